@@ -1,0 +1,52 @@
+# Each target does its own set-up on a fresh machine; a second call reuses it and starts at once.
+SHELL := bash
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo test test-slow lint format install gallery clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: .venv/installed  ## the posterior of a random-slope model of real data, in a minute
+	@$(BIN)/partialpool demo
+
+test: .venv/developed  ## the quick tests
+	$(BIN)/python -m pytest
+
+test-slow: .venv/developed  ## the gallery, long posteriors and big tables
+	$(BIN)/python -m pytest -m slow
+
+lint: .venv/developed  ## ruff, mypy, import layers
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/developed  ## rewrite the code in the house style
+	$(BIN)/ruff format src tests benchmarks
+	$(BIN)/ruff check --fix src tests benchmarks
+
+gallery: .venv/developed  ## refit the README's example and redraw the pictures
+	$(BIN)/python docs/make_pictures.py
+
+install: .venv/developed  ## everything, for working on partialpool
+
+.venv/python:
+	@python=$$(bash tools/find-python.sh) || exit 1; \
+	echo "making .venv with $$python"; \
+	"$$python" -m venv .venv && $(BIN)/python -m pip install --quiet --upgrade 'pip >= 25.1'
+	@touch $@
+
+.venv/installed: .venv/python pyproject.toml
+	@echo "installing partialpool into .venv (a minute the first time)"
+	@$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+.venv/developed: .venv/installed pyproject.toml
+	@echo "installing what the tests need"
+	@$(BIN)/python -m pip install --quiet --group dev
+	@touch $@
+
+clean:  ## remove the environment and caches
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,238 @@
+"""Specification and table become named arrays: the Design."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from partialpool.design.checks import check_common, check_factor, warn_weak_slopes
+from partialpool.design.evaluate import Recipe, evaluate, learn_columns
+from partialpool.design.factors import Levels, learn_levels
+from partialpool.design.response import Response, read_response_values
+from partialpool.design.table import Missing, read_table
+from partialpool.errors import DataError
+from partialpool.names import INTERCEPT
+from partialpool.spec.model import ModelSpec
+
+__all__ = ["CommonEffects", "Design", "FactorEffects", "build_design"]
+
+
+@dataclass(frozen=True, eq=False)
+class CommonEffects:
+    """Population-level columns, without the intercept.
+
+    Attributes
+    ----------
+    names
+        Coefficients, as in the formula.
+    values
+        X, shape (rows, columns), on the original scale.
+    center, scale
+        Mean and sd (ddof 0) of each column, shape (columns,); without an intercept the centre is 0 and the
+        scale is the root mean square, since nothing could take up the shift.
+    intercept
+        Whether there is an intercept.
+    """
+
+    names: tuple[str, ...]
+    values: np.ndarray
+    center: np.ndarray
+    scale: np.ndarray
+    intercept: bool
+    recipe: Recipe
+
+    @property
+    def coefs(self) -> tuple[str, ...]:
+        """All coefficients, `Intercept` first where there is one."""
+        return ((INTERCEPT,) if self.intercept else ()) + self.names
+
+
+@dataclass(frozen=True, eq=False)
+class FactorEffects:
+    """The effects that vary over one factor.
+
+    Attributes
+    ----------
+    levels
+        The factor and its labels.
+    codes
+        Level of each row, shape (rows,).
+    names
+        Effects; those of one block stand together.
+    values
+        Z without its dummy columns: the effects' values, shape (rows, effects), on the original scale.
+    scale
+        sd (ddof 0) of each column, 1 for a constant one, shape (effects,).
+    blocks
+        Positions of the effects that share one correlation matrix.
+    recipes
+        How each group's columns are made from a table.
+    """
+
+    levels: Levels
+    codes: np.ndarray
+    names: tuple[str, ...]
+    values: np.ndarray
+    scale: np.ndarray
+    blocks: tuple[tuple[int, ...], ...]
+    recipes: tuple[Recipe, ...]
+
+    @property
+    def name(self) -> str:
+        """The factor."""
+        return self.levels.factor
+
+    @property
+    def n_levels(self) -> int:
+        """How many levels it has."""
+        return len(self.levels.labels)
+
+    @property
+    def correlated(self) -> bool:
+        """Whether any two effects share a correlation."""
+        return any(len(block) > 1 for block in self.blocks)
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """A model's arrays, with names, and everything learned from the table.
+
+    Attributes
+    ----------
+    spec
+        The specification.
+    response
+        What was observed.
+    common
+        Population-level columns.
+    factors
+        One entry per grouping factor.
+    offset
+        Known part of the linear predictor, shape (rows,), or None.
+    se
+        Known standard errors of the response, shape (rows,), or None.
+    rows
+        Row numbers in the table as given, shape (rows,).
+    frame
+        The columns and rows the model read.
+    """
+
+    spec: ModelSpec
+    response: Response
+    common: CommonEffects
+    factors: tuple[FactorEffects, ...]
+    offset: np.ndarray | None
+    se: np.ndarray | None
+    rows: np.ndarray
+    n_given: int
+    frame: pd.DataFrame
+
+    @property
+    def n_rows(self) -> int:
+        """Rows used."""
+        return len(self.rows)
+
+
+def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> Design:
+    """Build the arrays of a model.
+
+    Parameters
+    ----------
+    spec
+        The model.
+    data
+        A pandas, polars or pyarrow table, or a dictionary of columns.
+    missing
+        `drop` (with a warning that counts) or `error`.
+
+    Raises
+    ------
+    DataError
+        The table does not fit the model; the text says how, and what to do.
+
+    Examples
+    --------
+    >>> from partialpool.datasets.load import load_dataset
+    >>> design = build_design(ModelSpec.from_formula("strength ~ 1 + (1 | batch/cask)"), load_dataset("pastes"))
+    >>> [(f.name, f.n_levels) for f in design.factors]
+    [('batch', 10), ('batch:cask', 30)]
+    """
+    # 1. The columns the model reads, complete rows only.
+    table = read_table(data, spec.columns, missing=missing)
+    frame = table.frame
+    # 2. Response, known standard errors, offset.
+    response = read_response_values(spec.response_term, spec.family_record, frame)
+    se = _read_se(spec, frame)
+    offset = sum((evaluate(o, frame) for o in spec.offsets), np.zeros(len(frame))) if spec.offsets else None
+    # 3. Common effects.
+    common = _common_effects(spec, frame)
+    check_common(common.names, common.values, common.center, common.scale, intercept=common.intercept)
+    # 4. Group effects, one entry per factor.
+    factors = tuple(_factor_effects(spec, factor, frame) for factor in spec.factors)
+    for factor in factors:
+        check_factor(factor.name, factor.codes, factor.n_levels, factor.names, residual_free=_has_free_sigma(spec))
+        warn_weak_slopes(factor.name, factor.codes, factor.n_levels, factor.names, factor.values)
+    return Design(spec, response, common, factors, offset, se, table.rows, table.n_given, frame)
+
+
+def _has_free_sigma(spec: ModelSpec) -> bool:
+    return spec.se is None and spec.family in ("gaussian", "lognormal")
+
+
+def _read_se(spec: ModelSpec, frame: pd.DataFrame) -> np.ndarray | None:
+    if spec.se is None:
+        return None
+    if not pd.api.types.is_numeric_dtype(frame[spec.se]):
+        raise DataError(
+            f"the standard errors {spec.se!r} are text where numbers are needed",
+            got=f"{frame[spec.se].iloc[0]!r}",
+            allowed="numbers above 0",
+            do="name the column of standard errors",
+        )
+    se = frame[spec.se].to_numpy(dtype=float)
+    if not (se > 0).all():
+        row = int(np.flatnonzero(~(se > 0))[0])
+        raise DataError("a standard error is above 0", got=f"{se[row]:g} in row {row}", allowed="numbers above 0", do="check the column")
+    return se
+
+
+def _common_effects(spec: ModelSpec, frame: pd.DataFrame) -> CommonEffects:
+    recipe, values = learn_columns(spec.common, frame, intercept=spec.intercept)
+    names = recipe.names[1:] if spec.intercept else recipe.names
+    values = values[:, 1:] if spec.intercept else values
+    if spec.intercept:
+        center = values.mean(axis=0)
+        scale = (values - center).std(axis=0)
+    else:
+        center = np.zeros(values.shape[1])
+        scale = np.sqrt((values**2).mean(axis=0))
+    # An ordinal model's cutpoints are its intercepts.
+    has_intercept = spec.intercept and spec.family_record.kind != "ordinal"
+    return CommonEffects(names, values, center, scale, has_intercept, recipe)
+
+
+def _factor_effects(spec: ModelSpec, factor: str, frame: pd.DataFrame) -> FactorEffects:
+    levels, codes = learn_levels(factor, frame)
+    recipes, columns, blocks = [], [], []
+    start = 0
+    for group in (g for g in spec.groups if g.factor == factor):
+        recipe, values = learn_columns(group.slopes, frame, intercept=group.intercept)
+        recipes.append(recipe)
+        columns.append(values)
+        positions = range(start, start + len(recipe.names))
+        blocks += [tuple(positions)] if group.correlated else [(position,) for position in positions]
+        start += len(recipe.names)
+    values = columns[0] if len(columns) == 1 else np.concatenate(columns, axis=1)
+    scale = values.std(axis=0)
+    scale[np.ptp(values, axis=0) == 0] = 1.0
+    names = tuple(name for recipe in recipes for name in recipe.names)
+    if len(set(names)) < len(names):
+        doubled = sorted({n for n in names if names.count(n) > 1})
+        raise DataError(
+            f"an effect varies twice over {factor}",
+            got=", ".join(doubled),
+            allowed="each effect once per factor",
+            do="write 0 + in one of the terms, or name the category in one of them only",
+        )
+    return FactorEffects(levels, codes, names, values, scale, tuple(blocks), tuple(recipes))

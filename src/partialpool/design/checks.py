@@ -1,0 +1,89 @@
+"""What the data cannot tell: collinear predictors, factors that are not groups, slopes that do not vary."""
+
+import warnings
+
+import numpy as np
+
+from partialpool.errors import DataError, DataWarning
+from partialpool.names import INTERCEPT
+
+__all__ = ["check_common", "check_factor", "warn_weak_slopes"]
+
+_RANK_TOLERANCE = 1e-12
+"""Smallest eigenvalue of the predictors' correlation matrix that counts as above zero."""
+
+
+def check_common(
+    names: tuple[str, ...], values: np.ndarray, center: np.ndarray, scale: np.ndarray, *, intercept: bool
+) -> None:
+    """Refuse constant and linearly dependent predictors.
+
+    Raises
+    ------
+    DataError
+        Naming the columns that depend on each other.
+    """
+    magnitude = np.abs(values).max(axis=0, initial=0.0)
+    for name, spread, size in zip(names, scale, magnitude, strict=True):
+        if spread <= 1e-13 * size:
+            raise DataError(
+                f"the predictor {name!r} does not vary",
+                got="the same value in every row",
+                allowed="two values or more" + (" (the intercept is the constant)" if intercept else ""),
+                do="leave it out; for a category, an interaction may have no rows in some cell",
+            )
+    if len(names) < 2:
+        return
+    standard = (values - center) / scale
+    correlation = standard.T @ standard / len(values)
+    eigenvalues, vectors = np.linalg.eigh(correlation)
+    if eigenvalues[0] > _RANK_TOLERANCE * eigenvalues[-1]:
+        return
+    involved = [name for name, weight in zip(names, vectors[:, 0], strict=True) if abs(weight) > 1e-6]
+    raise DataError(
+        "predictors depend on each other: one is a combination of the others",
+        got=", ".join(repr(n) for n in involved) + (" (and the intercept)" if intercept else ""),
+        allowed="predictors that each add something (a duplicated column, or all categories of a factor, do not)",
+        do=f"leave one of them out, for instance {involved[-1]!r}",
+    )
+
+
+def check_factor(factor: str, codes: np.ndarray, n_levels: int, effects: tuple[str, ...], *, residual_free: bool) -> None:
+    """Refuse a factor that does not group.
+
+    Raises
+    ------
+    DataError
+        One level only; every level seen once while the residual sd is free.
+    """
+    if n_levels < 2:
+        raise DataError(
+            f"the factor {factor!r} has one level",
+            got="1 level",
+            allowed="2 levels or more (5 or more to learn much of their sd)",
+            do="leave the grouping term out, or check the column",
+        )
+    if residual_free and INTERCEPT in effects and n_levels == len(codes):
+        raise DataError(
+            f"every level of {factor!r} is seen once: its sd and sigma are not identified",
+            got=f"{n_levels} levels in {len(codes)} rows",
+            allowed="some level with 2 rows or more, or known standard errors (se=)",
+            do="leave the term out (sigma already is that variation), or check the column",
+        )
+
+
+def warn_weak_slopes(factor: str, codes: np.ndarray, n_levels: int, effects: tuple[str, ...], values: np.ndarray) -> None:
+    """Warn of a slope whose predictor is constant within every level: no level shows its own slope."""
+    counts = np.bincount(codes, minlength=n_levels)
+    for name, column in zip(effects, values.T, strict=True):
+        if name == INTERCEPT or np.ptp(column) == 0:
+            continue
+        means = np.bincount(codes, weights=column, minlength=n_levels) / counts
+        if np.abs(column - means[codes]).max() <= 1e-12 * np.abs(column).max():
+            warnings.warn(
+                f"the slope of {name!r} does not vary within any level of {factor!r}: got one value per level, "
+                f"so no level shows a slope of its own and its sd rests on the prior; allowed, but consider "
+                f"leaving {name!r} out of ({name} | {factor})",
+                DataWarning,
+                stacklevel=2,
+            )

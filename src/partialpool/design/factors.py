@@ -1,0 +1,94 @@
+"""Grouping factors as integer codes and labels: never a column per level."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from partialpool.spec.terms import factor_columns
+
+__all__ = ["Levels", "learn_levels"]
+
+
+@dataclass(frozen=True, eq=False)
+class Levels:
+    """The levels of one factor.
+
+    Attributes
+    ----------
+    factor
+        `Subject`, or `batch:cask` for combinations.
+    labels
+        One per level: the data's own values, or `"A:a"` for combinations.
+    """
+
+    factor: str
+    labels: tuple[str | int | float | bool, ...]
+
+    def encode(self, frame: pd.DataFrame) -> tuple[np.ndarray, tuple[str | int | float | bool, ...]]:
+        """Code rows of a table, shape (rows,); labels not seen before get codes from `len(labels)` on.
+
+        Returns
+        -------
+        numpy.ndarray, tuple
+            Codes, and the labels that are new, in order of appearance.
+        """
+        labels = _row_labels(self.factor, frame)
+        index = pd.Index(self.labels, dtype=object)
+        codes = index.get_indexer(pd.Index(labels))
+        unseen = codes < 0
+        if not unseen.any():
+            return codes, ()
+        extra, values = pd.factorize(labels[unseen])
+        codes[unseen] = len(self.labels) + extra
+        return codes, tuple(values.tolist())
+
+
+def learn_levels(factor: str, frame: pd.DataFrame) -> tuple[Levels, np.ndarray]:
+    """Find a factor's levels and code the rows.
+
+    Categoricals keep their order; other values are sorted. A combination `a:b` has one level for
+    each pair that occurs, in the order of a, then b.
+
+    Returns
+    -------
+    Levels, numpy.ndarray
+        The levels, and codes of shape (rows,).
+    """
+    parts = [_factorize(frame[column]) for column in factor_columns(factor)]
+    codes, values = parts[0]
+    if len(parts) == 1:
+        return Levels(factor, tuple(values)), codes
+    sizes = [len(v) for _, v in parts]
+    joint = np.ravel_multi_index([c for c, _ in parts], sizes)
+    seen, codes = np.unique(joint, return_inverse=True)
+    each = np.unravel_index(seen, sizes)
+    labels = zip(*([v[i] for i in index] for (_, v), index in zip(parts, each, strict=True)), strict=True)
+    return Levels(factor, tuple(":".join(str(x) for x in label) for label in labels)), codes
+
+
+def _factorize(column: pd.Series) -> tuple[np.ndarray, list[str | int | float | bool]]:
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.cat.remove_unused_categories()
+        return column.cat.codes.to_numpy(dtype=np.int64), _as_integers(column.cat.categories.tolist())
+    codes, values = pd.factorize(column, sort=True)
+    return codes.astype(np.int64), _as_integers(values.tolist())
+
+
+def _as_integers(values: Sequence[str | int | float | bool]) -> list[str | int | float | bool]:
+    """Write whole floats as integers: a missing value elsewhere in the column made them floats."""
+    if values and all(isinstance(v, float) and v.is_integer() for v in values):
+        return [int(v) for v in values]
+    return list(values)
+
+
+def _row_labels(factor: str, frame: pd.DataFrame) -> np.ndarray:
+    """Label every row, as `learn_levels` labels levels, shape (rows,) of objects."""
+    parts = []
+    for column in factor_columns(factor):
+        codes, values = _factorize(frame[column])
+        parts.append(np.asarray(values, dtype=object)[codes])
+    if len(parts) == 1:
+        return parts[0]
+    return np.array([":".join(str(x) for x in row) for row in zip(*parts, strict=True)], dtype=object)

@@ -1,0 +1,203 @@
+"""The response: its values, and whether the family can have made them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from partialpool.design.evaluate import evaluate
+from partialpool.errors import DataError
+from partialpool.spec.families import Family
+from partialpool.spec.formula import ResponseTerm
+
+__all__ = ["Response", "evaluate_trials", "read_response_values"]
+
+
+@dataclass(frozen=True, eq=False)
+class Response:
+    """What was observed.
+
+    Attributes
+    ----------
+    name
+        Name of the observed variable.
+    values
+        Shape (rows,): numbers; 0/1 for binary; codes 0..K-1 for ordinal.
+    trials
+        Shape (rows,) for successes of trials, else None.
+    categories
+        Labels of binary (failure, success) or ordinal categories, else empty.
+    """
+
+    name: str
+    values: np.ndarray
+    trials: np.ndarray | None = None
+    categories: tuple[str, ...] = ()
+
+
+def read_response_values(term: ResponseTerm, family: Family, frame: pd.DataFrame) -> Response:
+    """Read the response and check it against the family's support.
+
+    Raises
+    ------
+    DataError
+        Values the family cannot have made.
+    """
+    if family.kind == "successes":
+        return _read_successes(term, family, frame)
+    if term.trials is not None:
+        raise DataError(
+            f"{family.name} does not take p(successes, trials)",
+            got=f"{term.text} with family {family.name!r}",
+            allowed="family 'binomial'",
+            do="name family='binomial'",
+        )
+    if term.level is not None and family.kind != "binary":
+        raise DataError(
+            "only a binary family takes a response with a success category",
+            got=f"{term.text} with family {family.name!r}",
+            allowed="family 'bernoulli'",
+            do="name family='bernoulli', or the column alone",
+        )
+    if family.kind == "binary":
+        return _read_binary(term, frame)
+    if family.kind == "ordinal":
+        return _read_ordinal(term, frame)
+    values = _numbers(term, frame)
+    _check_support(term, family, values)
+    return Response(term.name, values)
+
+
+def _numbers(term: ResponseTerm, frame: pd.DataFrame) -> np.ndarray:
+    column = frame.get(term.name)
+    if column is not None and not pd.api.types.is_numeric_dtype(column):
+        raise DataError(
+            f"the response {term.name!r} is text where numbers are needed",
+            got=f"categories such as {column.iloc[0]!r}",
+            allowed="numbers; categories under families 'bernoulli' and 'cumulative'",
+            do="convert the column, or name the family that takes categories",
+        )
+    return evaluate(term.expression, frame)
+
+
+def _check_support(term: ResponseTerm, family: Family, values: np.ndarray) -> None:
+    rules = {
+        "positive": (values > 0, "numbers above 0"),
+        "proportion": ((values > 0) & (values < 1), "numbers strictly between 0 and 1"),
+        "count": ((values >= 0) & (values == np.floor(values)), "counts: 0, 1, 2, ..."),
+        "real": (np.ones(len(values), bool), "numbers"),
+    }
+    fits, allowed = rules[family.kind]
+    if not fits.all():
+        row = int(np.flatnonzero(~fits)[0])
+        negative = "negative counts" if family.kind == "count" and (values < 0).any() else "values outside its support"
+        raise DataError(
+            f"family {family.name!r} cannot have made the response {term.text!r}: {negative}",
+            got=f"{values[row]:g} in row {row}, {int((~fits).sum())} such rows",
+            allowed=allowed,
+            do="check the data or choose another family",
+        )
+    if len(values) > 1 and np.ptp(values) == 0:
+        raise DataError(
+            f"the response {term.text!r} does not vary",
+            got=f"{values[0]:g} in every row",
+            allowed="two values or more",
+            do="check the column",
+        )
+
+
+def _read_successes(term: ResponseTerm, family: Family, frame: pd.DataFrame) -> Response:
+    if term.trials is None:
+        raise DataError(
+            f"{family.name} needs successes and trials",
+            got=f"response {term.text!r}",
+            allowed="p(successes, trials), or family 'bernoulli' for single trials",
+            do="write the response as p(successes, trials)",
+        )
+    successes = _numbers(term, frame)
+    trials = evaluate_trials(term, frame)
+    for what, values in (("successes", successes), ("trials", trials)):
+        bad = (values < 0) | (values != np.floor(values))
+        if bad.any():
+            row = int(np.flatnonzero(bad)[0])
+            raise DataError(
+                f"{what} are whole numbers from 0", got=f"{values[row]:g} in row {row}", allowed="0, 1, 2, ...", do="check the column"
+            )
+    over = successes > trials
+    if over.any():
+        row = int(np.flatnonzero(over)[0])
+        raise DataError(
+            "more successes than trials",
+            got=f"{successes[row]:g} of {trials[row]:g} in row {row}, {int(over.sum())} such rows",
+            allowed="successes from 0 to trials",
+            do="check which column is which: p(successes, trials)",
+        )
+    return Response(term.name, successes, trials=trials)
+
+
+def evaluate_trials(term: ResponseTerm, frame: pd.DataFrame) -> np.ndarray:
+    """Number of trials per row, shape (rows,)."""
+    if term.trials is None or term.trials.isdigit():
+        return np.full(len(frame), float(term.trials or 1))
+    return evaluate(term.trials, frame)
+
+
+def _read_binary(term: ResponseTerm, frame: pd.DataFrame) -> Response:
+    column = frame[term.name] if term.expression == term.name else pd.Series(evaluate(term.expression, frame))
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        found = [str(c) for c in column.cat.remove_unused_categories().cat.categories]
+        labels = column.astype(str)
+    else:
+        found = [f"{v:g}" for v in sorted(column.astype(float).unique())]
+        labels = column.astype(float).map(lambda v: f"{v:g}")
+    numeric = not isinstance(column.dtype, pd.CategoricalDtype)
+    if len(found) != 2 or (numeric and term.level is None and found != ["0", "1"]):
+        raise DataError(
+            f"family 'bernoulli' cannot have made the response {term.text!r}",
+            got=f"{len(found)} values: " + ", ".join(found[:5]),
+            allowed="0 and 1, false and true, or two categories",
+            do="recode the column; for counts of successes use family 'binomial'",
+        )
+    success = found[1] if term.level is None else term.level
+    if success not in found:
+        raise DataError(
+            f"the response has no category {success!r}",
+            got=term.text,
+            allowed=", ".join(repr(c) for c in found),
+            do="name one of these in the brackets",
+        )
+    failure = found[0] if found[1] == success else found[1]
+    return Response(term.name, (labels == success).to_numpy(dtype=float), categories=(failure, success))
+
+
+def _read_ordinal(term: ResponseTerm, frame: pd.DataFrame) -> Response:
+    column = frame.get(term.expression)
+    if column is not None and isinstance(column.dtype, pd.CategoricalDtype):
+        if not column.cat.ordered:
+            raise DataError(
+                f"the response {term.text!r} has categories without an order",
+                got=", ".join(repr(c) for c in column.cat.categories[:5]),
+                allowed="an ordered categorical, or whole numbers",
+                do="give it an order: pandas.Categorical(values, categories=[...], ordered=True)",
+            )
+        column = column.cat.remove_unused_categories()
+        codes, labels = column.cat.codes.to_numpy(dtype=float), [str(c) for c in column.cat.categories]
+    else:
+        values = _numbers(term, frame)
+        if (values != np.floor(values)).any():
+            raise DataError(
+                f"the response {term.text!r} is not ordinal",
+                got=f"{values[values != np.floor(values)][0]:g}",
+                allowed="whole numbers or an ordered categorical",
+                do="round, bin, or use another family",
+            )
+        distinct, inverse = np.unique(values, return_inverse=True)
+        codes, labels = inverse.astype(float), [f"{v:g}" for v in distinct]
+    if len(labels) < 3:
+        raise DataError(
+            f"the response {term.text!r} has too few categories to be ordinal",
+            got=f"{len(labels)}",
+            allowed="3 or more",
+            do="use family 'bernoulli' for two",
+        )
+    return Response(term.name, codes, categories=tuple(labels))

@@ -1,0 +1,110 @@
+"""The exception tree, by stage, and the one way an error is written.
+
+Every message has four parts: what is wrong, what we got, what is allowed, what to do.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "DataError",
+    "DataWarning",
+    "EngineError",
+    "FileError",
+    "FormulaError",
+    "PartialPoolError",
+    "PartialPoolWarning",
+    "PriorError",
+    "SamplingWarning",
+    "SpecError",
+    "nearest",
+]
+
+
+class PartialPoolError(Exception):
+    """Root of every error raised by partialpool.
+
+    Parameters
+    ----------
+    wrong
+        What is wrong, in one clause.
+    got
+        What was found.
+    allowed
+        What would have been right.
+    do
+        What to do about it.
+
+    Examples
+    --------
+    >>> print(PartialPoolError("the table is empty", got="0 rows", allowed="1 row or more", do="check the file"))
+    the table is empty
+      got:     0 rows
+      allowed: 1 row or more
+      do:      check the file
+    """
+
+    def __init__(self, wrong: str, *, got: str, allowed: str, do: str) -> None:
+        self.wrong, self.got, self.allowed, self.do = wrong, got, allowed, do
+        super().__init__(f"{wrong}\n  got:     {got}\n  allowed: {allowed}\n  do:      {do}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Rebuild from the four parts: errors cross process borders unharmed."""
+        return _rebuild, (type(self), self.wrong, self.got, self.allowed, self.do)
+
+
+def _rebuild(kind: type[PartialPoolError], wrong: str, got: str, allowed: str, do: str) -> PartialPoolError:
+    return kind(wrong, got=got, allowed=allowed, do=do)
+
+
+class SpecError(PartialPoolError):
+    """The specification contradicts itself or names something that does not exist."""
+
+
+class FormulaError(SpecError):
+    """A formula cannot be read, or asks for something a formula may not do."""
+
+
+class PriorError(SpecError):
+    """A prior names an unknown parameter or distribution, or has an impossible argument."""
+
+
+class DataError(PartialPoolError):
+    """The table does not fit the specification."""
+
+
+class EngineError(PartialPoolError):
+    """An engine cannot draw from this model, or was asked for something it does not do."""
+
+
+class FileError(PartialPoolError):
+    """A file cannot be read or written."""
+
+
+class PartialPoolWarning(UserWarning):
+    """Root of every warning raised by partialpool."""
+
+
+class DataWarning(PartialPoolWarning):
+    """The table was changed (rows dropped) or carries little information on some term."""
+
+
+class SamplingWarning(PartialPoolWarning):
+    """The draws were cut short or should not be trusted as they are."""
+
+
+def nearest(name: str, allowed: Iterable[str], count: int = 3) -> str:
+    """Write the allowed names, nearest spelling first, for the `allowed` part of an error.
+
+    Examples
+    --------
+    >>> nearest("Dayz", ["Reaction", "Days", "Subject"])
+    "'Days' (nearest), 'Reaction', 'Subject'"
+    """
+    names = [str(a) for a in allowed]
+    lowered = {n.lower(): n for n in reversed(names)}
+    close = [lowered[c] for c in difflib.get_close_matches(name.lower(), list(lowered), n=count, cutoff=0.6)]
+    rest = [n for n in names if n not in close]
+    shown = [f"{n!r} (nearest)" for n in close] + [repr(n) for n in rest[: max(0, 12 - len(close))]]
+    more = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "") if shown else "(none)"

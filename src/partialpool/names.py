@@ -1,0 +1,73 @@
+"""The one vocabulary: names of posterior variables, dimensions and coordinates.
+
+Both engines, every summary and every file use these and no others.
+"""
+
+from typing import Final
+
+__all__ = [
+    "BETA",
+    "COEF",
+    "FAMILY_PARAMETERS",
+    "INTERCEPT",
+    "OBS",
+    "RESERVED",
+    "SIGMA",
+    "b_name",
+    "corr_name",
+    "effect_bis_dim",
+    "effect_dim",
+    "sd_name",
+    "z_name",
+]
+
+INTERCEPT: Final = "Intercept"
+BETA: Final = "beta"
+"""Common effects on the original scale, `(chain, draw, coef)`."""
+COEF: Final = "coef"
+"""Dimension of the common effects."""
+OBS: Final = "obs"
+"""Dimension of the table's rows; its coordinate is the row number in the table as given, from 0."""
+SIGMA: Final = "sigma"
+"""Residual standard deviation."""
+FAMILY_PARAMETERS: Final = ("sigma", "nu", "alpha", "phi", "cutpoints")
+RESERVED: Final = frozenset({"chain", "draw", "sample", OBS, COEF, BETA, "cutpoint", *FAMILY_PARAMETERS})
+"""Names a factor may not have: they would collide with a variable or dimension of the posterior."""
+
+
+def sd_name(factor: str) -> str:
+    """Standard deviations of a factor's effects.
+
+    Examples
+    --------
+    >>> sd_name("Subject"), corr_name("Subject"), b_name("Subject"), z_name("Subject")
+    ('sd_Subject', 'corr_Subject', 'b_Subject', 'z_Subject')
+    >>> effect_dim("Subject"), effect_bis_dim("Subject")
+    ('Subject_effect', 'Subject_effect_bis')
+    """
+    return f"sd_{factor}"
+
+
+def corr_name(factor: str) -> str:
+    """Correlation matrix of a factor's effects."""
+    return f"corr_{factor}"
+
+
+def b_name(factor: str) -> str:
+    """Group effects, on the original scale."""
+    return f"b_{factor}"
+
+
+def z_name(factor: str) -> str:
+    """Standard-normal (non-centred) offsets of the group effects."""
+    return f"z_{factor}"
+
+
+def effect_dim(factor: str) -> str:
+    """Dimension of a factor's effects."""
+    return f"{factor}_effect"
+
+
+def effect_bis_dim(factor: str) -> str:
+    """Second dimension of a factor's correlation matrix."""
+    return f"{factor}_effect_bis"

@@ -1,0 +1,135 @@
+"""Design and priors become a plain `pm.Model`, to read, extend and sample."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+
+from partialpool.design.build import Design
+from partialpool.design.scaling import PriorSet, predictor_unit
+from partialpool.errors import SpecError, nearest
+from partialpool.names import BETA, COEF, OBS, effect_bis_dim, effect_dim
+from partialpool.pymc_model.effects import PARAMETRIZATIONS, Parametrization, group_effects, group_predictor
+from partialpool.pymc_model.likelihood import LINKS, likelihood
+from partialpool.pymc_model.random import random_vector, scalar_random
+
+__all__ = ["build_pymc_model", "coordinates"]
+
+
+def build_pymc_model(
+    design: Design,
+    priors: PriorSet,
+    *,
+    parametrization: Mapping[str, Parametrization] = MappingProxyType({}),
+) -> pm.Model:
+    """Build the model of `docs`: eta = beta_0 + Xc beta + sum_f Z_f b_f, y ~ family(link^-1(eta), ...).
+
+    The sampler sees `beta_scaled`: the intercept at the predictors' means and the slopes of standardised
+    predictors, in units of the linear predictor; `beta` reports them on the original scale.
+
+    Parameters
+    ----------
+    design, priors
+        From `build_design` and `resolve_priors`.
+    parametrization
+        `centered` or `noncentered` by factor; factors not named are non-centred.
+
+    Raises
+    ------
+    SpecError
+        `parametrization` names something that is not a factor or not a parametrization.
+    """
+    _check_parametrization(design, parametrization)
+    unit = predictor_unit(design)
+    with pm.Model(coords=coordinates(design)) as model:
+        eta = pt.zeros(design.n_rows)
+        if design.offset is not None:
+            eta = eta + pm.Data("offset_values", design.offset, dims=OBS)
+        common, shift = _common_predictor(design, priors, unit)
+        eta = eta + common
+        for factor in design.factors:
+            b = group_effects(factor, priors, parametrization.get(factor.name, "noncentered"), unit)
+            eta = eta + group_predictor(factor, b)
+        likelihood(design, eta, _family_parameters(design, priors, shift))
+    return model
+
+
+def coordinates(design: Design) -> dict[str, list]:
+    """Coordinates of every dimension: coefficients, rows, levels, effects."""
+    coords: dict[str, list] = {OBS: design.rows.tolist()}
+    if design.common.coefs:
+        coords[COEF] = list(design.common.coefs)
+    for factor in design.factors:
+        coords[factor.name] = list(factor.levels.labels)
+        coords[effect_dim(factor.name)] = list(factor.names)
+        if factor.correlated:
+            coords[effect_bis_dim(factor.name)] = list(factor.names)
+    if design.spec.family == "cumulative":
+        coords["cutpoint"] = cutpoint_labels(design)
+    return coords
+
+
+def cutpoint_labels(design: Design) -> list[str]:
+    """Name each cutpoint by the categories it parts: `low|high`."""
+    categories = design.response.categories
+    return [f"{low}|{high}" for low, high in zip(categories[:-1], categories[1:], strict=True)]
+
+
+def _common_predictor(design: Design, priors: PriorSet, unit: float) -> tuple[pt.TensorVariable, pt.TensorVariable]:
+    """Return the population part of eta, shape (rows,), and the shift from centred to original zero, X-bar beta."""
+    common = design.common
+    if not common.coefs:
+        return pt.constant(0.0), pt.constant(0.0)
+    first = 1 if common.intercept else 0
+    units = np.concatenate([[unit] * first, unit / common.scale])
+    chosen = [priors[f"{BETA}[{name}]"] for name in common.coefs]
+    scaled = random_vector(f"{BETA}_scaled", chosen, common.coefs, dims=COEF, units=units)
+    slopes = scaled[first:] * units[first:]
+    shift = pt.dot(common.center, slopes)
+    eta = scaled[0] * unit if common.intercept else pt.constant(0.0)
+    if common.names:
+        standard = pm.Data("common_values", (common.values - common.center) / common.scale, dims=(OBS, "slope"))
+        eta = eta + standard @ (scaled[first:] * unit)
+    original = pt.concatenate([pt.atleast_1d(scaled[0] * unit - shift), slopes]) if common.intercept else slopes
+    pm.Deterministic(BETA, original, dims=COEF)
+    return eta, shift
+
+
+def _family_parameters(design: Design, priors: PriorSet, shift: pt.TensorVariable) -> dict[str, pt.TensorVariable]:
+    parameters: dict[str, pt.TensorVariable] = {}
+    for name, _ in design.spec.family_record.parameters:
+        if name == "cutpoints":
+            parameters[name] = _cutpoints(design, priors, shift)
+        elif name in priors:
+            parameters[name] = scalar_random(name, priors[name])
+    return parameters
+
+
+def _cutpoints(design: Design, priors: PriorSet, shift: pt.TensorVariable) -> pt.TensorVariable:
+    """Cutpoints from the category probabilities at the predictors' means; reported on the original scale."""
+    concentration = np.full(len(design.response.categories), priors["cutpoints"].arguments["a"])
+    probability = pm.Dirichlet("cutpoints_probability", a=concentration)
+    centred = LINKS[design.spec.link](pt.cumsum(probability)[:-1])
+    pm.Deterministic("cutpoints", centred + shift, dims="cutpoint")
+    return centred
+
+
+def _check_parametrization(design: Design, parametrization: Mapping[str, Parametrization]) -> None:
+    factors = [factor.name for factor in design.factors]
+    for name, choice in parametrization.items():
+        if name not in factors:
+            raise SpecError(
+                "parametrization names a factor that the model does not have",
+                got=repr(name),
+                allowed=nearest(name, factors),
+                do="name a grouping factor",
+            )
+        if choice not in PARAMETRIZATIONS:
+            raise SpecError(
+                f"unknown parametrization of {name}",
+                got=repr(choice),
+                allowed=" or ".join(repr(p) for p in PARAMETRIZATIONS),
+                do="name one of the two",
+            )

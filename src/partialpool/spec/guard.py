@@ -1,0 +1,120 @@
+"""What a formula may say: a fixed list of functions, and the characters of an expression.
+
+A specification is data, never code. This module reads text only; it runs before any parser sees it.
+"""
+
+import re
+from typing import Final
+
+from partialpool.errors import FormulaError, nearest
+
+__all__ = ["FUNCTIONS", "REPLACED", "RESPONSE_FUNCTIONS", "check_text", "quote_name", "refuse_call"]
+
+FUNCTIONS: Final = frozenset(
+    # arithmetic, column by column
+    "I abs sqrt exp expm1 log log1p log2 log10 sin cos tan tanh "
+    # learned from the table, reused on new data
+    "center scale standardize poly bs within between "
+    # coding of categories
+    "C T S "
+    # whole terms
+    "offset".split()
+)
+"""Functions that an expression may call; `design/evaluate.py` gives each its meaning."""
+
+RESPONSE_FUNCTIONS: Final = frozenset({"p", "prop", "proportion"})
+"""Functions allowed as the whole response: successes of trials."""
+
+REPLACED: Final = frozenset({"mm", "s", "gr", "mo", "me", "mi", "ar", "t2", "cor"})
+
+_DOTTED: Final = re.compile(r"[A-Za-z_]\w*\s*\.\s*[A-Za-z_]\w*(?:\s*\.\s*\w+)*")
+_PRIVATE: Final = re.compile(r"(?<![\w.])_\w*")
+_STRAY: Final = re.compile(r"[^\w\s~+\-*/:|()\[\]{},.=<>!'\"`]|:=|//|;")
+_ATTRIBUTE: Final = re.compile(r"[)\]}'\"`]\s*\.\s*\w+")
+MAX_LENGTH: Final = 10_000
+
+
+def check_text(text: str) -> None:
+    """Refuse text that no formula needs, by the name that is refused.
+
+    Raises
+    ------
+    FormulaError
+        Attribute access, names that start with an underscore, stray characters, quotes or backquotes
+        left open, non-text.
+    """
+    if not isinstance(text, str) or not text.strip():
+        raise FormulaError(
+            "a formula is text",
+            got=repr(text),
+            allowed="for instance 'y ~ x + (1 | g)'",
+            do="write a formula",
+        )
+    if len(text) > MAX_LENGTH:
+        raise FormulaError(
+            "the formula is too long to be one",
+            got=f"{len(text)} characters",
+            allowed=f"up to {MAX_LENGTH}",
+            do="name the columns instead of repeating expressions",
+        )
+    bare = _without_quotes(text)
+    for pattern, wrong, do in (
+        (_PRIVATE, "a formula may not use names that start with an underscore", "put a column's name in `backquotes`"),
+        (_DOTTED, "a formula may not reach into objects", "write log(x) for np.log(x); put a column's name in `backquotes`"),
+        (_ATTRIBUTE, "a formula may not reach into objects", "compute the column in the table first"),
+        (_STRAY, "unexpected character in a formula", "put a column's name with odd characters in `backquotes`"),
+    ):
+        found = pattern.search(bare)
+        if found:
+            raise FormulaError(
+                wrong,
+                got=f"{found.group().strip()!r} in {text!r}",
+                allowed="column names, numbers, + - * / : ** | ( ) and the functions " + ", ".join(sorted(FUNCTIONS)),
+                do=do,
+            )
+
+
+def quote_name(name: str) -> str:
+    """Put backquotes around a column name that is not a plain identifier.
+
+    Examples
+    --------
+    >>> quote_name("Days"), quote_name("my days")
+    ('Days', '`my days`')
+    """
+    return name if name.isidentifier() and name[0] != "_" else f"`{name}`"
+
+
+def refuse_call(name: str, context: str) -> FormulaError:
+    """Build the error for a call of a function that is not on the list."""
+    allowed = FUNCTIONS | (RESPONSE_FUNCTIONS if context == "response" else frozenset())
+    later = " (partialpool does not have this special term)" if name in REPLACED else ""
+    return FormulaError(
+        f"a formula may not call {name!r}{later}",
+        got=f"{name}(...)",
+        allowed=nearest(name, sorted(allowed)),
+        do="use one of these functions, or compute the column in the table first",
+    )
+
+
+def _without_quotes(text: str) -> str:
+    """Blank out 'strings' and `quoted names`, so that only what acts as code is checked."""
+    out, closing, inside = [], "", []
+    for character in text:
+        if closing:
+            inside.append(character)
+            if character == closing:
+                out.append("x" if closing == "`" else "''")
+                closing, inside = "", []
+        elif character in "'\"`":
+            closing = character
+        else:
+            out.append(character)
+    if closing:
+        raise FormulaError(
+            "a quote is left open in a formula",
+            got=repr(text),
+            allowed="every ', \" and ` in pairs",
+            do=f"close the {closing}",
+        )
+    return "".join(out)

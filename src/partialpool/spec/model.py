@@ -1,0 +1,295 @@
+"""ModelSpec: what the user said, in one frozen, hashable object."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from partialpool.errors import PriorError, SpecError
+from partialpool.names import INTERCEPT, corr_name, sd_name
+from partialpool.spec.families import Family, family_named
+from partialpool.spec.formula import ResponseTerm, columns_of, parse_formula, read_common, read_response
+from partialpool.spec.guard import quote_name
+from partialpool.spec.priors import Prior, PriorTable
+from partialpool.spec.terms import Group, expand_nesting, factor_columns
+from partialpool.spec.toml import read_spec_tables, write_spec_tables
+
+__all__ = ["ModelSpec"]
+
+
+@dataclass(frozen=True, init=False)
+class ModelSpec:
+    """A hierarchical model as a grouping specification.
+
+    The same object comes from keywords, from a formula (`from_formula`) and from TOML (`from_toml`): the three
+    are equal, hashable, and turn into each other (`to_formula`, `to_toml`).
+
+    Parameters
+    ----------
+    response
+        A column, a listed function of one (`"log(y)"`), `"use[Y]"` (the category that counts as success)
+        or `"p(successes, trials)"`.
+    common
+        Population-level terms, as in a formula: `["Days"]`, `["x*z"]`, `["offset(log(n))"]`.
+    groups
+        `Group` objects. Groups on one factor are blocks: their effects are independent between blocks.
+    intercept
+        Whether there is a population intercept.
+    family, link
+        See `FAMILIES`; the family's usual link is the default.
+    priors
+        By parameter: `beta`, `beta[Days]`, `beta[Intercept]` (at the predictors' means), `sd_<f>`,
+        `sd_<f>[effect]`, `corr_<f>`, `sigma` and the family's own. What is not named keeps its default.
+    se
+        Column of known standard errors of the response (meta-analysis); sigma is then absent.
+
+    Raises
+    ------
+    SpecError
+        Unknown family or link; the same effect twice on one factor; `se` with a family that has no sigma.
+    FormulaError, PriorError
+        From the parts.
+
+    Examples
+    --------
+    >>> spec = ModelSpec(response="Reaction", common=["Days"], groups=[Group("Subject", slopes=["Days"])])
+    >>> spec.to_formula()
+    'Reaction ~ Days + (Days | Subject)'
+    >>> spec == ModelSpec.from_formula(spec.to_formula())
+    True
+    """
+
+    response: str
+    common: tuple[str, ...]
+    groups: tuple[Group, ...]
+    intercept: bool
+    family: str
+    link: str
+    priors: PriorTable
+    se: str | None
+    offsets: tuple[str, ...]
+
+    def __init__(
+        self,
+        response: str,
+        common: Iterable[str] | str = (),
+        groups: Iterable[Group] | Group = (),
+        *,
+        intercept: bool = True,
+        family: str = "gaussian",
+        link: str | None = None,
+        priors: Mapping[str, object] = MappingProxyType({}),
+        se: str | None = None,
+    ) -> None:
+        terms = read_common([common] if isinstance(common, str) else list(common), intercept=intercept)
+        known = family_named(family)
+        ordinal = known.kind == "ordinal"  # its cutpoints are the intercepts
+        values = {
+            "response": read_response(response).text,
+            "common": terms.terms,
+            "groups": tuple(_canonical_groups([groups] if isinstance(groups, Group) else groups)),
+            "intercept": terms.intercept or ordinal,
+            "family": known.name,
+            "link": _checked_link(known, link),
+            "priors": PriorTable(priors),
+            "se": _checked_se(known, se),
+            "offsets": terms.offsets,
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+        _check_no_effect_twice(self.groups)
+        _check_prior_supports(self)
+
+    @classmethod
+    def from_formula(
+        cls,
+        formula: str,
+        *,
+        family: str = "gaussian",
+        link: str | None = None,
+        priors: Mapping[str, object] = MappingProxyType({}),
+        se: str | None = None,
+    ) -> "ModelSpec":
+        """Read lme4's (and brms's) notation.
+
+        Parameters
+        ----------
+        formula
+            For instance `"y ~ x + (x | g)"`; see `docs/formula.md` for the whole grammar.
+        family, link, priors, se
+            As for `ModelSpec`. `se` may also be written in the formula: `"y | se(s) ~ 1 + (1 | study)"`.
+
+        Examples
+        --------
+        >>> ModelSpec.from_formula("y ~ 1 + (1 | batch/cask)").groups[1].factor
+        'batch:cask'
+        """
+        parsed = parse_formula(formula)
+        if se is not None and parsed.se is not None and se != parsed.se:
+            raise SpecError(
+                "known standard errors are given twice",
+                got=f"se({parsed.se}) in the formula and se={se!r}",
+                allowed="one of the two",
+                do="remove one",
+            )
+        common = parsed.common
+        return cls(
+            parsed.response.text,
+            [*common.terms, *(f"offset({o})" for o in common.offsets)],
+            parsed.groups,
+            intercept=common.intercept,
+            family=family,
+            link=link,
+            priors=priors,
+            se=se or parsed.se,
+        )
+
+    @classmethod
+    def from_toml(cls, path: str | Path) -> "ModelSpec":
+        """Read the model from a TOML file; its `[data]` and `[sampling]` are left to `read_model_file`."""
+        return cls.from_toml_text(Path(path).read_text(encoding="utf-8"))
+
+    @classmethod
+    def from_toml_text(cls, text: str) -> "ModelSpec":
+        """Read the model from TOML text: `[model]`, `[[group]]`, `[priors]`.
+
+        Examples
+        --------
+        >>> spec = ModelSpec.from_formula("y ~ x + (x || g)", family="poisson")
+        >>> ModelSpec.from_toml_text(spec.to_toml()) == spec
+        True
+        """
+        tables = read_spec_tables(text)
+        if tables.formula is not None:
+            return cls.from_formula(tables.formula, **tables.options)
+        return cls(**tables.parts, **tables.options)
+
+    def to_toml(self) -> str:
+        """Write `[model]`, `[[group]]` and `[priors]` as TOML text."""
+        return write_spec_tables(
+            response=self.response,
+            common=[*self.common, *(f"offset({o})" for o in self.offsets)],
+            intercept=self.intercept,
+            family=self.family,
+            link=self.link,
+            se=self.se,
+            groups=self.groups,
+            priors=self.priors,
+        )
+
+    def to_formula(self) -> str:
+        """Write the formula; family, link and priors are said beside it."""
+        left = self.response if self.se is None else f"{self.response} | se({quote_name(self.se)})"
+        right = ([] if self.intercept else ["0"]) + [*self.common]
+        right += [f"offset({o})" for o in self.offsets]
+        if not right or (self.offsets and not self.common and self.intercept):
+            right.insert(0, "1")
+        return f"{left} ~ {' + '.join([*right, *(str(g) for g in self.groups)])}"
+
+    @property
+    def response_term(self) -> ResponseTerm:
+        """The response, taken apart."""
+        return read_response(self.response)
+
+    @property
+    def family_record(self) -> Family:
+        """The family's entry in `FAMILIES`."""
+        return family_named(self.family)
+
+    @property
+    def factors(self) -> tuple[str, ...]:
+        """The grouping factors, each once, in order."""
+        return tuple(dict.fromkeys(group.factor for group in self.groups))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column of the table that the model reads, each once."""
+        response = self.response_term
+        expressions = [response.expression, *self.common, *self.offsets]
+        expressions += [slope for group in self.groups for slope in group.slopes]
+        trials = [response.trials] if response.trials and not response.trials.isdigit() else []
+        names = [name for text in [*expressions, *trials] for name in columns_of(text)]
+        return tuple(dict.fromkeys([*names, *([self.se] if self.se else []), *(c for f in self.factors for c in factor_columns(f))]))
+
+    def __str__(self) -> str:
+        """Write the formula with its family."""
+        link = "" if self.link == self.family_record.default_link else f", link {self.link}"
+        return f"{self.to_formula()}   [{self.family}{link}]"
+
+
+def _canonical_groups(groups: Iterable[Group]) -> Iterable[Group]:
+    for group in groups:
+        if not isinstance(group, Group):
+            raise SpecError(
+                "groups are Group objects",
+                got=repr(group),
+                allowed="pp.Group('Subject', slopes=['Days'])",
+                do="wrap the factor in pp.Group, or use a formula",
+            )
+        terms = read_common(group.slopes, intercept=group.intercept)
+        for factor in expand_nesting(group.factor):
+            yield Group(factor, slopes=terms.terms, intercept=terms.intercept, correlated=group.correlated)
+
+
+def _checked_link(family: Family, link: str | None) -> str:
+    if link is None:
+        return family.default_link
+    if link not in family.links:
+        raise SpecError(
+            f"{family.name} does not know this link",
+            got=repr(link),
+            allowed=", ".join(repr(name) for name in family.links),
+            do="name one of these, or leave link out for the default",
+        )
+    return link
+
+
+def _checked_se(family: Family, se: str | None) -> str | None:
+    if se is not None and family.name not in ("gaussian", "student_t"):
+        raise SpecError(
+            "known standard errors need a family with a residual scale",
+            got=f"se={se!r} with family {family.name!r}",
+            allowed="'gaussian' or 'student_t'",
+            do="remove se or change the family",
+        )
+    return se
+
+
+def _check_no_effect_twice(groups: tuple[Group, ...]) -> None:
+    counts = Counter((group.factor, term) for group in groups for term in group.terms)
+    for (factor, term), count in counts.items():
+        if count > 1:
+            raise SpecError(
+                f"the effect {term} varies twice over {factor}",
+                got=" + ".join(str(g) for g in groups if g.factor == factor),
+                allowed="each effect once per factor",
+                do=f"write 0 + in one of the terms to leave its {INTERCEPT} out"
+                if term == INTERCEPT
+                else "keep the effect in one of the terms",
+            )
+
+
+def _check_prior_supports(spec: ModelSpec) -> None:
+    """Refuse what can be seen without data: a family of distribution that does not fit the parameter."""
+    needed = {corr_name(f): "correlation" for f in spec.factors} | {sd_name(f): "positive" for f in spec.factors}
+    needed |= {name: default.support for name, default in spec.family_record.parameters}
+    examples = {"correlation": "LKJ(eta=2)", "positive": "HalfNormal(sigma=1)", "simplex": "Dirichlet(a=1)"}
+    for name, prior in spec.priors.items():
+        base = name.partition("[")[0]
+        support = needed.get(base)
+        wrong = (support is not None and prior.support != support) or (
+            base == "beta" and prior.support not in ("real", "positive")
+        )
+        if wrong:
+            raise PriorError(
+                f"this prior does not fit {name}",
+                got=str(prior),
+                allowed=f"a {support or 'real'} distribution, for instance {examples.get(support or '', 'Normal(mu=0, sigma=1)')}",
+                do="a half-distribution (HalfNormal for Normal) has its mass above 0" if support == "positive" else "change it",
+            )
+
+
+def prior_named(spec: ModelSpec, *names: str) -> Prior | None:
+    """Find the first of these names that the user gave a prior."""
+    return next((spec.priors[name] for name in names if name in spec.priors), None)

@@ -1,0 +1,98 @@
+"""The gallery's format: one TOML file with a model, its data, how to sample it, and what it shows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+from partialpool.errors import FileError, SpecError
+from partialpool.spec.model import ModelSpec
+from partialpool.spec.toml import check_keys, parse_toml, section
+
+__all__ = ["DataSource", "ModelFile", "read_model_file"]
+
+SAMPLING_KEYS: Final = ("draws", "tune", "chains", "seed", "engine", "sampler", "target_accept", "parametrization")
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """Where the table comes from: an embedded data set, or a CSV file beside the TOML file."""
+
+    dataset: str | None = None
+    file: Path | None = None
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """One worked model.
+
+    Attributes
+    ----------
+    spec
+        The model.
+    data
+        Where its table is.
+    sampling
+        Keyword arguments for `fit`: draws, tune, chains, seed, engine, sampler, target_accept, parametrization.
+    title, source, shows
+        A heading, where the data come from, and one sentence on what the model shows.
+    """
+
+    spec: ModelSpec
+    data: DataSource
+    sampling: Mapping[str, Any]
+    title: str
+    source: str
+    shows: str
+
+
+def read_model_file(path: str | Path) -> ModelFile:
+    """Read a worked model.
+
+    Raises
+    ------
+    FileError
+        The file is not there or is not text.
+    SpecError
+        It is not TOML, or says something that is not allowed.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileError(
+            "cannot read the model file",
+            got=f"{path}: {error}",
+            allowed="a TOML file, for instance models/sleepstudy.toml",
+            do="check the path",
+        ) from error
+    document = parse_toml(text)
+    sampling = section(document, "sampling")
+    check_keys("[sampling]", sampling, SAMPLING_KEYS)
+    about = {key: document.get(key, "") for key in ("title", "source", "shows")}
+    if not all(isinstance(value, str) for value in about.values()):
+        raise SpecError("title, source and shows are text", got=repr(about), allowed="text", do="put them in quotes")
+    return ModelFile(
+        spec=ModelSpec.from_toml_text(text),
+        data=_read_source(section(document, "data"), path.parent),
+        sampling=MappingProxyType(sampling),
+        title=about["title"] or path.stem,
+        source=about["source"],
+        shows=about["shows"],
+    )
+
+
+def _read_source(table: Mapping[str, Any], folder: Path) -> DataSource:
+    check_keys("[data]", table, ("dataset", "file"))
+    match dict(table):
+        case {"dataset": str(name)} if len(table) == 1:
+            return DataSource(dataset=name)
+        case {"file": str(name)} if len(table) == 1:
+            return DataSource(file=folder / name)
+    raise SpecError(
+        "[data] says where the table is",
+        got=repr(dict(table)),
+        allowed="dataset = 'sleepstudy' or file = 'table.csv' (beside the TOML file)",
+        do="give one of the two",
+    )

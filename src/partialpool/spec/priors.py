@@ -1,0 +1,247 @@
+"""Priors as plain records: a distribution's name and its arguments, in PyMC's names.
+
+No PyMC is imported here. The table of distributions says which arguments each takes, what they may be,
+and how each answers to a change of units, so that a prior stated on the original scale can be
+used by a sampler that works on a unit scale.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final, Literal
+
+from partialpool.errors import PriorError, nearest
+
+__all__ = ["DISTRIBUTIONS", "Distribution", "Prior", "PriorTable", "as_prior"]
+
+Role = Literal["location", "scale", "rate", "log_location", "shape"]
+Support = Literal["real", "positive", "simplex", "correlation"]
+
+_RESCALE: Final[Mapping[Role, Callable[[float, float], float]]] = MappingProxyType(
+    {
+        "location": lambda value, unit: value / unit,
+        "scale": lambda value, unit: value / unit,
+        "rate": lambda value, unit: value * unit,
+        "log_location": lambda value, unit: value - math.log(unit),
+        "shape": lambda value, unit: value,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """What a prior's distribution takes: its arguments with their roles, and where its mass lies."""
+
+    support: Support
+    roles: Mapping[str, Role]
+    unbounded: frozenset[str] = frozenset()
+    """Arguments that may be negative; all others must be positive."""
+
+
+def _distribution(support: Support, unbounded: str = "", **roles: Role) -> Distribution:
+    return Distribution(support, MappingProxyType(roles), frozenset(unbounded.split()))
+
+
+DISTRIBUTIONS: Final[Mapping[str, Distribution]] = MappingProxyType(
+    {
+        "Normal": _distribution("real", "mu", mu="location", sigma="scale"),
+        "StudentT": _distribution("real", "mu", nu="shape", mu="location", sigma="scale"),
+        "Cauchy": _distribution("real", "alpha", alpha="location", beta="scale"),
+        "Laplace": _distribution("real", "mu", mu="location", b="scale"),
+        "Logistic": _distribution("real", "mu", mu="location", s="scale"),
+        "Uniform": _distribution("real", "lower upper", lower="location", upper="location"),
+        "HalfNormal": _distribution("positive", sigma="scale"),
+        "HalfStudentT": _distribution("positive", nu="shape", sigma="scale"),
+        "HalfCauchy": _distribution("positive", beta="scale"),
+        "Exponential": _distribution("positive", lam="rate"),
+        "Gamma": _distribution("positive", alpha="shape", beta="rate"),
+        "InverseGamma": _distribution("positive", alpha="shape", beta="scale"),
+        "LogNormal": _distribution("positive", "mu", mu="log_location", sigma="shape"),
+        "Weibull": _distribution("positive", alpha="shape", beta="scale"),
+        "Dirichlet": _distribution("simplex", a="shape"),
+        "LKJ": _distribution("correlation", eta="shape"),
+    }
+)
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class Prior:
+    """A prior: the name of a distribution and its arguments, as in PyMC.
+
+    Parameters
+    ----------
+    distribution
+        One of `DISTRIBUTIONS`: Normal, StudentT, Cauchy, Laplace, Logistic, Uniform (real line);
+        HalfNormal, HalfStudentT, HalfCauchy, Exponential, Gamma, InverseGamma, LogNormal, Weibull
+        (positive); Dirichlet (cutpoints); LKJ (correlations).
+    **arguments
+        All of its arguments, finite numbers on the original scale of the parameter.
+
+    Raises
+    ------
+    PriorError
+        Unknown distribution; unknown, missing or impossible argument.
+
+    Examples
+    --------
+    >>> Prior("Normal", mu=0, sigma=20)
+    Prior('Normal', mu=0, sigma=20)
+    >>> Prior("HalfNormal", sigma=50) == Prior("HalfNormal", sigma=50.0)
+    True
+    """
+
+    distribution: str
+    items: tuple[tuple[str, float], ...]
+
+    def __init__(self, distribution: str, **arguments: float) -> None:
+        if distribution not in DISTRIBUTIONS:
+            raise PriorError(
+                "unknown distribution for a prior",
+                got=repr(distribution),
+                allowed=nearest(str(distribution), DISTRIBUTIONS),
+                do="pick one of these, with PyMC's argument names",
+            )
+        roles = DISTRIBUTIONS[distribution].roles
+        if set(arguments) != set(roles):
+            raise PriorError(
+                f"wrong arguments for {distribution}",
+                got=", ".join(arguments) or "none",
+                allowed=", ".join(roles),
+                do=f"write Prior({distribution!r}, {', '.join(f'{a}=...' for a in roles)})",
+            )
+        object.__setattr__(self, "distribution", distribution)
+        object.__setattr__(self, "items", tuple((name, _number(arguments[name])) for name in roles))
+        self._check_values()
+
+    def _check_values(self) -> None:
+        positive = [a for a in self.arguments if a not in DISTRIBUTIONS[self.distribution].unbounded]
+        for name in positive:
+            if not self.arguments[name] > 0:
+                raise PriorError(
+                    f"impossible argument {name} of {self.distribution}",
+                    got=f"{name}={self.arguments[name]:g}",
+                    allowed="a number above 0",
+                    do=f"change {name}",
+                )
+        if self.distribution == "Uniform" and not self.arguments["lower"] < self.arguments["upper"]:
+            raise PriorError(
+                "a Uniform prior needs lower < upper",
+                got=repr(self),
+                allowed="lower below upper",
+                do="swap or change the bounds",
+            )
+
+    @property
+    def arguments(self) -> dict[str, float]:
+        """The arguments by name, in PyMC's order."""
+        return dict(self.items)
+
+    @property
+    def support(self) -> Support:
+        """Where the mass lies: real, positive, simplex or correlation."""
+        return DISTRIBUTIONS[self.distribution].support
+
+    def in_units_of(self, unit: float) -> "Prior":
+        """Return the prior of `parameter / unit`, when this is the prior of `parameter`.
+
+        Examples
+        --------
+        >>> Prior("Normal", mu=10, sigma=20).in_units_of(10)
+        Prior('Normal', mu=1, sigma=2)
+        """
+        roles = DISTRIBUTIONS[self.distribution].roles
+        return Prior(self.distribution, **{a: _RESCALE[roles[a]](v, unit) for a, v in self.items})
+
+    def __repr__(self) -> str:
+        return f"Prior({self.distribution!r}, {', '.join(f'{a}={v:.6g}' for a, v in self.items)})"
+
+    def __str__(self) -> str:
+        """Write as in a paper: `Normal(mu=0, sigma=20)`."""
+        return f"{self.distribution}({', '.join(f'{a}={v:.4g}' for a, v in self.items)})"
+
+
+def _number(value: object) -> float:
+    """Accept a finite number; anything else cannot be an argument of a stated prior."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        item = getattr(value, "item", None)
+        value = item() if callable(item) and getattr(value, "size", 0) == 1 else value
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise PriorError(
+            "a prior's arguments are finite numbers",
+            got=repr(value),
+            allowed="one int or float",
+            do="give a number; to give each coefficient its own prior, name them: 'beta[x]', 'sd_g[x]'",
+        )
+    return float(value)
+
+
+def as_prior(value: object) -> Prior:
+    """Convert to `Prior`: a `Prior`, a mapping from TOML, a `pymc_extras` Prior or a PreliZ distribution.
+
+    Raises
+    ------
+    PriorError
+        For any other value, and for priors on priors (a `pymc_extras` Prior with a Prior inside).
+
+    Examples
+    --------
+    >>> as_prior({"distribution": "HalfNormal", "sigma": 50})
+    Prior('HalfNormal', sigma=50)
+    """
+    if isinstance(value, Prior):
+        return value
+    if isinstance(value, Mapping) and isinstance(value.get("distribution"), str):
+        arguments: dict[str, Any] = {str(k): v for k, v in value.items() if k != "distribution"}
+        return Prior(value["distribution"], **arguments)
+    foreign: Any = value  # recognised by its home, so that neither library is imported here
+    home = type(value).__module__
+    if home.startswith("pymc_extras."):
+        return Prior(foreign.distribution, **foreign.parameters)
+    if home.startswith("preliz."):
+        return Prior(type(value).__name__, **foreign.params_dict)
+    raise PriorError(
+        "this is not a prior",
+        got=repr(value),
+        allowed="pp.Prior, a pymc_extras Prior, a PreliZ distribution, or {'distribution': name, arguments}",
+        do="for instance pp.Prior('HalfNormal', sigma=1)",
+    )
+
+
+class PriorTable(Mapping[str, Prior]):
+    """The priors a user set, by parameter name: an immutable, hashable mapping.
+
+    Examples
+    --------
+    >>> table = PriorTable({"sigma": Prior("HalfNormal", sigma=1)})
+    >>> table["sigma"], len(table), hash(table) == hash(PriorTable(table))
+    (Prior('HalfNormal', sigma=1), 1, True)
+    """
+
+    __slots__ = ("_items",)
+    _items: Mapping[str, Prior]
+
+    def __init__(self, priors: Mapping[str, object] = MappingProxyType({})) -> None:
+        items = {str(name): as_prior(prior) for name, prior in sorted(priors.items())}
+        object.__setattr__(self, "_items", MappingProxyType(items))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"PriorTable is immutable; cannot set {name}")
+
+    def __getitem__(self, name: str) -> Prior:
+        return self._items[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._items.items()))
+
+    def __repr__(self) -> str:
+        return repr(dict(self._items))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return PriorTable, (dict(self._items),)

@@ -1,0 +1,129 @@
+"""Group: which effects vary over the levels of a factor, and whether they correlate."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from partialpool.errors import SpecError
+from partialpool.names import INTERCEPT, RESERVED
+from partialpool.spec.guard import quote_name
+
+__all__ = ["Group", "expand_nesting", "factor_columns"]
+
+
+@dataclass(frozen=True, init=False)
+class Group:
+    """Effects that vary over the levels of one factor.
+
+    Parameters
+    ----------
+    factor
+        A column (`"Subject"`), an interaction (`"batch:cask"`) or nesting (`"batch/cask"`, which a
+        `ModelSpec` reads as two groups: `batch` and `batch:cask`).
+    slopes
+        Expressions whose coefficients vary, as in a formula: `"Days"`, `"I(Days**2)"`, a categorical column.
+    intercept
+        Whether the intercept varies.
+    correlated
+        Whether the effects share one correlation matrix (`|`) or are independent (`||`).
+        A group of one intercept has nothing to correlate and is always stored as correlated.
+
+    Raises
+    ------
+    SpecError
+        No effect at all; a factor name that collides with the posterior's vocabulary.
+
+    Examples
+    --------
+    >>> Group("Subject", slopes=["Days"])
+    Group(factor='Subject', slopes=('Days',), intercept=True, correlated=True)
+    >>> str(Group("Subject", slopes=["Days"], correlated=False))
+    '(Days || Subject)'
+    """
+
+    factor: str
+    slopes: tuple[str, ...]
+    intercept: bool
+    correlated: bool
+
+    def __init__(
+        self, factor: str, *, slopes: Iterable[str] | str = (), intercept: bool = True, correlated: bool = True
+    ) -> None:
+        slopes = (slopes,) if isinstance(slopes, str) else tuple(slopes)
+        factor = _canonical_factor(factor)
+        if not slopes and not intercept:
+            raise SpecError(
+                f"the group of {factor!r} has no effect",
+                got="intercept=False and no slopes",
+                allowed="an intercept, one slope or more, or both",
+                do=f"write Group({factor!r}) for varying intercepts",
+            )
+        object.__setattr__(self, "factor", factor)
+        object.__setattr__(self, "slopes", slopes)
+        object.__setattr__(self, "intercept", bool(intercept))
+        object.__setattr__(self, "correlated", bool(correlated) or not slopes)
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """The effects' terms, `Intercept` first."""
+        return ((INTERCEPT,) if self.intercept else ()) + self.slopes
+
+    def __str__(self) -> str:
+        """Write as in a formula: `(Days | Subject)`, `(0 + Days || Subject)`."""
+        head = " + ".join(self.slopes) if self.slopes else "1"
+        bar = "|" if self.correlated else "||"
+        return f"({'' if self.intercept else '0 + '}{head} {bar} {_quoted(self.factor)})"
+
+
+def factor_columns(factor: str) -> tuple[str, ...]:
+    """Columns whose combination makes the levels of a factor.
+
+    Examples
+    --------
+    >>> factor_columns("batch:cask")
+    ('batch', 'cask')
+    """
+    return tuple(factor.split(":"))
+
+
+def expand_nesting(factor: str) -> tuple[str, ...]:
+    """Read `a/b/c` as `a`, `a:b`, `a:b:c`; the crossing stays with the caller.
+
+    Examples
+    --------
+    >>> expand_nesting("batch/cask")
+    ('batch', 'batch:cask')
+    """
+    parts = factor.split("/")
+    return tuple(":".join(parts[: i + 1]) for i in range(len(parts)))
+
+
+def _canonical_factor(factor: str) -> str:
+    if not isinstance(factor, str) or not factor.strip():
+        raise SpecError(
+            "a group needs a grouping factor",
+            got=repr(factor),
+            allowed="a column name, 'a:b' or 'a/b'",
+            do="name the column that says which group a row belongs to",
+        )
+    names = [part.strip() for nest in factor.split("/") for part in nest.split(":")]
+    canonical = "/".join(":".join(p.strip().strip("`") for p in nest.split(":")) for nest in factor.split("/"))
+    if not all(names):
+        raise SpecError(
+            "cannot read the grouping factor",
+            got=repr(factor),
+            allowed="a column name, 'a:b' (each combination a level) or 'a/b' (b nested in a)",
+            do="write the columns on both sides of ':' or '/'",
+        )
+    clash = RESERVED.intersection([canonical])
+    if clash:
+        raise SpecError(
+            "a grouping factor may not be named like a part of the posterior",
+            got=repr(canonical),
+            allowed=f"any name but {', '.join(sorted(RESERVED))}",
+            do="rename the column",
+        )
+    return canonical
+
+
+def _quoted(factor: str) -> str:
+    return "/".join(":".join(quote_name(p) for p in nest.split(":")) for nest in factor.split("/"))

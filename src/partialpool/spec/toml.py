@@ -1,0 +1,146 @@
+"""TOML tables: a model's own, and the gallery's whole file."""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import tomli_w
+
+from partialpool.errors import SpecError, nearest
+from partialpool.spec.priors import Prior
+from partialpool.spec.terms import Group
+
+__all__ = ["MODEL_KEYS", "SECTIONS", "SpecTables", "parse_toml", "read_spec_tables", "write_spec_tables"]
+
+MODEL_KEYS: Final = ("formula", "response", "common", "intercept", "family", "link", "se")
+SECTIONS: Final = ("title", "source", "shows", "data", "model", "group", "priors", "sampling")
+_GROUP_KEYS: Final = ("factor", "slopes", "intercept", "correlated")
+
+
+@dataclass(frozen=True)
+class SpecTables:
+    """What TOML says of a model: a formula, or its parts; and the options that go with either."""
+
+    formula: str | None
+    parts: Mapping[str, Any]
+    options: Mapping[str, Any]
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Parse TOML text and refuse sections that mean nothing.
+
+    Raises
+    ------
+    SpecError
+        Text that is not TOML; an unknown section.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SpecError(
+            "this is not TOML", got=str(error), allowed="[data], [model], [[group]], [priors], [sampling]", do="mend it at that place"
+        ) from error
+    check_keys("file", document, SECTIONS)
+    return document
+
+
+def read_spec_tables(text: str) -> SpecTables:
+    """Read `[model]`, `[[group]]` and `[priors]`."""
+    document = parse_toml(text)
+    model = section(document, "model")
+    check_keys("[model]", model, MODEL_KEYS)
+    options = {key: model[key] for key in ("family", "link", "se") if key in model}
+    options["priors"] = section(document, "priors")
+    groups = document.get("group", [])
+    if not isinstance(groups, list) or not all(isinstance(g, dict) for g in groups):
+        raise SpecError("groups are an array of tables", got=repr(groups), allowed="[[group]]", do="write [[group]] above each group")
+    for key, value in model.items():
+        _check_type(key, value)
+    if "formula" in model:
+        both = [key for key in ("response", "common", "intercept") if key in model] + (["[[group]]"] if groups else [])
+        if both:
+            raise SpecError(
+                "the model is given twice",
+                got="formula and " + ", ".join(both),
+                allowed="a formula, or response, common and [[group]]",
+                do="remove one of the two",
+            )
+        return SpecTables(model["formula"], {}, options)
+    if "response" not in model:
+        raise SpecError(
+            "[model] names no response",
+            got=", ".join(model) or "an empty table",
+            allowed="formula = '...' or response = '...'",
+            do="say what is modelled",
+        )
+    parts = {key: model[key] for key in ("response", "common", "intercept") if key in model}
+    parts["groups"] = [_read_group(table) for table in groups]
+    return SpecTables(None, parts, options)
+
+
+def write_spec_tables(
+    *,
+    response: str,
+    common: list[str],
+    intercept: bool,
+    family: str,
+    link: str,
+    se: str | None,
+    groups: Iterable[Group],
+    priors: Mapping[str, Prior],
+) -> str:
+    """Write a model as TOML text."""
+    model: dict[str, Any] = {"response": response, "common": common, "intercept": intercept, "family": family, "link": link}
+    if se is not None:
+        model["se"] = se
+    document: dict[str, Any] = {"model": model}
+    tables = [
+        {"factor": g.factor, "slopes": list(g.slopes), "intercept": g.intercept, "correlated": g.correlated} for g in groups
+    ]
+    if tables:
+        document["group"] = tables
+    if priors:
+        document["priors"] = {name: {"distribution": p.distribution, **p.arguments} for name, p in priors.items()}
+    return tomli_w.dumps(document)
+
+
+def section(document: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Fetch one table, empty if absent."""
+    table = document.get(name, {})
+    if not isinstance(table, dict):
+        raise SpecError(f"[{name}] is a table", got=repr(table), allowed=f"[{name}] with key = value lines", do="write it as a table")
+    return table
+
+
+def check_keys(where: str, table: Mapping[str, Any], allowed: Iterable[str]) -> None:
+    """Refuse a key that nothing would read: a misspelt key must not pass in silence."""
+    allowed = tuple(allowed)
+    for key in table:
+        if key not in allowed:
+            raise SpecError(f"unknown key in {where}", got=repr(key), allowed=nearest(key, allowed), do="correct or remove it")
+
+
+def _check_type(key: str, value: object) -> None:
+    listed = isinstance(value, list) and all(isinstance(v, str) for v in value)
+    fits = {"common": listed or isinstance(value, str), "intercept": isinstance(value, bool)}.get(key, isinstance(value, str))
+    if not fits:
+        raise SpecError(
+            f"{key} in [model] has the wrong type",
+            got=repr(value),
+            allowed={"common": "a list of terms", "intercept": "true or false"}.get(key, "text"),
+            do="correct it",
+        )
+
+
+def _read_group(table: Mapping[str, Any]) -> Group:
+    check_keys("[[group]]", table, _GROUP_KEYS)
+    if "factor" not in table:
+        raise SpecError("a [[group]] names no factor", got=", ".join(table) or "nothing", allowed="factor = 'column'", do="add the factor")
+    slopes = table.get("slopes", [])
+    if not isinstance(slopes, list) or not all(isinstance(s, str) for s in slopes):
+        raise SpecError("slopes are a list of terms", got=repr(slopes), allowed="slopes = ['x']", do="put them in [ ]")
+    for key in ("intercept", "correlated"):
+        if not isinstance(table.get(key, True), bool):
+            raise SpecError(f"{key} in [[group]] has the wrong type", got=repr(table[key]), allowed="true or false", do="correct it")
+    return Group(table["factor"], slopes=slopes, intercept=table.get("intercept", True), correlated=table.get("correlated", True))

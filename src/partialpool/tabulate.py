@@ -1,0 +1,92 @@
+"""One small table, shown three ways: rich in a terminal, plain text in a repr, HTML in a notebook."""
+
+import html
+import io
+from dataclasses import dataclass, field
+
+__all__ = ["TextTable", "number"]
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """Rows under headers, with a title above and notes below.
+
+    Parameters
+    ----------
+    headers
+        Column heads. Columns whose cells are all numbers are aligned to the right.
+    rows
+        Cells, already written as text.
+    title, notes
+        Lines above and below.
+
+    Examples
+    --------
+    >>> print(TextTable(("name", "mean"), (("Days", "10.5"),), title="Common effects"))
+    Common effects
+     name   mean
+     Days   10.5
+    """
+
+    headers: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    title: str = ""
+    notes: tuple[str, ...] = field(default=())
+
+    def __str__(self) -> str:
+        from rich.console import Console  # noqa: PLC0415 - only what prints pays for rich
+        from rich.table import Table  # noqa: PLC0415
+
+        table = Table(box=None, show_header=any(self.headers), header_style="", padding=(0, 2, 0, 0), pad_edge=False)
+        for index, head in enumerate(self.headers):
+            right = all(_is_number(row[index]) for row in self.rows) and bool(self.rows)
+            table.add_column(head, justify="right" if right else "left", overflow="fold", no_wrap=True)
+        for row in self.rows:
+            table.add_row(*row)
+        stream = io.StringIO()
+        # Wide enough for the longest row: a repr must not depend on the width of the terminal.
+        width = 4 + sum(3 + max(len(r[i]) for r in (self.headers, *self.rows)) for i in range(len(self.headers)))
+        console = Console(file=stream, width=width, highlight=False, markup=False, emoji=False, color_system=None)
+        console.print(table)
+        body = "\n".join(" " + line.rstrip() for line in stream.getvalue().rstrip("\n").split("\n"))
+        return "\n".join([*([self.title] if self.title else []), body, *self.notes])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """Write an HTML table, for notebooks."""
+        numeric = [all(_is_number(row[i]) for row in self.rows) for i in range(len(self.headers))]
+        align = ["right" if n else "left" for n in numeric]
+        head = "".join(f'<th style="text-align:{a}">{html.escape(h)}</th>' for h, a in zip(self.headers, align, strict=True))
+        body = "".join(
+            "<tr>" + "".join(f'<td style="text-align:{a}">{html.escape(c)}</td>' for c, a in zip(row, align, strict=True)) + "</tr>"
+            for row in self.rows
+        )
+        caption = f"<p><b>{html.escape(self.title)}</b></p>" if self.title else ""
+        notes = "".join(f"<p><small>{html.escape(n)}</small></p>" for n in self.notes)
+        return f"{caption}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}"
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Write a number to so many significant digits, without a needless exponent.
+
+    Examples
+    --------
+    >>> number(251.40512), number(0.081321), number(-1.5e-9), number(0.0), number(123456.7)
+    ('251', '0.0813', '-1.5e-09', '0', '123457')
+    """
+    if value != value:
+        return "-"
+    if value != 0 and not 1e-4 <= abs(value) < 1e9:
+        return f"{value:.{digits - 1}g}"
+    text = f"{value:.{digits}g}"
+    return f"{value:.0f}" if "e" in text else text
+
+
+def _is_number(cell: str) -> bool:
+    text = cell.strip().strip("%").replace(",", "")
+    try:
+        float(text or "nan")
+    except ValueError:
+        return text in ("-", "")
+    return True
