@@ -8,6 +8,7 @@ from typing import Final
 __all__ = [
     "BETA",
     "COEF",
+    "CUTPOINT",
     "FAMILY_PARAMETERS",
     "INTERCEPT",
     "OBS",
@@ -30,8 +31,10 @@ OBS: Final = "obs"
 """Dimension of the table's rows; its coordinate is the row number in the table as given, from 0."""
 SIGMA: Final = "sigma"
 """Residual standard deviation."""
+CUTPOINT: Final = "cutpoint"
+"""Dimension of an ordinal model's thresholds, labelled `low|high`."""
 FAMILY_PARAMETERS: Final = ("sigma", "nu", "alpha", "phi", "cutpoints")
-RESERVED: Final = frozenset({"chain", "draw", "sample", OBS, COEF, BETA, "cutpoint", *FAMILY_PARAMETERS})
+RESERVED: Final = frozenset({"chain", "draw", OBS, COEF, BETA, CUTPOINT, *FAMILY_PARAMETERS})
 """Names a factor may not have: they would collide with a variable or dimension of the posterior."""
 
 

@@ -2,9 +2,11 @@
 
 import html
 import io
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["TextTable", "number"]
+__all__ = ["TextTable", "estimate_cells", "number"]
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,13 @@ class TextTable:
         """Write an HTML table, for notebooks."""
         numeric = [all(_is_number(row[i]) for row in self.rows) for i in range(len(self.headers))]
         align = ["right" if n else "left" for n in numeric]
-        head = "".join(f'<th style="text-align:{a}">{html.escape(h)}</th>' for h, a in zip(self.headers, align, strict=True))
+        head = "".join(
+            f'<th style="text-align:{a}">{html.escape(h)}</th>' for h, a in zip(self.headers, align, strict=True)
+        )
         body = "".join(
-            "<tr>" + "".join(f'<td style="text-align:{a}">{html.escape(c)}</td>' for c, a in zip(row, align, strict=True)) + "</tr>"
+            "<tr>"
+            + "".join(f'<td style="text-align:{a}">{html.escape(c)}</td>' for c, a in zip(row, align, strict=True))
+            + "</tr>"
             for row in self.rows
         )
         caption = f"<p><b>{html.escape(self.title)}</b></p>" if self.title else ""
@@ -75,12 +81,28 @@ def number(value: float, digits: int = 3) -> str:
     >>> number(251.40512), number(0.081321), number(-1.5e-9), number(0.0), number(123456.7)
     ('251', '0.0813', '-1.5e-09', '0', '123457')
     """
-    if value != value:
+    if math.isnan(value):
         return "-"
     if value != 0 and not 1e-4 <= abs(value) < 1e9:
         return f"{value:.{digits - 1}g}"
     text = f"{value:.{digits}g}"
     return f"{value:.0f}" if "e" in text else text
+
+
+def estimate_cells(values: Sequence[float], sd: float) -> tuple[str, ...]:
+    """Write a mean, its sd and quantiles to the same decimals: two significant digits of the sd.
+
+    Examples
+    --------
+    >>> estimate_cells((251.40512, 7.4421, 239.5), sd=7.4421)
+    ('251.4', '7.4', '239.5')
+    """
+    if not sd > 0 or not math.isfinite(sd):
+        return tuple(number(v) for v in values)
+    decimals = max(0, 1 - math.floor(math.log10(sd)))
+    if decimals > 7 or sd >= 1e7:
+        return tuple(f"{v:.2e}" for v in values)
+    return tuple("-" if math.isnan(v) else f"{v:.{decimals}f}" for v in values)
 
 
 def _is_number(cell: str) -> bool:

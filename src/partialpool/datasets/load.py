@@ -50,7 +50,10 @@ def load_dataset(name: str) -> pd.DataFrame:
     index = _index()
     if name not in index:
         raise DataError(
-            "no such data set", got=repr(name), allowed=nearest(str(name), index), do="name one of these, or pass your own table"
+            "no such data set",
+            got=repr(name),
+            allowed=nearest(str(name), index),
+            do="name one of these, or pass your own table",
         )
     entry = index[name]
     columns = entry["columns"]

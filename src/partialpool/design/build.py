@@ -1,6 +1,6 @@
 """Specification and table become named arrays: the Design."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -133,6 +133,10 @@ class Design:
         """Rows used."""
         return len(self.rows)
 
+    def with_rows(self, rows: np.ndarray, n_given: int) -> "Design":
+        """Return the same design, its rows numbered as in the table they came from."""
+        return replace(self, rows=rows, n_given=n_given)
+
 
 def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> Design:
     """Build the arrays of a model.
@@ -193,7 +197,12 @@ def _read_se(spec: ModelSpec, frame: pd.DataFrame) -> np.ndarray | None:
     se = frame[spec.se].to_numpy(dtype=float)
     if not (se > 0).all():
         row = int(np.flatnonzero(~(se > 0))[0])
-        raise DataError("a standard error is above 0", got=f"{se[row]:g} in row {row}", allowed="numbers above 0", do="check the column")
+        raise DataError(
+            "a standard error is above 0",
+            got=f"{se[row]:g} in row {row}",
+            allowed="numbers above 0",
+            do="check the column",
+        )
     return se
 
 
@@ -214,7 +223,8 @@ def _common_effects(spec: ModelSpec, frame: pd.DataFrame) -> CommonEffects:
 
 def _factor_effects(spec: ModelSpec, factor: str, frame: pd.DataFrame) -> FactorEffects:
     levels, codes = learn_levels(factor, frame)
-    recipes, columns, blocks = [], [], []
+    recipes, columns = [], []
+    blocks: list[tuple[int, ...]] = []
     start = 0
     for group in (g for g in spec.groups if g.factor == factor):
         recipe, values = learn_columns(group.slopes, frame, intercept=group.intercept)

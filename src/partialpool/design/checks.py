@@ -48,7 +48,9 @@ def check_common(
     )
 
 
-def check_factor(factor: str, codes: np.ndarray, n_levels: int, effects: tuple[str, ...], *, residual_free: bool) -> None:
+def check_factor(
+    factor: str, codes: np.ndarray, n_levels: int, effects: tuple[str, ...], *, residual_free: bool
+) -> None:
     """Refuse a factor that does not group.
 
     Raises
@@ -72,7 +74,9 @@ def check_factor(factor: str, codes: np.ndarray, n_levels: int, effects: tuple[s
         )
 
 
-def warn_weak_slopes(factor: str, codes: np.ndarray, n_levels: int, effects: tuple[str, ...], values: np.ndarray) -> None:
+def warn_weak_slopes(
+    factor: str, codes: np.ndarray, n_levels: int, effects: tuple[str, ...], values: np.ndarray
+) -> None:
     """Warn of a slope whose predictor is constant within every level: no level shows its own slope."""
     counts = np.bincount(codes, minlength=n_levels)
     for name, column in zip(effects, values.T, strict=True):

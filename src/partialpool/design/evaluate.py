@@ -16,7 +16,7 @@ from formulae.matrices import DesignMatrices
 
 from partialpool.errors import DataError
 from partialpool.names import INTERCEPT
-from partialpool.spec.formula import columns_of, describe_terms
+from partialpool.spec.expression import columns_of, describe_terms
 
 __all__ = ["ALLOWED", "Recipe", "evaluate", "learn_columns"]
 

@@ -121,7 +121,10 @@ def _read_successes(term: ResponseTerm, family: Family, frame: pd.DataFrame) -> 
         if bad.any():
             row = int(np.flatnonzero(bad)[0])
             raise DataError(
-                f"{what} are whole numbers from 0", got=f"{values[row]:g} in row {row}", allowed="0, 1, 2, ...", do="check the column"
+                f"{what} are whole numbers from 0",
+                got=f"{values[row]:g} in row {row}",
+                allowed="0, 1, 2, ...",
+                do="check the column",
             )
     over = successes > trials
     if over.any():

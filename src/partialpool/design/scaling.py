@@ -57,7 +57,9 @@ class PriorSet(Mapping[str, Prior]):
     @property
     def table(self) -> TextTable:
         """Parameter, prior, where it is from."""
-        rows = tuple((e.parameter, str(e.prior), "default" if e.is_default else "yours", e.reason) for e in self.entries)
+        rows = tuple(
+            (e.parameter, str(e.prior), "default" if e.is_default else "yours", e.reason) for e in self.entries
+        )
         note = "Priors are on the original scale of the data; beta[Intercept] is at the predictors' means."
         return TextTable(("parameter", "prior", "from", "reason"), rows, title="Priors", notes=(note,))
 
@@ -136,7 +138,12 @@ def _defaults(design: Design) -> Iterator[ResolvedPrior]:
     spread = "sd" if design.spec.intercept else "rms"
     for name, scale in zip(common.names, common.scale, strict=True):
         prior = Prior("Normal", mu=0.0, sigma=2.5 * scales.unit / scale)
-        yield ResolvedPrior(f"{BETA}[{name}]", prior, f"2.5 {scales.unit_reason} / {spread}(x), {spread}(x) = {scale:.4g}", True)
+        yield ResolvedPrior(
+            f"{BETA}[{name}]",
+            prior,
+            f"2.5 {scales.unit_reason} / {spread}(x), {spread}(x) = {scale:.4g}",
+            True,
+        )
     for factor in design.factors:
         yield from _factor_defaults(factor, scales)
     family = design.spec.family_record
@@ -154,7 +161,12 @@ def _factor_defaults(factor: FactorEffects, scales: _Scales) -> Iterator[Resolve
     for name, scale, column in zip(factor.names, factor.scale, factor.values.T, strict=True):
         constant = np.ptp(column) == 0
         reason = scales.unit_reason if constant else f"{scales.unit_reason} / sd(z), sd(z) = {scale:.4g}"
-        yield ResolvedPrior(f"{sd_name(factor.name)}[{name}]", Prior("HalfStudentT", nu=3, sigma=scales.unit / scale), reason, True)
+        yield ResolvedPrior(
+            f"{sd_name(factor.name)}[{name}]",
+            Prior("HalfStudentT", nu=3, sigma=scales.unit / scale),
+            reason,
+            True,
+        )
     if factor.correlated:
         yield ResolvedPrior(corr_name(factor.name), Prior("LKJ", eta=2), "mild pull to no correlation", True)
 
@@ -164,26 +176,43 @@ def _scales(design: Design) -> _Scales:
     if family.on_log_scale:
         y = np.log(y)
     spread, mean = float(np.std(y)), float(np.mean(y))
-    if not design.spec.intercept:
-        # Without an intercept the coefficients carry the mean as well.
-        spread_all = float(np.sqrt(np.mean(y**2)))
-    else:
-        spread_all = spread
+    # Without an intercept the coefficients carry the mean as well.
+    spread_all = spread if design.spec.intercept else float(np.sqrt(np.mean(y**2)))
     shift = design.offset if design.offset is not None else np.zeros(len(y))
     what = "log y" if family.on_log_scale else "y"
     residual = (spread, f"sd({what}) = {spread:.4g}")
     if link == "identity":
-        unit = (spread_all, f"s_y, s_y = {'sd' if design.spec.intercept else 'rms'}({what}) = {spread_all:.4g}")
+        unit = (
+            spread_all,
+            f"s_y, s_y = {'sd' if design.spec.intercept else 'rms'}({what}) = {spread_all:.4g}",
+        )
         location = mean - float(np.mean(shift))
-        return _Scales(location, f"mean({what}){' less the offset' if shift.any() else ''} = {location:.4g}", *unit, *residual)
+        return _Scales(
+            location,
+            f"mean({what}){' less the offset' if shift.any() else ''} = {location:.4g}",
+            *unit,
+            *residual,
+        )
     if link == "log":
         location = float(np.log(np.sum(y) / np.sum(np.exp(shift)))) if np.sum(y) > 0 else 0.0
         reason = f"log(mean y){' per unit of offset' if shift.any() else ''} = {location:.4g}"
         return _Scales(location, reason, 1.0, "on the log scale", *residual)
     if link == "sqrt":
         unit_value, location = spread / (2 * np.sqrt(mean)), float(np.sqrt(mean))
-        return _Scales(location, f"sqrt(mean y) = {location:.4g}", unit_value, f"s_y, s_y = {unit_value:.4g} on the sqrt scale", *residual)
+        return _Scales(
+            location,
+            f"sqrt(mean y) = {location:.4g}",
+            unit_value,
+            f"s_y, s_y = {unit_value:.4g} on the sqrt scale",
+            *residual,
+        )
     if link == "inverse":
         unit_value, location = spread / mean**2, 1 / mean
-        return _Scales(location, f"1 / mean y = {location:.4g}", unit_value, f"s_y, s_y = {unit_value:.4g} on the inverse scale", *residual)
+        return _Scales(
+            location,
+            f"1 / mean y = {location:.4g}",
+            unit_value,
+            f"s_y, s_y = {unit_value:.4g} on the inverse scale",
+            *residual,
+        )
     return _Scales(0.0, "even odds", 1.0, f"on the {link} scale", *residual)

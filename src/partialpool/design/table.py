@@ -54,10 +54,20 @@ def read_table(data: Any, columns: tuple[str, ...], *, missing: Missing = "drop"
         infinite values; a column that is neither numbers nor categories.
     """
     if missing not in ("drop", "error"):
-        raise DataError("unknown treatment of missing values", got=repr(missing), allowed="'drop' or 'error'", do="name one")
+        raise DataError(
+            "unknown treatment of missing values",
+            got=repr(missing),
+            allowed="'drop' or 'error'",
+            do="name one",
+        )
     frame = _select(data, columns)
     if len(frame) == 0:
-        raise DataError("the table is empty", got="0 rows", allowed="one row or more", do="check how it was read or filtered")
+        raise DataError(
+            "the table is empty",
+            got="0 rows",
+            allowed="one row or more",
+            do="check how it was read or filtered",
+        )
     for name in columns:
         frame[name] = _plain(name, frame[name])
     incomplete = frame.isna()
@@ -113,7 +123,9 @@ def _check_names(names: list[str], columns: tuple[str, ...]) -> None:
 
 
 def _duplicates(got: str) -> DataError:
-    return DataError("the table has two columns of one name", got=got, allowed="each name once", do="rename or drop one")
+    return DataError(
+        "the table has two columns of one name", got=got, allowed="each name once", do="rename or drop one"
+    )
 
 
 def _plain(name: str, column: pd.Series) -> pd.Series:

@@ -8,14 +8,15 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from partialpool.design.build import Design
+from partialpool.design.labels import coordinates
 from partialpool.design.scaling import PriorSet, predictor_unit
 from partialpool.errors import SpecError, nearest
-from partialpool.names import BETA, COEF, OBS, effect_bis_dim, effect_dim
+from partialpool.names import BETA, COEF, CUTPOINT, OBS
 from partialpool.pymc_model.effects import PARAMETRIZATIONS, Parametrization, group_effects, group_predictor
 from partialpool.pymc_model.likelihood import LINKS, likelihood
 from partialpool.pymc_model.random import random_vector, scalar_random
 
-__all__ = ["build_pymc_model", "coordinates"]
+__all__ = ["build_pymc_model"]
 
 
 def build_pymc_model(
@@ -56,27 +57,6 @@ def build_pymc_model(
     return model
 
 
-def coordinates(design: Design) -> dict[str, list]:
-    """Coordinates of every dimension: coefficients, rows, levels, effects."""
-    coords: dict[str, list] = {OBS: design.rows.tolist()}
-    if design.common.coefs:
-        coords[COEF] = list(design.common.coefs)
-    for factor in design.factors:
-        coords[factor.name] = list(factor.levels.labels)
-        coords[effect_dim(factor.name)] = list(factor.names)
-        if factor.correlated:
-            coords[effect_bis_dim(factor.name)] = list(factor.names)
-    if design.spec.family == "cumulative":
-        coords["cutpoint"] = cutpoint_labels(design)
-    return coords
-
-
-def cutpoint_labels(design: Design) -> list[str]:
-    """Name each cutpoint by the categories it parts: `low|high`."""
-    categories = design.response.categories
-    return [f"{low}|{high}" for low, high in zip(categories[:-1], categories[1:], strict=True)]
-
-
 def _common_predictor(design: Design, priors: PriorSet, unit: float) -> tuple[pt.TensorVariable, pt.TensorVariable]:
     """Return the population part of eta, shape (rows,), and the shift from centred to original zero, X-bar beta."""
     common = design.common
@@ -112,7 +92,7 @@ def _cutpoints(design: Design, priors: PriorSet, shift: pt.TensorVariable) -> pt
     concentration = np.full(len(design.response.categories), priors["cutpoints"].arguments["a"])
     probability = pm.Dirichlet("cutpoints_probability", a=concentration)
     centred = LINKS[design.spec.link](pt.cumsum(probability)[:-1])
-    pm.Deterministic("cutpoints", centred + shift, dims="cutpoint")
+    pm.Deterministic("cutpoints", centred + shift, dims=CUTPOINT)
     return centred
 
 

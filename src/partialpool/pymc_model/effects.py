@@ -18,7 +18,9 @@ Parametrization = Literal["noncentered", "centered"]
 PARAMETRIZATIONS: Final = ("noncentered", "centered")
 
 
-def group_effects(factor: FactorEffects, priors: PriorSet, parametrization: Parametrization, unit: float) -> pt.TensorVariable:
+def group_effects(
+    factor: FactorEffects, priors: PriorSet, parametrization: Parametrization, unit: float
+) -> pt.TensorVariable:
     """Make sd, corr and b of one factor; returns b, shape (levels, effects), on the original scale.
 
     Non-centred effects suit levels with little data of their own, centred ones levels with much

@@ -78,7 +78,7 @@ def _bernoulli(design: Design, eta: pt.TensorVariable, parameters: Parameters) -
 
 
 def _binomial(design: Design, eta: pt.TensorVariable, parameters: Parameters) -> pt.TensorVariable:
-    trials = pm.Data("trials_values", design.response.trials.astype("int64"), dims=OBS)
+    trials = pm.Data("trials_values", np.asarray(design.response.trials, dtype="int64"), dims=OBS)
     return pm.Binomial(design.response.name, n=trials, **_probability(design, eta), **_observed(design, "int64"))
 
 
@@ -114,17 +114,19 @@ def _cumulative(design: Design, eta: pt.TensorVariable, parameters: Parameters) 
     return pm.Categorical(design.response.name, p=p / p.sum(axis=1, keepdims=True), **_observed(design, "int64"))
 
 
-LIKELIHOODS: Final[Mapping[str, Callable[[Design, pt.TensorVariable, Parameters], pt.TensorVariable]]] = MappingProxyType(
-    {
-        "gaussian": _gaussian,
-        "student_t": _student_t,
-        "lognormal": _lognormal,
-        "bernoulli": _bernoulli,
-        "binomial": _binomial,
-        "poisson": _poisson,
-        "negative_binomial": _negative_binomial,
-        "gamma": _gamma,
-        "beta": _beta,
-        "cumulative": _cumulative,
-    }
+LIKELIHOODS: Final[Mapping[str, Callable[[Design, pt.TensorVariable, Parameters], pt.TensorVariable]]] = (
+    MappingProxyType(
+        {
+            "gaussian": _gaussian,
+            "student_t": _student_t,
+            "lognormal": _lognormal,
+            "bernoulli": _bernoulli,
+            "binomial": _binomial,
+            "poisson": _poisson,
+            "negative_binomial": _negative_binomial,
+            "gamma": _gamma,
+            "beta": _beta,
+            "cumulative": _cumulative,
+        }
+    )
 )

@@ -10,16 +10,15 @@ from partialpool.errors import FormulaError, nearest
 
 __all__ = ["FUNCTIONS", "REPLACED", "RESPONSE_FUNCTIONS", "check_text", "quote_name", "refuse_call"]
 
-FUNCTIONS: Final = frozenset(
-    # arithmetic, column by column
-    "I abs sqrt exp expm1 log log1p log2 log10 sin cos tan tanh "
-    # learned from the table, reused on new data
-    "center scale standardize poly bs within between "
-    # coding of categories
-    "C T S "
-    # whole terms
-    "offset".split()
+ARITHMETIC: Final = frozenset(
+    {"I", "abs", "sqrt", "exp", "expm1", "log", "log1p", "log2", "log10", "sin", "cos", "tan", "tanh"}
 )
+"""Column by column."""
+LEARNED: Final = frozenset({"center", "scale", "standardize", "poly", "bs", "within", "between"})
+"""Learned from the table, reused on new data."""
+CODING: Final = frozenset({"C", "T", "S"})
+"""How categories become columns."""
+FUNCTIONS: Final = ARITHMETIC | LEARNED | CODING | {"offset"}
 """Functions that an expression may call; `design/evaluate.py` gives each its meaning."""
 
 RESPONSE_FUNCTIONS: Final = frozenset({"p", "prop", "proportion"})
@@ -59,10 +58,22 @@ def check_text(text: str) -> None:
         )
     bare = _without_quotes(text)
     for pattern, wrong, do in (
-        (_PRIVATE, "a formula may not use names that start with an underscore", "put a column's name in `backquotes`"),
-        (_DOTTED, "a formula may not reach into objects", "write log(x) for np.log(x); put a column's name in `backquotes`"),
+        (
+            _PRIVATE,
+            "a formula may not use names that start with an underscore",
+            "put a column's name in `backquotes`",
+        ),
+        (
+            _DOTTED,
+            "a formula may not reach into objects",
+            "write log(x) for np.log(x); put a column's name in `backquotes`",
+        ),
         (_ATTRIBUTE, "a formula may not reach into objects", "compute the column in the table first"),
-        (_STRAY, "unexpected character in a formula", "put a column's name with odd characters in `backquotes`"),
+        (
+            _STRAY,
+            "unexpected character in a formula",
+            "put a column's name with odd characters in `backquotes`",
+        ),
     ):
         found = pattern.search(bare)
         if found:

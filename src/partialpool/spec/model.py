@@ -8,10 +8,11 @@ from types import MappingProxyType
 
 from partialpool.errors import PriorError, SpecError
 from partialpool.names import INTERCEPT, corr_name, sd_name
+from partialpool.spec.expression import columns_of, read_common
 from partialpool.spec.families import Family, family_named
-from partialpool.spec.formula import ResponseTerm, columns_of, parse_formula, read_common, read_response
+from partialpool.spec.formula import ResponseTerm, parse_formula, read_response
 from partialpool.spec.guard import quote_name
-from partialpool.spec.priors import Prior, PriorTable
+from partialpool.spec.priors import PriorTable
 from partialpool.spec.terms import Group, expand_nesting, factor_columns
 from partialpool.spec.toml import read_spec_tables, write_spec_tables
 
@@ -210,7 +211,15 @@ class ModelSpec:
         expressions += [slope for group in self.groups for slope in group.slopes]
         trials = [response.trials] if response.trials and not response.trials.isdigit() else []
         names = [name for text in [*expressions, *trials] for name in columns_of(text)]
-        return tuple(dict.fromkeys([*names, *([self.se] if self.se else []), *(c for f in self.factors for c in factor_columns(f))]))
+        return tuple(
+            dict.fromkeys(
+                [
+                    *names,
+                    *([self.se] if self.se else []),
+                    *(c for f in self.factors for c in factor_columns(f)),
+                ]
+            )
+        )
 
     def __str__(self) -> str:
         """Write the formula with its family."""
@@ -282,14 +291,12 @@ def _check_prior_supports(spec: ModelSpec) -> None:
             base == "beta" and prior.support not in ("real", "positive")
         )
         if wrong:
+            example = examples.get(support or "", "Normal(mu=0, sigma=1)")
             raise PriorError(
                 f"this prior does not fit {name}",
                 got=str(prior),
-                allowed=f"a {support or 'real'} distribution, for instance {examples.get(support or '', 'Normal(mu=0, sigma=1)')}",
-                do="a half-distribution (HalfNormal for Normal) has its mass above 0" if support == "positive" else "change it",
+                allowed=f"a {support or 'real'} distribution, for instance {example}",
+                do="a half-distribution (HalfNormal for Normal) has its mass above 0"
+                if support == "positive"
+                else "change it",
             )
-
-
-def prior_named(spec: ModelSpec, *names: str) -> Prior | None:
-    """Find the first of these names that the user gave a prior."""
-    return next((spec.priors[name] for name in names if name in spec.priors), None)

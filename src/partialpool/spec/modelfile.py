@@ -12,7 +12,16 @@ from partialpool.spec.toml import check_keys, parse_toml, section
 
 __all__ = ["DataSource", "ModelFile", "read_model_file"]
 
-SAMPLING_KEYS: Final = ("draws", "tune", "chains", "seed", "engine", "sampler", "target_accept", "parametrization")
+SAMPLING_KEYS: Final = (
+    "draws",
+    "tune",
+    "chains",
+    "seed",
+    "engine",
+    "sampler",
+    "target_accept",
+    "parametrization",
+)
 
 
 @dataclass(frozen=True)

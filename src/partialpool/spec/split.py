@@ -44,7 +44,10 @@ def split_sum(text: str) -> Iterator[tuple[str, str]]:
             start = position + 1
     if not text[start:].strip():
         raise FormulaError(
-            "a formula ends in an operator", got=repr(text.strip()), allowed="a term after every + and -", do="add the missing term"
+            "a formula ends in an operator",
+            got=repr(text.strip()),
+            allowed="a term after every + and -",
+            do="add the missing term",
         )
     yield sign, text[start:].strip()
 
@@ -94,5 +97,8 @@ def _walk(text: str, depth: int = 0) -> Iterator[tuple[int, str, int]]:
             depth += 1
     if depth != 0:
         raise FormulaError(
-            "brackets do not match in a formula", got=repr(text), allowed="every bracket closed", do="close or remove a bracket"
+            "brackets do not match in a formula",
+            got=repr(text),
+            allowed="every bracket closed",
+            do="close or remove a bracket",
         )

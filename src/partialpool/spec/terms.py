@@ -46,7 +46,12 @@ class Group:
     correlated: bool
 
     def __init__(
-        self, factor: str, *, slopes: Iterable[str] | str = (), intercept: bool = True, correlated: bool = True
+        self,
+        factor: str,
+        *,
+        slopes: Iterable[str] | str = (),
+        intercept: bool = True,
+        correlated: bool = True,
     ) -> None:
         slopes = (slopes,) if isinstance(slopes, str) else tuple(slopes)
         factor = _canonical_factor(factor)

@@ -39,7 +39,10 @@ def parse_toml(text: str) -> dict[str, Any]:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SpecError(
-            "this is not TOML", got=str(error), allowed="[data], [model], [[group]], [priors], [sampling]", do="mend it at that place"
+            "this is not TOML",
+            got=str(error),
+            allowed="[data], [model], [[group]], [priors], [sampling]",
+            do="mend it at that place",
         ) from error
     check_keys("file", document, SECTIONS)
     return document
@@ -50,11 +53,16 @@ def read_spec_tables(text: str) -> SpecTables:
     document = parse_toml(text)
     model = section(document, "model")
     check_keys("[model]", model, MODEL_KEYS)
-    options = {key: model[key] for key in ("family", "link", "se") if key in model}
+    options: dict[str, Any] = {key: model[key] for key in ("family", "link", "se") if key in model}
     options["priors"] = section(document, "priors")
     groups = document.get("group", [])
     if not isinstance(groups, list) or not all(isinstance(g, dict) for g in groups):
-        raise SpecError("groups are an array of tables", got=repr(groups), allowed="[[group]]", do="write [[group]] above each group")
+        raise SpecError(
+            "groups are an array of tables",
+            got=repr(groups),
+            allowed="[[group]]",
+            do="write [[group]] above each group",
+        )
     for key, value in model.items():
         _check_type(key, value)
     if "formula" in model:
@@ -74,7 +82,7 @@ def read_spec_tables(text: str) -> SpecTables:
             allowed="formula = '...' or response = '...'",
             do="say what is modelled",
         )
-    parts = {key: model[key] for key in ("response", "common", "intercept") if key in model}
+    parts: dict[str, Any] = {key: model[key] for key in ("response", "common", "intercept") if key in model}
     parts["groups"] = [_read_group(table) for table in groups]
     return SpecTables(None, parts, options)
 
@@ -91,12 +99,19 @@ def write_spec_tables(
     priors: Mapping[str, Prior],
 ) -> str:
     """Write a model as TOML text."""
-    model: dict[str, Any] = {"response": response, "common": common, "intercept": intercept, "family": family, "link": link}
+    model: dict[str, Any] = {
+        "response": response,
+        "common": common,
+        "intercept": intercept,
+        "family": family,
+        "link": link,
+    }
     if se is not None:
         model["se"] = se
     document: dict[str, Any] = {"model": model}
     tables = [
-        {"factor": g.factor, "slopes": list(g.slopes), "intercept": g.intercept, "correlated": g.correlated} for g in groups
+        {"factor": g.factor, "slopes": list(g.slopes), "intercept": g.intercept, "correlated": g.correlated}
+        for g in groups
     ]
     if tables:
         document["group"] = tables
@@ -109,7 +124,12 @@ def section(document: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Fetch one table, empty if absent."""
     table = document.get(name, {})
     if not isinstance(table, dict):
-        raise SpecError(f"[{name}] is a table", got=repr(table), allowed=f"[{name}] with key = value lines", do="write it as a table")
+        raise SpecError(
+            f"[{name}] is a table",
+            got=repr(table),
+            allowed=f"[{name}] with key = value lines",
+            do="write it as a table",
+        )
     return table
 
 
@@ -118,12 +138,19 @@ def check_keys(where: str, table: Mapping[str, Any], allowed: Iterable[str]) -> 
     allowed = tuple(allowed)
     for key in table:
         if key not in allowed:
-            raise SpecError(f"unknown key in {where}", got=repr(key), allowed=nearest(key, allowed), do="correct or remove it")
+            raise SpecError(
+                f"unknown key in {where}",
+                got=repr(key),
+                allowed=nearest(key, allowed),
+                do="correct or remove it",
+            )
 
 
 def _check_type(key: str, value: object) -> None:
     listed = isinstance(value, list) and all(isinstance(v, str) for v in value)
-    fits = {"common": listed or isinstance(value, str), "intercept": isinstance(value, bool)}.get(key, isinstance(value, str))
+    fits = {"common": listed or isinstance(value, str), "intercept": isinstance(value, bool)}.get(
+        key, isinstance(value, str)
+    )
     if not fits:
         raise SpecError(
             f"{key} in [model] has the wrong type",
@@ -136,11 +163,26 @@ def _check_type(key: str, value: object) -> None:
 def _read_group(table: Mapping[str, Any]) -> Group:
     check_keys("[[group]]", table, _GROUP_KEYS)
     if "factor" not in table:
-        raise SpecError("a [[group]] names no factor", got=", ".join(table) or "nothing", allowed="factor = 'column'", do="add the factor")
+        raise SpecError(
+            "a [[group]] names no factor",
+            got=", ".join(table) or "nothing",
+            allowed="factor = 'column'",
+            do="add the factor",
+        )
     slopes = table.get("slopes", [])
     if not isinstance(slopes, list) or not all(isinstance(s, str) for s in slopes):
         raise SpecError("slopes are a list of terms", got=repr(slopes), allowed="slopes = ['x']", do="put them in [ ]")
     for key in ("intercept", "correlated"):
         if not isinstance(table.get(key, True), bool):
-            raise SpecError(f"{key} in [[group]] has the wrong type", got=repr(table[key]), allowed="true or false", do="correct it")
-    return Group(table["factor"], slopes=slopes, intercept=table.get("intercept", True), correlated=table.get("correlated", True))
+            raise SpecError(
+                f"{key} in [[group]] has the wrong type",
+                got=repr(table[key]),
+                allowed="true or false",
+                do="correct it",
+            )
+    return Group(
+        table["factor"],
+        slopes=slopes,
+        intercept=table.get("intercept", True),
+        correlated=table.get("correlated", True),
+    )

@@ -1,0 +1,68 @@
+"""Dimensions and coordinates of every posterior variable of a design."""
+
+from itertools import pairwise
+
+from partialpool.design.build import Design
+from partialpool.names import (
+    BETA,
+    COEF,
+    CUTPOINT,
+    OBS,
+    b_name,
+    corr_name,
+    effect_bis_dim,
+    effect_dim,
+    sd_name,
+)
+
+__all__ = ["coordinates", "variable_attrs", "variable_dims"]
+
+
+def coordinates(design: Design) -> dict[str, list]:
+    """Coordinates of every dimension: rows, coefficients, levels, effects, cutpoints."""
+    coords: dict[str, list] = {OBS: design.rows.tolist()}
+    if design.common.coefs:
+        coords[COEF] = list(design.common.coefs)
+    for factor in design.factors:
+        coords[factor.name] = list(factor.levels.labels)
+        coords[effect_dim(factor.name)] = list(factor.names)
+        if factor.correlated:
+            coords[effect_bis_dim(factor.name)] = list(factor.names)
+    if design.spec.family == "cumulative":
+        categories = design.response.categories
+        coords[CUTPOINT] = [f"{low}|{high}" for low, high in pairwise(categories)]
+    return coords
+
+
+def variable_dims(design: Design) -> dict[str, tuple[str, ...]]:
+    """Dimensions of every posterior variable after (chain, draw); the keys are the whole posterior, in order."""
+    dims: dict[str, tuple[str, ...]] = {BETA: (COEF,)} if design.common.coefs else {}
+    for factor in design.factors:
+        effect = effect_dim(factor.name)
+        dims[sd_name(factor.name)] = (effect,)
+        if factor.correlated:
+            dims[corr_name(factor.name)] = (effect, effect_bis_dim(factor.name))
+    for name, _ in design.spec.family_record.parameters:
+        if name != "sigma" or design.se is None:
+            dims[name] = (CUTPOINT,) if name == "cutpoints" else ()
+    for factor in design.factors:
+        dims[b_name(factor.name)] = (factor.name, effect_dim(factor.name))
+    return dims
+
+
+def variable_attrs(design: Design) -> dict[str, dict[str, str]]:
+    """Say what each posterior variable is, in a sentence for its attrs."""
+    scale = "" if design.spec.link == "identity" else f" on the {design.spec.link} scale"
+    attrs = {BETA: {"long_name": f"common effects{scale}, at the predictors' original zero"}}
+    for factor in design.factors:
+        attrs[sd_name(factor.name)] = {"long_name": f"standard deviations over {factor.name}{scale}"}
+        attrs[corr_name(factor.name)] = {"long_name": f"correlations of the effects over {factor.name}"}
+        attrs[b_name(factor.name)] = {"long_name": f"deviations of each {factor.name} from the common effects{scale}"}
+    attrs |= {
+        "sigma": {"long_name": "residual standard deviation"},
+        "nu": {"long_name": "degrees of freedom"},
+        "alpha": {"long_name": "shape"},
+        "phi": {"long_name": "precision"},
+        "cutpoints": {"long_name": f"thresholds between categories{scale}"},
+    }
+    return {name: attrs[name] for name in variable_dims(design)}

@@ -1,0 +1,292 @@
+"""Fit: a specification, its design and its posterior, together; and how one is made, saved and loaded."""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from partialpool.design.archive import dataset_to_frame
+from partialpool.design.build import Design, build_design
+from partialpool.design.scaling import PriorSet, resolve_priors
+from partialpool.design.table import Missing
+from partialpool.errors import FileError, SpecError
+from partialpool.infer.choose import choose_engine
+from partialpool.infer.pack import FORMAT, pack
+from partialpool.infer.settings import Settings
+from partialpool.overview.digest import Digest
+from partialpool.pymc_model.build import build_pymc_model
+from partialpool.pymc_model.effects import Parametrization
+from partialpool.spec.model import ModelSpec
+
+__all__ = ["Fit", "as_spec", "build_model", "fit", "load_fit", "priors"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Fit:
+    """A fitted model.
+
+    Attributes
+    ----------
+    spec
+        What was asked.
+    design
+        The arrays it became.
+    priors
+        Every prior, with scale and reason.
+    tree
+        The draws, as a DataTree that every ArviZ function takes: posterior, sample_stats, observed_data,
+        constant_data; formula, engine, seed, priors and versions in its attrs.
+    """
+
+    spec: ModelSpec
+    design: Design
+    priors: PriorSet
+    tree: xr.DataTree
+
+    @property
+    def posterior(self) -> xr.Dataset:
+        """The draws: `beta`, `sd_<f>`, `corr_<f>`, `b_<f>`, `sigma`, ..., dims (chain, draw, ...)."""
+        return self.tree["posterior"].to_dataset()
+
+    @property
+    def digest(self) -> Digest:
+        """Its summary: tables, frame, verdict."""
+        return Digest(self.design, self.tree)
+
+    def stacked(self) -> Mapping[str, np.ndarray]:
+        """Return the draws as plain arrays, chains stacked: (chains * draws, ...)."""
+        arrays = {str(n): v.transpose("chain", "draw", ...).to_numpy() for n, v in self.posterior.data_vars.items()}
+        return {name: values.reshape(-1, *values.shape[2:]) for name, values in arrays.items()}
+
+    def save(self, path: str | Path) -> Path:
+        """Write to a netCDF file; the file appears under its name only when it is whole.
+
+        Raises
+        ------
+        FileError
+            The folder is not there or cannot be written to.
+        """
+        path = Path(path)
+        try:
+            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        except OSError as error:
+            raise FileError(
+                "cannot save the fit",
+                got=f"{path}: {error.strerror}",
+                allowed="a folder that exists",
+                do="make the folder first",
+            ) from error
+        os.close(handle)
+        try:
+            self.tree.to_netcdf(temporary, engine="h5netcdf")
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        return path
+
+    def __repr__(self) -> str:
+        return str(self.digest)
+
+    def _repr_html_(self) -> str:
+        return self.digest._repr_html_()
+
+
+def fit(
+    model: ModelSpec | str,
+    data: Any,
+    *,
+    family: str | None = None,
+    link: str | None = None,
+    priors: Mapping[str, object] = MappingProxyType({}),
+    se: str | None = None,
+    engine: str = "auto",
+    draws: int = 1000,
+    tune: int = 1000,
+    chains: int = 4,
+    seed: int | None = None,
+    sampler: str = "nutpie",
+    target_accept: float = 0.95,
+    parametrization: Mapping[str, Parametrization] = MappingProxyType({}),
+    cores: int | None = None,
+    progressbar: bool = True,
+    missing: Missing = "drop",
+) -> Fit:
+    """Fit a model to a table.
+
+    Parameters
+    ----------
+    model
+        A `ModelSpec`, or a formula such as `"Reaction ~ Days + (Days | Subject)"`.
+    data
+        A pandas, polars or pyarrow table, or a dictionary of columns.
+    family, link, priors, se
+        With a formula only; a `ModelSpec` has its own.
+    engine
+        `auto`, or the name of an engine.
+    draws, tune, chains, seed
+        Kept and warm-up draws per chain; chains; a seed repeats the draws exactly.
+    sampler, target_accept, parametrization
+        For the nuts engine: `nutpie` or `pymc`; its target acceptance; `centered` or `noncentered` by factor.
+    cores
+        Chains at once; default all cores, or `PARTIALPOOL_NUM_THREADS`.
+    progressbar
+        Whether to show progress where someone looks.
+    missing
+        `drop` rows with missing values (with a warning), or `error`.
+
+    Returns
+    -------
+    Fit
+        Prints its summary; `.tree` holds the draws.
+
+    Raises
+    ------
+    SpecError, DataError, EngineError
+        What is wrong, what was found, what is allowed, what to do.
+    """
+    spec = as_spec(model, family=family, link=link, priors=priors, se=se)
+    settings = Settings(
+        draws,
+        tune,
+        chains,
+        seed,
+        sampler,
+        target_accept,
+        parametrization,
+        cores=cores,
+        progressbar=progressbar,
+    )
+    chosen, reason = choose_engine(spec, engine)
+    design = build_design(spec, data, missing=missing)
+    resolved = resolve_priors(design)
+    raw = chosen.run(design, resolved, settings)
+    return Fit(spec, design, resolved, pack(raw, design, resolved, settings, engine=chosen.name, reason=reason))
+
+
+def build_model(
+    model: ModelSpec | str,
+    data: Any,
+    *,
+    family: str | None = None,
+    link: str | None = None,
+    priors: Mapping[str, object] = MappingProxyType({}),
+    se: str | None = None,
+    parametrization: Mapping[str, Parametrization] = MappingProxyType({}),
+    missing: Missing = "drop",
+) -> Any:
+    """Build the plain `pm.Model` of a specification, to read, extend and sample with PyMC.
+
+    Parameters
+    ----------
+    model, data, family, link, priors, se, missing
+        As for `fit`.
+    parametrization
+        `centered` or `noncentered` by factor; default non-centred.
+
+    Returns
+    -------
+    pymc.Model
+        With labelled dimensions.
+    """
+    design = build_design(as_spec(model, family=family, link=link, priors=priors, se=se), data, missing=missing)
+    return build_pymc_model(design, resolve_priors(design), parametrization=parametrization)
+
+
+def priors(
+    model: ModelSpec | str,
+    data: Any,
+    *,
+    family: str | None = None,
+    link: str | None = None,
+    priors: Mapping[str, object] = MappingProxyType({}),
+    se: str | None = None,
+) -> PriorSet:
+    """List every prior of a model on a table, with its scale and reason.
+
+    Examples
+    --------
+    >>> from partialpool.datasets.load import load_dataset
+    >>> table = load_dataset("dyestuff")
+    >>> print(priors("Yield ~ 1 + (1 | Batch)", table, priors={"sigma": {"distribution": "HalfNormal", "sigma": 60}}))
+    Priors
+     parameter            prior                             from     reason
+     beta[Intercept]      Normal(mu=1528, sigma=154.9)      default  mean(y) = 1528; 2.5 s_y, s_y = sd(y) = 61.95
+     sd_Batch[Intercept]  HalfStudentT(nu=3, sigma=61.95)   default  s_y, s_y = sd(y) = 61.95
+     sigma                HalfNormal(sigma=60)              yours    given as sigma
+    Priors are on the original scale of the data; beta[Intercept] is at the predictors' means.
+    """
+    return resolve_priors(build_design(as_spec(model, family=family, link=link, priors=priors, se=se), data))
+
+
+def load_fit(path: str | Path) -> Fit:
+    """Read a fit that `Fit.save` wrote.
+
+    Raises
+    ------
+    FileError
+        The file is not there, is cut short, or is something else.
+    """
+    path = Path(path)
+    try:
+        tree = xr.load_datatree(path, engine="h5netcdf")
+    except FileNotFoundError as error:
+        raise FileError(
+            "no such file", got=str(path), allowed="a file written by fit.save()", do="check the path"
+        ) from error
+    except Exception as error:
+        raise FileError(
+            "cannot read this file as a fit",
+            got=f"{path}: {error}",
+            allowed="a whole netCDF file written by fit.save()",
+            do="save the fit again; the file is cut short or is something else",
+        ) from error
+    if tree.attrs.get("format") != FORMAT:
+        raise FileError(
+            "this netCDF file is not a partialpool fit",
+            got=f"{path}, format {tree.attrs.get('format', 'unknown')!r}",
+            allowed=f"format {FORMAT!r}, written by fit.save()",
+            do="open it with arviz.from_netcdf instead",
+        )
+    spec = ModelSpec.from_toml_text(tree.attrs["spec"])
+    table = tree["model_table"].to_dataset()
+    design = build_design(spec, dataset_to_frame(table))
+    design = design.with_rows(table["obs"].to_numpy(), int(table.attrs["n_given"]))
+    return Fit(spec, design, resolve_priors(design), tree)
+
+
+def as_spec(
+    model: ModelSpec | str,
+    *,
+    family: str | None = None,
+    link: str | None = None,
+    priors: Mapping[str, object] = MappingProxyType({}),
+    se: str | None = None,
+) -> ModelSpec:
+    """Take a specification as it is, or read a formula with its options."""
+    if isinstance(model, str):
+        return ModelSpec.from_formula(model, family=family or "gaussian", link=link, priors=priors, se=se)
+    if not isinstance(model, ModelSpec):
+        raise SpecError(
+            "this is not a model",
+            got=repr(model),
+            allowed="a ModelSpec or a formula",
+            do="for instance 'y ~ x + (1 | g)'",
+        )
+    extra = [
+        n for n, v in (("family", family), ("link", link), ("priors", priors or None), ("se", se)) if v is not None
+    ]
+    if extra:
+        raise SpecError(
+            "a ModelSpec already says this",
+            got=", ".join(extra) + " beside a ModelSpec",
+            allowed="these keywords with a formula only",
+            do="set them on the ModelSpec",
+        )
+    return model

@@ -1,0 +1,96 @@
+"""How to sample: checked once, here, then passed on as it is."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
+from typing import Any
+
+from partialpool.errors import SpecError
+
+__all__ = ["Settings"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Sampling settings, the same for every engine.
+
+    Attributes
+    ----------
+    draws, tune, chains
+        Kept draws per chain, warm-up draws per chain, chains.
+    seed
+        Repeats the draws exactly on the same machine and versions; None for new ones.
+    sampler
+        `nutpie` or `pymc`, for the nuts engine.
+    target_accept
+        NUTS's target acceptance probability.
+    parametrization
+        `centered` or `noncentered` by factor, for the nuts engine.
+    cores
+        Chains run at once; None for all cores, or `PARTIALPOOL_NUM_THREADS`.
+    progressbar
+        Whether to show progress.
+    """
+
+    draws: int = 1000
+    tune: int = 1000
+    chains: int = 4
+    seed: int | None = None
+    sampler: str = "nutpie"
+    target_accept: float = 0.95
+    parametrization: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    cores: int | None = None
+    progressbar: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("draws", "tune", "chains"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise SpecError(
+                    f"{name} is a whole number from 1",
+                    got=repr(value),
+                    allowed="1, 2, ...",
+                    do=f"change {name}",
+                )
+        if self.seed is not None and (isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0):
+            raise SpecError(
+                "seed is a whole number from 0",
+                got=repr(self.seed),
+                allowed="0, 1, 2, ... or None",
+                do="change seed",
+            )
+        if not isinstance(self.target_accept, (int, float)) or not 0.5 <= self.target_accept < 1:
+            raise SpecError(
+                "target_accept is a probability",
+                got=repr(self.target_accept),
+                allowed="from 0.5 to below 1",
+                do="for instance 0.95",
+            )
+        if self.sampler not in ("nutpie", "pymc"):
+            raise SpecError(
+                "unknown sampler",
+                got=repr(self.sampler),
+                allowed="'nutpie' or 'pymc'",
+                do="name one of the two",
+            )
+        if not isinstance(self.parametrization, Mapping):
+            raise SpecError(
+                "parametrization is given by factor",
+                got=repr(self.parametrization),
+                allowed="{'Subject': 'centered'}",
+                do="write a dictionary",
+            )
+        object.__setattr__(self, "parametrization", MappingProxyType(dict(self.parametrization)))
+
+    @property
+    def workers(self) -> int:
+        """Chains to run at once."""
+        wanted = self.cores or int(os.environ.get("PARTIALPOOL_NUM_THREADS", "0")) or len(os.sched_getaffinity(0))
+        return max(1, min(wanted, self.chains))
+
+    def as_record(self) -> dict[str, Any]:
+        """Return what is worth remembering beside the draws."""
+        skip = ("progressbar", "cores")
+        record = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in skip}
+        return record | {"parametrization": dict(self.parametrization)}

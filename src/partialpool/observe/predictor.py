@@ -1,0 +1,61 @@
+"""The linear predictor of some rows, draw by draw."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from partialpool.design.build import Design, FactorEffects
+from partialpool.design.rows import GroupRows, Rows
+from partialpool.names import BETA, b_name, corr_name, sd_name
+
+__all__ = ["Draws", "linear_predictor"]
+
+Draws = Mapping[str, np.ndarray]
+"""Posterior or prior variables by name, each of shape (draws, ...): chains stacked."""
+
+
+def linear_predictor(design: Design, rows: Rows, draws: Draws, *, seed: int | None = None) -> np.ndarray:
+    """Evaluate eta = offset + X beta + sum_f Z_f b_f, shape (draws, rows).
+
+    Parameters
+    ----------
+    design, rows
+        The model, and the rows to evaluate.
+    draws
+        `beta` and `b_<f>`; `sd_<f>` and `corr_<f>` where new levels are sampled.
+    seed
+        For the effects of new levels: independent draws from N(0, Sigma), one set per level and draw.
+    """
+    rng = np.random.default_rng(seed)
+    n_draws = next(iter(draws.values())).shape[0]
+    eta = np.zeros((n_draws, len(rows.index)))
+    if rows.offset is not None:
+        eta += rows.offset
+    if design.common.coefs:
+        beta = draws[BETA]
+        if design.common.intercept:
+            eta += beta[:, :1]
+        eta += beta[:, 1 if design.common.intercept else 0 :] @ rows.common.T
+    for factor, group in zip(design.factors, rows.groups, strict=True):
+        b = _all_levels(factor, group, draws, rows.new_levels == "sample", rng)
+        for effect in range(len(factor.names)):
+            eta += b[:, group.codes, effect] * group.values[:, effect]
+    return eta
+
+
+def _all_levels(
+    factor: FactorEffects, group: GroupRows, draws: Draws, sample: bool, rng: np.random.Generator
+) -> np.ndarray:
+    """Effects of the known levels, then of the new ones, shape (draws, levels, effects)."""
+    known = draws[b_name(factor.name)]
+    if not group.new_labels:
+        return known
+    n_draws, _, n_effects = known.shape
+    shape = (n_draws, len(group.new_labels), n_effects)
+    if not sample:
+        return np.concatenate([known, np.zeros(shape)], axis=1)
+    new = rng.standard_normal(shape)
+    if factor.correlated:
+        cholesky = np.linalg.cholesky(draws[corr_name(factor.name)] + 1e-12 * np.eye(n_effects))
+        new = np.einsum("dij,dlj->dli", cholesky, new)
+    return np.concatenate([known, new * draws[sd_name(factor.name)][:, None, :]], axis=1)

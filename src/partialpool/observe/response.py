@@ -1,0 +1,150 @@
+"""Density and replicates of the response, per family: the NumPy side of `pymc_model/likelihood.py`.
+
+Every function takes the linear predictor eta, shape (draws, rows), and the family's parameters, each of shape
+(draws, 1) (cutpoints: (draws, K - 1)), and gives an array of shape (draws, rows).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+from scipy import special, stats
+
+from partialpool.design.build import Design
+from partialpool.design.rows import Rows
+from partialpool.observe.links import INVERSE_LINKS
+from partialpool.observe.predictor import Draws
+
+__all__ = ["RESPONSES", "log_density", "replicate"]
+
+
+@dataclass(frozen=True)
+class _Response:
+    """One family: log density of y, and random y."""
+
+    log_density: Callable[["_Given", np.ndarray], np.ndarray]
+    replicate: Callable[["_Given", np.random.Generator], np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class _Given:
+    """What a response is conditional on."""
+
+    link: str
+    eta: np.ndarray
+    parameters: Mapping[str, np.ndarray]
+    trials: np.ndarray | None
+    se: np.ndarray | None
+
+    @property
+    def mean(self) -> np.ndarray:
+        return INVERSE_LINKS[self.link](self.eta)
+
+    @property
+    def sigma(self) -> np.ndarray:
+        return self.parameters["sigma"] if self.se is None else self.se
+
+    @property
+    def nu(self) -> np.ndarray:
+        return self.parameters["nu"]
+
+    @property
+    def alpha(self) -> np.ndarray:
+        return self.parameters["alpha"]
+
+    @property
+    def phi(self) -> np.ndarray:
+        return self.parameters["phi"]
+
+
+def log_density(design: Design, rows: Rows, eta: np.ndarray, draws: Draws) -> np.ndarray:
+    """Evaluate log p(y | eta, parameters) of the design's own rows, shape (draws, rows)."""
+    return RESPONSES[design.spec.family].log_density(_given(design, rows, eta, draws), design.response.values)
+
+
+def replicate(design: Design, rows: Rows, eta: np.ndarray, draws: Draws, *, seed: int | None) -> np.ndarray:
+    """Draw new responses, shape (draws, rows)."""
+    return RESPONSES[design.spec.family].replicate(_given(design, rows, eta, draws), np.random.default_rng(seed))
+
+
+def _given(design: Design, rows: Rows, eta: np.ndarray, draws: Draws) -> _Given:
+    names = [name for name, _ in design.spec.family_record.parameters if name in draws]
+    parameters = {name: draws[name].reshape(eta.shape[0], -1) for name in names}
+    return _Given(design.spec.link, eta, parameters, rows.trials, rows.se)
+
+
+def _category_edges(given: _Given) -> np.ndarray:
+    """P(y <= k) at the edges of the categories, shape (draws, rows, K + 1)."""
+    below = INVERSE_LINKS[given.link](given.parameters["cutpoints"][:, None, :] - given.eta[:, :, None])
+    zero = np.zeros((*given.eta.shape, 1))
+    return np.concatenate([zero, below, zero + 1], axis=2)
+
+
+def _ordinal_log_density(given: _Given, y: np.ndarray) -> np.ndarray:
+    p = np.diff(_category_edges(given), axis=2)
+    chosen = np.take_along_axis(p, np.broadcast_to(y.astype(int)[None, :, None], (*given.eta.shape, 1)), axis=2)
+    return np.log(np.clip(chosen[..., 0], 1e-300, None))
+
+
+def _ordinal_replicate(given: _Given, rng: np.random.Generator) -> np.ndarray:
+    u = rng.random(given.eta.shape)
+    return (_category_edges(given)[:, :, 1:-1] < u[:, :, None]).sum(axis=2).astype(float)
+
+
+def _binary_log_density(given: _Given, y: np.ndarray) -> np.ndarray:
+    if given.link == "logit":
+        return special.log_expit(np.where(y == 1, 1.0, -1.0) * given.eta)
+    return stats.bernoulli.logpmf(y, given.mean)
+
+
+def _binomial_log_density(given: _Given, y: np.ndarray) -> np.ndarray:
+    n = np.asarray(given.trials)
+    if given.link != "logit":
+        return stats.binom.logpmf(y, n, given.mean)
+    choose = special.gammaln(n + 1) - special.gammaln(y + 1) - special.gammaln(n - y + 1)
+    return choose + y * special.log_expit(given.eta) + (n - y) * special.log_expit(-given.eta)
+
+
+def _student_replicate(given: _Given, rng: np.random.Generator) -> np.ndarray:
+    nu = np.broadcast_to(given.nu, given.eta.shape)
+    return given.mean + given.sigma * rng.standard_t(nu)
+
+
+RESPONSES: Final[Mapping[str, _Response]] = MappingProxyType(
+    {
+        "gaussian": _Response(
+            lambda g, y: stats.norm.logpdf(y, g.mean, g.sigma),
+            lambda g, rng: rng.normal(g.mean, g.sigma),
+        ),
+        "student_t": _Response(lambda g, y: stats.t.logpdf(y, g.nu, g.mean, g.sigma), _student_replicate),
+        "lognormal": _Response(
+            lambda g, y: stats.norm.logpdf(np.log(y), g.eta, g.sigma) - np.log(y),
+            lambda g, rng: rng.lognormal(g.eta, g.sigma),
+        ),
+        "bernoulli": _Response(_binary_log_density, lambda g, rng: (rng.random(g.eta.shape) < g.mean).astype(float)),
+        "binomial": _Response(
+            _binomial_log_density,
+            lambda g, rng: rng.binomial(np.asarray(g.trials).astype(int), g.mean).astype(float),
+        ),
+        "poisson": _Response(
+            lambda g, y: stats.poisson.logpmf(y, g.mean), lambda g, rng: rng.poisson(g.mean).astype(float)
+        ),
+        "negative_binomial": _Response(
+            lambda g, y: stats.nbinom.logpmf(y, g.alpha, g.alpha / (g.alpha + g.mean)),
+            lambda g, rng: rng.poisson(g.mean * rng.gamma(np.broadcast_to(g.alpha, g.eta.shape)) / g.alpha).astype(
+                float
+            ),
+        ),
+        "gamma": _Response(
+            lambda g, y: stats.gamma.logpdf(y, g.alpha, scale=g.mean / g.alpha),
+            lambda g, rng: rng.gamma(np.broadcast_to(g.alpha, g.eta.shape), g.mean / g.alpha),
+        ),
+        "beta": _Response(
+            lambda g, y: stats.beta.logpdf(y, g.mean * g.phi, (1 - g.mean) * g.phi),
+            lambda g, rng: rng.beta(g.mean * g.phi, (1 - g.mean) * g.phi),
+        ),
+        "cumulative": _Response(_ordinal_log_density, _ordinal_replicate),
+    }
+)

@@ -1,0 +1,150 @@
+"""Can these draws be trusted? A verdict with its reasons and, for each, a cure.
+
+Thresholds: R-hat < 1.01 and bulk and tail ESS of 100 per chain (Vehtari et al. 2021, Bayesian Analysis 16:667);
+no divergences; E-BFMI of at least 0.2 (Betancourt 2016).
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import xarray as xr
+
+from partialpool.overview.chains import bulk_ess, rhat, tail_ess
+
+__all__ = ["Finding", "Verdict", "judge"]
+
+MAX_RHAT: Final = 1.01
+MIN_ESS_PER_CHAIN: Final = 100
+MIN_BFMI: Final = 0.2
+MAX_CHECKED: Final = 4000
+"""Group effects whose R-hat and ESS are computed; of more, an even selection."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check: what was found, and what to do if it is not good."""
+
+    check: str
+    good: bool
+    found: str
+    cure: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Everything the diagnostics say."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def good(self) -> bool:
+        """Whether every check passed."""
+        return all(finding.good for finding in self.findings)
+
+    def __str__(self) -> str:
+        """Write one line if good, else a line per problem with its cure."""
+        if self.good:
+            return "Diagnostics: good (" + "; ".join(f.found for f in self.findings) + ")"
+        lines = ["Diagnostics: do not rely on these draws yet"]
+        for finding in self.findings:
+            if not finding.good:
+                lines += [f"  {finding.found}", f"    -> {finding.cure}"]
+        return "\n".join(lines)
+
+
+def judge(tree: xr.DataTree) -> Verdict:
+    """Judge a fit's draws.
+
+    Parameters
+    ----------
+    tree
+        With groups `posterior` and `sample_stats`.
+    """
+    posterior, stats = tree["posterior"].to_dataset(), tree["sample_stats"].to_dataset()
+    chains, draws = posterior.sizes["chain"], posterior.sizes["draw"]
+    findings = [_divergences(stats, chains * draws)] if "diverging" in stats else []
+    columns = _scalar_columns(posterior)
+    if draws < 4:
+        return Verdict((*findings, Finding("draws", False, f"{draws} draws per chain", "raise draws to 1000")))
+    findings += [_rhat(columns, chains), _ess(columns, chains, "bulk"), _ess(columns, chains, "tail")]
+    if "energy" in stats:
+        findings.append(_bfmi(stats))
+    return Verdict(tuple(findings))
+
+
+def _scalar_columns(posterior: xr.Dataset) -> dict[str, np.ndarray]:
+    """Flatten the posterior to named (chains, draws) arrays, constants (a correlation with itself) left out."""
+    columns: dict[str, np.ndarray] = {}
+    for variable in posterior.data_vars.values():
+        values = variable.transpose("chain", "draw", ...).to_numpy()
+        flat = values.reshape(*values.shape[:2], -1)
+        step = max(1, -(-flat.shape[2] // MAX_CHECKED))
+        for index in range(0, flat.shape[2], step):
+            column = flat[:, :, index]
+            if np.ptp(column) > 1e-12 * max(1.0, abs(float(column.flat[0]))):
+                columns[_label(variable, index)] = column
+    return columns
+
+
+def _label(variable: xr.DataArray, index: int) -> str:
+    dims = [d for d in variable.dims if d not in ("chain", "draw")]
+    if not dims:
+        return str(variable.name)
+    position = np.unravel_index(index, [variable.sizes[d] for d in dims])
+    labels = ", ".join(str(variable[d].to_numpy()[p]) for d, p in zip(dims, position, strict=True))
+    return f"{variable.name}[{labels}]"
+
+
+def _divergences(stats: xr.Dataset, total: int) -> Finding:
+    count = int(stats["diverging"].sum())
+    found = (
+        "no divergences"
+        if count == 0
+        else f"{count} of {total} draws diverged: the sampler could not follow the posterior"
+    )
+    cure = "raise target_accept to 0.99; else try parametrization={factor: 'centered'} or a tighter prior on the sds"
+    return Finding("divergences", count == 0, found, cure)
+
+
+def _rhat(columns: dict[str, np.ndarray], chains: int) -> Finding:
+    if chains < 2:
+        return Finding("R-hat", False, "R-hat needs two chains or more", "set chains=4")
+    values = {name: rhat(draws) for name, draws in columns.items()}
+    worst = max(values, key=lambda name: values[name])
+    good = values[worst] < MAX_RHAT
+    where = "" if good else f" ({worst}): the chains do not agree"
+    return Finding(
+        "R-hat",
+        good,
+        f"R-hat up to {values[worst]:.3f}{where}",
+        "raise tune and draws; if it stays, simplify the model",
+    )
+
+
+def _ess(columns: dict[str, np.ndarray], chains: int, method: str) -> Finding:
+    need = MIN_ESS_PER_CHAIN * chains
+    measure = bulk_ess if method == "bulk" else tail_ess
+    values = {name: measure(draws) for name, draws in columns.items()}
+    worst = min(values, key=lambda name: values[name])
+    good = values[worst] >= need
+    where = "" if good else f" ({worst}): need {need}"
+    return Finding(
+        f"{method} ESS",
+        good,
+        f"{method} ESS from {values[worst]:.0f}{where}",
+        "raise draws, or raise tune if R-hat is high too",
+    )
+
+
+def _bfmi(stats: xr.Dataset) -> Finding:
+    energy = stats["energy"].transpose("chain", "draw").to_numpy()
+    spread = energy.var(axis=1)
+    bfmi = float(np.min(np.square(np.diff(energy, axis=1)).mean(axis=1) / np.where(spread > 0, spread, 1.0)))
+    good = bfmi >= MIN_BFMI
+    return Finding(
+        "E-BFMI",
+        good,
+        f"E-BFMI from {bfmi:.2f}",
+        "the tails are explored slowly: raise tune, or use tighter priors on the sds",
+    )

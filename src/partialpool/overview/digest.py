@@ -1,0 +1,185 @@
+"""What a fit says at a glance: tables of its parameters, its ICC, its verdict."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from partialpool.design.build import Design, FactorEffects
+from partialpool.names import BETA, corr_name, sd_name
+from partialpool.overview.chains import bulk_ess, mcse_mean, rhat, tail_ess
+from partialpool.overview.convergence import Verdict, judge
+from partialpool.overview.variance import intraclass_correlation
+from partialpool.tabulate import TextTable, estimate_cells
+
+__all__ = ["Digest"]
+
+_PROB = 0.9
+_HEADERS = ("mean", "sd", "5%", "95%", "ESS", "R-hat")
+
+
+@dataclass(frozen=True)
+class _Line:
+    """One row of a table: what it is of, and its draws."""
+
+    labels: tuple[str, ...]
+    key: str
+    draws: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Digest:
+    """The summary of a fit: prints as lme4 and brms users expect, in HTML in a notebook.
+
+    Attributes
+    ----------
+    design, tree
+        Of the fit.
+    """
+
+    design: Design
+    tree: xr.DataTree
+
+    @cached_property
+    def _posterior(self) -> xr.Dataset:
+        return self.tree["posterior"].to_dataset()
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """What the diagnostics say."""
+        return judge(self.tree)
+
+    @property
+    def heading(self) -> tuple[str, ...]:
+        """Formula, data and engine, a line each."""
+        design, attrs = self.design, self.tree.attrs
+        run, settings = json.loads(attrs["run"]), json.loads(attrs["settings"])
+        sizes = "; ".join(f"{f.name} {f.n_levels} levels" for f in design.factors)
+        dropped = design.n_given - design.n_rows
+        sampler = f" ({run['sampler']})" if "sampler" in run else ""
+        sizes_of = self._posterior.sizes
+        chains = f"{sizes_of['chain']} chains x {sizes_of['draw']} draws"
+        cut = " (interrupted)" if run.get("interrupted") else ""
+        seed = "" if settings["seed"] is None else f", seed {settings['seed']}"
+        seconds = f", {run['seconds']:.1f} s" if "seconds" in run else ""
+        return (
+            f"{design.spec}",
+            f"{design.n_rows} rows{f' ({dropped} dropped)' if dropped else ''}{'; ' + sizes if sizes else ''}",
+            f"engine {attrs['engine']}{sampler}, {attrs['engine_reason']}: {chains}{cut}{seed}{seconds}",
+        )
+
+    @cached_property
+    def tables(self) -> tuple[TextTable, ...]:
+        """Group standard deviations and correlations, common effects, family parameters, ICC."""
+        parts = (
+            ("Variance components (sd and correlation)", ("factor", "effect"), self._component_lines()),
+            ("Common effects", ("", ""), self._common_lines()),
+            (self._icc_title, ("", ""), self._icc_lines()),
+        )
+        return tuple(self._table(title, heads, lines) for title, heads, lines in parts if lines)
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """Every parameter but the group effects, one row each: mean, sd, quantiles, mcse, ESS, R-hat."""
+        lines = [*self._common_lines(), *self._component_lines(), *self._icc_lines()]
+        return pd.DataFrame({line.key: _statistics(line.draws) for line in lines}).T.rename_axis("parameter")
+
+    def __str__(self) -> str:
+        return "\n".join([*self.heading, *("\n" + str(table) for table in self.tables), "", str(self.verdict)])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        heading = "<br>".join(_escape(line) for line in self.heading)
+        body = "".join(table._repr_html_() for table in self.tables)
+        return f"<div><p>{heading}</p>{body}<pre>{_escape(str(self.verdict))}</pre></div>"
+
+    def _table(self, title: str, heads: tuple[str, str], lines: list[_Line]) -> TextTable:
+        rows, above = [], ""
+        for line in lines:
+            first, second = line.labels
+            s = _statistics(line.draws)
+            shown = "" if first == above and first else first
+            above = first
+            cells = estimate_cells([s[k] for k in ("mean", "sd", "q5", "q95")], s["sd"])
+            rows.append((shown, second, *cells, f"{s['ess_bulk']:.0f}", f"{s['r_hat']:.3f}"))
+        if not any(row[1] for row in rows):
+            return TextTable((heads[0], *_HEADERS), tuple((r[0], *r[2:]) for r in rows), title=title)
+        return TextTable((*heads, *_HEADERS), tuple(rows), title=title)
+
+    def _component_lines(self) -> list[_Line]:
+        lines = [line for factor in self.design.factors for line in self._factor_lines(factor)]
+        for name, _ in self.design.spec.family_record.parameters:
+            if name == "cutpoints":
+                continue
+            if name in self._posterior:
+                label = "residual" if name == "sigma" else "family"
+                lines.append(_Line((label, name), name, self._posterior[name].to_numpy()))
+        return lines
+
+    def _factor_lines(self, factor: FactorEffects) -> list[_Line]:
+        name, effects = factor.name, factor.names
+        sd = self._posterior[sd_name(name)].to_numpy()
+        lines = [_Line((name, e), f"{sd_name(name)}[{e}]", sd[..., i]) for i, e in enumerate(effects)]
+        if factor.correlated:
+            corr = self._posterior[corr_name(name)].to_numpy()
+            pairs = [(i, j) for block in factor.blocks for n, j in enumerate(block) for i in block[:n]]
+            lines += [
+                _Line(
+                    (name, f"corr({effects[i]}, {effects[j]})"),
+                    f"{corr_name(name)}[{effects[i]}, {effects[j]}]",
+                    corr[..., i, j],
+                )
+                for i, j in pairs
+            ]
+        return lines
+
+    def _common_lines(self) -> list[_Line]:
+        lines = []
+        if "cutpoints" in self._posterior:
+            cutpoints = self._posterior["cutpoints"]
+            labels = [str(label) for label in cutpoints["cutpoint"].to_numpy()]
+            lines += [
+                _Line((label, ""), f"cutpoints[{label}]", cutpoints.to_numpy()[..., i])
+                for i, label in enumerate(labels)
+            ]
+        if BETA in self._posterior:
+            beta = self._posterior[BETA].to_numpy()
+            lines += [_Line((c, ""), f"{BETA}[{c}]", beta[..., i]) for i, c in enumerate(self.design.common.coefs)]
+        return lines
+
+    @cached_property
+    def _icc(self) -> tuple[dict[str, np.ndarray], str] | None:
+        return intraclass_correlation(self._posterior, self.design)
+
+    @property
+    def _icc_title(self) -> str:
+        scale = f", {self._icc[1]}" if self._icc and self._icc[1] else ""
+        averaged = ", averaged over the rows" if any(len(f.names) > 1 for f in self.design.factors) else ""
+        return f"ICC (share of the variance{averaged}{scale})"
+
+    def _icc_lines(self) -> list[_Line]:
+        return (
+            []
+            if self._icc is None
+            else [_Line((name, ""), f"icc[{name}]", draws) for name, draws in self._icc[0].items()]
+        )
+
+
+def _statistics(draws: np.ndarray) -> dict[str, float]:
+    """Mean, sd, quantiles, MCSE, ESS and R-hat of draws of shape (chains, draws)."""
+    tail = (1 - _PROB) / 2
+    low, middle, high = np.quantile(draws, [tail, 0.5, 1 - tail])
+    values = {"mean": draws.mean(), "sd": draws.std(ddof=1), "q5": low, "q50": middle, "q95": high}
+    diagnose = {"mcse_mean": mcse_mean, "ess_bulk": bulk_ess, "ess_tail": tail_ess, "r_hat": rhat}
+    enough = draws.shape[1] >= 4
+    return {name: float(v) for name, v in values.items()} | {
+        n: f(draws) if enough else np.nan for n, f in diagnose.items()
+    }
+
+
+def _escape(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,71 @@
+"""How much of the variance each factor carries, averaged over the rows, per draw.
+
+With Sigma_f the covariance of a factor's effects and z_i its values in row i, the factor's variance averaged over
+rows is tr(Sigma_f M_f), M_f = sum_i z_i z_i' / n (Johnson 2014, Methods in Ecology and Evolution 5:944), and
+the adjusted ICC is that share of the sum over factors and residual. The common effects' variance is left out.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+import xarray as xr
+
+from partialpool.design.build import Design, FactorEffects
+from partialpool.names import corr_name, sd_name
+
+__all__ = [
+    "LATENT_VARIANCE",
+    "effect_covariance",
+    "group_variance",
+    "intraclass_correlation",
+    "residual_variance",
+]
+
+LATENT_VARIANCE: Final[Mapping[str, float]] = MappingProxyType(
+    {"logit": np.pi**2 / 3, "probit": 1.0, "cloglog": np.pi**2 / 6}
+)
+"""Variance of the latent variable behind a binary or ordinal response (Nakagawa, Johnson & Schielzeth 2017)."""
+
+
+def effect_covariance(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
+    """Return Sigma = diag(sd) corr diag(sd) per draw, shape (chains, draws, effects, effects)."""
+    sd = posterior[sd_name(factor.name)].to_numpy()
+    corr = posterior[corr_name(factor.name)].to_numpy() if factor.correlated else np.eye(len(factor.names))
+    return sd[..., :, None] * corr * sd[..., None, :]
+
+
+def group_variance(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
+    """Return a factor's variance averaged over the rows, shape (chains, draws)."""
+    second_moment = factor.values.T @ factor.values / len(factor.codes)
+    return np.einsum("cdij,ij->cd", effect_covariance(posterior, factor), second_moment)
+
+
+def residual_variance(posterior: xr.Dataset, design: Design) -> tuple[np.ndarray | float, str] | None:
+    """Return the variance below the groups and the scale it is on; None where no single number is one.
+
+    Gaussian and lognormal: sigma^2. Student t: sigma^2 nu / (nu - 2), where nu > 2 in every draw. Binary and
+    ordinal: the latent variance of the link.
+    """
+    spec = design.spec
+    if spec.family in ("bernoulli", "binomial", "cumulative"):
+        return LATENT_VARIANCE[spec.link], "latent scale"
+    if design.se is not None or spec.link != "identity":
+        return None
+    if spec.family in ("gaussian", "lognormal"):
+        return posterior["sigma"].to_numpy() ** 2, "log scale" if spec.family == "lognormal" else ""
+    if spec.family == "student_t" and float(posterior["nu"].min()) > 2:
+        nu = posterior["nu"].to_numpy()
+        return posterior["sigma"].to_numpy() ** 2 * nu / (nu - 2), ""
+    return None
+
+
+def intraclass_correlation(posterior: xr.Dataset, design: Design) -> tuple[dict[str, np.ndarray], str] | None:
+    """Return each factor's adjusted ICC per draw, shape (chains, draws), and the scale; None where not defined."""
+    residual = residual_variance(posterior, design)
+    if residual is None or not design.factors:
+        return None
+    parts = {factor.name: group_variance(posterior, factor) for factor in design.factors}
+    total = sum(parts.values(), np.asarray(residual[0]))
+    return {name: part / total for name, part in parts.items()}, residual[1]

@@ -1,0 +1,255 @@
+"""Expressions: checked name by name, then parsed by formulae, then written back as canonical text.
+
+formulae 0.9 stops silently at the first token it does not expect, drops parentheses from names, and reads
+`-x**2` as `(-x)**2`: the walk below refuses or mends each of these, so that a term's canonical text means the
+same when it is read again.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from formulae import model_description
+from formulae.expr import Assign, Binary, Call, Grouping, Literal, QuotedName, Unary, Variable
+from formulae.parser import ParseError, Parser
+from formulae.resolver import ResolverError
+from formulae.scanner import ScanError, Scanner
+from formulae.terms.call import Call as CallComponent
+from formulae.terms.call_resolver import LazyCall, LazyOperator, LazyValue, LazyVariable
+from formulae.terms.terms import Intercept, Model, Term
+
+from partialpool.errors import FormulaError
+from partialpool.spec.guard import FUNCTIONS, check_text, quote_name, refuse_call
+
+__all__ = ["CommonTerms", "check_names", "columns_of", "describe_terms", "read_common", "syntax_tree", "variables_of"]
+
+CODINGS: Final = frozenset({"Treatment", "Sum"})
+"""Names that are contrasts, not columns, inside `C(...)`."""
+
+
+@dataclass(frozen=True)
+class ResponseTerm:
+    """The left-hand side.
+
+    Attributes
+    ----------
+    text
+        Canonical text: `Reaction`, `log(y)`, `use[Y]`, `p(incidence, size)`.
+    name
+        Name of the observed variable in the posterior: its (first) column.
+    expression
+        What to evaluate on the table: the column, the transformed column, or the successes.
+    level
+        The category that counts as success (`use[Y]`), or None.
+    trials
+        Column or number of trials of `p(successes, trials)`, or None.
+    """
+
+
+@dataclass(frozen=True)
+class CommonTerms:
+    """The population-level side of a formula, in canonical text."""
+
+    intercept: bool
+    terms: tuple[str, ...]
+    offsets: tuple[str, ...]
+
+
+def read_common(expressions: Iterable[str], *, intercept: bool = True) -> CommonTerms:
+    """Expand and canonicalise common terms: `a*b` becomes `a`, `b`, `a:b`; offsets are set apart.
+
+    Examples
+    --------
+    >>> read_common(["x*z", "I( (x+z)*2 )"]).terms
+    ('x', 'z', 'x:z', 'I((x + z) * 2)')
+    """
+    model = describe_terms(expressions, intercept=intercept)
+    terms, offsets, has_intercept = [], [], False
+    for term in model.common_terms if model is not None else ():
+        if isinstance(term, Intercept):
+            has_intercept = True
+        elif _is_call_of(term, "offset"):
+            offsets.append(_offset_argument(term.components[0].call))
+        else:
+            terms.append(":".join(_component_text(component) for component in term.components))
+    return CommonTerms(has_intercept, tuple(terms), tuple(offsets))
+
+
+def describe_terms(expressions: Iterable[str], *, intercept: bool) -> Model | None:
+    """Parse additive terms with formulae, checked, its calls renamed so that labels are canonical text.
+
+    Returns None where nothing is left (`0`): formulae has no empty model.
+    """
+    text = " + ".join(["1" if intercept else "0", *expressions])
+    check_names(syntax_tree(text), in_call=False)
+    try:
+        model = model_description(text)
+    except AttributeError:  # formulae's answer to a right-hand side of '0'
+        return None
+    except (ParseError, ResolverError, ValueError, TypeError) as error:
+        raise _unreadable(text, str(error)) from error
+    for term in model.common_terms:
+        if isinstance(term, Term):
+            for component in term.components:
+                if isinstance(component, CallComponent):
+                    component.name = _write(component.call)
+                elif not isinstance(component.name, str):
+                    raise _unreadable(text, f"the number {component.name} is not a term")
+            term.name = ":".join(component.name for component in term.components)
+    return model
+
+
+def columns_of(expression: str) -> tuple[str, ...]:
+    """Name the columns an expression reads, in order.
+
+    Examples
+    --------
+    >>> columns_of("log(x + 1):within(z, school)")
+    ('x', 'z', 'school')
+    """
+    return tuple(dict.fromkeys(n for n in variables_of(syntax_tree(expression)) if n not in CODINGS))
+
+
+def syntax_tree(text: str) -> Any:
+    """Parse an expression with formulae, to its end, without looking at its names."""
+    check_text(text)
+    try:
+        parser = Parser(Scanner(text).scan(add_intercept=False))
+        tree = parser.parse()
+    except (ScanError, ParseError, IndexError, ValueError, RecursionError) as error:
+        raise _unreadable(text, str(error)) from error
+    if not parser.at_end():
+        raise _unreadable(text, f"stopped at {parser.peek().lexeme!r}")
+    return tree
+
+
+def check_names(tree: Any, *, in_call: bool, context: str = "terms") -> None:
+    """Refuse every name and operator that is not on the list."""
+    match tree:
+        case Call(callee=Variable(name=token), args=args):
+            if token.lexeme not in FUNCTIONS:
+                raise refuse_call(token.lexeme, context)
+            for argument in args:
+                check_names(argument, in_call=True, context=context)
+        case Call():
+            raise _unreadable("a call of an expression", "only a named function can be called")
+        case Assign(value=value):
+            if not in_call:
+                raise _unreadable(f"{tree.name.name.lexeme} = ...", "an assignment is not a term")
+            check_names(value, in_call=True, context=context)
+        case Grouping(expression=inner):
+            check_names(inner, in_call=in_call, context=context)
+        case Unary(operator=operator, right=right):
+            check_names(right, in_call=in_call, context=context)
+        case Binary(left=left, operator=operator, right=right):
+            _check_operator(operator, left, in_call=in_call)
+            check_names(left, in_call=in_call, context=context)
+            check_names(right, in_call=in_call, context=context)
+        case Variable(level=level) if level is not None:
+            raise _unreadable(f"{tree.name.lexeme}[...]", "brackets name the success of a response only")
+        case Literal(value=value) if not in_call and (
+            isinstance(value, (str, bool)) or value is None or value not in (0, 1, 2, 3, 4)
+        ):
+            raise _unreadable(str(value), "a number or text alone is not a term")
+
+
+def _check_operator(operator: Any, left: Any, *, in_call: bool) -> None:
+    ambiguous = isinstance(left, Unary) or (isinstance(left, Binary) and left.operator.kind == "STAR_STAR")
+    if operator.kind == "STAR_STAR" and ambiguous:
+        raise FormulaError(
+            "an ambiguous power in a formula",
+            got="-x**2 or x**a**b",
+            allowed="-(x**2), (-x)**2, (x**a)**b",
+            do="put parentheses where you mean them",
+        )
+    if operator.kind == "PIPE":
+        raise FormulaError(
+            "a grouping term stands alone, added to the others",
+            got="a | inside an expression",
+            allowed="y ~ x + (effects | factor)",
+            do="put the term in parentheses and join it with +",
+        )
+    comparisons = {"EQUAL_EQUAL", "BANG_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL"}
+    if operator.kind in comparisons and not in_call:
+        raise _unreadable(operator.lexeme, "a comparison belongs inside I(...)")
+    if operator.kind == "COLON" and in_call:
+        raise _unreadable(operator.lexeme, "an interaction is not an argument; write it outside the call")
+
+
+def variables_of(tree: Any) -> Iterator[str]:
+    """Yield every name in a syntax tree that is not a function's."""
+    match tree:
+        case Variable(name=token):
+            yield token.lexeme
+        case QuotedName(expression=token):
+            yield token.lexeme[1:-1]
+        case Call(args=args):
+            for argument in args:
+                yield from variables_of(argument)
+        case Assign(value=inner) | Grouping(expression=inner) | Unary(right=inner):
+            yield from variables_of(inner)
+        case Binary(left=left, right=right):
+            yield from variables_of(left)
+            yield from variables_of(right)
+
+
+def _is_call_of(term: Any, name: str) -> bool:
+    components = getattr(term, "components", ())
+    return len(components) == 1 and isinstance(components[0], CallComponent) and components[0].call.callee == name
+
+
+def _offset_argument(call: Any) -> str:
+    if len(call.args) != 1 or call.kwargs:
+        raise _unreadable(str(call), "offset() takes one expression")
+    return _write(call.args[0])
+
+
+def _component_text(component: Any) -> str:
+    """A call was renamed to its canonical text; a column may need backquotes."""
+    return component.name if isinstance(component, CallComponent) else quote_name(component.name)
+
+
+_BINDS: Final = {"+": 2, "-": 2, "*": 3, "/": 3, "**": 5}
+_UNARY_BINDS: Final = 4
+_COMPARISON_BINDS: Final = 1
+
+
+def _write(lazy: Any, outer: int = 0) -> str:
+    """Write an expression of formulae's back as text, with the parentheses its own names lose."""
+    match lazy:
+        case LazyCall(callee=callee, args=args, kwargs=kwargs):
+            written = [_write(a) for a in args] + [f"{k}={_write(v)}" for k, v in kwargs.items()]
+            return f"{callee}({', '.join(written)})"
+        case LazyVariable(name=name):
+            return str(name) if name in CODINGS else quote_name(name)
+        case LazyValue(value=value):
+            return _literal(value)
+        case LazyOperator(symbol=symbol):
+            operands = list(lazy.args)
+            if len(operands) == 1:
+                return _wrap(f"{symbol}{_write(operands[0], _UNARY_BINDS)}", _UNARY_BINDS, outer)
+            binds = _BINDS.get(symbol, _COMPARISON_BINDS)
+            space = "" if symbol == "**" else " "
+            inner = f"{_write(operands[0], binds)}{space}{symbol}{space}{_write(operands[1], binds + 1)}"
+            return _wrap(inner, binds, outer)
+    raise _unreadable(str(lazy), "not an expression")
+
+
+def _wrap(text: str, binds: int, outer: int) -> str:
+    return f"({text})" if binds < outer else text
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, float):
+        return format(Decimal(repr(value)), "f")
+    return repr(value)
+
+
+def _unreadable(text: str, reason: str) -> FormulaError:
+    return FormulaError(
+        "cannot read the formula",
+        got=f"{text!r}: {reason}",
+        allowed="terms joined by +, interactions a:b and a*b, listed functions, (effects | factor)",
+        do="check the spelling at that place; compute anything unusual in the table first",
+    )
