@@ -16,9 +16,17 @@ from .fitting import build_model as build_model
 from .fitting import fit as fit
 from .fitting import load_fit as load_fit
 from .fitting import priors as priors
+from .gallery import fit_file as fit_file
+from .plots.forest import plot_group_effects as plot_group_effects
 from .spec.model import ModelSpec as ModelSpec
 from .spec.modelfile import read_model_file as read_model_file
 from .spec.priors import Prior as Prior
 from .spec.terms import Group as Group
+from .summaries.densities import log_likelihood as log_likelihood
+from .summaries.densities import log_prior as log_prior
+from .summaries.effects import group_effects as group_effects
+from .summaries.predictive import posterior_predictive as posterior_predictive
+from .summaries.predictive import prior_predictive as prior_predictive
+from .summaries.table import summary as summary
 
 __version__: str

@@ -1,5 +1,6 @@
 """Fit: a specification, its design and its posterior, together; and how one is made, saved and loaded."""
 
+import json
 import os
 import tempfile
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from partialpool.errors import FileError, SpecError
 from partialpool.infer.choose import choose_engine
 from partialpool.infer.pack import FORMAT, pack
 from partialpool.infer.settings import Settings
+from partialpool.names import OBS
 from partialpool.overview.digest import Digest
 from partialpool.pymc_model.build import build_pymc_model
 from partialpool.pymc_model.effects import Parametrization
@@ -257,7 +259,7 @@ def load_fit(path: str | Path) -> Fit:
     spec = ModelSpec.from_toml_text(tree.attrs["spec"])
     table = tree["model_table"].to_dataset()
     design = build_design(spec, dataset_to_frame(table))
-    design = design.with_rows(table["obs"].to_numpy(), int(table.attrs["n_given"]))
+    design = design.with_origin(table[OBS].to_numpy(), int(table.attrs["n_given"]), json.loads(tree.attrs["units"]))
     return Fit(spec, design, resolve_priors(design), tree)
 
 

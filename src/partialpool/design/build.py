@@ -1,6 +1,8 @@
 """Specification and table become named arrays: the Design."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -114,8 +116,12 @@ class Design:
         Known standard errors of the response, shape (rows,), or None.
     rows
         Row numbers in the table as given, shape (rows,).
+    n_given
+        Rows of the table as given.
     frame
         The columns and rows the model read.
+    units
+        Unit of each column, where the table's `attrs["units"]` says one.
     """
 
     spec: ModelSpec
@@ -127,15 +133,16 @@ class Design:
     rows: np.ndarray
     n_given: int
     frame: pd.DataFrame
+    units: Mapping[str, str] = MappingProxyType({})
 
     @property
     def n_rows(self) -> int:
         """Rows used."""
         return len(self.rows)
 
-    def with_rows(self, rows: np.ndarray, n_given: int) -> "Design":
-        """Return the same design, its rows numbered as in the table they came from."""
-        return replace(self, rows=rows, n_given=n_given)
+    def with_origin(self, rows: np.ndarray, n_given: int, units: Mapping[str, str]) -> "Design":
+        """Return the same design, its rows numbered as in the table they came from, with that table's units."""
+        return replace(self, rows=rows, n_given=n_given, units=MappingProxyType(dict(units)))
 
 
 def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> Design:
@@ -177,7 +184,10 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
     for factor in factors:
         check_factor(factor.name, factor.codes, factor.n_levels, factor.names, residual_free=_has_free_sigma(spec))
         warn_weak_slopes(factor.name, factor.codes, factor.n_levels, factor.names, factor.values)
-    return Design(spec, response, common, factors, offset, se, table.rows, table.n_given, frame)
+    units = dict(data.attrs.get("units", {})) if isinstance(data, pd.DataFrame) else {}
+    return Design(
+        spec, response, common, factors, offset, se, table.rows, table.n_given, frame, MappingProxyType(units)
+    )
 
 
 def _has_free_sigma(spec: ModelSpec) -> bool:

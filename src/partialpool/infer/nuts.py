@@ -94,9 +94,21 @@ def _sample_nutpie(model: pm.Model, settings: Settings, line: ProgressLine) -> t
             blocking=False,
         )
         try:
-            return running.wait(), False
+            return _wait(running), False
         except KeyboardInterrupt:
             return running.abort(), True
+        except BaseException:
+            running.cancel()  # a sampler left running crashes the interpreter when it exits
+            raise
+
+
+def _wait(running: Any) -> xr.DataTree:
+    """Wait in short steps, so that Ctrl-C is heard at once; `is_finished` cannot be asked in nutpie 0.16."""
+    while True:
+        try:
+            return running.wait(timeout=0.2)
+        except TimeoutError:
+            continue
 
 
 def _sample_pymc(model: pm.Model, settings: Settings, line: ProgressLine) -> tuple[xr.DataTree, bool]:
@@ -110,20 +122,25 @@ def _sample_pymc(model: pm.Model, settings: Settings, line: ProgressLine) -> tup
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        tree = pm.sample(
-            settings.draws,
-            tune=settings.tune,
-            chains=settings.chains,
-            cores=settings.workers,
-            random_seed=settings.seed,
-            target_accept=settings.target_accept,
-            progressbar=False,
-            callback=advance,
-            compute_convergence_checks=False,
-            nuts_sampler="pymc",
-            model=model,
-            idata_kwargs={"log_likelihood": False},
-        )
+        try:
+            tree = pm.sample(
+                settings.draws,
+                tune=settings.tune,
+                chains=settings.chains,
+                cores=settings.workers,
+                random_seed=settings.seed,
+                target_accept=settings.target_accept,
+                progressbar=False,
+                callback=advance,
+                compute_convergence_checks=False,
+                nuts_sampler="pymc",
+                model=model,
+                quiet=True,
+            )
+        except ValueError as error:
+            if "Not enough samples" in str(error):  # PyMC's answer to Ctrl-C during warm-up
+                raise KeyboardInterrupt from error
+            raise
     return tree, tree["posterior"].sizes["draw"] < settings.draws
 
 

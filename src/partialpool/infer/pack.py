@@ -62,6 +62,7 @@ def pack(
         "engine_reason": reason,
         "seed": -1 if settings.seed is None else settings.seed,
         "settings": json.dumps(settings.as_record()),
+        "units": json.dumps(dict(design.units)),
         "priors": json.dumps({entry.parameter: str(entry.prior) for entry in priors.entries}),
         "prior_reasons": json.dumps({entry.parameter: entry.reason for entry in priors.entries}),
         "run": json.dumps(dict(raw.facts)),

@@ -195,8 +195,10 @@ def variables_of(tree: Any) -> Iterator[str]:
 
 
 def _is_call_of(term: Any, name: str) -> bool:
-    components = getattr(term, "components", ())
-    return len(components) == 1 and isinstance(components[0], CallComponent) and components[0].call.callee == name
+    if not isinstance(term, Term) or len(term.components) != 1:
+        return False
+    component = term.components[0]
+    return isinstance(component, CallComponent) and component.call.callee == name
 
 
 def _offset_argument(call: Any) -> str:
@@ -226,7 +228,7 @@ def _write(lazy: Any, outer: int = 0) -> str:
         case LazyValue(value=value):
             return _literal(value)
         case LazyOperator(symbol=symbol):
-            operands = list(lazy.args)
+            operands = lazy.args
             if len(operands) == 1:
                 return _wrap(f"{symbol}{_write(operands[0], _UNARY_BINDS)}", _UNARY_BINDS, outer)
             binds = _BINDS.get(symbol, _COMPARISON_BINDS)

@@ -1,0 +1,125 @@
+"""The command line: `partialpool demo | fit | check`.
+
+Exit codes: 0 good; 1 the fit's diagnostics failed; 2 bad input.
+"""
+
+import argparse
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from partialpool.errors import PartialPoolError, PartialPoolWarning
+
+__all__ = ["main"]
+
+GOOD, DIAGNOSTICS_FAILED, BAD_INPUT = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code."""
+    options = _parser().parse_args(arguments)
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        warnings.simplefilter("always", PartialPoolWarning)
+        try:
+            return options.run(options)
+        except PartialPoolError as error:
+            _say(f"error: {error}", sys.stderr)
+            return BAD_INPUT
+        except KeyboardInterrupt:
+            _say("interrupted: nothing was written", sys.stderr)
+            return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="partialpool", description="Bayesian hierarchical models from a grouping specification."
+    )
+    commands = parser.add_subparsers(required=True, metavar="command")
+    demo = _command(commands, "demo", _demo, "fit a random-slope model of real data and show its posterior")
+    _sampling_options(demo, out=Path("out/demo"))
+    fit = _command(commands, "fit", _fit, "fit a model file and write fit.nc, summary.csv and a forest plot per factor")
+    fit.add_argument("spec", type=Path, help="a TOML file, for instance models/sleepstudy.toml")
+    _sampling_options(fit, out=None)
+    check = _command(
+        commands, "check", _check, "read a model file and its data, show the model and its priors, draw nothing"
+    )
+    check.add_argument("spec", type=Path, help="a TOML file, for instance models/sleepstudy.toml")
+    return parser
+
+
+def _command(commands: Any, name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    command.set_defaults(run=run)
+    return command
+
+
+def _sampling_options(command: argparse.ArgumentParser, *, out: Path | None) -> None:
+    command.add_argument("--out", type=Path, default=out, required=out is None, help="folder for the results")
+    command.add_argument("--draws", type=int, help="kept draws per chain")
+    command.add_argument("--tune", type=int, help="warm-up draws per chain")
+    command.add_argument("--chains", type=int)
+    command.add_argument("--seed", type=int, help="repeats the draws exactly")
+    command.add_argument("--engine", help="'auto' or an engine's name")
+    command.add_argument("--sampler", choices=("nutpie", "pymc"))
+    command.add_argument("--quiet", action="store_true", help="no progress line")
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from partialpool.datasets.load import load_dataset  # noqa: PLC0415 - `--help` must answer at once
+    from partialpool.fitting import fit  # noqa: PLC0415
+
+    table = load_dataset("sleepstudy")
+    _say(f"{table.attrs['about']}\n  ({table.attrs['source']})\n")
+    overrides = {"seed": 1} | _overrides(options)
+    return _finish(fit("Reaction ~ Days + (Days | Subject)", table, **overrides), options.out)
+
+
+def _fit(options: argparse.Namespace) -> int:
+    from partialpool.gallery import fit_file  # noqa: PLC0415
+
+    return _finish(fit_file(options.spec, **_overrides(options)), options.out)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from partialpool.design.build import build_design  # noqa: PLC0415
+    from partialpool.design.scaling import resolve_priors  # noqa: PLC0415
+    from partialpool.gallery import read_source  # noqa: PLC0415
+    from partialpool.report.describe import describe_data, describe_mathematics, describe_words  # noqa: PLC0415
+    from partialpool.spec.modelfile import read_model_file  # noqa: PLC0415
+
+    model = read_model_file(options.spec)
+    design = build_design(model.spec, read_source(model.data))
+    factors, priors = describe_data(design, resolve_priors(design))
+    about = [line for line in (model.title, model.shows, model.source) if line]
+    parts = ["\n".join(about), str(model.spec), describe_words(design), describe_mathematics(design)]
+    parts += [str(factors)] if design.factors else [f"Data: {design.n_rows} rows"]
+    _say("\n\n".join([*parts, str(priors)]))
+    return GOOD
+
+
+def _finish(fit: Any, folder: Path) -> int:
+    """Show the fit, write its bundle, answer with its verdict."""
+    from partialpool.report.bundle import write_bundle  # noqa: PLC0415
+
+    _say(str(fit))
+    written = write_bundle(fit, folder)
+    _say("\nwrote " + "\n      ".join(str(path) for path in written))
+    return GOOD if fit.digest.verdict.good else DIAGNOSTICS_FAILED
+
+
+def _overrides(options: argparse.Namespace) -> dict[str, Any]:
+    names = ("draws", "tune", "chains", "seed", "engine", "sampler")
+    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    return given | {"progressbar": not options.quiet}
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+    if issubclass(category, PartialPoolWarning):
+        _say(f"warning: {message}", sys.stderr)
+
+
+def _say(text: str, stream: Any = None) -> None:
+    (stream or sys.stdout).write(text + "\n")

@@ -1,0 +1,112 @@
+"""A model in words and in mathematics, before anything is drawn."""
+
+from partialpool.design.build import Design, FactorEffects
+from partialpool.design.scaling import PriorSet
+from partialpool.names import INTERCEPT
+from partialpool.tabulate import TextTable
+
+__all__ = ["describe_data", "describe_mathematics", "describe_words"]
+
+_DISTRIBUTIONS = {
+    "gaussian": "Normal({mu}, {sigma})",
+    "student_t": "StudentT(nu, {mu}, {sigma})",
+    "lognormal": "LogNormal({mu}, sigma)",
+    "bernoulli": "Bernoulli({mu})",
+    "binomial": "Binomial(trials[i], {mu})",
+    "poisson": "Poisson({mu})",
+    "negative_binomial": "NegativeBinomial(mean {mu}, shape alpha)",
+    "gamma": "Gamma(mean {mu}, shape alpha)",
+    "beta": "Beta(mean {mu}, precision phi)",
+    "cumulative": "Ordered(P(y <= k) = F(cutpoint[k] - eta[i]), F = inverse {link})",
+}
+
+
+def describe_words(design: Design) -> str:
+    """Say in words what varies over what.
+
+    Examples
+    --------
+    >>> from partialpool.datasets.load import load_dataset
+    >>> from partialpool.design.build import build_design
+    >>> from partialpool.spec.model import ModelSpec
+    >>> spec = ModelSpec.from_formula("Reaction ~ Days + (Days | Subject)")
+    >>> print(describe_words(build_design(spec, load_dataset("sleepstudy"))))
+    Reaction (family gaussian, link identity) depends on Intercept, Days in the population.
+    Intercept and Days vary over the 18 levels of Subject, correlated.
+    """
+    spec = design.spec
+    coefs = ", ".join(design.common.coefs) or "nothing but its cutpoints"
+    lines = [f"{spec.response} (family {spec.family}, link {spec.link}) depends on {coefs} in the population."]
+    if spec.offsets:
+        lines.append(f"{' + '.join(spec.offsets)} is added with coefficient 1 (offset).")
+    if spec.se:
+        lines.append(f"Its standard errors are known: {spec.se}.")
+    lines += [_words_of(factor) for factor in design.factors]
+    return "\n".join(lines)
+
+
+def describe_mathematics(design: Design) -> str:
+    """Write the model as equations.
+
+    Examples
+    --------
+    >>> from partialpool.datasets.load import load_dataset
+    >>> from partialpool.design.build import build_design
+    >>> from partialpool.spec.model import ModelSpec
+    >>> spec = ModelSpec.from_formula("Yield ~ 1 + (1 | Batch)")
+    >>> print(describe_mathematics(build_design(spec, load_dataset("dyestuff"))))
+    Yield[i] ~ Normal(eta[i], sigma)
+    eta[i]   = Intercept + b_Batch[g(i)]
+    b_Batch[g] ~ Normal(0, sd_Batch)
+    """
+    spec = design.spec
+    mu = "eta[i]" if spec.link == "identity" else f"inverse_{spec.link}(eta[i])"
+    sigma = "sigma" if spec.se is None else f"{spec.se}[i]"
+    left = f"{design.response.name}[i]"
+    distribution = _DISTRIBUTIONS[spec.family].format(mu=mu, sigma=sigma, link=spec.link)
+    width = max(len(left), len("eta[i]"))
+    terms = [c if c == INTERCEPT else f"beta[{c}] {c}[i]" for c in design.common.coefs]
+    terms += [f"{offset}[i]" for offset in spec.offsets]
+    terms += [term for factor in design.factors for term in _predictor_terms(factor)]
+    lines = [f"{left:<{width}} ~ {distribution}", f"{'eta[i]':<{width}} = {' + '.join(terms) or '0'}"]
+    return "\n".join([*lines, *(_covariance_line(factor) for factor in design.factors)])
+
+
+def describe_data(design: Design, priors: PriorSet) -> tuple[TextTable, TextTable]:
+    """Tabulate the factors (levels, rows per level) and the priors."""
+    rows = []
+    for factor in design.factors:
+        counts = sorted(int((factor.codes == level).sum()) for level in range(min(factor.n_levels, 2000)))
+        middle = counts[len(counts) // 2]
+        rows.append((factor.name, str(factor.n_levels), f"{counts[0]}", f"{middle}", f"{counts[-1]}"))
+    heads = ("factor", "levels", "rows per level: least", "middle", "most")
+    return TextTable(heads, tuple(rows), title=f"Data: {design.n_rows} rows"), priors.table
+
+
+def _words_of(factor: FactorEffects) -> str:
+    parts = []
+    for block in factor.blocks:
+        names = [factor.names[i] for i in block]
+        joined = names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
+        verb = "varies" if len(names) == 1 else "vary"
+        correlated = ", correlated" if len(names) > 1 else ""
+        parts.append(f"{joined} {verb} over the {factor.n_levels} levels of {factor.name}{correlated}.")
+    independent = " The blocks are independent." if len(factor.blocks) > 1 else ""
+    return " ".join(parts) + independent
+
+
+def _predictor_terms(factor: FactorEffects) -> list[str]:
+    if factor.names == (INTERCEPT,):
+        return [f"b_{factor.name}[g(i)]"]
+    return [
+        f"b_{factor.name}[g(i), {e}]" if e == INTERCEPT else f"b_{factor.name}[g(i), {e}] {e}[i]" for e in factor.names
+    ]
+
+
+def _covariance_line(factor: FactorEffects) -> str:
+    name = factor.name
+    if len(factor.names) == 1:
+        return f"b_{name}[g] ~ Normal(0, sd_{name})"
+    if not factor.correlated:
+        return f"b_{name}[g] ~ Normal(0, diag(sd_{name})^2)"
+    return f"b_{name}[g] ~ Normal(0, diag(sd_{name}) corr_{name} diag(sd_{name}))"

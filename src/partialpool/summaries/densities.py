@@ -1,0 +1,54 @@
+"""Log densities per draw: of the rows given the parameters, and of the top-level priors."""
+
+import xarray as xr
+
+from partialpool.design.rows import own_rows
+from partialpool.fitting import Fit
+from partialpool.infer.pack import label_rows
+from partialpool.names import BETA, COEF, effect_dim, sd_name
+from partialpool.observe.predictor import linear_predictor
+from partialpool.observe.prior import log_prior_density
+from partialpool.observe.response import log_density
+
+__all__ = ["log_likelihood", "log_prior"]
+
+
+def log_likelihood(fit: Fit) -> xr.Dataset:
+    """Evaluate log p(y_i | beta, b, ...) of every row, given each level's own effects.
+
+    Returns
+    -------
+    xarray.Dataset
+        One variable, named as the response, dims (chain, draw, obs). For ArviZ's LOO,
+        `fit.tree["log_likelihood"] = xarray.DataTree(log_likelihood(fit))`.
+    """
+    draws, rows = fit.stacked(), own_rows(fit.design)
+    values = log_density(fit.design, rows, linear_predictor(fit.design, rows, draws), draws)
+    shape = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"], -1)
+    return label_rows(fit.design, fit.design.response.name, values.reshape(shape), rows.index)
+
+
+def log_prior(fit: Fit) -> xr.Dataset:
+    """Evaluate the log density of every top-level prior at every draw.
+
+    Group effects and their offsets are no top-level parameters and are left out, so that the result is the
+    same for every engine and parametrization and may be power-scaled as it is.
+
+    Returns
+    -------
+    xarray.Dataset
+        `beta` (chain, draw, coef), `sd_<f>` (chain, draw, effect), `corr_<f>` (chain, draw: of the matrix),
+        family parameters (chain, draw).
+    """
+    posterior = fit.posterior
+    shape = (posterior.sizes["chain"], posterior.sizes["draw"])
+    dims: dict[str, tuple[str, ...]] = {BETA: (COEF,)}
+    dims |= {sd_name(f.name): (effect_dim(f.name),) for f in fit.design.factors}
+    arrays = log_prior_density(fit.design, fit.priors, fit.stacked())
+    variables = {
+        name: (("chain", "draw", *dims.get(name, ())), values.reshape(*shape, *values.shape[1:]))
+        for name, values in arrays.items()
+    }
+    used = {d for name in arrays for d in dims.get(name, ())}
+    coords = {d: posterior[d] for d in ("chain", "draw", *sorted(used))}
+    return xr.Dataset(variables, coords=coords)

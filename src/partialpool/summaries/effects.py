@@ -1,0 +1,48 @@
+"""Group effects: how far each level is from the population."""
+
+import xarray as xr
+
+from partialpool.errors import DataError, nearest
+from partialpool.fitting import Fit
+from partialpool.names import b_name, effect_dim
+
+__all__ = ["group_effects"]
+
+
+def group_effects(fit: Fit, factor: str | None = None) -> xr.Dataset:
+    """Return the deviations b of each level from the common effects.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+    factor
+        Its grouping factor; may be left out where there is only one.
+
+    Returns
+    -------
+    xarray.Dataset
+        `effects`, dims (chain, draw, level, effect), on the scale of the linear predictor.
+
+    Raises
+    ------
+    DataError
+        No such factor, or none named where there are several.
+    """
+    factors = [f.name for f in fit.design.factors]
+    chosen = factors[0] if factor is None and len(factors) == 1 else factor
+    if chosen not in factors:
+        raise DataError(
+            "no such grouping factor" if factor is not None else "name a grouping factor",
+            got=repr(factor),
+            allowed=nearest(str(factor), factors),
+            do="name one of these",
+        )
+    effects = fit.posterior[b_name(chosen)].rename({chosen: "level", effect_dim(chosen): "effect"})
+    attrs = {
+        "factor": chosen,
+        "definition": "b, the deviation of a level's effect from the common effect",
+        "scale": fit.spec.link,
+        "response": fit.spec.response,
+    }
+    return xr.Dataset({"effects": effects.drop_attrs()}, attrs=attrs)
