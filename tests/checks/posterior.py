@@ -1,0 +1,70 @@
+"""Compare a fit with a reference posterior: first that it mixed, then that it is unbiased."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from partialpool.names import corr_name, sd_name
+from partialpool.overview.chains import bulk_ess, mcse_mean, rhat
+
+REFERENCE = {
+    (entry["data"], entry["formula"]): entry
+    for entry in json.loads((Path(__file__).parents[1] / "reference" / "posteriors.json").read_text())
+}
+
+
+def draws_by_reference_name(fit, entry):
+    """Our draws, shape (chains, draws), under the names of `posteriors.json`."""
+    posterior, design = fit.posterior, fit.design
+    beta = posterior["beta"]
+    out = {str(c): beta.sel(coef=c).to_numpy() for c in beta["coef"].to_numpy()}
+    if "sigma" in posterior:
+        out["sigma"] = posterior["sigma"].to_numpy()
+    for factor in design.factors:
+        name = factor.name
+        for i, effect in enumerate(factor.names):
+            out[f"{sd_name(name)}[{effect}]"] = posterior[sd_name(name)].to_numpy()[..., i]
+            # The reference counts levels in order of first appearance in the file.
+            seen = list(dict.fromkeys(factor.codes.tolist()))
+            for k in range(min(4, factor.n_levels)):
+                out[f"b_{name}[{k},{effect}]"] = posterior[f"b_{name}"].to_numpy()[:, :, seen[k], i]
+            for j in range(i) if factor.correlated else ():
+                pair = f"{corr_name(name)}[{factor.names[j]},{effect}]"
+                out[pair] = posterior[corr_name(name)].to_numpy()[..., j, i]
+    if "icc" in entry["posterior"]:
+        sd = out[f"{sd_name(design.factors[0].name)}[Intercept]"]
+        out["icc"] = sd**2 / (sd**2 + out["sigma"] ** 2)
+    return out
+
+
+def check_against_reference(fit, data, formula, *, min_ess=400, max_rhat=1.01):
+    """Assert R-hat, ESS, and that every mean and sd is within 5 combined Monte Carlo standard errors."""
+    entry = REFERENCE[data, formula]
+    ours = draws_by_reference_name(fit, entry)
+    assert set(entry["posterior"]) <= set(ours), sorted(set(entry["posterior"]) - set(ours))
+    for name, reference in entry["posterior"].items():
+        draws = ours[name]
+        ess = bulk_ess(draws)
+        assert ess >= min_ess, (name, "ESS", ess)
+        assert rhat(draws) < max_rhat, (name, "R-hat", rhat(draws))
+        error = np.hypot(mcse_mean(draws), reference["mcse_mean"])
+        assert abs(draws.mean() - reference["mean"]) < 5 * error, (name, "mean", draws.mean(), reference["mean"], error)
+        assert abs(draws.std() - reference["sd"]) < 5 * sd_error(draws, reference), (
+            name,
+            "sd",
+            draws.std(),
+            reference["sd"],
+        )
+
+
+def sd_error(draws, reference):
+    """Combined Monte Carlo standard error of two sds, by the delta method on the squared deviations.
+
+    sd(s) = sd((x - m)^2) / (2 s sqrt(ESS)). The reference says its ESS for the mean only; a Gaussian's
+    sd((x - m)^2) = sqrt(2) s^2 is scaled by our own draws' excess, since both have the same posterior.
+    """
+    squared = (draws - draws.mean()) ** 2
+    ours = mcse_mean(squared) / (2 * draws.std())
+    theirs = squared.std() / (2 * draws.std() * np.sqrt(reference["ess"] / 4))
+    return float(np.hypot(ours, theirs))

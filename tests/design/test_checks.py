@@ -1,0 +1,174 @@
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from partialpool.errors import DataWarning
+
+ROWS = np.arange(48)
+COMMON = {
+    "constant": ("x + k", {"k": 3.0}, "'k' does not vary", "same value", "the intercept is the constant", "leave it out"),
+    "constant, large": ("x + k", {"k": 1e10}, "'k' does not vary", "same value", "two values or more", "leave it out"),
+    "constant, not exact": ("x + k", {"k": 0.1}, "'k' does not vary", "same value", "two values or more", "leave it"),
+    "constant boolean": ("x + k", {"k": True}, "'k' does not vary", "same value", "two values or more", "leave it out"),
+    "one category": ("x + k", {"k": "a"}, "'k' does not vary", "", "", ""),
+    "zero, no intercept": ("0 + k", {"k": 0.0}, "'k' does not vary", "same value", "two values", "leave it out"),
+    "empty cell": (
+        "p * q",
+        {"p": np.resize(list("uv"), 48), "q": np.where(ROWS % 2, "b", np.where(ROWS < 24, "a", "b"))},
+        "depend on each other",
+        "p[v]:q[b]",
+        "each add something",
+        "leave one of them out",
+    ),
+    "always zero": ("f:C(h)", {"h": ROWS % 2 + 1, "f": np.where(ROWS % 2, "u", "v")}, "does not vary", "", "", "no rows in"),
+    "duplicate": ("x + k", {"k": lambda t: t.x}, "depend on each other", "'x', 'k' (and the inter", "duplicated", "'k'"),
+    "other units": ("x + k", {"k": lambda t: 1.8 * t.x + 32}, "depend on each", "'x', 'k'", "add something", "'k'"),
+    "other type": ("x + k", {"k": lambda t: t.x.astype("float32")}, "depend on each", "'x', 'k'", "add", "'k'"),
+    "combination": (
+        "x + z + k",
+        {"k": lambda t: t.x - 3 * t.z},
+        "one is a combination of the others",
+        "'x', 'z', 'k' (and the intercept)",
+        "predictors that each add something",
+        "leave one of them out, for instance 'k'",
+    ),
+    "no intercept": ("0 + x + k", {"k": lambda t: -2 * t.x}, "depend on each other", "'x', 'k'", "add", "'k'"),
+    "all categories twice": ("f + C(f)", {}, "depend on each other", "'f[v]', 'f[w]', 'C(f)[v]'", "add", "leave one"),
+    "categories and their sum": ("0 + f + one", {"one": 1.0}, "depend on each", "'f[u]', 'f[v]', 'f[w]'", "add", "'one'"),
+    "one degree too many": ("poly(h, 4)", {}, "depend on each other", "poly(h, 4)[3]", "add", "leave one of them"),
+    "a factor's mean and the factor": ("g + between(x, g)", {}, "depend on each other", "between(x, g)", "add", "leave"),
+}
+
+
+def changed(table, change):
+    return table.assign(**{name: value(table) if callable(value) else value for name, value in change.items()})
+
+
+@pytest.mark.parametrize("case", COMMON)
+def test_predictors_that_add_nothing_are_refused(case, table, refused):
+    terms, change, *parts = COMMON[case]
+    refused(f"y ~ {terms} + (1 | g)", changed(table, change), *parts)
+
+
+def test_more_predictors_than_rows_are_refused(table, refused):
+    extra = {f"q{i}": np.random.default_rng(i).normal(size=48) for i in range(60)}
+    terms = " + ".join(extra)
+    refused(f"y ~ {terms} + (1 | g)", table.assign(**extra), "depend on each other", "'q0'", "add", "leave one")
+
+
+def test_only_the_columns_involved_are_named(table, build):
+    from partialpool.errors import DataError
+
+    with pytest.raises(DataError) as caught:
+        build("y ~ z + x + x2 + count + (1 | g)", table.assign(x2=table.x * 2))
+    assert caught.value.got == "'x', 'x2' (and the intercept)"
+
+
+FINE = {
+    "far from zero": ("x", {"x": lambda t: t.x + 1e6}),
+    "far from zero, squared": ("x + I(x**2)", {"x": lambda t: t.x + 1e3}),
+    "tiny": ("x + z", {"x": lambda t: t.x * 1e-12}),
+    "huge": ("x + z", {"x": lambda t: t.x * 1e12}),
+    "constant without an intercept": ("0 + k", {"k": 3.0}),
+    "nearly the same": ("x + k", {"k": lambda t: t.x + 1e-3 * t.z}),
+    "rare category": ("k", {"k": np.where(ROWS == 5, "rare", "common")}),
+}
+
+
+@pytest.mark.parametrize("case", FINE)
+def test_predictors_that_differ_pass(case, table, build):
+    terms, change = FINE[case]
+    assert build(f"y ~ {terms} + (1 | g)", changed(table, change)).n_rows == 48
+
+
+LEVELS = {
+    "one level": ({"g": "a"}, "'g' has one level", "1 level", "2 levels or more", "leave the grouping term out"),
+    "one level of many categories": (
+        {"g": pd.Categorical(["a"] * 48, categories=["a", "b"])},
+        "'g' has one level",
+        "1 level",
+        "2 levels or more",
+        "leave the grouping term out",
+    ),
+    "a level per row": (
+        {"g": ROWS},
+        "every level of 'g' is seen once: its sd and sigma are not identified",
+        "48 levels in 48 rows",
+        "known standard errors (se=)",
+        "leave the term out",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", LEVELS)
+def test_a_factor_that_does_not_group_is_refused(case, table, refused):
+    change, *parts = LEVELS[case]
+    refused("y ~ x + (1 | g)", table.assign(**change), *parts)
+
+
+@pytest.mark.parametrize(
+    ("formula", "options", "allowed"),
+    [
+        ("y ~ x + (1 | g)", {}, False),
+        ("y ~ x + (1 | h) + (1 | g)", {}, False),
+        ("y ~ x + (1 | h/g)", {}, False),
+        ("y ~ x + (1 | g)", {"family": "lognormal"}, False),
+        ("y ~ x + (1 | g)", {"se": "pos"}, True),
+        ("y | se(pos) ~ x + (1 | g)", {}, True),
+        ("y ~ x + (1 | g)", {"family": "student_t", "se": "pos"}, True),
+        ("count ~ x + (1 | g)", {"family": "poisson"}, True),
+        ("p(count, trials) ~ x + (1 | g)", {"family": "binomial"}, True),
+    ],
+)
+def test_a_level_per_row_needs_a_family_without_a_free_sigma(formula, options, allowed, table, build, refused):
+    data = table.assign(g=ROWS)
+    if allowed:
+        assert build(formula, data, **options).factors[-1].n_levels == 48
+    else:
+        refused(formula, data, "is seen once", "48 levels in 48 rows", "2 rows or more", "leave", **options)
+
+
+def test_one_level_with_two_rows_is_enough(table, build):
+    assert build("y ~ x + (1 | g)", table.assign(g=np.maximum(ROWS, 1))).factors[0].n_levels == 47
+
+
+WEAK = {
+    "(1 + year | g)": {"year": lambda t: 2000 + t.g.map(ord)},
+    "(0 + year | g)": {"year": lambda t: t.g.map(ord) / 7},
+    "(year || g)": {"year": lambda t: t.g.map(ord) * 1e-9},
+    "(year | h:g)": {"year": lambda t: t.g.map(ord)},
+}
+
+
+@pytest.mark.parametrize("term", WEAK)
+def test_a_slope_that_is_constant_within_every_level_is_warned_of(term, table, build):
+    with pytest.warns(DataWarning) as caught:
+        build(f"y ~ x + {term}", changed(table, WEAK[term]))
+    factor = term.partition("| ")[2].strip(")")
+    (text,) = [str(w.message) for w in caught]
+    assert f"the slope of 'year' does not vary within any level of {factor!r}" in text
+    assert "got one value per level" in text
+    assert "its sd rests on the prior; allowed" in text
+    assert "consider leaving 'year' out" in text
+
+
+@pytest.mark.parametrize(
+    "year",
+    [lambda t: 2000 + t.h, lambda t: t.g.map(ord) + 1e-6 * t.h, lambda t: t.g.map(ord) + (ROWS == 3)],
+    ids=["everywhere", "slightly", "in one row"],
+)
+def test_a_slope_that_varies_within_some_level_is_not(year, table, build):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert build("y ~ x + (year | g)", table.assign(year=year)).factors[0].names == ("Intercept", "year")
+
+
+@pytest.mark.parametrize("k", [3.0, 0.0, "a"], ids=["constant", "zero", "one category"])
+def test_a_constant_slope_is_not_taken_in_silence(k, table, build):
+    from partialpool.errors import DataError
+
+    with warnings.catch_warnings(), pytest.raises((DataError, DataWarning), match="'k'"):
+        warnings.simplefilter("error")
+        build("y ~ x + (k | g)", table.assign(k=k))

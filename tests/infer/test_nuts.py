@@ -1,0 +1,145 @@
+"""The nuts engine on real data: right, repeatable, interruptible."""
+
+import os
+import signal
+
+import numpy as np
+import pytest
+
+import partialpool as pp
+from checks.posterior import check_against_reference
+from partialpool.infer.progress import ProgressLine
+from partialpool.infer.settings import Settings
+
+
+def test_sleepstudy_agrees_with_the_reference(sleepstudy_fit):
+    check_against_reference(sleepstudy_fit, "sleepstudy", "Reaction ~ Days + (Days | Subject)")
+    assert sleepstudy_fit.digest.verdict.good
+    assert int(sleepstudy_fit.tree["sample_stats"]["diverging"].sum()) == 0
+
+
+def test_eight_schools_agrees_with_the_reference():
+    fit = pp.fit(
+        "effect | se(standard_error) ~ 1 + (1 | school)",
+        pp.load_dataset("eight_schools"),
+        engine="nuts",
+        seed=1,
+        progressbar=False,
+    )
+    check_against_reference(fit, "eight_schools", "effect ~ 1 + (1 | school), known sd")
+    assert int(fit.tree["sample_stats"]["diverging"].sum()) == 0
+    assert "sigma" not in fit.posterior
+
+
+@pytest.fixture(scope="module")
+def cbpp_fit():
+    return pp.fit(
+        "p(incidence, size) ~ period + (1 | herd)",
+        pp.load_dataset("cbpp"),
+        family="binomial",
+        engine="nuts",
+        seed=1,
+        progressbar=False,
+    )
+
+
+def test_cbpp_agrees_with_the_reference(cbpp_fit):
+    check_against_reference(cbpp_fit, "cbpp", "incidence of size ~ period + (1 | herd)")
+
+
+def test_the_same_seed_repeats_the_draws_and_another_does_not(sleepstudy):
+    def draw(seed, cores):
+        return pp.fit(
+            "Reaction ~ Days + (Days | Subject)",
+            sleepstudy,
+            engine="nuts",
+            seed=seed,
+            draws=50,
+            tune=100,
+            chains=2,
+            cores=cores,
+            progressbar=False,
+        ).posterior
+
+    first, again, other = draw(3, 2), draw(3, 1), draw(4, 2)
+    assert first.identical(again)
+    assert not np.array_equal(first["beta"], other["beta"])
+
+
+def test_the_pymc_sampler_gives_the_same_variables():
+    fit = pp.fit(
+        "effect | se(standard_error) ~ 1 + (1 | school)",
+        pp.load_dataset("eight_schools"),
+        engine="nuts",
+        sampler="pymc",
+        seed=1,
+        cores=1,
+        progressbar=False,
+    )
+    check_against_reference(fit, "eight_schools", "effect ~ 1 + (1 | school), known sd", min_ess=400)
+    assert {"diverging", "energy", "lp", "tree_depth", "n_steps"} <= set(fit.tree["sample_stats"].data_vars)
+    assert "pymc" in repr(fit)
+
+
+@pytest.fixture
+def interrupt_after(monkeypatch):
+    """Press Ctrl-C once so many draws are made; the sampler reports them from a thread of its own."""
+
+    def arm(draws):
+        pressed = []
+
+        def count(self, done, total):
+            if done > draws and not pressed:
+                pressed.append(done)
+                os.kill(os.getpid(), signal.SIGINT)
+
+        monkeypatch.setattr(ProgressLine, "count", count)
+
+    return arm
+
+
+ENDLESS = {"engine": "nuts", "chains": 2, "cores": 2, "seed": 1, "progressbar": False}
+
+
+def test_ctrl_c_keeps_the_draws_made_so_far(sleepstudy, interrupt_after):
+    interrupt_after(2 * (50 + 100))
+    told = r"interrupted: got \d+ of 1000000 draws from each of 2 chains; they are kept"
+    with pytest.warns(pp.SamplingWarning, match=told):
+        fit = pp.fit("Reaction ~ Days + (1 | Subject)", sleepstudy, draws=1_000_000, tune=50, **ENDLESS)
+    assert 0 < fit.posterior.sizes["draw"] < 1_000_000
+    assert all(np.isfinite(v).all() for v in fit.posterior.data_vars.values())
+    assert "(interrupted)" in repr(fit)
+
+
+def test_ctrl_c_during_warm_up_is_a_keyboard_interrupt(sleepstudy, interrupt_after):
+    interrupt_after(10)
+    with pytest.raises(KeyboardInterrupt):
+        pp.fit("Reaction ~ Days + (1 | Subject)", sleepstudy, draws=10, tune=10_000_000, **ENDLESS)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "allowed"),
+    [
+        ("draws", 0, "1, 2"),
+        ("tune", 1.5, "1, 2"),
+        ("chains", True, "1, 2"),
+        ("seed", -1, "0, 1, 2"),
+        ("target_accept", 1.0, "below 1"),
+        ("sampler", "stan", "'nutpie' or 'pymc'"),
+        ("parametrization", "centered", "{'Subject': 'centered'}"),
+    ],
+)
+def test_settings_are_checked_at_the_door(setting, value, allowed):
+    with pytest.raises(pp.SpecError) as error:
+        Settings(**{setting: value})
+    assert error.value.got == repr(value)
+    assert allowed in error.value.allowed
+
+
+def test_threads_follow_the_environment(monkeypatch):
+    monkeypatch.setenv("PARTIALPOOL_NUM_THREADS", "1")
+    assert Settings(chains=4).workers == 1
+    monkeypatch.setenv("PARTIALPOOL_NUM_THREADS", "3")
+    assert Settings(chains=4).workers == 3
+    assert Settings(chains=2).workers == 2
+    assert Settings(chains=4, cores=2).workers == 2

@@ -1,0 +1,182 @@
+"""The pm.Model: its log density by hand, its labels, its invariance to units, its parametrizations."""
+
+import numpy as np
+import pandas as pd
+import pytensor
+import pytest
+from scipy import stats
+
+import partialpool as pp
+from partialpool.design.build import build_design
+from partialpool.design.scaling import resolve_priors
+from partialpool.pymc_model.build import build_pymc_model
+from partialpool.spec.model import ModelSpec
+
+SLEEP = "Reaction ~ Days + (Days | Subject)"
+
+
+def at(model, names, point):
+    """Evaluate named variables and the observed log density at a point of the value variables."""
+    outputs = model.replace_rvs_by_values([model[n] for n in names])
+    outputs.append(model.logp(vars=model.observed_RVs, sum=True))
+    function = pytensor.function(model.value_vars, outputs, mode="FAST_COMPILE", on_unused_input="ignore")
+    return function(*[point[v.name] for v in model.value_vars])
+
+
+def random_point(model, seed=0):
+    rng = np.random.default_rng(seed)
+    return {
+        name: np.asarray(value + 0.3 * rng.normal(size=np.shape(value)))
+        for name, value in model.initial_point().items()
+    }
+
+
+def test_a_readable_model_with_labelled_dims(sleepstudy):
+    model = pp.build_model(SLEEP, sleepstudy)
+    assert {v.name for v in model.free_RVs} == {
+        "beta_scaled",
+        "sd_Subject",
+        "corr_Subject_partial",
+        "z_Subject",
+        "sigma",
+    }
+    dims = {
+        name: model.named_vars_to_dims[name] for name in ("beta", "sd_Subject", "corr_Subject", "b_Subject", "Reaction")
+    }
+    assert dims == {
+        "beta": ("coef",),
+        "sd_Subject": ("Subject_effect",),
+        "corr_Subject": ("Subject_effect", "Subject_effect_bis"),
+        "b_Subject": ("Subject", "Subject_effect"),
+        "Reaction": ("obs",),
+    }
+    assert model.coords["Subject"][:2] == ("308", "309")
+    assert model.coords["coef"] == ("Intercept", "Days")
+
+
+def test_log_density_by_hand(sleepstudy):
+    model = pp.build_model(SLEEP, sleepstudy)
+    names = ["beta", "sd_Subject", "corr_Subject", "b_Subject", "sigma"]
+    beta, _, corr, b, sigma, density = at(model, names, random_point(model))
+    x, y = sleepstudy["Days"].to_numpy(dtype=float), sleepstudy["Reaction"].to_numpy()
+    codes = sleepstudy["Subject"].cat.codes.to_numpy()
+    mean = beta[0] + beta[1] * x + b[codes, 0] + b[codes, 1] * x
+    assert density == pytest.approx(stats.norm(mean, sigma).logpdf(y).sum())
+    assert corr[0, 0] == pytest.approx(1)
+    assert corr[0, 1] == pytest.approx(corr[1, 0])
+
+
+def test_group_effects_have_the_stated_covariance(sleepstudy):
+    model = pp.build_model(SLEEP, sleepstudy)
+    point = random_point(model, seed=2)
+    sd, corr, b, _ = at(model, ["sd_Subject", "corr_Subject", "b_Subject"], point)
+    covariance = sd[:, None] * corr * sd
+    z = point["z_Subject"]
+    np.testing.assert_allclose(b, z @ np.linalg.cholesky(covariance).T, rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("what", "change", "unit"),
+    [
+        ("response times 1e6", lambda d: d.assign(Reaction=d.Reaction * 1e6), 1e6),
+        ("predictor times 1e-6", lambda d: d.assign(Days=d.Days * 1e-6), 1.0),
+        ("predictor plus 1e4", lambda d: d.assign(Days=d.Days + 1e4), 1.0),
+    ],
+)
+def test_only_units_change_with_the_scale_of_the_data(sleepstudy, what, change, unit):
+    """The log density, as a function of the sampler's own variables, moves by a constant only.
+
+    sd and sigma are sampled on the log scale, where a unit is a shift of the start; the offset of the common
+    predictor leaves Z alone, since centring Z would be another model.
+    """
+    formula = "Reaction ~ Days + (1 | Subject)" if "plus" in what else SLEEP
+    models = [pp.build_model(formula, table) for table in (sleepstudy, change(sleepstudy))]
+    functions = [pytensor.function(m.value_vars, m.logp(), mode="FAST_COMPILE") for m in models]
+    starts = [m.initial_point() for m in models]
+    assert [v.name for v in models[0].value_vars] == [v.name for v in models[1].value_vars]
+    rng = np.random.default_rng(1)
+    differences = []
+    for _ in range(4):
+        moves = {name: 0.3 * rng.normal(size=np.shape(value)) for name, value in starts[0].items()}
+        logp = [
+            float(f(*[start[v.name] + moves[v.name] for v in m.value_vars]))
+            for f, start, m in zip(functions, starts, models, strict=True)
+        ]
+        differences.append(logp[1] - logp[0])
+    constant = -len(sleepstudy) * np.log(unit)
+    np.testing.assert_allclose(differences, constant, atol=1e-6)
+
+
+def test_centred_and_noncentred_models_have_one_density(sleepstudy):
+    """p(b | sd, corr) of the centred model equals p(z) / |db/dz| of the non-centred one."""
+    one = pp.build_model(SLEEP, sleepstudy)
+    two = pp.build_model(SLEEP, sleepstudy, parametrization={"Subject": "centered"})
+    assert {v.name for v in two.free_RVs} == {
+        "beta_scaled",
+        "sd_Subject",
+        "corr_Subject_partial",
+        "b_Subject_scaled",
+        "sigma",
+    }
+    point = random_point(one, seed=4)
+    sd, corr, b, _ = at(one, ["sd_Subject", "corr_Subject", "b_Subject"], point)
+    design = build_design(ModelSpec.from_formula(SLEEP), sleepstudy)
+    units = sleepstudy["Reaction"].to_numpy().std() / design.factors[0].scale
+    same = {k: v for k, v in point.items() if k != "z_Subject"} | {"b_Subject_scaled": b / units}
+    densities = [
+        float(pytensor.function(m.value_vars, m.logp(), mode="FAST_COMPILE")(*[p[v.name] for v in m.value_vars]))
+        for m, p in ((one, point), (two, same))
+    ]
+    log_jacobian = 18 * np.linalg.slogdet(np.linalg.cholesky(sd[:, None] * corr * sd) / units[:, None])[1]
+    assert densities[0] - log_jacobian == pytest.approx(densities[1], rel=1e-9)
+
+
+def test_user_priors_reach_the_model(sleepstudy):
+    priors = {"beta[Days]": pp.Prior("Laplace", mu=0, b=20), "sd_Subject[Days]": pp.Prior("Exponential", lam=0.1)}
+    model = pp.build_model(SLEEP, sleepstudy, priors=priors)
+    names = {v.name for v in model.free_RVs}
+    assert {"beta_scaled[Intercept]", "beta_scaled[Days]", "sd_Subject[Intercept]", "sd_Subject[Days]"} <= names
+    point = random_point(model)
+    terms = dict(
+        zip([v.name for v in model.free_RVs], model.logp(vars=model.free_RVs, sum=False, jacobian=False), strict=True)
+    )
+    f = pytensor.function(model.value_vars, terms["beta_scaled[Days]"], mode="FAST_COMPILE", on_unused_input="ignore")
+    scaled = point["beta_scaled[Days]"]
+    unit = sleepstudy["Reaction"].to_numpy().std() / sleepstudy["Days"].to_numpy().std()
+    expected = stats.laplace(0, 20).logpdf(scaled * unit) + np.log(unit)
+    assert float(f(*[point[v.name] for v in model.value_vars])) == pytest.approx(expected)
+
+
+def test_parametrization_errors_say_what_is_allowed(sleepstudy):
+    with pytest.raises(pp.SpecError, match=r"does not have\n.*got:.*'Sbject'\n.*'Subject' \\(nearest\)"):
+        pp.build_model(SLEEP, sleepstudy, parametrization={"Sbject": "centered"})
+    with pytest.raises(pp.SpecError, match="'noncentered' or 'centered'"):
+        pp.build_model(SLEEP, sleepstudy, parametrization={"Subject": "centred"})
+
+
+def test_nested_is_explicit():
+    pastes = pp.load_dataset("pastes")
+    specs = [
+        ModelSpec.from_formula(f"strength ~ 1 + {g}") for g in ("(1 | batch/cask)", "(1 | batch) + (1 | batch:cask)")
+    ]
+    assert specs[0] == specs[1]
+    explicit = build_design(ModelSpec.from_formula("strength ~ 1 + (1 | batch) + (1 | sample)"), pastes)
+    nested = build_design(specs[0], pastes)
+    np.testing.assert_array_equal(nested.factors[1].codes, explicit.factors[1].codes)
+
+
+def test_an_ordinal_model_reports_cutpoints_on_the_original_scale():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"y": rng.integers(0, 4, 60), "x": rng.normal(5, 2, 60), "g": rng.integers(0, 6, 60)})
+    design = build_design(ModelSpec.from_formula("y ~ x + (1 | g)", family="cumulative"), table)
+    model = build_pymc_model(design, resolve_priors(design))
+    point = random_point(model)
+    beta, cutpoints, _ = at(model, ["beta", "cutpoints"], point)
+    assert model.coords["cutpoint"] == ("0|1", "1|2", "2|3")
+    assert np.all(np.diff(cutpoints) > 0)
+    probability = model.replace_rvs_by_values([model["cutpoints_probability"]])
+    p = pytensor.function(model.value_vars, probability, mode="FAST_COMPILE", on_unused_input="ignore")(
+        *[point[v.name] for v in model.value_vars]
+    )[0]
+    centred = cutpoints - beta[0] * table["x"].mean()
+    np.testing.assert_allclose(1 / (1 + np.exp(-centred)), np.cumsum(p)[:-1], rtol=1e-8)
