@@ -104,6 +104,7 @@ def nearest(name: str, allowed: Iterable[str], count: int = 3) -> str:
     names = [str(a) for a in allowed]
     lowered = {n.lower(): n for n in reversed(names)}
     close = [lowered[c] for c in difflib.get_close_matches(name.lower(), list(lowered), n=count, cutoff=0.6)]
+    close += [n for n in names if name and n.lower().startswith(name.lower()) and n not in close]
     rest = [n for n in names if n not in close]
     shown = [f"{n!r} (nearest)" for n in close] + [repr(n) for n in rest[: max(0, 12 - len(close))]]
     more = len(names) - len(shown)

@@ -57,10 +57,10 @@ def build():
 def refused(build):
     """Hold that a table is refused, and what each of the error's four parts says."""
 
-    def run(formula, data, wrong, got, allowed, do, *, kind=DataError, **options):
+    def run(formula, data, *parts, kind=DataError, **options):
         with pytest.raises(kind) as caught:
             build(formula, data, **options)
-        says(caught.value, wrong, got, allowed, do)
+        says(caught.value, *parts)
 
     return run
 

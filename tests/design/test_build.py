@@ -62,7 +62,9 @@ def test_every_kind_of_table_drops_the_same_rows(convert, table, build):
     data = table.assign(b=table.x > 0).convert_dtypes()
     for row, name in enumerate(["x", "z", "g", "h", "b", "y"]):
         data.loc[row, name] = pd.NA
-    with pytest.warns(DataWarning, match=r"dropped 6 of 48 rows .*y \(1\), x \(1\), b \(1\), z \(1\), g \(1\), h \(1\)"):
+    with pytest.warns(
+        DataWarning, match=r"dropped 6 of 48 rows .*y \(1\), x \(1\), b \(1\), z \(1\), g \(1\), h \(1\)"
+    ):
         design = build("y ~ x + b + (z | g) + (1 | h)", convert(data))
     whole = build("y ~ x + b + (z | g) + (1 | h)", table.assign(b=table.x > 0)[6:])
     assert design.common.coefs == whole.common.coefs == ("Intercept", "x", "b")
@@ -86,12 +88,11 @@ def test_every_kind_of_table_drops_the_same_rows(convert, table, build):
         ("y ~ x + (1 | g)", {"x": pd.array([None, *range(47)], dtype="Int64")}, {"missing": "error"}),
     ],
 )
-@pytest.mark.parametrize("kind", ["pandas", "polars", "arrays"])
-def test_a_refused_table_is_left_alone(formula, change, options, kind, table, build):
+def test_a_refused_table_is_left_alone(formula, change, options, table, build):
     data = table.assign(**change)
-    data = data if kind == "pandas" else TABLES[kind](data)
-    with pytest.raises(PartialPoolError):  # the fixture compares before and after
-        build(formula, data, **options)
+    for given in (data, TABLES["polars"](data), TABLES["arrays"](data)):
+        with pytest.raises(PartialPoolError):  # the fixture compares before and after
+            build(formula, given, **options)
 
 
 def test_a_table_of_arrays_is_not_written_to(table, build):
@@ -267,14 +268,6 @@ def test_a_column_called_intercept_is_not_lost(table):
         build_design(ModelSpec.from_formula("y ~ Intercept + (1 | g)"), data)
 
 
-def test_with_rows_renumbers_only(table, build):
-    design = build("y ~ x + (1 | g)", table)
-    other = design.with_rows(np.arange(100, 148), 200)
-    assert (other.n_rows, other.n_given, other.rows[0]) == (48, 200, 100)
-    assert other.factors is design.factors
-    assert design.rows[0] == 0
-
-
 def test_offset_and_se_are_absent_unless_asked_for(table, build):
     plain = build("y ~ x + (1 | g)", table)
     assert plain.offset is None
@@ -282,6 +275,29 @@ def test_offset_and_se_are_absent_unless_asked_for(table, build):
     design = build("y ~ x + offset(z) + (1 | g)", table, se="pos")
     np.testing.assert_array_equal(design.offset, table.z)
     np.testing.assert_array_equal(design.se, table.pos)
+
+
+@pytest.mark.parametrize(
+    ("attrs", "units"),
+    [
+        ({}, {}),
+        ({"units": {"y": "ms"}}, {"y": "ms"}),
+        ({"units": "ms"}, {}),
+        ({"units": None}, {}),
+        ({"units": ["ms", "day"]}, {}),
+    ],
+)
+def test_units_are_read_where_the_table_says_them_by_column(attrs, units, table, build):
+    table.attrs = attrs
+    assert dict(build("y ~ x + (1 | g)", table).units) == units
+
+
+def test_with_origin_renumbers_the_rows_only(table, build):
+    design = build("y ~ x + (1 | g)", table)
+    other = design.with_origin(np.arange(100, 148), 200, {"y": "ms"})
+    assert (other.n_rows, other.n_given, other.rows[0], dict(other.units)) == (48, 200, 100, {"y": "ms"})
+    assert other.factors is design.factors
+    assert design.rows[0] == 0
 
 
 def test_columns_that_are_not_read_may_be_anything(table, build):
@@ -306,7 +322,8 @@ design = build_design(spec, data)
 seconds = time.perf_counter() - start
 extra = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**20
 factor = design.factors[0]
-right = factor.n_levels == levels and bool((np.asarray(factor.levels.labels, dtype=object)[factor.codes] == group).all())
+labels = np.asarray(factor.levels.labels, dtype=object)
+right = factor.n_levels == levels and bool((labels[factor.codes] == group).all())
 print(json.dumps({"seconds": seconds, "gigabytes": extra, "right": right, "shape": factor.values.shape}))
 """
 

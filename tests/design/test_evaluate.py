@@ -63,8 +63,16 @@ CASES = {
         lambda t: (
             ["log1p(pos)", "log2(pos)", "log10(pos)", "expm1(x)", "sin(x)", "cos(x)", "tan(x)", "tanh(x)"],
             np.column_stack(
-                [np.log(1 + t.pos), np.log(t.pos) / np.log(2), np.log(t.pos) / np.log(10), np.exp(t.x) - 1]
-                + [np.sin(t.x), np.cos(t.x), np.sin(t.x) / np.cos(t.x), np.tanh(t.x)]
+                [
+                    np.log(1 + t.pos),
+                    np.log(t.pos) / np.log(2),
+                    np.log(t.pos) / np.log(10),
+                    np.exp(t.x) - 1,
+                    np.sin(t.x),
+                    np.cos(t.x),
+                    np.sin(t.x) / np.cos(t.x),
+                    np.tanh(t.x),
+                ]
             ),
         ),
     ),

@@ -150,7 +150,9 @@ def test_new_combinations_of_known_labels(says):
     new = pd.DataFrame({"batch": ["A", "A"], "cask": ["b", "z"]})
     with pytest.raises(DataError) as caught:
         new_rows(design, new)
-    says(caught.value, "levels of 'batch:cask' that the model has not seen", "'A:z'", "30 levels", "new_levels='sample'")
+    says(
+        caught.value, "levels of 'batch:cask' that the model has not seen", "'A:z'", "30 levels", "new_levels='sample'"
+    )
     batch, cask = new_rows(design, new, new_levels="sample").groups
     assert batch.codes.tolist() == [0, 0]
     assert cask.codes.tolist() == [1, 30]
@@ -162,14 +164,49 @@ def bad(**change):
 
 REFUSED = {
     "new level": ("numbers", bad(g="z"), "levels of 'g' that the model has not seen", "'z'", "8 levels", "new_levels="),
-    "many new levels": ("numbers", bad(g=list("mnopqr")), "levels of 'g'", "'q' and 1 more", "8 levels", "'population'"),
+    "many new levels": (
+        "numbers",
+        bad(g=list("mnopqr")),
+        "levels of 'g'",
+        "'q' and 1 more",
+        "8 levels",
+        "'population'",
+    ),
     "text for numbered levels": ("categories", bad(h="1"), "levels of 'h'", "'1'", "4 levels", "new_levels="),
-    "new category": ("categories", bad(f="zz"), "categories that the model has not seen", "zz", "categories of", "recode"),
+    "new category": (
+        "categories",
+        bad(f="zz"),
+        "categories that the model has not seen",
+        "zz",
+        "categories of",
+        "recode",
+    ),
     "new category of C()": (None, bad(h=9), "categories that the model has not seen", "9", "categories of", "recode"),
-    "numbers for categories": ("categories", bad(f=3), "categories that the model has not seen", "3", "categories", "rec"),
+    "numbers for categories": (
+        "categories",
+        bad(f=3),
+        "categories that the model has not seen",
+        "3",
+        "categories",
+        "rec",
+    ),
     "absent predictor": ("numbers", lambda t: t.drop(columns="z"), "no column 'z'", "8 columns", "'x'", "correct the"),
-    "absent factor": ("numbers", lambda t: t.drop(columns="g"), "no column 'g'", "8 columns", "'f'", "correct the name"),
-    "absent trials": ("trials", lambda t: t.drop(columns="trials"), "no column 'trials'", "8 columns", "'x'", "correct"),
+    "absent factor": (
+        "numbers",
+        lambda t: t.drop(columns="g"),
+        "no column 'g'",
+        "8 columns",
+        "'f'",
+        "correct the name",
+    ),
+    "absent trials": (
+        "trials",
+        lambda t: t.drop(columns="trials"),
+        "no column 'trials'",
+        "8 columns",
+        "'x'",
+        "correct",
+    ),
     "absent se": ("standard errors", lambda t: t.drop(columns="pos"), "no column 'pos'", "8 columns", "'x'", "correct"),
     "empty": ("numbers", lambda t: t[:0], "the table is empty", "0 rows", "one row or more", "check how"),
     "infinite": ("numbers", bad(x=np.inf), "'x' has infinite values", "inf in row 0", "finite numbers", "mend these"),
@@ -177,7 +214,14 @@ REFUSED = {
     "text predictor": ("numbers", bad(x="a"), "x", "", "numbers", ""),
     "text slope": ("blocks", bad(z=list("abcabc")), "z", "", "numbers", ""),
     "text in a function": ("learned", bad(z="a"), "z", "", "numbers", ""),
-    "dates": ("numbers", bad(x=pd.Timestamp("2020-01-01")), "'x' is neither numbers nor", "datetime", "numbers", "days"),
+    "dates": (
+        "numbers",
+        bad(x=pd.Timestamp("2020-01-01")),
+        "'x' is neither numbers nor",
+        "datetime",
+        "numbers",
+        "days",
+    ),
     "text trials": ("trials", bad(trials="a"), "'trials' is not one column of numbers", "trials[a]", "numbers", "kind"),
     "negative trials": ("trials", bad(trials=-1), "trials", "-1 in row 0", "0, 1, 2", "check"),
     "fractional trials": ("trials", bad(trials=1.5), "trials", "1.5 in row 0", "0, 1, 2", "check"),
@@ -234,7 +278,7 @@ def test_a_model_without_columns_needs_only_rows(kind, table, build):
         ("data.csv", "not a table"),
         (pl.LazyFrame({"a": [1]}), "not a table"),
         (pd.DataFrame({"a": []}), "the table is empty"),
-        ({}, ""),
+        ({}, "table"),
     ],
     ids=["number", "None", "list", "path", "lazy", "empty", "empty dictionary"],
 )

@@ -81,7 +81,13 @@ REFUSED = {
         "each name once",
         "rename or drop one",
     ),
-    "doubled as text": (BASE.assign(**{"1": 0}).rename(columns={"y": 1, "x": "y", "g": "x"}), "two columns", "'1'", "each name once", "rename"),
+    "doubled as text": (
+        BASE.assign(**{"1": 0}).rename(columns={"y": 1, "x": "y", "g": "x"}),
+        "two columns",
+        "'1'",
+        "each name once",
+        "rename",
+    ),
     "doubled, arrow": (
         pa.table([pa.array([1.0, 2.0])] * 4, names=["y", "x", "x", "g"]),
         "two columns of one name",

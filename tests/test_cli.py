@@ -1,0 +1,108 @@
+"""The command line: what it prints, what it writes, how it ends."""
+
+import pandas as pd
+import pytest
+
+import partialpool as pp
+from partialpool.cli import main
+
+EIGHT_SCHOOLS = """
+title = "Eight schools"
+source = "Rubin (1981)"
+shows = "Every school is pulled to the mean."
+
+[data]
+dataset = "eight_schools"
+
+[model]
+formula = "effect | se(standard_error) ~ 1 + (1 | school)"
+
+[sampling]
+seed = 1
+"""
+
+
+@pytest.fixture
+def spec_file(tmp_path):
+    path = tmp_path / "eight_schools.toml"
+    path.write_text(EIGHT_SCHOOLS)
+    return path
+
+
+def test_fit_writes_the_fit_its_table_and_a_picture(spec_file, tmp_path, capsys):
+    assert main(["fit", str(spec_file), "--out", str(tmp_path / "out"), "--quiet"]) == 0
+    out = capsys.readouterr().out
+    assert "Variance components" in out
+    assert "Diagnostics: good" in out
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["effects_school.png", "fit.nc", "summary.csv"]
+    fit = pp.load_fit(tmp_path / "out" / "fit.nc")
+    table = pd.read_csv(tmp_path / "out" / "summary.csv", index_col="parameter")
+    assert table.loc["beta[Intercept]", "mean"] == pytest.approx(float(fit.posterior["beta"].mean()), rel=1e-4)
+    assert (tmp_path / "out" / "effects_school.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_failed_diagnostics_exit_with_1_and_a_cure(spec_file, tmp_path, capsys):
+    arguments = ["--draws", "20", "--tune", "20", "--chains", "2", "--quiet", "--seed", "3"]
+    assert main(["fit", str(spec_file), "--out", str(tmp_path / "out"), *arguments]) == 1
+    out = capsys.readouterr().out
+    assert "do not rely on these draws yet" in out
+    assert "-> raise" in out
+
+
+def test_check_shows_everything_and_draws_nothing(spec_file, capsys, monkeypatch):
+    monkeypatch.setattr("partialpool.infer.nuts.NutsEngine.run", lambda *_: pytest.fail("check must not sample"))
+    assert main(["check", str(spec_file)]) == 0
+    out = capsys.readouterr().out
+    for expected in (
+        "Every school is pulled to the mean.",
+        "Intercept varies over the 8 levels of school.",
+        "effect[i] ~ Normal(eta[i], standard_error[i])",
+        "eta[i]    = Intercept + b_school[g(i)]",
+        "b_school[g] ~ Normal(0, sd_school)",
+        "sd_school[Intercept]  HalfStudentT(nu=3, sigma=9.769)  default  s_y, s_y = sd(y) = 9.769",
+        "Data: 8 rows",
+    ):
+        assert expected in out
+
+
+def test_check_shows_warnings(tmp_path, capsys):
+    (tmp_path / "table.csv").write_text(
+        "y,x,g\n" + "\n".join(f"{i % 7}.5,{i // 4},{'abcd'[i // 4]}" for i in range(16)) + "\n,1,a\n"
+    )
+    (tmp_path / "m.toml").write_text('[data]\nfile = "table.csv"\n[model]\nformula = "y ~ 1 + (x | g)"\n')
+    assert main(["check", str(tmp_path / "m.toml")]) == 0
+    err = capsys.readouterr().err
+    assert "warning: dropped 1 of 17 rows with missing values, in y (1)" in err
+    assert "warning: the slope of 'x' does not vary within any level of 'g'" in err
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[model", "this is not TOML"),
+        ('[model]\nformula = "y ~ x"\n[data]\nfile = "none.csv"', "cannot read the data file"),
+        ('[model]\nformula = "effect ~ 1 + (1 | schol)"\n[data]\ndataset = "eight_schools"', "no column 'schol'"),
+        ('[model]\nformula = "effect ~ __import__(1)"\n[data]\ndataset = "eight_schools"', "__import__"),
+        ('[model]\nformula = "y ~ x"\n[data]\ndataset = "eight"', "'eight_schools' (nearest)"),
+    ],
+)
+@pytest.mark.parametrize("command", ["check", "fit"])
+def test_bad_input_exits_with_2_and_writes_nothing(text, expected, command, tmp_path, capsys):
+    (tmp_path / "m.toml").write_text(text)
+    out = ["--out", str(tmp_path / "out")] if command == "fit" else []
+    assert main([command, str(tmp_path / "m.toml"), *out]) == 2
+    captured = capsys.readouterr()
+    assert expected in captured.err
+    assert "do:" in captured.err
+    assert captured.out == ""
+    assert [p.name for p in tmp_path.iterdir()] == ["m.toml"]
+
+
+def test_help_and_unknown_commands(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    assert "check" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as ended:
+        main(["frobnicate"])
+    assert ended.value.code == 2

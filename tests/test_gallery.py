@@ -1,0 +1,102 @@
+"""Every worked model reads, says what it shows, and (slowly) samples to its reference posterior."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import partialpool as pp
+from checks.posterior import check_against_reference
+from partialpool.design.build import build_design
+from partialpool.gallery import read_source
+from partialpool.overview.chains import bulk_ess, mcse_mean
+
+MODELS = sorted((Path(__file__).parents[1] / "models").glob("*.toml"))
+REFERENCES = {
+    "sleepstudy": "Reaction ~ Days + (Days | Subject)",
+    "radon": "log_radon ~ floor + log_uranium + (floor | county)",
+    "penicillin": "diameter ~ 1 + (1 | plate) + (1 | sample)",
+    "pastes": "strength ~ 1 + (1 | batch/cask)",
+    "eight_schools": "effect ~ 1 + (1 | school), known sd",
+    "cbpp": "incidence of size ~ period + (1 | herd)",
+    "contraception": "use[Y] ~ age + I(age**2) + livch + urban + (1 | district)",
+}
+GAUSSIAN = ("sleepstudy", "radon", "penicillin", "pastes", "eight_schools")
+
+
+def test_the_gallery_is_whole():
+    assert {p.stem for p in MODELS} >= {*REFERENCES, "grouseticks"}
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda p: p.stem)
+def test_a_worked_model_says_what_it_shows_and_builds(path):
+    model = pp.read_model_file(path)
+    assert model.title
+    assert model.source
+    assert model.shows.endswith(".")
+    design = build_design(model.spec, read_source(model.data))
+    assert design.n_rows == design.n_given
+    assert pp.ModelSpec.from_toml_text(model.spec.to_toml()) == model.spec
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(REFERENCES))
+def test_a_worked_model_agrees_with_its_reference(name):
+    path = next(p for p in MODELS if p.stem == name)
+    fit = pp.fit_file(path, engine="nuts", progressbar=False)
+    assert (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]) == (4, 1000)
+    check_against_reference(fit, name, REFERENCES[name])
+    if name in GAUSSIAN:
+        assert int(fit.tree["sample_stats"]["diverging"].sum()) == 0
+    assert fit.digest.verdict.good, str(fit.digest.verdict)
+
+
+@pytest.mark.slow
+def test_dyestuff2_near_its_boundary_agrees_with_the_reference():
+    fit = pp.fit("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff2"), engine="nuts", seed=1, progressbar=False)
+    check_against_reference(fit, "dyestuff2", "Yield ~ 1 + (1 | Batch)")
+    assert int(fit.tree["sample_stats"]["diverging"].sum()) == 0
+
+
+@pytest.mark.slow
+def test_grouseticks_samples_and_finds_lme4s_ballpark():
+    path = next(p for p in MODELS if p.stem == "grouseticks")
+    fit = pp.fit_file(path, engine="nuts", progressbar=False)
+    assert fit.digest.verdict.good, str(fit.digest.verdict)
+    height = fit.posterior["beta"].sel(coef="cHEIGHT")
+    # Ticks fall with height: -0.0236 (se 0.0027) in lme4's help page for grouseticks.
+    assert -0.0236 - 0.006 < float(height.mean()) < -0.0236 + 0.006
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("what", "change", "units"),
+    [
+        ("response times 1e6", lambda d: d.assign(Reaction=d.Reaction * 1e6), {"Intercept": 1e6, "Days": 1e6}),
+        ("predictor times 1e-6", lambda d: d.assign(Days=d.Days * 1e-6), {"Intercept": 1.0, "Days": 1e6}),
+    ],
+)
+def test_posteriors_change_in_units_only(sleepstudy_fit, sleepstudy, what, change, units):
+    fit = pp.fit("Reaction ~ Days + (Days | Subject)", change(sleepstudy), engine="nuts", seed=5, progressbar=False)
+    assert fit.digest.verdict.good
+    for coef, unit in units.items():
+        for name, dim in (("beta", "coef"), ("sd_Subject", "Subject_effect")):
+            ours = (fit.posterior[name].sel({dim: coef}) / unit).to_numpy()
+            theirs = sleepstudy_fit.posterior[name].sel({dim: coef}).to_numpy()
+            assert bulk_ess(ours) > 400
+            error = np.hypot(mcse_mean(ours), mcse_mean(theirs))
+            assert abs(ours.mean() - theirs.mean()) < 5 * error, (what, name, coef)
+
+
+@pytest.mark.slow
+def test_every_family_recovers_what_it_was_given():
+    """One data set per family, simulated from known parameters: each within 5 posterior sds of the truth."""
+    from checks.simulate import SIMULATED
+
+    for family, (formula, table, truth) in SIMULATED.items():
+        fit = pp.fit(formula, table, family=family, engine="nuts", seed=1, progressbar=False)
+        assert fit.digest.verdict.good, (family, str(fit.digest.verdict))
+        frame = fit.digest.frame
+        for parameter, value in truth.items():
+            mean, sd = frame.loc[parameter, ["mean", "sd"]]
+            assert abs(mean - value) < 5 * sd, (family, parameter, mean, sd, value)
