@@ -259,7 +259,7 @@ NAMES += [
 def test_a_backquoted_column_may_have_any_name(name, pattern):
     read = read_common([pattern.format(f"`{name}`")], intercept=False)
     assert read_common(read.terms, intercept=False) == read
-    assert [c for term in read.terms for c in columns_of(term)][0] == name
+    assert next(c for term in read.terms for c in columns_of(term)) == name
 
 
 @pytest.mark.parametrize("name", ["Treatment", "Sum"])
