@@ -114,7 +114,7 @@ def fit(
     chains: int = 4,
     seed: int | None = None,
     sampler: str = "nutpie",
-    target_accept: float = 0.95,
+    target_accept: float = 0.9,
     parametrization: Mapping[str, Parametrization] = MappingProxyType({}),
     cores: int | None = None,
     progressbar: bool = True,
@@ -135,7 +135,8 @@ def fit(
     draws, tune, chains, seed
         Kept and warm-up draws per chain; chains; a seed repeats the draws exactly.
     sampler, target_accept, parametrization
-        For the nuts engine: `nutpie` or `pymc`; its target acceptance; `centered` or `noncentered` by factor.
+        For the nuts engine: `nutpie` or `pymc`; its target acceptance; `adapted` (the default), `centered` or
+        `noncentered` by factor.
     cores
         Chains at once; default all cores, or `PARTIALPOOL_NUM_THREADS`.
     progressbar

@@ -40,7 +40,7 @@ def test_every_kind_of_column_comes_back(kind, saved, tmp_path):
     frame = read_table({"v": COLUMNS[kind]}, ("v",)).frame
     path = tmp_path / "frame.nc" if saved else None
     dataset, back = round_trip(frame, path, rows=np.array([0, 2, 5, 9]), n_given=11)
-    pd.testing.assert_frame_equal(back, frame, check_exact=True)
+    pd.testing.assert_frame_equal(back, frame.set_axis([0, 2, 5, 9]), check_exact=True)
     assert dataset["obs"].values.tolist() == [0, 2, 5, 9]
     assert dataset.attrs["n_given"] == 11
 

@@ -185,10 +185,10 @@ REFUSED = {
     "numbers for categories": (
         "categories",
         bad(f=3),
-        "categories that the model has not seen",
-        "3",
+        "'f' is of another kind than when the model was fitted",
+        "numbers",
         "categories",
-        "rec",
+        "convert the column",
     ),
     "absent predictor": ("numbers", lambda t: t.drop(columns="z"), "no column 'z'", "8 columns", "'x'", "correct the"),
     "absent factor": (

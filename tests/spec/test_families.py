@@ -26,7 +26,7 @@ def test_family_parameters_are_words_of_the_vocabulary(name):
 )
 def test_an_unknown_family_names_the_nearest(name, suggestion, refuses):
     error = refuses(SpecError, lambda: family_named(name), repr(name))
-    assert error.allowed.startswith(f"'{suggestion}' (nearest)")
+    assert f"'{suggestion}' (nearest)" in error.allowed
 
 
 @pytest.mark.parametrize("name", ["", None, 3, FAMILIES["poisson"], ["gaussian"], {"family": "poisson"}])

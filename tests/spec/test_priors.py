@@ -102,8 +102,26 @@ def test_arguments_are_complete_and_known(arguments, refuses):
 
 @pytest.mark.parametrize(
     "value",
-    [math.nan, math.inf, -math.inf, True, False, [1.0], [], (1,), "1", None, 1j, {}, 10**400, np.array([1.0, 2.0])]
-    + [np.nan, np.bool_(True), np.array([]), Prior("HalfNormal", sigma=1)],
+    [
+        math.nan,
+        math.inf,
+        -math.inf,
+        True,
+        False,
+        [1.0],
+        [],
+        (1,),
+        "1",
+        None,
+        1j,
+        {},
+        10**400,
+        np.array([1.0, 2.0]),
+        np.nan,
+        np.bool_(True),
+        np.array([]),
+        Prior("HalfNormal", sigma=1),
+    ],
     ids=repr,
 )
 @pytest.mark.parametrize("name", ["mu", "sigma"])
@@ -134,8 +152,21 @@ def test_numbers_of_other_libraries_are_numbers(value):
 
 @pytest.mark.parametrize(
     "value",
-    [None, "Normal", "Normal(0, 1)", 5, [], {}, {"mu": 0, "sigma": 1}, {"distribution": 5}, Prior, object(), math.nan]
-    + [{"distribution": "HalfNormal", "self": 1}, {"distribution": "HalfNormal", "sigma": 1, "a b": 2}],
+    [
+        None,
+        "Normal",
+        "Normal(0, 1)",
+        5,
+        [],
+        {},
+        {"mu": 0, "sigma": 1},
+        {"distribution": 5},
+        Prior,
+        object(),
+        math.nan,
+        {"distribution": "HalfNormal", "self": 1},
+        {"distribution": "HalfNormal", "sigma": 1, "a b": 2},
+    ],
     ids=repr,
 )
 def test_what_is_not_a_prior_is_refused(value, refuses):

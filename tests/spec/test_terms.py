@@ -5,6 +5,7 @@ import pytest
 from partialpool.errors import SpecError
 from partialpool.names import RESERVED
 from partialpool.spec.formula import parse_formula
+from partialpool.spec.model import ModelSpec
 from partialpool.spec.terms import Group, expand_nesting, factor_columns
 
 
@@ -78,7 +79,7 @@ def test_a_group_without_effects_is_refused(refuses):
 
 @pytest.mark.parametrize("slopes", [3, None, [3], [None], [["x"]], b"x"])
 def test_slopes_that_are_not_terms_are_refused(slopes, refuses):
-    refuses(SpecError, lambda: Group("g", slopes=slopes))
+    refuses(SpecError, lambda: ModelSpec("y", groups=Group("g", slopes=slopes)))
 
 
 @pytest.mark.parametrize("factor", ["a:b", "a/b"])

@@ -45,4 +45,4 @@ def dataset_to_frame(dataset: xr.Dataset) -> pd.DataFrame:
             )
         else:
             frame[fact["name"]] = values.astype(fact["kind"])
-    return pd.DataFrame(frame, index=range(dataset.sizes[OBS]))
+    return pd.DataFrame(frame, index=dataset[OBS].to_numpy())

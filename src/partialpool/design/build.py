@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from partialpool.design.checks import check_common, check_factor, warn_weak_slopes
-from partialpool.design.evaluate import Recipe, evaluate, learn_columns
+from partialpool.design.checks import check_common, check_effects_vary, check_factor, warn_weak_slopes
+from partialpool.design.evaluate import Recipe, learn_columns, learn_expression
 from partialpool.design.factors import Levels, learn_levels
-from partialpool.design.response import Response, read_response_values
+from partialpool.design.response import Response, read_response_values, read_standard_errors
 from partialpool.design.table import Missing, read_table
 from partialpool.errors import DataError
 from partialpool.names import INTERCEPT
@@ -112,6 +112,8 @@ class Design:
         One entry per grouping factor.
     offset
         Known part of the linear predictor, shape (rows,), or None.
+    offset_recipes
+        How each part of the offset is made from a table.
     se
         Known standard errors of the response, shape (rows,), or None.
     rows
@@ -129,6 +131,7 @@ class Design:
     common: CommonEffects
     factors: tuple[FactorEffects, ...]
     offset: np.ndarray | None
+    offset_recipes: tuple[Recipe, ...]
     se: np.ndarray | None
     rows: np.ndarray
     n_given: int
@@ -142,7 +145,8 @@ class Design:
 
     def with_origin(self, rows: np.ndarray, n_given: int, units: Mapping[str, str]) -> "Design":
         """Return the same design, its rows numbered as in the table they came from, with that table's units."""
-        return replace(self, rows=rows, n_given=n_given, units=MappingProxyType(dict(units)))
+        frame = self.frame.set_axis(rows)
+        return replace(self, rows=rows, n_given=n_given, frame=frame, units=MappingProxyType(dict(units)))
 
 
 def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> Design:
@@ -170,12 +174,13 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
     [('batch', 10), ('batch:cask', 30)]
     """
     # 1. The columns the model reads, complete rows only.
-    table = read_table(data, spec.columns, missing=missing)
+    table = read_table(data, spec.columns, missing=missing, predictors=spec.expression_columns)
     frame = table.frame
     # 2. Response, known standard errors, offset.
     response = read_response_values(spec.response_term, spec.family_record, frame)
-    se = _read_se(spec, frame)
-    offset = sum((evaluate(o, frame) for o in spec.offsets), np.zeros(len(frame))) if spec.offsets else None
+    se = read_standard_errors(spec.se, frame) if spec.se else None
+    offsets = [learn_expression(expression, frame) for expression in spec.offsets]
+    offset = np.sum([values for _, values in offsets], axis=0) if offsets else None
     # 3. Common effects.
     common = _common_effects(spec, frame)
     check_common(common.names, common.values, common.center, common.scale, intercept=common.intercept)
@@ -183,37 +188,30 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
     factors = tuple(_factor_effects(spec, factor, frame) for factor in spec.factors)
     for factor in factors:
         check_factor(factor.name, factor.codes, factor.n_levels, factor.names, residual_free=_has_free_sigma(spec))
+        check_effects_vary(factor.name, factor.names, factor.values)
         warn_weak_slopes(factor.name, factor.codes, factor.n_levels, factor.names, factor.values)
-    units = dict(data.attrs.get("units", {})) if isinstance(data, pd.DataFrame) else {}
     return Design(
-        spec, response, common, factors, offset, se, table.rows, table.n_given, frame, MappingProxyType(units)
+        spec=spec,
+        response=response,
+        common=common,
+        factors=factors,
+        offset=offset,
+        offset_recipes=tuple(recipe for recipe, _ in offsets),
+        se=se,
+        rows=table.rows,
+        n_given=table.n_given,
+        frame=frame,
+        units=_units_of(data),
     )
+
+
+def _units_of(data: Any) -> Mapping[str, str]:
+    units = data.attrs.get("units") if isinstance(data, pd.DataFrame) else None
+    return MappingProxyType({str(k): str(v) for k, v in units.items()} if isinstance(units, Mapping) else {})
 
 
 def _has_free_sigma(spec: ModelSpec) -> bool:
     return spec.se is None and spec.family in ("gaussian", "lognormal")
-
-
-def _read_se(spec: ModelSpec, frame: pd.DataFrame) -> np.ndarray | None:
-    if spec.se is None:
-        return None
-    if not pd.api.types.is_numeric_dtype(frame[spec.se]):
-        raise DataError(
-            f"the standard errors {spec.se!r} are text where numbers are needed",
-            got=f"{frame[spec.se].iloc[0]!r}",
-            allowed="numbers above 0",
-            do="name the column of standard errors",
-        )
-    se = frame[spec.se].to_numpy(dtype=float)
-    if not (se > 0).all():
-        row = int(np.flatnonzero(~(se > 0))[0])
-        raise DataError(
-            "a standard error is above 0",
-            got=f"{se[row]:g} in row {row}",
-            allowed="numbers above 0",
-            do="check the column",
-        )
-    return se
 
 
 def _common_effects(spec: ModelSpec, frame: pd.DataFrame) -> CommonEffects:

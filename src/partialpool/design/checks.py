@@ -7,7 +7,7 @@ import numpy as np
 from partialpool.errors import DataError, DataWarning
 from partialpool.names import INTERCEPT
 
-__all__ = ["check_common", "check_factor", "warn_weak_slopes"]
+__all__ = ["check_common", "check_effects_vary", "check_factor", "warn_weak_slopes"]
 
 _RANK_TOLERANCE = 1e-12
 """Smallest eigenvalue of the predictors' correlation matrix that counts as above zero."""
@@ -72,6 +72,24 @@ def check_factor(
             allowed="some level with 2 rows or more, or known standard errors (se=)",
             do="leave the term out (sigma already is that variation), or check the column",
         )
+
+
+def check_effects_vary(factor: str, effects: tuple[str, ...], values: np.ndarray) -> None:
+    """Refuse an effect whose predictor is the same in every row.
+
+    Raises
+    ------
+    DataError
+        It would be the varying intercept once more.
+    """
+    for name, column in zip(effects, values.T, strict=True):
+        if name != INTERCEPT and np.ptp(column) == 0:
+            raise DataError(
+                f"the slope of {name!r} over {factor!r} has a predictor that does not vary",
+                got=f"{column[0]:g} in every row",
+                allowed="two values or more",
+                do=f"leave {name!r} out; (1 | {factor}) is the varying intercept",
+            )
 
 
 def warn_weak_slopes(

@@ -18,7 +18,7 @@ from partialpool.errors import DataError
 from partialpool.names import INTERCEPT
 from partialpool.spec.expression import columns_of, describe_terms
 
-__all__ = ["ALLOWED", "Recipe", "evaluate", "learn_columns"]
+__all__ = ["ALLOWED", "Recipe", "evaluate", "learn_columns", "learn_expression"]
 
 
 class Between:
@@ -46,10 +46,15 @@ class Within(Between):
         return np.asarray(x, dtype=float) - super().__call__(x, by)
 
 
+def _of_one(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Take one argument only: a NumPy function's second would be where it writes."""
+    return lambda x: function(x)
+
+
 _NUMPY: Final = ("abs", "sqrt", "exp", "expm1", "log", "log1p", "log2", "log10", "sin", "cos", "tan", "tanh")
 _FROM_FORMULAE: Final = ("I", "center", "scale", "standardize", "poly", "bs", "C", "T", "S", "offset")
 ALLOWED: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
-    {name: getattr(np, name) for name in _NUMPY} | {"between": Between, "within": Within}
+    {name: _of_one(getattr(np, name)) for name in _NUMPY} | {"between": Between, "within": Within}
 )
 """Functions given to formulae; the others of `spec.guard.FUNCTIONS` are its own."""
 
@@ -65,7 +70,8 @@ class Recipe:
     """
 
     names: tuple[str, ...]
-    columns: tuple[str, ...]
+    numeric: Mapping[str, bool]
+    """For each column read, whether it held numbers."""
     _matrices: DesignMatrices | None = field(repr=False)
 
     def apply(self, frame: pd.DataFrame) -> np.ndarray:
@@ -74,10 +80,19 @@ class Recipe:
         Raises
         ------
         DataError
-            A category that the model has not seen; a result that is not finite.
+            A category that the model has not seen; numbers where there was text; a result that is not finite.
         """
         if self._matrices is None:
             return np.ones((len(frame), len(self.names)))
+        for column, numeric in self.numeric.items():
+            if pd.api.types.is_numeric_dtype(frame[column]) != numeric:
+                was, now = ("numbers", "categories") if numeric else ("categories", "numbers")
+                raise DataError(
+                    f"column {column!r} is of another kind than when the model was fitted",
+                    got=now,
+                    allowed=was,
+                    do="convert the column",
+                )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # non-finite results are refused below, by name
             try:
@@ -89,7 +104,7 @@ class Recipe:
                     allowed="the categories of the table the model was fitted to",
                     do="recode or drop these rows",
                 ) from error
-        return _finite(np.asarray(values, dtype=float), self.names)
+        return _finite(np.asarray(values, dtype=float), self.names, frame)
 
 
 def learn_columns(terms: Iterable[str], frame: pd.DataFrame, *, intercept: bool) -> tuple[Recipe, np.ndarray]:
@@ -112,57 +127,76 @@ def learn_columns(terms: Iterable[str], frame: pd.DataFrame, *, intercept: bool)
     Raises
     ------
     DataError
-        A function got text, a term gave something that is not a column, a result is not finite.
+        A function got text, a term gave something that is not a column, a category is the same in every
+        row, a result is not finite.
     """
     terms = tuple(terms)
-    names: tuple[str, ...] = (INTERCEPT,) if intercept else ()
     used = tuple(dict.fromkeys(c for term in terms for c in columns_of(term)))
+    numeric = MappingProxyType({c: pd.api.types.is_numeric_dtype(frame[c]) for c in used})
+    for column in used:
+        if not numeric[column] and frame[column].nunique() < 2:
+            raise DataError(
+                f"the predictor {column!r} does not vary",
+                got=f"{frame[column].iloc[0]!r} in every row",
+                allowed="two categories or more",
+                do="leave it out",
+            )
     model = describe_terms(terms, intercept=intercept) if terms else None
     if model is None:
-        return Recipe(names, used, None), np.ones((len(frame), len(names)))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # non-finite results are refused below, by name
-        try:
+        names: tuple[str, ...] = (INTERCEPT,) if intercept else ()
+        return Recipe(names, numeric, None), np.ones((len(frame), len(names)))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # non-finite results are refused below, by name
             matrices = DesignMatrices(model, frame, Environment([dict(ALLOWED)]))
-        except Exception as error:
-            raise DataError(
-                "cannot evaluate the terms on this table",
-                got=f"{' + '.join(terms)}: {error}",
-                allowed="numbers inside functions and powers; numbers or categories as terms",
-                do="check the kinds of the columns " + ", ".join(repr(c) for c in used),
-            ) from error
-    names = tuple(str(label) for term in matrices.common.terms.values() for label in term.labels)
-    values = np.asarray(matrices.common.design_matrix, dtype=float).reshape(len(frame), -1)
-    return Recipe(names, used, matrices), _finite(values, names)
+        labels = [str(label) for term in matrices.common.terms.values() for label in term.labels]
+        values = np.asarray(matrices.common.design_matrix, dtype=float).reshape(len(frame), -1)
+        if len(labels) != values.shape[1]:
+            raise ValueError(f"{values.shape[1]} columns for {len(labels)} names")
+    except Exception as error:
+        raise DataError(
+            "cannot evaluate the terms on this table",
+            got=f"{' + '.join(terms)}: {error}",
+            allowed="numbers inside functions and powers; numbers or categories as terms",
+            do="check the kinds of the columns " + ", ".join(repr(c) for c in used),
+        ) from error
+    return Recipe(tuple(labels), numeric, matrices), _finite(values, tuple(labels), frame)
 
 
-def evaluate(expression: str, frame: pd.DataFrame) -> np.ndarray:
-    """Evaluate one numeric expression, shape (rows,).
+def learn_expression(expression: str, frame: pd.DataFrame) -> tuple[Recipe, np.ndarray]:
+    """Evaluate one numeric expression, shape (rows,), and remember how.
 
     Raises
     ------
     DataError
         The expression gives categories or several columns.
     """
-    text = expression if expression in frame.columns or expression.endswith(")") else f"I({expression})"
-    recipe, values = learn_columns([text], frame, intercept=False)
-    if len(recipe.names) != 1 or recipe.names[0].endswith("]"):
+    whole = expression.endswith(("`", ")")) or expression.isidentifier()
+    text = expression if whole else f"I({expression})"
+    categories = [c for c in columns_of(text) if not pd.api.types.is_numeric_dtype(frame[c])]
+    recipe, values = (None, np.empty((0, 0))) if categories else learn_columns([text], frame, intercept=False)
+    if recipe is None or len(recipe.names) != 1:
         raise DataError(
             f"{expression!r} is not one column of numbers",
-            got=", ".join(recipe.names[:3]),
+            got=", ".join(f"categories in {c!r}" for c in categories) or f"{values.shape[1]} columns",
             allowed="numbers",
             do="check the column's kind",
         )
-    return values[:, 0]
+    return recipe, values[:, 0]
 
 
-def _finite(values: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
+def evaluate(expression: str, frame: pd.DataFrame) -> np.ndarray:
+    """Evaluate one numeric expression, shape (rows,)."""
+    return learn_expression(expression, frame)[1]
+
+
+def _finite(values: np.ndarray, names: tuple[str, ...], frame: pd.DataFrame) -> np.ndarray:
     bad = ~np.isfinite(values)
     if bad.any():
         row, column = (int(i) for i in np.argwhere(bad)[0])
         raise DataError(
             f"the term {names[column]!r} is not finite",
-            got=f"{values[row, column]} in row {row} ({int(bad.any(axis=1).sum())} rows in all)",
+            got=f"{values[row, column]} in row {frame.index[row]} ({int(bad.any(axis=1).sum())} rows in all)",
             allowed="finite numbers",
             do="check the expression (a log of 0 or less, a division by 0) or drop these rows",
         )

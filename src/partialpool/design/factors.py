@@ -65,7 +65,7 @@ def learn_levels(factor: str, frame: pd.DataFrame) -> tuple[Levels, np.ndarray]:
     seen, codes = np.unique(joint, return_inverse=True)
     each = np.unravel_index(seen, sizes)
     labels = zip(*([v[i] for i in index] for (_, v), index in zip(parts, each, strict=True)), strict=True)
-    return Levels(factor, tuple(":".join(str(x) for x in label) for label in labels)), codes
+    return Levels(factor, tuple(":".join(_part(x) for x in label) for label in labels)), codes
 
 
 def _factorize(column: pd.Series) -> tuple[np.ndarray, list[str | int | float | bool]]:
@@ -83,6 +83,13 @@ def _as_integers(values: Sequence[str | int | float | bool]) -> list[str | int |
     return list(values)
 
 
+def _part(label: str | int | float | bool) -> str:
+    """Write one column's label in a combination, so that no two combinations are written alike."""
+    if isinstance(label, float) and label.is_integer():
+        return str(int(label))
+    return f"'{label}'" if isinstance(label, str) and ":" in label else str(label)
+
+
 def _row_labels(factor: str, frame: pd.DataFrame) -> np.ndarray:
     """Label every row, as `learn_levels` labels levels, shape (rows,) of objects."""
     parts = []
@@ -91,4 +98,4 @@ def _row_labels(factor: str, frame: pd.DataFrame) -> np.ndarray:
         parts.append(np.asarray(values, dtype=object)[codes])
     if len(parts) == 1:
         return parts[0]
-    return np.array([":".join(str(x) for x in row) for row in zip(*parts, strict=True)], dtype=object)
+    return np.array([":".join(_part(x) for x in row) for row in zip(*parts, strict=True)], dtype=object)

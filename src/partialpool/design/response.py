@@ -10,7 +10,7 @@ from partialpool.errors import DataError
 from partialpool.spec.families import Family
 from partialpool.spec.formula import ResponseTerm
 
-__all__ = ["Response", "evaluate_trials", "read_response_values"]
+__all__ = ["Response", "evaluate_trials", "read_response_values", "read_standard_errors"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +64,7 @@ def read_response_values(term: ResponseTerm, family: Family, frame: pd.DataFrame
     if family.kind == "ordinal":
         return _read_ordinal(term, frame)
     values = _numbers(term, frame)
-    _check_support(term, family, values)
+    _check_support(term, family, values, frame)
     return Response(term.name, values)
 
 
@@ -80,7 +80,7 @@ def _numbers(term: ResponseTerm, frame: pd.DataFrame) -> np.ndarray:
     return evaluate(term.expression, frame)
 
 
-def _check_support(term: ResponseTerm, family: Family, values: np.ndarray) -> None:
+def _check_support(term: ResponseTerm, family: Family, values: np.ndarray, frame: pd.DataFrame) -> None:
     rules = {
         "positive": (values > 0, "numbers above 0"),
         "proportion": ((values > 0) & (values < 1), "numbers strictly between 0 and 1"),
@@ -89,11 +89,11 @@ def _check_support(term: ResponseTerm, family: Family, values: np.ndarray) -> No
     }
     fits, allowed = rules[family.kind]
     if not fits.all():
-        row = int(np.flatnonzero(~fits)[0])
+        at = int(np.flatnonzero(~fits)[0])
         negative = "negative counts" if family.kind == "count" and (values < 0).any() else "values outside its support"
         raise DataError(
             f"family {family.name!r} cannot have made the response {term.text!r}: {negative}",
-            got=f"{values[row]:g} in row {row}, {int((~fits).sum())} such rows",
+            got=f"{values[at]:g} in row {frame.index[at]}, {int((~fits).sum())} such rows",
             allowed=allowed,
             do="check the data or choose another family",
         )
@@ -115,23 +115,14 @@ def _read_successes(term: ResponseTerm, family: Family, frame: pd.DataFrame) -> 
             do="write the response as p(successes, trials)",
         )
     successes = _numbers(term, frame)
+    _check_whole("successes", successes, frame)
     trials = evaluate_trials(term, frame)
-    for what, values in (("successes", successes), ("trials", trials)):
-        bad = (values < 0) | (values != np.floor(values))
-        if bad.any():
-            row = int(np.flatnonzero(bad)[0])
-            raise DataError(
-                f"{what} are whole numbers from 0",
-                got=f"{values[row]:g} in row {row}",
-                allowed="0, 1, 2, ...",
-                do="check the column",
-            )
     over = successes > trials
     if over.any():
-        row = int(np.flatnonzero(over)[0])
+        at = int(np.flatnonzero(over)[0])
         raise DataError(
             "more successes than trials",
-            got=f"{successes[row]:g} of {trials[row]:g} in row {row}, {int(over.sum())} such rows",
+            got=f"{successes[at]:g} of {trials[at]:g} in row {frame.index[at]}, {int(over.sum())} such rows",
             allowed="successes from 0 to trials",
             do="check which column is which: p(successes, trials)",
         )
@@ -142,11 +133,52 @@ def evaluate_trials(term: ResponseTerm, frame: pd.DataFrame) -> np.ndarray:
     """Number of trials per row, shape (rows,)."""
     if term.trials is None or term.trials.isdigit():
         return np.full(len(frame), float(term.trials or 1))
-    return evaluate(term.trials, frame)
+    trials = evaluate(term.trials, frame)
+    _check_whole("trials", trials, frame)
+    return trials
+
+
+def read_standard_errors(name: str, frame: pd.DataFrame) -> np.ndarray:
+    """Known standard errors of the response, shape (rows,).
+
+    Raises
+    ------
+    DataError
+        Text, or a value that is not above 0.
+    """
+    if not pd.api.types.is_numeric_dtype(frame[name]):
+        raise DataError(
+            f"the standard errors {name!r} are text where numbers are needed",
+            got=f"{frame[name].iloc[0]!r}",
+            allowed="numbers above 0",
+            do="name the column of standard errors",
+        )
+    se = frame[name].to_numpy(dtype=float)
+    if not (se > 0).all():
+        at = int(np.flatnonzero(~(se > 0))[0])
+        raise DataError(
+            "a standard error is above 0",
+            got=f"{se[at]:g} in row {frame.index[at]}",
+            allowed="numbers above 0",
+            do="check the column",
+        )
+    return se
+
+
+def _check_whole(what: str, values: np.ndarray, frame: pd.DataFrame) -> None:
+    bad = (values < 0) | (values != np.floor(values))
+    if bad.any():
+        at = int(np.flatnonzero(bad)[0])
+        raise DataError(
+            f"{what} are whole numbers from 0",
+            got=f"{values[at]:g} in row {frame.index[at]}",
+            allowed="0, 1, 2, ...",
+            do="check the column",
+        )
 
 
 def _read_binary(term: ResponseTerm, frame: pd.DataFrame) -> Response:
-    column = frame[term.name] if term.expression == term.name else pd.Series(evaluate(term.expression, frame))
+    column = frame[term.name] if term.is_column else pd.Series(evaluate(term.expression, frame), index=frame.index)
     if isinstance(column.dtype, pd.CategoricalDtype):
         found = [str(c) for c in column.cat.remove_unused_categories().cat.categories]
         labels = column.astype(str)
@@ -174,7 +206,7 @@ def _read_binary(term: ResponseTerm, frame: pd.DataFrame) -> Response:
 
 
 def _read_ordinal(term: ResponseTerm, frame: pd.DataFrame) -> Response:
-    column = frame.get(term.expression)
+    column = frame.get(term.name) if term.is_column else None
     if column is not None and isinstance(column.dtype, pd.CategoricalDtype):
         if not column.cat.ordered:
             raise DataError(

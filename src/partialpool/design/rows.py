@@ -1,20 +1,14 @@
 """The covariate side of a table, through the same specification as the model's own: its rows or new ones."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import narwhals as nw
 import numpy as np
-import pandas as pd
 
 from partialpool.design.build import Design, FactorEffects
-from partialpool.design.evaluate import evaluate
-from partialpool.design.response import evaluate_trials
-from partialpool.design.table import Missing, Table, read_table
+from partialpool.design.response import evaluate_trials, read_standard_errors
+from partialpool.design.table import Missing, read_table
 from partialpool.errors import DataError
-from partialpool.spec.expression import columns_of
-from partialpool.spec.terms import factor_columns
 
 __all__ = ["GroupRows", "NewLevels", "Rows", "new_rows", "own_rows"]
 
@@ -100,18 +94,7 @@ def new_rows(design: Design, data: Any, *, new_levels: NewLevels = "error", miss
             allowed="'error', 'sample', 'population'",
             do="name one of these",
         )
-    trials = spec.response_term.trials
-    trials_columns = columns_of(trials) if trials and not trials.isdigit() else ()
-    frame_columns = dict.fromkeys(
-        [
-            *(c for text in (*spec.common, *spec.offsets) for c in columns_of(text)),
-            *(c for group in spec.groups for slope in group.slopes for c in columns_of(slope)),
-            *(c for factor in spec.factors for c in factor_columns(factor)),
-            *trials_columns,
-            *([spec.se] if spec.se else []),
-        ]
-    )
-    table = read_table(data, tuple(frame_columns), missing=missing) if frame_columns else _count_only(data)
+    table = read_table(data, spec.predictor_columns, missing=missing, predictors=spec.expression_columns)
     frame = table.frame
     common = design.common.recipe.apply(frame)[:, 1 if spec.intercept else 0 :]
     groups = []
@@ -121,9 +104,9 @@ def new_rows(design: Design, data: Any, *, new_levels: NewLevels = "error", miss
             raise _new_level(factor, unseen)
         values = np.concatenate([recipe.apply(frame) for recipe in factor.recipes], axis=1)
         groups.append(GroupRows(factor.name, codes, values, unseen))
-    offset = sum((evaluate(o, frame) for o in spec.offsets), np.zeros(len(frame))) if spec.offsets else None
-    se = frame[spec.se].to_numpy(dtype=float) if spec.se else None
-    counts = evaluate_trials(spec.response_term, frame) if trials else None
+    offset = np.sum([r.apply(frame)[:, 0] for r in design.offset_recipes], axis=0) if spec.offsets else None
+    se = read_standard_errors(spec.se, frame) if spec.se else None
+    counts = evaluate_trials(spec.response_term, frame) if spec.response_term.trials else None
     return Rows(common, tuple(groups), offset, se, counts, table.rows, new_levels)
 
 
@@ -135,9 +118,3 @@ def _new_level(factor: FactorEffects, unseen: tuple[str | int | float | bool, ..
         allowed=f"the model's {factor.n_levels} levels; or say what a new level is",
         do="pass new_levels='sample' to draw their effects from the population, or 'population' for its typical level",
     )
-
-
-def _count_only(data: Any) -> Table:
-    """An intercept-only model reads no column: any table with rows will do."""
-    n = len(next(iter(data.values()), ())) if isinstance(data, Mapping) else len(nw.from_native(data, eager_only=True))
-    return Table(pd.DataFrame(index=range(n)), np.arange(n), n)

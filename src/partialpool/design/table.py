@@ -1,13 +1,14 @@
 """The table as the model reads it: the columns it names, the rows that are complete."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from partialpool.errors import DataError, DataWarning, nearest
 
@@ -35,7 +36,9 @@ class Table:
     n_given: int
 
 
-def read_table(data: Any, columns: tuple[str, ...], *, missing: Missing = "drop") -> Table:
+def read_table(
+    data: Any, columns: tuple[str, ...], *, missing: Missing = "drop", predictors: Collection[str] = ()
+) -> Table:
     """Select the columns a model reads from any data frame, and drop incomplete rows.
 
     Parameters
@@ -46,6 +49,8 @@ def read_table(data: Any, columns: tuple[str, ...], *, missing: Missing = "drop"
         The columns to read.
     missing
         `drop` drops rows with a missing value in these columns and warns with their count; `error` refuses them.
+    predictors
+        Columns that terms read: text that looks like numbers is suspect there, and fine in a grouping factor.
 
     Raises
     ------
@@ -55,57 +60,63 @@ def read_table(data: Any, columns: tuple[str, ...], *, missing: Missing = "drop"
     """
     if missing not in ("drop", "error"):
         raise DataError(
-            "unknown treatment of missing values",
-            got=repr(missing),
-            allowed="'drop' or 'error'",
-            do="name one",
+            "unknown treatment of missing values", got=repr(missing), allowed="'drop' or 'error'", do="name one"
         )
-    frame = _select(data, columns)
-    if len(frame) == 0:
+    raw = _select(data, columns)
+    if len(raw) == 0:
         raise DataError(
-            "the table is empty",
-            got="0 rows",
-            allowed="one row or more",
-            do="check how it was read or filtered",
+            "the table is empty", got="0 rows", allowed="one row or more", do="check how it was read or filtered"
         )
-    for name in columns:
-        frame[name] = _plain(name, frame[name])
-    incomplete = frame.isna()
-    keep = ~incomplete.any(axis=1).to_numpy()
+    # Missing values go first: they turn whole numbers into floats and booleans into objects.
+    incomplete = raw.isna()
+    keep = ~incomplete.any(axis=1).to_numpy(dtype=bool)
     if not keep.all():
         _report_missing(incomplete, keep, missing)
-        frame = frame.loc[keep]
+    rows = np.flatnonzero(keep)
+    complete = raw.iloc[rows].set_axis(rows)
+    frame = pd.DataFrame({name: _plain(name, complete[name], name in predictors) for name in columns}, index=rows)
     for name in columns:
-        if pd.api.types.is_float_dtype(frame[name]) and not np.isfinite(frame[name].to_numpy()).all():
-            at = int(np.flatnonzero(keep)[~np.isfinite(frame[name].to_numpy())][0])
+        values = frame[name]
+        if pd.api.types.is_float_dtype(values) and not np.isfinite(values.to_numpy()).all():
+            row = int(values.index[~np.isfinite(values.to_numpy())][0])
             raise DataError(
                 f"column {name!r} has infinite values",
-                got=f"{frame[name].to_numpy()[~np.isfinite(frame[name].to_numpy())][0]} in row {at}",
+                got=f"{values[row]} in row {row}",
                 allowed="finite numbers",
                 do="mend these rows, or mark them missing to have them dropped",
             )
-    return Table(frame.reset_index(drop=True), np.flatnonzero(keep), len(keep))
+    return Table(frame, rows, len(keep))
 
 
 def _select(data: Any, columns: tuple[str, ...]) -> pd.DataFrame:
     if isinstance(data, Mapping):
-        data = pd.DataFrame(dict(data))
-    if isinstance(data, pd.DataFrame):  # narwhals refuses duplicates with an error of its own
-        _check_names([str(c) for c in data.columns], columns)
-        return data.loc[:, list(columns)].copy()
+        try:
+            data = pd.DataFrame(dict(data))
+        except (ValueError, TypeError) as error:
+            raise _not_a_table(f"a dictionary: {error}") from error
+    if isinstance(data, pd.DataFrame):  # narwhals refuses duplicates and some index types with errors of its own
+        names = [str(c) for c in data.columns]
+        _check_names(names, columns)
+        return data.iloc[:, [names.index(c) for c in columns]].set_axis(list(columns), axis=1)
     try:
         table = nw.from_native(data, eager_only=True)
     except TypeError as error:
-        raise DataError(
-            "this is not a table",
-            got=f"a {type(data).__name__}",
-            allowed="a pandas, polars or pyarrow table, or a dictionary of columns",
-            do="collect a lazy frame first; read a file with pandas.read_csv",
-        ) from error
+        raise _not_a_table(f"a {type(data).__name__}") from error
     except nw.exceptions.DuplicateError as error:
         raise _duplicates(str(error)) from error
     _check_names(list(table.columns), columns)
-    return table.select(list(columns)).to_pandas()
+    # A column holds the count where an intercept-only model reads none.
+    chosen = list(columns) or list(table.columns)[:1]
+    return table.select(chosen).to_pandas()[list(columns)]
+
+
+def _not_a_table(got: str) -> DataError:
+    return DataError(
+        "this is not a table",
+        got=got,
+        allowed="a pandas, polars or pyarrow table, or a dictionary of columns of one length",
+        do="collect a lazy frame first; read a file with pandas.read_csv",
+    )
 
 
 def _check_names(names: list[str], columns: tuple[str, ...]) -> None:
@@ -128,42 +139,57 @@ def _duplicates(got: str) -> DataError:
     )
 
 
-def _plain(name: str, column: pd.Series) -> pd.Series:
-    """Numbers as numbers, booleans as booleans, the rest as categories; anything else is refused."""
-    if pd.api.types.is_bool_dtype(column) and not column.isna().any():
-        return column.astype(bool)
+def _plain(name: str, column: pd.Series, predictor: bool) -> pd.Series:
+    """Numbers in full precision, booleans as booleans, the rest as categories; anything else is refused."""
+    if isinstance(column.dtype, pd.ArrowDtype):
+        column = pd.Series(pa.array(column).to_pandas().to_numpy(), index=column.index)
     if isinstance(column.dtype, pd.CategoricalDtype):
-        return column.cat.remove_unused_categories()
-    if pd.api.types.is_numeric_dtype(column):
-        plain = column.astype("float64") if column.isna().any() or column.dtype.kind not in "iuf" else column
-        return pd.Series(plain.to_numpy(), index=column.index)
-    inferred = pd.api.types.infer_dtype(column, skipna=True)
-    if inferred == "boolean":
-        return column.astype("category")
-    if inferred in ("string", "empty"):
-        _check_not_broken_numbers(name, column)
-        labels = column.astype(object).where(column.notna(), None)
-        return labels.astype("category")
-    if inferred in ("integer", "floating", "mixed-integer-float", "decimal"):
+        plain = column.cat.remove_unused_categories()
+        odd = [c for c in plain.cat.categories if not isinstance(c, (str, int, float, bool, np.generic))]
+        return plain.cat.rename_categories([str(c) for c in plain.cat.categories]) if odd else plain
+    kind = pd.api.types.infer_dtype(column, skipna=False)
+    if kind == "boolean":
+        return column.astype(bool)
+    if kind == "integer":
+        return _whole(name, column)
+    if kind in ("floating", "mixed-integer-float", "decimal"):
         return column.astype("float64")
+    if kind in ("string", "empty"):
+        if predictor:
+            _check_not_broken_numbers(name, column)
+        return column.astype(object).astype("category")
     raise DataError(
         f"column {name!r} is neither numbers nor categories",
-        got=f"values of kind {inferred}, such as {column.dropna().iloc[0]!r}",
+        got=f"values of kind {kind}, such as {column.iloc[0]!r}",
         allowed="numbers, booleans, text, categories",
         do="convert the column (dates, for instance, to days since the first)",
     )
 
 
+def _whole(name: str, column: pd.Series) -> pd.Series:
+    """Whole numbers as int64: narrower ones would overflow in a square."""
+    try:
+        return column.astype("int64")
+    except (OverflowError, ValueError) as error:
+        raise DataError(
+            f"column {name!r} has whole numbers too large to hold",
+            got=f"{column.max()}",
+            allowed="up to 2**63 - 1",
+            do="make the column text if it is a label, or floats if it is a quantity",
+        ) from error
+
+
 def _check_not_broken_numbers(name: str, column: pd.Series) -> None:
     """Numbers read as text because of a few odd cells would become hundreds of categories."""
-    labels = pd.Series(column.dropna().unique()).astype(str)
+    labels = pd.Series(column.unique()).astype(str)
     numeric = pd.to_numeric(labels, errors="coerce").notna()
-    if len(labels) > 10 and numeric.mean() > 0.8 and not numeric.all():
+    if len(labels) > 10 and numeric.mean() > 0.8:
+        odd = ", ".join(repr(v) for v in labels[~numeric].head(3))
         raise DataError(
             f"column {name!r} has text where numbers are needed",
-            got=", ".join(repr(v) for v in labels[~numeric].head(3)) + f" among {int(numeric.sum())} numbers",
+            got=f"{odd + ' among ' if odd else ''}{int(numeric.sum())} numbers written as text",
             allowed="numbers; or categories, declared as such",
-            do="mark these cells missing, or make the column a categorical",
+            do="convert the column (odd cells marked missing), or make it a categorical",
         )
 
 

@@ -50,7 +50,7 @@ class NutsEngine:
         """
         started = time.perf_counter()
         with progress_line("building the model", shown=settings.progressbar) as line:
-            model = build_pymc_model(design, priors, parametrization=settings.parametrization)
+            model = build_pymc_model(design, priors, parametrization=settings.parametrization, default="adapted")
             sample = _sample_nutpie if settings.sampler == "nutpie" else _sample_pymc
             tree, interrupted = sample(model, settings, line)
         stats = tree["sample_stats"].to_dataset()

@@ -38,7 +38,7 @@ class Settings:
     chains: int = 4
     seed: int | None = None
     sampler: str = "nutpie"
-    target_accept: float = 0.95
+    target_accept: float = 0.9
     parametrization: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     cores: int | None = None
     progressbar: bool = True

@@ -12,9 +12,10 @@ from partialpool.design.labels import coordinates
 from partialpool.design.scaling import PriorSet, predictor_unit
 from partialpool.errors import SpecError, nearest
 from partialpool.names import BETA, COEF, CUTPOINT, OBS
+from partialpool.pymc_model.adapted import make_sweep
 from partialpool.pymc_model.effects import PARAMETRIZATIONS, Parametrization, group_effects, group_predictor
 from partialpool.pymc_model.likelihood import LINKS, likelihood
-from partialpool.pymc_model.random import random_vector, scalar_random
+from partialpool.pymc_model.random import can_shift, random_vector, scalar_random
 
 __all__ = ["build_pymc_model"]
 
@@ -24,6 +25,7 @@ def build_pymc_model(
     priors: PriorSet,
     *,
     parametrization: Mapping[str, Parametrization] = MappingProxyType({}),
+    default: Parametrization = "noncentered",
 ) -> pm.Model:
     """Build the model of `docs`: eta = beta_0 + Xc beta + sum_f Z_f b_f, y ~ family(link^-1(eta), ...).
 
@@ -35,7 +37,9 @@ def build_pymc_model(
     design, priors
         From `build_design` and `resolve_priors`.
     parametrization
-        `centered` or `noncentered` by factor; factors not named are non-centred.
+        `noncentered`, `adapted` or `centered` by factor.
+    default
+        For the factors not named.
 
     Raises
     ------
@@ -44,31 +48,38 @@ def build_pymc_model(
     """
     _check_parametrization(design, parametrization)
     unit = predictor_unit(design)
+    chosen = {factor.name: parametrization.get(factor.name, default) for factor in design.factors}
     with pm.Model(coords=coordinates(design)) as model:
-        eta = pt.zeros(design.n_rows)
+        b = {f.name: group_effects(design, f, priors, chosen[f.name], unit) for f in design.factors}
+        sweep = make_sweep(design) if "adapted" in chosen.values() else None
+        eta, shift = _common_predictor(design, priors, unit, sweep.shift(b) if sweep else None)
         if design.offset is not None:
             eta = eta + pm.Data("offset_values", design.offset, dims=OBS)
-        common, shift = _common_predictor(design, priors, unit)
-        eta = eta + common
         for factor in design.factors:
-            b = group_effects(factor, priors, parametrization.get(factor.name, "noncentered"), unit)
-            eta = eta + group_predictor(factor, b)
+            eta = eta + group_predictor(factor, b[factor.name])
         likelihood(design, eta, _family_parameters(design, priors, shift))
     return model
 
 
-def _common_predictor(design: Design, priors: PriorSet, unit: float) -> tuple[pt.TensorVariable, pt.TensorVariable]:
-    """Return the population part of eta, shape (rows,), and the shift from centred to original zero, X-bar beta."""
+def _common_predictor(
+    design: Design, priors: PriorSet, unit: float, swept: pt.TensorVariable | None
+) -> tuple[pt.TensorVariable, pt.TensorVariable]:
+    """Return the population part of eta, shape (rows,), and the shift from centred to original zero, X-bar beta.
+
+    `swept` is what the group effects amount to as coefficients, shape (coefs,): then those of `beta_scaled` are
+    sampled with it added, and it is taken off again.
+    """
     common = design.common
     if not common.coefs:
-        return pt.constant(0.0), pt.constant(0.0)
+        return pt.zeros(design.n_rows), pt.constant(0.0)
     first = 1 if common.intercept else 0
     units = np.concatenate([[unit] * first, unit / common.scale])
-    chosen = [priors[f"{BETA}[{name}]"] for name in common.coefs]
-    scaled = random_vector(f"{BETA}_scaled", chosen, common.coefs, dims=COEF, units=units)
+    own = [priors[f"{BETA}[{c}]"].in_units_of(float(u)) for c, u in zip(common.coefs, units, strict=True)]
+    move = swept / unit if swept is not None and can_shift(own) else 0.0
+    scaled = random_vector(f"{BETA}_scaled", own, common.coefs, dims=COEF, shift=move) - move
     slopes = scaled[first:] * units[first:]
     shift = pt.dot(common.center, slopes)
-    eta = scaled[0] * unit if common.intercept else pt.constant(0.0)
+    eta = pt.zeros(design.n_rows) + (scaled[0] * unit if common.intercept else 0.0)
     if common.names:
         standard = pm.Data("common_values", (common.values - common.center) / common.scale, dims=(OBS, "slope"))
         eta = eta + standard @ (scaled[first:] * unit)

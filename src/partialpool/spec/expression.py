@@ -1,8 +1,8 @@
 """Expressions: checked name by name, then parsed by formulae, then written back as canonical text.
 
-formulae 0.9 stops silently at the first token it does not expect, drops parentheses from names, and reads
-`-x**2` as `(-x)**2`: the walk below refuses or mends each of these, so that a term's canonical text means the
-same when it is read again.
+formulae 0.9 stops silently at the first token it does not expect, drops parentheses from names, reads `-x**2`
+as `(-x)**2` and cannot compare some calls: what follows refuses or mends each of these, so that a term's
+canonical text means the same when it is read again.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,14 +10,20 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from formulae import model_description
 from formulae.expr import Assign, Binary, Call, Grouping, Literal, QuotedName, Unary, Variable
 from formulae.parser import ParseError, Parser
-from formulae.resolver import ResolverError
+from formulae.resolver import Resolver, ResolverError
 from formulae.scanner import ScanError, Scanner
 from formulae.terms.call import Call as CallComponent
-from formulae.terms.call_resolver import LazyCall, LazyOperator, LazyValue, LazyVariable
-from formulae.terms.terms import Intercept, Model, Term
+from formulae.terms.call_resolver import (
+    CallResolver,
+    CallResolverError,
+    LazyCall,
+    LazyOperator,
+    LazyValue,
+    LazyVariable,
+)
+from formulae.terms.terms import Intercept, Model, NegatedIntercept, Term
 
 from partialpool.errors import FormulaError
 from partialpool.spec.guard import FUNCTIONS, check_text, quote_name, refuse_call
@@ -77,27 +83,47 @@ def read_common(expressions: Iterable[str], *, intercept: bool = True) -> Common
 
 
 def describe_terms(expressions: Iterable[str], *, intercept: bool) -> Model | None:
-    """Parse additive terms with formulae, checked, its calls renamed so that labels are canonical text.
+    """Parse additive terms with formulae, every name checked; labels will be canonical text.
 
     Returns None where nothing is left (`0`): formulae has no empty model.
     """
-    text = " + ".join(["1" if intercept else "0", *expressions])
-    check_names(syntax_tree(text), in_call=False)
+    text = " + ".join(["1" if intercept else "1 + 0", *expressions])
+    tree = syntax_tree(text)
+    check_names(tree, in_call=False)
     try:
-        model = model_description(text)
-    except AttributeError:  # formulae's answer to a right-hand side of '0'
-        return None
-    except (ParseError, ResolverError, ValueError, TypeError) as error:
+        description = _Resolver(tree).resolve()
+        if description is None or isinstance(description, NegatedIntercept):
+            return None
+        model = description if isinstance(description, Model) else Model(description)
+    except (ParseError, ResolverError, CallResolverError, ValueError, TypeError) as error:
         raise _unreadable(text, str(error)) from error
     for term in model.common_terms:
-        if isinstance(term, Term):
-            for component in term.components:
-                if isinstance(component, CallComponent):
-                    component.name = _write(component.call)
-                elif not isinstance(component.name, str):
-                    raise _unreadable(text, f"the number {component.name} is not a term")
-            term.name = ":".join(component.name for component in term.components)
-    return model
+        if isinstance(term, Term) and not all(isinstance(component.name, str) for component in term.components):
+            raise _unreadable(text, f"the number {term.name} is not a term")
+    return model if model.common_terms else None
+
+
+class _TextualCall(LazyCall):
+    """A call that is its canonical text: two calls are equal where their texts are, whatever is inside them."""
+
+    def __init__(self, lazy: LazyCall) -> None:
+        super().__init__(lazy.callee, lazy.args, lazy.kwargs)
+
+    def __str__(self) -> str:
+        return _write(self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _TextualCall) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+
+class _Resolver(Resolver):
+    """formulae's term algebra, with calls compared by their text: its own comparison fails on nested calls."""
+
+    def visitCallExpr(self, expr: Call) -> Term:
+        return Term(CallComponent(_TextualCall(CallResolver(expr).resolve())))
 
 
 def columns_of(expression: str) -> tuple[str, ...]:
@@ -214,6 +240,7 @@ def _component_text(component: Any) -> str:
 
 _BINDS: Final = {"+": 2, "-": 2, "*": 3, "/": 3, "**": 5}
 _UNARY_BINDS: Final = 4
+_TIGHTEST: Final = 6
 _COMPARISON_BINDS: Final = 1
 
 
@@ -229,11 +256,13 @@ def _write(lazy: Any, outer: int = 0) -> str:
             return _literal(value)
         case LazyOperator(symbol=symbol):
             operands = lazy.args
-            if len(operands) == 1:
-                return _wrap(f"{symbol}{_write(operands[0], _UNARY_BINDS)}", _UNARY_BINDS, outer)
+            if len(operands) == 1:  # formulae binds a sign before a power: -(x**2) keeps its parentheses
+                return _wrap(f"{symbol}{_write(operands[0], _TIGHTEST)}", _UNARY_BINDS, outer)
             binds = _BINDS.get(symbol, _COMPARISON_BINDS)
             space = "" if symbol == "**" else " "
-            inner = f"{_write(operands[0], binds)}{space}{symbol}{space}{_write(operands[1], binds + 1)}"
+            inner = (
+                f"{_write(operands[0], binds + (symbol == '**'))}{space}{symbol}{space}{_write(operands[1], binds + 1)}"
+            )
             return _wrap(inner, binds, outer)
     raise _unreadable(str(lazy), "not an expression")
 

@@ -42,6 +42,11 @@ class ResponseTerm:
     level: str | None = None
     trials: str | None = None
 
+    @property
+    def is_column(self) -> bool:
+        """Whether the response is a column as it stands."""
+        return self.expression == quote_name(self.name)
+
 
 @dataclass(frozen=True)
 class ParsedFormula:
@@ -114,7 +119,9 @@ def read_response(text: str) -> ResponseTerm:
         case Variable(name=token, level=None):
             return ResponseTerm(token.lexeme, token.lexeme, token.lexeme)
         case Variable(name=token, level=level):
-            return ResponseTerm(f"{token.lexeme}[{level.value}]", token.lexeme, token.lexeme, level=str(level.value))
+            success = str(level.value)
+            shown = success if success.isidentifier() else f"'{success}'"
+            return ResponseTerm(f"{token.lexeme}[{shown}]", token.lexeme, token.lexeme, level=success)
         case QuotedName(expression=token):
             quoted = quote_name(token.lexeme[1:-1])
             return ResponseTerm(quoted, token.lexeme[1:-1], quoted)

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from partialpool.errors import PriorError, SpecError
-from partialpool.names import INTERCEPT, corr_name, sd_name
+from partialpool.names import INTERCEPT, corr_name, effect_bis_dim, effect_dim, sd_name
 from partialpool.spec.expression import columns_of, read_common
 from partialpool.spec.families import Family, family_named
 from partialpool.spec.formula import ResponseTerm, parse_formula, read_response
@@ -100,6 +100,7 @@ class ModelSpec:
         for name, value in values.items():
             object.__setattr__(self, name, value)
         _check_no_effect_twice(self.groups)
+        _check_names_apart(self)
         _check_prior_supports(self)
 
     @classmethod
@@ -204,22 +205,23 @@ class ModelSpec:
         return tuple(dict.fromkeys(group.factor for group in self.groups))
 
     @property
+    def expression_columns(self) -> tuple[str, ...]:
+        """Columns that terms, offsets and slopes read, each once: those that are not factors alone."""
+        texts = (*self.common, *self.offsets, *(slope for group in self.groups for slope in group.slopes))
+        return tuple(dict.fromkeys(name for text in texts for name in columns_of(text)))
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Every column of the table that the model reads, each once."""
-        response = self.response_term
-        expressions = [response.expression, *self.common, *self.offsets]
-        expressions += [slope for group in self.groups for slope in group.slopes]
-        trials = [response.trials] if response.trials and not response.trials.isdigit() else []
-        names = [name for text in [*expressions, *trials] for name in columns_of(text)]
-        return tuple(
-            dict.fromkeys(
-                [
-                    *names,
-                    *([self.se] if self.se else []),
-                    *(c for f in self.factors for c in factor_columns(f)),
-                ]
-            )
-        )
+        return tuple(dict.fromkeys([*columns_of(self.response_term.expression), *self.predictor_columns]))
+
+    @property
+    def predictor_columns(self) -> tuple[str, ...]:
+        """Every column but the response's: what new data must have."""
+        trials = self.response_term.trials
+        names = [*self.expression_columns, *(columns_of(trials) if trials and not trials.isdigit() else ())]
+        names += [self.se] if self.se else []
+        return tuple(dict.fromkeys([*names, *(c for f in self.factors for c in factor_columns(f))]))
 
     def __str__(self) -> str:
         """Write the formula with its family."""
@@ -277,6 +279,26 @@ def _check_no_effect_twice(groups: tuple[Group, ...]) -> None:
                 if term == INTERCEPT
                 else "keep the effect in one of the terms",
             )
+
+
+def _check_names_apart(spec: ModelSpec) -> None:
+    """Refuse names that the posterior could not keep apart."""
+    dims = Counter(n for f in spec.factors for n in (f, effect_dim(f), effect_bis_dim(f)))
+    for name, count in dims.items():
+        if count > 1:
+            raise SpecError(
+                "two grouping factors would share a dimension of the posterior",
+                got=f"{name!r} from " + ", ".join(repr(f) for f in spec.factors),
+                allowed="no factor named like another followed by _effect",
+                do="rename one of the columns",
+            )
+    if INTERCEPT in spec.columns:
+        raise SpecError(
+            "a column may not be called Intercept in a model",
+            got=repr(INTERCEPT),
+            allowed="any other name; the intercept itself is written 1",
+            do="rename the column",
+        )
 
 
 def _check_prior_supports(spec: ModelSpec) -> None:

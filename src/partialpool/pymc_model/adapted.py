@@ -1,0 +1,117 @@
+"""Coordinates in which the posterior of a factor's offsets is round, whatever the sd: the `adapted` parametrization.
+
+Non-centred offsets z ~ N(0, I), b = sd z, have posteriors that narrow as sd grows wherever the data say much of b;
+centred effects b ~ N(0, sd^2) have a funnel wherever they say little (Papaspiliopoulos, Roberts & Skold 2007). With
+G the data's information on b once the common effects are profiled out,
+
+    G = Z'WZ - Z'WX (X'WX)^-1 X'WZ = Q diag(lambda) Q',
+
+the coordinate k of Q'z has posterior variance near 1 / (1 + sd^2 lambda_k). So sample
+
+    v_k ~ N(0, h_k),   h_k = sqrt(1 + sd^2 lambda_k),   z = Q (v / h).
+
+Since Q is orthonormal, z is exactly N(0, I): the model is unchanged, and W only has to be roughly right.
+Directions the data do not see (lambda = 0: all levels up, the intercept down) stay non-centred; well-seen ones are
+centred in effect.
+
+The common effects are sampled where the data see them too, `swept`: beta* = beta + (X'WX)^-1 X'W Z b, given b by a
+shift of their prior's location.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+
+from partialpool.design.build import Design, FactorEffects
+from partialpool.design.information import row_information
+
+__all__ = ["InformedBasis", "Sweep", "adapted_offsets", "informed_basis", "make_sweep"]
+
+MAX_LEVELS: Final = 400
+"""Above this, a factor stays plainly non-centred: the rotation costs levels^2 per gradient."""
+
+
+@dataclass(frozen=True, eq=False)
+class InformedBasis:
+    """Directions of one effect's offsets over the levels, by how much the data say of each.
+
+    Attributes
+    ----------
+    rotation
+        Q, shape (levels, levels), orthonormal columns.
+    information
+        lambda, shape (levels,), in units of 1 / (linear predictor)^2.
+    """
+
+    rotation: np.ndarray
+    information: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """What of the group effects looks like a common effect: (X'WX)^-1 X'W Z_f per factor.
+
+    Attributes
+    ----------
+    shares
+        By factor, shape (coefs, levels, effects), for standardised predictors.
+    """
+
+    shares: dict[str, np.ndarray]
+
+    def shift(self, b: dict[str, pt.TensorVariable]) -> pt.TensorVariable:
+        """Return the coefficients that the group effects amount to, shape (coefs,)."""
+        shifts = [pt.tensordot(share, b[name], axes=[[1, 2], [0, 1]]) for name, share in self.shares.items()]
+        return pt.stack(shifts).sum(axis=0)
+
+
+def informed_basis(design: Design, factor: FactorEffects, effect: int) -> InformedBasis:
+    """Find the informed basis of one effect of a factor."""
+    weights, z = row_information(design), factor.values[:, effect]
+    matrix = _profiled(design)
+    cross = _per_level(matrix * (weights * z)[:, None], factor)
+    gram = (matrix * weights[:, None]).T @ matrix
+    own = np.bincount(factor.codes, weights * z**2, minlength=factor.n_levels)
+    information, rotation = np.linalg.eigh(np.diag(own) - cross @ np.linalg.solve(gram, cross.T))
+    return InformedBasis(rotation, np.clip(information, 0.0, None))
+
+
+def adapted_offsets(name: str, basis: InformedBasis, sd: pt.TensorVariable, dim: str) -> pt.TensorVariable:
+    """Make offsets z ~ N(0, I) of one effect, shape (levels,), sampled in their informed basis."""
+    spread = pt.sqrt(1 + sd**2 * basis.information)
+    v = pm.Normal(name, 0.0, spread, dims=dim)
+    return pt.dot(basis.rotation, v / spread)
+
+
+def make_sweep(design: Design) -> Sweep:
+    """Work out how the common effects are swept."""
+    matrix, weights = _standardised(design), row_information(design)
+    gram = (matrix * weights[:, None]).T @ matrix
+    shares = {}
+    for factor in design.factors:
+        columns = [_per_level(matrix * (weights * z)[:, None], factor) for z in factor.values.T]
+        shares[factor.name] = np.stack([np.linalg.solve(gram, column.T) for column in columns], axis=2)
+    return Sweep(shares)
+
+
+def _standardised(design: Design) -> np.ndarray:
+    """[1 X], predictors standardised, as the sampler sees them, shape (rows, coefs)."""
+    common = design.common
+    standard = (common.values - common.center) / common.scale
+    return np.column_stack([np.ones(design.n_rows), standard]) if common.intercept else standard
+
+
+def _profiled(design: Design) -> np.ndarray:
+    """Columns that can take up a shift of all levels: the common effects, and an ordinal model's cutpoints."""
+    matrix = _standardised(design)
+    ordinal = design.spec.intercept and not design.common.intercept
+    return np.column_stack([np.ones(design.n_rows), matrix]) if ordinal else matrix
+
+
+def _per_level(columns: np.ndarray, factor: FactorEffects) -> np.ndarray:
+    """Add rows up by level, shape (levels, columns)."""
+    sums = [np.bincount(factor.codes, column, minlength=factor.n_levels) for column in columns.T]
+    return np.stack(sums, axis=1) if sums else np.empty((factor.n_levels, 0))
