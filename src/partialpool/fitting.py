@@ -219,10 +219,10 @@ def priors(
     >>> table = load_dataset("dyestuff")
     >>> print(priors("Yield ~ 1 + (1 | Batch)", table, priors={"sigma": {"distribution": "HalfNormal", "sigma": 60}}))
     Priors
-     parameter            prior                             from     reason
-     beta[Intercept]      Normal(mu=1528, sigma=154.9)      default  mean(y) = 1528; 2.5 s_y, s_y = sd(y) = 61.95
-     sd_Batch[Intercept]  HalfStudentT(nu=3, sigma=61.95)   default  s_y, s_y = sd(y) = 61.95
-     sigma                HalfNormal(sigma=60)              yours    given as sigma
+     parameter            prior                            from     reason
+     beta[Intercept]      Normal(mu=1528, sigma=154.9)     default  mean(y) = 1528; 2.5 s_y, s_y = sd(y) = 61.96
+     sd_Batch[Intercept]  HalfStudentT(nu=3, sigma=61.96)  default  s_y, s_y = sd(y) = 61.96
+     sigma                HalfNormal(sigma=60)             yours    given as sigma
     Priors are on the original scale of the data; beta[Intercept] is at the predictors' means.
     """
     return resolve_priors(build_design(as_spec(model, family=family, link=link, priors=priors, se=se), data))

@@ -36,7 +36,8 @@ class TextTable:
     notes: tuple[str, ...] = field(default=())
 
     def __str__(self) -> str:
-        from rich.console import Console  # noqa: PLC0415 - only what prints pays for rich
+        from rich.cells import cell_len  # noqa: PLC0415 - only what prints pays for rich
+        from rich.console import Console  # noqa: PLC0415
         from rich.table import Table  # noqa: PLC0415
 
         table = Table(box=None, show_header=any(self.headers), header_style="", padding=(0, 2, 0, 0), pad_edge=False)
@@ -47,7 +48,7 @@ class TextTable:
             table.add_row(*row)
         stream = io.StringIO()
         # Wide enough for the longest row: a repr must not depend on the width of the terminal.
-        width = 4 + sum(3 + max(len(r[i]) for r in (self.headers, *self.rows)) for i in range(len(self.headers)))
+        width = 4 + sum(3 + max(cell_len(r[i]) for r in (self.headers, *self.rows)) for i in range(len(self.headers)))
         console = Console(file=stream, width=width, highlight=False, markup=False, emoji=False, color_system=None)
         console.print(table)
         body = "\n".join(" " + line.rstrip() for line in stream.getvalue().rstrip("\n").split("\n"))
@@ -83,6 +84,7 @@ def number(value: float, digits: int = 3) -> str:
     """
     if math.isnan(value):
         return "-"
+    value = value + 0.0  # -0.0 is 0
     if value != 0 and not 1e-4 <= abs(value) < 1e9:
         return f"{value:.{digits - 1}g}"
     text = f"{value:.{digits}g}"
@@ -101,7 +103,7 @@ def estimate_cells(values: Sequence[float], sd: float) -> tuple[str, ...]:
         return tuple(number(v) for v in values)
     decimals = max(0, 1 - math.floor(math.log10(sd)))
     if decimals > 7 or sd >= 1e7:
-        return tuple(f"{v:.2e}" for v in values)
+        return tuple("-" if math.isnan(v) else f"{v:.2e}" for v in values)
     return tuple("-" if math.isnan(v) else f"{v:.{decimals}f}" for v in values)
 
 

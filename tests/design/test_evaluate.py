@@ -253,7 +253,7 @@ def test_one_expression(expression, expected, frame):
     np.testing.assert_allclose(evaluate(expression, frame), expected(frame), rtol=1e-14)
 
 
-@pytest.mark.parametrize(("expression", "got"), [("f", "f[u], f[v], f[w]"), ("poly(x, 2)", "poly(x, 2)[0]")])
+@pytest.mark.parametrize(("expression", "got"), [("f", "categories such as"), ("poly(x, 2)", "poly(x, 2)[0]")])
 def test_an_expression_of_several_columns_is_refused(expression, got, frame, says):
     with pytest.raises(DataError) as caught:
         evaluate(expression, frame)
@@ -269,7 +269,10 @@ def test_offsets_add_up(offsets, table, build):
 
 @pytest.mark.parametrize(
     ("offset", "wrong", "got"),
-    [("f", "'f' is not one column of numbers", "f[u]"), ("log(x)", "'log(x)' is not finite", "nan in row")],
+    [
+        ("f", "'f' is not one column of numbers", "categories such as"),
+        ("log(x)", "'log(x)' is not finite", "nan in row"),
+    ],
 )
 def test_an_offset_is_finite_numbers(offset, wrong, got, table, refused):
     refused(f"y ~ offset({offset}) + (1 | g)", table, wrong, got, "numbers", "check the")

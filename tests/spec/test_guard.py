@@ -18,21 +18,29 @@ def test_what_a_formula_may_call_is_what_evaluation_provides():
 
 
 @pytest.fixture
-def tripwire(monkeypatch, tmp_path):
-    """Fail on anything that only code could do; yields a path that must not come into being."""
+def path(tmp_path):
+    """A file that must not come into being."""
+    target = tmp_path / "executed"
+    yield target
+    assert not target.exists()
+
+
+def watched(do):
+    """Run it, and fail on anything that only code could do."""
     touched = []
-    for owner, name in [(os, "system"), (os, "popen"), (os, "getpid"), (os, "listdir"), (subprocess, "Popen")]:
-        monkeypatch.setattr(owner, name, lambda *_, _name=name, **__: touched.append(_name))
-    for name in ("exec", "open", "compile", "input", "breakpoint"):
-        monkeypatch.setattr(builtins, name, lambda *_, _name=name, **__: touched.append(_name))
-    path = tmp_path / "executed"
-    yield path
-    monkeypatch.undo()
-    assert touched == []
-    assert not path.exists()
+    with pytest.MonkeyPatch.context() as patch:
+        for owner, name in [(os, "system"), (os, "popen"), (os, "getpid"), (os, "listdir"), (subprocess, "Popen")]:
+            patch.setattr(owner, name, lambda *_, _name=name, **__: touched.append(_name))
+        for name in ("exec", "open", "compile", "input", "breakpoint"):
+            patch.setattr(builtins, name, lambda *_, _name=name, **__: touched.append(_name))
+        try:
+            return do()
+        finally:
+            patch.undo()
+            assert touched == []
 
 
-# What is tried, and the name that its refusal must contain; {path} is the tripwire's file.
+# What is tried, and the name that its refusal must contain; {path} is `path`.
 ATTACKS = [
     ("os.getpid()", "os.getpid"),
     ("os . getpid()", "getpid"),
@@ -126,26 +134,26 @@ ATTACK_IDS = [a[:40].encode("unicode_escape").decode() for a, _ in ATTACKS]
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize(("attack", "name"), ATTACKS, ids=ATTACK_IDS)
-def test_code_is_refused_by_name_and_never_run(attack, name, place, tripwire, refuses):
-    text = attack.format(path=tripwire) if "{" in attack else attack
-    refuses(SpecError, lambda: PLACES[place](text), *([name] if name else []))
+def test_code_is_refused_by_name_and_never_run(attack, name, place, path, refuses):
+    text = attack.format(path=path) if "{" in attack else attack
+    refuses(SpecError, lambda: watched(lambda: PLACES[place](text)), *([name] if name else []))
 
 
 @pytest.mark.parametrize("table", ['formula = "y ~ {}"', 'response = "{}"', 'response = "y"\ncommon = ["{}"]'])
 @pytest.mark.parametrize(
     "attack", ["__import__(`os`)", "os.getpid()", "eval(x)", "x.y", "I(open(x))", "ｅｖａｌ(x)", "x;y"]
 )
-def test_code_in_toml_is_refused(table, attack, tripwire, refuses):
-    refuses(SpecError, lambda: ModelSpec.from_toml_text("[model]\n" + table.format(attack)))
+def test_code_in_toml_is_refused(table, attack, path, refuses):
+    refuses(SpecError, lambda: watched(lambda: ModelSpec.from_toml_text("[model]\n" + table.format(attack))))
 
 
 @pytest.mark.parametrize(
     "attack", [a for a, _ in ATTACKS if len(a) < 60], ids=lambda a: a.encode("unicode_escape").decode()
 )
-def test_a_column_name_in_a_keyword_is_a_name_only(attack, tripwire):
+def test_a_column_name_in_a_keyword_is_a_name_only(attack, path):
     for build in (lambda: ModelSpec("y", groups=Group(attack)), lambda: ModelSpec("y", se=attack)):
         try:
-            spec = build()
+            spec = watched(build)
         except PartialPoolError:
             continue
         assert set(attack) & set("`:/") or spec.columns == ("y", attack)

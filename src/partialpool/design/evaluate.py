@@ -16,7 +16,7 @@ from formulae.matrices import DesignMatrices
 
 from partialpool.errors import DataError
 from partialpool.names import INTERCEPT
-from partialpool.spec.expression import columns_of, describe_terms
+from partialpool.spec.expression import columns_of, describe_terms, is_single
 
 __all__ = ["ALLOWED", "Recipe", "evaluate", "learn_columns", "learn_expression"]
 
@@ -73,6 +73,11 @@ class Recipe:
     numeric: Mapping[str, bool]
     """For each column read, whether it held numbers."""
     _matrices: DesignMatrices | None = field(repr=False)
+
+    @property
+    def is_number(self) -> bool:
+        """Whether every term gives numbers, not categories."""
+        return self._matrices is None or all(t.kind == "numeric" for t in self._matrices.common.terms.values())
 
     def apply(self, frame: pd.DataFrame) -> np.ndarray:
         """Evaluate the same columns on new data, shape (rows, columns).
@@ -171,18 +176,20 @@ def learn_expression(expression: str, frame: pd.DataFrame) -> tuple[Recipe, np.n
     DataError
         The expression gives categories or several columns.
     """
-    whole = expression.endswith(("`", ")")) or expression.isidentifier()
-    text = expression if whole else f"I({expression})"
-    categories = [c for c in columns_of(text) if not pd.api.types.is_numeric_dtype(frame[c])]
-    recipe, values = (None, np.empty((0, 0))) if categories else learn_columns([text], frame, intercept=False)
-    if recipe is None or len(recipe.names) != 1:
-        raise DataError(
-            f"{expression!r} is not one column of numbers",
-            got=", ".join(f"categories in {c!r}" for c in categories) or f"{values.shape[1]} columns",
-            allowed="numbers",
-            do="check the column's kind",
-        )
+    category = frame.get(expression)
+    text = expression if is_single(expression) else f"I({expression})"
+    if category is not None and not pd.api.types.is_numeric_dtype(category):
+        raise _not_one_column(expression, f"categories such as {category.iloc[0]!r}")
+    recipe, values = learn_columns([text], frame, intercept=False)
+    if len(recipe.names) != 1 or not recipe.is_number:
+        raise _not_one_column(expression, ", ".join(recipe.names[:3]))
     return recipe, values[:, 0]
+
+
+def _not_one_column(expression: str, got: str) -> DataError:
+    return DataError(
+        f"{expression!r} is not one column of numbers", got=got, allowed="numbers", do="check the column's kind"
+    )
 
 
 def evaluate(expression: str, frame: pd.DataFrame) -> np.ndarray:

@@ -5,6 +5,7 @@ as `(-x)**2` and cannot compare some calls: what follows refuses or mends each o
 canonical text means the same when it is read again.
 """
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -26,31 +27,27 @@ from formulae.terms.call_resolver import (
 from formulae.terms.terms import Intercept, Model, NegatedIntercept, Term
 
 from partialpool.errors import FormulaError
-from partialpool.spec.guard import FUNCTIONS, check_text, quote_name, refuse_call
+from partialpool.spec.guard import CODING, FUNCTIONS, check_text, quote_name, refuse_call
 
-__all__ = ["CommonTerms", "check_names", "columns_of", "describe_terms", "read_common", "syntax_tree", "variables_of"]
+__all__ = [
+    "CommonTerms",
+    "check_names",
+    "columns_of",
+    "describe_terms",
+    "is_single",
+    "read_common",
+    "syntax_tree",
+    "variables_of",
+]
 
 CODINGS: Final = frozenset({"Treatment", "Sum"})
 """Names that are contrasts, not columns, inside `C(...)`."""
-
-
-@dataclass(frozen=True)
-class ResponseTerm:
-    """The left-hand side.
-
-    Attributes
-    ----------
-    text
-        Canonical text: `Reaction`, `log(y)`, `use[Y]`, `p(incidence, size)`.
-    name
-        Name of the observed variable in the posterior: its (first) column.
-    expression
-        What to evaluate on the table: the column, the transformed column, or the successes.
-    level
-        The category that counts as success (`use[Y]`), or None.
-    trials
-        Column or number of trials of `p(successes, trials)`, or None.
-    """
+MAX_CROSSINGS: Final = 6
+"""Crossings (`*`) in one sum of terms; each doubles the number of terms."""
+MAX_DEPTH: Final = 300
+"""Terms or operations in one sum: formulae takes it apart by recursion."""
+MAX_POWER: Final = 4
+"""Highest order of interactions that `(a + b + c)**n` asks for."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +72,12 @@ def read_common(expressions: Iterable[str], *, intercept: bool = True) -> Common
     for term in model.common_terms if model is not None else ():
         if isinstance(term, Intercept):
             has_intercept = True
-        elif _is_call_of(term, "offset"):
+        elif not any(_is_offset(component) for component in term.components):
+            terms.append(":".join(_component_text(component) for component in term.components))
+        elif len(term.components) == 1:
             offsets.append(_offset_argument(term.components[0].call))
         else:
-            terms.append(":".join(_component_text(component) for component in term.components))
+            raise _unreadable(str(term.name), "an offset stands alone, added to the terms")
     return CommonTerms(has_intercept, tuple(terms), tuple(offsets))
 
 
@@ -87,15 +86,26 @@ def describe_terms(expressions: Iterable[str], *, intercept: bool) -> Model | No
 
     Returns None where nothing is left (`0`): formulae has no empty model.
     """
+    expressions = tuple(expressions)
+    for expression in expressions:  # each by itself: two halves of a term must not make one
+        tree = syntax_tree(expression)
+        check_names(tree, in_call=False)
+        _check_size(tree, expression)
     text = " + ".join(["1" if intercept else "1 + 0", *expressions])
-    tree = syntax_tree(text)
-    check_names(tree, in_call=False)
     try:
-        description = _Resolver(tree).resolve()
+        description = _Resolver(syntax_tree(text)).resolve()
         if description is None or isinstance(description, NegatedIntercept):
             return None
         model = description if isinstance(description, Model) else Model(description)
-    except (ParseError, ResolverError, CallResolverError, ValueError, TypeError) as error:
+    except (
+        ParseError,
+        ResolverError,
+        CallResolverError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ) as error:
         raise _unreadable(text, str(error)) from error
     for term in model.common_terms:
         if isinstance(term, Term) and not all(isinstance(component.name, str) for component in term.components):
@@ -134,7 +144,12 @@ def columns_of(expression: str) -> tuple[str, ...]:
     >>> columns_of("log(x + 1):within(z, school)")
     ('x', 'z', 'school')
     """
-    return tuple(dict.fromkeys(n for n in variables_of(syntax_tree(expression)) if n not in CODINGS))
+    return tuple(dict.fromkeys(variables_of(syntax_tree(expression))))
+
+
+def is_single(expression: str) -> bool:
+    """Whether an expression is one name or one call: anything else needs I(...) to be one column."""
+    return isinstance(syntax_tree(expression), (Variable, QuotedName, Call))
 
 
 def syntax_tree(text: str) -> Any:
@@ -144,17 +159,39 @@ def syntax_tree(text: str) -> Any:
         parser = Parser(Scanner(text).scan(add_intercept=False))
         tree = parser.parse()
     except (ScanError, ParseError, IndexError, ValueError, RecursionError) as error:
-        raise _unreadable(text, str(error)) from error
+        raise _unreadable(text, str(error) or "too deep") from error
     if not parser.at_end():
         raise _unreadable(text, f"stopped at {parser.peek().lexeme!r}")
+    if _depth(tree) > MAX_DEPTH:
+        raise _unreadable(text[:200], f"more than {MAX_DEPTH} terms or operations in one sum")
     return tree
+
+
+def _depth(tree: Any) -> int:
+    """Count the levels of a syntax tree, without recursion."""
+    level, depth = [tree], 0
+    while level:
+        depth += 1
+        level = [inner for node in level for inner in _inside(node)]
+    return depth
+
+
+def _inside(node: Any) -> list[Any]:
+    match node:
+        case Binary(left=left, right=right):
+            return [left, right]
+        case Call(args=args):
+            return list(args)
+        case Assign(value=inner) | Grouping(expression=inner) | Unary(right=inner):
+            return [inner]
+    return []
 
 
 def check_names(tree: Any, *, in_call: bool, context: str = "terms") -> None:
     """Refuse every name and operator that is not on the list."""
     match tree:
         case Call(callee=Variable(name=token), args=args):
-            if token.lexeme not in FUNCTIONS:
+            if token.lexeme not in FUNCTIONS or (token.lexeme == "offset" and in_call):
                 raise refuse_call(token.lexeme, context)
             for argument in args:
                 check_names(argument, in_call=True, context=context)
@@ -174,10 +211,16 @@ def check_names(tree: Any, *, in_call: bool, context: str = "terms") -> None:
             check_names(right, in_call=in_call, context=context)
         case Variable(level=level) if level is not None:
             raise _unreadable(f"{tree.name.lexeme}[...]", "brackets name the success of a response only")
-        case Literal(value=value) if not in_call and (
-            isinstance(value, (str, bool)) or value is None or value not in (0, 1, 2, 3, 4)
-        ):
-            raise _unreadable(str(value), "a number or text alone is not a term")
+        case Literal(value=value):
+            _check_literal(value, in_call=in_call)
+
+
+def _check_literal(value: object, *, in_call: bool) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise _unreadable(str(value), "a number too large to hold")
+    number = isinstance(value, (int, float)) and not isinstance(value, bool) and value in range(MAX_POWER + 1)
+    if not in_call and not number:
+        raise _unreadable(str(value), "a number or text alone is not a term")
 
 
 def _check_operator(operator: Any, left: Any, *, in_call: bool) -> None:
@@ -189,6 +232,8 @@ def _check_operator(operator: Any, left: Any, *, in_call: bool) -> None:
             allowed="-(x**2), (-x)**2, (x**a)**b",
             do="put parentheses where you mean them",
         )
+    if operator.kind == "TILDE":
+        raise _unreadable("~", "a formula has one ~, between response and predictors")
     if operator.kind == "PIPE":
         raise FormulaError(
             "a grouping term stands alone, added to the others",
@@ -210,9 +255,10 @@ def variables_of(tree: Any) -> Iterator[str]:
             yield token.lexeme
         case QuotedName(expression=token):
             yield token.lexeme[1:-1]
-        case Call(args=args):
+        case Call(callee=Variable(name=token), args=args):
+            skipped = CODINGS if token.lexeme in CODING else frozenset()
             for argument in args:
-                yield from variables_of(argument)
+                yield from (name for name in variables_of(argument) if name not in skipped)
         case Assign(value=inner) | Grouping(expression=inner) | Unary(right=inner):
             yield from variables_of(inner)
         case Binary(left=left, right=right):
@@ -220,11 +266,30 @@ def variables_of(tree: Any) -> Iterator[str]:
             yield from variables_of(right)
 
 
-def _is_call_of(term: Any, name: str) -> bool:
-    if not isinstance(term, Term) or len(term.components) != 1:
-        return False
-    component = term.components[0]
-    return isinstance(component, CallComponent) and component.call.callee == name
+def _is_offset(component: Any) -> bool:
+    return isinstance(component, CallComponent) and component.call.callee == "offset"
+
+
+def _check_size(tree: Any, text: str) -> None:
+    """Refuse a sum of terms that would expand without end."""
+    crossings, pending = 0, [tree]
+    while pending:
+        match pending.pop():
+            case Binary(left=left, operator=operator, right=right):
+                crossings += operator.kind == "STAR"
+                high = operator.kind == "STAR_STAR" and not (
+                    isinstance(right, Literal) and right.value in range(1, MAX_POWER + 1)
+                )
+                if high or crossings > MAX_CROSSINGS:
+                    raise FormulaError(
+                        "a formula crosses too many terms",
+                        got=text if len(text) < 200 else text[:200] + "...",
+                        allowed=f"up to {MAX_CROSSINGS} crossings with *, powers **1 to **{MAX_POWER}",
+                        do="name the interactions you mean: a:b",
+                    )
+                pending += [left, right]
+            case Grouping(expression=inner) | Unary(right=inner):
+                pending.append(inner)
 
 
 def _offset_argument(call: Any) -> str:
@@ -251,7 +316,7 @@ def _write(lazy: Any, outer: int = 0) -> str:
             written = [_write(a) for a in args] + [f"{k}={_write(v)}" for k, v in kwargs.items()]
             return f"{callee}({', '.join(written)})"
         case LazyVariable(name=name):
-            return str(name) if name in CODINGS else quote_name(name)
+            return quote_name(name)
         case LazyValue(value=value):
             return _literal(value)
         case LazyOperator(symbol=symbol):
@@ -274,7 +339,8 @@ def _wrap(text: str, binds: int, outer: int) -> str:
 def _literal(value: object) -> str:
     if isinstance(value, float):
         return format(Decimal(repr(value)), "f")
-    return repr(value)
+    # formulae reads text between quotes as it stands and knows no escapes.
+    return f"'{value}'" if isinstance(value, str) else repr(value)
 
 
 def _unreadable(text: str, reason: str) -> FormulaError:

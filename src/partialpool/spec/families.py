@@ -91,7 +91,7 @@ def family_named(name: str) -> Family:
     >>> family_named("poisson").default_link
     'log'
     """
-    if name not in FAMILIES:
+    if not isinstance(name, str) or name not in FAMILIES:
         raise SpecError(
             "unknown family",
             got=repr(name),

@@ -3,9 +3,10 @@
 The grouping terms are read here; what stands inside them, and beside them, are expressions.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from formulae.expr import Call, Literal, QuotedName, Variable
 
@@ -120,14 +121,14 @@ def read_response(text: str) -> ResponseTerm:
             return ResponseTerm(token.lexeme, token.lexeme, token.lexeme)
         case Variable(name=token, level=level):
             success = str(level.value)
-            shown = success if success.isidentifier() else f"'{success}'"
+            shown = success if quote_name(success) == success else f"'{success}'"
             return ResponseTerm(f"{token.lexeme}[{shown}]", token.lexeme, token.lexeme, level=success)
         case QuotedName(expression=token):
             quoted = quote_name(token.lexeme[1:-1])
             return ResponseTerm(quoted, token.lexeme[1:-1], quoted)
         case Call(callee=Variable(name=token)) if token.lexeme in RESPONSE_FUNCTIONS:
             return _read_proportion(tree, text)
-        case Call():
+        case Call(callee=Variable(name=token)) if token.lexeme != "offset":
             check_names(tree, in_call=True, context="response")
             columns = columns_of(text)
             canonical = read_common([text], intercept=False).terms[0]
@@ -143,18 +144,27 @@ def read_response(text: str) -> ResponseTerm:
 
 def _read_proportion(tree: Any, text: str) -> ResponseTerm:
     match tree.args:
-        case [Variable(level=None) | QuotedName() as successes, trials] if isinstance(
-            trials, (Variable, QuotedName)
-        ) or (isinstance(trials, Literal) and isinstance(trials.value, int)):
+        case [Variable(level=None) | QuotedName() as successes, trials] if (n := _trials_text(trials)) is not None:
             name = next(variables_of(successes))
-            n = str(trials.value) if isinstance(trials, Literal) else quote_name(next(variables_of(trials)))
             return ResponseTerm(f"p({quote_name(name)}, {n})", name, quote_name(name), trials=n)
     raise FormulaError(
         "p(...) takes the successes and the trials",
         got=repr(text.strip()),
-        allowed="p(successes, trials): two columns, or a column and a whole number",
+        allowed="p(successes, trials): two columns, or a column and a whole number from 1",
         do="name the column of successes, then the column of trials",
     )
+
+
+def _trials_text(tree: Any) -> str | None:
+    """Write the trials, or None where they are neither a column nor a whole number from 1."""
+    match tree:
+        case Variable(level=None) | QuotedName():
+            return quote_name(next(variables_of(tree)))
+        case Literal(value=bool()):
+            return None
+        case Literal(value=int(value)) if value >= 1:
+            return str(value)
+    return None
 
 
 def _read_left(text: str) -> tuple[ResponseTerm, str | None]:
@@ -164,11 +174,11 @@ def _read_left(text: str) -> tuple[ResponseTerm, str | None]:
         return read_response(response), None
     tree = syntax_tree(additions[0]) if len(additions) == 1 else None
     match tree:
-        case Call(callee=Variable(name=token), args=[Variable(level=None) | QuotedName() as column]):
-            if token.lexeme == "se":
-                return read_response(response), next(variables_of(column))
-            if token.lexeme == "trials":
-                return read_response(f"p({response.strip()}, {quote_name(next(variables_of(column)))})"), None
+        case Call(callee=Variable(name=token), args=[argument]):
+            if token.lexeme == "se" and isinstance(argument, (Variable, QuotedName)):
+                return read_response(response), next(variables_of(argument))
+            if token.lexeme == "trials" and (n := _trials_text(argument)) is not None:
+                return read_response(f"p({response.strip()}, {n})"), None
     raise FormulaError(
         "cannot read what follows | in the response",
         got=repr(text.strip()),
@@ -177,13 +187,17 @@ def _read_left(text: str) -> tuple[ResponseTerm, str | None]:
     )
 
 
+_FACTOR_PART: Final = r"\s*(?:[^\W\d_]\w*|`[^`:/]+`)\s*"
+_FACTOR: Final = re.compile(rf"{_FACTOR_PART}(?:[:/]{_FACTOR_PART})*")
+
+
 def _read_group(effects: str, factor: str, correlated: bool) -> Iterator[Group]:
-    if any(character in factor for character in "+*()[]{}-"):
+    if not _FACTOR.fullmatch(factor):
         raise FormulaError(
             "cannot read the grouping factor",
             got=repr(factor),
-            allowed="a column, 'a:b' (each combination a level) or 'a/b' (b nested in a)",
-            do="write crossed factors as separate terms: (1 | a) + (1 | b)",
+            allowed="a column, 'a:b' (each combination a level) or 'a/b' (b nested in a); no ':' or '/' in a name",
+            do="write crossed factors as separate terms: (1 | a) + (1 | b); put odd names in `backquotes`",
         )
     common = read_common([effects])
     if common.offsets:
@@ -193,5 +207,5 @@ def _read_group(effects: str, factor: str, correlated: bool) -> Iterator[Group]:
             allowed="effects only",
             do="move the offset out of the parentheses",
         )
-    for name in expand_nesting(factor):
+    for name in expand_nesting(factor.replace("`", "")):
         yield Group(name, slopes=common.terms, intercept=common.intercept, correlated=correlated)

@@ -4,6 +4,7 @@ A specification is data, never code. This module reads text only; it runs before
 """
 
 import re
+from itertools import accumulate
 from typing import Final
 
 from partialpool.errors import FormulaError, nearest
@@ -26,11 +27,12 @@ RESPONSE_FUNCTIONS: Final = frozenset({"p", "prop", "proportion"})
 
 REPLACED: Final = frozenset({"mm", "s", "gr", "mo", "me", "mi", "ar", "t2", "cor"})
 
-_DOTTED: Final = re.compile(r"[A-Za-z_]\w*\s*\.\s*[A-Za-z_]\w*(?:\s*\.\s*\w+)*")
+_DOTTED: Final = re.compile(r"(?<!\w)[A-Za-z_]\w*\s*\.\s*[A-Za-z_]\w*(?:\s*\.\s*\w+)*")
 _PRIVATE: Final = re.compile(r"(?<![\w.])_\w*")
 _STRAY: Final = re.compile(r"[^\w\s~+\-*/:|()\[\]{},.=<>!'\"`]|:=|//|;")
 _ATTRIBUTE: Final = re.compile(r"[)\]}'\"`]\s*\.\s*\w+")
 MAX_LENGTH: Final = 10_000
+MAX_NESTING: Final = 50
 
 
 def check_text(text: str) -> None:
@@ -57,6 +59,14 @@ def check_text(text: str) -> None:
             do="name the columns instead of repeating expressions",
         )
     bare = _without_quotes(text)
+    deepest = max(accumulate((c in "([{") - (c in ")]}") for c in bare))
+    if deepest > MAX_NESTING:
+        raise FormulaError(
+            "brackets are nested too deep in a formula",
+            got=f"{deepest} levels",
+            allowed=f"up to {MAX_NESTING}",
+            do="compute the column in the table first",
+        )
     for pattern, wrong, do in (
         (
             _PRIVATE,
@@ -93,7 +103,8 @@ def quote_name(name: str) -> str:
     >>> quote_name("Days"), quote_name("my days")
     ('Days', '`my days`')
     """
-    return name if name.isidentifier() and name[0] != "_" else f"`{name}`"
+    plain = name[:1].isalpha() and all(c.isalnum() or c == "_" for c in name)  # formulae's rule, not Python's
+    return name if plain and name not in ("True", "False", "None") else f"`{name}`"
 
 
 def refuse_call(name: str, context: str) -> FormulaError:

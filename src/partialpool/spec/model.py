@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from partialpool.errors import PriorError, SpecError
 from partialpool.names import INTERCEPT, corr_name, effect_bis_dim, effect_dim, sd_name
@@ -14,7 +15,7 @@ from partialpool.spec.formula import ResponseTerm, parse_formula, read_response
 from partialpool.spec.guard import quote_name
 from partialpool.spec.priors import PriorTable
 from partialpool.spec.terms import Group, expand_nesting, factor_columns
-from partialpool.spec.toml import read_spec_tables, write_spec_tables
+from partialpool.spec.toml import read_spec_tables, read_toml_file, write_spec_tables
 
 __all__ = ["ModelSpec"]
 
@@ -83,13 +84,15 @@ class ModelSpec:
         priors: Mapping[str, object] = MappingProxyType({}),
         se: str | None = None,
     ) -> None:
-        terms = read_common([common] if isinstance(common, str) else list(common), intercept=intercept)
+        if not isinstance(intercept, bool):
+            raise SpecError("intercept is yes or no", got=repr(intercept), allowed="True or False", do="correct it")
+        terms = read_common([common] if isinstance(common, str) else _listed("common", common), intercept=intercept)
         known = family_named(family)
         ordinal = known.kind == "ordinal"  # its cutpoints are the intercepts
         values = {
             "response": read_response(response).text,
             "common": terms.terms,
-            "groups": tuple(_canonical_groups([groups] if isinstance(groups, Group) else groups)),
+            "groups": tuple(_canonical_groups([groups] if isinstance(groups, Group) else _listed("groups", groups))),
             "intercept": terms.intercept or ordinal,
             "family": known.name,
             "link": _checked_link(known, link),
@@ -150,7 +153,7 @@ class ModelSpec:
     @classmethod
     def from_toml(cls, path: str | Path) -> "ModelSpec":
         """Read the model from a TOML file; its `[data]` and `[sampling]` are left to `read_model_file`."""
-        return cls.from_toml_text(Path(path).read_text(encoding="utf-8"))
+        return cls.from_toml_text(read_toml_file(path))
 
     @classmethod
     def from_toml_text(cls, text: str) -> "ModelSpec":
@@ -229,6 +232,13 @@ class ModelSpec:
         return f"{self.to_formula()}   [{self.family}{link}]"
 
 
+def _listed(name: str, value: Iterable[Any]) -> list[Any]:
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+        what, allowed = ("Group objects", "[pp.Group('g')]") if name == "groups" else ("terms", "['x', 'z']")
+        raise SpecError(f"{name} are a list of {what}", got=repr(value), allowed=allowed, do="put them in [ ]")
+    return list(value)
+
+
 def _canonical_groups(groups: Iterable[Group]) -> Iterable[Group]:
     for group in groups:
         if not isinstance(group, Group):
@@ -239,6 +249,13 @@ def _canonical_groups(groups: Iterable[Group]) -> Iterable[Group]:
                 do="wrap the factor in pp.Group, or use a formula",
             )
         terms = read_common(group.slopes, intercept=group.intercept)
+        if terms.offsets:
+            raise SpecError(
+                "an offset is not a varying effect",
+                got=f"slopes of {group.factor!r}: " + ", ".join(group.slopes),
+                allowed="effects only",
+                do="put the offset into common",
+            )
         for factor in expand_nesting(group.factor):
             yield Group(factor, slopes=terms.terms, intercept=terms.intercept, correlated=group.correlated)
 
@@ -257,6 +274,10 @@ def _checked_link(family: Family, link: str | None) -> str:
 
 
 def _checked_se(family: Family, se: str | None) -> str | None:
+    if se is not None and (not isinstance(se, str) or not se.strip() or "`" in se):
+        raise SpecError(
+            "se names a column", got=repr(se), allowed="a column's name", do="name the column of standard errors"
+        )
     if se is not None and family.name not in ("gaussian", "student_t"):
         raise SpecError(
             "known standard errors need a family with a residual scale",

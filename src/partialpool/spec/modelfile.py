@@ -6,9 +6,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from partialpool.errors import FileError, SpecError
+from partialpool.errors import SpecError
 from partialpool.spec.model import ModelSpec
-from partialpool.spec.toml import check_keys, parse_toml, section
+from partialpool.spec.toml import check_keys, parse_toml, read_toml_file, section
 
 __all__ = ["DataSource", "ModelFile", "read_model_file"]
 
@@ -66,16 +66,8 @@ def read_model_file(path: str | Path) -> ModelFile:
     SpecError
         It is not TOML, or says something that is not allowed.
     """
+    text = read_toml_file(path)
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise FileError(
-            "cannot read the model file",
-            got=f"{path}: {error}",
-            allowed="a TOML file, for instance models/sleepstudy.toml",
-            do="check the path",
-        ) from error
     document = parse_toml(text)
     sampling = section(document, "sampling")
     check_keys("[sampling]", sampling, SAMPLING_KEYS)

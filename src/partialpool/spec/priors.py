@@ -94,8 +94,8 @@ class Prior:
     distribution: str
     items: tuple[tuple[str, float], ...]
 
-    def __init__(self, distribution: str, **arguments: float) -> None:
-        if distribution not in DISTRIBUTIONS:
+    def __init__(self, distribution: str, /, **arguments: float) -> None:
+        if not isinstance(distribution, str) or distribution not in DISTRIBUTIONS:
             raise PriorError(
                 "unknown distribution for a prior",
                 got=repr(distribution),
@@ -150,6 +150,8 @@ class Prior:
         >>> Prior("Normal", mu=10, sigma=20).in_units_of(10)
         Prior('Normal', mu=1, sigma=2)
         """
+        if not (unit > 0 and math.isfinite(unit)):
+            raise PriorError("a unit is a positive number", got=repr(unit), allowed="above 0", do="rescale the data")
         roles = DISTRIBUTIONS[self.distribution].roles
         return Prior(self.distribution, **{a: _RESCALE[roles[a]](v, unit) for a, v in self.items})
 
@@ -166,14 +168,18 @@ def _number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         item = getattr(value, "item", None)
         value = item() if callable(item) and getattr(value, "size", 0) == 1 else value
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    try:
+        number = math.nan if isinstance(value, bool) or not isinstance(value, (int, float)) else float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
         raise PriorError(
             "a prior's arguments are finite numbers",
-            got=repr(value),
+            got=repr(value)[:80],
             allowed="one int or float",
             do="give a number; to give each coefficient its own prior, name them: 'beta[x]', 'sd_g[x]'",
         )
-    return float(value)
+    return number
 
 
 def as_prior(value: object) -> Prior:
@@ -196,14 +202,15 @@ def as_prior(value: object) -> Prior:
         return Prior(value["distribution"], **arguments)
     foreign: Any = value  # recognised by its home, so that neither library is imported here
     home = type(value).__module__
-    if home.startswith("pymc_extras."):
+    if home.startswith("pymc_extras.") and type(value).__name__ == "Prior" and foreign.transform is None:
         return Prior(foreign.distribution, **foreign.parameters)
-    if home.startswith("preliz."):
+    if home.startswith("preliz.") and getattr(foreign, "params_dict", None):
         return Prior(type(value).__name__, **foreign.params_dict)
     raise PriorError(
         "this is not a prior",
         got=repr(value),
-        allowed="pp.Prior, a pymc_extras Prior, a PreliZ distribution, or {'distribution': name, arguments}",
+        allowed="pp.Prior, a pymc_extras Prior without transform, a PreliZ distribution with its parameters set, "
+        "or {'distribution': name, arguments}",
         do="for instance pp.Prior('HalfNormal', sigma=1)",
     )
 
@@ -222,11 +229,21 @@ class PriorTable(Mapping[str, Prior]):
     _items: Mapping[str, Prior]
 
     def __init__(self, priors: Mapping[str, object] = MappingProxyType({})) -> None:
+        if not isinstance(priors, Mapping) or not all(isinstance(name, str) for name in priors):
+            raise PriorError(
+                "priors are given by parameter",
+                got=repr(priors),
+                allowed="{'sd_Subject': pp.Prior('HalfNormal', sigma=50)}",
+                do="write a dictionary from names to priors",
+            )
         items = {str(name): as_prior(prior) for name, prior in sorted(priors.items())}
         object.__setattr__(self, "_items", MappingProxyType(items))
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"PriorTable is immutable; cannot set {name}")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"PriorTable is immutable; cannot delete {name}")
 
     def __getitem__(self, name: str) -> Prior:
         return self._items[name]

@@ -53,7 +53,7 @@ class Group:
         intercept: bool = True,
         correlated: bool = True,
     ) -> None:
-        slopes = (slopes,) if isinstance(slopes, str) else tuple(slopes)
+        slopes = (slopes,) if isinstance(slopes, str) else _texts(slopes)
         factor = _canonical_factor(factor)
         if not slopes and not intercept:
             raise SpecError(
@@ -62,10 +62,15 @@ class Group:
                 allowed="an intercept, one slope or more, or both",
                 do=f"write Group({factor!r}) for varying intercepts",
             )
+        for name, value in (("intercept", intercept), ("correlated", correlated)):
+            if not isinstance(value, bool):
+                raise SpecError(
+                    f"{name} of a Group is yes or no", got=repr(value), allowed="True or False", do="correct it"
+                )
         object.__setattr__(self, "factor", factor)
         object.__setattr__(self, "slopes", slopes)
-        object.__setattr__(self, "intercept", bool(intercept))
-        object.__setattr__(self, "correlated", bool(correlated) or not slopes)
+        object.__setattr__(self, "intercept", intercept)
+        object.__setattr__(self, "correlated", correlated or not slopes)
 
     @property
     def terms(self) -> tuple[str, ...]:
@@ -102,23 +107,33 @@ def expand_nesting(factor: str) -> tuple[str, ...]:
     return tuple(":".join(parts[: i + 1]) for i in range(len(parts)))
 
 
+def _texts(slopes: Iterable[str]) -> tuple[str, ...]:
+    listed = tuple(slopes) if isinstance(slopes, Iterable) else (slopes,)
+    for slope in listed:
+        if not isinstance(slope, str):
+            raise SpecError(
+                "slopes are terms, as text", got=repr(slope), allowed="slopes=['x']", do="write each as text"
+            )
+    return listed
+
+
+def _bare(part: str) -> str:
+    part = part.strip()
+    return part[1:-1].strip() if len(part) > 2 and part[0] == part[-1] == "`" else part
+
+
 def _canonical_factor(factor: str) -> str:
-    if not isinstance(factor, str) or not factor.strip():
-        raise SpecError(
-            "a group needs a grouping factor",
-            got=repr(factor),
-            allowed="a column name, 'a:b' or 'a/b'",
-            do="name the column that says which group a row belongs to",
-        )
-    names = [part.strip() for nest in factor.split("/") for part in nest.split(":")]
-    canonical = "/".join(":".join(p.strip().strip("`") for p in nest.split(":")) for nest in factor.split("/"))
-    if not all(names):
+    nests = (
+        [[_bare(part) for part in nest.split(":")] for nest in factor.split("/")] if isinstance(factor, str) else [[""]]
+    )
+    if not all(name and "`" not in name for nest in nests for name in nest):
         raise SpecError(
             "cannot read the grouping factor",
             got=repr(factor),
             allowed="a column name, 'a:b' (each combination a level) or 'a/b' (b nested in a)",
-            do="write the columns on both sides of ':' or '/'",
+            do="name the columns on both sides of ':' or '/'",
         )
+    canonical = "/".join(":".join(nest) for nest in nests)
     clash = RESERVED.intersection([canonical])
     if clash:
         raise SpecError(

@@ -3,15 +3,24 @@
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import tomli_w
 
-from partialpool.errors import SpecError, nearest
+from partialpool.errors import FileError, SpecError, nearest
 from partialpool.spec.priors import Prior
 from partialpool.spec.terms import Group
 
-__all__ = ["MODEL_KEYS", "SECTIONS", "SpecTables", "parse_toml", "read_spec_tables", "write_spec_tables"]
+__all__ = [
+    "MODEL_KEYS",
+    "SECTIONS",
+    "SpecTables",
+    "parse_toml",
+    "read_spec_tables",
+    "read_toml_file",
+    "write_spec_tables",
+]
 
 MODEL_KEYS: Final = ("formula", "response", "common", "intercept", "family", "link", "se")
 SECTIONS: Final = ("title", "source", "shows", "data", "model", "group", "priors", "sampling")
@@ -37,15 +46,34 @@ def parse_toml(text: str) -> dict[str, Any]:
     """
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, TypeError, AttributeError, RecursionError) as error:
         raise SpecError(
             "this is not TOML",
-            got=str(error),
+            got=str(error) or type(error).__name__,
             allowed="[data], [model], [[group]], [priors], [sampling]",
             do="mend it at that place",
         ) from error
     check_keys("file", document, SECTIONS)
     return document
+
+
+def read_toml_file(path: str | Path) -> str:
+    """Read a model file's text.
+
+    Raises
+    ------
+    FileError
+        The file is not there or is not text.
+    """
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:  # UnicodeDecodeError and a null in the path are ValueErrors
+        raise FileError(
+            "cannot read the model file",
+            got=f"{path!s}: {error}",
+            allowed="a TOML file, for instance models/sleepstudy.toml",
+            do="check the path",
+        ) from error
 
 
 def read_spec_tables(text: str) -> SpecTables:
