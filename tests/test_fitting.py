@@ -9,6 +9,7 @@ from pathlib import Path
 
 import arviz as az
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -148,6 +149,22 @@ def test_posterior_predictive_and_prior_predictive(sleepstudy_fit, sleepstudy):
     assert prior["prior"]["b_Subject"].shape == (1, 500, 18, 2)
     assert prior["prior_predictive"]["Reaction"].shape == (1, 500, 180)
     assert prior["prior_predictive"]["Reaction"].std() > 2 * replicated["Reaction"].std()
+
+
+def test_posterior_predictive_of_new_rows(sleepstudy_fit):
+    fresh = pd.DataFrame({"Days": [0, 9, 9, 9], "Subject": ["308", "308", "new", "other"]})
+    with pytest.raises(pp.DataError, match="levels of 'Subject' that the model has not seen"):
+        pp.posterior_predictive(sleepstudy_fit, fresh)
+    sampled = pp.posterior_predictive(sleepstudy_fit, fresh, new_levels="sample", seed=1)["Reaction"]
+    typical = pp.posterior_predictive(sleepstudy_fit, fresh, new_levels="population", seed=1)["Reaction"]
+    posterior = sleepstudy_fit.posterior
+    at_nine = (posterior["beta"] * [1, 9]).sum("coef")
+    assert abs(float(sampled[..., 2].mean() - at_nine.mean())) < 5 * float(sampled[..., 2].std()) / np.sqrt(400)
+    assert float(sampled[..., 2].std()) > 1.5 * float(typical[..., 2].std())
+    # Two new subjects are two people: what they share is the uncertainty of the common effects alone.
+    shared = float(at_nine.var() / sampled[..., 2].var())
+    correlation = np.corrcoef(sampled[..., 2].to_numpy().ravel(), sampled[..., 3].to_numpy().ravel())[0, 1]
+    assert abs(correlation - shared) < 0.12
 
 
 def test_log_prior_has_top_level_parameters_only(sleepstudy_fit):

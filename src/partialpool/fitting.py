@@ -210,8 +210,14 @@ def priors(
     link: str | None = None,
     priors: Mapping[str, object] = MappingProxyType({}),
     se: str | None = None,
+    missing: Missing = "drop",
 ) -> PriorSet:
     """List every prior of a model on a table, with its scale and reason.
+
+    Parameters
+    ----------
+    model, data, family, link, priors, se, missing
+        As for `fit`.
 
     Examples
     --------
@@ -225,7 +231,8 @@ def priors(
      sigma                HalfNormal(sigma=60)             yours    given as sigma
     Priors are on the original scale of the data; beta[Intercept] is at the predictors' means.
     """
-    return resolve_priors(build_design(as_spec(model, family=family, link=link, priors=priors, se=se), data))
+    spec = as_spec(model, family=family, link=link, priors=priors, se=se)
+    return resolve_priors(build_design(spec, data, missing=missing))
 
 
 def load_fit(path: str | Path) -> Fit:

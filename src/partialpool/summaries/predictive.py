@@ -8,8 +8,9 @@ import numpy as np
 import xarray as xr
 
 from partialpool.design.build import build_design
-from partialpool.design.rows import own_rows
+from partialpool.design.rows import NewLevels, new_rows, own_rows
 from partialpool.design.scaling import resolve_priors
+from partialpool.design.table import Missing
 from partialpool.fitting import Fit, as_spec
 from partialpool.infer.pack import label_draws, label_rows
 from partialpool.observe.predictor import linear_predictor
@@ -20,13 +21,20 @@ from partialpool.spec.model import ModelSpec
 __all__ = ["posterior_predictive", "prior_predictive"]
 
 
-def posterior_predictive(fit: Fit, *, seed: int | None = None) -> xr.Dataset:
+def posterior_predictive(
+    fit: Fit, data: Any = None, *, new_levels: NewLevels = "error", seed: int | None = None
+) -> xr.Dataset:
     """Draw a new response for every row and posterior draw, given each level's own effects.
 
     Parameters
     ----------
     fit
         A fit by any engine.
+    data
+        New rows, passed through the same specification; the fit's own rows if left out.
+    new_levels
+        What a level is that the model has not seen: `error` refuses it, `sample` draws its effects from
+        the population (independently for each new level), `population` sets them to zero.
     seed
         Repeats the draws.
 
@@ -36,9 +44,11 @@ def posterior_predictive(fit: Fit, *, seed: int | None = None) -> xr.Dataset:
         One variable, named as the response, dims (chain, draw, obs). For ArviZ's posterior-predictive checks,
         `fit.tree["posterior_predictive"] = xarray.DataTree(posterior_predictive(fit))`.
     """
-    draws, rows = fit.stacked(), own_rows(fit.design)
-    eta = linear_predictor(fit.design, rows, draws)
-    values = replicate(fit.design, rows, eta, draws, seed=seed)
+    draws = fit.stacked()
+    rows = own_rows(fit.design) if data is None else new_rows(fit.design, data, new_levels=new_levels)
+    effects_seed, response_seed = _two_seeds(seed)
+    eta = linear_predictor(fit.design, rows, draws, seed=effects_seed)
+    values = replicate(fit.design, rows, eta, draws, seed=response_seed)
     shape = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"], -1)
     return label_rows(fit.design, fit.design.response.name, values.reshape(shape), rows.index)
 
@@ -53,12 +63,13 @@ def prior_predictive(
     se: str | None = None,
     draws: int = 1000,
     seed: int | None = None,
+    missing: Missing = "drop",
 ) -> xr.DataTree:
     """Draw parameters, group effects and responses from the prior.
 
     Parameters
     ----------
-    model, data, family, link, priors, se
+    model, data, family, link, priors, se, missing
         As for `fit`.
     draws
         How many.
@@ -71,12 +82,11 @@ def prior_predictive(
         Groups `prior` (the variables of a posterior) and `prior_predictive` (the response), with one chain,
         and `observed_data`.
     """
-    design = build_design(as_spec(model, family=family, link=link, priors=priors, se=se), data)
-    stacked = draw_prior(design, resolve_priors(design), draws, seed=seed)
+    design = build_design(as_spec(model, family=family, link=link, priors=priors, se=se), data, missing=missing)
+    parameter_seed, response_seed = _two_seeds(seed)
+    stacked = draw_prior(design, resolve_priors(design), draws, seed=parameter_seed)
     rows = own_rows(design)
     eta = linear_predictor(design, rows, stacked)
-    # An independent stream: the same seed must not tie responses to parameters.
-    response_seed = None if seed is None else int(np.random.SeedSequence(seed).generate_state(2)[1])
     with np.errstate(over="ignore"):  # a wide prior on a log scale may overflow: that is its message
         replicates = replicate(design, rows, eta, stacked, seed=response_seed)
     name = design.response.name
@@ -89,3 +99,11 @@ def prior_predictive(
     )
     tree.attrs = {"formula": design.spec.to_formula(), "family": design.spec.family}
     return tree
+
+
+def _two_seeds(seed: int | None) -> tuple[int | None, int | None]:
+    """Split a seed into independent streams: the same one must not tie responses to what they are drawn given."""
+    if seed is None:
+        return None, None
+    first, second = np.random.SeedSequence(seed).generate_state(2)
+    return int(first), int(second)
