@@ -28,7 +28,15 @@ import pytensor.tensor as pt
 from partialpool.design.build import Design, FactorEffects
 from partialpool.design.information import row_information
 
-__all__ = ["InformedBasis", "Sweep", "adapted_offsets", "informed_basis", "make_sweep"]
+__all__ = [
+    "InformedBasis",
+    "Sweep",
+    "adapted_offsets",
+    "can_adapt",
+    "information_matrix",
+    "informed_basis",
+    "make_sweep",
+]
 
 MAX_LEVELS: Final = 400
 """Above this, a factor stays plainly non-centred: the rotation costs levels^2 per gradient."""
@@ -68,21 +76,31 @@ class Sweep:
         return pt.stack(shifts).sum(axis=0)
 
 
-def informed_basis(design: Design, factor: FactorEffects, effect: int) -> InformedBasis:
-    """Find the informed basis of one effect of a factor."""
+def can_adapt(factor: FactorEffects) -> bool:
+    """Whether a factor's offsets can be adapted: independent effects, few enough levels."""
+    return not factor.correlated and factor.n_levels <= MAX_LEVELS
+
+
+def information_matrix(design: Design, factor: FactorEffects, effect: int) -> np.ndarray:
+    """Work out G, the data's information on one effect of a factor, common effects profiled out: (levels, levels)."""
     weights, z = row_information(design), factor.values[:, effect]
     matrix = _profiled(design)
     cross = _per_level(matrix * (weights * z)[:, None], factor)
     gram = (matrix * weights[:, None]).T @ matrix
     own = np.bincount(factor.codes, weights * z**2, minlength=factor.n_levels)
-    information, rotation = np.linalg.eigh(np.diag(own) - cross @ np.linalg.solve(gram, cross.T))
-    return InformedBasis(rotation, np.clip(information, 0.0, None))
+    return np.diag(own) - cross @ np.linalg.solve(gram, cross.T)
 
 
-def adapted_offsets(name: str, basis: InformedBasis, sd: pt.TensorVariable, dim: str) -> pt.TensorVariable:
+def informed_basis(information: np.ndarray) -> InformedBasis:
+    """Take an information matrix apart into directions, G = Q diag(lambda) Q'."""
+    values, rotation = np.linalg.eigh(information)
+    return InformedBasis(rotation, np.clip(values, 0.0, None))
+
+
+def adapted_offsets(name: str, basis: InformedBasis, sd: pt.TensorVariable) -> pt.TensorVariable:
     """Make offsets z ~ N(0, I) of one effect, shape (levels,), sampled in their informed basis."""
     spread = pt.sqrt(1 + sd**2 * basis.information)
-    v = pm.Normal(name, 0.0, spread, dims=dim)
+    v = pm.Normal(name, 0.0, spread, shape=len(basis.information))
     return pt.dot(basis.rotation, v / spread)
 
 

@@ -12,8 +12,15 @@ from partialpool.design.labels import coordinates
 from partialpool.design.scaling import PriorSet, predictor_unit
 from partialpool.errors import SpecError, nearest
 from partialpool.names import BETA, COEF, CUTPOINT, OBS
-from partialpool.pymc_model.adapted import make_sweep
-from partialpool.pymc_model.effects import PARAMETRIZATIONS, Parametrization, group_effects, group_predictor
+from partialpool.pymc_model.adapted import can_adapt, make_sweep
+from partialpool.pymc_model.effects import (
+    PARAMETRIZATIONS,
+    Parametrization,
+    effect_sds,
+    group_effects,
+    group_predictor,
+    offsets_adapted,
+)
 from partialpool.pymc_model.likelihood import LINKS, likelihood
 from partialpool.pymc_model.random import can_shift, random_vector, scalar_random
 
@@ -50,7 +57,13 @@ def build_pymc_model(
     unit = predictor_unit(design)
     chosen = {factor.name: parametrization.get(factor.name, default) for factor in design.factors}
     with pm.Model(coords=coordinates(design)) as model:
-        b = {f.name: group_effects(design, f, priors, chosen[f.name], unit) for f in design.factors}
+        sds = {f.name: effect_sds(f, priors) for f in design.factors}
+        adapting = [f for f in design.factors if chosen[f.name] == "adapted" and can_adapt(f)]
+        z = offsets_adapted(design, adapting, sds)
+        b = {
+            f.name: group_effects(f, priors, sds[f.name], chosen[f.name], unit=unit, adapted=z.get(f.name))
+            for f in design.factors
+        }
         sweep = make_sweep(design) if "adapted" in chosen.values() else None
         eta, shift = _common_predictor(design, priors, unit, sweep.shift(b) if sweep else None)
         if design.offset is not None:

@@ -1,6 +1,6 @@
 """Group effects of one factor: b = z (diag(sd) L)', non-centred, adapted to the data, or centred."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
 import numpy as np
@@ -10,38 +10,65 @@ import pytensor.tensor as pt
 from partialpool.design.build import Design, FactorEffects
 from partialpool.design.scaling import PriorSet
 from partialpool.names import b_name, corr_name, effect_bis_dim, effect_dim, sd_name, z_name
-from partialpool.pymc_model.adapted import MAX_LEVELS, adapted_offsets, informed_basis
+from partialpool.pymc_model.adapted import adapted_offsets, information_matrix, informed_basis
 from partialpool.pymc_model.covariance import block_cholesky
+from partialpool.pymc_model.nested import nested_offsets, nested_pairs
 from partialpool.pymc_model.random import random_vector
 
-__all__ = ["PARAMETRIZATIONS", "Parametrization", "group_effects", "group_predictor"]
+__all__ = ["PARAMETRIZATIONS", "Parametrization", "effect_sds", "group_effects", "group_predictor", "offsets_adapted"]
 
 Parametrization = Literal["noncentered", "adapted", "centered"]
 PARAMETRIZATIONS: Final = ("noncentered", "adapted", "centered")
 
 
+def effect_sds(factor: FactorEffects, priors: PriorSet) -> pt.TensorVariable:
+    """Make the standard deviations of a factor's effects, shape (effects,)."""
+    name = sd_name(factor.name)
+    chosen = [priors[f"{name}[{effect}]"] for effect in factor.names]
+    return random_vector(name, chosen, factor.names, dims=effect_dim(factor.name))
+
+
+def offsets_adapted(
+    design: Design, factors: Sequence[FactorEffects], sds: Mapping[str, pt.TensorVariable]
+) -> dict[str, pt.TensorVariable]:
+    """Make the offsets z of every factor to be adapted, each of shape (levels, effects); pairs first."""
+    offsets: dict[str, pt.TensorVariable] = {}
+    for pair in nested_pairs(factors):
+        offsets |= nested_offsets(design, pair, sds)
+    for factor in (f for f in factors if f.name not in offsets):
+        columns = []
+        for number, effect in enumerate(factor.names):
+            name = f"{z_name(factor.name)}_adapted" + ("" if len(factor.names) == 1 else f"[{effect}]")
+            basis = informed_basis(information_matrix(design, factor, number))
+            columns.append(adapted_offsets(name, basis, sds[factor.name][number]))
+        offsets[factor.name] = pt.stack(columns, axis=1)
+    return offsets
+
+
 def group_effects(
-    design: Design, factor: FactorEffects, priors: PriorSet, parametrization: Parametrization, unit: float
+    factor: FactorEffects,
+    priors: PriorSet,
+    sd: pt.TensorVariable,
+    parametrization: Parametrization,
+    *,
+    unit: float,
+    adapted: pt.TensorVariable | None,
 ) -> pt.TensorVariable:
-    """Make sd, corr and b of one factor; returns b, shape (levels, effects), on the original scale.
+    """Make corr and b of one factor; returns b, shape (levels, effects), on the original scale.
 
     Non-centred effects suit levels with little data of their own, centred ones levels with much
-    (Papaspiliopoulos, Roberts & Skold 2007); `adapted` finds the middle by itself where effects are
-    independent and levels few enough, and is non-centred elsewhere. A centred effect is sampled in units
-    of `unit / sd(z)`.
+    (Papaspiliopoulos, Roberts & Skold 2007); `adapted` finds the middle by itself, with the offsets of
+    `offsets_adapted`, and is non-centred without. A centred effect is sampled in units of `unit / sd(z)`.
     """
     name, n = factor.name, len(factor.names)
     effect = effect_dim(name)
-    sd = random_vector(
-        sd_name(name), [priors[f"{sd_name(name)}[{e}]"] for e in factor.names], factor.names, dims=effect
-    )
+    dims = (name, effect)
+    if adapted is not None:
+        z = pm.Deterministic(z_name(name), adapted, dims=dims)
+        return pm.Deterministic(b_name(name), z * sd, dims=dims)
     if factor.correlated:
         cholesky = block_cholesky(name, factor.blocks, n, priors[corr_name(name)].arguments["eta"])
         pm.Deterministic(corr_name(name), cholesky @ cholesky.T, dims=(effect, effect_bis_dim(name)))
-    dims = (name, effect)
-    if parametrization == "adapted" and not factor.correlated and factor.n_levels <= MAX_LEVELS:
-        z = pm.Deterministic(z_name(name), pt.stack(list(_adapted_columns(design, factor, sd)), axis=1), dims=dims)
-        return pm.Deterministic(b_name(name), z * sd, dims=dims)
     if parametrization != "centered":
         z = pm.Normal(z_name(name), 0.0, 1.0, dims=dims)
         return pm.Deterministic(b_name(name), (z @ cholesky.T if factor.correlated else z) * sd, dims=dims)
@@ -51,13 +78,6 @@ def group_effects(
     else:
         scaled = pm.Normal(f"{b_name(name)}_scaled", 0.0, sd / units, dims=dims)
     return pm.Deterministic(b_name(name), scaled * units, dims=dims)
-
-
-def _adapted_columns(design: Design, factor: FactorEffects, sd: pt.TensorVariable) -> Iterator[pt.TensorVariable]:
-    for number, effect in enumerate(factor.names):
-        suffix = "" if len(factor.names) == 1 else f"[{effect}]"
-        basis = informed_basis(design, factor, number)
-        yield adapted_offsets(f"{z_name(factor.name)}_adapted{suffix}", basis, sd[number], factor.name)
 
 
 def group_predictor(factor: FactorEffects, b: pt.TensorVariable) -> pt.TensorVariable:

@@ -1,0 +1,103 @@
+"""Nested factors in coordinates the data can tell apart: a parent's level, and what its children add to it.
+
+Where each level of a child factor c (cask) lies within one level j of a parent p (batch), K_j of them, the data
+see the parent only with the mean of its children,
+
+    sd_p z_pj + m_j w_j,   w_j = sqrt(K_j) mean_k z_ck ~ N(0, 1),   m_j = sd_c / sqrt(K_j),
+
+so that z_pj and w_j trade off. With V_j = sd_p^2 + m_j^2 rotate the pair,
+
+    z_pj = (sd_p s_j - m_j r_j) / sqrt(V_j),   w_j = (m_j s_j + sd_p r_j) / sqrt(V_j),
+
+s_j and r_j independent N(0, 1): the sum is sqrt(V_j) s_j, which the data see, and r_j, which they do not, stays as
+its prior has it. A rotation keeps z_pj and w_j independent N(0, 1), so the model is unchanged. s is sampled in the
+parent's informed basis with V in place of sd^2, the children's contrasts within their parents in one of their own.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+from scipy.linalg import null_space
+
+from partialpool.design.build import Design, FactorEffects
+from partialpool.names import INTERCEPT, z_name
+from partialpool.pymc_model.adapted import adapted_offsets, information_matrix, informed_basis
+
+__all__ = ["NestedPair", "nested_offsets", "nested_pairs"]
+
+
+@dataclass(frozen=True, eq=False)
+class NestedPair:
+    """A factor whose levels each lie within one level of another.
+
+    Attributes
+    ----------
+    parent, child
+        The factors.
+    parent_of
+        The parent's level of each of the child's, shape (child levels,).
+    """
+
+    parent: FactorEffects
+    child: FactorEffects
+    parent_of: np.ndarray
+
+    @property
+    def children(self) -> np.ndarray:
+        """How many levels of the child each of the parent's has, shape (parent levels,)."""
+        return np.bincount(self.parent_of, minlength=self.parent.n_levels)
+
+
+def nested_pairs(factors: Sequence[FactorEffects]) -> Iterator[NestedPair]:
+    """Find pairs of varying intercepts where one factor is nested in the other; no factor is in two pairs."""
+    single = [f for f in factors if f.names == (INTERCEPT,)]
+    paired: set[str] = set()
+    for child in sorted(single, key=lambda f: -f.n_levels):
+        for parent in sorted(single, key=lambda f: -f.n_levels):
+            if child.n_levels <= parent.n_levels or {child.name, parent.name} & paired:
+                continue
+            parent_of = _parent_of(parent, child)
+            if parent_of is not None:
+                paired |= {child.name, parent.name}
+                yield NestedPair(parent, child, parent_of)
+
+
+def nested_offsets(
+    design: Design, pair: NestedPair, sds: Mapping[str, pt.TensorVariable]
+) -> dict[str, pt.TensorVariable]:
+    """Make the offsets z of both factors, each of shape (levels, 1)."""
+    parent, child, children = pair.parent, pair.child, pair.children
+    sd_parent, sd_child = sds[parent.name][0], sds[child.name][0]
+    mean_sd = sd_child / np.sqrt(children)
+    total_sd = pt.sqrt(sd_parent**2 + mean_sd**2)
+    # The scaling of s may be any: one for all levels keeps the informed basis orthonormal.
+    seen = adapted_offsets(
+        f"{z_name(parent.name)}_adapted",
+        informed_basis(information_matrix(design, parent, 0)),
+        pt.sqrt(pt.mean(total_sd**2)),
+    )
+    unseen = pm.Normal(f"{z_name(child.name)}_shared", 0.0, 1.0, dims=parent.name)
+    of_parent = (sd_parent * seen - mean_sd * unseen) / total_sd
+    of_means = (mean_sd * seen + sd_parent * unseen) / total_sd
+    contrasts = _contrasts(pair)
+    within = informed_basis(contrasts.T @ information_matrix(design, child, 0) @ contrasts)
+    of_contrasts = adapted_offsets(f"{z_name(child.name)}_adapted", within, sd_child)
+    of_child = (of_means / np.sqrt(children))[pair.parent_of] + pt.dot(contrasts, of_contrasts)
+    return {parent.name: of_parent[:, None], child.name: of_child[:, None]}
+
+
+def _parent_of(parent: FactorEffects, child: FactorEffects) -> np.ndarray | None:
+    """The parent's level of each of the child's, or None where some level of the child is in two."""
+    parent_of = np.zeros(child.n_levels, dtype=np.int64)
+    parent_of[child.codes] = parent.codes
+    return parent_of if np.array_equal(parent_of[child.codes], parent.codes) else None
+
+
+def _contrasts(pair: NestedPair) -> np.ndarray:
+    """Orthonormal basis of the offsets that sum to zero within each parent, shape (levels, levels - parents)."""
+    sums = np.zeros((pair.parent.n_levels, pair.child.n_levels))
+    sums[pair.parent_of, np.arange(pair.child.n_levels)] = 1.0
+    return null_space(sums)
