@@ -116,3 +116,11 @@ def test_known_standard_errors_take_the_place_of_sigma():
     ours = log_density(design, rows, eta, {"beta": np.zeros((1, 1))})
     s, y = table["s"].to_numpy(), table["real"].to_numpy()
     np.testing.assert_allclose(ours[0], -0.5 * (y / s) ** 2 - np.log(s) - 0.5 * np.log(2 * np.pi))
+
+
+@pytest.mark.parametrize("family", ["poisson", "negative_binomial"])
+def test_a_wild_prior_gives_wild_counts_not_a_crash(family):
+    design = build_design(ModelSpec.from_formula("count ~ x + (1 | g)", family=family), example_table())
+    eta = np.full((3, N), 60.0)
+    y = replicate(design, own_rows(design), eta, {"alpha": np.full(3, 2.0)}, seed=1)
+    assert np.all(y > 1e20)

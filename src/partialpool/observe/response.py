@@ -20,6 +20,9 @@ from partialpool.observe.predictor import Draws
 __all__ = ["RESPONSES", "log_density", "replicate"]
 
 
+_LARGE_COUNT: Final = 1e12
+
+
 @dataclass(frozen=True)
 class _Response:
     """One family: log density of y, and random y."""
@@ -107,6 +110,11 @@ def _binomial_log_density(given: _Given, y: np.ndarray) -> np.ndarray:
     return choose + y * special.log_expit(given.eta) + (n - y) * special.log_expit(-given.eta)
 
 
+def _poisson_replicate(mean: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draw counts as floats; beyond 1e12, where NumPy ends and the spread is one in a million, the mean itself."""
+    return np.where(mean > _LARGE_COUNT, mean, rng.poisson(np.minimum(mean, _LARGE_COUNT)))
+
+
 def _student_replicate(given: _Given, rng: np.random.Generator) -> np.ndarray:
     nu = np.broadcast_to(given.nu, given.eta.shape)
     return given.mean + given.sigma * rng.standard_t(nu)
@@ -129,13 +137,12 @@ RESPONSES: Final[Mapping[str, _Response]] = MappingProxyType(
             lambda g, rng: rng.binomial(np.asarray(g.trials).astype(int), g.mean).astype(float),
         ),
         "poisson": _Response(
-            lambda g, y: stats.poisson.logpmf(y, g.mean), lambda g, rng: rng.poisson(g.mean).astype(float)
+            lambda g, y: stats.poisson.logpmf(y, g.mean),
+            lambda g, rng: _poisson_replicate(g.mean, rng),
         ),
         "negative_binomial": _Response(
             lambda g, y: stats.nbinom.logpmf(y, g.alpha, g.alpha / (g.alpha + g.mean)),
-            lambda g, rng: rng.poisson(g.mean * rng.gamma(np.broadcast_to(g.alpha, g.eta.shape)) / g.alpha).astype(
-                float
-            ),
+            lambda g, rng: _poisson_replicate(g.mean * rng.gamma(np.broadcast_to(g.alpha, g.eta.shape)) / g.alpha, rng),
         ),
         "gamma": _Response(
             lambda g, y: stats.gamma.logpdf(y, g.alpha, scale=g.mean / g.alpha),
