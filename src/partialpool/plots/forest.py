@@ -37,7 +37,7 @@ def plot_group_effects(effects: xr.Dataset, *, units: Mapping[str, str] = Mappin
     labels = [str(level) for level in draws["level"].to_numpy()]
     values = draws.transpose("chain", "draw", "level", "effect").to_numpy().reshape(-1, len(labels), len(names))
     order = np.argsort(values[:, :, 0].mean(axis=0))
-    height = float(np.clip(0.22 * len(labels) + 1.4, 2.6, 14))
+    height = float(np.clip(0.2 * len(labels) + 1.6, 2.6, 14))
     with house_style():
         figure, panels = plt.subplots(
             1, len(names), figsize=(1.6 + 3.4 * len(names), height), sharey=True, squeeze=False
@@ -50,12 +50,8 @@ def plot_group_effects(effects: xr.Dataset, *, units: Mapping[str, str] = Mappin
         shown = len(labels) <= _MAX_LABELS
         panels[0][0].set_yticks(range(len(labels)) if shown else [], [labels[i] for i in order] if shown else [])
         panels[0][0].set_ylabel(effects.attrs["factor"] + ("" if shown else f" ({len(labels)} levels, sorted)"))
-        figure.suptitle(
-            "{response}: effects by {factor}, posterior mean, 50 % and 90 % intervals".format(**effects.attrs),
-            fontsize=11,
-            x=0.01,
-            ha="left",
-        )
+        title = "{response}: effects by {factor}".format(**effects.attrs)
+        figure.suptitle(f"{title}\nposterior mean, 50 % and 90 % intervals", fontsize=11, x=0.01, ha="left")
     return figure
 
 
