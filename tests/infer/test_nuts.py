@@ -95,7 +95,10 @@ def interrupt_after(monkeypatch):
 
         monkeypatch.setattr(ProgressLine, "count", count)
 
-    return arm
+    # A test run started in the background may have Ctrl-C switched off.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield arm
+    signal.signal(signal.SIGINT, before)
 
 
 ENDLESS = {"engine": "nuts", "chains": 2, "cores": 2, "seed": 1, "progressbar": False}
