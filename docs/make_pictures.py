@@ -5,6 +5,7 @@ import io
 import re
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import partialpool as pp
 from partialpool.plots.style import save_figure
@@ -17,11 +18,11 @@ UNITS = {"Intercept": "ms", "Days": "ms/day"}
 
 def run_example(code: str) -> tuple[str, pp.Fit]:
     """Run the README's example in an empty folder; return what it prints, and its fit."""
-    names: dict[str, object] = {}
+    names: dict[str, Any] = {}
     printed = io.StringIO()
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), contextlib.redirect_stdout(printed):
         exec(compile(code, "README.md", "exec"), names)  # noqa: S102 - the README's own code
-    return printed.getvalue(), names["fit"]  # type: ignore[return-value]
+    return printed.getvalue(), names["fit"]
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -56,7 +57,7 @@ class Fit:
         """The draws: `beta`, `sd_<f>`, `corr_<f>`, `b_<f>`, `sigma`, ..., dims (chain, draw, ...)."""
         return self.tree["posterior"].to_dataset()
 
-    @property
+    @cached_property
     def digest(self) -> Digest:
         """Its summary: tables, frame, verdict."""
         return Digest(self.design, self.tree)
@@ -155,17 +156,7 @@ def fit(
         What is wrong, what was found, what is allowed, what to do.
     """
     spec = as_spec(model, family=family, link=link, priors=priors, se=se)
-    settings = Settings(
-        draws,
-        tune,
-        chains,
-        seed,
-        sampler,
-        target_accept,
-        parametrization,
-        cores=cores,
-        progressbar=progressbar,
-    )
+    settings = Settings(draws, tune, chains, seed, sampler, target_accept, parametrization, cores, progressbar)
     chosen, reason = choose_engine(spec, engine)
     design = build_design(spec, data, missing=missing)
     resolved = resolve_priors(design)
@@ -191,7 +182,7 @@ def build_model(
     model, data, family, link, priors, se, missing
         As for `fit`.
     parametrization
-        `centered` or `noncentered` by factor; default non-centred.
+        `noncentered` (the default), `adapted` or `centered` by factor.
 
     Returns
     -------

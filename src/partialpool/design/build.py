@@ -49,6 +49,11 @@ class CommonEffects:
         """All coefficients, `Intercept` first where there is one."""
         return ((INTERCEPT,) if self.intercept else ()) + self.names
 
+    @property
+    def standardised(self) -> np.ndarray:
+        """X centred and scaled, as samplers see it, shape (rows, columns)."""
+        return (self.values - self.center) / self.scale
+
 
 @dataclass(frozen=True, eq=False)
 class FactorEffects:

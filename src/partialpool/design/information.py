@@ -57,7 +57,7 @@ def _probability_slope(p: float, link: str) -> float:
 def _residual_variance(design: Design, y: np.ndarray) -> float:
     """Residual variance of least squares on the common effects and every level's own effects."""
     n = design.n_rows
-    columns = [sparse.csr_array((design.common.values - design.common.center) / design.common.scale)]
+    columns = [sparse.csr_array(design.common.standardised)]
     columns.append(sparse.csr_array(np.ones((n, 1))))
     for factor in design.factors:
         for values in factor.values.T:

@@ -30,7 +30,7 @@ def label_draws(design: Design, arrays: Mapping[str, np.ndarray]) -> xr.Dataset:
     return xr.Dataset(variables, coords=every)
 
 
-def label_rows(design: Design, name: str, values: np.ndarray, index: np.ndarray) -> xr.Dataset:
+def label_rows(name: str, values: np.ndarray, index: np.ndarray) -> xr.Dataset:
     """Label an array of shape (chains, draws, rows) as one variable over rows."""
     coords = {"chain": np.arange(values.shape[0]), "draw": np.arange(values.shape[1]), OBS: index}
     return xr.Dataset({name: (("chain", "draw", OBS), values)}, coords=coords)

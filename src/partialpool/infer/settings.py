@@ -26,7 +26,7 @@ class Settings:
     target_accept
         NUTS's target acceptance probability.
     parametrization
-        `centered` or `noncentered` by factor, for the nuts engine.
+        `adapted`, `centered` or `noncentered` by factor, for the nuts engine.
     cores
         Chains run at once; None for all cores, or `PARTIALPOOL_NUM_THREADS`.
     progressbar

@@ -21,13 +21,18 @@ _PROB = 0.9
 _HEADERS = ("mean", "sd", "5%", "95%", "ESS", "R-hat")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Line:
     """One row of a table: what it is of, and its draws."""
 
     labels: tuple[str, ...]
     key: str
     draws: np.ndarray
+
+    @cached_property
+    def statistics(self) -> dict[str, float]:
+        """Worked out once, for the tables and the frame."""
+        return _statistics(self.draws)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,17 +80,17 @@ class Digest:
     def tables(self) -> tuple[TextTable, ...]:
         """Group standard deviations and correlations, common effects, family parameters, ICC."""
         parts = (
-            ("Variance components (sd and correlation)", ("factor", "effect"), self._component_lines()),
-            ("Common effects", ("", ""), self._common_lines()),
-            (self._icc_title, ("", ""), self._icc_lines()),
+            ("Variance components (sd and correlation)", ("factor", "effect"), self._component_lines),
+            ("Common effects", ("", ""), self._common_lines),
+            (self._icc_title, ("", ""), self._icc_lines),
         )
         return tuple(self._table(title, heads, lines) for title, heads, lines in parts if lines)
 
     @cached_property
     def frame(self) -> pd.DataFrame:
         """Every parameter but the group effects, one row each: mean, sd, quantiles, mcse, ESS, R-hat."""
-        lines = [*self._common_lines(), *self._component_lines(), *self._icc_lines()]
-        return pd.DataFrame({line.key: _statistics(line.draws) for line in lines}).T.rename_axis("parameter")
+        lines = [*self._common_lines, *self._component_lines, *self._icc_lines]
+        return pd.DataFrame({line.key: line.statistics for line in lines}).T.rename_axis("parameter")
 
     def __str__(self) -> str:
         return "\n".join([*self.heading, *("\n" + str(table) for table in self.tables), "", str(self.verdict)])
@@ -101,7 +106,7 @@ class Digest:
         rows, above = [], ""
         for line in lines:
             first, second = line.labels
-            s = _statistics(line.draws)
+            s = line.statistics
             shown = "" if first == above and first else first
             above = first
             cells = estimate_cells([s[k] for k in ("mean", "sd", "q5", "q95")], s["sd"])
@@ -110,6 +115,7 @@ class Digest:
             return TextTable((heads[0], *_HEADERS), tuple((r[0], *r[2:]) for r in rows), title=title)
         return TextTable((*heads, *_HEADERS), tuple(rows), title=title)
 
+    @cached_property
     def _component_lines(self) -> list[_Line]:
         lines = [line for factor in self.design.factors for line in self._factor_lines(factor)]
         for name, _ in self.design.spec.family_record.parameters:
@@ -137,6 +143,7 @@ class Digest:
             ]
         return lines
 
+    @cached_property
     def _common_lines(self) -> list[_Line]:
         lines = []
         if "cutpoints" in self._posterior:
@@ -161,6 +168,7 @@ class Digest:
         averaged = ", averaged over the rows" if any(len(f.names) > 1 for f in self.design.factors) else ""
         return f"ICC (share of the variance{averaged}{scale})"
 
+    @cached_property
     def _icc_lines(self) -> list[_Line]:
         return (
             []

@@ -26,7 +26,6 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from partialpool.design.build import Design, FactorEffects
-from partialpool.design.information import row_information
 
 __all__ = [
     "InformedBasis",
@@ -81,9 +80,12 @@ def can_adapt(factor: FactorEffects) -> bool:
     return not factor.correlated and factor.n_levels <= MAX_LEVELS
 
 
-def information_matrix(design: Design, factor: FactorEffects, effect: int) -> np.ndarray:
-    """Work out G, the data's information on one effect of a factor, common effects profiled out: (levels, levels)."""
-    weights, z = row_information(design), factor.values[:, effect]
+def information_matrix(design: Design, weights: np.ndarray, factor: FactorEffects, effect: int) -> np.ndarray:
+    """Work out G, the data's information on one effect of a factor, common effects profiled out: (levels, levels).
+
+    `weights` is the diagonal of W, from `row_information`, shape (rows,).
+    """
+    z = factor.values[:, effect]
     matrix = _profiled(design)
     cross = _per_level(matrix * (weights * z)[:, None], factor)
     gram = (matrix * weights[:, None]).T @ matrix
@@ -104,9 +106,9 @@ def adapted_offsets(name: str, basis: InformedBasis, sd: pt.TensorVariable) -> p
     return pt.dot(basis.rotation, v / spread)
 
 
-def make_sweep(design: Design) -> Sweep:
-    """Work out how the common effects are swept."""
-    matrix, weights = _standardised(design), row_information(design)
+def make_sweep(design: Design, weights: np.ndarray) -> Sweep:
+    """Work out how the common effects are swept; `weights` as for `information_matrix`."""
+    matrix = _standardised(design)
     gram = (matrix * weights[:, None]).T @ matrix
     shares = {}
     for factor in design.factors:
@@ -118,8 +120,7 @@ def make_sweep(design: Design) -> Sweep:
 def _standardised(design: Design) -> np.ndarray:
     """[1 X], predictors standardised, as the sampler sees them, shape (rows, coefs)."""
     common = design.common
-    standard = (common.values - common.center) / common.scale
-    return np.column_stack([np.ones(design.n_rows), standard]) if common.intercept else standard
+    return np.column_stack([np.ones(design.n_rows), common.standardised]) if common.intercept else common.standardised
 
 
 def _profiled(design: Design) -> np.ndarray:

@@ -8,6 +8,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from partialpool.design.build import Design
+from partialpool.design.information import row_information
 from partialpool.design.labels import coordinates
 from partialpool.design.scaling import PriorSet, predictor_unit
 from partialpool.errors import SpecError, nearest
@@ -59,12 +60,13 @@ def build_pymc_model(
     with pm.Model(coords=coordinates(design)) as model:
         sds = {f.name: effect_sds(f, priors) for f in design.factors}
         adapting = [f for f in design.factors if chosen[f.name] == "adapted" and can_adapt(f)]
-        z = offsets_adapted(design, adapting, sds)
+        weights = row_information(design) if "adapted" in chosen.values() else None
+        z = {} if weights is None else offsets_adapted(design, weights, adapting, sds)
         b = {
             f.name: group_effects(f, priors, sds[f.name], chosen[f.name], unit=unit, adapted=z.get(f.name))
             for f in design.factors
         }
-        sweep = make_sweep(design) if "adapted" in chosen.values() else None
+        sweep = None if weights is None else make_sweep(design, weights)
         eta, shift = _common_predictor(design, priors, unit, sweep.shift(b) if sweep else None)
         if design.offset is not None:
             eta = eta + pm.Data("offset_values", design.offset, dims=OBS)
@@ -94,7 +96,7 @@ def _common_predictor(
     shift = pt.dot(common.center, slopes)
     eta = pt.zeros(design.n_rows) + (scaled[0] * unit if common.intercept else 0.0)
     if common.names:
-        standard = pm.Data("common_values", (common.values - common.center) / common.scale, dims=(OBS, "slope"))
+        standard = pm.Data("common_values", common.standardised, dims=(OBS, "slope"))
         eta = eta + standard @ (scaled[first:] * unit)
     original = pt.concatenate([pt.atleast_1d(scaled[0] * unit - shift), slopes]) if common.intercept else slopes
     pm.Deterministic(BETA, original, dims=COEF)

@@ -9,7 +9,7 @@ import pytensor.tensor as pt
 
 from partialpool.design.build import Design, FactorEffects
 from partialpool.design.scaling import PriorSet
-from partialpool.names import b_name, corr_name, effect_bis_dim, effect_dim, sd_name, z_name
+from partialpool.names import OBS, b_name, corr_name, effect_bis_dim, effect_dim, sd_name, z_name
 from partialpool.pymc_model.adapted import adapted_offsets, information_matrix, informed_basis
 from partialpool.pymc_model.covariance import block_cholesky
 from partialpool.pymc_model.nested import nested_offsets, nested_pairs
@@ -29,17 +29,17 @@ def effect_sds(factor: FactorEffects, priors: PriorSet) -> pt.TensorVariable:
 
 
 def offsets_adapted(
-    design: Design, factors: Sequence[FactorEffects], sds: Mapping[str, pt.TensorVariable]
+    design: Design, weights: np.ndarray, factors: Sequence[FactorEffects], sds: Mapping[str, pt.TensorVariable]
 ) -> dict[str, pt.TensorVariable]:
     """Make the offsets z of every factor to be adapted, each of shape (levels, effects); pairs first."""
     offsets: dict[str, pt.TensorVariable] = {}
     for pair in nested_pairs(factors):
-        offsets |= nested_offsets(design, pair, sds)
+        offsets |= nested_offsets(design, weights, pair, sds)
     for factor in (f for f in factors if f.name not in offsets):
         columns = []
         for number, effect in enumerate(factor.names):
             name = f"{z_name(factor.name)}_adapted" + ("" if len(factor.names) == 1 else f"[{effect}]")
-            basis = informed_basis(information_matrix(design, factor, number))
+            basis = informed_basis(information_matrix(design, weights, factor, number))
             columns.append(adapted_offsets(name, basis, sds[factor.name][number]))
         offsets[factor.name] = pt.stack(columns, axis=1)
     return offsets
@@ -82,8 +82,8 @@ def group_effects(
 
 def group_predictor(factor: FactorEffects, b: pt.TensorVariable) -> pt.TensorVariable:
     """Add up a row's effects: sum over effects of z b[level], shape (rows,)."""
-    codes = pm.Data(f"{factor.name}_codes", factor.codes.astype("int64"), dims="obs")
+    codes = pm.Data(f"{factor.name}_codes", factor.codes.astype("int64"), dims=OBS)
     if np.all(factor.values == 1.0):
         return b[codes, 0]
-    values = pm.Data(f"{factor.name}_values", factor.values, dims=("obs", effect_dim(factor.name)))
+    values = pm.Data(f"{factor.name}_values", factor.values, dims=(OBS, effect_dim(factor.name)))
     return (values * b[codes]).sum(axis=-1)

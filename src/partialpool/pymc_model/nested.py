@@ -66,7 +66,7 @@ def nested_pairs(factors: Sequence[FactorEffects]) -> Iterator[NestedPair]:
 
 
 def nested_offsets(
-    design: Design, pair: NestedPair, sds: Mapping[str, pt.TensorVariable]
+    design: Design, weights: np.ndarray, pair: NestedPair, sds: Mapping[str, pt.TensorVariable]
 ) -> dict[str, pt.TensorVariable]:
     """Make the offsets z of both factors, each of shape (levels, 1)."""
     parent, child, children = pair.parent, pair.child, pair.children
@@ -76,14 +76,14 @@ def nested_offsets(
     # The scaling of s may be any: one for all levels keeps the informed basis orthonormal.
     seen = adapted_offsets(
         f"{z_name(parent.name)}_adapted",
-        informed_basis(information_matrix(design, parent, 0)),
+        informed_basis(information_matrix(design, weights, parent, 0)),
         pt.sqrt(pt.mean(total_sd**2)),
     )
     unseen = pm.Normal(f"{z_name(child.name)}_shared", 0.0, 1.0, dims=parent.name)
     of_parent = (sd_parent * seen - mean_sd * unseen) / total_sd
     of_means = (mean_sd * seen + sd_parent * unseen) / total_sd
     contrasts = _contrasts(pair)
-    within = informed_basis(contrasts.T @ information_matrix(design, child, 0) @ contrasts)
+    within = informed_basis(contrasts.T @ information_matrix(design, weights, child, 0) @ contrasts)
     of_contrasts = adapted_offsets(f"{z_name(child.name)}_adapted", within, sd_child)
     of_child = (of_means / np.sqrt(children))[pair.parent_of] + pt.dot(contrasts, of_contrasts)
     return {parent.name: of_parent[:, None], child.name: of_child[:, None]}

@@ -1,5 +1,7 @@
 """A model in words and in mathematics, before anything is drawn."""
 
+import numpy as np
+
 from partialpool.design.build import Design, FactorEffects
 from partialpool.design.scaling import PriorSet
 from partialpool.names import INTERCEPT
@@ -76,7 +78,7 @@ def describe_data(design: Design, priors: PriorSet) -> tuple[TextTable, TextTabl
     """Tabulate the factors (levels, rows per level) and the priors."""
     rows = []
     for factor in design.factors:
-        counts = sorted(int((factor.codes == level).sum()) for level in range(min(factor.n_levels, 2000)))
+        counts = np.sort(np.bincount(factor.codes, minlength=factor.n_levels))
         middle = counts[len(counts) // 2]
         rows.append((factor.name, str(factor.n_levels), f"{counts[0]}", f"{middle}", f"{counts[-1]}"))
     heads = ("factor", "levels", "rows per level: least", "middle", "most")

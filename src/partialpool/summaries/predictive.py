@@ -13,6 +13,7 @@ from partialpool.design.scaling import resolve_priors
 from partialpool.design.table import Missing
 from partialpool.fitting import Fit, as_spec
 from partialpool.infer.pack import label_draws, label_rows
+from partialpool.names import OBS
 from partialpool.observe.predictor import linear_predictor
 from partialpool.observe.prior import draw_prior
 from partialpool.observe.response import replicate
@@ -50,7 +51,7 @@ def posterior_predictive(
     eta = linear_predictor(fit.design, rows, draws, seed=effects_seed)
     values = replicate(fit.design, rows, eta, draws, seed=response_seed)
     shape = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"], -1)
-    return label_rows(fit.design, fit.design.response.name, values.reshape(shape), rows.index)
+    return label_rows(fit.design.response.name, values.reshape(shape), rows.index)
 
 
 def prior_predictive(
@@ -93,8 +94,8 @@ def prior_predictive(
     tree = xr.DataTree.from_dict(
         {
             "prior": label_draws(design, {k: v[None] for k, v in stacked.items()}),
-            "prior_predictive": label_rows(design, name, replicates[None], rows.index),
-            "observed_data": xr.Dataset({name: ("obs", design.response.values)}, coords={"obs": design.rows}),
+            "prior_predictive": label_rows(name, replicates[None], rows.index),
+            "observed_data": xr.Dataset({name: (OBS, design.response.values)}, coords={OBS: design.rows}),
         }
     )
     tree.attrs = {"formula": design.spec.to_formula(), "family": design.spec.family}
