@@ -5,9 +5,11 @@ import signal
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import partialpool as pp
 from checks.posterior import check_against_reference
+from partialpool.infer.nuts import whole_chains
 from partialpool.infer.progress import ProgressLine
 from partialpool.infer.settings import Settings
 
@@ -106,12 +108,37 @@ ENDLESS = {"engine": "nuts", "chains": 2, "cores": 2, "seed": 1, "progressbar": 
 
 def test_ctrl_c_keeps_the_draws_made_so_far(sleepstudy, interrupt_after):
     interrupt_after(2 * (50 + 100))
-    told = r"interrupted: got \d+ of 1000000 draws from each of 2 chains; they are kept"
+    told = r"interrupted: got \d+ of 1000000 draws from each of 2 of 2 chains; they are kept"
     with pytest.warns(pp.SamplingWarning, match=told):
         fit = pp.fit("Reaction ~ Days + (1 | Subject)", sleepstudy, draws=1_000_000, tune=50, **ENDLESS)
     assert 0 < fit.posterior.sizes["draw"] < 1_000_000
     assert all(np.isfinite(v).all() for v in fit.posterior.data_vars.values())
     assert "(interrupted)" in repr(fit)
+
+
+def test_ctrl_c_keeps_the_chains_that_ran_when_others_had_not_started(sleepstudy, interrupt_after):
+    """Four chains on two cores: the last two wait for a free core when Ctrl-C comes."""
+    interrupt_after(2 * (50 + 100))
+    told = r"interrupted: got \d+ of 1000000 draws from each of 2 of 4 chains; they are kept"
+    with pytest.warns(pp.SamplingWarning, match=told):
+        fit = pp.fit(
+            "Reaction ~ Days + (1 | Subject)", sleepstudy, draws=1_000_000, tune=50, **(ENDLESS | {"chains": 4})
+        )
+    assert fit.posterior.sizes["chain"] == 2
+    assert fit.posterior.sizes["draw"] > 0
+    assert all(np.isfinite(v).all() for v in fit.posterior.data_vars.values())
+
+
+@pytest.mark.parametrize(
+    ("counts", "chains", "draws"),
+    [([5, 5, 5], [0, 1, 2], 5), ([90, 0, 100], [0, 2], 90), ([100, 2, 100], [0, 2], 100), ([0, 0], [], 0)],
+)
+def test_the_chains_kept_hold_the_most_draws(counts, chains, draws):
+    energy = np.full((len(counts), 100), np.nan)
+    for chain, count in enumerate(counts):
+        energy[chain, :count] = 1.0
+    kept, whole = whole_chains(xr.Dataset({"energy": (("chain", "draw"), energy)}))
+    assert (kept.tolist(), whole) == (chains, draws)
 
 
 def test_ctrl_c_during_warm_up_is_a_keyboard_interrupt(sleepstudy, interrupt_after):

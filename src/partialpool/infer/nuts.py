@@ -20,7 +20,7 @@ from partialpool.infer.settings import Settings
 from partialpool.pymc_model.build import build_pymc_model
 from partialpool.spec.model import ModelSpec
 
-__all__ = ["NutsEngine"]
+__all__ = ["NutsEngine", "whole_chains"]
 
 _STATS = {
     "diverging": ("diverging",),
@@ -45,8 +45,8 @@ class NutsEngine:
     def run(self, design: Design, priors: PriorSet, settings: Settings) -> RawDraws:
         """Draw from the posterior.
 
-        Ctrl-C during the kept draws returns what there is, the same number from every chain, with a
-        `SamplingWarning`; earlier it raises KeyboardInterrupt.
+        Ctrl-C during the kept draws returns what there is, the same number from every chain that has
+        draws, with a `SamplingWarning`; earlier it raises KeyboardInterrupt.
         """
         started = time.perf_counter()
         with progress_line("building the model", shown=settings.progressbar) as line:
@@ -54,10 +54,11 @@ class NutsEngine:
             sample = _sample_nutpie if settings.sampler == "nutpie" else _sample_pymc
             tree, interrupted = sample(model, settings, line)
         stats = tree["sample_stats"].to_dataset()
-        whole = _whole_draws(stats)
+        chains, draws = whole_chains(stats)
         if interrupted:
-            _warn_interrupted(whole, settings)
-        posterior = tree["posterior"].to_dataset().isel(draw=slice(None, whole))
+            _warn_interrupted(len(chains), draws, settings)
+        whole = {"chain": chains, "draw": slice(None, draws)}
+        posterior = tree["posterior"].to_dataset().isel(whole)
         facts = {
             "sampler": settings.sampler,
             "seconds": time.perf_counter() - started,
@@ -65,7 +66,7 @@ class NutsEngine:
         }
         return RawDraws(
             {name: posterior[name].to_numpy() for name in variable_dims(design)},
-            _statistics(stats.isel(draw=slice(None, whole))),
+            _statistics(stats.isel(whole)),
             facts,
         )
 
@@ -144,18 +145,25 @@ def _sample_pymc(model: pm.Model, settings: Settings, line: ProgressLine) -> tup
     return tree, tree["posterior"].sizes["draw"] < settings.draws
 
 
-def _whole_draws(stats: xr.Dataset) -> int:
-    """Count the draws that every chain finished: a chain cut short is padded with NaN."""
+def whole_chains(stats: xr.Dataset) -> tuple[np.ndarray, int]:
+    """Find the chains, and the draws each of them has, that together keep the most draws.
+
+    A chain cut short is padded with NaN; one that waited for a core has no draw at all. Of chains of unequal
+    length the shortest may cost more draws than it brings.
+    """
     energy = stats["energy"].transpose("chain", "draw").to_numpy()
-    return int(np.isfinite(energy).sum(axis=1).min()) if energy.size else 0
+    counts = np.isfinite(energy).sum(axis=1)
+    longest = np.sort(counts)[::-1]
+    draws = int(longest[np.argmax(longest * np.arange(1, len(longest) + 1))])
+    return np.flatnonzero((counts >= draws) & (counts > 0)), draws
 
 
-def _warn_interrupted(whole: int, settings: Settings) -> None:
-    if whole == 0:
+def _warn_interrupted(chains: int, draws: int, settings: Settings) -> None:
+    if draws == 0:
         raise KeyboardInterrupt("interrupted before the first draw was kept")
     warnings.warn(
-        f"sampling was interrupted: got {whole} of {settings.draws} draws from each of {settings.chains} chains; "
-        "they are kept, and the diagnostics say whether they suffice",
+        f"sampling was interrupted: got {draws} of {settings.draws} draws from each of {chains} of "
+        f"{settings.chains} chains; they are kept, and the diagnostics say whether they suffice",
         SamplingWarning,
         stacklevel=4,
     )
