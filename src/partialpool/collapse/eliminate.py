@@ -1,0 +1,361 @@
+"""The forward half: group effects are eliminated, the density is what remains.
+
+In relative units Lambda_f = B_f diag(sd_f) L_f / sigma (B_f from `Units`), with W = [Z X] and u ~ N(mu, I),
+mu = 0 but for common effects whose prior mean is not 0:
+
+    A = I + Lambda' W'W Lambda = L L'                    c = L^-1 (Lambda' W'r + sigma mu)
+    q = r'r + sigma^2 mu'mu - c'c                         log p(r) = -1/2 [ n log(2 pi sigma^2) + 2 sum log diag L + q / sigma^2 ]
+
+A is factorised leaf first. A level j of the leaf has the block D_j = I + Lambda'Z_j'Z_j Lambda = L_j L_j' and shares
+E_j with later columns; F_j = L_j^-1 Lambda' E_j; what is left of the later columns' cross-products is
+S = W'W - sum_j F_j'F_j, to which the scaling by the later Lambdas is applied when their turn comes. The right-hand
+sides are columns like the others. With Lambda = 0 a factor drops out exactly.
+
+The identity of A may be taken off for common columns (`precision` 0): that is the flat prior of REML.
+"""
+
+from typing import NamedTuple
+
+import numba as nb
+import numpy as np
+
+from partialpool.collapse.arrange import Branch, Leaf, System, Tail
+from partialpool.collapse.dense import cholesky, solve_lower, solve_lower_columns
+
+__all__ = ["Common", "Forward", "Scales", "eliminate", "leaf_factor", "leaf_row"]
+
+
+class Scales(NamedTuple):
+    """Lambda of every factor, relative to sigma.
+
+    Attributes
+    ----------
+    leaf, branch
+        Shape (q, q).
+    tail
+        Shape (tail factors, most effects, most effects).
+    sigma
+        Residual sd, in `Units`.
+    combine
+        The right-hand side as a combination of the system's: minus the kept coefficients, then 1 for y.
+    """
+
+    leaf: np.ndarray
+    branch: np.ndarray
+    tail: np.ndarray
+    sigma: float
+    combine: np.ndarray
+
+
+class Common(NamedTuple):
+    """Normal priors of the integrated common columns.
+
+    Attributes
+    ----------
+    scale
+        Prior sd relative to sigma.
+    mean
+        Prior mean in prior sds.
+    precision
+        1, or 0 for a flat prior, whose scale is then any unit.
+    """
+
+    scale: np.ndarray
+    mean: np.ndarray
+    precision: np.ndarray
+
+
+class Forward(NamedTuple):
+    """What elimination leaves.
+
+    Attributes
+    ----------
+    ok
+        False where the matrix was not positive definite.
+    log_det, log_det_common
+        2 sum log diag L, of group effects and of common columns.
+    quadratic
+        q.
+    factor
+        L of the tail's columns, lower triangle, (columns + common, same).
+    reduced
+        L^-1 Lambda'W'[rhs], (columns + common, rhs).
+    center
+        c for the combined right-hand side.
+    remainder
+        [rhs]'[rhs] less what group effects and common columns explain, (rhs, rhs).
+    branch_factor, branch_tail, branch_dense
+        L_k and F_k of every branch.
+    """
+
+    ok: bool
+    log_det: float
+    log_det_common: float
+    quadratic: float
+    factor: np.ndarray
+    reduced: np.ndarray
+    center: np.ndarray
+    remainder: np.ndarray
+    branch_factor: np.ndarray
+    branch_tail: np.ndarray
+    branch_dense: np.ndarray
+
+
+@nb.njit(cache=True, nogil=True)
+def leaf_factor(gram: np.ndarray, scale: np.ndarray, out: np.ndarray) -> bool:
+    """Write L of I + Lambda' gram Lambda into out (q, q)."""
+    q = gram.shape[0]
+    for a in range(q):
+        for b in range(a + 1):
+            s = 0.0
+            for c in range(q):
+                t = 0.0
+                for d in range(q):
+                    t += gram[c, d] * scale[d, b]
+                s += scale[c, a] * t
+            out[a, b] = s
+        out[a, a] += 1.0
+    return cholesky(out)
+
+
+@nb.njit(cache=True, nogil=True)
+def leaf_row(leaf: Leaf, row: int, scale: np.ndarray, factor: np.ndarray, out: np.ndarray) -> int:
+    """Write F = L^-1 Lambda' [Z'branch, Z'tail, Z'[X rhs]] of one row into out (q, most columns); return its width."""
+    q, above = leaf.up.shape[1], leaf.up.shape[2]
+    begin, end, width = leaf.tail_start[row], leaf.tail_start[row + 1], leaf.dense.shape[2]
+    for a in range(q):
+        for c in range(above):
+            s = 0.0
+            for b in range(q):
+                s += scale[b, a] * leaf.up[row, b, c]
+            out[a, c] = s
+        for c in range(begin, end):
+            s = 0.0
+            for b in range(q):
+                s += scale[b, a] * leaf.tail_values[c, b]
+            out[a, above + c - begin] = s
+        for c in range(width):
+            s = 0.0
+            for b in range(q):
+                s += scale[b, a] * leaf.dense[row, b, c]
+            out[a, above + end - begin + c] = s
+    total = above + end - begin + width
+    solve_lower_columns(factor, out[:, :total])
+    return total
+
+
+@nb.njit(cache=True, nogil=True)
+def _widest(start: np.ndarray) -> int:
+    most = 0
+    for i in range(len(start) - 1):
+        most = max(most, start[i + 1] - start[i])
+    return most
+
+
+@nb.njit(cache=True, nogil=True)
+def _eliminate_leaf(
+    leaf: Leaf,
+    columns: int,
+    scale: np.ndarray,
+    left: np.ndarray,
+    above_gram: np.ndarray,
+    above_tail: np.ndarray,
+    above_dense: np.ndarray,
+    above_start: np.ndarray,
+) -> float:
+    """Take the leaf off the tail's Gram matrix `left` (lower triangle) and off the branches; return 2 sum log diag L."""
+    q, above, width = leaf.up.shape[1], leaf.up.shape[2], leaf.dense.shape[2]
+    factor = np.zeros((q, q))
+    row = np.zeros((q, above + _widest(leaf.tail_start) + width))
+    log_det = 0.0
+    for pattern in range(len(leaf.count)):
+        if not leaf_factor(leaf.gram[pattern], scale, factor):
+            return np.nan
+        for a in range(q):
+            log_det += 2.0 * leaf.count[pattern] * np.log(factor[a, a])
+        for j in range(leaf.start[pattern], leaf.start[pattern + 1]):
+            leaf_row(leaf, j, scale, factor, row)
+            begin, listed = leaf.tail_start[j], leaf.tail_start[j + 1] - leaf.tail_start[j]
+            if above > 0:
+                k = leaf.branch[j]
+                at = above_start[k]
+                for a in range(q):
+                    for c in range(above):
+                        t = row[a, c]
+                        for d in range(above):
+                            above_gram[k, c, d] -= t * row[a, d]
+                        for d in range(listed):
+                            above_tail[at + leaf.tail_at[begin + d], c] -= t * row[a, above + d]
+                        for d in range(width):
+                            above_dense[k, c, d] -= t * row[a, above + listed + d]
+            for a in range(q):
+                for c in range(listed):
+                    t = row[a, above + c]
+                    line = left[leaf.tail[begin + c]]
+                    for d in range(c + 1):
+                        line[leaf.tail[begin + d]] -= t * row[a, above + d]
+                for c in range(width):
+                    t = row[a, above + listed + c]
+                    line = left[columns + c]
+                    for d in range(listed):
+                        line[leaf.tail[begin + d]] -= t * row[a, above + d]
+                    for d in range(c + 1):
+                        line[columns + d] -= t * row[a, above + listed + d]
+    return log_det
+
+
+@nb.njit(cache=True, nogil=True)
+def _eliminate_branch(
+    start: np.ndarray,
+    listed_columns: np.ndarray,
+    columns: int,
+    scale: np.ndarray,
+    left: np.ndarray,
+    gram: np.ndarray,
+    tail: np.ndarray,
+    dense: np.ndarray,
+) -> float:
+    """Eliminate every branch; gram, tail and dense are overwritten with L_k and F_k; return 2 sum log diag L."""
+    levels, q = gram.shape[0], gram.shape[1]
+    width = dense.shape[2]
+    factor = np.zeros((q, q))
+    row = np.zeros((q, _widest(start) + width))
+    log_det = 0.0
+    for k in range(levels):
+        if not leaf_factor(gram[k], scale, factor):
+            return np.nan
+        begin, listed = start[k], start[k + 1] - start[k]
+        for a in range(q):
+            log_det += 2.0 * np.log(factor[a, a])
+            for c in range(listed):
+                s = 0.0
+                for b in range(q):
+                    s += scale[b, a] * tail[begin + c, b]
+                row[a, c] = s
+            for c in range(width):
+                s = 0.0
+                for b in range(q):
+                    s += scale[b, a] * dense[k, b, c]
+                row[a, listed + c] = s
+        solve_lower_columns(factor, row[:, : listed + width])
+        for a in range(q):
+            for c in range(listed):
+                t = row[a, c]
+                line = left[listed_columns[begin + c]]
+                for d in range(c + 1):
+                    line[listed_columns[begin + d]] -= t * row[a, d]
+            for c in range(width):
+                t = row[a, listed + c]
+                line = left[columns + c]
+                for d in range(listed):
+                    line[listed_columns[begin + d]] -= t * row[a, d]
+                for d in range(c + 1):
+                    line[columns + d] -= t * row[a, listed + d]
+        for a in range(q):
+            for b in range(q):
+                gram[k, a, b] = factor[a, b]
+            for c in range(listed):
+                tail[begin + c, a] = row[a, c]
+            for c in range(width):
+                dense[k, a, c] = row[a, listed + c]
+    return log_det
+
+
+@nb.njit(cache=True, nogil=True)
+def scale_rows(tail: Tail, scales: Scales, common: Common, x: np.ndarray) -> None:
+    """Overwrite x (columns + common, any) with Lambda' x: the tail's own scaling, from the left."""
+    width = x.shape[1]
+    kept = np.empty((scales.tail.shape[1], width))
+    for f in range(len(tail.first)):
+        q = tail.effects[f]
+        for level in range(tail.levels[f]):
+            first = tail.first[f] + level * q
+            for a in range(q):
+                for c in range(width):
+                    s = 0.0
+                    for b in range(q):
+                        s += scales.tail[f, b, a] * x[first + b, c]
+                    kept[a, c] = s
+            x[first : first + q] = kept[:q]
+    for i in range(tail.common):
+        for c in range(width):
+            x[tail.columns + i, c] *= common.scale[i]
+
+
+@nb.njit(cache=True, nogil=True)
+def _scale_both(tail: Tail, scales: Scales, common: Common, gram: np.ndarray) -> None:
+    """Overwrite the lower triangle of gram (size, size) with that of Lambda' gram Lambda."""
+    size = gram.shape[0]
+    diagonal = True
+    for f in range(len(tail.first)):
+        diagonal = diagonal and tail.effects[f] == 1
+    if diagonal:
+        by = np.empty(size)
+        for f in range(len(tail.first)):
+            for level in range(tail.levels[f]):
+                by[tail.first[f] + level] = scales.tail[f, 0, 0]
+        for i in range(tail.common):
+            by[tail.columns + i] = common.scale[i]
+        for i in range(size):
+            for j in range(i + 1):
+                gram[i, j] *= by[i] * by[j]
+        return
+    for i in range(size):
+        for j in range(i):
+            gram[j, i] = gram[i, j]
+    scale_rows(tail, scales, common, gram)
+    other = np.ascontiguousarray(gram.T)
+    scale_rows(tail, scales, common, other)
+    gram[:, :] = other
+
+
+@nb.njit(cache=True, nogil=True)
+def eliminate(system: System, scales: Scales, common: Common) -> Forward:
+    """Factorise A and evaluate what the density needs; see the module's text for the formulas."""
+    tail = system.tail
+    size, rhs = tail.columns + tail.common, len(scales.combine)
+    left = tail.gram.copy()
+    branch: Branch = system.branch
+    gram, above_tail, dense = branch.gram.copy(), branch.tail_values.copy(), branch.dense.copy()
+    log_det = _eliminate_leaf(
+        system.leaf, tail.columns, scales.leaf, left, gram, above_tail, dense, branch.tail_start
+    )
+    log_det += _eliminate_branch(
+        branch.tail_start, branch.tail, tail.columns, scales.branch, left, gram, above_tail, dense
+    )
+    factor = left[:size, :size].copy()
+    reduced = np.ascontiguousarray(left[size:, :size].T)
+    _scale_both(tail, scales, common, factor)
+    for i in range(tail.columns):
+        factor[i, i] += 1.0
+    for i in range(tail.common):
+        factor[tail.columns + i, tail.columns + i] += common.precision[i]
+    ok = np.isfinite(log_det) and cholesky(factor)
+    center = np.zeros(size)
+    remainder = np.zeros((rhs, rhs))
+    log_det_common, quadratic = 0.0, 0.0
+    if ok:
+        scale_rows(tail, scales, common, reduced)
+        solve_lower_columns(factor, reduced)
+        for i in range(tail.common):
+            center[tail.columns + i] = scales.sigma * common.mean[i] * common.precision[i]
+            quadratic += (scales.sigma * common.mean[i]) ** 2 * common.precision[i]
+        solve_lower(factor, center)
+        for i in range(size):
+            for k in range(rhs):
+                center[i] += reduced[i, k] * scales.combine[k]
+            quadratic -= center[i] * center[i]
+            if i < tail.columns:
+                log_det += 2.0 * np.log(factor[i, i])
+            else:
+                log_det_common += 2.0 * np.log(factor[i, i])
+        for k in range(rhs):
+            for m in range(rhs):
+                whole = left[size + max(k, m), size + min(k, m)]
+                quadratic += scales.combine[k] * scales.combine[m] * whole
+                for i in range(size):
+                    whole -= reduced[i, k] * reduced[i, m]
+                remainder[k, m] = whole
+    return Forward(
+        ok, log_det, log_det_common, quadratic, factor, reduced, center, remainder, gram, above_tail, dense
+    )

@@ -1,0 +1,205 @@
+"""The marginal: a design and its priors, with everything but theta integrated out."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from partialpool.collapse.arrange import BRANCH_FROM, Arrangement, arrange
+from partialpool.collapse.density import Layout, Normals, evaluate, evaluate_many
+from partialpool.collapse.moments import Moments, collect_moments
+from partialpool.collapse.scalar import encode, encode_partial
+from partialpool.collapse.units import Units, choose_units
+from partialpool.design.build import Design
+from partialpool.design.scaling import PriorSet
+from partialpool.names import BETA, INTERCEPT, SIGMA, corr_name, sd_name
+from partialpool.spec.model import ModelSpec
+from partialpool.spec.priors import Prior
+
+__all__ = ["Marginal", "build_marginal", "why_not"]
+
+
+def why_not(spec: ModelSpec) -> str:
+    """Say why group effects cannot be integrated out exactly; empty where they can."""
+    if spec.family not in ("gaussian", "lognormal"):
+        return f"family {spec.family!r} is not normal given the effects"
+    if spec.link != "identity":
+        return f"link {spec.link!r} is not linear in the effects"
+    return ""
+
+
+@dataclass(frozen=True, eq=False)
+class Marginal:
+    """log p(y | theta) + log p(theta), ready to evaluate.
+
+    Attributes
+    ----------
+    design
+        The model's arrays.
+    units
+        What the algebra works in.
+    arrangement
+        The moments in elimination order.
+    layout, normals
+        Where theta's elements stand, with their priors; priors of the integrated common columns.
+    integrated
+        Which coefficients are integrated out, boolean (coefs,).
+    elements
+        Name of each element of theta.
+    log_constant
+        What turns the density of y* into that of y.
+    """
+
+    design: Design
+    units: Units
+    arrangement: Arrangement
+    layout: Layout
+    normals: Normals
+    integrated: np.ndarray
+    elements: tuple[str, ...]
+    log_constant: float
+
+    @property
+    def size(self) -> int:
+        """Elements of theta."""
+        return len(self.elements)
+
+    def log_density(self, theta: np.ndarray) -> float:
+        """Evaluate log p(y | theta) + log p(theta), in the units of y, theta on the real line."""
+        none = np.zeros(0)
+        return evaluate(self.arrangement.density, self.layout, self.normals, theta, none) + self.log_constant
+
+    def gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
+        """Evaluate the log density and its gradient (elements,)."""
+        out = np.zeros(self.size)
+        value = evaluate(self.arrangement.density, self.layout, self.normals, theta, out)
+        return value + self.log_constant, out
+
+    def log_densities(self, thetas: np.ndarray) -> np.ndarray:
+        """Evaluate the log density of each row of thetas, shape (n,)."""
+        out = np.empty(len(thetas))
+        evaluate_many(self.arrangement.density, self.layout, self.normals, np.ascontiguousarray(thetas), out)
+        return out + self.log_constant
+
+    @cached_property
+    def start(self) -> np.ndarray:
+        """Where to look for the mode: group sds at half the data's scale, no correlation, sigma at most of it."""
+        guess = {"sd": np.log(0.5), "sigma": np.log(0.8)}
+        start = np.array([guess.get(e.partition("_")[0], 0.0) for e in self.elements])
+        common = [i for i, e in enumerate(self.elements) if e.startswith(f"{BETA}[")]
+        start[common] = np.where(self.layout.coordinates[common] == 0, self.layout.kept_shift, 0.0)
+        bounded = self.layout.coordinates == 2
+        start[bounded] = 0.0
+        return start
+
+
+def build_marginal(
+    design: Design, priors: PriorSet, moments: Moments | None = None, *, branch_from: int = BRANCH_FROM
+) -> Marginal:
+    """Build the marginal of a design.
+
+    Parameters
+    ----------
+    design, priors
+        From `build_design` and `resolve_priors`.
+    moments
+        Of the design's rows in `choose_units(design)`, where they are known already.
+    branch_from
+        See `arrange`.
+    """
+    units = choose_units(design)
+    moments = collect_moments(design, units) if moments is None else moments
+    stated = [priors[f"{BETA}[{c}]"].in_units_of(u) for c, u in _coefficient_units(design, units)]
+    integrated = np.array([prior.distribution == "Normal" for prior in stated], bool)
+    arrangement = arrange(moments, integrated, branch_from=branch_from)
+    shift = np.array([units.location / units.unit if c == INTERCEPT else 0.0 for c in design.common.coefs])
+    layout, elements = _layout(design, priors, units, arrangement, stated, integrated, shift)
+    return Marginal(
+        design,
+        units,
+        arrangement,
+        layout,
+        _normals(stated, integrated, shift),
+        integrated,
+        elements,
+        moments.log_jacobian - moments.rows * np.log(units.unit),
+    )
+
+
+def with_flat_common(marginal: Marginal) -> Marginal:
+    """Return the marginal with flat priors on the integrated common columns: that of REML."""
+    sd = np.ones_like(marginal.normals.sd)
+    return replace(marginal, normals=Normals(sd, np.zeros_like(sd), np.zeros_like(sd)))
+
+
+def _coefficient_units(design: Design, units: Units) -> list[tuple[str, float]]:
+    scales = [*([1.0] if design.common.intercept else []), *units.scale]
+    return [(c, units.unit / float(s)) for c, s in zip(design.common.coefs, scales, strict=True)]
+
+
+def _normals(stated: list[Prior], integrated: np.ndarray, shift: np.ndarray) -> Normals:
+    chosen = [(p.arguments["mu"] - s, p.arguments["sigma"]) for p, i, s in zip(stated, integrated, shift) if i]
+    mu, sd = np.array(chosen, float).reshape(-1, 2).T
+    return Normals(np.ascontiguousarray(sd), mu / sd, np.ones(len(sd)))
+
+
+def _layout(
+    design: Design,
+    priors: PriorSet,
+    units: Units,
+    arrangement: Arrangement,
+    stated: list[Prior],
+    integrated: np.ndarray,
+    shift: np.ndarray,
+) -> tuple[Layout, tuple[str, ...]]:
+    order = arrangement.order
+    most = max((len(f.names) for f in design.factors), default=1)
+    shifts = np.zeros((len(order), most, most))
+    elements, codes, first, partials = [], [], [], []
+    for place, f in enumerate(order):
+        factor, unit = design.factors[f], units.factors[f]
+        q = len(factor.names)
+        shifts[place, :q, :q] = unit.shift
+        first.append(len(elements))
+        for effect, scale in zip(factor.names, unit.scale, strict=True):
+            name = f"{sd_name(factor.name)}[{effect}]"
+            elements.append(name)
+            codes.append(encode(priors[name].in_units_of(units.unit / float(scale))))
+    for place, f in enumerate(order):
+        factor = design.factors[f]
+        for block in (b for b in factor.blocks if len(b) > 1):
+            eta = priors[corr_name(factor.name)].arguments["eta"]
+            for i in range(1, len(block)):
+                for j in range(i):
+                    partials.append((place, block[i], block[j]))
+                    elements.append(f"{corr_name(factor.name)}[{factor.names[block[j]]}, {factor.names[block[i]]}]")
+                    codes.append(encode_partial(eta + (len(block) - 2 - j) / 2))
+    partial_first = len(elements) - len(partials)
+    sigma = -1
+    if design.se is None:
+        sigma = len(elements)
+        elements.append(SIGMA)
+        codes.append(encode(priors[SIGMA].in_units_of(units.unit)))
+    kept = len(elements)
+    for coef, prior, inside in zip(design.common.coefs, stated, integrated, strict=True):
+        if not inside:
+            elements.append(f"{BETA}[{coef}]")
+            codes.append(encode(prior))
+    where = np.array(partials, np.int64).reshape(-1, 3).T
+    layout = Layout(
+        effects=np.array([len(design.factors[f].names) for f in order], np.int64),
+        first=np.array(first, np.int64),
+        partial_factor=np.ascontiguousarray(where[0]),
+        partial_row=np.ascontiguousarray(where[1]),
+        partial_column=np.ascontiguousarray(where[2]),
+        partial_first=partial_first,
+        sigma=sigma,
+        kept=kept,
+        kept_shift=np.ascontiguousarray(shift[~integrated]) if len(shift) else np.zeros(0),
+        shifts=shifts,
+        has_branch=arrangement.has_branch,
+        kinds=np.array([c[0] for c in codes], np.int64),
+        coordinates=np.array([c[1] for c in codes], np.int64),
+        arguments=np.array([c[2] for c in codes], float).reshape(-1, 4),
+    )
+    return layout, tuple(elements)
