@@ -10,6 +10,7 @@ from partialpool.collapse.density import Layout, Normals, evaluate, evaluate_man
 from partialpool.collapse.moments import Moments, collect_moments
 from partialpool.collapse.scalar import encode, encode_partial
 from partialpool.collapse.units import Units, choose_units
+from partialpool.collapse.workers import map_pieces, piece_size
 from partialpool.design.build import Design
 from partialpool.design.scaling import PriorSet
 from partialpool.names import BETA, INTERCEPT, SIGMA, corr_name, sd_name
@@ -75,10 +76,17 @@ class Marginal:
         value = evaluate(self.arrangement.density, self.layout, self.normals, theta, out)
         return value + self.log_constant, out
 
-    def log_densities(self, thetas: np.ndarray) -> np.ndarray:
-        """Evaluate the log density of each row of thetas, shape (n,)."""
+    def log_densities(self, thetas: np.ndarray, *, workers: int = 1) -> np.ndarray:
+        """Evaluate the log density of each row of thetas (n, elements), on some threads; shape (n,)."""
         out = np.empty(len(thetas))
-        evaluate_many(self.arrangement.density, self.layout, self.normals, np.ascontiguousarray(thetas), out)
+        thetas = np.ascontiguousarray(thetas)
+        size = piece_size(self.arrangement.work)
+        pieces = [slice(at, at + size) for at in range(0, len(thetas), size)]
+
+        def work(piece: slice) -> None:
+            evaluate_many(self.arrangement.density, self.layout, self.normals, thetas[piece], out[piece])
+
+        map_pieces(work, pieces, workers)
         return out + self.log_constant
 
     @cached_property

@@ -31,6 +31,8 @@ class Settings:
         Chains run at once; None for all cores, or `PARTIALPOOL_NUM_THREADS`.
     progressbar
         Whether to show progress.
+    keep_z
+        Whether to keep the standard-normal offsets of the group effects, `z_<f>`.
     """
 
     draws: int = 1000
@@ -42,6 +44,7 @@ class Settings:
     parametrization: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     cores: int | None = None
     progressbar: bool = True
+    keep_z: bool = False
 
     def __post_init__(self) -> None:
         for name in ("draws", "tune", "chains"):
@@ -84,10 +87,15 @@ class Settings:
         object.__setattr__(self, "parametrization", MappingProxyType(dict(self.parametrization)))
 
     @property
+    def threads(self) -> int:
+        """Threads to work with."""
+        wanted = self.cores or int(os.environ.get("PARTIALPOOL_NUM_THREADS", "0")) or len(os.sched_getaffinity(0))
+        return max(1, wanted)
+
+    @property
     def workers(self) -> int:
         """Chains to run at once."""
-        wanted = self.cores or int(os.environ.get("PARTIALPOOL_NUM_THREADS", "0")) or len(os.sched_getaffinity(0))
-        return max(1, min(wanted, self.chains))
+        return min(self.threads, self.chains)
 
     def as_record(self) -> dict[str, Any]:
         """Return what is worth remembering beside the draws."""

@@ -1,0 +1,105 @@
+"""Mixtures of multivariate t distributions: a proposal with heavy tails, fitted to weighted draws."""
+
+from dataclasses import dataclass
+
+import numba as nb
+import numpy as np
+from scipy.special import gammaln
+
+__all__ = ["Mixture", "fit_mixture"]
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """A mixture of t distributions with common degrees of freedom.
+
+    Attributes
+    ----------
+    weights
+        Shape (components,).
+    means
+        Shape (components, elements).
+    factors
+        Cholesky factors of the scale matrices, (components, elements, elements).
+    freedom
+        Degrees of freedom.
+    """
+
+    weights: np.ndarray
+    means: np.ndarray
+    factors: np.ndarray
+    freedom: float
+
+    def sample(self, size: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw, shape (size, elements)."""
+        of = rng.choice(len(self.weights), size, p=self.weights)
+        normal = rng.standard_normal((size, self.means.shape[1]))
+        stretch = np.sqrt(self.freedom / rng.chisquare(self.freedom, size))
+        return self.means[of] + np.einsum("nij,nj->ni", self.factors[of], normal) * stretch[:, None]
+
+    def log_density(self, x: np.ndarray) -> np.ndarray:
+        """Evaluate the log density of each row of x (n, elements)."""
+        return np.logaddexp.reduce(self._log_parts(x), axis=0)
+
+    def _log_parts(self, x: np.ndarray) -> np.ndarray:
+        d, nu = self.means.shape[1], self.freedom
+        constant = gammaln((nu + d) / 2) - gammaln(nu / 2) - d / 2 * np.log(nu * np.pi)
+        distance = _distances(np.ascontiguousarray(x), self.means, self.factors)
+        log_det = np.log(np.diagonal(self.factors, axis1=1, axis2=2)).sum(axis=1)
+        return (np.log(self.weights) + constant - log_det)[:, None] - (nu + d) / 2 * np.log1p(distance / nu)
+
+
+def fit_mixture(start: Mixture, x: np.ndarray, weights: np.ndarray, *, iterations: int = 12) -> Mixture:
+    """Fit a mixture to weighted draws by expectation-maximisation (Peel & McLachlan 2000, degrees of freedom fixed).
+
+    Parameters
+    ----------
+    start
+        First guess; components that lose their draws are dropped.
+    x, weights
+        Draws (n, elements), and their weights, which sum to 1.
+    iterations
+        Sweeps.
+    """
+    mixture = start
+    n, d = x.shape
+    whole = np.cov(x.T, aweights=weights, ddof=0).reshape(d, d) + 1e-10 * np.eye(d)
+    for _ in range(iterations):
+        parts = mixture._log_parts(x)
+        share = np.exp(parts - np.logaddexp.reduce(parts, axis=0)) * weights
+        distance = _distances(x, mixture.means, mixture.factors)
+        scaled = share * (mixture.freedom + d) / (mixture.freedom + distance)
+        mass = share.sum(axis=1)
+        # Draws a component effectively rests on: with fewer than it has parameters it would collapse.
+        support = mass**2 / np.maximum((share**2).sum(axis=1), 1e-300)
+        alive = (mass > 1e-3) & (support > 3 * d + 3)
+        if not alive.any():
+            return start
+        share, scaled, mass = share[alive], scaled[alive], mass[alive]
+        means = (scaled @ x) / scaled.sum(axis=1)[:, None]
+        factors = np.empty((len(mass), d, d))
+        for k in range(len(mass)):
+            e = x - means[k]
+            cov = (e.T * scaled[k]) @ e / mass[k]
+            factors[k] = np.linalg.cholesky(0.97 * cov + 0.03 * whole * (mixture.freedom - 2) / mixture.freedom)
+        mixture = Mixture(mass / mass.sum(), means, factors, mixture.freedom)
+    return mixture
+
+
+@nb.njit(cache=True, nogil=True)
+def _distances(x: np.ndarray, means: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """Squared Mahalanobis distances, (components, n)."""
+    n, d = x.shape
+    out = np.empty((len(means), n))
+    e = np.empty(d)
+    for k in range(len(means)):
+        for i in range(n):
+            total = 0.0
+            for a in range(d):
+                s = x[i, a] - means[k, a]
+                for b in range(a):
+                    s -= factors[k, a, b] * e[b]
+                e[a] = s / factors[k, a, a]
+                total += e[a] * e[a]
+            out[k, i] = total
+    return out

@@ -1,0 +1,275 @@
+"""Put the effects back: exact draws of group effects and common effects given theta.
+
+Given theta, A = L L' and u = L'^-1 (c + sigma e) / sigma with e ~ N(0, I) is a draw of N(m, A^-1): one
+back-substitution, tail first, then branches, then leaves. u are the non-centred offsets z; b = z (diag(sd) L_corr)'.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numba as nb
+import numpy as np
+
+from partialpool.collapse.arrange import Branch, Leaf, System, Tail
+from partialpool.collapse.dense import solve_lower, solve_upper
+from partialpool.collapse.density import Layout, Normals, common_of, scales_of, unpack
+from partialpool.collapse.eliminate import Scales, eliminate, leaf_factor, scale_rows
+from partialpool.collapse.marginal import Marginal
+from partialpool.collapse.workers import map_pieces, piece_size
+
+__all__ = ["Recovered", "recover"]
+
+_WORK_PER_EFFECT = 40.0
+"""Multiplications, roughly, to draw one effect: mostly its random number."""
+
+
+@dataclass(frozen=True, eq=False)
+class Recovered:
+    """Draws of everything, in the units of the data, each of shape (draws, ...).
+
+    Attributes
+    ----------
+    beta
+        (draws, coefs), at the predictors' original zero.
+    sd, corr
+        Per factor of the design: (draws, effects), (draws, effects, effects).
+    sigma
+        (draws,); None where it is known.
+    z, b
+        Per factor of the design: (draws, levels, effects); z is empty where it was not asked for.
+    """
+
+    beta: np.ndarray
+    sd: tuple[np.ndarray, ...]
+    corr: tuple[np.ndarray, ...]
+    sigma: np.ndarray | None
+    z: tuple[np.ndarray, ...]
+    b: tuple[np.ndarray, ...]
+
+
+def recover(
+    marginal: Marginal,
+    thetas: np.ndarray,
+    seed: np.random.SeedSequence,
+    *,
+    workers: int = 1,
+    keep_z: bool = False,
+    done: Callable[[int], object] = lambda count: None,
+) -> Recovered:
+    """Draw the effects given each theta.
+
+    Parameters
+    ----------
+    marginal
+        The model.
+    thetas
+        Shape (draws, elements).
+    seed
+        Each piece of draws has a child of it: the draws do not depend on the number of threads.
+    workers
+        Threads.
+    keep_z
+        Whether to keep the offsets; they take as much memory as the effects.
+    done
+        Told how many draws are done.
+    """
+    draws, design, order = len(thetas), marginal.design, marginal.arrangement.order
+    shapes = [(f.n_levels, len(f.names)) for f in design.factors]
+    b = [np.empty((draws, *shape)) for shape in shapes]
+    z = [np.empty((draws, *shape)) for shape in shapes] if keep_z else []
+    integrated = np.empty((draws, marginal.arrangement.recovery.tail.common))
+    total = sum(j * q for j, q in shapes) + integrated.shape[1]
+    size = piece_size(marginal.arrangement.work + _WORK_PER_EFFECT * total)
+    pieces = [slice(at, min(at + size, draws)) for at in range(0, draws, size)]
+    seeds = dict(zip([p.start for p in pieces], seed.spawn(len(pieces)), strict=True))
+    thetas = np.ascontiguousarray(thetas)
+
+    def work(piece: slice) -> None:
+        noise = np.random.default_rng(seeds[piece.start]).standard_normal((piece.stop - piece.start, total))
+        effects = np.empty_like(noise)
+        _draw_many(
+            marginal.arrangement.density,
+            marginal.arrangement.recovery,
+            marginal.layout,
+            marginal.normals,
+            thetas[piece],
+            noise,
+            effects,
+        )
+        at = 0
+        for f in order:
+            width = shapes[f][0] * shapes[f][1]
+            b[f][piece] = effects[:, at : at + width].reshape(-1, *shapes[f])
+            b[f][piece] *= marginal.units.unit / marginal.units.factors[f].scale
+            if keep_z:
+                z[f][piece] = noise[:, at : at + width].reshape(-1, *shapes[f])
+            at += width
+        integrated[piece] = noise[:, at:]
+
+    map_pieces(work, pieces, workers, done=lambda count: done(min(count * size, draws)))
+    sd, corr, sigma, kept = _parameters(marginal, thetas)
+    return Recovered(_beta(marginal, integrated, kept), sd, corr, sigma, tuple(z), tuple(b))
+
+
+def _parameters(
+    marginal: Marginal, thetas: np.ndarray
+) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...], np.ndarray | None, np.ndarray]:
+    """Translate theta to sds, correlations and sigma in the units of the data, and kept coefficients in `Units`."""
+    units, design = marginal.units, marginal.design
+    scaled_sd, cholesky, scaled_sigma, kept = _unpack_many(marginal.layout, thetas)
+    place = {f: at for at, f in enumerate(marginal.arrangement.order)}
+    sd, corr = [], []
+    for f, (factor, own) in enumerate(zip(design.factors, units.factors, strict=True)):
+        q = len(factor.names)
+        sd.append(scaled_sd[:, place[f], :q] * (units.unit / own.scale))
+        half = cholesky[:, place[f], :q, :q]
+        corr.append(half @ half.transpose(0, 2, 1))
+    return tuple(sd), tuple(corr), scaled_sigma * units.unit if design.se is None else None, kept
+
+
+def _beta(marginal: Marginal, integrated: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Coefficients at the predictors' original zero, (draws, coefs), from u and the kept ones."""
+    units, common = marginal.units, marginal.design.common
+    out = np.empty((len(integrated), len(common.coefs)))
+    out[:, marginal.integrated] = integrated * marginal.normals.sd
+    out[:, ~marginal.integrated] = kept - marginal.layout.kept_shift
+    out *= units.unit
+    first = 1 if common.intercept else 0
+    out[:, first:] /= units.scale
+    if common.intercept:
+        out[:, 0] += units.location - out[:, 1:] @ units.center
+    return out
+
+
+@nb.njit(cache=True, nogil=True)
+def _unpack_many(
+    layout: Layout, thetas: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    n, factors, most = len(thetas), layout.shifts.shape[0], layout.shifts.shape[1]
+    sd, corr = np.empty((n, factors, most)), np.empty((n, factors, most, most))
+    sigma, kept = np.empty(n), np.empty((n, thetas.shape[1] - layout.kept))
+    for i in range(n):
+        parameters = unpack(layout, thetas[i])
+        sd[i], corr[i], sigma[i], kept[i] = parameters.sd, parameters.corr, parameters.sigma, parameters.kept
+    return sd, corr, sigma, kept
+
+
+@nb.njit(cache=True, nogil=True)
+def _draw_many(
+    density: System,
+    recovery: System,
+    layout: Layout,
+    normals: Normals,
+    thetas: np.ndarray,
+    noise: np.ndarray,
+    effects: np.ndarray,
+) -> None:
+    """Overwrite noise (draws, effects) with u, and effects with diag(sd) L u, in order of elimination."""
+    for i in range(len(thetas)):
+        _draw(density, recovery, layout, normals, thetas[i], noise[i], effects[i])
+
+
+@nb.njit(cache=True, nogil=True)
+def _draw(
+    density: System,
+    recovery: System,
+    layout: Layout,
+    normals: Normals,
+    theta: np.ndarray,
+    u: np.ndarray,
+    b: np.ndarray,
+) -> None:
+    parameters = unpack(layout, theta)
+    scales = scales_of(layout, parameters)
+    common = common_of(normals, parameters.sigma)
+    forward = eliminate(density, scales, common)
+    leaf, branch, tail, sigma = recovery.leaf, recovery.branch, recovery.tail, parameters.sigma
+    q, qb = leaf.up.shape[1], branch.gram.shape[1]
+    leaves, branches = len(leaf.level) * q, len(branch.gram) * qb
+    size = tail.columns + tail.common
+    # Tail.
+    own = u[leaves + branches :]
+    for i in range(size):
+        own[i] = forward.center[i] + sigma * own[i]
+    solve_upper(forward.factor, own)
+    t = own.copy().reshape(-1, 1)
+    turned = Scales(
+        scales.leaf, scales.branch, np.ascontiguousarray(scales.tail.transpose(0, 2, 1)), sigma, scales.combine
+    )
+    scale_rows(tail, turned, common, t)
+    # Branches.
+    above = np.zeros((len(branch.gram), qb))
+    for k in range(len(branch.gram)):
+        own = u[leaves + k * qb : leaves + (k + 1) * qb]
+        begin, end = branch.tail_start[k], branch.tail_start[k + 1]
+        for a in range(qb):
+            s = sigma * own[a]
+            for c in range(begin, end):
+                s -= forward.branch_tail[c, a] * t[branch.tail[c], 0]
+            s += _dense(forward.branch_dense[k, a], tail, scales.combine, t)
+            own[a] = s
+        solve_upper(forward.branch_factor[k], own)
+        for a in range(qb):
+            for c in range(qb):
+                above[k, a] += scales.branch[a, c] * own[c]
+    # Leaves.
+    factor, r = np.zeros((q, q)), np.zeros(q)
+    for pattern in range(len(leaf.count)):
+        leaf_factor(leaf.gram[pattern], scales.leaf, factor)
+        for j in range(leaf.start[pattern], leaf.start[pattern + 1]):
+            own = u[leaf.level[j] * q : (leaf.level[j] + 1) * q]
+            for a in range(q):
+                s = _dense(leaf.dense[j, a], tail, scales.combine, t)
+                for c in range(leaf.tail_start[j], leaf.tail_start[j + 1]):
+                    s -= leaf.tail_values[c, a] * t[leaf.tail[c], 0]
+                for c in range(qb):
+                    s -= leaf.up[j, a, c] * above[leaf.branch[j], c]
+                r[a] = s
+            m = np.zeros(q)
+            for a in range(q):
+                for c in range(q):
+                    m[a] += scales.leaf[c, a] * r[c]
+            solve_lower(factor, m)
+            for a in range(q):
+                own[a] = m[a] + sigma * own[a]
+            solve_upper(factor, own)
+    for i in range(len(u)):
+        u[i] /= sigma
+    _effects(layout, parameters.sd, parameters.corr, leaf, branch, tail, u, b)
+
+
+@nb.njit(cache=True, nogil=True)
+def _dense(row: np.ndarray, tail: Tail, combine: np.ndarray, t: np.ndarray) -> float:
+    """The right-hand side less the common columns' part."""
+    s = 0.0
+    for k in range(len(combine)):
+        s += row[tail.common + k] * combine[k]
+    for c in range(tail.common):
+        s -= row[c] * t[tail.columns + c, 0]
+    return s
+
+
+@nb.njit(cache=True, nogil=True)
+def _effects(
+    layout: Layout,
+    sd: np.ndarray,
+    corr: np.ndarray,
+    leaf: Leaf,
+    branch: Branch,
+    tail: Tail,
+    u: np.ndarray,
+    b: np.ndarray,
+) -> None:
+    """b = diag(sd) L u, level by level."""
+    at = 0
+    skip = 2 if layout.has_branch else 1
+    for f in range(len(layout.effects)):
+        levels = len(leaf.level) if f == 0 else len(branch.gram) if f < skip else tail.levels[f - skip]
+        q = layout.effects[f]
+        for _ in range(levels):
+            for a in range(q):
+                s = 0.0
+                for c in range(a + 1):
+                    s += corr[f, a, c] * u[at + c]
+                b[at + a] = sd[f, a] * s
+            at += q
