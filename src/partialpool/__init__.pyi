@@ -12,11 +12,11 @@ from .errors import PriorError as PriorError
 from .errors import SamplingWarning as SamplingWarning
 from .errors import SpecError as SpecError
 from .fitting import Fit as Fit
-from .fitting import build_model as build_model
 from .fitting import fit as fit
 from .fitting import load_fit as load_fit
 from .fitting import priors as priors
 from .gallery import fit_file as fit_file
+from .modelling import build_model as build_model
 from .plots.forest import plot_group_effects as plot_group_effects
 from .spec.model import ModelSpec as ModelSpec
 from .spec.modelfile import read_model_file as read_model_file

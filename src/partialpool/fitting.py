@@ -23,11 +23,9 @@ from partialpool.infer.pack import FORMAT, pack
 from partialpool.infer.settings import Settings
 from partialpool.names import OBS
 from partialpool.overview.digest import Digest
-from partialpool.pymc_model.build import build_pymc_model
-from partialpool.pymc_model.effects import Parametrization
 from partialpool.spec.model import ModelSpec
 
-__all__ = ["Fit", "as_spec", "build_model", "fit", "load_fit", "priors"]
+__all__ = ["Fit", "as_spec", "fit", "load_fit", "priors"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -116,9 +114,10 @@ def fit(
     seed: int | None = None,
     sampler: str = "nutpie",
     target_accept: float = 0.9,
-    parametrization: Mapping[str, Parametrization] = MappingProxyType({}),
+    parametrization: Mapping[str, str] = MappingProxyType({}),
     cores: int | None = None,
     progressbar: bool = True,
+    keep_z: bool = False,
     missing: Missing = "drop",
 ) -> Fit:
     """Fit a model to a table.
@@ -132,7 +131,8 @@ def fit(
     family, link, priors, se
         With a formula only; a `ModelSpec` has its own.
     engine
-        `auto`, or the name of an engine.
+        `auto`: `collapsed` where group effects integrate out exactly (a normal or lognormal response), else `nuts`;
+        or the name of one.
     draws, tune, chains, seed
         Kept and warm-up draws per chain; chains; a seed repeats the draws exactly.
     sampler, target_accept, parametrization
@@ -142,6 +142,8 @@ def fit(
         Chains at once; default all cores, or `PARTIALPOOL_NUM_THREADS`.
     progressbar
         Whether to show progress where someone looks.
+    keep_z
+        Whether to keep the standard-normal offsets of the group effects too, `z_<f>`.
     missing
         `drop` rows with missing values (with a warning), or `error`.
 
@@ -156,41 +158,12 @@ def fit(
         What is wrong, what was found, what is allowed, what to do.
     """
     spec = as_spec(model, family=family, link=link, priors=priors, se=se)
-    settings = Settings(draws, tune, chains, seed, sampler, target_accept, parametrization, cores, progressbar)
+    settings = Settings(draws, tune, chains, seed, sampler, target_accept, parametrization, cores, progressbar, keep_z)
     chosen, reason = choose_engine(spec, engine)
     design = build_design(spec, data, missing=missing)
     resolved = resolve_priors(design)
     raw = chosen.run(design, resolved, settings)
     return Fit(spec, design, resolved, pack(raw, design, resolved, settings, engine=chosen.name, reason=reason))
-
-
-def build_model(
-    model: ModelSpec | str,
-    data: Any,
-    *,
-    family: str | None = None,
-    link: str | None = None,
-    priors: Mapping[str, object] = MappingProxyType({}),
-    se: str | None = None,
-    parametrization: Mapping[str, Parametrization] = MappingProxyType({}),
-    missing: Missing = "drop",
-) -> Any:
-    """Build the plain `pm.Model` of a specification, to read, extend and sample with PyMC.
-
-    Parameters
-    ----------
-    model, data, family, link, priors, se, missing
-        As for `fit`.
-    parametrization
-        `noncentered` (the default), `adapted` or `centered` by factor.
-
-    Returns
-    -------
-    pymc.Model
-        With labelled dimensions.
-    """
-    design = build_design(as_spec(model, family=family, link=link, priors=priors, se=se), data, missing=missing)
-    return build_pymc_model(design, resolve_priors(design), parametrization=parametrization)
 
 
 def priors(

@@ -205,7 +205,9 @@ def _branch(
 ) -> Branch:
     if not has_branch:
         none = np.zeros(0, np.int64)
-        return Branch(np.zeros((0, 0, 0)), np.zeros(1, np.int64), none, np.zeros((0, 0)), np.zeros((0, 0, len(columns))))
+        return Branch(
+            np.zeros((0, 0, 0)), np.zeros(1, np.int64), none, np.zeros((0, 0)), np.zeros((0, 0, len(columns)))
+        )
     start, column, value = _lists(moments, order[1], tail_factors, tail)
     return Branch(
         moments.own[order[1]], start, column, value, np.ascontiguousarray(moments.dense[order[1]][:, :, columns])
@@ -238,7 +240,9 @@ def _leaf(
         width = max(tail.columns, 1)
         owner = np.repeat(np.arange(len(branch.gram)), np.diff(branch.tail_start))
         wanted = np.repeat(above, np.diff(start)) * width + column
-        place = np.searchsorted(owner * width + branch.tail, wanted) - branch.tail_start[np.repeat(above, np.diff(start))]
+        place = (
+            np.searchsorted(owner * width + branch.tail, wanted) - branch.tail_start[np.repeat(above, np.diff(start))]
+        )
     dense = np.ascontiguousarray(moments.dense[order[0]][:, :, columns])
     one_each = np.arange(levels + 1)
     by_level = Leaf(

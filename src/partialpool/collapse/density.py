@@ -166,9 +166,7 @@ def log_likelihood(system: System, normals: Normals, sigma: float, forward: Forw
 
 
 @nb.njit(cache=True, nogil=True)
-def evaluate(
-    system: System, layout: Layout, normals: Normals, theta: np.ndarray, gradient: np.ndarray
-) -> float:
+def evaluate(system: System, layout: Layout, normals: Normals, theta: np.ndarray, gradient: np.ndarray) -> float:
     """Evaluate the log posterior density of theta, up to p(y); gradient (elements,), or (0,) if not wanted, is overwritten."""
     prior = 0.0
     for x in range(len(theta)):

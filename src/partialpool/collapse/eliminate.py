@@ -317,9 +317,7 @@ def eliminate(system: System, scales: Scales, common: Common) -> Forward:
     left = tail.gram.copy()
     branch: Branch = system.branch
     gram, above_tail, dense = branch.gram.copy(), branch.tail_values.copy(), branch.dense.copy()
-    log_det = _eliminate_leaf(
-        system.leaf, tail.columns, scales.leaf, left, gram, above_tail, dense, branch.tail_start
-    )
+    log_det = _eliminate_leaf(system.leaf, tail.columns, scales.leaf, left, gram, above_tail, dense, branch.tail_start)
     log_det += _eliminate_branch(
         branch.tail_start, branch.tail, tail.columns, scales.branch, left, gram, above_tail, dense
     )
@@ -356,6 +354,4 @@ def eliminate(system: System, scales: Scales, common: Common) -> Forward:
                 for i in range(size):
                     whole -= reduced[i, k] * reduced[i, m]
                 remainder[k, m] = whole
-    return Forward(
-        ok, log_det, log_det_common, quadratic, factor, reduced, center, remainder, gram, above_tail, dense
-    )
+    return Forward(ok, log_det, log_det_common, quadratic, factor, reduced, center, remainder, gram, above_tail, dense)

@@ -48,7 +48,9 @@ def find_peak(marginal: Marginal) -> Peak:
 
 def _covariance(marginal: Marginal, theta: np.ndarray) -> np.ndarray:
     steps = _STEP * np.eye(len(theta))
-    hessian = np.array([(marginal.gradient(theta + s)[1] - marginal.gradient(theta - s)[1]) / (2 * _STEP) for s in steps])
+    hessian = np.array(
+        [(marginal.gradient(theta + s)[1] - marginal.gradient(theta - s)[1]) / (2 * _STEP) for s in steps]
+    )
     hessian = np.where(np.isfinite(hessian), -(hessian + hessian.T) / 2, 0.0)
     curvature, axes = np.linalg.eigh(hessian)
     return (axes / np.maximum(curvature, _FLATTEST)) @ axes.T

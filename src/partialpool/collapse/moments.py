@@ -131,9 +131,7 @@ def collect_moments(design: Design, units: Units, rows: slice = slice(None)) -> 
     log_jacobian = float(np.log(weight).sum())
     if design.spec.family_record.on_log_scale:
         log_jacobian -= float(np.log(design.response.values[rows]).sum())
-    return Moments(
-        len(y), log_jacobian, tuple(o for o, _ in blocks), tuple(d for _, d in blocks), couplings, xy.T @ xy
-    )
+    return Moments(len(y), log_jacobian, tuple(o for o, _ in blocks), tuple(d for _, d in blocks), couplings, xy.T @ xy)
 
 
 def _after(f: int, z: list[np.ndarray]) -> range:

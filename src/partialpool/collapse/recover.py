@@ -142,9 +142,7 @@ def _beta(marginal: Marginal, integrated: np.ndarray, kept: np.ndarray) -> np.nd
 
 
 @nb.njit(cache=True, nogil=True)
-def _unpack_many(
-    layout: Layout, thetas: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _unpack_many(layout: Layout, thetas: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     n, factors, most = len(thetas), layout.shifts.shape[0], layout.shifts.shape[1]
     sd, corr = np.empty((n, factors, most)), np.empty((n, factors, most, most))
     sigma, kept = np.empty(n), np.empty((n, thetas.shape[1] - layout.kept))

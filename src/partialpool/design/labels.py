@@ -13,9 +13,10 @@ from partialpool.names import (
     effect_bis_dim,
     effect_dim,
     sd_name,
+    z_name,
 )
 
-__all__ = ["coordinates", "variable_attrs", "variable_dims"]
+__all__ = ["coordinates", "offset_dims", "variable_attrs", "variable_dims"]
 
 
 def coordinates(design: Design) -> dict[str, list]:
@@ -50,6 +51,11 @@ def variable_dims(design: Design) -> dict[str, tuple[str, ...]]:
     return dims
 
 
+def offset_dims(design: Design) -> dict[str, tuple[str, ...]]:
+    """Dimensions of the non-centred offsets, kept on request beside the posterior's own variables."""
+    return {z_name(factor.name): (factor.name, effect_dim(factor.name)) for factor in design.factors}
+
+
 def variable_attrs(design: Design) -> dict[str, dict[str, str]]:
     """Say what each posterior variable is, in a sentence for its attrs."""
     scale = "" if design.spec.link == "identity" else f" on the {design.spec.link} scale"
@@ -65,4 +71,6 @@ def variable_attrs(design: Design) -> dict[str, dict[str, str]]:
         "phi": {"long_name": "precision"},
         "cutpoints": {"long_name": f"thresholds between categories{scale}"},
     }
-    return {name: attrs[name] for name in variable_dims(design)}
+    for factor in design.factors:
+        attrs[z_name(factor.name)] = {"long_name": f"standard-normal offsets over {factor.name}"}
+    return {name: attrs[name] for name in (*variable_dims(design), *offset_dims(design))}

@@ -1,18 +1,29 @@
 """Which engine, and why."""
 
 from collections.abc import Mapping
+from pkgutil import resolve_name
 from types import MappingProxyType
 from typing import Final
 
 from partialpool.errors import EngineError, nearest
 from partialpool.infer.engine import Engine
-from partialpool.infer.nuts import NutsEngine
 from partialpool.spec.model import ModelSpec
 
-__all__ = ["ENGINES", "choose_engine"]
+__all__ = ["ENGINES", "choose_engine", "load_engine"]
 
-ENGINES: Final[Mapping[str, Engine]] = MappingProxyType({engine.name: engine for engine in (NutsEngine(),)})
-"""Every engine by name, the preferred first."""
+ENGINES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "collapsed": "partialpool.infer.collapsed:CollapsedEngine",
+        "nuts": "partialpool.infer.nuts:NutsEngine",
+    }
+)
+"""Every engine by name, the preferred first, and where it lives: PyMC and nutpie load only when they are to be used."""
+
+
+def load_engine(name: str) -> Engine:
+    """Load an engine of `ENGINES`."""
+    engine: Engine = resolve_name(ENGINES[name])()
+    return engine
 
 
 def choose_engine(spec: ModelSpec, wanted: str = "auto") -> tuple[Engine, str]:
@@ -38,7 +49,8 @@ def choose_engine(spec: ModelSpec, wanted: str = "auto") -> tuple[Engine, str]:
                 allowed="'auto', " + nearest(wanted, ENGINES),
                 do="name one, or leave it to 'auto'",
             )
-        reason = ENGINES[wanted].why_not(spec)
+        engine = load_engine(wanted)
+        reason = engine.why_not(spec)
         if reason:
             raise EngineError(
                 f"engine {wanted!r} does not apply to this model",
@@ -46,13 +58,14 @@ def choose_engine(spec: ModelSpec, wanted: str = "auto") -> tuple[Engine, str]:
                 allowed="engine='auto'",
                 do="leave the choice to 'auto'",
             )
-        return ENGINES[wanted], "as asked"
+        return engine, "as asked"
     refused: list[str] = []
-    for engine in ENGINES.values():
+    for name in ENGINES:
+        engine = load_engine(name)
         reason = engine.why_not(spec)
         if not reason:
-            return engine, "; ".join(refused) or "it takes every model"
-        refused.append(f"{engine.name}: {reason}")
+            return engine, "; ".join([engine.merit, *refused])
+        refused.append(f"{name}: {reason}")
     raise EngineError(
         "no engine applies to this model",
         got="; ".join(refused),

@@ -9,7 +9,7 @@ import numpy as np
 
 from partialpool.collapse.importance import ThetaDraws, adapt, draw_theta
 from partialpool.collapse.marginal import Marginal, build_marginal, why_not
-from partialpool.collapse.mode import find_peak
+from partialpool.collapse.mode import Peak, find_peak
 from partialpool.collapse.moments import collect_moments
 from partialpool.collapse.recover import Recovered, recover
 from partialpool.collapse.units import choose_units
@@ -17,7 +17,7 @@ from partialpool.design.build import Design
 from partialpool.design.scaling import PriorSet
 from partialpool.errors import EngineError
 from partialpool.infer.engine import RawDraws
-from partialpool.infer.progress import progress_line
+from partialpool.infer.progress import ProgressLine, progress_line
 from partialpool.infer.settings import Settings
 from partialpool.names import BETA, SIGMA, b_name, corr_name, sd_name, z_name
 from partialpool.spec.model import ModelSpec
@@ -29,6 +29,7 @@ class CollapsedEngine:
     """Exact integration over group effects, for normal responses."""
 
     name = "collapsed"
+    merit = "group effects integrate out exactly"
 
     def why_not(self, spec: ModelSpec) -> str:
         """Say why group effects cannot be integrated out exactly; empty where they can."""
@@ -53,24 +54,41 @@ class CollapsedEngine:
             drawn = draw_theta(
                 marginal, proposal, settings.chains, settings.draws, np.random.default_rng(streams[1]), workers=workers
             )
+            facts = _facts(drawn, proposal.rounds)
+            theta, stats = drawn.theta, {"lp": drawn.log_density, "acceptance_rate": drawn.acceptance}
             clock.lap("proposal")
+            if drawn.trouble:
+                theta, stats, facts = _by_nuts(marginal, peak, drawn, settings, line)
+                clock.lap("nuts")
             line.say("drawing effects")
-            total = settings.chains * settings.draws
+            chains, draws = theta.shape[:2]
             recovered = recover(
                 marginal,
-                drawn.theta.reshape(total, -1),
+                theta.reshape(chains * draws, -1),
                 streams[2],
                 workers=workers,
                 keep_z=settings.keep_z,
-                done=lambda count: line.count(count, total),
+                done=lambda count: line.count(count, chains * draws),
             )
             clock.lap("draws")
-        facts = _facts(drawn, proposal.rounds) | {"seconds": clock.total, "stages": clock.laps}
-        return RawDraws(
-            _posterior(marginal, recovered, settings),
-            {"lp": drawn.log_density, "acceptance_rate": drawn.acceptance},
-            facts,
-        )
+        facts |= {"seconds": clock.total, "stages": clock.laps}
+        return RawDraws(_posterior(marginal, recovered, (chains, draws), keep_z=settings.keep_z), stats, facts)
+
+
+def _by_nuts(
+    marginal: Marginal, peak: Peak, drawn: ThetaDraws, settings: Settings, line: ProgressLine
+) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, Any]]:
+    """Sample theta by NUTS where importance weights cannot be trusted; no evidence then, since it rests on them."""
+    from partialpool.infer.theta_nuts import sample_theta  # noqa: PLC0415 - nutpie takes seconds to load, and is rare
+
+    theta, stats, interrupted = sample_theta(marginal, peak, settings, line)
+    facts = {
+        "sampler": f"NUTS on the collapsed density: {drawn.trouble}",
+        "importance_khat": drawn.khat,
+        "importance_efficiency": drawn.efficiency,
+        "interrupted": interrupted,
+    }
+    return theta, stats, facts
 
 
 class _Clock:
@@ -92,7 +110,7 @@ class _Clock:
 def _facts(drawn: ThetaDraws, rounds: int) -> dict[str, Any]:
     return {
         "sampler": "importance-weighted chains",
-        "khat": drawn.khat,
+        "importance_khat": drawn.khat,
         "importance_efficiency": drawn.efficiency,
         "rounds": rounds,
         "log_evidence": drawn.log_evidence,
@@ -101,7 +119,9 @@ def _facts(drawn: ThetaDraws, rounds: int) -> dict[str, Any]:
     }
 
 
-def _posterior(marginal: Marginal, recovered: Recovered, settings: Settings) -> Mapping[str, np.ndarray]:
+def _posterior(
+    marginal: Marginal, recovered: Recovered, shape: tuple[int, int], *, keep_z: bool
+) -> Mapping[str, np.ndarray]:
     design = marginal.design
     flat: dict[str, np.ndarray] = {BETA: recovered.beta} if design.common.coefs else {}
     for f, factor in enumerate(design.factors):
@@ -109,11 +129,10 @@ def _posterior(marginal: Marginal, recovered: Recovered, settings: Settings) -> 
         if factor.correlated:
             flat[corr_name(factor.name)] = recovered.corr[f]
         flat[b_name(factor.name)] = recovered.b[f]
-        if settings.keep_z:
+        if keep_z:
             flat[z_name(factor.name)] = recovered.z[f]
     if recovered.sigma is not None:
         flat[SIGMA] = recovered.sigma
-    shape = (settings.chains, settings.draws)
     return {name: values.reshape(*shape, *values.shape[1:]) for name, values in flat.items()}
 
 

@@ -41,6 +41,10 @@ class Engine(Protocol):
     def name(self) -> str:
         """Its name, as in `fit(engine=...)`."""
 
+    @property
+    def merit(self) -> str:
+        """Why it is chosen where it applies, in a few words."""
+
     def why_not(self, spec: ModelSpec) -> str:
         """Say why it does not apply to a model; empty where it does."""
 

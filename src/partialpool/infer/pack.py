@@ -9,7 +9,7 @@ import xarray as xr
 
 from partialpool.design.archive import frame_to_dataset
 from partialpool.design.build import Design
-from partialpool.design.labels import coordinates, variable_attrs, variable_dims
+from partialpool.design.labels import coordinates, offset_dims, variable_attrs, variable_dims
 from partialpool.design.scaling import PriorSet
 from partialpool.infer.engine import RawDraws
 from partialpool.infer.settings import Settings
@@ -22,7 +22,7 @@ FORMAT = "partialpool-fit-1"
 
 def label_draws(design: Design, arrays: Mapping[str, np.ndarray]) -> xr.Dataset:
     """Label arrays of shape (chains, draws, ...) with the design's dimensions and coordinates."""
-    dims, attrs, coords = variable_dims(design), variable_attrs(design), coordinates(design)
+    dims, attrs, coords = variable_dims(design) | offset_dims(design), variable_attrs(design), coordinates(design)
     variables = {name: (("chain", "draw", *dims[name]), arrays[name], attrs[name]) for name in dims if name in arrays}
     used = {dim for name in variables for dim in dims[name]}
     chains, draws = next(iter(arrays.values())).shape[:2]

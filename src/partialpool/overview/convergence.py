@@ -1,11 +1,13 @@
 """Can these draws be trusted? A verdict with its reasons and, for each, a cure.
 
 Thresholds: R-hat < 1.01 and bulk and tail ESS of 100 per chain (Vehtari et al. 2021, Bayesian Analysis 16:667);
-no divergences; E-BFMI of at least 0.2 (Betancourt 2016).
+no divergences; E-BFMI of at least 0.2 (Betancourt 2016); Pareto k-hat < 0.7 (Vehtari et al. 2024, JMLR 25:72).
 """
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import xarray as xr
@@ -17,6 +19,7 @@ __all__ = ["Finding", "Verdict", "judge"]
 MAX_RHAT: Final = 1.01
 MIN_ESS_PER_CHAIN: Final = 100
 MIN_BFMI: Final = 0.2
+MAX_KHAT: Final = 0.7
 MAX_CHECKED: Final = 4000
 """Group effects whose R-hat and ESS are computed; of more, an even selection."""
 
@@ -64,6 +67,7 @@ def judge(tree: xr.DataTree) -> Verdict:
     posterior, stats = tree["posterior"].to_dataset(), tree["sample_stats"].to_dataset()
     chains, draws = posterior.sizes["chain"], posterior.sizes["draw"]
     findings = [_divergences(stats, chains * draws)] if "diverging" in stats else []
+    findings += _importance(json.loads(tree.attrs.get("run", "{}")))
     columns = _scalar_columns(posterior)
     if draws < 4:
         return Verdict((*findings, Finding("draws", False, f"{draws} draws per chain", "raise draws to 1000")))
@@ -71,6 +75,15 @@ def judge(tree: xr.DataTree) -> Verdict:
     if "energy" in stats:
         findings.append(_bfmi(stats))
     return Verdict(tuple(findings))
+
+
+def _importance(run: Mapping[str, Any]) -> list[Finding]:
+    """Judge importance-weighted chains by the Pareto k of their weights."""
+    if "log_evidence" not in run:
+        return []
+    khat = run["importance_khat"]
+    cure = "raise draws, or use engine='nuts'"
+    return [Finding("importance", khat < MAX_KHAT, f"Pareto k-hat {khat:.2f}", cure)]
 
 
 def _scalar_columns(posterior: xr.Dataset) -> dict[str, np.ndarray]:

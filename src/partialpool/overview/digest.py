@@ -70,10 +70,14 @@ class Digest:
         cut = " (interrupted)" if run.get("interrupted") else ""
         seed = "" if settings["seed"] is None else f", seed {settings['seed']}"
         seconds = f", {run['seconds']:.1f} s" if "seconds" in run else ""
+        evidence = ()
+        if "log_evidence" in run:
+            evidence = (f"log evidence {run['log_evidence']:.2f} (Monte Carlo se {run['log_evidence_se']:.3f})",)
         return (
             f"{design.spec}",
             f"{design.n_rows} rows{f' ({dropped} dropped)' if dropped else ''}{'; ' + sizes if sizes else ''}",
             f"engine {attrs['engine']}{sampler}, {attrs['engine_reason']}: {chains}{cut}{seed}{seconds}",
+            *evidence,
         )
 
     @cached_property

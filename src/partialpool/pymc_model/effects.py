@@ -6,6 +6,7 @@ from typing import Final, Literal
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
+from pytensor.tensor.linalg import solve_triangular
 
 from partialpool.design.build import Design, FactorEffects
 from partialpool.design.scaling import PriorSet
@@ -77,7 +78,10 @@ def group_effects(
         scaled = pm.MvNormal(f"{b_name(name)}_scaled", mu=np.zeros(n), chol=(sd / units)[:, None] * cholesky, dims=dims)
     else:
         scaled = pm.Normal(f"{b_name(name)}_scaled", 0.0, sd / units, dims=dims)
-    return pm.Deterministic(b_name(name), scaled * units, dims=dims)
+    b = pm.Deterministic(b_name(name), scaled * units, dims=dims)
+    spread = (sd[:, None] * cholesky) if factor.correlated else pt.diag(sd)
+    pm.Deterministic(z_name(name), solve_triangular(spread, b.T, lower=True).T, dims=dims)
+    return b
 
 
 def group_predictor(factor: FactorEffects, b: pt.TensorVariable) -> pt.TensorVariable:

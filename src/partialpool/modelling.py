@@ -1,0 +1,44 @@
+"""The plain PyMC model of a specification, apart from fitting: it alone needs PyMC at once."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from partialpool.design.build import build_design
+from partialpool.design.scaling import resolve_priors
+from partialpool.design.table import Missing
+from partialpool.fitting import as_spec
+from partialpool.pymc_model.build import build_pymc_model
+from partialpool.pymc_model.effects import Parametrization
+from partialpool.spec.model import ModelSpec
+
+__all__ = ["build_model"]
+
+
+def build_model(
+    model: ModelSpec | str,
+    data: Any,
+    *,
+    family: str | None = None,
+    link: str | None = None,
+    priors: Mapping[str, object] = MappingProxyType({}),
+    se: str | None = None,
+    parametrization: Mapping[str, Parametrization] = MappingProxyType({}),
+    missing: Missing = "drop",
+) -> Any:
+    """Build the plain `pm.Model` of a specification, to read, extend and sample with PyMC.
+
+    Parameters
+    ----------
+    model, data, family, link, priors, se, missing
+        As for `fit`.
+    parametrization
+        `noncentered` (the default), `adapted` or `centered` by factor.
+
+    Returns
+    -------
+    pymc.Model
+        With labelled dimensions.
+    """
+    design = build_design(as_spec(model, family=family, link=link, priors=priors, se=se), data, missing=missing)
+    return build_pymc_model(design, resolve_priors(design), parametrization=parametrization)
