@@ -16,13 +16,13 @@ The identity of A may be taken off for common columns (`precision` 0): that is t
 
 from typing import NamedTuple
 
-import numba as nb
 import numpy as np
 
-from partialpool.collapse.arrange import Branch, Leaf, System, Tail
-from partialpool.collapse.dense import cholesky, solve_lower, solve_lower_columns
+from partialpool.collapse.compiled import kernel
+from partialpool.collapse.arrange import Leaf, System, Tail
+from partialpool.collapse.dense import cholesky, small_cholesky, solve_lower, solve_lower_columns
 
-__all__ = ["Common", "Forward", "Scales", "eliminate", "leaf_factor", "leaf_row"]
+__all__ = ["Common", "Forward", "Scales", "apply_scale", "eliminate", "leaf_factor", "leaf_row", "unscale"]
 
 
 class Scales(NamedTuple):
@@ -30,19 +30,15 @@ class Scales(NamedTuple):
 
     Attributes
     ----------
-    leaf, branch
-        Shape (q, q).
-    tail
-        Shape (tail factors, most effects, most effects).
+    relative
+        Factors in elimination order: leaf, branch (if any), tail factors; (factors, most effects, most effects).
     sigma
         Residual sd, in `Units`.
     combine
         The right-hand side as a combination of the system's: minus the kept coefficients, then 1 for y.
     """
 
-    leaf: np.ndarray
-    branch: np.ndarray
-    tail: np.ndarray
+    relative: np.ndarray
     sigma: float
     combine: np.ndarray
 
@@ -101,50 +97,45 @@ class Forward(NamedTuple):
     branch_dense: np.ndarray
 
 
-@nb.njit(cache=True, nogil=True)
-def leaf_factor(gram: np.ndarray, scale: np.ndarray, out: np.ndarray) -> bool:
-    """Write L of I + Lambda' gram Lambda into out (q, q)."""
-    q = gram.shape[0]
+@kernel
+def leaf_factor(gram: np.ndarray, at: int, relative: np.ndarray, f: int, out: np.ndarray) -> bool:
+    """Write L of I + Lambda' gram Lambda into out (q, q), gram being gram[at] and Lambda relative[f]."""
+    q = gram.shape[1]
     for a in range(q):
         for b in range(a + 1):
             s = 0.0
             for c in range(q):
                 t = 0.0
                 for d in range(q):
-                    t += gram[c, d] * scale[d, b]
-                s += scale[c, a] * t
+                    t += gram[at, c, d] * relative[f, d, b]
+                s += relative[f, c, a] * t
             out[a, b] = s
         out[a, a] += 1.0
-    return cholesky(out)
+    return small_cholesky(out)
 
 
-@nb.njit(cache=True, nogil=True)
-def leaf_row(leaf: Leaf, row: int, scale: np.ndarray, factor: np.ndarray, out: np.ndarray) -> int:
+@kernel
+def leaf_row(leaf: Leaf, row: int, relative: np.ndarray, factor: np.ndarray, out: np.ndarray) -> int:
     """Write F = L^-1 Lambda' [Z'branch, Z'tail, Z'[X rhs]] of one row into out (q, most columns); return its width."""
     q, above = leaf.up.shape[1], leaf.up.shape[2]
-    begin, end, width = leaf.tail_start[row], leaf.tail_start[row + 1], leaf.dense.shape[2]
+    begin, width = leaf.tail_start[row], leaf.dense.shape[2]
+    listed = leaf.tail_start[row + 1] - begin
     for a in range(q):
-        for c in range(above):
-            s = 0.0
-            for b in range(q):
-                s += scale[b, a] * leaf.up[row, b, c]
-            out[a, c] = s
-        for c in range(begin, end):
-            s = 0.0
-            for b in range(q):
-                s += scale[b, a] * leaf.tail_values[c, b]
-            out[a, above + c - begin] = s
-        for c in range(width):
-            s = 0.0
-            for b in range(q):
-                s += scale[b, a] * leaf.dense[row, b, c]
-            out[a, above + end - begin + c] = s
-    total = above + end - begin + width
-    solve_lower_columns(factor, out[:, :total])
-    return total
+        for c in range(above + listed + width):
+            out[a, c] = 0.0
+        for b in range(q):
+            t = relative[0, b, a]
+            for c in range(above):
+                out[a, c] += t * leaf.up[row, b, c]
+            for c in range(listed):
+                out[a, above + c] += t * leaf.tail_values[begin + c, b]
+            for c in range(width):
+                out[a, above + listed + c] += t * leaf.dense[row, b, c]
+    solve_lower_columns(factor, out, above + listed + width)
+    return above + listed + width
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _widest(start: np.ndarray) -> int:
     most = 0
     for i in range(len(start) - 1):
@@ -152,11 +143,11 @@ def _widest(start: np.ndarray) -> int:
     return most
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _eliminate_leaf(
     leaf: Leaf,
     columns: int,
-    scale: np.ndarray,
+    relative: np.ndarray,
     left: np.ndarray,
     above_gram: np.ndarray,
     above_tail: np.ndarray,
@@ -169,12 +160,12 @@ def _eliminate_leaf(
     row = np.zeros((q, above + _widest(leaf.tail_start) + width))
     log_det = 0.0
     for pattern in range(len(leaf.count)):
-        if not leaf_factor(leaf.gram[pattern], scale, factor):
+        if not leaf_factor(leaf.gram, pattern, relative, 0, factor):
             return np.nan
         for a in range(q):
             log_det += 2.0 * leaf.count[pattern] * np.log(factor[a, a])
         for j in range(leaf.start[pattern], leaf.start[pattern + 1]):
-            leaf_row(leaf, j, scale, factor, row)
+            leaf_row(leaf, j, relative, factor, row)
             begin, listed = leaf.tail_start[j], leaf.tail_start[j + 1] - leaf.tail_start[j]
             if above > 0:
                 k = leaf.branch[j]
@@ -190,26 +181,24 @@ def _eliminate_leaf(
                             above_dense[k, c, d] -= t * row[a, above + listed + d]
             for a in range(q):
                 for c in range(listed):
-                    t = row[a, above + c]
-                    line = left[leaf.tail[begin + c]]
+                    t, to = row[a, above + c], leaf.tail[begin + c]
                     for d in range(c + 1):
-                        line[leaf.tail[begin + d]] -= t * row[a, above + d]
+                        left[to, leaf.tail[begin + d]] -= t * row[a, above + d]
                 for c in range(width):
                     t = row[a, above + listed + c]
-                    line = left[columns + c]
                     for d in range(listed):
-                        line[leaf.tail[begin + d]] -= t * row[a, above + d]
+                        left[columns + c, leaf.tail[begin + d]] -= t * row[a, above + d]
                     for d in range(c + 1):
-                        line[columns + d] -= t * row[a, above + listed + d]
+                        left[columns + c, columns + d] -= t * row[a, above + listed + d]
     return log_det
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _eliminate_branch(
     start: np.ndarray,
     listed_columns: np.ndarray,
     columns: int,
-    scale: np.ndarray,
+    relative: np.ndarray,
     left: np.ndarray,
     gram: np.ndarray,
     tail: np.ndarray,
@@ -222,7 +211,7 @@ def _eliminate_branch(
     row = np.zeros((q, _widest(start) + width))
     log_det = 0.0
     for k in range(levels):
-        if not leaf_factor(gram[k], scale, factor):
+        if not leaf_factor(gram, k, relative, 1, factor):
             return np.nan
         begin, listed = start[k], start[k + 1] - start[k]
         for a in range(q):
@@ -230,27 +219,25 @@ def _eliminate_branch(
             for c in range(listed):
                 s = 0.0
                 for b in range(q):
-                    s += scale[b, a] * tail[begin + c, b]
+                    s += relative[1, b, a] * tail[begin + c, b]
                 row[a, c] = s
             for c in range(width):
                 s = 0.0
                 for b in range(q):
-                    s += scale[b, a] * dense[k, b, c]
+                    s += relative[1, b, a] * dense[k, b, c]
                 row[a, listed + c] = s
-        solve_lower_columns(factor, row[:, : listed + width])
+        solve_lower_columns(factor, row, listed + width)
         for a in range(q):
             for c in range(listed):
-                t = row[a, c]
-                line = left[listed_columns[begin + c]]
+                t, to = row[a, c], listed_columns[begin + c]
                 for d in range(c + 1):
-                    line[listed_columns[begin + d]] -= t * row[a, d]
+                    left[to, listed_columns[begin + d]] -= t * row[a, d]
             for c in range(width):
                 t = row[a, listed + c]
-                line = left[columns + c]
                 for d in range(listed):
-                    line[listed_columns[begin + d]] -= t * row[a, d]
+                    left[columns + c, listed_columns[begin + d]] -= t * row[a, d]
                 for d in range(c + 1):
-                    line[columns + d] -= t * row[a, listed + d]
+                    left[columns + c, columns + d] -= t * row[a, listed + d]
         for a in range(q):
             for b in range(q):
                 gram[k, a, b] = factor[a, b]
@@ -261,69 +248,79 @@ def _eliminate_branch(
     return log_det
 
 
-@nb.njit(cache=True, nogil=True)
-def scale_rows(tail: Tail, scales: Scales, common: Common, x: np.ndarray) -> None:
-    """Overwrite x (columns + common, any) with Lambda' x: the tail's own scaling, from the left."""
-    width = x.shape[1]
-    kept = np.empty((scales.tail.shape[1], width))
+@kernel
+def apply_scale(tail: Tail, scales: Scales, common: Common, x: np.ndarray, across: bool) -> None:
+    """Overwrite x (columns + common, any), read by rows or across, with Lambda' x: the tail's own scaling."""
+    width = x.shape[0] if across else x.shape[1]
+    kept = np.empty(scales.relative.shape[1])
+    skip = len(scales.relative) - len(tail.first)
+    for f in range(len(tail.first)):
+        q = tail.effects[f]
+        for level in range(tail.levels[f]):
+            first = tail.first[f] + level * q
+            for c in range(width):
+                for a in range(q):
+                    s = 0.0
+                    for b in range(q):
+                        s += scales.relative[skip + f, b, a] * (x[c, first + b] if across else x[first + b, c])
+                    kept[a] = s
+                for a in range(q):
+                    if across:
+                        x[c, first + a] = kept[a]
+                    else:
+                        x[first + a, c] = kept[a]
+    for i in range(tail.common):
+        at = tail.columns + i
+        for c in range(width):
+            if across:
+                x[c, at] *= common.scale[i]
+            else:
+                x[at, c] *= common.scale[i]
+
+
+@kernel
+def unscale(tail: Tail, scales: Scales, common: Common, x: np.ndarray) -> None:
+    """Overwrite x (columns + common,) with Lambda x."""
+    kept = np.empty(scales.relative.shape[1])
+    skip = len(scales.relative) - len(tail.first)
     for f in range(len(tail.first)):
         q = tail.effects[f]
         for level in range(tail.levels[f]):
             first = tail.first[f] + level * q
             for a in range(q):
-                for c in range(width):
-                    s = 0.0
-                    for b in range(q):
-                        s += scales.tail[f, b, a] * x[first + b, c]
-                    kept[a, c] = s
-            x[first : first + q] = kept[:q]
+                s = 0.0
+                for b in range(q):
+                    s += scales.relative[skip + f, a, b] * x[first + b]
+                kept[a] = s
+            for a in range(q):
+                x[first + a] = kept[a]
     for i in range(tail.common):
-        for c in range(width):
-            x[tail.columns + i, c] *= common.scale[i]
+        x[tail.columns + i] *= common.scale[i]
 
 
-@nb.njit(cache=True, nogil=True)
-def _scale_both(tail: Tail, scales: Scales, common: Common, gram: np.ndarray) -> None:
-    """Overwrite the lower triangle of gram (size, size) with that of Lambda' gram Lambda."""
-    size = gram.shape[0]
-    diagonal = True
-    for f in range(len(tail.first)):
-        diagonal = diagonal and tail.effects[f] == 1
-    if diagonal:
-        by = np.empty(size)
-        for f in range(len(tail.first)):
-            for level in range(tail.levels[f]):
-                by[tail.first[f] + level] = scales.tail[f, 0, 0]
-        for i in range(tail.common):
-            by[tail.columns + i] = common.scale[i]
-        for i in range(size):
-            for j in range(i + 1):
-                gram[i, j] *= by[i] * by[j]
-        return
-    for i in range(size):
-        for j in range(i):
-            gram[j, i] = gram[i, j]
-    scale_rows(tail, scales, common, gram)
-    other = np.ascontiguousarray(gram.T)
-    scale_rows(tail, scales, common, other)
-    gram[:, :] = other
-
-
-@nb.njit(cache=True, nogil=True)
+@kernel
 def eliminate(system: System, scales: Scales, common: Common) -> Forward:
     """Factorise A and evaluate what the density needs; see the module's text for the formulas."""
-    tail = system.tail
+    tail, branch = system.tail, system.branch
     size, rhs = tail.columns + tail.common, len(scales.combine)
     left = tail.gram.copy()
-    branch: Branch = system.branch
     gram, above_tail, dense = branch.gram.copy(), branch.tail_values.copy(), branch.dense.copy()
-    log_det = _eliminate_leaf(system.leaf, tail.columns, scales.leaf, left, gram, above_tail, dense, branch.tail_start)
-    log_det += _eliminate_branch(
-        branch.tail_start, branch.tail, tail.columns, scales.branch, left, gram, above_tail, dense
+    log_det = _eliminate_leaf(
+        system.leaf, tail.columns, scales.relative, left, gram, above_tail, dense, branch.tail_start
     )
-    factor = left[:size, :size].copy()
-    reduced = np.ascontiguousarray(left[size:, :size].T)
-    _scale_both(tail, scales, common, factor)
+    log_det += _eliminate_branch(
+        branch.tail_start, branch.tail, tail.columns, scales.relative, left, gram, above_tail, dense
+    )
+    factor = np.empty((size, size))
+    reduced = np.empty((size, rhs))
+    for i in range(size):
+        for j in range(i + 1):
+            factor[i, j] = left[i, j]
+            factor[j, i] = left[i, j]
+        for k in range(rhs):
+            reduced[i, k] = left[size + k, i]
+    apply_scale(tail, scales, common, factor, False)
+    apply_scale(tail, scales, common, factor, True)
     for i in range(tail.columns):
         factor[i, i] += 1.0
     for i in range(tail.common):
@@ -333,8 +330,8 @@ def eliminate(system: System, scales: Scales, common: Common) -> Forward:
     remainder = np.zeros((rhs, rhs))
     log_det_common, quadratic = 0.0, 0.0
     if ok:
-        scale_rows(tail, scales, common, reduced)
-        solve_lower_columns(factor, reduced)
+        apply_scale(tail, scales, common, reduced, False)
+        solve_lower_columns(factor, reduced, rhs)
         for i in range(tail.common):
             center[tail.columns + i] = scales.sigma * common.mean[i] * common.precision[i]
             quadratic += (scales.sigma * common.mean[i]) ** 2 * common.precision[i]

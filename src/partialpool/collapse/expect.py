@@ -12,12 +12,12 @@ A^-1 is needed in the blocks of A only: it is carried from the tail to the branc
 
 from typing import NamedTuple
 
-import numba as nb
 import numpy as np
 
+from partialpool.collapse.compiled import kernel
 from partialpool.collapse.arrange import System
 from partialpool.collapse.dense import inverse, solve_upper, solve_upper_columns
-from partialpool.collapse.eliminate import Common, Forward, Scales, leaf_factor, leaf_row, scale_rows
+from partialpool.collapse.eliminate import Common, Forward, Scales, leaf_factor, leaf_row, unscale
 
 __all__ = ["SecondMoments", "second_moments"]
 
@@ -44,7 +44,7 @@ class SecondMoments(NamedTuple):
     slope: np.ndarray
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def second_moments(system: System, scales: Scales, common: Common, forward: Forward) -> SecondMoments:
     """Carry mean and covariance of u from the tail to branches and leaves."""
     tail, leaf, branch = system.tail, system.leaf, system.branch
@@ -54,7 +54,7 @@ def second_moments(system: System, scales: Scales, common: Common, forward: Forw
     mean = forward.center.copy()
     solve_upper(forward.factor, mean)
     cov = inverse(forward.factor)
-    most = scales.tail.shape[1]
+    most = scales.relative.shape[1]
     tail_moments = np.zeros((len(tail.first), most, most))
     squared = 0.0
     for f in range(len(tail.first)):
@@ -76,7 +76,9 @@ def second_moments(system: System, scales: Scales, common: Common, forward: Forw
         for i in range(size):
             slope[k] += forward.reduced[i, k] * (_combined(forward.reduced, i, scales.combine) - forward.center[i])
     # In the units of the columns: t = Lambda u.
-    t = _unscaled(system, scales, common, mean, cov)
+    unscale(tail, scales, common, mean)
+    _unscale_both(system, scales, common, cov)
+    t = mean
     # Branches: mean and covariance of their effects, also with the columns on their lists.
     levels, qb = branch.gram.shape[0], branch.gram.shape[1]
     width = tail.common
@@ -87,20 +89,22 @@ def second_moments(system: System, scales: Scales, common: Common, forward: Forw
     branch_moments = np.zeros((qb, qb))
     for k in range(levels):
         begin, end = branch.tail_start[k], branch.tail_start[k + 1]
-        factor = forward.branch_factor[k]
         listed = end - begin
-        f = np.empty((qb, listed + width))
-        m = np.empty(qb)
+        factor, f, m = np.empty((qb, qb)), np.empty((qb, listed + width)), np.empty(qb)
         for a in range(qb):
+            for b in range(qb):
+                factor[a, b] = forward.branch_factor[k, a, b]
             for c in range(listed):
                 f[a, c] = forward.branch_tail[begin + c, a]
             for c in range(width):
                 f[a, listed + c] = forward.branch_dense[k, a, c]
-            m[a] = _combined(forward.branch_dense[k, :, width:], a, scales.combine)
+            m[a] = 0.0
+            for c in range(rhs):
+                m[a] += forward.branch_dense[k, a, width + c] * scales.combine[c]
             for c in range(listed + width):
                 m[a] -= f[a, c] * t[_column(branch.tail, begin, listed, columns, c)]
         solve_upper(factor, m)
-        solve_upper_columns(factor, f)
+        solve_upper_columns(factor, f, listed + width)
         joint = np.zeros((qb, listed + width))
         for c in range(listed + width):
             at = _column(branch.tail, begin, listed, columns, c)
@@ -118,14 +122,14 @@ def second_moments(system: System, scales: Scales, common: Common, forward: Forw
                 branch_moments[a, b] += m[a] * m[b] * variance + own[a, b]
         for a in range(qb):
             for b in range(qb):
-                branch_mean[k, a] += scales.branch[a, b] * m[b]
+                branch_mean[k, a] += scales.relative[1, a, b] * m[b]
                 for c in range(qb):
                     for d in range(qb):
-                        branch_cov[k, a, d] += scales.branch[a, b] * own[b, c] * scales.branch[d, c]
+                        branch_cov[k, a, d] += scales.relative[1, a, b] * own[b, c] * scales.relative[1, d, c]
                 for c in range(listed):
-                    cross_tail[begin + c, a] += scales.branch[a, b] * joint[b, c]
+                    cross_tail[begin + c, a] += scales.relative[1, a, b] * joint[b, c]
                 for c in range(width):
-                    cross_common[k, a, c] += scales.branch[a, b] * joint[b, listed + c]
+                    cross_common[k, a, c] += scales.relative[1, a, b] * joint[b, listed + c]
     for a in range(qb):
         squared += branch_moments[a, a]
     # Leaves, pattern by pattern.
@@ -139,17 +143,19 @@ def second_moments(system: System, scales: Scales, common: Common, forward: Forw
     spread = np.zeros(q)
     inner = np.zeros((q, q))
     for pattern in range(len(leaf.count)):
-        leaf_factor(leaf.gram[pattern], scales.leaf, factor)
+        leaf_factor(leaf.gram, pattern, scales.relative, 0, factor)
         for a in range(q):
             for b in range(q):
                 inner[a, b] = leaf.count[pattern] if a == b else 0.0
         for j in range(leaf.start[pattern], leaf.start[pattern + 1]):
-            leaf_row(leaf, j, scales.leaf, factor, row)
+            leaf_row(leaf, j, scales.relative, factor, row)
             begin, listed = leaf.tail_start[j], leaf.tail_start[j + 1] - leaf.tail_start[j]
             k = leaf.branch[j]
             wide = listed + width
             for a in range(q):
-                s = _combined(row[:, qb + wide :], a, scales.combine)
+                s = 0.0
+                for c in range(rhs):
+                    s += row[a, qb + wide + c] * scales.combine[c]
                 for c in range(qb):
                     s -= row[a, c] * branch_mean[k, c]
                 for c in range(wide):
@@ -179,9 +185,11 @@ def second_moments(system: System, scales: Scales, common: Common, forward: Forw
                     for a in range(q):
                         for b in range(q):
                             inner[a, b] += row[a, c] * branch_cov[k, c, d] * row[b, d]
-        solve_upper_columns(factor, inner)
-        inner = np.ascontiguousarray(inner.T)
-        solve_upper_columns(factor, inner)
+        for _ in range(2):
+            solve_upper_columns(factor, inner, q)
+            for a in range(q):
+                for b in range(a):
+                    inner[a, b], inner[b, a] = inner[b, a], inner[a, b]
         for a in range(q):
             for b in range(q):
                 leaf_moments[a, b] += inner[a, b]
@@ -190,13 +198,13 @@ def second_moments(system: System, scales: Scales, common: Common, forward: Forw
     return SecondMoments(leaf_moments, branch_moments, tail_moments, squared, slope)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _column(listed_columns: np.ndarray, begin: int, listed: int, columns: int, c: int) -> int:
     """Column of the tail that entry c of a row stands for: listed ones first, then the common ones."""
     return listed_columns[begin + c] if c < listed else columns + c - listed
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _combined(x: np.ndarray, i: int, combine: np.ndarray) -> float:
     s = 0.0
     for k in range(len(combine)):
@@ -204,17 +212,17 @@ def _combined(x: np.ndarray, i: int, combine: np.ndarray) -> float:
     return s
 
 
-@nb.njit(cache=True, nogil=True)
-def _unscaled(system: System, scales: Scales, common: Common, mean: np.ndarray, cov: np.ndarray) -> np.ndarray:
-    """Return Lambda mean, and overwrite cov with Lambda cov Lambda'."""
-    tail = system.tail
-    turned = Scales(
-        scales.leaf, scales.branch, np.ascontiguousarray(scales.tail.transpose(0, 2, 1)), scales.sigma, scales.combine
-    )
-    t = mean.reshape(-1, 1).copy()
-    scale_rows(tail, turned, common, t)
-    scale_rows(tail, turned, common, cov)
-    other = np.ascontiguousarray(cov.T)
-    scale_rows(tail, turned, common, other)
-    cov[:, :] = other
-    return t[:, 0].copy()
+@kernel
+def _unscale_both(system: System, scales: Scales, common: Common, cov: np.ndarray) -> None:
+    """Overwrite the symmetric cov (columns + common, same) with Lambda cov Lambda'."""
+    line = np.empty(len(cov))
+    for _ in range(2):
+        for i in range(len(cov)):
+            for j in range(len(cov)):
+                line[j] = cov[i, j]
+            unscale(system.tail, scales, common, line)
+            for j in range(len(cov)):
+                cov[i, j] = line[j]
+        for i in range(len(cov)):
+            for j in range(i):
+                cov[i, j], cov[j, i] = cov[j, i], cov[i, j]

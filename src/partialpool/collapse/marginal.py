@@ -6,7 +6,8 @@ from functools import cached_property
 import numpy as np
 
 from partialpool.collapse.arrange import BRANCH_FROM, Arrangement, arrange
-from partialpool.collapse.density import Layout, Normals, evaluate, evaluate_many
+from partialpool.collapse.density import Layout, Normals, evaluate
+from partialpool.collapse.gradient import evaluate_gradient
 from partialpool.collapse.moments import Moments, collect_moments
 from partialpool.collapse.scalar import encode, encode_partial
 from partialpool.collapse.units import Units, choose_units
@@ -67,13 +68,12 @@ class Marginal:
 
     def log_density(self, theta: np.ndarray) -> float:
         """Evaluate log p(y | theta) + log p(theta), in the units of y, theta on the real line."""
-        none = np.zeros(0)
-        return evaluate(self.arrangement.density, self.layout, self.normals, theta, none) + self.log_constant
+        return float(self.log_densities(theta[None])[0])
 
     def gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         """Evaluate the log density and its gradient (elements,)."""
         out = np.zeros(self.size)
-        value = evaluate(self.arrangement.density, self.layout, self.normals, theta, out)
+        value = evaluate_gradient(self.arrangement.density, self.layout, self.normals, theta[None], out)
         return value + self.log_constant, out
 
     def log_densities(self, thetas: np.ndarray, *, workers: int = 1) -> np.ndarray:
@@ -84,7 +84,7 @@ class Marginal:
         pieces = [slice(at, at + size) for at in range(0, len(thetas), size)]
 
         def work(piece: slice) -> None:
-            evaluate_many(self.arrangement.density, self.layout, self.normals, thetas[piece], out[piece])
+            evaluate(self.arrangement.density, self.layout, self.normals, thetas[piece], out[piece])
 
         map_pieces(work, pieces, workers)
         return out + self.log_constant

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-import numba as nb
 import numpy as np
 from scipy.special import gammaln
+
+from partialpool.collapse.compiled import kernel
 
 __all__ = ["Mixture", "fit_mixture"]
 
@@ -86,7 +87,7 @@ def fit_mixture(start: Mixture, x: np.ndarray, weights: np.ndarray, *, iteration
     return mixture
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _distances(x: np.ndarray, means: np.ndarray, factors: np.ndarray) -> np.ndarray:
     """Squared Mahalanobis distances, (components, n)."""
     n, d = x.shape

@@ -7,9 +7,9 @@ J. Stat. Soft. 67:1, section 3).
 
 from dataclasses import dataclass
 
-import numba as nb
 import numpy as np
 
+from partialpool.collapse.compiled import kernel
 from partialpool.collapse.units import Units, working_response
 from partialpool.design.build import Design, FactorEffects
 from partialpool.errors import SpecError
@@ -143,7 +143,7 @@ def _standard_effects(factor: FactorEffects, units: object, rows: slice, weight:
     return np.ascontiguousarray(values * weight[:, None])
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _level_products(codes: np.ndarray, z: np.ndarray, xy: np.ndarray, levels: int) -> tuple[np.ndarray, np.ndarray]:
     """Z'Z and Z'[X y] level by level: (levels, q, q) and (levels, q, columns)."""
     n, q = z.shape
@@ -165,7 +165,7 @@ def _level_products(codes: np.ndarray, z: np.ndarray, xy: np.ndarray, levels: in
     return own, dense
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _pair_products(
     first: np.ndarray, second: np.ndarray, z1: np.ndarray, z2: np.ndarray, levels1: int, levels2: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -7,13 +7,13 @@ back-substitution, tail first, then branches, then leaves. u are the non-centred
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numba as nb
 import numpy as np
 
-from partialpool.collapse.arrange import Branch, Leaf, System, Tail
+from partialpool.collapse.compiled import kernel
+from partialpool.collapse.arrange import System, Tail
 from partialpool.collapse.dense import solve_lower, solve_upper
 from partialpool.collapse.density import Layout, Normals, common_of, scales_of, unpack
-from partialpool.collapse.eliminate import Scales, eliminate, leaf_factor, scale_rows
+from partialpool.collapse.eliminate import eliminate, leaf_factor, unscale
 from partialpool.collapse.marginal import Marginal
 from partialpool.collapse.workers import map_pieces, piece_size
 
@@ -87,7 +87,7 @@ def recover(
     def work(piece: slice) -> None:
         noise = np.random.default_rng(seeds[piece.start]).standard_normal((piece.stop - piece.start, total))
         effects = np.empty_like(noise)
-        _draw_many(
+        _draw(
             marginal.arrangement.density,
             marginal.arrangement.recovery,
             marginal.layout,
@@ -141,19 +141,26 @@ def _beta(marginal: Marginal, integrated: np.ndarray, kept: np.ndarray) -> np.nd
     return out
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _unpack_many(layout: Layout, thetas: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     n, factors, most = len(thetas), layout.shifts.shape[0], layout.shifts.shape[1]
     sd, corr = np.empty((n, factors, most)), np.empty((n, factors, most, most))
     sigma, kept = np.empty(n), np.empty((n, thetas.shape[1] - layout.kept))
     for i in range(n):
-        parameters = unpack(layout, thetas[i])
-        sd[i], corr[i], sigma[i], kept[i] = parameters.sd, parameters.corr, parameters.sigma, parameters.kept
+        parameters = unpack(layout, thetas, i)
+        sigma[i] = parameters.sigma
+        for k in range(kept.shape[1]):
+            kept[i, k] = parameters.kept[k]
+        for f in range(factors):
+            for a in range(most):
+                sd[i, f, a] = parameters.sd[f, a]
+                for c in range(most):
+                    corr[i, f, a, c] = parameters.corr[f, a, c]
     return sd, corr, sigma, kept
 
 
-@nb.njit(cache=True, nogil=True)
-def _draw_many(
+@kernel
+def _draw(
     density: System,
     recovery: System,
     layout: Layout,
@@ -163,111 +170,82 @@ def _draw_many(
     effects: np.ndarray,
 ) -> None:
     """Overwrite noise (draws, effects) with u, and effects with diag(sd) L u, in order of elimination."""
-    for i in range(len(thetas)):
-        _draw(density, recovery, layout, normals, thetas[i], noise[i], effects[i])
-
-
-@nb.njit(cache=True, nogil=True)
-def _draw(
-    density: System,
-    recovery: System,
-    layout: Layout,
-    normals: Normals,
-    theta: np.ndarray,
-    u: np.ndarray,
-    b: np.ndarray,
-) -> None:
-    parameters = unpack(layout, theta)
-    scales = scales_of(layout, parameters)
-    common = common_of(normals, parameters.sigma)
-    forward = eliminate(density, scales, common)
-    leaf, branch, tail, sigma = recovery.leaf, recovery.branch, recovery.tail, parameters.sigma
+    leaf, branch, tail = recovery.leaf, recovery.branch, recovery.tail
     q, qb = leaf.up.shape[1], branch.gram.shape[1]
     leaves, branches = len(leaf.level) * q, len(branch.gram) * qb
     size = tail.columns + tail.common
-    # Tail.
-    own = u[leaves + branches :]
-    for i in range(size):
-        own[i] = forward.center[i] + sigma * own[i]
-    solve_upper(forward.factor, own)
-    t = own.copy().reshape(-1, 1)
-    turned = Scales(
-        scales.leaf, scales.branch, np.ascontiguousarray(scales.tail.transpose(0, 2, 1)), sigma, scales.combine
-    )
-    scale_rows(tail, turned, common, t)
-    # Branches.
-    above = np.zeros((len(branch.gram), qb))
-    for k in range(len(branch.gram)):
-        own = u[leaves + k * qb : leaves + (k + 1) * qb]
-        begin, end = branch.tail_start[k], branch.tail_start[k + 1]
-        for a in range(qb):
-            s = sigma * own[a]
-            for c in range(begin, end):
-                s -= forward.branch_tail[c, a] * t[branch.tail[c], 0]
-            s += _dense(forward.branch_dense[k, a], tail, scales.combine, t)
-            own[a] = s
-        solve_upper(forward.branch_factor[k], own)
-        for a in range(qb):
-            for c in range(qb):
-                above[k, a] += scales.branch[a, c] * own[c]
-    # Leaves.
-    factor, r = np.zeros((q, q)), np.zeros(q)
-    for pattern in range(len(leaf.count)):
-        leaf_factor(leaf.gram[pattern], scales.leaf, factor)
-        for j in range(leaf.start[pattern], leaf.start[pattern + 1]):
-            own = u[leaf.level[j] * q : (leaf.level[j] + 1) * q]
-            for a in range(q):
-                s = _dense(leaf.dense[j, a], tail, scales.combine, t)
-                for c in range(leaf.tail_start[j], leaf.tail_start[j + 1]):
-                    s -= leaf.tail_values[c, a] * t[leaf.tail[c], 0]
+    own, above_own, t = np.empty(q), np.empty(qb), np.empty(size)
+    above, above_factor = np.zeros((len(branch.gram), qb)), np.empty((qb, qb))
+    factor = np.zeros((q, q))
+    for i in range(len(thetas)):
+        parameters = unpack(layout, thetas, i)
+        sigma = parameters.sigma
+        scales, common = scales_of(layout, parameters), common_of(normals, sigma)
+        forward = eliminate(density, scales, common)
+        # Tail.
+        for c in range(size):
+            t[c] = forward.center[c] + sigma * noise[i, leaves + branches + c]
+        solve_upper(forward.factor, t)
+        for c in range(size):
+            noise[i, leaves + branches + c] = t[c] / sigma
+        unscale(tail, scales, common, t)
+        # Branches.
+        for k in range(len(branch.gram)):
+            at = leaves + k * qb
+            for a in range(qb):
+                s = sigma * noise[i, at + a] + _right_side(forward.branch_dense, k, a, tail, scales.combine, t)
+                for c in range(branch.tail_start[k], branch.tail_start[k + 1]):
+                    s -= forward.branch_tail[c, a] * t[branch.tail[c]]
+                above_own[a] = s
                 for c in range(qb):
-                    s -= leaf.up[j, a, c] * above[leaf.branch[j], c]
-                r[a] = s
-            m = np.zeros(q)
-            for a in range(q):
-                for c in range(q):
-                    m[a] += scales.leaf[c, a] * r[c]
-            solve_lower(factor, m)
-            for a in range(q):
-                own[a] = m[a] + sigma * own[a]
-            solve_upper(factor, own)
-    for i in range(len(u)):
-        u[i] /= sigma
-    _effects(layout, parameters.sd, parameters.corr, leaf, branch, tail, u, b)
+                    above_factor[a, c] = forward.branch_factor[k, a, c]
+            solve_upper(above_factor, above_own)
+            for a in range(qb):
+                noise[i, at + a] = above_own[a] / sigma
+                above[k, a] = 0.0
+                for c in range(qb):
+                    above[k, a] += scales.relative[1, a, c] * above_own[c]
+        # Leaves.
+        for pattern in range(len(leaf.count)):
+            leaf_factor(leaf.gram, pattern, scales.relative, 0, factor)
+            for j in range(leaf.start[pattern], leaf.start[pattern + 1]):
+                for a in range(q):
+                    own[a] = 0.0
+                for a in range(q):
+                    s = _right_side(leaf.dense, j, a, tail, scales.combine, t)
+                    for c in range(leaf.tail_start[j], leaf.tail_start[j + 1]):
+                        s -= leaf.tail_values[c, a] * t[leaf.tail[c]]
+                    for c in range(qb):
+                        s -= leaf.up[j, a, c] * above[leaf.branch[j], c]
+                    for c in range(q):
+                        own[c] += scales.relative[0, a, c] * s
+                solve_lower(factor, own)
+                at = leaf.level[j] * q
+                for a in range(q):
+                    own[a] += sigma * noise[i, at + a]
+                solve_upper(factor, own)
+                for a in range(q):
+                    noise[i, at + a] = own[a] / sigma
+        # b = diag(sd) L u, level by level.
+        at = 0
+        skip = 2 if layout.has_branch else 1
+        for f in range(len(layout.effects)):
+            levels = len(leaf.level) if f == 0 else len(branch.gram) if f < skip else tail.levels[f - skip]
+            for _ in range(levels):
+                for a in range(layout.effects[f]):
+                    s = 0.0
+                    for c in range(a + 1):
+                        s += parameters.corr[f, a, c] * noise[i, at + c]
+                    effects[i, at + a] = parameters.sd[f, a] * s
+                at += layout.effects[f]
 
 
-@nb.njit(cache=True, nogil=True)
-def _dense(row: np.ndarray, tail: Tail, combine: np.ndarray, t: np.ndarray) -> float:
+@kernel
+def _right_side(dense: np.ndarray, row: int, a: int, tail: Tail, combine: np.ndarray, t: np.ndarray) -> float:
     """The right-hand side less the common columns' part."""
     s = 0.0
     for k in range(len(combine)):
-        s += row[tail.common + k] * combine[k]
+        s += dense[row, a, tail.common + k] * combine[k]
     for c in range(tail.common):
-        s -= row[c] * t[tail.columns + c, 0]
+        s -= dense[row, a, c] * t[tail.columns + c]
     return s
-
-
-@nb.njit(cache=True, nogil=True)
-def _effects(
-    layout: Layout,
-    sd: np.ndarray,
-    corr: np.ndarray,
-    leaf: Leaf,
-    branch: Branch,
-    tail: Tail,
-    u: np.ndarray,
-    b: np.ndarray,
-) -> None:
-    """b = diag(sd) L u, level by level."""
-    at = 0
-    skip = 2 if layout.has_branch else 1
-    for f in range(len(layout.effects)):
-        levels = len(leaf.level) if f == 0 else len(branch.gram) if f < skip else tail.levels[f - skip]
-        q = layout.effects[f]
-        for _ in range(levels):
-            for a in range(q):
-                s = 0.0
-                for c in range(a + 1):
-                    s += corr[f, a, c] * u[at + c]
-                b[at + a] = sd[f, a] * s
-            at += q

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-import numba as nb
 import numpy as np
 from scipy.special import betaln, gammaln
+
+from partialpool.collapse.compiled import kernel
 
 from partialpool.spec.priors import DISTRIBUTIONS, Prior
 
@@ -85,9 +86,9 @@ _CONSTANTS: Final = MappingProxyType(
 )
 
 
-@nb.njit(cache=True, nogil=True)
-def place(coordinate: int, arguments: np.ndarray, x: float) -> tuple[float, float, float, float]:
-    """Map x on the real line to the parameter v.
+@kernel
+def place(coordinate: int, arguments: np.ndarray, of: int, x: float) -> tuple[float, float, float, float]:
+    """Map x on the real line to the parameter v; its prior is described by row `of` of arguments.
 
     Returns
     -------
@@ -99,16 +100,16 @@ def place(coordinate: int, arguments: np.ndarray, x: float) -> tuple[float, floa
         return v, v, x, 1.0
     if coordinate == INTERVAL:
         s = 1.0 / (1.0 + np.exp(-x))
-        slope = arguments[1] * s * (1.0 - s)
-        log_slope = np.log(arguments[1]) - np.abs(x) - 2.0 * np.log1p(np.exp(-np.abs(x)))
-        return arguments[0] + arguments[1] * s, slope, log_slope, 1.0 - 2.0 * s
+        slope = arguments[of, 1] * s * (1.0 - s)
+        log_slope = np.log(arguments[of, 1]) - np.abs(x) - 2.0 * np.log1p(np.exp(-np.abs(x)))
+        return arguments[of, 0] + arguments[of, 1] * s, slope, log_slope, 1.0 - 2.0 * s
     return x, 1.0, 0.0, 0.0
 
 
-@nb.njit(cache=True, nogil=True)
-def log_density(kind: int, arguments: np.ndarray, v: float) -> tuple[float, float]:
+@kernel
+def log_density(kind: int, arguments: np.ndarray, of: int, v: float) -> tuple[float, float]:
     """Evaluate log p(v) and d log p / dv; for a partial correlation, of x = atanh(v), Jacobian included."""
-    location, scale, shape, constant = arguments[0], arguments[1], arguments[2], arguments[3]
+    location, scale, shape, constant = arguments[of, 0], arguments[of, 1], arguments[of, 2], arguments[of, 3]
     if kind in (0, 6):  # Normal, HalfNormal
         e = (v - location) / scale
         return constant - 0.5 * e * e, -e / scale

@@ -47,7 +47,7 @@ class CollapsedEngine:
             marginal = build_marginal(design, priors, moments)
             clock.lap("moments")
             line.say("finding the mode (the first run ever compiles for some seconds)")
-            peak = find_peak(marginal)
+            peak = find_peak(marginal, workers=workers)
             clock.lap("mode")
             line.say("adapting the proposal")
             proposal = adapt(marginal, peak, np.random.default_rng(streams[0]), workers=workers)
