@@ -1,8 +1,22 @@
 """How every kernel is compiled: once per machine, without the interpreter's lock, with IEEE division."""
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import numba as nb
 
 __all__ = ["kernel"]
 
-kernel = nb.njit(cache=True, nogil=True, error_model="numpy")
-"""Decorator. Kernels keep to loops over plain arrays: slices and array expressions take seconds to compile."""
+_SOURCES = tuple((p.name, p.stat().st_mtime_ns, p.stat().st_size) for p in sorted(Path(__file__).parent.glob("*.py")))
+"""Every file a kernel may be made of. numba looks at the kernel's own file only, and would go on using a compiled
+kernel whose callee in another file has changed."""
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile a function; kernels keep to loops over plain arrays, since slices and array expressions compile slowly."""
+    compiled = nb.njit(cache=True, nogil=True, error_model="numpy")(function)
+    file = getattr(compiled._cache, "_cache_file", None)
+    if hasattr(file, "_source_stamp"):
+        file._source_stamp = _SOURCES
+    return compiled

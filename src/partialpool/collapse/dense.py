@@ -1,4 +1,7 @@
-"""Small dense linear algebra for the kernels: loops for a handful of columns, LAPACK for many."""
+"""Small dense linear algebra for the kernels: loops for a handful of columns, LAPACK for many.
+
+A factorisation is kept as U = L', U'U = a, upper triangle, rows contiguous: so every loop below runs along rows.
+"""
 
 import numpy as np
 
@@ -20,18 +23,18 @@ _LOOPS_UP_TO = 24
 
 @kernel
 def small_cholesky(a: np.ndarray) -> bool:
-    """Overwrite the lower triangle of a (n, n) with L, L L' = a, by loops; False where a is not positive definite.
+    """Overwrite the upper triangle of a (n, n) with U, U'U = a, by loops; False where a is not positive definite.
 
-    The upper triangle is left as it is and must not be read.
+    The lower triangle is neither read nor written.
     """
     n = a.shape[0]
     for i in range(n):
-        for j in range(i + 1):
+        for j in range(i, n):
             s = a[i, j]
-            for k in range(j):
-                s -= a[i, k] * a[j, k]
-            if i > j:
-                a[i, j] = s / a[j, j]
+            for k in range(i):
+                s -= a[k, i] * a[k, j]
+            if j > i:
+                a[i, j] = s / a[i, i]
             elif s > 0.0 and s < np.inf:
                 a[i, i] = np.sqrt(s)
             else:
@@ -41,85 +44,94 @@ def small_cholesky(a: np.ndarray) -> bool:
 
 @kernel
 def cholesky(a: np.ndarray) -> bool:
-    """Do as `small_cholesky` for a symmetric a (n, n) of any size."""
+    """Do as `small_cholesky` for an a (n, n) of any size; the lower triangle is overwritten."""
     n = a.shape[0]
     if n <= _LOOPS_UP_TO:
         return small_cholesky(a)
     for i in range(n):
-        for j in range(n):
-            if not np.isfinite(a[i, j]):
-                return False
-    factor = np.linalg.cholesky(a)
-    for i in range(n):
-        for j in range(i + 1):
-            a[i, j] = factor[i, j]
+        # NaN and infinity reach the diagonal of every row they stand in only later: look at the rows' sums.
+        s = 0.0
+        for j in range(i, n):
+            s += a[i, j]
+        if not np.isfinite(s):
+            return False
+    # LAPACK reads columns: the transpose of a holds U's triangle as its lower one, and returns L there.
+    factor = np.linalg.cholesky(a.T).T
+    a[:, :] = factor
     return True
 
 
 @kernel
 def solve_lower(factor: np.ndarray, x: np.ndarray) -> None:
-    """Overwrite x (n,) with L^-1 x."""
-    for i in range(len(x)):
-        s = x[i]
-        for k in range(i):
-            s -= factor[i, k] * x[k]
-        x[i] = s / factor[i, i]
+    """Overwrite x (n,) with L^-1 x = U'^-1 x."""
+    n = factor.shape[0]
+    for k in range(n):
+        x[k] /= factor[k, k]
+        t = x[k]
+        for i in range(k + 1, n):
+            x[i] -= factor[k, i] * t
 
 
 @kernel
 def solve_upper(factor: np.ndarray, x: np.ndarray) -> None:
-    """Overwrite x (n,) with L'^-1 x, column by column, so that L is read in the order it is stored."""
-    for i in range(len(x) - 1, -1, -1):
-        x[i] /= factor[i, i]
-        for k in range(i):
-            x[k] -= factor[i, k] * x[i]
+    """Overwrite x (n,) with L'^-1 x = U^-1 x."""
+    n = factor.shape[0]
+    for k in range(n - 1, -1, -1):
+        s = x[k]
+        for i in range(k + 1, n):
+            s -= factor[k, i] * x[i]
+        x[k] = s / factor[k, k]
 
 
 @kernel
 def solve_lower_columns(factor: np.ndarray, x: np.ndarray, width: int) -> None:
     """Overwrite the first columns of x (n, width or more) with L^-1 x."""
-    for i in range(factor.shape[0]):
-        for k in range(i):
-            t = factor[i, k]
+    n = factor.shape[0]
+    for k in range(n):
+        t = 1.0 / factor[k, k]
+        for c in range(width):
+            x[k, c] *= t
+        for i in range(k + 1, n):
+            t = factor[k, i]
             for c in range(width):
                 x[i, c] -= t * x[k, c]
-        t = 1.0 / factor[i, i]
-        for c in range(width):
-            x[i, c] *= t
 
 
 @kernel
 def solve_upper_columns(factor: np.ndarray, x: np.ndarray, width: int) -> None:
     """Overwrite the first columns of x (n, width or more) with L'^-1 x."""
-    for i in range(factor.shape[0] - 1, -1, -1):
-        t = 1.0 / factor[i, i]
-        for c in range(width):
-            x[i, c] *= t
-        for k in range(i):
-            t = factor[i, k]
+    n = factor.shape[0]
+    for k in range(n - 1, -1, -1):
+        for i in range(k + 1, n):
+            t = factor[k, i]
             for c in range(width):
                 x[k, c] -= t * x[i, c]
+        t = 1.0 / factor[k, k]
+        for c in range(width):
+            x[k, c] *= t
 
 
 @kernel
 def inverse(factor: np.ndarray) -> np.ndarray:
-    """Return (L L')^-1, shape (n, n)."""
+    """Return a^-1 = U^-1 U'^-1, shape (n, n)."""
     n = factor.shape[0]
     half = np.zeros((n, n))
-    for i in range(n):
-        half[i, i] = 1.0
-        for k in range(i):
-            t = factor[i, k]
-            for c in range(k + 1):
-                half[i, c] -= t * half[k, c]
-        t = 1.0 / factor[i, i]
-        for c in range(i + 1):
-            half[i, c] *= t
+    for k in range(n - 1, -1, -1):
+        half[k, k] = 1.0
+        for i in range(k + 1, n):
+            t = factor[k, i]
+            for c in range(i, n):
+                half[k, c] -= t * half[i, c]
+        t = 1.0 / factor[k, k]
+        for c in range(k, n):
+            half[k, c] *= t
     if n > _LOOPS_UP_TO:
-        return np.dot(half.T, half)
+        return np.dot(half, half.T)
     out = np.zeros((n, n))
-    for k in range(n):
-        for i in range(k + 1):
-            for j in range(k + 1):
-                out[i, j] += half[k, i] * half[k, j]
+    for i in range(n):
+        for j in range(n):
+            s = 0.0
+            for k in range(max(i, j), n):
+                s += half[i, k] * half[j, k]
+            out[i, j] = s
     return out

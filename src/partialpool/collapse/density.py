@@ -11,7 +11,7 @@ import numpy as np
 
 from partialpool.collapse.compiled import kernel
 from partialpool.collapse.arrange import System
-from partialpool.collapse.eliminate import Common, Forward, Scales, eliminate
+from partialpool.collapse.eliminate import Common, Forward, Scales, eliminate, make_workspace
 from partialpool.collapse.scalar import log_density, place
 
 __all__ = ["Layout", "Normals", "Parameters", "evaluate", "common_of", "log_likelihood", "scales_of", "unpack"]
@@ -173,12 +173,13 @@ def log_prior(layout: Layout, thetas: np.ndarray, i: int) -> float:
 @kernel
 def evaluate(system: System, layout: Layout, normals: Normals, thetas: np.ndarray, out: np.ndarray) -> None:
     """Evaluate the log posterior density, up to p(y), of each row of thetas (n, elements) into out (n,)."""
+    room = make_workspace(system)
     for i in range(len(thetas)):
         out[i] = -np.inf
         prior = log_prior(layout, thetas, i)
         parameters = unpack(layout, thetas, i)
         if np.isfinite(prior) and parameters.sigma > 0.0:
-            forward = eliminate(system, scales_of(layout, parameters), common_of(normals, parameters.sigma))
+            forward = eliminate(system, scales_of(layout, parameters), common_of(normals, parameters.sigma), room)
             total = prior + log_likelihood(system, normals, parameters.sigma, forward)
             if forward.ok and np.isfinite(total):
                 out[i] = total

@@ -22,7 +22,7 @@ from partialpool.collapse.compiled import kernel
 from partialpool.collapse.arrange import Leaf, System, Tail
 from partialpool.collapse.dense import cholesky, small_cholesky, solve_lower, solve_lower_columns
 
-__all__ = ["Common", "Forward", "Scales", "apply_scale", "eliminate", "leaf_factor", "leaf_row", "unscale"]
+__all__ = ["Common", "Forward", "Scales", "eliminate", "leaf_factor", "leaf_row", "make_workspace", "unscale"]
 
 
 class Scales(NamedTuple):
@@ -61,6 +61,21 @@ class Common(NamedTuple):
     precision: np.ndarray
 
 
+class Workspace(NamedTuple):
+    """Room for the tail's matrices, kept from one theta to the next: fresh memory costs more than arithmetic.
+
+    Attributes
+    ----------
+    left
+        As the tail's Gram matrix.
+    factor
+        (columns + common, same).
+    """
+
+    left: np.ndarray
+    factor: np.ndarray
+
+
 class Forward(NamedTuple):
     """What elimination leaves.
 
@@ -73,7 +88,7 @@ class Forward(NamedTuple):
     quadratic
         q.
     factor
-        L of the tail's columns, lower triangle, (columns + common, same).
+        U = L' of the tail's columns, upper triangle, (columns + common, same).
     reduced
         L^-1 Lambda'W'[rhs], (columns + common, rhs).
     center
@@ -81,7 +96,7 @@ class Forward(NamedTuple):
     remainder
         [rhs]'[rhs] less what group effects and common columns explain, (rhs, rhs).
     branch_factor, branch_tail, branch_dense
-        L_k and F_k of every branch.
+        U_k and F_k of every branch.
     """
 
     ok: bool
@@ -99,10 +114,10 @@ class Forward(NamedTuple):
 
 @kernel
 def leaf_factor(gram: np.ndarray, at: int, relative: np.ndarray, f: int, out: np.ndarray) -> bool:
-    """Write L of I + Lambda' gram Lambda into out (q, q), gram being gram[at] and Lambda relative[f]."""
+    """Factorise I + Lambda' gram Lambda into out (q, q), gram being gram[at] and Lambda relative[f]."""
     q = gram.shape[1]
     for a in range(q):
-        for b in range(a + 1):
+        for b in range(a, q):
             s = 0.0
             for c in range(q):
                 t = 0.0
@@ -154,7 +169,7 @@ def _eliminate_leaf(
     above_dense: np.ndarray,
     above_start: np.ndarray,
 ) -> float:
-    """Take the leaf off the tail's Gram matrix `left` (lower triangle) and off the branches; return 2 sum log diag L."""
+    """Take the leaf off the tail's Gram matrix `left` (upper triangle) and off the branches; return 2 sum log diag L."""
     q, above, width = leaf.up.shape[1], leaf.up.shape[2], leaf.dense.shape[2]
     factor = np.zeros((q, q))
     row = np.zeros((q, above + _widest(leaf.tail_start) + width))
@@ -182,13 +197,13 @@ def _eliminate_leaf(
             for a in range(q):
                 for c in range(listed):
                     t, to = row[a, above + c], leaf.tail[begin + c]
-                    for d in range(c + 1):
+                    for d in range(c, listed):
                         left[to, leaf.tail[begin + d]] -= t * row[a, above + d]
+                    for d in range(width):
+                        left[to, columns + d] -= t * row[a, above + listed + d]
                 for c in range(width):
                     t = row[a, above + listed + c]
-                    for d in range(listed):
-                        left[columns + c, leaf.tail[begin + d]] -= t * row[a, above + d]
-                    for d in range(c + 1):
+                    for d in range(c, width):
                         left[columns + c, columns + d] -= t * row[a, above + listed + d]
     return log_det
 
@@ -204,7 +219,7 @@ def _eliminate_branch(
     tail: np.ndarray,
     dense: np.ndarray,
 ) -> float:
-    """Eliminate every branch; gram, tail and dense are overwritten with L_k and F_k; return 2 sum log diag L."""
+    """Eliminate every branch; gram, tail and dense are overwritten with U_k and F_k; return 2 sum log diag L."""
     levels, q = gram.shape[0], gram.shape[1]
     width = dense.shape[2]
     factor = np.zeros((q, q))
@@ -230,13 +245,13 @@ def _eliminate_branch(
         for a in range(q):
             for c in range(listed):
                 t, to = row[a, c], listed_columns[begin + c]
-                for d in range(c + 1):
+                for d in range(c, listed):
                     left[to, listed_columns[begin + d]] -= t * row[a, d]
+                for d in range(width):
+                    left[to, columns + d] -= t * row[a, listed + d]
             for c in range(width):
                 t = row[a, listed + c]
-                for d in range(listed):
-                    left[columns + c, listed_columns[begin + d]] -= t * row[a, d]
-                for d in range(c + 1):
+                for d in range(c, width):
                     left[columns + c, columns + d] -= t * row[a, listed + d]
         for a in range(q):
             for b in range(q):
@@ -249,9 +264,9 @@ def _eliminate_branch(
 
 
 @kernel
-def apply_scale(tail: Tail, scales: Scales, common: Common, x: np.ndarray, across: bool) -> None:
-    """Overwrite x (columns + common, any), read by rows or across, with Lambda' x: the tail's own scaling."""
-    width = x.shape[0] if across else x.shape[1]
+def _scale_columns(tail: Tail, scales: Scales, common: Common, x: np.ndarray) -> None:
+    """Overwrite x (columns + common, any) with Lambda' x: the tail's own scaling."""
+    width = x.shape[1]
     kept = np.empty(scales.relative.shape[1])
     skip = len(scales.relative) - len(tail.first)
     for f in range(len(tail.first)):
@@ -262,20 +277,41 @@ def apply_scale(tail: Tail, scales: Scales, common: Common, x: np.ndarray, acros
                 for a in range(q):
                     s = 0.0
                     for b in range(q):
-                        s += scales.relative[skip + f, b, a] * (x[c, first + b] if across else x[first + b, c])
+                        s += scales.relative[skip + f, b, a] * x[first + b, c]
                     kept[a] = s
                 for a in range(q):
-                    if across:
-                        x[c, first + a] = kept[a]
-                    else:
-                        x[first + a, c] = kept[a]
+                    x[first + a, c] = kept[a]
     for i in range(tail.common):
-        at = tail.columns + i
         for c in range(width):
-            if across:
-                x[c, at] *= common.scale[i]
-            else:
-                x[at, c] *= common.scale[i]
+            x[tail.columns + i, c] *= common.scale[i]
+
+
+@kernel
+def _scale_both(tail: Tail, scales: Scales, common: Common, gram: np.ndarray) -> None:
+    """Overwrite the upper triangle of gram (columns + common, same) with that of Lambda' gram Lambda."""
+    size = tail.columns + tail.common
+    skip = len(scales.relative) - len(tail.first)
+    by = np.empty(size)
+    mixed = False
+    for f in range(len(tail.first)):
+        mixed = mixed or tail.effects[f] > 1
+        for c in range(tail.levels[f] * tail.effects[f]):
+            by[tail.first[f] + c] = scales.relative[skip + f, 0, 0]
+    for i in range(tail.common):
+        by[tail.columns + i] = common.scale[i]
+    if not mixed:
+        for i in range(size):
+            for j in range(i, size):
+                gram[i, j] *= by[i] * by[j]
+        return
+    for i in range(size):
+        for j in range(i):
+            gram[i, j] = gram[j, i]
+    for _ in range(2):
+        _scale_columns(tail, scales, common, gram)
+        for i in range(size):
+            for j in range(i):
+                gram[i, j], gram[j, i] = gram[j, i], gram[i, j]
 
 
 @kernel
@@ -299,11 +335,22 @@ def unscale(tail: Tail, scales: Scales, common: Common, x: np.ndarray) -> None:
 
 
 @kernel
-def eliminate(system: System, scales: Scales, common: Common) -> Forward:
-    """Factorise A and evaluate what the density needs; see the module's text for the formulas."""
+def make_workspace(system: System) -> Workspace:
+    """Make room for `eliminate`."""
+    size = system.tail.columns + system.tail.common
+    return Workspace(np.empty(system.tail.gram.shape), np.empty((size, size)))
+
+
+@kernel
+def eliminate(system: System, scales: Scales, common: Common, room: Workspace) -> Forward:
+    """Factorise A and evaluate what the density needs; see the module's text for the formulas.
+
+    The factor it returns lives in `room`, until the next call.
+    """
     tail, branch = system.tail, system.branch
     size, rhs = tail.columns + tail.common, len(scales.combine)
-    left = tail.gram.copy()
+    left, factor = room.left, room.factor
+    left[:, :] = tail.gram
     gram, above_tail, dense = branch.gram.copy(), branch.tail_values.copy(), branch.dense.copy()
     log_det = _eliminate_leaf(
         system.leaf, tail.columns, scales.relative, left, gram, above_tail, dense, branch.tail_start
@@ -311,16 +358,13 @@ def eliminate(system: System, scales: Scales, common: Common) -> Forward:
     log_det += _eliminate_branch(
         branch.tail_start, branch.tail, tail.columns, scales.relative, left, gram, above_tail, dense
     )
-    factor = np.empty((size, size))
     reduced = np.empty((size, rhs))
     for i in range(size):
-        for j in range(i + 1):
+        for j in range(i, size):
             factor[i, j] = left[i, j]
-            factor[j, i] = left[i, j]
         for k in range(rhs):
-            reduced[i, k] = left[size + k, i]
-    apply_scale(tail, scales, common, factor, False)
-    apply_scale(tail, scales, common, factor, True)
+            reduced[i, k] = left[i, size + k]
+    _scale_both(tail, scales, common, factor)
     for i in range(tail.columns):
         factor[i, i] += 1.0
     for i in range(tail.common):
@@ -330,7 +374,7 @@ def eliminate(system: System, scales: Scales, common: Common) -> Forward:
     remainder = np.zeros((rhs, rhs))
     log_det_common, quadratic = 0.0, 0.0
     if ok:
-        apply_scale(tail, scales, common, reduced, False)
+        _scale_columns(tail, scales, common, reduced)
         solve_lower_columns(factor, reduced, rhs)
         for i in range(tail.common):
             center[tail.columns + i] = scales.sigma * common.mean[i] * common.precision[i]
@@ -346,7 +390,7 @@ def eliminate(system: System, scales: Scales, common: Common) -> Forward:
                 log_det_common += 2.0 * np.log(factor[i, i])
         for k in range(rhs):
             for m in range(rhs):
-                whole = left[size + max(k, m), size + min(k, m)]
+                whole = left[size + min(k, m), size + max(k, m)]
                 quadratic += scales.combine[k] * scales.combine[m] * whole
                 for i in range(size):
                     whole -= reduced[i, k] * reduced[i, m]

@@ -14,7 +14,7 @@ from partialpool.collapse.density import (
     scales_of,
     unpack,
 )
-from partialpool.collapse.eliminate import Common, Forward, Scales, eliminate
+from partialpool.collapse.eliminate import Common, Forward, Scales, eliminate, make_workspace
 from partialpool.collapse.expect import second_moments
 from partialpool.collapse.scalar import log_density, place
 
@@ -33,7 +33,7 @@ def evaluate_gradient(system: System, layout: Layout, normals: Normals, thetas: 
     if not (np.isfinite(prior) and parameters.sigma > 0.0):
         return -np.inf
     scales, common = scales_of(layout, parameters), common_of(normals, parameters.sigma)
-    forward = eliminate(system, scales, common)
+    forward = eliminate(system, scales, common, make_workspace(system))
     total = prior + log_likelihood(system, normals, parameters.sigma, forward)
     if not (forward.ok and np.isfinite(total)):
         return -np.inf

@@ -9,7 +9,7 @@ from partialpool.collapse.arrange import BRANCH_FROM, Arrangement, arrange
 from partialpool.collapse.density import Layout, Normals, evaluate
 from partialpool.collapse.gradient import evaluate_gradient
 from partialpool.collapse.moments import Moments, collect_moments
-from partialpool.collapse.scalar import encode, encode_partial
+from partialpool.collapse.scalar import LOG, encode, encode_partial
 from partialpool.collapse.units import Units, choose_units
 from partialpool.collapse.workers import map_pieces, piece_size
 from partialpool.design.build import Design
@@ -65,6 +65,12 @@ class Marginal:
     def size(self) -> int:
         """Elements of theta."""
         return len(self.elements)
+
+    @property
+    def log_sds(self) -> np.ndarray:
+        """Positions in theta of the group sds that live on the log scale."""
+        at = [i for i, e in enumerate(self.elements) if e.startswith("sd_") and self.layout.coordinates[i] == LOG]
+        return np.array(at, np.int64)
 
     def log_density(self, theta: np.ndarray) -> float:
         """Evaluate log p(y | theta) + log p(theta), in the units of y, theta on the real line."""

@@ -38,37 +38,47 @@ class Mixture:
         stretch = np.sqrt(self.freedom / rng.chisquare(self.freedom, size))
         return self.means[of] + np.einsum("nij,nj->ni", self.factors[of], normal) * stretch[:, None]
 
-    def log_density(self, x: np.ndarray) -> np.ndarray:
-        """Evaluate the log density of each row of x (n, elements)."""
-        return np.logaddexp.reduce(self._log_parts(x), axis=0)
+    def log_density(self, images: np.ndarray) -> np.ndarray:
+        """Evaluate the log density of draws, summed over their mirror images (images, n, elements); shape (n,)."""
+        parts = self.parts(images.reshape(-1, images.shape[2]))[0]
+        return np.logaddexp.reduce(parts.reshape(-1, images.shape[1]), axis=0)
 
-    def _log_parts(self, x: np.ndarray) -> np.ndarray:
+    def parts(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Evaluate each component's log share of the density at x (n, elements), and its distance; (components, n)."""
         d, nu = self.means.shape[1], self.freedom
         constant = gammaln((nu + d) / 2) - gammaln(nu / 2) - d / 2 * np.log(nu * np.pi)
         distance = _distances(np.ascontiguousarray(x), self.means, self.factors)
         log_det = np.log(np.diagonal(self.factors, axis1=1, axis2=2)).sum(axis=1)
-        return (np.log(self.weights) + constant - log_det)[:, None] - (nu + d) / 2 * np.log1p(distance / nu)
+        parts = (np.log(self.weights) + constant - log_det)[:, None] - (nu + d) / 2 * np.log1p(distance / nu)
+        return parts, distance
 
 
-def fit_mixture(start: Mixture, x: np.ndarray, weights: np.ndarray, *, iterations: int = 12) -> Mixture:
+def fit_mixture(start: Mixture, images: np.ndarray, weights: np.ndarray, *, iterations: int = 10) -> Mixture:
     """Fit a mixture to weighted draws by expectation-maximisation (Peel & McLachlan 2000, degrees of freedom fixed).
 
     Parameters
     ----------
     start
         First guess; components that lose their draws are dropped.
-    x, weights
-        Draws (n, elements), and their weights, which sum to 1.
+    images
+        Draws, and their mirror images where the mixture is folded: (images, n, elements). A draw may come from
+        any component by any image.
+    weights
+        Of the draws, (n,), summing to 1.
     iterations
         Sweeps.
     """
     mixture = start
-    n, d = x.shape
-    whole = np.cov(x.T, aweights=weights, ddof=0).reshape(d, d) + 1e-10 * np.eye(d)
+    copies, n, d = images.shape
+    x = images.reshape(-1, d)
+    whole = np.cov(images[0].T, aweights=weights, ddof=0).reshape(d, d) + 1e-10 * np.eye(d)
     for _ in range(iterations):
-        parts = mixture._log_parts(x)
-        share = np.exp(parts - np.logaddexp.reduce(parts, axis=0)) * weights
-        distance = _distances(x, mixture.means, mixture.factors)
+        parts, distance = mixture.parts(x)
+        parts = parts.reshape(-1, n)
+        total = parts.max(axis=0)
+        share = np.exp(parts - total)
+        share *= weights / share.sum(axis=0)
+        share = share.reshape(len(mixture.weights), -1)
         scaled = share * (mixture.freedom + d) / (mixture.freedom + distance)
         mass = share.sum(axis=1)
         # Draws a component effectively rests on: with fewer than it has parameters it would collapse.

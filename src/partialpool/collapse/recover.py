@@ -12,8 +12,8 @@ import numpy as np
 from partialpool.collapse.compiled import kernel
 from partialpool.collapse.arrange import System, Tail
 from partialpool.collapse.dense import solve_lower, solve_upper
-from partialpool.collapse.density import Layout, Normals, common_of, scales_of, unpack
-from partialpool.collapse.eliminate import eliminate, leaf_factor, unscale
+from partialpool.collapse.density import Layout, Normals, common_of, log_likelihood, log_prior, scales_of, unpack
+from partialpool.collapse.eliminate import eliminate, leaf_factor, make_workspace, unscale
 from partialpool.collapse.marginal import Marginal
 from partialpool.collapse.workers import map_pieces, piece_size
 
@@ -37,6 +37,8 @@ class Recovered:
         (draws,); None where it is known.
     z, b
         Per factor of the design: (draws, levels, effects); z is empty where it was not asked for.
+    log_density
+        Of each theta, (draws,).
     """
 
     beta: np.ndarray
@@ -45,6 +47,19 @@ class Recovered:
     sigma: np.ndarray | None
     z: tuple[np.ndarray, ...]
     b: tuple[np.ndarray, ...]
+    log_density: np.ndarray
+
+    def take(self, index: np.ndarray) -> "Recovered":
+        """Return some of the draws, by index."""
+        return Recovered(
+            self.beta[index],
+            tuple(values[index] for values in self.sd),
+            tuple(values[index] for values in self.corr),
+            None if self.sigma is None else self.sigma[index],
+            tuple(values[index] for values in self.z),
+            tuple(values[index] for values in self.b),
+            self.log_density[index],
+        )
 
 
 def recover(
@@ -78,6 +93,7 @@ def recover(
     b = [np.empty((draws, *shape)) for shape in shapes]
     z = [np.empty((draws, *shape)) for shape in shapes] if keep_z else []
     integrated = np.empty((draws, marginal.arrangement.recovery.tail.common))
+    log_density = np.empty(draws)
     total = sum(j * q for j, q in shapes) + integrated.shape[1]
     size = piece_size(marginal.arrangement.work + _WORK_PER_EFFECT * total)
     pieces = [slice(at, min(at + size, draws)) for at in range(0, draws, size)]
@@ -95,6 +111,7 @@ def recover(
             thetas[piece],
             noise,
             effects,
+            log_density[piece],
         )
         at = 0
         for f in order:
@@ -108,7 +125,8 @@ def recover(
 
     map_pieces(work, pieces, workers, done=lambda count: done(min(count * size, draws)))
     sd, corr, sigma, kept = _parameters(marginal, thetas)
-    return Recovered(_beta(marginal, integrated, kept), sd, corr, sigma, tuple(z), tuple(b))
+    log_density += marginal.log_constant
+    return Recovered(_beta(marginal, integrated, kept), sd, corr, sigma, tuple(z), tuple(b), log_density)
 
 
 def _parameters(
@@ -168,8 +186,9 @@ def _draw(
     thetas: np.ndarray,
     noise: np.ndarray,
     effects: np.ndarray,
+    log_density: np.ndarray,
 ) -> None:
-    """Overwrite noise (draws, effects) with u, and effects with diag(sd) L u, in order of elimination."""
+    """Overwrite noise (draws, effects) with u, effects with diag(sd) L u, in order of elimination, and the density."""
     leaf, branch, tail = recovery.leaf, recovery.branch, recovery.tail
     q, qb = leaf.up.shape[1], branch.gram.shape[1]
     leaves, branches = len(leaf.level) * q, len(branch.gram) * qb
@@ -177,11 +196,17 @@ def _draw(
     own, above_own, t = np.empty(q), np.empty(qb), np.empty(size)
     above, above_factor = np.zeros((len(branch.gram), qb)), np.empty((qb, qb))
     factor = np.zeros((q, q))
+    room = make_workspace(density)
     for i in range(len(thetas)):
         parameters = unpack(layout, thetas, i)
         sigma = parameters.sigma
         scales, common = scales_of(layout, parameters), common_of(normals, sigma)
-        forward = eliminate(density, scales, common)
+        forward = eliminate(density, scales, common, room)
+        log_density[i] = -np.inf
+        total = log_prior(layout, thetas, i) + log_likelihood(density, normals, sigma, forward)
+        if not (forward.ok and np.isfinite(total)):
+            continue
+        log_density[i] = total
         # Tail.
         for c in range(size):
             t[c] = forward.center[c] + sigma * noise[i, leaves + branches + c]

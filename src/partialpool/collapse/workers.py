@@ -10,13 +10,15 @@ __all__ = ["map_pieces", "piece_size"]
 
 T = TypeVar("T")
 
-_PIECE_WORK = 2e7
-"""Multiplications in a piece: some tens of milliseconds."""
+_PIECE_WORK = 2e9
+"""Multiplications in a piece: a fraction of a second, so that Ctrl-C is heard."""
+_MOST_ITEMS = 512
+"""Items in a piece, so that threads share the work evenly."""
 
 
 def piece_size(work: float) -> int:
     """How many items of this much work (multiplications) make a piece."""
-    return int(max(1, min(4096, _PIECE_WORK / max(work, 1.0))))
+    return int(max(1, min(_MOST_ITEMS, _PIECE_WORK / max(work, 1.0))))
 
 
 def map_pieces(

@@ -3,14 +3,16 @@
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from partialpool.collapse.importance import ThetaDraws, adapt, draw_theta
+from partialpool.collapse.chains import Candidates, Chains, propose, run_chains
 from partialpool.collapse.marginal import Marginal, build_marginal, why_not
 from partialpool.collapse.mode import Peak, find_peak
 from partialpool.collapse.moments import collect_moments
+from partialpool.collapse.proposal import Proposal, adapt, is_cheap, readapt
 from partialpool.collapse.recover import Recovered, recover
 from partialpool.collapse.units import choose_units
 from partialpool.design.build import Design
@@ -39,7 +41,7 @@ class CollapsedEngine:
         """Draw from the posterior."""
         _check_memory(design, settings)
         clock = _Clock()
-        streams = np.random.SeedSequence(settings.seed).spawn(3)
+        streams = np.random.SeedSequence(settings.seed).spawn(5)
         workers = settings.threads
         with progress_line("preparing", shown=settings.progressbar) as line:
             line.say("collecting moments")
@@ -51,32 +53,78 @@ class CollapsedEngine:
             clock.lap("mode")
             line.say("adapting the proposal")
             proposal = adapt(marginal, peak, np.random.default_rng(streams[0]), workers=workers)
-            drawn = draw_theta(
-                marginal, proposal, settings.chains, settings.draws, np.random.default_rng(streams[1]), workers=workers
-            )
-            facts = _facts(drawn, proposal.rounds)
-            theta, stats = drawn.theta, {"lp": drawn.log_density, "acceptance_rate": drawn.acceptance}
+            drawn = _draw(marginal, proposal, settings, streams[1], line)
+            if drawn.chains.trouble:
+                proposal = readapt(proposal, drawn.candidates.sample, drawn.values, np.random.default_rng(streams[2]))
+                drawn = _draw(marginal, proposal, settings, streams[3], line)
             clock.lap("proposal")
-            if drawn.trouble:
-                theta, stats, facts = _by_nuts(marginal, peak, drawn, settings, line)
+            if drawn.chains.trouble:
+                theta, stats, facts = _by_nuts(marginal, peak, drawn.chains, settings, line)
+                shape = theta.shape[:2]
+                effects = None
                 clock.lap("nuts")
-            line.say("drawing effects")
-            chains, draws = theta.shape[:2]
-            recovered = recover(
-                marginal,
-                theta.reshape(chains * draws, -1),
-                streams[2],
-                workers=workers,
-                keep_z=settings.keep_z,
-                done=lambda count: line.count(count, chains * draws),
-            )
+            else:
+                index = drawn.chains.index
+                theta, shape = drawn.candidates.sample.theta[index], index.shape
+                stats = {"lp": drawn.values[index], "acceptance_rate": drawn.chains.acceptance}
+                facts = _facts(drawn.chains, proposal.rounds)
+                effects = drawn.recovered.take(index.ravel()) if drawn.recovered is not None else None
+            if effects is None:
+                effects = _recover(marginal, theta.reshape(-1, marginal.size), settings, streams[4], line)
             clock.lap("draws")
         facts |= {"seconds": clock.total, "stages": clock.laps}
-        return RawDraws(_posterior(marginal, recovered, (chains, draws), keep_z=settings.keep_z), stats, facts)
+        return RawDraws(_posterior(marginal, effects, shape, keep_z=settings.keep_z), stats, facts)
+
+
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """Candidates with their densities, and with their effects where one pass gives both; and the chains over them."""
+
+    candidates: Candidates
+    values: np.ndarray
+    recovered: Recovered | None
+    chains: Chains
+
+
+def _draw(
+    marginal: Marginal, proposal: Proposal, settings: Settings, stream: np.random.SeedSequence, line: ProgressLine
+) -> _Drawn:
+    """Draw candidates and run chains over them.
+
+    A cheap density is evaluated at several candidates per kept draw, so that chains hardly repeat themselves, and effects
+    follow for the draws kept. For an expensive one each candidate brings its effects from the same factorisation: a
+    proposal of theta and b together, whose weight is that of theta.
+    """
+    candidate_stream, accept_stream, effect_stream = stream.spawn(3)
+    thin = 3 if is_cheap(marginal) else 1
+    rng = np.random.default_rng(candidate_stream)
+    candidates = propose(proposal, settings.chains, settings.draws, thin, rng)
+    line.say("drawing from the proposal")
+    if is_cheap(marginal):
+        recovered = None
+        values = marginal.log_densities(candidates.sample.theta, workers=settings.threads)
+    else:
+        recovered = _recover(marginal, candidates.sample.theta, settings, effect_stream, line)
+        values = recovered.log_density
+    return _Drawn(candidates, values, recovered, run_chains(candidates, values, np.random.default_rng(accept_stream)))
+
+
+def _recover(
+    marginal: Marginal, theta: np.ndarray, settings: Settings, stream: np.random.SeedSequence, line: ProgressLine
+) -> Recovered:
+    line.say("drawing group effects")
+    return recover(
+        marginal,
+        theta,
+        stream,
+        workers=settings.threads,
+        keep_z=settings.keep_z,
+        done=lambda count: line.count(count, len(theta)),
+    )
 
 
 def _by_nuts(
-    marginal: Marginal, peak: Peak, drawn: ThetaDraws, settings: Settings, line: ProgressLine
+    marginal: Marginal, peak: Peak, drawn: Chains, settings: Settings, line: ProgressLine
 ) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, Any]]:
     """Sample theta by NUTS where importance weights cannot be trusted; no evidence then, since it rests on them."""
     from partialpool.infer.theta_nuts import sample_theta  # noqa: PLC0415 - nutpie takes seconds to load, and is rare
@@ -107,7 +155,7 @@ class _Clock:
         return self._last - self._start
 
 
-def _facts(drawn: ThetaDraws, rounds: int) -> dict[str, Any]:
+def _facts(drawn: Chains, rounds: int) -> dict[str, Any]:
     return {
         "sampler": "importance-weighted chains",
         "importance_khat": drawn.khat,
