@@ -18,26 +18,38 @@ from partialpool.collapse.eliminate import Common, Forward, Scales, eliminate, m
 from partialpool.collapse.expect import second_moments
 from partialpool.collapse.scalar import log_density, place
 
-__all__ = ["evaluate_gradient"]
+__all__ = ["evaluate_gradient", "evaluate_likelihood_gradient"]
 
 
 @kernel
 def evaluate_gradient(system: System, layout: Layout, normals: Normals, thetas: np.ndarray, out: np.ndarray) -> float:
     """Evaluate the log posterior density of thetas[0], up to p(y), and its gradient into out (elements,)."""
-    theta = thetas[0]
     prior = log_prior(layout, thetas, 0)
-    for x in range(len(theta)):
-        v, slope, _, log_slope_slope = place(layout.coordinates[x], layout.arguments, x, theta[x])
-        out[x] = log_density(layout.kinds[x], layout.arguments, x, v)[1] * slope + log_slope_slope
+    if not np.isfinite(prior):
+        return -np.inf
+    total = prior + evaluate_likelihood_gradient(system, layout, normals, thetas, out)
+    for x in range(thetas.shape[1]):
+        v, slope, _, log_slope_slope = place(layout.coordinates[x], layout.arguments, x, thetas[0, x])
+        out[x] += log_density(layout.kinds[x], layout.arguments, x, v)[1] * slope + log_slope_slope
+    return total
+
+
+@kernel
+def evaluate_likelihood_gradient(
+    system: System, layout: Layout, normals: Normals, thetas: np.ndarray, out: np.ndarray
+) -> float:
+    """Evaluate log p(y* | theta) at thetas[0] and its gradient into out (elements,)."""
+    for x in range(thetas.shape[1]):
+        out[x] = 0.0
     parameters = unpack(layout, thetas, 0)
-    if not (np.isfinite(prior) and parameters.sigma > 0.0):
+    if not parameters.sigma > 0.0:
         return -np.inf
     scales, common = scales_of(layout, parameters), common_of(normals, parameters.sigma)
     forward = eliminate(system, scales, common, make_workspace(system))
-    total = prior + log_likelihood(system, normals, parameters.sigma, forward)
+    total = log_likelihood(system, normals, parameters.sigma, forward)
     if not (forward.ok and np.isfinite(total)):
         return -np.inf
-    _add_gradient(system, layout, scales, common, parameters, forward, theta, out)
+    _add_gradient(system, layout, scales, common, parameters, forward, thetas[0], out)
     return total
 
 
@@ -117,6 +129,6 @@ def _add_gradient(
 
 @kernel
 def _log_slope(layout: Layout, theta: np.ndarray, x: int) -> float:
-    """d log v / dx: 1 where the coordinate is log v."""
+    """d log v / dx: 1 where the coordinate is log v, also at v = 0."""
     v, slope, _, _ = place(layout.coordinates[x], layout.arguments, x, theta[x])
     return slope / v if slope != v else 1.0

@@ -18,7 +18,7 @@ from partialpool.names import BETA, INTERCEPT, SIGMA, corr_name, sd_name
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.priors import Prior
 
-__all__ = ["Marginal", "build_marginal", "why_not"]
+__all__ = ["Marginal", "build_flat", "build_marginal", "coefficient_units", "why_not"]
 
 
 def why_not(spec: ModelSpec) -> str:
@@ -110,7 +110,7 @@ class Marginal:
 def build_marginal(
     design: Design, priors: PriorSet, moments: Moments | None = None, *, branch_from: int = BRANCH_FROM
 ) -> Marginal:
-    """Build the marginal of a design.
+    """Build the marginal of a design: common columns with a normal prior are integrated out, the others stay in theta.
 
     Parameters
     ----------
@@ -123,9 +123,27 @@ def build_marginal(
     """
     units = choose_units(design)
     moments = collect_moments(design, units) if moments is None else moments
-    stated = [priors[f"{BETA}[{c}]"].in_units_of(u) for c, u in _coefficient_units(design, units)]
+    stated = _stated(design, priors, units)
     integrated = np.array([prior.distribution == "Normal" for prior in stated], bool)
+    return _assemble(design, priors, units, moments, integrated, branch_from)
+
+
+def build_flat(design: Design, priors: PriorSet, moments: Moments, *, integrate: bool) -> Marginal:
+    """Build the marginal that likelihood methods use: common columns in theta (ML), or integrated under a flat prior (REML).
+
+    Priors must be normal for common columns and on the log scale for sds, as the defaults are.
+    """
+    integrated = np.full(len(design.common.coefs), integrate)
+    marginal = _assemble(design, priors, choose_units(design), moments, integrated, BRANCH_FROM)
+    none = np.zeros_like(marginal.normals.sd)
+    return replace(marginal, normals=Normals(none + 1.0, none, none))
+
+
+def _assemble(
+    design: Design, priors: PriorSet, units: Units, moments: Moments, integrated: np.ndarray, branch_from: int
+) -> Marginal:
     arrangement = arrange(moments, integrated, branch_from=branch_from)
+    stated = _stated(design, priors, units)
     shift = np.array([units.location / units.unit if c == INTERCEPT else 0.0 for c in design.common.coefs])
     layout, elements = _layout(design, priors, units, arrangement, stated, integrated, shift)
     return Marginal(
@@ -140,13 +158,12 @@ def build_marginal(
     )
 
 
-def with_flat_common(marginal: Marginal) -> Marginal:
-    """Return the marginal with flat priors on the integrated common columns: that of REML."""
-    sd = np.ones_like(marginal.normals.sd)
-    return replace(marginal, normals=Normals(sd, np.zeros_like(sd), np.zeros_like(sd)))
+def _stated(design: Design, priors: PriorSet, units: Units) -> list[Prior]:
+    return [priors[f"{BETA}[{c}]"].in_units_of(u) for c, u in coefficient_units(design, units)]
 
 
-def _coefficient_units(design: Design, units: Units) -> list[tuple[str, float]]:
+def coefficient_units(design: Design, units: Units) -> list[tuple[str, float]]:
+    """Each coefficient, and the unit that takes its standardised value back to the data's scale."""
     scales = [*([1.0] if design.common.intercept else []), *units.scale]
     return [(c, units.unit / float(s)) for c, s in zip(design.common.coefs, scales, strict=True)]
 

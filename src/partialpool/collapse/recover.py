@@ -17,7 +17,7 @@ from partialpool.collapse.eliminate import eliminate, leaf_factor, make_workspac
 from partialpool.collapse.marginal import Marginal
 from partialpool.collapse.workers import map_pieces, piece_size
 
-__all__ = ["Recovered", "recover"]
+__all__ = ["Recovered", "conditional_modes", "original_beta", "recover"]
 
 _WORK_PER_EFFECT = 40.0
 """Multiplications, roughly, to draw one effect: mostly its random number."""
@@ -129,6 +129,22 @@ def recover(
     return Recovered(_beta(marginal, integrated, kept), sd, corr, sigma, tuple(z), tuple(b), log_density)
 
 
+def conditional_modes(marginal: Marginal, theta: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Mean of the group effects given theta (elements,), per factor of the design, (levels, effects)."""
+    shapes = [(f.n_levels, len(f.names)) for f in marginal.design.factors]
+    total = sum(j * q for j, q in shapes) + marginal.arrangement.recovery.tail.common
+    effects, noise = np.zeros((1, total)), np.zeros((1, total))
+    density, recovery = marginal.arrangement.density, marginal.arrangement.recovery
+    _draw(density, recovery, marginal.layout, marginal.normals, theta[None], noise, effects, np.empty(1))
+    at, modes = 0, {}
+    for f in marginal.arrangement.order:
+        width = shapes[f][0] * shapes[f][1]
+        scale = marginal.units.unit / marginal.units.factors[f].scale
+        modes[f] = effects[0, at : at + width].reshape(shapes[f]) * scale
+        at += width
+    return tuple(modes[f] for f in range(len(shapes)))
+
+
 def _parameters(
     marginal: Marginal, thetas: np.ndarray
 ) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...], np.ndarray | None, np.ndarray]:
@@ -147,11 +163,16 @@ def _parameters(
 
 def _beta(marginal: Marginal, integrated: np.ndarray, kept: np.ndarray) -> np.ndarray:
     """Coefficients at the predictors' original zero, (draws, coefs), from u and the kept ones."""
+    standard = np.empty((len(integrated), len(marginal.integrated)))
+    standard[:, marginal.integrated] = integrated * marginal.normals.sd
+    standard[:, ~marginal.integrated] = kept - marginal.layout.kept_shift
+    return original_beta(marginal, standard)
+
+
+def original_beta(marginal: Marginal, standard: np.ndarray) -> np.ndarray:
+    """Take coefficients of standardised columns (draws, coefs), the location taken off, to the data's scale."""
     units, common = marginal.units, marginal.design.common
-    out = np.empty((len(integrated), len(common.coefs)))
-    out[:, marginal.integrated] = integrated * marginal.normals.sd
-    out[:, ~marginal.integrated] = kept - marginal.layout.kept_shift
-    out *= units.unit
+    out = standard * units.unit
     first = 1 if common.intercept else 0
     out[:, first:] /= units.scale
     if common.intercept:
@@ -203,10 +224,9 @@ def _draw(
         scales, common = scales_of(layout, parameters), common_of(normals, sigma)
         forward = eliminate(density, scales, common, room)
         log_density[i] = -np.inf
-        total = log_prior(layout, thetas, i) + log_likelihood(density, normals, sigma, forward)
-        if not (forward.ok and np.isfinite(total)):
+        if not forward.ok:
             continue
-        log_density[i] = total
+        log_density[i] = log_prior(layout, thetas, i) + log_likelihood(density, normals, sigma, forward)
         # Tail.
         for c in range(size):
             t[c] = forward.center[c] + sigma * noise[i, leaves + branches + c]

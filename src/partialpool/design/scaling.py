@@ -23,7 +23,7 @@ from partialpool.names import BETA, INTERCEPT, corr_name, sd_name
 from partialpool.spec.priors import Prior
 from partialpool.tabulate import TextTable
 
-__all__ = ["PriorSet", "ResolvedPrior", "predictor_unit", "resolve_priors"]
+__all__ = ["PriorSet", "ResolvedPrior", "default_priors", "predictor_unit", "resolve_priors"]
 
 
 @dataclass(frozen=True)
@@ -120,6 +120,11 @@ def resolve_priors(design: Design) -> PriorSet:
                 do="name one of these parameters",
             )
     return PriorSet(tuple(_chosen(entry, groups.get(name), user) for name, entry in defaults.items()))
+
+
+def default_priors(design: Design) -> PriorSet:
+    """Return the default priors of a design, whatever the user set."""
+    return PriorSet(tuple(_defaults(design)))
 
 
 def _chosen(entry: ResolvedPrior, group: str | None, user: Mapping[str, Prior]) -> ResolvedPrior:
