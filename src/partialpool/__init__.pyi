@@ -16,6 +16,8 @@ from .fitting import fit as fit
 from .fitting import load_fit as load_fit
 from .fitting import priors as priors
 from .gallery import fit_file as fit_file
+from .likelihood import LikelihoodFit as LikelihoodFit
+from .likelihood import maximum_likelihood as maximum_likelihood
 from .modelling import build_model as build_model
 from .plots.forest import plot_group_effects as plot_group_effects
 from .spec.model import ModelSpec as ModelSpec

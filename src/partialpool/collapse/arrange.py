@@ -29,7 +29,7 @@ class Leaf(NamedTuple):
 
     Attributes
     ----------
-    gram, count
+    gram, multiplicity
         Z_j'Z_j of each pattern, (patterns, q, q), and how many levels have it.
     start
         First row of each pattern, and the end: (patterns + 1,). A row is a level, or a pseudo-level.
@@ -38,14 +38,14 @@ class Leaf(NamedTuple):
     branch, up
         The branch above each row, and Z_j'Z_branch, (rows, q, q of branch).
     tail_start, tail, tail_at, tail_values
-        Columns of tail factors that share rows with each row: where they start (rows + 1,), which, at which place of the
-        branch's own list, and Z_j'Z_tail (entries, q).
+        Columns of tail factors that share rows with each row: where they start (rows + 1,), which, at which place of
+        the branch's own list, and Z_j'Z_tail (entries, q).
     dense
         Z_j'[X rhs], (rows, q, columns + rhs).
     """
 
     gram: np.ndarray
-    count: np.ndarray
+    multiplicity: np.ndarray
     start: np.ndarray
     level: np.ndarray
     branch: np.ndarray
@@ -269,7 +269,7 @@ def _by_pattern(leaf: Leaf, tail: Tail) -> Leaf:
     tail_values = leaf.tail_values.reshape(n, tail.columns, q)[order].reshape(-1, q)
     return leaf._replace(
         gram=leaf.gram[one_of],
-        count=count.astype(float),
+        multiplicity=count.astype(float),
         start=np.concatenate([[0], np.cumsum(count)]),
         level=order,
         tail_values=tail_values,

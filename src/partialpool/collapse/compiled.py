@@ -14,7 +14,7 @@ kernel whose callee in another file has changed."""
 
 
 def kernel(function: Callable[..., Any]) -> Any:
-    """Compile a function; kernels keep to loops over plain arrays, since slices and array expressions compile slowly."""
+    """Compile a function; kernels keep to loops over plain arrays: slices and array expressions compile slowly."""
     compiled = nb.njit(cache=True, nogil=True, error_model="numpy")(function)
     file = getattr(compiled._cache, "_cache_file", None)
     if hasattr(file, "_source_stamp"):

@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from partialpool.collapse.compiled import kernel
 from partialpool.collapse.arrange import System
+from partialpool.collapse.compiled import kernel
 from partialpool.collapse.eliminate import Common, Forward, Scales, eliminate, make_workspace
 from partialpool.collapse.scalar import log_density, place
 
-__all__ = ["Layout", "Normals", "Parameters", "evaluate", "common_of", "log_likelihood", "scales_of", "unpack"]
+__all__ = ["Layout", "Normals", "Parameters", "common_of", "evaluate", "log_likelihood", "scales_of", "unpack"]
 
 
 class Layout(NamedTuple):
@@ -148,7 +148,7 @@ def common_of(normals: Normals, sigma: float) -> Common:
 
 @kernel
 def log_likelihood(system: System, normals: Normals, sigma: float, forward: Forward) -> float:
-    """log p(y* | theta); flat common columns are integrated against d beta."""
+    """Return log p(y* | theta); flat common columns are integrated against d beta."""
     flat = 0.0
     for i in range(len(normals.precision)):
         flat += 1.0 - normals.precision[i]

@@ -4,7 +4,8 @@ In relative units Lambda_f = B_f diag(sd_f) L_f / sigma (B_f from `Units`), with
 mu = 0 but for common effects whose prior mean is not 0:
 
     A = I + Lambda' W'W Lambda = L L'                    c = L^-1 (Lambda' W'r + sigma mu)
-    q = r'r + sigma^2 mu'mu - c'c                         log p(r) = -1/2 [ n log(2 pi sigma^2) + 2 sum log diag L + q / sigma^2 ]
+    q = r'r + sigma^2 mu'mu - c'c
+    log p(r) = -1/2 [ n log(2 pi sigma^2) + 2 sum log diag L + q / sigma^2 ]
 
 A is factorised leaf first. A level j of the leaf has the block D_j = I + Lambda'Z_j'Z_j Lambda = L_j L_j' and shares
 E_j with later columns; F_j = L_j^-1 Lambda' E_j; what is left of the later columns' cross-products is
@@ -18,8 +19,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from partialpool.collapse.compiled import kernel
 from partialpool.collapse.arrange import Leaf, System, Tail
+from partialpool.collapse.compiled import kernel
 from partialpool.collapse.dense import cholesky, small_cholesky, solve_lower, solve_lower_columns
 
 __all__ = ["Common", "Forward", "Scales", "eliminate", "leaf_factor", "leaf_row", "make_workspace", "unscale"]
@@ -169,16 +170,16 @@ def _eliminate_leaf(
     above_dense: np.ndarray,
     above_start: np.ndarray,
 ) -> float:
-    """Take the leaf off the tail's Gram matrix `left` (upper triangle) and off the branches; return 2 sum log diag L."""
+    """Take the leaf off the tail's Gram matrix `left` (upper triangle) and the branches; return 2 sum log diag L."""
     q, above, width = leaf.up.shape[1], leaf.up.shape[2], leaf.dense.shape[2]
     factor = np.zeros((q, q))
     row = np.zeros((q, above + _widest(leaf.tail_start) + width))
     log_det = 0.0
-    for pattern in range(len(leaf.count)):
+    for pattern in range(len(leaf.multiplicity)):
         if not leaf_factor(leaf.gram, pattern, relative, 0, factor):
             return np.nan
         for a in range(q):
-            log_det += 2.0 * leaf.count[pattern] * np.log(factor[a, a])
+            log_det += 2.0 * leaf.multiplicity[pattern] * np.log(factor[a, a])
         for j in range(leaf.start[pattern], leaf.start[pattern + 1]):
             leaf_row(leaf, j, relative, factor, row)
             begin, listed = leaf.tail_start[j], leaf.tail_start[j + 1] - leaf.tail_start[j]

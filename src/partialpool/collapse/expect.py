@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from partialpool.collapse.compiled import kernel
 from partialpool.collapse.arrange import System
+from partialpool.collapse.compiled import kernel
 from partialpool.collapse.dense import inverse, solve_upper, solve_upper_columns
 from partialpool.collapse.eliminate import Common, Forward, Scales, leaf_factor, leaf_row, unscale
 
@@ -44,18 +44,57 @@ class SecondMoments(NamedTuple):
     slope: np.ndarray
 
 
+class _Tail(NamedTuple):
+    """The tail's columns in their own units, t = Lambda u: mean (columns + common,) and relative covariance."""
+
+    mean: np.ndarray
+    cov: np.ndarray
+
+
+class _Branches(NamedTuple):
+    """Branch effects Lambda u: mean, relative covariance, and covariance with their listed and common columns."""
+
+    mean: np.ndarray
+    cov: np.ndarray
+    cross_tail: np.ndarray
+    cross_common: np.ndarray
+
+
 @kernel
 def second_moments(system: System, scales: Scales, common: Common, forward: Forward) -> SecondMoments:
     """Carry mean and covariance of u from the tail to branches and leaves."""
-    tail, leaf, branch = system.tail, system.leaf, system.branch
-    size, columns, rhs = tail.columns + tail.common, tail.columns, len(scales.combine)
-    variance = 1.0 / scales.sigma**2
-    # The tail itself.
+    tail = system.tail
     mean = forward.center.copy()
     solve_upper(forward.factor, mean)
     cov = inverse(forward.factor)
-    most = scales.relative.shape[1]
-    tail_moments = np.zeros((len(tail.first), most, most))
+    of_tail = np.zeros((len(tail.first), scales.relative.shape[1], scales.relative.shape[1]))
+    squared = _tail_moments(system, scales, common, mean, cov, of_tail)
+    slope = np.zeros(len(scales.combine))
+    for k in range(len(slope)):
+        for m in range(len(slope)):
+            slope[k] += forward.remainder[k, m] * scales.combine[m]
+        for i in range(len(mean)):
+            slope[k] += forward.reduced[i, k] * (_combined(forward.reduced, i, scales.combine) - forward.center[i])
+    unscale(tail, scales, common, mean)
+    _unscale_both(system, scales, common, cov)
+    columns = _Tail(mean, cov)
+    of_branch = np.zeros((system.branch.gram.shape[1], system.branch.gram.shape[1]))
+    branches = _branch_moments(system, scales, forward, columns, of_branch)
+    of_leaf = np.zeros((system.leaf.up.shape[1], system.leaf.up.shape[1]))
+    _leaf_moments(system, scales, columns, branches, of_leaf)
+    for a in range(len(of_branch)):
+        squared += of_branch[a, a]
+    for a in range(len(of_leaf)):
+        squared += of_leaf[a, a]
+    return SecondMoments(of_leaf, of_branch, of_tail, squared, slope)
+
+
+@kernel
+def _tail_moments(
+    system: System, scales: Scales, common: Common, mean: np.ndarray, cov: np.ndarray, out: np.ndarray
+) -> float:
+    """Add up E[u u'] of each tail factor into out; return E|u - mu|^2 of everything in the tail."""
+    tail, variance = system.tail, 1.0 / scales.sigma**2
     squared = 0.0
     for f in range(len(tail.first)):
         q = tail.effects[f]
@@ -63,128 +102,124 @@ def second_moments(system: System, scales: Scales, common: Common, forward: Forw
             first = tail.first[f] + level * q
             for a in range(q):
                 for b in range(q):
-                    tail_moments[f, a, b] += mean[first + a] * mean[first + b] * variance + cov[first + a, first + b]
+                    out[f, a, b] += mean[first + a] * mean[first + b] * variance + cov[first + a, first + b]
         for a in range(q):
-            squared += tail_moments[f, a, a]
-    for i in range(columns, size):
-        precision = common.precision[i - columns]
-        squared += precision * ((mean[i] / scales.sigma - common.mean[i - columns]) ** 2 + cov[i, i])
-    slope = np.zeros(rhs)
-    for k in range(rhs):
-        for m in range(rhs):
-            slope[k] += forward.remainder[k, m] * scales.combine[m]
-        for i in range(size):
-            slope[k] += forward.reduced[i, k] * (_combined(forward.reduced, i, scales.combine) - forward.center[i])
-    # In the units of the columns: t = Lambda u.
-    unscale(tail, scales, common, mean)
-    _unscale_both(system, scales, common, cov)
-    t = mean
-    # Branches: mean and covariance of their effects, also with the columns on their lists.
-    levels, qb = branch.gram.shape[0], branch.gram.shape[1]
-    width = tail.common
-    branch_mean = np.zeros((levels, qb))
-    branch_cov = np.zeros((levels, qb, qb))
-    cross_tail = np.zeros(branch.tail_values.shape)
-    cross_common = np.zeros((levels, qb, width))
-    branch_moments = np.zeros((qb, qb))
+            squared += out[f, a, a]
+    for i in range(tail.common):
+        at = tail.columns + i
+        squared += common.precision[i] * ((mean[at] / scales.sigma - common.mean[i]) ** 2 + cov[at, at])
+    return squared
+
+
+@kernel
+def _branch_moments(system: System, scales: Scales, forward: Forward, columns: _Tail, out: np.ndarray) -> _Branches:
+    """Add up E[u u'] over branches into out; return what their leaves need."""
+    branch, rhs = system.branch, len(scales.combine)
+    levels, q, width = branch.gram.shape[0], branch.gram.shape[1], system.tail.common
+    branches = _Branches(
+        np.zeros((levels, q)),
+        np.zeros((levels, q, q)),
+        np.zeros(branch.tail_values.shape),
+        np.zeros((levels, q, width)),
+    )
     for k in range(levels):
-        begin, end = branch.tail_start[k], branch.tail_start[k + 1]
-        listed = end - begin
-        factor, f, m = np.empty((qb, qb)), np.empty((qb, listed + width)), np.empty(qb)
-        for a in range(qb):
-            for b in range(qb):
+        begin = branch.tail_start[k]
+        listed = branch.tail_start[k + 1] - begin
+        # Given the tail, u = U^-1 (w - F t) has mean m and covariance (U'U)^-1.
+        factor, f, m = np.empty((q, q)), np.empty((q, listed + width)), np.zeros(q)
+        for a in range(q):
+            for b in range(q):
                 factor[a, b] = forward.branch_factor[k, a, b]
             for c in range(listed):
                 f[a, c] = forward.branch_tail[begin + c, a]
             for c in range(width):
                 f[a, listed + c] = forward.branch_dense[k, a, c]
-            m[a] = 0.0
             for c in range(rhs):
                 m[a] += forward.branch_dense[k, a, width + c] * scales.combine[c]
             for c in range(listed + width):
-                m[a] -= f[a, c] * t[_column(branch.tail, begin, listed, columns, c)]
+                m[a] -= f[a, c] * columns.mean[_column(branch.tail, begin, listed, system.tail.columns, c)]
         solve_upper(factor, m)
         solve_upper_columns(factor, f, listed + width)
-        joint = np.zeros((qb, listed + width))
+        # Cov(u, t) = -U^-1 F Cov(t).
+        joint = np.zeros((q, listed + width))
         for c in range(listed + width):
-            at = _column(branch.tail, begin, listed, columns, c)
+            at = _column(branch.tail, begin, listed, system.tail.columns, c)
             for d in range(listed + width):
-                s = cov[_column(branch.tail, begin, listed, columns, d), at]
-                for a in range(qb):
+                s = columns.cov[_column(branch.tail, begin, listed, system.tail.columns, d), at]
+                for a in range(q):
                     joint[a, c] -= f[a, d] * s
         own = inverse(factor)
-        for a in range(qb):
-            for b in range(qb):
+        for a in range(q):
+            for b in range(q):
                 for c in range(listed + width):
                     own[a, b] -= joint[a, c] * f[b, c]
-        for a in range(qb):
-            for b in range(qb):
-                branch_moments[a, b] += m[a] * m[b] * variance + own[a, b]
-        for a in range(qb):
-            for b in range(qb):
-                branch_mean[k, a] += scales.relative[1, a, b] * m[b]
-                for c in range(qb):
-                    for d in range(qb):
-                        branch_cov[k, a, d] += scales.relative[1, a, b] * own[b, c] * scales.relative[1, d, c]
+                out[a, b] += m[a] * m[b] / scales.sigma**2 + own[a, b]
+        for a in range(q):
+            for b in range(q):
+                t = scales.relative[1, a, b]
+                branches.mean[k, a] += t * m[b]
+                for c in range(q):
+                    for d in range(q):
+                        branches.cov[k, a, d] += t * own[b, c] * scales.relative[1, d, c]
                 for c in range(listed):
-                    cross_tail[begin + c, a] += scales.relative[1, a, b] * joint[b, c]
+                    branches.cross_tail[begin + c, a] += t * joint[b, c]
                 for c in range(width):
-                    cross_common[k, a, c] += scales.relative[1, a, b] * joint[b, listed + c]
-    for a in range(qb):
-        squared += branch_moments[a, a]
-    # Leaves, pattern by pattern.
-    q = leaf.up.shape[1]
-    leaf_moments = np.zeros((q, q))
-    factor = np.zeros((q, q))
+                    branches.cross_common[k, a, c] += t * joint[b, listed + c]
+    return branches
+
+
+@kernel
+def _leaf_moments(system: System, scales: Scales, columns: _Tail, branches: _Branches, out: np.ndarray) -> None:
+    """Add up E[u u'] over leaves into out, pattern by pattern: U^-1 (I + F Cov F' + m m' / sigma^2) U'^-1."""
+    leaf, start, offset = system.leaf, system.branch.tail_start, system.tail.columns
+    q, above, width, rhs = leaf.up.shape[1], leaf.up.shape[2], system.tail.common, len(scales.combine)
     longest = 0
     for j in range(len(leaf.level)):
         longest = max(longest, leaf.tail_start[j + 1] - leaf.tail_start[j])
-    row = np.zeros((q, qb + longest + leaf.dense.shape[2]))
-    spread = np.zeros(q)
-    inner = np.zeros((q, q))
-    for pattern in range(len(leaf.count)):
+    row = np.zeros((q, above + longest + leaf.dense.shape[2]))
+    factor, inner, m = np.zeros((q, q)), np.zeros((q, q)), np.zeros(q)
+    for pattern in range(len(leaf.multiplicity)):
         leaf_factor(leaf.gram, pattern, scales.relative, 0, factor)
         for a in range(q):
             for b in range(q):
-                inner[a, b] = leaf.count[pattern] if a == b else 0.0
+                inner[a, b] = leaf.multiplicity[pattern] if a == b else 0.0
         for j in range(leaf.start[pattern], leaf.start[pattern + 1]):
             leaf_row(leaf, j, scales.relative, factor, row)
-            begin, listed = leaf.tail_start[j], leaf.tail_start[j + 1] - leaf.tail_start[j]
-            k = leaf.branch[j]
-            wide = listed + width
+            begin, k = leaf.tail_start[j], leaf.branch[j]
+            listed = leaf.tail_start[j + 1] - begin
             for a in range(q):
                 s = 0.0
                 for c in range(rhs):
-                    s += row[a, qb + wide + c] * scales.combine[c]
-                for c in range(qb):
-                    s -= row[a, c] * branch_mean[k, c]
-                for c in range(wide):
-                    s -= row[a, qb + c] * t[_column(leaf.tail, begin, listed, columns, c)]
-                spread[a] = s
+                    s += row[a, above + listed + width + c] * scales.combine[c]
+                for c in range(above):
+                    s -= row[a, c] * branches.mean[k, c]
+                for c in range(listed + width):
+                    s -= row[a, above + c] * columns.mean[_column(leaf.tail, begin, listed, offset, c)]
+                m[a] = s
             for a in range(q):
                 for b in range(q):
-                    inner[a, b] += spread[a] * spread[b] * variance
-            for c in range(wide):
-                at = _column(leaf.tail, begin, listed, columns, c)
+                    inner[a, b] += m[a] * m[b] / scales.sigma**2
+            for c in range(listed + width):
+                at = _column(leaf.tail, begin, listed, offset, c)
                 for a in range(q):
                     s = 0.0
-                    for d in range(wide):
-                        s += row[a, qb + d] * cov[_column(leaf.tail, begin, listed, columns, d), at]
+                    for d in range(listed + width):
+                        s += row[a, above + d] * columns.cov[_column(leaf.tail, begin, listed, offset, d), at]
                     for b in range(q):
-                        inner[a, b] += s * row[b, qb + c]
-                for d in range(qb):
+                        inner[a, b] += s * row[b, above + c]
+                for d in range(above):
                     if c < listed:
-                        s = cross_tail[branch.tail_start[k] + leaf.tail_at[begin + c], d]
+                        s = branches.cross_tail[start[k] + leaf.tail_at[begin + c], d]
                     else:
-                        s = cross_common[k, d, c - listed]
+                        s = branches.cross_common[k, d, c - listed]
                     for a in range(q):
                         for b in range(q):
-                            inner[a, b] += s * (row[a, d] * row[b, qb + c] + row[b, d] * row[a, qb + c])
-            for c in range(qb):
-                for d in range(qb):
+                            inner[a, b] += s * (row[a, d] * row[b, above + c] + row[b, d] * row[a, above + c])
+            for c in range(above):
+                for d in range(above):
                     for a in range(q):
                         for b in range(q):
-                            inner[a, b] += row[a, c] * branch_cov[k, c, d] * row[b, d]
+                            inner[a, b] += row[a, c] * branches.cov[k, c, d] * row[b, d]
         for _ in range(2):
             solve_upper_columns(factor, inner, q)
             for a in range(q):
@@ -192,10 +227,7 @@ def second_moments(system: System, scales: Scales, common: Common, forward: Forw
                     inner[a, b], inner[b, a] = inner[b, a], inner[a, b]
         for a in range(q):
             for b in range(q):
-                leaf_moments[a, b] += inner[a, b]
-    for a in range(q):
-        squared += leaf_moments[a, a]
-    return SecondMoments(leaf_moments, branch_moments, tail_moments, squared, slope)
+                out[a, b] += inner[a, b]
 
 
 @kernel

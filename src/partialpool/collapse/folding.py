@@ -1,8 +1,8 @@
 """Coordinates in which a standard deviation near zero has no long tail.
 
-The density of log sd falls off only as exp(log sd) when the data allow sd = 0: a ridge that a t-mixture covers badly. On
-the line x = +- asinh(sd / c) it is smooth through zero and light on both sides, so a proposal on the whole line is
-folded: both signs of x mean the same sd, and the density of |x| is the sum over signs.
+The density of log sd falls off only as exp(log sd) when the data allow sd = 0: a ridge that a t-mixture covers
+badly. On the line x = +- asinh(sd / c) it is smooth through zero and light on both sides, so a proposal on the whole line
+is folded: both signs of x mean the same sd, and the density of |x| is the sum over signs.
 """
 
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class Folding:
         return x
 
     def slopes(self, theta: np.ndarray) -> np.ndarray:
-        """d x / d theta at one theta (elements,)."""
+        """Return d x / d theta at one theta (elements,)."""
         slopes = np.ones_like(theta)
         slopes[self.folded] = np.tanh(self.from_theta(theta[None])[0, self.folded])
         return slopes

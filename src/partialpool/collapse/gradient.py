@@ -74,7 +74,7 @@ def _add_gradient(
     for f in range(factors):
         q = layout.effects[f]
         if f == 0:
-            levels = system.leaf.count.sum()
+            levels = system.leaf.multiplicity.sum()
         elif f < skip:
             levels = float(system.branch.gram.shape[0])
         else:
@@ -129,6 +129,6 @@ def _add_gradient(
 
 @kernel
 def _log_slope(layout: Layout, theta: np.ndarray, x: int) -> float:
-    """d log v / dx: 1 where the coordinate is log v, also at v = 0."""
+    """Return d log v / dx: 1 where the coordinate is log v, also at v = 0."""
     v, slope, _, _ = place(layout.coordinates[x], layout.arguments, x, theta[x])
     return slope / v if slope != v else 1.0

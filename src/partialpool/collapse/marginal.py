@@ -15,19 +15,9 @@ from partialpool.collapse.workers import map_pieces, piece_size
 from partialpool.design.build import Design
 from partialpool.design.scaling import PriorSet
 from partialpool.names import BETA, INTERCEPT, SIGMA, corr_name, sd_name
-from partialpool.spec.model import ModelSpec
 from partialpool.spec.priors import Prior
 
-__all__ = ["Marginal", "build_flat", "build_marginal", "coefficient_units", "why_not"]
-
-
-def why_not(spec: ModelSpec) -> str:
-    """Say why group effects cannot be integrated out exactly; empty where they can."""
-    if spec.family not in ("gaussian", "lognormal"):
-        return f"family {spec.family!r} is not normal given the effects"
-    if spec.link != "identity":
-        return f"link {spec.link!r} is not linear in the effects"
-    return ""
+__all__ = ["Marginal", "build_flat", "build_marginal", "coefficient_units"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +119,7 @@ def build_marginal(
 
 
 def build_flat(design: Design, priors: PriorSet, moments: Moments, *, integrate: bool) -> Marginal:
-    """Build the marginal that likelihood methods use: common columns in theta (ML), or integrated under a flat prior (REML).
+    """Build the marginal that likelihood methods use: common columns in theta (ML), or flat and integrated (REML).
 
     Priors must be normal for common columns and on the log scale for sds, as the defaults are.
     """
@@ -169,7 +159,9 @@ def coefficient_units(design: Design, units: Units) -> list[tuple[str, float]]:
 
 
 def _normals(stated: list[Prior], integrated: np.ndarray, shift: np.ndarray) -> Normals:
-    chosen = [(p.arguments["mu"] - s, p.arguments["sigma"]) for p, i, s in zip(stated, integrated, shift) if i]
+    chosen = [
+        (p.arguments["mu"] - s, p.arguments["sigma"]) for p, i, s in zip(stated, integrated, shift, strict=True) if i
+    ]
     mu, sd = np.array(chosen, float).reshape(-1, 2).T
     return Normals(np.ascontiguousarray(sd), mu / sd, np.ones(len(sd)))
 
@@ -186,7 +178,10 @@ def _layout(
     order = arrangement.order
     most = max((len(f.names) for f in design.factors), default=1)
     shifts = np.zeros((len(order), most, most))
-    elements, codes, first, partials = [], [], [], []
+    elements: list[str] = []
+    codes: list[tuple[int, int, np.ndarray]] = []
+    first: list[int] = []
+    partials: list[tuple[int, int, int]] = []
     for place, f in enumerate(order):
         factor, unit = design.factors[f], units.factors[f]
         q = len(factor.names)

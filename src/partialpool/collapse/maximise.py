@@ -19,7 +19,7 @@ from scipy.optimize import minimize
 from partialpool.collapse.density import common_of, scales_of, unpack
 from partialpool.collapse.eliminate import eliminate, make_workspace
 from partialpool.collapse.gradient import evaluate_likelihood_gradient
-from partialpool.collapse.marginal import Marginal, build_flat, coefficient_units
+from partialpool.collapse.marginal import build_flat, coefficient_units
 from partialpool.collapse.moments import collect_moments
 from partialpool.collapse.recover import conditional_modes, original_beta
 from partialpool.collapse.units import choose_units

@@ -69,7 +69,7 @@ def fit_mixture(start: Mixture, images: np.ndarray, weights: np.ndarray, *, iter
         Sweeps.
     """
     mixture = start
-    copies, n, d = images.shape
+    _, n, d = images.shape
     x = images.reshape(-1, d)
     whole = np.cov(images[0].T, aweights=weights, ddof=0).reshape(d, d) + 1e-10 * np.eye(d)
     for _ in range(iterations):

@@ -37,8 +37,8 @@ def find_peak(marginal: Marginal, *, workers: int = 1) -> Peak:
     """Climb to a mode by BFGS.
 
     A proposal needs no more of a mode than differences give, and they are evaluated side by side; the exact gradient
-    would only add its compilation to the first run. Where BFGS does not move (a prior that cuts off) the covariance there is
-    wide, and the proposal adapts.
+    would only add its compilation to the first run. Where BFGS does not move (a prior that cuts off) the covariance
+    there is wide, and the proposal adapts.
     """
 
     def descend(theta: np.ndarray) -> tuple[float, np.ndarray]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from partialpool.collapse.compiled import kernel
-from partialpool.collapse.units import Units, working_response
+from partialpool.collapse.units import EffectUnits, Units, working_response
 from partialpool.design.build import Design, FactorEffects
 from partialpool.errors import SpecError
 
@@ -58,7 +58,7 @@ class Moments:
     rows
         Rows seen.
     log_jacobian
-        log |d y* / d y| of the rows but for the unit: minus sum log se, minus sum log y of a lognormal.
+        Sum of log |d y* / d y|, but for the unit: of the weights unit / se, and of the logarithm of a lognormal y.
     own
         Z_f'Z_f per factor: it is block diagonal, so shape (levels, effects, effects).
     dense
@@ -138,7 +138,7 @@ def _after(f: int, z: list[np.ndarray]) -> range:
     return range(f + 1, len(z))
 
 
-def _standard_effects(factor: FactorEffects, units: object, rows: slice, weight: np.ndarray) -> np.ndarray:
+def _standard_effects(factor: FactorEffects, units: EffectUnits, rows: slice, weight: np.ndarray) -> np.ndarray:
     values = (factor.values[rows] - units.center) / units.scale
     return np.ascontiguousarray(values * weight[:, None])
 

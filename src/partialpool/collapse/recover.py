@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from partialpool.collapse.compiled import kernel
 from partialpool.collapse.arrange import System, Tail
+from partialpool.collapse.compiled import kernel
 from partialpool.collapse.dense import solve_lower, solve_upper
 from partialpool.collapse.density import Layout, Normals, common_of, log_likelihood, log_prior, scales_of, unpack
 from partialpool.collapse.eliminate import eliminate, leaf_factor, make_workspace, unscale
@@ -251,7 +251,7 @@ def _draw(
                 for c in range(qb):
                     above[k, a] += scales.relative[1, a, c] * above_own[c]
         # Leaves.
-        for pattern in range(len(leaf.count)):
+        for pattern in range(len(leaf.multiplicity)):
             leaf_factor(leaf.gram, pattern, scales.relative, 0, factor)
             for j in range(leaf.start[pattern], leaf.start[pattern + 1]):
                 for a in range(q):

@@ -1,7 +1,7 @@
 """Log densities of the prior distributions, with their slopes, compiled; and the coordinates they are sampled in.
 
-A theta lives on the real line: a positive parameter as its logarithm, one between bounds as the logit of its place between
-them. Each density comes normalised, so that evidence needs no constants put back.
+A theta lives on the real line: a positive parameter as its logarithm, one between bounds as the logit of its place
+between them. Each density comes normalised, so that evidence needs no constants put back.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,6 @@ import numpy as np
 from scipy.special import betaln, gammaln
 
 from partialpool.collapse.compiled import kernel
-
 from partialpool.spec.priors import DISTRIBUTIONS, Prior
 
 __all__ = ["IDENTITY", "INTERVAL", "LOG", "encode", "log_density", "place"]
@@ -49,7 +48,7 @@ _HALF_LOG_2PI: Final = 0.5 * np.log(2 * np.pi)
 
 
 def encode(prior: Prior) -> tuple[int, int, np.ndarray]:
-    """Return the number of a scalar prior's distribution, its coordinate, and (location, scale or rate, shape, log constant)."""
+    """Return a prior's number, its coordinate, and its (location, scale or rate, shape, log constant)."""
     a = prior.arguments
     name = prior.distribution
     coordinate = INTERVAL if name == "Uniform" else LOG if DISTRIBUTIONS[name].support == "positive" else IDENTITY

@@ -2,13 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
 
 __all__ = ["map_pieces", "piece_size"]
-
-T = TypeVar("T")
 
 _PIECE_WORK = 2e9
 """Multiplications in a piece: a fraction of a second, so that Ctrl-C is heard."""
@@ -21,7 +18,7 @@ def piece_size(work: float) -> int:
     return int(max(1, min(_MOST_ITEMS, _PIECE_WORK / max(work, 1.0))))
 
 
-def map_pieces(
+def map_pieces[T](
     function: Callable[[T], object],
     pieces: Sequence[T],
     workers: int,

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from partialpool.collapse.applies import why_not
 from partialpool.collapse.chains import Candidates, Chains, propose, run_chains
-from partialpool.collapse.marginal import Marginal, build_marginal, why_not
+from partialpool.collapse.marginal import Marginal, build_marginal
 from partialpool.collapse.mode import Peak, find_peak
 from partialpool.collapse.moments import collect_moments
 from partialpool.collapse.proposal import Proposal, adapt, is_cheap, readapt
@@ -91,8 +92,8 @@ def _draw(
 ) -> _Drawn:
     """Draw candidates and run chains over them.
 
-    A cheap density is evaluated at several candidates per kept draw, so that chains hardly repeat themselves, and effects
-    follow for the draws kept. For an expensive one each candidate brings its effects from the same factorisation: a
+    A cheap density is evaluated at several candidates per kept draw, so that chains hardly repeat themselves, and
+    effects follow for the draws kept. For an expensive one each candidate brings its effects from the same factorisation: a
     proposal of theta and b together, whose weight is that of theta.
     """
     candidate_stream, accept_stream, effect_stream = stream.spawn(3)
