@@ -15,7 +15,8 @@ kernel whose callee in another file has changed."""
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile a function; kernels keep to loops over plain arrays: slices and array expressions compile slowly."""
-    compiled = nb.njit(cache=True, nogil=True, error_model="numpy")(function)
+    decorate: Any = nb.njit(cache=True, nogil=True, error_model="numpy")
+    compiled = decorate(function)
     file = getattr(compiled._cache, "_cache_file", None)
     if hasattr(file, "_source_stamp"):
         file._source_stamp = _SOURCES

@@ -1,8 +1,8 @@
 """Coordinates in which a standard deviation near zero has no long tail.
 
 The density of log sd falls off only as exp(log sd) when the data allow sd = 0: a ridge that a t-mixture covers
-badly. On the line x = +- asinh(sd / c) it is smooth through zero and light on both sides, so a proposal on the whole line
-is folded: both signs of x mean the same sd, and the density of |x| is the sum over signs.
+badly. On the line x = +- asinh(sd / c) it is smooth through zero and light on both sides, so a proposal on the
+whole line is folded: both signs of x mean the same sd, and the density of |x| is the sum over signs.
 """
 
 from dataclasses import dataclass

@@ -159,10 +159,8 @@ def coefficient_units(design: Design, units: Units) -> list[tuple[str, float]]:
 
 
 def _normals(stated: list[Prior], integrated: np.ndarray, shift: np.ndarray) -> Normals:
-    chosen = [
-        (p.arguments["mu"] - s, p.arguments["sigma"]) for p, i, s in zip(stated, integrated, shift, strict=True) if i
-    ]
-    mu, sd = np.array(chosen, float).reshape(-1, 2).T
+    inside = [(stated[i].arguments, shift[i]) for i in np.flatnonzero(integrated)]
+    mu, sd = np.array([(a["mu"] - s, a["sigma"]) for a, s in inside], float).reshape(-1, 2).T
     return Normals(np.ascontiguousarray(sd), mu / sd, np.ones(len(sd)))
 
 

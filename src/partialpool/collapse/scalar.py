@@ -4,7 +4,7 @@ A theta lives on the real line: a positive parameter as its logarithm, one betwe
 between them. Each density comes normalised, so that evidence needs no constants put back.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -65,7 +65,7 @@ def _t_constant(nu: float, sigma: float) -> float:
     return float(gammaln((nu + 1) / 2) - gammaln(nu / 2) - 0.5 * np.log(nu * np.pi) - np.log(sigma))
 
 
-_CONSTANTS: Final = MappingProxyType(
+_CONSTANTS: Final[Mapping[str, Callable[..., tuple[float, ...]]]] = MappingProxyType(
     {
         "Normal": lambda mu, sigma: (mu, sigma, 0, -_HALF_LOG_2PI - np.log(sigma)),
         "StudentT": lambda nu, mu, sigma: (mu, sigma, nu, _t_constant(nu, sigma)),

@@ -93,8 +93,8 @@ def _draw(
     """Draw candidates and run chains over them.
 
     A cheap density is evaluated at several candidates per kept draw, so that chains hardly repeat themselves, and
-    effects follow for the draws kept. For an expensive one each candidate brings its effects from the same factorisation: a
-    proposal of theta and b together, whose weight is that of theta.
+    effects follow for the draws kept. For an expensive one each candidate brings its effects from the same
+    factorisation: a proposal of theta and b together, whose weight is that of theta.
     """
     candidate_stream, accept_stream, effect_stream = stream.spawn(3)
     thin = 3 if is_cheap(marginal) else 1

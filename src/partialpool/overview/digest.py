@@ -70,7 +70,7 @@ class Digest:
         cut = " (interrupted)" if run.get("interrupted") else ""
         seed = "" if settings["seed"] is None else f", seed {settings['seed']}"
         seconds = f", {run['seconds']:.1f} s" if "seconds" in run else ""
-        evidence = ()
+        evidence: tuple[str, ...] = ()
         if "log_evidence" in run:
             evidence = (f"log evidence {run['log_evidence']:.2f} (Monte Carlo se {run['log_evidence_se']:.3f})",)
         return (

@@ -1,0 +1,171 @@
+"""Maximum likelihood and REML against lme4, and against what lme4's authors print."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import partialpool as pp
+from partialpool.collapse.maximise import _Problem
+from partialpool.design.build import build_design
+from partialpool.spec.model import ModelSpec
+
+REFERENCE = Path(__file__).parents[1] / "reference"
+ENTRIES = {
+    f"{e['data']}: {e['formula']}": e
+    for e in json.loads((REFERENCE / "lme4.json").read_text())["lmm"]
+    if e["data"] != "insteval"
+}
+FACTORS = ("Subject", "Batch", "plate", "sample", "batch", "cask", "county", "school", "recipe", "replicate")
+
+
+def data_of(name):
+    frame = pd.read_csv(REFERENCE / "exam.csv") if name == "exam" else pp.load_dataset(name)
+    frame = frame.assign(**{c: frame[c].astype(str) for c in FACTORS if c in frame})
+    return frame.assign(temperature=frame["temperature"].astype(str)) if name == "cake" else frame
+
+
+@pytest.fixture(scope="module", params=[(k, reml) for k in ENTRIES for reml in (False, True)], ids=str)
+def pair(request):
+    key, reml = request.param
+    entry = ENTRIES[key]
+    fit = pp.maximum_likelihood(entry["formula"], data_of(entry["data"]), reml=reml)
+    return fit, entry["reml" if reml else "ml"]
+
+
+def lme4_name(coef):
+    """`recipe[B]:temperature[185]` is lme4's `recipeB:temperature185`."""
+    return "(Intercept)" if coef == "Intercept" else coef.replace("[", "").replace("]", "")
+
+
+def components(reference):
+    """lme4's estimates as (factor, effect, effect) -> sd or correlation; its level names are ours turned round."""
+    out = {}
+    for row in reference["varcorr"]:
+        factor = row["grp"].split(".")[0]
+        factor = ":".join(reversed(factor.split(":"))) if factor == "cask:batch" else factor
+        effects = [row.get("var1", ""), row.get("var2", "")]
+        out[factor, *(e.replace("(Intercept)", "Intercept") for e in effects)] = row["sdcor"]
+    return out
+
+
+def ours(fit):
+    frame = fit.variance_components
+    rows = zip(frame["factor"], frame["effect"], frame["with"], frame["estimate"], strict=True)
+    return {("Residual", "", "") if f == "residual" else (f, e, w): v for f, e, w, v in rows}
+
+
+def test_log_likelihood_is_lme4s(pair):
+    fit, reference = pair
+    assert fit.log_likelihood == pytest.approx(reference["logLik"], abs=1e-5)
+    assert fit.log_likelihood > reference["logLik"] - 1e-9  # as high a summit, or a higher one
+    assert fit.maximum.steepest < 1e-7
+
+
+def test_our_likelihood_at_lme4s_estimates_is_lme4s(pair):
+    """The same function, to ten digits: what is left between the estimates is where each optimiser stopped."""
+    fit, reference = pair
+    problem = _Problem(fit.design, reml=fit.reml)
+    estimates, sigma = components(reference), reference["sigma"]
+    relative = []
+    for f in problem.kept.arrangement.order:
+        factor = fit.design.factors[f]
+        scale = problem.kept.units.factors[f].scale
+        relative += [estimates[factor.name, e, ""] / sigma * s for e, s in zip(factor.names, scale, strict=True)]
+    with np.errstate(divide="ignore"):
+        relative = np.log(relative)
+    corr = [v for (_, _, other), v in estimates.items() if other]
+    at = problem.profile(np.concatenate([relative, np.arctanh(corr)]))
+    best = problem.profile(_relative(problem, fit))
+    difference = -0.5 * (at.deviance - best.deviance)
+    assert fit.log_likelihood + difference == pytest.approx(reference["logLik"], rel=1e-10)
+
+
+def _relative(problem, fit):
+    kept = problem.kept
+    sd = [
+        np.log(np.maximum(fit.maximum.sd[f] / fit.maximum.sigma * kept.units.factors[f].scale, 1e-300))
+        for f in kept.arrangement.order
+    ]
+    corr = [fit.maximum.corr[f][1, 0] for f in kept.arrangement.order if fit.design.factors[f].correlated]
+    return np.concatenate([*sd, np.arctanh(corr)])
+
+
+def test_estimates_are_lme4s(pair):
+    """To 1e-6 where lme4's optimiser went as far; where it stopped earlier, to the width its own shortfall allows.
+
+    A shortfall of d in log likelihood leaves sqrt(2 d) standard errors: no more is asked of lme4.
+    """
+    fit, reference = pair
+    short = max(fit.log_likelihood - reference["logLik"], 0.0)
+    slack = np.sqrt(2 * short + 1e-12)
+    table = fit.coefficients
+    for coef, row in table.iterrows():
+        name = lme4_name(coef)
+        tolerance = max(1e-6 * abs(reference["fixef"][name]), slack * row["std_error"])
+        assert row["estimate"] == pytest.approx(reference["fixef"][name], abs=tolerance)
+        assert row["std_error"] == pytest.approx(reference["se"][name], rel=1e-6 + slack)
+    estimates = components(reference)
+    assert set(ours(fit)) == set(estimates)
+    for key, value in ours(fit).items():
+        assert value == pytest.approx(estimates[key], rel=1e-6 + slack, abs=1e-8 + slack * bool(key[2]))
+
+
+def test_singular_fits_say_so(pair):
+    fit, reference = pair
+    assert fit.singular == reference["singular"]
+    assert ("singular" in str(fit)) == fit.singular
+
+
+def test_dyestuff_at_fixed_and_best_relative_sd():
+    """Profiled ML deviance, as MixedModels.jl tests it."""
+    design = build_design(ModelSpec.from_formula("Yield ~ 1 + (1 | Batch)"), pp.load_dataset("dyestuff"))
+    problem = _Problem(design, reml=False)
+    n, unit = design.n_rows, problem.kept.units.unit
+    deviance = problem.profile(np.log([0.713])).deviance + 2 * n * np.log(unit)
+    assert deviance == pytest.approx(327.34216280954615, rel=1e-13)
+    best = pp.maximum_likelihood(design.spec, pp.load_dataset("dyestuff"))
+    assert best.deviance == pytest.approx(327.32705988112673, rel=1e-13)
+
+
+def test_a_boundary_sd_is_exactly_zero():
+    fit = pp.maximum_likelihood("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff2"))
+    assert fit.singular
+    assert fit.maximum.sd[0][0] == 0.0
+    assert (fit.conditional_modes("Batch") == 0).all().all()
+    assert fit.maximum.sigma == pytest.approx(fit.design.response.values.std(), rel=1e-12)
+
+
+def test_a_perfect_correlation_is_found():
+    """Slopes proportional to intercepts: the maximum lies at correlation 1."""
+    rng = np.random.default_rng(3)
+    g, x = np.repeat(np.arange(12), 8), np.tile(np.linspace(-1, 1, 8), 12)
+    u = rng.normal(size=12)
+    y = u[g] * (1 + 0.8 * x) + rng.normal(0, 0.3, len(g))
+    fit = pp.maximum_likelihood("y ~ x + (x | g)", {"y": y, "x": x, "g": g})
+    assert fit.singular == (abs(fit.maximum.corr[0][1, 0]) > 1 - 1e-8)
+    assert fit.maximum.corr[0][1, 0] > 0.99
+
+
+def test_conditional_modes_have_labels():
+    fit = pp.maximum_likelihood("Reaction ~ Days + (Days | Subject)", pp.load_dataset("sleepstudy"), reml=True)
+    modes = fit.conditional_modes("Subject")
+    # lme4's ranef, from its own vignette.
+    assert modes.loc["308"].to_numpy() == pytest.approx([2.258, 9.199], abs=2e-3)
+
+
+def test_known_errors_profile_no_sigma():
+    fit = pp.maximum_likelihood("effect ~ 1 + (1 | school)", pp.load_dataset("eight_schools"), se="standard_error")
+    assert fit.maximum.sigma is None
+    data = pp.load_dataset("eight_schools")
+    w = 1 / data["standard_error"] ** 2  # the ML sd of the schools is 0: a weighted mean is left
+    assert fit.singular
+    assert fit.coefficients.loc["Intercept", "estimate"] == pytest.approx((w * data["effect"]).sum() / w.sum())
+    assert fit.coefficients.loc["Intercept", "std_error"] == pytest.approx(1 / np.sqrt(w.sum()))
+
+
+def test_other_families_are_refused():
+    with pytest.raises(pp.EngineError, match="no exact likelihood"):
+        pp.maximum_likelihood("y ~ 1 + (1 | g)", {"y": [0, 1], "g": [1, 2]}, family="poisson")
