@@ -15,7 +15,7 @@ from partialpool.design.table import Missing
 from partialpool.errors import EngineError
 from partialpool.fitting import as_spec
 from partialpool.spec.model import ModelSpec
-from partialpool.tabulate import TextTable, number
+from partialpool.tabulate import TextTable, estimate_cells, number
 
 __all__ = ["LikelihoodFit", "maximum_likelihood"]
 
@@ -104,12 +104,14 @@ class LikelihoodFit:
             f"{self.n_parameters} parameters",
         )
         components = tuple(
-            (factor, f"corr({effect}, {other})" if other else effect, number(value))
+            (factor, f"corr({effect}, {other})" if other else effect, number(value, digits=4))
             for factor, effect, other, value in self._components
         )
         errors = np.sqrt(np.diagonal(self.maximum.covariance))
         names = self.design.common.coefs
-        common = tuple((c, number(b), number(s)) for c, b, s in zip(names, self.maximum.beta, errors, strict=True))
+        common = tuple(
+            (c, *estimate_cells((b, s), sd=s, digits=4)) for c, b, s in zip(names, self.maximum.beta, errors, strict=True)
+        )
         tables = [
             TextTable(("factor", "effect", "estimate"), components, title="Variance components (sd and correlation)"),
             TextTable(("", "estimate", "std. error"), common, title="Common effects"),
@@ -160,12 +162,12 @@ def maximum_likelihood(
     <BLANKLINE>
     Variance components (sd and correlation)
      factor    effect     estimate
-     Batch     Intercept  37.26
-     residual  sigma      49.51
+     Batch     Intercept     37.26
+     residual  sigma         49.51
     <BLANKLINE>
     Common effects
                 estimate  std. error
-     Intercept  1528      17.69
+     Intercept   1527.50       17.69
     """
     spec = as_spec(model, family=family, link=link, priors=priors, se=se)
     reason = why_not(spec)

@@ -91,17 +91,19 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value:.0f}" if "e" in text else text
 
 
-def estimate_cells(values: Sequence[float], sd: float) -> tuple[str, ...]:
-    """Write a mean, its sd and quantiles to the same decimals: two significant digits of the sd.
+def estimate_cells(values: Sequence[float], sd: float, digits: int = 2) -> tuple[str, ...]:
+    """Write a mean, its sd and quantiles to the same decimals: so many significant digits of the sd.
 
     Examples
     --------
     >>> estimate_cells((251.40512, 7.4421, 239.5), sd=7.4421)
     ('251.4', '7.4', '239.5')
+    >>> estimate_cells((1527.5, 17.6946), sd=17.6946, digits=4)
+    ('1527.50', '17.69')
     """
     if not sd > 0 or not math.isfinite(sd):
         return tuple(number(v) for v in values)
-    decimals = max(0, 1 - math.floor(math.log10(sd)))
+    decimals = max(0, digits - 1 - math.floor(math.log10(sd)))
     if decimals > 7 or sd >= 1e7:
         return tuple("-" if math.isnan(v) else f"{v:.2e}" for v in values)
     return tuple("-" if math.isnan(v) else f"{v:.{decimals}f}" for v in values)

@@ -1,6 +1,6 @@
 import pytest
 
-from partialpool.design.labels import coordinates, variable_attrs, variable_dims
+from partialpool.design.labels import coordinates, offset_dims, variable_attrs, variable_dims
 from partialpool.errors import DataWarning
 
 MODELS = {
@@ -85,7 +85,9 @@ def test_every_dimension_has_a_coordinate_and_every_variable_a_sentence(labelled
     design, dims, _ = labelled
     assert {d for names in dims.values() for d in names} <= set(coordinates(design))
     attrs = variable_attrs(design)
-    assert list(attrs) == list(dims)
+    offsets = [f"z_{f.name}" for f in design.factors]
+    assert list(offset_dims(design)) == offsets
+    assert list(attrs) == [*dims, *offsets]
     assert all(fact["long_name"] for fact in attrs.values())
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from partialpool.errors import EngineError
-from partialpool.infer.choose import ENGINES, choose_engine
+from partialpool.infer.choose import ENGINES, choose_engine, load_engine
 from partialpool.spec.model import ModelSpec
 
 SPEC = ModelSpec.from_formula("y ~ x + (x | g)")
@@ -9,7 +9,8 @@ SPEC = ModelSpec.from_formula("y ~ x + (x | g)")
 
 @pytest.mark.parametrize("name", list(ENGINES))
 def test_every_engine_keeps_the_protocol(name):
-    engine = ENGINES[name]
+    engine = load_engine(name)
+    assert engine.merit
     assert engine.name == name
     assert isinstance(engine.why_not(SPEC), str)
     assert callable(engine.run)
@@ -17,8 +18,10 @@ def test_every_engine_keeps_the_protocol(name):
 
 def test_auto_says_why():
     engine, reason = choose_engine(SPEC)
-    assert engine.why_not(SPEC) == ""
-    assert reason
+    assert (engine.name, reason) == ("collapsed", "group effects integrate out exactly")
+    engine, reason = choose_engine(ModelSpec.from_formula("y ~ x + (x | g)", family="poisson"))
+    assert engine.name == "nuts"
+    assert "collapsed: a 'poisson' response is not normal given the effects" in reason
 
 
 def test_an_unknown_engine_lists_the_known():

@@ -6,7 +6,7 @@ from typing import Any
 
 import numba as nb
 
-__all__ = ["kernel"]
+__all__ = ["awaits_compilation", "kernel"]
 
 _SOURCES = tuple((p.name, p.stat().st_mtime_ns, p.stat().st_size) for p in sorted(Path(__file__).parent.glob("*.py")))
 """Every file a kernel may be made of. numba looks at the kernel's own file only, and would go on using a compiled
@@ -17,7 +17,14 @@ def kernel(function: Callable[..., Any]) -> Any:
     """Compile a function; kernels keep to loops over plain arrays: slices and array expressions compile slowly."""
     decorate: Any = nb.njit(cache=True, nogil=True, error_model="numpy")
     compiled = decorate(function)
-    file = getattr(compiled._cache, "_cache_file", None)
+    file: Any = getattr(compiled._cache, "_cache_file", None)
     if hasattr(file, "_source_stamp"):
         file._source_stamp = _SOURCES
     return compiled
+
+
+def awaits_compilation(compiled: Any) -> bool:
+    """Whether a kernel's next call compiles it: it has no version in this process, nor a current one on disk."""
+    file: Any = getattr(compiled._cache, "_cache_file", None)
+    on_disk = getattr(file, "_load_index", dict)()
+    return not (compiled.signatures or on_disk)

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from partialpool.collapse.arrange import BRANCH_FROM, Arrangement, arrange
-from partialpool.collapse.density import Layout, Normals, evaluate
+from partialpool.collapse.density import Layout, Normals, evaluate, unpack
 from partialpool.collapse.gradient import evaluate_gradient
 from partialpool.collapse.moments import Moments, collect_moments
 from partialpool.collapse.scalar import LOG, encode, encode_partial
@@ -61,6 +61,10 @@ class Marginal:
         """Positions in theta of the group sds that live on the log scale."""
         at = [i for i, e in enumerate(self.elements) if e.startswith("sd_") and self.layout.coordinates[i] == LOG]
         return np.array(at, np.int64)
+
+    def sigma(self, theta: np.ndarray) -> float:
+        """Residual sd of one theta in the units of the algebra; 1 where standard errors are known."""
+        return float(unpack(self.layout, theta[None], 0).sigma)
 
     def log_density(self, theta: np.ndarray) -> float:
         """Evaluate log p(y | theta) + log p(theta), in the units of y, theta on the real line."""

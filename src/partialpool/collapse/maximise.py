@@ -17,6 +17,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from partialpool.collapse.density import common_of, scales_of, unpack
+from partialpool.collapse.digits import check_digits
 from partialpool.collapse.eliminate import eliminate, make_workspace
 from partialpool.collapse.gradient import evaluate_likelihood_gradient
 from partialpool.collapse.marginal import build_flat, coefficient_units
@@ -25,11 +26,14 @@ from partialpool.collapse.recover import conditional_modes, original_beta
 from partialpool.collapse.units import choose_units
 from partialpool.design.build import Design
 from partialpool.design.scaling import default_priors
+from partialpool.errors import EngineError
 
 __all__ = ["Maximum", "maximise"]
 
 _NEGLIGIBLE: Final = 1e-9
 """What going to the boundary may cost in -2 log likelihood to count as being there."""
+_STEEPEST: Final = 1e-3
+"""Largest slope that counts as none; a climb that succeeds ends below 1e-6."""
 _PARTIAL_AT_ONE: Final = 19.0
 """atanh of a correlation that is 1 to machine precision."""
 SINGULAR: Final = 1e-4
@@ -107,7 +111,8 @@ class _Problem:
         forward = eliminate(system, scales_of(layout, parameters), common_of(self.kept.normals, 1.0), self.room)
         cross, p = forward.remainder, self.common
         beta = np.linalg.solve(cross[:p, :p], cross[:p, p]) if p else np.zeros(0)
-        q = float(cross[p, p] - cross[p, :p] @ beta)
+        # Rounding may take q below 0 on the way; what is left at the end is checked.
+        q = max(float(cross[p, p] - cross[p, :p] @ beta), np.finfo(float).tiny)
         free = system.rows - (p if self.reml else 0)
         deviance = forward.log_det + (np.linalg.slogdet(cross[:p, :p])[1] if self.reml and p else 0.0)
         if self.known_sigma:
@@ -126,7 +131,13 @@ class _Problem:
 
 
 def maximise(design: Design, *, reml: bool = False) -> Maximum:
-    """Maximise the likelihood, or the restricted likelihood, of a normal model."""
+    """Maximise the likelihood, or the restricted likelihood, of a normal model.
+
+    Raises
+    ------
+    EngineError
+        Noise too small to be told from rounding; no maximum found.
+    """
     problem = _Problem(design, reml=reml)
     relative = np.zeros(problem.size)
     free = np.ones(problem.size, bool)
@@ -139,7 +150,17 @@ def maximise(design: Design, *, reml: bool = False) -> Maximum:
             _is_sd(problem)[touching], -np.inf, np.copysign(_PARTIAL_AT_ONE, relative[touching])
         )
         free &= ~touching
-    return _describe(problem, relative, free)
+    check_digits(problem.kept, problem.profile(relative).sigma)
+    found = _describe(problem, relative, free)
+    if not found.steepest < _STEEPEST:
+        raise EngineError(
+            "the likelihood could not be maximised",
+            got=f"a slope of {found.steepest:.2g} where the climb ended",
+            allowed=f"a slope below {_STEEPEST} per log or atanh unit",
+            do="look whether the response is computed from its predictors; if not, use fit: a posterior needs no "
+            "maximum",
+        )
+    return found
 
 
 def _is_sd(problem: _Problem) -> np.ndarray:

@@ -10,6 +10,9 @@ import numpy as np
 
 from partialpool.collapse.applies import why_not
 from partialpool.collapse.chains import Candidates, Chains, propose, run_chains
+from partialpool.collapse.compiled import awaits_compilation
+from partialpool.collapse.density import evaluate
+from partialpool.collapse.digits import check_digits
 from partialpool.collapse.marginal import Marginal, build_marginal
 from partialpool.collapse.mode import Peak, find_peak
 from partialpool.collapse.moments import collect_moments
@@ -49,8 +52,9 @@ class CollapsedEngine:
             moments = collect_moments(design, choose_units(design))
             marginal = build_marginal(design, priors, moments)
             clock.lap("moments")
-            line.say("finding the mode (the first run ever compiles for some seconds)")
+            line.say("compiling, once per machine" if awaits_compilation(evaluate) else "finding the mode")
             peak = find_peak(marginal, workers=workers)
+            check_digits(marginal, marginal.sigma(peak.theta))
             clock.lap("mode")
             line.say("adapting the proposal")
             proposal = adapt(marginal, peak, np.random.default_rng(streams[0]), workers=workers)
@@ -60,7 +64,7 @@ class CollapsedEngine:
                 drawn = _draw(marginal, proposal, settings, streams[3], line)
             clock.lap("proposal")
             if drawn.chains.trouble:
-                theta, stats, facts = _by_nuts(marginal, peak, drawn.chains, settings, line)
+                theta, stats, facts = _by_nuts(marginal, peak, drawn, settings, line)
                 shape = theta.shape[:2]
                 effects = None
                 clock.lap("nuts")
@@ -125,16 +129,18 @@ def _recover(
 
 
 def _by_nuts(
-    marginal: Marginal, peak: Peak, drawn: Chains, settings: Settings, line: ProgressLine
+    marginal: Marginal, peak: Peak, drawn: _Drawn, settings: Settings, line: ProgressLine
 ) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, Any]]:
     """Sample theta by NUTS where importance weights cannot be trusted; no evidence then, since it rests on them."""
     from partialpool.infer.theta_nuts import sample_theta  # noqa: PLC0415 - nutpie takes seconds to load, and is rare
 
+    # A posterior beyond the digits of the moments has no peak to find: look again where it is known to be high.
+    check_digits(marginal, marginal.sigma(drawn.candidates.sample.theta[np.nanargmax(drawn.values)]))
     theta, stats, interrupted = sample_theta(marginal, peak, settings, line)
     facts = {
-        "sampler": f"NUTS on the collapsed density: {drawn.trouble}",
-        "importance_khat": drawn.khat,
-        "importance_efficiency": drawn.efficiency,
+        "sampler": f"NUTS on the collapsed density: {drawn.chains.trouble}",
+        "importance_khat": drawn.chains.khat,
+        "importance_efficiency": drawn.chains.efficiency,
         "interrupted": interrupted,
     }
     return theta, stats, facts

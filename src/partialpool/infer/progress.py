@@ -1,13 +1,18 @@
-"""A progress line per run, in a terminal or a notebook; silence elsewhere."""
+"""A progress line for runs over a second, in a terminal or a notebook; silence elsewhere."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Timer
+from typing import Final
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 __all__ = ["ProgressLine", "progress_line"]
+
+PATIENCE: Final = 1.0
+"""Seconds before anybody wants to know."""
 
 
 @dataclass(frozen=True)
@@ -40,5 +45,15 @@ def progress_line(what: str, *, shown: bool) -> Iterator[ProgressLine]:
     console = Console(stderr=True)
     visible = shown and (console.is_terminal or console.is_jupyter)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not visible) as bar:
-        yield ProgressLine(bar, bar.add_task(what, total=None))
+    bar = Progress(*columns, console=console, transient=True, disable=not visible)
+    task = bar.add_task(what, total=None)
+    # A timer, since the first step of a long run may be the long one.
+    appear = Timer(PATIENCE, bar.start)
+    appear.daemon = True
+    appear.start()
+    try:
+        yield ProgressLine(bar, task)
+    finally:
+        appear.cancel()
+        appear.join()
+        bar.stop()

@@ -1,0 +1,48 @@
+import io
+import time
+
+import pytest
+from rich.console import Console
+
+from partialpool.infer import progress
+
+
+@pytest.fixture
+def screen(monkeypatch):
+    """A terminal that keeps what it was shown."""
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=True, force_interactive=True, width=80)
+    monkeypatch.setattr(progress, "Console", lambda **_: console)
+    return text
+
+
+def test_a_short_run_shows_nothing(screen):
+    with progress.progress_line("finding the mode", shown=True) as line:
+        line.say("drawing")
+        line.count(1, 2)
+    assert "drawing" not in screen.getvalue()
+
+
+def test_a_long_first_step_says_what_it_waits_for(screen, monkeypatch):
+    monkeypatch.setattr(progress, "PATIENCE", 0.05)
+    with progress.progress_line("preparing", shown=True) as line:
+        line.say("compiling, once per machine")
+        time.sleep(0.5)
+        assert "compiling, once per machine" in screen.getvalue()
+        line.count(1, 2)
+
+
+def test_nobody_looks(screen, monkeypatch):
+    monkeypatch.setattr(progress, "PATIENCE", 0.0)
+    with progress.progress_line("preparing", shown=False) as line:
+        line.say("drawing")
+        time.sleep(0.1)
+    assert screen.getvalue() == ""
+
+
+def test_an_error_ends_the_line(screen, monkeypatch):
+    monkeypatch.setattr(progress, "PATIENCE", 0.0)
+    with pytest.raises(KeyboardInterrupt), progress.progress_line("preparing", shown=True):
+        time.sleep(0.1)
+        raise KeyboardInterrupt
+    assert "\x1b[?25h" in screen.getvalue()  # the cursor is back
