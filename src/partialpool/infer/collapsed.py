@@ -54,7 +54,6 @@ class CollapsedEngine:
             clock.lap("moments")
             line.say("compiling, once per machine" if awaits_compilation(evaluate) else "finding the mode")
             peak = find_peak(marginal, workers=workers)
-            check_digits(marginal, marginal.sigma(peak.theta))
             clock.lap("mode")
             line.say("adapting the proposal")
             proposal = adapt(marginal, peak, np.random.default_rng(streams[0]), workers=workers)
@@ -111,6 +110,7 @@ def _draw(
     else:
         recovered = _recover(marginal, candidates.sample.theta, settings, effect_stream, line)
         values = recovered.log_density
+    check_digits(marginal, marginal.sigma(candidates.sample.theta[np.nanargmax(values)]))
     return _Drawn(candidates, values, recovered, run_chains(candidates, values, np.random.default_rng(accept_stream)))
 
 
@@ -134,8 +134,6 @@ def _by_nuts(
     """Sample theta by NUTS where importance weights cannot be trusted; no evidence then, since it rests on them."""
     from partialpool.infer.theta_nuts import sample_theta  # noqa: PLC0415 - nutpie takes seconds to load, and is rare
 
-    # A posterior beyond the digits of the moments has no peak to find: look again where it is known to be high.
-    check_digits(marginal, marginal.sigma(drawn.candidates.sample.theta[np.nanargmax(drawn.values)]))
     theta, stats, interrupted = sample_theta(marginal, peak, settings, line)
     facts = {
         "sampler": f"NUTS on the collapsed density: {drawn.chains.trouble}",
