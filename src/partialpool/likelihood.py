@@ -110,7 +110,8 @@ class LikelihoodFit:
         errors = np.sqrt(np.diagonal(self.maximum.covariance))
         names = self.design.common.coefs
         common = tuple(
-            (c, *estimate_cells((b, s), sd=s, digits=4)) for c, b, s in zip(names, self.maximum.beta, errors, strict=True)
+            (c, *estimate_cells((b, s), sd=s, digits=4))
+            for c, b, s in zip(names, self.maximum.beta, errors, strict=True)
         )
         tables = [
             TextTable(("factor", "effect", "estimate"), components, title="Variance components (sd and correlation)"),

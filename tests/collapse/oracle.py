@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import linalg
 
-from partialpool.collapse.density import unpack
+from partialpool.collapse.layout import unpack_many
 from partialpool.collapse.marginal import build_marginal
 from partialpool.collapse.scalar import INTERVAL, LOG
 from partialpool.design.build import build_design
@@ -70,15 +70,15 @@ def problem(formula, frame, branch_from=40, **options):
 def parameters(marginal, theta):
     """theta on the scale of the data: Sigma per factor of the design, sigma, kept coefficients by name."""
     units = marginal.units
-    found = unpack(marginal.layout, theta[None], 0)
+    sd, corr, (residual,), kept = unpack_many(marginal.layout, theta[None])
     sigma = {}
     for place, f in enumerate(marginal.arrangement.order):
         q = len(marginal.design.factors[f].names)
-        half = (found.sd[place, :q] * units.unit / units.factors[f].scale)[:, None] * found.corr[place, :q, :q]
+        half = (sd[0, place, :q] * units.unit / units.factors[f].scale)[:, None] * corr[0, place, :q, :q]
         sigma[f] = half @ half.T
     names = [c for c, inside in zip(marginal.design.common.coefs, marginal.integrated, strict=True) if not inside]
     scales = dict(zip(marginal.design.common.coefs, common_units(marginal), strict=True))
-    return sigma, found.sigma * units.unit, {c: v * scales[c] for c, v in zip(names, found.kept, strict=True)}
+    return sigma, residual * units.unit, {c: v * scales[c] for c, v in zip(names, kept[0], strict=True)}
 
 
 def common_units(marginal):

@@ -15,6 +15,7 @@ from collapse.oracle import (
     stable_log_likelihood,
     table,
 )
+from partialpool.collapse.gradient import evaluate_likelihood_gradient
 
 SIZES = {"moderate": 0.0, "zero": -np.inf, "tiny": -14.0, "huge": 9.0}
 
@@ -32,16 +33,10 @@ def theta_of(marginal, size, seed=3):
 
 def ours(marginal, theta):
     """log p(y | theta): the posterior density less the prior's, which at sd = 0 is all there is."""
-    from partialpool.collapse.density import common_of, scales_of, unpack
-    from partialpool.collapse.density import log_likelihood as collapsed
-    from partialpool.collapse.eliminate import eliminate, make_workspace
-
-    found = unpack(marginal.layout, theta[None], 0)
-    system = marginal.arrangement.density
-    forward = eliminate(
-        system, scales_of(marginal.layout, found), common_of(marginal.normals, found.sigma), make_workspace(system)
+    value = evaluate_likelihood_gradient(
+        marginal.arrangement.density, marginal.layout, marginal.normals, theta[None], np.zeros(marginal.size)
     )
-    return collapsed(system, marginal.normals, found.sigma, forward) + marginal.log_constant
+    return value + marginal.log_constant
 
 
 @pytest.mark.filterwarnings("ignore::partialpool.DataWarning")

@@ -40,9 +40,14 @@ def test_nobody_looks(screen, monkeypatch):
     assert screen.getvalue() == ""
 
 
-def test_an_error_ends_the_line(screen, monkeypatch):
-    monkeypatch.setattr(progress, "PATIENCE", 0.0)
-    with pytest.raises(KeyboardInterrupt), progress.progress_line("preparing", shown=True):
+def interrupted():
+    with progress.progress_line("preparing", shown=True):
         time.sleep(0.1)
         raise KeyboardInterrupt
+
+
+def test_an_error_ends_the_line(screen, monkeypatch):
+    monkeypatch.setattr(progress, "PATIENCE", 0.0)
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert "\x1b[?25h" in screen.getvalue()  # the cursor is back

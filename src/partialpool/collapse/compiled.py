@@ -6,7 +6,7 @@ from typing import Any
 
 import numba as nb
 
-__all__ = ["awaits_compilation", "kernel"]
+__all__ = ["awaits_compilation", "kernel", "part"]
 
 _SOURCES = tuple((p.name, p.stat().st_mtime_ns, p.stat().st_size) for p in sorted(Path(__file__).parent.glob("*.py")))
 """Every file a kernel may be made of. numba looks at the kernel's own file only, and would go on using a compiled
@@ -14,9 +14,23 @@ kernel whose callee in another file has changed."""
 
 
 def kernel(function: Callable[..., Any]) -> Any:
-    """Compile a function; kernels keep to loops over plain arrays: slices and array expressions compile slowly."""
-    decorate: Any = nb.njit(cache=True, nogil=True, error_model="numpy")
-    compiled = decorate(function)
+    """Compile a function that Python calls.
+
+    Kernels and their parts keep to loops over plain arrays: slices and array expressions compile slowly.
+    """
+    return _compile(function, called_by_python=True)
+
+
+def part(function: Callable[..., Any]) -> Any:
+    """Compile a function that kernels call: without the way in from Python, which for many arrays compiles slowly."""
+    return _compile(function, called_by_python=False)
+
+
+def _compile(function: Callable[..., Any], *, called_by_python: bool) -> Any:
+    njit: Any = nb.njit  # its type hints do not know the wrappers' options
+    compiled = njit(
+        cache=True, nogil=True, error_model="numpy", no_cfunc_wrapper=True, no_cpython_wrapper=not called_by_python
+    )(function)
     file: Any = getattr(compiled._cache, "_cache_file", None)
     if hasattr(file, "_source_stamp"):
         file._source_stamp = _SOURCES
@@ -26,5 +40,5 @@ def kernel(function: Callable[..., Any]) -> Any:
 def awaits_compilation(compiled: Any) -> bool:
     """Whether a kernel's next call compiles it: it has no version in this process, nor a current one on disk."""
     file: Any = getattr(compiled._cache, "_cache_file", None)
-    on_disk = getattr(file, "_load_index", dict)()
+    on_disk: Any = getattr(file, "_load_index", dict)()
     return not (compiled.signatures or on_disk)

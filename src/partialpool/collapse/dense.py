@@ -3,9 +3,13 @@
 A factorisation is kept as U = L', U'U = a, upper triangle, rows contiguous: so every loop below runs along rows.
 """
 
-import numpy as np
+from typing import Any
 
-from partialpool.collapse.compiled import kernel
+import numba as nb
+import numpy as np
+from numba.np import linalg as _lapack_is_loaded  # noqa: F401 - it brings the LAPACK entry points below
+
+from partialpool.collapse.compiled import part
 
 __all__ = [
     "cholesky",
@@ -18,10 +22,18 @@ __all__ = [
 ]
 
 _LOOPS_UP_TO = 24
-"""Columns up to which plain loops beat a LAPACK call and its copies."""
+"""Columns up to which plain loops beat a LAPACK call."""
+
+_potrf: Any = nb.types.ExternalFunction(
+    "numba_xxpotrf",
+    nb.types.intc(nb.types.char, nb.types.char, nb.types.intp, nb.types.CPointer(nb.types.float64), nb.types.intp),
+)
+"""LAPACK's Cholesky factorisation, in place: (kind, triangle, n, a, leading dimension) -> info.
+
+np.linalg.cholesky calls the same, but copies twice and takes five seconds to compile."""
 
 
-@kernel
+@part
 def small_cholesky(a: np.ndarray) -> bool:
     """Overwrite the upper triangle of a (n, n) with U, U'U = a, by loops; False where a is not positive definite.
 
@@ -42,9 +54,9 @@ def small_cholesky(a: np.ndarray) -> bool:
     return True
 
 
-@kernel
+@part
 def cholesky(a: np.ndarray) -> bool:
-    """Do as `small_cholesky` for an a (n, n) of any size; the lower triangle is overwritten."""
+    """Do as `small_cholesky` for a contiguous a (n, n) of any size."""
     n = a.shape[0]
     if n <= _LOOPS_UP_TO:
         return small_cholesky(a)
@@ -55,13 +67,11 @@ def cholesky(a: np.ndarray) -> bool:
             s += a[i, j]
         if not np.isfinite(s):
             return False
-    # LAPACK reads columns: the transpose of a holds U's triangle as its lower one, and returns L there.
-    factor = np.linalg.cholesky(a.T).T
-    a[:, :] = factor
-    return True
+    # LAPACK reads columns: what it calls the lower triangle is our upper one, and its L our U.
+    return bool(_potrf(ord("d"), ord("L"), n, a.ctypes, n) == 0)
 
 
-@kernel
+@part
 def solve_lower(factor: np.ndarray, x: np.ndarray) -> None:
     """Overwrite x (n,) with L^-1 x = U'^-1 x."""
     n = factor.shape[0]
@@ -72,7 +82,7 @@ def solve_lower(factor: np.ndarray, x: np.ndarray) -> None:
             x[i] -= factor[k, i] * t
 
 
-@kernel
+@part
 def solve_upper(factor: np.ndarray, x: np.ndarray) -> None:
     """Overwrite x (n,) with L'^-1 x = U^-1 x."""
     n = factor.shape[0]
@@ -83,7 +93,7 @@ def solve_upper(factor: np.ndarray, x: np.ndarray) -> None:
         x[k] = s / factor[k, k]
 
 
-@kernel
+@part
 def solve_lower_columns(factor: np.ndarray, x: np.ndarray, width: int) -> None:
     """Overwrite the first columns of x (n, width or more) with L^-1 x."""
     n = factor.shape[0]
@@ -97,7 +107,7 @@ def solve_lower_columns(factor: np.ndarray, x: np.ndarray, width: int) -> None:
                 x[i, c] -= t * x[k, c]
 
 
-@kernel
+@part
 def solve_upper_columns(factor: np.ndarray, x: np.ndarray, width: int) -> None:
     """Overwrite the first columns of x (n, width or more) with L'^-1 x."""
     n = factor.shape[0]
@@ -111,7 +121,7 @@ def solve_upper_columns(factor: np.ndarray, x: np.ndarray, width: int) -> None:
             x[k, c] *= t
 
 
-@kernel
+@part
 def inverse(factor: np.ndarray) -> np.ndarray:
     """Return a^-1 = U^-1 U'^-1, shape (n, n)."""
     n = factor.shape[0]

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from partialpool.collapse.arrange import Leaf, System, Tail
-from partialpool.collapse.compiled import kernel
+from partialpool.collapse.compiled import part
 from partialpool.collapse.dense import cholesky, small_cholesky, solve_lower, solve_lower_columns
 
 __all__ = ["Common", "Forward", "Scales", "eliminate", "leaf_factor", "leaf_row", "make_workspace", "unscale"]
@@ -113,7 +113,7 @@ class Forward(NamedTuple):
     branch_dense: np.ndarray
 
 
-@kernel
+@part
 def leaf_factor(gram: np.ndarray, at: int, relative: np.ndarray, f: int, out: np.ndarray) -> bool:
     """Factorise I + Lambda' gram Lambda into out (q, q), gram being gram[at] and Lambda relative[f]."""
     q = gram.shape[1]
@@ -130,7 +130,7 @@ def leaf_factor(gram: np.ndarray, at: int, relative: np.ndarray, f: int, out: np
     return small_cholesky(out)
 
 
-@kernel
+@part
 def leaf_row(leaf: Leaf, row: int, relative: np.ndarray, factor: np.ndarray, out: np.ndarray) -> int:
     """Write F = L^-1 Lambda' [Z'branch, Z'tail, Z'[X rhs]] of one row into out (q, most columns); return its width."""
     q, above = leaf.up.shape[1], leaf.up.shape[2]
@@ -151,7 +151,7 @@ def leaf_row(leaf: Leaf, row: int, relative: np.ndarray, factor: np.ndarray, out
     return above + listed + width
 
 
-@kernel
+@part
 def _widest(start: np.ndarray) -> int:
     most = 0
     for i in range(len(start) - 1):
@@ -159,7 +159,7 @@ def _widest(start: np.ndarray) -> int:
     return most
 
 
-@kernel
+@part
 def _eliminate_leaf(
     leaf: Leaf,
     columns: int,
@@ -209,7 +209,7 @@ def _eliminate_leaf(
     return log_det
 
 
-@kernel
+@part
 def _eliminate_branch(
     start: np.ndarray,
     listed_columns: np.ndarray,
@@ -264,7 +264,7 @@ def _eliminate_branch(
     return log_det
 
 
-@kernel
+@part
 def _scale_columns(tail: Tail, scales: Scales, common: Common, x: np.ndarray) -> None:
     """Overwrite x (columns + common, any) with Lambda' x: the tail's own scaling."""
     width = x.shape[1]
@@ -287,7 +287,7 @@ def _scale_columns(tail: Tail, scales: Scales, common: Common, x: np.ndarray) ->
             x[tail.columns + i, c] *= common.scale[i]
 
 
-@kernel
+@part
 def _scale_both(tail: Tail, scales: Scales, common: Common, gram: np.ndarray) -> None:
     """Overwrite the upper triangle of gram (columns + common, same) with that of Lambda' gram Lambda."""
     size = tail.columns + tail.common
@@ -315,7 +315,7 @@ def _scale_both(tail: Tail, scales: Scales, common: Common, gram: np.ndarray) ->
                 gram[i, j], gram[j, i] = gram[j, i], gram[i, j]
 
 
-@kernel
+@part
 def unscale(tail: Tail, scales: Scales, common: Common, x: np.ndarray) -> None:
     """Overwrite x (columns + common,) with Lambda x."""
     kept = np.empty(scales.relative.shape[1])
@@ -335,14 +335,14 @@ def unscale(tail: Tail, scales: Scales, common: Common, x: np.ndarray) -> None:
         x[tail.columns + i] *= common.scale[i]
 
 
-@kernel
+@part
 def make_workspace(system: System) -> Workspace:
     """Make room for `eliminate`."""
     size = system.tail.columns + system.tail.common
     return Workspace(np.empty(system.tail.gram.shape), np.empty((size, size)))
 
 
-@kernel
+@part
 def eliminate(system: System, scales: Scales, common: Common, room: Workspace) -> Forward:
     """Factorise A and evaluate what the density needs; see the module's text for the formulas.
 
@@ -351,7 +351,9 @@ def eliminate(system: System, scales: Scales, common: Common, room: Workspace) -
     tail, branch = system.tail, system.branch
     size, rhs = tail.columns + tail.common, len(scales.combine)
     left, factor = room.left, room.factor
-    left[:, :] = tail.gram
+    for i in range(left.shape[0]):
+        for j in range(i, left.shape[0]):
+            left[i, j] = tail.gram[i, j]
     gram, above_tail, dense = branch.gram.copy(), branch.tail_values.copy(), branch.dense.copy()
     log_det = _eliminate_leaf(
         system.leaf, tail.columns, scales.relative, left, gram, above_tail, dense, branch.tail_start

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from partialpool.collapse.arrange import System
-from partialpool.collapse.compiled import kernel
+from partialpool.collapse.compiled import part
 from partialpool.collapse.dense import inverse, solve_upper, solve_upper_columns
 from partialpool.collapse.eliminate import Common, Forward, Scales, leaf_factor, leaf_row, unscale
 
@@ -60,7 +60,7 @@ class _Branches(NamedTuple):
     cross_common: np.ndarray
 
 
-@kernel
+@part
 def second_moments(system: System, scales: Scales, common: Common, forward: Forward) -> SecondMoments:
     """Carry mean and covariance of u from the tail to branches and leaves."""
     tail = system.tail
@@ -89,7 +89,7 @@ def second_moments(system: System, scales: Scales, common: Common, forward: Forw
     return SecondMoments(of_leaf, of_branch, of_tail, squared, slope)
 
 
-@kernel
+@part
 def _tail_moments(
     system: System, scales: Scales, common: Common, mean: np.ndarray, cov: np.ndarray, out: np.ndarray
 ) -> float:
@@ -111,7 +111,7 @@ def _tail_moments(
     return squared
 
 
-@kernel
+@part
 def _branch_moments(system: System, scales: Scales, forward: Forward, columns: _Tail, out: np.ndarray) -> _Branches:
     """Add up E[u u'] over branches into out; return what their leaves need."""
     branch, rhs = system.branch, len(scales.combine)
@@ -168,7 +168,7 @@ def _branch_moments(system: System, scales: Scales, forward: Forward, columns: _
     return branches
 
 
-@kernel
+@part
 def _leaf_moments(system: System, scales: Scales, columns: _Tail, branches: _Branches, out: np.ndarray) -> None:
     """Add up E[u u'] over leaves into out, pattern by pattern: U^-1 (I + F Cov F' + m m' / sigma^2) U'^-1."""
     leaf, start, offset = system.leaf, system.branch.tail_start, system.tail.columns
@@ -230,13 +230,13 @@ def _leaf_moments(system: System, scales: Scales, columns: _Tail, branches: _Bra
                 out[a, b] += inner[a, b]
 
 
-@kernel
+@part
 def _column(listed_columns: np.ndarray, begin: int, listed: int, columns: int, c: int) -> int:
     """Column of the tail that entry c of a row stands for: listed ones first, then the common ones."""
     return listed_columns[begin + c] if c < listed else columns + c - listed
 
 
-@kernel
+@part
 def _combined(x: np.ndarray, i: int, combine: np.ndarray) -> float:
     s = 0.0
     for k in range(len(combine)):
@@ -244,7 +244,7 @@ def _combined(x: np.ndarray, i: int, combine: np.ndarray) -> float:
     return s
 
 
-@kernel
+@part
 def _unscale_both(system: System, scales: Scales, common: Common, cov: np.ndarray) -> None:
     """Overwrite the symmetric cov (columns + common, same) with Lambda cov Lambda'."""
     line = np.empty(len(cov))

@@ -3,19 +3,11 @@
 import numpy as np
 
 from partialpool.collapse.arrange import System
-from partialpool.collapse.compiled import kernel
-from partialpool.collapse.density import (
-    Layout,
-    Normals,
-    Parameters,
-    common_of,
-    log_likelihood,
-    log_prior,
-    scales_of,
-    unpack,
-)
+from partialpool.collapse.compiled import kernel, part
+from partialpool.collapse.density import log_likelihood, log_prior
 from partialpool.collapse.eliminate import Common, Forward, Scales, eliminate, make_workspace
 from partialpool.collapse.expect import second_moments
+from partialpool.collapse.layout import Layout, Normals, Parameters, common_of, scales_of, unpack
 from partialpool.collapse.scalar import log_density, place
 
 __all__ = ["evaluate_gradient", "evaluate_likelihood_gradient"]
@@ -53,7 +45,7 @@ def evaluate_likelihood_gradient(
     return total
 
 
-@kernel
+@part
 def _add_gradient(
     system: System,
     layout: Layout,
@@ -127,7 +119,7 @@ def _add_gradient(
         gradient[x] += slope * moments.slope[k] / parameters.sigma**2
 
 
-@kernel
+@part
 def _log_slope(layout: Layout, theta: np.ndarray, x: int) -> float:
     """Return d log v / dx: 1 where the coordinate is log v, also at v = 0."""
     v, slope, _, _ = place(layout.coordinates[x], layout.arguments, x, theta[x])

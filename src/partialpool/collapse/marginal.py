@@ -6,8 +6,9 @@ from functools import cached_property
 import numpy as np
 
 from partialpool.collapse.arrange import BRANCH_FROM, Arrangement, arrange
-from partialpool.collapse.density import Layout, Normals, evaluate, unpack
+from partialpool.collapse.density import evaluate
 from partialpool.collapse.gradient import evaluate_gradient
+from partialpool.collapse.layout import Layout, Normals, unpack_many
 from partialpool.collapse.moments import Moments, collect_moments
 from partialpool.collapse.scalar import LOG, encode, encode_partial
 from partialpool.collapse.units import Units, choose_units
@@ -64,7 +65,7 @@ class Marginal:
 
     def sigma(self, theta: np.ndarray) -> float:
         """Residual sd of one theta in the units of the algebra; 1 where standard errors are known."""
-        return float(unpack(self.layout, theta[None], 0).sigma)
+        return float(unpack_many(self.layout, theta[None])[2][0])
 
     def log_density(self, theta: np.ndarray) -> float:
         """Evaluate log p(y | theta) + log p(theta), in the units of y, theta on the real line."""
@@ -78,16 +79,22 @@ class Marginal:
 
     def log_densities(self, thetas: np.ndarray, *, workers: int = 1) -> np.ndarray:
         """Evaluate the log density of each row of thetas (n, elements), on some threads; shape (n,)."""
-        out = np.empty(len(thetas))
+        out, none = np.empty(len(thetas)), np.empty((len(thetas), 0))
         thetas = np.ascontiguousarray(thetas)
         size = piece_size(self.arrangement.work)
         pieces = [slice(at, at + size) for at in range(0, len(thetas), size)]
 
         def work(piece: slice) -> None:
-            evaluate(self.arrangement.density, self.layout, self.normals, thetas[piece], out[piece])
+            self.evaluate(thetas[piece], none[piece], none[piece], out[piece])
 
         map_pieces(work, pieces, workers)
-        return out + self.log_constant
+        return out
+
+    def evaluate(self, thetas: np.ndarray, noise: np.ndarray, effects: np.ndarray, out: np.ndarray) -> None:
+        """Evaluate log densities into out, and effects where noise has columns; see `density.evaluate`."""
+        system = self.arrangement
+        evaluate(system.density, system.recovery, self.layout, self.normals, thetas, noise, effects, out)
+        out += self.log_constant
 
     @cached_property
     def start(self) -> np.ndarray:

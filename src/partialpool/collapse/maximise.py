@@ -16,10 +16,12 @@ from typing import Final
 import numpy as np
 from scipy.optimize import minimize
 
-from partialpool.collapse.density import common_of, scales_of, unpack
+from partialpool.collapse.arrange import System
+from partialpool.collapse.compiled import kernel
 from partialpool.collapse.digits import check_digits
 from partialpool.collapse.eliminate import eliminate, make_workspace
 from partialpool.collapse.gradient import evaluate_likelihood_gradient
+from partialpool.collapse.layout import Layout, Normals, common_of, scales_of, unpack, unpack_many
 from partialpool.collapse.marginal import build_flat, coefficient_units
 from partialpool.collapse.moments import collect_moments
 from partialpool.collapse.recover import conditional_modes, original_beta
@@ -96,7 +98,6 @@ class _Problem:
         self.known_sigma = design.se is not None
         self.size = self.kept.layout.partial_first + len(self.kept.layout.partial_factor)
         self.common = len(design.common.coefs)
-        self.room = make_workspace(self.kept.arrangement.density)
 
     def theta(self, relative: np.ndarray, sigma: float, beta: np.ndarray) -> np.ndarray:
         """Put theta together as the marginals take it."""
@@ -107,14 +108,14 @@ class _Problem:
 
     def profile(self, relative: np.ndarray) -> _Profile:
         layout, system = self.kept.layout, self.kept.arrangement.density
-        parameters = unpack(layout, self.theta(relative, 1.0, np.zeros(self.common))[None], 0)
-        forward = eliminate(system, scales_of(layout, parameters), common_of(self.kept.normals, 1.0), self.room)
-        cross, p = forward.remainder, self.common
+        theta = self.theta(relative, 1.0, np.zeros(self.common))
+        log_det, cross = _eliminated(system, layout, self.kept.normals, theta[None])
+        p = self.common
         beta = np.linalg.solve(cross[:p, :p], cross[:p, p]) if p else np.zeros(0)
         # Rounding may take q below 0 on the way; what is left at the end is checked.
         q = max(float(cross[p, p] - cross[p, :p] @ beta), np.finfo(float).tiny)
         free = system.rows - (p if self.reml else 0)
-        deviance = forward.log_det + (np.linalg.slogdet(cross[:p, :p])[1] if self.reml and p else 0.0)
+        deviance = log_det + (np.linalg.slogdet(cross[:p, :p])[1] if self.reml and p else 0.0)
         if self.known_sigma:
             return _Profile(deviance + free * np.log(2 * np.pi) + q, beta, 1.0, cross)
         return _Profile(deviance + free * (1 + np.log(2 * np.pi * q / free)), beta, np.sqrt(q / free), cross)
@@ -128,6 +129,15 @@ class _Problem:
         marginal = self.flat
         evaluate_likelihood_gradient(marginal.arrangement.density, marginal.layout, marginal.normals, theta[None], out)
         return -2 * out[: self.size]
+
+
+@kernel
+def _eliminated(system: System, layout: Layout, normals: Normals, thetas: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return log |V| and R at thetas[0], whose sigma is 1."""
+    parameters = unpack(layout, thetas, 0)
+    scales, common = scales_of(layout, parameters), common_of(normals, 1.0)
+    forward = eliminate(system, scales, common, make_workspace(system))
+    return forward.log_det, forward.remainder
 
 
 def maximise(design: Design, *, reml: bool = False) -> Maximum:
@@ -217,12 +227,12 @@ def _describe(problem: _Problem, relative: np.ndarray, free: np.ndarray) -> Maxi
     at = problem.profile(relative)
     coefficients = coefficient_units(design, units)
     theta = problem.theta(relative, at.sigma, at.beta + kept.layout.kept_shift)
-    parameters = unpack(kept.layout, theta[None], 0)
+    scaled_sd, cholesky, _, _ = unpack_many(kept.layout, theta[None])
     sd, corr, smallest = {}, {}, np.inf
     for place, f in enumerate(kept.arrangement.order):
         q = len(design.factors[f].names)
-        half = parameters.corr[place, :q, :q]
-        sd[f] = parameters.sd[place, :q] * units.unit / units.factors[f].scale
+        half = cholesky[0, place, :q, :q]
+        sd[f] = scaled_sd[0, place, :q] * units.unit / units.factors[f].scale
         corr[f] = half @ half.T
         # lme4 takes columns as they are; its relative factor is ours in the units of the data.
         spread = sd[f] / (at.sigma * units.unit)

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from scipy.special import betaln, gammaln
 
-from partialpool.collapse.compiled import kernel
+from partialpool.collapse.compiled import part
 from partialpool.spec.priors import DISTRIBUTIONS, Prior
 
 __all__ = ["IDENTITY", "INTERVAL", "LOG", "encode", "log_density", "place"]
@@ -85,7 +85,7 @@ _CONSTANTS: Final[Mapping[str, Callable[..., tuple[float, ...]]]] = MappingProxy
 )
 
 
-@kernel
+@part
 def place(coordinate: int, arguments: np.ndarray, of: int, x: float) -> tuple[float, float, float, float]:
     """Map x on the real line to the parameter v; its prior is described by row `of` of arguments.
 
@@ -105,7 +105,7 @@ def place(coordinate: int, arguments: np.ndarray, of: int, x: float) -> tuple[fl
     return x, 1.0, 0.0, 0.0
 
 
-@kernel
+@part
 def log_density(kind: int, arguments: np.ndarray, of: int, v: float) -> tuple[float, float]:
     """Evaluate log p(v) and d log p / dv; for a partial correlation, of x = atanh(v), Jacobian included."""
     location, scale, shape, constant = arguments[of, 0], arguments[of, 1], arguments[of, 2], arguments[of, 3]
