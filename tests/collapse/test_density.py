@@ -177,12 +177,3 @@ def test_a_predictor_far_from_zero_keeps_its_digits(mean):
     moved[far.elements.index("sd_a[Intercept]")] = np.log(first / far.units.unit)
     moved[far.elements.index("corr_a[Intercept, x]")] = np.arcsinh(corr / left)
     assert ours(far, moved) == pytest.approx(log_likelihood(design, priors, marginal, theta), rel=1e-8)
-
-
-def test_a_changed_kernel_file_is_compiled_anew():
-    """numba would watch the kernel's own file only: ours watch every file a kernel may be made of."""
-    from partialpool.collapse.compiled import _SOURCES
-    from partialpool.collapse.density import evaluate
-
-    assert evaluate._cache._cache_file._source_stamp == _SOURCES
-    assert {"dense.py", "eliminate.py"} <= {name for name, _, _ in _SOURCES}

@@ -28,9 +28,12 @@ def part(function: Callable[..., Any]) -> Any:
 
 def _compile(function: Callable[..., Any], *, called_by_python: bool) -> Any:
     njit: Any = nb.njit  # its type hints do not know the wrappers' options
-    compiled = njit(
-        cache=True, nogil=True, error_model="numpy", no_cfunc_wrapper=True, no_cpython_wrapper=not called_by_python
-    )(function)
+    options = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+    options["no_cpython_wrapper"] = not called_by_python
+    try:
+        compiled = njit(cache=True, **options)(function)
+    except RuntimeError:  # no folder numba may write to: every process compiles for itself
+        return njit(**options)(function)
     file: Any = getattr(compiled._cache, "_cache_file", None)
     if hasattr(file, "_source_stamp"):
         file._source_stamp = _SOURCES
