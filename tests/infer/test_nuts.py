@@ -9,9 +9,8 @@ import xarray as xr
 
 import partialpool as pp
 from checks.posterior import check_against_reference
-from partialpool.infer.nuts import whole_chains
+from partialpool.infer.nutpie_run import whole_chains
 from partialpool.infer.progress import ProgressLine
-from partialpool.infer.settings import Settings
 
 
 def test_sleepstudy_agrees_with_the_reference(sleepstudy_fit):
@@ -145,31 +144,3 @@ def test_ctrl_c_during_warm_up_is_a_keyboard_interrupt(sleepstudy, interrupt_aft
     interrupt_after(10)
     with pytest.raises(KeyboardInterrupt):
         pp.fit("Reaction ~ Days + (1 | Subject)", sleepstudy, draws=10, tune=10_000_000, **ENDLESS)
-
-
-@pytest.mark.parametrize(
-    ("setting", "value", "allowed"),
-    [
-        ("draws", 0, "1, 2"),
-        ("tune", 1.5, "1, 2"),
-        ("chains", True, "1, 2"),
-        ("seed", -1, "0, 1, 2"),
-        ("target_accept", 1.0, "below 1"),
-        ("sampler", "stan", "'nutpie' or 'pymc'"),
-        ("parametrization", "centered", "{'Subject': 'centered'}"),
-    ],
-)
-def test_settings_are_checked_at_the_door(setting, value, allowed):
-    with pytest.raises(pp.SpecError) as error:
-        Settings(**{setting: value})
-    assert error.value.got == repr(value)
-    assert allowed in error.value.allowed
-
-
-def test_threads_follow_the_environment(monkeypatch):
-    monkeypatch.setenv("PARTIALPOOL_NUM_THREADS", "1")
-    assert Settings(chains=4).workers == 1
-    monkeypatch.setenv("PARTIALPOOL_NUM_THREADS", "3")
-    assert Settings(chains=4).workers == 3
-    assert Settings(chains=2).workers == 2
-    assert Settings(chains=4, cores=2).workers == 2

@@ -1,12 +1,12 @@
 """The collapsed engine: group effects integrated out exactly, theta drawn nearly independently, effects put back."""
 
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import psutil
 
 from partialpool.collapse.applies import why_not
 from partialpool.collapse.chains import Candidates, Chains, propose, run_chains
@@ -192,7 +192,7 @@ def _posterior(
 def _check_memory(design: Design, settings: Settings) -> None:
     effects = sum(f.n_levels * len(f.names) for f in design.factors) * (2 if settings.keep_z else 1)
     needed = effects * settings.chains * settings.draws * 8
-    installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    installed = psutil.virtual_memory().total
     if needed > 0.6 * installed:
         fitting = int(0.6 * installed / (effects * settings.chains * 8))
         raise EngineError(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any
 
-from partialpool.errors import SpecError
+from partialpool.errors import EngineError, SpecError
 
 __all__ = ["Settings"]
 
@@ -63,6 +63,15 @@ class Settings:
                 allowed="0, 1, 2, ... or None",
                 do="change seed",
             )
+        if self.cores is not None and (
+            isinstance(self.cores, bool) or not isinstance(self.cores, int) or self.cores < 1
+        ):
+            raise SpecError(
+                "cores is a whole number from 1",
+                got=repr(self.cores),
+                allowed="1, 2, ... or None for all",
+                do="change cores",
+            )
         if not isinstance(self.target_accept, (int, float)) or not 0.5 <= self.target_accept < 1:
             raise SpecError(
                 "target_accept is a probability",
@@ -89,8 +98,7 @@ class Settings:
     @property
     def threads(self) -> int:
         """Threads to work with."""
-        wanted = self.cores or int(os.environ.get("PARTIALPOOL_NUM_THREADS", "0")) or len(os.sched_getaffinity(0))
-        return max(1, wanted)
+        return self.cores or _threads_wished() or _cores_allowed()
 
     @property
     def workers(self) -> int:
@@ -102,3 +110,23 @@ class Settings:
         skip = ("progressbar", "cores")
         record = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in skip}
         return record | {"parametrization": dict(self.parametrization)}
+
+
+def _threads_wished() -> int | None:
+    wish = os.environ.get("PARTIALPOOL_NUM_THREADS", "")
+    if not wish:
+        return None
+    if not (wish.isdecimal() and int(wish) > 0):
+        raise EngineError(
+            "PARTIALPOOL_NUM_THREADS is a whole number from 1",
+            got=repr(wish),
+            allowed="1, 2, ..., or unset for all cores",
+            do="change the environment variable",
+        )
+    return int(wish)
+
+
+def _cores_allowed() -> int:
+    if hasattr(os, "sched_getaffinity"):  # Linux; other systems do not tie a process to cores
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
