@@ -75,11 +75,16 @@ def test_the_pymc_sampler_gives_the_same_variables():
         sampler="pymc",
         seed=1,
         cores=1,
+        keep_z=True,
         progressbar=False,
     )
     check_against_reference(fit, "eight_schools", "effect ~ 1 + (1 | school), known sd", min_ess=400)
     assert {"diverging", "energy", "lp", "tree_depth", "n_steps"} <= set(fit.tree["sample_stats"].data_vars)
     assert "pymc" in repr(fit)
+    posterior = fit.posterior
+    assert posterior["z_school"].dims == posterior["b_school"].dims
+    b = posterior["z_school"] * posterior["sd_school"]
+    assert b.to_numpy() == pytest.approx(posterior["b_school"].to_numpy(), rel=1e-9)
 
 
 @pytest.fixture

@@ -129,6 +129,8 @@ def test_centred_and_noncentred_models_have_one_density(sleepstudy):
     ]
     log_jacobian = 18 * np.linalg.slogdet(np.linalg.cholesky(sd[:, None] * corr * sd) / units[:, None])[1]
     assert densities[0] - log_jacobian == pytest.approx(densities[1], rel=1e-9)
+    # Its offsets are those of the non-centred model.
+    assert at(two, ["z_Subject"], same)[0] == pytest.approx(point["z_Subject"], rel=1e-9)
 
 
 def test_user_priors_reach_the_model(sleepstudy):
