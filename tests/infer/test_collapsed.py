@@ -248,6 +248,14 @@ def test_draws_that_do_not_fit_into_memory_are_refused_before_they_are_made(slee
         pp.fit("Reaction ~ Days + (Days | Subject)", sleepstudy, draws=10**9, **QUIET)
 
 
+def test_crossed_factors_too_large_for_a_dense_matrix_are_refused():
+    levels = 300_000
+    each = np.arange(levels)
+    table = pd.DataFrame({"y": np.tile(each % 7.0, 2), "g": np.repeat(each, 2), "h": np.tile(each, 2)})
+    with pytest.raises(pp.EngineError, match=r"too many levels to be integrated out[\s\S]*300000 x 300000"):
+        pp.maximum_likelihood("y ~ 1 + (1 | g) + (1 | h)", table)
+
+
 def weak_table(levels, rows, seed=1, slope_sd=0.0):
     rng = np.random.default_rng(seed)
     g = np.repeat(np.arange(levels), rows)

@@ -12,16 +12,19 @@ same for ten levels as for a million.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
+from partialpool.collapse.memory import check_fits
 from partialpool.collapse.moments import Moments
 
 __all__ = ["Arrangement", "Branch", "Leaf", "System", "Tail", "arrange"]
 
-BRANCH_FROM = 40
+BRANCH_FROM: Final = 40
 """Columns a nesting factor must have before it is worth eliminating level by level."""
+_TAIL_COPIES: Final = 6
+"""Matrices of the tail's size alive at once: moments, two to work in per thread, and what comes and goes."""
 
 
 class Leaf(NamedTuple):
@@ -161,6 +164,12 @@ def _tail(moments: Moments, factors: tuple[int, ...], columns: np.ndarray, commo
     effects = np.array([moments.own[f].shape[1] for f in factors], np.int64)
     first = np.concatenate([[0], np.cumsum(levels * effects)]).astype(np.int64)
     k = int(first[-1])
+    check_fits(
+        _TAIL_COPIES * 8.0 * k * k,
+        wrong="the crossed factors have too many levels to be integrated out",
+        got=f"a dense matrix of {k} x {k}, and what is made of it",
+        do="use engine='nuts', or leave out a crossed factor: the one with most levels costs little, the others count",
+    )
     gram = np.zeros((k + len(columns), k + len(columns)))
     gram[k:, k:] = moments.common[np.ix_(columns, columns)]
     for n, f in enumerate(factors):

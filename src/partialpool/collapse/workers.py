@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from functools import cache
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 __all__ = ["map_pieces", "piece_size"]
 
@@ -27,7 +28,7 @@ def map_pieces[T](
 ) -> None:
     """Call `function` on every piece.
 
-    One thread calls it in order; with more, LAPACK keeps to one thread each. An interrupt waits for the pieces
+    One thread calls it in order, more share it; LAPACK keeps to one thread in each. An interrupt waits for the pieces
     that run, drops the others, and goes on to the caller.
 
     Parameters
@@ -41,18 +42,25 @@ def map_pieces[T](
     done
         Told how many pieces are done.
     """
-    if workers == 1 or len(pieces) == 1:
-        for count, piece in enumerate(pieces, 1):
-            function(piece)
-            done(count)
-        return
-    with threadpool_limits(1), ThreadPoolExecutor(workers) as pool:
-        waiting = {pool.submit(function, piece) for piece in pieces}
-        try:
-            while waiting:
-                finished, waiting = wait(waiting, timeout=0.1)
-                for future in finished:
-                    future.result()
-                done(len(pieces) - len(waiting))
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    with _libraries().limit(limits=1):
+        if workers == 1 or len(pieces) == 1:
+            for count, piece in enumerate(pieces, 1):
+                function(piece)
+                done(count)
+            return
+        with ThreadPoolExecutor(workers) as pool:
+            waiting = {pool.submit(function, piece) for piece in pieces}
+            try:
+                while waiting:
+                    finished, waiting = wait(waiting, timeout=0.1)
+                    for future in finished:
+                        future.result()
+                    done(len(pieces) - len(waiting))
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """Thread pools of the libraries loaded: finding them takes longer than a small model."""
+    return ThreadpoolController()

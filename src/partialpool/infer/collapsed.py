@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import psutil
 
 from partialpool.collapse.applies import why_not
 from partialpool.collapse.chains import Candidates, Chains, propose, run_chains
@@ -14,6 +13,7 @@ from partialpool.collapse.compiled import awaits_compilation
 from partialpool.collapse.density import evaluate
 from partialpool.collapse.digits import check_digits
 from partialpool.collapse.marginal import Marginal, build_marginal
+from partialpool.collapse.memory import check_fits
 from partialpool.collapse.mode import Peak, find_peak
 from partialpool.collapse.moments import collect_moments
 from partialpool.collapse.proposal import Proposal, adapt, is_cheap, readapt
@@ -21,7 +21,6 @@ from partialpool.collapse.recover import Recovered, recover
 from partialpool.collapse.units import choose_units
 from partialpool.design.build import Design
 from partialpool.design.scaling import PriorSet
-from partialpool.errors import EngineError
 from partialpool.infer.engine import RawDraws
 from partialpool.infer.progress import ProgressLine, progress_line
 from partialpool.infer.settings import Settings
@@ -191,13 +190,9 @@ def _posterior(
 
 def _check_memory(design: Design, settings: Settings) -> None:
     effects = sum(f.n_levels * len(f.names) for f in design.factors) * (2 if settings.keep_z else 1)
-    needed = effects * settings.chains * settings.draws * 8
-    installed = psutil.virtual_memory().total
-    if needed > 0.6 * installed:
-        fitting = int(0.6 * installed / (effects * settings.chains * 8))
-        raise EngineError(
-            "the draws of the group effects do not fit into memory",
-            got=f"{effects} effects x {settings.chains} chains x {settings.draws} draws: {needed / 2**30:.0f} GiB",
-            allowed=f"60 % of the {installed / 2**30:.0f} GiB installed",
-            do=f"keep fewer draws, for instance draws={max(fitting, 1)}",
-        )
+    check_fits(
+        8.0 * effects * settings.chains * settings.draws,
+        wrong="the draws of the group effects do not fit into memory",
+        got=f"{effects} effects x {settings.chains} chains x {settings.draws} draws",
+        do="keep fewer draws: effects x chains x draws x 8 bytes is what they take",
+    )
