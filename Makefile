@@ -3,7 +3,7 @@ SHELL := bash
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-slow lint format install gallery clean
+.PHONY: help demo test test-slow lint format install gallery bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,6 +29,9 @@ format: .venv/developed  ## rewrite the code in the house style
 
 gallery: .venv/developed  ## refit the README's example and redraw the pictures
 	$(BIN)/python docs/make_pictures.py
+
+bench: .venv/installed  ## measure against peers and targets (35 minutes); ONLY="bambi insteval" for some sections
+	@$(BIN)/python -m benchmarks.run $(if $(ONLY),--only $(ONLY))
 
 install: .venv/developed  ## everything, for working on partialpool
 

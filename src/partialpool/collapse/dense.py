@@ -23,6 +23,8 @@ __all__ = [
 
 _LOOPS_UP_TO = 24
 """Columns up to which plain loops beat a LAPACK call."""
+_BLOCK = 48
+"""Rows inverted by loops before the rest is left to matrix products."""
 
 _potrf: Any = nb.types.ExternalFunction(
     "numba_xxpotrf",
@@ -125,16 +127,7 @@ def solve_upper_columns(factor: np.ndarray, x: np.ndarray, width: int) -> None:
 def inverse(factor: np.ndarray) -> np.ndarray:
     """Return a^-1 = U^-1 U'^-1, shape (n, n)."""
     n = factor.shape[0]
-    half = np.zeros((n, n))
-    for k in range(n - 1, -1, -1):
-        half[k, k] = 1.0
-        for i in range(k + 1, n):
-            t = factor[k, i]
-            for c in range(i, n):
-                half[k, c] -= t * half[i, c]
-        t = 1.0 / factor[k, k]
-        for c in range(k, n):
-            half[k, c] *= t
+    half = _inverse_factor(factor)
     if n > _LOOPS_UP_TO:
         return np.dot(half, half.T)
     out = np.zeros((n, n))
@@ -145,3 +138,46 @@ def inverse(factor: np.ndarray) -> np.ndarray:
                 s += half[i, k] * half[j, k]
             out[i, j] = s
     return out
+
+
+@part
+def _inverse_factor(factor: np.ndarray) -> np.ndarray:
+    """Return U^-1, upper triangular, by blocks of rows from the last.
+
+    [[A, B], [0, D]]^-1 = [[A^-1, -A^-1 B D^-1], [0, D^-1]].
+    """
+    n = factor.shape[0]
+    half = np.zeros((n, n))
+    end = n
+    while end > 0:
+        begin = max(end - _BLOCK, 0)
+        _invert_block(factor, half, begin, end)
+        if end < n:
+            across, below = np.empty((end - begin, n - end)), np.empty((n - end, n - end))
+            for c in range(n - end):
+                for k in range(end - begin):
+                    across[k, c] = factor[begin + k, end + c]
+                for k in range(n - end):
+                    below[k, c] = half[end + k, end + c]
+            across = np.dot(across, below)
+            for k in range(end - begin):
+                for i in range(k, end - begin):
+                    t = half[begin + k, begin + i]
+                    for c in range(n - end):
+                        half[begin + k, end + c] -= t * across[i, c]
+        end = begin
+    return half
+
+
+@part
+def _invert_block(factor: np.ndarray, half: np.ndarray, begin: int, end: int) -> None:
+    """Overwrite one diagonal block of half with the inverse of factor's."""
+    for k in range(end - 1, begin - 1, -1):
+        half[k, k] = 1.0
+        for i in range(k + 1, end):
+            t = factor[k, i]
+            for c in range(i, end):
+                half[k, c] -= t * half[i, c]
+        t = 1.0 / factor[k, k]
+        for c in range(k, end):
+            half[k, c] *= t
