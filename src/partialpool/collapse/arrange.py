@@ -92,14 +92,14 @@ class System(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Arrangement:
-    """The two systems of a model, and where each factor went.
+    """The system of a model, and where each factor went.
 
     Attributes
     ----------
     density
-        With levels of equal Z'Z merged: for the density and its gradient.
-    recovery
-        With every level by itself: for draws of the effects.
+        With levels of equal Z'Z merged: what the density, its gradient and the factorisation need.
+    levels
+        The leaf with every level by itself: for draws of the effects.
     order
         Factors in elimination order; the first is the leaf.
     has_branch
@@ -107,7 +107,7 @@ class Arrangement:
     """
 
     density: System
-    recovery: System
+    levels: Leaf
     order: tuple[int, ...]
     has_branch: bool
 
@@ -141,8 +141,7 @@ def arrange(moments: Moments, integrated: np.ndarray, *, branch_from: int = BRAN
     tail = _tail(moments, tail_factors, columns, int(integrated.sum()))
     branch = _branch(moments, order, has_branch, tail_factors, tail, columns)
     leaf = _leaf(moments, order, has_branch, tail_factors, tail, branch, columns)
-    recovery = System(leaf, branch, tail, moments.rows)
-    return Arrangement(recovery._replace(leaf=_merged(leaf, tail)), recovery, order, has_branch)
+    return Arrangement(System(_merged(leaf, tail), branch, tail, moments.rows), leaf, order, has_branch)
 
 
 def _order(moments: Moments, branch_from: int) -> tuple[int, ...]:

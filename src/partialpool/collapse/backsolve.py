@@ -6,7 +6,7 @@ back-substitution, tail first, then branches, then leaves. u are the non-centred
 
 import numpy as np
 
-from partialpool.collapse.arrange import System, Tail
+from partialpool.collapse.arrange import Leaf, System, Tail
 from partialpool.collapse.compiled import part
 from partialpool.collapse.dense import solve_lower, solve_upper
 from partialpool.collapse.eliminate import Common, Forward, Scales, leaf_factor, unscale
@@ -17,7 +17,8 @@ __all__ = ["put_back"]
 
 @part
 def put_back(
-    recovery: System,
+    leaf: Leaf,
+    system: System,
     layout: Layout,
     parameters: Parameters,
     scales: Scales,
@@ -31,7 +32,7 @@ def put_back(
 
     Integrated common columns come last in both.
     """
-    leaf, branch, tail = recovery.leaf, recovery.branch, recovery.tail
+    branch, tail = system.branch, system.tail
     q, qb = leaf.up.shape[1], branch.gram.shape[1]
     leaves, branches = len(leaf.level) * q, len(branch.gram) * qb
     size = tail.columns + tail.common

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from partialpool.collapse.arrange import System
+from partialpool.collapse.arrange import Leaf, System
 from partialpool.collapse.backsolve import put_back
 from partialpool.collapse.compiled import kernel, part
 from partialpool.collapse.eliminate import Forward, eliminate, make_workspace
@@ -38,8 +38,8 @@ def log_prior(layout: Layout, thetas: np.ndarray, i: int) -> float:
 
 @kernel
 def evaluate(
-    density: System,
-    recovery: System,
+    system: System,
+    levels: Leaf,
     layout: Layout,
     normals: Normals,
     thetas: np.ndarray,
@@ -52,7 +52,7 @@ def evaluate(
     One factorisation gives the effects too: where noise (n, effects) has columns of standard normals, it is
     overwritten with u, and effects, same shape, with diag(sd) L u; with none, the density is all that is wanted.
     """
-    room = make_workspace(density)
+    room = make_workspace(system)
     draws = noise.shape[1] > 0
     for i in range(len(thetas)):
         out[i] = -np.inf
@@ -61,11 +61,11 @@ def evaluate(
         if not (parameters.sigma > 0.0 and (draws or np.isfinite(prior))):
             continue
         scales, common = scales_of(layout, parameters), common_of(normals, parameters.sigma)
-        forward = eliminate(density, scales, common, room)
+        forward = eliminate(system, scales, common, room)
         if not forward.ok:
             continue
-        total = prior + log_likelihood(density, normals, parameters.sigma, forward)
+        total = prior + log_likelihood(system, normals, parameters.sigma, forward)
         if np.isfinite(total):
             out[i] = total
         if draws:
-            put_back(recovery, layout, parameters, scales, common, forward, noise, effects, i)
+            put_back(levels, system, layout, parameters, scales, common, forward, noise, effects, i)

@@ -93,7 +93,7 @@ class Marginal:
     def evaluate(self, thetas: np.ndarray, noise: np.ndarray, effects: np.ndarray, out: np.ndarray) -> None:
         """Evaluate log densities into out, and effects where noise has columns; see `density.evaluate`."""
         system = self.arrangement
-        evaluate(system.density, system.recovery, self.layout, self.normals, thetas, noise, effects, out)
+        evaluate(system.density, system.levels, self.layout, self.normals, thetas, noise, effects, out)
         out += self.log_constant
 
     @cached_property

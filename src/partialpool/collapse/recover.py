@@ -84,7 +84,7 @@ def recover(
     shapes = [(f.n_levels, len(f.names)) for f in design.factors]
     b = [np.empty((draws, *shape)) for shape in shapes]
     z = [np.empty((draws, *shape)) for shape in shapes] if keep_z else []
-    integrated = np.empty((draws, marginal.arrangement.recovery.tail.common))
+    integrated = np.empty((draws, marginal.arrangement.density.tail.common))
     log_density = np.empty(draws)
     total = sum(j * q for j, q in shapes) + integrated.shape[1]
     size = piece_size(marginal.arrangement.work + _WORK_PER_EFFECT * total)
@@ -114,7 +114,7 @@ def recover(
 def conditional_modes(marginal: Marginal, theta: np.ndarray) -> tuple[np.ndarray, ...]:
     """Mean of the group effects given theta (elements,), per factor of the design, (levels, effects)."""
     shapes = [(f.n_levels, len(f.names)) for f in marginal.design.factors]
-    total = sum(j * q for j, q in shapes) + marginal.arrangement.recovery.tail.common
+    total = sum(j * q for j, q in shapes) + marginal.arrangement.density.tail.common
     effects, noise = np.zeros((1, total)), np.zeros((1, total))
     marginal.evaluate(theta[None], noise, effects, np.empty(1))
     at, modes = 0, {}
