@@ -1,0 +1,32 @@
+"""How many independent draws some draws are worth: computed here for every program, by ArviZ."""
+
+from collections.abc import Mapping
+from statistics import median
+from typing import Any
+
+import arviz as az
+import numpy as np
+import xarray as xr
+
+
+def smallest_bulk_ess(draws: Mapping[str, Any]) -> tuple[float, str]:
+    """Return the smallest bulk ESS of some quantities, each (chains, draws), and whose it is."""
+    arrays = {name: (("chain", "draw"), np.asarray(values, float)) for name, values in draws.items()}
+    found = az.ess(xr.Dataset(arrays), method="bulk")
+    sizes = {str(name): float(value) for name, value in found.data_vars.items()}
+    worst = min(sizes, key=lambda name: sizes[name])
+    return sizes[worst], worst
+
+
+def rates(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Summarise runs of one program on one model: medians, and each run's numbers; the draws themselves are let go."""
+    sizes = [smallest_bulk_ess(run["draws"]) for run in runs]
+    seconds = [run["seconds"] for run in runs]
+    per_second = [size / second for (size, _), second in zip(sizes, seconds, strict=True)]
+    return {
+        "seconds": median(seconds),
+        "ess": median(size for size, _ in sizes),
+        "ess_per_second": median(per_second),
+        "slowest_quantity": min(sizes)[1],
+        "each": {"seconds": seconds, "ess": [size for size, _ in sizes]},
+    }

@@ -1,0 +1,54 @@
+"""Bambi's side: runs inside Bambi's own environment, and imports nothing of this project.
+
+The request: table (a CSV file), labels, formula, chains, draws, cores, seeds (a fit each, after one that warms the
+caches). The clock runs from building the model to its draws. The answer: versions, sampler, runs.
+"""
+
+import json
+import sys
+import time
+import warnings
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import bambi
+import numpy as np
+import pandas as pd
+
+
+def parameters(posterior: Any) -> dict[str, np.ndarray]:
+    """Common effects, group sds and sigma, each (chains, draws): all that is not an effect of a level."""
+    found = {}
+    for name, values in posterior.data_vars.items():
+        if "|" in name and not name.endswith("_sigma"):
+            continue
+        array = values.transpose("chain", "draw", ...).to_numpy()
+        flat = array.reshape(*array.shape[:2], -1)
+        found |= {f"{name}[{k}]": flat[:, :, k] for k in range(flat.shape[2])}
+    return found
+
+
+def main(request: dict[str, Any]) -> dict[str, Any]:
+    labels = dict.fromkeys(request["labels"], str)
+    table = pd.read_csv(request["table"], dtype=labels).astype(dict.fromkeys(labels, "category"))
+    settings = {"draws": request["draws"], "chains": request["chains"], "cores": request["cores"]}
+    runs, attrs = [], {}
+    for count, seed in enumerate([0, *request["seeds"]]):
+        started = time.perf_counter()
+        model = bambi.Model(request["formula"], table)
+        data = model.fit(**settings, random_seed=seed, progressbar=False)
+        seconds = time.perf_counter() - started
+        attrs = {**data.attrs, **data["posterior"].attrs}
+        if count == 0:
+            continue
+        draws = {name: values.tolist() for name, values in parameters(data["posterior"]).items()}
+        divergences = int(data["sample_stats"]["diverging"].sum())
+        runs.append({"seconds": seconds, "divergences": divergences, "draws": draws})
+    versions = {name: version(name) for name in ("bambi", "pymc", "pytensor")}
+    return {"versions": versions, "sampler": str(attrs.get("inference_library", "pymc")), "runs": runs}
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    Path(sys.argv[2]).write_text(json.dumps(main(json.loads(Path(sys.argv[1]).read_text()))))

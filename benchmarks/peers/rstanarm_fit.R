@@ -1,0 +1,36 @@
+# rstanarm's side: its Stan models come compiled. The clock runs over stan_lmer() alone.
+# The request: table (a CSV file), labels, formula, chains, draws, cores, seeds. The answer: versions, runs.
+suppressMessages({library(rstanarm); library(jsonlite)})
+paths <- commandArgs(trailingOnly = TRUE)
+request <- fromJSON(paths[1])
+data <- read.csv(request$table)
+for (label in request$labels) data[[label]] <- factor(data[[label]])
+formula <- as.formula(request$formula)
+
+# Common effects, sigma, and the group covariance as sds and correlations; each chains x draws.
+parameters <- function(fit) {
+  draws <- as.array(fit)
+  names <- dimnames(draws)[[3]]
+  found <- list()
+  for (name in names[!grepl("^(b|Sigma)\\[", names)]) found[[name]] <- t(draws[, , name])
+  entries <- names[grepl("^Sigma\\[", names)]
+  pair <- function(name) strsplit(sub("^Sigma\\[[^:]*:(.*)\\]$", "\\1", name), ",", fixed = TRUE)[[1]]
+  diagonal <- Filter(function(name) pair(name)[1] == pair(name)[2], entries)
+  sds <- setNames(lapply(diagonal, function(name) t(sqrt(draws[, , name]))), sapply(diagonal, function(n) pair(n)[1]))
+  for (name in names(sds)) found[[paste0("sd[", name, "]")]] <- sds[[name]]
+  for (name in setdiff(entries, diagonal)) {
+    of <- pair(name)
+    found[[paste0("corr[", of[2], ",", of[1], "]")]] <- t(draws[, , name]) / (sds[[of[1]]] * sds[[of[2]]])
+  }
+  found
+}
+
+one <- function(seed) {
+  started <- Sys.time()
+  fit <- suppressWarnings(stan_lmer(formula, data, chains = request$chains, iter = 2 * request$draws,
+                                    cores = request$cores, seed = seed, refresh = 0))
+  seconds <- as.numeric(Sys.time() - started, units = "secs")
+  list(seconds = seconds, draws = parameters(fit))
+}
+answer <- list(versions = list(rstanarm = as.character(packageVersion("rstanarm"))), runs = lapply(request$seeds, one))
+write_json(answer, paths[2], auto_unbox = TRUE, digits = NA)

@@ -1,0 +1,59 @@
+"""results.json becomes results.md and two pictures."""
+
+from pathlib import Path
+from typing import Any
+
+from benchmarks.charts import draw_levels, draw_rows
+from benchmarks.section import Section, Target
+from benchmarks.stages import stage_lines
+from benchmarks.tables import paragraph, table
+
+MET = {True: "met", False: "**not met**", None: "not measured"}
+
+
+def write_report(sections: list[Section], records: dict[str, Any], folder: Path) -> Path:
+    """Write results.md and the pictures from the record of every section."""
+    draw_rows(records["rows"]["result"], folder / "rows.png")
+    draw_levels(records["levels"]["result"], folder / "levels.png")
+    text = [
+        "# Benchmarks",
+        "",
+        *paragraph(
+            "Written by `make bench`; the [README](README.md) says what is run and how. ESS is ArviZ's bulk ESS,",
+            "computed by one function for every program. Times are medians.",
+        ),
+        *_machine_lines(sections, records),
+        "## Targets",
+        "",
+        *_target_lines([t for s in sections for t in s.targets(records[s.name]["result"])]),
+    ]
+    for section in sections:
+        record = records[section.name]
+        text += ["", f"## {section.title}", "", _when(record), "", *section.lines(record["result"])]
+    found = {name: model["stages"] for name, model in records["call"]["result"]["models"].items()}
+    found["insteval"] = records["insteval"]["result"]["stages"]
+    text += ["", "## Where the time goes", "", *stage_lines(found)]
+    path = folder / "results.md"
+    path.write_text("\n".join(text) + "\n")
+    return path
+
+
+def _when(record: dict[str, Any]) -> str:
+    return f"Measured {record['date']}; repetitions: {record['repeats']} where nothing else is said."
+
+
+def _machine_lines(sections: list[Section], records: dict[str, Any]) -> list[str]:
+    """Say what the machine is, once for all sections that ran on the same."""
+    groups: dict[str, list[str]] = {}
+    for section in sections:
+        machine = ", ".join(f"{name} {value}" for name, value in records[section.name]["machine"].items())
+        groups.setdefault(machine.replace("CPU ", "", 1), []).append(section.name)
+    if len(groups) == 1:
+        return [f"Machine: {next(iter(groups))}.", ""]
+    lines = ["The sections did not all run on the same machine and versions:", ""]
+    return [*lines, *(f"- {', '.join(names)}: {machine}" for machine, names in groups.items()), ""]
+
+
+def _target_lines(targets: list[Target]) -> list[str]:
+    rows = [[t.what, t.wanted, t.measured, MET[t.met]] for t in targets]
+    return table(["target", "wanted", "measured", ""], rows)

@@ -1,0 +1,77 @@
+"""Run the benchmarks, all or some, and write what they found: `make bench`, `make bench ONLY="bambi insteval"`.
+
+Every section's result goes to results.json as soon as it is there; results.md is written from all of them, so that one
+section can be measured again by itself.
+"""
+
+import argparse
+import json
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import cores, describe
+from benchmarks.processes import HERE, ask_python, say
+from benchmarks.report import write_report
+from benchmarks.section import Section, Settings
+from benchmarks.sections import bambi, call, insteval, levels, lme4, rows, stan
+
+SECTIONS: list[Section] = [module.SECTION for module in (bambi, lme4, stan, call, insteval, rows, levels)]
+NAMES = [section.name for section in SECTIONS]
+
+
+def run_section(section: Section, settings: Settings) -> dict[str, Any]:
+    """Measure one section, and say when and where."""
+    started = time.perf_counter()
+    result = section.measure(settings)
+    return {
+        "date": time.strftime("%Y-%m-%d"),
+        "minutes": round((time.perf_counter() - started) / 60, 1),
+        "repeats": settings.repeats,
+        "machine": describe(),
+        "result": result,
+    }
+
+
+def load(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES, help="sections to measure")
+    parser.add_argument("--repeats", type=int, default=5, help="repetitions of each measurement")
+    parser.add_argument("--folder", type=Path, default=HERE, help="where results go")
+    chosen = parser.parse_args()
+    settings = Settings(chosen.repeats, cores())
+    path, failed = chosen.folder / "results.json", []
+    say("compiling what is not compiled yet")
+    for case in ("sleepstudy", "penicillin"):
+        ask_python("ours", {"case": case, "draws": 10, "seeds": [1], "likelihood": 1})
+    for section in [s for s in SECTIONS if s.name in chosen.only]:
+        say(f"== {section.title}")
+        try:
+            record = run_section(section, settings)
+        except Exception:
+            traceback.print_exc()
+            failed.append(section.name)
+            continue
+        records = load(path) | {section.name: record}
+        path.write_text(json.dumps(records, indent=1) + "\n")
+        for target in section.targets(record["result"]):
+            verdict = {True: "met", False: "NOT MET", None: "not measured"}[target.met]
+            say(f"   {target.what}: {target.measured}, wanted {target.wanted}: {verdict}")
+    records = load(path)
+    missing = [name for name in NAMES if name not in records]
+    if missing:
+        say(f"results.md waits for: {', '.join(missing)}")
+    else:
+        say(f"wrote {write_report(SECTIONS, records, chosen.folder).name}")
+    if failed:
+        say(f"FAILED: {', '.join(failed)}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,52 @@
+"""Cost against rows: one pass over them, and then nothing that grows."""
+
+from benchmarks.processes import ask_python, say
+from benchmarks.section import Result, Section, Settings, Target
+from benchmarks.tables import number, paragraph, seconds, table, times
+
+ROWS = (10_000, 100_000, 1_000_000, 10_000_000)
+LEVELS = 1000
+FLAT = 1.25
+"""Slowest over quickest, up to which a time counts as flat on a machine that other things run on."""
+
+
+def measure(settings: Settings) -> Result:
+    found = []
+    for rows in ROWS:
+        say(f"{rows:,} rows")
+        asked = {"rows": rows, "levels": LEVELS, "batches": settings.repeats, "fit": True}
+        found.append({"rows": rows} | ask_python("sizes", asked))
+    return {"levels": LEVELS, "sizes": found}
+
+
+def lines(result: Result) -> list[str]:
+    steps = ("design", "moments", "mode", "evaluation", "draw", "fit")
+    rows = [
+        [f"{size['rows']:,}", *(seconds(size[step]) for step in steps), f"{number(size['peak_gigabytes'])} GB"]
+        for size in result["sizes"]
+    ]
+    return [
+        *paragraph(
+            f"`y ~ x + (x | g)`, {result['levels']:,} levels. The design is built from a pandas table; moments",
+            "are the one pass over its rows; the mode is where adapting starts; an evaluation is the log density",
+            "of one theta, a draw is all effects given one theta, all on one thread; the whole",
+            "fit is 4 chains of 1,000 draws, from the pandas table. Peak memory is of a process that does it all,",
+            "and makes the table.",
+        ),
+        *table(["rows", "design", "moments", "mode", "one evaluation", "one draw", "whole fit", "peak memory"], rows),
+        "",
+        "![Seconds against rows](rows.png)",
+    ]
+
+
+def targets(result: Result) -> list[Target]:
+    found = []
+    for step, what in (("evaluation", "one evaluation"), ("draw", "one draw of the effects")):
+        each = [size[step] for size in result["sizes"]]
+        spread = max(each) / min(each)
+        wanted = f"flat (slowest / quickest at most {FLAT})"
+        found.append(Target(f"Rows, 10⁴ to 10⁷: {what}", wanted, times(spread), spread <= FLAT))
+    return found
+
+
+SECTION = Section("rows", "Cost against rows", measure, lines, targets)
