@@ -9,6 +9,9 @@ from partialpool.collapse.compiled import kernel
 
 __all__ = ["Mixture", "fit_mixture"]
 
+_PIECE = 50_000
+"""Draws looked at together: they stay in the processor's cache, and Ctrl-C is heard in between."""
+
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
@@ -36,12 +39,20 @@ class Mixture:
         of = rng.choice(len(self.weights), size, p=self.weights)
         normal = rng.standard_normal((size, self.means.shape[1]))
         stretch = np.sqrt(self.freedom / rng.chisquare(self.freedom, size))
-        return self.means[of] + np.einsum("nij,nj->ni", self.factors[of], normal) * stretch[:, None]
+        normal *= stretch[:, None]
+        for k in range(len(self.weights)):
+            mine = np.flatnonzero(of == k)
+            normal[mine] = self.means[k] + normal[mine] @ self.factors[k].T
+        return normal
 
     def log_density(self, images: np.ndarray) -> np.ndarray:
         """Evaluate the log density of draws, summed over their mirror images (images, n, elements); shape (n,)."""
-        parts = self.parts(images.reshape(-1, images.shape[2]))[0]
-        return np.logaddexp.reduce(parts.reshape(-1, images.shape[1]), axis=0)
+        out = np.empty(images.shape[1])
+        for at in range(0, len(out), _PIECE):
+            piece = images[:, at : at + _PIECE]
+            parts = self.parts(piece.reshape(-1, piece.shape[2]))[0]
+            out[at : at + _PIECE] = np.logaddexp.reduce(parts.reshape(-1, piece.shape[1]), axis=0)
+        return out
 
     def parts(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Evaluate each component's log share of the density at x (n, elements), and its distance; (components, n)."""

@@ -1,8 +1,9 @@
 """Pieces of work on several threads; kernels release the GIL, and Ctrl-C is heard between pieces."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
+from threading import Thread
 
 from threadpoolctl import ThreadpoolController
 
@@ -10,6 +11,8 @@ __all__ = ["map_pieces", "piece_size"]
 
 _PIECE_WORK = 2e9
 """Multiplications in a piece: a fraction of a second, so that Ctrl-C is heard."""
+_LISTEN = 0.1
+"""Seconds between looks at how far the threads are."""
 _MOST_ITEMS = 512
 """Items in a piece, so that threads share the work evenly."""
 
@@ -41,6 +44,11 @@ def map_pieces[T](
         Threads.
     done
         Told how many pieces are done.
+
+    Raises
+    ------
+    BaseException
+        What the first piece that failed raised; no new piece is begun then.
     """
     with _libraries().limit(limits=1):
         if workers == 1 or len(pieces) == 1:
@@ -48,16 +56,52 @@ def map_pieces[T](
                 function(piece)
                 done(count)
             return
-        with ThreadPoolExecutor(workers) as pool:
-            waiting = {pool.submit(function, piece) for piece in pieces}
+        queue = _Queue(function, pieces)
+        threads = [Thread(target=queue.work, daemon=True) for _ in range(min(workers, len(pieces)))]
+        try:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                while thread.is_alive():
+                    thread.join(_LISTEN)
+                    done(len(queue.finished))
+        finally:
+            queue.waiting.clear()
+            for thread in threads:
+                if thread.is_alive():
+                    thread.join()
+        if queue.errors:
+            raise queue.errors[0]
+        done(len(pieces))
+
+
+class _Queue[T]:
+    """Pieces that threads take one by one.
+
+    The caller holds no lock that a worker needs: an interrupt may strike at any of its instructions, also between
+    acquiring and releasing one. (`concurrent.futures.wait` holds every future's lock, and has hung on Ctrl-C here.)
+    """
+
+    def __init__(self, function: Callable[[T], object], pieces: Sequence[T]) -> None:
+        self.function = function
+        self.waiting = deque(pieces)
+        self.finished: deque[None] = deque()
+        self.errors: deque[BaseException] = deque()
+
+    def work(self) -> None:
+        """Take pieces until none are left, or one fails."""
+        while True:
             try:
-                while waiting:
-                    finished, waiting = wait(waiting, timeout=0.1)
-                    for future in finished:
-                        future.result()
-                    done(len(pieces) - len(waiting))
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
+                piece = self.waiting.popleft()
+            except IndexError:
+                return
+            try:
+                self.function(piece)
+            except BaseException as error:  # raised again in the calling thread
+                self.errors.append(error)
+                self.waiting.clear()
+                return
+            self.finished.append(None)
 
 
 @cache

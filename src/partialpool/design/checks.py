@@ -37,9 +37,11 @@ def check_common(
     standard = (values - center) / scale
     correlation = standard.T @ standard / len(values)
     eigenvalues, vectors = np.linalg.eigh(correlation)
-    if eigenvalues[0] > _RANK_TOLERANCE * eigenvalues[-1]:
+    null = vectors[:, eigenvalues <= _RANK_TOLERANCE * eigenvalues[-1]]
+    if null.shape[1] == 0:
         return
-    involved = [name for name, weight in zip(names, vectors[:, 0], strict=True) if abs(weight) > 1e-6]
+    # A column's part in the whole null space: single eigenvectors of it are LAPACK's choice.
+    involved = [name for name, part in zip(names, np.linalg.norm(null, axis=1), strict=True) if part > 1e-6]
     raise DataError(
         "predictors depend on each other: one is a combination of the others",
         got=", ".join(repr(n) for n in involved) + (" (and the intercept)" if intercept else ""),
