@@ -6,18 +6,18 @@ With Lambda relative to sigma, V = I + Z Lambda Lambda' Z' and R = [X y]' V^-1 [
     ML:   -2 log L = log |V| + n (1 + log(2 pi q / n)),                              sigma^2 = q / n
     REML: -2 log L = log |V| + log |R_XX| + (n - p)(1 + log(2 pi q / (n - p))),      sigma^2 = q / (n - p)
 
-Where the maximum lies on the boundary (an sd of 0, a correlation of +-1) its coordinate is put there exactly, and the
-others are maximised with it.
+The search runs over relative covariance factors (`relative`); a maximum on the boundary (an sd of 0, a correlation of
++-1) is put there exactly.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.optimize import minimize
 
 from partialpool.collapse.arrange import System
 from partialpool.collapse.compiled import kernel
+from partialpool.collapse.descent import descend
 from partialpool.collapse.digits import check_digits
 from partialpool.collapse.eliminate import eliminate, make_workspace
 from partialpool.collapse.gradient import evaluate_likelihood_gradient
@@ -25,6 +25,7 @@ from partialpool.collapse.layout import Layout, Normals, common_of, scales_of, u
 from partialpool.collapse.marginal import build_flat, coefficient_units
 from partialpool.collapse.moments import collect_moments
 from partialpool.collapse.recover import conditional_modes, original_beta
+from partialpool.collapse.relative import relative_coordinates
 from partialpool.collapse.units import choose_units
 from partialpool.design.build import Design
 from partialpool.design.scaling import default_priors
@@ -32,12 +33,10 @@ from partialpool.errors import EngineError
 
 __all__ = ["Maximum", "maximise"]
 
-_NEGLIGIBLE: Final = 1e-9
-"""What going to the boundary may cost in -2 log likelihood to count as being there."""
 _STEEPEST: Final = 1e-3
 """Largest slope that counts as none; a climb that succeeds ends below 1e-6."""
-_PARTIAL_AT_ONE: Final = 19.0
-"""atanh of a correlation that is 1 to machine precision."""
+_STARTS: Final = (1.0, 0.1)
+"""Relative sds to start from."""
 SINGULAR: Final = 1e-4
 """Smallest diagonal element of a relative Cholesky factor that counts as above 0, as in lme4."""
 
@@ -61,7 +60,8 @@ class Maximum:
     singular
         Whether some relative Cholesky factor has a diagonal element below 1e-4.
     steepest
-        Largest element of the gradient left, in units of log likelihood per log or atanh unit.
+        Largest element of the gradient left, in log likelihood per unit of a relative Cholesky factor; elements at
+        their bound left out.
     """
 
     log_likelihood: float
@@ -111,7 +111,7 @@ class _Problem:
         theta = self.theta(relative, 1.0, np.zeros(self.common))
         log_det, cross = _eliminated(system, layout, self.kept.normals, theta[None])
         p = self.common
-        beta = np.linalg.solve(cross[:p, :p], cross[:p, p]) if p else np.zeros(0)
+        beta = _solved(cross[:p, :p], cross[:p, p])
         # Rounding may take q below 0 on the way; what is left at the end is checked.
         q = max(float(cross[p, p] - cross[p, :p] @ beta), np.finfo(float).tiny)
         free = system.rows - (p if self.reml else 0)
@@ -131,6 +131,14 @@ class _Problem:
         return -2 * out[: self.size]
 
 
+def _solved(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Solve, also where an enormous variance on the way has left nothing of a column."""
+    try:
+        return np.linalg.solve(matrix, right)
+    except np.linalg.LinAlgError:
+        return np.linalg.lstsq(matrix, right, rcond=None)[0]
+
+
 @kernel
 def _eliminated(system: System, layout: Layout, normals: Normals, thetas: np.ndarray) -> tuple[float, np.ndarray]:
     """Return log |V| and R at thetas[0], whose sigma is 1."""
@@ -148,80 +156,42 @@ def maximise(design: Design, *, reml: bool = False) -> Maximum:
     EngineError
         Noise too small to be told from rounding; no maximum found.
     """
+    _check_rows(design, reml=reml)
     problem = _Problem(design, reml=reml)
-    relative = np.zeros(problem.size)
-    free = np.ones(problem.size, bool)
-    while free.any():
-        relative = _climb(problem, relative, free)
-        touching = _at_boundary(problem, relative, free)
-        if not touching.any():
-            break
-        relative[touching] = np.where(
-            _is_sd(problem)[touching], -np.inf, np.copysign(_PARTIAL_AT_ONE, relative[touching])
-        )
-        free &= ~touching
+    coordinates = relative_coordinates(problem.kept)
+
+    def evaluate(t: np.ndarray) -> tuple[float, np.ndarray]:
+        relative = coordinates.to_theta(t)
+        at = problem.profile(relative)
+        return at.deviance, coordinates.pull_back(t, problem.gradient(relative, at))
+
+    found = descend(evaluate, coordinates.diagonal, [coordinates.start(scale) for scale in _STARTS])
+    relative = coordinates.to_theta(found.t)
     check_digits(problem.kept, problem.profile(relative).sigma)
-    found = _describe(problem, relative, free)
     if not found.steepest < _STEEPEST:
         raise EngineError(
             "the likelihood could not be maximised",
             got=f"a slope of {found.steepest:.2g} where the climb ended",
-            allowed=f"a slope below {_STEEPEST} per log or atanh unit",
+            allowed=f"a slope below {_STEEPEST} per unit of a relative Cholesky factor",
             do="look whether the response is computed from its predictors; if not, use fit: a posterior needs no "
             "maximum",
         )
-    return found
+    return _describe(problem, relative, found.steepest)
 
 
-def _is_sd(problem: _Problem) -> np.ndarray:
-    return np.arange(problem.size) < problem.kept.layout.partial_first
+def _check_rows(design: Design, *, reml: bool) -> None:
+    columns = len(design.common.coefs)
+    if design.n_rows > columns or (not reml and design.se is not None):
+        return
+    raise EngineError(
+        "nothing is left of the rows once the common effects are fitted",
+        got=f"{design.n_rows} rows, {columns} common effects",
+        allowed=f"{columns + 1} rows or more",
+        do="leave out common effects, or use fit: its priors make up for rows",
+    )
 
 
-def _climb(problem: _Problem, start: np.ndarray, free: np.ndarray) -> np.ndarray:
-    """BFGS over the free elements, then Newton steps on the gradient, which the deviance's rounding cannot blur."""
-
-    def whole(x: np.ndarray) -> np.ndarray:
-        relative = start.copy()
-        relative[free] = np.clip(x, -25.0, 25.0)
-        return relative
-
-    def descend(x: np.ndarray) -> tuple[float, np.ndarray]:
-        relative = whole(x)
-        at = problem.profile(relative)
-        return at.deviance, problem.gradient(relative, at)[free]
-
-    x = np.asarray(minimize(descend, start[free], jac=True, method="BFGS", options={"gtol": 1e-6}).x)
-    for _ in range(4):
-        slope = descend(x)[1]
-        steps = 1e-4 * np.eye(len(x))
-        hessian = np.array([(descend(x + s)[1] - descend(x - s)[1]) / 2e-4 for s in steps])
-        curvature, axes = np.linalg.eigh((hessian + hessian.T) / 2)
-        if curvature[0] < 1e-6:  # on its way to the boundary
-            break
-        move = axes @ ((axes.T @ slope) / curvature)
-        if np.abs(move).max() > 0.1:
-            break
-        x = x - move
-        if np.abs(move).max() < 1e-10:
-            break
-    return whole(x)
-
-
-def _at_boundary(problem: _Problem, relative: np.ndarray, free: np.ndarray) -> np.ndarray:
-    """Which free elements may go to the boundary at no cost."""
-    here = problem.profile(relative).deviance
-    touching = np.zeros(problem.size, bool)
-    for k in np.flatnonzero(free):
-        moved = relative.copy()
-        is_sd = k < problem.kept.layout.partial_first
-        if (is_sd and relative[k] > np.log(1e-2)) or (not is_sd and abs(relative[k]) < np.arctanh(0.999)):
-            continue
-        moved[k] = -np.inf if is_sd else np.copysign(_PARTIAL_AT_ONE, relative[k])
-        touching[k] = problem.profile(moved).deviance <= here + _NEGLIGIBLE * max(1.0, abs(here))
-    return touching
-
-
-def _describe(problem: _Problem, relative: np.ndarray, free: np.ndarray) -> Maximum:
+def _describe(problem: _Problem, relative: np.ndarray, steepest: float) -> Maximum:
     kept = problem.kept
     units, design = kept.units, kept.design
     at = problem.profile(relative)
@@ -237,7 +207,6 @@ def _describe(problem: _Problem, relative: np.ndarray, free: np.ndarray) -> Maxi
         # lme4 takes columns as they are; its relative factor is ours in the units of the data.
         spread = sd[f] / (at.sigma * units.unit)
         smallest = min(smallest, float((spread * np.diagonal(half)).min()))
-    slopes = problem.gradient(relative, at) / 2
     log_constant = kept.log_constant
     if problem.reml:
         log_constant += float(sum(np.log(u) for _, u in coefficients))
@@ -253,5 +222,5 @@ def _describe(problem: _Problem, relative: np.ndarray, free: np.ndarray) -> Maxi
         tuple(corr[f] for f in range(len(corr))),
         conditional_modes(kept, theta),
         bool(smallest < SINGULAR),
-        float(np.abs(slopes[free]).max(initial=0.0)),
+        steepest,
     )
