@@ -1,15 +1,19 @@
 """Minimisation over Cholesky factors, whose diagonal may end at 0.
 
-A deviance is even in a diagonal element: at 0 its slope vanishes whether or not the boundary is the minimum. So an
-element that ended there is lifted again by several amounts, and the search goes on from whatever is lower.
+At 0 the slope of a deviance in a diagonal element says little: in the last one of a block it vanishes whether or not the
+boundary is the minimum, in others it depends on which of several equal factors one stands at. So an element that ended
+there is lifted again, from each of these factors and by several amounts, and the search goes on from whatever is lower.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Final
 
 import numpy as np
 from scipy.optimize import minimize
+
+from partialpool.collapse.relative import Relative
 
 __all__ = ["Minimum", "descend"]
 
@@ -17,7 +21,7 @@ _NEGLIGIBLE: Final = 1e-9
 """Difference of deviances, relative to their size where that is above 1, that counts as none."""
 _NEAR_ZERO: Final = 1e-2
 """Diagonal elements below this are tried at 0."""
-_LIFTS: Final = (1e-3, 1e-2, 0.1, 1.0)
+_LIFTS: Final = tuple(float(lift) for lift in np.geomspace(1e-5, 30, 14))
 _ROUNDS: Final = 6
 _NEWTON_STEPS: Final = 5
 
@@ -43,22 +47,23 @@ class Minimum:
     steepest: float
 
 
-def descend(function: Function, diagonal: np.ndarray, starts: Sequence[np.ndarray]) -> Minimum:
+def descend(function: Function, coordinates: Relative, starts: Sequence[np.ndarray]) -> Minimum:
     """Minimise a deviance.
 
     Parameters
     ----------
     function
         Deviance and its gradient, (size,), at t (size,).
-    diagonal
-        Which elements are bounded below by 0, boolean (size,).
+    coordinates
+        What t means; its diagonal elements are bounded below by 0.
     starts
         Where to start; the lowest end is gone on from.
     """
+    diagonal = coordinates.diagonal
     best = min((_slide(function, diagonal, start) for start in starts), key=lambda m: m.deviance)
     for _ in range(_ROUNDS):
         best = _at_bounds(function, diagonal, best)
-        lifted = _lifted(function, diagonal, best)
+        lifted = _lifted(function, coordinates, best)
         if lifted is None:
             break
         best = min(best, _slide(function, diagonal, lifted), key=lambda m: m.deviance)
@@ -86,12 +91,12 @@ def _at_bounds(function: Function, diagonal: np.ndarray, at: Minimum) -> Minimum
     return at
 
 
-def _lifted(function: Function, diagonal: np.ndarray, at: Minimum) -> np.ndarray | None:
+def _lifted(function: Function, coordinates: Relative, at: Minimum) -> np.ndarray | None:
     """Lift an element at its bound to where the deviance is clearly lower; None where it nowhere is."""
     lowest, place = at.deviance - _NEGLIGIBLE * max(1.0, abs(at.deviance)), None
-    for k in np.flatnonzero(diagonal & (at.t == 0)):
-        for lift in _LIFTS:
-            moved = at.t.copy()
+    for k in np.flatnonzero(coordinates.diagonal & (at.t == 0)):
+        for t, lift in product([at.t, *coordinates.same(at.t, k)], _LIFTS):
+            moved = t.copy()
             moved[k] = lift
             deviance = function(moved)[0]
             if deviance < lowest:

@@ -35,6 +35,8 @@ class Marginal:
         The moments in elimination order.
     layout, normals
         Where theta's elements stand, with their priors; priors of the integrated common columns.
+    prior_means
+        Their means in `Units`, already off the response: (integrated,).
     integrated
         Which coefficients are integrated out, boolean (coefs,).
     elements
@@ -48,6 +50,7 @@ class Marginal:
     arrangement: Arrangement
     layout: Layout
     normals: Normals
+    prior_means: np.ndarray
     integrated: np.ndarray
     elements: tuple[str, ...]
     log_constant: float
@@ -126,7 +129,9 @@ def build_marginal(
     moments = collect_moments(design, units) if moments is None else moments
     stated = _stated(design, priors, units)
     integrated = np.array([prior.distribution == "Normal" for prior in stated], bool)
-    return _assemble(design, priors, units, moments, integrated, branch_from)
+    shift = _shift(design, units)
+    means = [p.arguments["mu"] - s if inside else 0.0 for p, s, inside in zip(stated, shift, integrated, strict=True)]
+    return _assemble(design, priors, units, moments, integrated, np.array(means, float), branch_from)
 
 
 def build_flat(design: Design, priors: PriorSet, moments: Moments, *, integrate: bool) -> Marginal:
@@ -135,24 +140,33 @@ def build_flat(design: Design, priors: PriorSet, moments: Moments, *, integrate:
     Priors must be normal for common columns and on the log scale for sds, as the defaults are.
     """
     integrated = np.full(len(design.common.coefs), integrate)
-    marginal = _assemble(design, priors, choose_units(design), moments, integrated, BRANCH_FROM)
-    none = np.zeros_like(marginal.normals.sd)
-    return replace(marginal, normals=Normals(none + 1.0, none, none))
+    none = np.zeros(len(integrated))
+    marginal = _assemble(design, priors, choose_units(design), moments, integrated, none, BRANCH_FROM)
+    ones = np.ones_like(marginal.normals.sd)
+    return replace(marginal, normals=Normals(ones, 0 * ones))
 
 
 def _assemble(
-    design: Design, priors: PriorSet, units: Units, moments: Moments, integrated: np.ndarray, branch_from: int
+    design: Design,
+    priors: PriorSet,
+    units: Units,
+    moments: Moments,
+    integrated: np.ndarray,
+    prior_means: np.ndarray,
+    branch_from: int,
 ) -> Marginal:
-    arrangement = arrange(moments, integrated, branch_from=branch_from)
+    arrangement = arrange(moments.less(prior_means), integrated, branch_from=branch_from)
     stated = _stated(design, priors, units)
-    shift = np.array([units.location / units.unit if c == INTERCEPT else 0.0 for c in design.common.coefs])
+    shift = _shift(design, units)
+    sds = np.array([stated[i].arguments["sigma"] for i in np.flatnonzero(integrated)], float)
     layout, elements = _layout(design, priors, units, arrangement, stated, integrated, shift)
     return Marginal(
         design,
         units,
         arrangement,
         layout,
-        _normals(stated, integrated, shift),
+        Normals(sds, np.ones(len(sds))),
+        prior_means[integrated],
         integrated,
         elements,
         moments.log_jacobian - moments.rows * np.log(units.unit),
@@ -169,10 +183,9 @@ def coefficient_units(design: Design, units: Units) -> list[tuple[str, float]]:
     return [(c, units.unit / float(s)) for c, s in zip(design.common.coefs, scales, strict=True)]
 
 
-def _normals(stated: list[Prior], integrated: np.ndarray, shift: np.ndarray) -> Normals:
-    inside = [(stated[i].arguments, shift[i]) for i in np.flatnonzero(integrated)]
-    mu, sd = np.array([(a["mu"] - s, a["sigma"]) for a, s in inside], float).reshape(-1, 2).T
-    return Normals(np.ascontiguousarray(sd), mu / sd, np.ones(len(sd)))
+def _shift(design: Design, units: Units) -> np.ndarray:
+    """What the units take off each coefficient: the response's location, off the intercept."""
+    return np.array([units.location / units.unit if c == INTERCEPT else 0.0 for c in design.common.coefs])
 
 
 def _layout(

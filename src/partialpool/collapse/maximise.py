@@ -165,7 +165,7 @@ def maximise(design: Design, *, reml: bool = False) -> Maximum:
         at = problem.profile(relative)
         return at.deviance, coordinates.pull_back(t, problem.gradient(relative, at))
 
-    found = descend(evaluate, coordinates.diagonal, [coordinates.start(scale) for scale in _STARTS])
+    found = descend(evaluate, coordinates, [coordinates.start(scale) for scale in _STARTS])
     relative = coordinates.to_theta(found.t)
     check_digits(problem.kept, problem.profile(relative).sigma)
     if not found.steepest < _STEEPEST:

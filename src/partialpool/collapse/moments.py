@@ -5,7 +5,7 @@ keeping the data as A = [Z X y]'[Z X y] and nothing else is that of lme4 and Mix
 J. Stat. Soft. 67:1, section 3).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -95,6 +95,13 @@ class Moments:
             ),
             self.common + other.common,
         )
+
+    def less(self, coefficients: np.ndarray) -> "Moments":
+        """Return the moments of [Z X y - X m] for coefficients m (columns,) of the common columns, in `Units`."""
+        turn = np.eye(len(self.common))
+        turn[:-1, -1] = -coefficients
+        dense = tuple(values @ turn for values in self.dense)
+        return replace(self, dense=dense, common=turn.T @ self.common @ turn)
 
     def coupling(self, f: int, g: int) -> Coupling:
         """Z_f'Z_g of two different factors."""

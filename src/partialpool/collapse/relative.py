@@ -71,6 +71,40 @@ class Relative:
         """Diagonal T, shape (size,)."""
         return np.where(self.diagonal, scale, 0.0)
 
+    def same(self, t: np.ndarray, k: int) -> list[np.ndarray]:
+        """Return other t of the same Sigma, for a t whose diagonal element k is 0.
+
+        Column k is then free to turn into the next: its sign, or all that the two have in the row below. From each,
+        lifting element k leads another way.
+        """
+        at = 0
+        for block in self._blocks:
+            if k < at + len(block.rows):
+                break
+            at += len(block.rows)
+        here = slice(at, at + len(block.rows))
+        factor = np.zeros((len(block.sds), len(block.sds)))
+        factor[block.rows, block.columns] = t[here]
+        c = block.columns[k - at]
+        flipped = factor.copy()
+        flipped[:, c] *= -1
+        found = [flipped] if factor[c:, c].any() else []
+        if c + 1 < len(factor) and factor[c + 1, c + 1] != 0:
+            size = np.hypot(factor[c + 1, c], factor[c + 1, c + 1])
+            turn = np.array([[factor[c + 1, c], -factor[c + 1, c + 1]], [factor[c + 1, c + 1], factor[c + 1, c]]]) / size
+            turned = factor.copy()
+            turned[:, c : c + 2] = turned[:, c : c + 2] @ turn
+            turned[c + 1, c + 1] = 0.0
+            mirrored = turned.copy()
+            mirrored[:, c] *= -1
+            found += [turned, mirrored]
+        out = [t.copy() for _ in found]
+        for other, values in zip(out, found, strict=True):
+            # The sign of any later column is free: its diagonal stays positive.
+            signs = np.where(np.diagonal(values) < 0, -1.0, 1.0)
+            other[here] = (values * signs)[block.rows, block.columns]
+        return out
+
     def to_theta(self, t: np.ndarray) -> np.ndarray:
         """Map to (log sd / sigma, atanh partial correlations), shape (size,); a zero sd gives -inf."""
         theta, at = np.zeros(self.size), 0
