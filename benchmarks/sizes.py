@@ -19,7 +19,7 @@ from benchmarks.machine import peak_gigabytes
 
 import partialpool as pp
 from partialpool.collapse.marginal import build_marginal
-from partialpool.collapse.mode import find_peak
+from partialpool.collapse.mode import find_peaks
 from partialpool.collapse.moments import collect_moments
 from partialpool.collapse.recover import recover
 from partialpool.collapse.units import choose_units
@@ -65,7 +65,7 @@ def steps(rows: int, levels: int, batches: int, *, fit: bool) -> dict[str, float
     t2 = clock()
     marginal = build_marginal(design, priors, moments)
     t3 = clock()
-    peak = find_peak(marginal)
+    peak, *_ = find_peaks(marginal)
     t4 = clock()
     thetas = np.random.default_rng(SEED).multivariate_normal(peak.theta, peak.covariance, MOST)
     fewest = max(1, min(FEWEST, 10_000_000 // levels))

@@ -16,6 +16,7 @@ from collapse.oracle import (
     table,
 )
 from partialpool.collapse.gradient import evaluate_likelihood_gradient
+from partialpool.collapse.starts import starts
 
 SIZES = {"moderate": 0.0, "zero": -np.inf, "tiny": -14.0, "huge": 9.0}
 
@@ -26,7 +27,7 @@ def formula_of(factors, effects):
 
 def theta_of(marginal, size, seed=3):
     rng = np.random.default_rng(seed)
-    theta = marginal.start + rng.normal(0, 0.5, marginal.size)
+    theta = starts(marginal)[0] + rng.normal(0, 0.5, marginal.size)
     theta[marginal.log_sds] += SIZES[size]
     return theta
 

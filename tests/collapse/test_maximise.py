@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import optimize
 
 import partialpool as pp
 from partialpool.collapse.maximise import _Problem
@@ -169,3 +170,68 @@ def test_known_errors_profile_no_sigma():
 def test_other_families_are_refused():
     with pytest.raises(pp.EngineError, match="no exact likelihood"):
         pp.maximum_likelihood("y ~ 1 + (1 | g)", {"y": [0, 1], "g": [1, 2]}, family="poisson")
+
+
+@pytest.mark.parametrize("reml", [False, True])
+@pytest.mark.parametrize("shift", [5, 50, 300, 2000, 20_000])
+def test_the_maximum_does_not_depend_on_where_zero_is(shift, reml):
+    """A free covariance of intercept and slope takes up any shift; a search from one start in log sds did not."""
+    data = pp.load_dataset("sleepstudy")
+    here, there = (
+        pp.maximum_likelihood("Reaction ~ Days + (Days | Subject)", d, reml=reml)
+        for d in (data, data.assign(Days=data["Days"] + shift))
+    )
+    assert there.log_likelihood == pytest.approx(here.log_likelihood, abs=1e-7)
+    assert there.maximum.sd[0][1] == pytest.approx(here.maximum.sd[0][1], rel=1e-5)
+    assert there.maximum.sigma == pytest.approx(here.maximum.sigma, rel=1e-6)
+
+
+def dense_log_likelihood(fit, sds, corr, sigma):
+    """log N(y; X beta, V) of a one-factor fit at its own beta's generalised least squares."""
+    design, factor = fit.design, fit.design.factors[0]
+    x = np.column_stack([np.ones(design.n_rows), design.common.values])
+    cov = np.diag(sds) @ corr @ np.diag(sds)
+    same = factor.codes[:, None] == factor.codes
+    v = sigma**2 * np.eye(design.n_rows) + (factor.values @ cov @ factor.values.T) * same
+    solved = np.linalg.solve(v, x)
+    beta = np.linalg.solve(x.T @ solved, solved.T @ design.response.values)
+    r = design.response.values - x @ beta
+    return -0.5 * (np.linalg.slogdet(2 * np.pi * v)[1] + r @ np.linalg.solve(v, r))
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_no_start_of_a_dense_search_ends_higher(seed):
+    """Random data with predictors far from zero, in odd units, and true sds from nothing to large."""
+    rng = np.random.default_rng(seed)
+    g = rng.integers(0, 7, 40)
+    x = rng.choice([0, 50]) + rng.normal(size=40) * 10 ** rng.uniform(-1, 1)
+    y = rng.normal(size=7)[g] * 10 ** rng.uniform(-2, 1) + rng.normal(size=40)
+    fit = pp.maximum_likelihood("y ~ x + (x | g)", {"y": y, "x": x, "g": g})
+    found, scale = fit.maximum, fit.design.factors[0].values.std(axis=0) + [1, 0]
+    best = dense_log_likelihood(fit, found.sd[0], found.corr[0], found.sigma)
+    assert best == pytest.approx(fit.log_likelihood, abs=1e-5)
+
+    def at(v):
+        corr = np.array([[1, np.tanh(v[2])], [np.tanh(v[2]), 1]])
+        return -dense_log_likelihood(fit, np.exp(v[:2]) / scale, corr, np.exp(v[3]))
+
+    for _ in range(4):
+        start = np.append(rng.normal(0, 1.5, 3), rng.normal(0, 0.5))
+        assert -optimize.minimize(at, start, method="L-BFGS-B", bounds=[(-12, 5)] * 2 + [(-8, 8), (-3, 3)]).fun < (
+            best + 1e-5
+        )
+
+
+def test_a_slope_alone_is_not_lost_at_zero():
+    """The deviance's slope at an sd of 0 is 0 whatever it does beyond: the search must look there."""
+    rng = np.random.default_rng(7)
+    g, x = np.repeat(np.arange(7), 4), 1000 + rng.normal(size=28)
+    y = 0.05 * rng.normal(size=7)[g] * x / 10 + rng.normal(size=28)
+    fit = pp.maximum_likelihood("y ~ 1 + (0 + x | g)", {"y": y, "x": x, "g": g}, reml=True)
+    assert not fit.singular
+    assert fit.maximum.sd[0][0] == pytest.approx(0.005, rel=0.7)
+
+
+def test_rows_that_the_common_effects_use_up_are_refused():
+    with pytest.raises(pp.EngineError, match="nothing is left of the rows"):
+        pp.maximum_likelihood("y ~ x", {"y": [1.0, 2.0], "x": [0.0, 1.0]}, reml=True)

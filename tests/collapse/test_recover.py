@@ -5,6 +5,7 @@ import pytest
 
 from collapse.oracle import joint, parameters, problem, table
 from partialpool.collapse.recover import conditional_modes, recover
+from partialpool.collapse.starts import starts
 
 MODELS = {
     "one factor": ("y ~ x + (x | a)", "unbalanced", 40),
@@ -21,7 +22,7 @@ MODELS = {
 def case(request):
     formula, shape, branch_from = MODELS[request.param]
     design, priors, marginal = problem(formula, table(shape), branch_from)
-    theta = marginal.start + np.random.default_rng(2).normal(0, 0.3, marginal.size)
+    theta = starts(marginal)[0] + np.random.default_rng(2).normal(0, 0.3, marginal.size)
     w, mean, cov, noise, y = joint(design, priors, marginal, theta)
     gain = cov @ w.T @ np.linalg.inv(w @ cov @ w.T + np.diag(noise))
     return marginal, theta, mean + gain @ (y - w @ mean), cov - gain @ w @ cov

@@ -3,8 +3,11 @@
 import subprocess
 import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from threadpoolctl import threadpool_info
 
 from partialpool.collapse.workers import map_pieces, piece_size
 
@@ -68,3 +71,13 @@ def test_pieces_keep_to_a_fraction_of_a_second():
     assert piece_size(1.0) == 512
     assert piece_size(1e9) == 2
     assert piece_size(1e30) == 1
+
+
+def test_overlapping_callers_leave_the_libraries_as_they_were():
+    def threads():
+        return [library["num_threads"] for library in threadpool_info()]
+
+    before = threads()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: map_pieces(lambda _: time.sleep(1e-3), range(20), 2), range(40)))
+    assert threads() == before

@@ -1,8 +1,9 @@
 """Minimisation over Cholesky factors, whose diagonal may end at 0.
 
-At 0 the slope of a deviance in a diagonal element says little: in the last one of a block it vanishes whether or not the
-boundary is the minimum, in others it depends on which of several equal factors one stands at. So an element that ended
-there is lifted again, from each of these factors and by several amounts, and the search goes on from whatever is lower.
+At 0 the slope of a deviance in a diagonal element says little: in the last one of a block it vanishes whether or not
+the boundary is the minimum, in others it depends on which of several equal factors one stands at. So an element that
+ended there is lifted again, from each of these factors and by several amounts, and the search goes on from whatever is
+lower.
 """
 
 from collections.abc import Callable, Sequence
@@ -95,7 +96,7 @@ def _lifted(function: Function, coordinates: Relative, at: Minimum) -> np.ndarra
     """Lift an element at its bound to where the deviance is clearly lower; None where it nowhere is."""
     lowest, place = at.deviance - _NEGLIGIBLE * max(1.0, abs(at.deviance)), None
     for k in np.flatnonzero(coordinates.diagonal & (at.t == 0)):
-        for t, lift in product([at.t, *coordinates.same(at.t, k)], _LIFTS):
+        for t, lift in product([at.t, *coordinates.same(at.t, int(k))], _LIFTS):
             moved = t.copy()
             moved[k] = lift
             deviance = function(moved)[0]
@@ -117,8 +118,11 @@ def _polished(function: Function, diagonal: np.ndarray, at: Minimum) -> Minimum:
     for _ in range(_NEWTON_STEPS if free.any() else 0):
         x, step = t[free], 1e-4 * np.maximum(np.abs(t[free]), 1e-2)
         slope = slopes(x)
-        rows = [(slopes(x + h) - slopes(x - h)) / (2 * h.max()) for h in np.diag(step)]
+        with np.errstate(invalid="ignore"):
+            rows = [(slopes(x + h) - slopes(x - h)) / (2 * h.max()) for h in np.diag(step)]
         hessian = np.array(rows)
+        if not np.isfinite(hessian).all():
+            break
         curvature, axes = np.linalg.eigh((hessian + hessian.T) / 2)
         if not curvature[0] > 0:
             break

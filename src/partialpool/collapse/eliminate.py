@@ -1,9 +1,10 @@
 """The forward half: group effects are eliminated, the density is what remains.
 
-In relative units Lambda_f = B_f diag(sd_f) L_f / sigma (B_f from `Units`), with W = [Z X], u ~ N(0, I) and
-r = y - X m, m the prior means of the common effects:
+In relative units Lambda_f = B_f diag(sd_f) L_f / sigma (B_f from `Units`), with W = [Z X] and u ~ N(mu, I),
+mu = 0 but for common effects whose prior mean is not 0:
 
-    A = I + Lambda' W'W Lambda = L L'                    c = L^-1 Lambda' W'r                    q = r'r - c'c
+    A = I + Lambda' W'W Lambda = L L'                    c = L^-1 (Lambda' W'r + sigma mu)
+    q = r'r + sigma^2 mu'mu - c'c
     log p(r) = -1/2 [ n log(2 pi sigma^2) + 2 sum log diag L + q / sigma^2 ]
 
 A is factorised leaf first. A level j of the leaf has the block D_j = I + Lambda'Z_j'Z_j Lambda = L_j L_j' and shares
@@ -20,7 +21,7 @@ import numpy as np
 
 from partialpool.collapse.arrange import Leaf, System, Tail
 from partialpool.collapse.compiled import part
-from partialpool.collapse.dense import cholesky, small_cholesky, solve_lower_columns
+from partialpool.collapse.dense import cholesky, small_cholesky, solve_lower, solve_lower_columns
 
 __all__ = ["Common", "Forward", "Scales", "eliminate", "leaf_factor", "leaf_row", "make_workspace", "unscale"]
 
@@ -44,17 +45,20 @@ class Scales(NamedTuple):
 
 
 class Common(NamedTuple):
-    """Normal priors of the integrated common columns, whose means are off the response already (`Moments.less`).
+    """Normal priors of the integrated common columns.
 
     Attributes
     ----------
     scale
         Prior sd relative to sigma.
+    mean
+        Prior mean in prior sds.
     precision
         1, or 0 for a flat prior, whose scale is then any unit.
     """
 
     scale: np.ndarray
+    mean: np.ndarray
     precision: np.ndarray
 
 
@@ -375,6 +379,10 @@ def eliminate(system: System, scales: Scales, common: Common, room: Workspace) -
     if ok:
         _scale_columns(tail, scales, common, reduced)
         solve_lower_columns(factor, reduced, rhs)
+        for i in range(tail.common):
+            center[tail.columns + i] = scales.sigma * common.mean[i] * common.precision[i]
+            quadratic += (scales.sigma * common.mean[i]) ** 2 * common.precision[i]
+        solve_lower(factor, center)
         for i in range(size):
             for k in range(rhs):
                 center[i] += reduced[i, k] * scales.combine[k]

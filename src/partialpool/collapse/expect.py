@@ -3,7 +3,7 @@
 Given theta, u | y ~ N(m, A^-1). With M_f = sum_j E[u_j u_j'] over the levels of factor f, J_f levels,
 
     d log p = sum_f tr( (M_f - J_f I) Lambda_f^-1 dLambda_f )
-    d log p / d log sigma = E|r - W Lambda u|^2 / sigma^2 - n = q / sigma^2 - E|u|^2 + N - n
+    d log p / d log sigma = E|r - W Lambda u|^2 / sigma^2 - n = q / sigma^2 - E|u - mu|^2 + N - n
     d log p / d beta_k = x_k' (r - W Lambda m) / sigma^2                        (common columns kept in theta)
 
 N is the number of effects integrated out. Both follow from d log p(y) = E[d log p(y, u) | y] (Fisher's identity).
@@ -32,7 +32,7 @@ class SecondMoments(NamedTuple):
     tail
         M_f of every tail factor, (tail factors, most effects, most effects).
     squared
-        E|u|^2 over everything integrated out, common columns of precision 0 left out.
+        E|u - mu|^2 over everything integrated out, common columns of precision 0 left out.
     slope
         x_k'(r - W Lambda m), per right-hand side, (rhs,).
     """
@@ -93,7 +93,7 @@ def second_moments(system: System, scales: Scales, common: Common, forward: Forw
 def _tail_moments(
     system: System, scales: Scales, common: Common, mean: np.ndarray, cov: np.ndarray, out: np.ndarray
 ) -> float:
-    """Add up E[u u'] of each tail factor into out; return E|u|^2 of everything in the tail."""
+    """Add up E[u u'] of each tail factor into out; return E|u - mu|^2 of everything in the tail."""
     tail, variance = system.tail, 1.0 / scales.sigma**2
     squared = 0.0
     for f in range(len(tail.first)):
@@ -107,7 +107,7 @@ def _tail_moments(
             squared += out[f, a, a]
     for i in range(tail.common):
         at = tail.columns + i
-        squared += common.precision[i] * (mean[at] ** 2 / scales.sigma**2 + cov[at, at])
+        squared += common.precision[i] * ((mean[at] / scales.sigma - common.mean[i]) ** 2 + cov[at, at])
     return squared
 
 

@@ -61,17 +61,17 @@ class Folding:
         return x * signs[:, None, :]
 
 
-def choose_folding(peak: Peak, log_sds: np.ndarray) -> Folding:
+def choose_folding(peaks: tuple[Peak, ...], log_sds: np.ndarray) -> Folding:
     """Fold the sds that the data do not keep away from zero.
 
     Parameters
     ----------
-    peak
-        Mode and covariance.
+    peaks
+        Modes and covariances, the largest first: it sets the scales.
     log_sds
         Positions in theta of the log sds.
     """
-    spread = np.sqrt(np.diagonal(peak.covariance))[log_sds]
+    spread = np.max([np.sqrt(np.diagonal(peak.covariance))[log_sds] for peak in peaks], axis=0)
     widest = np.argsort(-spread)[:_MOST_FOLDED]
     folded = np.sort(log_sds[widest[spread[widest] > _FOLD_FROM]])
-    return Folding(folded, peak.theta[folded])
+    return Folding(folded, peaks[0].theta[folded])

@@ -60,9 +60,10 @@ class Layout(NamedTuple):
 
 
 class Normals(NamedTuple):
-    """Normal priors of the integrated common columns, in `Units`: sd, and precision (1, or 0 for flat)."""
+    """Normal priors of the integrated common columns, in `Units`: sd, mean / sd, precision (1, or 0 for flat)."""
 
     sd: np.ndarray
+    mean: np.ndarray
     precision: np.ndarray
 
 
@@ -141,7 +142,7 @@ def common_of(normals: Normals, sigma: float) -> Common:
     for i in range(len(scale)):
         if normals.precision[i] > 0.0:
             scale[i] = normals.sd[i] / sigma
-    return Common(scale, normals.precision)
+    return Common(scale, normals.mean, normals.precision)
 
 
 @kernel

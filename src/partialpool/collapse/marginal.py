@@ -1,7 +1,7 @@
 """The marginal: a design and its priors, with everything but theta integrated out."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from typing import Final
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from partialpool.spec.priors import Prior
 
 __all__ = ["Marginal", "build_flat", "build_marginal", "coefficient_units"]
 
+_CHEAP: Final = 1e5
+"""Multiplications per evaluation up to which it counts as cheap: some tens of microseconds."""
+
 
 @dataclass(frozen=True, eq=False)
 class Marginal:
@@ -35,8 +38,10 @@ class Marginal:
         The moments in elimination order.
     layout, normals
         Where theta's elements stand, with their priors; priors of the integrated common columns.
-    prior_means
-        Their means in `Units`, already off the response: (integrated,).
+    known
+        What is taken off the response for each integrated column, in `Units`, (integrated,): the mean of a prior
+        narrower than the data's own standard error. As u's mean, mu / sd, its square would cost the digits; off the
+        response, that of a wide prior would.
     integrated
         Which coefficients are integrated out, boolean (coefs,).
     elements
@@ -50,7 +55,7 @@ class Marginal:
     arrangement: Arrangement
     layout: Layout
     normals: Normals
-    prior_means: np.ndarray
+    known: np.ndarray
     integrated: np.ndarray
     elements: tuple[str, ...]
     log_constant: float
@@ -65,6 +70,11 @@ class Marginal:
         """Positions in theta of the group sds that live on the log scale."""
         at = [i for i, e in enumerate(self.elements) if e.startswith("sd_") and self.layout.coordinates[i] == LOG]
         return np.array(at, np.int64)
+
+    @property
+    def is_cheap(self) -> bool:
+        """Whether a density is evaluated in microseconds."""
+        return self.arrangement.work < _CHEAP
 
     def sigma(self, theta: np.ndarray) -> float:
         """Residual sd of one theta in the units of the algebra; 1 where standard errors are known."""
@@ -99,17 +109,6 @@ class Marginal:
         evaluate(system.density, system.levels, self.layout, self.normals, thetas, noise, effects, out)
         out += self.log_constant
 
-    @cached_property
-    def start(self) -> np.ndarray:
-        """Where to look for the mode: group sds at half the data's scale, no correlation, sigma at most of it."""
-        guess = {"sd": np.log(0.5), "sigma": np.log(0.8)}
-        start = np.array([guess.get(e.partition("_")[0], 0.0) for e in self.elements])
-        common = [i for i, e in enumerate(self.elements) if e.startswith(f"{BETA}[")]
-        start[common] = np.where(self.layout.coordinates[common] == 0, self.layout.kept_shift, 0.0)
-        bounded = self.layout.coordinates == 2
-        start[bounded] = 0.0
-        return start
-
 
 def build_marginal(
     design: Design, priors: PriorSet, moments: Moments | None = None, *, branch_from: int = BRANCH_FROM
@@ -130,8 +129,11 @@ def build_marginal(
     stated = _stated(design, priors, units)
     integrated = np.array([prior.distribution == "Normal" for prior in stated], bool)
     shift = _shift(design, units)
-    means = [p.arguments["mu"] - s if inside else 0.0 for p, s, inside in zip(stated, shift, integrated, strict=True)]
-    return _assemble(design, priors, units, moments, integrated, np.array(means, float), branch_from)
+    known = np.zeros(len(stated))
+    for i in np.flatnonzero(integrated):
+        if stated[i].arguments["sigma"] * np.sqrt(moments.rows) < 1:
+            known[i] = stated[i].arguments["mu"] - shift[i]
+    return _assemble(design, priors, units, moments, integrated, known, branch_from)
 
 
 def build_flat(design: Design, priors: PriorSet, moments: Moments, *, integrate: bool) -> Marginal:
@@ -143,7 +145,7 @@ def build_flat(design: Design, priors: PriorSet, moments: Moments, *, integrate:
     none = np.zeros(len(integrated))
     marginal = _assemble(design, priors, choose_units(design), moments, integrated, none, BRANCH_FROM)
     ones = np.ones_like(marginal.normals.sd)
-    return replace(marginal, normals=Normals(ones, 0 * ones))
+    return replace(marginal, normals=Normals(ones, 0 * ones, 0 * ones))
 
 
 def _assemble(
@@ -152,21 +154,20 @@ def _assemble(
     units: Units,
     moments: Moments,
     integrated: np.ndarray,
-    prior_means: np.ndarray,
+    known: np.ndarray,
     branch_from: int,
 ) -> Marginal:
-    arrangement = arrange(moments.less(prior_means), integrated, branch_from=branch_from)
+    arrangement = arrange(moments.less(known), integrated, branch_from=branch_from)
     stated = _stated(design, priors, units)
     shift = _shift(design, units)
-    sds = np.array([stated[i].arguments["sigma"] for i in np.flatnonzero(integrated)], float)
     layout, elements = _layout(design, priors, units, arrangement, stated, integrated, shift)
     return Marginal(
         design,
         units,
         arrangement,
         layout,
-        Normals(sds, np.ones(len(sds))),
-        prior_means[integrated],
+        _normals(stated, integrated, shift + known),
+        known[integrated],
         integrated,
         elements,
         moments.log_jacobian - moments.rows * np.log(units.unit),
@@ -181,6 +182,12 @@ def coefficient_units(design: Design, units: Units) -> list[tuple[str, float]]:
     """Each coefficient, and the unit that takes its standardised value back to the data's scale."""
     scales = [*([1.0] if design.common.intercept else []), *units.scale]
     return [(c, units.unit / float(s)) for c, s in zip(design.common.coefs, scales, strict=True)]
+
+
+def _normals(stated: list[Prior], integrated: np.ndarray, taken_off: np.ndarray) -> Normals:
+    inside = [(stated[i].arguments, taken_off[i]) for i in np.flatnonzero(integrated)]
+    mu, sd = np.array([(a["mu"] - t, a["sigma"]) for a, t in inside], float).reshape(-1, 2).T
+    return Normals(np.ascontiguousarray(sd), mu / sd, np.ones(len(sd)))
 
 
 def _shift(design: Design, units: Units) -> np.ndarray:

@@ -82,7 +82,6 @@ def fit_mixture(start: Mixture, images: np.ndarray, weights: np.ndarray, *, iter
     mixture = start
     _, n, d = images.shape
     x = images.reshape(-1, d)
-    whole = np.cov(images[0].T, aweights=weights, ddof=0).reshape(d, d) + 1e-10 * np.eye(d)
     for _ in range(iterations):
         parts, distance = mixture.parts(x)
         parts = parts.reshape(-1, n)
@@ -99,11 +98,13 @@ def fit_mixture(start: Mixture, images: np.ndarray, weights: np.ndarray, *, iter
             return start
         share, scaled, mass = share[alive], scaled[alive], mass[alive]
         means = (scaled @ x) / scaled.sum(axis=1)[:, None]
-        factors = np.empty((len(mass), d, d))
+        covs = np.empty((len(mass), d, d))
         for k in range(len(mass)):
             e = x - means[k]
-            cov = (e.T * scaled[k]) @ e / mass[k]
-            factors[k] = np.linalg.cholesky(0.97 * cov + 0.03 * whole * (mixture.freedom - 2) / mixture.freedom)
+            covs[k] = (e.T * scaled[k]) @ e / mass[k]
+        # A little of all components' covariance in each keeps one from collapsing.
+        within = np.einsum("k,kij->ij", mass / mass.sum(), covs) + 1e-10 * np.eye(d)
+        factors = np.linalg.cholesky(0.97 * covs + 0.03 * within)
         mixture = Mixture(mass / mass.sum(), means, factors, mixture.freedom)
     return mixture
 

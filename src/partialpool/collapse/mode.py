@@ -1,4 +1,4 @@
-"""Where the collapsed posterior peaks, and how sharply: the first guess of a proposal."""
+"""Where the collapsed posterior peaks, how high and how sharply: the first guess of a proposal."""
 
 from dataclasses import dataclass
 
@@ -6,13 +6,19 @@ import numpy as np
 from scipy.optimize import minimize
 
 from partialpool.collapse.marginal import Marginal
+from partialpool.collapse.starts import starts
 
-__all__ = ["Peak", "find_peak"]
+__all__ = ["Peak", "find_peaks"]
 
 _STEP = 1e-4
 """Of first differences: log and atanh coordinates are all of order 1."""
 _SECOND_STEP = 3e-3
 """Of second differences."""
+_SAME_VALUE, _SAME_PLACE = 0.01, 0.25
+"""Difference in log density, and squared distance in sds, up to which two climbs ended at one peak."""
+_NEGLIGIBLE = 9.0
+"""Peaks with less than exp(-9) of the largest one's mass are let go."""
+_NEAR = 50.0
 _FLATTEST = 0.04
 """Smallest curvature trusted: beyond 5 units of a log or atanh coordinate the mode says nothing about the mass."""
 
@@ -25,22 +31,52 @@ class Peak:
     ----------
     theta
         Shape (elements,).
+    value
+        Log density there.
     covariance
         Inverse of the negative Hessian, its flat directions cut to a finite width, (elements, elements).
     """
 
     theta: np.ndarray
+    value: float
     covariance: np.ndarray
 
+    @property
+    def log_mass(self) -> float:
+        """Laplace's approximation of the log of its share of p(y), up to what all peaks have in common."""
+        return self.value + 0.5 * float(np.linalg.slogdet(self.covariance)[1])
 
-def find_peak(marginal: Marginal, *, workers: int = 1) -> Peak:
-    """Climb to a mode by BFGS.
+    def includes(self, theta: np.ndarray, value: float) -> bool:
+        """Whether a point where a climb ended is this peak again."""
+        gap = theta - self.theta
+        return abs(value - self.value) < _SAME_VALUE and gap @ np.linalg.solve(self.covariance, gap) < _SAME_PLACE
+
+
+def find_peaks(marginal: Marginal, *, workers: int = 1) -> tuple[Peak, ...]:
+    """Climb by BFGS from every start, and keep the peaks that have mass, the largest first.
+
+    Where an evaluation takes milliseconds there are so many levels that modes far apart are a rarity, and climbs are
+    dear: a start other than the first is climbed from only where its density is near the peak's already.
 
     A proposal needs no more of a mode than differences give, and they are evaluated side by side; the exact gradient
     would only add its compilation to the first run. Where BFGS does not move (a prior that cuts off) the covariance
     there is wide, and the proposal adapts.
     """
+    points = starts(marginal)
+    values = marginal.log_densities(points, workers=workers)
+    peaks: list[Peak] = []
+    for point, at_start in zip(points, values, strict=True):
+        if peaks and not (at_start > peaks[0].value - (np.inf if marginal.is_cheap else _NEAR)):
+            continue
+        theta, value = _climb(marginal, point, workers)
+        if not np.isfinite(value) or any(peak.includes(theta, value) for peak in peaks):
+            continue
+        peaks.append(Peak(theta, value, _covariance(marginal, theta, workers)))
+    peaks.sort(key=lambda peak: -peak.log_mass)
+    return tuple(peak for peak in peaks if peak.log_mass > peaks[0].log_mass - _NEGLIGIBLE)
 
+
+def _climb(marginal: Marginal, start: np.ndarray, workers: int) -> tuple[np.ndarray, float]:
     def descend(theta: np.ndarray) -> tuple[float, np.ndarray]:
         steps = _STEP * np.eye(len(theta))
         values = marginal.log_densities(np.concatenate([theta[None], theta + steps, theta - steps]), workers=workers)
@@ -49,9 +85,8 @@ def find_peak(marginal: Marginal, *, workers: int = 1) -> Peak:
         ahead, behind = values[1:].reshape(2, -1)
         return -values[0], (behind - ahead) / (2 * _STEP)
 
-    found = minimize(descend, marginal.start, jac=True, method="BFGS", options={"gtol": 1e-3, "maxiter": 200})
-    theta = np.asarray(found.x)
-    return Peak(theta, _covariance(marginal, theta, workers))
+    found = minimize(descend, start, jac=True, method="BFGS", options={"gtol": 1e-3, "maxiter": 200})
+    return np.asarray(found.x), -float(found.fun)
 
 
 def _covariance(marginal: Marginal, theta: np.ndarray, workers: int) -> np.ndarray:

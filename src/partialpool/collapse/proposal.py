@@ -14,7 +14,7 @@ from partialpool.collapse.marginal import Marginal
 from partialpool.collapse.mixture import Mixture, fit_mixture
 from partialpool.collapse.mode import Peak
 
-__all__ = ["Proposal", "Sample", "adapt", "effective_size", "is_cheap", "normalised", "readapt"]
+__all__ = ["Proposal", "Sample", "adapt", "effective_size", "normalised", "readapt"]
 
 _FREEDOM: Final = 6.0
 _COMPONENTS: Final = 6
@@ -26,11 +26,11 @@ _GOOD_ENOUGH: Final = 0.8
 _START_WEIGHTS: Final = np.array([0.6, 0.3, 0.1])
 _START_WIDTHS: Final = np.array([1.0, 1.5, 2.5])
 """Widths, in sds of the Gaussian approximation, of the three t distributions to begin with."""
+_LEAST_SHARE: Final = 0.1
+"""Of the first draws, for each mode that has mass."""
 _WIDE_SHARE: Final = 0.05
 _WIDTH: Final = 1.7
 """Share and width, in posterior sds, of a component kept in every mixture for what the others miss."""
-_CHEAP: Final = 1e5
-"""Multiplications per evaluation up to which it counts as cheap: some tens of microseconds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +65,8 @@ class Proposal:
     ----------
     mixture, folding
         To draw from, and what its coordinates mean.
+    anchors
+        One component per mode: where every refit looks first.
     rounds
         Rounds of adaptation.
     efficiency
@@ -75,6 +77,7 @@ class Proposal:
 
     mixture: Mixture
     folding: Folding
+    anchors: Mixture
     rounds: int
     efficiency: float
     seen: np.ndarray
@@ -90,18 +93,13 @@ class Proposal:
         return Sample(x, theta, log_slope, self.mixture.log_density(self.folding.images(x)))
 
 
-def is_cheap(marginal: Marginal) -> bool:
-    """Whether a density is evaluated in microseconds."""
-    return marginal.arrangement.work < _CHEAP
-
-
-def adapt(marginal: Marginal, peak: Peak, rng: np.random.Generator, *, workers: int = 1) -> Proposal:
-    """Adapt a proposal, from the mode."""
-    cheap = is_cheap(marginal)
+def adapt(marginal: Marginal, peaks: tuple[Peak, ...], rng: np.random.Generator, *, workers: int = 1) -> Proposal:
+    """Adapt a proposal, from the modes."""
+    cheap = marginal.is_cheap
     size = 1000 if cheap else 200 + 50 * marginal.size
     good = _GOOD if cheap else _GOOD_ENOUGH
-    folding = choose_folding(peak, marginal.log_sds)
-    proposal = _start(peak, folding)
+    folding = choose_folding(peaks, marginal.log_sds)
+    proposal = _start(peaks, folding)
     used: list[Mixture] = []
     images = np.zeros((2 ** len(folding.folded), 0, marginal.size))
     heights, best = np.zeros(0), 0.0
@@ -119,33 +117,42 @@ def adapt(marginal: Marginal, peak: Peak, rng: np.random.Generator, *, workers: 
         if efficiency > good or (count > 3 and 0.5 < efficiency < 1.03 * best):
             break
         best = max(best, efficiency)
-        proposal = replace(proposal, mixture=_refit(images, proposal.weights, rng))
+        proposal = replace(proposal, mixture=_refit(proposal, images, proposal.weights, rng))
     return proposal
 
 
 def readapt(proposal: Proposal, sample: Sample, values: np.ndarray, rng: np.random.Generator) -> Proposal:
     """Fit once more, to a large sample that weighed too unevenly."""
     weights = normalised(sample.log_weights(values))
-    mixture = _refit(proposal.folding.images(sample.x), weights, rng)
+    mixture = _refit(proposal, proposal.folding.images(sample.x), weights, rng)
     return replace(proposal, mixture=mixture, rounds=proposal.rounds + 1, seen=sample.x, weights=weights)
 
 
-def _start(peak: Peak, folding: Folding) -> Proposal:
-    mean = folding.from_theta(peak.theta[None])[0]
-    slopes = folding.slopes(peak.theta)
-    factor = np.linalg.cholesky(peak.covariance * np.outer(slopes, slopes))
-    means = np.repeat(mean[None], len(_START_WIDTHS), axis=0)
-    mixture = Mixture(_START_WEIGHTS, means, factor * _START_WIDTHS[:, None, None], _FREEDOM)
-    return Proposal(mixture, folding, 0, 0.0, means[:1], np.ones(1))
+def _start(peaks: tuple[Peak, ...], folding: Folding) -> Proposal:
+    means, factors = [], []
+    for peak in peaks:
+        slopes = folding.slopes(peak.theta)
+        means.append(folding.from_theta(peak.theta[None])[0])
+        factors.append(np.linalg.cholesky(peak.covariance * np.outer(slopes, slopes)))
+    shares = np.exp([peak.log_mass - peaks[0].log_mass for peak in peaks])
+    shares = np.maximum(shares / shares.sum(), _LEAST_SHARE)
+    anchors = Mixture(shares / shares.sum(), np.array(means), np.array(factors), _FREEDOM)
+    wide = np.repeat(anchors.factors, len(_START_WIDTHS), axis=0)
+    wide = wide * np.tile(_START_WIDTHS, len(peaks))[:, None, None]
+    weights = np.outer(anchors.weights, _START_WEIGHTS).ravel()
+    mixture = Mixture(weights, np.repeat(anchors.means, len(_START_WIDTHS), axis=0), wide, _FREEDOM)
+    return Proposal(mixture, folding, anchors, 0, 0.0, anchors.means[:1], np.ones(1))
 
 
-def _refit(images: np.ndarray, weights: np.ndarray, rng: np.random.Generator) -> Mixture:
+def _refit(proposal: Proposal, images: np.ndarray, weights: np.ndarray, rng: np.random.Generator) -> Mixture:
+    """Fit components that start at draws; and at every mode, with its own width, where there are several."""
     x, d = images[0], images.shape[2]
-    centers = x[rng.choice(len(x), _COMPONENTS, p=weights)]
+    modes = len(proposal.anchors.weights) if len(proposal.anchors.weights) > 1 else 0
+    centers = np.concatenate([proposal.anchors.means[:modes], x[rng.choice(len(x), _COMPONENTS, p=weights)]])
     spread = np.cov(x.T, aweights=weights, ddof=0).reshape(d, d) + 1e-9 * np.eye(d)
     factor = np.linalg.cholesky(spread)
-    even = np.full(_COMPONENTS, 1 / _COMPONENTS)
-    first = Mixture(even, centers, np.repeat(0.7 * factor[None], _COMPONENTS, axis=0), _FREEDOM)
+    widths = np.concatenate([proposal.anchors.factors[:modes], np.repeat(0.7 * factor[None], _COMPONENTS, axis=0)])
+    first = Mixture(np.full(len(centers), 1 / len(centers)), centers, widths, _FREEDOM)
     fitted = fit_mixture(first, images, weights)
     return Mixture(
         np.append((1 - _WIDE_SHARE) * fitted.weights, _WIDE_SHARE),

@@ -145,7 +145,7 @@ def _parameters(
 def _beta(marginal: Marginal, integrated: np.ndarray, kept: np.ndarray) -> np.ndarray:
     """Coefficients at the predictors' original zero, (draws, coefs), from u and the kept ones."""
     standard = np.empty((len(integrated), len(marginal.integrated)))
-    standard[:, marginal.integrated] = integrated * marginal.normals.sd + marginal.prior_means
+    standard[:, marginal.integrated] = integrated * marginal.normals.sd + marginal.known
     standard[:, ~marginal.integrated] = kept - marginal.layout.kept_shift
     return original_beta(marginal, standard)
 

@@ -91,7 +91,9 @@ class Relative:
         found = [flipped] if factor[c:, c].any() else []
         if c + 1 < len(factor) and factor[c + 1, c + 1] != 0:
             size = np.hypot(factor[c + 1, c], factor[c + 1, c + 1])
-            turn = np.array([[factor[c + 1, c], -factor[c + 1, c + 1]], [factor[c + 1, c + 1], factor[c + 1, c]]]) / size
+            turn = (
+                np.array([[factor[c + 1, c], -factor[c + 1, c + 1]], [factor[c + 1, c + 1], factor[c + 1, c]]]) / size
+            )
             turned = factor.copy()
             turned[:, c : c + 2] = turned[:, c : c + 2] @ turn
             turned[c + 1, c + 1] = 0.0

@@ -1,9 +1,11 @@
 """Pieces of work on several threads; kernels release the GIL, and Ctrl-C is heard between pieces."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
-from threading import Thread
+from threading import Lock, Thread
+from typing import Any, Final
 
 from threadpoolctl import ThreadpoolController
 
@@ -50,7 +52,7 @@ def map_pieces[T](
     BaseException
         What the first piece that failed raised; no new piece is begun then.
     """
-    with _libraries().limit(limits=1):
+    with _LAPACK.single:
         if workers == 1 or len(pieces) == 1:
             for count, piece in enumerate(pieces, 1):
                 function(piece)
@@ -104,7 +106,38 @@ class _Queue[T]:
             self.finished.append(None)
 
 
+class _Lapack:
+    """Thread pools of the linear-algebra libraries: kept to one thread while pieces are worked on, by whichever caller.
+
+    A limit is the process's, not the thread's: overlapping callers that each saved and restored it would leave it on.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._callers = 0
+        self._limit: Any = None
+
+    @property
+    @contextmanager
+    def single(self) -> Iterator[None]:
+        """Keep to one thread inside."""
+        try:
+            with self._lock:
+                self._callers += 1
+                if self._callers == 1:
+                    self._limit = _libraries().limit(limits=1)
+            yield
+        finally:
+            with self._lock:
+                self._callers -= 1
+                if self._callers == 0:
+                    self._limit.restore_original_limits()
+
+
+_LAPACK: Final = _Lapack()
+
+
 @cache
 def _libraries() -> ThreadpoolController:
-    """Thread pools of the libraries loaded: finding them takes longer than a small model."""
+    """Find the libraries loaded, which takes longer than a small model."""
     return ThreadpoolController()

@@ -189,6 +189,14 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
     # 3. Common effects.
     common = _common_effects(spec, frame)
     check_common(common.names, common.values, common.center, common.scale, intercept=common.intercept)
+    own = [name for name, _ in spec.family_record.parameters if name != "sigma" or se is None]
+    if not (common.coefs or spec.groups or own):
+        raise DataError(
+            "the model has no parameter",
+            got=str(spec),
+            allowed="an intercept, a predictor or a grouping term",
+            do="leave out the 0, or add a term",
+        )
     # 4. Group effects, one entry per factor.
     factors = tuple(_factor_effects(spec, factor, frame) for factor in spec.factors)
     for factor in factors:

@@ -1,9 +1,10 @@
 """The collapsed engine: group effects integrated out exactly, theta drawn nearly independently, effects put back."""
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -14,9 +15,9 @@ from partialpool.collapse.density import evaluate
 from partialpool.collapse.digits import check_digits
 from partialpool.collapse.marginal import Marginal, build_marginal
 from partialpool.collapse.memory import check_fits
-from partialpool.collapse.mode import Peak, find_peak
+from partialpool.collapse.mode import Peak, find_peaks
 from partialpool.collapse.moments import collect_moments
-from partialpool.collapse.proposal import Proposal, adapt, is_cheap, readapt
+from partialpool.collapse.proposal import Proposal, adapt, readapt
 from partialpool.collapse.recover import Recovered, recover
 from partialpool.collapse.units import choose_units
 from partialpool.design.build import Design
@@ -28,6 +29,9 @@ from partialpool.names import BETA, SIGMA, b_name, corr_name, sd_name, z_name
 from partialpool.spec.model import ModelSpec
 
 __all__ = ["CollapsedEngine"]
+
+_FEWEST_CANDIDATES: Final = 1000
+"""However few draws are kept: the diagnostics of importance weights need a sample."""
 
 
 class CollapsedEngine:
@@ -45,38 +49,74 @@ class CollapsedEngine:
         _check_memory(design, settings)
         clock = _Clock()
         streams = np.random.SeedSequence(settings.seed).spawn(5)
-        workers = settings.threads
         with progress_line("preparing", shown=settings.progressbar) as line:
             line.say("collecting moments")
             moments = collect_moments(design, choose_units(design))
             marginal = build_marginal(design, priors, moments)
             clock.lap("moments")
             line.say("compiling, once per machine" if awaits_compilation(evaluate) else "finding the mode")
-            peak = find_peak(marginal, workers=workers)
-            clock.lap("mode")
-            line.say("adapting the proposal")
-            proposal = adapt(marginal, peak, np.random.default_rng(streams[0]), workers=workers)
-            drawn = _draw(marginal, proposal, settings, streams[1], line)
-            if drawn.chains.trouble:
-                proposal = readapt(proposal, drawn.candidates.sample, drawn.values, np.random.default_rng(streams[2]))
-                drawn = _draw(marginal, proposal, settings, streams[3], line)
-            clock.lap("proposal")
-            if drawn.chains.trouble:
-                theta, stats, facts = _by_nuts(marginal, peak, drawn, settings, line)
-                shape = theta.shape[:2]
-                effects = None
-                clock.lap("nuts")
-            else:
-                index = drawn.chains.index
-                theta, shape = drawn.candidates.sample.theta[index], index.shape
-                stats = {"lp": drawn.values[index], "acceptance_rate": drawn.chains.acceptance}
-                facts = _facts(drawn.chains, proposal.rounds)
-                effects = drawn.recovered.take(index.ravel()) if drawn.recovered is not None else None
+            found = (
+                _draw_theta(marginal, settings, streams[:4], line, clock)
+                if marginal.size
+                else _nothing_but_effects(marginal, settings)
+            )
+            effects = found.recovered
             if effects is None:
-                effects = _recover(marginal, theta.reshape(-1, marginal.size), settings, streams[4], line)
+                flat = found.theta.reshape(math.prod(found.theta.shape[:2]), marginal.size)
+                effects = _recover(marginal, flat, settings, streams[4], line)
             clock.lap("draws")
-        facts |= {"seconds": clock.total, "stages": clock.laps}
-        return RawDraws(_posterior(marginal, effects, shape, keep_z=settings.keep_z), stats, facts)
+        facts = {**found.facts, "seconds": clock.total, "stages": clock.laps}
+        posterior = _posterior(marginal, effects, found.theta.shape[:2], keep_z=settings.keep_z)
+        return RawDraws(posterior, found.stats, facts)
+
+
+@dataclass(frozen=True, eq=False)
+class _Theta:
+    """Draws of theta (chains, draws, elements), what is known of them, and their effects where they came along."""
+
+    theta: np.ndarray
+    stats: Mapping[str, np.ndarray]
+    facts: Mapping[str, Any]
+    recovered: Recovered | None = None
+
+
+def _draw_theta(
+    marginal: Marginal, settings: Settings, streams: list[np.random.SeedSequence], line: ProgressLine, clock: "_Clock"
+) -> _Theta:
+    """Draw theta by an adapted proposal; where its weights cannot be trusted, by NUTS."""
+    peaks = find_peaks(marginal, workers=settings.threads)
+    clock.lap("mode")
+    line.say("adapting the proposal")
+    proposal = adapt(marginal, peaks, np.random.default_rng(streams[0]), workers=settings.threads)
+    drawn = _draw(marginal, proposal, settings, streams[1], line)
+    if drawn.chains.trouble:
+        proposal = readapt(proposal, drawn.candidates.sample, drawn.values, np.random.default_rng(streams[2]))
+        drawn = _draw(marginal, proposal, settings, streams[3], line)
+    clock.lap("proposal")
+    if drawn.chains.trouble:
+        found = _by_nuts(marginal, peaks, drawn, settings, line)
+        clock.lap("nuts")
+        return found
+    index = drawn.chains.index
+    return _Theta(
+        drawn.candidates.sample.theta[index],
+        {"lp": drawn.values[index], "acceptance_rate": drawn.chains.acceptance},
+        _facts(drawn.chains, proposal.rounds),
+        drawn.recovered.take(index.ravel()) if drawn.recovered is not None else None,
+    )
+
+
+def _nothing_but_effects(marginal: Marginal, settings: Settings) -> _Theta:
+    """Answer where nothing is left in theta: every draw is independent, and the evidence is the density itself."""
+    shape = (settings.chains, settings.draws)
+    value = marginal.log_density(np.zeros(0))
+    facts = {
+        "sampler": "exact draws",
+        "log_evidence": value,
+        "log_evidence_se": 0.0,
+        "interrupted": False,
+    }
+    return _Theta(np.zeros((*shape, 0)), {"lp": np.full(shape, value)}, facts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,11 +139,11 @@ def _draw(
     factorisation: a proposal of theta and b together, whose weight is that of theta.
     """
     candidate_stream, accept_stream, effect_stream = stream.spawn(3)
-    thin = 3 if is_cheap(marginal) else 1
+    thin = max(3 if marginal.is_cheap else 1, math.ceil(_FEWEST_CANDIDATES / (settings.chains * settings.draws)))
     rng = np.random.default_rng(candidate_stream)
     candidates = propose(proposal, settings.chains, settings.draws, thin, rng)
     line.say("drawing from the proposal")
-    if is_cheap(marginal):
+    if marginal.is_cheap:
         recovered = None
         values = marginal.log_densities(candidates.sample.theta, workers=settings.threads)
     else:
@@ -128,19 +168,19 @@ def _recover(
 
 
 def _by_nuts(
-    marginal: Marginal, peak: Peak, drawn: _Drawn, settings: Settings, line: ProgressLine
-) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, Any]]:
+    marginal: Marginal, peaks: tuple[Peak, ...], drawn: _Drawn, settings: Settings, line: ProgressLine
+) -> _Theta:
     """Sample theta by NUTS where importance weights cannot be trusted; no evidence then, since it rests on them."""
     from partialpool.infer.theta_nuts import sample_theta  # noqa: PLC0415 - nutpie takes seconds to load, and is rare
 
-    theta, stats, interrupted = sample_theta(marginal, peak, settings, line)
+    theta, stats, interrupted = sample_theta(marginal, peaks, settings, line)
     facts = {
         "sampler": f"NUTS on the collapsed density: {drawn.chains.trouble}",
         "importance_khat": drawn.chains.khat,
         "importance_efficiency": drawn.chains.efficiency,
         "interrupted": interrupted,
     }
-    return theta, stats, facts
+    return _Theta(theta, stats, facts)
 
 
 class _Clock:

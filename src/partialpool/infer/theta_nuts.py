@@ -15,15 +15,18 @@ __all__ = ["sample_theta"]
 
 
 def sample_theta(
-    marginal: Marginal, peak: Peak, settings: Settings, line: ProgressLine
+    marginal: Marginal, peaks: tuple[Peak, ...], settings: Settings, line: ProgressLine
 ) -> tuple[np.ndarray, dict[str, np.ndarray], bool]:
-    """Sample theta, whitened by the peak's covariance.
+    """Sample theta, whitened by the largest peak's covariance.
+
+    Chains start around peaks taken at random, two sds wide: where they cannot get from one to another, R-hat says so.
 
     Returns
     -------
     numpy.ndarray, dict, bool
         theta (chains, draws, elements); the sampler's statistics (chains, draws); whether Ctrl-C cut it short.
     """
+    peak = peaks[0]
     factor = np.linalg.cholesky(peak.covariance)
 
     def theta_of(x: np.ndarray) -> np.ndarray:
@@ -40,7 +43,10 @@ def sample_theta(
         return lambda x: {"theta": theta_of(x)}
 
     def start(seed: int) -> np.ndarray:
-        return np.random.default_rng(seed).uniform(-1, 1, marginal.size)
+        rng = np.random.default_rng(seed)
+        near = peaks[rng.integers(len(peaks))]
+        theta = near.theta + np.linalg.cholesky(near.covariance) @ rng.uniform(-2, 2, marginal.size)
+        return np.linalg.solve(factor, theta - peak.theta)
 
     compiled = from_pyfunc(
         marginal.size,

@@ -71,6 +71,9 @@ def judge(tree: xr.DataTree) -> Verdict:
     columns = _scalar_columns(posterior)
     if draws < 4:
         return Verdict((*findings, Finding("draws", False, f"{draws} draws per chain", "raise draws to 1000")))
+    if not columns:
+        cure = "look whether the response varies, and whether a prior leaves nothing to learn"
+        return Verdict((*findings, Finding("draws", False, "no parameter varies from draw to draw", cure)))
     findings += [_rhat(columns, chains), _ess(columns, chains, "bulk"), _ess(columns, chains, "tail")]
     if "energy" in stats:
         findings.append(_bfmi(stats))
@@ -79,7 +82,7 @@ def judge(tree: xr.DataTree) -> Verdict:
 
 def _importance(run: Mapping[str, Any]) -> list[Finding]:
     """Judge importance-weighted chains by the Pareto k of their weights."""
-    if "log_evidence" not in run:
+    if "log_evidence" not in run or "importance_khat" not in run:
         return []
     khat = run["importance_khat"]
     cure = "raise draws, or use engine='nuts'"
