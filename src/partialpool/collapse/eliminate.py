@@ -117,16 +117,16 @@ class Forward(NamedTuple):
 def leaf_factor(gram: np.ndarray, at: int, relative: np.ndarray, f: int, out: np.ndarray) -> bool:
     """Factorise I + Lambda' gram Lambda into out (q, q), gram being gram[at] and Lambda relative[f]."""
     q = gram.shape[1]
-    for a in range(q):
-        for b in range(a, q):
-            s = 0.0
-            for c in range(q):
-                t = 0.0
-                for d in range(q):
-                    t += gram[at, c, d] * relative[f, d, b]
-                s += relative[f, c, a] * t
-            out[a, b] = s
-        out[a, a] += 1.0
+    for b in range(q):
+        for a in range(b + 1):
+            out[a, b] = 0.0
+        for c in range(q):
+            t = 0.0
+            for d in range(q):
+                t += gram[at, c, d] * relative[f, d, b]
+            for a in range(b + 1):
+                out[a, b] += relative[f, c, a] * t
+        out[b, b] += 1.0
     return small_cholesky(out)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import OptimizeResult, minimize
 
 from partialpool.collapse.marginal import Marginal
 from partialpool.collapse.starts import starts
@@ -14,8 +14,8 @@ _STEP = 1e-4
 """Of first differences: log and atanh coordinates are all of order 1."""
 _SECOND_STEP = 3e-3
 """Of second differences."""
-_SAME_VALUE, _SAME_PLACE = 0.01, 0.25
-"""Difference in log density, and squared distance in sds, up to which two climbs ended at one peak."""
+_SAME_VALUE, _SAME_PLACE = 0.05, 0.25
+"""Difference in log density, and squared distance in sds, up to which a point belongs to a peak."""
 _NEGLIGIBLE = 9.0
 """Peaks with less than exp(-9) of the largest one's mass are let go."""
 _NEAR = 50.0
@@ -46,10 +46,11 @@ class Peak:
         """Laplace's approximation of the log of its share of p(y), up to what all peaks have in common."""
         return self.value + 0.5 * float(np.linalg.slogdet(self.covariance)[1])
 
-    def includes(self, theta: np.ndarray, value: float) -> bool:
-        """Whether a point where a climb ended is this peak again."""
+    def holds(self, theta: np.ndarray, value: float) -> bool:
+        """Whether a point lies on this peak: within half an sd, and as high as its curvature says."""
         gap = theta - self.theta
-        return abs(value - self.value) < _SAME_VALUE and gap @ np.linalg.solve(self.covariance, gap) < _SAME_PLACE
+        distance = float(gap @ np.linalg.solve(self.covariance, gap))
+        return distance < _SAME_PLACE and abs(value - self.value + distance / 2) < _SAME_VALUE
 
 
 def find_peaks(marginal: Marginal, *, workers: int = 1) -> tuple[Peak, ...]:
@@ -68,15 +69,17 @@ def find_peaks(marginal: Marginal, *, workers: int = 1) -> tuple[Peak, ...]:
     for point, at_start in zip(points, values, strict=True):
         if peaks and not (at_start > peaks[0].value - (np.inf if marginal.is_cheap else _NEAR)):
             continue
-        theta, value = _climb(marginal, point, workers)
-        if not np.isfinite(value) or any(peak.includes(theta, value) for peak in peaks):
+        theta, value = _climb(marginal, point, workers, peaks)
+        if not np.isfinite(value) or any(peak.holds(theta, value) for peak in peaks):
             continue
         peaks.append(Peak(theta, value, _covariance(marginal, theta, workers)))
     peaks.sort(key=lambda peak: -peak.log_mass)
     return tuple(peak for peak in peaks if peak.log_mass > peaks[0].log_mass - _NEGLIGIBLE)
 
 
-def _climb(marginal: Marginal, start: np.ndarray, workers: int) -> tuple[np.ndarray, float]:
+def _climb(marginal: Marginal, start: np.ndarray, workers: int, known: list[Peak]) -> tuple[np.ndarray, float]:
+    """Climb until the top, or until it is clear that it leads to a known peak."""
+
     def descend(theta: np.ndarray) -> tuple[float, np.ndarray]:
         steps = _STEP * np.eye(len(theta))
         values = marginal.log_densities(np.concatenate([theta[None], theta + steps, theta - steps]), workers=workers)
@@ -85,7 +88,12 @@ def _climb(marginal: Marginal, start: np.ndarray, workers: int) -> tuple[np.ndar
         ahead, behind = values[1:].reshape(2, -1)
         return -values[0], (behind - ahead) / (2 * _STEP)
 
-    found = minimize(descend, start, jac=True, method="BFGS", options={"gtol": 1e-3, "maxiter": 200})
+    def stop(intermediate_result: OptimizeResult) -> None:
+        if any(peak.holds(intermediate_result.x, -intermediate_result.fun) for peak in known):
+            raise StopIteration
+
+    options = {"gtol": 1e-3, "maxiter": 200}
+    found = minimize(descend, start, jac=True, method="BFGS", options=options, callback=stop)
     return np.asarray(found.x), -float(found.fun)
 
 

@@ -139,7 +139,7 @@ def _draw(
     factorisation: a proposal of theta and b together, whose weight is that of theta.
     """
     candidate_stream, accept_stream, effect_stream = stream.spawn(3)
-    thin = max(3 if marginal.is_cheap else 1, math.ceil(_FEWEST_CANDIDATES / (settings.chains * settings.draws)))
+    thin = max(2 if marginal.is_cheap else 1, math.ceil(_FEWEST_CANDIDATES / (settings.chains * settings.draws)))
     rng = np.random.default_rng(candidate_stream)
     candidates = propose(proposal, settings.chains, settings.draws, thin, rng)
     line.say("drawing from the proposal")
