@@ -1,6 +1,6 @@
 """Cost against levels: linear."""
 
-import numpy as np
+from benchmarks.growth import exponent
 from benchmarks.processes import ask_python, say
 from benchmarks.section import Result, Section, Settings, Target
 from benchmarks.tables import number, paragraph, seconds, table
@@ -18,12 +18,6 @@ def measure(settings: Settings) -> Result:
         asked = {"rows": ROWS_EACH * levels, "levels": levels, "batches": settings.repeats, "fit": False}
         found.append({"levels": levels} | ask_python("sizes", asked))
     return {"rows_each": ROWS_EACH, "sizes": found}
-
-
-def exponent(result: Result, step: str) -> float:
-    """Slope of log time against log levels, by least squares."""
-    levels = np.log([size["levels"] for size in result["sizes"]])
-    return float(np.polyfit(levels, np.log([size[step] for size in result["sizes"]]), 1)[0])
 
 
 def lines(result: Result) -> list[str]:
@@ -47,15 +41,15 @@ def lines(result: Result) -> list[str]:
         ),
         *table(head, rows),
         "",
-        f"Exponent of time against levels: {exponent(result, 'evaluation'):.2f} for an evaluation, "
-        f"{exponent(result, 'draw'):.2f} for a draw.",
+        f"Exponent of time against levels: {exponent(result['sizes'], 'levels', 'evaluation'):.2f} for an evaluation, "
+        f"{exponent(result['sizes'], 'levels', 'draw'):.2f} for a draw.",
         "",
         "![Seconds against levels](levels.png)",
     ]
 
 
 def targets(result: Result) -> list[Target]:
-    value = exponent(result, "evaluation")
+    value = exponent(result["sizes"], "levels", "evaluation")
     wanted = f"linear (exponent at most {SLOPE})"
     return [Target("Levels, 10³ to 10⁶: one evaluation", wanted, f"exponent {value:.2f}", value <= SLOPE)]
 

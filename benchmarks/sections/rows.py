@@ -1,13 +1,14 @@
 """Cost against rows: one pass over them, and then nothing that grows."""
 
+from benchmarks.growth import exponent
 from benchmarks.processes import ask_python, say
 from benchmarks.section import Result, Section, Settings, Target
-from benchmarks.tables import number, paragraph, seconds, table, times
+from benchmarks.tables import number, paragraph, seconds, table
 
 ROWS = (10_000, 100_000, 1_000_000, 10_000_000)
 LEVELS = 1000
-FLAT = 1.25
-"""Slowest over quickest, up to which a time counts as flat on a machine that other things run on."""
+FLAT = 0.03
+"""Exponent up to which a time counts as flat: a quarter more at a thousand times the rows."""
 
 
 def measure(settings: Settings) -> Result:
@@ -42,10 +43,9 @@ def lines(result: Result) -> list[str]:
 def targets(result: Result) -> list[Target]:
     found = []
     for step, what in (("evaluation", "one evaluation"), ("draw", "one draw of the effects")):
-        each = [size[step] for size in result["sizes"]]
-        spread = max(each) / min(each)
-        wanted = f"flat (slowest / quickest at most {FLAT})"
-        found.append(Target(f"Rows, 10⁴ to 10⁷: {what}", wanted, times(spread), spread <= FLAT))
+        value = exponent(result["sizes"], "rows", step)
+        wanted = f"flat (exponent at most {FLAT})"
+        found.append(Target(f"Rows, 10⁴ to 10⁷: {what}", wanted, f"exponent {value:.2f}", value <= FLAT))
     return found
 
 

@@ -5,41 +5,14 @@ rows is tr(Sigma_f M_f), M_f = sum_i z_i z_i' / n (Johnson 2014, Methods in Ecol
 the adjusted ICC is that share of the sum over factors and residual. The common effects' variance is left out.
 """
 
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Final
-
 import numpy as np
 import xarray as xr
 
-from partialpool.design.build import Design, FactorEffects
-from partialpool.names import corr_name, sd_name
+from partialpool.design.build import Design
+from partialpool.variance.covariance import group_variance
+from partialpool.variance.distribution import LATENT_VARIANCE
 
-__all__ = [
-    "LATENT_VARIANCE",
-    "effect_covariance",
-    "group_variance",
-    "intraclass_correlation",
-    "residual_variance",
-]
-
-LATENT_VARIANCE: Final[Mapping[str, float]] = MappingProxyType(
-    {"logit": np.pi**2 / 3, "probit": 1.0, "cloglog": np.pi**2 / 6}
-)
-"""Variance of the latent variable behind a binary or ordinal response (Nakagawa, Johnson & Schielzeth 2017)."""
-
-
-def effect_covariance(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
-    """Return Sigma = diag(sd) corr diag(sd) per draw, shape (chains, draws, effects, effects)."""
-    sd = posterior[sd_name(factor.name)].to_numpy()
-    corr = posterior[corr_name(factor.name)].to_numpy() if factor.correlated else np.eye(len(factor.names))
-    return sd[..., :, None] * corr * sd[..., None, :]
-
-
-def group_variance(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
-    """Return a factor's variance averaged over the rows, shape (chains, draws)."""
-    second_moment = factor.values.T @ factor.values / len(factor.codes)
-    return np.einsum("cdij,ij->cd", effect_covariance(posterior, factor), second_moment)
+__all__ = ["intraclass_correlation", "residual_variance"]
 
 
 def residual_variance(posterior: xr.Dataset, design: Design) -> tuple[np.ndarray | float, str] | None:

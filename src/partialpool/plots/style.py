@@ -9,13 +9,15 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-__all__ = ["BLUE", "GREY", "INK", "VERMILION", "house_style", "save_figure"]
+__all__ = ["BLUE", "GREY", "INK", "PALETTE", "VERMILION", "house_style", "save_figure"]
 
 # Okabe & Ito (2008), colours distinguishable under every common kind of colour blindness.
 BLUE: Final = "#0072B2"
 VERMILION: Final = "#D55E00"
 INK: Final = "#222222"
 GREY: Final = "#999999"
+PALETTE: Final = (BLUE, VERMILION, "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+"""For several series side by side."""
 
 _STYLE: Final[dict[Any, Any]] = {
     "figure.dpi": 110,

@@ -1,0 +1,36 @@
+"""Which factors are nested in which, as the rows have it."""
+
+import numpy as np
+
+from partialpool.design.build import Design
+
+__all__ = ["nesting"]
+
+
+def nesting(design: Design) -> dict[str, tuple[str, ...]]:
+    """Return, for each factor, the factors whose levels it shares by sharing its own: those it is nested in.
+
+    A factor is nested in another where each of its levels occurs with one level of the other, however they are
+    labelled: batch:cask in batch, pupil in school.
+
+    Examples
+    --------
+    >>> from partialpool.datasets.load import load_dataset
+    >>> from partialpool.design.build import build_design
+    >>> from partialpool.spec.model import ModelSpec
+    >>> nesting(build_design(ModelSpec.from_formula("strength ~ 1 + (1 | batch/cask)"), load_dataset("pastes")))
+    {'batch': (), 'batch:cask': ('batch',)}
+    """
+    return {
+        inner.name: tuple(
+            outer.name
+            for outer in design.factors
+            if outer is not inner and _one_each(inner.codes, outer.codes, outer.n_levels) == inner.n_levels
+        )
+        for inner in design.factors
+    }
+
+
+def _one_each(inner: np.ndarray, outer: np.ndarray, n_outer: int) -> int:
+    """Count the pairs of levels that occur."""
+    return len(np.unique(inner.astype(np.int64) * n_outer + outer))

@@ -1,0 +1,111 @@
+"""The classic pictures of partial pooling: arrows from each level's own estimate to where the model puts it."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from partialpool.errors import DataError
+from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style
+
+__all__ = ["plot_shrinkage"]
+
+_MOST_LABELS = 40
+
+
+def plot_shrinkage(pooling: xr.Dataset, *, unit: str = "") -> Figure:
+    """Draw how far each level is pulled: along one effect, or in the plane of two.
+
+    Parameters
+    ----------
+    pooling
+        From `shrinkage`.
+    unit
+        Of the response, for the axes of a varying intercept.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Open circle: the level's own estimate; dot: partial pooling; arrow between them; cross: complete pooling. With
+        two effects or more the first two span the plane, with the ellipse that holds 90 % of levels in the population.
+
+    Raises
+    ------
+    DataError
+        No level has an estimate of its own.
+    """
+    own, partial = pooling["no_pooling"].to_numpy(), pooling["partial_pooling"].mean(("chain", "draw")).to_numpy()
+    if not np.isfinite(own).any():
+        raise DataError(
+            "no level tells its effects by itself",
+            got="no level with rows enough",
+            allowed="a level with more rows than effects",
+            do="draw pp.plot_group_effects instead",
+        )
+    names = [str(e) for e in pooling["effect"].to_numpy()]
+    with house_style():
+        return (
+            _line(pooling, own[:, 0], partial[:, 0], unit) if len(names) == 1 else _plane(pooling, own, partial, names)
+        )
+
+
+def _line(pooling: xr.Dataset, own: np.ndarray, partial: np.ndarray, unit: str) -> Figure:
+    order = np.argsort(partial)
+    labels = [f"{pooling['level'].to_numpy()[i]}  (n {int(pooling['n'][i])})" for i in order]
+    figure, axes = plt.subplots(figsize=(7.2, float(np.clip(1.8 + 0.22 * len(order), 2.8, 12))))
+    places = np.arange(len(order))
+    draws = (
+        pooling["partial_pooling"]
+        .stack(sample=("chain", "draw"))
+        .isel(effect=0)
+        .transpose("sample", "level")
+        .to_numpy()
+    )
+    axes.hlines(places, *np.quantile(draws[:, order], [0.05, 0.95], axis=0), color=BLUE, lw=1.2)
+    axes.axvline(float(pooling["complete_pooling"][0]), color=VERMILION, lw=1.2, ls="--", label="complete pooling")
+    _arrows(axes, own[order], places, partial[order], places)
+    axes.plot(own[order], places, "o", ms=5, mfc="white", mec=GREY, label="no pooling")
+    axes.plot(partial[order], places, "o", ms=5, color=BLUE, label="partial pooling, 90 % interval")
+    axes.set_yticks(places if len(order) <= _MOST_LABELS else [], labels if len(order) <= _MOST_LABELS else [])
+    axes.set(xlabel=f"{pooling.attrs['response']}{f' ({unit})' if unit else ''}", ylabel=pooling.attrs["factor"])
+    axes.set_title(f"{pooling.attrs['response']}: pulled towards the population")
+    axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3)
+    return figure
+
+
+def _plane(pooling: xr.Dataset, own: np.ndarray, partial: np.ndarray, names: list[str]) -> Figure:
+    figure, axes = plt.subplots(figsize=(6.6, 5.4))
+    center = partial.mean(axis=0)[:2]
+    outline = _ellipse(pooling)
+    axes.plot(center[0] + outline[0], center[1] + outline[1], color=GREY, lw=1.2, label="90 % of levels")
+    _arrows(axes, own[:, 0], own[:, 1], partial[:, 0], partial[:, 1])
+    axes.plot(own[:, 0], own[:, 1], "o", ms=5, mfc="white", mec=GREY, label="no pooling")
+    axes.plot(partial[:, 0], partial[:, 1], "o", ms=5, color=BLUE, label="partial pooling")
+    complete = pooling["complete_pooling"].to_numpy()
+    axes.plot(complete[0], complete[1], "X", ms=9, color=VERMILION, label="complete pooling")
+    if len(own) <= _MOST_LABELS:
+        for label, x, y in zip(pooling["level"].to_numpy(), partial[:, 0], partial[:, 1], strict=True):
+            axes.annotate(str(label), (x, y), xytext=(4, 3), textcoords="offset points", fontsize=7, color=INK)
+    axes.set(
+        xlabel=f"{names[0]} of each {pooling.attrs['factor']}", ylabel=f"{names[1]} of each {pooling.attrs['factor']}"
+    )
+    axes.set_title(f"{pooling.attrs['response']}: pulled towards the population")
+    axes.grid(visible=True, axis="both")
+    axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=4, fontsize=9)
+    return figure
+
+
+def _arrows(axes: Axes, x0: np.ndarray, y0: np.ndarray, x1: np.ndarray, y1: np.ndarray) -> None:
+    for a, b, c, d in zip(x0, y0, x1, y1, strict=True):
+        if np.isfinite(a + b):
+            axes.annotate("", (c, d), (a, b), arrowprops={"arrowstyle": "->", "color": GREY, "lw": 0.9}, zorder=1)
+
+
+def _ellipse(pooling: xr.Dataset) -> np.ndarray:
+    """Outline that holds 90 % of a bivariate normal with the posterior mean of Sigma, (2, points)."""
+    sigma = pooling["covariance"].mean(("chain", "draw")).to_numpy()[:2, :2]
+    angle = np.linspace(0, 2 * np.pi, 200)
+    values, vectors = np.linalg.eigh(sigma)
+    half = vectors * np.sqrt(np.maximum(values, 0))
+    return np.sqrt(-2 * np.log(0.1)) * half @ np.stack([np.cos(angle), np.sin(angle)])

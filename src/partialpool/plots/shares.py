@@ -1,0 +1,115 @@
+"""Shares of the variance: intraclass correlations and variance components."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from partialpool.errors import DataError
+from partialpool.plots.style import BLUE, INK, PALETTE, house_style
+
+__all__ = ["plot_icc", "plot_variance_components"]
+
+_INNER, _OUTER = (0.25, 0.75), (0.05, 0.95)
+
+
+def plot_icc(correlations: xr.Dataset) -> Figure:
+    """Draw intraclass correlations: an interval per factor, or a curve along a predictor.
+
+    Parameters
+    ----------
+    correlations
+        From `icc`, averaged over the rows or along one predictor.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Posterior mean, 50 % and 90 % intervals, on a scale from 0 to 1.
+
+    Raises
+    ------
+    DataError
+        More than one predictor.
+    """
+    dims = [d for d in correlations["icc"].dims if d not in ("chain", "draw", "factor")]
+    if len(dims) > 1:
+        raise DataError(
+            "an ICC is drawn along one predictor",
+            got=", ".join(map(str, dims)),
+            allowed="one column in at=",
+            do="select the others first: correlations.sel(...)",
+        )
+    names = [str(f) for f in correlations["factor"].to_numpy()]
+    title = f"ICC of {correlations.attrs['response']}"
+    if dims and np.issubdtype(correlations[dims[0]].dtype, np.number):
+        return _curves(correlations, names, str(dims[0]), title)
+    rows = {}
+    for name in names:
+        for value in correlations[dims[0]].to_numpy() if dims else [None]:
+            at = {"factor": name} | ({dims[0]: value} if dims else {})
+            rows[name if value is None else f"{name}, {dims[0]} {value}"] = correlations["icc"].sel(at).to_numpy()
+    if not dims and len(names) > 1:
+        rows["all of them"] = correlations["total"].to_numpy()
+    return _intervals(rows, "correlation of two responses that share a level", title)
+
+
+def plot_variance_components(components: xr.Dataset) -> Figure:
+    """Draw the share of the variance that common effects, each factor and the residual carry.
+
+    Parameters
+    ----------
+    components
+        From `variance_components`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Posterior mean, 50 % and 90 % intervals of each share.
+    """
+    rows = {str(part): components["share"].sel(part=part).to_numpy() for part in components["part"].to_numpy()}
+    return _intervals(rows, "share of the variance", f"Where the variance of {components.attrs['response']} sits")
+
+
+def _intervals(rows: dict[str, np.ndarray], xlabel: str, title: str) -> Figure:
+    with house_style():
+        figure, axes = plt.subplots(figsize=(6.4, 1.5 + 0.42 * len(rows)))
+        for place, draws in enumerate(rows.values()):
+            for (low, high), width in ((_OUTER, 1.2), (_INNER, 4.0)):
+                axes.hlines(place, *np.quantile(draws, [low, high]), lw=width, color=BLUE)
+            axes.plot(draws.mean(), place, "o", ms=5, mfc="white", mec=INK, mew=1)
+        axes.set_yticks(range(len(rows)), list(rows))
+        axes.invert_yaxis()
+        axes.margins(y=0.5 / max(len(rows), 1) + 0.05)
+        _share_axis(axes, xlabel)
+        axes.set_title(f"{title}\nposterior mean, 50 % and 90 % intervals", fontsize=10.5)
+    return figure
+
+
+def _share_axis(axes: Axes, label: str) -> None:
+    axes.set_xlim(0, 1)
+    axes.set_xlabel(label)
+
+
+def _curves(correlations: xr.Dataset, names: list[str], along: str, title: str) -> Figure:
+    x = correlations[along].to_numpy()
+    with house_style():
+        figure, axes = plt.subplots(figsize=(6.4, 3.8))
+        for k, name in enumerate(names):
+            draws = (
+                correlations["icc"]
+                .sel(factor=name)
+                .stack(sample=("chain", "draw"))
+                .transpose("sample", along)
+                .to_numpy()
+            )
+            color = PALETTE[k % len(PALETTE)]
+            for low, high in (_OUTER, _INNER):
+                axes.fill_between(x, *np.quantile(draws, [low, high], axis=0), color=color, alpha=0.2, lw=0)
+            axes.plot(x, draws.mean(axis=0), color=color, lw=1.8, label=name)
+        axes.set_ylim(0, 1)
+        axes.set(xlabel=along, ylabel="correlation of two responses\nthat share a level")
+        axes.set_title(f"{title} along {along}\nposterior mean, 50 % and 90 % intervals", fontsize=10.5)
+        if len(names) > 1:
+            axes.legend(frameon=False)
+    return figure

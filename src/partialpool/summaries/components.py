@@ -1,0 +1,102 @@
+"""Where the variance sits: variance components, their shares, and R2."""
+
+import numpy as np
+import xarray as xr
+
+from partialpool.fitting import Fit
+from partialpool.names import BETA
+from partialpool.variance.covariance import effect_covariance
+from partialpool.variance.places import partition_over_rows
+
+__all__ = ["variance_components"]
+
+
+def variance_components(fit: Fit) -> xr.Dataset:
+    """Return standard deviations, variances, shares, covariances, correlations and R2, per draw.
+
+    Parameters
+    ----------
+    fit
+        A fit of any family.
+
+    Returns
+    -------
+    xarray.Dataset
+        Dims (chain, draw, component), components `Subject: Intercept`, `Subject: Days`, ...: `sd` and `variance` of
+        each effect, in units of the linear predictor over the predictor's. Dims (chain, draw, pair): `covariance`
+        and `correlation` of two effects of a block. Dims (chain, draw, part), parts `common`, each factor,
+        `residual`: `part_variance` averaged over the rows and `share` of their sum. Dims (chain, draw):
+        `r2_marginal`, the share of the common effects, and `r2_conditional`, of common and group effects (Nakagawa &
+        Schielzeth 2013; random slopes after Johnson 2014; the common effects' variance is that of X beta over the
+        rows, ddof 1, as in the R package insight).
+
+    Raises
+    ------
+    DataError
+        A Student t response without a variance.
+
+    Examples
+    --------
+    >>> import partialpool as pp
+    >>> fit = pp.fit("Reaction ~ Days + (Days | Subject)", pp.load_dataset("sleepstudy"), seed=1, progressbar=False)
+    >>> [str(part) for part in pp.variance_components(fit)["part"].values]
+    ['common', 'Subject', 'residual']
+    """
+    design, posterior = fit.design, fit.posterior
+    components: dict[str, np.ndarray] = {}
+    pairs: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    for factor in design.factors:
+        sigma = effect_covariance(posterior, factor)
+        for i, effect in enumerate(factor.names):
+            components[f"{factor.name}: {effect}"] = sigma[..., i, i]
+        for block in factor.blocks:
+            for n, j in enumerate(block):
+                for i in block[:n]:
+                    root = np.sqrt(sigma[..., i, i] * sigma[..., j, j])
+                    corr = np.divide(sigma[..., i, j], root, out=np.zeros_like(root), where=root > 0)
+                    pairs[f"{factor.name}: {factor.names[i]}, {factor.names[j]}"] = (sigma[..., i, j], corr)
+    partition = partition_over_rows(posterior, design)
+    parts = {"common": _common_variance(fit)}
+    parts |= {name: values[..., 0] for name, values in partition.factors.items()}
+    parts["residual"] = np.broadcast_to(partition.residual[..., 0], parts["common"].shape)
+    total = sum(parts.values(), np.zeros(parts["common"].shape))
+    variance = _stacked(list(components.values()), posterior)
+    part_variance = _stacked(list(parts.values()), posterior)
+    variables = {
+        "sd": (("chain", "draw", "component"), np.sqrt(variance)),
+        "variance": (("chain", "draw", "component"), variance),
+        "covariance": (("chain", "draw", "pair"), _stacked([c for c, _ in pairs.values()], posterior)),
+        "correlation": (("chain", "draw", "pair"), _stacked([r for _, r in pairs.values()], posterior)),
+        "part_variance": (("chain", "draw", "part"), part_variance),
+        "share": (("chain", "draw", "part"), part_variance / total[..., None]),
+        "r2_marginal": (("chain", "draw"), parts["common"] / total),
+        "r2_conditional": (("chain", "draw"), 1 - parts["residual"] / total),
+    }
+    coords = {
+        "chain": posterior["chain"],
+        "draw": posterior["draw"],
+        "component": list(components),
+        "pair": list(pairs),
+        "part": list(parts),
+    }
+    attrs = {
+        "definition": "variances of the linear predictor's parts, averaged over the rows",
+        "residual": partition.residual_definition,
+        "response": fit.spec.response,
+    }
+    return xr.Dataset(variables, coords=coords, attrs=attrs)
+
+
+def _common_variance(fit: Fit) -> np.ndarray:
+    """Variance of X beta over the rows (ddof 1), (chains, draws)."""
+    posterior, design = fit.posterior, fit.design
+    if BETA not in posterior or not design.common.names:
+        return np.zeros((posterior.sizes["chain"], posterior.sizes["draw"]))
+    spread = np.atleast_2d(np.cov(design.common.values.T))
+    slopes = posterior[BETA].transpose("chain", "draw", ...).to_numpy()[..., 1 if design.common.intercept else 0 :]
+    return np.einsum("cdi,ij,cdj->cd", slopes, spread, slopes)
+
+
+def _stacked(arrays: list[np.ndarray], posterior: xr.Dataset) -> np.ndarray:
+    empty = np.zeros((posterior.sizes["chain"], posterior.sizes["draw"], 0))
+    return np.stack(arrays, axis=-1) if arrays else empty

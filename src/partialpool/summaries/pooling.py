@@ -1,0 +1,206 @@
+"""How far each level is pulled towards the population, and why: no pooling, complete pooling, partial pooling."""
+
+import numpy as np
+import xarray as xr
+
+from partialpool.design.build import Design, FactorEffects
+from partialpool.errors import DataError, nearest
+from partialpool.fitting import Fit
+from partialpool.names import BETA, b_name
+from partialpool.variance.covariance import effect_covariance
+
+__all__ = ["shrinkage"]
+
+_LEVELS_AT_ONCE = 64
+
+
+def shrinkage(fit: Fit, factor: str | None = None) -> xr.Dataset:
+    """Return each level's estimates without, with complete and with partial pooling, and the weights of the data.
+
+    Given theta, the effects of level j are B_j times what its own rows say, B_j = Sigma Z_j' V_j^-1 Z_j =
+    Sigma (G_j Sigma + sigma^2 I)^-1 G_j, G_j = Z_j'Z_j, V_j = Z_j Sigma Z_j' + sigma^2 I, with common effects and other
+    factors known: the identity is no pooling, 0 complete pooling. For a balanced varying intercept it is
+    n tau^2 / (n tau^2 + sigma^2).
+
+    Parameters
+    ----------
+    fit
+        A fit of a normal response (gaussian or lognormal, identity link).
+    factor
+        Its grouping factor; may be left out where there is only one.
+
+    Returns
+    -------
+    xarray.Dataset
+        On the scale of the response (lognormal: of its logarithm).
+
+        - by level: `n`, its rows;
+        - by level and effect: `no_pooling`, least squares of the level's own rows, everything else at its posterior
+          mean, and `no_pooling_se`, its standard error at the posterior mean of sigma; NaN where the rows do not tell;
+        - by effect: `complete_pooling`, least squares of all rows, groups ignored (0 for an effect without common
+          coefficient); `pooling_factor` of Gelman & Pardoe (2006), 1 - Var_j(E b_j) / E(Var_j b_j), where
+          1 is complete pooling;
+        - (chain, draw, level, effect): `partial_pooling`, common effect plus b;
+        - (chain, draw, level, effect, effect_bis): `weight`, B_j;
+        - (chain, draw, effect, effect_bis): `covariance`, Sigma.
+
+    Raises
+    ------
+    DataError
+        Another family; no such factor.
+
+    Examples
+    --------
+    >>> import partialpool as pp
+    >>> fit = pp.fit("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff"), seed=1, progressbar=False)
+    >>> pp.shrinkage(fit)["n"].values
+    array([5, 5, 5, 5, 5, 5])
+    """
+    design = fit.design
+    _check_family(fit)
+    chosen = _chosen(design, factor)
+    codes, z, levels = chosen.codes, chosen.values, chosen.n_levels
+    weight = np.ones(design.n_rows) if design.se is None else 1 / design.se**2
+    gram = _by_level(codes, levels, weight[:, None, None] * z[:, :, None] * z[:, None, :])
+    sigma2 = np.ones((1, 1)) if design.se is not None else fit.posterior["sigma"].to_numpy() ** 2
+    rest = _response(design) - _everything_else(fit, chosen)
+    right = _by_level(codes, levels, weight[:, None] * z * rest[:, None])
+    no_pooling, se = _least_squares(gram, right, float(sigma2.mean()))
+    common, sigma = _common_of(fit, chosen), effect_covariance(fit.posterior, chosen)
+    b = fit.posterior[b_name(chosen.name)].transpose("chain", "draw", ...).to_numpy()
+    names, labels = list(chosen.names), list(chosen.levels.labels)
+    per_effect = ("level", "effect")
+    variables = {
+        "n": (("level",), np.bincount(codes, minlength=levels)),
+        "no_pooling": (per_effect, no_pooling),
+        "no_pooling_se": (per_effect, se),
+        "complete_pooling": (("effect",), _pooled(design, chosen)),
+        "partial_pooling": (("chain", "draw", *per_effect), b + common[:, :, None, :]),
+        "weight": (("chain", "draw", *per_effect, "effect_bis"), _weights(sigma, gram, sigma2)),
+        "covariance": (("chain", "draw", "effect", "effect_bis"), sigma),
+        "pooling_factor": (("effect",), _pooling_factor(b)),
+    }
+    coords = {
+        "chain": fit.posterior["chain"],
+        "draw": fit.posterior["draw"],
+        "level": labels,
+        "effect": names,
+        "effect_bis": names,
+    }
+    attrs = {
+        "factor": chosen.name,
+        "definition": "weight = Sigma Z' V^-1 Z per level, V = Z Sigma Z' + sigma^2 I; 0 is complete pooling",
+        "pooling_factor": "Gelman & Pardoe (2006): 1 - Var_j(E b_j) / E(Var_j b_j)",
+        "response": fit.spec.response,
+    }
+    return xr.Dataset(variables, coords=coords, attrs=attrs)
+
+
+def _check_family(fit: Fit) -> None:
+    spec = fit.spec
+    if spec.family not in ("gaussian", "lognormal") or spec.link != "identity":
+        raise DataError(
+            "a level's least-squares estimate and its weight are defined for normal responses",
+            got=f"family {spec.family!r}, link {spec.link!r}",
+            allowed="family 'gaussian' or 'lognormal' with the identity link",
+            do="use pp.group_effects for the effects themselves",
+        )
+
+
+def _chosen(design: Design, factor: str | None) -> FactorEffects:
+    names = [f.name for f in design.factors]
+    if factor is None and len(names) == 1:
+        return design.factors[0]
+    if factor not in names:
+        raise DataError(
+            "no such grouping factor" if factor is not None else "name a grouping factor",
+            got=repr(factor),
+            allowed=nearest(str(factor), names),
+            do="name one of these",
+        )
+    return design.factors[names.index(factor)]
+
+
+def _response(design: Design) -> np.ndarray:
+    y = np.log(design.response.values) if design.spec.family == "lognormal" else design.response.values
+    return y if design.offset is None else y - design.offset
+
+
+def _by_level(codes: np.ndarray, levels: int, values: np.ndarray) -> np.ndarray:
+    out = np.zeros((levels, *values.shape[1:]))
+    np.add.at(out, codes, values)
+    return out
+
+
+def _everything_else(fit: Fit, chosen: FactorEffects) -> np.ndarray:
+    """Posterior mean of the linear predictor without this factor and the common part of its effects, (rows,)."""
+    design, posterior = fit.design, fit.posterior
+    out = np.zeros(design.n_rows)
+    if BETA in posterior:
+        beta = posterior[BETA].mean(("chain", "draw"))
+        for name in design.common.coefs:
+            if name not in chosen.names:
+                column = (
+                    design.common.values[:, design.common.names.index(name)] if name in design.common.names else 1.0
+                )
+                out += float(beta.sel(coef=name)) * column
+    for factor in design.factors:
+        if factor is not chosen:
+            b = posterior[b_name(factor.name)].mean(("chain", "draw")).to_numpy()
+            out += (b[factor.codes] * factor.values).sum(axis=1)
+    return out
+
+
+def _common_of(fit: Fit, chosen: FactorEffects) -> np.ndarray:
+    """Common coefficient of each effect, 0 where there is none, (chains, draws, effects)."""
+    posterior = fit.posterior
+    zero = np.zeros((posterior.sizes["chain"], posterior.sizes["draw"]))
+    beta = posterior[BETA].transpose("chain", "draw", ...) if BETA in posterior else None
+    coefs = fit.design.common.coefs
+    return np.stack(
+        [beta.sel(coef=e).to_numpy() if beta is not None and e in coefs else zero for e in chosen.names], axis=-1
+    )
+
+
+def _pooled(design: Design, chosen: FactorEffects) -> np.ndarray:
+    """Least-squares coefficients of all rows, groups ignored, for the factor's effects, (effects,)."""
+    ones = np.ones((design.n_rows, 1 if design.common.intercept else 0))
+    x, y = np.concatenate([ones, design.common.values], axis=1), _response(design)
+    root = np.ones(design.n_rows) if design.se is None else 1 / design.se
+    solved = np.linalg.lstsq(x * root[:, None], y * root, rcond=None)[0]
+    found = dict(zip(design.common.coefs, solved, strict=True))
+    return np.array([found.get(name, 0.0) for name in chosen.names])
+
+
+def _least_squares(gram: np.ndarray, right: np.ndarray, sigma2: float) -> tuple[np.ndarray, np.ndarray]:
+    """Estimates and standard errors level by level, (levels, effects); NaN where a level's rows do not tell."""
+    levels, q = right.shape
+    scale = np.sqrt(np.maximum(np.diagonal(gram, axis1=1, axis2=2), 1e-300))
+    unit = gram / (scale[:, :, None] * scale[:, None, :])
+    told = np.linalg.eigvalsh(unit)[:, 0] > 1e-10
+    estimate, error = np.full((levels, q), np.nan), np.full((levels, q), np.nan)
+    inverse = np.linalg.inv(unit[told]) / (scale[told][:, :, None] * scale[told][:, None, :])
+    estimate[told] = np.einsum("lij,lj->li", inverse, right[told])
+    error[told] = np.sqrt(sigma2 * np.diagonal(inverse, axis1=1, axis2=2))
+    return estimate, error
+
+
+def _weights(sigma: np.ndarray, gram: np.ndarray, sigma2: np.ndarray) -> np.ndarray:
+    """Sigma (G_j Sigma + sigma^2 I)^-1 G_j, (chains, draws, levels, effects, effects)."""
+    q = gram.shape[1]
+    out = np.empty((*sigma.shape[:2], len(gram), q, q))
+    noise = np.broadcast_to(sigma2, sigma.shape[:2])[:, :, None, None, None] * np.eye(q)
+    for at in range(0, len(gram), _LEVELS_AT_ONCE):
+        some = gram[at : at + _LEVELS_AT_ONCE]
+        inner = some @ sigma[:, :, None] + noise
+        out[:, :, at : at + _LEVELS_AT_ONCE] = sigma[:, :, None] @ np.linalg.solve(
+            inner, np.broadcast_to(some, inner.shape)
+        )
+    return out
+
+
+def _pooling_factor(b: np.ndarray) -> np.ndarray:
+    """1 - Var_j(E b_j) / E(Var_j b_j) per effect, from draws (chains, draws, levels, effects)."""
+    of_means = b.mean(axis=(0, 1)).var(axis=0, ddof=1)
+    mean_of = b.var(axis=2, ddof=1).mean(axis=(0, 1))
+    return 1 - np.divide(of_means, mean_of, out=np.zeros_like(of_means), where=mean_of > 0)

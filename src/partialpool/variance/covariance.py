@@ -1,0 +1,40 @@
+"""Covariances of group effects, and what they make of rows: quadratic forms z' Sigma z', per draw."""
+
+import numpy as np
+import xarray as xr
+
+from partialpool.design.build import FactorEffects
+from partialpool.names import corr_name, sd_name
+
+__all__ = ["effect_covariance", "group_variance", "row_covariance"]
+
+
+def effect_covariance(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
+    """Return Sigma = diag(sd) corr diag(sd) per draw, shape (chains, draws, effects, effects)."""
+    sd = posterior[sd_name(factor.name)].transpose("chain", "draw", ...).to_numpy()
+    if not factor.correlated:
+        return sd[..., :, None] * np.eye(len(factor.names)) * sd[..., None, :]
+    corr = posterior[corr_name(factor.name)].transpose("chain", "draw", ...).to_numpy()
+    return sd[..., :, None] * corr * sd[..., None, :]
+
+
+def group_variance(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
+    """Return tr(Sigma M), M = sum_i z_i z_i' / n: a factor's variance averaged over the rows, (chains, draws).
+
+    Johnson (2014), Methods in Ecology and Evolution 5:944.
+    """
+    second_moment = factor.values.T @ factor.values / len(factor.codes)
+    return np.einsum("cdij,ij->cd", effect_covariance(posterior, factor), second_moment)
+
+
+def row_covariance(sigma: np.ndarray, z: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return z_p' Sigma other_p for every pair of places, shape (chains, draws, places).
+
+    Parameters
+    ----------
+    sigma
+        Covariance of a factor's effects, (chains, draws, effects, effects).
+    z, other
+        The effects' values at one place and at another, (places, effects).
+    """
+    return np.einsum("cdij,pi,pj->cdp", sigma, z, other, optimize=True)

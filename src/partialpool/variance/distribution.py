@@ -1,0 +1,129 @@
+"""The variance of the response's own distribution, on the scale of the linear predictor, where groups vary too.
+
+Binary and ordinal responses: that of the latent variable, pi^2/3, 1, pi^2/6. Counts and positive responses with a log
+link: the lognormal approximation ln(1 + Var(y) / mean^2). Others: the delta method, Var(y) (d link / d mean)^2.
+Nakagawa, Johnson & Schielzeth (2017), J. R. Soc. Interface 14:20170213, where the mean is that of the population, the
+group effects integrated out; here it comes from each draw, without a null model.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+import xarray as xr
+from scipy import stats
+
+from partialpool.design.build import Design
+from partialpool.errors import DataError
+from partialpool.observe.links import INVERSE_LINKS
+
+__all__ = ["LATENT_VARIANCE", "distribution_variance", "needs_mean", "population_mean"]
+
+LATENT_VARIANCE: Final[Mapping[str, float]] = MappingProxyType(
+    {"logit": np.pi**2 / 3, "probit": 1.0, "cloglog": np.pi**2 / 6}
+)
+"""Variance of the latent variable behind a binary or ordinal response."""
+
+_LATENT: Final = frozenset({"bernoulli", "binomial", "cumulative"})
+
+
+def needs_mean(design: Design) -> bool:
+    """Whether the variance depends on the response's mean."""
+    spec = design.spec
+    if spec.family in _LATENT or spec.family in ("lognormal", "student_t"):
+        return False
+    if spec.family == "gaussian":
+        return spec.link != "identity"
+    return (spec.family, spec.link) not in {("gamma", "log"), ("poisson", "sqrt")}
+
+
+def distribution_variance(design: Design, posterior: xr.Dataset, mean: np.ndarray) -> tuple[np.ndarray, str]:
+    """Return the distribution's variance per draw and place, and its definition in words.
+
+    Parameters
+    ----------
+    design, posterior
+        Of a fit.
+    mean
+        Mean of the response, (chains, draws, places); of shape (chains, draws, 1) and any value where
+        `needs_mean` says it plays no part.
+
+    Raises
+    ------
+    DataError
+        There is no such variance: a Student t whose degrees of freedom may be 2 or less.
+    """
+    spec = design.spec
+    own = {n: posterior[n].transpose("chain", "draw", ...).to_numpy()[..., None] for n in _scalars(posterior)}
+    if spec.family in _LATENT:
+        return np.full(mean.shape, LATENT_VARIANCE[spec.link]), f"latent variance of the {spec.link} link"
+    if spec.family in ("gaussian", "lognormal", "student_t"):
+        return _of_location(design, own, mean)
+    dispersion, formula = {
+        "poisson": lambda: (mean, "mean"),
+        "negative_binomial": lambda: (mean + mean**2 / own["alpha"], "mean + mean^2 / alpha"),
+        "gamma": lambda: (mean**2 / own["alpha"], "mean^2 / alpha"),
+        "beta": lambda: (mean * (1 - mean) / (1 + own["phi"]), "mean (1 - mean) / (1 + phi)"),
+    }[spec.family]()
+    if spec.link == "log":
+        return np.log1p(dispersion / mean**2), f"lognormal approximation ln(1 + Var / mean^2), Var = {formula}"
+    return dispersion * _link_slope(spec.link, mean) ** 2, f"delta method, Var = {formula}"
+
+
+def population_mean(link: str, fixed: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """Return the mean of the response with group effects integrated out, elementwise.
+
+    Exact for the log, identity, sqrt and probit links; at the typical level (no group effect) for the others, as
+    the delta method wants it.
+
+    Parameters
+    ----------
+    link
+        Of the model.
+    fixed, spread
+        Linear predictor without group effects, and the group effects' total variance.
+    """
+    if link == "log":
+        return np.exp(fixed + spread / 2)
+    if link == "sqrt":
+        return fixed**2 + spread
+    return INVERSE_LINKS[link](fixed / np.sqrt(1 + spread) if link == "probit" else fixed)
+
+
+def _scalars(posterior: xr.Dataset) -> list[str]:
+    return [name for name in ("sigma", "nu", "alpha", "phi") if name in posterior]
+
+
+def _of_location(design: Design, own: Mapping[str, np.ndarray], mean: np.ndarray) -> tuple[np.ndarray, str]:
+    spec = design.spec
+    if design.se is not None:
+        variance, text = np.full(mean.shape, np.mean(design.se**2)), "mean square of the known standard errors"
+    else:
+        variance, text = np.broadcast_to(own["sigma"] ** 2, mean.shape), "sigma^2"
+    if spec.family == "student_t":
+        if float(own["nu"].min()) <= 2:
+            raise DataError(
+                "a Student t response with so few degrees of freedom has no variance",
+                got=f"nu from {float(own['nu'].min()):.2f}",
+                allowed="nu above 2 in every draw",
+                do="give nu a prior above 2, or use family 'gaussian'",
+            )
+        variance, text = variance * own["nu"] / (own["nu"] - 2), "sigma^2 nu / (nu - 2)"
+    if spec.family == "lognormal":
+        text += ", on the log scale"
+    if spec.link != "identity":
+        return variance * _link_slope(spec.link, mean) ** 2, f"delta method, Var = {text}"
+    return variance, text
+
+
+def _link_slope(link: str, mean: np.ndarray) -> np.ndarray:
+    """Return d link / d mean."""
+    return {
+        "log": lambda: 1 / mean,
+        "sqrt": lambda: 0.5 / np.sqrt(mean),
+        "inverse": lambda: -1 / mean**2,
+        "logit": lambda: 1 / (mean * (1 - mean)),
+        "probit": lambda: 1 / stats.norm.pdf(stats.norm.ppf(mean)),
+        "cloglog": lambda: -1 / ((1 - mean) * np.log1p(-mean)),
+    }[link]()

@@ -1,0 +1,78 @@
+"""Pictures of variances, ICC and shrinkage: what is on the axes, and what cannot be drawn."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+import partialpool as pp
+from checks.fixed import fit_at
+
+SLOPES = {"beta": [250, 10], "sd_Subject": [20, 5], "corr_Subject": [[1, -0.4], [-0.4, 1]], "sigma": 25}
+
+
+@pytest.fixture(scope="module")
+def slopes():
+    return fit_at("Reaction ~ Days + (Days | Subject)", pp.load_dataset("sleepstudy"), **SLOPES)
+
+
+@pytest.fixture(scope="module")
+def nested():
+    values = {"beta": [60.0], "sd_batch": [1.3], "sd_batch:cask": [2.9], "sigma": 0.8}
+    return fit_at("strength ~ 1 + (1 | batch/cask)", pp.load_dataset("pastes"), **values)
+
+
+@pytest.fixture(autouse=True)
+def close():
+    yield
+    plt.close("all")
+
+
+def test_a_fan_opens(slopes):
+    days = np.linspace(0, 9, 10)
+    left, right = pp.plot_variance_function(pp.variance_function(slopes, {"Days": days}), unit="ms", xunit="d").axes
+    assert (left.get_xlabel(), left.get_ylabel()) == ("Days (d)", "Reaction (ms)")
+    assert right.get_ylabel() == "standard deviation (ms)"
+    assert [text.get_text() for text in right.get_legend().get_texts()] == ["Subject", "residual", "total"]
+    total = right.get_lines()[-1].get_ydata()
+    assert total == pytest.approx(np.sqrt(400 - 80 * days + 25 * days**2 + 625))
+
+
+def test_a_fan_needs_one_numeric_predictor():
+    data = {"y": np.arange(8.0), "c": list("uvuvuvuv"), "g": [0, 0, 1, 1, 2, 2, 3, 3]}
+    fit = fit_at("y ~ c + (1 | g)", data, beta=[0, 0], sd_g=[1.0], sigma=1.0)
+    with pytest.raises(pp.DataError, match="one numeric predictor"):
+        pp.plot_variance_function(pp.variance_function(fit, {"c": ["u", "v"]}))
+
+
+def test_an_icc_is_a_curve_or_intervals(slopes, nested):
+    (curve,) = pp.plot_icc(pp.icc(slopes, at={"Days": [0, 3, 9]})).axes
+    assert curve.get_xlabel() == "Days"
+    assert curve.get_ylim() == (0, 1)
+    (intervals,) = pp.plot_icc(pp.icc(nested)).axes
+    assert [label.get_text() for label in intervals.get_yticklabels()] == ["batch", "batch:cask", "all of them"]
+    assert intervals.get_xlim() == (0, 1)
+
+
+def test_shares_of_the_variance(slopes):
+    (axes,) = pp.plot_variance_components(pp.variance_components(slopes)).axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["common", "Subject", "residual"]
+    assert axes.get_xlabel() == "share of the variance"
+
+
+def test_arrows_of_shrinkage(slopes):
+    (plane,) = pp.plot_shrinkage(pp.shrinkage(slopes)).axes
+    assert (plane.get_xlabel(), plane.get_ylabel()) == ("Intercept of each Subject", "Days of each Subject")
+    single = fit_at("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff"), beta=[1527.0], sd_Batch=[37.0], sigma=49.0)
+    (line,) = pp.plot_shrinkage(pp.shrinkage(single), unit="g").axes
+    assert line.get_xlabel() == "Yield (g)"
+    assert len(line.texts) >= 6
+
+
+@pytest.mark.filterwarnings("ignore::partialpool.DataWarning")
+def test_arrows_need_a_level_that_tells_its_effects():
+    data = {"y": np.arange(6.0), "x": np.arange(6.0) ** 2, "g": [0, 1, 2, 3, 4, 4]}
+    fit = fit_at(
+        "y ~ x + (x | g)", data | {"x": [0.0, 1, 4, 9, 16, 16]}, beta=[0, 0], sd_g=[1, 1], corr_g=np.eye(2), sigma=1.0
+    )
+    with pytest.raises(pp.DataError, match="no level tells its effects"):
+        pp.plot_shrinkage(pp.shrinkage(fit))

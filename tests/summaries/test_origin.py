@@ -1,0 +1,50 @@
+"""Moving the origin: the formula, and a fit to moved data."""
+
+import numpy as np
+import pytest
+
+import partialpool as pp
+from checks.fixed import fit_at
+
+VALUES = {"beta": [250, 10], "sd_Subject": [20, 5], "corr_Subject": [[1, -0.4], [-0.4, 1]], "sigma": 25}
+
+
+@pytest.fixture(scope="module")
+def fit():
+    return fit_at("Reaction ~ Days + (Days | Subject)", pp.load_dataset("sleepstudy"), **VALUES)
+
+
+def test_the_formula(fit):
+    found = pp.recenter(fit, Days=4.5).isel(chain=0, draw=0)
+    assert found["covariance"].to_numpy() == pytest.approx(
+        np.array([[400 - 2 * 4.5 * 40 + 4.5**2 * 25, -40 + 4.5 * 25], [-40 + 4.5 * 25, 25]])
+    )
+    assert found["sd"].to_numpy()[1] == pytest.approx(5)
+    assert float(found["uncorrelated_at"].sel(slope="Days")) == pytest.approx(40 / 25)
+
+
+def test_at_its_own_origin_they_are_uncorrelated(fit):
+    origin = float(pp.recenter(fit)["uncorrelated_at"].squeeze())
+    found = pp.recenter(fit, Days=origin).isel(chain=0, draw=0)
+    assert float(found["correlation"].sel(effect="Intercept", effect_bis="Days")) == pytest.approx(0, abs=1e-12)
+
+
+def test_moved_data_give_the_moved_covariance():
+    """The likelihood's maximum moves with the data, and so does its covariance."""
+    data = pp.load_dataset("sleepstudy")
+    here = pp.maximum_likelihood("Reaction ~ Days + (Days | Subject)", data)
+    there = pp.maximum_likelihood("Reaction ~ Days + (Days | Subject)", data.assign(Days=data["Days"] - 4.5))
+    at = {"beta": here.maximum.beta, "sd_Subject": here.maximum.sd[0], "corr_Subject": here.maximum.corr[0]}
+    moved = pp.recenter(fit_at("Reaction ~ Days + (Days | Subject)", data, sigma=here.maximum.sigma, **at), Days=4.5)
+    assert moved["sd"].to_numpy()[0, 0] == pytest.approx(there.maximum.sd[0], rel=1e-6)
+    assert moved["correlation"].to_numpy()[0, 0] == pytest.approx(there.maximum.corr[0], rel=1e-5)
+
+
+def test_wrong_questions(fit):
+    with pytest.raises(pp.DataError, match="no slope of this name"):
+        pp.recenter(fit, Dayz=1)
+    with pytest.raises(pp.DataError, match="name a factor"):
+        pp.recenter(fit, "Subjekt", Days=1)
+    plain = fit_at("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff"), beta=[1500.0], sd_Batch=[40.0], sigma=50.0)
+    with pytest.raises(pp.DataError, match="no intercept varies together with a slope"):
+        pp.recenter(plain)
