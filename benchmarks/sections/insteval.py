@@ -9,7 +9,7 @@ from benchmarks.section import Result, Section, Settings, Target, table_file
 from benchmarks.stages import stage_medians
 from benchmarks.tables import number, paragraph, seconds, table, times
 
-DRAWS, EFFECTS, MOST = 300, 200, 3
+DRAWS, EFFECTS, MOST = 400, 200, 3
 FACTORS = ("s", "d", "dept")
 ESS, RATIO, GIGABYTES = 400, 2.0, 2.0
 

@@ -16,7 +16,7 @@ from partialpool.collapse.mode import Peak
 
 __all__ = ["Proposal", "Sample", "adapt", "effective_size", "normalised", "readapt"]
 
-_FREEDOM: Final = 6.0
+_FREEDOM: Final = 12.0
 _COMPONENTS: Final = 6
 _MAX_ROUNDS: Final = 8
 _GOOD: Final = 0.9
@@ -96,7 +96,7 @@ class Proposal:
 def adapt(marginal: Marginal, peaks: tuple[Peak, ...], rng: np.random.Generator, *, workers: int = 1) -> Proposal:
     """Adapt a proposal, from the modes."""
     cheap = marginal.is_cheap
-    size = 1000 if cheap else 200 + 50 * marginal.size
+    size = 1000 if cheap else 100 + 30 * marginal.size
     good = _GOOD if cheap else _GOOD_ENOUGH
     folding = choose_folding(peaks, marginal.log_sds)
     proposal = _start(peaks, folding)
