@@ -38,7 +38,7 @@ def measure(settings: Settings) -> Result:
 def lines(result: Result) -> list[str]:
     columns = ("warm", "fresh_call", "fresh_process", "first_call", "first_process")
     rows = [
-        [f"{name}: `{CASES[name].formula}`", *(seconds(found[column]) for column in columns)]
+        [f"{name}: `{CASES[name].formula}`".replace("|", "\\|"), *(seconds(found[column]) for column in columns)]
         for name, found in result["models"].items()
     ]
     head = ["model", "warm", "fresh process: call", "whole process", "first ever: call", "whole process"]

@@ -67,10 +67,8 @@ class Workspace(NamedTuple):
 
     Attributes
     ----------
-    left
-        As the tail's Gram matrix.
-    factor
-        (columns + common, same).
+    left, factor
+        As the tail's Gram matrix; (columns + common, same).
     """
 
     left: np.ndarray
