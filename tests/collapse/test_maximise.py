@@ -14,21 +14,28 @@ from partialpool.design.build import build_design
 from partialpool.spec.model import ModelSpec
 
 REFERENCE = Path(__file__).parents[1] / "reference"
-ENTRIES = {
-    f"{e['data']}: {e['formula']}": e
-    for e in json.loads((REFERENCE / "lme4.json").read_text())["lmm"]
-    if e["data"] != "insteval"
-}
+ENTRIES = {f"{e['data']}: {e['formula']}": e for e in json.loads((REFERENCE / "lme4.json").read_text())["lmm"]}
+SLOW = {key for key, e in ENTRIES.items() if e["data"] == "insteval"}
+INSTEVAL = Path(__file__).parents[2] / "benchmarks" / "data" / "insteval.csv.gz"
 FACTORS = ("Subject", "Batch", "plate", "sample", "batch", "cask", "county", "school", "recipe", "replicate")
 
 
 def data_of(name):
+    if name == "insteval":
+        return pd.read_csv(INSTEVAL).astype(dict.fromkeys(("s", "d", "dept", "service"), str))
     frame = pd.read_csv(REFERENCE / "exam.csv") if name == "exam" else pp.load_dataset(name)
     frame = frame.assign(**{c: frame[c].astype(str) for c in FACTORS if c in frame})
     return frame.assign(temperature=frame["temperature"].astype(str)) if name == "cake" else frame
 
 
-@pytest.fixture(scope="module", params=[(k, reml) for k in ENTRIES for reml in (False, True)], ids=str)
+PAIRS = [
+    pytest.param((key, reml), marks=[pytest.mark.slow] if key in SLOW else [], id=f"{key}, {'REML' if reml else 'ML'}")
+    for key in ENTRIES
+    for reml in (False, True)
+]
+
+
+@pytest.fixture(scope="module", params=PAIRS)
 def pair(request):
     key, reml = request.param
     entry = ENTRIES[key]
