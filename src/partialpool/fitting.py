@@ -92,6 +92,10 @@ class Fit:
             raise
         return path
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as the tree, as a file does: a worker may hand a fit back."""
+        return _fit_of, (self.tree,)
+
     def __repr__(self) -> str:
         return str(self.digest)
 
@@ -228,6 +232,11 @@ def load_fit(path: str | Path) -> Fit:
             allowed=f"format {FORMAT!r}, written by fit.save()",
             do="open it with arviz.from_netcdf instead",
         )
+    return _fit_of(tree)
+
+
+def _fit_of(tree: xr.DataTree) -> Fit:
+    """Rebuild a fit from its tree, which holds the rows and columns the model read."""
     spec = ModelSpec.from_toml_text(tree.attrs["spec"])
     table = tree["model_table"].to_dataset()
     design = build_design(spec, dataset_to_frame(table))

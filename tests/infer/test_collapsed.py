@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -102,6 +103,14 @@ def test_a_fit_survives_its_file(sleepstudy, tmp_path):
     loaded = pp.load_fit(fit.save(tmp_path / "fit.nc"))
     assert repr(loaded) == repr(fit)
     assert pp.log_prior(loaded)["corr_Subject"].shape == (4, 1000)
+
+
+def test_a_fit_survives_pickling(sleepstudy):
+    fit = pp.fit("Reaction ~ Days + (Days | Subject)", sleepstudy, **QUIET)
+    again = pickle.loads(pickle.dumps(fit))
+    assert repr(again) == repr(fit)
+    assert again.posterior.equals(fit.posterior)
+    assert again.design.units == fit.design.units
 
 
 PRIORS = {
