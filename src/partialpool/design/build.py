@@ -13,7 +13,7 @@ from partialpool.design.evaluate import Recipe, learn_columns, learn_expression
 from partialpool.design.factors import Levels, learn_levels
 from partialpool.design.response import Response, read_response_values, read_standard_errors
 from partialpool.design.table import Missing, read_table
-from partialpool.errors import DataError
+from partialpool.errors import DataError, nearest
 from partialpool.names import INTERCEPT
 from partialpool.spec.model import ModelSpec
 
@@ -147,6 +147,25 @@ class Design:
     def n_rows(self) -> int:
         """Rows used."""
         return len(self.rows)
+
+    def factor_named(self, factor: str | None) -> FactorEffects:
+        """Return a grouping factor by name; the only one, where there is only one and none is named.
+
+        Raises
+        ------
+        DataError
+            No such factor, or none named where there are several.
+        """
+        names = [f.name for f in self.factors]
+        chosen = names[0] if factor is None and len(names) == 1 else factor
+        if chosen not in names:
+            raise DataError(
+                "no such grouping factor" if factor is not None else "name a grouping factor",
+                got=repr(factor),
+                allowed=nearest(str(factor), names),
+                do="name one of these",
+            )
+        return self.factors[names.index(chosen)]
 
     def with_origin(self, rows: np.ndarray, n_given: int, units: Mapping[str, str]) -> "Design":
         """Return the same design, its rows numbered as in the table they came from, with that table's units."""

@@ -41,6 +41,11 @@ class Points:
     effects: tuple[np.ndarray, ...]
 
     @property
+    def held_in_words(self) -> str:
+        """What was held where, for an answer's attrs."""
+        return ", ".join(f"{name}={value:.4g} (mean)" for name, value in self.held.items())
+
+    @property
     def dims(self) -> tuple[str, ...]:
         """Names of the grid's dimensions."""
         return tuple(self.coords)

@@ -11,7 +11,7 @@ from partialpool.errors import DataError
 from partialpool.fitting import Fit
 from partialpool.variance.covariance import effect_covariance, row_covariance
 from partialpool.variance.distribution import needs_mean
-from partialpool.variance.places import Partition, linear_predictor_at, partition_at, partition_over_rows
+from partialpool.variance.places import Partition, common_variance, partition_at, partition_over_rows
 from partialpool.variance.response import response_share
 
 __all__ = ["icc"]
@@ -128,22 +128,11 @@ def _between(fit: Fit, here: Points, there: Points, first: Partition, second: Pa
 
 
 def _unadjusted(fit: Fit, partition: Partition) -> xr.DataArray:
-    """Shares of a total that counts the variance of X beta over the rows (ddof 1, as the R package insight)."""
+    """Shares of a total that counts the variance of X beta over the rows."""
     design = fit.design
-    spread = np.atleast_2d(np.cov(design.common.values.T)) if design.common.names else np.zeros((0, 0))
-    slopes = linear_slopes(fit)
-    fixed = np.einsum("cdi,ij,cdj->cd", slopes, spread, slopes)
-    total = partition.total[..., 0] + fixed
+    total = partition.total[..., 0] + common_variance(fit.posterior, design)
     values = np.stack([partition.factors[f.name][..., 0] / total for f in design.factors], axis=2)
     return xr.DataArray(values, dims=("chain", "draw", "factor"))
-
-
-def linear_slopes(fit: Fit) -> np.ndarray:
-    """Coefficients without the intercept, (chains, draws, columns)."""
-    zero = np.zeros((1, len(fit.design.common.names)))
-    ones = np.concatenate([zero, np.eye(zero.shape[1])])
-    eta = linear_predictor_at(fit.posterior, fit.design, ones)
-    return eta[..., 1:] - eta[..., :1]
 
 
 def _labelled(fit: Fit, points: Points | None, shares: _Shares, residual: str) -> xr.Dataset:
@@ -166,5 +155,5 @@ def _labelled(fit: Fit, points: Points | None, shares: _Shares, residual: str) -
         "response": fit.spec.response,
     }
     if points is not None and points.held:
-        attrs["held"] = ", ".join(f"{name}={value:.4g} (mean)" for name, value in points.held.items())
+        attrs["held"] = points.held_in_words
     return xr.Dataset(variables, coords=coords | (dict(points.coords) if points else {}), attrs=attrs)

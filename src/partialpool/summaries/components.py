@@ -4,9 +4,8 @@ import numpy as np
 import xarray as xr
 
 from partialpool.fitting import Fit
-from partialpool.names import BETA
 from partialpool.variance.covariance import effect_covariance
-from partialpool.variance.places import partition_over_rows
+from partialpool.variance.places import common_variance, partition_over_rows
 
 __all__ = ["variance_components"]
 
@@ -56,7 +55,7 @@ def variance_components(fit: Fit) -> xr.Dataset:
                     corr = np.divide(sigma[..., i, j], root, out=np.zeros_like(root), where=root > 0)
                     pairs[f"{factor.name}: {factor.names[i]}, {factor.names[j]}"] = (sigma[..., i, j], corr)
     partition = partition_over_rows(posterior, design)
-    parts = {"common": _common_variance(fit)}
+    parts = {"common": common_variance(posterior, design)}
     parts |= {name: values[..., 0] for name, values in partition.factors.items()}
     parts["residual"] = np.broadcast_to(partition.residual[..., 0], parts["common"].shape)
     total = sum(parts.values(), np.zeros(parts["common"].shape))
@@ -85,16 +84,6 @@ def variance_components(fit: Fit) -> xr.Dataset:
         "response": fit.spec.response,
     }
     return xr.Dataset(variables, coords=coords, attrs=attrs)
-
-
-def _common_variance(fit: Fit) -> np.ndarray:
-    """Variance of X beta over the rows (ddof 1), (chains, draws)."""
-    posterior, design = fit.posterior, fit.design
-    if BETA not in posterior or not design.common.names:
-        return np.zeros((posterior.sizes["chain"], posterior.sizes["draw"]))
-    spread = np.atleast_2d(np.cov(design.common.values.T))
-    slopes = posterior[BETA].transpose("chain", "draw", ...).to_numpy()[..., 1 if design.common.intercept else 0 :]
-    return np.einsum("cdi,ij,cdj->cd", slopes, spread, slopes)
 
 
 def _stacked(arrays: list[np.ndarray], posterior: xr.Dataset) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 import xarray as xr
 
-from partialpool.errors import DataError, nearest
 from partialpool.fitting import Fit
 from partialpool.names import b_name, effect_dim
 
@@ -29,15 +28,7 @@ def group_effects(fit: Fit, factor: str | None = None) -> xr.Dataset:
     DataError
         No such factor, or none named where there are several.
     """
-    factors = [f.name for f in fit.design.factors]
-    chosen = factors[0] if factor is None and len(factors) == 1 else factor
-    if chosen not in factors:
-        raise DataError(
-            "no such grouping factor" if factor is not None else "name a grouping factor",
-            got=repr(factor),
-            allowed=nearest(str(factor), factors),
-            do="name one of these",
-        )
+    chosen = fit.design.factor_named(factor).name
     effects = fit.posterior[b_name(chosen)].rename({chosen: "level", effect_dim(chosen): "effect"})
     attrs = {
         "factor": chosen,

@@ -82,5 +82,5 @@ def variance_function(fit: Fit, at: At) -> xr.Dataset:
         "scale": fit.spec.link,
     }
     if points.held:
-        attrs["held"] = ", ".join(f"{name}={value:.4g} (mean)" for name, value in points.held.items())
+        attrs["held"] = points.held_in_words
     return xr.Dataset(variables, coords=coords, attrs=attrs)

@@ -3,8 +3,9 @@
 import numpy as np
 import xarray as xr
 
+from partialpool.collapse.units import working_response
 from partialpool.design.build import Design, FactorEffects
-from partialpool.errors import DataError, nearest
+from partialpool.errors import DataError
 from partialpool.fitting import Fit
 from partialpool.names import BETA, b_name
 from partialpool.variance.covariance import effect_covariance
@@ -58,12 +59,12 @@ def shrinkage(fit: Fit, factor: str | None = None) -> xr.Dataset:
     """
     design = fit.design
     _check_family(fit)
-    chosen = _chosen(design, factor)
+    chosen = design.factor_named(factor)
     codes, z, levels = chosen.codes, chosen.values, chosen.n_levels
     weight = np.ones(design.n_rows) if design.se is None else 1 / design.se**2
     gram = _by_level(codes, levels, weight[:, None, None] * z[:, :, None] * z[:, None, :])
     sigma2 = np.ones((1, 1)) if design.se is not None else fit.posterior["sigma"].to_numpy() ** 2
-    rest = _response(design) - _everything_else(fit, chosen)
+    rest = working_response(design) - _everything_else(fit, chosen)
     right = _by_level(codes, levels, weight[:, None] * z * rest[:, None])
     no_pooling, se = _least_squares(gram, right, float(sigma2.mean()))
     common, sigma = _common_of(fit, chosen), effect_covariance(fit.posterior, chosen)
@@ -107,25 +108,6 @@ def _check_family(fit: Fit) -> None:
         )
 
 
-def _chosen(design: Design, factor: str | None) -> FactorEffects:
-    names = [f.name for f in design.factors]
-    if factor is None and len(names) == 1:
-        return design.factors[0]
-    if factor not in names:
-        raise DataError(
-            "no such grouping factor" if factor is not None else "name a grouping factor",
-            got=repr(factor),
-            allowed=nearest(str(factor), names),
-            do="name one of these",
-        )
-    return design.factors[names.index(factor)]
-
-
-def _response(design: Design) -> np.ndarray:
-    y = np.log(design.response.values) if design.spec.family == "lognormal" else design.response.values
-    return y if design.offset is None else y - design.offset
-
-
 def _by_level(codes: np.ndarray, levels: int, values: np.ndarray) -> np.ndarray:
     out = np.zeros((levels, *values.shape[1:]))
     np.add.at(out, codes, values)
@@ -165,7 +147,7 @@ def _common_of(fit: Fit, chosen: FactorEffects) -> np.ndarray:
 def _pooled(design: Design, chosen: FactorEffects) -> np.ndarray:
     """Least-squares coefficients of all rows, groups ignored, for the factor's effects, (effects,)."""
     ones = np.ones((design.n_rows, 1 if design.common.intercept else 0))
-    x, y = np.concatenate([ones, design.common.values], axis=1), _response(design)
+    x, y = np.concatenate([ones, design.common.values], axis=1), working_response(design)
     root = np.ones(design.n_rows) if design.se is None else 1 / design.se
     solved = np.linalg.lstsq(x * root[:, None], y * root, rcond=None)[0]
     found = dict(zip(design.common.coefs, solved, strict=True))

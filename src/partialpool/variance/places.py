@@ -11,7 +11,7 @@ from partialpool.names import BETA
 from partialpool.variance.covariance import effect_covariance, group_variance, row_covariance
 from partialpool.variance.distribution import distribution_variance, needs_mean, population_mean
 
-__all__ = ["Partition", "partition_at", "partition_over_rows"]
+__all__ = ["Partition", "common_variance", "linear_predictor_at", "partition_at", "partition_over_rows"]
 
 _ROWS_AT_ONCE = 256
 
@@ -83,6 +83,15 @@ def linear_predictor_at(posterior: xr.Dataset, design: Design, common: np.ndarra
     beta = posterior[BETA].transpose("chain", "draw", ...).to_numpy()
     first = 1 if design.common.intercept else 0
     return (beta[..., :first].sum(axis=-1)[..., None] if first else 0.0) + beta[..., first:] @ common.T
+
+
+def common_variance(posterior: xr.Dataset, design: Design) -> np.ndarray:
+    """Return the variance of X beta over the rows (ddof 1, as the R package insight), (chains, draws)."""
+    if not design.common.names:
+        return np.zeros((posterior.sizes["chain"], posterior.sizes["draw"]))
+    spread = np.atleast_2d(np.cov(design.common.values.T))
+    slopes = posterior[BETA].transpose("chain", "draw", ...).to_numpy()[..., 1 if design.common.intercept else 0 :]
+    return np.einsum("cdi,ij,cdj->cd", slopes, spread, slopes)
 
 
 def _mean_over_rows(posterior: xr.Dataset, design: Design) -> np.ndarray:
