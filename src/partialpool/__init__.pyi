@@ -19,6 +19,8 @@ from .gallery import fit_file as fit_file
 from .likelihood import LikelihoodFit as LikelihoodFit
 from .likelihood import maximum_likelihood as maximum_likelihood
 from .modelling import build_model as build_model
+from .plots.ahead import plot_average_effect as plot_average_effect
+from .plots.ahead import plot_predictions as plot_predictions
 from .plots.fan import plot_variance_function as plot_variance_function
 from .plots.forest import plot_group_effects as plot_group_effects
 from .plots.pulls import plot_shrinkage as plot_shrinkage
@@ -30,6 +32,7 @@ from .spec.priors import Prior as Prior
 from .spec.terms import Group as Group
 from .summaries.alikeness import icc as icc
 from .summaries.components import variance_components as variance_components
+from .summaries.contrast import average_effect as average_effect
 from .summaries.densities import log_likelihood as log_likelihood
 from .summaries.densities import log_prior as log_prior
 from .summaries.effects import group_effects as group_effects
@@ -39,6 +42,7 @@ from .summaries.overconfidence import design_effect as design_effect
 from .summaries.pooling import shrinkage as shrinkage
 from .summaries.predictive import posterior_predictive as posterior_predictive
 from .summaries.predictive import prior_predictive as prior_predictive
+from .summaries.prophecy import predict as predict
 from .summaries.responders import level_effects as level_effects
 from .summaries.table import summary as summary
 

@@ -1,9 +1,11 @@
 """The covariate side of a table, through the same specification as the model's own: its rows or new ones."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 
 from partialpool.design.build import Design, FactorEffects
 from partialpool.design.response import evaluate_trials, read_standard_errors
@@ -22,7 +24,8 @@ class GroupRows:
     Attributes
     ----------
     codes
-        Level of each row, shape (rows,); from `n_levels` on for levels the model has not seen.
+        Level of each row, shape (rows,); from `n_levels` on for levels the model has not seen; None where levels
+        play no part.
     values
         The effects' values, shape (rows, effects).
     new_labels
@@ -30,7 +33,7 @@ class GroupRows:
     """
 
     factor: str
-    codes: np.ndarray
+    codes: np.ndarray | None
     values: np.ndarray
     new_labels: tuple[str | int | float | bool, ...] = ()
 
@@ -49,6 +52,8 @@ class Rows:
         Shape (rows,), or None where the model has none.
     index
         Row numbers in the table as given, shape (rows,).
+    frame
+        The columns that were read.
     new_levels
         What becomes of levels the model has not seen.
     """
@@ -59,16 +64,30 @@ class Rows:
     se: np.ndarray | None
     trials: np.ndarray | None
     index: np.ndarray
+    frame: pd.DataFrame
     new_levels: NewLevels = "error"
+
+    def with_levels_of(self, factors: Collection[str]) -> "Rows":
+        """Return the same rows, levels of other factors left out."""
+        groups = tuple(g if g.factor in factors else replace(g, codes=None, new_labels=()) for g in self.groups)
+        return replace(self, groups=groups)
 
 
 def own_rows(design: Design) -> Rows:
     """Return the rows the model was built on."""
     groups = tuple(GroupRows(f.name, f.codes, f.values) for f in design.factors)
-    return Rows(design.common.values, groups, design.offset, design.se, design.response.trials, design.rows)
+    trials = design.response.trials
+    return Rows(design.common.values, groups, design.offset, design.se, trials, design.rows, design.frame)
 
 
-def new_rows(design: Design, data: Any, *, new_levels: NewLevels = "error", missing: Missing = "drop") -> Rows:
+def new_rows(
+    design: Design,
+    data: Any,
+    *,
+    new_levels: NewLevels = "error",
+    factors: Collection[str] | None = None,
+    missing: Missing = "drop",
+) -> Rows:
     """Pass new data through a model's specification: same levels, same coding, same learned means and knots.
 
     Parameters
@@ -80,6 +99,8 @@ def new_rows(design: Design, data: Any, *, new_levels: NewLevels = "error", miss
     new_levels
         What to do with a level that the model has not seen: `error` refuses it; `sample` draws its
         effects from the population of levels; `population` sets them to zero.
+    factors
+        Factors whose levels play a part, all if left out; the columns of others may be missing.
 
     Raises
     ------
@@ -94,12 +115,14 @@ def new_rows(design: Design, data: Any, *, new_levels: NewLevels = "error", miss
             allowed="'error', 'sample', 'population'",
             do="name one of these",
         )
-    table = read_table(data, spec.predictor_columns, missing=missing, predictors=spec.expression_columns)
+    known = spec.factors if factors is None else factors
+    columns = spec.predictor_columns_with(known)
+    table = read_table(data, columns, missing=missing, predictors=spec.expression_columns)
     frame = table.frame
     common = design.common.recipe.apply(frame)[:, 1 if spec.intercept else 0 :]
     groups = []
     for factor in design.factors:
-        codes, unseen = factor.levels.encode(frame)
+        codes, unseen = factor.levels.encode(frame) if factor.name in known else (None, ())
         if unseen and new_levels == "error":
             raise _new_level(factor, unseen)
         values = np.concatenate([recipe.apply(frame) for recipe in factor.recipes], axis=1)
@@ -107,7 +130,7 @@ def new_rows(design: Design, data: Any, *, new_levels: NewLevels = "error", miss
     offset = np.sum([r.apply(frame)[:, 0] for r in design.offset_recipes], axis=0) if spec.offsets else None
     se = read_standard_errors(spec.se, frame) if spec.se else None
     counts = evaluate_trials(spec.response_term, frame) if spec.response_term.trials else None
-    return Rows(common, tuple(groups), offset, se, counts, table.rows, new_levels)
+    return Rows(common, tuple(groups), offset, se, counts, table.rows, frame, new_levels)
 
 
 def _new_level(factor: FactorEffects, unseen: tuple[str | int | float | bool, ...]) -> DataError:

@@ -8,19 +8,22 @@ from partialpool.design.build import Design, FactorEffects
 from partialpool.design.rows import GroupRows, Rows
 from partialpool.names import BETA, b_name, corr_name, sd_name
 
-__all__ = ["Draws", "linear_predictor"]
+__all__ = ["Draws", "Seed", "linear_predictor", "sample_effects"]
+
+Seed = int | np.random.SeedSequence | np.random.Generator | None
+"""What `numpy.random.default_rng` takes."""
 
 Draws = Mapping[str, np.ndarray]
 """Posterior or prior variables by name, each of shape (draws, ...): chains stacked."""
 
 
-def linear_predictor(design: Design, rows: Rows, draws: Draws, *, seed: int | None = None) -> np.ndarray:
+def linear_predictor(design: Design, rows: Rows, draws: Draws, *, seed: Seed = None) -> np.ndarray:
     """Evaluate eta = offset + X beta + sum_f Z_f b_f, shape (draws, rows).
 
     Parameters
     ----------
     design, rows
-        The model, and the rows to evaluate.
+        The model, and the rows to evaluate; factors whose levels the rows leave out add nothing.
     draws
         `beta` and `b_<f>`; `sd_<f>` and `corr_<f>` where new levels are sampled.
     seed
@@ -37,6 +40,8 @@ def linear_predictor(design: Design, rows: Rows, draws: Draws, *, seed: int | No
             eta += beta[:, :1]
         eta += beta[:, 1 if design.common.intercept else 0 :] @ rows.common.T
     for factor, group in zip(design.factors, rows.groups, strict=True):
+        if group.codes is None:
+            continue
         b = _all_levels(factor, group, draws, rows.new_levels == "sample", rng)
         for effect in range(len(factor.names)):
             eta += b[:, group.codes, effect] * group.values[:, effect]
@@ -51,11 +56,17 @@ def _all_levels(
     if not group.new_labels:
         return known
     n_draws, _, n_effects = known.shape
-    shape = (n_draws, len(group.new_labels), n_effects)
     if not sample:
-        return np.concatenate([known, np.zeros(shape)], axis=1)
-    new = rng.standard_normal(shape)
+        return np.concatenate([known, np.zeros((n_draws, len(group.new_labels), n_effects))], axis=1)
+    return np.concatenate([known, sample_effects(factor, draws, len(group.new_labels), rng)], axis=1)
+
+
+def sample_effects(factor: FactorEffects, draws: Draws, levels: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw effects of levels not seen from N(0, Sigma), Sigma of each draw, shape (draws, levels, effects)."""
+    sd = draws[sd_name(factor.name)]
+    effects = rng.standard_normal((len(sd), levels, sd.shape[1]))
     if factor.correlated:
-        cholesky = np.linalg.cholesky(draws[corr_name(factor.name)] + 1e-12 * np.eye(n_effects))
-        new = np.einsum("dij,dlj->dli", cholesky, new)
-    return np.concatenate([known, new * draws[sd_name(factor.name)][:, None, :]], axis=1)
+        # A correlation of +-1 within rounding has no Cholesky factor of its own.
+        cholesky = np.linalg.cholesky(draws[corr_name(factor.name)] + 1e-12 * np.eye(sd.shape[1]))
+        effects = np.einsum("dij,dlj->dli", cholesky, effects)
+    return effects * sd[:, None, :]

@@ -11,10 +11,10 @@ from partialpool.design.build import Design, FactorEffects
 from partialpool.design.scaling import PriorSet
 from partialpool.names import BETA, b_name, corr_name, sd_name
 from partialpool.observe.links import LINKS
-from partialpool.observe.predictor import Draws
+from partialpool.observe.predictor import Draws, Seed, sample_effects
 from partialpool.spec.priors import Prior
 
-__all__ = ["draw_prior", "lkj_log_density", "log_prior_density", "sample_lkj"]
+__all__ = ["draw_parameters", "draw_prior", "lkj_log_density", "log_prior_density", "sample_lkj"]
 
 
 def _half_t(nu: float, sigma: float) -> Any:
@@ -121,8 +121,15 @@ def log_prior_density(design: Design, priors: PriorSet, draws: Draws) -> dict[st
     return out
 
 
-def draw_prior(design: Design, priors: PriorSet, size: int, *, seed: int | None) -> dict[str, np.ndarray]:
+def draw_prior(design: Design, priors: PriorSet, size: int, *, seed: Seed) -> dict[str, np.ndarray]:
     """Draw every posterior variable from the prior, each of shape (size, ...)."""
+    rng = np.random.default_rng(seed)
+    out = draw_parameters(design, priors, size, seed=rng)
+    return out | {b_name(f.name): sample_effects(f, out, f.n_levels, rng) for f in design.factors}
+
+
+def draw_parameters(design: Design, priors: PriorSet, size: int, *, seed: Seed) -> dict[str, np.ndarray]:
+    """Draw every top-level parameter, all but the group effects, from the prior, each of shape (size, ...)."""
     rng = np.random.default_rng(seed)
     out: dict[str, np.ndarray] = {}
     common = design.common
@@ -132,7 +139,7 @@ def draw_prior(design: Design, priors: PriorSet, size: int, *, seed: int | None)
         if common.intercept:
             out[BETA] = np.column_stack([centred[:, 0] - centred[:, 1:] @ common.center, centred[:, 1:]])
     for factor in design.factors:
-        out |= _draw_effects(factor, priors, size, rng)
+        out |= _draw_covariance(factor, priors, size, rng)
     for name, _ in design.spec.family_record.parameters:
         if name == "cutpoints":
             concentration = np.full(len(design.response.categories), priors[name].arguments["a"])
@@ -143,7 +150,7 @@ def draw_prior(design: Design, priors: PriorSet, size: int, *, seed: int | None)
     return out
 
 
-def _draw_effects(
+def _draw_covariance(
     factor: FactorEffects, priors: PriorSet, size: int, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
     n, name = len(factor.names), sd_name(factor.name)
@@ -155,8 +162,6 @@ def _draw_effects(
         for block in (list(b) for b in factor.blocks if len(b) > 1):
             cholesky[np.ix_(range(size), block, block)] = sample_lkj(len(block), eta, size, rng)
         out[corr_name(factor.name)] = cholesky @ cholesky.transpose(0, 2, 1)
-    z = rng.standard_normal((size, factor.n_levels, n))
-    out[b_name(factor.name)] = np.einsum("dij,dlj->dli", cholesky, z) * sd[:, None, :]
     return out
 
 

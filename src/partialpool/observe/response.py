@@ -15,7 +15,7 @@ from scipy import special, stats
 from partialpool.design.build import Design
 from partialpool.design.rows import Rows
 from partialpool.observe.links import INVERSE_LINKS
-from partialpool.observe.predictor import Draws
+from partialpool.observe.predictor import Draws, Seed
 
 __all__ = ["RESPONSES", "log_density", "replicate"]
 
@@ -67,7 +67,7 @@ def log_density(design: Design, rows: Rows, eta: np.ndarray, draws: Draws) -> np
     return RESPONSES[design.spec.family].log_density(_given(design, rows, eta, draws), design.response.values)
 
 
-def replicate(design: Design, rows: Rows, eta: np.ndarray, draws: Draws, *, seed: int | None) -> np.ndarray:
+def replicate(design: Design, rows: Rows, eta: np.ndarray, draws: Draws, *, seed: Seed) -> np.ndarray:
     """Draw new responses, shape (draws, rows)."""
     return RESPONSES[design.spec.family].replicate(_given(design, rows, eta, draws), np.random.default_rng(seed))
 

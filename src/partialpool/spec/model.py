@@ -221,10 +221,14 @@ class ModelSpec:
     @property
     def predictor_columns(self) -> tuple[str, ...]:
         """Every column but the response's: what new data must have."""
+        return self.predictor_columns_with(self.factors)
+
+    def predictor_columns_with(self, factors: Iterable[str]) -> tuple[str, ...]:
+        """Columns that new data must have where only the levels of these factors play a part."""
         trials = self.response_term.trials
         names = [*self.expression_columns, *(columns_of(trials) if trials and not trials.isdigit() else ())]
         names += [self.se] if self.se else []
-        return tuple(dict.fromkeys([*names, *(c for f in self.factors for c in factor_columns(f))]))
+        return tuple(dict.fromkeys([*names, *(c for f in factors for c in factor_columns(f))]))
 
     def __str__(self) -> str:
         """Write the formula with its family."""

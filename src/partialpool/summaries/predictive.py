@@ -47,7 +47,8 @@ def posterior_predictive(
     """
     draws = fit.stacked()
     rows = own_rows(fit.design) if data is None else new_rows(fit.design, data, new_levels=new_levels)
-    effects_seed, response_seed = _two_seeds(seed)
+    # Independent streams: the same one must not tie responses to the effects they are drawn given.
+    effects_seed, response_seed = np.random.SeedSequence(seed).spawn(2)
     eta = linear_predictor(fit.design, rows, draws, seed=effects_seed)
     values = replicate(fit.design, rows, eta, draws, seed=response_seed)
     shape = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"], -1)
@@ -84,7 +85,7 @@ def prior_predictive(
         and `observed_data`.
     """
     design = build_design(as_spec(model, family=family, link=link, priors=priors, se=se), data, missing=missing)
-    parameter_seed, response_seed = _two_seeds(seed)
+    parameter_seed, response_seed = np.random.SeedSequence(seed).spawn(2)
     stacked = draw_prior(design, resolve_priors(design), draws, seed=parameter_seed)
     rows = own_rows(design)
     eta = linear_predictor(design, rows, stacked)
@@ -100,11 +101,3 @@ def prior_predictive(
     )
     tree.attrs = {"formula": design.spec.to_formula(), "family": design.spec.family}
     return tree
-
-
-def _two_seeds(seed: int | None) -> tuple[int | None, int | None]:
-    """Split a seed into independent streams: the same one must not tie responses to what they are drawn given."""
-    if seed is None:
-        return None, None
-    first, second = np.random.SeedSequence(seed).generate_state(2)
-    return int(first), int(second)

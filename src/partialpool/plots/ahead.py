@@ -1,0 +1,190 @@
+"""Predictions along a predictor, and what it does on average."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from partialpool.errors import DataError, nearest
+from partialpool.names import OBS
+from partialpool.plots.style import BLUE, GREY, INK, PALETTE, VERMILION, house_style
+
+__all__ = ["plot_average_effect", "plot_predictions"]
+
+_INNER, _OUTER = (0.25, 0.75), (0.05, 0.95)
+
+
+def plot_predictions(
+    predictions: xr.Dataset, over: str, *, by: str | None = None, unit: str = "", xunit: str = ""
+) -> Figure:
+    """Draw predictions along a predictor, with intervals of the mean and of new responses.
+
+    Parameters
+    ----------
+    predictions
+        From `predict`.
+    over
+        The predictor on the horizontal axis: numbers make a curve, categories points.
+    by
+        A column whose values get a colour each, six at most; an ordinal response has a colour per category instead.
+    unit, xunit
+        Of the response and of the predictor, for the axes.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Line or dot: posterior mean of the expectation; dark band or bar: its 90 % interval; light: 90 % of new
+        responses, which are left out for binary and ordinal responses.
+
+    Raises
+    ------
+    DataError
+        No such column; two rows at one place; more than six colours.
+    """
+    _check_columns(predictions, over, by)
+    series = _series(predictions, by)
+    if len(series) > len(PALETTE):
+        raise DataError(
+            "too many colours to tell apart",
+            got=f"{len(series)} values of {by!r}",
+            allowed=f"up to {len(PALETTE)}",
+            do="predict for fewer, or draw them one by one",
+        )
+    number = np.issubdtype(predictions[over].dtype, np.number)
+    places = None if number else list(dict.fromkeys(predictions[over].to_numpy().tolist()))
+    with house_style():
+        figure, axes = plt.subplots(figsize=(6.8, 4.2))
+        for k, (label, draws, responses, rows) in enumerate(series):
+            x = predictions[over].to_numpy()[rows]
+            if len(set(x.tolist())) < len(x):
+                raise DataError(
+                    f"two rows stand at one place of {over!r}",
+                    got=f"{len(x)} rows at {len(set(x.tolist()))} places",
+                    allowed="one row at each place and colour",
+                    do="predict for a grid of this predictor, or name the column that parts them by by=",
+                )
+            if places is None:
+                _curve(axes, x, (draws, responses), (PALETTE[k], label))
+            else:
+                shift = (k - (len(series) - 1) / 2) * 0.12
+                at = np.array([places.index(value) for value in x.tolist()]) + shift
+                _points(axes, at, (draws, responses), (PALETTE[k], label))
+        if places is not None:
+            axes.set_xticks(range(len(places)), [str(p) for p in places])
+            axes.margins(x=0.15)
+        axes.grid(visible=True, axis="both")
+        axes.set(xlabel=f"{over}{f' ({xunit})' if xunit else ''}", ylabel=_response_axis(predictions, unit))
+        axes.set_title(f"{predictions.attrs['response']} predicted; {predictions.attrs['kind']}")
+        if len(series) > 1:
+            title = by or predictions.attrs["response"]
+            axes.legend(frameon=False, title=title, loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
+
+
+def plot_average_effect(effects: xr.Dataset, *, unit: str = "") -> Figure:
+    """Draw the population-average and the subject-specific effect side by side.
+
+    Parameters
+    ----------
+    effects
+        From `average_effect`.
+    unit
+        Of differences and slopes, for the axis.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Posterior mean, 50 % and 90 % intervals of each contrast; the line where nothing happens.
+    """
+    ratio = effects.attrs["measure"] in ("ratio", "odds_ratio")
+    rows = [
+        (contrast, category)
+        for contrast in effects["contrast"].to_numpy()
+        for category in (effects["category"].to_numpy() if "category" in effects.dims else [None])
+    ]
+    with house_style():
+        figure, axes = plt.subplots(figsize=(6.8, 1.9 + 0.6 * len(rows)))
+        views = (
+            ("population_average", BLUE, "population average"),
+            ("subject_specific", VERMILION, "subject specific"),
+        )
+        for place, (contrast, category) in enumerate(rows):
+            chosen = {"contrast": contrast} | ({} if category is None else {"category": category})
+            for shift, (view, color, label) in zip((-0.12, 0.12), views, strict=True):
+                draws = effects[view].sel(chosen).to_numpy()
+                for (low, high), width in ((_OUTER, 1.2), (_INNER, 4.0)):
+                    axes.hlines(place + shift, *np.quantile(draws, [low, high]), lw=width, color=color)
+                named = {"label": label} if place == 0 else {}
+                axes.plot(draws.mean(), place + shift, "o", ms=5, mfc="white", mec=color, mew=1.4, **named)
+        axes.axvline(1.0 if ratio else 0.0, color=GREY, lw=1, zorder=0)
+        if ratio:
+            axes.set_xscale("log")
+            axes.xaxis.set_major_formatter("{x:g}")
+            axes.xaxis.set_minor_formatter("{x:g}")
+        axes.set_yticks(range(len(rows)), [c if k is None else f"{c}: {k}" for c, k in rows])
+        axes.invert_yaxis()
+        axes.margins(y=0.5 / len(rows))
+        measure = effects.attrs["measure"].replace("_", " ")
+        shown = unit or ("" if ratio else f"{effects.attrs['response']}")
+        axes.set_xlabel(f"average {measure}{f' ({shown})' if shown else ''}, 50 % and 90 % intervals")
+        axes.set_title(f"What {effects.attrs['predictor']} does to {effects.attrs['response']}")
+        axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.3 / (0.5 + 0.3 * len(rows))), ncols=2)
+    return figure
+
+
+_Series = tuple[str, np.ndarray, np.ndarray | None, np.ndarray]
+"""Label, draws of the mean (draws, rows), of new responses where they are drawn, and the rows' positions."""
+
+
+def _check_columns(predictions: xr.Dataset, over: str, by: str | None) -> None:
+    known = [str(name) for name, values in predictions.coords.items() if values.dims == (OBS,)]
+    for name in (over, *([] if by is None else [by])):
+        if name not in known:
+            raise DataError(
+                "the predictions have no such column",
+                got=repr(name),
+                allowed=nearest(str(name), known),
+                do="name one of these",
+            )
+
+
+def _series(predictions: xr.Dataset, by: str | None) -> list[_Series]:
+    mean = predictions["expectation"].stack(sample=("chain", "draw"))
+    response = predictions["response"].stack(sample=("chain", "draw")).transpose("sample", OBS).to_numpy()
+    every = np.arange(predictions.sizes[OBS])
+    if "category" in predictions.dims:
+        draws = mean.transpose("sample", OBS, "category").to_numpy()
+        return [(str(c), draws[:, :, k], None, every) for k, c in enumerate(predictions["category"].to_numpy())]
+    draws = mean.transpose("sample", OBS).to_numpy()
+    # New responses that are 0 or 1, or counted on another scale than the mean, would only blur the picture.
+    comparable = predictions.attrs["expectation"] == "mean of the response" and len(np.unique(response)) > 2
+    groups = [("", every)]
+    if by is not None:
+        values = predictions[by].to_numpy().tolist()
+        groups = [(str(v), np.array([i for i in every if values[i] == v])) for v in dict.fromkeys(values)]
+    return [(label, draws[:, rows], response[:, rows] if comparable else None, rows) for label, rows in groups]
+
+
+def _curve(axes: Axes, x: np.ndarray, draws: tuple[np.ndarray, np.ndarray | None], style: tuple[str, str]) -> None:
+    order, (color, label) = np.argsort(x), style
+    if draws[1] is not None:
+        axes.fill_between(x[order], *np.quantile(draws[1][:, order], _OUTER, axis=0), color=color, alpha=0.13, lw=0)
+    axes.fill_between(x[order], *np.quantile(draws[0][:, order], _OUTER, axis=0), color=color, alpha=0.32, lw=0)
+    axes.plot(x[order], draws[0].mean(axis=0)[order], color=color, lw=1.8, label=label)
+
+
+def _points(axes: Axes, at: np.ndarray, draws: tuple[np.ndarray, np.ndarray | None], style: tuple[str, str]) -> None:
+    color, label = style
+    if draws[1] is not None:
+        axes.vlines(at, *np.quantile(draws[1], _OUTER, axis=0), color=color, alpha=0.25, lw=6)
+    axes.vlines(at, *np.quantile(draws[0], _OUTER, axis=0), color=color, lw=1.6)
+    axes.plot(at, draws[0].mean(axis=0), "o", ms=6, mfc="white", mec=INK if not label else color, mew=1.4, label=label)
+
+
+def _response_axis(predictions: xr.Dataset, unit: str) -> str:
+    what = predictions.attrs["expectation"]
+    name = predictions.attrs["response"]
+    if what == "mean of the response":
+        return f"{name}{f' ({unit})' if unit else ''}"
+    return what if name in what else f"{name}: {what}"

@@ -1,0 +1,36 @@
+"""The variance of the group effects in some rows: what is integrated out of a prediction."""
+
+from collections.abc import Collection
+
+import numpy as np
+
+from partialpool.design.build import Design
+from partialpool.design.rows import Rows
+from partialpool.names import corr_name, sd_name
+from partialpool.observe.predictor import Draws
+
+__all__ = ["spread_of_rows"]
+
+
+def spread_of_rows(design: Design, rows: Rows, draws: Draws, factors: Collection[str]) -> np.ndarray | None:
+    """Return sum_f z' Sigma_f z over the factors named, (draws, rows); None where there are none.
+
+    Parameters
+    ----------
+    design, rows
+        The model, and rows of its own or new ones.
+    draws
+        `sd_<f>` and, where effects are correlated, `corr_<f>`, chains stacked.
+    factors
+        Names.
+    """
+    total = None
+    for factor, group in zip(design.factors, rows.groups, strict=True):
+        if factor.name not in factors:
+            continue
+        # z' Sigma z = (z sd)' corr (z sd), a product of small matrices per draw.
+        scaled = draws[sd_name(factor.name)][:, None, :] * group.values
+        turned = scaled @ draws[corr_name(factor.name)] if factor.correlated else scaled
+        spread = np.einsum("dri,dri->dr", scaled, turned)
+        total = spread if total is None else total + spread
+    return total

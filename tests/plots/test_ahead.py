@@ -1,0 +1,68 @@
+"""Pictures of predictions and average effects: axes, colours, refusals."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+import partialpool as pp
+from checks.fixed import fit_at
+
+
+@pytest.fixture(autouse=True)
+def close():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def slopes():
+    return fit_at(
+        "Reaction ~ Days + (Days | Subject)", pp.load_dataset("sleepstudy"), beta=[250.0, 10.0], sd_Subject=[20.0, 5.0],
+        corr_Subject=np.eye(2), sigma=25.0,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def logistic():
+    data = pp.load_dataset("contraception")
+    return fit_at(
+        "use ~ age + livch + urban + (1 | district)", data, family="bernoulli",
+        beta=[-1.0, 0.02, 0.7, 0.8, 0.9, 0.7], sd_district=[1.0],
+    )  # fmt: skip
+
+
+def test_a_curve_per_level(slopes):
+    new = {"Days": [9, 0, 5] * 2, "Subject": ["308"] * 3 + ["335"] * 3}
+    (axes,) = pp.plot_predictions(pp.predict(slopes, new), "Days", by="Subject", unit="ms", xunit="d").axes
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("Days (d)", "Reaction (ms)")
+    assert [line.get_label() for line in axes.get_lines()] == ["308", "335"]
+    assert axes.get_lines()[0].get_xdata().tolist() == [0, 5, 9]
+    assert axes.get_lines()[0].get_ydata() == pytest.approx([250, 300, 340])
+    assert len(axes.collections) == 4  # mean and response, twice
+
+
+def test_categories_are_points_and_probabilities_have_no_responses(logistic):
+    new = {"age": [0.0] * 4, "livch": ["0", "1", "2", "3+"], "urban": ["N"] * 4}
+    (axes,) = pp.plot_predictions(pp.predict(logistic, new, kind="marginal"), "livch").axes
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0", "1", "2", "3+"]
+    assert axes.get_ylabel() == "probability of use = Y"
+    assert len(axes.collections) == 1
+
+
+def test_what_cannot_be_drawn(slopes):
+    predictions = pp.predict(slopes)
+    with pytest.raises(pp.DataError, match="two rows stand at one place"):
+        pp.plot_predictions(predictions, "Days")
+    with pytest.raises(pp.DataError, match="too many colours"):
+        pp.plot_predictions(predictions, "Days", by="Subject")
+    with pytest.raises(pp.DataError, match="no such column"):
+        pp.plot_predictions(predictions, "Day")
+
+
+def test_effects_side_by_side(logistic):
+    (axes,) = pp.plot_average_effect(pp.average_effect(logistic, "livch", measure="odds_ratio")).axes
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["1 against 0", "2 against 0", "3+ against 0"]
+    assert [t.get_text() for t in axes.get_legend().get_texts()] == ["population average", "subject specific"]
+    assert axes.get_xscale() == "log"
+    (axes,) = pp.plot_average_effect(pp.average_effect(logistic, "urban"), unit="probability").axes
+    assert axes.get_xlabel() == "average difference (probability), 50 % and 90 % intervals"

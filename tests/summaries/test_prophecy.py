@@ -1,0 +1,148 @@
+"""Predictions at given parameters: what each kind adds, new levels, labels, refusals."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import integrate, special, stats
+
+import partialpool as pp
+from checks.fixed import fit_at
+
+SLOPES = {"beta": [250.0, 10.0], "sd_Subject": [20.0, 5.0], "corr_Subject": [[1, 0.5], [0.5, 1]], "sigma": 25.0}
+MANY = 20_000
+
+
+@pytest.fixture(scope="module")
+def slopes():
+    b = np.zeros((18, 2))
+    b[0] = [30, -4]
+    return fit_at("Reaction ~ Days + (Days | Subject)", pp.load_dataset("sleepstudy"), b_Subject=b, **SLOPES)
+
+
+@pytest.fixture(scope="module")
+def many():
+    values = {name: np.repeat([value], MANY, axis=0) for name, value in SLOPES.items()}
+    data = pp.load_dataset("sleepstudy")
+    return fit_at("Reaction ~ Days + (Days | Subject)", data, draws=MANY, b_Subject=np.zeros((MANY, 18, 2)), **values)
+
+
+def means(dataset):
+    return dataset["expectation"].isel(chain=0, draw=0).to_numpy()
+
+
+def test_a_level_has_its_own_line_and_the_typical_one_has_none(slopes):
+    new = {"Days": [0, 9], "Subject": ["308", "308"]}
+    assert means(pp.predict(slopes, new)) == pytest.approx([280, 250 + 90 + 30 - 36])
+    assert means(pp.predict(slopes, new, kind="typical")) == pytest.approx([250, 340])
+    assert means(pp.predict(slopes, {"Days": [0, 9]}, kind="marginal")) == pytest.approx([250, 340])
+
+
+def test_own_rows_are_the_default_and_predictors_are_coordinates(slopes):
+    found = pp.predict(slopes)
+    assert found.sizes["obs"] == 180
+    assert found["Days"].dims == ("obs",)
+    assert means(found)[:10] == pytest.approx(280 + 6 * np.arange(10))
+    same = pp.predict(slopes, pp.load_dataset("sleepstudy"))
+    assert means(same) == pytest.approx(means(found))
+
+
+def test_responses_vary_as_the_model_says(many):
+    """Var(y | x) = z' Sigma z + sigma^2, within five standard errors of a variance."""
+    z = np.array([1, 9.0])
+    sigma = np.diag([20, 5]) @ [[1, 0.5], [0.5, 1]] @ np.diag([20, 5])
+    for kind, extra in (("marginal", z @ sigma @ z), ("typical", 0.0)):
+        y = pp.predict(many, {"Days": [9]}, kind=kind, seed=2)["response"].to_numpy().ravel()
+        assert abs(y.var() - extra - 625) < 5 * (extra + 625) * np.sqrt(2 / MANY), kind
+
+
+def test_new_levels_are_independent_of_each_other(many):
+    new = {"Days": [0, 0, 0], "Subject": ["a", "a", "b"]}
+    found = pp.predict(many, new, new_levels="sample", seed=1)["expectation"].to_numpy()[0]
+    assert found[:, 0] == pytest.approx(found[:, 1])
+    assert abs(np.corrcoef(found[:, 0], found[:, 2])[0, 1]) < 5 / np.sqrt(MANY)
+    assert abs(found[:, 0].var() - 400) < 5 * 400 * np.sqrt(2 / MANY)
+    zero = pp.predict(many, new, new_levels="population")["expectation"]
+    assert float(zero.std()) == 0
+    with pytest.raises(pp.DataError, match="levels of 'Subject' that the model has not seen"):
+        pp.predict(many, new)
+
+
+def test_a_seed_repeats_and_responses_do_not_follow_new_effects(many):
+    new = {"Days": [0], "Subject": ["a"]}
+    first, again = (pp.predict(many, new, new_levels="sample", seed=7) for _ in range(2))
+    assert first.equals(again)
+    noise = (first["response"] - first["expectation"]).to_numpy().ravel()
+    assert abs(np.corrcoef(noise, first["expectation"].to_numpy().ravel())[0, 1]) < 5 / np.sqrt(MANY)
+
+
+def test_one_factor_may_be_given_and_another_integrated_out():
+    data = pp.load_dataset("pastes")
+    values = {"beta": [60.0], "sd_batch": [1.3], "sd_batch:cask": [2.9], "sigma": 0.8}
+    n = 20_000
+    stacked = {name: np.repeat([value], n, axis=0) for name, value in values.items()}
+    b = np.zeros((n, 10, 1))
+    b[:, 2] = 1.5
+    fit = fit_at(
+        "strength ~ 1 + (1 | batch/cask)",
+        data,
+        draws=n,
+        **{"b_batch": b, "b_batch:cask": np.ones((n, 30, 1))},
+        **stacked,
+    )
+    found = pp.predict(
+        fit, {"batch": ["C"]}, kind={"batch": "conditional", "batch:cask": "marginal"}, seed=3
+    )  # no column of casks is needed
+    assert means(found) == pytest.approx([61.5])
+    y = found["response"].to_numpy().ravel()
+    assert abs(y.var() - 2.9**2 - 0.64) < 5 * (2.9**2 + 0.64) * np.sqrt(2 / n)
+    assert found.attrs["kind"] == "batch: given each row's level; batch:cask: group effects integrated out"
+
+
+def test_marginal_probabilities_against_numerical_integration():
+    data = pp.load_dataset("contraception")
+    fit = fit_at(
+        "use ~ urban + (urban | district)", data, family="bernoulli", beta=[-0.7, 1.0],
+        sd_district=[0.8, 1.1], corr_district=[[1, -0.6], [-0.6, 1]],
+    )  # fmt: skip
+    found = pp.predict(fit, {"urban": ["N", "Y"]}, kind="marginal")
+    variance = [0.64, 0.64 + 1.21 - 2 * 0.6 * 0.88]
+    expected = [
+        integrate.quad(lambda u, m=m, v=v: special.expit(m + u) * stats.norm.pdf(u, 0, np.sqrt(v)), -30, 30, limit=500)[
+            0
+        ]
+        for m, v in zip((-0.7, 0.3), variance, strict=True)
+    ]
+    assert means(found) == pytest.approx(expected, abs=1e-8)
+    typical = means(pp.predict(fit, {"urban": ["N", "Y"]}, kind="typical"))
+    assert typical == pytest.approx(special.expit([-0.7, 0.3]))
+    assert (np.abs(means(found) - 0.5) < np.abs(typical - 0.5)).all()
+    assert found.attrs["expectation"] == "probability of use = Y"
+
+
+def test_ordinal_predictions_are_probabilities_of_categories():
+    data = {"y": [0, 1, 2, 1, 2, 0], "x": [0.0, 1, 2, 3, 4, 5], "g": [0, 0, 1, 1, 2, 2]}
+    fit = fit_at("y ~ x + (1 | g)", data, family="cumulative", beta=[0.3], sd_g=[1.0], cutpoints=[-1.0, 1.0])
+    found = pp.predict(fit, {"x": [0.0, 2.0]}, kind="typical", seed=1)
+    assert found["expectation"].dims == ("chain", "draw", "obs", "category")
+    p = means(found)
+    assert p[0] == pytest.approx([special.expit(-1), special.expit(1) - special.expit(-1), special.expit(-1)])
+    assert p.sum(axis=1) == pytest.approx([1, 1])
+
+
+def test_binomial_predictions_are_probabilities_and_counts():
+    data = pp.load_dataset("cbpp")
+    fit = fit_at("p(incidence, size) ~ 1 + (1 | herd)", data, family="binomial", beta=[-1.0], sd_herd=[0.5])
+    found = pp.predict(fit, {"size": [10, 1000]}, kind="typical", seed=1)
+    assert means(found) == pytest.approx(special.expit([-1, -1]))
+    assert abs(float(found["response"][0, 0, 1]) - 1000 * special.expit(-1)) < 5 * np.sqrt(1000 * 0.27 * 0.73)
+
+
+def test_wrong_arguments(slopes):
+    with pytest.raises(pp.SpecError, match="unknown kind of prediction"):
+        pp.predict(slopes, kind="margin")
+    with pytest.raises(pp.SpecError, match="no such grouping factor"):
+        pp.predict(slopes, kind={"Subjects": "typical"})
+    with pytest.raises(pp.DataError, match="no column 'Days'"):
+        pp.predict(slopes, pd.DataFrame({"Day": [1]}), kind="typical")
+    with pytest.raises(pp.DataError, match="unknown treatment of new levels"):
+        pp.predict(slopes, {"Days": [1], "Subject": ["308"]}, new_levels="draw")
