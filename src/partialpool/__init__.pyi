@@ -23,7 +23,9 @@ from .plots.ahead import plot_average_effect as plot_average_effect
 from .plots.ahead import plot_predictions as plot_predictions
 from .plots.fan import plot_variance_function as plot_variance_function
 from .plots.forest import plot_group_effects as plot_group_effects
+from .plots.narrow import plot_singularity as plot_singularity
 from .plots.pulls import plot_shrinkage as plot_shrinkage
+from .plots.residues import plot_residual_trends as plot_residual_trends
 from .plots.shares import plot_icc as plot_icc
 from .plots.shares import plot_variance_components as plot_variance_components
 from .spec.model import ModelSpec as ModelSpec
@@ -33,10 +35,12 @@ from .spec.terms import Group as Group
 from .summaries.alikeness import icc as icc
 from .summaries.components import variance_components as variance_components
 from .summaries.contrast import average_effect as average_effect
+from .summaries.degeneracy import singularity as singularity
 from .summaries.densities import log_likelihood as log_likelihood
 from .summaries.densities import log_prior as log_prior
 from .summaries.effects import group_effects as group_effects
 from .summaries.fan import variance_function as variance_function
+from .summaries.leftovers import residual_trends as residual_trends
 from .summaries.origin import recenter as recenter
 from .summaries.overconfidence import design_effect as design_effect
 from .summaries.pooling import shrinkage as shrinkage

@@ -79,6 +79,15 @@ class Recipe:
         """Whether every term gives numbers, not categories."""
         return self._matrices is None or all(t.kind == "numeric" for t in self._matrices.common.terms.values())
 
+    @property
+    def term_of_column(self) -> tuple[int, ...]:
+        """Position among the terms of each column's own, -1 for the intercept."""
+        if self._matrices is None:
+            return (-1,) * len(self.names)
+        terms = self._matrices.common.terms
+        first = -1 if INTERCEPT in terms else 0
+        return tuple(at for at, term in enumerate(terms.values(), start=first) for _ in term.labels)
+
     def apply(self, frame: pd.DataFrame) -> np.ndarray:
         """Evaluate the same columns on new data, shape (rows, columns).
 

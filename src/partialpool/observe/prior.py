@@ -14,7 +14,7 @@ from partialpool.observe.links import LINKS
 from partialpool.observe.predictor import Draws, Seed, sample_effects
 from partialpool.spec.priors import Prior
 
-__all__ = ["draw_parameters", "draw_prior", "lkj_log_density", "log_prior_density", "sample_lkj"]
+__all__ = ["draw_parameters", "draw_prior", "frozen", "lkj_log_density", "log_prior_density", "sample_lkj"]
 
 
 def _half_t(nu: float, sigma: float) -> Any:
@@ -30,6 +30,12 @@ class _Folded:
 
     def logpdf(self, x: np.ndarray) -> np.ndarray:
         return np.where(x >= 0, np.log(2) + self._whole.logpdf(x), -np.inf)
+
+    def pdf(self, x: np.ndarray) -> np.ndarray:
+        return np.exp(self.logpdf(x))
+
+    def cdf(self, x: np.ndarray) -> np.ndarray:
+        return np.where(x >= 0, 2 * self._whole.cdf(x) - 1, 0.0)
 
     def rvs(self, size: int, random_state: np.random.Generator) -> np.ndarray:
         return np.abs(self._whole.rvs(size=size, random_state=random_state))

@@ -192,6 +192,26 @@ class ModelSpec:
             right.insert(0, "1")
         return f"{left} ~ {' + '.join([*right, *(str(g) for g in self.groups)])}"
 
+    def with_terms(self, *, common: Iterable[str] | None = None, groups: Iterable[Group] | None = None) -> "ModelSpec":
+        """Return a model of the same response with other common terms or groups, and default priors.
+
+        Priors are not carried over: one may be of what is gone.
+
+        Examples
+        --------
+        >>> ModelSpec.from_formula("y ~ x + (x | g)").with_terms(groups=[Group("g")]).to_formula()
+        'y ~ x + (1 | g)'
+        """
+        return ModelSpec(
+            self.response,
+            [*(self.common if common is None else common), *(f"offset({o})" for o in self.offsets)],
+            self.groups if groups is None else groups,
+            intercept=self.intercept,
+            family=self.family,
+            link=self.link,
+            se=self.se,
+        )
+
     @property
     def response_term(self) -> ResponseTerm:
         """The response, taken apart."""

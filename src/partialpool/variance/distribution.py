@@ -16,6 +16,7 @@ from scipy import stats
 
 from partialpool.design.build import Design
 from partialpool.errors import DataError
+from partialpool.observe.dispersion import DISPERSIONS
 from partialpool.observe.links import INVERSE_LINKS
 
 __all__ = ["LATENT_VARIANCE", "distribution_variance", "needs_mean", "population_mean"]
@@ -60,15 +61,11 @@ def distribution_variance(design: Design, posterior: xr.Dataset, mean: np.ndarra
         return np.full(mean.shape, LATENT_VARIANCE[spec.link]), f"latent variance of the {spec.link} link"
     if spec.family in ("gaussian", "lognormal", "student_t"):
         return _of_location(design, own, mean)
-    dispersion, formula = {
-        "poisson": lambda: (mean, "mean"),
-        "negative_binomial": lambda: (mean + mean**2 / own["alpha"], "mean + mean^2 / alpha"),
-        "gamma": lambda: (mean**2 / own["alpha"], "mean^2 / alpha"),
-        "beta": lambda: (mean * (1 - mean) / (1 + own["phi"]), "mean (1 - mean) / (1 + phi)"),
-    }[spec.family]()
+    formula, around = DISPERSIONS[spec.family]
+    variance = around(mean, own)
     if spec.link == "log":
-        return np.log1p(dispersion / mean**2), f"lognormal approximation ln(1 + Var / mean^2), Var = {formula}"
-    return dispersion * _link_slope(spec.link, mean) ** 2, f"delta method, Var = {formula}"
+        return np.log1p(variance / mean**2), f"lognormal approximation ln(1 + Var / mean^2), Var = {formula}"
+    return variance * _link_slope(spec.link, mean) ** 2, f"delta method, Var = {formula}"
 
 
 def population_mean(link: str, fixed: np.ndarray, spread: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ import xarray as xr
 from partialpool.design.build import Design
 from partialpool.design.points import Points
 from partialpool.errors import DataError
+from partialpool.observe.dispersion import dispersion
 from partialpool.observe.links import INVERSE_LINKS
 from partialpool.variance.covariance import effect_covariance, row_covariance
 from partialpool.variance.places import linear_predictor_at
@@ -61,7 +62,7 @@ def response_share(
     eta = fixed[..., None] + np.sqrt(spread)[..., None] * nodes
     m = mean(eta)
     first = m @ weights
-    total = (m**2 @ weights - first**2) + conditional(eta, m) @ weights
+    total = (m**2 @ weights - first**2) + conditional(m) @ weights
 
     def share(shared: np.ndarray) -> np.ndarray:
         rest = np.sqrt(np.maximum(spread - shared, 0.0))
@@ -88,21 +89,9 @@ def _own(posterior: xr.Dataset, name: str) -> np.ndarray:
     return posterior[name].transpose("chain", "draw").to_numpy()[..., None, None]
 
 
-def _conditional_variance(posterior: xr.Dataset, design: Design) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """Var(y | eta) as a function of eta and the mean, per family; of one trial for a binomial response."""
-    family = design.spec.family
-    if family in ("gaussian", "student_t"):
-        sigma2 = np.mean(design.se**2) if design.se is not None else _own(posterior, "sigma") ** 2
-        if family == "student_t":
-            nu = _own(posterior, "nu")
-            sigma2 = np.where(nu > 2, sigma2 * nu / (nu - 2), np.inf)
-        return lambda eta, m: np.broadcast_to(sigma2, m.shape)
-    return {
-        "lognormal": lambda eta, m: np.expm1(_own(posterior, "sigma") ** 2) * m**2,
-        "bernoulli": lambda eta, m: m * (1 - m),
-        "binomial": lambda eta, m: m * (1 - m),
-        "poisson": lambda eta, m: m,
-        "negative_binomial": lambda eta, m: m + m**2 / _own(posterior, "alpha"),
-        "gamma": lambda eta, m: m**2 / _own(posterior, "alpha"),
-        "beta": lambda eta, m: m * (1 - m) / (1 + _own(posterior, "phi")),
-    }[family]
+def _conditional_variance(posterior: xr.Dataset, design: Design) -> Callable[[np.ndarray], np.ndarray]:
+    """Var(y | eta) as a function of the mean; of one trial for a binomial response."""
+    own = {name: _own(posterior, name) for name in ("sigma", "nu", "alpha", "phi") if name in posterior}
+    if design.se is not None:
+        own["sigma"] = np.sqrt(np.mean(design.se**2))
+    return lambda m: dispersion(design.spec.family, m, own)

@@ -1,0 +1,66 @@
+"""Standard deviations near zero and correlations near one: what a singular fit looks like in a posterior."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style
+
+__all__ = ["plot_singularity"]
+
+_BINS = 50
+_ROW = 3
+"""Panels side by side."""
+
+
+def plot_singularity(singular: xr.Dataset, *, unit: str = "") -> Figure:
+    """Draw every varying effect's posterior against its prior near zero, and every correlation between -1 and 1.
+
+    Parameters
+    ----------
+    singular
+        From `singularity`.
+    unit
+        Of the linear predictor, for the axes.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A panel per effect: posterior of its contribution (histogram), prior (line), what counts as near zero (shaded).
+        A panel per correlation. Vermilion: what the data do not support.
+    """
+    terms, pairs = singular["term"].to_numpy(), singular["pair"].to_numpy()
+    count = len(terms) + len(pairs)
+    columns = min(count, _ROW)
+    rows = -(-count // columns)
+    with house_style():
+        figure, panels = plt.subplots(rows, columns, figsize=(0.6 + 3.3 * columns, 0.4 + 2.7 * rows), squeeze=False)
+        axes = panels.ravel()
+        for panel, term in zip(axes, terms, strict=False):
+            _contribution(panel, singular.sel(term=term), unit)
+        for panel, pair in zip(axes[len(terms) :], pairs, strict=False):
+            _correlation(panel, singular.sel(pair=pair))
+        for panel in axes[count:]:
+            panel.remove()
+        axes[0].legend(frameon=False, fontsize=8.5)
+    return figure
+
+
+def _contribution(panel: Axes, term: xr.Dataset, unit: str) -> None:
+    draws, small, grid = term["contribution"].to_numpy().ravel(), float(term["small"]), term["grid"].to_numpy()
+    color = BLUE if bool(term["supported"]) else VERMILION
+    panel.hist(draws, np.linspace(0, grid[-1], _BINS + 1), density=True, color=color, alpha=0.6, label="posterior")
+    panel.plot(grid, term["prior_density"], color=INK, lw=1.3, label="prior")
+    panel.axvspan(0, small, color=GREY, alpha=0.3, lw=0, label="near zero")
+    panel.set(xlim=(0, grid[-1]), yticks=[], xlabel=f"sd it contributes{f' ({unit})' if unit else ''}")
+    near, before = float(term["near_zero"]), float(term["near_zero_prior"])
+    panel.set_title(f"{term['term'].item()}\nnear zero {near:.2f}, prior {before:.2f}", fontsize=9.5)
+
+
+def _correlation(panel: Axes, pair: xr.Dataset) -> None:
+    color = VERMILION if bool(pair["piled"]) else BLUE
+    panel.hist(pair["correlation"].to_numpy().ravel(), np.linspace(-1, 1, _BINS + 1), color=color, alpha=0.6)
+    panel.set(xlim=(-1, 1), yticks=[], xlabel="correlation")
+    panel.set_title(f"{pair['pair'].item()}\nbeyond 0.95 either way {float(pair['extreme']):.2f}", fontsize=9.5)

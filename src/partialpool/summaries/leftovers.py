@@ -1,0 +1,234 @@
+"""What a model leaves in its residuals: trends of single levels along a predictor."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from partialpool.design.build import Design, FactorEffects
+from partialpool.design.rows import own_rows
+from partialpool.design.table import read_table
+from partialpool.errors import DataError
+from partialpool.fitting import Fit
+from partialpool.names import OBS
+from partialpool.observe.dispersion import dispersion
+from partialpool.observe.expectation import expectation
+from partialpool.observe.predictor import linear_predictor
+from partialpool.observe.response import replicate
+from partialpool.spec.model import ModelSpec
+from partialpool.spec.terms import Group
+
+__all__ = ["residual_trends"]
+
+_AT_ONCE = 2_000_000
+DOUBTFUL = 0.05
+"""Below this posterior-predictive p-value a term is suggested."""
+
+
+def residual_trends(
+    fit: Fit, over: str, *, factor: str | None = None, data: Any = None, seed: int | None = None
+) -> xr.Dataset:
+    """Ask whether residuals trend along a predictor within levels, more than the model lets them.
+
+    Per draw, e_i = (y_i - E(y_i | b)) / sd(y_i | b) is regressed on the predictor x within each level j. Where the
+    model holds, T = sum_j (sum_i (x_i - xbar_j) e_i)^2 / sum_i (x_i - xbar_j)^2 is a sum of J squares of unit variance.
+    It is compared with T of a new response drawn from the same parameters (a posterior-predictive check of a realised
+    discrepancy: Gelman, Meng & Stern 1996, Statistica Sinica 6:733); p = P(T(new) >= T(y)). Such p-values lean towards
+    1/2: a small one means what it says.
+
+    Parameters
+    ----------
+    fit
+        A fit by any engine.
+    over
+        A numeric predictor: a column that the model reads; or any column of `data`.
+    factor
+        Its grouping factor; may be left out where there is only one.
+    data
+        The table the fit was made of, where the model does not read the column.
+    seed
+        Repeats the new responses.
+
+    Returns
+    -------
+    xarray.Dataset
+        - `trend` (chain, draw, level): slope of the level's raw residuals, units of the response (lognormal: of its
+          logarithm) per unit of x; NaN where the predictor does not vary within the level;
+        - `discrepancy`, `replicated` (chain, draw): T of the data and of new responses, without unit;
+        - `p_value`;
+        - by obs: `residual`, posterior mean of y - E(y | b), `x` and `row_level`, for the picture.
+
+        attrs: `suggestion`, a formula with the trend in it, empty where p is above 0.05 or the model has it;
+        `sentence`, the answer in words.
+
+    Raises
+    ------
+    DataError
+        No such factor or column; a column that is not numbers or nowhere varies within a level; an ordinal response.
+
+    Examples
+    --------
+    >>> import partialpool as pp
+    >>> data = pp.load_dataset("sleepstudy")
+    >>> fit = pp.fit("Reaction ~ Days + (1 | Subject)", data, seed=1, progressbar=False)
+    >>> print(pp.residual_trends(fit, "Days", seed=1).attrs["suggestion"])
+    Reaction ~ Days + (Days | Subject)
+    """
+    design = fit.design
+    chosen = design.factor_named(factor)
+    if design.spec.family == "cumulative":
+        raise DataError(
+            "ordered categories have no residual",
+            got="family 'cumulative'",
+            allowed="a response with a mean",
+            do="compare fits with and without the term by pp.compare",
+        )
+    x = _values(design, over, data)
+    means = np.bincount(chosen.codes, x, chosen.n_levels) / np.bincount(chosen.codes, minlength=chosen.n_levels)
+    inside = x - means[chosen.codes]
+    spread = np.bincount(chosen.codes, inside**2, chosen.n_levels)
+    told = spread > 1e-12 * np.mean(x**2)
+    if not told.any():
+        raise DataError(
+            f"{over!r} does not vary within any level of {chosen.name}",
+            got="one value per level",
+            allowed="a predictor that varies within levels",
+            do="name another predictor, or another factor",
+        )
+    trends, real, new, residual = [], [], [], np.zeros(len(x))
+    for raw, raw_new, sd in _residuals(fit, seed):
+        by_level = [_summed(chosen, inside * r)[:, told] for r in (raw, raw / sd, raw_new / sd)]
+        slope = np.full((len(raw), chosen.n_levels), np.nan)
+        slope[:, told] = by_level[0] / spread[told]
+        trends.append(slope)
+        real.append((by_level[1] ** 2 / spread[told]).sum(axis=1))
+        new.append((by_level[2] ** 2 / spread[told]).sum(axis=1))
+        residual += raw.sum(axis=0)
+    found = np.concatenate(trends), np.concatenate(real), np.concatenate(new)
+    return _labelled(fit, over, chosen, found, (residual / len(found[0]), x))
+
+
+def _values(design: Design, over: str, data: Any) -> np.ndarray:
+    """Values of the predictor in the design's rows, (rows,)."""
+    if data is None and over not in design.frame:
+        raise DataError(
+            "the model does not read this column",
+            got=repr(over),
+            allowed=", ".join(map(repr, design.frame.columns)) + "; any column of the table given by data=",
+            do="pass the table the fit was made of as data=",
+        )
+    column = design.frame[over] if data is None else _from_table(design, over, data)
+    if not pd.api.types.is_numeric_dtype(column):
+        raise DataError(
+            f"{over!r} has categories: a trend goes along numbers",
+            got=f"values such as {column.iloc[0]!r}",
+            allowed="a numeric column",
+            do="name a numeric predictor",
+        )
+    return column.to_numpy(dtype=float)
+
+
+def _from_table(design: Design, over: str, data: Any) -> pd.Series:
+    table = read_table(data, (over,), predictors=(over,))
+    missing = np.setdiff1d(design.rows, table.rows)
+    if table.n_given != design.n_given or len(missing):
+        raise DataError(
+            "this is not the table the fit was made of, or the column has missing values in its rows",
+            got=f"{table.n_given} rows, {len(missing)} of the fit's rows without a value",
+            allowed=f"the {design.n_given} rows of the fit's table, {over!r} complete in those used",
+            do="pass the same table, in the same order",
+        )
+    return table.frame[over].loc[design.rows]
+
+
+def _residuals(fit: Fit, seed: int | None) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Residuals, those of new responses, and their sd, (draws, rows), some draws at a time."""
+    design, rows, draws = fit.design, own_rows(fit.design), fit.stacked()
+    trials = 1.0 if rows.trials is None else rows.trials
+    total = len(next(iter(draws.values())))
+    size = max(1, _AT_ONCE // design.n_rows)
+    for at, child in zip(range(0, total, size), np.random.SeedSequence(seed).spawn(-(-total // size)), strict=True):
+        some = {name: values[at : at + size] for name, values in draws.items()}
+        eta = linear_predictor(design, rows, some)
+        own = _own_parameters(design, some)
+        new = replicate(design, rows, eta, some, seed=child)
+        if design.spec.family == "lognormal":  # the logarithm is normal
+            yield np.log(design.response.values) - eta, np.log(new) - eta, dispersion("gaussian", eta, own) ** 0.5
+            continue
+        mean = expectation(design, rows, eta, None, some)
+        sd = np.sqrt(trials * dispersion(design.spec.family, mean, own))
+        yield design.response.values - trials * mean, new - trials * mean, sd
+
+
+def _own_parameters(design: Design, draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    own = {name: draws[name][:, None] for name, _ in design.spec.family_record.parameters if name in draws}
+    return own if design.se is None else own | {"sigma": design.se}
+
+
+def _summed(factor: FactorEffects, values: np.ndarray) -> np.ndarray:
+    """Sum over the rows of each level, (draws, levels)."""
+    order = np.argsort(factor.codes, kind="stable")
+    first = np.searchsorted(factor.codes[order], np.arange(factor.n_levels))
+    return np.add.reduceat(values[:, order], first, axis=1)
+
+
+def _with_trend(spec: ModelSpec, over: str, factor: str) -> ModelSpec | None:
+    """The model with intercept and slope varying over the factor; None where they do."""
+    groups = [g for g in spec.groups if g.factor == factor]
+    varies, starts = any(over in g.slopes for g in groups), any(g.intercept for g in groups)
+    if varies and starts:
+        return None
+    first = groups[0]
+    slopes = first.slopes if varies else (*first.slopes, over)
+    wider = Group(factor, slopes=slopes, intercept=first.intercept or not starts, correlated=first.correlated)
+    return spec.with_terms(
+        common=spec.common if over in spec.common else (*spec.common, over),
+        groups=[wider if group is first else group for group in spec.groups],
+    )
+
+
+def _labelled(
+    fit: Fit,
+    over: str,
+    factor: FactorEffects,
+    found: tuple[np.ndarray, np.ndarray, np.ndarray],
+    rows: tuple[np.ndarray, np.ndarray],
+) -> xr.Dataset:
+    posterior, (trends, real, new) = fit.posterior, found
+    lead = (posterior.sizes["chain"], posterior.sizes["draw"])
+    p = float((new >= real).mean())
+    labels = list(factor.levels.labels)
+    variables = {
+        "trend": (("chain", "draw", "level"), trends.reshape(*lead, -1)),
+        "discrepancy": (("chain", "draw"), real.reshape(lead)),
+        "replicated": (("chain", "draw"), new.reshape(lead)),
+        "p_value": ((), p),
+        "residual": ((OBS,), rows[0]),
+        "x": ((OBS,), rows[1]),
+        "row_level": ((OBS,), np.array([str(label) for label in labels])[factor.codes]),
+    }
+    coords = {"chain": posterior["chain"], "draw": posterior["draw"], "level": labels, OBS: fit.design.rows}
+    wider = _with_trend(fit.spec, over, factor.name)
+    doubtful = p < DOUBTFUL
+    suggestion = wider.to_formula() if wider is not None and doubtful else ""
+    attrs = {
+        "over": over,
+        "factor": factor.name,
+        "response": fit.spec.response,
+        "definition": "T = sum over levels of (x'e)^2 / x'x, x centred within the level, e standardised residuals",
+        "suggestion": suggestion,
+        "sentence": _sentence(fit, over, factor.name, p, suggestion),
+    }
+    return xr.Dataset(variables, coords=coords, attrs=attrs)
+
+
+def _sentence(fit: Fit, over: str, factor: str, p: float, suggestion: str) -> str:
+    shown = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+    if p >= DOUBTFUL:
+        return f"Residuals trend along {over} within levels of {factor} no more than the model expects ({shown})."
+    found = f"Residuals of {fit.spec.to_formula()} still trend along {over} within levels of {factor} ({shown})"
+    if suggestion:
+        return f"{found}: fit {suggestion}."
+    return f"{found} although its slope varies: look for a bend, such as I({over}**2), or for rows that are far off."

@@ -1,0 +1,38 @@
+"""Pictures of what is wrong: singular fits, residual trends."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+import partialpool as pp
+from checks.fixed import fit_at
+
+SLOPES = {"beta": [250.0, 10.0], "sd_Subject": [20.0, 5.0], "corr_Subject": np.eye(2), "sigma": 25.0}
+
+
+@pytest.fixture(autouse=True)
+def close():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def slopes():
+    return fit_at("Reaction ~ Days + (Days | Subject)", pp.load_dataset("sleepstudy"), **SLOPES)
+
+
+def test_a_panel_per_effect_and_per_correlation(slopes):
+    axes = pp.plot_singularity(pp.singularity(slopes), unit="ms").axes
+    assert [panel.get_title(loc="left").split("\n")[0] for panel in axes] == [
+        "Subject: Intercept", "Subject: Days", "Subject: Intercept, Days",
+    ]  # fmt: skip
+    assert axes[0].get_xlabel() == "sd it contributes (ms)"
+    assert axes[2].get_xlim() == (-1, 1)
+
+
+def test_a_line_per_level_and_the_check(slopes):
+    left, right = pp.plot_residual_trends(pp.residual_trends(slopes, "Days", seed=1), unit="ms", xunit="d").axes
+    assert (left.get_xlabel(), left.get_ylabel()) == ("Days (d)", "residual of Reaction (ms)")
+    assert len(left.get_lines()) == 2 + 18  # residuals, zero, a line per subject
+    assert right.get_title(loc="left") == "posterior-predictive p < 0.001"
+    assert [text.get_text() for text in right.get_legend().get_texts()] == ["new responses", "the data"]

@@ -1,0 +1,124 @@
+"""Singularity at given draws: masses by counting, priors by closed forms, ranks, advice, lme4's verdict."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import partialpool as pp
+from checks.fixed import fit_at
+from partialpool.summaries.degeneracy import singularity
+
+SLEEP = "Reaction ~ Days + (Days | Subject)"
+
+
+def at(sd, corr=0.0, *, formula=SLEEP, sigma=25.0, **options):
+    """A fit of sleepstudy whose draws of sd are given, (draws, effects)."""
+    sd = np.atleast_2d(np.asarray(sd, float))
+    n = len(sd)
+    r = np.broadcast_to(np.asarray(corr, float), n)
+    matrices = np.stack([np.stack([np.ones(n), r], -1), np.stack([r, np.ones(n)], -1)], -1)
+    values = {
+        "beta": np.tile([250.0, 10.0], (n, 1)), "sd_Subject": sd, "sigma": np.full(n, sigma),
+        "b_Subject": np.zeros((n, 18, sd.shape[1])),
+    }  # fmt: skip
+    if "||" not in formula and sd.shape[1] == 2:
+        values["corr_Subject"] = matrices
+    return fit_at(formula, pp.load_dataset("sleepstudy"), draws=n, **values, **options)
+
+
+def test_masses_by_counting_and_the_prior_by_its_formula():
+    days = np.std(np.arange(10))
+    draws = np.stack([np.full(200, 20.0), np.linspace(0.005, 2, 200)], axis=-1)
+    fit = at(draws)
+    found = singularity(fit)
+    assert float(found["small"]) == pytest.approx(2.5)
+    assert found["near_zero"].to_numpy() == pytest.approx([0, (draws[:, 1] * days < 2.5).mean()])
+    scale = pp.load_dataset("sleepstudy")["Reaction"].std(ddof=0)
+    prior = 2 * stats.t(3, 0, scale).cdf(2.5) - 1
+    assert found["near_zero_prior"].to_numpy() == pytest.approx([prior, prior])
+    assert found["supported"].to_numpy().tolist() == [True, False]
+    assert found.attrs["simpler"] == "Reaction ~ Days + (1 | Subject)"
+    assert found.attrs["sentence"].startswith("The data do not support that Days varies over Subject")
+    # The drawn prior density is the one the masses are of.
+    grid, density = found["grid"].to_numpy(), found["prior_density"].sel(term="Subject: Days").to_numpy()
+    assert density == pytest.approx(2 * stats.t(3, 0, scale).pdf(grid))
+
+
+def test_correlations_near_one():
+    fit = at(np.tile([20.0, 6.0], (100, 1)), np.repeat([0.5, 0.99], [70, 30]))
+    found = singularity(fit)
+    assert found["extreme"].to_numpy() == pytest.approx([0.3])
+    assert found["extreme_prior"].to_numpy() == pytest.approx([2 * stats.beta(2, 2).cdf(0.025)])
+    assert found["piled"].to_numpy().tolist() == [True]
+    assert found.attrs["simpler"] == "Reaction ~ Days + (Days || Subject)"
+
+
+def test_effective_rank():
+    days = np.std(np.arange(10))
+    equal = singularity(at([[20.0, 20 / days]]))["effective_rank"].item()
+    assert equal == pytest.approx(2)
+    assert singularity(at([[20.0, 20 / days]], 1.0))["effective_rank"].item() == pytest.approx(1, abs=1e-6)
+    sizes = np.array([400, (6 * days) ** 2])
+    share = sizes / sizes.sum()
+    expected = np.exp(-(share * np.log(share)).sum())
+    assert singularity(at([[20.0, 6.0]]))["effective_rank"].item() == pytest.approx(expected)
+
+
+def test_the_ml_fit_is_judged_as_lme4_does():
+    fine = singularity(at([[20.0, 6.0]]))
+    assert fine.attrs["ml_singular"] == "no"
+    ml = pp.maximum_likelihood(SLEEP, pp.load_dataset("sleepstudy")).maximum
+    sd, r = ml.sd[0] / ml.sigma, ml.corr[0][0, 1]
+    assert fine["ml_relative"].to_numpy() == pytest.approx([sd[0], sd[1] * np.sqrt(1 - r**2)])
+    fit = pp.fit("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff2"), seed=1, progressbar=False)
+    singular = singularity(fit)
+    assert singular.attrs["ml_singular"] == "yes"
+    assert float(singular["ml_relative"][0]) < 1e-4
+    assert singular.attrs["simpler"] == "Yield ~ 1"
+    assert isinstance(
+        pp.fit(singular.attrs["simpler"], pp.load_dataset("dyestuff2"), draws=50, progressbar=False), pp.Fit
+    )
+
+
+def test_data_that_support_everything_say_so(sleepstudy):
+    found = singularity(pp.fit(SLEEP, sleepstudy, seed=1, progressbar=False))
+    assert found.attrs["sentence"] == "The data support every effect that varies."
+    assert found.attrs["simpler"] == ""
+
+
+def test_a_term_goes_when_all_its_categories_do():
+    rng = np.random.default_rng(0)
+    data = {
+        "y": rng.normal(size=60),
+        "c": np.tile(list("uvw"), 20),
+        "x": rng.normal(size=60),
+        "g": np.repeat(np.arange(6), 10),
+    }
+    n, tiny = 100, 1e-4
+    for sds, expected in (
+        ([1, tiny, tiny, 1], "y ~ c + x + (x | g)"),
+        ([1, tiny, 1, tiny], "y ~ c + x + (c | g)"),
+        ([tiny, 1, 1, tiny], "y ~ c + x + (c | g)"),
+        ([tiny, tiny, tiny, tiny], "y ~ c + x"),
+    ):
+        fit = fit_at(
+            "y ~ c + x + (c + x | g)", data, draws=n, beta=np.zeros((n, 4)), sd_g=np.tile(sds, (n, 1)),
+            corr_g=np.tile(np.eye(4), (n, 1, 1)), sigma=np.ones(n), b_g=np.zeros((n, 6, 4)),
+        )  # fmt: skip
+        assert singularity(fit).attrs["simpler"] == expected
+
+
+def test_other_families_have_no_exact_likelihood_and_say_why():
+    data = pp.load_dataset("contraception")
+    fit = fit_at("use ~ urban + (1 | district)", data, family="bernoulli", beta=[-0.7, 0.7], sd_district=[0.5])
+    found = singularity(fit)
+    assert "no exact likelihood" in found.attrs["ml_singular"]
+    assert np.isnan(found["ml_relative"].to_numpy()).all()
+    assert float(found["small"]) == pytest.approx(0.1 * np.pi / np.sqrt(3))
+    assert found.attrs["sentence"] == "The data support every effect that varies."
+
+
+def test_no_groups():
+    fit = fit_at("y ~ x", {"y": [1.0, 2, 4, 3], "x": [0.0, 1, 2, 3]}, beta=[0, 1], sigma=1.0)
+    with pytest.raises(pp.DataError, match="only effects that vary"):
+        singularity(fit)
