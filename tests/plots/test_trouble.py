@@ -36,3 +36,13 @@ def test_a_line_per_level_and_the_check(slopes):
     assert len(left.get_lines()) == 2 + 18  # residuals, zero, a line per subject
     assert right.get_title(loc="left") == "posterior-predictive p < 0.001"
     assert [text.get_text() for text in right.get_legend().get_texts()] == ["new responses", "the data"]
+
+
+def test_models_side_by_side(sleepstudy):
+    names = {"slopes": "Reaction ~ Days + (Days | Subject)", "no groups": "Reaction ~ Days"}
+    fits = {name: pp.fit(formula, sleepstudy, seed=1, progressbar=False) for name, formula in names.items()}
+    axes = pp.plot_compare(pp.compare(fits, seed=1, progressbar=False)).axes
+    assert [panel.get_title(loc="left") for panel in axes] == [
+        "new rows of the same levels", "a new Subject", "all the data (evidence)",
+    ]  # fmt: skip
+    assert [tick.get_text() for tick in axes[0].get_yticklabels()] == list(names)

@@ -67,6 +67,21 @@ class Rows:
     frame: pd.DataFrame
     new_levels: NewLevels = "error"
 
+    def take(self, index: np.ndarray) -> "Rows":
+        """Return some of the rows, by position."""
+        groups = tuple(
+            replace(g, codes=None if g.codes is None else g.codes[index], values=g.values[index]) for g in self.groups
+        )
+        known = {n: getattr(self, n) for n in ("offset", "se", "trials")}
+        return replace(
+            self,
+            common=self.common[index],
+            groups=groups,
+            index=self.index[index],
+            frame=self.frame.iloc[index],
+            **{name: None if values is None else values[index] for name, values in known.items()},
+        )
+
     def with_levels_of(self, factors: Collection[str]) -> "Rows":
         """Return the same rows, levels of other factors left out."""
         groups = tuple(g if g.factor in factors else replace(g, codes=None, new_labels=()) for g in self.groups)

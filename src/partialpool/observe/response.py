@@ -17,7 +17,7 @@ from partialpool.design.rows import Rows
 from partialpool.observe.links import INVERSE_LINKS
 from partialpool.observe.predictor import Draws, Seed
 
-__all__ = ["RESPONSES", "log_density", "replicate"]
+__all__ = ["RESPONSES", "log_density", "log_density_of", "replicate"]
 
 
 _LARGE_COUNT: Final = 1e12
@@ -64,7 +64,12 @@ class _Given:
 
 def log_density(design: Design, rows: Rows, eta: np.ndarray, draws: Draws) -> np.ndarray:
     """Evaluate log p(y | eta, parameters) of the design's own rows, shape (draws, rows)."""
-    return RESPONSES[design.spec.family].log_density(_given(design, rows, eta, draws), design.response.values)
+    return log_density_of(design.response.values, design, rows, eta, draws)
+
+
+def log_density_of(y: np.ndarray, design: Design, rows: Rows, eta: np.ndarray, draws: Draws) -> np.ndarray:
+    """Evaluate log p(y | eta, parameters) of given responses y, (rows,), shape (draws, rows)."""
+    return RESPONSES[design.spec.family].log_density(_given(design, rows, eta, draws), y)
 
 
 def replicate(design: Design, rows: Rows, eta: np.ndarray, draws: Draws, *, seed: Seed) -> np.ndarray:

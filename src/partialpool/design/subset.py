@@ -1,0 +1,46 @@
+"""A design without some of its rows, in the units and codings it has: what leaving out means."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from partialpool.design.build import Design, FactorEffects
+from partialpool.design.factors import Levels
+
+__all__ = ["keep_rows"]
+
+
+def keep_rows(design: Design, keep: np.ndarray) -> Design:
+    """Return the design of some rows only.
+
+    Codings, learned means and the predictors' centre stay as they were, and so do the priors that were resolved on
+    them: the same model on fewer rows. Levels that lose all rows go.
+
+    Parameters
+    ----------
+    design
+        The model's design.
+    keep
+        Whether each row stays, boolean (rows,).
+    """
+    response = replace(
+        design.response,
+        values=design.response.values[keep],
+        trials=None if design.response.trials is None else design.response.trials[keep],
+    )
+    return replace(
+        design,
+        response=response,
+        common=replace(design.common, values=design.common.values[keep]),
+        factors=tuple(_kept_factor(factor, keep) for factor in design.factors),
+        offset=None if design.offset is None else design.offset[keep],
+        se=None if design.se is None else design.se[keep],
+        rows=design.rows[keep],
+        frame=design.frame.iloc[np.flatnonzero(keep)],
+    )
+
+
+def _kept_factor(factor: FactorEffects, keep: np.ndarray) -> FactorEffects:
+    alive, codes = np.unique(factor.codes[keep], return_inverse=True)
+    labels = tuple(factor.levels.labels[i] for i in alive)
+    return replace(factor, levels=Levels(factor.name, labels), codes=codes, values=factor.values[keep])

@@ -1,0 +1,126 @@
+"""What a fit says of a level it has not seen: leave-one-level-out, by importance sampling and by exact refits."""
+
+import json
+import warnings
+from dataclasses import dataclass, fields, replace
+
+import arviz_stats as azs
+import numpy as np
+import xarray as xr
+
+from partialpool.design.subset import keep_rows
+from partialpool.fitting import Fit
+from partialpool.infer.choose import load_engine
+from partialpool.infer.pack import pack
+from partialpool.infer.progress import progress_line
+from partialpool.infer.settings import Settings
+from partialpool.observe.joint import joint_log_density
+
+__all__ = ["LevelScores", "refit_without", "score_levels"]
+
+MAX_KHAT = 0.7
+
+
+@dataclass(frozen=True, eq=False)
+class LevelScores:
+    """Log predictive density of each level's rows together, the level left out.
+
+    Attributes
+    ----------
+    loo
+        ArviZ's record: `elpd_i`, log p(rows of the level | all other rows), by level; `pareto_k`, NaN where the fit was
+        repeated without the level; their sum and its standard error.
+    refitted
+        Which levels were left out by a refit, boolean (levels,).
+    """
+
+    loo: azs.ELPDData
+    refitted: np.ndarray
+
+
+def refit_without(fit: Fit, rows: np.ndarray, *, seed: int | None = None) -> Fit:
+    """Fit the same model, with the same priors and settings, to the other rows.
+
+    Parameters
+    ----------
+    fit
+        The fit of all rows.
+    rows
+        Which rows to leave out, boolean (rows,) of the design.
+    seed
+        Of the draws.
+
+    Returns
+    -------
+    Fit
+        Levels that lost all rows are not in it. It is for questions asked at once: its coding and priors are those of
+        the whole table.
+    """
+    design = keep_rows(fit.design, ~rows)
+    stored = json.loads(fit.tree.attrs["settings"])
+    known = {field.name: stored[field.name] for field in fields(Settings) if field.name in stored}
+    settings = replace(Settings(**known), seed=seed, progressbar=False, keep_z=False)
+    engine = load_engine(fit.tree.attrs["engine"])
+    raw = engine.run(design, fit.priors, settings)
+    tree = pack(raw, design, fit.priors, settings, engine=engine.name, reason="as the whole fit")
+    return Fit(fit.spec, design, fit.priors, tree)
+
+
+def score_levels(fit: Fit, codes: np.ndarray, *, seed: int | None = None, progressbar: bool = False) -> LevelScores:
+    """Score the rows of each level together, as rows of a level that is new.
+
+    elpd_j = log p(y_j | y_-j), the effects of the level, and of every level that occurs in it alone, integrated out
+    (`observe.joint`). Importance sampling by Pareto-smoothed weights 1 / p(y_j | theta, ...) of all draws
+    (Vehtari, Gelman & Gabry 2017, Statistics and Computing 27:1413; Merkle et al. 2019, Psychometrika 84:802). Where
+    their k-hat is above 0.7 and the collapsed engine knows the evidence, exactly, by a fit without the level:
+    log p(y) - log p(y_-j).
+
+    Parameters
+    ----------
+    fit
+        A fit by any engine.
+    codes
+        Level of each row, 0, 1, ...: of a factor of this model or of another, (rows,).
+    seed
+        Of the refits.
+    progressbar
+        Whether to show the refits' progress.
+
+    Raises
+    ------
+    DataError
+        More than two effects to integrate out where the response is not normal.
+    """
+    loo = _psis(fit, joint_log_density(fit.design, codes, fit.stacked()))
+    elpd, khat = loo.elpd_i.to_numpy().copy(), loo.pareto_k.to_numpy().copy()
+    refitted = np.zeros(len(elpd), bool)
+    whole = _evidence(fit)
+    doubtful = np.flatnonzero(khat > MAX_KHAT) if whole is not None else np.zeros(0, int)
+    seeds = np.random.SeedSequence(seed).generate_state(len(doubtful))
+    with progress_line("leaving levels out", shown=progressbar and len(doubtful) > 0) as line:
+        for done, (level, own_seed) in enumerate(zip(doubtful, seeds, strict=True)):
+            line.say(f"refit {done + 1} of {len(doubtful)}")
+            without = _evidence(refit_without(fit, codes == level, seed=int(own_seed)))
+            if whole is not None and without is not None:
+                elpd[level], khat[level], refitted[level] = whole - without, np.nan, True
+    loo.elpd_i, loo.pareto_k = loo.elpd_i.copy(data=elpd), loo.pareto_k.copy(data=khat)
+    loo.elpd, loo.se = float(elpd.sum()), float(np.sqrt(len(elpd) * elpd.var()))
+    loo.warning = bool((khat > MAX_KHAT).any())
+    return LevelScores(loo, refitted)
+
+
+def _psis(fit: Fit, joint: np.ndarray) -> azs.ELPDData:
+    """ArviZ's leave-one-out with a level for an observation."""
+    posterior = fit.posterior
+    shape = (posterior.sizes["chain"], posterior.sizes["draw"], -1)
+    scores = xr.Dataset({"levels": (("chain", "draw", "level"), joint.reshape(shape))})
+    tree = xr.DataTree.from_dict({"posterior": posterior, "log_likelihood": scores})
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", "Estimated shape parameter", UserWarning
+        )  # k-hat is passed on, level by level
+        return azs.loo(tree, pointwise=True, var_name="levels")
+
+
+def _evidence(fit: Fit) -> float | None:
+    return json.loads(fit.tree.attrs.get("run", "{}")).get("log_evidence")

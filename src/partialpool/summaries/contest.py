@@ -1,0 +1,262 @@
+"""Which of several models is better, for which purpose: new rows, new levels, the data as a whole."""
+
+import json
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import arviz_stats as azs
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from partialpool.design.rows import own_rows
+from partialpool.errors import DataError, nearest
+from partialpool.fitting import Fit
+from partialpool.infer.pack import label_rows
+from partialpool.leaveout import LevelScores, score_levels
+from partialpool.observe.predictor import linear_predictor
+from partialpool.observe.response import log_density
+from partialpool.tabulate import TextTable
+
+__all__ = ["Comparison", "compare"]
+
+MAX_KHAT = 0.7
+SMALL_GAP = 4.0
+"""Differences below this are too small to trust their standard error."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison:
+    """Models side by side; prints as a table with a sentence on what each column answers.
+
+    Attributes
+    ----------
+    frame
+        One row per model, the best first; per criterion (`rows`, `levels`, `evidence`) its value in log units,
+        `<criterion>_diff` to the best model and `<criterion>_se`, the standard error of that difference (evidence:
+        Monte Carlo); `rows_weight`, `levels_weight`, stacking weights.
+    notes
+        What each criterion answers, and what to doubt.
+    factor
+        Whose levels were left out; empty where none were.
+    """
+
+    frame: pd.DataFrame
+    notes: tuple[str, ...]
+    factor: str
+
+    @property
+    def criteria(self) -> tuple[str, ...]:
+        """Which of `rows`, `levels`, `evidence` there are."""
+        return tuple(c for c in ("rows", "levels", "evidence") if c in self.frame)
+
+    @property
+    def table(self) -> TextTable:
+        """The frame, rounded to what its errors tell."""
+        titles = {"rows": "elpd, rows", "levels": f"elpd, {self.factor}", "evidence": "log evidence"}
+        heads = ["model"] + [h for c in self.criteria for h in (titles[c], "diff", "se")]
+        rows = []
+        for name, row in self.frame.iterrows():
+            cells = [str(name)]
+            for c in self.criteria:
+                cells += [
+                    f"{row[c]:.1f}",
+                    f"{row[f'{c}_diff']:.1f}",
+                    f"{row[f'{c}_se']:.{2 if c == 'evidence' else 1}f}",
+                ]
+            rows.append(tuple(cells))
+        return TextTable(tuple(heads), tuple(rows), title="Models, the best first", notes=self.notes)
+
+    def __str__(self) -> str:
+        return str(self.table)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return self.table._repr_html_()
+
+
+def compare(
+    fits: Mapping[str, Fit] | Sequence[Fit],
+    *,
+    factor: str | None = None,
+    seed: int | None = None,
+    progressbar: bool = True,
+) -> Comparison:
+    """Compare fits of one response by how well they predict rows, whole levels, and all of it.
+
+    - rows: log p(y_i | y_-i), given the effects of the levels there are, by Pareto-smoothed importance sampling
+      (Vehtari, Gelman & Gabry 2017): who predicts the next visit of these patients?
+    - levels: log p(y_j | y_-j), all rows of level j together, its effects integrated out (`leaveout.score_levels`):
+      who predicts a new patient? Under the collapsed engine levels whose importance weights fail are refitted exactly.
+    - evidence: log p(y), where every fit is of the collapsed engine: who foresaw the data, priors included?
+
+    Parameters
+    ----------
+    fits
+        By name; or a list, named by their formulas.
+    factor
+        Whose levels are left out; may be left out where the models have one factor between them. A model without it is
+        scored on the same sets of rows.
+    seed
+        Of refits.
+    progressbar
+        Whether to show progress where someone looks.
+
+    Returns
+    -------
+    Comparison
+        Differences are in units of log density. One to believe is above 4 and two standard errors (Sivula, Magnusson,
+        Matamoros & Vehtari 2020, arXiv:2008.10296).
+
+    Raises
+    ------
+    DataError
+        Fewer than two fits; fits of different rows or responses; no such factor.
+
+    Examples
+    --------
+    >>> import partialpool as pp
+    >>> data = pp.load_dataset("sleepstudy")
+    >>> models = ("Reaction ~ Days + (Days | Subject)", "Reaction ~ Days + (1 | Subject)")
+    >>> fits = {name: pp.fit(name, data, seed=1, progressbar=False) for name in models}
+    >>> round(pp.compare(fits, seed=1, progressbar=False).frame["levels_diff"].iloc[1])
+    -19
+    """
+    named = _named(fits)
+    _check_same_data(named)
+    chosen, codes = _codes(named, factor)
+    notes: list[str] = []
+    frames = [_rows(named, notes)]
+    if chosen:
+        frames += _levels(named, (chosen, codes), seed, progressbar, notes)
+    else:
+        notes.append("name a factor by factor= to leave out whole levels")
+    evidence = {name: json.loads(fit.tree.attrs.get("run", "{}")) for name, fit in named.items()}
+    if all("log_evidence" in run for run in evidence.values()):
+        frames.append(_evidence(evidence))
+        notes.append("evidence: how probable all the data were before any was seen; it depends on the priors")
+    whole = pd.concat(frames, axis=1)
+    leading = "levels" if "levels" in whole else "rows"
+    whole = whole.sort_values(leading, ascending=False)
+    notes.append(_sentence(whole, leading, chosen))
+    return Comparison(whole.rename_axis("model"), tuple(notes), chosen)
+
+
+def _named(fits: Mapping[str, Fit] | Sequence[Fit]) -> dict[str, Fit]:
+    pairs = list(fits.items()) if isinstance(fits, Mapping) else [(str(f.spec), f) for f in fits]
+    named = dict(pairs)
+    if len(named) < 2 or len(named) < len(pairs):
+        raise DataError(
+            "a comparison is of two fits or more, each with a name of its own",
+            got=", ".join(repr(name) for name, _ in pairs) or "no fit",
+            allowed="two fits or more",
+            do="pass a dictionary: {'slopes': fit, 'intercepts': other}",
+        )
+    return named
+
+
+def _check_same_data(named: Mapping[str, Fit]) -> None:
+    (first_name, first), *others = named.items()
+    for name, fit in others:
+        a, b = first.design, fit.design
+        same = (
+            a.response.name == b.response.name
+            and np.array_equal(a.rows, b.rows)
+            and np.array_equal(a.response.values, b.response.values)
+        )
+        if not same:
+            raise DataError(
+                "fits of different data cannot be compared",
+                got=f"{first_name!r}: {a.response.name}, {a.n_rows} rows; {name!r}: {b.response.name}, {b.n_rows} rows",
+                allowed="one response, on the same rows",
+                do="drop rows with missing values before fitting; keep transformations of the response out (family "
+                "'lognormal' instead of log(y))",
+            )
+
+
+def _codes(named: Mapping[str, Fit], factor: str | None) -> tuple[str, np.ndarray]:
+    """The factor whose levels are left out, empty for none, and each row's level."""
+    known = {f.name: f.codes for fit in reversed(named.values()) for f in fit.design.factors}
+    if factor is None:
+        return next(iter(known.items())) if len(known) == 1 else ("", np.zeros(0))
+    if factor not in known:
+        raise DataError(
+            "no such grouping factor",
+            got=repr(factor),
+            allowed=nearest(factor, known),
+            do="name a factor of one of the models",
+        )
+    return factor, known[factor]
+
+
+def _rows(named: Mapping[str, Fit], notes: list[str]) -> pd.DataFrame:
+    scores = {}
+    doubtful = []
+    for name, fit in named.items():
+        draws, rows = fit.stacked(), own_rows(fit.design)
+        values = log_density(fit.design, rows, linear_predictor(fit.design, rows, draws), draws)
+        shape = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"], -1)
+        labelled = label_rows("rows", values.reshape(shape), rows.index)
+        tree = xr.DataTree.from_dict({"posterior": fit.posterior, "log_likelihood": labelled})
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Estimated shape parameter", UserWarning)  # told below, with its cure
+            scores[name] = azs.loo(tree, pointwise=True, var_name="rows")
+        bad = int((scores[name].pareto_k > MAX_KHAT).sum())
+        doubtful += [f"{bad} of {fit.design.n_rows} for {name}"] if bad else []
+    notes.append("elpd, rows: predicts single rows of the levels there are, given the other rows")
+    if doubtful:
+        notes.append(f"  k-hat above 0.7 in {'; '.join(doubtful)}: too hopeful there; look at whole levels")
+    return _differences(scores, "rows")
+
+
+def _levels(
+    named: Mapping[str, Fit], sets: tuple[str, np.ndarray], seed: int | None, progressbar: bool, notes: list[str]
+) -> list[pd.DataFrame]:
+    factor, codes = sets
+    scores: dict[str, LevelScores] = {}
+    seeds = np.random.SeedSequence(seed).generate_state(len(named))
+    for (name, fit), own_seed in zip(named.items(), seeds, strict=True):
+        try:
+            scores[name] = score_levels(fit, codes, seed=int(own_seed), progressbar=progressbar)
+        except DataError as error:
+            notes.append(f"no scores of whole levels: {name} has {error.got}; {error.wrong}")
+            return []
+    notes.append(f"elpd, {factor}: predicts all rows of a new level together, its effects integrated out")
+    refits = [f"{int(s.refitted.sum())} for {name}" for name, s in scores.items() if s.refitted.any()]
+    if refits:
+        notes.append(f"  levels left out by an exact refit: {'; '.join(refits)}")
+    bad = [f"{int((s.loo.pareto_k > MAX_KHAT).sum())} for {n}" for n, s in scores.items() if s.loo.warning]
+    if bad:
+        notes.append(f"  k-hat above 0.7: {'; '.join(bad)}; their scores are rough")
+    return [_differences({name: s.loo for name, s in scores.items()}, "levels")]
+
+
+def _differences(scores: Mapping[str, azs.ELPDData], criterion: str) -> pd.DataFrame:
+    table = azs.compare(dict(scores), round_to="none")
+    return pd.DataFrame(
+        {
+            criterion: table["elpd"],
+            f"{criterion}_diff": table["elpd_diff"],
+            f"{criterion}_se": table["dse"],
+            f"{criterion}_weight": table["weight"],
+        }
+    )
+
+
+def _evidence(runs: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
+    value = pd.Series({name: run["log_evidence"] for name, run in runs.items()})
+    error = pd.Series({name: run["log_evidence_se"] for name, run in runs.items()})
+    best = value.idxmax()
+    both = np.hypot(error, error[best]).where(value.index != best, 0.0)
+    return pd.DataFrame({"evidence": value, "evidence_diff": value - value[best], "evidence_se": both})
+
+
+def _sentence(whole: pd.DataFrame, leading: str, factor: str) -> str:
+    first, second = whole.index[:2]
+    gap, se = -whole[f"{leading}_diff"].iloc[1], whole[f"{leading}_se"].iloc[1]
+    purpose = f"a new {factor}" if leading == "levels" else "new rows of the same levels"
+    if gap > max(2 * se, SMALL_GAP):
+        return f"For {purpose}: {first} is better than {second} by {gap:.1f} (se {se:.1f})."
+    return f"For {purpose}: {first} and {second} cannot be told apart (difference {gap:.1f}, se {se:.1f})."

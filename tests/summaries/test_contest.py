@@ -1,0 +1,114 @@
+"""Comparisons: numbers against their parts, order, notes, refusals."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import partialpool as pp
+from checks.fixed import fit_at
+from partialpool.leaveout import score_levels
+from partialpool.summaries.contest import compare
+
+MODELS = {
+    "slopes": "Reaction ~ Days + (Days | Subject)",
+    "intercepts": "Reaction ~ Days + (1 | Subject)",
+    "no groups": "Reaction ~ Days",
+}
+
+
+@pytest.fixture(scope="module")
+def fits(sleepstudy):
+    return {name: pp.fit(formula, sleepstudy, seed=1, progressbar=False) for name, formula in MODELS.items()}
+
+
+@pytest.fixture(scope="module")
+def comparison(fits):
+    return compare(fits, seed=1, progressbar=False)
+
+
+def test_the_best_comes_first_and_differences_are_sums_over_levels(fits, comparison):
+    frame = comparison.frame
+    assert frame.index.tolist() == list(MODELS)
+    codes = fits["slopes"].design.factors[0].codes
+    seeds = np.random.SeedSequence(1).generate_state(3)
+    each = {
+        name: score_levels(fit, codes, seed=int(seed)).loo.elpd_i.to_numpy()
+        for (name, fit), seed in zip(fits.items(), seeds, strict=True)
+    }
+    for name in ("intercepts", "no groups"):
+        gap = each[name] - each["slopes"]
+        assert frame.loc[name, "levels"] == pytest.approx(each[name].sum())
+        assert frame.loc[name, "levels_diff"] == pytest.approx(gap.sum())
+        assert frame.loc[name, "levels_se"] == pytest.approx(np.sqrt(18 * gap.var()), rel=0.04)
+
+
+def test_rows_are_arviz_loo(fits, comparison):
+    import arviz_stats as azs
+    import xarray as xr
+
+    tree = fits["intercepts"].tree.copy()
+    tree["log_likelihood"] = xr.DataTree(pp.log_likelihood(fits["intercepts"]))
+    assert comparison.frame.loc["intercepts", "rows"] == pytest.approx(azs.loo(tree).elpd)
+
+
+def test_evidence_is_the_engines(fits, comparison):
+    run = json.loads(fits["no groups"].tree.attrs["run"])
+    assert comparison.frame.loc["no groups", "evidence"] == run["log_evidence"]
+    assert comparison.frame["evidence_diff"].max() == 0
+
+
+def test_the_text_says_what_answers_what(comparison):
+    text = str(comparison)
+    assert "elpd, Subject: predicts all rows of a new level together" in text
+    assert "k-hat above 0.7 in 4 of 180 for slopes" in text
+    assert text.splitlines()[-1].startswith("For a new Subject: slopes and intercepts cannot be told apart")
+    assert "<table" in comparison._repr_html_()
+
+
+def test_a_close_race_is_called_one(fits, sleepstudy):
+    again = pp.fit(MODELS["no groups"], sleepstudy, seed=2, progressbar=False)
+    found = compare({"a": fits["no groups"], "b": again}, progressbar=False)
+    assert found.criteria == ("rows", "evidence")
+    assert "name a factor by factor=" in str(found)
+    assert "cannot be told apart" in found.notes[-1]
+
+
+def test_a_factor_of_one_model_scores_all(fits):
+    found = compare([fits["no groups"], fits["slopes"]], factor="Subject", seed=1, progressbar=False)
+    assert found.factor == "Subject"
+    assert found.frame.index[0].startswith("Reaction ~ Days + (Days | Subject)")
+    assert found.notes[-1].startswith("For a new Subject: Reaction ~ Days + (Days | Subject)   [gaussian] is better")
+
+
+def test_scores_that_cannot_be_had_are_explained():
+    ticks = pp.load_dataset("grouseticks")
+    sizes = {f: ticks[f].nunique() for f in ("BROOD", "LOCATION")}
+    rng = np.random.default_rng(0)
+    n = 400
+    values = {"sd_LOCATION": np.full((n, 1), 0.5), "sd_BROOD": np.full((n, 1), 0.5)}
+    effects = {f"b_{f}": rng.normal(0, 0.1, (n, size, 1)) for f, size in sizes.items()}
+    fits = {
+        name: fit_at(
+            "TICKS ~ 1 + (1 | LOCATION) + (1 | BROOD)", ticks, family="poisson", draws=n,
+            beta=rng.normal(centre, 0.05, (n, 1)), **values, **effects,
+        )
+        for name, centre in (("low", 0.3), ("high", 1.5))
+    }  # fmt: skip
+    found = compare(fits, factor="LOCATION", progressbar=False)
+    assert found.criteria == ("rows",)
+    assert any(note.startswith("no scores of whole levels: low has") for note in found.notes)
+    assert found.notes[-1].startswith("For new rows of the same levels")
+
+
+def test_wrong_arguments(fits, sleepstudy):
+    with pytest.raises(pp.DataError, match="two fits or more"):
+        compare([fits["slopes"]])
+    with pytest.raises(pp.DataError, match="two fits or more"):
+        compare([fits["slopes"], fits["slopes"]])
+    with pytest.raises(pp.DataError, match="no such grouping factor"):
+        compare(fits, factor="Day")
+    other = fit_at("Reaction ~ Days", pd.DataFrame(sleepstudy).head(100), beta=[250.0, 10.0], sigma=30.0)
+    with pytest.raises(pp.DataError, match="different data"):
+        compare({"all": fits["no groups"], "some": other})
