@@ -23,9 +23,15 @@ from .plots.ahead import plot_average_effect as plot_average_effect
 from .plots.ahead import plot_predictions as plot_predictions
 from .plots.fan import plot_variance_function as plot_variance_function
 from .plots.forest import plot_group_effects as plot_group_effects
+from .plots.honesty import plot_design_effect as plot_design_effect
+from .plots.honesty import plot_naive_errors as plot_naive_errors
+from .plots.lines import plot_level_lines as plot_level_lines
 from .plots.narrow import plot_singularity as plot_singularity
+from .plots.origins import plot_recenter as plot_recenter
 from .plots.pulls import plot_shrinkage as plot_shrinkage
+from .plots.ranking import plot_compare as plot_compare
 from .plots.residues import plot_residual_trends as plot_residual_trends
+from .plots.responders import plot_level_effects as plot_level_effects
 from .plots.shares import plot_icc as plot_icc
 from .plots.shares import plot_variance_components as plot_variance_components
 from .spec.model import ModelSpec as ModelSpec
@@ -34,6 +40,8 @@ from .spec.priors import Prior as Prior
 from .spec.terms import Group as Group
 from .summaries.alikeness import icc as icc
 from .summaries.components import variance_components as variance_components
+from .summaries.contest import Comparison as Comparison
+from .summaries.contest import compare as compare
 from .summaries.contrast import average_effect as average_effect
 from .summaries.degeneracy import singularity as singularity
 from .summaries.densities import log_likelihood as log_likelihood
@@ -41,6 +49,7 @@ from .summaries.densities import log_prior as log_prior
 from .summaries.effects import group_effects as group_effects
 from .summaries.fan import variance_function as variance_function
 from .summaries.leftovers import residual_trends as residual_trends
+from .summaries.naivety import naive_errors as naive_errors
 from .summaries.origin import recenter as recenter
 from .summaries.overconfidence import design_effect as design_effect
 from .summaries.pooling import shrinkage as shrinkage
@@ -49,5 +58,6 @@ from .summaries.predictive import prior_predictive as prior_predictive
 from .summaries.prophecy import predict as predict
 from .summaries.responders import level_effects as level_effects
 from .summaries.table import summary as summary
+from .summaries.threads import level_lines as level_lines
 
 __version__: str

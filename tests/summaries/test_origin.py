@@ -40,6 +40,48 @@ def test_moved_data_give_the_moved_covariance():
     assert moved["correlation"].to_numpy()[0, 0] == pytest.approx(there.maximum.corr[0], rel=1e-5)
 
 
+def test_several_origins_are_each_origin_by_itself(fit):
+    places = [-3.0, 0, 1.6, 9]
+    found = pp.recenter(fit, Days=places)
+    assert found["covariance"].dims == ("chain", "draw", "origin", "effect", "effect_bis")
+    assert found["origin"].to_numpy().tolist() == places
+    for place in places:
+        alone, there = pp.recenter(fit, Days=place), found.sel(origin=place)
+        for name in ("covariance", "correlation", "sd"):
+            assert there[name].to_numpy() == pytest.approx(alone[name].to_numpy())
+            assert "origin" not in alone[name].dims
+        assert there["uncorrelated_at"].to_numpy() == pytest.approx(alone["uncorrelated_at"].to_numpy())
+    spread = found["sd"].sel(effect="Intercept").to_numpy()[0, 0]
+    assert spread.argmin() == 2  # uncorrelated at 1.6, where intercepts differ least
+    assert found.attrs["along"] == "Days"
+    assert found.attrs["origin"] == "Days=-3 to 9"
+    assert (float(found["lowest"].squeeze()), float(found["highest"].squeeze())) == (0, 9)
+
+
+def test_one_predictor_runs_while_another_is_moved():
+    rng = np.random.default_rng(0)
+    data = {
+        "y": rng.normal(size=40),
+        "x": rng.normal(size=40),
+        "w": rng.normal(size=40),
+        "g": np.repeat([0, 1, 2, 3], 10),
+    }
+    corr = [[1, 0.2, -0.3], [0.2, 1, 0.4], [-0.3, 0.4, 1]]
+    fit = fit_at("y ~ x + w + (x + w | g)", data, beta=[0, 0, 0], sd_g=[1, 2, 3], corr_g=corr, sigma=1.0)
+    found = pp.recenter(fit, x=[0.0, 2.0], w=-1.0)["covariance"].to_numpy()[0, 0, 1]
+    turn = np.array([[1, 2, -1], [0, 1, 0], [0, 0, 1]])
+    sigma = np.diag([1, 2, 3]) @ np.array(corr) @ np.diag([1, 2, 3])
+    assert found == pytest.approx(turn @ sigma @ turn.T)
+    with pytest.raises(pp.DataError, match="origins of two predictors cannot run at once"):
+        pp.recenter(fit, x=[0, 1], w=[0, 1])
+
+
+@pytest.mark.parametrize("origin", ["four", [], [0, np.nan], [[1, 2]], None])
+def test_an_origin_is_a_number_or_a_list_of_them(fit, origin):
+    with pytest.raises(pp.DataError, match="is not a place on its axis"):
+        pp.recenter(fit, Days=origin)
+
+
 def test_wrong_questions(fit):
     with pytest.raises(pp.DataError, match="no slope of this name"):
         pp.recenter(fit, Dayz=1)

@@ -16,6 +16,7 @@ def test_it_is_the_ratio_of_the_variances_of_a_mean():
     assert float(found["design_effect"]) == pytest.approx(ratio)
     assert float(found["effective_sample_size"]) == pytest.approx(21 / ratio)
     assert float(found["overconfidence"]) == pytest.approx(np.sqrt(ratio))
+    assert found.attrs["rows"] == 21
 
 
 def test_groups_are_needed():

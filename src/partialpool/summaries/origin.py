@@ -1,5 +1,7 @@
 """The covariance of intercepts and slopes at another origin of the predictor."""
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 
@@ -12,13 +14,13 @@ from partialpool.variance.covariance import effect_covariance
 __all__ = ["recenter"]
 
 
-def recenter(fit: Fit, factor: str | None = None, **origin: float) -> xr.Dataset:
+def recenter(fit: Fit, factor: str | None = None, **origin: Any) -> xr.Dataset:
     """Return the covariance of a factor's effects with the origin of a predictor moved.
 
     With intercepts read off at x = c instead of x = 0, the effects' covariance is T Sigma T', T = [[1, c], [0, 1]]:
     the slope keeps its variance, the intercept takes tau_0^2 + 2 c tau_01 + c^2 tau_1^2, and their covariance is
-    tau_01 + c tau_1^2, which vanishes at c* = -tau_01 / tau_1^2. A correlation of intercept and slope is a statement
-    about where zero is.
+    tau_01 + c tau_1^2, which vanishes at c* = -tau_01 / tau_1^2, where the intercept's variance is smallest. A
+    correlation of intercept and slope is a statement about where zero is.
 
     Parameters
     ----------
@@ -27,19 +29,22 @@ def recenter(fit: Fit, factor: str | None = None, **origin: float) -> xr.Dataset
     factor
         The factor; may be left out where only one has these slopes.
     **origin
-        New origin of each predictor, by the slope's name: `recenter(fit, Days=4.5)`. Those not named stay.
+        New origin of each predictor, by the slope's name: `recenter(fit, Days=4.5)`. Those not named stay. One of them
+        may have several, `recenter(fit, Days=numpy.linspace(-5, 10, 31))`, which `plot_recenter` draws.
 
     Returns
     -------
     xarray.Dataset
-        `covariance` and `correlation`, dims (chain, draw, effect, effect_bis); `sd` (chain, draw, effect);
-        `uncorrelated_at` (chain, draw, slope): c* of each slope, in the predictor's units, with the others left
-        where they were.
+        `covariance` and `correlation`, dims (chain, draw, effect, effect_bis); `sd` (chain, draw, effect); with several
+        origins these have a dimension `origin` after draw, in the predictor's units, and attrs `along` names the
+        predictor. `uncorrelated_at` (chain, draw, slope): c* of each slope, in the predictor's units, with the others
+        left where they were. `lowest` and `highest` (slope): the predictor's range in the rows.
 
     Raises
     ------
     DataError
-        No such factor or slope; no varying intercept; effects that share no correlation.
+        No such factor or slope; no varying intercept; effects that share no correlation; an origin that is not finite
+        numbers; several origins of more than one predictor.
 
     Examples
     --------
@@ -48,6 +53,8 @@ def recenter(fit: Fit, factor: str | None = None, **origin: float) -> xr.Dataset
     >>> moved = pp.recenter(fit, Days=9)
     >>> float(moved["correlation"].sel(effect="Intercept", effect_bis="Days").mean()) > 0.8
     True
+    >>> pp.recenter(fit, Days=[0, 4.5, 9])["sd"].dims
+    ('chain', 'draw', 'origin', 'effect')
     """
     chosen = _factor_of(fit, factor, origin)
     names = list(chosen.names)
@@ -61,24 +68,32 @@ def recenter(fit: Fit, factor: str | None = None, **origin: float) -> xr.Dataset
             allowed=nearest(missing[0], [e for e in effects if e != INTERCEPT]),
             do="name one of these",
         )
+    places, along = _places(origin)
     sigma = effect_covariance(fit.posterior, chosen)[..., block, :][..., block]
     at = effects.index(INTERCEPT)
-    turn = np.eye(len(effects))
-    for name, value in origin.items():
-        turn[at, effects.index(name)] = float(value)
-    moved = turn @ sigma @ turn.T
-    sd = np.sqrt(np.maximum(np.diagonal(moved, axis1=2, axis2=3), 0.0))
+    count = 1 if along is None else len(places[along])
+    turn = np.broadcast_to(np.eye(len(effects)), (count, len(effects), len(effects))).copy()
+    for name, values in places.items():
+        turn[:, at, effects.index(name)] = values
+    moved = turn @ sigma[:, :, None] @ turn.transpose(0, 2, 1)
+    sd = np.sqrt(np.maximum(np.diagonal(moved, axis1=-2, axis2=-1), 0.0))
     scale = sd[..., :, None] * sd[..., None, :]
     correlation = np.clip(np.divide(moved, scale, out=np.zeros_like(moved), where=scale > 0), -1.0, 1.0)
     slopes = [i for i in range(len(effects)) if i != at]
     own = np.stack([sigma[..., i, i] for i in slopes], axis=-1)
     cross = np.stack([sigma[..., at, i] for i in slopes], axis=-1)
     vanishes = np.divide(-cross, own, out=np.full_like(own, np.nan), where=own > 0)
-    variables = {
-        "covariance": (("chain", "draw", "effect", "effect_bis"), moved),
-        "correlation": (("chain", "draw", "effect", "effect_bis"), correlation),
-        "sd": (("chain", "draw", "effect"), sd),
+    lead = ("chain", "draw", "origin")
+    moved_to = {
+        "covariance": ((*lead, "effect", "effect_bis"), moved),
+        "correlation": ((*lead, "effect", "effect_bis"), correlation),
+        "sd": ((*lead, "effect"), sd),
+    }
+    columns = chosen.values[:, [block[i] for i in slopes]]
+    others = {
         "uncorrelated_at": (("chain", "draw", "slope"), vanishes),
+        "lowest": (("slope",), columns.min(axis=0)),
+        "highest": (("slope",), columns.max(axis=0)),
     }
     coords = {
         "chain": fit.posterior["chain"],
@@ -90,12 +105,46 @@ def recenter(fit: Fit, factor: str | None = None, **origin: float) -> xr.Dataset
     attrs = {
         "definition": "T Sigma T', T = [[1, c], [0, 1]]",
         "factor": chosen.name,
-        "origin": ", ".join(f"{name}={value:g}" for name, value in origin.items()) or "as fitted",
+        "origin": ", ".join(f"{name}={_shown(values)}" for name, values in places.items()) or "as fitted",
+        "response": fit.spec.response,
+        "scale": fit.spec.link,
     }
-    return xr.Dataset(variables, coords=coords, attrs=attrs)
+    if along is None:
+        return xr.Dataset(moved_to, attrs=attrs).isel(origin=0).assign(others).assign_coords(coords)
+    return xr.Dataset(moved_to | others, coords=coords | {"origin": places[along]}, attrs=attrs | {"along": along})
 
 
-def _factor_of(fit: Fit, factor: str | None, origin: dict[str, float]) -> FactorEffects:
+def _places(origin: dict[str, Any]) -> tuple[dict[str, np.ndarray], str | None]:
+    """Origins as arrays, (1,) or (origins,), and the predictor that has several, if any."""
+    places = {}
+    for name, value in origin.items():
+        try:
+            places[name] = np.atleast_1d(np.asarray(value, dtype=float))
+        except (TypeError, ValueError):
+            places[name] = np.empty(0)
+        if places[name].ndim != 1 or not places[name].size or not np.isfinite(places[name]).all():
+            raise DataError(
+                f"the origin of {name!r} is not a place on its axis",
+                got=repr(value),
+                allowed="a finite number, or a list of them",
+                do="write for instance Days=4.5, or Days=[0, 4.5, 9]",
+            )
+    several = [name for name, value in origin.items() if np.ndim(value) == 1]
+    if len(several) > 1:
+        raise DataError(
+            "the origins of two predictors cannot run at once",
+            got=", ".join(map(repr, several)),
+            allowed="a list for one predictor, numbers for the others",
+            do="ask for each in turn",
+        )
+    return places, several[0] if several else None
+
+
+def _shown(values: np.ndarray) -> str:
+    return f"{values[0]:g}" if len(values) == 1 else f"{values.min():g} to {values.max():g}"
+
+
+def _factor_of(fit: Fit, factor: str | None, origin: dict[str, Any]) -> FactorEffects:
     able = [f for f in fit.design.factors if any(f.names[i] == INTERCEPT for b in f.blocks if len(b) > 1 for i in b)]
     if factor is None and len(able) > 1:
         able_here = [f for f in able if set(origin) <= set(f.names)]

@@ -26,7 +26,7 @@ def design_effect(fit: Fit) -> xr.Dataset:
     -------
     xarray.Dataset
         Without unit, dims (chain, draw, factor): `design_effect`, `effective_sample_size` (rows),
-        `overconfidence`, its square root. By factor: `rows_per_level`, m.
+        `overconfidence`, its square root. By factor: `rows_per_level`, m. Attrs: `rows`, those of the table.
 
     Raises
     ------
@@ -61,6 +61,7 @@ def design_effect(fit: Fit) -> xr.Dataset:
     attrs = {
         "definition": "Kish (1965): 1 + (m - 1) ICC, m = sum of squared level sizes over rows",
         "residual": partition.residual_definition,
+        "rows": design.n_rows,
         "response": fit.spec.response,
     }
     return xr.Dataset(variables, coords=coords, attrs=attrs)

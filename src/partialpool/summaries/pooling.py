@@ -4,11 +4,12 @@ import numpy as np
 import xarray as xr
 
 from partialpool.collapse.units import working_response
-from partialpool.design.build import Design, FactorEffects
-from partialpool.errors import DataError
+from partialpool.design.build import FactorEffects
 from partialpool.fitting import Fit
 from partialpool.names import BETA, b_name
+from partialpool.observe.ungrouped import least_squares
 from partialpool.variance.covariance import effect_covariance
+from partialpool.variance.levels import check_normal, unpooled
 
 __all__ = ["shrinkage"]
 
@@ -58,26 +59,22 @@ def shrinkage(fit: Fit, factor: str | None = None) -> xr.Dataset:
     array([5, 5, 5, 5, 5, 5])
     """
     design = fit.design
-    _check_family(fit)
+    check_normal(fit.spec)
     chosen = design.factor_named(factor)
-    codes, z, levels = chosen.codes, chosen.values, chosen.n_levels
-    weight = np.ones(design.n_rows) if design.se is None else 1 / design.se**2
-    gram = _by_level(codes, levels, weight[:, None, None] * z[:, :, None] * z[:, None, :])
-    sigma2 = np.ones((1, 1)) if design.se is not None else fit.posterior["sigma"].to_numpy() ** 2
-    rest = working_response(design) - _everything_else(fit, chosen)
-    right = _by_level(codes, levels, weight[:, None] * z * rest[:, None])
-    no_pooling, se = _least_squares(gram, right, float(sigma2.mean()))
+    y = working_response(design)
+    own = unpooled(fit.posterior, design, chosen, y)
+    complete = dict(zip(design.common.coefs, least_squares(design, y).estimate, strict=True))
     common, sigma = _common_of(fit, chosen), effect_covariance(fit.posterior, chosen)
     b = fit.posterior[b_name(chosen.name)].transpose("chain", "draw", ...).to_numpy()
     names, labels = list(chosen.names), list(chosen.levels.labels)
     per_effect = ("level", "effect")
     variables = {
-        "n": (("level",), np.bincount(codes, minlength=levels)),
-        "no_pooling": (per_effect, no_pooling),
-        "no_pooling_se": (per_effect, se),
-        "complete_pooling": (("effect",), _pooled(design, chosen)),
+        "n": (("level",), np.bincount(chosen.codes, minlength=chosen.n_levels)),
+        "no_pooling": (per_effect, own.estimate),
+        "no_pooling_se": (per_effect, own.error),
+        "complete_pooling": (("effect",), np.array([complete.get(name, 0.0) for name in names])),
         "partial_pooling": (("chain", "draw", *per_effect), b + common[:, :, None, :]),
-        "weight": (("chain", "draw", *per_effect, "effect_bis"), _weights(sigma, gram, sigma2)),
+        "weight": (("chain", "draw", *per_effect, "effect_bis"), _weights(sigma, own.gram, own.sigma2)),
         "covariance": (("chain", "draw", "effect", "effect_bis"), sigma),
         "pooling_factor": (("effect",), _pooling_factor(b)),
     }
@@ -97,42 +94,6 @@ def shrinkage(fit: Fit, factor: str | None = None) -> xr.Dataset:
     return xr.Dataset(variables, coords=coords, attrs=attrs)
 
 
-def _check_family(fit: Fit) -> None:
-    spec = fit.spec
-    if spec.family not in ("gaussian", "lognormal") or spec.link != "identity":
-        raise DataError(
-            "a level's least-squares estimate and its weight are defined for normal responses",
-            got=f"family {spec.family!r}, link {spec.link!r}",
-            allowed="family 'gaussian' or 'lognormal' with the identity link",
-            do="use pp.group_effects for the effects themselves",
-        )
-
-
-def _by_level(codes: np.ndarray, levels: int, values: np.ndarray) -> np.ndarray:
-    out = np.zeros((levels, *values.shape[1:]))
-    np.add.at(out, codes, values)
-    return out
-
-
-def _everything_else(fit: Fit, chosen: FactorEffects) -> np.ndarray:
-    """Posterior mean of the linear predictor without this factor and the common part of its effects, (rows,)."""
-    design, posterior = fit.design, fit.posterior
-    out = np.zeros(design.n_rows)
-    if BETA in posterior:
-        beta = posterior[BETA].mean(("chain", "draw"))
-        for name in design.common.coefs:
-            if name not in chosen.names:
-                column = (
-                    design.common.values[:, design.common.names.index(name)] if name in design.common.names else 1.0
-                )
-                out += float(beta.sel(coef=name)) * column
-    for factor in design.factors:
-        if factor is not chosen:
-            b = posterior[b_name(factor.name)].mean(("chain", "draw")).to_numpy()
-            out += (b[factor.codes] * factor.values).sum(axis=1)
-    return out
-
-
 def _common_of(fit: Fit, chosen: FactorEffects) -> np.ndarray:
     """Common coefficient of each effect, 0 where there is none, (chains, draws, effects)."""
     posterior = fit.posterior
@@ -142,29 +103,6 @@ def _common_of(fit: Fit, chosen: FactorEffects) -> np.ndarray:
     return np.stack(
         [beta.sel(coef=e).to_numpy() if beta is not None and e in coefs else zero for e in chosen.names], axis=-1
     )
-
-
-def _pooled(design: Design, chosen: FactorEffects) -> np.ndarray:
-    """Least-squares coefficients of all rows, groups ignored, for the factor's effects, (effects,)."""
-    ones = np.ones((design.n_rows, 1 if design.common.intercept else 0))
-    x, y = np.concatenate([ones, design.common.values], axis=1), working_response(design)
-    root = np.ones(design.n_rows) if design.se is None else 1 / design.se
-    solved = np.linalg.lstsq(x * root[:, None], y * root, rcond=None)[0]
-    found = dict(zip(design.common.coefs, solved, strict=True))
-    return np.array([found.get(name, 0.0) for name in chosen.names])
-
-
-def _least_squares(gram: np.ndarray, right: np.ndarray, sigma2: float) -> tuple[np.ndarray, np.ndarray]:
-    """Estimates and standard errors level by level, (levels, effects); NaN where a level's rows do not tell."""
-    levels, q = right.shape
-    scale = np.sqrt(np.maximum(np.diagonal(gram, axis1=1, axis2=2), 1e-300))
-    unit = gram / (scale[:, :, None] * scale[:, None, :])
-    told = np.linalg.eigvalsh(unit)[:, 0] > 1e-10
-    estimate, error = np.full((levels, q), np.nan), np.full((levels, q), np.nan)
-    inverse = np.linalg.inv(unit[told]) / (scale[told][:, :, None] * scale[told][:, None, :])
-    estimate[told] = np.einsum("lij,lj->li", inverse, right[told])
-    error[told] = np.sqrt(sigma2 * np.diagonal(inverse, axis1=1, axis2=2))
-    return estimate, error
 
 
 def _weights(sigma: np.ndarray, gram: np.ndarray, sigma2: np.ndarray) -> np.ndarray:

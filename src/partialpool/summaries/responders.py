@@ -1,5 +1,8 @@
 """Who responds? The effect of a predictor in each level."""
 
+from numbers import Real
+
+import numpy as np
 import xarray as xr
 
 from partialpool.errors import DataError, nearest
@@ -33,7 +36,7 @@ def level_effects(fit: Fit, effect: str, *, factor: str | None = None, threshold
     Raises
     ------
     DataError
-        The coefficient does not vary; it varies over several factors and none is named.
+        The coefficient does not vary; it varies over several factors and none is named; a threshold that is no number.
 
     Examples
     --------
@@ -52,6 +55,13 @@ def level_effects(fit: Fit, effect: str, *, factor: str | None = None, threshold
             allowed=nearest(effect, varying),
             do="name the effect, and the factor by factor=",
         )
+    if not isinstance(threshold, Real) or not np.isfinite(float(threshold)):
+        raise DataError(
+            "a threshold is a number",
+            got=repr(threshold),
+            allowed=f"a finite number, in units of {effect!r}",
+            do="write for instance threshold=10",
+        )
     owner, posterior = owners[0], fit.posterior
     own = posterior[b_name(owner.name)].sel({effect_dim(owner.name): effect}, drop=True).rename({owner.name: "level"})
     has_common = BETA in posterior and effect in posterior[COEF].to_numpy()
@@ -62,7 +72,7 @@ def level_effects(fit: Fit, effect: str, *, factor: str | None = None, threshold
     attrs = {
         "effect": effect,
         "factor": owner.name,
-        "threshold": threshold,
+        "threshold": float(threshold),
         "definition": "common effect plus the level's own",
         "scale": fit.spec.link,
         "response": fit.spec.response,

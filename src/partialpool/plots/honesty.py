@@ -1,0 +1,166 @@
+"""What grouping costs: standard errors that ignore it beside honest ones, and what the rows are worth."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+
+from partialpool.names import COEF
+from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style
+
+__all__ = ["plot_design_effect", "plot_naive_errors"]
+
+_INNER, _OUTER = (0.25, 0.75), (0.05, 0.95)
+_TICKS = (
+    0.02,
+    0.05,
+    0.1,
+    0.2,
+    0.3,
+    0.4,
+    0.5,
+    0.6,
+    0.7,
+    0.8,
+    0.9,
+    1.0,
+    1.2,
+    1.5,
+    2.0,
+    3.0,
+    4.0,
+    5.0,
+    7.0,
+    10.0,
+    20.0,
+    50.0,
+)
+
+
+def plot_naive_errors(errors: xr.Dataset) -> Figure:
+    """Draw each coefficient's honest standard error in units of the naive one.
+
+    Parameters
+    ----------
+    errors
+        From `naive_errors`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A dumbbell per coefficient on a logarithmic scale, comparable whatever its unit. Open circle at 1: naive; dot:
+        honest, vermilion where naive is too small, blue where it is too large. On the right both as numbers.
+    """
+    names = [str(c) for c in errors[COEF].to_numpy()]
+    ratio = errors["overconfidence"].to_numpy()
+    with house_style():
+        figure, axes = plt.subplots(figsize=(7.6, 1.5 + 0.36 * len(names)))
+        places = np.arange(len(names))
+        colors = np.where(ratio > 1, VERMILION, BLUE)
+        axes.axvline(1.0, color=GREY, lw=1, zorder=0)
+        axes.hlines(places, np.minimum(1, ratio), np.maximum(1, ratio), color=colors, lw=2.5)
+        axes.plot(np.ones(len(names)), places, "o", ms=7, mfc="white", mec=INK, mew=1.2, label="naive")
+        for chosen, color, label in (
+            (ratio > 1, VERMILION, "honest: naive is too small"),
+            (ratio <= 1, BLUE, "honest: naive is too large"),
+        ):
+            if chosen.any():
+                axes.plot(ratio[chosen], places[chosen], "o", ms=7, color=color, label=label)
+        axes.set_yticks(places, names)
+        axes.invert_yaxis()
+        axes.margins(y=0.5 / len(names))
+        _ratio_axis(axes, ratio)
+        for place, naive, honest in zip(
+            range(len(names)), errors["naive"].to_numpy(), errors["honest"].to_numpy(), strict=True
+        ):
+            text = f"{naive:.3g}  \N{RIGHTWARDS ARROW}  {honest:.3g}"
+            axes.text(1.02, place, text, transform=axes.get_yaxis_transform(), va="center", fontsize=9)
+        header = "naive  \N{RIGHTWARDS ARROW}  honest"
+        axes.text(1.02, 1.02, header, transform=axes.transAxes, va="bottom", fontsize=9, color=INK)
+        axes.set_xlabel("standard error, in units of the naive one")
+        axes.set_title(f"Standard errors for {errors.attrs['response']}: naive, and honest about groups")
+        figure.legend(frameon=False, loc="outside lower center", ncols=3)
+    return figure
+
+
+def plot_design_effect(effects: xr.Dataset) -> Figure:
+    """Draw the design effect of each factor, and how many independent rows the table is worth.
+
+    Parameters
+    ----------
+    effects
+        From `design_effect`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Left: design effect, with the factor by which a standard error that ignores the groups is too small on top.
+        Right: effective sample size, a share of all rows. Posterior mean, 50 % and 90 % intervals.
+    """
+    names = [str(f) for f in effects["factor"].to_numpy()]
+    rows = int(effects.attrs["rows"])
+    with house_style():
+        figure, (left, right) = plt.subplots(1, 2, figsize=(8.6, 1.9 + 0.5 * len(names)), sharey=True)
+        _intervals(left, effects["design_effect"])
+        _intervals(right, effects["effective_sample_size"])
+        sizes = effects["rows_per_level"].to_numpy()
+        labels = [f"{name}\n(m = {size:.3g})" for name, size in zip(names, sizes, strict=True)]
+        left.set_yticks(range(len(names)), labels)
+        left.invert_yaxis()
+        left.margins(y=0.5 / len(names))
+        left.axvline(1.0, color=GREY, lw=1, zorder=0)
+        left.set_xlim(left=min(1.0, left.get_xlim()[0]))
+        left.set_xlabel("design effect: 1 + (m \N{MINUS SIGN} 1) ICC")
+        above = left.secondary_xaxis("top", functions=(_root, np.square))
+        factors = _few(np.sqrt(left.get_xlim()[1]))
+        above.set_xticks(factors, [f"{factor:g}" for factor in factors])
+        above.set_xlabel("naive standard error of the mean too small by the factor")
+        right.axvline(rows, color=GREY, lw=1, zorder=0)
+        right.set_xlim(0, 1.05 * rows)
+        _write_numbers(left, effects["design_effect"])
+        _write_numbers(right, effects["effective_sample_size"])
+        right.set_xlabel(f"independent rows that {rows} rows are worth")
+        title = f"The mean of {effects.attrs['response']}: what the groups cost"
+        figure.suptitle(f"{title}\nposterior mean, 50 % and 90 % intervals", fontsize=11, x=0.01, ha="left")
+    return figure
+
+
+def _intervals(panel: Axes, values: xr.DataArray) -> None:
+    for place, draws in enumerate(values.transpose("factor", ...).to_numpy()):
+        for (low, high), width in ((_OUTER, 1.2), (_INNER, 4.0)):
+            panel.hlines(place, *np.quantile(draws, [low, high]), lw=width, color=BLUE)
+        panel.plot(draws.mean(), place, "o", ms=5, mfc="white", mec=INK, mew=1)
+
+
+def _write_numbers(panel: Axes, values: xr.DataArray) -> None:
+    """Write mean and 90 % interval over each dot, towards the middle of the panel."""
+    middle = np.mean(panel.get_xlim())
+    for place, draws in enumerate(values.transpose("factor", ...).to_numpy()):
+        low, high = np.quantile(draws, _OUTER)
+        text = f"{draws.mean():.3g} ({low:.3g} to {high:.3g})"
+        side = "left" if draws.mean() < middle else "right"
+        panel.annotate(
+            text, (draws.mean(), place), xytext=(0, 6), textcoords="offset points", ha=side, fontsize=8, color=INK
+        )
+
+
+def _few(highest: float) -> list[float]:
+    """Plain numbers from 1 to a highest one, seven at most."""
+    step = next(step for step in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, np.inf) if (highest - 1) / step <= 6)
+    return [1.0, *np.arange(step * np.floor(1 / step) + step, highest, step)] if np.isfinite(step) else [1.0, highest]
+
+
+def _root(values: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.maximum(values, 0.0))
+
+
+def _ratio_axis(axes: Axes, ratio: np.ndarray) -> None:
+    """Logarithmic, so that twice and half are equally far from 1, ticked at plain numbers."""
+    low, high = min(0.8, 0.9 * float(ratio.min())), max(1.25, 1.1 * float(ratio.max()))
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    inside = [t for t in _TICKS if low <= t <= high]
+    axes.set_xticks(inside, [f"{t:g}" for t in inside])
+    axes.xaxis.set_minor_locator(NullLocator())

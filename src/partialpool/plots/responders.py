@@ -1,0 +1,65 @@
+"""Who responds? Levels in order of their effect, coloured by the chance that it is large."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.figure import Figure
+
+from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style
+
+__all__ = ["plot_level_effects"]
+
+_INNER, _OUTER = (0.25, 0.75), (0.05, 0.95)
+_MOST_LABELS = 60
+_CHANCE = LinearSegmentedColormap.from_list("chance", [VERMILION, "#B5A79B", BLUE])
+"""From surely below to surely above the threshold, both ends and the middle told apart by any eye."""
+
+
+def plot_level_effects(effects: xr.Dataset, *, unit: str = "") -> Figure:
+    """Draw each level's coefficient with intervals, in order, coloured by the chance that it exceeds the threshold.
+
+    Parameters
+    ----------
+    effects
+        From `level_effects`.
+    unit
+        Of the coefficient, for the axis: `ms/day`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Dot: posterior mean; thick bar: 50 % interval; thin bar: 90 %. Solid line and band: the population's effect with
+        its 90 % interval; dashed: the threshold.
+    """
+    draws = effects["effect"].stack(sample=("chain", "draw")).transpose("sample", "level").to_numpy()
+    order = np.argsort(draws.mean(axis=0), kind="stable")
+    draws, above = draws[:, order], effects["above"].to_numpy()[order]
+    labels = [str(level) for level in effects["level"].to_numpy()[order]]
+    population, threshold = effects["population"].to_numpy().ravel(), float(effects.attrs["threshold"])
+    places, colors = np.arange(len(labels)), _CHANCE(above)
+    name = effects.attrs["effect"]
+    with house_style():
+        height = float(np.clip(0.2 * len(labels) + 2.0, 3.0, 11))
+        figure, axes = plt.subplots(figsize=(7.4, height))
+        axes.axvspan(*np.quantile(population, _OUTER), color=GREY, alpha=0.22, lw=0, zorder=0)
+        axes.axvline(population.mean(), color=GREY, lw=1.4, zorder=0, label="population, 90 % interval")
+        axes.axvline(threshold, color=INK, lw=1.2, ls="--", zorder=1, label=f"threshold {threshold:g}")
+        for (low, high), width in ((_OUTER, 1.2), (_INNER, 3.2)):
+            axes.hlines(places, *np.quantile(draws, [low, high], axis=0), lw=width, color=colors)
+        axes.scatter(draws.mean(axis=0), places, s=18, color="white", edgecolors=colors, linewidths=1.2, zorder=3)
+        few = len(labels) <= _MOST_LABELS
+        axes.set_yticks(places if few else [], labels if few else [])
+        axes.set_ylim(-0.7, len(labels) - 0.3)
+        axes.set_ylabel(effects.attrs["factor"] + ("" if few else f" ({len(labels)} levels, sorted)"))
+        scale = unit or ("" if effects.attrs["scale"] == "identity" else f"{effects.attrs['scale']} scale")
+        axes.set_xlabel(f"{name} of each {effects.attrs['factor']}{f' ({scale})' if scale else ''}")
+        bar = figure.colorbar(ScalarMappable(Normalize(0, 1), _CHANCE), ax=axes, shrink=min(1.0, 3 / height), pad=0.02)
+        bar.set_label(f"probability that it exceeds {threshold:g}")
+        bar.outline.set_visible(False)
+        title = f"Who responds? {name} by {effects.attrs['factor']}, response {effects.attrs['response']}"
+        sure = f"{int((above > 0.95).sum())} of {len(labels)} exceed {threshold:g} with probability above 0.95"
+        axes.set_title(f"{title}\n{sure}", fontsize=10.5)
+        figure.legend(frameon=False, loc="outside lower center", ncols=2)
+    return figure

@@ -1,0 +1,111 @@
+"""One factor's levels by themselves: least squares of each level's own rows, the rest of the model taken off."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from partialpool.design.build import Design, FactorEffects
+from partialpool.errors import DataError
+from partialpool.names import BETA, SIGMA, b_name
+from partialpool.spec.model import ModelSpec
+
+__all__ = ["Unpooled", "check_normal", "coefficients_outside", "mean_effects", "unpooled"]
+
+
+@dataclass(frozen=True, eq=False)
+class Unpooled:
+    """Every level for itself.
+
+    Attributes
+    ----------
+    gram
+        Z_j'Z_j, rows weighted by 1 / se^2 where standard errors are known, (levels, effects, effects).
+    estimate, error
+        Effects, the common ones included, and their standard errors, (levels, effects); NaN where a level's rows do
+        not tell.
+    sigma2
+        Residual variance per draw, (chains, draws); with known standard errors 1, (1, 1).
+    """
+
+    gram: np.ndarray
+    estimate: np.ndarray
+    error: np.ndarray
+    sigma2: np.ndarray
+
+
+def check_normal(spec: ModelSpec) -> None:
+    """Refuse responses for which a level's own rows have no least-squares estimate.
+
+    Raises
+    ------
+    DataError
+        Any but a normal response, or a link.
+    """
+    if spec.family not in ("gaussian", "lognormal") or spec.link != "identity":
+        raise DataError(
+            "a level's least-squares estimate and its weight are defined for normal responses",
+            got=f"family {spec.family!r}, link {spec.link!r}",
+            allowed="family 'gaussian' or 'lognormal' with the identity link",
+            do="use pp.group_effects for the effects themselves",
+        )
+
+
+def unpooled(posterior: xr.Dataset, design: Design, factor: FactorEffects, y: np.ndarray) -> Unpooled:
+    """Regress each level's rows on its effects; other common effects and factors are at their posterior means.
+
+    Parameters
+    ----------
+    posterior, design, factor
+        Of a fit of a normal response.
+    y
+        The response less its offset, (rows,).
+    """
+    codes, z, levels = factor.codes, factor.values, factor.n_levels
+    weight = np.ones(design.n_rows) if design.se is None else 1 / design.se**2
+    gram = _by_level(codes, levels, weight[:, None, None] * z[:, :, None] * z[:, None, :])
+    sigma2 = np.ones((1, 1))
+    if design.se is None:
+        sigma2 = posterior[SIGMA].transpose("chain", "draw").to_numpy() ** 2
+    rest = _common_columns(design) @ coefficients_outside(posterior, design, factor)
+    for other in design.factors:
+        if other is not factor:
+            rest += (mean_effects(posterior, other)[other.codes] * other.values).sum(axis=1)
+    right = _by_level(codes, levels, weight[:, None] * z * (y - rest)[:, None])
+    return Unpooled(gram, *_solved(gram, right, float(sigma2.mean())), sigma2)
+
+
+def coefficients_outside(posterior: xr.Dataset, design: Design, factor: FactorEffects) -> np.ndarray:
+    """Posterior means of the common effects, 0 for those that vary over the factor, (coefs,)."""
+    if BETA not in posterior:
+        return np.zeros(0)
+    beta = posterior[BETA].mean(("chain", "draw")).to_numpy()
+    return np.where([name in factor.names for name in design.common.coefs], 0.0, beta)
+
+
+def mean_effects(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
+    """Posterior means of a factor's effects, (levels, effects)."""
+    return posterior[b_name(factor.name)].transpose("chain", "draw", ...).to_numpy().mean(axis=(0, 1))
+
+
+def _common_columns(design: Design) -> np.ndarray:
+    ones = np.ones((design.n_rows, 1 if design.common.intercept else 0))
+    return np.concatenate([ones, design.common.values], axis=1)
+
+
+def _by_level(codes: np.ndarray, levels: int, values: np.ndarray) -> np.ndarray:
+    out = np.zeros((levels, *values.shape[1:]))
+    np.add.at(out, codes, values)
+    return out
+
+
+def _solved(gram: np.ndarray, right: np.ndarray, sigma2: float) -> tuple[np.ndarray, np.ndarray]:
+    levels, q = right.shape
+    scale = np.sqrt(np.maximum(np.diagonal(gram, axis1=1, axis2=2), 1e-300))
+    unit = gram / (scale[:, :, None] * scale[:, None, :])
+    told = np.linalg.eigvalsh(unit)[:, 0] > 1e-10
+    estimate, error = np.full((levels, q), np.nan), np.full((levels, q), np.nan)
+    inverse = np.linalg.inv(unit[told]) / (scale[told][:, :, None] * scale[told][:, None, :])
+    estimate[told] = np.einsum("lij,lj->li", inverse, right[told])
+    error[told] = np.sqrt(sigma2 * np.diagonal(inverse, axis1=1, axis2=2))
+    return estimate, error
