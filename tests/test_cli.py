@@ -98,6 +98,50 @@ def test_bad_input_exits_with_2_and_writes_nothing(text, expected, command, tmp_
     assert [p.name for p in tmp_path.iterdir()] == ["m.toml"]
 
 
+def test_report_writes_a_page_beside_the_fit(tmp_path, capsys):
+    fit = pp.fit("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff"), seed=1, progressbar=False)
+    fit.save(tmp_path / "fit.nc")
+    assert main(["report", str(tmp_path / "fit.nc")]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("Diagnostics: good")
+    assert out.endswith(f"wrote {tmp_path / 'report.html'}\n")
+    assert "<h1>Yield</h1>" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert main(["report", str(tmp_path / "fit.nc"), "--out", str(tmp_path / "other.html")]) == 0
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["fit.nc", "other.html", "report.html"]
+
+
+def test_report_of_a_fit_that_failed_its_diagnostics_is_written_and_exits_with_1(tmp_path, capsys):
+    data = pp.load_dataset("dyestuff")
+    fit = pp.fit("Yield ~ 1 + (1 | Batch)", data, draws=20, chains=2, seed=1, progressbar=False)
+    fit.save(tmp_path / "fit.nc")
+    assert main(["report", str(tmp_path / "fit.nc")]) == 1
+    assert "do not rely on these draws yet" in capsys.readouterr().out
+    assert "Do not rely on these numbers yet" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "out", "expected"),
+    [
+        ("none.nc", "report.html", "no such file"),
+        ("notes.txt", "report.html", "cannot read this file as a fit"),
+        ("fit.nc", "nowhere/report.html", "cannot write the report"),
+        ("fit.nc", "fit.nc", "the page would replace the fit"),
+    ],
+)
+def test_report_refuses_bad_input_with_2(name, out, expected, tmp_path, capsys):
+    (tmp_path / "notes.txt").write_text("not a fit")
+    data = pp.load_dataset("dyestuff")
+    pp.fit("Yield ~ 1 + (1 | Batch)", data, draws=20, chains=2, seed=1, progressbar=False).save(tmp_path / "fit.nc")
+    before = (tmp_path / "fit.nc").read_bytes()
+    assert main(["report", str(tmp_path / name), "--out", str(tmp_path / out)]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith(f"error: {expected}")
+    assert "do:" in captured.err
+    assert captured.out == ""
+    assert (tmp_path / "fit.nc").read_bytes() == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["fit.nc", "notes.txt"]
+
+
 def test_help_and_unknown_commands(capsys):
     with pytest.raises(SystemExit) as ended:
         main(["--help"])

@@ -1,3 +1,5 @@
+from .checkup import Checklist as Checklist
+from .checkup import check as check
 from .datasets.load import dataset_names as dataset_names
 from .datasets.load import load_dataset as load_dataset
 from .design.scaling import PriorSet as PriorSet
@@ -21,6 +23,7 @@ from .likelihood import maximum_likelihood as maximum_likelihood
 from .modelling import build_model as build_model
 from .plots.ahead import plot_average_effect as plot_average_effect
 from .plots.ahead import plot_predictions as plot_predictions
+from .plots.checks import plot_level_statistics as plot_level_statistics
 from .plots.fan import plot_variance_function as plot_variance_function
 from .plots.forest import plot_group_effects as plot_group_effects
 from .plots.honesty import plot_design_effect as plot_design_effect
@@ -34,6 +37,7 @@ from .plots.residues import plot_residual_trends as plot_residual_trends
 from .plots.responders import plot_level_effects as plot_level_effects
 from .plots.shares import plot_icc as plot_icc
 from .plots.shares import plot_variance_components as plot_variance_components
+from .reporting.page import report as report
 from .spec.model import ModelSpec as ModelSpec
 from .spec.modelfile import read_model_file as read_model_file
 from .spec.priors import Prior as Prior
@@ -49,6 +53,7 @@ from .summaries.densities import log_prior as log_prior
 from .summaries.effects import group_effects as group_effects
 from .summaries.fan import variance_function as variance_function
 from .summaries.leftovers import residual_trends as residual_trends
+from .summaries.levelchecks import level_statistics as level_statistics
 from .summaries.naivety import naive_errors as naive_errors
 from .summaries.origin import recenter as recenter
 from .summaries.overconfidence import design_effect as design_effect

@@ -1,4 +1,4 @@
-"""The command line: `partialpool demo | fit | check`.
+"""The command line: `partialpool demo | fit | check | report`.
 
 Exit codes: 0 good; 1 the fit's diagnostics failed; 2 bad input.
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from partialpool.errors import PartialPoolError, PartialPoolWarning
+from partialpool.errors import FileError, PartialPoolError, PartialPoolWarning
 
 __all__ = ["main"]
 
@@ -47,6 +47,9 @@ def _parser() -> argparse.ArgumentParser:
         commands, "check", _check, "read a model file and its data, show the model and its priors, draw nothing"
     )
     check.add_argument("spec", type=Path, help="a TOML file, for instance models/sleepstudy.toml")
+    report = _command(commands, "report", _report, "write a saved fit as one HTML page, with tables and pictures")
+    report.add_argument("fit", type=Path, help="a file written by fit.save(), for instance out/fit.nc")
+    report.add_argument("--out", type=Path, help="the page; report.html beside the fit unless given")
     return parser
 
 
@@ -87,7 +90,7 @@ def _check(options: argparse.Namespace) -> int:
     from partialpool.design.build import build_design  # noqa: PLC0415
     from partialpool.design.scaling import resolve_priors  # noqa: PLC0415
     from partialpool.gallery import read_source  # noqa: PLC0415
-    from partialpool.report.describe import describe_data, describe_mathematics, describe_words  # noqa: PLC0415
+    from partialpool.reporting.describe import describe_data, describe_mathematics, describe_words  # noqa: PLC0415
     from partialpool.spec.modelfile import read_model_file  # noqa: PLC0415
 
     model = read_model_file(options.spec)
@@ -100,13 +103,35 @@ def _check(options: argparse.Namespace) -> int:
     return GOOD
 
 
+def _report(options: argparse.Namespace) -> int:
+    from partialpool.fitting import load_fit  # noqa: PLC0415
+    from partialpool.reporting.page import report  # noqa: PLC0415
+
+    fit = load_fit(options.fit)
+    out = options.out or options.fit.with_name("report.html")
+    if out.resolve() == options.fit.resolve():
+        raise FileError(
+            "the page would replace the fit",
+            got=f"--out {out}",
+            allowed="a file of its own",
+            do="name another --out",
+        )
+    written = report(fit, out)
+    _say(f"{fit.digest.verdict}\n\nwrote {written}")
+    return _ended(fit)
+
+
 def _finish(fit: Any, folder: Path) -> int:
     """Show the fit, write its bundle, answer with its verdict."""
-    from partialpool.report.bundle import write_bundle  # noqa: PLC0415
+    from partialpool.reporting.bundle import write_bundle  # noqa: PLC0415
 
     _say(str(fit))
     written = write_bundle(fit, folder)
     _say("\nwrote " + "\n      ".join(str(path) for path in written))
+    return _ended(fit)
+
+
+def _ended(fit: Any) -> int:
     return GOOD if fit.digest.verdict.good else DIAGNOSTICS_FAILED
 
 

@@ -1,8 +1,6 @@
 """Fit: a specification, its design and its posterior, together; and how one is made, saved and loaded."""
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +16,7 @@ from partialpool.design.build import Design, build_design
 from partialpool.design.scaling import PriorSet, resolve_priors
 from partialpool.design.table import Missing
 from partialpool.errors import FileError, SpecError
+from partialpool.files import whole_file
 from partialpool.infer.choose import choose_engine
 from partialpool.infer.pack import FORMAT, pack
 from partialpool.infer.settings import Settings
@@ -71,26 +70,11 @@ class Fit:
         Raises
         ------
         FileError
-            The folder is not there or cannot be written to.
+            The folder is not there or cannot be written to, or a folder has this name.
         """
-        path = Path(path)
-        try:
-            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        except OSError as error:
-            raise FileError(
-                "cannot save the fit",
-                got=f"{path}: {error.strerror}",
-                allowed="a folder that exists",
-                do="make the folder first",
-            ) from error
-        os.close(handle)
-        try:
+        with whole_file(path, doing="save the fit") as temporary:
             self.tree.to_netcdf(temporary, engine="h5netcdf")
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-        return path
+        return Path(path)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as the tree, as a file does: a worker may hand a fit back."""

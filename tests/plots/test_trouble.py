@@ -46,3 +46,12 @@ def test_models_side_by_side(sleepstudy):
         "new rows of the same levels", "a new Subject", "all the data (evidence)",
     ]  # fmt: skip
     assert [tick.get_text() for tick in axes[0].get_yticklabels()] == list(names)
+
+
+def test_levels_against_new_data(slopes):
+    axes = pp.plot_level_statistics(pp.level_statistics(slopes, seed=1), unit="ms").axes
+    assert [panel.get_title(loc="left") for panel in axes] == ["mean", "spread", "trend along Days"]
+    assert [panel.get_ylabel() for panel in axes] == [
+        "mean Reaction (ms)", "sd of Reaction (ms)", "Reaction (ms) per unit of Days",
+    ]  # fmt: skip
+    assert axes[0].get_xticklabels()[0].get_text() == "309"  # the quickest subject

@@ -1,7 +1,9 @@
 """One style for every picture: colours that survive colour blindness and print, no clutter."""
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,7 +11,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-__all__ = ["BLUE", "GREY", "INK", "PALETTE", "VERMILION", "house_style", "save_figure"]
+__all__ = ["BLUE", "GREY", "INK", "PALETTE", "VERMILION", "Image", "figure_image", "house_style", "save_figure"]
 
 # Okabe & Ito (2008), colours distinguishable under every common kind of colour blindness.
 BLUE: Final = "#0072B2"
@@ -39,6 +41,28 @@ _STYLE: Final[dict[Any, Any]] = {
     "grid.color": "#E6E6E6",
     "axes.axisbelow": True,
 }
+_LARGEST_SVG: Final = 400_000
+"""Bytes above which a figure with many marks is better a bitmap."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """A figure as the bytes of an image file.
+
+    Attributes
+    ----------
+    mime
+        `image/svg+xml` or `image/png`.
+    data
+        The file's content.
+    width, height
+        Natural size, in CSS pixels (1/96 inch).
+    """
+
+    mime: str
+    data: bytes
+    width: int
+    height: int
 
 
 @contextmanager
@@ -53,3 +77,36 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
     figure.savefig(path)
     plt.close(figure)
     return Path(path)
+
+
+def figure_image(figure: Figure, *, widest: float | None = None, largest_svg: int = _LARGEST_SVG) -> Image:
+    """Draw a figure into memory and close it: SVG, or PNG where that would be too large.
+
+    Parameters
+    ----------
+    figure
+        What to draw.
+    widest
+        Inches to which a wider figure is narrowed: its text keeps its size, so that it is legible on a phone.
+    largest_svg
+        Bytes above which PNG is taken.
+
+    Returns
+    -------
+    Image
+        The same bytes whenever the same figure is drawn.
+    """
+    if widest is not None:
+        figure.set_size_inches(min(widest, figure.get_size_inches()[0]), figure.get_size_inches()[1])
+    width, height = (round(96 * inches) for inches in figure.get_size_inches())
+    stream = io.BytesIO()
+    # Ids are hashed with a salt, and a date is written, unless told otherwise: equal figures would differ.
+    with mpl.rc_context({"svg.hashsalt": "partialpool", "svg.fonttype": "path"}):
+        figure.savefig(stream, format="svg", metadata={"Date": None})
+    image = Image("image/svg+xml", stream.getvalue(), width, height)
+    if len(image.data) > largest_svg:
+        stream = io.BytesIO()
+        figure.savefig(stream, format="png", dpi=192)
+        image = Image("image/png", stream.getvalue(), width, height)
+    plt.close(figure)
+    return image

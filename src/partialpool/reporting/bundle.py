@@ -4,9 +4,9 @@ from pathlib import Path
 
 from partialpool.errors import FileError
 from partialpool.fitting import Fit
-from partialpool.names import INTERCEPT
 from partialpool.plots.forest import plot_group_effects
 from partialpool.plots.style import save_figure
+from partialpool.reporting.wording import effect_units
 from partialpool.summaries.effects import group_effects
 
 __all__ = ["write_bundle"]
@@ -40,16 +40,6 @@ def write_bundle(fit: Fit, folder: str | Path) -> list[Path]:
     written = [fit.save(folder / "fit.nc"), table]
     for factor in fit.design.factors:
         picture = folder / f"effects_{factor.name.replace(':', '_')}.png"
-        save_figure(plot_group_effects(group_effects(fit, factor.name), units=_units(fit, factor.names)), picture)
+        save_figure(plot_group_effects(group_effects(fit, factor.name), units=effect_units(fit, factor.names)), picture)
         written.append(picture)
     return written
-
-
-def _units(fit: Fit, effects: tuple[str, ...]) -> dict[str, str]:
-    """Units of the effects from the table's own, where it says them and the scale keeps them."""
-    units = fit.design.units if fit.spec.link == "identity" else {}
-    response = units.get(fit.spec.response)
-    if response is None:
-        return {}
-    known = {INTERCEPT: response} | {e: f"{response} per unit of {e}" for e in effects if e != INTERCEPT}
-    return known | {e: f"{response}/{units[e].removesuffix('s')}" for e in effects if e in units}

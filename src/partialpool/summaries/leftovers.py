@@ -9,6 +9,7 @@ import xarray as xr
 
 from partialpool.design.build import Design, FactorEffects
 from partialpool.design.rows import own_rows
+from partialpool.design.sums import sum_by_level
 from partialpool.design.table import read_table
 from partialpool.errors import DataError
 from partialpool.fitting import Fit
@@ -99,7 +100,7 @@ def residual_trends(
         )
     trends, real, new, residual = [], [], [], np.zeros(len(x))
     for raw, raw_new, sd in _residuals(fit, seed):
-        by_level = [_summed(chosen, inside * r)[:, told] for r in (raw, raw / sd, raw_new / sd)]
+        by_level = [sum_by_level(chosen, inside * r)[:, told] for r in (raw, raw / sd, raw_new / sd)]
         slope = np.full((len(raw), chosen.n_levels), np.nan)
         slope[:, told] = by_level[0] / spread[told]
         trends.append(slope)
@@ -165,13 +166,6 @@ def _residuals(fit: Fit, seed: int | None) -> Iterator[tuple[np.ndarray, np.ndar
 def _own_parameters(design: Design, draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     own = {name: draws[name][:, None] for name, _ in design.spec.family_record.parameters if name in draws}
     return own if design.se is None else own | {"sigma": design.se}
-
-
-def _summed(factor: FactorEffects, values: np.ndarray) -> np.ndarray:
-    """Sum over the rows of each level, (draws, levels)."""
-    order = np.argsort(factor.codes, kind="stable")
-    first = np.searchsorted(factor.codes[order], np.arange(factor.n_levels))
-    return np.add.reduceat(values[:, order], first, axis=1)
 
 
 def _with_trend(spec: ModelSpec, over: str, factor: str) -> ModelSpec | None:

@@ -1,0 +1,156 @@
+"""Everything there is to check about a fit, in one table, each finding with its cure."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from partialpool.design.build import FactorEffects
+from partialpool.errors import PartialPoolError
+from partialpool.fitting import Fit
+from partialpool.overview.convergence import Finding
+from partialpool.summaries.degeneracy import singularity
+from partialpool.summaries.leftovers import residual_trends
+from partialpool.summaries.levelchecks import level_statistics
+from partialpool.tabulate import TextTable
+
+__all__ = ["Checklist", "check"]
+
+DOUBTFUL = 0.01
+"""Posterior-predictive p-values below this are findings: there are several, and each may be low by chance."""
+ENOUGH = 1000
+"""Draws that new responses are made for, evenly taken from more."""
+
+
+@dataclass(frozen=True, repr=False)
+class Checklist:
+    """Findings about a fit; prints as a table of verdicts with cures.
+
+    Attributes
+    ----------
+    findings
+        Each with `check`, `good`, `found` and `cure`.
+    """
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing is wrong."""
+        return all(finding.good for finding in self.findings)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row per finding."""
+        rows = [(f.check, f.good, f.found, "" if f.good else f.cure) for f in self.findings]
+        return pd.DataFrame(rows, columns=["check", "good", "found", "cure"])
+
+    @property
+    def table(self) -> TextTable:
+        """The findings; cures of what is not good below."""
+        rows = tuple((f.check, "good" if f.good else "LOOK", f.found) for f in self.findings)
+        cures = tuple(f"{f.check}: {f.cure}" for f in self.findings if not f.good)
+        return TextTable(("check", "", "found"), rows, title="Checks", notes=cures)
+
+    def __str__(self) -> str:
+        return str(self.table)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return self.table._repr_html_()
+
+
+def check(fit: Fit, *, seed: int | None = None) -> Checklist:
+    """Check draws, effects and fit to the data, level by level.
+
+    - the draws: divergences, R-hat, ESS, E-BFMI or importance weights (`fit.digest.verdict`);
+    - the effects: what the data do not support (`singularity`);
+    - per factor, by new responses of up to 1,000 draws: a level whose mean lies out of the population's (largest
+      deviation in sds, effects drawn anew), spreads within levels that differ more than the model says (their
+      coefficient of variation), trends along numeric predictors that are left in the residuals (`residual_trends`).
+      Below p = 0.01 a check asks to be looked at; p = P(new >= data).
+
+    Parameters
+    ----------
+    fit
+        A fit by any engine.
+    seed
+        Repeats the new responses.
+
+    Returns
+    -------
+    Checklist
+        Prints as a table; `.good`, `.frame`.
+
+    Examples
+    --------
+    >>> import partialpool as pp
+    >>> fit = pp.fit("Reaction ~ Days + (1 | Subject)", pp.load_dataset("sleepstudy"), seed=1, progressbar=False)
+    >>> [finding.cure for finding in pp.check(fit, seed=1).findings if not finding.good][-1]
+    'fit Reaction ~ Days + (Days | Subject)'
+    """
+    findings = list(fit.digest.verdict.findings)
+    if fit.design.factors:
+        findings.append(_effects(fit))
+    thin = _thinned(fit)
+    seeds = np.random.SeedSequence(seed).spawn(len(fit.design.factors))
+    for factor, own in zip(fit.design.factors, seeds, strict=True):
+        findings += _of_levels(thin, factor, [int(s) for s in own.generate_state(3)])
+    return Checklist(tuple(findings))
+
+
+def _effects(fit: Fit) -> Finding:
+    try:
+        found = singularity(fit)
+    except PartialPoolError as error:
+        return Finding("effects", True, f"not judged: {error.wrong}")
+    simpler = found.attrs["simpler"]
+    sentence = found.attrs["sentence"].split(" A simpler model")[0].rstrip(".")
+    return Finding("effects", not simpler, sentence, f"a simpler model: {simpler}")
+
+
+def _thinned(fit: Fit) -> Fit:
+    sizes = fit.posterior.sizes
+    step = max(1, sizes["chain"] * sizes["draw"] // ENOUGH)
+    some = fit.posterior.isel(draw=slice(None, None, step))
+    return replace(fit, tree=xr.DataTree.from_dict({"posterior": some}))
+
+
+def _of_levels(fit: Fit, factor: FactorEffects, seeds: list[int]) -> Iterator[Finding]:
+    name = factor.name
+    new = level_statistics(fit, name, seed=seeds[0])
+    if new["observed_data"].sizes["level"] > 2:
+        p = _tail(new, "mean", lambda s: np.abs(s - s.mean(-1, keepdims=True)).max(-1) / s.std(-1))
+        cure = f"look which level of {name} it is: pp.plot_level_statistics(pp.level_statistics(fit, {name!r}))"
+        yield _judged(f"means of {name}", "the level that is furthest out", p, cure)
+    same = level_statistics(fit, name, levels="same", seed=seeds[1])
+    if "spread" in same["observed_data"] and same["observed_data"].sizes["level"] > 2:
+        p = _tail(same, "spread", lambda s: s.std(-1) / s.mean(-1))
+        cure = f"levels of {name} differ in variance: try family 'student_t', 'lognormal', or a slope"
+        yield _judged(f"spreads within {name}", "how they differ between levels", p, cure)
+    for trend in [str(v) for v in new["observed_data"].data_vars if str(v).startswith("trend_")]:
+        yield _trend(fit, trend.removeprefix("trend_"), name, seeds[2])
+
+
+def _tail(tree: xr.DataTree, name: str, statistic: Callable[[np.ndarray], np.ndarray]) -> float:
+    """P(T(new) >= T(data)) of a statistic over levels."""
+    new = statistic(tree["posterior_predictive"][name].transpose("chain", "draw", "level").to_numpy())
+    return float((new >= statistic(tree["observed_data"][name].to_numpy())).mean())
+
+
+def _judged(name: str, what: str, p: float, cure: str) -> Finding:
+    shown = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+    return Finding(name, p >= DOUBTFUL, f"{what}: {shown}", cure)
+
+
+def _trend(fit: Fit, over: str, factor: str, seed: int) -> Finding:
+    try:
+        found = residual_trends(fit, over, factor=factor, seed=seed)
+    except PartialPoolError as error:
+        return Finding(f"trend of {over} in {factor}", True, f"not judged: {error.wrong}")
+    suggestion = found.attrs["suggestion"]
+    cure = f"fit {suggestion}" if suggestion else f"look for a bend along {over}, such as I({over}**2)"
+    return _judged(f"trend of {over} in {factor}", "left in the residuals", float(found["p_value"]), cure)

@@ -1,0 +1,78 @@
+"""Posterior-predictive checks by level, drawn by ArviZ."""
+
+import arviz_plots as azp
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from partialpool.plots.style import BLUE, VERMILION, house_style
+
+__all__ = ["plot_level_statistics"]
+
+_MOST_LABELS = 30
+
+
+def plot_level_statistics(statistics: xr.DataTree, *, unit: str = "") -> Figure:
+    """Draw each level's mean, spread and trends against what new data of the model would show.
+
+    Parameters
+    ----------
+    statistics
+        From `level_statistics`.
+    unit
+        Of the response, for the axes.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A panel per statistic, levels sorted by their means. Vermilion: the data; blue: medians, 50 % and 90 % intervals
+        of new responses (`arviz_plots.plot_ppc_interval`).
+    """
+    order = np.argsort(statistics["observed_data"]["mean"].to_numpy())
+    ordered = xr.DataTree.from_dict(
+        {name: statistics[name].to_dataset().isel(level=order) for name in ("posterior_predictive", "observed_data")}
+    )
+    names = list(ordered["observed_data"].data_vars)
+    levels = ordered["observed_data"]["level"].to_numpy()
+    with house_style():
+        drawn = azp.plot_ppc_interval(
+            ordered,
+            backend="matplotlib",
+            ci_probs=(0.5, 0.9),
+            ci_kind="eti",
+            point_estimate="median",
+            visuals={
+                "trunk": {"color": BLUE, "width": 1.2},
+                "twig": {"color": BLUE, "width": 4},
+                "prediction_markers": {"facecolor": "white", "edgecolor": BLUE, "size": 18},
+                "observed_markers": {"color": VERMILION, "size": 26},
+            },
+            figure_kwargs={"figsize": (0.8 + 3.6 * len(names), 3.4), "sharey": False},
+        )
+        figure: Figure = drawn.viz["figure"].item()
+        for name in names:
+            axes: Axes = drawn.viz["plot"][name].item()
+            axes.set_title(_titled(str(name)))
+            axes.set_ylabel(_units(statistics, str(name), unit))
+            shown = len(levels) <= _MOST_LABELS
+            axes.set_xticks(range(len(levels)) if shown else [], levels if shown else [], rotation=90, fontsize=7.5)
+            axes.set_xlabel(statistics.attrs["factor"] + ("" if shown else f" ({len(levels)} levels, by their means)"))
+            axes.grid(visible=True, axis="y")
+        kind = (
+            "new levels of the population" if statistics.attrs["levels"] == "new" else "new responses of these levels"
+        )
+        figure.suptitle(
+            f"{statistics.attrs['response']}: the data (vermilion) and {kind}", x=0.01, ha="left", fontsize=11
+        )
+    return figure
+
+
+def _titled(name: str) -> str:
+    return f"trend along {name.removeprefix('trend_')}" if name.startswith("trend_") else name
+
+
+def _units(statistics: xr.DataTree, name: str, unit: str) -> str:
+    response = f"{statistics.attrs['response']}{f' ({unit})' if unit else ''}"
+    what = {"mean": f"mean {response}", "spread": f"sd of {response}"}
+    return what.get(name, f"{response} per unit of {name.removeprefix('trend_')}")

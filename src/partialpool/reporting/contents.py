@@ -1,0 +1,38 @@
+"""The table of contents: what stands on the page, in this order.
+
+To add a section: a file in `sections/` with a function from a `Fit` to a `Section` (None where it does not apply), its
+import, and its line here.
+"""
+
+from typing import Final
+
+from partialpool.reporting.section import Chapter
+from partialpool.reporting.sections.alike import alike
+from partialpool.reporting.sections.estimates import estimates
+from partialpool.reporting.sections.in_short import in_short
+from partialpool.reporting.sections.made_from import made_from
+from partialpool.reporting.sections.pulled import pulled
+from partialpool.reporting.sections.reading import reading
+from partialpool.reporting.sections.spread import spread
+from partialpool.reporting.sections.the_model import the_model
+from partialpool.reporting.sections.the_priors import the_priors
+from partialpool.reporting.sections.trust import trust
+from partialpool.reporting.sections.where_it_sits import where_it_sits
+from partialpool.reporting.sections.who import who
+
+__all__ = ["CHAPTERS"]
+
+CHAPTERS: Final = (
+    Chapter("In short", in_short),
+    Chapter("The model", the_model),
+    Chapter("Priors", the_priors),
+    Chapter("Can the draws be trusted?", trust),
+    Chapter("Estimates", estimates),
+    Chapter("How alike are two members of a group?", alike),
+    Chapter("Where does the variance sit?", where_it_sits),
+    Chapter("How far is each level pulled?", pulled),
+    Chapter("How does the spread change?", spread),
+    Chapter("Who is where?", who),
+    Chapter("How this was made", made_from),
+    Chapter("Words", reading),
+)

@@ -1,0 +1,129 @@
+"""A model as mathematics for a page: the same equations as `describe_mathematics`, in MathML."""
+
+from collections.abc import Iterator
+from xml.etree.ElementTree import Element
+
+from partialpool.design.build import Design, FactorEffects
+from partialpool.names import INTERCEPT
+from partialpool.reporting.describe import describe_mathematics
+from partialpool.reporting.mathml import (
+    applied,
+    identifier,
+    operator,
+    row,
+    subscript,
+    superscript,
+    table,
+    word,
+    write_math,
+)
+from partialpool.reporting.section import Equations
+
+__all__ = ["write_equations"]
+
+_WIDEST = 26
+"""Letters of a sum on one line: what a phone shows without scrolling."""
+
+_Line = tuple[Element, Element, Element]
+
+
+def write_equations(design: Design) -> Equations:
+    """Write the distribution of the response, its predictor and the distribution of the group effects.
+
+    Examples
+    --------
+    >>> from partialpool.datasets.load import load_dataset
+    >>> from partialpool.design.build import build_design
+    >>> from partialpool.spec.model import ModelSpec
+    >>> spec = ModelSpec.from_formula("Yield ~ 1 + (1 | Batch)")
+    >>> write_equations(build_design(spec, load_dataset("dyestuff"))).mathml.startswith("<math")
+    True
+    """
+    text = describe_mathematics(design)
+    lines = [_response(design), *_predictor(design), *(line for f in design.factors for line in _effects(f))]
+    return Equations(write_math(table(lines), alternative=text), text)
+
+
+def _response(design: Design) -> _Line:
+    spec = design.spec
+    observed = _of_row(word(design.response.name))
+    if spec.family == "cumulative":
+        below = row(observed, operator("≤"), identifier("k"))
+        cutpoint = subscript(identifier("c"), identifier("k"))
+        inner = row(cutpoint, operator("−"), _eta())
+        return applied(identifier("P"), below), operator("="), applied(_inverse(spec.link), inner)
+    sigma = _of_row(word(spec.se)) if spec.se else identifier("σ")
+    location = _eta() if spec.link == "identity" else applied(_inverse(spec.link), _eta())
+    alpha, mean, shape = identifier("α"), word("mean "), word("shape ")
+    by_shape = (row(mean, location), row(shape, alpha))
+    trials = design.spec.response_term.trials or ""
+    how_many = word(trials) if trials.isdigit() else _of_row(word(trials))
+    name, arguments = {
+        "gaussian": ("Normal", (location, sigma)),
+        "student_t": ("StudentT", (identifier("ν"), location, sigma)),
+        "lognormal": ("LogNormal", (location, sigma)),
+        "bernoulli": ("Bernoulli", (location,)),
+        "binomial": ("Binomial", (how_many, location)),
+        "poisson": ("Poisson", (location,)),
+        "negative_binomial": ("NegativeBinomial", by_shape),
+        "gamma": ("Gamma", by_shape),
+        "beta": ("Beta", (row(mean, location), row(word("precision "), identifier("φ")))),
+    }[spec.family]
+    return observed, operator("∼"), applied(word(name), *arguments)
+
+
+def _predictor(design: Design) -> Iterator[_Line]:
+    """The sum, as many terms to a line as fit."""
+    terms = [_common(name) for name in design.common.coefs]
+    terms += [_of_row(word(offset)) for offset in design.spec.offsets]
+    terms += [_varying(factor, effect) for factor in design.factors for effect in factor.names]
+    left, relation = _eta(), operator("=")
+    right: list[Element] = []
+    for k, term in enumerate(terms or [word("0")]):
+        if right and sum(len("".join(part.itertext())) for part in (*right, term)) > _WIDEST:
+            yield left, relation, row(*right)
+            left, relation, right = row(), row(), []
+        right += [operator("+", form="infix"), term] if k else [term]
+    yield left, relation, row(*right)
+
+
+def _effects(factor: FactorEffects) -> Iterator[_Line]:
+    """B ~ Normal(0, Sigma), and what Sigma is made of."""
+    b = subscript(identifier("b"), row(word(factor.name), operator("="), identifier("g")))
+    sds = [subscript(word("sd"), word(f"{factor.name}, {effect}")) for effect in factor.names]
+    if len(sds) == 1:
+        yield b, operator("∼"), applied(word("Normal"), word("0"), superscript(sds[0], word("2")))
+        return
+    sigma, diagonal = (subscript(identifier(letter), word(factor.name)) for letter in ("Σ", "D"))
+    yield b, operator("∼"), applied(word("Normal"), word("0"), sigma)
+    parts = (diagonal, subscript(identifier("R"), word(factor.name)), diagonal) if factor.correlated else None
+    yield sigma, operator("="), row(*parts) if parts else superscript(diagonal, word("2"))
+    yield diagonal, operator("="), applied(word("diag"), *sds)
+
+
+def _common(name: str) -> Element:
+    beta = subscript(identifier("β"), word(name))
+    return beta if name == INTERCEPT else row(beta, _of_row(word(name)))
+
+
+def _varying(factor: FactorEffects, effect: str) -> Element:
+    level = row(word(factor.name), operator("["), identifier("i"), operator("]"))
+    if factor.names == (INTERCEPT,):
+        return subscript(identifier("b"), level)
+    return _b(level, effect) if effect == INTERCEPT else row(_b(level, effect), _of_row(word(effect)))
+
+
+def _b(level: Element, effect: str) -> Element:
+    return subscript(identifier("b"), row(level, operator(","), word(effect)))
+
+
+def _of_row(name: Element) -> Element:
+    return subscript(name, identifier("i"))
+
+
+def _eta() -> Element:
+    return _of_row(identifier("η"))
+
+
+def _inverse(link: str) -> Element:
+    return word("exp") if link == "log" else superscript(word(link), row(operator("−"), word("1")))

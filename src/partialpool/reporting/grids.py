@@ -1,0 +1,65 @@
+"""Along which predictors a picture is worth drawing, and where the others are held meanwhile."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from partialpool.design.build import Design
+
+__all__ = ["Grid", "slope_grids"]
+
+_PLACES = 25
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """A numeric predictor's range, with every category held at its first.
+
+    Attributes
+    ----------
+    column
+        The predictor.
+    at
+        What questions take: values by column.
+    """
+
+    column: str
+    at: dict[str, Sequence[Any]]
+
+    def along(self, answer: xr.Dataset) -> xr.Dataset:
+        """Drop the categories, of which one was asked for, from an answer's dimensions."""
+        return answer.isel({name: 0 for name in self.at if name != self.column}, drop=True)
+
+    def held(self, answer: xr.Dataset) -> str:
+        """Say where the other predictors were held, as a sentence; nothing where there are none."""
+        chosen = [f"{name}={values[0]}" for name, values in self.at.items() if name != self.column]
+        others = chosen + ([answer.attrs["held"]] if "held" in answer.attrs else [])
+        return f" Held meanwhile: {', '.join(others)}." if others else ""
+
+
+def slope_grids(design: Design) -> list[Grid]:
+    """Return a grid for each numeric predictor whose effect varies over some factor."""
+    recipes = [recipe for factor in design.factors for recipe in factor.recipes]
+    varying = dict.fromkeys(column for recipe in recipes for column in recipe.numeric)
+    read = varying | dict.fromkeys(design.common.recipe.numeric)
+    categories = {c: [_first(design.frame[c])] for c in read if not _is_quantity(design.frame[c])}
+    grids = []
+    for column in varying:
+        values = design.frame[column]
+        if _is_quantity(values):
+            grids.append(
+                Grid(column, {column: np.linspace(values.min(), values.max(), _PLACES).tolist(), **categories})
+            )
+    return grids
+
+
+def _is_quantity(values: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+
+
+def _first(values: pd.Series) -> str | bool:
+    return False if pd.api.types.is_bool_dtype(values) else values.cat.categories[0]

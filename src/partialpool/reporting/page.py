@@ -1,0 +1,121 @@
+"""The report: one HTML page that holds everything, for a phone, a screen or paper."""
+
+import base64
+import json
+import re
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from partialpool.files import whole_file
+from partialpool.fitting import Fit
+from partialpool.plots.style import BLUE, GREY, INK, VERMILION, Image
+from partialpool.reporting.contents import CHAPTERS
+from partialpool.reporting.limits import PHONE
+from partialpool.tabulate import TextTable
+
+__all__ = ["render", "report"]
+
+_NUMBER = re.compile(r"-?(\d+(\.\d+)?(e[+-]?\d+)?)?")
+
+
+def report(fit: Fit, path: str | Path) -> Path:
+    """Write a fit as one HTML page: model, priors, diagnostics, estimates, and what they mean, with pictures.
+
+    The page needs nothing else: pictures and styles are in it, there is no script, and nothing is fetched. It reads
+    on a phone and prints. It appears under its name only when it is whole.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+    path
+        The file to write, for instance `report.html`.
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+
+    Raises
+    ------
+    FileError
+        The folder is not there or cannot be written to, or a folder has this name.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import partialpool as pp
+    >>> fit = pp.fit("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff"), seed=1, progressbar=False)
+    >>> report(fit, Path(tempfile.mkdtemp()) / "report.html").name
+    'report.html'
+    """
+    with whole_file(path, doing="write the report") as temporary:
+        temporary.write_text(render(fit), encoding="utf-8")
+    return Path(path)
+
+
+def render(fit: Fit) -> str:
+    """Return the page as text."""
+    written = [(chapter.title, chapter.of(fit)) for chapter in CHAPTERS]
+    sections = [(title, _anchor(title), section) for title, section in written if section is not None]
+    environment = Environment(
+        loader=PackageLoader("partialpool", "reporting/templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "data_uri": _data_uri,
+        "filled": _filled,
+        "numeric": _numeric,
+        "unbroken": lambda text: text.replace(" %", "\N{NO-BREAK SPACE}%"),
+    }
+    colors = {"blue": BLUE, "vermilion": VERMILION, "ink": INK, "grey": GREY}
+    page = environment.get_template("page.html")
+    version = json.loads(fit.tree.attrs["versions"])["partialpool"]
+    return page.render(
+        response=fit.spec.response,
+        heading=_heading(fit),
+        sections=sections,
+        colors=colors,
+        phone=96 * PHONE,
+        version=version,
+    )
+
+
+def _heading(fit: Fit) -> list[tuple[str, str]]:
+    """Name the lines of the digest's heading, and leave the name out where the line begins with it."""
+    names = ("Model", "Data", "Engine", "Log evidence")
+    lines = zip(names, fit.digest.heading, strict=False)
+    return [(name, line.removeprefix(f"{name.lower()} ")) for name, line in lines]
+
+
+def _anchor(title: str) -> str:
+    """Write a heading as the end of a link.
+
+    Examples
+    --------
+    >>> _anchor("Can the draws be trusted?")
+    'can-the-draws-be-trusted'
+    """
+    return "-".join(re.findall(r"[a-z0-9]+", title.lower()))
+
+
+def _data_uri(image: Image) -> str:
+    return f"data:{image.mime};base64,{base64.b64encode(image.data).decode()}"
+
+
+def _numeric(table: TextTable) -> list[bool]:
+    """Tell which columns hold numbers, and are set to the right."""
+    return [all(_NUMBER.fullmatch(row[k]) for row in table.rows) for k in range(len(table.headers))]
+
+
+def _filled(table: TextTable) -> list[tuple[str, bool]]:
+    """Return the first column with its gaps filled, and whether each was a gap: on paper it repeats the cell above."""
+    names: list[tuple[str, bool]] = []
+    for first, *_ in table.rows:
+        names.append((first, False) if first or not names else (names[-1][0], True))
+    return names

@@ -1,0 +1,23 @@
+"""The model in words and in mathematics, and the groups it has."""
+
+from partialpool.fitting import Fit
+from partialpool.reporting.describe import describe_data, describe_words
+from partialpool.reporting.equations import write_equations
+from partialpool.reporting.section import Section
+
+__all__ = ["the_model"]
+
+
+def the_model(fit: Fit) -> Section:
+    """Describe what depends on what, write it as equations, and count rows per level."""
+    groups, _ = describe_data(fit.design, fit.priors)
+    legend = "i is a row of the table"
+    if fit.design.factors:
+        legend += ", g a level; b is how far a level is from the population"
+    if any(factor.correlated for factor in fit.design.factors):
+        legend += ", R the correlations of its effects"
+    return Section(
+        prose=(*describe_words(fit.design).splitlines(), f"In the equations {legend}."),
+        equations=(write_equations(fit.design),),
+        tables=(groups,) if fit.design.factors else (),
+    )

@@ -1,0 +1,60 @@
+"""Numbers in sentences, and the units that stand behind them."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from partialpool.fitting import Fit
+from partialpool.names import INTERCEPT
+from partialpool.tabulate import estimate_cells, number
+
+__all__ = ["effect_units", "estimate_in_words", "on_scale", "response_unit"]
+
+
+def estimate_in_words(draws: np.ndarray) -> str:
+    """Say the mean and the central 90 % interval of draws of one quantity.
+
+    Examples
+    --------
+    >>> estimate_in_words(np.linspace(0, 1, 101))
+    'posterior mean 0.50, 90 % interval 0.05 to 0.95'
+    >>> estimate_in_words(np.full(4, 0.25))
+    'posterior mean 0.25, 90 % interval 0.25 to 0.25'
+    """
+    low, high = np.quantile(draws, [0.05, 0.95])
+    spread = float(draws.std(ddof=1)) if draws.size > 1 else 0.0
+    # Differences in the last bits are not a spread.
+    mean = float(draws.mean())
+    constant = spread <= 1e-12 * abs(mean)
+    values = (mean, float(low), float(high))
+    middle, lower, upper = tuple(number(v) for v in values) if constant else estimate_cells(values, spread)
+    return f"posterior mean {middle}, 90 % interval {lower} to {upper}"
+
+
+def response_unit(fit: Fit) -> str:
+    """Return the unit of the linear predictor, where it is the response's own and the table says it, else nothing."""
+    own = fit.spec.link == "identity" and not fit.spec.family_record.on_log_scale
+    return fit.design.units.get(fit.spec.response, "") if own else ""
+
+
+def on_scale(fit: Fit) -> str:
+    """Say on which scale the linear predictor is, as the end of a sentence; nothing where it is the response's own."""
+    if fit.spec.family_record.on_log_scale:
+        return " on the log scale"
+    return "" if fit.spec.link == "identity" else f" on the {fit.spec.link} scale"
+
+
+def effect_units(fit: Fit, effects: Iterable[str]) -> dict[str, str]:
+    """Return the units of effects, by name, from the table's own; empty where it says none for the response."""
+    response, units = response_unit(fit), fit.design.units
+    if not response:
+        return {}
+
+    def unit_of(effect: str) -> str:
+        if effect == INTERCEPT:
+            return response
+        unit = units.get(effect, "")
+        # A unit of several words describes a code: "0 basement, 1 first floor".
+        return f"{response}/{unit.removesuffix('s')}" if len(unit.split()) == 1 else f"{response} per unit of {effect}"
+
+    return {effect: unit_of(effect) for effect in effects}

@@ -1,0 +1,143 @@
+"""Posterior-predictive checks by level: means, spreads and trends of each level, in the data and in new data."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from partialpool.design.build import Design, FactorEffects
+from partialpool.design.rows import Rows, own_rows
+from partialpool.design.sums import sum_by_level
+from partialpool.errors import DataError
+from partialpool.fitting import Fit
+from partialpool.observe.predictor import linear_predictor
+from partialpool.observe.response import replicate
+
+__all__ = ["level_statistics"]
+
+_AT_ONCE = 2_000_000
+Levels = Literal["new", "same"]
+
+
+def level_statistics(
+    fit: Fit, factor: str | None = None, *, levels: Levels = "new", seed: int | None = None
+) -> xr.DataTree:
+    """Work out each level's mean, spread and trends, for the data and for new responses of the model.
+
+    Parameters
+    ----------
+    fit
+        A fit by any engine.
+    factor
+        Its grouping factor; may be left out where there is only one.
+    levels
+        `new`: effects of every factor are drawn anew from their population, so that means and trends test whether the
+        levels scatter as the model says (mixed predictive check: Marshall & Spiegelhalter 2007, Bayesian Analysis
+        2:409). `same`: effects are those of the levels; spreads within them are tested.
+    seed
+        Repeats the new responses.
+
+    Returns
+    -------
+    xarray.DataTree
+        As ArviZ's posterior-predictive plots take it. `observed_data` (level) and `posterior_predictive`
+        (chain, draw, level): `mean` of the level's responses; `spread`, their sd (ddof 1), NaN for one row; for each
+        numeric predictor x that varies within levels `trend_x`, the slope of least squares within the level, NaN where
+        x does not vary. Units of the response (binomial: share of successes; ordinal: code of the category), per
+        unit of x. Levels without a value are left out.
+
+    Raises
+    ------
+    DataError
+        No such factor; another value of `levels`.
+
+    Examples
+    --------
+    >>> import partialpool as pp
+    >>> fit = pp.fit("Reaction ~ Days + (Days | Subject)", pp.load_dataset("sleepstudy"), seed=1, progressbar=False)
+    >>> list(pp.level_statistics(fit, seed=1)["observed_data"].data_vars)
+    ['mean', 'spread', 'trend_Days']
+    """
+    design = fit.design
+    chosen = design.factor_named(factor)
+    if levels not in ("new", "same"):
+        raise DataError("unknown kind of levels", got=repr(levels), allowed="'new' or 'same'", do="name one of these")
+    predictors = {name: x for name, x in _numbers(design) if (_spread(chosen, x) > 0).any()}
+    rows = own_rows(design) if levels == "same" else _as_new_levels(design)
+    observed = {name: v[0] for name, v in _statistics(chosen, _on_scale(design)[None], predictors).items()}
+    pieces = [_statistics(chosen, y, predictors) for y in _replicates(fit, rows, seed)]
+    lead = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"], -1)
+    coords = {"level": [str(label) for label in chosen.levels.labels]}
+    data = xr.Dataset({n: (("level",), v) for n, v in observed.items()}, coords=coords)
+    new = xr.Dataset(
+        {n: (("chain", "draw", "level"), np.concatenate([p[n] for p in pieces]).reshape(lead)) for n in observed},
+        coords=coords | {"chain": fit.posterior["chain"], "draw": fit.posterior["draw"]},
+    )
+    alive = ~np.isnan(np.stack(list(observed.values()))).any(axis=0)
+    tree = xr.DataTree.from_dict(
+        {"posterior_predictive": new.isel(level=alive), "observed_data": data.isel(level=alive)}
+    )
+    tree.attrs = {"factor": chosen.name, "response": fit.spec.response, "levels": levels}
+    return tree
+
+
+def _numbers(design: Design) -> Iterator[tuple[str, np.ndarray]]:
+    """Numeric predictors that the model reads, by column."""
+    for name in design.spec.expression_columns:
+        column = design.frame[name]
+        if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+            yield name, column.to_numpy(dtype=float)
+
+
+def _spread(factor: FactorEffects, x: np.ndarray) -> np.ndarray:
+    """Sum of squares within each level, (levels,); 0 where there is none but rounding."""
+    n = np.bincount(factor.codes, minlength=factor.n_levels)
+    inside = x - (np.bincount(factor.codes, x, factor.n_levels) / n)[factor.codes]
+    squares = np.bincount(factor.codes, inside**2, factor.n_levels)
+    return np.where(squares > 1e-12 * np.mean(x**2), squares, 0.0)
+
+
+def _as_new_levels(design: Design) -> Rows:
+    """The design's rows, every level one that the model has not seen."""
+    rows = own_rows(design)
+    groups = tuple(
+        replace(g, codes=f.codes + f.n_levels, new_labels=f.levels.labels)
+        for f, g in zip(design.factors, rows.groups, strict=True)
+    )
+    return replace(rows, groups=groups, new_levels="sample")
+
+
+def _on_scale(design: Design) -> np.ndarray:
+    y = design.response.values
+    return y if design.response.trials is None else y / np.maximum(design.response.trials, 1)
+
+
+def _replicates(fit: Fit, rows: Rows, seed: int | None) -> Iterator[np.ndarray]:
+    """New responses, (draws, rows), some draws at a time."""
+    draws = fit.stacked()
+    total = len(next(iter(draws.values())))
+    size = max(1, _AT_ONCE // fit.design.n_rows)
+    for at, child in zip(range(0, total, size), np.random.SeedSequence(seed).spawn(-(-total // size)), strict=True):
+        effects, response = child.spawn(2)
+        some = {name: values[at : at + size] for name, values in draws.items()}
+        y = replicate(fit.design, rows, linear_predictor(fit.design, rows, some, seed=effects), some, seed=response)
+        yield y if rows.trials is None else y / np.maximum(rows.trials, 1)
+
+
+def _statistics(factor: FactorEffects, y: np.ndarray, predictors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Mean, sd and slopes of each level, (draws, levels)."""
+    n = np.bincount(factor.codes, minlength=factor.n_levels)
+    mean = sum_by_level(factor, y) / n
+    inside = y - mean[:, factor.codes]
+    squares = sum_by_level(factor, inside**2)
+    out = {"mean": mean}
+    if (n > 1).any():
+        out["spread"] = np.sqrt(np.where(n > 1, squares / np.maximum(n - 1, 1), np.nan))
+    for name, x in predictors.items():
+        spread = _spread(factor, x)
+        products = sum_by_level(factor, inside * x)
+        out[f"trend_{name}"] = np.where(spread > 0, products / np.where(spread > 0, spread, 1.0), np.nan)
+    return out

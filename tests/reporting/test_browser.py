@@ -1,0 +1,100 @@
+"""The page in a real browser: it renders, on a phone too, fetches nothing and complains of nothing."""
+
+import re
+
+import pytest
+
+from reporting.browser import Browser, find_chromium
+
+PHONE, SCREEN = 390, 1100
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    return Browser(find_chromium(), tmp_path_factory.mktemp("browser"))
+
+
+@pytest.fixture(scope="module")
+def measured(browser, pages):
+    """Every page at both widths, in one run of the browser."""
+    frames = {(name, width): (text, width) for name, text in pages.items() for width in (PHONE, SCREEN)}
+    seen, complaints = browser.measure(*frames.values())
+    return dict(zip(frames, seen, strict=True)), complaints
+
+
+def test_every_page_renders(measured, pages):
+    for (name, _), seen in measured[0].items():
+        assert seen["headings"] == ["".join(h) for h in re.findall(r"<h[12][^>]*>([^<]*)</h[12]>", pages[name])]
+        assert len(seen["headings"]) >= 8
+        assert seen["hidden"] == 0
+        assert seen["links"]
+        assert all(seen["links"])
+
+
+def test_pictures_are_decoded_and_described(measured):
+    for (name, _), seen in measured[0].items():
+        assert len(seen["images"]) == {"sleep": 6, "pastes": 6, "plain": 1, "hostile": 4, "doubtful": 4}[name]
+        for image in seen["images"]:
+            assert image["natural"] > 300
+            assert image["shown"] > 300
+            assert re.search(r"\d", image["alt"])
+
+
+def test_mathematics_is_laid_out(measured):
+    for seen in measured[0].values():
+        (math,) = seen["math"]
+        assert math["space"] == "http://www.w3.org/1998/Math/MathML"
+        assert math["width"] > 100
+        assert math["below"]
+
+
+def test_nothing_overflows_a_phone(measured):
+    for (_, width), seen in measured[0].items():
+        assert seen["width"] == width
+        assert seen["scrollWidth"] <= width
+    # Wide tables and pictures scroll in containers of their own.
+    assert any(measured[0]["sleep", PHONE]["scrollers"])
+    assert not any(measured[0]["sleep", SCREEN]["scrollers"])
+
+
+def test_nothing_is_fetched_and_nothing_complained_of(measured, browser, pages):
+    seen, complaints = measured
+    assert complaints == []
+    for one in seen.values():
+        assert [name for name in one["fetched"] if not name.startswith("data:")] == []
+    alone = browser.open(pages["sleep"])
+    assert alone.complaints == []
+    assert "<h2" in alone.dom
+
+
+@pytest.mark.parametrize(
+    ("what", "extra"),
+    [
+        ("complaints", "<script>undefined_function()</script>"),
+        ("images", '<img alt="1" src="data:image/png;base64,AAAA">'),
+        ("fetched", '<img alt="1" src="http://127.0.0.1:9/picture.png">'),
+        ("scrollWidth", '<p style="width:900px">wide</p>'),
+        ("links", '<a href="#nowhere">nowhere</a>'),
+    ],
+)
+def test_a_broken_page_is_noticed(browser, pages, what, extra):
+    broken = pages["plain"].replace("</main>", f"{extra}</main>")
+    assert broken != pages["plain"]
+    (seen,), complaints = browser.measure((broken, PHONE))
+    noticed = {
+        "complaints": any("undefined_function" in line for line in complaints),
+        "images": any(image["natural"] == 0 for image in seen["images"]),
+        "fetched": "http://127.0.0.1:9/picture.png" in seen["fetched"],
+        "scrollWidth": seen["scrollWidth"] > PHONE,
+        "links": not all(seen["links"]),
+    }
+    assert noticed[what]
+
+
+def test_it_prints(browser, pages):
+    path = browser.folder / "print.html"
+    path.write_text(pages["pastes"], encoding="utf-8")
+    browser.run(path, "--no-pdf-header-footer", f"--print-to-pdf={browser.folder / 'page.pdf'}")
+    printed = (browser.folder / "page.pdf").read_bytes()
+    assert printed.startswith(b"%PDF")
+    assert 3 <= len(re.findall(rb"/Type\s*/Page\b", printed)) <= 12

@@ -1,0 +1,84 @@
+"""The mathematics of the page: every family, every kind of factor, and text that cannot become markup."""
+
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import partialpool as pp
+from partialpool.design.build import build_design
+from partialpool.reporting.describe import describe_mathematics
+from partialpool.reporting.equations import write_equations
+from partialpool.spec.families import FAMILIES
+
+DATA = {
+    "y": np.tile([0.2, 0.6, 0.4, 0.7], 6),
+    "n": np.tile([1, 3, 2, 4], 6),
+    "binary": np.tile([0, 1, 1, 0], 6),
+    "rank": pd.Categorical(np.tile(["a", "b", "c", "b"], 6), ordered=True),
+    "x": np.arange(24.0),
+    "se": np.full(24, 0.5),
+    "g": np.repeat(list("uvwxyz"), 4),
+}
+RESPONSE = {"count": "n", "binary": "binary", "successes": "p(n, 9)", "ordinal": "rank"}
+
+
+def lines_of(formula, data=None, **options):
+    """The equations as lines of text, spaces left out."""
+    spec = pp.ModelSpec.from_formula(formula, **options)
+    equations = write_equations(build_design(spec, DATA if data is None else data))
+    root = ET.fromstring(equations.mathml)
+    assert root.get("alttext") == equations.text
+    return ["".join(line.itertext()).replace(" ", "") for line in root.iter("mtr")]
+
+
+@pytest.mark.parametrize("family", list(FAMILIES))
+def test_every_family_is_written(family):
+    kind = FAMILIES[family].kind
+    first, *_ = lines_of(f"{RESPONSE.get(kind, 'y')} ~ x + (1 | g)", family=family)
+    if kind == "ordinal":
+        assert first == "P(ranki≤k)=logit−1(ck−ηi)"
+        return
+    spec = pp.ModelSpec.from_formula(f"{RESPONSE.get(kind, 'y')} ~ x + (1 | g)", family=family)
+    name = describe_mathematics(build_design(spec, DATA)).split("~")[1].split("(")[0].strip()
+    assert f"∼{name}(" in first
+    assert "ηi" in first
+
+
+def test_random_slopes():
+    assert lines_of("Reaction ~ Days + (Days | Subject)", pp.load_dataset("sleepstudy")) == [
+        "Reactioni∼Normal(ηi,σ)",
+        "ηi=βIntercept+βDaysDaysi",
+        "+bSubject[i],Intercept",
+        "+bSubject[i],DaysDaysi",
+        "bSubject=g∼Normal(0,ΣSubject)",
+        "ΣSubject=DSubjectRSubjectDSubject",
+        "DSubject=diag(sdSubject,Intercept,sdSubject,Days)",
+    ]
+
+
+def test_uncorrelated_effects_offsets_and_known_errors():
+    lines = lines_of("y | se(se) ~ 1 + offset(x) + (x || g)")
+    assert lines[0] == "yi∼Normal(ηi,sei)"
+    assert lines[1:3] == ["ηi=βIntercept+xi", "+bg[i],Intercept+bg[i],xxi"]
+    assert "Σg=Dg2" in lines
+
+
+def test_an_intercept_alone_and_nothing_at_all():
+    assert lines_of("y ~ 1 + (1 | g)")[-1] == "bg=g∼Normal(0,sdg,Intercept2)"
+    assert lines_of("y ~ 0")[1] == "ηi=0"
+
+
+def test_trials_are_a_number_or_a_column():
+    assert lines_of("p(n, 9) ~ 1", family="binomial")[0] == "ni∼Binomial(9,logit−1(ηi))"
+    columns = {**DATA, "of": np.full(24, 5)}
+    assert lines_of("p(n, of) ~ 1", columns, family="binomial")[0].startswith("ni∼Binomial(ofi,")
+
+
+def test_names_cannot_become_markup():
+    columns = {**DATA, "a<b & c": DATA["x"]}
+    spec = pp.ModelSpec.from_formula("y ~ `a<b & c`")
+    equations = write_equations(build_design(spec, columns))
+    assert "a&lt;b &amp; c" in equations.mathml
+    assert "a<b" not in equations.mathml

@@ -1,0 +1,149 @@
+"""The page as a file: whole or not there, self-contained, escaped, well formed."""
+
+import importlib.util
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+import partialpool as pp
+from partialpool.reporting import page
+from partialpool.reporting.contents import CHAPTERS
+from partialpool.reporting.page import render, report
+from partialpool.reporting.section import Chapter, Section
+from partialpool.tabulate import TextTable
+from reporting.conftest import HOSTILE
+
+VOID = {"meta", "img", "br", "link"}
+
+
+class Outline(HTMLParser):
+    """Elements with their attributes, and whether every one is closed where it should be."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.open, self.texts = [], [], []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+    def all(self, tag):
+        return [attrs for name, attrs in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def sleep_outline(pages):
+    return Outline(pages["sleep"])
+
+
+def test_the_page_needs_nothing_else(sleep_outline):
+    for tag, attrs in sleep_outline.elements:
+        assert tag not in ("script", "link", "iframe", "object")
+        assert not any(name.startswith("on") for name in attrs)
+        for name in ("src", "href"):
+            if name in attrs:
+                assert attrs[name].startswith(("data:image/", "#"))
+    (style,) = [text for text in sleep_outline.texts if "@media" in text]
+    assert "url(" not in style
+    assert "@import" not in style
+    assert "@media print" in style
+
+
+def test_its_structure_is_semantic(sleep_outline):
+    assert sleep_outline.all("html")[0]["lang"] == "en"
+    assert {"name": "viewport", "content": "width=device-width, initial-scale=1"} in sleep_outline.all("meta")
+    assert len(sleep_outline.all("h1")) == 1
+    anchors = {attrs["id"] for attrs in sleep_outline.all("section")}
+    assert len(anchors) == len(CHAPTERS)
+    assert [attrs["href"] for attrs in sleep_outline.all("a")] == [f"#{s['id']}" for s in sleep_outline.all("section")]
+    tables = len(sleep_outline.all("table"))
+    assert tables == len(sleep_outline.all("caption")) >= 7
+    assert {attrs["scope"] for attrs in sleep_outline.all("th")} == {"row", "col"}
+    for img in sleep_outline.all("img"):
+        assert re.search(r"\d", img["alt"])
+    assert len(sleep_outline.all("img")) == len(sleep_outline.all("figcaption")) == 6
+    assert len(sleep_outline.all("math")) == 1
+
+
+def test_a_repeated_label_is_written_out_for_those_who_listen(pages):
+    rows = re.findall(r'<th scope="row"( class="repeated")?>Subject</th>', pages["sleep"])
+    assert rows.count(' class="repeated"') == 2
+
+
+def test_labels_are_text_whatever_they_hold(pages):
+    text = pages["hostile"]
+    outline = Outline(text)
+    assert outline.all("script") == outline.all("b") == []
+    assert not any(name.startswith("on") for _, attrs in outline.elements for name in attrs)
+    alts = " ".join(img["alt"] for img in outline.all("img"))
+    assert any(label in alts for label in HOSTILE)
+    assert "boom()" in text  # it is there, as text
+
+
+def test_the_same_fit_gives_the_same_page(pastes, pages):
+    assert render(pastes) == pages["pastes"]
+
+
+def test_a_page_without_groups_is_short(pages):
+    outline = Outline(pages["plain"])
+    assert len(outline.all("img")) == 1
+    assert "who-is-where" not in {attrs["id"] for attrs in outline.all("section")}
+
+
+def test_the_file_appears_when_it_is_whole(without_groups, tmp_path, monkeypatch):
+    path = tmp_path / "report.html"
+    assert report(without_groups, path) == path
+    whole = path.read_text(encoding="utf-8")
+    assert whole.endswith("</html>\n")
+
+    def break_down(_):
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(page, "CHAPTERS", (*CHAPTERS, Chapter("Broken", break_down)))
+    with pytest.raises(ValueError, match="a bug"):
+        report(without_groups, path)
+    assert path.read_text(encoding="utf-8") == whole
+    assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_a_folder_that_is_not_there_is_refused_before_any_work(sleep, tmp_path, monkeypatch):
+    monkeypatch.setattr(page, "render", lambda _: pytest.fail("drawn in vain"))
+    with pytest.raises(pp.FileError) as refused:
+        report(sleep, tmp_path / "nowhere" / "report.html")
+    assert str(refused.value) == (
+        f"cannot write the report\n  got:     {tmp_path / 'nowhere' / 'report.html'}: No such file or directory\n"
+        "  allowed: a folder that exists\n  do:      make the folder first"
+    )
+    with pytest.raises(pp.FileError, match="a file's name"):
+        report(sleep, tmp_path)
+
+
+def test_a_section_is_a_line_in_the_contents(without_groups, monkeypatch):
+    table = TextTable(("a", "b"), (("x", "1.5"), ("y", "-2e-05"), ("z", "-")), title="T")
+    new = Chapter("What <else>?", lambda fit: Section(prose=(f"{fit.design.n_rows} rows",), tables=(table,)))
+    monkeypatch.setattr(page, "CHAPTERS", (new,))
+    text = render(without_groups)
+    assert '<section id="what-else" aria-labelledby="what-else-title">' in text
+    assert "What &lt;else&gt;?" in text
+    assert text.count('<td class="number">') == 3
+
+
+def test_no_exported_name_is_a_module():
+    """`partialpool.reporting` is the folder, `report` the function: the one never hides the other."""
+    for name in [*pp.__all__, "report"]:
+        assert importlib.util.find_spec(f"partialpool.{name}") is None
+
+
+def test_template_and_styles_are_in_the_package():
+    folder = importlib.resources.files("partialpool") / "reporting" / "templates"
+    assert {item.name for item in folder.iterdir()} == {"page.html", "page.css"}

@@ -1,0 +1,228 @@
+"""What each section says, at given parameters, and where it says why it has nothing to say."""
+
+import re
+
+import numpy as np
+import pytest
+
+import partialpool as pp
+from checks.fixed import fit_at
+from partialpool.errors import PartialPoolError
+from partialpool.reporting.contents import CHAPTERS
+from partialpool.reporting.limits import MOST_LABELLED, MOST_LEVELS
+from partialpool.reporting.section import Chapter, Note, Section, which_can
+from partialpool.reporting.sections.alike import alike
+from partialpool.reporting.sections.estimates import estimates
+from partialpool.reporting.sections.in_short import in_short
+from partialpool.reporting.sections.made_from import made_from
+from partialpool.reporting.sections.pulled import pulled
+from partialpool.reporting.sections.reading import reading
+from partialpool.reporting.sections.spread import spread
+from partialpool.reporting.sections.the_priors import the_priors
+from partialpool.reporting.sections.trust import trust
+from partialpool.reporting.sections.where_it_sits import where_it_sits
+from partialpool.reporting.sections.who import who
+
+SLOPES = {"beta": [250, 10], "sd_Subject": [20, 5], "corr_Subject": [[1, -0.4], [-0.4, 1]], "sigma": 25}
+NESTED = {"beta": [60.0], "sd_batch": [1.3], "sd_batch:cask": [2.9], "sigma": 0.8}
+
+
+@pytest.fixture(scope="module")
+def slopes():
+    return fit_at("Reaction ~ Days + (Days | Subject)", pp.load_dataset("sleepstudy"), **SLOPES)
+
+
+@pytest.fixture(scope="module")
+def nested():
+    return fit_at("strength ~ 1 + (1 | batch/cask)", pp.load_dataset("pastes"), **NESTED)
+
+
+@pytest.fixture(scope="module")
+def counts():
+    values = {"beta": [[-1.4, -1.0, -1.1, -1.6]] * 8, "sd_herd": [[0.6]] * 8, "b_herd": np.zeros((8, 15, 1))}
+    formula = "p(incidence, size) ~ period + (1 | herd)"
+    return fit_at(formula, pp.load_dataset("cbpp"), family="binomial", draws=8, **values)
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return fit_at("Reaction ~ Days", pp.load_dataset("sleepstudy"), beta=[250, 10], sigma=25)
+
+
+def fit_with_levels(levels):
+    codes = np.repeat(np.arange(levels), 2)
+    effects = np.linspace(-1, 1, levels)[:, None]
+    data = {"y": np.arange(2.0 * levels), "g": [f"L{k:03}" for k in codes]}
+    return fit_at("y ~ 1 + (1 | g)", data, beta=[0.0], sd_g=[1.0], sigma=1.0, b_g=effects)
+
+
+def test_the_icc_is_said_in_numbers(slopes, nested):
+    averaged, along = alike(slopes).pictures
+    assert averaged.alt.startswith("ICC of Subject: posterior mean 0.")
+    at_0, at_9 = 400 / (400 + 625), (400 - 80 * 9 + 25 * 81) / (400 - 80 * 9 + 25 * 81 + 625)
+    assert f"ICC of Subject at Days 0: posterior mean {at_0:.3g}," in along.alt
+    assert f"ICC of Subject at Days 9: posterior mean {at_9:.3g}," in along.alt
+    (intervals,) = alike(nested).pictures
+    total = 1.3**2 + 2.9**2 + 0.8**2
+    assert f"ICC of batch:cask: posterior mean {2.9**2 / total:.3g}, 90 % interval" in intervals.alt
+    assert f"All factors together: posterior mean {1 - 0.64 / total:.3g}" in intervals.alt
+
+
+def test_the_spread_is_said_at_both_ends(slopes, nested, plain):
+    (fan,) = spread(slopes).pictures
+    assert "at Days 0 posterior mean 32," in fan.alt  # sqrt(20^2 + 25^2)
+    assert f"at Days 9 posterior mean {np.sqrt(400 - 720 + 2025 + 625):.3g}," in fan.alt
+    assert spread(nested) is None
+    assert spread(plain) is None
+
+
+@pytest.mark.filterwarnings("ignore::partialpool.DataWarning")
+def test_a_spread_holds_categories_at_their_first():
+    data = {
+        "y": np.arange(12.0),
+        "x": [0.0, 1, 2] * 4,
+        "z": [1.0, 2, 4, 5] * 3,
+        "c": list("vu") * 6,
+        "g": list("ababab") * 2,
+    }
+    fit = fit_at("y ~ x + z + c + (x | g)", data, beta=[0, 1, 0, 5], sd_g=[1, 1], corr_g=np.eye(2), sigma=1.0)
+    (fan,) = spread(fit).pictures
+    assert fan.caption.endswith("Held meanwhile: c=u, z=3 (mean).")
+
+
+def test_shares_and_r2(nested, slopes):
+    section = where_it_sits(nested)
+    (share,) = (2.9**2 / (1.3**2 + 2.9**2 + 0.8**2),)
+    assert f"batch:cask: posterior mean {share:.3g}," in section.pictures[0].alt
+    assert [text.split(",")[0] for text in section.prose] == ["Conditional R²"]
+    assert [text.split(",")[0] for text in where_it_sits(slopes).prose] == ["Marginal R²", "Conditional R²"]
+
+
+def test_arrows_are_said_in_numbers(slopes, nested):
+    (plane,) = pulled(slopes).pictures
+    assert "Intercept: pooling factor 1 (0 none, 1 complete); 310 is pulled farthest, from 203 to 250" in plane.alt
+    assert plane.caption.endswith("The cross is complete pooling, where groups are ignored.")
+    assert [p.caption.split(":")[0] for p in pulled(nested).pictures] == ["batch", "batch"]
+
+
+def test_a_question_that_has_no_answer_says_why_once(counts):
+    section = pulled(counts)
+    (note,) = [paragraph for paragraph in section.prose if isinstance(paragraph, Note)]
+    assert note.text == (
+        "Not available for herd: a level's least-squares estimate and its weight are defined for normal responses "
+        "(here: family 'binomial', link 'logit'; needed: family 'gaussian' or 'lognormal' with the identity link)."
+    )
+    assert section.pictures == ()
+
+    def refuse():
+        raise PartialPoolError("no", got="this", allowed="that", do="x")
+
+    answers, notes = which_can([("a", refuse), ("b", lambda: 1), ("c", refuse)])
+    assert answers == (1,)
+    assert [n.text for n in notes] == ["Not available for a, c: no (here: this; needed: that)."]
+
+
+def test_only_the_packages_own_errors_become_lines(plain):
+    def refuse(fit):
+        raise PartialPoolError("no", got="this", allowed="that", do="x")
+
+    def break_down(fit):
+        raise ValueError("a bug")
+
+    assert Chapter("t", refuse).of(plain) == Section(prose=(Note("Not available: no (here: this; needed: that)."),))
+    with pytest.raises(ValueError, match="a bug"):
+        Chapter("t", break_down).of(plain)
+    with pytest.raises(ValueError, match="a bug"):
+        which_can([("a", lambda: break_down(plain))])
+
+
+def test_without_groups_what_is_about_groups_is_left_out(plain):
+    assert [write(plain) for write in (alike, pulled, spread, who)] == [None] * 4
+    assert "partial pooling" not in str(reading(plain).tables[0])
+    assert [t.split(",")[0] for t in where_it_sits(plain).prose] == ["Marginal R²"]
+
+
+def test_a_forest_names_the_ends_and_thins_many_levels():
+    (picture,) = who(fit_with_levels(9)).pictures
+    assert picture.alt == (
+        "9 levels of g. Intercept: lowest L000 with posterior mean -1, 90 % interval -1 to -1; highest L008 with "
+        "posterior mean 1, 90 % interval 1 to 1; the 90 % interval excludes 0 for 8 of 9 levels."
+    )
+    (thinned,) = who(fit_with_levels(MOST_LABELLED + 1)).pictures
+    assert thinned.caption.endswith("The 15 lowest and the 15 highest of 61 levels.")
+    assert thinned.image.height == round(96 * (0.2 * 30 + 1.6))
+    assert "lowest L000" in thinned.alt
+
+
+def test_arrows_of_very_many_levels_are_not_drawn():
+    many = fit_with_levels(MOST_LEVELS + 1)
+    assert pulled(many).pictures == ()
+    assert [p.text for p in pulled(many).prose[1:]] == ["g has 201 levels: too many to draw one by one."]
+
+
+def test_three_factors_are_drawn_and_the_others_named():
+    rng = np.random.default_rng(1)
+    names = "abcd"
+    data = {"y": rng.normal(size=60)} | {name: rng.integers(0, 5, 60) for name in names}
+    formula = "y ~ 1 + " + " + ".join(f"(1 | {name})" for name in names)
+    section = who(fit_at(formula, data, beta=[0.0], sigma=1.0, **{f"sd_{name}": [1.0] for name in names}))
+    assert len(section.pictures) == 3
+    assert section.prose[1].text == "Not drawn, to keep the page short: d."
+
+
+def test_odds_ratios_stand_beside_a_logit_link(counts, sleep):
+    ratios = estimates(counts).tables[-1]
+    assert ratios.title == "Odds ratios for one unit more (exp of the coefficient)"
+    assert ratios.rows[0][:2] == ("period[2]", f"{np.exp(-1.0):.3g}")
+    assert "on the logit scale" in estimates(counts).prose[0]
+    assert not any("ratio" in table.title.lower() for table in estimates(sleep).tables)
+
+
+def test_in_short_says_the_verdict_and_the_main_numbers(sleep, doubtful, without_groups):
+    verdict, coefs, correlation = in_short(sleep).prose
+    assert verdict.tone == "good"
+    assert re.fullmatch(
+        r"Coefficients in the population, with 90 % intervals: Days 10\.\d ms/day \([\d.]+ to [\d.]+\)\.", coefs
+    )
+    assert re.search(r"Subject 0\.7\d+ \(0\.\d+ to 0\.\d+\)", correlation)
+    assert in_short(doubtful).prose[0].tone == "bad"
+    assert len(in_short(without_groups).prose) == 2
+
+
+def test_a_failed_check_shows_its_cure(sleep, doubtful):
+    assert trust(sleep).prose[-1] == Note("Every check passed.", "good")
+    notes = [p.text for p in trust(doubtful).prose if isinstance(p, Note)]
+    assert notes
+    assert all("What to do: raise" in text for text in notes)
+    results = {row[0]: row[1] for row in trust(doubtful).tables[0].rows}
+    assert results["bulk ESS"] == "failed"
+
+
+def test_priors_count_whose_they_are():
+    data = pp.load_dataset("dyestuff")
+    fit = pp.fit(
+        "Yield ~ 1 + (1 | Batch)",
+        data,
+        priors={"sigma": pp.Prior("HalfNormal", sigma=60)},
+        draws=50,
+        chains=2,
+        seed=1,
+        progressbar=False,
+    )
+    assert the_priors(fit).prose[0].endswith("1 of 3 were chosen, the others default.")
+
+
+def test_settings_are_those_that_mattered(sleep):
+    settings, versions = made_from(sleep).tables
+    assert settings.rows == (("draws", "1000"), ("chains", "4"), ("seed", "1"))
+    assert versions.rows[0] == ("partialpool", pp.__version__)
+
+
+def test_every_picture_says_something_in_numbers(pastes, counts):
+    for fit in (pastes, counts):
+        sections = [chapter.write(fit) for chapter in CHAPTERS if chapter.write not in (made_from, trust, in_short)]
+        pictures = [picture for section in sections if section for picture in section.pictures]
+        assert len(pictures) >= 3
+        for picture in pictures:
+            assert re.search(r"posterior mean -?\d|pooling factor \d", picture.alt)
+            assert picture.caption.endswith(".")

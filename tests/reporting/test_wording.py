@@ -1,0 +1,38 @@
+"""Units behind numbers, and the scale they are on."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from checks.fixed import fit_at
+from partialpool.reporting.wording import effect_units, on_scale, response_unit
+
+VALUES = {"beta": [0, 0], "sd_g": [1.0], "sigma": 1.0}
+
+
+def fit_with_units(family="gaussian", link=None, **units):
+    frame = pd.DataFrame({"y": np.arange(1.0, 13), "x": np.tile([0.0, 1, 3], 4), "g": np.repeat(list("abcd"), 3)})
+    frame.attrs["units"] = units
+    return fit_at("y ~ x + (1 | g)", frame, family=family, link=link, **VALUES)
+
+
+@pytest.mark.parametrize(
+    ("units", "expected"),
+    [
+        ({"y": "ms", "x": "days"}, {"Intercept": "ms", "x": "ms/day"}),
+        ({"y": "ms"}, {"Intercept": "ms", "x": "ms per unit of x"}),
+        ({"y": "ms", "x": "0 cellar, 1 first floor"}, {"Intercept": "ms", "x": "ms per unit of x"}),
+        ({"x": "days"}, {}),
+    ],
+)
+def test_units_of_effects(units, expected):
+    assert effect_units(fit_with_units(**units), ("Intercept", "x")) == expected
+
+
+def test_another_scale_has_no_unit_and_says_which_it_is():
+    for family, link in (("lognormal", None), ("gaussian", "log")):
+        fit = fit_with_units(family, link, y="ms", x="days")
+        assert response_unit(fit) == ""
+        assert effect_units(fit, ("x",)) == {}
+        assert on_scale(fit) == " on the log scale"
+    assert on_scale(fit_with_units()) == ""

@@ -1,0 +1,63 @@
+"""The checklist: what it asks to be looked at, with which cure, and what it leaves alone."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import partialpool as pp
+
+
+def simulated(seed, *, slope=0.0, far=0.0, uneven=0.0):
+    """Twenty levels of twelve rows; optionally slopes that vary, one level far out, spreads that differ."""
+    rng = np.random.default_rng(seed)
+    g, x = np.repeat(np.arange(20), 12), np.tile(np.linspace(-1, 1, 12), 20)
+    u = rng.normal(size=20)
+    u[3] += far
+    sd = np.exp(uneven * rng.normal(size=20))
+    y = 2 + x + u[g] + slope * rng.normal(size=20)[g] * x + sd[g] * rng.normal(size=240)
+    return pd.DataFrame({"y": y, "x": x, "g": g})
+
+
+def looked_at(data, formula="y ~ x + (1 | g)"):
+    fit = pp.fit(formula, data, seed=1, progressbar=False)
+    return {f.check: f for f in pp.check(fit, seed=1).findings if not f.good}
+
+
+def test_a_good_model_of_good_data_passes():
+    assert looked_at(simulated(1)) == {}
+
+
+@pytest.mark.parametrize(
+    ("fault", "finding", "cure"),
+    [({"slope": 1.5}, "trend of x in g", "fit y ~ x + (x | g)"),
+     ({"far": 25.0}, "means of g", "look which level of g it is"),
+     ({"uneven": 0.8}, "spreads within g", "levels of g differ in variance")],
+)  # fmt: skip
+def test_each_fault_is_found_with_its_cure(fault, finding, cure):
+    found = looked_at(simulated(2, **fault))
+    assert finding in found
+    assert found[finding].cure.startswith(cure)
+
+
+def test_false_alarms_are_rare():
+    """Three checks at 1 % each on 20 good data sets: four alarms or more have a chance below 1 in 1,000."""
+    alarms = sum(len([c for c in looked_at(simulated(seed)) if c not in ("effects",)]) for seed in range(100, 120))
+    assert alarms <= 3
+
+
+def test_an_effect_that_is_not_supported_and_bad_draws():
+    fit = pp.fit("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff2"), draws=20, seed=1, progressbar=False)
+    found = pp.check(fit, seed=1)
+    assert not found.good
+    frame = found.frame.set_index("check")
+    assert frame.loc["effects", "cure"] == "a simpler model: Yield ~ 1"
+    assert not frame.loc["bulk ESS", "good"]
+    text = str(found)
+    assert "LOOK" in text
+    assert "effects: a simpler model: Yield ~ 1" in text
+    assert "<table" in found._repr_html_()
+
+
+def test_no_groups_has_only_draws_to_check():
+    fit = pp.fit("Reaction ~ Days", pp.load_dataset("sleepstudy"), seed=1, progressbar=False)
+    assert set(pp.check(fit).frame["check"]) <= {"importance", "R-hat", "bulk ESS", "tail ESS"}
