@@ -30,6 +30,7 @@ from .plots.honesty import plot_design_effect as plot_design_effect
 from .plots.honesty import plot_naive_errors as plot_naive_errors
 from .plots.lines import plot_level_lines as plot_level_lines
 from .plots.narrow import plot_singularity as plot_singularity
+from .plots.nulls import plot_lrt as plot_lrt
 from .plots.origins import plot_recenter as plot_recenter
 from .plots.pulls import plot_shrinkage as plot_shrinkage
 from .plots.ranking import plot_compare as plot_compare
@@ -43,6 +44,8 @@ from .spec.modelfile import read_model_file as read_model_file
 from .spec.priors import Prior as Prior
 from .spec.terms import Group as Group
 from .summaries.alikeness import icc as icc
+from .summaries.boundary import LikelihoodRatioTest as LikelihoodRatioTest
+from .summaries.boundary import lrt as lrt
 from .summaries.components import variance_components as variance_components
 from .summaries.contest import Comparison as Comparison
 from .summaries.contest import compare as compare

@@ -17,7 +17,7 @@ from partialpool.fitting import as_spec
 from partialpool.spec.model import ModelSpec
 from partialpool.tabulate import TextTable, estimate_cells, number
 
-__all__ = ["LikelihoodFit", "maximum_likelihood"]
+__all__ = ["LikelihoodFit", "check_likelihood", "likelihood_fit", "maximum_likelihood"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -93,6 +93,22 @@ class LikelihoodFit:
         of = self.design.factors[names.index(factor)]
         index = pd.Index(of.levels.labels, name=factor)
         return pd.DataFrame(self.maximum.modes[names.index(factor)], index=index, columns=list(of.names))
+
+    def draw_response(self, rng: np.random.Generator) -> np.ndarray:
+        """Draw a response of the same rows with new group effects, at the estimates; shape (rows,)."""
+        design, maximum = self.design, self.maximum
+        intercept = [np.ones((design.n_rows, 1))] if design.common.intercept else []
+        y = np.concatenate([*intercept, design.common.values], axis=1) @ maximum.beta
+        y += 0.0 if design.offset is None else design.offset
+        for factor, sd, corr in zip(design.factors, maximum.sd, maximum.corr, strict=True):
+            # By eigenvectors: a correlation of 1 has no Cholesky factor.
+            values, axes = np.linalg.eigh(corr)
+            half = sd[:, None] * axes * np.sqrt(np.maximum(values, 0))
+            effects = rng.standard_normal((factor.n_levels, len(sd))) @ half.T
+            y += (factor.values * effects[factor.codes]).sum(axis=1)
+        noise = np.asarray(maximum.sigma if design.se is None else design.se, float)
+        y += rng.standard_normal(design.n_rows) * noise
+        return np.exp(y) if design.spec.family_record.on_log_scale else y
 
     def __str__(self) -> str:
         how = "REML" if self.reml else "maximum likelihood"
@@ -171,6 +187,18 @@ def maximum_likelihood(
      Intercept   1527.50       17.69
     """
     spec = as_spec(model, family=family, link=link, priors=priors, se=se)
+    check_likelihood(spec)
+    return likelihood_fit(build_design(spec, data, missing=missing), reml=reml)
+
+
+def check_likelihood(spec: ModelSpec) -> None:
+    """Refuse a model whose group effects cannot be integrated out exactly.
+
+    Raises
+    ------
+    EngineError
+        A family other than gaussian and lognormal, or another link.
+    """
     reason = why_not(spec)
     if reason:
         raise EngineError(
@@ -179,5 +207,8 @@ def maximum_likelihood(
             allowed="family 'gaussian' or 'lognormal' with the identity link",
             do="use pp.fit for its posterior",
         )
-    design = build_design(spec, data, missing=missing)
+
+
+def likelihood_fit(design: Design, *, reml: bool = False) -> LikelihoodFit:
+    """Fit a design whose model has passed `check_likelihood`."""
     return LikelihoodFit(design, maximise(design, reml=reml), reml)

@@ -31,7 +31,7 @@ from partialpool.design.build import Design
 from partialpool.design.scaling import default_priors
 from partialpool.errors import EngineError
 
-__all__ = ["Maximum", "maximise"]
+__all__ = ["Maximum", "eliminated", "maximise"]
 
 _STEEPEST: Final = 1e-3
 """Largest slope that counts as none; a climb that succeeds ends below 1e-6."""
@@ -109,7 +109,7 @@ class _Problem:
     def profile(self, relative: np.ndarray) -> _Profile:
         layout, system = self.kept.layout, self.kept.arrangement.density
         theta = self.theta(relative, 1.0, np.zeros(self.common))
-        log_det, cross = _eliminated(system, layout, self.kept.normals, theta[None])
+        log_det, cross = eliminated(system, layout, self.kept.normals, theta[None])
         p = self.common
         beta = _solved(cross[:p, :p], cross[:p, p])
         # Rounding may take q below 0 on the way; what is left at the end is checked.
@@ -140,7 +140,7 @@ def _solved(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 
 @kernel
-def _eliminated(system: System, layout: Layout, normals: Normals, thetas: np.ndarray) -> tuple[float, np.ndarray]:
+def eliminated(system: System, layout: Layout, normals: Normals, thetas: np.ndarray) -> tuple[float, np.ndarray]:
     """Return log |V| and R at thetas[0], whose sigma is 1."""
     parameters = unpack(layout, thetas, 0)
     scales, common = scales_of(layout, parameters), common_of(normals, 1.0)
