@@ -5,6 +5,7 @@ import os
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import arviz as az
@@ -14,6 +15,7 @@ import pytest
 import xarray as xr
 
 import partialpool as pp
+from checks.fixed import fit_at
 
 
 def test_the_tree_is_labelled_and_remembers_how_it_was_made(sleepstudy_fit):
@@ -221,3 +223,21 @@ print(sorted({"pymc", "arviz", "matplotlib"} & set(sys.modules)))
 def test_every_public_name_exists_and_is_no_module():
     for name in pp.__all__:
         assert not hasattr(getattr(pp, name), "__path__"), name
+
+
+@pytest.mark.parametrize("broken", ["no group", "no draws"])
+def test_a_fit_without_draws_answers_no_question(broken):
+    fit = fit_at("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff"), beta=[1500.0], sd_Batch=[40.0], sigma=50.0)
+    groups = {} if broken == "no group" else {"posterior": fit.posterior.isel(draw=slice(0, 0))}
+    empty = replace(fit, tree=xr.DataTree.from_dict(groups))
+    for question in (
+        pp.icc,
+        pp.variance_components,
+        pp.shrinkage,
+        pp.predict,
+        pp.singularity,
+        pp.check,
+        pp.design_effect,
+    ):
+        with pytest.raises(pp.DataError, match="this fit holds no draws"):
+            question(empty)

@@ -15,7 +15,7 @@ from partialpool.design.archive import dataset_to_frame
 from partialpool.design.build import Design, build_design
 from partialpool.design.scaling import PriorSet, resolve_priors
 from partialpool.design.table import Missing
-from partialpool.errors import FileError, SpecError
+from partialpool.errors import DataError, FileError, SpecError
 from partialpool.files import whole_file
 from partialpool.infer.choose import choose_engine
 from partialpool.infer.pack import FORMAT, pack
@@ -51,12 +51,20 @@ class Fit:
 
     @property
     def posterior(self) -> xr.Dataset:
-        """The draws: `beta`, `sd_<f>`, `corr_<f>`, `b_<f>`, `sigma`, ..., dims (chain, draw, ...)."""
+        """The draws: `beta`, `sd_<f>`, `corr_<f>`, `b_<f>`, `sigma`, ..., dims (chain, draw, ...).
+
+        Raises
+        ------
+        DataError
+            There are none.
+        """
+        _check_draws(self.tree)
         return self.tree["posterior"].to_dataset()
 
     @cached_property
     def digest(self) -> Digest:
         """Its summary: tables, frame, verdict."""
+        _check_draws(self.tree)
         return Digest(self.design, self.tree)
 
     def stacked(self) -> Mapping[str, np.ndarray]:
@@ -85,6 +93,17 @@ class Fit:
 
     def _repr_html_(self) -> str:
         return self.digest._repr_html_()
+
+
+def _check_draws(tree: xr.DataTree) -> None:
+    sizes = dict(tree["posterior"].sizes) if "posterior" in tree.children else {}
+    if not sizes.get("chain") or not sizes.get("draw"):
+        raise DataError(
+            "this fit holds no draws",
+            got=f"groups {', '.join(tree.children) or 'none'}, {sizes.get('draw', 0)} draws",
+            allowed="a group `posterior` with one draw or more",
+            do="fit again, or load the whole file",
+        )
 
 
 def fit(

@@ -72,14 +72,15 @@ class Rows:
         groups = tuple(
             replace(g, codes=None if g.codes is None else g.codes[index], values=g.values[index]) for g in self.groups
         )
-        known = {n: getattr(self, n) for n in ("offset", "se", "trials")}
         return replace(
             self,
             common=self.common[index],
             groups=groups,
             index=self.index[index],
             frame=self.frame.iloc[index],
-            **{name: None if values is None else values[index] for name, values in known.items()},
+            offset=None if self.offset is None else self.offset[index],
+            se=None if self.se is None else self.se[index],
+            trials=None if self.trials is None else self.trials[index],
         )
 
     def with_levels_of(self, factors: Collection[str]) -> "Rows":

@@ -115,8 +115,8 @@ def plot_average_effect(effects: xr.Dataset, *, unit: str = "") -> Figure:
                 draws = effects[view].sel(chosen).to_numpy()
                 for (low, high), width in ((_OUTER, 1.2), (_INNER, 4.0)):
                     axes.hlines(place + shift, *np.quantile(draws, [low, high]), lw=width, color=color)
-                named = {"label": label} if place == 0 else {}
-                axes.plot(draws.mean(), place + shift, "o", ms=5, mfc="white", mec=color, mew=1.4, **named)
+                named = label if place == 0 else "_"
+                axes.plot(draws.mean(), place + shift, "o", ms=5, mfc="white", mec=color, mew=1.4, label=named)
         axes.axvline(1.0 if ratio else 0.0, color=GREY, lw=1, zorder=0)
         if ratio:
             axes.set_xscale("log")

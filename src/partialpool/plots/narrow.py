@@ -1,7 +1,6 @@
 """Standard deviations near zero and correlations near one: what a singular fit looks like in a posterior."""
 
 import matplotlib.pyplot as plt
-import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -51,7 +50,7 @@ def plot_singularity(singular: xr.Dataset, *, unit: str = "") -> Figure:
 def _contribution(panel: Axes, term: xr.Dataset, unit: str) -> None:
     draws, small, grid = term["contribution"].to_numpy().ravel(), float(term["small"]), term["grid"].to_numpy()
     color = BLUE if bool(term["supported"]) else VERMILION
-    panel.hist(draws, np.linspace(0, grid[-1], _BINS + 1), density=True, color=color, alpha=0.6, label="posterior")
+    panel.hist(draws, _BINS, range=(0, float(grid[-1])), density=True, color=color, alpha=0.6, label="posterior")
     panel.plot(grid, term["prior_density"], color=INK, lw=1.3, label="prior")
     panel.axvspan(0, small, color=GREY, alpha=0.3, lw=0, label="near zero")
     panel.set(xlim=(0, grid[-1]), yticks=[], xlabel=f"sd it contributes{f' ({unit})' if unit else ''}")
@@ -61,6 +60,6 @@ def _contribution(panel: Axes, term: xr.Dataset, unit: str) -> None:
 
 def _correlation(panel: Axes, pair: xr.Dataset) -> None:
     color = VERMILION if bool(pair["piled"]) else BLUE
-    panel.hist(pair["correlation"].to_numpy().ravel(), np.linspace(-1, 1, _BINS + 1), color=color, alpha=0.6)
+    panel.hist(pair["correlation"].to_numpy().ravel(), _BINS, range=(-1, 1), color=color, alpha=0.6)
     panel.set(xlim=(-1, 1), yticks=[], xlabel="correlation")
     panel.set_title(f"{pair['pair'].item()}\nbeyond 0.95 either way {float(pair['extreme']):.2f}", fontsize=9.5)

@@ -8,12 +8,17 @@ from typing import Final
 
 from partialpool.reporting.section import Chapter
 from partialpool.reporting.sections.alike import alike
+from partialpool.reporting.sections.costs import costs
 from partialpool.reporting.sections.estimates import estimates
+from partialpool.reporting.sections.fits_data import fits_data
+from partialpool.reporting.sections.foretold import foretold
 from partialpool.reporting.sections.in_short import in_short
+from partialpool.reporting.sections.lines import lines
 from partialpool.reporting.sections.made_from import made_from
 from partialpool.reporting.sections.pulled import pulled
 from partialpool.reporting.sections.reading import reading
 from partialpool.reporting.sections.spread import spread
+from partialpool.reporting.sections.supported import supported
 from partialpool.reporting.sections.the_model import the_model
 from partialpool.reporting.sections.the_priors import the_priors
 from partialpool.reporting.sections.trust import trust
@@ -27,12 +32,17 @@ CHAPTERS: Final = (
     Chapter("The model", the_model),
     Chapter("Priors", the_priors),
     Chapter("Can the draws be trusted?", trust),
+    Chapter("Does the model fit the data?", fits_data),
     Chapter("Estimates", estimates),
+    Chapter("What does it predict?", foretold),
     Chapter("How alike are two members of a group?", alike),
     Chapter("Where does the variance sit?", where_it_sits),
+    Chapter("What does grouping cost?", costs),
     Chapter("How far is each level pulled?", pulled),
+    Chapter("What is each level's line?", lines),
     Chapter("How does the spread change?", spread),
     Chapter("Who is where?", who),
+    Chapter("Do the data support what varies?", supported),
     Chapter("How this was made", made_from),
     Chapter("Words", reading),
 )

@@ -10,7 +10,7 @@ import xarray as xr
 
 from partialpool.design.build import Design
 
-__all__ = ["Grid", "slope_grids"]
+__all__ = ["Grid", "predictor_grids", "slope_grids"]
 
 _PLACES = 25
 
@@ -25,10 +25,18 @@ class Grid:
         The predictor.
     at
         What questions take: values by column.
+    read
+        Every predictor the model reads.
     """
 
     column: str
     at: dict[str, Sequence[Any]]
+    read: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """How many places there are."""
+        return len(self.at[self.column])
 
     def along(self, answer: xr.Dataset) -> xr.Dataset:
         """Drop the categories, of which one was asked for, from an answer's dimensions."""
@@ -55,6 +63,25 @@ def slope_grids(design: Design) -> list[Grid]:
                 Grid(column, {column: np.linspace(values.min(), values.max(), _PLACES).tolist(), **categories})
             )
     return grids
+
+
+def predictor_grids(design: Design, *, most: int = 4) -> list[Grid]:
+    """Return a grid for each of the first predictors of the common effects: a number's range, a category's values."""
+    read = tuple(design.common.recipe.numeric)
+    every = tuple(dict.fromkeys([*read, *(c for f in design.factors for r in f.recipes for c in r.numeric)]))
+    categories = {c: [_first(design.frame[c])] for c in every if not _is_quantity(design.frame[c])}
+    grids = []
+    for column in read[:most]:
+        values = design.frame[column]
+        places = (
+            np.linspace(values.min(), values.max(), _PLACES).tolist() if _is_quantity(values) else _categories(values)
+        )
+        grids.append(Grid(column, {**categories, column: places}, every))
+    return grids
+
+
+def _categories(values: pd.Series) -> list[Any]:
+    return [False, True] if pd.api.types.is_bool_dtype(values) else list(values.cat.categories)
 
 
 def _is_quantity(values: pd.Series) -> bool:

@@ -178,7 +178,7 @@ def _check_same_data(named: Mapping[str, Fit]) -> None:
 
 def _codes(named: Mapping[str, Fit], factor: str | None) -> tuple[str, np.ndarray]:
     """The factor whose levels are left out, empty for none, and each row's level."""
-    known = {f.name: f.codes for fit in reversed(named.values()) for f in fit.design.factors}
+    known = {f.name: f.codes for fit in reversed(list(named.values())) for f in fit.design.factors}
     if factor is None:
         return next(iter(known.items())) if len(known) == 1 else ("", np.zeros(0))
     if factor not in known:
@@ -246,11 +246,12 @@ def _differences(scores: Mapping[str, azs.ELPDData], criterion: str) -> pd.DataF
 
 
 def _evidence(runs: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
-    value = pd.Series({name: run["log_evidence"] for name, run in runs.items()})
-    error = pd.Series({name: run["log_evidence_se"] for name, run in runs.items()})
-    best = value.idxmax()
-    both = np.hypot(error, error[best]).where(value.index != best, 0.0)
-    return pd.DataFrame({"evidence": value, "evidence_diff": value - value[best], "evidence_se": both})
+    value = np.array([run["log_evidence"] for run in runs.values()])
+    error = np.array([run["log_evidence_se"] for run in runs.values()])
+    best = int(value.argmax())
+    both = np.where(np.arange(len(value)) == best, 0.0, np.hypot(error, error[best]))
+    columns = {"evidence": value, "evidence_diff": value - value[best], "evidence_se": both}
+    return pd.DataFrame(columns, index=pd.Index(list(runs)))
 
 
 def _sentence(whole: pd.DataFrame, leading: str, factor: str) -> str:

@@ -42,6 +42,7 @@ _STEP: Final = 1e-4
 class _Contrast:
     """One comparison: what the predictor becomes in each row, from its own values there."""
 
+    predictor: str
     label: str
     before: Callable[[pd.Series], Any]
     after: Callable[[pd.Series], Any]
@@ -113,22 +114,31 @@ def average_effect(
     contrasts = _contrasts(predictor, frame[predictor], measure, values)
     draws = fit.stacked()
     scale, back = _SCALES[measure]
-    names = [factor.name for factor in design.factors]
     population, subject = [], []
     for contrast in contrasts:
-        sums, inside, rows = [0.0, 0.0], 0.0, 0
-        for piece, weight in _pieces(frame, design, len(next(iter(draws.values())))):
-            typical = []
-            for side, change in enumerate((contrast.before, contrast.after)):
-                changed = piece.assign(**{predictor: change(piece[predictor])})
-                typical.append(_mean(design, draws, changed, ()))
-                sums[side] = sums[side] + np.tensordot(weight, _mean(design, draws, changed, names), (0, 1))
-            inside = inside + np.tensordot(weight, scale(typical[1]) - scale(typical[0]), (0, 1))
-            rows += weight.sum()
+        before, after, inside = _means(design, draws, frame, contrast, scale)
         step = 2 * _STEP * _spread(frame[predictor]) if measure == "slope" else 1.0
-        population.append(back((scale(sums[1] / rows) - scale(sums[0] / rows)) / step))
-        subject.append(back(inside / rows / step))
+        population.append(back((scale(after) - scale(before)) / step))
+        subject.append(back(inside / step))
     return _labelled(fit, predictor, measure, [c.label for c in contrasts], (population, subject))
+
+
+def _means(
+    design: Design, draws: Draws, frame: pd.DataFrame, contrast: _Contrast, scale: _Elementwise
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Average over the rows: means of the population before and after, and the typical level's change on the scale."""
+    names = [factor.name for factor in design.factors]
+    sums = []
+    for piece, weight in _pieces(frame, design, len(next(iter(draws.values())))):
+        before, after = (
+            piece.assign(**{contrast.predictor: to(piece[contrast.predictor])})
+            for to in (contrast.before, contrast.after)
+        )
+        inside = scale(_mean(design, draws, after, ())) - scale(_mean(design, draws, before, ()))
+        of_all = (_mean(design, draws, before, names), _mean(design, draws, after, names), inside)
+        sums.append([np.tensordot(weight, values, (0, 1)) for values in of_all])
+    first, second, change = (np.sum(values, axis=0) / len(frame) for values in zip(*sums, strict=True))
+    return first, second, change
 
 
 def _check(fit: Fit, predictor: str, measure: str) -> None:
@@ -183,13 +193,13 @@ def _contrasts(predictor: str, column: pd.Series, measure: str, values: Sequence
                 do="use measure='difference' for two values",
             )
         step = _STEP * _spread(column)
-        return [_Contrast("slope", lambda own: own - step, lambda own: own + step)]
+        return [_Contrast(predictor, "slope", lambda own: own - step, lambda own: own + step)]
     if values is None:
         found = (
             list(column.cat.categories) if isinstance(column.dtype, pd.CategoricalDtype) else sorted(column.unique())
         )
         if number and len(found) > 2:
-            return [_Contrast("+1", lambda own: own, lambda own: own + 1)]
+            return [_Contrast(predictor, "+1", lambda own: own, lambda own: own + 1)]
         values = found
     if isinstance(values, str) or len(values) < 2:
         raise DataError(
@@ -198,10 +208,14 @@ def _contrasts(predictor: str, column: pd.Series, measure: str, values: Sequence
             allowed="a list of two values or more",
             do="write for instance values=[0, 1]",
         )
-    first = values[0]
     return [
-        _Contrast(f"{value} against {first}", lambda own: first, lambda own, value=value: value) for value in values[1:]
+        _Contrast(predictor, f"{value} against {values[0]}", _constant(values[0]), _constant(value))
+        for value in values[1:]
     ]
+
+
+def _constant(value: Any) -> Callable[[pd.Series], Any]:
+    return lambda own: value
 
 
 def _spread(column: pd.Series) -> float:

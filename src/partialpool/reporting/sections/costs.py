@@ -1,0 +1,49 @@
+"""What grouping costs: rows that are worth fewer, and standard errors that ignore it."""
+
+from functools import partial
+
+from partialpool.fitting import Fit
+from partialpool.plots.honesty import plot_design_effect, plot_naive_errors
+from partialpool.plots.style import figure_image
+from partialpool.reporting.section import Picture, Section, which_can
+from partialpool.reporting.wording import estimate_in_words
+from partialpool.summaries.naivety import naive_errors
+from partialpool.summaries.overconfidence import design_effect
+from partialpool.tabulate import number
+
+__all__ = ["costs"]
+
+
+def costs(fit: Fit) -> Section | None:
+    """Draw design effects, and naive standard errors beside honest ones."""
+    if not fit.design.factors:
+        return None
+    pictures, refused = which_can(
+        (("the design effect", partial(_worth, fit)), ("standard errors that ignore groups", partial(_naive, fit)))
+    )
+    prose = (
+        "Members of a group are alike, so that a row of a group says less than an independent row would. An analysis "
+        "that ignores groups reports standard errors that are wrong."
+    )
+    return Section(prose=(prose, *refused), pictures=pictures)
+
+
+def _worth(fit: Fit) -> Picture:
+    answer = design_effect(fit)
+    said = [
+        f"{factor}: design effect {estimate_in_words(answer['design_effect'].sel(factor=factor).to_numpy())}; worth "
+        f"{number(float(answer['effective_sample_size'].sel(factor=factor).mean()))} independent rows"
+        for factor in answer["factor"].to_numpy()
+    ]
+    caption = f"The {fit.design.n_rows} rows, for the mean of the response: design effect, and what the rows are worth."
+    return Picture(figure_image(plot_design_effect(answer)), f"{'. '.join(said)}.", caption)
+
+
+def _naive(fit: Fit) -> Picture:
+    answer = naive_errors(fit)
+    said = [
+        f"{coef}: naive {number(float(naive))}, honest {number(float(honest))}"
+        for coef, naive, honest in zip(answer["coef"].to_numpy(), answer["naive"], answer["honest"], strict=True)
+    ]
+    caption = "Standard errors of the common effects: naive, groups ignored, and honest, the posterior's."
+    return Picture(figure_image(plot_naive_errors(answer)), f"Standard errors. {'; '.join(said)}.", caption)

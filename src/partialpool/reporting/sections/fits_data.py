@@ -1,0 +1,50 @@
+"""Does the model fit? New data of the model against the table, level by level."""
+
+from functools import partial
+
+import numpy as np
+
+from partialpool.checkup import check
+from partialpool.fitting import Fit
+from partialpool.plots.checks import plot_level_statistics
+from partialpool.plots.style import figure_image
+from partialpool.reporting.section import Note, Picture, Section, which_can
+from partialpool.summaries.levelchecks import level_statistics
+from partialpool.tabulate import TextTable
+
+__all__ = ["fits_data"]
+
+_SEED = 1
+_MOST_FACTORS = 2
+
+
+def fits_data(fit: Fit) -> Section | None:
+    """Tabulate the predictive checks with their cures, and draw means, spreads and trends of levels."""
+    if not fit.design.factors:
+        return None
+    of_draws = {finding.check for finding in fit.digest.verdict.findings}
+    findings = [f for f in check(fit, seed=_SEED).findings if f.check not in of_draws and f.check != "effects"]
+    failed = [Note(f"{f.check}: {f.found}. What to do: {f.cure}.", "bad") for f in findings if not f.good]
+    rows = tuple((f.check, "passed" if f.good else "look", f.found) for f in findings)
+    tables = (TextTable(("check", "result", "found"), rows, title="Posterior-predictive checks by level"),)
+    names = [factor.name for factor in fit.design.factors][:_MOST_FACTORS]
+    pictures, refused = which_can((name, partial(_picture, fit, name)) for name in names)
+    prose = (
+        "New data drawn from the fitted model are compared with the table. A small p says that the model hardly ever "
+        "makes data like these in that respect."
+    )
+    good = [Note("The model makes data like these in every respect that was checked.", "good")] if not failed else []
+    return Section(prose=(prose, *good, *failed, *refused), pictures=pictures, tables=tables if rows else ())
+
+
+def _picture(fit: Fit, factor: str) -> Picture:
+    statistics = level_statistics(fit, factor, seed=_SEED)
+    data, new = statistics["observed_data"], statistics["posterior_predictive"]
+    said = []
+    for name in [str(variable) for variable in data.data_vars]:
+        low, high = new[name].quantile([0.05, 0.95], ("chain", "draw")).to_numpy()
+        inside = np.mean((data[name].to_numpy() >= low) & (data[name].to_numpy() <= high))
+        said.append(f"{name.replace('trend_', 'trend along ')} of {100 * inside:.0f} % of levels inside")
+    figure = plot_level_statistics(statistics, unit=fit.design.units.get(fit.spec.response, ""))
+    caption = f"Levels of {factor} in the data (vermilion) against new levels of the model: 50 % and 90 % intervals."
+    return Picture(figure_image(figure), f"90 % intervals of new levels of {factor}: {'; '.join(said)}.", caption)

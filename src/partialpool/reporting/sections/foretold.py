@@ -1,0 +1,116 @@
+"""What the model predicts along each predictor, for the population and for its typical level."""
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from partialpool.errors import DataError
+from partialpool.fitting import Fit
+from partialpool.plots.ahead import plot_predictions
+from partialpool.plots.style import figure_image
+from partialpool.reporting.grids import Grid, predictor_grids
+from partialpool.reporting.limits import PHONE
+from partialpool.reporting.section import Picture, Section, which_can
+from partialpool.reporting.wording import estimate_in_words
+from partialpool.summaries.contrast import average_effect
+from partialpool.summaries.prophecy import predict
+from partialpool.tabulate import TextTable, estimate_cells
+
+__all__ = ["foretold"]
+
+_SEED = 1
+"""Of new responses: the page of one fit is always the same."""
+
+
+def foretold(fit: Fit) -> Section | None:
+    """Draw predictions for the population along each predictor, and tabulate average effects."""
+    grids = predictor_grids(fit.design)
+    if not grids:
+        return None
+    pictures, refused = which_can((grid.column, partial(_picture, fit, grid)) for grid in grids)
+    effects, not_defined = which_can((grid.column, partial(_rows, fit, grid)) for grid in grids)
+    rows = tuple(row for found in effects for row in found)
+    title = "Average effects on the mean, others as they are in the rows: posterior mean, 90 % interval"
+    heads = ("predictor", "contrast", "population average", "5%", "95%", "subject specific", "5%", "95%")
+    tables = (TextTable(heads, rows, title=title),) if rows else ()
+    prose = [
+        "Predictions for a member of a level drawn at random, group effects integrated out; other predictors are held."
+    ]
+    if fit.spec.link != "identity" and fit.design.factors:
+        prose.append(
+            "The population average says how the mean over everybody changes when everybody changes; the subject-"
+            f"specific effect is that of a subject in the middle of the population. Under a {fit.spec.link} link the "
+            "two differ."
+        )
+    return Section(prose=(*prose, *refused, *not_defined), pictures=pictures, tables=tables)
+
+
+def _picture(fit: Fit, grid: Grid) -> Picture:
+    table = pd.DataFrame({name: np.resize(values, grid.size) for name, values in grid.at.items()})
+    answer = predict(fit, _complete(fit, table, grid), kind="marginal", seed=_SEED)
+    units = fit.design.units
+    figure = plot_predictions(
+        answer, grid.column, unit=units.get(fit.spec.response, ""), xunit=units.get(grid.column, "")
+    )
+    places = answer[grid.column].to_numpy()
+    ends = dict.fromkeys((0, len(places) - 1))
+    said = [_said(answer, grid.column, at) for at in ends]
+    caption = f"Mean (line or circle) with its 90 % interval{_responses(answer)}.{_held(fit, grid)}"
+    meaning = answer.attrs["expectation"]
+    what = fit.spec.response if meaning == "mean of the response" else meaning
+    return Picture(figure_image(figure, widest=PHONE), f"{what}: {'; '.join(said)}.", caption)
+
+
+def _complete(fit: Fit, table: pd.DataFrame, grid: Grid) -> pd.DataFrame:
+    """Add what is not on the grid: means of numbers, one trial, the mean standard error."""
+    frame = fit.design.frame
+    for name in fit.spec.predictor_columns_with(()):
+        if name not in table:
+            table[name] = 1 if name not in grid.read else float(frame[name].mean())
+    if fit.spec.se:
+        table[fit.spec.se] = float(frame[fit.spec.se].mean())
+    return table
+
+
+def _said(answer: xr.Dataset, column: str, at: int) -> str:
+    draws = answer["expectation"].isel(obs=at)
+    place = answer[column].to_numpy()[at]
+    where = f"at {column} {place:.4g}" if np.issubdtype(np.asarray(place).dtype, np.number) else f"at {column} {place}"
+    if "category" not in draws.dims:
+        return f"{where} {estimate_in_words(draws.to_numpy())}"
+    each = [f"{c} {float(draws.sel(category=c).mean()):.2f}" for c in draws["category"].to_numpy()]
+    return f"{where} {', '.join(each)}"
+
+
+def _responses(answer: xr.Dataset) -> str:
+    shown = answer.attrs["expectation"] == "mean of the response"
+    return "; lighter: 90 % of new responses" if shown else ""
+
+
+def _held(fit: Fit, grid: Grid) -> str:
+    chosen = [f"{name}={values[0]}" for name, values in grid.at.items() if name != grid.column]
+    means = [name for name in grid.read if name not in grid.at and name in fit.design.frame]
+    others = chosen + [f"{name} at its mean" for name in means]
+    return f" Held meanwhile: {', '.join(others)}." if others else ""
+
+
+def _rows(fit: Fit, grid: Grid) -> list[tuple[str, ...]]:
+    effects = average_effect(fit, grid.column)
+    if "category" in effects.dims:
+        raise DataError(
+            "effects on each category are left out of the page",
+            got="an ordinal response",
+            allowed="a response with a mean",
+            do="use pp.average_effect",
+        )
+    rows = []
+    for contrast in effects["contrast"].to_numpy():
+        cells = [grid.column, str(contrast)]
+        for view in ("population_average", "subject_specific"):
+            draws = effects[view].sel(contrast=contrast).to_numpy()
+            low, high = np.quantile(draws, [0.05, 0.95])
+            cells += estimate_cells((float(draws.mean()), float(low), float(high)), float(draws.std()))
+        rows.append(tuple(cells))
+    return rows

@@ -1,0 +1,56 @@
+"""The line of each level along a predictor: by itself, with everybody, and in between."""
+
+from functools import partial
+
+from partialpool.fitting import Fit
+from partialpool.plots.lines import plot_level_lines
+from partialpool.plots.style import figure_image
+from partialpool.reporting.grids import Grid, slope_grids
+from partialpool.reporting.section import Picture, Section, which_can
+from partialpool.reporting.wording import on_scale, response_unit
+from partialpool.summaries.threads import level_lines
+from partialpool.tabulate import number
+
+__all__ = ["lines"]
+
+_PANELS = 12
+
+
+def lines(fit: Fit) -> Section | None:
+    """Draw small multiples of levels along each predictor whose slope varies over them."""
+    asked = [
+        (grid, factor.name)
+        for grid in slope_grids(fit.design)
+        for factor in fit.design.factors
+        if any(grid.column in recipe.numeric for recipe in factor.recipes)
+    ]
+    if not asked:
+        return None
+    pictures, refused = which_can(
+        (f"{grid.column} by {factor}", partial(_picture, fit, grid, factor)) for grid, factor in asked
+    )
+    prose = "A panel per level: its own line, everybody's, and what partial pooling makes of the two."
+    return Section(prose=(prose, *refused), pictures=pictures)
+
+
+def _picture(fit: Fit, grid: Grid, factor: str) -> Picture:
+    held = {name: values[0] for name, values in grid.at.items() if name != grid.column}
+    chosen = fit.design.factor_named(factor).levels.labels
+    step = max(1, len(chosen) // 200)
+    answer = level_lines(fit, grid.column, factor=factor, points=12, at=held, levels=chosen[::step])
+    rise = answer["partial_pooling"].mean(("chain", "draw"))
+    change = (rise.isel(grid=-1) - rise.isel(grid=0)).to_numpy()
+    labels = answer["level"].to_numpy()
+    low, high = int(change.argmin()), int(change.argmax())
+    first, last = float(answer["grid"][0]), float(answer["grid"][-1])
+    alt = (
+        f"From {grid.column} {number(first)} to {number(last)} the line of {factor} {labels[low]} changes least, by "
+        f"{number(change[low])}, that of {labels[high]} most, by {number(change[high])}{on_scale(fit)}."
+    )
+    figure = plot_level_lines(
+        answer, unit=response_unit(fit), xunit=fit.design.units.get(grid.column, ""), most=_PANELS
+    )
+    caption = (
+        f"Levels of {factor} along {grid.column}{on_scale(fit)}, up to {_PANELS} of them in order of their heights."
+    )
+    return Picture(figure_image(figure), alt, caption)

@@ -1,0 +1,35 @@
+"""Which varying effects and correlations the data support."""
+
+from partialpool.fitting import Fit
+from partialpool.plots.narrow import plot_singularity
+from partialpool.plots.style import figure_image
+from partialpool.reporting.section import Note, Picture, Section
+from partialpool.reporting.wording import on_scale, response_unit
+from partialpool.summaries.degeneracy import singularity
+
+__all__ = ["supported"]
+
+
+def supported(fit: Fit) -> Section | None:
+    """Say what the data do not support, with the simpler model, and draw it."""
+    if not fit.design.factors:
+        return None
+    answer = singularity(fit)
+    said = [
+        f"{term}: near zero with probability {float(near):.2f}, before the data {float(prior):.2f}"
+        for term, near, prior in zip(
+            answer["term"].to_numpy(), answer["near_zero"], answer["near_zero_prior"], strict=True
+        )
+    ]
+    said += [
+        f"correlation of {pair}: beyond 0.95 either way with probability {float(extreme):.2f}"
+        for pair, extreme in zip(answer["pair"].to_numpy(), answer["extreme"], strict=True)
+    ]
+    caption = (
+        f"What each varying effect adds to the linear predictor{on_scale(fit)}, posterior (bars) against prior (line); "
+        "near zero (grey) is below a tenth of the residual sd."
+    )
+    picture = Picture(figure_image(plot_singularity(answer, unit=response_unit(fit))), "; ".join(said) + ".", caption)
+    sentence = answer.attrs["sentence"]
+    note = Note(sentence, "bad") if answer.attrs["simpler"] else Note(sentence, "good")
+    return Section(prose=(note,), pictures=(picture,))
