@@ -12,12 +12,17 @@ from partialpool.reporting.contents import CHAPTERS
 from partialpool.reporting.limits import MOST_LABELLED, MOST_LEVELS
 from partialpool.reporting.section import Chapter, Note, Section, which_can
 from partialpool.reporting.sections.alike import alike
+from partialpool.reporting.sections.costs import costs
 from partialpool.reporting.sections.estimates import estimates
+from partialpool.reporting.sections.fits_data import fits_data
+from partialpool.reporting.sections.foretold import foretold
 from partialpool.reporting.sections.in_short import in_short
+from partialpool.reporting.sections.lines import lines
 from partialpool.reporting.sections.made_from import made_from
 from partialpool.reporting.sections.pulled import pulled
 from partialpool.reporting.sections.reading import reading
 from partialpool.reporting.sections.spread import spread
+from partialpool.reporting.sections.supported import supported
 from partialpool.reporting.sections.the_priors import the_priors
 from partialpool.reporting.sections.trust import trust
 from partialpool.reporting.sections.where_it_sits import where_it_sits
@@ -220,9 +225,64 @@ def test_settings_are_those_that_mattered(sleep):
 
 def test_every_picture_says_something_in_numbers(pastes, counts):
     for fit in (pastes, counts):
-        sections = [chapter.write(fit) for chapter in CHAPTERS if chapter.write not in (made_from, trust, in_short)]
+        sections = [
+            chapter.write(fit) for chapter in CHAPTERS if chapter.write not in (made_from, trust, in_short, fits_data)
+        ]
         pictures = [picture for section in sections if section for picture in section.pictures]
         assert len(pictures) >= 3
         for picture in pictures:
-            assert re.search(r"posterior mean -?\d|pooling factor \d", picture.alt)
+            assert re.search(r"\d", picture.alt)
             assert picture.caption.endswith(".")
+
+
+def test_predictions_are_said_at_both_ends_and_effects_tabulated(slopes, plain):
+    section = foretold(slopes)
+    (picture,) = section.pictures
+    assert "at Days 0 posterior mean 250," in picture.alt
+    assert "at Days 9 posterior mean 340," in picture.alt
+    (table,) = section.tables
+    assert [row[:3] for row in table.rows] == [("Days", "+1", "10")]
+    assert len(section.prose) == 1  # with an identity link the two views agree
+    assert foretold(plain).pictures
+
+
+def test_both_views_are_explained_where_they_differ(counts):
+    section = foretold(counts)
+    assert "the two differ" in section.prose[1]
+    (table,) = section.tables
+    assert [row[1] for row in table.rows] == ["2 against 1", "3 against 1", "4 against 1"]
+    population, subject = float(table.rows[0][2]), float(table.rows[0][5])
+    assert subject == pytest.approx(1 / (1 + np.exp(2.4)) - 1 / (1 + np.exp(1.4)), abs=2e-3)
+    assert population != subject
+    (picture,) = section.pictures
+    assert picture.alt.startswith("probability of success in one trial: at period 1 posterior mean 0.2")
+
+
+def test_support_is_a_sentence_with_probabilities(slopes, plain):
+    section = supported(slopes)
+    assert section.prose[0].text.startswith("The data support every effect")
+    assert "Subject: Days: near zero with probability 0.00, before the data 0.03" in section.pictures[0].alt
+    assert supported(plain) is None
+
+
+def test_costs_are_numbers(nested, slopes, plain):
+    worth, naive = costs(nested).pictures
+    assert "batch: design effect posterior mean" in worth.alt
+    assert naive.alt.startswith("Standard errors. Intercept: naive")
+    assert costs(plain) is None
+
+
+def test_lines_name_who_changes_most(slopes, nested):
+    (picture,) = lines(slopes).pictures
+    assert picture.alt.startswith("From Days 0 to 9 the line of Subject")
+    assert "changes least, by 90," in picture.alt
+    assert lines(nested) is None
+
+
+def test_checks_of_the_fit_say_what_to_do(sleep, without_groups):
+    section = fits_data(sleep)
+    assert any(isinstance(part, Note) and part.tone == "bad" and "What to do" in part.text for part in section.prose)
+    (table,) = section.tables
+    assert [row[0] for row in table.rows] == ["means of Subject", "spreads within Subject", "trend of Days in Subject"]
+    assert re.search(r"mean of \d+ % of levels inside", section.pictures[0].alt)
+    assert fits_data(without_groups) is None
