@@ -44,7 +44,12 @@ def nested():
 
 @pytest.fixture(scope="module")
 def counts():
-    values = {"beta": [[-1.4, -1.0, -1.1, -1.6]] * 8, "sd_herd": [[0.6]] * 8, "b_herd": np.zeros((8, 15, 1))}
+    either_way = 0.001 * np.array([1, -1] * 4)[:, None]  # a posterior has a spread
+    values = {
+        "beta": np.array([[-1.4, -1.0, -1.1, -1.6]]) + either_way,
+        "sd_herd": [[0.6]] * 8,
+        "b_herd": np.zeros((8, 15, 1)),
+    }
     formula = "p(incidence, size) ~ period + (1 | herd)"
     return fit_at(formula, pp.load_dataset("cbpp"), family="binomial", draws=8, **values)
 
