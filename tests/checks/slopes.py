@@ -1,4 +1,4 @@
-"""Correlated slopes of a normal or lognormal response: truths, every answer about them, and closed formulas for both."""
+"""Correlated slopes of a normal or lognormal response: truths, answers about them, and closed formulas for both."""
 
 from dataclasses import dataclass
 
@@ -221,9 +221,10 @@ def slopes_future(truth, variance, rng, *, log):
 def slopes_with_effects(fit, seed):
     """All answers for a normal response, whose average effects are multiples of one coefficient."""
     out = slopes_answers(fit, seed)
-    for view in ("population_average", "subject_specific"):
-        out[f"average_effect: +1, {view}"] = flat(pp.average_effect(fit, "x")[view].squeeze())
-        out[f"average_effect: values, {view}"] = flat(pp.average_effect(fit, "x", values=[HERE, THERE])[view].squeeze())
+    for name, options in {"+1": {}, "values": {"values": [HERE, THERE]}}.items():
+        effects = pp.average_effect(fit, "x", **options).squeeze()
+        for view in ("population_average", "subject_specific"):
+            out[f"average_effect: {name}, {view}"] = flat(effects[view])
     return out
 
 
@@ -235,8 +236,12 @@ def slopes_known_with_effects(truth, frame, rng):
     return out
 
 
-MEASURES = {"ratio +1": {"measure": "ratio"}, "ratio": {"measure": "ratio", "values": [0, 1]}, "difference": {}}
-MEASURES["slope"] = {"measure": "slope"}
+MEASURES = {
+    "ratio +1": {"measure": "ratio"},
+    "ratio": {"measure": "ratio", "values": [0, 1]},
+    "difference": {},
+    "slope": {"measure": "slope"},
+}
 
 
 def lognormal_answers(fit, seed):
