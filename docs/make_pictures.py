@@ -32,7 +32,10 @@ def main() -> None:
     printed, fit = run_example(code)
     README.write_text(EXAMPLE.sub(lambda m: m[1] + m[2] + m[3] + printed + m[5], text), encoding="utf-8")
     (HERE / "pictures").mkdir(exist_ok=True)
-    save_figure(pp.plot_group_effects(pp.group_effects(fit, "Subject"), units=UNITS), HERE / "pictures" / "sleepstudy.png")
+    pictures = HERE / "pictures"
+    save_figure(pp.plot_group_effects(pp.group_effects(fit, "Subject"), units=UNITS), pictures / "sleepstudy.png")
+    lines = pp.plot_level_lines(pp.level_lines(fit, "Days"), unit="ms", xunit="days")
+    save_figure(lines, pictures / "level_lines.png")
 
 
 if __name__ == "__main__":

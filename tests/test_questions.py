@@ -1,0 +1,39 @@
+"""Every question has its picture, and its line in the documentation."""
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+import partialpool as pp
+
+DOCS = (Path(__file__).parents[1] / "docs" / "questions.md").read_text(encoding="utf-8")
+PARTNERS = {
+    "icc": "plot_icc", "variance_components": "plot_variance_components", "variance_function": "plot_variance_function",
+    "recenter": "plot_recenter", "shrinkage": "plot_shrinkage", "level_lines": "plot_level_lines",
+    "design_effect": "plot_design_effect", "naive_errors": "plot_naive_errors", "level_effects": "plot_level_effects",
+    "predict": "plot_predictions", "average_effect": "plot_average_effect",
+    "residual_trends": "plot_residual_trends", "singularity": "plot_singularity", "lrt": "plot_lrt",
+    "compare": "plot_compare", "level_statistics": "plot_level_statistics",
+}  # fmt: skip
+SUPPORT = {"log_likelihood", "log_prior", "posterior_predictive", "prior_predictive", "summary", "group_effects"}
+"""Densities, replicates and tables, which other tools take; group effects are the README's example."""
+
+
+def test_no_question_is_forgotten():
+    stub = (Path(pp.__file__).parent / "__init__.pyi").read_text(encoding="utf-8")
+    asked = set(re.findall(r"from \.summaries\.\w+ import ([a-z]\w*) as", stub)) - SUPPORT
+    assert asked == set(PARTNERS)
+    drawn = set(re.findall(r"from \.plots\.\w+ import (plot_\w+) as", stub)) - {"plot_group_effects"}
+    assert drawn == set(PARTNERS.values())
+
+
+@pytest.mark.parametrize("question", [*PARTNERS, "check", "report"])
+def test_it_is_documented(question):
+    assert f"`{question}(" in DOCS
+    if question in PARTNERS:
+        assert f"`{PARTNERS[question]}`" in DOCS
+    text = inspect.getdoc(getattr(pp, question))
+    for section in ("Parameters", "Returns", "Examples"):
+        assert re.search(rf"^{section}\n-+$", text, re.M), section
