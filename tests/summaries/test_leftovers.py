@@ -91,6 +91,14 @@ def test_a_level_without_variation_has_no_trend():
     assert np.isfinite(found["trend"].to_numpy()[0, 0]).tolist() == [True, False, True]
 
 
+def test_probabilities_that_round_to_one_leave_nothing_over():
+    data = {"y": [1, 1, 1, 0, 1, 0], "x": [90.0, 100, 110, -1, 0, 1], "g": [0, 0, 0, 1, 1, 1]}
+    fit = fit_at("y ~ x + (1 | g)", data, family="bernoulli", beta=[0.0, 1.0], sd_g=[1.0])
+    found = residual_trends(fit, "x", seed=1)
+    assert np.isfinite(found["discrepancy"].to_numpy()).all()
+    assert found["trend"].to_numpy()[0, 0, 0] == pytest.approx(0, abs=1e-12)
+
+
 def test_wrong_arguments():
     sleep = pp.load_dataset("sleepstudy")
     fit = fit_at("Reaction ~ Days + (1 | Subject)", sleep, **PLAIN)

@@ -16,6 +16,7 @@ from partialpool.fitting import Fit
 from partialpool.names import OBS
 from partialpool.observe.dispersion import dispersion
 from partialpool.observe.expectation import expectation
+from partialpool.observe.pieces import pieces_of
 from partialpool.observe.predictor import linear_predictor
 from partialpool.observe.response import replicate
 from partialpool.spec.model import ModelSpec
@@ -23,7 +24,7 @@ from partialpool.spec.terms import Group
 
 __all__ = ["residual_trends"]
 
-_AT_ONCE = 2_000_000
+_SMALLEST_SD = 1.5e-8
 DOUBTFUL = 0.05
 """Below this posterior-predictive p-value a term is suggested."""
 
@@ -146,12 +147,9 @@ def _from_table(design: Design, over: str, data: Any) -> pd.Series:
 
 def _residuals(fit: Fit, seed: int | None) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Residuals, those of new responses, and their sd, (draws, rows), some draws at a time."""
-    design, rows, draws = fit.design, own_rows(fit.design), fit.stacked()
+    design, rows = fit.design, own_rows(fit.design)
     trials = 1.0 if rows.trials is None else rows.trials
-    total = len(next(iter(draws.values())))
-    size = max(1, _AT_ONCE // design.n_rows)
-    for at, child in zip(range(0, total, size), np.random.SeedSequence(seed).spawn(-(-total // size)), strict=True):
-        some = {name: values[at : at + size] for name, values in draws.items()}
+    for some, child in pieces_of(fit.stacked(), design.n_rows, seed):
         eta = linear_predictor(design, rows, some)
         own = _own_parameters(design, some)
         new = replicate(design, rows, eta, some, seed=child)
@@ -159,7 +157,8 @@ def _residuals(fit: Fit, seed: int | None) -> Iterator[tuple[np.ndarray, np.ndar
             yield np.log(design.response.values) - eta, np.log(new) - eta, dispersion("gaussian", eta, own) ** 0.5
             continue
         mean = expectation(design, rows, eta, None, some)
-        sd = np.sqrt(trials * dispersion(design.spec.family, mean, own))
+        # A probability may round to 0 or 1, where nothing varies and nothing is left over.
+        sd = np.maximum(np.sqrt(trials * dispersion(design.spec.family, mean, own)), _SMALLEST_SD)
         yield design.response.values - trials * mean, new - trials * mean, sd
 
 

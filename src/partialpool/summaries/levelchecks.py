@@ -13,12 +13,12 @@ from partialpool.design.rows import Rows, own_rows
 from partialpool.design.sums import sum_by_level
 from partialpool.errors import DataError
 from partialpool.fitting import Fit
+from partialpool.observe.pieces import pieces_of
 from partialpool.observe.predictor import linear_predictor
 from partialpool.observe.response import replicate
 
 __all__ = ["level_statistics"]
 
-_AT_ONCE = 2_000_000
 Levels = Literal["new", "same"]
 
 
@@ -117,12 +117,8 @@ def _on_scale(design: Design) -> np.ndarray:
 
 def _replicates(fit: Fit, rows: Rows, seed: int | None) -> Iterator[np.ndarray]:
     """New responses, (draws, rows), some draws at a time."""
-    draws = fit.stacked()
-    total = len(next(iter(draws.values())))
-    size = max(1, _AT_ONCE // fit.design.n_rows)
-    for at, child in zip(range(0, total, size), np.random.SeedSequence(seed).spawn(-(-total // size)), strict=True):
+    for some, child in pieces_of(fit.stacked(), fit.design.n_rows, seed):
         effects, response = child.spawn(2)
-        some = {name: values[at : at + size] for name, values in draws.items()}
         y = replicate(fit.design, rows, linear_predictor(fit.design, rows, some, seed=effects), some, seed=response)
         yield y if rows.trials is None else y / np.maximum(rows.trials, 1)
 
