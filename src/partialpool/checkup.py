@@ -108,8 +108,10 @@ def _effects(fit: Fit) -> Finding:
     except PartialPoolError as error:
         return Finding("effects", True, f"not judged: {error.wrong}")
     simpler = found.attrs["simpler"]
-    sentence = found.attrs["sentence"].split(" A simpler model")[0].rstrip(".")
-    return Finding("effects", not simpler, sentence, f"a simpler model: {simpler}")
+    sentence = found.attrs["sentence"].split(". A simpler model")[0].split(". No simpler model")[0].rstrip(".")
+    cure = f"a simpler model: {simpler}" if simpler else "compare it with models that have fewer effects: pp.compare"
+    good = bool(found["supported"].all()) and not bool(found["piled"].any())
+    return Finding("effects", good, sentence, cure)
 
 
 def _thinned(fit: Fit) -> Fit:

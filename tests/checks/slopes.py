@@ -37,8 +37,10 @@ def weight_of(sigma, z, noise):
 
 
 def flat(answer, **where):
-    """All draws of one number, (draws,)."""
-    return answer.sel(**where).transpose("chain", "draw").to_numpy().ravel()
+    """All draws of one number, (draws,), in whatever order."""
+    chosen = answer.sel(**where)
+    assert set(chosen.dims) == {"chain", "draw"}, chosen.dims
+    return chosen.to_numpy().ravel()
 
 
 def slopes_table():

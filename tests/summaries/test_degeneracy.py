@@ -11,29 +11,37 @@ from partialpool.summaries.degeneracy import singularity
 SLEEP = "Reaction ~ Days + (Days | Subject)"
 
 
-def at(sd, corr=0.0, *, formula=SLEEP, sigma=25.0, **options):
-    """A fit of sleepstudy whose draws of sd are given, (draws, effects)."""
+def at(sd, corr=0.0, *, data=None, formula=SLEEP, sigma=25.0):
+    """A fit whose draws of sd are given, (draws, effects), of sleepstudy or data of its shape."""
     sd = np.atleast_2d(np.asarray(sd, float))
     n = len(sd)
     r = np.broadcast_to(np.asarray(corr, float), n)
     matrices = np.stack([np.stack([np.ones(n), r], -1), np.stack([r, np.ones(n)], -1)], -1)
     values = {
         "beta": np.tile([250.0, 10.0], (n, 1)), "sd_Subject": sd, "sigma": np.full(n, sigma),
-        "b_Subject": np.zeros((n, 18, sd.shape[1])),
+        "b_Subject": np.zeros((n, 18, sd.shape[1])), "corr_Subject": matrices,
     }  # fmt: skip
-    if "||" not in formula and sd.shape[1] == 2:
-        values["corr_Subject"] = matrices
-    return fit_at(formula, pp.load_dataset("sleepstudy"), draws=n, **values, **options)
+    return fit_at(formula, pp.load_dataset("sleepstudy") if data is None else data, draws=n, **values)
+
+
+def independent(slope):
+    """Data of sleepstudy's shape, intercepts and slopes independent."""
+    rng = np.random.default_rng(5)
+    data = pp.load_dataset("sleepstudy")[["Days", "Subject"]].copy()
+    subject = np.repeat(np.arange(18), 10)
+    u, v = 20 * rng.normal(size=18), slope * rng.normal(size=18)
+    data["Reaction"] = 250 + u[subject] + (10 + v[subject]) * data["Days"] + 25 * rng.normal(size=180)
+    return data
 
 
 def test_masses_by_counting_and_the_prior_by_its_formula():
-    days = np.std(np.arange(10))
+    data, days = independent(0.0), np.std(np.arange(10))
     draws = np.stack([np.full(200, 20.0), np.linspace(0.005, 2, 200)], axis=-1)
-    fit = at(draws)
-    found = singularity(fit)
-    assert float(found["small"]) == pytest.approx(2.5)
+    found = singularity(at(draws, data=data))
+    # A design effect of 1.1 with ten rows a level: sd^2 = 0.1 sigma^2 / 10.
+    assert found["small"].to_numpy() == pytest.approx([2.5, 2.5])
     assert found["near_zero"].to_numpy() == pytest.approx([0, (draws[:, 1] * days < 2.5).mean()])
-    scale = pp.load_dataset("sleepstudy")["Reaction"].std(ddof=0)
+    scale = data["Reaction"].std(ddof=0)
     prior = 2 * stats.t(3, 0, scale).cdf(2.5) - 1
     assert found["near_zero_prior"].to_numpy() == pytest.approx([prior, prior])
     assert found["supported"].to_numpy().tolist() == [True, False]
@@ -45,12 +53,51 @@ def test_masses_by_counting_and_the_prior_by_its_formula():
 
 
 def test_correlations_near_one():
-    fit = at(np.tile([20.0, 6.0], (100, 1)), np.repeat([0.5, 0.99], [70, 30]))
+    fit = at(np.tile([20.0, 6.0], (100, 1)), np.repeat([0.5, 0.99], [70, 30]), data=independent(6.0))
     found = singularity(fit)
     assert found["extreme"].to_numpy() == pytest.approx([0.3])
     assert found["extreme_prior"].to_numpy() == pytest.approx([2 * stats.beta(2, 2).cdf(0.025)])
     assert found["piled"].to_numpy().tolist() == [True]
     assert found.attrs["simpler"] == "Reaction ~ Days + (Days || Subject)"
+    assert "are nearly one effect" in found.attrs["sentence"]
+
+
+def test_a_small_sd_that_large_levels_tell_stays():
+    """A level of 1,500 rows tells an sd of 0.07 sigma; without it the standard error would be a third."""
+    rng = np.random.default_rng(0)
+    g = np.repeat(np.arange(50), 1500)
+    fit = pp.fit("y ~ 1 + (1 | g)", {"y": 0.07 * rng.normal(size=50)[g] + rng.normal(size=75_000), "g": g}, seed=1,
+                 progressbar=False)  # fmt: skip
+    found = singularity(fit)
+    assert found.attrs["simpler"] == ""
+    assert float(found["near_zero"][0]) < 0.01
+
+
+@pytest.mark.parametrize("formula", ["y ~ x + (x | g)", "y ~ within(x, g) + (within(x, g) | g)"])
+def test_effects_that_are_truly_one_are_said_to_be_and_stay(formula):
+    rng = np.random.default_rng(1)
+    g, x, u = np.repeat(np.arange(30), 20), rng.normal(size=600), rng.normal(size=30)
+    y = u[g] * (1 + 0.9 * x) + 0.3 * rng.normal(size=600)
+    found = singularity(pp.fit(formula, {"y": y, "x": x, "g": g}, seed=1, progressbar=False))
+    assert found["piled"].to_numpy().tolist() == [True]
+    assert found.attrs["simpler"] == ""
+    assert found.attrs["sentence"].endswith("No simpler model is advised.")
+    # Independent effects are far worse, which is why they are not advised.
+    slope = formula[4 : formula.index(" + (")]
+    full, other = (
+        pp.maximum_likelihood(f, {"y": y, "x": x, "g": g}) for f in (formula, f"y ~ {slope} + ({slope} || g)")
+    )
+    assert other.deviance > full.deviance + 20
+
+
+def test_groups_in_another_order_are_no_simpler_model():
+    rng = np.random.default_rng(2)
+    g, h, x = np.repeat(np.arange(20), 20), np.tile(np.arange(10), 40), rng.normal(size=400)
+    y = rng.normal(size=20)[g] + rng.normal(size=10)[h] + rng.normal(size=20)[g] * x + rng.normal(size=400)
+    fit = pp.fit("y ~ x + (1 | g) + (1 | h) + (0 + x | g)", {"y": y, "x": x, "g": g, "h": h}, seed=1, progressbar=False)
+    found = singularity(fit)
+    assert found.attrs["simpler"] == ""
+    assert found.attrs["sentence"] == "The data support every effect that varies."
 
 
 def test_effective_rank():
@@ -114,7 +161,9 @@ def test_other_families_have_no_exact_likelihood_and_say_why():
     found = singularity(fit)
     assert "no exact likelihood" in found.attrs["ml_singular"]
     assert np.isnan(found["ml_relative"].to_numpy()).all()
-    assert float(found["small"]) == pytest.approx(0.1 * np.pi / np.sqrt(3))
+    assert found["small"].item() == pytest.approx(
+        np.pi / np.sqrt(3) * np.sqrt(0.1 / (np.bincount(fit.design.factors[0].codes) ** 2).sum() * fit.design.n_rows)
+    )
     assert found.attrs["sentence"] == "The data support every effect that varies."
 
 

@@ -12,7 +12,7 @@ from partialpool.design.response import evaluate_trials, read_standard_errors
 from partialpool.design.table import Missing, read_table
 from partialpool.errors import DataError
 
-__all__ = ["GroupRows", "NewLevels", "Rows", "new_rows", "own_rows"]
+__all__ = ["GroupRows", "NewLevels", "Rows", "expression_rows", "new_rows", "own_rows"]
 
 NewLevels = Literal["error", "sample", "population"]
 
@@ -96,6 +96,35 @@ def own_rows(design: Design) -> Rows:
     return Rows(design.common.values, groups, design.offset, design.se, trials, design.rows, design.frame)
 
 
+def expression_rows(design: Design, frame: pd.DataFrame) -> Rows:
+    """Evaluate a model's columns on a table of predictors, without levels, trials or standard errors.
+
+    Parameters
+    ----------
+    design
+        The model's design.
+    frame
+        Complete rows of the columns that terms read, as `read_table` gives them.
+
+    Raises
+    ------
+    DataError
+        A category that is new, a value that is not finite.
+    """
+    spec = design.spec
+    common = design.common.recipe.apply(frame)[:, 1 if spec.intercept else 0 :]
+    groups = tuple(GroupRows(f.name, None, _effect_values(f, frame)) for f in design.factors)
+    return Rows(common, groups, _offset(design, frame), None, None, np.arange(len(frame)), frame)
+
+
+def _effect_values(factor: FactorEffects, frame: pd.DataFrame) -> np.ndarray:
+    return np.concatenate([recipe.apply(frame) for recipe in factor.recipes], axis=1)
+
+
+def _offset(design: Design, frame: pd.DataFrame) -> np.ndarray | None:
+    return np.sum([r.apply(frame)[:, 0] for r in design.offset_recipes], axis=0) if design.spec.offsets else None
+
+
 def new_rows(
     design: Design,
     data: Any,
@@ -141,9 +170,8 @@ def new_rows(
         codes, unseen = factor.levels.encode(frame) if factor.name in known else (None, ())
         if unseen and new_levels == "error":
             raise _new_level(factor, unseen)
-        values = np.concatenate([recipe.apply(frame) for recipe in factor.recipes], axis=1)
-        groups.append(GroupRows(factor.name, codes, values, unseen))
-    offset = np.sum([r.apply(frame)[:, 0] for r in design.offset_recipes], axis=0) if spec.offsets else None
+        groups.append(GroupRows(factor.name, codes, _effect_values(factor, frame), unseen))
+    offset = _offset(design, frame)
     se = read_standard_errors(spec.se, frame) if spec.se else None
     counts = evaluate_trials(spec.response_term, frame) if spec.response_term.trials else None
     return Rows(common, tuple(groups), offset, se, counts, table.rows, frame, new_levels)

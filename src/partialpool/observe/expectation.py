@@ -20,7 +20,6 @@ from typing import Final
 import numpy as np
 
 from partialpool.design.build import Design
-from partialpool.design.rows import Rows
 from partialpool.errors import DataError
 from partialpool.observe.links import INVERSE_LINKS
 from partialpool.observe.predictor import Draws
@@ -36,13 +35,13 @@ _BLOCK: Final = 1 << 15
 _STRIP: Final[Mapping[str, float]] = MappingProxyType({"logit": np.pi, "cloglog": 1.3})
 
 
-def expectation(design: Design, rows: Rows, eta: np.ndarray, spread: np.ndarray | None, draws: Draws) -> np.ndarray:
+def expectation(design: Design, eta: np.ndarray, spread: np.ndarray | None, draws: Draws) -> np.ndarray:
     """Evaluate E(y | eta), or E(y | eta + u) with u ~ N(0, spread) integrated out.
 
     Parameters
     ----------
-    design, rows
-        The model, and the rows.
+    design
+        The model.
     eta
         Linear predictor, (draws, rows).
     spread
@@ -62,8 +61,7 @@ def expectation(design: Design, rows: Rows, eta: np.ndarray, spread: np.ndarray 
     """
     spec = design.spec
     if spec.family == "lognormal":
-        sigma = draws["sigma"][:, None] if rows.se is None else rows.se
-        return np.exp(eta + (0.0 if spread is None else spread) / 2 + sigma**2 / 2)
+        return np.exp(eta + (0.0 if spread is None else spread) / 2 + draws["sigma"][:, None] ** 2 / 2)
     if spec.family != "cumulative":
         return _integrated(spec.link, eta, spread)
     cutpoints = draws["cutpoints"]
@@ -117,7 +115,7 @@ def mean_over_normal(
     0.6477264
     """
     m, s = np.ravel(centre), np.sqrt(np.ravel(variance))
-    out = np.empty(m.shape)
+    out = np.full(m.shape, np.nan)
     for low, high in pairwise(_SPREADS):
         index = np.flatnonzero((s >= low) & (s < high))
         nodes, weights = _nodes(strip / min(high, _SPREADS[-2]))

@@ -46,6 +46,11 @@ class _Given:
         return INVERSE_LINKS[self.link](self.eta)
 
     @property
+    def inner_mean(self) -> np.ndarray:
+        """A proportion's mean, off the ends to which it may round."""
+        return np.clip(self.mean, np.finfo(float).eps, 1 - np.finfo(float).eps)
+
+    @property
     def sigma(self) -> np.ndarray:
         return self.parameters["sigma"] if self.se is None else self.se
 
@@ -101,18 +106,33 @@ def _ordinal_replicate(given: _Given, rng: np.random.Generator) -> np.ndarray:
     return (_category_edges(given)[:, :, 1:-1] < u[:, :, None]).sum(axis=2).astype(float)
 
 
+# log P(success) and log P(failure) as functions of eta: a probability that rounds to 1 still has a logarithm.
+_LOG_PROBABILITIES: Final[Mapping[str, tuple[Callable[..., np.ndarray], Callable[..., np.ndarray]]]] = MappingProxyType(
+    {
+        "logit": (special.log_expit, lambda eta: special.log_expit(-eta)),
+        "probit": (special.log_ndtr, lambda eta: special.log_ndtr(-eta)),
+        "cloglog": (lambda eta: _log_cloglog(eta), lambda eta: -np.exp(eta)),
+    }
+)
+
+
+def _log_cloglog(eta: np.ndarray) -> np.ndarray:
+    """Evaluate log(1 - exp(-exp(eta))): eta itself far below 0."""
+    return np.where(eta < -30, eta, np.log(-np.expm1(-np.exp(np.maximum(eta, -30)))))
+
+
 def _binary_log_density(given: _Given, y: np.ndarray) -> np.ndarray:
-    if given.link == "logit":
-        return special.log_expit(np.where(y == 1, 1.0, -1.0) * given.eta)
-    return stats.bernoulli.logpmf(y, given.mean)
+    success, failure = _LOG_PROBABILITIES[given.link]
+    return np.where(y == 1, success(given.eta), failure(given.eta))
 
 
 def _binomial_log_density(given: _Given, y: np.ndarray) -> np.ndarray:
     n = np.asarray(given.trials)
-    if given.link != "logit":
-        return stats.binom.logpmf(y, n, given.mean)
+    success, failure = _LOG_PROBABILITIES[given.link]
     choose = special.gammaln(n + 1) - special.gammaln(y + 1) - special.gammaln(n - y + 1)
-    return choose + y * special.log_expit(given.eta) + (n - y) * special.log_expit(-given.eta)
+    # 0 successes of a probability that rounds to 0 weigh nothing.
+    one, other = np.where(y > 0, success(given.eta), 0.0), np.where(n > y, failure(given.eta), 0.0)
+    return choose + y * one + (n - y) * other
 
 
 def _poisson_replicate(mean: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -154,8 +174,8 @@ RESPONSES: Final[Mapping[str, _Response]] = MappingProxyType(
             lambda g, rng: rng.gamma(np.broadcast_to(g.alpha, g.eta.shape), g.mean / g.alpha),
         ),
         "beta": _Response(
-            lambda g, y: stats.beta.logpdf(y, g.mean * g.phi, (1 - g.mean) * g.phi),
-            lambda g, rng: rng.beta(g.mean * g.phi, (1 - g.mean) * g.phi),
+            lambda g, y: stats.beta.logpdf(y, g.inner_mean * g.phi, (1 - g.inner_mean) * g.phi),
+            lambda g, rng: rng.beta(g.inner_mean * g.phi, (1 - g.inner_mean) * g.phi),
         ),
         "cumulative": _Response(_ordinal_log_density, _ordinal_replicate),
     }

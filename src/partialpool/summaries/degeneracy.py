@@ -1,5 +1,7 @@
 """Which effect or correlation the data do not support: singular fits, by a posterior that has no boundary problem."""
 
+import warnings
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,10 +9,11 @@ import xarray as xr
 from scipy import stats
 
 from partialpool.collapse.applies import why_not
-from partialpool.collapse.maximise import maximise
-from partialpool.design.build import Design, FactorEffects
-from partialpool.errors import DataError, EngineError
+from partialpool.collapse.maximise import Maximum
+from partialpool.design.build import Design, FactorEffects, build_design
+from partialpool.errors import DataError, DataWarning, EngineError, PartialPoolError
 from partialpool.fitting import Fit
+from partialpool.likelihood import LikelihoodFit, likelihood_fit
 from partialpool.names import corr_name, sd_name
 from partialpool.observe.prior import frozen
 from partialpool.spec.model import ModelSpec
@@ -20,8 +23,8 @@ from partialpool.variance.places import partition_over_rows
 
 __all__ = ["singularity"]
 
-SMALL = 0.1
-"""A contribution below this share of the residual sd is near zero."""
+NEGLIGIBLE = 0.1
+"""An effect is near zero where it raises the variance of a level's mean by less than this: a design effect of 1.1."""
 EXTREME = 0.95
 """A correlation beyond this, either way, is near +-1."""
 ENOUGH = 0.1
@@ -49,13 +52,17 @@ def singularity(fit: Fit) -> xr.Dataset:
     """Ask which varying effects and correlations the data support, and what simpler model is left.
 
     An effect's contribution is its sd times the sd of its column: what it adds to the linear predictor. It is near zero
-    below a tenth of the residual's sd. Data that do not support an effect leave more mass there than the prior had
-    (posterior over prior mass above 1, a Bayes factor towards "near zero"), and a tenth or more. Correlations pile up
-    at +-1, where two effects are one, if a tenth of the mass lies beyond +-0.95, three times the prior's. The effective
-    rank of a factor's covariance is exp(entropy of its normalised eigenvalues) (Roy & Vetterli 2007, EUSIPCO), columns
-    scaled to sd 1: 2 for two independent effects of one size, 1 for effects that are one. For normal responses the
-    maximum-likelihood fit is judged as lme4 does (`isSingular`): a diagonal element of the relative Cholesky factor
-    below 1e-4.
+    where a level's rows cannot tell it from their own noise: below the residual sd times sqrt(0.1 / m), m the size of
+    the level that a row taken at random belongs to, which is a design effect of 1.1. Data that do not support an
+    effect leave more mass there than the prior had (posterior over prior mass above 1, a Bayes factor towards
+    "near zero"), and a tenth or more. Two effects are nearly one if a tenth of the mass of their correlation lies
+    beyond +-0.95, three times the prior's. The effective rank of a factor's covariance is exp(entropy of its
+    normalised eigenvalues) (Roy & Vetterli 2007, EUSIPCO), columns scaled to sd 1: 2 for two independent effects of one
+    size, 1 for effects that are one.
+
+    For normal responses the maximum-likelihood fit is judged as lme4 does (`isSingular`): a diagonal element of the
+    relative Cholesky factor below 1e-4; and a simpler model is advised only if its AIC is no worse: a correlation
+    that is truly near 1 had better stay.
 
     Parameters
     ----------
@@ -66,12 +73,12 @@ def singularity(fit: Fit) -> xr.Dataset:
     -------
     xarray.Dataset
         - (chain, draw, term): `contribution`, in units of the linear predictor;
-        - by term: `near_zero`, its posterior mass below `small`, `near_zero_prior`, their `mass_ratio`, `supported`;
-          `ml_relative`, diagonal of the relative Cholesky factor at maximum likelihood (NaN where there is none);
+        - by term: `small`, the threshold; `near_zero`, posterior mass below it, `near_zero_prior`, their `mass_ratio`,
+          `supported`; `prior_density` (term, grid), of the contribution; `ml_relative`, diagonal of the relative
+          Cholesky factor at maximum likelihood (NaN where there is none);
         - (chain, draw, pair): `correlation`; by pair: `extreme`, posterior mass beyond +-0.95,
           `extreme_prior`, `piled`;
-        - (chain, draw, factor): `effective_rank`; `effects`, how many there are;
-        - `small`, the threshold; `prior_density` (term, grid), of the contribution.
+        - (chain, draw, factor): `effective_rank`; `effects`, how many there are.
 
         attrs: `sentence`; `simpler`, a formula without what is not supported, to pass to `fit`, empty where all is
         well; `ml_singular`, "yes", "no" or why there is no maximum.
@@ -97,7 +104,6 @@ def singularity(fit: Fit) -> xr.Dataset:
             do="add one",
         )
     residual = float(np.sqrt(partition_over_rows(posterior, design).residual).mean())
-    small = SMALL * residual
     terms = [(factor, e) for factor in design.factors for e in range(len(factor.names))]
     pairs = [
         _Pair(f, block[i], block[j], len(block))
@@ -110,28 +116,32 @@ def singularity(fit: Fit) -> xr.Dataset:
         [posterior[sd_name(f.name)].transpose("chain", "draw", ...).to_numpy()[..., e] * f.scale[e] for f, e in terms],
         axis=-1,
     )
+    sizes = {f.name: (np.bincount(f.codes) ** 2).sum() / design.n_rows for f in design.factors}
+    small = np.array([residual * np.sqrt(NEGLIGIBLE / sizes[f.name]) for f, _ in terms])
     near = (contribution < small).mean(axis=(0, 1))
     priors = [frozen(fit.priors[f"{sd_name(f.name)}[{f.names[e]}]"]) for f, e in terms]
     scales = [f.scale[e] for f, e in terms]
-    near_prior = np.array([float(p.cdf(small / s)) for p, s in zip(priors, scales, strict=True)])
-    grid = np.linspace(0, max(1.05 * np.quantile(contribution, 0.995, axis=(0, 1)).max(), 2 * small), _GRID)
+    near_prior = np.array([float(p.cdf(t / s)) for p, s, t in zip(priors, scales, small, strict=True)])
+    grid = np.linspace(0, max(1.05 * np.quantile(contribution, 0.995, axis=(0, 1)).max(), 2 * small.max()), _GRID)
     correlation, extreme, extreme_prior = _correlations(fit, pairs)
-    ml, ml_singular = _maximum(fit)
+    supported = (near <= near_prior) | (near < ENOUGH)
+    piled = (extreme > ENOUGH) & (extreme > 3 * extreme_prior)
+    ml = _Likelihood.of(fit)
     per_term = ("term",)
     variables = {
         "contribution": (("chain", "draw", "term"), contribution),
         "near_zero": (per_term, near),
         "near_zero_prior": (per_term, near_prior),
         "mass_ratio": (per_term, near / np.maximum(near_prior, np.finfo(float).tiny)),
-        "supported": (per_term, (near <= near_prior) | (near < ENOUGH)),
-        "ml_relative": (per_term, ml),
+        "supported": (per_term, supported),
+        "ml_relative": (per_term, ml.relative),
         "correlation": (("chain", "draw", "pair"), correlation),
         "extreme": (("pair",), extreme),
         "extreme_prior": (("pair",), extreme_prior),
-        "piled": (("pair",), (extreme > ENOUGH) & (extreme > 3 * extreme_prior)),
+        "piled": (("pair",), piled),
         "effective_rank": (("chain", "draw", "factor"), _ranks(fit)),
         "effects": (("factor",), [len(f.names) for f in design.factors]),
-        "small": ((), small),
+        "small": (per_term, small),
         "prior_density": (
             ("term", "grid"),
             np.stack([p.pdf(grid / s) / s for p, s in zip(priors, scales, strict=True)]),
@@ -146,13 +156,15 @@ def singularity(fit: Fit) -> xr.Dataset:
         "grid": grid,
     }
     found = xr.Dataset(variables, coords=coords)
-    simpler = _simpler(fit.spec, design, found)
+    weak = {(f.name, e) for (f, e), fine in zip(terms, supported, strict=True) if not fine}
+    tied = [pair for pair, one in zip(pairs, piled, strict=True) if one]
+    simpler = _advised(fit, ml, weak, tied)
     found.attrs = {
-        "definition": f"contribution = sd of the effect x sd of its column; near zero: below {SMALL:g} residual sd",
+        "definition": "contribution = sd of the effect x sd of its column; near zero: design effect below 1.1",
         "response": fit.spec.response,
         "scale": fit.spec.link,
-        "ml_singular": ml_singular,
-        "simpler": simpler.to_formula() if simpler.groups != fit.spec.groups else "",
+        "ml_singular": ml.singular,
+        "simpler": simpler.to_formula() if simpler else "",
     }
     found.attrs["sentence"] = _sentence(found)
     return found
@@ -187,16 +199,31 @@ def _ranks(fit: Fit) -> np.ndarray:
     return np.stack(ranks, axis=-1)
 
 
-def _maximum(fit: Fit) -> tuple[np.ndarray, str]:
-    """Diagonal of the relative Cholesky factor at maximum likelihood by term, and whether the fit is singular."""
-    size = sum(len(f.names) for f in fit.design.factors)
-    reason = why_not(fit.spec)
-    if reason:
-        return np.full(size, np.nan), f"no exact likelihood: {reason}"
-    try:
-        maximum = maximise(fit.design)
-    except EngineError as error:
-        return np.full(size, np.nan), error.wrong
+@dataclass(frozen=True, eq=False)
+class _Likelihood:
+    """The maximum-likelihood fit, where there is one."""
+
+    fit: LikelihoodFit | None
+    singular: str
+    """`yes`, `no`, or why there is no maximum."""
+    relative: np.ndarray
+    """Diagonal of the relative Cholesky factor by term; NaN where there is none."""
+
+    @classmethod
+    def of(cls, fit: Fit) -> "_Likelihood":
+        nothing = np.full(sum(len(f.names) for f in fit.design.factors), np.nan)
+        reason = why_not(fit.spec)
+        if reason:
+            return cls(None, f"no exact likelihood: {reason}", nothing)
+        try:
+            found = likelihood_fit(fit.design, reml=False)
+        except EngineError as error:
+            return cls(None, error.wrong, nothing)
+        return cls(found, "yes" if found.singular else "no", _relative_diagonal(found.maximum))
+
+
+def _relative_diagonal(maximum: Maximum) -> np.ndarray:
+    """Sd of each effect given those before it, relative to sigma, (terms,)."""
     diagonal = []
     for sd, corr in zip(maximum.sd, maximum.corr, strict=True):
         sigma = sd[:, None] * corr * sd
@@ -204,44 +231,55 @@ def _maximum(fit: Fit) -> tuple[np.ndarray, str]:
             above = sigma[i, :i]
             left = sigma[i, i] - above @ np.linalg.pinv(sigma[:i, :i], hermitian=True) @ above
             diagonal.append(np.sqrt(max(left, 0.0)) / (maximum.sigma or 1.0))
-    return np.array(diagonal), "yes" if maximum.singular else "no"
+    return np.array(diagonal)
 
 
-def _simpler(spec: ModelSpec, design: Design, found: xr.Dataset) -> ModelSpec:
-    """Leave out slopes that are not supported; factors of which nothing is; correlations that pile up at +-1.
+def _advised(fit: Fit, ml: _Likelihood, weak: set[tuple[str, int]], tied: list[_Pair]) -> ModelSpec | None:
+    """The simplest model worth advising: without weak effects and tied correlations, or without weak effects alone."""
+    for pairs in [tied, []] if tied and weak else [tied]:
+        simpler = _without(fit.spec, fit.design, weak, pairs)
+        if Counter(simpler.groups) == Counter(fit.spec.groups):
+            continue
+        # Without a likelihood the posterior alone speaks, and it says nothing of what no correlation would cost.
+        if ml.fit is None and not pairs:
+            return simpler
+        if ml.fit is not None and _is_no_worse(fit.design, simpler, ml.fit):
+            return simpler
+    return None
+
+
+def _is_no_worse(design: Design, simpler: ModelSpec, full: LikelihoodFit) -> bool:
+    """Whether a simpler model's AIC is no larger."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DataWarning)  # told when the full model was fitted
+            other = likelihood_fit(build_design(simpler, design.frame), reml=False)
+    except PartialPoolError:
+        return False
+    return other.deviance + 2 * other.n_parameters <= full.deviance + 2 * full.n_parameters + 1e-6
+
+
+def _without(spec: ModelSpec, design: Design, weak: set[tuple[str, int]], tied: list[_Pair]) -> ModelSpec:
+    """Leave out slopes that are weak, factors of which all is, and correlations of effects that are tied.
 
     A varying intercept stays while a slope does: what it means depends on where zero is.
     """
-    supported = dict(zip(found["term"].to_numpy().tolist(), found["supported"].to_numpy(), strict=True))
-    piled = [str(pair) for pair in found["pair"].to_numpy()[found["piled"].to_numpy()]]
     groups: list[Group] = []
     for factor in design.factors:
         own = [group for group in spec.groups if group.factor == factor.name]
-        if not any(supported[f"{factor.name}: {e}"] for e in factor.names):
-            continue
+        alive = [e for e in range(len(factor.names)) if (factor.name, e) not in weak]
+        at = 0
         for group, recipe in zip(own, factor.recipes, strict=True):
-            alive = {
-                term
-                for term, e in zip(recipe.term_of_column, recipe.names, strict=True)
-                if supported[f"{factor.name}: {e}"]
-            }
-            slopes = [slope for at, slope in enumerate(group.slopes) if at in alive]
-            if not slopes and not group.intercept:
+            places = range(at, at + len(recipe.names))
+            at += len(recipe.names)
+            terms = {t for t, e in zip(recipe.term_of_column, places, strict=True) if e in alive}
+            slopes = [slope for t, slope in enumerate(group.slopes) if t in terms]
+            if not alive or not (slopes or group.intercept):
                 continue
-            names = {e for e in recipe.names if supported[f"{factor.name}: {e}"]}
-            tied = any(
-                set(pair.removeprefix(f"{factor.name}: ").split(", ")) <= names
-                for pair in piled
-                if pair.startswith(f"{factor.name}: ")
-            )
-            groups.append(
-                Group(
-                    group.factor,
-                    slopes=slopes,
-                    intercept=group.intercept,
-                    correlated=group.correlated and not (tied and len(names) > 1),
-                )
-            )
+            kept = {e for t, e in zip(recipe.term_of_column, places, strict=True) if t == -1 or t in terms}
+            one = any(pair.factor is factor and {pair.first, pair.second} <= kept for pair in tied)
+            correlated = group.correlated and not one
+            groups.append(Group(group.factor, slopes=slopes, intercept=group.intercept, correlated=correlated))
     return spec.with_terms(groups=groups)
 
 
@@ -257,12 +295,14 @@ def _sentence(found: xr.Dataset) -> str:
     for k in np.flatnonzero(found["piled"].to_numpy()):
         factor, _, effects = str(found["pair"].to_numpy()[k]).partition(": ")
         mass = float(found["extreme"][k])
-        parts.append(f"the correlation of {effects} over {factor} is near +-1 with probability {mass:.2f}")
-    ml = found.attrs["ml_singular"]
+        parts.append(
+            f"{effects} over {factor} are nearly one effect (correlation near +-1 with probability {mass:.2f})"
+        )
+    ml, simpler = found.attrs["ml_singular"], found.attrs["simpler"]
     if not parts:
         beside = {"yes": ", although the maximum-likelihood fit is singular", "no": ""}.get(ml, "")
         return f"The data support every effect that varies{beside}."
     said = {"yes": "the maximum-likelihood fit is singular", "no": "the maximum-likelihood fit is not singular"}.get(ml)
     text = "; ".join([*parts, *([said] if said else [])])
-    advice = f" A simpler model: {found.attrs['simpler']}." if found.attrs["simpler"] else ""
-    return f"{text[0].upper()}{text[1:]}.{advice}"
+    advice = f"A simpler model: {simpler}." if simpler else "No simpler model is advised."
+    return f"{text[0].upper()}{text[1:]}. {advice}"

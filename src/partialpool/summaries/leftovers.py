@@ -156,7 +156,7 @@ def _residuals(fit: Fit, seed: int | None) -> Iterator[tuple[np.ndarray, np.ndar
         if design.spec.family == "lognormal":  # the logarithm is normal
             yield np.log(design.response.values) - eta, np.log(new) - eta, dispersion("gaussian", eta, own) ** 0.5
             continue
-        mean = expectation(design, rows, eta, None, some)
+        mean = expectation(design, eta, None, some)
         # A probability may round to 0 or 1, where nothing varies and nothing is left over.
         sd = np.maximum(np.sqrt(trials * dispersion(design.spec.family, mean, own)), _SMALLEST_SD)
         yield design.response.values - trials * mean, new - trials * mean, sd

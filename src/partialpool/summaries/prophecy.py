@@ -44,9 +44,9 @@ def predict(
     - `marginal`: E_b m(eta + u), b ~ N(0, Sigma) integrated out exactly or to 1e-8 (`observe.expectation`): a member of
       a level drawn at random, the average over the population of levels.
 
-    All three agree in the mean for the identity link. Under a logit link marginal probabilities lie nearer to 1/2 than
-    typical ones: by about beta / sqrt(1 + 0.346 Var(u)) on the logit scale (Zeger, Liang & Albert 1988, Biometrics
-    44:1049).
+    All three agree in the mean for normal responses with the identity link. Under a logit link marginal probabilities
+    lie nearer to 1/2 than typical ones: by about 1 / sqrt(1 + 0.346 Var(u)) on the logit scale (Zeger, Liang & Albert
+    1988, Biometrics 44:1049).
 
     Parameters
     ----------
@@ -56,7 +56,8 @@ def predict(
         A table with the predictors, passed through the same specification; the fit's own rows if left out. Factors that
         are not conditional need no column.
     kind
-        One of the three; or one per factor, `{"batch": "conditional", "batch:cask": "marginal"}`.
+        One of the three; or one per factor, `{"batch": "conditional", "batch:cask": "marginal"}`: factors that are not
+        named are conditional.
     new_levels
         What a level is that the model has not seen, where it is conditional: `error` refuses it, `sample` draws its
         effects from the population, independently for each new level, `population` sets them to zero.
@@ -69,7 +70,8 @@ def predict(
         On the scale of the response: `expectation` (chain, draw, obs), the mean; for a binomial response that of
         one trial, a probability; for an ordinal one (chain, draw, obs, category), the probability of each category.
         `response` (chain, draw, obs), new responses: counts of successes; codes of categories. Marginal responses of
-        two rows are of two different levels. The predictors are coordinates along obs.
+        two rows are of two different levels. The predictors are coordinates along obs; one that is called like a
+        dimension or a variable here has `_column` added to its name.
 
     Raises
     ------
@@ -97,7 +99,7 @@ def predict(
     effects_seed, integrated_seed, response_seed = np.random.SeedSequence(seed).spawn(3)
     eta = linear_predictor(fit.design, rows, draws, seed=effects_seed)
     spread = spread_of_rows(fit.design, rows, draws, [name for name, how in kinds.items() if how == "marginal"])
-    mean = expectation(fit.design, rows, eta, spread, draws)
+    mean = expectation(fit.design, eta, spread, draws)
     if spread is not None:
         eta = eta + np.sqrt(spread) * np.random.default_rng(integrated_seed).standard_normal(eta.shape)
     response = replicate(fit.design, rows, eta, draws, seed=response_seed)
@@ -139,10 +141,10 @@ def _labelled(fit: Fit, rows: Rows, mean: np.ndarray, response: np.ndarray, kind
     coords: dict[str, Any] = {"chain": posterior["chain"], "draw": posterior["draw"], OBS: rows.index}
     coords |= {"category": list(categories)} if categories else {}
     for name in rows.frame.columns:
-        if name not in (*coords, *variables):
-            values = rows.frame[name]
-            number = pd.api.types.is_numeric_dtype(values)
-            coords[name] = (OBS, values.to_numpy() if number else values.astype(object).to_numpy())
+        values = rows.frame[name]
+        number = pd.api.types.is_numeric_dtype(values)
+        free = name if name not in (*coords, *variables, "category") else f"{name}_column"
+        coords[free] = (OBS, values.to_numpy() if number else values.astype(object).to_numpy())
     attrs = {
         "kind": "; ".join(f"{name}: {_MEANING[how]}" for name, how in kinds.items()) or "no groups",
         "response": fit.spec.response,

@@ -27,9 +27,10 @@ def supported(fit: Fit) -> Section | None:
     ]
     caption = (
         f"What each varying effect adds to the linear predictor{on_scale(fit)}, posterior (bars) against prior (line); "
-        "near zero (grey) is below a tenth of the residual sd."
+        "near zero (grey) is what a level's rows cannot tell from their own noise."
     )
     picture = Picture(figure_image(plot_singularity(answer, unit=response_unit(fit))), "; ".join(said) + ".", caption)
     sentence = answer.attrs["sentence"]
-    note = Note(sentence, "bad") if answer.attrs["simpler"] else Note(sentence, "good")
+    fine = bool(answer["supported"].all()) and not bool(answer["piled"].any())
+    note = Note(sentence, "good") if fine else Note(sentence, "bad")
     return Section(prose=(note,), pictures=(picture,))
