@@ -58,6 +58,20 @@ def test_an_effect_that_is_not_supported_and_bad_draws():
     assert "<table" in found._repr_html_()
 
 
+def test_singletons_and_sparse_predictors_leave_no_level_out():
+    """A predictor that varies in two levels only, and a hundred levels of one row, one of them far out."""
+    data = simulated(3, far=25.0).assign(rare=0.0)
+    data.loc[[0, 12], "rare"] = 1.0
+    assert "means of g" in looked_at(data, "y ~ x + rare + (1 | g)")
+    rng = np.random.default_rng(4)
+    few = pd.DataFrame({"g": np.repeat(np.arange(105), [4] * 5 + [1] * 100), "y": rng.normal(size=120)})
+    few.loc[119, "y"] = 60.0
+    fit = pp.fit("y ~ 1 + (1 | g)", few, seed=1, progressbar=False)
+    found = {f.check: f for f in pp.check(fit, seed=1).findings}
+    assert not found["means of g"].good
+    assert "5 levels of two rows or more" in found["spreads within g"].found
+
+
 def test_no_groups_has_only_draws_to_check():
     fit = pp.fit("Reaction ~ Days", pp.load_dataset("sleepstudy"), seed=1, progressbar=False)
     assert set(pp.check(fit).frame["check"]) <= {"importance", "R-hat", "bulk ESS", "tail ESS"}

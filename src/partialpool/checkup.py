@@ -124,23 +124,34 @@ def _thinned(fit: Fit) -> Fit:
 def _of_levels(fit: Fit, factor: FactorEffects, seeds: list[int]) -> Iterator[Finding]:
     name = factor.name
     new = level_statistics(fit, name, seed=seeds[0])
-    if new["observed_data"].sizes["level"] > 2:
-        p = _tail(new, "mean", lambda s: np.abs(s - s.mean(-1, keepdims=True)).max(-1) / s.std(-1))
+    told = _told(new, "mean")
+    if told.sum() > 2:
+        p = _tail(new, "mean", told, lambda s: np.abs(s - s.mean(-1, keepdims=True)).max(-1) / s.std(-1))
         cure = f"look which level of {name} it is: pp.plot_level_statistics(pp.level_statistics(fit, {name!r}))"
         yield _judged(f"means of {name}", "the level that is furthest out", p, cure)
     same = level_statistics(fit, name, levels="same", seed=seeds[1])
-    if "spread" in same["observed_data"] and same["observed_data"].sizes["level"] > 2:
-        p = _tail(same, "spread", lambda s: s.std(-1) / s.mean(-1))
+    told = _told(same, "spread")
+    if told.sum() > 2:
+        p = _tail(same, "spread", told, lambda s: s.std(-1) / s.mean(-1))
         cure = f"levels of {name} differ in variance: try family 'student_t', 'lognormal', or a slope"
-        yield _judged(f"spreads within {name}", "how they differ between levels", p, cure)
+        some = "" if told.all() else f" ({told.sum()} levels of two rows or more)"
+        yield _judged(f"spreads within {name}", f"how they differ between levels{some}", p, cure)
     for trend in [str(v) for v in new["observed_data"].data_vars if str(v).startswith("trend_")]:
         yield _trend(fit, trend.removeprefix("trend_"), name, seeds[2])
 
 
-def _tail(tree: xr.DataTree, name: str, statistic: Callable[[np.ndarray], np.ndarray]) -> float:
-    """P(T(new) >= T(data)) of a statistic over levels."""
-    new = statistic(tree["posterior_predictive"][name].transpose("chain", "draw", "level").to_numpy())
-    return float((new >= statistic(tree["observed_data"][name].to_numpy())).mean())
+def _told(tree: xr.DataTree, name: str) -> np.ndarray:
+    """Which levels have the statistic, boolean (levels,)."""
+    data = tree["observed_data"]
+    return np.isfinite(data[name].to_numpy()) if name in data else np.zeros(data.sizes["level"], bool)
+
+
+def _tail(tree: xr.DataTree, name: str, told: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray]) -> float:
+    """P(T(new) >= T(data)) of a statistic over levels; a T that is 0 / 0 (nothing varies) is the least of all."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        new = statistic(tree["posterior_predictive"][name].transpose("chain", "draw", "level").to_numpy()[..., told])
+        real = statistic(tree["observed_data"][name].to_numpy()[told])
+    return float((np.nan_to_num(new, nan=-1.0) >= np.nan_to_num(real, nan=-1.0)).mean())
 
 
 def _judged(name: str, what: str, p: float, cure: str) -> Finding:

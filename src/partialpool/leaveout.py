@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from partialpool.design.subset import keep_rows
+from partialpool.errors import DataError
 from partialpool.fitting import Fit
 from partialpool.infer.choose import load_engine
 from partialpool.infer.pack import pack
@@ -16,7 +17,7 @@ from partialpool.infer.progress import progress_line
 from partialpool.infer.settings import Settings
 from partialpool.observe.joint import joint_log_density
 
-__all__ = ["LevelScores", "refit_without", "score_levels"]
+__all__ = ["LevelScores", "leave_one_out", "refit_without", "score_levels"]
 
 MAX_KHAT = 0.7
 
@@ -91,7 +92,9 @@ def score_levels(fit: Fit, codes: np.ndarray, *, seed: int | None = None, progre
     DataError
         More than two effects to integrate out where the response is not normal.
     """
-    loo = _psis(fit, joint_log_density(fit.design, codes, fit.stacked()))
+    shape = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"], -1)
+    joint = joint_log_density(fit.design, codes, fit.stacked()).reshape(shape)
+    loo = leave_one_out(fit, xr.Dataset({"levels": (("chain", "draw", "level"), joint)}))
     elpd, khat = loo.elpd_i.to_numpy().copy(), loo.pareto_k.to_numpy().copy()
     refitted = np.zeros(len(elpd), bool)
     whole = _evidence(fit)
@@ -109,18 +112,38 @@ def score_levels(fit: Fit, codes: np.ndarray, *, seed: int | None = None, progre
     return LevelScores(loo, refitted)
 
 
-def _psis(fit: Fit, joint: np.ndarray) -> azs.ELPDData:
-    """ArviZ's leave-one-out with a level for an observation."""
-    posterior = fit.posterior
-    shape = (posterior.sizes["chain"], posterior.sizes["draw"], -1)
-    scores = xr.Dataset({"levels": (("chain", "draw", "level"), joint.reshape(shape))})
-    tree = xr.DataTree.from_dict({"posterior": posterior, "log_likelihood": scores})
+def leave_one_out(fit: Fit, scores: xr.Dataset) -> azs.ELPDData:
+    """Leave out one of what is scored at a time, by ArviZ's Pareto-smoothed importance sampling.
+
+    Parameters
+    ----------
+    fit
+        The fit.
+    scores
+        One variable of log densities, dims (chain, draw, and what is left out).
+
+    Raises
+    ------
+    DataError
+        Too few draws, or draws that do not vary, to judge the weights by.
+    """
+    (name,) = scores.data_vars
+    tree = xr.DataTree.from_dict({"posterior": fit.posterior, "log_likelihood": scores})
     with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", "Estimated shape parameter", UserWarning
-        )  # k-hat is passed on, level by level
-        return azs.loo(tree, pointwise=True, var_name="levels")
+        warnings.filterwarnings("ignore", "Estimated shape parameter", UserWarning)  # k-hat is passed on, one by one
+        try:
+            return azs.loo(tree, pointwise=True, var_name=name)
+        except (ValueError, IndexError) as error:
+            sizes = fit.posterior.sizes
+            raise DataError(
+                "importance weights cannot be judged by these draws",
+                got=f"{sizes['chain']} chains of {sizes['draw']} draws: {error}",
+                allowed="a hundred draws or more that differ",
+                do="fit with more draws",
+            ) from error
 
 
 def _evidence(fit: Fit) -> float | None:
-    return json.loads(fit.tree.attrs.get("run", "{}")).get("log_evidence")
+    """Log evidence, where the engine knows it and its weights can be trusted."""
+    run = json.loads(fit.tree.attrs.get("run", "{}"))
+    return run.get("log_evidence") if run.get("importance_khat", 0.0) < MAX_KHAT else None

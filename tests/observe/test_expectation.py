@@ -64,9 +64,7 @@ def test_every_link_against_adaptive_quadrature(family, link):
     found = expectation(design, eta, spread, {"sigma": np.array([0.7])})
     expected = [by_quadrature(INVERSE[link], m, np.sqrt(v)) for m, v in zip(eta[0], spread[0], strict=True)]
     assert found[0] == pytest.approx(expected, abs=2e-8)
-    assert expectation(design, eta, None, {"sigma": np.array([0.7])}) == pytest.approx(
-        INVERSE[link](eta)
-    )
+    assert expectation(design, eta, None, {"sigma": np.array([0.7])}) == pytest.approx(INVERSE[link](eta))
 
 
 @pytest.mark.parametrize("family", ["lognormal", "gamma", "cumulative"])
@@ -88,9 +86,13 @@ def test_means_are_those_of_replicates(family):
     assert found.sum(axis=1) == pytest.approx(np.ones(4))
 
 
+def test_what_is_not_finite_stays_so():
+    assert np.isnan(mean_over_normal(special.expit, np.zeros(2), np.array([np.nan, np.inf]), strip=np.pi)).all()
+
+
 def test_the_inverse_link_has_no_mean_over_groups():
     design = model("gamma", "inverse")
-    rows, eta = own_rows(design), np.ones((1, 4))
+    eta = np.ones((1, 4))
     assert expectation(design, 2 * eta, None, {}) == pytest.approx(0.5 * eta)
     with pytest.raises(DataError, match="does not exist under the inverse link"):
         expectation(design, eta, eta, {})

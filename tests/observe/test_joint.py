@@ -126,6 +126,44 @@ def test_effects_of_a_binary_response_on_a_fine_grid(formula, sd, corr, error):
     assert found == pytest.approx(np.tile(exact, (600, 1)), abs=error)
 
 
+def test_few_large_levels_whose_effects_follow_the_intercept():
+    """Given the intercept an effect is told far better than on its own: nodes must follow each draw."""
+    rng = np.random.default_rng(2)
+    levels, n, size = 4, 2000, 200
+    g = np.repeat(np.arange(levels), n)
+    y = (rng.random(levels * n) < special.expit(rng.normal(size=levels)[g])).astype(int)
+    successes = np.array([y[g == k].sum() for k in range(levels)])
+    share = successes / n
+    own = special.logit(share) + rng.normal(size=(size, levels)) / np.sqrt(n * share * (1 - share))
+    beta = own.mean(axis=1) + 0.5 * rng.normal(size=size)
+    fit = fit_at(
+        "y ~ 1 + (1 | g)", {"y": y, "g": g}, family="bernoulli", draws=size, beta=beta[:, None],
+        sd_g=np.ones((size, 1)), b_g=(own - beta[:, None])[:, :, None],
+    )  # fmt: skip
+    found = of(fit, fit.design.factors[0].codes)
+    place = np.linspace(-6, 6, 20_001)
+    for k in range(levels):
+        log_p = successes[k] * special.log_expit(place) + (n - successes[k]) * special.log_expit(-place)
+        expected = [
+            special.logsumexp(log_p + stats.norm(m, 1).logpdf(place)) + np.log(place[1] - place[0]) for m in beta
+        ]
+        assert found[:, k] == pytest.approx(expected, abs=2e-3)
+
+
+def test_units_of_a_predictor_do_not_matter():
+    rng = np.random.default_rng(3)
+    data = {"y": rng.integers(0, 2, 40), "x": rng.normal(size=40), "g": np.repeat(np.arange(4), 10)}
+    b = rng.normal(size=(1, 4, 2)) * [0.3, 0.2]
+    scores = []
+    for unit in (1.0, 1e7):
+        fit = fit_at(
+            "y ~ x + (x | g)", data | {"x": data["x"] * unit}, family="bernoulli", beta=[0.1, 0.5 / unit],
+            sd_g=[0.6, 0.4 / unit], corr_g=[[1, 0.3], [0.3, 1]], b_g=b[0] / [1, unit],
+        )  # fmt: skip
+        scores.append(of(fit, fit.design.factors[0].codes))
+    assert scores[0] == pytest.approx(scores[1], rel=1e-9)
+
+
 def test_more_than_two_effects_are_refused_where_the_response_is_not_normal():
     ticks = pp.load_dataset("grouseticks")
     sizes = {f: ticks[f].nunique() for f in ("BROOD", "LOCATION")}

@@ -102,6 +102,12 @@ def test_scores_that_cannot_be_had_are_explained():
     assert found.notes[-1].startswith("For new rows of the same levels")
 
 
+def test_too_few_draws_are_refused(sleepstudy):
+    few = {n: pp.fit(f, sleepstudy, draws=2, chains=1, seed=1, progressbar=False) for n, f in list(MODELS.items())[:2]}
+    with pytest.raises(pp.DataError, match="cannot be judged by these draws"):
+        compare(few, progressbar=False)
+
+
 def test_wrong_arguments(fits, sleepstudy):
     with pytest.raises(pp.DataError, match="two fits or more"):
         compare([fits["slopes"]])
@@ -110,5 +116,8 @@ def test_wrong_arguments(fits, sleepstudy):
     with pytest.raises(pp.DataError, match="no such grouping factor"):
         compare(fits, factor="Day")
     other = fit_at("Reaction ~ Days", pd.DataFrame(sleepstudy).head(100), beta=[250.0, 10.0], sigma=30.0)
+    moved = sleepstudy.assign(Subject=np.roll(sleepstudy["Subject"], 1))
+    with pytest.raises(pp.DataError, match="different levels of 'Subject'"):
+        compare({"a": fits["slopes"], "b": pp.fit(MODELS["intercepts"], moved, seed=1, progressbar=False)})
     with pytest.raises(pp.DataError, match="different data"):
         compare({"all": fits["no groups"], "some": other})

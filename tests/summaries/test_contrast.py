@@ -129,6 +129,65 @@ def test_contrasts_by_kind_of_column():
     assert value(pp.average_effect(fit, "c", values=["w", "v"]), "subject_specific") == pytest.approx(-1)
 
 
+def test_slopes_and_kinds_of_contrast_are_the_models_whatever_the_rows():
+    rng = np.random.default_rng(0)
+    columns = {"x": rng.normal(size=30), "t": np.tile(["ctl", "trt"], 15), "g": np.repeat(np.arange(6), 5)}
+    data = pd.DataFrame(columns | {"y": rng.normal(size=30)})
+    fit = fit_at("y ~ x + t + (1 | g)", data, beta=[0.0, 0.7, 2.0], sd_g=[1.0], sigma=1.0)
+    for x in ([1.0], [0.1] * 3, [0.1 + 0.2, 0.3], [5.0, 9.0]):
+        rows = {"x": x, "t": ["trt"] * len(x)}
+        assert value(pp.average_effect(fit, "x", measure="slope", data=rows), "population_average") == pytest.approx(
+            0.7
+        )
+        found = pp.average_effect(fit, "x", data=rows)
+        assert found["contrast"].to_numpy().tolist() == ["+1"]
+    treated = pp.average_effect(fit, "t", data=data[data["t"] == "trt"])
+    assert treated["contrast"].to_numpy().tolist() == ["trt against ctl"]
+    assert value(treated, "population_average") == pytest.approx(2.0)
+
+
+def test_numbers_that_are_categories():
+    rng = np.random.default_rng(0)
+    data = pd.DataFrame({"y": rng.normal(size=30), "c": np.tile([1, 2, 3], 10), "g": np.repeat(np.arange(6), 5)})
+    as_numbers = fit_at("y ~ C(c) + (1 | g)", data, beta=[0.0, 1.0, 3.0], sd_g=[1.0], sigma=1.0)
+    declared = fit_at(
+        "y ~ c + (1 | g)", data.assign(c=pd.Categorical(data["c"])), beta=[0.0, 1.0, 3.0], sd_g=[1.0], sigma=1.0
+    )
+    for fit in (as_numbers, declared):
+        effects = pp.average_effect(fit, "c")
+        assert effects["contrast"].to_numpy().tolist() == ["2 against 1", "3 against 1"]
+        assert effects["population_average"].isel(chain=0, draw=0).to_numpy() == pytest.approx([1, 3])
+
+
+def test_a_level_whose_mean_is_not_known_is_refused():
+    rng = np.random.default_rng(0)
+    data = pd.DataFrame({"x": rng.normal(size=60), "g": np.repeat(list("abcdef"), 10), "y": rng.normal(size=60)})
+    fit = fit_at("y ~ within(x, g) + between(x, g) + (1 | g)", data, beta=[0, 1.0, 5.0], sd_g=[1.0], sigma=1.0)
+    # Changing x moves the deviation from a mean that is known: the within coefficient.
+    assert value(pp.average_effect(fit, "x"), "population_average") == pytest.approx(1.0)
+    assert value(
+        pp.average_effect(fit, "x", data={"x": [0.0, 4.0], "g": ["a", "b"]}), "subject_specific"
+    ) == pytest.approx(1)
+    with pytest.raises(pp.DataError, match="knows no mean of these levels"):
+        pp.average_effect(fit, "x", data={"x": [0.0, 4.0], "g": ["new", "new"]})
+
+
+def test_only_columns_that_terms_read_are_needed():
+    data = pp.load_dataset("cbpp")
+    fit = fit_at(
+        "p(incidence, size) ~ period + (1 | herd)", data, family="binomial", beta=[-1.4, -1, -1.1, -1.6], sd_herd=[0.6]
+    )
+    found = pp.average_effect(fit, "period", data={"period": ["1", "2"]})
+    assert value(found, "subject_specific") == pytest.approx(special.expit(-2.4) - special.expit(-1.4))
+
+
+def test_a_saturated_probability_has_finite_odds():
+    data = {"y": [0, 1, 1, 0, 1, 1], "x": [0.0, 1, 2, 0, 1, 30], "g": [0, 0, 1, 1, 2, 2]}
+    fit = fit_at("y ~ x + (1 | g)", data, family="bernoulli", link="cloglog", beta=[0.0, 1.0], sd_g=[0.5])
+    found = pp.average_effect(fit, "x", measure="odds_ratio", values=[0, 1])
+    assert np.isfinite(value(found, "population_average"))
+
+
 def test_wrong_arguments(logistic):
     with pytest.raises(pp.DataError, match="does not read this column"):
         pp.average_effect(logistic, "district")
@@ -136,9 +195,14 @@ def test_wrong_arguments(logistic):
         pp.average_effect(logistic, "age", measure="risk")
     with pytest.raises(pp.DataError, match="a slope is of a number"):
         pp.average_effect(logistic, "urban", measure="slope")
-    with pytest.raises(pp.DataError, match="two values or more"):
-        pp.average_effect(logistic, "urban", values=["Y"])
-    with pytest.raises(pp.DataError, match="categor"):
+    with pytest.raises(pp.SpecError, match="each row's own value"):
+        pp.average_effect(logistic, "age", measure="slope", values=[0, 1])
+    for values in (["Y"], ["Y", "Y"]):
+        with pytest.raises(pp.DataError, match="two values or more, each named once"):
+            pp.average_effect(logistic, "urban", values=values)
+    with pytest.raises(pp.DataError, match="'age' holds numbers"):
+        pp.average_effect(logistic, "age", values=["young", "old"])
+    with pytest.raises(pp.DataError, match="no category 'suburb'"):
         pp.average_effect(logistic, "urban", values=["N", "suburb"])
     normal = fit_at("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff"), beta=[1500.0], sd_Batch=[40.0], sigma=50.0)
     with pytest.raises(pp.DataError, match="does not read this column"):

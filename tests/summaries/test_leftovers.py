@@ -99,6 +99,51 @@ def test_probabilities_that_round_to_one_leave_nothing_over():
     assert found["trend"].to_numpy()[0, 0, 0] == pytest.approx(0, abs=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("formula", "suggested"),
+    [("y ~ center(x) + (1 | g)", "y ~ center(x) + (center(x) | g)"),
+     ("y ~ within(x, g) + between(x, g) + (1 | g)", "y ~ within(x, g) + between(x, g) + (within(x, g) | g)"),
+     ("y ~ 1 + (1 | g)", "y ~ x + (x | g)"),
+     ("y ~ poly(x, 2) + (1 | g)", "y ~ poly(x, 2) + (poly(x, 2) | g)")],
+)  # fmt: skip
+def test_what_is_suggested_can_be_fitted(formula, suggested):
+    rng = np.random.default_rng(1)
+    g, x = np.repeat(np.arange(12), 15), rng.normal(2, 1, 180)
+    data = {"y": rng.normal(size=12)[g] + 2 * rng.normal(size=12)[g] * x + rng.normal(size=180), "x": x, "g": g}
+    fit = pp.fit(formula, data, seed=1, progressbar=False)
+    found = residual_trends(fit, "x", seed=1, data=data)
+    assert found.attrs["suggestion"] == suggested
+    pp.fit(suggested, data, draws=20, progressbar=False)
+
+
+def test_columns_of_any_name_and_of_the_table_alone():
+    rng = np.random.default_rng(1)
+    g, x = np.repeat(np.arange(12), 15), rng.normal(size=180)
+    data = pd.DataFrame({"y": 2 * rng.normal(size=12)[g] * x + rng.normal(size=180), "g": g, "my x": x})
+    fit = pp.fit("y ~ 1 + (1 | g)", data, seed=1, progressbar=False)
+    assert residual_trends(fit, "my x", seed=1, data=data).attrs["suggestion"] == "y ~ `my x` + (`my x` | g)"
+    with pytest.raises(pp.DataError, match="does not read this column as a predictor"):
+        residual_trends(fit, "y", data=data)
+
+
+def test_rows_without_trials_and_heavy_tails_do_not_decide():
+    m, rng = 200, np.random.default_rng(0)
+    b = pd.DataFrame({"x": rng.normal(size=m), "g": np.repeat(np.arange(10), 20), "n": rng.integers(0, 6, size=m)})
+    b["s"] = rng.binomial(b["n"], 1 / (1 + np.exp(-0.5 * b["x"])))
+    given = {"beta": np.tile([0.0, 0.5], (200, 1)), "sd_g": np.full((200, 1), 0.1), "b_g": np.zeros((200, 10, 1))}
+    fit = fit_at("p(s, n) ~ x + (1 | g)", b, family="binomial", draws=200, **given)
+    some = fit_at("p(s, n) ~ x + (1 | g)", b[b["n"] > 0], family="binomial", draws=200, **given)
+    p, without = (float(residual_trends(f, "x", seed=1)["p_value"]) for f in (fit, some))
+    assert abs(p - without) < 5 * np.sqrt(0.5 / 200)
+    assert p > 0.01
+    steep = b.assign(y=30 * b["x"] * np.where(b["g"] % 2, 1, -1) + rng.normal(size=m))
+    heavy = fit_at(
+        "y ~ x + (1 | g)", steep, family="student_t", draws=200,
+        sigma=np.ones(200), nu=np.full(200, 1.9), **given,
+    )  # fmt: skip
+    assert float(residual_trends(heavy, "x", seed=1)["p_value"]) < 0.05
+
+
 def test_wrong_arguments():
     sleep = pp.load_dataset("sleepstudy")
     fit = fit_at("Reaction ~ Days + (1 | Subject)", sleep, **PLAIN)

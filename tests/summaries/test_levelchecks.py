@@ -51,12 +51,12 @@ def test_new_levels_scatter_as_the_population_and_the_same_ones_as_their_rows():
             assert abs(values.var() - variance) < 5 * variance * np.sqrt(2 / MANY), (levels, name)
 
 
-def test_levels_without_a_spread_are_left_out_and_units_are_shares():
+def test_a_level_of_one_row_has_a_mean_and_no_spread_and_units_are_shares():
     data = pd.DataFrame({"k": [1, 3, 2, 5], "n": [4, 4, 10, 10], "g": list("aabc")})
     fit = fit_at("p(k, n) ~ 1 + (1 | g)", data, family="binomial", beta=[0.0], sd_g=[1.0])
     tree = level_statistics(fit, seed=1)
-    assert tree["observed_data"]["level"].to_numpy().tolist() == ["a"]
-    assert tree["observed_data"]["mean"].to_numpy() == pytest.approx([0.5])
+    assert tree["observed_data"]["mean"].to_numpy() == pytest.approx([0.5, 0.2, 0.5])
+    assert np.isfinite(tree["observed_data"]["spread"].to_numpy()).tolist() == [True, False, False]
     single = fit_at(
         "effect ~ 1 + (1 | school)", pp.load_dataset("eight_schools"), se="standard_error", beta=[8.0], sd_school=[6.0]
     )
@@ -67,6 +67,21 @@ def test_a_predictor_that_does_not_vary_within_levels_has_no_trend():
     data = {"y": np.arange(6.0), "x": [1.0, 1, 2, 2, 4, 4], "g": [0, 0, 1, 1, 2, 2]}
     tree = level_statistics(fit_at("y ~ x + (1 | g)", data, beta=[0, 1], sd_g=[1.0], sigma=1.0), seed=1)
     assert list(tree["observed_data"].data_vars) == ["mean", "spread"]
+
+
+def test_dates_in_seconds_have_trends_and_labels_have_none():
+    seconds = 1.7e9 + 60.0 * np.random.default_rng(1).permutation(40)
+    g = np.repeat(np.arange(4), 10)
+    data = {"y": np.arange(40.0) ** 2, "t": seconds, "g": g, "item": np.tile(np.arange(8), 5)}
+    fit = fit_at("y ~ t + within(t, g) + (1 | item)", data, beta=[0, 0, 0], sd_item=[1.0], sigma=1.0)
+    found = level_statistics(fit, seed=1)["observed_data"]
+    assert "trend_t" in found
+    slopes = [
+        stats.linregress(seconds[data["item"] == k] - 1.7e9, data["y"][data["item"] == k]).slope for k in range(8)
+    ]
+    assert found["trend_t"].to_numpy() == pytest.approx(slopes)
+    by = fit_at("y ~ within(t, g) + (1 | g) + (1 | item)", data, beta=[0, 0], sd_g=[1.0], sd_item=[1.0], sigma=1.0)
+    assert "trend_g" not in level_statistics(by, "item", seed=1)["observed_data"]
 
 
 def test_wrong_arguments():

@@ -137,6 +137,22 @@ def test_binomial_predictions_are_probabilities_and_counts():
     assert abs(float(found["response"][0, 0, 1]) - 1000 * special.expit(-1)) < 5 * np.sqrt(1000 * 0.27 * 0.73)
 
 
+def test_predictors_called_like_a_dimension_keep_their_values():
+    data = {"y": [0.0, 1, 2, 3], "obs": [5.0, 6, 7, 9], "response": [1.0, 0, 1, 0], "g": [0, 0, 1, 1]}
+    fit = fit_at("y ~ obs + response + (1 | g)", data, beta=[0, 1, 0], sd_g=[1.0], sigma=1.0)
+    found = pp.predict(fit, seed=1)
+    assert found["obs_column"].to_numpy().tolist() == [5, 6, 7, 9]
+    assert found["response_column"].to_numpy().tolist() == [1, 0, 1, 0]
+    assert found["obs"].to_numpy().tolist() == [0, 1, 2, 3]
+
+
+def test_proportions_whose_mean_rounds_to_one_are_drawn():
+    data = {"y": [0.2, 0.9, 0.5, 0.6], "x": [0.0, 5, 0, 9], "g": [0, 0, 1, 1]}
+    fit = fit_at("y ~ x + (1 | g)", data, family="beta", link="cloglog", beta=[1.0, 0.7], sd_g=[0.6], phi=5.0)
+    y = pp.predict(fit, kind="marginal", seed=1)["response"].to_numpy()
+    assert ((y > 0) & (y <= 1)).all()
+
+
 def test_wrong_arguments(slopes):
     with pytest.raises(pp.SpecError, match="unknown kind of prediction"):
         pp.predict(slopes, kind="margin")

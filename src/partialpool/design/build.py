@@ -157,6 +157,13 @@ class Design:
             No such factor, or none named where there are several.
         """
         names = [f.name for f in self.factors]
+        if not names:
+            raise DataError(
+                "this model has no groups",
+                got=f"{self.spec}",
+                allowed="a model with a grouping term, such as (1 | g)",
+                do="add a grouping term and fit again",
+            )
         chosen = names[0] if factor is None and len(names) == 1 else factor
         if chosen not in names:
             raise DataError(

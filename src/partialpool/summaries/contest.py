@@ -1,20 +1,19 @@
 """Which of several models is better, for which purpose: new rows, new levels, the data as a whole."""
 
 import json
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import arviz_stats as azs
 import numpy as np
 import pandas as pd
-import xarray as xr
 
+from partialpool.design.build import Design
 from partialpool.design.rows import own_rows
 from partialpool.errors import DataError, nearest
 from partialpool.fitting import Fit
 from partialpool.infer.pack import label_rows
-from partialpool.leaveout import LevelScores, score_levels
+from partialpool.leaveout import LevelScores, leave_one_out, score_levels
 from partialpool.observe.predictor import linear_predictor
 from partialpool.observe.response import log_density
 from partialpool.tabulate import TextTable
@@ -165,20 +164,36 @@ def _check_same_data(named: Mapping[str, Fit]) -> None:
             a.response.name == b.response.name
             and np.array_equal(a.rows, b.rows)
             and np.array_equal(a.response.values, b.response.values)
+            and np.array_equal(_trials(a), _trials(b))
         )
         if not same:
             raise DataError(
                 "fits of different data cannot be compared",
-                got=f"{first_name!r}: {a.response.name}, {a.n_rows} rows; {name!r}: {b.response.name}, {b.n_rows} rows",
+                got="; ".join(
+                    f"{n!r}: {f.spec.response}, {f.design.n_rows} rows" for n, f in ((first_name, first), (name, fit))
+                ),
                 allowed="one response, on the same rows",
                 do="drop rows with missing values before fitting; keep transformations of the response out (family "
                 "'lognormal' instead of log(y))",
             )
 
 
+def _trials(design: Design) -> np.ndarray:
+    return np.ones(design.n_rows) if design.response.trials is None else design.response.trials
+
+
 def _codes(named: Mapping[str, Fit], factor: str | None) -> tuple[str, np.ndarray]:
     """The factor whose levels are left out, empty for none, and each row's level."""
-    known = {f.name: f.codes for fit in reversed(list(named.values())) for f in fit.design.factors}
+    known: dict[str, np.ndarray] = {}
+    for name, fit in named.items():
+        for f in fit.design.factors:
+            if not np.array_equal(known.setdefault(f.name, f.codes), f.codes):
+                raise DataError(
+                    f"fits have different levels of {f.name!r} in the same rows",
+                    got=f"{name!r} differs from a fit before it",
+                    allowed="one table for all fits",
+                    do="fit the models to the same table",
+                )
     if factor is None:
         return next(iter(known.items())) if len(known) == 1 else ("", np.zeros(0))
     if factor not in known:
@@ -198,11 +213,7 @@ def _rows(named: Mapping[str, Fit], notes: list[str]) -> pd.DataFrame:
         draws, rows = fit.stacked(), own_rows(fit.design)
         values = log_density(fit.design, rows, linear_predictor(fit.design, rows, draws), draws)
         shape = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"], -1)
-        labelled = label_rows("rows", values.reshape(shape), rows.index)
-        tree = xr.DataTree.from_dict({"posterior": fit.posterior, "log_likelihood": labelled})
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Estimated shape parameter", UserWarning)  # told below, with its cure
-            scores[name] = azs.loo(tree, pointwise=True, var_name="rows")
+        scores[name] = leave_one_out(fit, label_rows("rows", values.reshape(shape), rows.index))
         bad = int((scores[name].pareto_k > MAX_KHAT).sum())
         doubtful += [f"{bad} of {fit.design.n_rows} for {name}"] if bad else []
     notes.append("elpd, rows: predicts single rows of the levels there are, given the other rows")

@@ -1,5 +1,6 @@
 """What a model leaves in its residuals: trends of single levels along a predictor."""
 
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -7,11 +8,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from partialpool.design.build import Design, FactorEffects
+from partialpool.design.build import Design, FactorEffects, build_design
 from partialpool.design.rows import own_rows
-from partialpool.design.sums import sum_by_level
+from partialpool.design.sums import center_within, sum_by_level
 from partialpool.design.table import read_table
-from partialpool.errors import DataError
+from partialpool.errors import DataError, DataWarning, PartialPoolError, nearest
 from partialpool.fitting import Fit
 from partialpool.names import OBS
 from partialpool.observe.dispersion import dispersion
@@ -19,6 +20,8 @@ from partialpool.observe.expectation import expectation
 from partialpool.observe.pieces import pieces_of
 from partialpool.observe.predictor import linear_predictor
 from partialpool.observe.response import replicate
+from partialpool.spec.expression import columns_of
+from partialpool.spec.guard import quote_name
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.terms import Group
 
@@ -62,8 +65,8 @@ def residual_trends(
         - `p_value`;
         - by obs: `residual`, posterior mean of y - E(y | b), `x` and `row_level`, for the picture.
 
-        attrs: `suggestion`, a formula with the trend in it, empty where p is above 0.05 or the model has it;
-        `sentence`, the answer in words.
+        attrs: `suggestion`, a formula with the trend in it, for the same family, empty where p is above 0.05 or the
+        model has it; `sentence`, the answer in words.
 
     Raises
     ------
@@ -88,10 +91,8 @@ def residual_trends(
             do="compare fits with and without the term by pp.compare",
         )
     x = _values(design, over, data)
-    means = np.bincount(chosen.codes, x, chosen.n_levels) / np.bincount(chosen.codes, minlength=chosen.n_levels)
-    inside = x - means[chosen.codes]
-    spread = np.bincount(chosen.codes, inside**2, chosen.n_levels)
-    told = spread > 1e-12 * np.mean(x**2)
+    inside, spread = center_within(chosen, x)
+    told = spread > 0
     if not told.any():
         raise DataError(
             f"{over!r} does not vary within any level of {chosen.name}",
@@ -114,11 +115,12 @@ def residual_trends(
 
 def _values(design: Design, over: str, data: Any) -> np.ndarray:
     """Values of the predictor in the design's rows, (rows,)."""
-    if data is None and over not in design.frame:
+    known = design.spec.expression_columns
+    if over == design.response.name or (data is None and over not in known):
         raise DataError(
-            "the model does not read this column",
+            "the model does not read this column as a predictor",
             got=repr(over),
-            allowed=", ".join(map(repr, design.frame.columns)) + "; any column of the table given by data=",
+            allowed=nearest(over, known) + "; any other column but the response, of the table given by data=",
             do="pass the table the fit was made of as data=",
         )
     column = design.frame[over] if data is None else _from_table(design, over, data)
@@ -157,8 +159,10 @@ def _residuals(fit: Fit, seed: int | None) -> Iterator[tuple[np.ndarray, np.ndar
             yield np.log(design.response.values) - eta, np.log(new) - eta, dispersion("gaussian", eta, own) ** 0.5
             continue
         mean = expectation(design, eta, None, some)
+        # A Student t may have no variance; its scale standardises data and replicates alike.
+        family = "gaussian" if design.spec.family == "student_t" else design.spec.family
         # A probability may round to 0 or 1, where nothing varies and nothing is left over.
-        sd = np.maximum(np.sqrt(trials * dispersion(design.spec.family, mean, own)), _SMALLEST_SD)
+        sd = np.maximum(np.sqrt(trials * dispersion(family, mean, own)), _SMALLEST_SD)
         yield design.response.values - trials * mean, new - trials * mean, sd
 
 
@@ -167,19 +171,36 @@ def _own_parameters(design: Design, draws: Mapping[str, np.ndarray]) -> dict[str
     return own if design.se is None else own | {"sigma": design.se}
 
 
-def _with_trend(spec: ModelSpec, over: str, factor: str) -> ModelSpec | None:
-    """The model with intercept and slope varying over the factor; None where they do."""
+def _suggestion(design: Design, over: str, factor: str, x: np.ndarray) -> str:
+    """The formula with intercept and slope varying over the factor; empty where they do, or it cannot be fitted."""
+    spec = design.spec
     groups = [g for g in spec.groups if g.factor == factor]
-    varies, starts = any(over in g.slopes for g in groups), any(g.intercept for g in groups)
+    varies = any(over in columns_of(slope) for g in groups for slope in g.slopes)
+    starts = any(g.intercept for g in groups)
     if varies and starts:
-        return None
+        return ""
+    term = _term_of(spec, over)
     first = groups[0]
-    slopes = first.slopes if varies else (*first.slopes, over)
+    slopes = first.slopes if varies else (*first.slopes, term)
     wider = Group(factor, slopes=slopes, intercept=first.intercept or not starts, correlated=first.correlated)
-    return spec.with_terms(
-        common=spec.common if over in spec.common else (*spec.common, over),
+    read = any(over in columns_of(known) for known in spec.common)
+    suggested = spec.with_terms(
+        common=spec.common if read else (*spec.common, term),
         groups=[wider if group is first else group for group in spec.groups],
     )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DataWarning)
+            build_design(suggested, design.frame.assign(**{over: x}))
+    except PartialPoolError:
+        return ""
+    return suggested.to_formula()
+
+
+def _term_of(spec: ModelSpec, over: str) -> str:
+    """The common term that reads the predictor, the one that varies within levels first; else the predictor itself."""
+    readers = [term for term in spec.common if columns_of(term)[:1] == (over,) and ":" not in term]
+    return min(readers, key=lambda term: term.startswith("between("), default=quote_name(over))
 
 
 def _labelled(
@@ -203,9 +224,7 @@ def _labelled(
         "row_level": ((OBS,), np.array([str(label) for label in labels])[factor.codes]),
     }
     coords = {"chain": posterior["chain"], "draw": posterior["draw"], "level": labels, OBS: fit.design.rows}
-    wider = _with_trend(fit.spec, over, factor.name)
-    doubtful = p < DOUBTFUL
-    suggestion = wider.to_formula() if wider is not None and doubtful else ""
+    suggestion = _suggestion(fit.design, over, factor.name, rows[1]) if p < DOUBTFUL else ""
     attrs = {
         "over": over,
         "factor": factor.name,
@@ -224,4 +243,4 @@ def _sentence(fit: Fit, over: str, factor: str, p: float, suggestion: str) -> st
     found = f"Residuals of {fit.spec.to_formula()} still trend along {over} within levels of {factor} ({shown})"
     if suggestion:
         return f"{found}: fit {suggestion}."
-    return f"{found} although its slope varies: look for a bend, such as I({over}**2), or for rows that are far off."
+    return f"{found}; no varying slope is left to add: look for a bend, such as I({over}**2), or for rows far off."

@@ -10,12 +10,13 @@ import xarray as xr
 
 from partialpool.design.build import Design, FactorEffects
 from partialpool.design.rows import Rows, own_rows
-from partialpool.design.sums import sum_by_level
+from partialpool.design.sums import center_within, sum_by_level
 from partialpool.errors import DataError
 from partialpool.fitting import Fit
 from partialpool.observe.pieces import pieces_of
 from partialpool.observe.predictor import linear_predictor
 from partialpool.observe.response import replicate
+from partialpool.spec.terms import factor_columns
 
 __all__ = ["level_statistics"]
 
@@ -47,7 +48,7 @@ def level_statistics(
         (chain, draw, level): `mean` of the level's responses; `spread`, their sd (ddof 1), NaN for one row; for each
         numeric predictor x that varies within levels `trend_x`, the slope of least squares within the level, NaN where
         x does not vary. Units of the response (binomial: share of successes; ordinal: code of the category), per
-        unit of x. Levels without a value are left out.
+        unit of x.
 
     Raises
     ------
@@ -65,39 +66,31 @@ def level_statistics(
     chosen = design.factor_named(factor)
     if levels not in ("new", "same"):
         raise DataError("unknown kind of levels", got=repr(levels), allowed="'new' or 'same'", do="name one of these")
-    predictors = {name: x for name, x in _numbers(design) if (_spread(chosen, x) > 0).any()}
+    predictors = {name: x for name, x in _numbers(design) if (center_within(chosen, x)[1] > 0).any()}
     rows = own_rows(design) if levels == "same" else _as_new_levels(design)
     observed = {name: v[0] for name, v in _statistics(chosen, _on_scale(design)[None], predictors).items()}
     pieces = [_statistics(chosen, y, predictors) for y in _replicates(fit, rows, seed)]
     lead = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"], -1)
-    coords = {"level": [str(label) for label in chosen.levels.labels]}
+    coords = {"level": list(chosen.levels.labels)}
     data = xr.Dataset({n: (("level",), v) for n, v in observed.items()}, coords=coords)
     new = xr.Dataset(
         {n: (("chain", "draw", "level"), np.concatenate([p[n] for p in pieces]).reshape(lead)) for n in observed},
         coords=coords | {"chain": fit.posterior["chain"], "draw": fit.posterior["draw"]},
     )
-    alive = ~np.isnan(np.stack(list(observed.values()))).any(axis=0)
-    tree = xr.DataTree.from_dict(
-        {"posterior_predictive": new.isel(level=alive), "observed_data": data.isel(level=alive)}
-    )
+    tree = xr.DataTree.from_dict({"posterior_predictive": new, "observed_data": data})
     tree.attrs = {"factor": chosen.name, "response": fit.spec.response, "levels": levels}
     return tree
 
 
 def _numbers(design: Design) -> Iterator[tuple[str, np.ndarray]]:
-    """Numeric predictors that the model reads, by column."""
+    """Numeric predictors that the model reads, by column; labels of levels are no quantities."""
+    labels = {column for factor in design.spec.factors for column in factor_columns(factor)}
     for name in design.spec.expression_columns:
         column = design.frame[name]
+        if name in labels:
+            continue
         if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
             yield name, column.to_numpy(dtype=float)
-
-
-def _spread(factor: FactorEffects, x: np.ndarray) -> np.ndarray:
-    """Sum of squares within each level, (levels,); 0 where there is none but rounding."""
-    n = np.bincount(factor.codes, minlength=factor.n_levels)
-    inside = x - (np.bincount(factor.codes, x, factor.n_levels) / n)[factor.codes]
-    squares = np.bincount(factor.codes, inside**2, factor.n_levels)
-    return np.where(squares > 1e-12 * np.mean(x**2), squares, 0.0)
 
 
 def _as_new_levels(design: Design) -> Rows:
@@ -133,7 +126,7 @@ def _statistics(factor: FactorEffects, y: np.ndarray, predictors: dict[str, np.n
     if (n > 1).any():
         out["spread"] = np.sqrt(np.where(n > 1, squares / np.maximum(n - 1, 1), np.nan))
     for name, x in predictors.items():
-        spread = _spread(factor, x)
-        products = sum_by_level(factor, inside * x)
+        deviation, spread = center_within(factor, x)
+        products = sum_by_level(factor, inside * deviation)
         out[f"trend_{name}"] = np.where(spread > 0, products / np.where(spread > 0, spread, 1.0), np.nan)
     return out
