@@ -11,6 +11,7 @@ from partialpool.design.build import FactorEffects
 from partialpool.errors import PartialPoolError
 from partialpool.fitting import Fit
 from partialpool.overview.convergence import Finding
+from partialpool.seeds import seed_sequence
 from partialpool.summaries.degeneracy import singularity
 from partialpool.summaries.leftovers import residual_trends
 from partialpool.summaries.levelchecks import level_statistics
@@ -96,7 +97,7 @@ def check(fit: Fit, *, seed: int | None = None) -> Checklist:
     if fit.design.factors:
         findings.append(_effects(fit))
     thin = _thinned(fit)
-    seeds = np.random.SeedSequence(seed).spawn(len(fit.design.factors))
+    seeds = seed_sequence(seed).spawn(len(fit.design.factors))
     for factor, own in zip(fit.design.factors, seeds, strict=True):
         findings += _of_levels(thin, factor, [int(s) for s in own.generate_state(3)])
     return Checklist(tuple(findings))

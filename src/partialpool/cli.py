@@ -1,10 +1,11 @@
 """The command line: `partialpool demo | fit | check | report`.
 
-Exit codes: 0 good; 1 the fit's diagnostics failed; 2 bad input.
+Exit codes: 0 good; 1 the fit's diagnostics failed; 2 bad input; 70 a bug, with its traceback; 130 interrupted.
 """
 
 import argparse
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,23 +15,27 @@ from partialpool.errors import FileError, PartialPoolError, PartialPoolWarning
 
 __all__ = ["main"]
 
-GOOD, DIAGNOSTICS_FAILED, BAD_INPUT = 0, 1, 2
+GOOD, DIAGNOSTICS_FAILED, BAD_INPUT, BUG, INTERRUPTED = 0, 1, 2, 70, 130
+"""A bug must not look like failed diagnostics: 70 is EX_SOFTWARE of sysexits.h, where Python itself would give 1."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code."""
-    options = _parser().parse_args(arguments)
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         warnings.simplefilter("always", PartialPoolWarning)
         try:
+            options = _parser().parse_args(arguments)
             return options.run(options)
         except PartialPoolError as error:
             _say(f"error: {error}", sys.stderr)
             return BAD_INPUT
         except KeyboardInterrupt:
             _say("interrupted: nothing was written", sys.stderr)
-            return 130
+            return INTERRUPTED
+        except Exception:
+            traceback.print_exc()
+            return BUG
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -41,16 +46,25 @@ def _parser() -> argparse.ArgumentParser:
     demo = _command(commands, "demo", _demo, "fit a random-slope model of real data and show its posterior")
     _sampling_options(demo, out=Path("out/demo"))
     fit = _command(commands, "fit", _fit, "fit a model file and write fit.nc, summary.csv and a forest plot per factor")
-    fit.add_argument("spec", type=Path, help="a TOML file, for instance models/sleepstudy.toml")
+    fit.add_argument("spec", type=_path, help="a TOML file, for instance models/sleepstudy.toml")
     _sampling_options(fit, out=None)
     check = _command(
         commands, "check", _check, "read a model file and its data, show the model and its priors, draw nothing"
     )
-    check.add_argument("spec", type=Path, help="a TOML file, for instance models/sleepstudy.toml")
+    check.add_argument("spec", type=_path, help="a TOML file, for instance models/sleepstudy.toml")
     report = _command(commands, "report", _report, "write a saved fit as one HTML page, with tables and pictures")
-    report.add_argument("fit", type=Path, help="a file written by fit.save(), for instance out/fit.nc")
-    report.add_argument("--out", type=Path, help="the page; report.html beside the fit unless given")
+    report.add_argument("fit", type=_path, help="a file written by fit.save(), for instance out/fit.nc")
+    report.add_argument("--out", type=_path, help="the page; report.html beside the fit unless given")
     return parser
+
+
+def _path(text: str) -> Path:
+    """Read a path; an empty text, which a script's unset variable gives, would be the folder one is in."""
+    if not text:
+        raise FileError(
+            "an empty name was given", got="''", allowed="a file or a folder", do="name one, or check the variable"
+        )
+    return Path(text)
 
 
 def _command(commands: Any, name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
@@ -60,7 +74,7 @@ def _command(commands: Any, name: str, run: Callable[[argparse.Namespace], int],
 
 
 def _sampling_options(command: argparse.ArgumentParser, *, out: Path | None) -> None:
-    command.add_argument("--out", type=Path, default=out, required=out is None, help="folder for the results")
+    command.add_argument("--out", type=_path, default=out, required=out is None, help="folder for the results")
     command.add_argument("--draws", type=int, help="kept draws per chain")
     command.add_argument("--tune", type=int, help="warm-up draws per chain")
     command.add_argument("--chains", type=int)
@@ -107,9 +121,16 @@ def _report(options: argparse.Namespace) -> int:
     from partialpool.fitting import load_fit  # noqa: PLC0415
     from partialpool.reporting.page import report  # noqa: PLC0415
 
+    if options.fit.exists() and not options.fit.is_file():
+        raise FileError(
+            "cannot read this as a fit",
+            got=f"{options.fit}: {'a folder' if options.fit.is_dir() else 'not a file'}",
+            allowed="a file written by fit.save()",
+            do=f"name the file, for instance {options.fit / 'fit.nc'}" if options.fit.is_dir() else "name another file",
+        )
     fit = load_fit(options.fit)
     out = options.out or options.fit.with_name("report.html")
-    if out.resolve() == options.fit.resolve():
+    if out.exists() and out.samefile(options.fit):
         raise FileError(
             "the page would replace the fit",
             got=f"--out {out}",

@@ -1,6 +1,8 @@
 """Files appear under their name only when they are whole."""
 
+import errno
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,14 +19,15 @@ def whole_file(path: str | Path, *, doing: str) -> Iterator[Path]:
     Parameters
     ----------
     path
-        The file to make, or to replace.
+        The file to make, or to replace. Of a link the file it leads to is made or replaced; the link stays.
     doing
         What is done, for the error: `"save the fit"`.
 
     Raises
     ------
     FileError
-        The folder is not there or cannot be written to, or a folder has this name; before the block begins.
+        The folder is not there or cannot be written to, or a folder, a device or a pipe has this name; before the
+        block begins.
 
     Examples
     --------
@@ -35,14 +38,10 @@ def whole_file(path: str | Path, *, doing: str) -> Iterator[Path]:
     >>> [path.name for path in folder.iterdir()]
     ['note.txt']
     """
+    _check_name(path, doing)
     path = Path(path)
-    if path.is_dir():
-        raise FileError(
-            f"cannot {doing}",
-            got=f"{path}: a folder",
-            allowed="a file's name",
-            do=f"name a file in it, for instance {path / 'name'}",
-        )
+    if path.is_symlink():
+        path = path.resolve()
     # Made by its name, not by tempfile: the file keeps the permissions that any new file has here.
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
@@ -60,3 +59,32 @@ def whole_file(path: str | Path, *, doing: str) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _check_name(path: str | Path, doing: str) -> None:
+    """Refuse what a file cannot replace: it may not take a folder's, a device's or a pipe's place."""
+    if not str(path):
+        raise FileError(f"cannot {doing}", got="an empty name", allowed="a file's name", do="name a file")
+    path = Path(path)
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            return  # It is not there, or cannot be looked at: writing beside it will tell.
+        mode, kind = 0, "a link that leads back to itself"
+    else:
+        kind = "a device, a pipe or a socket"
+    if stat.S_ISDIR(mode):
+        raise FileError(
+            f"cannot {doing}",
+            got=f"{path}: a folder",
+            allowed="a file's name",
+            do=f"name a file in it, for instance {path / 'name'}",
+        )
+    if not stat.S_ISREG(mode):
+        raise FileError(
+            f"cannot {doing}",
+            got=f"{path}: {kind}",
+            allowed="a new name, or that of an ordinary file",
+            do="name another file",
+        )

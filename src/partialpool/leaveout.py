@@ -16,6 +16,7 @@ from partialpool.infer.pack import pack
 from partialpool.infer.progress import progress_line
 from partialpool.infer.settings import Settings
 from partialpool.observe.joint import joint_log_density
+from partialpool.seeds import seed_sequence
 
 __all__ = ["LevelScores", "leave_one_out", "refit_without", "score_levels"]
 
@@ -99,7 +100,7 @@ def score_levels(fit: Fit, codes: np.ndarray, *, seed: int | None = None, progre
     refitted = np.zeros(len(elpd), bool)
     whole = _evidence(fit)
     doubtful = np.flatnonzero(khat > MAX_KHAT) if whole is not None else np.zeros(0, int)
-    seeds = np.random.SeedSequence(seed).generate_state(len(doubtful))
+    seeds = seed_sequence(seed).generate_state(len(doubtful))
     with progress_line("leaving levels out", shown=progressbar and len(doubtful) > 0) as line:
         for done, (level, own_seed) in enumerate(zip(doubtful, seeds, strict=True)):
             line.say(f"refit {done + 1} of {len(doubtful)}")

@@ -35,14 +35,18 @@ class TextTable:
     title: str = ""
     notes: tuple[str, ...] = field(default=())
 
+    @property
+    def numeric(self) -> tuple[bool, ...]:
+        """Whether each column holds numbers and nothing else; gaps (`-`, `nan`, empty) count as numbers."""
+        return tuple(bool(self.rows) and all(_is_number(row[k]) for row in self.rows) for k in range(len(self.headers)))
+
     def __str__(self) -> str:
         from rich.cells import cell_len  # noqa: PLC0415 - only what prints pays for rich
         from rich.console import Console  # noqa: PLC0415
         from rich.table import Table  # noqa: PLC0415
 
         table = Table(box=None, show_header=any(self.headers), header_style="", padding=(0, 2, 0, 0), pad_edge=False)
-        for index, head in enumerate(self.headers):
-            right = all(_is_number(row[index]) for row in self.rows) and bool(self.rows)
+        for head, right in zip(self.headers, self.numeric, strict=True):
             table.add_column(head, justify="right" if right else "left", overflow="fold", no_wrap=True)
         for row in self.rows:
             table.add_row(*row)
@@ -58,8 +62,7 @@ class TextTable:
 
     def _repr_html_(self) -> str:
         """Write an HTML table, for notebooks."""
-        numeric = [all(_is_number(row[i]) for row in self.rows) for i in range(len(self.headers))]
-        align = ["right" if n else "left" for n in numeric]
+        align = ["right" if right else "left" for right in self.numeric]
         head = "".join(
             f'<th style="text-align:{a}">{html.escape(h)}</th>' for h, a in zip(self.headers, align, strict=True)
         )
@@ -110,9 +113,12 @@ def estimate_cells(values: Sequence[float], sd: float, digits: int = 2) -> tuple
 
 
 def _is_number(cell: str) -> bool:
-    text = cell.strip().strip("%").replace(",", "")
+    """Tell whether a cell is a number as tables write them: 1.5, -2e-05, 1,000, 12 %, inf, or a gap."""
+    text = cell.strip().removesuffix("%").strip().replace(",", "")
+    if text in ("", "-"):
+        return True
     try:
-        float(text or "nan")
+        float(text)
     except ValueError:
-        return text in ("-", "")
-    return True
+        return False
+    return "_" not in text

@@ -67,7 +67,7 @@ def test_what_rows_are_worth():
     for panel, name in ((left, "design_effect"), (right, "effective_sample_size")):
         drawn = [line.get_xdata()[0] for line in panel.lines if line.get_marker() == "o"]
         assert drawn == pytest.approx(effects[name].to_numpy()[0, 0])
-    assert [t.get_text() for t in left.get_yticklabels()] == ["plate\n(m = 6)", "sample\n(m = 24)"]
+    assert [t.get_text() for t in left.get_yticklabels()] == ["plate\n(m = 6)", "sample\n(m = 24)", "all factors"]
     assert right.get_xlabel() == "independent rows that 144 rows are worth"
     (above,) = left.child_axes
     assert above.get_xlabel() == "naive standard error of the mean too small by the factor"

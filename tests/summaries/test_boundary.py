@@ -1,5 +1,8 @@
 """Likelihood-ratio tests against lme4 and RLRsim, against closed forms, and the exact null against the bootstrap."""
 
+import os
+import signal
+import threading
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -11,11 +14,11 @@ from scipy import stats
 import partialpool as pp
 from checks.fixed import fit_at
 from checks.r_values import BOUNDARY
+from partialpool import bootstrap
 from partialpool.design.build import build_design
 from partialpool.design.submodel import find_additions
 from partialpool.likelihood import likelihood_fit
 from partialpool.spec.model import ModelSpec
-from partialpool.summaries import boundary
 from partialpool.summaries.boundary import lrt, write_mixture
 from partialpool.variance.spectral import find_spectrum
 
@@ -115,13 +118,13 @@ def test_exact_null_is_the_balanced_closed_form():
 def test_exact_null_is_the_bootstraps(full, reduced, options, monkeypatch):
     data = unbalanced()
     exact = quick(full, reduced, data, simulations=20_000, seed=1, **options)
-    monkeypatch.setattr(boundary, "find_spectrum", lambda *_, **__: None)
-    bootstrap = quick(full, reduced, data, simulations=250, seed=2, **options)
-    assert (exact.method, bootstrap.method) == ("exact", "parametric bootstrap")
-    assert bootstrap.n_failed == 0
-    assert stats.ks_2samp(exact.null, bootstrap.null).pvalue > 1e-3
+    monkeypatch.setattr(bootstrap, "find_spectrum", lambda *_, **__: None)
+    simulated = quick(full, reduced, data, simulations=250, seed=2, **options)
+    assert (exact.method, simulated.method) == ("exact", "parametric bootstrap")
+    assert simulated.n_failed == 0
+    assert stats.ks_2samp(exact.null, simulated.null).pvalue > 1e-3
     zeros = (exact.null == 0).mean()
-    assert (bootstrap.null == 0).mean() == pytest.approx(zeros, abs=5 * np.sqrt(zeros * (1 - zeros) / 250) + 0.005)
+    assert (simulated.null == 0).mean() == pytest.approx(zeros, abs=5 * np.sqrt(zeros * (1 - zeros) / 250) + 0.005)
 
 
 def test_many_levels_and_other_variances_are_bootstrapped(sleepstudy):
@@ -293,7 +296,7 @@ def test_a_singular_reduced_fit_and_failures_are_said():
 @pytest.mark.parametrize(
     ("full", "reduced", "error", "text"),
     [
-        ("y ~ x", "y ~ x + (1 | g)", pp.SpecError, r"the factor g is in y ~ x \+ \(1 \| g\) but not in y ~ x"),
+        ("y ~ x + (1 | h)", "y ~ x + (1 | g)", pp.SpecError, r"the factor g is in y ~ x \+ \(1 \| g\) but not in y"),
         ("y ~ x + (1 | g)", "y ~ (x | g)", pp.SpecError, "the effect x over g is in"),
         ("y ~ x + (x || g)", "y ~ (x | g)", pp.SpecError, "the correlation of Intercept and x over g is in"),
         ("y ~ 1 + (1 | g)", "y ~ x", pp.SpecError, "not nested in the full one\n.*the common effect x is in"),
@@ -358,38 +361,88 @@ def test_a_missed_maximum_is_not_clipped(monkeypatch):
         higher = 0.0 if design.factors else 10.0
         return replace(fit, maximum=replace(fit.maximum, log_likelihood=fit.log_likelihood + higher))
 
-    monkeypatch.setattr(boundary, "likelihood_fit", shifted)
+    monkeypatch.setattr("partialpool.summaries.boundary.likelihood_fit", shifted)
     with pytest.raises(pp.EngineError, match="the full model's maximum was missed"):
         quick(*DYESTUFF, pp.load_dataset("dyestuff"))
 
 
-def stopping_after(count):
-    """A stand-in for `Replicates` that Ctrl-C stops, and whose first full model misses its maximum."""
-
-    class Stopped:
-        calls = 0
-
-        def __init__(self, *_, **__):
-            pass
-
-        def start(self, *_):
-            return np.zeros(0)
-
-        def deviance(self, *_):
-            Stopped.calls += 1
-            if Stopped.calls > count:
-                raise KeyboardInterrupt
-            return {1: 20.0, 2: 10.0}.get(Stopped.calls, 5.0)
-
-    return Stopped
-
-
+# An interrupt may strike inside a library that holds a file open.
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_ctrl_c_keeps_what_there_is(monkeypatch, sleepstudy):
+    """A real interrupt, several times, some time after the third simulation: it may strike inside a kernel."""
     models = f"{SLEEP} + (Days || Subject)", f"{SLEEP} + (1 | Subject)"
-    monkeypatch.setattr(boundary, "Replicates", stopping_after(9))
-    with pytest.warns(pp.SamplingWarning, match="the null has 4 of 30 simulations"):
-        test = quick(*models, sleepstudy, simulations=30)
-    assert (list(test.null), test.n_failed) == ([0.0, 0.0, 0.0], 1)
-    monkeypatch.setattr(boundary, "Replicates", stopping_after(1))
-    with pytest.raises(KeyboardInterrupt):
-        quick(*models, sleepstudy, simulations=30)
+    whole = bootstrap.map_pieces
+    for delay in (0.0, 0.013, 0.034, 0.071):
+
+        def soon(function, pieces, workers, *, done, delay=delay):
+            def tell(count):
+                if count == 3:
+                    threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT)).start()
+                done(count)
+
+            whole(function, pieces, workers, done=tell)
+
+        monkeypatch.setattr(bootstrap, "map_pieces", soon)
+        with pytest.warns(pp.SamplingWarning, match="interrupted: the null has"):
+            test = quick(*models, sleepstudy, simulations=5000)
+        assert 3 <= len(test.null) < 5000
+        assert np.isfinite(test.p_simulated)
+
+
+def test_what_the_quick_search_misses_is_searched_for_again(monkeypatch, sleepstudy):
+    models = f"{SLEEP} + (Days || Subject)", f"{SLEEP} + (1 | Subject)"
+    right = quick(*models, sleepstudy, simulations=12, seed=1)
+
+    class Blind(bootstrap.Replicates):
+        """Misses the full model's maximum by two units."""
+
+        def deviance(self, design, start):
+            return super().deviance(design, start) + (2.0 if len(start) > 1 else 0.0)
+
+    monkeypatch.setattr(bootstrap, "Replicates", Blind)
+    found = quick(*models, sleepstudy, simulations=12, seed=1)
+    assert found.n_failed == 0
+    missed = right.null < 2.0
+    assert missed.any()
+    assert found.null[missed] == pytest.approx(right.null[missed], abs=1e-4)
+
+
+def test_several_variances_keep_their_summits():
+    """Uncorrelated variances in two factors: the quick search starts anew from the boundary."""
+    rng = np.random.default_rng(5)
+    g, h, x = rng.integers(0, 12, 120), rng.integers(0, 7, 120), rng.normal(3, 1, 120)
+    data = {"y": rng.normal(size=12)[g] + rng.normal(size=120), "x": x, "g": g, "h": h}
+    test = lrt("y ~ x + (x || g) + (x || h)", "y ~ x + (x || g)", data, simulations=40, seed=5, progressbar=False)
+    assert test.n_failed == 0
+    full, reduced = test.full, test.reduced
+    for at, seed in enumerate(np.random.SeedSequence(5).spawn(40)[:10]):
+        y = reduced.draw_response(np.random.default_rng(seed))
+        high, low = (
+            likelihood_fit(replace(f.design, response=replace(f.design.response, values=y)), reml=False).deviance
+            for f in (full, reduced)
+        )
+        assert test.null[at] == pytest.approx(max(low - high, 0.0), abs=1e-3)
+
+
+def test_models_the_wrong_way_round_and_bad_seeds(sleepstudy):
+    with pytest.raises(pp.SpecError, match="the wrong way round"):
+        quick(SLEEP, f"{SLEEP} + (1 | Subject)", sleepstudy)
+    for seed in (-1, "a", 1.5):
+        with pytest.raises(pp.SpecError, match="seed is a whole number"):
+            quick(f"{SLEEP} + (1 | Subject)", SLEEP, sleepstudy, simulations=5, seed=seed)
+    assert len(quick(f"{SLEEP} + (1 | Subject)", SLEEP, sleepstudy, simulations=np.int64(5)).null) >= 5
+
+
+def test_too_few_simulations_do_not_decide(sleepstudy):
+    models = f"{SLEEP} + (Days | Subject)", f"{SLEEP} + (1 | Subject)"
+    test = quick(*models, sleepstudy, simulations=10)
+    assert test.conclusion.startswith("By the asymptotic null the data speak for")
+    assert "10 simulations are too few to tell" in str(test)
+
+
+def test_a_mixture_of_several_variances_says_that_it_is_approximate(sleepstudy):
+    test = quick(f"{SLEEP} + (Days || Subject)", SLEEP, sleepstudy, simulations=0)
+    assert "the mixture is approximate" in str(test)
+    one = quick(f"{SLEEP} + (1 | Subject)", SLEEP, sleepstudy, simulations=0)
+    assert "approximate" not in str(one)

@@ -14,6 +14,25 @@ def fit():
     return fit_at("Reaction ~ Days + (Days | Subject)", pp.load_dataset("sleepstudy"), **VALUES)
 
 
+def test_powers_and_interactions_are_refused():
+    rng = np.random.default_rng(0)
+    data = {
+        "y": rng.normal(size=40),
+        "x": rng.normal(size=40),
+        "z": rng.normal(size=40),
+        "g": np.repeat(np.arange(5), 8),
+    }
+    bent = fit_at(
+        "y ~ x + I(x**2) + (x + I(x**2) | g)", data, beta=[0, 0, 0], sd_g=[1, 1, 1], corr_g=np.eye(3), sigma=1.0
+    )
+    with pytest.raises(pp.DataError, match="another effect reads the same predictor"):
+        pp.recenter(bent, x=2)
+    assert np.isnan(pp.recenter(bent)["uncorrelated_at"].to_numpy()).all()
+    crossed = fit_at("y ~ x*z + (x*z | g)", data, beta=[0, 0, 0, 0], sd_g=[1, 1, 1, 1], corr_g=np.eye(4), sigma=1.0)
+    with pytest.raises(pp.DataError, match="'x' beside 'x:z'"):
+        pp.recenter(crossed, x=2)
+
+
 def test_the_formula(fit):
     found = pp.recenter(fit, Days=4.5).isel(chain=0, draw=0)
     assert found["covariance"].to_numpy() == pytest.approx(

@@ -106,7 +106,9 @@ class Replicates:
         return factors[self._place, self._row, self._column]
 
     def deviance(self, design: Design, start: np.ndarray) -> float:
-        """Return the least -2 log likelihood, right to about 1e-8 of its size.
+        """Return the least -2 log likelihood, right to about 1e-8 of its size unless a summit is missed.
+
+        The logarithms' Jacobian of a lognormal response is that of the first response: it cancels between models.
 
         Parameters
         ----------
@@ -129,8 +131,8 @@ class Replicates:
         if not len(start):
             return value(start) + self._constant
         lowest, t = self._descend(value, slope, start)
-        if not self._diagonal.all() and (t[self._diagonal] == 0).any():
-            # Correlated effects on the boundary: another summit may be higher.
+        if self._diagonal.sum() > 1 and (t[self._diagonal] == 0).any():
+            # Several variances and the boundary: another summit may be higher.
             lowest = min(lowest, self._descend(value, slope, self._coordinates.start(1.0))[0])
         return lowest + self._constant
 

@@ -55,7 +55,7 @@ def map_pieces[T](
     with _LAPACK.single:
         if workers == 1 or len(pieces) == 1:
             for count, piece in enumerate(pieces, 1):
-                function(piece)
+                _call(function, piece)
                 done(count)
             return
         queue = _Queue(function, pieces)
@@ -75,6 +75,19 @@ def map_pieces[T](
         if queue.errors:
             raise queue.errors[0]
         done(len(pieces))
+
+
+def _call[T](function: Callable[[T], object], piece: T) -> None:
+    """Call in this thread; an interrupt that struck while a compiled kernel was entered is an interrupt still."""
+    try:
+        function(piece)
+    except SystemError as error:
+        cause: BaseException | None = error
+        while isinstance(cause, SystemError):
+            cause = cause.__cause__ or cause.__context__
+        if isinstance(cause, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
+        raise
 
 
 class _Queue[T]:

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 
 from partialpool.observe.predictor import Draws
+from partialpool.seeds import seed_sequence
 
 __all__ = ["pieces_of"]
 
@@ -28,5 +29,5 @@ def pieces_of(draws: Draws, rows: int, seed: int | None) -> Iterator[tuple[Draws
     total = len(next(iter(draws.values())))
     size = max(1, _AT_ONCE // rows)
     starts = range(0, total, size)
-    for at, child in zip(starts, np.random.SeedSequence(seed).spawn(len(starts)), strict=True):
+    for at, child in zip(starts, seed_sequence(seed).spawn(len(starts)), strict=True):
         yield {name: values[at : at + size] for name, values in draws.items()}, child

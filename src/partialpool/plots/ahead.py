@@ -1,5 +1,7 @@
 """Predictions along a predictor, and what it does on average."""
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
@@ -8,11 +10,13 @@ from matplotlib.figure import Figure
 
 from partialpool.errors import DataError, nearest
 from partialpool.names import OBS
-from partialpool.plots.style import BLUE, GREY, INK, PALETTE, VERMILION, house_style
+from partialpool.plots.style import BLUE, GREY, INK, PALETTE, VERMILION, house_style, short
 
 __all__ = ["plot_average_effect", "plot_predictions"]
 
 _INNER, _OUTER = (0.25, 0.75), (0.05, 0.95)
+_LETTERS = 44
+"""As many stand side by side under the axis."""
 
 
 def plot_predictions(
@@ -65,20 +69,24 @@ def plot_predictions(
                     do="predict for a grid of this predictor, or name the column that parts them by by=",
                 )
             if places is None:
-                _curve(axes, x, (draws, responses), (PALETTE[k], label))
+                _curve(axes, x, (draws, responses), (PALETTE[k], short(label, 18)))
             else:
                 shift = (k - (len(series) - 1) / 2) * 0.12
                 at = np.array([places.index(value) for value in x.tolist()]) + shift
-                _points(axes, at, (draws, responses), (PALETTE[k], label))
+                _points(axes, at, (draws, responses), (PALETTE[k], short(label, 18)))
         if places is not None:
-            axes.set_xticks(range(len(places)), [str(p) for p in places])
+            labels = [short(place, 18) for place in places]
+            crowded = sum(map(len, labels)) > _LETTERS
+            turned: dict[str, Any] = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
+            axes.set_xticks(range(len(places)), labels, **turned)
             axes.margins(x=0.15)
         axes.grid(visible=True, axis="both")
-        axes.set(xlabel=f"{over}{f' ({xunit})' if xunit else ''}", ylabel=_response_axis(predictions, unit))
-        axes.set_title(f"{predictions.attrs['response']} predicted; {predictions.attrs['kind']}")
+        axes.set(xlabel=f"{short(over)}{f' ({xunit})' if xunit else ''}", ylabel=_response_axis(predictions, unit))
+        title = f"{short(predictions.attrs['response'], 20)} predicted; {short(predictions.attrs['kind'], 40)}"
+        figure.suptitle(title, fontsize=11, x=0.01, ha="left")
         if len(series) > 1:
             title = by or predictions.attrs["response"]
-            axes.legend(frameon=False, title=title, loc="upper left", bbox_to_anchor=(1, 1))
+            axes.legend(frameon=False, title=short(title, 18), loc="upper left", bbox_to_anchor=(1, 1))
     return figure
 
 
@@ -122,13 +130,14 @@ def plot_average_effect(effects: xr.Dataset, *, unit: str = "") -> Figure:
             axes.set_xscale("log")
             axes.xaxis.set_major_formatter("{x:g}")
             axes.xaxis.set_minor_formatter("{x:g}")
-        axes.set_yticks(range(len(rows)), [c if k is None else f"{c}: {k}" for c, k in rows])
+        axes.set_yticks(range(len(rows)), [short(c if k is None else f"{c}: {k}") for c, k in rows])
         axes.invert_yaxis()
         axes.margins(y=0.5 / len(rows))
         measure = effects.attrs["measure"].replace("_", " ")
-        shown = unit or ("" if ratio else f"{effects.attrs['response']}")
+        shown = unit or ("" if ratio else short(effects.attrs["response"]))
         axes.set_xlabel(f"average {measure}{f' ({shown})' if shown else ''}, 50 % and 90 % intervals")
-        axes.set_title(f"What {effects.attrs['predictor']} does to {effects.attrs['response']}")
+        title = f"What {short(effects.attrs['predictor'], 20)} does to {short(effects.attrs['response'], 20)}"
+        figure.suptitle(title, fontsize=11, x=0.01, ha="left")
         axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.3 / (0.5 + 0.3 * len(rows))), ncols=2)
     return figure
 
@@ -186,5 +195,5 @@ def _response_axis(predictions: xr.Dataset, unit: str) -> str:
     what = predictions.attrs["expectation"]
     name = predictions.attrs["response"]
     if what == "mean of the response":
-        return f"{name}{f' ({unit})' if unit else ''}"
-    return what if name in what else f"{name}: {what}"
+        return f"{short(name)}{f' ({unit})' if unit else ''}"
+    return short(what, 50) if name in what else f"{short(name, 20)}: {short(what, 40)}"

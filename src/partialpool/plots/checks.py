@@ -6,7 +6,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from partialpool.plots.style import BLUE, VERMILION, house_style
+from partialpool.plots.style import BLUE, VERMILION, house_style, short
 
 __all__ = ["plot_level_statistics"]
 
@@ -35,6 +35,9 @@ def plot_level_statistics(statistics: xr.DataTree, *, unit: str = "") -> Figure:
     )
     names = list(ordered["observed_data"].data_vars)
     levels = ordered["observed_data"]["level"].to_numpy()
+    shown = len(levels) <= _MOST_LABELS
+    labels = [short(level, 14) for level in levels] if shown else []
+    height = 3.2 + 0.07 * max((len(label) for label in labels), default=3)
     with house_style():
         drawn = azp.plot_ppc_interval(
             ordered,
@@ -48,31 +51,35 @@ def plot_level_statistics(statistics: xr.DataTree, *, unit: str = "") -> Figure:
                 "prediction_markers": {"facecolor": "white", "edgecolor": BLUE, "size": 18},
                 "observed_markers": {"color": VERMILION, "size": 26},
             },
-            figure_kwargs={"figsize": (0.8 + 3.6 * len(names), 3.4), "sharey": False},
+            figure_kwargs={"figsize": (0.8 + 3.6 * len(names), height), "sharey": False},
         )
         figure: Figure = drawn.viz["figure"].item()
         for name in names:
             axes: Axes = drawn.viz["plot"][name].item()
             axes.set_title(_titled(str(name)))
             axes.set_ylabel(_units(statistics, str(name), unit))
-            shown = len(levels) <= _MOST_LABELS
-            axes.set_xticks(range(len(levels)) if shown else [], levels if shown else [], rotation=90, fontsize=7.5)
-            axes.set_xlabel(statistics.attrs["factor"] + ("" if shown else f" ({len(levels)} levels, by their means)"))
+            axes.set_xticks(range(len(labels)), labels, rotation=90, fontsize=7.5)
+            axes.set_xlabel(
+                short(statistics.attrs["factor"]) + ("" if shown else f" ({len(levels)} levels, by their means)")
+            )
             axes.grid(visible=True, axis="y")
         kind = (
             "new levels of the population" if statistics.attrs["levels"] == "new" else "new responses of these levels"
         )
         figure.suptitle(
-            f"{statistics.attrs['response']}: the data (vermilion) and {kind}", x=0.01, ha="left", fontsize=11
+            f"{short(statistics.attrs['response'], 20)}: the data (vermilion) and {kind}",
+            x=0.01,
+            ha="left",
+            fontsize=11,
         )
     return figure
 
 
 def _titled(name: str) -> str:
-    return f"trend along {name.removeprefix('trend_')}" if name.startswith("trend_") else name
+    return f"trend along {short(name.removeprefix('trend_'), 20)}" if name.startswith("trend_") else name
 
 
 def _units(statistics: xr.DataTree, name: str, unit: str) -> str:
-    response = f"{statistics.attrs['response']}{f' ({unit})' if unit else ''}"
+    response = f"{short(statistics.attrs['response'], 16)}{f' ({unit})' if unit else ''}"
     what = {"mean": f"mean {response}", "spread": f"sd of {response}"}
-    return what.get(name, f"{response} per unit of {name.removeprefix('trend_')}")
+    return what.get(name, f"{response} per unit of {short(name.removeprefix('trend_'), 12)}")

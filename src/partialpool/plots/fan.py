@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from partialpool.errors import DataError
-from partialpool.plots.style import GREY, INK, PALETTE, house_style
+from partialpool.plots.style import GREY, INK, PALETTE, house_style, short
 
 __all__ = ["plot_variance_function"]
 
@@ -47,7 +47,7 @@ def plot_variance_function(variances: xr.Dataset, *, unit: str = "", xunit: str 
     mean = variances["mean"].mean(("chain", "draw")).to_numpy()
     total = variances["variance"].mean(("chain", "draw")).to_numpy()
     residual = variances["parts"].sel(part="residual").mean(("chain", "draw")).to_numpy()
-    named = f"{dims[0]}{f' ({xunit})' if xunit else ''}"
+    named = f"{short(dims[0])}{f' ({xunit})' if xunit else ''}"
     with house_style():
         figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 3.9))
         for variance, color, text in ((total, PALETTE[0], "groups and residual"), (residual, GREY, "residual alone")):
@@ -64,7 +64,7 @@ def plot_variance_function(variances: xr.Dataset, *, unit: str = "", xunit: str 
                 x,
                 np.sqrt(draws.stack(sample=("chain", "draw")).transpose("sample", dims[0]).to_numpy()),
                 color,
-                str(part),
+                short(part, 20),
             )
         right.set(
             xlabel=named,
@@ -79,7 +79,7 @@ def plot_variance_function(variances: xr.Dataset, *, unit: str = "", xunit: str 
 def _named(variances: xr.Dataset, unit: str) -> str:
     scale = variances.attrs["scale"]
     extra = unit or ("" if scale == "identity" else f"{scale} scale")
-    return f"{variances.attrs['response']}{f' ({extra})' if extra else ''}"
+    return f"{short(variances.attrs['response'])}{f' ({extra})' if extra else ''}"
 
 
 def _band(axes: Axes, x: np.ndarray, draws: np.ndarray, color: str, label: str) -> None:

@@ -9,7 +9,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from partialpool.plots.style import BLUE, GREY, INK, house_style
+from partialpool.plots.style import BLUE, GREY, INK, house_style, short
 
 __all__ = ["plot_group_effects"]
 
@@ -37,20 +37,23 @@ def plot_group_effects(effects: xr.Dataset, *, units: Mapping[str, str] = Mappin
     labels = [str(level) for level in draws["level"].to_numpy()]
     values = draws.transpose("chain", "draw", "level", "effect").to_numpy().reshape(-1, len(labels), len(names))
     order = np.argsort(values[:, :, 0].mean(axis=0))
+    shown = len(labels) <= _MAX_LABELS
+    names_shown = [short(labels[i]) for i in order] if shown else []
+    left = max(1.6, 0.6 + 0.08 * max((len(label) for label in names_shown), default=0))
     height = float(np.clip(0.2 * len(labels) + 1.6, 2.6, 14))
     with house_style():
         figure, panels = plt.subplots(
-            1, len(names), figsize=(1.6 + 3.4 * len(names), height), sharey=True, squeeze=False
+            1, len(names), figsize=(left + 3.4 * len(names), height), sharey=True, squeeze=False
         )
         for panel, name, column in zip(panels[0], names, np.moveaxis(values, 2, 0), strict=True):
             _draw_panel(panel, column[:, order])
             unit = units.get(name, "" if effects.attrs["scale"] == "identity" else f"{effects.attrs['scale']} scale")
             panel.set_xlabel(f"deviation from the population{f' ({unit})' if unit else ''}")
-            panel.set_title(name)
-        shown = len(labels) <= _MAX_LABELS
-        panels[0][0].set_yticks(range(len(labels)) if shown else [], [labels[i] for i in order] if shown else [])
-        panels[0][0].set_ylabel(effects.attrs["factor"] + ("" if shown else f" ({len(labels)} levels, sorted)"))
-        title = "{response}: effects by {factor}".format(**effects.attrs)
+            panel.set_title(short(name, 26))
+        panels[0][0].set_yticks(range(len(names_shown)), names_shown)
+        panels[0][0].set_ylabel(short(effects.attrs["factor"]) + ("" if shown else f" ({len(labels)} levels, sorted)"))
+        response, factor = (short(effects.attrs[name], 18) for name in ("response", "factor"))
+        title = f"{response}: effects by {factor}"
         figure.suptitle(f"{title}\nposterior mean, 50 % and 90 % intervals", fontsize=11, x=0.01, ha="left")
     return figure
 

@@ -8,11 +8,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from partialpool.names import COEF
-from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style
+from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, short
 
 __all__ = ["plot_design_effect", "plot_naive_errors"]
 
 _INNER, _OUTER = (0.25, 0.75), (0.05, 0.95)
+_NO_SPREAD = 1e-9
+"""A ratio up to this is what rounding leaves of draws that are all alike."""
 _TICKS = (
     0.02,
     0.05,
@@ -51,26 +53,33 @@ def plot_naive_errors(errors: xr.Dataset) -> Figure:
     -------
     matplotlib.figure.Figure
         A dumbbell per coefficient on a logarithmic scale, comparable whatever its unit. Open circle at 1: naive; dot:
-        honest, vermilion where naive is too small, blue where it is too large. On the right both as numbers.
+        honest, vermilion where naive is too small, blue where it is too large. On the right both as numbers. A
+        coefficient whose draws are all alike, or whose naive error is 0, has no ratio: the picture says so instead.
     """
-    names = [str(c) for c in errors[COEF].to_numpy()]
-    ratio = errors["overconfidence"].to_numpy()
+    names = [short(c) for c in errors[COEF].to_numpy()]
+    every = errors["overconfidence"].to_numpy()
+    told = np.isfinite(every) & (every > _NO_SPREAD)
+    ratio, places = every[told], np.flatnonzero(told)
     with house_style():
         figure, axes = plt.subplots(figsize=(7.6, 1.5 + 0.36 * len(names)))
-        places = np.arange(len(names))
         colors = np.where(ratio > 1, VERMILION, BLUE)
         axes.axvline(1.0, color=GREY, lw=1, zorder=0)
         axes.hlines(places, np.minimum(1, ratio), np.maximum(1, ratio), color=colors, lw=2.5)
-        axes.plot(np.ones(len(names)), places, "o", ms=7, mfc="white", mec=INK, mew=1.2, label="naive")
+        axes.plot(np.ones(len(places)), places, "o", ms=7, mfc="white", mec=INK, mew=1.2, label="naive")
         for chosen, color, label in (
             (ratio > 1, VERMILION, "honest: naive is too small"),
             (ratio <= 1, BLUE, "honest: naive is too large"),
         ):
             if chosen.any():
                 axes.plot(ratio[chosen], places[chosen], "o", ms=7, color=color, label=label)
-        axes.set_yticks(places, names)
-        axes.invert_yaxis()
-        axes.margins(y=0.5 / len(names))
+        axes.set_yticks(range(len(names)), names)
+        axes.set_ylim(len(names) - 0.4, -0.6)
+        for place in np.flatnonzero(~told).tolist():
+            alike = "all draws are alike" if every[place] <= _NO_SPREAD else "the naive error is 0"
+            axes.text(
+                0.5, place, f"no ratio: {alike}", transform=axes.get_yaxis_transform(), ha="center", va="center",
+                fontsize=9, color=INK, backgroundcolor="white",
+            )  # fmt: skip
         _ratio_axis(axes, ratio)
         for place, naive, honest in zip(
             range(len(names)), errors["naive"].to_numpy(), errors["honest"].to_numpy(), strict=True
@@ -80,8 +89,10 @@ def plot_naive_errors(errors: xr.Dataset) -> Figure:
         header = "naive  \N{RIGHTWARDS ARROW}  honest"
         axes.text(1.02, 1.02, header, transform=axes.transAxes, va="bottom", fontsize=9, color=INK)
         axes.set_xlabel("standard error, in units of the naive one")
-        axes.set_title(f"Standard errors for {errors.attrs['response']}: naive, and honest about groups")
-        figure.legend(frameon=False, loc="outside lower center", ncols=3)
+        title = f"Standard errors for {short(errors.attrs['response'], 20)}: naive, and honest about groups"
+        figure.suptitle(title, fontsize=11, x=0.01, ha="left")
+        if told.any():
+            figure.legend(frameon=False, loc="outside lower center", ncols=3)
     return figure
 
 
@@ -106,13 +117,14 @@ def plot_design_effect(effects: xr.Dataset) -> Figure:
         _intervals(left, effects["design_effect"])
         _intervals(right, effects["effective_sample_size"])
         sizes = effects["rows_per_level"].to_numpy()
-        labels = [f"{name}\n(m = {size:.3g})" for name, size in zip(names, sizes, strict=True)]
+        labels = [f"{n}\n(m = {m:.3g})" if np.isfinite(m) else n for n, m in zip(names, sizes, strict=True)]
         left.set_yticks(range(len(names)), labels)
         left.invert_yaxis()
         left.margins(y=0.5 / len(names))
         left.axvline(1.0, color=GREY, lw=1, zorder=0)
         left.set_xlim(left=min(1.0, left.get_xlim()[0]))
-        left.set_xlabel("design effect: 1 + (m \N{MINUS SIGN} 1) ICC")
+        latent = "" if effects.attrs["scale"] == "response" else f", {effects.attrs['scale']}"
+        left.set_xlabel(f"design effect{latent}")
         above = left.secondary_xaxis("top", functions=(_root, np.square))
         factors = _few(np.sqrt(left.get_xlim()[1]))
         above.set_xticks(factors, [f"{factor:g}" for factor in factors])
@@ -158,7 +170,7 @@ def _root(values: np.ndarray) -> np.ndarray:
 
 def _ratio_axis(axes: Axes, ratio: np.ndarray) -> None:
     """Logarithmic, so that twice and half are equally far from 1, ticked at plain numbers."""
-    low, high = min(0.8, 0.9 * float(ratio.min())), max(1.25, 1.1 * float(ratio.max()))
+    low, high = 0.9 * float(ratio.min(initial=0.8 / 0.9)), 1.1 * float(ratio.max(initial=1.25 / 1.1))
     axes.set_xscale("log")
     axes.set_xlim(low, high)
     inside = [t for t in _TICKS if low <= t <= high]

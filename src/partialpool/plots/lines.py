@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from partialpool.errors import DataError
-from partialpool.plots.style import BLUE, INK, VERMILION, house_style
+from partialpool.plots.style import BLUE, INK, VERMILION, house_style, short
 
 __all__ = ["plot_level_lines"]
 
@@ -59,15 +59,15 @@ def plot_level_lines(lines: xr.Dataset, *, unit: str = "", xunit: str = "", most
         panels = grid.ravel()
         spans = []
         for i, panel in enumerate(panels[:count]):
-            spans.append(_draw_level(panel, shown.isel(level=i)))
+            spans.append(_draw_level(panel, shown.isel(level=i), most=16 if count > 1 else 40))
             # The last panel of a column carries its numbers, also above an empty place.
             panel.tick_params(labelbottom=i + columns >= count)
         for panel in panels[count:]:
             panel.set_axis_off()
         low, high = np.min(spans), np.max(spans)
         panels[0].set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
-        figure.supxlabel(f"{lines.attrs['over']}{f' ({xunit})' if xunit else ''}", fontsize=10)
-        figure.supylabel(f"{lines.attrs['response']}{f' ({unit})' if unit else ''}", fontsize=10)
+        figure.supxlabel(f"{short(lines.attrs['over'])}{f' ({xunit})' if xunit else ''}", fontsize=10)
+        figure.supylabel(f"{short(lines.attrs['response'])}{f' ({unit})' if unit else ''}", fontsize=10)
         figure.suptitle(_title(lines, count), fontsize=11, x=0.01, ha="left")
         named: dict[str, Artist] = {}
         for panel in panels[:count]:
@@ -77,8 +77,8 @@ def plot_level_lines(lines: xr.Dataset, *, unit: str = "", xunit: str = "", most
     return figure
 
 
-def _draw_level(panel: Axes, level: xr.Dataset) -> tuple[float, float]:
-    """Draw one level; return the range that must be seen."""
+def _draw_level(panel: Axes, level: xr.Dataset, *, most: int) -> tuple[float, float]:
+    """Draw one level, named by so many letters; return the range that must be seen."""
     label = level["level"].item()
     own = level["row_level"].to_numpy() == label
     x, y = level["x"].to_numpy()[own], level["adjusted"].to_numpy()[own]
@@ -92,7 +92,7 @@ def _draw_level(panel: Axes, level: xr.Dataset) -> tuple[float, float]:
         # On top and dotted: where the rows tell much, it runs along the partially pooled line.
         panel.plot(grid, level["no_pooling"], color=INK, lw=1.5, ls=":", label="no pooling")
     panel.plot(x, y, "o", ms=3, mfc="white", mec=INK, mew=0.8)
-    panel.set_title(str(label), fontsize=9, pad=3)
+    panel.set_title(short(label, most), fontsize=9, pad=3)
     panel.grid(visible=True, axis="both")
     drawn = np.concatenate([y, low, high, level["complete_pooling"].to_numpy()])
     return drawn.min(), drawn.max()
@@ -101,5 +101,6 @@ def _draw_level(panel: Axes, level: xr.Dataset) -> tuple[float, float]:
 def _title(lines: xr.Dataset, count: int) -> str:
     total, factor = lines.sizes["level"], lines.attrs["factor"]
     some = f"\n{count} of {total} levels, evenly from the lowest to the highest" if count < total else ""
-    held = "" if lines.attrs["held"] == "nothing" else f"\nother predictors held: {lines.attrs['held']}"
-    return f"{lines.attrs['response']} over {lines.attrs['over']} by {factor}{some}{held}"
+    held = "" if lines.attrs["held"] == "nothing" else f"\nother predictors held: {short(lines.attrs['held'], 60)}"
+    response, over, by = (short(name, 20) for name in (lines.attrs["response"], lines.attrs["over"], factor))
+    return f"{response} over {over} by {by}{some}{held}"

@@ -5,7 +5,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style
+from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, short
 
 __all__ = ["plot_singularity"]
 
@@ -55,11 +55,13 @@ def _contribution(panel: Axes, term: xr.Dataset, unit: str) -> None:
     panel.axvspan(0, small, color=GREY, alpha=0.3, lw=0, label="near zero")
     panel.set(xlim=(0, grid[-1]), yticks=[], xlabel=f"sd it contributes{f' ({unit})' if unit else ''}")
     near, before = float(term["near_zero"]), float(term["near_zero_prior"])
-    panel.set_title(f"{term['term'].item()}\nnear zero {near:.2f}, prior {before:.2f}", fontsize=9.5)
+    panel.set_title(f"{short(term['term'].item(), 34)}\nnear zero {near:.2f}, prior {before:.2f}", fontsize=9.5)
 
 
 def _correlation(panel: Axes, pair: xr.Dataset) -> None:
     color = VERMILION if bool(pair["piled"]) else BLUE
     panel.hist(pair["correlation"].to_numpy().ravel(), _BINS, range=(-1, 1), color=color, alpha=0.6)
     panel.set(xlim=(-1, 1), yticks=[], xlabel="correlation")
-    panel.set_title(f"{pair['pair'].item()}\nbeyond 0.95 either way {float(pair['extreme']):.2f}", fontsize=9.5)
+    panel.set_title(
+        f"{short(pair['pair'].item(), 34)}\nbeyond 0.95 either way {float(pair['extreme']):.2f}", fontsize=9.5
+    )

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import chi2
 
-from partialpool.plots.style import GREY, INK, PALETTE, house_style
+from partialpool.plots.style import GREY, INK, PALETTE, house_style, short
 from partialpool.summaries.boundary import LikelihoodRatioTest, write_mixture
 
 __all__ = ["plot_lrt"]
@@ -58,8 +58,12 @@ def plot_lrt(test: LikelihoodRatioTest) -> Figure:
         axes.set_xlabel("likelihood-ratio statistic" + (" above 0" if masses else ""))
         axes.set_ylabel("density")
         # White behind it: the observed statistic may stand in its place.
-        axes.legend(loc="upper right", bbox_to_anchor=(0.97, 0.92), facecolor="white", framealpha=1, edgecolor="none")
-        figure.suptitle(f"Null distributions: {test.added}", fontsize=11, x=0.01, ha="left")
+        legend = axes.legend(
+            loc="upper right", bbox_to_anchor=(0.97, 0.92), facecolor="white", framealpha=1, edgecolor="none"
+        )
+        for text in legend.get_texts():
+            text.set_parse_math(True)
+        figure.suptitle(f"Null distributions: {short(test.added, 50)}", fontsize=11, x=0.01, ha="left")
     return figure
 
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from partialpool.errors import DataError
 from partialpool.names import INTERCEPT
-from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style
+from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, short
 
 __all__ = ["plot_recenter"]
 
@@ -54,19 +54,20 @@ def plot_recenter(moved: xr.Dataset, *, unit: str = "", xunit: str = "") -> Figu
         for panel, draws in ((left, correlation), (right, moved["sd"].sel(effect=INTERCEPT))):
             _bands(panel, c, draws.stack(sample=("chain", "draw")).transpose("sample", "origin").to_numpy())
             lowest, highest = (float(moved[edge].sel(slope=slope)) for edge in ("lowest", "highest"))
-            panel.axvspan(lowest, highest, color=GREY, alpha=0.13, lw=0, zorder=0, label=f"{slope} in the rows")
+            panel.axvspan(lowest, highest, color=GREY, alpha=0.13, lw=0, zorder=0, label=f"{short(slope)} in the rows")
             panel.set_xlim(c[0], c[-1])
             panel.grid(visible=True, axis="both")
-            panel.set_xlabel(f"origin of {slope}{f' ({xunit})' if xunit else ''}")
+            panel.set_xlabel(f"origin of {short(slope)}{f' ({xunit})' if xunit else ''}")
         left.axhline(0, color=INK, lw=0.8)
         left.set_ylim(-1, 1)
-        left.set_ylabel(f"correlation of {INTERCEPT} and {slope}")
+        left.set_ylabel(f"correlation of {INTERCEPT} and {short(slope, 20)}")
         right.set_ylim(bottom=0)
         shown = unit or ("" if moved.attrs["scale"] == "identity" else f"{moved.attrs['scale']} scale")
         right.set_ylabel(f"sd of {INTERCEPT}{f' ({shown})' if shown else ''}")
         for panel, height in ((left, 0.0), (right, 0.04 * right.get_ylim()[1])):
             _uncorrelated(panel, uncorrelated, height)
-        title = f"{moved.attrs['response']}: effects of {moved.attrs['factor']} with zero of {slope} moved"
+        response, factor, along = (short(name, 20) for name in (moved.attrs["response"], moved.attrs["factor"], slope))
+        title = f"{response}: effects of {factor} with zero of {along} moved"
         figure.suptitle(f"{title}\nposterior mean, 50 % and 90 % bands", fontsize=11, x=0.01, ha="left")
         handles, labels = left.get_legend_handles_labels()
         figure.legend(handles, labels, frameon=False, loc="outside lower center", ncols=2)

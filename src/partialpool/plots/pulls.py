@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from partialpool.errors import DataError
-from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style
+from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, short
 
 __all__ = ["plot_shrinkage"]
 
@@ -52,7 +52,7 @@ def plot_shrinkage(pooling: xr.Dataset, *, unit: str = "") -> Figure:
 
 def _line(pooling: xr.Dataset, own: np.ndarray, partial: np.ndarray, unit: str) -> Figure:
     order = np.argsort(partial)
-    labels = [f"{pooling['level'].to_numpy()[i]}  (n {int(pooling['n'][i])})" for i in order]
+    labels = [f"{short(pooling['level'].to_numpy()[i])}  (n {int(pooling['n'][i])})" for i in order]
     figure, axes = plt.subplots(figsize=(7.2, float(np.clip(1.8 + 0.22 * len(order), 2.8, 12))))
     places = np.arange(len(order))
     draws = (
@@ -68,8 +68,9 @@ def _line(pooling: xr.Dataset, own: np.ndarray, partial: np.ndarray, unit: str) 
     axes.plot(own[order], places, "o", ms=5, mfc="white", mec=GREY, label="no pooling")
     axes.plot(partial[order], places, "o", ms=5, color=BLUE, label="partial pooling, 90 % interval")
     axes.set_yticks(places if len(order) <= _MOST_LABELS else [], labels if len(order) <= _MOST_LABELS else [])
-    axes.set(xlabel=f"{pooling.attrs['response']}{f' ({unit})' if unit else ''}", ylabel=pooling.attrs["factor"])
-    axes.set_title(f"{pooling.attrs['response']}: pulled towards the population")
+    axes.set_xlabel(f"{short(pooling.attrs['response'])}{f' ({unit})' if unit else ''}")
+    axes.set_ylabel(short(pooling.attrs["factor"]))
+    axes.set_title(f"{short(pooling.attrs['response'])}: pulled towards the population")
     axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3)
     return figure
 
@@ -86,11 +87,10 @@ def _plane(pooling: xr.Dataset, own: np.ndarray, partial: np.ndarray, names: lis
     axes.plot(complete[0], complete[1], "X", ms=9, color=VERMILION, label="complete pooling")
     if len(own) <= _MOST_LABELS:
         for label, x, y in zip(pooling["level"].to_numpy(), partial[:, 0], partial[:, 1], strict=True):
-            axes.annotate(str(label), (x, y), xytext=(4, 3), textcoords="offset points", fontsize=7, color=INK)
-    axes.set(
-        xlabel=f"{names[0]} of each {pooling.attrs['factor']}", ylabel=f"{names[1]} of each {pooling.attrs['factor']}"
-    )
-    axes.set_title(f"{pooling.attrs['response']}: pulled towards the population")
+            axes.annotate(short(label, 18), (x, y), xytext=(4, 3), textcoords="offset points", fontsize=7, color=INK)
+    along, up, factor = (short(name, 22) for name in (names[0], names[1], pooling.attrs["factor"]))
+    axes.set(xlabel=f"{along} of each {factor}", ylabel=f"{up} of each {factor}")
+    axes.set_title(f"{short(pooling.attrs['response'])}: pulled towards the population")
     axes.grid(visible=True, axis="both")
     axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=4, fontsize=9)
     return figure

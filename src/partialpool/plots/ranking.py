@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from partialpool.plots.style import BLUE, GREY, INK, house_style
+from partialpool.plots.style import BLUE, GREY, INK, house_style, short
 from partialpool.summaries.contest import Comparison
 
 __all__ = ["plot_compare"]
@@ -26,7 +26,7 @@ def plot_compare(comparison: Comparison) -> Figure:
     frame, criteria = comparison.frame, comparison.criteria
     titles = {
         "rows": "new rows of the same levels",
-        "levels": f"a new {comparison.factor}",
+        "levels": f"a new {short(comparison.factor, 20)}",
         "evidence": "all the data (evidence)",
     }
     places = np.arange(len(frame))
@@ -42,6 +42,6 @@ def plot_compare(comparison: Comparison) -> Figure:
             panel.plot(gap, places, "o", ms=6, mfc="white", mec=INK, mew=1.2)
             panel.set(xlabel="difference, log units", title=titles[criterion])
             panel.margins(x=0.08, y=0.5 / len(frame))
-        panels[0][0].set_yticks(places, [str(name) for name in frame.index])
+        panels[0][0].set_yticks(places, [short(name) for name in frame.index])
         panels[0][0].invert_yaxis()
     return figure

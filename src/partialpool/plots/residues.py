@@ -6,7 +6,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style
+from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, short
 
 __all__ = ["plot_residual_trends"]
 
@@ -34,9 +34,9 @@ def plot_residual_trends(trends: xr.Dataset, *, unit: str = "", xunit: str = "")
         figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 3.9), width_ratios=(3, 2))
         _lines(left, trends)
         left.set(
-            xlabel=f"{attrs['over']}{f' ({xunit})' if xunit else ''}",
-            ylabel=f"residual of {attrs['response']}{f' ({unit})' if unit else ''}",
-            title=f"A line per level of {attrs['factor']}",
+            xlabel=f"{short(attrs['over'])}{f' ({xunit})' if xunit else ''}",
+            ylabel=f"residual of {short(attrs['response'], 20)}{f' ({unit})' if unit else ''}",
+            title=f"A line per level of {short(attrs['factor'])}",
         )
         left.grid(visible=True, axis="both")
         real, new = trends["discrepancy"].to_numpy().ravel(), trends["replicated"].to_numpy().ravel()

@@ -7,7 +7,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 
-from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style
+from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, short
 
 __all__ = ["plot_level_effects"]
 
@@ -36,10 +36,10 @@ def plot_level_effects(effects: xr.Dataset, *, unit: str = "") -> Figure:
     draws = effects["effect"].stack(sample=("chain", "draw")).transpose("sample", "level").to_numpy()
     order = np.argsort(draws.mean(axis=0), kind="stable")
     draws, above = draws[:, order], effects["above"].to_numpy()[order]
-    labels = [str(level) for level in effects["level"].to_numpy()[order]]
+    labels = [short(level) for level in effects["level"].to_numpy()[order]]
     population, threshold = effects["population"].to_numpy().ravel(), float(effects.attrs["threshold"])
     places, colors = np.arange(len(labels)), _CHANCE(above)
-    name = effects.attrs["effect"]
+    name, factor, response = (short(effects.attrs[key], 18) for key in ("effect", "factor", "response"))
     with house_style():
         height = float(np.clip(0.2 * len(labels) + 2.0, 3.0, 11))
         figure, axes = plt.subplots(figsize=(7.4, height))
@@ -52,14 +52,14 @@ def plot_level_effects(effects: xr.Dataset, *, unit: str = "") -> Figure:
         few = len(labels) <= _MOST_LABELS
         axes.set_yticks(places if few else [], labels if few else [])
         axes.set_ylim(-0.7, len(labels) - 0.3)
-        axes.set_ylabel(effects.attrs["factor"] + ("" if few else f" ({len(labels)} levels, sorted)"))
+        axes.set_ylabel(factor + ("" if few else f" ({len(labels)} levels, sorted)"))
         scale = unit or ("" if effects.attrs["scale"] == "identity" else f"{effects.attrs['scale']} scale")
-        axes.set_xlabel(f"{name} of each {effects.attrs['factor']}{f' ({scale})' if scale else ''}")
+        axes.set_xlabel(f"{name} of each {factor}{f' ({scale})' if scale else ''}")
         bar = figure.colorbar(ScalarMappable(Normalize(0, 1), _CHANCE), ax=axes, shrink=min(1.0, 3 / height), pad=0.02)
         bar.set_label(f"probability that it exceeds {threshold:g}")
         bar.outline.set_visible(False)
-        title = f"Who responds? {name} by {effects.attrs['factor']}, response {effects.attrs['response']}"
+        title = f"Who responds? {name} by {factor}, response {response}"
         sure = f"{int((above > 0.95).sum())} of {len(labels)} exceed {threshold:g} with probability above 0.95"
-        axes.set_title(f"{title}\n{sure}", fontsize=10.5)
+        figure.suptitle(f"{title}\n{sure}", fontsize=10.5, x=0.01, ha="left")
         figure.legend(frameon=False, loc="outside lower center", ncols=2)
     return figure

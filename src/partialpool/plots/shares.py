@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from partialpool.errors import DataError
-from partialpool.plots.style import BLUE, INK, PALETTE, house_style
+from partialpool.plots.style import BLUE, INK, PALETTE, house_style, short
 
 __all__ = ["plot_icc", "plot_variance_components"]
 
@@ -41,7 +41,7 @@ def plot_icc(correlations: xr.Dataset) -> Figure:
             do="select the others first: correlations.sel(...)",
         )
     names = [str(f) for f in correlations["factor"].to_numpy()]
-    title = f"ICC of {correlations.attrs['response']}"
+    title = f"ICC of {short(correlations.attrs['response'], 20)}"
     if dims and np.issubdtype(correlations[dims[0]].dtype, np.number):
         return _curves(correlations, names, str(dims[0]), title)
     rows = {}
@@ -51,7 +51,7 @@ def plot_icc(correlations: xr.Dataset) -> Figure:
             rows[name if value is None else f"{name}, {dims[0]} {value}"] = correlations["icc"].sel(at).to_numpy()
     if not dims and len(names) > 1:
         rows["all of them"] = correlations["total"].to_numpy()
-    return _intervals(rows, "correlation of two responses that share a level", title)
+    return _intervals(rows, "correlation of two responses\nthat share a level", title)
 
 
 def plot_variance_components(components: xr.Dataset) -> Figure:
@@ -68,7 +68,9 @@ def plot_variance_components(components: xr.Dataset) -> Figure:
         Posterior mean, 50 % and 90 % intervals of each share.
     """
     rows = {str(part): components["share"].sel(part=part).to_numpy() for part in components["part"].to_numpy()}
-    return _intervals(rows, "share of the variance", f"Where the variance of {components.attrs['response']} sits")
+    return _intervals(
+        rows, "share of the variance", f"Where the variance of {short(components.attrs['response'], 20)} sits"
+    )
 
 
 def _intervals(rows: dict[str, np.ndarray], xlabel: str, title: str) -> Figure:
@@ -78,12 +80,17 @@ def _intervals(rows: dict[str, np.ndarray], xlabel: str, title: str) -> Figure:
             for (low, high), width in ((_OUTER, 1.2), (_INNER, 4.0)):
                 axes.hlines(place, *np.quantile(draws, [low, high]), lw=width, color=BLUE)
             axes.plot(draws.mean(), place, "o", ms=5, mfc="white", mec=INK, mew=1)
-        axes.set_yticks(range(len(rows)), list(rows))
+        axes.set_yticks(range(len(rows)), [short(name) for name in rows])
         axes.invert_yaxis()
         axes.margins(y=0.5 / max(len(rows), 1) + 0.05)
         _share_axis(axes, xlabel)
-        axes.set_title(f"{title}\nposterior mean, 50 % and 90 % intervals", fontsize=10.5)
+        _entitle(figure, title)
     return figure
+
+
+def _entitle(figure: Figure, title: str) -> None:
+    """Over the whole figure: over the axes alone, beside long names, there is no room."""
+    figure.suptitle(f"{title}\nposterior mean, 50 % and 90 % intervals", fontsize=10.5, x=0.01, ha="left")
 
 
 def _share_axis(axes: Axes, label: str) -> None:
@@ -106,10 +113,10 @@ def _curves(correlations: xr.Dataset, names: list[str], along: str, title: str) 
             color = PALETTE[k % len(PALETTE)]
             for low, high in (_OUTER, _INNER):
                 axes.fill_between(x, *np.quantile(draws, [low, high], axis=0), color=color, alpha=0.2, lw=0)
-            axes.plot(x, draws.mean(axis=0), color=color, lw=1.8, label=name)
+            axes.plot(x, draws.mean(axis=0), color=color, lw=1.8, label=short(name))
         axes.set_ylim(0, 1)
-        axes.set(xlabel=along, ylabel="correlation of two responses\nthat share a level")
-        axes.set_title(f"{title} along {along}\nposterior mean, 50 % and 90 % intervals", fontsize=10.5)
+        axes.set(xlabel=short(along), ylabel="correlation of two responses\nthat share a level")
+        _entitle(figure, f"{title} along {short(along, 20)}")
         if len(names) > 1:
             axes.legend(frameon=False)
     return figure

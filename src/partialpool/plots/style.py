@@ -1,6 +1,7 @@
 """One style for every picture: colours that survive colour blindness and print, no clutter."""
 
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,19 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-__all__ = ["BLUE", "GREY", "INK", "PALETTE", "VERMILION", "Image", "figure_image", "house_style", "save_figure"]
+__all__ = [
+    "BLUE",
+    "GREY",
+    "INK",
+    "PALETTE",
+    "VERMILION",
+    "Image",
+    "figure_image",
+    "house_style",
+    "printable",
+    "save_figure",
+    "short",
+]
 
 # Okabe & Ito (2008), colours distinguishable under every common kind of colour blindness.
 BLUE: Final = "#0072B2"
@@ -26,6 +39,8 @@ _STYLE: Final[dict[Any, Any]] = {
     "savefig.dpi": 160,
     "figure.constrained_layout.use": True,
     "font.size": 10,
+    # A label such as `$\x$` is a name, not mathematics: what is mathematics says so itself.
+    "text.parse_math": False,
     "axes.titlesize": 11,
     "axes.titlelocation": "left",
     "axes.labelsize": 10,
@@ -43,6 +58,8 @@ _STYLE: Final[dict[Any, Any]] = {
 }
 _LARGEST_SVG: Final = 400_000
 """Bytes above which a figure with many marks is better a bitmap."""
+_UNPRINTABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+"""What XML or HTML forbid in a text: control characters but tab and line ends, surrogates, noncharacters."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +87,41 @@ def house_style() -> Iterator[None]:
     """Draw in the house style; the user's own settings come back after."""
     with mpl.rc_context(_STYLE):
         yield
+
+
+def printable(text: str) -> str:
+    r"""Replace every character that a page or a picture cannot hold, such as control characters.
+
+    Examples
+    --------
+    >>> printable("a\x07b\tc")
+    'a�b\tc'
+    """
+    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def short(label: object, most: int = 30) -> str:
+    """Write a label of the data for a picture: on one line, and without its middle where it is long.
+
+    Parameters
+    ----------
+    label
+        A level, a column or whatever else comes from the table.
+    most
+        Letters at most. What is left out is in the middle: labels often differ at their ends.
+
+    Examples
+    --------
+    >>> short("Subject 308")
+    'Subject 308'
+    >>> short("a very long name of a level, number 12", most=20)
+    'a very long n…ber 12'
+    """
+    text = printable(re.sub(r"[\t\r\n\u2028\u2029]+", " ", str(label)))
+    if len(text) <= most:
+        return text
+    end = (most - 1) // 3
+    return f"{text[: most - 1 - end].rstrip()}\N{HORIZONTAL ELLIPSIS}{text[len(text) - end :].lstrip()}"
 
 
 def save_figure(figure: Figure, path: str | Path) -> Path:
@@ -103,7 +155,8 @@ def figure_image(figure: Figure, *, widest: float | None = None, largest_svg: in
     # Ids are hashed with a salt, and a date is written, unless told otherwise: equal figures would differ.
     with mpl.rc_context({"svg.hashsalt": "partialpool", "svg.fonttype": "path"}):
         figure.savefig(stream, format="svg", metadata={"Date": None})
-    image = Image("image/svg+xml", stream.getvalue(), width, height)
+    # Every text stands in a comment beside its outlines.
+    image = Image("image/svg+xml", printable(stream.getvalue().decode()).encode(), width, height)
     if len(image.data) > largest_svg:
         stream = io.BytesIO()
         figure.savefig(stream, format="png", dpi=192)

@@ -9,14 +9,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from partialpool.files import whole_file
 from partialpool.fitting import Fit
-from partialpool.plots.style import BLUE, GREY, INK, VERMILION, Image
+from partialpool.plots.style import BLUE, GREY, INK, VERMILION, Image, printable
 from partialpool.reporting.contents import CHAPTERS
 from partialpool.reporting.limits import PHONE
+from partialpool.reporting.wording import response_name
 from partialpool.tabulate import TextTable
 
 __all__ = ["render", "report"]
-
-_NUMBER = re.compile(r"-?(\d+(\.\d+)?(e[+-]?\d+)?)?")
 
 
 def report(fit: Fit, path: str | Path) -> Path:
@@ -40,7 +39,7 @@ def report(fit: Fit, path: str | Path) -> Path:
     Raises
     ------
     FileError
-        The folder is not there or cannot be written to, or a folder has this name.
+        The folder is not there or cannot be written to, or a folder, a device or a pipe has this name.
 
     Examples
     --------
@@ -70,20 +69,20 @@ def render(fit: Fit) -> str:
     environment.filters |= {
         "data_uri": _data_uri,
         "filled": _filled,
-        "numeric": _numeric,
         "unbroken": lambda text: text.replace(" %", "\N{NO-BREAK SPACE}%"),
     }
     colors = {"blue": BLUE, "vermilion": VERMILION, "ink": INK, "grey": GREY}
     page = environment.get_template("page.html")
     version = json.loads(fit.tree.attrs["versions"])["partialpool"]
-    return page.render(
-        response=fit.spec.response,
+    text = page.render(
+        response=response_name(fit),
         heading=_heading(fit),
         sections=sections,
         colors=colors,
         phone=96 * PHONE,
         version=version,
     )
+    return printable(text)
 
 
 def _heading(fit: Fit) -> list[tuple[str, str]]:
@@ -106,11 +105,6 @@ def _anchor(title: str) -> str:
 
 def _data_uri(image: Image) -> str:
     return f"data:{image.mime};base64,{base64.b64encode(image.data).decode()}"
-
-
-def _numeric(table: TextTable) -> list[bool]:
-    """Tell which columns hold numbers, and are set to the right."""
-    return [all(_NUMBER.fullmatch(row[k]) for row in table.rows) for k in range(len(table.headers))]
 
 
 def _filled(table: TextTable) -> list[tuple[str, bool]]:

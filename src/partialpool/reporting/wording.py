@@ -8,7 +8,7 @@ from partialpool.fitting import Fit
 from partialpool.names import INTERCEPT
 from partialpool.tabulate import estimate_cells, number
 
-__all__ = ["effect_units", "estimate_in_words", "on_scale", "response_unit"]
+__all__ = ["effect_units", "estimate_in_words", "on_scale", "response_name", "response_unit"]
 
 
 def estimate_in_words(draws: np.ndarray) -> str:
@@ -29,6 +29,11 @@ def estimate_in_words(draws: np.ndarray) -> str:
     values = (mean, float(low), float(high))
     middle, lower, upper = tuple(number(v) for v in values) if constant else estimate_cells(values, spread)
     return f"posterior mean {middle}, 90 % interval {lower} to {upper}"
+
+
+def response_name(fit: Fit) -> str:
+    """Return the response as a reader names it, without the backquotes that a formula puts around odd names."""
+    return fit.spec.response.replace("`", "")
 
 
 def response_unit(fit: Fit) -> str:

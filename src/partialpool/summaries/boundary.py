@@ -1,34 +1,26 @@
 """Likelihood-ratio tests of nested normal models, where a variance may lie on the boundary of what it can be."""
 
-import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from scipy.stats import chi2
 
-from partialpool.collapse.replicates import Replicates
-from partialpool.collapse.workers import map_pieces
+from partialpool.bootstrap import rounding_of, simulate_null, slack_of
 from partialpool.design.build import Design, build_design
 from partialpool.design.submodel import Additions, find_additions
 from partialpool.design.table import Missing
-from partialpool.errors import EngineError, SamplingWarning, SpecError
+from partialpool.errors import DataError, EngineError, SpecError
 from partialpool.fitting import Fit, as_spec
-from partialpool.infer.progress import ProgressLine, progress_line
 from partialpool.likelihood import LikelihoodFit, check_likelihood, likelihood_fit
 from partialpool.spec.model import ModelSpec
 from partialpool.tabulate import TextTable, number
-from partialpool.variance.spectral import find_spectrum
 
 __all__ = ["LikelihoodRatioTest", "lrt"]
 
-_EXACT: Final = 10_000
-"""Statistics drawn at least where they cost next to nothing."""
-_ROUNDING: Final = 2e-9
-"""Error of a deviance relative to its size where that is above 1; a statistic below it is 0."""
-_CLIMB: Final = 1e-3
-"""Log likelihood by which the reduced model may exceed the full one through rounding, for a table of usual size."""
+_FEWEST: Final = 20
+"""Simulations below which a p of 0.05 is out of reach."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -103,14 +95,14 @@ class LikelihoodRatioTest:
     @property
     def conclusion(self) -> str:
         """What the test says, in a sentence: by the simulated null, or what there is instead."""
-        if len(self.null):
+        if len(self.null) >= _FEWEST:
             source, p = "the simulated null", self.p_simulated
         elif self.mixture is not None:
             source, p = "the asymptotic null", self.p_mixture
         else:
             source, p = "the naive chi-square, too cautious for a variance,", self.p_naive
         shown = f"p = {_written(p)}"
-        if len(self.null) and not self._exceeding:
+        if len(self.null) >= _FEWEST and not self._exceeding:
             shown = f"none of {len(self.null)} statistics is as large"
         if p < 0.05:
             return f"By {source} the data speak for {self.added} ({shown})."
@@ -142,6 +134,13 @@ class LikelihoodRatioTest:
     def _remarks(self) -> Iterator[str]:
         if self.mixture is None:
             yield "Several variances of one correlated block: the mixture's weights are not known; simulate the null."
+        if 0 < len(self.null) < _FEWEST:
+            yield f"{len(self.null)} simulations are too few to tell: {_FEWEST} or more can."
+        if self.mixture is not None and sum(df_weight[1] > 0 for df_weight in self.mixture) > 2:
+            yield (
+                "Several variances at once: the mixture is approximate. Its weights are right where their informations "
+                "are orthogonal, which those of nested factors, or of a slope away from its mean, are not; simulate."
+            )
         if self.reduced.singular:
             yield "The reduced fit is itself singular: no chi-square mixture is exact; go by the simulated null."
         if self.n_failed:
@@ -182,9 +181,10 @@ def lrt(
     - Mixture. For one effect added beside k correlated ones, chi2_k / 2 + chi2_(k+1) / 2 (Self & Liang 1987, JASA
       82:605; Stram & Lee 1994, Biometrics 50:1171). Common effects and correlations between effects that both models
       have are interior and add their degrees of freedom. Variances added in different blocks or factors convolve (two:
-      1/4, 1/2, 1/4): right where their informations are orthogonal, near it in balanced designs. Several effects added
-      in one correlated block have weights that depend on the information: no mixture. It holds for many levels.
-    - Naive chi-square, for contrast: its p is too large.
+      1/4, 1/2, 1/4): right where their informations are orthogonal, as for crossed balanced factors; nested factors,
+      or a slope away from its predictor's mean, have more weight at 0. Several effects added in one correlated block
+      have weights that depend on the information: no mixture. It holds for many levels.
+    - Naive chi-square, for contrast: where a variance is tested, its p is too large.
 
     Parameters
     ----------
@@ -235,12 +235,29 @@ def lrt(
     By the simulated null the data speak for Intercept varying over Batch (p = 0.0046).
     """
     larger, smaller = _designs(full, reduced, data, {"family": family, "link": link, "se": se}, missing)
-    additions = find_additions(larger, smaller)
+    additions = _additions(larger, smaller)
     _check_settings(additions, simulations, reml=reml)
     fits = likelihood_fit(larger, reml=reml), likelihood_fit(smaller, reml=reml)
     statistic = _statistic(*fits)
-    method, null, n_failed = _simulate(*fits, simulations, seed, progressbar=progressbar)
+    method, null, n_failed = simulate_null(*fits, simulations, seed, progressbar=progressbar)
     return LikelihoodRatioTest(*fits, str(additions), statistic, _mixture(additions), null, method, n_failed)
+
+
+def _additions(larger: Design, smaller: Design) -> Additions:
+    """What the first has more, or whether they stand the wrong way round."""
+    try:
+        return find_additions(larger, smaller)
+    except SpecError as error:
+        try:
+            find_additions(smaller, larger)
+        except (SpecError, DataError):
+            raise error from None
+        raise SpecError(
+            "the models stand the wrong way round",
+            got=f"full {larger.spec.to_formula()}, reduced {smaller.spec.to_formula()}",
+            allowed="the larger model first",
+            do="exchange them",
+        ) from None
 
 
 def write_mixture(mixture: tuple[tuple[int, float], ...]) -> str:
@@ -291,7 +308,7 @@ def _designs(full: Any, reduced: Any, data: Any, options: dict[str, Any], missin
 
 
 def _check_settings(additions: Additions, simulations: int, *, reml: bool) -> None:
-    if isinstance(simulations, bool) or not isinstance(simulations, int) or simulations < 0:
+    if isinstance(simulations, bool) or not isinstance(simulations, int | np.integer) or simulations < 0:
         raise SpecError(
             "simulations is a number", got=repr(simulations), allowed="a whole number from 0", do="1000 for a start"
         )
@@ -317,73 +334,11 @@ def _mixture(additions: Additions) -> tuple[tuple[int, float], ...] | None:
 
 def _statistic(full: LikelihoodFit, reduced: LikelihoodFit) -> float:
     value = reduced.deviance - full.deviance
-    rounding = _ROUNDING * max(1.0, abs(full.deviance))
-    if value < -2 * max(_CLIMB, rounding):
+    if value < -slack_of(full.deviance):
         raise EngineError(
             "the reduced model has the higher likelihood: the full model's maximum was missed",
             got=f"log likelihoods {full.log_likelihood:.6f} (full) and {reduced.log_likelihood:.6f} (reduced)",
             allowed="a full model at least as high",
             do="centre and scale the predictors, or report this with the data",
         )
-    return value if value > rounding else 0.0
-
-
-def _simulate(
-    full: LikelihoodFit, reduced: LikelihoodFit, simulations: int, seed: int | None, *, progressbar: bool
-) -> tuple[str, np.ndarray, int]:
-    """Return how the null was simulated, its statistics, and how many failed."""
-    if not simulations:
-        return "", np.zeros(0), 0
-    source = np.random.SeedSequence(seed)
-    spectrum = find_spectrum(full.design, reduced.design, reml=full.reml)
-    if spectrum is not None:
-        return "exact", spectrum.simulate(max(simulations, _EXACT), source), 0
-    with progress_line("simulating the null", shown=progressbar) as line:
-        found = _bootstrap(full, reduced, source.spawn(simulations), line)
-    kept = found[np.isfinite(found)]
-    return "parametric bootstrap", kept, len(found) - len(kept)
-
-
-def _bootstrap(
-    full: LikelihoodFit, reduced: LikelihoodFit, seeds: list[np.random.SeedSequence], line: ProgressLine
-) -> np.ndarray:
-    """Refit both models to responses of the reduced one, shape (simulations,); nan where a maximum was missed."""
-    models = [Replicates(fit.design, reml=fit.reml) for fit in (full, reduced)]
-    starts = [m.start(*_null_scales(fit.design, reduced)) for m, fit in zip(models, (full, reduced), strict=True)]
-    out: list[float] = []
-
-    def simulate(seed: np.random.SeedSequence) -> None:
-        y = reduced.draw_response(np.random.default_rng(seed))
-        high, low = (
-            model.deviance(replace(fit.design, response=replace(fit.design.response, values=y)), start)
-            for model, fit, start in zip(models, (full, reduced), starts, strict=True)
-        )
-        rounding = _ROUNDING * max(1.0, abs(high))
-        missed = low - high < -2 * max(_CLIMB, rounding)
-        out.append(float("nan") if missed else low - high if low - high > rounding else 0.0)
-
-    try:
-        map_pieces(simulate, seeds, 1, done=lambda count: line.count(count, len(seeds)))
-    except KeyboardInterrupt:
-        if not out:
-            raise
-        warnings.warn(
-            f"interrupted: the null has {len(out)} of {len(seeds)} simulations", SamplingWarning, stacklevel=4
-        )
-    return np.array(out)
-
-
-def _null_scales(design: Design, truth: LikelihoodFit) -> tuple[list[np.ndarray], list[np.ndarray], float | None]:
-    """Sds and correlations of the truth, per factor of a design that contains it: 0 for what it has not."""
-    sds, corrs = [], []
-    parts = zip(truth.design.factors, truth.maximum.sd, truth.maximum.corr, strict=True)
-    known = {part[0].name: part for part in parts}
-    for factor in design.factors:
-        sd, corr = np.zeros(len(factor.names)), np.eye(len(factor.names))
-        if factor.name in known:
-            smaller, its_sd, its_corr = known[factor.name]
-            at = [factor.names.index(name) for name in smaller.names]
-            sd[at], corr[np.ix_(at, at)] = its_sd, its_corr
-        sds.append(sd)
-        corrs.append(corr)
-    return sds, corrs, truth.maximum.sigma
+    return value if value > rounding_of(full.deviance) else 0.0

@@ -16,6 +16,7 @@ from partialpool.infer.pack import label_rows
 from partialpool.leaveout import LevelScores, leave_one_out, score_levels
 from partialpool.observe.predictor import linear_predictor
 from partialpool.observe.response import log_density
+from partialpool.seeds import seed_sequence
 from partialpool.tabulate import TextTable
 
 __all__ = ["Comparison", "compare"]
@@ -227,7 +228,7 @@ def _levels(
 ) -> list[pd.DataFrame]:
     factor, codes = sets
     scores: dict[str, LevelScores] = {}
-    seeds = np.random.SeedSequence(seed).generate_state(len(named))
+    seeds = seed_sequence(seed).generate_state(len(named))
     for (name, fit), own_seed in zip(named.items(), seeds, strict=True):
         try:
             scores[name] = score_levels(fit, codes, seed=int(own_seed), progressbar=progressbar)

@@ -9,6 +9,8 @@ from partialpool.design.build import FactorEffects
 from partialpool.errors import DataError, nearest
 from partialpool.fitting import Fit
 from partialpool.names import INTERCEPT
+from partialpool.spec.expression import columns_of
+from partialpool.spec.model import ModelSpec
 from partialpool.variance.covariance import effect_covariance
 
 __all__ = ["recenter"]
@@ -68,6 +70,15 @@ def recenter(fit: Fit, factor: str | None = None, **origin: Any) -> xr.Dataset:
             allowed=nearest(missing[0], [e for e in effects if e != INTERCEPT]),
             do="name one of these",
         )
+    tangled = _tangled(fit.spec, chosen.name)
+    bound = [name for name in origin if name in tangled]
+    if bound:
+        raise DataError(
+            "another effect reads the same predictor: moving its zero would move more than the intercept",
+            got=f"{bound[0]!r} beside {', '.join(map(repr, sorted(tangled[bound[0]])))}",
+            allowed="a predictor that one varying effect reads",
+            do=f"fit the model with the predictor centred: I({bound[0]} - c)",
+        )
     places, along = _places(origin)
     sigma = effect_covariance(fit.posterior, chosen)[..., block, :][..., block]
     at = effects.index(INTERCEPT)
@@ -82,7 +93,8 @@ def recenter(fit: Fit, factor: str | None = None, **origin: Any) -> xr.Dataset:
     slopes = [i for i in range(len(effects)) if i != at]
     own = np.stack([sigma[..., i, i] for i in slopes], axis=-1)
     cross = np.stack([sigma[..., at, i] for i in slopes], axis=-1)
-    vanishes = np.divide(-cross, own, out=np.full_like(own, np.nan), where=own > 0)
+    free = np.array([effects[i] not in tangled for i in slopes])
+    vanishes = np.divide(-cross, own, out=np.full_like(own, np.nan), where=(own > 0) & free)
     lead = ("chain", "draw", "origin")
     moved_to = {
         "covariance": ((*lead, "effect", "effect_bis"), moved),
@@ -112,6 +124,13 @@ def recenter(fit: Fit, factor: str | None = None, **origin: Any) -> xr.Dataset:
     if along is None:
         return xr.Dataset(moved_to, attrs=attrs).isel(origin=0).assign(others).assign_coords(coords)
     return xr.Dataset(moved_to | others, coords=coords | {"origin": places[along]}, attrs=attrs | {"along": along})
+
+
+def _tangled(spec: ModelSpec, factor: str) -> dict[str, set[str]]:
+    """Slopes that read a predictor which another slope over the factor reads too (powers, interactions), by name."""
+    terms = [slope for group in spec.groups if group.factor == factor for slope in group.slopes]
+    shared = {t: {o for o in terms if o != t and set(columns_of(o)) & set(columns_of(t))} for t in terms}
+    return {term: others for term, others in shared.items() if others}
 
 
 def _places(origin: dict[str, Any]) -> tuple[dict[str, np.ndarray], str | None]:

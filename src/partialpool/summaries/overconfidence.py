@@ -3,19 +3,33 @@
 import numpy as np
 import xarray as xr
 
+from partialpool.design.build import FactorEffects
 from partialpool.errors import DataError
 from partialpool.fitting import Fit
+from partialpool.variance.covariance import effect_covariance
 from partialpool.variance.places import partition_over_rows
 
 __all__ = ["design_effect"]
+
+ALL = "all factors"
+"""Label of the factors together."""
 
 
 def design_effect(fit: Fit) -> xr.Dataset:
     """Return the design effect of each factor on the mean of the response, and the effective sample size.
 
-    1 + (m - 1) ICC with m = sum_j n_j^2 / n, the size of the level that a row taken at random belongs to: Kish's
-    (1965) formula, exact for a varying intercept and unequal levels. A mean whose rows are taken for independent has a
-    standard error too small by the factor sqrt(design effect).
+    Variance of the mean of the response, common effects held, over what it would be if rows were independent with the
+    variances they have:
+
+        1 + sum_j (s_j' Sigma s_j - sum_(i in j) z_i' Sigma z_i) / sum_i Var(y_i),   s_j = sum_(i in j) z_i
+
+    For a varying intercept that is Kish's (1965) 1 + (m - 1) ICC, m = sum_j n_j^2 / n, the size of the level that a row
+    taken at random belongs to. Over several factors the parts above 1 add up. A mean whose rows are taken for
+    independent has a standard error too small by the factor sqrt(design effect). A coefficient's own error is another
+    matter: `naive_errors`.
+
+    Under a link the variances are of the linear predictor and the distribution's latent one: the design effect of the
+    latent response, near that of the observed one where effects are small.
 
     Parameters
     ----------
@@ -26,7 +40,8 @@ def design_effect(fit: Fit) -> xr.Dataset:
     -------
     xarray.Dataset
         Without unit, dims (chain, draw, factor): `design_effect`, `effective_sample_size` (rows),
-        `overconfidence`, its square root. By factor: `rows_per_level`, m. Attrs: `rows`, those of the table.
+        `overconfidence`, its square root; where there are several factors, `all factors` is one more. By factor:
+        `rows_per_level`, m. Attrs: `rows`, those of the table; `scale`.
 
     Raises
     ------
@@ -46,10 +61,15 @@ def design_effect(fit: Fit) -> xr.Dataset:
             "a design effect needs groups", got=f"{fit.spec}", allowed="a model with a grouping term", do="add one"
         )
     partition = partition_over_rows(posterior, design)
-    total = partition.total[..., 0]
-    sizes = np.array([(np.bincount(f.codes) ** 2).sum() / design.n_rows for f in design.factors])
-    icc = np.stack([values[..., 0] / total for values in partition.factors.values()], axis=-1)
-    effect = 1 + (sizes - 1) * icc
+    total = partition.total[..., 0] * design.n_rows
+    names = [factor.name for factor in design.factors]
+    sizes = [(np.bincount(f.codes) ** 2).sum() / design.n_rows for f in design.factors]
+    extra = np.stack([_shared(posterior, factor) / total for factor in design.factors], axis=-1)
+    if len(names) > 1:
+        names, sizes = [*names, ALL], [*sizes, np.float64(np.nan)]
+        extra = np.concatenate([extra, extra.sum(axis=-1, keepdims=True)], axis=-1)
+    # Effects that cancel over the rows leave nothing of the mean's variance but the residual's.
+    effect = np.maximum(1 + extra, np.finfo(float).tiny)
     dims = ("chain", "draw", "factor")
     variables = {
         "design_effect": (dims, effect),
@@ -57,11 +77,19 @@ def design_effect(fit: Fit) -> xr.Dataset:
         "overconfidence": (dims, np.sqrt(effect)),
         "rows_per_level": (("factor",), sizes),
     }
-    coords = {"chain": posterior["chain"], "draw": posterior["draw"], "factor": [f.name for f in design.factors]}
+    coords = {"chain": posterior["chain"], "draw": posterior["draw"], "factor": names}
     attrs = {
-        "definition": "Kish (1965): 1 + (m - 1) ICC, m = sum of squared level sizes over rows",
+        "definition": "Var(mean) over that of independent rows; for varying intercepts Kish's 1 + (m - 1) ICC",
+        "scale": "response" if fit.spec.link == "identity" else f"latent ({fit.spec.link} link)",
         "residual": partition.residual_definition,
         "rows": design.n_rows,
         "response": fit.spec.response,
     }
     return xr.Dataset(variables, coords=coords, attrs=attrs)
+
+
+def _shared(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
+    """Sum of the covariances of different rows of one level, (chains, draws)."""
+    z = factor.values
+    sums = np.stack([np.bincount(factor.codes, column, factor.n_levels) for column in z.T], axis=1)
+    return np.einsum("cdij,ij->cd", effect_covariance(posterior, factor), sums.T @ sums - z.T @ z)

@@ -17,6 +17,7 @@ from partialpool.names import OBS
 from partialpool.observe.predictor import linear_predictor
 from partialpool.observe.prior import draw_prior
 from partialpool.observe.response import replicate
+from partialpool.seeds import seed_sequence
 from partialpool.spec.model import ModelSpec
 
 __all__ = ["posterior_predictive", "prior_predictive"]
@@ -48,7 +49,7 @@ def posterior_predictive(
     draws = fit.stacked()
     rows = own_rows(fit.design) if data is None else new_rows(fit.design, data, new_levels=new_levels)
     # Independent streams: the same one must not tie responses to the effects they are drawn given.
-    effects_seed, response_seed = np.random.SeedSequence(seed).spawn(2)
+    effects_seed, response_seed = seed_sequence(seed).spawn(2)
     eta = linear_predictor(fit.design, rows, draws, seed=effects_seed)
     values = replicate(fit.design, rows, eta, draws, seed=response_seed)
     shape = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"], -1)
@@ -85,7 +86,7 @@ def prior_predictive(
         and `observed_data`.
     """
     design = build_design(as_spec(model, family=family, link=link, priors=priors, se=se), data, missing=missing)
-    parameter_seed, response_seed = np.random.SeedSequence(seed).spawn(2)
+    parameter_seed, response_seed = seed_sequence(seed).spawn(2)
     stacked = draw_prior(design, resolve_priors(design), draws, seed=parameter_seed)
     rows = own_rows(design)
     eta = linear_predictor(design, rows, stacked)

@@ -15,6 +15,7 @@ from partialpool.names import OBS
 from partialpool.observe.expectation import expectation
 from partialpool.observe.predictor import linear_predictor
 from partialpool.observe.response import replicate
+from partialpool.seeds import seed_sequence
 from partialpool.variance.spread import spread_of_rows
 
 __all__ = ["predict"]
@@ -96,7 +97,7 @@ def predict(
         else new_rows(fit.design, data, new_levels=new_levels, factors=known)
     )
     draws = fit.stacked()
-    effects_seed, integrated_seed, response_seed = np.random.SeedSequence(seed).spawn(3)
+    effects_seed, integrated_seed, response_seed = seed_sequence(seed).spawn(3)
     eta = linear_predictor(fit.design, rows, draws, seed=effects_seed)
     spread = spread_of_rows(fit.design, rows, draws, [name for name, how in kinds.items() if how == "marginal"])
     mean = expectation(fit.design, eta, spread, draws)

@@ -172,9 +172,12 @@ def _positions(factor: FactorEffects, levels: Sequence[Any] | None) -> np.ndarra
 
 
 def _check_places(design: Design, over: str, points: int, at: Mapping[str, Any]) -> None:
+    # Recipes, not all that is read: the lines leave the offset out.
+    recipes = [design.common.recipe, *(recipe for factor in design.factors for recipe in factor.recipes)]
+    read = dict.fromkeys(column for recipe in recipes for column in recipe.numeric)
     numeric = [
         c
-        for c in design.spec.expression_columns
+        for c in read
         if pd.api.types.is_numeric_dtype(design.frame[c]) and not pd.api.types.is_bool_dtype(design.frame[c])
     ]
     if over not in numeric:

@@ -6,6 +6,7 @@ import numpy as np
 
 from partialpool.checkup import check
 from partialpool.fitting import Fit
+from partialpool.overview.convergence import Finding
 from partialpool.plots.checks import plot_level_statistics
 from partialpool.plots.style import figure_image
 from partialpool.reporting.section import Note, Picture, Section, which_can
@@ -16,6 +17,8 @@ __all__ = ["fits_data"]
 
 _SEED = 1
 _MOST_FACTORS = 2
+_NOT_JUDGED = "not judged"
+"""How a finding begins that says why there was nothing to find."""
 
 
 def fits_data(fit: Fit) -> Section | None:
@@ -25,7 +28,7 @@ def fits_data(fit: Fit) -> Section | None:
     of_draws = {finding.check for finding in fit.digest.verdict.findings}
     findings = [f for f in check(fit, seed=_SEED).findings if f.check not in of_draws and f.check != "effects"]
     failed = [Note(f"{f.check}: {f.found}. What to do: {f.cure}.", "bad") for f in findings if not f.good]
-    rows = tuple((f.check, "passed" if f.good else "look", f.found) for f in findings)
+    rows = tuple((f.check, _result(f), f.found) for f in findings)
     tables = (TextTable(("check", "result", "found"), rows, title="Posterior-predictive checks by level"),)
     names = [factor.name for factor in fit.design.factors][:_MOST_FACTORS]
     pictures, refused = which_can((name, partial(_picture, fit, name)) for name in names)
@@ -33,8 +36,25 @@ def fits_data(fit: Fit) -> Section | None:
         "New data drawn from the fitted model are compared with the table. A small p says that the model hardly ever "
         "makes data like these in that respect."
     )
-    good = [Note("The model makes data like these in every respect that was checked.", "good")] if not failed else []
-    return Section(prose=(prose, *good, *failed, *refused), pictures=pictures, tables=tables if rows else ())
+    notes = failed or _praise([result for _, result, _ in rows])
+    return Section(prose=(prose, *notes, *refused), pictures=pictures, tables=tables if rows else ())
+
+
+def _result(finding: Finding) -> str:
+    if finding.found.startswith(_NOT_JUDGED):
+        return _NOT_JUDGED
+    return "passed" if finding.good else "look"
+
+
+def _praise(results: list[str]) -> list[Note]:
+    """Say what passed where nothing failed, and claim no more."""
+    judged = len(results) - results.count(_NOT_JUDGED)
+    if not judged:
+        return []
+    if judged == len(results):
+        return [Note("The model makes data like these in every respect that was checked.", "good")]
+    left = f"{len(results) - judged} of {len(results)} could not be judged"
+    return [Note(f"The model makes data like these in every respect that could be judged; {left}.", "good")]
 
 
 def _picture(fit: Fit, factor: str) -> Picture:

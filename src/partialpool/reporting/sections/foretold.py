@@ -13,7 +13,7 @@ from partialpool.plots.style import figure_image
 from partialpool.reporting.grids import Grid, predictor_grids
 from partialpool.reporting.limits import PHONE
 from partialpool.reporting.section import Picture, Section, which_can
-from partialpool.reporting.wording import estimate_in_words
+from partialpool.reporting.wording import estimate_in_words, response_name
 from partialpool.summaries.contrast import average_effect
 from partialpool.summaries.prophecy import predict
 from partialpool.tabulate import TextTable, estimate_cells
@@ -59,7 +59,7 @@ def _picture(fit: Fit, grid: Grid) -> Picture:
     said = [_said(answer, grid.column, at) for at in ends]
     caption = f"Mean (line or circle) with its 90 % interval{_responses(answer)}.{_held(fit, grid)}"
     meaning = answer.attrs["expectation"]
-    what = fit.spec.response if meaning == "mean of the response" else meaning
+    what = response_name(fit) if meaning == "mean of the response" else meaning
     return Picture(figure_image(figure, widest=PHONE), f"{what}: {'; '.join(said)}.", caption)
 
 

@@ -2,6 +2,8 @@
 
 from functools import partial
 
+import numpy as np
+
 from partialpool.fitting import Fit
 from partialpool.plots.lines import plot_level_lines
 from partialpool.plots.style import figure_image
@@ -40,12 +42,11 @@ def _picture(fit: Fit, grid: Grid, factor: str) -> Picture:
     answer = level_lines(fit, grid.column, factor=factor, points=12, at=held, levels=chosen[::step])
     rise = answer["partial_pooling"].mean(("chain", "draw"))
     change = (rise.isel(grid=-1) - rise.isel(grid=0)).to_numpy()
-    labels = answer["level"].to_numpy()
-    low, high = int(change.argmin()), int(change.argmax())
     first, last = float(answer["grid"][0]), float(answer["grid"][-1])
+    some = f", of {len(change)} of {len(chosen)} levels" if step > 1 else ""
     alt = (
-        f"From {grid.column} {number(first)} to {number(last)} the line of {factor} {labels[low]} changes least, by "
-        f"{number(change[low])}, that of {labels[high]} most, by {number(change[high])}{on_scale(fit)}."
+        f"From {grid.column} {number(first)} to {number(last)}{some} "
+        f"{_changes(change, answer['level'].to_numpy(), factor)}{on_scale(fit)}."
     )
     figure = plot_level_lines(
         answer, unit=response_unit(fit), xunit=fit.design.units.get(grid.column, ""), most=_PANELS
@@ -54,3 +55,26 @@ def _picture(fit: Fit, grid: Grid, factor: str) -> Picture:
         f"Levels of {factor} along {grid.column}{on_scale(fit)}, up to {_PANELS} of them in order of their heights."
     )
     return Picture(figure_image(figure), alt, caption)
+
+
+def _changes(change: np.ndarray, labels: np.ndarray, factor: str) -> str:
+    """Say which line rises or falls most, and which least.
+
+    Examples
+    --------
+    >>> _changes(np.array([3.0, -1.0, 5.0]), np.array(["a", "b", "c"]), "g")
+    'the line of g b falls most, by 1, that of c rises most, by 5'
+    >>> _changes(np.array([3.0, 1.0]), np.array(["a", "b"]), "g")
+    'the line of g b rises least, by 1, that of a rises most, by 3'
+    >>> _changes(np.array([-3.0, -1.0]), np.array(["a", "b"]), "g")
+    'the line of g a falls most, by 3, that of b falls least, by 1'
+    >>> _changes(np.array([2.0, 2.0]), np.array(["a", "b"]), "g")
+    'every line of g rises by 2'
+    """
+    low, high = int(change.argmin()), int(change.argmax())
+    least, most = float(change[low]), float(change[high])
+    if number(least) == number(most):
+        return f"every line of {factor} {'falls' if most < 0 else 'rises'} by {number(abs(most))}"
+    lower = f"falls most, by {number(-least)}" if least < 0 else f"rises least, by {number(least)}"
+    upper = f"rises most, by {number(most)}" if most > 0 else f"falls least, by {number(-most)}"
+    return f"the line of {factor} {labels[low]} {lower}, that of {labels[high]} {upper}"

@@ -7,7 +7,7 @@ from partialpool.plots.fan import plot_variance_function
 from partialpool.plots.style import figure_image
 from partialpool.reporting.grids import Grid, slope_grids
 from partialpool.reporting.section import Picture, Section, which_can
-from partialpool.reporting.wording import estimate_in_words, on_scale, response_unit
+from partialpool.reporting.wording import estimate_in_words, on_scale, response_name, response_unit
 from partialpool.summaries.fan import variance_function
 
 __all__ = ["spread"]
@@ -36,5 +36,5 @@ def _picture(fit: Fit, grid: Grid) -> Picture:
     caption = (
         f"Left: the population's mean and 90 % of responses{scale} around it. Right: where the spread comes from.{held}"
     )
-    alt = f"Standard deviation of {fit.spec.response}{scale}: {'; '.join(said)}."
+    alt = f"Standard deviation of {response_name(fit)}{scale}: {'; '.join(said)}."
     return Picture(figure_image(figure), alt, caption)

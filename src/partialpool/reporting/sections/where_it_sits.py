@@ -7,7 +7,7 @@ from partialpool.plots.shares import plot_variance_components
 from partialpool.plots.style import figure_image
 from partialpool.reporting.limits import PHONE
 from partialpool.reporting.section import Picture, Section
-from partialpool.reporting.wording import estimate_in_words, on_scale
+from partialpool.reporting.wording import estimate_in_words, on_scale, response_name
 from partialpool.summaries.components import variance_components
 
 __all__ = ["where_it_sits"]
@@ -24,8 +24,8 @@ def where_it_sits(fit: Fit) -> Section:
         explained.append(f"Conditional R², of common and group effects together: {_said(answer['r2_conditional'])}.")
     picture = Picture(
         figure_image(plot_variance_components(answer), widest=PHONE),
-        f"Shares of the variance of {fit.spec.response}. {'; '.join(shares)}.",
-        f"Shares of the variance of {fit.spec.response}{on_scale(fit)}. Common: what the common effects explain; "
+        f"Shares of the variance of {response_name(fit)}. {'; '.join(shares)}.",
+        f"Shares of the variance of {response_name(fit)}{on_scale(fit)}. Common: what the common effects explain; "
         f"residual: {answer.attrs['residual']}. Circle: posterior mean; bars: 50 % and 90 % intervals.",
     )
     return Section(prose=tuple(explained), pictures=(picture,))

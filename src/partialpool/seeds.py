@@ -1,0 +1,27 @@
+"""What repeats random draws."""
+
+import numpy as np
+
+from partialpool.errors import SpecError
+
+__all__ = ["seed_sequence"]
+
+
+def seed_sequence(seed: int | None) -> np.random.SeedSequence:
+    """Return the source of a question's random numbers.
+
+    Raises
+    ------
+    SpecError
+        Not a whole number from 0.
+
+    Examples
+    --------
+    >>> seed_sequence(3).entropy
+    3
+    """
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0):
+        raise SpecError(
+            "seed is a whole number from 0", got=repr(seed), allowed="0, 1, 2, ... or None", do="change seed"
+        )
+    return np.random.SeedSequence(seed)
