@@ -6,9 +6,12 @@ from partialpool.errors import SpecError
 
 __all__ = ["seed_sequence"]
 
+_QUESTIONS = 0x51
+"""Branch of the seed that questions use; engines use the first few."""
+
 
 def seed_sequence(seed: int | None) -> np.random.SeedSequence:
-    """Return the source of a question's random numbers.
+    """Return the source of a question's random numbers: a stream of its own, whatever fit had the same seed.
 
     Raises
     ------
@@ -24,4 +27,4 @@ def seed_sequence(seed: int | None) -> np.random.SeedSequence:
         raise SpecError(
             "seed is a whole number from 0", got=repr(seed), allowed="0, 1, 2, ... or None", do="change seed"
         )
-    return np.random.SeedSequence(seed)
+    return np.random.SeedSequence(seed, spawn_key=(_QUESTIONS,))

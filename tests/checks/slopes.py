@@ -36,6 +36,14 @@ def weight_of(sigma, z, noise):
     return sigma @ z.T @ np.linalg.solve(z @ sigma @ z.T + noise**2 * np.eye(len(z)), z)
 
 
+def mean_inflation(noise, parts):
+    """1'V1 / tr V, the variance of a mean over that of independent rows; parts of V by codes, Z, Sigma."""
+    v = noise**2 * np.eye(len(parts[0][0]))
+    for codes, z, sigma in parts:
+        v += np.equal.outer(np.asarray(codes), np.asarray(codes)) * (z @ sigma @ z.T)
+    return v.sum() / np.trace(v)
+
+
 def flat(answer, **where):
     """All draws of one number, (draws,), in whatever order."""
     chosen = answer.sel(**where)
@@ -178,7 +186,7 @@ def slopes_known(truth, frame, rng, *, log=False):
     out["recenter: covariance"] = moved
     out["recenter: correlation"] = moved / np.sqrt(variance[CENTRE] * sigma[1, 1])
     out["recenter: uncorrelated at"] = -sigma[0, 1] / sigma[1, 1]
-    effect = 1 + (sum(n**2 for n in frame["g"].value_counts()) / len(frame) - 1) * icc
+    effect = mean_inflation(truth.sigma, [(frame["g"], np.stack([np.ones(len(frame)), x_rows], axis=1), sigma)])
     out["design_effect: design_effect"] = effect
     out["design_effect: effective_sample_size"] = len(frame) / effect
     out["design_effect: overconfidence"] = effect**0.5

@@ -18,6 +18,7 @@ from partialpool import bootstrap
 from partialpool.design.build import build_design
 from partialpool.design.submodel import find_additions
 from partialpool.likelihood import likelihood_fit
+from partialpool.seeds import seed_sequence
 from partialpool.spec.model import ModelSpec
 from partialpool.summaries.boundary import lrt, write_mixture
 from partialpool.variance.spectral import find_spectrum
@@ -416,7 +417,7 @@ def test_several_variances_keep_their_summits():
     test = lrt("y ~ x + (x || g) + (x || h)", "y ~ x + (x || g)", data, simulations=40, seed=5, progressbar=False)
     assert test.n_failed == 0
     full, reduced = test.full, test.reduced
-    for at, seed in enumerate(np.random.SeedSequence(5).spawn(40)[:10]):
+    for at, seed in enumerate(seed_sequence(5).spawn(40)[:10]):
         y = reduced.draw_response(np.random.default_rng(seed))
         high, low = (
             likelihood_fit(replace(f.design, response=replace(f.design.response, values=y)), reml=False).deviance

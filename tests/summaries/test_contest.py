@@ -9,6 +9,7 @@ import pytest
 import partialpool as pp
 from checks.fixed import fit_at
 from partialpool.leaveout import score_levels
+from partialpool.seeds import seed_sequence
 from partialpool.summaries.contest import compare
 
 MODELS = {
@@ -32,7 +33,7 @@ def test_the_best_comes_first_and_differences_are_sums_over_levels(fits, compari
     frame = comparison.frame
     assert frame.index.tolist() == list(MODELS)
     codes = fits["slopes"].design.factors[0].codes
-    seeds = np.random.SeedSequence(1).generate_state(3)
+    seeds = seed_sequence(1).generate_state(3)
     each = {
         name: score_levels(fit, codes, seed=int(seed)).loo.elpd_i.to_numpy()
         for (name, fit), seed in zip(fits.items(), seeds, strict=True)

@@ -228,11 +228,11 @@ def lrt(
      reduced  Yield ~ 1                     -163.0116           2
     <BLANKLINE>
      null distribution              p  MC error
-     exact, 10000 draws        0.0046   0.00068
+     exact, 10000 draws        0.0041   0.00064
      0.5 chi2_0 + 0.5 chi2_1  0.00581         -
      chi2_1 (naive)            0.0116         -
     <BLANKLINE>
-    By the simulated null the data speak for Intercept varying over Batch (p = 0.0046).
+    By the simulated null the data speak for Intercept varying over Batch (p = 0.0041).
     """
     larger, smaller = _designs(full, reduced, data, {"family": family, "link": link, "se": se}, missing)
     additions = _additions(larger, smaller)
