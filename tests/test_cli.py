@@ -1,5 +1,7 @@
 """The command line: what it prints, what it writes, how it ends."""
 
+import os
+
 import pandas as pd
 import pytest
 
@@ -150,3 +152,47 @@ def test_help_and_unknown_commands(capsys):
     with pytest.raises(SystemExit) as ended:
         main(["frobnicate"])
     assert ended.value.code == 2
+
+
+def test_report_of_what_is_no_file_says_so_plainly(tmp_path, capsys):
+    assert main(["report", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == (
+        f"error: cannot read this as a fit\n  got:     {tmp_path}: a folder\n"
+        f"  allowed: a file written by fit.save()\n  do:      name the file, for instance {tmp_path / 'fit.nc'}\n"
+    )
+    os.mkfifo(tmp_path / "pipe")
+    assert main(["report", str(tmp_path / "pipe")]) == 2
+    assert f"got:     {tmp_path / 'pipe'}: not a file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["report", "fit.nc", "--out", ""], ["report", ""], ["fit", "m.toml", "--out="]])
+def test_an_empty_name_is_not_the_folder_one_is_in(arguments, capsys):
+    assert main(arguments) == 2
+    assert capsys.readouterr().err == (
+        "error: an empty name was given\n  got:     ''\n  allowed: a file or a folder\n"
+        "  do:      name one, or check the variable\n"
+    )
+
+
+def test_report_does_not_replace_the_fit_under_another_name(tmp_path, capsys):
+    data = pp.load_dataset("dyestuff")
+    fit = pp.fit("Yield ~ 1 + (1 | Batch)", data, draws=20, chains=2, seed=1, progressbar=False)
+    fit.save(tmp_path / "fit.nc")
+    before = (tmp_path / "fit.nc").read_bytes()
+    (tmp_path / "hard.nc").hardlink_to(tmp_path / "fit.nc")
+    (tmp_path / "soft.nc").symlink_to(tmp_path / "fit.nc")
+    for name in ("hard.nc", "soft.nc"):
+        assert main(["report", str(tmp_path / "fit.nc"), "--out", str(tmp_path / name)]) == 2
+        assert capsys.readouterr().err.startswith("error: the page would replace the fit")
+        assert (tmp_path / name).read_bytes() == before
+
+
+def test_a_bug_is_not_mistaken_for_failed_diagnostics(spec_file, capsys, monkeypatch):
+    def break_down(_):
+        raise ValueError("a bug")
+
+    monkeypatch.setattr("partialpool.cli._check", break_down)
+    assert main(["check", str(spec_file)]) == 70
+    err = capsys.readouterr().err
+    assert err.startswith("Traceback")
+    assert err.endswith("ValueError: a bug\n")

@@ -1,5 +1,6 @@
 """Files are whole or not there."""
 
+import os
 import stat
 
 import pytest
@@ -52,3 +53,46 @@ def test_what_cannot_be_written_is_said_before_the_work(tmp_path, name, text):
     with pytest.raises(pp.FileError) as refused, whole_file(tmp_path / name, doing="write it"):
         pytest.fail("the block began")
     assert str(refused.value).startswith(text.format(tmp_path / name))
+
+
+def refused(path):
+    with pytest.raises(pp.FileError) as error, whole_file(path, doing="write it"):
+        pytest.fail("the block began")
+    return str(error.value)
+
+
+def test_a_pipe_is_refused_and_stays(tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    assert refused(path) == (
+        f"cannot write it\n  got:     {path}: a device, a pipe or a socket\n"
+        "  allowed: a new name, or that of an ordinary file\n  do:      name another file"
+    )
+    assert stat.S_ISFIFO(path.stat().st_mode)
+    (tmp_path / "link").symlink_to(path)
+    assert "a device, a pipe or a socket" in refused(tmp_path / "link")
+    assert {p.name for p in tmp_path.iterdir()} == {"pipe", "link"}
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_link_is_followed_and_stays(tmp_path, exists):
+    (tmp_path / "far").mkdir()
+    target, link = tmp_path / "far" / "note.txt", tmp_path / "link.txt"
+    if exists:
+        target.write_text("old")
+    link.symlink_to(target)
+    with whole_file(link, doing="write it") as temporary:
+        temporary.write_text("new")
+    assert link.is_symlink()
+    assert (target.read_text(), target.is_symlink()) == ("new", False)
+    assert [p.name for p in (tmp_path / "far").iterdir()] == ["note.txt"]
+
+
+def test_a_link_to_itself_and_no_name_are_refused(tmp_path):
+    link = tmp_path / "loop"
+    link.symlink_to(link)
+    assert f"got:     {link}: a link that leads back to itself" in refused(link)
+    assert link.is_symlink()
+    assert refused("") == (
+        "cannot write it\n  got:     an empty name\n  allowed: a file's name\n  do:      name a file"
+    )

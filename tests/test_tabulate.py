@@ -116,3 +116,21 @@ def test_number_takes_digits():
 )
 def test_estimates_share_their_decimals(values, sd, cells):
     assert estimate_cells(values, sd=sd) == cells
+
+
+@pytest.mark.parametrize(
+    ("cells", "numeric"),
+    [
+        (("1.5", "nan"), True),
+        (("1.5", "NaN", "-", "", "inf", "-2e-05"), True),
+        (("1,000", "12%", "12 %"), True),
+        (("1.5", "x"), False),
+        (("1_000",), False),
+        (("--",), False),
+        ((), False),
+    ],
+)
+def test_one_rule_says_which_columns_are_numbers(cells, numeric):
+    table = TextTable(("name", "n"), tuple(("a", cell) for cell in cells))
+    assert table.numeric == (False, numeric)
+    assert ("text-align:right" in table._repr_html_()) == numeric

@@ -224,7 +224,7 @@ def load_fit(path: str | Path) -> Fit:
     except Exception as error:
         raise FileError(
             "cannot read this file as a fit",
-            got=f"{path}: {error}",
+            got=f"{path}: not a whole netCDF file",
             allowed="a whole netCDF file written by fit.save()",
             do="save the fit again; the file is cut short or is something else",
         ) from error

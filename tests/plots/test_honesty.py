@@ -83,3 +83,26 @@ def test_design_effects_of_every_size_keep_few_ticks(sd):
     left, _ = plot_design_effect(pp.design_effect(fit)).axes
     assert 1 <= len(left.child_axes[0].get_xticks()) <= 8
     assert left.get_xlim()[0] <= 1
+
+
+@pytest.mark.parametrize("honest", [0.0, 1e-17])
+def test_draws_that_are_all_alike_have_no_ratio(honest):
+    figure = plot_naive_errors(errors([2.0, 0.1], [4.0, honest]))
+    figure.canvas.draw()
+    (axes,) = figure.axes
+    assert axes.get_xlim()[0] == pytest.approx(0.8)
+    assert dots(axes)["naive"].get_ydata().tolist() == [0]
+    assert "no ratio: all draws are alike" in [text.get_text() for text in axes.texts]
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["x0", "x1"]
+
+
+def test_a_naive_error_of_0_has_no_ratio_and_none_need_have_one():
+    with np.errstate(divide="ignore"):
+        given = errors([0.0, 1.0], [1.0, 0.0])
+    figure = plot_naive_errors(given)
+    figure.canvas.draw()
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert [t for t in texts if t.startswith("no ratio")] == [
+        "no ratio: the naive error is 0", "no ratio: all draws are alike",
+    ]  # fmt: skip
+    assert figure.legends == []

@@ -1,5 +1,7 @@
 """The picture of a likelihood-ratio test: its nulls, the share at 0, and the observed statistic."""
 
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -67,3 +69,11 @@ def test_nulls_without_mass_at_zero_have_one_panel(sleepstudy):
     none_known = lrt(full, "Reaction ~ Days", sleepstudy, simulations=0)
     (axes,) = plot_lrt(none_known).axes
     assert legend_of(axes) == [r"$\chi^2_{3}$ (naive)"]
+
+
+def test_only_the_nulls_are_mathematics(dyestuff):
+    figure = plot_lrt(dyestuff)
+    assert all(text.get_parse_math() for text in figure.axes[-1].get_legend().get_texts())
+    odd = plot_lrt(replace(dyestuff, added=r"(1 | $\x$)"))
+    odd.canvas.draw()
+    assert odd.get_suptitle() == r"Null distributions: (1 | $\x$)"

@@ -1,10 +1,12 @@
 """Figures as bytes: the same every time, small enough, closed."""
 
+from xml.etree import ElementTree as ET
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from partialpool.plots.style import figure_image
+from partialpool.plots.style import figure_image, house_style, printable, short
 
 
 def draw(points=5, width=6.0):
@@ -33,3 +35,39 @@ def test_a_large_figure_is_png():
 @pytest.mark.parametrize(("width", "expected"), [(8.0, 480), (4.0, 384)])
 def test_a_wide_figure_is_narrowed_a_narrow_one_is_not(width, expected):
     assert figure_image(draw(width=width), widest=5.0).width == expected
+
+
+def test_no_control_character_reaches_a_picture():
+    figure = draw()
+    figure.axes[0].set_title("a\x07b\x1b[31m")
+    with pytest.warns(UserWarning, match="missing from font"):
+        data = figure_image(figure).data
+    assert ET.fromstring(data).tag.endswith("svg")
+    assert "a\ufffdb\ufffd[31m" in data.decode()
+
+
+@pytest.mark.parametrize("bad", ["\x00", "\x07", "\x0b", "\x0c", "\x1b", "\x7f", "\x85", "\ud800", "\ufffe"])
+def test_what_cannot_be_printed_is_replaced(bad):
+    assert printable(f"a{bad}b") == "a\ufffdb"
+    assert printable("a\tb\nc é 東 😀") == "a\tb\nc é 東 😀"
+
+
+def test_long_labels_keep_their_ends():
+    assert short(308) == "308"
+    assert short("x" * 30) == "x" * 30
+    long = short("a" * 200 + "z" * 100)
+    assert len(long) == 30
+    assert (long[0], long[-1], long.count("…")) == ("a", "z", 1)
+    assert short("one\ntwo\tthree\x07") == "one two three\ufffd"
+    assert all(len(short("ab " * 20, most)) <= most for most in range(4, 40))
+
+
+def test_labels_are_no_mathematics_unless_asked():
+    with house_style():
+        figure, axes = plt.subplots()
+        axes.set_title(r"$\x$")
+        axes.set_xticks([0, 1], [r"$\bad$", "$"])
+        axes.text(0, 0, r"$\chi^2$", parse_math=True)
+    figure.canvas.draw()
+    assert not axes.title.get_parse_math()
+    plt.close(figure)

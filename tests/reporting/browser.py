@@ -31,6 +31,9 @@ function probe(frame) {
       return {space: space, width: size.width, below: lines.every((t, k) => k === 0 || t > lines[k - 1])};
     }),
     scrollers: [...page.querySelectorAll(".wide")].map(e => e.scrollWidth > e.clientWidth),
+    names: [...page.querySelectorAll("tbody th, tbody td")].map(e => e.scrollWidth - e.clientWidth),
+    captions: [...page.querySelectorAll(".caption")].map(e => e.getBoundingClientRect().right),
+    tables: [...page.querySelectorAll(".wide:has(table)")].map(e => e.scrollWidth > e.clientWidth),
     fetched: frame.contentWindow.performance.getEntriesByType("resource").map(e => e.name)
   };
 }

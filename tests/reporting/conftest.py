@@ -36,6 +36,19 @@ def hostile():
 
 
 @pytest.fixture(scope="session")
+def awkward():
+    """Names that are long, look like mathematics, or cannot be printed."""
+    rng = np.random.default_rng(3)
+    names = [r"$\x$", "a\x07b", "\x1b[31mred", "v\x0bt", "x" * 300, "W" * 40, "a label of several words " * 3]
+    levels = np.repeat(names, 8)
+    b = np.repeat(rng.normal(0, 1, len(names)), 8)
+    x, y, g = r"$\bad$_and_an_unbroken_name_that_goes_on_and_on", "y (cm)", "the_factor_whose_name_is_long_and_unbroken"
+    steps = np.tile(np.arange(8.0), len(names))
+    data = {x: steps, y: 3 * b + b * steps + rng.normal(0, 1, len(levels)), g: levels, "c": np.resize(names, len(b))}
+    return pp.fit(f"`{y}` ~ `{x}` + c + (`{x}` | `{g}`)", data, seed=1, progressbar=False)
+
+
+@pytest.fixture(scope="session")
 def doubtful():
     """Too few draws: the diagnostics say so."""
     data = pp.load_dataset("dyestuff")
@@ -43,7 +56,8 @@ def doubtful():
 
 
 @pytest.fixture(scope="session")
-def pages(sleep, pastes, without_groups, hostile, doubtful):
+def pages(sleep, pastes, without_groups, hostile, doubtful, awkward):
     """The page of each fit, drawn once."""
     fits = {"sleep": sleep, "pastes": pastes, "plain": without_groups, "hostile": hostile, "doubtful": doubtful}
+    fits["awkward"] = awkward
     return {name: render(fit) for name, fit in fits.items()}

@@ -58,6 +58,14 @@ def test_nothing_overflows_a_phone(measured):
     assert not any(measured[0]["sleep", SCREEN]["scrollers"])
 
 
+def test_long_names_do_not_run_over_the_numbers_nor_push_them_away(measured):
+    for (_, width), seen in measured[0].items():
+        assert max(seen["names"]) <= 1  # rounded
+        assert len(seen["captions"]) >= 4
+        assert max(seen["captions"]) <= width
+    assert not any(measured[0]["awkward", SCREEN]["tables"])
+
+
 def test_nothing_is_fetched_and_nothing_complained_of(measured, browser, pages):
     seen, complaints = measured
     assert complaints == []

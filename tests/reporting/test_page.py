@@ -1,8 +1,10 @@
 """The page as a file: whole or not there, self-contained, escaped, well formed."""
 
+import base64
 import importlib.util
 import re
 from html.parser import HTMLParser
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -66,8 +68,11 @@ def test_its_structure_is_semantic(sleep_outline):
     anchors = {attrs["id"] for attrs in sleep_outline.all("section")}
     assert len(anchors) == len(CHAPTERS)
     assert [attrs["href"] for attrs in sleep_outline.all("a")] == [f"#{s['id']}" for s in sleep_outline.all("section")]
-    tables = len(sleep_outline.all("table"))
-    assert tables == len(sleep_outline.all("caption")) >= 7
+    # A table's caption stands above the box that scrolls, and names both.
+    ids = [attrs["id"] for attrs in sleep_outline.all("p") if "id" in attrs]
+    assert len(ids) == len(set(ids)) >= 7
+    assert [attrs["aria-labelledby"] for attrs in sleep_outline.all("table")] == ids
+    assert [a["aria-labelledby"] for a in sleep_outline.all("div") if "aria-labelledby" in a] == ids
     assert {attrs["scope"] for attrs in sleep_outline.all("th")} == {"row", "col"}
     for img in sleep_outline.all("img"):
         assert re.search(r"\d", img["alt"])
@@ -129,13 +134,13 @@ def test_a_folder_that_is_not_there_is_refused_before_any_work(sleep, tmp_path, 
 
 
 def test_a_section_is_a_line_in_the_contents(without_groups, monkeypatch):
-    table = TextTable(("a", "b"), (("x", "1.5"), ("y", "-2e-05"), ("z", "-")), title="T")
+    table = TextTable(("a", "b"), (("x", "1.5"), ("y", "-2e-05"), ("z", "-"), ("w", "nan")), title="T")
     new = Chapter("What <else>?", lambda fit: Section(prose=(f"{fit.design.n_rows} rows",), tables=(table,)))
     monkeypatch.setattr(page, "CHAPTERS", (new,))
     text = render(without_groups)
     assert '<section id="what-else" aria-labelledby="what-else-title">' in text
     assert "What &lt;else&gt;?" in text
-    assert text.count('<td class="number">') == 3
+    assert text.count('<td class="number">') == 4
 
 
 def test_no_exported_name_is_a_module():
@@ -147,3 +152,19 @@ def test_no_exported_name_is_a_module():
 def test_template_and_styles_are_in_the_package():
     folder = importlib.resources.files("partialpool") / "reporting" / "templates"
     assert {item.name for item in folder.iterdir()} == {"page.html", "page.css"}
+
+
+def test_awkward_names_give_a_valid_page_with_valid_pictures(pages):
+    text = pages["awkward"]
+    assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f]", text)
+    assert "a\ufffdb" in text
+    images = [img["src"] for img in Outline(text).all("img")]
+    pictures = [base64.b64decode(src.split(",")[1]) for src in images if src.startswith("data:image/svg+xml")]
+    assert len(pictures) >= 10
+    for picture in pictures:
+        assert ET.fromstring(picture).tag.endswith("svg")
+
+
+def test_the_heading_is_the_plain_name_of_the_response(pages):
+    assert "<h1>y (cm)</h1>" in pages["awkward"]
+    assert "<title>y (cm): report" in pages["awkward"]

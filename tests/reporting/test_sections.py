@@ -7,7 +7,9 @@ import pytest
 
 import partialpool as pp
 from checks.fixed import fit_at
+from partialpool.checkup import Checklist
 from partialpool.errors import PartialPoolError
+from partialpool.overview.convergence import Finding
 from partialpool.reporting.contents import CHAPTERS
 from partialpool.reporting.limits import MOST_LABELLED, MOST_LEVELS
 from partialpool.reporting.section import Chapter, Note, Section, which_can
@@ -280,8 +282,7 @@ def test_costs_are_numbers(nested, slopes, plain):
 
 def test_lines_name_who_changes_most(slopes, nested):
     (picture,) = lines(slopes).pictures
-    assert picture.alt.startswith("From Days 0 to 9 the line of Subject")
-    assert "changes least, by 90," in picture.alt
+    assert picture.alt == "From Days 0 to 9 every line of Subject rises by 90."
     assert lines(nested) is None
 
 
@@ -292,3 +293,38 @@ def test_checks_of_the_fit_say_what_to_do(sleep, without_groups):
     assert [row[0] for row in table.rows] == ["means of Subject", "spreads within Subject", "trend of Days in Subject"]
     assert re.search(r"mean of \d+ % of levels inside", section.pictures[0].alt)
     assert fits_data(without_groups) is None
+
+
+@pytest.mark.parametrize(
+    ("slope", "said"),
+    [
+        (0, "the line of g a falls most, by 2, that of c rises most, by 4"),
+        (10, "the line of g a rises least, by 18, that of c rises most, by 24"),
+        (-10, "the line of g a falls most, by 22, that of c falls least, by 16"),
+    ],
+)
+def test_who_rises_and_who_falls_is_said_by_sign(slope, said):
+    data = {"y": np.arange(9.0), "x": [0.0, 1, 2] * 3, "g": list("aaabbbccc")}
+    b = np.array([[0, -1.0], [0, 0.5], [0, 2.0]])
+    fit = fit_at("y ~ x + (x | g)", data, beta=[0, slope], sd_g=[1, 1], corr_g=np.eye(2), sigma=1.0, b_g=b)
+    (picture,) = lines(fit).pictures
+    assert picture.alt == f"From x 0 to 2 {said}."
+
+
+def findings(monkeypatch, *found):
+    listed = tuple(Finding(f"check {k}", good, text, "c") for k, (good, text) in enumerate(found))
+    monkeypatch.setattr("partialpool.reporting.sections.fits_data.check", lambda *_, **__: Checklist(listed))
+
+
+def test_a_check_that_was_not_judged_has_not_passed(sleep, monkeypatch):
+    findings(monkeypatch, (True, "p = 0.4"), (True, "not judged: no trend"))
+    section = fits_data(sleep)
+    assert [row[1] for row in section.tables[0].rows] == ["passed", "not judged"]
+    (note,) = [part for part in section.prose if isinstance(part, Note)]
+    assert note.text == (
+        "The model makes data like these in every respect that could be judged; 1 of 2 could not be judged."
+    )
+    findings(monkeypatch, (True, "not judged: no trend"))
+    assert not any(isinstance(part, Note) for part in fits_data(sleep).prose)
+    findings(monkeypatch, (True, "p = 0.4"))
+    assert "in every respect that was checked." in fits_data(sleep).prose[1].text

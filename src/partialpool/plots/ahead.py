@@ -82,7 +82,8 @@ def plot_predictions(
             axes.margins(x=0.15)
         axes.grid(visible=True, axis="both")
         axes.set(xlabel=f"{short(over)}{f' ({xunit})' if xunit else ''}", ylabel=_response_axis(predictions, unit))
-        title = f"{short(predictions.attrs['response'], 20)} predicted; {short(predictions.attrs['kind'], 40)}"
+        what, kind = short(predictions.attrs["response"]), short(predictions.attrs["kind"], 50)
+        title = f"{what} predicted{'; ' if len(what + kind) < 40 else '\n'}{kind}"
         figure.suptitle(title, fontsize=11, x=0.01, ha="left")
         if len(series) > 1:
             title = by or predictions.attrs["response"]

@@ -82,4 +82,5 @@ def _titled(name: str) -> str:
 def _units(statistics: xr.DataTree, name: str, unit: str) -> str:
     response = f"{short(statistics.attrs['response'], 16)}{f' ({unit})' if unit else ''}"
     what = {"mean": f"mean {response}", "spread": f"sd of {response}"}
-    return what.get(name, f"{response} per unit of {short(name.removeprefix('trend_'), 12)}")
+    over = f"per unit of {short(name.removeprefix('trend_'), 14)}"
+    return what.get(name, f"{response}{' ' if len(response + over) < 36 else '\n'}{over}")

@@ -9,7 +9,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from partialpool.plots.style import BLUE, GREY, INK, house_style, short
+from partialpool.plots.style import BLUE, GREY, INK, house_style, room, short
 
 __all__ = ["plot_group_effects"]
 
@@ -39,11 +39,10 @@ def plot_group_effects(effects: xr.Dataset, *, units: Mapping[str, str] = Mappin
     order = np.argsort(values[:, :, 0].mean(axis=0))
     shown = len(labels) <= _MAX_LABELS
     names_shown = [short(labels[i]) for i in order] if shown else []
-    left = max(1.6, 0.6 + 0.08 * max((len(label) for label in names_shown), default=0))
     height = float(np.clip(0.2 * len(labels) + 1.6, 2.6, 14))
     with house_style():
         figure, panels = plt.subplots(
-            1, len(names), figsize=(left + 3.4 * len(names), height), sharey=True, squeeze=False
+            1, len(names), figsize=(1.6 + room(names_shown) + 3.4 * len(names), height), sharey=True, squeeze=False
         )
         for panel, name, column in zip(panels[0], names, np.moveaxis(values, 2, 0), strict=True):
             _draw_panel(panel, column[:, order])

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from partialpool.names import COEF
-from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, short
+from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, room, short
 
 __all__ = ["plot_design_effect", "plot_naive_errors"]
 
@@ -61,7 +61,7 @@ def plot_naive_errors(errors: xr.Dataset) -> Figure:
     told = np.isfinite(every) & (every > _NO_SPREAD)
     ratio, places = every[told], np.flatnonzero(told)
     with house_style():
-        figure, axes = plt.subplots(figsize=(7.6, 1.5 + 0.36 * len(names)))
+        figure, axes = plt.subplots(figsize=(7.6 + room(names), 1.5 + 0.36 * len(names)))
         colors = np.where(ratio > 1, VERMILION, BLUE)
         axes.axvline(1.0, color=GREY, lw=1, zorder=0)
         axes.hlines(places, np.minimum(1, ratio), np.maximum(1, ratio), color=colors, lw=2.5)
@@ -110,10 +110,10 @@ def plot_design_effect(effects: xr.Dataset) -> Figure:
         Left: design effect, with the factor by which a standard error that ignores the groups is too small on top.
         Right: effective sample size, a share of all rows. Posterior mean, 50 % and 90 % intervals.
     """
-    names = [str(f) for f in effects["factor"].to_numpy()]
+    names = [short(f) for f in effects["factor"].to_numpy()]
     rows = int(effects.attrs["rows"])
     with house_style():
-        figure, (left, right) = plt.subplots(1, 2, figsize=(8.6, 1.9 + 0.5 * len(names)), sharey=True)
+        figure, (left, right) = plt.subplots(1, 2, figsize=(8.6 + room(names), 1.9 + 0.5 * len(names)), sharey=True)
         _intervals(left, effects["design_effect"])
         _intervals(right, effects["effective_sample_size"])
         sizes = effects["rows_per_level"].to_numpy()
@@ -130,11 +130,12 @@ def plot_design_effect(effects: xr.Dataset) -> Figure:
         above.set_xticks(factors, [f"{factor:g}" for factor in factors])
         above.set_xlabel("naive standard error of the mean too small by the factor")
         right.axvline(rows, color=GREY, lw=1, zorder=0)
-        right.set_xlim(0, 1.05 * rows)
+        # Slopes about a centre make a mean surer than independent rows would.
+        right.set_xlim(0, max(1.05 * rows, right.get_xlim()[1]))
         _write_numbers(left, effects["design_effect"])
         _write_numbers(right, effects["effective_sample_size"])
         right.set_xlabel(f"independent rows that {rows} rows are worth")
-        title = f"The mean of {effects.attrs['response']}: what the groups cost"
+        title = f"The mean of {short(effects.attrs['response'])}: what the groups cost"
         figure.suptitle(f"{title}\nposterior mean, 50 % and 90 % intervals", fontsize=11, x=0.01, ha="left")
     return figure
 

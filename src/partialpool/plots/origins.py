@@ -60,7 +60,7 @@ def plot_recenter(moved: xr.Dataset, *, unit: str = "", xunit: str = "") -> Figu
             panel.set_xlabel(f"origin of {short(slope)}{f' ({xunit})' if xunit else ''}")
         left.axhline(0, color=INK, lw=0.8)
         left.set_ylim(-1, 1)
-        left.set_ylabel(f"correlation of {INTERCEPT} and {short(slope, 20)}")
+        left.set_ylabel(f"correlation of {INTERCEPT} and {short(slope, 14)}")
         right.set_ylim(bottom=0)
         shown = unit or ("" if moved.attrs["scale"] == "identity" else f"{moved.attrs['scale']} scale")
         right.set_ylabel(f"sd of {INTERCEPT}{f' ({shown})' if shown else ''}")

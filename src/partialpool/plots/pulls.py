@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from partialpool.errors import DataError
-from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, short
+from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, room, short
 
 __all__ = ["plot_shrinkage"]
 
@@ -53,7 +53,9 @@ def plot_shrinkage(pooling: xr.Dataset, *, unit: str = "") -> Figure:
 def _line(pooling: xr.Dataset, own: np.ndarray, partial: np.ndarray, unit: str) -> Figure:
     order = np.argsort(partial)
     labels = [f"{short(pooling['level'].to_numpy()[i])}  (n {int(pooling['n'][i])})" for i in order]
-    figure, axes = plt.subplots(figsize=(7.2, float(np.clip(1.8 + 0.22 * len(order), 2.8, 12))))
+    few = len(order) <= _MOST_LABELS
+    size = (7.2 + (room(labels) if few else 0.0), float(np.clip(1.8 + 0.22 * len(order), 2.8, 12)))
+    figure, axes = plt.subplots(figsize=size)
     places = np.arange(len(order))
     draws = (
         pooling["partial_pooling"]
@@ -67,11 +69,11 @@ def _line(pooling: xr.Dataset, own: np.ndarray, partial: np.ndarray, unit: str) 
     _arrows(axes, own[order], places, partial[order], places)
     axes.plot(own[order], places, "o", ms=5, mfc="white", mec=GREY, label="no pooling")
     axes.plot(partial[order], places, "o", ms=5, color=BLUE, label="partial pooling, 90 % interval")
-    axes.set_yticks(places if len(order) <= _MOST_LABELS else [], labels if len(order) <= _MOST_LABELS else [])
+    axes.set_yticks(places if few else [], labels if few else [])
     axes.set_xlabel(f"{short(pooling.attrs['response'])}{f' ({unit})' if unit else ''}")
     axes.set_ylabel(short(pooling.attrs["factor"]))
-    axes.set_title(f"{short(pooling.attrs['response'])}: pulled towards the population")
-    axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3)
+    _entitle(figure, pooling)
+    figure.legend(frameon=False, loc="outside lower center", ncols=3)
     return figure
 
 
@@ -90,10 +92,15 @@ def _plane(pooling: xr.Dataset, own: np.ndarray, partial: np.ndarray, names: lis
             axes.annotate(short(label, 18), (x, y), xytext=(4, 3), textcoords="offset points", fontsize=7, color=INK)
     along, up, factor = (short(name, 22) for name in (names[0], names[1], pooling.attrs["factor"]))
     axes.set(xlabel=f"{along} of each {factor}", ylabel=f"{up} of each {factor}")
-    axes.set_title(f"{short(pooling.attrs['response'])}: pulled towards the population")
+    _entitle(figure, pooling)
     axes.grid(visible=True, axis="both")
     axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=4, fontsize=9)
     return figure
+
+
+def _entitle(figure: Figure, pooling: xr.Dataset) -> None:
+    title = f"{short(pooling.attrs['response'])}: pulled towards the population"
+    figure.suptitle(title, fontsize=11, x=0.01, ha="left")
 
 
 def _arrows(axes: Axes, x0: np.ndarray, y0: np.ndarray, x1: np.ndarray, y1: np.ndarray) -> None:

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from partialpool.plots.style import BLUE, GREY, INK, house_style, short
+from partialpool.plots.style import BLUE, GREY, INK, house_style, room, short
 from partialpool.summaries.contest import Comparison
 
 __all__ = ["plot_compare"]
@@ -29,10 +29,14 @@ def plot_compare(comparison: Comparison) -> Figure:
         "levels": f"a new {short(comparison.factor, 20)}",
         "evidence": "all the data (evidence)",
     }
-    places = np.arange(len(frame))
+    places, names = np.arange(len(frame)), [short(name) for name in frame.index]
     with house_style():
         figure, panels = plt.subplots(
-            1, len(criteria), figsize=(1.6 + 2.9 * len(criteria), 1.5 + 0.45 * len(frame)), sharey=True, squeeze=False
+            1,
+            len(criteria),
+            figsize=(1.6 + room(names) + 2.9 * len(criteria), 1.5 + 0.45 * len(frame)),
+            sharey=True,
+            squeeze=False,
         )
         for panel, criterion in zip(panels[0], criteria, strict=True):
             gap, se = frame[f"{criterion}_diff"].to_numpy(float), frame[f"{criterion}_se"].to_numpy(float)
@@ -42,6 +46,6 @@ def plot_compare(comparison: Comparison) -> Figure:
             panel.plot(gap, places, "o", ms=6, mfc="white", mec=INK, mew=1.2)
             panel.set(xlabel="difference, log units", title=titles[criterion])
             panel.margins(x=0.08, y=0.5 / len(frame))
-        panels[0][0].set_yticks(places, [short(name) for name in frame.index])
+        panels[0][0].set_yticks(places, names)
         panels[0][0].invert_yaxis()
     return figure

@@ -7,7 +7,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 
-from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, short
+from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, room, short
 
 __all__ = ["plot_level_effects"]
 
@@ -42,14 +42,14 @@ def plot_level_effects(effects: xr.Dataset, *, unit: str = "") -> Figure:
     name, factor, response = (short(effects.attrs[key], 18) for key in ("effect", "factor", "response"))
     with house_style():
         height = float(np.clip(0.2 * len(labels) + 2.0, 3.0, 11))
-        figure, axes = plt.subplots(figsize=(7.4, height))
+        few = len(labels) <= _MOST_LABELS
+        figure, axes = plt.subplots(figsize=(7.4 + (room(labels) if few else 0.0), height))
         axes.axvspan(*np.quantile(population, _OUTER), color=GREY, alpha=0.22, lw=0, zorder=0)
         axes.axvline(population.mean(), color=GREY, lw=1.4, zorder=0, label="population, 90 % interval")
         axes.axvline(threshold, color=INK, lw=1.2, ls="--", zorder=1, label=f"threshold {threshold:g}")
         for (low, high), width in ((_OUTER, 1.2), (_INNER, 3.2)):
             axes.hlines(places, *np.quantile(draws, [low, high], axis=0), lw=width, color=colors)
         axes.scatter(draws.mean(axis=0), places, s=18, color="white", edgecolors=colors, linewidths=1.2, zorder=3)
-        few = len(labels) <= _MOST_LABELS
         axes.set_yticks(places if few else [], labels if few else [])
         axes.set_ylim(-0.7, len(labels) - 0.3)
         axes.set_ylabel(factor + ("" if few else f" ({len(labels)} levels, sorted)"))

@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ __all__ = [
     "figure_image",
     "house_style",
     "printable",
+    "room",
     "save_figure",
     "short",
 ]
@@ -122,6 +123,17 @@ def short(label: object, most: int = 30) -> str:
         return text
     end = (most - 1) // 3
     return f"{text[: most - 1 - end].rstrip()}\N{HORIZONTAL ELLIPSIS}{text[len(text) - end :].lstrip()}"
+
+
+def room(labels: Iterable[str]) -> float:
+    """Return the inches by which long labels beside an axis should widen a figure, so that its panels keep theirs.
+
+    Examples
+    --------
+    >>> room(["308", "309"]), round(room(["a label of twenty-two"]), 2)
+    (0.0, 0.72)
+    """
+    return 0.08 * max(0, max(map(len, labels), default=0) - 12)
 
 
 def save_figure(figure: Figure, path: str | Path) -> Path:
