@@ -37,3 +37,16 @@ def test_it_is_documented(question):
     text = inspect.getdoc(getattr(pp, question))
     for section in ("Parameters", "Returns", "Examples"):
         assert re.search(rf"^{section}\n-+$", text, re.M), section
+
+
+def test_what_is_drawn_is_tabulated(sleepstudy):
+    fit = pp.fit("Reaction ~ Days + (Days | Subject)", sleepstudy, seed=1, progressbar=False)
+    answers = {
+        "icc": (), "variance_components": (), "variance_function": ({"Days": [0, 9]},), "shrinkage": (), "recenter": (),
+        "level_lines": ("Days",), "design_effect": (), "level_effects": ("Days",), "predict": (),
+        "average_effect": ("Days",), "residual_trends": ("Days",), "singularity": (),
+    }  # fmt: skip
+    for question, arguments in answers.items():
+        assert {"mean", "sd"} <= set(pp.summary(getattr(pp, question)(fit, *arguments)).columns), question
+    with pytest.raises(pp.DataError, match="nothing here was drawn"):
+        pp.summary(pp.naive_errors(fit))

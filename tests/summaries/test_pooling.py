@@ -16,6 +16,7 @@ def test_balanced_one_way():
     assert found["no_pooling"].sel(effect="Intercept").to_numpy() == pytest.approx(means.to_numpy())
     assert found["no_pooling_se"].to_numpy().ravel() == pytest.approx(np.full(6, 49 / np.sqrt(5)))
     assert found["complete_pooling"].to_numpy() == pytest.approx([data["Yield"].mean()])
+    assert found["complete_pooling_se"].to_numpy() == pytest.approx([data["Yield"].sem()])
 
 
 def unbalanced(seed=3):

@@ -40,8 +40,8 @@ def shrinkage(fit: Fit, factor: str | None = None) -> xr.Dataset:
         - by level and effect: `no_pooling`, least squares of the level's own rows, everything else at its posterior
           mean, and `no_pooling_se`, its standard error at the posterior mean of sigma; NaN where the rows do not tell;
         - by effect: `complete_pooling`, least squares of all rows, groups ignored (0 for an effect without common
-          coefficient); `pooling_factor` of Gelman & Pardoe (2006), 1 - Var_j(E b_j) / E(Var_j b_j), where
-          1 is complete pooling;
+          coefficient), and `complete_pooling_se`, which is too sure of itself; `pooling_factor` of Gelman & Pardoe
+          (2006), 1 - Var_j(E b_j) / E(Var_j b_j), where 1 is complete pooling;
         - (chain, draw, level, effect): `partial_pooling`, common effect plus b;
         - (chain, draw, level, effect, effect_bis): `weight`, B_j;
         - (chain, draw, effect, effect_bis): `covariance`, Sigma.
@@ -63,7 +63,9 @@ def shrinkage(fit: Fit, factor: str | None = None) -> xr.Dataset:
     chosen = design.factor_named(factor)
     y = working_response(design)
     own = unpooled(fit.posterior, design, chosen, y)
-    complete = dict(zip(design.common.coefs, least_squares(design, y).estimate, strict=True))
+    pooled = least_squares(design, y)
+    complete = dict(zip(design.common.coefs, pooled.estimate, strict=True))
+    errors = dict(zip(design.common.coefs, np.sqrt(np.diagonal(pooled.covariance)), strict=True))
     common, sigma = _common_of(fit, chosen), effect_covariance(fit.posterior, chosen)
     b = fit.posterior[b_name(chosen.name)].transpose("chain", "draw", ...).to_numpy()
     names, labels = list(chosen.names), list(chosen.levels.labels)
@@ -73,6 +75,7 @@ def shrinkage(fit: Fit, factor: str | None = None) -> xr.Dataset:
         "no_pooling": (per_effect, own.estimate),
         "no_pooling_se": (per_effect, own.error),
         "complete_pooling": (("effect",), np.array([complete.get(name, 0.0) for name in names])),
+        "complete_pooling_se": (("effect",), np.array([errors.get(name, 0.0) for name in names])),
         "partial_pooling": (("chain", "draw", *per_effect), b + common[:, :, None, :]),
         "weight": (("chain", "draw", *per_effect, "effect_bis"), _weights(sigma, own.gram, own.sigma2)),
         "covariance": (("chain", "draw", "effect", "effect_bis"), sigma),
