@@ -16,11 +16,13 @@ from partialpool.infer.pack import pack
 from partialpool.infer.progress import progress_line
 from partialpool.infer.settings import Settings
 from partialpool.observe.joint import joint_log_density
+from partialpool.overview.convergence import MAX_KHAT as MAX_IMPORTANCE_KHAT
 from partialpool.seeds import seed_sequence
 
 __all__ = ["LevelScores", "leave_one_out", "refit_without", "score_levels"]
 
 MAX_KHAT = 0.7
+"""Of a level's weights: beyond it the level is left out by a refit."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,4 +149,4 @@ def leave_one_out(fit: Fit, scores: xr.Dataset) -> azs.ELPDData:
 def _evidence(fit: Fit) -> float | None:
     """Log evidence, where the engine knows it and its weights can be trusted."""
     run = json.loads(fit.tree.attrs.get("run", "{}"))
-    return run.get("log_evidence") if run.get("importance_khat", 0.0) < MAX_KHAT else None
+    return run.get("log_evidence") if run.get("importance_khat", 0.0) < MAX_IMPORTANCE_KHAT else None
