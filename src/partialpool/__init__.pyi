@@ -39,6 +39,8 @@ from .plots.responders import plot_level_effects as plot_level_effects
 from .plots.shares import plot_icc as plot_icc
 from .plots.shares import plot_variance_components as plot_variance_components
 from .reporting.page import report as report
+from .sensitivity.power import PowerScaling as PowerScaling
+from .sensitivity.power import power_scale as power_scale
 from .spec.model import ModelSpec as ModelSpec
 from .spec.modelfile import read_model_file as read_model_file
 from .spec.priors import Prior as Prior

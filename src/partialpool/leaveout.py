@@ -2,7 +2,7 @@
 
 import json
 import warnings
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 
 import arviz_stats as azs
 import numpy as np
@@ -11,12 +11,10 @@ import xarray as xr
 from partialpool.design.subset import keep_rows
 from partialpool.errors import DataError
 from partialpool.fitting import Fit
-from partialpool.infer.choose import load_engine
-from partialpool.infer.pack import pack
 from partialpool.infer.progress import progress_line
-from partialpool.infer.settings import Settings
 from partialpool.observe.joint import joint_log_density
 from partialpool.overview.convergence import MAX_KHAT as MAX_IMPORTANCE_KHAT
+from partialpool.refits import repeat_fit
 from partialpool.seeds import seed_sequence
 
 __all__ = ["LevelScores", "leave_one_out", "refit_without", "score_levels"]
@@ -60,14 +58,7 @@ def refit_without(fit: Fit, rows: np.ndarray, *, seed: int | None = None) -> Fit
         Levels that lost all rows are not in it. It is for questions asked at once: its coding and priors are those of
         the whole table.
     """
-    design = keep_rows(fit.design, ~rows)
-    stored = json.loads(fit.tree.attrs["settings"])
-    known = {field.name: stored[field.name] for field in fields(Settings) if field.name in stored}
-    settings = replace(Settings(**known), seed=seed, progressbar=False, keep_z=False)
-    engine = load_engine(fit.tree.attrs["engine"])
-    raw = engine.run(design, fit.priors, settings)
-    tree = pack(raw, design, fit.priors, settings, engine=engine.name, reason="as the whole fit")
-    return Fit(fit.spec, design, fit.priors, tree)
+    return repeat_fit(fit, design=keep_rows(fit.design, ~rows), seed=seed)
 
 
 def score_levels(fit: Fit, codes: np.ndarray, *, seed: int | None = None, progressbar: bool = False) -> LevelScores:

@@ -1,0 +1,281 @@
+"""How much each prior, and the data, move each answer: power-scaling sensitivity."""
+
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final
+
+import arviz_stats as azs
+import numpy as np
+import pandas as pd
+import xarray as xr
+from arviz_stats.base import array_stats
+
+from partialpool.design.rows import own_rows
+from partialpool.design.scaling import PriorSet
+from partialpool.errors import PartialPoolError, PriorError, SpecError
+from partialpool.fitting import Fit
+from partialpool.names import BETA, corr_name, sd_name
+from partialpool.observe.pieces import pieces_of
+from partialpool.observe.predictor import linear_predictor
+from partialpool.observe.prior import log_prior_density
+from partialpool.observe.response import log_density
+from partialpool.refits import repeat_fit
+from partialpool.seeds import seed_sequence
+from partialpool.sensitivity.scaled import power_prior
+from partialpool.summaries.alikeness import icc
+from partialpool.tabulate import TextTable
+
+__all__ = ["PowerScaling", "power_scale", "scaled_priors"]
+
+Quantity = Callable[[Fit], xr.DataArray]
+_NONE: Final[Mapping[str, Quantity]] = MappingProxyType({})
+_GRADIENT: Final = (0.99, 1.01)
+MAX_KHAT: Final = 0.7
+THRESHOLD: Final = 0.05
+LIKELIHOOD: Final = "likelihood"
+EVERY_PRIOR: Final = "prior"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PowerScaling:
+    """Sensitivity of each quantity to each prior and to the likelihood; prints as a table with a diagnosis per row.
+
+    Attributes
+    ----------
+    frame
+        One row per quantity; a column per top-level prior (`sd_Subject`, `corr_Subject`, `sigma`, `beta`), `prior` for
+        all of them together, `likelihood`, and `diagnosis`. Kallioinen et al.'s gradient of the cumulative
+        Jensen-Shannon distance, per doubling of the power.
+    shifts
+        `mean` and `sd` (component, alpha, quantity) of each quantity under each component to the power alpha, 1 among
+        them; by component and alpha `khat`, Pareto k of the weights, and `refitted`.
+    """
+
+    frame: pd.DataFrame
+    shifts: xr.Dataset
+
+    @property
+    def table(self) -> TextTable:
+        """The sensitivities, rounded; marked where they are above 0.05."""
+        columns = [c for c in self.frame.columns if c != "diagnosis"]
+        rows = tuple(
+            (str(name), *(f"{row[c]:.3f}" for c in columns), str(row["diagnosis"]))
+            for name, row in self.frame.iterrows()
+        )
+        refits = [
+            f"{component} to the power {float(alpha):g}"
+            for component in self.shifts["component"].to_numpy()
+            for alpha in self.shifts["alpha"].to_numpy()
+            if bool(self.shifts["refitted"].sel(component=component, alpha=alpha))
+        ]
+        notes: tuple[str, ...] = ("A sensitivity above 0.05 counts (Kallioinen et al. 2024).",)
+        notes += (f"Importance weights failed, fitted again: {'; '.join(refits)}.",) if refits else ()
+        return TextTable(("", *columns, "diagnosis"), rows, title="Power-scaling sensitivity", notes=notes)
+
+    def __str__(self) -> str:
+        return str(self.table)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return self.table._repr_html_()
+
+
+def power_scale(
+    fit: Fit,
+    quantities: Mapping[str, Quantity] = _NONE,
+    *,
+    alphas: tuple[float, ...] = (0.8, 1.25),
+    seed: int | None = None,
+) -> PowerScaling:
+    """Raise each prior and the likelihood to powers near 1 and see which answers move.
+
+    Only top-level priors are scaled, by the names they have (`pp.priors`), each alone and all together; group effects
+    and their offsets never are. The likelihood is that of the rows given the group effects. The result depends on the
+    posterior alone, not on engine or parametrization.
+
+    Parameters
+    ----------
+    fit
+        A fit by any engine.
+    quantities
+        More answers to follow, by name: functions from a fit to labelled draws, such as
+        `{"slope of 308": lambda f: pp.level_effects(f, "Days")["effect"].sel(level="308")}`. Sds, correlations, common
+        effects, the family's parameters and, where there is one, the ICC are always followed.
+    alphas
+        Powers at which means and sds are reported. Where the importance weights of a prior fail (k-hat above 0.7) and
+        the prior to that power is in a known family, the model is fitted again.
+    seed
+        Of refits.
+
+    Returns
+    -------
+    PowerScaling
+        Prints as a table; numbers in `.frame` and `.shifts`. Diagnoses: `prior-data conflict`, both prior and
+        likelihood count; `strong prior / weak likelihood`, the prior alone does; `robust` otherwise.
+
+    Raises
+    ------
+    SpecError
+        A power that is not above 0; a quantity that is not labelled draws.
+
+    Examples
+    --------
+    >>> import partialpool as pp
+    >>> fit = pp.fit("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff2"), seed=1, progressbar=False)
+    >>> print(pp.power_scale(fit).frame.loc["sd_Batch[Intercept]", "diagnosis"])
+    strong prior / weak likelihood
+    """
+    if not all(isinstance(a, int | float) and a > 0 for a in alphas):
+        raise SpecError(
+            "a power is above 0", got=repr(alphas), allowed="numbers above 0, such as (0.8, 1.25)", do="change alphas"
+        )
+    asked = dict(quantities)
+    followed = _followed(fit, asked)
+    components = _components(fit)
+    frame = _sensitivities(fit, followed, components)
+    shifts = _shifts(fit, asked, followed, (components, tuple(sorted({*alphas, 1.0})), seed))
+    return PowerScaling(frame, shifts)
+
+
+def _components(fit: Fit) -> dict[str, np.ndarray]:
+    """Log density of each top-level prior, of all together, and of the rows, (chains, draws)."""
+    shape = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"])
+    draws = fit.stacked()
+    densities = log_prior_density(fit.design, fit.priors, draws)
+    priors = {name: values.reshape(len(values), -1).sum(axis=1).reshape(shape) for name, values in densities.items()}
+    rows = own_rows(fit.design)
+    likelihood = [
+        log_density(fit.design, rows, linear_predictor(fit.design, rows, some), some).sum(axis=1)
+        for some, _ in pieces_of(draws, fit.design.n_rows, 0)
+    ]
+    together = np.sum(list(priors.values()), axis=0)
+    return {**priors, EVERY_PRIOR: together, LIKELIHOOD: np.concatenate(likelihood).reshape(shape)}
+
+
+def _followed(fit: Fit, asked: Mapping[str, Quantity]) -> dict[str, np.ndarray]:
+    """Draws of every quantity, one row of the answer each, (chains, draws)."""
+    out: dict[str, np.ndarray] = {}
+    for name, draws in fit.posterior.data_vars.items():
+        if str(name) in _top_level(fit):
+            out |= _flattened(str(name), draws)
+    with contextlib.suppress(PartialPoolError):  # no groups, or no variance of the response: nothing to follow
+        out |= _flattened("icc", icc(fit)["icc"])
+    for name, ask in asked.items():
+        answer = ask(fit)
+        if not isinstance(answer, xr.DataArray) or not {"chain", "draw"} <= set(answer.dims):
+            raise SpecError(
+                f"the quantity {name!r} is not labelled draws",
+                got=type(answer).__name__,
+                allowed="a function from a fit to an xarray.DataArray with dimensions chain and draw",
+                do="pick one variable of an answer: lambda f: pp.icc(f)['icc']",
+            )
+        out |= _flattened(name, answer)
+    return out
+
+
+def _top_level(fit: Fit) -> set[str]:
+    names = {BETA, *(name for name, _ in fit.spec.family_record.parameters)}
+    return names | {n for f in fit.design.factors for n in (sd_name(f.name), corr_name(f.name))}
+
+
+def _flattened(name: str, draws: xr.DataArray) -> dict[str, np.ndarray]:
+    """Split labelled draws into columns that vary: `sd_Subject[Days]`; a correlation matrix above its diagonal."""
+    dims = [d for d in draws.dims if d not in ("chain", "draw")]
+    values = draws.transpose("chain", "draw", *dims).to_numpy()
+    square = len(dims) == 2 and str(dims[1]) == f"{dims[0]}_bis"
+    out = {}
+    for place in np.ndindex(values.shape[2:]):
+        if square and not place[0] < place[1]:
+            continue
+        labels = ", ".join(str(draws[d].to_numpy()[p]) for d, p in zip(dims, place, strict=True))
+        column = values[(slice(None), slice(None), *place)]
+        if np.ptp(column) > 0:
+            out[f"{name}[{labels}]" if labels else name] = column
+    return out
+
+
+def _sensitivities(fit: Fit, followed: Mapping[str, np.ndarray], components: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """ArviZ's power-scaling sensitivity of each quantity to each component, and a diagnosis."""
+    dims = ("chain", "draw")
+    posterior = xr.Dataset({name: (dims, values) for name, values in followed.items()})
+    columns = {}
+    for component, density in components.items():
+        if np.ptp(density) == 0:
+            continue  # a uniform prior says nothing
+        tree = xr.DataTree.from_dict({"posterior": posterior, "log_prior": xr.Dataset({"scaled": (dims, density)})})
+        found = azs.psense(tree, group="prior", group_var_names="scaled", alphas=_GRADIENT)
+        columns[component] = {name: float(found[name]) for name in followed}
+    frame = pd.DataFrame(columns).rename_axis("quantity")
+    prior = frame.get(EVERY_PRIOR, pd.Series(0.0, index=frame.index))
+    counts, told = prior >= THRESHOLD, frame[LIKELIHOOD] >= THRESHOLD
+    words = np.where(counts & told, "prior-data conflict", np.where(counts, "strong prior / weak likelihood", "robust"))
+    return frame.assign(diagnosis=words)
+
+
+def _shifts(
+    fit: Fit,
+    asked: Mapping[str, Quantity],
+    followed: Mapping[str, np.ndarray],
+    plan: tuple[Mapping[str, np.ndarray], tuple[float, ...], int | None],
+) -> xr.Dataset:
+    """Mean and sd of each quantity under each component to each power."""
+    components, alphas, seed = plan
+    values = np.stack([column.ravel() for column in followed.values()])
+    shape = (len(components), len(alphas))
+    mean, sd = np.empty((*shape, len(values))), np.empty((*shape, len(values)))
+    khat, refitted = np.full(shape, np.nan), np.zeros(shape, bool)
+    seeds = seed_sequence(seed).generate_state(shape[0] * shape[1]).reshape(shape)
+    for c, (component, density) in enumerate(components.items()):
+        for a, alpha in enumerate(alphas):
+            scaled, weights = values, np.full(values.shape[1], 1 / values.shape[1])
+            if alpha != 1:
+                # ArviZ takes what is divided by: weights are proportional to exp(-ary).
+                log_weights, k = array_stats.psislw((1 - alpha) * density.ravel())
+                khat[c, a], weights = float(k), np.exp(log_weights)
+                again = _again(fit, component, alpha, int(seeds[c, a])) if k > MAX_KHAT else None
+                if again is not None:
+                    scaled = np.stack([column.ravel() for column in _followed(again, asked).values()])
+                    weights, refitted[c, a] = np.full(scaled.shape[1], 1 / scaled.shape[1]), True
+            mean[c, a] = scaled @ weights
+            sd[c, a] = np.sqrt(np.maximum((scaled - mean[c, a][:, None]) ** 2 @ weights, 0.0))
+    dims = ("component", "alpha", "quantity")
+    return xr.Dataset(
+        {
+            "mean": (dims, mean),
+            "sd": (dims, sd),
+            "khat": (dims[:2], khat),
+            "refitted": (dims[:2], refitted),
+        },
+        coords={"component": list(components), "alpha": list(alphas), "quantity": list(followed)},
+        attrs={"definition": "posterior under the component to the power alpha, by Pareto-smoothed weights or a refit"},
+    )
+
+
+def _again(fit: Fit, component: str, alpha: float, seed: int) -> Fit | None:
+    """The fit under a prior to a power; None for the likelihood, and where the power leaves the family."""
+    if component == LIKELIHOOD:
+        return None
+    try:
+        return repeat_fit(fit, priors=scaled_priors(fit.priors, component, alpha), seed=seed)
+    except PriorError:
+        return None
+
+
+def scaled_priors(priors: PriorSet, component: str, alpha: float) -> PriorSet:
+    """Raise the priors of a component (`sd_Subject`, `beta`, ..., `prior` for all) to a power.
+
+    Raises
+    ------
+    PriorError
+        The power is no prior of a known family.
+    """
+    entries = tuple(
+        replace(entry, prior=power_prior(entry.prior, alpha))
+        if component in (EVERY_PRIOR, entry.parameter.partition("[")[0])
+        else entry
+        for entry in priors.entries
+    )
+    return PriorSet(entries)
