@@ -38,7 +38,10 @@ from .plots.residues import plot_residual_trends as plot_residual_trends
 from .plots.responders import plot_level_effects as plot_level_effects
 from .plots.shares import plot_icc as plot_icc
 from .plots.shares import plot_variance_components as plot_variance_components
+from .plots.study import plot_power_scale as plot_power_scale
+from .plots.study import plot_prior_grid as plot_prior_grid
 from .reporting.page import report as report
+from .sensitivity.grid import prior_grid as prior_grid
 from .sensitivity.power import PowerScaling as PowerScaling
 from .sensitivity.power import power_scale as power_scale
 from .spec.model import ModelSpec as ModelSpec

@@ -9,6 +9,7 @@ from checks.fixed import fit_at
 from partialpool.overview.chains import mcse_mean
 from partialpool.refits import repeat_fit
 from partialpool.sensitivity import power
+from partialpool.sensitivity.followed import follow
 from partialpool.sensitivity.power import power_scale, scaled_priors
 
 MODELS = {
@@ -30,7 +31,7 @@ def test_weights_agree_with_refits_under_the_scaled_prior(fit, alpha):
     found = power_scale(fit).shifts
     assert float(found["khat"].sel(component="prior", alpha=alpha)) < 0.7
     again = repeat_fit(fit, priors=scaled_priors(fit.priors, "prior", alpha), seed=3)
-    columns = power._followed(again, {})
+    columns = follow(again, {})
     for name, column in columns.items():
         weighted = float(found["mean"].sel(component="prior", alpha=alpha, quantity=name))
         # The weighted mean's error is that of a sample a little smaller than the whole.

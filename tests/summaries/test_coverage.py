@@ -252,7 +252,11 @@ MISTAKES = {
     "standard errors without groups, lognormal": ("lognormal", NAIVE, "level_effects: population"),
     "standard errors without groups, default priors": ("default priors", NAIVE, "level_effects: population"),
     "a new level at the population's line": ("slopes", f"predict: expectation, typical at {THERE}", NEW_LINE),
-    "a response without its residual": ("slopes", NEW_LINE, f"predict: response, level {NEW} at {THERE}"),
+    "a response without its residual": (
+        "slopes",
+        f"predict: expectation, level 7 at {THERE}",
+        f"predict: response, level 7 at {THERE}",
+    ),
     "a population's response as of one level": (
         "slopes",
         f"predict: response, typical at {THERE}",

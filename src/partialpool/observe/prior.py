@@ -37,6 +37,9 @@ class _Folded:
     def cdf(self, x: np.ndarray) -> np.ndarray:
         return np.where(x >= 0, 2 * self._whole.cdf(x) - 1, 0.0)
 
+    def ppf(self, q: np.ndarray) -> np.ndarray:
+        return self._whole.ppf((1 + np.asarray(q)) / 2)
+
     def rvs(self, size: int, random_state: np.random.Generator) -> np.ndarray:
         return np.abs(self._whole.rvs(size=size, random_state=random_state))
 

@@ -1,9 +1,7 @@
 """How much each prior, and the data, move each answer: power-scaling sensitivity."""
 
-import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import Final
 
 import arviz_stats as azs
@@ -14,23 +12,20 @@ from arviz_stats.base import array_stats
 
 from partialpool.design.rows import own_rows
 from partialpool.design.scaling import PriorSet
-from partialpool.errors import PartialPoolError, PriorError, SpecError
+from partialpool.errors import PriorError, SpecError
 from partialpool.fitting import Fit
-from partialpool.names import BETA, corr_name, sd_name
 from partialpool.observe.pieces import pieces_of
 from partialpool.observe.predictor import linear_predictor
 from partialpool.observe.prior import log_prior_density
 from partialpool.observe.response import log_density
 from partialpool.refits import repeat_fit
 from partialpool.seeds import seed_sequence
+from partialpool.sensitivity.followed import NOTHING_MORE, Quantity, follow
 from partialpool.sensitivity.scaled import power_prior
-from partialpool.summaries.alikeness import icc
 from partialpool.tabulate import TextTable
 
 __all__ = ["PowerScaling", "power_scale", "scaled_priors"]
 
-Quantity = Callable[[Fit], xr.DataArray]
-_NONE: Final[Mapping[str, Quantity]] = MappingProxyType({})
 _GRADIENT: Final = (0.99, 1.01)
 MAX_KHAT: Final = 0.7
 THRESHOLD: Final = 0.05
@@ -85,7 +80,7 @@ class PowerScaling:
 
 def power_scale(
     fit: Fit,
-    quantities: Mapping[str, Quantity] = _NONE,
+    quantities: Mapping[str, Quantity] = NOTHING_MORE,
     *,
     alphas: tuple[float, ...] = (0.8, 1.25),
     seed: int | None = None,
@@ -133,7 +128,7 @@ def power_scale(
             "a power is above 0", got=repr(alphas), allowed="numbers above 0, such as (0.8, 1.25)", do="change alphas"
         )
     asked = dict(quantities)
-    followed = _followed(fit, asked)
+    followed = follow(fit, asked)
     components = _components(fit)
     frame = _sensitivities(fit, followed, components)
     shifts = _shifts(fit, asked, followed, (components, tuple(sorted({*alphas, 1.0})), seed))
@@ -153,48 +148,6 @@ def _components(fit: Fit) -> dict[str, np.ndarray]:
     ]
     together = np.sum(list(priors.values()), axis=0)
     return {**priors, EVERY_PRIOR: together, LIKELIHOOD: np.concatenate(likelihood).reshape(shape)}
-
-
-def _followed(fit: Fit, asked: Mapping[str, Quantity]) -> dict[str, np.ndarray]:
-    """Draws of every quantity, one row of the answer each, (chains, draws)."""
-    out: dict[str, np.ndarray] = {}
-    for name, draws in fit.posterior.data_vars.items():
-        if str(name) in _top_level(fit):
-            out |= _flattened(str(name), draws)
-    with contextlib.suppress(PartialPoolError):  # no groups, or no variance of the response: nothing to follow
-        out |= _flattened("icc", icc(fit)["icc"])
-    for name, ask in asked.items():
-        answer = ask(fit)
-        if not isinstance(answer, xr.DataArray) or not {"chain", "draw"} <= set(answer.dims):
-            raise SpecError(
-                f"the quantity {name!r} is not labelled draws",
-                got=type(answer).__name__,
-                allowed="a function from a fit to an xarray.DataArray with dimensions chain and draw",
-                do="pick one variable of an answer: lambda f: pp.icc(f)['icc']",
-            )
-        out |= _flattened(name, answer)
-    return out
-
-
-def _top_level(fit: Fit) -> set[str]:
-    names = {BETA, *(name for name, _ in fit.spec.family_record.parameters)}
-    return names | {n for f in fit.design.factors for n in (sd_name(f.name), corr_name(f.name))}
-
-
-def _flattened(name: str, draws: xr.DataArray) -> dict[str, np.ndarray]:
-    """Split labelled draws into columns that vary: `sd_Subject[Days]`; a correlation matrix above its diagonal."""
-    dims = [d for d in draws.dims if d not in ("chain", "draw")]
-    values = draws.transpose("chain", "draw", *dims).to_numpy()
-    square = len(dims) == 2 and str(dims[1]) == f"{dims[0]}_bis"
-    out = {}
-    for place in np.ndindex(values.shape[2:]):
-        if square and not place[0] < place[1]:
-            continue
-        labels = ", ".join(str(draws[d].to_numpy()[p]) for d, p in zip(dims, place, strict=True))
-        column = values[(slice(None), slice(None), *place)]
-        if np.ptp(column) > 0:
-            out[f"{name}[{labels}]" if labels else name] = column
-    return out
 
 
 def _sensitivities(fit: Fit, followed: Mapping[str, np.ndarray], components: Mapping[str, np.ndarray]) -> pd.DataFrame:
@@ -237,7 +190,7 @@ def _shifts(
                 khat[c, a], weights = float(k), np.exp(log_weights)
                 again = _again(fit, component, alpha, int(seeds[c, a])) if k > MAX_KHAT else None
                 if again is not None:
-                    scaled = np.stack([column.ravel() for column in _followed(again, asked).values()])
+                    scaled = np.stack([column.ravel() for column in follow(again, asked).values()])
                     weights, refitted[c, a] = np.full(scaled.shape[1], 1 / scaled.shape[1]), True
             mean[c, a] = scaled @ weights
             sd[c, a] = np.sqrt(np.maximum((scaled - mean[c, a][:, None]) ** 2 @ weights, 0.0))

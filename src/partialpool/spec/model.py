@@ -212,6 +212,26 @@ class ModelSpec:
             se=self.se,
         )
 
+    def with_priors(self, priors: Mapping[str, object]) -> "ModelSpec":
+        """Return the same model with some priors stated anew; those it stated stay beside them.
+
+        Examples
+        --------
+        >>> half = {"distribution": "HalfNormal", "sigma": 2}
+        >>> dict(ModelSpec.from_formula("y ~ x + (1 | g)").with_priors({"sigma": half}).priors)
+        {'sigma': Prior('HalfNormal', sigma=2)}
+        """
+        return ModelSpec(
+            self.response,
+            [*self.common, *(f"offset({o})" for o in self.offsets)],
+            self.groups,
+            intercept=self.intercept,
+            family=self.family,
+            link=self.link,
+            priors={**self.priors, **priors},
+            se=self.se,
+        )
+
     @property
     def response_term(self) -> ResponseTerm:
         """The response, taken apart."""

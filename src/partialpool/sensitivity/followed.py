@@ -1,0 +1,72 @@
+"""The answers that a sensitivity study follows: every parameter, the ICC, and what else is asked for."""
+
+import contextlib
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+import xarray as xr
+
+from partialpool.errors import PartialPoolError, SpecError
+from partialpool.fitting import Fit
+from partialpool.names import BETA, corr_name, sd_name
+from partialpool.summaries.alikeness import icc
+
+__all__ = ["NOTHING_MORE", "Quantity", "follow"]
+
+Quantity = Callable[[Fit], xr.DataArray]
+"""From a fit to labelled draws, dims (chain, draw, ...)."""
+NOTHING_MORE: Final[Mapping[str, Quantity]] = MappingProxyType({})
+
+
+def follow(fit: Fit, asked: Mapping[str, Quantity]) -> dict[str, np.ndarray]:
+    """Return the draws of every quantity by name, (chains, draws): `sd_Subject[Days]`, `icc[Subject]`, what is asked.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+    asked
+        More quantities, by name.
+
+    Raises
+    ------
+    SpecError
+        A quantity that is not labelled draws.
+    """
+    top = {BETA, *(name for name, _ in fit.spec.family_record.parameters)}
+    top |= {name for f in fit.design.factors for name in (sd_name(f.name), corr_name(f.name))}
+    out: dict[str, np.ndarray] = {}
+    for name, draws in fit.posterior.data_vars.items():
+        if str(name) in top:
+            out |= _columns(str(name), draws)
+    with contextlib.suppress(PartialPoolError):  # no groups, or no variance of the response: nothing to follow
+        out |= _columns("icc", icc(fit)["icc"])
+    for name, ask in asked.items():
+        answer = ask(fit)
+        if not isinstance(answer, xr.DataArray) or not {"chain", "draw"} <= set(answer.dims):
+            raise SpecError(
+                f"the quantity {name!r} is not labelled draws",
+                got=type(answer).__name__,
+                allowed="a function from a fit to an xarray.DataArray with dimensions chain and draw",
+                do="pick one variable of an answer: lambda f: pp.icc(f)['icc']",
+            )
+        out |= _columns(name, answer)
+    return out
+
+
+def _columns(name: str, draws: xr.DataArray) -> dict[str, np.ndarray]:
+    """Split labelled draws into columns that vary; a correlation matrix above its diagonal."""
+    dims = [d for d in draws.dims if d not in ("chain", "draw")]
+    values = draws.transpose("chain", "draw", *dims).to_numpy()
+    square = len(dims) == 2 and str(dims[1]) == f"{dims[0]}_bis"
+    out = {}
+    for place in np.ndindex(values.shape[2:]):
+        if square and not place[0] < place[1]:
+            continue
+        labels = ", ".join(str(draws[d].to_numpy()[p]) for d, p in zip(dims, place, strict=True))
+        column = values[(slice(None), slice(None), *place)]
+        if np.ptp(column) > 0:
+            out[f"{name}[{labels}]" if labels else name] = column
+    return out
