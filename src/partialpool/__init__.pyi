@@ -28,6 +28,7 @@ from .plots.fan import plot_variance_function as plot_variance_function
 from .plots.forest import plot_group_effects as plot_group_effects
 from .plots.honesty import plot_design_effect as plot_design_effect
 from .plots.honesty import plot_naive_errors as plot_naive_errors
+from .plots.levers import plot_level_influence as plot_level_influence
 from .plots.lines import plot_level_lines as plot_level_lines
 from .plots.narrow import plot_singularity as plot_singularity
 from .plots.nulls import plot_lrt as plot_lrt
@@ -42,6 +43,7 @@ from .plots.study import plot_power_scale as plot_power_scale
 from .plots.study import plot_prior_grid as plot_prior_grid
 from .reporting.page import report as report
 from .sensitivity.grid import prior_grid as prior_grid
+from .sensitivity.influence import level_influence as level_influence
 from .sensitivity.power import PowerScaling as PowerScaling
 from .sensitivity.power import power_scale as power_scale
 from .spec.model import ModelSpec as ModelSpec

@@ -62,7 +62,7 @@ def plot_prior_grid(study: xr.Dataset, quantity: str, *, unit: str = "") -> Figu
         figure, axes = plt.subplots(figsize=(6.4 + room(labels), 1.6 + 0.34 * len(labels)))
         for probabilities, width in ((_OUTER, 1.2), (_INNER, 4.0)):
             lows, highs = np.nanquantile(draws, probabilities, axis=1)
-            name = "posterior, 50 % and 90 %" if probabilities is _INNER else None
+            name = "posterior, 50 % and 90 %" if probabilities is _INNER else "_"
             axes.hlines(places, lows, highs, color=BLUE, lw=width, label=name)
         axes.plot(np.nanmedian(draws, axis=1), places, "o", ms=5, mfc="white", mec=INK, mew=1)
         if f"prior_{quantity}" in study:

@@ -28,9 +28,12 @@ def spread_of_rows(design: Design, rows: Rows, draws: Draws, factors: Collection
     for factor, group in zip(design.factors, rows.groups, strict=True):
         if factor.name not in factors:
             continue
-        # z' Sigma z = (z sd)' corr (z sd), a product of small matrices per draw.
-        scaled = draws[sd_name(factor.name)][:, None, :] * group.values
-        turned = scaled @ draws[corr_name(factor.name)] if factor.correlated else scaled
-        spread = np.einsum("dri,dri->dr", scaled, turned)
+        # z' Sigma z for all draws and rows at once: products of effects against products of values, one matrix product.
+        sd, q = draws[sd_name(factor.name)], len(factor.names)
+        corr = draws[corr_name(factor.name)] if factor.correlated else np.eye(q)
+        sigma = (sd[:, :, None] * corr * sd[:, None, :]).reshape(len(sd), q * q)
+        pairs = (group.values[:, :, None] * group.values[:, None, :]).reshape(-1, q * q)
+        # Rounding may leave a correlation of +-1 a little below 0.
+        spread = np.maximum(sigma @ pairs.T, 0.0)
         total = spread if total is None else total + spread
     return total

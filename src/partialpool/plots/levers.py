@@ -1,0 +1,68 @@
+"""Which levels an answer hangs on."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from partialpool.errors import DataError, nearest
+from partialpool.plots.style import BLUE, GREY, VERMILION, house_style, room, short
+
+__all__ = ["plot_level_influence"]
+
+_MOST_LABELS = 60
+_LARGE = 0.5
+
+
+def plot_level_influence(influence: xr.Dataset, quantity: str) -> Figure:
+    """Draw how far an answer moves when each level is left out.
+
+    Parameters
+    ----------
+    influence
+        From `level_influence`.
+    quantity
+        Which answer.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A row per level, in order of the shift; vermilion: more than half a posterior sd; open: by a refit.
+
+    Raises
+    ------
+    DataError
+        No such answer.
+    """
+    names = [str(q) for q in influence["quantity"].to_numpy()]
+    if quantity not in names:
+        raise DataError(
+            "the influence of levels on this answer was not worked out",
+            got=repr(quantity),
+            allowed=nearest(quantity, names),
+            do="name one of these",
+        )
+    one = influence.sel(quantity=quantity)
+    order = np.argsort(one["shift"].to_numpy())
+    shift, refitted = one["shift"].to_numpy()[order], one["method"].to_numpy()[order] == "refit"
+    labels = [short(label) for label in one["level"].to_numpy()[order]]
+    places = np.arange(len(order))
+    with house_style():
+        height = float(np.clip(1.6 + 0.2 * len(order), 2.6, 13))
+        figure, axes = plt.subplots(figsize=(6.2 + room(labels), height))
+        axes.axvline(0, color=GREY, lw=1)
+        colors = np.where(np.abs(shift) > _LARGE, VERMILION, BLUE)
+        axes.hlines(places, 0, shift, colors=list(colors), lw=1.4)
+        for marked, fill in ((refitted, "white"), (~refitted, None)):
+            for color in dict.fromkeys(colors[marked]):
+                some = marked & (colors == color)
+                axes.plot(shift[some], places[some], "o", ms=5, color=color, mfc=fill)
+        shown = len(labels) <= _MOST_LABELS
+        axes.set_yticks(places if shown else [], labels if shown else [])
+        axes.set_ylabel(short(influence.attrs["factor"]) + ("" if shown else f" ({len(labels)} levels, in order)"))
+        axes.set_xlabel("shift of the mean without the level, in posterior sds (open: by a refit)")
+        axes.margins(y=0.5 / len(order))
+        whole = f"{float(one['whole_mean']):.4g} (sd {float(one['whole_sd']):.3g})"
+        title = f"{short(influence.attrs['response'])}: which levels move {short(quantity)}?\nall levels: {whole}"
+        figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    return figure

@@ -1,0 +1,123 @@
+"""Which levels drive an answer? Every level left out in turn."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+import xarray as xr
+from arviz_stats.base import array_stats
+
+from partialpool.errors import EngineError, PartialPoolError
+from partialpool.fitting import Fit
+from partialpool.infer.progress import progress_line
+from partialpool.leaveout import MAX_KHAT, refit_without
+from partialpool.observe.joint import joint_log_density
+from partialpool.seeds import seed_sequence
+from partialpool.sensitivity.followed import NOTHING_MORE, Quantity, follow
+
+__all__ = ["level_influence"]
+
+_REFITS: Final = "refit"
+_WEIGHTS: Final = "weights"
+
+
+def level_influence(
+    fit: Fit,
+    quantities: Mapping[str, Quantity] = NOTHING_MORE,
+    *,
+    factor: str | None = None,
+    seed: int | None = None,
+    progressbar: bool = True,
+) -> xr.Dataset:
+    """Leave each level out in turn and see what becomes of the answers.
+
+    The posterior without level j is that of all rows, weighted by 1 / p(y_j | ...), the effects that only the level's
+    rows tell integrated out (`observe.joint`); Pareto-smoothed. Where the weights' k-hat is above 0.7 the model is
+    fitted again without the level, if the collapsed engine made the fit (a NUTS fit keeps its weights, and the k-hat
+    says how far to trust them).
+
+    Parameters
+    ----------
+    fit
+        A fit by any engine.
+    quantities
+        More answers to follow, by name, as for `power_scale`: functions of the population, not of a level that may be
+        left out. Parameters and the ICC are always followed.
+    factor
+        Whose levels are left out; may be left out where there is only one.
+    seed
+        Of refits.
+    progressbar
+        Whether to show the refits' progress.
+
+    Returns
+    -------
+    xarray.Dataset
+        `mean` and `sd` (level, quantity) without the level; `shift` (level, quantity), the mean's change in units of
+        the whole posterior's sd; `whole_mean`, `whole_sd` (quantity); by level `khat` and `method`, `weights` or
+        `refit`.
+
+    Raises
+    ------
+    DataError
+        No such factor; more than two effects to integrate out where the response is not normal.
+    EngineError
+        A refit failed.
+
+    Examples
+    --------
+    >>> import partialpool as pp
+    >>> fit = pp.fit("Reaction ~ Days + (Days | Subject)", pp.load_dataset("sleepstudy"), seed=1, progressbar=False)
+    >>> moved = pp.level_influence(fit, progressbar=False, seed=1)["shift"].sel(quantity="sigma")
+    >>> moved["level"].values[abs(moved.values).argmax()]
+    '332'
+    """
+    chosen = fit.design.factor_named(factor)
+    joint = joint_log_density(fit.design, chosen.codes, fit.stacked())
+    followed = follow(fit, quantities)
+    values = np.stack([column.ravel() for column in followed.values()])
+    whole_mean, whole_sd = values.mean(axis=1), values.std(axis=1)
+    mean, sd = np.empty((chosen.n_levels, len(values))), np.empty((chosen.n_levels, len(values)))
+    log_weights, khat = array_stats.psislw(joint.T)
+    again = (khat > MAX_KHAT) & (fit.tree.attrs.get("engine") == "collapsed")
+    seeds = seed_sequence(seed).generate_state(chosen.n_levels)
+    with progress_line("leaving levels out", shown=progressbar and bool(again.any())) as line:
+        for level in range(chosen.n_levels):
+            sample, weights = values, np.exp(log_weights[level])
+            if again[level]:
+                line.count(int(again[:level].sum()), int(again.sum()))
+                sample = _without(fit, chosen.codes == level, int(seeds[level]), quantities)
+                weights = np.full(sample.shape[1], 1 / sample.shape[1])
+            mean[level] = sample @ weights
+            sd[level] = np.sqrt(np.maximum((sample - mean[level][:, None]) ** 2 @ weights, 0.0))
+    by_level = ("level", "quantity")
+    return xr.Dataset(
+        {
+            "mean": (by_level, mean),
+            "sd": (by_level, sd),
+            "shift": (by_level, (mean - whole_mean) / whole_sd),
+            "whole_mean": (("quantity",), whole_mean),
+            "whole_sd": (("quantity",), whole_sd),
+            "khat": (("level",), khat),
+            "method": (("level",), np.where(again, _REFITS, _WEIGHTS)),
+        },
+        coords={"level": list(chosen.levels.labels), "quantity": list(followed)},
+        attrs={
+            "factor": chosen.name,
+            "response": fit.spec.response,
+            "definition": "shift = (mean without the level - mean) / sd, of the posterior",
+        },
+    )
+
+
+def _without(fit: Fit, rows: np.ndarray, seed: int, quantities: Mapping[str, Quantity]) -> np.ndarray:
+    """Draws of every quantity, the rows left out, (quantities, draws)."""
+    try:
+        return np.stack([c.ravel() for c in follow(refit_without(fit, rows, seed=seed), quantities).values()])
+    except PartialPoolError as error:
+        raise EngineError(
+            "a level could not be left out",
+            got=f"{error.wrong} ({error.got})",
+            allowed="levels without which the model can be fitted, and quantities of the population",
+            do="name quantities that do not ask for the level, or another factor",
+        ) from error
