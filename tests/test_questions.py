@@ -15,7 +15,8 @@ PARTNERS = {
     "design_effect": "plot_design_effect", "naive_errors": "plot_naive_errors", "level_effects": "plot_level_effects",
     "predict": "plot_predictions", "average_effect": "plot_average_effect",
     "residual_trends": "plot_residual_trends", "singularity": "plot_singularity", "lrt": "plot_lrt",
-    "compare": "plot_compare", "level_statistics": "plot_level_statistics",
+    "compare": "plot_compare", "level_statistics": "plot_level_statistics", "power_scale": "plot_power_scale",
+    "prior_grid": "plot_prior_grid", "level_influence": "plot_level_influence",
 }  # fmt: skip
 SUPPORT = {"log_likelihood", "log_prior", "posterior_predictive", "prior_predictive", "summary", "group_effects"}
 """Densities, replicates and tables, which other tools take; group effects are the README's example."""
@@ -23,7 +24,7 @@ SUPPORT = {"log_likelihood", "log_prior", "posterior_predictive", "prior_predict
 
 def test_no_question_is_forgotten():
     stub = (Path(pp.__file__).parent / "__init__.pyi").read_text(encoding="utf-8")
-    asked = set(re.findall(r"from \.summaries\.\w+ import ([a-z]\w*) as", stub)) - SUPPORT
+    asked = set(re.findall(r"from \.(?:summaries|sensitivity)\.\w+ import ([a-z]\w*) as", stub)) - SUPPORT
     assert asked == set(PARTNERS)
     drawn = set(re.findall(r"from \.plots\.\w+ import (plot_\w+) as", stub)) - {"plot_group_effects"}
     assert drawn == set(PARTNERS.values())

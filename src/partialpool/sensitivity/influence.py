@@ -69,7 +69,7 @@ def level_influence(
     >>> import partialpool as pp
     >>> fit = pp.fit("Reaction ~ Days + (Days | Subject)", pp.load_dataset("sleepstudy"), seed=1, progressbar=False)
     >>> moved = pp.level_influence(fit, progressbar=False, seed=1)["shift"].sel(quantity="sigma")
-    >>> moved["level"].values[abs(moved.values).argmax()]
+    >>> str(moved["level"].values[abs(moved.values).argmax()])
     '332'
     """
     chosen = fit.design.factor_named(factor)
