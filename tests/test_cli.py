@@ -1,6 +1,7 @@
 """The command line: what it prints, what it writes, how it ends."""
 
 import os
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -196,3 +197,14 @@ def test_a_bug_is_not_mistaken_for_failed_diagnostics(spec_file, capsys, monkeyp
     err = capsys.readouterr().err
     assert err.startswith("Traceback")
     assert err.endswith("ValueError: a bug\n")
+
+
+def test_sensitivity_ends_in_two_sentences(tmp_path, capsys):
+    model = str(Path(__file__).parents[1] / "models" / "eight_schools.toml")
+    assert main(["sensitivity", model, "--out", str(tmp_path / "out"), "--seed", "1", "--quiet"]) == 0
+    text = capsys.readouterr().out
+    assert text.rstrip().endswith("with 8 levels of school the prior decides. beta[Intercept] does not move.")
+    made = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {"power_scaling.csv", "power_scaling.png", "study_icc_school.png"} <= made
+    assert all(path.stat().st_size > 200 for path in (tmp_path / "out").iterdir())
+    assert main(["sensitivity", str(tmp_path / "none.toml"), "--out", str(tmp_path)]) == 2

@@ -18,8 +18,11 @@ PARTNERS = {
     "compare": "plot_compare", "level_statistics": "plot_level_statistics", "power_scale": "plot_power_scale",
     "prior_grid": "plot_prior_grid", "level_influence": "plot_level_influence",
 }  # fmt: skip
-SUPPORT = {"log_likelihood", "log_prior", "posterior_predictive", "prior_predictive", "summary", "group_effects"}
-"""Densities, replicates and tables, which other tools take; group effects are the README's example."""
+SUPPORT = {
+    "log_likelihood", "log_prior", "posterior_predictive", "prior_predictive", "summary", "group_effects",
+    "sensitivity_report",
+}  # fmt: skip
+"""Densities, replicates and tables, which other tools take; group effects are the README's example; a report of others."""
 
 
 def test_no_question_is_forgotten():
@@ -30,7 +33,7 @@ def test_no_question_is_forgotten():
     assert drawn == set(PARTNERS.values())
 
 
-@pytest.mark.parametrize("question", [*PARTNERS, "check", "report"])
+@pytest.mark.parametrize("question", [*PARTNERS, "check", "report", "sensitivity_report"])
 def test_it_is_documented(question):
     assert f"`{question}(" in DOCS
     if question in PARTNERS:

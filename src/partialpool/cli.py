@@ -1,4 +1,4 @@
-"""The command line: `partialpool demo | fit | check | report`.
+"""The command line: `partialpool demo | fit | check | sensitivity | report`.
 
 Exit codes: 0 good; 1 the fit's diagnostics failed; 2 bad input; 70 a bug, with its traceback; 130 interrupted.
 """
@@ -52,6 +52,14 @@ def _parser() -> argparse.ArgumentParser:
         commands, "check", _check, "read a model file and its data, show the model and its priors, draw nothing"
     )
     check.add_argument("spec", type=_path, help="a TOML file, for instance models/sleepstudy.toml")
+    sensitivity = _command(
+        commands,
+        "sensitivity",
+        _sensitivity,
+        "fit a model file and ask whether its priors decide",
+    )
+    sensitivity.add_argument("spec", type=_path, help="a TOML file, for instance models/eight_schools.toml")
+    _sampling_options(sensitivity, out=Path("out/sensitivity"))
     report = _command(commands, "report", _report, "write a saved fit as one HTML page, with tables and pictures")
     report.add_argument("fit", type=_path, help="a file written by fit.save(), for instance out/fit.nc")
     report.add_argument("--out", type=_path, help="the page; report.html beside the fit unless given")
@@ -115,6 +123,18 @@ def _check(options: argparse.Namespace) -> int:
     parts += [str(factors)] if design.factors else [f"Data: {design.n_rows} rows"]
     _say("\n\n".join([*parts, str(priors)]))
     return GOOD
+
+
+def _sensitivity(options: argparse.Namespace) -> int:
+    from partialpool.gallery import fit_file  # noqa: PLC0415
+    from partialpool.reporting.bundle import write_sensitivity  # noqa: PLC0415
+    from partialpool.sensitivity.verdict import sensitivity_report  # noqa: PLC0415
+
+    fit = fit_file(options.spec, **_overrides(options))
+    verdict = sensitivity_report(fit, seed=options.seed, progressbar=not options.quiet)
+    written = write_sensitivity(verdict, options.out)
+    _say("wrote " + "\n      ".join(str(path) for path in written) + f"\n\n{fit.spec}\n\n{verdict}")
+    return _ended(fit)
 
 
 def _report(options: argparse.Namespace) -> int:

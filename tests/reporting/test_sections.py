@@ -21,6 +21,7 @@ from partialpool.reporting.sections.foretold import foretold
 from partialpool.reporting.sections.in_short import in_short
 from partialpool.reporting.sections.lines import lines
 from partialpool.reporting.sections.made_from import made_from
+from partialpool.reporting.sections.priors_matter import priors_matter
 from partialpool.reporting.sections.pulled import pulled
 from partialpool.reporting.sections.reading import reading
 from partialpool.reporting.sections.spread import spread
@@ -233,9 +234,8 @@ def test_settings_are_those_that_mattered(sleep):
 
 def test_every_picture_says_something_in_numbers(pastes, counts):
     for fit in (pastes, counts):
-        sections = [
-            chapter.write(fit) for chapter in CHAPTERS if chapter.write not in (made_from, trust, in_short, fits_data)
-        ]
+        without_draws_to_judge = (made_from, trust, in_short, fits_data, priors_matter)
+        sections = [chapter.write(fit) for chapter in CHAPTERS if chapter.write not in without_draws_to_judge]
         pictures = [picture for section in sections if section for picture in section.pictures]
         assert len(pictures) >= 3
         for picture in pictures:
@@ -271,6 +271,17 @@ def test_support_is_a_sentence_with_probabilities(slopes, plain):
     assert section.prose[0].text.startswith("The data support every effect")
     assert "Subject: Days: near zero with probability 0.00, before the data 0.03" in section.pictures[0].alt
     assert supported(plain) is None
+
+
+def test_priors_that_decide_are_named(sleep):
+    section = priors_matter(sleep)
+    assert section.prose[1].text == "Every answer is robust to the priors."
+    assert re.search(r"icc\[Subject\] 0\.\d+", section.pictures[0].alt)
+    schools = pp.load_dataset("eight_schools")
+    fit = pp.fit("effect ~ 1 + (1 | school)", schools, se="standard_error", seed=1, progressbar=False)
+    note = priors_matter(fit).prose[1]
+    assert note.tone == "bad"
+    assert "icc[school]: strong prior / weak likelihood" in note.text
 
 
 def test_costs_are_numbers(nested, slopes, plain):

@@ -5,11 +5,15 @@ from pathlib import Path
 from partialpool.errors import FileError
 from partialpool.fitting import Fit
 from partialpool.plots.forest import plot_group_effects
+from partialpool.plots.study import plot_power_scale, plot_prior_grid
 from partialpool.plots.style import save_figure
 from partialpool.reporting.wording import effect_units
+from partialpool.sensitivity.verdict import SensitivityVerdict
 from partialpool.summaries.effects import group_effects
 
-__all__ = ["write_bundle"]
+__all__ = ["write_bundle", "write_sensitivity"]
+
+_MOST_STUDIES = 4
 
 
 def write_bundle(fit: Fit, folder: str | Path) -> list[Path]:
@@ -25,6 +29,43 @@ def write_bundle(fit: Fit, folder: str | Path) -> list[Path]:
     FileError
         The folder cannot be made.
     """
+    folder = _made(folder)
+    table = folder / "summary.csv"
+    fit.digest.frame.to_csv(table, float_format="%.6g")
+    written = [fit.save(folder / "fit.nc"), table]
+    for factor in fit.design.factors:
+        picture = folder / f"effects_{factor.name.replace(':', '_')}.png"
+        save_figure(plot_group_effects(group_effects(fit, factor.name), units=effect_units(fit, factor.names)), picture)
+        written.append(picture)
+    return written
+
+
+def write_sensitivity(verdict: SensitivityVerdict, folder: str | Path) -> list[Path]:
+    """Write `power_scaling.csv`, its picture, and a picture of the study for up to four answers, those that move first.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The files written.
+
+    Raises
+    ------
+    FileError
+        The folder cannot be made.
+    """
+    folder = _made(folder)
+    table = folder / "power_scaling.csv"
+    verdict.power.frame.to_csv(table, float_format="%.6g")
+    written = [table, save_figure(plot_power_scale(verdict.power), folder / "power_scaling.png")]
+    if verdict.study is not None:
+        order = verdict.ranges.sort_values("moves", ascending=False, kind="stable").index[:_MOST_STUDIES]
+        for name in order:
+            plain = "".join(c if c.isalnum() else "_" for c in str(name)).strip("_")
+            written.append(save_figure(plot_prior_grid(verdict.study, str(name)), folder / f"study_{plain}.png"))
+    return written
+
+
+def _made(folder: str | Path) -> Path:
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -35,11 +76,4 @@ def write_bundle(fit: Fit, folder: str | Path) -> list[Path]:
             allowed="a folder",
             do="name another --out",
         ) from error
-    table = folder / "summary.csv"
-    fit.digest.frame.to_csv(table, float_format="%.6g")
-    written = [fit.save(folder / "fit.nc"), table]
-    for factor in fit.design.factors:
-        picture = folder / f"effects_{factor.name.replace(':', '_')}.png"
-        save_figure(plot_group_effects(group_effects(fit, factor.name), units=effect_units(fit, factor.names)), picture)
-        written.append(picture)
-    return written
+    return folder

@@ -15,6 +15,7 @@ from partialpool.reporting.sections.foretold import foretold
 from partialpool.reporting.sections.in_short import in_short
 from partialpool.reporting.sections.lines import lines
 from partialpool.reporting.sections.made_from import made_from
+from partialpool.reporting.sections.priors_matter import priors_matter
 from partialpool.reporting.sections.pulled import pulled
 from partialpool.reporting.sections.reading import reading
 from partialpool.reporting.sections.spread import spread
@@ -43,6 +44,7 @@ CHAPTERS: Final = (
     Chapter("How does the spread change?", spread),
     Chapter("Who is where?", who),
     Chapter("Do the data support what varies?", supported),
+    Chapter("Do the priors matter?", priors_matter),
     Chapter("How this was made", made_from),
     Chapter("Words", reading),
 )

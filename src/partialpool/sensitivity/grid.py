@@ -45,7 +45,7 @@ class _Cell:
 def prior_grid(
     model: ModelSpec | str,
     data: Any,
-    priors: Mapping[str, Sequence[Prior]],
+    priors: Mapping[str, Sequence[Prior]] | Sequence[Mapping[str, Prior]],
     quantities: Mapping[str, Quantity] = NOTHING_MORE,
     *,
     family: str | None = None,
@@ -64,7 +64,8 @@ def prior_grid(
     model, data, family, link, se
         As for `fit`; priors that are not varied are the model's.
     priors
-        The priors to try, by parameter: `{"sd_Subject": [Prior(...), ...], "corr_Subject": [...]}`; all combinations.
+        The priors to try, by parameter: `{"sd_Subject": [Prior(...), ...], "corr_Subject": [...]}`, all combinations;
+        or a list of combinations, `[{"sd_Subject": Prior(...), "sigma": Prior(...)}, ...]`, of the same parameters.
     quantities
         More answers to follow, by name, as for `power_scale`. Parameters and the ICC are always followed.
     folder
@@ -131,17 +132,28 @@ def prior_grid(
     return _collected(cells, found, quantities, design)
 
 
-def _cells(spec: ModelSpec, design: Design, priors: Mapping[str, Sequence[Prior]]) -> list[_Cell]:
-    if not priors or not all(len(list(choices)) for choices in priors.values()):
+def _combinations(
+    priors: Mapping[str, Sequence[Prior]] | Sequence[Mapping[str, Prior]],
+) -> list[dict[str, Prior]]:
+    if not isinstance(priors, Mapping):
+        return [dict(combination) for combination in priors]
+    return [dict(zip(priors, combination, strict=True)) for combination in product(*priors.values()) if combination]
+
+
+def _cells(
+    spec: ModelSpec, design: Design, priors: Mapping[str, Sequence[Prior]] | Sequence[Mapping[str, Prior]]
+) -> list[_Cell]:
+    combinations = _combinations(priors)
+    if not combinations or not combinations[0] or any(set(c) != set(combinations[0]) for c in combinations):
         raise PriorError(
             "a study needs priors to try",
-            got=repr(dict(priors)),
-            allowed="a list of priors for each parameter that varies",
+            got=repr(priors),
+            allowed="a list of priors for each parameter that varies, or combinations of the same parameters",
             do="write for instance {'sd_Subject': [pp.Prior('HalfNormal', sigma=s) for s in (10, 50)]}",
         )
     cells = []
-    for combination in product(*priors.values()):
-        chosen = {name: as_prior(prior) for name, prior in zip(priors, combination, strict=True)}
+    for combination in combinations:
+        chosen = {name: as_prior(prior) for name, prior in combination.items()}
         changed = tuple((name, str(prior)) for name, prior in chosen.items())
         stated = spec.with_priors(chosen)
         resolve_priors(replace(design, spec=stated))  # names that the model does not have are refused here

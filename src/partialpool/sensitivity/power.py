@@ -31,6 +31,8 @@ MAX_KHAT: Final = 0.7
 THRESHOLD: Final = 0.05
 LIKELIHOOD: Final = "likelihood"
 EVERY_PRIOR: Final = "prior"
+ROBUST, STRONG_PRIOR, CONFLICT = "robust", "strong prior / weak likelihood", "prior-data conflict"
+"""Diagnoses."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -164,7 +166,7 @@ def _sensitivities(fit: Fit, followed: Mapping[str, np.ndarray], components: Map
     frame = pd.DataFrame(columns).rename_axis("quantity")
     prior = frame.get(EVERY_PRIOR, pd.Series(0.0, index=frame.index))
     counts, told = prior >= THRESHOLD, frame[LIKELIHOOD] >= THRESHOLD
-    words = np.where(counts & told, "prior-data conflict", np.where(counts, "strong prior / weak likelihood", "robust"))
+    words = np.where(counts & told, CONFLICT, np.where(counts, STRONG_PRIOR, ROBUST))
     return frame.assign(diagnosis=words)
 
 

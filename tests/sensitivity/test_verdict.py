@@ -1,0 +1,66 @@
+"""The verdict: what moves, over which priors, and the two sentences."""
+
+import numpy as np
+import pytest
+
+import partialpool as pp
+from checks.fixed import fit_at
+from partialpool.sensitivity.verdict import sensitivity_report
+
+
+@pytest.fixture(scope="module")
+def schools():
+    data = pp.load_dataset("eight_schools")
+    fit = pp.fit("effect ~ 1 + (1 | school)", data, se="standard_error", seed=1, progressbar=False)
+    return sensitivity_report(fit, jobs=1, seed=1, progressbar=False)
+
+
+def test_eight_schools_are_the_priors(schools):
+    first, second = schools.sentences
+    assert first.startswith("icc[school] moves from 0.01")
+    assert first.endswith("over these priors: with 8 levels of school the prior decides.")
+    assert second == "beta[Intercept] does not move."
+    assert str(schools).endswith(f"{first} {second}")
+    assert schools.study.sizes["prior"] == 15
+
+
+def test_ranges_are_of_the_studys_medians(schools):
+    medians = schools.study["icc[school]"].median(("chain", "draw")).to_numpy()
+    row = schools.ranges.loc["icc[school]"]
+    assert (row["lowest"], row["highest"]) == pytest.approx((medians.min(), medians.max()))
+    assert row["moves"] == (np.ptp(medians) > 0.5 * row["sd"])
+
+
+def test_many_levels_decide_for_themselves():
+    rng = np.random.default_rng(1)
+    g = np.repeat(np.arange(500), 4)
+    data = {"y": 5 + rng.normal(size=500)[g] + rng.normal(size=2000), "g": g}
+    fit = pp.fit("y ~ 1 + (1 | g)", data, seed=1, progressbar=False)
+    found = sensitivity_report(fit, jobs=1, seed=1, progressbar=False)
+    assert found.sentences == (
+        "No answer moves with the priors that were tried.", "With 500 levels of g the data decide.",
+    )  # fmt: skip
+
+
+def test_every_effect_keeps_its_own_scale(sleepstudy):
+    fit = pp.fit("Reaction ~ Days + (Days | Subject)", sleepstudy, seed=1, progressbar=False)
+    found = sensitivity_report(fit, jobs=1, seed=1, progressbar=False)
+    first = found.study["prior"].to_numpy()[0]
+    scale = sleepstudy["Reaction"].std(ddof=0) / 4
+    assert f"sd_Subject[Intercept] ~ HalfNormal(sigma={scale:.4g})" in first
+    assert f"sd_Subject[Days] ~ HalfNormal(sigma={scale / np.std(np.arange(10)):.4g})" in first
+    assert found.sentences[0].endswith("the prior has a say.")
+
+
+def test_nuts_fits_are_judged_by_power_scaling_alone(sleepstudy_fit):
+    found = sensitivity_report(sleepstudy_fit)
+    assert found.study is None
+    assert found.sentences == (
+        "No answer moves with the priors that were tried.", "With 18 levels of Subject the data decide.",
+    )  # fmt: skip
+
+
+def test_groups_are_needed():
+    fit = fit_at("y ~ x", {"y": [1.0, 2, 4, 3], "x": [0.0, 1, 2, 3]}, beta=[0, 1], sigma=1.0)
+    with pytest.raises(pp.DataError, match="priors of group sds need groups"):
+        sensitivity_report(fit)
