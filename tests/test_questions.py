@@ -22,7 +22,7 @@ SUPPORT = {
     "log_likelihood", "log_prior", "posterior_predictive", "prior_predictive", "summary", "group_effects",
     "sensitivity_report",
 }  # fmt: skip
-"""Densities, replicates and tables, which other tools take; group effects are the README's example; a report of others."""
+"""Densities, replicates and tables, which other tools take; the README's example; a report of others."""
 
 
 def test_no_question_is_forgotten():
