@@ -29,7 +29,10 @@ def test_no_question_is_forgotten():
     stub = (Path(pp.__file__).parent / "__init__.pyi").read_text(encoding="utf-8")
     asked = set(re.findall(r"from \.(?:summaries|sensitivity)\.\w+ import ([a-z]\w*) as", stub)) - SUPPORT
     assert asked == set(PARTNERS)
-    drawn = set(re.findall(r"from \.plots\.\w+ import (plot_\w+) as", stub)) - {"plot_group_effects"}
+    drawn = set(re.findall(r"from \.plots\.\w+ import (plot_\w+) as", stub)) - {
+        "plot_group_effects",
+        "plot_prior_predictive",
+    }
     assert drawn == set(PARTNERS.values())
 
 

@@ -23,6 +23,7 @@ from .likelihood import maximum_likelihood as maximum_likelihood
 from .modelling import build_model as build_model
 from .plots.ahead import plot_average_effect as plot_average_effect
 from .plots.ahead import plot_predictions as plot_predictions
+from .plots.beforehand import plot_prior_predictive as plot_prior_predictive
 from .plots.checks import plot_level_statistics as plot_level_statistics
 from .plots.fan import plot_variance_function as plot_variance_function
 from .plots.forest import plot_group_effects as plot_group_effects

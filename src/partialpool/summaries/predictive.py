@@ -1,5 +1,6 @@
 """What the model says of data: replicates of the response, from the prior and from the posterior."""
 
+import warnings
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -7,20 +8,26 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from partialpool.design.build import build_design
+from partialpool.design.build import Design, build_design
 from partialpool.design.rows import NewLevels, new_rows, own_rows
 from partialpool.design.scaling import resolve_priors
 from partialpool.design.table import Missing
+from partialpool.errors import DataError, DataWarning
 from partialpool.fitting import Fit, as_spec
 from partialpool.infer.pack import label_draws, label_rows
 from partialpool.names import OBS
+from partialpool.observe.plausible import implausible_share
 from partialpool.observe.predictor import linear_predictor
 from partialpool.observe.prior import draw_prior
 from partialpool.observe.response import replicate
 from partialpool.seeds import seed_sequence
 from partialpool.spec.model import ModelSpec
+from partialpool.variance.places import partition_over_rows
 
 __all__ = ["posterior_predictive", "prior_predictive"]
+
+MOST = 0.5
+"""Share of implausible replicates that gives a warning."""
 
 
 def posterior_predictive(
@@ -83,7 +90,17 @@ def prior_predictive(
     -------
     xarray.DataTree
         Groups `prior` (the variables of a posterior) and `prior_predictive` (the response), with one chain,
-        and `observed_data`.
+        `observed_data`, and `derived`: `icc` (chain, draw, factor) and `sd` (chain, draw), of responses given the
+        common effects, averaged over the rows, as the prior has them (left out where the response has no variance).
+        attrs: `implausible`, the share of replicates where no data of this kind can be, and `implausible_means`. More
+        than half of them give a warning.
+
+    Examples
+    --------
+    >>> import partialpool as pp
+    >>> tree = pp.prior_predictive("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff"), draws=500, seed=1)
+    >>> tree.attrs["implausible"] < 0.05
+    True
     """
     design = build_design(as_spec(model, family=family, link=link, priors=priors, se=se), data, missing=missing)
     parameter_seed, response_seed = seed_sequence(seed).spawn(2)
@@ -100,5 +117,37 @@ def prior_predictive(
             "observed_data": xr.Dataset({name: (OBS, design.response.values)}, coords={OBS: design.rows}),
         }
     )
-    tree.attrs = {"formula": design.spec.to_formula(), "family": design.spec.family}
+    derived = _derived(tree["prior"].to_dataset(), design)
+    if derived is not None:
+        tree["derived"] = xr.DataTree(derived)
+    share, means = implausible_share(design, replicates)
+    tree.attrs = {
+        "formula": design.spec.to_formula(),
+        "family": design.spec.family,
+        "response": name,
+        "implausible": share,
+        "implausible_means": means,
+    }
+    if share > MOST:
+        warnings.warn(
+            f"the priors put {100 * share:.0f} % of their mass on {means}: look at pp.priors(...), and tighten them",
+            DataWarning,
+            stacklevel=2,
+        )
     return tree
+
+
+def _derived(prior: xr.Dataset, design: Design) -> xr.Dataset | None:
+    """ICC and sd of a response, per prior draw; None where there are none."""
+    try:
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            partition = partition_over_rows(prior, design)
+            total = partition.total[..., 0]
+            shares = [values[..., 0] / total for values in partition.factors.values()]
+    except DataError:
+        return None
+    variables: dict[str, Any] = {"sd": (("chain", "draw"), np.sqrt(total))}
+    if shares:
+        variables["icc"] = (("chain", "draw", "factor"), np.stack(shares, axis=-1))
+    coords = {"chain": prior["chain"], "draw": prior["draw"], "factor": list(partition.factors)}
+    return xr.Dataset(variables, coords=coords if shares else {n: coords[n] for n in ("chain", "draw")})
