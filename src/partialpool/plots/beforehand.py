@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from partialpool.plots.style import GREY, INK, PALETTE, VERMILION, house_style, short
+from partialpool.tabulate import number
 
 __all__ = ["plot_prior_predictive"]
 
@@ -79,6 +80,6 @@ def _spread(panel: Axes, sds: np.ndarray) -> None:
     panel.hist(known, np.geomspace(low, high, _BINS + 1).tolist(), color=INK, alpha=0.55)
     panel.set_xscale("log")
     ticks = np.geomspace(low, high, 4)  # of less than a decade matplotlib would label none
-    panel.set_xticks(ticks, [f"{tick:.2g}" for tick in ticks])
+    panel.set_xticks(ticks, [number(float(tick), 2) for tick in ticks])
     panel.minorticks_off()
     panel.set(xlabel="sd of a response, common effects given", yticks=[], title="How far responses scatter")
