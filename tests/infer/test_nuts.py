@@ -121,14 +121,17 @@ def test_ctrl_c_keeps_the_draws_made_so_far(sleepstudy, interrupt_after):
 
 
 def test_ctrl_c_keeps_the_chains_that_ran_when_others_had_not_started(sleepstudy, interrupt_after):
-    """Four chains on two cores: the last two wait for a free core when Ctrl-C comes."""
+    """Four chains on two cores: the last two wait for a free core when Ctrl-C comes.
+
+    Where another process slows one of the two that ran, keeping the other alone keeps more draws.
+    """
     interrupt_after(2 * (50 + 100))
-    told = r"interrupted: got \d+ of 1000000 draws from each of 2 of 4 chains; they are kept"
+    told = r"interrupted: got \d+ of 1000000 draws from each of [12] of 4 chains; they are kept"
     with pytest.warns(pp.SamplingWarning, match=told):
         fit = pp.fit(
             "Reaction ~ Days + (1 | Subject)", sleepstudy, draws=1_000_000, tune=50, **(ENDLESS | {"chains": 4})
         )
-    assert fit.posterior.sizes["chain"] == 2
+    assert fit.posterior.sizes["chain"] in (1, 2)
     assert fit.posterior.sizes["draw"] > 0
     assert all(np.isfinite(v).all() for v in fit.posterior.data_vars.values())
 
