@@ -23,4 +23,4 @@ def test_each_kind():
     assert share("bernoulli", [0, 1, 1, 0], [[0, 0, 0, 0], [1, 1, 1, 1], [0, 1, 0, 0]]) == pytest.approx(2 / 3)
     assert share("cumulative", [0, 1, 2, 1], [[1, 1, 1, 1], [0, 1, 1, 1]]) == pytest.approx(1 / 2)
     counts = {"n": [100, 100, 100, 100]}
-    assert share("binomial", [10, 40, 20, 30], [[1, 0, 1, 1], [5, 5, 5, 5]], "p(y, n) ~ 1 + (1 | g)", **counts) == 0.5
+    assert share("binomial", [10, 40, 20, 30], [[0, 0, 0, 0], [5, 5, 5, 5]], "p(y, n) ~ 1 + (1 | g)", **counts) == 0.5

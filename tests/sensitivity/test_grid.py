@@ -9,6 +9,7 @@ import time
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 
 import partialpool as pp
@@ -65,7 +66,7 @@ def test_combinations_of_several_priors(sleepstudy):
     found = prior_grid(
         "Reaction ~ Days + (Days | Subject)", sleepstudy,
         {"corr_Subject": [pp.Prior("LKJ", eta=e) for e in (1, 20)], "sigma": [pp.Prior("HalfNormal", sigma=30)]},
-        seed=1, jobs=1, draws=200, progressbar=False,
+        seed=1, jobs=1, draws=500, progressbar=False,
     )  # fmt: skip
     assert found.sizes["prior"] == 2
     assert found["prior"].to_numpy()[0] == "corr_Subject ~ LKJ(eta=1); sigma ~ HalfNormal(sigma=30)"
@@ -105,21 +106,21 @@ def test_a_failed_cell_leaves_the_others(schools, monkeypatch):
 
 def test_a_stored_study_is_widened_and_other_data_are_others(schools, tmp_path):
     scales = [pp.Prior("HalfNormal", sigma=s) for s in (2, 10)]
-    first = prior_grid(SCHOOLS, schools, {"sd_school": scales[:1]}, folder=tmp_path / "study", draws=50, **QUICK)
+    first = prior_grid(SCHOOLS, schools, {"sd_school": scales[:1]}, folder=tmp_path / "study", draws=500, **QUICK)
     made = {p: p.stat().st_mtime_ns for p in (tmp_path / "study").iterdir()}
-    both = prior_grid(SCHOOLS, schools, {"sd_school": scales}, folder=tmp_path / "study", draws=50, **QUICK)
+    both = prior_grid(SCHOOLS, schools, {"sd_school": scales}, folder=tmp_path / "study", draws=500, **QUICK)
     assert len(list((tmp_path / "study").iterdir())) == 2
     assert all(path.stat().st_mtime_ns == when for path, when in made.items())
     assert both["icc[school]"].isel(prior=0).to_numpy() == pytest.approx(first["icc[school]"].isel(prior=0).to_numpy())
-    for change in ({"draws": 60}, {"data": schools.assign(effect=schools["effect"] + 1)}):
+    for change in ({"draws": 600}, {"data": schools.assign(effect=schools["effect"] + 1)}):
         data = change.get("data", schools)
-        draws = change.get("draws", 50)
+        draws = change.get("draws", 500)
         prior_grid(SCHOOLS, data, {"sd_school": scales[:1]}, folder=tmp_path / "study", draws=draws, **QUICK)
     assert len(list((tmp_path / "study").iterdir())) == 4
     # A file that was cut short is made again.
     broken = next(iter(made))
     broken.write_bytes(broken.read_bytes()[:1000])
-    again = prior_grid(SCHOOLS, schools, {"sd_school": scales[:1]}, folder=tmp_path / "study", draws=50, **QUICK)
+    again = prior_grid(SCHOOLS, schools, {"sd_school": scales[:1]}, folder=tmp_path / "study", draws=500, **QUICK)
     assert again["icc[school]"].to_numpy() == pytest.approx(first["icc[school]"].to_numpy())
     assert load_fit(broken).spec.priors["sd_school"] == scales[0]
 
@@ -134,6 +135,39 @@ if __name__ == "__main__":
         seed=1, draws=100, jobs=2, folder=sys.argv[1], progressbar=False,
     )
 """
+
+
+def test_categories_in_another_order_are_another_study(tmp_path):
+    """The reference category is the first: draws of one order must not be taken for those of the other."""
+    rng = np.random.default_rng(0)
+    data = {"y": rng.normal(size=60), "c": np.tile(["a", "b"], 30), "g": np.repeat(np.arange(6), 10)}
+    tables = [
+        pd.DataFrame(data).assign(c=pd.Categorical(data["c"], order, ordered=True))
+        for order in (["a", "b"], ["b", "a"])
+    ]
+    priors = {"sigma": [pp.Prior("HalfNormal", sigma=2)]}
+    one, other = (
+        prior_grid("y ~ c + (1 | g)", t, priors, folder=tmp_path, seed=1, jobs=1, progressbar=False) for t in tables
+    )
+    assert len(list(tmp_path.iterdir())) == 2
+    assert "beta[c[b]]" in one
+    assert "beta[c[a]]" in other
+
+
+def test_a_prior_for_all_effects_replaces_those_stated_one_by_one(schools):
+    spec = pp.ModelSpec.from_formula(
+        SCHOOLS, se="standard_error", priors={"sd_school[Intercept]": pp.Prior("HalfNormal", sigma=1)}
+    )
+    scales = [pp.Prior("HalfNormal", sigma=s) for s in (1, 100)]
+    found = prior_grid(spec, schools, {"sd_school": scales}, seed=1, jobs=1, progressbar=False)
+    middle = found["sd_school[Intercept]"].median(("chain", "draw")).to_numpy()
+    assert middle[1] > 3 * middle[0]
+
+
+def test_fits_whose_diagnostics_are_not_good_are_named(schools):
+    with pytest.warns(pp.SamplingWarning, match="the diagnostics of 1 of 1 fits are not good"):
+        found = prior_grid(SCHOOLS, schools, {"sd_school": [pp.Prior("HalfNormal", sigma=9)]}, draws=10, **QUICK)
+    assert found["good"].to_numpy().tolist() == [False]
 
 
 def test_a_killed_study_resumes(tmp_path):

@@ -62,6 +62,27 @@ def test_other_answers_and_nested_factors():
         level_influence(fit, progressbar=False)
 
 
+def test_answers_about_levels_are_refused(slopes):
+    with pytest.raises(pp.SpecError, match="is of the levels that are left out"):
+        level_influence(slopes, {"slopes": lambda f: pp.level_effects(f, "Days")["effect"]}, progressbar=False)
+
+
+def test_what_is_averaged_over_rows_is_averaged_over_all_of_them(monkeypatch):
+    """A level whose predictor spreads six times as wide: weights and refits must mean the same ICC."""
+    rng = np.random.default_rng(3)
+    g, x = np.repeat(np.arange(10), 12), rng.normal(size=120)
+    x[g == 0] *= 6
+    y = rng.normal(size=10)[g] + rng.normal(size=10)[g] * x + rng.normal(size=120)
+    fit = pp.fit("y ~ x + (x | g)", {"y": y, "x": x, "g": g}, seed=1, progressbar=False)
+    by_weights = level_influence(fit, seed=1, progressbar=False)
+    monkeypatch.setattr(influence, "MAX_KHAT", -10.0)
+    by_refits = level_influence(fit, seed=1, progressbar=False)
+    assert (by_refits["method"] == "refit").all()
+    trusted = by_weights["khat"].to_numpy() < 0.4
+    gap = (by_weights["shift"] - by_refits["shift"]).sel(quantity="icc[g]").to_numpy()[trusted]
+    assert np.abs(gap).max() < 0.3
+
+
 def test_a_quantity_of_a_level_that_is_gone(slopes, monkeypatch):
     monkeypatch.setattr(influence, "MAX_KHAT", -10.0)
     asked = {"rate of 308": lambda f: pp.predict(f, {"Days": [1], "Subject": ["308"]}, seed=1)["expectation"]}
@@ -72,10 +93,11 @@ def test_a_quantity_of_a_level_that_is_gone(slopes, monkeypatch):
 def test_where_the_response_is_not_normal():
     ticks = pp.load_dataset("grouseticks")
     sizes = {f: ticks[f].nunique() for f in ("BROOD", "LOCATION")}
-    effects = {f"b_{f}": np.zeros((n, 1)) for f, n in sizes.items()}
+    effects = {f"b_{f}": np.zeros((100, n, 1)) for f, n in sizes.items()}
+    half = np.full((100, 1), 0.5)
     fit = fit_at(
-        "TICKS ~ 1 + (1 | LOCATION) + (1 | BROOD)", ticks, family="poisson", beta=[0.5], sd_LOCATION=[0.5],
-        sd_BROOD=[0.5], **effects,
+        "TICKS ~ 1 + (1 | LOCATION) + (1 | BROOD)", ticks, family="poisson", draws=100, beta=half, sd_LOCATION=half,
+        sd_BROOD=half, **effects,
     )  # fmt: skip
     with pytest.raises(pp.DataError, match="integrated over one or two effects"):
         level_influence(fit, factor="LOCATION", progressbar=False)

@@ -99,9 +99,10 @@ def test_the_engine_does_not_matter(sleepstudy_fit, sleepstudy):
 def test_group_effects_are_never_scaled():
     """Draws that differ in b and z alone have the same prior components."""
     data = pp.load_dataset("dyestuff")
-    values = {"beta": [1500.0], "sd_Batch": [40.0], "sigma": 50.0}
-    one, other = (power._components(fit_at("Yield ~ 1 + (1 | Batch)", data, b_Batch=b, **values))
-                  for b in (np.zeros((6, 1)), 100 * np.ones((6, 1))))  # fmt: skip
+    step = np.array([[1.0], [2.0]])
+    values = {"beta": 1500 * step, "sd_Batch": 40 * step, "sigma": 50 * step[:, 0]}
+    one, other = (power._components(fit_at("Yield ~ 1 + (1 | Batch)", data, draws=2, b_Batch=b, **values))
+                  for b in (np.zeros((2, 6, 1)), 100 * np.ones((2, 6, 1))))  # fmt: skip
     assert set(one) == {"beta", "sd_Batch", "sigma", "prior", "likelihood"}
     for name in set(one) - {"likelihood"}:
         assert one[name] == pytest.approx(other[name])
@@ -130,6 +131,35 @@ def test_other_answers_are_followed(sleepstudy):
         power_scale(fit, {"icc": lambda f: pp.icc(f)})
     with pytest.raises(pp.SpecError, match="a power is above 0"):
         power_scale(fit, alphas=(-1.0,))
+
+
+def test_a_uniform_prior_is_no_component(sleepstudy):
+    flat = {"corr_Subject": pp.Prior("LKJ", eta=1)}
+    fit = pp.fit("Reaction ~ Days + (Days | Subject)", sleepstudy, priors=flat, seed=1, progressbar=False)
+    frame = power_scale(fit).frame
+    assert "corr_Subject" not in frame
+    assert "sd_Subject" in frame
+
+
+def test_a_factor_with_brackets_keeps_its_priors_apart():
+    data = {"y": np.arange(8.0) ** 2, "a": [0, 0, 1, 1, 2, 2, 3, 3], "a[1]": [0, 1, 2, 3, 0, 1, 2, 3]}
+    fit = pp.fit("y ~ 1 + (1 | a) + (1 | `a[1]`)", data, draws=100, seed=1, progressbar=False)
+    for component, moved in (("sd_a", "sd_a[Intercept]"), ("sd_a[1]", "sd_a[1][Intercept]")):
+        scaled = scaled_priors(fit.priors, component, 4.0)
+        assert [e.parameter for e, old in zip(scaled.entries, fit.priors.entries, strict=True) if e != old] == [moved]
+
+
+def test_too_few_draws_and_bad_quantities(sleepstudy):
+    fit = pp.fit("Reaction ~ Days", sleepstudy, draws=10, chains=1, seed=1, progressbar=False)
+    with pytest.raises(pp.DataError, match="cannot be judged by so few draws"):
+        power_scale(fit)
+    fit = pp.fit("Reaction ~ Days", sleepstudy, seed=1, progressbar=False)
+    with pytest.raises(pp.SpecError, match="draws that are no numbers"):
+        power_scale(
+            fit, {"holes": lambda f: f.posterior["sigma"].where(f.posterior["sigma"] > f.posterior["sigma"].mean())}
+        )
+    with pytest.raises(pp.SpecError, match="is taken"):
+        power_scale(fit, {"sigma": lambda f: f.posterior["sigma"]})
 
 
 def test_the_known_story_of_the_data_sets():

@@ -38,7 +38,8 @@ def test_many_levels_decide_for_themselves():
     fit = pp.fit("y ~ 1 + (1 | g)", data, seed=1, progressbar=False)
     found = sensitivity_report(fit, jobs=1, seed=1, progressbar=False)
     assert found.sentences == (
-        "No answer moves with the priors that were tried.", "With 500 levels of g the data decide.",
+        "No answer moves with the priors of the sds that were tried, nor with powers of its priors near 1.",
+        "With 500 levels of g the data decide.",
     )  # fmt: skip
 
 
@@ -56,8 +57,24 @@ def test_nuts_fits_are_judged_by_power_scaling_alone(sleepstudy_fit):
     found = sensitivity_report(sleepstudy_fit)
     assert found.study is None
     assert found.sentences == (
-        "No answer moves with the priors that were tried.", "With 18 levels of Subject the data decide.",
+        "No answer moves with powers of its priors near 1.", "With 18 levels of Subject the data decide.",
     )  # fmt: skip
+
+
+def test_priors_that_the_study_does_not_vary_are_not_called_harmless(sleepstudy):
+    tight = {"beta[Days]": pp.Prior("Normal", mu=0, sigma=0.1)}
+    fit = pp.fit("Reaction ~ Days + (Days | Subject)", sleepstudy, priors=tight, seed=1, progressbar=False)
+    found = sensitivity_report(fit, jobs=1, seed=1, progressbar=False)
+    assert "beta[Days]" not in found.sentences[1]
+    assert "the data decide" not in found.sentences[1]
+
+
+def test_a_prior_of_ones_own_far_from_the_studys_is_seen():
+    data, own = pp.load_dataset("eight_schools"), {"sd_school": pp.Prior("InverseGamma", alpha=3, beta=500)}
+    fit = pp.fit("effect ~ 1 + (1 | school)", data, se="standard_error", priors=own, seed=1, progressbar=False)
+    found = sensitivity_report(fit, jobs=1, seed=1, progressbar=False)
+    assert bool(found.ranges.loc["sd_school[Intercept]", "moves"])
+    assert found.ranges.loc["sd_school[Intercept]", "highest"] > 20
 
 
 def test_groups_are_needed():

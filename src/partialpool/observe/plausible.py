@@ -10,8 +10,6 @@ _SDS = 10.0
 """Observed sds from the observed mean beyond which a real number is out of the world."""
 _TIMES = 100.0
 """Times the largest (or least) observed value beyond which a positive one is."""
-_EDGE = 0.01
-"""Share of successes this near 0 or 1 means that everybody fails or succeeds."""
 
 
 def implausible_share(design: Design, replicates: np.ndarray) -> tuple[float, str]:
@@ -37,4 +35,4 @@ def implausible_share(design: Design, replicates: np.ndarray) -> tuple[float, st
         return float(alike.mean()), "tables in which every row is of one category"
     trials = np.ones(replicates.shape[1]) if design.response.trials is None else design.response.trials
     share = replicates.sum(axis=1) / trials.sum()
-    return float(((share < _EDGE) | (share > 1 - _EDGE)).mean()), "tables in which everybody fails or all succeed"
+    return float(((share == 0) | (share == 1)).mean()), "tables in which everybody fails or all succeed"

@@ -77,6 +77,8 @@ def _tables(panel: Axes, replicates: np.ndarray, observed: np.ndarray) -> None:
 def _spread(panel: Axes, sds: np.ndarray) -> None:
     known = sds[np.isfinite(sds) & (sds > 0)]
     low, high = (float(q) for q in np.quantile(known, [0.005, 0.995]))
+    if high < 1.01 * low:  # known standard errors and nothing else
+        low, high = low / 2, 2 * high
     panel.hist(known, np.geomspace(low, high, _BINS + 1).tolist(), color=INK, alpha=0.55)
     panel.set_xscale("log")
     ticks = np.geomspace(low, high, 4)  # of less than a decade matplotlib would label none

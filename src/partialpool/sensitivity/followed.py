@@ -8,12 +8,15 @@ from typing import Final
 import numpy as np
 import xarray as xr
 
-from partialpool.errors import PartialPoolError, SpecError
+from partialpool.errors import DataError, PartialPoolError, SpecError
 from partialpool.fitting import Fit
 from partialpool.names import BETA, corr_name, sd_name
 from partialpool.summaries.alikeness import icc
 
-__all__ = ["NOTHING_MORE", "Quantity", "follow"]
+__all__ = ["NOTHING_MORE", "Quantity", "check_draws", "follow"]
+
+_FEWEST: Final = 100
+_TAKEN: Final = frozenset({"prior", "level", "chain", "draw", "good", "quantity"})
 
 Quantity = Callable[[Fit], xr.DataArray]
 """From a fit to labelled draws, dims (chain, draw, ...)."""
@@ -52,8 +55,41 @@ def follow(fit: Fit, asked: Mapping[str, Quantity]) -> dict[str, np.ndarray]:
                 allowed="a function from a fit to an xarray.DataArray with dimensions chain and draw",
                 do="pick one variable of an answer: lambda f: pp.icc(f)['icc']",
             )
-        out |= _columns(name, answer)
+        added = _columns(name, answer)
+        if not np.isfinite(answer.to_numpy()).all():
+            raise SpecError(
+                f"the quantity {name!r} has draws that are no numbers",
+                got=f"{int((~np.isfinite(answer.to_numpy())).sum())} of {answer.size}",
+                allowed="finite draws",
+                do="leave out what is not defined in every draw",
+            )
+        if name in _TAKEN or set(added) & set(out):
+            raise SpecError(
+                f"the name {name!r} is taken",
+                got=repr(name),
+                allowed="a name that no parameter and no dimension has",
+                do="call the quantity something else",
+            )
+        out |= added
     return out
+
+
+def check_draws(fit: Fit) -> None:
+    """Refuse a fit with so few draws that weights of them cannot be judged.
+
+    Raises
+    ------
+    DataError
+        Fewer than a hundred.
+    """
+    sizes = fit.posterior.sizes
+    if sizes["chain"] * sizes["draw"] < _FEWEST:
+        raise DataError(
+            "importance weights cannot be judged by so few draws",
+            got=f"{sizes['chain']} chains of {sizes['draw']} draws",
+            allowed=f"{_FEWEST} draws or more in all",
+            do="fit with more draws",
+        )
 
 
 def _columns(name: str, draws: xr.DataArray) -> dict[str, np.ndarray]:

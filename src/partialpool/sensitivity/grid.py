@@ -85,7 +85,8 @@ def prior_grid(
     -------
     xarray.Dataset
         A variable per quantity, (prior, chain, draw), on the scale of the quantity. Coordinates along `prior`: its
-        label, and the prior of each parameter that varies. `prior_<quantity>` (prior, level): the prior's own 5, 50 and
+        label, the prior of each parameter that varies, and `good`, whether the fit's diagnostics are (a warning tells
+        if some are not). `prior_<quantity>` (prior, level): the prior's own 5, 50 and
         95 % quantiles, for sds, coefficients and other parameters that have one. Fits that failed are missing values,
         with a warning; attrs: `failed`, what they said.
 
@@ -112,9 +113,8 @@ def prior_grid(
     spec = as_spec(model, family=family, link=link, se=se)
     design = build_design(spec, data)
     cells = _cells(spec, design, priors)
-    if seed is None:
-        seed = int(seed_sequence(None).generate_state(1)[0])
-    options = {**settings, "seed": seed}
+    seed_sequence(seed)  # refuses what is no seed before anything is fitted
+    options = {**settings, "seed": int(seed_sequence(None).generate_state(1)[0]) if seed is None else int(seed)}
     store = _folder(folder)
     names = {cell: _address(cell.spec, design, options) for cell in cells}
     found: dict[_Cell, Fit | str] = {cell: kept for cell in cells if (kept := _stored(store, names[cell])) is not None}
@@ -181,7 +181,11 @@ def _address(spec: ModelSpec, design: Design, options: Mapping[str, Any]) -> str
         json.dumps([spec.to_toml(), dict(options), version("partialpool")], sort_keys=True, default=str).encode()
     )
     frame = design.frame
-    digest.update(json.dumps([list(frame.columns), [str(t) for t in frame.dtypes]]).encode())
+    # The order of categories decides which is the reference, and of an ordinal response what is more.
+    kinds = [
+        [str(t), *((list(t.categories), t.ordered) if isinstance(t, pd.CategoricalDtype) else ())] for t in frame.dtypes
+    ]
+    digest.update(json.dumps([list(frame.columns), kinds], default=str).encode())
     digest.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
     return f"{digest.hexdigest()[:24]}.nc"
 
@@ -231,6 +235,13 @@ def _collected(
     names = list(dict.fromkeys(name for answer in answers.values() for name in answer))
     shape = next(iter(next(iter(answers.values())).values())).shape
     nothing = np.full(shape, np.nan)
+    doubtful = [cell.label for cell, made in fits.items() if not made.digest.verdict.good]
+    if doubtful:
+        warnings.warn(
+            f"the diagnostics of {len(doubtful)} of {len(cells)} fits are not good: {doubtful[0]}, ...; see `good`",
+            SamplingWarning,
+            stacklevel=3,
+        )
     variables: dict[str, Any] = {
         name: (("prior", "chain", "draw"), np.stack([answers.get(cell, {}).get(name, nothing) for cell in cells]))
         for name in names
@@ -244,6 +255,7 @@ def _collected(
             quantiles = np.stack([frozen(prior).ppf(np.array(_LEVELS)) for prior in own])
             variables[f"prior_{name}"] = (("prior", "level"), quantiles)
     coords: dict[str, Any] = {"prior": [cell.label for cell in cells], "level": list(_LEVELS)}
+    coords["good"] = ("prior", [cell in fits and cell.label not in doubtful for cell in cells])
     coords |= {"chain": np.arange(shape[0]), "draw": np.arange(shape[1])}
     for parameter in dict(cells[0].changed):
         coords[f"prior_of_{parameter}"] = ("prior", [dict(cell.changed)[parameter] for cell in cells])

@@ -1,19 +1,20 @@
 """Which levels drive an answer? Every level left out in turn."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 import xarray as xr
 from arviz_stats.base import array_stats
 
-from partialpool.errors import EngineError, PartialPoolError
+from partialpool.errors import EngineError, PartialPoolError, SpecError
 from partialpool.fitting import Fit
 from partialpool.infer.progress import progress_line
 from partialpool.leaveout import MAX_KHAT, refit_without
 from partialpool.observe.joint import joint_log_density
 from partialpool.seeds import seed_sequence
-from partialpool.sensitivity.followed import NOTHING_MORE, Quantity, follow
+from partialpool.sensitivity.followed import NOTHING_MORE, Quantity, check_draws, follow
 
 __all__ = ["level_influence"]
 
@@ -73,6 +74,8 @@ def level_influence(
     '332'
     """
     chosen = fit.design.factor_named(factor)
+    check_draws(fit)
+    _check_population(fit, quantities, chosen.name)
     joint = joint_log_density(fit.design, chosen.codes, fit.stacked())
     followed = follow(fit, quantities)
     values = np.stack([column.ravel() for column in followed.values()])
@@ -86,7 +89,7 @@ def level_influence(
             sample, weights = values, np.exp(log_weights[level])
             if again[level]:
                 line.count(int(again[:level].sum()), int(again.sum()))
-                sample = _without(fit, chosen.codes == level, int(seeds[level]), quantities)
+                sample = _without(fit, chosen.codes == level, int(seeds[level]), (quantities, list(followed)))
                 weights = np.full(sample.shape[1], 1 / sample.shape[1])
             mean[level] = sample @ weights
             sd[level] = np.sqrt(np.maximum((sample - mean[level][:, None]) ** 2 @ weights, 0.0))
@@ -110,14 +113,34 @@ def level_influence(
     )
 
 
-def _without(fit: Fit, rows: np.ndarray, seed: int, quantities: Mapping[str, Quantity]) -> np.ndarray:
+def _check_population(fit: Fit, quantities: Mapping[str, Quantity], factor: str) -> None:
+    """Refuse answers that are about levels: the weights take a level's rows away, not what its effects know of them."""
+    for name, ask in quantities.items():
+        dims = set(getattr(ask(fit), "dims", ()))
+        if dims & {factor, "level"}:
+            raise SpecError(
+                f"the quantity {name!r} is of the levels that are left out",
+                got=f"dimensions {', '.join(map(str, sorted(dims, key=str)))}",
+                allowed="answers about the population",
+                do="ask what the population's parameters, ICC or predictions become",
+            )
+
+
+def _without(fit: Fit, rows: np.ndarray, seed: int, wanted: tuple[Mapping[str, Quantity], list[str]]) -> np.ndarray:
     """Draws of every quantity, the rows left out, (quantities, draws)."""
+    quantities, names = wanted
     try:
-        return np.stack([c.ravel() for c in follow(refit_without(fit, rows, seed=seed), quantities).values()])
+        again = refit_without(fit, rows, seed=seed)
+        # What is averaged over the rows is averaged over all of them, as under the weights.
+        found = follow(again, quantities) | follow(replace(again, design=fit.design), {})
+        return np.stack([found[name].ravel() for name in names])
+    except KeyError as error:
+        wrong, got = "an answer is not there without it", str(error)
     except PartialPoolError as error:
-        raise EngineError(
-            "a level could not be left out",
-            got=f"{error.wrong} ({error.got})",
-            allowed="levels without which the model can be fitted, and quantities of the population",
-            do="name quantities that do not ask for the level, or another factor",
-        ) from error
+        wrong, got = error.wrong, error.got
+    raise EngineError(
+        "a level could not be left out",
+        got=f"{wrong} ({got})",
+        allowed="levels without which the model can be fitted, and quantities of the population",
+        do="name quantities that do not ask for the level, or another factor",
+    )

@@ -14,13 +14,14 @@ from partialpool.design.rows import own_rows
 from partialpool.design.scaling import PriorSet
 from partialpool.errors import PriorError, SpecError
 from partialpool.fitting import Fit
+from partialpool.names import BETA
 from partialpool.observe.pieces import pieces_of
 from partialpool.observe.predictor import linear_predictor
 from partialpool.observe.prior import log_prior_density
 from partialpool.observe.response import log_density
 from partialpool.refits import repeat_fit
 from partialpool.seeds import seed_sequence
-from partialpool.sensitivity.followed import NOTHING_MORE, Quantity, follow
+from partialpool.sensitivity.followed import NOTHING_MORE, Quantity, check_draws, follow
 from partialpool.sensitivity.scaled import power_prior
 from partialpool.tabulate import TextTable
 
@@ -125,10 +126,11 @@ def power_scale(
     >>> print(pp.power_scale(fit).frame.loc["sd_Batch[Intercept]", "diagnosis"])
     strong prior / weak likelihood
     """
-    if not all(isinstance(a, int | float) and a > 0 for a in alphas):
+    if not isinstance(alphas, tuple | list) or not all(isinstance(a, int | float) and a > 0 for a in alphas):
         raise SpecError(
             "a power is above 0", got=repr(alphas), allowed="numbers above 0, such as (0.8, 1.25)", do="change alphas"
         )
+    check_draws(fit)
     asked = dict(quantities)
     followed = follow(fit, asked)
     components = _components(fit)
@@ -149,7 +151,9 @@ def _components(fit: Fit) -> dict[str, np.ndarray]:
         for some, _ in pieces_of(draws, fit.design.n_rows, 0)
     ]
     together = np.sum(list(priors.values()), axis=0)
-    return {**priors, EVERY_PRIOR: together, LIKELIHOOD: np.concatenate(likelihood).reshape(shape)}
+    every = {**priors, EVERY_PRIOR: together, LIKELIHOOD: np.concatenate(likelihood).reshape(shape)}
+    # A uniform prior says nothing, to whatever power.
+    return {name: density for name, density in every.items() if np.ptp(density) > 0}
 
 
 def _sensitivities(fit: Fit, followed: Mapping[str, np.ndarray], components: Mapping[str, np.ndarray]) -> pd.DataFrame:
@@ -158,8 +162,6 @@ def _sensitivities(fit: Fit, followed: Mapping[str, np.ndarray], components: Map
     posterior = xr.Dataset({name: (dims, values) for name, values in followed.items()})
     columns = {}
     for component, density in components.items():
-        if np.ptp(density) == 0:
-            continue  # a uniform prior says nothing
         tree = xr.DataTree.from_dict({"posterior": posterior, "log_prior": xr.Dataset({"scaled": (dims, density)})})
         found = azs.psense(tree, group="prior", group_var_names="scaled", alphas=_GRADIENT)
         columns[component] = {name: float(found[name]) for name in followed}
@@ -229,8 +231,15 @@ def scaled_priors(priors: PriorSet, component: str, alpha: float) -> PriorSet:
     """
     entries = tuple(
         replace(entry, prior=power_prior(entry.prior, alpha))
-        if component in (EVERY_PRIOR, entry.parameter.partition("[")[0])
+        if component in (EVERY_PRIOR, _component_of(entry.parameter))
         else entry
         for entry in priors.entries
     )
     return PriorSet(entries)
+
+
+def _component_of(parameter: str) -> str:
+    """`sd_Subject` of `sd_Subject[Days]`; a factor's own name may have brackets, so that the last pair counts."""
+    if parameter.startswith((f"{BETA}[", "sd_")) and parameter.endswith("]"):
+        return parameter.rpartition("[")[0]
+    return parameter

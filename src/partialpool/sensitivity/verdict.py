@@ -37,8 +37,8 @@ class SensitivityVerdict:
     study
         The study over priors of the sds, as `prior_grid` gives it; None where a refit is slow.
     ranges
-        By answer: `lowest` and `highest` posterior median over the study, `sd` of the fit's posterior, `moves`. Empty
-        without a study.
+        By answer: `lowest` and `highest` posterior median over the study and the fit itself, `sd`, the median of the
+        posterior sds, `moves`. Empty without a study.
     sentences
         What moves and what does not.
     """
@@ -117,14 +117,15 @@ def sensitivity_report(
             "priors of group sds need groups", got=f"{fit.spec}", allowed="a model with a grouping term", do="add one"
         )
     power = power_scale(fit, quantities, seed=seed)
+    sensitive = [str(name) for name in power.frame.index[power.frame["diagnosis"] != ROBUST]]
     if fit.tree.attrs.get("engine") != "collapsed":
-        moving = list(power.frame.index[power.frame["diagnosis"] != ROBUST])
-        return SensitivityVerdict(power, None, pd.DataFrame(), _sentences(fit, power, pd.DataFrame(), moving))
+        return SensitivityVerdict(power, None, pd.DataFrame(), _sentences(fit, power, pd.DataFrame(), sensitive))
     study = prior_grid(
         fit.spec, fit.design.frame, _combinations(fit), quantities, jobs=jobs, seed=seed, progressbar=progressbar
     )
     ranges = _ranges(study, follow(fit, quantities))
-    return SensitivityVerdict(power, study, ranges, _sentences(fit, power, ranges, list(ranges.index[ranges["moves"]])))
+    moving = [*ranges.index[ranges["moves"]], *(name for name in sensitive if not ranges["moves"].get(name, False))]
+    return SensitivityVerdict(power, study, ranges, _sentences(fit, power, ranges, moving))
 
 
 def _combinations(fit: Fit) -> list[dict[str, Prior]]:
@@ -144,10 +145,14 @@ def _combinations(fit: Fit) -> list[dict[str, Prior]]:
 
 
 def _ranges(study: xr.Dataset, followed: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Over the study and the fit itself: a prior of the user's own may lie far from all of the study's."""
     rows = {}
     for name, draws in followed.items():
-        medians = study[name].median(("chain", "draw")).to_numpy()
-        low, high, sd = float(np.nanmin(medians)), float(np.nanmax(medians)), float(draws.std())
+        if name not in study:
+            continue
+        medians = np.append(study[name].median(("chain", "draw")).to_numpy(), np.median(draws))
+        low, high = float(np.nanmin(medians)), float(np.nanmax(medians))
+        sd = float(np.nanmedian(study[name].std(("chain", "draw")).to_numpy()))
         rows[name] = {"lowest": low, "highest": high, "sd": sd, "moves": bool(high - low > MOVES * sd)}
     return pd.DataFrame(rows).T.astype({"lowest": float, "highest": float, "sd": float, "moves": bool})
 
@@ -155,21 +160,23 @@ def _ranges(study: xr.Dataset, followed: Mapping[str, np.ndarray]) -> pd.DataFra
 def _sentences(fit: Fit, power: PowerScaling, ranges: pd.DataFrame, moving: list[str]) -> tuple[str, str]:
     """What moves, the ICC first, and with how many levels; what does not, common effects first."""
     levels = ", ".join(f"{factor.n_levels} levels of {factor.name}" for factor in fit.design.factors)
+    studied = len(ranges) > 0
     if not moving:
-        return "No answer moves with the priors that were tried.", f"With {levels} the data decide."
+        tried = "with the priors of the sds that were tried, nor with" if studied else "with"
+        return f"No answer moves {tried} powers of its priors near 1.", f"With {levels} the data decide."
     moving = sorted(moving, key=lambda name: not name.startswith("icc"))
-    span = {str(name): (float(row["lowest"]), float(row["highest"])) for name, row in ranges.iterrows()}
+    span = {str(n): (float(r["lowest"]), float(r["highest"])) for n, r in ranges.iterrows() if bool(r["moves"])}
     said = [
-        f"{name} moves from {number(span[name][0])} to {number(span[name][1])}"
+        f"{name} moves from {number(span[name][0])} to {number(span[name][1])} over these priors"
         if name in span
-        else f"{name} is sensitive to its prior"
+        else f"{name} is sensitive to the priors as they are"
         for name in moving[:3]
     ]
     more = f", and {len(moving) - 3} more" if len(moving) > 3 else ""
     # Data that say little about what moves leave it to the prior; others only hear it.
-    weak = power.frame["diagnosis"].reindex(moving).eq(STRONG_PRIOR).any()
+    weak = power.frame["diagnosis"].reindex([moving[0]]).eq(STRONG_PRIOR).any()
     role = "the prior decides" if weak else "the prior has a say"
-    first = f"{'; '.join(said)}{more} over these priors: with {levels} {role}."
+    first = f"{'; '.join(said)}{more}: with {levels} {role}."
     still = sorted((n for n in power.frame.index if n not in moving), key=lambda name: not name.startswith(BETA))
     if not still:
         return first, "Every answer moves."

@@ -213,7 +213,9 @@ class ModelSpec:
         )
 
     def with_priors(self, priors: Mapping[str, object]) -> "ModelSpec":
-        """Return the same model with some priors stated anew; those it stated stay beside them.
+        """Return the same model with some priors stated anew; others that it stated stay.
+
+        A prior for all effects of a factor (`sd_g`) or all coefficients (`beta`) replaces those stated one by one.
 
         Examples
         --------
@@ -228,7 +230,10 @@ class ModelSpec:
             intercept=self.intercept,
             family=self.family,
             link=self.link,
-            priors={**self.priors, **priors},
+            priors={
+                **{n: p for n, p in self.priors.items() if not any(n.startswith(f"{new}[") for new in priors)},
+                **priors,
+            },
             se=self.se,
         )
 

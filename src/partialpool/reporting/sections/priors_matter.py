@@ -1,4 +1,4 @@
-"""Whether the priors move the answers, by power scaling: no refit, no wait."""
+"""Whether the priors move the answers, by power scaling with weights alone: no refit, no wait."""
 
 from partialpool.fitting import Fit
 from partialpool.plots.study import plot_power_scale
@@ -9,12 +9,10 @@ from partialpool.tabulate import number
 
 __all__ = ["priors_matter"]
 
-_SEED = 1
-
 
 def priors_matter(fit: Fit) -> Section:
     """Draw power-scaling sensitivities, and name the answers that are not robust."""
-    found = power_scale(fit, seed=_SEED)
+    found = power_scale(fit, alphas=())
     frame = found.frame
     moved = [f"{name}: {row['diagnosis']}" for name, row in frame.iterrows() if row["diagnosis"] != ROBUST]
     note = (
