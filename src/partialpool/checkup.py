@@ -15,7 +15,7 @@ from partialpool.seeds import seed_sequence
 from partialpool.summaries.degeneracy import singularity
 from partialpool.summaries.leftovers import residual_trends
 from partialpool.summaries.levelchecks import level_statistics
-from partialpool.tabulate import TextTable
+from partialpool.tabulate import TextTable, p_value
 
 __all__ = ["Checklist", "check"]
 
@@ -109,10 +109,8 @@ def _effects(fit: Fit) -> Finding:
     except PartialPoolError as error:
         return Finding("effects", True, f"not judged: {error.wrong}")
     simpler = found.attrs["simpler"]
-    sentence = found.attrs["sentence"].split(". A simpler model")[0].split(". No simpler model")[0].rstrip(".")
     cure = f"a simpler model: {simpler}" if simpler else "compare it with models that have fewer effects: pp.compare"
-    good = bool(found["supported"].all()) and not bool(found["piled"].any())
-    return Finding("effects", good, sentence, cure)
+    return Finding("effects", bool(found["good"]), found.attrs["finding"], cure)
 
 
 def _thinned(fit: Fit) -> Fit:
@@ -156,8 +154,7 @@ def _tail(tree: xr.DataTree, name: str, told: np.ndarray, statistic: Callable[[n
 
 
 def _judged(name: str, what: str, p: float, cure: str) -> Finding:
-    shown = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
-    return Finding(name, p >= DOUBTFUL, f"{what}: {shown}", cure)
+    return Finding(name, p >= DOUBTFUL, f"{what}: {p_value(p)}", cure)
 
 
 def _trend(fit: Fit, over: str, factor: str, seed: int) -> Finding:

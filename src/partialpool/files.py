@@ -9,7 +9,7 @@ from pathlib import Path
 
 from partialpool.errors import FileError
 
-__all__ = ["whole_file"]
+__all__ = ["made_folder", "whole_file"]
 
 
 @contextmanager
@@ -59,6 +59,29 @@ def whole_file(path: str | Path, *, doing: str) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def made_folder(path: str | Path, *, what: str, do: str) -> Path:
+    """Make a folder, and those above it, where it is not there.
+
+    Parameters
+    ----------
+    path
+        The folder.
+    what, do
+        For the error: which folder it is, and what to do.
+
+    Raises
+    ------
+    FileError
+        It cannot be made.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"cannot make {what}", got=f"{folder}: {error.strerror}", allowed="a folder", do=do) from error
+    return folder
 
 
 def _check_name(path: str | Path, doing: str) -> None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["TextTable", "estimate_cells", "number"]
+__all__ = ["TextTable", "estimate_cells", "number", "p_value"]
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,17 @@ def number(value: float, digits: int = 3) -> str:
         return f"{value:.{digits - 1}g}"
     text = f"{value:.{digits}g}"
     return f"{value:.0f}" if "e" in text else text
+
+
+def p_value(p: float) -> str:
+    """Write a p-value in a sentence.
+
+    Examples
+    --------
+    >>> p_value(0.0421), p_value(0.0)
+    ('p = 0.042', 'p < 0.001')
+    """
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
 def estimate_cells(values: Sequence[float], sd: float, digits: int = 2) -> tuple[str, ...]:

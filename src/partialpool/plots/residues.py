@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, short
+from partialpool.tabulate import p_value
 
 __all__ = ["plot_residual_trends"]
 
@@ -44,8 +45,7 @@ def plot_residual_trends(trends: xr.Dataset, *, unit: str = "", xunit: str = "")
         right.hist(new, bins, density=True, color=BLUE, alpha=0.55, label="new responses")
         right.hist(real, bins, density=True, color=VERMILION, alpha=0.55, label="the data")
         right.set(xlabel="sum of squared trends (standardised)", yticks=[], ylabel="posterior density")
-        p = float(trends["p_value"])
-        right.set_title(f"posterior-predictive {'p < 0.001' if p < 0.001 else f'p = {p:.3f}'}")
+        right.set_title(f"posterior-predictive {p_value(float(trends['p_value']))}")
         right.legend(frameon=False)
     return figure
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from partialpool.errors import FileError
+from partialpool.files import made_folder
 from partialpool.fitting import Fit
 from partialpool.plots.forest import plot_group_effects
 from partialpool.plots.study import plot_power_scale, plot_prior_grid
@@ -66,14 +66,4 @@ def write_sensitivity(verdict: SensitivityVerdict, folder: str | Path) -> list[P
 
 
 def _made(folder: str | Path) -> Path:
-    folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(
-            "cannot make the output folder",
-            got=f"{folder}: {error.strerror}",
-            allowed="a folder",
-            do="name another --out",
-        ) from error
-    return folder
+    return made_folder(folder, what="the output folder", do="name another --out")

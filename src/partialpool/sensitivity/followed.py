@@ -13,7 +13,7 @@ from partialpool.fitting import Fit
 from partialpool.names import BETA, corr_name, sd_name
 from partialpool.summaries.alikeness import icc
 
-__all__ = ["NOTHING_MORE", "Quantity", "check_draws", "follow"]
+__all__ = ["NOTHING_MORE", "Quantity", "check_draws", "follow", "weighted_moments"]
 
 _FEWEST: Final = 100
 _TAKEN: Final = frozenset({"prior", "level", "chain", "draw", "good", "quantity"})
@@ -72,6 +72,12 @@ def follow(fit: Fit, asked: Mapping[str, Quantity]) -> dict[str, np.ndarray]:
             )
         out |= added
     return out
+
+
+def weighted_moments(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and sd of each quantity, (quantities,), of draws (quantities, draws) whose weights sum to 1."""
+    mean = values @ weights
+    return mean, np.sqrt(np.maximum((values - mean[:, None]) ** 2 @ weights, 0.0))
 
 
 def check_draws(fit: Fit) -> None:

@@ -18,6 +18,7 @@ import xarray as xr
 from partialpool.design.build import Design, build_design
 from partialpool.design.scaling import resolve_priors
 from partialpool.errors import EngineError, FileError, PartialPoolError, PriorError, SamplingWarning
+from partialpool.files import made_folder
 from partialpool.fitting import Fit, as_spec, fit, load_fit
 from partialpool.infer.progress import progress_line
 from partialpool.names import BETA, INTERCEPT
@@ -115,7 +116,7 @@ def prior_grid(
     cells = _cells(spec, design, priors)
     seed_sequence(seed)  # refuses what is no seed before anything is fitted
     options = {**settings, "seed": int(seed_sequence(None).generate_state(1)[0]) if seed is None else int(seed)}
-    store = _folder(folder)
+    store = None if folder is None else made_folder(folder, what="the study's folder", do="name another")
     names = {cell: _address(cell.spec, design, options) for cell in cells}
     found: dict[_Cell, Fit | str] = {cell: kept for cell in cells if (kept := _stored(store, names[cell])) is not None}
     table = design.frame
@@ -159,19 +160,6 @@ def _cells(
         resolve_priors(replace(design, spec=stated))  # names that the model does not have are refused here
         cells.append(_Cell("; ".join(f"{n} ~ {p}" for n, p in changed), stated, changed))
     return cells
-
-
-def _folder(folder: str | Path | None) -> Path | None:
-    if folder is None:
-        return None
-    path = Path(folder)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(
-            "cannot make the study's folder", got=f"{path}: {error.strerror}", allowed="a folder", do="name another"
-        ) from error
-    return path
 
 
 def _address(spec: ModelSpec, design: Design, options: Mapping[str, Any]) -> str:

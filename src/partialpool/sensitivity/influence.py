@@ -14,7 +14,7 @@ from partialpool.infer.progress import progress_line
 from partialpool.leaveout import MAX_KHAT, refit_without
 from partialpool.observe.joint import joint_log_density
 from partialpool.seeds import seed_sequence
-from partialpool.sensitivity.followed import NOTHING_MORE, Quantity, check_draws, follow
+from partialpool.sensitivity.followed import NOTHING_MORE, Quantity, check_draws, follow, weighted_moments
 
 __all__ = ["level_influence"]
 
@@ -91,8 +91,7 @@ def level_influence(
                 line.count(int(again[:level].sum()), int(again.sum()))
                 sample = _without(fit, chosen.codes == level, int(seeds[level]), (quantities, list(followed)))
                 weights = np.full(sample.shape[1], 1 / sample.shape[1])
-            mean[level] = sample @ weights
-            sd[level] = np.sqrt(np.maximum((sample - mean[level][:, None]) ** 2 @ weights, 0.0))
+            mean[level], sd[level] = weighted_moments(sample, weights)
     by_level = ("level", "quantity")
     return xr.Dataset(
         {

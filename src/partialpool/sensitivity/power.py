@@ -21,7 +21,7 @@ from partialpool.observe.prior import log_prior_density
 from partialpool.observe.response import log_density
 from partialpool.refits import repeat_fit
 from partialpool.seeds import seed_sequence
-from partialpool.sensitivity.followed import NOTHING_MORE, Quantity, check_draws, follow
+from partialpool.sensitivity.followed import NOTHING_MORE, Quantity, check_draws, follow, weighted_moments
 from partialpool.sensitivity.scaled import power_prior
 from partialpool.tabulate import TextTable
 
@@ -196,8 +196,7 @@ def _shifts(
                 if again is not None:
                     scaled = np.stack([column.ravel() for column in follow(again, asked).values()])
                     weights, refitted[c, a] = np.full(scaled.shape[1], 1 / scaled.shape[1]), True
-            mean[c, a] = scaled @ weights
-            sd[c, a] = np.sqrt(np.maximum((scaled - mean[c, a][:, None]) ** 2 @ weights, 0.0))
+            mean[c, a], sd[c, a] = weighted_moments(scaled, weights)
     dims = ("component", "alpha", "quantity")
     return xr.Dataset(
         {

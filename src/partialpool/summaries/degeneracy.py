@@ -80,7 +80,8 @@ def singularity(fit: Fit) -> xr.Dataset:
           `extreme_prior`, `piled`;
         - (chain, draw, factor): `effective_rank`; `effects`, how many there are.
 
-        attrs: `sentence`; `simpler`, a formula without what is not supported, to pass to `fit`, empty where all is
+        `good`: whether everything is supported and no two effects are one. attrs: `finding`, in words; `sentence`, with
+        the advice; `simpler`, a formula without what is not supported, to pass to `fit`, empty where all is
         well; `ml_singular`, "yes", "no" or why there is no maximum.
 
     Raises
@@ -139,6 +140,7 @@ def singularity(fit: Fit) -> xr.Dataset:
         "extreme": (("pair",), extreme),
         "extreme_prior": (("pair",), extreme_prior),
         "piled": (("pair",), piled),
+        "good": ((), bool(supported.all()) and not bool(piled.any())),
         "effective_rank": (("chain", "draw", "factor"), _ranks(fit)),
         "effects": (("factor",), [len(f.names) for f in design.factors]),
         "small": (per_term, small),
@@ -166,7 +168,9 @@ def singularity(fit: Fit) -> xr.Dataset:
         "ml_singular": ml.singular,
         "simpler": simpler.to_formula() if simpler else "",
     }
-    found.attrs["sentence"] = _sentence(found)
+    found.attrs["finding"] = _finding(found)
+    advice = f" A simpler model: {found.attrs['simpler']}." if simpler else " No simpler model is advised."
+    found.attrs["sentence"] = f"{found.attrs['finding']}.{'' if found['good'] else advice}"
     return found
 
 
@@ -283,7 +287,7 @@ def _without(spec: ModelSpec, design: Design, weak: set[tuple[str, int]], tied: 
     return spec.with_terms(groups=groups)
 
 
-def _sentence(found: xr.Dataset) -> str:
+def _finding(found: xr.Dataset) -> str:
     parts = []
     for k in np.flatnonzero(~found["supported"].to_numpy()):
         factor, _, effect = str(found["term"].to_numpy()[k]).partition(": ")
@@ -298,11 +302,10 @@ def _sentence(found: xr.Dataset) -> str:
         parts.append(
             f"{effects} over {factor} are nearly one effect (correlation near +-1 with probability {mass:.2f})"
         )
-    ml, simpler = found.attrs["ml_singular"], found.attrs["simpler"]
+    ml = found.attrs["ml_singular"]
     if not parts:
         beside = {"yes": ", although the maximum-likelihood fit is singular", "no": ""}.get(ml, "")
-        return f"The data support every effect that varies{beside}."
+        return f"The data support every effect that varies{beside}"
     said = {"yes": "the maximum-likelihood fit is singular", "no": "the maximum-likelihood fit is not singular"}.get(ml)
     text = "; ".join([*parts, *([said] if said else [])])
-    advice = f"A simpler model: {simpler}." if simpler else "No simpler model is advised."
-    return f"{text[0].upper()}{text[1:]}. {advice}"
+    return f"{text[0].upper()}{text[1:]}"

@@ -24,6 +24,7 @@ from partialpool.spec.expression import columns_of
 from partialpool.spec.guard import quote_name
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.terms import Group
+from partialpool.tabulate import p_value
 
 __all__ = ["residual_trends"]
 
@@ -237,7 +238,7 @@ def _labelled(
 
 
 def _sentence(fit: Fit, over: str, factor: str, p: float, suggestion: str) -> str:
-    shown = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+    shown = p_value(p)
     if p >= DOUBTFUL:
         return f"Residuals trend along {over} within levels of {factor} no more than the model expects ({shown})."
     found = f"Residuals of {fit.spec.to_formula()} still trend along {over} within levels of {factor} ({shown})"

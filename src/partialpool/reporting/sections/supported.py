@@ -31,6 +31,5 @@ def supported(fit: Fit) -> Section | None:
     )
     picture = Picture(figure_image(plot_singularity(answer, unit=response_unit(fit))), "; ".join(said) + ".", caption)
     sentence = answer.attrs["sentence"]
-    fine = bool(answer["supported"].all()) and not bool(answer["piled"].any())
-    note = Note(sentence, "good") if fine else Note(sentence, "bad")
+    note = Note(sentence, "good") if bool(answer["good"]) else Note(sentence, "bad")
     return Section(prose=(note,), pictures=(picture,))
