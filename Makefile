@@ -3,7 +3,7 @@ SHELL := bash
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-slow lint format install gallery bench clean
+.PHONY: help demo test test-slow lint format install gallery notebooks bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -18,17 +18,20 @@ test-slow: .venv/developed  ## the gallery, long posteriors and big tables
 	$(BIN)/python -m pytest -m slow
 
 lint: .venv/developed  ## ruff, mypy, import layers
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks tools notebooks
+	$(BIN)/ruff format --check src tests benchmarks tools notebooks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 format: .venv/developed  ## rewrite the code in the house style
-	$(BIN)/ruff format src tests benchmarks
-	$(BIN)/ruff check --fix src tests benchmarks
+	$(BIN)/ruff format src tests benchmarks tools notebooks
+	$(BIN)/ruff check --fix src tests benchmarks tools notebooks
 
 gallery: .venv/developed  ## refit the README's example and redraw the pictures
 	$(BIN)/python docs/make_pictures.py
+
+notebooks: .venv/developed  ## run the teaching notebooks and write what they show; ONLY="01 03" for some
+	$(BIN)/python tools/run_notebooks.py $(ONLY)
 
 bench: .venv/installed  ## measure against peers and targets (35 minutes); ONLY="bambi insteval" for some sections
 	@$(BIN)/python -m benchmarks.run $(if $(ONLY),--only $(ONLY))

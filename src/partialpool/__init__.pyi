@@ -49,6 +49,7 @@ from .sensitivity.power import PowerScaling as PowerScaling
 from .sensitivity.power import power_scale as power_scale
 from .sensitivity.verdict import SensitivityVerdict as SensitivityVerdict
 from .sensitivity.verdict import sensitivity_report as sensitivity_report
+from .spec.elicit import elicit as elicit
 from .spec.model import ModelSpec as ModelSpec
 from .spec.modelfile import read_model_file as read_model_file
 from .spec.priors import Prior as Prior

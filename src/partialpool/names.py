@@ -10,15 +10,19 @@ __all__ = [
     "COEF",
     "CUTPOINT",
     "FAMILY_PARAMETERS",
+    "ICC",
     "INTERCEPT",
     "OBS",
     "RESERVED",
+    "SHARES",
     "SIGMA",
+    "TOTAL_SD",
     "b_name",
     "corr_name",
     "effect_bis_dim",
     "effect_dim",
     "sd_name",
+    "share_name",
     "z_name",
 ]
 
@@ -31,10 +35,16 @@ OBS: Final = "obs"
 """Dimension of the table's rows; its coordinate is the row number in the table as given, from 0."""
 SIGMA: Final = "sigma"
 """Residual standard deviation."""
+ICC: Final = "icc"
+"""In a prior: the share of the variance that lies between groups."""
+TOTAL_SD: Final = "total_sd"
+"""In a prior: the square root of the variance between and within groups together."""
+SHARES: Final = "shares"
+"""In a prior: how the variance between groups is split."""
 CUTPOINT: Final = "cutpoint"
 """Dimension of an ordinal model's thresholds, labelled `low|high`."""
 FAMILY_PARAMETERS: Final = ("sigma", "nu", "alpha", "phi", "cutpoints")
-RESERVED: Final = frozenset({"chain", "draw", OBS, COEF, BETA, CUTPOINT, *FAMILY_PARAMETERS})
+RESERVED: Final = frozenset({"chain", "draw", OBS, COEF, BETA, CUTPOINT, ICC, TOTAL_SD, SHARES, *FAMILY_PARAMETERS})
 """Names a factor may not have: they would collide with a variable or dimension of the posterior."""
 
 
@@ -54,6 +64,17 @@ def sd_name(factor: str) -> str:
 def corr_name(factor: str) -> str:
     """Correlation matrix of a factor's effects."""
     return f"corr_{factor}"
+
+
+def share_name(factor: str) -> str:
+    """In a prior: the concentration of each effect's share of the variance between groups.
+
+    Examples
+    --------
+    >>> share_name("Subject")
+    'share_Subject'
+    """
+    return f"share_{factor}"
 
 
 def b_name(factor: str) -> str:

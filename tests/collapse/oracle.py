@@ -11,7 +11,7 @@ from partialpool.collapse.marginal import build_marginal
 from partialpool.collapse.scalar import INTERVAL, LOG
 from partialpool.design.build import build_design
 from partialpool.design.scaling import resolve_priors
-from partialpool.observe.prior import frozen
+from partialpool.observe.distributions import frozen
 from partialpool.spec.model import ModelSpec
 
 FACTORS = {

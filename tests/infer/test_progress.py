@@ -51,3 +51,21 @@ def test_an_error_ends_the_line(screen, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert "\x1b[?25h" in screen.getvalue()  # the cursor is back
+
+
+@pytest.mark.parametrize("widgets", [True, False])
+def test_a_notebook_needs_widgets(monkeypatch, widgets):
+    """Without ipywidgets rich warns from its thread; then there is no line."""
+    shown = []
+    monkeypatch.setattr(progress, "Console", lambda **_: Console(file=io.StringIO(), force_jupyter=True, width=80))
+    monkeypatch.setattr(progress, "find_spec", lambda name: object() if widgets else None)
+    real = progress.Progress
+
+    def keep(*columns, **options):
+        shown.append(not options["disable"])
+        return real(*columns, **options)
+
+    monkeypatch.setattr(progress, "Progress", keep)
+    with progress.progress_line("preparing", shown=True):
+        pass
+    assert shown == [widgets]

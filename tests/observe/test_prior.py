@@ -8,24 +8,27 @@ from scipy import stats
 
 from partialpool.design.build import build_design
 from partialpool.design.scaling import resolve_priors
-from partialpool.observe.prior import draw_prior, frozen, lkj_log_density, log_prior_density, sample_lkj
+from partialpool.observe.distributions import frozen
+from partialpool.observe.links import LINKS
+from partialpool.observe.prior import draw_prior, lkj_log_density, log_prior_density, sample_lkj
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.priors import DISTRIBUTIONS, Prior
 
 ARGUMENTS = {"location": 0.4, "scale": 1.7, "rate": 0.6, "log_location": 0.2, "shape": 2.3}
-SCALAR = [name for name, d in DISTRIBUTIONS.items() if d.support in ("real", "positive")]
+SCALAR = [name for name, d in DISTRIBUTIONS.items() if d.support in ("real", "positive", "unit")]
 
 
 def example(name):
     arguments = {a: ARGUMENTS[role] for a, role in DISTRIBUTIONS[name].roles.items()}
-    return Prior(name, **(arguments | ({"lower": -1.0, "upper": 3.0} if name == "Uniform" else {})))
+    bounded = {"Uniform": {"lower": -1.0, "upper": 3.0}, "PC": {"a": 0.2}}
+    return Prior(name, **(arguments | bounded.get(name, {})))
 
 
 @pytest.mark.parametrize("name", SCALAR)
 def test_density_equals_pymc(name):
     prior = example(name)
-    x = np.linspace(0.1, 2.9, 7)
-    pymc = pm.logp(getattr(pm, name).dist(**prior.arguments), x).eval()
+    x = np.linspace(0.1, 0.9 if prior.support == "unit" else 2.9, 7)
+    pymc = pm.logp(getattr(pm, prior.standard.distribution).dist(**prior.standard.arguments), x).eval()
     # PyMC 6.4 works out constants such as log(2) in single precision.
     np.testing.assert_allclose(frozen(prior).logpdf(x), pymc, rtol=1e-7)
 
@@ -97,21 +100,19 @@ def test_prior_density_by_hand(sleepstudy):
     assert set(ours) == {"beta", "sd_Subject", "corr_Subject", "sigma"}
 
 
-def test_cutpoint_density_has_the_dirichlet_behind_it():
-    """Importance-weighting the cutpoints by their density over a wide proposal recovers total mass 1."""
-    table = pd.DataFrame({"y": np.arange(30) % 3, "g": np.arange(30) % 5})
-    for link in ("logit", "probit", "cloglog"):
-        design = build_design(ModelSpec.from_formula("y ~ 1 + (1 | g)", family="cumulative", link=link), table)
-        priors = resolve_priors(design)
-        rng = np.random.default_rng(3)
-        proposal = stats.t(3, 0, 1.5)
-        points = np.sort(proposal.rvs(size=(200_000, 2), random_state=rng), axis=1)
-        draws = {"cutpoints": points, "sd_g": np.ones((len(points), 1))}
-        log_weights = (
-            log_prior_density(design, priors, draws)["cutpoints"] - proposal.logpdf(points).sum(axis=1) - np.log(2)
-        )
-        weights = np.exp(log_weights)
-        assert abs(weights.mean() - 1) < 5 * weights.std() / np.sqrt(len(points))
+@pytest.mark.parametrize("link", ["logit", "probit", "cloglog"])
+def test_cutpoint_density_is_the_dirichlet_of_the_categories(link):
+    """Of the probabilities at the predictors' means, whatever the link: what the prior is stated of."""
+    table = pd.DataFrame({"y": np.arange(30) % 3, "x": np.arange(30) % 7, "g": np.arange(30) % 5})
+    prior = {"cutpoints": Prior("Dirichlet", a=2.5)}
+    spec = ModelSpec.from_formula("y ~ x + (1 | g)", family="cumulative", link=link, priors=prior)
+    design = build_design(spec, table)
+    probabilities = np.random.default_rng(3).dirichlet([2, 3, 4], 10)
+    slope = np.linspace(-1, 1, 10)
+    cutpoints = LINKS[link](np.cumsum(probabilities, axis=1)[:, :-1]) + (slope * table["x"].mean())[:, None]
+    draws = {"cutpoints": cutpoints, "beta": slope[:, None], "sd_g": np.ones((10, 1))}
+    ours = log_prior_density(design, resolve_priors(design), draws)["cutpoints"]
+    np.testing.assert_allclose(ours, stats.dirichlet([2.5] * 3).logpdf(probabilities.T))
 
 
 def test_prior_draws_have_the_posteriors_shapes_and_moments(sleepstudy):

@@ -71,3 +71,18 @@ def test_labels_are_no_mathematics_unless_asked():
     figure.canvas.draw()
     assert not axes.title.get_parse_math()
     plt.close(figure)
+
+
+def test_only_what_the_style_sets_comes_back():
+    """A notebook's first picture switches its back end, and `interactive` with it, while it is drawn."""
+    import matplotlib as mpl
+
+    before = mpl.rcParams["interactive"], mpl.rcParams["font.size"]
+    try:
+        with house_style():
+            mpl.rcParams["interactive"] = not before[0]
+            assert mpl.rcParams["font.size"] == 10
+        assert mpl.rcParams["interactive"] is not before[0]
+        assert mpl.rcParams["font.size"] == before[1]
+    finally:
+        mpl.rcParams["interactive"] = before[0]

@@ -184,3 +184,33 @@ def test_an_ordinal_model_reports_cutpoints_on_the_original_scale():
     )[0]
     centred = cutpoints - beta[0] * table["x"].mean()
     np.testing.assert_allclose(1 / (1 + np.exp(-centred)), np.cumsum(p)[:-1], rtol=1e-8)
+
+
+@pytest.mark.parametrize("family", ["gaussian", "bernoulli"])
+def test_a_joint_prior_has_the_density_of_its_parts(family):
+    """Free variables are icc, total_sd and shares as stated; sds and sigma follow."""
+    rng = np.random.default_rng(6)
+    table = pd.DataFrame({"g": np.arange(24) % 6, "h": np.arange(24) % 4, "x": rng.normal(size=24)})
+    table["y"] = rng.normal(size=24) if family == "gaussian" else rng.integers(0, 2, 24)
+    own = {"icc": pp.Prior("Beta", alpha=2, beta=5), "share_g": pp.Prior("Dirichlet", a=3)}
+    own |= {"total_sd": pp.Prior("HalfNormal", sigma=2)} if family == "gaussian" else {}
+    model = pp.build_model("y ~ 1 + (x || g) + (1 | h)", table, family=family, priors=own)
+    whole = {"total_sd"} if family == "gaussian" else set()
+    assert {v.name for v in model.free_RVs} == {"beta_scaled", "icc", "shares", "z_g", "z_h", *whole}
+    named = ["icc", "shares", "sd_g", "sd_h", *sorted(whole), *(["sigma"] if whole else [])]
+    icc, shares, sd_g, sd_h, *rest = at(model, named, random_point(model))[:-1]
+    total = rest[0] if whole else np.pi / np.sqrt(3 * (1 - icc))
+    np.testing.assert_allclose(sd_g, total * np.sqrt(icc * shares[:2] / [1, (table["x"] ** 2).mean()]))
+    np.testing.assert_allclose(sd_h, total * np.sqrt(icc * shares[2:]))
+    if whole:
+        assert rest[1] == pytest.approx(total * np.sqrt(1 - icc))
+    terms = dict(
+        zip([v.name for v in model.free_RVs], model.logp(vars=model.free_RVs, sum=False, jacobian=False), strict=True)
+    )
+    point = random_point(model)
+    f = pytensor.function(
+        model.value_vars, [terms["icc"], terms["shares"]], mode="FAST_COMPILE", on_unused_input="ignore"
+    )
+    density = f(*[point[v.name] for v in model.value_vars])
+    assert density[0] == pytest.approx(stats.beta(2, 5).logpdf(icc))
+    assert density[1] == pytest.approx(stats.dirichlet([3, 3, 1]).logpdf(shares))

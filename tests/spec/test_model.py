@@ -341,7 +341,8 @@ NEEDS = {"sd_g": "positive", "sd_g[x]": "positive", "corr_g": "correlation", "si
 @pytest.mark.parametrize("name", NEEDS)
 def test_a_prior_fits_its_parameter_or_is_refused(name, distribution, refuses):
     record = DISTRIBUTIONS[distribution]
-    prior = Prior(distribution, **{a: i + 1.0 for i, a in enumerate(record.roles)})
+    values = {"PC": (1.0, 0.1)}.get(distribution, (1.0, 2.0, 3.0))
+    prior = Prior(distribution, **dict(zip(record.roles, values, strict=False)))
 
     def build():
         return ModelSpec("y", groups=Group("g", slopes="x"), family="student_t", priors={name: prior})

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from partialpool.errors import PriorError
-from partialpool.observe.prior import frozen
-from partialpool.spec.priors import DISTRIBUTIONS, Prior, PriorTable, as_prior
+from partialpool.observe.distributions import frozen
+from partialpool.spec.priors import DISTRIBUTIONS, Prior
+from partialpool.spec.priortable import PriorTable, as_prior
 
 EXAMPLES = [
     Prior("Normal", mu=3, sigma=20),
@@ -23,10 +24,13 @@ EXAMPLES = [
     Prior("InverseGamma", alpha=0.4, beta=0.3),
     Prior("LogNormal", mu=-0.5, sigma=1.5),
     Prior("Weibull", alpha=1.5, beta=3),
+    Prior("PC", u=10, a=0.05),
+    Prior("Beta", alpha=2, beta=5),
     Prior("Dirichlet", a=1),
     Prior("LKJ", eta=2),
 ]
 SCALAR = [p for p in EXAMPLES if p.support in ("real", "positive")]
+FOREIGN = [p for p in EXAMPLES if p.support in ("real", "positive", "unit") and p.standard == p]
 GOOD = {p.distribution: p.arguments for p in EXAMPLES}
 
 
@@ -209,7 +213,7 @@ def marked(function):
 
 
 @marked
-@pytest.mark.parametrize("prior", SCALAR, ids=str)
+@pytest.mark.parametrize("prior", FOREIGN, ids=str)
 def test_a_pymc_extras_prior_is_converted(prior):
     from pymc_extras.prior import Prior as Foreign
 
@@ -225,12 +229,12 @@ def test_a_pymc_extras_prior_is_converted(prior):
         lambda p: p.Prior("Normal", mu=np.array([0.0, 1.0]), sigma=1, dims="g"),
         lambda p: p.Prior("Normal"),
         lambda p: p.Prior("Normal", mu=0, tau=1),
-        lambda p: p.Prior("Beta", alpha=1, beta=1),
+        lambda p: p.Prior("VonMises", mu=0, kappa=1),
         lambda p: p.Prior("Normal", mu=0, sigma=1, transform="exp"),
         lambda p: p.Censored(p.Prior("Normal", mu=0, sigma=1), lower=0),
         lambda p: p.Scaled(p.Prior("HalfNormal", sigma=1), factor=2),
     ],
-    ids=["nested mu", "nested sigma", "array", "defaults", "tau", "Beta", "transform", "Censored", "Scaled"],
+    ids=["nested mu", "nested sigma", "array", "defaults", "tau", "VonMises", "transform", "Censored", "Scaled"],
 )
 def test_a_pymc_extras_prior_that_says_more_is_refused(build, refuses):
     from pymc_extras import prior
@@ -239,7 +243,7 @@ def test_a_pymc_extras_prior_that_says_more_is_refused(build, refuses):
     refuses(PriorError, lambda: as_prior(foreign))
 
 
-@pytest.mark.parametrize("prior", SCALAR, ids=str)
+@pytest.mark.parametrize("prior", FOREIGN, ids=str)
 def test_a_preliz_distribution_is_converted(prior):
     import preliz
 
@@ -263,12 +267,12 @@ def test_an_elicited_preliz_distribution_is_converted():
         lambda p: p.Normal(mu=0, tau=1),
         lambda p: p.Gamma(mu=2, sigma=1),
         lambda p: p.Normal([0, 1], 1),
-        lambda p: p.Beta(1, 2),
+        lambda p: p.VonMises(0, 1),
         lambda p: p.Truncated(p.Normal(0, 1), 0, 10),
         lambda p: p.Dirichlet([1, 1]),
         lambda p: p.Normal,
     ],
-    ids=["unset", "tau", "mu and sigma", "array", "Beta", "Truncated", "Dirichlet", "class"],
+    ids=["unset", "tau", "mu and sigma", "array", "VonMises", "Truncated", "Dirichlet", "class"],
 )
 def test_a_preliz_distribution_that_does_not_fit_is_refused(build, refuses):
     import preliz

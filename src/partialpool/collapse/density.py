@@ -5,6 +5,7 @@ import numpy as np
 from partialpool.collapse.arrange import Leaf, System
 from partialpool.collapse.backsolve import put_back
 from partialpool.collapse.compiled import kernel, part
+from partialpool.collapse.decomposed import joint_log_prior
 from partialpool.collapse.eliminate import Forward, eliminate, make_workspace
 from partialpool.collapse.layout import Layout, Normals, common_of, scales_of, unpack
 from partialpool.collapse.scalar import log_density, place
@@ -33,6 +34,8 @@ def log_prior(layout: Layout, thetas: np.ndarray, i: int) -> float:
     for x in range(thetas.shape[1]):
         v, _, log_slope, _ = place(layout.coordinates[x], layout.arguments, x, thetas[i, x])
         total += log_slope + log_density(layout.kinds[x], layout.arguments, x, v)[0]
+    if len(layout.joint.places):
+        total += joint_log_prior(layout.joint, layout.sigma, thetas, i)
     return total
 
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from partialpool.collapse.arrange import System
 from partialpool.collapse.compiled import kernel, part
+from partialpool.collapse.decomposed import add_joint_gradient
 from partialpool.collapse.density import log_likelihood, log_prior
 from partialpool.collapse.eliminate import Common, Forward, Scales, eliminate, make_workspace
 from partialpool.collapse.expect import second_moments
@@ -23,6 +24,8 @@ def evaluate_gradient(system: System, layout: Layout, normals: Normals, thetas: 
     for x in range(thetas.shape[1]):
         v, slope, _, log_slope_slope = place(layout.coordinates[x], layout.arguments, x, thetas[0, x])
         out[x] += log_density(layout.kinds[x], layout.arguments, x, v)[1] * slope + log_slope_slope
+    if len(layout.joint.places):
+        add_joint_gradient(layout.joint, layout.sigma, thetas, 0, out)
     return total
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from partialpool.collapse.compiled import kernel, part
+from partialpool.collapse.decomposed import Joint
 from partialpool.collapse.eliminate import Common, Scales
 from partialpool.collapse.scalar import place
 
@@ -41,6 +42,8 @@ class Layout(NamedTuple):
         Whether the second factor is the branch.
     kinds, coordinates, arguments
         Prior of each element: distribution, coordinate, arguments.
+    joint
+        The prior that sds and sigma have together, where they have one.
     """
 
     effects: np.ndarray
@@ -57,6 +60,7 @@ class Layout(NamedTuple):
     kinds: np.ndarray
     coordinates: np.ndarray
     arguments: np.ndarray
+    joint: Joint
 
 
 class Normals(NamedTuple):

@@ -6,16 +6,18 @@ from typing import Final
 import numpy as np
 
 from partialpool.collapse.arrange import BRANCH_FROM, Arrangement, arrange
+from partialpool.collapse.decomposed import Joint, make_joint, no_joint
 from partialpool.collapse.density import evaluate
 from partialpool.collapse.gradient import evaluate_gradient
 from partialpool.collapse.layout import Layout, Normals, unpack_many
 from partialpool.collapse.moments import Moments, collect_moments
-from partialpool.collapse.scalar import LOG, encode, encode_partial
+from partialpool.collapse.scalar import JOINT, LOG, encode, encode_partial
 from partialpool.collapse.units import Units, choose_units
 from partialpool.collapse.workers import map_pieces, piece_size
 from partialpool.design.build import Design
+from partialpool.design.decomposition import decompose, is_decomposed
 from partialpool.design.scaling import PriorSet
-from partialpool.names import BETA, INTERCEPT, SIGMA, corr_name, sd_name
+from partialpool.names import BETA, ICC, INTERCEPT, SIGMA, TOTAL_SD, corr_name, sd_name
 from partialpool.spec.priors import Prior
 
 __all__ = ["Marginal", "build_flat", "build_marginal", "coefficient_units"]
@@ -211,6 +213,7 @@ def _layout(
     codes: list[tuple[int, int, np.ndarray]] = []
     first: list[int] = []
     partials: list[tuple[int, int, int]] = []
+    whole = is_decomposed(priors)
     for place, f in enumerate(order):
         factor, unit = design.factors[f], units.factors[f]
         q = len(factor.names)
@@ -219,7 +222,7 @@ def _layout(
         for effect, scale in zip(factor.names, unit.scale, strict=True):
             name = f"{sd_name(factor.name)}[{effect}]"
             elements.append(name)
-            codes.append(encode(priors[name].in_units_of(units.unit / float(scale))))
+            codes.append(JOINT if whole else encode(priors[name].in_units_of(units.unit / float(scale))))
     for place, f in enumerate(order):
         factor = design.factors[f]
         for block in (b for b in factor.blocks if len(b) > 1):
@@ -234,7 +237,7 @@ def _layout(
     if design.se is None:
         sigma = len(elements)
         elements.append(SIGMA)
-        codes.append(encode(priors[SIGMA].in_units_of(units.unit)))
+        codes.append(JOINT if whole else encode(priors[SIGMA].in_units_of(units.unit)))
     kept = len(elements)
     for coef, prior, inside in zip(design.common.coefs, stated, integrated, strict=True):
         if not inside:
@@ -256,5 +259,20 @@ def _layout(
         kinds=np.array([c[0] for c in codes], np.int64),
         coordinates=np.array([c[1] for c in codes], np.int64),
         arguments=np.array([c[2] for c in codes], float).reshape(-1, 4),
+        joint=_joint(design, priors, units, elements) if whole else no_joint(),
     )
     return layout, tuple(elements)
+
+
+def _joint(design: Design, priors: PriorSet, units: Units, elements: list[str]) -> Joint:
+    """The prior of the variance as a whole, in units of the algebra."""
+    parts = decompose(design)
+    scales = np.concatenate([unit.scale for unit in units.factors])
+    kind, _, arguments = encode(priors[TOTAL_SD].in_units_of(units.unit))
+    return make_joint(
+        np.array([elements.index(name) for name in parts.sds]),
+        parts.mean_squares / scales**2,
+        np.array([priors[name].arguments["a"] if parts.is_split else 1.0 for name in parts.shares]),
+        priors[ICC],
+        (kind, arguments),
+    )

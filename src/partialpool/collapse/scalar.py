@@ -14,7 +14,7 @@ from scipy.special import betaln, gammaln
 from partialpool.collapse.compiled import part
 from partialpool.spec.priors import DISTRIBUTIONS, Prior
 
-__all__ = ["IDENTITY", "INTERVAL", "LOG", "encode", "log_density", "place"]
+__all__ = ["IDENTITY", "INTERVAL", "JOINT", "LOG", "encode", "encode_partial", "log_density", "place"]
 
 IDENTITY: Final = 0
 LOG: Final = 1
@@ -40,6 +40,7 @@ _KINDS: Final[Mapping[str, int]] = MappingProxyType(
                 "LogNormal",
                 "Weibull",
                 "LKJ",
+                "joint",
             )
         )
     }
@@ -49,6 +50,7 @@ _HALF_LOG_2PI: Final = 0.5 * np.log(2 * np.pi)
 
 def encode(prior: Prior) -> tuple[int, int, np.ndarray]:
     """Return a prior's number, its coordinate, and its (location, scale or rate, shape, log constant)."""
+    prior = prior.standard
     a = prior.arguments
     name = prior.distribution
     coordinate = INTERVAL if name == "Uniform" else LOG if DISTRIBUTIONS[name].support == "positive" else IDENTITY
@@ -59,6 +61,10 @@ def encode_partial(concentration: float) -> tuple[int, int, np.ndarray]:
     """Return the code of a partial correlation z with (z + 1) / 2 ~ Beta(a, a), sampled as atanh(z)."""
     constant = -(2 * concentration - 1) * np.log(2.0) - betaln(concentration, concentration)
     return _KINDS["LKJ"], IDENTITY, np.array([0.0, 1.0, concentration, constant])
+
+
+JOINT: Final = (_KINDS["joint"], LOG, np.array([0.0, 1.0, 0.0, 0.0]))
+"""Code of a positive parameter whose prior is a part of a joint one: nothing of its own."""
 
 
 def _t_constant(nu: float, sigma: float) -> float:
@@ -142,6 +148,8 @@ def log_density(kind: int, arguments: np.ndarray, of: int, v: float) -> tuple[fl
     if kind == 13:  # Weibull
         r = (v / scale) ** shape
         return constant + (shape - 1.0) * np.log(v / scale) - r, ((shape - 1.0) - shape * r) / v
+    if kind == 15:  # a part of a joint prior
+        return 0.0, 0.0
     # A partial correlation: (1 - tanh(x)^2)^a.
     log_cosh = np.abs(v) + np.log1p(np.exp(-2.0 * np.abs(v))) - np.log(2.0)
     return constant - 2.0 * shape * log_cosh, -2.0 * shape * np.tanh(v)

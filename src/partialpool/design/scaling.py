@@ -8,6 +8,13 @@ Defaults, with s_y = sd(y) (ddof 0) for an identity link and 1 on a link scale w
     corr                                  LKJ(2)
     sigma                                 HalfStudentT(3, sd(y))
 
+Where the user states a prior of `icc`, `total_sd` or a `share_<f>`, the sds and sigma have none of their own
+(`design/decomposition.py`), and what is not stated of the three is
+
+    icc                                   Beta(1, 1)
+    total_sd                              HalfStudentT(3, sd(y))
+    shares of the effects                 Dirichlet(1)
+
 Intercept and slopes follow rstanarm's weakly informative defaults (Gelman et al. 2008), sds brms's half-t.
 Links that carry units (sqrt, inverse) take s_y by the delta method, sd(y) |g'(mean y)|.
 """
@@ -18,8 +25,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from partialpool.design.build import Design, FactorEffects
+from partialpool.design.decomposition import decompose
 from partialpool.errors import PriorError, nearest
-from partialpool.names import BETA, INTERCEPT, corr_name, sd_name
+from partialpool.names import BETA, ICC, INTERCEPT, SIGMA, TOTAL_SD, corr_name, sd_name
 from partialpool.spec.priors import Prior
 from partialpool.tabulate import TextTable
 
@@ -106,7 +114,7 @@ def resolve_priors(design: Design) -> PriorSet:
     Prior('HalfStudentT', nu=3, sigma=19.5566)
     """
     user = design.spec.priors
-    defaults = {entry.parameter: entry for entry in _defaults(design)}
+    defaults = {entry.parameter: entry for entry in _defaults(design, decomposed=design.spec.states_shares)}
     groups = {
         name: name.partition("[")[0] for name in defaults if name.endswith("]") and name != f"{BETA}[{INTERCEPT}]"
     }
@@ -124,7 +132,7 @@ def resolve_priors(design: Design) -> PriorSet:
 
 def default_priors(design: Design) -> PriorSet:
     """Return the default priors of a design, whatever the user set."""
-    return PriorSet(tuple(_defaults(design)))
+    return PriorSet(tuple(_defaults(design, decomposed=False)))
 
 
 def _chosen(entry: ResolvedPrior, group: str | None, user: Mapping[str, Prior]) -> ResolvedPrior:
@@ -134,7 +142,7 @@ def _chosen(entry: ResolvedPrior, group: str | None, user: Mapping[str, Prior]) 
     return entry
 
 
-def _defaults(design: Design) -> Iterator[ResolvedPrior]:
+def _defaults(design: Design, *, decomposed: bool) -> Iterator[ResolvedPrior]:
     scales = _scales(design)
     common = design.common
     if common.intercept:
@@ -149,11 +157,16 @@ def _defaults(design: Design) -> Iterator[ResolvedPrior]:
             f"2.5 {scales.unit_reason} / {spread}(x), {spread}(x) = {scale:.4g}",
             True,
         )
+    if decomposed:
+        yield from _decomposed_defaults(design, scales)
     for factor in design.factors:
-        yield from _factor_defaults(factor, scales)
+        if not decomposed:
+            yield from _sd_defaults(factor, scales)
+        if factor.correlated:
+            yield ResolvedPrior(corr_name(factor.name), Prior("LKJ", eta=2), "mild pull to no correlation", True)
     family = design.spec.family_record
     for name, prior in family.parameters:
-        if name == "sigma" and design.se is not None:
+        if name == SIGMA and (decomposed or design.se is not None):
             continue
         if name in family.in_response_units:
             yield ResolvedPrior(name, prior.in_units_of(1 / scales.residual), scales.residual_reason, True)
@@ -162,7 +175,18 @@ def _defaults(design: Design) -> Iterator[ResolvedPrior]:
             yield ResolvedPrior(name, prior, reason, True)
 
 
-def _factor_defaults(factor: FactorEffects, scales: _Scales) -> Iterator[ResolvedPrior]:
+def _decomposed_defaults(design: Design, scales: _Scales) -> Iterator[ResolvedPrior]:
+    parts = decompose(design)
+    yield ResolvedPrior(ICC, Prior("Beta", alpha=1, beta=1), "every share of the groups as likely", True)
+    if parts.residual is None:
+        prior = Prior("HalfStudentT", nu=3, sigma=scales.residual)
+        yield ResolvedPrior(TOTAL_SD, prior, scales.residual_reason, True)
+    if parts.is_split:
+        for name in parts.shares:
+            yield ResolvedPrior(name, Prior("Dirichlet", a=1), "every split among the effects as likely", True)
+
+
+def _sd_defaults(factor: FactorEffects, scales: _Scales) -> Iterator[ResolvedPrior]:
     for name, scale, column in zip(factor.names, factor.scale, factor.values.T, strict=True):
         constant = np.ptp(column) == 0
         reason = scales.unit_reason if constant else f"{scales.unit_reason} / sd(z), sd(z) = {scale:.4g}"
@@ -172,8 +196,6 @@ def _factor_defaults(factor: FactorEffects, scales: _Scales) -> Iterator[Resolve
             reason,
             True,
         )
-    if factor.correlated:
-        yield ResolvedPrior(corr_name(factor.name), Prior("LKJ", eta=2), "mild pull to no correlation", True)
 
 
 def _scales(design: Design) -> _Scales:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from threading import Timer
 from typing import Final
 
@@ -43,7 +44,8 @@ def progress_line(what: str, *, shown: bool) -> Iterator[ProgressLine]:
         Whether to show anything; nothing is shown where nobody looks (a file, a pipe).
     """
     console = Console(stderr=True)
-    visible = shown and (console.is_terminal or console.is_jupyter)
+    # Without widgets a notebook would get a warning in place of the line.
+    visible = shown and (find_spec("ipywidgets") is not None if console.is_jupyter else console.is_terminal)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     bar = Progress(*columns, console=console, transient=True, disable=not visible)
     task = bar.add_task(what, total=None)

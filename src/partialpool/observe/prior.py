@@ -2,71 +2,22 @@
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from partialpool.design.build import Design, FactorEffects
+from partialpool.design.decomposition import is_decomposed
 from partialpool.design.scaling import PriorSet
 from partialpool.names import BETA, b_name, corr_name, sd_name
+from partialpool.observe.decomposed import decomposed_density, draw_decomposed
+from partialpool.observe.distributions import frozen
 from partialpool.observe.links import LINKS
 from partialpool.observe.predictor import Draws, Seed, sample_effects
 from partialpool.spec.priors import Prior
 
-__all__ = ["draw_parameters", "draw_prior", "frozen", "lkj_log_density", "log_prior_density", "sample_lkj"]
-
-
-def _half_t(nu: float, sigma: float) -> Any:
-    """The t distribution folded at 0, as the upper half doubled: scipy's `foldnorm` has no t."""
-    return _Folded(stats.t(nu, 0, sigma))
-
-
-class _Folded:
-    """|X| for a distribution symmetric about 0."""
-
-    def __init__(self, whole: Any) -> None:
-        self._whole = whole
-
-    def logpdf(self, x: np.ndarray) -> np.ndarray:
-        return np.where(x >= 0, np.log(2) + self._whole.logpdf(x), -np.inf)
-
-    def pdf(self, x: np.ndarray) -> np.ndarray:
-        return np.exp(self.logpdf(x))
-
-    def cdf(self, x: np.ndarray) -> np.ndarray:
-        return np.where(x >= 0, 2 * self._whole.cdf(x) - 1, 0.0)
-
-    def ppf(self, q: np.ndarray) -> np.ndarray:
-        return self._whole.ppf((1 + np.asarray(q)) / 2)
-
-    def rvs(self, size: int, random_state: np.random.Generator) -> np.ndarray:
-        return np.abs(self._whole.rvs(size=size, random_state=random_state))
-
-
-_FROZEN: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
-    {
-        "Normal": lambda mu, sigma: stats.norm(mu, sigma),
-        "StudentT": lambda nu, mu, sigma: stats.t(nu, mu, sigma),
-        "Cauchy": lambda alpha, beta: stats.cauchy(alpha, beta),
-        "Laplace": lambda mu, b: stats.laplace(mu, b),
-        "Logistic": lambda mu, s: stats.logistic(mu, s),
-        "Uniform": lambda lower, upper: stats.uniform(lower, upper - lower),
-        "HalfNormal": lambda sigma: stats.halfnorm(0, sigma),
-        "HalfStudentT": _half_t,
-        "HalfCauchy": lambda beta: stats.halfcauchy(0, beta),
-        "Exponential": lambda lam: stats.expon(0, 1 / lam),
-        "Gamma": lambda alpha, beta: stats.gamma(alpha, 0, 1 / beta),
-        "InverseGamma": lambda alpha, beta: stats.invgamma(alpha, 0, beta),
-        "LogNormal": lambda mu, sigma: stats.lognorm(sigma, 0, np.exp(mu)),
-        "Weibull": lambda alpha, beta: stats.weibull_min(alpha, 0, beta),
-    }
-)
-
-
-def frozen(prior: Prior) -> Any:
-    """Return the SciPy distribution of a scalar prior."""
-    return _FROZEN[prior.distribution](**prior.arguments)
+__all__ = ["draw_parameters", "draw_prior", "lkj_log_density", "log_prior_density", "sample_lkj"]
 
 
 def sample_lkj(n: int, eta: float, size: int, rng: np.random.Generator) -> np.ndarray:
@@ -103,21 +54,27 @@ def lkj_log_density(corr: np.ndarray, eta: float) -> np.ndarray:
 def log_prior_density(design: Design, priors: PriorSet, draws: Draws) -> dict[str, np.ndarray]:
     """Evaluate the log density of every top-level prior at each draw.
 
-    Densities are of the parameters on the original scale (correlation matrices for `corr_<f>`, the
-    intercept at the predictors' means), never of z or b: the result does not depend on engine or parametrization.
+    Densities are of what each prior is stated of, on the original scale (correlation matrices for `corr_<f>`, the
+    intercept at the predictors' means, category probabilities for `cutpoints`), never of z or b: the result does not
+    depend on engine or parametrization.
 
     Returns
     -------
     dict
         `beta` (draws, coefs), `sd_<f>` (draws, effects), `corr_<f>` (draws,), and the family's
-        parameters (draws,).
+        parameters (draws,); `icc`, `total_sd` and `shares` (draws,) in place of sds and sigma where the prior is of
+        those.
     """
     out: dict[str, np.ndarray] = {}
+    whole = is_decomposed(priors)
     if design.common.coefs:
         out[BETA] = _elementwise(priors, BETA, design.common.coefs, _centred_beta(design, draws[BETA]))
+    if whole:
+        out |= decomposed_density(design, priors, draws)
     for factor in design.factors:
         name = sd_name(factor.name)
-        out[name] = _elementwise(priors, name, factor.names, draws[name])
+        if not whole:
+            out[name] = _elementwise(priors, name, factor.names, draws[name])
         if factor.correlated:
             eta = priors[corr_name(factor.name)].arguments["eta"]
             matrices = [draws[corr_name(factor.name)][:, list(b)][:, :, list(b)] for b in factor.blocks if len(b) > 1]
@@ -147,8 +104,13 @@ def draw_parameters(design: Design, priors: PriorSet, size: int, *, seed: Seed) 
         out[BETA] = centred
         if common.intercept:
             out[BETA] = np.column_stack([centred[:, 0] - centred[:, 1:] @ common.center, centred[:, 1:]])
+    if is_decomposed(priors):
+        out |= draw_decomposed(design, priors, size, rng)
     for factor in design.factors:
-        out |= _draw_covariance(factor, priors, size, rng)
+        if not is_decomposed(priors):
+            name = sd_name(factor.name)
+            out[name] = np.stack([_rvs(priors[f"{name}[{e}]"], size, rng) for e in factor.names], axis=1)
+        out |= _draw_correlations(factor, priors, size, rng)
     for name, _ in design.spec.family_record.parameters:
         if name == "cutpoints":
             concentration = np.full(len(design.response.categories), priors[name].arguments["a"])
@@ -159,19 +121,16 @@ def draw_parameters(design: Design, priors: PriorSet, size: int, *, seed: Seed) 
     return out
 
 
-def _draw_covariance(
+def _draw_correlations(
     factor: FactorEffects, priors: PriorSet, size: int, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    n, name = len(factor.names), sd_name(factor.name)
-    sd = np.stack([_rvs(priors[f"{name}[{e}]"], size, rng) for e in factor.names], axis=1)
+    if not factor.correlated:
+        return {}
+    n, name = len(factor.names), corr_name(factor.name)
     cholesky = np.broadcast_to(np.eye(n), (size, n, n)).copy()
-    out = {name: sd}
-    if factor.correlated:
-        eta = priors[corr_name(factor.name)].arguments["eta"]
-        for block in (list(b) for b in factor.blocks if len(b) > 1):
-            cholesky[np.ix_(range(size), block, block)] = sample_lkj(len(block), eta, size, rng)
-        out[corr_name(factor.name)] = cholesky @ cholesky.transpose(0, 2, 1)
-    return out
+    for block in (list(b) for b in factor.blocks if len(b) > 1):
+        cholesky[np.ix_(range(size), block, block)] = sample_lkj(len(block), priors[name].arguments["eta"], size, rng)
+    return {name: cholesky @ cholesky.transpose(0, 2, 1)}
 
 
 def _rvs(prior: Prior, size: int, rng: np.random.Generator) -> np.ndarray:
@@ -198,24 +157,20 @@ def _elementwise(priors: PriorSet, name: str, labels: tuple[str, ...], values: n
 
 
 def _cutpoints_density(design: Design, prior: Prior, draws: Draws) -> np.ndarray:
-    """Density of the cutpoints that the Dirichlet on category probabilities implies, Jacobian included.
-
-    p_k = F(c_k) - F(c_(k-1)) is triangular in c, so log |dp/dc| = sum_k log f(c_k), f = F'.
-    """
+    """Dirichlet density of the category probabilities at the predictors' means, p_k = F(c_k) - F(c_(k-1))."""
     centred = draws["cutpoints"] - _shift(design, draws)[:, None]
-    cdf, log_pdf = _CUTPOINT_CURVES[design.spec.link]
+    cdf = _CUTPOINT_CURVES[design.spec.link]
     edges = np.concatenate([np.zeros((len(centred), 1)), cdf(centred), np.ones((len(centred), 1))], axis=1)
     p = np.clip(np.diff(edges, axis=1), 1e-300, None)
     a, n = prior.arguments["a"], p.shape[1]
-    dirichlet = (a - 1) * np.log(p).sum(axis=1) + special.gammaln(n * a) - n * special.gammaln(a)
-    return dirichlet + log_pdf(centred).sum(axis=1)
+    return (a - 1) * np.log(p).sum(axis=1) + special.gammaln(n * a) - n * special.gammaln(a)
 
 
 _Curve = Callable[[np.ndarray], np.ndarray]
-_CUTPOINT_CURVES: Final[Mapping[str, tuple[_Curve, _Curve]]] = MappingProxyType(
+_CUTPOINT_CURVES: Final[Mapping[str, _Curve]] = MappingProxyType(
     {
-        "logit": (special.expit, lambda c: special.log_expit(c) + special.log_expit(-c)),
-        "probit": (special.ndtr, lambda c: stats.norm.logpdf(c)),
-        "cloglog": (lambda c: -np.expm1(-np.exp(c)), lambda c: c - np.exp(c)),
+        "logit": special.expit,
+        "probit": special.ndtr,
+        "cloglog": lambda c: -np.expm1(-np.exp(c)),
     }
 )

@@ -9,8 +9,8 @@ import numpy as np
 import xarray as xr
 
 from partialpool.design.build import Design
+from partialpool.spec.families import LATENT_VARIANCE
 from partialpool.variance.covariance import group_variance
-from partialpool.variance.distribution import LATENT_VARIANCE
 
 __all__ = ["intraclass_correlation", "residual_variance"]
 
@@ -22,7 +22,7 @@ def residual_variance(posterior: xr.Dataset, design: Design) -> tuple[np.ndarray
     ordinal: the latent variance of the link.
     """
     spec = design.spec
-    if spec.family in ("bernoulli", "binomial", "cumulative"):
+    if spec.family_record.is_latent:
         return LATENT_VARIANCE[spec.link], "latent scale"
     if design.se is not None or spec.link != "identity":
         return None

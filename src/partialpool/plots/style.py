@@ -85,9 +85,16 @@ class Image:
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """Draw in the house style; the user's own settings come back after."""
-    with mpl.rc_context(_STYLE):
+    """Draw in the house style; the user's own settings come back after.
+
+    Those that the style sets, and no others: the first picture of a notebook may switch to its inline back end meanwhile.
+    """
+    before = {name: mpl.rcParams[name] for name in _STYLE}
+    mpl.rcParams.update(_STYLE)
+    try:
         yield
+    finally:
+        mpl.rcParams.update(before)
 
 
 def printable(text: str) -> str:

@@ -8,12 +8,14 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from partialpool.design.build import Design
+from partialpool.design.decomposition import is_decomposed
 from partialpool.design.information import row_information
 from partialpool.design.labels import coordinates
 from partialpool.design.scaling import PriorSet, predictor_unit
 from partialpool.errors import SpecError, nearest
-from partialpool.names import BETA, COEF, CUTPOINT, OBS
+from partialpool.names import BETA, COEF, CUTPOINT, OBS, sd_name
 from partialpool.pymc_model.adapted import can_adapt, make_sweep
+from partialpool.pymc_model.decomposed import decomposed_parameters
 from partialpool.pymc_model.effects import (
     PARAMETRIZATIONS,
     Parametrization,
@@ -58,7 +60,8 @@ def build_pymc_model(
     unit = predictor_unit(design)
     chosen = {factor.name: parametrization.get(factor.name, default) for factor in design.factors}
     with pm.Model(coords=coordinates(design)) as model:
-        sds = {f.name: effect_sds(f, priors) for f in design.factors}
+        parts = decomposed_parameters(design, priors) if is_decomposed(priors) else {}
+        sds = {f.name: parts[sd_name(f.name)] if parts else effect_sds(f, priors) for f in design.factors}
         adapting = [f for f in design.factors if chosen[f.name] == "adapted" and can_adapt(f)]
         weights = row_information(design) if "adapted" in chosen.values() else None
         z = {} if weights is None else offsets_adapted(design, weights, adapting, sds)
@@ -72,7 +75,7 @@ def build_pymc_model(
             eta = eta + pm.Data("offset_values", design.offset, dims=OBS)
         for factor in design.factors:
             eta = eta + group_predictor(factor, b[factor.name])
-        likelihood(design, eta, _family_parameters(design, priors, shift))
+        likelihood(design, eta, parts | _family_parameters(design, priors, shift))
     return model
 
 

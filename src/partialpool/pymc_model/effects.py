@@ -23,7 +23,7 @@ PARAMETRIZATIONS: Final = ("noncentered", "adapted", "centered")
 
 
 def effect_sds(factor: FactorEffects, priors: PriorSet) -> pt.TensorVariable:
-    """Make the standard deviations of a factor's effects, shape (effects,)."""
+    """Make the standard deviations of a factor's effects, shape (effects,), each with a prior of its own."""
     name = sd_name(factor.name)
     chosen = [priors[f"{name}[{effect}]"] for effect in factor.names]
     return random_vector(name, chosen, factor.names, dims=effect_dim(factor.name))

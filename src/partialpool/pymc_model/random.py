@@ -32,6 +32,7 @@ def random_vector(
     shift
         Added to the location of every prior, shape (elements,) or 0; needs `can_shift(priors)`.
     """
+    priors = [prior.standard for prior in priors]
     if len({prior.distribution for prior in priors}) == 1:
         roles = DISTRIBUTIONS[priors[0].distribution].roles
         arguments = {a: np.array([prior.arguments[a] for prior in priors]) for a in roles}
@@ -49,4 +50,5 @@ def can_shift(priors: Sequence[Prior]) -> bool:
 
 def scalar_random(name: str, prior: Prior) -> pt.TensorVariable:
     """Make one scalar variable."""
-    return getattr(pm, prior.distribution)(name, **prior.arguments)
+    standard = prior.standard
+    return getattr(pm, standard.distribution)(name, **standard.arguments)

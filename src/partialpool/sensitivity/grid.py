@@ -22,11 +22,12 @@ from partialpool.files import made_folder
 from partialpool.fitting import Fit, as_spec, fit, load_fit
 from partialpool.infer.progress import progress_line
 from partialpool.names import BETA, INTERCEPT
-from partialpool.observe.prior import frozen
+from partialpool.observe.distributions import frozen
 from partialpool.seeds import seed_sequence
 from partialpool.sensitivity.followed import NOTHING_MORE, Quantity, follow
 from partialpool.spec.model import ModelSpec
-from partialpool.spec.priors import DISTRIBUTIONS, Prior, as_prior
+from partialpool.spec.priors import DISTRIBUTIONS, Prior
+from partialpool.spec.priortable import as_prior
 
 __all__ = ["prior_grid"]
 

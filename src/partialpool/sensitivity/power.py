@@ -14,7 +14,7 @@ from partialpool.design.rows import own_rows
 from partialpool.design.scaling import PriorSet
 from partialpool.errors import PriorError, SpecError
 from partialpool.fitting import Fit
-from partialpool.names import BETA
+from partialpool.names import BETA, SHARES
 from partialpool.observe.pieces import pieces_of
 from partialpool.observe.predictor import linear_predictor
 from partialpool.observe.prior import log_prior_density
@@ -239,6 +239,8 @@ def scaled_priors(priors: PriorSet, component: str, alpha: float) -> PriorSet:
 
 def _component_of(parameter: str) -> str:
     """`sd_Subject` of `sd_Subject[Days]`; a factor's own name may have brackets, so that the last pair counts."""
+    if parameter.startswith("share_"):
+        return SHARES
     if parameter.startswith((f"{BETA}[", "sd_")) and parameter.endswith("]"):
         return parameter.rpartition("[")[0]
     return parameter

@@ -12,10 +12,13 @@ p(x)^alpha, normalised again:
     InverseGamma(a, b)       InverseGamma(alpha (a + 1) - 1, alpha b)
     LogNormal(mu, s)         LogNormal(mu + (1 - alpha) s^2 / alpha, s / sqrt(alpha))
     LKJ(eta)                 LKJ(alpha (eta - 1) + 1)
+    PC(u, a)                 PC(u, a^alpha)
+    Beta(a, b)               Beta(alpha (a - 1) + 1, alpha (b - 1) + 1)
+    Dirichlet(a)             Dirichlet(alpha (a - 1) + 1)
     Uniform                  itself
 
-Logistic and Weibull leave their family; the Dirichlet of an ordinal model is a prior of probabilities, whose density of
-the cutpoints is another one.
+Logistic and Weibull leave their family. The Dirichlet of an ordinal model is a prior of the categories' probabilities,
+and that of shares one of shares: those densities are raised to the power, not the ones of cutpoints or sds that follow.
 """
 
 from collections.abc import Callable, Mapping
@@ -62,6 +65,9 @@ _POWERS: Final[Mapping[str, Callable[..., Prior]]] = MappingProxyType(
             "LogNormal", mu=mu + (1 - p) * sigma**2 / p, sigma=sigma / np.sqrt(p)
         ),
         "LKJ": lambda p, /, eta: Prior("LKJ", eta=p * (eta - 1) + 1),
+        "PC": lambda p, /, u, a: Prior("PC", u=u, a=a**p),
+        "Beta": lambda p, /, alpha, beta: Prior("Beta", alpha=p * (alpha - 1) + 1, beta=p * (beta - 1) + 1),
+        "Dirichlet": lambda p, /, a: Prior("Dirichlet", a=p * (a - 1) + 1),
         "Uniform": lambda p, /, lower, upper: Prior("Uniform", lower=lower, upper=upper),
     }
 )
@@ -73,14 +79,14 @@ def power_prior(prior: Prior, alpha: float) -> Prior:
     Parameters
     ----------
     prior
-        Any but Logistic, Weibull and Dirichlet.
+        Any but Logistic and Weibull.
     alpha
         Above 0: below 1 the prior says less, above it says more.
 
     Raises
     ------
     PriorError
-        The power is no density of a known family: a Logistic, Weibull or Dirichlet; a heavy tail that no longer ends.
+        The power is no density of a known family: a Logistic or Weibull; a heavy tail that no longer ends.
 
     Examples
     --------

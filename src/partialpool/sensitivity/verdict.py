@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from partialpool.design.decomposition import is_decomposed
 from partialpool.design.scaling import default_priors
 from partialpool.errors import DataError
 from partialpool.fitting import Fit
-from partialpool.names import BETA, sd_name
+from partialpool.names import BETA, ICC, SIGMA, TOTAL_SD, sd_name
 from partialpool.sensitivity.followed import NOTHING_MORE, Quantity, follow
 from partialpool.sensitivity.grid import prior_grid
 from partialpool.sensitivity.power import ROBUST, STRONG_PRIOR, PowerScaling, power_scale
@@ -79,7 +80,8 @@ def sensitivity_report(
     """Ask whether the priors decide: by power scaling and, for the collapsed engine, by refits under other priors.
 
     The study gives the sds of all group effects HalfNormal, HalfStudentT(3) and Exponential priors at a quarter to
-    four times the default's scale, 15 fits. An answer moves if its posterior median ranges over half a posterior sd.
+    four times the default's scale, 15 fits; a fit with a joint prior gets five priors of the ICC, with three of the
+    total sd where that is free. An answer moves if its posterior median ranges over half a posterior sd.
 
     Parameters
     ----------
@@ -129,7 +131,9 @@ def sensitivity_report(
 
 
 def _combinations(fit: Fit) -> list[dict[str, Prior]]:
-    """One family and one multiple of the default scales for all sds at a time."""
+    """One family and one multiple of the default scales for all sds at a time; other joint priors for a joint one."""
+    if is_decomposed(fit.priors):
+        return _joint_combinations(fit)
     defaults = default_priors(fit.design)
     scales = {
         name: float(defaults[name].arguments["sigma"])
@@ -142,6 +146,16 @@ def _combinations(fit: Fit) -> list[dict[str, Prior]]:
         lambda s: Prior("Exponential", lam=1 / s),
     )
     return [{name: family(times * s) for name, s in scales.items()} for times in _SCALES for family in families]
+
+
+def _joint_combinations(fit: Fit) -> list[dict[str, Prior]]:
+    """Priors of the ICC from flat to opinionated; where the total sd is free, at half to double its default's scale."""
+    alike = [Prior("Beta", alpha=a, beta=b) for a, b in ((1, 1), (0.5, 0.5), (2, 2), (1, 3), (3, 1))]
+    if TOTAL_SD not in fit.priors:
+        return [{ICC: prior} for prior in alike]
+    scale = float(default_priors(fit.design)[SIGMA].arguments["sigma"])
+    totals = [Prior("HalfStudentT", nu=3, sigma=times * scale) for times in (0.5, 1, 2)]
+    return [{ICC: prior, TOTAL_SD: total} for total in totals for prior in alike]
 
 
 def _ranges(study: xr.Dataset, followed: Mapping[str, np.ndarray]) -> pd.DataFrame:

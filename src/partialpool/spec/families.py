@@ -4,6 +4,7 @@ A family is data. Its density in PyMC lives in `pymc_model/likelihood.py`, in Nu
 a test holds the two against each other.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -12,7 +13,7 @@ from typing import Final, Literal
 from partialpool.errors import SpecError, nearest
 from partialpool.spec.priors import Prior
 
-__all__ = ["FAMILIES", "Family", "family_named"]
+__all__ = ["FAMILIES", "LATENT_VARIANCE", "Family", "family_named"]
 
 Kind = Literal["real", "positive", "proportion", "binary", "successes", "count", "ordinal"]
 
@@ -43,6 +44,11 @@ class Family:
     in_response_units: frozenset[str] = frozenset()
     on_log_scale: bool = False
     """The location describes log(y), so that scales come from log(y) (lognormal)."""
+
+    @property
+    def is_latent(self) -> bool:
+        """Whether a latent variable of known variance stands behind the response."""
+        return self.kind in ("binary", "successes", "ordinal")
 
     @property
     def default_link(self) -> str:
@@ -76,6 +82,11 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
         )
     }
 )
+
+LATENT_VARIANCE: Final[Mapping[str, float]] = MappingProxyType(
+    {"logit": math.pi**2 / 3, "probit": 1.0, "cloglog": math.pi**2 / 6}
+)
+"""Variance of the latent variable behind a binary or ordinal response, by link."""
 
 
 def family_named(name: str) -> Family:

@@ -7,13 +7,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from partialpool.errors import PriorError, SpecError
-from partialpool.names import INTERCEPT, corr_name, effect_bis_dim, effect_dim, sd_name
+from partialpool.errors import SpecError
+from partialpool.names import INTERCEPT, effect_bis_dim, effect_dim
 from partialpool.spec.expression import columns_of, read_common
 from partialpool.spec.families import Family, family_named
 from partialpool.spec.formula import ResponseTerm, parse_formula, read_response
 from partialpool.spec.guard import quote_name
-from partialpool.spec.priors import PriorTable
+from partialpool.spec.priorchecks import check_stated_priors, share_parameters
+from partialpool.spec.priortable import PriorTable
 from partialpool.spec.terms import Group, expand_nesting, factor_columns
 from partialpool.spec.toml import read_spec_tables, read_toml_file, write_spec_tables
 
@@ -42,7 +43,9 @@ class ModelSpec:
         See `FAMILIES`; the family's usual link is the default.
     priors
         By parameter: `beta`, `beta[Days]`, `beta[Intercept]` (at the predictors' means), `sd_<f>`,
-        `sd_<f>[effect]`, `corr_<f>`, `sigma` and the family's own. What is not named keeps its default.
+        `sd_<f>[effect]`, `corr_<f>`, `sigma` and the family's own. What is not named keeps its default. In place of
+        the sds and sigma: `icc` (Beta), the share of the variance that lies between groups, `total_sd`, and
+        `share_<f>` or `share_<f>[effect]` (Dirichlet), the concentrations of how it is split.
     se
         Column of known standard errors of the response (meta-analysis); sigma is then absent.
 
@@ -104,7 +107,7 @@ class ModelSpec:
             object.__setattr__(self, name, value)
         _check_no_effect_twice(self.groups)
         _check_names_apart(self)
-        _check_prior_supports(self)
+        check_stated_priors(self.priors, self.factors, self.family_record, link=self.link, se=self.se)
 
     @classmethod
     def from_formula(
@@ -238,6 +241,11 @@ class ModelSpec:
         )
 
     @property
+    def states_shares(self) -> bool:
+        """Whether the priors are of the ICC, the total sd and shares of the variance, in place of each sd's own."""
+        return any(name.partition("[")[0] in share_parameters(self.factors) for name in self.priors)
+
+    @property
     def response_term(self) -> ResponseTerm:
         """The response, taken apart."""
         return read_response(self.response)
@@ -369,26 +377,3 @@ def _check_names_apart(spec: ModelSpec) -> None:
             allowed="any other name; the intercept itself is written 1",
             do="rename the column",
         )
-
-
-def _check_prior_supports(spec: ModelSpec) -> None:
-    """Refuse what can be seen without data: a family of distribution that does not fit the parameter."""
-    needed = {corr_name(f): "correlation" for f in spec.factors} | {sd_name(f): "positive" for f in spec.factors}
-    needed |= {name: default.support for name, default in spec.family_record.parameters}
-    examples = {"correlation": "LKJ(eta=2)", "positive": "HalfNormal(sigma=1)", "simplex": "Dirichlet(a=1)"}
-    for name, prior in spec.priors.items():
-        base = name.partition("[")[0]
-        support = needed.get(base)
-        wrong = (support is not None and prior.support != support) or (
-            base == "beta" and prior.support not in ("real", "positive")
-        )
-        if wrong:
-            example = examples.get(support or "", "Normal(mu=0, sigma=1)")
-            raise PriorError(
-                f"this prior does not fit {name}",
-                got=str(prior),
-                allowed=f"a {support or 'real'} distribution, for instance {example}",
-                do="a half-distribution (HalfNormal for Normal) has its mass above 0"
-                if support == "positive"
-                else "change it",
-            )

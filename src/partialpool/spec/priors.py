@@ -6,17 +6,17 @@ used by a sampler that works on a unit scale.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from partialpool.errors import PriorError, nearest
 
-__all__ = ["DISTRIBUTIONS", "Distribution", "Prior", "PriorTable", "as_prior"]
+__all__ = ["DISTRIBUTIONS", "Distribution", "Prior"]
 
 Role = Literal["location", "scale", "rate", "log_location", "shape"]
-Support = Literal["real", "positive", "simplex", "correlation"]
+Support = Literal["real", "positive", "unit", "simplex", "correlation"]
 
 _RESCALE: Final[Mapping[Role, Callable[[float, float], float]]] = MappingProxyType(
     {
@@ -59,6 +59,8 @@ DISTRIBUTIONS: Final[Mapping[str, Distribution]] = MappingProxyType(
         "InverseGamma": _distribution("positive", alpha="shape", beta="scale"),
         "LogNormal": _distribution("positive", "mu", mu="log_location", sigma="shape"),
         "Weibull": _distribution("positive", alpha="shape", beta="scale"),
+        "PC": _distribution("positive", u="scale", a="shape"),
+        "Beta": _distribution("unit", alpha="shape", beta="shape"),
         "Dirichlet": _distribution("simplex", a="shape"),
         "LKJ": _distribution("correlation", eta="shape"),
     }
@@ -74,7 +76,8 @@ class Prior:
     distribution
         One of `DISTRIBUTIONS`: Normal, StudentT, Cauchy, Laplace, Logistic, Uniform (real line);
         HalfNormal, HalfStudentT, HalfCauchy, Exponential, Gamma, InverseGamma, LogNormal, Weibull
-        (positive); Dirichlet (cutpoints); LKJ (correlations).
+        (positive); PC (a penalised-complexity prior of an sd, P(sd > u) = a); Beta (a share of variance); Dirichlet
+        (cutpoints, several shares); LKJ (correlations).
     **arguments
         All of its arguments, finite numbers on the original scale of the parameter.
 
@@ -124,6 +127,13 @@ class Prior:
                     allowed="a number above 0",
                     do=f"change {name}",
                 )
+        if self.distribution == "PC" and not self.arguments["a"] < 1:
+            raise PriorError(
+                "a is a probability",
+                got=f"a={self.arguments['a']:g}",
+                allowed="between 0 and 1: P(sd > u) = a",
+                do="for instance Prior('PC', u=10, a=0.05): 5 % sure that the sd is above 10",
+            )
         if self.distribution == "Uniform" and not self.arguments["lower"] < self.arguments["upper"]:
             raise PriorError(
                 "a Uniform prior needs lower < upper",
@@ -141,6 +151,22 @@ class Prior:
     def support(self) -> Support:
         """Where the mass lies: real, positive, simplex or correlation."""
         return DISTRIBUTIONS[self.distribution].support
+
+    @property
+    def standard(self) -> "Prior":
+        """The same prior under PyMC's name.
+
+        A penalised-complexity prior of an sd is exponential in the distance from the model without the effect
+        (Simpson, Rue, Riebler, Martins & Sorbye 2017): P(sd > u) = a makes its rate -log(a) / u.
+
+        Examples
+        --------
+        >>> Prior("PC", u=10, a=0.05).standard
+        Prior('Exponential', lam=0.299573)
+        """
+        if self.distribution != "PC":
+            return self
+        return Prior("Exponential", lam=-math.log(self.arguments["a"]) / self.arguments["u"])
 
     def in_units_of(self, unit: float) -> "Prior":
         """Return the prior of `parameter / unit`, when this is the prior of `parameter`.
@@ -180,85 +206,3 @@ def _number(value: object) -> float:
             do="give a number; to give each coefficient its own prior, name them: 'beta[x]', 'sd_g[x]'",
         )
     return number
-
-
-def as_prior(value: object) -> Prior:
-    """Convert to `Prior`: a `Prior`, a mapping from TOML, a `pymc_extras` Prior or a PreliZ distribution.
-
-    Raises
-    ------
-    PriorError
-        For any other value, and for priors on priors (a `pymc_extras` Prior with a Prior inside).
-
-    Examples
-    --------
-    >>> as_prior({"distribution": "HalfNormal", "sigma": 50})
-    Prior('HalfNormal', sigma=50)
-    """
-    if isinstance(value, Prior):
-        return value
-    if isinstance(value, Mapping) and isinstance(value.get("distribution"), str):
-        arguments: dict[str, Any] = {str(k): v for k, v in value.items() if k != "distribution"}
-        return Prior(value["distribution"], **arguments)
-    foreign: Any = value  # recognised by its home, so that neither library is imported here
-    home = type(value).__module__
-    if home.startswith("pymc_extras.") and type(value).__name__ == "Prior" and foreign.transform is None:
-        return Prior(foreign.distribution, **foreign.parameters)
-    if home.startswith("preliz.") and getattr(foreign, "params_dict", None):
-        return Prior(type(value).__name__, **foreign.params_dict)
-    raise PriorError(
-        "this is not a prior",
-        got=repr(value),
-        allowed="pp.Prior, a pymc_extras Prior without transform, a PreliZ distribution with its parameters set, "
-        "or {'distribution': name, arguments}",
-        do="for instance pp.Prior('HalfNormal', sigma=1)",
-    )
-
-
-class PriorTable(Mapping[str, Prior]):
-    """The priors a user set, by parameter name: an immutable, hashable mapping.
-
-    Examples
-    --------
-    >>> table = PriorTable({"sigma": Prior("HalfNormal", sigma=1)})
-    >>> table["sigma"], len(table), hash(table) == hash(PriorTable(table))
-    (Prior('HalfNormal', sigma=1), 1, True)
-    """
-
-    __slots__ = ("_items",)
-    _items: Mapping[str, Prior]
-
-    def __init__(self, priors: Mapping[str, object] = MappingProxyType({})) -> None:
-        if not isinstance(priors, Mapping) or not all(isinstance(name, str) for name in priors):
-            raise PriorError(
-                "priors are given by parameter",
-                got=repr(priors),
-                allowed="{'sd_Subject': pp.Prior('HalfNormal', sigma=50)}",
-                do="write a dictionary from names to priors",
-            )
-        items = {str(name): as_prior(prior) for name, prior in sorted(priors.items())}
-        object.__setattr__(self, "_items", MappingProxyType(items))
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"PriorTable is immutable; cannot set {name}")
-
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"PriorTable is immutable; cannot delete {name}")
-
-    def __getitem__(self, name: str) -> Prior:
-        return self._items[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._items)
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def __hash__(self) -> int:
-        return hash(tuple(self._items.items()))
-
-    def __repr__(self) -> str:
-        return repr(dict(self._items))
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return PriorTable, (dict(self._items),)

@@ -3,6 +3,7 @@
 import warnings
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -11,11 +12,13 @@ from scipy import stats
 from partialpool.collapse.applies import why_not
 from partialpool.collapse.maximise import Maximum
 from partialpool.design.build import Design, FactorEffects, build_design
+from partialpool.design.decomposition import is_decomposed
 from partialpool.errors import DataError, DataWarning, EngineError, PartialPoolError
 from partialpool.fitting import Fit
 from partialpool.likelihood import LikelihoodFit, likelihood_fit
 from partialpool.names import corr_name, sd_name
-from partialpool.observe.prior import frozen
+from partialpool.observe.decomposed import implied_sd
+from partialpool.observe.distributions import frozen
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.terms import Group
 from partialpool.variance.covariance import effect_covariance
@@ -120,7 +123,7 @@ def singularity(fit: Fit) -> xr.Dataset:
     sizes = {f.name: (np.bincount(f.codes) ** 2).sum() / design.n_rows for f in design.factors}
     small = np.array([residual * np.sqrt(NEGLIGIBLE / sizes[f.name]) for f, _ in terms])
     near = (contribution < small).mean(axis=(0, 1))
-    priors = [frozen(fit.priors[f"{sd_name(f.name)}[{f.names[e]}]"]) for f, e in terms]
+    priors = [_sd_prior(fit, f"{sd_name(f.name)}[{f.names[e]}]") for f, e in terms]
     scales = [f.scale[e] for f, e in terms]
     near_prior = np.array([float(p.cdf(t / s)) for p, s, t in zip(priors, scales, small, strict=True)])
     grid = np.linspace(0, max(1.05 * np.quantile(contribution, 0.995, axis=(0, 1)).max(), 2 * small.max()), _GRID)
@@ -172,6 +175,13 @@ def singularity(fit: Fit) -> xr.Dataset:
     advice = f" A simpler model: {found.attrs['simpler']}." if simpler else " No simpler model is advised."
     found.attrs["sentence"] = f"{found.attrs['finding']}.{'' if found['good'] else advice}"
     return found
+
+
+def _sd_prior(fit: Fit, parameter: str) -> Any:
+    """The prior of one sd, with `cdf` and `pdf`: its own, or what a joint prior says of it."""
+    if is_decomposed(fit.priors):
+        return implied_sd(fit.design, fit.priors, parameter)
+    return frozen(fit.priors[parameter])
 
 
 def _correlations(fit: Fit, pairs: list[_Pair]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -8,23 +8,27 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from partialpool.collapse.memory import check_fits
 from partialpool.design.build import Design, build_design
 from partialpool.design.rows import NewLevels, new_rows, own_rows
-from partialpool.design.scaling import resolve_priors
+from partialpool.design.scaling import PriorSet, resolve_priors
 from partialpool.design.table import Missing
-from partialpool.errors import DataError, DataWarning
+from partialpool.errors import DataError, DataWarning, SpecError
 from partialpool.fitting import Fit, as_spec
 from partialpool.infer.pack import label_draws, label_rows
 from partialpool.names import OBS
+from partialpool.observe.pieces import pieces_of
 from partialpool.observe.plausible import implausible_share
-from partialpool.observe.predictor import linear_predictor
+from partialpool.observe.predictor import Draws, linear_predictor
 from partialpool.observe.prior import draw_prior
 from partialpool.observe.response import replicate
 from partialpool.seeds import seed_sequence
 from partialpool.spec.model import ModelSpec
+from partialpool.variance.course import Along, read_course
+from partialpool.variance.outlook import outlook_along
 from partialpool.variance.places import partition_over_rows
 
-__all__ = ["posterior_predictive", "prior_predictive"]
+__all__ = ["MOST", "posterior_predictive", "prior_predictive", "prior_predictive_of"]
 
 MOST = 0.5
 """Share of implausible replicates that gives a warning."""
@@ -71,16 +75,23 @@ def prior_predictive(
     link: str | None = None,
     priors: Mapping[str, object] = MappingProxyType({}),
     se: str | None = None,
+    along: Along = None,
     draws: int = 1000,
     seed: int | None = None,
     missing: Missing = "drop",
 ) -> xr.DataTree:
-    """Draw parameters, group effects and responses from the prior.
+    """Draw parameters, group effects, responses, and their course along a predictor, from the prior.
 
     Parameters
     ----------
     model, data, family, link, priors, se, missing
         As for `fit`.
+    along
+        The numeric predictor along which to follow the variance of a response and the lines of new levels: a column,
+        `"Days"`, for 25 values over its range in the rows; or values, `{"Days": [0, 5, 9]}`, with one value for each
+        other predictor that is to be held elsewhere, `{"Days": [0, 5, 9], "sex": "F"}`. Numeric predictors that are
+        not named are held at their means, categories at their first. Left out: the numeric predictor whose slope
+        varies over groups, where there is exactly one. `{}`: none.
     draws
         How many.
     seed
@@ -89,45 +100,40 @@ def prior_predictive(
     Returns
     -------
     xarray.DataTree
-        Groups `prior` (the variables of a posterior) and `prior_predictive` (the response), with one chain,
-        `observed_data`, and `derived`: `icc` (chain, draw, factor) and `sd` (chain, draw), of responses given the
-        common effects, averaged over the rows, as the prior has them (left out where the response has no variance).
+        Groups, with one chain:
+
+        - `prior`: the variables of a posterior; `prior_predictive`: the response; `observed_data`;
+        - `derived`: `icc` (chain, draw, factor) and `sd` (chain, draw), of responses given the common effects, averaged
+          over the rows, as the prior has them (left out where the response has no variance);
+        - `outlook`, where there is a predictor to follow: `variance` (chain, draw, predictor), Var(y | x) in squared
+          units of the linear predictor, defined as in `variance_function` (left out where there is none);
+          `level_line` (chain, draw, predictor), the mean of the response at a new level of every factor, drawn with
+          the parameters of that draw; `typical_line`, that at a level whose effects are 0. Offsets are 0; of an
+          ordinal response lines are the linear predictor. Its attrs say where other predictors are held.
+
         attrs: `implausible`, the share of replicates where no data of this kind can be, and `implausible_means`. More
         than half of them give a warning.
+
+    Raises
+    ------
+    DataError
+        The table does not fit the model; `along` names a column that the model does not read, or of categories.
+    EngineError
+        So many draws of so many rows do not fit into memory.
 
     Examples
     --------
     >>> import partialpool as pp
-    >>> tree = pp.prior_predictive("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff"), draws=500, seed=1)
+    >>> tree = pp.prior_predictive("Reaction ~ Days + (Days | Subject)", pp.load_dataset("sleepstudy"), seed=1)
     >>> tree.attrs["implausible"] < 0.05
     True
+    >>> sd = tree["outlook"]["variance"].median("draw").squeeze() ** 0.5
+    >>> sd.sel(Days=[0, 9]).round(-1).values
+    array([ 80., 180.])
     """
     design = build_design(as_spec(model, family=family, link=link, priors=priors, se=se), data, missing=missing)
-    parameter_seed, response_seed = seed_sequence(seed).spawn(2)
-    stacked = draw_prior(design, resolve_priors(design), draws, seed=parameter_seed)
-    rows = own_rows(design)
-    eta = linear_predictor(design, rows, stacked)
-    with np.errstate(over="ignore"):  # a wide prior on a log scale may overflow: that is its message
-        replicates = replicate(design, rows, eta, stacked, seed=response_seed)
-    name = design.response.name
-    tree = xr.DataTree.from_dict(
-        {
-            "prior": label_draws(design, {k: v[None] for k, v in stacked.items()}),
-            "prior_predictive": label_rows(name, replicates[None], rows.index),
-            "observed_data": xr.Dataset({name: (OBS, design.response.values)}, coords={OBS: design.rows}),
-        }
-    )
-    derived = _derived(tree["prior"].to_dataset(), design)
-    if derived is not None:
-        tree["derived"] = xr.DataTree(derived)
-    share, means = implausible_share(design, replicates)
-    tree.attrs = {
-        "formula": design.spec.to_formula(),
-        "family": design.spec.family,
-        "response": name,
-        "implausible": share,
-        "implausible_means": means,
-    }
+    tree = prior_predictive_of(design, resolve_priors(design), along=along, draws=draws, seed=seed)
+    share, means = tree.attrs["implausible"], tree.attrs["implausible_means"]
     if share > MOST:
         warnings.warn(
             f"the priors put {100 * share:.0f} % of their mass on {means}: look at pp.priors(...), and tighten them",
@@ -135,6 +141,71 @@ def prior_predictive(
             stacklevel=2,
         )
     return tree
+
+
+def prior_predictive_of(
+    design: Design, priors: PriorSet, *, along: Along = None, draws: int = 1000, seed: int | None = None
+) -> xr.DataTree:
+    """Answer `prior_predictive` for a design that is built, without its warning."""
+    _check_size(design, draws)
+    course = read_course(design, along)
+    parameter_seed, response_seed, level_seed = seed_sequence(seed).spawn(3)
+    stacked = draw_prior(design, priors, draws, seed=parameter_seed)
+    replicates, share, means = _replicates(design, stacked, response_seed)
+    name, rows = design.response.name, design.rows
+    prior = label_draws(design, {k: v[None] for k, v in stacked.items()})
+    groups = {
+        "prior": prior,
+        "prior_predictive": label_rows(name, replicates[None], rows),
+        "observed_data": xr.Dataset({name: (OBS, design.response.values)}, coords={OBS: rows}),
+    }
+    derived = _derived(prior, design)
+    if derived is not None:
+        groups["derived"] = derived
+    if course is not None:
+        groups["outlook"] = outlook_along(design, prior, course, seed=level_seed)
+    tree = xr.DataTree.from_dict(groups)
+    tree.attrs = {
+        "formula": design.spec.to_formula(),
+        "family": design.spec.family,
+        "link": design.spec.link,
+        "response": name,
+        "implausible": share,
+        "implausible_means": means,
+    }
+    return tree
+
+
+def _check_size(design: Design, draws: int) -> None:
+    if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:
+        raise SpecError("draws is a whole number from 1", got=repr(draws), allowed="1, 2, ...", do="change draws")
+    effects = sum(factor.n_levels * len(factor.names) for factor in design.factors)
+    check_fits(
+        8.0 * draws * (design.n_rows + effects),
+        wrong="the draws of responses and group effects do not fit into memory",
+        got=f"{draws} draws x ({design.n_rows} rows + {effects} effects)",
+        do="keep fewer draws: draws x (rows + effects) x 8 bytes is what they take",
+    )
+
+
+def _replicates(design: Design, draws: Draws, seed: np.random.SeedSequence) -> tuple[np.ndarray, float, str]:
+    """Draw responses, (draws, rows), some draws at a time; the share that is implausible, and what that means."""
+    rows, rng = own_rows(design), np.random.default_rng(seed)
+    total = len(next(iter(draws.values())))
+    out, share, means, at = np.empty((total, design.n_rows)), 0.0, "", 0
+    # A wide prior on a log scale may overflow: that is its message.
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        # One stream for all pieces: what is drawn does not depend on their size.
+        for piece, _ in pieces_of(draws, design.n_rows, None):
+            eta = linear_predictor(design, rows, piece)
+            if design.spec.link == "inverse":  # a mean below 0 has no response, which no data can be
+                eta[eta <= 0] = np.nan
+            values = replicate(design, rows, eta, piece, seed=rng)
+            own, means = implausible_share(design, values)
+            own += float(np.isnan(values).mean())
+            out[at : at + len(values)] = values
+            share, at = share + own * len(values) / total, at + len(values)
+    return out, share, means
 
 
 def _derived(prior: xr.Dataset, design: Design) -> xr.Dataset | None:

@@ -7,8 +7,6 @@ group effects integrated out; here it comes from each draw, without a null model
 """
 
 from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Final
 
 import numpy as np
 import xarray as xr
@@ -18,21 +16,15 @@ from partialpool.design.build import Design
 from partialpool.errors import DataError
 from partialpool.observe.dispersion import DISPERSIONS
 from partialpool.observe.links import INVERSE_LINKS
+from partialpool.spec.families import LATENT_VARIANCE
 
-__all__ = ["LATENT_VARIANCE", "distribution_variance", "needs_mean", "population_mean"]
-
-LATENT_VARIANCE: Final[Mapping[str, float]] = MappingProxyType(
-    {"logit": np.pi**2 / 3, "probit": 1.0, "cloglog": np.pi**2 / 6}
-)
-"""Variance of the latent variable behind a binary or ordinal response."""
-
-_LATENT: Final = frozenset({"bernoulli", "binomial", "cumulative"})
+__all__ = ["distribution_variance", "needs_mean", "population_mean"]
 
 
 def needs_mean(design: Design) -> bool:
     """Whether the variance depends on the response's mean."""
     spec = design.spec
-    if spec.family in _LATENT or spec.family in ("lognormal", "student_t"):
+    if spec.family_record.is_latent or spec.family in ("lognormal", "student_t"):
         return False
     if spec.family == "gaussian":
         return spec.link != "identity"
@@ -57,7 +49,7 @@ def distribution_variance(design: Design, posterior: xr.Dataset, mean: np.ndarra
     """
     spec = design.spec
     own = {n: posterior[n].transpose("chain", "draw", ...).to_numpy()[..., None] for n in _scalars(posterior)}
-    if spec.family in _LATENT:
+    if spec.family_record.is_latent:
         return np.full(mean.shape, LATENT_VARIANCE[spec.link]), f"latent variance of the {spec.link} link"
     if spec.family in ("gaussian", "lognormal", "student_t"):
         return _of_location(design, own, mean)

@@ -1,0 +1,104 @@
+"""The variance as a whole and its parts: what a joint prior on the ICC and the total sd is stated on.
+
+With v_k = sd_k^2 m_k the variance that effect k adds to a row on average, m_k the mean square of its column (1 for
+an intercept), and s^2 the residual variance,
+
+    total_sd^2 = sum_k v_k + s^2,    icc = sum_k v_k / total_sd^2,    share_k = v_k / sum_k v_k,
+
+so that sd_k = total_sd sqrt(icc share_k / m_k) and sigma = total_sd sqrt(1 - icc). Priors: icc ~ Beta, total_sd ~ any
+positive one, shares ~ Dirichlet(a), independent. Where the Beta's first argument is sum a_k, that is the Dirichlet on
+all shares, the residual's with them, and each factor's own ICC is Beta too (Fuglstad, Hem, Knight, Rue & Riebler 2020,
+Bayesian Analysis 15:1109, call such priors hierarchical decompositions). Covariances between effects of one factor are
+left out: the ICC is that of rows whose varying effects do not correlate.
+
+A binary or ordinal response has a latent residual of known variance; then total_sd follows from icc.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from partialpool.design.build import Design
+from partialpool.names import ICC, SIGMA, sd_name, share_name
+from partialpool.spec.families import LATENT_VARIANCE
+from partialpool.spec.priors import Prior
+
+__all__ = ["Decomposition", "decompose", "is_decomposed"]
+
+
+@dataclass(frozen=True, eq=False)
+class Decomposition:
+    """The parts that the variance of a row is made of.
+
+    Attributes
+    ----------
+    sds
+        Parameter of each group sd, `sd_<f>[effect]`, (components,).
+    shares
+        Its share's name, `share_<f>[effect]`, (components,).
+    factors
+        Which of them belong to each factor, `sd_<f>` by name.
+    mean_squares
+        m of each component, (components,).
+    residual
+        Variance below the groups where it is known; None where `sigma` is a part of the whole.
+    """
+
+    sds: tuple[str, ...]
+    shares: tuple[str, ...]
+    factors: Mapping[str, slice]
+    mean_squares: np.ndarray
+    residual: float | None
+
+    @property
+    def is_split(self) -> bool:
+        """Whether there is more than one share."""
+        return len(self.sds) > 1
+
+    def total(self, icc: Any) -> Any:
+        """total_sd, where the residual is known."""
+        return (self.residual / (1 - icc)) ** 0.5
+
+    def parameters(self, total: Any, icc: Any, shares: Any) -> dict[str, Any]:
+        """Return `sd_<f>` by name, shape (..., effects), and `sigma`; of NumPy arrays or PyTensor variables alike.
+
+        Parameters
+        ----------
+        total, icc
+            Shape (..., 1).
+        shares
+            Shape (..., components), summing to 1.
+        """
+        sds = total * (icc * shares / self.mean_squares) ** 0.5
+        found = {name: sds[..., part] for name, part in self.factors.items()}
+        return found if self.residual is not None else found | {SIGMA: (total * (1 - icc) ** 0.5)[..., 0]}
+
+    def parts(self, draws: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Take draws of sds and sigma apart: total_sd and icc, each (draws,), and shares (draws, components)."""
+        sds = np.concatenate([draws[name] for name in self.factors], axis=1)
+        between = sds**2 * self.mean_squares
+        residual = draws[SIGMA] ** 2 if self.residual is None else self.residual
+        groups = between.sum(axis=1)
+        with np.errstate(invalid="ignore"):  # no variance between groups at all has no shares
+            return np.sqrt(groups + residual), groups / (groups + residual), between / groups[:, None]
+
+
+def decompose(design: Design) -> Decomposition:
+    """Take the variance of a design's rows apart; the design has groups and a residual that is constant."""
+    sds: list[str] = []
+    shares: list[str] = []
+    factors: dict[str, slice] = {}
+    for factor in design.factors:
+        factors[sd_name(factor.name)] = slice(len(sds), len(sds) + len(factor.names))
+        sds += [f"{sd_name(factor.name)}[{effect}]" for effect in factor.names]
+        shares += [f"{share_name(factor.name)}[{effect}]" for effect in factor.names]
+    squares = np.concatenate([(factor.values**2).mean(axis=0) for factor in design.factors])
+    known = LATENT_VARIANCE[design.spec.link] if design.spec.family_record.is_latent else None
+    return Decomposition(tuple(sds), tuple(shares), factors, squares, known)
+
+
+def is_decomposed(priors: Mapping[str, Prior]) -> bool:
+    """Whether resolved priors are of the ICC and the total sd, not of each sd."""
+    return ICC in priors

@@ -1,0 +1,151 @@
+"""Panels along one predictor, before the data: how far responses scatter, and how wild the lines of levels are."""
+
+from typing import Final
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, StrMethodFormatter
+
+from partialpool.plots.style import BLUE, GREY, INK, VERMILION, short
+from partialpool.tabulate import number
+
+__all__ = ["draw_level_lines", "draw_scatter", "drawable"]
+
+_OUTER: Final = (0.05, 0.95)
+_INNER: Final = (0.25, 0.75)
+_SEEN: Final = (0.05, 0.95)
+"""Quantiles of what is drawn that the panel holds: one wild line must not flatten all others."""
+
+_FARTHEST: Final = 1e100
+"""Absurd priors overflow; axes must not, and beyond this everything is as far."""
+
+
+def drawable(values: np.ndarray) -> np.ndarray:
+    """Return numbers that an axis can hold: infinite ones and those that are nearly so are brought to 1e100.
+
+    Examples
+    --------
+    >>> drawable(np.array([1.0, np.inf, -1e200]))
+    array([ 1.e+000,  1.e+100, -1.e+100])
+    """
+    return np.clip(values, -_FARTHEST, _FARTHEST)
+
+
+def draw_scatter(panel: Axes, outlook: xr.Dataset, *, unit: str, xunit: str) -> None:
+    """Draw the sd of a response along the predictor: median, 50 % and 90 % of the prior, and that of the data.
+
+    Parameters
+    ----------
+    panel
+        Where.
+    outlook
+        The group `outlook` of `prior_predictive`, with `variance`.
+    unit, xunit
+        Of the response, written where the sd is in it; of the predictor.
+    """
+    x, variance = _sorted(outlook, "variance")
+    panel.set(
+        xlabel=_named(outlook, xunit), title=f"How far responses scatter along {short(outlook.attrs['along'], 20)}"
+    )
+    sd, data = np.sqrt(variance), outlook.attrs
+    if not len(sd):
+        _say_nothing(panel)
+        return
+    for ends, alpha, label in ((_OUTER, 0.18, "90 % of the prior"), (_INNER, 0.3, "50 % of the prior")):
+        low, high = np.quantile(sd, ends, axis=0)
+        panel.fill_between(x, low, high, color=BLUE, alpha=alpha, lw=0, label=label)
+    panel.plot(x, np.median(sd, axis=0), color=BLUE, lw=1.8, label="median")
+    if "observed_sd" in data:
+        panel.axhline(data["observed_sd"], color=VERMILION, lw=1.8, ls="--", label="the data, all rows")
+    elif "latent_sd" in data:
+        panel.axhline(data["latent_sd"], color=INK, lw=1.4, ls=":", label="without any groups")
+    panel.set_ylim(bottom=0)
+    scale = unit if data["scale"] == "identity" else f"{data['scale']} scale"
+    panel.set_ylabel(f"sd of a response{f' ({scale})' if scale else ''}")
+    _legend(panel)
+
+
+def draw_level_lines(panel: Axes, outlook: xr.Dataset, *, unit: str, xunit: str, lines: int) -> None:
+    """Draw lines of new levels, each of a draw of its own, beside the range of the data.
+
+    Parameters
+    ----------
+    panel
+        Where.
+    outlook
+        The group `outlook` of `prior_predictive`.
+    unit, xunit
+        Of the response, written where lines are in it; of the predictor.
+    lines
+        How many at most.
+    """
+    x, draws = _sorted(outlook, "level_line")
+    data = outlook.attrs
+    title = "Lines" if data["levels"] == "none" else f"Lines of new levels of {short(data['levels'])}"
+    panel.set(xlabel=_named(outlook, xunit), title=title)
+    if not len(draws):
+        _say_nothing(panel)
+        return
+    chosen = draws[np.linspace(0, len(draws) - 1, min(lines, len(draws))).round().astype(int)]
+    for k, line in enumerate(chosen):
+        panel.plot(x, line, color=GREY, lw=0.9, alpha=0.8, label=f"{len(chosen)} draws" if k == 0 else "_")
+    ends = [np.quantile(draws, q, axis=0, method="nearest") for q in _OUTER]
+    for k, end in enumerate(ends):
+        panel.plot(x, end, color=INK, lw=1.4, ls="--", label=f"90 % of {len(draws)} draws" if k == 0 else "_")
+    if "observed_low" in data:
+        low, high = data["observed_low"], data["observed_high"]
+        panel.axhspan(low, high, color=VERMILION, alpha=0.25, lw=0, label=f"the data: {number(low)} to {number(high)}")
+    if "observed_mean" in data:
+        mean = data["observed_mean"]
+        panel.axhline(mean, color=VERMILION, lw=1.8, label=f"the data: {number(mean)} on average")
+    _limit(panel, chosen, outlook)
+    named = f"{short(data['response'])}{f' ({unit})' if unit else ''}"
+    panel.set_ylabel(named if data["lines"] == "mean of the response" else short(data["lines"], 40))
+    _legend(panel)
+
+
+def _limit(panel: Axes, lines: np.ndarray, outlook: xr.Dataset) -> None:
+    """Set the panel's ends, and its scale: under a log link lines differ by factors."""
+    data = outlook.attrs
+    if data["lines"].startswith("probability") or data["family"] == "beta":
+        panel.set_ylim(-0.02, 1.02)
+        return
+    seen = [*np.quantile(lines, _SEEN), *(data[end] for end in ("observed_low", "observed_high") if end in data)]
+    if data["scale"] == "log":
+        positive = [value for value in seen if value > 0]
+        if positive:
+            panel.set_yscale("log")
+            panel.set_ylim(min(positive) / 1.2, 1.2 * max(positive))
+            few = max(positive) < 100 * min(positive)
+            panel.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if few else (1.0,)))
+            panel.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            panel.minorticks_off()
+        return
+    margin = 0.04 * (max(seen) - min(seen))
+    panel.set_ylim(min(seen) - margin, max(seen) + margin)
+
+
+def _say_nothing(panel: Axes) -> None:
+    panel.set(xticks=[], yticks=[])
+    panel.text(0.5, 0.5, "beyond all numbers", ha="center", transform=panel.transAxes)
+
+
+def _legend(panel: Axes) -> None:
+    # Beside the panel: within, no corner is free of lines.
+    panel.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=9)
+
+
+def _sorted(outlook: xr.Dataset, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Values of the predictor in order, and draws there, (draws, places); none where most are no numbers."""
+    along = outlook.attrs["along"]
+    values = outlook[name].sortby(along)
+    draws = drawable(values.stack(sample=("chain", "draw")).transpose("sample", along).to_numpy())
+    known = ~np.isnan(draws).any(axis=1)
+    # The few that are left where most overflow are no picture of the prior.
+    return values[along].to_numpy(), draws[known & (known.mean() > 0.5)]
+
+
+def _named(outlook: xr.Dataset, xunit: str) -> str:
+    held = "" if outlook.attrs["held"] == "nothing" else f"\nheld: {short(outlook.attrs['held'], 45)}"
+    return f"{short(outlook.attrs['along'])}{f' ({xunit})' if xunit else ''}{held}"

@@ -1,0 +1,166 @@
+"""From a statement to a prior: "90 % sure that the ICC is between .05 and .3"."""
+
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any, Final
+
+from partialpool.errors import PriorError
+from partialpool.spec.priors import DISTRIBUTIONS, Prior
+
+__all__ = ["elicit"]
+
+_TOLERANCE: Final = 0.005
+"""How far the mass between the bounds may lie from the one stated."""
+
+_LOWEST: Final[Mapping[str, float]] = MappingProxyType({"positive": 0.0, "unit": 0.0, "correlation": -1.0})
+_HIGHEST: Final[Mapping[str, float]] = MappingProxyType({"unit": 1.0, "correlation": 1.0})
+_FIXED: Final[Mapping[str, Mapping[str, float]]] = MappingProxyType(
+    {"HalfStudentT": MappingProxyType({"nu": 3.0}), "StudentT": MappingProxyType({"nu": 3.0})}
+)
+"""What a statement about an interval cannot tell, and the defaults of this package say."""
+
+
+def elicit(distribution: str, *, between: Sequence[float], mass: float = 0.9, **fixed: float) -> Prior:
+    """Find the prior that puts a stated mass between two values.
+
+    Among the distributions of the family that do, the one of maximum entropy is taken: it says least besides
+    (PreliZ's `maxent`). In TOML: `icc = { distribution = "Beta", between = [0.05, 0.3], mass = 0.9 }`.
+
+    Parameters
+    ----------
+    distribution
+        A family of `Prior`, by name. Of an sd: `HalfNormal`, `Gamma`, `PC`, ...; of an ICC: `Beta`; of a common effect:
+        `Normal`, ...; of the correlation of two effects: `LKJ`, where the interval is symmetric about 0.
+    between
+        The two values, on the parameter's own scale. Families with one argument, half-normal or exponential, have
+        their mode at 0 and take `(0, u)`: "90 % sure that the sd is below u".
+    mass
+        How sure one is, between 0 and 1.
+    **fixed
+        Arguments of the distribution that are known. `nu` of a Student t is 3 if not given: an interval cannot tell it.
+
+    Raises
+    ------
+    PriorError
+        Unknown distribution; bounds that are no interval of its support; a mass that is no probability; no distribution
+        of the family says so.
+
+    Examples
+    --------
+    >>> elicit("PC", between=(0, 10), mass=0.95)
+    Prior('PC', u=10, a=0.05)
+    >>> elicit("HalfNormal", between=(0, 20), mass=0.9)
+    Prior('HalfNormal', sigma=12.1591)
+    >>> elicit("Beta", between=(0.05, 0.3), mass=0.9)
+    Prior('Beta', alpha=3.91..., beta=18.1...)
+    """
+    low, high = _interval(distribution, between)
+    if isinstance(mass, bool) or not isinstance(mass, int | float) or not 0 < mass < 1:
+        raise PriorError("mass is a probability", got=repr(mass), allowed="between 0 and 1", do="for instance mass=0.9")
+    if distribution == "PC":
+        return _penalised(low, high, mass)
+    if distribution == "LKJ":
+        return _correlated(low, high, mass)
+    return _most_entropy(distribution, (low, high), mass, {**_FIXED.get(distribution, {}), **fixed})
+
+
+def _interval(distribution: str, between: Sequence[float]) -> tuple[float, float]:
+    if not isinstance(distribution, str) or distribution not in DISTRIBUTIONS or distribution == "Dirichlet":
+        Prior(distribution)  # an unknown name is refused there, in its words
+        raise PriorError(
+            "a statement about one interval does not tell a Dirichlet prior",
+            got=repr(distribution),
+            allowed="a distribution of one parameter",
+            do="state the ICC by a Beta, and the concentrations of the shares by hand",
+        )
+    support = DISTRIBUTIONS[distribution].support
+    lowest, highest = _LOWEST.get(support, -math.inf), _HIGHEST.get(support, math.inf)
+    listed = list(between) if isinstance(between, Sequence) and not isinstance(between, str) else []
+    numbers = [float(x) for x in listed if isinstance(x, int | float) and not isinstance(x, bool) and math.isfinite(x)]
+    if len(listed) != 2 or len(numbers) != 2 or not lowest <= numbers[0] < numbers[1] <= highest:
+        raise PriorError(
+            f"between is an interval of values that a {distribution} can take",
+            got=repr(between),
+            allowed=f"(low, high) with {lowest:g} <= low < high <= {highest:g}",
+            do="for instance between=(0.05, 0.3)",
+        )
+    return numbers[0], numbers[1]
+
+
+def _penalised(low: float, high: float, mass: float) -> Prior:
+    """P(sd > u) = a, word by word."""
+    if low != 0:
+        raise PriorError(
+            "a penalised-complexity prior has its mode at 0",
+            got=f"between=({low:g}, {high:g})",
+            allowed="(0, u): how sure one is that the sd is below u",
+            do="start at 0, or take a Gamma or LogNormal prior",
+        )
+    return Prior("PC", u=high, a=1 - mass)
+
+
+def _correlated(low: float, high: float, mass: float) -> Prior:
+    """Of two effects: (r + 1) / 2 ~ Beta(eta, eta), whose mass between +-r grows with eta."""
+    optimize, stats = import_module("scipy.optimize"), import_module("scipy.stats")
+
+    if low != -high:
+        raise PriorError(
+            "an LKJ prior is symmetric about 0",
+            got=f"between=({low:g}, {high:g})",
+            allowed="(-r, r) with r below 1",
+            do="give one number with both signs",
+        )
+
+    def excess(log_eta: float) -> float:
+        eta = math.exp(log_eta)
+        return 1 - 2 * float(stats.beta(eta, eta).cdf((1 - high) / 2)) - mass
+
+    ends = math.log(1e-3), math.log(1e6)
+    if not (high < 1 and excess(ends[0]) < 0 < excess(ends[1])):
+        _refuse("LKJ", (low, high), mass)
+    return Prior("LKJ", eta=math.exp(optimize.brentq(excess, *ends)))
+
+
+def _most_entropy(distribution: str, interval: tuple[float, float], mass: float, fixed: Mapping[str, float]) -> Prior:
+    """Ask PreliZ, and believe it only when the mass is there."""
+    preliz = import_module("preliz")  # three seconds, and only who elicits needs it
+    roles = DISTRIBUTIONS[distribution].roles
+    unknown = set(fixed) - set(roles)
+    if unknown:
+        raise PriorError(
+            f"wrong arguments for {distribution}",
+            got=", ".join(sorted(unknown)),
+            allowed=", ".join(roles),
+            do="remove what it does not take",
+        )
+    if set(fixed) == set(roles):
+        raise PriorError(
+            "nothing is left to find",
+            got=", ".join(f"{name}={value:g}" for name, value in fixed.items()),
+            allowed="at least one argument open",
+            do=f"leave one out, or write Prior({distribution!r}, ...)",
+        )
+    found: Any = getattr(preliz, distribution)(**fixed)
+    with warnings.catch_warnings():
+        # It warns where the mass cannot be had; the mass is checked below, and refused there.
+        warnings.simplefilter("ignore")
+        try:
+            preliz.maxent(found, *interval, mass, plot=False)
+            reached = float(found.cdf(interval[1]) - found.cdf(interval[0]))
+        except (ValueError, ZeroDivisionError, OverflowError):
+            reached = math.nan
+    if not abs(reached - mass) <= _TOLERANCE:
+        _refuse(distribution, interval, mass)
+    return Prior(distribution, **{name: float(found.params_dict[name]) for name in roles})
+
+
+def _refuse(distribution: str, interval: tuple[float, float], mass: float) -> None:
+    raise PriorError(
+        f"no {distribution} prior says this",
+        got=f"{100 * mass:g} % between {interval[0]:g} and {interval[1]:g}",
+        allowed="an interval and a mass that a distribution of this family can have",
+        do="change the interval (from 0 for a family with its mode there), or take a family with more arguments",
+    )

@@ -1,0 +1,105 @@
+"""What can be seen of stated priors without data: distributions that do not fit, and two priors of one thing."""
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from partialpool.errors import PriorError
+from partialpool.names import ICC, SIGMA, TOTAL_SD, corr_name, sd_name, share_name
+from partialpool.spec.families import Family
+from partialpool.spec.priors import Prior, Support
+
+__all__ = ["check_stated_priors", "share_parameters"]
+
+_EXAMPLES: Final[Mapping[Support, str]] = MappingProxyType(
+    {
+        "correlation": "LKJ(eta=2)",
+        "positive": "HalfNormal(sigma=1)",
+        "unit": "Beta(alpha=2, beta=5)",
+        "simplex": "Dirichlet(a=1)",
+        "real": "Normal(mu=0, sigma=1)",
+    }
+)
+
+
+def share_parameters(factors: Iterable[str]) -> frozenset[str]:
+    """Names under which the variance is given a prior as a whole, without brackets."""
+    return frozenset({ICC, TOTAL_SD, *map(share_name, factors)})
+
+
+def check_stated_priors(
+    priors: Mapping[str, Prior], factors: tuple[str, ...], family: Family, *, link: str, se: str | None
+) -> None:
+    """Refuse priors whose distribution cannot be that of their parameter, or that say one thing twice.
+
+    Raises
+    ------
+    PriorError
+        With the prior's name.
+    """
+    _check_supports(priors, factors, family)
+    whole = [name for name in priors if name.partition("[")[0] in share_parameters(factors)]
+    if family.is_latent and TOTAL_SD in priors:
+        raise PriorError(
+            "the total sd of a latent response is not free: its residual is known, and icc says everything",
+            got=f"total_sd with family {family.name}",
+            allowed="icc, and shares where several effects vary",
+            do="state icc",
+        )
+    if whole:
+        _check_whole(whole[0], family, link=link, se=se, has_groups=bool(factors))
+        _check_once(whole[0], priors, factors)
+
+
+def _check_supports(priors: Mapping[str, Prior], factors: tuple[str, ...], family: Family) -> None:
+    needed: dict[str, Support] = {ICC: "unit", TOTAL_SD: "positive"}
+    for factor in factors:
+        needed |= {corr_name(factor): "correlation", sd_name(factor): "positive", share_name(factor): "simplex"}
+    needed |= {name: default.support for name, default in family.parameters}
+    for name, prior in priors.items():
+        base = name.partition("[")[0]
+        support = needed.get(base)
+        wrong = (support is not None and prior.support != support) or (
+            base == "beta" and prior.support not in ("real", "positive")
+        )
+        if wrong:
+            raise PriorError(
+                f"this prior does not fit {name}",
+                got=str(prior),
+                allowed=f"a {support or 'real'} distribution, for instance {_EXAMPLES[support or 'real']}",
+                do="a half-distribution (HalfNormal for Normal) has its mass above 0"
+                if support == "positive"
+                else "change it",
+            )
+
+
+def _check_whole(name: str, family: Family, *, link: str, se: str | None, has_groups: bool) -> None:
+    """The variance has a whole only where every row's residual has one variance, on the scale of the effects."""
+    additive = family.name in ("gaussian", "lognormal") and link == "identity" and se is None
+    if not (additive or family.is_latent):
+        own = f"{family.name} with link {link}" + (" and known standard errors" if se else "")
+        raise PriorError(
+            f"{name} has no meaning in this model: its residual has no one variance on the scale of the effects",
+            got=own,
+            allowed="gaussian or lognormal with the identity link and no se; bernoulli, binomial and cumulative",
+            do="state priors of the sds: sd_<factor>",
+        )
+    if not has_groups:
+        raise PriorError(
+            f"{name} is about groups, and the model has none",
+            got=f"a prior of {name}",
+            allowed="a model with a grouping term",
+            do="add one, such as (1 | school), or remove the prior",
+        )
+
+
+def _check_once(name: str, priors: Mapping[str, Prior], factors: tuple[str, ...]) -> None:
+    rivals = {SIGMA, *map(sd_name, factors)}
+    twice = [other for other in priors if other.partition("[")[0] in rivals]
+    if twice:
+        raise PriorError(
+            "two priors of the same variance",
+            got=f"{name} and {', '.join(twice)}",
+            allowed="icc, total_sd and shares; or the sds and sigma",
+            do="remove one of them",
+        )

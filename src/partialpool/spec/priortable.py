@@ -1,0 +1,97 @@
+"""The priors a user states: whatever says a prior becomes one, and a table of them by parameter."""
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from partialpool.errors import PriorError
+from partialpool.spec.elicit import elicit
+from partialpool.spec.priors import Prior
+
+__all__ = ["PriorTable", "as_prior"]
+
+
+def as_prior(value: object) -> Prior:
+    """Convert to `Prior`: a `Prior`, a mapping from TOML, a `pymc_extras` Prior or a PreliZ distribution.
+
+    A mapping with `between` is a statement for `elicit`.
+
+    Raises
+    ------
+    PriorError
+        For any other value, and for priors on priors (a `pymc_extras` Prior with a Prior inside).
+
+    Examples
+    --------
+    >>> as_prior({"distribution": "HalfNormal", "sigma": 50})
+    Prior('HalfNormal', sigma=50)
+    """
+    if isinstance(value, Prior):
+        return value
+    if isinstance(value, Mapping) and isinstance(value.get("distribution"), str):
+        arguments: dict[str, Any] = {str(k): v for k, v in value.items() if k != "distribution"}
+        if "between" in arguments:
+            return elicit(value["distribution"], **arguments)
+        return Prior(value["distribution"], **arguments)
+    foreign: Any = value  # recognised by its home, so that neither library is imported here
+    home = type(value).__module__
+    if home.startswith("pymc_extras.") and type(value).__name__ == "Prior" and foreign.transform is None:
+        return Prior(foreign.distribution, **foreign.parameters)
+    if home.startswith("preliz.") and getattr(foreign, "params_dict", None):
+        return Prior(type(value).__name__, **foreign.params_dict)
+    raise PriorError(
+        "this is not a prior",
+        got=repr(value),
+        allowed="pp.Prior, a pymc_extras Prior without transform, a PreliZ distribution with its parameters set, "
+        "or {'distribution': name, arguments or a statement: between = [low, high], mass = 0.9}",
+        do="for instance pp.Prior('HalfNormal', sigma=1)",
+    )
+
+
+class PriorTable(Mapping[str, Prior]):
+    """The priors a user set, by parameter name: an immutable, hashable mapping.
+
+    Examples
+    --------
+    >>> table = PriorTable({"sigma": Prior("HalfNormal", sigma=1)})
+    >>> table["sigma"], len(table), hash(table) == hash(PriorTable(table))
+    (Prior('HalfNormal', sigma=1), 1, True)
+    """
+
+    __slots__ = ("_items",)
+    _items: Mapping[str, Prior]
+
+    def __init__(self, priors: Mapping[str, object] = MappingProxyType({})) -> None:
+        if not isinstance(priors, Mapping) or not all(isinstance(name, str) for name in priors):
+            raise PriorError(
+                "priors are given by parameter",
+                got=repr(priors),
+                allowed="{'sd_Subject': pp.Prior('HalfNormal', sigma=50)}",
+                do="write a dictionary from names to priors",
+            )
+        items = {str(name): as_prior(prior) for name, prior in sorted(priors.items())}
+        object.__setattr__(self, "_items", MappingProxyType(items))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"PriorTable is immutable; cannot set {name}")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"PriorTable is immutable; cannot delete {name}")
+
+    def __getitem__(self, name: str) -> Prior:
+        return self._items[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._items.items()))
+
+    def __repr__(self) -> str:
+        return repr(dict(self._items))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return PriorTable, (dict(self._items),)

@@ -1,0 +1,41 @@
+"""Stated priors that cannot be, told without data."""
+
+import pytest
+
+import partialpool as pp
+
+FLAT = pp.Prior("Beta", alpha=1, beta=1)
+HALF = pp.Prior("HalfNormal", sigma=1)
+GAUSSIAN = "y ~ 1 + (1 | g) + (1 | h)"
+
+
+@pytest.mark.parametrize(
+    ("formula", "options", "what"),
+    [
+        (GAUSSIAN, {"priors": {"icc": HALF}}, "does not fit icc"),
+        (GAUSSIAN, {"priors": {"total_sd": FLAT}}, "does not fit total_sd"),
+        (GAUSSIAN, {"priors": {"share_g": FLAT}}, "does not fit share_g"),
+        (GAUSSIAN, {"priors": {"sd_g": FLAT}}, "does not fit sd_g"),
+        (GAUSSIAN, {"priors": {"icc": FLAT, "sd_h": HALF}}, "two priors of the same variance"),
+        (GAUSSIAN, {"priors": {"total_sd": HALF, "sigma": HALF}}, "two priors of the same variance"),
+        (GAUSSIAN, {"priors": {"share_g": pp.Prior("Dirichlet", a=1), "sd_g[Intercept]": HALF}}, "two priors of"),
+        (GAUSSIAN, {"priors": {"icc": FLAT}, "family": "poisson"}, "icc has no meaning in this model"),
+        (GAUSSIAN, {"priors": {"icc": FLAT}, "family": "student_t"}, "icc has no meaning in this model"),
+        (GAUSSIAN, {"priors": {"icc": FLAT}, "link": "log"}, "icc has no meaning in this model"),
+        (GAUSSIAN, {"priors": {"icc": FLAT}, "se": "s"}, "known standard errors"),
+        (GAUSSIAN, {"priors": {"total_sd": HALF}, "family": "bernoulli"}, "total sd of a latent response is not free"),
+        ("y ~ x", {"priors": {"icc": FLAT}}, "icc is about groups"),
+    ],
+)
+def test_what_cannot_be_is_refused(formula, options, what):
+    with pytest.raises(pp.PriorError, match=what):
+        pp.ModelSpec.from_formula(formula, **options)
+
+
+@pytest.mark.parametrize("family", ["bernoulli", "cumulative"])
+def test_a_latent_response_takes_a_prior_of_its_icc(family):
+    assert pp.ModelSpec.from_formula(GAUSSIAN, family=family, priors={"icc": FLAT}).states_shares
+
+
+def test_a_prior_of_each_sd_is_no_prior_of_shares():
+    assert not pp.ModelSpec.from_formula(GAUSSIAN, priors={"sd_g": HALF}).states_shares

@@ -1,0 +1,58 @@
+"""Solutions folded into a notebook's text: `<details>` with Python in it, which runs as the cells do.
+
+Folded text is folded wherever a notebook is read: on GitHub, in JupyterLab, in the built documentation. A hidden code
+cell is hidden in some of them only. So a solution is Markdown, its code a fence, and what it prints the fence behind.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["FoldedCode", "folded_code", "with_printed"]
+
+_FENCE: Final = re.compile(
+    r"(?P<code>^```python\n(?P<source>.*?)\n```\n)(?P<printed>\n```text\n(?P<text>.*?)```\n)?", re.S | re.M
+)
+
+
+@dataclass(frozen=True)
+class FoldedCode:
+    """One fence of Python in a folded solution.
+
+    Attributes
+    ----------
+    source
+        Its code.
+    printed
+        What the text says that it prints.
+    """
+
+    source: str
+    printed: str
+
+
+def folded_code(markdown: str) -> tuple[FoldedCode, ...]:
+    r"""List the code of a cell's folded solutions, in order.
+
+    Examples
+    --------
+    >>> cell = "<details><summary>Solution</summary>\n\n```python\nprint(1 + 1)\n```\n\n```text\n2\n```\n"
+    >>> folded_code(cell)
+    (FoldedCode(source='print(1 + 1)', printed='2\n'),)
+    >>> folded_code("```python\nshown but not run\n```\n")
+    ()
+    """
+    if "<details>" not in markdown:
+        return ()
+    return tuple(FoldedCode(m["source"], m["text"] or "") for m in _FENCE.finditer(markdown))
+
+
+def with_printed(markdown: str, printed: list[str]) -> str:
+    """Put what each fence prints behind it; nothing where it prints nothing."""
+    texts = iter(printed)
+
+    def renewed(fence: re.Match[str]) -> str:
+        text = next(texts)
+        return fence["code"] + (f"\n```text\n{text.rstrip()}\n```\n" if text.strip() else "")
+
+    return _FENCE.sub(renewed, markdown)

@@ -1,0 +1,143 @@
+"""What is kept of a notebook's outputs, what each cell tells, and which faults a machine can see."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from nbformat import NotebookNode
+
+from folded_solutions import folded_code
+from notebook_agreement import Told, without_clock
+
+__all__ = ["faults", "keep_equal", "tells", "tidy"]
+
+_KEPT: Final = ("text/plain", "text/html", "text/markdown", "text/latex", "image/png")
+"""Kinds of output that every reader of notebooks shows."""
+_MOST_BYTES: Final = 1_000_000
+_ADDRESS: Final = re.compile(r"\b0x[0-9a-f]{6,}")
+
+
+def tidy(notebook: NotebookNode) -> None:
+    """Strip what changes from run to run; number the cells and give pictures their alternative text."""
+    notebook.metadata = NotebookNode(
+        kernelspec={"display_name": "Python 3", "language": "python", "name": "python3"},
+        language_info={"name": "python"},
+    )
+    notebook.nbformat_minor = 5
+    count = 0
+    for index, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{index:02d}"
+        cell.metadata = NotebookNode({k: v for k, v in cell.metadata.items() if k in {"mystnb", "tags"} and v})
+        if cell.cell_type != "code":
+            continue
+        count += 1
+        cell.execution_count = count
+        cell.outputs = _joined(cell.outputs)
+        for output in cell.outputs:
+            _tidy_output(output, count, _alternative(cell))
+
+
+def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Join neighbouring pieces of one stream: where they part is chance."""
+    joined: list[NotebookNode] = []
+    for output in outputs:
+        if joined and output.output_type == "stream" == joined[-1].output_type and output.name == joined[-1].name:
+            joined[-1].text += output.text
+        else:
+            joined.append(output)
+    return joined
+
+
+def _tidy_output(output: NotebookNode, count: int, alternative: str) -> None:
+    if output.output_type == "execute_result":
+        output.execution_count = count
+    if "data" in output:
+        output.data = NotebookNode({kind: value for kind, value in output.data.items() if kind in _KEPT})
+        output.metadata = NotebookNode()
+        if "image/png" in output.data and alternative:
+            output.metadata["image/png"] = {"alt": alternative}
+
+
+def _alternative(cell: NotebookNode) -> str:
+    """Return the words for who cannot see the picture: `mystnb: {image: {alt: ...}}` in the cell's metadata."""
+    return str(cell.metadata.get("mystnb", {}).get("image", {}).get("alt", ""))
+
+
+def keep_equal(committed: NotebookNode, rerun: NotebookNode) -> None:
+    """Keep each committed output that differs from the new one in its clock alone: a diff shows what changed."""
+    before = {cell.source: cell for cell in _code_cells(committed)}
+    for cell in _code_cells(rerun):
+        old = before.get(cell.source)
+        if old is not None and _clockless(old.outputs) == _clockless(cell.outputs):
+            cell.outputs = old.outputs
+
+
+def _clockless(outputs: list[NotebookNode]) -> str:
+    return without_clock(json.dumps(outputs, sort_keys=True))
+
+
+def tells(notebook: NotebookNode) -> list[Told]:
+    """List what the cells and the folded solutions tell."""
+    told: list[Told] = []
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            told.append(_cell_tells(cell))
+        else:
+            codes = folded_code(cell.source)
+            told += [Told(f"solution {code.source.splitlines()[0]!r}", code.printed) for code in codes]
+    return told
+
+
+def _cell_tells(cell: NotebookNode) -> Told:
+    texts, pictures = [], []
+    for output in cell.outputs:
+        data = output.get("data", {})
+        if "image/png" in data:
+            pictures.append(f"{data.get('text/plain', '')}: {_alternative(cell)}")
+        else:
+            texts.append(str(output.get("text", "") or data.get("text/plain", "") or data.get("text/markdown", "")))
+    return Told(f"cell [{cell.execution_count}]", "\n".join(texts), tuple(pictures))
+
+
+def faults(notebook: NotebookNode) -> list[str]:
+    """Say what is wrong with a committed notebook, without running it."""
+    return [*_faults_of_notebook(notebook), *(line for cell in _code_cells(notebook) for line in _faults_of_cell(cell))]
+
+
+def _faults_of_notebook(notebook: NotebookNode) -> Iterator[str]:
+    first = notebook.cells[0]
+    if first.cell_type != "markdown" or not first.source.startswith("# "):
+        yield "the first cell is not a title: `# Name of the idea`"
+    if not any(folded_code(cell.source) for cell in notebook.cells if cell.cell_type == "markdown"):
+        yield "no exercise has a folded solution with code"
+    counts = [cell.execution_count for cell in _code_cells(notebook)]
+    if counts != list(range(1, len(counts) + 1)):
+        yield f"execution counts {counts} are not 1, 2, ...: `make notebooks` runs it from a clean kernel"
+    size = len(json.dumps(notebook))
+    if size > _MOST_BYTES:
+        yield f"{size / 1e6:.1f} MB: at most 1 MB, so fewer or smaller pictures"
+
+
+def _faults_of_cell(cell: NotebookNode) -> Iterator[str]:
+    where = f"cell [{cell.execution_count}]"
+    for output in cell.outputs:
+        if output.output_type == "error":
+            yield f"{where} raises {output.ename}"
+        if output.get("name") == "stderr":
+            yield f"{where} writes to stderr: {output.text.strip()[:200]}"
+        if "image/png" in output.get("data", {}) and not _alternative(cell):
+            yield f"{where} draws a picture without words for who cannot see it: mystnb.image.alt in its metadata"
+        if _ADDRESS.search(_text(output)):
+            yield f"{where} shows an address in memory, which no other run repeats"
+        if "xr-wrap" in _text(output):
+            yield f"{where} shows a bare xarray object, whose page differs in every run: show pp.summary(...) of it"
+
+
+def _text(output: NotebookNode) -> str:
+    data: dict[str, Any] = {k: v for k, v in output.get("data", {}).items() if not k.startswith("image/")}
+    return " ".join(map(str, [output.get("text", ""), *data.values()]))
+
+
+def _code_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
