@@ -3,7 +3,7 @@ SHELL := bash
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-slow lint format install gallery notebooks bench clean
+.PHONY: help demo test test-slow lint format install gallery docs notebooks bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -18,17 +18,23 @@ test-slow: .venv/developed  ## the gallery, long posteriors and big tables
 	$(BIN)/python -m pytest -m slow
 
 lint: .venv/developed  ## ruff, mypy, import layers
-	$(BIN)/ruff check src tests benchmarks tools notebooks
-	$(BIN)/ruff format --check src tests benchmarks tools notebooks
+	$(BIN)/ruff check src tests benchmarks tools notebooks docs
+	$(BIN)/ruff format --check src tests benchmarks tools notebooks docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 format: .venv/developed  ## rewrite the code in the house style
-	$(BIN)/ruff format src tests benchmarks tools notebooks
-	$(BIN)/ruff check --fix src tests benchmarks tools notebooks
+	$(BIN)/ruff format src tests benchmarks tools notebooks docs
+	$(BIN)/ruff check --fix src tests benchmarks tools notebooks docs
 
-gallery: .venv/developed  ## refit the README's example and redraw the pictures
+gallery: .venv/developed  ## refit the examples of README and documentation, write what they print, redraw the pictures
 	$(BIN)/python docs/make_pictures.py
+	$(BIN)/python docs/make_pages.py
+
+docs: .venv/documented  ## build the documentation into build/docs, warnings as errors, every link checked
+	$(BIN)/python -m sphinx -c docs -b html -d build/doctrees -E -n -W --keep-going -q . build/docs
+	$(BIN)/python docs/check_links.py build/docs
+	@echo "build/docs/index.html"
 
 notebooks: .venv/developed  ## run the teaching notebooks and write what they show; ONLY="01 03" for some
 	$(BIN)/python tools/run_notebooks.py $(ONLY)
@@ -52,6 +58,11 @@ install: .venv/developed  ## everything, for working on partialpool
 .venv/developed: .venv/installed pyproject.toml
 	@echo "installing what the tests need"
 	@$(BIN)/python -m pip install --quiet --group dev
+	@touch $@
+
+.venv/documented: .venv/installed pyproject.toml
+	@echo "installing what the documentation needs"
+	@$(BIN)/python -m pip install --quiet --group docs
 	@touch $@
 
 clean:  ## remove the environment and caches

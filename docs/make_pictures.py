@@ -12,7 +12,9 @@ from partialpool.plots.style import save_figure
 
 HERE = Path(__file__).parent
 README = HERE.parent / "README.md"
-EXAMPLE = re.compile(r"(<!-- example: begin -->\n```python\n)(.*?)(```\n\n```text\n)(.*?)(```\n<!-- example: end -->)", re.S)
+EXAMPLE = re.compile(
+    r"(<!-- example: begin -->\n```python\n)(.*?)(```\n\n```text\n)(.*?)(```\n<!-- example: end -->)", re.S
+)
 UNITS = {"Intercept": "ms", "Days": "ms/day"}
 
 
@@ -21,7 +23,7 @@ def run_example(code: str) -> tuple[str, pp.Fit]:
     names: dict[str, Any] = {}
     printed = io.StringIO()
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), contextlib.redirect_stdout(printed):
-        exec(compile(code, "README.md", "exec"), names)  # noqa: S102 - the README's own code
+        exec(compile(code, "README.md", "exec"), names)
     return printed.getvalue(), names["fit"]
 
 

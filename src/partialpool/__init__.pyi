@@ -13,6 +13,7 @@ from .errors import PartialPoolWarning as PartialPoolWarning
 from .errors import PriorError as PriorError
 from .errors import SamplingWarning as SamplingWarning
 from .errors import SpecError as SpecError
+from .explorer.page import explore as explore
 from .fitting import Fit as Fit
 from .fitting import fit as fit
 from .fitting import load_fit as load_fit

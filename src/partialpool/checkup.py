@@ -122,7 +122,11 @@ def _thinned(fit: Fit) -> Fit:
 
 def _of_levels(fit: Fit, factor: FactorEffects, seeds: list[int]) -> Iterator[Finding]:
     name = factor.name
-    new = level_statistics(fit, name, seed=seeds[0])
+    try:
+        new = level_statistics(fit, name, seed=seeds[0])
+    except PartialPoolError as error:
+        yield Finding(f"levels of {name}", True, f"not judged: {error.wrong}")
+        return
     told = _told(new, "mean")
     if told.sum() > 2:
         p = _tail(new, "mean", told, lambda s: np.abs(s - s.mean(-1, keepdims=True)).max(-1) / s.std(-1))

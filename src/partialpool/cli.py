@@ -1,4 +1,4 @@
-"""The command line: `partialpool demo | fit | check | sensitivity | report`.
+"""The command line: `partialpool demo | fit | check | sensitivity | report | explore`.
 
 Exit codes: 0 good; 1 the fit's diagnostics failed; 2 bad input; 70 a bug, with its traceback; 130 interrupted.
 """
@@ -63,6 +63,14 @@ def _parser() -> argparse.ArgumentParser:
     report = _command(commands, "report", _report, "write a saved fit as one HTML page, with tables and pictures")
     report.add_argument("fit", type=_path, help="a file written by fit.save(), for instance out/fit.nc")
     report.add_argument("--out", type=_path, help="the page; report.html beside the fit unless given")
+    explore = _command(
+        commands, "explore", _explore, "write a page on which the sd of a saved fit's groups is moved by hand"
+    )
+    explore.add_argument("fit", type=_path, help="a file written by fit.save(), for instance out/fit.nc")
+    explore.add_argument("--out", type=_path, help="the page; explorer.html beside the fit unless given")
+    explore.add_argument("--factor", help="the grouping factor; the first unless given")
+    explore.add_argument("--effect", help="its effect; the intercept unless given")
+    explore.add_argument("--quiet", action="store_true", help="no progress line")
     return parser
 
 
@@ -138,8 +146,26 @@ def _sensitivity(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from partialpool.fitting import load_fit  # noqa: PLC0415
     from partialpool.reporting.page import report  # noqa: PLC0415
+
+    fit, out = _saved_fit(options, "report.html")
+    written = report(fit, out)
+    _say(f"{fit.digest.verdict}\n\nwrote {written}")
+    return _ended(fit)
+
+
+def _explore(options: argparse.Namespace) -> int:
+    from partialpool.explorer.page import explore  # noqa: PLC0415
+
+    fit, out = _saved_fit(options, "explorer.html")
+    written = explore(fit, out, factor=options.factor, effect=options.effect, progressbar=not options.quiet)
+    _say(f"{fit.digest.verdict}\n\nwrote {written}")
+    return _ended(fit)
+
+
+def _saved_fit(options: argparse.Namespace, page: str) -> tuple[Any, Path]:
+    """Read the fit a page is to be made of, and where the page goes: beside it unless said."""
+    from partialpool.fitting import load_fit  # noqa: PLC0415
 
     if options.fit.exists() and not options.fit.is_file():
         raise FileError(
@@ -149,7 +175,7 @@ def _report(options: argparse.Namespace) -> int:
             do=f"name the file, for instance {options.fit / 'fit.nc'}" if options.fit.is_dir() else "name another file",
         )
     fit = load_fit(options.fit)
-    out = options.out or options.fit.with_name("report.html")
+    out = options.out or options.fit.with_name(page)
     if out.exists() and out.samefile(options.fit):
         raise FileError(
             "the page would replace the fit",
@@ -157,9 +183,7 @@ def _report(options: argparse.Namespace) -> int:
             allowed="a file of its own",
             do="name another --out",
         )
-    written = report(fit, out)
-    _say(f"{fit.digest.verdict}\n\nwrote {written}")
-    return _ended(fit)
+    return fit, out
 
 
 def _finish(fit: Any, folder: Path) -> int:

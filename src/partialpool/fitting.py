@@ -114,6 +114,7 @@ def fit(
     link: str | None = None,
     priors: Mapping[str, object] = MappingProxyType({}),
     se: str | None = None,
+    cov: Mapping[str, object] = MappingProxyType({}),
     engine: str = "auto",
     draws: int = 1000,
     tune: int = 1000,
@@ -135,8 +136,9 @@ def fit(
         A `ModelSpec`, or a formula such as `"Reaction ~ Days + (Days | Subject)"`.
     data
         A pandas, polars or pyarrow table, or a dictionary of columns.
-    family, link, priors, se
-        With a formula only; a `ModelSpec` has its own.
+    family, link, priors, se, cov
+        With a formula only; a `ModelSpec` has its own. `cov={"animal": kinship}`: the levels of a factor covary as a
+        labelled table says (pedigree, phylogeny, kinship).
     engine
         `auto`: `collapsed` where group effects integrate out exactly (a normal or lognormal response), else `nuts`;
         or the name of one.
@@ -164,7 +166,7 @@ def fit(
     SpecError, DataError, EngineError
         What is wrong, what was found, what is allowed, what to do.
     """
-    spec = as_spec(model, family=family, link=link, priors=priors, se=se)
+    spec = as_spec(model, family=family, link=link, priors=priors, se=se, cov=cov)
     settings = Settings(draws, tune, chains, seed, sampler, target_accept, parametrization, cores, progressbar, keep_z)
     chosen, reason = choose_engine(spec, engine)
     design = build_design(spec, data, missing=missing)
@@ -181,13 +183,14 @@ def priors(
     link: str | None = None,
     priors: Mapping[str, object] = MappingProxyType({}),
     se: str | None = None,
+    cov: Mapping[str, object] = MappingProxyType({}),
     missing: Missing = "drop",
 ) -> PriorSet:
     """List every prior of a model on a table, with its scale and reason.
 
     Parameters
     ----------
-    model, data, family, link, priors, se, missing
+    model, data, family, link, priors, se, cov, missing
         As for `fit`.
 
     Examples
@@ -202,7 +205,7 @@ def priors(
      sigma                HalfNormal(sigma=60)             yours    given as sigma
     Priors are on the original scale of the data; beta[Intercept] is at the predictors' means.
     """
-    spec = as_spec(model, family=family, link=link, priors=priors, se=se)
+    spec = as_spec(model, family=family, link=link, priors=priors, se=se, cov=cov)
     return resolve_priors(build_design(spec, data, missing=missing))
 
 
@@ -254,10 +257,11 @@ def as_spec(
     link: str | None = None,
     priors: Mapping[str, object] = MappingProxyType({}),
     se: str | None = None,
+    cov: Mapping[str, object] = MappingProxyType({}),
 ) -> ModelSpec:
     """Take a specification as it is, or read a formula with its options."""
     if isinstance(model, str):
-        return ModelSpec.from_formula(model, family=family or "gaussian", link=link, priors=priors, se=se)
+        return ModelSpec.from_formula(model, family=family or "gaussian", link=link, priors=priors, se=se, cov=cov)
     if not isinstance(model, ModelSpec):
         raise SpecError(
             "this is not a model",
@@ -265,9 +269,8 @@ def as_spec(
             allowed="a ModelSpec or a formula",
             do="for instance 'y ~ x + (1 | g)'",
         )
-    extra = [
-        n for n, v in (("family", family), ("link", link), ("priors", priors or None), ("se", se)) if v is not None
-    ]
+    given = {"family": family, "link": link, "priors": priors or None, "se": se, "cov": cov or None}
+    extra = [name for name, value in given.items() if value is not None]
     if extra:
         raise SpecError(
             "a ModelSpec already says this",

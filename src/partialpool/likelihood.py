@@ -105,6 +105,8 @@ class LikelihoodFit:
             values, axes = np.linalg.eigh(corr)
             half = sd[:, None] * axes * np.sqrt(np.maximum(values, 0))
             effects = rng.standard_normal((factor.n_levels, len(sd))) @ half.T
+            if factor.root is not None:
+                effects = factor.root @ effects
             y += (factor.values * effects[factor.codes]).sum(axis=1)
         noise = np.asarray(maximum.sigma if design.se is None else design.se, float)
         y += rng.standard_normal(design.n_rows) * noise
@@ -115,7 +117,7 @@ class LikelihoodFit:
         heading = (
             f"{self.design.spec}",
             f"{self.design.n_rows} rows; "
-            + "; ".join([f"{f.name} {f.n_levels} levels" for f in self.design.factors] or ["no grouping factor"]),
+            + "; ".join([f"{f.name} {f.how_many}" for f in self.design.factors] or ["no grouping factor"]),
             f"{how}: log likelihood {self.log_likelihood:.4f}, deviance {self.deviance:.4f}, "
             f"{self.n_parameters} parameters",
         )
@@ -148,13 +150,14 @@ def maximum_likelihood(
     link: str | None = None,
     priors: Mapping[str, object] = MappingProxyType({}),
     se: str | None = None,
+    cov: Mapping[str, object] = MappingProxyType({}),
     missing: Missing = "drop",
 ) -> LikelihoodFit:
     """Fit by maximum likelihood, or by restricted maximum likelihood.
 
     Parameters
     ----------
-    model, data, family, link, priors, se, missing
+    model, data, family, link, priors, se, cov, missing
         As for `fit`; priors play no part.
     reml
         Whether to maximise the restricted likelihood, which does not favour small variances.
@@ -186,7 +189,7 @@ def maximum_likelihood(
                 estimate  std. error
      Intercept   1527.50       17.69
     """
-    spec = as_spec(model, family=family, link=link, priors=priors, se=se)
+    spec = as_spec(model, family=family, link=link, priors=priors, se=se, cov=cov)
     check_likelihood(spec)
     return likelihood_fit(build_design(spec, data, missing=missing), reml=reml)
 

@@ -23,6 +23,7 @@ def build_model(
     link: str | None = None,
     priors: Mapping[str, object] = MappingProxyType({}),
     se: str | None = None,
+    cov: Mapping[str, object] = MappingProxyType({}),
     parametrization: Mapping[str, Parametrization] = MappingProxyType({}),
     missing: Missing = "drop",
 ) -> Any:
@@ -30,7 +31,7 @@ def build_model(
 
     Parameters
     ----------
-    model, data, family, link, priors, se, missing
+    model, data, family, link, priors, se, cov, missing
         As for `fit`.
     parametrization
         `noncentered` (the default), `adapted` or `centered` by factor.
@@ -40,5 +41,6 @@ def build_model(
     pymc.Model
         With labelled dimensions.
     """
-    design = build_design(as_spec(model, family=family, link=link, priors=priors, se=se), data, missing=missing)
+    spec = as_spec(model, family=family, link=link, priors=priors, se=se, cov=cov)
+    design = build_design(spec, data, missing=missing)
     return build_pymc_model(design, resolve_priors(design), parametrization=parametrization)

@@ -53,9 +53,10 @@ class TextTable:
         stream = io.StringIO()
         # Wide enough for the longest row: a repr must not depend on the width of the terminal.
         width = 4 + sum(3 + max(cell_len(r[i]) for r in (self.headers, *self.rows)) for i in range(len(self.headers)))
-        # In a notebook's kernel rich would show the table instead of writing it.
-        plain = {"highlight": False, "markup": False, "emoji": False, "color_system": None, "force_jupyter": False}
-        console = Console(file=stream, width=width, **plain)
+        # Where it believes to be in a notebook's kernel, rich shows the table instead of writing it.
+        console = Console(
+            file=stream, width=width, highlight=False, markup=False, emoji=False, color_system=None, force_jupyter=False
+        )
         console.print(table)
         body = "\n".join(" " + line.rstrip() for line in stream.getvalue().rstrip("\n").split("\n"))
         return "\n".join([*([self.title] if self.title else []), body, *self.notes])

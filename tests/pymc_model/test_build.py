@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 import partialpool as pp
+from checks.kin import sib_matrix, traits
 from partialpool.design.build import build_design
 from partialpool.design.scaling import resolve_priors
 from partialpool.pymc_model.build import build_pymc_model
@@ -214,3 +215,22 @@ def test_a_joint_prior_has_the_density_of_its_parts(family):
     density = f(*[point[v.name] for v in model.value_vars])
     assert density[0] == pytest.approx(stats.beta(2, 5).logpdf(icc))
     assert density[1] == pytest.approx(stats.dirichlet([3, 3, 1]).logpdf(shares))
+
+
+@pytest.mark.parametrize("formula", ["y ~ x + (1 | animal)", "y ~ x + (x | animal)"])
+def test_related_levels_have_the_stated_covariance(formula):
+    """b = L z (diag(sd) L_corr)': rows of z mixed by the root of K, columns by that of Sigma."""
+    kinship = sib_matrix()
+    data, _ = traits(kinship, sd=2, sigma=1, rows=100, seed=1)
+    model = pp.build_model(formula, data, cov={"animal": kinship})
+    point = random_point(model)
+    sd, b, _ = at(model, ["sd_animal", "b_animal"], point)
+    sigma = np.diag(sd)
+    if "(x |" in formula:
+        corr, _ = at(model, ["corr_animal"], point)
+        sigma = sigma @ np.linalg.cholesky(corr)
+    own = list(model.coords["animal"])
+    root = np.linalg.cholesky(kinship.loc[own, own].to_numpy())
+    np.testing.assert_allclose(b, root @ point["z_animal"] @ sigma.T, rtol=1e-10)
+    with pytest.raises(pp.SpecError, match="sampled non-centred"):
+        pp.build_model(formula, data, cov={"animal": kinship}, parametrization={"animal": "centered"})

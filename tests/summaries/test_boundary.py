@@ -377,12 +377,24 @@ def test_ctrl_c_keeps_what_there_is(monkeypatch, sleepstudy):
     for delay in (0.0, 0.013, 0.034, 0.071):
 
         def soon(function, pieces, workers, *, done, delay=delay):
+            over = threading.Event()
+
+            def press():
+                # Again, as a user would: Python loses an interrupt that strikes inside a finaliser.
+                over.wait(delay)
+                while not over.is_set():
+                    os.kill(os.getpid(), signal.SIGINT)
+                    over.wait(2.0)
+
             def tell(count):
                 if count == 3:
-                    threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT)).start()
+                    threading.Thread(target=press, daemon=True).start()
                 done(count)
 
-            whole(function, pieces, workers, done=tell)
+            try:
+                whole(function, pieces, workers, done=tell)
+            finally:
+                over.set()
 
         monkeypatch.setattr(bootstrap, "map_pieces", soon)
         with pytest.warns(pp.SamplingWarning, match="interrupted: the null has"):

@@ -19,4 +19,8 @@ def why_not(spec: ModelSpec) -> str:
         return f"a {spec.family!r} response is not normal given the effects"
     if spec.link != "identity":
         return f"the link {spec.link!r} is not linear in the effects"
+    for factor in spec.factors:
+        groups = [group for group in spec.groups if group.factor == factor]
+        if any(group.cov for group in groups) and sum(len(group.terms) for group in groups) > 1:
+            return f"several effects of {factor} covary between its levels too: no rotation makes them independent"
     return ""

@@ -11,6 +11,7 @@ from partialpool.collapse.density import evaluate
 from partialpool.collapse.gradient import evaluate_gradient
 from partialpool.collapse.layout import Layout, Normals, unpack_many
 from partialpool.collapse.moments import Moments, collect_moments
+from partialpool.collapse.rotate import Rotation, rotate
 from partialpool.collapse.scalar import JOINT, LOG, encode, encode_partial
 from partialpool.collapse.units import Units, choose_units
 from partialpool.collapse.workers import map_pieces, piece_size
@@ -50,6 +51,9 @@ class Marginal:
         Name of each element of theta.
     log_constant
         What turns the density of y* into that of y.
+    rotations
+        Per factor of the design, how the pseudo-levels of the arrangement make levels with a known covariance; None
+        where levels are independent.
     """
 
     design: Design
@@ -61,6 +65,7 @@ class Marginal:
     integrated: np.ndarray
     elements: tuple[str, ...]
     log_constant: float
+    rotations: tuple[Rotation | None, ...]
 
     @property
     def size(self) -> int:
@@ -159,7 +164,8 @@ def _assemble(
     known: np.ndarray,
     branch_from: int,
 ) -> Marginal:
-    arrangement = arrange(moments.less(known), integrated, branch_from=branch_from)
+    turned, rotations = rotate(moments.less(known), [factor.root for factor in design.factors])
+    arrangement = arrange(turned, integrated, branch_from=branch_from)
     stated = _stated(design, priors, units)
     shift = _shift(design, units)
     layout, elements = _layout(design, priors, units, arrangement, stated, integrated, shift)
@@ -173,6 +179,7 @@ def _assemble(
         integrated,
         elements,
         moments.log_jacobian - moments.rows * np.log(units.unit),
+        rotations,
     )
 
 

@@ -99,10 +99,13 @@ def recover(
         at = 0
         for f in order:
             width = shapes[f][0] * shapes[f][1]
-            b[f][piece] = effects[:, at : at + width].reshape(-1, *shapes[f])
+            rotation = marginal.rotations[f]
+            own = effects[:, at : at + width]
+            b[f][piece] = (own if rotation is None else own @ rotation.effects.T).reshape(-1, *shapes[f])
             b[f][piece] *= marginal.units.unit / marginal.units.factors[f].scale
             if keep_z:
-                z[f][piece] = noise[:, at : at + width].reshape(-1, *shapes[f])
+                offsets = noise[:, at : at + width]
+                z[f][piece] = (offsets if rotation is None else offsets @ rotation.basis.T).reshape(-1, *shapes[f])
             at += width
         integrated[piece] = noise[:, at:]
 
@@ -121,7 +124,8 @@ def conditional_modes(marginal: Marginal, theta: np.ndarray) -> tuple[np.ndarray
     for f in marginal.arrangement.order:
         width = shapes[f][0] * shapes[f][1]
         scale = marginal.units.unit / marginal.units.factors[f].scale
-        modes[f] = effects[0, at : at + width].reshape(shapes[f]) * scale
+        rotation, own = marginal.rotations[f], effects[0, at : at + width]
+        modes[f] = (own if rotation is None else rotation.effects @ own).reshape(shapes[f]) * scale
         at += width
     return tuple(modes[f] for f in range(len(shapes)))
 

@@ -21,6 +21,7 @@ from partialpool.collapse.marginal import build_flat, coefficient_units
 from partialpool.collapse.maximise import eliminated
 from partialpool.collapse.moments import collect_moments
 from partialpool.collapse.relative import relative_coordinates
+from partialpool.collapse.rotate import rotate
 from partialpool.collapse.units import choose_units
 from partialpool.design.build import Design
 from partialpool.design.scaling import default_priors
@@ -117,7 +118,7 @@ class Replicates:
         start
             From `start`.
         """
-        moments = collect_moments(design, self._units)
+        moments, _ = rotate(collect_moments(design, self._units), [factor.root for factor in design.factors])
         kept = arrange(moments, np.zeros(self._common, bool)).density
         flat = arrange(moments, np.ones(self._common, bool)).density if self._reml else kept
 

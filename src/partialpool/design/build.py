@@ -11,6 +11,7 @@ import pandas as pd
 from partialpool.design.checks import check_common, check_effects_vary, check_factor, warn_weak_slopes
 from partialpool.design.evaluate import Recipe, learn_columns, learn_expression
 from partialpool.design.factors import Levels, learn_levels
+from partialpool.design.kinship import Kinship, match_levels
 from partialpool.design.response import Response, read_response_values, read_standard_errors
 from partialpool.design.table import Missing, read_table
 from partialpool.errors import DataError, nearest
@@ -75,6 +76,8 @@ class FactorEffects:
         Positions of the effects that share one correlation matrix.
     recipes
         How each group's columns are made from a table.
+    kinship
+        The known covariance among the levels; None where they are independent.
     """
 
     levels: Levels
@@ -84,6 +87,7 @@ class FactorEffects:
     scale: np.ndarray
     blocks: tuple[tuple[int, ...], ...]
     recipes: tuple[Recipe, ...]
+    kinship: Kinship | None = None
 
     @property
     def name(self) -> str:
@@ -96,9 +100,35 @@ class FactorEffects:
         return len(self.levels.labels)
 
     @property
+    def how_many(self) -> str:
+        """Its levels in words: `18 levels`."""
+        return f"{self.n_levels} {'related ' if self.kinship is not None else ''}levels"
+
+    @property
     def correlated(self) -> bool:
         """Whether any two effects share a correlation."""
         return any(len(block) > 1 for block in self.blocks)
+
+    @property
+    def root(self) -> np.ndarray | None:
+        """Lower Cholesky factor of the known covariance among the levels, (levels, levels); None without one."""
+        return None if self.kinship is None else self.kinship.root
+
+    def check_unrelated(self, asked: str) -> None:
+        """Refuse a question about one level by itself where levels covary.
+
+        Raises
+        ------
+        DataError
+            The levels have a known covariance.
+        """
+        if self.kinship is not None:
+            raise DataError(
+                f"{asked} is about levels that are independent, and those of {self.name} covary",
+                got=f"a known covariance among {self.n_levels} levels",
+                allowed="factors without cov",
+                do="look at pp.group_effects, pp.variance_components or pp.predict",
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,7 +256,9 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
     # 4. Group effects, one entry per factor.
     factors = tuple(_factor_effects(spec, factor, frame) for factor in spec.factors)
     for factor in factors:
-        check_factor(factor.name, factor.codes, factor.n_levels, factor.names, residual_free=_has_free_sigma(spec))
+        # Relatives tell a level's effect from the residual, even where each level has one row.
+        alone = _has_free_sigma(spec) and factor.root is None
+        check_factor(factor.name, factor.codes, factor.n_levels, factor.names, residual_free=alone)
         check_effects_vary(factor.name, factor.names, factor.values)
         warn_weak_slopes(factor.name, factor.codes, factor.n_levels, factor.names, factor.values)
     return Design(
@@ -292,4 +324,6 @@ def _factor_effects(spec: ModelSpec, factor: str, frame: pd.DataFrame) -> Factor
             allowed="each effect once per factor",
             do="write 0 + in one of the terms, or name the category in one of them only",
         )
-    return FactorEffects(levels, codes, names, values, scale, tuple(blocks), tuple(recipes))
+    known = next((group.cov for group in spec.groups if group.factor == factor), None)
+    kinship = None if known is None else match_levels(known, factor, levels.labels)
+    return FactorEffects(levels, codes, names, values, scale, tuple(blocks), tuple(recipes), kinship)

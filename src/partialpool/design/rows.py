@@ -170,6 +170,14 @@ def new_rows(
         codes, unseen = factor.levels.encode(frame) if factor.name in known else (None, ())
         if unseen and new_levels == "error":
             raise _new_level(factor, unseen)
+        strangers = [] if factor.kinship is None else factor.kinship.without_relatives(unseen)
+        if strangers:
+            raise DataError(
+                f"new levels of {factor.name!r} have no row in the covariance of its levels",
+                got=", ".join(strangers[:5]) + (f" and {len(strangers) - 5} more" if len(strangers) > 5 else ""),
+                allowed="levels of the data, or others of the matrix that was stated",
+                do="fit with a matrix that has them: levels without rows of data cost nothing",
+            )
         groups.append(GroupRows(factor.name, codes, _effect_values(factor, frame), unseen))
     offset = _offset(design, frame)
     se = read_standard_errors(spec.se, frame) if spec.se else None

@@ -43,4 +43,6 @@ def keep_rows(design: Design, keep: np.ndarray) -> Design:
 def _kept_factor(factor: FactorEffects, keep: np.ndarray) -> FactorEffects:
     alive, codes = np.unique(factor.codes[keep], return_inverse=True)
     labels = tuple(factor.levels.labels[i] for i in alive)
-    return replace(factor, levels=Levels(factor.name, labels), codes=codes, values=factor.values[keep])
+    kinship = None if factor.kinship is None else factor.kinship.kept(alive)
+    levels = Levels(factor.name, labels)
+    return replace(factor, levels=levels, codes=codes, values=factor.values[keep], kinship=kinship)

@@ -80,8 +80,10 @@ def joint_log_density(design: Design, sets: np.ndarray, draws: Draws) -> np.ndar
     Raises
     ------
     DataError
-        A response that is not normal, and more than two effects to integrate out.
+        A response that is not normal, and more than two effects to integrate out; levels with a known covariance.
     """
+    for factor in design.factors:
+        factor.check_unrelated("leaving a level out")
     total = len(next(iter(draws.values())))
     normal = design.spec.family in ("gaussian", "lognormal") and design.spec.link == "identity"
     out = np.empty((total, int(sets.max()) + 1))

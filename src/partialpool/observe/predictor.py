@@ -8,7 +8,7 @@ from partialpool.design.build import Design, FactorEffects
 from partialpool.design.rows import GroupRows, Rows
 from partialpool.names import BETA, b_name, corr_name, sd_name
 
-__all__ = ["Draws", "Seed", "linear_predictor", "sample_effects"]
+__all__ = ["Draws", "Seed", "linear_predictor", "sample_all_levels", "sample_effects"]
 
 Seed = int | np.random.SeedSequence | np.random.Generator | None
 """What `numpy.random.default_rng` takes."""
@@ -27,7 +27,8 @@ def linear_predictor(design: Design, rows: Rows, draws: Draws, *, seed: Seed = N
     draws
         `beta` and `b_<f>`; `sd_<f>` and `corr_<f>` where new levels are sampled.
     seed
-        For the effects of new levels: independent draws from N(0, Sigma), one set per level and draw.
+        For the effects of new levels: independent draws from N(0, Sigma), one set per level and draw; of levels with a
+        known covariance, draws given their relatives.
     """
     rng = np.random.default_rng(seed)
     n_draws = next(iter(draws.values())).shape[0]
@@ -55,14 +56,37 @@ def _all_levels(
     known = draws[b_name(factor.name)]
     if not group.new_labels:
         return known
+    if factor.root is not None:
+        return np.concatenate([known, _relatives(factor, group, draws, sample, rng)], axis=1)
     n_draws, _, n_effects = known.shape
     if not sample:
         return np.concatenate([known, np.zeros((n_draws, len(group.new_labels), n_effects))], axis=1)
     return np.concatenate([known, sample_effects(factor, draws, len(group.new_labels), rng)], axis=1)
 
 
+def _relatives(
+    factor: FactorEffects, group: GroupRows, draws: Draws, sample: bool, rng: np.random.Generator
+) -> np.ndarray:
+    """Effects of levels without rows of their own but with known relatives, given those, (draws, levels, effects).
+
+    b_new | b ~ N(K_no K_oo^-1 b, (K_nn - K_no K_oo^-1 K_on) Sigma); without sampling, its mean.
+    """
+    assert factor.kinship is not None
+    mean, root = factor.kinship.given_levels(group.new_labels)
+    expected = np.einsum("nj,dje->dne", mean, draws[b_name(factor.name)])
+    if not sample:
+        return expected
+    return expected + np.einsum("nm,dme->dne", root, sample_effects(factor, draws, len(root), rng))
+
+
+def sample_all_levels(factor: FactorEffects, draws: Draws, rng: np.random.Generator) -> np.ndarray:
+    """Draw effects of every level of a factor anew, their known covariance among them, (draws, levels, effects)."""
+    effects = sample_effects(factor, draws, factor.n_levels, rng)
+    return effects if factor.root is None else np.einsum("jk,dke->dje", factor.root, effects)
+
+
 def sample_effects(factor: FactorEffects, draws: Draws, levels: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw effects of levels not seen from N(0, Sigma), Sigma of each draw, shape (draws, levels, effects)."""
+    """Draw effects of unrelated levels from N(0, Sigma), Sigma of each draw, shape (draws, levels, effects)."""
     sd = draws[sd_name(factor.name)]
     effects = rng.standard_normal((len(sd), levels, sd.shape[1]))
     if factor.correlated:

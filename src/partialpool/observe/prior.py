@@ -14,7 +14,7 @@ from partialpool.names import BETA, b_name, corr_name, sd_name
 from partialpool.observe.decomposed import decomposed_density, draw_decomposed
 from partialpool.observe.distributions import frozen
 from partialpool.observe.links import LINKS
-from partialpool.observe.predictor import Draws, Seed, sample_effects
+from partialpool.observe.predictor import Draws, Seed, sample_all_levels
 from partialpool.spec.priors import Prior
 
 __all__ = ["draw_parameters", "draw_prior", "lkj_log_density", "log_prior_density", "sample_lkj"]
@@ -91,7 +91,7 @@ def draw_prior(design: Design, priors: PriorSet, size: int, *, seed: Seed) -> di
     """Draw every posterior variable from the prior, each of shape (size, ...)."""
     rng = np.random.default_rng(seed)
     out = draw_parameters(design, priors, size, seed=rng)
-    return out | {b_name(f.name): sample_effects(f, out, f.n_levels, rng) for f in design.factors}
+    return out | {b_name(f.name): sample_all_levels(f, out, rng) for f in design.factors}
 
 
 def draw_parameters(design: Design, priors: PriorSet, size: int, *, seed: Seed) -> dict[str, np.ndarray]:

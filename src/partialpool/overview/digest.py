@@ -62,7 +62,7 @@ class Digest:
         """Formula, data and engine, a line each."""
         design, attrs = self.design, self.tree.attrs
         run, settings = json.loads(attrs["run"]), json.loads(attrs["settings"])
-        sizes = "; ".join(f"{f.name} {f.n_levels} levels" for f in design.factors)
+        sizes = "; ".join(f"{f.name} {f.how_many}" for f in design.factors)
         dropped = design.n_given - design.n_rows
         sampler = f" ({run['sampler']})" if "sampler" in run else ""
         sizes_of = self._posterior.sizes

@@ -87,7 +87,7 @@ class Image:
 def house_style() -> Iterator[None]:
     """Draw in the house style; the user's own settings come back after.
 
-    Those that the style sets, and no others: the first picture of a notebook may switch to its inline back end meanwhile.
+    Those that the style sets, and no others: a notebook may switch to its inline back end meanwhile.
     """
     before = {name: mpl.rcParams[name] for name in _STYLE}
     mpl.rcParams.update(_STYLE)

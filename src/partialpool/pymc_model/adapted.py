@@ -76,8 +76,8 @@ class Sweep:
 
 
 def can_adapt(factor: FactorEffects) -> bool:
-    """Whether a factor's offsets can be adapted: independent effects, few enough levels."""
-    return not factor.correlated and factor.n_levels <= MAX_LEVELS
+    """Whether a factor's offsets can be adapted: independent effects and levels, few enough of them."""
+    return not factor.correlated and factor.root is None and factor.n_levels <= MAX_LEVELS
 
 
 def information_matrix(design: Design, weights: np.ndarray, factor: FactorEffects, effect: int) -> np.ndarray:

@@ -142,3 +142,11 @@ def _check_parametrization(design: Design, parametrization: Mapping[str, Paramet
                 allowed=" or ".join(repr(p) for p in PARAMETRIZATIONS),
                 do="name one of the two",
             )
+    for factor in design.factors:
+        if factor.root is not None and parametrization.get(factor.name) == "centered":
+            raise SpecError(
+                f"levels of {factor.name} have a known covariance, and are sampled non-centred",
+                got=f"parametrization {{{factor.name!r}: 'centered'}}",
+                allowed="'noncentered', or nothing",
+                do="leave it out",
+            )

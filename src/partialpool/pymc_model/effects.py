@@ -59,7 +59,8 @@ def group_effects(
 
     Non-centred effects suit levels with little data of their own, centred ones levels with much
     (Papaspiliopoulos, Roberts & Skold 2007); `adapted` finds the middle by itself, with the offsets of
-    `offsets_adapted`, and is non-centred without. A centred effect is sampled in units of `unit / sd(z)`.
+    `offsets_adapted`, and is non-centred without. A centred effect is sampled in units of `unit / sd(z)`. Levels with a
+    known covariance K = L L' have b = L z (diag(sd) L_corr)', non-centred always.
     """
     name, n = factor.name, len(factor.names)
     effect = effect_dim(name)
@@ -70,9 +71,10 @@ def group_effects(
     if factor.correlated:
         cholesky = block_cholesky(name, factor.blocks, n, priors[corr_name(name)].arguments["eta"])
         pm.Deterministic(corr_name(name), cholesky @ cholesky.T, dims=(effect, effect_bis_dim(name)))
-    if parametrization != "centered":
+    if parametrization != "centered" or factor.root is not None:
         z = pm.Normal(z_name(name), 0.0, 1.0, dims=dims)
-        return pm.Deterministic(b_name(name), (z @ cholesky.T if factor.correlated else z) * sd, dims=dims)
+        related = z if factor.root is None else pt.dot(factor.root, z)
+        return pm.Deterministic(b_name(name), (related @ cholesky.T if factor.correlated else related) * sd, dims=dims)
     units = unit / factor.scale
     if factor.correlated:
         scaled = pm.MvNormal(f"{b_name(name)}_scaled", mu=np.zeros(n), chol=(sd / units)[:, None] * cholesky, dims=dims)

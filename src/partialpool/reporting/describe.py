@@ -92,6 +92,7 @@ def _words_of(factor: FactorEffects) -> str:
         joined = names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
         verb = "varies" if len(names) == 1 else "vary"
         correlated = ", correlated" if len(names) > 1 else ""
+        correlated += ", which covary as stated" if factor.kinship is not None else ""
         parts.append(f"{joined} {verb} over the {factor.n_levels} levels of {factor.name}{correlated}.")
     independent = " The blocks are independent." if len(factor.blocks) > 1 else ""
     return " ".join(parts) + independent
@@ -107,8 +108,16 @@ def _predictor_terms(factor: FactorEffects) -> list[str]:
 
 def _covariance_line(factor: FactorEffects) -> str:
     name = factor.name
+    if factor.kinship is not None:
+        return f"b_{name} ~ Normal(0, K_{name} (x) {_sigma_of(factor)}), K_{name} known"
     if len(factor.names) == 1:
         return f"b_{name}[g] ~ Normal(0, sd_{name})"
-    if not factor.correlated:
-        return f"b_{name}[g] ~ Normal(0, diag(sd_{name})^2)"
-    return f"b_{name}[g] ~ Normal(0, diag(sd_{name}) corr_{name} diag(sd_{name}))"
+    return f"b_{name}[g] ~ Normal(0, {_sigma_of(factor)})"
+
+
+def _sigma_of(factor: FactorEffects) -> str:
+    """Covariance of the effects of one level, as text."""
+    name = factor.name
+    if len(factor.names) == 1:
+        return f"sd_{name}^2"
+    return f"diag(sd_{name}) corr_{name} diag(sd_{name})" if factor.correlated else f"diag(sd_{name})^2"

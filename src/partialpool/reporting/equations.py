@@ -91,11 +91,15 @@ def _effects(factor: FactorEffects) -> Iterator[_Line]:
     """B ~ Normal(0, Sigma), and what Sigma is made of."""
     b = subscript(identifier("b"), row(word(factor.name), operator("="), identifier("g")))
     sds = [subscript(word("sd"), word(f"{factor.name}, {effect}")) for effect in factor.names]
+    known: tuple[Element, ...] = ()
+    if factor.kinship is not None:
+        b = subscript(identifier("b"), word(factor.name))
+        known = (subscript(identifier("K"), word(factor.name)), operator("⊗"))
     if len(sds) == 1:
-        yield b, operator("∼"), applied(word("Normal"), word("0"), superscript(sds[0], word("2")))
+        yield b, operator("∼"), applied(word("Normal"), word("0"), row(*known, superscript(sds[0], word("2"))))
         return
     sigma, diagonal = (subscript(identifier(letter), word(factor.name)) for letter in ("Σ", "D"))
-    yield b, operator("∼"), applied(word("Normal"), word("0"), sigma)
+    yield b, operator("∼"), applied(word("Normal"), word("0"), row(*known, sigma))
     parts = (diagonal, subscript(identifier("R"), word(factor.name)), diagonal) if factor.correlated else None
     yield sigma, operator("="), row(*parts) if parts else superscript(diagonal, word("2"))
     yield diagonal, operator("="), applied(word("diag"), *sds)

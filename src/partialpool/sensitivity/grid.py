@@ -1,13 +1,14 @@
 """The same model under many priors: a study of full refits, side by side, that resumes where it was stopped."""
 
-import hashlib
 import json
+import pickle
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from importlib.metadata import version
-from itertools import product
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from pathlib import Path
+from threading import current_thread, main_thread
+from types import MappingProxyType
 from typing import Any, Final
 
 import joblib
@@ -16,18 +17,20 @@ import pandas as pd
 import xarray as xr
 
 from partialpool.design.build import Design, build_design
-from partialpool.design.scaling import resolve_priors
-from partialpool.errors import EngineError, FileError, PartialPoolError, PriorError, SamplingWarning
+from partialpool.design.table import Missing
+from partialpool.errors import EngineError, FileError, SamplingWarning, SpecError, nearest
 from partialpool.files import made_folder
-from partialpool.fitting import Fit, as_spec, fit, load_fit
+from partialpool.fitting import Fit, as_spec, fit
+from partialpool.infer.choose import choose_engine
 from partialpool.infer.progress import progress_line
+from partialpool.infer.settings import Settings
 from partialpool.names import BETA, INTERCEPT
 from partialpool.observe.distributions import frozen
 from partialpool.seeds import seed_sequence
-from partialpool.sensitivity.followed import NOTHING_MORE, Quantity, follow
+from partialpool.sensitivity.cells import Cell, PriorChoices, make_cells
+from partialpool.sensitivity.followed import NOTHING_MORE, Quantity, check_quantities, follow_each, in_words
+from partialpool.sensitivity.kept import address, keep_fit, kept_fit, table_digest
 from partialpool.spec.model import ModelSpec
-from partialpool.spec.priors import DISTRIBUTIONS, Prior
-from partialpool.spec.priortable import as_prior
 
 __all__ = ["prior_grid"]
 
@@ -35,24 +38,46 @@ _LEVELS: Final = (0.05, 0.5, 0.95)
 
 
 @dataclass(frozen=True)
-class _Cell:
-    """One combination of priors: the model that states them, and what they are called."""
+class _Task:
+    """What one cell needs beside what all cells share."""
 
-    label: str
     spec: ModelSpec
-    changed: tuple[tuple[str, str], ...]
-    """Parameter and prior, as text."""
+    engine: str
+    name: str
+    """Its address in the folder."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Answers:
+    """What is left of a cell's fit.
+
+    Attributes
+    ----------
+    draws
+        By quantity, (chains, draws); None where there is no fit.
+    good
+        Whether the diagnostics are.
+    troubles
+        What went wrong: with the fit; with a quantity, which is then missing; with keeping the fit.
+    """
+
+    draws: Mapping[str, np.ndarray] | None
+    good: bool
+    troubles: tuple[str, ...]
 
 
 def prior_grid(
     model: ModelSpec | str,
     data: Any,
-    priors: Mapping[str, Sequence[Prior]] | Sequence[Mapping[str, Prior]],
+    priors: PriorChoices,
     quantities: Mapping[str, Quantity] = NOTHING_MORE,
     *,
     family: str | None = None,
     link: str | None = None,
     se: str | None = None,
+    cov: Mapping[str, object] = MappingProxyType({}),
+    engine: str = "auto",
+    missing: Missing = "drop",
     folder: str | Path | None = None,
     jobs: int = -1,
     seed: int | None = None,
@@ -63,39 +88,46 @@ def prior_grid(
 
     Parameters
     ----------
-    model, data, family, link, se
+    model, data, family, link, se, cov, engine, missing
         As for `fit`; priors that are not varied are the model's.
     priors
         The priors to try, by parameter: `{"sd_Subject": [Prior(...), ...], "corr_Subject": [...]}`, all combinations;
         or a list of combinations, `[{"sd_Subject": Prior(...), "sigma": Prior(...)}, ...]`, of the same parameters.
+        Equal combinations are one.
     quantities
-        More answers to follow, by name, as for `power_scale`. Parameters and the ICC are always followed.
+        More answers to follow, by name, as for `power_scale`. Parameters and the ICC are always followed. They are
+        asked where the fit is made, which is then dropped: a study takes no more memory than its answers.
     folder
-        Where each fit is kept as soon as it is made, under a name that comes from model, data, priors and settings: a
-        study that was stopped goes on from there, and one that is widened makes the new fits alone.
+        Where each fit is kept as soon as it is made, under a name that comes from data, model, priors, engine and
+        settings: a study with a seed that was stopped goes on from there, and one that is widened makes the new fits
+        alone. Each file is a fit for `load_fit`. Workers on other machines need to see the same folder.
     jobs
-        Processes (joblib's `n_jobs`; -1: one per core). Inside `joblib.parallel_config(...)` that backend is used: a
-        Dask cluster, for instance.
+        Processes (joblib's `n_jobs`; -1: one per core). Inside `joblib.parallel_config(...)` that backend is used: with
+        `backend="dask"` the cluster of the present `dask.distributed.Client`.
     seed
         The same for every fit, so that fits differ by their priors; None draws one.
     progressbar
         Whether to show how many fits are made.
     **settings
-        For `fit`: `draws`, `chains`, `engine`, ...
+        For `fit`: `draws`, `chains`, ...
 
     Returns
     -------
     xarray.Dataset
         A variable per quantity, (prior, chain, draw), on the scale of the quantity. Coordinates along `prior`: its
         label, the prior of each parameter that varies, and `good`, whether the fit's diagnostics are (a warning tells
-        if some are not). `prior_<quantity>` (prior, level): the prior's own 5, 50 and
-        95 % quantiles, for sds, coefficients and other parameters that have one. Fits that failed are missing values,
-        with a warning; attrs: `failed`, what they said.
+        if some are not). `prior_<quantity>` (prior, level): the prior's own 5, 50 and 95 % quantiles, for sds,
+        coefficients and other parameters that have one. Fits that failed, and quantities that could not be answered,
+        are missing values, with a warning; attrs: `failed`, JSON of what went wrong by label.
 
     Raises
     ------
     PriorError
         No priors; a parameter the model does not have.
+    SpecError
+        A setting that `fit` does not have; a quantity that is no function, or that cannot reach another process.
+    DataError
+        The table does not fit the model.
     EngineError
         Every fit failed.
     FileError
@@ -112,141 +144,172 @@ def prior_grid(
     >>> study["sd_school[Intercept]"].median(("chain", "draw")).values.round(0)
     array([3., 5.])
     """
-    spec = as_spec(model, family=family, link=link, se=se)
-    design = build_design(spec, data)
-    cells = _cells(spec, design, priors)
-    seed_sequence(seed)  # refuses what is no seed before anything is fitted
-    options = {**settings, "seed": int(seed_sequence(None).generate_state(1)[0]) if seed is None else int(seed)}
+    # 1. Everything that can be refused is refused before anything is fitted.
+    seed_sequence(seed)
+    used = _settings(settings, int(seed_sequence(None).generate_state(1)[0]) if seed is None else int(seed))
+    check_quantities(quantities)
+    spec = as_spec(model, family=family, link=link, se=se, cov=cov)
+    design = build_design(spec, data, missing=missing)
+    cells = make_cells(spec, design, priors)
     store = None if folder is None else made_folder(folder, what="the study's folder", do="name another")
-    names = {cell: _address(cell.spec, design, options) for cell in cells}
-    found: dict[_Cell, Fit | str] = {cell: kept for cell in cells if (kept := _stored(store, names[cell])) is not None}
-    table = design.frame
-    missing = [cell for cell in cells if cell not in found]
-    with (
-        progress_line("fitting under other priors", shown=progressbar) as line,
-        joblib.Parallel(n_jobs=jobs, return_as="generator_unordered") as pool,
-    ):
-        tasks = (joblib.delayed(_fit_cell)(at, cell.spec.to_toml(), table, options, store and store / names[cell])
-                 for at, cell in enumerate(missing))  # fmt: skip
-        for at, outcome in pool(tasks):
-            found[missing[at]] = outcome
-            line.count(len(found), len(cells))
-    return _collected(cells, found, quantities, design)
-
-
-def _combinations(
-    priors: Mapping[str, Sequence[Prior]] | Sequence[Mapping[str, Prior]],
-) -> list[dict[str, Prior]]:
-    if not isinstance(priors, Mapping):
-        return [dict(combination) for combination in priors]
-    return [dict(zip(priors, combination, strict=True)) for combination in product(*priors.values()) if combination]
-
-
-def _cells(
-    spec: ModelSpec, design: Design, priors: Mapping[str, Sequence[Prior]] | Sequence[Mapping[str, Prior]]
-) -> list[_Cell]:
-    combinations = _combinations(priors)
-    if not combinations or not combinations[0] or any(set(c) != set(combinations[0]) for c in combinations):
-        raise PriorError(
-            "a study needs priors to try",
-            got=repr(priors),
-            allowed="a list of priors for each parameter that varies, or combinations of the same parameters",
-            do="write for instance {'sd_Subject': [pp.Prior('HalfNormal', sigma=s) for s in (10, 50)]}",
-        )
-    cells = []
-    for combination in combinations:
-        chosen = {name: as_prior(prior) for name, prior in combination.items()}
-        changed = tuple((name, str(prior)) for name, prior in chosen.items())
-        stated = spec.with_priors(chosen)
-        resolve_priors(replace(design, spec=stated))  # names that the model does not have are refused here
-        cells.append(_Cell("; ".join(f"{n} ~ {p}" for n, p in changed), stated, changed))
-    return cells
-
-
-def _address(spec: ModelSpec, design: Design, options: Mapping[str, Any]) -> str:
-    """Name of a cell's file: a digest of everything its draws depend on."""
-    digest = hashlib.sha256()
-    digest.update(
-        json.dumps([spec.to_toml(), dict(options), version("partialpool")], sort_keys=True, default=str).encode()
-    )
-    frame = design.frame
-    # The order of categories decides which is the reference, and of an ordinal response what is more.
-    kinds = [
-        [str(t), *((list(t.categories), t.ordered) if isinstance(t, pd.CategoricalDtype) else ())] for t in frame.dtypes
+    # 2. Each cell is fitted, or found in the folder, and reduced to its answers, in whichever process.
+    digest = table_digest(design.frame)
+    engines = [choose_engine(cell.spec)[0].name if engine == "auto" else engine for cell in cells]
+    tasks = [
+        _Task(cell.spec, name, address(cell.spec, digest, name, used))
+        for cell, name in zip(cells, engines, strict=True)
     ]
-    digest.update(json.dumps([list(frame.columns), kinds], default=str).encode())
-    digest.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
-    return f"{digest.hexdigest()[:24]}.nc"
+    options = used.as_record() | {"cores": used.cores, "progressbar": False}
+    shared = (design.frame, options, store, dict(quantities))
+    with progress_line("fitting under other priors", shown=progressbar) as line:
+        found = _answered(tasks, shared, jobs, lambda done: line.count(done, len(cells)))
+    # 3. The answers side by side.
+    return _collected(cells, [found[at] for at in range(len(cells))], design)
 
 
-def _stored(store: Path | None, name: str) -> Fit | None:
-    """A cell made before; a file that cannot be read is made again."""
-    if store is None or not (store / name).exists():
-        return None
+def _settings(given: Mapping[str, Any], seed: int) -> Settings:
+    """Check the settings; a cell works on one core unless told otherwise, since others work beside it."""
+    known = {field.name for field in fields(Settings)}
+    for name in given:
+        if name not in known:
+            raise SpecError("unknown setting", got=repr(name), allowed=nearest(name, sorted(known)), do="correct it")
+    return Settings(**{"cores": 1, **given, "seed": seed, "progressbar": False})
+
+
+def _answered(
+    tasks: list[_Task], shared: tuple[Any, ...], jobs: int, told: Callable[[int], None]
+) -> dict[int, _Answers]:
+    """Work the tasks off side by side; by their place, in whatever order they end."""
+    found: dict[int, _Answers] = {}
+    work = (joblib.delayed(_answer)(at, task, *shared) for at, task in enumerate(tasks))
     try:
-        return load_fit(store / name)
-    except FileError:
-        return None
+        with joblib.Parallel(n_jobs=jobs, return_as="generator_unordered") as pool:
+            for at, answers in pool(work):
+                found[at] = answers
+                told(len(found))
+    except pickle.PicklingError as error:
+        raise SpecError(
+            "a quantity cannot be sent to another process",
+            got=f"{error.__cause__ or error}".strip().splitlines()[-1],
+            allowed="a function whose own variables can be pickled",
+            do="leave open files, locks and the like out of it, or set jobs=1",
+        ) from error
+    return found
 
 
-def _fit_cell(
-    at: int, toml: str, table: pd.DataFrame, options: Mapping[str, Any], path: Path | None
-) -> tuple[int, "Fit | str"]:
-    """Fit one cell, in whichever process; what went wrong comes back as text, so that the others go on."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the table's warnings were given when the study began
-            made = fit(ModelSpec.from_toml_text(toml), table, **{"progressbar": False, "cores": 1, **options})
-        if path is not None:
-            made.save(path)
-    except PartialPoolError as error:
-        return at, f"{error.wrong} ({error.got})"
-    return at, made
+def _answer(  # noqa: PLR0917 - joblib and Dask hand large arguments over once, if they stand by themselves
+    at: int,
+    task: _Task,
+    table: pd.DataFrame,
+    options: Mapping[str, Any],
+    store: Path | None,
+    asked: Mapping[str, Quantity],
+) -> tuple[int, _Answers]:
+    """Fit one cell, or read it, and ask; what went wrong comes back as text, so that the other cells go on."""
+    with _quiet():
+        try:
+            made = None if store is None else kept_fit(store, task.name, (options["chains"], options["draws"]))
+            kept = made is not None
+            made = made or _fitted(task, table, options)
+            draws, failed = follow_each(made, asked)
+            good = made.digest.verdict.good
+        except Exception as error:  # of whatever kind: the other cells are worth having
+            return at, _Answers(None, False, (in_words(error),))
+        troubles = [f"the quantity {name!r} failed: {reason}" for name, reason in failed.items()]
+        if store is not None and not kept:
+            try:
+                keep_fit(made, store, task.name)
+            except (FileError, OSError) as error:
+                troubles.append(f"the fit was not kept: {in_words(error)}")
+    return at, _Answers(draws, good, tuple(troubles))
 
 
-def _collected(
-    cells: list[_Cell], found: Mapping[_Cell, Fit | str], quantities: Mapping[str, Quantity], design: Design
-) -> xr.Dataset:
-    failed = {cell.label: made for cell, made in found.items() if isinstance(made, str)}
-    fits = {cell: made for cell, made in found.items() if isinstance(made, Fit)}
-    if not fits:
+def _fitted(task: _Task, table: pd.DataFrame, options: Mapping[str, Any]) -> Fit:
+    made = fit(task.spec, table, engine=task.engine, **options)
+    if json.loads(made.tree.attrs["run"]).get("interrupted"):
+        raise KeyboardInterrupt  # An engine that keeps the draws it has says so here; a study of such fits is none.
+    return made
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Give no warnings: the table's were given when the study began.
+
+    Filters belong to the whole process, so that threads (Dask's workers, joblib's) leave them alone.
+    """
+    if current_thread() is not main_thread():
+        yield
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _collected(cells: list[Cell], found: list[_Answers], design: Design) -> xr.Dataset:
+    """Put the answers side by side."""
+    troubles = {
+        cell.label: "; ".join(answers.troubles) for cell, answers in zip(cells, found, strict=True) if answers.troubles
+    }
+    answered = [answers.draws for answers in found if answers.draws is not None]
+    if not answered:
         raise EngineError(
             "every fit of the study failed",
-            got="; ".join(sorted(set(failed.values()))),
+            got="; ".join(sorted(set(troubles.values()))),
             allowed="priors under which the model can be fitted",
             do="try one of them by pp.fit",
         )
-    if failed:
-        warnings.warn(
-            f"{len(failed)} of {len(cells)} fits failed: {next(iter(failed.values()))}", SamplingWarning, stacklevel=3
-        )
-    answers = {cell: follow(made, quantities) for cell, made in fits.items()}
-    names = list(dict.fromkeys(name for answer in answers.values() for name in answer))
-    shape = next(iter(next(iter(answers.values())).values())).shape
-    nothing = np.full(shape, np.nan)
-    doubtful = [cell.label for cell, made in fits.items() if not made.digest.verdict.good]
-    if doubtful:
-        warnings.warn(
-            f"the diagnostics of {len(doubtful)} of {len(cells)} fits are not good: {doubtful[0]}, ...; see `good`",
-            SamplingWarning,
-            stacklevel=3,
-        )
-    variables: dict[str, Any] = {
-        name: (("prior", "chain", "draw"), np.stack([answers.get(cell, {}).get(name, nothing) for cell in cells]))
-        for name in names
-    }
-    stated = [resolve_priors(replace(design, spec=cell.spec)) for cell in cells]
-    for name in names:
-        # The intercept's prior is at the predictors' means, the intercept itself at their zeros.
-        moved = name == f"{BETA}[{INTERCEPT}]" and bool(design.common.names)
-        own = [resolved[name] for resolved in stated if name in resolved]
-        if own and not moved and all(DISTRIBUTIONS[p.distribution].support in ("real", "positive") for p in own):
-            quantiles = np.stack([frozen(prior).ppf(np.array(_LEVELS)) for prior in own])
-            variables[f"prior_{name}"] = (("prior", "level"), quantiles)
+    _warn(cells, found)
+    shape = next(iter(answered[0].values())).shape
+    variables = _side_by_side(found, shape)
+    variables |= _own_quantiles(cells, design, tuple(variables))
     coords: dict[str, Any] = {"prior": [cell.label for cell in cells], "level": list(_LEVELS)}
-    coords["good"] = ("prior", [cell in fits and cell.label not in doubtful for cell in cells])
+    coords["good"] = ("prior", [answers.good for answers in found])
     coords |= {"chain": np.arange(shape[0]), "draw": np.arange(shape[1])}
     for parameter in dict(cells[0].changed):
         coords[f"prior_of_{parameter}"] = ("prior", [dict(cell.changed)[parameter] for cell in cells])
-    attrs = {"formula": cells[0].spec.to_formula(), "failed": json.dumps(failed), "response": cells[0].spec.response}
+    attrs = {"formula": cells[0].spec.to_formula(), "failed": json.dumps(troubles), "response": cells[0].spec.response}
     return xr.Dataset(variables, coords=coords, attrs=attrs)
+
+
+def _warn(cells: list[Cell], found: list[_Answers]) -> None:
+    """Say how many fits failed, how many cells lack an answer, how many fits are doubtful, each with an example."""
+    failed = [answers.troubles[0] for answers in found if answers.draws is None]
+    partly = [answers.troubles[0] for answers in found if answers.draws is not None and answers.troubles]
+    pairs = zip(cells, found, strict=True)
+    doubtful = [cell.label for cell, answers in pairs if answers.draws is not None and not answers.good]
+    said = []
+    if failed:
+        said.append(f"{len(failed)} of {len(cells)} fits failed: {failed[0]}")
+    if partly:
+        said.append(f"under {len(partly)} of {len(cells)} priors {partly[0]}")
+    if doubtful:
+        said.append(
+            f"the diagnostics of {len(doubtful)} of {len(cells)} fits are not good: {doubtful[0]}, ...; see `good`"
+        )
+    for text in said:
+        warnings.warn(text, SamplingWarning, stacklevel=4)
+
+
+def _side_by_side(found: list[_Answers], shape: tuple[int, ...]) -> dict[str, Any]:
+    """Answers as variables (prior, chain, draw); a number that is the same in every draw of every fit is no answer."""
+    names = dict.fromkeys(name for answers in found for name in answers.draws or {})
+    nothing = np.full(shape, np.nan)
+    out = {}
+    for name in names:
+        values = np.stack([(answers.draws or {}).get(name, nothing) for answers in found])
+        known = values[np.isfinite(values)]
+        if known.size and np.ptp(known) > 0:
+            out[name] = (("prior", "chain", "draw"), values)
+    return out
+
+
+def _own_quantiles(cells: list[Cell], design: Design, names: Iterable[str]) -> dict[str, Any]:
+    """Quantiles of the priors themselves, `prior_<parameter>` (prior, level), of those followed that have one."""
+    out = {}
+    for name in names:
+        # The intercept's prior is at the predictors' means, the intercept itself at their zeros.
+        moved = name == f"{BETA}[{INTERCEPT}]" and bool(design.common.names)
+        own = [cell.resolved[name] for cell in cells if name in cell.resolved]
+        if len(own) == len(cells) and not moved and all(prior.support in ("real", "positive") for prior in own):
+            out[f"prior_{name}"] = (("prior", "level"), np.stack([frozen(p).ppf(np.array(_LEVELS)) for p in own]))
+    return out

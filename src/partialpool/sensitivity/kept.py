@@ -67,17 +67,16 @@ def keep_fit(fit: Fit, folder: Path, name: str) -> None:
     fit.save(_path(folder, name))
 
 
-def kept_fit(folder: Path, name: str, settings: Settings) -> Fit | None:
-    """Return a fit that was kept before; None where there is none, or something else, or only a part of one."""
+def kept_fit(folder: Path, name: str, shape: tuple[int, int]) -> Fit | None:
+    """Return a fit of so many chains and draws that was kept before; None where there is none, or something else."""
     try:
         if not _path(folder, name).exists():
             return None
         fit = load_fit(_path(folder, name))
         sizes = fit.posterior.sizes
-    except Exception:  # Whatever the file holds: the fit can be made again.
+    except Exception:  # whatever the file holds: the fit can be made again
         return None
-    whole = (sizes["chain"], sizes["draw"]) == (settings.chains, settings.draws)
-    return fit if whole and fit.tree.attrs.get(_MARK) == name else None
+    return fit if (sizes["chain"], sizes["draw"]) == shape and fit.tree.attrs.get(_MARK) == name else None
 
 
 def _path(folder: Path, name: str) -> Path:

@@ -12,6 +12,7 @@ from partialpool.names import INTERCEPT, effect_bis_dim, effect_dim
 from partialpool.spec.expression import columns_of, read_common
 from partialpool.spec.families import Family, family_named
 from partialpool.spec.formula import ResponseTerm, parse_formula, read_response
+from partialpool.spec.groupcovs import with_covariances
 from partialpool.spec.guard import quote_name
 from partialpool.spec.priorchecks import check_stated_priors, share_parameters
 from partialpool.spec.priortable import PriorTable
@@ -48,11 +49,15 @@ class ModelSpec:
         `share_<f>` or `share_<f>[effect]` (Dirichlet), the concentrations of how it is split.
     se
         Column of known standard errors of the response (meta-analysis); sigma is then absent.
+    cov
+        Known covariances among the levels of factors, by factor, where the groups do not say them themselves: labelled
+        tables or paths of CSV files, as for `Group`.
 
     Raises
     ------
     SpecError
-        Unknown family or link; the same effect twice on one factor; `se` with a family that has no sigma.
+        Unknown family or link; the same effect twice on one factor; `se` with a family that has no sigma; two different
+        covariances of one factor.
     FormulaError, PriorError
         From the parts.
 
@@ -86,6 +91,7 @@ class ModelSpec:
         link: str | None = None,
         priors: Mapping[str, object] = MappingProxyType({}),
         se: str | None = None,
+        cov: Mapping[str, object] = MappingProxyType({}),
     ) -> None:
         if not isinstance(intercept, bool):
             raise SpecError("intercept is yes or no", got=repr(intercept), allowed="True or False", do="correct it")
@@ -95,7 +101,9 @@ class ModelSpec:
         values = {
             "response": read_response(response).text,
             "common": terms.terms,
-            "groups": tuple(_canonical_groups([groups] if isinstance(groups, Group) else _listed("groups", groups))),
+            "groups": with_covariances(
+                _canonical_groups([groups] if isinstance(groups, Group) else _listed("groups", groups)), cov
+            ),
             "intercept": terms.intercept or ordinal,
             "family": known.name,
             "link": _checked_link(known, link),
@@ -118,6 +126,7 @@ class ModelSpec:
         link: str | None = None,
         priors: Mapping[str, object] = MappingProxyType({}),
         se: str | None = None,
+        cov: Mapping[str, object] = MappingProxyType({}),
     ) -> "ModelSpec":
         """Read lme4's (and brms's) notation.
 
@@ -125,7 +134,7 @@ class ModelSpec:
         ----------
         formula
             For instance `"y ~ x + (x | g)"`; see `docs/formula.md` for the whole grammar.
-        family, link, priors, se
+        family, link, priors, se, cov
             As for `ModelSpec`. `se` may also be written in the formula: `"y | se(s) ~ 1 + (1 | study)"`.
 
         Examples
@@ -151,16 +160,19 @@ class ModelSpec:
             link=link,
             priors=priors,
             se=se or parsed.se,
+            cov=cov,
         )
 
     @classmethod
     def from_toml(cls, path: str | Path) -> "ModelSpec":
         """Read the model from a TOML file; its `[data]` and `[sampling]` are left to `read_model_file`."""
-        return cls.from_toml_text(read_toml_file(path))
+        return cls.from_toml_text(read_toml_file(path), folder=Path(path).parent)
 
     @classmethod
-    def from_toml_text(cls, text: str) -> "ModelSpec":
-        """Read the model from TOML text: `[model]`, `[[group]]`, `[priors]`.
+    def from_toml_text(cls, text: str, *, folder: Path | None = None) -> "ModelSpec":
+        """Read the model from TOML text: `[model]`, `[[group]]`, `[cov]`, `[priors]`.
+
+        Paths of covariances (`cov = "kinship.csv"`) are relative to `folder`.
 
         Examples
         --------
@@ -168,7 +180,7 @@ class ModelSpec:
         >>> ModelSpec.from_toml_text(spec.to_toml()) == spec
         True
         """
-        tables = read_spec_tables(text)
+        tables = read_spec_tables(text, folder)
         if tables.formula is not None:
             return cls.from_formula(tables.formula, **tables.options)
         return cls(**tables.parts, **tables.options)
@@ -187,7 +199,7 @@ class ModelSpec:
         )
 
     def to_formula(self) -> str:
-        """Write the formula; family, link and priors are said beside it."""
+        """Write the formula; family, link, priors and covariances are said beside it."""
         left = self.response if self.se is None else f"{self.response} | se({quote_name(self.se)})"
         right = ([] if self.intercept else ["0"]) + [*self.common]
         right += [f"offset({o})" for o in self.offsets]
@@ -314,7 +326,9 @@ def _canonical_groups(groups: Iterable[Group]) -> Iterable[Group]:
                 do="put the offset into common",
             )
         for factor in expand_nesting(group.factor):
-            yield Group(factor, slopes=terms.terms, intercept=terms.intercept, correlated=group.correlated)
+            yield Group(
+                factor, slopes=terms.terms, intercept=terms.intercept, correlated=group.correlated, cov=group.cov
+            )
 
 
 def _checked_link(family: Family, link: str | None) -> str:

@@ -75,7 +75,7 @@ def read_model_file(path: str | Path) -> ModelFile:
     if not all(isinstance(value, str) for value in about.values()):
         raise SpecError("title, source and shows are text", got=repr(about), allowed="text", do="put them in quotes")
     return ModelFile(
-        spec=ModelSpec.from_toml_text(text),
+        spec=ModelSpec.from_toml_text(text, folder=path.parent),
         data=_read_source(section(document, "data"), path.parent),
         sampling=MappingProxyType(sampling),
         title=about["title"] or path.stem,

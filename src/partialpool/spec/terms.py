@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from partialpool.errors import SpecError
 from partialpool.names import INTERCEPT, RESERVED
 from partialpool.spec.guard import quote_name
+from partialpool.spec.relationship import Relationship, as_relationship
 
 __all__ = ["Group", "expand_nesting", "factor_columns"]
 
 
-@dataclass(frozen=True, init=False)
+@dataclass(frozen=True, init=False, repr=False)
 class Group:
     """Effects that vary over the levels of one factor.
 
@@ -26,11 +27,15 @@ class Group:
     correlated
         Whether the effects share one correlation matrix (`|`) or are independent (`||`).
         A group of one intercept has nothing to correlate and is always stored as correlated.
+    cov
+        A known covariance among the levels (pedigree, phylogeny, kinship): a labelled table, or a CSV file's path.
+        Effects of levels j and k then covary as cov[j, k] Sigma. Without one, levels are independent.
 
     Raises
     ------
     SpecError
-        No effect at all; a factor name that collides with the posterior's vocabulary.
+        No effect at all; a factor name that collides with the posterior's vocabulary; a `cov` without labels, not
+        symmetric, or of a nested factor.
 
     Examples
     --------
@@ -44,6 +49,7 @@ class Group:
     slopes: tuple[str, ...]
     intercept: bool
     correlated: bool
+    cov: Relationship | None
 
     def __init__(
         self,
@@ -52,6 +58,7 @@ class Group:
         slopes: Iterable[str] | str = (),
         intercept: bool = True,
         correlated: bool = True,
+        cov: object = None,
     ) -> None:
         slopes = (slopes,) if isinstance(slopes, str) else _texts(slopes)
         factor = _canonical_factor(factor)
@@ -71,6 +78,21 @@ class Group:
         object.__setattr__(self, "slopes", slopes)
         object.__setattr__(self, "intercept", intercept)
         object.__setattr__(self, "correlated", correlated or not slopes)
+        object.__setattr__(self, "cov", None if cov is None else as_relationship(cov))
+        if self.cov is not None and "/" in factor:
+            raise SpecError(
+                "a covariance among levels belongs to one factor",
+                got=f"cov of {factor!r}, which is read as {len(factor.split('/'))} groups",
+                allowed="cov of a column or of a combination a:b",
+                do="write the groups one by one",
+            )
+
+    def __repr__(self) -> str:
+        known = "" if self.cov is None else f", cov={self.cov!r}"
+        return (
+            f"Group(factor={self.factor!r}, slopes={self.slopes!r}, intercept={self.intercept}, "
+            f"correlated={self.correlated}{known})"
+        )
 
     @property
     def terms(self) -> tuple[str, ...]:

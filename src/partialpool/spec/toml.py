@@ -23,8 +23,8 @@ __all__ = [
 ]
 
 MODEL_KEYS: Final = ("formula", "response", "common", "intercept", "family", "link", "se")
-SECTIONS: Final = ("title", "source", "shows", "data", "model", "group", "priors", "sampling")
-_GROUP_KEYS: Final = ("factor", "slopes", "intercept", "correlated")
+SECTIONS: Final = ("title", "source", "shows", "data", "model", "group", "cov", "priors", "sampling")
+_GROUP_KEYS: Final = ("factor", "slopes", "intercept", "correlated", "cov")
 
 
 @dataclass(frozen=True)
@@ -76,13 +76,14 @@ def read_toml_file(path: str | Path) -> str:
         ) from error
 
 
-def read_spec_tables(text: str) -> SpecTables:
-    """Read `[model]`, `[[group]]` and `[priors]`."""
+def read_spec_tables(text: str, folder: Path | None = None) -> SpecTables:
+    """Read `[model]`, `[[group]]`, `[cov]` and `[priors]`; paths of covariances are relative to a folder."""
     document = parse_toml(text)
     model = section(document, "model")
     check_keys("[model]", model, MODEL_KEYS)
     options: dict[str, Any] = {key: model[key] for key in ("family", "link", "se") if key in model}
     options["priors"] = section(document, "priors")
+    options["cov"] = {name: _covariance(value, folder) for name, value in section(document, "cov").items()}
     groups = document.get("group", [])
     if not isinstance(groups, list) or not all(isinstance(g, dict) for g in groups):
         raise SpecError(
@@ -111,7 +112,7 @@ def read_spec_tables(text: str) -> SpecTables:
             do="say what is modelled",
         )
     parts: dict[str, Any] = {key: model[key] for key in ("response", "common", "intercept") if key in model}
-    parts["groups"] = [_read_group(table) for table in groups]
+    parts["groups"] = [_read_group(table, folder) for table in groups]
     return SpecTables(None, parts, options)
 
 
@@ -139,6 +140,7 @@ def write_spec_tables(
     document: dict[str, Any] = {"model": model}
     tables = [
         {"factor": g.factor, "slopes": list(g.slopes), "intercept": g.intercept, "correlated": g.correlated}
+        | ({} if g.cov is None else {"cov": {"levels": list(g.cov.levels), "lower": list(g.cov.lower)}})
         for g in groups
     ]
     if tables:
@@ -188,7 +190,11 @@ def _check_type(key: str, value: object) -> None:
         )
 
 
-def _read_group(table: Mapping[str, Any]) -> Group:
+def _covariance(value: object, folder: Path | None) -> object:
+    return folder / value if isinstance(value, str) and folder is not None else value
+
+
+def _read_group(table: Mapping[str, Any], folder: Path | None) -> Group:
     check_keys("[[group]]", table, _GROUP_KEYS)
     if "factor" not in table:
         raise SpecError(
@@ -213,4 +219,5 @@ def _read_group(table: Mapping[str, Any]) -> Group:
         slopes=slopes,
         intercept=table.get("intercept", True),
         correlated=table.get("correlated", True),
+        cov=_covariance(table.get("cov"), folder),
     )

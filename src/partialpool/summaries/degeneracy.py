@@ -293,7 +293,9 @@ def _without(spec: ModelSpec, design: Design, weak: set[tuple[str, int]], tied: 
             kept = {e for t, e in zip(recipe.term_of_column, places, strict=True) if t == -1 or t in terms}
             one = any(pair.factor is factor and {pair.first, pair.second} <= kept for pair in tied)
             correlated = group.correlated and not one
-            groups.append(Group(group.factor, slopes=slopes, intercept=group.intercept, correlated=correlated))
+            groups.append(
+                Group(group.factor, slopes=slopes, intercept=group.intercept, correlated=correlated, cov=group.cov)
+            )
     return spec.with_terms(groups=groups)
 
 

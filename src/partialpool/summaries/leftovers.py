@@ -183,7 +183,9 @@ def _suggestion(design: Design, over: str, factor: str, x: np.ndarray) -> str:
     term = _term_of(spec, over)
     first = groups[0]
     slopes = first.slopes if varies else (*first.slopes, term)
-    wider = Group(factor, slopes=slopes, intercept=first.intercept or not starts, correlated=first.correlated)
+    wider = Group(
+        factor, slopes=slopes, intercept=first.intercept or not starts, correlated=first.correlated, cov=first.cov
+    )
     read = any(over in columns_of(known) for known in spec.common)
     suggested = spec.with_terms(
         common=spec.common if read else (*spec.common, term),

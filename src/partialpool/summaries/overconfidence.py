@@ -89,7 +89,9 @@ def design_effect(fit: Fit) -> xr.Dataset:
 
 
 def _shared(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
-    """Sum of the covariances of different rows of one level, (chains, draws)."""
+    """Sum of the covariances of different rows of one level, or of related ones, (chains, draws)."""
     z = factor.values
     sums = np.stack([np.bincount(factor.codes, column, factor.n_levels) for column in z.T], axis=1)
+    if factor.root is not None:
+        sums = factor.root.T @ sums
     return np.einsum("cdij,ij->cd", effect_covariance(posterior, factor), sums.T @ sums - z.T @ z)

@@ -61,6 +61,7 @@ def shrinkage(fit: Fit, factor: str | None = None) -> xr.Dataset:
     design = fit.design
     check_normal(fit.spec)
     chosen = design.factor_named(factor)
+    chosen.check_unrelated("a level's weight")
     y = working_response(design)
     own = unpooled(fit.posterior, design, chosen, y)
     pooled = least_squares(design, y)

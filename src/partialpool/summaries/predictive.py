@@ -75,6 +75,7 @@ def prior_predictive(
     link: str | None = None,
     priors: Mapping[str, object] = MappingProxyType({}),
     se: str | None = None,
+    cov: Mapping[str, object] = MappingProxyType({}),
     along: Along = None,
     draws: int = 1000,
     seed: int | None = None,
@@ -84,7 +85,7 @@ def prior_predictive(
 
     Parameters
     ----------
-    model, data, family, link, priors, se, missing
+    model, data, family, link, priors, se, cov, missing
         As for `fit`.
     along
         The numeric predictor along which to follow the variance of a response and the lines of new levels: a column,
@@ -131,7 +132,8 @@ def prior_predictive(
     >>> sd.sel(Days=[0, 9]).round(-1).values
     array([ 80., 180.])
     """
-    design = build_design(as_spec(model, family=family, link=link, priors=priors, se=se), data, missing=missing)
+    spec = as_spec(model, family=family, link=link, priors=priors, se=se, cov=cov)
+    design = build_design(spec, data, missing=missing)
     tree = prior_predictive_of(design, resolve_priors(design), along=along, draws=draws, seed=seed)
     share, means = tree.attrs["implausible"], tree.attrs["implausible_means"]
     if share > MOST:

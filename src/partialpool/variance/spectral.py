@@ -105,8 +105,12 @@ def find_spectrum(full: Design, reduced: Design, *, reml: bool) -> Spectrum | No
     # Z'PZ = Z'Z - (Q'Z)'(Q'Z), Q an orthonormal basis of X; levels share no rows, so that Z'Z is diagonal.
     xi = np.bincount(factor.codes, z**2, factor.n_levels)
     basis = np.linalg.qr(x)[0]
-    shared = np.stack([np.bincount(factor.codes, z * q, factor.n_levels) for q in basis.T] or [np.zeros(0)])
-    mu = np.linalg.eigvalsh(np.diag(xi) - shared.T @ shared if x.shape[1] else np.diag(xi))
+    shared = np.stack([np.bincount(factor.codes, z * q, factor.n_levels) for q in basis.T] or [0 * xi])
+    gram = np.diag(xi)
+    if factor.root is not None:  # Z L in place of Z
+        gram, shared = factor.root.T @ gram @ factor.root, shared @ factor.root
+        xi = np.maximum(np.linalg.eigvalsh(gram), 0.0)
+    mu = np.linalg.eigvalsh(gram - shared.T @ shared)
     mu = mu[mu > 1e-10 * xi.max()]
     free = n - x.shape[1]
     weighted = n if not reml else free

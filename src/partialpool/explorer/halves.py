@@ -1,0 +1,212 @@
+"""A model's rows in two halves: what differs within the levels of a factor, and what differs between them.
+
+Let the rows, divided by their residual sds, be y = W r + Z b + e, e ~ N(0, I): Z b the effects of the factor in
+question, b_j ~ N(0, c^2 L L'), W everything else (common columns, flat; columns of other factors, each times the square
+root of its covariance, r ~ N(0, 1)). With the thin singular value decomposition Z_j L = U_j D_j V_j' of each level's
+rows,
+
+    V_j^-1 = (I + c^2 Z_j L L' Z_j')^-1 = (I - U_j U_j') + U_j (I + c^2 D_j^2)^-1 U_j'
+
+the first part is the within half, which no c reaches, the second the between half, E = U'[W y] with one row per
+direction d of a level, weighted by h = 1 / (1 + c^2 d^2): 1 at c = 0, 0 at c = infinity. Hence generalised least
+squares, with W_w the within half of W and P the precision of r,
+
+    (W_w'W_w + P + E_W' h E_W) r = W_w'y_w + E_W' h E_y
+    b_j = L V_j k (E_y - E_W r),   k = c^2 d / (1 + c^2 d^2)
+
+Columns that vary between levels alone (the intercept; a predictor of the levels) vanish from the within half: as c
+grows their equations shrink by c^2 and would drown in rounding. They are multiplied by 1 + c^2, which leaves
+(1 + c^2) h = 1 / d^2 at c = infinity: the limit is as exact as any other place.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+__all__ = ["Halves", "Solution", "split_rows"]
+
+_NOTHING: Final = 1e-13
+"""Squared share of a column that counts as none: rounding leaves 1e-16."""
+_NO_DIRECTION: Final = 1e-8
+"""Singular value, relative to the level's largest, that counts as none."""
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """Estimates at one c.
+
+    Attributes
+    ----------
+    rest
+        r: coefficients of the other columns, (columns,).
+    effects
+        b, (levels, effects).
+    """
+
+    rest: np.ndarray
+    effects: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Halves:
+    """The two halves, ready to be put together at any c.
+
+    Attributes
+    ----------
+    within
+        [W_w y_w]'[W_w y_w] with P added, (columns + 1, columns + 1), of columns scaled to a diagonal of 1 in all.
+    between
+        E, (directions, columns + 1).
+    scale
+        What the columns were divided by, (columns,).
+    size
+        d, (directions,).
+    level
+        Level of each direction.
+    back
+        L v of each direction: what turns it into effects, (directions, effects).
+    own
+        u'Z of each direction, (directions, effects).
+    levels
+        How many levels there are.
+    random
+        Which columns are those of other factors, boolean (columns,).
+    """
+
+    within: np.ndarray
+    between: np.ndarray
+    scale: np.ndarray
+    size: np.ndarray
+    level: np.ndarray
+    back: np.ndarray
+    own: np.ndarray
+    levels: int
+    random: np.ndarray
+
+    def solve(self, c: float) -> Solution:
+        """Estimate everything at c, which may be 0 or infinite."""
+        design, y = self.between[:, :-1], self.between[:, -1]
+        left, right = self.within[:-1, :-1], self.within[:-1, -1]
+        values, axes = np.linalg.eigh(left)
+        seen = values > _NOTHING * max(values.max(initial=0.0), 1.0)
+        inside, outside = axes[:, seen], axes[:, ~seen]
+        leverage = _times(self._kept(c), design)
+        grown = _times(self._grown(c), design)
+        equations = np.concatenate([inside.T @ (left + leverage.T @ design), outside.T @ (grown.T @ design)])
+        answers = np.concatenate([inside.T @ (right + leverage.T @ y), outside.T @ (grown.T @ y)])
+        rest = _solved(equations, answers)
+        left_over = _times(self._taken(c), (y - design @ rest)[:, None]) * self.back
+        return Solution(rest / self.scale, _summed(self.level, self.levels, left_over))
+
+    def weights(self, c: float) -> np.ndarray:
+        """Weight of each level's own rows: diagonal of c^2 Sigma Z' V^-1 Z, (levels, effects).
+
+        V has the effects of other factors in it, as V^-1 = V_own^-1 - V_own^-1 R (P + R' V_own^-1 R)^-1 R' V_own^-1,
+        R their columns; common effects count as known. Without other factors levels do not share rows' variance, and
+        it is B_j = Sigma Z_j' V_j^-1 Z_j.
+        """
+        kept, taken = self._kept(c), self._taken(c)
+        alone = _summed(self.level, self.levels, _times(taken, self.back) * self.own)
+        if not self.random.any():
+            return alone
+        shared = self.between[:, :-1][:, self.random]
+        left = self.within[:-1, :-1][np.ix_(self.random, self.random)] + _times(kept, shared).T @ shared
+        out = np.empty_like(alone)
+        for e in range(alone.shape[1]):
+            told = _summed(self.level, self.levels, _times(kept * self.own[:, e], shared))
+            used = _summed(self.level, self.levels, _times(taken * self.back[:, e], shared))
+            out[:, e] = alone[:, e] - (used * np.linalg.solve(left, told.T).T).sum(axis=1)
+        return out
+
+    def told(self) -> np.ndarray:
+        """Whether a level's own rows tell each of its effects, boolean (levels, effects)."""
+        share = self.back[:, :, None] * _times(self._taken(np.inf), self.own)[:, None, :]
+        projection = _summed(self.level, self.levels, share)
+        return np.abs(projection - np.eye(self.back.shape[1])).max(axis=2) < 1e-6
+
+    def own_errors(self) -> np.ndarray:
+        """Standard errors of the estimates without pooling, the effects of other factors in them, (levels, effects).
+
+        Diagonal of (Z' V_rest^-1 Z)^-1, V_rest = I + R P^-1 R'; common effects count as known.
+        """
+        taken = self._taken(np.inf)
+        variance = _summed(self.level, self.levels, _times(taken, self.back) ** 2)
+        if self.random.any():
+            shared = self.between[:, :-1][:, self.random]
+            left = self.within[:-1, :-1][np.ix_(self.random, self.random)]
+            for e in range(variance.shape[1]):
+                told = _summed(self.level, self.levels, _times(taken * self.back[:, e], shared))
+                variance[:, e] += (told * np.linalg.solve(left, told.T).T).sum(axis=1)
+        return np.sqrt(variance)
+
+    def _kept(self, c: float) -> np.ndarray:
+        """Return h of every direction."""
+        return np.zeros_like(self.size) if np.isinf(c) else 1 / (1 + (c * self.size) ** 2)
+
+    def _grown(self, c: float) -> np.ndarray:
+        """Return (1 + c^2) h of every direction."""
+        return self.size**-2 if np.isinf(c) else (1 + c**2) / (1 + (c * self.size) ** 2)
+
+    def _taken(self, c: float) -> np.ndarray:
+        """Return k of every direction."""
+        return 1 / self.size if np.isinf(c) else c**2 * self.size / (1 + (c * self.size) ** 2)
+
+
+def split_rows(
+    columns: np.ndarray, precision: np.ndarray, z: np.ndarray, codes: np.ndarray, root: np.ndarray
+) -> Halves:
+    """Split rows that are divided by their residual sds.
+
+    Parameters
+    ----------
+    columns
+        [W y], (rows, columns + 1).
+    precision
+        Diagonal of P, (columns,): 0 where flat, 1 where r ~ N(0, 1).
+    z, codes
+        Values of the factor's effects, (rows, effects), and each row's level.
+    root
+        L, (effects, effects).
+    """
+    scale = np.sqrt((columns[:, :-1] ** 2).sum(axis=0) + precision)
+    scale[scale == 0] = 1.0
+    columns = np.concatenate([columns[:, :-1] / scale, columns[:, -1:]], axis=1)
+    within = columns.copy()
+    order = np.argsort(codes, kind="stable")
+    counts = np.bincount(codes)
+    between, size, level, back, own = [], [], [], [], []
+    for j, rows in enumerate(np.split(order, np.cumsum(counts)[:-1])):
+        u, d, vt = np.linalg.svd(z[rows] @ root, full_matrices=False)
+        kept = d > _NO_DIRECTION * d.max(initial=0.0)
+        u, d, vt = u[:, kept], d[kept], vt[kept]
+        between.append(u.T @ columns[rows])
+        within[rows] -= u @ between[-1]
+        size.append(d)
+        level.append(np.full(len(d), j))
+        back.append(vt @ root.T)
+        own.append(u.T @ z[rows])
+    gram = within.T @ within
+    gram[np.arange(len(scale)), np.arange(len(scale))] += precision / scale**2
+    return Halves(
+        gram, np.concatenate(between), scale, np.concatenate(size), np.concatenate(level),
+        np.concatenate(back), np.concatenate(own), len(counts), precision > 0,
+    )  # fmt: skip
+
+
+def _times(weights: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    return weights[:, None] * rows
+
+
+def _summed(level: np.ndarray, levels: int, rows: np.ndarray) -> np.ndarray:
+    out = np.zeros((levels, *rows.shape[1:]))
+    np.add.at(out, level, rows)
+    return out
+
+
+def _solved(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Solve, also where the rows do not tell every coefficient."""
+    try:
+        return np.linalg.solve(left, right)
+    except np.linalg.LinAlgError:
+        return np.linalg.lstsq(left, right, rcond=None)[0]

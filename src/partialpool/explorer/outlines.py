@@ -1,0 +1,73 @@
+"""Outlines of densities for the page: smooth curves of draws, and the quantiles that sum them up."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from arviz_stats.base import array_stats
+
+__all__ = ["Outline", "outline"]
+
+_PROBS: Final = (0.05, 0.5, 0.95)
+
+
+@dataclass(frozen=True, eq=False)
+class Outline:
+    """A posterior and its prior over one axis.
+
+    Attributes
+    ----------
+    posterior, prior
+        Densities at the axis' points, divided by one number so that the larger of the two peaks is near 1.
+    low, median, high
+        Of the draws: 5, 50, 95 %.
+    beyond
+        Share of the draws beyond the axis.
+    """
+
+    posterior: np.ndarray
+    prior: np.ndarray
+    low: float
+    median: float
+    high: float
+    beyond: float
+
+
+def outline(
+    draws: np.ndarray, prior: np.ndarray | Callable[[np.ndarray], np.ndarray], points: np.ndarray, top: float
+) -> Outline:
+    """Outline draws of a positive quantity.
+
+    Kernel density estimates are ArviZ's, reflected at the ends of what the quantity can be.
+
+    Parameters
+    ----------
+    draws
+        From the posterior, (draws,).
+    prior
+        The prior's density, or draws from it.
+    points
+        Of the axis, from 0.
+    top
+        The largest value the quantity can have; infinity for an sd.
+    """
+    posterior = _smooth(draws, points, top)
+    before = prior(points) if callable(prior) else _smooth(prior, points, top)
+    # A prior that spikes at 0 runs off the picture; the posterior never does.
+    before = np.nan_to_num(before, nan=0.0, posinf=np.finfo(float).max)
+    peak = max(float(posterior.max()), min(float(before.max()), 1.2 * float(posterior.max()))) or 1.0
+    low, median, high = (float(q) for q in np.quantile(draws, _PROBS))
+    return Outline(
+        posterior / peak, np.minimum(before / peak, 2.0), low, median, high, float((draws > points[-1]).mean())
+    )
+
+
+def _smooth(draws: np.ndarray, points: np.ndarray, top: float) -> np.ndarray:
+    """Density at the points; draws far beyond them count, but need no outline."""
+    end = min(top, 2 * float(points[-1]))
+    near = draws[draws <= end]
+    if len(near) < 2 or np.ptp(near) == 0:
+        return np.zeros(len(points))
+    grid, density, _ = array_stats.kde(near, custom_lims=(0.0, end), grid_len=1024)
+    return np.interp(points, grid, density) * len(near) / len(draws)

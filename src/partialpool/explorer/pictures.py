@@ -1,0 +1,161 @@
+"""The page's three pictures as Bokeh models: densities of the sd and of the ICC, and the levels. Scripts fill them."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from bokeh.embed import json_item
+from bokeh.models import ColumnDataSource, FixedTicker, PlainText, Range1d
+from bokeh.models.annotations import BoxAnnotation, Span
+from bokeh.plotting import figure
+from bokeh.resources import Resources
+
+from partialpool.explorer.axis import LAST, PLAIN, SdAxis
+from partialpool.plots.style import BLUE, GREY, INK, VERMILION
+from partialpool.tabulate import number
+
+__all__ = ["THUMB", "bokeh_script", "icc_picture", "levels_picture", "sd_picture"]
+
+THUMB: Final = 24
+"""Width of the slider's thumb in pixels: half of it is the margin beside the density, so that the two line up."""
+_FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+_PALE: Final = "#E6E6E6"
+_TOP: Final = 1.12
+"""Top of a picture of densities, which are drawn to a height of 1."""
+_MOST_NAMED: Final = 60
+"""Levels above which names beside the rows have no room."""
+
+
+def bokeh_script() -> str:
+    """Return Bokeh's own script, the core without widgets."""
+    resources = Resources(mode="inline", components=["bokeh"])
+    return resources.js_raw[0]
+
+
+def sd_picture(axis: SdAxis) -> dict[str, Any]:
+    """Draw the axis of the sd, in steps of the slider, with empty sources `sd-curve`, `sd-summary` and a line `sd-now`.
+
+    Parameters
+    ----------
+    axis
+        The slider's.
+    """
+    plot = _bare("sd-plot", height=150, x_range=(0, LAST), y_range=(0, _TOP))
+    plot.min_border_left = plot.min_border_right = THUMB // 2
+    plot.add_layout(BoxAnnotation(left=PLAIN, right=LAST, fill_color=_PALE, fill_alpha=0.6, line_color=None))
+    _density(plot, "sd")
+    ticks = {axis.step_of(sd): number(sd) for sd in axis.ticks()} | {float(LAST): "\N{INFINITY}"}
+    plot.xaxis.ticker = FixedTicker(ticks=list(ticks))
+    plot.xaxis.major_label_overrides = {step: PlainText(text=text) for step, text in ticks.items()}
+    plot.add_layout(Span(name="sd-now", location=0, dimension="height", line_color=INK, line_width=2))
+    return _item(plot)
+
+
+def icc_picture() -> dict[str, Any]:
+    """Draw an axis from 0 to 1, with empty sources `icc-curve` and `icc-summary`."""
+    plot = _bare("icc-plot", height=120, x_range=(0, 1), y_range=(0, _TOP))
+    plot.min_border_left = plot.min_border_right = THUMB // 2
+    plot.xaxis.ticker = FixedTicker(ticks=[0, 0.25, 0.5, 0.75, 1])
+    _density(plot, "icc")
+    return _item(plot)
+
+
+def levels_picture(names: Sequence[str], low: float, high: float, label: str) -> dict[str, Any]:
+    """Draw a row per level, with an empty source `levels`, lines `complete` and `population`, and a band `pointed`.
+
+    Parameters
+    ----------
+    names
+        The levels, the lowest row first.
+    low, high
+        Least and largest value of the effect.
+    label
+        Of its axis.
+    """
+    rows = len(names)
+    pitch = 22 if rows <= 40 else 14 if rows <= _MOST_NAMED else 7
+    margin = 0.05 * (high - low) or 1.0
+    plot = _bare(
+        "levels-plot",
+        height=60 + max(pitch * rows, 120),
+        x_range=(low - margin, high + margin),
+        y_range=(0.4, rows + 0.6),
+    )
+    source = ColumnDataSource({"y": [], "own": [], "here": []}, name="levels")
+    behind: dict[str, Any] = {"level": "underlay", "dimension": "height", "location": low}
+    plot.add_layout(
+        BoxAnnotation(
+            name="pointed",
+            level="underlay",
+            bottom=0,
+            top=0,
+            fill_color="#E69F00",
+            fill_alpha=0.25,
+            line_color=None,
+            visible=False,
+        )
+    )
+    plot.add_layout(Span(name="complete", line_color=VERMILION, line_width=1.5, line_dash="dashed", **behind))
+    plot.add_layout(Span(name="population", line_color=BLUE, line_width=1.2, **behind))
+    plot.segment("own", "y", "here", "y", source=source, line_color=GREY, line_width=1.2)
+    dot = 8 if pitch > 10 else 5
+    plot.scatter("own", "y", source=source, size=dot, fill_color="white", line_color="#6f6f6f", line_width=1.4)
+    plot.scatter("here", "y", source=source, size=dot + 1, fill_color=BLUE, line_color="white", line_width=0.8)
+    plot.xaxis.axis_label = PlainText(text=label)
+    plot.yaxis.visible = True
+    plot.yaxis.ticker = FixedTicker(ticks=list(range(1, rows + 1)))
+    shown = names if rows <= _MOST_NAMED else [""] * rows
+    plot.yaxis.major_label_overrides = {k + 1: PlainText(text=name) for k, name in enumerate(shown)}
+    plot.yaxis.name = "levels-axis"
+    plot.xgrid.visible = plot.ygrid.visible = True
+    plot.ygrid.grid_line_color = "#F2F2F2"
+    return _item(plot)
+
+
+def _bare(name: str, *, height: int, x_range: tuple[float, float], y_range: tuple[float, float]) -> Any:
+    """Return a figure without tools: a finger on it scrolls the page."""
+    options: dict[str, Any] = {
+        "name": name,
+        "height": height,
+        "sizing_mode": "stretch_width",
+        "tools": "",
+        "toolbar_location": None,
+        "x_range": Range1d(start=x_range[0], end=x_range[1]),
+        "y_range": Range1d(start=y_range[0], end=y_range[1]),
+        "min_border": 4,
+    }
+    plot = figure(**options, background_fill_color=None, border_fill_color=None, outline_line_color=None)
+    for axis in (*plot.xaxis, *plot.yaxis):
+        axis.update(
+            axis_line_color=GREY, major_tick_line_color=GREY, minor_tick_line_color=None, major_label_text_color=INK,
+            major_label_text_font=_FONT, major_label_text_font_size="12px", axis_label_text_color=INK,
+            axis_label_text_font=_FONT, axis_label_text_font_size="13px", axis_label_text_font_style="normal",
+        )  # fmt: skip
+    plot.yaxis.visible = plot.xgrid.visible = plot.ygrid.visible = False
+    plot.xgrid.grid_line_color = _PALE
+    return plot
+
+
+def _density(plot: Any, kind: str) -> None:
+    """Posterior filled, prior a thin line over it, median and 90 % interval at the foot."""
+    curve = ColumnDataSource({"x": [], "posterior": [], "prior": []}, name=f"{kind}-curve")
+    plot.varea("x", y1=0, y2="posterior", source=curve, fill_color=BLUE, fill_alpha=0.25)
+    plot.line("x", "posterior", source=curve, line_color=BLUE, line_width=2)
+    plot.line("x", "prior", source=curve, line_color=INK, line_width=1.2, line_dash=[5, 3])
+    summary = ColumnDataSource({"low": [], "middle": [], "high": [], "y": []}, name=f"{kind}-summary")
+    plot.segment("low", "y", "high", "y", source=summary, line_color=BLUE, line_width=4)
+    plot.scatter("middle", "y", source=summary, size=10, fill_color="white", line_color=BLUE, line_width=2.5)
+
+
+def _item(plot: Any) -> dict[str, Any]:
+    """Return the picture as data for Bokeh's script, the same whenever the same picture is drawn."""
+    ids: dict[str, str] = {}
+
+    def numbered(part: Any) -> Any:
+        if isinstance(part, dict):
+            own = {"id": ids.setdefault(part["id"], f"{plot.name}-{len(ids)}")} if "id" in part else {}
+            return {key: numbered(value) for key, value in part.items()} | own
+        return [numbered(value) for value in part] if isinstance(part, list | tuple) else part
+
+    item = dict(json_item(plot, plot.name))
+    root = ids.setdefault(str(item["root_id"]), f"{plot.name}-0")
+    return {"target_id": plot.name, "root_id": root, "doc": numbered(item["doc"])}

@@ -1,0 +1,184 @@
+"""What other priors of the sd would make of it and of the ICC: the model fitted again under each."""
+
+import contextlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+
+from partialpool.design.build import Design, FactorEffects
+from partialpool.design.decomposition import is_decomposed
+from partialpool.design.scaling import PriorSet, default_priors, resolve_priors
+from partialpool.errors import EngineError, PartialPoolError
+from partialpool.fitting import Fit
+from partialpool.infer.choose import load_engine
+from partialpool.infer.pack import label_draws
+from partialpool.infer.progress import progress_line
+from partialpool.infer.settings import Settings
+from partialpool.names import b_name, effect_dim, sd_name
+from partialpool.observe.decomposed import implied_sd
+from partialpool.observe.distributions import frozen
+from partialpool.observe.prior import draw_parameters
+from partialpool.overview.convergence import judge
+from partialpool.spec.model import ModelSpec
+from partialpool.spec.priorchecks import share_parameters
+from partialpool.spec.priors import Prior
+from partialpool.summaries.alikeness import icc
+from partialpool.variance.places import partition_over_rows
+
+__all__ = ["FAMILIES", "OWN", "SCALES", "Study", "prior_studies"]
+
+FAMILIES: Final[Mapping[str, Callable[[float], Prior]]] = MappingProxyType(
+    {
+        "half-normal": lambda scale: Prior("HalfNormal", sigma=scale),
+        "half-t(3)": lambda scale: Prior("HalfStudentT", nu=3, sigma=scale),
+        "half-Cauchy": lambda scale: Prior("HalfCauchy", beta=scale),
+        "exponential": lambda scale: Prior("Exponential", lam=1 / scale),
+    }
+)
+"""Priors to try, by name, as functions of their scale; that of the exponential is its mean."""
+SCALES: Final = tuple(2.0**power for power in range(-6, 3))
+"""Multiples of the fit's own scale."""
+OWN: Final = "as fitted"
+"""The family of a fit's own prior where it is none of `FAMILIES`."""
+_PRIOR_DRAWS: Final = 4000
+_NONE: Final = np.zeros(0)
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """The posterior under one prior of the sd.
+
+    Attributes
+    ----------
+    family, scale
+        Which prior; scale is NaN for a fit's own that is none of `FAMILIES`.
+    prior
+        Its density of the sd, as a function.
+    sd
+        Draws of the sd, (draws,); empty where the fit failed.
+    icc, prior_icc
+        Draws of the factor's ICC from the posterior and from the prior; empty where the model has none.
+    good
+        Whether the fit's diagnostics are.
+    """
+
+    family: str
+    scale: float
+    prior: Callable[[np.ndarray], np.ndarray]
+    sd: np.ndarray
+    icc: np.ndarray
+    prior_icc: np.ndarray
+    good: bool
+
+
+def prior_studies(fit: Fit, factor: FactorEffects, effect: str, *, seed: int, progressbar: bool) -> tuple[Study, ...]:
+    """Fit the model under every family of prior at nine scales, and take the fit itself for its own.
+
+    All else keeps its prior. Where the fit has a joint prior of ICC and total sd, the others are of a model without.
+
+    Parameters
+    ----------
+    fit
+        A fit of a normal response.
+    factor, effect
+        Whose sd.
+    seed
+        The same for every fit, so that fits differ by their priors.
+    progressbar
+        Whether to show how many fits are made.
+
+    Returns
+    -------
+    tuple of Study
+        The fit's own first.
+    """
+    parameter = f"{sd_name(factor.name)}[{effect}]"
+    family, scale = _recognised(fit, parameter)
+    center = scale if family in FAMILIES else float(default_priors(fit.design)[parameter].arguments["sigma"])
+    wanted = [(name, times * center) for name in FAMILIES for times in SCALES]
+    wanted = [(name, size) for name, size in wanted if (name, size) != (family, scale)]
+    spec = _without_joint_prior(fit.spec)
+    out = [Study(family, scale, _own_density(fit, parameter), **_answers(fit, factor, effect, seed))]
+    with progress_line("fitting under other priors", shown=progressbar) as line:
+        for done, (name, size) in enumerate(wanted):
+            line.count(done, len(wanted))
+            prior = FAMILIES[name](size)
+            design = replace(fit.design, spec=spec.with_priors({parameter: prior}))
+            try:
+                answers = _answers(_refitted(design, seed), factor, effect, seed)
+            except EngineError:
+                answers = {"sd": _NONE, "icc": _NONE, "prior_icc": _NONE, "good": False}
+            out.append(Study(name, size, frozen(prior).pdf, **answers))
+    return tuple(out)
+
+
+def _refitted(design: Design, seed: int) -> Fit:
+    """Fit by the collapsed engine, and keep what the page asks for: group effects would be all that takes memory."""
+    priors = resolve_priors(design)
+    raw = load_engine("collapsed").run(design, priors, Settings(seed=seed, progressbar=False))
+    effects = {b_name(factor.name) for factor in design.factors}
+    kept = {name: values for name, values in raw.posterior.items() if name not in effects}
+    stats = xr.Dataset({name: (("chain", "draw"), values) for name, values in raw.sample_stats.items()})
+    tree = xr.DataTree.from_dict({"posterior": label_draws(design, kept), "sample_stats": stats})
+    tree.attrs["run"] = json.dumps(dict(raw.facts))
+    return Fit(design.spec, design, priors, tree)
+
+
+def _answers(fit: Fit, factor: FactorEffects, effect: str, seed: int) -> dict[str, Any]:
+    """Take from a fit what the page shows of it."""
+    sd = fit.posterior[sd_name(factor.name)].sel({effect_dim(factor.name): effect}).to_numpy().ravel()
+    out = {"sd": sd, "icc": _NONE, "prior_icc": _NONE, "good": judge(fit.tree).good}
+    with contextlib.suppress(PartialPoolError):  # a response without a variance that a share could be of
+        out["icc"] = icc(fit)["icc"].sel(factor=factor.name).to_numpy().ravel()
+        out["prior_icc"] = _prior_icc(fit.design, fit.priors, factor, seed)
+    return out
+
+
+def _recognised(fit: Fit, parameter: str) -> tuple[str, float]:
+    """Family and scale of the fit's own prior, or `OWN` and NaN."""
+    prior = fit.priors.get(parameter)
+    for name, family in FAMILIES.items():
+        if prior is not None and prior.distribution == family(1.0).distribution:
+            stated = prior.arguments
+            scale = 1 / stated["lam"] if "lam" in stated else stated["sigma" if "sigma" in stated else "beta"]
+            if family(scale) == prior:
+                return name, scale
+    return OWN, float("nan")
+
+
+def _without_joint_prior(spec: ModelSpec) -> ModelSpec:
+    """Return the model with a prior of each sd's own, the default, where its priors are of their total and shares."""
+    if not spec.states_shares:
+        return spec
+    joint = share_parameters(spec.factors)
+    return ModelSpec(
+        spec.response,
+        [*spec.common, *(f"offset({offset})" for offset in spec.offsets)],
+        spec.groups,
+        intercept=spec.intercept,
+        family=spec.family,
+        link=spec.link,
+        priors={name: prior for name, prior in spec.priors.items() if name.partition("[")[0] not in joint},
+        se=spec.se,
+    )
+
+
+def _own_density(fit: Fit, parameter: str) -> Callable[[np.ndarray], np.ndarray]:
+    if is_decomposed(fit.priors):
+        return implied_sd(fit.design, fit.priors, parameter).pdf
+    density: Callable[[np.ndarray], np.ndarray] = frozen(fit.priors[parameter]).pdf
+    return density
+
+
+def _prior_icc(design: Design, priors: PriorSet, factor: FactorEffects, seed: int) -> np.ndarray:
+    """Draw the factor's ICC from the prior, averaged over the rows as in `icc`."""
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        drawn = draw_parameters(design, priors, _PRIOR_DRAWS, seed=seed)
+        partition = partition_over_rows(label_draws(design, {name: v[None] for name, v in drawn.items()}), design)
+        share = (partition.factors[factor.name] / partition.total).ravel()
+    return share[np.isfinite(share)]

@@ -1,0 +1,197 @@
+"use strict";
+(async () => {
+  const numbers = JSON.parse(document.getElementById("numbers").textContent);
+  const pictures = JSON.parse(document.getElementById("pictures").textContent);
+  const element = id => document.getElementById(id);
+  const drawn = pictures.filter(picture => element(picture.target_id) !== null);
+  await Promise.all(drawn.map(picture => Bokeh.embed.embed_item(picture)));
+
+  const model = name => Bokeh.documents.map(d => d.get_model_by_name(name)).find(m => m !== null);
+  const count = numbers.names.length, last = numbers.last;
+  const table = [...element("levels").tBodies[0].rows];
+  const cell = (row, name) => row.querySelector(`[data-cell=${name}]`);
+  const byPrior = new Map(numbers.studies.map(study => [`${study.family} ${study.scale}`, study]));
+
+  // What the page shows: a step of the slider (whole or not), a prior, an order, and which levels.
+  const state = {
+    step: 0,
+    follows: true,
+    study: numbers.studies[0],
+    order: "estimate",
+    hidden: new Set(),
+    pointed: null,
+  };
+
+  const written = value => value === null ? "\u2013" : value.toFixed(numbers.decimals).replace("-", "\u2212");
+  const withUnit = value => written(value) + (numbers.unit ? ` ${numbers.unit}` : "");
+  const percent = weight => `${Math.round(100 * weight)}\u00a0%`;
+  const sdText = sd => sd === null ? "infinite" : withUnit(sd);
+
+  // Between two columns of numbers a straight line; where the right one has a gap, the left one up to it.
+  const between = (left, right, share) => left === null || right === null ? left : left + share * (right - left);
+  const place = () => {
+    const low = Math.min(Math.floor(state.step), last);
+    return [low, Math.min(low + 1, last), state.step - low];
+  };
+  const single = column => {
+    const [low, high, share] = place();
+    return between(column[low], column[high], share);
+  };
+  const every = columns => {
+    const [low, high, share] = place();
+    return columns[low].map((value, k) => between(value, columns[high][k], share));
+  };
+
+  function drawLevels() {
+    const here = every(numbers.values), own = numbers.values[last], y = numbers.ranks[state.order];
+    const shown = here.map((_, k) => k).filter(k => !state.hidden.has(k));
+    const gaps = values => shown.map(k => values[k] === null ? NaN : values[k]);
+    model("levels").data = {y: shown.map(k => y[k]), own: gaps(own), here: gaps(here), level: shown};
+    model("population").location = single(numbers.population);
+    model("sd-now").location = state.step;
+    const weights = every(numbers.weights), sd = single(numbers.sds);
+    table.forEach((row, k) => {
+      cell(row, "here").textContent = written(here[k]);
+      cell(row, "weight").textContent = percent(weights[k]);
+    });
+    element("sd-here").textContent = sdText(sd);
+    element("sd").setAttribute("aria-valuetext", sdText(sd));
+    element("reads").textContent = reading(sd, weights);
+    tell();
+  }
+
+  function reading(sd, weights) {
+    if (sd === 0) return "Complete pooling: levels do not differ, and every row speaks for all of them alike.";
+    if (sd === null) return "No pooling: levels differ without limit, and no row speaks for any level but its own.";
+    const low = Math.min(...weights), high = Math.max(...weights);
+    const share = percent(low) === percent(high) ? percent(low) : `${percent(low)} to ${percent(high)}`;
+    return `An estimate gives ${share} of its weight to the level\u2019s own rows, the rest to all levels together.`;
+  }
+
+  function drawPrior() {
+    const {sd, icc, good} = state.study;
+    element("scale").disabled = state.study.scale === null;
+    element("scale-here").textContent = state.study.scale === null ? "" : numbers.scales[state.study.scale] + (numbers.unit ? ` ${numbers.unit}` : "");
+    element("scale").setAttribute("aria-valuetext", element("scale-here").textContent);
+    curve("sd", sd, sd && sd.posterior.map((_, k) => k), sd && sd.steps);
+    if (model("icc-curve")) curve("icc", icc, icc && icc.posterior.map((_, k) => k / (icc.posterior.length - 1)), icc);
+    element("summary").textContent = summary(sd, icc, good);
+  }
+
+  function curve(kind, outline, x, marks) {
+    const none = {x: [], posterior: [], prior: []};
+    model(`${kind}-curve`).data = outline ? {x, posterior: outline.posterior, prior: outline.prior} : none;
+    const summed = outline ? {low: [marks.low], middle: [marks.median], high: [marks.high], y: [0.06]} : {low: [], middle: [], high: [], y: []};
+    model(`${kind}-summary`).data = summed;
+  }
+
+  function summary(sd, icc, good) {
+    if (!sd) return "Under this prior the model could not be fitted.";
+    let text = `The data then say: sd ${written(sd.median)} (90\u00a0% interval ${written(sd.low)} to ${withUnit(sd.high)})`;
+    if (icc) text += `; ICC ${icc.median.toFixed(2)} (${icc.low.toFixed(2)} to ${icc.high.toFixed(2)})`;
+    if (sd.beyond >= 0.01) text += `. ${percent(sd.beyond)} lies beyond the even part of the axis`;
+    return text + (good ? "." : ". The diagnostics of this fit are not good: do not rely on it.");
+  }
+
+  function tell() {
+    const k = state.pointed;
+    element("told").classList.toggle("full", k !== null);
+    table.forEach((row, at) => row.classList.toggle("pointed", at === k));
+    const band = model("pointed");
+    if (k === null || state.hidden.has(k)) band.visible = false;
+    else {
+      const y = numbers.ranks[state.order][k];
+      band.setv({bottom: y - 0.5, top: y + 0.5, visible: true});
+    }
+    if (k === null) {
+      element("told").textContent = "Point at a level, or tap it, for its numbers; the table below has them all.";
+      return;
+    }
+    const own = numbers.values[last][k], error = numbers.errors[k];
+    const alone = own === null ? "its own rows do not tell it" : `no pooling ${written(own)} (standard error ${written(error)})`;
+    const rows = numbers.rows[k] === 1 ? "1 row" : `${numbers.rows[k]} rows`;
+    element("told").textContent = `${numbers.names[k]}: ${rows}; ${alone}; complete pooling ${written(numbers.values[0][k])}; `
+      + `here ${withUnit(every(numbers.values)[k])}, ${percent(every(numbers.weights)[k])} from its own rows.`;
+  }
+
+  // Many events may come between two pictures: each is drawn once.
+  const waiting = new Set();
+  function redraw(...parts) {
+    if (waiting.size === 0) requestAnimationFrame(() => {
+      const due = [...waiting];
+      waiting.clear();
+      due.forEach(part => part());
+    });
+    parts.forEach(part => waiting.add(part));
+  }
+
+  function moveTo(step, follows) {
+    state.step = step;
+    state.follows = follows;
+    element("sd").value = Math.round(step);
+    redraw(drawLevels);
+  }
+  const toData = () => moveTo(state.study.sd ? state.study.sd.steps.median : state.step, true);
+
+  function choosePrior(family, scale) {
+    const chosen = byPrior.get(`${family} ${scale}`) ?? byPrior.get(`${family} null`);
+    if (!chosen) return;
+    state.study = chosen;
+    redraw(drawPrior);
+    if (state.follows) toData();
+  }
+
+  function show(k, shown) {
+    if (shown) state.hidden.delete(k); else state.hidden.add(k);
+    table[k].classList.toggle("hidden", !shown);
+    table[k].querySelector("input").checked = shown;
+    redraw(drawLevels);
+  }
+
+  function point(k) {
+    if (k === state.pointed) return;
+    state.pointed = k;
+    redraw(tell);
+  }
+
+  function reorder(order) {
+    state.order = order;
+    const axis = model("levels-axis"), texts = [...axis.major_label_overrides];
+    state.labels ??= new Map(numbers.ranks.estimate.map((rank, k) => [k, texts.find(([row]) => row === rank)[1]]));
+    axis.major_label_overrides = new Map(numbers.ranks[order].map((rank, k) => [rank, state.labels.get(k)]));
+    redraw(drawLevels);
+  }
+
+  element("sd").addEventListener("input", event => moveTo(Number(event.target.value), false));
+  element("to-complete").addEventListener("click", () => moveTo(0, false));
+  element("to-none").addEventListener("click", () => moveTo(last, false));
+  element("to-data").addEventListener("click", toData);
+  element("family").addEventListener("change", event => choosePrior(event.target.value, element("scale").value));
+  element("scale").addEventListener("input", event => choosePrior(element("family").value, event.target.value));
+  element("show-all").addEventListener("click", () => table.forEach((_, k) => show(k, true)));
+  element("show-none").addEventListener("click", () => table.forEach((_, k) => show(k, false)));
+  element("order")?.addEventListener("change", event => reorder(event.target.value));
+  table.forEach((row, k) => {
+    row.querySelector("input").addEventListener("change", event => show(k, event.target.checked));
+    row.addEventListener("mouseenter", () => point(k));
+    row.addEventListener("focusin", () => point(k));
+  });
+  const level = event => numbers.ranks[state.order].indexOf(Math.round(event.y));
+  const pointAt = event => point(level(event) < 0 ? null : level(event));
+  model("levels-plot").js_event_callbacks = {mousemove: [pointAt], tap: [pointAt]};
+
+  table.forEach((row, k) => {
+    cell(row, "own").textContent = written(numbers.values[last][k]);
+    cell(row, "error").textContent = written(numbers.errors[k]);
+  });
+  element("complete-here").textContent = withUnit(numbers.values[0][0]);
+  model("complete").location = numbers.values[0][0];
+  // A browser may have kept what was chosen before the page was loaded again.
+  element("family").value = state.study.family;
+  element("scale").value = state.study.scale ?? numbers.own_scale;
+  if (element("order")) element("order").value = state.order;
+  table.forEach(row => { row.querySelector("input").checked = true; });
+  drawPrior();
+  toData();
+  document.documentElement.dataset.ready = "yes";
+})();

@@ -1,0 +1,57 @@
+"""Covariances among levels, stated by factor, go to the factor's groups."""
+
+from collections.abc import Iterable, Mapping
+
+from partialpool.errors import SpecError, nearest
+from partialpool.spec.relationship import as_relationship
+from partialpool.spec.terms import Group
+
+__all__ = ["with_covariances"]
+
+
+def with_covariances(groups: Iterable[Group], cov: Mapping[str, object]) -> tuple[Group, ...]:
+    """Give every group of a factor the factor's covariance.
+
+    Raises
+    ------
+    SpecError
+        A covariance of something that is not a factor; two that differ of one factor.
+    """
+    groups = tuple(groups)
+    if not isinstance(cov, Mapping):
+        raise SpecError(
+            "covariances among levels are given by factor",
+            got=repr(cov)[:80],
+            allowed="{'animal': a labelled table}",
+            do="write a dictionary from factors to tables",
+        )
+    factors = [group.factor for group in groups]
+    for name in cov:
+        if name not in factors:
+            raise SpecError(
+                "a covariance is given for a factor that the model does not have",
+                got=repr(name),
+                allowed=nearest(str(name), factors),
+                do="name a grouping factor",
+            )
+    said = {name: {as_relationship(value)} for name, value in cov.items()}
+    for group in groups:
+        said.setdefault(group.factor, set()).update(() if group.cov is None else {group.cov})
+    for name, found in said.items():
+        if len(found) > 1:
+            raise SpecError(
+                f"two covariances among the levels of {name}",
+                got=", ".join(map(repr, found)),
+                allowed="one: effects of one factor share it",
+                do="copy the column under another name for effects with another covariance, or with none",
+            )
+    return tuple(
+        Group(
+            group.factor,
+            slopes=group.slopes,
+            intercept=group.intercept,
+            correlated=group.correlated,
+            cov=next(iter(said[group.factor]), None),
+        )
+        for group in groups
+    )

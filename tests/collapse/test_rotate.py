@@ -1,0 +1,141 @@
+"""Levels with a known covariance, inside the collapsed engine: the dense normal, exactly."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import linalg, stats
+
+import partialpool as pp
+from checks.kin import sib_matrix, traits
+from collapse.oracle import parameters
+from partialpool.collapse.marginal import build_marginal
+from partialpool.collapse.recover import conditional_modes, recover
+from partialpool.design.build import build_design
+from partialpool.design.scaling import resolve_priors
+from partialpool.spec.model import ModelSpec
+
+KINSHIP = sib_matrix()
+FORMULAS = {
+    "alone": "y ~ x + (1 | animal)",
+    "beside another factor": "y ~ x + (1 | animal) + (1 | litter)",
+    "beside slopes": "y ~ x + (1 | animal) + (x | litter)",
+    "a varying slope alone": "y ~ x + (0 + x | animal) + (1 | litter)",
+}
+
+
+def problem(formula, **options):
+    data, _ = traits(KINSHIP, sd=2, sigma=1.5, rows=140, seed=3)
+    design = build_design(ModelSpec.from_formula(formula, cov={"animal": KINSHIP}, **options), data)
+    priors = resolve_priors(design)
+    return design, priors, build_marginal(design, priors)
+
+
+def theta_of(marginal, seed=4):
+    return np.random.default_rng(seed).normal(-0.3, 0.4, marginal.size)
+
+
+def dense(design, priors, marginal, theta):
+    """Mean and covariance of (b of every factor, stacked; y), by the definition; b of one factor level by level."""
+    sigmas, sigma, _ = parameters(marginal, theta)
+    n = design.n_rows
+    columns, blocks = [], []
+    for f, factor in enumerate(design.factors):
+        z = np.zeros((n, factor.n_levels, len(factor.names)))
+        z[np.arange(n), factor.codes] = factor.values
+        columns.append(z.reshape(n, -1))
+        among = np.eye(factor.n_levels)
+        if factor.kinship is not None:
+            order = [list(KINSHIP.index).index(label) for label in factor.levels.labels]
+            among = KINSHIP.to_numpy()[np.ix_(order, order)]
+        blocks.append(np.kron(among, sigmas[f]))
+    x = np.column_stack([np.ones(n), design.common.values - design.common.center])
+    stated = [priors[f"beta[{c}]"].arguments for c in design.common.coefs]
+    z, of_b = np.concatenate(columns, axis=1), linalg.block_diag(*blocks)
+    of_y = z @ of_b @ z.T + x @ np.diag([a["sigma"] ** 2 for a in stated]) @ x.T + sigma**2 * np.eye(n)
+    return x @ [a["mu"] for a in stated], of_y, of_b @ z.T, of_b
+
+
+@pytest.mark.parametrize("case", FORMULAS)
+def test_the_density_is_that_of_the_dense_normal(case):
+    """Differences of two thetas, so that the priors of theta drop out: the same for K and for independent levels."""
+    design, priors, marginal = problem(FORMULAS[case])
+    plain = ModelSpec.from_formula(FORMULAS[case])
+    free = build_marginal(build_design(plain, design.frame), priors)
+    theta = theta_of(marginal)
+    mean, of_y, _, _ = dense(design, priors, marginal, theta)
+    ours = marginal.log_density(theta)
+    # The prior of theta, from the model without K: its density less its dense normal.
+    order = [free.elements.index(e) for e in marginal.elements]
+    assert sorted(order) == list(range(len(order)))
+    same = np.empty_like(theta)
+    same[order] = theta
+    unrelated = build_design(plain, design.frame)
+    _, of_y_free, _, _ = dense(unrelated, priors, free, same)
+    y = design.response.values
+    log_prior = free.log_density(same) - stats.multivariate_normal(mean, of_y_free).logpdf(y)
+    assert ours - log_prior == pytest.approx(stats.multivariate_normal(mean, of_y).logpdf(y), rel=1e-9)
+
+
+@pytest.mark.parametrize("case", FORMULAS)
+def test_effects_are_those_of_the_dense_normal(case):
+    design, priors, marginal = problem(FORMULAS[case])
+    theta = theta_of(marginal)
+    mean, of_y, cross, of_b = dense(design, priors, marginal, theta)
+    gain = cross @ np.linalg.inv(of_y)
+    expected = gain @ (design.response.values - mean)
+    modes = np.concatenate([m.ravel() for m in conditional_modes(marginal, theta)])
+    np.testing.assert_allclose(modes, expected, rtol=1e-7, atol=1e-9)
+    # And their spread: draws given one theta.
+    draws = recover(marginal, np.tile(theta, (4000, 1)), np.random.SeedSequence(1), keep_z=True)
+    b = np.concatenate([values.reshape(len(values), -1) for values in draws.b], axis=1)
+    variance = np.diagonal(of_b - gain @ cross.T)
+    assert np.abs((b.mean(axis=0) - expected) / np.sqrt(variance / len(b))).max() < 5
+    assert np.abs(b.var(axis=0) / variance - 1).max() < 5 * np.sqrt(2 / len(b))
+    # Offsets and effects say the same: b = sd L z.
+    factor = design.factors[0]
+    np.testing.assert_allclose(
+        draws.b[0][0, :, 0], draws.sd[0][0, 0] * factor.root @ draws.z[0][0, :, 0], rtol=1e-8, atol=1e-10
+    )
+
+
+def test_unrelated_levels_change_nothing():
+    """K = I is the model without K, to rounding, whatever the coordinates: likelihoods, evidence, posterior."""
+    data, _ = traits(KINSHIP, sd=2, sigma=1.5, rows=140, seed=3)
+    identity = pd.DataFrame(np.eye(60), index=KINSHIP.index, columns=KINSHIP.index)
+    formula = "y ~ x + (1 | animal) + (1 | litter)"
+    known = pp.maximum_likelihood(formula, data, cov={"animal": identity})
+    plain = pp.maximum_likelihood(formula, data)
+    assert known.log_likelihood == pytest.approx(plain.log_likelihood, abs=1e-7)
+    np.testing.assert_allclose(known.conditional_modes("animal"), plain.conditional_modes("animal"), atol=1e-5)
+    options = {"seed": 1, "progressbar": False}
+    with_k, without = (pp.fit(formula, data, cov=cov, **options) for cov in ({"animal": identity}, {}))
+    for name in ("beta", "sd_animal", "sigma", "b_animal"):
+        a, b = (f.posterior[name].stack(sample=("chain", "draw")) for f in (with_k, without))
+        error = np.hypot(a.std("sample"), b.std("sample")) / np.sqrt(1500)  # an ESS every draw of theta has
+        assert (abs(a.mean("sample") - b.mean("sample")) < 5 * error).all()
+
+
+def test_the_maximum_is_that_of_the_dense_likelihood():
+    data, _ = traits(KINSHIP, sd=2, sigma=1.5, rows=140, seed=3)
+    found = pp.maximum_likelihood("y ~ x + (1 | animal)", data, cov={"animal": KINSHIP})
+    z = (data["animal"].to_numpy()[:, None] == KINSHIP.index.to_numpy()[None, :]).astype(float)
+    x, y = np.column_stack([np.ones(140), data["x"]]), data["y"].to_numpy()
+    zkz = z @ KINSHIP.to_numpy() @ z.T
+
+    def log_likelihood(sd, sigma):
+        v = sd**2 * zkz + sigma**2 * np.eye(140)
+        beta = np.linalg.solve(x.T @ np.linalg.solve(v, x), x.T @ np.linalg.solve(v, y))
+        return stats.multivariate_normal(x @ beta, v).logpdf(y)
+
+    (sd,), sigma = found.maximum.sd[0], found.maximum.sigma
+    assert found.log_likelihood == pytest.approx(log_likelihood(sd, sigma), abs=1e-8)
+    for near in (0.97, 1.03):
+        assert log_likelihood(near * sd, sigma) < found.log_likelihood
+        assert log_likelihood(sd, near * sigma) < found.log_likelihood
+
+
+def test_several_related_effects_go_to_nuts():
+    spec = ModelSpec.from_formula("y ~ x + (x | animal)", cov={"animal": KINSHIP})
+    data, _ = traits(KINSHIP, sd=2, sigma=1.5, rows=140, seed=3)
+    with pytest.raises(pp.EngineError, match="collapsed"):
+        pp.fit(spec, data, engine="collapsed", progressbar=False)

@@ -1,0 +1,225 @@
+"""What the pages name exists: functions, keywords, attributes, files, thresholds; and nothing public is left out."""
+
+import ast
+import inspect
+import re
+from functools import cached_property
+from importlib import import_module
+from typing import get_type_hints
+
+import arviz
+import matplotlib.pyplot as plt
+import numpy
+import pytest
+
+import partialpool as pp
+from docs.reading import DOCS, ROOT, code_in, table_rows, text_of
+from partialpool.infer.settings import Settings
+from partialpool.spec.families import FAMILIES
+
+SOURCE = ROOT / "src" / "partialpool"
+PAGES = sorted(DOCS.rglob("*.md"))
+COMING = [DOCS / "coming" / f"{name}.md" for name in ("lme4", "brms", "bambi")]
+ROOTS = {"fit": pp.Fit, "m": pp.LikelihoodFit, "arviz": arviz, "numpy": numpy}
+COSTLY = {"fit", "load_fit", "report", "build_model", "prior_grid", "lrt"}
+"""Looked at, not called."""
+
+
+def calls(page):
+    """Pieces of code on a page that name something of ours, parsed where they can be."""
+    for code in code_in(text_of(page)):
+        if re.search(r"\b(pp|fit|m|arviz|numpy)\.\w", code) and not re.search(r"\.(nc|html|toml|csv)$", code):
+            try:
+                yield code, ast.parse(code, mode="eval")
+            except SyntaxError:
+                continue
+
+
+def resolve(node):
+    """What a chain of names stands for: a module, a class, a function; None where only a run could tell."""
+    if isinstance(node, ast.Name):
+        return pp if node.id == "pp" else ROOTS.get(node.id)
+    if isinstance(node, ast.Call):
+        called = resolve(node.func)
+        if inspect.isclass(called):
+            return called
+        return get_type_hints(called).get("return") if inspect.isfunction(called) and called is not pp.icc else None
+    if not isinstance(node, ast.Attribute):
+        return None
+    return member(resolve(node.value), node.attr)
+
+
+def member(owner, name):
+    """What an attribute of an instance is: its type where it is stated, a function where it is a method."""
+    if inspect.ismodule(owner):
+        assert hasattr(owner, name), f"{owner.__name__}.{name}"
+        return getattr(owner, name)
+    if not inspect.isclass(owner) or not owner.__module__.startswith("partialpool"):
+        return None
+    hints = get_type_hints(owner)
+    if name in hints:
+        return hints[name]
+    assert hasattr(owner, name), f"{owner.__name__}.{name}"
+    static = inspect.getattr_static(owner, name)
+    if isinstance(static, property | cached_property):
+        getter = static.fget if isinstance(static, property) else static.func
+        return get_type_hints(getter).get("return")
+    return getattr(owner, name)
+
+
+def check_keywords(node):
+    called = resolve(node.func)
+    if called is None or not callable(called) or not getattr(called, "__module__", "").startswith("partialpool"):
+        return
+    parameters = inspect.signature(called).parameters
+    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return
+    for keyword in node.keywords:
+        assert keyword.arg in parameters, f"{called.__name__}({keyword.arg}=)"
+
+
+def check_names(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            resolve(node)
+        if isinstance(node, ast.Call):
+            check_keywords(node)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_names_attributes_and_keywords_exist(page):
+    for code in code_in(text_of(page)):
+        for name in re.findall(r"\bpp\.(\w+)", code):
+            assert name in {*pp.__all__, "xxx"}, f"pp.{name} in {code}"
+    for _, tree in calls(page):
+        check_names(tree)
+
+
+@pytest.mark.parametrize(
+    "code", ["pp.iccc(fit)", "fit.posteriors", "fit.spec.formula_of()", "pp.icc(fit, att=1)", "pp.compare(fits).frames"]
+)
+def test_a_wrong_name_is_noticed(code):
+    with pytest.raises(AssertionError):
+        check_names(ast.parse(code, mode="eval"))
+
+
+@pytest.fixture(scope="module")
+def names(sleepstudy):
+    """What the tables of the pages for newcomers take for granted."""
+    formula = "Reaction ~ Days + (Days | Subject)"
+    fit = pp.fit(formula, sleepstudy, seed=1, draws=200, progressbar=False)
+    other = pp.fit("Reaction ~ Days + (1 | Subject)", sleepstudy, seed=1, draws=200, progressbar=False)
+    return {
+        "pp": pp, "fit": fit, "other": other, "fits": {"a": fit, "b": other}, "formula": formula, "data": sleepstudy,
+        "m": pp.maximum_likelihood(formula, sleepstudy), "new": {"Days": [0, 9], "Subject": ["308", "309"]},
+        "rows": sleepstudy.head(20), "rng": numpy.random.default_rng(1), "numpy": numpy,
+        "effects": pp.average_effect(fit, "Days", values=[0, 9]),
+        "predictions": pp.predict(fit, {"Days": range(10)}, kind="marginal", seed=1),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("page", COMING, ids=lambda page: page.stem)
+def test_what_newcomers_are_told_to_call_can_be_called(page, names):
+    done = 0
+    for code, tree in calls(page):
+        used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        called = {
+            node.func.attr
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        }
+        if used <= {*names, "print", "range"} and not called & COSTLY and "..." not in code and "save(" not in code:
+            eval(compile(tree, str(page), "eval"), dict(names))
+            done += 1
+    plt.close("all")
+    assert done > 25
+
+
+ACCESSORS = {
+    "lme4": """
+        fixef ranef coef VarCorr sigma fitted predict residuals simulate confint profile anova
+        isSingular rePCA getME logLik AIC deviance REML bootMer allFit update ngrps nobs vcov
+        formula model.frame model.matrix weights offset refit drop1 summary family terms getData
+        influence cooks.distance hatvalues rstudent refitML REMLcrit isREML df.residual extractAIC
+        lmList glmer.nb nlmer dotplot plot print""",
+    "brms": """
+        fixef ranef coef VarCorr posterior_summary as_draws as_draws_df posterior_predict
+        posterior_epred posterior_linpred re_formula conditional_effects pp_check loo loo_compare
+        kfold bayes_factor bridge_sampler hypothesis get_prior default_prior set_prior prior_summary
+        make_stancode make_standata stancode standata add_criterion ngrps nsamples log_lik bayes_R2
+        icc update powerscale_sensitivity mcmc_plot waic reloo loo_moment_match loo_model_weights
+        pp_average posterior_average predictive_interval predictive_error posterior_interval
+        residuals fitted predict nobs vcov validate_prior prior_draws rhat neff_ratio nuts_params
+        pairs variables parnames ndraws nchains post_prob as.matrix expose_functions
+        launch_shinystan combine_models brm_multiple model.frame save_pars log_posterior
+        as_draws_rvars""",
+    "bambi": """
+        Model build fit predict kind include_group_specific plot_priors prior_predictive
+        set_priors predictions comparisons slopes graph compute_log_likelihood compute_log_prior
+        r2_score set_alias sample_new_groups noncentered plot_predictions plot_comparisons
+        plot_slopes load_data""",
+}
+
+
+@pytest.mark.parametrize("package", ACCESSORS)
+def test_a_newcomer_finds_every_accessor(package):
+    page = DOCS / "coming" / f"{package}.md"
+    theirs = "\n".join(row[0] for row in table_rows(text_of(page)) if len(row) == 3)
+    missing = [name for name in ACCESSORS[package].split() if not re.search(rf"(?<!\w){re.escape(name)}(?!\w)", theirs)]
+    assert not missing
+
+
+def test_every_public_name_has_one_entry_in_the_reference():
+    entries = [
+        name
+        for page in (DOCS / "api").glob("*.md")
+        for name in re.findall(r"^\.\. auto(?:function|class|exception):: (\w+)$", text_of(page), re.M)
+    ]
+    assert sorted(entries) == sorted(pp.__all__), (
+        "docs/api/: one `.. autofunction::` or `.. autoclass::` per public name"
+    )
+
+
+def test_files_that_extend_names_exist():
+    found = 0
+    for code in code_in(text_of(DOCS / "extend.md")):
+        if re.fullmatch(r"[\w./]+(?:\.(?:py|pyi|md|json)|/)", code):
+            base = ROOT if code.startswith(("tests/", "docs/", "src/")) else SOURCE
+            assert (base / code).exists(), code
+            found += 1
+    assert found > 30
+    for name in ("FAMILY_PARAMETERS", "LIKELIHOODS", "RESPONSES", "DISPERSIONS", "INVERSE_LINKS", "ENGINES"):
+        assert any(name in path.read_text(encoding="utf-8") for path in SOURCE.rglob("*.py")), name
+
+
+def test_families_are_told_as_they_are():
+    told = {row[0].strip("`"): row for row in table_rows(text_of(DOCS / "defaults.md")) if len(row) == 4}
+    assert set(told) - {"family"} == set(FAMILIES)
+    for name, family in FAMILIES.items():
+        assert told[name][2].replace(" (of the logarithm)", "").split(", ") == list(family.links)
+        assert re.findall(r"`(\w+)`", told[name][3]) == [parameter for parameter, _ in family.parameters]
+
+
+def test_thresholds_are_told_as_they_are():
+    found = 0
+    for cells in table_rows(text_of(DOCS / "defaults.md")):
+        named = re.fullmatch(r"`([\w/]+)\.py` `(\w+)`", cells[-1])
+        if named:
+            module = import_module(f"partialpool.{named[1].replace('/', '.')}")
+            assert float(cells[1]) == getattr(module, named[2]), cells
+            found += 1
+    assert found > 15
+
+
+def test_settings_are_told_as_they_are():
+    told = {row[0]: row[1] for row in table_rows(text_of(DOCS / "defaults.md")) if len(row) == 3}
+    settings = Settings()
+    assert told["`draws`, `tune`, `chains`"] == f"{settings.draws}, {settings.tune}, {settings.chains}"
+    assert told["`sampler`, `target_accept`"] == f"`{settings.sampler}`, {settings.target_accept}"
+    assert told["`missing`"] == f"`{inspect.signature(pp.fit).parameters['missing'].default}`"
+
+
+def test_every_worked_model_is_listed():
+    listed = "".join(text_of(page) for page in (DOCS / "gallery.md", ROOT / "models" / "README.md") if page.exists())
+    for model in (ROOT / "models").glob("*.toml"):
+        assert f"{model.name})" in listed, model.name

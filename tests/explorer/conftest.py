@@ -1,0 +1,59 @@
+"""Fits that are explored, and their pages, written once."""
+
+import numpy as np
+import pytest
+
+import partialpool as pp
+from partialpool.explorer import page, studies
+from partialpool.explorer.page import render_explorer
+
+HOSTILE = ("</script><script>boom()</script>", "$$\\x$$", '" onfocus="boom()', "a & b", "{{ 7 * 7 }}", "<b>é</b>")
+
+
+@pytest.fixture(scope="session")
+def sleep():
+    data = pp.load_dataset("sleepstudy")
+    return pp.fit("Reaction ~ Days + (Days | Subject)", data, seed=1, progressbar=False)
+
+
+@pytest.fixture(scope="session")
+def schools():
+    data = pp.load_dataset("eight_schools")
+    return pp.fit("effect ~ 1 + (1 | school)", data, se="standard_error", seed=1, progressbar=False)
+
+
+@pytest.fixture(scope="session")
+def radon():
+    return pp.fit("log_radon ~ floor + (1 | county)", pp.load_dataset("radon"), seed=1, progressbar=False)
+
+
+@pytest.fixture(scope="session")
+def hostile():
+    """Labels that would be markup, code, or mathematics that fetches a typesetter; one level tells no slope."""
+    rng = np.random.default_rng(5)
+    levels = np.repeat(HOSTILE, 8)
+    x = np.where(levels == HOSTILE[2], 1.0, np.tile(np.arange(8.0), len(HOSTILE)))
+    effects = np.repeat(rng.normal(0, 2, len(HOSTILE)), 8)
+    data = {"y": effects + x + rng.normal(0, 1, len(levels)), "x": x, "who": levels}
+    return pp.fit("y ~ x + (x | who)", data, seed=1, progressbar=False)
+
+
+@pytest.fixture(scope="session")
+def gamma():
+    """A prior of the sd that is none of the families on the page."""
+    priors = {"sd_Batch": pp.Prior("Gamma", alpha=2, beta=0.05)}
+    return pp.fit("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff"), priors=priors, seed=1, progressbar=False)
+
+
+@pytest.fixture(scope="session")
+def pages(sleep, schools, radon, hostile, gamma):
+    fits = {"sleep": sleep, "schools": schools, "radon": radon, "hostile": hostile, "gamma": gamma}
+    effects = {"hostile": "x"}
+    written = {}
+    for name, fit in fits.items():
+        with pytest.MonkeyPatch.context() as patch:
+            if name not in ("sleep", "schools"):  # three scales do: 12 refits in place of 36
+                for module in (studies, page):
+                    patch.setattr(module, "SCALES", (2.0**-6, 1.0, 4.0))
+            written[name] = render_explorer(fit, effect=effects.get(name), progressbar=False)
+    return written

@@ -1,0 +1,73 @@
+"""The slow, obvious way: generalised least squares with V as a dense matrix, and regression with a column per level."""
+
+import numpy as np
+
+from partialpool.collapse.units import working_response
+from partialpool.names import SIGMA
+
+
+def design_matrices(design):
+    """X, and Z of each factor, dense, on the original scale."""
+    ones = np.ones((design.n_rows, 1 if design.common.intercept else 0))
+    zs = []
+    for factor in design.factors:
+        n, q = factor.values.shape
+        z = np.zeros((n, factor.n_levels, q))
+        z[np.arange(n), factor.codes] = factor.values
+        zs.append(z.reshape(n, -1))
+    return np.concatenate([ones, design.common.values], axis=1), zs
+
+
+def covariance(posterior, factor):
+    """Sigma of a fit with one draw."""
+    sd = posterior[f"sd_{factor.name}"].to_numpy()[0, 0]
+    corr = posterior[f"corr_{factor.name}"].to_numpy()[0, 0] if factor.correlated else np.eye(len(sd))
+    return sd[:, None] * corr * sd
+
+
+def estimates(fit, factor, effect, sd):
+    """E(beta_e + b_je | sd, y), beta_e, and diag(Sigma Z' V^-1 Z): b by its definition, V a matrix of rows."""
+    design, posterior = fit.design, fit.posterior
+    y = working_response(design)
+    noise = design.se**2 if design.se is not None else np.full(design.n_rows, posterior[SIGMA].item() ** 2)
+    x, zs = design_matrices(design)
+    v = np.diag(noise)
+    at = factor.names.index(effect)
+    for f, z in zip(design.factors, zs, strict=True):
+        sigma = covariance(posterior, f)
+        if f is factor:
+            sigma = sigma * (sd**2 / sigma[at, at])
+            mine, pulled = z, np.kron(np.eye(f.n_levels), sigma)
+        v = v + z @ np.kron(np.eye(f.n_levels), sigma) @ z.T
+    vx = np.linalg.solve(v, x)
+    beta = np.linalg.solve(x.T @ vx, vx.T @ y) if x.shape[1] else np.zeros(0)
+    b = (pulled @ mine.T @ np.linalg.solve(v, y - x @ beta)).reshape(factor.n_levels, -1)[:, at]
+    coefs = design.common.coefs
+    common = beta[coefs.index(effect)] if effect in coefs else 0.0
+    weights = np.diagonal(pulled @ mine.T @ np.linalg.solve(v, mine)).reshape(factor.n_levels, -1)[:, at]
+    return common + b, common, weights
+
+
+def without_pooling(fit, factor, effect):
+    """Least squares with the effects of every level among the predictors, the common ones that vary left out."""
+    x, zs = design_matrices(fit.design)
+    own = zs[fit.design.factors.index(factor)]
+    kept = [k for k, name in enumerate(fit.design.common.coefs) if name not in factor.names]
+    noise = np.ones(fit.design.n_rows) if fit.design.se is None else fit.design.se
+    columns = np.concatenate([own, x[:, kept]], axis=1) / noise[:, None]
+    solution = np.linalg.lstsq(columns, working_response(fit.design) / noise, rcond=None)[0]
+    return solution[: own.shape[1]].reshape(factor.n_levels, -1)[:, factor.names.index(effect)]
+
+
+def own_errors(fit, factor, effect):
+    """Standard errors of the levels' own estimates, the other factors random: (Z' V_rest^-1 Z)^-1 written out."""
+    design, posterior = fit.design, fit.posterior
+    noise = design.se**2 if design.se is not None else np.full(design.n_rows, posterior[SIGMA].item() ** 2)
+    _, zs = design_matrices(design)
+    v = np.diag(noise)
+    for f, z in zip(design.factors, zs, strict=True):
+        if f is not factor:
+            v = v + z @ np.kron(np.eye(f.n_levels), covariance(posterior, f)) @ z.T
+    mine = zs[design.factors.index(factor)]
+    variance = np.diagonal(np.linalg.inv(mine.T @ np.linalg.solve(v, mine)))
+    return np.sqrt(variance.reshape(factor.n_levels, -1)[:, factor.names.index(effect)])

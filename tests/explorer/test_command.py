@@ -1,0 +1,30 @@
+"""`partialpool explore`: a saved fit in, a page beside it."""
+
+import pytest
+
+import partialpool as pp
+from partialpool.cli import main
+
+
+@pytest.fixture
+def saved(schools, tmp_path):
+    return schools.save(tmp_path / "fit.nc")
+
+
+def test_it_writes_a_page_beside_the_fit(saved, capsys):
+    assert main(["explore", str(saved), "--quiet"]) == 0
+    out = capsys.readouterr().out
+    assert "Diagnostics: good" in out
+    assert f"wrote {saved.with_name('explorer.html')}" in out
+    assert "Partial pooling over school" in saved.with_name("explorer.html").read_text(encoding="utf-8")
+
+
+def test_what_is_wrong_is_said_and_nothing_written(saved, capsys):
+    assert main(["explore", str(saved), "--effect", "Days"]) == 2
+    assert "does not vary over 'school'" in capsys.readouterr().err
+    assert main(["explore", str(saved), "--out", str(saved)]) == 2
+    assert "the page would replace the fit" in capsys.readouterr().err
+    assert main(["explore", str(saved.parent)]) == 2
+    assert "cannot read this as a fit" in capsys.readouterr().err
+    assert [path.name for path in saved.parent.iterdir()] == ["fit.nc"]
+    assert pp.load_fit(saved).spec.response == "effect"

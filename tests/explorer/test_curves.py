@@ -1,0 +1,202 @@
+"""The curves: equal to dense generalised least squares at every sd, and to the textbook's estimates at both ends."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import partialpool as pp
+from checks.fixed import fit_at
+from explorer import dense
+from partialpool.design.kinship import match_levels
+from partialpool.explorer.curves import chosen_effect, pooling_curves
+from partialpool.spec.relationship import as_relationship
+
+CASES = {
+    "correlated slopes": ("sleepstudy", "Reaction ~ Days + (Days | Subject)", "Intercept", {
+        "sd_Subject": [25.0, 6.0], "corr_Subject": [[1, 0.3], [0.3, 1]], "sigma": 25.0, "beta": [251.0, 10.0]}),
+    "the slope": ("sleepstudy", "Reaction ~ Days + (Days | Subject)", "Days", {
+        "sd_Subject": [25.0, 6.0], "corr_Subject": [[1, -0.6], [-0.6, 1]], "sigma": 25.0, "beta": [251.0, 10.0]}),
+    "independent slopes": ("sleepstudy", "Reaction ~ Days + (Days || Subject)", "Intercept", {
+        "sd_Subject": [25.0, 6.0], "sigma": 25.0, "beta": [251.0, 10.0]}),
+    "an effect without a common one": ("sleepstudy", "Reaction ~ 1 + (Days | Subject)", "Days", {
+        "sd_Subject": [25.0, 10.0], "corr_Subject": [[1, 0.1], [0.1, 1]], "sigma": 25.0, "beta": [251.0]}),
+    "unbalanced": ("radon", "log_radon ~ 1 + (1 | county)", "Intercept", {
+        "sd_county": [0.3], "sigma": 0.8, "beta": [1.3]}),
+    "a predictor of the rows": ("radon", "log_radon ~ floor + (1 | county)", "Intercept", {
+        "sd_county": [0.33], "sigma": 0.75, "beta": [1.46, -0.69]}),
+    "a predictor of the levels": ("radon", "log_radon ~ floor + log_uranium + (1 | county)", "Intercept", {
+        "sd_county": [0.15], "sigma": 0.75, "beta": [1.46, -0.67, 0.72]}),
+    "slopes that few levels tell": ("radon", "log_radon ~ floor + (floor | county)", "floor", {
+        "sd_county": [0.33, 0.3], "corr_county": [[1, -0.3], [-0.3, 1]], "sigma": 0.75, "beta": [1.46, -0.67]}),
+    "known errors": ("eight_schools", "effect ~ 1 + (1 | school)", "Intercept", {
+        "sd_school": [4.0], "se": "standard_error", "beta": [8.0]}),
+    "nested": ("pastes", "strength ~ 1 + (1 | batch/cask)", "Intercept", {
+        "sd_batch": [1.3], "sd_batch:cask": [2.9], "sigma": 0.8, "beta": [60.0]}),
+    "crossed": ("penicillin", "diameter ~ 1 + (1 | plate) + (1 | sample)", "Intercept", {
+        "sd_plate": [0.85], "sd_sample": [1.8], "sigma": 0.55, "beta": [23.0]}),
+    "no common effect": ("dyestuff", "Yield ~ 0 + (1 | Batch)", "Intercept", {"sd_Batch": [1500.0], "sigma": 50.0}),
+    "on the log scale": ("dyestuff", "Yield ~ 1 + (1 | Batch)", "Intercept", {
+        "family": "lognormal", "sd_Batch": [0.03], "sigma": 0.03, "beta": [7.3]}),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=CASES, ids=lambda name: name.replace(" ", "-"))
+def case(request):
+    data, formula, effect, values = CASES[request.param]
+    fit = fit_at(formula, pp.load_dataset(data), **values)
+    return fit, *chosen_effect(fit.design, None, effect)
+
+
+def median_of(fit, factor, effect):
+    return fit.posterior[f"sd_{factor.name}"].to_numpy()[0, 0, factor.names.index(effect)]
+
+
+def test_every_sd_is_dense_least_squares(case):
+    fit, factor, effect = case
+    sds = median_of(fit, factor, effect) * np.array([0.0, 0.01, 0.3, 1.0, 5.0, 100.0])
+    curves = pooling_curves(fit, factor, effect, sds)
+    for k, sd in enumerate(sds):
+        values, common, weights = dense.estimates(fit, factor, effect, sd)
+        scale = np.ptp(curves.values[-1])
+        np.testing.assert_allclose(curves.values[k], values, rtol=0, atol=1e-7 * scale)
+        assert curves.population[k] == pytest.approx(common, abs=1e-7 * scale)
+        np.testing.assert_allclose(curves.weights[k], np.clip(weights, 0, 1), atol=1e-8)
+
+
+def test_the_right_end_is_the_limit(case):
+    """What is reached at infinity is what large sds tend to: the distance falls with the square of the sd."""
+    fit, factor, effect = case
+    median = median_of(fit, factor, effect)
+    curves = pooling_curves(fit, factor, effect, np.array([1e3 * median, 1e4 * median, np.inf]))
+    told = np.isfinite(curves.values[-1])
+    assert told.any()
+    scale = np.ptp(curves.values[-1][told])
+    far, near = (np.abs(curves.values[k] - curves.values[-1])[told].max() / scale for k in (0, 1))
+    assert near < 1e-5
+    assert near < far / 50 or far < 1e-9
+
+
+@pytest.mark.parametrize("name", ["correlated slopes", "the slope", "unbalanced", "known errors", "on the log scale"])
+def test_the_ends_are_those_of_shrinkage(name):
+    data, formula, effect, values = CASES[name]
+    fit = fit_at(formula, pp.load_dataset(data), **values)
+    factor, effect = chosen_effect(fit.design, None, effect)
+    curves = pooling_curves(fit, factor, effect, np.array([0.0, median_of(fit, factor, effect), np.inf]))
+    pooling = pp.shrinkage(fit).sel(effect=effect)
+    complete = np.full(factor.n_levels, float(pooling["complete_pooling"]))
+    np.testing.assert_allclose(curves.values[0], complete, rtol=1e-10)
+    np.testing.assert_allclose(curves.values[-1], pooling["no_pooling"], rtol=1e-10)
+    np.testing.assert_allclose(curves.own_errors, pooling["no_pooling_se"], rtol=1e-8)
+    weights = pooling["weight"].sel(effect_bis=effect).to_numpy()[0, 0]
+    np.testing.assert_allclose(curves.weights[1], weights, rtol=1e-8)
+    np.testing.assert_array_equal(curves.rows, pooling["n"])
+
+
+@pytest.mark.parametrize("name", ["a predictor of the rows", "slopes that few levels tell", "the slope"])
+def test_without_pooling_every_level_has_columns_of_its_own(name):
+    data, formula, effect, values = CASES[name]
+    fit = fit_at(formula, pp.load_dataset(data), **values)
+    factor, effect = chosen_effect(fit.design, None, effect)
+    curves = pooling_curves(fit, factor, effect, np.array([np.inf]))
+    told = np.isfinite(curves.values[0])
+    np.testing.assert_allclose(curves.values[0][told], dense.without_pooling(fit, factor, effect)[told], rtol=1e-9)
+    # Told are at least those that have a line of their own; an intercept may be told where the slope is not.
+    assert told[np.isfinite(pp.shrinkage(fit)["no_pooling"].sel(effect=effect))].all()
+    assert np.isnan(curves.own_errors[~told]).all()
+    if name == "slopes that few levels tell":
+        two_floors = np.array([len(set(factor.values[factor.codes == j, 1])) for j in range(factor.n_levels)]) == 2
+        np.testing.assert_array_equal(told, two_floors)
+
+
+@pytest.mark.parametrize("name", ["nested", "crossed", "known errors", "the slope"])
+def test_own_errors_have_the_other_factors_in_them(name):
+    data, formula, effect, values = CASES[name]
+    fit = fit_at(formula, pp.load_dataset(data), **values)
+    for factor in fit.design.factors:
+        found = pooling_curves(fit, factor, effect, np.array([1.0])).own_errors
+        np.testing.assert_allclose(found, dense.own_errors(fit, factor, effect), rtol=1e-8)
+
+
+def test_one_varying_intercept_is_a_weighted_mean():
+    data, formula, _, values = CASES["unbalanced"]
+    fit = fit_at(formula, pp.load_dataset(data), **values)
+    factor, effect = chosen_effect(fit.design, None, None)
+    sd = 0.2
+    curves = pooling_curves(fit, factor, effect, np.array([sd]))
+    y, codes = fit.design.response.values, factor.codes
+    n = np.bincount(codes)
+    means = np.bincount(codes, y) / n
+    w = n * sd**2 / (n * sd**2 + values["sigma"] ** 2)
+    mean = (w * means).sum() / w.sum()
+    np.testing.assert_allclose(curves.weights[0], w)
+    np.testing.assert_allclose(curves.values[0], w * means + (1 - w) * mean)
+    assert curves.population[0] == pytest.approx(mean)
+
+
+def test_no_pooling_of_an_intercept_is_the_mean_of_each_level():
+    fit = fit_at("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff"), sd_Batch=[40.0], sigma=50.0, beta=[1500.0])
+    factor, effect = chosen_effect(fit.design, None, None)
+    curves = pooling_curves(fit, factor, effect, np.array([0.0, np.inf]))
+    means = pp.load_dataset("dyestuff").groupby("Batch")["Yield"].mean()
+    np.testing.assert_allclose(curves.values[1], means.loc[list(curves.labels)], rtol=1e-12)
+    np.testing.assert_allclose(curves.values[0], means.mean(), rtol=1e-12)
+
+
+def test_at_the_median_it_is_near_the_posterior_mean(sleep):
+    factor, effect = chosen_effect(sleep.design, None, None)
+    median = float(sleep.posterior["sd_Subject"].sel(Subject_effect=effect).median())
+    curves = pooling_curves(sleep, factor, effect, np.array([median]))
+    posterior = pp.level_effects(sleep, effect)["effect"]
+    sds = posterior.std(("chain", "draw")).to_numpy()
+    assert np.abs(curves.values[0] - posterior.mean(("chain", "draw")).to_numpy()).max() < 0.2 * sds.min()
+
+
+def test_scale_and_origin_change_units_only():
+    """Rows in other units, a predictor far from its zero."""
+    data = pp.load_dataset("sleepstudy")
+    corr = [[1, 0.3], [0.3, 1]]
+    plain = fit_at("Reaction ~ Days + (Days | Subject)", data, sd_Subject=[25.0, 6.0], corr_Subject=corr, sigma=25.0,
+                   beta=[251.0, 10.0])  # fmt: skip
+    scaled = fit_at("Reaction ~ Days + (Days | Subject)", data.assign(Reaction=1e6 * data["Reaction"] + 3e9),
+                    sd_Subject=[25e6, 6e6], corr_Subject=corr, sigma=25e6, beta=[3e9, 1e7])  # fmt: skip
+    for effect, shift in (("Intercept", 3e9), ("Days", 0.0)):
+        factor, _ = chosen_effect(plain.design, None, effect)
+        sds = np.array([0.0, 10.0, np.inf])
+        one = pooling_curves(plain, factor, effect, sds)
+        other = pooling_curves(scaled, scaled.design.factors[0], effect, 1e6 * sds)
+        np.testing.assert_allclose(other.values, 1e6 * one.values + shift, rtol=1e-8)
+
+
+def test_what_is_chosen(sleep, schools):
+    assert chosen_effect(sleep.design, None, None)[1] == "Intercept"
+    assert chosen_effect(sleep.design, "Subject", "Days")[1] == "Days"
+    slopes = fit_at("Reaction ~ Days + (0 + Days | Subject)", pp.load_dataset("sleepstudy"), sd_Subject=[6.0],
+                    sigma=25.0, beta=[251.0, 10.0])  # fmt: skip
+    assert chosen_effect(slopes.design, None, None)[1] == "Days"
+    with pytest.raises(pp.DataError, match=r"does not vary over 'Subject'(?s:.*)'Day'(?s:.*)'Days' \(nearest\)"):
+        chosen_effect(sleep.design, None, "Day")
+    with pytest.raises(pp.DataError, match=r"no such grouping factor(?s:.*)'school'"):
+        chosen_effect(schools.design, "pupil", None)
+
+
+def test_related_levels_of_another_factor_count_and_of_this_one_are_refused():
+    """Levels that covary, b ~ N(0, K (x) Sigma): those of the other factor are estimated along."""
+    fit = fit_at("diameter ~ 1 + (1 | plate) + (1 | sample)", pp.load_dataset("penicillin"), sd_plate=[0.85],
+                 sd_sample=[1.8], sigma=0.55, beta=[23.0])  # fmt: skip
+    plate, sample = fit.design.factors
+    among = 0.6 * np.ones((6, 6)) + 0.4 * np.eye(6)
+    known = as_relationship(pd.DataFrame(among, index=sample.levels.labels, columns=sample.levels.labels))
+    related = replace(sample, kinship=match_levels(known, "sample", sample.levels.labels))
+    other = replace(fit, design=replace(fit.design, factors=(plate, related)))
+    values = pooling_curves(other, plate, "Intercept", np.array([0.5])).values[0]
+    # By the definition, with the covariance written out.
+    x, zs = dense.design_matrices(fit.design)
+    y = fit.design.response.values
+    v = 0.5**2 * zs[0] @ zs[0].T + 1.8**2 * zs[1] @ among @ zs[1].T + 0.55**2 * np.eye(len(y))
+    beta = np.linalg.solve(x.T @ np.linalg.solve(v, x), x.T @ np.linalg.solve(v, y))
+    expected = beta + 0.5**2 * zs[0].T @ np.linalg.solve(v, y - x @ beta)
+    np.testing.assert_allclose(values, expected, rtol=1e-9)
+    with pytest.raises(pp.DataError, match="those of sample covary"):
+        chosen_effect(other.design, "sample", None)

@@ -1,0 +1,197 @@
+"""The page as a file: whole or not there, self-contained, escaped, small, the same every time."""
+
+import importlib.resources
+import inspect
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import partialpool as pp
+from explorer.conftest import HOSTILE
+from partialpool.explorer import page
+from partialpool.explorer.axis import LAST, PLAIN
+from partialpool.explorer.page import explore, render_explorer
+from partialpool.reporting.limits import MOST_LEVELS
+
+VOID = {"meta", "input", "br", "link", "img"}
+
+
+class Outline(HTMLParser):
+    """Elements with their attributes, every one closed where it should be."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.open = [], []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def all(self, tag):
+        return [attrs for name, attrs in self.elements if name == tag]
+
+
+def numbers_of(text):
+    (found,) = re.findall(r'<script type="application/json" id="numbers">(.*?)</script>', text, re.S)
+    return json.loads(found)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """The fit's own prior alone: what is asked does not hang on the others."""
+    studies = page.prior_studies
+    monkeypatch.setattr("partialpool.explorer.studies.FAMILIES", {"half-t(3)": page.FAMILIES["half-t(3)"]})
+    monkeypatch.setattr("partialpool.explorer.studies.SCALES", (1.0,))
+    monkeypatch.setattr(page, "SCALES", (1.0,))
+    return studies
+
+
+def test_it_needs_nothing_else(pages):
+    for text in pages.values():
+        outline = Outline(text)
+        assert outline.all("link") == outline.all("img") == outline.all("iframe") == []
+        assert all("src" not in attrs for attrs in outline.all("script"))
+        (style,) = re.findall(r"<style>(.*?)</style>", text, re.S)
+        assert "url(" not in style
+        assert "@import" not in style
+        assert len(text.encode()) < 3_000_000
+
+
+def test_everything_that_can_be_moved_has_a_name(pages):
+    outline = Outline(pages["radon"])
+    ids = [attrs["id"] for _, attrs in outline.elements if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    labelled = {attrs.get("for") for attrs in outline.all("label")}
+    assert "sd" in labelled
+    text = pages["radon"]
+    for element in ("scale", "family", "order"):  # inside their labels
+        assert re.search(rf'<label>[^<]*(?:<output[^>]*></output>\s*)?<(?:input|select)[^>]* id="{element}"', text)
+    assert len(outline.all("input")) == 2 + 85
+    assert outline.all("html")[0]["lang"] == "en"
+    assert {"name": "viewport", "content": "width=device-width, initial-scale=1"} in outline.all("meta")
+
+
+def test_labels_are_text_whatever_they_hold(pages):
+    text = pages["hostile"]
+    outline = Outline(text)
+    assert len(outline.all("script")) == len(Outline(pages["sleep"]).all("script")) == 4
+    assert not any(name.startswith("on") for _, attrs in outline.elements for name in attrs)
+    assert sorted(numbers_of(text)["names"]) == sorted(HOSTILE)
+    assert text.count("boom()") >= 4  # it is there, as text
+    assert "<b>é" not in text
+
+
+def test_the_curves_on_the_page_are_those_of_the_fit(pages, sleep):
+    numbers = numbers_of(pages["sleep"])
+    pooling = pp.shrinkage(sleep).sel(effect="Intercept")
+    own = pooling["no_pooling"].sel(level=[str(name) for name in numbers["names"]])
+    np.testing.assert_allclose(numbers["values"][LAST], own, rtol=1e-9)
+    np.testing.assert_allclose(numbers["values"][0], float(pooling["complete_pooling"]), rtol=1e-9)
+    assert numbers["sds"][0] == 0
+    assert numbers["sds"][LAST] is None
+    assert numbers["unit"] == "ms"
+    own_study = numbers["studies"][0]["sd"]
+    assert own_study["median"] == pytest.approx(float(sleep.posterior["sd_Subject"][..., 0].median()))
+    # What the data say stands on the even part of the axis.
+    assert 0 < own_study["steps"]["low"] < own_study["steps"]["median"] < own_study["steps"]["high"] < PLAIN
+
+
+def test_what_rows_do_not_tell_is_a_gap(pages):
+    numbers = numbers_of(pages["hostile"])
+    at = numbers["names"].index(HOSTILE[2])
+    assert numbers["values"][LAST][at] is None
+    assert numbers["errors"][at] is None
+    assert numbers["values"][LAST - 1][at] is not None
+    assert sum(value is None for value in numbers["values"][LAST]) == 1
+
+
+def test_known_errors_have_an_icc_too(pages, schools):
+    numbers = numbers_of(pages["schools"])
+    assert numbers["studies"][0]["icc"]["median"] == pytest.approx(float(pp.icc(schools)["icc"].median()))
+    assert "The standard errors of the rows are known." in pages["schools"]
+
+
+def test_the_same_fit_gives_the_same_page(schools, pages):
+    assert render_explorer(schools, progressbar=False) == pages["schools"]
+
+
+@pytest.mark.usefixtures("quick")
+def test_it_appears_only_when_it_is_whole(schools, tmp_path, monkeypatch):
+    path = tmp_path / "explorer.html"
+    assert explore(schools, path, progressbar=False) == path
+    assert [p.name for p in tmp_path.iterdir()] == ["explorer.html"]
+    before = path.read_bytes()
+    assert before.startswith(b"<!DOCTYPE html>")
+    monkeypatch.setattr(page, "things_to_try", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        explore(schools, path, progressbar=False)
+    assert [p.name for p in tmp_path.iterdir()] == ["explorer.html"]
+    assert path.read_bytes() == before
+    with pytest.raises(pp.FileError, match="cannot write the explorer"):
+        explore(schools, tmp_path / "nowhere" / "explorer.html", progressbar=False)
+
+
+@pytest.mark.usefixtures("quick")
+def test_levels_can_be_chosen_and_thousands_are_thinned(schools):
+    text = render_explorer(schools, levels=["A", "C"], progressbar=False)
+    numbers = numbers_of(text)
+    assert numbers["names"] == ["A", "C"]
+    assert "8 levels of school, 2 of them shown" in text
+    rng = np.random.default_rng(0)
+    rows = rng.integers(1, 9, 500)
+    codes = np.repeat(np.arange(500), rows)
+    data = {"y": rng.normal(0, 1, 500)[codes] + rng.normal(0, 1, len(codes)), "g": codes}
+    many = render_explorer(pp.fit("y ~ 1 + (1 | g)", data, seed=1, progressbar=False), progressbar=False)
+    assert len(numbers_of(many)["names"]) == MOST_LEVELS
+    assert {min(rows), max(rows)} <= set(numbers_of(many)["rows"])
+    assert len(many.encode()) < 3_000_000
+
+
+def test_what_cannot_be_explored_is_refused_in_four_parts(sleep, schools):
+    poisson = pp.ModelSpec.from_formula("TICKS ~ 1 + (1 | BROOD)", family="poisson")
+    counted = pp.Fit(poisson, sleep.design, sleep.priors, sleep.tree)
+    with pytest.raises(pp.DataError, match=r"only a normal response(?s:.*)got: .*poisson(?s:.*)do: .*prior_grid"):
+        render_explorer(counted)
+    with pytest.raises(pp.DataError, match=r"no such level(?s:.*)'Z'(?s:.*)'A'"):
+        render_explorer(schools, levels=["A", "Z"])
+    with pytest.raises(pp.DataError, match="no level is named"):
+        render_explorer(schools, levels=[])
+    with pytest.raises(pp.DataError, match=r"does not vary over 'school'"):
+        render_explorer(schools, effect="Days")
+    with pytest.raises(pp.SpecError, match="seed is a whole number"):
+        render_explorer(schools, seed=-1)
+    plain = pp.fit("Reaction ~ Days", pp.load_dataset("sleepstudy"), seed=1, progressbar=False)
+    with pytest.raises(pp.DataError, match="this model has no groups"):
+        render_explorer(plain)
+
+
+def test_nothing_else_loads_bokeh():
+    code = (
+        "import sys, partialpool as pp; pp.report; from partialpool.cli import main; main(['check', sys.argv[1]]);"
+        "assert 'bokeh' not in sys.modules; pp.explore; assert 'bokeh' in sys.modules"
+    )
+    model = Path(__file__).parents[2] / "models" / "eight_schools.toml"
+    done = subprocess.run([sys.executable, "-c", code, str(model)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_it_is_documented_and_its_templates_are_in_the_package():
+    docs = (Path(__file__).parents[2] / "docs" / "questions.md").read_text(encoding="utf-8")
+    assert "`explore(" in docs
+    text = inspect.getdoc(pp.explore)
+    for section in ("Parameters", "Returns", "Raises", "Examples"):
+        assert re.search(rf"^{section}\n-+$", text, re.M), section
+    folder = importlib.resources.files("partialpool") / "explorer" / "templates"
+    assert {item.name for item in folder.iterdir()} == {"explorer.html", "explorer.css", "explorer.js"}

@@ -1,0 +1,95 @@
+"""Levels without rows of their own are predicted from their relatives."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import partialpool as pp
+from checks.kin import sib_matrix, traits
+from partialpool.observe.prior import draw_prior
+from partialpool.reporting.describe import describe_mathematics, describe_words
+
+KINSHIP = sib_matrix(12, 6)
+DATA, TRUTH = traits(KINSHIP, sd=3, sigma=1, rows=200, seed=8, absent=6)
+ABSENT = list(KINSHIP.index[-6:])
+FORMULA = "y ~ x + (1 | animal)"
+
+
+@pytest.fixture(scope="module")
+def fit():
+    return pp.fit(FORMULA, DATA, cov={"animal": KINSHIP}, seed=1, progressbar=False)
+
+
+def new_rows(labels):
+    return pd.DataFrame({"animal": labels, "x": 0.0, "y": 0.0})
+
+
+def test_a_relative_is_the_conditional_normal(fit):
+    """The last family has no rows: nothing is known of it; a half-seen family tells its members."""
+    half = pd.concat([DATA, DATA[DATA["animal"] == "a0"].assign(animal="a66")], ignore_index=True)
+    made = pp.fit(FORMULA, half, cov={"animal": KINSHIP}, seed=2, progressbar=False)
+    found = pp.predict(made, new_rows(["a67", "a71"]), new_levels="sample", seed=3)["expectation"]
+    posterior = made.posterior
+    intercept = posterior["beta"].sel(coef="Intercept")
+    # Sibs at 0.5: E b_new = 0.5 b_a66, Var b_new = 0.75 sd^2, and two of them covary by 0.25 sd^2.
+    sib, sd = posterior["b_animal"].sel(animal="a66", animal_effect="Intercept"), posterior["sd_animal"][..., 0]
+    rest = found - (intercept + 0.5 * sib)
+    z = (rest / sd).stack(sample=("chain", "draw")).transpose("obs", "sample").to_numpy()
+    n = z.shape[1]
+    assert np.abs(z.mean(axis=1)).max() < 5 * np.sqrt(0.75 / n)
+    assert np.abs(z.var(axis=1) - 0.75).max() < 5 * 0.75 * np.sqrt(2 / n)
+    assert abs(np.mean(z[0] * z[1]) - 0.25) < 5 * np.sqrt((0.75**2 + 0.25**2) / n)
+    known = pp.predict(made, new_rows(["a67"]), new_levels="population", seed=3)["expectation"]
+    np.testing.assert_allclose(known.isel(obs=0), intercept + 0.5 * sib, rtol=1e-9)
+
+
+def test_a_stranger_is_told(fit):
+    with pytest.raises(pp.DataError, match="no row in the covariance") as error:
+        pp.predict(fit, new_rows(["zoe"]), new_levels="sample")
+    assert error.value.got == "zoe"
+    with pytest.raises(pp.DataError, match="has not seen"):
+        pp.predict(fit, new_rows(ABSENT[:1]))
+
+
+def test_a_fit_comes_back_from_its_file(fit, tmp_path):
+    again = pp.load_fit(fit.save(tmp_path / "fit.nc"))
+    assert again.spec == fit.spec
+    np.testing.assert_array_equal(again.design.factors[0].root, fit.design.factors[0].root)
+
+
+def test_prior_draws_covary_as_stated(fit):
+    draws = draw_prior(fit.design, fit.priors, 20_000, seed=4)
+    z = draws["b_animal"][:, :, 0] / draws["sd_animal"]
+    sample = np.cov(z.T)
+    root = fit.design.factors[0].root
+    assert np.abs(sample - root @ root.T).max() < 6 * np.sqrt(2 / 20_000)
+
+
+def test_what_asks_for_independent_levels_is_refused(fit):
+    for ask in (
+        lambda: pp.shrinkage(fit),
+        lambda: pp.level_influence(fit, progressbar=False),
+        lambda: pp.level_statistics(fit),
+    ):
+        with pytest.raises(pp.DataError, match="levels that are independent, and those of animal covary"):
+            ask()
+    assert "not judged" in str(pp.check(fit, seed=1))
+    assert "K_animal (x) sd_animal^2" in describe_mathematics(fit.design)
+    assert "which covary as stated" in describe_words(fit.design)
+
+
+def test_the_design_effect_counts_relatives(fit):
+    """n Var(mean) / Var(y): rows of sibs count half as much as rows of one animal."""
+    found = pp.design_effect(fit)["design_effect"].sel(factor="animal")
+    z = (DATA["animal"].to_numpy()[:, None] == KINSHIP.index.to_numpy()[None, :]).astype(float)
+    posterior = fit.posterior
+    variance, residual = posterior["sd_animal"][..., 0] ** 2, posterior["sigma"] ** 2
+    shared = (z @ KINSHIP.to_numpy() @ z.T).sum() - len(DATA)
+    expected = 1 + variance * shared / ((variance + residual) * len(DATA))
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_the_page_of_a_related_model_says_what_it_left_out(fit, tmp_path):
+    page = pp.report(fit, tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "levels that are independent" in page
+    assert "⊗" in page
