@@ -109,7 +109,11 @@ def _effects(fit: Fit) -> Finding:
     except PartialPoolError as error:
         return Finding("effects", True, f"not judged: {error.wrong}")
     simpler = found.attrs["simpler"]
-    cure = f"a simpler model: {simpler}" if simpler else "compare it with models that have fewer effects: pp.compare"
+    cure = (
+        f"a simpler model: {simpler}{fit.spec.beside_formula}"
+        if simpler
+        else "compare it with models that have fewer effects: pp.compare"
+    )
     return Finding("effects", bool(found["good"]), found.attrs["finding"], cure)
 
 
@@ -167,5 +171,9 @@ def _trend(fit: Fit, over: str, factor: str, seed: int) -> Finding:
     except PartialPoolError as error:
         return Finding(f"trend of {over} in {factor}", True, f"not judged: {error.wrong}")
     suggestion = found.attrs["suggestion"]
-    cure = f"fit {suggestion}" if suggestion else f"look for a bend along {over}, such as I({over}**2)"
+    cure = (
+        f"fit {suggestion}{fit.spec.beside_formula}"
+        if suggestion
+        else f"look for a bend along {over}, such as I({over}**2)"
+    )
     return _judged(f"trend of {over} in {factor}", "left in the residuals", float(found["p_value"]), cure)

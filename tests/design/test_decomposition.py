@@ -7,6 +7,7 @@ import partialpool as pp
 from partialpool.design.build import build_design
 from partialpool.design.decomposition import decompose, is_decomposed
 from partialpool.design.scaling import resolve_priors
+from partialpool.design.subset import keep_rows
 from partialpool.spec.model import ModelSpec
 
 FLAT = pp.Prior("Beta", alpha=1, beta=1)
@@ -67,3 +68,10 @@ def test_either_prior_brings_the_other(stated):
     priors = resolve_priors(design_of("Yield ~ 1 + (1 | Batch)", "dyestuff", priors={stated: prior}))
     assert {"icc", "total_sd"} <= set(priors)
     assert "sigma" not in priors
+
+
+def test_fewer_rows_keep_the_prior():
+    """What an sd weighs in the whole was learned from the whole table: a refit without a level has the same prior."""
+    design = design_of("Reaction ~ Days + (Days | Subject)", "sleepstudy", priors={"icc": FLAT})
+    kept = keep_rows(design, (design.factors[0].codes != 3) & (design.factors[0].values[:, 1] > 2))
+    np.testing.assert_array_equal(decompose(kept).mean_squares, decompose(design).mean_squares)

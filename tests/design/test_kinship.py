@@ -39,8 +39,23 @@ def test_numbers_are_found_by_their_text():
     np.testing.assert_allclose(covariance(design), KINSHIP.iloc[[0, 5, 11], [0, 5, 11]])
 
 
+def test_units_of_the_matrix_do_not_matter():
+    """Its mean own entry over the rows is taken out: sds, shares and default priors are those of an average level."""
+    labels = ["a0", "a1", "a5", "a5", "a7"]
+    design, scaled = design_of(labels), design_of(labels, 6.25 * KINSHIP)
+    np.testing.assert_allclose(covariance(scaled), covariance(design))
+    assert scaled.factors[0].kinship.unit == pytest.approx(6.25)
+    assert scaled.factors[0].how_many == "4 related levels (cov divided by its mean own entry 6.25)"
+    inbred = KINSHIP + np.diag([1.0 if label == "a5" else 0.0 for label in KINSHIP.index])
+    own = np.diagonal(covariance(design_of(labels, inbred)))
+    np.testing.assert_allclose(own, np.array([1, 1, 2, 1]) / 1.4)
+
+
 def test_one_row_a_level_is_enough_with_relatives():
     assert design_of(list(KINSHIP.index)).factors[0].n_levels == 12
+    strangers = pd.DataFrame(np.eye(12), index=KINSHIP.index, columns=KINSHIP.index)
+    with pytest.raises(pp.DataError, match="seen once"):
+        design_of(list(KINSHIP.index), strangers)
     with pytest.raises(pp.DataError, match="seen once"):
         build_design(ModelSpec.from_formula("y ~ 1 + (1 | animal)"), design_of(list(KINSHIP.index)).frame)
 

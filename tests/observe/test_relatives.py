@@ -6,6 +6,10 @@ import pytest
 
 import partialpool as pp
 from checks.kin import sib_matrix, traits
+from partialpool.collapse.marginal import build_marginal
+from partialpool.design.build import build_design
+from partialpool.design.scaling import resolve_priors
+from partialpool.infer.collapsed import _warn_if_dense
 from partialpool.observe.prior import draw_prior
 from partialpool.reporting.describe import describe_mathematics, describe_words
 
@@ -93,3 +97,40 @@ def test_the_page_of_a_related_model_says_what_it_left_out(fit, tmp_path):
     page = pp.report(fit, tmp_path / "report.html").read_text(encoding="utf-8")
     assert "levels that are independent" in page
     assert "⊗" in page
+
+
+def test_units_of_the_matrix_change_no_answer(fit):
+    scaled = pp.fit(FORMULA, DATA, cov={"animal": 4 * KINSHIP}, seed=1, progressbar=False)
+    for ask in (lambda f: pp.icc(f)["icc"], lambda f: pp.design_effect(f)["design_effect"]):
+        np.testing.assert_allclose(ask(scaled), ask(fit), rtol=1e-6)
+
+
+def test_relatives_support_a_variance_that_single_rows_cannot():
+    """One row a level: what tells is the relatives, and `singularity` counts them."""
+    kinship = sib_matrix(60, 12)
+    data, _ = traits(kinship, sd=0.4, sigma=1, rows=720, seed=5)
+    made = pp.fit(FORMULA, data, cov={"animal": kinship}, seed=1, progressbar=False)
+    assert pp.lrt(FORMULA, "y ~ x", data, cov={"animal": kinship}, seed=1, progressbar=False).p_simulated < 0.01
+    assert bool(pp.singularity(made)["good"])
+
+
+def test_another_covariance_is_another_model():
+    other = KINSHIP + 0.2 * np.eye(len(KINSHIP))
+    specs = [
+        pp.ModelSpec.from_formula(f"{FORMULA} + (1 | litter)", cov={"animal": KINSHIP}),
+        pp.ModelSpec.from_formula(FORMULA, cov={"animal": other}),
+        pp.ModelSpec.from_formula(FORMULA),
+    ]
+    for reduced in specs[1:]:
+        with pytest.raises(pp.SpecError, match="another covariance among the levels of animal"):
+            pp.lrt(specs[0], reduced, DATA)
+
+
+def test_a_dense_problem_is_told_before_it_is_waited_for():
+    kinship = sib_matrix(60, 5)
+    data, _ = traits(kinship, sd=1, sigma=1, rows=600, seed=2)
+    data["own"] = data["animal"]
+    design = build_design(pp.ModelSpec.from_formula("y ~ x + (1 | animal) + (1 | own)", cov={"animal": kinship}), data)
+    marginal = build_marginal(design, resolve_priors(design))
+    with pytest.warns(pp.DataWarning, match="engine='nuts' may be faster"):
+        _warn_if_dense(marginal)

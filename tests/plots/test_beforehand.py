@@ -49,6 +49,15 @@ def test_along_a_predictor_there_are_two_more(slopes):
     assert tops[0] == tops[1] == tops[2] > tops[3] == tops[4]
 
 
+def test_legends_along_a_predictor_cover_neither_lines_nor_other_panels(slopes):
+    figure = pp.plot_prior_predictive(slopes, unit="ms", xunit="days")
+    figure.canvas.draw()
+    for panel in figure.axes[3:]:
+        box = panel.get_legend().get_window_extent()
+        assert not [other for other in figure.axes if box.overlaps(other.get_window_extent())]
+        assert box.x1 <= figure.bbox.x1
+
+
 def test_the_ribbon_is_quantiles_of_the_sd_with_that_of_the_data(slopes):
     (panel,) = (p for p in pp.plot_prior_predictive(slopes).axes if "along" in p.get_title(loc="left"))
     sd = np.sqrt(slopes["outlook"]["variance"].to_numpy()[0])

@@ -5,6 +5,7 @@ import pytest
 
 import partialpool as pp
 from checks.fixed import fit_at
+from partialpool.sensitivity import grid
 from partialpool.sensitivity.verdict import sensitivity_report
 
 
@@ -38,7 +39,7 @@ def test_many_levels_decide_for_themselves():
     fit = pp.fit("y ~ 1 + (1 | g)", data, seed=1, progressbar=False)
     found = sensitivity_report(fit, jobs=1, seed=1, progressbar=False)
     assert found.sentences == (
-        "No answer moves with the priors of the sds that were tried, nor with powers of its priors near 1.",
+        "No answer moves with the priors that were tried, nor with powers of its priors near 1.",
         "With 500 levels of g the data decide.",
     )  # fmt: skip
 
@@ -81,3 +82,23 @@ def test_groups_are_needed():
     fit = fit_at("y ~ x", {"y": [1.0, 2, 4, 3], "x": [0.0, 1, 2, 3]}, beta=[0, 1], sigma=1.0)
     with pytest.raises(pp.DataError, match="priors of group sds need groups"):
         sensitivity_report(fit)
+
+
+def test_a_failed_fit_of_the_study_is_left_out_of_the_ranges(monkeypatch):
+    data = pp.load_dataset("eight_schools")
+    fit = pp.fit("effect ~ 1 + (1 | school)", data, se="standard_error", seed=1, progressbar=False)
+    whole = grid.fit
+
+    def some(spec, *rest, **options):
+        if "HalfNormal" in str(spec.priors):
+            raise ZeroDivisionError("half-normal priors are not for this test")
+        return whole(spec, *rest, **options)
+
+    monkeypatch.setattr(grid, "fit", some)
+    with pytest.warns(pp.SamplingWarning, match="5 of 15 fits failed: ZeroDivisionError"):
+        found = sensitivity_report(fit, jobs=1, seed=1, progressbar=False)
+    others = found.study["icc[school]"].isel(prior=~found.study["prior"].str.contains("HalfNormal"))
+    medians = others.median(("chain", "draw")).to_numpy()
+    assert medians.size == 10
+    row = found.ranges.loc["icc[school]"]
+    assert (row["lowest"], row["highest"]) == pytest.approx((medians.min(), medians.max()))

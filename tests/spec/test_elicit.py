@@ -82,12 +82,21 @@ def test_a_statement_that_makes_no_prior_is_refused(arguments, what):
 
 
 def test_arguments_that_nothing_would_read_are_refused():
-    with pytest.raises(pp.PriorError, match="wrong arguments for Beta"):
+    with pytest.raises(pp.PriorError, match="says nothing of a Beta prior"):
         pp.elicit("Beta", between=(0.1, 0.2), sigma=3)
     with pytest.raises(pp.PriorError, match="nothing is left to find"):
         pp.elicit("HalfNormal", between=(0, 2), sigma=3)
-    with pytest.raises(pp.PriorError, match="wrong arguments"):
+    with pytest.raises(pp.PriorError, match="says nothing of a PC prior"):
+        pp.elicit("PC", between=(0, 2), a=0.2)
+    with pytest.raises(pp.PriorError, match="says nothing"):
         as_prior({"distribution": "Beta", "between": [0.1, 0.2], "mas": 0.9})
+
+
+def test_numpys_numbers_will_do():
+    import numpy as np
+
+    prior = pp.elicit("HalfNormal", between=np.array([0, 20]), mass=np.float64(0.9))
+    assert prior == pp.elicit("HalfNormal", between=(0, 20), mass=0.9)
 
 
 def test_only_who_elicits_waits_for_preliz():

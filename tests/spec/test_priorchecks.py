@@ -39,3 +39,11 @@ def test_a_latent_response_takes_a_prior_of_its_icc(family):
 
 def test_a_prior_of_each_sd_is_no_prior_of_shares():
     assert not pp.ModelSpec.from_formula(GAUSSIAN, priors={"sd_g": HALF}).states_shares
+
+
+def test_one_kind_of_prior_takes_the_others_place():
+    flat = pp.Prior("Cauchy", alpha=0, beta=1)
+    own = pp.ModelSpec.from_formula(GAUSSIAN, priors={"sd_g": HALF, "sigma": HALF, "beta": flat})
+    whole = own.with_priors({"icc": FLAT})
+    assert set(whole.priors) == {"beta", "icc"}
+    assert set(whole.with_priors({"sd_h": HALF}).priors) == {"beta", "sd_h"}

@@ -72,6 +72,8 @@ class FactorEffects:
         Z without its dummy columns: the effects' values, shape (rows, effects), on the original scale.
     scale
         sd (ddof 0) of each column, 1 for a constant one, shape (effects,).
+    mean_square
+        Mean square of each column over the rows, shape (effects,).
     blocks
         Positions of the effects that share one correlation matrix.
     recipes
@@ -85,6 +87,7 @@ class FactorEffects:
     names: tuple[str, ...]
     values: np.ndarray
     scale: np.ndarray
+    mean_square: np.ndarray
     blocks: tuple[tuple[int, ...], ...]
     recipes: tuple[Recipe, ...]
     kinship: Kinship | None = None
@@ -102,7 +105,11 @@ class FactorEffects:
     @property
     def how_many(self) -> str:
         """Its levels in words: `18 levels`."""
-        return f"{self.n_levels} {'related ' if self.kinship is not None else ''}levels"
+        if self.kinship is None:
+            return f"{self.n_levels} levels"
+        unit = self.kinship.unit
+        scaled = f" (cov divided by its mean own entry {unit:.4g})" if unit != 1 else ""
+        return f"{self.n_levels} related levels{scaled}"
 
     @property
     def correlated(self) -> bool:
@@ -257,7 +264,7 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
     factors = tuple(_factor_effects(spec, factor, frame) for factor in spec.factors)
     for factor in factors:
         # Relatives tell a level's effect from the residual, even where each level has one row.
-        alone = _has_free_sigma(spec) and factor.root is None
+        alone = _has_free_sigma(spec) and (factor.kinship is None or factor.kinship.is_diagonal)
         check_factor(factor.name, factor.codes, factor.n_levels, factor.names, residual_free=alone)
         check_effects_vary(factor.name, factor.names, factor.values)
         warn_weak_slopes(factor.name, factor.codes, factor.n_levels, factor.names, factor.values)
@@ -325,5 +332,6 @@ def _factor_effects(spec: ModelSpec, factor: str, frame: pd.DataFrame) -> Factor
             do="write 0 + in one of the terms, or name the category in one of them only",
         )
     known = next((group.cov for group in spec.groups if group.factor == factor), None)
-    kinship = None if known is None else match_levels(known, factor, levels.labels)
-    return FactorEffects(levels, codes, names, values, scale, tuple(blocks), tuple(recipes), kinship)
+    kinship = None if known is None else match_levels(known, factor, levels.labels, codes)
+    square = (values**2).mean(axis=0)
+    return FactorEffects(levels, codes, names, values, scale, square, tuple(blocks), tuple(recipes), kinship)

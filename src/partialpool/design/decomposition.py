@@ -94,7 +94,7 @@ def decompose(design: Design) -> Decomposition:
         factors[sd_name(factor.name)] = slice(len(sds), len(sds) + len(factor.names))
         sds += [f"{sd_name(factor.name)}[{effect}]" for effect in factor.names]
         shares += [f"{share_name(factor.name)}[{effect}]" for effect in factor.names]
-    squares = np.concatenate([(factor.values**2).mean(axis=0) for factor in design.factors])
+    squares = np.concatenate([factor.mean_square for factor in design.factors])
     known = LATENT_VARIANCE[design.spec.link] if design.spec.family_record.is_latent else None
     return Decomposition(tuple(sds), tuple(shares), factors, squares, known)
 

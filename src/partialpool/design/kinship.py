@@ -16,7 +16,11 @@ Label = str | int | float | bool
 
 @dataclass(frozen=True, eq=False)
 class Kinship:
-    """How the levels of one factor covary: b ~ N(0, K (x) Sigma).
+    """How the levels of one factor covary: b ~ N(0, K (x) Sigma), K what was stated over its mean own entry.
+
+    An sd then is that of a row's level on average, whatever the matrix is in units of: shares of variance, default
+    priors and everything averaged over rows mean the same as without a covariance. Pedigrees without inbreeding and
+    correlation matrices have a mean own entry of 1, and are taken as they are.
 
     Attributes
     ----------
@@ -26,18 +30,26 @@ class Kinship:
         The data's levels, (levels,).
     root
         Lower Cholesky factor L of their covariance K = L L', (levels, levels).
+    unit
+        Mean own entry of the stated matrix over the rows: sd / sqrt(unit) is the sd of a level whose own entry is 1.
     """
 
     known: Relationship
     labels: tuple[Label, ...]
     root: np.ndarray
+    unit: float
+
+    @property
+    def is_diagonal(self) -> bool:
+        """Whether the levels are no relatives at all."""
+        return not np.tril(self.root, -1).any()
 
     def kept(self, alive: np.ndarray) -> "Kinship":
         """Return that of some levels, by index: a part of a normal vector is normal."""
         if len(alive) == len(self.labels):
             return self
         part = (self.root @ self.root.T)[np.ix_(alive, alive)]
-        return Kinship(self.known, tuple(self.labels[k] for k in alive), np.linalg.cholesky(part))
+        return Kinship(self.known, tuple(self.labels[k] for k in alive), np.linalg.cholesky(part), self.unit)
 
     def without_relatives(self, labels: Sequence[Label]) -> list[str]:
         """Those of some levels that have no row in the matrix, as text."""
@@ -49,7 +61,7 @@ class Kinship:
 
         The root, (new, new), is of K_nn - K_no K_oo^-1 K_on.
         """
-        matrix = _written_out(self.known)
+        matrix = _written_out(self.known) / self.unit
         place = {label: k for k, label in enumerate(self.known.levels)}
         old, new = ([place[str(label)] for label in some] for some in (self.labels, labels))
         cross = matrix[np.ix_(old, new)]
@@ -60,8 +72,8 @@ class Kinship:
         return mean, axes * np.sqrt(np.maximum(values, 0.0))
 
 
-def match_levels(known: Relationship, factor: str, labels: tuple[Label, ...]) -> Kinship:
-    """Find a factor's levels in a stated covariance, by `str` of their labels, and factor it.
+def match_levels(known: Relationship, factor: str, labels: tuple[Label, ...], codes: np.ndarray) -> Kinship:
+    """Find a factor's levels in a stated covariance, by `str` of their labels, and factor it; codes are the rows'.
 
     Raises
     ------
@@ -79,6 +91,10 @@ def match_levels(known: Relationship, factor: str, labels: tuple[Label, ...]) ->
         )
     chosen = [place[str(label)] for label in labels]
     matrix = _written_out(known)[np.ix_(chosen, chosen)]
+    unit = float(np.diagonal(matrix)[codes].mean())
+    # Within rounding of 1 a matrix is one of correlations already.
+    unit = 1.0 if abs(unit - 1) < 1e-9 else unit
+    matrix /= unit
     try:
         root = np.linalg.cholesky(matrix)
     except np.linalg.LinAlgError:
@@ -93,7 +109,7 @@ def match_levels(known: Relationship, factor: str, labels: tuple[Label, ...]) ->
             allowed="a positive definite matrix",
             do="merge levels that are copies of each other (clones), or add a little to the diagonal",
         )
-    return Kinship(known, labels, root)
+    return Kinship(known, labels, root, unit)
 
 
 def _written_out(known: Relationship) -> np.ndarray:

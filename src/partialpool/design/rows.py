@@ -168,8 +168,6 @@ def new_rows(
     groups = []
     for factor in design.factors:
         codes, unseen = factor.levels.encode(frame) if factor.name in known else (None, ())
-        if unseen and new_levels == "error":
-            raise _new_level(factor, unseen)
         strangers = [] if factor.kinship is None else factor.kinship.without_relatives(unseen)
         if strangers:
             raise DataError(
@@ -178,6 +176,8 @@ def new_rows(
                 allowed="levels of the data, or others of the matrix that was stated",
                 do="fit with a matrix that has them: levels without rows of data cost nothing",
             )
+        if unseen and new_levels == "error":
+            raise _new_level(factor, unseen)
         groups.append(GroupRows(factor.name, codes, _effect_values(factor, frame), unseen))
     offset = _offset(design, frame)
     se = read_standard_errors(spec.se, frame) if spec.se else None

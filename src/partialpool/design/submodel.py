@@ -7,6 +7,7 @@ import numpy as np
 
 from partialpool.design.build import Design, FactorEffects
 from partialpool.errors import DataError, SpecError
+from partialpool.spec.relationship import Relationship
 
 __all__ = ["AddedEffects", "Additions", "find_additions"]
 
@@ -75,6 +76,8 @@ def find_additions(full: Design, reduced: Design) -> Additions:
     for factor in reduced.factors:
         if factor.name not in theirs:
             raise _not_nested(f"the factor {factor.name}", full, reduced)
+        if _known(theirs[factor.name]) != _known(factor):
+            raise _not_nested(f"another covariance among the levels of {factor.name}", full, reduced)
         _check_effects(theirs[factor.name], factor, full, reduced)
     before = {f.name: f for f in reduced.factors}
     blocks = tuple(a for f in full.factors for a in _added_effects(f, before.get(f.name)))
@@ -93,6 +96,10 @@ def find_additions(full: Design, reduced: Design) -> Additions:
             do="leave out of reduced what is to be tested",
         )
     return Additions(common, blocks, pairs)
+
+
+def _known(factor: FactorEffects) -> Relationship | None:
+    return None if factor.kinship is None else factor.kinship.known
 
 
 def _check_same_kind(full: Design, reduced: Design) -> None:

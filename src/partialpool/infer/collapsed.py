@@ -2,6 +2,7 @@
 
 import math
 import time
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,6 +23,7 @@ from partialpool.collapse.recover import Recovered, recover
 from partialpool.collapse.units import choose_units
 from partialpool.design.build import Design
 from partialpool.design.scaling import PriorSet
+from partialpool.errors import DataWarning
 from partialpool.infer.engine import RawDraws
 from partialpool.infer.progress import ProgressLine, progress_line
 from partialpool.infer.settings import Settings
@@ -30,6 +32,8 @@ from partialpool.spec.model import ModelSpec
 
 __all__ = ["CollapsedEngine"]
 
+_DENSE: Final = 2e7
+"""Multiplications per evaluation from which a fit takes minutes."""
 _FEWEST_CANDIDATES: Final = 1000
 """However few draws are kept: the diagnostics of importance weights need a sample."""
 
@@ -54,6 +58,7 @@ class CollapsedEngine:
             moments = collect_moments(design, choose_units(design))
             marginal = build_marginal(design, priors, moments)
             clock.lap("moments")
+            _warn_if_dense(marginal)
             line.say("compiling, once per machine" if awaits_compilation(evaluate) else "finding the mode")
             found = (
                 _draw_theta(marginal, settings, streams[:4], line, clock)
@@ -68,6 +73,18 @@ class CollapsedEngine:
         facts = {**found.facts, "seconds": clock.total, "stages": clock.laps}
         posterior = _posterior(marginal, effects, found.theta.shape[:2], keep_z=settings.keep_z)
         return RawDraws(posterior, found.stats, facts)
+
+
+def _warn_if_dense(marginal: Marginal) -> None:
+    """Say so where related levels beside another factor make every evaluation a dense one."""
+    if any(marginal.rotations) and marginal.arrangement.work > _DENSE:
+        work = marginal.arrangement.work / 1e6
+        warnings.warn(
+            f"related levels beside another large factor: every evaluation takes {work:.0f} million multiplications, "
+            "and a fit some thousands of evaluations; engine='nuts' may be faster",
+            DataWarning,
+            stacklevel=4,
+        )
 
 
 @dataclass(frozen=True, eq=False)

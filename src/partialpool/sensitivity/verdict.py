@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from partialpool.design.decomposition import is_decomposed
+from partialpool.design.decomposition import decompose, is_decomposed
 from partialpool.design.scaling import default_priors
 from partialpool.errors import DataError
 from partialpool.fitting import Fit
@@ -62,7 +62,8 @@ class SensitivityVerdict:
                 )
                 for name, row in self.ranges.iterrows()
             )
-            title = f"Posterior medians under {self.study.sizes['prior']} priors of the sds"
+            varied = "of the sds" if f"prior_of_{ICC}" not in self.study.coords else "of ICC, total sd and shares"
+            title = f"Posterior medians under {self.study.sizes['prior']} priors {varied}"
             parts.append(str(TextTable(("", "lowest", "highest", "posterior sd", ""), rows, title=title)))
         return "\n\n".join([*parts, " ".join(self.sentences)])
 
@@ -149,13 +150,19 @@ def _combinations(fit: Fit) -> list[dict[str, Prior]]:
 
 
 def _joint_combinations(fit: Fit) -> list[dict[str, Prior]]:
-    """Priors of the ICC from flat to opinionated; where the total sd is free, at half to double its default's scale."""
+    """Priors of the ICC from flat to opinionated, of the total sd at half to double its scale, and of the split."""
     alike = [Prior("Beta", alpha=a, beta=b) for a, b in ((1, 1), (0.5, 0.5), (2, 2), (1, 3), (3, 1))]
-    if TOTAL_SD not in fit.priors:
-        return [{ICC: prior} for prior in alike]
-    scale = float(default_priors(fit.design)[SIGMA].arguments["sigma"])
-    totals = [Prior("HalfStudentT", nu=3, sigma=times * scale) for times in (0.5, 1, 2)]
-    return [{ICC: prior, TOTAL_SD: total} for total in totals for prior in alike]
+    totals: list[dict[str, Prior]] = [{}]
+    if TOTAL_SD in fit.priors:
+        scale = float(default_priors(fit.design)[SIGMA].arguments["sigma"])
+        totals = [{TOTAL_SD: Prior("HalfStudentT", nu=3, sigma=times * scale)} for times in (1, 0.5, 2)]
+    parts = decompose(fit.design)
+
+    def split(a: float) -> dict[str, Prior]:
+        return {name: Prior("Dirichlet", a=a) for name in parts.shares if parts.is_split}
+
+    tried = [{ICC: prior, **total, **split(1)} for total in totals for prior in alike]
+    return tried + [{ICC: alike[0], **totals[0], **split(a)} for a in (0.5, 3) if parts.is_split]
 
 
 def _ranges(study: xr.Dataset, followed: Mapping[str, np.ndarray]) -> pd.DataFrame:
@@ -176,7 +183,7 @@ def _sentences(fit: Fit, power: PowerScaling, ranges: pd.DataFrame, moving: list
     levels = ", ".join(f"{factor.n_levels} levels of {factor.name}" for factor in fit.design.factors)
     studied = len(ranges) > 0
     if not moving:
-        tried = "with the priors of the sds that were tried, nor with" if studied else "with"
+        tried = "with the priors that were tried, nor with" if studied else "with"
         return f"No answer moves {tried} powers of its priors near 1.", f"With {levels} the data decide."
     moving = sorted(moving, key=lambda name: not name.startswith("icc"))
     span = {str(n): (float(r["lowest"]), float(r["highest"])) for n, r in ranges.iterrows() if bool(r["moves"])}

@@ -4,6 +4,7 @@ import math
 import warnings
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from numbers import Real
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -58,8 +59,16 @@ def elicit(distribution: str, *, between: Sequence[float], mass: float = 0.9, **
     Prior('Beta', alpha=3.91..., beta=18.1...)
     """
     low, high = _interval(distribution, between)
-    if isinstance(mass, bool) or not isinstance(mass, int | float) or not 0 < mass < 1:
+    if isinstance(mass, bool) or not isinstance(mass, Real) or not 0 < mass < 1:
         raise PriorError("mass is a probability", got=repr(mass), allowed="between 0 and 1", do="for instance mass=0.9")
+    unknown = set(fixed) - (set() if distribution in ("PC", "LKJ") else set(DISTRIBUTIONS[distribution].roles))
+    if unknown:
+        raise PriorError(
+            f"this says nothing of a {distribution} prior",
+            got=", ".join(sorted(unknown)),
+            allowed="between, mass, and arguments of the distribution that are known",
+            do="correct or remove it",
+        )
     if distribution == "PC":
         return _penalised(low, high, mass)
     if distribution == "LKJ":
@@ -78,8 +87,10 @@ def _interval(distribution: str, between: Sequence[float]) -> tuple[float, float
         )
     support = DISTRIBUTIONS[distribution].support
     lowest, highest = _LOWEST.get(support, -math.inf), _HIGHEST.get(support, math.inf)
+    tolist = getattr(between, "tolist", None)  # a NumPy array, recognised by what it offers
+    between = tolist() if callable(tolist) else between
     listed = list(between) if isinstance(between, Sequence) and not isinstance(between, str) else []
-    numbers = [float(x) for x in listed if isinstance(x, int | float) and not isinstance(x, bool) and math.isfinite(x)]
+    numbers = [float(x) for x in listed if isinstance(x, Real) and not isinstance(x, bool) and math.isfinite(x)]
     if len(listed) != 2 or len(numbers) != 2 or not lowest <= numbers[0] < numbers[1] <= highest:
         raise PriorError(
             f"between is an interval of values that a {distribution} can take",
@@ -128,14 +139,6 @@ def _most_entropy(distribution: str, interval: tuple[float, float], mass: float,
     """Ask PreliZ, and believe it only when the mass is there."""
     preliz = import_module("preliz")  # three seconds, and only who elicits needs it
     roles = DISTRIBUTIONS[distribution].roles
-    unknown = set(fixed) - set(roles)
-    if unknown:
-        raise PriorError(
-            f"wrong arguments for {distribution}",
-            got=", ".join(sorted(unknown)),
-            allowed=", ".join(roles),
-            do="remove what it does not take",
-        )
     if set(fixed) == set(roles):
         raise PriorError(
             "nothing is left to find",

@@ -14,7 +14,7 @@ from partialpool.spec.families import Family, family_named
 from partialpool.spec.formula import ResponseTerm, parse_formula, read_response
 from partialpool.spec.groupcovs import with_covariances
 from partialpool.spec.guard import quote_name
-from partialpool.spec.priorchecks import check_stated_priors, share_parameters
+from partialpool.spec.priorchecks import check_stated_priors, replaced_by, share_parameters
 from partialpool.spec.priortable import PriorTable
 from partialpool.spec.terms import Group, expand_nesting, factor_columns
 from partialpool.spec.toml import read_spec_tables, read_toml_file, write_spec_tables
@@ -231,6 +231,7 @@ class ModelSpec:
         """Return the same model with some priors stated anew; others that it stated stay.
 
         A prior for all effects of a factor (`sd_g`) or all coefficients (`beta`) replaces those stated one by one.
+        Priors of `icc`, `total_sd` and shares take the place of those of sds and sigma, and the other way round.
 
         Examples
         --------
@@ -246,7 +247,7 @@ class ModelSpec:
             family=self.family,
             link=self.link,
             priors={
-                **{n: p for n, p in self.priors.items() if not any(n.startswith(f"{new}[") for new in priors)},
+                **{n: p for n, p in self.priors.items() if not replaced_by(n, priors, self.factors)},
                 **priors,
             },
             se=self.se,
@@ -256,6 +257,11 @@ class ModelSpec:
     def states_shares(self) -> bool:
         """Whether the priors are of the ICC, the total sd and shares of the variance, in place of each sd's own."""
         return any(name.partition("[")[0] in share_parameters(self.factors) for name in self.priors)
+
+    @property
+    def beside_formula(self) -> str:
+        """What a formula in advice leaves unsaid and is to be kept: `, with the same cov`; usually nothing."""
+        return ", with the same cov" if any(group.cov for group in self.groups) else ""
 
     @property
     def response_term(self) -> ResponseTerm:

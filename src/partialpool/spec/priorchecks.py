@@ -9,7 +9,7 @@ from partialpool.names import ICC, SIGMA, TOTAL_SD, corr_name, sd_name, share_na
 from partialpool.spec.families import Family
 from partialpool.spec.priors import Prior, Support
 
-__all__ = ["check_stated_priors", "share_parameters"]
+__all__ = ["check_stated_priors", "replaced_by", "share_parameters"]
 
 _EXAMPLES: Final[Mapping[Support, str]] = MappingProxyType(
     {
@@ -25,6 +25,22 @@ _EXAMPLES: Final[Mapping[Support, str]] = MappingProxyType(
 def share_parameters(factors: Iterable[str]) -> frozenset[str]:
     """Names under which the variance is given a prior as a whole, without brackets."""
     return frozenset({ICC, TOTAL_SD, *map(share_name, factors)})
+
+
+def replaced_by(name: str, new: Iterable[str], factors: tuple[str, ...]) -> bool:
+    """Whether new priors take a stated one's place: all of its vector, or its rivals for the variance.
+
+    Examples
+    --------
+    >>> [replaced_by(name, ["sd_g"], ("g",)) for name in ("sd_g[x]", "icc", "sigma")]
+    [True, True, False]
+    """
+    new = list(new)
+    if any(name.startswith(f"{one}[") for one in new):
+        return True
+    whole, parts = share_parameters(factors), frozenset({SIGMA, *map(sd_name, factors)})
+    base, bases = name.partition("[")[0], {one.partition("[")[0] for one in new}
+    return bool((base in parts and bases & whole) or (base in whole and bases & parts))
 
 
 def check_stated_priors(

@@ -12,8 +12,8 @@ from partialpool.errors import FileError, SpecError
 
 __all__ = ["Relationship", "as_relationship", "read_relationship"]
 
-_ASYMMETRY: Final = 1e-8
-"""How far two mirrored entries may differ, relative to the largest variance."""
+_ASYMMETRY: Final = 1e-6
+"""How far two mirrored entries may differ, relative to the largest variance: single precision rounds that much."""
 _ALLOWED: Final = (
     "a table whose rows and columns have the same labels (pandas or xarray), a CSV file with labels in its first row "
     "and column, or {'levels': [...], 'lower': [row by row, up to the diagonal]}"
@@ -24,7 +24,7 @@ _ALLOWED: Final = (
 class Relationship:
     """A symmetric matrix with a label for each row, as numbers: hashable, and TOML-ready.
 
-    Effects of levels j and k covary as K_jk Sigma. An sd is that of a level whose own entry K_jj is 1.
+    Effects of levels j and k covary as K_jk Sigma. An sd is that of a level with the average own entry.
 
     Attributes
     ----------

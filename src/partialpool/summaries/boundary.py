@@ -1,7 +1,8 @@
 """Likelihood-ratio tests of nested normal models, where a variance may lie on the boundary of what it can be."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -167,6 +168,7 @@ def lrt(
     family: str | None = None,
     link: str | None = None,
     se: str | None = None,
+    cov: Mapping[str, object] = MappingProxyType({}),
     missing: Missing = "drop",
     progressbar: bool = True,
 ) -> LikelihoodRatioTest:
@@ -234,7 +236,9 @@ def lrt(
     <BLANKLINE>
     By the simulated null the data speak for Intercept varying over Batch (p = 0.0041).
     """
-    larger, smaller = _designs(full, reduced, data, {"family": family, "link": link, "se": se}, missing)
+    larger, smaller = _designs(
+        full, reduced, data, {"family": family, "link": link, "se": se, "cov": cov or None}, missing
+    )
     additions = _additions(larger, smaller)
     _check_settings(additions, simulations, reml=reml)
     fits = likelihood_fit(larger, reml=reml), likelihood_fit(smaller, reml=reml)
@@ -300,11 +304,20 @@ def _designs(full: Any, reduced: Any, data: Any, options: dict[str, Any], missin
             "the test needs a table", got="two models and no data", allowed="two models with data, or two fits",
             do="pp.lrt(full, reduced, data)",
         )  # fmt: skip
-    specs = [as_spec(model, **options) for model in (full, reduced)]
+    specs = [_spec_of(model, options) for model in (full, reduced)]
     for spec in specs:
         check_likelihood(spec)
     larger, smaller = (build_design(spec, data, missing=missing) for spec in specs)
     return larger, smaller
+
+
+def _spec_of(model: Any, options: dict[str, Any]) -> ModelSpec:
+    """Read one of the two models; of the covariances, those of the factors it has."""
+    stated = {name: value for name, value in options.items() if value is not None}
+    if isinstance(model, str) and isinstance(stated.get("cov"), Mapping):
+        factors = as_spec(model).factors
+        stated["cov"] = {name: value for name, value in stated["cov"].items() if name in factors}
+    return as_spec(model, **stated)
 
 
 def _check_settings(additions: Additions, simulations: int, *, reml: bool) -> None:

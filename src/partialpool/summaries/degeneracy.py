@@ -120,7 +120,7 @@ def singularity(fit: Fit) -> xr.Dataset:
         [posterior[sd_name(f.name)].transpose("chain", "draw", ...).to_numpy()[..., e] * f.scale[e] for f, e in terms],
         axis=-1,
     )
-    sizes = {f.name: (np.bincount(f.codes) ** 2).sum() / design.n_rows for f in design.factors}
+    sizes = {f.name: _rows_alike(f) for f in design.factors}
     small = np.array([residual * np.sqrt(NEGLIGIBLE / sizes[f.name]) for f, _ in terms])
     near = (contribution < small).mean(axis=(0, 1))
     priors = [_sd_prior(fit, f"{sd_name(f.name)}[{f.names[e]}]") for f, e in terms]
@@ -172,9 +172,21 @@ def singularity(fit: Fit) -> xr.Dataset:
         "simpler": simpler.to_formula() if simpler else "",
     }
     found.attrs["finding"] = _finding(found)
-    advice = f" A simpler model: {found.attrs['simpler']}." if simpler else " No simpler model is advised."
+    beside = fit.spec.beside_formula
+    advice = f" A simpler model: {found.attrs['simpler']}{beside}." if simpler else " No simpler model is advised."
     found.attrs["sentence"] = f"{found.attrs['finding']}.{'' if found['good'] else advice}"
     return found
+
+
+def _rows_alike(factor: FactorEffects) -> float:
+    """How many rows tell of one effect: sum_ii' K_ii'^2 / n over pairs of rows, rows per level where K = I.
+
+    The information on a variance is in proportion to tr((Z K Z')^2), its square included so that negative
+    relationships count as well.
+    """
+    n = np.bincount(factor.codes, minlength=factor.n_levels)
+    related = np.diag(n) if factor.root is None else factor.root.T @ (n[:, None] * factor.root)
+    return float((related**2).sum() / n.sum())
 
 
 def _sd_prior(fit: Fit, parameter: str) -> Any:

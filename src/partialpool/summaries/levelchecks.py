@@ -67,7 +67,8 @@ def level_statistics(
     if levels not in ("new", "same"):
         raise DataError("unknown kind of levels", got=repr(levels), allowed="'new' or 'same'", do="name one of these")
     if levels == "new":
-        chosen.check_unrelated("a new level in place of each")
+        for each in design.factors:
+            each.check_unrelated("a new level in place of each")
     predictors = {name: x for name, x in _numbers(design) if (center_within(chosen, x)[1] > 0).any()}
     rows = own_rows(design) if levels == "same" else _as_new_levels(design)
     observed = {name: v[0] for name, v in _statistics(chosen, _on_scale(design)[None], predictors).items()}

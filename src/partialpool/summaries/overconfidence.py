@@ -92,6 +92,8 @@ def _shared(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
     """Sum of the covariances of different rows of one level, or of related ones, (chains, draws)."""
     z = factor.values
     sums = np.stack([np.bincount(factor.codes, column, factor.n_levels) for column in z.T], axis=1)
+    own = z
     if factor.root is not None:
         sums = factor.root.T @ sums
-    return np.einsum("cdij,ij->cd", effect_covariance(posterior, factor), sums.T @ sums - z.T @ z)
+        own = z * np.sqrt((factor.root**2).sum(axis=1))[factor.codes, None]
+    return np.einsum("cdij,ij->cd", effect_covariance(posterior, factor), sums.T @ sums - own.T @ own)

@@ -61,7 +61,8 @@ def predict(
         named are conditional.
     new_levels
         What a level is that the model has not seen, where it is conditional: `error` refuses it, `sample` draws its
-        effects from the population, independently for each new level, `population` sets them to zero.
+        effects from the population, independently for each new level, `population` sets them to zero. New levels with
+        relatives among the model's (`cov`) are drawn given those, together, or set to what those say on average.
     seed
         Repeats the draws of new levels and responses.
 

@@ -1,0 +1,117 @@
+"""The relationship matrix of a pedigree: against values worked out by hand, and against genes dropped down the pedigree."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import partialpool as pp
+from partialpool.datasets.pedigree import relationship_matrix
+from partialpool.datasets.simulate.gene_expression import CHILDREN, FAMILIES, kinship
+
+# Full sibs c and d have e; half sib f of theirs; c and g, a stranger, have h; e and f have i; c fertilises itself: k.
+ROWS = [
+    ("k", "c", "c"),
+    ("i", "e", "f"),
+    ("h", "c", "g"),
+    ("g", "0", "0"),
+    ("f", "a", "0"),
+    ("e", "c", "d"),
+    ("d", "a", "b"),
+    ("c", "a", "b"),
+    ("b", "0", "0"),
+    ("a", "0", "0"),
+]
+TANGLED = pd.DataFrame(ROWS, columns=["animal", "sire", "dam"])
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("a", "b", 0.0),
+        ("a", "c", 0.5),
+        ("c", "d", 0.5),
+        ("c", "f", 0.25),
+        ("e", "e", 1.25),
+        ("a", "e", 0.5),
+        ("c", "e", 0.75),
+        ("e", "f", 0.25),
+        ("e", "h", 0.375),
+        ("d", "h", 0.25),
+        ("i", "i", 1.125),
+        ("k", "k", 1.5),
+        ("c", "k", 1.0),
+        ("g", "k", 0.0),
+    ],
+)
+def test_values_worked_out_by_hand(one, other, expected):
+    matrix = relationship_matrix(TANGLED)
+    assert matrix.loc[one, other] == matrix.loc[other, one] == expected
+
+
+def test_order_of_rows_is_kept_and_does_not_matter():
+    matrix = relationship_matrix(TANGLED)
+    assert matrix.index.tolist() == matrix.columns.tolist() == [row[0] for row in ROWS]
+    turned = relationship_matrix(TANGLED.iloc[::-1])
+    pd.testing.assert_frame_equal(turned.loc[matrix.index, matrix.columns], matrix)
+
+
+def test_it_is_twice_the_chance_that_two_genes_drawn_at_random_are_copies_of_one():
+    """Genes dropped down the pedigree (MacCluer et al. 1986, Zoo Biology 5:147): each parent passes one of its two on."""
+    rng = np.random.default_rng(3)
+    drops, genes = 40_000, {}
+    for name, father, mother in reversed(ROWS):
+        pair = [
+            np.full(drops, 2 * len(genes) + k)
+            if parent == "0"
+            else np.where(rng.random(drops) < 0.5, *genes[parent])
+            for k, parent in enumerate((father, mother))
+        ]
+        genes[name] = tuple(pair)
+    matrix = relationship_matrix(TANGLED)
+    for one in genes:
+        for other in genes:
+            alike = np.mean([x == y for x in genes[one] for y in genes[other]], axis=0)
+            error = alike.std() / np.sqrt(drops)
+            assert abs(2 * alike.mean() - matrix.loc[one, other]) <= 2 * 5 * error, (one, other)
+
+
+def test_missing_values_and_other_signs_stand_for_unknown_parents():
+    family = pd.DataFrame({"person": [1, 2, 3], "father": [None, None, 1], "mother": ["NA", None, "2"]})
+    family["father"] = family["father"].astype("Int64")
+    matrix = relationship_matrix(family, unknown="NA")
+    assert matrix.loc["3"].tolist() == [0.5, 0.5, 1.0]
+
+
+def test_categories_and_more_columns_are_fine():
+    people = pp.load_dataset("gene_expression")[["person", "father", "mother", "sex"]].drop_duplicates()
+    pd.testing.assert_frame_equal(relationship_matrix(people), kinship())
+
+
+def test_families_of_the_genes_are_couples_with_children():
+    matrix = kinship().to_numpy()
+    size = 2 + CHILDREN
+    family = np.full((size, size), 0.5)
+    family[0, 1] = family[1, 0] = 0
+    np.fill_diagonal(family, 1)
+    np.testing.assert_array_equal(matrix, np.kron(np.eye(FAMILIES), family))
+
+
+@pytest.mark.parametrize(
+    ("rows", "wrong", "got"),
+    [
+        ([("a", "0", "0"), ("a", "0", "0")], "a person has one row in a pedigree", "'a' twice"),
+        ([("a", "b", "0")], "a parent without a row of their own", "'b', of 'a'"),
+        ([("a", "b", "0"), ("b", "0", "a")], "nobody is their own ancestor", "a circle among a, b"),
+        ([("a", "a", "0")], "nobody is their own ancestor", "a circle among a"),
+    ],
+)
+def test_a_pedigree_that_cannot_be_is_refused(rows, wrong, got):
+    with pytest.raises(pp.DataError) as caught:
+        relationship_matrix(pd.DataFrame(rows, columns=["person", "father", "mother"]))
+    assert (caught.value.wrong, caught.value.got) == (wrong, got)
+    assert "correct the pedigree" in caught.value.do
+
+
+def test_a_table_without_parents_is_refused():
+    with pytest.raises(pp.DataError, match="a column for the person, the father and the mother"):
+        relationship_matrix(TANGLED[["animal", "sire"]])
