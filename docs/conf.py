@@ -22,6 +22,7 @@ root_doc = "docs/index"
 include_patterns = [
     "docs/**.md",
     "notebooks/*.ipynb",
+    "notebooks/README.md",
     "models/README.md",
     "benchmarks/*.md",
     "CHANGELOG.md",

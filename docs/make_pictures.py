@@ -1,11 +1,16 @@
-"""Make the README's output and picture again from its own example: `make gallery`."""
+"""Make the README's output and pictures again from its own example: `make gallery`."""
 
 import contextlib
 import io
+import os
 import re
+import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
+
+from PIL import Image
 
 import partialpool as pp
 from partialpool.plots.style import save_figure
@@ -16,6 +21,10 @@ EXAMPLE = re.compile(
     r"(<!-- example: begin -->\n```python\n)(.*?)(```\n\n```text\n)(.*?)(```\n<!-- example: end -->)", re.S
 )
 UNITS = {"Intercept": "ms", "Days": "ms/day"}
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+WINDOW = (1100, 890)
+"""Pixels of the explorer's page that the picture shows: all that can be moved."""
+COLORS = 128
 
 
 def run_example(code: str) -> tuple[str, pp.Fit]:
@@ -25,6 +34,35 @@ def run_example(code: str) -> tuple[str, pp.Fit]:
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), contextlib.redirect_stdout(printed):
         exec(compile(code, "README.md", "exec"), names)
     return printed.getvalue(), names["fit"]
+
+
+def photograph_explorer(fit: pp.Fit, picture: Path) -> None:
+    """Take a picture of the explorer's page, as a browser shows it; without a browser the picture stays as it is."""
+    named = (os.environ.get("PARTIALPOOL_CHROMIUM"), *BROWSERS)
+    browser = next((found for name in named if name and (found := shutil.which(name))), None)
+    if browser is None:
+        print(f"no Chromium: {picture.name} stays as it is")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        page = pp.explore(fit, Path(folder) / "explorer.html", progressbar=False)
+        size = "--window-size={},{}".format(*WINDOW)
+        options = (
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--hide-scrollbars",
+            "--virtual-time-budget=5000",
+            size,
+        )
+        shot = Path(folder) / picture.name
+        address = page.as_uri()
+        subprocess.run(
+            [browser, *options, f"--screenshot={shot}", address], check=True, capture_output=True, timeout=120
+        )
+        with Image.open(shot) as image:
+            # The colours of a few pixels, such as those of a legend, are kept too.
+            few = image.convert("RGB").quantize(COLORS, method=Image.Quantize.MAXCOVERAGE)
+            few.save(picture, optimize=True)
 
 
 def main() -> None:
@@ -38,6 +76,7 @@ def main() -> None:
     save_figure(pp.plot_group_effects(pp.group_effects(fit, "Subject"), units=UNITS), pictures / "sleepstudy.png")
     lines = pp.plot_level_lines(pp.level_lines(fit, "Days"), unit="ms", xunit="days")
     save_figure(lines, pictures / "level_lines.png")
+    photograph_explorer(fit, pictures / "explorer.png")
 
 
 if __name__ == "__main__":
