@@ -18,6 +18,15 @@ TABLES = {
     "cbpp": ((56, 4), {"herd": 15, "period": 4}, "incidence", 99 / 56),
     "contraception": ((1934, 6), {"woman": 1934, "district": 60, "use": 2, "livch": 4, "urban": 2}, "age", 0.0),
     "grouseticks": ((403, 7), {"INDEX": 403, "BROOD": 118, "YEAR": 3, "LOCATION": 63}, "TICKS", 6.369727),
+    "pain_trials": ((264, 5), {"patient": 40}, "pain", 4.8568182),
+    "vaccination": ((576, 5), {"district": 8, "neighbourhood": 6}, "vaccinated", 345 / 576),
+    "gene_expression": (
+        (240, 11),
+        {"person": 120, "environment": 120, "father": 21, "mother": 21, "sex": 2},
+        "gene_b",
+        4.4841333,
+    ),
+    "species": ((480, 4), {"site": 24, "species": 20}, "count", 4.0458333),
 }
 
 
@@ -50,7 +59,8 @@ def test_columns_are_numbers_or_used_text_categories(name):
 @pytest.mark.parametrize("name", TABLES)
 def test_attrs_say_what_it_is_and_where_it_is_from(name):
     data = load_dataset(name)
-    assert set(data.attrs) == {"about", "source", "units", "descriptions"}
+    assert set(data.attrs) - {"truth"} == {"about", "source", "units", "descriptions"}
+    assert ("truth" in data.attrs) == data.attrs["source"].startswith("simulated")
     assert len(data.attrs["about"]) > 10
     assert len(data.attrs["source"]) > 10
     assert set(data.attrs["descriptions"]) == set(data.columns)
@@ -70,6 +80,10 @@ def test_attrs_say_what_it_is_and_where_it_is_from(name):
         ("contraception", "use", ["N", "Y"], "Y"),
         ("grouseticks", "YEAR", ["95", "96", "97"], "97"),
         ("grouseticks", "INDEX", ["1", "2", "3"], "403"),
+        ("pain_trials", "patient", ["P01", "P02", "P03"], "P40"),
+        ("vaccination", "neighbourhood", ["1", "2", "3"], "6"),
+        ("gene_expression", "person", ["01a", "01b", "01c"], "20f"),
+        ("species", "site", ["site 01", "site 02", "site 03"], "site 24"),
     ],
 )
 def test_numbered_levels_are_sorted_by_value(name, column, first, last):

@@ -7,6 +7,8 @@ import pytest
 
 import partialpool as pp
 from checks.posterior import check_against_reference
+from checks.truths import check_held
+from partialpool.datasets.simulate.catalogue import SIMULATIONS
 from partialpool.design.build import build_design
 from partialpool.gallery import read_source
 from partialpool.overview.chains import bulk_ess, mcse_mean
@@ -25,7 +27,7 @@ GAUSSIAN = ("sleepstudy", "radon", "penicillin", "pastes", "eight_schools")
 
 
 def test_the_gallery_is_whole():
-    assert {p.stem for p in MODELS} >= {*REFERENCES, "grouseticks"}
+    assert {p.stem for p in MODELS} >= {*REFERENCES, *SIMULATIONS, "grouseticks"}
 
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda p: p.stem)
@@ -37,6 +39,23 @@ def test_a_worked_model_says_what_it_shows_and_builds(path):
     design = build_design(model.spec, read_source(model.data))
     assert design.n_rows == design.n_given
     assert pp.ModelSpec.from_toml_text(model.spec.to_toml()) == model.spec
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["pain_trials", "gene_expression", *(pytest.param(n, marks=pytest.mark.slow) for n in ("vaccination", "species"))],
+)
+def test_a_simulated_model_finds_what_it_was_made_from(name):
+    path = next(p for p in MODELS if p.stem == name)
+    fit = pp.fit_file(path, progressbar=False)
+    assert fit.digest.verdict.good, str(fit.digest.verdict)
+    made = SIMULATIONS[name]
+    truth, effects = made.truth, made.simulate(made.seed).effects
+    if name == "gene_expression":
+        gene = fit.spec.response
+        truth, given = truth[gene], effects[gene]
+        effects = {f"b_{factor}": given[[factor]].set_axis(["Intercept"], axis=1) for factor in given}
+    check_held(fit, truth, effects)
 
 
 @pytest.mark.slow

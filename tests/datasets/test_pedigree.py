@@ -1,4 +1,6 @@
-"""The relationship matrix of a pedigree: against values worked out by hand, and against genes dropped down the pedigree."""
+"""The relationship matrix of a pedigree: against values worked out by hand, and against genes dropped down it."""
+
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -56,23 +58,20 @@ def test_order_of_rows_is_kept_and_does_not_matter():
 
 
 def test_it_is_twice_the_chance_that_two_genes_drawn_at_random_are_copies_of_one():
-    """Genes dropped down the pedigree (MacCluer et al. 1986, Zoo Biology 5:147): each parent passes one of its two on."""
+    """Genes dropped down the pedigree (MacCluer et al. 1986, Zoo Biology 5:147): a parent passes on one of its two."""
     rng = np.random.default_rng(3)
     drops, genes = 40_000, {}
     for name, father, mother in reversed(ROWS):
         pair = [
-            np.full(drops, 2 * len(genes) + k)
-            if parent == "0"
-            else np.where(rng.random(drops) < 0.5, *genes[parent])
+            np.full(drops, 2 * len(genes) + k) if parent == "0" else np.where(rng.random(drops) < 0.5, *genes[parent])
             for k, parent in enumerate((father, mother))
         ]
         genes[name] = tuple(pair)
     matrix = relationship_matrix(TANGLED)
-    for one in genes:
-        for other in genes:
-            alike = np.mean([x == y for x in genes[one] for y in genes[other]], axis=0)
-            error = alike.std() / np.sqrt(drops)
-            assert abs(2 * alike.mean() - matrix.loc[one, other]) <= 2 * 5 * error, (one, other)
+    for (one, own), (other, theirs) in product(genes.items(), repeat=2):
+        alike = np.mean([x == y for x in own for y in theirs], axis=0)
+        error = alike.std() / np.sqrt(drops)
+        assert abs(2 * alike.mean() - matrix.loc[one, other]) <= 2 * 5 * error, (one, other)
 
 
 def test_missing_values_and_other_signs_stand_for_unknown_parents():

@@ -1,30 +1,21 @@
-"""Studies over priors: each cell is a plain fit, failures stay alone, killed studies resume, pictures move."""
+"""Studies over priors: each cell is a plain fit, whatever fails stays alone, fits are dropped once they answered."""
 
+import gc
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
+import threading
+import warnings
+import weakref
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
 import partialpool as pp
-from partialpool.fitting import load_fit
 from partialpool.sensitivity import grid
 from partialpool.sensitivity.grid import prior_grid
 
 SCHOOLS = "effect ~ 1 + (1 | school)"
 QUICK = {"se": "standard_error", "seed": 1, "jobs": 1, "progressbar": False}
-
-
-@pytest.fixture(autouse=True)
-def close():
-    yield
-    plt.close("all")
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +68,20 @@ def test_combinations_of_several_priors(sleepstudy):
     assert "prior_beta[Days]" in found
 
 
+def test_a_prior_of_the_icc_stands_beside_the_icc_of_one_effect():
+    from scipy import stats
+
+    priors = {"icc": [pp.Prior("Beta", alpha=1, beta=b) for b in (1, 20)]}
+    options = {"seed": 1, "jobs": 1, "progressbar": False}
+    found = prior_grid("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff2"), priors, **options)
+    own = found["prior_icc[Batch]"]
+    assert own.sel(level=[0.05, 0.95]).to_numpy()[1] == pytest.approx(stats.beta(1, 20).ppf([0.05, 0.95]))
+    # Six batches say little: the posterior's median stays within the prior's 90 % interval.
+    middle = found["icc[Batch]"].median(("chain", "draw"))
+    assert ((own.sel(level=0.05) < middle) & (middle < own.sel(level=0.95))).all()
+    assert "prior_sd_Batch[Intercept]" not in found
+
+
 def test_processes_give_the_same_draws(schools, study):
     scales = [pp.Prior("HalfNormal", sigma=s) for s in (2, 50)]
     side_by_side = prior_grid(SCHOOLS, schools, {"sd_school": scales}, **{**QUICK, "jobs": 2})
@@ -104,6 +109,120 @@ def test_a_failed_cell_leaves_the_others(schools, monkeypatch):
         prior_grid(SCHOOLS, schools, {"sd_school": scales[1:]}, **QUICK)
 
 
+def test_errors_of_any_kind_leave_the_others(schools):
+    """So narrow a prior that the search for the mode ends in a ValueError of NumPy's."""
+    scales = [pp.Prior("HalfNormal", sigma=s) for s in (1e-300, 10)]
+    with pytest.warns(pp.SamplingWarning, match=r"1 of 2 fits failed: \w+Error"):
+        found = prior_grid(SCHOOLS, schools, {"sd_school": scales}, **QUICK)
+    assert found["good"].to_numpy().tolist() == [False, True]
+    assert np.isfinite(found["icc[school]"].to_numpy()).all(axis=(1, 2)).tolist() == [False, True]
+    assert list(json.loads(found.attrs["failed"])) == ["sd_school ~ HalfNormal(sigma=1e-300)"]
+
+
+def _refuses_ten(fit):
+    """A quantity that some fits cannot answer."""
+    if fit.spec.priors["sd_school"].arguments["sigma"] == 10:
+        raise ZeroDivisionError("not for ten")
+    return fit.posterior["beta"].sel(coef="Intercept")
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_quantity_that_fails_is_missing_alone(schools, study, jobs):
+    scales = [pp.Prior("HalfNormal", sigma=s) for s in (2, 10)]
+    asked = {"partly": _refuses_ten, "never": lambda f: f.posterior["nothing"], "mean": lambda f: f.posterior["beta"]}
+    with pytest.warns(pp.SamplingWarning, match="under 2 of 2 priors the quantity 'never' failed: KeyError"):
+        found = prior_grid(SCHOOLS, schools, {"sd_school": scales}, asked, **{**QUICK, "jobs": jobs})
+    assert np.isfinite(found["partly"].to_numpy()).all(axis=(1, 2)).tolist() == [True, False]
+    assert "never" not in found
+    assert found["mean[Intercept]"].to_numpy() == pytest.approx(found["beta[Intercept]"].to_numpy())
+    assert found["icc[school]"].to_numpy() == pytest.approx(study["icc[school]"].isel(prior=[0, 1]).to_numpy())
+    assert found["good"].all()
+    reasons = json.loads(found.attrs["failed"])
+    assert "'partly' failed: ZeroDivisionError: not for ten" in reasons["sd_school ~ HalfNormal(sigma=10)"]
+    assert "'partly'" not in reasons["sd_school ~ HalfNormal(sigma=2)"]
+
+
+def test_quantities_of_other_draws_or_no_numbers_are_missing(schools):
+    scales = {"sd_school": [pp.Prior("HalfNormal", sigma=2)]}
+    asked = {"thinned": lambda f: f.posterior["beta"][:, :10], "hole": lambda f: f.posterior["beta"] / 0}
+    with pytest.warns(pp.SamplingWarning):
+        found = prior_grid(SCHOOLS, schools, scales, asked, **QUICK)
+    (reasons,) = json.loads(found.attrs["failed"]).values()
+    assert "'thinned' failed: the quantity 'thinned' has other draws than its fit (4 chains of 10 draws)" in reasons
+    assert "'hole' failed: the quantity 'hole' has draws that are no numbers (4000 of 4000)" in reasons
+
+
+def test_an_answer_that_does_not_vary_under_one_prior_is_an_answer(schools):
+    """Whether the sd is above 5 is plain under a tight prior: 0 in every draw, and no missing value."""
+    scales = [pp.Prior("HalfNormal", sigma=s) for s in (0.1, 50)]
+    asked = {"above": lambda f: (f.posterior["sd_school"].sel(school_effect="Intercept") > 5).astype(float)}
+    found = prior_grid(SCHOOLS, schools, {"sd_school": scales}, asked, **QUICK)["above"].mean(("chain", "draw"))
+    assert found.to_numpy()[0] == 0
+    assert 0.2 < found.to_numpy()[1] < 0.9
+    assert (prior_grid(SCHOOLS, schools, {"sd_school": scales[:1]}, asked, **QUICK)["above"] == 0).all()
+
+
+def test_correlations_between_blocks_are_no_answers():
+    rng = np.random.default_rng(0)
+    data = {"x": np.tile(np.arange(8.0), 10), "w": rng.normal(size=80), "g": np.repeat(np.arange(10), 8)}
+    data["y"] = rng.normal(size=80) + rng.normal(size=10)[data["g"]]
+    priors = {"sigma": [pp.Prior("HalfNormal", sigma=2)]}
+    found = prior_grid("y ~ 1 + (x | g) + (0 + w | g)", data, priors, seed=1, jobs=1, draws=500, progressbar=False)
+    assert [name for name in found if name.startswith("corr")] == ["corr_g[Intercept, x]"]
+
+
+def test_a_quantity_that_cannot_travel_is_refused_before_the_first_fit(schools):
+    lock = threading.Lock()
+
+    def guarded(fit):
+        with lock:
+            return fit.posterior["beta"]
+
+    scales = {"sd_school": [pp.Prior("HalfNormal", sigma=2)]}
+    with pytest.raises(pp.SpecError, match="the quantity 'guarded' cannot be sent to another process"):
+        prior_grid(SCHOOLS, schools, scales, {"guarded": guarded}, **{**QUICK, "jobs": 2})
+    assert "guarded[Intercept]" in prior_grid(SCHOOLS, schools, scales, {"guarded": guarded}, **QUICK)
+
+
+def test_missing_values_are_dropped_or_refused_as_by_fit(schools):
+    holed = schools.assign(effect=schools["effect"].where(schools["school"] != "A"))
+    scales = {"sd_school": [pp.Prior("HalfNormal", sigma=s) for s in (2, 10)]}
+    with pytest.raises(pp.DataError, match="missing values"):
+        prior_grid(SCHOOLS, holed, scales, missing="error", **QUICK)
+    with pytest.warns(pp.DataWarning, match="dropped 1 of 8 rows") as given:
+        found = prior_grid(SCHOOLS, holed, scales, **QUICK)
+    assert len(given) == 1
+    without = prior_grid(SCHOOLS, schools[schools["school"] != "A"], scales, missing="error", **QUICK)
+    assert found.identical(without)
+
+
+def test_each_fit_is_dropped_once_it_has_answered(schools):
+    """Fits hold the rows and every group effect: a study that kept them would grow with cells times rows."""
+    seen, alive = [], []
+
+    def watch(fit):
+        seen.append(weakref.ref(fit))
+        gc.collect()
+        alive.append(sum(one() is not None for one in seen))
+        return fit.posterior["b_school"].sel(school="A", school_effect="Intercept")
+
+    scales = [pp.Prior("HalfNormal", sigma=s) for s in range(2, 8)]
+    found = prior_grid(SCHOOLS, schools, {"sd_school": scales}, {"A": watch}, draws=500, **QUICK)
+    assert alive == [1] * 6
+    assert found.sizes["prior"] == 6
+
+
+def test_threads_leave_the_filters_of_warnings_as_they_were(schools):
+    import joblib
+
+    scales = [pp.Prior("HalfNormal", sigma=s) for s in range(2, 12)]
+    before = list(warnings.filters)
+    with joblib.parallel_config(backend="threading"):
+        found = prior_grid(SCHOOLS, schools, {"sd_school": scales}, **{**QUICK, "jobs": 2})
+    assert [one for one in warnings.filters if one not in before] == []
+    assert found.identical(prior_grid(SCHOOLS, schools, {"sd_school": scales}, **QUICK))
+
+
 def test_a_stored_study_is_widened_and_other_data_are_others(schools, tmp_path):
     scales = [pp.Prior("HalfNormal", sigma=s) for s in (2, 10)]
     first = prior_grid(SCHOOLS, schools, {"sd_school": scales[:1]}, folder=tmp_path / "study", draws=500, **QUICK)
@@ -117,24 +236,6 @@ def test_a_stored_study_is_widened_and_other_data_are_others(schools, tmp_path):
         draws = change.get("draws", 500)
         prior_grid(SCHOOLS, data, {"sd_school": scales[:1]}, folder=tmp_path / "study", draws=draws, **QUICK)
     assert len(list((tmp_path / "study").iterdir())) == 4
-    # A file that was cut short is made again.
-    broken = next(iter(made))
-    broken.write_bytes(broken.read_bytes()[:1000])
-    again = prior_grid(SCHOOLS, schools, {"sd_school": scales[:1]}, folder=tmp_path / "study", draws=500, **QUICK)
-    assert again["icc[school]"].to_numpy() == pytest.approx(first["icc[school]"].to_numpy())
-    assert load_fit(broken).spec.priors["sd_school"] == scales[0]
-
-
-STUDY = """
-import sys
-import partialpool as pp
-if __name__ == "__main__":
-    scales = [pp.Prior("HalfNormal", sigma=s) for s in range(2, 42)]
-    pp.prior_grid(
-        "effect ~ 1 + (1 | school)", pp.load_dataset("eight_schools"), {"sd_school": scales}, se="standard_error",
-        seed=1, draws=100, jobs=2, folder=sys.argv[1], progressbar=False,
-    )
-"""
 
 
 def test_categories_in_another_order_are_another_study(tmp_path):
@@ -170,49 +271,24 @@ def test_fits_whose_diagnostics_are_not_good_are_named(schools):
     assert found["good"].to_numpy().tolist() == [False]
 
 
-def test_a_killed_study_resumes(tmp_path):
-    """SIGKILL to the whole process group once some cells are there: they stay as they are and are not made again."""
-    script, folder = tmp_path / "study.py", tmp_path / "cells"
-    script.write_text(STUDY)
-
-    def whole():
-        return {p: p.stat().st_mtime_ns for p in folder.glob("[!.]*.nc")} if folder.exists() else {}
-
-    running = subprocess.Popen([sys.executable, script, folder], start_new_session=True)
-    deadline = time.monotonic() + 120
-    while len(whole()) < 3 and time.monotonic() < deadline and running.poll() is None:
-        time.sleep(0.02)
-    os.killpg(running.pid, signal.SIGKILL)
-    running.wait()
-    before = whole()
-    assert len(before) >= 3
-    for path in before:
-        load_fit(path)
-    subprocess.run([sys.executable, script, folder], check=True)
-    after = whole()
-    assert len(after) == 40
-    assert all(after[path] == when for path, when in before.items())
-    for path in after:
-        load_fit(path)
-
-
-def test_pictures(study, schools):
-    (axes,) = pp.plot_prior_grid(study, "sd_school[Intercept]", unit="points").axes
-    assert axes.get_xlabel() == "sd_school[Intercept] (points)"
-    assert [t.get_text() for t in axes.get_yticklabels()] == study["prior"].to_numpy().tolist()
-    assert len(axes.collections) == 3  # 90 %, 50 %, prior
-    (plain,) = pp.plot_prior_grid(study, "icc[school]").axes
-    assert len(plain.collections) == 2
-    fit = pp.fit(SCHOOLS, schools, se="standard_error", seed=1, progressbar=False)
-    (axes,) = pp.plot_power_scale(pp.power_scale(fit)).axes
-    assert [t.get_text() for t in axes.get_yticklabels()] == ["beta[Intercept]", "sd_school[Intercept]", "icc[school]"]
-
-
-def test_wrong_arguments(study, schools, tmp_path):
+def test_wrong_arguments(schools, tmp_path):
     with pytest.raises(pp.PriorError, match="a study needs priors"):
         prior_grid(SCHOOLS, schools, {}, **QUICK)
     with pytest.raises(pp.PriorError, match="a study needs priors"):
         prior_grid(SCHOOLS, schools, {"sd_school": []}, **QUICK)
+    one = {"sd_school": [pp.Prior("HalfNormal", sigma=1)]}
+    for wrong, message in (
+        ({"drawz": 10}, "unknown setting"),
+        ({"draws": 0}, "draws is a whole number from 1"),
+        ({"seed": -1}, "seed is a whole number from 0"),
+        ({"quantities": {"prior": lambda f: f.posterior["beta"]}}, "the name 'prior' is taken"),
+        ({"quantities": {"mean": "beta"}}, "the quantity 'mean' is not labelled draws"),
+    ):
+        with pytest.raises(pp.SpecError, match=message):
+            prior_grid(SCHOOLS, schools, one, **{**QUICK, **wrong})
+    with pytest.raises(pp.EngineError, match="every fit of the study failed") as raised:
+        prior_grid(SCHOOLS, schools, one, engine="gibbs", **QUICK)
+    assert raised.value.got == "unknown engine ('gibbs')"
     with pytest.raises(pp.PriorError, match="does not exist"):
         prior_grid(SCHOOLS, schools, {"sd_scool": [pp.Prior("HalfNormal", sigma=1)]}, **QUICK)
     (tmp_path / "file").write_text("")
@@ -220,5 +296,3 @@ def test_wrong_arguments(study, schools, tmp_path):
         prior_grid(
             SCHOOLS, schools, {"sd_school": [pp.Prior("HalfNormal", sigma=1)]}, folder=tmp_path / "file", **QUICK
         )
-    with pytest.raises(pp.DataError, match="did not follow this answer"):
-        pp.plot_prior_grid(study, "icc")

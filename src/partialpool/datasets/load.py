@@ -35,7 +35,8 @@ def load_dataset(name: str) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Category columns are pandas categoricals; levels are sorted, numbers by value.
-        `attrs` holds `about`, `source` and, per column, `units` and `descriptions`.
+        `attrs` holds `about`, `source` and, per column, `units` and `descriptions`; of simulated data also `truth`,
+        what they were drawn from, under the names of a fit.
 
     Raises
     ------
@@ -67,7 +68,7 @@ def load_dataset(name: str) -> pd.DataFrame:
         "source": entry["source"],
         "units": {column: facts["unit"] for column, facts in columns.items() if "unit" in facts},
         "descriptions": {column: facts["about"] for column, facts in columns.items()},
-    }
+    } | ({"truth": entry["truth"]} if "truth" in entry else {})
     return table
 
 

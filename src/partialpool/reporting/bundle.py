@@ -1,5 +1,7 @@
 """What `partialpool fit` leaves in a folder: the fit, its table, its pictures."""
 
+from collections.abc import Iterable
+from itertools import count
 from pathlib import Path
 
 from partialpool.files import made_folder
@@ -14,6 +16,8 @@ from partialpool.summaries.effects import group_effects
 __all__ = ["write_bundle", "write_sensitivity"]
 
 _MOST_STUDIES = 4
+_LONGEST = 60
+"""Letters of a name that a file keeps: file systems take 255 bytes."""
 
 
 def write_bundle(fit: Fit, folder: str | Path) -> list[Path]:
@@ -33,8 +37,9 @@ def write_bundle(fit: Fit, folder: str | Path) -> list[Path]:
     table = folder / "summary.csv"
     fit.digest.frame.to_csv(table, float_format="%.6g")
     written = [fit.save(folder / "fit.nc"), table]
+    plain = _plain_names(factor.name for factor in fit.design.factors)
     for factor in fit.design.factors:
-        picture = folder / f"effects_{factor.name.replace(':', '_')}.png"
+        picture = folder / f"effects_{plain[factor.name]}.png"
         save_figure(plot_group_effects(group_effects(fit, factor.name), units=effect_units(fit, factor.names)), picture)
         written.append(picture)
     return written
@@ -59,11 +64,22 @@ def write_sensitivity(verdict: SensitivityVerdict, folder: str | Path) -> list[P
     written = [table, save_figure(plot_power_scale(verdict.power), folder / "power_scaling.png")]
     if verdict.study is not None:
         order = verdict.ranges.sort_values("moves", ascending=False, kind="stable").index[:_MOST_STUDIES]
-        for name in order:
-            plain = "".join(c if c.isalnum() else "_" for c in str(name)).strip("_")
-            written.append(save_figure(plot_prior_grid(verdict.study, str(name)), folder / f"study_{plain}.png"))
+        for name, plain in _plain_names(map(str, order)).items():
+            written.append(save_figure(plot_prior_grid(verdict.study, name), folder / f"study_{plain}.png"))
     return written
 
 
 def _made(folder: str | Path) -> Path:
     return made_folder(folder, what="the output folder", do="name another --out")
+
+
+def _plain_names(names: Iterable[str]) -> dict[str, str]:
+    """Write each name with letters and digits alone; names that would be one file, in capitals or not, are numbered."""
+    out: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in names:
+        plain = "".join(c if c.isalnum() else "_" for c in name).strip("_")[:_LONGEST] or "_"
+        free = next(one for n in count(1) if (one := plain if n == 1 else f"{plain}_{n}").casefold() not in taken)
+        taken.add(free.casefold())
+        out[name] = free
+    return out

@@ -1,7 +1,6 @@
 """The same model under many priors: a study of full refits, side by side, that resumes where it was stopped."""
 
 import json
-import pickle
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from threading import current_thread, main_thread
 from types import MappingProxyType
 from typing import Any, Final
 
+import cloudpickle
 import joblib
 import numpy as np
 import pandas as pd
@@ -18,13 +18,13 @@ import xarray as xr
 
 from partialpool.design.build import Design, build_design
 from partialpool.design.table import Missing
-from partialpool.errors import EngineError, FileError, SamplingWarning, SpecError, nearest
+from partialpool.errors import EngineError, FileError, PartialPoolWarning, SamplingWarning, SpecError, nearest
 from partialpool.files import made_folder
 from partialpool.fitting import Fit, as_spec, fit
 from partialpool.infer.choose import choose_engine
 from partialpool.infer.progress import progress_line
 from partialpool.infer.settings import Settings
-from partialpool.names import BETA, INTERCEPT
+from partialpool.names import BETA, ICC, INTERCEPT
 from partialpool.observe.distributions import frozen
 from partialpool.seeds import seed_sequence
 from partialpool.sensitivity.cells import Cell, PriorChoices, make_cells
@@ -102,8 +102,9 @@ def prior_grid(
         settings: a study with a seed that was stopped goes on from there, and one that is widened makes the new fits
         alone. Each file is a fit for `load_fit`. Workers on other machines need to see the same folder.
     jobs
-        Processes (joblib's `n_jobs`; -1: one per core). Inside `joblib.parallel_config(...)` that backend is used: with
-        `backend="dask"` the cluster of the present `dask.distributed.Client`.
+        Processes (joblib's `n_jobs`; -1: one per core; 1: this one, whatever else is set). Inside
+        `joblib.parallel_config(...)` that backend is used: with `backend="dask"` the cluster of the present
+        `dask.distributed.Client`.
     seed
         The same for every fit, so that fits differ by their priors; None draws one.
     progressbar
@@ -117,7 +118,7 @@ def prior_grid(
         A variable per quantity, (prior, chain, draw), on the scale of the quantity. Coordinates along `prior`: its
         label, the prior of each parameter that varies, and `good`, whether the fit's diagnostics are (a warning tells
         if some are not). `prior_<quantity>` (prior, level): the prior's own 5, 50 and 95 % quantiles, for sds,
-        coefficients and other parameters that have one. Fits that failed, and quantities that could not be answered,
+        coefficients and other answers that have one. Fits that failed, and quantities that could not be answered,
         are missing values, with a warning; attrs: `failed`, JSON of what went wrong by label.
 
     Raises
@@ -148,6 +149,8 @@ def prior_grid(
     seed_sequence(seed)
     used = _settings(settings, int(seed_sequence(None).generate_state(1)[0]) if seed is None else int(seed))
     check_quantities(quantities)
+    if jobs != 1:
+        _check_travels(quantities)
     spec = as_spec(model, family=family, link=link, se=se, cov=cov)
     design = build_design(spec, data, missing=missing)
     cells = make_cells(spec, design, priors)
@@ -164,7 +167,7 @@ def prior_grid(
     with progress_line("fitting under other priors", shown=progressbar) as line:
         found = _answered(tasks, shared, jobs, lambda done: line.count(done, len(cells)))
     # 3. The answers side by side.
-    return _collected(cells, [found[at] for at in range(len(cells))], design)
+    return _collected(cells, [found[at] for at in range(len(cells))], design, tuple(quantities))
 
 
 def _settings(given: Mapping[str, Any], seed: int) -> Settings:
@@ -182,19 +185,33 @@ def _answered(
     """Work the tasks off side by side; by their place, in whatever order they end."""
     found: dict[int, _Answers] = {}
     work = (joblib.delayed(_answer)(at, task, *shared) for at, task in enumerate(tasks))
-    try:
-        with joblib.Parallel(n_jobs=jobs, return_as="generator_unordered") as pool:
-            for at, answers in pool(work):
-                found[at] = answers
-                told(len(found))
-    except pickle.PicklingError as error:
-        raise SpecError(
-            "a quantity cannot be sent to another process",
-            got=f"{error.__cause__ or error}".strip().splitlines()[-1],
-            allowed="a function whose own variables can be pickled",
-            do="leave open files, locks and the like out of it, or set jobs=1",
-        ) from error
+    here = {"backend": "sequential"} if jobs == 1 else {}
+    # Workers that are threads of this process change its filters and, side by side, leave them changed: ArviZ does.
+    with warnings.catch_warnings():
+        try:
+            with joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", **here) as pool:
+                for kind in (PartialPoolWarning, RuntimeWarning):
+                    warnings.simplefilter("ignore", kind)  # the table's were given when the study began
+                for at, answers in pool(work):
+                    found[at] = answers
+                    told(len(found))
+        except Exception as error:  # a worker was killed, a cluster went away: what came back until then is kept
+            return {at: found.get(at, _failed(error)) for at in range(len(tasks))}
     return found
+
+
+def _check_travels(asked: Mapping[str, Quantity]) -> None:
+    """Refuse a quantity that cannot reach another process: Dask would wait for it for ever."""
+    for name, ask in asked.items():
+        try:
+            cloudpickle.dumps(ask)
+        except Exception as error:
+            raise SpecError(
+                f"the quantity {name!r} cannot be sent to another process",
+                got=in_words(error),
+                allowed="a function whose own variables can be pickled",
+                do="leave open files, locks and the like out of it, or set jobs=1",
+            ) from error
 
 
 def _answer(  # noqa: PLR0917 - joblib and Dask hand large arguments over once, if they stand by themselves
@@ -208,35 +225,39 @@ def _answer(  # noqa: PLR0917 - joblib and Dask hand large arguments over once, 
     """Fit one cell, or read it, and ask; what went wrong comes back as text, so that the other cells go on."""
     with _quiet():
         try:
-            made = None if store is None else kept_fit(store, task.name, (options["chains"], options["draws"]))
-            kept = made is not None
-            made = made or _fitted(task, table, options)
+            made, troubles = _made(task, table, options, store)
             draws, failed = follow_each(made, asked)
             good = made.digest.verdict.good
         except Exception as error:  # of whatever kind: the other cells are worth having
-            return at, _Answers(None, False, (in_words(error),))
-        troubles = [f"the quantity {name!r} failed: {reason}" for name, reason in failed.items()]
-        if store is not None and not kept:
-            try:
-                keep_fit(made, store, task.name)
-            except (FileError, OSError) as error:
-                troubles.append(f"the fit was not kept: {in_words(error)}")
+            return at, _failed(error)
+    troubles += [f"the quantity {name!r} failed: {reason}" for name, reason in failed.items()]
     return at, _Answers(draws, good, tuple(troubles))
 
 
-def _fitted(task: _Task, table: pd.DataFrame, options: Mapping[str, Any]) -> Fit:
+def _failed(error: Exception) -> _Answers:
+    return _Answers(None, False, (in_words(error),))
+
+
+def _made(task: _Task, table: pd.DataFrame, options: Mapping[str, Any], store: Path | None) -> tuple[Fit, list[str]]:
+    """A cell's fit, from the folder or new, and then kept there; and what went wrong with that."""
+    kept = None if store is None else kept_fit(store, task.name, (options["chains"], options["draws"]))
+    if kept is not None:
+        return kept, []
     made = fit(task.spec, table, engine=task.engine, **options)
     if json.loads(made.tree.attrs["run"]).get("interrupted"):
         raise KeyboardInterrupt  # An engine that keeps the draws it has says so here; a study of such fits is none.
-    return made
+    if store is None:
+        return made, []
+    try:
+        keep_fit(made, store, task.name)
+    except (FileError, OSError) as error:
+        return made, [f"the fit was not kept: {in_words(error)}"]
+    return made, []
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Give no warnings: the table's were given when the study began.
-
-    Filters belong to the whole process, so that threads (Dask's workers, joblib's) leave them alone.
-    """
+    """Give no warnings in a process of one's own; filters belong to a process, so that threads leave them alone."""
     if current_thread() is not main_thread():
         yield
         return
@@ -245,7 +266,7 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _collected(cells: list[Cell], found: list[_Answers], design: Design) -> xr.Dataset:
+def _collected(cells: list[Cell], found: list[_Answers], design: Design, asked: tuple[str, ...]) -> xr.Dataset:
     """Put the answers side by side."""
     troubles = {
         cell.label: "; ".join(answers.troubles) for cell, answers in zip(cells, found, strict=True) if answers.troubles
@@ -260,7 +281,7 @@ def _collected(cells: list[Cell], found: list[_Answers], design: Design) -> xr.D
         )
     _warn(cells, found)
     shape = next(iter(answered[0].values())).shape
-    variables = _side_by_side(found, shape)
+    variables = _side_by_side(found, shape, asked)
     variables |= _own_quantiles(cells, design, tuple(variables))
     coords: dict[str, Any] = {"prior": [cell.label for cell in cells], "level": list(_LEVELS)}
     coords["good"] = ("prior", [answers.good for answers in found])
@@ -290,26 +311,31 @@ def _warn(cells: list[Cell], found: list[_Answers]) -> None:
         warnings.warn(text, SamplingWarning, stacklevel=4)
 
 
-def _side_by_side(found: list[_Answers], shape: tuple[int, ...]) -> dict[str, Any]:
-    """Answers as variables (prior, chain, draw); a number that is the same in every draw of every fit is no answer."""
+def _side_by_side(found: list[_Answers], shape: tuple[int, ...], asked: tuple[str, ...]) -> dict[str, Any]:
+    """Answers as variables (prior, chain, draw); a parameter that is one number throughout was never free."""
     names = dict.fromkeys(name for answers in found for name in answers.draws or {})
     nothing = np.full(shape, np.nan)
     out = {}
     for name in names:
         values = np.stack([(answers.draws or {}).get(name, nothing) for answers in found])
         known = values[np.isfinite(values)]
-        if known.size and np.ptp(known) > 0:
+        if (known.size and np.ptp(known) > 0) or name.startswith(tuple(f"{one}[" for one in asked)) or name in asked:
             out[name] = (("prior", "chain", "draw"), values)
     return out
 
 
 def _own_quantiles(cells: list[Cell], design: Design, names: Iterable[str]) -> dict[str, Any]:
-    """Quantiles of the priors themselves, `prior_<parameter>` (prior, level), of those followed that have one."""
+    """Quantiles of the priors themselves, `prior_<answer>` (prior, level), of those answers that have one."""
+    # Of one varying effect, the share of the groups is that of the factor.
+    alone = len(design.factors) == 1 and len(design.factors[0].names) == 1
+    shares = {f"{ICC}[{design.factors[0].name}]": ICC} if alone else {}
+    # The intercept's prior is at the predictors' means, the intercept itself at their zeros.
+    moved = {f"{BETA}[{INTERCEPT}]"} if design.common.names else set()
     out = {}
     for name in names:
-        # The intercept's prior is at the predictors' means, the intercept itself at their zeros.
-        moved = name == f"{BETA}[{INTERCEPT}]" and bool(design.common.names)
-        own = [cell.resolved[name] for cell in cells if name in cell.resolved]
-        if len(own) == len(cells) and not moved and all(prior.support in ("real", "positive") for prior in own):
+        parameter = shares.get(name, name)
+        own = [cell.resolved[parameter] for cell in cells if parameter in cell.resolved]
+        scalar = all(prior.support in ("real", "positive", "unit") for prior in own)
+        if len(own) == len(cells) and name not in moved and scalar:
             out[f"prior_{name}"] = (("prior", "level"), np.stack([frozen(p).ppf(np.array(_LEVELS)) for p in own]))
     return out

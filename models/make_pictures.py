@@ -1,0 +1,281 @@
+"""Draw each worked model's picture, and write what is known of simulated ones beside the truth: `make gallery`.
+
+Names of models make only those: `python models/make_pictures.py pastes species`.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from PIL import Image
+from scipy import stats
+
+import partialpool as pp
+from partialpool.plots.style import BLUE, INK, VERMILION, house_style, save_figure
+
+HERE = Path(__file__).parent
+README = HERE / "README.md"
+PICTURES = HERE / "pictures"
+COLORS = 160
+"""Of a picture: enough for edges and colour bars to stay smooth, and a third of the bytes."""
+Draws = float | np.ndarray
+GENES = ("gene_a", "gene_b", "gene_c", "gene_d", "gene_e", "gene_f")
+
+
+def sleepstudy(fit: pp.Fit) -> Figure:
+    """Lines of subjects."""
+    return pp.plot_level_lines(pp.level_lines(fit, "Days"), unit="ms", xunit="days", most=12)
+
+
+def radon(fit: pp.Fit) -> Figure:
+    """How far counties are pulled."""
+    figure = pp.plot_shrinkage(pp.shrinkage(fit))
+    title = "Radon: basement level and effect of the first floor, county by county"
+    return in_words(figure, title=title, x="basement (log pCi/L)", y="first floor, less basement (log pCi/L)")
+
+
+def eight_schools(fit: pp.Fit) -> Figure:
+    """How far schools are pulled."""
+    return pp.plot_shrinkage(pp.shrinkage(fit), unit="SAT points")
+
+
+def penicillin(fit: pp.Fit) -> Figure:
+    """Where the variance sits."""
+    return pp.plot_variance_components(pp.variance_components(fit))
+
+
+def pastes(fit: pp.Fit) -> Figure:
+    """How alike two samples of a cask, of a batch are."""
+    return pp.plot_icc(pp.icc(fit))
+
+
+def cbpp(fit: pp.Fit) -> Figure:
+    """Incidence over the periods, in the population."""
+    new = pd.DataFrame({"period": ["1", "2", "3", "4"], "size": 1})
+    figure = pp.plot_predictions(pp.predict(fit, new, kind="marginal", seed=1), "period")
+    return in_words(figure, title="New cases in a herd, averaged over herds", y="share of the herd")
+
+
+def contraception(fit: pp.Fit) -> Figure:
+    """Use over age, in town and country."""
+    new = pd.MultiIndex.from_product([range(-13, 20, 2), ["N", "Y"]], names=["age", "urban"]).to_frame(index=False)
+    predictions = pp.predict(fit, new.assign(livch="1"), kind="marginal", seed=1)
+    figure = pp.plot_predictions(predictions, "age", by="urban", xunit="years from the mean")
+    return in_words(figure, title="Women with one child who use contraception, averaged over districts", y="share")
+
+
+def grouseticks(fit: pp.Fit) -> Figure:
+    """Where the variance sits."""
+    return pp.plot_variance_components(pp.variance_components(fit))
+
+
+def pain_trials(fit: pp.Fit) -> Figure:
+    """Whose drug works."""
+    effects = pp.level_effects(fit, "drug", threshold=-1)
+    figure = pp.plot_level_effects(effects, unit="points of 10; below 0 it helps")
+    less = 1 - effects["above"].to_numpy()
+    sure = (
+        f"{(less > 0.95).sum()} of {len(less)} surely have at least a point less pain, {(less < 0.05).sum()} surely not"
+    )
+    in_words(figure, title=f"Whose drug works? Effect on the pain of each patient\n{sure} (probability above 0.95)")
+    figure.axes[1].set_ylabel("probability of less relief than a point")
+    return figure
+
+
+def vaccination(fit: pp.Fit) -> Figure:
+    """Vaccination over deprivation, of young and old, in the population."""
+    new = pd.MultiIndex.from_product([np.linspace(-2, 2, 17), [30, 70]], names=["deprivation", "age"])
+    predictions = pp.predict(fit, new.to_frame(index=False), kind="marginal", seed=1)
+    figure = pp.plot_predictions(predictions, "deprivation", by="age", xunit="sd")
+    return in_words(figure, title="Vaccination, averaged over districts and neighbourhoods", y="share vaccinated")
+
+
+def species(fit: pp.Fit) -> Figure:
+    """Who climbs."""
+    return pp.plot_level_effects(pp.level_effects(fit, "elevation"), unit="log count per 100 m")
+
+
+def in_words(figure: Figure, *, title: str, x: str = "", y: str = "") -> Figure:
+    """Put the words of the field in place of the package's."""
+    figure.suptitle(title, fontsize=10.5, x=0.01, ha="left")
+    if x:
+        figure.axes[0].set_xlabel(x)
+    if y:
+        figure.axes[0].set_ylabel(y)
+    return figure
+
+
+def heritabilities() -> pd.DataFrame:
+    """Heritability of every gene: mean and ends of the 90 % interval, with a term for what else lasts and without."""
+    data = pp.load_dataset("gene_expression")
+    kinship = {"person": HERE / "gene_expression_kinship.csv"}
+    rows = []
+    for gene in GENES:
+        for environment in (True, False):
+            formula = f"{gene} ~ sex + (1 | person)" + (" + (1 | environment)" if environment else "")
+            fit = pp.fit(formula, data, cov=kinship, seed=1, draws=2000, progressbar=False)
+            share = pp.icc(fit)["icc"].sel(factor="person").to_numpy()
+            low, high = np.quantile(share, [0.05, 0.95])
+            truth = data.attrs["truth"][gene]["icc[person]"]
+            rows.append((gene, environment, truth, share.mean(), low, high))
+    return pd.DataFrame(rows, columns=["gene", "environment", "truth", "mean", "low", "high"])
+
+
+def draw_heritabilities(found: pd.DataFrame) -> Figure:
+    """Draw each gene's heritability from both models, beside the truth."""
+    with house_style():
+        figure, axes = plt.subplots(figsize=(7.0, 4.2))
+        views = ((True, BLUE, -0.13, "with (1 | environment)"), (False, VERMILION, 0.13, "without"))
+        for environment, color, shift, label in views:
+            part = found[found["environment"] == environment]
+            places = np.arange(len(part)) + shift
+            axes.hlines(places, part["low"], part["high"], color=color, lw=2)
+            axes.plot(part["mean"], places, "o", ms=5, mfc="white", mec=color, mew=1.4, label=label)
+        truths = found.drop_duplicates("gene")
+        places = np.arange(len(truths))
+        axes.vlines(truths["truth"], places - 0.3, places + 0.3, color=INK, lw=1.6, label="truth")
+        axes.set_yticks(places, truths["gene"])
+        axes.invert_yaxis()
+        axes.set_xlim(0, 1)
+        axes.set_xlabel("heritability: share of the variance that is inherited")
+        title = "What is inherited of the expression of six genes\nposterior mean and 90 % interval"
+        figure.suptitle(title, fontsize=10.5, x=0.01, ha="left")
+        figure.legend(frameon=False, loc="outside lower center", ncols=3)
+    return figure
+
+
+def share_helped(slope: Draws, sd: Draws) -> Draws:
+    """Share of all patients whom the drug takes a point of pain or more."""
+    return stats.norm.cdf((-1 - slope) / sd)
+
+
+def median_odds_ratio(sd: Draws) -> Draws:
+    """Odds of the higher of two neighbourhoods over those of the lower, in the median (Larsen & Merlo 2005)."""
+    return np.exp(np.sqrt(2) * stats.norm.ppf(0.75) * sd)
+
+
+def share_climbing(slope: Draws, sd: Draws) -> Draws:
+    """Share of all species that become more common with elevation."""
+    return stats.norm.cdf(slope / sd)
+
+
+FOLLOWING: dict[str, tuple[str, Callable[..., Draws], tuple[str, ...]]] = {
+    "pain_trials": (
+        "share of patients with a point less pain, or more",
+        share_helped,
+        ("beta[drug]", "sd_patient[drug]"),
+    ),
+    "vaccination": (
+        "median odds ratio of two neighbourhoods of a district",
+        median_odds_ratio,
+        ("sd_district:neighbourhood[Intercept]",),
+    ),
+    "species": (
+        "share of species that climb",
+        share_climbing,
+        ("beta[elevation]", "sd_species[elevation]"),
+    ),
+}
+"""By model: what is worked out from its parameters, how, and from which."""
+
+
+def draws_of(fit: pp.Fit, parameter: str) -> np.ndarray:
+    """Draws of a parameter, by its name in tables: `sd_patient[drug]`."""
+    variable, effect = parameter.rstrip("]").split("[")
+    values = fit.posterior[variable]
+    return values.sel({values.dims[-1]: effect}).to_numpy()
+
+
+def truths_table(name: str, fit: pp.Fit) -> str:
+    """What is true of a simulated data set, and what the fit knows of it."""
+    frame, rows = fit.digest.frame, []
+    truths = pp.load_dataset(name).attrs["truth"]
+    for parameter, truth in truths.items():
+        rows.append((f"`{parameter}`", truth, *frame.loc[parameter, ["mean", "q5", "q95"]]))
+    label, function, of = FOLLOWING[name]
+    draws = function(*(draws_of(fit, parameter) for parameter in of))
+    rows.append(
+        (label, function(*(truths[parameter] for parameter in of)), draws.mean(), *np.quantile(draws, [0.05, 0.95]))
+    )
+    told = [(what, f"{truth:.3g}", f"{mean:.3g}", f"{low:.3g} to {high:.3g}") for what, truth, mean, low, high in rows]
+    return markdown(("", "truth", "posterior mean", "90 % interval"), told)
+
+
+def heritability_table(found: pd.DataFrame) -> str:
+    """What is true of each gene, and what the two models know of it."""
+    rows = []
+    for gene, both in found.groupby("gene"):
+        with_it, without = (both[both["environment"] == environment].iloc[0] for environment in (True, False))
+        told = [f"{one['mean']:.2f} ({one['low']:.2f} to {one['high']:.2f})" for one in (with_it, without)]
+        rows.append((f"`{gene}`", f"{with_it['truth']:g}", *told))
+    return markdown(("gene", "truth", "with `(1 \\| environment)`", "without"), rows)
+
+
+def markdown(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Write a table."""
+    lines = [list(header), *map(list, rows)]
+    lines.insert(1, ["---"] * len(lines[0]))
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def put(name: str, table: str) -> None:
+    """Replace a model's table in the README."""
+    text = README.read_text(encoding="utf-8")
+    marked = re.compile(rf"(<!-- {name}: begin -->\n).*?(<!-- {name}: end -->)", re.S)
+    README.write_text(marked.sub(lambda match: f"{match[1]}\n{table}\n{match[2]}", text), encoding="utf-8")
+
+
+def save_small(figure: Figure, name: str) -> Path:
+    """Save a picture with few colours."""
+    PICTURES.mkdir(exist_ok=True)
+    path = save_figure(figure, PICTURES / f"{name}.png")
+    with Image.open(path) as image:
+        image.convert("RGB").quantize(COLORS).save(path, optimize=True)
+    return path
+
+
+DRAWN: dict[str, Callable[[pp.Fit], Figure]] = {
+    one.__name__: one
+    for one in (
+        sleepstudy,
+        radon,
+        eight_schools,
+        penicillin,
+        pastes,
+        cbpp,
+        contraception,
+        grouseticks,
+        pain_trials,
+        vaccination,
+        species,
+    )
+}
+"""By model, all but the genes: those have a picture of several fits."""
+
+
+def make(name: str) -> Path:
+    """Fit a model, write its table where it has one, and draw its picture."""
+    if name == "gene_expression":
+        found = heritabilities()
+        put(name, heritability_table(found))
+        return save_small(draw_heritabilities(found), name)
+    fit = pp.fit_file(HERE / f"{name}.toml", progressbar=False)
+    if "truth" in pp.load_dataset(name).attrs:
+        put(name, truths_table(name, fit))
+    return save_small(DRAWN[name](fit), name)
+
+
+def main(wanted: list[str]) -> None:
+    """Make all of them, or those named."""
+    for name in wanted or [*DRAWN, "gene_expression"]:
+        path = make(name)
+        print(f"{name}: {path.stat().st_size // 1024} kB")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,29 @@
+"""What a simulation hands over: the table, and the effects it was made from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+__all__ = ["Simulated"]
+
+
+@dataclass(frozen=True, eq=False)
+class Simulated:
+    """One draw of a data set.
+
+    Attributes
+    ----------
+    table
+        As it is stored, numbers rounded as they would be written down.
+    effects
+        What each level was given, by variable of the posterior (`b_patient`): a row per level, a column per effect.
+    """
+
+    table: pd.DataFrame
+    effects: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The table as a CSV file."""
+        return self.table.to_csv(index=False, lineterminator="\n")

@@ -1,0 +1,142 @@
+"""Pictures of studies over priors: rows, panels by family from narrow to wide, fits that failed or are doubtful."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import xarray as xr
+
+import partialpool as pp
+
+SCHOOLS = "effect ~ 1 + (1 | school)"
+QUICK = {"se": "standard_error", "seed": 1, "jobs": 1, "draws": 500, "progressbar": False}
+
+
+@pytest.fixture(autouse=True)
+def close():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def schools():
+    return pp.load_dataset("eight_schools")
+
+
+@pytest.fixture(scope="module")
+def study(schools):
+    scales = [pp.Prior("HalfNormal", sigma=s) for s in (2, 10, 50)]
+    return pp.prior_grid(SCHOOLS, schools, {"sd_school": scales}, **QUICK)
+
+
+@pytest.fixture(scope="module")
+def families(schools):
+    """Two families, their scales in no order."""
+    priors = [
+        *(pp.Prior("HalfNormal", sigma=s) for s in (10, 2)), *(pp.Prior("Exponential", lam=r) for r in (0.02, 0.5)),
+    ]  # fmt: skip
+    return pp.prior_grid(SCHOOLS, schools, {"sd_school": priors}, **QUICK)
+
+
+def rows(axes):
+    return [text.get_text() for text in axes.get_yticklabels()]
+
+
+def medians(axes):
+    (marks,) = [line for line in axes.lines if line.get_marker() == "o"]
+    return marks.get_xdata()
+
+
+def test_one_family_is_a_row_per_prior(study):
+    (axes,) = pp.plot_prior_grid(study, "sd_school[Intercept]", unit="points").axes
+    assert axes.get_xlabel() == "sd_school[Intercept] (points)"
+    assert rows(axes) == study["prior"].to_numpy().tolist()
+    assert medians(axes) == pytest.approx(study["sd_school[Intercept]"].median(("chain", "draw")).to_numpy())
+    assert len(axes.collections) == 3  # 90 %, 50 %, prior
+    assert -0.5 < axes.get_xlim()[0] <= 0  # an sd is never below 0
+    (plain,) = pp.plot_prior_grid(study, "icc[school]").axes
+    assert len(plain.collections) == 2
+
+
+def test_families_have_panels_from_narrow_to_wide(families):
+    figure = pp.plot_prior_grid(families, "icc[school]")
+    assert figure.get_suptitle() == "effect: icc[school] under 4 priors of sd_school"
+    first, second = figure.axes
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["HalfNormal", "Exponential"]
+    assert rows(first) == ["sigma=2", "sigma=10"]
+    assert rows(second) == ["lam=0.5", "lam=0.02"]
+    middle = families["icc[school]"].median(("chain", "draw")).to_numpy()
+    assert medians(first) == pytest.approx(middle[[1, 0]])
+    assert medians(second) == pytest.approx(middle[[3, 2]])
+    assert first.get_xlim() == second.get_xlim()
+
+
+def test_priors_that_vary_together_are_told_by_one(sleepstudy):
+    """The study of `sensitivity_report`: all sds at once; the answer's own prior names the rows."""
+    combinations = [
+        {"sd_Subject[Intercept]": make(s), "sd_Subject[Days]": make(s / 4)}
+        for s in (20, 80)
+        for make in (lambda s: pp.Prior("HalfNormal", sigma=s), lambda s: pp.Prior("HalfCauchy", beta=s))
+    ]
+    options = {"seed": 1, "jobs": 1, "draws": 500, "progressbar": False}
+    found = pp.prior_grid("Reaction ~ Days + (Days | Subject)", sleepstudy, combinations, **options)
+    figure = pp.plot_prior_grid(found, "sd_Subject[Days]", unit="ms/day")
+    assert [rows(axes) for axes in figure.axes] == [["sigma=5", "sigma=20"], ["beta=5", "beta=20"]]
+    heading = "Reaction: sd_Subject[Days] under 4 priors of sd_Subject[Days] and, in step, others"
+    assert figure.get_suptitle() == heading
+    other = pp.plot_prior_grid(found, "icc[Subject]").axes
+    assert rows(other[0]) == ["sigma=20", "sigma=80"]
+
+
+def test_crossed_priors_say_both_and_are_no_course(families):
+    """Rows that one prior does not tell apart name all that vary, and their medians are not joined."""
+    doubled = xr.concat([families, families], "prior", data_vars="different", coords="different", compat="equals")
+    more = ["Normal(mu=0, sigma=1)"] * 4 + ["Normal(mu=0, sigma=9)"] * 4
+    doubled = doubled.assign_coords({"prior_of_beta": ("prior", more)})
+    figure = pp.plot_prior_grid(doubled, "icc[school]")
+    assert [axes.get_title(loc="left") for axes in figure.axes] == [
+        "sd_school ~ HalfNormal, beta ~ Normal", "sd_school ~ Exponential, beta ~ Normal",
+    ]  # fmt: skip
+    assert rows(figure.axes[0])[0] == "sd_school: sigma=2; beta: mu=0, sigma=1"
+    assert (
+        len([line for line in figure.axes[0].lines if line.get_linestyle() == "-" and line.get_marker() == "None"]) == 0
+    )
+
+
+def test_failed_and_doubtful_fits_are_marked(families):
+    spoilt = families.copy(deep=True)
+    spoilt["icc[school]"][0] = np.nan
+    spoilt["good"][[0, 3]] = False
+    first, second = pp.plot_prior_grid(spoilt, "icc[school]").axes
+    assert [text.get_text() for text in first.texts] == ["no fit"]
+    assert len(medians(first)) == 1
+    assert [line.get_label() for line in second.lines if line.get_marker() == "X"] == ["diagnostics not good"]
+    assert not [line for line in first.lines if line.get_marker() == "X"]  # what failed is not doubtful as well
+    (alone,) = pp.plot_prior_grid(spoilt.isel(prior=[0]), "icc[school]").axes
+    assert [text.get_text() for text in alone.texts] == ["no fit"]
+
+
+def test_a_study_from_a_file_is_drawn_as_well(families, tmp_path):
+    families.to_netcdf(tmp_path / "study.nc", engine="h5netcdf")
+    read = xr.load_dataset(tmp_path / "study.nc", engine="h5netcdf")
+    drawn, again = (pp.plot_prior_grid(one, "sd_school[Intercept]") for one in (families, read))
+    assert [rows(axes) for axes in again.axes] == [rows(axes) for axes in drawn.axes]
+
+
+def test_an_answer_that_is_one_number_has_an_axis_all_the_same(study):
+    flat = study.assign(flat=study["icc[school]"] * 0)
+    (axes,) = pp.plot_prior_grid(flat, "flat").axes
+    assert axes.get_xlim()[0] < 0 < axes.get_xlim()[1]
+
+
+def test_the_power_scaling_picture(schools):
+    fit = pp.fit(SCHOOLS, schools, se="standard_error", seed=1, progressbar=False)
+    (axes,) = pp.plot_power_scale(pp.power_scale(fit)).axes
+    assert rows(axes) == ["beta[Intercept]", "sd_school[Intercept]", "icc[school]"]
+
+
+def test_what_cannot_be_drawn_is_refused(study):
+    with pytest.raises(pp.DataError, match="did not follow this answer"):
+        pp.plot_prior_grid(study, "icc")
+    many = study.isel(prior=[0] * 61)
+    with pytest.raises(pp.DataError, match="too many priors for one picture"):
+        pp.plot_prior_grid(many, "icc[school]")
