@@ -30,6 +30,7 @@ format: .venv/developed  ## rewrite the code in the house style
 gallery: .venv/developed  ## refit the examples of README and documentation, write what they print, redraw the pictures
 	$(BIN)/python docs/make_pictures.py
 	$(BIN)/python docs/make_pages.py
+	$(BIN)/python models/make_pictures.py
 
 docs: .venv/documented  ## build the documentation into build/docs, warnings as errors, every link checked
 	$(BIN)/python -m sphinx -c docs -b html -d build/doctrees -E -n -W --keep-going -q . build/docs

@@ -11,6 +11,7 @@ from partialpool.design.build import build_design
 from partialpool.design.scaling import resolve_priors
 from partialpool.infer.collapsed import _warn_if_dense
 from partialpool.observe.prior import draw_prior
+from partialpool.overview.chains import bulk_ess, mcse_mean
 from partialpool.reporting.describe import describe_mathematics, describe_words
 
 KINSHIP = sib_matrix(12, 6)
@@ -134,3 +135,16 @@ def test_a_dense_problem_is_told_before_it_is_waited_for():
     marginal = build_marginal(design, resolve_priors(design))
     with pytest.warns(pp.DataWarning, match="engine='nuts' may be faster"):
         _warn_if_dense(marginal)
+
+
+@pytest.mark.slow
+def test_both_engines_have_one_posterior(fit):
+    """Means of everything within five standard errors of both engines' draws."""
+    other = pp.fit(FORMULA, DATA, cov={"animal": KINSHIP}, seed=2, engine="nuts", progressbar=False)
+    for name in ("beta", "sd_animal", "sigma", "b_animal"):
+        draws = [f.posterior[name].transpose("chain", "draw", ...).to_numpy() for f in (fit, other)]
+        flat = [d.reshape(*d.shape[:2], -1) for d in draws]
+        for k in range(flat[0].shape[2]):
+            one, two = (d[..., k] for d in flat)
+            assert min(bulk_ess(one), bulk_ess(two)) > 400
+            assert abs(one.mean() - two.mean()) < 5 * np.hypot(mcse_mean(one), mcse_mean(two)), (name, k)

@@ -39,7 +39,7 @@ class GeneTruth:
 
     @property
     def heritability(self) -> float:
-        """Share of the variance that is inherited, among people of one sex."""
+        """Share of the variance that is inherited, among samples of one sex."""
         return self.inherited / (self.inherited + self.lasting + self.residual)
 
     @property
