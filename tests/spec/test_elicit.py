@@ -102,3 +102,15 @@ def test_numpys_numbers_will_do():
 def test_only_who_elicits_waits_for_preliz():
     code = "import partialpool as pp, sys; pp.Prior('PC', u=1, a=.1); assert 'preliz' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_users_figures_stay_as_they_were():
+    """PreliZ sets `savefig.bbox` as it is imported."""
+    code = """
+import matplotlib as mpl, partialpool as pp
+before = dict(mpl.rcParams)
+pp.elicit("Beta", between=(0.05, 0.3))
+changed = {name for name, value in mpl.rcParams.items() if before[name] != value}
+assert changed <= {"backend", "interactive"}, changed
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -137,7 +137,7 @@ def _correlated(low: float, high: float, mass: float) -> Prior:
 
 def _most_entropy(distribution: str, interval: tuple[float, float], mass: float, fixed: Mapping[str, float]) -> Prior:
     """Ask PreliZ, and believe it only when the mass is there."""
-    preliz = import_module("preliz")  # three seconds, and only who elicits needs it
+    preliz = _preliz()
     roles = DISTRIBUTIONS[distribution].roles
     if set(fixed) == set(roles):
         raise PriorError(
@@ -158,6 +158,15 @@ def _most_entropy(distribution: str, interval: tuple[float, float], mass: float,
     if not abs(reached - mass) <= _TOLERANCE:
         _refuse(distribution, interval, mass)
     return Prior(distribution, **{name: float(found.params_dict[name]) for name in roles})
+
+
+def _preliz() -> Any:
+    """Import PreliZ, which takes three seconds, and changes how the user's figures are saved: that is put back."""
+    settings = import_module("matplotlib").rcParams
+    before = settings["savefig.bbox"]
+    preliz = import_module("preliz")
+    settings["savefig.bbox"] = before
+    return preliz
 
 
 def _refuse(distribution: str, interval: tuple[float, float], mass: float) -> None:
