@@ -11,6 +11,7 @@ import pandas as pd
 from partialpool.collapse.applies import why_not
 from partialpool.collapse.maximise import Maximum, maximise
 from partialpool.design.build import Design, build_design
+from partialpool.design.roots import singular_root
 from partialpool.design.table import Missing
 from partialpool.errors import EngineError
 from partialpool.fitting import as_spec
@@ -101,9 +102,7 @@ class LikelihoodFit:
         y = np.concatenate([*intercept, design.common.values], axis=1) @ maximum.beta
         y += 0.0 if design.offset is None else design.offset
         for factor, sd, corr in zip(design.factors, maximum.sd, maximum.corr, strict=True):
-            # By eigenvectors: a correlation of 1 has no Cholesky factor.
-            values, axes = np.linalg.eigh(corr)
-            half = sd[:, None] * axes * np.sqrt(np.maximum(values, 0))
+            half = sd[:, None] * singular_root(corr)
             effects = rng.standard_normal((factor.n_levels, len(sd))) @ half.T
             if factor.root is not None:
                 effects = factor.root @ effects

@@ -6,41 +6,18 @@ import json
 import re
 import subprocess
 import sys
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import partialpool as pp
+from checks.outline import Outline
 from explorer.conftest import HOSTILE
 from partialpool.explorer import page
 from partialpool.explorer.axis import LAST, PLAIN
 from partialpool.explorer.page import explore, render_explorer
 from partialpool.reporting.limits import MOST_LEVELS
-
-VOID = {"meta", "input", "br", "link", "img"}
-
-
-class Outline(HTMLParser):
-    """Elements with their attributes, every one closed where it should be."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.elements, self.open = [], []
-        self.feed(text)
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def all(self, tag):
-        return [attrs for name, attrs in self.elements if name == tag]
 
 
 def numbers_of(text):

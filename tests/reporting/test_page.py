@@ -3,44 +3,18 @@
 import base64
 import importlib.util
 import re
-from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
 
 import pytest
 
 import partialpool as pp
+from checks.outline import Outline
 from partialpool.reporting import page
 from partialpool.reporting.contents import CHAPTERS
 from partialpool.reporting.page import render, report
 from partialpool.reporting.section import Chapter, Section
 from partialpool.tabulate import TextTable
 from reporting.conftest import HOSTILE
-
-VOID = {"meta", "img", "br", "link"}
-
-
-class Outline(HTMLParser):
-    """Elements with their attributes, and whether every one is closed where it should be."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.elements, self.open, self.texts = [], [], []
-        self.feed(text)
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.texts.append(data)
-
-    def all(self, tag):
-        return [attrs for name, attrs in self.elements if name == tag]
 
 
 @pytest.fixture(scope="module")

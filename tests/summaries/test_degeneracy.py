@@ -6,7 +6,8 @@ from scipy import stats
 
 import partialpool as pp
 from checks.fixed import fit_at
-from partialpool.summaries.degeneracy import singularity
+from partialpool.design.build import build_design
+from partialpool.summaries.degeneracy import _rows_alike, singularity
 
 SLEEP = "Reaction ~ Days + (Days | Subject)"
 
@@ -171,3 +172,11 @@ def test_no_groups():
     fit = fit_at("y ~ x", {"y": [1.0, 2, 4, 3], "x": [0.0, 1, 2, 3]}, beta=[0, 1], sigma=1.0)
     with pytest.raises(pp.DataError, match="only effects that vary"):
         singularity(fit)
+
+
+def test_many_unrelated_levels_need_no_matrix_of_them():
+    """Rows that tell of one level: 60,000 levels squared would be 29 GB."""
+    codes = np.repeat(np.arange(60_000), 2)
+    table = {"y": np.arange(len(codes)) % 7, "g": codes}
+    factor = build_design(pp.ModelSpec.from_formula("y ~ 1 + (1 | g)"), table).factors[0]
+    assert _rows_alike(factor) == 2.0

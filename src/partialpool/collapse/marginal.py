@@ -11,7 +11,7 @@ from partialpool.collapse.density import evaluate
 from partialpool.collapse.gradient import evaluate_gradient
 from partialpool.collapse.layout import Layout, Normals, unpack_many
 from partialpool.collapse.moments import Moments, collect_moments
-from partialpool.collapse.rotate import Rotation, rotate
+from partialpool.collapse.rotate import Rotation, find_rotations, rotate
 from partialpool.collapse.scalar import JOINT, LOG, encode, encode_partial
 from partialpool.collapse.units import Units, choose_units
 from partialpool.collapse.workers import map_pieces, piece_size
@@ -164,8 +164,8 @@ def _assemble(
     known: np.ndarray,
     branch_from: int,
 ) -> Marginal:
-    turned, rotations = rotate(moments.less(known), [factor.root for factor in design.factors])
-    arrangement = arrange(turned, integrated, branch_from=branch_from)
+    rotations = find_rotations(moments, [factor.root for factor in design.factors])
+    arrangement = arrange(rotate(moments.less(known), rotations), integrated, branch_from=branch_from)
     stated = _stated(design, priors, units)
     shift = _shift(design, units)
     layout, elements = _layout(design, priors, units, arrangement, stated, integrated, shift)

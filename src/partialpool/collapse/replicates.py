@@ -118,7 +118,7 @@ class Replicates:
         start
             From `start`.
         """
-        moments, _ = rotate(collect_moments(design, self._units), [factor.root for factor in design.factors])
+        moments = rotate(collect_moments(design, self._units), self._kept.rotations)
         kept = arrange(moments, np.zeros(self._common, bool)).density
         flat = arrange(moments, np.ones(self._common, bool)).density if self._reml else kept
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from partialpool.collapse.moments import Coupling, Moments
 
-__all__ = ["Rotation", "rotate"]
+__all__ = ["Rotation", "find_rotations", "rotate"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,14 +29,17 @@ class Rotation:
         V, (levels, pseudo-levels): offsets z of the levels are V times those of the pseudo-levels.
     effects
         R = L V, (levels, pseudo-levels): effects b are R w.
+    own
+        Z'Z of the pseudo-levels, diag(s), (pseudo-levels,).
     """
 
     basis: np.ndarray
     effects: np.ndarray
+    own: np.ndarray
 
 
-def rotate(moments: Moments, roots: Sequence[np.ndarray | None]) -> tuple[Moments, tuple[Rotation | None, ...]]:
-    """Turn the levels of every factor with a known covariance into independent pseudo-levels.
+def find_rotations(moments: Moments, roots: Sequence[np.ndarray | None]) -> tuple[Rotation | None, ...]:
+    """Find the rotation of every factor with a known covariance; it depends on the rows, but not on the response.
 
     Parameters
     ----------
@@ -45,20 +48,26 @@ def rotate(moments: Moments, roots: Sequence[np.ndarray | None]) -> tuple[Moment
     roots
         L of each factor, (levels, levels), of one effect; None where levels are independent.
     """
-    rotations: list[Rotation | None] = []
-    for f, root in enumerate(roots):
-        if root is None:
-            rotations.append(None)
+    return tuple(
+        None if root is None else _rotation(own[:, 0, 0], root) for own, root in zip(moments.own, roots, strict=True)
+    )
+
+
+def _rotation(own: np.ndarray, root: np.ndarray) -> Rotation:
+    values, basis = np.linalg.eigh((root.T * own) @ root)
+    return Rotation(basis, root @ basis, np.maximum(values, 0.0))
+
+
+def rotate(moments: Moments, rotations: Sequence[Rotation | None]) -> Moments:
+    """Turn the levels of every factor with a rotation into independent pseudo-levels."""
+    for f, rotation in enumerate(rotations):
+        if rotation is None:
             continue
-        told = moments.own[f][:, 0, 0]
-        values, basis = np.linalg.eigh((root.T * told) @ root)
-        rotation = Rotation(basis, root @ basis)
-        rotations.append(rotation)
         own, dense = list(moments.own), list(moments.dense)
-        own[f] = np.maximum(values, 0.0)[:, None, None]
+        own[f] = rotation.own[:, None, None]
         dense[f] = np.tensordot(rotation.effects, dense[f], axes=(0, 0))
         moments = replace(moments, own=tuple(own), dense=tuple(dense), couplings=_turned(moments, f, rotation.effects))
-    return moments, tuple(rotations)
+    return moments
 
 
 def _turned(moments: Moments, f: int, effects: np.ndarray) -> tuple[tuple[Coupling, ...], ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 
+from partialpool.design.roots import singular_root
 from partialpool.errors import DataError
 from partialpool.spec.relationship import Relationship
 
@@ -68,8 +69,7 @@ class Kinship:
         mean = linalg.cho_solve((self.root, True), cross).T
         left = matrix[np.ix_(new, new)] - mean @ cross
         # A level that its relatives tell wholly leaves nothing open, within rounding.
-        values, axes = np.linalg.eigh((left + left.T) / 2)
-        return mean, axes * np.sqrt(np.maximum(values, 0.0))
+        return mean, singular_root((left + left.T) / 2)
 
 
 def match_levels(known: Relationship, factor: str, labels: tuple[Label, ...], codes: np.ndarray) -> Kinship:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from partialpool.design.build import Design
+from partialpool.design.kinds import is_quantity
 from partialpool.errors import DataError, nearest
 
 __all__ = ["At", "Points", "covariate_points"]
@@ -124,7 +125,7 @@ def _check_column(name: str, values: np.ndarray, known: tuple[str, ...]) -> None
 
 def _mean_of(design: Design, column: str) -> float:
     values = design.frame[column]
-    if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
+    if not is_quantity(values):
         raise DataError(
             f"{column!r} has categories: it cannot be held at its mean",
             got="no value for it",

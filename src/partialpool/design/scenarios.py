@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from partialpool.design.build import Design
+from partialpool.design.kinds import is_quantity
 from partialpool.errors import DataError, nearest
 
 __all__ = ["Scenarios", "check_known_means", "slope_scenarios", "value_scenarios"]
@@ -148,7 +149,7 @@ def _is_categorical(column: pd.Series) -> bool:
 def _is_quantity(design: Design, predictor: str) -> bool:
     """Whether one unit more of it means something: a number that is not read as categories."""
     column = design.frame[predictor]
-    if not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
+    if not is_quantity(column):
         return False
     spec = design.spec
     texts = (*spec.common, *(slope for group in spec.groups for slope in group.slopes))

@@ -8,6 +8,7 @@ import xarray as xr
 from partialpool.collapse.memory import check_fits
 from partialpool.collapse.units import working_response
 from partialpool.design.build import Design, FactorEffects
+from partialpool.design.roots import singular_root
 from partialpool.errors import DataError, nearest
 from partialpool.explorer.halves import Halves, split_rows
 from partialpool.fitting import Fit
@@ -155,13 +156,11 @@ def _level_columns(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
 
 
 def _root(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
-    """L, L L' the covariance at medians of sds and means of correlations; by eigenvectors, as it may be singular."""
+    """L, L L' the covariance at medians of sds and means of correlations."""
     sd = _medians(posterior, factor)
     if not factor.correlated:
         return np.diag(sd)
-    corr = posterior[corr_name(factor.name)].mean(("chain", "draw")).to_numpy()
-    values, axes = np.linalg.eigh(corr)
-    return sd[:, None] * axes * np.sqrt(np.maximum(values, 0.0))
+    return sd[:, None] * singular_root(posterior[corr_name(factor.name)].mean(("chain", "draw")).to_numpy())
 
 
 def _medians(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:

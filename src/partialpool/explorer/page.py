@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from partialpool.design.build import Design
 from partialpool.errors import DataError, nearest
@@ -20,6 +19,7 @@ from partialpool.files import whole_file
 from partialpool.fitting import Fit
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, printable, short
 from partialpool.reporting.limits import MOST_LEVELS
+from partialpool.reporting.pagemaker import page_environment
 from partialpool.reporting.wording import effect_units, response_name
 from partialpool.seeds import seed_sequence
 from partialpool.tabulate import number
@@ -159,14 +159,7 @@ def render_explorer(
     def say(value: float) -> str:
         return f"{value:.{decimals}f}{f' {unit}' if unit else ''}".replace("-", "\N{MINUS SIGN}", value < 0)
 
-    environment = Environment(
-        loader=PackageLoader("partialpool", "explorer/templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = page_environment("explorer/templates")
     # Bokeh reads a model before what refers to it: the order of keys matters.
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False, "separators": (",", ":"), "allow_nan": False}
     text = environment.get_template("explorer.html").render(
@@ -195,7 +188,7 @@ def render_explorer(
 
 
 def _check_normal(fit: Fit) -> None:
-    if fit.spec.family not in ("gaussian", "lognormal") or fit.spec.link != "identity":
+    if not fit.spec.is_normal:
         raise DataError(
             "the explorer works out estimates at every sd exactly, which only a normal response allows",
             got=f"family {fit.spec.family!r}, link {fit.spec.link!r}",

@@ -24,8 +24,6 @@ from partialpool.observe.decomposed import implied_sd
 from partialpool.observe.distributions import frozen
 from partialpool.observe.prior import draw_parameters
 from partialpool.overview.convergence import judge
-from partialpool.spec.model import ModelSpec
-from partialpool.spec.priorchecks import share_parameters
 from partialpool.spec.priors import Prior
 from partialpool.summaries.alikeness import icc
 from partialpool.variance.places import partition_over_rows
@@ -102,13 +100,12 @@ def prior_studies(fit: Fit, factor: FactorEffects, effect: str, *, seed: int, pr
     center = scale if family in FAMILIES else float(default_priors(fit.design)[parameter].arguments["sigma"])
     wanted = [(name, times * center) for name in FAMILIES for times in SCALES]
     wanted = [(name, size) for name, size in wanted if (name, size) != (family, scale)]
-    spec = _without_joint_prior(fit.spec)
     out = [Study(family, scale, _own_density(fit, parameter), **_answers(fit, factor, effect, seed))]
     with progress_line("fitting under other priors", shown=progressbar) as line:
         for done, (name, size) in enumerate(wanted):
             line.count(done, len(wanted))
             prior = FAMILIES[name](size)
-            design = replace(fit.design, spec=spec.with_priors({parameter: prior}))
+            design = replace(fit.design, spec=fit.spec.with_priors({parameter: prior}))
             try:
                 answers = _answers(_refitted(design, seed), factor, effect, seed)
             except EngineError:
@@ -149,23 +146,6 @@ def _recognised(fit: Fit, parameter: str) -> tuple[str, float]:
             if family(scale) == prior:
                 return name, scale
     return OWN, float("nan")
-
-
-def _without_joint_prior(spec: ModelSpec) -> ModelSpec:
-    """Return the model with a prior of each sd's own, the default, where its priors are of their total and shares."""
-    if not spec.states_shares:
-        return spec
-    joint = share_parameters(spec.factors)
-    return ModelSpec(
-        spec.response,
-        [*spec.common, *(f"offset({offset})" for offset in spec.offsets)],
-        spec.groups,
-        intercept=spec.intercept,
-        family=spec.family,
-        link=spec.link,
-        priors={name: prior for name, prior in spec.priors.items() if name.partition("[")[0] not in joint},
-        se=spec.se,
-    )
 
 
 def _own_density(fit: Fit, parameter: str) -> Callable[[np.ndarray], np.ndarray]:

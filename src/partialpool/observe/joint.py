@@ -85,7 +85,7 @@ def joint_log_density(design: Design, sets: np.ndarray, draws: Draws) -> np.ndar
     for factor in design.factors:
         factor.check_unrelated("leaving a level out")
     total = len(next(iter(draws.values())))
-    normal = design.spec.family in ("gaussian", "lognormal") and design.spec.link == "identity"
+    normal = design.spec.is_normal
     out = np.empty((total, int(sets.max()) + 1))
     known = [_levels_elsewhere(factor.codes, sets) for factor in design.factors]
     every = own_rows(design)

@@ -6,6 +6,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from partialpool.design.roots import singular_root
 from partialpool.errors import DataError
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, room, short
 
@@ -113,6 +114,4 @@ def _ellipse(pooling: xr.Dataset) -> np.ndarray:
     """Outline that holds 90 % of a bivariate normal with the posterior mean of Sigma, (2, points)."""
     sigma = pooling["covariance"].mean(("chain", "draw")).to_numpy()[:2, :2]
     angle = np.linspace(0, 2 * np.pi, 200)
-    values, vectors = np.linalg.eigh(sigma)
-    half = vectors * np.sqrt(np.maximum(values, 0))
-    return np.sqrt(-2 * np.log(0.1)) * half @ np.stack([np.cos(angle), np.sin(angle)])
+    return np.sqrt(-2 * np.log(0.1)) * singular_root(sigma) @ np.stack([np.cos(angle), np.sin(angle)])

@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from partialpool.design.build import Design
+from partialpool.design.kinds import first_category, is_quantity
 
 __all__ = ["Grid", "predictor_grids", "slope_grids"]
 
@@ -54,11 +55,11 @@ def slope_grids(design: Design) -> list[Grid]:
     recipes = [recipe for factor in design.factors for recipe in factor.recipes]
     varying = dict.fromkeys(column for recipe in recipes for column in recipe.numeric)
     read = varying | dict.fromkeys(design.common.recipe.numeric)
-    categories = {c: [_first(design.frame[c])] for c in read if not _is_quantity(design.frame[c])}
+    categories = {c: [first_category(design.frame[c])] for c in read if not is_quantity(design.frame[c])}
     grids = []
     for column in varying:
         values = design.frame[column]
-        if _is_quantity(values):
+        if is_quantity(values):
             grids.append(
                 Grid(column, {column: np.linspace(values.min(), values.max(), _PLACES).tolist(), **categories})
             )
@@ -69,12 +70,12 @@ def predictor_grids(design: Design, *, most: int = 4) -> list[Grid]:
     """Return a grid for each of the first predictors of the common effects: a number's range, a category's values."""
     read = tuple(design.common.recipe.numeric)
     every = tuple(dict.fromkeys([*read, *(c for f in design.factors for r in f.recipes for c in r.numeric)]))
-    categories = {c: [_first(design.frame[c])] for c in every if not _is_quantity(design.frame[c])}
+    categories = {c: [first_category(design.frame[c])] for c in every if not is_quantity(design.frame[c])}
     grids = []
     for column in read[:most]:
         values = design.frame[column]
         places = (
-            np.linspace(values.min(), values.max(), _PLACES).tolist() if _is_quantity(values) else _categories(values)
+            np.linspace(values.min(), values.max(), _PLACES).tolist() if is_quantity(values) else _categories(values)
         )
         grids.append(Grid(column, {**categories, column: places}, every))
     return grids
@@ -82,11 +83,3 @@ def predictor_grids(design: Design, *, most: int = 4) -> list[Grid]:
 
 def _categories(values: pd.Series) -> list[Any]:
     return [False, True] if pd.api.types.is_bool_dtype(values) else list(values.cat.categories)
-
-
-def _is_quantity(values: pd.Series) -> bool:
-    return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
-
-
-def _first(values: pd.Series) -> str | bool:
-    return False if pd.api.types.is_bool_dtype(values) else values.cat.categories[0]

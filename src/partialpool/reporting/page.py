@@ -5,13 +5,12 @@ import json
 import re
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from partialpool.files import whole_file
 from partialpool.fitting import Fit
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, Image, printable
 from partialpool.reporting.contents import CHAPTERS
 from partialpool.reporting.limits import PHONE
+from partialpool.reporting.pagemaker import page_environment
 from partialpool.reporting.wording import response_name
 from partialpool.tabulate import TextTable
 
@@ -58,14 +57,7 @@ def render(fit: Fit) -> str:
     """Return the page as text."""
     written = [(chapter.title, chapter.of(fit)) for chapter in CHAPTERS]
     sections = [(title, _anchor(title), section) for title, section in written if section is not None]
-    environment = Environment(
-        loader=PackageLoader("partialpool", "reporting/templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        keep_trailing_newline=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment("reporting/templates")
     environment.filters |= {
         "data_uri": _data_uri,
         "filled": _filled,

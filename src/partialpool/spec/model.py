@@ -217,15 +217,7 @@ class ModelSpec:
         >>> ModelSpec.from_formula("y ~ x + (x | g)").with_terms(groups=[Group("g")]).to_formula()
         'y ~ x + (1 | g)'
         """
-        return ModelSpec(
-            self.response,
-            [*(self.common if common is None else common), *(f"offset({o})" for o in self.offsets)],
-            self.groups if groups is None else groups,
-            intercept=self.intercept,
-            family=self.family,
-            link=self.link,
-            se=self.se,
-        )
+        return self._changed(self.common if common is None else common, self.groups if groups is None else groups, {})
 
     def with_priors(self, priors: Mapping[str, object]) -> "ModelSpec":
         """Return the same model with some priors stated anew; others that it stated stay.
@@ -239,19 +231,26 @@ class ModelSpec:
         >>> dict(ModelSpec.from_formula("y ~ x + (1 | g)").with_priors({"sigma": half}).priors)
         {'sigma': Prior('HalfNormal', sigma=2)}
         """
+        kept = {name: prior for name, prior in self.priors.items() if not replaced_by(name, priors, self.factors)}
+        return self._changed(self.common, self.groups, {**kept, **priors})
+
+    def _changed(self, common: Iterable[str], groups: Iterable[Group], priors: Mapping[str, object]) -> "ModelSpec":
+        """Return a model of the same response, offsets and family."""
         return ModelSpec(
             self.response,
-            [*self.common, *(f"offset({o})" for o in self.offsets)],
-            self.groups,
+            [*common, *(f"offset({o})" for o in self.offsets)],
+            groups,
             intercept=self.intercept,
             family=self.family,
             link=self.link,
-            priors={
-                **{n: p for n, p in self.priors.items() if not replaced_by(n, priors, self.factors)},
-                **priors,
-            },
+            priors=priors,
             se=self.se,
         )
+
+    @property
+    def is_normal(self) -> bool:
+        """Whether the response, or its logarithm, is normal with a mean that is linear in the effects."""
+        return self.family in ("gaussian", "lognormal") and self.link == "identity"
 
     @property
     def states_shares(self) -> bool:

@@ -185,8 +185,8 @@ def _rows_alike(factor: FactorEffects) -> float:
     relationships count as well.
     """
     n = np.bincount(factor.codes, minlength=factor.n_levels)
-    related = np.diag(n) if factor.root is None else factor.root.T @ (n[:, None] * factor.root)
-    return float((related**2).sum() / n.sum())
+    shared = n if factor.root is None else factor.root.T @ (n[:, None] * factor.root)
+    return float((shared**2).sum() / n.sum())
 
 
 def _sd_prior(fit: Fit, parameter: str) -> Any:

@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from partialpool.design.build import Design, FactorEffects
+from partialpool.design.kinds import is_quantity
 from partialpool.design.rows import Rows, own_rows
 from partialpool.design.sums import center_within, sum_by_level
 from partialpool.errors import DataError
@@ -92,7 +92,7 @@ def _numbers(design: Design) -> Iterator[tuple[str, np.ndarray]]:
         column = design.frame[name]
         if name in labels:
             continue
-        if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+        if is_quantity(column):
             yield name, column.to_numpy(dtype=float)
 
 

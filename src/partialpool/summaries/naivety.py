@@ -77,8 +77,7 @@ def naive_errors(fit: Fit) -> xr.Dataset:
 
 def _check(fit: Fit) -> None:
     spec = fit.spec
-    normal = spec.family in ("gaussian", "lognormal") and spec.link == "identity"
-    if not normal and spec.family not in SCORED:
+    if not spec.is_normal and spec.family not in SCORED:
         raise DataError(
             "naive standard errors are worked out for normal, binary and count responses",
             got=f"family {spec.family!r}, link {spec.link!r}",

@@ -5,11 +5,11 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from partialpool.collapse.units import working_response
 from partialpool.design.build import Design, FactorEffects
+from partialpool.design.kinds import is_quantity
 from partialpool.design.points import Points, covariate_points
 from partialpool.errors import DataError, nearest
 from partialpool.fitting import Fit
@@ -175,11 +175,7 @@ def _check_places(design: Design, over: str, points: int, at: Mapping[str, Any])
     # Recipes, not all that is read: the lines leave the offset out.
     recipes = [design.common.recipe, *(recipe for factor in design.factors for recipe in factor.recipes)]
     read = dict.fromkeys(column for recipe in recipes for column in recipe.numeric)
-    numeric = [
-        c
-        for c in read
-        if pd.api.types.is_numeric_dtype(design.frame[c]) and not pd.api.types.is_bool_dtype(design.frame[c])
-    ]
+    numeric = [c for c in read if is_quantity(design.frame[c])]
     if over not in numeric:
         raise DataError(
             "a line is drawn over a numeric column that the model reads",

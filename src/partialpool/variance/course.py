@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-import pandas as pd
 
 from partialpool.design.build import Design
+from partialpool.design.kinds import first_category, is_quantity
 from partialpool.design.points import Points, covariate_points
 from partialpool.errors import DataError, nearest
 from partialpool.spec.terms import factor_columns
@@ -123,9 +123,9 @@ def _evaluated(design: Design, column: str, values: np.ndarray, given: Mapping[s
     # A list of one value is a value, for a category as for a number.
     fixed = {name: value[0] if np.ndim(value) > 0 and len(value) == 1 else value for name, value in given.items()}
     firsts = {
-        name: _first(design.frame[name])
+        name: first_category(design.frame[name])
         for name in _read(design)
-        if name not in fixed and name != column and not _is_quantity(design.frame[name])
+        if name not in fixed and name != column and not is_quantity(design.frame[name])
     }
     at = {column: values.tolist(), **{name: [value] for name, value in (fixed | firsts).items()}}
     points = covariate_points(design, at, common=True)
@@ -140,7 +140,7 @@ def _with_varying_slope(design: Design) -> list[str]:
     # within(x, g) reads g as well, which is no predictor where it is the factor itself.
     factors = {column for name in design.spec.factors for column in factor_columns(name)}
     read = dict.fromkeys(c for f in design.factors for recipe in f.recipes for c in recipe.numeric)
-    return [c for c in read if c not in factors and _is_quantity(design.frame[c])]
+    return [c for c in read if c not in factors and is_quantity(design.frame[c])]
 
 
 def _read(design: Design) -> list[str]:
@@ -155,7 +155,7 @@ def _range_of(design: Design, column: str) -> np.ndarray:
 
 
 def _check_numeric(design: Design, column: str) -> None:
-    numeric = [name for name in _read(design) if _is_quantity(design.frame[name])]
+    numeric = [name for name in _read(design) if is_quantity(design.frame[name])]
     if column not in numeric:
         raise DataError(
             "a response is followed along a numeric predictor that the model reads",
@@ -163,11 +163,3 @@ def _check_numeric(design: Design, column: str) -> None:
             allowed=nearest(str(column), numeric),
             do="name one of these in along=" if numeric else "leave along= out: this model has no numeric predictor",
         )
-
-
-def _is_quantity(values: pd.Series) -> bool:
-    return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
-
-
-def _first(values: pd.Series) -> Any:
-    return False if pd.api.types.is_bool_dtype(values) else values.cat.categories[0]

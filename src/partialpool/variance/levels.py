@@ -42,7 +42,7 @@ def check_normal(spec: ModelSpec) -> None:
     DataError
         Any but a normal response, or a link.
     """
-    if spec.family not in ("gaussian", "lognormal") or spec.link != "identity":
+    if not spec.is_normal:
         raise DataError(
             "a level's least-squares estimate and its weight are defined for normal responses",
             got=f"family {spec.family!r}, link {spec.link!r}",
