@@ -170,3 +170,12 @@ def test_the_known_story_of_the_data_sets():
     assert found.frame.loc["beta[Intercept]", "diagnosis"] == "robust"
     assert "strong prior / weak likelihood" in str(found)
     assert "<table" in found._repr_html_()
+
+
+def test_names_may_hold_a_slash(sleepstudy):
+    """A tree reads one as a path."""
+    fit = pp.fit("Reaction ~ I(Days / 10) + (1 | Subject)", sleepstudy, seed=1, progressbar=False)
+    frame = power_scale(fit, {"a/b": lambda f: f.posterior["sigma"]}, alphas=()).frame
+    (slope,) = (name for name in frame.index if "/ 10" in name or "/10" in name)
+    assert frame.loc[slope, "diagnosis"] == "robust"
+    assert frame.loc["a/b", "likelihood"] == frame.loc["sigma", "likelihood"] > 0.05

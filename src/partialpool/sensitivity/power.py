@@ -159,12 +159,14 @@ def _components(fit: Fit) -> dict[str, np.ndarray]:
 def _sensitivities(fit: Fit, followed: Mapping[str, np.ndarray], components: Mapping[str, np.ndarray]) -> pd.DataFrame:
     """ArviZ's power-scaling sensitivity of each quantity to each component, and a diagnosis."""
     dims = ("chain", "draw")
-    posterior = xr.Dataset({name: (dims, values) for name, values in followed.items()})
+    # Names stand in a coordinate: as a variable's, one with a slash would be a path in a tree.
+    values = np.stack(list(followed.values()), axis=-1)
+    posterior = xr.Dataset({"followed": ((*dims, "quantity"), values)}, coords={"quantity": list(followed)})
     columns = {}
     for component, density in components.items():
         tree = xr.DataTree.from_dict({"posterior": posterior, "log_prior": xr.Dataset({"scaled": (dims, density)})})
         found = azs.psense(tree, group="prior", group_var_names="scaled", alphas=_GRADIENT)
-        columns[component] = {name: float(found[name]) for name in followed}
+        columns[component] = found["followed"].to_series()
     frame = pd.DataFrame(columns).rename_axis("quantity")
     prior = frame.get(EVERY_PRIOR, pd.Series(0.0, index=frame.index))
     counts, told = prior >= THRESHOLD, frame[LIKELIHOOD] >= THRESHOLD
