@@ -8,6 +8,7 @@ from scipy import linalg, stats
 import partialpool as pp
 from checks.kin import sib_matrix, traits
 from collapse.oracle import parameters
+from partialpool.collapse.digits import smallest_noise
 from partialpool.collapse.marginal import build_marginal
 from partialpool.collapse.recover import conditional_modes, recover
 from partialpool.design.build import build_design
@@ -139,3 +140,27 @@ def test_several_related_effects_go_to_nuts():
     data, _ = traits(KINSHIP, sd=2, sigma=1.5, rows=140, seed=3)
     with pytest.raises(pp.EngineError, match="collapsed"):
         pp.fit(spec, data, engine="collapsed", progressbar=False)
+
+
+def test_a_residual_sd_of_zero_is_possible_and_never_a_peak_of_rounding():
+    """One row for every level: they can explain everything, so the density goes to a constant as sigma goes to 0."""
+    labels = list(KINSHIP.index)
+    data = pd.DataFrame(
+        {"animal": labels, "y": np.linalg.cholesky(KINSHIP) @ np.random.default_rng(7).normal(size=len(labels))}
+    )
+    spec = ModelSpec.from_formula("y ~ 1 + (1 | animal)", cov={"animal": KINSHIP})
+    design = build_design(spec, data)
+    marginal = build_marginal(design, resolve_priors(design))
+    assert marginal.elements == ("sd_animal[Intercept]", "sigma")
+    log_sigmas = np.log(10.0) * np.arange(-3, -17, -0.25)
+    thetas = np.column_stack([np.full(len(log_sigmas), np.log(0.8)), log_sigmas])
+    # As a density of log sigma it has sigma for its Jacobian, and a prior that is flat so near to 0.
+    flat = marginal.log_densities(thetas) - log_sigmas
+    told = np.exp(log_sigmas) > smallest_noise(len(labels))
+    known = np.isfinite(flat)
+    assert known[told].all()
+    assert not known[np.exp(log_sigmas) < 0.05 * smallest_noise(len(labels))].any()
+    assert flat[told] == pytest.approx(flat[told][0], abs=0.02)
+    assert flat[known] == pytest.approx(flat[told][0], abs=1)
+    for theta, expected in zip(thetas, marginal.log_densities(thetas), strict=True):
+        assert marginal.gradient(theta)[0] == pytest.approx(expected, abs=1e-6)

@@ -6,6 +6,7 @@ from partialpool.collapse.arrange import Leaf, System
 from partialpool.collapse.backsolve import put_back
 from partialpool.collapse.compiled import kernel, part
 from partialpool.collapse.decomposed import joint_log_prior
+from partialpool.collapse.digits import is_rounding
 from partialpool.collapse.eliminate import Forward, eliminate, make_workspace
 from partialpool.collapse.layout import Layout, Normals, common_of, scales_of, unpack
 from partialpool.collapse.scalar import log_density, place
@@ -61,7 +62,7 @@ def evaluate(
         out[i] = -np.inf
         prior = log_prior(layout, thetas, i)
         parameters = unpack(layout, thetas, i)
-        if not (parameters.sigma > 0.0 and (draws or np.isfinite(prior))):
+        if (layout.sigma >= 0 and is_rounding(parameters.sigma, system.rows)) or not (draws or np.isfinite(prior)):
             continue
         scales, common = scales_of(layout, parameters), common_of(normals, parameters.sigma)
         forward = eliminate(system, scales, common, room)

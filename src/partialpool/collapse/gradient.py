@@ -6,6 +6,7 @@ from partialpool.collapse.arrange import System
 from partialpool.collapse.compiled import kernel, part
 from partialpool.collapse.decomposed import add_joint_gradient
 from partialpool.collapse.density import log_likelihood, log_prior
+from partialpool.collapse.digits import is_rounding
 from partialpool.collapse.eliminate import Common, Forward, Scales, eliminate, make_workspace
 from partialpool.collapse.expect import second_moments
 from partialpool.collapse.layout import Layout, Normals, Parameters, common_of, scales_of, unpack
@@ -18,7 +19,7 @@ __all__ = ["evaluate_gradient", "evaluate_likelihood_gradient"]
 def evaluate_gradient(system: System, layout: Layout, normals: Normals, thetas: np.ndarray, out: np.ndarray) -> float:
     """Evaluate the log posterior density of thetas[0], up to p(y), and its gradient into out (elements,)."""
     prior = log_prior(layout, thetas, 0)
-    if not np.isfinite(prior):
+    if not np.isfinite(prior) or (layout.sigma >= 0 and is_rounding(unpack(layout, thetas, 0).sigma, system.rows)):
         return -np.inf
     total = prior + evaluate_likelihood_gradient(system, layout, normals, thetas, out)
     for x in range(thetas.shape[1]):

@@ -168,7 +168,7 @@ def maximise(design: Design, *, reml: bool = False) -> Maximum:
     scales = _STARTS if problem.kept.is_cheap else _STARTS[:1]
     found = descend(evaluate, coordinates, [coordinates.start(scale) for scale in scales])
     relative = coordinates.to_theta(found.t)
-    check_digits(problem.kept, problem.profile(relative).sigma)
+    check_digits(problem.kept.design, problem.kept.units.unit, problem.profile(relative).sigma)
     if not found.steepest < _STEEPEST:
         raise EngineError(
             "the likelihood could not be maximised",

@@ -166,7 +166,8 @@ def _draw(
     else:
         recovered = _recover(marginal, candidates.sample.theta, settings, effect_stream, line)
         values = recovered.log_density
-    check_digits(marginal, marginal.sigma(candidates.sample.theta[np.nanargmax(values)]))
+    best = candidates.sample.theta[np.nanargmax(values)]
+    check_digits(marginal.design, marginal.units.unit, marginal.sigma(best))
     return _Drawn(candidates, values, recovered, run_chains(candidates, values, np.random.default_rng(accept_stream)))
 
 
