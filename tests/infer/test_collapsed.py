@@ -213,6 +213,15 @@ def test_where_weights_fail_nuts_takes_over_and_says_so(sleepstudy, monkeypatch)
     assert fit.digest.verdict.good
 
 
+def test_a_proposal_just_short_of_even_is_fitted_again_before_nuts_takes_over(sleepstudy):
+    """Far from zero, intercepts and slopes have two modes; the first sample weighs at 45 to 55 %, by seed."""
+    far = sleepstudy.assign(Days=sleepstudy["Days"] + 200)
+    for seed in (0, 1, 4):
+        fit = pp.fit("Reaction ~ Days + (Days | Subject)", far, **{**QUIET, "seed": seed})
+        assert "importance-weighted chains" in repr(fit)
+        assert fit.digest.verdict.good
+
+
 def test_an_uneven_proposal_is_not_good_enough():
     chains = Chains(np.zeros((1, 1)), np.zeros((1, 1)), khat=0.2, efficiency=0.4, log_evidence=0.0, log_evidence_se=0.0)
     assert "importance ESS is 40%" in chains.trouble

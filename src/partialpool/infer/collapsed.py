@@ -34,6 +34,8 @@ __all__ = ["CollapsedEngine"]
 
 _DENSE: Final = 2e7
 """Multiplications per evaluation from which a fit takes minutes."""
+_MOST_READAPTATIONS: Final = 3
+"""Fits of the proposal to a whole sample before NUTS, which costs tens of times a sample, takes over."""
 _FEWEST_CANDIDATES: Final = 1000
 """However few draws are kept: the diagnostics of importance weights need a sample."""
 
@@ -106,9 +108,11 @@ def _draw_theta(
     line.say("adapting the proposal")
     proposal = adapt(marginal, peaks, np.random.default_rng(streams[0]), workers=settings.threads)
     drawn = _draw(marginal, proposal, settings, streams[1], line)
-    if drawn.chains.trouble:
-        proposal = readapt(proposal, drawn.candidates.sample, drawn.values, np.random.default_rng(streams[2]))
-        drawn = _draw(marginal, proposal, settings, streams[3], line)
+    for fitting, drawing in zip(*(stream.spawn(_MOST_READAPTATIONS) for stream in streams[2:]), strict=True):
+        if not drawn.chains.trouble:
+            break
+        proposal = readapt(proposal, drawn.candidates.sample, drawn.values, np.random.default_rng(fitting))
+        drawn = _draw(marginal, proposal, settings, drawing, line)
     clock.lap("proposal")
     if drawn.chains.trouble:
         found = _by_nuts(marginal, peaks, drawn, settings, line)
