@@ -2,6 +2,7 @@ from .checkup import Checklist as Checklist
 from .checkup import check as check
 from .datasets.load import dataset_names as dataset_names
 from .datasets.load import load_dataset as load_dataset
+from .datasets.pedigree import relationship_matrix as relationship_matrix
 from .design.scaling import PriorSet as PriorSet
 from .errors import DataError as DataError
 from .errors import DataWarning as DataWarning

@@ -4,10 +4,12 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 
 import partialpool as pp
-from partialpool.datasets.pedigree import relationship_matrix
+from partialpool import relationship_matrix
 from partialpool.datasets.simulate.gene_expression import CHILDREN, FAMILIES, kinship
 
 # Full sibs c and d have e; half sib f of theirs; c and g, a stranger, have h; e and f have i; c fertilises itself: k.
@@ -81,6 +83,20 @@ def test_missing_values_and_other_signs_stand_for_unknown_parents():
     assert matrix.loc["3"].tolist() == [0.5, 0.5, 1.0]
 
 
+def test_numbers_with_gaps_are_the_names_the_data_have():
+    """A column of numbers with a missing one holds 3 as 3.0; without gaps it holds 3."""
+    family = pd.DataFrame({"animal": [1, 2, 3], "sire": [np.nan, np.nan, 1], "dam": [0, 0, 2]})
+    assert family["sire"].dtype == float
+    matrix = relationship_matrix(family)
+    assert matrix.index.tolist() == ["1", "2", "3"]
+    assert matrix.loc["3"].tolist() == [0.5, 0.5, 1.0]
+
+
+@pytest.mark.parametrize("convert", [pl.from_pandas, pa.Table.from_pandas])
+def test_polars_and_pyarrow_tables_are_pedigrees_too(convert):
+    pd.testing.assert_frame_equal(relationship_matrix(convert(TANGLED)), relationship_matrix(TANGLED))
+
+
 def test_categories_and_more_columns_are_fine():
     people = pp.load_dataset("gene_expression")[["person", "father", "mother", "sex"]].drop_duplicates()
     pd.testing.assert_frame_equal(relationship_matrix(people), kinship())
@@ -98,7 +114,8 @@ def test_families_of_the_genes_are_couples_with_children():
 @pytest.mark.parametrize(
     ("rows", "wrong", "got"),
     [
-        ([("a", "0", "0"), ("a", "0", "0")], "a person has one row in a pedigree", "'a' twice"),
+        ([("a", "0", "0"), ("a", "0", "0")], "every row of a pedigree is of a person, who has one", "'a' twice"),
+        ([("a", "0", "0"), (None, "a", "0")], "every row of a pedigree is of a person, who has one", "none in row 1"),
         ([("a", "b", "0")], "a parent without a row of their own", "'b', of 'a'"),
         ([("a", "b", "0"), ("b", "0", "a")], "nobody is their own ancestor", "a circle among a, b"),
         ([("a", "a", "0")], "nobody is their own ancestor", "a circle among a"),

@@ -1,7 +1,9 @@
 """Who descends from whom, and how alike that makes them."""
 
-from typing import Final
+import math
+from typing import Any, Final
 
+import narwhals as nw
 import numpy as np
 import pandas as pd
 
@@ -9,10 +11,10 @@ from partialpool.errors import DataError
 
 __all__ = ["relationship_matrix"]
 
-_COLUMNS: Final = ("person", "father", "mother")
+_COLUMNS: Final = 3
 
 
-def relationship_matrix(pedigree: pd.DataFrame, *, unknown: str = "0") -> pd.DataFrame:
+def relationship_matrix(pedigree: Any, *, unknown: str = "0") -> pd.DataFrame:
     """Work out the numerator relationship matrix of a pedigree: the covariance among breeding values of variance 1.
 
     By the tabular method (Emik & Terrill 1949, *J. Heredity* 40:51): with parents before children, A_ij of every j
@@ -22,8 +24,8 @@ def relationship_matrix(pedigree: pd.DataFrame, *, unknown: str = "0") -> pd.Dat
     Parameters
     ----------
     pedigree
-        One row per person, in any order. The first three columns are the person, the father and the mother, whatever
-        they are called: animal, sire, dam.
+        A pandas, polars or pyarrow table with one row per person, in any order. The first three columns are the person,
+        the father and the mother, whatever they are called: animal, sire, dam.
     unknown
         How a parent is written who is not known; a missing value is one too.
 
@@ -55,24 +57,31 @@ def relationship_matrix(pedigree: pd.DataFrame, *, unknown: str = "0") -> pd.Dat
     return pd.DataFrame(matrix, index=people, columns=people)
 
 
-def _read(pedigree: pd.DataFrame, unknown: str) -> tuple[list[str], list[tuple[int | None, ...]]]:
+def _read(pedigree: Any, unknown: str) -> tuple[list[str], list[tuple[int | None, ...]]]:
     """Names, and for each the places of father and mother."""
-    if pedigree.shape[1] < len(_COLUMNS):
-        raise _refused("a pedigree has a column for the person, the father and the mother", ", ".join(pedigree.columns))
-    absent = pedigree.iloc[:, 1:3].isna().to_numpy()
-    columns = [pedigree.iloc[:, k].astype("str").tolist() for k in range(3)]
-    place = {name: k for k, name in enumerate(columns[0])}
-    if len(place) < len(columns[0]):
-        twice = next(name for k, name in enumerate(columns[0]) if place[name] != k)
-        raise _refused("a person has one row in a pedigree", f"{twice!r} twice")
-    parents: list[tuple[int | None, ...]] = []
-    for k, names in enumerate(zip(columns[1], columns[2], strict=True)):
-        found = [None if name == unknown or absent[k, j] else name for j, name in enumerate(names)]
-        strangers = [name for name in found if name is not None and name not in place]
+    table = nw.from_native(pedigree, eager_only=True)
+    if table.shape[1] < _COLUMNS:
+        raise _refused("a pedigree has a column for the person, the father and the mother", ", ".join(table.columns))
+    rows = [[_name(cell, unknown) for cell in row[:_COLUMNS]] for row in table.iter_rows()]
+    place: dict[str, int] = {}
+    for k, (person, *_) in enumerate(rows):
+        if person is None or person in place:
+            got = f"none in row {k}" if person is None else f"{person!r} twice"
+            raise _refused("every row of a pedigree is of a person, who has one", got)
+        place[person] = k
+    for person, *named in rows:
+        strangers = [name for name in named if name is not None and name not in place]
         if strangers:
-            raise _refused("a parent without a row of their own", f"{strangers[0]!r}, of {columns[0][k]!r}")
-        parents.append(tuple(None if name is None else place[name] for name in found))
-    return columns[0], parents
+            raise _refused("a parent without a row of their own", f"{strangers[0]!r}, of {person!r}")
+    return list(place), [tuple(None if name is None else place[name] for name in named) for _, *named in rows]
+
+
+def _name(cell: object, unknown: str) -> str | None:
+    """A name as `str` writes the level in the data; a column of numbers with gaps holds 3 as 3.0."""
+    if cell is None or cell is pd.NA or (isinstance(cell, float) and math.isnan(cell)):
+        return None
+    name = str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+    return None if name == unknown else name
 
 
 def _ancestors_first(people: list[str], parents: list[tuple[int | None, ...]]) -> list[int]:
