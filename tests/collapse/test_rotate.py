@@ -21,11 +21,23 @@ FORMULAS = {
     "beside another factor": "y ~ x + (1 | animal) + (1 | litter)",
     "beside slopes": "y ~ x + (1 | animal) + (x | litter)",
     "a varying slope alone": "y ~ x + (0 + x | animal) + (1 | litter)",
+    "beside its copy": "y ~ x + (1 | animal) + (1 | lasting)",
+    "after its copy, with a third": "y ~ x + (1 | lasting) + (1 | animal) + (1 | litter)",
+    "beside a copy with other rows": "y ~ x + (1 | animal) + (1 | uneven)",
 }
 
 
-def problem(formula, **options):
+def records():
+    """140 traits; or, of `twice`, 120: two of every animal, which `lasting` repeats under names in another order."""
     data, _ = traits(KINSHIP, sd=2, sigma=1.5, rows=140, seed=3)
+    twice = pd.DataFrame({"animal": np.repeat(KINSHIP.index, 2)})
+    names = [f"c{k}" for k in np.random.default_rng(1).permutation(len(KINSHIP))]
+    twice["lasting"] = np.repeat(names, 2)
+    return {"uneven": data.assign(uneven="c" + data["animal"]), "twice": data.head(120).assign(**twice)}
+
+
+def problem(formula, **options):
+    data = records()["twice" if "lasting" in formula else "uneven"]
     design = build_design(ModelSpec.from_formula(formula, cov={"animal": KINSHIP}, **options), data)
     priors = resolve_priors(design)
     return design, priors, build_marginal(design, priors)
@@ -93,10 +105,20 @@ def test_effects_are_those_of_the_dense_normal(case):
     assert np.abs((b.mean(axis=0) - expected) / np.sqrt(variance / len(b))).max() < 5
     assert np.abs(b.var(axis=0) / variance - 1).max() < 5 * np.sqrt(2 / len(b))
     # Offsets and effects say the same: b = sd L z.
-    factor = design.factors[0]
-    np.testing.assert_allclose(
-        draws.b[0][0, :, 0], draws.sd[0][0, 0] * factor.root @ draws.z[0][0, :, 0], rtol=1e-8, atol=1e-10
-    )
+    for f, factor in enumerate(design.factors):
+        if len(factor.names) == 1:
+            root = np.eye(factor.n_levels) if factor.root is None else factor.root
+            np.testing.assert_allclose(
+                draws.b[f][0, :, 0], draws.sd[f][0, 0] * root @ draws.z[f][0, :, 0], rtol=1e-8, atol=1e-10
+            )
+
+
+def test_a_copy_of_related_levels_costs_no_dense_algebra():
+    """Repeated records: what is inherited, and what else lasts. Where rows are even, the two turn together."""
+    _, _, even = problem("y ~ x + (1 | animal) + (1 | lasting)")
+    _, _, uneven = problem("y ~ x + (1 | animal) + (1 | uneven)")
+    assert even.arrangement.has_branch
+    assert even.arrangement.work < 0.05 * uneven.arrangement.work
 
 
 def test_unrelated_levels_change_nothing():
