@@ -17,6 +17,7 @@ TABLES = {
     "cake": ((270, 5), {"replicate": 15, "recipe": 3, "temperature": 6}, "angle", 32.1222222),
     "cbpp": ((56, 4), {"herd": 15, "period": 4}, "incidence", 99 / 56),
     "contraception": ((1934, 6), {"woman": 1934, "district": 60, "use": 2, "livch": 4, "urban": 2}, "age", 0.0),
+    "high_school": ((7185, 6), {"school": 160, "sector": 2, "sex": 2, "minority": 2}, "math", 12.7478527),
     "grouseticks": ((403, 7), {"INDEX": 403, "BROOD": 118, "YEAR": 3, "LOCATION": 63}, "TICKS", 6.369727),
     "pain_trials": ((264, 5), {"patient": 40}, "pain", 4.8568182),
     "vaccination": ((576, 5), {"district": 8, "neighbourhood": 6}, "vaccinated", 345 / 576),
