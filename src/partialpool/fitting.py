@@ -1,6 +1,7 @@
 """Fit: a specification, its design and its posterior, together; and how one is made, saved and loaded."""
 
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,12 +16,13 @@ from partialpool.design.archive import dataset_to_frame
 from partialpool.design.build import Design, build_design
 from partialpool.design.scaling import PriorSet, resolve_priors
 from partialpool.design.table import Missing
-from partialpool.errors import DataError, FileError, SpecError
+from partialpool.errors import DataError, FileError, SamplingWarning, SpecError
 from partialpool.files import whole_file
 from partialpool.infer.choose import choose_engine
 from partialpool.infer.pack import FORMAT, pack
 from partialpool.infer.settings import Settings
 from partialpool.names import OBS
+from partialpool.overview.convergence import alarm
 from partialpool.overview.digest import Digest
 from partialpool.spec.model import ModelSpec
 
@@ -165,6 +167,12 @@ def fit(
     ------
     SpecError, DataError, EngineError
         What is wrong, what was found, what is allowed, what to do.
+
+    Warns
+    -----
+    SamplingWarning
+        Draws diverged, or chains do not agree on a parameter (R-hat of 1.05 or more); `print(fit)` holds every
+        diagnostic to stricter thresholds.
     """
     spec = as_spec(model, family=family, link=link, priors=priors, se=se, cov=cov)
     settings = Settings(draws, tune, chains, seed, sampler, target_accept, parametrization, cores, progressbar, keep_z)
@@ -172,7 +180,10 @@ def fit(
     design = build_design(spec, data, missing=missing)
     resolved = resolve_priors(design)
     raw = chosen.run(design, resolved, settings)
-    return Fit(spec, design, resolved, pack(raw, design, resolved, settings, engine=chosen.name, reason=reason))
+    tree = pack(raw, design, resolved, settings, engine=chosen.name, reason=reason)
+    if trouble := alarm(tree):
+        warnings.warn(f"do not rely on these draws: {trouble}", SamplingWarning, stacklevel=2)
+    return Fit(spec, design, resolved, tree)
 
 
 def priors(

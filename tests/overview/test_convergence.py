@@ -1,10 +1,12 @@
 """The verdict: each failing diagnostic is named, with a cure; a good fit has none."""
 
+import json
+
 import numpy as np
 import pytest
 import xarray as xr
 
-from partialpool.overview.convergence import judge
+from partialpool.overview.convergence import alarm, judge
 
 
 def tree(beta, *, diverging=0, energy=None, draws=1000):
@@ -52,6 +54,32 @@ def test_each_failure_is_named_with_its_cure(good, spoil, check, cure):
     text = str(verdict)
     assert "do not rely on these draws yet" in text
     assert cure in text
+
+
+@pytest.mark.parametrize(
+    ("settings", "cure"),
+    [
+        ({"target_accept": 0.9, "parametrization": {}}, "raise target_accept to 0.99; else use a tighter prior"),
+        ({"target_accept": 0.99, "parametrization": {"g": "adapted"}}, "use a tighter prior on the sds, or a simpler"),
+        ({"target_accept": 0.9, "parametrization": {"g": "centered"}}, "leave out parametrization={'g': 'centered'}"),
+    ],
+)
+def test_the_cure_of_divergences_is_one_that_was_not_tried(good, settings, cure):
+    draws = tree(good, diverging=3)
+    draws.attrs["settings"] = json.dumps(settings)
+    (finding,) = (f for f in judge(draws).findings if f.check == "divergences")
+    assert finding.cure.startswith(cure)
+    assert alarm(draws) == f"{finding.found}: {finding.cure}"
+
+
+def test_what_cannot_wait(good):
+    assert alarm(tree(good)) == ""
+    assert "R-hat up to" in alarm(tree(good + np.arange(4)[:, None]))
+    assert alarm(tree(good[:1])) == "", "one chain is a wish; the verdict says what it lacks"
+    # A little apart (R-hat 1.02): in the verdict, and no alarm.
+    apart = good + 0.18 * np.arange(4)[:, None]
+    assert "R-hat" in failures(judge(tree(apart)))
+    assert alarm(tree(apart)) == ""
 
 
 def test_bfmi_by_hand(good):

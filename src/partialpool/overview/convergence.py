@@ -14,12 +14,17 @@ import xarray as xr
 
 from partialpool.overview.chains import bulk_ess, rhat, tail_ess
 
-__all__ = ["Finding", "Verdict", "judge"]
+__all__ = ["Finding", "Verdict", "alarm", "judge"]
 
 MAX_RHAT: Final = 1.01
+ALARMING_RHAT: Final = 1.05
+"""Of a parameter: not a matter of a few draws more."""
 MIN_ESS_PER_CHAIN: Final = 100
 MIN_BFMI: Final = 0.2
 MAX_KHAT: Final = 0.7
+_CAREFUL: Final = 0.99
+_FEWEST_DRAWS: Final = 4
+_OF_LEVELS: Final = ("b_", "z_")
 MAX_CHECKED: Final = 4000
 """Group effects whose R-hat and ESS are computed; of more, an even selection."""
 
@@ -66,10 +71,10 @@ def judge(tree: xr.DataTree) -> Verdict:
     """
     posterior, stats = tree["posterior"].to_dataset(), tree["sample_stats"].to_dataset()
     chains, draws = posterior.sizes["chain"], posterior.sizes["draw"]
-    findings = [_divergences(stats, chains * draws)] if "diverging" in stats else []
+    findings = _divergences(stats, tree)
     findings += _importance(json.loads(tree.attrs.get("run", "{}")))
     columns = _scalar_columns(posterior)
-    if draws < 4:
+    if draws < _FEWEST_DRAWS:
         return Verdict((*findings, Finding("draws", False, f"{draws} draws per chain", "raise draws to 1000")))
     if not columns:
         cure = "look whether the response varies, and whether a prior leaves nothing to learn"
@@ -78,6 +83,27 @@ def judge(tree: xr.DataTree) -> Verdict:
     if "energy" in stats:
         findings.append(_bfmi(stats))
     return Verdict(tuple(findings))
+
+
+def alarm(tree: xr.DataTree) -> str:
+    """Say what cannot wait until somebody prints the fit; empty if there is nothing of the kind.
+
+    Divergences, and parameters (group effects left out: they are many) on which the chains do not agree at all.
+
+    Parameters
+    ----------
+    tree
+        With groups `posterior` and `sample_stats`.
+    """
+    posterior = tree["posterior"].to_dataset()
+    findings = _divergences(tree["sample_stats"].to_dataset(), tree)
+    if posterior.sizes["chain"] > 1 and posterior.sizes["draw"] >= _FEWEST_DRAWS:
+        few = posterior.drop_vars([name for name in posterior if str(name).startswith(_OF_LEVELS)])
+        columns = _scalar_columns(few)
+        found = _rhat(columns, posterior.sizes["chain"]) if columns else None
+        if found and not all(rhat(draws) < ALARMING_RHAT for draws in columns.values()):
+            findings.append(found)
+    return "; ".join(f"{finding.found}: {finding.cure}" for finding in findings if not finding.good)
 
 
 def _importance(run: Mapping[str, Any]) -> list[Finding]:
@@ -112,15 +138,28 @@ def _label(variable: xr.DataArray, index: int) -> str:
     return f"{variable.name}[{labels}]"
 
 
-def _divergences(stats: xr.Dataset, total: int) -> Finding:
-    count = int(stats["diverging"].sum())
+def _divergences(stats: xr.Dataset, tree: xr.DataTree) -> list[Finding]:
+    if "diverging" not in stats:
+        return []
+    count, total = int(stats["diverging"].sum()), stats["diverging"].size
     found = (
         "no divergences"
         if count == 0
         else f"{count} of {total} draws diverged: the sampler could not follow the posterior"
     )
-    cure = "raise target_accept to 0.99; else try parametrization={factor: 'centered'} or a tighter prior on the sds"
-    return Finding("divergences", count == 0, found, cure)
+    return [
+        Finding("divergences", count == 0, found, _cure_of_divergences(json.loads(tree.attrs.get("settings", "{}"))))
+    ]
+
+
+def _cure_of_divergences(settings: Mapping[str, Any]) -> str:
+    """What has not been tried yet."""
+    chosen = {factor: choice for factor, choice in settings.get("parametrization", {}).items() if choice != "adapted"}
+    if chosen:
+        return f"leave out parametrization={chosen}: by default coordinates adapt to what is known of each level"
+    if settings.get("target_accept", 0.0) < _CAREFUL:
+        return f"raise target_accept to {_CAREFUL}; else use a tighter prior on the sds, or a simpler model"
+    return "use a tighter prior on the sds, or a simpler model"
 
 
 def _rhat(columns: dict[str, np.ndarray], chains: int) -> Finding:
