@@ -77,6 +77,7 @@ from .summaries.pooling import shrinkage as shrinkage
 from .summaries.predictive import posterior_predictive as posterior_predictive
 from .summaries.predictive import prior_predictive as prior_predictive
 from .summaries.prophecy import predict as predict
+from .summaries.reference import datagrid as datagrid
 from .summaries.responders import level_effects as level_effects
 from .summaries.table import summary as summary
 from .summaries.threads import level_lines as level_lines

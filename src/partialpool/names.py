@@ -3,6 +3,8 @@
 Both engines, every summary and every file use these and no others.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 __all__ = [
@@ -43,7 +45,16 @@ SHARES: Final = "shares"
 """In a prior: how the variance between groups is split."""
 CUTPOINT: Final = "cutpoint"
 """Dimension of an ordinal model's thresholds, labelled `low|high`."""
-FAMILY_PARAMETERS: Final = ("sigma", "nu", "alpha", "phi", "cutpoints")
+FAMILY_PARAMETERS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "sigma": "residual standard deviation",
+        "nu": "degrees of freedom",
+        "alpha": "shape",
+        "phi": "precision",
+        "cutpoints": "thresholds between categories",
+    }
+)
+"""What families have beside their mean, in words. All but the cutpoints are one number a draw, `(chain, draw)`."""
 RESERVED: Final = frozenset({"chain", "draw", OBS, COEF, BETA, CUTPOINT, ICC, TOTAL_SD, SHARES, *FAMILY_PARAMETERS})
 """Names a factor may not have: they would collide with a variable or dimension of the posterior."""
 

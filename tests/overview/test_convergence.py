@@ -76,6 +76,8 @@ def test_what_cannot_wait(good):
     assert alarm(tree(good)) == ""
     assert "R-hat up to" in alarm(tree(good + np.arange(4)[:, None]))
     assert alarm(tree(good[:1])) == "", "one chain is a wish; the verdict says what it lacks"
+    few = np.random.default_rng(4).normal(size=(4, 20))
+    assert alarm(tree(few + np.arange(4)[:, None], draws=20)) == "", "few draws are a wish as well"
     # A little apart (R-hat 1.02): in the verdict, and no alarm.
     apart = good + 0.18 * np.arange(4)[:, None]
     assert "R-hat" in failures(judge(tree(apart)))

@@ -162,3 +162,24 @@ def test_wrong_arguments(slopes):
         pp.predict(slopes, pd.DataFrame({"Day": [1]}), kind="typical")
     with pytest.raises(pp.DataError, match="unknown treatment of new levels"):
         pp.predict(slopes, {"Days": [1], "Subject": ["308"]}, new_levels="draw")
+
+
+def test_the_linear_predictor_is_that_before_the_link():
+    """By hand from beta and b; what is typical or integrated out is left out of it."""
+    herd = np.linspace(-1, 1, 15)[:, None]
+    fit = fit_at(
+        "p(incidence, size) ~ period + (1 | herd)",
+        pp.load_dataset("cbpp"),
+        family="binomial",
+        beta=[-1.4, -1.0, -1.1, -1.6],
+        sd_herd=[0.6],
+        b_herd=herd,
+    )
+    given = pp.predict(fit, seed=1)
+    eta = given["linear_predictor"].to_numpy()[0, 0]
+    codes = fit.design.factor_named("herd").codes
+    fixed = np.array([-1.4, -2.4, -2.5, -3.0])[pp.load_dataset("cbpp")["period"].cat.codes]
+    np.testing.assert_allclose(eta, fixed + herd[codes, 0])
+    np.testing.assert_allclose(given["expectation"].to_numpy()[0, 0], 1 / (1 + np.exp(-eta)))
+    for kind in ("typical", "marginal"):
+        np.testing.assert_allclose(pp.predict(fit, kind=kind, seed=1)["linear_predictor"].to_numpy()[0, 0], fixed)

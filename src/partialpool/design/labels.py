@@ -7,6 +7,7 @@ from partialpool.names import (
     BETA,
     COEF,
     CUTPOINT,
+    FAMILY_PARAMETERS,
     OBS,
     b_name,
     corr_name,
@@ -64,13 +65,8 @@ def variable_attrs(design: Design) -> dict[str, dict[str, str]]:
         attrs[sd_name(factor.name)] = {"long_name": f"standard deviations over {factor.name}{scale}"}
         attrs[corr_name(factor.name)] = {"long_name": f"correlations of the effects over {factor.name}"}
         attrs[b_name(factor.name)] = {"long_name": f"deviations of each {factor.name} from the common effects{scale}"}
-    attrs |= {
-        "sigma": {"long_name": "residual standard deviation"},
-        "nu": {"long_name": "degrees of freedom"},
-        "alpha": {"long_name": "shape"},
-        "phi": {"long_name": "precision"},
-        "cutpoints": {"long_name": f"thresholds between categories{scale}"},
-    }
+    for name, words in FAMILY_PARAMETERS.items():
+        attrs[name] = {"long_name": f"{words}{scale if name == 'cutpoints' else ''}"}
     for factor in design.factors:
         attrs[z_name(factor.name)] = {"long_name": f"standard-normal offsets over {factor.name}"}
     return {name: attrs[name] for name in (*variable_dims(design), *offset_dims(design))}

@@ -11,8 +11,9 @@ import pandas as pd
 from partialpool.design.build import Design
 from partialpool.design.kinds import is_quantity
 from partialpool.errors import DataError, nearest
+from partialpool.spec.model import ModelSpec
 
-__all__ = ["Scenarios", "check_known_means", "slope_scenarios", "value_scenarios"]
+__all__ = ["Scenarios", "check_known_means", "columns_compared_by", "slope_scenarios", "value_scenarios"]
 
 _STEP: Final = 1e-4
 """Of the predictor's sd in the model's rows: half the distance over which a slope is taken."""
@@ -110,18 +111,22 @@ def check_known_means(design: Design, frame: pd.DataFrame) -> None:
     DataError
         A level that the model has not seen.
     """
-    spec = design.spec
+    for text, by in columns_compared_by(design.spec):
+        unseen = sorted(set(frame[by].astype(str)) - set(design.frame[by].astype(str)))
+        if unseen:
+            raise DataError(
+                f"{text!r} knows no mean of these levels of {by!r}",
+                got=", ".join(unseen[:5]),
+                allowed="levels of the table the model was fitted to",
+                do="average over rows of levels that it has seen",
+            )
+
+
+def columns_compared_by(spec: ModelSpec) -> list[tuple[str, str]]:
+    """Terms that compare rows within the levels of a column or between them, each with that column."""
     texts = (*spec.common, *spec.offsets, *(slope for group in spec.groups for slope in group.slopes))
-    for text in texts:
-        for by in re.findall(r"\b(?:within|between)\([^,]+,\s*`?([^`)]+?)`?\s*\)", text):
-            unseen = sorted(set(frame[by].astype(str)) - set(design.frame[by].astype(str)))
-            if unseen:
-                raise DataError(
-                    f"{text!r} knows no mean of these levels of {by!r}",
-                    got=", ".join(unseen[:5]),
-                    allowed="levels of the table the model was fitted to",
-                    do="average over rows of levels that it has seen",
-                )
+    found = re.compile(r"\b(?:within|between)\([^,]+,\s*`?([^`)]+?)`?\s*\)")
+    return [(text, by) for text in texts for by in found.findall(text)]
 
 
 def _constant(column: pd.Series, predictor: str, value: Any) -> _Change:

@@ -19,6 +19,8 @@ __all__ = ["Finding", "Verdict", "alarm", "judge"]
 MAX_RHAT: Final = 1.01
 ALARMING_RHAT: Final = 1.05
 """Of a parameter: not a matter of a few draws more."""
+ALARMING_FROM: Final = 100
+"""Draws per chain: of fewer, independent draws have as high an R-hat now and then."""
 MIN_ESS_PER_CHAIN: Final = 100
 MIN_BFMI: Final = 0.2
 MAX_KHAT: Final = 0.7
@@ -97,7 +99,7 @@ def alarm(tree: xr.DataTree) -> str:
     """
     posterior = tree["posterior"].to_dataset()
     findings = _divergences(tree["sample_stats"].to_dataset(), tree)
-    if posterior.sizes["chain"] > 1 and posterior.sizes["draw"] >= _FEWEST_DRAWS:
+    if posterior.sizes["chain"] > 1 and posterior.sizes["draw"] >= ALARMING_FROM:
         few = posterior.drop_vars([name for name in posterior if str(name).startswith(_OF_LEVELS)])
         columns = _scalar_columns(few)
         found = _rhat(columns, posterior.sizes["chain"]) if columns else None

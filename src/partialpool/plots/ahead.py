@@ -15,6 +15,8 @@ from partialpool.plots.style import BLUE, GREY, INK, PALETTE, VERMILION, house_s
 __all__ = ["plot_average_effect", "plot_predictions"]
 
 _INNER, _OUTER = (0.25, 0.75), (0.05, 0.95)
+_WIDTH, _PER_PLACE = 6.8, 0.32
+"""Inches, of a picture and of a category whose name is turned."""
 _LETTERS = 44
 """As many stand side by side under the axis."""
 
@@ -58,7 +60,7 @@ def plot_predictions(
     number = np.issubdtype(predictions[over].dtype, np.number)
     places = None if number else list(dict.fromkeys(predictions[over].to_numpy().tolist()))
     with house_style():
-        figure, axes = plt.subplots(figsize=(6.8, 4.2))
+        figure, axes = plt.subplots(figsize=(_width(places), 4.2))
         for k, (label, draws, responses, rows) in enumerate(series):
             x = predictions[over].to_numpy()[rows]
             if len(set(x.tolist())) < len(x):
@@ -79,7 +81,7 @@ def plot_predictions(
             crowded = sum(map(len, labels)) > _LETTERS
             turned: dict[str, Any] = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
             axes.set_xticks(range(len(places)), labels, **turned)
-            axes.margins(x=0.15)
+            axes.margins(x=0.6 / len(places))
         axes.grid(visible=True, axis="both")
         axes.set(xlabel=f"{short(over)}{f' ({xunit})' if xunit else ''}", ylabel=_response_axis(predictions, unit))
         what, kind = short(predictions.attrs["response"]), short(predictions.attrs["kind"], 50)
@@ -141,6 +143,11 @@ def plot_average_effect(effects: xr.Dataset, *, unit: str = "") -> Figure:
         figure.suptitle(title, fontsize=11, x=0.01, ha="left")
         axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.3 / (0.5 + 0.3 * len(rows))), ncols=2)
     return figure
+
+
+def _width(places: list[object] | None) -> float:
+    """Many categories want a wider picture, or their names lie on each other."""
+    return _WIDTH if places is None else min(max(_WIDTH, 1.2 + _PER_PLACE * len(places)), 2 * _WIDTH)
 
 
 _Series = tuple[str, np.ndarray, np.ndarray | None, np.ndarray]

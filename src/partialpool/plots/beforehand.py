@@ -127,7 +127,7 @@ def _tables(panel: Axes, tree: xr.DataTree, unit: str) -> None:
     if observed.min() >= 0 and (tree.attrs["link"] == "log" or tree.attrs["family"] == "lognormal"):
         _in_factors(panel, observed)
     panel.set(xlabel=f"{short(name)}{f' ({unit})' if unit else ''}", ylabel="share of rows up to here")
-    panel.legend(frameon=False, loc="lower right")
+    panel.legend(facecolor="white", edgecolor="none", framealpha=0.9, loc="lower right")
 
 
 def _in_factors(panel: Axes, observed: np.ndarray) -> None:

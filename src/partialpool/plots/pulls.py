@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from partialpool.design.roots import singular_root
 from partialpool.errors import DataError
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, room, short
+from partialpool.tabulate import number
 
 __all__ = ["plot_shrinkage"]
 
@@ -53,7 +54,8 @@ def plot_shrinkage(pooling: xr.Dataset, *, unit: str = "") -> Figure:
 
 def _line(pooling: xr.Dataset, own: np.ndarray, partial: np.ndarray, unit: str) -> Figure:
     order = np.argsort(partial)
-    labels = [f"{short(pooling['level'].to_numpy()[i])}  (n {int(pooling['n'][i])})" for i in order]
+    labels = [f"{short(level)}  ({known})" for level, known in zip(*_levels(pooling), strict=True)]
+    labels = [labels[i] for i in order]
     few = len(order) <= _MOST_LABELS
     size = (7.2 + (room(labels) if few else 0.0), float(np.clip(1.8 + 0.22 * len(order), 2.8, 12)))
     figure, axes = plt.subplots(figsize=size)
@@ -76,6 +78,17 @@ def _line(pooling: xr.Dataset, own: np.ndarray, partial: np.ndarray, unit: str) 
     _entitle(figure, pooling)
     figure.legend(frameon=False, loc="outside lower center", ncols=3)
     return figure
+
+
+def _levels(pooling: xr.Dataset) -> tuple[list[object], list[str]]:
+    """Levels, and how much each of them tells: its rows; of a table of estimates, their standard errors."""
+    n, errors = pooling["n"].to_numpy(), pooling["no_pooling_se"].isel(effect=0).to_numpy()
+    told = (
+        [f"se {number(error, 2)}" for error in errors]
+        if (n == 1).all() and np.ptp(errors) > 0
+        else [f"n {k}" for k in n]
+    )
+    return pooling["level"].to_numpy().tolist(), told
 
 
 def _plane(pooling: xr.Dataset, own: np.ndarray, partial: np.ndarray, names: list[str]) -> Figure:

@@ -79,7 +79,7 @@ def _intervals(rows: dict[str, np.ndarray], xlabel: str, title: str) -> Figure:
         for place, draws in enumerate(rows.values()):
             for (low, high), width in ((_OUTER, 1.2), (_INNER, 4.0)):
                 axes.hlines(place, *np.quantile(draws, [low, high]), lw=width, color=BLUE)
-            axes.plot(draws.mean(), place, "o", ms=5, mfc="white", mec=INK, mew=1)
+            axes.plot(draws.mean(), place, "o", ms=5, mfc="white", mec=INK, mew=1, clip_on=False)
         axes.set_yticks(range(len(rows)), [short(name) for name in rows])
         axes.invert_yaxis()
         axes.margins(y=0.5 / max(len(rows), 1) + 0.05)

@@ -69,11 +69,15 @@ def predict(
     Returns
     -------
     xarray.Dataset
-        On the scale of the response: `expectation` (chain, draw, obs), the mean; for a binomial response that of
-        one trial, a probability; for an ordinal one (chain, draw, obs, category), the probability of each category.
-        `response` (chain, draw, obs), new responses: counts of successes; codes of categories. Marginal responses of
-        two rows are of two different levels. The predictors are coordinates along obs; one that is called like a
-        dimension or a variable here has `_column` added to its name.
+        On the scale of the response but where said otherwise. The predictors are coordinates along obs; one that is
+        called like a dimension or a variable here has `_column` added to its name.
+
+        - `expectation` (chain, draw, obs), the mean; for a binomial response that of one trial, a probability; for an
+          ordinal one (chain, draw, obs, category), the probability of each category;
+        - `linear_predictor` (chain, draw, obs), on the scale of the link: offset + X beta + u, where u leaves out what
+          is typical or integrated out;
+        - `response` (chain, draw, obs), new responses: counts of successes; codes of categories. Marginal responses of
+          two rows are of two different levels.
 
     Raises
     ------
@@ -102,10 +106,11 @@ def predict(
     eta = linear_predictor(fit.design, rows, draws, seed=effects_seed)
     spread = spread_of_rows(fit.design, rows, draws, [name for name, how in kinds.items() if how == "marginal"])
     mean = expectation(fit.design, eta, spread, draws)
+    eta_of_response = eta
     if spread is not None:
-        eta = eta + np.sqrt(spread) * np.random.default_rng(integrated_seed).standard_normal(eta.shape)
-    response = replicate(fit.design, rows, eta, draws, seed=response_seed)
-    return _labelled(fit, rows, mean, response, kinds)
+        eta_of_response = eta + np.sqrt(spread) * np.random.default_rng(integrated_seed).standard_normal(eta.shape)
+    response = replicate(fit.design, rows, eta_of_response, draws, seed=response_seed)
+    return _labelled(fit, rows, {"expectation": mean, "linear_predictor": eta, "response": response}, kinds)
 
 
 def _kinds(design: Design, kind: Kind | Mapping[str, Kind]) -> dict[str, Kind]:
@@ -131,14 +136,14 @@ def _kinds(design: Design, kind: Kind | Mapping[str, Kind]) -> dict[str, Kind]:
     return {name: given.get(name, "conditional") for name in names}
 
 
-def _labelled(fit: Fit, rows: Rows, mean: np.ndarray, response: np.ndarray, kinds: Mapping[str, Kind]) -> xr.Dataset:
+def _labelled(fit: Fit, rows: Rows, found: Mapping[str, np.ndarray], kinds: Mapping[str, Kind]) -> xr.Dataset:
     posterior = fit.posterior
     lead = (posterior.sizes["chain"], posterior.sizes["draw"])
     dims = ("chain", "draw", OBS)
-    categories = fit.design.response.categories if mean.ndim == 3 else ()
+    categories = fit.design.response.categories if found["expectation"].ndim == 3 else ()
     variables = {
-        "expectation": ((*dims, "category") if categories else dims, mean.reshape(*lead, *mean.shape[1:])),
-        "response": (dims, response.reshape(*lead, -1)),
+        name: ((*dims, "category")[: values.ndim + 1], values.reshape(*lead, *values.shape[1:]))
+        for name, values in found.items()
     }
     coords: dict[str, Any] = {"chain": posterior["chain"], "draw": posterior["draw"], OBS: rows.index}
     coords |= {"category": list(categories)} if categories else {}

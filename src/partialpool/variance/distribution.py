@@ -14,11 +14,12 @@ from scipy import stats
 
 from partialpool.design.build import Design
 from partialpool.errors import DataError
+from partialpool.names import FAMILY_PARAMETERS
 from partialpool.observe.dispersion import DISPERSIONS
 from partialpool.observe.links import INVERSE_LINKS
 from partialpool.spec.families import LATENT_VARIANCE
 
-__all__ = ["distribution_variance", "needs_mean", "population_mean"]
+__all__ = ["distribution_variance", "needs_mean", "own_parameters", "population_mean"]
 
 
 def needs_mean(design: Design) -> bool:
@@ -48,7 +49,7 @@ def distribution_variance(design: Design, posterior: xr.Dataset, mean: np.ndarra
         There is no such variance: a Student t whose degrees of freedom may be 2 or less.
     """
     spec = design.spec
-    own = {n: posterior[n].transpose("chain", "draw", ...).to_numpy()[..., None] for n in _scalars(posterior)}
+    own = {n: posterior[n].transpose("chain", "draw", ...).to_numpy()[..., None] for n in own_parameters(posterior)}
     if spec.family_record.is_latent:
         return np.full(mean.shape, LATENT_VARIANCE[spec.link]), f"latent variance of the {spec.link} link"
     if spec.family in ("gaussian", "lognormal", "student_t"):
@@ -80,8 +81,9 @@ def population_mean(link: str, fixed: np.ndarray, spread: np.ndarray) -> np.ndar
     return INVERSE_LINKS[link](fixed / np.sqrt(1 + spread) if link == "probit" else fixed)
 
 
-def _scalars(posterior: xr.Dataset) -> list[str]:
-    return [name for name in ("sigma", "nu", "alpha", "phi") if name in posterior]
+def own_parameters(posterior: xr.Dataset) -> list[str]:
+    """Name the family's own parameters that are one number a draw."""
+    return [name for name in FAMILY_PARAMETERS if name in posterior and posterior[name].ndim == 2]
 
 
 def _of_location(design: Design, own: Mapping[str, np.ndarray], mean: np.ndarray) -> tuple[np.ndarray, str]:

@@ -18,6 +18,7 @@ from partialpool.errors import DataError
 from partialpool.observe.dispersion import dispersion
 from partialpool.observe.links import INVERSE_LINKS
 from partialpool.variance.covariance import effect_covariance, row_covariance
+from partialpool.variance.distribution import own_parameters
 from partialpool.variance.places import linear_predictor_at
 
 __all__ = ["response_share"]
@@ -91,7 +92,7 @@ def _own(posterior: xr.Dataset, name: str) -> np.ndarray:
 
 def _conditional_variance(posterior: xr.Dataset, design: Design) -> Callable[[np.ndarray], np.ndarray]:
     """Var(y | eta) as a function of the mean; of one trial for a binomial response."""
-    own = {name: _own(posterior, name) for name in ("sigma", "nu", "alpha", "phi") if name in posterior}
+    own = {name: _own(posterior, name) for name in own_parameters(posterior)}
     if design.se is not None:
         own["sigma"] = np.sqrt(np.mean(design.se**2))
     return lambda m: dispersion(design.spec.family, m, own)

@@ -1,0 +1,102 @@
+"""A table to predict for: some columns as asked, every other predictor where it is typical."""
+
+from collections.abc import Mapping
+from itertools import product
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from partialpool.design.build import Design
+from partialpool.design.kinds import first_category, is_quantity
+from partialpool.design.scenarios import columns_compared_by
+from partialpool.errors import DataError, nearest
+from partialpool.fitting import Fit
+from partialpool.spec.expression import columns_of
+
+__all__ = ["datagrid"]
+
+
+def datagrid(fit: Fit, at: Mapping[str, Any] = MappingProxyType({}), /, **columns: Any) -> pd.DataFrame:
+    """Cross values of some columns, and hold every other predictor at its mean or first category.
+
+    The reference grid of emmeans and of marginaleffects' `datagrid`, as a table for `predict`; brms fills in
+    `conditional_effects` the same way.
+
+    Parameters
+    ----------
+    fit
+        Whose predictors are needed.
+    at, columns
+        A value or a list of values by column; in a dictionary where a name is no Python name. Grouping factors have no
+        typical level: name levels for predictions of `kind="conditional"`; the other kinds need none.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per combination of the values, the first column changing slowest. Numbers that nobody named stand at their
+        mean over the fit's rows, categories at the first, and trials at one.
+
+    Raises
+    ------
+    DataError
+        A column the model does not read; no value; `within` or `between` a factor whose level nobody named.
+
+    Examples
+    --------
+    >>> import partialpool as pp
+    >>> fit = pp.fit("log_radon ~ floor + log_uranium + (1 | county)", pp.load_dataset("radon"), seed=1,
+    ...              progressbar=False)
+    >>> pp.datagrid(fit, floor=[0, 1]).round(2)
+       floor  log_uranium
+    0      0        -0.13
+    1      1        -0.13
+    >>> rows = pp.predict(fit, pp.datagrid(fit, floor=[0, 1]), kind="typical")
+    >>> rows["expectation"].sizes["obs"]
+    2
+    """
+    design, asked = fit.design, {**at, **columns}
+    known = design.spec.predictor_columns
+    for name in asked:
+        if name not in known:
+            raise DataError(
+                "the model reads no such column",
+                got=repr(name),
+                allowed=nearest(str(name), known),
+                do="name columns that the model reads",
+            )
+    values = {name: _listed(name, value) for name, value in asked.items()}
+    read = design.spec.predictor_columns_with(())
+    held: dict[str, Any] = {name: _typical(design, name) for name in read if name not in asked}
+    rows = pd.DataFrame(list(product(*values.values())), columns=list(values)) if values else pd.DataFrame(index=[0])
+    rows = rows.assign(**held)
+    return rows[[name for name in known if name in rows]]
+
+
+def _listed(name: str, value: Any) -> list[Any]:
+    found = [value] if isinstance(value, str) or np.ndim(value) == 0 else list(value)
+    if not found:
+        raise DataError(
+            f"no value of {name!r}",
+            got="an empty list",
+            allowed="one value or more",
+            do="name the values to predict at",
+        )
+    return found
+
+
+def _typical(design: Design, name: str) -> object:
+    trials = design.spec.response_term.trials
+    if trials and name in columns_of(trials):
+        return 1
+    compared = {by: text for text, by in columns_compared_by(design.spec)}
+    if name in compared:
+        raise DataError(
+            f"no level of {name!r} is the typical one, and {compared[name]} needs its level",
+            got=f"no value of {name!r}",
+            allowed="one of its levels, or several",
+            do=f"name levels, for instance {name}={design.frame[name].iloc[0]!r}",
+        )
+    column = design.frame[name]
+    return float(column.mean()) if is_quantity(column) else first_category(column)

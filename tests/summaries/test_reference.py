@@ -1,0 +1,69 @@
+"""The table of typical rows: what is asked, and everything else at its mean or first category."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import partialpool as pp
+from checks.fixed import fit_at
+
+RADON = pp.load_dataset("radon")
+CBPP = pp.load_dataset("cbpp")
+SCHOOLS = pp.load_dataset("high_school")
+
+
+def fit_of(formula, data):
+    return pp.fit(formula, data, draws=20, seed=1, progressbar=False)
+
+
+def test_named_columns_are_crossed_and_the_others_held():
+    fit = fit_of("math ~ ses * sector + sex + (1 | school)", SCHOOLS)
+    found = pp.datagrid(fit, ses=[-1, 1], sector=["Public", "Catholic"])
+    assert found.columns.tolist() == ["ses", "sector", "sex"]
+    assert found["ses"].tolist() == [-1, -1, 1, 1]
+    assert found["sector"].tolist() == ["Public", "Catholic"] * 2
+    assert set(found["sex"]) == {"Female"}
+    assert pp.datagrid(fit)["ses"].tolist() == pytest.approx([SCHOOLS["ses"].mean()])
+    assert pp.datagrid(fit, {"ses": 0.5}, school="1224").iloc[0].to_dict() == {
+        "ses": 0.5,
+        "sector": "Catholic",
+        "sex": "Female",
+        "school": "1224",
+    }
+
+
+def test_predictions_take_it_as_it_is():
+    fit = fit_of("log_radon ~ floor + log_uranium + (1 | county)", RADON)
+    by_hand = pd.DataFrame({"floor": [0, 1], "log_uranium": RADON["log_uranium"].mean()})
+    pd.testing.assert_frame_equal(pp.datagrid(fit, floor=[0, 1]), by_hand)
+    for kind in ("typical", "marginal"):
+        ours = pp.predict(fit, pp.datagrid(fit, floor=[0, 1]), kind=kind, seed=1)
+        assert ours.equals(pp.predict(fit, by_hand, kind=kind, seed=1))
+    own = pp.predict(fit, pp.datagrid(fit, county=["AITKIN", "ANOKA"]))
+    assert own.sizes["obs"] == 2
+
+
+def test_trials_stand_at_one_and_a_predictor_that_also_groups_at_its_first():
+    fit = fit_at("p(incidence, size) ~ period + (1 | herd)", CBPP, family="binomial", beta=np.zeros(4), sd_herd=[0.6])
+    found = pp.datagrid(fit, period=["1", "4"])
+    assert found["size"].tolist() == [1, 1]
+    cake = fit_of("angle ~ recipe + (1 | recipe:replicate)", pp.load_dataset("cake"))
+    assert pp.datagrid(cake).to_dict("list") == {"recipe": ["A"]}
+
+
+def test_levels_that_rows_are_compared_within_must_be_named():
+    fit = fit_of("math ~ within(ses, school) + between(ses, school) + (1 | school)", SCHOOLS)
+    with pytest.raises(pp.DataError, match="no level of 'school' is the typical one"):
+        pp.datagrid(fit, ses=0)
+    assert pp.datagrid(fit, ses=0, school="1224").shape == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("columns", "wrong"),
+    [({"flor": 0}, "the model reads no such column"), ({"floor": []}, "no value of 'floor'")],
+)
+def test_what_cannot_be_is_refused(columns, wrong):
+    fit = fit_of("log_radon ~ floor + (1 | county)", RADON)
+    with pytest.raises(pp.DataError) as caught:
+        pp.datagrid(fit, **columns)
+    assert caught.value.wrong == wrong
