@@ -23,7 +23,8 @@ def dyestuff():
 
 
 def legend_of(axes):
-    return [text.get_text() for text in axes.get_legend().get_texts()]
+    (legend,) = axes.figure.legends
+    return [text.get_text() for text in legend.get_texts()]
 
 
 def test_the_share_at_zero_stands_beside_the_densities(dyestuff):
@@ -73,7 +74,7 @@ def test_nulls_without_mass_at_zero_have_one_panel(sleepstudy):
 
 def test_only_the_nulls_are_mathematics(dyestuff):
     figure = plot_lrt(dyestuff)
-    assert all(text.get_parse_math() for text in figure.axes[-1].get_legend().get_texts())
+    assert all(text.get_parse_math() for text in figure.legends[0].get_texts())
     odd = plot_lrt(replace(dyestuff, added=r"(1 | $\x$)"))
     odd.canvas.draw()
     assert odd.get_suptitle() == r"Null distributions: (1 | $\x$)"

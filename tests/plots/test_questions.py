@@ -51,6 +51,9 @@ def test_an_icc_is_a_curve_or_intervals(slopes, nested):
     (intervals,) = pp.plot_icc(pp.icc(nested)).axes
     assert [label.get_text() for label in intervals.get_yticklabels()] == ["batch", "batch:cask", "all of them"]
     assert intervals.get_xlim() == (0, 1)
+    # Two samples of a cask share their batch as well: its share is not their correlation.
+    assert intervals.get_xlabel() == "share of the variance"
+    assert curve.get_ylabel() == "correlation of two responses\nthat share a level"
 
 
 def test_shares_of_the_variance(slopes):
@@ -62,10 +65,18 @@ def test_shares_of_the_variance(slopes):
 def test_arrows_of_shrinkage(slopes):
     (plane,) = pp.plot_shrinkage(pp.shrinkage(slopes)).axes
     assert (plane.get_xlabel(), plane.get_ylabel()) == ("Intercept of each Subject", "Days of each Subject")
+    (plane,) = pp.plot_shrinkage(pp.shrinkage(slopes), unit="ms").axes
+    assert plane.get_xlabel() == "Intercept of each Subject (ms)"
+    assert plane.get_ylabel() == "Days of each Subject (ms per unit)"
     single = fit_at("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff"), beta=[1527.0], sd_Batch=[37.0], sigma=49.0)
     (line,) = pp.plot_shrinkage(pp.shrinkage(single), unit="g").axes
     assert line.get_xlabel() == "Yield (g)"
     assert len(line.texts) >= 6
+    assert next(label.get_text() for label in line.get_yticklabels()).endswith("(n 5)")
+    schools = pp.load_dataset("eight_schools")
+    known = fit_at("effect ~ 1 + (1 | school)", schools, se="standard_error", beta=[8.0], sd_school=[5.0])
+    (line,) = pp.plot_shrinkage(pp.shrinkage(known)).axes
+    assert {"A  (se 15)", "C  (se 16)"} <= {label.get_text() for label in line.get_yticklabels()}
 
 
 @pytest.mark.filterwarnings("ignore::partialpool.DataWarning")

@@ -140,3 +140,17 @@ def test_what_cannot_be_drawn_is_refused(study):
     many = study.isel(prior=[0] * 61)
     with pytest.raises(pp.DataError, match="too many priors for one picture"):
         pp.plot_prior_grid(many, "icc[school]")
+
+
+def test_priors_that_leave_the_picture_end_in_arrowheads_and_shares_have_the_whole_axis():
+    """The wide prior's 95 % quantile lies far outside; the narrow one's does not."""
+    schools = pp.load_dataset("eight_schools")
+    priors = {"sd_school": [pp.Prior("HalfNormal", sigma=2), pp.Prior("HalfNormal", sigma=200)]}
+    options = {"se": "standard_error", "seed": 1, "progressbar": False}
+    study = pp.prior_grid("effect ~ 1 + (1 | school)", schools, priors, **options)
+    (axes,) = pp.plot_prior_grid(study, "sd_school[Intercept]", unit="points").axes
+    heads = {line.get_marker(): line for line in axes.get_lines() if line.get_marker() in ("<", ">")}
+    np.testing.assert_allclose(heads[">"].get_xydata(), [[axes.get_xlim()[1], 0.7]])
+    assert len(heads["<"].get_xydata()) == 0
+    (axes,) = pp.plot_prior_grid(study, "icc[school]").axes
+    assert axes.get_xlim() == (-0.005, 1.005)

@@ -70,8 +70,6 @@ class Halves:
         u'Z of each direction, (directions, effects).
     levels
         How many levels there are.
-    random
-        Which columns are those of other factors, boolean (columns,).
     """
 
     within: np.ndarray
@@ -82,7 +80,6 @@ class Halves:
     back: np.ndarray
     own: np.ndarray
     levels: int
-    random: np.ndarray
 
     def solve(self, c: float) -> Solution:
         """Estimate everything at c, which may be 0 or infinite."""
@@ -100,24 +97,8 @@ class Halves:
         return Solution(rest / self.scale, _summed(self.level, self.levels, left_over))
 
     def weights(self, c: float) -> np.ndarray:
-        """Weight of each level's own rows: diagonal of c^2 Sigma Z' V^-1 Z, (levels, effects).
-
-        V has the effects of other factors in it, as V^-1 = V_own^-1 - V_own^-1 R (P + R' V_own^-1 R)^-1 R' V_own^-1,
-        R their columns; common effects count as known. Without other factors levels do not share rows' variance, and
-        it is B_j = Sigma Z_j' V_j^-1 Z_j.
-        """
-        kept, taken = self._kept(c), self._taken(c)
-        alone = _summed(self.level, self.levels, _times(taken, self.back) * self.own)
-        if not self.random.any():
-            return alone
-        shared = self.between[:, :-1][:, self.random]
-        left = self.within[:-1, :-1][np.ix_(self.random, self.random)] + _times(kept, shared).T @ shared
-        out = np.empty_like(alone)
-        for e in range(alone.shape[1]):
-            told = _summed(self.level, self.levels, _times(kept * self.own[:, e], shared))
-            used = _summed(self.level, self.levels, _times(taken * self.back[:, e], shared))
-            out[:, e] = alone[:, e] - (used * np.linalg.solve(left, told.T).T).sum(axis=1)
-        return out
+        """Diagonal of B_j = c^2 Sigma Z_j' (I + c^2 Z_j Sigma Z_j')^-1 Z_j, all else known, (levels, effects)."""
+        return _summed(self.level, self.levels, _times(self._taken(c), self.back) * self.own)
 
     def told(self) -> np.ndarray:
         """Whether a level's own rows tell each of its effects, boolean (levels, effects)."""
@@ -126,19 +107,15 @@ class Halves:
         return np.abs(projection - np.eye(self.back.shape[1])).max(axis=2) < 1e-6
 
     def own_errors(self) -> np.ndarray:
-        """Standard errors of the estimates without pooling, the effects of other factors in them, (levels, effects).
+        """Standard errors of least squares of each level's own rows, all else known, (levels, effects)."""
+        return np.sqrt(_summed(self.level, self.levels, _times(self._taken(np.inf), self.back) ** 2))
 
-        Diagonal of (Z' V_rest^-1 Z)^-1, V_rest = I + R P^-1 R'; common effects count as known.
+    def untold(self) -> np.ndarray:
+        """Which flat columns do not differ within levels once the factor's effects are taken off, boolean (columns,).
+
+        Their coefficients are not identified without pooling.
         """
-        taken = self._taken(np.inf)
-        variance = _summed(self.level, self.levels, _times(taken, self.back) ** 2)
-        if self.random.any():
-            shared = self.between[:, :-1][:, self.random]
-            left = self.within[:-1, :-1][np.ix_(self.random, self.random)]
-            for e in range(variance.shape[1]):
-                told = _summed(self.level, self.levels, _times(taken * self.back[:, e], shared))
-                variance[:, e] += (told * np.linalg.solve(left, told.T).T).sum(axis=1)
-        return np.sqrt(variance)
+        return np.diagonal(self.within)[:-1] < _NOTHING
 
     def _kept(self, c: float) -> np.ndarray:
         """Return h of every direction."""
@@ -190,7 +167,7 @@ def split_rows(
     gram[np.arange(len(scale)), np.arange(len(scale))] += precision / scale**2
     return Halves(
         gram, np.concatenate(between), scale, np.concatenate(size), np.concatenate(level),
-        np.concatenate(back), np.concatenate(own), len(counts), precision > 0,
+        np.concatenate(back), np.concatenate(own), len(counts),
     )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Predictions along a predictor, and what it does on average."""
 
+from textwrap import fill
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -84,9 +85,9 @@ def plot_predictions(
             axes.margins(x=0.6 / len(places))
         axes.grid(visible=True, axis="both")
         axes.set(xlabel=f"{short(over)}{f' ({xunit})' if xunit else ''}", ylabel=_response_axis(predictions, unit))
-        what, kind = short(predictions.attrs["response"]), short(predictions.attrs["kind"], 50)
-        title = f"{what} predicted{'; ' if len(what + kind) < 40 else '\n'}{kind}"
-        figure.suptitle(title, fontsize=11, x=0.01, ha="left")
+        figure.suptitle(
+            _title(predictions, *(drawn is not None for _, _, drawn, _ in series)), fontsize=10.5, x=0.01, ha="left"
+        )
         if len(series) > 1:
             title = by or predictions.attrs["response"]
             axes.legend(frameon=False, title=short(title, 18), loc="upper left", bbox_to_anchor=(1, 1))
@@ -139,10 +140,18 @@ def plot_average_effect(effects: xr.Dataset, *, unit: str = "") -> Figure:
         measure = effects.attrs["measure"].replace("_", " ")
         shown = unit or ("" if ratio else short(effects.attrs["response"]))
         axes.set_xlabel(f"average {measure}{f' ({shown})' if shown else ''}, 50 % and 90 % intervals")
-        title = f"What {short(effects.attrs['predictor'], 20)} does to {short(effects.attrs['response'], 20)}"
+        title = f"{short(effects.attrs['response'], 24)} along {short(effects.attrs['predictor'], 24)}, on average"
         figure.suptitle(title, fontsize=11, x=0.01, ha="left")
         axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.3 / (0.5 + 0.3 * len(rows))), ncols=2)
     return figure
+
+
+def _title(predictions: xr.Dataset, *with_responses: bool) -> str:
+    """What is predicted, for whom, and what line and bands are."""
+    what, kind = short(predictions.attrs["response"]), predictions.attrs["kind"]
+    whom = "\n".join(fill(kind, 72).splitlines()[:3])
+    bands = "mean and its 90 % interval" + ("; lighter: 90 % of new responses" if any(with_responses) else "")
+    return f"{what} predicted{'; ' if len(what + kind) < 48 else '\n'}{whom}\n{bands}"
 
 
 def _width(places: list[object] | None) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, LogLocator, StrMethodFormatter, SymmetricalLogLocator
+from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, StrMethodFormatter, SymmetricalLogLocator
 
 from partialpool.errors import DataError
 from partialpool.plots.outlook import draw_level_lines, draw_scatter, drawable
@@ -72,7 +72,7 @@ def plot_prior_predictive(tree: xr.DataTree, *, unit: str = "", xunit: str = "",
             for across, draw in enumerate(row):
                 draw(figure.add_subplot(places[0, across]))
         share = 100 * float(tree.attrs["implausible"])
-        title = f"Before the data: {number(share, 2)} % are {tree.attrs['implausible_means']}"
+        title = f"Before the data: {number(share, 2)} % of what the priors make are {tree.attrs['implausible_means']}"
         figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     return figure
 
@@ -85,7 +85,7 @@ def _panels(tree: xr.DataTree, unit: str, xunit: str, lines: int) -> list[partia
     if "prior_predictive" in tree.children:
         panels.append(partial(_tables, tree=tree, unit=unit))
     if "sd" in derived and _known(derived["sd"].to_numpy()).size:
-        panels.append(partial(_spread, sds=derived["sd"].to_numpy().ravel()))
+        panels.append(partial(_spread, sds=derived["sd"].to_numpy().ravel(), unit=_unit_of_sd(tree, unit)))
     if "icc" in derived and np.isfinite(derived["icc"]).any():
         panels.append(partial(_alikeness, icc=derived["icc"]))
     if "variance" in outlook:
@@ -146,17 +146,35 @@ def _in_factors(panel: Axes, observed: np.ndarray) -> None:
     panel.minorticks_off()
 
 
-def _spread(panel: Axes, sds: np.ndarray) -> None:
+def _unit_of_sd(tree: xr.DataTree, unit: str) -> str:
+    """The sd is on the scale of the linear predictor."""
+    if tree.attrs["family"] == "lognormal":
+        return "log scale"
+    return unit if tree.attrs["link"] == "identity" else f"{tree.attrs['link']} scale"
+
+
+def _spread(panel: Axes, sds: np.ndarray, unit: str) -> None:
     known = _known(sds)
     low, high = (float(q) for q in np.quantile(known, [0.005, 0.995]))
     if high < 1.01 * low:  # known standard errors and nothing else
         low, high = low / 2, 2 * high
     panel.hist(known, np.geomspace(low, high, _BINS + 1).tolist(), color=INK, alpha=0.55)
     panel.set_xscale("log")
-    ticks = np.geomspace(low, high, 4)  # of less than a decade matplotlib would label none
-    panel.set_xticks(ticks, [number(float(tick), 2) for tick in ticks])
+    ticks = _round_numbers(low, high)
+    panel.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     panel.minorticks_off()
-    panel.set(xlabel="sd of a response, common effects given", yticks=[], title="How far responses scatter")
+    panel.set(xlabel=f"sd of a response{f' ({unit})' if unit else ''}, log axis", yticks=[], ylabel="prior draws")
+    panel.set_title("How far responses scatter")
+
+
+def _round_numbers(low: float, high: float) -> list[float]:
+    """Three to seven ticks for a logarithmic axis, of however few decades."""
+    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7)):
+        found = [step * 10.0**decade for decade in decades for step in steps if low <= step * 10.0**decade <= high]
+        if len(found) >= 3:
+            return found[:: -(-len(found) // 7)]
+    return [float(tick) for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high]
 
 
 def _known(sds: np.ndarray) -> np.ndarray:
@@ -170,6 +188,8 @@ def _alikeness(panel: Axes, icc: xr.DataArray) -> None:
             values[np.isfinite(values)], _BINS, range=(0, 1), density=True, histtype="step", lw=1.6,
             color=PALETTE[k % len(PALETTE)], label=short(factor),
         )  # fmt: skip
-    panel.set(xlabel="ICC", yticks=[], xlim=(0, 1), title="How alike members of a group are")
+    panel.set(
+        xlabel="ICC", yticks=[], ylabel="density of the prior", xlim=(0, 1), title="How alike members of a group are"
+    )
     panel.set_ylim(bottom=0)
     panel.legend(frameon=False)

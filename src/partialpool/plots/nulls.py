@@ -57,10 +57,8 @@ def plot_lrt(test: LikelihoodRatioTest) -> Figure:
         axes.set_xlim(0, right)
         axes.set_xlabel("likelihood-ratio statistic" + (" above 0" if masses else ""))
         axes.set_ylabel("density")
-        # White behind it: the observed statistic may stand in its place.
-        legend = axes.legend(
-            loc="upper right", bbox_to_anchor=(0.97, 0.92), facecolor="white", framealpha=1, edgecolor="none"
-        )
+        # Below: within, the observed statistic may stand in its place.
+        legend = figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
         for text in legend.get_texts():
             text.set_parse_math(True)
         figure.suptitle(f"Null distributions: {short(test.added, 50)}", fontsize=11, x=0.01, ha="left")

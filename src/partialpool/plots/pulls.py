@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from partialpool.design.roots import singular_root
 from partialpool.errors import DataError
+from partialpool.names import INTERCEPT
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, room, short
 from partialpool.tabulate import number
 
@@ -24,7 +25,7 @@ def plot_shrinkage(pooling: xr.Dataset, *, unit: str = "") -> Figure:
     pooling
         From `shrinkage`.
     unit
-        Of the response, for the axes of a varying intercept.
+        Of the response, for the axes.
 
     Returns
     -------
@@ -48,7 +49,7 @@ def plot_shrinkage(pooling: xr.Dataset, *, unit: str = "") -> Figure:
     names = [str(e) for e in pooling["effect"].to_numpy()]
     with house_style():
         return (
-            _line(pooling, own[:, 0], partial[:, 0], unit) if len(names) == 1 else _plane(pooling, own, partial, names)
+            _line(pooling, own[:, 0], partial[:, 0], unit) if len(names) == 1 else _plane(pooling, own, partial, unit)
         )
 
 
@@ -91,7 +92,7 @@ def _levels(pooling: xr.Dataset) -> tuple[list[object], list[str]]:
     return pooling["level"].to_numpy().tolist(), told
 
 
-def _plane(pooling: xr.Dataset, own: np.ndarray, partial: np.ndarray, names: list[str]) -> Figure:
+def _plane(pooling: xr.Dataset, own: np.ndarray, partial: np.ndarray, unit: str) -> Figure:
     figure, axes = plt.subplots(figsize=(6.6, 5.4))
     center = partial.mean(axis=0)[:2]
     outline = _ellipse(pooling)
@@ -104,12 +105,20 @@ def _plane(pooling: xr.Dataset, own: np.ndarray, partial: np.ndarray, names: lis
     if len(own) <= _MOST_LABELS:
         for label, x, y in zip(pooling["level"].to_numpy(), partial[:, 0], partial[:, 1], strict=True):
             axes.annotate(short(label, 18), (x, y), xytext=(4, 3), textcoords="offset points", fontsize=7, color=INK)
-    along, up, factor = (short(name, 22) for name in (names[0], names[1], pooling.attrs["factor"]))
-    axes.set(xlabel=f"{along} of each {factor}", ylabel=f"{up} of each {factor}")
+    factor = short(pooling.attrs["factor"], 22)
+    names = [str(effect) for effect in pooling["effect"].to_numpy()[:2]]
+    along, up = (f"{short(name, 22)} of each {factor}{_in_units(name, unit)}" for name in names)
+    axes.set(xlabel=along, ylabel=up)
     _entitle(figure, pooling)
     axes.grid(visible=True, axis="both")
     axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=4, fontsize=9)
     return figure
+
+
+def _in_units(effect: str, unit: str) -> str:
+    if not unit:
+        return ""
+    return f" ({unit})" if effect == INTERCEPT else f" ({unit} per unit)"
 
 
 def _entitle(figure: Figure, pooling: xr.Dataset) -> None:

@@ -25,7 +25,8 @@ def plot_icc(correlations: xr.Dataset) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        Posterior mean, 50 % and 90 % intervals, on a scale from 0 to 1.
+        Posterior mean, 50 % and 90 % intervals, on a scale from 0 to 1. Where factors nest, two responses of one level
+        share more than its own share, `same`: the axis then says that shares are drawn.
 
     Raises
     ------
@@ -51,7 +52,7 @@ def plot_icc(correlations: xr.Dataset) -> Figure:
             rows[name if value is None else f"{name}, {dims[0]} {value}"] = correlations["icc"].sel(at).to_numpy()
     if not dims and len(names) > 1:
         rows["all of them"] = correlations["total"].to_numpy()
-    return _intervals(rows, "correlation of two responses\nthat share a level", title)
+    return _intervals(rows, _meaning(correlations), title)
 
 
 def plot_variance_components(components: xr.Dataset) -> Figure:
@@ -98,6 +99,12 @@ def _share_axis(axes: Axes, label: str) -> None:
     axes.set_xlabel(label)
 
 
+def _meaning(correlations: xr.Dataset) -> str:
+    """What a factor's share is: where it shares nothing else, the correlation of two responses of one level."""
+    alone = np.allclose(correlations["same"], correlations["icc"], equal_nan=True)
+    return "correlation of two responses\nthat share a level" if alone else "share of the variance"
+
+
 def _curves(correlations: xr.Dataset, names: list[str], along: str, title: str) -> Figure:
     x = correlations[along].to_numpy()
     with house_style():
@@ -115,7 +122,7 @@ def _curves(correlations: xr.Dataset, names: list[str], along: str, title: str) 
                 axes.fill_between(x, *np.quantile(draws, [low, high], axis=0), color=color, alpha=0.2, lw=0)
             axes.plot(x, draws.mean(axis=0), color=color, lw=1.8, label=short(name))
         axes.set_ylim(0, 1)
-        axes.set(xlabel=short(along), ylabel="correlation of two responses\nthat share a level")
+        axes.set(xlabel=short(along), ylabel=_meaning(correlations))
         _entitle(figure, f"{title} along {short(along, 20)}")
         if len(names) > 1:
             axes.legend(frameon=False)

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from partialpool.errors import DataError, nearest
+from partialpool.names import ICC
 from partialpool.plots.style import BLUE, GREY, INK, PALETTE, VERMILION, house_style, room, short
 from partialpool.sensitivity.power import THRESHOLD, PowerScaling
 
@@ -92,7 +93,9 @@ def plot_prior_grid(study: xr.Dataset, quantity: str, *, unit: str = "") -> Figu
         )  # fmt: skip
         for axes, panel in zip(grid[:, 0], panels, strict=True):
             _draw_panel(axes, panel, study, quantity)
-        grid[0, 0].set_xlim(*_limits(study[quantity]))
+        grid[0, 0].set_xlim(*_limits(study[quantity], share=quantity.partition("[")[0] == ICC))
+        for axes, panel in zip(grid[:, 0], panels, strict=True):
+            _mark_cut_priors(axes, panel, study, quantity)
         grid[-1, 0].set_xlabel(f"{quantity}{f' ({unit})' if unit else ''}")
         figure.suptitle(_heading(study, quantity, panels), x=0.01, ha="left", fontsize=11)
         handles = {
@@ -167,15 +170,27 @@ def _heading(study: xr.Dataset, quantity: str, panels: list[_Panel]) -> str:
     return f"{heading} of {first}" + (" and, in step, others" if len(stated) > 1 else "")
 
 
-def _limits(answer: xr.DataArray) -> tuple[float, float]:
-    """Room for all but the outermost draws under any prior; none below zero for what is never there."""
+def _limits(answer: xr.DataArray, *, share: bool) -> tuple[float, float]:
+    """Room for all but the outermost draws under any prior; from zero for what is never below; shares to one."""
+    if share:
+        return -0.005, 1.005
     draws = answer.stack(sample=("chain", "draw")).transpose("prior", "sample").to_numpy()
     draws = draws[np.isfinite(draws).all(axis=1)]
     if not draws.size:
         return 0.0, 1.0
     low, high = np.quantile(draws, 0.02, axis=1).min(), np.quantile(draws, 0.98, axis=1).max()
     margin = 0.15 * (high - low) or 1.0
-    return max(low - margin, -0.1 * margin) if draws.min() >= 0 else low - margin, high + margin
+    return -0.1 * margin if draws.min() >= 0 else low - margin, high + margin
+
+
+def _mark_cut_priors(axes: Axes, panel: _Panel, study: xr.Dataset, quantity: str) -> None:
+    """Arrowheads where a prior's interval goes on outside the picture."""
+    if f"prior_{quantity}" not in study:
+        return
+    own = study[f"prior_{quantity}"].transpose("prior", "level").to_numpy()[panel.rows]
+    places, ends = np.arange(len(panel.rows)) - 0.3, axes.get_xlim()
+    for end, mark, cut in ((ends[0], "<", own[:, 0] < ends[0]), (ends[1], ">", own[:, 2] > ends[1])):
+        axes.plot(np.full(cut.sum(), end), places[cut], mark, color=GREY, ms=5, clip_on=False)
 
 
 def _draw_panel(axes: Axes, panel: _Panel, study: xr.Dataset, quantity: str) -> None:

@@ -31,7 +31,8 @@ __all__ = [
 BLUE: Final = "#0072B2"
 VERMILION: Final = "#D55E00"
 INK: Final = "#222222"
-GREY: Final = "#999999"
+GREY: Final = "#808080"
+"""Dark enough for lines and marks (4:1 on white); words are in ink."""
 PALETTE: Final = (BLUE, VERMILION, "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """For several series side by side."""
 
