@@ -1,6 +1,8 @@
 """Where every level's estimate stands at every sd of its factor, from complete pooling to no pooling."""
 
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
 
 import numpy as np
 import xarray as xr
@@ -10,11 +12,25 @@ from partialpool.collapse.units import working_response
 from partialpool.design.build import Design, FactorEffects
 from partialpool.design.roots import singular_root
 from partialpool.errors import DataError, nearest
-from partialpool.explorer.halves import Halves, split_rows
+from partialpool.explorer.halves import Halves, Solution, split_rows
 from partialpool.fitting import Fit
 from partialpool.names import INTERCEPT, SIGMA, corr_name, sd_name
 
-__all__ = ["PoolingCurves", "chosen_effect", "pooling_curves"]
+__all__ = ["PoolingCurves", "Pull", "chosen_effect", "pooling_curves"]
+
+_AT_THE_MEAN: Final = 0.1
+"""Distance from the population mean, relative to the levels' root mean square, below which a share of it says nothing."""
+
+
+class Pull(StrEnum):
+    """How a level is pulled from its own estimate towards the population, and what one number can say of it."""
+
+    WEIGHT = "weight"
+    """One varying effect and nothing else: its own rows have the weight n sd^2 / (n sd^2 + sigma^2), or its like."""
+    SHARE = "share"
+    """Other factors besides: what is left of the distance between no pooling and the population mean."""
+    MATRIX = "matrix"
+    """The factor's other effects move along: no one number."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,22 +47,35 @@ class PoolingCurves:
         Where the curves are known, ascending; 0 is complete pooling, infinity no pooling, (sds,).
     values
         E(common effect + b_j | sd, y), (sds, levels); NaN at infinity where a level's own rows do not tell it.
-    weights
-        Weight of a level's own rows, (sds, levels): diagonal of Sigma Z' V^-1 Z, n sd^2 / (n sd^2 + sigma^2) for a
-        varying intercept and nothing else.
+    pull
+        What the shares are.
+    shares
+        How far an estimate stands on the way from the population mean to the level's own, (sds, levels). With
+        `Pull.WEIGHT` the weight of the level's own rows given the common effects, sd^2 Z'V^-1 Z. With `Pull.SHARE`
+        (value - population) / (value at infinity - population); NaN where that is not between 0 and 1, or the level's
+        own estimate is at the population mean. With `Pull.MATRIX` NaN.
     population
         E(common effect | sd, y), (sds,): 0 for an effect without one.
     own_errors
-        Standard error of the estimate without pooling, (levels,); NaN as above.
+        Standard error of least squares of the level's own rows, all else known, (levels,): `no_pooling_se` of
+        `shrinkage`, with sigma at its median; NaN where the rows do not tell.
+    given
+        Common effects that do not vary over the factor, and are estimated from all rows at every sd.
+    untold
+        Those of them that nothing tells without pooling, such as coefficients of what is the same in all of a level's
+        rows: the values at infinity are limits.
     """
 
     labels: tuple[str, ...]
     rows: np.ndarray
     sds: np.ndarray
     values: np.ndarray
-    weights: np.ndarray
+    pull: Pull
+    shares: np.ndarray
     population: np.ndarray
     own_errors: np.ndarray
+    given: tuple[str, ...]
+    untold: tuple[str, ...]
 
 
 def chosen_effect(design: Design, factor: str | None, effect: str | None) -> tuple[FactorEffects, str]:
@@ -75,7 +104,7 @@ def chosen_effect(design: Design, factor: str | None, effect: str | None) -> tup
 def pooling_curves(fit: Fit, factor: FactorEffects, effect: str, sds: np.ndarray) -> PoolingCurves:
     """Estimate every level given each sd in turn, by generalised least squares.
 
-    E(beta_e + b_je | sd, y) where Sigma, the covariance of the factor's effects, is that at the posterior medians of
+    E(beta_e + b_je | sd, everything else held, y) where Sigma, the covariance of the factor's effects, is that at the posterior medians of
     its sds and the posterior means of its correlations, times (sd / median of the sd)^2: the sds of its other effects
     move in proportion, so that sd = 0 leaves one line for all levels and sd = infinity gives each level its own. sds of
     other factors and sigma are at their posterior medians, correlations of other factors at their means (a mean of
@@ -87,7 +116,7 @@ def pooling_curves(fit: Fit, factor: FactorEffects, effect: str, sds: np.ndarray
     At sd = 0 and with no other factor this is least squares of all rows, `complete_pooling` of `shrinkage`. At
     infinity it is least squares with effects of every level among the predictors, which is `no_pooling` of `shrinkage`
     where all common effects vary over the factor and there is no other factor; `shrinkage` holds what is left of the
-    model at its posterior means, here it is estimated along.
+    model at its posterior means, here it is estimated anew at every sd.
 
     Parameters
     ----------
@@ -104,25 +133,52 @@ def pooling_curves(fit: Fit, factor: FactorEffects, effect: str, sds: np.ndarray
     halves, back = _halves(posterior, design, factor)
     coefs = design.common.coefs
     own = coefs.index(effect) if effect in coefs else None
-    values, weights, population = [], [], []
+    values, population = [], []
     for sd in sds:
         solution = halves.solve(float(sd) / median)
-        common = float(back[own] @ solution.rest[: len(coefs)]) if own is not None else 0.0
+        common = _common(back, own, solution)
         population.append(common)
         values.append(common + solution.effects[:, at])
-        weights.append(halves.weights(float(sd) / median)[:, at])
     told = halves.told()[:, at]
-    curves = np.stack(values)
+    curves, means = np.stack(values), np.array(population)
     curves[np.ix_(np.isinf(sds), ~told)] = np.nan
+    pull = Pull.MATRIX if len(factor.names) > 1 else Pull.SHARE if len(design.factors) > 1 else Pull.WEIGHT
+    if pull is Pull.WEIGHT:
+        shares = np.stack([halves.weights(float(sd) / median)[:, at] for sd in sds])
+    elif pull is Pull.SHARE:
+        limit = halves.solve(np.inf)
+        shares = _shares(curves, means, np.where(told, limit.effects[:, at] + _common(back, own, limit), np.nan))
+    else:
+        shares = np.full(curves.shape, np.nan)
+    given = [name not in factor.names for name in coefs]
+    untold = halves.untold()[: len(coefs)]
     return PoolingCurves(
         labels=tuple(str(label) for label in factor.levels.labels),
         rows=np.bincount(factor.codes, minlength=factor.n_levels),
         sds=sds,
         values=curves,
-        weights=np.clip(np.stack(weights), 0.0, 1.0),
-        population=np.array(population),
+        pull=pull,
+        shares=shares,
+        population=means,
         own_errors=np.where(told, halves.own_errors()[:, at], np.nan),
+        given=tuple(name for name, kept in zip(coefs, given, strict=True) if kept),
+        untold=tuple(name for name, kept in zip(coefs, given & untold, strict=True) if kept),
     )
+
+
+def _common(back: np.ndarray, own: int | None, solution: Solution) -> float:
+    """Return the common effect on the original scale, 0 where there is none."""
+    return 0.0 if own is None else float(back[own] @ solution.rest[: len(back)])
+
+
+def _shares(values: np.ndarray, population: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """Return how far values stand on the way from the population to the levels' own estimates, (sds, levels)."""
+    way = own - population[:, None]
+    size = np.sqrt(np.nanmean(way**2, axis=1, keepdims=True)) if np.isfinite(own).any() else np.inf
+    clear = np.abs(way) > _AT_THE_MEAN * size
+    share = np.divide(values - population[:, None], way, out=np.full(way.shape, np.nan), where=clear)
+    # Rounding may leave 1e-12 beyond an end.
+    return np.where((share > -1e-9) & (share < 1 + 1e-9), np.clip(share, 0.0, 1.0), np.nan)
 
 
 def _halves(posterior: xr.Dataset, design: Design, factor: FactorEffects) -> tuple[Halves, np.ndarray]:

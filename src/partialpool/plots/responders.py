@@ -13,6 +13,7 @@ __all__ = ["plot_level_effects"]
 
 _INNER, _OUTER = (0.25, 0.75), (0.05, 0.95)
 _MOST_LABELS = 60
+_SURE = 0.95
 _CHANCE = LinearSegmentedColormap.from_list("chance", [VERMILION, "#B5A79B", BLUE])
 """From surely below to surely above the threshold, both ends and the middle told apart by any eye."""
 
@@ -59,7 +60,8 @@ def plot_level_effects(effects: xr.Dataset, *, unit: str = "") -> Figure:
         bar.set_label(f"probability that it exceeds {threshold:g}")
         bar.outline.set_visible(False)
         title = f"Who responds? {name} by {factor}, response {response}"
-        sure = f"{int((above > 0.95).sum())} of {len(labels)} exceed {threshold:g} with probability above 0.95"
+        over, under = int((above > _SURE).sum()), int((above < 1 - _SURE).sum())
+        sure = f"of {len(labels)} levels {over} are above and {under} below {threshold:g} with probability over {_SURE}"
         figure.suptitle(f"{title}\n{sure}", fontsize=10.5, x=0.01, ha="left")
         figure.legend(frameon=False, loc="outside lower center", ncols=2)
     return figure
