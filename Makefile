@@ -18,14 +18,14 @@ test-slow: .venv/developed  ## the gallery, long posteriors and big tables
 	$(BIN)/python -m pytest -m slow
 
 lint: .venv/developed  ## ruff, mypy, import layers
-	$(BIN)/ruff check src tests benchmarks tools notebooks docs
-	$(BIN)/ruff format --check src tests benchmarks tools notebooks docs
+	$(BIN)/ruff check src tests benchmarks tools notebooks docs models
+	$(BIN)/ruff format --check src tests benchmarks tools notebooks docs models
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 format: .venv/developed  ## rewrite the code in the house style
-	$(BIN)/ruff format src tests benchmarks tools notebooks docs
-	$(BIN)/ruff check --fix src tests benchmarks tools notebooks docs
+	$(BIN)/ruff format src tests benchmarks tools notebooks docs models
+	$(BIN)/ruff check --fix src tests benchmarks tools notebooks docs models
 
 gallery: .venv/developed  ## refit the examples of README and documentation, write what they print, redraw the pictures
 	$(BIN)/python docs/make_pictures.py

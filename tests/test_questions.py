@@ -20,7 +20,7 @@ PARTNERS = {
 }  # fmt: skip
 SUPPORT = {
     "log_likelihood", "log_prior", "posterior_predictive", "prior_predictive", "summary", "group_effects",
-    "sensitivity_report",
+    "sensitivity_report", "datagrid",
 }  # fmt: skip
 """Densities, replicates and tables, which other tools take; the README's example; a report of others."""
 

@@ -161,6 +161,15 @@ def test_tidying_keeps_the_words_of_a_picture_and_nothing_of_the_machine():
     assert tells(made)[0].pictures == ("<Figure size 1x1>: a line",)
 
 
+def test_a_cell_that_is_folded_in_the_pages_is_folded_in_jupyterlab():
+    made = notebook("a")
+    made.cells[1].metadata = {"tags": ["hide-input"]}
+    tidy(made)
+    assert made.cells[1].metadata == {"tags": ["hide-input"], "jupyter": {"source_hidden": True}}
+    tidy(made)
+    assert made.cells[1].metadata == {"tags": ["hide-input"], "jupyter": {"source_hidden": True}}
+
+
 def test_an_output_that_differs_in_its_clock_alone_is_kept():
     old, new = notebook("a", text="seed 1, 0.2 s"), notebook("a", text="seed 1, 0.9 s")
     keep_equal(old, new)

@@ -29,6 +29,8 @@ def tidy(notebook: NotebookNode) -> None:
     for index, cell in enumerate(notebook.cells):
         cell.id = f"cell-{index:02d}"
         cell.metadata = NotebookNode({k: v for k, v in cell.metadata.items() if k in {"mystnb", "tags"} and v})
+        if "hide-input" in cell.metadata.get("tags", []):  # MyST-NB reads the tag, JupyterLab this
+            cell.metadata["jupyter"] = NotebookNode(source_hidden=True)
         if cell.cell_type != "code":
             continue
         count += 1

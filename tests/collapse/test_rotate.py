@@ -9,6 +9,7 @@ import partialpool as pp
 from checks.kin import sib_matrix, traits
 from collapse.oracle import parameters
 from partialpool.collapse.digits import smallest_noise
+from partialpool.collapse.leaves import _BLOCK, _WIDE
 from partialpool.collapse.marginal import build_marginal
 from partialpool.collapse.recover import conditional_modes, recover
 from partialpool.design.build import build_design
@@ -47,7 +48,7 @@ def theta_of(marginal, seed=4):
     return np.random.default_rng(seed).normal(-0.3, 0.4, marginal.size)
 
 
-def dense(design, priors, marginal, theta):
+def dense(design, priors, marginal, theta, kinship=KINSHIP):
     """Mean and covariance of (b of every factor, stacked; y), by the definition; b of one factor level by level."""
     sigmas, sigma, _ = parameters(marginal, theta)
     n = design.n_rows
@@ -58,8 +59,8 @@ def dense(design, priors, marginal, theta):
         columns.append(z.reshape(n, -1))
         among = np.eye(factor.n_levels)
         if factor.kinship is not None:
-            order = [list(KINSHIP.index).index(label) for label in factor.levels.labels]
-            among = KINSHIP.to_numpy()[np.ix_(order, order)]
+            order = [list(kinship.index).index(label) for label in factor.levels.labels]
+            among = kinship.to_numpy()[np.ix_(order, order)]
         blocks.append(np.kron(among, sigmas[f]))
     x = np.column_stack([np.ones(n), design.common.values - design.common.center])
     stated = [priors[f"beta[{c}]"].arguments for c in design.common.coefs]
@@ -68,25 +69,28 @@ def dense(design, priors, marginal, theta):
     return x @ [a["mu"] for a in stated], of_y, of_b @ z.T, of_b
 
 
-@pytest.mark.parametrize("case", FORMULAS)
-def test_the_density_is_that_of_the_dense_normal(case):
-    """Differences of two thetas, so that the priors of theta drop out: the same for K and for independent levels."""
-    design, priors, marginal = problem(FORMULAS[case])
-    plain = ModelSpec.from_formula(FORMULAS[case])
-    free = build_marginal(build_design(plain, design.frame), priors)
+def check_density(design, priors, marginal, kinship):
+    """Differences from the model without K drop out the priors of theta: the same for K and for independent levels."""
+    plain = ModelSpec.from_formula(design.spec.to_formula())
+    unrelated = build_design(plain, design.frame)
+    free = build_marginal(unrelated, priors)
     theta = theta_of(marginal)
-    mean, of_y, _, _ = dense(design, priors, marginal, theta)
-    ours = marginal.log_density(theta)
+    mean, of_y, _, _ = dense(design, priors, marginal, theta, kinship)
     # The prior of theta, from the model without K: its density less its dense normal.
     order = [free.elements.index(e) for e in marginal.elements]
     assert sorted(order) == list(range(len(order)))
     same = np.empty_like(theta)
     same[order] = theta
-    unrelated = build_design(plain, design.frame)
     _, of_y_free, _, _ = dense(unrelated, priors, free, same)
     y = design.response.values
     log_prior = free.log_density(same) - stats.multivariate_normal(mean, of_y_free).logpdf(y)
-    assert ours - log_prior == pytest.approx(stats.multivariate_normal(mean, of_y).logpdf(y), rel=1e-9)
+    ours = marginal.log_density(theta) - log_prior
+    assert ours == pytest.approx(stats.multivariate_normal(mean, of_y).logpdf(y), rel=1e-9)
+
+
+@pytest.mark.parametrize("case", FORMULAS)
+def test_the_density_is_that_of_the_dense_normal(case):
+    check_density(*problem(FORMULAS[case]), KINSHIP)
 
 
 @pytest.mark.parametrize("case", FORMULAS)
@@ -111,6 +115,19 @@ def test_effects_are_those_of_the_dense_normal(case):
             np.testing.assert_allclose(
                 draws.b[f][0, :, 0], draws.sd[f][0, 0] * root @ draws.z[f][0, :, 0], rtol=1e-8, atol=1e-10
             )
+
+
+def test_rows_that_share_many_columns_are_multiplied_at_once():
+    """Uneven rows of 150 related levels and their copy: more columns than loops are for, more rows than a block."""
+    kinship = sib_matrix(families=25)
+    data, _ = traits(kinship, sd=2, sigma=1.5, rows=300, seed=3)
+    spec = ModelSpec.from_formula("y ~ x + (1 | animal) + (1 | copy)", cov={"animal": kinship})
+    design = build_design(spec, data.assign(copy=data["animal"]))
+    priors = resolve_priors(design)
+    marginal = build_marginal(design, priors)
+    assert marginal.arrangement.density.tail.columns > _WIDE
+    assert len(marginal.arrangement.density.leaf.level) > _BLOCK
+    check_density(design, priors, marginal, kinship)
 
 
 def test_a_copy_of_related_levels_costs_no_dense_algebra():

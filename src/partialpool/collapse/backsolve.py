@@ -9,8 +9,9 @@ import numpy as np
 from partialpool.collapse.arrange import Leaf, System, Tail
 from partialpool.collapse.compiled import part
 from partialpool.collapse.dense import solve_lower, solve_upper
-from partialpool.collapse.eliminate import Common, Forward, Scales, leaf_factor, unscale
+from partialpool.collapse.eliminate import Common, Forward, Scales, unscale
 from partialpool.collapse.layout import Layout, Parameters
+from partialpool.collapse.leaves import leaf_factor
 
 __all__ = ["put_back"]
 

@@ -19,11 +19,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from partialpool.collapse.arrange import Leaf, System, Tail
+from partialpool.collapse.arrange import System, Tail
 from partialpool.collapse.compiled import part
-from partialpool.collapse.dense import cholesky, small_cholesky, solve_lower, solve_lower_columns
+from partialpool.collapse.dense import cholesky, solve_lower, solve_lower_columns
+from partialpool.collapse.leaves import eliminate_leaf, leaf_factor, widest
 
-__all__ = ["Common", "Forward", "Scales", "eliminate", "leaf_factor", "leaf_row", "make_workspace", "unscale"]
+__all__ = ["Common", "Forward", "Scales", "eliminate", "make_workspace", "unscale"]
 
 
 class Scales(NamedTuple):
@@ -112,102 +113,6 @@ class Forward(NamedTuple):
 
 
 @part
-def leaf_factor(gram: np.ndarray, at: int, relative: np.ndarray, f: int, out: np.ndarray) -> bool:
-    """Factorise I + Lambda' gram Lambda into out (q, q), gram being gram[at] and Lambda relative[f]."""
-    q = gram.shape[1]
-    for b in range(q):
-        for a in range(b + 1):
-            out[a, b] = 0.0
-        for c in range(q):
-            t = 0.0
-            for d in range(q):
-                t += gram[at, c, d] * relative[f, d, b]
-            for a in range(b + 1):
-                out[a, b] += relative[f, c, a] * t
-        out[b, b] += 1.0
-    return small_cholesky(out)
-
-
-@part
-def leaf_row(leaf: Leaf, row: int, relative: np.ndarray, factor: np.ndarray, out: np.ndarray) -> int:
-    """Write F = L^-1 Lambda' [Z'branch, Z'tail, Z'[X rhs]] of one row into out (q, most columns); return its width."""
-    q, above = leaf.up.shape[1], leaf.up.shape[2]
-    begin, width = leaf.tail_start[row], leaf.dense.shape[2]
-    listed = leaf.tail_start[row + 1] - begin
-    for a in range(q):
-        for c in range(above + listed + width):
-            out[a, c] = 0.0
-        for b in range(q):
-            t = relative[0, b, a]
-            for c in range(above):
-                out[a, c] += t * leaf.up[row, b, c]
-            for c in range(listed):
-                out[a, above + c] += t * leaf.tail_values[begin + c, b]
-            for c in range(width):
-                out[a, above + listed + c] += t * leaf.dense[row, b, c]
-    solve_lower_columns(factor, out, above + listed + width)
-    return above + listed + width
-
-
-@part
-def _widest(start: np.ndarray) -> int:
-    most = 0
-    for i in range(len(start) - 1):
-        most = max(most, start[i + 1] - start[i])
-    return most
-
-
-@part
-def _eliminate_leaf(
-    leaf: Leaf,
-    columns: int,
-    relative: np.ndarray,
-    left: np.ndarray,
-    above_gram: np.ndarray,
-    above_tail: np.ndarray,
-    above_dense: np.ndarray,
-    above_start: np.ndarray,
-) -> float:
-    """Take the leaf off the tail's Gram matrix `left` (upper triangle) and the branches; return 2 sum log diag L."""
-    q, above, width = leaf.up.shape[1], leaf.up.shape[2], leaf.dense.shape[2]
-    factor = np.zeros((q, q))
-    row = np.zeros((q, above + _widest(leaf.tail_start) + width))
-    log_det = 0.0
-    for pattern in range(len(leaf.multiplicity)):
-        if not leaf_factor(leaf.gram, pattern, relative, 0, factor):
-            return np.nan
-        for a in range(q):
-            log_det += 2.0 * leaf.multiplicity[pattern] * np.log(factor[a, a])
-        for j in range(leaf.start[pattern], leaf.start[pattern + 1]):
-            leaf_row(leaf, j, relative, factor, row)
-            begin, listed = leaf.tail_start[j], leaf.tail_start[j + 1] - leaf.tail_start[j]
-            if above > 0:
-                k = leaf.branch[j]
-                at = above_start[k]
-                for a in range(q):
-                    for c in range(above):
-                        t = row[a, c]
-                        for d in range(above):
-                            above_gram[k, c, d] -= t * row[a, d]
-                        for d in range(listed):
-                            above_tail[at + leaf.tail_at[begin + d], c] -= t * row[a, above + d]
-                        for d in range(width):
-                            above_dense[k, c, d] -= t * row[a, above + listed + d]
-            for a in range(q):
-                for c in range(listed):
-                    t, to = row[a, above + c], leaf.tail[begin + c]
-                    for d in range(c, listed):
-                        left[to, leaf.tail[begin + d]] -= t * row[a, above + d]
-                    for d in range(width):
-                        left[to, columns + d] -= t * row[a, above + listed + d]
-                for c in range(width):
-                    t = row[a, above + listed + c]
-                    for d in range(c, width):
-                        left[columns + c, columns + d] -= t * row[a, above + listed + d]
-    return log_det
-
-
-@part
 def _eliminate_branch(
     start: np.ndarray,
     listed_columns: np.ndarray,
@@ -222,7 +127,7 @@ def _eliminate_branch(
     levels, q = gram.shape[0], gram.shape[1]
     width = dense.shape[2]
     factor = np.zeros((q, q))
-    row = np.zeros((q, _widest(start) + width))
+    row = np.zeros((q, widest(start) + width))
     log_det = 0.0
     for k in range(levels):
         if not leaf_factor(gram, k, relative, 1, factor):
@@ -353,7 +258,7 @@ def eliminate(system: System, scales: Scales, common: Common, room: Workspace) -
         for j in range(i, left.shape[0]):
             left[i, j] = tail.gram[i, j]
     gram, above_tail, dense = branch.gram.copy(), branch.tail_values.copy(), branch.dense.copy()
-    log_det = _eliminate_leaf(
+    log_det = eliminate_leaf(
         system.leaf, tail.columns, scales.relative, left, gram, above_tail, dense, branch.tail_start
     )
     log_det += _eliminate_branch(

@@ -17,7 +17,8 @@ import numpy as np
 from partialpool.collapse.arrange import System
 from partialpool.collapse.compiled import part
 from partialpool.collapse.dense import inverse, solve_upper, solve_upper_columns
-from partialpool.collapse.eliminate import Common, Forward, Scales, leaf_factor, leaf_row, unscale
+from partialpool.collapse.eliminate import Common, Forward, Scales, unscale
+from partialpool.collapse.leaves import leaf_factor, leaf_row
 
 __all__ = ["SecondMoments", "second_moments"]
 

@@ -32,7 +32,7 @@ from partialpool.spec.model import ModelSpec
 
 __all__ = ["CollapsedEngine"]
 
-_DENSE: Final = 2e7
+_DENSE: Final = 2e8
 """Multiplications per evaluation from which a fit takes minutes."""
 _MOST_READAPTATIONS: Final = 3
 """Fits of the proposal to a whole sample before NUTS, which costs tens of times a sample, takes over."""
