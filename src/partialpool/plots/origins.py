@@ -88,5 +88,5 @@ def _uncorrelated(panel: Axes, origins: np.ndarray, height: float) -> None:
     low, middle, high = np.quantile(finite, [_OUTER[0], 0.5, _OUTER[1]])
     panel.hlines(height, low, high, color=VERMILION, lw=2.2)
     panel.plot(
-        middle, height, "o", ms=7, color=VERMILION, label=f"uncorrelated at {middle:.3g} ({low:.3g} to {high:.3g})"
+        middle, height, "o", ms=7, color=VERMILION, label=f"uncorrelated at {middle:.2g} ({low:.2g} to {high:.2g})"
     )
