@@ -28,12 +28,15 @@ def test_one_matrix_in_many_forms(tmp_path):
 def test_labels_may_be_numbers():
     known = as_relationship(pd.DataFrame(MATRIX, index=[1, 2, 3], columns=[1, 2, 3]))
     assert known.levels == ("1", "2", "3")
+    zero = pd.DataFrame(MATRIX, index=[0, 1, 2], columns=[0, 1, 2])
+    assert as_relationship(zero).levels == ("0", "1", "2")
 
 
 @pytest.mark.parametrize(
     ("value", "what"),
     [
         (MATRIX, "needs their labels"),
+        (pd.DataFrame(MATRIX), "needs their labels"),
         (TABLE.rename(columns={"cem": "dan"}), "same labels"),
         (TABLE.iloc[:2], "same labels"),
         (TABLE.set_axis(["ann", "ann", "cem"]), "each level has one row"),

@@ -104,6 +104,14 @@ def _from_mapping(value: Mapping[Any, Any]) -> Relationship:
 def _labelled(value: Any) -> tuple[list[str], list[str], Any]:
     """Labels and entries of a pandas table or an xarray array, recognised by what they offer."""
     if hasattr(value, "index") and hasattr(value, "columns") and hasattr(value, "to_numpy"):
+        if len(value) and all(type(i).__name__ == "RangeIndex" and i[0] == 0 for i in (value.index, value.columns)):
+            # What pandas numbers by itself, from 0, need not be what the data number, from 1.
+            raise SpecError(
+                "a covariance among levels needs their labels",
+                got="rows and columns numbered from 0, as pandas does by itself",
+                allowed=_ALLOWED,
+                do="label both: table.index = table.columns = labels, where labels is a list",
+            )
         return list(map(str, value.index)), list(map(str, value.columns)), value.to_numpy().tolist()
     dims = getattr(value, "dims", ())
     if len(dims) == 2 and hasattr(value, "coords") and all(dim in value.coords for dim in dims):
