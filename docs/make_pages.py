@@ -87,8 +87,11 @@ def draw(page: Path, ran: list[Ran]) -> Iterator[Path]:
     for one in ran:
         if one.figure is not None and one.block["picture"]:
             path = save_figure(one.figure, (page.parent / one.block["picture"]).resolve())
+            # A bar says what shades mean: there they all count.
+            graded = any(axes.get_label() == "<colorbar>" for axes in one.figure.axes)
             with Image.open(path) as image:
-                image.convert("RGB").quantize(COLORS).save(path, optimize=True)
+                plain = image.convert("RGB")
+            (plain if graded else plain.quantize(COLORS)).save(path, optimize=True)
             yield path
 
 

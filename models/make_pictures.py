@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 README = HERE / "README.md"
 PICTURES = HERE / "pictures"
 COLORS = 160
-"""Of a picture: enough for edges and colour bars to stay smooth, and a third of the bytes."""
+"""Of a picture without a colour bar: enough for edges to stay smooth, and a third of the bytes."""
 Draws = float | np.ndarray
 GENES = ("gene_a", "gene_b", "gene_c", "gene_d", "gene_e", "gene_f")
 
@@ -82,7 +82,8 @@ def pain_trials(fit: pp.Fit) -> Figure:
     sure = (
         f"{(less > 0.95).sum()} of {len(less)} surely have at least a point less pain, {(less < 0.05).sum()} surely not"
     )
-    in_words(figure, title=f"Whose drug works? Effect on the pain of each patient\n{sure} (probability above 0.95)")
+    title = f"Whose drug works? Effect on the pain of each patient\n{sure} (probability above 0.95)"
+    in_words(figure, title=title, x="pain on the drug, less pain on the placebo (points of 10)")
     figure.axes[1].set_ylabel("probability of less relief than a point")
     return figure
 
@@ -97,7 +98,13 @@ def vaccination(fit: pp.Fit) -> Figure:
 
 def species(fit: pp.Fit) -> Figure:
     """Who climbs."""
-    return pp.plot_level_effects(pp.level_effects(fit, "elevation"), unit="log count per 100 m")
+    effects = pp.level_effects(fit, "elevation")
+    climb = effects["above"].to_numpy()
+    sure = f"{(climb > 0.95).sum()} of {len(climb)} surely do, {(climb < 0.05).sum()} surely do the opposite"
+    title = f"Which species become more common with elevation?\n{sure} (probability above 0.95)"
+    figure = in_words(pp.plot_level_effects(effects), title=title, x="change of the log count per 100 m of elevation")
+    figure.axes[1].set_ylabel("probability of more with elevation")
+    return figure
 
 
 def in_words(figure: Figure, *, title: str, x: str = "", y: str = "") -> Figure:
@@ -231,11 +238,13 @@ def put(name: str, table: str) -> None:
 
 
 def save_small(figure: Figure, name: str) -> Path:
-    """Save a picture with few colours."""
+    """Save a picture with few colours, or with all of them where a bar says what they mean."""
     PICTURES.mkdir(exist_ok=True)
+    graded = any(axes.get_label() == "<colorbar>" for axes in figure.axes)
     path = save_figure(figure, PICTURES / f"{name}.png")
     with Image.open(path) as image:
-        image.convert("RGB").quantize(COLORS).save(path, optimize=True)
+        plain = image.convert("RGB")
+    (plain if graded else plain.quantize(COLORS)).save(path, optimize=True)
     return path
 
 

@@ -42,7 +42,7 @@ class Fit:
     priors
         Every prior, with scale and reason.
     tree
-        The draws, as a DataTree that every ArviZ function takes: posterior, sample_stats, observed_data,
+        The draws, as a DataTree for ArviZ: posterior, sample_stats, observed_data,
         constant_data; formula, engine, seed, priors and versions in its attrs.
     """
 

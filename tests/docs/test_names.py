@@ -11,11 +11,15 @@ import arviz
 import matplotlib.pyplot as plt
 import numpy
 import pytest
+import xarray
 
 import partialpool as pp
 from docs.reading import DOCS, ROOT, code_in, table_rows, text_of
+from partialpool.bootstrap import _EXACT
+from partialpool.cli import main
 from partialpool.infer.settings import Settings
 from partialpool.spec.families import FAMILIES
+from partialpool.summaries.degeneracy import EXTREME, NEGLIGIBLE
 
 SOURCE = ROOT / "src" / "partialpool"
 PAGES = sorted(DOCS.rglob("*.md"))
@@ -23,6 +27,8 @@ COMING = [DOCS / "coming" / f"{name}.md" for name in ("lme4", "brms", "bambi")]
 ROOTS = {"fit": pp.Fit, "m": pp.LikelihoodFit, "arviz": arviz, "numpy": numpy}
 COSTLY = {"fit", "load_fit", "report", "build_model", "prior_grid", "lrt"}
 """Looked at, not called."""
+STAND_INS = {"A", "pedigree", "full", "reduced", "other_table", "pymc"}
+"""What the reader has and we have not: a matrix, a pedigree, models, tables."""
 
 
 def calls(page):
@@ -107,9 +113,10 @@ def test_a_wrong_name_is_noticed(code):
 def names(sleepstudy):
     """What the tables of the pages for newcomers take for granted."""
     formula = "Reaction ~ Days + (Days | Subject)"
-    fit = pp.fit(formula, sleepstudy, seed=1, draws=200, progressbar=False)
+    fit = pp.fit(formula, sleepstudy, seed=1, draws=500, progressbar=False)
     other = pp.fit("Reaction ~ Days + (1 | Subject)", sleepstudy, seed=1, draws=200, progressbar=False)
     return {
+        "arviz": arviz, "tree": tree_of(fit, formula, sleepstudy),
         "pp": pp, "fit": fit, "other": other, "fits": {"a": fit, "b": other}, "formula": formula, "data": sleepstudy,
         "m": pp.maximum_likelihood(formula, sleepstudy), "new": {"Days": [0, 9], "Subject": ["308", "309"]},
         "rows": sleepstudy.head(20), "rng": numpy.random.default_rng(1), "numpy": numpy,
@@ -118,6 +125,17 @@ def names(sleepstudy):
     }  # fmt: skip
 
 
+def tree_of(fit, formula, data):
+    """`tree` of those tables, by the page's own code."""
+    (code,) = re.findall(r"^tree = fit.tree.assign\(.*?^\)\n", text_of(DOCS / "coming.md"), re.M | re.S)
+    names = {"pp": pp, "xarray": xarray, "fit": fit, "formula": formula, "data": data}
+    exec(code, names)
+    return names["tree"]
+
+
+@pytest.mark.filterwarnings(
+    "ignore:Estimated shape parameter of Pareto:UserWarning"
+)  # of a few rows of the sleep study
 @pytest.mark.parametrize("page", COMING, ids=lambda page: page.stem)
 def test_what_newcomers_are_told_to_call_can_be_called(page, names):
     done = 0
@@ -128,11 +146,26 @@ def test_what_newcomers_are_told_to_call_can_be_called(page, names):
             for node in ast.walk(tree)
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
         }
-        if used <= {*names, "print", "range"} and not called & COSTLY and "..." not in code and "save(" not in code:
+        unknown = used - {*names, "print", "range"}
+        assert unknown <= STAND_INS, f"{unknown} in {code}"
+        if not unknown and not called & COSTLY and "..." not in code and "save(" not in code:
             eval(compile(tree, str(page), "eval"), dict(names))
+            plt.close("all")
             done += 1
-    plt.close("all")
     assert done > 25
+
+
+def test_what_the_tables_say_of_a_call_is_so(names):
+    fit, m = names["fit"], names["m"]
+    with pytest.raises(ValueError, match="subplots"):
+        arviz.plot_rank(names["fit"].tree)
+    assert arviz.dataset_to_dataframe(fit.posterior).shape == (4 * 500, 2 + 2 + 4 + 1 + 36)
+    # lme4 1.1-31: AIC and BIC of lmer(Reaction ~ Days + (Days | Subject), sleepstudy, REML = FALSE)
+    assert m.deviance + 2 * m.n_parameters == pytest.approx(1763.939, abs=1e-3)
+    assert m.deviance + numpy.log(m.design.n_rows) * m.n_parameters == pytest.approx(1783.097, abs=1e-3)
+    alone, typical = pp.predict(fit)["linear_predictor"], pp.predict(fit, kind="typical")["linear_predictor"]
+    b = fit.posterior["b_Subject"].sel(Subject="308")
+    numpy.testing.assert_allclose((alone - typical)[..., 9], b[..., 0] + 9 * b[..., 1])
 
 
 ACCESSORS = {
@@ -141,7 +174,9 @@ ACCESSORS = {
         isSingular rePCA getME logLik AIC deviance REML bootMer allFit update ngrps nobs vcov
         formula model.frame model.matrix weights offset refit drop1 summary family terms getData
         influence cooks.distance hatvalues rstudent refitML REMLcrit isREML df.residual extractAIC
-        lmList glmer.nb nlmer dotplot plot print""",
+        lmList glmer.nb nlmer dotplot plot print nAGQ subset na.action contrasts start verbose
+        dummy Anova tidy augment DHARMa MuMIn se.ranef emmeans marginaleffects lmerTest
+        predictInterval as.data.frame type""",
     "brms": """
         fixef ranef coef VarCorr posterior_summary as_draws as_draws_df posterior_predict
         posterior_epred posterior_linpred re_formula conditional_effects pp_check loo loo_compare
@@ -152,12 +187,15 @@ ACCESSORS = {
         residuals fitted predict nobs vcov validate_prior prior_draws rhat neff_ratio nuts_params
         pairs variables parnames ndraws nchains post_prob as.matrix expose_functions
         launch_shinystan combine_models brm_multiple model.frame save_pars log_posterior
-        as_draws_rvars""",
+        as_draws_rvars as_draws_array as_draws_matrix lf nlf horseshoe R2D2 lasso car sar fcor
+        arma thres rate backend algorithm init make_conditions get_y loo_R2 loo_predict
+        spread_draws add_epred_draws emmeans marginaleffects bridgesampling""",
     "bambi": """
         Model build fit predict kind include_group_specific plot_priors prior_predictive
         set_priors predictions comparisons slopes graph compute_log_likelihood compute_log_prior
         r2_score set_alias sample_new_groups noncentered plot_predictions plot_comparisons
-        plot_slopes load_data""",
+        plot_slopes load_data parameters components dropna potentials categorical
+        center_predictors auto_scale summary plot_trace loo compare psense_summary""",
 }
 
 
@@ -190,6 +228,8 @@ def test_files_that_extend_names_exist():
     assert found > 30
     for name in ("FAMILY_PARAMETERS", "LIKELIHOODS", "RESPONSES", "DISPERSIONS", "INVERSE_LINKS", "ENGINES"):
         assert any(name in path.read_text(encoding="utf-8") for path in SOURCE.rglob("*.py")), name
+    for name, path in re.findall(r"`(\w+)`\s\(`(tests/[\w/]+\.py)`", text_of(DOCS / "extend.md")):
+        assert re.search(rf"^(def )?{name}\b", text_of(ROOT / path), re.M), f"{name} in {path}"
 
 
 def test_families_are_told_as_they_are():
@@ -223,3 +263,18 @@ def test_every_worked_model_is_listed():
     listed = text_of(ROOT / "models" / "README.md")
     for model in (ROOT / "models").glob("*.toml"):
         assert f"{model.name})" in listed, model.name
+
+
+def test_reasons_for_thresholds_hold():
+    assert 1.04 < numpy.sqrt(1 + NEGLIGIBLE) < 1.05
+    assert 1 - EXTREME**2 < 0.1
+    assert round(numpy.sqrt(0.05 * 0.95 / _EXACT), 3) == 0.002
+
+
+def test_every_command_is_listed(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    commands = re.findall(r"^    (\w+) ", capsys.readouterr().out, re.M)
+    told = [row[0] for row in table_rows(text_of(DOCS / "api" / "reports.md"))[1:]]
+    assert sorted(commands) == sorted(re.match(r"`partialpool (\w+)", cell)[1] for cell in told)
+    assert len(commands) > 5

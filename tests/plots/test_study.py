@@ -151,6 +151,7 @@ def test_priors_that_leave_the_picture_end_in_arrowheads_and_shares_have_the_who
     (axes,) = pp.plot_prior_grid(study, "sd_school[Intercept]", unit="points").axes
     heads = {line.get_marker(): line for line in axes.get_lines() if line.get_marker() in ("<", ">")}
     np.testing.assert_allclose(heads[">"].get_xydata(), [[axes.get_xlim()[1], 0.7]])
-    assert len(heads["<"].get_xydata()) == 0
+    assert "<" not in heads
+    axes.figure.canvas.draw()  # a layout that collapses warns
     (axes,) = pp.plot_prior_grid(study, "icc[school]").axes
     assert axes.get_xlim() == (-0.005, 1.005)

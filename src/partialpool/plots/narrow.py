@@ -43,25 +43,38 @@ def plot_singularity(singular: xr.Dataset, *, unit: str = "") -> Figure:
             _correlation(panel, singular.sel(pair=pair))
         for panel in axes[count:]:
             panel.remove()
-        axes[0].legend(frameon=False, fontsize=8.5)
+        handles = {
+            label: handle
+            for panel in axes[:count]
+            for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
+        }
+        figure.legend(handles.values(), handles.keys(), frameon=False, loc="outside lower center", ncols=4, fontsize=9)
     return figure
 
 
 def _contribution(panel: Axes, term: xr.Dataset, unit: str) -> None:
     draws, small, grid = term["contribution"].to_numpy().ravel(), float(term["small"]), term["grid"].to_numpy()
-    color = BLUE if bool(term["supported"]) else VERMILION
-    panel.hist(draws, _BINS, range=(0, float(grid[-1])), density=True, color=color, alpha=0.6, label="posterior")
+    color, name = _look(supported=bool(term["supported"]))
+    panel.hist(draws, _BINS, range=(0, float(grid[-1])), density=True, alpha=0.6, color=color, label=name)
     panel.plot(grid, term["prior_density"], color=INK, lw=1.3, label="prior")
     panel.axvspan(0, small, color=GREY, alpha=0.3, lw=0, label="near zero")
-    panel.set(xlim=(0, grid[-1]), yticks=[], xlabel=f"sd it contributes{f' ({unit})' if unit else ''}")
+    panel.set(
+        xlim=(0, grid[-1]), yticks=[], ylabel="density", xlabel=f"sd it contributes{f' ({unit})' if unit else ''}"
+    )
     near, before = float(term["near_zero"]), float(term["near_zero_prior"])
     panel.set_title(f"{short(term['term'].item(), 34)}\nnear zero {near:.2f}, prior {before:.2f}", fontsize=9.5)
 
 
 def _correlation(panel: Axes, pair: xr.Dataset) -> None:
-    color = VERMILION if bool(pair["piled"]) else BLUE
-    panel.hist(pair["correlation"].to_numpy().ravel(), _BINS, range=(-1, 1), color=color, alpha=0.6)
-    panel.set(xlim=(-1, 1), yticks=[], xlabel="correlation")
+    color, name = _look(supported=not bool(pair["piled"]))
+    draws = pair["correlation"].to_numpy().ravel()
+    panel.hist(draws, _BINS, range=(-1, 1), density=True, alpha=0.6, color=color, label=name)
+    panel.set(xlim=(-1, 1), yticks=[], ylabel="density", xlabel="correlation")
     panel.set_title(
         f"{short(pair['pair'].item(), 34)}\nbeyond 0.95 either way {float(pair['extreme']):.2f}", fontsize=9.5
     )
+
+
+def _look(*, supported: bool) -> tuple[str, str]:
+    """Colour and name of a posterior."""
+    return (BLUE, "posterior") if supported else (VERMILION, "posterior, not supported by the data")

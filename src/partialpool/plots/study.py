@@ -190,7 +190,8 @@ def _mark_cut_priors(axes: Axes, panel: _Panel, study: xr.Dataset, quantity: str
     own = study[f"prior_{quantity}"].transpose("prior", "level").to_numpy()[panel.rows]
     places, ends = np.arange(len(panel.rows)) - 0.3, axes.get_xlim()
     for end, mark, cut in ((ends[0], "<", own[:, 0] < ends[0]), (ends[1], ">", own[:, 2] > ends[1])):
-        axes.plot(np.full(cut.sum(), end), places[cut], mark, color=GREY, ms=5, clip_on=False)
+        if cut.any():  # an empty mark that is not clipped has no size, and the layout collapses
+            axes.plot(np.full(cut.sum(), end), places[cut], mark, color=GREY, ms=5, clip_on=False)
 
 
 def _draw_panel(axes: Axes, panel: _Panel, study: xr.Dataset, quantity: str) -> None:

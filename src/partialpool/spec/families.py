@@ -58,8 +58,8 @@ class Family:
 
 _SIGMA: Final = ("sigma", Prior("HalfStudentT", nu=3, sigma=1))
 _UNITS: Final = frozenset({"sigma"})
-# Degrees of freedom as in brms (Juarez & Steel 2010). Shapes and precisions share brms's prior for the
-# negative binomial's shape since 2.21: little mass at 0, a tail heavy enough for nearly Poisson data.
+# Degrees of freedom as in brms (Juarez & Steel 2010). Shapes and precisions share what brms takes for the negative
+# binomial's shape alone: little mass at 0, a tail heavy enough for nearly Poisson data.
 _NU: Final = ("nu", Prior("Gamma", alpha=2, beta=0.1))
 _SHAPE: Final = Prior("InverseGamma", alpha=0.4, beta=0.3)
 _BINARY_LINKS: Final = ("logit", "probit", "cloglog")
