@@ -62,7 +62,7 @@ def test_what_cannot_be_drawn(slopes):
 def test_effects_side_by_side(logistic):
     (axes,) = pp.plot_average_effect(pp.average_effect(logistic, "livch", measure="odds_ratio")).axes
     assert [t.get_text() for t in axes.get_yticklabels()] == ["1 against 0", "2 against 0", "3+ against 0"]
-    assert [t.get_text() for t in axes.get_legend().get_texts()] == ["population average", "subject specific"]
+    assert [t.get_text() for t in axes.figure.legends[0].get_texts()] == ["population average", "subject specific"]
     assert axes.get_xscale() == "log"
     (axes,) = pp.plot_average_effect(pp.average_effect(logistic, "urban"), unit="probability").axes
     assert axes.get_xlabel() == "average difference (probability), 50 % and 90 % intervals"

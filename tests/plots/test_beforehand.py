@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 import partialpool as pp
-from partialpool.plots.beforehand import _round_numbers
 
 SLOPES = "Reaction ~ Days + (Days | Subject)"
 
@@ -169,16 +168,3 @@ def test_one_wild_line_does_not_flatten_the_others(slopes):
     tree = slopes.copy(deep=True)
     tree["outlook"]["level_line"][0, 0] = 1e9
     assert max(pp.plot_prior_predictive(tree).axes[-1].get_ylim()) < 1e5
-
-
-@pytest.mark.parametrize(
-    ("ends", "ticks"),
-    [
-        ((0.02, 300), [0.1, 1, 10, 100]),
-        ((20, 837), [30, 100, 300]),
-        ((13, 22), [15, 17.5, 20]),
-        ((10, 10.4), [10.05, 10.2, 10.35]),
-    ],
-)
-def test_ticks_of_a_logarithmic_axis_are_round_numbers(ends, ticks):
-    assert _round_numbers(*ends) == pytest.approx(ticks)

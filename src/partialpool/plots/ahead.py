@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from partialpool.errors import DataError, nearest
 from partialpool.names import OBS
 from partialpool.plots.style import BLUE, GREY, INK, PALETTE, VERMILION, house_style, short
+from partialpool.plots.ticks import round_numbers
 
 __all__ = ["plot_average_effect", "plot_predictions"]
 
@@ -132,8 +133,9 @@ def plot_average_effect(effects: xr.Dataset, *, unit: str = "") -> Figure:
         axes.axvline(1.0 if ratio else 0.0, color=GREY, lw=1, zorder=0)
         if ratio:
             axes.set_xscale("log")
-            axes.xaxis.set_major_formatter("{x:g}")
-            axes.xaxis.set_minor_formatter("{x:g}")
+            ticks = round_numbers(*axes.get_xlim())
+            axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+            axes.minorticks_off()
         axes.set_yticks(range(len(rows)), [short(c if k is None else f"{c}: {k}") for c, k in rows])
         axes.invert_yaxis()
         axes.margins(y=0.5 / len(rows))
@@ -142,7 +144,7 @@ def plot_average_effect(effects: xr.Dataset, *, unit: str = "") -> Figure:
         axes.set_xlabel(f"average {measure}{f' ({shown})' if shown else ''}, 50 % and 90 % intervals")
         title = f"{short(effects.attrs['response'], 24)} along {short(effects.attrs['predictor'], 24)}, on average"
         figure.suptitle(title, fontsize=11, x=0.01, ha="left")
-        axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.3 / (0.5 + 0.3 * len(rows))), ncols=2)
+        figure.legend(frameon=False, loc="outside lower center", ncols=2)
     return figure
 
 

@@ -7,11 +7,12 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, StrMethodFormatter, SymmetricalLogLocator
+from matplotlib.ticker import EngFormatter, LogLocator, StrMethodFormatter, SymmetricalLogLocator
 
 from partialpool.errors import DataError
 from partialpool.plots.outlook import draw_level_lines, draw_scatter, drawable
 from partialpool.plots.style import GREY, INK, PALETTE, VERMILION, house_style, short
+from partialpool.plots.ticks import round_numbers
 from partialpool.tabulate import number
 
 __all__ = ["plot_prior_predictive"]
@@ -160,21 +161,11 @@ def _spread(panel: Axes, sds: np.ndarray, unit: str) -> None:
         low, high = low / 2, 2 * high
     panel.hist(known, np.geomspace(low, high, _BINS + 1).tolist(), color=INK, alpha=0.55)
     panel.set_xscale("log")
-    ticks = _round_numbers(low, high)
+    ticks = round_numbers(low, high)
     panel.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     panel.minorticks_off()
     panel.set(xlabel=f"sd of a response{f' ({unit})' if unit else ''}, log axis", yticks=[], ylabel="prior draws")
     panel.set_title("How far responses scatter")
-
-
-def _round_numbers(low: float, high: float) -> list[float]:
-    """Three to seven ticks for a logarithmic axis, of however few decades."""
-    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-    for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7)):
-        found = [step * 10.0**decade for decade in decades for step in steps if low <= step * 10.0**decade <= high]
-        if len(found) >= 3:
-            return found[:: -(-len(found) // 7)]
-    return [float(tick) for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high]
 
 
 def _known(sds: np.ndarray) -> np.ndarray:

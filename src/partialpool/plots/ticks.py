@@ -1,0 +1,22 @@
+"""Where a logarithmic axis has its ticks: matplotlib labels none of less than a decade."""
+
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+
+__all__ = ["round_numbers"]
+
+
+def round_numbers(low: float, high: float) -> list[float]:
+    """Return three to seven places for the ticks of a logarithmic axis, of however few decades.
+
+    Examples
+    --------
+    >>> round_numbers(20, 837), round_numbers(1.5, 2.4), round_numbers(13, 22)
+    ([30.0, 100.0, 300.0], [1.5, 1.75, 2.0, 2.25], [15.0, 17.5, 20.0])
+    """
+    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7)):
+        found = [step * 10.0**decade for decade in decades for step in steps if low <= step * 10.0**decade <= high]
+        if len(found) >= 3:
+            return found[:: -(-len(found) // 7)]
+    return [float(tick) for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high]
