@@ -58,7 +58,9 @@ def cbpp(fit: pp.Fit) -> Figure:
     """Incidence over the periods, in the population."""
     new = pd.DataFrame({"period": ["1", "2", "3", "4"], "size": 1})
     figure = pp.plot_predictions(pp.predict(fit, new, kind="marginal", seed=1), "period")
-    return in_words(figure, title="New cases in a herd, averaged over herds", y="share of the herd")
+    return in_words(
+        figure, title="New cases in a herd, averaged over herds\nmean and its 90 % interval", y="share of the herd"
+    )
 
 
 def contraception(fit: pp.Fit) -> Figure:
@@ -66,7 +68,11 @@ def contraception(fit: pp.Fit) -> Figure:
     new = pd.MultiIndex.from_product([range(-13, 20, 2), ["N", "Y"]], names=["age", "urban"]).to_frame(index=False)
     predictions = pp.predict(fit, new.assign(livch="1"), kind="marginal", seed=1)
     figure = pp.plot_predictions(predictions, "age", by="urban", xunit="years from the mean")
-    return in_words(figure, title="Women with one child who use contraception, averaged over districts", y="share")
+    return in_words(
+        figure,
+        title="Women with one child who use contraception, averaged over districts\nmean and its 90 % interval",
+        y="share",
+    )
 
 
 def grouseticks(fit: pp.Fit) -> Figure:
@@ -93,7 +99,11 @@ def vaccination(fit: pp.Fit) -> Figure:
     new = pd.MultiIndex.from_product([np.linspace(-2, 2, 17), [30, 70]], names=["deprivation", "age"])
     predictions = pp.predict(fit, new.to_frame(index=False), kind="marginal", seed=1)
     figure = pp.plot_predictions(predictions, "deprivation", by="age", xunit="sd")
-    return in_words(figure, title="Vaccination, averaged over districts and neighbourhoods", y="share vaccinated")
+    return in_words(
+        figure,
+        title="Vaccination, averaged over districts and neighbourhoods\nmean and its 90 % interval",
+        y="share vaccinated",
+    )
 
 
 def species(fit: pp.Fit) -> Figure:

@@ -48,7 +48,14 @@ def plot_singularity(singular: xr.Dataset, *, unit: str = "") -> Figure:
             for panel in axes[:count]
             for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
         }
-        figure.legend(handles.values(), handles.keys(), frameon=False, loc="outside lower center", ncols=4, fontsize=9)
+        figure.legend(
+            handles.values(),
+            handles.keys(),
+            frameon=False,
+            loc="outside lower center",
+            ncols=2 ** (columns - 1),
+            fontsize=9,
+        )
     return figure
 
 
