@@ -70,6 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     explore.add_argument("--out", type=_path, help="the page; explorer.html beside the fit unless given")
     explore.add_argument("--factor", help="the grouping factor; the first unless given")
     explore.add_argument("--effect", help="its effect; the intercept unless given")
+    explore.add_argument("--levels", nargs="+", help="the levels to show; all, or 200 of many, unless given")
+    explore.add_argument("--seed", type=int, help="of the fits under other priors; the fit's own unless given")
     explore.add_argument("--quiet", action="store_true", help="no progress line")
     return parser
 
@@ -158,7 +160,8 @@ def _explore(options: argparse.Namespace) -> int:
     from partialpool.explorer.page import explore  # noqa: PLC0415
 
     fit, out = _saved_fit(options, "explorer.html")
-    written = explore(fit, out, factor=options.factor, effect=options.effect, progressbar=not options.quiet)
+    chosen = {name: getattr(options, name) for name in ("factor", "effect", "levels", "seed")}
+    written = explore(fit, out, **chosen, progressbar=not options.quiet)
     _say(f"{fit.digest.verdict}\n\nwrote {written}")
     return _ended(fit)
 

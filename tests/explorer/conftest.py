@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 import partialpool as pp
-from partialpool.explorer import page, studies
+from explorer.devtools import chromium
+from partialpool.explorer import studies
 from partialpool.explorer.page import render_explorer
 
-HOSTILE = ("</script><script>boom()</script>", "$$\\x$$", '" onfocus="boom()', "a & b", "{{ 7 * 7 }}", "<b>é</b>")
+HOSTILE = ("</script><script>boom()</script>", "$$\\x$$", '" onfocus="boom()', "a & b", "{{ 7 * 7 }}", "<b>é</b>",
+           "\u05d0\u05d1\u05d2 5")  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +31,8 @@ def radon():
 
 @pytest.fixture(scope="session")
 def hostile():
-    """Labels that would be markup, code, or mathematics that fetches a typesetter; one level tells no slope."""
+    """Labels that would be markup, code, or mathematics that fetches a typesetter, or run from right to left; one level
+    tells no slope."""
     rng = np.random.default_rng(5)
     levels = np.repeat(HOSTILE, 8)
     x = np.where(levels == HOSTILE[2], 1.0, np.tile(np.arange(8.0), len(HOSTILE)))
@@ -46,14 +49,42 @@ def gamma():
 
 
 @pytest.fixture(scope="session")
-def pages(sleep, schools, radon, hostile, gamma):
+def penicillin():
+    """Two crossed factors."""
+    data = pp.load_dataset("penicillin")
+    return pp.fit("diameter ~ 1 + (1 | plate) + (1 | sample)", data, seed=1, progressbar=False)
+
+
+@pytest.fixture(scope="session")
+def pages(sleep, schools, radon, hostile, gamma, penicillin):
     fits = {"sleep": sleep, "schools": schools, "radon": radon, "hostile": hostile, "gamma": gamma}
+    fits["penicillin"] = penicillin
+    # The effect that is moved; for two factors the first.
     effects = {"hostile": "x"}
     written = {}
     for name, fit in fits.items():
         with pytest.MonkeyPatch.context() as patch:
             if name not in ("sleep", "schools"):  # three scales do: 12 refits in place of 36
-                for module in (studies, page):
-                    patch.setattr(module, "SCALES", (2.0**-6, 1.0, 4.0))
+                patch.setattr(studies, "PLACES", 3)
             written[name] = render_explorer(fit, effect=effects.get(name), progressbar=False)
     return written
+
+
+@pytest.fixture(scope="session")
+def files(pages, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pages")
+    for name, text in pages.items():
+        (folder / f"{name}.html").write_text(text, encoding="utf-8")
+    return {name: folder / f"{name}.html" for name in pages}
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    with chromium(tmp_path_factory.mktemp("browser")) as page:
+        yield page
+
+
+@pytest.fixture
+def sleeping(browser, files):
+    browser.open(files["sleep"])
+    return browser

@@ -57,17 +57,3 @@ def without_pooling(fit, factor, effect):
     columns = np.concatenate([own, x[:, kept]], axis=1) / noise[:, None]
     solution = np.linalg.lstsq(columns, working_response(fit.design) / noise, rcond=None)[0]
     return solution[: own.shape[1]].reshape(factor.n_levels, -1)[:, factor.names.index(effect)]
-
-
-def own_errors(fit, factor, effect):
-    """Standard errors of the levels' own estimates, the other factors random: (Z' V_rest^-1 Z)^-1 written out."""
-    design, posterior = fit.design, fit.posterior
-    noise = design.se**2 if design.se is not None else np.full(design.n_rows, posterior[SIGMA].item() ** 2)
-    _, zs = design_matrices(design)
-    v = np.diag(noise)
-    for f, z in zip(design.factors, zs, strict=True):
-        if f is not factor:
-            v = v + z @ np.kron(np.eye(f.n_levels), covariance(posterior, f)) @ z.T
-    mine = zs[design.factors.index(factor)]
-    variance = np.diagonal(np.linalg.inv(mine.T @ np.linalg.solve(v, mine)))
-    return np.sqrt(variance.reshape(factor.n_levels, -1)[:, factor.names.index(effect)])

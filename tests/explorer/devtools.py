@@ -31,6 +31,8 @@ class Page:
         self.session = self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
+        # Without a window the page would not always have the focus, and hear of none.
+        self.call("Emulation.setFocusEmulationEnabled", enabled=True)
 
     def call(self, method, **params):
         """Send a command and return its answer; what happens in between is noted."""
@@ -68,11 +70,16 @@ class Page:
 
     def open(self, path, *, width=1280, height=900, phone=False):
         """Open a file and wait until its script is done."""
+        # A mouse left over a picture would point at what scrolls under it.
+        self.move_mouse(1, 1)
         self.complaints.clear()
         self.fetched.clear()
         self.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=phone
         )  # fmt: skip
+        self.call("Emulation.setTouchEmulationEnabled", enabled=phone)
+        # A window that another has taken the focus from tells nobody what is focused in it.
+        self.call("Emulation.setFocusEmulationEnabled", enabled=True)
         self.call("Page.navigate", url=path.as_uri())
         self.wait("document.documentElement?.dataset.ready === 'yes'")
         self.settle()
@@ -104,6 +111,15 @@ class Page:
 
     def move_mouse(self, x, y):
         self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+        self.settle()
+
+    def swipe(self, x, y, up):
+        """Draw a finger over the screen by so many pixels; by none it is a tap."""
+        self.call("Input.dispatchTouchEvent", type="touchStart", touchPoints=[{"x": x, "y": y}])
+        for moved in range(10, up + 1, 10):
+            self.call("Input.dispatchTouchEvent", type="touchMove", touchPoints=[{"x": x, "y": y - moved}])
+            self.settle()
+        self.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
         self.settle()
 
     def click(self, selector):

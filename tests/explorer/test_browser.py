@@ -8,54 +8,13 @@ import pytest
 
 import partialpool as pp
 from explorer.conftest import HOSTILE
-from explorer.devtools import chromium
-
-MODEL = "(name => Bokeh.documents.map(d => d.get_model_by_name(name)).find(m => m !== null))"
-PHONE = {"width": 390, "height": 844, "phone": True}
-
-
-@pytest.fixture(scope="module")
-def files(pages, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pages")
-    for name, text in pages.items():
-        (folder / f"{name}.html").write_text(text, encoding="utf-8")
-    return {name: folder / f"{name}.html" for name in pages}
+from explorer.screen import MODEL, cells, column, levels_drawn, point_of, set_value, text_of
+from partialpool.explorer.curves import chosen_effect, pooling_curves
+from partialpool.explorer.studies import FAMILIES, prior_scales
+from partialpool.observe.distributions import frozen
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    with chromium(tmp_path_factory.mktemp("browser")) as page:
-        yield page
-
-
-@pytest.fixture
-def sleeping(browser, files):
-    browser.open(files["sleep"])
-    return browser
-
-
-def column(page, name, source="levels"):
-    """A column of what is drawn, NaN for gaps."""
-    text = page.value(f"JSON.stringify([...{MODEL}({source!r}).data[{name!r}]])")
-    return np.array([np.nan if value is None else value for value in json.loads(text)], float)
-
-
-def levels_drawn(page):
-    names = page.value("JSON.parse(document.getElementById('numbers').textContent).names")
-    return [names[int(k)] for k in column(page, "level")]
-
-
-def text_of(page, selector):
-    return page.value(f"document.querySelector({selector!r}).textContent")
-
-
-def set_value(page, element, value, event="input"):
-    change = f"e.value = {value!r}; e.dispatchEvent(new Event({event!r}));"
-    page.value(f"(e => {{ {change} }})(document.getElementById({element!r}))")
-    page.settle()
-
-
-@pytest.mark.parametrize("name", ["sleep", "schools", "radon", "hostile"])
+@pytest.mark.parametrize("name", ["sleep", "schools", "radon", "hostile", "penicillin"])
 def test_it_loads_without_a_complaint_and_fetches_nothing(browser, files, name):
     browser.open(files[name])
     assert browser.complaints == []
@@ -77,7 +36,7 @@ def test_a_broken_page_is_noticed(browser, files, tmp_path):
     assert "http://127.0.0.1:9/x.png" in browser.fetched
 
 
-def test_it_opens_at_what_the_data_say(sleeping, sleep):
+def test_it_opens_at_the_posterior_median(sleeping, sleep):
     median = float(sleep.posterior["sd_Subject"].sel(Subject_effect="Intercept").median())
     assert text_of(sleeping, "#sd-here") == f"{median:.1f} ms"
     # The mark of the slider, the curve's median and the slider itself are one place.
@@ -104,8 +63,71 @@ def test_the_ends_are_complete_and_no_pooling(sleeping, sleep):
     np.testing.assert_allclose(column(sleeping, "own"), own, rtol=0, atol=1e-6)
     assert text_of(sleeping, "#sd-here") == "infinite"
     assert text_of(sleeping, "#reads").startswith("No pooling")
-    cells = sleeping.value("[...document.querySelectorAll('[data-cell=here]')].map(e => e.textContent)")
-    assert cells == [f"{value:.1f}" for value in own]
+    assert cells(sleeping, "here") == [f"{value:.1f}" for value in own]
+    assert cells(sleeping, "own") == [f"{value:.1f}" for value in own]
+    errors = pooling["no_pooling_se"].sel(level=levels_drawn(sleeping)).to_numpy()
+    np.testing.assert_allclose([float(text) for text in cells(sleeping, "error")], errors, rtol=0.01)
+    assert text_of(sleeping, "#complete-here") == f"{float(pooling['complete_pooling']):.1f} ms"
+
+
+def halfway(page, fit, step="80"):
+    """Move to a step of the slider; the curves there, in the order of the table."""
+    set_value(page, "sd", step)
+    sd = page.value("JSON.parse(document.getElementById('numbers').textContent).sds")[int(step)]
+    curves = pooling_curves(fit, *chosen_effect(fit.design, None, None), np.array([sd]))
+    names = page.value("JSON.parse(document.getElementById('numbers').textContent).names")
+    return curves, [curves.labels.index(name) for name in names]
+
+
+@pytest.mark.parametrize("name", ["radon", "penicillin"])
+def test_a_place_between_the_ends_is_that_of_the_model(browser, files, request, name):
+    fit = request.getfixturevalue(name)
+    browser.open(files[name])
+    curves, order = halfway(browser, fit)
+    np.testing.assert_allclose(column(browser, "here"), curves.values[0][order], rtol=1e-8)
+    assert browser.value(f"{MODEL}('population').location") == pytest.approx(curves.population[0], rel=1e-8)
+    shares = curves.shares[0][order]
+    written = ["\u2013" if np.isnan(share) else f"{np.floor(100 * share + 0.5):.0f}\xa0%" for share in shares]
+    assert cells(browser, "share") == written
+    errors = pp.shrinkage(fit, fit.design.factors[0].name)["no_pooling_se"].sel(effect="Intercept").to_numpy()[order]
+    np.testing.assert_allclose([float(text) for text in cells(browser, "error")], errors, rtol=0.01)
+    # The sentence has the least and the largest of them.
+    low, high = (f"{np.floor(100 * share + 0.5):.0f}\xa0%" for share in (np.nanmin(shares), np.nanmax(shares)))
+    said = text_of(browser, "#reads")
+    assert (low if low == high else f"{low} to {high}") in said
+    assert re.findall(r"\d+\s%", said) == ([low] if low == high else [low, high])
+    # And moves with the sd, like the line of the population.
+    before = browser.value(f"{MODEL}('population').location")
+    curves, _ = halfway(browser, fit, "20")
+    assert browser.value(f"{MODEL}('population').location") == pytest.approx(curves.population[0], rel=1e-8)
+    if name == "radon":
+        assert browser.value(f"{MODEL}('population').location") != pytest.approx(before, rel=1e-4)
+
+
+def test_a_balanced_crossing_moves_as_its_share_says(browser, files, penicillin):
+    """What is said is what is drawn: n sd^2 / (n sd^2 + sigma^2) of the way, and the error sigma / sqrt(n)."""
+    browser.open(files["penicillin"])
+    sd, sigma = (float(penicillin.posterior[name].median()) for name in ("sd_plate", "sigma"))
+    share = 6 * sd**2 / (6 * sd**2 + sigma**2)
+    assert f"An estimate stands {100 * share:.0f}\xa0% of the way" in text_of(browser, "#reads")
+    mean = browser.value(f"{MODEL}('population').location")
+    moved, own = column(browser, "here") - mean, column(browser, "own") - mean
+    np.testing.assert_allclose(moved, share * own, atol=2e-3 * np.abs(own).max())
+    assert set(cells(browser, "error")) == {f"{sigma / 6**0.5:.3f}"}
+    browser.value("document.querySelector('#levels tbody tr input').focus()")
+    browser.settle()
+    assert text_of(browser, "#told").endswith(f"mm, share {100 * share:.0f}\xa0%.")
+
+
+def test_the_sd_is_read_aloud_with_its_unit(sleeping):
+    spoken = "document.getElementById('sd').getAttribute('aria-valuetext')"
+    assert sleeping.value(spoken) == text_of(sleeping, "#sd-here") == "26.1 ms"
+    sleeping.value("document.getElementById('sd').focus()")
+    sleeping.press("End")
+    assert sleeping.value(spoken) == "infinite"
+    sleeping.press("ArrowLeft")
+    assert sleeping.value(spoken) == text_of(sleeping, "#sd-here") != "infinite"
+    assert sleeping.value("document.getElementById('scale').getAttribute('aria-valuetext')") == "56.2 ms"
 
 
 def test_the_ends_of_an_unbalanced_table(browser, files, radon):
@@ -136,25 +158,13 @@ def test_the_keyboard_moves_the_slider(sleeping):
     assert np.ptp(column(sleeping, "here")) > 5 * np.ptp(one)
     sleeping.press("End")
     np.testing.assert_allclose(column(sleeping, "here"), column(sleeping, "own"), atol=1e-6)
-    outline = sleeping.value("getComputedStyle(document.getElementById('sd')).outlineStyle")
-    assert outline == "solid"  # the focus is seen
 
 
-def test_every_control_is_reached_by_the_tab_key(sleeping):
-    sleeping.value("document.body.focus()")
-    seen = []
-    for _ in range(12):
-        sleeping.press("Tab")
-        seen.append(sleeping.value("document.activeElement.id || document.activeElement.className"))
-    wanted = ["sd", "to-complete", "to-data", "to-none", "family", "scale", "show-all", "show-none"]
-    assert [name for name in seen if name in wanted] == wanted
-
-
-def test_the_data_are_a_button_away(sleeping):
+def test_the_posterior_median_is_a_button_away(sleeping):
     start = column(sleeping, "here")
     sleeping.click("#to-none")
     assert np.abs(column(sleeping, "here") - start).max() > 5
-    sleeping.click("#to-data")
+    sleeping.click("#to-median")
     np.testing.assert_allclose(column(sleeping, "here"), start)
 
 
@@ -185,20 +195,89 @@ def test_levels_are_hidden_and_shown(sleeping):
 
 def test_a_level_tells_its_numbers(sleeping, sleep):
     pooling = pp.shrinkage(sleep).sel(effect="Intercept", level="308")
-    place = levels_drawn(sleeping).index("308")
     sleeping.value("scrollTo(0, 0)")
-    x, y = sleeping.value("(b => [b.x + 300, b.y])(document.getElementById('levels-plot').getBoundingClientRect())")
-    sleeping.move_mouse(x, y + 5 + 22 * (place + 0.6))
+    sleeping.move_mouse(*point_of(sleeping, "308"))
     told = text_of(sleeping, "#told")
-    assert told.startswith("308: 10 rows; ")
+    assert told.startswith("\u2068308\u2069: 10 rows; ")
     for value in (pooling["no_pooling"], pooling["no_pooling_se"], pooling["complete_pooling"]):
         assert f"{float(value):.1f}" in told
-    assert re.search(r"here 25\d\.\d ms, 7\d\s% from its own rows", told)
+    # With a slope that moves along no one weight says how far it is pulled.
+    assert re.search(r"here 25\d\.\d ms\.$", told)
     assert sleeping.value(f"{MODEL}('pointed').visible")
     # By keyboard too: the focus on a row of the table is as good as a pointer on its mark.
     sleeping.value("document.querySelector('#levels tbody tr:nth-child(2) input').focus()")
     sleeping.settle()
-    assert text_of(sleeping, "#told").startswith(f"{levels_drawn(sleeping)[1]}: 10 rows")
+    assert text_of(sleeping, "#told").startswith(f"\u2068{levels_drawn(sleeping)[1]}\u2069: 10 rows")
+
+
+def test_pointing_follows_the_order_of_the_rows(browser, files):
+    browser.open(files["schools"])
+    before = dict(zip(levels_drawn(browser), column(browser, "y"), strict=True))
+    set_value(browser, "order", "information", "change")
+    browser.value("document.getElementById('levels-plot').scrollIntoView({block: 'center'})")
+    browser.settle()
+    after = dict(zip(levels_drawn(browser), column(browser, "y"), strict=True))
+    moved = [name for name in after if after[name] != before[name]]
+    assert len(moved) > 4
+    for name in moved:
+        browser.move_mouse(*point_of(browser, name))
+        assert text_of(browser, "#told").startswith(f"\u2068{name}\u2069: ")
+        band = browser.value(f"(b => [b.bottom, b.top])({MODEL}('pointed'))")
+        assert band == [after[name] - 0.5, after[name] + 0.5]
+
+
+def scaled(curve):
+    """A curve up to a factor."""
+    return curve / curve.max()
+
+
+@pytest.mark.parametrize(("family", "size"), [("half-normal", 1), ("exponential", 2)])
+def test_the_curves_drawn_are_those_of_the_prior_that_is_chosen(browser, files, schools, family, size):
+    """The prior by its formula, the posterior and the ICC by a fit of its own."""
+    browser.open(files["schools"])
+    set_value(browser, "family", family, "change")
+    set_value(browser, "scale", str(4 + 2 * size))
+    about = (schools, *chosen_effect(schools.design, None, None))
+    prior = FAMILIES[family](prior_scales(*about).sizes[4 + 2 * size])
+    fit = pp.fit("effect ~ 1 + (1 | school)", pp.load_dataset("eight_schools"), se="standard_error", seed=1,
+                 priors={"sd_school[Intercept]": prior}, progressbar=False)  # fmt: skip
+    sd, icc = fit.posterior["sd_school"].to_numpy().ravel(), pp.icc(fit)["icc"].to_numpy().ravel()
+    points = np.array(browser.value("JSON.parse(document.getElementById('numbers').textContent).sds")[:161], float)
+    x = points[column(browser, "x", "sd-curve").astype(int)]
+    drawn = {name: column(browser, name, "sd-curve") for name in ("posterior", "prior")}
+    np.testing.assert_allclose(scaled(drawn["prior"]), scaled(frozen(prior).pdf(x)), atol=2e-3)
+    # Both have one scale: a posterior that is a density makes the prior one.
+    unit = np.trapezoid(drawn["posterior"], x) / np.mean(sd <= x[-1])
+    np.testing.assert_allclose(drawn["prior"] / unit, frozen(prior).pdf(x), rtol=0.03, atol=1e-4)
+    below = np.array([np.trapezoid(drawn["posterior"][: k + 1], x[: k + 1]) for k in (40, 80, 120)]) / unit
+    np.testing.assert_allclose(below, [np.mean(sd <= x[k]) for k in (40, 80, 120)], atol=0.02)
+    share = column(browser, "x", "icc-curve")
+    density = column(browser, "posterior", "icc-curve")
+    below = np.trapezoid(density[:61], share[:61]) / np.trapezoid(density, share)
+    assert below == pytest.approx(np.mean(icc <= share[60]), abs=0.02)
+    quantiles = [f"{q:.2f}" for q in np.quantile(icc, [0.5, 0.05, 0.95])]
+    low, high = np.quantile(sd, [0.05, 0.95])
+    text = text_of(browser, "#summary")
+    told = f"The posterior is then: sd {np.median(sd):.2f} SAT points, 90\xa0% interval {low:.2f} to {high:.2f}"
+    assert text.startswith(told)
+    assert "; ICC {}, {} to {}".format(*quantiles) in text
+    marks = [column(browser, name, "icc-summary")[0] for name in ("middle", "low", "high")]
+    np.testing.assert_allclose(marks, np.quantile(icc, [0.5, 0.05, 0.95]))
+
+
+def test_a_prior_that_leaves_the_picture_is_marked_where_it_does(sleeping):
+    """The prior of the ICC rises without end towards 1, that of the sd stays in the picture."""
+    assert len(column(sleeping, "x", "sd-above")) == 0
+    (x,), (y,) = column(sleeping, "x", "icc-above"), column(sleeping, "y", "icc-above")
+    prior, shares = column(sleeping, "prior", "icc-curve"), column(sleeping, "x", "icc-curve")
+    top = sleeping.value(f"{MODEL}('icc-plot').y_range.end")
+    assert prior.max() > top > y
+    assert x == pytest.approx(shares[np.argmax(prior > top)], abs=0.025)
+    assert not sleeping.value("document.getElementById('above').hidden")
+    set_value(sleeping, "family", "half-normal", "change")
+    set_value(sleeping, "scale", "4")
+    assert len(column(sleeping, "x", "icc-above")) == 0
+    assert sleeping.value("document.getElementById('above').hidden")
 
 
 def test_another_prior_moves_the_curves_and_what_follows(browser, files):
@@ -212,7 +291,7 @@ def test_another_prior_moves_the_curves_and_what_follows(browser, files):
         assert len(new) == len(old)
         assert np.abs(new - old).max() > 0.1, (source, name)
     assert text_of(browser, "#summary") != summary
-    # The slider stood at what the data say, and goes on standing there: nearly complete pooling now.
+    # The slider stood at the posterior median, and goes on standing there: nearly complete pooling now.
     assert np.ptp(column(browser, "here")) < 0.1 * np.ptp(here)
     # Where it was moved by hand it stays.
     set_value(browser, "sd", "100")
@@ -227,12 +306,12 @@ def test_a_prior_of_another_family_has_no_scale_to_move(browser, files, gamma):
     assert browser.value("document.getElementById('family').value") == "as fitted"
     assert browser.value("document.getElementById('scale').disabled")
     median = float(gamma.posterior["sd_Batch"].median())
-    assert f"sd {median:.1f} (" in text_of(browser, "#summary")
+    assert f"sd {median:.1f} g of standard colour, 90" in text_of(browser, "#summary")
     set_value(browser, "family", "exponential", "change")
     assert not browser.value("document.getElementById('scale').disabled")
     assert text_of(browser, "#scale-here") == "62 g of standard colour"
     set_value(browser, "family", "as fitted", "change")
-    assert f"sd {median:.1f} (" in text_of(browser, "#summary")
+    assert f"sd {median:.1f} g of standard colour, 90" in text_of(browser, "#summary")
 
 
 def test_a_refit_that_failed_says_so(browser, files, tmp_path):
@@ -265,6 +344,11 @@ def test_rows_can_be_ordered_by_what_they_tell(browser, files):
     top_down = [rows[k] for k in np.argsort(-y)]
     assert top_down == sorted(rows, reverse=True)
     assert sorted(y) == list(range(1, 86))
+    # Where names have no room there are no ticks and no lines either.
+    axis = f"{MODEL}('levels-plot')"
+    assert browser.value(f"[{axis}.left[0].visible, {axis}.center.filter(g => g.dimension === 1)[0].visible]") == [
+        False, False
+    ]  # fmt: skip
     assert browser.complaints == []
 
 
@@ -277,37 +361,6 @@ def test_names_follow_their_rows_when_these_are_reordered(browser, files):
     named = {int(row): name for row, name in browser.value(labels)}
     for name, y in zip(levels_drawn(browser), column(browser, "y"), strict=True):
         assert named[int(y)] == name
-
-
-@pytest.mark.parametrize("name", ["sleep", "schools", "radon", "hostile"])
-def test_nothing_overflows_a_phone(browser, files, name):
-    browser.open(files[name], **PHONE)
-    assert browser.value("innerWidth") == 390
-    assert browser.value("document.documentElement.scrollWidth") <= 390
-    # The slider stays in sight while the levels scroll under it.
-    browser.value("document.getElementById('levels-plot').scrollIntoView({block: 'end'})")
-    browser.settle()
-    box = browser.value("(b => [b.top, b.bottom])(document.getElementById('sd').getBoundingClientRect())")
-    assert 0 <= box[0] < box[1] <= 400
-    small = browser.value(
-        "[...document.querySelectorAll('p, td, label, button')].map(e => parseFloat(getComputedStyle(e).fontSize))"
-    )
-    assert min(small) >= 13
-
-
-def test_the_slider_stands_under_the_line_it_moves(browser, files):
-    for size in ({}, PHONE):
-        browser.open(files["sleep"], **size)
-        for step in (0, 80, 200):
-            set_value(browser, "sd", str(step))
-            slider = browser.value("(b => [b.left, b.width])(document.getElementById('sd').getBoundingClientRect())")
-            frame = browser.value(
-                f"(() => {{ const view = Bokeh.index.get_by_id({MODEL}('sd-plot').id); const box = view.frame.bbox;"
-                " const left = document.getElementById('sd-plot').getBoundingClientRect().left;"
-                " return [left + box.left, box.width]; })()"
-            )
-            thumb = slider[0] + 12 + (slider[1] - 24) * step / 200
-            assert frame[0] + frame[1] * step / 200 == pytest.approx(thumb, abs=1.5)
 
 
 def test_hostile_names_are_only_names(browser, files):

@@ -16,7 +16,19 @@ def test_it_writes_a_page_beside_the_fit(saved, capsys):
     out = capsys.readouterr().out
     assert "Diagnostics: good" in out
     assert f"wrote {saved.with_name('explorer.html')}" in out
-    assert "Partial pooling over school" in saved.with_name("explorer.html").read_text(encoding="utf-8")
+    assert "Partial pooling over <bdi>school</bdi>" in saved.with_name("explorer.html").read_text(encoding="utf-8")
+
+
+def test_its_options_are_those_of_explore(saved, monkeypatch):
+    asked = {}
+    monkeypatch.setattr("partialpool.explorer.page.explore", lambda fit, path, **options: asked.update(options) or path)
+    options = ["--factor", "school", "--effect", "Intercept", "--levels", "A", "C", "--seed", "7", "--quiet"]
+    assert main(["explore", str(saved), *options]) == 0
+    assert asked == {
+        "factor": "school", "effect": "Intercept", "levels": ["A", "C"], "seed": 7, "progressbar": False
+    }  # fmt: skip
+    assert main(["explore", str(saved)]) == 0
+    assert asked == {"factor": None, "effect": None, "levels": None, "seed": None, "progressbar": True}
 
 
 def test_what_is_wrong_is_said_and_nothing_written(saved, capsys):

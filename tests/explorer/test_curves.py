@@ -10,7 +10,7 @@ import partialpool as pp
 from checks.fixed import fit_at
 from explorer import dense
 from partialpool.design.kinship import match_levels
-from partialpool.explorer.curves import chosen_effect, pooling_curves
+from partialpool.explorer.curves import Pull, chosen_effect, pooling_curves
 from partialpool.spec.relationship import as_relationship
 
 CASES = {
@@ -62,7 +62,8 @@ def test_every_sd_is_dense_least_squares(case):
         scale = np.ptp(curves.values[-1])
         np.testing.assert_allclose(curves.values[k], values, rtol=0, atol=1e-7 * scale)
         assert curves.population[k] == pytest.approx(common, abs=1e-7 * scale)
-        np.testing.assert_allclose(curves.weights[k], np.clip(weights, 0, 1), atol=1e-8)
+        if curves.pull is Pull.WEIGHT:
+            np.testing.assert_allclose(curves.shares[k], weights, atol=1e-8)
 
 
 def test_the_right_end_is_the_limit(case):
@@ -90,7 +91,11 @@ def test_the_ends_are_those_of_shrinkage(name):
     np.testing.assert_allclose(curves.values[-1], pooling["no_pooling"], rtol=1e-10)
     np.testing.assert_allclose(curves.own_errors, pooling["no_pooling_se"], rtol=1e-8)
     weights = pooling["weight"].sel(effect_bis=effect).to_numpy()[0, 0]
-    np.testing.assert_allclose(curves.weights[1], weights, rtol=1e-8)
+    assert curves.pull is (Pull.MATRIX if len(factor.names) > 1 else Pull.WEIGHT)
+    if curves.pull is Pull.WEIGHT:
+        np.testing.assert_allclose(curves.shares[1], weights, rtol=1e-8)
+    else:
+        assert np.isnan(curves.shares).all()
     np.testing.assert_array_equal(curves.rows, pooling["n"])
 
 
@@ -110,13 +115,79 @@ def test_without_pooling_every_level_has_columns_of_its_own(name):
         np.testing.assert_array_equal(told, two_floors)
 
 
-@pytest.mark.parametrize("name", ["nested", "crossed", "known errors", "the slope"])
-def test_own_errors_have_the_other_factors_in_them(name):
+@pytest.mark.parametrize("name", ["nested", "crossed", "known errors", "the slope", "a predictor of the levels"])
+def test_own_errors_are_those_of_shrinkage(name):
     data, formula, effect, values = CASES[name]
     fit = fit_at(formula, pp.load_dataset(data), **values)
     for factor in fit.design.factors:
         found = pooling_curves(fit, factor, effect, np.array([1.0])).own_errors
-        np.testing.assert_allclose(found, dense.own_errors(fit, factor, effect), rtol=1e-8)
+        expected = pp.shrinkage(fit, factor.name)["no_pooling_se"].sel(effect=effect)
+        np.testing.assert_allclose(found, expected, rtol=1e-8)
+
+
+def two_factors(name, factor):
+    """Curves of one of two factors at 0, at its sd, and at infinity."""
+    data, formula, effect, values = CASES[name]
+    fit = fit_at(formula, pp.load_dataset(data), **values)
+    chosen, effect = chosen_effect(fit.design, factor, effect)
+    curves = pooling_curves(fit, chosen, effect, np.array([0.0, median_of(fit, chosen, effect), np.inf]))
+    assert curves.pull is Pull.SHARE
+    return fit, curves
+
+
+@pytest.mark.parametrize("factor", ["plate", "sample"])
+def test_crossed_levels_keep_the_share_that_shrinkage_says(factor):
+    fit, curves = two_factors("crossed", factor)
+    weights = pp.shrinkage(fit, factor)["weight"].to_numpy().ravel()
+    clear = np.isfinite(curves.shares[1])
+    assert clear.sum() >= 4
+    np.testing.assert_allclose(curves.shares[1][clear], weights[clear], rtol=1e-6)
+    moved = (curves.values[1] - curves.population[1]) / (curves.values[2] - curves.population[1])
+    np.testing.assert_allclose(curves.shares[1][clear], moved[clear], rtol=1e-9)
+    # Without a share are the levels whose own estimate is at the mean, and no others.
+    way = np.abs(curves.values[2] - curves.population[1])
+    assert way[~clear].max(initial=0.0) < way[clear].min()
+
+
+def test_a_batch_of_casks_keeps_less_than_its_rows_alone_would_give_it():
+    """Its casks are no sure sign of it: sd^2 / (sd^2 + sd_cask^2 / 3 + sigma^2 / 6) of three casks of two rows."""
+    fit, curves = two_factors("nested", "batch")
+    share = 1.3**2 / (1.3**2 + 2.9**2 / 3 + 0.8**2 / 6)
+    clear = np.isfinite(curves.shares[1])
+    assert clear.sum() >= 8
+    np.testing.assert_allclose(curves.shares[1][clear], share, rtol=1e-6)
+    assert share < pp.shrinkage(fit, "batch")["weight"].to_numpy().min()
+    np.testing.assert_array_equal(curves.shares[0][clear], 0.0)
+    np.testing.assert_array_equal(curves.shares[2][clear], 1.0)
+
+
+def test_what_lies_outside_has_no_share():
+    """Casks are pulled to their batch, not to the mean of all."""
+    _, curves = two_factors("nested", "batch:cask")
+    low = np.minimum(curves.population[1], curves.values[2])
+    high = np.maximum(curves.population[1], curves.values[2])
+    outside = (curves.values[1] < low) | (curves.values[1] > high)
+    assert outside.any()
+    assert np.isnan(curves.shares[1][outside]).all()
+    assert np.nanmin(curves.shares) >= 0
+    assert np.nanmax(curves.shares) <= 1
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "untold"),
+    [
+        ("unbalanced", (), ()),
+        ("a predictor of the rows", ("floor",), ()),
+        ("a predictor of the levels", ("floor", "log_uranium"), ("log_uranium",)),
+        ("correlated slopes", (), ()),
+        ("crossed", (), ()),
+    ],
+)
+def test_what_is_estimated_from_all_rows_and_what_only_pooling_tells(name, given, untold):
+    data, formula, effect, values = CASES[name]
+    fit = fit_at(formula, pp.load_dataset(data), **values)
+    curves = pooling_curves(fit, *chosen_effect(fit.design, None, effect), np.array([1.0]))
+    assert (curves.given, curves.untold) == (given, untold)
 
 
 def test_one_varying_intercept_is_a_weighted_mean():
@@ -130,7 +201,7 @@ def test_one_varying_intercept_is_a_weighted_mean():
     means = np.bincount(codes, y) / n
     w = n * sd**2 / (n * sd**2 + values["sigma"] ** 2)
     mean = (w * means).sum() / w.sum()
-    np.testing.assert_allclose(curves.weights[0], w)
+    np.testing.assert_allclose(curves.shares[0], w)
     np.testing.assert_allclose(curves.values[0], w * means + (1 - w) * mean)
     assert curves.population[0] == pytest.approx(mean)
 

@@ -28,11 +28,8 @@ def numbers_of(text):
 @pytest.fixture
 def quick(monkeypatch):
     """The fit's own prior alone: what is asked does not hang on the others."""
-    studies = page.prior_studies
     monkeypatch.setattr("partialpool.explorer.studies.FAMILIES", {"half-t(3)": page.FAMILIES["half-t(3)"]})
-    monkeypatch.setattr("partialpool.explorer.studies.SCALES", (1.0,))
-    monkeypatch.setattr(page, "SCALES", (1.0,))
-    return studies
+    monkeypatch.setattr("partialpool.explorer.studies.PLACES", 1)
 
 
 def test_it_needs_nothing_else(pages):
@@ -81,7 +78,7 @@ def test_the_curves_on_the_page_are_those_of_the_fit(pages, sleep):
     assert numbers["unit"] == "ms"
     own_study = numbers["studies"][0]["sd"]
     assert own_study["median"] == pytest.approx(float(sleep.posterior["sd_Subject"][..., 0].median()))
-    # What the data say stands on the even part of the axis.
+    # The posterior stands on the even part of the axis.
     assert 0 < own_study["steps"]["low"] < own_study["steps"]["median"] < own_study["steps"]["high"] < PLAIN
 
 
@@ -116,8 +113,31 @@ def test_it_appears_only_when_it_is_whole(schools, tmp_path, monkeypatch):
         explore(schools, path, progressbar=False)
     assert [p.name for p in tmp_path.iterdir()] == ["explorer.html"]
     assert path.read_bytes() == before
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_file_that_cannot_be_written_is_refused_before_the_work(schools, tmp_path, monkeypatch):
+    monkeypatch.setattr(page, "render_explorer", lambda *_, **__: pytest.fail("the refits were made"))
     with pytest.raises(pp.FileError, match="cannot write the explorer"):
         explore(schools, tmp_path / "nowhere" / "explorer.html", progressbar=False)
+    with pytest.raises(pp.FileError, match="a folder"):
+        explore(schools, tmp_path, progressbar=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("quick")
+def test_while_it_is_made_nothing_lies_beside_it(schools, tmp_path, monkeypatch):
+    """What ends the process during the refits leaves no temporary file."""
+    seen = []
+    studied = page.prior_studies
+
+    def watched(*arguments, **options):
+        seen.append(list(tmp_path.iterdir()))
+        return studied(*arguments, **options)
+
+    monkeypatch.setattr(page, "prior_studies", watched)
+    explore(schools, tmp_path / "explorer.html", progressbar=False)
+    assert seen == [[]]
 
 
 @pytest.mark.usefixtures("quick")
@@ -125,7 +145,7 @@ def test_levels_can_be_chosen_and_thousands_are_thinned(schools):
     text = render_explorer(schools, levels=["A", "C"], progressbar=False)
     numbers = numbers_of(text)
     assert numbers["names"] == ["A", "C"]
-    assert "8 levels of school, 2 of them shown" in text
+    assert "8 levels of <bdi>school</bdi>, 2 of them shown" in text
     rng = np.random.default_rng(0)
     rows = rng.integers(1, 9, 500)
     codes = np.repeat(np.arange(500), rows)
@@ -134,6 +154,50 @@ def test_levels_can_be_chosen_and_thousands_are_thinned(schools):
     assert len(numbers_of(many)["names"]) == MOST_LEVELS
     assert {min(rows), max(rows)} <= set(numbers_of(many)["rows"])
     assert len(many.encode()) < 3_000_000
+
+
+@pytest.mark.usefixtures("quick")
+def test_levels_may_be_named_by_their_text():
+    data = {"y": np.random.default_rng(1).normal(size=40) + np.repeat(np.arange(4.0), 10)}
+    for labels, wanted in (
+        (["308", "309", "310", "311"], [308, "310"]),
+        ([308, 309, 310, 311], ["308", 310.0]),
+    ):
+        fit = pp.fit("y ~ 1 + (1 | g)", data | {"g": np.repeat(labels, 10)}, seed=1, progressbar=False)
+        shown = numbers_of(render_explorer(fit, levels=wanted, progressbar=False))["names"]
+        assert sorted(shown) == sorted(str(labels[k]) for k in (0, 2))
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_page_says_what_its_numbers_are(sleep, penicillin, schools, radon):
+    """A weight, a share of the way, or neither, as `Pull` has it; held is what is held."""
+    texts = {name: render_explorer(fit, progressbar=False) for name, fit in
+             {"matrix": sleep, "share": penicillin, "weight": schools}.items()}  # fmt: skip
+    for pull, text in texts.items():
+        assert numbers_of(text)["pull"] == pull
+        assert "E(<i>&beta;</i> + <i>b<sub>j</sub></i> | sd, everything else held, <i>y</i>)" in text
+        assert "data say" not in text
+        assert (numbers_of(text)["shares"] is None) == (pull == "matrix")
+        assert text.count('data-cell="share"') == (0 if pull == "matrix" else len(numbers_of(text)["names"]))
+    assert "pp.shrinkage holds them at their posterior means" in texts["share"]
+    assert "pp.shrinkage" not in texts["weight"]
+    assert "the matrix" in texts["matrix"]
+    counties = render_explorer(radon, progressbar=False)
+    assert "given the common coefficients" in counties
+    assert "Coefficients of floor are estimated anew at every sd; pp.shrinkage holds them" in counties
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_unit_with_brackets_gets_no_others(radon):
+    text = render_explorer(radon, progressbar=False)
+    assert "sd, log(pCi/L)" in text
+    assert "Intercept, log(pCi/L)" in text
+    assert "(log(pCi/L))" not in text
+
+
+def test_axes_have_units(pages):
+    assert '"sd (ms)"' in pages["sleep"]
+    assert '"Intercept (ms)"' in pages["sleep"]
 
 
 def test_what_cannot_be_explored_is_refused_in_four_parts(sleep, schools):

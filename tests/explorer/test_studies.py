@@ -1,5 +1,7 @@
 """Other priors: the page's posteriors are those of full fits."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,12 +9,13 @@ import partialpool as pp
 from partialpool.errors import EngineError
 from partialpool.explorer import studies
 from partialpool.explorer.curves import chosen_effect
-from partialpool.explorer.studies import FAMILIES, OWN, SCALES, prior_studies
+from partialpool.explorer.studies import FAMILIES, OWN, prior_scales, prior_studies
 from partialpool.observe.distributions import frozen
 
 
 def studied(fit, effect=None, seed=1):
-    return prior_studies(fit, *chosen_effect(fit.design, None, effect), seed=seed, progressbar=False)
+    about = (fit, *chosen_effect(fit.design, None, effect))
+    return prior_studies(*about, prior_scales(*about), seed=seed, progressbar=False)
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +30,27 @@ def test_the_fit_itself_comes_first_and_every_family_has_every_scale(schools, of
     assert FAMILIES[own.family](own.scale) == prior
     np.testing.assert_array_equal(own.sd, schools.posterior["sd_school"].to_numpy().ravel())
     np.testing.assert_array_equal(own.icc, pp.icc(schools)["icc"].to_numpy().ravel())
-    assert {(s.family, s.scale) for s in of_schools} == {(f, t * own.scale) for f in FAMILIES for t in SCALES}
-    assert len(others) == len(FAMILIES) * len(SCALES) - 1
+    for family in FAMILIES:
+        sizes = sorted(s.scale for s in of_schools if s.family == family)
+        np.testing.assert_allclose(sizes, own.scale * 2.0 ** np.arange(-6, 3))
+    assert len(others) == len(FAMILIES) * 9 - 1
     assert all(s.good for s in of_schools)
+
+
+@pytest.mark.parametrize("given", [0.1, 3.0, 1e4])
+def test_scales_reach_both_sides_of_the_data_whatever_the_fits_own(given, schools):
+    name, prior = "sd_school[Intercept]", pp.Prior("HalfNormal", sigma=given)
+    entries = tuple(replace(e, prior=prior) if e.parameter == name else e for e in schools.priors.entries)
+    fit = replace(schools, priors=replace(schools.priors, entries=entries))
+    scales = prior_scales(fit, fit.design.factors[0], "Intercept")
+    default = schools.priors["sd_school[Intercept]"].arguments["sigma"]
+    assert scales.sizes[scales.start] == given
+    assert len(scales.sizes) == 9
+    assert (np.diff(scales.sizes) > 0).all()
+    assert scales.sizes[0] <= default / 64 * (1 + 1e-9)
+    assert scales.sizes[-1] >= default * 4 * (1 - 1e-9)
+    assert scales.sizes[0] <= given / 64 * (1 + 1e-9)
+    assert scales.sizes[-1] >= given * 4 * (1 - 1e-9)
 
 
 def test_a_study_is_a_fit_under_that_prior(schools, of_schools):
@@ -63,7 +84,7 @@ def test_the_prior_of_the_icc_is_that_of_its_parts(schools, of_schools):
 
 def few(monkeypatch):
     """Two refits in place of 36."""
-    monkeypatch.setattr(studies, "SCALES", (1.0,))
+    monkeypatch.setattr(studies, "PLACES", 1)
     monkeypatch.setattr(studies, "FAMILIES", dict(list(FAMILIES.items())[:2]))
 
 

@@ -19,7 +19,7 @@ from partialpool.names import INTERCEPT, SIGMA, corr_name, sd_name
 __all__ = ["PoolingCurves", "Pull", "chosen_effect", "pooling_curves"]
 
 _AT_THE_MEAN: Final = 0.1
-"""Distance from the population mean, relative to the levels' root mean square, below which a share of it says nothing."""
+"""Distance from the population mean, relative to the root mean square of all, of which a share says nothing."""
 
 
 class Pull(StrEnum):
@@ -104,12 +104,12 @@ def chosen_effect(design: Design, factor: str | None, effect: str | None) -> tup
 def pooling_curves(fit: Fit, factor: FactorEffects, effect: str, sds: np.ndarray) -> PoolingCurves:
     """Estimate every level given each sd in turn, by generalised least squares.
 
-    E(beta_e + b_je | sd, everything else held, y) where Sigma, the covariance of the factor's effects, is that at the posterior medians of
-    its sds and the posterior means of its correlations, times (sd / median of the sd)^2: the sds of its other effects
-    move in proportion, so that sd = 0 leaves one line for all levels and sd = infinity gives each level its own. sds of
-    other factors and sigma are at their posterior medians, correlations of other factors at their means (a mean of
-    correlation matrices is one, a median need not be). Common effects are integrated out under flat priors, effects of
-    other factors under N(0, Sigma_f): with V = sum_f Z_f Sigma_f Z_f' + sigma^2 I,
+    E(beta_e + b_je | sd, everything else held, y) where Sigma, the covariance of the factor's effects, is that at the
+    posterior medians of its sds and the posterior means of its correlations, times (sd / median of the sd)^2: the sds
+    of its other effects move in proportion, so that sd = 0 leaves one line for all levels and sd = infinity gives each
+    level its own. sds of other factors and sigma are at their posterior medians, correlations of other factors at
+    their means (a mean of correlation matrices is one, a median need not be). Common effects are integrated out under
+    flat priors, effects of other factors under N(0, Sigma_f): with V = sum_f Z_f Sigma_f Z_f' + sigma^2 I,
 
         beta = (X' V^-1 X)^-1 X' V^-1 y          b = Sigma Z' V^-1 (y - X beta)
 
@@ -150,7 +150,7 @@ def pooling_curves(fit: Fit, factor: FactorEffects, effect: str, sds: np.ndarray
         shares = _shares(curves, means, np.where(told, limit.effects[:, at] + _common(back, own, limit), np.nan))
     else:
         shares = np.full(curves.shape, np.nan)
-    given = [name not in factor.names for name in coefs]
+    given = np.array([name not in factor.names for name in coefs], bool)
     untold = halves.untold()[: len(coefs)]
     return PoolingCurves(
         labels=tuple(str(label) for label in factor.levels.labels),

@@ -1,20 +1,22 @@
 """The explorer: one HTML page on which partial pooling is taken in hand."""
 
+import contextlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from partialpool.design.build import Design
+from partialpool.design.build import FactorEffects
 from partialpool.errors import DataError, nearest
-from partialpool.explorer.axis import LAST, PLAIN, SdAxis
-from partialpool.explorer.curves import PoolingCurves, chosen_effect, pooling_curves
-from partialpool.explorer.lesson import is_balanced, things_to_try
-from partialpool.explorer.outlines import Outline, outline
+from partialpool.explorer.axis import LAST, SdAxis
+from partialpool.explorer.curves import PoolingCurves, Pull, chosen_effect, pooling_curves
+from partialpool.explorer.lesson import Topic, is_balanced, readings, things_to_try
 from partialpool.explorer.pictures import THUMB, bokeh_script, icc_picture, levels_picture, sd_picture
-from partialpool.explorer.studies import FAMILIES, OWN, SCALES, Study, prior_studies
+from partialpool.explorer.script_data import drawn_edge, level_numbers, study_numbers
+from partialpool.explorer.studies import FAMILIES, OWN, PriorScales, Study, prior_scales, prior_studies
 from partialpool.files import whole_file
 from partialpool.fitting import Fit
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, printable, short
@@ -22,13 +24,8 @@ from partialpool.reporting.limits import MOST_LEVELS
 from partialpool.reporting.pagemaker import page_environment
 from partialpool.reporting.wording import effect_units, response_name
 from partialpool.seeds import seed_sequence
-from partialpool.tabulate import number
 
 __all__ = ["explore", "render_explorer"]
-
-_DIGITS: Final = 10
-"""Significant digits of the curves on the page."""
-_ICC_POINTS: Final = 201
 
 
 def explore(
@@ -44,17 +41,18 @@ def explore(
     """Write a page on which the sd of a factor is moved by hand, and every level's estimate moves with it.
 
     The page needs nothing else: no network, no server. At the left end of its slider stands complete pooling, at the
-    right end no pooling, and the posterior of the sd in between, at what the data say. Another prior of the sd can be
-    chosen; the posteriors of the sd and of the ICC follow.
+    right end no pooling, and the posterior of the sd in between. Another prior of the sd can be chosen; the posteriors
+    of the sd and of the ICC follow.
 
-    Estimates are exact given the sd: E(common effect + b_j | sd, y), with sigma and the sds of other factors at their
+    An estimate is E(common effect + b_j | sd, everything else held, y): sigma and the sds of other factors at their
     posterior medians, correlations at their means, common effects under flat priors (generalised least squares). The
     sds of the factor's other effects move in proportion, so that the ends are one line for all levels and a line of its
     own for each. The page interpolates between 201 sds.
 
     Posteriors under other priors of the sd are full refits by the collapsed engine, nothing is reweighted: four
     families (half-normal, half-t with 3 degrees of freedom, half-Cauchy, exponential) at nine scales, from a 64th of
-    the fit's own to four times that.
+    the default prior's to four times it, or farther where the fit's own is beyond. That is about 36 times the time of
+    the fit.
 
     Parameters
     ----------
@@ -67,8 +65,8 @@ def explore(
     effect
         The factor's effect whose sd is moved; the intercept, where there is one, if left out.
     levels
-        Labels of the levels to show; left out, all of them, or 200 from those with fewest rows to those with most.
-        The estimates are those of the whole model either way.
+        Labels of the levels to show, or their texts; left out, all of them, or 200 from those with fewest rows to
+        those with most. The estimates are those of the whole model either way.
     seed
         Of the refits; the fit's own if left out.
     progressbar
@@ -97,8 +95,9 @@ def explore(
     >>> pp.explore(fit, Path(tempfile.mkdtemp()) / "explorer.html", progressbar=False).name
     'explorer.html'
     """
-    with whole_file(path, doing="write the explorer") as temporary:
-        text = render_explorer(fit, factor=factor, effect=effect, levels=levels, seed=seed, progressbar=progressbar)
+    _check_place(path)
+    text = render_explorer(fit, factor=factor, effect=effect, levels=levels, seed=seed, progressbar=progressbar)
+    with whole_file(path, doing=_DOING) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return Path(path)
 
@@ -113,78 +112,141 @@ def render_explorer(
     progressbar: bool = True,
 ) -> str:
     """Return the page as text."""
-    _check_normal(fit)
-    # 1. What is explored.
-    design = fit.design
-    chosen, effect = chosen_effect(design, factor, effect)
-    kept = _kept(chosen.levels.labels, np.bincount(chosen.codes, minlength=chosen.n_levels), levels)
-    seed = _seed(fit, seed)
-    # 2. The numbers.
-    studies = prior_studies(fit, chosen, effect, seed=seed, progressbar=progressbar)
-    axis = SdAxis(_edge(studies))
-    curves = pooling_curves(fit, chosen, effect, axis.sds)
-    at = round(axis.step_of(float(np.median(studies[0].sd))))
-    order = _order(curves, at, kept)
-    others = [name for name in chosen.names if name != effect]
-    unit = effect_units(fit, chosen.names).get(effect, "")
-    decimals = int(max(0, 2 - np.floor(np.log10(np.median(studies[0].sd)))))
-    scales = [float(times * _center(studies)) for times in SCALES]
-    numbers = {
-        "plain": PLAIN,
-        "last": LAST,
-        "unit": unit,
-        "decimals": decimals,
-        "sds": _listed(curves.sds),
-        "population": _listed(curves.population),
-        "values": [_listed(row[order]) for row in curves.values],
-        "weights": [_listed(row[order], 5) for row in curves.weights],
-        "errors": _listed(curves.own_errors[order]),
-        "rows": curves.rows[order].tolist(),
-        "names": [curves.labels[k] for k in order],
-        "ranks": _ranks(curves, order),
-        "studies": [_outlined(study, scales, axis) for study in studies],
-        "scales": [number(scale) for scale in scales],
-        "own_scale": SCALES.index(1.0),
-    }
-    # 3. The pictures and the words.
-    seen = curves.values[:, order]
-    label = f"{effect}{f' ({unit})' if unit else ''}"
-    names = [short(curves.labels[k], 18) for k in order[::-1]]
-    pictures = [
-        sd_picture(axis),
-        icc_picture(),
-        levels_picture(names, float(np.nanmin(seen)), float(np.nanmax(seen)), short(label, 60)),
-    ]
-
-    def say(value: float) -> str:
-        return f"{value:.{decimals}f}{f' {unit}' if unit else ''}".replace("-", "\N{MINUS SIGN}", value < 0)
-
+    found = _explored(fit, factor, effect, levels, seed=_seed(fit, seed), progressbar=progressbar)
     environment = page_environment("explorer/templates")
     # Bokeh reads a model before what refers to it: the order of keys matters.
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False, "separators": (",", ":"), "allow_nan": False}
     text = environment.get_template("explorer.html").render(
-        about=_about(fit, chosen.name, effect, unit),
-        levels=[(curves.labels[k], int(curves.rows[k])) for k in order],
-        balanced=is_balanced(curves.weights[at]),
-        left_out=chosen.n_levels - len(order),
-        n_levels=chosen.n_levels,
-        others=others,
-        other_factors=[f.name for f in design.factors if f is not chosen],
-        known=design.se is not None,
-        families=[OWN] * (studies[0].family == OWN) + list(FAMILIES),
-        scales=scales,
-        has_icc=any(len(study.icc) for study in studies),
-        tries=things_to_try(curves, at, factor=chosen.name, others=others, studies=studies, say=say),
-        numbers=numbers,
-        pictures=pictures,
+        **_content(fit, found),
         bokeh=bokeh_script(),
         thumb=THUMB,
         last=LAST,
-        start=at,
         colors={"blue": BLUE, "vermilion": VERMILION, "ink": INK, "grey": GREY},
         version=json.loads(fit.tree.attrs["versions"])["partialpool"],
     )
     return printable(text)
+
+
+@dataclass(frozen=True, eq=False)
+class _Explored:
+    """What is on the page: whose sd is moved, what it does, what other priors make of it.
+
+    `order` are the positions of the levels shown, the highest first; `at` is the step of the posterior median.
+    """
+
+    factor: FactorEffects
+    effect: str
+    unit: str
+    scales: PriorScales
+    studies: tuple[Study, ...]
+    axis: SdAxis
+    curves: PoolingCurves
+    at: int
+    order: np.ndarray
+
+    @property
+    def decimals(self) -> int:
+        """Those that show the sd to three digits."""
+        return int(max(0, 2 - np.floor(np.log10(np.median(self.studies[0].sd)))))
+
+    @property
+    def label(self) -> str:
+        return _with_unit(self.effect, self.unit)
+
+    def say(self, value: float) -> str:
+        text = f"{value:.{self.decimals}f}{f' {self.unit}' if self.unit else ''}"
+        return text.replace("-", "\N{MINUS SIGN}", 1) if text.startswith("-") else text
+
+
+def _explored(
+    fit: Fit, factor: str | None, effect: str | None, levels: Sequence[Any] | None, *, seed: int, progressbar: bool
+) -> _Explored:
+    """Work out the page's numbers."""
+    _check_normal(fit)
+    chosen, effect = chosen_effect(fit.design, factor, effect)
+    kept = _kept(chosen.levels.labels, np.bincount(chosen.codes, minlength=chosen.n_levels), levels)
+    scales = prior_scales(fit, chosen, effect)
+    studies = prior_studies(fit, chosen, effect, scales, seed=seed, progressbar=progressbar)
+    axis = SdAxis(drawn_edge(studies))
+    curves = pooling_curves(fit, chosen, effect, axis.sds)
+    at = round(axis.step_of(float(np.median(studies[0].sd))))
+    unit = effect_units(fit, chosen.names).get(effect, "")
+    return _Explored(chosen, effect, unit, scales, studies, axis, curves, at, _order(curves, at, kept))
+
+
+def _content(fit: Fit, found: _Explored) -> dict[str, Any]:
+    """Write the numbers, pictures and words of the page."""
+    design, chosen, curves, order = fit.design, found.factor, found.curves, found.order
+    others = [name for name in chosen.names if name != found.effect]
+    other_factors = [factor.name for factor in design.factors if factor is not chosen]
+    topic = Topic(chosen.name, others, other_factors, design.se is not None, found.say)
+    seen = curves.values[:, order]
+    names = [short(curves.labels[k], 18) for k in order[::-1]]
+    return {
+        "about": {
+            "factor": chosen.name,
+            "effect": found.effect,
+            "unit": found.unit,
+            "response": response_name(fit),
+            "formula": str(fit.spec),
+            "rows": design.n_rows,
+            "log": fit.spec.family == "lognormal",
+        },
+        "levels": [(curves.labels[k], int(curves.rows[k])) for k in order],
+        "left_out": chosen.n_levels - len(order),
+        "n_levels": chosen.n_levels,
+        "balanced": is_balanced(curves.own_errors),
+        "pull": curves.pull,
+        "pulls": Pull,
+        "given": curves.given,
+        "others": others,
+        "other_factors": other_factors,
+        "known": topic.known,
+        "families": [OWN] * (found.studies[0].family == OWN) + list(FAMILIES),
+        "scales": found.scales.sizes,
+        "has_icc": any(len(study.icc) for study in found.studies),
+        "start": found.at,
+        "tries": things_to_try(curves, found.at, topic, found.studies),
+        "numbers": {
+            "unit": found.unit,
+            "pull": curves.pull,
+            "decimals": found.decimals,
+            "readings": readings(curves, topic),
+            **level_numbers(curves, order),
+            **study_numbers(found.studies, found.scales, found.axis),
+        },
+        "pictures": [
+            sd_picture(found.axis, _with_unit("sd", found.unit)),
+            icc_picture(),
+            levels_picture(names, float(np.nanmin(seen)), float(np.nanmax(seen)), short(found.label, 60)),
+        ],
+    }
+
+
+class _WritableError(Exception):
+    """The file can be written."""
+
+
+_DOING: Final = "write the explorer"
+
+
+def _check_place(path: str | Path) -> None:
+    """Refuse what cannot be written before the long work, not after: a file is begun there, and taken away."""
+    with contextlib.suppress(_WritableError), whole_file(path, doing=_DOING):
+        raise _WritableError
+
+
+def _with_unit(name: str, unit: str) -> str:
+    """Write a label with its unit, in brackets unless it has some.
+
+    Examples
+    --------
+    >>> _with_unit("sd", "ms"), _with_unit("sd", "log(pCi/L)"), _with_unit("sd", "")
+    ('sd (ms)', 'sd, log(pCi/L)', 'sd')
+    """
+    if not unit:
+        return name
+    return f"{name}, {unit}" if "(" in unit else f"{name} ({unit})"
 
 
 def _check_normal(fit: Fit) -> None:
@@ -205,7 +267,9 @@ def _kept(labels: Sequence[Any], rows: np.ndarray, levels: Sequence[Any] | None)
         by_rows = np.argsort(rows, kind="stable")
         return by_rows[np.linspace(0, len(labels) - 1, MOST_LEVELS).round().astype(int)]
     wanted = [levels] if isinstance(levels, str) else list(levels)
-    unknown = [level for level in wanted if level not in labels]
+    texts, place = {str(label): k for k, label in enumerate(labels)}, list(labels)
+    found = [place.index(level) if level in place else texts.get(str(level)) for level in wanted]
+    unknown = [level for level, at in zip(wanted, found, strict=True) if at is None]
     if unknown or not wanted:
         raise DataError(
             "no such level" if unknown else "no level is named",
@@ -213,7 +277,7 @@ def _kept(labels: Sequence[Any], rows: np.ndarray, levels: Sequence[Any] | None)
             allowed=nearest(str(unknown[0]) if unknown else "", map(str, labels)),
             do="name some of these, or leave levels= out",
         )
-    return np.array(sorted({list(labels).index(level) for level in wanted}))
+    return np.array(sorted({at for at in found if at is not None}))
 
 
 def _seed(fit: Fit, seed: int | None) -> int:
@@ -225,71 +289,7 @@ def _seed(fit: Fit, seed: int | None) -> int:
     return int(source.generate_state(1)[0]) if seed is None else int(seed)
 
 
-def _edge(studies: Sequence[Study]) -> float:
-    """Return the largest sd drawn to scale: room for the posteriors, but not for the tail that a vague prior leaves."""
-    own = studies[0].sd
-    median, high = (float(q) for q in np.quantile(own, [0.5, 0.95]))
-    widest = max(float(np.quantile(study.sd, 0.95)) for study in studies if len(study.sd))
-    return max(1.15 * high, min(1.15 * widest, 6 * median), 2.2 * median)
-
-
-def _center(studies: Sequence[Study]) -> float:
-    """Return the scale that the others are multiples of."""
-    return max(study.scale for study in studies if study.family != OWN) / max(SCALES)
-
-
 def _order(curves: PoolingCurves, at: int, kept: np.ndarray) -> np.ndarray:
     """Positions of the levels from the highest own estimate to the lowest; where there is none, by partial pooling."""
     own = np.where(np.isfinite(curves.values[-1]), curves.values[-1], curves.values[at])
     return kept[np.argsort(-own[kept], kind="stable")]
-
-
-def _ranks(curves: PoolingCurves, order: np.ndarray) -> dict[str, list[int]]:
-    """Row of the picture of each level, from 1 at the foot: by own estimate, and by how well its rows tell it."""
-    errors = np.where(np.isfinite(curves.own_errors), curves.own_errors, np.inf)[order]
-    by_error = np.empty(len(order), int)
-    by_error[np.argsort(-errors, kind="stable")] = np.arange(1, len(order) + 1)
-    return {"estimate": list(range(len(order), 0, -1)), "information": by_error.tolist()}
-
-
-def _outlined(study: Study, scales: Sequence[float], axis: SdAxis) -> dict[str, Any]:
-    """Write one prior's curves as the page takes them."""
-    scale = [k for k, size in enumerate(scales) if np.isclose(size, study.scale, rtol=1e-9)]
-    out: dict[str, Any] = {"family": study.family, "scale": scale[0] if scale else None, "good": study.good}
-    out["sd"] = out["icc"] = None
-    if len(study.sd):
-        curve = outline(study.sd, study.prior, axis.sds[: PLAIN + 1], np.inf)
-        steps = {name: axis.step_of(getattr(curve, name)) for name in ("low", "median", "high")}
-        out["sd"] = _curve(curve) | {"steps": steps}
-    if len(study.icc):
-        out["icc"] = _curve(outline(study.icc, study.prior_icc, np.linspace(0, 1, _ICC_POINTS), 1.0))
-    return out
-
-
-def _curve(curve: Outline) -> dict[str, Any]:
-    return {
-        "posterior": _listed(curve.posterior, 4),
-        "prior": _listed(curve.prior, 4),
-        "low": curve.low,
-        "median": curve.median,
-        "high": curve.high,
-        "beyond": round(curve.beyond, 4),
-    }
-
-
-def _listed(values: np.ndarray, digits: int = _DIGITS) -> list[float | None]:
-    """Write numbers to some significant digits; what is no finite number becomes a gap."""
-    return [float(f"{value:.{digits}g}") if np.isfinite(value) else None for value in values.tolist()]
-
-
-def _about(fit: Fit, factor: str, effect: str, unit: str) -> dict[str, Any]:
-    design: Design = fit.design
-    return {
-        "factor": factor,
-        "effect": effect,
-        "unit": unit,
-        "response": response_name(fit),
-        "formula": str(fit.spec),
-        "rows": design.n_rows,
-        "log": fit.spec.family == "lognormal",
-    }

@@ -31,28 +31,32 @@ def bokeh_script() -> str:
     return resources.js_raw[0]
 
 
-def sd_picture(axis: SdAxis) -> dict[str, Any]:
+def sd_picture(axis: SdAxis, label: str) -> dict[str, Any]:
     """Draw the axis of the sd, in steps of the slider, with empty sources `sd-curve`, `sd-summary` and a line `sd-now`.
 
     Parameters
     ----------
     axis
         The slider's.
+    label
+        Of the axis.
     """
-    plot = _bare("sd-plot", height=150, x_range=(0, LAST), y_range=(0, _TOP))
+    plot = _bare("sd-plot", height=145, x_range=(0, LAST), y_range=(0, _TOP))
     plot.min_border_left = plot.min_border_right = THUMB // 2
     plot.add_layout(BoxAnnotation(left=PLAIN, right=LAST, fill_color=_PALE, fill_alpha=0.6, line_color=None))
     _density(plot, "sd")
     ticks = {axis.step_of(sd): number(sd) for sd in axis.ticks()} | {float(LAST): "\N{INFINITY}"}
     plot.xaxis.ticker = FixedTicker(ticks=list(ticks))
     plot.xaxis.major_label_overrides = {step: PlainText(text=text) for step, text in ticks.items()}
+    plot.xaxis.axis_label = PlainText(text=label)
+    plot.xaxis.axis_label_standoff = 0
     plot.add_layout(Span(name="sd-now", location=0, dimension="height", line_color=INK, line_width=2))
     return _item(plot)
 
 
 def icc_picture() -> dict[str, Any]:
     """Draw an axis from 0 to 1, with empty sources `icc-curve` and `icc-summary`."""
-    plot = _bare("icc-plot", height=120, x_range=(0, 1), y_range=(0, _TOP))
+    plot = _bare("icc-plot", height=105, x_range=(0, 1), y_range=(0, _TOP))
     plot.min_border_left = plot.min_border_right = THUMB // 2
     plot.xaxis.ticker = FixedTicker(ticks=[0, 0.25, 0.5, 0.75, 1])
     _density(plot, "icc")
@@ -96,17 +100,17 @@ def levels_picture(names: Sequence[str], low: float, high: float, label: str) ->
     )
     plot.add_layout(Span(name="complete", line_color=VERMILION, line_width=1.5, line_dash="dashed", **behind))
     plot.add_layout(Span(name="population", line_color=BLUE, line_width=1.2, **behind))
-    plot.segment("own", "y", "here", "y", source=source, line_color=GREY, line_width=1.2)
+    plot.segment("own", "y", "here", "y", source=source, line_color="#767676", line_width=1.2)
     dot = 8 if pitch > 10 else 5
     plot.scatter("own", "y", source=source, size=dot, fill_color="white", line_color="#6f6f6f", line_width=1.4)
     plot.scatter("here", "y", source=source, size=dot + 1, fill_color=BLUE, line_color="white", line_width=0.8)
     plot.xaxis.axis_label = PlainText(text=label)
-    plot.yaxis.visible = True
-    plot.yaxis.ticker = FixedTicker(ticks=list(range(1, rows + 1)))
-    shown = names if rows <= _MOST_NAMED else [""] * rows
-    plot.yaxis.major_label_overrides = {k + 1: PlainText(text=name) for k, name in enumerate(shown)}
+    plot.xgrid.visible = True
+    if rows <= _MOST_NAMED:
+        plot.yaxis.visible = plot.ygrid.visible = True
+        plot.yaxis.ticker = FixedTicker(ticks=list(range(1, rows + 1)))
+        plot.yaxis.major_label_overrides = {k + 1: PlainText(text=name) for k, name in enumerate(names)}
     plot.yaxis.name = "levels-axis"
-    plot.xgrid.visible = plot.ygrid.visible = True
     plot.ygrid.grid_line_color = "#F2F2F2"
     return _item(plot)
 
@@ -136,11 +140,13 @@ def _bare(name: str, *, height: int, x_range: tuple[float, float], y_range: tupl
 
 
 def _density(plot: Any, kind: str) -> None:
-    """Posterior filled, prior a thin line over it, median and 90 % interval at the foot."""
+    """Posterior filled, prior a thin line over it and a mark where it leaves; median and 90 % interval at the foot."""
     curve = ColumnDataSource({"x": [], "posterior": [], "prior": []}, name=f"{kind}-curve")
     plot.varea("x", y1=0, y2="posterior", source=curve, fill_color=BLUE, fill_alpha=0.25)
     plot.line("x", "posterior", source=curve, line_color=BLUE, line_width=2)
     plot.line("x", "prior", source=curve, line_color=INK, line_width=1.2, line_dash=[5, 3])
+    above = ColumnDataSource({"x": [], "y": []}, name=f"{kind}-above")
+    plot.scatter("x", "y", source=above, marker="triangle", size=9, fill_color=INK, line_color="white", line_width=0.8)
     summary = ColumnDataSource({"low": [], "middle": [], "high": [], "y": []}, name=f"{kind}-summary")
     plot.segment("low", "y", "high", "y", source=summary, line_color=BLUE, line_width=4)
     plot.scatter("middle", "y", source=summary, size=10, fill_color="white", line_color=BLUE, line_width=2.5)

@@ -28,7 +28,7 @@ from partialpool.spec.priors import Prior
 from partialpool.summaries.alikeness import icc
 from partialpool.variance.places import partition_over_rows
 
-__all__ = ["FAMILIES", "OWN", "SCALES", "Study", "prior_studies"]
+__all__ = ["FAMILIES", "OWN", "PLACES", "PriorScales", "Study", "prior_scales", "prior_studies"]
 
 FAMILIES: Final[Mapping[str, Callable[[float], Prior]]] = MappingProxyType(
     {
@@ -39,12 +39,30 @@ FAMILIES: Final[Mapping[str, Callable[[float], Prior]]] = MappingProxyType(
     }
 )
 """Priors to try, by name, as functions of their scale; that of the exponential is its mean."""
-SCALES: Final = tuple(2.0**power for power in range(-6, 3))
-"""Multiples of the fit's own scale."""
+PLACES: Final = 9
+"""How many scales of a prior there are to choose from."""
+_BELOW: Final = 64.0
+_ABOVE: Final = 4.0
 OWN: Final = "as fitted"
 """The family of a fit's own prior where it is none of `FAMILIES`."""
 _PRIOR_DRAWS: Final = 4000
 _NONE: Final = np.zeros(0)
+
+
+@dataclass(frozen=True)
+class PriorScales:
+    """Scales to choose from.
+
+    Attributes
+    ----------
+    sizes
+        Ascending.
+    start
+        Which of them is the fit's own; that of the default prior where the fit's own prior is none of `FAMILIES`.
+    """
+
+    sizes: tuple[float, ...]
+    start: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +92,35 @@ class Study:
     good: bool
 
 
-def prior_studies(fit: Fit, factor: FactorEffects, effect: str, *, seed: int, progressbar: bool) -> tuple[Study, ...]:
-    """Fit the model under every family of prior at nine scales, and take the fit itself for its own.
+def prior_scales(fit: Fit, factor: FactorEffects, effect: str) -> PriorScales:
+    """Spread scales from a 64th of the default prior's to four times it, or farther, the fit's own among them.
+
+    A prior that the fit was given may lie far from the data: the default's scale, which is of the size of the response,
+    keeps a narrow and a wide one in reach all the same.
+
+    Examples
+    --------
+    >>> import partialpool as pp
+    >>> fit = pp.fit("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff"), seed=1, progressbar=False)
+    >>> [round(float(size), 1) for size in prior_scales(fit, fit.design.factors[0], "Intercept").sizes]
+    [1.0, 1.9, 3.9, 7.7, 15.5, 31.0, 62.0, 123.9, 247.9]
+    """
+    parameter = f"{sd_name(factor.name)}[{effect}]"
+    family, scale = _recognised(fit, parameter)
+    default = float(default_priors(fit.design)[parameter].arguments["sigma"])
+    own = scale if family in FAMILIES else default
+    low, high = min(own, default) / _BELOW, max(own, default) * _ABOVE
+    steps = PLACES - 1
+    # Steps below the fit's own and above it are as even, on the scale of logarithms, as whole numbers of them allow.
+    below = min(max(round(steps * np.log(own / low) / np.log(high / low)), 1), steps - 1) if steps else 0
+    sizes = [*np.geomspace(low, own, below + 1)[:-1], own, *np.geomspace(own, high, steps - below + 1)[1:]]
+    return PriorScales(tuple(float(size) for size in sizes), below)
+
+
+def prior_studies(
+    fit: Fit, factor: FactorEffects, effect: str, scales: PriorScales, *, seed: int, progressbar: bool
+) -> tuple[Study, ...]:
+    """Fit the model under every family of prior at every scale, and take the fit itself for its own.
 
     All else keeps its prior. Where the fit has a joint prior of ICC and total sd, the others are of a model without.
 
@@ -85,6 +130,8 @@ def prior_studies(fit: Fit, factor: FactorEffects, effect: str, *, seed: int, pr
         A fit of a normal response.
     factor, effect
         Whose sd.
+    scales
+        From `prior_scales`.
     seed
         The same for every fit, so that fits differ by their priors.
     progressbar
@@ -97,8 +144,7 @@ def prior_studies(fit: Fit, factor: FactorEffects, effect: str, *, seed: int, pr
     """
     parameter = f"{sd_name(factor.name)}[{effect}]"
     family, scale = _recognised(fit, parameter)
-    center = scale if family in FAMILIES else float(default_priors(fit.design)[parameter].arguments["sigma"])
-    wanted = [(name, times * center) for name in FAMILIES for times in SCALES]
+    wanted = [(name, size) for name in FAMILIES for size in scales.sizes]
     wanted = [(name, size) for name, size in wanted if (name, size) != (family, scale)]
     out = [Study(family, scale, _own_density(fit, parameter), **_answers(fit, factor, effect, seed))]
     with progress_line("fitting under other priors", shown=progressbar) as line:

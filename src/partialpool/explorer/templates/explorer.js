@@ -6,6 +6,13 @@
   const drawn = pictures.filter(picture => element(picture.target_id) !== null);
   await Promise.all(drawn.map(picture => Bokeh.embed.embed_item(picture)));
 
+  // Bokeh's layers of events take the focus for keys that these pictures do not have.
+  const unfocus = root => root.querySelectorAll("*").forEach(part => {
+    part.removeAttribute("tabindex");
+    if (part.shadowRoot) unfocus(part.shadowRoot);
+  });
+  document.querySelectorAll(".plot").forEach(unfocus);
+
   const model = name => Bokeh.documents.map(d => d.get_model_by_name(name)).find(m => m !== null);
   const count = numbers.names.length, last = numbers.last;
   const table = [...element("levels").tBodies[0].rows];
@@ -24,7 +31,9 @@
 
   const written = value => value === null ? "\u2013" : value.toFixed(numbers.decimals).replace("-", "\u2212");
   const withUnit = value => written(value) + (numbers.unit ? ` ${numbers.unit}` : "");
-  const percent = weight => `${Math.round(100 * weight)}\u00a0%`;
+  const percent = share => share === null ? "\u2013" : `${Math.round(100 * share)}\u00a0%`;
+  // A name that is written from right to left must not reorder the numbers after it.
+  const isolated = name => `\u2068${name}\u2069`;
   const sdText = sd => sd === null ? "infinite" : withUnit(sd);
 
   // Between two columns of numbers a straight line; where the right one has a gap, the left one up to it.
@@ -49,23 +58,24 @@
     model("levels").data = {y: shown.map(k => y[k]), own: gaps(own), here: gaps(here), level: shown};
     model("population").location = single(numbers.population);
     model("sd-now").location = state.step;
-    const weights = every(numbers.weights), sd = single(numbers.sds);
+    const shares = numbers.shares && every(numbers.shares), sd = single(numbers.sds);
     table.forEach((row, k) => {
       cell(row, "here").textContent = written(here[k]);
-      cell(row, "weight").textContent = percent(weights[k]);
+      if (shares) cell(row, "share").textContent = percent(shares[k]);
     });
     element("sd-here").textContent = sdText(sd);
     element("sd").setAttribute("aria-valuetext", sdText(sd));
-    element("reads").textContent = reading(sd, weights);
+    element("reads").textContent = reading(sd, shares);
     tell();
   }
 
-  function reading(sd, weights) {
-    if (sd === 0) return "Complete pooling: levels do not differ, and every row speaks for all of them alike.";
-    if (sd === null) return "No pooling: levels differ without limit, and no row speaks for any level but its own.";
-    const low = Math.min(...weights), high = Math.max(...weights);
-    const share = percent(low) === percent(high) ? percent(low) : `${percent(low)} to ${percent(high)}`;
-    return `An estimate gives ${share} of its weight to the level\u2019s own rows, the rest to all levels together.`;
+  function reading(sd, shares) {
+    const {complete, none, between} = numbers.readings;
+    if (sd === 0) return complete;
+    if (sd === null) return none;
+    const clear = (shares ?? []).filter(share => share !== null);
+    const low = percent(Math.min(...clear)), high = percent(Math.max(...clear));
+    return between.replace("{share}", low === high ? low : `${low} to ${high}`);
   }
 
   function drawPrior() {
@@ -73,8 +83,12 @@
     element("scale").disabled = state.study.scale === null;
     element("scale-here").textContent = state.study.scale === null ? "" : numbers.scales[state.study.scale] + (numbers.unit ? ` ${numbers.unit}` : "");
     element("scale").setAttribute("aria-valuetext", element("scale-here").textContent);
-    curve("sd", sd, sd && sd.posterior.map((_, k) => k), sd && sd.steps);
-    if (model("icc-curve")) curve("icc", icc, icc && icc.posterior.map((_, k) => k / (icc.posterior.length - 1)), icc);
+    const shares = icc && icc.posterior.map((_, k) => k / (icc.posterior.length - 1));
+    const above = [
+      curve("sd", sd, sd && sd.posterior.map((_, k) => k), sd && sd.steps),
+      model("icc-curve") && curve("icc", icc, shares, icc),
+    ];
+    element("above").hidden = !above.includes(true);
     element("summary").textContent = summary(sd, icc, good);
   }
 
@@ -83,12 +97,19 @@
     model(`${kind}-curve`).data = outline ? {x, posterior: outline.posterior, prior: outline.prior} : none;
     const summed = outline ? {low: [marks.low], middle: [marks.median], high: [marks.high], y: [0.06]} : {low: [], middle: [], high: [], y: []};
     model(`${kind}-summary`).data = summed;
+    // A prior that leaves the picture at the top is marked there, inside the frame.
+    const {x_range: wide, y_range: high} = model(`${kind}-plot`);
+    const leaves = outline ? outline.prior.findIndex(density => density > high.end) : -1;
+    const room = 0.02 * (wide.end - wide.start);
+    const above = leaves < 0 ? [] : [Math.min(Math.max(x[leaves], wide.start + room), wide.end - room)];
+    model(`${kind}-above`).data = {x: above, y: above.map(() => high.end - 0.08)};
+    return above.length > 0;
   }
 
   function summary(sd, icc, good) {
     if (!sd) return "Under this prior the model could not be fitted.";
-    let text = `The data then say: sd ${written(sd.median)} (90\u00a0% interval ${written(sd.low)} to ${withUnit(sd.high)})`;
-    if (icc) text += `; ICC ${icc.median.toFixed(2)} (${icc.low.toFixed(2)} to ${icc.high.toFixed(2)})`;
+    let text = `The posterior is then: sd ${withUnit(sd.median)}, 90\u00a0% interval ${written(sd.low)} to ${written(sd.high)}`;
+    if (icc) text += `; ICC ${icc.median.toFixed(2)}, ${icc.low.toFixed(2)} to ${icc.high.toFixed(2)}`;
     if (sd.beyond >= 0.01) text += `. ${percent(sd.beyond)} lies beyond the even part of the axis`;
     return text + (good ? "." : ". The diagnostics of this fit are not good: do not rely on it.");
   }
@@ -104,14 +125,16 @@
       band.setv({bottom: y - 0.5, top: y + 0.5, visible: true});
     }
     if (k === null) {
-      element("told").textContent = "Point at a level, or tap it, for its numbers; the table below has them all.";
+      element("told").textContent = "Point at a level, or tap it, for its numbers; the table has them all.";
       return;
     }
     const own = numbers.values[last][k], error = numbers.errors[k];
     const alone = own === null ? "its own rows do not tell it" : `no pooling ${written(own)} (standard error ${written(error)})`;
     const rows = numbers.rows[k] === 1 ? "1 row" : `${numbers.rows[k]} rows`;
-    element("told").textContent = `${numbers.names[k]}: ${rows}; ${alone}; complete pooling ${written(numbers.values[0][k])}; `
-      + `here ${withUnit(every(numbers.values)[k])}, ${percent(every(numbers.weights)[k])} from its own rows.`;
+    const share = numbers.shares && every(numbers.shares)[k];
+    const pull = share === null ? "" : `, ${numbers.pull} ${percent(share)}`;
+    element("told").textContent = `${isolated(numbers.names[k])}: ${rows}; ${alone}; complete pooling ${written(numbers.values[0][k])}; `
+      + `here ${withUnit(every(numbers.values)[k])}${pull}.`;
   }
 
   // Many events may come between two pictures: each is drawn once.
@@ -131,14 +154,14 @@
     element("sd").value = Math.round(step);
     redraw(drawLevels);
   }
-  const toData = () => moveTo(state.study.sd ? state.study.sd.steps.median : state.step, true);
+  const toMedian = () => moveTo(state.study.sd ? state.study.sd.steps.median : state.step, true);
 
   function choosePrior(family, scale) {
     const chosen = byPrior.get(`${family} ${scale}`) ?? byPrior.get(`${family} null`);
     if (!chosen) return;
     state.study = chosen;
     redraw(drawPrior);
-    if (state.follows) toData();
+    if (state.follows) toMedian();
   }
 
   function show(k, shown) {
@@ -156,16 +179,19 @@
 
   function reorder(order) {
     state.order = order;
-    const axis = model("levels-axis"), texts = [...axis.major_label_overrides];
-    state.labels ??= new Map(numbers.ranks.estimate.map((rank, k) => [k, texts.find(([row]) => row === rank)[1]]));
-    axis.major_label_overrides = new Map(numbers.ranks[order].map((rank, k) => [rank, state.labels.get(k)]));
+    const axis = model("levels-axis"), texts = axis.major_label_overrides;
+    // Where names have no room there are none.
+    if (texts.size > 0) {
+      state.labels ??= new Map(numbers.ranks.estimate.map((rank, k) => [k, texts.get(rank)]));
+      axis.major_label_overrides = new Map(numbers.ranks[order].map((rank, k) => [rank, state.labels.get(k)]));
+    }
     redraw(drawLevels);
   }
 
   element("sd").addEventListener("input", event => moveTo(Number(event.target.value), false));
   element("to-complete").addEventListener("click", () => moveTo(0, false));
   element("to-none").addEventListener("click", () => moveTo(last, false));
-  element("to-data").addEventListener("click", toData);
+  element("to-median").addEventListener("click", toMedian);
   element("family").addEventListener("change", event => choosePrior(event.target.value, element("scale").value));
   element("scale").addEventListener("input", event => choosePrior(element("family").value, event.target.value));
   element("show-all").addEventListener("click", () => table.forEach((_, k) => show(k, true)));
@@ -179,6 +205,9 @@
   const level = event => numbers.ranks[state.order].indexOf(Math.round(event.y));
   const pointAt = event => point(level(event) < 0 ? null : level(event));
   model("levels-plot").js_event_callbacks = {mousemove: [pointAt], tap: [pointAt]};
+  document.addEventListener("click", event => {
+    if (!event.target.closest("#levels-plot, #mover, #levels")) point(null);
+  });
 
   table.forEach((row, k) => {
     cell(row, "own").textContent = written(numbers.values[last][k]);
@@ -192,6 +221,6 @@
   if (element("order")) element("order").value = state.order;
   table.forEach(row => { row.querySelector("input").checked = true; });
   drawPrior();
-  toData();
+  toMedian();
   document.documentElement.dataset.ready = "yes";
 })();

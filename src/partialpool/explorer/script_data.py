@@ -1,0 +1,89 @@
+"""The numbers that the page's script moves: curves, shares, ranks and the outlines of every prior's posterior."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from partialpool.explorer.axis import LAST, PLAIN, SdAxis
+from partialpool.explorer.curves import PoolingCurves, Pull
+from partialpool.explorer.outlines import Outline, outline
+from partialpool.explorer.studies import PriorScales, Study
+from partialpool.tabulate import number
+
+__all__ = ["drawn_edge", "level_numbers", "study_numbers"]
+
+_DIGITS: Final = 10
+"""Significant digits of the curves on the page."""
+_ICC_POINTS: Final = 201
+
+
+def drawn_edge(studies: Sequence[Study]) -> float:
+    """Return the largest sd drawn to scale: room for the posteriors, but not for the tail that a vague prior leaves."""
+    own = studies[0].sd
+    median, high = (float(q) for q in np.quantile(own, [0.5, 0.95]))
+    widest = max(float(np.quantile(study.sd, 0.95)) for study in studies if len(study.sd))
+    return max(1.15 * high, min(1.15 * widest, 6 * median), 2.2 * median)
+
+
+def level_numbers(curves: PoolingCurves, order: np.ndarray) -> dict[str, Any]:
+    """Write what is known of every level, in the order given."""
+    return {
+        "plain": PLAIN,
+        "last": LAST,
+        "sds": _listed(curves.sds),
+        "population": _listed(curves.population),
+        "values": [_listed(row[order]) for row in curves.values],
+        "shares": None if curves.pull is Pull.MATRIX else [_listed(row[order], 5) for row in curves.shares],
+        "errors": _listed(curves.own_errors[order]),
+        "rows": curves.rows[order].tolist(),
+        "names": [curves.labels[k] for k in order],
+        "ranks": _ranks(curves, order),
+    }
+
+
+def study_numbers(studies: Sequence[Study], scales: PriorScales, axis: SdAxis) -> dict[str, Any]:
+    """Write the curves of every prior."""
+    return {
+        "studies": [_outlined(study, scales.sizes, axis) for study in studies],
+        "scales": [number(size) for size in scales.sizes],
+        "own_scale": scales.start,
+    }
+
+
+def _ranks(curves: PoolingCurves, order: np.ndarray) -> dict[str, list[int]]:
+    """Row of the picture of each level, from 1 at the foot: by own estimate, and by how well its rows tell it."""
+    errors = np.where(np.isfinite(curves.own_errors), curves.own_errors, np.inf)[order]
+    by_error = np.empty(len(order), int)
+    by_error[np.argsort(-errors, kind="stable")] = np.arange(1, len(order) + 1)
+    return {"estimate": list(range(len(order), 0, -1)), "information": by_error.tolist()}
+
+
+def _outlined(study: Study, sizes: Sequence[float], axis: SdAxis) -> dict[str, Any]:
+    """Write one prior's curves as the page takes them."""
+    scale = [k for k, size in enumerate(sizes) if np.isclose(size, study.scale, rtol=1e-9)]
+    out: dict[str, Any] = {"family": study.family, "scale": scale[0] if scale else None, "good": study.good}
+    out["sd"] = out["icc"] = None
+    if len(study.sd):
+        curve = outline(study.sd, study.prior, axis.sds[: PLAIN + 1], np.inf)
+        steps = {name: axis.step_of(getattr(curve, name)) for name in ("low", "median", "high")}
+        out["sd"] = _curve(curve) | {"steps": steps}
+    if len(study.icc):
+        out["icc"] = _curve(outline(study.icc, study.prior_icc, np.linspace(0, 1, _ICC_POINTS), 1.0))
+    return out
+
+
+def _curve(curve: Outline) -> dict[str, Any]:
+    return {
+        "posterior": _listed(curve.posterior, 4),
+        "prior": _listed(curve.prior, 4),
+        "low": curve.low,
+        "median": curve.median,
+        "high": curve.high,
+        "beyond": round(curve.beyond, 4),
+    }
+
+
+def _listed(values: np.ndarray, digits: int = _DIGITS) -> list[float | None]:
+    """Write numbers to some significant digits; what is no finite number becomes a gap."""
+    return [float(f"{value:.{digits}g}") if np.isfinite(value) else None for value in values.tolist()]
