@@ -128,8 +128,8 @@ def test_another_covariance_is_another_model():
 
 
 def test_a_dense_problem_is_told_before_it_is_waited_for():
-    kinship = sib_matrix(60, 5)
-    data, _ = traits(kinship, sd=1, sigma=1, rows=600, seed=2)
+    kinship = sib_matrix(120, 5)
+    data, _ = traits(kinship, sd=1, sigma=1, rows=1300, seed=2)
     data["own"] = data["animal"]
     design = build_design(pp.ModelSpec.from_formula("y ~ x + (1 | animal) + (1 | own)", cov={"animal": kinship}), data)
     marginal = build_marginal(design, resolve_priors(design))
