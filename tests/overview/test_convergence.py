@@ -72,6 +72,13 @@ def test_the_cure_of_divergences_is_one_that_was_not_tried(good, settings, cure)
     assert alarm(draws) == f"{finding.found}: {finding.cure}"
 
 
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_draws_that_are_no_numbers_are_named(good, wrong):
+    good[2, 7] = wrong
+    assert "finite" in failures(judge(tree(good)))
+    assert "draws of beta are not finite" in alarm(tree(good))
+
+
 def test_what_cannot_wait(good):
     assert alarm(tree(good)) == ""
     assert "R-hat up to" in alarm(tree(good + np.arange(4)[:, None]))

@@ -153,5 +153,9 @@ def test_priors_that_leave_the_picture_end_in_arrowheads_and_shares_have_the_who
     np.testing.assert_allclose(heads[">"].get_xydata(), [[axes.get_xlim()[1], 0.7]])
     assert "<" not in heads
     axes.figure.canvas.draw()  # a layout that collapses warns
+    # An effect that is never below zero is no sd: it has its own range.
+    far = study.assign({"beta[Intercept]": study["beta[Intercept]"] + 1000})
+    (axes,) = pp.plot_prior_grid(far, "beta[Intercept]").axes
+    assert axes.get_xlim()[0] > 900
     (axes,) = pp.plot_prior_grid(study, "icc[school]").axes
     assert axes.get_xlim() == (-0.005, 1.005)

@@ -183,3 +183,10 @@ def test_the_linear_predictor_is_that_before_the_link():
     np.testing.assert_allclose(given["expectation"].to_numpy()[0, 0], 1 / (1 + np.exp(-eta)))
     for kind in ("typical", "marginal"):
         np.testing.assert_allclose(pp.predict(fit, kind=kind, seed=1)["linear_predictor"].to_numpy()[0, 0], fixed)
+
+
+def test_the_mean_is_no_view_of_the_linear_predictor(slopes):
+    found = pp.predict(slopes, kind="typical", seed=1)
+    before = found["linear_predictor"].copy(deep=True)
+    found["expectation"][:] = 0
+    assert found["linear_predictor"].equals(before)

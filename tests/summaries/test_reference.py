@@ -32,6 +32,14 @@ def test_named_columns_are_crossed_and_the_others_held():
     }
 
 
+def test_columns_stand_as_the_model_has_them_and_change_as_they_were_named():
+    fit = fit_of("math ~ ses + sex + (1 | school)", SCHOOLS)
+    found = pp.datagrid(fit, sex=["Male", "Female"], ses={0: None, 1: None}.keys())
+    assert found.to_dict("list") == {"ses": [0, 1, 0, 1], "sex": ["Male", "Male", "Female", "Female"]}
+    with pytest.raises(pp.DataError, match="values of 'ses' are single ones"):
+        pp.datagrid(fit, ses=np.eye(2))
+
+
 def test_predictions_take_it_as_it_is():
     fit = fit_of("log_radon ~ floor + log_uranium + (1 | county)", RADON)
     by_hand = pd.DataFrame({"floor": [0, 1], "log_uranium": RADON["log_uranium"].mean()})

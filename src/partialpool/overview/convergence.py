@@ -73,7 +73,7 @@ def judge(tree: xr.DataTree) -> Verdict:
     """
     posterior, stats = tree["posterior"].to_dataset(), tree["sample_stats"].to_dataset()
     chains, draws = posterior.sizes["chain"], posterior.sizes["draw"]
-    findings = _divergences(stats, tree)
+    findings = _divergences(stats, tree) + _not_finite(posterior)
     findings += _importance(json.loads(tree.attrs.get("run", "{}")))
     columns = _scalar_columns(posterior)
     if draws < _FEWEST_DRAWS:
@@ -98,7 +98,7 @@ def alarm(tree: xr.DataTree) -> str:
         With groups `posterior` and `sample_stats`.
     """
     posterior = tree["posterior"].to_dataset()
-    findings = _divergences(tree["sample_stats"].to_dataset(), tree)
+    findings = _divergences(tree["sample_stats"].to_dataset(), tree) + _not_finite(posterior)
     if posterior.sizes["chain"] > 1 and posterior.sizes["draw"] >= ALARMING_FROM:
         few = posterior.drop_vars([name for name in posterior if str(name).startswith(_OF_LEVELS)])
         columns = _scalar_columns(few)
@@ -115,6 +115,13 @@ def _importance(run: Mapping[str, Any]) -> list[Finding]:
     khat = run["importance_khat"]
     cure = "raise draws, or use engine='nuts'"
     return [Finding("importance", khat < MAX_KHAT, f"Pareto k-hat {khat:.2f}", cure)]
+
+
+def _not_finite(posterior: xr.Dataset) -> list[Finding]:
+    """Name variables with draws that are no numbers: R-hat and ESS would pass over them."""
+    names = [str(name) for name, values in posterior.data_vars.items() if not np.isfinite(values.to_numpy()).all()]
+    cure = "look whether the response and the predictors are of a sensible size; use tighter priors"
+    return [Finding("finite", False, f"draws of {', '.join(names)} are not finite", cure)] if names else []
 
 
 def _scalar_columns(posterior: xr.Dataset) -> dict[str, np.ndarray]:

@@ -74,7 +74,9 @@ def _line(pooling: xr.Dataset, own: np.ndarray, partial: np.ndarray, unit: str) 
     axes.plot(own[order], places, "o", ms=5, mfc="white", mec=GREY, label="no pooling")
     axes.plot(partial[order], places, "o", ms=5, color=BLUE, label="partial pooling, 90 % interval")
     axes.set_yticks(places if few else [], labels if few else [])
-    axes.set_xlabel(f"{short(pooling.attrs['response'])}{f' ({unit})' if unit else ''}")
+    effect = str(pooling["effect"].to_numpy()[0])
+    what = pooling.attrs["response"] if effect == INTERCEPT else effect
+    axes.set_xlabel(f"{short(what)}{_in_units(effect, unit)}")
     axes.set_ylabel(short(pooling.attrs["factor"]))
     _entitle(figure, pooling)
     figure.legend(frameon=False, loc="outside lower center", ncols=3)
@@ -118,7 +120,8 @@ def _plane(pooling: xr.Dataset, own: np.ndarray, partial: np.ndarray, unit: str)
 def _in_units(effect: str, unit: str) -> str:
     if not unit:
         return ""
-    return f" ({unit})" if effect == INTERCEPT else f" ({unit} per unit)"
+    # A category's effect, `sex[Male]`, is a difference of responses; a predictor's is one per unit.
+    return f" ({unit})" if effect == INTERCEPT or effect.endswith("]") else f" ({unit} per unit)"
 
 
 def _entitle(figure: Figure, pooling: xr.Dataset) -> None:

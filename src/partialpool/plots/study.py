@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from partialpool.errors import DataError, nearest
-from partialpool.names import ICC
+from partialpool.names import ICC, SIGMA, TOTAL_SD
 from partialpool.plots.style import BLUE, GREY, INK, PALETTE, VERMILION, house_style, room, short
 from partialpool.sensitivity.power import THRESHOLD, PowerScaling
 
@@ -93,7 +93,7 @@ def plot_prior_grid(study: xr.Dataset, quantity: str, *, unit: str = "") -> Figu
         )  # fmt: skip
         for axes, panel in zip(grid[:, 0], panels, strict=True):
             _draw_panel(axes, panel, study, quantity)
-        grid[0, 0].set_xlim(*_limits(study[quantity], share=quantity.partition("[")[0] == ICC))
+        grid[0, 0].set_xlim(*_limits(study[quantity], quantity.partition("[")[0]))
         for axes, panel in zip(grid[:, 0], panels, strict=True):
             _mark_cut_priors(axes, panel, study, quantity)
         grid[-1, 0].set_xlabel(f"{quantity}{f' ({unit})' if unit else ''}")
@@ -170,9 +170,9 @@ def _heading(study: xr.Dataset, quantity: str, panels: list[_Panel]) -> str:
     return f"{heading} of {first}" + (" and, in step, others" if len(stated) > 1 else "")
 
 
-def _limits(answer: xr.DataArray, *, share: bool) -> tuple[float, float]:
-    """Room for all but the outermost draws under any prior; from zero for what is never below; shares to one."""
-    if share:
+def _limits(answer: xr.DataArray, kind: str) -> tuple[float, float]:
+    """Room for all but the outermost draws under any prior; sds from zero, shares to one."""
+    if kind == ICC:
         return -0.005, 1.005
     draws = answer.stack(sample=("chain", "draw")).transpose("prior", "sample").to_numpy()
     draws = draws[np.isfinite(draws).all(axis=1)]
@@ -180,7 +180,9 @@ def _limits(answer: xr.DataArray, *, share: bool) -> tuple[float, float]:
         return 0.0, 1.0
     low, high = np.quantile(draws, 0.02, axis=1).min(), np.quantile(draws, 0.98, axis=1).max()
     margin = 0.15 * (high - low) or 1.0
-    return -0.1 * margin if draws.min() >= 0 else low - margin, high + margin
+    if kind in (SIGMA, TOTAL_SD) or kind.startswith("sd_"):
+        return -0.1 * margin, high + margin
+    return max(low - margin, -0.1 * margin) if draws.min() >= 0 else low - margin, high + margin
 
 
 def _mark_cut_priors(axes: Axes, panel: _Panel, study: xr.Dataset, quantity: str) -> None:

@@ -106,6 +106,8 @@ def predict(
     eta = linear_predictor(fit.design, rows, draws, seed=effects_seed)
     spread = spread_of_rows(fit.design, rows, draws, [name for name, how in kinds.items() if how == "marginal"])
     mean = expectation(fit.design, eta, spread, draws)
+    # Under an identity link the mean is eta itself, and would change with it.
+    mean = mean.copy() if np.shares_memory(mean, eta) else mean
     eta_of_response = eta
     if spread is not None:
         eta_of_response = eta + np.sqrt(spread) * np.random.default_rng(integrated_seed).standard_normal(eta.shape)

@@ -1,6 +1,6 @@
 """A table to predict for: some columns as asked, every other predictor where it is typical."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import product
 from types import MappingProxyType
 from typing import Any
@@ -35,8 +35,8 @@ def datagrid(fit: Fit, at: Mapping[str, Any] = MappingProxyType({}), /, **column
     Returns
     -------
     pandas.DataFrame
-        A row per combination of the values, the first column changing slowest. Numbers that nobody named stand at their
-        mean over the fit's rows, categories at the first, and trials at one.
+        A row per combination of the values, the column that was named first changing slowest. Numbers that nobody named
+        stand at their mean over the fit's rows, categories at the first, and trials at one.
 
     Raises
     ------
@@ -75,7 +75,14 @@ def datagrid(fit: Fit, at: Mapping[str, Any] = MappingProxyType({}), /, **column
 
 
 def _listed(name: str, value: Any) -> list[Any]:
-    found = [value] if isinstance(value, str) or np.ndim(value) == 0 else list(value)
+    found = [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
+    if any(np.ndim(one) > 0 for one in found):
+        raise DataError(
+            f"values of {name!r} are single ones",
+            got=repr(value),
+            allowed="a list of values",
+            do="write for instance [0, 1]",
+        )
     if not found:
         raise DataError(
             f"no value of {name!r}",
