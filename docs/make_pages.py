@@ -18,7 +18,6 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
-from PIL import Image
 
 from partialpool.plots.style import save_figure
 
@@ -86,12 +85,7 @@ def draw(page: Path, ran: list[Ran]) -> Iterator[Path]:
     """Save every figure that has a place on the page, small."""
     for one in ran:
         if one.figure is not None and one.block["picture"]:
-            path = save_figure(one.figure, (page.parent / one.block["picture"]).resolve())
-            # A bar says what shades mean: there they all count.
-            graded = any(axes.get_label() == "<colorbar>" for axes in one.figure.axes)
-            with Image.open(path) as image:
-                plain = image.convert("RGB")
-            (plain if graded else plain.quantize(COLORS)).save(path, optimize=True)
+            path = save_figure(one.figure, (page.parent / one.block["picture"]).resolve(), colors=COLORS)
             yield path
 
 

@@ -12,7 +12,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from PIL import Image
 from scipy import stats
 
 import partialpool as pp
@@ -58,9 +57,7 @@ def cbpp(fit: pp.Fit) -> Figure:
     """Incidence over the periods, in the population."""
     new = pd.DataFrame({"period": ["1", "2", "3", "4"], "size": 1})
     figure = pp.plot_predictions(pp.predict(fit, new, kind="marginal", seed=1), "period")
-    return in_words(
-        figure, title="New cases in a herd, averaged over herds\nmean and its 90 % interval", y="share of the herd"
-    )
+    return predicted(figure, title="New cases in a herd, averaged over herds", y="share of the herd")
 
 
 def contraception(fit: pp.Fit) -> Figure:
@@ -68,11 +65,7 @@ def contraception(fit: pp.Fit) -> Figure:
     new = pd.MultiIndex.from_product([range(-13, 20, 2), ["N", "Y"]], names=["age", "urban"]).to_frame(index=False)
     predictions = pp.predict(fit, new.assign(livch="1"), kind="marginal", seed=1)
     figure = pp.plot_predictions(predictions, "age", by="urban", xunit="years from the mean")
-    return in_words(
-        figure,
-        title="Women with one child who use contraception, averaged over districts\nmean and its 90 % interval",
-        y="share",
-    )
+    return predicted(figure, title="Women with one child who use contraception, averaged over districts", y="share")
 
 
 def grouseticks(fit: pp.Fit) -> Figure:
@@ -99,11 +92,7 @@ def vaccination(fit: pp.Fit) -> Figure:
     new = pd.MultiIndex.from_product([np.linspace(-2, 2, 17), [30, 70]], names=["deprivation", "age"])
     predictions = pp.predict(fit, new.to_frame(index=False), kind="marginal", seed=1)
     figure = pp.plot_predictions(predictions, "deprivation", by="age", xunit="sd")
-    return in_words(
-        figure,
-        title="Vaccination, averaged over districts and neighbourhoods\nmean and its 90 % interval",
-        y="share vaccinated",
-    )
+    return predicted(figure, title="Vaccination, averaged over districts and neighbourhoods", y="share vaccinated")
 
 
 def species(fit: pp.Fit) -> Figure:
@@ -115,6 +104,12 @@ def species(fit: pp.Fit) -> Figure:
     figure = in_words(pp.plot_level_effects(effects), title=title, x="change of the log count per 100 m of elevation")
     figure.axes[1].set_ylabel("probability of more with elevation")
     return figure
+
+
+def predicted(figure: Figure, *, title: str, y: str) -> Figure:
+    """Say what is predicted in the words of the field, and keep the line that says what the bands are."""
+    bands = figure.get_suptitle().splitlines()[-1]
+    return in_words(figure, title=f"{title}\n{bands}", y=y)
 
 
 def in_words(figure: Figure, *, title: str, x: str = "", y: str = "") -> Figure:
@@ -247,15 +242,10 @@ def put(name: str, table: str) -> None:
     README.write_text(marked.sub(lambda match: f"{match[1]}\n{table}\n{match[2]}", text), encoding="utf-8")
 
 
-def save_small(figure: Figure, name: str) -> Path:
-    """Save a picture with few colours, or with all of them where a bar says what they mean."""
+def save(figure: Figure, name: str) -> Path:
+    """Save a picture, small."""
     PICTURES.mkdir(exist_ok=True)
-    graded = any(axes.get_label() == "<colorbar>" for axes in figure.axes)
-    path = save_figure(figure, PICTURES / f"{name}.png")
-    with Image.open(path) as image:
-        plain = image.convert("RGB")
-    (plain if graded else plain.quantize(COLORS)).save(path, optimize=True)
-    return path
+    return save_figure(figure, PICTURES / f"{name}.png", colors=COLORS)
 
 
 DRAWN: dict[str, Callable[[pp.Fit], Figure]] = {
@@ -282,11 +272,11 @@ def make(name: str) -> Path:
     if name == "gene_expression":
         found = heritabilities()
         put(name, heritability_table(found))
-        return save_small(draw_heritabilities(found), name)
+        return save(draw_heritabilities(found), name)
     fit = pp.fit_file(HERE / f"{name}.toml", progressbar=False)
     if "truth" in pp.load_dataset(name).attrs:
         put(name, truths_table(name, fit))
-    return save_small(DRAWN[name](fit), name)
+    return save(DRAWN[name](fit), name)
 
 
 def main(wanted: list[str]) -> None:

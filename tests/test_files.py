@@ -7,6 +7,7 @@ import pytest
 
 import partialpool as pp
 from partialpool.files import whole_file
+from partialpool.reporting.pagemaker import write_page
 
 
 def test_the_file_replaces_the_old_one_at_the_end(tmp_path):
@@ -53,6 +54,20 @@ def test_what_cannot_be_written_is_said_before_the_work(tmp_path, name, text):
     with pytest.raises(pp.FileError) as refused, whole_file(tmp_path / name, doing="write it"):
         pytest.fail("the block began")
     assert str(refused.value).startswith(text.format(tmp_path / name))
+
+
+def test_a_place_is_checked_before_long_work_and_nothing_stands_there_meanwhile(tmp_path):
+    seen = []
+
+    def render():
+        seen.extend(tmp_path.iterdir())
+        return "the page"
+
+    assert write_page(tmp_path / "page.html", render, doing="write it").read_text(encoding="utf-8") == "the page"
+    assert seen == []
+    assert [p.name for p in tmp_path.iterdir()] == ["page.html"]
+    with pytest.raises(pp.FileError, match="a folder that exists"):
+        write_page(tmp_path / "nowhere" / "page.html", lambda: pytest.fail("the work began"), doing="write it")
 
 
 def refused(path):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from partialpool.errors import FileError
 
-__all__ = ["made_folder", "whole_file"]
+__all__ = ["check_place", "made_folder", "whole_file"]
 
 
 @contextmanager
@@ -38,6 +38,35 @@ def whole_file(path: str | Path, *, doing: str) -> Iterator[Path]:
     >>> [path.name for path in folder.iterdir()]
     ['note.txt']
     """
+    path, temporary = _begun(path, doing)
+    try:
+        yield temporary
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def check_place(path: str | Path, *, doing: str) -> None:
+    """Refuse what `whole_file` would refuse, before long work whose end alone writes.
+
+    Nothing stands in the folder meanwhile, whatever becomes of the work.
+
+    Parameters
+    ----------
+    path, doing
+        As `whole_file` will get them.
+
+    Raises
+    ------
+    FileError
+        As `whole_file`.
+    """
+    _begun(path, doing)[1].unlink()
+
+
+def _begun(path: str | Path, doing: str) -> tuple[Path, Path]:
+    """Return the file to make, behind a link the one it leads to, and an empty one beside it to begin with."""
     _check_name(path, doing)
     path = Path(path)
     if path.is_symlink():
@@ -53,12 +82,7 @@ def whole_file(path: str | Path, *, doing: str) -> Iterator[Path]:
             allowed="a folder that exists",
             do="make the folder first",
         ) from error
-    try:
-        yield temporary
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    return path, temporary
 
 
 def made_folder(path: str | Path, *, what: str, do: str) -> Path:

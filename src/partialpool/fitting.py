@@ -171,8 +171,8 @@ def fit(
     Warns
     -----
     SamplingWarning
-        Draws diverged, or chains do not agree on a parameter (R-hat of 1.05 or more); `print(fit)` holds every
-        diagnostic to stricter thresholds.
+        Draws diverged or are not finite, or chains do not agree on a parameter (R-hat of 1.05 or more); `print(fit)`
+        holds every diagnostic to stricter thresholds.
     """
     spec = as_spec(model, family=family, link=link, priors=priors, se=se, cov=cov)
     settings = Settings(draws, tune, chains, seed, sampler, target_accept, parametrization, cores, progressbar, keep_z)

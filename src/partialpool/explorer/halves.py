@@ -20,6 +20,7 @@ grows their equations shrink by c^2 and would drown in rounding. They are multip
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -85,9 +86,7 @@ class Halves:
         """Estimate everything at c, which may be 0 or infinite."""
         design, y = self.between[:, :-1], self.between[:, -1]
         left, right = self.within[:-1, :-1], self.within[:-1, -1]
-        values, axes = np.linalg.eigh(left)
-        seen = values > _NOTHING * max(values.max(initial=0.0), 1.0)
-        inside, outside = axes[:, seen], axes[:, ~seen]
+        inside, outside = self._directions
         leverage = _times(self._kept(c), design)
         grown = _times(self._grown(c), design)
         equations = np.concatenate([inside.T @ (left + leverage.T @ design), outside.T @ (grown.T @ design)])
@@ -95,6 +94,13 @@ class Halves:
         rest = _solved(equations, answers)
         left_over = _times(self._taken(c), (y - design @ rest)[:, None]) * self.back
         return Solution(rest / self.scale, _summed(self.level, self.levels, left_over))
+
+    @cached_property
+    def _directions(self) -> tuple[np.ndarray, np.ndarray]:
+        """Directions of the other columns that the within half sees, and those it does not, whatever c is."""
+        values, axes = np.linalg.eigh(self.within[:-1, :-1])
+        seen = values > _NOTHING * max(values.max(initial=0.0), 1.0)
+        return axes[:, seen], axes[:, ~seen]
 
     def weights(self, c: float) -> np.ndarray:
         """Diagonal of B_j = c^2 Sigma Z_j' (I + c^2 Z_j Sigma Z_j')^-1 Z_j, all else known, (levels, effects)."""

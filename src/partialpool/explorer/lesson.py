@@ -136,6 +136,7 @@ def things_to_try(
     return (*out, ("Choose the half-normal prior and move its scale.", seen))
 
 
+_QUESTION: Final = "Does the curve follow the prior, or does it stay where the data are?"
 _MEDIAN: Final = {
     _Heard.UNTRIED: "The curve shows which sds are plausible, given the data and the prior.",
     _Heard.ALWAYS: "The curve shows which sds are plausible, given the data and the prior. Here both count, as the "
@@ -204,7 +205,7 @@ def _about_priors(studies: Sequence[Study], levels: int, about: Topic) -> tuple[
     usable = [study for study in studies if study.family == family and len(study.sd) and study.good]
     usable.sort(key=lambda study: study.scale)
     if len(usable) < 2:
-        return _Heard.UNTRIED, "Does the curve follow the prior, or does it stay where the data are?"
+        return _Heard.UNTRIED, _QUESTION
     medians = np.array([np.median(study.sd) for study in usable])
     say = about.say
     span = (
@@ -214,7 +215,7 @@ def _about_priors(studies: Sequence[Study], levels: int, about: Topic) -> tuple[
     middle, high = np.quantile(studies[0].sd, [0.5, 0.95])
     if not usable[0].scale < middle <= high < usable[-1].scale:
         # Priors that all lie on one side of the posterior cannot tell whether it would follow.
-        return _Heard.UNTRIED, f"{span} Does the curve follow the prior, or does it stay where the data are?"
+        return _Heard.UNTRIED, f"{span} {_QUESTION}"
     against = f"{levels} levels of {isolated(about.factor)}"
     stays = np.abs(medians - medians[-1]) < _STAYS * medians[-1]
     first = len(stays) - int(np.argmin(stays[::-1])) if not stays.all() else 0

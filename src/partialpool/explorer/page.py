@@ -1,11 +1,11 @@
 """The explorer: one HTML page on which partial pooling is taken in hand."""
 
-import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -17,11 +17,10 @@ from partialpool.explorer.lesson import Topic, is_balanced, readings, things_to_
 from partialpool.explorer.pictures import THUMB, bokeh_script, icc_picture, levels_picture, sd_picture
 from partialpool.explorer.script_data import drawn_edge, level_numbers, study_numbers
 from partialpool.explorer.studies import FAMILIES, OWN, PriorScales, Study, prior_scales, prior_studies
-from partialpool.files import whole_file
 from partialpool.fitting import Fit
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, printable, short
 from partialpool.reporting.limits import MOST_LEVELS
-from partialpool.reporting.pagemaker import page_environment
+from partialpool.reporting.pagemaker import page_environment, write_page
 from partialpool.reporting.wording import effect_units, response_name
 from partialpool.seeds import seed_sequence
 
@@ -95,11 +94,10 @@ def explore(
     >>> pp.explore(fit, Path(tempfile.mkdtemp()) / "explorer.html", progressbar=False).name
     'explorer.html'
     """
-    _check_place(path)
-    text = render_explorer(fit, factor=factor, effect=effect, levels=levels, seed=seed, progressbar=progressbar)
-    with whole_file(path, doing=_DOING) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    return Path(path)
+    render = partial(
+        render_explorer, fit, factor=factor, effect=effect, levels=levels, seed=seed, progressbar=progressbar
+    )
+    return write_page(path, render, doing="write the explorer")
 
 
 def render_explorer(
@@ -221,19 +219,6 @@ def _content(fit: Fit, found: _Explored) -> dict[str, Any]:
             levels_picture(names, float(np.nanmin(seen)), float(np.nanmax(seen)), short(found.label, 60)),
         ],
     }
-
-
-class _WritableError(Exception):
-    """The file can be written."""
-
-
-_DOING: Final = "write the explorer"
-
-
-def _check_place(path: str | Path) -> None:
-    """Refuse what cannot be written before the long work, not after: a file is begun there, and taken away."""
-    with contextlib.suppress(_WritableError), whole_file(path, doing=_DOING):
-        raise _WritableError
 
 
 def _with_unit(name: str, unit: str) -> str:

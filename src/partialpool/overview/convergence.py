@@ -90,7 +90,8 @@ def judge(tree: xr.DataTree) -> Verdict:
 def alarm(tree: xr.DataTree) -> str:
     """Say what cannot wait until somebody prints the fit; empty if there is nothing of the kind.
 
-    Divergences, and parameters (group effects left out: they are many) on which the chains do not agree at all.
+    Divergences, draws that are not finite, and parameters (group effects left out: they are many) on which the chains
+    do not agree at all.
 
     Parameters
     ----------

@@ -86,9 +86,8 @@ def plot_predictions(
             axes.margins(x=0.6 / len(places))
         axes.grid(visible=True, axis="both")
         axes.set(xlabel=f"{short(over)}{f' ({xunit})' if xunit else ''}", ylabel=_response_axis(predictions, unit))
-        figure.suptitle(
-            _title(predictions, *(drawn is not None for _, _, drawn, _ in series)), fontsize=10.5, x=0.01, ha="left"
-        )
+        title = _title(predictions, new_responses=any(drawn is not None for _, _, drawn, _ in series))
+        figure.suptitle(title, fontsize=10.5, x=0.01, ha="left")
         if len(series) > 1:
             title = by or predictions.attrs["response"]
             axes.legend(frameon=False, title=short(title, 18), loc="upper left", bbox_to_anchor=(1, 1))
@@ -148,11 +147,11 @@ def plot_average_effect(effects: xr.Dataset, *, unit: str = "") -> Figure:
     return figure
 
 
-def _title(predictions: xr.Dataset, *with_responses: bool) -> str:
+def _title(predictions: xr.Dataset, *, new_responses: bool) -> str:
     """What is predicted, for whom, and what line and bands are."""
     what, kind = short(predictions.attrs["response"]), predictions.attrs["kind"]
     whom = "\n".join(fill(kind, 72).splitlines()[:3])
-    bands = "mean and its 90 % interval" + ("; lighter: 90 % of new responses" if any(with_responses) else "")
+    bands = "mean and its 90 % interval" + ("; lighter: 90 % of new responses" if new_responses else "")
     return f"{what} predicted{'; ' if len(what + kind) < 48 else '\n'}{whom}\n{bands}"
 
 

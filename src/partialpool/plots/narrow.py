@@ -5,7 +5,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, short
+from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, legend_below, short
 
 __all__ = ["plot_singularity"]
 
@@ -43,19 +43,7 @@ def plot_singularity(singular: xr.Dataset, *, unit: str = "") -> Figure:
             _correlation(panel, singular.sel(pair=pair))
         for panel in axes[count:]:
             panel.remove()
-        handles = {
-            label: handle
-            for panel in axes[:count]
-            for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
-        }
-        figure.legend(
-            handles.values(),
-            handles.keys(),
-            frameon=False,
-            loc="outside lower center",
-            ncols=2 ** (columns - 1),
-            fontsize=9,
-        )
+        legend_below(figure, axes[:count], columns=2 ** (columns - 1))
     return figure
 
 

@@ -55,8 +55,8 @@ def plot_shrinkage(pooling: xr.Dataset, *, unit: str = "") -> Figure:
 
 def _line(pooling: xr.Dataset, own: np.ndarray, partial: np.ndarray, unit: str) -> Figure:
     order = np.argsort(partial)
-    labels = [f"{short(level)}  ({known})" for level, known in zip(*_levels(pooling), strict=True)]
-    labels = [labels[i] for i in order]
+    levels, known = pooling["level"].to_numpy(), _known(pooling)
+    labels = [f"{short(levels[i])}  ({known[i]})" for i in order]
     few = len(order) <= _MOST_LABELS
     size = (7.2 + (room(labels) if few else 0.0), float(np.clip(1.8 + 0.22 * len(order), 2.8, 12)))
     figure, axes = plt.subplots(figsize=size)
@@ -83,15 +83,12 @@ def _line(pooling: xr.Dataset, own: np.ndarray, partial: np.ndarray, unit: str) 
     return figure
 
 
-def _levels(pooling: xr.Dataset) -> tuple[list[object], list[str]]:
-    """Levels, and how much each of them tells: its rows; of a table of estimates, their standard errors."""
+def _known(pooling: xr.Dataset) -> list[str]:
+    """How much each level tells: its rows; in a table of estimates, their standard errors."""
     n, errors = pooling["n"].to_numpy(), pooling["no_pooling_se"].isel(effect=0).to_numpy()
-    told = (
-        [f"se {number(error, 2)}" for error in errors]
-        if (n == 1).all() and np.ptp(errors) > 0
-        else [f"n {k}" for k in n]
-    )
-    return pooling["level"].to_numpy().tolist(), told
+    if (n == 1).all() and np.ptp(errors) > 0:
+        return [f"se {number(error, 2)}" for error in errors]
+    return [f"n {k}" for k in n]
 
 
 def _plane(pooling: xr.Dataset, own: np.ndarray, partial: np.ndarray, unit: str) -> Figure:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from partialpool.errors import DataError, nearest
 from partialpool.names import ICC, SIGMA, TOTAL_SD
-from partialpool.plots.style import BLUE, GREY, INK, PALETTE, VERMILION, house_style, room, short
+from partialpool.plots.style import BLUE, GREY, INK, PALETTE, VERMILION, house_style, legend_below, room, short
 from partialpool.sensitivity.power import THRESHOLD, PowerScaling
 
 __all__ = ["plot_power_scale", "plot_prior_grid"]
@@ -98,12 +98,7 @@ def plot_prior_grid(study: xr.Dataset, quantity: str, *, unit: str = "") -> Figu
             _mark_cut_priors(axes, panel, study, quantity)
         grid[-1, 0].set_xlabel(f"{quantity}{f' ({unit})' if unit else ''}")
         figure.suptitle(_heading(study, quantity, panels), x=0.01, ha="left", fontsize=11)
-        handles = {
-            label: handle
-            for axes in grid[:, 0]
-            for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
-        }
-        figure.legend(handles.values(), handles.keys(), frameon=False, loc="outside lower center", ncols=3, fontsize=9)
+        legend_below(figure, grid[:, 0], columns=3)
     return figure
 
 

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import PIL.Image
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "Image",
     "figure_image",
     "house_style",
+    "legend_below",
     "printable",
     "room",
     "save_figure",
@@ -144,10 +147,34 @@ def room(labels: Iterable[str]) -> float:
     return 0.08 * max(0, max(map(len, labels), default=0) - 12)
 
 
-def save_figure(figure: Figure, path: str | Path) -> Path:
-    """Write a figure to a file and close it."""
+def legend_below(figure: Figure, panels: Iterable[Axes], *, columns: int) -> None:
+    """Name every kind of mark in the panels once, under all of them."""
+    handles = {
+        label: handle for panel in panels for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(
+        handles.values(), handles.keys(), frameon=False, loc="outside lower center", ncols=columns, fontsize=9
+    )
+
+
+def save_figure(figure: Figure, path: str | Path, *, colors: int | None = None) -> Path:
+    """Write a figure to a file and close it.
+
+    Parameters
+    ----------
+    figure, path
+        What, and where.
+    colors
+        To how many colours a bitmap is reduced, for fewer bytes; one with a colour bar keeps them all, since there
+        every shade means something.
+    """
     figure.savefig(path)
+    graded = any(axes.get_label() == "<colorbar>" for axes in figure.axes)
     plt.close(figure)
+    if colors is not None:
+        with PIL.Image.open(path) as image:
+            plain = image.convert("RGB")
+        (plain if graded else plain.quantize(colors)).save(path, optimize=True)
     return Path(path)
 
 

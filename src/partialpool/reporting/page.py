@@ -3,14 +3,14 @@
 import base64
 import json
 import re
+from functools import partial
 from pathlib import Path
 
-from partialpool.files import whole_file
 from partialpool.fitting import Fit
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, Image, printable
 from partialpool.reporting.contents import CHAPTERS
 from partialpool.reporting.limits import PHONE
-from partialpool.reporting.pagemaker import page_environment
+from partialpool.reporting.pagemaker import page_environment, write_page
 from partialpool.reporting.wording import response_name
 from partialpool.tabulate import TextTable
 
@@ -48,9 +48,7 @@ def report(fit: Fit, path: str | Path) -> Path:
     >>> report(fit, Path(tempfile.mkdtemp()) / "report.html").name
     'report.html'
     """
-    with whole_file(path, doing="write the report") as temporary:
-        temporary.write_text(render(fit), encoding="utf-8")
-    return Path(path)
+    return write_page(path, partial(render, fit), doing="write the report")
 
 
 def render(fit: Fit) -> str:

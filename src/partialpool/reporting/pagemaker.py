@@ -1,8 +1,13 @@
 """How pages are made from templates: whatever a label or a formula holds is escaped, and a gap is an error."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-__all__ = ["page_environment"]
+from partialpool.files import check_place, whole_file
+
+__all__ = ["page_environment", "write_page"]
 
 
 def page_environment(folder: str) -> Environment:
@@ -15,3 +20,25 @@ def page_environment(folder: str) -> Environment:
         keep_trailing_newline=True,
         lstrip_blocks=True,
     )
+
+
+def write_page(path: str | Path, render: Callable[[], str], *, doing: str) -> Path:
+    """Write a page whose making takes long: a place that cannot be written to is refused before, not after.
+
+    Parameters
+    ----------
+    path, doing
+        As for `whole_file`.
+    render
+        Makes the page's text.
+
+    Raises
+    ------
+    FileError
+        As `whole_file`.
+    """
+    check_place(path, doing=doing)
+    text = render()
+    with whole_file(path, doing=doing) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return Path(path)

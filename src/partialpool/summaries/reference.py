@@ -69,8 +69,7 @@ def datagrid(fit: Fit, at: Mapping[str, Any] = MappingProxyType({}), /, **column
     values = {name: _listed(name, value) for name, value in asked.items()}
     read = design.spec.predictor_columns_with(())
     held: dict[str, Any] = {name: _typical(design, name) for name in read if name not in asked}
-    rows = pd.DataFrame(list(product(*values.values())), columns=list(values)) if values else pd.DataFrame(index=[0])
-    rows = rows.assign(**held)
+    rows = pd.DataFrame(list(product(*values.values())), columns=list(values)).assign(**held)
     return rows[[name for name in known if name in rows]]
 
 
