@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from partialpool.design.common_basis import CommonBasis, make_common_basis
 from partialpool.design.checks import check_common, check_effects_vary, check_factor, warn_weak_slopes
+from partialpool.design.effect_basis import EffectBasis, make_effect_basis
 from partialpool.design.evaluate import Recipe, learn_columns, learn_expression
 from partialpool.design.factors import Levels, learn_levels
 from partialpool.design.kinship import Kinship, match_levels
@@ -36,6 +38,8 @@ class CommonEffects:
         scale is the root mean square, since nothing could take up the shift.
     intercept
         Whether there is an intercept.
+    basis
+        The columns made orthonormal.
     """
 
     names: tuple[str, ...]
@@ -44,6 +48,7 @@ class CommonEffects:
     scale: np.ndarray
     intercept: bool
     recipe: Recipe
+    basis: CommonBasis
 
     @property
     def coefs(self) -> tuple[str, ...]:
@@ -74,6 +79,8 @@ class FactorEffects:
         sd (ddof 0) of each column, 1 for a constant one, shape (effects,).
     mean_square
         Mean square of each column over the rows, shape (effects,).
+    basis
+        What the effects' priors are stated of.
     blocks
         Positions of the effects that share one correlation matrix.
     recipes
@@ -88,6 +95,7 @@ class FactorEffects:
     values: np.ndarray
     scale: np.ndarray
     mean_square: np.ndarray
+    basis: EffectBasis
     blocks: tuple[tuple[int, ...], ...]
     recipes: tuple[Recipe, ...]
     kinship: Kinship | None = None
@@ -251,7 +259,6 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
     offset = np.sum([values for _, values in offsets], axis=0) if offsets else None
     # 3. Common effects.
     common = _common_effects(spec, frame)
-    check_common(common.names, common.values, common.center, common.scale, intercept=common.intercept)
     own = [name for name, _ in spec.family_record.parameters if name != "sigma" or se is None]
     if not (common.coefs or spec.groups or own):
         raise DataError(
@@ -304,20 +311,25 @@ def _common_effects(spec: ModelSpec, frame: pd.DataFrame) -> CommonEffects:
         scale = np.sqrt((values**2).mean(axis=0))
     # An ordinal model's cutpoints are its intercepts.
     has_intercept = spec.intercept and spec.family_record.kind != "ordinal"
-    return CommonEffects(names, values, center, scale, has_intercept, recipe)
+    check_common(names, values, center, scale, intercept=has_intercept)
+    basis = make_common_basis(values, center, scale, intercept=spec.intercept)
+    return CommonEffects(names, values, center, scale, has_intercept, recipe, basis)
 
 
 def _factor_effects(spec: ModelSpec, factor: str, frame: pd.DataFrame) -> FactorEffects:
     levels, codes = learn_levels(factor, frame)
     recipes, columns = [], []
     blocks: list[tuple[int, ...]] = []
+    at_means: list[bool] = []
     start = 0
     for group in (g for g in spec.groups if g.factor == factor):
         recipe, values = learn_columns(group.slopes, frame, intercept=group.intercept)
         recipes.append(recipe)
         columns.append(values)
         positions = range(start, start + len(recipe.names))
-        blocks += [tuple(positions)] if group.correlated else [(position,) for position in positions]
+        added = [tuple(positions)] if group.correlated else [(position,) for position in positions]
+        blocks += added
+        at_means += [group.origin == "means"] * len(added)
         start += len(recipe.names)
     values = columns[0] if len(columns) == 1 else np.concatenate(columns, axis=1)
     scale = values.std(axis=0)
@@ -334,4 +346,5 @@ def _factor_effects(spec: ModelSpec, factor: str, frame: pd.DataFrame) -> Factor
     known = next((group.cov for group in spec.groups if group.factor == factor), None)
     kinship = None if known is None else match_levels(known, factor, levels.labels, codes)
     square = (values**2).mean(axis=0)
-    return FactorEffects(levels, codes, names, values, scale, square, tuple(blocks), tuple(recipes), kinship)
+    basis = make_effect_basis(names, values, blocks, at_means=at_means)
+    return FactorEffects(levels, codes, names, values, scale, square, basis, tuple(blocks), tuple(recipes), kinship)

@@ -1,6 +1,7 @@
 """Covariances among levels, stated by factor, go to the factor's groups."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from partialpool.errors import SpecError, nearest
 from partialpool.spec.relationship import as_relationship
@@ -46,12 +47,6 @@ def with_covariances(groups: Iterable[Group], cov: Mapping[str, object]) -> tupl
                 do="copy the column under another name for effects with another covariance, or with none",
             )
     return tuple(
-        Group(
-            group.factor,
-            slopes=group.slopes,
-            intercept=group.intercept,
-            correlated=group.correlated,
-            cov=next(iter(said[group.factor]), None),
-        )
+        replace(group, cov=next(iter(said[group.factor]), None))
         for group in groups
     )

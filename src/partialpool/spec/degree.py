@@ -1,0 +1,68 @@
+"""The degree of an effect as a polynomial in the table's columns, read off its name.
+
+An effect's name is the expression it was made from: `x`, `I(x ** 2)`, `x:z`, `arm[active]:x`, `poly(x, 2)[2]`. Where
+zero is moved, a column changes by multiples of columns of lower degree only; so the degree says what a column is to be
+made free of, if nothing is to depend on where zero is.
+"""
+
+import ast
+import re
+from typing import Final
+
+from partialpool.names import INTERCEPT
+from partialpool.spec.split import outer_split
+
+__all__ = ["degree_of"]
+
+_NUMBERED: Final = re.compile(r"poly\(.*\)\[(\d+)\]")
+
+
+def degree_of(effect: str) -> int:
+    """Return the degree of an effect: 0 for the intercept, 1 for a column or a category, the sum for an interaction.
+
+    A function of a column (`log(x)`, a spline) counts as a column of its own.
+
+    Examples
+    --------
+    >>> [degree_of(e) for e in ("Intercept", "x", "arm[active]", "I(x ** 2)", "x:z", "I(x*z)", "log(x)")]
+    [0, 1, 1, 2, 2, 2, 1]
+    >>> [degree_of(e) for e in ("poly(x, 2)[2]", "I(x**2):arm[active]", "I((x - 3)**3)", "I(1/x)")]
+    [2, 3, 3, 1]
+    """
+    if effect == INTERCEPT:
+        return 0
+    return sum(_degree_of_part(part.strip()) for part in outer_split(effect, ":"))
+
+
+def _degree_of_part(part: str) -> int:
+    numbered = _NUMBERED.fullmatch(part)
+    if numbered:
+        return max(int(numbered[1]), 1)
+    if not part.startswith("I("):
+        return 1
+    try:
+        tree = ast.parse(part.replace("`", ""), mode="eval").body
+    except SyntaxError:  # a quoted column with a space in its name
+        return 1
+    inner = tree.args[0] if isinstance(tree, ast.Call) and tree.args else tree
+    return max(_degree(inner), 1)
+
+
+def _degree(node: ast.expr) -> int:
+    """Degree of an arithmetic expression; anything but sums, products and whole powers counts as a column."""
+    if isinstance(node, ast.Constant):
+        return 0
+    if isinstance(node, ast.UnaryOp):
+        return _degree(node.operand)
+    if isinstance(node, ast.BinOp):
+        left, right = _degree(node.left), _degree(node.right)
+        if isinstance(node.op, ast.Mult):
+            return left + right
+        if isinstance(node.op, ast.Add | ast.Sub):
+            return max(left, right)
+        if isinstance(node.op, ast.Div) and right == 0:
+            return left
+        if isinstance(node.op, ast.Pow) and isinstance(node.right, ast.Constant):
+            power = node.right.value
+            return left * power if isinstance(power, int) and power > 0 else 1
+    return 1
