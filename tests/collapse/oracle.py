@@ -73,16 +73,36 @@ def parameters(marginal, theta):
     sd, corr, (residual,), kept = unpack_many(marginal.layout, theta[None])
     sigma = {}
     for place, f in enumerate(marginal.arrangement.order):
-        q = len(marginal.design.factors[f].names)
-        half = (sd[0, place, :q] * units.unit / units.factors[f].scale)[:, None] * corr[0, place, :q, :q]
+        factor = marginal.design.factors[f]
+        q = len(factor.names)
+        half = to_zero(factor) @ ((sd[0, place, :q] * effect_units(marginal, f))[:, None] * corr[0, place, :q, :q])
         sigma[f] = half @ half.T
     names = [c for c, inside in zip(marginal.design.common.coefs, marginal.integrated, strict=True) if not inside]
     scales = dict(zip(marginal.design.common.coefs, common_units(marginal), strict=True))
     return sigma, residual * units.unit, {c: v * scales[c] for c, v in zip(names, kept[0], strict=True)}
 
 
+def to_zero(factor):
+    """Effects at zero from those at the predictors' means, of columns none of which is a power or an interaction."""
+    turn = np.eye(len(factor.names))
+    for block in (list(b) for b in factor.blocks if "Intercept" in [factor.names[i] for i in b]):
+        first = factor.names.index("Intercept")
+        for place in (i for i in block if i != first):
+            turn[first, place] = -factor.values[:, place].mean()
+    return turn
+
+
+def effect_units(marginal, f):
+    """What one of theta's sds is worth on the scale of the data, (effects,)."""
+    factor = marginal.design.factors[f]
+    square = factor.values**2 if "Intercept" not in factor.names else (factor.values - factor.values.mean(axis=0)) ** 2
+    size = np.where(np.ptp(factor.values, axis=0) == 0, 1.0, np.sqrt(square.mean(axis=0)))
+    return marginal.units.unit / size
+
+
 def common_units(marginal):
-    scales = [*([1.0] if marginal.design.common.intercept else []), *marginal.units.scale]
+    """What a coordinate of theta is worth on the scale of the data, of coefficients that are kept there, (coefs,)."""
+    scales = [*([1.0] if marginal.design.common.intercept else []), *marginal.design.common.scale]
     return [marginal.units.unit / s for s in scales]
 
 
@@ -106,7 +126,16 @@ def joint(design, priors, marginal, theta):
     x = np.column_stack([*([np.ones(n)] if common.intercept else []), common.values - common.center]).reshape(n, -1)
     blocks = [np.kron(np.eye(f.n_levels), sigmas[i]) for i, f in enumerate(design.factors)]
     columns, mean = prior_sd_matrix(design), [np.zeros(len(b)) for b in blocks]
+    joint_prior = list(priors.together)
+    if joint_prior:
+        own = x[:, [common.coefs.index(coef) for coef in joint_prior]]
+        arguments = priors["beta"].arguments
+        columns.append(own)
+        mean.append(arguments["mu"] * np.linalg.lstsq(own, np.ones(n), rcond=None)[0])
+        blocks.append(arguments["sigma"] ** 2 * np.linalg.inv(own.T @ own / n))
     for i, coef in enumerate(common.coefs):
+        if coef in joint_prior:
+            continue
         if marginal.integrated[i]:
             arguments = priors[f"beta[{coef}]"].arguments
             columns.append(x[:, [i]])
@@ -168,8 +197,7 @@ def log_prior(design, priors, marginal, theta):
             unit = units[label[:-1]]
         else:
             f = next(k for k, f in enumerate(design.factors) if f"sd_{f.name}" == kind)
-            position = design.factors[f].names.index(label[:-1])
-            unit = marginal.units.unit / marginal.units.factors[f].scale[position]
+            unit = effect_units(marginal, f)[design.factors[f].names.index(label[:-1])]
         prior = priors[name]
         coordinate = marginal.layout.coordinates[i]
         if coordinate == LOG:
