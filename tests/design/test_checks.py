@@ -21,22 +21,6 @@ COMMON = {
     "constant boolean": ("x + k", {"k": True}, "'k' does not vary", "same value", "two values or more", "leave it out"),
     "one category": ("x + k", {"k": "a"}, "'k' does not vary", "", "", ""),
     "zero, no intercept": ("0 + k", {"k": 0.0}, "'k' does not vary", "same value", "two values", "leave it out"),
-    "empty cell": (
-        "p * q",
-        {"p": np.resize(list("uv"), 48), "q": np.where(ROWS % 2, "b", np.where(ROWS < 24, "a", "b"))},
-        "depend on each other",
-        "p[v]:q[b]",
-        "each add something",
-        "leave one of them out",
-    ),
-    "always zero": (
-        "f:C(h)",
-        {"h": ROWS % 2 + 1, "f": np.where(ROWS % 2, "u", "v")},
-        "does not vary",
-        "",
-        "",
-        "no rows in",
-    ),
     "duplicate": (
         "x + k",
         {"k": lambda t: t.x},

@@ -9,7 +9,14 @@ from partialpool.design.effect_basis import is_far_from_zero
 from partialpool.errors import DataError, DataWarning
 from partialpool.names import INTERCEPT
 
-__all__ = ["check_common", "check_effects_vary", "check_factor", "warn_independent_far_from_zero", "warn_weak_slopes"]
+__all__ = [
+    "check_common",
+    "check_effects_vary",
+    "check_factor",
+    "warn_dropped",
+    "warn_independent_far_from_zero",
+    "warn_weak_slopes",
+]
 
 _RANK_TOLERANCE = 1e-12
 """Smallest eigenvalue of the predictors' correlation matrix that counts as above zero."""
@@ -32,7 +39,7 @@ def check_common(
                 f"the predictor {name!r} does not vary",
                 got="the same value in every row",
                 allowed="two values or more" + (" (the intercept is the constant)" if intercept else ""),
-                do="leave it out; for a category, an interaction may have no rows in some cell",
+                do="leave it out",
             )
     if len(names) < 2:
         return
@@ -139,3 +146,17 @@ def warn_independent_far_from_zero(
             DataWarning,
             stacklevel=2,
         )
+
+
+def warn_dropped(where: str, dropped: tuple[str, ...], n_kept: int) -> None:
+    """Name the columns that were left out because the rows do not identify their coefficients."""
+    if not dropped:
+        return
+    more = f" and {len(dropped) - 6} more" if len(dropped) > 6 else ""
+    warnings.warn(
+        f"the rows do not identify {len(dropped)} of {len(dropped) + n_kept} {where}, as where a cell of crossed "
+        f"categories has no rows: left out {', '.join(dropped[:6])}{more}, as lme4 does; allowed, but predictions for "
+        f"such cells are not estimates of them",
+        DataWarning,
+        stacklevel=2,
+    )
