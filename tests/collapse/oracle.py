@@ -126,26 +126,33 @@ def joint(design, priors, marginal, theta):
     x = np.column_stack([*([np.ones(n)] if common.intercept else []), common.values - common.center]).reshape(n, -1)
     blocks = [np.kron(np.eye(f.n_levels), sigmas[i]) for i, f in enumerate(design.factors)]
     columns, mean = prior_sd_matrix(design), [np.zeros(len(b)) for b in blocks]
-    joint_prior = list(priors.together)
-    if joint_prior:
-        own = x[:, [common.coefs.index(coef) for coef in joint_prior]]
-        arguments = priors["beta"].arguments
-        columns.append(own)
-        mean.append(arguments["mu"] * np.linalg.lstsq(own, np.ones(n), rcond=None)[0])
-        blocks.append(arguments["sigma"] ** 2 * np.linalg.inv(own.T @ own / n))
+    prior_mean, prior_cov = coefficient_prior_at(design, priors, x)
     for i, coef in enumerate(common.coefs):
-        if coef in joint_prior:
-            continue
-        if marginal.integrated[i]:
-            arguments = priors[f"beta[{coef}]"].arguments
-            columns.append(x[:, [i]])
-            mean.append([arguments["mu"]])
-            blocks.append(np.array([[arguments["sigma"] ** 2]]))
-        else:
+        if not marginal.integrated[i]:
             known = known + x[:, i] * kept[coef]
+    inside = np.flatnonzero(marginal.integrated)
+    columns.append(x[:, inside])
+    mean.append(prior_mean[inside])
+    blocks.append(prior_cov[np.ix_(inside, inside)])
     noise = np.full(n, sigma**2) if design.se is None else design.se**2
     w = np.concatenate([np.zeros((n, 0)), *columns], axis=1)
     return w, np.concatenate([np.zeros(0), *mean]), linalg.block_diag(*blocks), noise, y - known
+
+
+def coefficient_prior_at(design, priors, x):
+    """Mean and covariance of the coefficients of X (rows, coefs) that have normal priors; NaN for others."""
+    coefs, n = design.common.coefs, design.n_rows
+    mean, cov = np.full(len(coefs), np.nan), np.zeros((len(coefs), len(coefs)))
+    for i, coef in enumerate(coefs):
+        if coef not in priors.together and priors[f"beta[{coef}]"].distribution == "Normal":
+            arguments = priors[f"beta[{coef}]"].arguments
+            mean[i], cov[i, i] = arguments["mu"], arguments["sigma"] ** 2
+    together = [coefs.index(coef) for coef in priors.together]
+    if together:
+        own, arguments = x[:, together], priors["beta"].arguments
+        mean[together] = arguments["mu"] * np.linalg.lstsq(own, np.ones(n), rcond=None)[0]
+        cov[np.ix_(together, together)] = arguments["sigma"] ** 2 * np.linalg.inv(own.T @ own / n)
+    return mean, cov
 
 
 def log_likelihood(design, priors, marginal, theta):
