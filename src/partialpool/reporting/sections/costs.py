@@ -36,7 +36,7 @@ def _worth(fit: Fit) -> Picture:
         for factor in answer["factor"].to_numpy()
     ]
     counted = f"{answer.attrs['rows']:,.0f} {answer.attrs['counted']}"
-    caption = f"The {counted}, for the mean of the response: design effect, and what they are worth.""
+    caption = f"The {counted}, for the mean of the response: design effect, and what they are worth."
     return Picture(figure_image(plot_design_effect(answer)), f"{'. '.join(said)}.", caption)
 
 
