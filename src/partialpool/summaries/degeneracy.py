@@ -68,8 +68,8 @@ def singularity(fit: Fit) -> xr.Dataset:
     predicts no worse (AIC, where there is a likelihood), or where half of the mass is. The prior's mass near zero is
     reported, and decides nothing: a wide prior has next to none there, whatever the data say (Lindley 1957). Two
     effects are nearly one if a tenth of the mass of their correlation lies beyond +-0.95, three times the prior's. The
-    effective rank of a factor's covariance is exp(entropy of its normalised eigenvalues) (Roy & Vetterli 2007, EUSIPCO),
-    columns scaled to sd 1: 2 for two independent effects of one size, 1 for effects that are one.
+    effective rank of a factor's covariance is exp(entropy of its normalised eigenvalues) (Roy & Vetterli 2007,
+    EUSIPCO), columns scaled to sd 1: 2 for two independent effects of one size, 1 for effects that are one.
 
     For normal responses the maximum-likelihood fit is judged as lme4 does (`isSingular`): a diagonal element of the
     relative Cholesky factor below 1e-4; and a simpler model is advised only if its AIC is no worse: a correlation
