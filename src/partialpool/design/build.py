@@ -1,5 +1,6 @@
 """Specification and table become named arrays: the Design."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -15,10 +16,11 @@ from partialpool.design.evaluate import learn_columns, learn_expression
 from partialpool.design.factors import Levels, learn_levels
 from partialpool.design.kinds import value_columns
 from partialpool.design.kinship import Kinship, match_levels
+from partialpool.design.oddlabels import find_odd_labels
 from partialpool.design.recipe import Recipe
 from partialpool.design.response import Response, read_response_values, read_standard_errors
 from partialpool.design.table import Missing, read_table
-from partialpool.errors import DataError, nearest
+from partialpool.errors import DataError, DataWarning, nearest
 from partialpool.names import INTERCEPT
 from partialpool.spec.model import ModelSpec
 
@@ -203,6 +205,16 @@ class Design:
         """
         return MappingProxyType(merge_categories(*(recipe.categories for recipe in self.recipes)))
 
+    @property
+    def references(self) -> str:
+        """The reference category of each column, for a reader: `arm = placebo, sex = f`; empty where there is none."""
+        return ", ".join(c.in_words for c in self.categories.values() if c.in_words)
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """Columns of common and varying effects that are left out: the rows do not identify them."""
+        return tuple(dict.fromkeys(name for recipe in self.recipes for name in recipe.dropped))
+
     def factor_named(self, factor: str | None) -> FactorEffects:
         """Return a grouping factor by name; the only one, where there is only one and none is named.
 
@@ -289,7 +301,7 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
         check_factor(factor.name, factor.codes, factor.n_levels, factor.names, residual_free=alone)
         check_effects_vary(factor.name, factor.names, factor.values)
         warn_weak_slopes(factor.name, factor.codes, factor.n_levels, factor.names, factor.values)
-    return Design(
+    design = Design(
         spec=spec,
         response=response,
         common=common,
@@ -302,6 +314,10 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
         frame=frame,
         units=_units_of(data),
     )
+    text = [column for column in value_columns(spec) if column in table.text]
+    for odd in find_odd_labels(frame, design.categories, text):
+        warnings.warn(str(odd), DataWarning, stacklevel=2)
+    return design
 
 
 def _units_of(data: Any) -> Mapping[str, str]:
