@@ -19,7 +19,7 @@ from partialpool.design.table import Missing
 from partialpool.errors import DataError, DataWarning, FileError, SamplingWarning, SpecError
 from partialpool.files import whole_file
 from partialpool.infer.choose import choose_engine
-from partialpool.infer.pack import FORMAT, pack
+from partialpool.infer.pack import FORMAT, pack, prior_texts
 from partialpool.infer.settings import Settings
 from partialpool.names import COEF, OBS
 from partialpool.overview.convergence import alarm
@@ -261,7 +261,16 @@ def _fit_of(tree: xr.DataTree) -> Fit:
         design = build_design(spec, dataset_to_frame(table))
     _check_same_coefficients(tree, design)
     design = design.with_origin(table[OBS].to_numpy(), int(table.attrs["n_given"]), json.loads(tree.attrs["units"]))
-    return Fit(spec, design, resolve_priors(design), tree)
+    resolved = resolve_priors(design)
+    if json.loads(tree.attrs["priors"]) != prior_texts(resolved):
+        warnings.warn(
+            "this fit was drawn with other priors than the same model has now: its draws are as they were, but "
+            f"answers that use priors (pp.power_scale, pp.singularity, pp.log_prior) take today's; drawn with "
+            f"{tree.attrs['priors']}; fit again, or state these priors",
+            DataWarning,
+            stacklevel=3,
+        )
+    return Fit(spec, design, resolved, tree)
 
 
 def _check_same_coefficients(tree: xr.DataTree, design: Design) -> None:

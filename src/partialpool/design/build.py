@@ -1,6 +1,5 @@
 """Specification and table become named arrays: the Design."""
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -11,16 +10,25 @@ import pandas as pd
 
 from partialpool.design.aliasing import find_aliases, find_empty
 from partialpool.design.categories import Categories, merge_categories
-from partialpool.design.checks import check_common, check_effects_vary, check_factor, warn_dropped, warn_weak_slopes
+from partialpool.design.checks import (
+    check_common,
+    check_effects_vary,
+    check_factor,
+    warn_dropped,
+    warn_independent_far_from_zero,
+    warn_weak_slopes,
+)
+from partialpool.design.common_basis import CommonBasis, make_common_basis
+from partialpool.design.effect_basis import EffectBasis, is_far_from_zero, make_effect_basis
 from partialpool.design.evaluate import learn_columns, learn_expression
 from partialpool.design.factors import Levels, learn_levels
 from partialpool.design.kinds import value_columns
 from partialpool.design.kinship import Kinship, match_levels
-from partialpool.design.oddlabels import find_odd_labels
+from partialpool.design.oddlabels import warn_odd_labels
 from partialpool.design.recipe import Recipe
 from partialpool.design.response import Response, read_response_values, read_standard_errors
 from partialpool.design.table import Missing, read_table
-from partialpool.errors import DataError, DataWarning, nearest
+from partialpool.errors import DataError, nearest
 from partialpool.names import INTERCEPT
 from partialpool.spec.model import ModelSpec
 
@@ -42,6 +50,8 @@ class CommonEffects:
         scale is the root mean square, since nothing could take up the shift.
     intercept
         Whether there is an intercept.
+    basis
+        The columns made orthonormal.
     """
 
     names: tuple[str, ...]
@@ -50,6 +60,7 @@ class CommonEffects:
     scale: np.ndarray
     intercept: bool
     recipe: Recipe
+    basis: CommonBasis
 
     @property
     def coefs(self) -> tuple[str, ...]:
@@ -80,6 +91,8 @@ class FactorEffects:
         sd (ddof 0) of each column, 1 for a constant one, shape (effects,).
     mean_square
         Mean square of each column over the rows, shape (effects,).
+    basis
+        What the effects' priors are stated of.
     blocks
         Positions of the effects that share one correlation matrix.
     recipes
@@ -94,6 +107,7 @@ class FactorEffects:
     values: np.ndarray
     scale: np.ndarray
     mean_square: np.ndarray
+    basis: EffectBasis
     blocks: tuple[tuple[int, ...], ...]
     recipes: tuple[Recipe, ...]
     kinship: Kinship | None = None
@@ -121,6 +135,11 @@ class FactorEffects:
     def correlated(self) -> bool:
         """Whether any two effects share a correlation."""
         return any(len(block) > 1 for block in self.blocks)
+
+    @property
+    def is_far_from_zero(self) -> bool:
+        """Whether effects at zero are far from any data, where priors are stated at the predictors' means."""
+        return not self.basis.is_plain and any(is_far_from_zero(column) for column in self.values.T)
 
     @property
     def root(self) -> np.ndarray | None:
@@ -282,7 +301,6 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
     # 3. Common effects.
     common = _common_effects(spec, frame)
     warn_dropped("common effects", common.recipe.dropped, len(common.coefs))
-    check_common(common.names, common.values, common.center, common.scale, intercept=common.intercept)
     own = [name for name, _ in spec.family_record.parameters if name != "sigma" or se is None]
     if not (common.coefs or spec.groups or own):
         raise DataError(
@@ -301,6 +319,7 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
         check_factor(factor.name, factor.codes, factor.n_levels, factor.names, residual_free=alone)
         check_effects_vary(factor.name, factor.names, factor.values)
         warn_weak_slopes(factor.name, factor.codes, factor.n_levels, factor.names, factor.values)
+        warn_independent_far_from_zero(factor.name, factor.names, factor.values, factor.blocks)
     design = Design(
         spec=spec,
         response=response,
@@ -314,9 +333,7 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
         frame=frame,
         units=_units_of(data),
     )
-    text = [column for column in value_columns(spec) if column in table.text]
-    for odd in find_odd_labels(frame, design.categories, text):
-        warnings.warn(str(odd), DataWarning, stacklevel=2)
+    warn_odd_labels(frame, design.categories, table.text.intersection(value_columns(spec)))
     return design
 
 
@@ -331,9 +348,7 @@ def _has_free_sigma(spec: ModelSpec) -> bool:
 
 def _common_effects(spec: ModelSpec, frame: pd.DataFrame) -> CommonEffects:
     recipe, values = learn_columns(spec.common, frame, intercept=spec.intercept)
-    aliases = find_aliases(values, recipe.term_of_column, recipe.crossed)
-    if aliases is not None:
-        recipe, values = recipe.without(aliases), values[:, aliases.kept]
+    recipe, values = recipe.without(find_aliases(values, recipe.term_of_column, recipe.crossed), values)
     names = recipe.names[1:] if spec.intercept else recipe.names
     values = values[:, 1:] if spec.intercept else values
     if spec.intercept:
@@ -344,23 +359,26 @@ def _common_effects(spec: ModelSpec, frame: pd.DataFrame) -> CommonEffects:
         scale = np.sqrt((values**2).mean(axis=0))
     # An ordinal model's cutpoints are its intercepts.
     has_intercept = spec.intercept and spec.family_record.kind != "ordinal"
-    return CommonEffects(names, values, center, scale, has_intercept, recipe)
+    check_common(names, values, center, scale, intercept=has_intercept)
+    basis = make_common_basis(values, center, scale, intercept=spec.intercept)
+    return CommonEffects(names, values, center, scale, has_intercept, recipe, basis)
 
 
 def _factor_effects(spec: ModelSpec, factor: str, frame: pd.DataFrame) -> FactorEffects:
     levels, codes = learn_levels(factor, frame)
     recipes, columns = [], []
     blocks: list[tuple[int, ...]] = []
+    at_means: list[bool] = []
     start = 0
     for group in (g for g in spec.groups if g.factor == factor):
         recipe, values = learn_columns(group.slopes, frame, intercept=group.intercept)
-        empty = find_empty(values, recipe.crossed)
-        if empty is not None:
-            recipe, values = recipe.without(empty), values[:, empty.kept]
+        recipe, values = recipe.without(find_empty(values, recipe.crossed), values)
         recipes.append(recipe)
         columns.append(values)
         positions = range(start, start + len(recipe.names))
-        blocks += [tuple(positions)] if group.correlated else [(position,) for position in positions]
+        added = [tuple(positions)] if group.correlated else [(position,) for position in positions]
+        blocks += added
+        at_means += [group.origin == "means"] * len(added)
         start += len(recipe.names)
     values = columns[0] if len(columns) == 1 else np.concatenate(columns, axis=1)
     scale = values.std(axis=0)
@@ -377,4 +395,5 @@ def _factor_effects(spec: ModelSpec, factor: str, frame: pd.DataFrame) -> Factor
     known = next((group.cov for group in spec.groups if group.factor == factor), None)
     kinship = None if known is None else match_levels(known, factor, levels.labels, codes)
     square = (values**2).mean(axis=0)
-    return FactorEffects(levels, codes, names, values, scale, square, tuple(blocks), tuple(recipes), kinship)
+    basis = make_effect_basis(names, values, blocks, at_means=at_means)
+    return FactorEffects(levels, codes, names, values, scale, square, basis, tuple(blocks), tuple(recipes), kinship)

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+import warnings
 from collections.abc import Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -10,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from partialpool.design.categories import Categories
+from partialpool.errors import DataWarning
 
-__all__ = ["OddLabels", "find_odd_labels"]
+__all__ = ["OddLabels", "find_odd_labels", "warn_odd_labels"]
 
 _SHOWN: Final = 3
 _NUMBER: Final = re.compile(r"[-+]?\d[\d.,' ]*(e[-+]?\d+)?\s*%?", re.IGNORECASE)
@@ -57,6 +59,12 @@ def find_odd_labels(
         if known.coding != "label":
             found += _alone(frame[column], known.reference)
     return (*found, *(odd for column in text for odd in _not_text(frame[column])))
+
+
+def warn_odd_labels(frame: pd.DataFrame, categories: Mapping[str, Categories], text: Collection[str]) -> None:
+    """Warn of each label that is likely to be a slip, as `find_odd_labels` finds them."""
+    for odd in find_odd_labels(frame, categories, sorted(text)):
+        warnings.warn(str(odd), DataWarning, stacklevel=2)
 
 
 def _alike(column: pd.Series) -> Iterator[OddLabels]:
