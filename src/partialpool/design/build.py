@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from partialpool.design.common_basis import CommonBasis, make_common_basis
+from partialpool.design.categories import Categories, merge_categories
 from partialpool.design.checks import check_common, check_effects_vary, check_factor, warn_weak_slopes
+from partialpool.design.common_basis import CommonBasis, make_common_basis
 from partialpool.design.effect_basis import EffectBasis, make_effect_basis
 from partialpool.design.evaluate import Recipe, learn_columns, learn_expression
 from partialpool.design.factors import Levels, learn_levels
+from partialpool.design.kinds import value_columns
 from partialpool.design.kinship import Kinship, match_levels
 from partialpool.design.response import Response, read_response_values, read_standard_errors
 from partialpool.design.table import Missing, read_table
@@ -193,6 +195,20 @@ class Design:
         """Rows used."""
         return len(self.rows)
 
+    @property
+    def recipes(self) -> tuple[Recipe, ...]:
+        """How columns are made: of the common effects, of each factor's, of the offset."""
+        return (self.common.recipe, *(r for factor in self.factors for r in factor.recipes), *self.offset_recipes)
+
+    @property
+    def categories(self) -> Mapping[str, Categories]:
+        """The columns that are categories by how terms use them, with their order and reference.
+
+        Text, booleans, categoricals, numbers inside `C()`, groups of `within` and `between`. Every other column that
+        terms read is a quantity.
+        """
+        return MappingProxyType(merge_categories(*(recipe.categories for recipe in self.recipes)))
+
     def factor_named(self, factor: str | None) -> FactorEffects:
         """Return a grouping factor by name; the only one, where there is only one and none is named.
 
@@ -250,7 +266,7 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
     [('batch', 10), ('batch:cask', 30)]
     """
     # 1. The columns the model reads, complete rows only.
-    table = read_table(data, spec.columns, missing=missing, predictors=spec.expression_columns)
+    table = read_table(data, spec.columns, missing=missing, predictors=value_columns(spec))
     frame = table.frame
     # 2. Response, known standard errors, offset.
     response = read_response_values(spec.response_term, spec.family_record, frame)

@@ -170,9 +170,7 @@ def free_columns(names: Sequence[str], values: np.ndarray) -> FreedColumns:
 
 def is_far_from_zero(column: np.ndarray) -> bool:
     """Whether zero lies more than three sds from all values of a column, (rows,)."""
-    return (
-        bool(min(np.abs(column.min()), np.abs(column.max())) > _FAR * column.std()) and column.min() * column.max() > 0
-    )
+    return bool(min(np.abs(column.min()), np.abs(column.max())) > _FAR * column.std()) and column.min() * column.max() > 0
 
 
 def covariance_parts(covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

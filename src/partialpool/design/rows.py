@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from partialpool.design.build import Design, FactorEffects
+from partialpool.design.kinds import value_columns
 from partialpool.design.response import evaluate_trials, read_standard_errors
 from partialpool.design.table import Missing, read_table
 from partialpool.errors import DataError
@@ -162,7 +163,7 @@ def new_rows(
         )
     known = spec.factors if factors is None else factors
     columns = spec.predictor_columns_with(known)
-    table = read_table(data, columns, missing=missing, predictors=spec.expression_columns)
+    table = read_table(data, columns, missing=missing, predictors=value_columns(spec))
     frame = table.frame
     common = design.common.recipe.apply(frame)[:, 1 if spec.intercept else 0 :]
     groups = []
