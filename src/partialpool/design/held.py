@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from partialpool.design.build import Design
-from partialpool.design.kinds import first_category, is_quantity
+from partialpool.design.categories import find_categories
+from partialpool.design.kinds import is_quantity
 from partialpool.errors import DataError
 from partialpool.spec.expression import columns_of
 from partialpool.spec.model import ModelSpec
@@ -59,22 +60,13 @@ class Held:
 
 def is_number(design: Design, column: str) -> bool:
     """Whether a predictor is a number by how the formula uses it: whether one unit more of it means something."""
-    spec = design.spec
-    if not is_quantity(design.frame[column]) or column in {by for _, by in columns_compared_by(spec)}:
-        return False
-    texts = (*spec.common, *(slope for group in spec.groups for slope in group.slopes))
-    return not any(re.search(rf"\b[CST]\(\s*`?{re.escape(column)}`?\s*[,)]", text) for text in texts)
+    return column not in design.categories and is_quantity(design.frame[column])
 
 
 def categories_of(design: Design, column: str) -> tuple[Any, ...]:
     """Values of a predictor that is no number, the one that others are compared with first."""
-    values = design.frame[column]
-    if is_quantity(values):
-        return tuple(sorted(values.unique().tolist()))
-    if pd.api.types.is_bool_dtype(values):
-        return (False, True)
-    first = first_category(values)
-    return (first, *(value for value in values.cat.categories if value != first))
+    found = design.categories.get(column) or find_categories(design.frame[column], column)
+    return (found.first, *(value for value in found.values if value != found.first))
 
 
 def numbers_among(design: Design, columns: Iterable[str]) -> list[str]:
