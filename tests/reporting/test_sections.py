@@ -281,6 +281,25 @@ def test_predictions_are_of_the_mean_exposure_and_of_a_category_that_there_is(pe
     assert [row[:2] for row in section.tables[0].rows][1:] == [("period", "2 against 1"), ("period", "4 against 1")]
 
 
+def test_levels_are_drawn_where_the_covariates_are():
+    """Blood pressures with a baseline in the model are those of the mean baseline, not of a baseline of 0."""
+    rng = np.random.default_rng(4)
+    data = {"week": np.tile(np.arange(4.0), 12), "s": np.repeat(np.arange(12), 4), "arm": np.repeat(["a", "b"], 24)}
+    data |= {"base": np.repeat(rng.normal(150, 10, 12), 4), "bp": rng.normal(140, 8, 48)}
+    values = {"beta": [20.0, -1.0, 3.0, -2.0, 0.8], "sd_s": [5.0, 0.5], "corr_s": np.eye(2), "sigma": 6.0}
+    fit = fit_at("bp ~ week * arm + base + (week | s)", data, **values)
+    mean = data["base"].mean()
+    (arrows,) = pulled(fit).pictures
+    assert arrows.caption.endswith(
+        f"Crosses are complete pooling, where groups are ignored. Held meanwhile: arm (each level's own), base={mean:.4g} "
+        "(mean)."
+    )
+    shown = [float(n) for n in re.findall(r"pulled farthest, from ([\d.]+) to ([\d.]+)", arrows.alt)[0]]
+    assert 100 < min(shown) < max(shown) < 180
+    (panels,) = lines(fit).pictures
+    assert panels.caption.endswith(f"Held meanwhile: arm (each level's own), base={mean:.4g} (mean).")
+
+
 def test_a_variance_holds_numbers_read_as_categories_at_their_first(periods):
     (picture,) = spread(periods).pictures
     assert "period=1 (first)" in picture.caption

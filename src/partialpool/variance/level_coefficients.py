@@ -120,6 +120,15 @@ class LevelCoefficients:
         fixed = np.concatenate([first, design.common.values], axis=1) @ beta
         return fixed - (self.columns * self.common(beta)[here]).sum(axis=1)
 
+    @property
+    def beside(self) -> np.ndarray:
+        """Which common effects lift rows above their levels' lines, boolean (coefs,)."""
+        design, here = self.design, self.places.place_of_level[self.factor.codes]
+        first = np.ones((design.n_rows, 1 if design.common.intercept else 0))
+        x = np.concatenate([first, design.common.values], axis=1)
+        made = np.einsum("re,rec->rc", self.columns, self.weights[here])
+        return np.square(x - made).mean(axis=0) > _NOTHING * np.square(x).mean(axis=0)
+
     def own_deviations(self, estimate: np.ndarray, beta: np.ndarray) -> np.ndarray:
         """How far coefficients (levels, effects) are from what beta comes to, as effects at zero, (levels, effects)."""
         deviations = estimate - self.common(beta)[self.places.place_of_level]
@@ -130,7 +139,9 @@ class LevelCoefficients:
         return np.take(values, self.places.place_of_level, axis=axis)
 
 
-def level_coefficients(design: Design, factor: FactorEffects, at: Mapping[str, Any]) -> LevelCoefficients:
+def level_coefficients(
+    design: Design, factor: FactorEffects, at: Mapping[str, Any], *, at_zero: bool = False
+) -> LevelCoefficients:
     """Find what the common effects come to in each level.
 
     Parameters
@@ -139,6 +150,8 @@ def level_coefficients(design: Design, factor: FactorEffects, at: Mapping[str, A
         Whose levels.
     at
         One value by column, for all levels, instead of where they stand: of predictors that do not vary the effects.
+    at_zero
+        Whether effects are at the varying predictors' zero, however far that is.
 
     Raises
     ------
@@ -147,7 +160,7 @@ def level_coefficients(design: Design, factor: FactorEffects, at: Mapping[str, A
     """
     moving = varying_columns(factor, design)
     places = level_places(design, factor, moving, at)
-    turn = _turn(factor)
+    turn = np.eye(len(factor.names)) if at_zero else _turn(factor)
     seen, share = _seen(design, moving, len(places.places))
     count, points = len(places.places), len(seen)
     grid = seen.iloc[np.tile(np.arange(points), count)]
