@@ -5,7 +5,7 @@ formulae evaluates; what it may call is given to it here, by name, and nothing e
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -19,13 +19,14 @@ from formulae.terms.variable import Variable
 
 from partialpool.design.categories import Categories, Coding, find_categories, merge_categories
 from partialpool.design.kinds import is_quantity
+from partialpool.design.recipe import Recipe, check_finite
 from partialpool.errors import DataError
 from partialpool.names import INTERCEPT
 from partialpool.spec.expression import columns_of, describe_terms, is_single
 from partialpool.spec.guard import CODING
 from partialpool.spec.uses import column_uses
 
-__all__ = ["ALLOWED", "Recipe", "evaluate", "learn_columns", "learn_expression"]
+__all__ = ["ALLOWED", "evaluate", "learn_columns", "learn_expression"]
 
 
 class Between:
@@ -160,82 +161,6 @@ def _with_coding(component: "_CategoryColumn | _CodedColumn") -> Categories:
     return replace(component.categories, coding="each")
 
 
-@dataclass(frozen=True, eq=False)
-class Recipe:
-    """How terms become columns, learned once: coding of categories, means, knots.
-
-    Attributes
-    ----------
-    names
-        Columns, in order; the intercept is called `Intercept`.
-    numeric
-        For each column of the table that is read, whether it is a number by how the terms use it.
-    categories
-        The categories of those that are not, by column.
-    """
-
-    names: tuple[str, ...]
-    numeric: Mapping[str, bool]
-    categories: Mapping[str, Categories]
-    _matrices: DesignMatrices | None = field(repr=False)
-
-    @property
-    def is_number(self) -> bool:
-        """Whether every term gives numbers, not categories."""
-        return self._matrices is None or all(t.kind == "numeric" for t in self._matrices.common.terms.values())
-
-    @property
-    def term_of_column(self) -> tuple[int, ...]:
-        """Position among the terms of each column's own, -1 for the intercept."""
-        if self._matrices is None:
-            return (-1,) * len(self.names)
-        terms = self._matrices.common.terms
-        first = -1 if INTERCEPT in terms else 0
-        return tuple(at for at, term in enumerate(terms.values(), start=first) for _ in term.labels)
-
-    def apply(self, frame: pd.DataFrame) -> np.ndarray:
-        """Evaluate the same columns on new data, shape (rows, columns).
-
-        Raises
-        ------
-        DataError
-            A category that the model has not seen; numbers where there was text; a result that is not finite.
-        """
-        if self._matrices is None:
-            return np.ones((len(frame), len(self.names)))
-        frame = self._checked(frame)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # non-finite results are refused below, by name
-            try:
-                values = self._matrices.common.evaluate_new_data(frame).design_matrix
-            except (ValueError, KeyError, TypeError) as error:
-                raise DataError(
-                    "cannot evaluate the terms on the new table",
-                    got=str(error),
-                    allowed="columns of the same kinds as in the table the model was fitted to",
-                    do="recode or drop these rows",
-                ) from error
-        return _finite(np.asarray(values, dtype=float), self.names, frame)
-
-    def _checked(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Check kinds and categories; truth values written as 0 and 1 become truth values."""
-        truths = {}
-        for column, numeric in self.numeric.items():
-            categories = self.categories.get(column)
-            if categories is not None and categories.coding != "label":
-                codes = categories.encode(frame[column])
-                if categories.is_boolean:
-                    truths[column] = codes == categories.values.index(True)
-            elif categories is None and pd.api.types.is_numeric_dtype(frame[column]) != numeric:
-                raise DataError(
-                    f"column {column!r} is of another kind than when the model was fitted",
-                    got="categories" if numeric else "numbers",
-                    allowed="numbers" if numeric else "categories",
-                    do="convert the column",
-                )
-        return frame.assign(**truths) if truths else frame
-
-
 def learn_columns(terms: Iterable[str], frame: pd.DataFrame, *, intercept: bool) -> tuple[Recipe, np.ndarray]:
     """Evaluate terms on a table.
 
@@ -292,7 +217,7 @@ def learn_columns(terms: Iterable[str], frame: pd.DataFrame, *, intercept: bool)
     categories = _categories_of(terms, frame, matrices)
     numeric = MappingProxyType({column: column not in categories for column in used})
     recipe = Recipe(tuple(labels), numeric, MappingProxyType(categories), matrices)
-    return recipe, _finite(values, tuple(labels), frame)
+    return recipe, check_finite(values, tuple(labels), frame)
 
 
 def learn_expression(expression: str, frame: pd.DataFrame) -> tuple[Recipe, np.ndarray]:
@@ -323,16 +248,3 @@ def evaluate(expression: str, frame: pd.DataFrame) -> np.ndarray:
     """Evaluate one numeric expression of what was observed, shape (rows,): truth values count as 0 and 1."""
     truths = [name for name in columns_of(expression) if pd.api.types.is_bool_dtype(frame[name])]
     return learn_expression(expression, frame.astype(dict.fromkeys(truths, "int64")))[1]
-
-
-def _finite(values: np.ndarray, names: tuple[str, ...], frame: pd.DataFrame) -> np.ndarray:
-    bad = ~np.isfinite(values)
-    if bad.any():
-        row, column = (int(i) for i in np.argwhere(bad)[0])
-        raise DataError(
-            f"the term {names[column]!r} is not finite",
-            got=f"{values[row, column]} in row {frame.index[row]} ({int(bad.any(axis=1).sum())} rows in all)",
-            allowed="finite numbers",
-            do="check the expression (a log of 0 or less, a division by 0) or drop these rows",
-        )
-    return values

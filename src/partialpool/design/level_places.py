@@ -6,6 +6,7 @@ boys. All others are at one place for all levels, so that levels can be compared
 averaged over the rows by their shares. Neither the order of categories nor a predictor's zero decides anything.
 """
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,10 +15,10 @@ import numpy as np
 import pandas as pd
 
 from partialpool.design.build import Design, FactorEffects
-from partialpool.design.evaluate import Recipe
 from partialpool.design.held import Held, categories_of, hold, is_number
 from partialpool.design.kinds import is_quantity
-from partialpool.errors import DataError, nearest
+from partialpool.design.recipe import Recipe
+from partialpool.errors import DataError, DataWarning, nearest
 from partialpool.spec.expression import columns_of
 
 __all__ = ["LevelPlaces", "Values", "level_places", "varying_columns"]
@@ -148,19 +149,25 @@ class LevelPlaces:
         self, recipe: Recipe, terms: Sequence[str], frame: pd.DataFrame, averaged: Sequence[str]
     ) -> np.ndarray:
         """Evaluate columns, each averaged over the categories that its term reads, by their shares of the rows."""
-        out = recipe.apply(frame)
-        reads = [
-            frozenset(columns_of(terms[t])) & set(averaged) if t >= 0 else frozenset() for t in recipe.term_of_column
-        ]
-        for read in {found for found in reads if found}:
-            names = [name for name in averaged if name in read]
-            shares = self.design.frame.groupby(names, observed=True, sort=True).size() / self.design.n_rows
-            mean = np.zeros(out.shape)
-            for values, share in shares.items():
-                one = values if isinstance(values, tuple) else (values,)
-                mean += share * recipe.apply(frame.assign(**dict(zip(names, one, strict=True))))
-            columns = np.array([found == read for found in reads])
-            out[:, columns] = mean[:, columns]
+        if not averaged:
+            return recipe.apply(frame)
+        with warnings.catch_warnings():
+            # Categories that a column's own term does not read are anywhere: no cell of all of them is asked about.
+            warnings.simplefilter("ignore", DataWarning)
+            out = recipe.apply(frame)
+            reads = [
+                frozenset(columns_of(terms[t])) & set(averaged) if t >= 0 else frozenset()
+                for t in recipe.term_of_column
+            ]
+            for read in {found for found in reads if found}:
+                names = [name for name in averaged if name in read]
+                shares = self.design.frame.groupby(names, observed=True, sort=True).size() / self.design.n_rows
+                mean = np.zeros(out.shape)
+                for values, share in shares.items():
+                    one = values if isinstance(values, tuple) else (values,)
+                    mean += share * recipe.apply(frame.assign(**dict(zip(names, one, strict=True))))
+                columns = np.array([found == read for found in reads])
+                out[:, columns] = mean[:, columns]
         return out
 
 

@@ -57,6 +57,9 @@ class Rows:
         The columns that were read.
     new_levels
         What becomes of levels the model has not seen.
+    unobserved
+        Whether each row is of a cell of categories that no row of the data informs, shape (rows,); None where every
+        cell is informed.
     """
 
     common: np.ndarray
@@ -67,6 +70,7 @@ class Rows:
     index: np.ndarray
     frame: pd.DataFrame
     new_levels: NewLevels = "error"
+    unobserved: np.ndarray | None = None
 
     def take(self, index: np.ndarray) -> "Rows":
         """Return some of the rows, by position."""
@@ -82,6 +86,7 @@ class Rows:
             offset=None if self.offset is None else self.offset[index],
             se=None if self.se is None else self.se[index],
             trials=None if self.trials is None else self.trials[index],
+            unobserved=None if self.unobserved is None else self.unobserved[index],
         )
 
     def with_levels_of(self, factors: Collection[str]) -> "Rows":
@@ -115,7 +120,8 @@ def expression_rows(design: Design, frame: pd.DataFrame) -> Rows:
     spec = design.spec
     common = design.common.recipe.apply(frame)[:, 1 if spec.intercept else 0 :]
     groups = tuple(GroupRows(f.name, None, _effect_values(f, frame)) for f in design.factors)
-    return Rows(common, groups, _offset(design, frame), None, None, np.arange(len(frame)), frame)
+    index, unobserved = np.arange(len(frame)), _unobserved(design, frame)
+    return Rows(common, groups, _offset(design, frame), None, None, index, frame, unobserved=unobserved)
 
 
 def _effect_values(factor: FactorEffects, frame: pd.DataFrame) -> np.ndarray:
@@ -183,7 +189,12 @@ def new_rows(
     offset = _offset(design, frame)
     se = read_standard_errors(spec.se, frame) if spec.se else None
     counts = evaluate_trials(spec.response_term, frame) if spec.response_term.trials else None
-    return Rows(common, tuple(groups), offset, se, counts, table.rows, frame, new_levels)
+    return Rows(common, tuple(groups), offset, se, counts, table.rows, frame, new_levels, _unobserved(design, frame))
+
+
+def _unobserved(design: Design, frame: pd.DataFrame) -> np.ndarray | None:
+    found = [recipe.unobserved(frame) for recipe in design.recipes if recipe.dropped]
+    return np.any(found, axis=0) if found and np.any(found) else None
 
 
 def _new_level(factor: FactorEffects, unseen: tuple[str | int | float | bool, ...]) -> DataError:
