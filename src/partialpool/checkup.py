@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from partialpool.design.build import FactorEffects
+from partialpool.design.identifiability import not_identified
 from partialpool.errors import PartialPoolError
 from partialpool.fitting import Fit
 from partialpool.overview.convergence import Finding
@@ -68,7 +69,8 @@ def check(fit: Fit, *, seed: int | None = None) -> Checklist:
     """Check draws, effects and fit to the data, level by level.
 
     - the draws: divergences, R-hat, ESS, E-BFMI or importance weights (`fit.digest.verdict`);
-    - the effects: what the data do not support (`singularity`);
+    - the effects: variances, correlations and sigma that no data of this design identify, where there are any; what the
+      data do not support (`singularity`);
     - per factor, by new responses of up to 1,000 draws: a level whose mean lies out of the population's (largest
       deviation in sds, effects drawn anew), spreads within levels that differ more than the model says (their
       coefficient of variation), trends along numeric predictors that are left in the residuals (`residual_trends`).
@@ -94,6 +96,7 @@ def check(fit: Fit, *, seed: int | None = None) -> Checklist:
     'fit Reaction ~ Days + (Days | Subject)'
     """
     findings = list(fit.digest.verdict.findings)
+    findings += [Finding("identified", False, f"{d.wrong}: {d.got}", d.do) for d in not_identified(fit.design)]
     if fit.design.factors:
         findings.append(_effects(fit))
     thin = _thinned(fit)

@@ -11,6 +11,7 @@ import pandas as pd
 from partialpool.design.checks import check_common, check_effects_vary, check_factor, warn_weak_slopes
 from partialpool.design.evaluate import Recipe, learn_columns, learn_expression
 from partialpool.design.factors import Levels, learn_levels
+from partialpool.design.identifiability import warn_not_identified
 from partialpool.design.kinship import Kinship, match_levels
 from partialpool.design.response import Response, read_response_values, read_standard_errors
 from partialpool.design.table import Missing, read_table
@@ -268,7 +269,7 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
         check_factor(factor.name, factor.codes, factor.n_levels, factor.names, residual_free=alone)
         check_effects_vary(factor.name, factor.names, factor.values)
         warn_weak_slopes(factor.name, factor.codes, factor.n_levels, factor.names, factor.values)
-    return Design(
+    design = Design(
         spec=spec,
         response=response,
         common=common,
@@ -281,6 +282,9 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
         frame=frame,
         units=_units_of(data),
     )
+    # 5. What the data cannot tell of the covariances.
+    warn_not_identified(design)
+    return design
 
 
 def _units_of(data: Any) -> Mapping[str, str]:
