@@ -36,7 +36,7 @@ def test_a_shift_reaches_engines_and_questions_and_is_not_recorded(monkeypatch):
             "Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff"), seed=1, engine=engine, draws=50, tune=50, chains=1,
             progressbar=False,
         )  # fmt: skip
-        predicted = pp.posterior_predictive(fit, seed=1)["posterior_predictive"]["Yield"].to_numpy()
+        predicted = pp.posterior_predictive(fit, seed=1)["Yield"].to_numpy()
         return fit.posterior["sigma"].to_numpy(), predicted, fit.tree.attrs["seed"]
 
     monkeypatch.delenv("PARTIALPOOL_SEED_SHIFT", raising=False)
