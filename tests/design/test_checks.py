@@ -90,7 +90,7 @@ FINE = {
     "huge": ("x + z", {"x": lambda t: t.x * 1e12}),
     "constant without an intercept": ("0 + k", {"k": 3.0}),
     "nearly the same": ("x + k", {"k": lambda t: t.x + 1e-3 * t.z}),
-    "rare category": ("k", {"k": np.where(ROWS == 5, "rare", "common")}),
+    "rare category": ("k", {"k": np.where(np.isin(ROWS, [5, 9]), "rare", "common")}),
 }
 
 
