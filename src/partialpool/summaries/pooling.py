@@ -38,7 +38,7 @@ def shrinkage(fit: Fit, factor: str | None = None) -> xr.Dataset:
 
         - by level: `n`, its rows;
         - by level and effect: `no_pooling`, least squares of the level's own rows, everything else at its posterior
-          mean, and `no_pooling_se`, its standard error at the posterior mean of sigma; NaN where the rows do not tell;
+          mean, and `no_pooling_se`, its standard error, sigma^2 at its posterior mean; NaN where the rows do not tell;
         - by effect: `complete_pooling`, least squares of all rows, groups ignored (0 for an effect without common
           coefficient), and `complete_pooling_se`, which is too sure of itself; `pooling_factor` of Gelman & Pardoe
           (2006), 1 - Var_j(E b_j) / E(Var_j b_j), where 1 is complete pooling;

@@ -22,8 +22,8 @@ class Unpooled:
     gram
         Z_j'Z_j, rows weighted by 1 / se^2 where standard errors are known, (levels, effects, effects).
     estimate, error
-        Effects, the common ones included, and their standard errors, (levels, effects); NaN where a level's rows do
-        not tell.
+        Effects, the common ones included, and their standard errors with sigma^2 at its posterior mean, (levels,
+        effects); NaN where a level's rows do not tell.
     sigma2
         Residual variance per draw, (chains, draws); with known standard errors 1, (1, 1).
     """
