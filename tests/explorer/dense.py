@@ -25,6 +25,14 @@ def covariance(posterior, factor):
     return sd[:, None] * corr * sd
 
 
+def place_of(design, factor, effect):
+    """What each common coefficient counts: an effect's own, and in an intercept those of other columns at the means."""
+    x, _ = design_matrices(design)
+    means = x.mean(axis=0) if effect == "Intercept" else np.zeros(x.shape[1])
+    own = [name in factor.names for name in design.common.coefs]
+    return np.where(own, [name == effect for name in design.common.coefs], means)
+
+
 def estimates(fit, factor, effect, sd):
     """E(beta_e + b_je | sd, y), beta_e, and diag(Sigma Z' V^-1 Z): b by its definition, V a matrix of rows."""
     design, posterior = fit.design, fit.posterior
@@ -42,8 +50,7 @@ def estimates(fit, factor, effect, sd):
     vx = np.linalg.solve(v, x)
     beta = np.linalg.solve(x.T @ vx, vx.T @ y) if x.shape[1] else np.zeros(0)
     b = (pulled @ mine.T @ np.linalg.solve(v, y - x @ beta)).reshape(factor.n_levels, -1)[:, at]
-    coefs = design.common.coefs
-    common = beta[coefs.index(effect)] if effect in coefs else 0.0
+    common = place_of(design, factor, effect) @ beta
     weights = np.diagonal(pulled @ mine.T @ np.linalg.solve(v, mine)).reshape(factor.n_levels, -1)[:, at]
     return common + b, common, weights
 
@@ -56,4 +63,5 @@ def without_pooling(fit, factor, effect):
     noise = np.ones(fit.design.n_rows) if fit.design.se is None else fit.design.se
     columns = np.concatenate([own, x[:, kept]], axis=1) / noise[:, None]
     solution = np.linalg.lstsq(columns, working_response(fit.design) / noise, rcond=None)[0]
-    return solution[: own.shape[1]].reshape(factor.n_levels, -1)[:, factor.names.index(effect)]
+    rest = place_of(fit.design, factor, effect)[kept] @ solution[own.shape[1] :]
+    return solution[: own.shape[1]].reshape(factor.n_levels, -1)[:, factor.names.index(effect)] + rest

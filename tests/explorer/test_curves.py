@@ -190,6 +190,34 @@ def test_what_is_estimated_from_all_rows_and_what_only_pooling_tells(name, given
     assert (curves.given, curves.untold) == (given, untold)
 
 
+def growth():
+    rng = np.random.default_rng(8)
+    boys = np.repeat([False] * 4 + [True] * 5, 5)
+    data = pd.DataFrame({"child": np.repeat([f"c{k}" for k in range(9)], 5), "age": np.tile(np.arange(5.0), 9)})
+    data["sex"] = np.where(boys, "boy", "girl")
+    return data.assign(y=20 + (1 + 0.5 * boys) * data["age"] + rng.normal(0, 1, 45))
+
+
+@pytest.mark.parametrize("effect", ["Intercept", "age"])
+def test_levels_stand_at_their_own_values_of_what_changes_their_slope(effect):
+    """Complete pooling is a line for each sex, no pooling each child's own, and neither waits for the other's limit."""
+    data = growth()
+    fit = fit_at("y ~ age * sex + (age | child)", data, sd_child=[1.0, 0.3], corr_child=np.eye(2), sigma=1.0,
+                 beta=[20.0, 1.5, 0.0, -0.5])  # fmt: skip
+    factor, effect = chosen_effect(fit.design, None, effect)
+    at = factor.names.index(effect)
+    curves = pooling_curves(fit, factor, effect, np.array([0.0, 1.0, np.inf]))
+    of_sex = {sex: np.polyfit(rows["age"], rows["y"], 1)[::-1][at] for sex, rows in data.groupby("sex")}
+    sexes = data.groupby("child")["sex"].first()
+    np.testing.assert_allclose(curves.values[0], sexes.map(of_sex), rtol=1e-9)
+    own = [np.polyfit(rows["age"], rows["y"], 1)[::-1][at] for _, rows in data.groupby("child")]
+    np.testing.assert_allclose(curves.values[-1], own, rtol=1e-9)
+    assert curves.differ
+    assert curves.held == "sex (each level's own)"
+    assert (curves.given, curves.untold) == ((), ())
+    assert len(set(curves.population[1])) == 2
+
+
 def test_one_varying_intercept_is_a_weighted_mean():
     data, formula, _, values = CASES["unbalanced"]
     fit = fit_at(formula, pp.load_dataset(data), **values)

@@ -188,6 +188,23 @@ def test_the_page_says_what_its_numbers_are(sleep, penicillin, schools, radon):
 
 
 @pytest.mark.usefixtures("quick")
+def test_where_other_predictors_are_is_said(radon):
+    mean = radon.design.frame["floor"].mean()
+    text = render_explorer(radon, progressbar=False)
+    assert f"Other predictors: <bdi>floor={mean:.4g} (mean)</bdi>." in text
+    rng = np.random.default_rng(3)
+    data = {"y": rng.normal(size=40), "x": np.tile(np.arange(5.0), 8), "sex": np.repeat(list("ab"), 20)}
+    data["g"] = np.repeat(np.arange(8), 5)
+    fit = pp.fit("y ~ x * sex + (x | g)", data, seed=1, progressbar=False)
+    both = render_explorer(fit, effect="x", progressbar=False)
+    numbers = numbers_of(both)
+    assert numbers["population"] is None
+    assert len(set(numbers["populations"][0])) == 2
+    assert "Complete pooling: one value for all levels at the same values of these." in both
+    assert "each gets the estimate of all like it" in both
+
+
+@pytest.mark.usefixtures("quick")
 def test_a_unit_with_brackets_gets_no_others(radon):
     text = render_explorer(radon, progressbar=False)
     assert "sd, log(pCi/L)" in text

@@ -197,6 +197,8 @@ def _content(fit: Fit, found: _Explored) -> dict[str, Any]:
         "pull": curves.pull,
         "pulls": Pull,
         "given": curves.given,
+        "held": curves.held,
+        "differ": curves.differ,
         "others": others,
         "other_factors": other_factors,
         "known": topic.known,
