@@ -108,12 +108,8 @@ def _effects(fit: Fit) -> Finding:
         found = singularity(fit)
     except PartialPoolError as error:
         return Finding("effects", True, f"not judged: {error.wrong}")
-    simpler = found.attrs["simpler"]
-    cure = (
-        f"a simpler model: {simpler}{fit.spec.beside_formula}"
-        if simpler
-        else "compare it with models that have fewer effects: pp.compare"
-    )
+    advice = found.attrs["advice"].removesuffix(".")
+    cure = f"{advice[:1].lower()}{advice[1:]}"
     return Finding("effects", bool(found["good"]), found.attrs["finding"], cure)
 
 

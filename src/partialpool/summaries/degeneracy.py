@@ -16,22 +16,27 @@ from partialpool.design.decomposition import is_decomposed
 from partialpool.errors import DataError, DataWarning, EngineError, PartialPoolError
 from partialpool.fitting import Fit
 from partialpool.likelihood import LikelihoodFit, likelihood_fit
-from partialpool.names import corr_name, sd_name
+from partialpool.names import INTERCEPT, corr_name, sd_name
 from partialpool.observe.decomposed import implied_sd
 from partialpool.observe.distributions import frozen
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.terms import Group
-from partialpool.variance.covariance import effect_covariance
+from partialpool.variance.covariance import effects_at_means
+from partialpool.variance.observations import column_sizes_by_trials, observations, spans_constant
 from partialpool.variance.places import partition_over_rows
 
 __all__ = ["singularity"]
 
 NEGLIGIBLE = 0.1
 """An effect is near zero where it raises the variance of a level's mean by less than this: a design effect of 1.1."""
+LIKELY = 0.5
+"""An effect that is near zero with this probability is not supported."""
+DOUBTFUL = 0.25
+"""Nor is one that is near zero with this probability and does not improve the AIC."""
 EXTREME = 0.95
 """A correlation beyond this, either way, is near +-1."""
 ENOUGH = 0.1
-"""Posterior mass that counts: near zero, where it is more than the prior's; near +-1, where it is three times that."""
+"""Posterior mass near +-1 that counts, where it is three times the prior's."""
 _GRID = 200
 
 
@@ -54,18 +59,23 @@ class _Pair:
 def singularity(fit: Fit) -> xr.Dataset:
     """Ask which varying effects and correlations the data support, and what simpler model is left.
 
-    An effect's contribution is its sd times the sd of its column: what it adds to the linear predictor. It is near zero
-    where a level's rows cannot tell it from their own noise: below the residual sd times sqrt(0.1 / m), m the size of
-    the level that a row taken at random belongs to, which is a design effect of 1.1. Data that do not support an
-    effect leave more mass there than the prior had (posterior over prior mass above 1, a Bayes factor towards
-    "near zero"), and a tenth or more. Two effects are nearly one if a tenth of the mass of their correlation lies
-    beyond +-0.95, three times the prior's. The effective rank of a factor's covariance is exp(entropy of its
-    normalised eigenvalues) (Roy & Vetterli 2007, EUSIPCO), columns scaled to sd 1: 2 for two independent effects of one
-    size, 1 for effects that are one.
+    An effect's contribution is its sd times the root mean square of its column: what it adds to the linear predictor.
+    Of correlated effects both are at the predictors' means, wherever zero is. It is near zero where a level's rows
+    cannot tell it from their own noise: below the residual sd times sqrt(0.1 / m), m the size of the level that a row
+    taken at random belongs to, which is a design effect of 1.1. Trials are counted, not rows, where rows are sums of
+    trials; of known standard errors m / sigma^2 is their precision, sum_j (sum_i se^-2)^2 / sum_i se^-2.
+
+    An effect is not supported where the posterior has it near zero with a probability of a half; or of a quarter,
+    if the model without it has an AIC that is no worse (normal responses). The prior's mass near zero is shown and
+    plays no part: a wide prior has almost none (Lindley's paradox). Two effects are nearly one if a tenth of the mass
+    of their correlation lies beyond +-0.95, three times the prior's. The effective rank of a factor's covariance is
+    exp(entropy of its normalised eigenvalues) (Roy & Vetterli 2007, EUSIPCO), columns scaled to 1: 2 for two
+    independent effects of one size, 1 for effects that are one.
 
     For normal responses the maximum-likelihood fit is judged as lme4 does (`isSingular`): a diagonal element of the
     relative Cholesky factor below 1e-4; and a simpler model is advised only if its AIC is no worse: a correlation
-    that is truly near 1 had better stay.
+    that is truly near 1 had better stay. No advice leaves out the intercept of a factor: rows of one level would count
+    as independent (pseudoreplication), however small its sd is estimated.
 
     Parameters
     ----------
@@ -84,20 +94,20 @@ def singularity(fit: Fit) -> xr.Dataset:
         - (chain, draw, factor): `effective_rank`; `effects`, how many there are.
 
         `good`: whether everything is supported and no two effects are one. attrs: `finding`, in words; `sentence`, with
-        the advice; `simpler`, a formula without what is not supported, to pass to `fit`, empty where all is
-        well; `ml_singular`, "yes", "no" or why there is no maximum.
+        the `advice`; `simpler`, a formula without what is not supported, to pass to `fit`, empty where there is
+        none; `ml_singular`, "yes", "no" or why there is no maximum.
 
     Raises
     ------
     DataError
-        No grouping factor; a Student t response without a variance.
+        No grouping factor.
 
     Examples
     --------
     >>> import partialpool as pp
     >>> fit = pp.fit("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff2"), seed=1, progressbar=False)
-    >>> print(pp.singularity(fit).attrs["simpler"])
-    Yield ~ 1
+    >>> pp.singularity(fit).attrs["ml_singular"]
+    'yes'
     """
     design, posterior = fit.design, fit.posterior
     if not design.factors:
@@ -107,7 +117,6 @@ def singularity(fit: Fit) -> xr.Dataset:
             allowed="a model with a grouping term",
             do="add one",
         )
-    residual = float(np.sqrt(partition_over_rows(posterior, design).residual).mean())
     terms = [(factor, e) for factor in design.factors for e in range(len(factor.names))]
     pairs = [
         _Pair(f, block[i], block[j], len(block))
@@ -116,21 +125,19 @@ def singularity(fit: Fit) -> xr.Dataset:
         for j in range(len(block))
         for i in range(j)
     ]
-    contribution = np.stack(
-        [posterior[sd_name(f.name)].transpose("chain", "draw", ...).to_numpy()[..., e] * f.scale[e] for f, e in terms],
-        axis=-1,
-    )
-    sizes = {f.name: _rows_alike(f) for f in design.factors}
-    small = np.array([residual * np.sqrt(NEGLIGIBLE / sizes[f.name]) for f, _ in terms])
+    sizes = {f.name: column_sizes_by_trials(design, f) for f in design.factors}
+    scales = [sizes[f.name][e] for f, e in terms]
+    contribution = np.concatenate([effects_at_means(posterior, f)[0] * sizes[f.name] for f in design.factors], axis=-1)
+    noise = {f.name: _noise_of_a_mean(fit, f) for f in design.factors}
+    small = np.array([noise[f.name] * np.sqrt(NEGLIGIBLE) for f, _ in terms])
     near = (contribution < small).mean(axis=(0, 1))
     priors = [_sd_prior(fit, f"{sd_name(f.name)}[{f.names[e]}]") for f, e in terms]
-    scales = [f.scale[e] for f, e in terms]
     near_prior = np.array([float(p.cdf(t / s)) for p, s, t in zip(priors, scales, small, strict=True)])
     grid = np.linspace(0, max(1.05 * np.quantile(contribution, 0.995, axis=(0, 1)).max(), 2 * small.max()), _GRID)
     correlation, extreme, extreme_prior = _correlations(fit, pairs)
-    supported = (near <= near_prior) | (near < ENOUGH)
     piled = (extreme > ENOUGH) & (extreme > 3 * extreme_prior)
     ml = _Likelihood.of(fit)
+    supported = np.array([_is_supported(fit, ml, f, e, float(p)) for (f, e), p in zip(terms, near, strict=True)])
     per_term = ("term",)
     variables = {
         "contribution": (("chain", "draw", "term"), contribution),
@@ -165,26 +172,62 @@ def singularity(fit: Fit) -> xr.Dataset:
     tied = [pair for pair, one in zip(pairs, piled, strict=True) if one]
     simpler = _advised(fit, ml, weak, tied)
     found.attrs = {
-        "definition": "contribution = sd of the effect x sd of its column; near zero: design effect below 1.1",
+        "definition": "contribution = sd of the effect x rms of its column; near zero: design effect below 1.1",
         "response": fit.spec.response,
         "scale": fit.spec.link,
         "ml_singular": ml.singular,
         "simpler": simpler.to_formula() if simpler else "",
     }
     found.attrs["finding"] = _finding(found)
-    beside = fit.spec.beside_formula
-    advice = f" A simpler model: {found.attrs['simpler']}{beside}." if simpler else " No simpler model is advised."
-    found.attrs["sentence"] = f"{found.attrs['finding']}.{'' if found['good'] else advice}"
+    found.attrs["advice"] = "" if found["good"] else _advice(fit, found.attrs["simpler"], weak)
+    found.attrs["sentence"] = " ".join([f"{found.attrs['finding']}.", *([found.attrs["advice"]] * (not found["good"]))])
     return found
 
 
-def _rows_alike(factor: FactorEffects) -> float:
-    """How many rows tell of one effect: sum_ii' K_ii'^2 / n over pairs of rows, rows per level where K = I.
+def _advice(fit: Fit, simpler: str, weak: set[tuple[str, int]]) -> str:
+    """Say what to do about what is not supported, in sentences."""
+    said = [f"A simpler model: {simpler}{fit.spec.beside_formula}."] if simpler else []
+    kept = [f.name for f in fit.design.factors if _carries_intercept(f, weak)]
+    for name in kept:
+        said.append(f"Keep {name} if the design has it: without it rows of one level count as independent.")
+    return " ".join(said) or "No simpler model is advised."
+
+
+def _carries_intercept(factor: FactorEffects, weak: set[tuple[str, int]]) -> bool:
+    """Whether a factor's weak effects are its intercept, as such or as all categories of a column."""
+    if INTERCEPT in factor.names:
+        return (factor.name, factor.names.index(INTERCEPT)) in weak
+    return all((factor.name, e) in weak for e in range(len(factor.names))) and spans_constant(factor.values)
+
+
+def _is_supported(fit: Fit, ml: "_Likelihood", factor: FactorEffects, effect: int, near: float) -> bool:
+    """Judge one effect by its posterior mass near zero and, where that is in doubt, by the AIC without it."""
+    if near < DOUBTFUL or near >= LIKELY or ml.fit is None:
+        return near < LIKELY
+    without = _without(fit.spec, fit.design, {(factor.name, effect)}, [], keep_intercepts=False)
+    return Counter(without.groups) == Counter(fit.spec.groups) or not _is_no_worse(fit.design, without, ml.fit)
+
+
+def _noise_of_a_mean(fit: Fit, factor: FactorEffects) -> float:
+    """Return the sd of a level's mean about its own, of the level that a row (or trial) taken at random belongs to."""
+    design, posterior = fit.design, fit.posterior
+    if design.se is not None:
+        return float(1 / np.sqrt(_rows_alike(factor, 1 / design.se**2)))
+    if design.spec.family == "student_t":  # sigma^2 over the information of one row: there is one whatever nu is
+        nu = posterior["nu"].to_numpy()
+        residual = posterior["sigma"].to_numpy() ** 2 * (nu + 3) / (nu + 1)
+    else:
+        residual = partition_over_rows(posterior, design).residual
+    return float(np.sqrt(residual).mean() / np.sqrt(_rows_alike(factor, observations(design))))
+
+
+def _rows_alike(factor: FactorEffects, weights: np.ndarray) -> float:
+    """How many rows tell of one effect: sum_ii' w_i K_ii'^2 w_i' / sum w over pairs of rows; rows a level if K = I.
 
     The information on a variance is in proportion to tr((Z K Z')^2), its square included so that negative
-    relationships count as well.
+    relationships count as well. Weights (rows,): trials, or precisions.
     """
-    n = np.bincount(factor.codes, minlength=factor.n_levels)
+    n = np.bincount(factor.codes, weights, minlength=factor.n_levels)
     shared = n if factor.root is None else factor.root.T @ (n[:, None] * factor.root)
     return float((shared**2).sum() / n.sum())
 
@@ -197,7 +240,7 @@ def _sd_prior(fit: Fit, parameter: str) -> Any:
 
 
 def _correlations(fit: Fit, pairs: list[_Pair]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draws, posterior and prior mass near +-1.
+    """Draws at the predictors' means, posterior and prior mass near +-1.
 
     Under LKJ(eta) of n effects (r + 1) / 2 ~ Beta(a, a), a = eta + n / 2 - 1.
     """
@@ -205,18 +248,19 @@ def _correlations(fit: Fit, pairs: list[_Pair]) -> tuple[np.ndarray, np.ndarray,
     draws = np.zeros((posterior.sizes["chain"], posterior.sizes["draw"], len(pairs)))
     prior = np.zeros(len(pairs))
     for k, pair in enumerate(pairs):
-        corr = posterior[corr_name(pair.factor.name)].transpose("chain", "draw", ...).to_numpy()
-        draws[..., k] = corr[..., pair.first, pair.second]
+        draws[..., k] = effects_at_means(posterior, pair.factor)[1][..., pair.first, pair.second]
         a = fit.priors[corr_name(pair.factor.name)].arguments["eta"] + pair.size / 2 - 1
         prior[k] = 2 * stats.beta(a, a).cdf((1 - EXTREME) / 2)
     return draws, (np.abs(draws) > EXTREME).mean(axis=(0, 1)), prior
 
 
 def _ranks(fit: Fit) -> np.ndarray:
-    """Effective rank of each factor's covariance, columns scaled to sd 1, (chains, draws, factors)."""
+    """Effective rank of each factor's covariance, columns scaled to 1, (chains, draws, factors)."""
     ranks = []
     for factor in fit.design.factors:
-        sigma = effect_covariance(fit.posterior, factor) * factor.scale[:, None] * factor.scale
+        sd, corr = effects_at_means(fit.posterior, factor)
+        scaled = sd * column_sizes_by_trials(fit.design, factor)
+        sigma = scaled[..., :, None] * corr * scaled[..., None, :]
         values = np.maximum(np.linalg.eigvalsh(sigma), 0)
         total = values.sum(axis=-1, keepdims=True)
         share = np.divide(values, total, out=np.full(values.shape, 1 / values.shape[-1]), where=total > 0)
@@ -285,10 +329,13 @@ def _is_no_worse(design: Design, simpler: ModelSpec, full: LikelihoodFit) -> boo
     return other.deviance + 2 * other.n_parameters <= full.deviance + 2 * full.n_parameters + 1e-6
 
 
-def _without(spec: ModelSpec, design: Design, weak: set[tuple[str, int]], tied: list[_Pair]) -> ModelSpec:
-    """Leave out slopes that are weak, factors of which all is, and correlations of effects that are tied.
+def _without(
+    spec: ModelSpec, design: Design, weak: set[tuple[str, int]], tied: list[_Pair], *, keep_intercepts: bool = True
+) -> ModelSpec:
+    """Leave out slopes that are weak and correlations of effects that are tied.
 
-    A varying intercept stays while a slope does: what it means depends on where zero is.
+    A varying intercept stays, be it weak: without it rows of one level would count as independent. All categories of a
+    column, which add up to one, leave it behind. To judge an intercept alone, it may go where no slope is left.
     """
     groups: list[Group] = []
     for factor in design.factors:
@@ -300,14 +347,15 @@ def _without(spec: ModelSpec, design: Design, weak: set[tuple[str, int]], tied: 
             at += len(recipe.names)
             terms = {t for t, e in zip(recipe.term_of_column, places, strict=True) if e in alive}
             slopes = [slope for t, slope in enumerate(group.slopes) if t in terms]
-            if not alive or not (slopes or group.intercept):
+            intercept = group.intercept
+            if keep_intercepts and not (slopes or any(one.intercept for one in own)):
+                intercept = spans_constant(factor.values[:, list(places)])
+            if not (slopes or intercept) or not (alive or keep_intercepts):
                 continue
             kept = {e for t, e in zip(recipe.term_of_column, places, strict=True) if t == -1 or t in terms}
             one = any(pair.factor is factor and {pair.first, pair.second} <= kept for pair in tied)
             correlated = group.correlated and not one
-            groups.append(
-                Group(group.factor, slopes=slopes, intercept=group.intercept, correlated=correlated, cov=group.cov)
-            )
+            groups.append(Group(group.factor, slopes=slopes, intercept=intercept, correlated=correlated, cov=group.cov))
     return spec.with_terms(groups=groups)
 
 
@@ -317,8 +365,12 @@ def _finding(found: xr.Dataset) -> str:
         factor, _, effect = str(found["term"].to_numpy()[k]).partition(": ")
         near, prior = float(found["near_zero"][k]), float(found["near_zero_prior"][k])
         parts.append(
-            f"the data do not support that {effect} varies over {factor} "
-            f"(near zero with probability {near:.2f}, {prior:.2f} before the data)"
+            (
+                f"the sd of {effect} over {factor} is estimated small "
+                if effect == INTERCEPT
+                else f"the data do not support that {effect} varies over {factor} "
+            )
+            + f"(near zero with probability {near:.2f}, {prior:.2f} before the data)"
         )
     for k in np.flatnonzero(found["piled"].to_numpy()):
         factor, _, effects = str(found["pair"].to_numpy()[k]).partition(": ")

@@ -7,6 +7,7 @@ from partialpool.design.build import FactorEffects
 from partialpool.errors import DataError
 from partialpool.fitting import Fit
 from partialpool.variance.covariance import effect_covariance
+from partialpool.variance.observations import counted, observations
 from partialpool.variance.places import partition_over_rows
 
 __all__ = ["design_effect"]
@@ -29,7 +30,8 @@ def design_effect(fit: Fit) -> xr.Dataset:
     matter: `naive_errors`.
 
     Under a link the variances are of the linear predictor and the distribution's latent one: the design effect of the
-    latent response, near that of the observed one where effects are small.
+    latent response, near that of the observed one where effects are small. A binomial row of n trials counts as n
+    observations, whichever way trials were added up: the design effect is that on the mean of all trials.
 
     Parameters
     ----------
@@ -39,9 +41,9 @@ def design_effect(fit: Fit) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        Without unit, dims (chain, draw, factor): `design_effect`, `effective_sample_size` (rows),
+        Without unit, dims (chain, draw, factor): `design_effect`, `effective_sample_size` (rows, or trials),
         `overconfidence`, its square root; where there are several factors, `all factors` is one more. By factor:
-        `rows_per_level`, m. Attrs: `rows`, those of the table; `scale`.
+        `rows_per_level`, m. Attrs: `rows`, those of the table; `counted`, whether these are rows or trials; `scale`.
 
     Raises
     ------
@@ -60,11 +62,17 @@ def design_effect(fit: Fit) -> xr.Dataset:
         raise DataError(
             "a design effect needs groups", got=f"{fit.spec}", allowed="a model with a grouping term", do="add one"
         )
+    weights = observations(design)
+    count = float(weights.sum())
     partition = partition_over_rows(posterior, design)
-    total = partition.total[..., 0] * design.n_rows
+    moments = [_moments(factor, weights) for factor in design.factors]
+    sigmas = [effect_covariance(posterior, factor) for factor in design.factors]
+    own = [np.einsum("cdij,ij->cd", sigma, own) for sigma, (_, own) in zip(sigmas, moments, strict=True)]
+    total = partition.residual[..., 0] * count + sum(own, np.zeros(own[0].shape))
     names = [factor.name for factor in design.factors]
-    sizes = [(np.bincount(f.codes) ** 2).sum() / design.n_rows for f in design.factors]
-    extra = np.stack([_shared(posterior, factor) / total for factor in design.factors], axis=-1)
+    sizes = [(np.bincount(f.codes, weights) ** 2).sum() / count for f in design.factors]
+    shared = [np.einsum("cdij,ij->cd", sigma, both) for sigma, (both, _) in zip(sigmas, moments, strict=True)]
+    extra = np.stack([part / total for part in shared], axis=-1)
     if len(names) > 1:
         names, sizes = [*names, ALL], [*sizes, np.float64(np.nan)]
         extra = np.concatenate([extra, extra.sum(axis=-1, keepdims=True)], axis=-1)
@@ -73,7 +81,7 @@ def design_effect(fit: Fit) -> xr.Dataset:
     dims = ("chain", "draw", "factor")
     variables = {
         "design_effect": (dims, effect),
-        "effective_sample_size": (dims, design.n_rows / effect),
+        "effective_sample_size": (dims, count / effect),
         "overconfidence": (dims, np.sqrt(effect)),
         "rows_per_level": (("factor",), sizes),
     }
@@ -82,18 +90,22 @@ def design_effect(fit: Fit) -> xr.Dataset:
         "definition": "Var(mean) over that of independent rows; for varying intercepts Kish's 1 + (m - 1) ICC",
         "scale": "response" if fit.spec.link == "identity" else f"latent ({fit.spec.link} link)",
         "residual": partition.residual_definition,
-        "rows": design.n_rows,
+        "rows": int(count),
+        "counted": counted(design),
         "response": fit.spec.response,
     }
     return xr.Dataset(variables, coords=coords, attrs=attrs)
 
 
-def _shared(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
-    """Sum of the covariances of different rows of one level, or of related ones, (chains, draws)."""
+def _moments(factor: FactorEffects, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sums of z z' over pairs of different observations of one level or of related ones, and over single ones.
+
+    The covariances of the first, and the variances, are the sums of these times Sigma; both (effects, effects).
+    """
     z = factor.values
-    sums = np.stack([np.bincount(factor.codes, column, factor.n_levels) for column in z.T], axis=1)
-    own = z
+    sums = np.stack([np.bincount(factor.codes, weights * column, factor.n_levels) for column in z.T], axis=1)
+    single, related = z * np.sqrt(weights)[:, None], z * np.sqrt(weights)[:, None]
     if factor.root is not None:
         sums = factor.root.T @ sums
-        own = z * np.sqrt((factor.root**2).sum(axis=1))[factor.codes, None]
-    return np.einsum("cdij,ij->cd", effect_covariance(posterior, factor), sums.T @ sums - own.T @ own)
+        related = related * np.sqrt((factor.root**2).sum(axis=1))[factor.codes, None]
+    return sums.T @ sums - related.T @ related, single.T @ single
