@@ -248,6 +248,6 @@ def test_trials_count_however_they_are_added_up():
 
 def test_known_errors_tell_the_noise_of_levels_with_one_row():
     schools = pp.load_dataset("eight_schools")
-    fit = fit_at("effect | se(se) ~ 1 + (1 | school)", schools, beta=[8.0], sd_school=[10.0])
-    precision = schools["se"] ** -2.0
+    fit = fit_at("effect | se(standard_error) ~ 1 + (1 | school)", schools, beta=[8.0], sd_school=[10.0])
+    precision = schools["standard_error"] ** -2.0
     assert singularity(fit)["small"].item() == pytest.approx(np.sqrt(0.1 * precision.sum() / (precision**2).sum()))
