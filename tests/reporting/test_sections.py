@@ -291,7 +291,8 @@ def test_levels_are_drawn_where_the_covariates_are():
     mean = data["base"].mean()
     (arrows,) = pulled(fit).pictures
     assert arrows.caption.endswith(
-        f"Crosses are complete pooling, where groups are ignored. Held meanwhile: arm (each level's own), base={mean:.4g} "
+        "Crosses are complete pooling, where groups are ignored. Held meanwhile: arm (each level's own), "
+        f"base={mean:.4g} "
         "(mean)."
     )
     shown = [float(n) for n in re.findall(r"pulled farthest, from ([\d.]+) to ([\d.]+)", arrows.alt)[0]]

@@ -43,6 +43,10 @@ def describe_words(design: Design) -> str:
         lines.append(f"{' + '.join(spec.offsets)} is added with coefficient 1 (offset).")
     if spec.se:
         lines.append(f"Its standard errors are known: {spec.se}.")
+    if design.references:
+        lines.append(f"Coefficients of categories compare with the reference: {design.references}.")
+    if design.dropped:
+        lines.append(f"Left out, because the rows do not identify them: {', '.join(design.dropped)}.")
     lines += [_words_of(factor) for factor in design.factors]
     return "\n".join(lines)
 

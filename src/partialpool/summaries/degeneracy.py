@@ -2,7 +2,7 @@
 
 import warnings
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,21 +22,20 @@ from partialpool.observe.distributions import frozen
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.terms import Group
 from partialpool.variance.covariance import effects_at_means
-from partialpool.variance.observations import column_sizes_by_trials, observations, spans_constant
 from partialpool.variance.places import partition_over_rows
 
 __all__ = ["singularity"]
 
 NEGLIGIBLE = 0.1
 """An effect is near zero where it raises the variance of a level's mean by less than this: a design effect of 1.1."""
-LIKELY = 0.5
-"""An effect that is near zero with this probability is not supported."""
-DOUBTFUL = 0.25
-"""Nor is one that is near zero with this probability and does not improve the AIC."""
 EXTREME = 0.95
 """A correlation beyond this, either way, is near +-1."""
 ENOUGH = 0.1
 """Posterior mass near +-1 that counts, where it is three times the prior's."""
+DOUBTFUL = 0.25
+"""Posterior mass near zero that counts where no score prefers the effect."""
+LIKELY = 0.5
+"""Posterior mass near zero that counts where there is no likelihood to score the model without the effect."""
 _GRID = 200
 
 
@@ -60,22 +59,24 @@ def singularity(fit: Fit) -> xr.Dataset:
     """Ask which varying effects and correlations the data support, and what simpler model is left.
 
     An effect's contribution is its sd times the root mean square of its column: what it adds to the linear predictor.
-    Of correlated effects both are at the predictors' means, wherever zero is. It is near zero where a level's rows
-    cannot tell it from their own noise: below the residual sd times sqrt(0.1 / m), m the size of the level that a row
-    taken at random belongs to, which is a design effect of 1.1. Trials are counted, not rows, where rows are sums of
-    trials; of known standard errors m / sigma^2 is their precision, sum_j (sum_i se^-2)^2 / sum_i se^-2.
+    Correlated effects are taken at the predictors' means, so that no answer depends on where zero is. A contribution is
+    near zero where a level's rows cannot distinguish it from their own noise: where it raises the variance of the
+    level's mean by less than a tenth, a design effect of 1.1. That is below sqrt(0.1 sum_j W_j / sum_j W_j^2), W_j the
+    information of a level's rows, 1 / (residual variance) each; a row of n trials counts n times, a known error by its
+    own variance. Of a Student t response, whose variance may be infinite, it is (nu + 1) / ((nu + 3) sigma^2).
 
-    An effect is not supported where the posterior has it near zero with a probability of a half; or of a quarter,
-    if the model without it has an AIC that is no worse (normal responses). The prior's mass near zero is shown and
-    plays no part: a wide prior has almost none (Lindley's paradox). Two effects are nearly one if a tenth of the mass
-    of their correlation lies beyond +-0.95, three times the prior's. The effective rank of a factor's covariance is
-    exp(entropy of its normalised eigenvalues) (Roy & Vetterli 2007, EUSIPCO), columns scaled to 1: 2 for two
-    independent effects of one size, 1 for effects that are one.
+    An effect is not supported where a quarter of its posterior mass or more is near zero and the model without it
+    predicts no worse (AIC, where there is a likelihood), or where half of the mass is. The prior's mass near zero is
+    reported, and decides nothing: a wide prior has next to none there, whatever the data say (Lindley 1957). Two
+    effects are nearly one if a tenth of the mass of their correlation lies beyond +-0.95, three times the prior's. The
+    effective rank of a factor's covariance is exp(entropy of its normalised eigenvalues) (Roy & Vetterli 2007,
+    EUSIPCO), columns scaled to sd 1: 2 for two independent effects of one size, 1 for effects that are one.
 
     For normal responses the maximum-likelihood fit is judged as lme4 does (`isSingular`): a diagonal element of the
     relative Cholesky factor below 1e-4; and a simpler model is advised only if its AIC is no worse: a correlation
-    that is truly near 1 had better stay. No advice leaves out the intercept of a factor: rows of one level would count
-    as independent (pseudoreplication), however small its sd is estimated.
+    that is truly near 1 had better stay. A varying intercept is never advised away: where levels structure the data
+    (subjects of a trial, sites of a survey), leaving them out takes rows for independent that are not, however small
+    their sd is estimated.
 
     Parameters
     ----------
@@ -86,16 +87,16 @@ def singularity(fit: Fit) -> xr.Dataset:
     -------
     xarray.Dataset
         - (chain, draw, term): `contribution`, in units of the linear predictor;
-        - by term: `small`, the threshold; `near_zero`, posterior mass below it, `near_zero_prior`, their `mass_ratio`,
-          `supported`; `prior_density` (term, grid), of the contribution; `ml_relative`, diagonal of the relative
+        - by term: `small`, the threshold; `near_zero`, posterior mass below it, `near_zero_prior`, `supported`;
+          `prior_density` (term, grid), of the contribution; `ml_relative`, diagonal of the relative
           Cholesky factor at maximum likelihood (NaN where there is none);
         - (chain, draw, pair): `correlation`; by pair: `extreme`, posterior mass beyond +-0.95,
           `extreme_prior`, `piled`;
         - (chain, draw, factor): `effective_rank`; `effects`, how many there are.
 
-        `good`: whether everything is supported and no two effects are one. attrs: `finding`, in words; `sentence`, with
-        the `advice`; `simpler`, a formula without what is not supported, to pass to `fit`, empty where there is
-        none; `ml_singular`, "yes", "no" or why there is no maximum.
+        `good`: whether every slope is supported and no two effects are one. attrs: `finding`, in words; `sentence`,
+        with the advice; `simpler`, a formula without the slopes and correlations that are not supported, to pass to
+        `fit`, empty where there is none; `ml_singular`, "yes", "no" or why there is no maximum.
 
     Raises
     ------
@@ -106,8 +107,8 @@ def singularity(fit: Fit) -> xr.Dataset:
     --------
     >>> import partialpool as pp
     >>> fit = pp.fit("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff2"), seed=1, progressbar=False)
-    >>> pp.singularity(fit).attrs["ml_singular"]
-    'yes'
+    >>> bool(pp.singularity(fit)["supported"].sel(term="Batch: Intercept"))
+    False
     """
     design, posterior = fit.design, fit.posterior
     if not design.factors:
@@ -125,11 +126,14 @@ def singularity(fit: Fit) -> xr.Dataset:
         for j in range(len(block))
         for i in range(j)
     ]
-    sizes = {f.name: column_sizes_by_trials(design, f) for f in design.factors}
-    scales = [sizes[f.name][e] for f, e in terms]
-    contribution = np.concatenate([effects_at_means(posterior, f)[0] * sizes[f.name] for f in design.factors], axis=-1)
-    noise = {f.name: _noise_of_a_mean(fit, f) for f in design.factors}
-    small = np.array([noise[f.name] * np.sqrt(NEGLIGIBLE) for f, _ in terms])
+    sizes = {f.name: _column_sizes(design, f) for f in design.factors}
+    scales = [float(sizes[f.name][e]) for f, e in terms]
+    at_means = {f.name: effects_at_means(posterior, f) for f in design.factors}
+    contribution = np.stack(
+        [at_means[f.name][0][..., e] * scale for (f, e), scale in zip(terms, scales, strict=True)], axis=-1
+    )
+    information = row_information_of(design, _residual_variance(fit))
+    small = np.array([np.sqrt(NEGLIGIBLE / information_alike(f, information)) for f, _ in terms])
     near = (contribution < small).mean(axis=(0, 1))
     priors = [_sd_prior(fit, f"{sd_name(f.name)}[{f.names[e]}]") for f, e in terms]
     near_prior = np.array([float(p.cdf(t / s)) for p, s, t in zip(priors, scales, small, strict=True)])
@@ -137,20 +141,20 @@ def singularity(fit: Fit) -> xr.Dataset:
     correlation, extreme, extreme_prior = _correlations(fit, pairs)
     piled = (extreme > ENOUGH) & (extreme > 3 * extreme_prior)
     ml = _Likelihood.of(fit)
-    supported = np.array([_is_supported(fit, ml, f, e, float(p)) for (f, e), p in zip(terms, near, strict=True)])
+    supported = np.array([_is_supported(fit, ml, term, mass) for term, mass in zip(terms, near, strict=True)])
+    is_slope = np.array([f.names[e] != INTERCEPT for f, e in terms])
     per_term = ("term",)
     variables = {
         "contribution": (("chain", "draw", "term"), contribution),
         "near_zero": (per_term, near),
         "near_zero_prior": (per_term, near_prior),
-        "mass_ratio": (per_term, near / np.maximum(near_prior, np.finfo(float).tiny)),
         "supported": (per_term, supported),
         "ml_relative": (per_term, ml.relative),
         "correlation": (("chain", "draw", "pair"), correlation),
         "extreme": (("pair",), extreme),
         "extreme_prior": (("pair",), extreme_prior),
         "piled": (("pair",), piled),
-        "good": ((), bool(supported.all()) and not bool(piled.any())),
+        "good": ((), bool(supported[is_slope].all()) and not bool(piled.any())),
         "effective_rank": (("chain", "draw", "factor"), _ranks(fit)),
         "effects": (("factor",), [len(f.names) for f in design.factors]),
         "small": (per_term, small),
@@ -168,68 +172,72 @@ def singularity(fit: Fit) -> xr.Dataset:
         "grid": grid,
     }
     found = xr.Dataset(variables, coords=coords)
-    weak = {(f.name, e) for (f, e), fine in zip(terms, supported, strict=True) if not fine}
+    weak = {(f.name, e) for (f, e), fine in zip(terms, supported | ~is_slope, strict=True) if not fine}
     tied = [pair for pair, one in zip(pairs, piled, strict=True) if one]
     simpler = _advised(fit, ml, weak, tied)
     found.attrs = {
-        "definition": "contribution = sd of the effect x rms of its column; near zero: design effect below 1.1",
+        "definition": "contribution = sd of the effect x rms of its column, at the predictors' means; "
+        "near zero: design effect below 1.1",
         "response": fit.spec.response,
         "scale": fit.spec.link,
         "ml_singular": ml.singular,
         "simpler": simpler.to_formula() if simpler else "",
     }
     found.attrs["finding"] = _finding(found)
-    found.attrs["advice"] = "" if found["good"] else _advice(fit, found.attrs["simpler"], weak)
-    found.attrs["sentence"] = " ".join([f"{found.attrs['finding']}.", *([found.attrs["advice"]] * (not found["good"]))])
+    beside = fit.spec.beside_formula
+    advice = f" A simpler model: {found.attrs['simpler']}{beside}." if simpler else " No simpler model is advised."
+    keep = " Keep it if the design has it." if not supported[~is_slope].all() else ""
+    found.attrs["sentence"] = f"{found.attrs['finding']}.{keep}{'' if found['good'] else advice}"
     return found
 
 
-def _advice(fit: Fit, simpler: str, weak: set[tuple[str, int]]) -> str:
-    """Say what to do about what is not supported, in sentences."""
-    said = [f"A simpler model: {simpler}{fit.spec.beside_formula}."] if simpler else []
-    kept = [f.name for f in fit.design.factors if _carries_intercept(f, weak)]
-    for name in kept:
-        said.append(f"Keep {name} if the design has it: without it rows of one level count as independent.")
-    return " ".join(said) or "No simpler model is advised."
+def _column_sizes(design: Design, factor: FactorEffects) -> np.ndarray:
+    """Root mean squares of the columns at the means, over rows, or over the trials that rows hold, (effects,)."""
+    columns = factor.basis.columns.of(factor.values)
+    return np.sqrt(np.average(columns**2, axis=0, weights=design.response.trials))
 
 
-def _carries_intercept(factor: FactorEffects, weak: set[tuple[str, int]]) -> bool:
-    """Whether a factor's weak effects are its intercept, as such or as all categories of a column."""
-    if INTERCEPT in factor.names:
-        return (factor.name, factor.names.index(INTERCEPT)) in weak
-    return all((factor.name, e) in weak for e in range(len(factor.names))) and spans_constant(factor.values)
+def _residual_variance(fit: Fit) -> float:
+    """Residual variance of one observation; of a Student t, 1 / its information, which exists whatever nu is."""
+    if fit.spec.family != "student_t" or fit.design.se is not None:
+        return float(partition_over_rows(fit.posterior, fit.design).residual.mean())
+    nu, sigma = fit.posterior["nu"].to_numpy(), fit.posterior["sigma"].to_numpy()
+    return float((sigma**2 * (nu + 3) / (nu + 1)).mean())
 
 
-def _is_supported(fit: Fit, ml: "_Likelihood", factor: FactorEffects, effect: int, near: float) -> bool:
-    """Judge one effect by its posterior mass near zero and, where that is in doubt, by the AIC without it."""
-    if near < DOUBTFUL or near >= LIKELY or ml.fit is None:
-        return near < LIKELY
-    without = _without(fit.spec, fit.design, {(factor.name, effect)}, [], keep_intercepts=False)
-    return Counter(without.groups) == Counter(fit.spec.groups) or not _is_no_worse(fit.design, without, ml.fit)
+def row_information_of(design: Design, residual: float) -> np.ndarray:
+    """Information of each row about its linear predictor, (rows,): 1 / its residual variance on that scale.
 
-
-def _noise_of_a_mean(fit: Fit, factor: FactorEffects) -> float:
-    """Return the sd of a level's mean about its own, of the level that a row (or trial) taken at random belongs to."""
-    design, posterior = fit.design, fit.posterior
-    if design.se is not None:
-        return float(1 / np.sqrt(_rows_alike(factor, 1 / design.se**2)))
-    if design.spec.family == "student_t":  # sigma^2 over the information of one row: there is one whatever nu is
-        nu = posterior["nu"].to_numpy()
-        residual = posterior["sigma"].to_numpy() ** 2 * (nu + 3) / (nu + 1)
-    else:
-        residual = partition_over_rows(posterior, design).residual
-    return float(np.sqrt(residual).mean() / np.sqrt(_rows_alike(factor, observations(design))))
-
-
-def _rows_alike(factor: FactorEffects, weights: np.ndarray) -> float:
-    """How many rows tell of one effect: sum_ii' w_i K_ii'^2 w_i' / sum w over pairs of rows; rows a level if K = I.
-
-    The information on a variance is in proportion to tr((Z K Z')^2), its square included so that negative
-    relationships count as well. Weights (rows,): trials, or precisions.
+    `residual` is the variance of one observation; a row of n trials is n of them, a known error has its own.
     """
-    n = np.bincount(factor.codes, weights, minlength=factor.n_levels)
+    if design.se is not None:
+        return 1 / design.se**2
+    trials = np.ones(design.n_rows) if design.response.trials is None else design.response.trials
+    return trials / residual
+
+
+def information_alike(factor: FactorEffects, information: np.ndarray) -> float:
+    """Information that the rows of a level, of one that a unit of information at random belongs to, have together.
+
+    sum_j W_j^2 / sum_j W_j, W_j summed over the rows of a level; with K the known covariance of levels,
+    sum_jk (L'WL)_jk^2 / sum_j W_j, in proportion to what is known of a variance, tr((Z K Z')^2): its square included so
+    that negative relationships count as well.
+    """
+    n = np.bincount(factor.codes, information, minlength=factor.n_levels)
     shared = n if factor.root is None else factor.root.T @ (n[:, None] * factor.root)
     return float((shared**2).sum() / n.sum())
+
+
+def _is_supported(fit: Fit, ml: "_Likelihood", term: tuple[FactorEffects, int], near: float) -> bool:
+    """Whether the data support an effect of whose posterior so much is near zero."""
+    if near < DOUBTFUL or near >= LIKELY:
+        return near < DOUBTFUL
+    factor, effect = term
+    if ml.fit is not None:
+        simpler = _without(fit.spec, fit.design, {(factor.name, effect)}, [])
+        if Counter(simpler.groups) != Counter(fit.spec.groups):
+            return not _is_no_worse(fit.design, simpler, ml.fit)
+    return True
 
 
 def _sd_prior(fit: Fit, parameter: str) -> Any:
@@ -240,7 +248,7 @@ def _sd_prior(fit: Fit, parameter: str) -> Any:
 
 
 def _correlations(fit: Fit, pairs: list[_Pair]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draws at the predictors' means, posterior and prior mass near +-1.
+    """Draws, posterior and prior mass near +-1.
 
     Under LKJ(eta) of n effects (r + 1) / 2 ~ Beta(a, a), a = eta + n / 2 - 1.
     """
@@ -248,19 +256,20 @@ def _correlations(fit: Fit, pairs: list[_Pair]) -> tuple[np.ndarray, np.ndarray,
     draws = np.zeros((posterior.sizes["chain"], posterior.sizes["draw"], len(pairs)))
     prior = np.zeros(len(pairs))
     for k, pair in enumerate(pairs):
-        draws[..., k] = effects_at_means(posterior, pair.factor)[1][..., pair.first, pair.second]
+        corr = effects_at_means(posterior, pair.factor)[1]
+        draws[..., k] = corr[..., pair.first, pair.second]
         a = fit.priors[corr_name(pair.factor.name)].arguments["eta"] + pair.size / 2 - 1
         prior[k] = 2 * stats.beta(a, a).cdf((1 - EXTREME) / 2)
     return draws, (np.abs(draws) > EXTREME).mean(axis=(0, 1)), prior
 
 
 def _ranks(fit: Fit) -> np.ndarray:
-    """Effective rank of each factor's covariance, columns scaled to 1, (chains, draws, factors)."""
+    """Effective rank of each factor's covariance at the means, columns scaled to sd 1, (chains, draws, factors)."""
     ranks = []
     for factor in fit.design.factors:
         sd, corr = effects_at_means(fit.posterior, factor)
-        scaled = sd * column_sizes_by_trials(fit.design, factor)
-        sigma = scaled[..., :, None] * corr * scaled[..., None, :]
+        sd = sd * factor.basis.scale
+        sigma = sd[..., :, None] * corr * sd[..., None, :]
         values = np.maximum(np.linalg.eigvalsh(sigma), 0)
         total = values.sum(axis=-1, keepdims=True)
         share = np.divide(values, total, out=np.full(values.shape, 1 / values.shape[-1]), where=total > 0)
@@ -329,13 +338,11 @@ def _is_no_worse(design: Design, simpler: ModelSpec, full: LikelihoodFit) -> boo
     return other.deviance + 2 * other.n_parameters <= full.deviance + 2 * full.n_parameters + 1e-6
 
 
-def _without(
-    spec: ModelSpec, design: Design, weak: set[tuple[str, int]], tied: list[_Pair], *, keep_intercepts: bool = True
-) -> ModelSpec:
-    """Leave out slopes that are weak and correlations of effects that are tied.
+def _without(spec: ModelSpec, design: Design, weak: set[tuple[str, int]], tied: list[_Pair]) -> ModelSpec:
+    """Leave out slopes that are weak, intercepts of which nothing else is left, and correlations of tied effects.
 
-    A varying intercept stays, be it weak: without it rows of one level would count as independent. All categories of a
-    column, which add up to one, leave it behind. To judge an intercept alone, it may go where no slope is left.
+    A varying intercept stays while a slope does: what it means depends on where zero is. Where all categories of a
+    column vary without an intercept, they add up to one, which stays.
     """
     groups: list[Group] = []
     for factor in design.factors:
@@ -347,31 +354,36 @@ def _without(
             at += len(recipe.names)
             terms = {t for t, e in zip(recipe.term_of_column, places, strict=True) if e in alive}
             slopes = [slope for t, slope in enumerate(group.slopes) if t in terms]
-            intercept = group.intercept
-            if keep_intercepts and not (slopes or any(one.intercept for one in own)):
-                intercept = spans_constant(factor.values[:, list(places)])
-            if not (slopes or intercept) or not (alive or keep_intercepts):
+            columns = factor.values[:, list(places)]
+            structural = not any(one.intercept for one in own) and _adds_up_to_one(columns)
+            intercept = group.intercept or (structural and not slopes)
+            if not (slopes or intercept) or (group.intercept and not alive):
                 continue
             kept = {e for t, e in zip(recipe.term_of_column, places, strict=True) if t == -1 or t in terms}
             one = any(pair.factor is factor and {pair.first, pair.second} <= kept for pair in tied)
             correlated = group.correlated and not one
-            groups.append(Group(group.factor, slopes=slopes, intercept=intercept, correlated=correlated, cov=group.cov))
+            groups.append(replace(group, slopes=tuple(slopes), intercept=intercept, correlated=correlated))
     return spec.with_terms(groups=groups)
+
+
+def _adds_up_to_one(columns: np.ndarray) -> bool:
+    """Whether some combination of columns (rows, effects) is 1 in every row, as all categories of a column are."""
+    if not columns.shape[1]:
+        return False
+    scaled = columns / np.sqrt((columns**2).mean(axis=0))
+    ones = np.ones(len(columns))
+    return bool(np.abs(scaled @ np.linalg.lstsq(scaled, ones, rcond=1e-12)[0] - 1).max() < 1e-9)
 
 
 def _finding(found: xr.Dataset) -> str:
     parts = []
     for k in np.flatnonzero(~found["supported"].to_numpy()):
         factor, _, effect = str(found["term"].to_numpy()[k]).partition(": ")
-        near, prior = float(found["near_zero"][k]), float(found["near_zero_prior"][k])
-        parts.append(
-            (
-                f"the sd of {effect} over {factor} is estimated small "
-                if effect == INTERCEPT
-                else f"the data do not support that {effect} varies over {factor} "
-            )
-            + f"(near zero with probability {near:.2f}, {prior:.2f} before the data)"
-        )
+        near = f"(near zero with probability {float(found['near_zero'][k]):.2f})"
+        if effect == INTERCEPT:
+            parts.append(f"how much the {INTERCEPT} varies over {factor} is estimated small {near}")
+        else:
+            parts.append(f"the data do not support that {effect} varies over {factor} {near}")
     for k in np.flatnonzero(found["piled"].to_numpy()):
         factor, _, effects = str(found["pair"].to_numpy()[k]).partition(": ")
         mass = float(found["extreme"][k])

@@ -30,14 +30,13 @@ def costs(fit: Fit) -> Section | None:
 
 def _worth(fit: Fit) -> Picture:
     answer = design_effect(fit)
-    unit = answer.attrs["counted"]
     said = [
         f"{factor}: design effect {estimate_in_words(answer['design_effect'].sel(factor=factor).to_numpy())}; worth "
-        f"{number(float(answer['effective_sample_size'].sel(factor=factor).mean()))} independent {unit}"
+        f"{number(float(answer['effective_sample_size'].sel(factor=factor).mean()))} independent rows"
         for factor in answer["factor"].to_numpy()
     ]
-    count = answer.attrs["rows"]
-    caption = f"The {count} {unit}, for the mean of the response: design effect, and what the {unit} are worth."
+    counted = f"{answer.attrs['rows']:,.0f} {answer.attrs['counted']}"
+    caption = f"The {counted}, for the mean of the response: design effect, and what they are worth."
     return Picture(figure_image(plot_design_effect(answer)), f"{'. '.join(said)}.", caption)
 
 
