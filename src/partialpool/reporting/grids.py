@@ -32,10 +32,11 @@ class Grid:
         return answer.isel({name: 0 for name in self.at if name != self.column}, drop=True)
 
     def held(self, answer: xr.Dataset) -> str:
-        """Say where the other predictors were held, as a sentence; nothing where there are none."""
+        """Say where the other predictors and the offset were held, in sentences; nothing where there are none."""
         chosen = [str(Held(name, values[0], "first")) for name, values in self.at.items() if name != self.column]
         others = chosen + ([answer.attrs["held"]] if "held" in answer.attrs else [])
-        return f" Held meanwhile: {', '.join(others)}." if others else ""
+        offset = f" Offset: {answer.attrs['offset']}." if "offset" in answer.attrs else ""
+        return (f" Held meanwhile: {', '.join(others)}." if others else "") + offset
 
 
 def slope_grids(design: Design) -> list[Grid]:

@@ -25,6 +25,7 @@ from partialpool.observe.response import replicate
 from partialpool.seeds import seed_sequence
 from partialpool.spec.model import ModelSpec
 from partialpool.variance.course import Along, read_course
+from partialpool.variance.distribution import check_finite_variance
 from partialpool.variance.outlook import outlook_along
 from partialpool.variance.places import partition_over_rows
 
@@ -215,6 +216,7 @@ def _derived(prior: xr.Dataset, design: Design) -> xr.Dataset | None:
     """ICC and sd of a response, per prior draw; None where there are none."""
     try:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            check_finite_variance(design, prior)
             partition = partition_over_rows(prior, design)
             total = partition.total[..., 0]
             shares = [values[..., 0] / total for values in partition.factors.values()]

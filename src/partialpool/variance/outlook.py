@@ -11,6 +11,7 @@ from partialpool.errors import DataError
 from partialpool.observe.expectation import expectation
 from partialpool.observe.predictor import Draws, Seed, sample_effects
 from partialpool.variance.course import Course
+from partialpool.variance.distribution import check_finite_variance
 from partialpool.variance.places import linear_predictor_at, partition_at
 
 __all__ = ["outlook_along"]
@@ -59,6 +60,7 @@ def outlook_along(design: Design, draws: xr.Dataset, course: Course, *, seed: Se
     variables = {}
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # a wide prior on a log scale may overflow
         try:
+            check_finite_variance(design, draws)
             partition = partition_at(draws, design, course.points)
             variables["variance"] = (dims, partition.total)
             attrs["residual"] = partition.residual_definition
