@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from partialpool.design.common_basis import CommonBasis, make_common_basis
 from partialpool.design.checks import check_common, check_effects_vary, check_factor, warn_weak_slopes
+from partialpool.design.common_basis import CommonBasis, make_common_basis
 from partialpool.design.effect_basis import EffectBasis, make_effect_basis
 from partialpool.design.evaluate import Recipe, learn_columns, learn_expression
 from partialpool.design.factors import Levels, learn_levels
@@ -17,7 +17,7 @@ from partialpool.design.kinship import Kinship, match_levels
 from partialpool.design.response import Response, read_response_values, read_standard_errors
 from partialpool.design.table import Missing, read_table
 from partialpool.errors import DataError, nearest
-from partialpool.names import INTERCEPT
+from partialpool.names import ICC, INTERCEPT, OF_POSTERIORS, SHARES, TOTAL_SD, names_of_factor, tree_name
 from partialpool.spec.model import ModelSpec
 
 __all__ = ["CommonEffects", "Design", "FactorEffects", "build_design"]
@@ -192,6 +192,15 @@ class Design:
     def n_rows(self) -> int:
         """Rows used."""
         return len(self.rows)
+
+    @property
+    def observed(self) -> str:
+        """Name of the response among variables: its column, without `/` and apart from what the model itself has."""
+        spec = self.spec
+        shared = {ICC, TOTAL_SD, SHARES} if spec.states_shares else set()
+        own = shared.union(name for name, _ in spec.family_record.parameters)
+        factors = (names_of_factor(factor.name) for factor in self.factors)
+        return tree_name(self.response.name, OF_POSTERIORS.union(own, *factors))
 
     def factor_named(self, factor: str | None) -> FactorEffects:
         """Return a grouping factor by name; the only one, where there is only one and none is named.

@@ -1,6 +1,8 @@
-"""Dimensions and coordinates of every posterior variable of a design."""
+"""Dimensions and coordinates of every posterior variable of a design, and where answers have the table's columns."""
 
 from itertools import pairwise
+
+import xarray as xr
 
 from partialpool.design.build import Design
 from partialpool.names import (
@@ -17,7 +19,7 @@ from partialpool.names import (
     z_name,
 )
 
-__all__ = ["coordinates", "offset_dims", "variable_attrs", "variable_dims"]
+__all__ = ["coordinate_of", "coordinates", "offset_dims", "variable_attrs", "variable_dims"]
 
 
 def coordinates(design: Design) -> dict[str, list]:
@@ -34,6 +36,14 @@ def coordinates(design: Design) -> dict[str, list]:
         categories = design.response.categories
         coords[CUTPOINT] = [f"{low}|{high}" for low, high in pairwise(categories)]
     return coords
+
+
+def coordinate_of(answer: xr.Dataset, column: str) -> str:
+    """Name of a column's coordinate in an answer: its own, unless the answer itself has something of that name.
+
+    Where it has another, its attrs say under `long_name` which column it is.
+    """
+    return next((str(name) for name, c in answer.coords.items() if c.attrs.get("long_name") == column), column)
 
 
 def variable_dims(design: Design) -> dict[str, tuple[str, ...]]:

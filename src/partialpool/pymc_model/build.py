@@ -102,7 +102,7 @@ def _common_predictor(
     shift = pt.dot(common.center, slopes)
     eta = pt.zeros(design.n_rows) + (scaled[0] * unit if common.intercept else 0.0)
     if common.names:
-        columns = pm.Data("common_values", coordinates.columns(design)[:, first:], dims=(OBS, "slope"))
+        columns = pm.Data("common_values", coordinates.columns(design)[:, first:], dims=(OBS, f"{COEF}_slope"))
         eta = eta + columns @ (scaled[first:] * unit)
     original = pt.concatenate([pt.atleast_1d(scaled[0] * unit - shift), slopes]) if common.intercept else slopes
     pm.Deterministic(BETA, original, dims=COEF)
@@ -143,7 +143,7 @@ def _check_parametrization(design: Design, parametrization: Mapping[str, Paramet
                 f"unknown parametrization of {name}",
                 got=repr(choice),
                 allowed=" or ".join(repr(p) for p in PARAMETRIZATIONS),
-                do="name one of the two",
+                do="name one of these",
             )
     for factor in design.factors:
         if factor.root is not None and parametrization.get(factor.name) == "centered":

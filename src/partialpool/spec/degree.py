@@ -9,6 +9,7 @@ import ast
 import re
 from typing import Final
 
+from partialpool.errors import FormulaError
 from partialpool.names import INTERCEPT
 from partialpool.spec.split import outer_split
 
@@ -31,7 +32,11 @@ def degree_of(effect: str) -> int:
     """
     if effect == INTERCEPT:
         return 0
-    return sum(_degree_of_part(part.strip()) for part in outer_split(effect, ":"))
+    try:
+        parts = outer_split(effect, ":")
+    except FormulaError:  # a column whose name is no expression, such as one with half of a bracket
+        return 1
+    return sum(_degree_of_part(part.strip()) for part in parts)
 
 
 def _degree_of_part(part: str) -> int:

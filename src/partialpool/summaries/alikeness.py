@@ -156,4 +156,4 @@ def _labelled(fit: Fit, points: Points | None, shares: _Shares, residual: str) -
     }
     if points is not None and points.held:
         attrs["held"] = points.held_in_words
-    return xr.Dataset(variables, coords=coords | (dict(points.coords) if points else {}), attrs=attrs)
+    return xr.Dataset(variables, coords=coords | (points.labels if points else {}), attrs=attrs)

@@ -4,6 +4,7 @@ import numpy as np
 import xarray as xr
 
 from partialpool.fitting import Fit
+from partialpool.names import COMMON, RESIDUAL
 from partialpool.variance.covariance import effect_covariance
 from partialpool.variance.places import common_variance, partition_over_rows
 
@@ -55,10 +56,10 @@ def variance_components(fit: Fit) -> xr.Dataset:
                     corr = np.divide(sigma[..., i, j], root, out=np.zeros_like(root), where=root > 0)
                     pairs[f"{factor.name}: {factor.names[i]}, {factor.names[j]}"] = (sigma[..., i, j], corr)
     partition = partition_over_rows(posterior, design)
-    parts = {"common": common_variance(posterior, design)}
-    parts |= {name: values[..., 0] for name, values in partition.factors.items()}
-    parts["residual"] = np.broadcast_to(partition.residual[..., 0], parts["common"].shape)
-    total = sum(parts.values(), np.zeros(parts["common"].shape))
+    common = common_variance(posterior, design)
+    residual = np.broadcast_to(partition.residual[..., 0], common.shape)
+    parts = {COMMON: common, **{name: v[..., 0] for name, v in partition.factors.items()}, RESIDUAL: residual}
+    total = sum(parts.values(), np.zeros(common.shape))
     variance = _stacked(list(components.values()), posterior)
     part_variance = _stacked(list(parts.values()), posterior)
     variables = {
@@ -68,8 +69,8 @@ def variance_components(fit: Fit) -> xr.Dataset:
         "correlation": (("chain", "draw", "pair"), _stacked([r for _, r in pairs.values()], posterior)),
         "part_variance": (("chain", "draw", "part"), part_variance),
         "share": (("chain", "draw", "part"), part_variance / total[..., None]),
-        "r2_marginal": (("chain", "draw"), parts["common"] / total),
-        "r2_conditional": (("chain", "draw"), 1 - parts["residual"] / total),
+        "r2_marginal": (("chain", "draw"), common / total),
+        "r2_conditional": (("chain", "draw"), 1 - residual / total),
     }
     coords = {
         "chain": posterior["chain"],

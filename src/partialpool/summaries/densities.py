@@ -25,7 +25,7 @@ def log_likelihood(fit: Fit) -> xr.Dataset:
     draws, rows = fit.stacked(), own_rows(fit.design)
     values = log_density(fit.design, rows, linear_predictor(fit.design, rows, draws), draws)
     shape = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"], -1)
-    return label_rows(fit.design.response.name, values.reshape(shape), rows.index)
+    return label_rows(fit.design.observed, values.reshape(shape), rows.index)
 
 
 def log_prior(fit: Fit) -> xr.Dataset:

@@ -11,7 +11,7 @@ from partialpool.design.build import Design
 from partialpool.design.rows import NewLevels, Rows, new_rows, own_rows
 from partialpool.errors import SpecError, nearest
 from partialpool.fitting import Fit
-from partialpool.names import OBS
+from partialpool.names import OBS, answer_name
 from partialpool.observe.expectation import expectation
 from partialpool.observe.predictor import linear_predictor
 from partialpool.observe.response import replicate
@@ -152,8 +152,8 @@ def _labelled(fit: Fit, rows: Rows, found: Mapping[str, np.ndarray], kinds: Mapp
     for name in rows.frame.columns:
         values = rows.frame[name]
         number = pd.api.types.is_numeric_dtype(values)
-        free = name if name not in (*coords, *variables, "category") else f"{name}_column"
-        coords[free] = (OBS, values.to_numpy() if number else values.astype(object).to_numpy())
+        free = answer_name(name, {*coords, *variables, "category"})
+        coords[free] = (OBS, values.to_numpy() if number else values.astype(object).to_numpy(), {"long_name": name})
     attrs = {
         "kind": "; ".join(f"{name}: {_MEANING[how]}" for name, how in kinds.items()) or "no groups",
         "response": fit.spec.response,

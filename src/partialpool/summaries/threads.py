@@ -120,7 +120,7 @@ def level_lines(
         "chain": posterior["chain"],
         "draw": posterior["draw"],
         "level": labels[kept].tolist(),
-        "grid": grid.coords[over],
+        "grid": grid.coords[grid.dims[0]],
         OBS: design.rows[rows],
     }
     given = [f"{name}={value} (given)" for name, value in at.items()]

@@ -3,6 +3,7 @@
 from functools import partial
 
 import numpy as np
+import xarray as xr
 
 from partialpool.checkup import check
 from partialpool.fitting import Fit
@@ -57,6 +58,11 @@ def _praise(results: list[str]) -> list[Note]:
     return [Note(f"The model makes data like these in every respect that could be judged; {left}.", "good")]
 
 
+def _in_words(statistic: xr.DataArray) -> str:
+    along = statistic.attrs.get("along")
+    return str(statistic.name) if along is None else f"trend along {along}"
+
+
 def _picture(fit: Fit, factor: str) -> Picture:
     statistics = level_statistics(fit, factor, seed=_SEED)
     data, new = statistics["observed_data"], statistics["posterior_predictive"]
@@ -64,7 +70,7 @@ def _picture(fit: Fit, factor: str) -> Picture:
     for name in [str(variable) for variable in data.data_vars]:
         low, high = new[name].quantile([0.05, 0.95], ("chain", "draw")).to_numpy()
         inside = np.mean((data[name].to_numpy() >= low) & (data[name].to_numpy() <= high))
-        said.append(f"{name.replace('trend_', 'trend along ')} of {100 * inside:.0f} % of levels inside")
+        said.append(f"{_in_words(data[name])} of {100 * inside:.0f} % of levels inside")
     figure = plot_level_statistics(statistics, unit=fit.design.units.get(fit.spec.response, ""))
     caption = f"Levels of {factor} in the data (vermilion) against new levels of the model: 50 % and 90 % intervals."
     return Picture(figure_image(figure), f"90 % intervals of new levels of {factor}: {'; '.join(said)}.", caption)

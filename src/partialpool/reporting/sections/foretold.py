@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from partialpool.design.labels import coordinate_of
 from partialpool.errors import DataError
 from partialpool.fitting import Fit
 from partialpool.plots.ahead import plot_predictions
@@ -54,7 +55,7 @@ def _picture(fit: Fit, grid: Grid) -> Picture:
     figure = plot_predictions(
         answer, grid.column, unit=units.get(fit.spec.response, ""), xunit=units.get(grid.column, "")
     )
-    places = answer[grid.column].to_numpy()
+    places = answer[coordinate_of(answer, grid.column)].to_numpy()
     ends = dict.fromkeys((0, len(places) - 1))
     said = [_said(answer, grid.column, at) for at in ends]
     caption = f"Mean (line or circle) with its 90 % interval{_responses(answer)}.{_held(fit, grid)}"
@@ -76,7 +77,7 @@ def _complete(fit: Fit, table: pd.DataFrame, grid: Grid) -> pd.DataFrame:
 
 def _said(answer: xr.Dataset, column: str, at: int) -> str:
     draws = answer["expectation"].isel(obs=at)
-    place = answer[column].to_numpy()[at]
+    place = answer[coordinate_of(answer, column)].to_numpy()[at]
     where = f"at {column} {place:.4g}" if np.issubdtype(np.asarray(place).dtype, np.number) else f"at {column} {place}"
     if "category" not in draws.dims:
         return f"{where} {estimate_in_words(draws.to_numpy())}"
