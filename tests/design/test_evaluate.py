@@ -22,7 +22,7 @@ def group_mean(t, name, by):
 
 CASES = {
     "number": (["x"], lambda t: (["x"], t.x)),
-    "boolean": (["b"], lambda t: (["b"], t.b)),
+    "boolean": (["b"], lambda t: (["b[True]"], t.b)),
     "category": (["f"], lambda t: (["f[v]", "f[w]"], is_(t.f, "v", "w"))),
     "numbers as category": (["C(h)"], lambda t: (["C(h)[2]", "C(h)[3]", "C(h)[4]"], is_(t.h, 2, 3, 4))),
     "reference level": (["T(f, 'v')"], lambda t: (["T(f, 'v')[u]", "T(f, 'v')[w]"], is_(t.f, "u", "w"))),
@@ -42,7 +42,7 @@ CASES = {
     "interaction of categories": (
         ["f", "b", "f:b"],
         lambda t: (
-            ["f[v]", "f[w]", "b", "f[v]:b", "f[w]:b"],
+            ["f[v]", "f[w]", "b[True]", "f[v]:b[True]", "f[w]:b[True]"],
             np.column_stack([is_(t.f, "v", "w"), t.b, is_(t.f, "v", "w") * t.b.to_numpy()[:, None]]),
         ),
     ),

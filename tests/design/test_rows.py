@@ -122,7 +122,7 @@ def test_rows_with_missing_values_are_dropped_and_counted(table, build):
         new_rows(design, new, missing="error")
 
 
-def test_booleans_with_a_missing_value_stay_numbers(table, build):
+def test_booleans_with_a_missing_value_stay_booleans(table, build):
     design = build("y ~ b + (1 | g)", table.assign(b=table.x > 0))
     for kind in (object, "boolean"):
         new = table[:4].assign(b=pd.Series([True, None, False, True], dtype=kind))

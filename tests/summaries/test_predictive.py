@@ -147,7 +147,7 @@ def test_other_predictors_are_held():
     assert given["outlook"].attrs["held"] == "c=w (given), yes=True (given)"
     prior = given["prior"].to_dataset().isel(chain=0)
     beta = prior["beta"]
-    expected = beta.sel(coef="Intercept") + beta.sel(coef="c[w]") + beta.sel(coef="yes")
+    expected = beta.sel(coef="Intercept") + beta.sel(coef="c[w]") + beta.sel(coef="yes[True]")
     assert given["outlook"]["typical_line"].sel(x=0).to_numpy()[0] == pytest.approx(expected.to_numpy())
     mean = pp.prior_predictive("noisy ~ x + eta + (x | g)", data, draws=10, seed=1)
     assert mean["outlook"].attrs["held"] == f"eta={np.mean(data['eta']):.4g} (mean)"

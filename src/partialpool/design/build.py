@@ -8,16 +8,27 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from partialpool.design.checks import check_common, check_effects_vary, check_factor, warn_weak_slopes
+from partialpool.design.aliasing import find_aliases, find_empty
+from partialpool.design.categories import Categories, merge_categories
+from partialpool.design.checks import (
+    check_common,
+    check_effects_vary,
+    check_factor,
+    warn_dropped,
+    warn_independent_far_from_zero,
+    warn_weak_slopes,
+)
 from partialpool.design.common_basis import CommonBasis, make_common_basis
-from partialpool.design.effect_basis import EffectBasis, make_effect_basis
-from partialpool.design.evaluate import Recipe, learn_columns, learn_expression
+from partialpool.design.effect_basis import EffectBasis, is_far_from_zero, make_effect_basis
+from partialpool.design.evaluate import learn_columns, learn_expression
 from partialpool.design.factors import Levels, learn_levels
+from partialpool.design.kinds import value_columns
 from partialpool.design.kinship import Kinship, match_levels
+from partialpool.design.recipe import Recipe
 from partialpool.design.response import Response, read_response_values, read_standard_errors
 from partialpool.design.table import Missing, read_table
 from partialpool.errors import DataError, nearest
-from partialpool.names import ICC, INTERCEPT, OF_POSTERIORS, SHARES, TOTAL_SD, names_of_factor, tree_name
+from partialpool.names import INTERCEPT
 from partialpool.spec.model import ModelSpec
 
 __all__ = ["CommonEffects", "Design", "FactorEffects", "build_design"]
@@ -125,6 +136,11 @@ class FactorEffects:
         return any(len(block) > 1 for block in self.blocks)
 
     @property
+    def is_far_from_zero(self) -> bool:
+        """Whether effects at zero are far from any data, where priors are stated at the predictors' means."""
+        return not self.basis.is_plain and any(is_far_from_zero(column) for column in self.values.T)
+
+    @property
     def root(self) -> np.ndarray | None:
         """Lower Cholesky factor of the known covariance among the levels, (levels, levels); None without one."""
         return None if self.kinship is None else self.kinship.root
@@ -194,13 +210,18 @@ class Design:
         return len(self.rows)
 
     @property
-    def observed(self) -> str:
-        """Name of the response among variables: its column, without `/` and apart from what the model itself has."""
-        spec = self.spec
-        shared = {ICC, TOTAL_SD, SHARES} if spec.states_shares else set()
-        own = shared.union(name for name, _ in spec.family_record.parameters)
-        factors = (names_of_factor(factor.name) for factor in self.factors)
-        return tree_name(self.response.name, OF_POSTERIORS.union(own, *factors))
+    def recipes(self) -> tuple[Recipe, ...]:
+        """How columns are made: of the common effects, of each factor's, of the offset."""
+        return (self.common.recipe, *(r for factor in self.factors for r in factor.recipes), *self.offset_recipes)
+
+    @property
+    def categories(self) -> Mapping[str, Categories]:
+        """The columns that are categories by how terms use them, with their order and reference.
+
+        Text, booleans, categoricals, numbers inside `C()`, groups of `within` and `between`. Every other column that
+        terms read is a quantity.
+        """
+        return MappingProxyType(merge_categories(*(recipe.categories for recipe in self.recipes)))
 
     def factor_named(self, factor: str | None) -> FactorEffects:
         """Return a grouping factor by name; the only one, where there is only one and none is named.
@@ -259,7 +280,7 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
     [('batch', 10), ('batch:cask', 30)]
     """
     # 1. The columns the model reads, complete rows only.
-    table = read_table(data, spec.columns, missing=missing, predictors=spec.expression_columns)
+    table = read_table(data, spec.columns, missing=missing, predictors=value_columns(spec))
     frame = table.frame
     # 2. Response, known standard errors, offset.
     response = read_response_values(spec.response_term, spec.family_record, frame)
@@ -268,6 +289,7 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
     offset = np.sum([values for _, values in offsets], axis=0) if offsets else None
     # 3. Common effects.
     common = _common_effects(spec, frame)
+    warn_dropped("common effects", common.recipe.dropped, len(common.coefs))
     own = [name for name, _ in spec.family_record.parameters if name != "sigma" or se is None]
     if not (common.coefs or spec.groups or own):
         raise DataError(
@@ -281,9 +303,12 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
     for factor in factors:
         # Relatives tell a level's effect from the residual, even where each level has one row.
         alone = _has_free_sigma(spec) and (factor.kinship is None or factor.kinship.is_diagonal)
+        dropped = tuple(name for recipe in factor.recipes for name in recipe.dropped)
+        warn_dropped(f"effects over {factor.name}", dropped, len(factor.names))
         check_factor(factor.name, factor.codes, factor.n_levels, factor.names, residual_free=alone)
         check_effects_vary(factor.name, factor.names, factor.values)
         warn_weak_slopes(factor.name, factor.codes, factor.n_levels, factor.names, factor.values)
+        warn_independent_far_from_zero(factor.name, factor.names, factor.values, factor.blocks)
     return Design(
         spec=spec,
         response=response,
@@ -310,6 +335,9 @@ def _has_free_sigma(spec: ModelSpec) -> bool:
 
 def _common_effects(spec: ModelSpec, frame: pd.DataFrame) -> CommonEffects:
     recipe, values = learn_columns(spec.common, frame, intercept=spec.intercept)
+    aliases = find_aliases(values, recipe.term_of_column, recipe.crossed)
+    if aliases is not None:
+        recipe, values = recipe.without(aliases), values[:, aliases.kept]
     names = recipe.names[1:] if spec.intercept else recipe.names
     values = values[:, 1:] if spec.intercept else values
     if spec.intercept:
@@ -333,6 +361,9 @@ def _factor_effects(spec: ModelSpec, factor: str, frame: pd.DataFrame) -> Factor
     start = 0
     for group in (g for g in spec.groups if g.factor == factor):
         recipe, values = learn_columns(group.slopes, frame, intercept=group.intercept)
+        empty = find_empty(values, recipe.crossed)
+        if empty is not None:
+            recipe, values = recipe.without(empty), values[:, empty.kept]
         recipes.append(recipe)
         columns.append(values)
         positions = range(start, start + len(recipe.names))

@@ -9,13 +9,13 @@ import xarray as xr
 
 from partialpool.design.archive import frame_to_dataset
 from partialpool.design.build import Design
-from partialpool.design.labels import coordinates, offset_dims, variable_attrs, variable_dims
+from partialpool.design.labels import coordinates, observed_name, offset_dims, variable_attrs, variable_dims
 from partialpool.design.scaling import PriorSet
 from partialpool.infer.engine import RawDraws
 from partialpool.infer.settings import Settings
 from partialpool.names import OBS
 
-__all__ = ["label_draws", "label_observed", "label_rows", "pack"]
+__all__ = ["label_draws", "label_observed", "label_rows", "pack", "prior_texts"]
 
 FORMAT = "partialpool-fit-1"
 
@@ -38,7 +38,7 @@ def label_rows(name: str, values: np.ndarray, index: np.ndarray) -> xr.Dataset:
 
 def label_observed(design: Design) -> xr.Dataset:
     """Label the response, (rows,), under the name that predictive draws of it have too."""
-    return xr.Dataset({design.observed: (OBS, design.response.values)}, coords={OBS: design.rows})
+    return xr.Dataset({observed_name(design): (OBS, design.response.values)}, coords={OBS: design.rows})
 
 
 def pack(
@@ -68,13 +68,18 @@ def pack(
         "seed": -1 if settings.seed is None else settings.seed,
         "settings": json.dumps(settings.as_record()),
         "units": json.dumps(dict(design.units)),
-        "priors": json.dumps({entry.parameter: str(entry.prior) for entry in priors.entries}),
+        "priors": json.dumps(prior_texts(priors)),
         "prior_reasons": json.dumps({entry.parameter: entry.reason for entry in priors.entries}),
         "run": json.dumps(dict(raw.facts)),
         "versions": json.dumps({name: version(name) for name in ("partialpool", "pymc", "arviz", "nutpie", "numpy")}),
         "inference_library": "partialpool",
     }
     return tree
+
+
+def prior_texts(priors: PriorSet) -> dict[str, str]:
+    """Write every prior by parameter, as a saved fit remembers them."""
+    return {entry.parameter: str(entry.prior) for entry in priors.entries}
 
 
 def _constant_data(design: Design) -> xr.Dataset:

@@ -10,6 +10,7 @@ import xarray as xr
 
 from partialpool.collapse.memory import check_fits
 from partialpool.design.build import Design, build_design
+from partialpool.design.labels import observed_name
 from partialpool.design.rows import NewLevels, new_rows, own_rows
 from partialpool.design.scaling import PriorSet, resolve_priors
 from partialpool.design.table import Missing
@@ -63,7 +64,7 @@ def posterior_predictive(
     eta = linear_predictor(fit.design, rows, draws, seed=effects_seed)
     values = replicate(fit.design, rows, eta, draws, seed=response_seed)
     shape = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"], -1)
-    return label_rows(fit.design.observed, values.reshape(shape), rows.index)
+    return label_rows(observed_name(fit.design), values.reshape(shape), rows.index)
 
 
 def prior_predictive(
@@ -156,7 +157,7 @@ def prior_predictive_of(
     prior = label_draws(design, {k: v[None] for k, v in stacked.items()})
     groups = {
         "prior": prior,
-        "prior_predictive": label_rows(design.observed, replicates[None], design.rows),
+        "prior_predictive": label_rows(observed_name(design), replicates[None], design.rows),
         "observed_data": label_observed(design),
     }
     derived = _derived(prior, design)

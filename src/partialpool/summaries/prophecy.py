@@ -70,7 +70,8 @@ def predict(
     -------
     xarray.Dataset
         On the scale of the response but where said otherwise. The predictors are coordinates along obs; one that is
-        called like a dimension or a variable here has `_column` added to its name.
+        called like a dimension or a variable here has `_column` added to its name. Where some row is of a cell of
+        crossed categories that no row of the data informs, the coordinate `unobserved_cell` says which.
 
         - `expectation` (chain, draw, obs), the mean; for a binomial response that of one trial, a probability; for an
           ordinal one (chain, draw, obs, category), the probability of each category;
@@ -85,6 +86,11 @@ def predict(
         A predictor is missing; a level or category is new; a marginal mean under the inverse link.
     SpecError
         Another kind; a factor the model does not have.
+
+    Warns
+    -----
+    DataWarning
+        A row of a cell that no row of the data informs: its coefficients were left out of the model.
 
     Examples
     --------
@@ -152,8 +158,10 @@ def _labelled(fit: Fit, rows: Rows, found: Mapping[str, np.ndarray], kinds: Mapp
     for name in rows.frame.columns:
         values = rows.frame[name]
         number = pd.api.types.is_numeric_dtype(values)
-        free = answer_name(name, {*coords, *variables, "category"})
+        free = answer_name(name, {*coords, *variables, "category", "unobserved_cell"})
         coords[free] = (OBS, values.to_numpy() if number else values.astype(object).to_numpy(), {"long_name": name})
+    if rows.unobserved is not None:
+        coords["unobserved_cell"] = (OBS, rows.unobserved)
     attrs = {
         "kind": "; ".join(f"{name}: {_MEANING[how]}" for name, how in kinds.items()) or "no groups",
         "response": fit.spec.response,
