@@ -3,7 +3,7 @@
 Both engines, every summary and every file use these and no others.
 """
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -31,6 +31,7 @@ __all__ = [
     "effect_bis_dim",
     "effect_dim",
     "names_of_factor",
+    "part_names",
     "sd_name",
     "share_name",
     "tree_name",
@@ -83,7 +84,7 @@ RESERVED: Final = frozenset(
     {
         *OF_POSTERIORS,
         *FAMILY_PARAMETERS,
-        *(ICC, TOTAL_SD, SHARES, COMMON, RESIDUAL, ALL_FACTORS, ".", ".."),
+        *(ICC, TOTAL_SD, SHARES, ALL_FACTORS, ".", ".."),
     }
 )
 """Names a factor may not have: they would collide with a variable or dimension of the posterior, or in a file."""
@@ -184,6 +185,20 @@ def answer_name(column: str, taken: Container[str]) -> str:
     while column in taken:
         column = f"{column}_column"
     return column
+
+
+def part_names(factors: Sequence[str]) -> list[str]:
+    """Name the factors' parts of the variance, apart from each other and from the common effects' and the residual.
+
+    Examples
+    --------
+    >>> part_names(["batch", "residual"])
+    ['batch', 'residual_column']
+    """
+    names: list[str] = []
+    for factor in factors:
+        names.append(answer_name(factor, {COMMON, RESIDUAL, *names}))
+    return names
 
 
 def tree_name(column: str, taken: Container[str] = ()) -> str:

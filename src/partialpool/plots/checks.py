@@ -1,5 +1,7 @@
 """Posterior-predictive checks by level, drawn by ArviZ."""
 
+import warnings
+
 import arviz_plots as azp
 import numpy as np
 import xarray as xr
@@ -38,7 +40,9 @@ def plot_level_statistics(statistics: xr.DataTree, *, unit: str = "") -> Figure:
     shown = len(levels) <= _MOST_LABELS
     labels = [short(level, 14) for level in levels] if shown else []
     height = 3.2 + 0.07 * max((len(label) for label in labels), default=3)
-    with house_style():
+    with house_style(), warnings.catch_warnings():
+        # A level without the statistic (the sd of one row) has no interval to draw.
+        warnings.filterwarnings("ignore", "All-NaN slice encountered", RuntimeWarning)
         drawn = azp.plot_ppc_interval(
             ordered,
             backend="matplotlib",

@@ -56,9 +56,9 @@ def plot_variance_function(variances: xr.Dataset, *, unit: str = "", xunit: str 
         left.plot(x, mean, color=INK, lw=1.6)
         left.set(xlabel=named, ylabel=_named(variances, unit), title="90 % of responses")
         left.legend(frameon=False, loc="upper left")
-        for k, part in enumerate([*variances["part"].to_numpy(), "total"]):
-            draws = variances["variance"] if part == "total" else variances["parts"].sel(part=part)
-            color = INK if part == "total" else GREY if part == "residual" else PALETTE[k % len(PALETTE)]
+        sources = [(str(part), variances["parts"].sel(part=part)) for part in variances["part"].to_numpy()]
+        colors = [*(PALETTE[k % len(PALETTE)] for k in range(len(sources) - 1)), GREY, INK]
+        for (part, draws), color in zip([*sources, ("total", variances["variance"])], colors, strict=True):
             _band(
                 right,
                 x,

@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 
 from partialpool.fitting import Fit
-from partialpool.names import COMMON, RESIDUAL
+from partialpool.names import COMMON, RESIDUAL, part_names
 from partialpool.variance.covariance import effect_covariance
 from partialpool.variance.places import common_variance, partition_over_rows
 
@@ -25,7 +25,7 @@ def variance_components(fit: Fit) -> xr.Dataset:
         Dims (chain, draw, component), components `Subject: Intercept`, `Subject: Days`, ...: `sd` and `variance` of
         each effect, in units of the linear predictor over the predictor's. Dims (chain, draw, pair): `covariance`
         and `correlation` of two effects of a block. Dims (chain, draw, part), parts `common`, each factor,
-        `residual`: `part_variance` averaged over the rows and `share` of their sum. Dims (chain, draw):
+        `residual` (a factor of such a name has `_column` added): `part_variance` averaged over the rows, `share` of their sum. Dims (chain, draw):
         `r2_marginal`, the share of the common effects, and `r2_conditional`, of common and group effects (Nakagawa &
         Schielzeth 2013; random slopes after Johnson 2014; the common effects' variance is that of X beta over the
         rows, ddof 1, as in the R package insight).
@@ -58,10 +58,10 @@ def variance_components(fit: Fit) -> xr.Dataset:
     partition = partition_over_rows(posterior, design)
     common = common_variance(posterior, design)
     residual = np.broadcast_to(partition.residual[..., 0], common.shape)
-    parts = {COMMON: common, **{name: v[..., 0] for name, v in partition.factors.items()}, RESIDUAL: residual}
-    total = sum(parts.values(), np.zeros(common.shape))
+    parts = [common, *(values[..., 0] for values in partition.factors.values()), residual]
+    total = sum(parts, np.zeros(common.shape))
     variance = _stacked(list(components.values()), posterior)
-    part_variance = _stacked(list(parts.values()), posterior)
+    part_variance = _stacked(parts, posterior)
     variables = {
         "sd": (("chain", "draw", "component"), np.sqrt(variance)),
         "variance": (("chain", "draw", "component"), variance),
@@ -77,7 +77,7 @@ def variance_components(fit: Fit) -> xr.Dataset:
         "draw": posterior["draw"],
         "component": list(components),
         "pair": list(pairs),
-        "part": list(parts),
+        "part": [COMMON, *part_names(list(partition.factors)), RESIDUAL],
     }
     attrs = {
         "definition": "variances of the linear predictor's parts, averaged over the rows",

@@ -5,7 +5,7 @@ import xarray as xr
 
 from partialpool.design.points import At, covariate_points
 from partialpool.fitting import Fit
-from partialpool.names import RESIDUAL
+from partialpool.names import RESIDUAL, part_names
 from partialpool.variance.covariance import effect_covariance
 from partialpool.variance.places import linear_predictor_at, partition_at
 
@@ -29,7 +29,7 @@ def variance_function(fit: Fit, at: At) -> xr.Dataset:
     -------
     xarray.Dataset
         In squared units of the linear predictor. `variance` (chain, draw, grid); `parts` (chain, draw, part, grid):
-        each factor, then `residual`; `covariance` (chain, draw, factor, grid, grid with `_bis`): Cov(y(x), y(x')) of
+        each factor, then `residual` (a factor of that name is `residual_column`); `covariance` (chain, draw, factor, grid, grid with `_bis`): Cov(y(x), y(x')) of
         two rows of one level; `mean` (chain, draw, grid): the linear predictor of the population. The grid's dimensions
         are the columns; one that is called like a dimension or a variable here has `_column` added to its name.
 
@@ -74,7 +74,7 @@ def variance_function(fit: Fit, at: At) -> xr.Dataset:
             ("chain", "draw", "factor", *points.dims, *bis),
             covariance.reshape(*lead, len(names), *points.shape, *points.shape),
         )
-    coords = {"chain": posterior["chain"], "draw": posterior["draw"], "part": [*names, RESIDUAL]}
+    coords = {"chain": posterior["chain"], "draw": posterior["draw"], "part": [*part_names(names), RESIDUAL]}
     coords |= points.labels | {f"{name}_bis": values for name, values in points.coords.items()}
     coords |= {"factor": names} if names else {}
     attrs = {

@@ -1,6 +1,5 @@
 """What the model says of data: replicates of the response, from the prior and from the posterior."""
 
-import warnings
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -14,7 +13,7 @@ from partialpool.design.labels import observed_name
 from partialpool.design.rows import NewLevels, new_rows, own_rows
 from partialpool.design.scaling import PriorSet, resolve_priors
 from partialpool.design.table import Missing
-from partialpool.errors import DataError, DataWarning, SpecError
+from partialpool.errors import DataError, DataWarning, SpecError, warn
 from partialpool.fitting import Fit, as_spec
 from partialpool.infer.pack import label_draws, label_observed, label_rows
 from partialpool.observe.pieces import pieces_of
@@ -137,10 +136,9 @@ def prior_predictive(
     tree = prior_predictive_of(design, resolve_priors(design), along=along, draws=draws, seed=seed)
     share, means = tree.attrs["implausible"], tree.attrs["implausible_means"]
     if share > MOST:
-        warnings.warn(
+        warn(
             f"the priors put {100 * share:.0f} % of their mass on {means}: look at pp.priors(...), and tighten them",
             DataWarning,
-            stacklevel=2,
         )
     return tree
 

@@ -58,9 +58,9 @@ def _praise(results: list[str]) -> list[Note]:
     return [Note(f"The model makes data like these in every respect that could be judged; {left}.", "good")]
 
 
-def _in_words(statistic: xr.DataArray) -> str:
-    along = statistic.attrs.get("along")
-    return str(statistic.name) if along is None else f"trend along {along}"
+def _in_words(data: xr.DataTree | xr.DataArray, name: str) -> str:
+    along = data[name].attrs.get("along")
+    return name if along is None else f"trend along {along}"
 
 
 def _picture(fit: Fit, factor: str) -> Picture:
@@ -68,9 +68,11 @@ def _picture(fit: Fit, factor: str) -> Picture:
     data, new = statistics["observed_data"], statistics["posterior_predictive"]
     said = []
     for name in [str(variable) for variable in data.data_vars]:
-        low, high = new[name].quantile([0.05, 0.95], ("chain", "draw")).to_numpy()
-        inside = np.mean((data[name].to_numpy() >= low) & (data[name].to_numpy() <= high))
-        said.append(f"{_in_words(data[name])} of {100 * inside:.0f} % of levels inside")
+        seen = data[name].to_numpy()
+        told = np.isfinite(seen)  # one row has no sd
+        low, high = new[name].isel(level=np.flatnonzero(told)).quantile([0.05, 0.95], ("chain", "draw")).to_numpy()
+        inside = np.mean((seen[told] >= low) & (seen[told] <= high))
+        said.append(f"{_in_words(data, name)} of {100 * inside:.0f} % of levels inside")
     figure = plot_level_statistics(statistics, unit=fit.design.units.get(fit.spec.response, ""))
     caption = f"Levels of {factor} in the data (vermilion) against new levels of the model: 50 % and 90 % intervals."
     return Picture(figure_image(figure), f"90 % intervals of new levels of {factor}: {'; '.join(said)}.", caption)
