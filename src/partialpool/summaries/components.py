@@ -24,11 +24,11 @@ def variance_components(fit: Fit) -> xr.Dataset:
     xarray.Dataset
         Dims (chain, draw, component), components `Subject: Intercept`, `Subject: Days`, ...: `sd` and `variance` of
         each effect, in units of the linear predictor over the predictor's. Dims (chain, draw, pair): `covariance`
-        and `correlation` of two effects of a block. Dims (chain, draw, part), parts `common`, each factor,
-        `residual` (a factor of such a name has `_column` added): `part_variance` averaged over the rows, `share` of their sum. Dims (chain, draw):
-        `r2_marginal`, the share of the common effects, and `r2_conditional`, of common and group effects (Nakagawa &
-        Schielzeth 2013; random slopes after Johnson 2014; the common effects' variance is that of X beta over the
-        rows, ddof 1, as in the R package insight).
+        and `correlation` of two effects of a block. Dims (chain, draw, part), parts `common`, each factor (one called
+        `common` or `residual` has `_column` added), `residual`: `part_variance` averaged over the rows and `share` of
+        their sum. Dims (chain, draw): `r2_marginal`, the share of the common effects, and `r2_conditional`, of common
+        and group effects (Nakagawa & Schielzeth 2013; random slopes after Johnson 2014; the common effects' variance is
+        that of X beta over the rows, ddof 1, as in the R package insight).
 
     Raises
     ------

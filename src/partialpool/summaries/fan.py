@@ -29,9 +29,10 @@ def variance_function(fit: Fit, at: At) -> xr.Dataset:
     -------
     xarray.Dataset
         In squared units of the linear predictor. `variance` (chain, draw, grid); `parts` (chain, draw, part, grid):
-        each factor, then `residual` (a factor of that name is `residual_column`); `covariance` (chain, draw, factor, grid, grid with `_bis`): Cov(y(x), y(x')) of
+        each factor, then `residual`; `covariance` (chain, draw, factor, grid, grid with `_bis`): Cov(y(x), y(x')) of
         two rows of one level; `mean` (chain, draw, grid): the linear predictor of the population. The grid's dimensions
-        are the columns; one that is called like a dimension or a variable here has `_column` added to its name.
+        are the columns; one that is called like a dimension or a variable here has `_column` added to its name, and so
+        has a factor called `common` or `residual` among the parts.
 
     Raises
     ------
