@@ -22,8 +22,10 @@ from partialpool.design.common_basis import CommonBasis, make_common_basis
 from partialpool.design.effect_basis import EffectBasis, is_far_from_zero, make_effect_basis
 from partialpool.design.evaluate import learn_columns, learn_expression
 from partialpool.design.factors import Levels, learn_levels
+from partialpool.design.identifiability import warn_not_identified
 from partialpool.design.kinds import value_columns
 from partialpool.design.kinship import Kinship, match_levels
+from partialpool.design.oddlabels import warn_odd_labels
 from partialpool.design.recipe import Recipe
 from partialpool.design.response import Response, read_response_values, read_standard_errors
 from partialpool.design.table import Missing, read_table
@@ -223,6 +225,16 @@ class Design:
         """
         return MappingProxyType(merge_categories(*(recipe.categories for recipe in self.recipes)))
 
+    @property
+    def references(self) -> str:
+        """The reference category of each column, for a reader: `arm = placebo, sex = f`; empty where there is none."""
+        return ", ".join(c.in_words for c in self.categories.values() if c.in_words)
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """Columns of common and varying effects that are left out: the rows do not identify them."""
+        return tuple(dict.fromkeys(name for recipe in self.recipes for name in recipe.dropped))
+
     def factor_named(self, factor: str | None) -> FactorEffects:
         """Return a grouping factor by name; the only one, where there is only one and none is named.
 
@@ -309,7 +321,7 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
         check_effects_vary(factor.name, factor.names, factor.values)
         warn_weak_slopes(factor.name, factor.codes, factor.n_levels, factor.names, factor.values)
         warn_independent_far_from_zero(factor.name, factor.names, factor.values, factor.blocks)
-    return Design(
+    design = Design(
         spec=spec,
         response=response,
         common=common,
@@ -322,6 +334,10 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
         frame=frame,
         units=_units_of(data),
     )
+    warn_odd_labels(frame, design.categories, table.text.intersection(value_columns(spec)))
+    # 5. What the data cannot tell of the covariances.
+    warn_not_identified(design)
+    return design
 
 
 def _units_of(data: Any) -> Mapping[str, str]:
@@ -335,9 +351,7 @@ def _has_free_sigma(spec: ModelSpec) -> bool:
 
 def _common_effects(spec: ModelSpec, frame: pd.DataFrame) -> CommonEffects:
     recipe, values = learn_columns(spec.common, frame, intercept=spec.intercept)
-    aliases = find_aliases(values, recipe.term_of_column, recipe.crossed)
-    if aliases is not None:
-        recipe, values = recipe.without(aliases), values[:, aliases.kept]
+    recipe, values = recipe.without(find_aliases(values, recipe.term_of_column, recipe.crossed), values)
     names = recipe.names[1:] if spec.intercept else recipe.names
     values = values[:, 1:] if spec.intercept else values
     if spec.intercept:
@@ -361,9 +375,7 @@ def _factor_effects(spec: ModelSpec, factor: str, frame: pd.DataFrame) -> Factor
     start = 0
     for group in (g for g in spec.groups if g.factor == factor):
         recipe, values = learn_columns(group.slopes, frame, intercept=group.intercept)
-        empty = find_empty(values, recipe.crossed)
-        if empty is not None:
-            recipe, values = recipe.without(empty), values[:, empty.kept]
+        recipe, values = recipe.without(find_empty(values, recipe.crossed), values)
         recipes.append(recipe)
         columns.append(values)
         positions = range(start, start + len(recipe.names))

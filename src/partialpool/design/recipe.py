@@ -75,11 +75,12 @@ class Recipe:
         counts = [len(term.components) if _has_categories(term) else 0 for term in terms]
         return tuple(count for count, term in zip(counts, terms, strict=True) for _ in term.labels)
 
-    def without(self, aliases: Aliases | None) -> "Recipe":
-        """Return the recipe of the columns that are kept."""
+    def without(self, aliases: Aliases | None, values: np.ndarray) -> tuple["Recipe", np.ndarray]:
+        """Return the recipe of the columns that are kept, and those of its values, shape (rows, columns)."""
         if aliases is None:
-            return self
-        return replace(self, names=tuple(self.names[at] for at in aliases.kept), _aliases=aliases)
+            return self, values
+        names = tuple(self.names[at] for at in aliases.kept)
+        return replace(self, names=names, _aliases=aliases), values[:, aliases.kept]
 
     def apply(self, frame: pd.DataFrame) -> np.ndarray:
         """Evaluate the same columns on new data, shape (rows, columns).

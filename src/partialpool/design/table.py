@@ -28,11 +28,14 @@ class Table:
         Row numbers in the table as given, from 0.
     n_given
         Rows in the table as given.
+    text
+        Columns that were text, and not declared as categories.
     """
 
     frame: pd.DataFrame
     rows: np.ndarray
     n_given: int
+    text: frozenset[str] = frozenset()
 
 
 def read_table(
@@ -85,7 +88,8 @@ def read_table(
                 allowed="finite numbers",
                 do="mend these rows, or mark them missing to have them dropped",
             )
-    return Table(frame, rows, len(keep))
+    text = frozenset(name for name in columns if pd.api.types.infer_dtype(complete[name], skipna=False) == "string")
+    return Table(frame, rows, len(keep), text)
 
 
 def _select(data: Any, columns: tuple[str, ...]) -> pd.DataFrame:

@@ -60,8 +60,9 @@ def plot_predictions(
             allowed=f"up to {len(PALETTE)}",
             do="predict for fewer, or draw them one by one",
         )
-    values = predictions[coordinate_of(predictions, over)].to_numpy()
-    number = np.issubdtype(values.dtype, np.number)
+    along = predictions[coordinate_of(predictions, over)]
+    values = along.to_numpy()
+    number = np.issubdtype(values.dtype, np.number) and along.attrs.get("kind") != "category"
     places = None if number else list(dict.fromkeys(values.tolist()))
     with house_style():
         figure, axes = plt.subplots(figsize=(_width(places), 4.2))
@@ -215,6 +216,8 @@ def _points(axes: Axes, at: np.ndarray, draws: tuple[np.ndarray, np.ndarray | No
 def _response_axis(predictions: xr.Dataset, unit: str) -> str:
     what = predictions.attrs["expectation"]
     name = predictions.attrs["response"]
+    # Counts hang on their exposure: without it the axis says nothing.
+    offset = f"\nat offset {short(predictions.attrs['offset'], 40)}" if "offset" in predictions.attrs else ""
     if what == "mean of the response":
-        return f"{short(name)}{f' ({unit})' if unit else ''}"
-    return short(what, 50) if name in what else f"{short(name, 20)}: {short(what, 40)}"
+        return f"{short(name)}{f' ({unit})' if unit else ''}{offset}"
+    return (short(what, 50) if name in what else f"{short(name, 20)}: {short(what, 40)}") + offset
