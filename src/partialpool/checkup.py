@@ -14,6 +14,7 @@ from partialpool.errors import PartialPoolError
 from partialpool.fitting import Fit
 from partialpool.overview.convergence import Finding
 from partialpool.seeds import seed_sequence
+from partialpool.spec.guard import quote_name
 from partialpool.summaries.degeneracy import singularity
 from partialpool.summaries.leftovers import residual_trends
 from partialpool.summaries.levelchecks import level_statistics
@@ -159,8 +160,8 @@ def _of_levels(fit: Fit, factor: FactorEffects, seeds: list[int]) -> Iterator[Fi
         cure = f"levels of {name} differ in variance: try family 'student_t', 'lognormal', or a slope"
         some = "" if told.all() else f" ({told.sum()} levels of two rows or more)"
         yield _judged(f"spreads within {name}", f"how they differ between levels{some}", p, cure)
-    for trend in [str(v) for v in new["observed_data"].data_vars if str(v).startswith("trend_")]:
-        yield _trend(fit, trend.removeprefix("trend_"), name, seeds[2])
+    for column in [v.attrs["along"] for v in new["observed_data"].data_vars.values() if "along" in v.attrs]:
+        yield _trend(fit, column, name, seeds[2])
 
 
 def _told(tree: xr.DataTree, name: str) -> np.ndarray:
@@ -190,6 +191,6 @@ def _trend(fit: Fit, over: str, factor: str, seed: int) -> Finding:
     cure = (
         f"fit {suggestion}{fit.spec.beside_formula}"
         if suggestion
-        else f"look for a bend along {over}, such as I({over}**2)"
+        else f"look for a bend along {over}, such as I({quote_name(over)}**2)"
     )
     return _judged(f"trend of {over} in {factor}", "left in the residuals", float(found["p_value"]), cure)

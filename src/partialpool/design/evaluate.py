@@ -3,7 +3,6 @@
 formulae evaluates; what it may call is given to it here, by name, and nothing else is in reach.
 """
 
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -19,7 +18,7 @@ from formulae.terms.variable import Variable
 
 from partialpool.design.categories import Categories, Coding, find_categories, merge_categories
 from partialpool.design.kinds import is_quantity
-from partialpool.design.recipe import Recipe, check_finite
+from partialpool.design.recipe import Recipe, check_finite, quiet_evaluation
 from partialpool.errors import DataError
 from partialpool.names import INTERCEPT
 from partialpool.spec.expression import columns_of, describe_terms, is_single
@@ -227,8 +226,7 @@ def learn_columns(terms: Iterable[str], frame: pd.DataFrame, *, intercept: bool)
         names: tuple[str, ...] = (INTERCEPT,) if intercept else ()
         return Recipe(names, MappingProxyType({}), MappingProxyType({}), None), np.ones((len(frame), len(names)))
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # non-finite results are refused below, by name
+        with quiet_evaluation():
             _read_as_categories(model, frame)
             matrices = DesignMatrices(model, frame, Environment([dict(ALLOWED)]))
         labels = [str(label) for term in matrices.common.terms.values() for label in term.labels]

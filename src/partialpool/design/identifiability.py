@@ -4,7 +4,6 @@ Which they are is said by the null space of a Gram matrix (`covariance_gram`), n
 factors with one partition, one row for every effect, a common effect for every level are cases of one rule.
 """
 
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from partialpool.design.covariance_gram import Part, common_basis, gram_matrices, part_of, residual_part
-from partialpool.errors import DataWarning
+from partialpool.errors import DataWarning, warn
 
 if TYPE_CHECKING:
     from partialpool.design.build import Design, FactorEffects
@@ -59,7 +58,7 @@ class Dependency:
 def warn_not_identified(design: "Design") -> None:
     """Warn of every set of variances, correlations and sigma that the data do not identify."""
     for dependency in not_identified(design):
-        warnings.warn(str(dependency), DataWarning, stacklevel=2)
+        warn(str(dependency), DataWarning)
 
 
 def not_identified(design: "Design") -> tuple[Dependency, ...]:

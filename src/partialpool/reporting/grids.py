@@ -8,6 +8,7 @@ import xarray as xr
 
 from partialpool.design.build import Design
 from partialpool.design.held import Held, categories_of, is_number, numbers_among, range_of, read_columns
+from partialpool.design.labels import coordinate_of
 
 __all__ = ["Grid", "predictor_grids", "slope_grids"]
 
@@ -29,7 +30,7 @@ class Grid:
 
     def along(self, answer: xr.Dataset) -> xr.Dataset:
         """Drop the categories, of which one was asked for, from an answer's dimensions."""
-        return answer.isel({name: 0 for name in self.at if name != self.column}, drop=True)
+        return answer.isel({coordinate_of(answer, name): 0 for name in self.at if name != self.column}, drop=True)
 
     def held(self, answer: xr.Dataset) -> str:
         """Say where the other predictors and the offset were held, in sentences; nothing where there are none."""

@@ -162,4 +162,4 @@ def _labelled(fit: Fit, points: Points | None, shares: _Shares, residual: str) -
         attrs["held"] = points.held_in_words
     if points is not None and points.offset is not None:
         attrs["offset"] = offset_in_words(fit.design, points.offset)
-    return xr.Dataset(variables, coords=coords | (dict(points.coords) if points else {}), attrs=attrs)
+    return xr.Dataset(variables, coords=coords | (points.labels if points else {}), attrs=attrs)
