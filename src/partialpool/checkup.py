@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from partialpool.design.build import Design, FactorEffects
+from partialpool.design.identifiability import not_identified
 from partialpool.design.oddlabels import find_odd_labels
 from partialpool.errors import PartialPoolError
 from partialpool.fitting import Fit
@@ -69,7 +70,8 @@ def check(fit: Fit, *, seed: int | None = None) -> Checklist:
     """Check draws, effects and fit to the data, level by level.
 
     - the draws: divergences, R-hat, ESS, E-BFMI or importance weights (`fit.digest.verdict`);
-    - the effects: what the data do not support (`singularity`);
+    - the effects: variances, correlations and sigma that no data of this design identify, where there are any; what the
+      data do not support (`singularity`);
     - the categories: the reference that coefficients compare with, labels that differ by case or space alone,
       categories of one row;
     - per factor, by new responses of up to 1,000 draws: a level whose mean lies out of the population's (largest
@@ -97,6 +99,7 @@ def check(fit: Fit, *, seed: int | None = None) -> Checklist:
     'fit Reaction ~ Days + (Days | Subject)'
     """
     findings = list(fit.digest.verdict.findings)
+    findings += [Finding("identified", False, f"{d.wrong}: {d.got}", d.do) for d in not_identified(fit.design)]
     if fit.design.factors:
         findings.append(_effects(fit))
     findings += _categories(fit.design)

@@ -84,7 +84,7 @@ def score_levels(fit: Fit, codes: np.ndarray, *, seed: int | None = None, progre
     Raises
     ------
     DataError
-        More than two effects to integrate out where the response is not normal.
+        More than three effects to integrate out where the response is not normal.
     """
     shape = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"], -1)
     joint = joint_log_density(fit.design, codes, fit.stacked()).reshape(shape)

@@ -58,6 +58,8 @@ def test_the_two_oracles_agree():
     assert stable_log_likelihood(*arguments) == pytest.approx(log_likelihood(*arguments), rel=1e-11)
 
 
+# Two of the three factors have the same groups of rows there.
+@pytest.mark.filterwarnings("ignore:.* not identified:partialpool.DataWarning")
 @pytest.mark.parametrize("branch_from", [2, 10_000])
 def test_a_branch_and_a_tail_factor_are_the_same_model(branch_from):
     design, priors, marginal = problem(formula_of("three", "correlated"), table("unbalanced"), branch_from)

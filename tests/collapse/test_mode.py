@@ -63,6 +63,7 @@ def test_two_ways_of_varying_far_from_zero():
     assert max(shares) < 0.7
 
 
+@pytest.mark.filterwarnings("ignore:.* not identified:partialpool.DataWarning")
 def test_either_of_two_equal_factors_may_carry_the_variance():
     rng = np.random.default_rng(7)
     g = np.repeat(np.arange(20), 3)

@@ -70,6 +70,7 @@ def test_counts_and_binaries_score_and_lognormal_takes_logs():
     assert raw["naive"].to_numpy() == pytest.approx(logs["naive"].to_numpy())
 
 
+@pytest.mark.filterwarnings("ignore:.* not identified:partialpool.DataWarning")  # three rows
 def test_what_cannot_be_naive():
     data = intercepts(0)
     with pytest.raises(pp.DataError, match="worked out for normal, binary and count responses"):

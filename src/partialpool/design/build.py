@@ -22,6 +22,7 @@ from partialpool.design.common_basis import CommonBasis, make_common_basis
 from partialpool.design.effect_basis import EffectBasis, is_far_from_zero, make_effect_basis
 from partialpool.design.evaluate import learn_columns, learn_expression
 from partialpool.design.factors import Levels, learn_levels
+from partialpool.design.identifiability import warn_not_identified
 from partialpool.design.kinds import value_columns
 from partialpool.design.kinship import Kinship, match_levels
 from partialpool.design.oddlabels import warn_odd_labels
@@ -334,6 +335,8 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
         units=_units_of(data),
     )
     warn_odd_labels(frame, design.categories, table.text.intersection(value_columns(spec)))
+    # 5. What the data cannot tell of the covariances.
+    warn_not_identified(design)
     return design
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "warn_dropped",
     "warn_independent_far_from_zero",
     "warn_weak_slopes",
+    "weak_slopes",
 ]
 
 _RANK_TOLERANCE = 1e-12
@@ -106,20 +107,33 @@ def check_effects_vary(factor: str, effects: tuple[str, ...], values: np.ndarray
 def warn_weak_slopes(
     factor: str, codes: np.ndarray, n_levels: int, effects: tuple[str, ...], values: np.ndarray
 ) -> None:
-    """Warn of a slope whose predictor is constant within every level: no level shows its own slope."""
+    """Warn of a slope beside an intercept whose predictor is constant within every level."""
+    for name in weak_slopes(codes, n_levels, effects, values):
+        warnings.warn(
+            f"the slope of {name!r} does not vary within any level of {factor!r}: got one value per level, "
+            f"so no level shows a slope of its own and its sd rests on the prior; allowed, but consider "
+            f"leaving {name!r} out of ({name} | {factor})",
+            DataWarning,
+            stacklevel=2,
+        )
+
+
+def weak_slopes(codes: np.ndarray, n_levels: int, effects: tuple[str, ...], values: np.ndarray) -> tuple[str, ...]:
+    """Name the slopes beside an intercept whose predictor is constant within every level: no level shows its own.
+
+    Without an intercept such an effect is one: its sd is that of the levels' means, over the predictor.
+    """
+    if INTERCEPT not in effects:
+        return ()
     counts = np.bincount(codes, minlength=n_levels)
+    found = []
     for name, column in zip(effects, values.T, strict=True):
         if name == INTERCEPT or np.ptp(column) == 0:
             continue
         means = np.bincount(codes, weights=column, minlength=n_levels) / counts
         if np.abs(column - means[codes]).max() <= 1e-12 * np.abs(column).max():
-            warnings.warn(
-                f"the slope of {name!r} does not vary within any level of {factor!r}: got one value per level, "
-                f"so no level shows a slope of its own and its sd rests on the prior; allowed, but consider "
-                f"leaving {name!r} out of ({name} | {factor})",
-                DataWarning,
-                stacklevel=2,
-            )
+            found.append(name)
+    return tuple(found)
 
 
 def warn_independent_far_from_zero(

@@ -54,6 +54,23 @@ class Within(Between):
         return np.asarray(x, dtype=float) - super().__call__(x, by)
 
 
+class Scale:
+    """x less its mean, over its sd with divisor n - 1, as R's `scale`; both as learned."""
+
+    __stateful_transform__ = True
+
+    def __init__(self) -> None:
+        self.learned: tuple[float, float] | None = None
+
+    def __call__(self, x: pd.Series) -> np.ndarray:
+        """Return the standardised values, shape (rows,)."""
+        values = np.asarray(x, dtype=float)
+        if self.learned is None:
+            self.learned = float(values.mean()), float(values.std(ddof=1))
+        mean, sd = self.learned
+        return (values - mean) / sd
+
+
 def _of_one(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Take one argument only: a NumPy function's second would be where it writes."""
     return lambda x: function(x)
@@ -65,6 +82,8 @@ ALLOWED: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
     {name: _of_one(getattr(np, name)) for name in _NUMPY} | {"between": Between, "within": Within}
 )
 """Functions given to formulae; the others of `spec.guard.FUNCTIONS` are its own."""
+_INSTEAD: Final[Mapping[str, Callable[[], Any]]] = MappingProxyType({"scale": Scale, "standardize": Scale})
+"""Functions that take the place of formulae's own of that name, which its calls find first."""
 
 
 class _CategoryColumn(Variable):
@@ -121,10 +140,19 @@ def _read_as_categories(model: Any, frame: pd.DataFrame) -> None:
             term.components = [_exchanged(component, frame) for component in term.components]
 
 
+def _put_instead(call: Any) -> None:
+    """Give a call, and those among its arguments, our functions in place of formulae's."""
+    if getattr(call, "callee", None) in _INSTEAD:
+        call.stateful_transform = _INSTEAD[call.callee]()
+    for argument in (*getattr(call, "args", ()), *getattr(call, "kwargs", {}).values()):
+        _put_instead(argument)
+
+
 def _exchanged(component: Any, frame: pd.DataFrame) -> Any:
     if isinstance(component, Variable):
         column = frame[component.name]
         return component if is_quantity(column) else _CategoryColumn(find_categories(column, component.name))
+    _put_instead(component.call)
     coded = [name for name, uses in column_uses([component.name]).items() if "category" in uses]
     if component.call.callee in CODING and coded:
         return _CodedColumn(component.call, find_categories(frame[coded[0]], coded[0]))

@@ -28,6 +28,7 @@ from partialpool.infer.engine import RawDraws
 from partialpool.infer.progress import ProgressLine, progress_line
 from partialpool.infer.settings import Settings
 from partialpool.names import BETA, SIGMA, b_name, corr_name, sd_name, z_name
+from partialpool.seeds import shifted
 from partialpool.spec.model import ModelSpec
 
 __all__ = ["CollapsedEngine"]
@@ -54,7 +55,7 @@ class CollapsedEngine:
         """Draw from the posterior."""
         _check_memory(design, settings)
         clock = _Clock()
-        streams = np.random.SeedSequence(settings.seed).spawn(5)
+        streams = np.random.SeedSequence(shifted(settings.seed)).spawn(5)
         with progress_line("preparing", shown=settings.progressbar) as line:
             line.say("collecting moments")
             moments = collect_moments(design, choose_units(design))

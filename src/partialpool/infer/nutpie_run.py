@@ -11,6 +11,7 @@ import xarray as xr
 from partialpool.errors import SamplingWarning
 from partialpool.infer.progress import ProgressLine
 from partialpool.infer.settings import Settings
+from partialpool.seeds import shifted
 
 __all__ = ["kept_statistics", "run_nutpie", "warn_interrupted", "whole_chains"]
 
@@ -39,7 +40,7 @@ def run_nutpie(compiled: Any, settings: Settings, line: ProgressLine) -> tuple[x
             tune=settings.tune,
             chains=settings.chains,
             cores=settings.workers,
-            seed=settings.seed,
+            seed=shifted(settings.seed),
             target_accept=settings.target_accept,
             adaptation="draw_diag",
             save_warmup=False,

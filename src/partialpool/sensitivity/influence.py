@@ -61,7 +61,7 @@ def level_influence(
     Raises
     ------
     DataError
-        No such factor; more than two effects to integrate out where the response is not normal.
+        No such factor; more than three effects to integrate out where the response is not normal.
     EngineError
         A refit failed.
 
