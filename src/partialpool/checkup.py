@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from partialpool.design.build import FactorEffects
+from partialpool.design.build import Design, FactorEffects
 from partialpool.design.identifiability import not_identified
+from partialpool.design.oddlabels import find_odd_labels
 from partialpool.errors import PartialPoolError
 from partialpool.fitting import Fit
 from partialpool.overview.convergence import Finding
@@ -71,6 +72,8 @@ def check(fit: Fit, *, seed: int | None = None) -> Checklist:
     - the draws: divergences, R-hat, ESS, E-BFMI or importance weights (`fit.digest.verdict`);
     - the effects: variances, correlations and sigma that no data of this design identify, where there are any; what the
       data do not support (`singularity`);
+    - the categories: the reference that coefficients compare with, labels that differ by case or space alone,
+      categories of one row;
     - per factor, by new responses of up to 1,000 draws: a level whose mean lies out of the population's (largest
       deviation in sds, effects drawn anew), spreads within levels that differ more than the model says (their
       coefficient of variation), trends along numeric predictors that are left in the residuals (`residual_trends`).
@@ -99,6 +102,7 @@ def check(fit: Fit, *, seed: int | None = None) -> Checklist:
     findings += [Finding("identified", False, f"{d.wrong}: {d.got}", d.do) for d in not_identified(fit.design)]
     if fit.design.factors:
         findings.append(_effects(fit))
+    findings += _categories(fit.design)
     thin = _thinned(fit)
     seeds = seed_sequence(seed).spawn(len(fit.design.factors))
     for factor, own in zip(fit.design.factors, seeds, strict=True):
@@ -118,6 +122,15 @@ def _effects(fit: Fit) -> Finding:
         else "compare it with models that have fewer effects: pp.compare"
     )
     return Finding("effects", bool(found["good"]), found.attrs["finding"], cure)
+
+
+def _categories(design: Design) -> Iterator[Finding]:
+    odd = find_odd_labels(design.frame, design.categories)
+    found = [f"reference: {design.references}"] if design.references else []
+    found += [one.what for one in odd]
+    if found:
+        cure = "; ".join(dict.fromkeys(f"{one.column}: {one.do}" for one in odd))
+        yield Finding("categories", not odd, "; ".join(found), cure)
 
 
 def _thinned(fit: Fit) -> Fit:

@@ -19,6 +19,7 @@ __all__ = [
     "SHARES",
     "SIGMA",
     "TOTAL_SD",
+    "at_means_name",
     "b_name",
     "corr_name",
     "effect_bis_dim",
@@ -70,6 +71,17 @@ def sd_name(factor: str) -> str:
     ('Subject_effect', 'Subject_effect_bis')
     """
     return f"sd_{factor}"
+
+
+def at_means_name(factor: str) -> str:
+    """Standard deviations of a factor's effects at the predictors' means: a variable of PyMC models.
+
+    Examples
+    --------
+    >>> at_means_name("Subject")
+    'sd_Subject_at_means'
+    """
+    return f"{sd_name(factor)}_at_means"
 
 
 def corr_name(factor: str) -> str:

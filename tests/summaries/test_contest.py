@@ -6,10 +6,12 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
+from scipy import special
 
 import partialpool as pp
 from checks.fixed import fit_at
-from partialpool.leaveout import score_levels
+from partialpool.leaveout import leave_one_out, score_levels
 from partialpool.seeds import seed_sequence
 from partialpool.summaries.contest import compare
 
@@ -109,6 +111,29 @@ def test_scores_that_cannot_be_had_are_explained():
     assert found.criteria == ("rows",)
     assert any(note.startswith("no scores of whole levels: low has") for note in found.notes)
     assert found.notes[-1].startswith("For new rows of the same levels")
+
+
+def test_scores_of_levels_whose_sd_comes_near_zero():
+    """Draws of an sd as far down as 1e-9: the score is that of a rule with fixed nodes on the prior's scale."""
+    rng = np.random.default_rng(21)
+    g, x, n = np.repeat(np.arange(8), 30), rng.normal(size=240), 400
+    y = (rng.random(240) < special.expit(-0.4 + 0.5 * x)).astype(int)
+    data = {"y": y, "x": x, "g": g}
+    beta, sd = rng.normal([-0.4, 0.5], 0.14, (n, 2)), np.exp(rng.normal(-4, 4, (n, 1))).clip(1e-9, 0.6)
+    b = rng.normal(size=(n, 8, 1)) * sd[:, None]
+    grouped = fit_at("y ~ x + (1 | g)", data, family="bernoulli", draws=n, beta=beta, sd_g=sd, b_g=b)
+    alone = fit_at("y ~ x", data, family="bernoulli", draws=n, beta=beta)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(60)
+    eta = beta[:, :1] + beta[:, 1:] * x
+    expected = np.empty((n, 8))
+    for k in range(8):
+        shifted = eta[:, g == k, None] + sd[:, :, None] * nodes
+        each = special.log_expit(np.where(y[g == k, None] == 1, shifted, -shifted)).sum(axis=1)
+        expected[:, k] = special.logsumexp(each, b=weights / weights.sum(), axis=1)
+    found = compare({"grouped": grouped, "alone": alone}, factor="g", progressbar=False)
+    known = leave_one_out(grouped, xr.Dataset({"levels": (("chain", "draw", "level"), expected[None])}))
+    assert found.frame.loc["grouped", "levels"] == pytest.approx(known.elpd, abs=1e-3)
+    assert abs(found.frame.loc["alone", "levels"] - known.elpd) < 5
 
 
 def test_too_few_draws_are_refused(sleepstudy):

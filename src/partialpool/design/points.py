@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from partialpool.design.build import Design
-from partialpool.design.kinds import is_quantity
+from partialpool.design.held import Held, categories_of, evaluated_offset, hold, is_number, read_columns
 from partialpool.errors import DataError, nearest
 
 __all__ = ["At", "Points", "covariate_points"]
@@ -29,22 +29,26 @@ class Points:
     coords
         The values of each column named, in the grid's order.
     held
-        What every other numeric predictor that is read was held at: its mean over the rows.
+        What every other numeric predictor that is read is held at: its mean over the rows.
     common
         X without the intercept, shape (points, columns); None where it was not asked for.
     effects
         Z's columns per factor, shape (points, effects).
+    offset
+        Known part of the linear predictor, shape (points,); None where the model has none, or was not asked for with
+        `common`.
     """
 
     coords: Mapping[str, np.ndarray]
     held: Mapping[str, float]
     common: np.ndarray | None
     effects: tuple[np.ndarray, ...]
+    offset: np.ndarray | None = None
 
     @property
     def held_in_words(self) -> str:
         """What was held where, for an answer's attrs."""
-        return ", ".join(f"{name}={value:.4g} (mean)" for name, value in self.held.items())
+        return ", ".join(str(Held(name, value, "mean")) for name, value in self.held.items())
 
     @property
     def dims(self) -> tuple[str, ...]:
@@ -68,7 +72,7 @@ def covariate_points(design: Design, at: At, *, common: bool) -> Points:
         Values by column; several columns make a grid, the first varying slowest. Predictors that are not named
         are held at their means; a category has no mean and must be named where it is read.
     common
-        Whether the common effects' columns are wanted too, and so the predictors they read.
+        Whether the common effects' columns and the offset are wanted too, and so the predictors they read.
 
     Raises
     ------
@@ -79,11 +83,10 @@ def covariate_points(design: Design, at: At, *, common: bool) -> Points:
     coords = {name: np.atleast_1d(np.asarray(_listed(at[name]))) for name in at}
     for name, values in coords.items():
         _check_column(name, values, known)
-    recipes = [recipe for factor in design.factors for recipe in factor.recipes]
-    read = {c for recipe in ([design.common.recipe] if common else []) + recipes for c in recipe.numeric}
+    read = read_columns(design, common=common, offset=common)
     grid = pd.DataFrame(list(product(*coords.values())), columns=list(coords))
     held = {}
-    for column in sorted(read - set(coords)):
+    for column in sorted(set(read) - set(coords)):
         held[column] = _mean_of(design, column)
         grid[column] = held[column]
     if not len(grid.columns):
@@ -92,7 +95,7 @@ def covariate_points(design: Design, at: At, *, common: bool) -> Points:
         np.concatenate([recipe.apply(grid) for recipe in factor.recipes], axis=1) for factor in design.factors
     )
     columns = design.common.recipe.apply(grid)[:, 1 if design.spec.intercept else 0 :] if common else None
-    return Points(coords, held, columns, effects)
+    return Points(coords, held, columns, effects, evaluated_offset(design, grid) if common else None)
 
 
 def _listed(values: Any) -> Any:
@@ -124,12 +127,11 @@ def _check_column(name: str, values: np.ndarray, known: tuple[str, ...]) -> None
 
 
 def _mean_of(design: Design, column: str) -> float:
-    values = design.frame[column]
-    if not is_quantity(values):
+    if not is_number(design, column):
         raise DataError(
             f"{column!r} has categories: it cannot be held at its mean",
             got="no value for it",
-            allowed=nearest("", sorted({str(v) for v in values})),
+            allowed=nearest("", [str(value) for value in categories_of(design, column)]),
             do=f"name it: at={{..., {column!r}: [...]}}",
         )
-    return float(values.mean())
+    return float(hold(design, column).value)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from partialpool.design.evaluate import evaluate
+from partialpool.design.kinds import is_quantity
 from partialpool.errors import DataError
 from partialpool.names import OBS
 from partialpool.spec.families import Family
@@ -154,7 +155,7 @@ def read_standard_errors(name: str, frame: pd.DataFrame) -> np.ndarray:
     DataError
         Text, or a value that is not above 0.
     """
-    if not pd.api.types.is_numeric_dtype(frame[name]):
+    if not is_quantity(frame[name]):
         raise DataError(
             f"the standard errors {name!r} are text where numbers are needed",
             got=f"{frame[name].iloc[0]!r}",

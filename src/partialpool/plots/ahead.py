@@ -59,7 +59,7 @@ def plot_predictions(
             allowed=f"up to {len(PALETTE)}",
             do="predict for fewer, or draw them one by one",
         )
-    number = np.issubdtype(predictions[over].dtype, np.number)
+    number = np.issubdtype(predictions[over].dtype, np.number) and predictions[over].attrs.get("kind") != "category"
     places = None if number else list(dict.fromkeys(predictions[over].to_numpy().tolist()))
     with house_style():
         figure, axes = plt.subplots(figsize=(_width(places), 4.2))
@@ -212,6 +212,8 @@ def _points(axes: Axes, at: np.ndarray, draws: tuple[np.ndarray, np.ndarray | No
 def _response_axis(predictions: xr.Dataset, unit: str) -> str:
     what = predictions.attrs["expectation"]
     name = predictions.attrs["response"]
+    # Counts hang on their exposure: without it the axis says nothing.
+    offset = f"\nat offset {short(predictions.attrs['offset'], 40)}" if "offset" in predictions.attrs else ""
     if what == "mean of the response":
-        return f"{short(name)}{f' ({unit})' if unit else ''}"
-    return short(what, 50) if name in what else f"{short(name, 20)}: {short(what, 40)}"
+        return f"{short(name)}{f' ({unit})' if unit else ''}{offset}"
+    return (short(what, 50) if name in what else f"{short(name, 20)}: {short(what, 40)}") + offset

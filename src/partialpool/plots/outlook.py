@@ -148,4 +148,5 @@ def _sorted(outlook: xr.Dataset, name: str) -> tuple[np.ndarray, np.ndarray]:
 
 def _named(outlook: xr.Dataset, xunit: str) -> str:
     held = "" if outlook.attrs["held"] == "nothing" else f"\nheld: {short(outlook.attrs['held'], 45)}"
-    return f"{short(outlook.attrs['along'])}{f' ({xunit})' if xunit else ''}{held}"
+    offset = "" if outlook.attrs["offset"] == "none" else f"\noffset: {short(outlook.attrs['offset'], 45)}"
+    return f"{short(outlook.attrs['along'])}{f' ({xunit})' if xunit else ''}{held}{offset}"

@@ -27,12 +27,8 @@ def variance_components(fit: Fit) -> xr.Dataset:
         `residual`: `part_variance` averaged over the rows and `share` of their sum. Dims (chain, draw):
         `r2_marginal`, the share of the common effects, and `r2_conditional`, of common and group effects (Nakagawa &
         Schielzeth 2013; random slopes after Johnson 2014; the common effects' variance is that of X beta over the
-        rows, ddof 1, as in the R package insight).
-
-    Raises
-    ------
-    DataError
-        A Student t response without a variance.
+        rows, ddof 1, as in the R package insight). In draws in which a Student t response has no variance (nu of 2 or
+        less) the residual's is infinite and its share 1; `attrs["residual"]` says in how many.
 
     Examples
     --------
@@ -59,6 +55,9 @@ def variance_components(fit: Fit) -> xr.Dataset:
     parts |= {name: values[..., 0] for name, values in partition.factors.items()}
     parts["residual"] = np.broadcast_to(partition.residual[..., 0], parts["common"].shape)
     total = sum(parts.values(), np.zeros(parts["common"].shape))
+    # The residual's is what the others leave: its variance may be infinite (a Student t).
+    known = [np.divide(part, total, out=np.zeros(total.shape), where=total > 0) for part in [*parts.values()][:-1]]
+    share = _stacked([*known, 1 - sum(known, np.zeros(total.shape))], posterior)
     variance = _stacked(list(components.values()), posterior)
     part_variance = _stacked(list(parts.values()), posterior)
     variables = {
@@ -67,9 +66,9 @@ def variance_components(fit: Fit) -> xr.Dataset:
         "covariance": (("chain", "draw", "pair"), _stacked([c for c, _ in pairs.values()], posterior)),
         "correlation": (("chain", "draw", "pair"), _stacked([r for _, r in pairs.values()], posterior)),
         "part_variance": (("chain", "draw", "part"), part_variance),
-        "share": (("chain", "draw", "part"), part_variance / total[..., None]),
-        "r2_marginal": (("chain", "draw"), parts["common"] / total),
-        "r2_conditional": (("chain", "draw"), 1 - parts["residual"] / total),
+        "share": (("chain", "draw", "part"), share),
+        "r2_marginal": (("chain", "draw"), share[..., 0]),
+        "r2_conditional": (("chain", "draw"), share[..., :-1].sum(axis=-1)),
     }
     coords = {
         "chain": posterior["chain"],

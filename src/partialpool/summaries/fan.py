@@ -3,10 +3,11 @@
 import numpy as np
 import xarray as xr
 
+from partialpool.design.held import offset_in_words
 from partialpool.design.points import At, covariate_points
 from partialpool.fitting import Fit
 from partialpool.variance.covariance import effect_covariance
-from partialpool.variance.places import linear_predictor_at, partition_at
+from partialpool.variance.places import partition_at, typical_predictor
 
 __all__ = ["variance_function"]
 
@@ -22,14 +23,16 @@ def variance_function(fit: Fit, at: At) -> xr.Dataset:
     fit
         A fit with grouping factors.
     at
-        A grid of predictor values, `{"Days": numpy.linspace(0, 9, 19)}`; others are held at their means.
+        A grid of predictor values, `{"Days": numpy.linspace(0, 9, 19)}`; others are held at their means, those that the
+        offset reads too.
 
     Returns
     -------
     xarray.Dataset
         In squared units of the linear predictor. `variance` (chain, draw, grid); `parts` (chain, draw, part, grid):
         each factor, then `residual`; `covariance` (chain, draw, factor, grid, grid with `_bis`): Cov(y(x), y(x')) of
-        two rows of one level; `mean` (chain, draw, grid): the linear predictor of the population.
+        two rows of one level; `mean` (chain, draw, grid): the linear predictor of the population, the
+        offset counted; `attrs["offset"]` says what that is.
 
     Raises
     ------
@@ -64,7 +67,7 @@ def variance_function(fit: Fit, at: At) -> xr.Dataset:
         "parts": (("chain", "draw", "part", *points.dims), parts.reshape(*lead, len(names) + 1, *points.shape)),
         "mean": (
             ("chain", "draw", *points.dims),
-            linear_predictor_at(posterior, design, np.asarray(points.common)).reshape(*lead, *points.shape),
+            typical_predictor(posterior, design, points).reshape(*lead, *points.shape),
         ),
     }
     if names:
@@ -83,4 +86,6 @@ def variance_function(fit: Fit, at: At) -> xr.Dataset:
     }
     if points.held:
         attrs["held"] = points.held_in_words
+    if points.offset is not None:
+        attrs["offset"] = offset_in_words(design, points.offset)
     return xr.Dataset(variables, coords=coords, attrs=attrs)

@@ -25,6 +25,7 @@ from partialpool.observe.response import replicate
 from partialpool.seeds import seed_sequence
 from partialpool.spec.model import ModelSpec
 from partialpool.variance.course import Along, read_course
+from partialpool.variance.distribution import check_finite_variance
 from partialpool.variance.outlook import outlook_along
 from partialpool.variance.places import partition_over_rows
 
@@ -91,7 +92,8 @@ def prior_predictive(
         The numeric predictor along which to follow the variance of a response and the lines of new levels: a column,
         `"Days"`, for 25 values over its range in the rows; or values, `{"Days": [0, 5, 9]}`, with one value for each
         other predictor that is to be held elsewhere, `{"Days": [0, 5, 9], "sex": "F"}`. Numeric predictors that are
-        not named are held at their means, categories at their first. Left out: the numeric predictor whose slope
+        not named are held at their means, categories at their first; the offset follows from its columns, so that
+        `{"Days": [0, 5, 9], "exposure": 1}` asks per unit of exposure. Left out: the numeric predictor whose slope
         varies over groups, where there is exactly one. `{}`: none.
     draws
         How many.
@@ -109,8 +111,8 @@ def prior_predictive(
         - `outlook`, where there is a predictor to follow: `variance` (chain, draw, predictor), Var(y | x) in squared
           units of the linear predictor, defined as in `variance_function` (left out where there is none);
           `level_line` (chain, draw, predictor), the mean of the response at a new level of every factor, drawn with
-          the parameters of that draw; `typical_line`, that at a level whose effects are 0. Offsets are 0; of an
-          ordinal response lines are the linear predictor. Its attrs say where other predictors are held.
+          the parameters of that draw; `typical_line`, that at a level whose effects are 0; of an ordinal response
+          lines are the linear predictor. Its attrs say where other predictors are held, and the offset.
 
         attrs: `implausible`, the share of replicates where no data of this kind can be, and `implausible_means`. More
         than half of them give a warning.
@@ -214,6 +216,7 @@ def _derived(prior: xr.Dataset, design: Design) -> xr.Dataset | None:
     """ICC and sd of a response, per prior draw; None where there are none."""
     try:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            check_finite_variance(design, prior)
             partition = partition_over_rows(prior, design)
             total = partition.total[..., 0]
             shares = [values[..., 0] / total for values in partition.factors.values()]
