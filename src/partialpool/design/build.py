@@ -220,8 +220,7 @@ class Design:
     def categories(self) -> Mapping[str, Categories]:
         """The columns that are categories by how terms use them, with their order and reference.
 
-        Text, booleans, categoricals, numbers inside `C()`, groups of `within` and `between`. Every other column that
-        terms read is a quantity.
+        Every other column that terms read is a quantity.
         """
         return MappingProxyType(merge_categories(*(recipe.categories for recipe in self.recipes)))
 
@@ -301,7 +300,7 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
     offset = np.sum([values for _, values in offsets], axis=0) if offsets else None
     # 3. Common effects.
     common = _common_effects(spec, frame)
-    warn_dropped("common effects", common.recipe.dropped, len(common.coefs))
+    warn_dropped("common effects", (common.recipe,))
     own = [name for name, _ in spec.family_record.parameters if name != "sigma" or se is None]
     if not (common.coefs or spec.groups or own):
         raise DataError(
@@ -315,8 +314,7 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
     for factor in factors:
         # Relatives tell a level's effect from the residual, even where each level has one row.
         alone = _has_free_sigma(spec) and (factor.kinship is None or factor.kinship.is_diagonal)
-        dropped = tuple(name for recipe in factor.recipes for name in recipe.dropped)
-        warn_dropped(f"effects over {factor.name}", dropped, len(factor.names))
+        warn_dropped(f"effects over {factor.name}", factor.recipes)
         check_factor(factor.name, factor.codes, factor.n_levels, factor.names, residual_free=alone)
         check_effects_vary(factor.name, factor.names, factor.values)
         warn_weak_slopes(factor.name, factor.codes, factor.n_levels, factor.names, factor.values)
