@@ -40,9 +40,9 @@ def test_each_fault_is_found_with_its_cure(fault, finding, cure):
 
 
 def test_false_alarms_are_rare():
-    """Three checks at 1 % each on 20 good data sets: four alarms or more have a chance below 1 in 1,000."""
+    """Seven checks at 1 % each on 20 good data sets: seven alarms or more have a chance below 1 in 1,000."""
     alarms = sum(len([c for c in looked_at(simulated(seed)) if c not in ("effects",)]) for seed in range(100, 120))
-    assert alarms <= 3
+    assert alarms <= 6
 
 
 @pytest.mark.filterwarnings("ignore:.* not identified:partialpool.DataWarning")
@@ -82,6 +82,7 @@ def test_singletons_and_sparse_predictors_leave_no_level_out():
     assert "5 levels of two rows or more" in found["spreads within g"].found
 
 
-def test_no_groups_has_only_draws_to_check():
+def test_no_groups_has_draws_and_the_response_to_check():
     fit = pp.fit("Reaction ~ Days", pp.load_dataset("sleepstudy"), seed=1, progressbar=False)
-    assert set(pp.check(fit).frame["check"]) <= {"importance", "R-hat", "bulk ESS", "tail ESS"}
+    of_rows = {"skewness", "tails", "spread", "fitted"}
+    assert of_rows <= set(pp.check(fit).frame["check"]) <= {"importance", "R-hat", "bulk ESS", "tail ESS"} | of_rows

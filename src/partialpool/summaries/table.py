@@ -1,5 +1,7 @@
 """The table of a fit, or of any labelled draws."""
 
+from collections.abc import Callable
+
 import arviz_stats as azs
 import numpy as np
 import pandas as pd
@@ -62,7 +64,8 @@ def _with_ends(frame: pd.DataFrame) -> pd.DataFrame:
                 written.setdefault(column, {})[row] = f"{value:.{_decimals(mean)}f}"
             elif np.isfinite(value) and "e" not in now and _decimals(now) == 0:  # 149, not 150
                 written.setdefault(column, {})[row] = f"{value:.0f}"
-    return type(frame)(frame.copy(), fmt_map=written)  # type: ignore[call-arg]
+    make: Callable[..., pd.DataFrame] = type(frame)
+    return make(frame.copy(), fmt_map=written)
 
 
 def _decimals(cell: str) -> int:
