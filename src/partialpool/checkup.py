@@ -14,6 +14,7 @@ from partialpool.errors import PartialPoolError
 from partialpool.fitting import Fit
 from partialpool.overview.convergence import Finding
 from partialpool.seeds import seed_sequence
+from partialpool.spec.guard import quote_name
 from partialpool.summaries.check_advice import advice_for, advice_for_spreads, finding_in_words
 from partialpool.summaries.degeneracy import singularity
 from partialpool.summaries.leftovers import residual_trends
@@ -149,9 +150,10 @@ def _thinned(fit: Fit) -> Fit:
 def judge_response(fit: Fit, seed: int) -> Iterator[Finding]:
     """Judge the response as a whole, by what its family most often misses."""
     found = posterior_checks(fit, seed=seed)["checks"].to_dataset()
-    for name in [str(v).removesuffix("_p") for v in found.data_vars if str(v).endswith("_p") and f"{v}"[:-2] in found]:
-        real, new, p = float(found[name].mean()), float(found[f"{name}_new"].mean()), float(found[f"{name}_p"])
-        above = float((found[f"{name}_new"] >= found[name]).mean()) < 0.5
+    for name in [str(s) for s in found["statistic"].to_numpy()]:
+        one = found.sel(statistic=name)
+        real, new, p = float(one["data"].mean()), float(one["new"].mean()), float(one["p_value"])
+        above = float((one["new"] >= one["data"]).mean()) < 0.5
         cure = advice_for(fit.spec.family, name, above=above)
         yield _judged(name.replace("_", " "), finding_in_words(name, real, new), p, cure)
 
@@ -175,8 +177,8 @@ def _of_levels(fit: Fit, factor: FactorEffects, seeds: list[int]) -> Iterator[Fi
         cure = f"levels of {name} differ in variance: try {advice_for_spreads(fit.spec.family)}"
         some = "" if told.all() else f" ({told.sum()} levels of two rows or more)"
         yield _judged(f"spreads within {name}", f"how they differ between levels{some}", p, cure)
-    for trend in [str(v) for v in new["observed_data"].data_vars if str(v).startswith("trend_")]:
-        yield _trend(fit, trend.removeprefix("trend_"), name, seeds[2])
+    for column in [v.attrs["along"] for v in new["observed_data"].data_vars.values() if "along" in v.attrs]:
+        yield _trend(fit, column, name, seeds[2])
 
 
 def _told(tree: xr.DataTree, name: str) -> np.ndarray:
@@ -206,6 +208,6 @@ def _trend(fit: Fit, over: str, factor: str, seed: int) -> Finding:
     cure = (
         f"fit {suggestion}{fit.spec.beside_formula}"
         if suggestion
-        else f"look for a bend along {over}, such as I({over}**2)"
+        else f"look for a bend along {over}, such as I({quote_name(over)}**2)"
     )
     return _judged(f"trend of {over} in {factor}", "left in the residuals", float(found["p_value"]), cure)

@@ -16,7 +16,7 @@ from partialpool.design.archive import dataset_to_frame
 from partialpool.design.build import Design, build_design
 from partialpool.design.scaling import PriorSet, resolve_priors
 from partialpool.design.table import Missing
-from partialpool.errors import DataError, DataWarning, FileError, SamplingWarning, SpecError
+from partialpool.errors import DataError, DataWarning, FileError, SamplingWarning, SpecError, warn
 from partialpool.files import whole_file
 from partialpool.infer.choose import choose_engine
 from partialpool.infer.pack import FORMAT, pack, prior_texts
@@ -182,7 +182,7 @@ def fit(
     raw = chosen.run(design, resolved, settings)
     tree = pack(raw, design, resolved, settings, engine=chosen.name, reason=reason)
     if trouble := alarm(tree):
-        warnings.warn(f"do not rely on these draws: {trouble}", SamplingWarning, stacklevel=2)
+        warn(f"do not rely on these draws: {trouble}", SamplingWarning)
     return Fit(spec, design, resolved, tree)
 
 
@@ -263,12 +263,11 @@ def _fit_of(tree: xr.DataTree) -> Fit:
     design = design.with_origin(table[OBS].to_numpy(), int(table.attrs["n_given"]), json.loads(tree.attrs["units"]))
     resolved = resolve_priors(design)
     if json.loads(tree.attrs["priors"]) != prior_texts(resolved):
-        warnings.warn(
+        warn(
             "this fit was drawn with other priors than the same model has now: its draws are as they were, but "
             f"answers that use priors (pp.power_scale, pp.singularity, pp.log_prior) take today's; drawn with "
             f"{tree.attrs['priors']}; fit again, or state these priors",
             DataWarning,
-            stacklevel=3,
         )
     return Fit(spec, design, resolved, tree)
 

@@ -23,10 +23,14 @@ FACTORS = ("Subject", "Batch", "plate", "sample", "batch", "cask", "county", "sc
 
 def data_of(name):
     if name == "insteval":
-        return pd.read_csv(INSTEVAL).astype(dict.fromkeys(("s", "d", "dept", "service"), str))
+        return (
+            pd.read_csv(INSTEVAL)
+            .astype(dict.fromkeys(("s", "d", "dept", "service"), str))
+            .astype({"service": "category"})
+        )
     frame = pd.read_csv(REFERENCE / "exam.csv") if name == "exam" else pp.load_dataset(name)
     frame = frame.assign(**{c: frame[c].astype(str) for c in FACTORS if c in frame})
-    return frame.assign(temperature=frame["temperature"].astype(str)) if name == "cake" else frame
+    return frame.assign(temperature=frame["temperature"].astype(str).astype("category")) if name == "cake" else frame
 
 
 PAIRS = [

@@ -7,30 +7,39 @@ from partialpool.names import SIGMA
 
 
 def design_matrices(design):
-    """X, and Z of each factor, dense, on the original scale."""
+    """X, and Z of each factor at the predictors' means, dense, on the original scale."""
     ones = np.ones((design.n_rows, 1 if design.common.intercept else 0))
     zs = []
     for factor in design.factors:
         n, q = factor.values.shape
         z = np.zeros((n, factor.n_levels, q))
-        z[np.arange(n), factor.codes] = factor.values
+        z[np.arange(n), factor.codes] = factor.values @ np.linalg.inv(at_means(factor))
         zs.append(z.reshape(n, -1))
     return np.concatenate([ones, design.common.values], axis=1), zs
 
 
+def at_means(factor):
+    """T of intercept and slopes: effects at the predictors' means from those at zero."""
+    turn = np.eye(len(factor.names))
+    if factor.correlated and factor.names[0] == "Intercept":
+        turn[0, 1:] = factor.values[:, 1:].mean(axis=0)
+    return turn
+
+
 def covariance(posterior, factor):
-    """Sigma of a fit with one draw."""
+    """Sigma of a fit with one draw, at the predictors' means."""
     sd = posterior[f"sd_{factor.name}"].to_numpy()[0, 0]
     corr = posterior[f"corr_{factor.name}"].to_numpy()[0, 0] if factor.correlated else np.eye(len(sd))
-    return sd[:, None] * corr * sd
+    turn = at_means(factor)
+    return turn @ (sd[:, None] * corr * sd) @ turn.T
 
 
 def place_of(design, factor, effect):
     """What each common coefficient counts: an effect's own, and in an intercept those of other columns at the means."""
     x, _ = design_matrices(design)
     means = x.mean(axis=0) if effect == "Intercept" else np.zeros(x.shape[1])
-    own = [name in factor.names for name in design.common.coefs]
-    return np.where(own, [name == effect for name in design.common.coefs], means)
+    turn = dict(zip(factor.names, at_means(factor)[factor.names.index(effect)], strict=True))
+    return np.array([turn.get(name, mean) for name, mean in zip(design.common.coefs, means, strict=True)])
 
 
 def estimates(fit, factor, effect, sd):

@@ -67,9 +67,9 @@ def test_labels_are_text_whatever_they_hold(pages):
     assert "<b>é" not in text
 
 
-def test_the_curves_on_the_page_are_those_of_the_fit(pages, sleep):
+def test_the_curves_on_the_page_are_those_of_the_fit(pages, sleep_at_the_mean):
     numbers = numbers_of(pages["sleep"])
-    pooling = pp.shrinkage(sleep).sel(effect="Intercept")
+    pooling = sleep_at_the_mean
     own = pooling["no_pooling"].sel(level=[str(name) for name in numbers["names"]])
     np.testing.assert_allclose(numbers["values"][LAST], own, rtol=1e-9)
     np.testing.assert_allclose(numbers["values"][0], float(pooling["complete_pooling"]), rtol=1e-9)
@@ -77,7 +77,7 @@ def test_the_curves_on_the_page_are_those_of_the_fit(pages, sleep):
     assert numbers["sds"][LAST] is None
     assert numbers["unit"] == "ms"
     own_study = numbers["studies"][0]["sd"]
-    assert own_study["median"] == pytest.approx(float(sleep.posterior["sd_Subject"][..., 0].median()))
+    assert own_study["median"] == pytest.approx(float(pooling["sd"].median()))
     # The posterior stands on the even part of the axis.
     assert 0 < own_study["steps"]["low"] < own_study["steps"]["median"] < own_study["steps"]["high"] < PLAIN
 
@@ -214,7 +214,7 @@ def test_a_unit_with_brackets_gets_no_others(radon):
 
 def test_axes_have_units(pages):
     assert '"sd (ms)"' in pages["sleep"]
-    assert '"Intercept (ms)"' in pages["sleep"]
+    assert '"Intercept at Days=4.5 (mean) (ms)"' in pages["sleep"]
 
 
 def test_what_cannot_be_explored_is_refused_in_four_parts(sleep, schools):

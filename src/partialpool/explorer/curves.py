@@ -17,7 +17,7 @@ from partialpool.fitting import Fit
 from partialpool.names import INTERCEPT, SIGMA, corr_name, sd_name
 from partialpool.variance.level_coefficients import level_coefficients
 
-__all__ = ["PoolingCurves", "Pull", "chosen_effect", "pooling_curves"]
+__all__ = ["PoolingCurves", "Pull", "chosen_effect", "pooling_curves", "sds_at_means"]
 
 _AT_THE_MEAN: Final = 0.1
 """Distance from the population mean, relative to the root mean square of all, of which a share says nothing."""
@@ -61,8 +61,9 @@ class PoolingCurves:
     own_errors
         Standard error of least squares of the level's own rows, all else known, (levels,): `no_pooling_se` of
         `shrinkage`, with sigma at its median; NaN where the rows do not tell.
-    held
-        Where other predictors are, in words; empty where there are none.
+    held, origin
+        Where other predictors are, and the varying ones for an intercept, in words; empty where there are none, or at
+        zero.
     given
         Common effects that are no part of the levels' own, and are estimated from all rows at every sd.
     untold
@@ -79,6 +80,7 @@ class PoolingCurves:
     population: np.ndarray
     own_errors: np.ndarray
     held: str
+    origin: str
     given: tuple[str, ...]
     untold: tuple[str, ...]
 
@@ -118,9 +120,10 @@ def pooling_curves(fit: Fit, factor: FactorEffects, effect: str, sds: np.ndarray
     the covariance of the factor's effects, is that at the posterior medians of its sds and the posterior means of its
     correlations, times (sd / median of the sd)^2: the sds of its other effects move in proportion, so that sd = 0
     leaves one line for all levels (of one sex, say, where slopes differ by sex) and sd = infinity gives each level its
-    own. sds of other factors and sigma are at their posterior medians, correlations of other factors at their means (a
-    mean of correlation matrices is one, a median need not be). Common effects are integrated out under
-    flat priors, effects of other factors under N(0, Sigma_f): with V = sum_f Z_f Sigma_f Z_f' + sigma^2 I,
+    own. Effects of a correlated block are at the predictors' means, where its priors are stated (b* = T b, see
+    `design.effect_basis`). sds of other factors and sigma are at their posterior medians, correlations of other factors
+    at their means (a mean of correlation matrices is one, a median need not be). Common effects are integrated out
+    under flat priors, effects of other factors under N(0, Sigma_f): with V = sum_f Z_f Sigma_f Z_f' + sigma^2 I,
 
         beta = (X' V^-1 X)^-1 X' V^-1 y          b = Sigma Z' V^-1 (y - X beta)
 
@@ -143,7 +146,7 @@ def pooling_curves(fit: Fit, factor: FactorEffects, effect: str, sds: np.ndarray
     median = float(_medians(posterior, factor)[at])
     halves, back = _halves(posterior, design, factor)
     coefs = design.common.coefs
-    coefficients = level_coefficients(design, factor, {}, at_zero=True)
+    coefficients = level_coefficients(design, factor, {}, at_means=True)
 
     def common(solution: Solution) -> np.ndarray:
         """What the common effects come to in each level, (levels,)."""
@@ -177,6 +180,7 @@ def pooling_curves(fit: Fit, factor: FactorEffects, effect: str, sds: np.ndarray
         population=means,
         own_errors=np.where(told, halves.own_errors()[:, at], np.nan),
         held=coefficients.places.in_words,
+        origin=coefficients.origin if effect == INTERCEPT else "",
         given=tuple(name for name, kept in zip(coefs, given, strict=True) if kept),
         untold=tuple(name for name, kept in zip(coefs, given & untold, strict=True) if kept),
     )
@@ -209,7 +213,8 @@ def _halves(posterior: xr.Dataset, design: Design, factor: FactorEffects) -> tup
     columns += [_level_columns(posterior, other) for other in others]
     everything = np.concatenate([*columns, working_response(design)[:, None]], axis=1) / noise[:, None]
     precision = np.concatenate([np.zeros(len(common.coefs)), np.ones(width)])
-    halves = split_rows(everything, precision, factor.values / noise[:, None], factor.codes, _root(posterior, factor))
+    z = _columns(factor) / noise[:, None]
+    halves = split_rows(everything, precision, z, factor.codes, _root(posterior, factor))
     back = np.diag(np.concatenate([np.ones(first), 1 / common.scale]))
     back[:first, first:] = -common.center / common.scale
     return halves, back
@@ -218,17 +223,36 @@ def _halves(posterior: xr.Dataset, design: Design, factor: FactorEffects) -> tup
 def _level_columns(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
     """Z times the root of the effects' covariance as one column per level and effect, (rows, levels x effects)."""
     among = np.eye(factor.n_levels) if factor.root is None else factor.root
-    own = factor.values @ _root(posterior, factor)
+    own = _columns(factor) @ _root(posterior, factor)
     return (among[factor.codes][:, :, None] * own[:, None, :]).reshape(len(own), -1)
 
 
+def _columns(factor: FactorEffects) -> np.ndarray:
+    """Z of the effects at the predictors' means, (rows, effects)."""
+    return factor.basis.columns.of(factor.values)
+
+
 def _root(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
-    """L, L L' the covariance at medians of sds and means of correlations."""
-    sd = _medians(posterior, factor)
-    if not factor.correlated:
-        return np.diag(sd)
-    return sd[:, None] * singular_root(posterior[corr_name(factor.name)].mean(("chain", "draw")).to_numpy())
+    """L, L L' the covariance of the effects at the predictors' means, at medians of sds and means of correlations."""
+    sd, corr = sds_at_means(posterior, factor)
+    median = np.median(sd, axis=(0, 1))
+    return np.diag(median) if corr is None else median[:, None] * singular_root(corr.mean(axis=(0, 1)))
 
 
 def _medians(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
-    return posterior[sd_name(factor.name)].median(("chain", "draw")).to_numpy()
+    medians: np.ndarray = np.median(sds_at_means(posterior, factor)[0], axis=(0, 1))
+    return medians
+
+
+def sds_at_means(posterior: xr.Dataset, factor: FactorEffects) -> tuple[np.ndarray, np.ndarray | None]:
+    """Standard deviations and correlations of a factor's effects where their priors are stated.
+
+    Returns
+    -------
+    numpy.ndarray, numpy.ndarray or None
+        (chains, draws, effects), and (chains, draws, effects, effects); None where no two effects share a correlation.
+    """
+    sd = posterior[sd_name(factor.name)].transpose("chain", "draw", ...).to_numpy()
+    if not factor.correlated:
+        return sd, None
+    return factor.basis.at_means(sd, posterior[corr_name(factor.name)].transpose("chain", "draw", ...).to_numpy())

@@ -6,12 +6,12 @@ import xarray as xr
 from partialpool.design.build import FactorEffects
 from partialpool.errors import DataError
 from partialpool.fitting import Fit
+from partialpool.names import ALL_FACTORS
 from partialpool.variance.covariance import effect_covariance
 from partialpool.variance.places import partition_over_rows
 
 __all__ = ["design_effect"]
 
-ALL = "all factors"
 """Label of the factors together."""
 
 
@@ -73,7 +73,7 @@ def design_effect(fit: Fit) -> xr.Dataset:
     shared = [np.einsum("cdij,ij->cd", sigmas[f.name], _sums(f, counts)) for f in design.factors]
     extra = np.stack([(all_ - alone) / total for all_, alone in zip(shared, within, strict=True)], axis=-1)
     if len(names) > 1:
-        names, sizes = [*names, ALL], [*sizes, np.float64(np.nan)]
+        names, sizes = [*names, ALL_FACTORS], [*sizes, np.float64(np.nan)]
         extra = np.concatenate([extra, extra.sum(axis=-1, keepdims=True)], axis=-1)
     # Effects that cancel over the rows leave nothing of the mean's variance but the residual's.
     effect = np.maximum(1 + extra, np.finfo(float).tiny)

@@ -11,6 +11,7 @@ from partialpool.design.build import Design
 from partialpool.design.rows import own_rows
 from partialpool.fitting import Fit
 from partialpool.infer.pack import label_rows
+from partialpool.names import tree_name
 from partialpool.observe.dispersion import dispersion
 from partialpool.observe.expectation import expectation
 from partialpool.observe.pieces import pieces_of
@@ -135,13 +136,13 @@ def posterior_checks(fit: Fit, *, seed: int | None = None) -> xr.DataTree:
     Returns
     -------
     xarray.DataTree
-        - `checks`: for each statistic T, `<T>` and `<T>_new` (chain, draw), T of the data and of a new response given
-          the same parameters, and `<T>_p`, the two-sided p-value 2 min(P(T(new) >= T(y)), P(T(new) <= T(y))), at most 1
+        - `checks`: `data` and `new` (chain, draw, statistic), each statistic T of the data and of a new response given
+          the same parameters; `p_value` (statistic), 2 min(P(T(new) >= T(y)), P(T(new) <= T(y))), at most 1
           (posterior-predictive checks of realised discrepancies: Gelman, Meng & Stern 1996, Statistica Sinica 6:733).
           Effects are those of the levels; such p-values lean towards the middle, so that a small one means what it
           says;
         - `posterior_predictive` (chain, draw, obs) and `observed_data` (obs): the responses, as ArviZ's
-          `plot_ppc_dist`, `plot_ppc_rootogram` and others take them.
+          `plot_ppc_dist`, `plot_ppc_rootogram` and others take them (a `/` in the name becomes `_`).
 
         Statistics, e = (y - E(y | b)) / sd(y | b) (lognormal: of log y; student_t: in units of sigma):
 
@@ -166,7 +167,7 @@ def posterior_checks(fit: Fit, *, seed: int | None = None) -> xr.DataTree:
     >>> import partialpool as pp
     >>> fit = pp.fit("Reaction ~ Days + (Days | Subject)", pp.load_dataset("sleepstudy"), seed=1, progressbar=False)
     >>> tree = pp.posterior_checks(fit, seed=1)
-    >>> [str(name) for name in tree["checks"].data_vars if not str(name).endswith(("_p", "_new"))]
+    >>> tree["checks"]["statistic"].values.tolist()
     ['skewness', 'tails', 'spread', 'fitted']
     """
     design = fit.design
@@ -182,17 +183,23 @@ def posterior_checks(fit: Fit, *, seed: int | None = None) -> xr.DataTree:
             new[name].append(statistic(rows, y))
         responses.append(y)
     shape = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"])
-    values: dict[str, object] = {}
-    for name in statistics:
-        t, t_new = np.concatenate(real[name]), np.concatenate(new[name])
-        values[name] = (("chain", "draw"), t.reshape(shape))
-        values[f"{name}_new"] = (("chain", "draw"), t_new.reshape(shape))
-        values[f"{name}_p"] = _two_sided(t, t_new)
-    coords = {"chain": fit.posterior["chain"], "draw": fit.posterior["draw"]}
-    predicted = label_rows(design.response.name, np.concatenate(responses).reshape(*shape, -1), own_rows(design).index)
-    data = predicted.isel(chain=0, draw=0, drop=True).copy(data={design.response.name: observed})
+    found = [(np.concatenate(real[name]), np.concatenate(new[name])) for name in statistics]
+    dims = ("statistic", "chain", "draw")
+    values = {
+        "data": (dims, np.array([t for t, _ in found]).reshape(-1, *shape)),
+        "new": (dims, np.array([t for _, t in found]).reshape(-1, *shape)),
+        "p_value": (("statistic",), np.array([_two_sided(*pair) for pair in found])),
+    }
+    coords = {"chain": fit.posterior["chain"], "draw": fit.posterior["draw"], "statistic": list(statistics)}
+    response = tree_name(design.response.name, ())
+    predicted = label_rows(response, np.concatenate(responses).reshape(*shape, -1), own_rows(design).index)
+    data = predicted.isel(chain=0, draw=0, drop=True).copy(data={response: observed})
     tree = xr.DataTree.from_dict(
-        {"checks": xr.Dataset(values, coords=coords), "posterior_predictive": predicted, "observed_data": data}
+        {
+            "checks": xr.Dataset(values, coords=coords).transpose("chain", "draw", "statistic"),
+            "posterior_predictive": predicted,
+            "observed_data": data,
+        }
     )
     tree.attrs = {"family": design.spec.family, "response": design.response.name}
     return tree

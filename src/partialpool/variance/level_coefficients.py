@@ -73,9 +73,7 @@ class LevelCoefficients:
         if np.array_equal(self.turn, np.eye(len(self.turn))):
             return ""
         columns = zip(self.factor.names, self.factor.values.T, strict=True)
-        # Categories, and columns that follow from others, say nothing of where that is.
-        far = [(name, values) for name, values in columns if name != INTERCEPT and is_far_from_zero(values)]
-        moved = [Held(name, float(values.mean()), "mean") for name, values in far]
+        moved = [Held(name, float(values.mean()), "mean") for name, values in columns if name != INTERCEPT]
         return ", ".join(map(str, moved))
 
     @property
@@ -140,7 +138,7 @@ class LevelCoefficients:
 
 
 def level_coefficients(
-    design: Design, factor: FactorEffects, at: Mapping[str, Any], *, at_zero: bool = False
+    design: Design, factor: FactorEffects, at: Mapping[str, Any], *, at_means: bool = False
 ) -> LevelCoefficients:
     """Find what the common effects come to in each level.
 
@@ -150,8 +148,8 @@ def level_coefficients(
         Whose levels.
     at
         One value by column, for all levels, instead of where they stand: of predictors that do not vary the effects.
-    at_zero
-        Whether effects are at the varying predictors' zero, however far that is.
+    at_means
+        Whether effects are at the varying predictors' means, as their priors are, also where zero is near.
 
     Raises
     ------
@@ -160,7 +158,7 @@ def level_coefficients(
     """
     moving = varying_columns(factor, design)
     places = level_places(design, factor, moving, at)
-    turn = np.eye(len(factor.names)) if at_zero else _turn(factor)
+    turn = factor.basis.to_means if at_means else _turn(factor)
     seen, share = _seen(design, moving, len(places.places))
     count, points = len(places.places), len(seen)
     grid = seen.iloc[np.tile(np.arange(points), count)]
