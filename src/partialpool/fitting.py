@@ -16,10 +16,10 @@ from partialpool.design.archive import dataset_to_frame
 from partialpool.design.build import Design, build_design
 from partialpool.design.scaling import PriorSet, resolve_priors
 from partialpool.design.table import Missing
-from partialpool.errors import DataError, FileError, SamplingWarning, SpecError
+from partialpool.errors import DataError, DataWarning, FileError, SamplingWarning, SpecError
 from partialpool.files import whole_file
 from partialpool.infer.choose import choose_engine
-from partialpool.infer.pack import FORMAT, pack
+from partialpool.infer.pack import FORMAT, pack, prior_texts
 from partialpool.infer.settings import Settings
 from partialpool.names import OBS
 from partialpool.overview.convergence import alarm
@@ -258,7 +258,16 @@ def _fit_of(tree: xr.DataTree) -> Fit:
     table = tree["model_table"].to_dataset()
     design = build_design(spec, dataset_to_frame(table))
     design = design.with_origin(table[OBS].to_numpy(), int(table.attrs["n_given"]), json.loads(tree.attrs["units"]))
-    return Fit(spec, design, resolve_priors(design), tree)
+    resolved = resolve_priors(design)
+    if json.loads(tree.attrs["priors"]) != prior_texts(resolved):
+        warnings.warn(
+            "this fit was drawn with other priors than the same model has now: its draws are as they were, but "
+            f"answers that use priors (pp.power_scale, pp.singularity, pp.log_prior) take today's; drawn with "
+            f"{tree.attrs['priors']}; fit again, or state these priors",
+            DataWarning,
+            stacklevel=3,
+        )
+    return Fit(spec, design, resolved, tree)
 
 
 def as_spec(

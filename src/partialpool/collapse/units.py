@@ -78,7 +78,7 @@ class Units:
 
     @property
     def log_volume(self) -> float:
-        """log |d beta / d delta| of the coefficients of X*, delta, the intercept's with them."""
+        """Log |d beta / d delta| of the coefficients of X*, delta, the intercept's with them."""
         own = np.log(self.unit) * len(self.common.coefs)
         return float(own - np.log(np.diagonal(self.common.basis.root)).sum())
 

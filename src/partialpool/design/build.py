@@ -8,9 +8,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from partialpool.design.checks import (
+    check_common,
+    check_effects_vary,
+    check_factor,
+    warn_independent_far_from_zero,
+    warn_weak_slopes,
+)
 from partialpool.design.common_basis import CommonBasis, make_common_basis
-from partialpool.design.checks import check_common, check_effects_vary, check_factor, warn_weak_slopes
-from partialpool.design.effect_basis import EffectBasis, make_effect_basis
+from partialpool.design.effect_basis import EffectBasis, is_far_from_zero, make_effect_basis
 from partialpool.design.evaluate import Recipe, learn_columns, learn_expression
 from partialpool.design.factors import Levels, learn_levels
 from partialpool.design.kinship import Kinship, match_levels
@@ -123,6 +129,11 @@ class FactorEffects:
     def correlated(self) -> bool:
         """Whether any two effects share a correlation."""
         return any(len(block) > 1 for block in self.blocks)
+
+    @property
+    def is_far_from_zero(self) -> bool:
+        """Whether effects at zero are far from any data, where priors are stated at the predictors' means."""
+        return not self.basis.is_plain and any(is_far_from_zero(column) for column in self.values.T)
 
     @property
     def root(self) -> np.ndarray | None:
@@ -275,6 +286,7 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
         check_factor(factor.name, factor.codes, factor.n_levels, factor.names, residual_free=alone)
         check_effects_vary(factor.name, factor.names, factor.values)
         warn_weak_slopes(factor.name, factor.codes, factor.n_levels, factor.names, factor.values)
+        warn_independent_far_from_zero(factor.name, factor.names, factor.values, factor.blocks)
     return Design(
         spec=spec,
         response=response,

@@ -1,13 +1,15 @@
 """What the data cannot tell: collinear predictors, factors that are not groups, slopes that do not vary."""
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 
+from partialpool.design.effect_basis import is_far_from_zero
 from partialpool.errors import DataError, DataWarning
 from partialpool.names import INTERCEPT
 
-__all__ = ["check_common", "check_effects_vary", "check_factor", "warn_weak_slopes"]
+__all__ = ["check_common", "check_effects_vary", "check_factor", "warn_independent_far_from_zero", "warn_weak_slopes"]
 
 _RANK_TOLERANCE = 1e-12
 """Smallest eigenvalue of the predictors' correlation matrix that counts as above zero."""
@@ -111,3 +113,29 @@ def warn_weak_slopes(
                 DataWarning,
                 stacklevel=2,
             )
+
+
+def warn_independent_far_from_zero(
+    factor: str, effects: tuple[str, ...], values: np.ndarray, blocks: Sequence[Sequence[int]]
+) -> None:
+    """Warn of a slope that is independent of the intercept at a zero far from the data.
+
+    Independence depends on the origin: effects that are independent at zero correlate at the data. Effects of one block
+    have a correlation that is estimated.
+    """
+    if INTERCEPT not in effects:
+        return
+    own = next(block for block in blocks if effects.index(INTERCEPT) in block)
+    for place, name in enumerate(effects):
+        column = values[:, place]
+        if place in own or not is_far_from_zero(column):
+            continue
+        away = np.abs(column).min() / column.std()
+        warnings.warn(
+            f"the slope of {name!r} over {factor!r} is independent of the intercept where {name} is 0, and the data "
+            f"lie {away:.3g} sds from there: got values from {column.min():.6g} to {column.max():.6g}; allowed, but "
+            f"few data are like that: centre {name} (subtract its mean), or let the effects correlate, "
+            f"({name} | {factor})",
+            DataWarning,
+            stacklevel=2,
+        )

@@ -77,7 +77,7 @@ class CoefficientPrior:
         return np.linalg.solve(self.turn, delta.T).T
 
     def log_volume(self, design: Design) -> float:
-        """log |d g / d beta| of the directions, given the coefficients that have a prior of their own."""
+        """Log |d g / d beta| of the directions, given the coefficients that have a prior of their own."""
         own = np.log(self.units).sum()
         whole = np.log(np.abs(np.diagonal(design.common.basis.root))).sum()
         return float(whole - np.linalg.slogdet(self.turn)[1] - own)
@@ -89,7 +89,7 @@ def coefficient_prior(design: Design, priors: PriorSet) -> CoefficientPrior:
     first = 1 if common.intercept else 0
     size = first + len(common.names)
     turn, own, units = np.eye(size), np.ones(size, bool), np.ones(size)
-    chosen = [priors[f"{BETA}[{INTERCEPT}]"]] * first + [None] * len(common.names)
+    chosen: dict[int, Prior] = {0: priors[f"{BETA}[{INTERCEPT}]"]} if first else {}
     places = [common.names.index(coef) for coef in priors.together]
     if places:
         root = common.basis.root[:, places]
@@ -98,7 +98,7 @@ def coefficient_prior(design: Design, priors: PriorSet) -> CoefficientPrior:
             turn[first:, [first + p for p in places]] = solve_triangular(inner, root.T, trans="T").T  # Q
         joint = priors[BETA].arguments
         mean = np.zeros(len(places))
-        if joint["mu"]:
+        if joint["mu"] and common.basis.constant is not None:
             mean = inner @ common.basis.constant[places] * joint["mu"]
         for place, mu in zip(places, mean, strict=True):
             chosen[first + place] = Prior("Normal", mu=float(mu), sigma=joint["sigma"])
@@ -109,4 +109,4 @@ def coefficient_prior(design: Design, priors: PriorSet) -> CoefficientPrior:
             turn[first:, first + place] = common.basis.root[:, place] / scale
             chosen[first + place] = priors[f"{BETA}[{name}]"].in_units_of(1 / float(scale))
             units[first + place] = scale
-    return CoefficientPrior(turn, tuple(chosen), own, units)
+    return CoefficientPrior(turn, tuple(chosen[i] for i in range(size)), own, units)

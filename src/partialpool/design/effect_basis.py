@@ -6,9 +6,10 @@ degree (1; x; x^2, x:z), each is freed of those of lower degree by least squares
 
     Z* = Z T^-1,    Z b = Z* b*,    b* = T b,    Sigma* = T Sigma T',
 
-T^-1 unit triangular: for an intercept and a slope, T^-1 = [[1, -mean(x)], [0, 1]] and b* holds the level's value at the
-predictor's mean, and its slope. A column x + a spans with the intercept what x does, and x^2 + a x + c with 1 and x what
-x^2 does, so that Z* is the same, up to units, whatever the origin.
+T^-1 unit triangular: for an intercept and a slope, T^-1 = [[1, -mean(x)], [0, 1]] and b* holds the level's value at
+the predictor's mean, and its slope. A column x + a spans with the intercept what x does, and x^2 + a x + c with 1 and x
+what x^2 does, so that Z* is the same, up to units, whatever the origin. Of a category with more than two values the
+columns depend on which is the reference, and so does this basis.
 
 Independent effects (`||`) are another model at every origin; they keep the columns they have, and so do blocks without
 columns that add up to a constant, which nothing could take a shift up in, and groups with `origin="zero"`.
@@ -169,8 +170,10 @@ def free_columns(names: Sequence[str], values: np.ndarray) -> FreedColumns:
 
 
 def is_far_from_zero(column: np.ndarray) -> bool:
-    """Whether zero lies more than three sds from all values of a column, (rows,)."""
-    return bool(min(np.abs(column.min()), np.abs(column.max())) > _FAR * column.std()) and column.min() * column.max() > 0
+    """Whether zero lies more than three sds from every value of a column that varies, (rows,)."""
+    spread = float(column.std())
+    one_side = column.min() * column.max() > 0
+    return bool(one_side and spread > 0 and np.abs(column).min() > _FAR * spread)
 
 
 def covariance_parts(covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -330,7 +330,11 @@ def _scales(design: Design) -> _Scales:
         unit = spread if carried else float(np.sqrt(np.mean(rest**2)))
         name = "sd" if carried else "rms"
         return _Scales(
-            location, f"mean({what}{less}) = {location:.4g}", unit, f"s_y, s_y = {name}({what}{less}) = {unit:.4g}", *residual
+            location,
+            f"mean({what}{less}) = {location:.4g}",
+            unit,
+            f"s_y, s_y = {name}({what}{less}) = {unit:.4g}",
+            *residual,
         )
     if link == "log":
         location = float(np.log(np.sum(y) / np.sum(np.exp(shift)))) if np.sum(y) > 0 else 0.0

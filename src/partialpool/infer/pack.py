@@ -15,7 +15,7 @@ from partialpool.infer.engine import RawDraws
 from partialpool.infer.settings import Settings
 from partialpool.names import OBS
 
-__all__ = ["label_draws", "label_rows", "pack"]
+__all__ = ["label_draws", "label_rows", "pack", "prior_texts"]
 
 FORMAT = "partialpool-fit-1"
 
@@ -63,13 +63,18 @@ def pack(
         "seed": -1 if settings.seed is None else settings.seed,
         "settings": json.dumps(settings.as_record()),
         "units": json.dumps(dict(design.units)),
-        "priors": json.dumps({entry.parameter: str(entry.prior) for entry in priors.entries}),
+        "priors": json.dumps(prior_texts(priors)),
         "prior_reasons": json.dumps({entry.parameter: entry.reason for entry in priors.entries}),
         "run": json.dumps(dict(raw.facts)),
         "versions": json.dumps({name: version(name) for name in ("partialpool", "pymc", "arviz", "nutpie", "numpy")}),
         "inference_library": "partialpool",
     }
     return tree
+
+
+def prior_texts(priors: PriorSet) -> dict[str, str]:
+    """Write every prior by parameter, as a saved fit remembers them."""
+    return {entry.parameter: str(entry.prior) for entry in priors.entries}
 
 
 def _constant_data(design: Design) -> xr.Dataset:

@@ -55,22 +55,22 @@ def lkj_log_density(corr: np.ndarray, eta: float) -> np.ndarray:
 def log_prior_density(design: Design, priors: PriorSet, draws: Draws) -> dict[str, np.ndarray]:
     """Evaluate the log density of every top-level prior at each draw.
 
-    Densities are of what each prior is stated of, on the original scale (correlation matrices for `corr_<f>`, intercept,
-    sds and correlations at the predictors' means, category probabilities for `cutpoints`), never of z or b: the result
-    does not depend on engine or parametrization.
+    Densities are of what each prior is stated of, on the original scale (correlation matrices for `corr_<f>`;
+    intercept, sds and correlations at the predictors' means; category probabilities for `cutpoints`), never of z or b:
+    the result does not depend on engine or parametrization.
 
     Returns
     -------
     dict
-        `beta` (draws, coordinates): the coefficients with a prior of their own and, as one more, all that have one
-        together; `sd_<f>` (draws, effects), `corr_<f>` (draws,), and the family's parameters (draws,); `icc`, `total_sd` and `shares` (draws,) in place of sds and sigma where the prior is of
-        those.
+        `beta` (draws, priors): the coefficients with a prior of their own and, last, all that have one together;
+        `sd_<f>` (draws, effects), `corr_<f>` (draws,), and the family's parameters (draws,); `icc`, `total_sd` and
+        `shares` (draws,) in place of sds and sigma where the prior is of those.
     """
     out: dict[str, np.ndarray] = {}
     whole = is_decomposed(priors)
     if design.common.coefs:
         out[BETA] = _coefficients_density(design, priors, draws[BETA])
-    draws = draws | _at_means(design, draws)
+    draws = {**draws, **_at_means(design, draws)}
     if whole:
         out |= decomposed_density(design, priors, draws)
     for factor in design.factors:

@@ -40,10 +40,10 @@ def build_pymc_model(
 ) -> pm.Model:
     """Build the model of `docs`: eta = beta_0 + Xc beta + sum_f Z_f b_f, y ~ family(link^-1(eta), ...).
 
-    The sampler sees `beta_scaled`, in units of the linear predictor: the intercept at the predictors' means, slopes of
-    standardised predictors that have a prior of their own, and directions of the coefficients that have one together
-    (`design/coefficient_prior.py`); `beta` reports them on the original scale. Sds and correlations of correlated effects
-    are sampled at the predictors' means, and reported at zero (`design/effect_basis.py`).
+    The sampler sees `beta_scaled`, in units of the linear predictor: the intercept at the predictors' means, slopes
+    of standardised predictors that have a prior of their own, and directions of the coefficients that have one
+    together (`design/coefficient_prior.py`); `beta` reports them on the original scale. Sds and correlations of
+    correlated effects are sampled at the predictors' means, and reported at zero (`design/effect_basis.py`).
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """The degree of an effect as a polynomial in the table's columns, read off its name.
 
-An effect's name is the expression it was made from: `x`, `I(x ** 2)`, `x:z`, `arm[active]:x`, `poly(x, 2)[2]`. Where
+An effect's name is the expression it was made from: `x`, `I(x ** 2)`, `x:z`, `arm[active]:x`, `poly(x, 2)[1]`. Where
 zero is moved, a column changes by multiples of columns of lower degree only; so the degree says what a column is to be
 made free of, if nothing is to depend on where zero is.
 """
@@ -9,6 +9,7 @@ import ast
 import re
 from typing import Final
 
+from partialpool.errors import FormulaError
 from partialpool.names import INTERCEPT
 from partialpool.spec.split import outer_split
 
@@ -26,18 +27,22 @@ def degree_of(effect: str) -> int:
     --------
     >>> [degree_of(e) for e in ("Intercept", "x", "arm[active]", "I(x ** 2)", "x:z", "I(x*z)", "log(x)")]
     [0, 1, 1, 2, 2, 2, 1]
-    >>> [degree_of(e) for e in ("poly(x, 2)[2]", "I(x**2):arm[active]", "I((x - 3)**3)", "I(1/x)")]
+    >>> [degree_of(e) for e in ("poly(x, 2)[1]", "I(x**2):arm[active]", "I((x - 3)**3)", "I(1/x)")]
     [2, 3, 3, 1]
     """
     if effect == INTERCEPT:
         return 0
-    return sum(_degree_of_part(part.strip()) for part in outer_split(effect, ":"))
+    try:
+        parts = outer_split(effect, ":")
+    except FormulaError:  # a category's label may hold any bracket or quote
+        parts = [effect]
+    return sum(_degree_of_part(part.strip()) for part in parts)
 
 
 def _degree_of_part(part: str) -> int:
     numbered = _NUMBERED.fullmatch(part)
     if numbered:
-        return max(int(numbered[1]), 1)
+        return int(numbered[1]) + 1
     if not part.startswith("I("):
         return 1
     try:
@@ -50,19 +55,17 @@ def _degree_of_part(part: str) -> int:
 
 def _degree(node: ast.expr) -> int:
     """Degree of an arithmetic expression; anything but sums, products and whole powers counts as a column."""
-    if isinstance(node, ast.Constant):
-        return 0
-    if isinstance(node, ast.UnaryOp):
-        return _degree(node.operand)
-    if isinstance(node, ast.BinOp):
-        left, right = _degree(node.left), _degree(node.right)
-        if isinstance(node.op, ast.Mult):
-            return left + right
-        if isinstance(node.op, ast.Add | ast.Sub):
-            return max(left, right)
-        if isinstance(node.op, ast.Div) and right == 0:
-            return left
-        if isinstance(node.op, ast.Pow) and isinstance(node.right, ast.Constant):
-            power = node.right.value
-            return left * power if isinstance(power, int) and power > 0 else 1
-    return 1
+    match node:
+        case ast.Constant():
+            degree = 0
+        case ast.UnaryOp(operand=inner) | ast.BinOp(left=inner, op=ast.Div(), right=ast.Constant()):
+            degree = _degree(inner)
+        case ast.BinOp(left=left, op=ast.Mult(), right=right):
+            degree = _degree(left) + _degree(right)
+        case ast.BinOp(left=left, op=ast.Add() | ast.Sub(), right=right):
+            degree = max(_degree(left), _degree(right))
+        case ast.BinOp(left=left, op=ast.Pow(), right=ast.Constant(value=int(power))) if power > 0:
+            degree = _degree(left) * power
+        case _:
+            degree = 1
+    return degree

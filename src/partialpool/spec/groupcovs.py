@@ -46,7 +46,4 @@ def with_covariances(groups: Iterable[Group], cov: Mapping[str, object]) -> tupl
                 allowed="one: effects of one factor share it",
                 do="copy the column under another name for effects with another covariance, or with none",
             )
-    return tuple(
-        replace(group, cov=next(iter(said[group.factor]), None))
-        for group in groups
-    )
+    return tuple(replace(group, cov=next(iter(said[group.factor]), None)) for group in groups)

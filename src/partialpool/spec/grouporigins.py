@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from partialpool.errors import SpecError, nearest
 from partialpool.spec.terms import ORIGINS, Group
@@ -9,7 +10,7 @@ from partialpool.spec.terms import ORIGINS, Group
 __all__ = ["with_origins"]
 
 
-def with_origins(groups: Iterable[Group], origin: Mapping[str, object]) -> tuple[Group, ...]:
+def with_origins(groups: Iterable[Group], origin: Mapping[str, Any]) -> tuple[Group, ...]:
     """Give the groups of every factor named the origin of their priors.
 
     Raises

@@ -77,7 +77,7 @@ def read_toml_file(path: str | Path) -> str:
 
 
 def read_spec_tables(text: str, folder: Path | None = None) -> SpecTables:
-    """Read `[model]`, `[[group]]`, `[cov]`, `[origin]` and `[priors]`; paths of covariances are relative to a folder."""
+    """Read `[model]`, `[[group]]`, `[cov]`, `[origin]`, `[priors]`; paths of covariances are relative to a folder."""
     document = parse_toml(text)
     model = section(document, "model")
     check_keys("[model]", model, MODEL_KEYS)
