@@ -171,7 +171,10 @@ def _branch_moments(system: System, scales: Scales, forward: Forward, columns: _
 
 @part
 def _leaf_moments(system: System, scales: Scales, columns: _Tail, branches: _Branches, out: np.ndarray) -> None:
-    """Add up E[u u'] over leaves into out: (U'U)^-1 + R Cov R' + m m' / sigma^2 each, R = U^-1 F, m = U^-1 (w - F t)."""
+    """Add up E[u u'] over leaves into out.
+
+    (U'U)^-1 + R Cov R' + m m' / sigma^2 of each level, with R = U^-1 F and m = U^-1 (w - F t).
+    """
     leaf, offset = system.leaf, system.tail.columns
     q, above, width, rhs = leaf.up.shape[1], leaf.up.shape[2], system.tail.common, len(scales.combine)
     row = np.zeros((q, above + widest(leaf.tail_start) + leaf.dense.shape[2]))
