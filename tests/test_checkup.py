@@ -45,6 +45,16 @@ def test_false_alarms_are_rare():
     assert alarms <= 3
 
 
+@pytest.mark.filterwarnings("ignore:.* not identified:partialpool.DataWarning")
+def test_what_is_not_identified_is_asked_to_be_looked_at():
+    found = looked_at(simulated(3).assign(twin=lambda t: "t" + t["g"].astype(str)), "y ~ x + (1 | g) + (1 | twin)")
+    assert found["identified"].found == (
+        "sd_g[Intercept] and sd_twin[Intercept] are not identified: (1 | g) and (1 | twin), whose levels are the same "
+        "groups of rows, so that only the priors divide them"
+    )
+    assert found["identified"].cure == "leaving one of them out"
+
+
 def test_an_effect_that_is_not_supported_and_bad_draws():
     fit = pp.fit("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff2"), draws=20, seed=1, progressbar=False)
     found = pp.check(fit, seed=1)

@@ -2,22 +2,24 @@
 
 import json
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import arviz_stats as azs
 import numpy as np
 import xarray as xr
 
+from partialpool.design.labels import variable_dims
 from partialpool.design.subset import keep_rows
 from partialpool.errors import DataError
 from partialpool.fitting import Fit
 from partialpool.infer.progress import progress_line
+from partialpool.names import b_name
 from partialpool.observe.joint import joint_log_density
 from partialpool.overview.convergence import MAX_KHAT as MAX_IMPORTANCE_KHAT
 from partialpool.refits import repeat_fit
 from partialpool.seeds import seed_sequence
 
-__all__ = ["LevelScores", "leave_one_out", "refit_without", "score_levels"]
+__all__ = ["LevelScores", "leave_one_out", "other_rows", "refit_without", "score_levels"]
 
 MAX_KHAT = 0.7
 """Of a level's weights: beyond it the level is left out by a refit."""
@@ -61,6 +63,28 @@ def refit_without(fit: Fit, rows: np.ndarray, *, seed: int | None = None) -> Fit
     return repeat_fit(fit, design=keep_rows(fit.design, ~rows), seed=seed)
 
 
+def other_rows(fit: Fit, rows: np.ndarray) -> Fit:
+    """Return the same draws with some rows gone: what is averaged over rows is averaged over the others.
+
+    Parameters
+    ----------
+    fit
+        The fit of all rows.
+    rows
+        Which rows to leave out, boolean (rows,) of the design.
+
+    Returns
+    -------
+    Fit
+        Levels that lost all rows are not in it. Its draws are still those given all rows: weigh them.
+    """
+    dims = variable_dims(fit.design)
+    alive = {dims[b_name(f.name)][0]: np.unique(f.codes[~rows]) for f in fit.design.factors}
+    tree = xr.DataTree.from_dict({"posterior": fit.posterior.isel(alive)})
+    tree.attrs = fit.tree.attrs
+    return replace(fit, design=keep_rows(fit.design, ~rows), tree=tree)
+
+
 def score_levels(fit: Fit, codes: np.ndarray, *, seed: int | None = None, progressbar: bool = False) -> LevelScores:
     """Score the rows of each level together, as rows of a level that is new.
 
@@ -84,7 +108,7 @@ def score_levels(fit: Fit, codes: np.ndarray, *, seed: int | None = None, progre
     Raises
     ------
     DataError
-        More than two effects to integrate out where the response is not normal.
+        More than three effects to integrate out where the response is not normal.
     """
     shape = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"], -1)
     joint = joint_log_density(fit.design, codes, fit.stacked()).reshape(shape)

@@ -36,6 +36,7 @@ def stated_spec(entry):
     """The model of an entry of `REFERENCE` with the priors it was made with."""
     formula = entry["formula"].removesuffix(", known sd")
     formula = re.sub(r"^(\w+) of (\w+)", r"p(\1, \2)", formula)
+    formula = re.sub(r"\[(\w+ [\w ]+)\]", r"['\1']", formula)  # a category's name with spaces
     se = "standard_error" if entry["data"] == "eight_schools" else None
     plain = ModelSpec.from_formula(formula, family=entry["family"], se=se)
     stated = entry["priors"]

@@ -8,18 +8,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from partialpool.design.aliasing import find_aliases, find_empty
+from partialpool.design.categories import Categories, merge_categories
 from partialpool.design.checks import (
     check_common,
     check_effects_vary,
     check_factor,
+    warn_dropped,
     warn_independent_far_from_zero,
     warn_weak_slopes,
 )
 from partialpool.design.common_basis import CommonBasis, make_common_basis
 from partialpool.design.effect_basis import EffectBasis, is_far_from_zero, make_effect_basis
-from partialpool.design.evaluate import Recipe, learn_columns, learn_expression
+from partialpool.design.evaluate import learn_columns, learn_expression
 from partialpool.design.factors import Levels, learn_levels
+from partialpool.design.identifiability import warn_not_identified
+from partialpool.design.kinds import value_columns
 from partialpool.design.kinship import Kinship, match_levels
+from partialpool.design.oddlabels import warn_odd_labels
+from partialpool.design.recipe import Recipe
 from partialpool.design.response import Response, read_response_values, read_standard_errors
 from partialpool.design.table import Missing, read_table
 from partialpool.errors import DataError, nearest
@@ -204,6 +211,30 @@ class Design:
         """Rows used."""
         return len(self.rows)
 
+    @property
+    def recipes(self) -> tuple[Recipe, ...]:
+        """How columns are made: of the common effects, of each factor's, of the offset."""
+        return (self.common.recipe, *(r for factor in self.factors for r in factor.recipes), *self.offset_recipes)
+
+    @property
+    def categories(self) -> Mapping[str, Categories]:
+        """The columns that are categories by how terms use them, with their order and reference.
+
+        Text, booleans, categoricals, numbers inside `C()`, groups of `within` and `between`. Every other column that
+        terms read is a quantity.
+        """
+        return MappingProxyType(merge_categories(*(recipe.categories for recipe in self.recipes)))
+
+    @property
+    def references(self) -> str:
+        """The reference category of each column, for a reader: `arm = placebo, sex = f`; empty where there is none."""
+        return ", ".join(c.in_words for c in self.categories.values() if c.in_words)
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """Columns of common and varying effects that are left out: the rows do not identify them."""
+        return tuple(dict.fromkeys(name for recipe in self.recipes for name in recipe.dropped))
+
     def factor_named(self, factor: str | None) -> FactorEffects:
         """Return a grouping factor by name; the only one, where there is only one and none is named.
 
@@ -261,7 +292,7 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
     [('batch', 10), ('batch:cask', 30)]
     """
     # 1. The columns the model reads, complete rows only.
-    table = read_table(data, spec.columns, missing=missing, predictors=spec.expression_columns)
+    table = read_table(data, spec.columns, missing=missing, predictors=value_columns(spec))
     frame = table.frame
     # 2. Response, known standard errors, offset.
     response = read_response_values(spec.response_term, spec.family_record, frame)
@@ -270,6 +301,7 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
     offset = np.sum([values for _, values in offsets], axis=0) if offsets else None
     # 3. Common effects.
     common = _common_effects(spec, frame)
+    warn_dropped("common effects", common.recipe.dropped, len(common.coefs))
     own = [name for name, _ in spec.family_record.parameters if name != "sigma" or se is None]
     if not (common.coefs or spec.groups or own):
         raise DataError(
@@ -283,11 +315,13 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
     for factor in factors:
         # Relatives tell a level's effect from the residual, even where each level has one row.
         alone = _has_free_sigma(spec) and (factor.kinship is None or factor.kinship.is_diagonal)
+        dropped = tuple(name for recipe in factor.recipes for name in recipe.dropped)
+        warn_dropped(f"effects over {factor.name}", dropped, len(factor.names))
         check_factor(factor.name, factor.codes, factor.n_levels, factor.names, residual_free=alone)
         check_effects_vary(factor.name, factor.names, factor.values)
         warn_weak_slopes(factor.name, factor.codes, factor.n_levels, factor.names, factor.values)
         warn_independent_far_from_zero(factor.name, factor.names, factor.values, factor.blocks)
-    return Design(
+    design = Design(
         spec=spec,
         response=response,
         common=common,
@@ -300,6 +334,10 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
         frame=frame,
         units=_units_of(data),
     )
+    warn_odd_labels(frame, design.categories, table.text.intersection(value_columns(spec)))
+    # 5. What the data cannot tell of the covariances.
+    warn_not_identified(design)
+    return design
 
 
 def _units_of(data: Any) -> Mapping[str, str]:
@@ -313,6 +351,7 @@ def _has_free_sigma(spec: ModelSpec) -> bool:
 
 def _common_effects(spec: ModelSpec, frame: pd.DataFrame) -> CommonEffects:
     recipe, values = learn_columns(spec.common, frame, intercept=spec.intercept)
+    recipe, values = recipe.without(find_aliases(values, recipe.term_of_column, recipe.crossed), values)
     names = recipe.names[1:] if spec.intercept else recipe.names
     values = values[:, 1:] if spec.intercept else values
     if spec.intercept:
@@ -336,6 +375,7 @@ def _factor_effects(spec: ModelSpec, factor: str, frame: pd.DataFrame) -> Factor
     start = 0
     for group in (g for g in spec.groups if g.factor == factor):
         recipe, values = learn_columns(group.slopes, frame, intercept=group.intercept)
+        recipe, values = recipe.without(find_empty(values, recipe.crossed), values)
         recipes.append(recipe)
         columns.append(values)
         positions = range(start, start + len(recipe.names))

@@ -2,7 +2,6 @@
 
 import math
 import time
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -23,11 +22,12 @@ from partialpool.collapse.recover import Recovered, recover
 from partialpool.collapse.units import choose_units
 from partialpool.design.build import Design
 from partialpool.design.scaling import PriorSet
-from partialpool.errors import DataWarning
+from partialpool.errors import DataWarning, warn
 from partialpool.infer.engine import RawDraws
 from partialpool.infer.progress import ProgressLine, progress_line
 from partialpool.infer.settings import Settings
 from partialpool.names import BETA, SIGMA, b_name, corr_name, sd_name, z_name
+from partialpool.seeds import shifted
 from partialpool.spec.model import ModelSpec
 
 __all__ = ["CollapsedEngine"]
@@ -54,7 +54,7 @@ class CollapsedEngine:
         """Draw from the posterior."""
         _check_memory(design, settings)
         clock = _Clock()
-        streams = np.random.SeedSequence(settings.seed).spawn(5)
+        streams = np.random.SeedSequence(shifted(settings.seed)).spawn(5)
         with progress_line("preparing", shown=settings.progressbar) as line:
             line.say("collecting moments")
             moments = collect_moments(design, choose_units(design))
@@ -81,11 +81,10 @@ def _warn_if_dense(marginal: Marginal) -> None:
     """Say so where related levels beside another factor make every evaluation a dense one."""
     if any(marginal.rotations) and marginal.arrangement.work > _DENSE:
         work = marginal.arrangement.work / 1e6
-        warnings.warn(
+        warn(
             f"related levels beside another large factor: every evaluation takes {work:.0f} million multiplications, "
             "and a fit some thousands of evaluations; engine='nuts' may be faster",
             DataWarning,
-            stacklevel=4,
         )
 
 

@@ -81,9 +81,13 @@ class Digest:
         evidence: tuple[str, ...] = ()
         if "log_evidence" in run:
             evidence = (f"log evidence {run['log_evidence']:.2f} (Monte Carlo se {run['log_evidence_se']:.3f})",)
+        columns: tuple[str, ...] = (f"reference categories: {design.references}",) if design.references else ()
+        if design.dropped:
+            columns += (f"left out, not identified by the rows: {', '.join(design.dropped)}",)
         return (
             f"{design.spec}",
             f"{design.n_rows} rows{f' ({dropped} dropped)' if dropped else ''}{'; ' + sizes if sizes else ''}",
+            *columns,
             f"engine {attrs['engine']}{sampler}, {attrs['engine_reason']}: {chains}{cut}{seed}{seconds}",
             *evidence,
         )

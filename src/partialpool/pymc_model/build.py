@@ -98,12 +98,14 @@ def _common_predictor(
     own = [prior.in_units_of(unit) for prior in coordinates.priors]
     move = swept / unit if swept is not None and can_shift(own) else 0.0
     scaled = random_vector(f"{BETA}_scaled", own, common.coefs, dims=COEF, shift=move) - move
+    eta = pt.zeros(design.n_rows) + (scaled[0] * unit if common.intercept else 0.0)
+    if not common.names:
+        pm.Deterministic(BETA, scaled * unit, dims=COEF)
+        return eta, pt.constant(0.0)
     slopes = (common.basis.inverse @ coordinates.turn[first:, first:] * unit) @ scaled[first:]
     shift = pt.dot(common.center, slopes)
-    eta = pt.zeros(design.n_rows) + (scaled[0] * unit if common.intercept else 0.0)
-    if common.names:
-        columns = pm.Data("common_values", coordinates.columns(design)[:, first:], dims=(OBS, "slope"))
-        eta = eta + columns @ (scaled[first:] * unit)
+    columns = pm.Data("common_values", coordinates.columns(design)[:, first:], dims=(OBS, f"{COEF}_slope"))
+    eta = eta + columns @ (scaled[first:] * unit)
     original = pt.concatenate([pt.atleast_1d(scaled[0] * unit - shift), slopes]) if common.intercept else slopes
     pm.Deterministic(BETA, original, dims=COEF)
     return eta, shift
@@ -143,7 +145,7 @@ def _check_parametrization(design: Design, parametrization: Mapping[str, Paramet
                 f"unknown parametrization of {name}",
                 got=repr(choice),
                 allowed=" or ".join(repr(p) for p in PARAMETRIZATIONS),
-                do="name one of the two",
+                do="name one of these",
             )
     for factor in design.factors:
         if factor.root is not None and parametrization.get(factor.name) == "centered":

@@ -21,6 +21,7 @@ from partialpool.observe.prior import log_prior_density
 from partialpool.observe.response import log_density
 from partialpool.refits import repeat_fit
 from partialpool.seeds import seed_sequence
+from partialpool.sensitivity.asked import check_asked
 from partialpool.sensitivity.followed import NOTHING_MORE, Quantity, check_draws, follow, weighted_moments
 from partialpool.sensitivity.scaled import power_prior
 from partialpool.tabulate import TextTable
@@ -117,7 +118,7 @@ def power_scale(
     Raises
     ------
     SpecError
-        A power that is not above 0; a quantity that is not labelled draws.
+        A power that is not above 0; quantities that are no mapping; a quantity that is not labelled draws.
 
     Examples
     --------
@@ -130,6 +131,7 @@ def power_scale(
         raise SpecError(
             "a power is above 0", got=repr(alphas), allowed="numbers above 0, such as (0.8, 1.25)", do="change alphas"
         )
+    check_asked(quantities, do="write a name before each function")
     check_draws(fit)
     asked = dict(quantities)
     followed = follow(fit, asked)

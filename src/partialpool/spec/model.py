@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from partialpool.errors import SpecError
-from partialpool.names import INTERCEPT, effect_bis_dim, effect_dim
+from partialpool.names import INTERCEPT, names_of_factor
 from partialpool.spec.expression import columns_of, read_common
 from partialpool.spec.families import Family, family_named
 from partialpool.spec.formula import ResponseTerm, parse_formula, read_response
@@ -382,13 +382,13 @@ def _check_no_effect_twice(groups: tuple[Group, ...]) -> None:
 
 def _check_names_apart(spec: ModelSpec) -> None:
     """Refuse names that the posterior could not keep apart."""
-    dims = Counter(n for f in spec.factors for n in (f, effect_dim(f), effect_bis_dim(f)))
-    for name, count in dims.items():
+    names = Counter(name for factor in spec.factors for name in names_of_factor(factor))
+    for name, count in names.items():
         if count > 1:
             raise SpecError(
-                "two grouping factors would share a dimension of the posterior",
+                "two grouping factors would share a name in the posterior",
                 got=f"{name!r} from " + ", ".join(repr(f) for f in spec.factors),
-                allowed="no factor named like another followed by _effect",
+                allowed="no factor named like what belongs to another: g, g_effect, sd_g, corr_g, b_g, z_g",
                 do="rename one of the columns",
             )
     if INTERCEPT in spec.columns:

@@ -35,7 +35,8 @@ def _worth(fit: Fit) -> Picture:
         f"{number(float(answer['effective_sample_size'].sel(factor=factor).mean()))} independent rows"
         for factor in answer["factor"].to_numpy()
     ]
-    caption = f"The {fit.design.n_rows} rows, for the mean of the response: design effect, and what the rows are worth."
+    counted = f"{answer.attrs['rows']:,.0f} {answer.attrs['counted']}"
+    caption = f"The {counted}, for the mean of the response: design effect, and what they are worth."
     return Picture(figure_image(plot_design_effect(answer)), f"{'. '.join(said)}.", caption)
 
 

@@ -3,6 +3,7 @@
 from functools import partial
 
 import numpy as np
+import xarray as xr
 
 from partialpool.checkup import check
 from partialpool.fitting import Fit
@@ -57,14 +58,21 @@ def _praise(results: list[str]) -> list[Note]:
     return [Note(f"The model makes data like these in every respect that could be judged; {left}.", "good")]
 
 
+def _in_words(data: xr.DataTree | xr.DataArray, name: str) -> str:
+    along = data[name].attrs.get("along")
+    return name if along is None else f"trend along {along}"
+
+
 def _picture(fit: Fit, factor: str) -> Picture:
     statistics = level_statistics(fit, factor, seed=_SEED)
     data, new = statistics["observed_data"], statistics["posterior_predictive"]
     said = []
     for name in [str(variable) for variable in data.data_vars]:
-        low, high = new[name].quantile([0.05, 0.95], ("chain", "draw")).to_numpy()
-        inside = np.mean((data[name].to_numpy() >= low) & (data[name].to_numpy() <= high))
-        said.append(f"{name.replace('trend_', 'trend along ')} of {100 * inside:.0f} % of levels inside")
+        seen = data[name].to_numpy()
+        told = np.isfinite(seen)  # one row has no sd
+        low, high = new[name].isel(level=np.flatnonzero(told)).quantile([0.05, 0.95], ("chain", "draw")).to_numpy()
+        inside = np.mean((seen[told] >= low) & (seen[told] <= high))
+        said.append(f"{_in_words(data, name)} of {100 * inside:.0f} % of levels inside")
     figure = plot_level_statistics(statistics, unit=fit.design.units.get(fit.spec.response, ""))
     caption = f"Levels of {factor} in the data (vermilion) against new levels of the model: 50 % and 90 % intervals."
     return Picture(figure_image(figure), f"90 % intervals of new levels of {factor}: {'; '.join(said)}.", caption)
