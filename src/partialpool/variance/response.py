@@ -17,7 +17,7 @@ from partialpool.design.points import Points
 from partialpool.errors import DataError
 from partialpool.observe.dispersion import dispersion
 from partialpool.observe.links import INVERSE_LINKS
-from partialpool.variance.covariance import effect_covariance, row_covariance
+from partialpool.variance.covariance import level_covariance, row_covariance
 from partialpool.variance.distribution import own_parameters
 from partialpool.variance.places import linear_predictor_at
 
@@ -52,7 +52,7 @@ def response_share(
         )
     fixed = linear_predictor_at(posterior, design, np.asarray(points.common))
     variances = {
-        f.name: row_covariance(effect_covariance(posterior, f), z, z)
+        f.name: row_covariance(level_covariance(posterior, f), z, z)
         for f, z in zip(design.factors, points.effects, strict=True)
     }
     spread = sum(variances.values(), np.zeros(fixed.shape))
