@@ -8,7 +8,7 @@ import xarray as xr
 from partialpool.design.build import Design
 from partialpool.design.points import Points
 from partialpool.names import BETA
-from partialpool.variance.covariance import effect_covariance, group_variance, row_covariance
+from partialpool.variance.covariance import effect_covariance, group_variance, level_covariance, row_covariance
 from partialpool.variance.distribution import distribution_variance, needs_mean, population_mean
 
 __all__ = [
@@ -59,7 +59,7 @@ def partition_at(posterior: xr.Dataset, design: Design, points: Points) -> Parti
     columns and the offset then.
     """
     factors = {
-        factor.name: row_covariance(effect_covariance(posterior, factor), z, z)
+        factor.name: row_covariance(level_covariance(posterior, factor), z, z)
         for factor, z in zip(design.factors, points.effects, strict=True)
     }
     places = len(points.effects[0]) if points.effects else int(np.prod(points.shape))
@@ -118,6 +118,6 @@ def _mean_over_rows(posterior: xr.Dataset, design: Design) -> np.ndarray:
             fixed = fixed + design.offset[rows]
         spread = np.zeros(fixed.shape)
         for factor, sigma in zip(design.factors, sigmas, strict=True):
-            spread += row_covariance(sigma, factor.values[rows], factor.values[rows])
+            spread += factor.own[rows] * row_covariance(sigma, factor.values[rows], factor.values[rows])
         total += population_mean(design.spec.link, fixed, spread).sum(axis=-1)
     return total / design.n_rows
