@@ -161,7 +161,7 @@ def write_spec_tables(
     if tables:
         document["group"] = tables
     if priors:
-        document["priors"] = {name: {"distribution": p.distribution, **p.arguments} for name, p in priors.items()}
+        document["priors"] = {name: {"distribution": p.distribution, **p.stated} for name, p in priors.items()}
     return tomli_w.dumps(document)
 
 
