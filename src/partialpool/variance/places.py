@@ -12,6 +12,7 @@ from partialpool.variance.covariance import effect_covariance, group_variance, l
 from partialpool.variance.distribution import distribution_variance, needs_mean, population_mean
 
 __all__ = [
+    "ONE_MEAN",
     "Partition",
     "common_variance",
     "linear_predictor_at",
@@ -20,6 +21,8 @@ __all__ = [
     "typical_predictor",
 ]
 
+ONE_MEAN = "at one mean over all rows: other covariates in the model change it"
+"""Said of a variance that depends on the mean, wherever it is averaged."""
 _ROWS_AT_ONCE = 256
 
 
@@ -79,6 +82,8 @@ def partition_over_rows(posterior: xr.Dataset, design: Design) -> Partition:
     if needs_mean(design):
         mean = _mean_over_rows(posterior, design)[..., None]
     residual, definition = distribution_variance(design, posterior, mean)
+    if needs_mean(design):
+        definition += f", {ONE_MEAN}"
     return Partition(factors, residual, definition)
 
 
