@@ -355,12 +355,8 @@ def _common_effects(spec: ModelSpec, frame: pd.DataFrame) -> CommonEffects:
     recipe, values = recipe.without(find_aliases(values, recipe.term_of_column, recipe.crossed), values)
     names = recipe.names[1:] if spec.intercept else recipe.names
     values = values[:, 1:] if spec.intercept else values
-    if spec.intercept:
-        center = values.mean(axis=0)
-        scale = (values - center).std(axis=0)
-    else:
-        center = np.zeros(values.shape[1])
-        scale = np.sqrt((values**2).mean(axis=0))
+    center = values.mean(axis=0) if spec.intercept else np.zeros(values.shape[1])
+    scale = (values - center).std(axis=0) if spec.intercept else np.sqrt((values**2).mean(axis=0))
     # An ordinal model's cutpoints are its intercepts.
     has_intercept = spec.intercept and spec.family_record.kind != "ordinal"
     check_common(names, values, center, scale, intercept=has_intercept)
