@@ -10,6 +10,12 @@ import partialpool as pp
 SHARED = Path(__file__).parent / "reference"
 
 
+def pytest_report_header():
+    """Say what draws this run has, and on which BLAS kernel: PARTIALPOOL_SEED_SHIFT and OPENBLAS_CORETYPE."""
+    named = {name: os.environ.get(name) for name in ("PARTIALPOOL_SEED_SHIFT", "OPENBLAS_CORETYPE")}
+    return [f"{name}={value}" for name, value in named.items() if value]
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """Under PARTIALPOOL_NO_SKIP a skipped test is a failed test."""

@@ -250,3 +250,17 @@ def test_a_fit_with_divergences_warns_and_gives_its_draws(monkeypatch):
         fit = pp.fit("Yield ~ 1 + (1 | Batch)", data, draws=100, seed=1, progressbar=False)
     assert caught[0].filename == __file__
     assert fit.posterior.sizes["draw"] == 100
+
+
+def test_a_file_whose_columns_were_coded_otherwise_is_refused(tmp_path):
+    table = {"y": np.arange(24.0) % 7, "b": np.resize([True, False], 24), "g": np.repeat(list("abcd"), 6)}
+    made = pp.fit("y ~ b + (1 | g)", table, draws=20, chains=2, seed=1, progressbar=False)
+    old = made.tree.copy()
+    old["posterior"] = old["posterior"].to_dataset().assign_coords(coef=["Intercept", "b"])
+    path = tmp_path / "old.nc"
+    old.to_netcdf(path, engine="h5netcdf")
+    with pytest.raises(pp.FileError) as caught:
+        pp.load_fit(path)
+    assert "coded its columns otherwise" in caught.value.wrong
+    assert (caught.value.got, caught.value.allowed) == ("draws of Intercept, b", "draws of Intercept, b[True]")
+    assert "fit the model again" in caught.value.do

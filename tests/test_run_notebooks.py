@@ -1,13 +1,15 @@
 """The tools behind the notebooks: what they tell, and what they let pass."""
 
 import copy
+import os
 
 import nbformat
+import numpy as np
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from folded_solutions import folded_code, with_printed
-from notebook_agreement import Told, number_agrees, text_differences, told_differences
+from notebook_agreement import OTHER_SEEDS, Told, number_agrees, text_differences, told_differences
 from notebook_outputs import faults, keep_equal, tells, tidy
 from run_notebooks import NotebookFault, execute, stale, write_pictures
 
@@ -64,6 +66,29 @@ def test_a_line_more_or_less_is_told():
         "4 lines committed, now 5: the shorter one breaks off" in text_differences(COMMITTED, COMMITTED + "\nmore")[0]
     )
     assert "first apart at 'new'" in text_differences("a\nb", "a\nnew\nb")[0]
+
+
+OTHERS = ["43", "47", "45", "41", "44", "46"]
+
+
+@pytest.mark.parametrize(
+    ("committed", "agrees"), [("50", True), ("59", True), ("29", True), ("28", False), ("60", False)]
+)
+def test_a_number_that_disagrees_is_judged_by_runs_with_other_seeds(committed, agrees):
+    """Runs from 41 to 47: it may come from 29 to 59."""
+    differences = text_differences(f"n {committed}", "n 43", [f"n {other}" for other in OTHERS])
+    assert (differences == []) is agrees
+
+
+def test_words_agree_whatever_the_seed():
+    assert text_differences("good", "doubtful", ["good", "good"]) == ["committed: good | now: doubtful"]
+
+
+def test_estimates_that_differ_by_chance_are_rarely_told():
+    """Of 20,000 committed numbers and runs with nine seeds each, 2.6 are expected: 11 or more have a chance of 1e-4."""
+    shape = (20_000, 1 + 1 + OTHER_SEEDS)
+    estimates = np.random.default_rng(5).normal(500, 100, shape).round().astype(int).astype(str)
+    assert sum(bool(text_differences(first, second, others)) for first, second, *others in estimates.tolist()) < 11
 
 
 @pytest.mark.parametrize(
@@ -210,7 +235,7 @@ def test_exceptions_warnings_and_networks_stop_a_notebook(source, told):
         execute(notebook(source))
 
 
-def test_a_committed_output_that_a_run_does_not_repeat_is_told(tmp_path):
+def test_a_committed_output_that_a_run_does_not_repeat_is_told(tmp_path, two_others):
     path = tmp_path / "01_trial.ipynb"
     ran = execute(notebook("x = 5\nprint('x is', x)"))
     tidy(ran)
@@ -220,9 +245,40 @@ def test_a_committed_output_that_a_run_does_not_repeat_is_told(tmp_path):
     ran.cells[-1].source = ran.cells[-1].source.replace("42", "52")
     nbformat.write(ran, path)
     assert stale(path) == [
-        "cell [1]: 9 committed, now 5, in: x is 5",
-        "solution 'print(6 * 7)': 52 committed, now 42, in: 42",
+        "cell [1]: 9 committed, now 5 (5 to 5 with other seeds), in: x is 5",
+        "solution 'print(6 * 7)': 52 committed, now 42 (42 to 42 with other seeds), in: 42",
     ]
+
+
+@pytest.fixture
+def two_others(monkeypatch):
+    monkeypatch.setattr("run_notebooks.OTHER_SEEDS", 2)
+
+
+def test_other_seeds_are_asked_where_a_run_disagrees(tmp_path, two_others):
+    path = tmp_path / "01_trial.ipynb"
+    source = "from partialpool.seeds import shifted\nprint(50 + shifted(0) // 1_000_003)"
+    ran = execute(notebook(source))
+    tidy(ran)
+    base = int(ran.cells[1].outputs[0].text)
+    for committed, told in ((base + 6, ""), (base + 60, f"now {base} ({base + 1} to {base + 2} with other seeds)")):
+        ran.cells[1].outputs[0].text = f"{committed}\n"
+        nbformat.write(ran, path)
+        assert (told in " ".join(stale(path))) if told else stale(path) == []
+
+
+def test_a_notebook_that_fails_with_another_seed_is_told(tmp_path, two_others):
+    path = tmp_path / "01_trial.ipynb"
+    source = (
+        "from partialpool.seeds import shifted\nprint(shifted(0))\nshift = shifted(0) // 1_000_003\nassert shift < {}"
+    )
+    base = int(os.environ.get("PARTIALPOOL_SEED_SHIFT") or 0)
+    ran = execute(notebook(source.format(base + 2)))
+    tidy(ran)
+    ran.cells[1].outputs[0].text = "-99\n"
+    nbformat.write(ran, path)
+    (line,) = stale(path)
+    assert line.startswith("with PARTIALPOOL_SEED_SHIFT raised by 2: ")
 
 
 def test_pictures_are_written_to_be_looked_at(tmp_path):

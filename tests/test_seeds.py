@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import partialpool as pp
-from partialpool.seeds import seed_sequence
+from partialpool.seeds import seed_sequence, shifted
 
 
 def test_a_seed_repeats_and_has_a_stream_of_its_own():
@@ -19,3 +19,40 @@ def test_a_seed_repeats_and_has_a_stream_of_its_own():
 def test_what_is_no_seed(seed):
     with pytest.raises(pp.SpecError, match="seed is a whole number from 0"):
         seed_sequence(seed)
+
+
+@pytest.mark.parametrize(("shift", "made_from"), [("", 3), ("0", 3), ("2", 2_000_009)])
+def test_a_shift_gives_every_seed_other_draws(shift, made_from, monkeypatch):
+    monkeypatch.setenv("PARTIALPOOL_SEED_SHIFT", shift)
+    assert shifted(3) == made_from
+    assert shifted(None) is None
+    assert seed_sequence(3).entropy == made_from
+
+
+@pytest.mark.filterwarnings("ignore::partialpool.SamplingWarning")  # 50 draws of one chain are few
+def test_a_shift_reaches_engines_and_questions_and_is_not_recorded(monkeypatch):
+    def draws(engine):
+        fit = pp.fit(
+            "Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff"), seed=1, engine=engine, draws=50, tune=50, chains=1,
+            progressbar=False,
+        )  # fmt: skip
+        predicted = pp.posterior_predictive(fit, seed=1)["Yield"].to_numpy()
+        return fit.posterior["sigma"].to_numpy(), predicted, fit.tree.attrs["seed"]
+
+    monkeypatch.delenv("PARTIALPOOL_SEED_SHIFT", raising=False)
+    first = draws("nuts")
+    monkeypatch.setenv("PARTIALPOOL_SEED_SHIFT", "1")
+    second = draws("nuts")
+    assert not np.isin(first[0], second[0]).any()
+    assert first[2] == second[2] == 1
+    moved = draws("collapsed")
+    monkeypatch.setenv("PARTIALPOOL_SEED_SHIFT", "0")
+    plain = draws("collapsed")
+    assert not np.isin(plain[0], moved[0]).any()
+    assert not np.isin(plain[1], moved[1]).any()
+
+
+def test_what_is_no_shift(monkeypatch):
+    monkeypatch.setenv("PARTIALPOOL_SEED_SHIFT", "-1")
+    with pytest.raises(pp.SpecError, match="PARTIALPOOL_SEED_SHIFT is a whole number from 0"):
+        shifted(3)

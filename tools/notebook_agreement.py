@@ -4,15 +4,20 @@ The draws of a seed repeat on one machine. On another, rounding parts the chains
 anew. With 4000 draws that are nearly independent, a posterior sd is known to 1.1 %, so that two runs differ by 1.6 %,
 one standard error: five per cent is three of them. A mean near zero has no relative error to speak of; its printed
 digits say how well it is known, and three units of the last one are allowed. An effective sample size, a whole number
-in the thousands, is an estimate from autocorrelations, and noisier. What is left over is told.
+in the thousands, is an estimate from autocorrelations, and noisier.
+
+These rules are quick and rough: of a thousand printed numbers some break them by chance, the quantiles first. So where
+numbers disagree, the same is run again with other seeds (PARTIALPOOL_SEED_SHIFT), and a committed number passes inside
+the range of those nine runs, widened by twice that range on either side. Of normal estimates one in 7,000 lies outside,
+whatever their standard error. What is left over is told. Words agree exactly, whatever the seed.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["Told", "number_agrees", "text_differences", "told_differences", "without_clock"]
+__all__ = ["OTHER_SEEDS", "Told", "number_agrees", "text_differences", "told_differences", "without_clock"]
 
 _NUMBER: Final = re.compile(r"(?<![\w.])[-+\N{MINUS SIGN}]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e[-+]?\d+)?", re.I)
 _CLOCK: Final = re.compile(r"(seed \d+, )\d+\.\d s\b|(k-hat )-?\d+\.\d+")
@@ -21,6 +26,8 @@ _RELATIVE: Final = 0.05
 _LARGE: Final = 1000
 _RELATIVE_LARGE: Final = 0.15
 _UNITS: Final = 3
+OTHER_SEEDS: Final = 8
+"""Runs with other seeds that say how far a number moves by chance, where one disagrees."""
 
 
 @dataclass(frozen=True)
@@ -42,22 +49,30 @@ class Told:
     pictures: tuple[str, ...] = ()
 
 
-def told_differences(committed: list[Told], rerun: list[Told]) -> list[str]:
-    """Say, cell by cell, where a new run disagrees with what is committed."""
+def told_differences(committed: list[Told], rerun: list[Told], others: Sequence[list[Told]] = ()) -> list[str]:
+    """Say, cell by cell, where a new run disagrees with what is committed; others are runs with other seeds."""
     if len(committed) != len(rerun):
         return [f"{len(committed)} cells tell something, and {len(rerun)} when run again"]
-    return [line for old, new in zip(committed, rerun, strict=True) for line in _cell_differences(old, new)]
+    cells = zip(committed, rerun, *others, strict=True)
+    return [line for old, new, *more in cells for line in _cell_differences(old, new, more)]
 
 
-def _cell_differences(old: Told, new: Told) -> Iterator[str]:
-    for line in text_differences(old.text, new.text):
+def _cell_differences(old: Told, new: Told, others: list[Told]) -> Iterator[str]:
+    for line in text_differences(old.text, new.text, [other.text for other in others]):
         yield f"{old.where}: {line}"
     if old.pictures != new.pictures:
         yield f"{old.where}: pictures committed {list(old.pictures)}, now {list(new.pictures)}"
 
 
-def text_differences(committed: str, rerun: str) -> list[str]:
+def text_differences(committed: str, rerun: str, others: Sequence[str] = ()) -> list[str]:
     """Compare two texts: words exactly, white space not at all, numbers within the tolerance.
+
+    Parameters
+    ----------
+    committed, rerun
+        What was printed, and what is printed now.
+    others
+        What runs with other seeds print.
 
     Examples
     --------
@@ -65,22 +80,44 @@ def text_differences(committed: str, rerun: str) -> list[str]:
     []
     >>> text_differences("ICC 0.39 of 18 levels", "ICC 0.49 of 18 levels")
     ['0.39 committed, now 0.49, in: ICC 0.49 of 18 levels']
+    >>> text_differences("ICC 0.39 of 18 levels", "ICC 0.49 of 18 levels", ["ICC 0.43 of 18 levels"])
+    []
     >>> text_differences("good", "doubtful")
     ['committed: good | now: doubtful']
     """
-    old_lines, new_lines = (
-        [line for line in without_clock(t).splitlines() if line.strip()] for t in (committed, rerun)
-    )
+    old_lines, new_lines = _lines(committed), _lines(rerun)
     if len(old_lines) != len(new_lines):
         return [f"{len(old_lines)} lines committed, now {len(new_lines)}: {_first_apart(old_lines, new_lines)}"]
-    return [line for old, new in zip(old_lines, new_lines, strict=True) for line in _line_differences(old, new)]
+    more = [lines for lines in map(_lines, others) if len(lines) == len(new_lines)]
+    lines = zip(old_lines, new_lines, *more, strict=True)
+    return [line for old, new, *rest in lines for line in _line_differences(old, new, rest)]
 
 
-def _line_differences(old: str, new: str) -> list[str]:
+def _lines(text: str) -> list[str]:
+    return [line for line in without_clock(text).splitlines() if line.strip()]
+
+
+def _line_differences(old: str, new: str, others: list[str]) -> list[str]:
     if _words(old) != _words(new):
         return [f"committed: {old.strip()} | now: {new.strip()}"]
-    pairs = zip(_NUMBER.findall(old), _NUMBER.findall(new), strict=True)
-    return [f"{a} committed, now {b}, in: {' '.join(new.split())}" for a, b in pairs if not number_agrees(a, b)]
+    alike = [_NUMBER.findall(line) for line in others if _words(line) == _words(new)]
+    numbers = zip(_NUMBER.findall(old), _NUMBER.findall(new), *alike, strict=True)
+    return [
+        f"{a} committed, now {b}{_beside(rest)}, in: {' '.join(new.split())}"
+        for a, b, *rest in numbers
+        if not number_agrees(a, b) and not (rest and _by_chance(a, [b, *rest]))
+    ]
+
+
+def _beside(others: list[str]) -> str:
+    return f" ({min(others, key=_value)} to {max(others, key=_value)} with other seeds)" if others else ""
+
+
+def _by_chance(committed: str, runs: list[str]) -> bool:
+    """Whether a number lies in the range of runs with different seeds, widened by twice that range on either side."""
+    values = [_value(run) for run in runs]
+    slack = 2 * (max(values) - min(values))
+    return min(values) - slack <= _value(committed) <= max(values) + slack
 
 
 def _words(line: str) -> list[str]:

@@ -23,7 +23,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
 from folded_solutions import folded_code, with_printed
-from notebook_agreement import told_differences
+from notebook_agreement import OTHER_SEEDS, told_differences
 from notebook_outputs import faults, keep_equal, tells, tidy
 
 __all__ = ["AT_ONCE", "FOLDER", "NotebookFault", "execute", "notebooks", "stale", "write_pictures"]
@@ -46,9 +46,15 @@ _socket.getaddrinfo = _stay_offline
 import partialpool.infer.progress as _progress
 _progress.PATIENCE = 1e6
 _warnings.simplefilter("error")
+from partialpool.seeds import shifted as _shifted
+if _shifted(0):
+    import nutpie as _nutpie
+    _walk = _nutpie.sample
+    _nutpie.sample = lambda *given, seed=None, **named: _walk(*given, seed=_shifted(seed), **named)
 """
 """What runs before the first cell, and is not shown: no network, a warning is an error, and no line of progress, which
-nobody watches and which would be part of the output on a slow machine alone.
+nobody watches and which would be part of the output on a slow machine alone. A sampler that a notebook calls itself has
+its seed shifted as those of the package are.
 """
 _KERNEL_ITSELF: Final = '_warnings.filterwarnings("ignore", module="ipykernel")\n'
 """The kernel warns, as it shuts down, of a method of its own."""
@@ -65,8 +71,15 @@ def notebooks(only: list[str] | None = None) -> list[Path]:
     return [path for path in paths if not only or path.name.startswith(tuple(only))]
 
 
-def execute(notebook: NotebookNode) -> NotebookNode:
+def execute(notebook: NotebookNode, *, shift: int = 0) -> NotebookNode:
     """Run a copy of a notebook, folded solutions and all, from a clean kernel in an empty folder.
+
+    Parameters
+    ----------
+    notebook
+        Read by nbformat; left alone.
+    shift
+        Added to PARTIALPOOL_SEED_SHIFT: runs it with other seeds.
 
     Raises
     ------
@@ -81,22 +94,31 @@ def execute(notebook: NotebookNode) -> NotebookNode:
             running, timeout=_SECONDS, kernel_name="python3", resources={"metadata": {"path": work}}
         )
         try:
-            asyncio.run(client.async_execute(env=_kernel_environment(Path(folder))))
+            asyncio.run(client.async_execute(env=_kernel_environment(Path(folder), shift)))
         except CellExecutionError as error:
-            raise NotebookFault(_COLOURS.sub("", str(error))) from error
+            seeds = f"with PARTIALPOOL_SEED_SHIFT raised by {shift}: " if shift else ""
+            raise NotebookFault(seeds + _COLOURS.sub("", str(error))) from error
     return _put_back(notebook, running, homes)
 
 
 def stale(path: Path) -> list[str]:
-    """Run a notebook again; say what is wrong with the committed one: faults, and where it disagrees."""
+    """Run a notebook again; say what is wrong with the committed one: faults, and where it disagrees.
+
+    Where it disagrees it is run with other seeds, too, which say whether that is chance.
+    """
     committed = nbformat.read(path, as_version=4)
     wrong = faults(committed)
     try:
-        rerun = execute(committed)
+        reruns = [execute(committed)]
+        tidy(reruns[0])
+        if told_differences(tells(committed), tells(reruns[0])):
+            reruns += [execute(committed, shift=shift) for shift in range(1, OTHER_SEEDS + 1)]
     except NotebookFault as fault:
         return [*wrong, str(fault)]
-    tidy(rerun)
-    return [*wrong, *(f for f in faults(rerun) if f not in wrong), *told_differences(tells(committed), tells(rerun))]
+    for rerun in reruns[1:]:
+        tidy(rerun)
+    new = [fault for fault in faults(reruns[0]) if fault not in wrong]
+    return [*wrong, *new, *told_differences(tells(committed), tells(reruns[0]), [tells(r) for r in reruns[1:]])]
 
 
 def _runnable(notebook: NotebookNode) -> tuple[NotebookNode, list[int | None]]:
@@ -136,10 +158,11 @@ def _allowed_warnings() -> str:
     return "".join(f"_warnings.filterwarnings({action!r}, {text!r}, {kind})\n" for action, text, kind in lines)
 
 
-def _kernel_environment(folder: Path) -> dict[str, str]:
+def _kernel_environment(folder: Path, shift: int) -> dict[str, str]:
     """Keep the user's start-up files, settings and choice of back end out of kernels."""
     kept = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
     return kept | {
+        "PARTIALPOOL_SEED_SHIFT": str(int(os.environ.get("PARTIALPOOL_SEED_SHIFT") or 0) + shift),
         "IPYTHONDIR": str(folder / "ipython"),
         "JUPYTER_CONFIG_DIR": str(folder / "jupyter"),
         "PYTHONHASHSEED": "0",
@@ -177,15 +200,28 @@ def _renew(path: Path, pictures: Path | None) -> tuple[bool, str]:
     return not wrong, "\n  fault: ".join([took, *wrong])
 
 
+def _failures(path: Path, seeds: int) -> tuple[bool, str]:
+    """Run one notebook with several seeds, and write nothing; say whether its assertions hold, and in words."""
+    committed, wrong = nbformat.read(path, as_version=4), []
+    for shift in range(1, seeds + 1):
+        try:
+            execute(committed, shift=shift)
+        except NotebookFault as fault:
+            wrong.append(str(fault))
+    return not wrong, "\n".join([f"{path.name} fails with {len(wrong)} of {seeds} other seeds", *wrong])
+
+
 def main() -> int:
     """Run notebooks in place; the exit code is 1 where one fails or has a fault."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("only", nargs="*", help="beginnings of names, such as 01 03; all without")
     parser.add_argument("--pictures", type=Path, help="a folder that takes a copy of every picture, to look at")
+    parser.add_argument("--seeds", type=int, help="write nothing, and run them with so many other seeds")
     given = parser.parse_args()
+    work = partial(_failures, seeds=given.seeds) if given.seeds else partial(_renew, pictures=given.pictures)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         well = []
-        for good, words in pool.map(partial(_renew, pictures=given.pictures), notebooks(given.only)):
+        for good, words in pool.map(work, notebooks(given.only)):
             print(words, flush=True)
             well.append(good)
     return 0 if well and all(well) else 1

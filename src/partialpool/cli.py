@@ -127,9 +127,10 @@ def _check(options: argparse.Namespace) -> int:
 
     model = read_model_file(options.spec)
     design = build_design(model.spec, read_source(model.data))
-    factors, priors = describe_data(design, resolve_priors(design))
+    resolved = resolve_priors(design)
+    factors, priors = describe_data(design, resolved)
     about = [line for line in (model.title, model.shows, model.source) if line]
-    parts = ["\n".join(about), str(model.spec), describe_words(design), describe_mathematics(design)]
+    parts = ["\n".join(about), str(model.spec), describe_words(design), describe_mathematics(design, resolved)]
     parts += [str(factors)] if design.factors else [f"Data: {design.n_rows} rows"]
     _say("\n\n".join([*parts, str(priors)]))
     return GOOD

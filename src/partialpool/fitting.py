@@ -16,12 +16,12 @@ from partialpool.design.archive import dataset_to_frame
 from partialpool.design.build import Design, build_design
 from partialpool.design.scaling import PriorSet, resolve_priors
 from partialpool.design.table import Missing
-from partialpool.errors import DataError, FileError, SamplingWarning, SpecError
+from partialpool.errors import DataError, DataWarning, FileError, SamplingWarning, SpecError, warn
 from partialpool.files import whole_file
 from partialpool.infer.choose import choose_engine
-from partialpool.infer.pack import FORMAT, pack
+from partialpool.infer.pack import FORMAT, pack, prior_texts
 from partialpool.infer.settings import Settings
-from partialpool.names import OBS
+from partialpool.names import COEF, OBS
 from partialpool.overview.convergence import alarm
 from partialpool.overview.digest import Digest
 from partialpool.spec.model import ModelSpec
@@ -182,7 +182,7 @@ def fit(
     raw = chosen.run(design, resolved, settings)
     tree = pack(raw, design, resolved, settings, engine=chosen.name, reason=reason)
     if trouble := alarm(tree):
-        warnings.warn(f"do not rely on these draws: {trouble}", SamplingWarning, stacklevel=2)
+        warn(f"do not rely on these draws: {trouble}", SamplingWarning)
     return Fit(spec, design, resolved, tree)
 
 
@@ -256,9 +256,34 @@ def _fit_of(tree: xr.DataTree) -> Fit:
     """Rebuild a fit from its tree, which holds the rows and columns the model read."""
     spec = ModelSpec.from_toml_text(tree.attrs["spec"])
     table = tree["model_table"].to_dataset()
-    design = build_design(spec, dataset_to_frame(table))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # said when the model was fitted
+        design = build_design(spec, dataset_to_frame(table))
+    _check_same_coefficients(tree, design)
     design = design.with_origin(table[OBS].to_numpy(), int(table.attrs["n_given"]), json.loads(tree.attrs["units"]))
-    return Fit(spec, design, resolve_priors(design), tree)
+    resolved = resolve_priors(design)
+    if json.loads(tree.attrs["priors"]) != prior_texts(resolved):
+        warn(
+            "this fit was drawn with other priors than the same model has now: its draws are as they were, but "
+            f"answers that use priors (pp.power_scale, pp.singularity, pp.log_prior) take today's; drawn with "
+            f"{tree.attrs['priors']}; fit again, or state these priors",
+            DataWarning,
+        )
+    return Fit(spec, design, resolved, tree)
+
+
+def _check_same_coefficients(tree: xr.DataTree, design: Design) -> None:
+    """Refuse draws of other columns than the model has today: booleans and declared orders were read otherwise once."""
+    if "posterior" not in tree.children or COEF not in tree["posterior"].coords:
+        return
+    stored = tuple(str(coef) for coef in tree["posterior"][COEF].to_numpy())
+    if stored != design.common.coefs:
+        raise FileError(
+            "this fit was saved by a version that coded its columns otherwise",
+            got=f"draws of {', '.join(stored)}",
+            allowed=f"draws of {', '.join(design.common.coefs)}",
+            do="fit the model again; fit.tree of the old file is still read by arviz.from_netcdf",
+        )
 
 
 def as_spec(

@@ -1,17 +1,66 @@
 """Compare a fit with a reference posterior: first that it mixed, then that it is unbiased."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
+from partialpool.datasets.load import load_dataset
+from partialpool.design.build import build_design
 from partialpool.names import corr_name, sd_name
 from partialpool.overview.chains import bulk_ess, mcse_mean, rhat
+from partialpool.spec.model import ModelSpec
 
-REFERENCE = {
-    (entry["data"], entry["formula"]): entry
-    for entry in json.loads((Path(__file__).parents[1] / "reference" / "posteriors.json").read_text())
-}
+FOLDER = Path(__file__).parents[1] / "reference"
+
+
+def _entries(file):
+    return {(entry["data"], entry["formula"]): entry for entry in json.loads((FOLDER / file).read_text())}
+
+
+REFERENCE = _entries("posteriors.json")
+"""Under priors that each entry states, sds and correlations at the predictors' zero."""
+DEFAULTS = _entries("posteriors_defaults.json")
+"""Under the default priors."""
+
+
+def table_of(entry):
+    """The data of an entry."""
+    file = FOLDER / f"{entry['data']}.csv"
+    return pd.read_csv(file) if file.exists() else load_dataset(entry["data"])
+
+
+def stated_spec(entry):
+    """The model of an entry of `REFERENCE` with the priors it was made with."""
+    formula = entry["formula"].removesuffix(", known sd")
+    formula = re.sub(r"^(\w+) of (\w+)", r"p(\1, \2)", formula)
+    formula = re.sub(r"\[(\w+ [\w ]+)\]", r"['\1']", formula)  # a category's name with spaces
+    se = "standard_error" if entry["data"] == "eight_schools" else None
+    plain = ModelSpec.from_formula(formula, family=entry["family"], se=se)
+    stated = entry["priors"]
+    center, width = stated.get("intercept") or stated["intercept at the predictors' means"][1:]
+    priors = {"beta[Intercept]": _prior("Normal", mu=center, sigma=width)}
+    common = build_design(plain, table_of(entry)).common
+    slopes = stated["slopes"] if "slopes" in stated else list(2.5 / common.scale)
+    priors |= {f"beta[{c}]": _prior("Normal", mu=0, sigma=s) for c, s in zip(common.names, slopes, strict=True)}
+    for group in stated["groups"] if "groups" in stated else stated["sd"]:
+        scales = group.get("halft_scale") or group["halft3_scale"]
+        name = sd_name(group["factor"])
+        priors |= {
+            f"{name}[{e}]": _prior("HalfStudentT", nu=3, sigma=s) for e, s in zip(group["effects"], scales, strict=True)
+        }
+        if len(scales) > 1:
+            priors[corr_name(group["factor"])] = _prior("LKJ", eta=group.get("lkj", 2))
+    if stated.get("sigma") is not None:
+        priors["sigma"] = _prior("HalfStudentT", nu=3, sigma=stated["sigma"])
+    origin = dict.fromkeys(plain.factors, "zero")
+    return ModelSpec.from_formula(formula, family=entry["family"], se=se, priors=priors, origin=origin)
+
+
+def _prior(distribution, **arguments):
+    return {"distribution": distribution, **arguments}
 
 
 def draws_by_reference_name(fit, entry):
@@ -38,9 +87,8 @@ def draws_by_reference_name(fit, entry):
     return out
 
 
-def check_against_reference(fit, data, formula, *, min_ess=400, max_rhat=1.01):
+def check_against_reference(fit, entry, *, min_ess=400, max_rhat=1.01):
     """Assert R-hat, ESS, and that every mean and sd is within 5 combined Monte Carlo standard errors."""
-    entry = REFERENCE[data, formula]
     ours = draws_by_reference_name(fit, entry)
     assert set(entry["posterior"]) <= set(ours), sorted(set(entry["posterior"]) - set(ours))
     for name, reference in entry["posterior"].items():

@@ -73,16 +73,36 @@ def parameters(marginal, theta):
     sd, corr, (residual,), kept = unpack_many(marginal.layout, theta[None])
     sigma = {}
     for place, f in enumerate(marginal.arrangement.order):
-        q = len(marginal.design.factors[f].names)
-        half = (sd[0, place, :q] * units.unit / units.factors[f].scale)[:, None] * corr[0, place, :q, :q]
+        factor = marginal.design.factors[f]
+        q = len(factor.names)
+        half = to_zero(factor) @ ((sd[0, place, :q] * effect_units(marginal, f))[:, None] * corr[0, place, :q, :q])
         sigma[f] = half @ half.T
     names = [c for c, inside in zip(marginal.design.common.coefs, marginal.integrated, strict=True) if not inside]
     scales = dict(zip(marginal.design.common.coefs, common_units(marginal), strict=True))
     return sigma, residual * units.unit, {c: v * scales[c] for c, v in zip(names, kept[0], strict=True)}
 
 
+def to_zero(factor):
+    """Effects at zero from those at the predictors' means, of columns none of which is a power or an interaction."""
+    turn = np.eye(len(factor.names))
+    for block in (list(b) for b in factor.blocks if "Intercept" in [factor.names[i] for i in b]):
+        first = factor.names.index("Intercept")
+        for place in (i for i in block if i != first):
+            turn[first, place] = -factor.values[:, place].mean()
+    return turn
+
+
+def effect_units(marginal, f):
+    """What one of theta's sds is worth on the scale of the data, (effects,)."""
+    factor = marginal.design.factors[f]
+    square = factor.values**2 if "Intercept" not in factor.names else (factor.values - factor.values.mean(axis=0)) ** 2
+    size = np.where(np.ptp(factor.values, axis=0) == 0, 1.0, np.sqrt(square.mean(axis=0)))
+    return marginal.units.unit / size
+
+
 def common_units(marginal):
-    scales = [*([1.0] if marginal.design.common.intercept else []), *marginal.units.scale]
+    """What a coordinate of theta is worth on the scale of the data, of coefficients that are kept there, (coefs,)."""
+    scales = [*([1.0] if marginal.design.common.intercept else []), *marginal.design.common.scale]
     return [marginal.units.unit / s for s in scales]
 
 
@@ -106,17 +126,33 @@ def joint(design, priors, marginal, theta):
     x = np.column_stack([*([np.ones(n)] if common.intercept else []), common.values - common.center]).reshape(n, -1)
     blocks = [np.kron(np.eye(f.n_levels), sigmas[i]) for i, f in enumerate(design.factors)]
     columns, mean = prior_sd_matrix(design), [np.zeros(len(b)) for b in blocks]
+    prior_mean, prior_cov = coefficient_prior_at(design, priors, x)
     for i, coef in enumerate(common.coefs):
-        if marginal.integrated[i]:
-            arguments = priors[f"beta[{coef}]"].arguments
-            columns.append(x[:, [i]])
-            mean.append([arguments["mu"]])
-            blocks.append(np.array([[arguments["sigma"] ** 2]]))
-        else:
+        if not marginal.integrated[i]:
             known = known + x[:, i] * kept[coef]
+    inside = np.flatnonzero(marginal.integrated)
+    columns.append(x[:, inside])
+    mean.append(prior_mean[inside])
+    blocks.append(prior_cov[np.ix_(inside, inside)])
     noise = np.full(n, sigma**2) if design.se is None else design.se**2
     w = np.concatenate([np.zeros((n, 0)), *columns], axis=1)
     return w, np.concatenate([np.zeros(0), *mean]), linalg.block_diag(*blocks), noise, y - known
+
+
+def coefficient_prior_at(design, priors, x):
+    """Mean and covariance of the coefficients of X (rows, coefs) that have normal priors; NaN for others."""
+    coefs, n = design.common.coefs, design.n_rows
+    mean, cov = np.full(len(coefs), np.nan), np.zeros((len(coefs), len(coefs)))
+    for i, coef in enumerate(coefs):
+        if coef not in priors.together and priors[f"beta[{coef}]"].distribution == "Normal":
+            arguments = priors[f"beta[{coef}]"].arguments
+            mean[i], cov[i, i] = arguments["mu"], arguments["sigma"] ** 2
+    together = [coefs.index(coef) for coef in priors.together]
+    if together:
+        own, arguments = x[:, together], priors["beta"].arguments
+        mean[together] = arguments["mu"] * np.linalg.lstsq(own, np.ones(n), rcond=None)[0]
+        cov[np.ix_(together, together)] = arguments["sigma"] ** 2 * np.linalg.inv(own.T @ own / n)
+    return mean, cov
 
 
 def log_likelihood(design, priors, marginal, theta):
@@ -168,8 +204,7 @@ def log_prior(design, priors, marginal, theta):
             unit = units[label[:-1]]
         else:
             f = next(k for k, f in enumerate(design.factors) if f"sd_{f.name}" == kind)
-            position = design.factors[f].names.index(label[:-1])
-            unit = marginal.units.unit / marginal.units.factors[f].scale[position]
+            unit = effect_units(marginal, f)[design.factors[f].names.index(label[:-1])]
         prior = priors[name]
         coordinate = marginal.layout.coordinates[i]
         if coordinate == LOG:

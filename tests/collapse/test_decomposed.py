@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 import partialpool as pp
-from collapse.oracle import log_likelihood, parameters, problem, table
+from collapse.oracle import log_likelihood, parameters, problem, table, to_zero
 from collapse.test_density import check_gradient, theta_of
 from partialpool.design.decomposition import decompose
 from partialpool.observe.distributions import frozen
@@ -54,7 +54,9 @@ def test_the_density_is_the_stated_one_times_the_jacobian(case):
     parts = decompose(design)
     theta = theta_of(marginal, "moderate")
     sigmas, sigma, _ = parameters(marginal, theta)
-    log_sds = np.log(np.append(np.concatenate([np.sqrt(np.diagonal(sigmas[f])) for f in sorted(sigmas)]), sigma))
+    at_means = [np.linalg.inv(to_zero(factor)) for factor in design.factors]
+    sds = [np.sqrt(np.diagonal(at_means[f] @ sigmas[f] @ at_means[f].T)) for f in sorted(sigmas)]
+    log_sds = np.log(np.append(np.concatenate(sds), sigma))
     # d log theta = d log sd, whatever the units.
     expected = log_likelihood(design, priors, marginal, theta) + log_prior_by_differences(parts, priors, log_sds)
     assert marginal.log_density(theta) == pytest.approx(expected, rel=1e-7)

@@ -9,6 +9,7 @@ import pytest
 from scipy import optimize
 
 import partialpool as pp
+from collapse.oracle import effect_units, to_zero
 from partialpool.collapse.maximise import _Problem
 from partialpool.design.build import build_design
 from partialpool.spec.model import ModelSpec
@@ -22,10 +23,14 @@ FACTORS = ("Subject", "Batch", "plate", "sample", "batch", "cask", "county", "sc
 
 def data_of(name):
     if name == "insteval":
-        return pd.read_csv(INSTEVAL).astype(dict.fromkeys(("s", "d", "dept", "service"), str))
+        return (
+            pd.read_csv(INSTEVAL)
+            .astype(dict.fromkeys(("s", "d", "dept", "service"), str))
+            .astype({"service": "category"})
+        )
     frame = pd.read_csv(REFERENCE / "exam.csv") if name == "exam" else pp.load_dataset(name)
     frame = frame.assign(**{c: frame[c].astype(str) for c in FACTORS if c in frame})
-    return frame.assign(temperature=frame["temperature"].astype(str)) if name == "cake" else frame
+    return frame.assign(temperature=frame["temperature"].astype(str).astype("category")) if name == "cake" else frame
 
 
 PAIRS = [
@@ -77,28 +82,33 @@ def test_our_likelihood_at_lme4s_estimates_is_lme4s(pair):
     fit, reference = pair
     problem = _Problem(fit.design, reml=fit.reml)
     estimates, sigma = components(reference), reference["sigma"]
-    relative = []
-    for f in problem.kept.arrangement.order:
-        factor = fit.design.factors[f]
-        scale = problem.kept.units.factors[f].scale
-        relative += [estimates[factor.name, e, ""] / sigma * s for e, s in zip(factor.names, scale, strict=True)]
-    with np.errstate(divide="ignore"):
-        relative = np.log(relative)
-    corr = [v for (_, _, other), v in estimates.items() if other]
-    at = problem.profile(np.concatenate([relative, np.arctanh(corr)]))
-    best = problem.profile(_relative(problem, fit))
+    theirs = []
+    for factor in fit.design.factors:
+        sd = np.array([estimates[factor.name, e, ""] for e in factor.names])
+        corr = np.eye(len(sd))
+        for (name, first, other), value in estimates.items():
+            if name == factor.name and other:
+                i, j = factor.names.index(first), factor.names.index(other)
+                corr[i, j] = corr[j, i] = value
+        theirs.append((sd / sigma, corr))
+    ours = [(sd / fit.maximum.sigma, c) for sd, c in zip(fit.maximum.sd, fit.maximum.corr, strict=True)]
+    at, best = (problem.profile(_relative(problem, fit, found)) for found in (theirs, ours))
     difference = -0.5 * (at.deviance - best.deviance)
     assert fit.log_likelihood + difference == pytest.approx(reference["logLik"], rel=1e-10)
 
 
-def _relative(problem, fit):
-    kept = problem.kept
-    sd = [
-        np.log(np.maximum(fit.maximum.sd[f] / fit.maximum.sigma * kept.units.factors[f].scale, 1e-300))
-        for f in kept.arrangement.order
-    ]
-    corr = [fit.maximum.corr[f][1, 0] for f in kept.arrangement.order if fit.design.factors[f].correlated]
-    return np.concatenate([*sd, np.arctanh(corr)])
+def _relative(problem, fit, found):
+    """theta of relative sds and correlations at zero, per factor of the design: priors see them at the means."""
+    kept, sds, corrs = problem.kept, [], []
+    for f in kept.arrangement.order:
+        factor = fit.design.factors[f]
+        half = np.linalg.inv(to_zero(factor)) * found[f][0]
+        covariance = half @ found[f][1] @ half.T
+        sd = np.sqrt(np.diagonal(covariance))
+        sds.append(np.log(np.maximum(sd * kept.units.unit / effect_units(kept, f), 1e-300)))
+        if factor.correlated:
+            corrs.append(np.arctanh(covariance[1, 0] / (sd[0] * sd[1])))
+    return np.concatenate([*sds, corrs])
 
 
 def test_estimates_are_lme4s(pair):

@@ -25,10 +25,10 @@ def test_moments_are_the_cross_products(design):
         for values, f in zip(prior_sd_matrix(design), design.factors, strict=True)
     ]
     standard = [
-        (values - u.center * (values.sum(axis=2, keepdims=True) != 0)) / u.scale
-        for values, u in zip(z, units.factors, strict=True)
+        u.of(values) * (values.sum(axis=2, keepdims=True) != 0) for values, u in zip(z, units.factors, strict=True)
     ]
-    x = np.column_stack([np.ones(design.n_rows), design.common.standardised])
+    x = np.column_stack([np.ones(design.n_rows), units.standard_columns(design.common.values)])
+    assert x.T @ x == pytest.approx(design.n_rows * np.eye(x.shape[1]), abs=1e-9)
     y = (design.response.values - units.location) / units.unit
     xy = np.column_stack([x, y])
     assert moments.rows == design.n_rows

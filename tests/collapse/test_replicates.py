@@ -22,6 +22,7 @@ def table(name):
     return pp.load_dataset(name)
 
 
+@pytest.mark.filterwarnings("ignore:.*is independent of the intercept where x is 0")
 @pytest.mark.parametrize("reml", [False, True])
 @pytest.mark.parametrize(
     ("name", "formula", "options"),

@@ -88,6 +88,8 @@ def check_density(design, priors, marginal, kinship):
     assert ours == pytest.approx(stats.multivariate_normal(mean, of_y).logpdf(y), rel=1e-9)
 
 
+# Without K, for comparison, a copy of a factor is not identified.
+@pytest.mark.filterwarnings("ignore:.* not identified:partialpool.DataWarning")
 @pytest.mark.parametrize("case", FORMULAS)
 def test_the_density_is_that_of_the_dense_normal(case):
     check_density(*problem(FORMULAS[case]), KINSHIP)
@@ -117,6 +119,7 @@ def test_effects_are_those_of_the_dense_normal(case):
             )
 
 
+@pytest.mark.filterwarnings("ignore:.* not identified:partialpool.DataWarning")
 def test_rows_that_share_many_columns_are_multiplied_at_once():
     """Uneven rows of 150 related levels and their copy: more columns than loops are for, more rows than a block."""
     kinship = sib_matrix(families=25)

@@ -67,7 +67,7 @@ def test_every_kind_of_table_drops_the_same_rows(convert, table, build):
     ):
         design = build("y ~ x + b + (z | g) + (1 | h)", convert(data))
     whole = build("y ~ x + b + (z | g) + (1 | h)", table.assign(b=table.x > 0)[6:])
-    assert design.common.coefs == whole.common.coefs == ("Intercept", "x", "b")
+    assert design.common.coefs == whole.common.coefs == ("Intercept", "x", "b[True]")
     np.testing.assert_array_equal(design.common.values, whole.common.values)
     np.testing.assert_array_equal(design.factors[0].codes, whole.factors[0].codes)
     assert design.factors[1].levels.labels == (1, 2, 3, 4)
@@ -175,6 +175,8 @@ EFFECTS = {
 }
 
 
+# An intercept and every category without a contrast are not identified; their columns are still those asked for.
+@pytest.mark.filterwarnings("ignore:.* not identified:partialpool.errors.DataWarning")
 @pytest.mark.parametrize("terms", EFFECTS)
 def test_effects_of_one_factor_stand_together_in_blocks(terms, table, build):
     names, blocks, values = EFFECTS[terms]

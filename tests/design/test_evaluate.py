@@ -22,7 +22,7 @@ def group_mean(t, name, by):
 
 CASES = {
     "number": (["x"], lambda t: (["x"], t.x)),
-    "boolean": (["b"], lambda t: (["b"], t.b)),
+    "boolean": (["b"], lambda t: (["b[True]"], t.b)),
     "category": (["f"], lambda t: (["f[v]", "f[w]"], is_(t.f, "v", "w"))),
     "numbers as category": (["C(h)"], lambda t: (["C(h)[2]", "C(h)[3]", "C(h)[4]"], is_(t.h, 2, 3, 4))),
     "reference level": (["T(f, 'v')"], lambda t: (["T(f, 'v')[u]", "T(f, 'v')[w]"], is_(t.f, "u", "w"))),
@@ -42,7 +42,7 @@ CASES = {
     "interaction of categories": (
         ["f", "b", "f:b"],
         lambda t: (
-            ["f[v]", "f[w]", "b", "f[v]:b", "f[w]:b"],
+            ["f[v]", "f[w]", "b[True]", "f[v]:b[True]", "f[w]:b[True]"],
             np.column_stack([is_(t.f, "v", "w"), t.b, is_(t.f, "v", "w") * t.b.to_numpy()[:, None]]),
         ),
     ),
@@ -78,8 +78,8 @@ CASES = {
     ),
     "centred": (["center(z)"], lambda t: (["center(z)"], t.z - t.z.mean())),
     "centred, nested": (["I(center(z)**2)"], lambda t: (["I(center(z)**2)"], (t.z - t.z.mean()) ** 2)),
-    "scaled": (["scale(z)"], lambda t: (["scale(z)"], (t.z - t.z.mean()) / t.z.std(ddof=0))),
-    "standardised": (["standardize(z)"], lambda t: (["standardize(z)"], (t.z - t.z.mean()) / t.z.std(ddof=0))),
+    "scaled": (["scale(z)"], lambda t: (["scale(z)"], (t.z - t.z.mean()) / t.z.std(ddof=1))),
+    "standardised": (["standardize(z)"], lambda t: (["standardize(z)"], (t.z - t.z.mean()) / t.z.std(ddof=1))),
     "between": (["between(x, g)"], lambda t: (["between(x, g)"], group_mean(t, "x", "g"))),
     "within": (["within(x, g)"], lambda t: (["within(x, g)"], t.x - group_mean(t, "x", "g"))),
     "between of numbered groups": (["between(x, h)"], lambda t: (["between(x, h)"], group_mean(t, "x", "h"))),
@@ -160,7 +160,7 @@ def test_splines_span_the_cubic_splines_of_their_knots(frame):
 
 NEW = {
     "center(z)": lambda t, z: z - t.z.mean(),
-    "scale(z)": lambda t, z: (z - t.z.mean()) / t.z.std(ddof=0),
+    "scale(z)": lambda t, z: (z - t.z.mean()) / t.z.std(ddof=1),
     "I(center(z)**2)": lambda t, z: (z - t.z.mean()) ** 2,
     "between(z, g)": lambda t, z: np.repeat(t.z[t.g == "a"].mean(), 3),
     "within(z, g)": lambda t, z: z - t.z[t.g == "a"].mean(),

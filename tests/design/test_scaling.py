@@ -1,20 +1,16 @@
-import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from checks.posterior import REFERENCE, stated_spec, table_of
 from partialpool.datasets.load import load_dataset
 from partialpool.design.build import build_design
 from partialpool.design.scaling import predictor_unit, resolve_priors
 from partialpool.errors import DataWarning, PriorError
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.priors import Prior
-
-POSTERIORS = json.loads((Path(__file__).parents[1] / "reference" / "posteriors.json").read_text())
-SE = {"eight_schools": "standard_error"}
 
 
 def priors_of(formula, data, **options):
@@ -28,32 +24,26 @@ def close(prior, distribution, **arguments):
         np.testing.assert_allclose(prior.arguments[name], value, rtol=1e-9, atol=1e-12, err_msg=name)
 
 
-@pytest.mark.parametrize("entry", POSTERIORS, ids=lambda e: f"{e['data']} {e['formula']}")
-def test_defaults_are_those_of_the_reference_posteriors(entry):
-    formula = entry["formula"].removesuffix(", known sd")
-    formula = re.sub(r"^(\w+) of (\w+)", r"p(\1, \2)", formula)
-    data, expected = load_dataset(entry["data"]), entry["priors"]
-    priors = priors_of(formula, data, family=entry["family"], se=SE.get(entry["data"]))
-    close(priors["beta[Intercept]"], "Normal", mu=expected["intercept"][0], sigma=expected["intercept"][1])
-    slopes = [name for name in priors if name.startswith("beta[") and name != "beta[Intercept]"]
-    assert len(slopes) == len(expected["slopes"])
-    for name, sigma in zip(slopes, expected["slopes"], strict=True):
-        close(priors[name], "Normal", mu=0, sigma=sigma)
-    assert ("sigma" in priors) == (expected["sigma"] is not None)
-    if expected["sigma"] is not None:
-        close(priors["sigma"], "HalfStudentT", nu=3, sigma=expected["sigma"])
-    for group in expected["groups"]:
-        for effect, scale in zip(group["effects"], group["halft_scale"], strict=True):
-            close(priors[f"sd_{group['factor']}[{effect}]"], "HalfStudentT", nu=3, sigma=scale)
-        assert (f"corr_{group['factor']}" in priors) == (group["lkj"] is not None)
-        if group["lkj"] is not None:
-            close(priors[f"corr_{group['factor']}"], "LKJ", eta=group["lkj"])
-    assert len([n for n in priors if n.startswith("sd_")]) == sum(len(g["effects"]) for g in expected["groups"])
+@pytest.mark.parametrize("entry", REFERENCE.values(), ids=lambda e: f"{e['data']} {e['formula']}")
+def test_defaults_are_those_of_the_reference_posteriors_with_one_prior_for_all_slopes(entry):
+    """The references state a prior per coefficient: without correlation between columns it is the default's."""
+    stated = stated_spec(entry)
+    defaults = resolve_priors(build_design(stated.with_terms(), table_of(entry)))
+    slopes = {name for name in stated.priors if name.startswith("beta[") and name != "beta[Intercept]"}
+    for name, prior in stated.priors.items():
+        if name == "beta[Intercept]" and stated.offsets:
+            continue  # the reference has log(mean y) less the mean offset, the default log(mean y per unit of offset)
+        if name not in slopes or len(slopes) == 1:
+            close(defaults[name], prior.distribution, **prior.arguments)
+    assert set(defaults) - set(stated.priors) == ({"beta"} if len(slopes) > 1 else set())
+    if len(slopes) > 1:
+        assert {f"beta[{name}]" for name in defaults.together} == slopes
+        assert defaults["beta"].arguments["sigma"] == defaults["beta[Intercept]"].arguments["sigma"]
 
 
 @pytest.mark.parametrize("name", ["sleepstudy", "cbpp", "eight_schools", "radon", "contraception", "pastes"])
 def test_the_reference_covers(name):
-    assert name in {entry["data"] for entry in POSTERIORS}
+    assert name in {entry["data"] for entry in REFERENCE.values()}
 
 
 def test_defaults_of_sleepstudy_by_hand(sleepstudy):
@@ -77,12 +67,11 @@ def test_defaults_of_counts_by_hand():
     ticks = load_dataset("grouseticks")
     priors = priors_of("TICKS ~ YEAR + cHEIGHT + (1 | BROOD) + (1 | INDEX) + (1 | LOCATION)", ticks, family="poisson")
     close(priors["beta[Intercept]"], "Normal", mu=np.log(ticks.TICKS.mean()), sigma=2.5)
-    for year in ("96", "97"):
-        close(priors[f"beta[YEAR[{year}]]"], "Normal", mu=0, sigma=2.5 / (year == ticks.YEAR).std(ddof=0))
-    close(priors["beta[cHEIGHT]"], "Normal", mu=0, sigma=2.5 / ticks.cHEIGHT.std(ddof=0))
+    close(priors["beta"], "UnitInformation", mu=0, sigma=2.5)
+    assert priors.together == ("YEAR[96]", "YEAR[97]", "cHEIGHT")
     for factor in ("BROOD", "INDEX", "LOCATION"):
         close(priors[f"sd_{factor}[Intercept]"], "HalfStudentT", nu=3, sigma=1)
-    assert len(priors) == 7
+    assert len(priors) == 5
 
 
 FAMILIES = {
@@ -154,7 +143,7 @@ def test_an_offset_moves_the_intercept(table):
         priors_of("y ~ x + offset(z) + (1 | g)", table)["beta[Intercept]"],
         "Normal",
         mu=(table.y - table.z).mean(),
-        sigma=2.5 * table.y.std(ddof=0),
+        sigma=2.5 * (table.y - table.z).std(ddof=0),
     )
     close(
         priors_of("count ~ x + offset(log(pos)) + (1 | g)", table, family="poisson")["beta[Intercept]"],
@@ -165,11 +154,61 @@ def test_an_offset_moves_the_intercept(table):
 
 
 def test_without_an_intercept_the_coefficients_carry_the_mean(table):
+    """All categories add up to a constant: each has the mean of y, as an intercept would have it."""
     priors = priors_of("y ~ 0 + f + (1 | g)", table)
-    rms = np.sqrt(np.mean(table.y**2))
+    close(priors["beta"], "UnitInformation", mu=table.y.mean(), sigma=2.5 * table.y.std(ddof=0))
     for f in "uvw":
-        close(priors[f"beta[f[{f}]]"], "Normal", mu=0, sigma=2.5 * rms / np.sqrt(np.mean(table.f == f)))
+        own = priors.marginal(f"beta[f[{f}]]")
+        close(own, "Normal", mu=table.y.mean(), sigma=2.5 * table.y.std(ddof=0) / np.sqrt(np.mean(table.f == f)))
     assert "beta[Intercept]" not in priors
+
+
+def test_without_a_constant_the_coefficients_are_scaled_by_the_root_mean_square(table):
+    rms = np.sqrt(np.mean(table.y**2))
+    close(
+        priors_of("y ~ 0 + x + (1 | g)", table)["beta[x]"],
+        "Normal",
+        mu=0,
+        sigma=2.5 * rms / np.sqrt(np.mean(table.x**2)),
+    )
+
+
+def test_the_joint_prior_is_one_of_the_centred_columns(table):
+    """Each coefficient's own part has the sd of (Xc'Xc / n)^-1; without correlation that is 1 / sd(x)."""
+    priors = priors_of("y ~ x * z + f + (1 | g)", table)
+    names = ["x", "z", "x:z"]
+    columns = np.column_stack([table.x, table.z, table.x * table.z, table.f == "v", table.f == "w"]).astype(float)
+    centred = columns - columns.mean(axis=0)
+    spreads = np.sqrt(np.diagonal(np.linalg.inv(centred.T @ centred / len(table))))
+    sigma = 2.5 * table.y.std(ddof=0)
+    close(priors["beta"], "UnitInformation", mu=0, sigma=sigma)
+    assert set(priors.together) == {*names, "f[v]", "f[w]"}
+    for name, spread in zip([*names, "f[v]", "f[w]"], spreads, strict=True):
+        close(priors.marginal(f"beta[{name}]"), "Normal", mu=0, sigma=sigma * spread)
+    assert f"sigma={sigma:.4g}" in str(priors)
+
+
+def test_a_stated_coefficient_leaves_the_joint_prior_to_the_others(table):
+    own = Prior("Normal", mu=1, sigma=2)
+    priors = priors_of("y ~ x + z + f + (1 | g)", table, priors={"beta[z]": own})
+    assert priors["beta[z]"] == own
+    assert set(priors.together) == {"x", "f[v]", "f[w]"}
+    wide = Prior("UnitInformation", mu=0, sigma=100)
+    assert priors_of("y ~ x + z + (1 | g)", table, priors={"beta": wide})["beta"] == wide
+    alone = priors_of("y ~ x + (1 | g)", table, priors={"beta": wide})
+    close(alone["beta[x]"], "Normal", mu=0, sigma=100 / table.x.std(ddof=0))
+    alike = priors_of("y ~ x + z + (1 | g)", table, priors={"beta": own})
+    assert (alike["beta[x]"], alike["beta[z]"], alike.together) == (own, own, ())
+
+
+def test_the_mean_of_a_joint_prior_needs_something_to_stand_for(table):
+    prior = Prior("UnitInformation", mu=3, sigma=100)
+    with pytest.raises(PriorError) as error:
+        priors_of("y ~ x + z + (1 | g)", table, priors={"beta": prior})
+    assert "mu=3" in error.value.got
+    assert "mu=0" in error.value.allowed
+    kept = priors_of("y ~ 0 + f + (1 | g)", table, priors={"beta": prior})
+    close(kept.marginal("beta[f[u]]"), "Normal", mu=3, sigma=100 / np.sqrt(np.mean(table.f == "u")))
 
 
 CHANGES = {

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import partialpool as pp
 from explorer.devtools import chromium
@@ -16,6 +17,17 @@ HOSTILE = ("</script><script>boom()</script>", "$$\\x$$", '" onfocus="boom()', "
 def sleep():
     data = pp.load_dataset("sleepstudy")
     return pp.fit("Reaction ~ Days + (Days | Subject)", data, seed=1, progressbar=False)
+
+
+@pytest.fixture(scope="session")
+def sleep_at_the_mean(sleep):
+    """What `shrinkage` and `level_effects` have of subjects on day 0, on the mean day, 4.5, where the page has them."""
+    pooling, day = pp.shrinkage(sleep), 4.5
+    first, slope = pooling.sel(effect="Intercept"), pooling.sel(effect="Days")
+    moved = {name: first[name] + day * slope[name] for name in ("no_pooling", "complete_pooling", "partial_pooling")}
+    # Of a line through ten rows on days 0 to 9: sigma / sqrt(10) in the middle, sigma sqrt(1 / 10 + 4.5^2 / 82.5) at 0.
+    moved["no_pooling_se"] = first["no_pooling_se"] / np.sqrt(1 + 10 * day**2 / 82.5)
+    return xr.Dataset(moved).assign(sd=pp.recenter(sleep, Days=day)["sd"].sel(effect="Intercept", drop=True))
 
 
 @pytest.fixture(scope="session")

@@ -7,22 +7,39 @@ from partialpool.names import SIGMA
 
 
 def design_matrices(design):
-    """X, and Z of each factor, dense, on the original scale."""
+    """X, and Z of each factor at the predictors' means, dense, on the original scale."""
     ones = np.ones((design.n_rows, 1 if design.common.intercept else 0))
     zs = []
     for factor in design.factors:
         n, q = factor.values.shape
         z = np.zeros((n, factor.n_levels, q))
-        z[np.arange(n), factor.codes] = factor.values
+        z[np.arange(n), factor.codes] = factor.values @ np.linalg.inv(at_means(factor))
         zs.append(z.reshape(n, -1))
     return np.concatenate([ones, design.common.values], axis=1), zs
 
 
+def at_means(factor):
+    """T of intercept and slopes: effects at the predictors' means from those at zero."""
+    turn = np.eye(len(factor.names))
+    if factor.correlated and factor.names[0] == "Intercept":
+        turn[0, 1:] = factor.values[:, 1:].mean(axis=0)
+    return turn
+
+
 def covariance(posterior, factor):
-    """Sigma of a fit with one draw."""
+    """Sigma of a fit with one draw, at the predictors' means."""
     sd = posterior[f"sd_{factor.name}"].to_numpy()[0, 0]
     corr = posterior[f"corr_{factor.name}"].to_numpy()[0, 0] if factor.correlated else np.eye(len(sd))
-    return sd[:, None] * corr * sd
+    turn = at_means(factor)
+    return turn @ (sd[:, None] * corr * sd) @ turn.T
+
+
+def place_of(design, factor, effect):
+    """What each common coefficient counts: an effect's own, and in an intercept those of other columns at the means."""
+    x, _ = design_matrices(design)
+    means = x.mean(axis=0) if effect == "Intercept" else np.zeros(x.shape[1])
+    turn = dict(zip(factor.names, at_means(factor)[factor.names.index(effect)], strict=True))
+    return np.array([turn.get(name, mean) for name, mean in zip(design.common.coefs, means, strict=True)])
 
 
 def estimates(fit, factor, effect, sd):
@@ -42,8 +59,7 @@ def estimates(fit, factor, effect, sd):
     vx = np.linalg.solve(v, x)
     beta = np.linalg.solve(x.T @ vx, vx.T @ y) if x.shape[1] else np.zeros(0)
     b = (pulled @ mine.T @ np.linalg.solve(v, y - x @ beta)).reshape(factor.n_levels, -1)[:, at]
-    coefs = design.common.coefs
-    common = beta[coefs.index(effect)] if effect in coefs else 0.0
+    common = place_of(design, factor, effect) @ beta
     weights = np.diagonal(pulled @ mine.T @ np.linalg.solve(v, mine)).reshape(factor.n_levels, -1)[:, at]
     return common + b, common, weights
 
@@ -56,4 +72,5 @@ def without_pooling(fit, factor, effect):
     noise = np.ones(fit.design.n_rows) if fit.design.se is None else fit.design.se
     columns = np.concatenate([own, x[:, kept]], axis=1) / noise[:, None]
     solution = np.linalg.lstsq(columns, working_response(fit.design) / noise, rcond=None)[0]
-    return solution[: own.shape[1]].reshape(factor.n_levels, -1)[:, factor.names.index(effect)]
+    rest = place_of(fit.design, factor, effect)[kept] @ solution[own.shape[1] :]
+    return solution[: own.shape[1]].reshape(factor.n_levels, -1)[:, factor.names.index(effect)] + rest

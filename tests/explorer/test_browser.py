@@ -36,21 +36,21 @@ def test_a_broken_page_is_noticed(browser, files, tmp_path):
     assert "http://127.0.0.1:9/x.png" in browser.fetched
 
 
-def test_it_opens_at_the_posterior_median(sleeping, sleep):
-    median = float(sleep.posterior["sd_Subject"].sel(Subject_effect="Intercept").median())
+def test_it_opens_at_the_posterior_median(sleeping, sleep_at_the_mean):
+    median = float(sleep_at_the_mean["sd"].median())
     assert text_of(sleeping, "#sd-here") == f"{median:.1f} ms"
     # The mark of the slider, the curve's median and the slider itself are one place.
     assert sleeping.value(f"{MODEL}('sd-now').location") == pytest.approx(column(sleeping, "middle", "sd-summary")[0])
     assert float(sleeping.value("document.getElementById('sd').value")) == pytest.approx(
         column(sleeping, "middle", "sd-summary")[0], abs=0.5
     )
-    posterior = pp.level_effects(sleep, "Intercept")["effect"]
+    posterior = sleep_at_the_mean["partial_pooling"]
     expected = posterior.mean(("chain", "draw")).sel(level=levels_drawn(sleeping)).to_numpy()
     np.testing.assert_allclose(column(sleeping, "here"), expected, atol=2.0)
 
 
-def test_the_ends_are_complete_and_no_pooling(sleeping, sleep):
-    pooling = pp.shrinkage(sleep).sel(effect="Intercept")
+def test_the_ends_are_complete_and_no_pooling(sleeping, sleep_at_the_mean):
+    pooling = sleep_at_the_mean
     own = pooling["no_pooling"].sel(level=levels_drawn(sleeping)).to_numpy()
     set_value(sleeping, "sd", "0")
     np.testing.assert_allclose(column(sleeping, "here"), float(pooling["complete_pooling"]), rtol=0, atol=1e-6)
@@ -119,9 +119,10 @@ def test_a_balanced_crossing_moves_as_its_share_says(browser, files, penicillin)
     assert text_of(browser, "#told").endswith(f"mm, share {100 * share:.0f}\xa0%.")
 
 
-def test_the_sd_is_read_aloud_with_its_unit(sleeping):
+def test_the_sd_is_read_aloud_with_its_unit(sleeping, sleep_at_the_mean):
     spoken = "document.getElementById('sd').getAttribute('aria-valuetext')"
-    assert sleeping.value(spoken) == text_of(sleeping, "#sd-here") == "26.1 ms"
+    median = f"{float(sleep_at_the_mean['sd'].median()):.1f} ms"
+    assert sleeping.value(spoken) == text_of(sleeping, "#sd-here") == median
     sleeping.value("document.getElementById('sd').focus()")
     sleeping.press("End")
     assert sleeping.value(spoken) == "infinite"
@@ -140,7 +141,8 @@ def test_the_ends_of_an_unbalanced_table(browser, files, radon):
     frame = pp.load_dataset("radon")
     counties = np.unique(frame["county"])
     columns = np.column_stack([frame["county"].to_numpy()[:, None] == counties, frame["floor"]]).astype(float)
-    own = np.linalg.lstsq(columns, frame["log_radon"].to_numpy(), rcond=None)[0][:-1]
+    found = np.linalg.lstsq(columns, frame["log_radon"].to_numpy(), rcond=None)[0]
+    own = found[:-1] + found[-1] * frame["floor"].mean()
     expected = dict(zip(counties.astype(str), own, strict=True))
     np.testing.assert_allclose(column(browser, "here"), [expected[k] for k in levels_drawn(browser)], atol=1e-6)
 
@@ -193,16 +195,18 @@ def test_levels_are_hidden_and_shown(sleeping):
     assert sleeping.value("document.querySelectorAll('#levels input:checked').length") == 18
 
 
-def test_a_level_tells_its_numbers(sleeping, sleep):
-    pooling = pp.shrinkage(sleep).sel(effect="Intercept", level="308")
+def test_a_level_tells_its_numbers(sleeping, sleep_at_the_mean):
+    pooling = sleep_at_the_mean.sel(level="308")
     sleeping.value("scrollTo(0, 0)")
     sleeping.move_mouse(*point_of(sleeping, "308"))
     told = text_of(sleeping, "#told")
     assert told.startswith("\u2068308\u2069: 10 rows; ")
-    for value in (pooling["no_pooling"], pooling["no_pooling_se"], pooling["complete_pooling"]):
+    for value in (pooling["no_pooling"], pooling["complete_pooling"]):
         assert f"{float(value):.1f}" in told
+    (error,) = re.findall(r"standard error ([\d.]+)", told)
+    assert float(error) == pytest.approx(float(pooling["no_pooling_se"]), rel=0.01)
     # With a slope that moves along no one weight says how far it is pulled.
-    assert re.search(r"here 25\d\.\d ms\.$", told)
+    assert re.search(r"here 3\d\d\.\d ms\.$", told)
     assert sleeping.value(f"{MODEL}('pointed').visible")
     # By keyboard too: the focus on a row of the table is as good as a pointer on its mark.
     sleeping.value("document.querySelector('#levels tbody tr:nth-child(2) input').focus()")

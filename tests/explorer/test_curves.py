@@ -50,7 +50,26 @@ def case(request):
 
 
 def median_of(fit, factor, effect):
-    return fit.posterior[f"sd_{factor.name}"].to_numpy()[0, 0, factor.names.index(effect)]
+    return np.sqrt(dense.covariance(fit.posterior, factor)[(factor.names.index(effect),) * 2])
+
+
+def at_the_means(fit):
+    """A fit of the same model to a table of predictors that are centred: what it has at zero is at the means."""
+    design, posterior = fit.design, fit.posterior
+    (factor,) = design.factors
+    if not factor.correlated:
+        return fit
+    sigma = dense.covariance(posterior, factor)
+    sd = np.sqrt(np.diagonal(sigma))
+    beta = [dense.place_of(design, factor, name) @ posterior["beta"].to_numpy()[0, 0] for name in design.common.coefs]
+    moved = {name: design.frame[name] - design.frame[name].mean() for name in factor.names[1:]}
+    values = {
+        f"sd_{factor.name}": sd,
+        f"corr_{factor.name}": sigma / np.outer(sd, sd),
+        "sigma": posterior["sigma"].item(),
+    }
+    table = design.frame.assign(**moved)
+    return fit_at(fit.spec.to_formula(), table, beta=beta, **values)
 
 
 def test_every_sd_is_dense_least_squares(case):
@@ -85,7 +104,7 @@ def test_the_ends_are_those_of_shrinkage(name):
     fit = fit_at(formula, pp.load_dataset(data), **values)
     factor, effect = chosen_effect(fit.design, None, effect)
     curves = pooling_curves(fit, factor, effect, np.array([0.0, median_of(fit, factor, effect), np.inf]))
-    pooling = pp.shrinkage(fit).sel(effect=effect)
+    pooling = pp.shrinkage(at_the_means(fit)).sel(effect=effect)
     complete = np.full(factor.n_levels, float(pooling["complete_pooling"]))
     np.testing.assert_allclose(curves.values[0], complete, rtol=1e-10)
     np.testing.assert_allclose(curves.values[-1], pooling["no_pooling"], rtol=1e-10)
@@ -190,6 +209,36 @@ def test_what_is_estimated_from_all_rows_and_what_only_pooling_tells(name, given
     assert (curves.given, curves.untold) == (given, untold)
 
 
+def growth():
+    rng = np.random.default_rng(8)
+    boys = np.repeat([False] * 4 + [True] * 5, 5)
+    data = pd.DataFrame({"child": np.repeat([f"c{k}" for k in range(9)], 5), "age": np.tile(np.arange(5.0), 9)})
+    data["sex"] = np.where(boys, "boy", "girl")
+    return data.assign(y=20 + (1 + 0.5 * boys) * data["age"] + rng.normal(0, 1, 45))
+
+
+@pytest.mark.parametrize("effect", ["Intercept", "age"])
+def test_levels_stand_at_their_own_values_of_what_changes_their_slope(effect):
+    """Complete pooling is a line for each sex, no pooling each child's own, and neither waits for the other's limit."""
+    data = growth()
+    fit = fit_at("y ~ age * sex + (age | child)", data, sd_child=[1.0, 0.3], corr_child=np.eye(2), sigma=1.0,
+                 beta=[20.0, 1.5, 0.0, -0.5])  # fmt: skip
+    factor, effect = chosen_effect(fit.design, None, effect)
+    at = factor.names.index(effect)
+    curves = pooling_curves(fit, factor, effect, np.array([0.0, 1.0, np.inf]))
+    data["age"] -= 2  # the mean
+    of_sex = {sex: np.polyfit(rows["age"], rows["y"], 1)[::-1][at] for sex, rows in data.groupby("sex")}
+    sexes = data.groupby("child")["sex"].first()
+    np.testing.assert_allclose(curves.values[0], sexes.map(of_sex), rtol=1e-9)
+    own = [np.polyfit(rows["age"], rows["y"], 1)[::-1][at] for _, rows in data.groupby("child")]
+    np.testing.assert_allclose(curves.values[-1], own, rtol=1e-9)
+    assert curves.differ
+    assert curves.held == "sex (each level's own)"
+    assert curves.origin == ("age=2 (mean)" if effect == "Intercept" else "")
+    assert (curves.given, curves.untold) == ((), ())
+    assert len(set(curves.population[1])) == 2
+
+
 def test_one_varying_intercept_is_a_weighted_mean():
     data, formula, _, values = CASES["unbalanced"]
     fit = fit_at(formula, pp.load_dataset(data), **values)
@@ -217,9 +266,9 @@ def test_no_pooling_of_an_intercept_is_the_mean_of_each_level():
 
 def test_at_the_median_it_is_near_the_posterior_mean(sleep):
     factor, effect = chosen_effect(sleep.design, None, None)
-    median = float(sleep.posterior["sd_Subject"].sel(Subject_effect=effect).median())
-    curves = pooling_curves(sleep, factor, effect, np.array([median]))
-    posterior = pp.level_effects(sleep, effect)["effect"]
+    moved = pp.recenter(sleep, Days=4.5)
+    curves = pooling_curves(sleep, factor, effect, np.array([float(moved["sd"].sel(effect=effect).median())]))
+    posterior = pp.level_effects(sleep, effect)["effect"] + 4.5 * pp.level_effects(sleep, "Days")["effect"]
     sds = posterior.std(("chain", "draw")).to_numpy()
     assert np.abs(curves.values[0] - posterior.mean(("chain", "draw")).to_numpy()).max() < 0.2 * sds.min()
 

@@ -67,9 +67,9 @@ def test_labels_are_text_whatever_they_hold(pages):
     assert "<b>é" not in text
 
 
-def test_the_curves_on_the_page_are_those_of_the_fit(pages, sleep):
+def test_the_curves_on_the_page_are_those_of_the_fit(pages, sleep_at_the_mean):
     numbers = numbers_of(pages["sleep"])
-    pooling = pp.shrinkage(sleep).sel(effect="Intercept")
+    pooling = sleep_at_the_mean
     own = pooling["no_pooling"].sel(level=[str(name) for name in numbers["names"]])
     np.testing.assert_allclose(numbers["values"][LAST], own, rtol=1e-9)
     np.testing.assert_allclose(numbers["values"][0], float(pooling["complete_pooling"]), rtol=1e-9)
@@ -77,7 +77,7 @@ def test_the_curves_on_the_page_are_those_of_the_fit(pages, sleep):
     assert numbers["sds"][LAST] is None
     assert numbers["unit"] == "ms"
     own_study = numbers["studies"][0]["sd"]
-    assert own_study["median"] == pytest.approx(float(sleep.posterior["sd_Subject"][..., 0].median()))
+    assert own_study["median"] == pytest.approx(float(pooling["sd"].median()))
     # The posterior stands on the even part of the axis.
     assert 0 < own_study["steps"]["low"] < own_study["steps"]["median"] < own_study["steps"]["high"] < PLAIN
 
@@ -188,6 +188,23 @@ def test_the_page_says_what_its_numbers_are(sleep, penicillin, schools, radon):
 
 
 @pytest.mark.usefixtures("quick")
+def test_where_other_predictors_are_is_said(radon):
+    mean = radon.design.frame["floor"].mean()
+    text = render_explorer(radon, progressbar=False)
+    assert f"Other predictors: <bdi>floor={mean:.4g} (mean)</bdi>." in text
+    rng = np.random.default_rng(3)
+    data = {"y": rng.normal(size=40), "x": np.tile(np.arange(5.0), 8), "sex": np.repeat(list("ab"), 20)}
+    data["g"] = np.repeat(np.arange(8), 5)
+    fit = pp.fit("y ~ x * sex + (x | g)", data, seed=1, progressbar=False)
+    both = render_explorer(fit, effect="x", progressbar=False)
+    numbers = numbers_of(both)
+    assert numbers["population"] is None
+    assert len(set(numbers["populations"][0])) == 2
+    assert "Complete pooling: one value for all levels at the same values of these." in both
+    assert "each gets the estimate of all like it" in both
+
+
+@pytest.mark.usefixtures("quick")
 def test_a_unit_with_brackets_gets_no_others(radon):
     text = render_explorer(radon, progressbar=False)
     assert "sd, log(pCi/L)" in text
@@ -197,7 +214,7 @@ def test_a_unit_with_brackets_gets_no_others(radon):
 
 def test_axes_have_units(pages):
     assert '"sd (ms)"' in pages["sleep"]
-    assert '"Intercept (ms)"' in pages["sleep"]
+    assert '"Intercept at Days=4.5 (mean) (ms)"' in pages["sleep"]
 
 
 def test_what_cannot_be_explored_is_refused_in_four_parts(sleep, schools):

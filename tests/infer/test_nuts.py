@@ -8,13 +8,13 @@ import pytest
 import xarray as xr
 
 import partialpool as pp
-from checks.posterior import check_against_reference
+from checks.posterior import DEFAULTS, REFERENCE, check_against_reference
 from partialpool.infer.nutpie_run import whole_chains
 from partialpool.infer.progress import ProgressLine
 
 
 def test_sleepstudy_agrees_with_the_reference(sleepstudy_fit):
-    check_against_reference(sleepstudy_fit, "sleepstudy", "Reaction ~ Days + (Days | Subject)")
+    check_against_reference(sleepstudy_fit, DEFAULTS["sleepstudy", "Reaction ~ Days + (Days | Subject)"])
     assert sleepstudy_fit.digest.verdict.good
     assert int(sleepstudy_fit.tree["sample_stats"]["diverging"].sum()) == 0
 
@@ -27,7 +27,7 @@ def test_eight_schools_agrees_with_the_reference():
         seed=1,
         progressbar=False,
     )
-    check_against_reference(fit, "eight_schools", "effect ~ 1 + (1 | school), known sd")
+    check_against_reference(fit, REFERENCE["eight_schools", "effect ~ 1 + (1 | school), known sd"])
     assert int(fit.tree["sample_stats"]["diverging"].sum()) == 0
     assert "sigma" not in fit.posterior
 
@@ -45,7 +45,7 @@ def cbpp_fit():
 
 
 def test_cbpp_agrees_with_the_reference(cbpp_fit):
-    check_against_reference(cbpp_fit, "cbpp", "incidence of size ~ period + (1 | herd)")
+    check_against_reference(cbpp_fit, DEFAULTS["cbpp", "p(incidence, size) ~ period + (1 | herd)"])
 
 
 def test_the_same_seed_repeats_the_draws_and_another_does_not(sleepstudy):
@@ -78,7 +78,7 @@ def test_the_pymc_sampler_gives_the_same_variables():
         keep_z=True,
         progressbar=False,
     )
-    check_against_reference(fit, "eight_schools", "effect ~ 1 + (1 | school), known sd", min_ess=400)
+    check_against_reference(fit, REFERENCE["eight_schools", "effect ~ 1 + (1 | school), known sd"], min_ess=400)
     assert {"diverging", "energy", "lp", "tree_depth", "n_steps"} <= set(fit.tree["sample_stats"].data_vars)
     assert "pymc" in repr(fit)
     posterior = fit.posterior

@@ -85,7 +85,8 @@ def test_what_is_implied_of_one_sd(parameter):
     design, priors = problem("Reaction ~ Days + (Days | Subject)", "sleepstudy", priors={"icc": ICC})
     implied = implied_sd(design, priors, parameter)
     column = ["Intercept", "Days"].index(parameter[11:-1])
-    draws = draw_parameters(design, priors, DRAWS, seed=5)["sd_Subject"][:, column]
+    drawn = draw_parameters(design, priors, DRAWS, seed=5)
+    draws = design.factors[0].basis.at_means(drawn["sd_Subject"], drawn["corr_Subject"])[0][:, column]
     points = np.quantile(draws, [0.1, 0.5, 0.9])
     # The mixture averages over 4,000 draws of its own.
     assert np.abs(implied.cdf(points) - [0.1, 0.5, 0.9]).max() < 5 * 0.5 / np.sqrt(4000)

@@ -81,14 +81,18 @@ def test_prior_density_by_hand(sleepstudy):
     design = build_design(spec, sleepstudy)
     priors = resolve_priors(design)
     corr = np.array([[1.0, 0.3], [0.3, 1.0]])
+    y, x = sleepstudy["Reaction"].to_numpy(), sleepstudy["Days"].to_numpy(dtype=float)
+    # At the mean of Days the sds are 20 and 5, the correlation 0.3.
+    half = np.array([[1.0, -x.mean()], [0.0, 1.0]]) * [20, 5]
+    covariance = half @ corr @ half.T
+    sd = np.sqrt(np.diagonal(covariance))
     draws = {
         "beta": np.array([[250.0, 10.0]]),
-        "sd_Subject": np.array([[20.0, 5.0]]),
-        "corr_Subject": corr[None],
+        "sd_Subject": sd[None],
+        "corr_Subject": (covariance / sd[:, None] / sd)[None],
         "sigma": np.array([25.0]),
     }
     ours = log_prior_density(design, priors, draws)
-    y, x = sleepstudy["Reaction"].to_numpy(), sleepstudy["Days"].to_numpy(dtype=float)
     s_y = y.std()
     intercept = stats.norm(y.mean(), 2.5 * s_y).logpdf(250 + 10 * x.mean())
     assert ours["beta"][0] == pytest.approx([intercept, stats.norm(0, 2.5 * s_y / x.std()).logpdf(10)])

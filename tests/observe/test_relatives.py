@@ -79,7 +79,7 @@ def test_what_asks_for_independent_levels_is_refused(fit):
         with pytest.raises(pp.DataError, match="levels that are independent, and those of animal covary"):
             ask()
     assert "not judged" in str(pp.check(fit, seed=1))
-    assert "K_animal (x) sd_animal^2" in describe_mathematics(fit.design)
+    assert "K_animal (x) sd_animal^2" in describe_mathematics(fit.design, fit.priors)
     assert "which covary as stated" in describe_words(fit.design)
 
 

@@ -66,3 +66,16 @@ def test_effects_side_by_side(logistic):
     assert axes.get_xscale() == "log"
     (axes,) = pp.plot_average_effect(pp.average_effect(logistic, "urban"), unit="probability").axes
     assert axes.get_xlabel() == "average difference (probability), 50 % and 90 % intervals"
+
+
+def test_counts_are_of_an_exposure_that_the_axis_names_and_coded_categories_are_points():
+    data = {"y": [1, 3, 2, 5, 0, 4], "w": [2.0, 4, 6] * 2, "period": [1, 2, 3] * 2, "g": [0, 0, 0, 1, 1, 1]}
+    formula = "y ~ C(period) + offset(log(w)) + (1 | g)"
+    fit = fit_at(formula, data, family="poisson", beta=[0.1, 0.2, -0.3], sd_g=[0.5])
+    grid = pp.datagrid(fit, period=[1, 2, 3])
+    (axes,) = pp.plot_predictions(pp.predict(fit, grid, kind="typical", seed=1), "period").axes
+    assert axes.get_ylabel() == "y\nat offset log(w) = 1.386"
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["1", "2", "3"]
+    assert not [line for line in axes.lines if len(line.get_xdata()) == 3 and line.get_linestyle() == "-"]
+    (each,) = pp.plot_predictions(pp.predict(fit, grid.assign(w=1.0), kind="typical", seed=1), "period").axes
+    assert each.get_ylabel() == "y\nat offset log(w) = 0"

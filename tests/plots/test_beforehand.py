@@ -168,3 +168,14 @@ def test_one_wild_line_does_not_flatten_the_others(slopes):
     tree = slopes.copy(deep=True)
     tree["outlook"]["level_line"][0, 0] = 1e9
     assert max(pp.plot_prior_predictive(tree).axes[-1].get_ylim()) < 1e5
+
+
+def test_counts_stand_beside_lines_of_the_mean_exposure():
+    rng = np.random.default_rng(2)
+    data = {"x": rng.normal(size=60), "w": rng.uniform(5, 20, 60), "g": np.repeat(np.arange(10), 6)}
+    data["y"] = np.append(rng.poisson(0.1 * data["w"][1:]), 9)
+    tree = pp.prior_predictive("y ~ x + offset(log(w)) + (x | g)", data, family="poisson", draws=50, seed=1)
+    lines = pp.plot_prior_predictive(tree).axes[-1]
+    assert "the data: 0 to 9" in legend(lines)
+    mean = data["w"].mean()
+    assert lines.get_xlabel() == f"x\nheld: w={mean:.4g} (mean)\noffset: log(w) = {np.log(mean):.4g}"

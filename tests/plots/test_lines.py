@@ -89,7 +89,7 @@ def test_what_is_held_is_said_and_an_untold_line_left_out():
     data = {"y": np.arange(7.0), "x": [0.0, 1, 3, 2, 0, 1, 4], "w": [1.0, 2, 2, 0, 1, 5, 4], "g": list("aaabbbc")}
     fit = fit_at("y ~ x + w + (x | g)", data, beta=[0, 1, 0], sd_g=[1, 1], corr_g=np.eye(2), sigma=1.0)
     figure = plot_level_lines(level_lines(fit, "x", at={"w": 2}))
-    assert figure.get_suptitle().endswith("other predictors held: w=2 (given)")
+    assert figure.get_suptitle().endswith("\nheld: w=2 (given)")
     untold = next(axes for axes in shown(figure) if axes.get_title(loc="left") == "c")
     assert "no pooling" not in [line.get_label() for line in untold.lines]
 

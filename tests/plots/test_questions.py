@@ -62,6 +62,37 @@ def test_shares_of_the_variance(slopes):
     assert axes.get_xlabel() == "share of the variance"
 
 
+def growth(formula, **values):
+    data = {
+        "age": np.tile(np.arange(4.0), 6),
+        "sex": np.repeat(["boy", "girl"], 12),
+        "child": np.repeat(list("abcdef"), 4),
+    }
+    data |= {"y": 20 + data["age"] + np.arange(24) % 5, "weight": np.arange(24.0) % 7}
+    return fit_at(formula, data, **values)
+
+
+def test_levels_that_stand_apart_have_a_complete_pooling_each():
+    slopes = {"sd_child": [1.0, 0.2], "corr_child": np.eye(2), "sigma": 1.0}
+    fit = growth("y ~ age * sex + weight + (age | child)", beta=[20.0, 1, 2, -0.5, 0.1], **slopes)
+    pulls = pp.shrinkage(fit)
+    figure = pp.plot_shrinkage(pulls)
+    assert figure.get_suptitle() == "y: pulled towards the population\nheld: sex (each level's own), weight=2.75 (mean)"
+    (crosses,) = [line for line in figure.axes[0].lines if line.get_label() == "complete pooling"]
+    expected = np.unique(pulls["complete_pooling"].to_numpy(), axis=0)
+    assert np.column_stack(crosses.get_data()) == pytest.approx(expected)
+    assert len(expected) == 2
+    effects = pp.level_effects(fit, "age")
+    axes = pp.plot_level_effects(effects).axes[0]
+    order = np.argsort(effects["effect"].to_numpy()[0, 0], kind="stable")
+    (lines,) = [c for c in axes.collections if c.get_label() == "population, 90 % interval"]
+    drawn = [segment[0, 0] for segment in lines.get_segments()]
+    assert drawn == pytest.approx(effects["population"].to_numpy()[0, 0, order])
+    only = growth("y ~ age * sex + (0 + age | child)", beta=[20.0, 1, 2, -0.5], sd_child=[0.2], sigma=1.0)
+    marks = pp.plot_shrinkage(pp.shrinkage(only)).axes[0].lines
+    assert [line.get_marker() for line in marks if line.get_label() == "complete pooling"] == ["|"]
+
+
 def test_arrows_of_shrinkage(slopes):
     (plane,) = pp.plot_shrinkage(pp.shrinkage(slopes)).axes
     assert (plane.get_xlabel(), plane.get_ylabel()) == ("Intercept of each Subject", "Days of each Subject")

@@ -36,7 +36,7 @@ def test_a_readable_model_with_labelled_dims(sleepstudy):
     model = pp.build_model(SLEEP, sleepstudy)
     assert {v.name for v in model.free_RVs} == {
         "beta_scaled",
-        "sd_Subject",
+        "sd_Subject_at_means",
         "corr_Subject_partial",
         "z_Subject",
         "sigma",
@@ -70,10 +70,24 @@ def test_log_density_by_hand(sleepstudy):
 def test_group_effects_have_the_stated_covariance(sleepstudy):
     model = pp.build_model(SLEEP, sleepstudy)
     point = random_point(model, seed=2)
-    sd, corr, b, _ = at(model, ["sd_Subject", "corr_Subject", "b_Subject"], point)
+    sd, corr, b, there, _ = at(model, ["sd_Subject", "corr_Subject", "b_Subject", "sd_Subject_at_means"], point)
     covariance = sd[:, None] * corr * sd
     z = point["z_Subject"]
-    np.testing.assert_allclose(b, z @ np.linalg.cholesky(covariance).T, rtol=1e-10)
+    # The offsets are those of the effects at the mean of Days, where the priors are.
+    at_means = np.array([[1.0, sleepstudy["Days"].mean()], [0.0, 1.0]])
+    moved = at_means @ covariance @ at_means.T
+    np.testing.assert_allclose(b @ at_means.T, z @ np.linalg.cholesky(moved).T, rtol=1e-8)
+    np.testing.assert_allclose(there, np.sqrt(np.diagonal(moved)), rtol=1e-10)
+
+
+def test_with_its_origin_at_zero_a_group_has_its_priors_there(sleepstudy):
+    spec = ModelSpec.from_formula(SLEEP, origin={"Subject": "zero"})
+    model = pp.build_model(spec, sleepstudy)
+    assert "sd_Subject" in {v.name for v in model.free_RVs}
+    point = random_point(model, seed=2)
+    sd, corr, b, _ = at(model, ["sd_Subject", "corr_Subject", "b_Subject"], point)
+    covariance = sd[:, None] * corr * sd
+    np.testing.assert_allclose(b, point["z_Subject"] @ np.linalg.cholesky(covariance).T, rtol=1e-10)
 
 
 @pytest.mark.parametrize(
@@ -87,11 +101,9 @@ def test_group_effects_have_the_stated_covariance(sleepstudy):
 def test_only_units_change_with_the_scale_of_the_data(sleepstudy, what, change, unit):
     """The log density, as a function of the sampler's own variables, moves by a constant only.
 
-    sd and sigma are sampled on the log scale, where a unit is a shift of the start; the offset of the common
-    predictor leaves Z alone, since centring Z would be another model.
+    sd and sigma are sampled on the log scale, where a unit is a shift of the start.
     """
-    formula = "Reaction ~ Days + (1 | Subject)" if "plus" in what else SLEEP
-    models = [pp.build_model(formula, table) for table in (sleepstudy, change(sleepstudy))]
+    models = [pp.build_model(SLEEP, table) for table in (sleepstudy, change(sleepstudy))]
     functions = [pytensor.function(m.value_vars, m.logp(), mode="FAST_COMPILE") for m in models]
     starts = [m.initial_point() for m in models]
     assert [v.name for v in models[0].value_vars] == [v.name for v in models[1].value_vars]
@@ -114,7 +126,7 @@ def test_centred_and_noncentred_models_have_one_density(sleepstudy):
     two = pp.build_model(SLEEP, sleepstudy, parametrization={"Subject": "centered"})
     assert {v.name for v in two.free_RVs} == {
         "beta_scaled",
-        "sd_Subject",
+        "sd_Subject_at_means",
         "corr_Subject_partial",
         "b_Subject_scaled",
         "sigma",
@@ -123,12 +135,14 @@ def test_centred_and_noncentred_models_have_one_density(sleepstudy):
     sd, corr, b, _ = at(one, ["sd_Subject", "corr_Subject", "b_Subject"], point)
     design = build_design(ModelSpec.from_formula(SLEEP), sleepstudy)
     units = sleepstudy["Reaction"].to_numpy().std() / design.factors[0].scale
-    same = {k: v for k, v in point.items() if k != "z_Subject"} | {"b_Subject_scaled": b / units}
+    at_means = np.array([[1.0, sleepstudy["Days"].mean()], [0.0, 1.0]])
+    same = {k: v for k, v in point.items() if k != "z_Subject"} | {"b_Subject_scaled": b @ at_means.T / units}
     densities = [
         float(pytensor.function(m.value_vars, m.logp(), mode="FAST_COMPILE")(*[p[v.name] for v in m.value_vars]))
         for m, p in ((one, point), (two, same))
     ]
-    log_jacobian = 18 * np.linalg.slogdet(np.linalg.cholesky(sd[:, None] * corr * sd) / units[:, None])[1]
+    covariance = at_means @ (sd[:, None] * corr * sd) @ at_means.T
+    log_jacobian = 18 * np.linalg.slogdet(np.linalg.cholesky(covariance) / units[:, None])[1]
     assert densities[0] - log_jacobian == pytest.approx(densities[1], rel=1e-9)
     # Its offsets are those of the non-centred model.
     assert at(two, ["z_Subject"], same)[0] == pytest.approx(point["z_Subject"], rel=1e-9)
@@ -138,7 +152,8 @@ def test_user_priors_reach_the_model(sleepstudy):
     priors = {"beta[Days]": pp.Prior("Laplace", mu=0, b=20), "sd_Subject[Days]": pp.Prior("Exponential", lam=0.1)}
     model = pp.build_model(SLEEP, sleepstudy, priors=priors)
     names = {v.name for v in model.free_RVs}
-    assert {"beta_scaled[Intercept]", "beta_scaled[Days]", "sd_Subject[Intercept]", "sd_Subject[Days]"} <= names
+    sds = {f"sd_Subject_at_means[{effect}]" for effect in ("Intercept", "Days")}
+    assert {"beta_scaled[Intercept]", "beta_scaled[Days]", *sds} <= names
     point = random_point(model)
     terms = dict(
         zip([v.name for v in model.free_RVs], model.logp(vars=model.free_RVs, sum=False, jacobian=False), strict=True)
@@ -225,12 +240,14 @@ def test_related_levels_have_the_stated_covariance(formula):
     model = pp.build_model(formula, data, cov={"animal": kinship})
     point = random_point(model)
     sd, b, _ = at(model, ["sd_animal", "b_animal"], point)
-    sigma = np.diag(sd)
+    half = np.diag(sd)
     if "(x |" in formula:
         corr, _ = at(model, ["corr_animal"], point)
-        sigma = sigma @ np.linalg.cholesky(corr)
+        at_zero = np.array([[1.0, -data["x"].mean()], [0.0, 1.0]])
+        moved = np.linalg.inv(at_zero) @ (sd[:, None] * corr * sd) @ np.linalg.inv(at_zero).T
+        half = at_zero @ np.linalg.cholesky(moved)
     own = list(model.coords["animal"])
     root = np.linalg.cholesky(kinship.loc[own, own].to_numpy())
-    np.testing.assert_allclose(b, root @ point["z_animal"] @ sigma.T, rtol=1e-10)
+    np.testing.assert_allclose(b, root @ point["z_animal"] @ half.T, rtol=1e-8)
     with pytest.raises(pp.SpecError, match="sampled non-centred"):
         pp.build_model(formula, data, cov={"animal": kinship}, parametrization={"animal": "centered"})

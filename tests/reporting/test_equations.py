@@ -8,6 +8,7 @@ import pytest
 
 import partialpool as pp
 from partialpool.design.build import build_design
+from partialpool.design.scaling import resolve_priors
 from partialpool.reporting.describe import describe_mathematics
 from partialpool.reporting.equations import write_equations
 from partialpool.spec.families import FAMILIES
@@ -27,7 +28,8 @@ RESPONSE = {"count": "n", "binary": "binary", "successes": "p(n, 9)", "ordinal":
 def lines_of(formula, data=None, **options):
     """The equations as lines of text, spaces left out."""
     spec = pp.ModelSpec.from_formula(formula, **options)
-    equations = write_equations(build_design(spec, DATA if data is None else data))
+    design = build_design(spec, DATA if data is None else data)
+    equations = write_equations(design, resolve_priors(design))
     root = ET.fromstring(equations.mathml)
     assert root.get("alttext") == equations.text
     return ["".join(line.itertext()).replace(" ", "") for line in root.iter("mtr")]
@@ -41,7 +43,8 @@ def test_every_family_is_written(family):
         assert first == "P(ranki≤k)=logit−1(ck−ηi)"
         return
     spec = pp.ModelSpec.from_formula(f"{RESPONSE.get(kind, 'y')} ~ x + (1 | g)", family=family)
-    name = describe_mathematics(build_design(spec, DATA)).split("~")[1].split("(")[0].strip()
+    design = build_design(spec, DATA)
+    name = describe_mathematics(design, resolve_priors(design)).split("~")[1].split("(")[0].strip()
     assert f"∼{name}(" in first
     assert "ηi" in first
 
@@ -56,6 +59,15 @@ def test_random_slopes():
         "ΣSubject=DSubjectRSubjectDSubject",
         "DSubject=diag(sdSubject,Intercept,sdSubject,Days)",
     ]
+
+
+def test_coefficients_with_one_prior_together():
+    assert lines_of("y ~ x + rank + (1 | g)", priors={"beta": pp.Prior("UnitInformation", mu=0, sigma=7)})[-1] == (
+        "β∼Normal(0,72(Xc⊤Xc/n)−1)"
+    )
+    design = build_design(pp.ModelSpec.from_formula("y ~ x + I(x**2) + (1 | g)"), DATA)
+    text = describe_mathematics(design, resolve_priors(design))
+    assert text.splitlines()[-1].endswith("(X'X / n)^-1), X the columns of x, I(x**2), centred")
 
 
 def test_uncorrelated_effects_offsets_and_known_errors():
@@ -79,6 +91,7 @@ def test_trials_are_a_number_or_a_column():
 def test_names_cannot_become_markup():
     columns = {**DATA, "a<b & c": DATA["x"]}
     spec = pp.ModelSpec.from_formula("y ~ `a<b & c`")
-    equations = write_equations(build_design(spec, columns))
+    design = build_design(spec, columns)
+    equations = write_equations(design, resolve_priors(design))
     assert "a&lt;b &amp; c" in equations.mathml
     assert "a<b" not in equations.mathml

@@ -7,7 +7,6 @@ import pytest
 
 import partialpool as pp
 from checks.fixed import fit_at
-from partialpool.checkup import Checklist
 from partialpool.errors import PartialPoolError
 from partialpool.overview.convergence import Finding
 from partialpool.reporting.contents import CHAPTERS
@@ -100,7 +99,7 @@ def test_a_spread_holds_categories_at_their_first():
     }
     fit = fit_at("y ~ x + z + c + (x | g)", data, beta=[0, 1, 0, 5], sd_g=[1, 1], corr_g=np.eye(2), sigma=1.0)
     (fan,) = spread(fit).pictures
-    assert fan.caption.endswith("Held meanwhile: c=u, z=3 (mean).")
+    assert fan.caption.endswith("Held meanwhile: c=u (first), z=3 (mean).")
 
 
 def test_shares_and_r2(nested, slopes):
@@ -193,14 +192,16 @@ def test_odds_ratios_stand_beside_a_logit_link(counts, sleep):
 
 
 def test_in_short_says_the_verdict_and_the_main_numbers(sleep, doubtful, without_groups):
-    verdict, coefs, correlation = in_short(sleep).prose
-    assert verdict.tone == "good"
+    draws, data, priors, coefs, correlation = in_short(sleep).prose
+    assert draws == Note("Draws: the diagnostics are good.", "good")
+    assert data.text.startswith("Fit to the data: ")
+    assert priors.text.startswith("Priors: ")
     assert re.fullmatch(
         r"Coefficients in the population, with 90 % intervals: Days 10\.\d ms/day \([\d.]+ to [\d.]+\)\.", coefs
     )
     assert re.search(r"Subject 0\.7\d+ \(0\.\d+ to 0\.\d+\)", correlation)
     assert in_short(doubtful).prose[0].tone == "bad"
-    assert len(in_short(without_groups).prose) == 2
+    assert len(in_short(without_groups).prose) == 4
 
 
 def test_a_failed_check_shows_its_cure(sleep, doubtful):
@@ -254,6 +255,58 @@ def test_predictions_are_said_at_both_ends_and_effects_tabulated(slopes, plain):
     assert foretold(plain).pictures
 
 
+@pytest.fixture(scope="module")
+def periods():
+    """Counts of an exposure, in periods that are numbers, a slope that varies."""
+    rng = np.random.default_rng(3)
+    data = {"x": rng.normal(size=60), "period": np.tile([1, 2, 4], 20), "w": rng.uniform(2, 20, 60)}
+    data |= {"g": np.repeat(np.arange(10), 6), "y": rng.poisson(2, 60)}
+    either_way = 0.001 * np.array([1, -1] * 4)[:, None]
+    values = {"beta": np.array([[-1.0, 0.3, 0.2, 0.1]]) + either_way, "sd_g": [[0.5, 0.1]] * 8}
+    values |= {"corr_g": np.broadcast_to(np.eye(2), (8, 2, 2)), "b_g": np.zeros((8, 10, 2))}
+    return fit_at("y ~ x + C(period) + offset(log(w)) + (x | g)", data, family="poisson", draws=8, **values)
+
+
+def test_predictions_are_of_the_mean_exposure_and_of_a_category_that_there_is(periods):
+    section = foretold(periods)
+    mean = periods.design.frame["w"].mean()
+    along_x, along_period = section.pictures
+    held = f"w={mean:.4g} (mean). Offset: log(w) = {np.log(mean):.4g}."
+    assert f"Held meanwhile: period=1 (first), {held}" in along_x.caption
+    ends = np.array([periods.design.frame["x"].min(), periods.design.frame["x"].max()])
+    # Group effects integrated out under a log link: exp(eta + variance / 2).
+    expected = mean * np.exp(-1 + 0.3 * ends + (0.25 + 0.01 * ends**2) / 2)
+    said = [float(number) for number in re.findall(r"posterior mean ([\d.]+)", along_x.alt)]
+    assert said == pytest.approx(expected, rel=0.02)
+    assert re.findall(r"at period (\S+) ", along_period.alt) == ["1", "4"]
+    assert [row[:2] for row in section.tables[0].rows][1:] == [("period", "2 against 1"), ("period", "4 against 1")]
+
+
+def test_levels_are_drawn_where_the_covariates_are():
+    """Blood pressures with a baseline in the model are those of the mean baseline, not of a baseline of 0."""
+    rng = np.random.default_rng(4)
+    data = {"week": np.tile(np.arange(4.0), 12), "s": np.repeat(np.arange(12), 4), "arm": np.repeat(["a", "b"], 24)}
+    data |= {"base": np.repeat(rng.normal(150, 10, 12), 4), "bp": rng.normal(140, 8, 48)}
+    values = {"beta": [20.0, -1.0, 3.0, -2.0, 0.8], "sd_s": [5.0, 0.5], "corr_s": np.eye(2), "sigma": 6.0}
+    fit = fit_at("bp ~ week * arm + base + (week | s)", data, **values)
+    mean = data["base"].mean()
+    (arrows,) = pulled(fit).pictures
+    assert arrows.caption.endswith(
+        "Crosses are complete pooling, where groups are ignored. Held meanwhile: arm (each level's own), "
+        f"base={mean:.4g} "
+        "(mean)."
+    )
+    shown = [float(n) for n in re.findall(r"pulled farthest, from ([\d.]+) to ([\d.]+)", arrows.alt)[0]]
+    assert 100 < min(shown) < max(shown) < 180
+    (panels,) = lines(fit).pictures
+    assert panels.caption.endswith(f"Held meanwhile: arm (each level's own), base={mean:.4g} (mean).")
+
+
+def test_a_variance_holds_numbers_read_as_categories_at_their_first(periods):
+    (picture,) = spread(periods).pictures
+    assert "period=1 (first)" in picture.caption
+
+
 def test_both_views_are_explained_where_they_differ(counts):
     section = foretold(counts)
     assert "the two differ" in section.prose[1]
@@ -301,9 +354,22 @@ def test_checks_of_the_fit_say_what_to_do(sleep, without_groups):
     section = fits_data(sleep)
     assert any(isinstance(part, Note) and part.tone == "bad" and "What to do" in part.text for part in section.prose)
     (table,) = section.tables
-    assert [row[0] for row in table.rows] == ["means of Subject", "spreads within Subject", "trend of Days in Subject"]
+    of_rows = ["skewness", "tails", "spread", "fitted"]
+    of_levels = ["means of Subject", "spreads within Subject", "trend of Days in Subject"]
+    assert [row[0] for row in table.rows] == [*of_rows, *of_levels]
     assert re.search(r"mean of \d+ % of levels inside", section.pictures[0].alt)
-    assert fits_data(without_groups) is None
+    assert [row[0] for row in fits_data(without_groups).tables[0].rows] == of_rows
+
+
+def test_in_short_does_not_praise_what_is_boxed_below(sleep):
+    boxed = [part.text for part in fits_data(sleep).prose if isinstance(part, Note) and part.tone == "bad"]
+    data = in_short(sleep).prose[1]
+    assert (data.tone == "bad") == bool(boxed)
+    for text in boxed:
+        assert text.split(":")[0] in data.text
+    moved = next(part for part in priors_matter(sleep).prose if isinstance(part, Note))
+    assert in_short(sleep).prose[2].tone == moved.tone
+    assert not any("relied on" in part.text for part in in_short(sleep).prose if isinstance(part, Note))
 
 
 @pytest.mark.parametrize(
@@ -324,7 +390,7 @@ def test_who_rises_and_who_falls_is_said_by_sign(slope, said):
 
 def findings(monkeypatch, *found):
     listed = tuple(Finding(f"check {k}", good, text, "c") for k, (good, text) in enumerate(found))
-    monkeypatch.setattr("partialpool.reporting.sections.fits_data.check", lambda *_, **__: Checklist(listed))
+    monkeypatch.setattr("partialpool.reporting.sections.fits_data.fit_findings", lambda _: listed)
 
 
 def test_a_check_that_was_not_judged_has_not_passed(sleep, monkeypatch):
@@ -332,10 +398,8 @@ def test_a_check_that_was_not_judged_has_not_passed(sleep, monkeypatch):
     section = fits_data(sleep)
     assert [row[1] for row in section.tables[0].rows] == ["passed", "not judged"]
     (note,) = [part for part in section.prose if isinstance(part, Note)]
-    assert note.text == (
-        "The model makes data like these in every respect that could be judged; 1 of 2 could not be judged."
-    )
+    assert note.text == ("The model makes data like these in what was checked: check 0. Not judged: check 1.")
     findings(monkeypatch, (True, "not judged: no trend"))
     assert not any(isinstance(part, Note) for part in fits_data(sleep).prose)
     findings(monkeypatch, (True, "p = 0.4"))
-    assert "in every respect that was checked." in fits_data(sleep).prose[1].text
+    assert fits_data(sleep).prose[1].text == "The model makes data like these in what was checked: check 0."

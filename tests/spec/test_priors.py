@@ -16,6 +16,7 @@ EXAMPLES = [
     Prior("Laplace", mu=-1, b=0.5),
     Prior("Logistic", mu=2, s=3),
     Prior("Uniform", lower=-3, upper=12),
+    Prior("UnitInformation", mu=-2, sigma=7),
     Prior("HalfNormal", sigma=50),
     Prior("HalfStudentT", nu=3, sigma=2.5),
     Prior("HalfCauchy", beta=4),

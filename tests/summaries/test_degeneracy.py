@@ -7,22 +7,25 @@ from scipy import stats
 import partialpool as pp
 from checks.fixed import fit_at
 from partialpool.design.build import build_design
-from partialpool.summaries.degeneracy import _rows_alike, singularity
+from partialpool.summaries.degeneracy import information_alike, singularity
 
 SLEEP = "Reaction ~ Days + (Days | Subject)"
 
 
 def at(sd, corr=0.0, *, data=None, formula=SLEEP, sigma=25.0):
-    """A fit whose draws of sd are given, (draws, effects), of sleepstudy or data of its shape."""
+    """A fit whose draws of sd at the mean of Days are given, (draws, effects), of sleepstudy or data of its shape."""
     sd = np.atleast_2d(np.asarray(sd, float))
     n = len(sd)
     r = np.broadcast_to(np.asarray(corr, float), n)
     matrices = np.stack([np.stack([np.ones(n), r], -1), np.stack([r, np.ones(n)], -1)], -1)
+    data = pp.load_dataset("sleepstudy") if data is None else data
+    basis = build_design(pp.ModelSpec.from_formula(formula), data).factors[0].basis
+    at_zero, corr_at_zero = basis.at_zero(sd, matrices)
     values = {
-        "beta": np.tile([250.0, 10.0], (n, 1)), "sd_Subject": sd, "sigma": np.full(n, sigma),
-        "b_Subject": np.zeros((n, 18, sd.shape[1])), "corr_Subject": matrices,
+        "beta": np.tile([250.0, 10.0], (n, 1)), "sd_Subject": at_zero, "sigma": np.full(n, sigma),
+        "b_Subject": np.zeros((n, 18, sd.shape[1])), "corr_Subject": corr_at_zero,
     }  # fmt: skip
-    return fit_at(formula, pp.load_dataset("sleepstudy") if data is None else data, draws=n, **values)
+    return fit_at(formula, data, draws=n, **values)
 
 
 def independent(slope):
@@ -122,10 +125,71 @@ def test_the_ml_fit_is_judged_as_lme4_does():
     singular = singularity(fit)
     assert singular.attrs["ml_singular"] == "yes"
     assert float(singular["ml_relative"][0]) < 1e-4
-    assert singular.attrs["simpler"] == "Yield ~ 1"
-    assert isinstance(
-        pp.fit(singular.attrs["simpler"], pp.load_dataset("dyestuff2"), draws=50, progressbar=False), pp.Fit
+    # The batches structure the data: their intercept is small, and stays.
+    assert not singular["supported"].item()
+    assert singular.attrs["simpler"] == ""
+    assert singular.attrs["sentence"].endswith("Keep it if the design has it.")
+
+
+def test_the_subjects_of_a_trial_are_never_advised_away():
+    """Rows of a subject are not independent rows, however small the subjects' sd is estimated."""
+    rng = np.random.default_rng(4)
+    subject = np.repeat(np.arange(24), 4)
+    data = {"y": rng.normal(size=96), "arm": np.repeat(["a", "b"], 48), "subject": subject}
+    found = singularity(pp.fit("y ~ arm + (1 | subject)", data, seed=1, progressbar=False))
+    assert float(found["near_zero"][0]) > 0.2
+    assert found.attrs["simpler"] == ""
+    assert bool(found["good"])
+
+
+def test_a_wide_prior_does_not_make_an_effect_unsupported():
+    """Lindley's paradox: a prior with no mass near zero says nothing against an effect that the data prefer."""
+    data = independent(1.6)
+    table = pp.load_dataset("sleepstudy")[["Days", "Subject"]].assign(Reaction=data["Reaction"])
+    wide = {"sd_Subject[Days]": pp.Prior("HalfNormal", sigma=1e4)}
+    found = [
+        singularity(pp.fit(SLEEP, table, priors=priors, seed=1, progressbar=False)).sel(term="Subject: Days")
+        for priors in ({}, wide)
+    ]
+    assert float(found[1]["near_zero_prior"]) < 0.01 * float(found[0]["near_zero_prior"])
+    assert bool(found[0]["supported"]) == bool(found[1]["supported"])
+
+
+def test_trials_may_be_added_up_into_rows_or_not():
+    """Twenty studies of 5,000: chi-square 1,589 on 19 degrees of freedom, in a row each or in ten."""
+    rng = np.random.default_rng(5)
+    u, names = rng.normal(0, 0.3, 20), np.array([f"s{j:02d}" for j in range(20)])
+    parts = rng.binomial(500, 1 / (1 + np.exp(1 - u))[:, None], (20, 10))
+    tables = (
+        {"study": names, "k": parts.sum(axis=1), "n": np.full(20, 5000)},
+        {"study": np.repeat(names, 10), "k": parts.ravel(), "n": np.full(200, 500)},
     )
+    found, effects = [], []
+    for table in tables:
+        fit = fit_at(
+            "p(k, n) ~ 1 + (1 | study)", table, family="binomial", draws=2, beta=np.full((2, 1), -1.0),
+            sd_study=np.array([[0.25], [0.35]]), b_study=np.zeros((2, 20, 1)),
+        )  # fmt: skip
+        found.append(singularity(fit))
+        effects.append(pp.design_effect(fit))
+    assert found[0]["small"].item() == pytest.approx(np.sqrt(np.pi**2 / 3 * 0.1 / 5000))
+    assert found[0]["small"].item() == pytest.approx(found[1]["small"].item())
+    assert bool(found[0]["supported"].item())
+    icc = np.array([0.25, 0.35]) ** 2 / (np.array([0.25, 0.35]) ** 2 + np.pi**2 / 3)
+    for answer in effects:
+        assert answer["design_effect"].to_numpy().ravel() == pytest.approx(1 + 4999 * icc)
+        assert answer.attrs["counted"] == "trials"
+        assert answer.attrs["rows"] == 100_000
+
+
+def test_contributions_are_root_mean_squares_where_no_intercept_varies():
+    """A slope alone, in calendar years: what it adds is its sd times 2,000."""
+    data = {"y": np.random.default_rng(1).normal(size=40), "year": 1998.0 + np.arange(40) % 4, "g": np.arange(40) % 5}
+    fit = fit_at(
+        "y ~ year + (0 + year | g)", data, draws=2, beta=np.zeros((2, 2)), sd_g=np.full((2, 1), 0.001),
+        sigma=np.ones(2), b_g=np.zeros((2, 5, 1)),
+    )  # fmt: skip
+    assert singularity(fit)["contribution"].to_numpy() == pytest.approx(0.001 * np.sqrt(np.mean(data["year"] ** 2)))
 
 
 def test_data_that_support_everything_say_so(sleepstudy):
@@ -147,7 +211,7 @@ def test_a_term_goes_when_all_its_categories_do():
         ([1, tiny, tiny, 1], "y ~ c + x + (x | g)"),
         ([1, tiny, 1, tiny], "y ~ c + x + (c | g)"),
         ([tiny, 1, 1, tiny], "y ~ c + x + (c | g)"),
-        ([tiny, tiny, tiny, tiny], "y ~ c + x"),
+        ([tiny, tiny, tiny, tiny], "y ~ c + x + (1 | g)"),
     ):
         fit = fit_at(
             "y ~ c + x + (c + x | g)", data, draws=n, beta=np.zeros((n, 4)), sd_g=np.tile(sds, (n, 1)),
@@ -179,4 +243,33 @@ def test_many_unrelated_levels_need_no_matrix_of_them():
     codes = np.repeat(np.arange(60_000), 2)
     table = {"y": np.arange(len(codes)) % 7, "g": codes}
     factor = build_design(pp.ModelSpec.from_formula("y ~ 1 + (1 | g)"), table).factors[0]
-    assert _rows_alike(factor) == 2.0
+    assert information_alike(factor, np.ones(len(codes))) == 2.0
+
+
+def test_a_mass_above_zero_supports_an_effect():
+    """84 % of the posterior above the threshold, while the AIC gains nothing by the slope."""
+    slope = np.where(np.arange(100) < 16, 0.1, 5.0)
+    found = singularity(at(np.stack([np.full(100, 20.0), slope], axis=-1), data=independent(0.0)))
+    assert found["near_zero"].to_numpy() == pytest.approx([0, 0.16])
+    assert found["supported"].to_numpy().all()
+
+
+def test_a_student_t_without_a_variance_has_information():
+    """(nu + 1) / ((nu + 3) sigma^2), Lange, Little & Taylor (1989)."""
+    data = {"y": np.sin(np.arange(24)), "g": np.repeat(np.arange(6), 4)}
+    fit = fit_at("y ~ 1 + (1 | g)", data, family="student_t", beta=[0.0], sd_g=[1.0], sigma=0.7, nu=1.5)
+    assert singularity(fit)["small"].item() == pytest.approx(np.sqrt(0.1 * 0.49 * 4.5 / 2.5 / 4))
+
+
+def test_cell_means_leave_their_intercept_behind():
+    rng = np.random.default_rng(0)
+    data = {"y": rng.normal(size=60), "c": np.tile(list("uvw"), 20), "g": np.repeat(np.arange(6), 10)}
+    fit = fit_at("y ~ c + (0 + c | g)", data, beta=np.zeros(3), sd_g=np.full(3, 1e-4), corr_g=np.eye(3), sigma=1.0)
+    assert singularity(fit).attrs["simpler"] == "y ~ c + (1 | g)"
+
+
+def test_known_errors_tell_the_noise_of_levels_with_one_row():
+    schools = pp.load_dataset("eight_schools")
+    fit = fit_at("effect | se(standard_error) ~ 1 + (1 | school)", schools, beta=[8.0], sd_school=[10.0])
+    precision = schools["standard_error"] ** -2.0
+    assert singularity(fit)["small"].item() == pytest.approx(np.sqrt(0.1 * precision.sum() / (precision**2).sum()))

@@ -147,7 +147,7 @@ def test_other_predictors_are_held():
     assert given["outlook"].attrs["held"] == "c=w (given), yes=True (given)"
     prior = given["prior"].to_dataset().isel(chain=0)
     beta = prior["beta"]
-    expected = beta.sel(coef="Intercept") + beta.sel(coef="c[w]") + beta.sel(coef="yes")
+    expected = beta.sel(coef="Intercept") + beta.sel(coef="c[w]") + beta.sel(coef="yes[True]")
     assert given["outlook"]["typical_line"].sel(x=0).to_numpy()[0] == pytest.approx(expected.to_numpy())
     mean = pp.prior_predictive("noisy ~ x + eta + (x | g)", data, draws=10, seed=1)
     assert mean["outlook"].attrs["held"] == f"eta={np.mean(data['eta']):.4g} (mean)"
@@ -169,12 +169,29 @@ def test_lines_are_means_of_the_response_and_the_variance_is_latent():
     assert "observed_low" not in outlook.attrs
 
 
-def test_the_data_stand_beside_it_on_the_same_scale():
+def test_the_offset_is_at_the_mean_of_its_columns_or_where_it_is_put():
+    data = table() | {"time": np.linspace(1, 30, 60)}
+    model = "counts ~ x + offset(log(time)) + (x | g)"
+    tree = pp.prior_predictive(model, data, family="poisson", draws=20, seed=1)
+    outlook, beta = tree["outlook"].to_dataset(), tree["prior"]["beta"].to_numpy()[0]
+    eta = beta[:, :1] + beta[:, 1:] * outlook["x"].to_numpy()
+    mean = np.mean(data["time"])
+    assert outlook["typical_line"].to_numpy()[0] == pytest.approx(mean * np.exp(eta))
+    assert outlook.attrs["held"] == f"time={mean:.4g} (mean)"
+    assert outlook.attrs["offset"] == f"log(time) = {np.log(mean):.4g}"
+    unit = pp.prior_predictive(model, data, family="poisson", draws=20, seed=1, along={"x": [0, 1], "time": 1})
+    line = unit["outlook"]["typical_line"].sel(x=0).to_numpy()[0]
+    assert line == pytest.approx(np.exp(beta[:, 0]))
+    assert unit["outlook"].attrs["offset"] == "log(time) = 0"
+
+
+def test_the_data_stand_beside_the_lines_as_they_were_observed():
     data = table() | {"time": np.linspace(1, 3, 60)}
     model = "counts ~ x + offset(log(time)) + (x | g)"
     counts = pp.prior_predictive(model, data, family="poisson", draws=10, seed=1)
     rate = data["counts"] / data["time"]
-    expected = (rate.min(), rate.max(), np.sqrt(np.log1p(rate.var() / rate.mean() ** 2)))
+    y = data["counts"]
+    expected = (y.min(), y.max(), np.sqrt(np.log1p(rate.var() / rate.mean() ** 2)))
     names = ("observed_low", "observed_high", "observed_sd")
     assert [counts["outlook"].attrs[n] for n in names] == pytest.approx(expected)
     shares = data | {"s": np.minimum(data["counts"], 7), "n": 7 + np.arange(60) % 3}
@@ -263,12 +280,12 @@ def test_a_course_that_cannot_be_followed(along, text):
     assert text in str(error.value)
 
 
-def test_a_model_without_numbers_says_so_and_names_that_collide_are_refused():
+def test_a_model_without_numbers_says_so_and_names_that_collide_are_told_apart():
     with pytest.raises(
         pp.DataError, match=r"allowed: \(none\)\n  do:      leave along= out: this model has no numeric"
     ):
         pp.prior_predictive("noisy ~ c + (1 | g)", table(), along="x", draws=10)
     data = table() | {"variance": table()["x"]}
-    with pytest.raises(pp.DataError, match="a predictor named 'variance' collides with a variable of the answer"):
-        pp.prior_predictive("noisy ~ variance + (variance | g)", data, along="variance", draws=10)
-    assert "outlook" not in pp.prior_predictive("noisy ~ variance + (variance | g)", data, draws=10).children
+    outlook = pp.prior_predictive("noisy ~ variance + (variance | g)", data, draws=10)["outlook"]
+    assert outlook["variance"].dims == ("chain", "draw", "variance_column")
+    assert outlook.attrs["along"] == outlook["variance_column"].attrs["long_name"] == "variance"

@@ -75,3 +75,20 @@ def test_what_cannot_be_is_refused(columns, wrong):
     with pytest.raises(pp.DataError) as caught:
         pp.datagrid(fit, **columns)
     assert caught.value.wrong == wrong
+
+
+def test_what_the_formula_reads_as_categories_has_no_mean():
+    data = {
+        "y": np.arange(12.0),
+        "x": np.tile([0.0, 1, 5, 2], 3),
+        "period": np.tile([1, 2, 4], 4),
+        "w": np.arange(2.0, 14),
+    }
+    data["g"] = np.repeat([0, 1], 6)
+    fit = fit_at("y ~ x + C(period) + offset(log(w)) + (1 | g)", data, beta=[1.0, 2, 3, 4], sd_g=[1.0], sigma=1.0)
+    found = pp.datagrid(fit, x=[0, 1])
+    assert found.to_dict("list") == {"x": [0, 1], "period": [1, 1], "w": [7.5, 7.5]}
+    expected = 1 + 2 * found["x"] + np.log(7.5)
+    assert pp.predict(fit, found, kind="marginal")["expectation"].to_numpy()[0, 0] == pytest.approx(expected)
+    slopes = fit_at("y ~ x + (x:C(period) | g)", data, beta=[1, 2], sd_g=np.ones(4), corr_g=np.eye(4), sigma=1.0)
+    assert pp.datagrid(slopes).to_dict("list") == {"x": [2.0], "period": [1]}

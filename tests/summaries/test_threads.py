@@ -53,7 +53,10 @@ def crossed(seed=4):
 
 
 def test_rows_are_brought_to_where_the_lines_are():
-    """Other predictors at their means or where they are put, another factor off: no pooling is their regression."""
+    """Other predictors at their means or where they are put, another factor off: no pooling is their regression.
+
+    Of a category that is named only its own rows are shown.
+    """
     data = crossed()
     b_g, b_h = np.random.default_rng(1).normal(size=(6, 2)), np.random.default_rng(2).normal(size=(4, 1))
     values = {"beta": [1.0, 2.0, -1.5, 0.7], "sd_g": [1, 1], "corr_g": np.eye(2), "sd_h": [1.0], "sigma": 1.0}
@@ -62,8 +65,10 @@ def test_rows_are_brought_to_where_the_lines_are():
     mean = data["w"].mean()
     is_v = data["c"] == np.array("v")
     expected = data["y"] + 1.5 * (data["w"] - mean) + 0.7 * (1.0 - is_v) - b_h[data["h"], 0]
-    assert lines["adjusted"].to_numpy() == pytest.approx(expected)
-    assert lines["y"].to_numpy() == pytest.approx(data["y"])
+    assert lines["adjusted"].to_numpy() == pytest.approx(expected[is_v])
+    assert lines["y"].to_numpy() == pytest.approx(data["y"][is_v])
+    assert lines["obs"].to_numpy().tolist() == np.flatnonzero(is_v).tolist()
+    assert lines.attrs["rows"] == "of c=v"
     for level in range(6):
         own = np.polynomial.Polynomial.fit(data["x"][data["g"] == level], expected[data["g"] == level], 1)
         assert lines["no_pooling"].sel(level=level).to_numpy() == pytest.approx(own(lines["grid"].to_numpy()))
@@ -107,7 +112,7 @@ def test_a_level_that_does_not_tell_has_no_line_and_some_levels_can_be_named():
         ({"at": {"x": 1}}, "cannot be held and run along its line"),
         ({"at": {"c": ["u", "v"]}}, "held at one value"),
         ({"at": {"q": 1, "c": "u"}}, "does not read this column"),
-        ({"at": {}}, "cannot be held at its mean"),
+        ({"at": {"c": "w"}}, "has not seen"),
         ({"levels": [9]}, "no such level of 'g'"),
         ({"levels": []}, "no level of 'g' is named"),
     ],
@@ -116,6 +121,61 @@ def test_wrong_questions(options, text):
     fit = fit_at("y ~ x + c + (1 | g)", crossed(), beta=[0, 1, 0], sd_g=[1.0], sigma=1.0)
     with pytest.raises(pp.DataError, match=text):
         level_lines(fit, **({"over": "x", "at": {"c": "u"}} | options))
+
+
+def trial(seed=6):
+    """Weeks of subjects who are treated or not; a visit in the morning or not, which varies within subjects."""
+    rng = np.random.default_rng(seed)
+    data = {"week": np.tile(np.arange(4.0), 10), "s": np.repeat(np.arange(10), 4)}
+    data |= {"arm": np.repeat(["active", "placebo"], 20), "base": np.repeat(rng.normal(140, 9, 10), 4)}
+    return data | {"am": rng.integers(0, 2, 40).astype(bool), "y": rng.normal(150, 5, 40)}
+
+
+TRIAL = {"beta": [30.0, -1, 4, 0.8, -2, 1.5], "sd_s": [3.0, 1.0], "corr_s": np.eye(2), "sigma": 4.0}
+FORMULA = "y ~ week + arm + base + am + week:arm + (week | s)"
+
+
+def test_lines_of_a_trial_are_those_of_each_subjects_own_arm():
+    data = trial()
+    b = np.random.default_rng(2).normal(size=(10, 2))
+    beta = dict(zip(["Intercept", "week", "arm", "base", "am", "week:arm"], TRIAL["beta"], strict=True))
+    fit = fit_at(FORMULA, data, b_s=b, **TRIAL)
+    lines = level_lines(fit, "week", points=2)
+    placebo = np.repeat([0.0, 1.0], 5)[:, None]
+    week, am = np.array([0.0, 3.0]), np.mean(data["am"])
+    there = beta["Intercept"] + beta["base"] * np.mean(data["base"]) + beta["am"] * am
+    population = there + beta["arm"] * placebo + (beta["week"] + beta["week:arm"] * placebo) * week
+    partial = population + b[:, :1] + b[:, 1:] * week
+    assert lines["partial_pooling"].to_numpy()[0, 0] == pytest.approx(partial)
+    assert lines["complete_pooling"].dims == ("level", "grid")
+    off = beta["base"] * (data["base"] - np.mean(data["base"])) + beta["am"] * (data["am"] - am)
+    assert lines["adjusted"].to_numpy() == pytest.approx(data["y"] - off)
+    mean = np.mean(data["base"])
+    assert lines.attrs["held"] == f"arm (each level's own), base={mean:.4g} (mean), am (averaged over the rows)"
+
+
+def test_a_condition_that_is_named_has_its_own_rows_and_levels():
+    data = trial()
+    fit = fit_at(FORMULA, data, **TRIAL)
+    lines = level_lines(fit, "week", points=2, at={"arm": "active"})
+    assert lines["level"].to_numpy().tolist() == list(range(5))
+    assert lines["obs"].to_numpy().tolist() == list(range(20))
+    assert lines["complete_pooling"].dims == ("grid",)
+    asked = level_lines(fit, "week", points=2, at={"arm": "active"}, levels=[0, 7])
+    assert set(asked["row_level"].to_numpy()) == {0}
+    mornings = level_lines(fit, "week", points=2, at={"am": True})
+    assert mornings["obs"].to_numpy().tolist() == np.flatnonzero(data["am"]).tolist()
+
+
+def test_the_offset_is_in_the_lines_at_its_mean():
+    data = trial()
+    fit = fit_at("y ~ week + offset(base) + (1 | s)", data, beta=[1.0, 2.0], sd_s=[1.0], sigma=3.0)
+    lines = level_lines(fit, "week", points=2)
+    mean = np.mean(data["base"])
+    assert lines["partial_pooling"].to_numpy()[0, 0, 0] == pytest.approx([1 + mean, 7 + mean])
+    assert lines["adjusted"].to_numpy() == pytest.approx(data["y"] - data["base"] + mean)
+    assert lines["y"].to_numpy() == pytest.approx(data["y"])
+    assert lines.attrs["held"] == f"base={mean:.4g} (mean)"
 
 
 def test_another_family_is_refused():

@@ -16,12 +16,13 @@ from partialpool.collapse.scalar import JOINT, LOG, encode, encode_partial
 from partialpool.collapse.units import Units, choose_units
 from partialpool.collapse.workers import map_pieces, piece_size
 from partialpool.design.build import Design
+from partialpool.design.coefficient_prior import CoefficientPrior, coefficient_prior
 from partialpool.design.decomposition import decompose, is_decomposed
 from partialpool.design.scaling import PriorSet
-from partialpool.names import BETA, ICC, INTERCEPT, SIGMA, TOTAL_SD, corr_name, sd_name
+from partialpool.names import BETA, ICC, SIGMA, TOTAL_SD, corr_name, sd_name
 from partialpool.spec.priors import Prior
 
-__all__ = ["Marginal", "build_flat", "build_marginal", "coefficient_units"]
+__all__ = ["Marginal", "build_flat", "build_marginal"]
 
 _CHEAP: Final = 1e5
 """Multiplications per evaluation up to which it counts as cheap: some tens of microseconds."""
@@ -39,6 +40,8 @@ class Marginal:
         What the algebra works in.
     arrangement
         The moments in elimination order.
+    turn
+        C of the common columns as the algebra has them, X* C: coordinates with a prior each, (coefs, coefs).
     layout, normals
         Where theta's elements stand, with their priors; priors of the integrated common columns.
     known
@@ -46,7 +49,7 @@ class Marginal:
         narrower than the data's own standard error. As u's mean, mu / sd, its square would cost the digits; off the
         response, that of a wide prior would.
     integrated
-        Which coefficients are integrated out, boolean (coefs,).
+        Which columns are integrated out, boolean (coefs,).
     elements
         Name of each element of theta.
     log_constant
@@ -59,6 +62,7 @@ class Marginal:
     design: Design
     units: Units
     arrangement: Arrangement
+    turn: np.ndarray
     layout: Layout
     normals: Normals
     known: np.ndarray
@@ -133,14 +137,14 @@ def build_marginal(
     """
     units = choose_units(design)
     moments = collect_moments(design, units) if moments is None else moments
-    stated = _stated(design, priors, units)
-    integrated = np.array([prior.distribution == "Normal" for prior in stated], bool)
-    shift = _shift(design, units)
-    known = np.zeros(len(stated))
+    columns = _columns(coefficient_prior(design, priors), units)
+    integrated = np.array([prior.distribution == "Normal" for prior in columns.priors], bool)
+    known = np.zeros(len(columns.priors))
     for i in np.flatnonzero(integrated):
-        if stated[i].arguments["sigma"] * np.sqrt(moments.rows) < 1:
-            known[i] = stated[i].arguments["mu"] - shift[i]
-    return _assemble(design, priors, units, moments, integrated, known, branch_from)
+        stated = columns.priors[i].arguments
+        if stated["sigma"] * np.sqrt(moments.rows) < 1:
+            known[i] = stated["mu"] - columns.taken_off[i]
+    return _assemble(design, priors, units, moments, columns, integrated, known, branch_from)
 
 
 def build_flat(design: Design, priors: PriorSet, moments: Moments, *, integrate: bool) -> Marginal:
@@ -148,11 +152,29 @@ def build_flat(design: Design, priors: PriorSet, moments: Moments, *, integrate:
 
     Priors must be normal for common columns and on the log scale for sds, as the defaults are.
     """
+    units = choose_units(design)
     integrated = np.full(len(design.common.coefs), integrate)
     none = np.zeros(len(integrated))
-    marginal = _assemble(design, priors, choose_units(design), moments, integrated, none, BRANCH_FROM)
+    columns = _columns(coefficient_prior(design, priors), units)
+    marginal = _assemble(design, priors, units, moments, columns, integrated, none, BRANCH_FROM)
     ones = np.ones_like(marginal.normals.sd)
     return replace(marginal, normals=Normals(ones, 0 * ones, 0 * ones))
+
+
+@dataclass(frozen=True, eq=False)
+class _Columns:
+    """The common columns as the algebra has them: C, the prior of each in `Units`, what the location takes off each."""
+
+    turn: np.ndarray
+    priors: tuple[Prior, ...]
+    taken_off: np.ndarray
+
+
+def _columns(prior: CoefficientPrior, units: Units) -> _Columns:
+    off = units.taken_off
+    if not prior.is_orthonormal:
+        off = np.linalg.solve(prior.turn, off)
+    return _Columns(prior.turn, tuple(p.in_units_of(units.unit) for p in prior.priors), off)
 
 
 def _assemble(
@@ -160,21 +182,23 @@ def _assemble(
     priors: PriorSet,
     units: Units,
     moments: Moments,
+    columns: _Columns,
     integrated: np.ndarray,
     known: np.ndarray,
     branch_from: int,
 ) -> Marginal:
     rotations = find_rotations(moments, [factor.root for factor in design.factors])
+    if not np.array_equal(columns.turn, np.eye(len(columns.turn))):
+        moments = moments.turned(columns.turn)
     arrangement = arrange(rotate(moments.less(known), rotations), integrated, branch_from=branch_from)
-    stated = _stated(design, priors, units)
-    shift = _shift(design, units)
-    layout, elements = _layout(design, priors, units, arrangement, stated, integrated, shift)
+    layout, elements = _layout(design, priors, units, arrangement, columns, integrated)
     return Marginal(
         design,
         units,
         arrangement,
+        columns.turn,
         layout,
-        _normals(stated, integrated, shift + known),
+        _normals(columns, integrated, known),
         known[integrated],
         integrated,
         elements,
@@ -183,25 +207,11 @@ def _assemble(
     )
 
 
-def _stated(design: Design, priors: PriorSet, units: Units) -> list[Prior]:
-    return [priors[f"{BETA}[{c}]"].in_units_of(u) for c, u in coefficient_units(design, units)]
-
-
-def coefficient_units(design: Design, units: Units) -> list[tuple[str, float]]:
-    """Each coefficient, and the unit that takes its standardised value back to the data's scale."""
-    scales = [*([1.0] if design.common.intercept else []), *units.scale]
-    return [(c, units.unit / float(s)) for c, s in zip(design.common.coefs, scales, strict=True)]
-
-
-def _normals(stated: list[Prior], integrated: np.ndarray, taken_off: np.ndarray) -> Normals:
-    inside = [(stated[i].arguments, taken_off[i]) for i in np.flatnonzero(integrated)]
+def _normals(columns: _Columns, integrated: np.ndarray, known: np.ndarray) -> Normals:
+    taken_off = columns.taken_off + known
+    inside = [(columns.priors[i].arguments, taken_off[i]) for i in np.flatnonzero(integrated)]
     mu, sd = np.array([(a["mu"] - t, a["sigma"]) for a, t in inside], float).reshape(-1, 2).T
     return Normals(np.ascontiguousarray(sd), mu / sd, np.ones(len(sd)))
-
-
-def _shift(design: Design, units: Units) -> np.ndarray:
-    """What the units take off each coefficient: the response's location, off the intercept."""
-    return np.array([units.location / units.unit if c == INTERCEPT else 0.0 for c in design.common.coefs])
 
 
 def _layout(
@@ -209,9 +219,8 @@ def _layout(
     priors: PriorSet,
     units: Units,
     arrangement: Arrangement,
-    stated: list[Prior],
+    columns: _Columns,
     integrated: np.ndarray,
-    shift: np.ndarray,
 ) -> tuple[Layout, tuple[str, ...]]:
     order = arrangement.order
     most = max((len(f.names) for f in design.factors), default=1)
@@ -246,7 +255,7 @@ def _layout(
         elements.append(SIGMA)
         codes.append(JOINT if whole else encode(priors[SIGMA].in_units_of(units.unit)))
     kept = len(elements)
-    for coef, prior, inside in zip(design.common.coefs, stated, integrated, strict=True):
+    for coef, prior, inside in zip(design.common.coefs, columns.priors, integrated, strict=True):
         if not inside:
             elements.append(f"{BETA}[{coef}]")
             codes.append(encode(prior))
@@ -260,7 +269,7 @@ def _layout(
         partial_first=partial_first,
         sigma=sigma,
         kept=kept,
-        kept_shift=np.ascontiguousarray(shift[~integrated]) if len(shift) else np.zeros(0),
+        kept_shift=np.ascontiguousarray(columns.taken_off[~integrated]),
         shifts=shifts,
         has_branch=arrangement.has_branch,
         kinds=np.array([c[0] for c in codes], np.int64),

@@ -22,7 +22,7 @@ from partialpool.collapse.digits import check_digits
 from partialpool.collapse.eliminate import eliminate, make_workspace
 from partialpool.collapse.gradient import evaluate_likelihood_gradient
 from partialpool.collapse.layout import Layout, Normals, common_of, scales_of, unpack, unpack_many
-from partialpool.collapse.marginal import build_flat, coefficient_units
+from partialpool.collapse.marginal import build_flat
 from partialpool.collapse.moments import collect_moments
 from partialpool.collapse.recover import conditional_modes, original_beta
 from partialpool.collapse.relative import relative_coordinates
@@ -196,21 +196,21 @@ def _describe(problem: _Problem, relative: np.ndarray, steepest: float) -> Maxim
     kept = problem.kept
     units, design = kept.units, kept.design
     at = problem.profile(relative)
-    coefficients = coefficient_units(design, units)
     theta = problem.theta(relative, at.sigma, at.beta + kept.layout.kept_shift)
     scaled_sd, cholesky, _, _ = unpack_many(kept.layout, theta[None])
     sd, corr, smallest = {}, {}, np.inf
     for place, f in enumerate(kept.arrangement.order):
         q = len(design.factors[f].names)
         half = cholesky[0, place, :q, :q]
-        sd[f] = scaled_sd[0, place, :q] * units.unit / units.factors[f].scale
-        corr[f] = half @ half.T
-        # lme4 takes columns as they are; its relative factor is ours in the units of the data.
-        spread = sd[f] / (at.sigma * units.unit)
-        smallest = min(smallest, float((spread * np.diagonal(half)).min()))
+        own, scaled = units.factors[f], scaled_sd[0, place, :q]
+        own_sd, corr[f] = own.covariance(scaled, half)
+        sd[f] = own_sd * units.unit
+        # lme4 takes columns as they are; its relative factor is the triangular root of ours in the units of the data.
+        root = own.to_data @ (scaled[:, None] * half) / at.sigma
+        smallest = min(smallest, float(np.abs(np.diagonal(np.linalg.qr(root.T, mode="r"))).min()))
     log_constant = kept.log_constant
     if problem.reml:
-        log_constant += float(sum(np.log(u) for _, u in coefficients))
+        log_constant += units.log_volume
     p = problem.common
     turn = original_beta(kept, np.eye(p)) - original_beta(kept, np.zeros((1, p)))  # rows: images of unit vectors
     covariance = at.sigma**2 * turn.T @ np.linalg.inv(at.cross[:p, :p]) @ turn

@@ -100,6 +100,15 @@ class Moments:
         """Return the moments of [Z X y - X m] for coefficients m (columns,) of the common columns, in `Units`."""
         turn = np.eye(len(self.common))
         turn[:-1, -1] = -coefficients
+        return self._turned(turn)
+
+    def turned(self, coordinates: np.ndarray) -> "Moments":
+        """Return the moments of [Z XC y] for coordinates C (columns, columns) of the common columns."""
+        turn = np.eye(len(self.common))
+        turn[:-1, :-1] = coordinates
+        return self._turned(turn)
+
+    def _turned(self, turn: np.ndarray) -> "Moments":
         dense = tuple(values @ turn for values in self.dense)
         return replace(self, dense=dense, common=turn.T @ self.common @ turn)
 
@@ -121,7 +130,7 @@ def collect_moments(design: Design, units: Units, rows: slice = slice(None)) -> 
         Which rows; all of them by default.
     """
     y = (working_response(design)[rows] - units.location) / units.unit
-    columns = (design.common.values[rows] - units.center) / units.scale
+    columns = units.standard_columns(design.common.values[rows])
     ones = [np.ones((len(y), 1))] if design.common.intercept else []
     xy = np.concatenate([*ones, columns, y[:, None]], axis=1)
     weight = np.ones(len(y)) if design.se is None else units.unit / design.se[rows]
@@ -146,8 +155,7 @@ def _after(f: int, z: list[np.ndarray]) -> range:
 
 
 def _standard_effects(factor: FactorEffects, units: EffectUnits, rows: slice, weight: np.ndarray) -> np.ndarray:
-    values = (factor.values[rows] - units.center) / units.scale
-    return np.ascontiguousarray(values * weight[:, None])
+    return np.ascontiguousarray(units.of(factor.values[rows]) * weight[:, None])
 
 
 @kernel

@@ -101,8 +101,8 @@ def recover(
             width = shapes[f][0] * shapes[f][1]
             rotation = marginal.rotations[f]
             own = effects[:, at : at + width]
-            b[f][piece] = (own if rotation is None else own @ rotation.effects.T).reshape(-1, *shapes[f])
-            b[f][piece] *= marginal.units.unit / marginal.units.factors[f].scale
+            levels = (own if rotation is None else own @ rotation.effects.T).reshape(-1, *shapes[f])
+            b[f][piece] = levels @ (marginal.units.factors[f].to_data.T * marginal.units.unit)
             if keep_z:
                 offsets = noise[:, at : at + width]
                 z[f][piece] = (offsets if rotation is None else offsets @ rotation.basis.T).reshape(-1, *shapes[f])
@@ -123,9 +123,9 @@ def conditional_modes(marginal: Marginal, theta: np.ndarray) -> tuple[np.ndarray
     at, modes = 0, {}
     for f in marginal.arrangement.order:
         width = shapes[f][0] * shapes[f][1]
-        scale = marginal.units.unit / marginal.units.factors[f].scale
+        to_data = marginal.units.factors[f].to_data.T * marginal.units.unit
         rotation, own = marginal.rotations[f], effects[0, at : at + width]
-        modes[f] = (own if rotation is None else rotation.effects @ own).reshape(shapes[f]) * scale
+        modes[f] = (own if rotation is None else rotation.effects @ own).reshape(shapes[f]) @ to_data
         at += width
     return tuple(modes[f] for f in range(len(shapes)))
 
@@ -140,9 +140,9 @@ def _parameters(
     sd, corr = [], []
     for f, (factor, own) in enumerate(zip(design.factors, units.factors, strict=True)):
         q = len(factor.names)
-        sd.append(scaled_sd[:, place[f], :q] * (units.unit / own.scale))
-        half = cholesky[:, place[f], :q, :q]
-        corr.append(half @ half.transpose(0, 2, 1))
+        own_sd, own_corr = own.covariance(scaled_sd[:, place[f], :q], cholesky[:, place[f], :q, :q])
+        sd.append(own_sd * units.unit)
+        corr.append(own_corr)
     return tuple(sd), tuple(corr), scaled_sigma * units.unit if design.se is None else None, kept
 
 
@@ -155,11 +155,5 @@ def _beta(marginal: Marginal, integrated: np.ndarray, kept: np.ndarray) -> np.nd
 
 
 def original_beta(marginal: Marginal, standard: np.ndarray) -> np.ndarray:
-    """Take coefficients of standardised columns (draws, coefs), the location taken off, to the data's scale."""
-    units, common = marginal.units, marginal.design.common
-    out = standard * units.unit
-    first = 1 if common.intercept else 0
-    out[:, first:] /= units.scale
-    if common.intercept:
-        out[:, 0] += units.location - out[:, 1:] @ units.center
-    return out
+    """Take coefficients of the algebra's columns (draws, coefs), the location taken off, to the data's scale."""
+    return marginal.units.original(standard @ marginal.turn.T)

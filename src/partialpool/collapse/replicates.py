@@ -17,7 +17,7 @@ from scipy.optimize import minimize
 
 from partialpool.collapse.arrange import System, arrange
 from partialpool.collapse.gradient import evaluate_likelihood_gradient
-from partialpool.collapse.marginal import build_flat, coefficient_units
+from partialpool.collapse.marginal import build_flat
 from partialpool.collapse.maximise import eliminated
 from partialpool.collapse.moments import collect_moments
 from partialpool.collapse.relative import relative_coordinates
@@ -63,7 +63,7 @@ class Replicates:
         self._common = len(design.common.coefs)
         self._constant = -2 * self._kept.log_constant
         if reml:
-            self._constant -= 2 * sum(float(np.log(unit)) for _, unit in coefficient_units(design, units))
+            self._constant -= 2 * units.log_volume
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -97,10 +97,11 @@ class Replicates:
         residual = self._units.unit if sigma is None else sigma
         factors = self._empty.copy()
         for place, f in enumerate(self._kept.arrangement.order):
-            units = self._units.factors[f]
-            relative = np.maximum(sd[f] * units.scale / residual, _LEAST)
+            units, basis = self._units.factors[f], self._design.factors[f].basis
+            own_sd, own_corr = basis.at_means(sd[f], corr[f])
+            relative = np.maximum(own_sd * units.scale / residual, _LEAST)
             # Half of each correlation: a start on the boundary has no slope away from it.
-            cov = relative[:, None] * (corr[f] + np.eye(len(relative))) / 2 * relative
+            cov = relative[:, None] * (own_corr + np.eye(len(relative))) / 2 * relative
             for block in self._design.factors[f].blocks:
                 inside = np.ix_(block, block)
                 factors[place][inside] = np.linalg.cholesky(units.shift[inside] @ cov[inside] @ units.shift[inside].T)

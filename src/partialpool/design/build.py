@@ -8,10 +8,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from partialpool.design.checks import check_common, check_effects_vary, check_factor, warn_weak_slopes
-from partialpool.design.evaluate import Recipe, learn_columns, learn_expression
+from partialpool.design.aliasing import find_aliases, find_empty
+from partialpool.design.categories import Categories, merge_categories
+from partialpool.design.checks import (
+    check_common,
+    check_effects_vary,
+    check_factor,
+    warn_dropped,
+    warn_independent_far_from_zero,
+    warn_weak_slopes,
+)
+from partialpool.design.common_basis import CommonBasis, make_common_basis
+from partialpool.design.effect_basis import EffectBasis, is_far_from_zero, make_effect_basis
+from partialpool.design.evaluate import learn_columns, learn_expression
 from partialpool.design.factors import Levels, learn_levels
+from partialpool.design.identifiability import warn_not_identified
+from partialpool.design.kinds import value_columns
 from partialpool.design.kinship import Kinship, match_levels
+from partialpool.design.oddlabels import warn_odd_labels
+from partialpool.design.recipe import Recipe
 from partialpool.design.response import Response, read_response_values, read_standard_errors
 from partialpool.design.table import Missing, read_table
 from partialpool.errors import DataError, nearest
@@ -36,6 +51,8 @@ class CommonEffects:
         scale is the root mean square, since nothing could take up the shift.
     intercept
         Whether there is an intercept.
+    basis
+        The columns made orthonormal.
     """
 
     names: tuple[str, ...]
@@ -44,6 +61,7 @@ class CommonEffects:
     scale: np.ndarray
     intercept: bool
     recipe: Recipe
+    basis: CommonBasis
 
     @property
     def coefs(self) -> tuple[str, ...]:
@@ -74,6 +92,8 @@ class FactorEffects:
         sd (ddof 0) of each column, 1 for a constant one, shape (effects,).
     mean_square
         Mean square of each column over the rows, shape (effects,).
+    basis
+        What the effects' priors are stated of.
     blocks
         Positions of the effects that share one correlation matrix.
     recipes
@@ -88,6 +108,7 @@ class FactorEffects:
     values: np.ndarray
     scale: np.ndarray
     mean_square: np.ndarray
+    basis: EffectBasis
     blocks: tuple[tuple[int, ...], ...]
     recipes: tuple[Recipe, ...]
     kinship: Kinship | None = None
@@ -115,6 +136,11 @@ class FactorEffects:
     def correlated(self) -> bool:
         """Whether any two effects share a correlation."""
         return any(len(block) > 1 for block in self.blocks)
+
+    @property
+    def is_far_from_zero(self) -> bool:
+        """Whether effects at zero are far from any data, where priors are stated at the predictors' means."""
+        return not self.basis.is_plain and any(is_far_from_zero(column) for column in self.values.T)
 
     @property
     def root(self) -> np.ndarray | None:
@@ -185,6 +211,29 @@ class Design:
         """Rows used."""
         return len(self.rows)
 
+    @property
+    def recipes(self) -> tuple[Recipe, ...]:
+        """How columns are made: of the common effects, of each factor's, of the offset."""
+        return (self.common.recipe, *(r for factor in self.factors for r in factor.recipes), *self.offset_recipes)
+
+    @property
+    def categories(self) -> Mapping[str, Categories]:
+        """The columns that are categories by how terms use them, with their order and reference.
+
+        Every other column that terms read is a quantity.
+        """
+        return MappingProxyType(merge_categories(*(recipe.categories for recipe in self.recipes)))
+
+    @property
+    def references(self) -> str:
+        """The reference category of each column, for a reader: `arm = placebo, sex = f`; empty where there is none."""
+        return ", ".join(c.in_words for c in self.categories.values() if c.in_words)
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """Columns of common and varying effects that are left out: the rows do not identify them."""
+        return tuple(dict.fromkeys(name for recipe in self.recipes for name in recipe.dropped))
+
     def factor_named(self, factor: str | None) -> FactorEffects:
         """Return a grouping factor by name; the only one, where there is only one and none is named.
 
@@ -242,7 +291,7 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
     [('batch', 10), ('batch:cask', 30)]
     """
     # 1. The columns the model reads, complete rows only.
-    table = read_table(data, spec.columns, missing=missing, predictors=spec.expression_columns)
+    table = read_table(data, spec.columns, missing=missing, predictors=value_columns(spec))
     frame = table.frame
     # 2. Response, known standard errors, offset.
     response = read_response_values(spec.response_term, spec.family_record, frame)
@@ -251,7 +300,7 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
     offset = np.sum([values for _, values in offsets], axis=0) if offsets else None
     # 3. Common effects.
     common = _common_effects(spec, frame)
-    check_common(common.names, common.values, common.center, common.scale, intercept=common.intercept)
+    warn_dropped("common effects", (common.recipe,))
     own = [name for name, _ in spec.family_record.parameters if name != "sigma" or se is None]
     if not (common.coefs or spec.groups or own):
         raise DataError(
@@ -265,10 +314,12 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
     for factor in factors:
         # Relatives tell a level's effect from the residual, even where each level has one row.
         alone = _has_free_sigma(spec) and (factor.kinship is None or factor.kinship.is_diagonal)
+        warn_dropped(f"effects over {factor.name}", factor.recipes)
         check_factor(factor.name, factor.codes, factor.n_levels, factor.names, residual_free=alone)
         check_effects_vary(factor.name, factor.names, factor.values)
         warn_weak_slopes(factor.name, factor.codes, factor.n_levels, factor.names, factor.values)
-    return Design(
+        warn_independent_far_from_zero(factor.name, factor.names, factor.values, factor.blocks)
+    design = Design(
         spec=spec,
         response=response,
         common=common,
@@ -281,6 +332,10 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
         frame=frame,
         units=_units_of(data),
     )
+    warn_odd_labels(frame, design.categories, table.text.intersection(value_columns(spec)))
+    # 5. What the data cannot tell of the covariances.
+    warn_not_identified(design)
+    return design
 
 
 def _units_of(data: Any) -> Mapping[str, str]:
@@ -294,6 +349,7 @@ def _has_free_sigma(spec: ModelSpec) -> bool:
 
 def _common_effects(spec: ModelSpec, frame: pd.DataFrame) -> CommonEffects:
     recipe, values = learn_columns(spec.common, frame, intercept=spec.intercept)
+    recipe, values = recipe.without(find_aliases(values, recipe.term_of_column, recipe.crossed), values)
     names = recipe.names[1:] if spec.intercept else recipe.names
     values = values[:, 1:] if spec.intercept else values
     if spec.intercept:
@@ -304,20 +360,26 @@ def _common_effects(spec: ModelSpec, frame: pd.DataFrame) -> CommonEffects:
         scale = np.sqrt((values**2).mean(axis=0))
     # An ordinal model's cutpoints are its intercepts.
     has_intercept = spec.intercept and spec.family_record.kind != "ordinal"
-    return CommonEffects(names, values, center, scale, has_intercept, recipe)
+    check_common(names, values, center, scale, intercept=has_intercept)
+    basis = make_common_basis(values, center, scale, intercept=spec.intercept)
+    return CommonEffects(names, values, center, scale, has_intercept, recipe, basis)
 
 
 def _factor_effects(spec: ModelSpec, factor: str, frame: pd.DataFrame) -> FactorEffects:
     levels, codes = learn_levels(factor, frame)
     recipes, columns = [], []
     blocks: list[tuple[int, ...]] = []
+    at_means: list[bool] = []
     start = 0
     for group in (g for g in spec.groups if g.factor == factor):
         recipe, values = learn_columns(group.slopes, frame, intercept=group.intercept)
+        recipe, values = recipe.without(find_empty(values, recipe.crossed), values)
         recipes.append(recipe)
         columns.append(values)
         positions = range(start, start + len(recipe.names))
-        blocks += [tuple(positions)] if group.correlated else [(position,) for position in positions]
+        added = [tuple(positions)] if group.correlated else [(position,) for position in positions]
+        blocks += added
+        at_means += [group.origin == "means"] * len(added)
         start += len(recipe.names)
     values = columns[0] if len(columns) == 1 else np.concatenate(columns, axis=1)
     scale = values.std(axis=0)
@@ -334,4 +396,5 @@ def _factor_effects(spec: ModelSpec, factor: str, frame: pd.DataFrame) -> Factor
     known = next((group.cov for group in spec.groups if group.factor == factor), None)
     kinship = None if known is None else match_levels(known, factor, levels.labels, codes)
     square = (values**2).mean(axis=0)
-    return FactorEffects(levels, codes, names, values, scale, square, tuple(blocks), tuple(recipes), kinship)
+    basis = make_effect_basis(names, values, blocks, at_means=at_means)
+    return FactorEffects(levels, codes, names, values, scale, square, basis, tuple(blocks), tuple(recipes), kinship)

@@ -1,13 +1,23 @@
 """What the data cannot tell: collinear predictors, factors that are not groups, slopes that do not vary."""
 
-import warnings
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from partialpool.errors import DataError, DataWarning
+from partialpool.design.effect_basis import is_far_from_zero
+from partialpool.design.recipe import Recipe
+from partialpool.errors import DataError, DataWarning, warn
 from partialpool.names import INTERCEPT
 
-__all__ = ["check_common", "check_effects_vary", "check_factor", "warn_weak_slopes"]
+__all__ = [
+    "check_common",
+    "check_effects_vary",
+    "check_factor",
+    "warn_dropped",
+    "warn_independent_far_from_zero",
+    "warn_weak_slopes",
+    "weak_slopes",
+]
 
 _RANK_TOLERANCE = 1e-12
 """Smallest eigenvalue of the predictors' correlation matrix that counts as above zero."""
@@ -30,7 +40,7 @@ def check_common(
                 f"the predictor {name!r} does not vary",
                 got="the same value in every row",
                 allowed="two values or more" + (" (the intercept is the constant)" if intercept else ""),
-                do="leave it out; for a category, an interaction may have no rows in some cell",
+                do="leave it out",
             )
     if len(names) < 2:
         return
@@ -97,17 +107,70 @@ def check_effects_vary(factor: str, effects: tuple[str, ...], values: np.ndarray
 def warn_weak_slopes(
     factor: str, codes: np.ndarray, n_levels: int, effects: tuple[str, ...], values: np.ndarray
 ) -> None:
-    """Warn of a slope whose predictor is constant within every level: no level shows its own slope."""
+    """Warn of a slope beside an intercept whose predictor is constant within every level."""
+    for name in weak_slopes(codes, n_levels, effects, values):
+        warn(
+            f"the slope of {name!r} does not vary within any level of {factor!r}: got one value per level, "
+            f"so no level shows a slope of its own and its sd rests on the prior; allowed, but consider "
+            f"leaving {name!r} out of ({name} | {factor})",
+            DataWarning,
+        )
+
+
+def weak_slopes(codes: np.ndarray, n_levels: int, effects: tuple[str, ...], values: np.ndarray) -> tuple[str, ...]:
+    """Name the slopes beside an intercept whose predictor is constant within every level: no level shows its own.
+
+    Without an intercept such an effect is one: its sd is that of the levels' means, over the predictor.
+    """
+    if INTERCEPT not in effects:
+        return ()
     counts = np.bincount(codes, minlength=n_levels)
+    found = []
     for name, column in zip(effects, values.T, strict=True):
         if name == INTERCEPT or np.ptp(column) == 0:
             continue
         means = np.bincount(codes, weights=column, minlength=n_levels) / counts
         if np.abs(column - means[codes]).max() <= 1e-12 * np.abs(column).max():
-            warnings.warn(
-                f"the slope of {name!r} does not vary within any level of {factor!r}: got one value per level, "
-                f"so no level shows a slope of its own and its sd rests on the prior; allowed, but consider "
-                f"leaving {name!r} out of ({name} | {factor})",
-                DataWarning,
-                stacklevel=2,
-            )
+            found.append(name)
+    return tuple(found)
+
+
+def warn_independent_far_from_zero(
+    factor: str, effects: tuple[str, ...], values: np.ndarray, blocks: Sequence[Sequence[int]]
+) -> None:
+    """Warn of a slope that is independent of the intercept at a zero far from the data.
+
+    Independence depends on the origin: effects that are independent at zero correlate at the data. Effects of one block
+    have a correlation that is estimated.
+    """
+    if INTERCEPT not in effects:
+        return
+    own = next(block for block in blocks if effects.index(INTERCEPT) in block)
+    for place, name in enumerate(effects):
+        column = values[:, place]
+        if place in own or not is_far_from_zero(column):
+            continue
+        away = np.abs(column).min() / column.std()
+        warn(
+            f"the slope of {name!r} over {factor!r} is independent of the intercept where {name} is 0, and the data "
+            f"lie {away:.3g} sds from there: got values from {column.min():.6g} to {column.max():.6g}; allowed, but "
+            f"few data are like that: centre {name} (subtract its mean), or let the effects correlate, "
+            f"({name} | {factor})",
+            DataWarning,
+        )
+
+
+def warn_dropped(where: str, recipes: Iterable[Recipe]) -> None:
+    """Name the columns that were left out because the rows do not identify their coefficients."""
+    recipes = tuple(recipes)
+    dropped = [name for recipe in recipes for name in recipe.dropped]
+    n_kept = sum(len(recipe.names) for recipe in recipes)
+    if not dropped:
+        return
+    more = f" and {len(dropped) - 6} more" if len(dropped) > 6 else ""
+    warn(
+        f"the rows do not identify {len(dropped)} of {len(dropped) + n_kept} {where}, as where a cell of crossed "
+        f"categories has no rows: left out {', '.join(dropped[:6])}{more}, as lme4 does; allowed, but predictions for "
+        f"such cells are not estimates of them",
+        DataWarning,
+    )

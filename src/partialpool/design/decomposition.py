@@ -1,7 +1,7 @@
 """The variance as a whole and its parts: what a joint prior on the ICC and the total sd is stated on.
 
 With v_k = sd_k^2 m_k the variance that effect k adds to a row on average, m_k the mean square of its column (1 for
-an intercept), and s^2 the residual variance,
+an intercept), and s^2 the residual variance, sds and columns those of `design/effect_basis.py`,
 
     total_sd^2 = sum_k v_k + s^2,    icc = sum_k v_k / total_sd^2,    share_k = v_k / sum_k v_k,
 
@@ -94,7 +94,7 @@ def decompose(design: Design) -> Decomposition:
         factors[sd_name(factor.name)] = slice(len(sds), len(sds) + len(factor.names))
         sds += [f"{sd_name(factor.name)}[{effect}]" for effect in factor.names]
         shares += [f"{share_name(factor.name)}[{effect}]" for effect in factor.names]
-    squares = np.concatenate([factor.mean_square for factor in design.factors])
+    squares = np.concatenate([factor.basis.mean_square for factor in design.factors])
     known = LATENT_VARIANCE[design.spec.link] if design.spec.family_record.is_latent else None
     return Decomposition(tuple(sds), tuple(shares), factors, squares, known)
 

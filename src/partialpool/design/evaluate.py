@@ -3,22 +3,29 @@
 formulae evaluates; what it may call is given to it here, by name, and nothing else is in reach.
 """
 
-import warnings
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from formulae.categorical import Treatment
 from formulae.environment import Environment
 from formulae.matrices import DesignMatrices
+from formulae.terms.call import Call
+from formulae.terms.variable import Variable
 
+from partialpool.design.categories import Categories, Coding, find_categories, merge_categories
+from partialpool.design.kinds import is_quantity
+from partialpool.design.recipe import Recipe, check_finite, quiet_evaluation
 from partialpool.errors import DataError
 from partialpool.names import INTERCEPT
 from partialpool.spec.expression import columns_of, describe_terms, is_single
+from partialpool.spec.guard import CODING
+from partialpool.spec.uses import column_uses
 
-__all__ = ["ALLOWED", "Recipe", "evaluate", "learn_columns", "learn_expression"]
+__all__ = ["ALLOWED", "evaluate", "learn_columns", "learn_expression"]
 
 
 class Between:
@@ -46,6 +53,23 @@ class Within(Between):
         return np.asarray(x, dtype=float) - super().__call__(x, by)
 
 
+class Scale:
+    """x less its mean, over its sd with divisor n - 1, as R's `scale`; both as learned."""
+
+    __stateful_transform__ = True
+
+    def __init__(self) -> None:
+        self.learned: tuple[float, float] | None = None
+
+    def __call__(self, x: pd.Series) -> np.ndarray:
+        """Return the standardised values, shape (rows,)."""
+        values = np.asarray(x, dtype=float)
+        if self.learned is None:
+            self.learned = float(values.mean()), float(values.std(ddof=1))
+        mean, sd = self.learned
+        return (values - mean) / sd
+
+
 def _of_one(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Take one argument only: a NumPy function's second would be where it writes."""
     return lambda x: function(x)
@@ -57,68 +81,111 @@ ALLOWED: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
     {name: _of_one(getattr(np, name)) for name in _NUMPY} | {"between": Between, "within": Within}
 )
 """Functions given to formulae; the others of `spec.guard.FUNCTIONS` are its own."""
+_INSTEAD: Final[Mapping[str, Callable[[], Any]]] = MappingProxyType({"scale": Scale, "standardize": Scale})
+"""Functions that take the place of formulae's own of that name, which its calls find first."""
 
 
-@dataclass(frozen=True, eq=False)
-class Recipe:
-    """How terms become columns, learned once: coding of categories, means, knots.
+class _CategoryColumn(Variable):
+    """A column of categories as a term: in the order the table declares, which formulae would sort."""
 
-    Attributes
-    ----------
-    names
-        Columns, in order; the intercept is called `Intercept`.
-    """
+    def __init__(self, categories: Categories) -> None:
+        super().__init__(categories.column)
+        self.categories = categories
 
-    names: tuple[str, ...]
-    numeric: Mapping[str, bool]
-    """For each column read, whether it held numbers."""
-    _matrices: DesignMatrices | None = field(repr=False)
+    def set_type(self, data_mask: pd.DataFrame) -> None:
+        """Take the column as categories, booleans too."""
+        self.kind = "categoric"
+        self._intermediate_data = data_mask[self.name]
 
-    @property
-    def is_number(self) -> bool:
-        """Whether every term gives numbers, not categories."""
-        return self._matrices is None or all(t.kind == "numeric" for t in self._matrices.common.terms.values())
+    def eval_categoric(self, x: pd.Series, spans_intercept: bool) -> None:
+        """Code the categories against the first, or each by itself."""
+        self.levels = list(self.categories.values)
+        self.contrast_matrix = _contrasts(Treatment(), self.levels, spans_intercept)
+        self.value = self.contrast_matrix.matrix[self.categories.encode(x)]
+        self.spans_intercept = spans_intercept
 
-    @property
-    def term_of_column(self) -> tuple[int, ...]:
-        """Position among the terms of each column's own, -1 for the intercept."""
-        if self._matrices is None:
-            return (-1,) * len(self.names)
-        terms = self._matrices.common.terms
-        first = -1 if INTERCEPT in terms else 0
-        return tuple(at for at, term in enumerate(terms.values(), start=first) for _ in term.labels)
+    def eval_new_data(self, data_mask: pd.DataFrame) -> np.ndarray:
+        """Code new values as learned, shape (rows, columns)."""
+        return self.contrast_matrix.matrix[self.categories.encode(data_mask[self.categories.column])]
 
-    def apply(self, frame: pd.DataFrame) -> np.ndarray:
-        """Evaluate the same columns on new data, shape (rows, columns).
 
-        Raises
-        ------
-        DataError
-            A category that the model has not seen; numbers where there was text; a result that is not finite.
-        """
-        if self._matrices is None:
-            return np.ones((len(frame), len(self.names)))
-        for column, numeric in self.numeric.items():
-            if pd.api.types.is_numeric_dtype(frame[column]) != numeric:
-                was, now = ("numbers", "categories") if numeric else ("categories", "numbers")
-                raise DataError(
-                    f"column {column!r} is of another kind than when the model was fitted",
-                    got=now,
-                    allowed=was,
-                    do="convert the column",
-                )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # non-finite results are refused below, by name
-            try:
-                values = self._matrices.common.evaluate_new_data(frame).design_matrix
-            except (ValueError, KeyError, TypeError) as error:
-                raise DataError(
-                    "the new table has categories that the model has not seen",
-                    got=str(error),
-                    allowed="the categories of the table the model was fitted to",
-                    do="recode or drop these rows",
-                ) from error
-        return _finite(np.asarray(values, dtype=float), self.names, frame)
+class _CodedColumn(Call):
+    """`C(x)`, `T(x)`, `S(x)`: a column read as categories, in the order the table declares."""
+
+    def __init__(self, call: Any, categories: Categories) -> None:
+        super().__init__(call)
+        self.categories = categories
+
+    def eval_categorical_box(self, box: Any, spans_intercept: bool) -> None:
+        """Code the categories as the call says."""
+        self.levels = list(self.categories.values)
+        self.contrast_matrix = _contrasts(box.contrast or Treatment(), self.levels, spans_intercept)
+        self.value = self.contrast_matrix.matrix[self.categories.encode(pd.Series(box.data))]
+        self.spans_intercept = spans_intercept
+
+    def eval_new_data(self, data_mask: pd.DataFrame) -> np.ndarray:
+        """Code new values as learned, shape (rows, columns)."""
+        return self.contrast_matrix.matrix[self.categories.encode(data_mask[self.categories.column])]
+
+
+def _contrasts(coding: Any, levels: list[Any], spans_intercept: bool) -> Any:
+    return coding.code_with_intercept(levels) if spans_intercept else coding.code_without_intercept(levels)
+
+
+def _read_as_categories(model: Any, frame: pd.DataFrame) -> None:
+    """Exchange formulae's columns of categories for those that keep the declared order and know booleans."""
+    for term in model.common_terms:
+        if hasattr(term, "components"):
+            term.components = [_exchanged(component, frame) for component in term.components]
+
+
+def _put_instead(call: Any) -> None:
+    """Give a call, and those among its arguments, our functions in place of formulae's."""
+    if getattr(call, "callee", None) in _INSTEAD:
+        call.stateful_transform = _INSTEAD[call.callee]()
+    for argument in (*getattr(call, "args", ()), *getattr(call, "kwargs", {}).values()):
+        _put_instead(argument)
+
+
+def _exchanged(component: Any, frame: pd.DataFrame) -> Any:
+    if isinstance(component, Variable):
+        column = frame[component.name]
+        return component if is_quantity(column) else _CategoryColumn(find_categories(column, component.name))
+    _put_instead(component.call)
+    coded = [name for name, uses in column_uses([component.name]).items() if "category" in uses]
+    if component.call.callee in CODING and coded:
+        return _CodedColumn(component.call, find_categories(frame[coded[0]], coded[0]))
+    return component
+
+
+def _categories_of(terms: Iterable[str], frame: pd.DataFrame, matrices: DesignMatrices | None) -> dict[str, Categories]:
+    """Collect the columns that are categories by how the terms use them."""
+    if matrices is None:
+        return {}
+    coded: list[Mapping[str, Categories]] = [
+        {component.categories.column: _with_coding(component)}
+        for term in matrices.common.terms.values()
+        for component in getattr(term, "components", ())
+        if isinstance(component, _CategoryColumn | _CodedColumn)
+    ]
+    # Text and truth values are categories inside calls too; groups of within and between are labels.
+    other = {
+        name: replace(find_categories(frame[name], name), coding="label" if "label" in uses else "value")
+        for name, uses in column_uses(terms).items()
+        if "label" in uses or not is_quantity(frame[name])
+    }
+    return merge_categories(*coded, other)
+
+
+def _with_coding(component: "_CategoryColumn | _CodedColumn") -> Categories:
+    """Find the category without a column of its own, and what it means."""
+    matrix, values = component.contrast_matrix.matrix, component.categories.values
+    codings: tuple[tuple[Coding, int], ...] = (("treatment", 0), ("sum", -1))
+    for coding, entry in codings:
+        alone = (matrix == entry).all(axis=1)
+        if alone.any() and not component.spans_intercept:
+            return replace(component.categories, reference=values[int(np.argmax(alone))], coding=coding)
+    return replace(component.categories, coding="each")
 
 
 def learn_columns(terms: Iterable[str], frame: pd.DataFrame, *, intercept: bool) -> tuple[Recipe, np.ndarray]:
@@ -146,22 +213,21 @@ def learn_columns(terms: Iterable[str], frame: pd.DataFrame, *, intercept: bool)
     """
     terms = tuple(terms)
     used = tuple(dict.fromkeys(c for term in terms for c in columns_of(term)))
-    numeric = MappingProxyType({c: pd.api.types.is_numeric_dtype(frame[c]) for c in used})
     for column in used:
-        if not numeric[column] and frame[column].nunique() < 2:
+        if not is_quantity(frame[column]) and frame[column].nunique() < 2:
             raise DataError(
                 f"the predictor {column!r} does not vary",
-                got=f"{frame[column].iloc[0]!r} in every row",
-                allowed="two categories or more",
+                got=f"the same value in every row: {frame[column].iloc[0]!r}",
+                allowed="two values or more",
                 do="leave it out",
             )
     model = describe_terms(terms, intercept=intercept) if terms else None
     if model is None:
         names: tuple[str, ...] = (INTERCEPT,) if intercept else ()
-        return Recipe(names, numeric, None), np.ones((len(frame), len(names)))
+        return Recipe(names, MappingProxyType({}), MappingProxyType({}), None), np.ones((len(frame), len(names)))
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # non-finite results are refused below, by name
+        with quiet_evaluation():
+            _read_as_categories(model, frame)
             matrices = DesignMatrices(model, frame, Environment([dict(ALLOWED)]))
         labels = [str(label) for term in matrices.common.terms.values() for label in term.labels]
         values = np.asarray(matrices.common.design_matrix, dtype=float).reshape(len(frame), -1)
@@ -174,7 +240,10 @@ def learn_columns(terms: Iterable[str], frame: pd.DataFrame, *, intercept: bool)
             allowed="numbers inside functions and powers; numbers or categories as terms",
             do="check the kinds of the columns " + ", ".join(repr(c) for c in used),
         ) from error
-    return Recipe(tuple(labels), numeric, matrices), _finite(values, tuple(labels), frame)
+    categories = _categories_of(terms, frame, matrices)
+    numeric = MappingProxyType({column: column not in categories for column in used})
+    recipe = Recipe(tuple(labels), numeric, MappingProxyType(categories), matrices)
+    return recipe, check_finite(values, tuple(labels), frame)
 
 
 def learn_expression(expression: str, frame: pd.DataFrame) -> tuple[Recipe, np.ndarray]:
@@ -187,7 +256,7 @@ def learn_expression(expression: str, frame: pd.DataFrame) -> tuple[Recipe, np.n
     """
     category = frame.get(expression)
     text = expression if is_single(expression) else f"I({expression})"
-    if category is not None and not pd.api.types.is_numeric_dtype(category):
+    if category is not None and not is_quantity(category):
         raise _not_one_column(expression, f"categories such as {category.iloc[0]!r}")
     recipe, values = learn_columns([text], frame, intercept=False)
     if len(recipe.names) != 1 or not recipe.is_number:
@@ -202,18 +271,6 @@ def _not_one_column(expression: str, got: str) -> DataError:
 
 
 def evaluate(expression: str, frame: pd.DataFrame) -> np.ndarray:
-    """Evaluate one numeric expression, shape (rows,)."""
-    return learn_expression(expression, frame)[1]
-
-
-def _finite(values: np.ndarray, names: tuple[str, ...], frame: pd.DataFrame) -> np.ndarray:
-    bad = ~np.isfinite(values)
-    if bad.any():
-        row, column = (int(i) for i in np.argwhere(bad)[0])
-        raise DataError(
-            f"the term {names[column]!r} is not finite",
-            got=f"{values[row, column]} in row {frame.index[row]} ({int(bad.any(axis=1).sum())} rows in all)",
-            allowed="finite numbers",
-            do="check the expression (a log of 0 or less, a division by 0) or drop these rows",
-        )
-    return values
+    """Evaluate one numeric expression of what was observed, shape (rows,): truth values count as 0 and 1."""
+    truths = [name for name in columns_of(expression) if pd.api.types.is_bool_dtype(frame[name])]
+    return learn_expression(expression, frame.astype(dict.fromkeys(truths, "int64")))[1]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from partialpool.design.columns import label_text
 from partialpool.spec.terms import factor_columns
 
 __all__ = ["Levels", "learn_levels"]
@@ -29,6 +30,8 @@ class Levels:
     def encode(self, frame: pd.DataFrame) -> tuple[np.ndarray, tuple[str | int | float | bool, ...]]:
         """Code rows of a table, shape (rows,); labels not seen before get codes from `len(labels)` on.
 
+        Where ids are part number and part text (1, 2, '3b'), the number 1 is the level '1', as in lme4.
+
         Returns
         -------
         numpy.ndarray, tuple
@@ -37,12 +40,21 @@ class Levels:
         labels = _row_labels(self.factor, frame)
         index = pd.Index(self.labels, dtype=object)
         codes = index.get_indexer(pd.Index(labels))
+        if (codes < 0).any() and self._has_mixed_ids:
+            codes = index.get_indexer(pd.Index([label_text(label) for label in labels], dtype=object))
         unseen = codes < 0
         if not unseen.any():
             return codes, ()
         extra, values = pd.factorize(labels[unseen])
         codes[unseen] = len(self.labels) + extra
         return codes, tuple(values.tolist())
+
+    @property
+    def _has_mixed_ids(self) -> bool:
+        """Whether the labels are text of which some, not all, would read as numbers."""
+        if not all(isinstance(label, str) for label in self.labels):
+            return False
+        return pd.to_numeric(pd.Series(self.labels, dtype=object), errors="coerce").notna().nunique() == 2
 
 
 def learn_levels(factor: str, frame: pd.DataFrame) -> tuple[Levels, np.ndarray]:

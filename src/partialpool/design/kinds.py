@@ -2,7 +2,10 @@
 
 import pandas as pd
 
-__all__ = ["first_category", "is_quantity"]
+from partialpool.spec.model import ModelSpec
+from partialpool.spec.uses import column_uses
+
+__all__ = ["first_category", "is_quantity", "value_columns"]
 
 
 def is_quantity(values: pd.Series) -> bool:
@@ -13,3 +16,9 @@ def is_quantity(values: pd.Series) -> bool:
 def first_category(values: pd.Series) -> str | bool:
     """Return the category that others are compared with."""
     return False if pd.api.types.is_bool_dtype(values) else values.cat.categories[0]
+
+
+def value_columns(spec: ModelSpec) -> tuple[str, ...]:
+    """Name the columns whose values terms read: not those that only name categories (`C(x)`) or groups."""
+    texts = (*spec.common, *spec.offsets, *(slope for group in spec.groups for slope in group.slopes))
+    return tuple(name for name, uses in column_uses(texts).items() if uses & {"term", "number"})

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from partialpool.design.evaluate import evaluate
+from partialpool.design.kinds import is_quantity
 from partialpool.errors import DataError
-from partialpool.names import OBS
 from partialpool.spec.families import Family
 from partialpool.spec.formula import ResponseTerm
 
@@ -44,13 +44,6 @@ def read_response_values(term: ResponseTerm, family: Family, frame: pd.DataFrame
     DataError
         Values the family cannot have made.
     """
-    if term.name in ("chain", "draw", OBS):
-        raise DataError(
-            "a response may not be called like a dimension of the draws",
-            got=repr(term.name),
-            allowed=f"any name but 'chain', 'draw', {OBS!r}",
-            do="rename the column",
-        )
     if family.kind == "successes":
         return _read_successes(term, family, frame)
     if term.trials is not None:
@@ -154,7 +147,7 @@ def read_standard_errors(name: str, frame: pd.DataFrame) -> np.ndarray:
     DataError
         Text, or a value that is not above 0.
     """
-    if not pd.api.types.is_numeric_dtype(frame[name]):
+    if not is_quantity(frame[name]):
         raise DataError(
             f"the standard errors {name!r} are text where numbers are needed",
             got=f"{frame[name].iloc[0]!r}",

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from partialpool.design.build import Design, FactorEffects
+from partialpool.design.kinds import value_columns
 from partialpool.design.response import evaluate_trials, read_standard_errors
 from partialpool.design.table import Missing, read_table
 from partialpool.errors import DataError
@@ -56,6 +57,9 @@ class Rows:
         The columns that were read.
     new_levels
         What becomes of levels the model has not seen.
+    unobserved
+        Whether each row is of a cell of categories that no row of the data informs, shape (rows,); None where every
+        cell is informed.
     """
 
     common: np.ndarray
@@ -66,6 +70,7 @@ class Rows:
     index: np.ndarray
     frame: pd.DataFrame
     new_levels: NewLevels = "error"
+    unobserved: np.ndarray | None = None
 
     def take(self, index: np.ndarray) -> "Rows":
         """Return some of the rows, by position."""
@@ -81,6 +86,7 @@ class Rows:
             offset=None if self.offset is None else self.offset[index],
             se=None if self.se is None else self.se[index],
             trials=None if self.trials is None else self.trials[index],
+            unobserved=None if self.unobserved is None else self.unobserved[index],
         )
 
     def with_levels_of(self, factors: Collection[str]) -> "Rows":
@@ -114,7 +120,8 @@ def expression_rows(design: Design, frame: pd.DataFrame) -> Rows:
     spec = design.spec
     common = design.common.recipe.apply(frame)[:, 1 if spec.intercept else 0 :]
     groups = tuple(GroupRows(f.name, None, _effect_values(f, frame)) for f in design.factors)
-    return Rows(common, groups, _offset(design, frame), None, None, np.arange(len(frame)), frame)
+    index, unobserved = np.arange(len(frame)), _unobserved(design, frame)
+    return Rows(common, groups, _offset(design, frame), None, None, index, frame, unobserved=unobserved)
 
 
 def _effect_values(factor: FactorEffects, frame: pd.DataFrame) -> np.ndarray:
@@ -162,7 +169,7 @@ def new_rows(
         )
     known = spec.factors if factors is None else factors
     columns = spec.predictor_columns_with(known)
-    table = read_table(data, columns, missing=missing, predictors=spec.expression_columns)
+    table = read_table(data, columns, missing=missing, predictors=value_columns(spec))
     frame = table.frame
     common = design.common.recipe.apply(frame)[:, 1 if spec.intercept else 0 :]
     groups = []
@@ -182,7 +189,12 @@ def new_rows(
     offset = _offset(design, frame)
     se = read_standard_errors(spec.se, frame) if spec.se else None
     counts = evaluate_trials(spec.response_term, frame) if spec.response_term.trials else None
-    return Rows(common, tuple(groups), offset, se, counts, table.rows, frame, new_levels)
+    return Rows(common, tuple(groups), offset, se, counts, table.rows, frame, new_levels, _unobserved(design, frame))
+
+
+def _unobserved(design: Design, frame: pd.DataFrame) -> np.ndarray | None:
+    found = [recipe.unobserved(frame) for recipe in design.recipes if recipe.dropped]
+    return np.any(found, axis=0) if found and np.any(found) else None
 
 
 def _new_level(factor: FactorEffects, unseen: tuple[str | int | float | bool, ...]) -> DataError:

@@ -1,6 +1,5 @@
 """What if a predictor had another value? The changes to a table that an average effect compares."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -9,11 +8,10 @@ import numpy as np
 import pandas as pd
 
 from partialpool.design.build import Design
-from partialpool.design.kinds import is_quantity
+from partialpool.design.held import categories_of, columns_compared_by, is_number
 from partialpool.errors import DataError, nearest
-from partialpool.spec.model import ModelSpec
 
-__all__ = ["Scenarios", "check_known_means", "columns_compared_by", "slope_scenarios", "value_scenarios"]
+__all__ = ["Scenarios", "check_known_means", "slope_scenarios", "value_scenarios"]
 
 _STEP: Final = 1e-4
 """Of the predictor's sd in the model's rows: half the distance over which a slope is taken."""
@@ -55,7 +53,7 @@ def slope_scenarios(design: Design, predictor: str) -> Scenarios:
         The predictor has categories.
     """
     column = design.frame[predictor]
-    if not _is_quantity(design, predictor):
+    if not is_number(design, predictor):
         raise DataError(
             "a slope is of a number, at each row's own value",
             got=f"{predictor!r}, which has categories",
@@ -85,8 +83,9 @@ def value_scenarios(design: Design, predictor: str, values: Sequence[Any] | None
     """
     column = design.frame[predictor]
     if values is None:
-        found = list(column.cat.categories) if _is_categorical(column) else sorted(column.unique().tolist())
-        if _is_quantity(design, predictor) and len(found) > 2:
+        number = is_number(design, predictor)
+        found = sorted(column.unique().tolist()) if number else list(categories_of(design, predictor))
+        if number and len(found) > 2:
             return Scenarios(predictor, (lambda own: own, lambda own: own + 1), (("+1", 0, 1),))
         values = found
     if isinstance(values, str) or len(values) < 2 or len(set(values)) < len(values):
@@ -122,13 +121,6 @@ def check_known_means(design: Design, frame: pd.DataFrame) -> None:
             )
 
 
-def columns_compared_by(spec: ModelSpec) -> list[tuple[str, str]]:
-    """Terms that compare rows within the levels of a column or between them, each with that column."""
-    texts = (*spec.common, *spec.offsets, *(slope for group in spec.groups for slope in group.slopes))
-    found = re.compile(r"\b(?:within|between)\([^,]+,\s*`?([^`)]+?)`?\s*\)")
-    return [(text, by) for text in texts for by in found.findall(text)]
-
-
 def _constant(column: pd.Series, predictor: str, value: Any) -> _Change:
     if _is_categorical(column):
         categories = column.cat.categories
@@ -149,13 +141,3 @@ def _constant(column: pd.Series, predictor: str, value: Any) -> _Change:
 
 def _is_categorical(column: pd.Series) -> bool:
     return isinstance(column.dtype, pd.CategoricalDtype)
-
-
-def _is_quantity(design: Design, predictor: str) -> bool:
-    """Whether one unit more of it means something: a number that is not read as categories."""
-    column = design.frame[predictor]
-    if not is_quantity(column):
-        return False
-    spec = design.spec
-    texts = (*spec.common, *(slope for group in spec.groups for slope in group.slopes))
-    return not any(re.search(rf"\b[CST]\(\s*`?{re.escape(predictor)}`?\s*[,)]", text) for text in texts)

@@ -1,6 +1,5 @@
 """The table as the model reads it: the columns it names, the rows that are complete."""
 
-import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -8,9 +7,9 @@ from typing import Any, Literal
 import narwhals as nw
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
-from partialpool.errors import DataError, DataWarning, nearest
+from partialpool.design.columns import read_column, sort_undeclared
+from partialpool.errors import DataError, DataWarning, nearest, warn
 
 __all__ = ["Missing", "Table", "read_table"]
 
@@ -29,11 +28,14 @@ class Table:
         Row numbers in the table as given, from 0.
     n_given
         Rows in the table as given.
+    text
+        Columns that were text, and not declared as categories.
     """
 
     frame: pd.DataFrame
     rows: np.ndarray
     n_given: int
+    text: frozenset[str] = frozenset()
 
 
 def read_table(
@@ -50,7 +52,8 @@ def read_table(
     missing
         `drop` drops rows with a missing value in these columns and warns with their count; `error` refuses them.
     predictors
-        Columns that terms read: text that looks like numbers is suspect there, and fine in a grouping factor.
+        Columns whose values terms read; the others only name groups or categories, and dates or mixed ids are as good
+        as text there.
 
     Raises
     ------
@@ -74,7 +77,7 @@ def read_table(
         _report_missing(incomplete, keep, missing)
     rows = np.flatnonzero(keep)
     complete = raw.iloc[rows].set_axis(rows)
-    frame = pd.DataFrame({name: _plain(name, complete[name], name in predictors) for name in columns}, index=rows)
+    frame = pd.DataFrame({name: read_column(name, complete[name], name in predictors) for name in columns}, index=rows)
     for name in columns:
         values = frame[name]
         if pd.api.types.is_float_dtype(values) and not np.isfinite(values.to_numpy()).all():
@@ -85,7 +88,8 @@ def read_table(
                 allowed="finite numbers",
                 do="mend these rows, or mark them missing to have them dropped",
             )
-    return Table(frame, rows, len(keep))
+    text = frozenset(name for name in columns if pd.api.types.infer_dtype(complete[name], skipna=False) == "string")
+    return Table(frame, rows, len(keep), text)
 
 
 def _select(data: Any, columns: tuple[str, ...]) -> pd.DataFrame:
@@ -107,7 +111,8 @@ def _select(data: Any, columns: tuple[str, ...]) -> pd.DataFrame:
     _check_names(list(table.columns), columns)
     # A column holds the count where an intercept-only model reads none.
     chosen = list(columns) or list(table.columns)[:1]
-    return table.select(chosen).to_pandas()[list(columns)]
+    frame = table.select(chosen).to_pandas()[list(columns)]
+    return frame if table.implementation.is_pandas_like() else frame.apply(sort_undeclared)
 
 
 def _not_a_table(got: str) -> DataError:
@@ -139,60 +144,6 @@ def _duplicates(got: str) -> DataError:
     )
 
 
-def _plain(name: str, column: pd.Series, predictor: bool) -> pd.Series:
-    """Numbers in full precision, booleans as booleans, the rest as categories; anything else is refused."""
-    if isinstance(column.dtype, pd.ArrowDtype):
-        column = pd.Series(pa.array(column).to_pandas().to_numpy(), index=column.index)
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        plain = column.cat.remove_unused_categories()
-        odd = [c for c in plain.cat.categories if not isinstance(c, (str, int, float, bool, np.generic))]
-        return plain.cat.rename_categories([str(c) for c in plain.cat.categories]) if odd else plain
-    kind = pd.api.types.infer_dtype(column, skipna=False)
-    if kind == "boolean":
-        return column.astype(bool)
-    if kind == "integer":
-        return _whole(name, column)
-    if kind in ("floating", "mixed-integer-float", "decimal"):
-        return column.astype("float64")
-    if kind in ("string", "empty"):
-        if predictor:
-            _check_not_broken_numbers(name, column)
-        return column.astype(object).astype("category")
-    raise DataError(
-        f"column {name!r} is neither numbers nor categories",
-        got=f"values of kind {kind}, such as {column.iloc[0]!r}",
-        allowed="numbers, booleans, text, categories",
-        do="convert the column (dates, for instance, to days since the first)",
-    )
-
-
-def _whole(name: str, column: pd.Series) -> pd.Series:
-    """Whole numbers as int64: narrower ones would overflow in a square."""
-    try:
-        return column.astype("int64")
-    except (OverflowError, ValueError) as error:
-        raise DataError(
-            f"column {name!r} has whole numbers too large to hold",
-            got=f"{column.max()}",
-            allowed="up to 2**63 - 1",
-            do="make the column text if it is a label, or floats if it is a quantity",
-        ) from error
-
-
-def _check_not_broken_numbers(name: str, column: pd.Series) -> None:
-    """Numbers read as text because of a few odd cells would become hundreds of categories."""
-    labels = pd.Series(column.unique()).astype(str)
-    numeric = pd.to_numeric(labels, errors="coerce").notna()
-    if len(labels) > 10 and numeric.mean() > 0.8:
-        odd = ", ".join(repr(v) for v in labels[~numeric].head(3))
-        raise DataError(
-            f"column {name!r} has text where numbers are needed",
-            got=f"{odd + ' among ' if odd else ''}{int(numeric.sum())} numbers written as text",
-            allowed="numbers; or categories, declared as such",
-            do="convert the column (odd cells marked missing), or make it a categorical",
-        )
-
-
 def _report_missing(incomplete: pd.DataFrame, keep: np.ndarray, missing: Missing) -> None:
     counts = ", ".join(f"{name} ({int(n)})" for name, n in incomplete.sum().items() if n)
     dropped, total = int((~keep).sum()), len(keep)
@@ -210,4 +161,4 @@ def _report_missing(incomplete: pd.DataFrame, keep: np.ndarray, missing: Missing
             allowed="one complete row or more",
             do="check how the table was read or joined",
         )
-    warnings.warn(f"dropped {dropped} of {total} rows with missing values, in {counts}", DataWarning, stacklevel=2)
+    warn(f"dropped {dropped} of {total} rows with missing values, in {counts}", DataWarning)

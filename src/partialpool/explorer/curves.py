@@ -15,8 +15,9 @@ from partialpool.errors import DataError, nearest
 from partialpool.explorer.halves import Halves, Solution, split_rows
 from partialpool.fitting import Fit
 from partialpool.names import INTERCEPT, SIGMA, corr_name, sd_name
+from partialpool.variance.level_coefficients import level_coefficients
 
-__all__ = ["PoolingCurves", "Pull", "chosen_effect", "pooling_curves"]
+__all__ = ["PoolingCurves", "Pull", "chosen_effect", "pooling_curves", "sds_at_means"]
 
 _AT_THE_MEAN: Final = 0.1
 """Distance from the population mean, relative to the root mean square of all, of which a share says nothing."""
@@ -46,7 +47,8 @@ class PoolingCurves:
     sds
         Where the curves are known, ascending; 0 is complete pooling, infinity no pooling, (sds,).
     values
-        E(common effect + b_j | sd, y), (sds, levels); NaN at infinity where a level's own rows do not tell it.
+        E(common effect + b_j | sd, y), (sds, levels), where the level stands, as `shrinkage` has it; NaN at infinity
+        where a level's own rows do not identify it.
     pull
         What the shares are.
     shares
@@ -55,12 +57,15 @@ class PoolingCurves:
         (value - population) / (value at infinity - population); NaN where that is not between 0 and 1, or the level's
         own estimate is at the population mean. With `Pull.MATRIX` NaN.
     population
-        E(common effect | sd, y), (sds,): 0 for an effect without one.
+        E(common effect | sd, y) where each level stands, (sds, levels): 0 for an effect without one.
     own_errors
         Standard error of least squares of the level's own rows, all else known, (levels,): `no_pooling_se` of
         `shrinkage`, with sigma at its median; NaN where the rows do not tell.
+    held, origin
+        Where other predictors are, and the varying ones for an intercept, in words; empty where there are none, or at
+        zero.
     given
-        Common effects that do not vary over the factor, and are estimated from all rows at every sd.
+        Common effects that are no part of the levels' own, and are estimated from all rows at every sd.
     untold
         Those of them that nothing tells without pooling, such as coefficients of what is the same in all of a level's
         rows: the values at infinity are limits.
@@ -74,8 +79,15 @@ class PoolingCurves:
     shares: np.ndarray
     population: np.ndarray
     own_errors: np.ndarray
+    held: str
+    origin: str
     given: tuple[str, ...]
     untold: tuple[str, ...]
+
+    @property
+    def differ(self) -> bool:
+        """Whether levels stand at different places: whether complete pooling has more estimates than one."""
+        return bool(np.ptp(self.population, axis=1).max() > 0)
 
 
 def chosen_effect(design: Design, factor: str | None, effect: str | None) -> tuple[FactorEffects, str]:
@@ -104,12 +116,14 @@ def chosen_effect(design: Design, factor: str | None, effect: str | None) -> tup
 def pooling_curves(fit: Fit, factor: FactorEffects, effect: str, sds: np.ndarray) -> PoolingCurves:
     """Estimate every level given each sd in turn, by generalised least squares.
 
-    E(beta_e + b_je | sd, everything else held, y) where Sigma, the covariance of the factor's effects, is that at the
-    posterior medians of its sds and the posterior means of its correlations, times (sd / median of the sd)^2: the sds
-    of its other effects move in proportion, so that sd = 0 leaves one line for all levels and sd = infinity gives each
-    level its own. sds of other factors and sigma are at their posterior medians, correlations of other factors at
-    their means (a mean of correlation matrices is one, a median need not be). Common effects are integrated out under
-    flat priors, effects of other factors under N(0, Sigma_f): with V = sum_f Z_f Sigma_f Z_f' + sigma^2 I,
+    E(beta_e + b_je | sd, everything else held, y), beta_e what the common effects come to where level j stands. Sigma,
+    the covariance of the factor's effects, is that at the posterior medians of its sds and the posterior means of its
+    correlations, times (sd / median of the sd)^2: the sds of its other effects move in proportion, so that sd = 0
+    leaves one line for all levels (of one sex, say, where slopes differ by sex) and sd = infinity gives each level its
+    own. Effects of a correlated block are at the predictors' means, where its priors are stated (b* = T b, see
+    `design.effect_basis`). sds of other factors and sigma are at their posterior medians, correlations of other factors
+    at their means (a mean of correlation matrices is one, a median need not be). Common effects are integrated out
+    under flat priors, effects of other factors under N(0, Sigma_f): with V = sum_f Z_f Sigma_f Z_f' + sigma^2 I,
 
         beta = (X' V^-1 X)^-1 X' V^-1 y          b = Sigma Z' V^-1 (y - X beta)
 
@@ -132,25 +146,29 @@ def pooling_curves(fit: Fit, factor: FactorEffects, effect: str, sds: np.ndarray
     median = float(_medians(posterior, factor)[at])
     halves, back = _halves(posterior, design, factor)
     coefs = design.common.coefs
-    own = coefs.index(effect) if effect in coefs else None
+    coefficients = level_coefficients(design, factor, {}, at_means=True)
+
+    def common(solution: Solution) -> np.ndarray:
+        """What the common effects come to in each level, (levels,)."""
+        return coefficients.by_level(coefficients.common(back @ solution.rest[: len(back)]), 0)[:, at]
+
     values, population = [], []
     for sd in sds:
         solution = halves.solve(float(sd) / median)
-        common = _common(back, own, solution)
-        population.append(common)
-        values.append(common + solution.effects[:, at])
+        population.append(common(solution))
+        values.append(population[-1] + solution.effects[:, at])
     told = halves.told()[:, at]
-    curves, means = np.stack(values), np.array(population)
+    curves, means = np.stack(values), np.stack(population)
     curves[np.ix_(np.isinf(sds), ~told)] = np.nan
     pull = Pull.MATRIX if len(factor.names) > 1 else Pull.SHARE if len(design.factors) > 1 else Pull.WEIGHT
     if pull is Pull.WEIGHT:
         shares = np.stack([halves.weights(float(sd) / median)[:, at] for sd in sds])
     elif pull is Pull.SHARE:
         limit = halves.solve(np.inf)
-        shares = _shares(curves, means, np.where(told, limit.effects[:, at] + _common(back, own, limit), np.nan))
+        shares = _shares(curves, means, np.where(told, limit.effects[:, at] + common(limit), np.nan))
     else:
         shares = np.full(curves.shape, np.nan)
-    given = np.array([name not in factor.names for name in coefs], bool)
+    given = coefficients.beside
     untold = halves.untold()[: len(coefs)]
     return PoolingCurves(
         labels=tuple(str(label) for label in factor.levels.labels),
@@ -161,22 +179,19 @@ def pooling_curves(fit: Fit, factor: FactorEffects, effect: str, sds: np.ndarray
         shares=shares,
         population=means,
         own_errors=np.where(told, halves.own_errors()[:, at], np.nan),
+        held=coefficients.places.in_words,
+        origin=coefficients.origin if effect == INTERCEPT else "",
         given=tuple(name for name, kept in zip(coefs, given, strict=True) if kept),
         untold=tuple(name for name, kept in zip(coefs, given & untold, strict=True) if kept),
     )
 
 
-def _common(back: np.ndarray, own: int | None, solution: Solution) -> float:
-    """Return the common effect on the original scale, 0 where there is none."""
-    return 0.0 if own is None else float(back[own] @ solution.rest[: len(back)])
-
-
 def _shares(values: np.ndarray, population: np.ndarray, own: np.ndarray) -> np.ndarray:
     """Return how far values stand on the way from the population to the levels' own estimates, (sds, levels)."""
-    way = own - population[:, None]
+    way = own - population
     size = np.sqrt(np.nanmean(way**2, axis=1, keepdims=True)) if np.isfinite(own).any() else np.inf
     clear = np.abs(way) > _AT_THE_MEAN * size
-    share = np.divide(values - population[:, None], way, out=np.full(way.shape, np.nan), where=clear)
+    share = np.divide(values - population, way, out=np.full(way.shape, np.nan), where=clear)
     # Rounding may leave 1e-12 beyond an end.
     return np.where((share > -1e-9) & (share < 1 + 1e-9), np.clip(share, 0.0, 1.0), np.nan)
 
@@ -198,7 +213,8 @@ def _halves(posterior: xr.Dataset, design: Design, factor: FactorEffects) -> tup
     columns += [_level_columns(posterior, other) for other in others]
     everything = np.concatenate([*columns, working_response(design)[:, None]], axis=1) / noise[:, None]
     precision = np.concatenate([np.zeros(len(common.coefs)), np.ones(width)])
-    halves = split_rows(everything, precision, factor.values / noise[:, None], factor.codes, _root(posterior, factor))
+    z = _columns(factor) / noise[:, None]
+    halves = split_rows(everything, precision, z, factor.codes, _root(posterior, factor))
     back = np.diag(np.concatenate([np.ones(first), 1 / common.scale]))
     back[:first, first:] = -common.center / common.scale
     return halves, back
@@ -207,17 +223,36 @@ def _halves(posterior: xr.Dataset, design: Design, factor: FactorEffects) -> tup
 def _level_columns(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
     """Z times the root of the effects' covariance as one column per level and effect, (rows, levels x effects)."""
     among = np.eye(factor.n_levels) if factor.root is None else factor.root
-    own = factor.values @ _root(posterior, factor)
+    own = _columns(factor) @ _root(posterior, factor)
     return (among[factor.codes][:, :, None] * own[:, None, :]).reshape(len(own), -1)
 
 
+def _columns(factor: FactorEffects) -> np.ndarray:
+    """Z of the effects at the predictors' means, (rows, effects)."""
+    return factor.basis.columns.of(factor.values)
+
+
 def _root(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
-    """L, L L' the covariance at medians of sds and means of correlations."""
-    sd = _medians(posterior, factor)
-    if not factor.correlated:
-        return np.diag(sd)
-    return sd[:, None] * singular_root(posterior[corr_name(factor.name)].mean(("chain", "draw")).to_numpy())
+    """L, L L' the covariance of the effects at the predictors' means, at medians of sds and means of correlations."""
+    sd, corr = sds_at_means(posterior, factor)
+    median = np.median(sd, axis=(0, 1))
+    return np.diag(median) if corr is None else median[:, None] * singular_root(corr.mean(axis=(0, 1)))
 
 
 def _medians(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
-    return posterior[sd_name(factor.name)].median(("chain", "draw")).to_numpy()
+    medians: np.ndarray = np.median(sds_at_means(posterior, factor)[0], axis=(0, 1))
+    return medians
+
+
+def sds_at_means(posterior: xr.Dataset, factor: FactorEffects) -> tuple[np.ndarray, np.ndarray | None]:
+    """Standard deviations and correlations of a factor's effects where their priors are stated.
+
+    Returns
+    -------
+    numpy.ndarray, numpy.ndarray or None
+        (chains, draws, effects), and (chains, draws, effects, effects); None where no two effects share a correlation.
+    """
+    sd = posterior[sd_name(factor.name)].transpose("chain", "draw", ...).to_numpy()
+    if not factor.correlated:
+        return sd, None
+    return factor.basis.at_means(sd, posterior[corr_name(factor.name)].transpose("chain", "draw", ...).to_numpy())

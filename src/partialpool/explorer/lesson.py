@@ -85,6 +85,8 @@ def readings(curves: PoolingCurves, about: Topic) -> dict[str, str]:
     """Say what is seen at 0 (`complete`), at infinity (`none`) and `between`, where `{share}` stands for the shares."""
     weighing = ", each counting by its standard error" if about.known else ""
     one = "one line" if about.others else "one estimate"
+    if curves.differ:
+        one += " for all levels that stand at the same values of other predictors"
     complete = f"Complete pooling: levels do not differ, and all rows together make {one}{weighing}."
     none = f"No pooling: levels differ without limit, and each estimate is from own rows{_given(curves, about)}."
     between = {
@@ -112,16 +114,15 @@ def things_to_try(
         The fit's own first.
     """
     told = np.flatnonzero(np.isfinite(curves.values[-1]))
-    whole = float(curves.values[0][0])
-    out = [
-        (
-            "Drag the slider to its left end.",
-            f"With an sd of 0 the levels of {isolated(about.factor)} do not differ, and all get one estimate, "
-            f"{about.say(whole)}: complete pooling.",
-        )
-    ]
+    whole = curves.values[0]
+    if curves.differ:
+        all_get = "differ by the predictors of the model alone, and each gets the estimate of all like it"
+    else:
+        all_get = f"do not differ, and all get one estimate, {about.say(float(whole[0]))}"
+    left = f"With an sd of 0 the levels of {isolated(about.factor)} {all_get}: complete pooling."
+    out = [("Drag the slider to its left end.", left)]
     if len(told):
-        far = told[np.argmax(np.abs(curves.values[-1][told] - whole))]
+        far = told[np.argmax(np.abs(curves.values[-1] - whole)[told])]
         out.append(
             (
                 "Drag it to the right end.",

@@ -43,6 +43,9 @@ def explore(
     right end no pooling, and the posterior of the sd in between. Another prior of the sd can be chosen; the posteriors
     of the sd and of the ICC follow.
 
+    Effects of a correlated block are at the means of the predictors that vary it, as their priors are, so that the
+    slider moves what the prior is of; other predictors are where `shrinkage` has them. The page says where.
+
     An estimate is E(common effect + b_j | sd, everything else held, y): sigma and the sds of other factors at their
     posterior medians, correlations at their means, common effects under flat priors (generalised least squares). The
     sds of the factor's other effects move in proportion, so that the ends are one line for all levels and a line of its
@@ -149,7 +152,8 @@ class _Explored:
 
     @property
     def label(self) -> str:
-        return _with_unit(self.effect, self.unit)
+        at = f" at {short(self.curves.origin, 40)}" if self.curves.origin else ""
+        return _with_unit(f"{self.effect}{at}", self.unit)
 
     def say(self, value: float) -> str:
         text = f"{value:.{self.decimals}f}{f' {self.unit}' if self.unit else ''}"
@@ -197,6 +201,9 @@ def _content(fit: Fit, found: _Explored) -> dict[str, Any]:
         "pull": curves.pull,
         "pulls": Pull,
         "given": curves.given,
+        "held": curves.held,
+        "origin": curves.origin,
+        "differ": curves.differ,
         "others": others,
         "other_factors": other_factors,
         "known": topic.known,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+import numpy as np
 from bokeh.embed import json_item
 from bokeh.models import ColumnDataSource, FixedTicker, PlainText, Range1d
 from bokeh.models.annotations import BoxAnnotation, Span
@@ -64,7 +65,7 @@ def icc_picture() -> dict[str, Any]:
 
 
 def levels_picture(names: Sequence[str], low: float, high: float, label: str) -> dict[str, Any]:
-    """Draw a row per level, with an empty source `levels`, lines `complete` and `population`, and a band `pointed`.
+    """Draw a row per level, with an empty source `levels`, lines `complete` and `population`, a band `pointed`.
 
     Parameters
     ----------
@@ -84,7 +85,7 @@ def levels_picture(names: Sequence[str], low: float, high: float, label: str) ->
         x_range=(low - margin, high + margin),
         y_range=(0.4, rows + 0.6),
     )
-    source = ColumnDataSource({"y": [], "own": [], "here": []}, name="levels")
+    source = ColumnDataSource({"y": [], "own": [], "here": [], "complete": [], "population": []}, name="levels")
     behind: dict[str, Any] = {"level": "underlay", "dimension": "height", "location": low}
     plot.add_layout(
         BoxAnnotation(
@@ -100,6 +101,11 @@ def levels_picture(names: Sequence[str], low: float, high: float, label: str) ->
     )
     plot.add_layout(Span(name="complete", line_color=VERMILION, line_width=1.5, line_dash="dashed", **behind))
     plot.add_layout(Span(name="population", line_color=BLUE, line_width=1.2, **behind))
+    # Where levels stand at values of their own, each has its own mark in place of the lines.
+    for name, color in (("complete", VERMILION), ("population", BLUE)):
+        plot.scatter(
+            name, "y", source=source, marker="dash", angle=np.pi / 2, size=0.8 * pitch, line_color=color, line_width=1.5
+        )
     plot.segment("own", "y", "here", "y", source=source, line_color="#767676", line_width=1.2)
     dot = 8 if pitch > 10 else 5
     plot.scatter("own", "y", source=source, size=dot, fill_color="white", line_color="#6f6f6f", line_width=1.4)

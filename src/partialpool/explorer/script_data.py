@@ -32,7 +32,9 @@ def level_numbers(curves: PoolingCurves, order: np.ndarray) -> dict[str, Any]:
         "plain": PLAIN,
         "last": LAST,
         "sds": _listed(curves.sds),
-        "population": _listed(curves.population),
+        # One line for all levels, or a mark for each.
+        "population": None if curves.differ else _listed(curves.population[:, 0]),
+        "populations": [_listed(row[order]) for row in curves.population] if curves.differ else None,
         "values": [_listed(row[order]) for row in curves.values],
         "shares": None if curves.pull is Pull.MATRIX else [_listed(row[order], 5) for row in curves.shares],
         "errors": _listed(curves.own_errors[order]),

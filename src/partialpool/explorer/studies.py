@@ -14,12 +14,13 @@ from partialpool.design.build import Design, FactorEffects
 from partialpool.design.decomposition import is_decomposed
 from partialpool.design.scaling import PriorSet, default_priors, resolve_priors
 from partialpool.errors import EngineError, PartialPoolError
+from partialpool.explorer.curves import sds_at_means
 from partialpool.fitting import Fit
 from partialpool.infer.choose import load_engine
 from partialpool.infer.pack import label_draws
 from partialpool.infer.progress import progress_line
 from partialpool.infer.settings import Settings
-from partialpool.names import b_name, effect_dim, sd_name
+from partialpool.names import b_name, sd_name
 from partialpool.observe.decomposed import implied_sd
 from partialpool.observe.distributions import frozen
 from partialpool.observe.prior import draw_parameters
@@ -76,7 +77,7 @@ class Study:
     prior
         Its density of the sd, as a function.
     sd
-        Draws of the sd, (draws,); empty where the fit failed.
+        Draws of the sd, (draws,), at the predictors' means where its prior is; empty where the fit failed.
     icc, prior_icc
         Draws of the factor's ICC from the posterior and from the prior; empty where the model has none.
     good
@@ -174,7 +175,7 @@ def _refitted(design: Design, seed: int) -> Fit:
 
 def _answers(fit: Fit, factor: FactorEffects, effect: str, seed: int) -> dict[str, Any]:
     """Take from a fit what the page shows of it."""
-    sd = fit.posterior[sd_name(factor.name)].sel({effect_dim(factor.name): effect}).to_numpy().ravel()
+    sd = sds_at_means(fit.posterior, factor)[0][:, :, factor.names.index(effect)].ravel()
     out = {"sd": sd, "icc": _NONE, "prior_icc": _NONE, "good": judge(fit.tree).good}
     with contextlib.suppress(PartialPoolError):  # a response without a variance that a share could be of
         out["icc"] = icc(fit)["icc"].sel(factor=factor.name).to_numpy().ravel()

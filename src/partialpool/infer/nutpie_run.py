@@ -8,9 +8,10 @@ import numpy as np
 import nutpie
 import xarray as xr
 
-from partialpool.errors import SamplingWarning
+from partialpool.errors import SamplingWarning, warn
 from partialpool.infer.progress import ProgressLine
 from partialpool.infer.settings import Settings
+from partialpool.seeds import shifted
 
 __all__ = ["kept_statistics", "run_nutpie", "warn_interrupted", "whole_chains"]
 
@@ -39,7 +40,7 @@ def run_nutpie(compiled: Any, settings: Settings, line: ProgressLine) -> tuple[x
             tune=settings.tune,
             chains=settings.chains,
             cores=settings.workers,
-            seed=settings.seed,
+            seed=shifted(settings.seed),
             target_accept=settings.target_accept,
             adaptation="draw_diag",
             save_warmup=False,
@@ -82,11 +83,10 @@ def warn_interrupted(chains: int, draws: int, settings: Settings) -> None:
     """Say what an interrupted run kept; with nothing kept it is a KeyboardInterrupt."""
     if draws == 0:
         raise KeyboardInterrupt("interrupted before the first draw was kept")
-    warnings.warn(
+    warn(
         f"sampling was interrupted: got {draws} of {settings.draws} draws from each of {chains} of "
         f"{settings.chains} chains; they are kept, and the diagnostics say whether they suffice",
         SamplingWarning,
-        stacklevel=4,
     )
 
 

@@ -16,6 +16,7 @@ from partialpool.infer.nutpie_run import kept_statistics, run_nutpie, warn_inter
 from partialpool.infer.progress import ProgressLine, progress_line
 from partialpool.infer.settings import Settings
 from partialpool.pymc_model.build import build_pymc_model
+from partialpool.seeds import shifted
 from partialpool.spec.model import ModelSpec
 
 __all__ = ["NutsEngine"]
@@ -86,7 +87,7 @@ def _sample_pymc(model: pm.Model, settings: Settings, line: ProgressLine) -> tup
                 tune=settings.tune,
                 chains=settings.chains,
                 cores=settings.workers,
-                random_seed=settings.seed,
+                random_seed=shifted(settings.seed),
                 target_accept=settings.target_accept,
                 progressbar=False,
                 callback=advance,

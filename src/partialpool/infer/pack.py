@@ -9,13 +9,13 @@ import xarray as xr
 
 from partialpool.design.archive import frame_to_dataset
 from partialpool.design.build import Design
-from partialpool.design.labels import coordinates, offset_dims, variable_attrs, variable_dims
+from partialpool.design.labels import coordinates, observed_name, offset_dims, variable_attrs, variable_dims
 from partialpool.design.scaling import PriorSet
 from partialpool.infer.engine import RawDraws
 from partialpool.infer.settings import Settings
 from partialpool.names import OBS
 
-__all__ = ["label_draws", "label_rows", "pack"]
+__all__ = ["label_draws", "label_observed", "label_rows", "pack", "prior_texts"]
 
 FORMAT = "partialpool-fit-1"
 
@@ -36,6 +36,11 @@ def label_rows(name: str, values: np.ndarray, index: np.ndarray) -> xr.Dataset:
     return xr.Dataset({name: (("chain", "draw", OBS), values)}, coords=coords)
 
 
+def label_observed(design: Design) -> xr.Dataset:
+    """Label the response, (rows,), under the name that predictive draws of it have too."""
+    return xr.Dataset({observed_name(design): (OBS, design.response.values)}, coords={OBS: design.rows})
+
+
 def pack(
     raw: RawDraws, design: Design, priors: PriorSet, settings: Settings, *, engine: str, reason: str
 ) -> xr.DataTree:
@@ -48,7 +53,7 @@ def pack(
     groups = {
         "posterior": label_draws(design, raw.posterior),
         "sample_stats": stats.assign_coords(chain=np.arange(stats.sizes["chain"]), draw=np.arange(stats.sizes["draw"])),
-        "observed_data": xr.Dataset({design.response.name: (OBS, design.response.values)}, coords={OBS: design.rows}),
+        "observed_data": label_observed(design),
         "constant_data": _constant_data(design),
         "model_table": frame_to_dataset(design.frame, design.rows, design.n_given),
     }
@@ -63,13 +68,18 @@ def pack(
         "seed": -1 if settings.seed is None else settings.seed,
         "settings": json.dumps(settings.as_record()),
         "units": json.dumps(dict(design.units)),
-        "priors": json.dumps({entry.parameter: str(entry.prior) for entry in priors.entries}),
+        "priors": json.dumps(prior_texts(priors)),
         "prior_reasons": json.dumps({entry.parameter: entry.reason for entry in priors.entries}),
         "run": json.dumps(dict(raw.facts)),
         "versions": json.dumps({name: version(name) for name in ("partialpool", "pymc", "arviz", "nutpie", "numpy")}),
         "inference_library": "partialpool",
     }
     return tree
+
+
+def prior_texts(priors: PriorSet) -> dict[str, str]:
+    """Write every prior by parameter, as a saved fit remembers them."""
+    return {entry.parameter: str(entry.prior) for entry in priors.entries}
 
 
 def _constant_data(design: Design) -> xr.Dataset:

@@ -88,9 +88,12 @@ def sample_all_levels(factor: FactorEffects, draws: Draws, rng: np.random.Genera
 def sample_effects(factor: FactorEffects, draws: Draws, levels: int, rng: np.random.Generator) -> np.ndarray:
     """Draw effects of unrelated levels from N(0, Sigma), Sigma of each draw, shape (draws, levels, effects)."""
     sd = draws[sd_name(factor.name)]
-    effects = rng.standard_normal((len(sd), levels, sd.shape[1]))
-    if factor.correlated:
-        # A correlation of +-1 within rounding has no Cholesky factor of its own.
-        cholesky = np.linalg.cholesky(draws[corr_name(factor.name)] + 1e-12 * np.eye(sd.shape[1]))
-        effects = np.einsum("dij,dlj->dli", cholesky, effects)
-    return effects * sd[:, None, :]
+    noise = rng.standard_normal((len(sd), levels, sd.shape[1]))
+    if not factor.correlated:
+        return noise * sd[:, None, :]
+    # At the predictors' means correlations are moderate; far from them they round to +-1.
+    sd, corr = factor.basis.at_means(sd, draws[corr_name(factor.name)])
+    # A correlation of +-1 within rounding has no Cholesky factor of its own.
+    cholesky = np.linalg.cholesky(corr + 1e-12 * np.eye(sd.shape[1]))
+    effects = np.einsum("dij,dlj->dli", cholesky, noise) * sd[:, None, :]
+    return effects if factor.basis.is_plain else effects @ factor.basis.to_zero.T

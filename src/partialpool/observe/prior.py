@@ -8,6 +8,7 @@ import numpy as np
 from scipy import special
 
 from partialpool.design.build import Design, FactorEffects
+from partialpool.design.coefficient_prior import coefficient_prior
 from partialpool.design.decomposition import is_decomposed
 from partialpool.design.scaling import PriorSet
 from partialpool.names import BETA, b_name, corr_name, sd_name
@@ -54,21 +55,22 @@ def lkj_log_density(corr: np.ndarray, eta: float) -> np.ndarray:
 def log_prior_density(design: Design, priors: PriorSet, draws: Draws) -> dict[str, np.ndarray]:
     """Evaluate the log density of every top-level prior at each draw.
 
-    Densities are of what each prior is stated of, on the original scale (correlation matrices for `corr_<f>`, the
-    intercept at the predictors' means, category probabilities for `cutpoints`), never of z or b: the result does not
-    depend on engine or parametrization.
+    Densities are of what each prior is stated of, on the original scale (correlation matrices for `corr_<f>`;
+    intercept, sds and correlations at the predictors' means; category probabilities for `cutpoints`), never of z or b:
+    the result does not depend on engine or parametrization.
 
     Returns
     -------
     dict
-        `beta` (draws, coefs), `sd_<f>` (draws, effects), `corr_<f>` (draws,), and the family's
-        parameters (draws,); `icc`, `total_sd` and `shares` (draws,) in place of sds and sigma where the prior is of
-        those.
+        `beta` (draws, priors): the coefficients with a prior of their own and, last, all that have one together;
+        `sd_<f>` (draws, effects), `corr_<f>` (draws,), and the family's parameters (draws,); `icc`, `total_sd` and
+        `shares` (draws,) in place of sds and sigma where the prior is of those.
     """
     out: dict[str, np.ndarray] = {}
     whole = is_decomposed(priors)
     if design.common.coefs:
-        out[BETA] = _elementwise(priors, BETA, design.common.coefs, _centred_beta(design, draws[BETA]))
+        out[BETA] = _coefficients_density(design, priors, draws[BETA])
+    draws = {**draws, **_at_means(design, draws)}
     if whole:
         out |= decomposed_density(design, priors, draws)
     for factor in design.factors:
@@ -77,7 +79,8 @@ def log_prior_density(design: Design, priors: PriorSet, draws: Draws) -> dict[st
             out[name] = _elementwise(priors, name, factor.names, draws[name])
         if factor.correlated:
             eta = priors[corr_name(factor.name)].arguments["eta"]
-            matrices = [draws[corr_name(factor.name)][:, list(b)][:, :, list(b)] for b in factor.blocks if len(b) > 1]
+            corr = draws[corr_name(factor.name)]
+            matrices = [corr[:, list(b)][:, :, list(b)] for b in factor.blocks if len(b) > 1]
             out[corr_name(factor.name)] = np.sum([lkj_log_density(matrix, eta) for matrix in matrices], axis=0)
     for name, _ in design.spec.family_record.parameters:
         if name == "cutpoints":
@@ -100,10 +103,9 @@ def draw_parameters(design: Design, priors: PriorSet, size: int, *, seed: Seed) 
     out: dict[str, np.ndarray] = {}
     common = design.common
     if common.coefs:
-        centred = np.stack([_rvs(priors[f"{BETA}[{c}]"], size, rng) for c in common.coefs], axis=1)
-        out[BETA] = centred
-        if common.intercept:
-            out[BETA] = np.column_stack([centred[:, 0] - centred[:, 1:] @ common.center, centred[:, 1:]])
+        coordinates = coefficient_prior(design, priors)
+        drawn = np.stack([_rvs(prior, size, rng) for prior in coordinates.priors], axis=1)
+        out[BETA] = coordinates.coefficients(design, drawn)
     if is_decomposed(priors):
         out |= draw_decomposed(design, priors, size, rng)
     for factor in design.factors:
@@ -111,6 +113,9 @@ def draw_parameters(design: Design, priors: PriorSet, size: int, *, seed: Seed) 
             name = sd_name(factor.name)
             out[name] = np.stack([_rvs(priors[f"{name}[{e}]"], size, rng) for e in factor.names], axis=1)
         out |= _draw_correlations(factor, priors, size, rng)
+        if factor.correlated:
+            both = sd_name(factor.name), corr_name(factor.name)
+            out |= dict(zip(both, factor.basis.at_zero(*(out[name] for name in both)), strict=True))
     for name, _ in design.spec.family_record.parameters:
         if name == "cutpoints":
             concentration = np.full(len(design.response.categories), priors[name].arguments["a"])
@@ -145,10 +150,26 @@ def _shift(design: Design, draws: Draws) -> np.ndarray:
     return slopes @ design.common.center
 
 
-def _centred_beta(design: Design, beta: np.ndarray) -> np.ndarray:
-    if not design.common.intercept:
-        return beta
-    return np.column_stack([beta[:, 0] + _shift(design, {BETA: beta}), beta[:, 1:]])
+def _at_means(design: Design, draws: Draws) -> dict[str, np.ndarray]:
+    """Sds and correlations of correlated effects as their priors see them."""
+    out: dict[str, np.ndarray] = {}
+    for factor in (f for f in design.factors if f.correlated):
+        both = sd_name(factor.name), corr_name(factor.name)
+        out |= dict(zip(both, factor.basis.at_means(*(draws[name] for name in both)), strict=True))
+    return out
+
+
+def _coefficients_density(design: Design, priors: PriorSet, beta: np.ndarray) -> np.ndarray:
+    """Log density of each coordinate of the common effects, with the Jacobian to coefficients; directions added up."""
+    coordinates = coefficient_prior(design, priors)
+    at = coordinates.of_coefficients(design, beta)
+    columns = [frozen(prior).logpdf(at[:, i]) for i, prior in enumerate(coordinates.priors)]
+    each = np.stack(columns, axis=1) + np.log(coordinates.units)
+    own = coordinates.own
+    if own.all():
+        return each
+    together = each[:, ~own].sum(axis=1) + coordinates.log_volume(design)
+    return np.column_stack([each[:, own], together])
 
 
 def _elementwise(priors: PriorSet, name: str, labels: tuple[str, ...], values: np.ndarray) -> np.ndarray:

@@ -18,6 +18,8 @@ from partialpool.tabulate import TextTable, estimate_cells
 __all__ = ["Digest"]
 
 _PROB = 0.9
+_CORRELATION_DIGIT = 0.1
+"""sd of a correlation below which it is shown as with this one."""
 _HEADERS = ("mean", "sd", "5%", "95%", "ESS", "R-hat")
 
 
@@ -28,6 +30,12 @@ class _Line:
     labels: tuple[str, ...]
     key: str
     draws: np.ndarray
+
+    @property
+    def at_means(self) -> "_Line":
+        """The same quantity at the predictors' means: said so in its name."""
+        name, _, of = self.key.partition("[")
+        return _Line((self.labels[0], f"{self.labels[1]}, at the means"), f"{name}_at_means[{of}", self.draws)
 
     @cached_property
     def statistics(self) -> dict[str, float]:
@@ -73,9 +81,13 @@ class Digest:
         evidence: tuple[str, ...] = ()
         if "log_evidence" in run:
             evidence = (f"log evidence {run['log_evidence']:.2f} (Monte Carlo se {run['log_evidence_se']:.3f})",)
+        columns: tuple[str, ...] = (f"reference categories: {design.references}",) if design.references else ()
+        if design.dropped:
+            columns += (f"left out, not identified by the rows: {', '.join(design.dropped)}",)
         return (
             f"{design.spec}",
             f"{design.n_rows} rows{f' ({dropped} dropped)' if dropped else ''}{'; ' + sizes if sizes else ''}",
+            *columns,
             f"engine {attrs['engine']}{sampler}, {attrs['engine_reason']}: {chains}{cut}{seed}{seconds}",
             *evidence,
         )
@@ -113,7 +125,9 @@ class Digest:
             s = line.statistics
             shown = "" if first == above and first else first
             above = first
-            cells = estimate_cells([s[k] for k in ("mean", "sd", "q5", "q95")], s["sd"])
+            # A correlation that rounds to 1 needs no more digits than any other.
+            scale = max(s["sd"], _CORRELATION_DIGIT) if line.key.startswith("corr_") else s["sd"]
+            cells = estimate_cells([s[k] for k in ("mean", "sd", "q5", "q95")], scale)
             rows.append((shown, second, *cells, f"{s['ess_bulk']:.0f}", f"{s['r_hat']:.3f}"))
         if not any(row[1] for row in rows):
             return TextTable((heads[0], *_HEADERS), tuple((r[0], *r[2:]) for r in rows), title=title)
@@ -131,20 +145,15 @@ class Digest:
         return lines
 
     def _factor_lines(self, factor: FactorEffects) -> list[_Line]:
-        name, effects = factor.name, factor.names
-        sd = self._posterior[sd_name(name)].to_numpy()
-        lines = [_Line((name, e), f"{sd_name(name)}[{e}]", sd[..., i]) for i, e in enumerate(effects)]
-        if factor.correlated:
-            corr = self._posterior[corr_name(name)].to_numpy()
-            pairs = [(i, j) for block in factor.blocks for n, j in enumerate(block) for i in block[:n]]
-            lines += [
-                _Line(
-                    (name, f"corr({effects[i]}, {effects[j]})"),
-                    f"{corr_name(name)}[{effects[i]}, {effects[j]}]",
-                    corr[..., i, j],
-                )
-                for i, j in pairs
-            ]
+        sd = self._posterior[sd_name(factor.name)].to_numpy()
+        if not factor.correlated:
+            return _lines_at(factor, sd, None)
+        corr = self._posterior[corr_name(factor.name)].to_numpy()
+        lines = _lines_at(factor, sd, corr)
+        if factor.is_far_from_zero:
+            at_zero = {line.key: line.draws for line in lines}
+            moved = _lines_at(factor, *factor.basis.at_means(sd, corr))
+            lines += [line.at_means for line in moved if not np.allclose(line.draws, at_zero[line.key], rtol=1e-6)]
         return lines
 
     @cached_property
@@ -179,6 +188,23 @@ class Digest:
             if self._icc is None
             else [_Line((name, ""), f"icc[{name}]", draws) for name, draws in self._icc[0].items()]
         )
+
+
+def _lines_at(factor: FactorEffects, sd: np.ndarray, corr: np.ndarray | None) -> list[_Line]:
+    """Lines of a factor's sds (chains, draws, effects) and, where there are some, of its correlations."""
+    name, effects = factor.name, factor.names
+    lines = [_Line((name, e), f"{sd_name(name)}[{e}]", sd[..., i]) for i, e in enumerate(effects)]
+    if corr is None:
+        return lines
+    pairs = [(i, j) for block in factor.blocks for n, j in enumerate(block) for i in block[:n]]
+    return lines + [
+        _Line(
+            (name, f"corr({effects[i]}, {effects[j]})"),
+            f"{corr_name(name)}[{effects[i]}, {effects[j]}]",
+            corr[..., i, j],
+        )
+        for i, j in pairs
+    ]
 
 
 def _statistics(draws: np.ndarray) -> dict[str, float]:

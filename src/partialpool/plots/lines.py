@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from partialpool.errors import DataError
+from partialpool.plots.held import held_in_title
 from partialpool.plots.style import BLUE, INK, VERMILION, house_style, short
 
 __all__ = ["plot_level_lines"]
@@ -101,6 +102,7 @@ def _draw_level(panel: Axes, level: xr.Dataset, *, most: int) -> tuple[float, fl
 def _title(lines: xr.Dataset, count: int) -> str:
     total, factor = lines.sizes["level"], lines.attrs["factor"]
     some = f"\n{count} of {total} levels, evenly from the lowest to the highest" if count < total else ""
-    held = "" if lines.attrs["held"] == "nothing" else f"\nother predictors held: {short(lines.attrs['held'], 60)}"
+    held = held_in_title(lines.attrs, 80)
+    held += "" if lines.attrs["rows"] == "all" else f"\nrows {short(lines.attrs['rows'], 60)} alone"
     response, over, by = (short(name, 20) for name in (lines.attrs["response"], lines.attrs["over"], factor))
     return f"{response} over {over} by {by}{some}{held}"

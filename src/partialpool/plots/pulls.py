@@ -9,12 +9,14 @@ from matplotlib.figure import Figure
 from partialpool.design.roots import singular_root
 from partialpool.errors import DataError
 from partialpool.names import INTERCEPT
+from partialpool.plots.held import held_in_title, named_effect
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, room, short
 from partialpool.tabulate import number
 
 __all__ = ["plot_shrinkage"]
 
 _MOST_LABELS = 40
+_MOST_ELLIPSES = 6
 
 
 def plot_shrinkage(pooling: xr.Dataset, *, unit: str = "") -> Figure:
@@ -30,8 +32,10 @@ def plot_shrinkage(pooling: xr.Dataset, *, unit: str = "") -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        Open circle: the level's own estimate; dot: partial pooling; arrow between them; cross: complete pooling. With
-        two effects or more the first two span the plane, with the ellipse that holds 90 % of levels in the population.
+        Open circle: the level's own estimate; dot: partial pooling; arrow between them; dashed line or cross: complete
+        pooling, one for each level where levels stand at values of their own. With two effects or more the first two
+        span the plane, with the ellipse that holds 90 % of levels in the population. The title says where other
+        predictors are held.
 
     Raises
     ------
@@ -69,7 +73,11 @@ def _line(pooling: xr.Dataset, own: np.ndarray, partial: np.ndarray, unit: str) 
         .to_numpy()
     )
     axes.hlines(places, *np.quantile(draws[:, order], [0.05, 0.95], axis=0), color=BLUE, lw=1.2)
-    axes.axvline(float(pooling["complete_pooling"][0]), color=VERMILION, lw=1.2, ls="--", label="complete pooling")
+    complete = pooling["complete_pooling"].isel(effect=0).to_numpy()
+    if complete.ndim:
+        axes.plot(complete[order], places, "|", ms=9, mew=1.6, color=VERMILION, label="complete pooling")
+    else:
+        axes.axvline(float(complete), color=VERMILION, lw=1.2, ls="--", label="complete pooling")
     _arrows(axes, own[order], places, partial[order], places)
     axes.plot(own[order], places, "o", ms=5, mfc="white", mec=GREY, label="no pooling")
     axes.plot(partial[order], places, "o", ms=5, color=BLUE, label="partial pooling, 90 % interval")
@@ -93,20 +101,24 @@ def _known(pooling: xr.Dataset) -> list[str]:
 
 def _plane(pooling: xr.Dataset, own: np.ndarray, partial: np.ndarray, unit: str) -> Figure:
     figure, axes = plt.subplots(figsize=(6.6, 5.4))
-    center = partial.mean(axis=0)[:2]
-    outline = _ellipse(pooling)
-    axes.plot(center[0] + outline[0], center[1] + outline[1], color=GREY, lw=1.2, label="90 % of levels")
+    complete = np.atleast_2d(pooling["complete_pooling"].transpose(..., "effect").to_numpy()[..., :2])
+    crosses, place = np.unique(complete, axis=0, return_inverse=True)
+    # Levels that stand at different places are not of one population.
+    for k in range(len(crosses)) if len(crosses) <= _MOST_ELLIPSES else ():
+        here = partial if len(complete) == 1 else partial[place.ravel() == k]
+        center, outline = here.mean(axis=0)[:2], _ellipse(pooling)
+        label = "_" if k else "90 % of levels"
+        axes.plot(center[0] + outline[0], center[1] + outline[1], color=GREY, lw=1.2, label=label)
     _arrows(axes, own[:, 0], own[:, 1], partial[:, 0], partial[:, 1])
     axes.plot(own[:, 0], own[:, 1], "o", ms=5, mfc="white", mec=GREY, label="no pooling")
     axes.plot(partial[:, 0], partial[:, 1], "o", ms=5, color=BLUE, label="partial pooling")
-    complete = pooling["complete_pooling"].to_numpy()
-    axes.plot(complete[0], complete[1], "X", ms=9, color=VERMILION, label="complete pooling")
+    axes.plot(*crosses.T, "X", ms=9, color=VERMILION, label="complete pooling")
     if len(own) <= _MOST_LABELS:
         for label, x, y in zip(pooling["level"].to_numpy(), partial[:, 0], partial[:, 1], strict=True):
             axes.annotate(short(label, 18), (x, y), xytext=(4, 3), textcoords="offset points", fontsize=7, color=INK)
     factor = short(pooling.attrs["factor"], 22)
     names = [str(effect) for effect in pooling["effect"].to_numpy()[:2]]
-    along, up = (f"{short(name, 22)} of each {factor}{_in_units(name, unit)}" for name in names)
+    along, up = (f"{named_effect(pooling.attrs, name, 22)} of each {factor}{_in_units(name, unit)}" for name in names)
     axes.set(xlabel=along, ylabel=up)
     _entitle(figure, pooling)
     axes.grid(visible=True, axis="both")
@@ -123,7 +135,8 @@ def _in_units(effect: str, unit: str) -> str:
 
 def _entitle(figure: Figure, pooling: xr.Dataset) -> None:
     title = f"{short(pooling.attrs['response'])}: pulled towards the population"
-    figure.suptitle(title, fontsize=11, x=0.01, ha="left")
+    held = held_in_title(pooling.attrs, 80)
+    figure.suptitle(f"{title}{held}", fontsize=10.5 if held else 11, x=0.01, ha="left")
 
 
 def _arrows(axes: Axes, x0: np.ndarray, y0: np.ndarray, x1: np.ndarray, y1: np.ndarray) -> None:

@@ -26,6 +26,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from partialpool.design.build import Design, FactorEffects
+from partialpool.design.coefficient_prior import CoefficientPrior
 
 __all__ = [
     "InformedBasis",
@@ -64,7 +65,7 @@ class Sweep:
     Attributes
     ----------
     shares
-        By factor, shape (coefs, levels, effects), for standardised predictors.
+        By factor, shape (coefs, levels, effects), for the coordinates of the common effects.
     """
 
     shares: dict[str, np.ndarray]
@@ -106,9 +107,9 @@ def adapted_offsets(name: str, basis: InformedBasis, sd: pt.TensorVariable) -> p
     return pt.dot(basis.rotation, v / spread)
 
 
-def make_sweep(design: Design, weights: np.ndarray) -> Sweep:
+def make_sweep(design: Design, coordinates: CoefficientPrior, weights: np.ndarray) -> Sweep:
     """Work out how the common effects are swept; `weights` as for `information_matrix`."""
-    matrix = _standardised(design)
+    matrix = coordinates.columns(design)
     gram = (matrix * weights[:, None]).T @ matrix
     shares = {}
     for factor in design.factors:
@@ -118,7 +119,7 @@ def make_sweep(design: Design, weights: np.ndarray) -> Sweep:
 
 
 def _standardised(design: Design) -> np.ndarray:
-    """[1 X], predictors standardised, as the sampler sees them, shape (rows, coefs)."""
+    """[1 X], predictors standardised, shape (rows, coefs)."""
     common = design.common
     return np.column_stack([np.ones(design.n_rows), common.standardised]) if common.intercept else common.standardised
 

@@ -8,6 +8,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from partialpool.design.build import Design
+from partialpool.design.coefficient_prior import coefficient_prior
 from partialpool.design.decomposition import is_decomposed
 from partialpool.design.information import row_information
 from partialpool.design.labels import coordinates
@@ -39,8 +40,10 @@ def build_pymc_model(
 ) -> pm.Model:
     """Build the model of `docs`: eta = beta_0 + Xc beta + sum_f Z_f b_f, y ~ family(link^-1(eta), ...).
 
-    The sampler sees `beta_scaled`: the intercept at the predictors' means and the slopes of standardised
-    predictors, in units of the linear predictor; `beta` reports them on the original scale.
+    The sampler sees `beta_scaled`, in units of the linear predictor: the intercept at the predictors' means, slopes
+    of standardised predictors that have a prior of their own, and directions of the coefficients that have one
+    together (`design/coefficient_prior.py`); `beta` reports them on the original scale. Sds and correlations of
+    correlated effects are sampled at the predictors' means, and reported at zero (`design/effect_basis.py`).
 
     Parameters
     ----------
@@ -69,7 +72,7 @@ def build_pymc_model(
             f.name: group_effects(f, priors, sds[f.name], chosen[f.name], unit=unit, adapted=z.get(f.name))
             for f in design.factors
         }
-        sweep = None if weights is None else make_sweep(design, weights)
+        sweep = None if weights is None else make_sweep(design, coefficient_prior(design, priors), weights)
         eta, shift = _common_predictor(design, priors, unit, sweep.shift(b) if sweep else None)
         if design.offset is not None:
             eta = eta + pm.Data("offset_values", design.offset, dims=OBS)
@@ -91,16 +94,18 @@ def _common_predictor(
     if not common.coefs:
         return pt.zeros(design.n_rows), pt.constant(0.0)
     first = 1 if common.intercept else 0
-    units = np.concatenate([[unit] * first, unit / common.scale])
-    own = [priors[f"{BETA}[{c}]"].in_units_of(float(u)) for c, u in zip(common.coefs, units, strict=True)]
+    coordinates = coefficient_prior(design, priors)
+    own = [prior.in_units_of(unit) for prior in coordinates.priors]
     move = swept / unit if swept is not None and can_shift(own) else 0.0
     scaled = random_vector(f"{BETA}_scaled", own, common.coefs, dims=COEF, shift=move) - move
-    slopes = scaled[first:] * units[first:]
-    shift = pt.dot(common.center, slopes)
     eta = pt.zeros(design.n_rows) + (scaled[0] * unit if common.intercept else 0.0)
-    if common.names:
-        standard = pm.Data("common_values", common.standardised, dims=(OBS, "slope"))
-        eta = eta + standard @ (scaled[first:] * unit)
+    if not common.names:
+        pm.Deterministic(BETA, scaled * unit, dims=COEF)
+        return eta, pt.constant(0.0)
+    slopes = (common.basis.inverse @ coordinates.turn[first:, first:] * unit) @ scaled[first:]
+    shift = pt.dot(common.center, slopes)
+    columns = pm.Data("common_values", coordinates.columns(design)[:, first:], dims=(OBS, f"{COEF}_slope"))
+    eta = eta + columns @ (scaled[first:] * unit)
     original = pt.concatenate([pt.atleast_1d(scaled[0] * unit - shift), slopes]) if common.intercept else slopes
     pm.Deterministic(BETA, original, dims=COEF)
     return eta, shift
@@ -140,7 +145,7 @@ def _check_parametrization(design: Design, parametrization: Mapping[str, Paramet
                 f"unknown parametrization of {name}",
                 got=repr(choice),
                 allowed=" or ".join(repr(p) for p in PARAMETRIZATIONS),
-                do="name one of the two",
+                do="name one of these",
             )
     for factor in design.factors:
         if factor.root is not None and parametrization.get(factor.name) == "centered":

@@ -8,6 +8,7 @@ from partialpool.design.build import Design
 from partialpool.design.decomposition import decompose
 from partialpool.design.scaling import PriorSet
 from partialpool.names import ICC, SHARES, SIGMA, TOTAL_SD, effect_dim, sd_name
+from partialpool.pymc_model.effects import sds_name
 from partialpool.pymc_model.random import scalar_random
 
 __all__ = ["decomposed_parameters"]
@@ -23,5 +24,5 @@ def decomposed_parameters(design: Design, priors: PriorSet) -> dict[str, pt.Tens
     else:
         shares = pt.ones(1)
     found = parts.parameters(pt.atleast_1d(total), pt.atleast_1d(icc), shares)
-    dims = {sd_name(f.name): effect_dim(f.name) for f in design.factors} | {SIGMA: None}
-    return {name: pm.Deterministic(name, value, dims=dims[name]) for name, value in found.items()}
+    kinds = {sd_name(f.name): (sds_name(f), effect_dim(f.name)) for f in design.factors} | {SIGMA: (SIGMA, None)}
+    return {name: pm.Deterministic(kinds[name][0], value, dims=kinds[name][1]) for name, value in found.items()}

@@ -10,23 +10,46 @@ from pytensor.tensor.linalg import solve_triangular
 
 from partialpool.design.build import Design, FactorEffects
 from partialpool.design.scaling import PriorSet
-from partialpool.names import OBS, b_name, corr_name, effect_bis_dim, effect_dim, sd_name, z_name
+from partialpool.names import (
+    OBS,
+    at_means_name,
+    b_name,
+    codes_name,
+    corr_name,
+    effect_bis_dim,
+    effect_dim,
+    sd_name,
+    values_name,
+    z_name,
+)
 from partialpool.pymc_model.adapted import adapted_offsets, information_matrix, informed_basis
 from partialpool.pymc_model.covariance import block_cholesky
 from partialpool.pymc_model.nested import nested_offsets, nested_pairs
 from partialpool.pymc_model.random import random_vector
 
-__all__ = ["PARAMETRIZATIONS", "Parametrization", "effect_sds", "group_effects", "group_predictor", "offsets_adapted"]
+__all__ = [
+    "PARAMETRIZATIONS",
+    "Parametrization",
+    "effect_sds",
+    "group_effects",
+    "group_predictor",
+    "offsets_adapted",
+    "sds_name",
+]
 
 Parametrization = Literal["noncentered", "adapted", "centered"]
 PARAMETRIZATIONS: Final = ("noncentered", "adapted", "centered")
 
 
+def sds_name(factor: FactorEffects) -> str:
+    """Name of the variable that holds a factor's sds as their priors see them."""
+    return sd_name(factor.name) if factor.basis.is_plain else at_means_name(factor.name)
+
+
 def effect_sds(factor: FactorEffects, priors: PriorSet) -> pt.TensorVariable:
-    """Make the standard deviations of a factor's effects, shape (effects,), each with a prior of its own."""
-    name = sd_name(factor.name)
-    chosen = [priors[f"{name}[{effect}]"] for effect in factor.names]
-    return random_vector(name, chosen, factor.names, dims=effect_dim(factor.name))
+    """Make the sds of a factor's effects as their priors see them, shape (effects,), each with a prior of its own."""
+    chosen = [priors[f"{sd_name(factor.name)}[{effect}]"] for effect in factor.names]
+    return random_vector(sds_name(factor), chosen, factor.names, dims=effect_dim(factor.name))
 
 
 def offsets_adapted(
@@ -55,7 +78,10 @@ def group_effects(
     unit: float,
     adapted: pt.TensorVariable | None,
 ) -> pt.TensorVariable:
-    """Make corr and b of one factor; returns b, shape (levels, effects), on the original scale.
+    """Make corr and b of one factor; returns b*, shape (levels, effects), on the original scale.
+
+    b* are the effects that priors are stated of, at the predictors' means; `b_<f>`, `sd_<f>` and `corr_<f>` report them
+    at zero (`design/effect_basis.py`). The two are the same where the columns stand as they are.
 
     Non-centred effects suit levels with little data of their own, centred ones levels with much
     (Papaspiliopoulos, Roberts & Skold 2007); `adapted` finds the middle by itself, with the offsets of
@@ -68,28 +94,48 @@ def group_effects(
     if adapted is not None:
         z = pm.Deterministic(z_name(name), adapted, dims=dims)
         return pm.Deterministic(b_name(name), z * sd, dims=dims)
+    cholesky = None
     if factor.correlated:
         cholesky = block_cholesky(name, factor.blocks, n, priors[corr_name(name)].arguments["eta"])
-        pm.Deterministic(corr_name(name), cholesky @ cholesky.T, dims=(effect, effect_bis_dim(name)))
+        _report_covariance(factor, sd, cholesky)
     if parametrization != "centered" or factor.root is not None:
         z = pm.Normal(z_name(name), 0.0, 1.0, dims=dims)
         related = z if factor.root is None else pt.dot(factor.root, z)
-        return pm.Deterministic(b_name(name), (related @ cholesky.T if factor.correlated else related) * sd, dims=dims)
-    units = unit / factor.scale
-    if factor.correlated:
-        scaled = pm.MvNormal(f"{b_name(name)}_scaled", mu=np.zeros(n), chol=(sd / units)[:, None] * cholesky, dims=dims)
+        own = (related if cholesky is None else related @ cholesky.T) * sd
     else:
-        scaled = pm.Normal(f"{b_name(name)}_scaled", 0.0, sd / units, dims=dims)
-    b = pm.Deterministic(b_name(name), scaled * units, dims=dims)
-    spread = (sd[:, None] * cholesky) if factor.correlated else pt.diag(sd)
-    pm.Deterministic(z_name(name), solve_triangular(spread, b.T, lower=True).T, dims=dims)
-    return b
+        units = unit / factor.basis.scale
+        scaled_name = f"{b_name(name)}_scaled"
+        if cholesky is None:
+            scaled = pm.Normal(scaled_name, 0.0, sd / units, dims=dims)
+        else:
+            scaled = pm.MvNormal(scaled_name, mu=np.zeros(n), chol=(sd / units)[:, None] * cholesky, dims=dims)
+        own = scaled * units
+        spread = pt.diag(sd) if cholesky is None else sd[:, None] * cholesky
+        pm.Deterministic(z_name(name), solve_triangular(spread, own.T, lower=True).T, dims=dims)
+    pm.Deterministic(b_name(name), own if factor.basis.is_plain else own @ factor.basis.to_zero.T, dims=dims)
+    return own
+
+
+def _report_covariance(factor: FactorEffects, sd: pt.TensorVariable, cholesky: pt.TensorVariable) -> None:
+    """Report correlations at zero, and sds where those of the priors are others."""
+    name = factor.name
+    effect = effect_dim(name)
+    dims = (effect, effect_bis_dim(name))
+    if factor.basis.is_plain:
+        pm.Deterministic(corr_name(name), cholesky @ cholesky.T, dims=dims)
+        return
+    half = factor.basis.to_zero @ (sd[:, None] * cholesky)
+    sizes = pt.sqrt((half**2).sum(axis=1))
+    pm.Deterministic(sd_name(name), sizes, dims=effect)
+    unit = half / sizes[:, None]
+    pm.Deterministic(corr_name(name), unit @ unit.T, dims=dims)
 
 
 def group_predictor(factor: FactorEffects, b: pt.TensorVariable) -> pt.TensorVariable:
-    """Add up a row's effects: sum over effects of z b[level], shape (rows,)."""
-    codes = pm.Data(f"{factor.name}_codes", factor.codes.astype("int64"), dims=OBS)
+    """Add up a row's effects: sum over effects of z* b*[level], shape (rows,)."""
+    codes = pm.Data(codes_name(factor.name), factor.codes.astype("int64"), dims=OBS)
     if np.all(factor.values == 1.0):
         return b[codes, 0]
-    values = pm.Data(f"{factor.name}_values", factor.values, dims=(OBS, effect_dim(factor.name)))
+    columns = factor.basis.columns.of(factor.values)
+    values = pm.Data(values_name(factor.name), columns, dims=(OBS, effect_dim(factor.name)))
     return (values * b[codes]).sum(axis=-1)

@@ -4,7 +4,7 @@ import numpy as np
 
 from partialpool.design.build import Design, FactorEffects
 from partialpool.design.scaling import PriorSet
-from partialpool.names import INTERCEPT
+from partialpool.names import BETA, INTERCEPT
 from partialpool.tabulate import TextTable
 
 __all__ = ["describe_data", "describe_mathematics", "describe_words"]
@@ -43,20 +43,25 @@ def describe_words(design: Design) -> str:
         lines.append(f"{' + '.join(spec.offsets)} is added with coefficient 1 (offset).")
     if spec.se:
         lines.append(f"Its standard errors are known: {spec.se}.")
+    if design.references:
+        lines.append(f"Coefficients of categories compare with the reference: {design.references}.")
+    if design.dropped:
+        lines.append(f"Left out, because the rows do not identify them: {', '.join(design.dropped)}.")
     lines += [_words_of(factor) for factor in design.factors]
     return "\n".join(lines)
 
 
-def describe_mathematics(design: Design) -> str:
-    """Write the model as equations.
+def describe_mathematics(design: Design, priors: PriorSet) -> str:
+    """Write the model as equations, with the prior that several coefficients have together.
 
     Examples
     --------
     >>> from partialpool.datasets.load import load_dataset
     >>> from partialpool.design.build import build_design
     >>> from partialpool.spec.model import ModelSpec
-    >>> spec = ModelSpec.from_formula("Yield ~ 1 + (1 | Batch)")
-    >>> print(describe_mathematics(build_design(spec, load_dataset("dyestuff"))))
+    >>> from partialpool.design.scaling import resolve_priors
+    >>> design = build_design(ModelSpec.from_formula("Yield ~ 1 + (1 | Batch)"), load_dataset("dyestuff"))
+    >>> print(describe_mathematics(design, resolve_priors(design)))
     Yield[i] ~ Normal(eta[i], sigma)
     eta[i]   = Intercept + b_Batch[g(i)]
     b_Batch[g] ~ Normal(0, sd_Batch)
@@ -71,7 +76,14 @@ def describe_mathematics(design: Design) -> str:
     terms += [f"{offset}[i]" for offset in spec.offsets]
     terms += [term for factor in design.factors for term in _predictor_terms(factor)]
     lines = [f"{left:<{width}} ~ {distribution}", f"{'eta[i]':<{width}} = {' + '.join(terms) or '0'}"]
-    return "\n".join([*lines, *(_covariance_line(factor) for factor in design.factors)])
+    lines += [_covariance_line(factor) for factor in design.factors]
+    if priors.together:
+        stated = priors[BETA].arguments
+        lines.append(
+            f"beta ~ Normal({_joint_mean(stated['mu'])}, {stated['sigma']:.4g}^2 (X'X / n)^-1), X the columns of "
+            f"{', '.join(priors.together)}{', centred' if design.spec.intercept else ''}"
+        )
+    return "\n".join(lines)
 
 
 def describe_data(design: Design, priors: PriorSet) -> tuple[TextTable, TextTable]:
@@ -83,6 +95,10 @@ def describe_data(design: Design, priors: PriorSet) -> tuple[TextTable, TextTabl
         rows.append((factor.name, str(factor.n_levels), f"{counts[0]}", f"{middle}", f"{counts[-1]}"))
     heads = ("factor", "levels", "rows per level: least", "middle", "most")
     return TextTable(heads, tuple(rows), title=f"Data: {design.n_rows} rows"), priors.table
+
+
+def _joint_mean(mu: float) -> str:
+    return "0" if mu == 0 else f"{mu:.4g} c"  # with X c = 1
 
 
 def _words_of(factor: FactorEffects) -> str:

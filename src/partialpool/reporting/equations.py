@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
 from partialpool.design.build import Design, FactorEffects
-from partialpool.names import INTERCEPT
+from partialpool.design.scaling import PriorSet
+from partialpool.names import BETA, INTERCEPT
 from partialpool.reporting.describe import describe_mathematics
 from partialpool.reporting.mathml import (
     applied,
@@ -27,20 +28,22 @@ _WIDEST = 26
 _Line = tuple[Element, Element, Element]
 
 
-def write_equations(design: Design) -> Equations:
-    """Write the distribution of the response, its predictor and the distribution of the group effects.
+def write_equations(design: Design, priors: PriorSet) -> Equations:
+    """Write the distribution of the response, its predictor, that of the group effects, and a joint prior.
 
     Examples
     --------
     >>> from partialpool.datasets.load import load_dataset
     >>> from partialpool.design.build import build_design
     >>> from partialpool.spec.model import ModelSpec
-    >>> spec = ModelSpec.from_formula("Yield ~ 1 + (1 | Batch)")
-    >>> write_equations(build_design(spec, load_dataset("dyestuff"))).mathml.startswith("<math")
+    >>> from partialpool.design.scaling import resolve_priors
+    >>> design = build_design(ModelSpec.from_formula("Yield ~ 1 + (1 | Batch)"), load_dataset("dyestuff"))
+    >>> write_equations(design, resolve_priors(design)).mathml.startswith("<math")
     True
     """
-    text = describe_mathematics(design)
+    text = describe_mathematics(design, priors)
     lines = [_response(design), *_predictor(design), *(line for f in design.factors for line in _effects(f))]
+    lines += _joint_prior(design, priors)
     return Equations(write_math(table(lines), alternative=text), text)
 
 
@@ -103,6 +106,20 @@ def _effects(factor: FactorEffects) -> Iterator[_Line]:
     parts = (diagonal, subscript(identifier("R"), word(factor.name)), diagonal) if factor.correlated else None
     yield sigma, operator("="), row(*parts) if parts else superscript(diagonal, word("2"))
     yield diagonal, operator("="), applied(word("diag"), *sds)
+
+
+def _joint_prior(design: Design, priors: PriorSet) -> Iterator[_Line]:
+    """The coefficients that have one prior together: Normal(0, sigma^2 (X'X / n)^-1)."""
+    if not priors.together:
+        return
+    stated = priors[BETA].arguments
+    x = identifier("X") if not design.spec.intercept else subscript(identifier("X"), word("c"))
+    inner = row(operator("("), superscript(x, operator("⊤")), x, operator("/"), identifier("n"), operator(")"))
+    mean = word("0") if stated["mu"] == 0 else row(word(f"{stated['mu']:.4g}"), identifier("c"))
+    spread = row(
+        superscript(word(f"{stated['sigma']:.4g}"), word("2")), superscript(inner, row(operator("−"), word("1")))
+    )
+    yield identifier("β"), operator("∼"), applied(word("Normal"), mean, spread)
 
 
 def _common(name: str) -> Element:

@@ -4,21 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import xarray as xr
 
 from partialpool.design.build import Design
-from partialpool.design.kinds import first_category, is_quantity
+from partialpool.design.held import Held, categories_of, is_number, numbers_among, range_of, read_columns
+from partialpool.design.labels import coordinate_of
 
 __all__ = ["Grid", "predictor_grids", "slope_grids"]
-
-_PLACES = 25
 
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """A numeric predictor's range, with every category held at its first.
+    """A predictor's values, with every other category held at its first.
 
     Attributes
     ----------
@@ -26,60 +23,42 @@ class Grid:
         The predictor.
     at
         What questions take: values by column.
-    read
-        Every predictor the model reads.
     """
 
     column: str
     at: dict[str, Sequence[Any]]
-    read: tuple[str, ...] = ()
-
-    @property
-    def size(self) -> int:
-        """How many places there are."""
-        return len(self.at[self.column])
 
     def along(self, answer: xr.Dataset) -> xr.Dataset:
         """Drop the categories, of which one was asked for, from an answer's dimensions."""
-        return answer.isel({name: 0 for name in self.at if name != self.column}, drop=True)
+        return answer.isel({coordinate_of(answer, name): 0 for name in self.at if name != self.column}, drop=True)
 
     def held(self, answer: xr.Dataset) -> str:
-        """Say where the other predictors were held, as a sentence; nothing where there are none."""
-        chosen = [f"{name}={values[0]}" for name, values in self.at.items() if name != self.column]
+        """Say where the other predictors and the offset were held, in sentences; nothing where there are none."""
+        chosen = [str(Held(name, values[0], "first")) for name, values in self.at.items() if name != self.column]
         others = chosen + ([answer.attrs["held"]] if "held" in answer.attrs else [])
-        return f" Held meanwhile: {', '.join(others)}." if others else ""
+        offset = f" Offset: {answer.attrs['offset']}." if "offset" in answer.attrs else ""
+        return (f" Held meanwhile: {', '.join(others)}." if others else "") + offset
 
 
 def slope_grids(design: Design) -> list[Grid]:
-    """Return a grid for each numeric predictor whose effect varies over some factor."""
-    recipes = [recipe for factor in design.factors for recipe in factor.recipes]
-    varying = dict.fromkeys(column for recipe in recipes for column in recipe.numeric)
-    read = varying | dict.fromkeys(design.common.recipe.numeric)
-    categories = {c: [first_category(design.frame[c])] for c in read if not is_quantity(design.frame[c])}
-    grids = []
-    for column in varying:
-        values = design.frame[column]
-        if is_quantity(values):
-            grids.append(
-                Grid(column, {column: np.linspace(values.min(), values.max(), _PLACES).tolist(), **categories})
-            )
-    return grids
+    """Return a grid for each number whose effect varies over some factor."""
+    categories = _first_categories(design)
+    varying = numbers_among(design, read_columns(design, common=False))
+    return [Grid(column, {column: range_of(design, column), **categories}) for column in varying]
 
 
 def predictor_grids(design: Design, *, most: int = 4) -> list[Grid]:
     """Return a grid for each of the first predictors of the common effects: a number's range, a category's values."""
-    read = tuple(design.common.recipe.numeric)
-    every = tuple(dict.fromkeys([*read, *(c for f in design.factors for r in f.recipes for c in r.numeric)]))
-    categories = {c: [first_category(design.frame[c])] for c in every if not is_quantity(design.frame[c])}
-    grids = []
-    for column in read[:most]:
-        values = design.frame[column]
-        places = (
-            np.linspace(values.min(), values.max(), _PLACES).tolist() if is_quantity(values) else _categories(values)
-        )
-        grids.append(Grid(column, {**categories, column: places}, every))
-    return grids
+    categories = _first_categories(design)
+    read = list(design.common.recipe.numeric)
+    return [
+        Grid(column, {**categories, column: range_of(design, column) if is_number(design, column) else list(values)})
+        for column in read[:most]
+        for values in [() if is_number(design, column) else categories_of(design, column)]
+    ]
 
 
-def _categories(values: pd.Series) -> list[Any]:
-    return [False, True] if pd.api.types.is_bool_dtype(values) else list(values.cat.categories)
+def _first_categories(design: Design) -> dict[str, list[Any]]:
+    """Return every category that effects read, at its first."""
+    read = read_columns(design)
+    return {column: [categories_of(design, column)[0]] for column in read if not is_number(design, column)}

@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 
 import numpy as np
+import xarray as xr
 
 from partialpool.fitting import Fit
 from partialpool.names import INTERCEPT
 from partialpool.tabulate import estimate_cells, number
 
-__all__ = ["effect_units", "estimate_in_words", "on_scale", "response_name", "response_unit"]
+__all__ = ["effect_units", "estimate_in_words", "held_meanwhile", "on_scale", "response_name", "response_unit"]
 
 
 def estimate_in_words(draws: np.ndarray) -> str:
@@ -47,6 +48,12 @@ def on_scale(fit: Fit) -> str:
     if fit.spec.family_record.on_log_scale:
         return " on the log scale"
     return "" if fit.spec.link == "identity" else f" on the {fit.spec.link} scale"
+
+
+def held_meanwhile(answer: xr.Dataset) -> str:
+    """Say where an answer holds other predictors, as a sentence; nothing where there are none."""
+    held = answer.attrs.get("held", "nothing")
+    return "" if held == "nothing" else f" Held meanwhile: {held}."
 
 
 def effect_units(fit: Fit, effects: Iterable[str]) -> dict[str, str]:

@@ -279,7 +279,7 @@ def scaled_priors(priors: PriorSet, component: str, alpha: float) -> PriorSet:
         else entry
         for entry in priors.entries
     )
-    return PriorSet(entries)
+    return PriorSet(entries, priors.notes)
 
 
 def _component_of(parameter: str) -> str:

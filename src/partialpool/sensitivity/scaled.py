@@ -3,6 +3,7 @@
 p(x)^alpha, normalised again:
 
     Normal(mu, s)            Normal(mu, s / sqrt(alpha))
+    UnitInformation(mu, s)   UnitInformation(mu, s / sqrt(alpha))
     HalfNormal(s)            HalfNormal(s / sqrt(alpha))
     StudentT(nu, mu, s)      StudentT(nu', mu, s sqrt(nu / nu')),   nu' = alpha (nu + 1) - 1; so the half-t
     Cauchy, HalfCauchy       as a t with nu = 1
@@ -52,6 +53,7 @@ def _t(alpha: float, /, nu: float, mu: float, sigma: float) -> Prior:
 _POWERS: Final[Mapping[str, Callable[..., Prior]]] = MappingProxyType(
     {
         "Normal": lambda p, /, mu, sigma: Prior("Normal", mu=mu, sigma=sigma / np.sqrt(p)),
+        "UnitInformation": lambda p, /, mu, sigma: Prior("UnitInformation", mu=mu, sigma=sigma / np.sqrt(p)),
         "HalfNormal": lambda p, /, sigma: Prior("HalfNormal", sigma=sigma / np.sqrt(p)),
         "StudentT": _t,
         "HalfStudentT": _half_t,

@@ -1,6 +1,7 @@
 """Covariances among levels, stated by factor, go to the factor's groups."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from partialpool.errors import SpecError, nearest
 from partialpool.spec.relationship import as_relationship
@@ -45,13 +46,4 @@ def with_covariances(groups: Iterable[Group], cov: Mapping[str, object]) -> tupl
                 allowed="one: effects of one factor share it",
                 do="copy the column under another name for effects with another covariance, or with none",
             )
-    return tuple(
-        Group(
-            group.factor,
-            slopes=group.slopes,
-            intercept=group.intercept,
-            correlated=group.correlated,
-            cov=next(iter(said[group.factor]), None),
-        )
-        for group in groups
-    )
+    return tuple(replace(group, cov=next(iter(said[group.factor]), None)) for group in groups)

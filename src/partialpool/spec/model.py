@@ -2,17 +2,18 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from partialpool.errors import SpecError
-from partialpool.names import INTERCEPT, effect_bis_dim, effect_dim
+from partialpool.names import INTERCEPT, names_of_factor
 from partialpool.spec.expression import columns_of, read_common
 from partialpool.spec.families import Family, family_named
 from partialpool.spec.formula import ResponseTerm, parse_formula, read_response
 from partialpool.spec.groupcovs import with_covariances
+from partialpool.spec.grouporigins import with_origins
 from partialpool.spec.guard import quote_name
 from partialpool.spec.priorchecks import check_stated_priors, replaced_by, share_parameters
 from partialpool.spec.priortable import PriorTable
@@ -127,6 +128,7 @@ class ModelSpec:
         priors: Mapping[str, object] = MappingProxyType({}),
         se: str | None = None,
         cov: Mapping[str, object] = MappingProxyType({}),
+        origin: Mapping[str, object] = MappingProxyType({}),
     ) -> "ModelSpec":
         """Read lme4's (and brms's) notation.
 
@@ -136,6 +138,8 @@ class ModelSpec:
             For instance `"y ~ x + (x | g)"`; see `docs/formula.md` for the whole grammar.
         family, link, priors, se, cov
             As for `ModelSpec`. `se` may also be written in the formula: `"y | se(s) ~ 1 + (1 | study)"`.
+        origin
+            By factor, where the priors of its correlated groups are stated, as for `Group`: `{"g": "zero"}`.
 
         Examples
         --------
@@ -154,7 +158,7 @@ class ModelSpec:
         return cls(
             parsed.response.text,
             [*common.terms, *(f"offset({o})" for o in common.offsets)],
-            parsed.groups,
+            with_origins(parsed.groups, origin) if origin else parsed.groups,
             intercept=common.intercept,
             family=family,
             link=link,
@@ -199,7 +203,7 @@ class ModelSpec:
         )
 
     def to_formula(self) -> str:
-        """Write the formula; family, link, priors and covariances are said beside it."""
+        """Write the formula; family, link, priors, covariances and origins are said beside it."""
         left = self.response if self.se is None else f"{self.response} | se({quote_name(self.se)})"
         right = ([] if self.intercept else ["0"]) + [*self.common]
         right += [f"offset({o})" for o in self.offsets]
@@ -331,9 +335,7 @@ def _canonical_groups(groups: Iterable[Group]) -> Iterable[Group]:
                 do="put the offset into common",
             )
         for factor in expand_nesting(group.factor):
-            yield Group(
-                factor, slopes=terms.terms, intercept=terms.intercept, correlated=group.correlated, cov=group.cov
-            )
+            yield replace(group, factor=factor, slopes=terms.terms, intercept=terms.intercept)
 
 
 def _checked_link(family: Family, link: str | None) -> str:
@@ -380,13 +382,13 @@ def _check_no_effect_twice(groups: tuple[Group, ...]) -> None:
 
 def _check_names_apart(spec: ModelSpec) -> None:
     """Refuse names that the posterior could not keep apart."""
-    dims = Counter(n for f in spec.factors for n in (f, effect_dim(f), effect_bis_dim(f)))
-    for name, count in dims.items():
+    names = Counter(name for factor in spec.factors for name in names_of_factor(factor))
+    for name, count in names.items():
         if count > 1:
             raise SpecError(
-                "two grouping factors would share a dimension of the posterior",
+                "two grouping factors would share a name in the posterior",
                 got=f"{name!r} from " + ", ".join(repr(f) for f in spec.factors),
-                allowed="no factor named like another followed by _effect",
+                allowed="no factor named like what belongs to another: g, g_effect, sd_g, corr_g, b_g, z_g",
                 do="rename one of the columns",
             )
     if INTERCEPT in spec.columns:

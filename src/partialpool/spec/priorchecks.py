@@ -75,8 +75,9 @@ def _check_supports(priors: Mapping[str, Prior], factors: tuple[str, ...], famil
     for name, prior in priors.items():
         base = name.partition("[")[0]
         support = needed.get(base)
+        together = name == "beta" and prior.support == "coefficients"
         wrong = (support is not None and prior.support != support) or (
-            base == "beta" and prior.support not in ("real", "positive")
+            base == "beta" and prior.support not in ("real", "positive") and not together
         )
         if wrong:
             raise PriorError(

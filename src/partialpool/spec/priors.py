@@ -16,7 +16,7 @@ from partialpool.errors import PriorError, nearest
 __all__ = ["DISTRIBUTIONS", "Distribution", "Prior"]
 
 Role = Literal["location", "scale", "rate", "log_location", "shape"]
-Support = Literal["real", "positive", "unit", "simplex", "correlation"]
+Support = Literal["real", "coefficients", "positive", "unit", "simplex", "correlation"]
 
 _RESCALE: Final[Mapping[Role, Callable[[float, float], float]]] = MappingProxyType(
     {
@@ -51,6 +51,7 @@ DISTRIBUTIONS: Final[Mapping[str, Distribution]] = MappingProxyType(
         "Laplace": _distribution("real", "mu", mu="location", b="scale"),
         "Logistic": _distribution("real", "mu", mu="location", s="scale"),
         "Uniform": _distribution("real", "lower upper", lower="location", upper="location"),
+        "UnitInformation": _distribution("coefficients", "mu", mu="location", sigma="scale"),
         "HalfNormal": _distribution("positive", sigma="scale"),
         "HalfStudentT": _distribution("positive", nu="shape", sigma="scale"),
         "HalfCauchy": _distribution("positive", beta="scale"),
@@ -77,7 +78,7 @@ class Prior:
         One of `DISTRIBUTIONS`: Normal, StudentT, Cauchy, Laplace, Logistic, Uniform (real line);
         HalfNormal, HalfStudentT, HalfCauchy, Exponential, Gamma, InverseGamma, LogNormal, Weibull
         (positive); PC (a penalised-complexity prior of an sd, P(sd > u) = a); Beta (a share of variance); Dirichlet
-        (cutpoints, several shares); LKJ (correlations).
+        (cutpoints, several shares); LKJ (correlations); UnitInformation (all common effects together, see `pp.priors`).
     **arguments
         All of its arguments, finite numbers on the original scale of the parameter.
 
@@ -149,7 +150,7 @@ class Prior:
 
     @property
     def support(self) -> Support:
-        """Where the mass lies: real, positive, simplex or correlation."""
+        """Where the mass lies: real, coefficients, positive, unit, simplex or correlation."""
         return DISTRIBUTIONS[self.distribution].support
 
     @property

@@ -2,13 +2,17 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from partialpool.errors import SpecError
 from partialpool.names import INTERCEPT, RESERVED
 from partialpool.spec.guard import quote_name
 from partialpool.spec.relationship import Relationship, as_relationship
 
-__all__ = ["Group", "expand_nesting", "factor_columns"]
+__all__ = ["ORIGINS", "Group", "expand_nesting", "factor_columns"]
+
+ORIGINS: Final = ("means", "zero")
+"""Where the priors of a correlated group may be stated."""
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -30,6 +34,9 @@ class Group:
     cov
         A known covariance among the levels (pedigree, phylogeny, kinship): a labelled table, or a CSV file's path.
         Effects of levels j and k then covary as cov[j, k] Sigma. Without one, levels are independent.
+    origin
+        Where the priors of sds and correlations of a correlated group are stated: at the predictors' `means`, or at
+        their `zero`. The model is the same; only priors depend on it.
 
     Raises
     ------
@@ -50,6 +57,7 @@ class Group:
     intercept: bool
     correlated: bool
     cov: Relationship | None
+    origin: str
 
     def __init__(
         self,
@@ -59,6 +67,7 @@ class Group:
         intercept: bool = True,
         correlated: bool = True,
         cov: object = None,
+        origin: str = "means",
     ) -> None:
         slopes = (slopes,) if isinstance(slopes, str) else _texts(slopes)
         factor = _canonical_factor(factor)
@@ -79,6 +88,7 @@ class Group:
         object.__setattr__(self, "intercept", intercept)
         object.__setattr__(self, "correlated", correlated or not slopes)
         object.__setattr__(self, "cov", None if cov is None else as_relationship(cov))
+        object.__setattr__(self, "origin", _checked_origin(origin))
         if self.cov is not None and "/" in factor:
             raise SpecError(
                 "a covariance among levels belongs to one factor",
@@ -89,6 +99,7 @@ class Group:
 
     def __repr__(self) -> str:
         known = "" if self.cov is None else f", cov={self.cov!r}"
+        known += "" if self.origin == "means" else f", origin={self.origin!r}"
         return (
             f"Group(factor={self.factor!r}, slopes={self.slopes!r}, intercept={self.intercept}, "
             f"correlated={self.correlated}{known})"
@@ -104,6 +115,17 @@ class Group:
         head = " + ".join(self.slopes) if self.slopes else "1"
         bar = "|" if self.correlated else "||"
         return f"({'' if self.intercept else '0 + '}{head} {bar} {_quoted(self.factor)})"
+
+
+def _checked_origin(origin: object) -> str:
+    if origin not in ORIGINS:
+        raise SpecError(
+            "the origin of a group's priors is one of two",
+            got=repr(origin),
+            allowed=" or ".join(map(repr, ORIGINS)),
+            do="leave it out for 'means', the predictors' means over the rows",
+        )
+    return str(origin)
 
 
 def factor_columns(factor: str) -> tuple[str, ...]:
@@ -156,10 +178,16 @@ def _canonical_factor(factor: str) -> str:
             do="name the columns on both sides of ':' or '/'",
         )
     canonical = "/".join(":".join(nest) for nest in nests)
-    clash = RESERVED.intersection([canonical])
-    if clash:
+    if "[" in canonical or "]" in canonical:  # sd_x[u] is the sd of effect u over x
         raise SpecError(
-            "a grouping factor may not be named like a part of the posterior",
+            "the name of a grouping factor has square brackets",
+            got=repr(canonical),
+            allowed="names without [ and ]: parameters are called sd_factor[effect]",
+            do="rename the column",
+        )
+    if RESERVED.intersection([canonical, ":".join(nests[0])]):
+        raise SpecError(
+            "a grouping factor may not be named like a part of the posterior, or of an answer",
             got=repr(canonical),
             allowed=f"any name but {', '.join(sorted(RESERVED))}",
             do="rename the column",

@@ -23,8 +23,8 @@ __all__ = [
 ]
 
 MODEL_KEYS: Final = ("formula", "response", "common", "intercept", "family", "link", "se")
-SECTIONS: Final = ("title", "source", "shows", "data", "model", "group", "cov", "priors", "sampling")
-_GROUP_KEYS: Final = ("factor", "slopes", "intercept", "correlated", "cov")
+SECTIONS: Final = ("title", "source", "shows", "data", "model", "group", "cov", "origin", "priors", "sampling")
+_GROUP_KEYS: Final = ("factor", "slopes", "intercept", "correlated", "cov", "origin")
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def read_toml_file(path: str | Path) -> str:
 
 
 def read_spec_tables(text: str, folder: Path | None = None) -> SpecTables:
-    """Read `[model]`, `[[group]]`, `[cov]` and `[priors]`; paths of covariances are relative to a folder."""
+    """Read `[model]`, `[[group]]`, `[cov]`, `[origin]`, `[priors]`; paths of covariances are relative to a folder."""
     document = parse_toml(text)
     model = section(document, "model")
     check_keys("[model]", model, MODEL_KEYS)
@@ -96,6 +96,7 @@ def read_spec_tables(text: str, folder: Path | None = None) -> SpecTables:
         _check_type(key, value)
     if "formula" in model:
         both = [key for key in ("response", "common", "intercept") if key in model] + (["[[group]]"] if groups else [])
+        options["origin"] = section(document, "origin")
         if both:
             raise SpecError(
                 "the model is given twice",
@@ -110,6 +111,13 @@ def read_spec_tables(text: str, folder: Path | None = None) -> SpecTables:
             got=", ".join(model) or "an empty table",
             allowed="formula = '...' or response = '...'",
             do="say what is modelled",
+        )
+    if section(document, "origin"):
+        raise SpecError(
+            "[origin] goes with a formula",
+            got=", ".join(section(document, "origin")),
+            allowed="origin = 'zero' in the [[group]] it is of",
+            do="move it there",
         )
     parts: dict[str, Any] = {key: model[key] for key in ("response", "common", "intercept") if key in model}
     parts["groups"] = [_read_group(table, folder) for table in groups]
@@ -141,6 +149,7 @@ def write_spec_tables(
     tables = [
         {"factor": g.factor, "slopes": list(g.slopes), "intercept": g.intercept, "correlated": g.correlated}
         | ({} if g.cov is None else {"cov": {"levels": list(g.cov.levels), "lower": list(g.cov.lower)}})
+        | ({} if g.origin == "means" else {"origin": g.origin})
         for g in groups
     ]
     if tables:
@@ -220,4 +229,5 @@ def _read_group(table: Mapping[str, Any], folder: Path | None) -> Group:
         intercept=table.get("intercept", True),
         correlated=table.get("correlated", True),
         cov=_covariance(table.get("cov"), folder),
+        origin=table.get("origin", "means"),
     )

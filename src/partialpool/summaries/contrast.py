@@ -10,6 +10,7 @@ import xarray as xr
 from scipy import special
 
 from partialpool.design.build import Design
+from partialpool.design.kinds import value_columns
 from partialpool.design.rows import expression_rows
 from partialpool.design.scenarios import Scenarios, check_known_means, slope_scenarios, value_scenarios
 from partialpool.design.table import read_table
@@ -179,7 +180,7 @@ def _base(design: Design, data: Any) -> pd.DataFrame:
     if data is None:
         return design.frame
     columns = design.spec.expression_columns
-    frame = read_table(data, columns, predictors=columns).frame
+    frame = read_table(data, columns, predictors=value_columns(design.spec)).frame
     check_known_means(design, frame)
     return frame
 

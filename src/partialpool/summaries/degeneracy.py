@@ -2,7 +2,7 @@
 
 import warnings
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,12 @@ from partialpool.design.decomposition import is_decomposed
 from partialpool.errors import DataError, DataWarning, EngineError, PartialPoolError
 from partialpool.fitting import Fit
 from partialpool.likelihood import LikelihoodFit, likelihood_fit
-from partialpool.names import corr_name, sd_name
+from partialpool.names import INTERCEPT, corr_name, sd_name
 from partialpool.observe.decomposed import implied_sd
 from partialpool.observe.distributions import frozen
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.terms import Group
-from partialpool.variance.covariance import effect_covariance
+from partialpool.variance.covariance import effects_at_means
 from partialpool.variance.places import partition_over_rows
 
 __all__ = ["singularity"]
@@ -31,7 +31,11 @@ NEGLIGIBLE = 0.1
 EXTREME = 0.95
 """A correlation beyond this, either way, is near +-1."""
 ENOUGH = 0.1
-"""Posterior mass that counts: near zero, where it is more than the prior's; near +-1, where it is three times that."""
+"""Posterior mass near +-1 that counts, where it is three times the prior's."""
+DOUBTFUL = 0.25
+"""Posterior mass near zero that counts where no score prefers the effect."""
+LIKELY = 0.5
+"""Posterior mass near zero that counts where there is no likelihood to score the model without the effect."""
 _GRID = 200
 
 
@@ -54,18 +58,25 @@ class _Pair:
 def singularity(fit: Fit) -> xr.Dataset:
     """Ask which varying effects and correlations the data support, and what simpler model is left.
 
-    An effect's contribution is its sd times the sd of its column: what it adds to the linear predictor. It is near zero
-    where a level's rows cannot tell it from their own noise: below the residual sd times sqrt(0.1 / m), m the size of
-    the level that a row taken at random belongs to, which is a design effect of 1.1. Data that do not support an
-    effect leave more mass there than the prior had (posterior over prior mass above 1, a Bayes factor towards
-    "near zero"), and a tenth or more. Two effects are nearly one if a tenth of the mass of their correlation lies
-    beyond +-0.95, three times the prior's. The effective rank of a factor's covariance is exp(entropy of its
-    normalised eigenvalues) (Roy & Vetterli 2007, EUSIPCO), columns scaled to sd 1: 2 for two independent effects of one
-    size, 1 for effects that are one.
+    An effect's contribution is its sd times the root mean square of its column: what it adds to the linear predictor.
+    Correlated effects are taken at the predictors' means, so that no answer depends on where zero is. A contribution is
+    near zero where a level's rows cannot distinguish it from their own noise: where it raises the variance of the
+    level's mean by less than a tenth, a design effect of 1.1. That is below sqrt(0.1 sum_j W_j / sum_j W_j^2), W_j the
+    information of a level's rows, 1 / (residual variance) each; a row of n trials counts n times, a known error by its
+    own variance. Of a Student t response, whose variance may be infinite, it is (nu + 1) / ((nu + 3) sigma^2).
+
+    An effect is not supported where a quarter of its posterior mass or more is near zero and the model without it
+    predicts no worse (AIC, where there is a likelihood), or where half of the mass is. The prior's mass near zero is
+    reported, and decides nothing: a wide prior has next to none there, whatever the data say (Lindley 1957). Two
+    effects are nearly one if a tenth of the mass of their correlation lies beyond +-0.95, three times the prior's. The
+    effective rank of a factor's covariance is exp(entropy of its normalised eigenvalues) (Roy & Vetterli 2007,
+    EUSIPCO), columns scaled to sd 1: 2 for two independent effects of one size, 1 for effects that are one.
 
     For normal responses the maximum-likelihood fit is judged as lme4 does (`isSingular`): a diagonal element of the
     relative Cholesky factor below 1e-4; and a simpler model is advised only if its AIC is no worse: a correlation
-    that is truly near 1 had better stay.
+    that is truly near 1 had better stay. A varying intercept is never advised away: where levels structure the data
+    (subjects of a trial, sites of a survey), leaving them out takes rows for independent that are not, however small
+    their sd is estimated.
 
     Parameters
     ----------
@@ -76,28 +87,28 @@ def singularity(fit: Fit) -> xr.Dataset:
     -------
     xarray.Dataset
         - (chain, draw, term): `contribution`, in units of the linear predictor;
-        - by term: `small`, the threshold; `near_zero`, posterior mass below it, `near_zero_prior`, their `mass_ratio`,
-          `supported`; `prior_density` (term, grid), of the contribution; `ml_relative`, diagonal of the relative
+        - by term: `small`, the threshold; `near_zero`, posterior mass below it, `near_zero_prior`, `supported`;
+          `prior_density` (term, grid), of the contribution; `ml_relative`, diagonal of the relative
           Cholesky factor at maximum likelihood (NaN where there is none);
         - (chain, draw, pair): `correlation`; by pair: `extreme`, posterior mass beyond +-0.95,
           `extreme_prior`, `piled`;
         - (chain, draw, factor): `effective_rank`; `effects`, how many there are.
 
-        `good`: whether everything is supported and no two effects are one. attrs: `finding`, in words; `sentence`, with
-        the advice; `simpler`, a formula without what is not supported, to pass to `fit`, empty where all is
-        well; `ml_singular`, "yes", "no" or why there is no maximum.
+        `good`: whether every slope is supported and no two effects are one. attrs: `finding`, in words; `sentence`,
+        with the advice; `simpler`, a formula without the slopes and correlations that are not supported, to pass to
+        `fit`, empty where there is none; `ml_singular`, "yes", "no" or why there is no maximum.
 
     Raises
     ------
     DataError
-        No grouping factor; a Student t response without a variance.
+        No grouping factor.
 
     Examples
     --------
     >>> import partialpool as pp
     >>> fit = pp.fit("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff2"), seed=1, progressbar=False)
-    >>> print(pp.singularity(fit).attrs["simpler"])
-    Yield ~ 1
+    >>> bool(pp.singularity(fit)["supported"].sel(term="Batch: Intercept"))
+    False
     """
     design, posterior = fit.design, fit.posterior
     if not design.factors:
@@ -107,7 +118,6 @@ def singularity(fit: Fit) -> xr.Dataset:
             allowed="a model with a grouping term",
             do="add one",
         )
-    residual = float(np.sqrt(partition_over_rows(posterior, design).residual).mean())
     terms = [(factor, e) for factor in design.factors for e in range(len(factor.names))]
     pairs = [
         _Pair(f, block[i], block[j], len(block))
@@ -116,34 +126,35 @@ def singularity(fit: Fit) -> xr.Dataset:
         for j in range(len(block))
         for i in range(j)
     ]
+    sizes = {f.name: _column_sizes(design, f) for f in design.factors}
+    scales = [float(sizes[f.name][e]) for f, e in terms]
+    at_means = {f.name: effects_at_means(posterior, f) for f in design.factors}
     contribution = np.stack(
-        [posterior[sd_name(f.name)].transpose("chain", "draw", ...).to_numpy()[..., e] * f.scale[e] for f, e in terms],
-        axis=-1,
+        [at_means[f.name][0][..., e] * scale for (f, e), scale in zip(terms, scales, strict=True)], axis=-1
     )
-    sizes = {f.name: _rows_alike(f) for f in design.factors}
-    small = np.array([residual * np.sqrt(NEGLIGIBLE / sizes[f.name]) for f, _ in terms])
+    information = row_information_of(design, _residual_variance(fit))
+    small = np.array([np.sqrt(NEGLIGIBLE / information_alike(f, information)) for f, _ in terms])
     near = (contribution < small).mean(axis=(0, 1))
     priors = [_sd_prior(fit, f"{sd_name(f.name)}[{f.names[e]}]") for f, e in terms]
-    scales = [f.scale[e] for f, e in terms]
     near_prior = np.array([float(p.cdf(t / s)) for p, s, t in zip(priors, scales, small, strict=True)])
     grid = np.linspace(0, max(1.05 * np.quantile(contribution, 0.995, axis=(0, 1)).max(), 2 * small.max()), _GRID)
     correlation, extreme, extreme_prior = _correlations(fit, pairs)
-    supported = (near <= near_prior) | (near < ENOUGH)
     piled = (extreme > ENOUGH) & (extreme > 3 * extreme_prior)
     ml = _Likelihood.of(fit)
+    supported = np.array([_is_supported(fit, ml, term, mass) for term, mass in zip(terms, near, strict=True)])
+    is_slope = np.array([f.names[e] != INTERCEPT for f, e in terms])
     per_term = ("term",)
     variables = {
         "contribution": (("chain", "draw", "term"), contribution),
         "near_zero": (per_term, near),
         "near_zero_prior": (per_term, near_prior),
-        "mass_ratio": (per_term, near / np.maximum(near_prior, np.finfo(float).tiny)),
         "supported": (per_term, supported),
         "ml_relative": (per_term, ml.relative),
         "correlation": (("chain", "draw", "pair"), correlation),
         "extreme": (("pair",), extreme),
         "extreme_prior": (("pair",), extreme_prior),
         "piled": (("pair",), piled),
-        "good": ((), bool(supported.all()) and not bool(piled.any())),
+        "good": ((), bool(supported[is_slope].all()) and not bool(piled.any())),
         "effective_rank": (("chain", "draw", "factor"), _ranks(fit)),
         "effects": (("factor",), [len(f.names) for f in design.factors]),
         "small": (per_term, small),
@@ -161,11 +172,12 @@ def singularity(fit: Fit) -> xr.Dataset:
         "grid": grid,
     }
     found = xr.Dataset(variables, coords=coords)
-    weak = {(f.name, e) for (f, e), fine in zip(terms, supported, strict=True) if not fine}
+    weak = {(f.name, e) for (f, e), fine in zip(terms, supported | ~is_slope, strict=True) if not fine}
     tied = [pair for pair, one in zip(pairs, piled, strict=True) if one]
     simpler = _advised(fit, ml, weak, tied)
     found.attrs = {
-        "definition": "contribution = sd of the effect x sd of its column; near zero: design effect below 1.1",
+        "definition": "contribution = sd of the effect x rms of its column, at the predictors' means; "
+        "near zero: design effect below 1.1",
         "response": fit.spec.response,
         "scale": fit.spec.link,
         "ml_singular": ml.singular,
@@ -174,19 +186,58 @@ def singularity(fit: Fit) -> xr.Dataset:
     found.attrs["finding"] = _finding(found)
     beside = fit.spec.beside_formula
     advice = f" A simpler model: {found.attrs['simpler']}{beside}." if simpler else " No simpler model is advised."
-    found.attrs["sentence"] = f"{found.attrs['finding']}.{'' if found['good'] else advice}"
+    keep = " Keep it if the design has it." if not supported[~is_slope].all() else ""
+    found.attrs["sentence"] = f"{found.attrs['finding']}.{keep}{'' if found['good'] else advice}"
     return found
 
 
-def _rows_alike(factor: FactorEffects) -> float:
-    """How many rows tell of one effect: sum_ii' K_ii'^2 / n over pairs of rows, rows per level where K = I.
+def _column_sizes(design: Design, factor: FactorEffects) -> np.ndarray:
+    """Root mean squares of the columns at the means, over rows, or over the trials that rows hold, (effects,)."""
+    columns = factor.basis.columns.of(factor.values)
+    return np.sqrt(np.average(columns**2, axis=0, weights=design.response.trials))
 
-    The information on a variance is in proportion to tr((Z K Z')^2), its square included so that negative
-    relationships count as well.
+
+def _residual_variance(fit: Fit) -> float:
+    """Residual variance of one observation; of a Student t, 1 / its information, which exists whatever nu is."""
+    if fit.spec.family != "student_t" or fit.design.se is not None:
+        return float(partition_over_rows(fit.posterior, fit.design).residual.mean())
+    nu, sigma = fit.posterior["nu"].to_numpy(), fit.posterior["sigma"].to_numpy()
+    return float((sigma**2 * (nu + 3) / (nu + 1)).mean())
+
+
+def row_information_of(design: Design, residual: float) -> np.ndarray:
+    """Information of each row about its linear predictor, (rows,): 1 / its residual variance on that scale.
+
+    `residual` is the variance of one observation; a row of n trials is n of them, a known error has its own.
     """
-    n = np.bincount(factor.codes, minlength=factor.n_levels)
+    if design.se is not None:
+        return 1 / design.se**2
+    trials = np.ones(design.n_rows) if design.response.trials is None else design.response.trials
+    return trials / residual
+
+
+def information_alike(factor: FactorEffects, information: np.ndarray) -> float:
+    """Information that the rows of a level, of one that a unit of information at random belongs to, have together.
+
+    sum_j W_j^2 / sum_j W_j, W_j summed over the rows of a level; with K the known covariance of levels,
+    sum_jk (L'WL)_jk^2 / sum_j W_j, in proportion to what is known of a variance, tr((Z K Z')^2): its square included so
+    that negative relationships count as well.
+    """
+    n = np.bincount(factor.codes, information, minlength=factor.n_levels)
     shared = n if factor.root is None else factor.root.T @ (n[:, None] * factor.root)
     return float((shared**2).sum() / n.sum())
+
+
+def _is_supported(fit: Fit, ml: "_Likelihood", term: tuple[FactorEffects, int], near: float) -> bool:
+    """Whether the data support an effect of whose posterior so much is near zero."""
+    if near < DOUBTFUL or near >= LIKELY:
+        return near < DOUBTFUL
+    factor, effect = term
+    if ml.fit is not None:
+        simpler = _without(fit.spec, fit.design, {(factor.name, effect)}, [])
+        if Counter(simpler.groups) != Counter(fit.spec.groups):
+            return not _is_no_worse(fit.design, simpler, ml.fit)
+    return True
 
 
 def _sd_prior(fit: Fit, parameter: str) -> Any:
@@ -205,7 +256,7 @@ def _correlations(fit: Fit, pairs: list[_Pair]) -> tuple[np.ndarray, np.ndarray,
     draws = np.zeros((posterior.sizes["chain"], posterior.sizes["draw"], len(pairs)))
     prior = np.zeros(len(pairs))
     for k, pair in enumerate(pairs):
-        corr = posterior[corr_name(pair.factor.name)].transpose("chain", "draw", ...).to_numpy()
+        corr = effects_at_means(posterior, pair.factor)[1]
         draws[..., k] = corr[..., pair.first, pair.second]
         a = fit.priors[corr_name(pair.factor.name)].arguments["eta"] + pair.size / 2 - 1
         prior[k] = 2 * stats.beta(a, a).cdf((1 - EXTREME) / 2)
@@ -213,10 +264,12 @@ def _correlations(fit: Fit, pairs: list[_Pair]) -> tuple[np.ndarray, np.ndarray,
 
 
 def _ranks(fit: Fit) -> np.ndarray:
-    """Effective rank of each factor's covariance, columns scaled to sd 1, (chains, draws, factors)."""
+    """Effective rank of each factor's covariance at the means, columns scaled to sd 1, (chains, draws, factors)."""
     ranks = []
     for factor in fit.design.factors:
-        sigma = effect_covariance(fit.posterior, factor) * factor.scale[:, None] * factor.scale
+        sd, corr = effects_at_means(fit.posterior, factor)
+        sd = sd * factor.basis.scale
+        sigma = sd[..., :, None] * corr * sd[..., None, :]
         values = np.maximum(np.linalg.eigvalsh(sigma), 0)
         total = values.sum(axis=-1, keepdims=True)
         share = np.divide(values, total, out=np.full(values.shape, 1 / values.shape[-1]), where=total > 0)
@@ -286,9 +339,10 @@ def _is_no_worse(design: Design, simpler: ModelSpec, full: LikelihoodFit) -> boo
 
 
 def _without(spec: ModelSpec, design: Design, weak: set[tuple[str, int]], tied: list[_Pair]) -> ModelSpec:
-    """Leave out slopes that are weak, factors of which all is, and correlations of effects that are tied.
+    """Leave out slopes that are weak, intercepts of which nothing else is left, and correlations of tied effects.
 
-    A varying intercept stays while a slope does: what it means depends on where zero is.
+    A varying intercept stays while a slope does: what it means depends on where zero is. Where all categories of a
+    column vary without an intercept, they add up to one, which stays.
     """
     groups: list[Group] = []
     for factor in design.factors:
@@ -300,26 +354,36 @@ def _without(spec: ModelSpec, design: Design, weak: set[tuple[str, int]], tied: 
             at += len(recipe.names)
             terms = {t for t, e in zip(recipe.term_of_column, places, strict=True) if e in alive}
             slopes = [slope for t, slope in enumerate(group.slopes) if t in terms]
-            if not alive or not (slopes or group.intercept):
+            columns = factor.values[:, list(places)]
+            structural = not any(one.intercept for one in own) and _adds_up_to_one(columns)
+            intercept = group.intercept or (structural and not slopes)
+            if not (slopes or intercept) or (group.intercept and not alive):
                 continue
             kept = {e for t, e in zip(recipe.term_of_column, places, strict=True) if t == -1 or t in terms}
             one = any(pair.factor is factor and {pair.first, pair.second} <= kept for pair in tied)
             correlated = group.correlated and not one
-            groups.append(
-                Group(group.factor, slopes=slopes, intercept=group.intercept, correlated=correlated, cov=group.cov)
-            )
+            groups.append(replace(group, slopes=tuple(slopes), intercept=intercept, correlated=correlated))
     return spec.with_terms(groups=groups)
+
+
+def _adds_up_to_one(columns: np.ndarray) -> bool:
+    """Whether some combination of columns (rows, effects) is 1 in every row, as all categories of a column are."""
+    if not columns.shape[1]:
+        return False
+    scaled = columns / np.sqrt((columns**2).mean(axis=0))
+    ones = np.ones(len(columns))
+    return bool(np.abs(scaled @ np.linalg.lstsq(scaled, ones, rcond=1e-12)[0] - 1).max() < 1e-9)
 
 
 def _finding(found: xr.Dataset) -> str:
     parts = []
     for k in np.flatnonzero(~found["supported"].to_numpy()):
         factor, _, effect = str(found["term"].to_numpy()[k]).partition(": ")
-        near, prior = float(found["near_zero"][k]), float(found["near_zero_prior"][k])
-        parts.append(
-            f"the data do not support that {effect} varies over {factor} "
-            f"(near zero with probability {near:.2f}, {prior:.2f} before the data)"
-        )
+        near = f"(near zero with probability {float(found['near_zero'][k]):.2f})"
+        if effect == INTERCEPT:
+            parts.append(f"how much the {INTERCEPT} varies over {factor} is estimated small {near}")
+        else:
+            parts.append(f"the data do not support that {effect} varies over {factor} {near}")
     for k in np.flatnonzero(found["piled"].to_numpy()):
         factor, _, effects = str(found["pair"].to_numpy()[k]).partition(": ")
         mass = float(found["extreme"][k])

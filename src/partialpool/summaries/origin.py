@@ -11,7 +11,7 @@ from partialpool.fitting import Fit
 from partialpool.names import INTERCEPT
 from partialpool.spec.expression import columns_of
 from partialpool.spec.model import ModelSpec
-from partialpool.variance.covariance import effect_covariance
+from partialpool.variance.covariance import effect_covariance, effects_at_means
 
 __all__ = ["recenter"]
 
@@ -40,7 +40,9 @@ def recenter(fit: Fit, factor: str | None = None, **origin: Any) -> xr.Dataset:
         `covariance` and `correlation`, dims (chain, draw, effect, effect_bis); `sd` (chain, draw, effect); with several
         origins these have a dimension `origin` after draw, in the predictor's units, and attrs `along` names the
         predictor. `uncorrelated_at` (chain, draw, slope): c* of each slope, in the predictor's units, with the others
-        left where they were. `lowest` and `highest` (slope): the predictor's range in the rows.
+        left where they were. `sd_at_means` and `correlation_at_means`, as `sd` and `correlation`: with every
+        predictor's origin at its mean over the rows, where the priors are stated. `lowest` and `highest` (slope): the
+        predictor's range in the rows.
 
     Raises
     ------
@@ -102,7 +104,10 @@ def recenter(fit: Fit, factor: str | None = None, **origin: Any) -> xr.Dataset:
         "sd": ((*lead, "effect"), sd),
     }
     columns = chosen.values[:, [block[i] for i in slopes]]
+    sd_there, corr_there = effects_at_means(fit.posterior, chosen)
     others = {
+        "sd_at_means": (("chain", "draw", "effect"), sd_there[..., block]),
+        "correlation_at_means": (("chain", "draw", "effect", "effect_bis"), corr_there[..., block, :][..., block]),
         "uncorrelated_at": (("chain", "draw", "slope"), vanishes),
         "lowest": (("slope",), columns.min(axis=0)),
         "highest": (("slope",), columns.max(axis=0)),

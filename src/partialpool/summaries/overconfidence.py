@@ -6,12 +6,12 @@ import xarray as xr
 from partialpool.design.build import FactorEffects
 from partialpool.errors import DataError
 from partialpool.fitting import Fit
+from partialpool.names import ALL_FACTORS
 from partialpool.variance.covariance import effect_covariance
 from partialpool.variance.places import partition_over_rows
 
 __all__ = ["design_effect"]
 
-ALL = "all factors"
 """Label of the factors together."""
 
 
@@ -26,7 +26,8 @@ def design_effect(fit: Fit) -> xr.Dataset:
     For a varying intercept that is Kish's (1965) 1 + (m - 1) ICC, m = sum_j n_j^2 / n, the size of the level that a row
     taken at random belongs to. Over several factors the parts above 1 add up. A mean whose rows are taken for
     independent has a standard error too small by the factor sqrt(design effect). A coefficient's own error is another
-    matter: `naive_errors`.
+    matter: `naive_errors`. Where a row holds several trials each trial is an observation: the answer does not depend on
+    how they were added up into rows.
 
     Under a link the variances are of the linear predictor and the distribution's latent one: the design effect of the
     latent response, near that of the observed one where effects are small.
@@ -39,10 +40,10 @@ def design_effect(fit: Fit) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        Without unit, dims (chain, draw, factor): `design_effect`, `effective_sample_size` (rows),
+        Without unit, dims (chain, draw, factor): `design_effect`, `effective_sample_size` (rows, or trials),
         `overconfidence`, its square root; where there are several factors, `all factors` is one more. By factor:
-        `rows_per_level`, m. Attrs: `rows`, those of the table; `scale`: `response`, `log scale` or, under a link,
-        `latent scale`.
+        `rows_per_level`, m. Attrs: `rows`, those of the table, or its trials; `counted`, which of the two; `scale`:
+        `response`, `log scale` or, under a link, `latent scale`.
 
     Raises
     ------
@@ -62,19 +63,25 @@ def design_effect(fit: Fit) -> xr.Dataset:
             "a design effect needs groups", got=f"{fit.spec}", allowed="a model with a grouping term", do="add one"
         )
     partition = partition_over_rows(posterior, design)
-    total = partition.total[..., 0] * design.n_rows
+    counts = np.ones(design.n_rows) if design.response.trials is None else design.response.trials
+    observed = float(counts.sum())
+    sigmas = {factor.name: effect_covariance(posterior, factor) for factor in design.factors}
+    own = {factor.name: _own(factor, counts) for factor in design.factors}
+    within = [np.einsum("cdij,ij->cd", sigmas[name], own[name]) for name in sigmas]
+    total = partition.residual[..., 0] * observed + np.sum(within, axis=0)
     names = [factor.name for factor in design.factors]
-    sizes = [(np.bincount(f.codes) ** 2).sum() / design.n_rows for f in design.factors]
-    extra = np.stack([_shared(posterior, factor) / total for factor in design.factors], axis=-1)
+    sizes = [(np.bincount(f.codes, counts) ** 2).sum() / observed for f in design.factors]
+    shared = [np.einsum("cdij,ij->cd", sigmas[f.name], _sums(f, counts)) for f in design.factors]
+    extra = np.stack([(all_ - alone) / total for all_, alone in zip(shared, within, strict=True)], axis=-1)
     if len(names) > 1:
-        names, sizes = [*names, ALL], [*sizes, np.float64(np.nan)]
+        names, sizes = [*names, ALL_FACTORS], [*sizes, np.float64(np.nan)]
         extra = np.concatenate([extra, extra.sum(axis=-1, keepdims=True)], axis=-1)
     # Effects that cancel over the rows leave nothing of the mean's variance but the residual's.
     effect = np.maximum(1 + extra, np.finfo(float).tiny)
     dims = ("chain", "draw", "factor")
     variables = {
         "design_effect": (dims, effect),
-        "effective_sample_size": (dims, design.n_rows / effect),
+        "effective_sample_size": (dims, observed / effect),
         "overconfidence": (dims, np.sqrt(effect)),
         "rows_per_level": (("factor",), sizes),
     }
@@ -83,7 +90,8 @@ def design_effect(fit: Fit) -> xr.Dataset:
         "definition": "Var(mean) over that of independent rows; for varying intercepts Kish's 1 + (m - 1) ICC",
         "scale": _scale(fit),
         "residual": partition.residual_definition,
-        "rows": design.n_rows,
+        "rows": observed,
+        "counted": "rows" if design.response.trials is None else "trials",
         "response": fit.spec.response,
     }
     return xr.Dataset(variables, coords=coords, attrs=attrs)
@@ -95,12 +103,15 @@ def _scale(fit: Fit) -> str:
     return "response" if fit.spec.link == "identity" else f"latent scale ({fit.spec.link} link)"
 
 
-def _shared(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
-    """Sum of the covariances of different rows of one level, or of related ones, (chains, draws)."""
-    z = factor.values
-    sums = np.stack([np.bincount(factor.codes, column, factor.n_levels) for column in z.T], axis=1)
-    own = z
+def _sums(factor: FactorEffects, counts: np.ndarray) -> np.ndarray:
+    """Sum over pairs of observations of one level, or of related ones, of z_i K z_i', (effects, effects)."""
+    sums = np.stack([np.bincount(factor.codes, counts * z, factor.n_levels) for z in factor.values.T], axis=1)
     if factor.root is not None:
         sums = factor.root.T @ sums
-        own = z * np.sqrt((factor.root**2).sum(axis=1))[factor.codes, None]
-    return np.einsum("cdij,ij->cd", effect_covariance(posterior, factor), sums.T @ sums - own.T @ own)
+    return sums.T @ sums
+
+
+def _own(factor: FactorEffects, counts: np.ndarray) -> np.ndarray:
+    """Sum over observations of z_i K_jj z_i', (effects, effects): what each has for itself."""
+    weight = counts if factor.root is None else counts * (factor.root**2).sum(axis=1)[factor.codes]
+    return (factor.values * weight[:, None]).T @ factor.values

@@ -1,14 +1,16 @@
 """How far each level is pulled towards the population, and why: no pooling, complete pooling, partial pooling."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
 import numpy as np
 import xarray as xr
 
 from partialpool.collapse.units import working_response
-from partialpool.design.build import FactorEffects
 from partialpool.fitting import Fit
-from partialpool.names import BETA, b_name
 from partialpool.observe.ungrouped import least_squares
-from partialpool.variance.covariance import effect_covariance
+from partialpool.variance.level_coefficients import level_coefficients
 from partialpool.variance.levels import check_normal, unpooled
 
 __all__ = ["shrinkage"]
@@ -16,7 +18,7 @@ __all__ = ["shrinkage"]
 _LEVELS_AT_ONCE = 64
 
 
-def shrinkage(fit: Fit, factor: str | None = None) -> xr.Dataset:
+def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = MappingProxyType({})) -> xr.Dataset:
     """Return each level's estimates without, with complete and with partial pooling, and the weights of the data.
 
     Given theta, the effects of level j are B_j times what its own rows say, B_j = Sigma Z_j' V_j^-1 Z_j =
@@ -24,12 +26,20 @@ def shrinkage(fit: Fit, factor: str | None = None) -> xr.Dataset:
     factors known: the identity is no pooling, 0 complete pooling. For a balanced varying intercept it is
     n tau^2 / (n tau^2 + sigma^2).
 
+    An estimate is of the level where it stands. Predictors that change its effects (the sex in `age * sex` with a
+    varying slope of age) are at the level's own value, unless they vary within levels. All others are at one place for
+    all levels: numbers and the offset at their means, categories averaged over the rows. So a level's slope is that of
+    its own predictions, and two intercepts differ by what is not explained. Where zero is far from a predictor whose
+    slope varies (calendar years), effects are at its mean. `attrs` say where.
+
     Parameters
     ----------
     fit
         A fit of a normal response (gaussian or lognormal, identity link).
     factor
         Its grouping factor; may be left out where there is only one.
+    at
+        One value by column, `{"sex": "Male"}`, for all levels, in place of where they stand.
 
     Returns
     -------
@@ -38,18 +48,21 @@ def shrinkage(fit: Fit, factor: str | None = None) -> xr.Dataset:
 
         - by level: `n`, its rows;
         - by level and effect: `no_pooling`, least squares of the level's own rows, everything else at its posterior
-          mean, and `no_pooling_se`, its standard error, sigma^2 at its posterior mean; NaN where the rows do not tell;
-        - by effect: `complete_pooling`, least squares of all rows, groups ignored (0 for an effect without common
-          coefficient), and `complete_pooling_se`, which is too sure of itself; `pooling_factor` of Gelman & Pardoe
-          (2006), 1 - Var_j(E b_j) / E(Var_j b_j), where 1 is complete pooling;
-        - (chain, draw, level, effect): `partial_pooling`, common effect plus b;
+          mean, and `no_pooling_se`, its standard error, sigma^2 at its posterior mean; NaN where the rows do not
+          identify them;
+        - by effect, or by level and effect where levels stand at values of their own: `complete_pooling`, least squares
+          of all rows, groups ignored (0 for an effect that the common effects do not have), and `complete_pooling_se`,
+          which is too sure of itself;
+        - by effect: `pooling_factor` of Gelman & Pardoe (2006), 1 - Var_j(E b_j) / E(Var_j b_j), where 1 is complete
+          pooling;
+        - (chain, draw, level, effect): `partial_pooling`, what the common effects come to plus b;
         - (chain, draw, level, effect, effect_bis): `weight`, B_j;
         - (chain, draw, effect, effect_bis): `covariance`, Sigma.
 
     Raises
     ------
     DataError
-        Another family; no such factor.
+        Another family; no such factor; `at` names a column that the model does not read, or whose effect varies.
 
     Examples
     --------
@@ -63,21 +76,23 @@ def shrinkage(fit: Fit, factor: str | None = None) -> xr.Dataset:
     chosen = design.factor_named(factor)
     chosen.check_unrelated("a level's weight")
     y = working_response(design)
-    own = unpooled(fit.posterior, design, chosen, y)
+    coefficients = level_coefficients(design, chosen, at)
+    places = coefficients.places
+    own = unpooled(fit.posterior, coefficients, y)
     pooled = least_squares(design, y)
-    complete = dict(zip(design.common.coefs, pooled.estimate, strict=True))
-    errors = dict(zip(design.common.coefs, np.sqrt(np.diagonal(pooled.covariance)), strict=True))
-    common, sigma = _common_of(fit, chosen), effect_covariance(fit.posterior, chosen)
-    b = fit.posterior[b_name(chosen.name)].transpose("chain", "draw", ...).to_numpy()
+    complete, errors = coefficients.common(pooled.estimate), coefficients.standard_errors(pooled.covariance)
+    common, sigma = coefficients.common_draws(fit.posterior), coefficients.covariance_draws(fit.posterior)
+    b = coefficients.own_draws(fit.posterior)
     names, labels = list(chosen.names), list(chosen.levels.labels)
     per_effect = ("level", "effect")
+    of_all = per_effect if places.differ else ("effect",)
     variables = {
         "n": (("level",), np.bincount(chosen.codes, minlength=chosen.n_levels)),
         "no_pooling": (per_effect, own.estimate),
         "no_pooling_se": (per_effect, own.error),
-        "complete_pooling": (("effect",), np.array([complete.get(name, 0.0) for name in names])),
-        "complete_pooling_se": (("effect",), np.array([errors.get(name, 0.0) for name in names])),
-        "partial_pooling": (("chain", "draw", *per_effect), b + common[:, :, None, :]),
+        "complete_pooling": (of_all, coefficients.by_level(complete, 0) if places.differ else complete[0]),
+        "complete_pooling_se": (of_all, coefficients.by_level(errors, 0) if places.differ else errors[0]),
+        "partial_pooling": (("chain", "draw", *per_effect), b + coefficients.by_level(common, 2)),
         "weight": (("chain", "draw", *per_effect, "effect_bis"), _weights(sigma, own.gram, own.sigma2)),
         "covariance": (("chain", "draw", "effect", "effect_bis"), sigma),
         "pooling_factor": (("effect",), _pooling_factor(b)),
@@ -94,19 +109,9 @@ def shrinkage(fit: Fit, factor: str | None = None) -> xr.Dataset:
         "definition": "weight = Sigma Z' V^-1 Z per level, V = Z Sigma Z' + sigma^2 I; 0 is complete pooling",
         "pooling_factor": "Gelman & Pardoe (2006): 1 - Var_j(E b_j) / E(Var_j b_j)",
         "response": fit.spec.response,
+        **coefficients.in_words,
     }
     return xr.Dataset(variables, coords=coords, attrs=attrs)
-
-
-def _common_of(fit: Fit, chosen: FactorEffects) -> np.ndarray:
-    """Common coefficient of each effect, 0 where there is none, (chains, draws, effects)."""
-    posterior = fit.posterior
-    zero = np.zeros((posterior.sizes["chain"], posterior.sizes["draw"]))
-    beta = posterior[BETA].transpose("chain", "draw", ...) if BETA in posterior else None
-    coefs = fit.design.common.coefs
-    return np.stack(
-        [beta.sel(coef=e).to_numpy() if beta is not None and e in coefs else zero for e in chosen.names], axis=-1
-    )
 
 
 def _weights(sigma: np.ndarray, gram: np.ndarray, sigma2: np.ndarray) -> np.ndarray:

@@ -1,6 +1,5 @@
 """What the model says of data: replicates of the response, from the prior and from the posterior."""
 
-import warnings
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -10,13 +9,13 @@ import xarray as xr
 
 from partialpool.collapse.memory import check_fits
 from partialpool.design.build import Design, build_design
+from partialpool.design.labels import observed_name
 from partialpool.design.rows import NewLevels, new_rows, own_rows
 from partialpool.design.scaling import PriorSet, resolve_priors
 from partialpool.design.table import Missing
-from partialpool.errors import DataError, DataWarning, SpecError
+from partialpool.errors import DataError, DataWarning, SpecError, warn
 from partialpool.fitting import Fit, as_spec
-from partialpool.infer.pack import label_draws, label_rows
-from partialpool.names import OBS
+from partialpool.infer.pack import label_draws, label_observed, label_rows
 from partialpool.observe.pieces import pieces_of
 from partialpool.observe.plausible import implausible_share
 from partialpool.observe.predictor import Draws, linear_predictor
@@ -25,6 +24,7 @@ from partialpool.observe.response import replicate
 from partialpool.seeds import seed_sequence
 from partialpool.spec.model import ModelSpec
 from partialpool.variance.course import Along, read_course
+from partialpool.variance.distribution import check_finite_variance
 from partialpool.variance.outlook import outlook_along
 from partialpool.variance.places import partition_over_rows
 
@@ -64,7 +64,7 @@ def posterior_predictive(
     eta = linear_predictor(fit.design, rows, draws, seed=effects_seed)
     values = replicate(fit.design, rows, eta, draws, seed=response_seed)
     shape = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"], -1)
-    return label_rows(fit.design.response.name, values.reshape(shape), rows.index)
+    return label_rows(observed_name(fit.design), values.reshape(shape), rows.index)
 
 
 def prior_predictive(
@@ -91,7 +91,8 @@ def prior_predictive(
         The numeric predictor along which to follow the variance of a response and the lines of new levels: a column,
         `"Days"`, for 25 values over its range in the rows; or values, `{"Days": [0, 5, 9]}`, with one value for each
         other predictor that is to be held elsewhere, `{"Days": [0, 5, 9], "sex": "F"}`. Numeric predictors that are
-        not named are held at their means, categories at their first. Left out: the numeric predictor whose slope
+        not named are held at their means, categories at their first; the offset follows from its columns, so that
+        `{"Days": [0, 5, 9], "exposure": 1}` asks per unit of exposure. Left out: the numeric predictor whose slope
         varies over groups, where there is exactly one. `{}`: none.
     draws
         How many.
@@ -109,8 +110,8 @@ def prior_predictive(
         - `outlook`, where there is a predictor to follow: `variance` (chain, draw, predictor), Var(y | x) in squared
           units of the linear predictor, defined as in `variance_function` (left out where there is none);
           `level_line` (chain, draw, predictor), the mean of the response at a new level of every factor, drawn with
-          the parameters of that draw; `typical_line`, that at a level whose effects are 0. Offsets are 0; of an
-          ordinal response lines are the linear predictor. Its attrs say where other predictors are held.
+          the parameters of that draw; `typical_line`, that at a level whose effects are 0; of an ordinal response
+          lines are the linear predictor. Its attrs say where other predictors are held, and the offset.
 
         attrs: `implausible`, the share of replicates where no data of this kind can be, and `implausible_means`. More
         than half of them give a warning.
@@ -137,10 +138,9 @@ def prior_predictive(
     tree = prior_predictive_of(design, resolve_priors(design), along=along, draws=draws, seed=seed)
     share, means = tree.attrs["implausible"], tree.attrs["implausible_means"]
     if share > MOST:
-        warnings.warn(
+        warn(
             f"the priors put {100 * share:.0f} % of their mass on {means}: look at pp.priors(...), and tighten them",
             DataWarning,
-            stacklevel=2,
         )
     return tree
 
@@ -154,12 +154,11 @@ def prior_predictive_of(
     parameter_seed, response_seed, level_seed = seed_sequence(seed).spawn(3)
     stacked = draw_prior(design, priors, draws, seed=parameter_seed)
     replicates, share, means = _replicates(design, stacked, response_seed)
-    name, rows = design.response.name, design.rows
     prior = label_draws(design, {k: v[None] for k, v in stacked.items()})
     groups = {
         "prior": prior,
-        "prior_predictive": label_rows(name, replicates[None], rows),
-        "observed_data": xr.Dataset({name: (OBS, design.response.values)}, coords={OBS: rows}),
+        "prior_predictive": label_rows(observed_name(design), replicates[None], design.rows),
+        "observed_data": label_observed(design),
     }
     derived = _derived(prior, design)
     if derived is not None:
@@ -171,7 +170,7 @@ def prior_predictive_of(
         "formula": design.spec.to_formula(),
         "family": design.spec.family,
         "link": design.spec.link,
-        "response": name,
+        "response": design.response.name,
         "implausible": share,
         "implausible_means": means,
     }
@@ -214,6 +213,7 @@ def _derived(prior: xr.Dataset, design: Design) -> xr.Dataset | None:
     """ICC and sd of a response, per prior draw; None where there are none."""
     try:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            check_finite_variance(design, prior)
             partition = partition_over_rows(prior, design)
             total = partition.total[..., 0]
             shares = [values[..., 0] / total for values in partition.factors.values()]

@@ -8,10 +8,11 @@ import pandas as pd
 import xarray as xr
 
 from partialpool.design.build import Design
+from partialpool.design.held import is_number, offset_in_words
 from partialpool.design.rows import NewLevels, Rows, new_rows, own_rows
 from partialpool.errors import SpecError, nearest
 from partialpool.fitting import Fit
-from partialpool.names import OBS
+from partialpool.names import OBS, answer_name
 from partialpool.observe.expectation import expectation
 from partialpool.observe.predictor import linear_predictor
 from partialpool.observe.response import replicate
@@ -70,7 +71,9 @@ def predict(
     -------
     xarray.Dataset
         On the scale of the response but where said otherwise. The predictors are coordinates along obs; one that is
-        called like a dimension or a variable here has `_column` added to its name.
+        called like a dimension or a variable here has `_column` added to its name. Where some row is of a cell of
+        crossed categories that no row of the data informs, the coordinate `unobserved_cell` says which.
+        `attrs["offset"]` says what the offset of the rows is, where the model has one.
 
         - `expectation` (chain, draw, obs), the mean; for a binomial response that of one trial, a probability; for an
           ordinal one (chain, draw, obs, category), the probability of each category;
@@ -85,6 +88,11 @@ def predict(
         A predictor is missing; a level or category is new; a marginal mean under the inverse link.
     SpecError
         Another kind; a factor the model does not have.
+
+    Warns
+    -----
+    DataWarning
+        A row of a cell that no row of the data informs: its coefficients were left out of the model.
 
     Examples
     --------
@@ -152,13 +160,19 @@ def _labelled(fit: Fit, rows: Rows, found: Mapping[str, np.ndarray], kinds: Mapp
     for name in rows.frame.columns:
         values = rows.frame[name]
         number = pd.api.types.is_numeric_dtype(values)
-        free = name if name not in (*coords, *variables, "category") else f"{name}_column"
-        coords[free] = (OBS, values.to_numpy() if number else values.astype(object).to_numpy())
+        free = answer_name(name, {*coords, *variables, "category", "unobserved_cell"})
+        # Numbers that the formula reads as categories make no curve.
+        about = {"long_name": name} | ({} if is_number(fit.design, name) else {"kind": "category"})
+        coords[free] = (OBS, values.to_numpy() if number else values.astype(object).to_numpy(), about)
+    if rows.unobserved is not None:
+        coords["unobserved_cell"] = (OBS, rows.unobserved)
     attrs = {
         "kind": "; ".join(f"{name}: {_MEANING[how]}" for name, how in kinds.items()) or "no groups",
         "response": fit.spec.response,
         "expectation": _meaning_of_mean(fit.design),
     }
+    offset = offset_in_words(fit.design, rows.offset)
+    attrs |= {"offset": offset} if offset else {}
     return xr.Dataset(variables, coords=coords, attrs=attrs)
 
 

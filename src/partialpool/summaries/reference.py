@@ -8,12 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from partialpool.design.build import Design
-from partialpool.design.kinds import first_category, is_quantity
-from partialpool.design.scenarios import columns_compared_by
+from partialpool.design.held import hold
 from partialpool.errors import DataError, nearest
 from partialpool.fitting import Fit
-from partialpool.spec.expression import columns_of
 
 __all__ = ["datagrid"]
 
@@ -36,7 +33,9 @@ def datagrid(fit: Fit, at: Mapping[str, Any] = MappingProxyType({}), /, **column
     -------
     pandas.DataFrame
         A row per combination of the values, the column that was named first changing slowest. Numbers that nobody named
-        stand at their mean over the fit's rows, categories at the first, and trials at one.
+        are at their mean over the fit's rows, categories at the first (what is a category is decided by how the formula
+        uses a column: `C(period)` makes one of numbers), and trials are one. An offset follows from its columns:
+        `offset(log(days))` from the mean of `days`; for predictions per day write `days=1`.
 
     Raises
     ------
@@ -68,7 +67,7 @@ def datagrid(fit: Fit, at: Mapping[str, Any] = MappingProxyType({}), /, **column
             )
     values = {name: _listed(name, value) for name, value in asked.items()}
     read = design.spec.predictor_columns_with(())
-    held: dict[str, Any] = {name: _typical(design, name) for name in read if name not in asked}
+    held: dict[str, Any] = {name: hold(design, name).value for name in read if name not in asked}
     rows = pd.DataFrame(list(product(*values.values())), columns=list(values)).assign(**held)
     return rows[[name for name in known if name in rows]]
 
@@ -90,19 +89,3 @@ def _listed(name: str, value: Any) -> list[Any]:
             do="name the values to predict at",
         )
     return found
-
-
-def _typical(design: Design, name: str) -> object:
-    trials = design.spec.response_term.trials
-    if trials and name in columns_of(trials):
-        return 1
-    compared = {by: text for text, by in columns_compared_by(design.spec)}
-    if name in compared:
-        raise DataError(
-            f"no level of {name!r} is the typical one, and {compared[name]} needs its level",
-            got=f"no value of {name!r}",
-            allowed="one of its levels, or several",
-            do=f"name levels, for instance {name}={design.frame[name].iloc[0]!r}",
-        )
-    column = design.frame[name]
-    return float(column.mean()) if is_quantity(column) else first_category(column)

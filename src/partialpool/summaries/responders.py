@@ -1,19 +1,37 @@
 """Who responds? The effect of a predictor in each level."""
 
+from collections.abc import Mapping
 from numbers import Real
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from partialpool.errors import DataError, nearest
 from partialpool.fitting import Fit
-from partialpool.names import BETA, COEF, b_name, effect_dim
+from partialpool.variance.level_coefficients import level_coefficients
 
 __all__ = ["level_effects"]
 
 
-def level_effects(fit: Fit, effect: str, *, factor: str | None = None, threshold: float = 0.0) -> xr.Dataset:
-    """Return a coefficient in every level, common effect plus the level's own, and the chance that it is large.
+def level_effects(
+    fit: Fit,
+    effect: str,
+    *,
+    factor: str | None = None,
+    threshold: float = 0.0,
+    at: Mapping[str, Any] = MappingProxyType({}),
+) -> xr.Dataset:
+    """Return a coefficient in every level, and the chance that it is large.
+
+    It is the level's coefficient where it stands, common effects and its own together: under
+    `age * sex + (age | subject)` the slope of a boy is that of boys, plus his own. Predictors that share a term with
+    the varying ones are at the level's own value, unless they vary within most levels; those, and all others, are at
+    one place for all levels: numbers and the offset at their means, categories averaged over the rows. Of
+    `(0 + condition | subject)` a coefficient is the subject's mean in that condition. `attrs["held"]` says what is
+    where; `attrs["varies_within"]` names predictors that vary within levels and change the coefficient, so that a level
+    has no single one: set them by `at=`.
 
     Parameters
     ----------
@@ -25,18 +43,21 @@ def level_effects(fit: Fit, effect: str, *, factor: str | None = None, threshold
         The factor it varies over; may be left out where there is only one.
     threshold
         What counts as large, in units of the coefficient.
+    at
+        One value by column, `{"sex": "Male"}`, for all levels, in place of where they stand.
 
     Returns
     -------
     xarray.Dataset
-        On the scale of the linear predictor: `effect` (chain, draw, level), `population` (chain, draw), 0 where
-        the model has no such common effect; by level, `above`, the posterior probability that the effect exceeds the
-        threshold.
+        On the scale of the linear predictor: `effect` (chain, draw, level); `population`, without the level's own
+        effects, (chain, draw), or (chain, draw, level) where levels stand at values of their own; by level, `above`,
+        the posterior probability that the effect exceeds the threshold.
 
     Raises
     ------
     DataError
-        The coefficient does not vary; it varies over several factors and none is named; a threshold that is no number.
+        The coefficient does not vary; it varies over several factors and none is named; a threshold that is no number;
+        `at` names a column that the model does not read, or whose effect varies.
 
     Examples
     --------
@@ -63,20 +84,27 @@ def level_effects(fit: Fit, effect: str, *, factor: str | None = None, threshold
             do="write for instance threshold=10",
         )
     owner, posterior = owners[0], fit.posterior
-    own = posterior[b_name(owner.name)].sel({effect_dim(owner.name): effect}, drop=True).rename({owner.name: "level"})
-    has_common = BETA in posterior and effect in posterior[COEF].to_numpy()
-    population = (
-        posterior[BETA].sel({COEF: effect}, drop=True) if has_common else xr.zeros_like(own.isel(level=0, drop=True))
-    )
-    total = (own + population).transpose("chain", "draw", "level")
+    coefficients = level_coefficients(fit.design, owner, at)
+    which = owner.names.index(effect)
+    own = coefficients.own_draws(posterior)[..., which]
+    common = coefficients.common_draws(posterior)[..., which]
+    total = own + coefficients.by_level(common, 2)
+    every = ("chain", "draw", "level")
+    differ = coefficients.places.differ
+    population = (every, coefficients.by_level(common, 2)) if differ else (every[:2], common[:, :, 0])
+    variables = {
+        "effect": (every, total),
+        "population": population,
+        "above": (("level",), (total > threshold).mean(axis=(0, 1))),
+    }
+    coords = {"chain": posterior["chain"], "draw": posterior["draw"], "level": list(owner.levels.labels)}
     attrs = {
         "effect": effect,
         "factor": owner.name,
         "threshold": float(threshold),
-        "definition": "common effect plus the level's own",
+        "definition": "what the common effects come to where the level stands, plus the level's own effect",
         "scale": fit.spec.link,
         "response": fit.spec.response,
+        **coefficients.in_words,
     }
-    variables = {"effect": total.drop_attrs(), "population": population.drop_attrs()}
-    variables["above"] = (total > threshold).mean(("chain", "draw")).drop_attrs()
-    return xr.Dataset(variables, attrs=attrs)
+    return xr.Dataset(variables, coords=coords, attrs=attrs)

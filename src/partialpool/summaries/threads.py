@@ -5,17 +5,19 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from partialpool.collapse.units import working_response
 from partialpool.design.build import Design, FactorEffects
-from partialpool.design.kinds import is_quantity
-from partialpool.design.points import Points, covariate_points
+from partialpool.design.held import is_number, numbers_among, range_of, read_columns
+from partialpool.design.level_places import LevelPlaces, Values, level_places
 from partialpool.errors import DataError, nearest
 from partialpool.fitting import Fit
-from partialpool.names import BETA, OBS, b_name
+from partialpool.names import OBS, b_name
 from partialpool.observe.ungrouped import least_squares
-from partialpool.variance.levels import check_normal, coefficients_outside, mean_effects, unpooled
+from partialpool.variance.level_coefficients import level_coefficients
+from partialpool.variance.levels import check_normal, mean_beta, mean_effects, unpooled
 from partialpool.variance.places import linear_predictor_at
 
 __all__ = ["level_lines"]
@@ -36,8 +38,12 @@ def level_lines(
 
     No pooling: least squares of the level's own rows on the effects that vary over the factor; the rest of the model
     (a slope that does not vary among it) is at its posterior mean. Complete pooling: least squares of all
-    rows, groups ignored. Partial pooling: common effects plus the level's own, draw by draw. Other predictors are held
-    at one value for all lines, effects of other factors and the offset at 0.
+    rows, groups ignored. Partial pooling: common effects plus the level's own, draw by draw.
+
+    Predictors that change the slope along `over` (a treatment, in `week * treatment`) are at the level's own value,
+    unless they vary within levels. All others are at one value for all lines: numbers and the offset at their means,
+    categories averaged over the rows. Effects of other factors are at 0. Where `at` names a category, only its rows are
+    shown, and only levels that have some.
 
     Parameters
     ----------
@@ -50,28 +56,29 @@ def level_lines(
     points
         Values of the predictor, evenly from its lowest to its highest in the rows.
     at
-        One value for each of the other predictors; those left out are held at their means. Categories must be named:
-        `at={"recipe": "A"}`.
+        One value for each of the other predictors that is to be held elsewhere: `at={"recipe": "A"}`.
     levels
-        Labels of the levels wanted, all if left out; draws are kept for each level and point, so name some where
-        there are thousands.
+        Labels of the levels wanted; left out, all that have rows of the categories in `at`. Draws are kept for each
+        level and point, so name some where there are thousands.
 
     Returns
     -------
     xarray.Dataset
-        On the scale of the response less its offset (lognormal: of its logarithm). `grid`: values of the predictor.
+        On the scale of the response (lognormal: of its logarithm). `grid`: values of the predictor.
 
-        - `no_pooling` (level, grid), NaN where a level's rows do not tell its effects;
-        - `complete_pooling` (grid);
+        - `no_pooling` (level, grid), NaN where a level's rows do not identify its effects;
+        - `complete_pooling` (grid), or (level, grid) where levels stand at values of their own;
         - `partial_pooling` (chain, draw, level, grid);
-        - by row of these levels (`obs`): `x`, its predictor; `y`, its response; `row_level`, its level; `adjusted`, its
+        - by row that is shown (`obs`): `x`, its predictor; `y`, its response; `row_level`, its level; `adjusted`, its
           response with the other predictors where the lines hold them and the other factors' effects taken off, all
           at posterior means: what the lines run through. It is y where there is nothing else.
+
+        attrs: `held` says where the others are, `rows` whose rows are shown.
 
     Raises
     ------
     DataError
-        Another family; no such factor, column or level; a category that must be named; fewer than two points.
+        Another family; no such factor, column, category or level; fewer than two points.
 
     Examples
     --------
@@ -86,49 +93,51 @@ def level_lines(
     design, posterior = fit.design, fit.posterior
     check_normal(fit.spec)
     chosen = design.factor_named(factor)
-    position = design.factors.index(chosen)
-    kept = _positions(chosen, levels)
-    _check_places(design, over, points, at)
-    seen = design.frame[over].to_numpy(dtype=float)
-    held: dict[str, Any] = {name: [value] for name, value in at.items()}
-    grid = covariate_points(design, {over: np.linspace(seen.min(), seen.max(), points).tolist(), **held}, common=True)
-    y = working_response(design)
-    # 1. The three lines.
-    own = unpooled(posterior, design, chosen, y).estimate[kept]
-    rest = _columns(design, grid) @ coefficients_outside(posterior, design, chosen)
-    complete = _columns(design, grid) @ least_squares(design, y).estimate
-    z = grid.effects[position]
+    _check_line(design, over, points, at)
+    places = level_places(design, chosen, [over], at)
+    shown, named = _rows_shown(design, at)
+    kept = _positions(chosen, levels, shown)
+    grid = range_of(design, over, points)
+    y, beta = working_response(design), mean_beta(posterior, design)
+    # 1. The three lines, where the levels stand.
+    count = len(places.places)
+    there = places.values(pd.DataFrame({over: np.tile(grid, count)}), np.repeat(np.arange(count), points))
+    x, offset = _columns(design, there), there.offset
+    z = there.effects.reshape(count, points, -1)[places.place_of_level[kept]]
+
+    def by_level(line: np.ndarray) -> np.ndarray:
+        return line.reshape(*line.shape[:-1], count, points)[..., places.place_of_level[kept], :]
+
+    coefficients = level_coefficients(design, chosen, {})
+    own = coefficients.own_deviations(unpooled(posterior, coefficients, y).estimate, beta)[kept]
+    complete = x @ least_squares(design, y).estimate + offset
     b = posterior[b_name(chosen.name)].transpose("chain", "draw", ...).to_numpy()[:, :, kept]
-    population = linear_predictor_at(posterior, design, np.asarray(grid.common))
+    partial = by_level(linear_predictor_at(posterior, design, there.common) + offset)
     # 2. The rows, brought to where the lines are.
-    rows = np.isin(chosen.codes, kept)
-    where, back = np.unique(seen, return_inverse=True)
-    adjusted = y - _off_the_lines(
-        fit, chosen, covariate_points(design, {over: where.tolist(), **held}, common=True), back
-    )
+    rows = shown & np.isin(chosen.codes, kept)
     labels = np.array(chosen.levels.labels, dtype=object)
     variables = {
-        "no_pooling": (("level", "grid"), rest + own @ z.T),
-        "complete_pooling": (("grid",), complete),
-        "partial_pooling": (("chain", "draw", "level", "grid"), population[:, :, None, :] + b @ z.T),
-        "x": ((OBS,), seen[rows]),
-        "y": ((OBS,), y[rows]),
-        "adjusted": ((OBS,), adjusted[rows]),
+        "no_pooling": (("level", "grid"), by_level(x @ beta + offset) + np.einsum("je,jge->jg", own, z)),
+        "complete_pooling": (("level", "grid"), by_level(complete)) if places.differ else (("grid",), complete),
+        "partial_pooling": (("chain", "draw", "level", "grid"), partial + np.einsum("cdje,jge->cdjg", b, z)),
+        "x": ((OBS,), design.frame[over].to_numpy(dtype=float)[rows]),
+        "y": ((OBS,), (y if design.offset is None else y + design.offset)[rows]),
+        "adjusted": ((OBS,), _brought(fit, places, over, rows)),
         "row_level": ((OBS,), labels[chosen.codes[rows]].tolist()),
     }
     coords = {
         "chain": posterior["chain"],
         "draw": posterior["draw"],
         "level": labels[kept].tolist(),
-        "grid": grid.coords[over],
+        "grid": grid,
         OBS: design.rows[rows],
     }
-    given = [f"{name}={value} (given)" for name, value in at.items()]
     others = [f.name for f in design.factors if f is not chosen]
     attrs = {
         "over": over,
         "factor": chosen.name,
-        "held": ", ".join([*given, *([grid.held_in_words] if grid.held else [])]) or "nothing",
+        "held": places.in_words or "nothing",
+        "rows": f"of {named}" if named else "all",
         "other_factors": f"effects of {', '.join(others)} at 0" if others else "none",
         "definition": "least squares per level; least squares of all rows; common effects plus the level's own",
         "response": f"log {fit.spec.response}" if fit.spec.family == "lognormal" else fit.spec.response,
@@ -136,29 +145,39 @@ def level_lines(
     return xr.Dataset(variables, coords=coords, attrs=attrs)
 
 
-def _columns(design: Design, points: Points) -> np.ndarray:
-    common = np.asarray(points.common)
+def _columns(design: Design, values: Values) -> np.ndarray:
+    common = values.common
     return np.concatenate([np.ones((len(common), 1 if design.common.intercept else 0)), common], axis=1)
 
 
-def _off_the_lines(fit: Fit, chosen: FactorEffects, places: Points, back: np.ndarray) -> np.ndarray:
-    """Posterior mean of what lifts each row off its level's line: other predictors, other factors, (rows,)."""
-    design, posterior = fit.design, fit.posterior
-    out = np.zeros(design.n_rows)
-    if BETA in posterior:
-        beta = posterior[BETA].mean(("chain", "draw")).to_numpy()[1 if design.common.intercept else 0 :]
-        out += (design.common.values - np.asarray(places.common)[back]) @ beta
-    for factor, values in zip(design.factors, places.effects, strict=True):
-        away = factor.values - values[back] if factor is chosen else factor.values
-        out += (mean_effects(posterior, factor)[factor.codes] * away).sum(axis=1)
+def _brought(fit: Fit, places: LevelPlaces, over: str, rows: np.ndarray) -> np.ndarray:
+    """Return some rows' responses where the lines run: other predictors where they are held, other factors off."""
+    design, posterior, chosen = fit.design, fit.posterior, places.factor
+    beta, codes = mean_beta(posterior, design), chosen.codes[rows]
+    there = places.values(design.frame.loc[rows, [over]], places.place_of_level[codes])
+    own = Values(design.common.values[rows], chosen.values[rows], np.zeros(int(rows.sum())))
+    out = working_response(design)[rows] + there.offset + (_columns(design, there) - _columns(design, own)) @ beta
+    out -= (mean_effects(posterior, chosen)[codes] * (own.effects - there.effects)).sum(axis=1)
+    for factor in design.factors:
+        if factor is not chosen:
+            out -= (mean_effects(posterior, factor)[factor.codes[rows]] * factor.values[rows]).sum(axis=1)
     return out
 
 
-def _positions(factor: FactorEffects, levels: Sequence[Any] | None) -> np.ndarray:
-    """Positions of the levels wanted, in the factor's order."""
+def _rows_shown(design: Design, at: Mapping[str, Any]) -> tuple[np.ndarray, str]:
+    """Which rows are of the categories that are named, boolean (rows,), and those in words."""
+    named = {name: value for name, value in at.items() if name in design.frame and not is_number(design, name)}
+    shown = np.ones(design.n_rows, bool)
+    for name, value in named.items():
+        shown &= (design.frame[name].astype(object) == value).to_numpy(dtype=bool)
+    return shown, ", ".join(f"{name}={value}" for name, value in named.items())
+
+
+def _positions(factor: FactorEffects, levels: Sequence[Any] | None, shown: np.ndarray) -> np.ndarray:
+    """Positions of the levels wanted, in the factor's order; where none are named, those with rows that are shown."""
     labels = list(factor.levels.labels)
     if levels is None:
-        return np.arange(len(labels))
+        return np.unique(factor.codes[shown])
     wanted = [levels] if isinstance(levels, str) else list(levels)
     unknown = [level for level in wanted if level not in labels]
     if unknown or not wanted:
@@ -171,11 +190,8 @@ def _positions(factor: FactorEffects, levels: Sequence[Any] | None) -> np.ndarra
     return np.array(sorted({labels.index(level) for level in wanted}))
 
 
-def _check_places(design: Design, over: str, points: int, at: Mapping[str, Any]) -> None:
-    # Recipes, not all that is read: the lines leave the offset out.
-    recipes = [design.common.recipe, *(recipe for factor in design.factors for recipe in factor.recipes)]
-    read = dict.fromkeys(column for recipe in recipes for column in recipe.numeric)
-    numeric = [c for c in read if is_quantity(design.frame[c])]
+def _check_line(design: Design, over: str, points: int, at: Mapping[str, Any]) -> None:
+    numeric = numbers_among(design, read_columns(design))
     if over not in numeric:
         raise DataError(
             "a line is drawn over a numeric column that the model reads",
@@ -193,12 +209,4 @@ def _check_places(design: Design, over: str, points: int, at: Mapping[str, Any])
             got=f"over={over!r} and at={dict(at)!r}",
             allowed="other predictors in at=",
             do=f"leave {over!r} out of at=",
-        )
-    many = [name for name, value in at.items() if np.ndim(value) > 0]
-    if many:
-        raise DataError(
-            "a predictor is held at one value",
-            got=f"{many[0]!r}: {at[many[0]]!r}",
-            allowed="a number or a category",
-            do="ask once for each value",
         )

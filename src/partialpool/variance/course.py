@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from partialpool.design.build import Design
-from partialpool.design.kinds import first_category, is_quantity
+from partialpool.design.held import Held, categories_of, is_number, numbers_among, range_of, read_columns
 from partialpool.design.points import Points, covariate_points
 from partialpool.errors import DataError, nearest
 from partialpool.spec.terms import factor_columns
@@ -16,9 +16,6 @@ __all__ = ["Along", "Course", "read_course"]
 
 Along = str | Mapping[str, Any] | None
 """A numeric predictor; or its values, and one value for each of the others; or None for the one whose slope varies."""
-
-_PLACES: Final = 25
-_TAKEN: Final = frozenset({"variance", "level_line", "typical_line"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,25 +110,13 @@ def _as_given(design: Design, along: Mapping[str, Any]) -> Course:
 
 
 def _evaluated(design: Design, column: str, values: np.ndarray, given: Mapping[str, Any]) -> Course:
-    if column in _TAKEN:
-        raise DataError(
-            f"a predictor named {column!r} collides with a variable of the answer",
-            got=column,
-            allowed="any name but " + ", ".join(sorted(_TAKEN)),
-            do="rename the column",
-        )
     # A list of one value is a value, for a category as for a number.
     fixed = {name: value[0] if np.ndim(value) > 0 and len(value) == 1 else value for name, value in given.items()}
-    firsts = {
-        name: first_category(design.frame[name])
-        for name in _read(design)
-        if name not in fixed and name != column and not is_quantity(design.frame[name])
-    }
-    at = {column: values.tolist(), **{name: [value] for name, value in (fixed | firsts).items()}}
-    points = covariate_points(design, at, common=True)
-    words = [f"{name}={value} (given)" for name, value in fixed.items()]
-    words += [f"{name}={value} (first)" for name, value in firsts.items()]
-    words += [points.held_in_words] if points.held else []
+    others = [name for name in read_columns(design, offset=True) if name not in fixed and name != column]
+    held = [Held(name, value, "given") for name, value in fixed.items()]
+    held += [Held(name, categories_of(design, name)[0], "first") for name in others if not is_number(design, name)]
+    points = covariate_points(design, {column: values.tolist(), **{h.column: [h.value] for h in held}}, common=True)
+    words = [*map(str, held), *([points.held_in_words] if points.held else [])]
     return Course(column, values, points, ", ".join(words))
 
 
@@ -139,23 +124,15 @@ def _with_varying_slope(design: Design) -> list[str]:
     """Numeric predictors that some factor's effects read, in order."""
     # within(x, g) reads g as well, which is no predictor where it is the factor itself.
     factors = {column for name in design.spec.factors for column in factor_columns(name)}
-    read = dict.fromkeys(c for f in design.factors for recipe in f.recipes for c in recipe.numeric)
-    return [c for c in read if c not in factors and is_quantity(design.frame[c])]
-
-
-def _read(design: Design) -> list[str]:
-    """Columns that common or group effects read: not what the response or an offset reads alone."""
-    recipes = [design.common.recipe, *(recipe for factor in design.factors for recipe in factor.recipes)]
-    return list(dict.fromkeys(column for recipe in recipes for column in recipe.numeric))
+    return [c for c in numbers_among(design, read_columns(design, common=False)) if c not in factors]
 
 
 def _range_of(design: Design, column: str) -> np.ndarray:
-    values = design.frame[column].to_numpy(dtype=float)
-    return np.linspace(values.min(), values.max(), _PLACES)
+    return np.array(range_of(design, column))
 
 
 def _check_numeric(design: Design, column: str) -> None:
-    numeric = [name for name in _read(design) if is_quantity(design.frame[name])]
+    numeric = numbers_among(design, read_columns(design, offset=True))
     if column not in numeric:
         raise DataError(
             "a response is followed along a numeric predictor that the model reads",

@@ -6,7 +6,7 @@ import xarray as xr
 from partialpool.design.build import FactorEffects
 from partialpool.names import corr_name, sd_name
 
-__all__ = ["effect_covariance", "group_variance", "row_covariance"]
+__all__ = ["effect_covariance", "effects_at_means", "group_variance", "row_covariance"]
 
 
 def effect_covariance(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
@@ -16,6 +16,17 @@ def effect_covariance(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarra
         return sd[..., :, None] * np.eye(len(factor.names)) * sd[..., None, :]
     corr = posterior[corr_name(factor.name)].transpose("chain", "draw", ...).to_numpy()
     return sd[..., :, None] * corr * sd[..., None, :]
+
+
+def effects_at_means(posterior: xr.Dataset, factor: FactorEffects) -> tuple[np.ndarray, np.ndarray]:
+    """Return sds and correlations of a factor's effects as their priors see them (`design/effect_basis.py`).
+
+    Shapes (chains, draws, effects) and (chains, draws, effects, effects).
+    """
+    sd = posterior[sd_name(factor.name)].transpose("chain", "draw", ...).to_numpy()
+    if not factor.correlated:
+        return sd, np.broadcast_to(np.eye(sd.shape[-1]), (*sd.shape, sd.shape[-1]))
+    return factor.basis.at_means(sd, posterior[corr_name(factor.name)].transpose("chain", "draw", ...).to_numpy())
 
 
 def group_variance(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:

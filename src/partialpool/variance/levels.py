@@ -9,8 +9,9 @@ from partialpool.design.build import Design, FactorEffects
 from partialpool.errors import DataError
 from partialpool.names import BETA, SIGMA, b_name
 from partialpool.spec.model import ModelSpec
+from partialpool.variance.level_coefficients import LevelCoefficients
 
-__all__ = ["Unpooled", "check_normal", "coefficients_outside", "mean_effects", "unpooled"]
+__all__ = ["Unpooled", "check_normal", "mean_beta", "mean_effects", "unpooled"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +24,7 @@ class Unpooled:
         Z_j'Z_j, rows weighted by 1 / se^2 where standard errors are known, (levels, effects, effects).
     estimate, error
         Effects, the common ones included, and their standard errors with sigma^2 at its posterior mean, (levels,
-        effects); NaN where a level's rows do not tell.
+        effects); NaN where a level's own rows do not identify them.
     sigma2
         Residual variance per draw, (chains, draws); with known standard errors 1, (1, 1).
     """
@@ -51,23 +52,26 @@ def check_normal(spec: ModelSpec) -> None:
         )
 
 
-def unpooled(posterior: xr.Dataset, design: Design, factor: FactorEffects, y: np.ndarray) -> Unpooled:
-    """Regress each level's rows on its effects; other common effects and factors are at their posterior means.
+def unpooled(posterior: xr.Dataset, coefficients: LevelCoefficients, y: np.ndarray) -> Unpooled:
+    """Regress each level's rows on its effects; what else lifts a row, and other factors, are at posterior means.
 
     Parameters
     ----------
-    posterior, design, factor
+    posterior
         Of a fit of a normal response.
+    coefficients
+        Of the factor.
     y
         The response less its offset, (rows,).
     """
-    codes, z, levels = factor.codes, factor.values, factor.n_levels
+    design, factor = coefficients.design, coefficients.factor
+    codes, z, levels = factor.codes, coefficients.columns, factor.n_levels
     weight = np.ones(design.n_rows) if design.se is None else 1 / design.se**2
     gram = _by_level(codes, levels, weight[:, None, None] * z[:, :, None] * z[:, None, :])
     sigma2 = np.ones((1, 1))
     if design.se is None:
         sigma2 = posterior[SIGMA].transpose("chain", "draw").to_numpy() ** 2
-    rest = _common_columns(design) @ coefficients_outside(posterior, design, factor)
+    rest = coefficients.off_the_lines(mean_beta(posterior, design))
     for other in design.factors:
         if other is not factor:
             rest += (mean_effects(posterior, other)[other.codes] * other.values).sum(axis=1)
@@ -75,22 +79,17 @@ def unpooled(posterior: xr.Dataset, design: Design, factor: FactorEffects, y: np
     return Unpooled(gram, *_solved(gram, right, float(sigma2.mean())), sigma2)
 
 
-def coefficients_outside(posterior: xr.Dataset, design: Design, factor: FactorEffects) -> np.ndarray:
-    """Posterior means of the common effects, 0 for those that vary over the factor, (coefs,)."""
+def mean_beta(posterior: xr.Dataset, design: Design) -> np.ndarray:
+    """Posterior means of the common effects, (coefs,)."""
     if BETA not in posterior:
-        return np.zeros(0)
-    beta = posterior[BETA].mean(("chain", "draw")).to_numpy()
-    return np.where([name in factor.names for name in design.common.coefs], 0.0, beta)
+        return np.zeros(len(design.common.coefs))
+    means: np.ndarray = posterior[BETA].mean(("chain", "draw")).to_numpy()
+    return means
 
 
 def mean_effects(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
     """Posterior means of a factor's effects, (levels, effects)."""
     return posterior[b_name(factor.name)].transpose("chain", "draw", ...).to_numpy().mean(axis=(0, 1))
-
-
-def _common_columns(design: Design) -> np.ndarray:
-    ones = np.ones((design.n_rows, 1 if design.common.intercept else 0))
-    return np.concatenate([ones, design.common.values], axis=1)
 
 
 def _by_level(codes: np.ndarray, levels: int, values: np.ndarray) -> np.ndarray:

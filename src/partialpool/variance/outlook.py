@@ -6,10 +6,13 @@ import numpy as np
 import xarray as xr
 
 from partialpool.design.build import Design
+from partialpool.design.held import offset_in_words
 from partialpool.errors import DataError
+from partialpool.names import tree_name
 from partialpool.observe.expectation import expectation
 from partialpool.observe.predictor import Draws, Seed, sample_effects
 from partialpool.variance.course import Course
+from partialpool.variance.distribution import check_finite_variance
 from partialpool.variance.places import linear_predictor_at, partition_at
 
 __all__ = ["outlook_along"]
@@ -35,20 +38,23 @@ def outlook_along(design: Design, draws: xr.Dataset, course: Course, *, seed: Se
         `variance` (chain, draw, predictor), in squared units of the linear predictor, as `variance_function` has it;
         left out where the response has none, and `attrs["no_variance"]` says why. `level_line` and `typical_line`
         (chain, draw, predictor): the mean of the response at a level that is drawn anew in each draw, of every
-        factor, and at the typical level, whose effects are 0; the offset is 0. Of an ordinal response, which has no
-        mean, they are the linear predictor. attrs hold what the data are on either scale, offset taken off:
-        `observed_sd` beside the variance (for a latent variable, of which nothing is observed, its own `latent_sd`);
-        `observed_low`, `observed_high` and, of proportions, `observed_mean` beside the lines. `scale` is that of the
-        variance: the link, or `log` where the model is of log y.
+        factor, and at the typical level, whose effects are 0. The offset is that of the place, `attrs["offset"]`. Of an
+        ordinal response, which has no mean, they are the linear predictor. attrs hold what the data are on either
+        scale: `observed_sd`, offset taken off, beside the variance (for a latent variable, of which nothing is
+        observed, its own `latent_sd`); `observed_low`, `observed_high` and, of proportions, `observed_mean`, as they
+        were observed, beside the lines. `scale` is that of the variance: the link, or `log` where the model is of
+        log y.
     """
     stacked = {str(name): values.to_numpy()[0] for name, values in draws.items()}
-    dims = ("chain", "draw", course.column)
+    place = tree_name(course.points.dims[0])
+    dims = ("chain", "draw", place)
     attrs: dict[str, object] = {
         "along": course.column,
         "response": design.response.name,
         "family": design.spec.family,
         "scale": "log" if design.spec.family_record.on_log_scale else design.spec.link,
         "held": course.held or "nothing",
+        "offset": offset_in_words(design, course.points.offset) or "none",
         "definition": _DEFINITION,
         "lines": _meaning_of_lines(design),
         "levels": ", ".join(factor.name for factor in design.factors) or "none",
@@ -56,6 +62,7 @@ def outlook_along(design: Design, draws: xr.Dataset, course: Course, *, seed: Se
     variables = {}
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # a wide prior on a log scale may overflow
         try:
+            check_finite_variance(design, draws)
             partition = partition_at(draws, design, course.points)
             variables["variance"] = (dims, partition.total)
             attrs["residual"] = partition.residual_definition
@@ -64,12 +71,15 @@ def outlook_along(design: Design, draws: xr.Dataset, course: Course, *, seed: Se
         except DataError as error:
             attrs["no_variance"] = error.wrong
         eta = linear_predictor_at(draws, design, np.asarray(course.points.common))[0]
+        if course.points.offset is not None:
+            eta = eta + course.points.offset
         variables["typical_line"] = (dims, _mean_of_response(design, eta, stacked)[None])
         rng = np.random.default_rng(seed)
         for factor, z in zip(design.factors, course.points.effects, strict=True):
             eta = eta + sample_effects(factor, stacked, 1, rng)[:, 0] @ z.T
         variables["level_line"] = (dims, _mean_of_response(design, eta, stacked)[None])
-    coords = {"chain": draws["chain"], "draw": draws["draw"], course.column: course.values}
+    along = (place, course.values, {"long_name": course.column})
+    coords = {"chain": draws["chain"], "draw": draws["draw"], place: along}
     return xr.Dataset(variables, coords=coords, attrs=attrs | _of_the_data(design))
 
 
@@ -87,10 +97,10 @@ def _meaning_of_lines(design: Design) -> str:
 
 
 def _of_the_data(design: Design) -> dict[str, float]:
-    """What was observed, offset taken off, on the scale of the variance and on that of the lines."""
-    response, family, link = design.response, design.spec.family_record, design.spec.link
-    y, on_log = response.values, family.on_log_scale
-    if family.kind == "ordinal" or (design.offset is not None and link not in ("identity", "log")):
+    """What was observed: beside the lines as it is, beside the variance with the offset taken off."""
+    response, family = design.response, design.spec.family_record
+    y = response.values
+    if family.kind == "ordinal":
         return {}
     if family.kind in ("binary", "successes"):
         trials = np.ones(len(y)) if response.trials is None else response.trials
@@ -98,17 +108,24 @@ def _of_the_data(design: Design) -> dict[str, float]:
         # Zeros and ones have no range worth drawing.
         ends = {} if family.kind == "binary" else _ends(y[trials > 0] / trials[trials > 0])
         return out | ends
+    out = _ends(y) | ({"observed_mean": float(y.mean())} if family.kind == "proportion" else {})
+    sd = _observed_sd(design)
+    return out if sd is None else out | {"observed_sd": sd}
+
+
+def _observed_sd(design: Design) -> float | None:
+    """Of the data, offset taken off, on the scale of the variance; None where there is none."""
+    y, family, link = design.response.values, design.spec.family_record, design.spec.link
     shift = np.zeros(len(y)) if design.offset is None else design.offset
-    level = y / np.exp(shift) if on_log or link == "log" else y - shift
-    out = _ends(level) | ({"observed_mean": float(level.mean())} if family.kind == "proportion" else {})
-    if on_log:
-        out["observed_sd"] = float(np.log(level).std())
-    elif link == "identity":
-        out["observed_sd"] = float(level.std())
-    elif link == "log" and family.kind in ("count", "positive") and level.any():
+    if family.on_log_scale:
+        return float((np.log(y) - shift).std())
+    if link == "identity":
+        return float((y - shift).std())
+    if link == "log" and family.kind in ("count", "positive") and y.any():
         # The variance of such families is ln(1 + Var / mean^2), and so is that of the data.
-        out["observed_sd"] = float(np.sqrt(np.log1p(level.var() / level.mean() ** 2)))
-    return out
+        level = y / np.exp(shift)
+        return float(np.sqrt(np.log1p(level.var() / level.mean() ** 2)))
+    return None
 
 
 def _ends(values: np.ndarray) -> dict[str, float]:

@@ -55,8 +55,11 @@
     const here = every(numbers.values), own = numbers.values[last], y = numbers.ranks[state.order];
     const shown = here.map((_, k) => k).filter(k => !state.hidden.has(k));
     const gaps = values => shown.map(k => values[k] === null ? NaN : values[k]);
-    model("levels").data = {y: shown.map(k => y[k]), own: gaps(own), here: gaps(here), level: shown};
-    model("population").location = single(numbers.population);
+    // Where levels stand at values of their own, each has marks in place of the two lines.
+    const marks = numbers.populations ? every(numbers.populations) : here.map(() => null);
+    const ends = numbers.populations ? numbers.values[0] : marks;
+    model("levels").data = {y: shown.map(k => y[k]), own: gaps(own), here: gaps(here), complete: gaps(ends), population: gaps(marks), level: shown};
+    if (numbers.population) model("population").location = single(numbers.population);
     model("sd-now").location = state.step;
     const shares = numbers.shares && every(numbers.shares), sd = single(numbers.sds);
     table.forEach((row, k) => {
@@ -213,8 +216,10 @@
     cell(row, "own").textContent = written(numbers.values[last][k]);
     cell(row, "error").textContent = written(numbers.errors[k]);
   });
-  element("complete-here").textContent = withUnit(numbers.values[0][0]);
-  model("complete").location = numbers.values[0][0];
+  if (numbers.population) {
+    element("complete-here").textContent = withUnit(numbers.values[0][0]);
+    model("complete").location = numbers.values[0][0];
+  } else ["complete", "population"].forEach(name => { model(name).visible = false; });
   // A browser may have kept what was chosen before the page was loaded again.
   element("family").value = state.study.family;
   element("scale").value = state.study.scale ?? numbers.own_scale;

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from partialpool.design.held import Held, hold
+from partialpool.design.labels import coordinate_of
 from partialpool.errors import DataError
 from partialpool.fitting import Fit
 from partialpool.plots.ahead import plot_predictions
@@ -16,6 +18,7 @@ from partialpool.reporting.section import Picture, Section, which_can
 from partialpool.reporting.wording import estimate_in_words, response_name
 from partialpool.summaries.contrast import average_effect
 from partialpool.summaries.prophecy import predict
+from partialpool.summaries.reference import datagrid
 from partialpool.tabulate import TextTable, estimate_cells
 
 __all__ = ["foretold"]
@@ -48,35 +51,26 @@ def foretold(fit: Fit) -> Section | None:
 
 
 def _picture(fit: Fit, grid: Grid) -> Picture:
-    table = pd.DataFrame({name: np.resize(values, grid.size) for name, values in grid.at.items()})
-    answer = predict(fit, _complete(fit, table, grid), kind="marginal", seed=_SEED)
+    rows = datagrid(fit, grid.at)
+    answer = predict(fit, rows, kind="marginal", seed=_SEED)
     units = fit.design.units
     figure = plot_predictions(
         answer, grid.column, unit=units.get(fit.spec.response, ""), xunit=units.get(grid.column, "")
     )
-    places = answer[grid.column].to_numpy()
+    places = answer[coordinate_of(answer, grid.column)].to_numpy()
     ends = dict.fromkeys((0, len(places) - 1))
     said = [_said(answer, grid.column, at) for at in ends]
-    caption = f"Mean (line or circle) with its 90 % interval{_responses(answer)}.{_held(fit, grid)}"
+    caption = (
+        f"Mean (line or circle) with its 90 % interval{_responses(answer)}.{_held(fit, grid, rows)}{_offset(answer)}"
+    )
     meaning = answer.attrs["expectation"]
     what = response_name(fit) if meaning == "mean of the response" else meaning
     return Picture(figure_image(figure, widest=PHONE), f"{what}: {'; '.join(said)}.", caption)
 
 
-def _complete(fit: Fit, table: pd.DataFrame, grid: Grid) -> pd.DataFrame:
-    """Add what is not on the grid: means of numbers, one trial, the mean standard error."""
-    frame = fit.design.frame
-    for name in fit.spec.predictor_columns_with(()):
-        if name not in table:
-            table[name] = 1 if name not in grid.read else float(frame[name].mean())
-    if fit.spec.se:
-        table[fit.spec.se] = float(frame[fit.spec.se].mean())
-    return table
-
-
 def _said(answer: xr.Dataset, column: str, at: int) -> str:
     draws = answer["expectation"].isel(obs=at)
-    place = answer[column].to_numpy()[at]
+    place = answer[coordinate_of(answer, column)].to_numpy()[at]
     where = f"at {column} {place:.4g}" if np.issubdtype(np.asarray(place).dtype, np.number) else f"at {column} {place}"
     if "category" not in draws.dims:
         return f"{where} {estimate_in_words(draws.to_numpy())}"
@@ -89,11 +83,14 @@ def _responses(answer: xr.Dataset) -> str:
     return "; lighter: 90 % of new responses" if shown else ""
 
 
-def _held(fit: Fit, grid: Grid) -> str:
-    chosen = [f"{name}={values[0]}" for name, values in grid.at.items() if name != grid.column]
-    means = [name for name in grid.read if name not in grid.at and name in fit.design.frame]
-    others = chosen + [f"{name} at its mean" for name in means]
-    return f" Held meanwhile: {', '.join(others)}." if others else ""
+def _held(fit: Fit, grid: Grid, rows: pd.DataFrame) -> str:
+    others = [name for name in rows.columns if name != grid.column]
+    held = [Held(name, grid.at[name][0], "first") if name in grid.at else hold(fit.design, name) for name in others]
+    return f" Held meanwhile: {', '.join(map(str, held))}." if held else ""
+
+
+def _offset(answer: xr.Dataset) -> str:
+    return f" Offset: {answer.attrs['offset']}." if "offset" in answer.attrs else ""
 
 
 def _rows(fit: Fit, grid: Grid) -> list[tuple[str, ...]]:

@@ -9,7 +9,7 @@ from partialpool.plots.lines import plot_level_lines
 from partialpool.plots.style import figure_image
 from partialpool.reporting.grids import Grid, slope_grids
 from partialpool.reporting.section import Picture, Section, which_can
-from partialpool.reporting.wording import on_scale, response_unit
+from partialpool.reporting.wording import held_meanwhile, on_scale, response_unit
 from partialpool.summaries.threads import level_lines
 from partialpool.tabulate import number
 
@@ -36,10 +36,9 @@ def lines(fit: Fit) -> Section | None:
 
 
 def _picture(fit: Fit, grid: Grid, factor: str) -> Picture:
-    held = {name: values[0] for name, values in grid.at.items() if name != grid.column}
     chosen = fit.design.factor_named(factor).levels.labels
     step = max(1, len(chosen) // 200)
-    answer = level_lines(fit, grid.column, factor=factor, points=12, at=held, levels=chosen[::step])
+    answer = level_lines(fit, grid.column, factor=factor, points=12, levels=chosen[::step])
     rise = answer["partial_pooling"].mean(("chain", "draw"))
     change = (rise.isel(grid=-1) - rise.isel(grid=0)).to_numpy()
     first, last = float(answer["grid"][0]), float(answer["grid"][-1])
@@ -53,6 +52,7 @@ def _picture(fit: Fit, grid: Grid, factor: str) -> Picture:
     )
     caption = (
         f"Levels of {factor} along {grid.column}{on_scale(fit)}, up to {_PANELS} of them in order of their heights."
+        f"{held_meanwhile(answer)}"
     )
     return Picture(figure_image(figure), alt, caption)
 

@@ -11,7 +11,7 @@ from partialpool.plots.pulls import plot_shrinkage
 from partialpool.plots.style import figure_image
 from partialpool.reporting.limits import MOST_LEVELS
 from partialpool.reporting.section import Note, Picture, Section, which_can
-from partialpool.reporting.wording import on_scale, response_unit
+from partialpool.reporting.wording import held_meanwhile, on_scale, response_unit
 from partialpool.summaries.pooling import shrinkage
 from partialpool.tabulate import number
 
@@ -41,10 +41,13 @@ def _picture(fit: Fit, factor: FactorEffects) -> Picture:
     answer = shrinkage(fit, factor.name)
     figure = plot_shrinkage(answer, unit=response_unit(fit))
     said = ". ".join(_in_numbers(answer, effect) for effect in factor.names)
-    mark = "dashed line" if len(factor.names) == 1 else "cross"
+    alone, one = len(factor.names) == 1, "level" not in answer["complete_pooling"].dims
+    mark = ("The dashed line is" if one else "Marks are") if alone else "The cross is" if one else "Crosses are"
+    origin = answer.attrs["origin"]
+    moved = "" if origin == "zero" else f" Intercepts are at {origin}."
     caption = (
         f"{factor.name}: from each level's own estimate (open circle) to partial pooling (dot){on_scale(fit)}. "
-        f"The {mark} is complete pooling, where groups are ignored."
+        f"{mark} complete pooling, where groups are ignored.{moved}{held_meanwhile(answer)}"
     )
     return Picture(figure_image(figure), f"{said}.", caption)
 

@@ -16,8 +16,11 @@ def the_model(fit: Fit) -> Section:
         legend += ", g a level; b is how far a level is from the population"
     if any(factor.correlated for factor in fit.design.factors):
         legend += ", R the correlations of its effects"
+    if fit.priors.together:
+        centred = " and their means taken off (c)" if fit.design.spec.intercept else ""
+        legend += f", X the columns of the n rows{centred}"
     return Section(
         prose=(*describe_words(fit.design).splitlines(), f"In the equations {legend}."),
-        equations=(write_equations(fit.design),),
+        equations=(write_equations(fit.design, fit.priors),),
         tables=(groups,) if fit.design.factors else (),
     )

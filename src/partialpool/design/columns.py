@@ -1,0 +1,170 @@
+"""One column of a table as the model reads it: numbers, truth values, or categories with their order."""
+
+import datetime
+import uuid
+from collections.abc import Hashable, Iterable
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from partialpool.errors import DataError
+
+__all__ = ["label_text", "read_column", "sort_undeclared"]
+
+_LABELS: Final = (
+    str,
+    int,
+    float,
+    np.generic,
+    datetime.date,
+    datetime.time,
+    datetime.timedelta,
+    pd.Period,
+    pd.Interval,
+    uuid.UUID,
+)
+"""What may name a group."""
+_TIMES: Final = frozenset({"datetime64", "datetime", "date", "timedelta64", "timedelta", "time", "period"})
+
+
+def read_column(name: str, column: pd.Series, is_value: bool) -> pd.Series:
+    """Read numbers in full precision, booleans as booleans, the rest as categories.
+
+    Parameters
+    ----------
+    name, column
+        A column without missing values.
+    is_value
+        Whether terms read its values. Where it only names groups or categories, dates, times, periods and ids that are
+        part number and part text are categories too, labelled by their text: `2024-05-01`, `2024-05`, `3b`.
+
+    Raises
+    ------
+    DataError
+        Neither numbers nor categories; numbers written as text in a column of values.
+    """
+    if isinstance(column.dtype, pd.ArrowDtype):
+        column = _from_arrow(column)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return _declared(column.cat.remove_unused_categories())
+    kind = pd.api.types.infer_dtype(column, skipna=False)
+    if kind == "boolean":
+        return column.astype(bool)
+    if kind == "integer":
+        return _whole(name, column)
+    if kind in ("floating", "mixed-integer-float", "decimal"):
+        return column.astype("float64")
+    if kind in ("string", "empty"):
+        if is_value:
+            _check_not_broken_numbers(name, column)
+        return column.astype(object).astype("category")
+    if is_value or kind == "complex" or not all(isinstance(value, _LABELS) for value in column):
+        raise _neither(name, kind, column.iloc[0])
+    values = column.drop_duplicates().tolist()
+    if kind.startswith("timedelta"):  # two kinds of timedelta are written differently
+        column, values = pd.to_timedelta(column), [pd.Timedelta(value) for value in values]
+    return _labelled(column.astype(object), _in_order(values))
+
+
+def label_text(value: Any) -> str:
+    """Write a label as text: whole numbers without a point, midnight as its date.
+
+    Examples
+    --------
+    >>> label_text(3.0), label_text(pd.Timestamp("2024-05-01")), label_text(pd.Period("2024-05", "M"))
+    ('3', '2024-05-01', '2024-05')
+    """
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    if isinstance(value, datetime.datetime) and value.tzinfo is None and pd.Timestamp(value).time() == datetime.time():
+        return str(value.date())
+    return str(value)
+
+
+def sort_undeclared(column: pd.Series) -> pd.Series:
+    """Sort the categories of a column whose table keeps them as they came up, and declares no order."""
+    if not isinstance(column.dtype, pd.CategoricalDtype) or column.cat.ordered:
+        return column
+    return column.cat.reorder_categories(_in_order(column.cat.categories))
+
+
+def _from_arrow(column: pd.Series) -> pd.Series:
+    plain = pa.chunked_array(pa.array(column)).to_pandas()
+    if isinstance(plain.dtype, pd.CategoricalDtype):
+        return sort_undeclared(plain.set_axis(column.index))
+    return pd.Series(plain.to_numpy(), index=column.index)
+
+
+def _declared(column: pd.Series) -> pd.Series:
+    """Keep the order of a categorical; categories that are not all text, all numbers or all booleans become text."""
+    categories = column.cat.categories.tolist()
+    if len({_kind(category) for category in categories} | {"other"}) <= 2 and _kind(categories[0]) != "other":
+        return column
+    return _labelled(column.astype(object), categories, ordered=bool(column.cat.ordered))
+
+
+def _kind(value: Any) -> str:
+    for kind, types in (("text", str), ("truth", bool | np.bool_), ("number", int | float | np.number)):
+        if isinstance(value, types):
+            return kind
+    return "other"
+
+
+def _labelled(column: pd.Series, values: Iterable[Any], *, ordered: bool = False) -> pd.Series:
+    """Write values as text, as categories in the order of the values; 1 and '1' are one label."""
+    texts = list(dict.fromkeys(label_text(value) for value in values))
+    return pd.Series(pd.Categorical(column.map(label_text), categories=texts, ordered=ordered), index=column.index)
+
+
+def _in_order(values: Iterable[Any]) -> list[Any]:
+    """Sort values of one kind; else numbers first, then text."""
+    listed = list(values)
+    try:
+        return sorted(listed)
+    except TypeError:
+        return sorted(listed, key=_numbers_first)
+
+
+def _numbers_first(value: Any) -> tuple[bool, float, str]:
+    number = _kind(value) in ("number", "truth")
+    return not number, float(value) if number else 0.0, label_text(value)
+
+
+def _neither(name: str, kind: str, example: Hashable) -> DataError:
+    return DataError(
+        f"column {name!r} is neither numbers nor categories",
+        got=f"values of kind {kind}, such as {example!r}",
+        allowed="numbers, booleans, text, categories",
+        do="convert the column to numbers (for instance days since the first)"
+        if kind in _TIMES
+        else "convert the column: numbers, or text where it names categories",
+    )
+
+
+def _whole(name: str, column: pd.Series) -> pd.Series:
+    """Whole numbers as int64: narrower ones would overflow in a square."""
+    try:
+        return column.astype("int64")
+    except (OverflowError, ValueError) as error:
+        raise DataError(
+            f"column {name!r} has whole numbers too large to hold",
+            got=f"{column.max()}",
+            allowed="up to 2**63 - 1",
+            do="make the column text if it is a label, or floats if it is a quantity",
+        ) from error
+
+
+def _check_not_broken_numbers(name: str, column: pd.Series) -> None:
+    """Numbers read as text because of a few odd cells would become hundreds of categories."""
+    labels = pd.Series(column.unique()).astype(str)
+    numeric = pd.to_numeric(labels, errors="coerce").notna()
+    if len(labels) > 10 and numeric.mean() > 0.8:
+        odd = ", ".join(repr(v) for v in labels[~numeric].head(3))
+        raise DataError(
+            f"column {name!r} has text where numbers are needed",
+            got=f"{odd + ' among ' if odd else ''}{int(numeric.sum())} numbers written as text",
+            allowed="numbers; or categories, declared as such",
+            do="convert the column (odd cells marked missing), or make it a categorical",
+        )

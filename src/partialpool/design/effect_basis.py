@@ -1,0 +1,207 @@
+"""The basis that the priors of a factor's effects are stated in, wherever the predictors' zero is.
+
+A block of correlated effects with a varying intercept has an unrestricted covariance, so that it is the same model in
+every basis of its columns. Its default prior is stated in one that does not know where zero is. With columns sorted by
+degree (1; x; x^2, x:z), each is freed of those of lower degree by least squares over the rows,
+
+    Z* = Z T^-1,    Z b = Z* b*,    b* = T b,    Sigma* = T Sigma T',
+
+T^-1 unit triangular: for an intercept and a slope, T^-1 = [[1, -mean(x)], [0, 1]] and b* holds the level's value at
+the predictor's mean, and its slope. A column x + a spans with the intercept what x does, and x^2 + a x + c with 1 and x
+what x^2 does, so that Z* is the same, up to units, whatever the origin. Of a category with more than two values the
+columns depend on which is the reference, and so does this basis.
+
+Independent effects (`||`) are another model at every origin; they keep the columns they have, and so do blocks without
+columns that add up to a constant, which nothing could take a shift up in, and groups with `origin="zero"`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from partialpool.names import INTERCEPT
+from partialpool.spec.degree import degree_of
+
+__all__ = [
+    "EffectBasis",
+    "FreedColumns",
+    "column_sizes",
+    "covariance_parts",
+    "free_columns",
+    "is_far_from_zero",
+    "make_effect_basis",
+]
+
+_FAR: Final = 3.0
+"""Standard deviations between zero and the data from which on zero is far away."""
+_NOTHING: Final = 1e-18
+"""Share of a column's square that is rounding."""
+
+
+@dataclass(frozen=True, eq=False)
+class FreedColumns:
+    """Columns freed of those of lower degree: Z* = (Z - center) turn.
+
+    Attributes
+    ----------
+    center
+        What is taken off each column, which the intercept takes up; 0 without one. Shape (effects,).
+    turn
+        Shape (effects, effects), with ones on its diagonal.
+    to_zero
+        T^-1 of Z* = Z T^-1, (effects, effects).
+    """
+
+    center: np.ndarray
+    turn: np.ndarray
+    to_zero: np.ndarray
+
+    def of(self, values: np.ndarray) -> np.ndarray:
+        """Z* of columns Z, both (rows, effects)."""
+        return (values - self.center) @ self.turn
+
+
+@dataclass(frozen=True, eq=False)
+class EffectBasis:
+    """Effects as their priors see them: b* = T b.
+
+    Attributes
+    ----------
+    columns
+        How Z* is made of Z.
+    scale
+        sd of each column of Z* over the rows; its root mean square where the factor has no varying intercept; 1 for a
+        constant one. Shape (effects,).
+    mean_square
+        Mean square of each column of Z*, (effects,).
+    """
+
+    columns: FreedColumns
+    scale: np.ndarray
+    mean_square: np.ndarray
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether b* = b: the columns stand as they are."""
+        return np.array_equal(self.columns.to_zero, np.eye(len(self.scale)))
+
+    @property
+    def to_zero(self) -> np.ndarray:
+        """T^-1, (effects, effects): effects at zero from those at the means."""
+        return self.columns.to_zero
+
+    @property
+    def to_means(self) -> np.ndarray:
+        """T, (effects, effects)."""
+        return np.linalg.inv(self.columns.to_zero)
+
+    def at_means(self, sd: np.ndarray, corr: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Turn sds (..., effects) and correlations (..., effects, effects) at zero into those at the means."""
+        return (sd, corr) if self.is_plain else _turned(self.to_means, sd, corr)
+
+    def at_zero(self, sd: np.ndarray, corr: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Turn sds and correlations at the predictors' means into those at zero."""
+        return (sd, corr) if self.is_plain else _turned(self.to_zero, sd, corr)
+
+
+def make_effect_basis(
+    names: Sequence[str], values: np.ndarray, blocks: Sequence[Sequence[int]], *, at_means: Sequence[bool]
+) -> EffectBasis:
+    """Find the basis of a factor's effects.
+
+    Parameters
+    ----------
+    names, values
+        Effects and their columns, (rows, effects).
+    blocks
+        Positions of the effects that share one correlation matrix.
+    at_means
+        Whether the priors of each block are stated at the predictors' means, as far as its columns allow that.
+    """
+    q = len(names)
+    center, turn, to_zero = np.zeros(q), np.eye(q), np.eye(q)
+    for block in (list(b) for b, moved in zip(blocks, at_means, strict=True) if moved and len(b) > 1):
+        freed = free_columns([names[i] for i in block], values[:, block])
+        inside = np.ix_(block, block)
+        center[block], turn[inside], to_zero[inside] = freed.center, freed.turn, freed.to_zero
+    columns = FreedColumns(center, turn, to_zero)
+    return EffectBasis(columns, *column_sizes(names, columns.of(values)))
+
+
+def column_sizes(names: Sequence[str], columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Scale and mean square of a factor's columns (rows, effects), each (effects,); see `EffectBasis`."""
+    mean_square = (columns**2).mean(axis=0)
+    scale = columns.std(axis=0) if INTERCEPT in names else np.sqrt(mean_square)
+    scale[np.ptp(columns, axis=0) == 0] = 1.0
+    return scale, mean_square
+
+
+def free_columns(names: Sequence[str], values: np.ndarray) -> FreedColumns:
+    """Free each column of those of lower degree, where there is a constant among their combinations.
+
+    Columns that add up to a constant (a category's, without an intercept) count as of degree 0.
+    """
+    q = len(names)
+    constant = _constant(names, values)
+    if constant is None:
+        return FreedColumns(np.zeros(q), np.eye(q), np.eye(q))
+    degrees = np.where(constant, 0, [degree_of(name) for name in names])
+    center, around = np.zeros(q), np.eye(q)
+    if INTERCEPT in names:
+        at = names.index(INTERCEPT)
+        center = values.mean(axis=0)
+        center[at] = 0.0
+        around[at] -= center
+    centred, turn = values - center, np.eye(q)
+    for degree in np.unique(degrees)[1:]:
+        # The intercept's part went with the centre.
+        lower = np.flatnonzero((degrees < degree) & (np.ptp(centred, axis=0) > 0))
+        own = np.flatnonzero(degrees == degree)
+        if not len(lower):
+            continue
+        part = _least_squares(centred[:, lower], centred[:, own])
+        left = np.square(centred[:, own] - centred[:, lower] @ part).sum(axis=0)
+        # A column that the others make up whole has nothing left to be scaled by: it stays as it is.
+        part[:, left <= _NOTHING * np.square(centred[:, own]).sum(axis=0)] = 0.0
+        turn[np.ix_(lower, own)] = -part
+    return FreedColumns(center, turn, around @ turn)
+
+
+def is_far_from_zero(column: np.ndarray) -> bool:
+    """Whether zero lies more than three sds from every value of a column that varies, (rows,)."""
+    spread = float(column.std())
+    one_side = column.min() * column.max() > 0
+    return bool(one_side and spread > 0 and np.abs(column).min() > _FAR * spread)
+
+
+def covariance_parts(covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Take covariances (..., effects, effects) apart: sds (..., effects) and correlations, 0 where an sd is."""
+    sd = np.sqrt(np.maximum(np.diagonal(covariance, axis1=-2, axis2=-1), 0.0))
+    inverse = np.divide(1.0, sd, out=np.zeros_like(sd), where=sd > 0)
+    corr = np.clip(covariance * inverse[..., :, None] * inverse[..., None, :], -1.0, 1.0)
+    every = np.arange(sd.shape[-1])
+    corr[..., every, every] = 1.0
+    return sd, corr
+
+
+def _constant(names: Sequence[str], values: np.ndarray) -> np.ndarray | None:
+    """Which columns add up to a constant, boolean (effects,); None where no combination does."""
+    if INTERCEPT in names:
+        return np.array([name == INTERCEPT for name in names])
+    weights = _least_squares(values, np.ones((len(values), 1)))[:, 0]
+    if np.abs(values @ weights - 1).max() > 1e-9:
+        return None
+    return np.abs(weights) * np.abs(values).max(axis=0) > 1e-9
+
+
+def _least_squares(columns: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """Coefficients of columns (rows, p) that come nearest to `of` (rows, r), (p, r); units do not matter."""
+    size = np.sqrt((columns**2).mean(axis=0))
+    return np.linalg.lstsq(columns / size, of, rcond=1e-12)[0] / size[:, None]
+
+
+def _turned(by: np.ndarray, sd: np.ndarray, corr: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    half = by * sd[..., None, :]
+    return covariance_parts(half @ corr @ np.swapaxes(half, -1, -2))

@@ -1,0 +1,140 @@
+"""Where a predictor is held that nobody names: numbers at their mean, categories at their first.
+
+What is a category is decided by how the formula uses a column: `C(period)` reads numbers as categories, of which there
+is no mean. An offset is held as the columns it reads are.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+import pandas as pd
+
+from partialpool.design.build import Design
+from partialpool.design.categories import find_categories
+from partialpool.design.kinds import is_quantity
+from partialpool.errors import DataError
+from partialpool.spec.expression import columns_of
+from partialpool.spec.model import ModelSpec
+
+__all__ = [
+    "Held",
+    "categories_of",
+    "columns_compared_by",
+    "evaluated_offset",
+    "hold",
+    "is_number",
+    "numbers_among",
+    "offset_in_words",
+    "range_of",
+    "read_columns",
+]
+
+_PLACES: Final = 25
+
+
+@dataclass(frozen=True)
+class Held:
+    """One predictor's place.
+
+    Attributes
+    ----------
+    column
+        Which.
+    value
+        Where it is held.
+    how
+        Why there.
+    """
+
+    column: str
+    value: Any
+    how: Literal["mean", "first", "given", "one trial"]
+
+    def __str__(self) -> str:
+        """Write it as an answer's `held` has it."""
+        return f"{self.column}={format(self.value, '.4g') if self.how == 'mean' else self.value} ({self.how})"
+
+
+def is_number(design: Design, column: str) -> bool:
+    """Whether a predictor is a number by how the formula uses it: whether one unit more of it means something."""
+    return column not in design.categories and is_quantity(design.frame[column])
+
+
+def categories_of(design: Design, column: str) -> tuple[Any, ...]:
+    """Values of a predictor that is no number, the one that others are compared with first."""
+    found = design.categories.get(column) or find_categories(design.frame[column], column)
+    return (found.first, *(value for value in found.values if value != found.first))
+
+
+def numbers_among(design: Design, columns: Iterable[str]) -> list[str]:
+    """Those of some columns that are numbers, in order, each once."""
+    return [column for column in dict.fromkeys(columns) if is_number(design, column)]
+
+
+def hold(design: Design, column: str) -> Held:
+    """Return where a predictor is held that nobody names.
+
+    Raises
+    ------
+    DataError
+        A factor of `within` or `between`, of whose levels none is the typical one.
+    """
+    trials = design.spec.response_term.trials
+    if trials and column in columns_of(trials) and column not in design.spec.expression_columns:
+        return Held(column, 1, "one trial")
+    compared = {by: text for text, by in columns_compared_by(design.spec)}
+    if column in compared:
+        raise DataError(
+            f"no level of {column!r} is the typical one, and {compared[column]} needs its level",
+            got=f"no value of {column!r}",
+            allowed="one of its levels, or several",
+            do=f"name levels, for instance {column}={design.frame[column].iloc[0]!r}",
+        )
+    if is_number(design, column):
+        return Held(column, float(design.frame[column].mean()), "mean")
+    return Held(column, categories_of(design, column)[0], "first")
+
+
+def columns_compared_by(spec: ModelSpec) -> list[tuple[str, str]]:
+    """Terms that compare rows within the levels of a column or between them, each with that column."""
+    texts = (*spec.common, *spec.offsets, *(slope for group in spec.groups for slope in group.slopes))
+    found = re.compile(r"\b(?:within|between)\([^,]+,\s*`?([^`)]+?)`?\s*\)")
+    return [(text, by) for text in texts for by in found.findall(text)]
+
+
+def read_columns(design: Design, *, common: bool = True, offset: bool = False) -> list[str]:
+    """Columns that effects read: group effects, and if asked for common ones and the offset, each once."""
+    recipes = [recipe for factor in design.factors for recipe in factor.recipes]
+    recipes = ([design.common.recipe] if common else []) + recipes + (list(design.offset_recipes) if offset else [])
+    return list(dict.fromkeys(column for recipe in recipes for column in recipe.numeric))
+
+
+def range_of(design: Design, column: str, places: int = _PLACES) -> list[float]:
+    """Values of a number, evenly from its lowest to its highest in the rows."""
+    values = design.frame[column].to_numpy(dtype=float)
+    return np.linspace(values.min(), values.max(), places).tolist()
+
+
+def evaluated_offset(design: Design, frame: pd.DataFrame) -> np.ndarray | None:
+    """Evaluate the offset on a table of predictors, (rows,); None where the model has none."""
+    return np.sum([r.apply(frame)[:, 0] for r in design.offset_recipes], axis=0) if design.spec.offsets else None
+
+
+def offset_in_words(design: Design, values: np.ndarray | None) -> str:
+    """Say what the offset is on some rows: `log(days) = 2.3`; empty where the model has none.
+
+    Parameters
+    ----------
+    design
+        The model.
+    values
+        From `evaluated_offset`, (rows,).
+    """
+    if values is None:
+        return ""
+    low, high = float(values.min()), float(values.max())
+    at = f"{low:.4g}" if np.isclose(low, high) else f"{low:.4g} to {high:.4g}"
+    return f"{' + '.join(design.spec.offsets)} = {at}"

@@ -1,0 +1,214 @@
+"""Which variances, correlations and sigma the data cannot identify, and what to do about it.
+
+Which they are is said by the null space of a Gram matrix (`covariance_gram`), not by a list of bad designs: two
+factors with one partition, one row for every effect, a common effect for every level are cases of one rule.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
+
+from partialpool.design.covariance_gram import Part, common_basis, gram_matrices, part_of, residual_part
+from partialpool.errors import DataWarning, warn
+
+if TYPE_CHECKING:
+    from partialpool.design.build import Design, FactorEffects
+
+__all__ = ["Dependency", "not_identified", "warn_not_identified"]
+
+_TOLERANCE = 1e-12
+"""Eigenvalues of the Gram matrix, its matrices scaled to norm 1, that count as zero: rounding leaves some 1e-15."""
+_INVOLVED = 1e-4
+"""Share of a direction from which a parameter takes part in it."""
+_SHOWN = 4
+
+
+@dataclass(frozen=True)
+class Dependency:
+    """Covariance parameters that the data do not identify, together.
+
+    Attributes
+    ----------
+    parameters
+        Such as `sd_ID[trt[a]]`, `sigma`, `corr_ID[trt[a], trt[b]]`.
+    got
+        The grouping terms they belong to, as in a formula, and why the data cannot tell.
+    do
+        What to consider.
+    """
+
+    parameters: tuple[str, ...]
+    got: str
+    do: str
+
+    @property
+    def wrong(self) -> str:
+        """What is not identified, four parameters by name."""
+        more = len(self.parameters) - _SHOWN
+        shown = [*self.parameters[:_SHOWN], *([f"{more} more"] if more > 0 else [])]
+        return f"{_listed(shown)} {'are' if len(self.parameters) > 1 else 'is'} not identified"
+
+    def __str__(self) -> str:
+        return f"{self.wrong}: got {self.got}; allowed, but consider {self.do}"
+
+
+def warn_not_identified(design: "Design") -> None:
+    """Warn of every set of variances, correlations and sigma that the data do not identify."""
+    for dependency in not_identified(design):
+        warn(str(dependency), DataWarning)
+
+
+def not_identified(design: "Design") -> tuple[Dependency, ...]:
+    """Find the covariance parameters that the data do not identify, those of the same terms together.
+
+    A family's own dispersion counts as the residual (for a binary or ordinal response: the latent variable's arbitrary
+    scale); counts, and successes of trials, have a residual that is known, and so have known standard errors. Slopes
+    that do not vary within any level have a warning of their own.
+
+    Examples
+    --------
+    >>> from partialpool.datasets.load import load_dataset
+    >>> from partialpool.design.build import build_design
+    >>> from partialpool.spec.model import ModelSpec
+    >>> table = load_dataset("pastes")
+    >>> not_identified(build_design(ModelSpec.from_formula("strength ~ 1 + (1 | batch/cask)"), table))
+    ()
+    """
+    if not design.factors:
+        return ()
+    parts = [part_of(factor) for factor in design.factors]
+    if _residual_name(design):
+        parts.append(residual_part(design.n_rows))
+    plain, projected = _unit_norms(parts, *gram_matrices(parts, common_basis(design)))
+    values, vectors = np.linalg.eigh(projected)
+    null = _own_effects(parts, vectors[:, values <= _TOLERANCE])
+    entries = [(part, a, b) for part in parts for a, b in part.pairs]
+    found = []
+    for members in _sets(entries, null):
+        own = plain[np.ix_(members, members)]
+        absorbed = np.linalg.eigvalsh(own)[0] > _TOLERANCE
+        found.append(_dependency(design, [entries[k] for k in members], absorbed=bool(absorbed)))
+    return tuple(found)
+
+
+def _residual_name(design: "Design") -> str:
+    """The parameter that scales the residual; empty where its variance is known."""
+    family, trials = design.spec.family_record, design.response.trials
+    if design.se is not None:
+        return ""
+    if family.kind in ("binary", "ordinal") or (trials is not None and trials.max() == 1):
+        return "the latent scale"
+    return family.parameters[0][0] if family.parameters else ""
+
+
+def _unit_norms(parts: list[Part], plain: np.ndarray, projected: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both Gram matrices in units of |D_aa|, an entry (a, b) in units of sqrt(|D_aa| |D_bb|): it may be 0 itself."""
+    norms = np.sqrt(np.diagonal(plain))
+    sizes, start = [], 0
+    for part in parts:
+        own = {a: norms[start + k] for k, (a, b) in enumerate(part.pairs) if a == b}
+        sizes += [np.sqrt(own[a] * own[b]) for a, b in part.pairs]
+        start += len(part.pairs)
+    scale = np.outer(sizes, sizes)
+    return plain / scale, projected / scale
+
+
+def _own_effects(parts: list[Part], null: np.ndarray) -> np.ndarray:
+    """Turn directions from orthonormal columns into the formula's own, each block as large as it was: orthonormal."""
+    own, start = np.zeros_like(null), 0
+    for part in parts:
+        for block in part.blocks:
+            pairs = [(i, j) for i in range(len(block)) for j in range(i, len(block))]
+            rows = slice(start, start + len(pairs))
+            start += len(pairs)
+            i, j = np.array(pairs).T
+            change = np.zeros((null.shape[1], len(block), len(block)))
+            change[:, i, j] = change[:, j, i] = null[rows].T
+            root = part.to_own[np.ix_(block, block)]
+            turned = (root @ change @ root.T)[:, i, j].T
+            turned *= np.outer(*2 * [np.sqrt((np.linalg.inv(root) ** 2).sum(axis=0))])[i, j][:, None]
+            size = np.linalg.norm(turned)
+            own[rows] = turned * (np.linalg.norm(null[rows]) / size if size else 1.0)
+    return np.linalg.qr(own)[0] if null.shape[1] else own
+
+
+def _sets(entries: list[tuple[Part, int, int]], null: np.ndarray) -> list[np.ndarray]:
+    """Positions of the parameters that take part in one direction, those of the same factors together."""
+    shares = null @ null.T
+    involved = np.diagonal(shares) > _INVOLVED**2
+    _, component = connected_components(sparse.csr_array(np.abs(shares) > _INVOLVED**2), directed=False)
+    together: dict[frozenset[int], list[int]] = {}
+    for one in np.unique(component[involved]):
+        members = np.flatnonzero(component == one)
+        together.setdefault(frozenset(id(entries[k][0]) for k in members), []).extend(members)
+    return [np.sort(members) for members in together.values()]
+
+
+def _dependency(design: "Design", entries: list[tuple[Part, int, int]], *, absorbed: bool) -> Dependency:
+    """Name the parameters and their terms, and say why and what to do."""
+    sds, correlations, effects = [], [], dict[str, set[int]]()
+    residual = any(part.factor is None for part, _, _ in entries)
+    for part, a, b in entries:
+        if part.factor is None:
+            continue
+        name, names = part.factor.name, part.factor.names
+        first, second = part.effects[a], part.effects[b]
+        effects.setdefault(name, set()).update({first, second})
+        if first == second:
+            sds.append(f"sd_{name}[{names[first]}]")
+        else:
+            correlations.append(f"corr_{name}[{names[first]}, {names[second]}]")
+    factors = [factor for factor in design.factors if factor.name in effects]
+    written = [term for factor in factors for term in _terms(design, factor, effects[factor.name])]
+    terms = _listed(written) if written else ""
+    parameters = (*sds, *([_residual_name(design)] if residual else []), *correlations)
+    if residual:
+        return _beside_residual(design, factors, effects, (terms, len(sds), parameters))
+    if not sds:
+        got = f"{terms}, of whose levels none shows both effects, so that only the prior speaks"
+        return Dependency(parameters, got, f"independent effects: || in place of | in {terms}")
+    if absorbed:
+        got = f"{terms}, and common effects that already take up all it describes, so that only the prior speaks"
+        return Dependency(parameters, got, f"leaving out {terms}, or those common effects")
+    same = len(factors) > 1 and _one_partition(factors)
+    why = "whose levels are the same groups of rows" if same else "which make rows covary in the same ways"
+    out = "one of them out" if len(written) > 1 else f"an effect out of {terms}"
+    return Dependency(parameters, f"{terms}, {why}, so that only the priors divide them", f"leaving {out}")
+
+
+def _beside_residual(
+    design: "Design",
+    factors: "list[FactorEffects]",
+    effects: dict[str, set[int]],
+    said: tuple[str, int, tuple[str, ...]],
+) -> Dependency:
+    """Say that effects take up the residual, or that common effects do."""
+    (terms, n_sds, parameters), n_common = said, len(design.common.coefs)
+    count = sum(len(effects[factor.name]) * factor.n_levels for factor in factors)
+    own = f"{terms}, {count} effects beside {n_common}" if factors else f"{n_common}"
+    got = (
+        f"{own} common effects in {design.n_rows} rows, so that only the priors {'divide them' if factors else 'speak'}"
+    )
+    fewer = f", such as (1 | {factors[0].name})" if len(factors) == 1 and n_sds > 1 else ""
+    return Dependency(parameters, got, f"fewer effects{fewer}, or more rows for each level and condition")
+
+
+def _terms(design: "Design", factor: "FactorEffects", effects: set[int]) -> list[str]:
+    """Return the factor's terms, as in the formula, that have one of the effects."""
+    groups = [group for group in design.spec.groups if group.factor == factor.name]
+    ends = np.cumsum([len(recipe.names) for recipe in factor.recipes])
+    having = {int(np.searchsorted(ends, effect, side="right")) for effect in effects}
+    return [str(group) for k, group in enumerate(groups) if k in having]
+
+
+def _one_partition(factors: "list[FactorEffects]") -> bool:
+    """Whether the levels of all factors are the same groups of rows."""
+    cells = len(np.unique(np.column_stack([factor.codes for factor in factors]), axis=0))
+    return all(factor.n_levels == cells for factor in factors)
+
+
+def _listed(words: list[str]) -> str:
+    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else words[0]

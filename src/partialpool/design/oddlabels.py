@@ -1,0 +1,121 @@
+"""Labels that may be slips: two that differ by case or space alone, a category of one row, numbers or dates as text."""
+
+import re
+import unicodedata
+from collections.abc import Collection, Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from partialpool.design.categories import Categories
+from partialpool.errors import DataWarning, warn
+
+__all__ = ["OddLabels", "find_odd_labels", "warn_odd_labels"]
+
+_SHOWN: Final = 3
+_NUMBER: Final = re.compile(r"[-+]?\d[\d.,' ]*(e[-+]?\d+)?\s*%?", re.IGNORECASE)
+_DATE: Final = re.compile(
+    r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T]\d{1,2}:\d{2}.*)?|\d{1,2}[- ][A-Za-z]{3,9}[- ]\d{2,4}|\d{4}-\d{2}"
+)
+
+
+@dataclass(frozen=True)
+class OddLabels:
+    """What is odd about the labels of one column.
+
+    Attributes
+    ----------
+    column, what, do
+        Where it is, what was found, and what to do about it.
+    """
+
+    column: str
+    what: str
+    do: str
+
+    def __str__(self) -> str:
+        return f"{self.what}; allowed, but {self.do}"
+
+
+def find_odd_labels(
+    frame: pd.DataFrame, categories: Mapping[str, Categories], text: Collection[str] = ()
+) -> tuple[OddLabels, ...]:
+    """Look for labels that are likely to be slips of whoever typed them.
+
+    Parameters
+    ----------
+    frame
+        The columns and rows the model read.
+    categories
+        The predictors that are categories (`Design.categories`).
+    text
+        Predictors that were text in the table, and not declared as categories: numbers and dates are odd there.
+    """
+    found = [odd for column in frame.columns for odd in _alike(frame[column])]
+    for column, known in categories.items():
+        if known.coding != "label":
+            found += _alone(frame[column], known.reference)
+    return (*found, *(odd for column in text for odd in _not_text(frame[column])))
+
+
+def warn_odd_labels(frame: pd.DataFrame, categories: Mapping[str, Categories], text: Collection[str]) -> None:
+    """Warn of each label that is likely to be a slip, as `find_odd_labels` finds them."""
+    for odd in find_odd_labels(frame, categories, sorted(text)):
+        warn(str(odd), DataWarning)
+
+
+def _alike(column: pd.Series) -> Iterator[OddLabels]:
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        return
+    alike: dict[str, list[str]] = {}
+    for label in column.cat.categories:
+        if isinstance(label, str):
+            bare = " ".join(unicodedata.normalize("NFKC", label).casefold().split())
+            alike.setdefault(bare, []).append(label)
+    doubled = [labels for labels in alike.values() if len(labels) > 1]
+    if doubled:
+        counts = column.value_counts()
+        shown = "; ".join(" and ".join(f"{v!r} ({_rows(counts[v])})" for v in labels) for labels in doubled[:_SHOWN])
+        more = f" and {len(doubled) - _SHOWN} more" if len(doubled) > _SHOWN else ""
+        yield OddLabels(
+            str(column.name),
+            f"labels of {column.name!r} differ by case or space alone: got {shown}{more}",
+            "each is a category of its own: write them alike if they are one (.str.strip().str.lower(), say)",
+        )
+
+
+def _alone(column: pd.Series, reference: Hashable) -> Iterator[OddLabels]:
+    counts = column.value_counts(sort=False)
+    alone = [label for label, count in counts.items() if count == 1]
+    if alone:
+        shown = ", ".join(repr(label) for label in alone[:_SHOWN])
+        more = f" and {len(alone) - _SHOWN} more" if len(alone) > _SHOWN else ""
+        first = " (all others are compared with it)" if reference in alone else ""
+        yield OddLabels(
+            str(column.name),
+            f"categories of {column.name!r} have one row: got {shown}{more}{first}",
+            "one row is all that its coefficient rests on: check the label, or join it with another category",
+        )
+
+
+def _not_text(column: pd.Series) -> Iterator[OddLabels]:
+    labels = [str(label).strip() for label in column.cat.categories]
+    for kind, pattern, instead in (
+        ("dates", _DATE, "convert the column to numbers (for instance days since the first)"),
+        ("numbers", _NUMBER, "convert the column to numbers"),
+    ):
+        if all(pattern.fullmatch(label) for label in labels):
+            shown = ", ".join(repr(str(label)) for label in column.cat.categories[:_SHOWN])
+            yield OddLabels(
+                str(column.name),
+                f"{column.name!r} is {kind} written as text: got {shown}{', ...' if len(labels) > _SHOWN else ''}, "
+                f"read as {len(labels)} categories in the order of text",
+                f"{instead}, or declare it a category: C({column.name}), or a categorical",
+            )
+            return
+
+
+def _rows(count: int | np.integer) -> str:
+    return f"{count} row{'' if count == 1 else 's'}"

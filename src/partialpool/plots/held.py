@@ -1,0 +1,41 @@
+"""Where other predictors are held, as pictures of levels say it."""
+
+from collections.abc import Mapping
+from textwrap import fill
+from typing import Any
+
+from partialpool.names import INTERCEPT
+from partialpool.plots.style import short
+
+__all__ = ["held_in_title", "named_effect"]
+
+_LETTERS = 150
+
+
+def held_in_title(attrs: Mapping[str, Any], width: int) -> str:
+    r"""Write where other predictors are held as further lines of a title; nothing where there are none.
+
+    Examples
+    --------
+    >>> held_in_title({"held": "sex (each level's own), weight=40.1 (mean)"}, 60)
+    "\nheld: sex (each level's own), weight=40.1 (mean)"
+    >>> held_in_title({"held": "nothing"}, 60)
+    ''
+    """
+    held = attrs.get("held", "nothing")
+    return "" if held == "nothing" else f"\n{fill(f'held: {short(held, _LETTERS)}', width)}"
+
+
+def named_effect(attrs: Mapping[str, Any], effect: str, most: int) -> str:
+    """Name an effect on an axis, an intercept with its place where that is not at zero.
+
+    Examples
+    --------
+    >>> named_effect({"origin": "year=2012 (mean)"}, "Intercept", 20)
+    'Intercept at year=2012 (mean)'
+    >>> named_effect({"origin": "year=2012 (mean)"}, "year", 20)
+    'year'
+    """
+    origin = attrs.get("origin", "zero")
+    moved = f" at {short(origin, 30)}" if effect == INTERCEPT and origin != "zero" else ""
+    return f"{short(effect, most)}{moved}"

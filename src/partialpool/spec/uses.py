@@ -1,0 +1,77 @@
+"""How expressions use the columns they read: as values, as categories, or as labels of groups."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, Literal
+
+from formulae.expr import Assign, Binary, Call, Grouping, QuotedName, Unary, Variable
+
+from partialpool.spec.expression import CODINGS, syntax_tree
+from partialpool.spec.guard import CODING
+
+__all__ = ["Use", "column_uses"]
+
+Use = Literal["term", "category", "label", "number"]
+"""`term`: a term by itself or in an interaction, read as its kind says. `category`: inside C, T or S. `label`: the
+groups of `within(x, g)` and `between(x, g)`. `number`: inside any other call."""
+
+_BY_LEVEL: Final = frozenset({"within", "between"})
+_Place = tuple[int, str | None]
+
+
+def column_uses(expressions: Iterable[str]) -> Mapping[str, frozenset[Use]]:
+    """Say for each column that expressions read how they use it, in order.
+
+    Examples
+    --------
+    >>> {name: sorted(uses) for name, uses in column_uses(["x:C(period)", "within(x, g)", "log(z)"]).items()}
+    {'x': ['number', 'term'], 'period': ['category'], 'g': ['label'], 'z': ['number']}
+    """
+    found: dict[str, frozenset[Use]] = {}
+    for expression in expressions:
+        for name, use in _uses(syntax_tree(expression), "term"):
+            found[name] = found.get(name, frozenset()) | {use}
+    return found
+
+
+def _uses(tree: Any, use: Use) -> Iterator[tuple[str, Use]]:
+    match tree:
+        case Variable(name=token):
+            yield token.lexeme, use
+        case QuotedName(expression=token):
+            yield token.lexeme[1:-1], use
+        case Call(callee=Variable(name=token), args=args):
+            for place, argument in _placed(args):
+                yield from _argument_uses(token.lexeme, place, argument, use)
+        case Grouping(expression=inner):
+            yield from _uses(inner, use)
+        case Unary(right=inner):
+            yield from _uses(inner, _within_operation(use))
+        case Binary(left=left, right=right):
+            yield from _uses(left, _within_operation(use))
+            yield from _uses(right, _within_operation(use))
+
+
+def _within_operation(use: Use) -> Use:
+    """Outside calls an operator joins terms; inside one it computes."""
+    return "term" if use == "term" else "number"
+
+
+def _placed(arguments: Iterable[Any]) -> Iterator[tuple[_Place, Any]]:
+    for position, argument in enumerate(arguments):
+        if isinstance(argument, Assign):
+            yield (position, argument.name.name.lexeme), argument.value
+        else:
+            yield (position, None), argument
+
+
+def _argument_uses(function: str, place: _Place, argument: Any, use: Use) -> Iterator[tuple[str, Use]]:
+    position, keyword = place
+    if function in CODING:
+        if keyword == "data" or (keyword is None and position == 0):
+            yield from _uses(argument, "category" if use in ("term", "category") else "number")
+        else:
+            yield from (one for one in _uses(argument, "number") if one[0] not in CODINGS)
+    elif function in _BY_LEVEL and (keyword == "by" or (keyword is None and position == 1)):
+        yield from _uses(argument, "label")
+    else:
+        yield from _uses(argument, "number")

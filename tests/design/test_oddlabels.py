@@ -1,0 +1,129 @@
+"""Labels that are likely slips are said when the model is built; what is in order says nothing."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+import partialpool as pp
+from partialpool.design.build import build_design
+from partialpool.errors import DataWarning
+from partialpool.reporting.describe import describe_words
+from partialpool.spec.model import ModelSpec
+
+RNG = np.random.default_rng(3)
+TABLE = pd.DataFrame(
+    {
+        "y": RNG.normal(size=48),
+        "x": RNG.normal(size=48),
+        "g": np.repeat([f"s{n}" for n in range(8)], 6),
+        "habitat": np.resize(["Forest", "Meadow", "Bog"], 48),
+    }
+)
+
+
+def with_cell(column, row, value):
+    return TABLE.assign(**{column: TABLE[column].where(TABLE.index != row, value)})
+
+
+def said(formula, data, **options):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        build_design(ModelSpec.from_formula(formula, **options), data)
+    assert all(issubclass(one.category, DataWarning) for one in caught)
+    return [str(one.message) for one in caught]
+
+
+@pytest.mark.parametrize("label", ["Forest ", " forest", "FOREST", "Forest\u00a0"])
+@pytest.mark.parametrize("kind", ["text", "categorical", "polars"])
+def test_labels_that_differ_by_case_or_space_alone(label, kind):
+    table = with_cell("habitat", 0, label)
+    if kind == "categorical":
+        table["habitat"] = table["habitat"].astype("category")
+    alike, alone = said("y ~ habitat + (1 | g)", pl.from_pandas(table) if kind == "polars" else table)
+    assert alike.startswith("labels of 'habitat' differ by case or space alone: got ")
+    assert "'Forest' (15 rows)" in alike
+    assert f"{label!r} (1 row)" in alike
+    assert "allowed, but each is a category of its own: write them alike" in alike
+    assert alone.startswith(f"categories of 'habitat' have one row: got {label!r}")
+    # It is the reference where it is first in the order of text.
+    assert ("all others are compared with it" in alone) == (min([*TABLE.habitat, label]) == label)
+
+
+def test_labels_of_a_grouping_factor_too():
+    (alike,) = said("y ~ x + (1 | g)", with_cell("g", 0, "S0"))
+    assert "labels of 'g' differ by case or space alone: got 'S0' (1 row) and 's0' (5 rows)" in alike
+
+
+@pytest.mark.parametrize("formula", ["y ~ b + (1|g)", "y ~ C(p) + (1|g)", "y ~ x + (0 + b | g)"])
+def test_a_category_of_one_row(formula):
+    (alone,) = said(formula, TABLE.assign(b=TABLE.index == 7, p=np.where(TABLE.index == 7, 3, TABLE.index % 2)))
+    assert "have one row: got " in alone
+    assert ("got 3;" in alone) == ("C(p)" in formula)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (["1", "10", "2"], "numbers"),
+        (["0.5", "1.5", "2"], "numbers"),
+        (["1,5", "2,5", "3"], "numbers"),
+        (["10 %", "20 %", "5%"], "numbers"),
+        (["2024-05-01", "2024-05-02", "2024-06-01"], "dates"),
+        (["1/5/2024", "2/5/2024", "13/5/2024"], "dates"),
+        (["1 May 2024", "2-May-24", "01.06.2024"], "dates"),
+        (["2024-05", "2024-06", "2024-07"], "dates"),
+    ],
+)
+def test_numbers_and_dates_written_as_text(values, kind):
+    table = TABLE.assign(v=np.resize(values, 48))
+    (found,) = said("y ~ v + (1 | g)", table)
+    assert found.startswith(f"'v' is {kind} written as text: got ")
+    assert "read as 3 categories in the order of text" in found
+    assert "C(v)" in found
+    # A declared category, and a grouping factor, may look like anything.
+    assert said("y ~ C(v) + (1 | g)", table) == []
+    assert said("y ~ v + (1 | g)", table.assign(v=table.v.astype("category"))) == []
+    assert said("y ~ x + (1 | v)", table) == []
+
+
+def test_what_is_in_order_says_nothing():
+    table = TABLE.assign(dose=np.resize(["0", "1", "2+", "0", "1"], 48), arm=np.resize(["T1", "T2"], 48), b=TABLE.x > 0)
+    assert said("y ~ habitat * x + dose + arm + b + (arm | g)", table) == []
+    # A level of one row is as usual as a category of one row is odd.
+    assert said("y ~ x + (1 | g)", with_cell("g", 0, "alone")) == []
+
+
+def test_the_reference_category_is_named_by_print_and_check_and_report(tmp_path):
+    table = TABLE.assign(b=TABLE.x > 0, habitat=pd.Categorical(TABLE.habitat, categories=["Meadow", "Bog", "Forest"]))
+    fit = pp.fit("y ~ habitat + S(z) + b + (1|g)", table.assign(z=np.resize(list("uuvvww"), 48)), seed=1,
+                 draws=100, chains=2, progressbar=False)  # fmt: skip
+    expected = "habitat = Meadow, z = w (minus the sum of the others), b = False"
+    assert f"reference categories: {expected}" in str(fit)
+    assert expected in fit._repr_html_()
+    finding = next(f for f in pp.check(fit, seed=1).findings if f.check == "categories")
+    assert (finding.good, finding.found) == (True, f"reference: {expected}")
+    assert f"compare with the reference: {expected}." in describe_words(fit.design)
+    assert expected in pp.report(fit, tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_check_asks_to_look_at_a_label_that_is_a_slip():
+    with pytest.warns(DataWarning, match="have one row"), pytest.warns(DataWarning, match="case or space"):
+        fit = pp.fit("y ~ habitat + (1|g)", with_cell("habitat", 0, "Forest "), seed=1, draws=100, chains=2,
+                     progressbar=False)  # fmt: skip
+    finding = next(f for f in pp.check(fit, seed=1).findings if f.check == "categories")
+    assert not finding.good
+    assert "reference: habitat = Bog; labels of 'habitat' differ by case or space alone" in finding.found
+    assert "habitat: each is a category of its own" in finding.cure
+    assert "left out" not in str(fit)
+
+
+def test_what_is_left_out_is_printed():
+    table = TABLE.assign(arm=np.where(TABLE.habitat == "Bog", "A", np.resize(list("AB"), 48)))
+    with pytest.warns(DataWarning, match="do not identify"):
+        fit = pp.fit("y ~ habitat * arm + (1|g)", table, seed=1, draws=100, chains=2, progressbar=False)
+    assert "left out, not identified by the rows: habitat[Meadow]:arm[B]" in str(fit)
+    assert "Left out, because the rows do not identify them: habitat[Meadow]:arm[B]." in describe_words(fit.design)
+    assert "reference categories: habitat = Bog, arm = A" in str(fit)
