@@ -35,9 +35,8 @@ def _worth(fit: Fit) -> Picture:
         f"{number(float(answer['effective_sample_size'].sel(factor=factor).mean()))} independent rows"
         for factor in answer["factor"].to_numpy()
     ]
-    scale = answer.attrs["scale"]
+    counted, scale = f"{answer.attrs['rows']:,.0f} {answer.attrs['counted']}", answer.attrs["scale"]
     whose = "the mean of the response" if scale == "response" else f"a mean on the {scale}"
-    counted = f"{answer.attrs['rows']:,.0f} {answer.attrs['counted']}"
     caption = f"The {counted}, for {whose}: design effect, and what they are worth."
     return Picture(figure_image(plot_design_effect(answer)), f"{'. '.join(said)}.", caption)
 
