@@ -92,6 +92,7 @@ def test_a_slope_that_is_correlated(family, alike):
     check(score(fit), many_nodes(fit, fit.design.factors[0].values[:4], root, np.linspace(-7, 7, 501)), usual=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore:.* not identified:partialpool.DataWarning")
 @pytest.mark.parametrize("family", ["bernoulli", "poisson"])
 def test_a_level_and_the_one_level_nested_in_it(family):
     y = FAMILIES[family][1][:5]
