@@ -1,6 +1,5 @@
 """The null distribution of a likelihood ratio, simulated: exactly where that is possible, by bootstrap elsewhere."""
 
-import warnings
 from dataclasses import replace
 from typing import Final
 
@@ -9,7 +8,7 @@ import numpy as np
 from partialpool.collapse.replicates import Replicates
 from partialpool.collapse.workers import map_pieces
 from partialpool.design.build import Design
-from partialpool.errors import EngineError, SamplingWarning
+from partialpool.errors import EngineError, SamplingWarning, warn
 from partialpool.infer.progress import ProgressLine, progress_line
 from partialpool.likelihood import LikelihoodFit, likelihood_fit
 from partialpool.seeds import seed_sequence
@@ -77,9 +76,7 @@ def _bootstrap(
     except KeyboardInterrupt:
         if not finished.any():
             raise
-        warnings.warn(
-            f"interrupted: the null has {finished.sum()} of {len(seeds)} simulations", SamplingWarning, stacklevel=4
-        )
+        warn(f"interrupted: the null has {finished.sum()} of {len(seeds)} simulations", SamplingWarning)
     return out[finished]
 
 

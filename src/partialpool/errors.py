@@ -4,7 +4,11 @@ Every message has four parts: what is wrong, what we got, what is allowed, what 
 """
 
 import difflib
+import os
+import warnings
 from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
 
 __all__ = [
     "DataError",
@@ -18,7 +22,10 @@ __all__ = [
     "SamplingWarning",
     "SpecError",
     "nearest",
+    "warn",
 ]
+
+_PACKAGE: Final = str(Path(__file__).parent) + os.sep
 
 
 class PartialPoolError(Exception):
@@ -91,6 +98,19 @@ class DataWarning(PartialPoolWarning):
 
 class SamplingWarning(PartialPoolWarning):
     """The draws were cut short or should not be trusted as they are."""
+
+
+def warn(message: str, category: type[PartialPoolWarning]) -> None:
+    """Warn of something that is allowed; the warning points at the line that called the package, however deep inside.
+
+    Parameters
+    ----------
+    message
+        What is so, and what to do if it is not meant.
+    category
+        `DataWarning` or `SamplingWarning`.
+    """
+    warnings.warn(message, category, skip_file_prefixes=(_PACKAGE,))
 
 
 def nearest(name: str, allowed: Iterable[str], count: int = 3) -> str:

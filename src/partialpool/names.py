@@ -3,29 +3,39 @@
 Both engines, every summary and every file use these and no others.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
 __all__ = [
+    "ALL_FACTORS",
     "BETA",
     "COEF",
+    "COMMON",
     "CUTPOINT",
     "FAMILY_PARAMETERS",
     "ICC",
     "INTERCEPT",
     "OBS",
+    "OF_POSTERIORS",
     "RESERVED",
+    "RESIDUAL",
     "SHARES",
     "SIGMA",
     "TOTAL_SD",
+    "answer_name",
     "at_means_name",
     "b_name",
+    "codes_name",
     "corr_name",
     "effect_bis_dim",
     "effect_dim",
+    "names_of_factor",
+    "part_names",
     "sd_name",
     "share_name",
+    "tree_name",
+    "values_name",
     "z_name",
 ]
 
@@ -56,8 +66,28 @@ FAMILY_PARAMETERS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """What families have beside their mean, in words. All but the cutpoints are one number a draw, `(chain, draw)`."""
-RESERVED: Final = frozenset({"chain", "draw", OBS, COEF, BETA, CUTPOINT, ICC, TOTAL_SD, SHARES, *FAMILY_PARAMETERS})
-"""Names a factor may not have: they would collide with a variable or dimension of the posterior."""
+COMMON: Final = "common"
+"""In an answer: the common effects' part of the variance."""
+ALL_FACTORS: Final = "all factors"
+"""In an answer: every factor together."""
+RESIDUAL: Final = "residual"
+"""In an answer: the part of the variance that no factor has."""
+OF_POSTERIORS: Final = frozenset(
+    {
+        *("chain", "draw", OBS, COEF, BETA, CUTPOINT),
+        *(f"{BETA}_scaled", f"{COEF}_slope", "cutpoints_probability"),
+        *("common_values", "offset_values", "se_values", "trials_values"),
+    }
+)
+"""Dimensions and variables of posteriors and PyMC models that belong to no factor; parameters of families apart."""
+RESERVED: Final = frozenset(
+    {
+        *OF_POSTERIORS,
+        *FAMILY_PARAMETERS,
+        *(ICC, TOTAL_SD, SHARES, ALL_FACTORS, ".", ".."),
+    }
+)
+"""Names a factor may not have: they would collide with a variable or dimension of the posterior, or in a file."""
 
 
 def sd_name(factor: str) -> str:
@@ -118,3 +148,66 @@ def effect_dim(factor: str) -> str:
 def effect_bis_dim(factor: str) -> str:
     """Second dimension of a factor's correlation matrix."""
     return f"{factor}_effect_bis"
+
+
+def names_of_factor(factor: str) -> tuple[str, ...]:
+    """List what a factor is called in posteriors and PyMC models: its dimensions, its variables.
+
+    Examples
+    --------
+    >>> names_of_factor("g")[:5]
+    ('g', 'g_effect', 'g_effect_bis', 'sd_g', 'sd_g_at_means')
+    """
+    variables = (sd_name, at_means_name, corr_name, b_name, z_name)
+    own = [name(factor) for name in variables]
+    extra = [f"{b_name(factor)}_scaled", f"{z_name(factor)}_adapted", f"{z_name(factor)}_shared"]
+    return (factor, effect_dim(factor), effect_bis_dim(factor), *own, *extra, codes_name(factor), values_name(factor))
+
+
+def codes_name(factor: str) -> str:
+    """Level of each row: data of PyMC models."""
+    return f"codes_{factor}"
+
+
+def values_name(factor: str) -> str:
+    """Columns of a factor's effects: data of PyMC models."""
+    return f"values_{factor}"
+
+
+def answer_name(column: str, taken: Container[str]) -> str:
+    """Name a column of the table in an answer: as it is, with `_column` added while that is a name of the answer's own.
+
+    Examples
+    --------
+    >>> answer_name("Days", {"variance"}), answer_name("variance", {"variance"})
+    ('Days', 'variance_column')
+    """
+    while column in taken:
+        column = f"{column}_column"
+    return column
+
+
+def part_names(factors: Sequence[str]) -> list[str]:
+    """Name the factors' parts of the variance, apart from each other and from the common effects' and the residual.
+
+    Examples
+    --------
+    >>> part_names(["batch", "residual"])
+    ['batch', 'residual_column']
+    """
+    names: list[str] = []
+    for factor in factors:
+        names.append(answer_name(factor, {COMMON, RESIDUAL, *names}))
+    return names
+
+
+def tree_name(column: str, taken: Container[str] = ()) -> str:
+    """Name a column in a DataTree, which is saved to a file: no `/`, and something else than dots.
+
+    Examples
+    --------
+    >>> tree_name("speed m/s")
+    'speed m_s'
+    """
+    plain = column.replace("/", "_")
+    return answer_name(plain if plain.strip(".") else f"{plain}_column", taken)

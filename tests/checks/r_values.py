@@ -36,7 +36,13 @@ _TEXT = (
 def fit_at_estimates(reference):
     """One of `SUMMARIES`, as a fit whose only draw is lme4's estimate."""
     data = pp.load_dataset(reference["data"])
-    data = data.assign(**{c: data[c].astype(str) for c in (*_TEXT, "INDEX", "LOCATION", "livch", "urban") if c in data})
+    data = data.assign(
+        **{
+            c: data[c].astype(str).astype("category")
+            for c in (*_TEXT, "INDEX", "LOCATION", "livch", "urban")
+            if c in data
+        }
+    )
     formula = _FORMULAS.get(reference["data"], reference["formula"])
     family = "bernoulli" if reference["data"] == "contraception" else reference["family"]
     values = {"beta": np.array(list(reference["estimates"]["fixef"].values()))}

@@ -78,8 +78,8 @@ CASES = {
     ),
     "centred": (["center(z)"], lambda t: (["center(z)"], t.z - t.z.mean())),
     "centred, nested": (["I(center(z)**2)"], lambda t: (["I(center(z)**2)"], (t.z - t.z.mean()) ** 2)),
-    "scaled": (["scale(z)"], lambda t: (["scale(z)"], (t.z - t.z.mean()) / t.z.std(ddof=0))),
-    "standardised": (["standardize(z)"], lambda t: (["standardize(z)"], (t.z - t.z.mean()) / t.z.std(ddof=0))),
+    "scaled": (["scale(z)"], lambda t: (["scale(z)"], (t.z - t.z.mean()) / t.z.std(ddof=1))),
+    "standardised": (["standardize(z)"], lambda t: (["standardize(z)"], (t.z - t.z.mean()) / t.z.std(ddof=1))),
     "between": (["between(x, g)"], lambda t: (["between(x, g)"], group_mean(t, "x", "g"))),
     "within": (["within(x, g)"], lambda t: (["within(x, g)"], t.x - group_mean(t, "x", "g"))),
     "between of numbered groups": (["between(x, h)"], lambda t: (["between(x, h)"], group_mean(t, "x", "h"))),
@@ -160,7 +160,7 @@ def test_splines_span_the_cubic_splines_of_their_knots(frame):
 
 NEW = {
     "center(z)": lambda t, z: z - t.z.mean(),
-    "scale(z)": lambda t, z: (z - t.z.mean()) / t.z.std(ddof=0),
+    "scale(z)": lambda t, z: (z - t.z.mean()) / t.z.std(ddof=1),
     "I(center(z)**2)": lambda t, z: (z - t.z.mean()) ** 2,
     "between(z, g)": lambda t, z: np.repeat(t.z[t.g == "a"].mean(), 3),
     "within(z, g)": lambda t, z: z - t.z[t.g == "a"].mean(),

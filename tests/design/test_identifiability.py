@@ -100,10 +100,10 @@ CASES = {
     "one row per cell": (
         "y ~ trt + (0 + trt | ID)",
         "sd_ID[trt[a]], sd_ID[trt[b]], sd_ID[trt[c]], sd_ID[trt[d]] and 2 more are not identified: got (0 + trt | ID), "
-        "60 effects in 60 rows, so that only the priors divide them; allowed, but consider fewer effects, such as "
-        "(1 | ID), or more rows for each level and condition",
+        "60 effects beside 5 common effects in 60 rows, so that only the priors divide them; allowed, but consider "
+        "fewer effects, such as (1 | ID), or more rows for each level and condition",
     ),
-    "one row per cell, contrasts": ("y ~ trt + (trt | ID)", "and 12 more are not identified: got (trt | ID), 60 effec"),
+    "one row per cell, contrasts": ("y ~ trt + (trt | ID)", "and 12 more are not identified: got (trt | ID), 60 eff"),
     "one row per cell, apart": ("y ~ trt + (0 + trt || ID)", "2 more are not identified: got (0 + trt || ID), 60 eff"),
     "two times": (
         "y ~ t + (t | pair)",
@@ -152,6 +152,21 @@ def test_what_is_not_identified_is_said(case, rows):
         build_design(ModelSpec.from_formula(formula), rows)
     (text,) = [str(w.message) for w in caught]
     assert says in text
+
+
+USED_UP = {
+    3: ["sd_g[Intercept] is not identified", "sigma is not identified: got 3 common effects in 3 rows, so that only"],
+    4: ["sd_g[Intercept] and sigma are not identified: got (1 | g), 2 effects beside 3 common effects in 4 rows, so"],
+}
+
+
+@pytest.mark.parametrize("rows", USED_UP)
+def test_common_effects_that_use_the_rows_up(rows):
+    table = pd.DataFrame({"y": [1.0, 2, 4, 3], "x": [0.0, 1, 3, 1], "w": [1.0, 5, 2, 3], "g": [0, 0, 1, 1]}).head(rows)
+    with pytest.warns(DataWarning) as caught:
+        build_design(ModelSpec.from_formula("y ~ x + w + (1 | g)"), table)
+    for warning, text in zip(caught, USED_UP[rows], strict=True):
+        assert text in str(warning.message)
 
 
 @pytest.mark.parametrize(

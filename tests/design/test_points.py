@@ -71,10 +71,11 @@ def test_places_that_are_none(at, text):
         covariate_points(design_of("y ~ x + c + (1 | school)"), at, common=True)
 
 
-def test_a_name_that_would_collide():
-    spec = ModelSpec.from_formula("y ~ level + (1 | school)")
-    with pytest.raises(DataError, match="collides"):
-        covariate_points(build_design(spec, TABLE.assign(level=TABLE["x"])), {"level": [1.0]}, common=True)
+def test_a_name_that_an_answer_has_itself_is_another_in_the_answer():
+    spec = ModelSpec.from_formula("y ~ variance + (1 | school)")
+    points = covariate_points(build_design(spec, TABLE.assign(variance=TABLE["x"])), {"variance": [1.0]}, common=True)
+    assert (points.columns, points.dims) == (("variance",), ("variance_column",))
+    assert points.labels["variance_column"][2] == {"long_name": "variance"}
 
 
 def test_nesting_is_read_off_the_rows():

@@ -109,7 +109,7 @@ def test_new_values_use_the_old_statistics(table, build):
     rows = new_rows(design, table[:3].assign(z=[100.0, 200, 300], x=[7.0, 8, 9]))
     z = np.array([100.0, 200, 300]) - table.z.mean()
     np.testing.assert_allclose(rows.common[:, 0], z)
-    np.testing.assert_allclose(rows.common[:, 1], (np.array([7, 8, 9]) - table.x.mean()) / table.x.std(ddof=0))
+    np.testing.assert_allclose(rows.common[:, 1], (np.array([7, 8, 9]) - table.x.mean()) / table.x.std(ddof=1))
     np.testing.assert_allclose(rows.common[:, 2], table.z[table.g == "a"].mean())
     np.testing.assert_allclose(rows.groups[0].values[:, 1], z)
     np.testing.assert_allclose(rows.offset, z)

@@ -1,6 +1,7 @@
 import pytest
 
 from partialpool.errors import EngineError
+from partialpool.infer import choose
 from partialpool.infer.choose import ENGINES, choose_engine, load_engine
 from partialpool.spec.model import ModelSpec
 
@@ -27,3 +28,12 @@ def test_auto_says_why():
 def test_an_unknown_engine_lists_the_known():
     with pytest.raises(EngineError, match="'nuts' \\(nearest\\)"):
         choose_engine(SPEC, "nust")
+
+
+def test_where_no_engine_applies_the_reasons_and_the_engines_are_named(monkeypatch):
+    monkeypatch.setattr(choose, "ENGINES", {"collapsed": ENGINES["collapsed"]})
+    with pytest.raises(EngineError) as error:
+        choose_engine(ModelSpec.from_formula("y ~ x + (x | g)", family="poisson"))
+    assert "a 'poisson' response is not normal given the effects" in error.value.got
+    assert error.value.allowed == "a model that one of the engines can draw from: collapsed"
+    assert "design.md" not in str(error.value)

@@ -164,12 +164,12 @@ def test_units_of_a_predictor_do_not_matter():
     assert scores[0] == pytest.approx(scores[1], rel=1e-9)
 
 
-def test_more_than_two_effects_are_refused_where_the_response_is_not_normal():
+def test_more_than_three_effects_are_refused_where_the_response_is_not_normal():
     ticks = pp.load_dataset("grouseticks")
     sizes = {f: ticks[f].nunique() for f in ("BROOD", "LOCATION")}
     fit = fit_at(
         "TICKS ~ 1 + (1 | LOCATION) + (1 | BROOD)", ticks, family="poisson", beta=[0.5],
         sd_LOCATION=[0.5], sd_BROOD=[0.5], **{f"b_{f}": np.zeros((n, 1)) for f, n in sizes.items()},
     )  # fmt: skip
-    with pytest.raises(pp.DataError, match="integrated over one or two effects"):
+    with pytest.raises(pp.DataError, match="integrated over up to three effects"):
         of(fit, fit.design.factor_named("LOCATION").codes)

@@ -63,7 +63,7 @@ def design_of(formula, data, **options):
 def test_it_is_glm(case):
     formula, estimates, errors = FROM_R[case]
     data = pp.load_dataset(case[0])
-    data = data.assign(**{c: data[c].astype(str) for c in ("period", "YEAR", "urban") if c in data})
+    data = data.assign(**{c: data[c].astype(str).astype("category") for c in ("period", "YEAR", "urban") if c in data})
     found = fisher_scoring(design_of(formula, data, family=case[1], link=case[2].split(",")[0]))
     assert found.estimate == pytest.approx(estimates, rel=1e-7)
     assert np.sqrt(np.diagonal(found.covariance)) == pytest.approx(errors, rel=1e-7)

@@ -72,6 +72,26 @@ def test_the_cure_of_divergences_is_one_that_was_not_tried(good, settings, cure)
     assert alarm(draws) == f"{finding.found}: {finding.cure}"
 
 
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda d: {"beta": d + np.arange(4)[:, None]},
+        lambda d: {"beta": np.repeat(d[:, :20], 50, axis=1)},
+        lambda d: {"beta": d, "diverging": 3},
+        lambda d: {"beta": d, "energy": np.cumsum(d, axis=1)},
+    ],
+)
+def test_cures_name_settings_of_the_engine_in_use(good, spoil):
+    """The collapsed engine has a warm-up of its own, and no parametrization."""
+    draws = tree(**spoil(good))
+    draws.attrs |= {"engine": "collapsed", "settings": json.dumps({"parametrization": {"g": "centered"}})}
+    cures = " ".join(f.cure for f in judge(draws).findings if not f.good)
+    assert cures
+    assert "tune" not in cures
+    assert "parametrization" not in cures
+    assert "tune" not in alarm(draws)
+
+
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])
 def test_draws_that_are_no_numbers_are_named(good, wrong):
     good[2, 7] = wrong

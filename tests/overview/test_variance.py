@@ -68,11 +68,12 @@ def test_binary_families_use_the_latent_scale(link, latent):
     assert scale == "latent scale"
 
 
-def test_student_t_counts_its_tails_and_is_undefined_without_a_variance():
+def test_student_t_counts_its_tails_and_has_no_share_without_a_variance():
     draws = posterior(sd_g=[1.0], sigma=2.0, nu=4.0)
     shares, _ = icc("y ~ x + (1 | g)", draws, family="student_t")
     assert shares["g"] == pytest.approx(np.full((2, 3), 1 / (1 + 4 * 4 / 2)))
-    assert icc("y ~ x + (1 | g)", posterior(sd_g=[1.0], sigma=2.0, nu=1.5), family="student_t") is None
+    shares, _ = icc("y ~ x + (1 | g)", posterior(sd_g=[1.0], sigma=2.0, nu=1.5), family="student_t")
+    assert shares["g"] == pytest.approx(np.zeros((2, 3)))
 
 
 def test_no_single_number_is_one_with_known_errors_or_counts():

@@ -3,10 +3,12 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from arviz_stats.base import array_stats
 
 import partialpool as pp
 from checks.fixed import fit_at
 from partialpool.leaveout import refit_without
+from partialpool.observe.joint import joint_log_density
 from partialpool.overview.chains import mcse_mean
 from partialpool.sensitivity import influence
 from partialpool.sensitivity.followed import follow
@@ -67,24 +69,62 @@ def test_answers_about_levels_are_refused(slopes):
         level_influence(slopes, {"slopes": lambda f: pp.level_effects(f, "Days")["effect"]}, progressbar=False)
 
 
-def test_what_is_averaged_over_rows_is_averaged_over_all_of_them(monkeypatch):
-    """A level whose predictor spreads six times as wide: weights and refits must mean the same ICC."""
+def test_what_is_averaged_over_rows_is_averaged_over_those_left(monkeypatch):
+    """A level whose predictor spreads six times as wide: its rows do not count towards the ICC without it."""
     rng = np.random.default_rng(3)
     g, x = np.repeat(np.arange(10), 12), rng.normal(size=120)
     x[g == 0] *= 6
     y = rng.normal(size=10)[g] + rng.normal(size=10)[g] * x + rng.normal(size=120)
     fit = pp.fit("y ~ x + (x | g)", {"y": y, "x": x, "g": g}, seed=1, progressbar=False)
+    monkeypatch.setattr(influence, "MAX_KHAT", np.inf)
     by_weights = level_influence(fit, seed=1, progressbar=False)
+    assert (by_weights["method"] == "weights").all()
     monkeypatch.setattr(influence, "MAX_KHAT", -10.0)
     by_refits = level_influence(fit, seed=1, progressbar=False)
     assert (by_refits["method"] == "refit").all()
     trusted = by_weights["khat"].to_numpy() < 0.4
-    gap = (by_weights["shift"] - by_refits["shift"]).sel(quantity="icc[g]").to_numpy()[trusted]
-    assert np.abs(gap).max() < 0.3
+    gap = (by_weights["shift"] - by_refits["shift"]).sel(quantity="icc[g]").to_numpy()
+    assert np.abs(gap[trusted]).max() < 0.3
+    # Without the wide level slopes count for less: the sign is told whatever the weights are worth.
+    without = refit_without(fit, g == 0, seed=5)
+    sd, corr = (without.posterior[f"{name}_g"].to_numpy() for name in ("sd", "corr"))
+    z = np.column_stack([np.ones(108), x[g != 0]])
+    groups = np.einsum("cdi,cdij,cdj,ij->cd", sd, corr, sd, z.T @ z / 108)
+    expected = groups / (groups + without.posterior["sigma"].to_numpy() ** 2)
+    found = by_refits.sel(quantity="icc[g]").isel(level=0)
+    assert abs(float(found["mean"]) - expected.mean()) < 5 * mcse_mean(expected) * np.sqrt(2)
+    assert float(found["shift"]) < -0.3
+    assert float(by_weights.sel(quantity="icc[g]").isel(level=0)["shift"]) < -0.3
 
 
-def test_a_quantity_of_a_level_that_is_gone(slopes, monkeypatch):
-    monkeypatch.setattr(influence, "MAX_KHAT", -10.0)
+def test_the_icc_of_counts_without_a_level_takes_its_mean_over_the_other_rows():
+    rng = np.random.default_rng(5)
+    g, n = np.repeat(np.arange(6), 8), 800
+    x = np.where(g == 0, 2.0, rng.normal(size=48))
+    y = rng.poisson(np.exp(0.5 + 0.8 * x))
+    beta, sd = rng.normal([0.5, 0.8], 0.05, (n, 2)), rng.gamma(4, 0.1, (n, 1))
+    fit = fit_at("y ~ x + (1 | g)", {"y": y, "x": x, "g": g}, family="poisson", draws=n, beta=beta, sd_g=sd,
+                 b_g=rng.normal(size=(n, 6, 1)) * sd[:, None])  # fmt: skip
+    found = level_influence(fit, progressbar=False).sel(quantity="icc[g]")
+    log_weights, _ = array_stats.psislw(joint_log_density(fit.design, g, fit.stacked()).T)
+    for k in range(6):
+        mean = np.exp(beta[:, :1] + beta[:, 1:] * x[g != k] + sd**2 / 2).mean(axis=1)
+        icc = sd[:, 0] ** 2 / (sd[:, 0] ** 2 + np.log1p(1 / mean))
+        assert float(found["mean"][k]) == pytest.approx(np.exp(log_weights[k]) @ icc, rel=1e-9)
+
+
+def test_quantities_that_are_no_mapping(slopes):
+    for ask in (level_influence, pp.power_scale):
+        with pytest.raises(pp.SpecError, match="quantities are a mapping from names to functions of a fit"):
+            ask(slopes, "Subject")
+    with pytest.raises(pp.SpecError, match="by factor="):
+        level_influence(slopes, "Subject")
+
+
+@pytest.mark.parametrize("limit", [-10.0, np.inf])
+def test_a_quantity_of_a_level_that_is_gone(slopes, monkeypatch, limit):
+    """By refits and by weights: what the level's own rows told of it is not taken away by weights of the population."""
+    monkeypatch.setattr(influence, "MAX_KHAT", limit)
     asked = {"rate of 308": lambda f: pp.predict(f, {"Days": [1], "Subject": ["308"]}, seed=1)["expectation"]}
     with pytest.raises(pp.EngineError, match="a level could not be left out"):
         level_influence(slopes, asked, seed=1, progressbar=False)
@@ -99,7 +139,7 @@ def test_where_the_response_is_not_normal():
         "TICKS ~ 1 + (1 | LOCATION) + (1 | BROOD)", ticks, family="poisson", draws=100, beta=half, sd_LOCATION=half,
         sd_BROOD=half, **effects,
     )  # fmt: skip
-    with pytest.raises(pp.DataError, match="integrated over one or two effects"):
+    with pytest.raises(pp.DataError, match="integrated over up to three effects"):
         level_influence(fit, factor="LOCATION", progressbar=False)
 
 

@@ -70,7 +70,7 @@ def test_what_is_not_a_factor_is_refused(factor, refuses):
 @pytest.mark.parametrize("factor", sorted(RESERVED))
 def test_a_factor_may_not_take_a_name_of_the_posterior(factor, refuses):
     refuses(SpecError, lambda: Group(factor), repr(factor))
-    refuses(SpecError, lambda: parse_formula(f"y ~ (1 | {factor}/cask)"), repr(factor))
+    refuses(SpecError, lambda: parse_formula(f"y ~ (1 | `{factor}`/cask)"), repr(factor))
 
 
 def test_a_group_without_effects_is_refused(refuses):

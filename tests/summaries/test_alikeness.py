@@ -1,5 +1,6 @@
 """ICC by closed forms, by numerical integration, and at lme4's estimates against insight and performance."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +9,7 @@ from scipy import integrate, special, stats
 import partialpool as pp
 from checks.fixed import fit_at
 from checks.r_values import SUMMARIES, fit_at_estimates
+from partialpool.observe.links import INVERSE_LINKS
 
 
 def table(n=60, seed=0):
@@ -185,6 +187,12 @@ def test_what_it_says_of_itself():
     assert answer["icc"].dims == ("chain", "draw", "factor", "c")
     assert answer.attrs["held"].startswith("x=")
     assert "lognormal approximation" in answer.attrs["residual"]
+    one_mean = "at one mean over all rows: other covariates in the model change it"
+    assert one_mean not in answer.attrs["residual"]
+    averaged = pp.icc(fit)
+    assert averaged.attrs["residual"].endswith(one_mean)
+    assert one_mean in pp.plot_icc(averaged).axes[0].get_xlabel()
+    plt.close("all")
 
 
 WRONG = {
@@ -208,3 +216,57 @@ def test_a_category_must_be_named():
     fit = fit_at("y ~ x + c + (c | g)", table(), beta=[0, 0, 0], sd_g=[1, 1], corr_g=np.eye(2), sigma=1.0)
     with pytest.raises(pp.DataError, match="has categories"):
         pp.icc(fit, at={"x": [0]})
+
+
+@pytest.mark.parametrize("unit", [1.0, 7.0, 168.0])
+def test_the_icc_of_a_rate_does_not_depend_on_the_unit_of_exposure(unit):
+    """Four visits of two weeks each: ln(1 + 1 / mean) with the mean of a visit, counted in weeks, days or hours."""
+    weeks = np.full(60, 2.0)
+    data = table().assign(t=weeks * unit)
+    beta = 0.3 - np.log(unit)
+    fit = fit_at("count ~ 1 + offset(log(t)) + (1 | g)", data, family="poisson", beta=[beta], sd_g=[0.9])
+    mean = 2 * np.exp(0.3 + 0.81 / 2)
+    latent = 0.81 / (0.81 + np.log1p(1 / mean))
+    assert value(pp.icc(fit)["icc"]) == pytest.approx([latent])
+    assert value(pp.icc(fit, at={})["icc"]) == pytest.approx([latent])
+    assert pp.icc(fit, at={}).attrs["offset"] == f"log(t) = {np.log(2 * unit):.4g}"
+    half = pp.icc(fit, at={"t": [unit, 2 * unit]})["icc"]
+    assert value(half)[0] == pytest.approx([0.81 / (0.81 + np.log1p(2 / mean)), latent])
+    between = mean**2 * np.expm1(0.81)
+    assert value(pp.icc(fit, at={}, scale="response")["icc"]) == pytest.approx([between / (between + mean)])
+    function = pp.variance_function(fit, {"t": [2 * unit]})
+    assert value(function["variance"]) == pytest.approx([0.81 + np.log1p(1 / mean)])
+    assert value(function["mean"]) == pytest.approx([0.3 + np.log(2)])
+
+
+@pytest.mark.parametrize("sd", [0.1, 3.0, 10.0, 30.0])
+@pytest.mark.parametrize("link", ["logit", "probit", "cloglog"])
+def test_on_the_scale_of_the_response_however_much_levels_differ(link, sd):
+    """Two factors, one of sd 2: on a dense grid."""
+    inverse = INVERSE_LINKS[link]
+    x = np.linspace(-9, 9, 1801)
+    weight = np.exp(-(x**2) / 2) / np.exp(-(x**2) / 2).sum()
+    fit = fit_at(
+        "binary ~ 1 + (1 | g) + (1 | h)", table(), family="bernoulli", link=link, beta=[-0.4], sd_g=[sd], sd_h=[2.0]
+    )
+    with np.errstate(over="ignore"):
+        eta = -0.4 + sd * x[:, None] + 2 * x
+        inner = inverse(eta) @ weight
+        mean = inner @ weight
+        expected = ((inner - mean) ** 2 @ weight) / (mean * (1 - mean))
+    answer = pp.icc(fit, scale="response")
+    assert value(answer["icc"].sel(factor="g")) == pytest.approx(expected, abs=2e-8)
+
+
+def test_draws_of_a_student_t_without_a_variance_are_counted_and_said():
+    nu = np.array([1.5, 2.0, 3.0, 6.0])
+    given = {"beta": np.zeros((4, 2)), "sd_g": np.ones((4, 1)), "b_g": np.zeros((4, 6, 1)), "sigma": np.full(4, 0.7)}
+    fit = fit_at("y ~ x + (1 | g)", table(), family="student_t", draws=4, nu=nu, **given)
+    expected = [0, 0, 1 / (1 + 0.49 * 3), 1 / (1 + 0.49 * 6 / 4)]
+    for answer in (pp.icc(fit), pp.icc(fit, at={}), pp.icc(fit, scale="response")):
+        assert answer["icc"].to_numpy().ravel() == pytest.approx(expected)
+        assert "infinite in 2 of 4 draws" in answer.attrs["residual"]
+    parts = pp.variance_components(fit)
+    assert parts["share"].sel(part="residual").to_numpy().ravel() == pytest.approx(1 - np.array(expected))
+    assert parts["r2_conditional"].to_numpy().ravel() == pytest.approx(expected)
+    assert pp.design_effect(fit)["design_effect"].to_numpy().ravel()[:2] == pytest.approx([1, 1])

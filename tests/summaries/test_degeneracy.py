@@ -244,3 +244,32 @@ def test_many_unrelated_levels_need_no_matrix_of_them():
     table = {"y": np.arange(len(codes)) % 7, "g": codes}
     factor = build_design(pp.ModelSpec.from_formula("y ~ 1 + (1 | g)"), table).factors[0]
     assert information_alike(factor, np.ones(len(codes))) == 2.0
+
+
+def test_a_mass_above_zero_supports_an_effect():
+    """84 % of the posterior above the threshold, while the AIC gains nothing by the slope."""
+    slope = np.where(np.arange(100) < 16, 0.1, 5.0)
+    found = singularity(at(np.stack([np.full(100, 20.0), slope], axis=-1), data=independent(0.0)))
+    assert found["near_zero"].to_numpy() == pytest.approx([0, 0.16])
+    assert found["supported"].to_numpy().all()
+
+
+def test_a_student_t_without_a_variance_has_information():
+    """(nu + 1) / ((nu + 3) sigma^2), Lange, Little & Taylor (1989)."""
+    data = {"y": np.sin(np.arange(24)), "g": np.repeat(np.arange(6), 4)}
+    fit = fit_at("y ~ 1 + (1 | g)", data, family="student_t", beta=[0.0], sd_g=[1.0], sigma=0.7, nu=1.5)
+    assert singularity(fit)["small"].item() == pytest.approx(np.sqrt(0.1 * 0.49 * 4.5 / 2.5 / 4))
+
+
+def test_cell_means_leave_their_intercept_behind():
+    rng = np.random.default_rng(0)
+    data = {"y": rng.normal(size=60), "c": np.tile(list("uvw"), 20), "g": np.repeat(np.arange(6), 10)}
+    fit = fit_at("y ~ c + (0 + c | g)", data, beta=np.zeros(3), sd_g=np.full(3, 1e-4), corr_g=np.eye(3), sigma=1.0)
+    assert singularity(fit).attrs["simpler"] == "y ~ c + (1 | g)"
+
+
+def test_known_errors_tell_the_noise_of_levels_with_one_row():
+    schools = pp.load_dataset("eight_schools")
+    fit = fit_at("effect | se(standard_error) ~ 1 + (1 | school)", schools, beta=[8.0], sd_school=[10.0])
+    precision = schools["standard_error"] ** -2.0
+    assert singularity(fit)["small"].item() == pytest.approx(np.sqrt(0.1 * precision.sum() / (precision**2).sum()))

@@ -19,6 +19,13 @@ def test_balanced_one_way():
     assert found["complete_pooling_se"].to_numpy() == pytest.approx([data["Yield"].sem()])
 
 
+def test_the_error_without_pooling_has_the_variance_at_its_posterior_mean():
+    """Sigma of 1 and 7 in turn: sqrt(25), neither their mean nor the root of its square."""
+    values = {"beta": [[1527.0]] * 2, "sd_Batch": [[37.0]] * 2, "b_Batch": np.zeros((2, 6, 1)), "sigma": [1.0, 7.0]}
+    found = pp.shrinkage(fit_at("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff"), draws=2, **values))
+    assert found["no_pooling_se"].to_numpy().ravel() == pytest.approx(np.full(6, 5 / np.sqrt(5)))
+
+
 def unbalanced(seed=3):
     rng = np.random.default_rng(seed)
     g = np.repeat(np.arange(5), [2, 3, 1, 6, 9])

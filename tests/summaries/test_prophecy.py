@@ -137,6 +137,7 @@ def test_binomial_predictions_are_probabilities_and_counts():
     assert abs(float(found["response"][0, 0, 1]) - 1000 * special.expit(-1)) < 5 * np.sqrt(1000 * 0.27 * 0.73)
 
 
+@pytest.mark.filterwarnings("ignore:.* not identified:partialpool.DataWarning")  # four rows
 def test_predictors_called_like_a_dimension_keep_their_values():
     data = {"y": [0.0, 1, 2, 3], "obs": [5.0, 6, 7, 9], "response": [1.0, 0, 1, 0], "g": [0, 0, 1, 1]}
     fit = fit_at("y ~ obs + response + (1 | g)", data, beta=[0, 1, 0], sd_g=[1.0], sigma=1.0)

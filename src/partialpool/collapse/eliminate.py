@@ -24,7 +24,7 @@ from partialpool.collapse.compiled import part
 from partialpool.collapse.dense import cholesky, solve_lower, solve_lower_columns
 from partialpool.collapse.leaves import eliminate_leaf, leaf_factor, widest
 
-__all__ = ["Common", "Forward", "Scales", "eliminate", "make_workspace", "unscale"]
+__all__ = ["Common", "Forward", "Scales", "eliminate", "make_workspace", "scale_both", "unscale"]
 
 
 class Scales(NamedTuple):
@@ -191,31 +191,65 @@ def _scale_columns(tail: Tail, scales: Scales, common: Common, x: np.ndarray) ->
 
 
 @part
-def _scale_both(tail: Tail, scales: Scales, common: Common, gram: np.ndarray) -> None:
-    """Overwrite the upper triangle of gram (columns + common, same) with that of Lambda' gram Lambda."""
+def scale_both(tail: Tail, mixing: np.ndarray, common: Common, x: np.ndarray) -> None:
+    """Overwrite the upper triangle of x (columns + common, same) with that of M' x M, M the mixing of each level.
+
+    Rows first, from each level's own columns on; then columns, so that every inner loop runs along a row.
+    """
     size = tail.columns + tail.common
-    skip = len(scales.relative) - len(tail.first)
-    by = np.empty(size)
-    mixed = False
+    skip = len(mixing) - len(tail.first)
+    held = np.empty((mixing.shape[1], size))
     for f in range(len(tail.first)):
-        mixed = mixed or tail.effects[f] > 1
-        for c in range(tail.levels[f] * tail.effects[f]):
-            by[tail.first[f] + c] = scales.relative[skip + f, 0, 0]
+        for level in range(tail.levels[f]):
+            _mix_rows(x, tail.first[f] + level * tail.effects[f], tail.effects[f], mixing, skip + f, held)
     for i in range(tail.common):
-        by[tail.columns + i] = common.scale[i]
-    if not mixed:
-        for i in range(size):
-            for j in range(i, size):
-                gram[i, j] *= by[i] * by[j]
-        return
+        for c in range(tail.columns + i, size):
+            x[tail.columns + i, c] *= common.scale[i]
     for i in range(size):
-        for j in range(i):
-            gram[i, j] = gram[j, i]
-    for _ in range(2):
-        _scale_columns(tail, scales, common, gram)
-        for i in range(size):
-            for j in range(i):
-                gram[i, j], gram[j, i] = gram[j, i], gram[i, j]
+        for f in range(len(tail.first)):
+            q = tail.effects[f]
+            for level in range(max(0, (i - tail.first[f]) // q), tail.levels[f]):
+                _mix_columns(x, i, tail.first[f] + level * q, q, mixing, skip + f, held)
+        for c in range(max(0, i - tail.columns), tail.common):
+            x[i, tail.columns + c] *= common.scale[c]
+
+
+@part
+def _mix_rows(x: np.ndarray, first: int, q: int, mixing: np.ndarray, f: int, held: np.ndarray) -> None:
+    """Overwrite the q rows of one level, from column `first` on, with M' x; its own block is mirrored before."""
+    size = x.shape[1]
+    if q == 1:
+        for c in range(first, size):
+            x[first, c] *= mixing[f, 0, 0]
+        return
+    for a in range(q):
+        for b in range(a):
+            x[first + a, first + b] = x[first + b, first + a]
+    for a in range(q):
+        for c in range(first, size):
+            held[a, c] = 0.0
+        for b in range(q):
+            t = mixing[f, b, a]
+            for c in range(first, size):
+                held[a, c] += t * x[first + b, c]
+    for a in range(q):
+        for c in range(first, size):
+            x[first + a, c] = held[a, c]
+
+
+@part
+def _mix_columns(x: np.ndarray, i: int, first: int, q: int, mixing: np.ndarray, f: int, held: np.ndarray) -> None:
+    """Overwrite the q entries of one level in row i with x M."""
+    if q == 1:
+        x[i, first] *= mixing[f, 0, 0]
+        return
+    for a in range(q):
+        s = 0.0
+        for b in range(q):
+            s += x[i, first + b] * mixing[f, b, a]
+        held[a, first] = s
+    for a in range(q):
+        x[i, first + a] = held[a, first]
 
 
 @part
@@ -270,7 +304,7 @@ def eliminate(system: System, scales: Scales, common: Common, room: Workspace) -
             factor[i, j] = left[i, j]
         for k in range(rhs):
             reduced[i, k] = left[i, size + k]
-    _scale_both(tail, scales, common, factor)
+    scale_both(tail, scales.relative, common, factor)
     for i in range(tail.columns):
         factor[i, i] += 1.0
     for i in range(tail.common):

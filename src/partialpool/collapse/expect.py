@@ -17,8 +17,8 @@ import numpy as np
 from partialpool.collapse.arrange import System
 from partialpool.collapse.compiled import part
 from partialpool.collapse.dense import inverse, solve_upper, solve_upper_columns
-from partialpool.collapse.eliminate import Common, Forward, Scales, unscale
-from partialpool.collapse.leaves import leaf_factor, leaf_row
+from partialpool.collapse.eliminate import Common, Forward, Scales, scale_both, unscale
+from partialpool.collapse.leaves import BLOCK, leaf_factor, leaf_row, shares_most, spread_row, widest
 
 __all__ = ["SecondMoments", "second_moments"]
 
@@ -171,21 +171,26 @@ def _branch_moments(system: System, scales: Scales, forward: Forward, columns: _
 
 @part
 def _leaf_moments(system: System, scales: Scales, columns: _Tail, branches: _Branches, out: np.ndarray) -> None:
-    """Add up E[u u'] over leaves into out, pattern by pattern: U^-1 (I + F Cov F' + m m' / sigma^2) U'^-1."""
-    leaf, start, offset = system.leaf, system.branch.tail_start, system.tail.columns
+    """Add up E[u u'] over leaves into out.
+
+    (U'U)^-1 + R Cov R' + m m' / sigma^2 of each level, with R = U^-1 F and m = U^-1 (w - F t).
+    """
+    leaf, offset = system.leaf, system.tail.columns
     q, above, width, rhs = leaf.up.shape[1], leaf.up.shape[2], system.tail.common, len(scales.combine)
-    longest = 0
-    for j in range(len(leaf.level)):
-        longest = max(longest, leaf.tail_start[j + 1] - leaf.tail_start[j])
-    row = np.zeros((q, above + longest + leaf.dense.shape[2]))
-    factor, inner, m = np.zeros((q, q)), np.zeros((q, q)), np.zeros(q)
+    row = np.zeros((q, above + widest(leaf.tail_start) + leaf.dense.shape[2]))
+    factor, m = np.zeros((q, q)), np.zeros(q)
+    shared = shares_most(leaf, offset)
+    line = np.empty(len(columns.mean))
+    gathered, held = np.empty((BLOCK if shared else 0, len(columns.mean))), 0
     for pattern in range(len(leaf.multiplicity)):
         leaf_factor(leaf.gram, pattern, scales.relative, 0, factor)
+        own = inverse(factor)
         for a in range(q):
             for b in range(q):
-                inner[a, b] = leaf.multiplicity[pattern] if a == b else 0.0
+                out[a, b] += leaf.multiplicity[pattern] * own[a, b]
         for j in range(leaf.start[pattern], leaf.start[pattern + 1]):
-            leaf_row(leaf, j, scales.relative, factor, row)
+            entries = leaf_row(leaf, j, scales.relative, factor, row)
+            solve_upper_columns(factor, row, entries)
             begin, k = leaf.tail_start[j], leaf.branch[j]
             listed = leaf.tail_start[j + 1] - begin
             for a in range(q):
@@ -194,41 +199,84 @@ def _leaf_moments(system: System, scales: Scales, columns: _Tail, branches: _Bra
                     s += row[a, above + listed + width + c] * scales.combine[c]
                 for c in range(above):
                     s -= row[a, c] * branches.mean[k, c]
-                for c in range(listed + width):
-                    s -= row[a, above + c] * columns.mean[_column(leaf.tail, begin, listed, offset, c)]
+                for c in range(listed):
+                    s -= row[a, above + c] * columns.mean[leaf.tail[begin + c]]
+                for c in range(width):
+                    s -= row[a, above + listed + c] * columns.mean[offset + c]
                 m[a] = s
             for a in range(q):
                 for b in range(q):
-                    inner[a, b] += m[a] * m[b] / scales.sigma**2
-            for c in range(listed + width):
-                at = _column(leaf.tail, begin, listed, offset, c)
-                for a in range(q):
-                    s = 0.0
-                    for d in range(listed + width):
-                        s += row[a, above + d] * columns.cov[_column(leaf.tail, begin, listed, offset, d), at]
-                    for b in range(q):
-                        inner[a, b] += s * row[b, above + c]
-                for d in range(above):
-                    if c < listed:
-                        s = branches.cross_tail[start[k] + leaf.tail_at[begin + c], d]
-                    else:
-                        s = branches.cross_common[k, d, c - listed]
-                    for a in range(q):
-                        for b in range(q):
-                            inner[a, b] += s * (row[a, d] * row[b, above + c] + row[b, d] * row[a, above + c])
-            for c in range(above):
-                for d in range(above):
-                    for a in range(q):
-                        for b in range(q):
-                            inner[a, b] += row[a, c] * branches.cov[k, c, d] * row[b, d]
-        for _ in range(2):
-            solve_upper_columns(factor, inner, q)
-            for a in range(q):
-                for b in range(a):
-                    inner[a, b], inner[b, a] = inner[b, a], inner[a, b]
+                    out[a, b] += m[a] * m[b] / scales.sigma**2
+            if shared:
+                if held + q > BLOCK:
+                    _add_spread(gathered, held, columns.cov, q, out)
+                    held = 0
+                spread_row(leaf, j, row, offset, gathered, held)
+                held += q
+                continue
+            _add_listed(system, columns.cov, j, row, line, out)
+            _add_above(system, branches, j, row, out)
+    if held > 0:
+        _add_spread(gathered, held, columns.cov, q, out)
+
+
+@part
+def _add_spread(gathered: np.ndarray, held: int, cov: np.ndarray, q: int, out: np.ndarray) -> None:
+    """Add R Cov R' of many rows, q lines of `gathered` each."""
+    for i in range(held, len(gathered)):
+        for c in range(gathered.shape[1]):
+            gathered[i, c] = 0.0
+    product = np.dot(gathered, cov)
+    for i in range(0, held, q):
         for a in range(q):
             for b in range(q):
-                out[a, b] += inner[a, b]
+                s = 0.0
+                for c in range(gathered.shape[1]):
+                    s += product[i + a, c] * gathered[i + b, c]
+                out[a, b] += s
+
+
+@part
+def _add_listed(system: System, cov: np.ndarray, j: int, row: np.ndarray, line: np.ndarray, out: np.ndarray) -> None:
+    """Add R Cov R' of one row, over the columns it lists and the common ones."""
+    leaf, offset, width = system.leaf, system.tail.columns, system.tail.common
+    begin, above, q = leaf.tail_start[j], leaf.up.shape[2], len(out)
+    listed = leaf.tail_start[j + 1] - begin
+    for a in range(q):
+        for c in range(listed + width):
+            line[c] = 0.0
+        for d in range(listed + width):
+            at, t = _column(leaf.tail, begin, listed, offset, d), row[a, above + d]
+            for c in range(listed):
+                line[c] += t * cov[at, leaf.tail[begin + c]]
+            for c in range(width):
+                line[listed + c] += t * cov[at, offset + c]
+        for b in range(q):
+            s = 0.0
+            for c in range(listed + width):
+                s += line[c] * row[b, above + c]
+            out[a, b] += s
+
+
+@part
+def _add_above(system: System, branches: _Branches, j: int, row: np.ndarray, out: np.ndarray) -> None:
+    """Add what the branch above one row brings: its own covariance, and that with the row's other columns."""
+    leaf, start, width = system.leaf, system.branch.tail_start, system.tail.common
+    begin, k, above, q = leaf.tail_start[j], leaf.branch[j], leaf.up.shape[2], len(out)
+    listed = leaf.tail_start[j + 1] - begin
+    for d in range(above):
+        for c in range(listed + width):
+            if c < listed:
+                s = branches.cross_tail[start[k] + leaf.tail_at[begin + c], d]
+            else:
+                s = branches.cross_common[k, d, c - listed]
+            for a in range(q):
+                for b in range(q):
+                    out[a, b] += s * (row[a, d] * row[b, above + c] + row[b, d] * row[a, above + c])
+        for c in range(above):
+            for a in range(q):
+                for b in range(q):
+                    out[a, b] += row[a, c] * branches.cov[k, c, d] * row[b, d]
 
 
 @part
@@ -248,14 +296,12 @@ def _combined(x: np.ndarray, i: int, combine: np.ndarray) -> float:
 @part
 def _unscale_both(system: System, scales: Scales, common: Common, cov: np.ndarray) -> None:
     """Overwrite the symmetric cov (columns + common, same) with Lambda cov Lambda'."""
-    line = np.empty(len(cov))
-    for _ in range(2):
-        for i in range(len(cov)):
-            for j in range(len(cov)):
-                line[j] = cov[i, j]
-            unscale(system.tail, scales, common, line)
-            for j in range(len(cov)):
-                cov[i, j] = line[j]
-        for i in range(len(cov)):
-            for j in range(i):
-                cov[i, j], cov[j, i] = cov[j, i], cov[i, j]
+    mixing = np.empty(scales.relative.shape)
+    for f in range(mixing.shape[0]):
+        for a in range(mixing.shape[1]):
+            for b in range(mixing.shape[1]):
+                mixing[f, a, b] = scales.relative[f, b, a]
+    scale_both(system.tail, mixing, common, cov)
+    for i in range(len(cov)):
+        for j in range(i):
+            cov[i, j] = cov[j, i]

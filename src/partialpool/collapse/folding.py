@@ -16,8 +16,10 @@ __all__ = ["Folding", "choose_folding"]
 
 _FOLD_FROM = 0.25
 """Sd of log sd at the mode from which zero is near enough to matter: some 5 sds of x away."""
-_MOST_FOLDED = 6
-"""Elements folded at once: the density sums 2^folded signs."""
+_MOST_FOLDED, _FEWEST_FOLDED = 6, 3
+"""Elements folded at once, few and many in all: the density sums 2^folded signs."""
+_FOLDED_BY_SIZE = 40
+"""Elements x folded: what every mirror image costs grows with the elements."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +74,7 @@ def choose_folding(peaks: tuple[Peak, ...], log_sds: np.ndarray) -> Folding:
         Positions in theta of the log sds.
     """
     spread = np.max([np.sqrt(np.diagonal(peak.covariance))[log_sds] for peak in peaks], axis=0)
-    widest = np.argsort(-spread)[:_MOST_FOLDED]
+    most = max(_FEWEST_FOLDED, min(_MOST_FOLDED, _FOLDED_BY_SIZE // max(len(peaks[0].theta), 1)))
+    widest = np.argsort(-spread)[:most]
     folded = np.sort(log_sds[widest[spread[widest] > _FOLD_FROM]])
     return Folding(folded, peaks[0].theta[folded])

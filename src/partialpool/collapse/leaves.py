@@ -1,4 +1,4 @@
-"""Levels of the leaf, eliminated row by row; where every row shares all of many columns, many rows at once."""
+"""Levels of the leaf, eliminated row by row; where every row shares most of many columns, many rows at once."""
 
 from typing import Final
 
@@ -8,11 +8,13 @@ from partialpool.collapse.arrange import Leaf
 from partialpool.collapse.compiled import part
 from partialpool.collapse.dense import small_cholesky, solve_lower_columns
 
-__all__ = ["eliminate_leaf", "leaf_factor", "leaf_row", "widest"]
+__all__ = ["BLOCK", "eliminate_leaf", "leaf_factor", "leaf_row", "shares_most", "spread_row", "widest"]
 
-_WIDE: Final = 64
+_WIDE: Final = 48
 """Columns from which a matrix product beats loops over single rows."""
-_BLOCK: Final = 128
+_MOST: Final = 0.3
+"""Share of the columns that rows must have, on average, for a product over all of them to be worth its zeros."""
+BLOCK: Final = 128
 """Rows that are multiplied at once."""
 
 
@@ -64,6 +66,31 @@ def widest(start: np.ndarray) -> int:
 
 
 @part
+def shares_most(leaf: Leaf, columns: int) -> bool:
+    """Whether rows share so many of the tail's columns that matrix products over all of them are worth it."""
+    rows = len(leaf.tail_start) - 1
+    return leaf.up.shape[2] == 0 and columns >= _WIDE and len(leaf.tail) >= _MOST * rows * columns
+
+
+@part
+def spread_row(leaf: Leaf, j: int, row: np.ndarray, columns: int, out: np.ndarray, at: int) -> None:
+    """Write a row (q, listed + dense) into lines `at` on of out, each entry under its own column, 0 elsewhere.
+
+    As many of the dense columns, which follow the tail's, as out has room for.
+    """
+    begin = leaf.tail_start[j]
+    listed = leaf.tail_start[j + 1] - begin
+    for a in range(leaf.up.shape[1]):
+        if listed < columns:
+            for c in range(columns):
+                out[at + a, c] = 0.0
+        for c in range(listed):
+            out[at + a, leaf.tail[begin + c]] = row[a, c]
+        for c in range(out.shape[1] - columns):
+            out[at + a, columns + c] = row[a, listed + c]
+
+
+@part
 def eliminate_leaf(
     leaf: Leaf,
     columns: int,
@@ -79,9 +106,8 @@ def eliminate_leaf(
     factor = np.zeros((q, q))
     row = np.zeros((q, above + widest(leaf.tail_start) + width))
     log_det = 0.0
-    rows = len(leaf.tail_start) - 1
-    wide = above == 0 and columns >= _WIDE and len(leaf.tail) == rows * columns
-    gathered, held = np.empty((_BLOCK if wide else 0, columns + width)), 0
+    shared = shares_most(leaf, columns)
+    gathered, held = np.empty((BLOCK if shared else 0, columns + width)), 0
     for pattern in range(len(leaf.multiplicity)):
         if not leaf_factor(leaf.gram, pattern, relative, 0, factor):
             return np.nan
@@ -89,13 +115,11 @@ def eliminate_leaf(
             log_det += 2.0 * leaf.multiplicity[pattern] * np.log(factor[a, a])
         for j in range(leaf.start[pattern], leaf.start[pattern + 1]):
             leaf_row(leaf, j, relative, factor, row)
-            if wide:
-                if held + q > _BLOCK:
+            if shared:
+                if held + q > BLOCK:
                     _take_off(left, gathered, held)
                     held = 0
-                for a in range(q):
-                    for c in range(columns + width):
-                        gathered[held + a, c] = row[a, c]
+                spread_row(leaf, j, row, columns, gathered, held)
                 held += q
                 continue
             begin, listed = leaf.tail_start[j], leaf.tail_start[j + 1] - leaf.tail_start[j]

@@ -8,7 +8,7 @@ from scipy.optimize import OptimizeResult, minimize
 from partialpool.collapse.marginal import Marginal
 from partialpool.collapse.starts import starts
 
-__all__ = ["Peak", "find_peaks"]
+__all__ = ["Peak", "find_peaks", "widths"]
 
 _STEP = 1e-4
 """Of first differences: log and atanh coordinates are all of order 1."""
@@ -19,6 +19,8 @@ _SAME_VALUE, _SAME_PLACE = 0.05, 0.25
 _NEGLIGIBLE = 9.0
 """Peaks with less than exp(-9) of the largest one's mass are let go."""
 _NEAR = 50.0
+_SLOPES_FROM = 6
+"""Elements from which one gradient is cheaper than differences, where an evaluation is no matter of microseconds."""
 _FLATTEST = 0.04
 """Smallest curvature trusted: beyond 5 units of a log or atanh coordinate the mode says nothing about the mass."""
 
@@ -59,9 +61,9 @@ def find_peaks(marginal: Marginal, *, workers: int = 1) -> tuple[Peak, ...]:
     Where an evaluation takes milliseconds there are so many levels that modes far apart are a rarity, and climbs are
     dear: a start other than the first is climbed from only where its density is near the peak's already.
 
-    A proposal needs no more of a mode than differences give, and they are evaluated side by side; the exact gradient
-    would only add its compilation to the first run. Where BFGS does not move (a prior that cuts off) the covariance
-    there is wide, and the proposal adapts.
+    A proposal needs no more of a mode than differences give, and of few elements they cost no more than the exact
+    gradient; of many they do, and so do second differences. Where BFGS does not move (a prior that cuts off) the
+    covariance there is wide, and the proposal adapts.
     """
     points = starts(marginal)
     values = marginal.log_densities(points, workers=workers)
@@ -81,12 +83,8 @@ def _climb(marginal: Marginal, start: np.ndarray, workers: int, known: list[Peak
     """Climb until the top, or until it is clear that it leads to a known peak."""
 
     def descend(theta: np.ndarray) -> tuple[float, np.ndarray]:
-        steps = _STEP * np.eye(len(theta))
-        values = marginal.log_densities(np.concatenate([theta[None], theta + steps, theta - steps]), workers=workers)
-        if not np.isfinite(values).all():
-            return 1e300, np.zeros_like(theta)
-        ahead, behind = values[1:].reshape(2, -1)
-        return -values[0], (behind - ahead) / (2 * _STEP)
+        value, slopes = _slopes(marginal, theta, workers)
+        return (-value, -slopes) if np.isfinite(value) and np.isfinite(slopes).all() else (1e300, np.zeros_like(theta))
 
     def stop(intermediate_result: OptimizeResult) -> None:
         if any(peak.holds(intermediate_result.x, -intermediate_result.fun) for peak in known):
@@ -97,9 +95,27 @@ def _climb(marginal: Marginal, start: np.ndarray, workers: int, known: list[Peak
     return np.asarray(found.x), -float(found.fun)
 
 
+def _by_slopes(marginal: Marginal) -> bool:
+    return marginal.size >= _SLOPES_FROM and not marginal.is_cheap
+
+
+def _slopes(marginal: Marginal, theta: np.ndarray, workers: int) -> tuple[float, np.ndarray]:
+    """Log density and its gradient: exact, or by differences that are evaluated side by side."""
+    if _by_slopes(marginal):
+        return marginal.gradient(theta)
+    steps = _STEP * np.eye(len(theta))
+    values = marginal.log_densities(np.concatenate([theta[None], theta + steps, theta - steps]), workers=workers)
+    ahead, behind = values[1:].reshape(2, -1)
+    with np.errstate(invalid="ignore"):
+        return float(values[0]), (ahead - behind) / (2 * _STEP)
+
+
 def _covariance(marginal: Marginal, theta: np.ndarray, workers: int) -> np.ndarray:
     d, h = len(theta), _SECOND_STEP
     steps = h * np.eye(d)
+    if _by_slopes(marginal):
+        slopes = np.array([marginal.gradient(theta + s)[1] - marginal.gradient(theta - s)[1] for s in steps])
+        return widths(-(slopes + slopes.T) / (4 * h), _FLATTEST)
     first, second = np.tril_indices(d)
     corners = [theta + s * steps[first] + t * steps[second] for s in (1, -1) for t in (1, -1)]
     values = marginal.log_densities(np.concatenate(corners), workers=workers).reshape(4, -1)
@@ -107,5 +123,10 @@ def _covariance(marginal: Marginal, theta: np.ndarray, workers: int) -> np.ndarr
         entries = (values[0] - values[1] - values[2] + values[3]) / (4 * h * h)
     hessian = np.zeros((d, d))
     hessian[first, second] = hessian[second, first] = np.where(np.isfinite(entries), -entries, 0.0)
+    return widths(hessian, _FLATTEST)
+
+
+def widths(hessian: np.ndarray, flattest: float) -> np.ndarray:
+    """Invert a negative Hessian (elements, elements), curvatures below the flattest trusted raised to it."""
     curvature, axes = np.linalg.eigh(hessian)
-    return (axes / np.maximum(curvature, _FLATTEST)) @ axes.T
+    return (axes / np.maximum(curvature, flattest)) @ axes.T

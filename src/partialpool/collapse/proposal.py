@@ -23,6 +23,11 @@ _GOOD: Final = 0.9
 """Importance ESS per draw of a fresh round at which adapting more is not worth its evaluations."""
 _GOOD_ENOUGH: Final = 0.8
 """The same where an evaluation takes milliseconds."""
+_MANY: Final = 12
+"""Elements up to which the proposal has always been brought to weigh evenly in the end: rounds are not cut short."""
+_LOOKS: Final = 3
+_HOPELESS: Final = 0.2
+"""Importance ESS per draw that of more elements at least one of the first rounds must have for more to be tried."""
 _START_WEIGHTS: Final = np.array([0.6, 0.3, 0.1])
 _START_WIDTHS: Final = np.array([1.0, 1.5, 2.5])
 """Widths, in sds of the Gaussian approximation, of the three t distributions to begin with."""
@@ -73,6 +78,8 @@ class Proposal:
         Importance ESS per draw of the last of them.
     seen, weights
         Draws made on the way, and their weights, which sum to 1: starts for chains.
+    is_given_up
+        Whether there were too many elements and too little progress to go on.
     """
 
     mixture: Mixture
@@ -82,6 +89,7 @@ class Proposal:
     efficiency: float
     seen: np.ndarray
     weights: np.ndarray
+    is_given_up: bool = False
 
     def sample(self, size: int, rng: np.random.Generator) -> Sample:
         """Draw."""
@@ -117,6 +125,8 @@ def adapt(marginal: Marginal, peaks: tuple[Peak, ...], rng: np.random.Generator,
         if efficiency > good or (count > 3 and 0.5 < efficiency < 1.03 * best):
             break
         best = max(best, efficiency)
+        if marginal.size > _MANY and count >= _LOOKS and best < _HOPELESS:
+            return replace(proposal, is_given_up=True)
         proposal = replace(proposal, mixture=_refit(proposal, images, proposal.weights, rng))
     return proposal
 

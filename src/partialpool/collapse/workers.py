@@ -2,14 +2,14 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from threading import Lock, Thread
 from typing import Any, Final
 
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["map_pieces", "piece_size"]
+__all__ = ["map_pieces", "piece_size", "single_lapack"]
 
 _PIECE_WORK = 2e9
 """Multiplications in a piece: a fraction of a second, so that Ctrl-C is heard."""
@@ -148,6 +148,11 @@ class _Lapack:
 
 
 _LAPACK: Final = _Lapack()
+
+
+def single_lapack() -> AbstractContextManager[None]:
+    """Keep the linear-algebra libraries to one thread inside: for small matrices more of them only wait."""
+    return _LAPACK.single
 
 
 @cache

@@ -1,12 +1,12 @@
 """What the data cannot tell: collinear predictors, factors that are not groups, slopes that do not vary."""
 
-import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from partialpool.design.effect_basis import is_far_from_zero
-from partialpool.errors import DataError, DataWarning
+from partialpool.design.recipe import Recipe
+from partialpool.errors import DataError, DataWarning, warn
 from partialpool.names import INTERCEPT
 
 __all__ = [
@@ -109,12 +109,11 @@ def warn_weak_slopes(
 ) -> None:
     """Warn of a slope beside an intercept whose predictor is constant within every level."""
     for name in weak_slopes(codes, n_levels, effects, values):
-        warnings.warn(
+        warn(
             f"the slope of {name!r} does not vary within any level of {factor!r}: got one value per level, "
             f"so no level shows a slope of its own and its sd rests on the prior; allowed, but consider "
             f"leaving {name!r} out of ({name} | {factor})",
             DataWarning,
-            stacklevel=2,
         )
 
 
@@ -152,25 +151,26 @@ def warn_independent_far_from_zero(
         if place in own or not is_far_from_zero(column):
             continue
         away = np.abs(column).min() / column.std()
-        warnings.warn(
+        warn(
             f"the slope of {name!r} over {factor!r} is independent of the intercept where {name} is 0, and the data "
             f"lie {away:.3g} sds from there: got values from {column.min():.6g} to {column.max():.6g}; allowed, but "
             f"few data are like that: centre {name} (subtract its mean), or let the effects correlate, "
             f"({name} | {factor})",
             DataWarning,
-            stacklevel=2,
         )
 
 
-def warn_dropped(where: str, dropped: tuple[str, ...], n_kept: int) -> None:
+def warn_dropped(where: str, recipes: Iterable[Recipe]) -> None:
     """Name the columns that were left out because the rows do not identify their coefficients."""
+    recipes = tuple(recipes)
+    dropped = [name for recipe in recipes for name in recipe.dropped]
+    n_kept = sum(len(recipe.names) for recipe in recipes)
     if not dropped:
         return
     more = f" and {len(dropped) - 6} more" if len(dropped) > 6 else ""
-    warnings.warn(
+    warn(
         f"the rows do not identify {len(dropped)} of {len(dropped) + n_kept} {where}, as where a cell of crossed "
         f"categories has no rows: left out {', '.join(dropped[:6])}{more}, as lme4 does; allowed, but predictions for "
         f"such cells are not estimates of them",
         DataWarning,
-        stacklevel=2,
     )

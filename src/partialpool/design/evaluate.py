@@ -3,7 +3,6 @@
 formulae evaluates; what it may call is given to it here, by name, and nothing else is in reach.
 """
 
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -19,7 +18,7 @@ from formulae.terms.variable import Variable
 
 from partialpool.design.categories import Categories, Coding, find_categories, merge_categories
 from partialpool.design.kinds import is_quantity
-from partialpool.design.recipe import Recipe, check_finite
+from partialpool.design.recipe import Recipe, check_finite, quiet_evaluation
 from partialpool.errors import DataError
 from partialpool.names import INTERCEPT
 from partialpool.spec.expression import columns_of, describe_terms, is_single
@@ -54,6 +53,23 @@ class Within(Between):
         return np.asarray(x, dtype=float) - super().__call__(x, by)
 
 
+class Scale:
+    """x less its mean, over its sd with divisor n - 1, as R's `scale`; both as learned."""
+
+    __stateful_transform__ = True
+
+    def __init__(self) -> None:
+        self.learned: tuple[float, float] | None = None
+
+    def __call__(self, x: pd.Series) -> np.ndarray:
+        """Return the standardised values, shape (rows,)."""
+        values = np.asarray(x, dtype=float)
+        if self.learned is None:
+            self.learned = float(values.mean()), float(values.std(ddof=1))
+        mean, sd = self.learned
+        return (values - mean) / sd
+
+
 def _of_one(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Take one argument only: a NumPy function's second would be where it writes."""
     return lambda x: function(x)
@@ -65,6 +81,8 @@ ALLOWED: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
     {name: _of_one(getattr(np, name)) for name in _NUMPY} | {"between": Between, "within": Within}
 )
 """Functions given to formulae; the others of `spec.guard.FUNCTIONS` are its own."""
+_INSTEAD: Final[Mapping[str, Callable[[], Any]]] = MappingProxyType({"scale": Scale, "standardize": Scale})
+"""Functions that take the place of formulae's own of that name, which its calls find first."""
 
 
 class _CategoryColumn(Variable):
@@ -121,10 +139,19 @@ def _read_as_categories(model: Any, frame: pd.DataFrame) -> None:
             term.components = [_exchanged(component, frame) for component in term.components]
 
 
+def _put_instead(call: Any) -> None:
+    """Give a call, and those among its arguments, our functions in place of formulae's."""
+    if getattr(call, "callee", None) in _INSTEAD:
+        call.stateful_transform = _INSTEAD[call.callee]()
+    for argument in (*getattr(call, "args", ()), *getattr(call, "kwargs", {}).values()):
+        _put_instead(argument)
+
+
 def _exchanged(component: Any, frame: pd.DataFrame) -> Any:
     if isinstance(component, Variable):
         column = frame[component.name]
         return component if is_quantity(column) else _CategoryColumn(find_categories(column, component.name))
+    _put_instead(component.call)
     coded = [name for name, uses in column_uses([component.name]).items() if "category" in uses]
     if component.call.callee in CODING and coded:
         return _CodedColumn(component.call, find_categories(frame[coded[0]], coded[0]))
@@ -199,8 +226,7 @@ def learn_columns(terms: Iterable[str], frame: pd.DataFrame, *, intercept: bool)
         names: tuple[str, ...] = (INTERCEPT,) if intercept else ()
         return Recipe(names, MappingProxyType({}), MappingProxyType({}), None), np.ones((len(frame), len(names)))
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # non-finite results are refused below, by name
+        with quiet_evaluation():
             _read_as_categories(model, frame)
             matrices = DesignMatrices(model, frame, Environment([dict(ALLOWED)]))
         labels = [str(label) for term in matrices.common.terms.values() for label in term.labels]

@@ -4,7 +4,6 @@ Which they are is said by the null space of a Gram matrix (`covariance_gram`), n
 factors with one partition, one row for every effect, a common effect for every level are cases of one rule.
 """
 
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from partialpool.design.covariance_gram import Part, common_basis, gram_matrices, part_of, residual_part
-from partialpool.errors import DataWarning
+from partialpool.errors import DataWarning, warn
 
 if TYPE_CHECKING:
     from partialpool.design.build import Design, FactorEffects
@@ -59,7 +58,7 @@ class Dependency:
 def warn_not_identified(design: "Design") -> None:
     """Warn of every set of variances, correlations and sigma that the data do not identify."""
     for dependency in not_identified(design):
-        warnings.warn(str(dependency), DataWarning, stacklevel=2)
+        warn(str(dependency), DataWarning)
 
 
 def not_identified(design: "Design") -> tuple[Dependency, ...]:
@@ -164,13 +163,10 @@ def _dependency(design: "Design", entries: list[tuple[Part, int, int]], *, absor
             correlations.append(f"corr_{name}[{names[first]}, {names[second]}]")
     factors = [factor for factor in design.factors if factor.name in effects]
     written = [term for factor in factors for term in _terms(design, factor, effects[factor.name])]
-    terms = _listed(written)
+    terms = _listed(written) if written else ""
     parameters = (*sds, *([_residual_name(design)] if residual else []), *correlations)
     if residual:
-        count = sum(len(effects[factor.name]) * factor.n_levels for factor in factors)
-        got = f"{terms}, {count} effects in {design.n_rows} rows, so that only the priors divide them"
-        fewer = f", such as (1 | {factors[0].name})" if len(factors) == 1 and len(sds) > 1 else ""
-        return Dependency(parameters, got, f"fewer effects{fewer}, or more rows for each level and condition")
+        return _beside_residual(design, factors, effects, (terms, len(sds), parameters))
     if not sds:
         got = f"{terms}, of whose levels none shows both effects, so that only the prior speaks"
         return Dependency(parameters, got, f"independent effects: || in place of | in {terms}")
@@ -181,6 +177,23 @@ def _dependency(design: "Design", entries: list[tuple[Part, int, int]], *, absor
     why = "whose levels are the same groups of rows" if same else "which make rows covary in the same ways"
     out = "one of them out" if len(written) > 1 else f"an effect out of {terms}"
     return Dependency(parameters, f"{terms}, {why}, so that only the priors divide them", f"leaving {out}")
+
+
+def _beside_residual(
+    design: "Design",
+    factors: "list[FactorEffects]",
+    effects: dict[str, set[int]],
+    said: tuple[str, int, tuple[str, ...]],
+) -> Dependency:
+    """Say that effects take up the residual, or that common effects do."""
+    (terms, n_sds, parameters), n_common = said, len(design.common.coefs)
+    count = sum(len(effects[factor.name]) * factor.n_levels for factor in factors)
+    own = f"{terms}, {count} effects beside {n_common}" if factors else f"{n_common}"
+    got = (
+        f"{own} common effects in {design.n_rows} rows, so that only the priors {'divide them' if factors else 'speak'}"
+    )
+    fewer = f", such as (1 | {factors[0].name})" if len(factors) == 1 and n_sds > 1 else ""
+    return Dependency(parameters, got, f"fewer effects{fewer}, or more rows for each level and condition")
 
 
 def _terms(design: "Design", factor: "FactorEffects", effects: set[int]) -> list[str]:

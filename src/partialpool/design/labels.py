@@ -1,6 +1,8 @@
-"""Dimensions and coordinates of every posterior variable of a design."""
+"""Dimensions and coordinates of every posterior variable of a design, and where answers have the table's columns."""
 
 from itertools import pairwise
+
+import xarray as xr
 
 from partialpool.design.build import Design
 from partialpool.names import (
@@ -8,16 +10,22 @@ from partialpool.names import (
     COEF,
     CUTPOINT,
     FAMILY_PARAMETERS,
+    ICC,
     OBS,
+    OF_POSTERIORS,
+    SHARES,
+    TOTAL_SD,
     b_name,
     corr_name,
     effect_bis_dim,
     effect_dim,
+    names_of_factor,
     sd_name,
+    tree_name,
     z_name,
 )
 
-__all__ = ["coordinates", "offset_dims", "variable_attrs", "variable_dims"]
+__all__ = ["coordinate_of", "coordinates", "observed_name", "offset_dims", "variable_attrs", "variable_dims"]
 
 
 def coordinates(design: Design) -> dict[str, list]:
@@ -34,6 +42,23 @@ def coordinates(design: Design) -> dict[str, list]:
         categories = design.response.categories
         coords[CUTPOINT] = [f"{low}|{high}" for low, high in pairwise(categories)]
     return coords
+
+
+def coordinate_of(answer: xr.Dataset, column: str) -> str:
+    """Name of a column's coordinate in an answer: its own, unless the answer itself has something of that name.
+
+    Where it has another, its attrs say under `long_name` which column it is.
+    """
+    return next((str(name) for name, c in answer.coords.items() if c.attrs.get("long_name") == column), column)
+
+
+def observed_name(design: Design) -> str:
+    """Name of the response among variables: its column, without `/` and apart from what the model itself has."""
+    spec = design.spec
+    shared = {ICC, TOTAL_SD, SHARES} if spec.states_shares else set()
+    own = shared.union(name for name, _ in spec.family_record.parameters)
+    factors = (names_of_factor(factor.name) for factor in design.factors)
+    return tree_name(design.response.name, OF_POSTERIORS.union(own, *factors))
 
 
 def variable_dims(design: Design) -> dict[str, tuple[str, ...]]:

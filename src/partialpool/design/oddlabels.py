@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-import warnings
 from collections.abc import Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -11,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from partialpool.design.categories import Categories
-from partialpool.errors import DataWarning
+from partialpool.errors import DataWarning, warn
 
 __all__ = ["OddLabels", "find_odd_labels", "warn_odd_labels"]
 
@@ -64,7 +63,7 @@ def find_odd_labels(
 def warn_odd_labels(frame: pd.DataFrame, categories: Mapping[str, Categories], text: Collection[str]) -> None:
     """Warn of each label that is likely to be a slip, as `find_odd_labels` finds them."""
     for odd in find_odd_labels(frame, categories, sorted(text)):
-        warnings.warn(str(odd), DataWarning, stacklevel=2)
+        warn(str(odd), DataWarning)
 
 
 def _alike(column: pd.Series) -> Iterator[OddLabels]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -11,13 +11,20 @@ import pandas as pd
 from partialpool.design.build import Design
 from partialpool.design.held import Held, categories_of, evaluated_offset, hold, is_number, read_columns
 from partialpool.errors import DataError, nearest
+from partialpool.names import answer_name
 
 __all__ = ["At", "Points", "covariate_points"]
 
 At = Mapping[str, Sequence[Any] | float | str]
 """Values of predictors, by column of the table; several columns make a grid."""
 
-_TAKEN = frozenset({"chain", "draw", "factor", "effect", "level", "component", "pair", "part"})
+_TAKEN: Final = frozenset(
+    {
+        *("chain", "draw", "factor", "part", "variance", "parts", "mean", "covariance"),
+        *("icc", "same", "total", "unadjusted", "level_line", "typical_line"),
+    }
+)
+"""Dimensions and variables of the answers at points; a predictor of such a name has `_column` added to its own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,8 +33,11 @@ class Points:
 
     Attributes
     ----------
+    columns
+        The columns named, in the grid's order.
     coords
-        The values of each column named, in the grid's order.
+        Their values, by the name that the grid's dimension has in an answer: the column's, or, where an answer has a
+        variable or dimension of that name itself, the column's with `_column` added.
     held
         What every other numeric predictor that is read is held at: its mean over the rows.
     common
@@ -39,6 +49,7 @@ class Points:
         `common`.
     """
 
+    columns: tuple[str, ...]
     coords: Mapping[str, np.ndarray]
     held: Mapping[str, float]
     common: np.ndarray | None
@@ -49,6 +60,14 @@ class Points:
     def held_in_words(self) -> str:
         """What was held where, for an answer's attrs."""
         return ", ".join(str(Held(name, value, "mean")) for name, value in self.held.items())
+
+    @property
+    def labels(self) -> dict[str, tuple[str, np.ndarray, dict[str, str]]]:
+        """The grid's coordinates as xarray takes them; what the column is called in full stands in their attrs."""
+        return {
+            dim: (dim, values, {"long_name": column})
+            for column, (dim, values) in zip(self.columns, self.coords.items(), strict=True)
+        }
 
     @property
     def dims(self) -> tuple[str, ...]:
@@ -80,13 +99,13 @@ def covariate_points(design: Design, at: At, *, common: bool) -> Points:
         A column the model does not read; a category that must be named; values that are not finite.
     """
     known = design.spec.expression_columns
-    coords = {name: np.atleast_1d(np.asarray(_listed(at[name]))) for name in at}
-    for name, values in coords.items():
+    chosen = {name: np.atleast_1d(np.asarray(_listed(at[name]))) for name in at}
+    for name, values in chosen.items():
         _check_column(name, values, known)
     read = read_columns(design, common=common, offset=common)
-    grid = pd.DataFrame(list(product(*coords.values())), columns=list(coords))
+    grid = pd.DataFrame(list(product(*chosen.values())), columns=list(chosen))
     held = {}
-    for column in sorted(set(read) - set(coords)):
+    for column in sorted(set(read) - set(chosen)):
         held[column] = _mean_of(design, column)
         grid[column] = held[column]
     if not len(grid.columns):
@@ -95,7 +114,20 @@ def covariate_points(design: Design, at: At, *, common: bool) -> Points:
         np.concatenate([recipe.apply(grid) for recipe in factor.recipes], axis=1) for factor in design.factors
     )
     columns = design.common.recipe.apply(grid)[:, 1 if design.spec.intercept else 0 :] if common else None
-    return Points(coords, held, columns, effects, evaluated_offset(design, grid) if common else None)
+    offset = evaluated_offset(design, grid) if common else None
+    return Points(tuple(chosen), _named(chosen), held, columns, effects, offset)
+
+
+def _named(chosen: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Values by dimension, no two alike, those of a second place (`_bis`) with them."""
+    coords: dict[str, np.ndarray] = {}
+    for column, values in chosen.items():
+        taken = _TAKEN.union(coords, (f"{name}_bis" for name in coords))
+        dim = answer_name(column, taken)
+        while f"{dim}_bis" in taken:
+            dim = answer_name(f"{dim}_column", taken)
+        coords[dim] = values
+    return coords
 
 
 def _listed(values: Any) -> Any:
@@ -109,13 +141,6 @@ def _check_column(name: str, values: np.ndarray, known: tuple[str, ...]) -> None
             got=repr(name),
             allowed=nearest(name, known),
             do="name a predictor of the model",
-        )
-    if name in _TAKEN:
-        raise DataError(
-            f"a predictor named {name!r} collides with a dimension of the answer",
-            got=name,
-            allowed="any name but " + ", ".join(sorted(_TAKEN)),
-            do="rename the column and fit again",
         )
     if values.ndim != 1 or not len(values):
         raise DataError(

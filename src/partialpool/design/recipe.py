@@ -1,7 +1,9 @@
 """How terms become columns, learned once from a table, so that new data get the same columns."""
 
+import io
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,10 +12,18 @@ import pandas as pd
 
 from partialpool.design.aliasing import Aliases
 from partialpool.design.categories import Categories
-from partialpool.errors import DataError, DataWarning
+from partialpool.errors import DataError, DataWarning, warn
 from partialpool.names import INTERCEPT
 
-__all__ = ["Recipe", "check_finite"]
+__all__ = ["Recipe", "check_finite", "quiet_evaluation"]
+
+
+@contextmanager
+def quiet_evaluation() -> Iterator[None]:
+    """Let formulae evaluate without a word: what is not finite or fails is refused afterwards, by name."""
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()):  # it prints a line before it raises
+        warnings.simplefilter("ignore", RuntimeWarning)
+        yield
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +100,7 @@ class Recipe:
             return values
         unobserved = self._aliases.not_estimable(values)
         if unobserved.any():
-            warnings.warn(self._unobserved_in_words(frame[unobserved]), DataWarning, stacklevel=2)
+            warn(self._unobserved_in_words(frame[unobserved]), DataWarning)
         return values[:, self._aliases.kept]
 
     def unobserved(self, frame: pd.DataFrame) -> np.ndarray:
@@ -121,8 +131,7 @@ class Recipe:
         if self._matrices is None:
             return np.ones((len(frame), len(self.names)))
         frame = self._checked(frame)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # non-finite results are refused below, by name
+        with quiet_evaluation():
             try:
                 values = self._matrices.common.evaluate_new_data(frame).design_matrix
             except (ValueError, KeyError, TypeError) as error:

@@ -8,7 +8,6 @@ import pandas as pd
 from partialpool.design.evaluate import evaluate
 from partialpool.design.kinds import is_quantity
 from partialpool.errors import DataError
-from partialpool.names import OBS
 from partialpool.spec.families import Family
 from partialpool.spec.formula import ResponseTerm
 
@@ -45,13 +44,6 @@ def read_response_values(term: ResponseTerm, family: Family, frame: pd.DataFrame
     DataError
         Values the family cannot have made.
     """
-    if term.name in ("chain", "draw", OBS):
-        raise DataError(
-            "a response may not be called like a dimension of the draws",
-            got=repr(term.name),
-            allowed=f"any name but 'chain', 'draw', {OBS!r}",
-            do="rename the column",
-        )
     if family.kind == "successes":
         return _read_successes(term, family, frame)
     if term.trials is not None:

@@ -1,6 +1,5 @@
 """The table as the model reads it: the columns it names, the rows that are complete."""
 
-import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -10,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from partialpool.design.columns import read_column, sort_undeclared
-from partialpool.errors import DataError, DataWarning, nearest
+from partialpool.errors import DataError, DataWarning, nearest, warn
 
 __all__ = ["Missing", "Table", "read_table"]
 
@@ -162,4 +161,4 @@ def _report_missing(incomplete: pd.DataFrame, keep: np.ndarray, missing: Missing
             allowed="one complete row or more",
             do="check how the table was read or joined",
         )
-    warnings.warn(f"dropped {dropped} of {total} rows with missing values, in {counts}", DataWarning, stacklevel=2)
+    warn(f"dropped {dropped} of {total} rows with missing values, in {counts}", DataWarning)

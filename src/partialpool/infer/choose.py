@@ -69,6 +69,6 @@ def choose_engine(spec: ModelSpec, wanted: str = "auto") -> tuple[Engine, str]:
     raise EngineError(
         "no engine applies to this model",
         got="; ".join(refused),
-        allowed="a model of design.md",
-        do="simplify the model",
+        allowed="a model that one of the engines can draw from: " + ", ".join(ENGINES),
+        do="change what the reasons above name",
     )

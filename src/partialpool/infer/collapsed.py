@@ -2,9 +2,8 @@
 
 import math
 import time
-import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -23,7 +22,7 @@ from partialpool.collapse.recover import Recovered, recover
 from partialpool.collapse.units import choose_units
 from partialpool.design.build import Design
 from partialpool.design.scaling import PriorSet
-from partialpool.errors import DataWarning
+from partialpool.errors import DataWarning, warn
 from partialpool.infer.engine import RawDraws
 from partialpool.infer.progress import ProgressLine, progress_line
 from partialpool.infer.settings import Settings
@@ -82,11 +81,10 @@ def _warn_if_dense(marginal: Marginal) -> None:
     """Say so where related levels beside another factor make every evaluation a dense one."""
     if any(marginal.rotations) and marginal.arrangement.work > _DENSE:
         work = marginal.arrangement.work / 1e6
-        warnings.warn(
+        warn(
             f"related levels beside another large factor: every evaluation takes {work:.0f} million multiplications, "
             "and a fit some thousands of evaluations; engine='nuts' may be faster",
             DataWarning,
-            stacklevel=4,
         )
 
 
@@ -108,6 +106,11 @@ def _draw_theta(
     clock.lap("mode")
     line.say("adapting the proposal")
     proposal = adapt(marginal, peaks, np.random.default_rng(streams[0]), workers=settings.threads)
+    if proposal.is_given_up:
+        clock.lap("proposal")
+        found = _by_nuts(marginal, peaks, _too_many(marginal, proposal), settings, line)
+        clock.lap("nuts")
+        return found
     drawn = _draw(marginal, proposal, settings, streams[1], line)
     for fitting, drawing in zip(*(stream.spawn(_MOST_READAPTATIONS) for stream in streams[2:]), strict=True):
         if not drawn.chains.trouble:
@@ -116,9 +119,10 @@ def _draw_theta(
         drawn = _draw(marginal, proposal, settings, drawing, line)
     clock.lap("proposal")
     if drawn.chains.trouble:
-        found = _by_nuts(marginal, peaks, drawn, settings, line)
+        found = _by_nuts(marginal, peaks, drawn.chains.trouble, settings, line)
         clock.lap("nuts")
-        return found
+        known = {"importance_khat": drawn.chains.khat, "importance_efficiency": drawn.chains.efficiency}
+        return replace(found, facts={**found.facts, **known})
     index = drawn.chains.index
     return _Theta(
         drawn.candidates.sample.theta[index],
@@ -190,20 +194,19 @@ def _recover(
     )
 
 
-def _by_nuts(
-    marginal: Marginal, peaks: tuple[Peak, ...], drawn: _Drawn, settings: Settings, line: ProgressLine
-) -> _Theta:
+def _too_many(marginal: Marginal, proposal: Proposal) -> str:
+    return (
+        f"importance ESS is {proposal.efficiency:.0%} of the draws in round {proposal.rounds}, "
+        f"and theta has {marginal.size} elements"
+    )
+
+
+def _by_nuts(marginal: Marginal, peaks: tuple[Peak, ...], why: str, settings: Settings, line: ProgressLine) -> _Theta:
     """Sample theta by NUTS where importance weights cannot be trusted; no evidence then, since it rests on them."""
     from partialpool.infer.theta_nuts import sample_theta  # noqa: PLC0415 - nutpie takes seconds to load, and is rare
 
     theta, stats, interrupted = sample_theta(marginal, peaks, settings, line)
-    facts = {
-        "sampler": f"NUTS on the collapsed density: {drawn.chains.trouble}",
-        "importance_khat": drawn.chains.khat,
-        "importance_efficiency": drawn.chains.efficiency,
-        "interrupted": interrupted,
-    }
-    return _Theta(theta, stats, facts)
+    return _Theta(theta, stats, {"sampler": f"NUTS on the collapsed density: {why}", "interrupted": interrupted})
 
 
 class _Clock:

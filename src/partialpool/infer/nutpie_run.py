@@ -8,7 +8,7 @@ import numpy as np
 import nutpie
 import xarray as xr
 
-from partialpool.errors import SamplingWarning
+from partialpool.errors import SamplingWarning, warn
 from partialpool.infer.progress import ProgressLine
 from partialpool.infer.settings import Settings
 from partialpool.seeds import shifted
@@ -83,11 +83,10 @@ def warn_interrupted(chains: int, draws: int, settings: Settings) -> None:
     """Say what an interrupted run kept; with nothing kept it is a KeyboardInterrupt."""
     if draws == 0:
         raise KeyboardInterrupt("interrupted before the first draw was kept")
-    warnings.warn(
+    warn(
         f"sampling was interrupted: got {draws} of {settings.draws} draws from each of {chains} of "
         f"{settings.chains} chains; they are kept, and the diagnostics say whether they suffice",
         SamplingWarning,
-        stacklevel=4,
     )
 
 

@@ -7,17 +7,19 @@ from importlib.metadata import version
 import numpy as np
 import xarray as xr
 
-from partialpool.design.archive import frame_to_dataset
+from partialpool.design.archive import covariances_to_dataset, frame_to_dataset
 from partialpool.design.build import Design
-from partialpool.design.labels import coordinates, offset_dims, variable_attrs, variable_dims
+from partialpool.design.labels import coordinates, observed_name, offset_dims, variable_attrs, variable_dims
 from partialpool.design.scaling import PriorSet
 from partialpool.infer.engine import RawDraws
 from partialpool.infer.settings import Settings
 from partialpool.names import OBS
 
-__all__ = ["label_draws", "label_rows", "pack", "prior_texts"]
+__all__ = ["label_draws", "label_observed", "label_rows", "pack", "prior_texts"]
 
 FORMAT = "partialpool-fit-1"
+COVARIANCES = "model_covariances"
+"""Group of a fit's tree that holds known covariances among levels."""
 
 
 def label_draws(design: Design, arrays: Mapping[str, np.ndarray]) -> xr.Dataset:
@@ -36,28 +38,35 @@ def label_rows(name: str, values: np.ndarray, index: np.ndarray) -> xr.Dataset:
     return xr.Dataset({name: (("chain", "draw", OBS), values)}, coords=coords)
 
 
+def label_observed(design: Design) -> xr.Dataset:
+    """Label the response, (rows,), under the name that predictive draws of it have too."""
+    return xr.Dataset({observed_name(design): (OBS, design.response.values)}, coords={OBS: design.rows})
+
+
 def pack(
     raw: RawDraws, design: Design, priors: PriorSet, settings: Settings, *, engine: str, reason: str
 ) -> xr.DataTree:
     """Pack draws, data and everything worth remembering into one tree.
 
     Groups: `posterior`, `sample_stats`, `observed_data`, `constant_data`, and `model_table`, the rows and
-    columns the model read, from which the design is rebuilt.
+    columns the model read, from which the design is rebuilt; `model_covariances`, where levels have known ones.
     """
     stats = xr.Dataset({name: (("chain", "draw"), values) for name, values in raw.sample_stats.items()})
     groups = {
         "posterior": label_draws(design, raw.posterior),
         "sample_stats": stats.assign_coords(chain=np.arange(stats.sizes["chain"]), draw=np.arange(stats.sizes["draw"])),
-        "observed_data": xr.Dataset({design.response.name: (OBS, design.response.values)}, coords={OBS: design.rows}),
+        "observed_data": label_observed(design),
         "constant_data": _constant_data(design),
         "model_table": frame_to_dataset(design.frame, design.rows, design.n_given),
     }
+    if any(group.cov for group in design.spec.groups):
+        groups[COVARIANCES] = covariances_to_dataset(design.spec.groups)
     tree = xr.DataTree.from_dict(groups)
     tree.attrs = {
         "format": FORMAT,
         "formula": design.spec.to_formula(),
         "family": design.spec.family,
-        "spec": design.spec.to_toml(),
+        "spec": design.spec.to_toml(covariances=False),
         "engine": engine,
         "engine_reason": reason,
         "seed": -1 if settings.seed is None else settings.seed,

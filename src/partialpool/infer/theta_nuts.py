@@ -1,23 +1,30 @@
-"""NUTS on the collapsed density: for a theta whose posterior the proposal does not cover."""
+"""NUTS on the collapsed density: for a theta whose posterior no proposal covers."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
 
 import numpy as np
 from nutpie.compiled_pyfunc import from_pyfunc
 
 from partialpool.collapse.marginal import Marginal
 from partialpool.collapse.mode import Peak
+from partialpool.collapse.signed import choose_signed
+from partialpool.collapse.workers import single_lapack
 from partialpool.infer.nutpie_run import kept_statistics, run_nutpie, warn_interrupted, whole_chains
 from partialpool.infer.progress import ProgressLine
 from partialpool.infer.settings import Settings
 
-__all__ = ["sample_theta"]
+__all__ = ["WARM_UP", "sample_theta"]
+
+WARM_UP: Final = 300
+"""Most warm-up draws: whitened by the Hessian, only the step size and the last digits of the scales are to be found."""
 
 
 def sample_theta(
     marginal: Marginal, peaks: tuple[Peak, ...], settings: Settings, line: ProgressLine
 ) -> tuple[np.ndarray, dict[str, np.ndarray], bool]:
-    """Sample theta, whitened by the largest peak's covariance.
+    """Sample theta with signed sds, whitened by the Hessian at the largest peak.
 
     Chains start around peaks taken at random, two sds wide: where they cannot get from one to another, R-hat says so.
 
@@ -26,27 +33,24 @@ def sample_theta(
     numpy.ndarray, dict, bool
         theta (chains, draws, elements); the sampler's statistics (chains, draws); whether Ctrl-C cut it short.
     """
-    peak = peaks[0]
-    factor = np.linalg.cholesky(peak.covariance)
-
-    def theta_of(x: np.ndarray) -> np.ndarray:
-        return peak.theta + factor @ x
+    signed = choose_signed(marginal, peaks[0])
+    center, factor = signed.from_theta(peaks[0].theta), np.linalg.cholesky(signed.covariance(peaks[0]))
 
     def density() -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
         def evaluate(x: np.ndarray) -> tuple[float, np.ndarray]:
-            value, gradient = marginal.gradient(theta_of(x))
+            value, gradient = signed.gradient(center + factor @ x)
             return value, factor.T @ gradient
 
         return evaluate
 
     def expansion(*_: object) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
-        return lambda x: {"theta": theta_of(x)}
+        return lambda x: {"theta": signed.to_theta(center + factor @ x)}
 
     def start(seed: int) -> np.ndarray:
         rng = np.random.default_rng(seed)
         near = peaks[rng.integers(len(peaks))]
         theta = near.theta + np.linalg.cholesky(near.covariance) @ rng.uniform(-2, 2, marginal.size)
-        return np.linalg.solve(factor, theta - peak.theta)
+        return np.linalg.solve(factor, signed.from_theta(theta) - center)
 
     compiled = from_pyfunc(
         marginal.size,
@@ -57,7 +61,8 @@ def sample_theta(
         ["theta"],
         make_initial_point_fn=start,
     )
-    tree, interrupted = run_nutpie(compiled, settings, line)
+    with single_lapack():  # chains already share the cores
+        tree, interrupted = run_nutpie(compiled, replace(settings, tune=min(settings.tune, WARM_UP)), line)
     stats = tree["sample_stats"].to_dataset()
     chains, draws = whole_chains(stats)
     if interrupted:

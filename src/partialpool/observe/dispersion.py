@@ -6,27 +6,27 @@ from typing import Final
 
 import numpy as np
 
-__all__ = ["DISPERSIONS", "dispersion"]
+__all__ = ["DISPERSIONS", "dispersion", "expected_dispersion", "tail_inflation"]
 
 _Own = Mapping[str, np.ndarray]
 
-DISPERSIONS: Final[Mapping[str, tuple[str, Callable[[np.ndarray, _Own], np.ndarray]]]] = MappingProxyType(
+DISPERSIONS: Final[Mapping[str, tuple[str, Callable[[np.ndarray, np.ndarray, _Own], np.ndarray]]]] = MappingProxyType(
     {
-        "gaussian": ("sigma^2", lambda m, own: np.broadcast_to(own["sigma"] ** 2, m.shape)),
+        "gaussian": ("sigma^2", lambda m, square, own: np.broadcast_to(own["sigma"] ** 2, m.shape)),
         "student_t": (
             "sigma^2 nu / (nu - 2)",
-            lambda m, own: np.broadcast_to(own["sigma"] ** 2 * _tail(own["nu"]), m.shape),
+            lambda m, square, own: np.broadcast_to(own["sigma"] ** 2 * tail_inflation(own["nu"]), m.shape),
         ),
-        "lognormal": ("(exp(sigma^2) - 1) mean^2", lambda m, own: np.expm1(own["sigma"] ** 2) * m**2),
-        "bernoulli": ("mean (1 - mean)", lambda m, own: m * (1 - m)),
-        "binomial": ("mean (1 - mean)", lambda m, own: m * (1 - m)),
-        "poisson": ("mean", lambda m, own: m),
-        "negative_binomial": ("mean + mean^2 / alpha", lambda m, own: m + m**2 / own["alpha"]),
-        "gamma": ("mean^2 / alpha", lambda m, own: m**2 / own["alpha"]),
-        "beta": ("mean (1 - mean) / (1 + phi)", lambda m, own: m * (1 - m) / (1 + own["phi"])),
+        "lognormal": ("(exp(sigma^2) - 1) mean^2", lambda m, square, own: np.expm1(own["sigma"] ** 2) * square),
+        "bernoulli": ("mean (1 - mean)", lambda m, square, own: m - square),
+        "binomial": ("mean (1 - mean)", lambda m, square, own: m - square),
+        "poisson": ("mean", lambda m, square, own: m),
+        "negative_binomial": ("mean + mean^2 / alpha", lambda m, square, own: m + square / own["alpha"]),
+        "gamma": ("mean^2 / alpha", lambda m, square, own: square / own["alpha"]),
+        "beta": ("mean (1 - mean) / (1 + phi)", lambda m, square, own: (m - square) / (1 + own["phi"])),
     }
 )
-"""Formula in words, and Var(y | mean) with the family's own parameters; binomial: of one trial."""
+"""Formula in words, and E Var(y | mean) of E mean, E mean^2 and the family's own parameters; binomial: of one trial."""
 
 
 def dispersion(family: str, mean: np.ndarray, own: _Own) -> np.ndarray:
@@ -46,8 +46,22 @@ def dispersion(family: str, mean: np.ndarray, own: _Own) -> np.ndarray:
     >>> dispersion("negative_binomial", np.array([2.0]), {"alpha": np.array([4.0])})
     array([3.])
     """
-    return DISPERSIONS[family][1](mean, own)
+    return expected_dispersion(family, mean, mean**2, own)
 
 
-def _tail(nu: np.ndarray) -> np.ndarray:
+def expected_dispersion(family: str, mean: np.ndarray, square: np.ndarray, own: _Own) -> np.ndarray:
+    """Evaluate E Var(y | m) over a distribution of m: every such variance is a polynomial of degree 2 in m.
+
+    Parameters
+    ----------
+    family, own
+        As in `dispersion`.
+    mean, square
+        E m and E m^2.
+    """
+    return DISPERSIONS[family][1](mean, square, own)
+
+
+def tail_inflation(nu: np.ndarray) -> np.ndarray:
+    """Return nu / (nu - 2), the variance of a Student t over sigma^2; infinite for nu of 2 or less."""
     return np.divide(nu, nu - 2, out=np.full(np.shape(nu), np.inf), where=np.asarray(nu) > 2)

@@ -18,13 +18,14 @@ from types import MappingProxyType
 from typing import Final
 
 import numpy as np
+from scipy import special
 
 from partialpool.design.build import Design
 from partialpool.errors import DataError
 from partialpool.observe.links import INVERSE_LINKS
 from partialpool.observe.predictor import Draws
 
-__all__ = ["expectation", "mean_over_normal"]
+__all__ = ["covariance_of_means", "expectation", "mean_over_normal"]
 
 _SPREADS: Final = (0.0, 0.6, 1.2, 2.5, 5.0, 10.0, 40.0, np.inf)
 """Classes of sds that share nodes; beyond 40 on a logit scale accuracy goes down, slowly."""
@@ -89,17 +90,62 @@ def _integrated(link: str, eta: np.ndarray, spread: np.ndarray | None) -> np.nda
     return closed[link]() if link in closed else mean_over_normal(mean, eta, spread, strip=_STRIP[link])
 
 
+def covariance_of_means(link: str, eta: np.ndarray, shared: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """Integrate Cov(m(eta + w + r), m(eta + w + r')), w ~ N(0, shared), r and r' ~ N(0, spread - shared), elementwise.
+
+    With v = spread, s = shared and m1 = E m(eta + u), u ~ N(0, v):
+
+        identity   s
+        log        m1^2 (e^s - 1)
+        sqrt       4 eta^2 s + 2 s^2
+        probit     Phi2(h, h; rho) - m1^2,   h = eta / sqrt(1 + v), rho = s / (1 + v),
+                   Phi2(h, h; rho) = Phi(h) - 2 T(h, sqrt((1 - rho) / (1 + rho)))   (Owen 1956)
+        logit, cloglog   E (E[m | w] - m1)^2, both by the trapezoidal rule
+
+    Parameters
+    ----------
+    link
+        Of the model.
+    eta, shared, spread
+        Linear predictor, and variances with shared <= spread, of one shape.
+    """
+    rest, mean = np.maximum(spread - shared, 0.0), _integrated(link, eta, spread)
+    if link == "probit":
+        h, rho = eta / np.sqrt(1 + spread), shared / (1 + spread)
+        both = special.ndtr(h) - 2 * special.owens_t(h, np.sqrt((1 - rho) / (1 + rho)))
+        return np.maximum(both - mean**2, 0.0)
+    closed = {
+        "identity": lambda: shared * np.ones(eta.shape),
+        "log": lambda: mean**2 * np.expm1(shared),
+        "sqrt": lambda: 4 * eta**2 * shared + 2 * shared**2,
+    }
+    if link in closed:
+        return closed[link]()
+    alone = not rest.any()
+
+    def square(x: np.ndarray, inner: np.ndarray, middle: np.ndarray) -> np.ndarray:
+        return (_integrated(link, x, None if alone else inner) - middle) ** 2
+
+    return mean_over_normal(square, eta, shared, rest, mean, strip=_STRIP[link])
+
+
 def mean_over_normal(
-    function: Callable[[np.ndarray], np.ndarray], centre: np.ndarray, variance: np.ndarray, *, strip: float
+    function: Callable[..., np.ndarray],
+    centre: np.ndarray,
+    variance: np.ndarray,
+    *others: np.ndarray,
+    strip: float,
 ) -> np.ndarray:
     """Integrate a function over N(centre, variance), elementwise, by the trapezoidal rule.
 
     Parameters
     ----------
     function
-        Elementwise, bounded.
+        Elementwise, bounded; takes x, and the others.
     centre, variance
         Arrays of one shape.
+    *others
+        What else the function reads of each element, of the same shape.
     strip
         How far from the real line the function is analytic and bounded; it sets the distance of the nodes.
 
@@ -115,15 +161,16 @@ def mean_over_normal(
     0.6477264
     """
     m, s = np.ravel(centre), np.sqrt(np.ravel(variance))
+    beside = [np.ravel(other) for other in others]
     out = np.full(m.shape, np.nan)
     for low, high in pairwise(_SPREADS):
         index = np.flatnonzero((s >= low) & (s < high))
         nodes, weights = _nodes(strip / min(high, _SPREADS[-2]))
         for at in range(0, len(index), _BLOCK):
             block = index[at : at + _BLOCK]
-            total = np.zeros(len(block))
+            total, own = np.zeros(len(block)), [other[block] for other in beside]
             for node, weight in zip(nodes, weights, strict=True):
-                total += weight * function(m[block] + s[block] * node)
+                total += weight * function(m[block] + s[block] * node, *own)
             out[block] = total
     return out.reshape(centre.shape)
 

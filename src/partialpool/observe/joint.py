@@ -7,36 +7,39 @@ effects of levels that occur elsewhere too:
     normal:  log N(r; 0, Z S Z' + D),  by Woodbury's identity in the dimension of u: with S = L L', W = L' Z' D^-1 Z L,
              -2 log p = n log 2 pi + log |D| + log |I + W| + r' D^-1 r - v' (I + W)^-1 v,  v = L' Z' D^-1 r
 
-    others:  p = int p(y | eta + Z u) N(u; 0, S) du for one or two effects, by adaptive Gauss-Hermite quadrature: nodes
-             at the mode of the integrand, scaled by its curvature there, draw by draw (Pinheiro & Bates 1995, JCGS
-             4:12; for such scores Merkle, Furr & Rabe-Hesketh 2019, Psychometrika 84:802)
+    others:  p = int p(y | eta + Z u) N(u; 0, S) du for up to three effects, by adaptive quadrature, draw by draw
+             (`quadrature`; for such scores Merkle, Furr & Rabe-Hesketh 2019, Psychometrika 84:802)
+
+Each integral is held against what its rows allow. An average of p(y | u) is not above its largest value. Its log is not
+below the average of the log (Jensen's inequality), which is a sum over rows of integrals over one normal each.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 from typing import Final
 
 import numpy as np
-from scipy import special
 
 from partialpool.design.build import Design
 from partialpool.design.rows import Rows, own_rows
-from partialpool.errors import DataError
+from partialpool.errors import DataError, EngineError
 from partialpool.names import b_name, corr_name, sd_name
 from partialpool.observe.predictor import Draws, linear_predictor
+from partialpool.observe.quadrature import MOST_EFFECTS, log_integral
 from partialpool.observe.response import log_density_of
 
 __all__ = ["joint_log_density"]
 
-_NODES: Final = {1: 9, 2: 7}
-"""Quadrature nodes per effect, by how many effects there are."""
-_CLIMB: Final = 30
-"""Newton steps towards the mode at most; most sets need three or four."""
-_NEAR: Final = 0.1
-"""Sds of the integrand from its mode at which the climb ends: the rule does not ask for more."""
-_STEP: Final = 1e-3
-"""Distance, on the scale of the linear predictor, of the differences that give slope and curvature."""
+_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(5)
+_WEIGHTS /= _WEIGHTS.sum()
+"""For what rows allow: a few nodes are enough to tell nonsense."""
+_SLACK: Final = 0.02
+"""By which a score may pass what its rows allow, relative to 1 + its size: both are rounded."""
+_CONCAVE: Final = frozenset(
+    {(family, link) for family in ("bernoulli", "binomial", "cumulative") for link in ("logit", "probit", "cloglog")}
+    | {("poisson", "log"), ("negative_binomial", "log"), ("gamma", "log")}
+)
+"""Families and links whose log densities are concave in the linear predictor."""
 _AT_ONCE: Final = 4_000_000
 
 
@@ -64,8 +67,14 @@ class _Conditional:
         """Densities of the rows with the linear predictor shifted, (draws, rows)."""
         return log_density_of(self.y, self.design, self.rows, self.eta + shift, self.draws)
 
+    def take(self, draws: np.ndarray) -> "_Conditional":
+        """Return the same under some of the draws."""
+        return replace(self, eta=self.eta[draws], draws={name: values[draws] for name, values in self.draws.items()})
 
-def joint_log_density(design: Design, sets: np.ndarray, draws: Draws) -> np.ndarray:
+
+def joint_log_density(
+    design: Design, sets: np.ndarray, draws: Draws, *, wanted: Sequence[int] | None = None
+) -> np.ndarray:
     """Evaluate log p(rows of a set | everything that other rows tell of), (draws, sets).
 
     Parameters
@@ -76,44 +85,60 @@ def joint_log_density(design: Design, sets: np.ndarray, draws: Draws) -> np.ndar
         Set of each row, 0, 1, ...: the codes of a factor, of this model or another, (rows,).
     draws
         Posterior variables, chains stacked.
+    wanted
+        Which sets to evaluate, in this order; all if left out.
 
     Raises
     ------
     DataError
-        A response that is not normal, and more than two effects to integrate out; levels with a known covariance.
+        A response that is not normal, and more than three effects to integrate out; levels with a known covariance.
+    EngineError
+        A score that is not a finite number, or not where the rows allow.
     """
-    for factor in design.factors:
-        factor.check_unrelated("leaving a level out")
     total = len(next(iter(draws.values())))
     normal = design.spec.is_normal
-    out = np.empty((total, int(sets.max()) + 1))
+    asked = range(int(sets.max()) + 1) if wanted is None else wanted
+    out = np.empty((total, len(asked)))
     known = [_levels_elsewhere(factor.codes, sets) for factor in design.factors]
     every = own_rows(design)
-    for k in range(out.shape[1]):
+    for column, k in enumerate(asked):
         index = np.flatnonzero(sets == k)
         own = list(_own_effects(design, index, known))
         effects = sum(u.columns.shape[1] for u in own)
-        if not normal and effects > max(_NODES):
+        if not normal and effects > MOST_EFFECTS:
             raise DataError(
-                "the score of a whole level is integrated over one or two effects where the response is not normal",
+                "the score of a whole level is integrated over up to three effects where the response is not normal",
                 got=f"{effects} effects that occur in these rows alone",
-                allowed="a factor with no other factor nested in it, and at most one slope",
+                allowed="a factor with no other factor nested in it, and at most two slopes",
                 do="compare by rows, or leave out the levels of an inner factor",
             )
         rows, y = every.take(index), design.response.values[index]
-        start = None if normal or not own else _middle(design, own, draws)
-        size = max(1, _AT_ONCE // (len(index) * max(1, effects) + effects**2))
+        guess = None if normal or not own else _middle(design, own, draws)
+        size = max(1, _AT_ONCE // (len(index) * max(1, effects if normal else 1) + effects**2))
         for at in range(0, total, size):
             some = {name: values[at : at + size] for name, values in draws.items()}
             conditional = _Conditional(design, rows, y, _rest(design, rows, known, some), some)
-            out[at : at + size, k] = (
+            out[at : at + size, column] = (
                 _normal(conditional, own)
                 if normal
-                else _quadrature(conditional, own, start)
-                if start is not None
+                else _integrated(conditional, own, guess)
+                if guess is not None
                 else conditional.log_density(0.0).sum(axis=1)
             )
-    return out
+    return _checked(out)
+
+
+def _checked(scores: np.ndarray) -> np.ndarray:
+    wrong = ~np.isfinite(scores)
+    if wrong.any():
+        draws, sets = int(wrong.any(axis=1).sum()), int(wrong.any(axis=0).sum())
+        raise EngineError(
+            "the score of a whole level is not a finite number",
+            got=f"{draws} of {len(scores)} draws, in {sets} of {scores.shape[1]} levels",
+            allowed="draws under which every response has a density",
+            do="look at the draws of the sds and of the family's parameters, and at the priors that allow them",
+        )
+    return scores
 
 
 def _levels_elsewhere(codes: np.ndarray, sets: np.ndarray) -> np.ndarray:
@@ -127,6 +152,7 @@ def _own_effects(design: Design, rows: np.ndarray, known: list[np.ndarray]) -> I
         codes = factor.codes[rows]
         for level in np.unique(codes):
             if not elsewhere[level]:
+                factor.check_unrelated("leaving a level out")
                 yield _Own(f, int(level), factor.values[rows] * (codes == level)[:, None])
 
 
@@ -181,46 +207,26 @@ def _columns(own: list[_Own]) -> np.ndarray:
 
 
 def _middle(design: Design, own: list[_Own], draws: Draws) -> np.ndarray:
-    """Mean of the effects' draws: where the climb to the mode starts, (effects,)."""
+    """Mean of the effects' draws: near the mode of the integrand, (effects,)."""
     return np.concatenate([draws[b_name(design.factors[u.factor].name)][:, u.level].mean(axis=0) for u in own])
 
 
-def _quadrature(given: _Conditional, own: list[_Own], start: np.ndarray) -> np.ndarray:
+def _integrated(given: _Conditional, own: list[_Own], guess: np.ndarray) -> np.ndarray:
+    """Log density with the set's own effects integrated out, (draws,), once it is where the rows allow."""
     z, root = _columns(own), _covariance_root(given.design, own, given.draws)
-    m = z.shape[1]
-    # In standard coordinates v, u = L v, the prior is N(0, I) whatever the units.
-    turned = z @ root  # (draws, rows, effects)
-    v = np.linalg.solve(root, np.broadcast_to(start, (len(root), m))[:, :, None])[:, :, 0]
-    v, half = _climb(given, turned, v)
-    log_scale = -np.log(np.diagonal(half, axis1=1, axis2=2)).sum(axis=1)
-    nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES[m])
-    terms = []
-    for index in product(range(len(nodes)), repeat=m):
-        x = nodes[list(index)]
-        place = v + np.linalg.solve(half.transpose(0, 2, 1), np.broadcast_to(x, v.shape)[:, :, None])[:, :, 0]
-        # The weights carry exp(-x^2 / 2), which the integrand does not have.
-        log_weight = np.log(weights[list(index)]).sum() + 0.5 * x @ x
-        prior = -0.5 * (place**2).sum(axis=1) - 0.5 * m * np.log(2 * np.pi)
-        joint = given.log_density(np.einsum("dre,de->dr", turned, place)).sum(axis=1)
-        terms.append(log_weight + prior + joint)
-    return special.logsumexp(np.stack(terms), axis=0) + log_scale
-
-
-def _climb(given: _Conditional, turned: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Climb to the mode of p(y | v) N(v; 0, I) and return it with the Cholesky factor of the curvature there."""
-    half = np.empty(0)
-    for _ in range(_CLIMB):
-        shift = np.einsum("dre,de->dr", turned, v)
-        below, here, above = (given.log_density(shift + step) for step in (-_STEP, 0.0, _STEP))
-        slope = (above - below) / (2 * _STEP)
-        # Where a density is not log-concave its curvature may have the wrong sign: the prior's alone is used there.
-        curvature = np.maximum(-(above - 2 * here + below) / _STEP**2, 0.0)
-        inner = np.eye(v.shape[1]) + turned.transpose(0, 2, 1) @ (turned * curvature[:, :, None])
-        half = np.linalg.cholesky(inner)
-        gradient = np.einsum("dre,dr->de", turned, slope) - v
-        step = np.linalg.solve(inner, gradient[:, :, None])[:, :, 0]
-        # Where a likelihood is flat the prior's curvature alone would send a step too far.
-        v = v + step * np.minimum(1.0, 2.0 / np.maximum(np.linalg.norm(step, axis=1), 1e-300))[:, None]
-        if np.einsum("de,def,df->d", step, inner, step).max() < _NEAR**2:
-            break
-    return v, half
+    spec = given.design.spec
+    found = log_integral(given, z, root, guess, concave=(spec.family, spec.link) in _CONCAVE)
+    spread = np.sqrt(((root.transpose(0, 2, 1) @ z.T) ** 2).sum(axis=1))
+    with np.errstate(all="ignore"):
+        rows = sum(weight * given.log_density(node * spread) for node, weight in zip(_NODES, _WEIGHTS, strict=True))
+    lowest = np.where(np.isnan(rows), -np.inf, rows).sum(axis=1)
+    slack = _SLACK * (1 + np.abs(found.value))
+    wrong = ~((found.value > lowest - slack) & (found.value < found.highest + slack))
+    if wrong.any():
+        raise EngineError(
+            "the score of a whole level is not where its rows allow",
+            got=f"{int(wrong.sum())} of {len(wrong)} draws, such as {found.value[wrong][0]:.6g}",
+            allowed=f"{lowest[wrong][0]:.6g} to {found.highest[wrong][0]:.6g} there",
+            do="compare by rows, and report this: it is a fault of the package",
+        )
+    return found.value

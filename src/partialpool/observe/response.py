@@ -123,6 +123,8 @@ def _log_cloglog(eta: np.ndarray) -> np.ndarray:
 
 def _binary_log_density(given: _Given, y: np.ndarray) -> np.ndarray:
     success, failure = _LOG_PROBABILITIES[given.link]
+    if given.link in ("logit", "probit"):  # symmetric links: a failure is a success at -eta
+        return success(np.where(y == 1, 1.0, -1.0) * given.eta)
     return np.where(y == 1, success(given.eta), failure(given.eta))
 
 
@@ -133,6 +135,13 @@ def _binomial_log_density(given: _Given, y: np.ndarray) -> np.ndarray:
     # 0 successes of a probability that rounds to 0 weigh nothing.
     one, other = np.where(y > 0, success(given.eta), 0.0), np.where(n > y, failure(given.eta), 0.0)
     return choose + y * one + (n - y) * other
+
+
+def _poisson_log_density(given: _Given, y: np.ndarray) -> np.ndarray:
+    mean = given.mean
+    log_mean = given.eta if given.link == "log" else np.log(mean)
+    # No count of a mean that rounds to 0 weighs nothing.
+    return np.where(y > 0, y * log_mean, 0.0) - mean - special.gammaln(y + 1)
 
 
 def _poisson_replicate(mean: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -162,7 +171,7 @@ RESPONSES: Final[Mapping[str, _Response]] = MappingProxyType(
             lambda g, rng: rng.binomial(np.asarray(g.trials).astype(int), g.mean).astype(float),
         ),
         "poisson": _Response(
-            lambda g, y: stats.poisson.logpmf(y, g.mean),
+            _poisson_log_density,
             lambda g, rng: _poisson_replicate(g.mean, rng),
         ),
         "negative_binomial": _Response(

@@ -75,15 +75,16 @@ def judge(tree: xr.DataTree) -> Verdict:
     chains, draws = posterior.sizes["chain"], posterior.sizes["draw"]
     findings = _divergences(stats, tree) + _not_finite(posterior)
     findings += _importance(json.loads(tree.attrs.get("run", "{}")))
-    columns = _scalar_columns(posterior)
+    columns, warms_up = _scalar_columns(posterior), _warms_up(tree)
     if draws < _FEWEST_DRAWS:
         return Verdict((*findings, Finding("draws", False, f"{draws} draws per chain", "raise draws to 1000")))
     if not columns:
         cure = "look whether the response varies, and whether a prior leaves nothing to learn"
         return Verdict((*findings, Finding("draws", False, "no parameter varies from draw to draw", cure)))
-    findings += [_rhat(columns, chains), _ess(columns, chains, "bulk"), _ess(columns, chains, "tail")]
+    findings.append(_rhat(columns, chains, warms_up=warms_up))
+    findings += [_ess(columns, chains, method, warms_up=warms_up) for method in ("bulk", "tail")]
     if "energy" in stats:
-        findings.append(_bfmi(stats))
+        findings.append(_bfmi(stats, warms_up=warms_up))
     return Verdict(tuple(findings))
 
 
@@ -103,7 +104,7 @@ def alarm(tree: xr.DataTree) -> str:
     if posterior.sizes["chain"] > 1 and posterior.sizes["draw"] >= ALARMING_FROM:
         few = posterior.drop_vars([name for name in posterior if str(name).startswith(_OF_LEVELS)])
         columns = _scalar_columns(few)
-        found = _rhat(columns, posterior.sizes["chain"]) if columns else None
+        found = _rhat(columns, posterior.sizes["chain"], warms_up=_warms_up(tree)) if columns else None
         if found and not all(rhat(draws) < ALARMING_RHAT for draws in columns.values()):
             findings.append(found)
     return "; ".join(f"{finding.found}: {finding.cure}" for finding in findings if not finding.good)
@@ -157,22 +158,26 @@ def _divergences(stats: xr.Dataset, tree: xr.DataTree) -> list[Finding]:
         if count == 0
         else f"{count} of {total} draws diverged: the sampler could not follow the posterior"
     )
-    return [
-        Finding("divergences", count == 0, found, _cure_of_divergences(json.loads(tree.attrs.get("settings", "{}"))))
-    ]
+    return [Finding("divergences", count == 0, found, _cure_of_divergences(tree))]
 
 
-def _cure_of_divergences(settings: Mapping[str, Any]) -> str:
+def _warms_up(tree: xr.DataTree) -> bool:
+    """Whether the engine in use has warm-up draws to raise; the collapsed one needs few, whatever `tune` is."""
+    return bool(tree.attrs.get("engine") != "collapsed")
+
+
+def _cure_of_divergences(tree: xr.DataTree) -> str:
     """What has not been tried yet."""
+    settings = json.loads(tree.attrs.get("settings", "{}"))
     chosen = {factor: choice for factor, choice in settings.get("parametrization", {}).items() if choice != "adapted"}
-    if chosen:
+    if chosen and tree.attrs.get("engine") != "collapsed":
         return f"leave out parametrization={chosen}: by default coordinates adapt to what is known of each level"
     if settings.get("target_accept", 0.0) < _CAREFUL:
         return f"raise target_accept to {_CAREFUL}; else use a tighter prior on the sds, or a simpler model"
     return "use a tighter prior on the sds, or a simpler model"
 
 
-def _rhat(columns: dict[str, np.ndarray], chains: int) -> Finding:
+def _rhat(columns: dict[str, np.ndarray], chains: int, *, warms_up: bool) -> Finding:
     if chains < 2:
         return Finding("R-hat", False, "R-hat needs two chains or more", "set chains=4")
     values = {name: rhat(draws) for name, draws in columns.items()}
@@ -183,11 +188,11 @@ def _rhat(columns: dict[str, np.ndarray], chains: int) -> Finding:
         "R-hat",
         good,
         f"R-hat up to {values[worst]:.3f}{where}",
-        "raise tune and draws; if it stays, simplify the model",
+        f"raise {'tune and ' if warms_up else ''}draws; if it stays, simplify the model",
     )
 
 
-def _ess(columns: dict[str, np.ndarray], chains: int, method: str) -> Finding:
+def _ess(columns: dict[str, np.ndarray], chains: int, method: str, *, warms_up: bool) -> Finding:
     need = MIN_ESS_PER_CHAIN * chains
     measure = bulk_ess if method == "bulk" else tail_ess
     values = {name: measure(draws) for name, draws in columns.items()}
@@ -198,11 +203,11 @@ def _ess(columns: dict[str, np.ndarray], chains: int, method: str) -> Finding:
         f"{method} ESS",
         good,
         f"{method} ESS from {values[worst]:.0f}{where}",
-        "raise draws, or raise tune if R-hat is high too",
+        f"raise draws{', or raise tune if R-hat is high too' if warms_up else ''}",
     )
 
 
-def _bfmi(stats: xr.Dataset) -> Finding:
+def _bfmi(stats: xr.Dataset, *, warms_up: bool) -> Finding:
     energy = stats["energy"].transpose("chain", "draw").to_numpy()
     spread = energy.var(axis=1)
     bfmi = float(np.min(np.square(np.diff(energy, axis=1)).mean(axis=1) / np.where(spread > 0, spread, 1.0)))
@@ -211,5 +216,5 @@ def _bfmi(stats: xr.Dataset) -> Finding:
         "E-BFMI",
         good,
         f"E-BFMI from {bfmi:.2f}",
-        "the tails are explored slowly: raise tune, or use tighter priors on the sds",
+        f"the tails are explored slowly: {'raise tune, or ' if warms_up else ''}use tighter priors on the sds",
     )

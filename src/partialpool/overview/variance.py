@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from partialpool.design.build import Design
+from partialpool.observe.dispersion import tail_inflation
 from partialpool.spec.families import LATENT_VARIANCE
 from partialpool.variance.covariance import group_variance
 
@@ -18,8 +19,8 @@ __all__ = ["intraclass_correlation", "residual_variance"]
 def residual_variance(posterior: xr.Dataset, design: Design) -> tuple[np.ndarray | float, str] | None:
     """Return the variance below the groups and the scale it is on; None where no single number is one.
 
-    Gaussian and lognormal: sigma^2. Student t: sigma^2 nu / (nu - 2), where nu > 2 in every draw. Binary and
-    ordinal: the latent variance of the link.
+    Gaussian and lognormal: sigma^2. Student t: sigma^2 nu / (nu - 2), infinite in draws with nu of 2 or less. Binary
+    and ordinal: the latent variance of the link.
     """
     spec = design.spec
     if spec.family_record.is_latent:
@@ -28,9 +29,8 @@ def residual_variance(posterior: xr.Dataset, design: Design) -> tuple[np.ndarray
         return None
     if spec.family in ("gaussian", "lognormal"):
         return posterior["sigma"].to_numpy() ** 2, "log scale" if spec.family == "lognormal" else ""
-    if spec.family == "student_t" and float(posterior["nu"].min()) > 2:
-        nu = posterior["nu"].to_numpy()
-        return posterior["sigma"].to_numpy() ** 2 * nu / (nu - 2), ""
+    if spec.family == "student_t":
+        return posterior["sigma"].to_numpy() ** 2 * tail_inflation(posterior["nu"].to_numpy()), ""
     return None
 
 

@@ -9,6 +9,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from partialpool.design.labels import coordinate_of
 from partialpool.errors import DataError, nearest
 from partialpool.names import OBS
 from partialpool.plots.style import BLUE, GREY, INK, PALETTE, VERMILION, house_style, short
@@ -59,12 +60,14 @@ def plot_predictions(
             allowed=f"up to {len(PALETTE)}",
             do="predict for fewer, or draw them one by one",
         )
-    number = np.issubdtype(predictions[over].dtype, np.number) and predictions[over].attrs.get("kind") != "category"
-    places = None if number else list(dict.fromkeys(predictions[over].to_numpy().tolist()))
+    along = predictions[coordinate_of(predictions, over)]
+    values = along.to_numpy()
+    number = np.issubdtype(values.dtype, np.number) and along.attrs.get("kind") != "category"
+    places = None if number else list(dict.fromkeys(values.tolist()))
     with house_style():
         figure, axes = plt.subplots(figsize=(_width(places), 4.2))
         for k, (label, draws, responses, rows) in enumerate(series):
-            x = predictions[over].to_numpy()[rows]
+            x = values[rows]
             if len(set(x.tolist())) < len(x):
                 raise DataError(
                     f"two rows stand at one place of {over!r}",
@@ -165,7 +168,8 @@ _Series = tuple[str, np.ndarray, np.ndarray | None, np.ndarray]
 
 
 def _check_columns(predictions: xr.Dataset, over: str, by: str | None) -> None:
-    known = [str(name) for name, values in predictions.coords.items() if values.dims == (OBS,)]
+    own = {str(name): values for name, values in predictions.coords.items() if values.dims == (OBS,)}
+    known = list(dict.fromkeys([*(str(v.attrs.get("long_name", name)) for name, v in own.items()), *own]))
     for name in (over, *([] if by is None else [by])):
         if name not in known:
             raise DataError(
@@ -188,7 +192,7 @@ def _series(predictions: xr.Dataset, by: str | None) -> list[_Series]:
     comparable = predictions.attrs["expectation"] == "mean of the response" and len(np.unique(response)) > 2
     groups = [("", every)]
     if by is not None:
-        values = predictions[by].to_numpy().tolist()
+        values = predictions[coordinate_of(predictions, by)].to_numpy().tolist()
         groups = [(str(v), np.array([i for i in every if values[i] == v])) for v in dict.fromkeys(values)]
     return [(label, draws[:, rows], response[:, rows] if comparable else None, rows) for label, rows in groups]
 

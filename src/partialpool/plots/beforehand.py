@@ -103,8 +103,8 @@ def _width(draw: partial[None]) -> float:
 
 def _tables(panel: Axes, tree: xr.DataTree, unit: str) -> None:
     name = tree.attrs["response"]
-    values = tree["prior_predictive"][name].stack(sample=("chain", "draw")).transpose("sample", ...)
-    observed = tree["observed_data"][name].to_numpy()
+    values = _only(tree, "prior_predictive").stack(sample=("chain", "draw")).transpose("sample", ...)
+    observed = _only(tree, "observed_data").to_numpy()
     panel.set(title="Tables")
     if tree.attrs["family"] == "bernoulli":
         panel.hist(values.to_numpy().mean(axis=1), _BINS, range=(0, 1), color=GREY, alpha=0.6, label="prior")
@@ -129,6 +129,11 @@ def _tables(panel: Axes, tree: xr.DataTree, unit: str) -> None:
         _in_factors(panel, observed)
     panel.set(xlabel=f"{short(name)}{f' ({unit})' if unit else ''}", ylabel="share of rows up to here")
     panel.legend(facecolor="white", edgecolor="none", framealpha=0.9, loc="lower right")
+
+
+def _only(tree: xr.DataTree, group: str) -> xr.DataArray:
+    """The response: the one variable of its group."""
+    return next(iter(tree.children[group].data_vars.values()))
 
 
 def _in_factors(panel: Axes, observed: np.ndarray) -> None:

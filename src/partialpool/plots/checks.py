@@ -1,5 +1,7 @@
 """Posterior-predictive checks by level, drawn by ArviZ."""
 
+import warnings
+
 import arviz_plots as azp
 import numpy as np
 import xarray as xr
@@ -38,7 +40,9 @@ def plot_level_statistics(statistics: xr.DataTree, *, unit: str = "") -> Figure:
     shown = len(levels) <= _MOST_LABELS
     labels = [short(level, 14) for level in levels] if shown else []
     height = 3.2 + 0.07 * max((len(label) for label in labels), default=3)
-    with house_style():
+    with house_style(), warnings.catch_warnings():
+        # A level without the statistic (the sd of one row) has no interval to draw.
+        warnings.filterwarnings("ignore", "All-NaN slice encountered", RuntimeWarning)
         drawn = azp.plot_ppc_interval(
             ordered,
             backend="matplotlib",
@@ -56,8 +60,9 @@ def plot_level_statistics(statistics: xr.DataTree, *, unit: str = "") -> Figure:
         figure: Figure = drawn.viz["figure"].item()
         for name in names:
             axes: Axes = drawn.viz["plot"][name].item()
-            axes.set_title(_titled(str(name)))
-            axes.set_ylabel(_units(statistics, str(name), unit))
+            along = ordered["observed_data"][name].attrs.get("along")
+            axes.set_title(str(name) if along is None else f"trend along {short(along, 20)}")
+            axes.set_ylabel(_units(statistics, str(name), along, unit))
             axes.set_xticks(range(len(labels)), labels, rotation=90, fontsize=7.5)
             axes.set_xlabel(
                 short(statistics.attrs["factor"]) + ("" if shown else f" ({len(levels)} levels, by their means)")
@@ -75,12 +80,8 @@ def plot_level_statistics(statistics: xr.DataTree, *, unit: str = "") -> Figure:
     return figure
 
 
-def _titled(name: str) -> str:
-    return f"trend along {short(name.removeprefix('trend_'), 20)}" if name.startswith("trend_") else name
-
-
-def _units(statistics: xr.DataTree, name: str, unit: str) -> str:
+def _units(statistics: xr.DataTree, name: str, along: str | None, unit: str) -> str:
     response = f"{short(statistics.attrs['response'], 16)}{f' ({unit})' if unit else ''}"
     what = {"mean": f"mean {response}", "spread": f"sd of {response}"}
-    over = f"per unit of {short(name.removeprefix('trend_'), 14)}"
+    over = f"per unit of {short(along, 14)}"
     return what.get(name, f"{response}{' ' if len(response + over) < 36 else '\n'}{over}")

@@ -43,11 +43,11 @@ def plot_variance_function(variances: xr.Dataset, *, unit: str = "", xunit: str 
             allowed="a grid of one numeric column",
             do="select the others first: variances.sel(...)",
         )
-    x = variances[dims[0]].to_numpy()
+    x, column = variances[dims[0]].to_numpy(), variances[dims[0]].attrs.get("long_name", dims[0])
     mean = variances["mean"].mean(("chain", "draw")).to_numpy()
     total = variances["variance"].mean(("chain", "draw")).to_numpy()
     residual = variances["parts"].sel(part="residual").mean(("chain", "draw")).to_numpy()
-    named = f"{short(dims[0])}{f' ({xunit})' if xunit else ''}"
+    named = f"{short(column)}{f' ({xunit})' if xunit else ''}"
     with house_style():
         figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 3.9))
         for variance, color, text in ((total, PALETTE[0], "groups and residual"), (residual, GREY, "residual alone")):
@@ -56,9 +56,9 @@ def plot_variance_function(variances: xr.Dataset, *, unit: str = "", xunit: str 
         left.plot(x, mean, color=INK, lw=1.6)
         left.set(xlabel=named, ylabel=_named(variances, unit), title="90 % of responses")
         left.legend(frameon=False, loc="upper left")
-        for k, part in enumerate([*variances["part"].to_numpy(), "total"]):
-            draws = variances["variance"] if part == "total" else variances["parts"].sel(part=part)
-            color = INK if part == "total" else GREY if part == "residual" else PALETTE[k % len(PALETTE)]
+        sources = [(str(part), variances["parts"].sel(part=part)) for part in variances["part"].to_numpy()]
+        colors = [*(PALETTE[k % len(PALETTE)] for k in range(len(sources) - 1)), GREY, INK]
+        for (part, draws), color in zip([*sources, ("total", variances["variance"])], colors, strict=True):
             _band(
                 right,
                 x,

@@ -134,7 +134,8 @@ def plot_design_effect(effects: xr.Dataset) -> Figure:
         right.set_xlim(0, max(1.05 * rows, right.get_xlim()[1]))
         _write_numbers(left, effects["design_effect"])
         _write_numbers(right, effects["effective_sample_size"])
-        right.set_xlabel(f"independent rows that {rows} rows are worth")
+        counted = effects.attrs["counted"]
+        right.set_xlabel(f"independent {counted} that {rows} {counted} are worth")
         title = f"The mean of {short(effects.attrs['response'])}: what the groups cost"
         figure.suptitle(f"{title}\nposterior mean, 50 % and 90 % intervals", fontsize=11, x=0.01, ha="left")
     return figure

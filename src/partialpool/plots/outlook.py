@@ -138,7 +138,7 @@ def _legend(panel: Axes) -> None:
 
 def _sorted(outlook: xr.Dataset, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Values of the predictor in order, and draws there, (draws, places); none where most are no numbers."""
-    along = outlook.attrs["along"]
+    along = outlook[name].dims[-1]
     values = outlook[name].sortby(along)
     draws = drawable(values.stack(sample=("chain", "draw")).transpose("sample", along).to_numpy())
     known = ~np.isnan(draws).any(axis=1)

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from partialpool.errors import DataError
 from partialpool.plots.style import BLUE, INK, PALETTE, house_style, short
+from partialpool.variance.places import ONE_MEAN
 
 __all__ = ["plot_icc", "plot_variance_components"]
 
@@ -43,16 +44,18 @@ def plot_icc(correlations: xr.Dataset) -> Figure:
         )
     names = [str(f) for f in correlations["factor"].to_numpy()]
     title = f"ICC of {short(correlations.attrs['response'], 20)}"
+    column = correlations[dims[0]].attrs.get("long_name", str(dims[0])) if dims else ""
     if dims and np.issubdtype(correlations[dims[0]].dtype, np.number):
-        return _curves(correlations, names, str(dims[0]), title)
+        return _curves(correlations, names, column, title)
     rows = {}
     for name in names:
         for value in correlations[dims[0]].to_numpy() if dims else [None]:
             at = {"factor": name} | ({dims[0]: value} if dims else {})
-            rows[name if value is None else f"{name}, {dims[0]} {value}"] = correlations["icc"].sel(at).to_numpy()
+            rows[name if value is None else f"{name}, {column} {value}"] = correlations["icc"].sel(at).to_numpy()
     if not dims and len(names) > 1:
         rows["all of them"] = correlations["total"].to_numpy()
-    return _intervals(rows, _meaning(correlations), title)
+    averaged = f"\n{ONE_MEAN}" if ONE_MEAN in correlations.attrs["residual"] else ""
+    return _intervals(rows, f"{_meaning(correlations)}{averaged}", title)
 
 
 def plot_variance_components(components: xr.Dataset) -> Figure:
@@ -105,7 +108,8 @@ def _meaning(correlations: xr.Dataset) -> str:
     return "correlation of two responses\nthat share a level" if alone else "share of the variance"
 
 
-def _curves(correlations: xr.Dataset, names: list[str], along: str, title: str) -> Figure:
+def _curves(correlations: xr.Dataset, names: list[str], column: str, title: str) -> Figure:
+    along = correlations["icc"].dims[-1]
     x = correlations[along].to_numpy()
     with house_style():
         figure, axes = plt.subplots(figsize=(6.4, 3.8))
@@ -122,8 +126,8 @@ def _curves(correlations: xr.Dataset, names: list[str], along: str, title: str) 
                 axes.fill_between(x, *np.quantile(draws, [low, high], axis=0), color=color, alpha=0.2, lw=0)
             axes.plot(x, draws.mean(axis=0), color=color, lw=1.8, label=short(name))
         axes.set_ylim(0, 1)
-        axes.set(xlabel=short(along), ylabel=_meaning(correlations))
-        _entitle(figure, f"{title} along {short(along, 20)}")
+        axes.set(xlabel=short(column), ylabel=_meaning(correlations))
+        _entitle(figure, f"{title} along {short(column, 20)}")
         if len(names) > 1:
             axes.legend(frameon=False)
     return figure

@@ -104,7 +104,7 @@ def _common_predictor(
         return eta, pt.constant(0.0)
     slopes = (common.basis.inverse @ coordinates.turn[first:, first:] * unit) @ scaled[first:]
     shift = pt.dot(common.center, slopes)
-    columns = pm.Data("common_values", coordinates.columns(design)[:, first:], dims=(OBS, "slope"))
+    columns = pm.Data("common_values", coordinates.columns(design)[:, first:], dims=(OBS, f"{COEF}_slope"))
     eta = eta + columns @ (scaled[first:] * unit)
     original = pt.concatenate([pt.atleast_1d(scaled[0] * unit - shift), slopes]) if common.intercept else slopes
     pm.Deterministic(BETA, original, dims=COEF)
@@ -145,7 +145,7 @@ def _check_parametrization(design: Design, parametrization: Mapping[str, Paramet
                 f"unknown parametrization of {name}",
                 got=repr(choice),
                 allowed=" or ".join(repr(p) for p in PARAMETRIZATIONS),
-                do="name one of the two",
+                do="name one of these",
             )
     for factor in design.factors:
         if factor.root is not None and parametrization.get(factor.name) == "centered":

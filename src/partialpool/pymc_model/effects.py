@@ -10,7 +10,18 @@ from pytensor.tensor.linalg import solve_triangular
 
 from partialpool.design.build import Design, FactorEffects
 from partialpool.design.scaling import PriorSet
-from partialpool.names import OBS, at_means_name, b_name, corr_name, effect_bis_dim, effect_dim, sd_name, z_name
+from partialpool.names import (
+    OBS,
+    at_means_name,
+    b_name,
+    codes_name,
+    corr_name,
+    effect_bis_dim,
+    effect_dim,
+    sd_name,
+    values_name,
+    z_name,
+)
 from partialpool.pymc_model.adapted import adapted_offsets, information_matrix, informed_basis
 from partialpool.pymc_model.covariance import block_cholesky
 from partialpool.pymc_model.nested import nested_offsets, nested_pairs
@@ -122,9 +133,9 @@ def _report_covariance(factor: FactorEffects, sd: pt.TensorVariable, cholesky: p
 
 def group_predictor(factor: FactorEffects, b: pt.TensorVariable) -> pt.TensorVariable:
     """Add up a row's effects: sum over effects of z* b*[level], shape (rows,)."""
-    codes = pm.Data(f"{factor.name}_codes", factor.codes.astype("int64"), dims=OBS)
+    codes = pm.Data(codes_name(factor.name), factor.codes.astype("int64"), dims=OBS)
     if np.all(factor.values == 1.0):
         return b[codes, 0]
     columns = factor.basis.columns.of(factor.values)
-    values = pm.Data(f"{factor.name}_values", columns, dims=(OBS, effect_dim(factor.name)))
+    values = pm.Data(values_name(factor.name), columns, dims=(OBS, effect_dim(factor.name)))
     return (values * b[codes]).sum(axis=-1)

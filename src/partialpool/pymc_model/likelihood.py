@@ -9,6 +9,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from partialpool.design.build import Design
+from partialpool.design.labels import observed_name
 from partialpool.names import OBS
 
 __all__ = ["INVERSE_LINKS", "LIKELIHOODS", "LINKS", "likelihood"]
@@ -57,16 +58,16 @@ def _observed(design: Design, dtype: str = "float64") -> dict[str, object]:
 
 
 def _gaussian(design: Design, eta: pt.TensorVariable, parameters: Parameters) -> pt.TensorVariable:
-    return pm.Normal(design.response.name, _mean(design, eta), _sigma(design, parameters), **_observed(design))
+    return pm.Normal(observed_name(design), _mean(design, eta), _sigma(design, parameters), **_observed(design))
 
 
 def _student_t(design: Design, eta: pt.TensorVariable, parameters: Parameters) -> pt.TensorVariable:
     mu, sigma = _mean(design, eta), _sigma(design, parameters)
-    return pm.StudentT(design.response.name, nu=parameters["nu"], mu=mu, sigma=sigma, **_observed(design))
+    return pm.StudentT(observed_name(design), nu=parameters["nu"], mu=mu, sigma=sigma, **_observed(design))
 
 
 def _lognormal(design: Design, eta: pt.TensorVariable, parameters: Parameters) -> pt.TensorVariable:
-    return pm.LogNormal(design.response.name, eta, parameters["sigma"], **_observed(design))
+    return pm.LogNormal(observed_name(design), eta, parameters["sigma"], **_observed(design))
 
 
 def _probability(design: Design, eta: pt.TensorVariable) -> dict[str, pt.TensorVariable]:
@@ -74,31 +75,31 @@ def _probability(design: Design, eta: pt.TensorVariable) -> dict[str, pt.TensorV
 
 
 def _bernoulli(design: Design, eta: pt.TensorVariable, parameters: Parameters) -> pt.TensorVariable:
-    return pm.Bernoulli(design.response.name, **_probability(design, eta), **_observed(design, "int64"))
+    return pm.Bernoulli(observed_name(design), **_probability(design, eta), **_observed(design, "int64"))
 
 
 def _binomial(design: Design, eta: pt.TensorVariable, parameters: Parameters) -> pt.TensorVariable:
     trials = pm.Data("trials_values", np.asarray(design.response.trials, dtype="int64"), dims=OBS)
-    return pm.Binomial(design.response.name, n=trials, **_probability(design, eta), **_observed(design, "int64"))
+    return pm.Binomial(observed_name(design), n=trials, **_probability(design, eta), **_observed(design, "int64"))
 
 
 def _poisson(design: Design, eta: pt.TensorVariable, parameters: Parameters) -> pt.TensorVariable:
-    return pm.Poisson(design.response.name, _mean(design, eta), **_observed(design, "int64"))
+    return pm.Poisson(observed_name(design), _mean(design, eta), **_observed(design, "int64"))
 
 
 def _negative_binomial(design: Design, eta: pt.TensorVariable, parameters: Parameters) -> pt.TensorVariable:
     mu = _mean(design, eta)
-    return pm.NegativeBinomial(design.response.name, mu=mu, alpha=parameters["alpha"], **_observed(design, "int64"))
+    return pm.NegativeBinomial(observed_name(design), mu=mu, alpha=parameters["alpha"], **_observed(design, "int64"))
 
 
 def _gamma(design: Design, eta: pt.TensorVariable, parameters: Parameters) -> pt.TensorVariable:
     alpha = parameters["alpha"]
-    return pm.Gamma(design.response.name, alpha=alpha, beta=alpha / _mean(design, eta), **_observed(design))
+    return pm.Gamma(observed_name(design), alpha=alpha, beta=alpha / _mean(design, eta), **_observed(design))
 
 
 def _beta(design: Design, eta: pt.TensorVariable, parameters: Parameters) -> pt.TensorVariable:
     mu, phi = _mean(design, eta), parameters["phi"]
-    return pm.Beta(design.response.name, alpha=mu * phi, beta=(1 - mu) * phi, **_observed(design))
+    return pm.Beta(observed_name(design), alpha=mu * phi, beta=(1 - mu) * phi, **_observed(design))
 
 
 def _cumulative(design: Design, eta: pt.TensorVariable, parameters: Parameters) -> pt.TensorVariable:
@@ -106,12 +107,12 @@ def _cumulative(design: Design, eta: pt.TensorVariable, parameters: Parameters) 
     cutpoints = parameters["cutpoints"]
     if design.spec.link == "logit":
         return pm.OrderedLogistic(
-            design.response.name, eta=eta, cutpoints=cutpoints, compute_p=False, **_observed(design, "int64")
+            observed_name(design), eta=eta, cutpoints=cutpoints, compute_p=False, **_observed(design, "int64")
         )
     below = INVERSE_LINKS[design.spec.link](cutpoints[None, :] - eta[:, None])
     edges = pt.concatenate([pt.zeros((below.shape[0], 1)), below, pt.ones((below.shape[0], 1))], axis=1)
     p = pt.clip(pt.diff(edges, axis=1), 1e-15, 1.0)
-    return pm.Categorical(design.response.name, p=p / p.sum(axis=1, keepdims=True), **_observed(design, "int64"))
+    return pm.Categorical(observed_name(design), p=p / p.sum(axis=1, keepdims=True), **_observed(design, "int64"))
 
 
 LIKELIHOODS: Final[Mapping[str, Callable[[Design, pt.TensorVariable, Parameters], pt.TensorVariable]]] = (

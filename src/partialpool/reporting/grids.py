@@ -8,6 +8,7 @@ import xarray as xr
 
 from partialpool.design.build import Design
 from partialpool.design.held import Held, categories_of, is_number, numbers_among, range_of, read_columns
+from partialpool.design.labels import coordinate_of
 
 __all__ = ["Grid", "predictor_grids", "slope_grids"]
 
@@ -29,13 +30,14 @@ class Grid:
 
     def along(self, answer: xr.Dataset) -> xr.Dataset:
         """Drop the categories, of which one was asked for, from an answer's dimensions."""
-        return answer.isel({name: 0 for name in self.at if name != self.column}, drop=True)
+        return answer.isel({coordinate_of(answer, name): 0 for name in self.at if name != self.column}, drop=True)
 
     def held(self, answer: xr.Dataset) -> str:
-        """Say where the other predictors were held, as a sentence; nothing where there are none."""
+        """Say where the other predictors and the offset were held, in sentences; nothing where there are none."""
         chosen = [str(Held(name, values[0], "first")) for name, values in self.at.items() if name != self.column]
         others = chosen + ([answer.attrs["held"]] if "held" in answer.attrs else [])
-        return f" Held meanwhile: {', '.join(others)}." if others else ""
+        offset = f" Offset: {answer.attrs['offset']}." if "offset" in answer.attrs else ""
+        return (f" Held meanwhile: {', '.join(others)}." if others else "") + offset
 
 
 def slope_grids(design: Design) -> list[Grid]:

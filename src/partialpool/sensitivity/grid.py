@@ -18,7 +18,7 @@ import xarray as xr
 
 from partialpool.design.build import Design, build_design
 from partialpool.design.table import Missing
-from partialpool.errors import EngineError, FileError, PartialPoolWarning, SamplingWarning, SpecError, nearest
+from partialpool.errors import EngineError, FileError, PartialPoolWarning, SamplingWarning, SpecError, nearest, warn
 from partialpool.files import made_folder
 from partialpool.fitting import Fit, as_spec, fit
 from partialpool.infer.choose import choose_engine
@@ -308,7 +308,7 @@ def _warn(cells: list[Cell], found: list[_Answers]) -> None:
             f"the diagnostics of {len(doubtful)} of {len(cells)} fits are not good: {doubtful[0]}, ...; see `good`"
         )
     for text in said:
-        warnings.warn(text, SamplingWarning, stacklevel=4)
+        warn(text, SamplingWarning)
 
 
 def _side_by_side(found: list[_Answers], shape: tuple[int, ...], asked: tuple[str, ...]) -> dict[str, Any]:

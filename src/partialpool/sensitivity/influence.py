@@ -1,7 +1,7 @@
 """Which levels drive an answer? Every level left out in turn."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -11,10 +11,12 @@ from arviz_stats.base import array_stats
 from partialpool.errors import EngineError, PartialPoolError, SpecError
 from partialpool.fitting import Fit
 from partialpool.infer.progress import progress_line
-from partialpool.leaveout import MAX_KHAT, refit_without
+from partialpool.leaveout import MAX_KHAT, other_rows, refit_without
 from partialpool.observe.joint import joint_log_density
 from partialpool.seeds import seed_sequence
+from partialpool.sensitivity.asked import check_asked
 from partialpool.sensitivity.followed import NOTHING_MORE, Quantity, check_draws, follow, weighted_moments
+from partialpool.variance.distribution import needs_mean
 
 __all__ = ["level_influence"]
 
@@ -35,7 +37,8 @@ def level_influence(
     The posterior without level j is that of all rows, weighted by 1 / p(y_j | ...), the effects that only the level's
     rows tell integrated out (`observe.joint`); Pareto-smoothed. Where the weights' k-hat is above 0.7 the model is
     fitted again without the level, if the collapsed engine made the fit (a NUTS fit keeps its weights, and the k-hat
-    says how far to trust them).
+    says how far to trust them). Either way an answer that is averaged over rows, such as the ICC of counts or of a
+    model with slopes, is averaged over the rows that are left, as in a fit of a table without the level.
 
     Parameters
     ----------
@@ -43,7 +46,7 @@ def level_influence(
         A fit by any engine.
     quantities
         More answers to follow, by name, as for `power_scale`: functions of the population, not of a level that may be
-        left out. Parameters and the ICC are always followed.
+        left out; each is asked once for every level. Parameters and the ICC are always followed.
     factor
         Whose levels are left out; may be left out where there is only one.
     seed
@@ -60,10 +63,12 @@ def level_influence(
 
     Raises
     ------
+    SpecError
+        Quantities that are no mapping, or are of the levels.
     DataError
-        No such factor; more than two effects to integrate out where the response is not normal.
+        No such factor; more than three effects to integrate out where the response is not normal.
     EngineError
-        A refit failed.
+        A refit failed; a quantity has no answer without a level.
 
     Examples
     --------
@@ -73,6 +78,7 @@ def level_influence(
     >>> str(moved["level"].values[abs(moved.values).argmax()])
     '332'
     """
+    check_asked(quantities, do="name the factor whose levels are left out by factor=")
     chosen = fit.design.factor_named(factor)
     check_draws(fit)
     _check_population(fit, quantities, chosen.name)
@@ -82,15 +88,19 @@ def level_influence(
     whole_mean, whole_sd = values.mean(axis=1), values.std(axis=1)
     mean, sd = np.empty((chosen.n_levels, len(values))), np.empty((chosen.n_levels, len(values)))
     log_weights, khat = array_stats.psislw(joint.T)
+    by_rows = _depends_on_rows(fit, quantities)
     again = (khat > MAX_KHAT) & (fit.tree.attrs.get("engine") == "collapsed")
     seeds = seed_sequence(seed).generate_state(chosen.n_levels)
     with progress_line("leaving levels out", shown=progressbar and bool(again.any())) as line:
         for level in range(chosen.n_levels):
-            sample, weights = values, np.exp(log_weights[level])
+            rows, weights, wanted = chosen.codes == level, np.exp(log_weights[level]), (quantities, list(followed))
+            sample = values
             if again[level]:
                 line.count(int(again[:level].sum()), int(again.sum()))
-                sample = _without(fit, chosen.codes == level, int(seeds[level]), (quantities, list(followed)))
+                sample = _answers(partial(refit_without, fit, rows, seed=int(seeds[level])), wanted)
                 weights = np.full(sample.shape[1], 1 / sample.shape[1])
+            elif by_rows:
+                sample = _answers(partial(other_rows, fit, rows), wanted)
             mean[level], sd[level] = weighted_moments(sample, weights)
     by_level = ("level", "quantity")
     return xr.Dataset(
@@ -108,6 +118,7 @@ def level_influence(
             "factor": chosen.name,
             "response": fit.spec.response,
             "definition": "shift = (mean without the level - mean) / sd, of the posterior",
+            "averaged": "over the rows that are left",
         },
     )
 
@@ -125,13 +136,18 @@ def _check_population(fit: Fit, quantities: Mapping[str, Quantity], factor: str)
             )
 
 
-def _without(fit: Fit, rows: np.ndarray, seed: int, wanted: tuple[Mapping[str, Quantity], list[str]]) -> np.ndarray:
+def _depends_on_rows(fit: Fit, quantities: Mapping[str, Quantity]) -> bool:
+    """Whether an answer may be an average over rows: any that is asked for; the ICC, where rows differ in it."""
+    design = fit.design
+    varying = any(np.ptp(factor.values, axis=0).any() for factor in design.factors)
+    return bool(quantities) or varying or needs_mean(design) or design.se is not None
+
+
+def _answers(ask: Callable[[], Fit], wanted: tuple[Mapping[str, Quantity], list[str]]) -> np.ndarray:
     """Draws of every quantity, the rows left out, (quantities, draws)."""
     quantities, names = wanted
     try:
-        again = refit_without(fit, rows, seed=seed)
-        # What is averaged over the rows is averaged over all of them, as under the weights.
-        found = follow(again, quantities) | follow(replace(again, design=fit.design), {})
+        found = follow(ask(), quantities)
         return np.stack([found[name].ravel() for name in names])
     except KeyError as error:
         wrong, got = "an answer is not there without it", str(error)

@@ -34,7 +34,7 @@ def degree_of(effect: str) -> int:
         return 0
     try:
         parts = outer_split(effect, ":")
-    except FormulaError:  # a category's label may hold any bracket or quote
+    except FormulaError:  # a column's name or a category's label may hold any bracket or quote
         parts = [effect]
     return sum(_degree_of_part(part.strip()) for part in parts)
 

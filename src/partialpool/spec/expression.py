@@ -232,6 +232,16 @@ def _check_operator(operator: Any, left: Any, *, in_call: bool) -> None:
             allowed="-(x**2), (-x)**2, (x**a)**b",
             do="put parentheses where you mean them",
         )
+    while isinstance(left, Grouping):
+        left = left.expression
+    if operator.kind == "STAR_STAR" and not in_call and isinstance(left, (Variable, QuotedName, Call)):
+        name = quote_name(next(variables_of(left), "x")) if not isinstance(left, Call) else "f(x)"
+        raise FormulaError(
+            "a power outside I(...) asks for interactions, and one column has none with itself",
+            got=f"{name}**...",
+            allowed="I(x**2) for the square of a column, (a + b)**2 for a + b + a:b",
+            do=f"write I({name}**2), with the power you mean",
+        )
     if operator.kind == "TILDE":
         raise _unreadable("~", "a formula has one ~, between response and predictors")
     if operator.kind == "PIPE":

@@ -12,7 +12,7 @@ from formulae.expr import Call, Literal, QuotedName, Variable
 
 from partialpool.errors import FormulaError
 from partialpool.spec.expression import CommonTerms, check_names, columns_of, read_common, syntax_tree, variables_of
-from partialpool.spec.guard import RESPONSE_FUNCTIONS, check_text, quote_name
+from partialpool.spec.guard import CATEGORY_FUNCTIONS, RESPONSE_FUNCTIONS, check_text, quote_name
 from partialpool.spec.split import outer_split, split_group, split_sum
 from partialpool.spec.terms import Group, expand_nesting
 
@@ -191,13 +191,29 @@ _FACTOR_PART: Final = r"\s*(?:[^\W\d_]\w*|`[^`:/]+`)\s*"
 _FACTOR: Final = re.compile(rf"{_FACTOR_PART}(?:[:/]{_FACTOR_PART})*")
 
 
+_CALLED: Final = re.compile(r"([^\W\d]\w*)\s*\((.*)\)", re.DOTALL)
+
+
+def _advice_on(effects: str, factor: str) -> str:
+    """What to do about a factor that is an expression: values of a column are levels as they stand."""
+    called = _CALLED.fullmatch(factor.strip())
+    if not called:
+        return "write crossed factors as separate terms: (1 | a) + (1 | b); put odd names in `backquotes`"
+    name, inside = called[1], called[2].strip()
+    if name == "interaction":
+        inside = ":".join(part.strip() for part in inside.split(","))
+    elif name not in ("C", *CATEGORY_FUNCTIONS):
+        return f"compute {name}({inside}) as a column of the table first, and name that column"
+    return f"write ({effects} | {inside}): the values of a grouping factor are levels, numbers too"
+
+
 def _read_group(effects: str, factor: str, correlated: bool) -> Iterator[Group]:
     if not _FACTOR.fullmatch(factor):
         raise FormulaError(
             "cannot read the grouping factor",
             got=repr(factor),
             allowed="a column, 'a:b' (each combination a level) or 'a/b' (b nested in a); no ':' or '/' in a name",
-            do="write crossed factors as separate terms: (1 | a) + (1 | b); put odd names in `backquotes`",
+            do=_advice_on(effects, factor),
         )
     common = read_common([effects])
     if common.offsets:

@@ -4,12 +4,22 @@ A specification is data, never code. This module reads text only; it runs before
 """
 
 import re
+from collections.abc import Mapping
 from itertools import accumulate
+from types import MappingProxyType
 from typing import Final
 
 from partialpool.errors import FormulaError, nearest
 
-__all__ = ["FUNCTIONS", "REPLACED", "RESPONSE_FUNCTIONS", "check_text", "quote_name", "refuse_call"]
+__all__ = [
+    "CATEGORY_FUNCTIONS",
+    "FUNCTIONS",
+    "REPLACED",
+    "RESPONSE_FUNCTIONS",
+    "check_text",
+    "quote_name",
+    "refuse_call",
+]
 
 ARITHMETIC: Final = frozenset(
     {"I", "abs", "sqrt", "exp", "expm1", "log", "log1p", "log2", "log10", "sin", "cos", "tan", "tanh"}
@@ -27,6 +37,26 @@ RESPONSE_FUNCTIONS: Final = frozenset({"p", "prop", "proportion"})
 
 REPLACED: Final = frozenset({"mm", "s", "gr", "mo", "me", "mi", "ar", "t2", "cor"})
 
+CATEGORY_FUNCTIONS: Final = ("factor", "ordered", "categorical", "as.factor", "as.ordered", "as.character")
+"""What makes categories of numbers in other languages."""
+_CATEGORY: Final = "write C(x) for a term of categories; values of a grouping factor are levels as they stand: (1 | g)"
+_FOREIGN: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        **dict.fromkeys(CATEGORY_FUNCTIONS, _CATEGORY),
+        "relevel": "make the column a pandas categorical whose first category is the reference",
+        "interaction": "write a:b",
+        **dict.fromkeys(("square", "pow", "power"), "write I(x**2)"),
+    }
+)
+"""What functions of other languages are called here."""
+_OPERATORS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "^": "write ** for ^: I(x**2) for the square of a column, (a + b)**2 for a + b + a:b",
+        "%": "write a:b for a %in% b, and I(...) for arithmetic",
+        "&": "write a:b for the interaction of two columns; compute conditions in the table first",
+    }
+)
+_EVERYTHING: Final = re.compile(r"(?<![\w.)\]])\.(?![\w.])")
 _DOTTED: Final = re.compile(r"(?<!\w)[A-Za-z_]\w*\s*\.\s*[A-Za-z_]\w*(?:\s*\.\s*\w+)*")
 _PRIVATE: Final = re.compile(r"(?<![\w.])_\w*")
 _STRAY: Final = re.compile(r"[^\w\s~+\-*/:|()\[\]{},.=<>!'\"`]|:=|//|;")
@@ -68,6 +98,7 @@ def check_text(text: str) -> None:
             do="compute the column in the table first",
         )
     for pattern, wrong, do in (
+        (_EVERYTHING, "a formula names the columns it reads", "write them out: y ~ a + b"),
         (
             _PRIVATE,
             "a formula may not use names that start with an underscore",
@@ -91,8 +122,15 @@ def check_text(text: str) -> None:
                 wrong,
                 got=f"{found.group().strip()!r} in {text!r}",
                 allowed="column names, numbers, + - * / : ** | ( ) and the functions " + ", ".join(sorted(FUNCTIONS)),
-                do=do,
+                do=_advice(found.group(), bare, do),
             )
+
+
+def _advice(found: str, text: str, usual: str) -> str:
+    """What to do about text that is right elsewhere, by what was found; the usual advice for the rest."""
+    name = re.sub(r"\s", "", found)
+    called = re.search(rf"{re.escape(found)}\s*\(", text) is not None
+    return _FOREIGN.get(name, usual) if called else _OPERATORS.get(found, usual)
 
 
 def quote_name(name: str) -> str:
@@ -115,7 +153,7 @@ def refuse_call(name: str, context: str) -> FormulaError:
         f"a formula may not call {name!r}{later}",
         got=f"{name}(...)",
         allowed=nearest(name, sorted(allowed)),
-        do="use one of these functions, or compute the column in the table first",
+        do=_FOREIGN.get(name, "use one of these functions, or compute the column in the table first"),
     )
 
 

@@ -178,10 +178,16 @@ def _canonical_factor(factor: str) -> str:
             do="name the columns on both sides of ':' or '/'",
         )
     canonical = "/".join(":".join(nest) for nest in nests)
-    clash = RESERVED.intersection([canonical])
-    if clash:
+    if "[" in canonical or "]" in canonical:  # sd_x[u] is the sd of effect u over x
         raise SpecError(
-            "a grouping factor may not be named like a part of the posterior",
+            "the name of a grouping factor has square brackets",
+            got=repr(canonical),
+            allowed="names without [ and ]: parameters are called sd_factor[effect]",
+            do="rename the column",
+        )
+    if RESERVED.intersection([canonical, ":".join(nests[0])]):
+        raise SpecError(
+            "a grouping factor may not be named like a part of the posterior, or of an answer",
             got=repr(canonical),
             allowed=f"any name but {', '.join(sorted(RESERVED))}",
             do="rename the column",

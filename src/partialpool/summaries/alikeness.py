@@ -5,11 +5,12 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
+from partialpool.design.held import offset_in_words
 from partialpool.design.nesting import nesting
 from partialpool.design.points import At, Points, covariate_points
 from partialpool.errors import DataError
 from partialpool.fitting import Fit
-from partialpool.variance.covariance import effect_covariance, row_covariance
+from partialpool.variance.covariance import level_covariance, row_covariance
 from partialpool.variance.distribution import needs_mean
 from partialpool.variance.places import Partition, common_variance, partition_at, partition_over_rows
 from partialpool.variance.response import response_share
@@ -34,7 +35,9 @@ def icc(fit: Fit, *, at: At | None = None, other: At | None = None, scale: Scale
     at
         Values of predictors, by column (`{"Days": [0, 5, 9]}`; several columns make a grid): the ICC there. Without
         it, numerator and denominator are averaged over the rows (Johnson 2014), which changes nothing for varying
-        intercepts alone.
+        intercepts alone. Where the variance depends on the mean, as of counts, the offset counts: that of the rows
+        without `at`; with it, what the offset is where its columns are held, at their means unless `at` names them. So
+        the ICC of a rate does not depend on the unit of exposure; it does depend on how long a row was exposed.
     other
         Where the second of the two responses is, one value per column: the correlation of a response at each point
         of `at` with one at `other`, cov(x, x') / sqrt(Var(y | x) Var(y | x')).
@@ -50,7 +53,8 @@ def icc(fit: Fit, *, at: At | None = None, other: At | None = None, scale: Scale
         effects left out (adjusted). `same`: two responses of one level, which share the levels of all factors it is
         nested in too ("same cask" includes "same batch"). `total` (no factor dimension): two responses that share
         everything. `unadjusted`: as `icc`, the variance of the common effects counted in the denominator; only
-        averaged over the rows. Between 0 and 1 in every draw, at the boundary too.
+        averaged over the rows. Between 0 and 1 in every draw, at the boundary too; 0 in draws in which a Student t
+        response has no variance (nu of 2 or less), of which `attrs["residual"]` says how many there are.
 
     Raises
     ------
@@ -122,7 +126,7 @@ def _between(fit: Fit, here: Points, there: Points, first: Partition, second: Pa
     factors = {}
     for factor, z, w in zip(fit.design.factors, here.effects, there.effects, strict=True):
         far = np.repeat(w, len(z), axis=0)
-        factors[factor.name] = row_covariance(effect_covariance(fit.posterior, factor), z, far) / root
+        factors[factor.name] = row_covariance(level_covariance(fit.posterior, factor), z, far) / root
     rest = 1.0 - sum(factors.values(), np.zeros(root.shape))
     return Partition(factors, rest, first.residual_definition)
 
@@ -156,4 +160,6 @@ def _labelled(fit: Fit, points: Points | None, shares: _Shares, residual: str) -
     }
     if points is not None and points.held:
         attrs["held"] = points.held_in_words
-    return xr.Dataset(variables, coords=coords | (dict(points.coords) if points else {}), attrs=attrs)
+    if points is not None and points.offset is not None:
+        attrs["offset"] = offset_in_words(fit.design, points.offset)
+    return xr.Dataset(variables, coords=coords | (points.labels if points else {}), attrs=attrs)

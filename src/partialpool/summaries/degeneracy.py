@@ -31,8 +31,9 @@ NEGLIGIBLE = 0.1
 EXTREME = 0.95
 """A correlation beyond this, either way, is near +-1."""
 ENOUGH = 0.1
-"""Posterior mass that counts: near zero, where no score prefers the effect; near +-1, where it is three times the
-prior's."""
+"""Posterior mass near +-1 that counts, where it is three times the prior's."""
+DOUBTFUL = 0.25
+"""Posterior mass near zero that counts where no score prefers the effect."""
 LIKELY = 0.5
 """Posterior mass near zero that counts where there is no likelihood to score the model without the effect."""
 _GRID = 200
@@ -62,9 +63,9 @@ def singularity(fit: Fit) -> xr.Dataset:
     near zero where a level's rows cannot distinguish it from their own noise: where it raises the variance of the
     level's mean by less than a tenth, a design effect of 1.1. That is below sqrt(0.1 sum_j W_j / sum_j W_j^2), W_j the
     information of a level's rows, 1 / (residual variance) each; a row of n trials counts n times, a known error by its
-    own variance.
+    own variance. Of a Student t response, whose variance may be infinite, it is (nu + 1) / ((nu + 3) sigma^2).
 
-    An effect is not supported where a tenth of its posterior mass or more is near zero and the model without it
+    An effect is not supported where a quarter of its posterior mass or more is near zero and the model without it
     predicts no worse (AIC, where there is a likelihood), or where half of the mass is. The prior's mass near zero is
     reported, and decides nothing: a wide prior has next to none there, whatever the data say (Lindley 1957). Two
     effects are nearly one if a tenth of the mass of their correlation lies beyond +-0.95, three times the prior's. The
@@ -100,7 +101,7 @@ def singularity(fit: Fit) -> xr.Dataset:
     Raises
     ------
     DataError
-        No grouping factor; a Student t response without a variance.
+        No grouping factor.
 
     Examples
     --------
@@ -117,7 +118,6 @@ def singularity(fit: Fit) -> xr.Dataset:
             allowed="a model with a grouping term",
             do="add one",
         )
-    residual = float(partition_over_rows(posterior, design).residual.mean())
     terms = [(factor, e) for factor in design.factors for e in range(len(factor.names))]
     pairs = [
         _Pair(f, block[i], block[j], len(block))
@@ -126,12 +126,13 @@ def singularity(fit: Fit) -> xr.Dataset:
         for j in range(len(block))
         for i in range(j)
     ]
-    scales = [float(np.sqrt(f.basis.mean_square[e])) for f, e in terms]
+    sizes = {f.name: _column_sizes(design, f) for f in design.factors}
+    scales = [float(sizes[f.name][e]) for f, e in terms]
     at_means = {f.name: effects_at_means(posterior, f) for f in design.factors}
     contribution = np.stack(
         [at_means[f.name][0][..., e] * scale for (f, e), scale in zip(terms, scales, strict=True)], axis=-1
     )
-    information = row_information_of(design, residual)
+    information = row_information_of(design, _residual_variance(fit))
     small = np.array([np.sqrt(NEGLIGIBLE / information_alike(f, information)) for f, _ in terms])
     near = (contribution < small).mean(axis=(0, 1))
     priors = [_sd_prior(fit, f"{sd_name(f.name)}[{f.names[e]}]") for f, e in terms]
@@ -190,6 +191,20 @@ def singularity(fit: Fit) -> xr.Dataset:
     return found
 
 
+def _column_sizes(design: Design, factor: FactorEffects) -> np.ndarray:
+    """Root mean squares of the columns at the means, over rows, or over the trials that rows hold, (effects,)."""
+    columns = factor.basis.columns.of(factor.values)
+    return np.sqrt(np.average(columns**2, axis=0, weights=design.response.trials))
+
+
+def _residual_variance(fit: Fit) -> float:
+    """Residual variance of one observation; of a Student t, 1 / its information, which exists whatever nu is."""
+    if fit.spec.family != "student_t" or fit.design.se is not None:
+        return float(partition_over_rows(fit.posterior, fit.design).residual.mean())
+    nu, sigma = fit.posterior["nu"].to_numpy(), fit.posterior["sigma"].to_numpy()
+    return float((sigma**2 * (nu + 3) / (nu + 1)).mean())
+
+
 def row_information_of(design: Design, residual: float) -> np.ndarray:
     """Information of each row about its linear predictor, (rows,): 1 / its residual variance on that scale.
 
@@ -206,17 +221,17 @@ def information_alike(factor: FactorEffects, information: np.ndarray) -> float:
 
     sum_j W_j^2 / sum_j W_j, W_j summed over the rows of a level; with K the known covariance of levels,
     sum_jk (L'WL)_jk^2 / sum_j W_j, in proportion to what is known of a variance, tr((Z K Z')^2): its square included so
-    that negative relationships count as well.
+    that negative relationships count as well. K is in units of its mean own entry here, as contributions are.
     """
     n = np.bincount(factor.codes, information, minlength=factor.n_levels)
     shared = n if factor.root is None else factor.root.T @ (n[:, None] * factor.root)
-    return float((shared**2).sum() / n.sum())
+    return float((shared**2).sum() / n.sum()) / factor.mean_own**2
 
 
 def _is_supported(fit: Fit, ml: "_Likelihood", term: tuple[FactorEffects, int], near: float) -> bool:
     """Whether the data support an effect of whose posterior so much is near zero."""
-    if near < ENOUGH or near >= LIKELY:
-        return near < ENOUGH
+    if near < DOUBTFUL or near >= LIKELY:
+        return near < DOUBTFUL
     factor, effect = term
     if ml.fit is not None:
         simpler = _without(fit.spec, fit.design, {(factor.name, effect)}, [])
@@ -324,9 +339,10 @@ def _is_no_worse(design: Design, simpler: ModelSpec, full: LikelihoodFit) -> boo
 
 
 def _without(spec: ModelSpec, design: Design, weak: set[tuple[str, int]], tied: list[_Pair]) -> ModelSpec:
-    """Leave out slopes that are weak, factors of which all is, and correlations of effects that are tied.
+    """Leave out slopes that are weak, intercepts of which nothing else is left, and correlations of tied effects.
 
-    A varying intercept stays while a slope does: what it means depends on where zero is.
+    A varying intercept stays while a slope does: what it means depends on where zero is. Where all categories of a
+    column vary without an intercept, they add up to one, which stays.
     """
     groups: list[Group] = []
     for factor in design.factors:
@@ -338,13 +354,25 @@ def _without(spec: ModelSpec, design: Design, weak: set[tuple[str, int]], tied: 
             at += len(recipe.names)
             terms = {t for t, e in zip(recipe.term_of_column, places, strict=True) if e in alive}
             slopes = [slope for t, slope in enumerate(group.slopes) if t in terms]
-            if not alive or not (slopes or group.intercept):
+            columns = factor.values[:, list(places)]
+            structural = not any(one.intercept for one in own) and _adds_up_to_one(columns)
+            intercept = group.intercept or (structural and not slopes)
+            if not (slopes or intercept) or (group.intercept and not alive):
                 continue
             kept = {e for t, e in zip(recipe.term_of_column, places, strict=True) if t == -1 or t in terms}
             one = any(pair.factor is factor and {pair.first, pair.second} <= kept for pair in tied)
             correlated = group.correlated and not one
-            groups.append(replace(group, slopes=tuple(slopes), correlated=correlated))
+            groups.append(replace(group, slopes=tuple(slopes), intercept=intercept, correlated=correlated))
     return spec.with_terms(groups=groups)
+
+
+def _adds_up_to_one(columns: np.ndarray) -> bool:
+    """Whether some combination of columns (rows, effects) is 1 in every row, as all categories of a column are."""
+    if not columns.shape[1]:
+        return False
+    scaled = columns / np.sqrt((columns**2).mean(axis=0))
+    ones = np.ones(len(columns))
+    return bool(np.abs(scaled @ np.linalg.lstsq(scaled, ones, rcond=1e-12)[0] - 1).max() < 1e-9)
 
 
 def _finding(found: xr.Dataset) -> str:

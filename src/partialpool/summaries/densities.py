@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import xarray as xr
 
+from partialpool.design.labels import observed_name
 from partialpool.design.rows import own_rows
 from partialpool.fitting import Fit
 from partialpool.infer.pack import label_rows
@@ -29,7 +30,7 @@ def log_likelihood(fit: Fit) -> xr.Dataset:
     draws, rows = fit.stacked(), own_rows(fit.design)
     values = log_density(fit.design, rows, linear_predictor(fit.design, rows, draws), draws)
     shape = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"], -1)
-    return label_rows(fit.design.response.name, values.reshape(shape), rows.index)
+    return label_rows(observed_name(fit.design), values.reshape(shape), rows.index)
 
 
 def log_prior(fit: Fit) -> xr.Dataset:

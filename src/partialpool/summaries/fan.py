@@ -3,10 +3,12 @@
 import numpy as np
 import xarray as xr
 
+from partialpool.design.held import offset_in_words
 from partialpool.design.points import At, covariate_points
 from partialpool.fitting import Fit
-from partialpool.variance.covariance import effect_covariance
-from partialpool.variance.places import linear_predictor_at, partition_at
+from partialpool.names import RESIDUAL, part_names
+from partialpool.variance.covariance import level_covariance
+from partialpool.variance.places import partition_at, typical_predictor
 
 __all__ = ["variance_function"]
 
@@ -22,14 +24,18 @@ def variance_function(fit: Fit, at: At) -> xr.Dataset:
     fit
         A fit with grouping factors.
     at
-        A grid of predictor values, `{"Days": numpy.linspace(0, 9, 19)}`; others are held at their means.
+        A grid of predictor values, `{"Days": numpy.linspace(0, 9, 19)}`; others are held at their means, those that the
+        offset reads too.
 
     Returns
     -------
     xarray.Dataset
         In squared units of the linear predictor. `variance` (chain, draw, grid); `parts` (chain, draw, part, grid):
         each factor, then `residual`; `covariance` (chain, draw, factor, grid, grid with `_bis`): Cov(y(x), y(x')) of
-        two rows of one level; `mean` (chain, draw, grid): the linear predictor of the population.
+        two rows of one level; `mean` (chain, draw, grid): the linear predictor of the population, the offset counted;
+        `attrs["offset"]` says what that is. The grid's dimensions are the columns; one that is called like a dimension
+        or a variable here has `_column` added to its name, and so has a factor called `common` or `residual` among the
+        parts.
 
     Raises
     ------
@@ -52,7 +58,7 @@ def variance_function(fit: Fit, at: At) -> xr.Dataset:
     bis = tuple(f"{name}_bis" for name in points.dims)
     covariance = np.stack(
         [
-            np.einsum("cdij,pi,qj->cdpq", effect_covariance(posterior, factor), z, z, optimize=True)
+            np.einsum("cdij,pi,qj->cdpq", level_covariance(posterior, factor), z, z, optimize=True)
             for factor, z in zip(design.factors, points.effects, strict=True)
         ]
         or [np.zeros((*lead, parts.shape[-1], parts.shape[-1]))],
@@ -64,7 +70,7 @@ def variance_function(fit: Fit, at: At) -> xr.Dataset:
         "parts": (("chain", "draw", "part", *points.dims), parts.reshape(*lead, len(names) + 1, *points.shape)),
         "mean": (
             ("chain", "draw", *points.dims),
-            linear_predictor_at(posterior, design, np.asarray(points.common)).reshape(*lead, *points.shape),
+            typical_predictor(posterior, design, points).reshape(*lead, *points.shape),
         ),
     }
     if names:
@@ -72,8 +78,8 @@ def variance_function(fit: Fit, at: At) -> xr.Dataset:
             ("chain", "draw", "factor", *points.dims, *bis),
             covariance.reshape(*lead, len(names), *points.shape, *points.shape),
         )
-    coords = {"chain": posterior["chain"], "draw": posterior["draw"], "part": [*names, "residual"]}
-    coords |= dict(points.coords) | {f"{name}_bis": values for name, values in points.coords.items()}
+    coords = {"chain": posterior["chain"], "draw": posterior["draw"], "part": [*part_names(names), RESIDUAL]}
+    coords |= points.labels | {f"{name}_bis": values for name, values in points.coords.items()}
     coords |= {"factor": names} if names else {}
     attrs = {
         "definition": "Var(y | x) = sum over factors of z(x)' Sigma z(x), plus the distribution's variance",
@@ -83,4 +89,6 @@ def variance_function(fit: Fit, at: At) -> xr.Dataset:
     }
     if points.held:
         attrs["held"] = points.held_in_words
+    if points.offset is not None:
+        attrs["offset"] = offset_in_words(design, points.offset)
     return xr.Dataset(variables, coords=coords, attrs=attrs)

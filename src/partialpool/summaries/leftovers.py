@@ -246,4 +246,5 @@ def _sentence(fit: Fit, over: str, factor: str, p: float, suggestion: str) -> st
     found = f"Residuals of {fit.spec.to_formula()} still trend along {over} within levels of {factor} ({shown})"
     if suggestion:
         return f"{found}: fit {suggestion}{fit.spec.beside_formula}."
-    return f"{found}; no varying slope is left to add: look for a bend, such as I({over}**2), or for rows far off."
+    bend = f"I({quote_name(over)}**2)"
+    return f"{found}; no varying slope is left to add: look for a bend, such as {bend}, or for rows far off."

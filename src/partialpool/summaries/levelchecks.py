@@ -1,6 +1,6 @@
 """Posterior-predictive checks by level: means, spreads and trends of each level, in the data and in new data."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Literal
 
@@ -13,6 +13,7 @@ from partialpool.design.rows import Rows, own_rows
 from partialpool.design.sums import center_within, sum_by_level
 from partialpool.errors import DataError
 from partialpool.fitting import Fit
+from partialpool.names import tree_name
 from partialpool.observe.pieces import pieces_of
 from partialpool.observe.predictor import linear_predictor
 from partialpool.observe.response import replicate
@@ -47,8 +48,8 @@ def level_statistics(
         As ArviZ's posterior-predictive plots take it. `observed_data` (level) and `posterior_predictive`
         (chain, draw, level): `mean` of the level's responses; `spread`, their sd (ddof 1), NaN for one row; for each
         numeric predictor x that varies within levels `trend_x`, the slope of least squares within the level, NaN where
-        x does not vary. Units of the response (binomial: share of successes; ordinal: code of the category), per
-        unit of x.
+        x does not vary (a `/` in the column's name becomes `_`; attrs `along` has it as it is). Units of the response
+        (binomial: share of successes; ordinal: code of the category), per unit of x.
 
     Raises
     ------
@@ -71,13 +72,16 @@ def level_statistics(
             each.check_unrelated("a new level in place of each")
     predictors = {name: x for name, x in _numbers(design) if (center_within(chosen, x)[1] > 0).any()}
     rows = own_rows(design) if levels == "same" else _as_new_levels(design)
+    columns = _trend_names(predictors)
     observed = {name: v[0] for name, v in _statistics(chosen, _on_scale(design)[None], predictors).items()}
     pieces = [_statistics(chosen, y, predictors) for y in _replicates(fit, rows, seed)]
     lead = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"], -1)
     coords = {"level": list(chosen.levels.labels)}
-    data = xr.Dataset({n: (("level",), v) for n, v in observed.items()}, coords=coords)
+    about = {name: {"along": column} for name, column in columns.items()}
+    data = xr.Dataset({n: (("level",), v, about.get(n)) for n, v in observed.items()}, coords=coords)
+    drawn = {n: np.concatenate([p[n] for p in pieces]).reshape(lead) for n in observed}
     new = xr.Dataset(
-        {n: (("chain", "draw", "level"), np.concatenate([p[n] for p in pieces]).reshape(lead)) for n in observed},
+        {n: (("chain", "draw", "level"), values, about.get(n)) for n, values in drawn.items()},
         coords=coords | {"chain": fit.posterior["chain"], "draw": fit.posterior["draw"]},
     )
     tree = xr.DataTree.from_dict({"posterior_predictive": new, "observed_data": data})
@@ -94,6 +98,14 @@ def _numbers(design: Design) -> Iterator[tuple[str, np.ndarray]]:
             continue
         if is_quantity(column):
             yield name, column.to_numpy(dtype=float)
+
+
+def _trend_names(predictors: Iterable[str]) -> dict[str, str]:
+    """The variable of each predictor's trend, no two alike, with its column."""
+    names: dict[str, str] = {}
+    for column in predictors:
+        names[tree_name(f"trend_{column}", names)] = column
+    return names
 
 
 def _as_new_levels(design: Design) -> Rows:
@@ -128,8 +140,8 @@ def _statistics(factor: FactorEffects, y: np.ndarray, predictors: dict[str, np.n
     out = {"mean": mean}
     if (n > 1).any():
         out["spread"] = np.sqrt(np.where(n > 1, squares / np.maximum(n - 1, 1), np.nan))
-    for name, x in predictors.items():
+    for name, x in zip(_trend_names(predictors), predictors.values(), strict=True):
         deviation, spread = center_within(factor, x)
         products = sum_by_level(factor, inside * deviation)
-        out[f"trend_{name}"] = np.where(spread > 0, products / np.where(spread > 0, spread, 1.0), np.nan)
+        out[name] = np.where(spread > 0, products / np.where(spread > 0, spread, 1.0), np.nan)
     return out

@@ -48,7 +48,7 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
 
         - by level: `n`, its rows;
         - by level and effect: `no_pooling`, least squares of the level's own rows, everything else at its posterior
-          mean, and `no_pooling_se`, its standard error at the posterior mean of sigma; NaN where the rows do not
+          mean, and `no_pooling_se`, its standard error, sigma^2 at its posterior mean; NaN where the rows do not
           identify them;
         - by effect, or by level and effect where levels stand at values of their own: `complete_pooling`, least squares
           of all rows, groups ignored (0 for an effect that the common effects do not have), and `complete_pooling_se`,

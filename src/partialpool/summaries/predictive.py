@@ -1,6 +1,5 @@
 """What the model says of data: replicates of the response, from the prior and from the posterior."""
 
-import warnings
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -10,13 +9,13 @@ import xarray as xr
 
 from partialpool.collapse.memory import check_fits
 from partialpool.design.build import Design, build_design
+from partialpool.design.labels import observed_name
 from partialpool.design.rows import NewLevels, new_rows, own_rows
 from partialpool.design.scaling import PriorSet, resolve_priors
 from partialpool.design.table import Missing
-from partialpool.errors import DataError, DataWarning, SpecError
+from partialpool.errors import DataError, DataWarning, SpecError, warn
 from partialpool.fitting import Fit, as_spec
-from partialpool.infer.pack import label_draws, label_rows
-from partialpool.names import OBS
+from partialpool.infer.pack import label_draws, label_observed, label_rows
 from partialpool.observe.pieces import pieces_of
 from partialpool.observe.plausible import implausible_share
 from partialpool.observe.predictor import Draws, linear_predictor
@@ -25,6 +24,7 @@ from partialpool.observe.response import replicate
 from partialpool.seeds import seed_sequence
 from partialpool.spec.model import ModelSpec
 from partialpool.variance.course import Along, read_course
+from partialpool.variance.distribution import check_finite_variance
 from partialpool.variance.outlook import outlook_along
 from partialpool.variance.places import partition_over_rows
 
@@ -64,7 +64,7 @@ def posterior_predictive(
     eta = linear_predictor(fit.design, rows, draws, seed=effects_seed)
     values = replicate(fit.design, rows, eta, draws, seed=response_seed)
     shape = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"], -1)
-    return label_rows(fit.design.response.name, values.reshape(shape), rows.index)
+    return label_rows(observed_name(fit.design), values.reshape(shape), rows.index)
 
 
 def prior_predictive(
@@ -138,10 +138,9 @@ def prior_predictive(
     tree = prior_predictive_of(design, resolve_priors(design), along=along, draws=draws, seed=seed)
     share, means = tree.attrs["implausible"], tree.attrs["implausible_means"]
     if share > MOST:
-        warnings.warn(
+        warn(
             f"the priors put {100 * share:.0f} % of their mass on {means}: look at pp.priors(...), and tighten them",
             DataWarning,
-            stacklevel=2,
         )
     return tree
 
@@ -155,12 +154,11 @@ def prior_predictive_of(
     parameter_seed, response_seed, level_seed = seed_sequence(seed).spawn(3)
     stacked = draw_prior(design, priors, draws, seed=parameter_seed)
     replicates, share, means = _replicates(design, stacked, response_seed)
-    name, rows = design.response.name, design.rows
     prior = label_draws(design, {k: v[None] for k, v in stacked.items()})
     groups = {
         "prior": prior,
-        "prior_predictive": label_rows(name, replicates[None], rows),
-        "observed_data": xr.Dataset({name: (OBS, design.response.values)}, coords={OBS: rows}),
+        "prior_predictive": label_rows(observed_name(design), replicates[None], design.rows),
+        "observed_data": label_observed(design),
     }
     derived = _derived(prior, design)
     if derived is not None:
@@ -172,7 +170,7 @@ def prior_predictive_of(
         "formula": design.spec.to_formula(),
         "family": design.spec.family,
         "link": design.spec.link,
-        "response": name,
+        "response": design.response.name,
         "implausible": share,
         "implausible_means": means,
     }
@@ -215,6 +213,7 @@ def _derived(prior: xr.Dataset, design: Design) -> xr.Dataset | None:
     """ICC and sd of a response, per prior draw; None where there are none."""
     try:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            check_finite_variance(design, prior)
             partition = partition_over_rows(prior, design)
             total = partition.total[..., 0]
             shares = [values[..., 0] / total for values in partition.factors.values()]

@@ -12,7 +12,7 @@ from partialpool.design.held import is_number, offset_in_words
 from partialpool.design.rows import NewLevels, Rows, new_rows, own_rows
 from partialpool.errors import SpecError, nearest
 from partialpool.fitting import Fit
-from partialpool.names import OBS
+from partialpool.names import OBS, answer_name
 from partialpool.observe.expectation import expectation
 from partialpool.observe.predictor import linear_predictor
 from partialpool.observe.response import replicate
@@ -160,9 +160,9 @@ def _labelled(fit: Fit, rows: Rows, found: Mapping[str, np.ndarray], kinds: Mapp
     for name in rows.frame.columns:
         values = rows.frame[name]
         number = pd.api.types.is_numeric_dtype(values)
-        free = name if name not in (*coords, *variables, "category") else f"{name}_column"
+        free = answer_name(name, {*coords, *variables, "category", "unobserved_cell"})
         # Numbers that the formula reads as categories make no curve.
-        about = {} if is_number(fit.design, name) else {"kind": "category"}
+        about = {"long_name": name} | ({} if is_number(fit.design, name) else {"kind": "category"})
         coords[free] = (OBS, values.to_numpy() if number else values.astype(object).to_numpy(), about)
     if rows.unobserved is not None:
         coords["unobserved_cell"] = (OBS, rows.unobserved)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -16,8 +16,6 @@ __all__ = ["Along", "Course", "read_course"]
 
 Along = str | Mapping[str, Any] | None
 """A numeric predictor; or its values, and one value for each of the others; or None for the one whose slope varies."""
-
-_TAKEN: Final = frozenset({"variance", "level_line", "typical_line"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,13 +110,6 @@ def _as_given(design: Design, along: Mapping[str, Any]) -> Course:
 
 
 def _evaluated(design: Design, column: str, values: np.ndarray, given: Mapping[str, Any]) -> Course:
-    if column in _TAKEN:
-        raise DataError(
-            f"a predictor named {column!r} collides with a variable of the answer",
-            got=column,
-            allowed="any name but " + ", ".join(sorted(_TAKEN)),
-            do="rename the column",
-        )
     # A list of one value is a value, for a category as for a number.
     fixed = {name: value[0] if np.ndim(value) > 0 and len(value) == 1 else value for name, value in given.items()}
     others = [name for name in read_columns(design, offset=True) if name not in fixed and name != column]

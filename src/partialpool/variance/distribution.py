@@ -15,11 +15,11 @@ from scipy import stats
 from partialpool.design.build import Design
 from partialpool.errors import DataError
 from partialpool.names import FAMILY_PARAMETERS
-from partialpool.observe.dispersion import DISPERSIONS
+from partialpool.observe.dispersion import DISPERSIONS, dispersion, tail_inflation
 from partialpool.observe.links import INVERSE_LINKS
 from partialpool.spec.families import LATENT_VARIANCE
 
-__all__ = ["distribution_variance", "needs_mean", "own_parameters", "population_mean"]
+__all__ = ["check_finite_variance", "distribution_variance", "needs_mean", "own_parameters", "population_mean"]
 
 
 def needs_mean(design: Design) -> bool:
@@ -43,10 +43,11 @@ def distribution_variance(design: Design, posterior: xr.Dataset, mean: np.ndarra
         Mean of the response, (chains, draws, places); of shape (chains, draws, 1) and any value where
         `needs_mean` says it plays no part.
 
-    Raises
-    ------
-    DataError
-        There is no such variance: a Student t whose degrees of freedom may be 2 or less.
+    Returns
+    -------
+    numpy.ndarray, str
+        (chains, draws, places). Infinite in draws of a Student t with 2 degrees of freedom or fewer, which the
+        definition counts.
     """
     spec = design.spec
     own = {n: posterior[n].transpose("chain", "draw", ...).to_numpy()[..., None] for n in own_parameters(posterior)}
@@ -54,8 +55,7 @@ def distribution_variance(design: Design, posterior: xr.Dataset, mean: np.ndarra
         return np.full(mean.shape, LATENT_VARIANCE[spec.link]), f"latent variance of the {spec.link} link"
     if spec.family in ("gaussian", "lognormal", "student_t"):
         return _of_location(design, own, mean)
-    formula, around = DISPERSIONS[spec.family]
-    variance = around(mean, own)
+    formula, variance = DISPERSIONS[spec.family][0], dispersion(spec.family, mean, own)
     if spec.link == "log":
         return np.log1p(variance / mean**2), f"lognormal approximation ln(1 + Var / mean^2), Var = {formula}"
     return variance * _link_slope(spec.link, mean) ** 2, f"delta method, Var = {formula}"
@@ -93,19 +93,35 @@ def _of_location(design: Design, own: Mapping[str, np.ndarray], mean: np.ndarray
     else:
         variance, text = np.broadcast_to(own["sigma"] ** 2, mean.shape), "sigma^2"
     if spec.family == "student_t":
-        if float(own["nu"].min()) <= 2:
-            raise DataError(
-                "a Student t response with so few degrees of freedom has no variance",
-                got=f"nu from {float(own['nu'].min()):.2f}",
-                allowed="nu above 2 in every draw",
-                do="give nu a prior above 2, or use family 'gaussian'",
-            )
-        variance, text = variance * own["nu"] / (own["nu"] - 2), "sigma^2 nu / (nu - 2)"
+        variance, text = variance * tail_inflation(own["nu"]), f"{text} x nu / (nu - 2){_without(own['nu'])}"
     if spec.family == "lognormal":
         text += ", on the log scale"
     if spec.link != "identity":
         return variance * _link_slope(spec.link, mean) ** 2, f"delta method, Var = {text}"
     return variance, text
+
+
+def check_finite_variance(design: Design, posterior: xr.Dataset) -> None:
+    """Refuse draws of which some have no variance, for answers that are drawn as a whole.
+
+    Raises
+    ------
+    DataError
+        A Student t response with 2 degrees of freedom or fewer in some draws.
+    """
+    if design.spec.family == "student_t" and float(posterior["nu"].min()) <= 2:
+        raise DataError(
+            "a Student t response with so few degrees of freedom has no variance",
+            got=f"nu from {float(posterior['nu'].min()):.2f}",
+            allowed="nu above 2 in every draw",
+            do="give nu a prior above 2: Prior('Gamma', alpha=2, beta=0.1, lower=2)",
+        )
+
+
+def _without(nu: np.ndarray) -> str:
+    """Say in how many draws a Student t response has no variance; nothing where it has one in every draw."""
+    count = int((nu <= 2).sum())
+    return f", infinite in {count} of {nu.size} draws (nu of 2 or less), in which groups have no share" if count else ""
 
 
 def _link_slope(link: str, mean: np.ndarray) -> np.ndarray:

@@ -23,8 +23,8 @@ class Unpooled:
     gram
         Z_j'Z_j, rows weighted by 1 / se^2 where standard errors are known, (levels, effects, effects).
     estimate, error
-        Effects, the common ones included, and their standard errors, (levels, effects); NaN where a level's own rows do
-        not identify them.
+        Effects, the common ones included, and their standard errors with sigma^2 at its posterior mean, (levels,
+        effects); NaN where a level's own rows do not identify them.
     sigma2
         Residual variance per draw, (chains, draws); with known standard errors 1, (1, 1).
     """

@@ -8,9 +8,11 @@ import xarray as xr
 from partialpool.design.build import Design
 from partialpool.design.held import offset_in_words
 from partialpool.errors import DataError
+from partialpool.names import tree_name
 from partialpool.observe.expectation import expectation
 from partialpool.observe.predictor import Draws, Seed, sample_effects
 from partialpool.variance.course import Course
+from partialpool.variance.distribution import check_finite_variance
 from partialpool.variance.places import linear_predictor_at, partition_at
 
 __all__ = ["outlook_along"]
@@ -44,7 +46,8 @@ def outlook_along(design: Design, draws: xr.Dataset, course: Course, *, seed: Se
         log y.
     """
     stacked = {str(name): values.to_numpy()[0] for name, values in draws.items()}
-    dims = ("chain", "draw", course.column)
+    place = tree_name(course.points.dims[0])
+    dims = ("chain", "draw", place)
     attrs: dict[str, object] = {
         "along": course.column,
         "response": design.response.name,
@@ -59,6 +62,7 @@ def outlook_along(design: Design, draws: xr.Dataset, course: Course, *, seed: Se
     variables = {}
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # a wide prior on a log scale may overflow
         try:
+            check_finite_variance(design, draws)
             partition = partition_at(draws, design, course.points)
             variables["variance"] = (dims, partition.total)
             attrs["residual"] = partition.residual_definition
@@ -72,9 +76,10 @@ def outlook_along(design: Design, draws: xr.Dataset, course: Course, *, seed: Se
         variables["typical_line"] = (dims, _mean_of_response(design, eta, stacked)[None])
         rng = np.random.default_rng(seed)
         for factor, z in zip(design.factors, course.points.effects, strict=True):
-            eta = eta + sample_effects(factor, stacked, 1, rng)[:, 0] @ z.T
+            eta = eta + np.sqrt(factor.mean_own) * sample_effects(factor, stacked, 1, rng)[:, 0] @ z.T
         variables["level_line"] = (dims, _mean_of_response(design, eta, stacked)[None])
-    coords = {"chain": draws["chain"], "draw": draws["draw"], course.column: course.values}
+    along = (place, course.values, {"long_name": course.column})
+    coords = {"chain": draws["chain"], "draw": draws["draw"], place: along}
     return xr.Dataset(variables, coords=coords, attrs=attrs | _of_the_data(design))
 
 

@@ -8,11 +8,21 @@ import xarray as xr
 from partialpool.design.build import Design
 from partialpool.design.points import Points
 from partialpool.names import BETA
-from partialpool.variance.covariance import effect_covariance, group_variance, row_covariance
+from partialpool.variance.covariance import effect_covariance, group_variance, level_covariance, row_covariance
 from partialpool.variance.distribution import distribution_variance, needs_mean, population_mean
 
-__all__ = ["Partition", "common_variance", "linear_predictor_at", "partition_at", "partition_over_rows"]
+__all__ = [
+    "ONE_MEAN",
+    "Partition",
+    "common_variance",
+    "linear_predictor_at",
+    "partition_at",
+    "partition_over_rows",
+    "typical_predictor",
+]
 
+ONE_MEAN = "at one mean over all rows: other covariates in the model change it"
+"""Said of a variance that depends on the mean, wherever it is averaged."""
 _ROWS_AT_ONCE = 256
 
 
@@ -48,10 +58,11 @@ class Partition:
 def partition_at(posterior: xr.Dataset, design: Design, points: Points) -> Partition:
     """Split the variance of a response at each point: z' Sigma_f z per factor, and the distribution's own.
 
-    The distribution's variance depends on the mean under some families; `points` has the common columns then.
+    The distribution's variance depends on the mean under some families, and so on the offset; `points` has the common
+    columns and the offset then.
     """
     factors = {
-        factor.name: row_covariance(effect_covariance(posterior, factor), z, z)
+        factor.name: row_covariance(level_covariance(posterior, factor), z, z)
         for factor, z in zip(design.factors, points.effects, strict=True)
     }
     places = len(points.effects[0]) if points.effects else int(np.prod(points.shape))
@@ -59,8 +70,7 @@ def partition_at(posterior: xr.Dataset, design: Design, points: Points) -> Parti
     mean = np.ones(shape)
     if needs_mean(design) and points.common is not None:
         spread = sum(factors.values(), np.zeros(shape))
-        fixed = linear_predictor_at(posterior, design, points.common)
-        mean = population_mean(design.spec.link, fixed, spread)
+        mean = population_mean(design.spec.link, typical_predictor(posterior, design, points), spread)
     residual, definition = distribution_variance(design, posterior, mean)
     return Partition(factors, np.broadcast_to(residual, shape), definition)
 
@@ -72,6 +82,8 @@ def partition_over_rows(posterior: xr.Dataset, design: Design) -> Partition:
     if needs_mean(design):
         mean = _mean_over_rows(posterior, design)[..., None]
     residual, definition = distribution_variance(design, posterior, mean)
+    if needs_mean(design):
+        definition += f", {ONE_MEAN}"
     return Partition(factors, residual, definition)
 
 
@@ -83,6 +95,12 @@ def linear_predictor_at(posterior: xr.Dataset, design: Design, common: np.ndarra
     beta = posterior[BETA].transpose("chain", "draw", ...).to_numpy()
     first = 1 if design.common.intercept else 0
     return (beta[..., :first].sum(axis=-1)[..., None] if first else 0.0) + beta[..., first:] @ common.T
+
+
+def typical_predictor(posterior: xr.Dataset, design: Design, points: Points) -> np.ndarray:
+    """Return X beta and the offset of each point, (chains, draws, places): the linear predictor of no level."""
+    fixed = linear_predictor_at(posterior, design, np.asarray(points.common))
+    return fixed if points.offset is None else fixed + points.offset
 
 
 def common_variance(posterior: xr.Dataset, design: Design) -> np.ndarray:
@@ -105,6 +123,6 @@ def _mean_over_rows(posterior: xr.Dataset, design: Design) -> np.ndarray:
             fixed = fixed + design.offset[rows]
         spread = np.zeros(fixed.shape)
         for factor, sigma in zip(design.factors, sigmas, strict=True):
-            spread += row_covariance(sigma, factor.values[rows], factor.values[rows])
+            spread += factor.own[rows] * row_covariance(sigma, factor.values[rows], factor.values[rows])
         total += population_mean(design.spec.link, fixed, spread).sum(axis=-1)
     return total / design.n_rows

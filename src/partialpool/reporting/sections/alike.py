@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from partialpool.design.labels import coordinate_of
 from partialpool.fitting import Fit
 from partialpool.plots.shares import plot_icc
 from partialpool.plots.style import figure_image
@@ -46,10 +47,11 @@ def _averaged(fit: Fit) -> Picture:
 def _along(fit: Fit, grid: Grid) -> Picture:
     answer = icc(fit, at=grid.at)
     held, answer = grid.held(answer), grid.along(answer)
-    ends = (answer[grid.column].to_numpy()[0], answer[grid.column].to_numpy()[-1])
+    dim = coordinate_of(answer, grid.column)
+    ends = (answer[dim].to_numpy()[0], answer[dim].to_numpy()[-1])
     said = [
         f"ICC of {factor} at {grid.column} {place:.4g}: "
-        f"{estimate_in_words(answer['icc'].sel({'factor': factor, grid.column: place}).to_numpy())}"
+        f"{estimate_in_words(answer['icc'].sel({'factor': factor, dim: place}).to_numpy())}"
         for factor in answer["factor"].to_numpy()
         for place in ends
     ]

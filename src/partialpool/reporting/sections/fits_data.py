@@ -3,13 +3,14 @@
 from functools import partial
 
 import numpy as np
+import xarray as xr
 
-from partialpool.checkup import check
 from partialpool.fitting import Fit
 from partialpool.overview.convergence import Finding
 from partialpool.plots.checks import plot_level_statistics
 from partialpool.plots.style import figure_image
 from partialpool.reporting.section import Note, Picture, Section, which_can
+from partialpool.reporting.verdicts import fit_findings, is_predictive, listed
 from partialpool.summaries.levelchecks import level_statistics
 from partialpool.tabulate import TextTable
 
@@ -21,22 +22,19 @@ _NOT_JUDGED = "not judged"
 """How a finding begins that says why there was nothing to find."""
 
 
-def fits_data(fit: Fit) -> Section | None:
+def fits_data(fit: Fit) -> Section:
     """Tabulate the predictive checks with their cures, and draw means, spreads and trends of levels."""
-    if not fit.design.factors:
-        return None
-    of_draws = {finding.check for finding in fit.digest.verdict.findings}
-    findings = [f for f in check(fit, seed=_SEED).findings if f.check not in of_draws and f.check != "effects"]
+    findings = fit_findings(fit)
     failed = [Note(f"{f.check}: {f.found}. What to do: {f.cure}.", "bad") for f in findings if not f.good]
     rows = tuple((f.check, _result(f), f.found) for f in findings)
-    tables = (TextTable(("check", "result", "found"), rows, title="Posterior-predictive checks by level"),)
+    tables = (TextTable(("check", "result", "found"), rows, title="Checks of the fit to the data"),)
     names = [factor.name for factor in fit.design.factors][:_MOST_FACTORS]
     pictures, refused = which_can((name, partial(_picture, fit, name)) for name in names)
     prose = (
         "New data drawn from the fitted model are compared with the table. A small p says that the model hardly ever "
         "makes data like these in that respect."
     )
-    notes = failed or _praise([result for _, result, _ in rows])
+    notes = failed or _praise(tuple(row for row, f in zip(rows, findings, strict=True) if is_predictive(f)))
     return Section(prose=(prose, *notes, *refused), pictures=pictures, tables=tables if rows else ())
 
 
@@ -46,15 +44,19 @@ def _result(finding: Finding) -> str:
     return "passed" if finding.good else "look"
 
 
-def _praise(results: list[str]) -> list[Note]:
-    """Say what passed where nothing failed, and claim no more."""
-    judged = len(results) - results.count(_NOT_JUDGED)
-    if not judged:
+def _praise(rows: tuple[tuple[str, str, str], ...]) -> list[Note]:
+    """Say what passed where nothing failed, by name, and claim no more."""
+    passed = [name for name, result, _ in rows if result != _NOT_JUDGED]
+    left = [name for name, result, _ in rows if result == _NOT_JUDGED]
+    if not passed:
         return []
-    if judged == len(results):
-        return [Note("The model makes data like these in every respect that was checked.", "good")]
-    left = f"{len(results) - judged} of {len(results)} could not be judged"
-    return [Note(f"The model makes data like these in every respect that could be judged; {left}.", "good")]
+    beside = f" Not judged: {listed(left)}." if left else ""
+    return [Note(f"The model makes data like these in what was checked: {listed(passed)}.{beside}", "good")]
+
+
+def _in_words(data: xr.DataTree | xr.DataArray, name: str) -> str:
+    along = data[name].attrs.get("along")
+    return name if along is None else f"trend along {along}"
 
 
 def _picture(fit: Fit, factor: str) -> Picture:
@@ -62,9 +64,11 @@ def _picture(fit: Fit, factor: str) -> Picture:
     data, new = statistics["observed_data"], statistics["posterior_predictive"]
     said = []
     for name in [str(variable) for variable in data.data_vars]:
-        low, high = new[name].quantile([0.05, 0.95], ("chain", "draw")).to_numpy()
-        inside = np.mean((data[name].to_numpy() >= low) & (data[name].to_numpy() <= high))
-        said.append(f"{name.replace('trend_', 'trend along ')} of {100 * inside:.0f} % of levels inside")
+        seen = data[name].to_numpy()
+        told = np.isfinite(seen)  # one row has no sd
+        low, high = new[name].isel(level=np.flatnonzero(told)).quantile([0.05, 0.95], ("chain", "draw")).to_numpy()
+        inside = np.mean((seen[told] >= low) & (seen[told] <= high))
+        said.append(f"{_in_words(data, name)} of {100 * inside:.0f} % of levels inside")
     figure = plot_level_statistics(statistics, unit=fit.design.units.get(fit.spec.response, ""))
     caption = f"Levels of {factor} in the data (vermilion) against new levels of the model: 50 % and 90 % intervals."
     return Picture(figure_image(figure), f"90 % intervals of new levels of {factor}: {'; '.join(said)}.", caption)

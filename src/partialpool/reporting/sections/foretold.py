@@ -7,6 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from partialpool.design.held import Held, hold
+from partialpool.design.labels import coordinate_of
 from partialpool.errors import DataError
 from partialpool.fitting import Fit
 from partialpool.plots.ahead import plot_predictions
@@ -56,7 +57,7 @@ def _picture(fit: Fit, grid: Grid) -> Picture:
     figure = plot_predictions(
         answer, grid.column, unit=units.get(fit.spec.response, ""), xunit=units.get(grid.column, "")
     )
-    places = answer[grid.column].to_numpy()
+    places = answer[coordinate_of(answer, grid.column)].to_numpy()
     ends = dict.fromkeys((0, len(places) - 1))
     said = [_said(answer, grid.column, at) for at in ends]
     caption = (
@@ -69,7 +70,7 @@ def _picture(fit: Fit, grid: Grid) -> Picture:
 
 def _said(answer: xr.Dataset, column: str, at: int) -> str:
     draws = answer["expectation"].isel(obs=at)
-    place = answer[column].to_numpy()[at]
+    place = answer[coordinate_of(answer, column)].to_numpy()[at]
     where = f"at {column} {place:.4g}" if np.issubdtype(np.asarray(place).dtype, np.number) else f"at {column} {place}"
     if "category" not in draws.dims:
         return f"{where} {estimate_in_words(draws.to_numpy())}"

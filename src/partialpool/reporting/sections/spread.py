@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from partialpool.design.labels import coordinate_of
 from partialpool.fitting import Fit
 from partialpool.plots.fan import plot_variance_function
 from partialpool.plots.style import figure_image
@@ -26,9 +27,10 @@ def spread(fit: Fit) -> Section | None:
 def _picture(fit: Fit, grid: Grid) -> Picture:
     answer = variance_function(fit, grid.at)
     held, answer = grid.held(answer), grid.along(answer)
-    places, sd = answer[grid.column].to_numpy(), answer["variance"] ** 0.5
+    dim = coordinate_of(answer, grid.column)
+    places, sd = answer[dim].to_numpy(), answer["variance"] ** 0.5
     said = [
-        f"at {grid.column} {place:.4g} {estimate_in_words(sd.sel({grid.column: place}).to_numpy())}"
+        f"at {grid.column} {place:.4g} {estimate_in_words(sd.sel({dim: place}).to_numpy())}"
         for place in (places[0], places[len(places) // 2], places[-1])
     ]
     scale = on_scale(fit)

@@ -71,10 +71,12 @@ def _course(tree: xr.DataTree) -> list[str]:
         return []
     outlook = tree["outlook"].to_dataset()
     along, what = outlook.attrs["along"], outlook.attrs["lines"]
-    ends = (outlook[along].to_numpy().min(), outlook[along].to_numpy().max())
+    lines = outlook["level_line"]
+    places = lines[lines.dims[-1]]
+    ends = (places.to_numpy().min(), places.to_numpy().max())
     out = []
     for end in ends:
-        line = outlook["level_line"].sel({along: end}).to_numpy()
+        line = lines.sel({places.name: end}).to_numpy()
         out.append(f"{what} of new levels at {along} {number(float(end))} {_in_words(line)}")
     return out
 
