@@ -239,14 +239,15 @@ def test_means_need_no_standard_errors_and_no_trials():
     plt.close("all")
 
 
-def test_fewer_draws_are_spread_over_the_chains(sleepstudy_fit):
-    chains = sleepstudy_fit.posterior.sizes["chain"]
-    every, some = pp.predict(sleepstudy_fit, seed=1), pp.predict(sleepstudy_fit, draws=10 * chains, seed=1)
+def test_fewer_draws_are_spread_over_the_chains(sleepstudy):
+    fit = pp.fit("Reaction ~ Days + (Days | Subject)", sleepstudy, seed=1, progressbar=False)
+    chains = fit.posterior.sizes["chain"]
+    every, some = pp.predict(fit, seed=1), pp.predict(fit, draws=10 * chains, seed=1)
     assert some.sizes["draw"] == 10
     assert some["draw"].to_numpy()[[0, -1]].tolist() == every["draw"].to_numpy()[[0, -1]].tolist()
     same = every["expectation"].sel(draw=some["draw"])
     assert some["expectation"].to_numpy() == pytest.approx(same.to_numpy())
-    assert pp.predict(sleepstudy_fit, draws=1).sizes["draw"] == 1
+    assert pp.predict(fit, draws=1).sizes["draw"] == 1
     for wrong in (0, True, 2.5, 10**9):
         with pytest.raises(pp.SpecError, match="how many of the posterior draws"):
-            pp.predict(sleepstudy_fit, draws=wrong)
+            pp.predict(fit, draws=wrong)
