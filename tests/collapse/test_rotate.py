@@ -9,7 +9,7 @@ import partialpool as pp
 from checks.kin import sib_matrix, traits
 from collapse.oracle import parameters
 from partialpool.collapse.digits import smallest_noise
-from partialpool.collapse.leaves import _BLOCK, _WIDE
+from partialpool.collapse.leaves import _WIDE, BLOCK
 from partialpool.collapse.marginal import build_marginal
 from partialpool.collapse.recover import conditional_modes, recover
 from partialpool.design.build import build_design
@@ -129,7 +129,7 @@ def test_rows_that_share_many_columns_are_multiplied_at_once():
     priors = resolve_priors(design)
     marginal = build_marginal(design, priors)
     assert marginal.arrangement.density.tail.columns > _WIDE
-    assert len(marginal.arrangement.density.leaf.level) > _BLOCK
+    assert len(marginal.arrangement.density.leaf.level) > BLOCK
     check_density(design, priors, marginal, kinship)
 
 

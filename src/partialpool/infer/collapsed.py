@@ -201,9 +201,7 @@ def _too_many(marginal: Marginal, proposal: Proposal) -> str:
     )
 
 
-def _by_nuts(
-    marginal: Marginal, peaks: tuple[Peak, ...], why: str, settings: Settings, line: ProgressLine
-) -> _Theta:
+def _by_nuts(marginal: Marginal, peaks: tuple[Peak, ...], why: str, settings: Settings, line: ProgressLine) -> _Theta:
     """Sample theta by NUTS where importance weights cannot be trusted; no evidence then, since it rests on them."""
     from partialpool.infer.theta_nuts import sample_theta  # noqa: PLC0415 - nutpie takes seconds to load, and is rare
 
