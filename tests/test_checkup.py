@@ -40,9 +40,9 @@ def test_each_fault_is_found_with_its_cure(fault, finding, cure):
 
 
 def test_false_alarms_are_rare():
-    """Three checks at 1 % each on 20 good data sets: four alarms or more have a chance below 1 in 1,000."""
+    """Seven checks at 1 % each on 20 good data sets: seven alarms or more have a chance below 1 in 1,000."""
     alarms = sum(len([c for c in looked_at(simulated(seed)) if c not in ("effects",)]) for seed in range(100, 120))
-    assert alarms <= 3
+    assert alarms <= 6
 
 
 @pytest.mark.filterwarnings("ignore:.* not identified:partialpool.DataWarning")
@@ -55,16 +55,16 @@ def test_what_is_not_identified_is_asked_to_be_looked_at():
     assert found["identified"].cure == "leaving one of them out"
 
 
-def test_an_effect_that_is_not_supported_and_bad_draws():
+def test_bad_draws_are_found_and_a_factor_s_only_intercept_is_never_advised_away():
     fit = pp.fit("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff2"), draws=20, seed=1, progressbar=False)
     found = pp.check(fit, seed=1)
     assert not found.good
     frame = found.frame.set_index("check")
-    assert frame.loc["effects", "cure"] == "a simpler model: Yield ~ 1"
+    assert frame.loc["effects", "good"]
     assert not frame.loc["bulk ESS", "good"]
     text = str(found)
     assert "LOOK" in text
-    assert "effects: a simpler model: Yield ~ 1" in text
+    assert "a simpler model" not in text
     assert "<table" in found._repr_html_()
 
 
@@ -82,6 +82,7 @@ def test_singletons_and_sparse_predictors_leave_no_level_out():
     assert "5 levels of two rows or more" in found["spreads within g"].found
 
 
-def test_no_groups_has_only_draws_to_check():
+def test_no_groups_has_draws_and_the_response_to_check():
     fit = pp.fit("Reaction ~ Days", pp.load_dataset("sleepstudy"), seed=1, progressbar=False)
-    assert set(pp.check(fit).frame["check"]) <= {"importance", "R-hat", "bulk ESS", "tail ESS"}
+    of_rows = {"skewness", "tails", "spread", "fitted"}
+    assert of_rows <= set(pp.check(fit).frame["check"]) <= {"importance", "R-hat", "bulk ESS", "tail ESS"} | of_rows

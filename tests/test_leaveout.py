@@ -4,11 +4,13 @@ import json
 
 import numpy as np
 import pytest
+import xarray as xr
+from scipy import stats
 
 import partialpool as pp
 from partialpool import leaveout
 from partialpool.design.subset import keep_rows
-from partialpool.leaveout import refit_without, score_levels
+from partialpool.leaveout import leave_one_out, refit_without, score_levels, score_rows
 
 
 def evidence(fit):
@@ -61,6 +63,73 @@ def test_levels_whose_weights_fail_are_refitted(slopes, monkeypatch):
     gap = strict.loo.elpd_i.to_numpy()[both] - plain.loo.elpd_i.to_numpy()[both]
     assert np.abs(gap).max() < 0.5
     assert strict.loo.elpd == pytest.approx(strict.loo.elpd_i.to_numpy().sum())
+
+
+def test_a_refit_without_evidence_averages_over_its_draws(slopes, monkeypatch):
+    """A level, and a row: mean density under the refit's draws, within five errors of the difference of evidences."""
+    for rows in (slopes.design.factors[0].codes == 8, np.arange(180) == 57):
+        exact, exact_se = leaveout._exactly(slopes, rows, 3)
+        with monkeypatch.context() as patched:
+            patched.setattr(leaveout, "_evidence", lambda _: None)
+            found, se = leaveout._exactly(slopes, rows, 4)
+        assert 0 < se < 0.3
+        assert abs(found - exact) < 5 * np.hypot(se, np.hypot(exact_se, evidence(slopes)[1]))
+
+
+def test_refits_on_request(slopes, monkeypatch):
+    plain, again = score_rows(slopes), score_rows(slopes, refit=True, seed=1)
+    high = plain.loo.pareto_k.to_numpy() > 0.7
+    assert high.any()
+    assert not plain.refitted.any()
+    assert again.refitted.tolist() == high.tolist()
+    assert not again.loo.warning
+    assert again.loo.elpd_i.to_numpy()[~high] == pytest.approx(plain.loo.elpd_i.to_numpy()[~high])
+    whole, _ = evidence(slopes)
+    for row in np.flatnonzero(high)[:2]:
+        without, se = evidence(refit_without(slopes, np.arange(180) == row, seed=9))
+        assert again.loo.elpd_i.to_numpy()[row] == pytest.approx(whole - without, abs=10 * se)
+    # Levels of an engine without evidence are refitted on request alone.
+    monkeypatch.setattr(leaveout, "_evidence", lambda _: None)
+    codes = slopes.design.factors[0].codes
+    weights = score_levels(slopes, codes)
+    assert weights.loo.warning
+    assert not weights.refitted.any()
+    assert score_levels(slopes, codes, refit=True, seed=1).refitted.sum() == (weights.loo.pareto_k > 0.7).sum()
+
+
+def test_the_only_row_of_a_level_is_left_out_with_its_level():
+    rng = np.random.default_rng(1)
+    g = np.repeat(np.arange(7), [1, 4, 4, 4, 4, 4, 4])
+    data = {"y": rng.normal(size=7)[g] + rng.normal(size=25), "g": g}
+    fit = pp.fit("y ~ 1 + (1 | g)", data, seed=1, progressbar=False)
+    rows = np.arange(25) == 0
+    exact, exact_se = leaveout._exactly(fit, rows, 3)
+    draws = leaveout._at_all_levels(fit, refit_without(fit, rows, seed=4))
+    sd = np.hypot(draws["sd_g"][:, 0], draws["sigma"])
+    density = stats.norm.pdf(data["y"][0], draws["beta"][:, 0], sd)
+    error = density.std() / density.mean() / np.sqrt(len(density) / 4)
+    assert abs(np.log(density.mean()) - exact) < 5 * np.hypot(error, np.hypot(exact_se, evidence(fit)[1]))
+
+
+def test_the_monte_carlo_error_is_that_over_seeds():
+    """The sd of the score over 20 seeds, itself known to a fifth, beside the errors that are reported."""
+    rng = np.random.default_rng(2)
+    g = np.repeat(np.arange(12), 6)
+    data = {"y": rng.normal(size=12)[g] + rng.normal(size=72), "g": g}
+    found = []
+    for seed in range(20):
+        fit = pp.fit("y ~ 1 + (1 | g)", data, seed=seed, draws=250, progressbar=False)
+        found.append([(s.loo.elpd, s.mcse) for s in (score_levels(fit, g, seed=seed), score_rows(fit))])
+    for values, errors in np.array(found).transpose(1, 2, 0):
+        assert 0.4 < values.std(ddof=1) / np.sqrt((errors**2).mean()) < 2.0
+
+
+def test_a_response_without_density_is_an_error(slopes):
+    values = np.zeros((4, 1000, 3))
+    values[0, :5, 1] = -np.inf
+    with pytest.raises(pp.EngineError, match="a response has no density under some draws") as caught:
+        leave_one_out(slopes, xr.Dataset({"rows": (("chain", "draw", "row"), values)}))
+    assert caught.value.got == "1 of 3 rows, 5 draws"
 
 
 def test_a_refit_leaves_the_priors_as_they_were(slopes):

@@ -74,6 +74,7 @@ from .summaries.naivety import naive_errors as naive_errors
 from .summaries.origin import recenter as recenter
 from .summaries.overconfidence import design_effect as design_effect
 from .summaries.pooling import shrinkage as shrinkage
+from .summaries.posterior_checks import posterior_checks as posterior_checks
 from .summaries.predictive import posterior_predictive as posterior_predictive
 from .summaries.predictive import prior_predictive as prior_predictive
 from .summaries.prophecy import predict as predict

@@ -15,12 +15,14 @@ from partialpool.fitting import Fit
 from partialpool.overview.convergence import Finding
 from partialpool.seeds import seed_sequence
 from partialpool.spec.guard import quote_name
+from partialpool.summaries.check_advice import advice_for, advice_for_spreads, finding_in_words
 from partialpool.summaries.degeneracy import singularity
 from partialpool.summaries.leftovers import residual_trends
 from partialpool.summaries.levelchecks import level_statistics
+from partialpool.summaries.posterior_checks import posterior_checks
 from partialpool.tabulate import TextTable, p_value
 
-__all__ = ["Checklist", "check"]
+__all__ = ["Checklist", "check", "judge_response"]
 
 DOUBTFUL = 0.01
 """Posterior-predictive p-values below this are findings: there are several, and each may be low by chance."""
@@ -75,6 +77,9 @@ def check(fit: Fit, *, seed: int | None = None) -> Checklist:
       data do not support (`singularity`);
     - the categories: the reference that coefficients compare with, labels that differ by case or space alone,
       categories of one row;
+    - the response, by new responses of up to 1,000 draws (`posterior_checks`): dispersion, zeros and largest values of
+      counts; dispersion and ends of proportions; skewness, tails and a spread that changes with the mean; shares of
+      categories; residuals along the expected response. p is two-sided; the cure goes by the family;
     - per factor, by new responses of up to 1,000 draws: a level whose mean lies out of the population's (largest
       deviation in sds, effects drawn anew), spreads within levels that differ more than the model says (their
       coefficient of variation), trends along numeric predictors that are left in the residuals (`residual_trends`).
@@ -105,7 +110,8 @@ def check(fit: Fit, *, seed: int | None = None) -> Checklist:
         findings.append(_effects(fit))
     findings += _categories(fit.design)
     thin = _thinned(fit)
-    seeds = seed_sequence(seed).spawn(len(fit.design.factors))
+    *seeds, of_rows = seed_sequence(seed).spawn(len(fit.design.factors) + 1)
+    findings += judge_response(thin, int(of_rows.generate_state(1)[0]))
     for factor, own in zip(fit.design.factors, seeds, strict=True):
         findings += _of_levels(thin, factor, [int(s) for s in own.generate_state(3)])
     return Checklist(tuple(findings))
@@ -141,6 +147,17 @@ def _thinned(fit: Fit) -> Fit:
     return replace(fit, tree=xr.DataTree.from_dict({"posterior": some}))
 
 
+def judge_response(fit: Fit, seed: int) -> Iterator[Finding]:
+    """Judge the response as a whole, by what its family most often misses."""
+    found = posterior_checks(fit, seed=seed)["checks"].to_dataset()
+    for name in [str(s) for s in found["statistic"].to_numpy()]:
+        one = found.sel(statistic=name)
+        real, new, p = float(one["data"].mean()), float(one["new"].mean()), float(one["p_value"])
+        above = float((one["new"] >= one["data"]).mean()) < 0.5
+        cure = advice_for(fit.spec.family, name, above=above)
+        yield _judged(name.replace("_", " "), finding_in_words(name, real, new), p, cure)
+
+
 def _of_levels(fit: Fit, factor: FactorEffects, seeds: list[int]) -> Iterator[Finding]:
     name = factor.name
     try:
@@ -157,7 +174,7 @@ def _of_levels(fit: Fit, factor: FactorEffects, seeds: list[int]) -> Iterator[Fi
     told = _told(same, "spread")
     if told.sum() > 2:
         p = _tail(same, "spread", told, lambda s: s.std(-1) / s.mean(-1))
-        cure = f"levels of {name} differ in variance: try family 'student_t', 'lognormal', or a slope"
+        cure = f"levels of {name} differ in variance: try {advice_for_spreads(fit.spec.family)}"
         some = "" if told.all() else f" ({told.sum()} levels of two rows or more)"
         yield _judged(f"spreads within {name}", f"how they differ between levels{some}", p, cure)
     for column in [v.attrs["along"] for v in new["observed_data"].data_vars.values() if "along" in v.attrs]:

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from partialpool.design.archive import dataset_to_frame
+from partialpool.design.archive import dataset_to_covariances, dataset_to_frame
 from partialpool.design.build import Design, build_design
 from partialpool.design.scaling import PriorSet, resolve_priors
 from partialpool.design.table import Missing
 from partialpool.errors import DataError, DataWarning, FileError, SamplingWarning, SpecError, warn
 from partialpool.files import whole_file
 from partialpool.infer.choose import choose_engine, weigh_engines
-from partialpool.infer.pack import FORMAT, pack, prior_texts
+from partialpool.infer.pack import COVARIANCES, FORMAT, pack, prior_texts
 from partialpool.infer.settings import Settings
 from partialpool.names import COEF, OBS
 from partialpool.overview.convergence import alarm
@@ -256,12 +256,15 @@ def load_fit(path: str | Path) -> Fit:
 
 def _fit_of(tree: xr.DataTree) -> Fit:
     """Rebuild a fit from its tree, which holds the rows and columns the model read."""
-    spec = ModelSpec.from_toml_text(tree.attrs["spec"])
+    stored = tree[COVARIANCES].to_dataset() if COVARIANCES in tree.children else None
+    spec = ModelSpec.from_toml_text(tree.attrs["spec"], cov={} if stored is None else dataset_to_covariances(stored))
     table = tree["model_table"].to_dataset()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # said when the model was fitted
         design = build_design(spec, dataset_to_frame(table))
     _check_same_coefficients(tree, design)
+    if stored is None:
+        _check_sds_of_cov(design)
     design = design.with_origin(table[OBS].to_numpy(), int(table.attrs["n_given"]), json.loads(tree.attrs["units"]))
     resolved = resolve_priors(design)
     if json.loads(tree.attrs["priors"]) != prior_texts(resolved):
@@ -288,6 +291,18 @@ def _check_same_coefficients(tree: xr.DataTree, design: Design) -> None:
         )
 
 
+def _check_sds_of_cov(design: Design) -> None:
+    """Refuse a fit whose file has a covariance as text: its sds were those of the matrix over its mean own entry."""
+    scaled = [factor for factor in design.factors if abs(factor.mean_own - 1) > 1e-9]
+    if scaled:
+        raise FileError(
+            "this fit was saved by a version whose sds belonged to cov over its mean own entry",
+            got=", ".join(f"sd_{factor.name} of a mean own entry of {factor.mean_own:.4g}" for factor in scaled),
+            allowed="sds that belong to cov as it is given",
+            do="fit the model again; fit.tree of the old file is still read by arviz.from_netcdf",
+        )
+
+
 def as_spec(
     model: ModelSpec | str,
     *,
@@ -307,8 +322,9 @@ def as_spec(
             allowed="a ModelSpec or a formula",
             do="for instance 'y ~ x + (1 | g)'",
         )
-    given = {"family": family, "link": link, "priors": priors or None, "se": se, "cov": cov or None}
-    extra = [name for name, value in given.items() if value is not None]
+    given = {"family": family, "link": link, "priors": priors, "se": se, "cov": cov}
+    empty = [name for name, value in given.items() if value is None or (isinstance(value, Mapping) and not value)]
+    extra = [name for name in given if name not in empty]
     if extra:
         raise SpecError(
             "a ModelSpec already says this",

@@ -58,7 +58,7 @@ class LikelihoodFit:
 
     @property
     def singular(self) -> bool:
-        """Whether the estimate lies on the boundary: an sd of 0 or effects that are exact combinations of others."""
+        """Whether the estimate lies on the boundary: an sd of 0, or effects that others make up."""
         return self.maximum.singular
 
     @property
@@ -134,7 +134,10 @@ class LikelihoodFit:
             TextTable(("factor", "effect", "estimate"), components, title="Variance components (sd and correlation)"),
             TextTable(("", "estimate", "std. error"), common, title="Common effects"),
         ]
-        note = ["", "The fit is singular: some combination of group effects has no variance."] if self.singular else []
+        what = (
+            "the residual sd is 0" if self.maximum.no_residual else "some combination of group effects has no variance"
+        )
+        note = ["", f"The fit is singular: {what}."] if self.singular else []
         return "\n".join([*heading, *("\n" + str(t) for t in tables if t.rows), *note])
 
     __repr__ = __str__

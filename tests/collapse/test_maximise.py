@@ -9,6 +9,7 @@ import pytest
 from scipy import optimize
 
 import partialpool as pp
+from checks.kin import sib_matrix
 from collapse.oracle import effect_units, to_zero
 from partialpool.collapse.maximise import _Problem
 from partialpool.design.build import build_design
@@ -135,6 +136,34 @@ def test_singular_fits_say_so(pair):
     fit, reference = pair
     assert fit.singular == reference["singular"]
     assert ("singular" in str(fit)) == fit.singular
+
+
+@pytest.mark.parametrize("seed", [1, 3, 5])
+def test_relatives_may_leave_nothing_for_the_residual(seed):
+    """One row a level: the likelihood rises until sigma is 0, where y ~ N(mu, s^2 K) has a closed form."""
+    kinship, rng = sib_matrix(30, 4), np.random.default_rng(seed)
+    y = 3 + 2 * np.linalg.cholesky(kinship) @ rng.normal(size=120) + 0.3 * rng.normal(size=120)
+    data = pd.DataFrame({"animal": kinship.index, "y": y})
+    fit = pp.maximum_likelihood("y ~ 1 + (1 | animal)", data, cov={"animal": kinship})
+    whole = np.linalg.inv(kinship)
+    rest = y - whole.sum(axis=1) @ y / whole.sum()
+    variance = rest @ whole @ rest / 120
+    best = -60 * (1 + np.log(2 * np.pi * variance)) - 0.5 * np.linalg.slogdet(kinship)[1]
+    assert fit.log_likelihood == pytest.approx(best, abs=1e-4)
+    assert fit.maximum.sd[0][0] == pytest.approx(np.sqrt(variance), rel=1e-4)
+    assert fit.maximum.sigma < 2e-4 * fit.maximum.sd[0][0]
+    assert fit.singular
+    assert "The fit is singular: the residual sd is 0." in str(fit)
+
+
+def test_little_noise_is_no_singular_fit():
+    """Groups far apart and a residual that is known well: nothing is on the boundary, however small sigma is."""
+    rng = np.random.default_rng(1)
+    data = pd.DataFrame({"g": np.repeat(np.arange(8), 5), "y": np.repeat(rng.normal(size=8), 5)})
+    for noise in (1e-2, 1e-4, 1e-5):
+        fit = pp.maximum_likelihood("y ~ 1 + (1 | g)", data.assign(y=data["y"] + noise * rng.normal(size=40)))
+        assert not fit.singular
+        assert fit.maximum.sigma == pytest.approx(noise, rel=0.5)
 
 
 def test_dyestuff_at_fixed_and_best_relative_sd():

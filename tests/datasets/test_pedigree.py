@@ -128,6 +128,24 @@ def test_a_pedigree_that_cannot_be_is_refused(rows, wrong, got):
     assert "correct the pedigree" in caught.value.do
 
 
+@pytest.mark.parametrize(
+    ("table", "got"),
+    [
+        (pl.from_pandas(TANGLED).lazy(), "polars.LazyFrame"),
+        (TANGLED.to_numpy().tolist(), "list"),
+        (TANGLED.to_dict("list"), "dict"),
+        (TANGLED.to_numpy(), "numpy.ndarray"),
+        (None, "NoneType"),
+        (TANGLED.set_axis(["a", "b", "b"], axis=1), "'b' 2 times"),
+        (pa.table([pa.array(["a"])] * 3, names=["p", "f", "f"]), "'f' 2 times"),
+    ],
+)
+def test_what_is_no_pedigree_is_refused(table, got):
+    with pytest.raises(pp.DataError, match=r"this is not a pedigree|two columns of one name") as caught:
+        relationship_matrix(table)
+    assert caught.value.got == got
+
+
 def test_a_table_without_parents_is_refused():
     with pytest.raises(pp.DataError, match="a column for the person, the father and the mother"):
         relationship_matrix(TANGLED[["animal", "sire"]])

@@ -39,16 +39,33 @@ def test_numbers_are_found_by_their_text():
     np.testing.assert_allclose(covariance(design), KINSHIP.iloc[[0, 5, 11], [0, 5, 11]])
 
 
-def test_units_of_the_matrix_do_not_matter():
-    """Its mean own entry over the rows is taken out: sds, shares and default priors are those of an average level."""
+def test_the_matrix_is_taken_as_it_is_given():
+    """As in brms and MCMCglmm; default priors count its own entries over the rows."""
     labels = ["a0", "a1", "a5", "a5", "a7"]
     design, scaled = design_of(labels), design_of(labels, 6.25 * KINSHIP)
-    np.testing.assert_allclose(covariance(scaled), covariance(design))
-    assert scaled.factors[0].kinship.unit == pytest.approx(6.25)
-    assert scaled.factors[0].how_many == "4 related levels (cov divided by its mean own entry 6.25)"
+    np.testing.assert_allclose(covariance(scaled), 6.25 * covariance(design))
+    assert scaled.factors[0].how_many == "4 related levels (mean own entry of cov 6.25)"
     inbred = KINSHIP + np.diag([1.0 if label == "a5" else 0.0 for label in KINSHIP.index])
-    own = np.diagonal(covariance(design_of(labels, inbred)))
-    np.testing.assert_allclose(own, np.array([1, 1, 2, 1]) / 1.4)
+    design = design_of(labels, inbred)
+    np.testing.assert_allclose(np.diagonal(covariance(design)), [1, 1, 2, 1])
+    np.testing.assert_allclose(design.factors[0].own, [1, 1, 2, 2, 1])
+    assert design.factors[0].mean_own == pytest.approx(7 / 5)
+    assert (design_of(labels).factors[0].how_many, design_of(labels).factors[0].mean_own) == ("4 related levels", 1)
+
+
+@pytest.mark.parametrize(
+    ("formula", "size"), [("y ~ 1 + (1 | animal)", 1.0), ("y ~ 1 + (0 + x | animal)", np.sqrt(7 / 3))]
+)
+def test_default_priors_are_of_what_an_effect_adds_to_a_row(formula, size):
+    """s_y over the root mean square of the column and the root of the mean own entry; the reason says both."""
+    inbred = KINSHIP + np.diag([1.0 if label == "a1" else 0.0 for label in KINSHIP.index])
+    table = pd.DataFrame({"animal": ["a0", "a1", "a2"] * 2, "y": [1.0, 2, 4, 3, 1, 7], "x": [1.0, 2, -1, 2, 0, 2]})
+    priors = pp.priors(formula, table, cov={"animal": inbred})
+    (name,) = [parameter for parameter in priors if parameter.startswith("sd_")]
+    assert priors[name].arguments["sigma"] == pytest.approx(table["y"].std(ddof=0) / (size * np.sqrt(4 / 3)))
+    reason = next(entry.reason for entry in priors.entries if entry.parameter == name)
+    assert reason.endswith("k = 1.333, the mean own entry of cov")
+    assert "/ sqrt(k)" in reason
 
 
 def test_one_row_a_level_is_enough_with_relatives():

@@ -308,7 +308,7 @@ def test_related_levels_of_another_factor_count_and_of_this_one_are_refused():
     plate, sample = fit.design.factors
     among = 0.6 * np.ones((6, 6)) + 0.4 * np.eye(6)
     known = as_relationship(pd.DataFrame(among, index=sample.levels.labels, columns=sample.levels.labels))
-    related = replace(sample, kinship=match_levels(known, "sample", sample.levels.labels, sample.codes))
+    related = replace(sample, kinship=match_levels(known, "sample", sample.levels.labels))
     other = replace(fit, design=replace(fit.design, factors=(plate, related)))
     values = pooling_curves(other, plate, "Intercept", np.array([0.5])).values[0]
     # By the definition, with the covariance written out.

@@ -11,6 +11,7 @@ from partialpool.design.scaling import resolve_priors
 from partialpool.observe.distributions import frozen
 from partialpool.observe.links import LINKS
 from partialpool.observe.prior import draw_prior, lkj_log_density, log_prior_density, sample_lkj
+from partialpool.pymc_model.random import scalar_random
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.priors import DISTRIBUTIONS, Prior
 
@@ -141,3 +142,14 @@ def test_prior_draws_have_the_posteriors_shapes_and_moments(sleepstudy):
     assert abs(product.mean()) < 5 * product.std() / np.sqrt(len(slope))
     again = draw_prior(design, priors, 20_000, seed=8)
     assert all(np.array_equal(draws[k], again[k]) for k in draws)
+
+
+def test_pymc_and_numpy_agree_on_truncated_and_fixed_priors():
+    cut, four = Prior("Gamma", alpha=2, beta=0.1, lower=2), Prior("DiracDelta", c=4)
+    with pm.Model() as model:
+        scalar_random("cut", cut)
+        scalar_random("four", four)
+    logp = model.compile_logp(jacobian=False)
+    for x in (2.5, 30.0):
+        assert float(logp({"cut_interval__": np.log(x - 2)})) == pytest.approx(float(frozen(cut).logpdf(x)))
+    assert float(model["four"].eval()) == 4

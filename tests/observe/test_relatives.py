@@ -1,5 +1,8 @@
 """Levels without rows of their own are predicted from their relatives."""
 
+import json
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,11 +11,17 @@ import partialpool as pp
 from checks.kin import sib_matrix, traits
 from partialpool.collapse.marginal import build_marginal
 from partialpool.design.build import build_design
+from partialpool.design.decomposition import decompose
+from partialpool.design.points import covariate_points
 from partialpool.design.scaling import resolve_priors
 from partialpool.infer.collapsed import _warn_if_dense
+from partialpool.infer.pack import label_draws
 from partialpool.observe.prior import draw_prior
 from partialpool.overview.chains import bulk_ess, mcse_mean
+from partialpool.overview.variance import intraclass_correlation
 from partialpool.reporting.describe import describe_mathematics, describe_words
+from partialpool.variance.covariance import effect_covariance
+from partialpool.variance.places import partition_at, partition_over_rows
 
 KINSHIP = sib_matrix(12, 6)
 DATA, TRUTH = traits(KINSHIP, sd=3, sigma=1, rows=200, seed=8, absent=6)
@@ -100,10 +109,95 @@ def test_the_page_of_a_related_model_says_what_it_left_out(fit, tmp_path):
     assert "⊗" in page
 
 
-def test_units_of_the_matrix_change_no_answer(fit):
+def test_an_sd_belongs_to_the_matrix_and_answers_do_not(fit):
+    """Four times the matrix has half the sd, with the same seed in every draw, and says the same of the rows."""
     scaled = pp.fit(FORMULA, DATA, cov={"animal": 4 * KINSHIP}, seed=1, progressbar=False)
-    for ask in (lambda f: pp.icc(f)["icc"], lambda f: pp.design_effect(f)["design_effect"]):
-        np.testing.assert_allclose(ask(scaled), ask(fit), rtol=1e-6)
+    np.testing.assert_allclose(scaled.posterior["sd_animal"], fit.posterior["sd_animal"] / 2, rtol=1e-6)
+    np.testing.assert_allclose(scaled.posterior["b_animal"], fit.posterior["b_animal"], rtol=1e-5, atol=1e-8)
+    asked = (
+        lambda f: pp.icc(f)["icc"],
+        lambda f: pp.icc(f, scale="response")["icc"],
+        lambda f: pp.icc(f, at={"x": [0.0, 1.0]})["icc"],
+        lambda f: pp.variance_components(f)["r2_conditional"],
+        lambda f: pp.variance_components(f)["share"],
+        lambda f: pp.variance_function(f, {"x": [0.0, 1.0]})["covariance"],
+        lambda f: pp.design_effect(f)["design_effect"],
+        lambda f: pp.singularity(f)[["contribution", "small", "near_zero", "effective_rank"]],
+        lambda f: pp.predict(f, kind="marginal", seed=1)["response"],
+        lambda f: pp.predict(f, new_rows(ABSENT), new_levels="sample", seed=1)["expectation"],
+        lambda f: pp.prior_predictive(f.spec, DATA, along={"x": [0.0, 1.0]}, draws=50, seed=1)["outlook"]["level_line"],
+        lambda f: pp.prior_predictive(f.spec, DATA, draws=50, seed=1)["derived"]["icc"],
+    )
+    for ask in asked:
+        one, other = ask(scaled), ask(fit)
+        for name in one.data_vars if hasattr(one, "data_vars") else [None]:
+            a, b = (answer if name is None else answer[name] for answer in (one, other))
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-8)
+    assert scaled.tree.attrs["engine"] == "collapsed"
+    evidence = [json.loads(f.tree.attrs["run"])["log_evidence"] for f in (scaled, fit)]
+    assert evidence[0] == pytest.approx(evidence[1], abs=1e-6)
+
+
+def test_shares_count_each_rows_own_entry():
+    """Var(row) = sd^2 K_jj + sigma^2; with slopes K_jj z' Sigma z: averaged over the rows, by hand."""
+    inbred = KINSHIP + np.diag(np.linspace(0.0, 1.5, len(KINSHIP)))
+    spec = pp.ModelSpec.from_formula("y ~ x + (x | animal)", cov={"animal": inbred})
+    design = build_design(spec, DATA)
+    priors = resolve_priors(design)
+    draws = label_draws(design, {k: v[None] for k, v in draw_prior(design, priors, 50, seed=1).items()})
+    own = np.array([inbred.loc[label, label] for label in DATA["animal"]])
+    z = np.column_stack([np.ones(len(DATA)), DATA["x"]])
+    sigma = effect_covariance(draws, design.factors[0])
+    by_hand = np.einsum("i,cdpq,ip,iq->cd", own, sigma, z, z) / len(DATA)
+    residual = draws["sigma"].to_numpy() ** 2
+    partition = partition_over_rows(draws, design)
+    np.testing.assert_allclose(partition.factors["animal"][..., 0], by_hand, rtol=1e-10)
+    np.testing.assert_allclose(intraclass_correlation(draws, design)[0]["animal"], by_hand / (by_hand + residual))
+    at = partition_at(draws, design, covariate_points(design, {"x": [2.0]}, common=True))
+    place = np.array([1.0, 2.0])
+    here = own.mean() * np.einsum("cdpq,p,q->cd", sigma, place, place)
+    np.testing.assert_allclose(at.factors["animal"][..., 0], here, rtol=1e-10)
+    parts = decompose(design)
+    squares = [own.mean(), np.mean(own * (DATA["x"] - DATA["x"].mean()) ** 2)]
+    np.testing.assert_allclose(parts.mean_squares, squares, rtol=1e-10)
+
+
+def test_likelihoods_have_the_sd_of_the_matrix_too():
+    one, other = (pp.maximum_likelihood(FORMULA, DATA, cov={"animal": k * KINSHIP}) for k in (1, 4))
+    assert one.log_likelihood == pytest.approx(other.log_likelihood, abs=1e-8)
+    assert one.maximum.sd[0][0] == pytest.approx(2 * other.maximum.sd[0][0], rel=1e-5)
+    np.testing.assert_allclose(one.conditional_modes("animal"), other.conditional_modes("animal"), rtol=1e-4, atol=1e-6)
+
+
+def test_a_saved_fit_holds_the_matrix_as_numbers(fit, tmp_path):
+    """As text 2,000 levels took 118 MB."""
+    rng = np.random.default_rng(1)
+    kinship = pd.DataFrame(np.cov(rng.normal(size=(300, 600))), index=list(range(300)), columns=list(range(300)))
+    spec = pp.ModelSpec.from_formula(
+        "y ~ 1 + (1 | g)", cov={"g": kinship}, priors={"sigma": pp.Prior("HalfNormal", sigma=2)}
+    )
+    table = pd.DataFrame({"g": np.arange(600) % 300, "y": rng.normal(size=600)})
+    made = pp.fit(spec, table, draws=10, chains=1, seed=1, progressbar=False)
+    assert len(made.tree.attrs["spec"]) < 1000
+    path = made.save(tmp_path / "fit.nc")
+    assert path.stat().st_size < 8 * 300 * 301 / 2 + 300_000
+    again = pp.load_fit(path)
+    assert again.spec == spec
+    assert pickle.loads(pickle.dumps(made)).spec == spec
+    np.testing.assert_array_equal(again.design.factors[0].root, made.design.factors[0].root)
+
+
+def test_a_fit_whose_sds_belonged_to_a_divided_matrix_is_refused(fit, tmp_path):
+    older = fit.tree.copy()
+    del older["model_covariances"]
+    older.attrs = {**fit.tree.attrs, "spec": fit.spec.to_toml()}
+    older.to_netcdf(tmp_path / "older.nc", engine="h5netcdf")
+    assert pp.load_fit(tmp_path / "older.nc").spec == fit.spec  # its mean own entry is 1
+    inbred = pp.ModelSpec.from_formula(FORMULA, cov={"animal": KINSHIP + np.eye(len(KINSHIP))})
+    older.attrs = {**older.attrs, "spec": inbred.to_toml()}
+    older.to_netcdf(tmp_path / "older.nc", engine="h5netcdf")
+    with pytest.raises(pp.FileError, match="over its mean own entry"):
+        pp.load_fit(tmp_path / "older.nc")
 
 
 def test_relatives_support_a_variance_that_single_rows_cannot():

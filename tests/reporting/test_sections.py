@@ -7,7 +7,6 @@ import pytest
 
 import partialpool as pp
 from checks.fixed import fit_at
-from partialpool.checkup import Checklist
 from partialpool.errors import PartialPoolError
 from partialpool.overview.convergence import Finding
 from partialpool.reporting.contents import CHAPTERS
@@ -193,14 +192,16 @@ def test_odds_ratios_stand_beside_a_logit_link(counts, sleep):
 
 
 def test_in_short_says_the_verdict_and_the_main_numbers(sleep, doubtful, without_groups):
-    verdict, coefs, correlation = in_short(sleep).prose
-    assert verdict.tone == "good"
+    draws, data, priors, coefs, correlation = in_short(sleep).prose
+    assert draws == Note("Draws: the diagnostics are good.", "good")
+    assert data.text.startswith("Fit to the data: ")
+    assert priors.text.startswith("Priors: ")
     assert re.fullmatch(
         r"Coefficients in the population, with 90 % intervals: Days 10\.\d ms/day \([\d.]+ to [\d.]+\)\.", coefs
     )
     assert re.search(r"Subject 0\.7\d+ \(0\.\d+ to 0\.\d+\)", correlation)
     assert in_short(doubtful).prose[0].tone == "bad"
-    assert len(in_short(without_groups).prose) == 2
+    assert len(in_short(without_groups).prose) == 4
 
 
 def test_a_failed_check_shows_its_cure(sleep, doubtful):
@@ -353,9 +354,22 @@ def test_checks_of_the_fit_say_what_to_do(sleep, without_groups):
     section = fits_data(sleep)
     assert any(isinstance(part, Note) and part.tone == "bad" and "What to do" in part.text for part in section.prose)
     (table,) = section.tables
-    assert [row[0] for row in table.rows] == ["means of Subject", "spreads within Subject", "trend of Days in Subject"]
+    of_rows = ["skewness", "tails", "spread", "fitted"]
+    of_levels = ["means of Subject", "spreads within Subject", "trend of Days in Subject"]
+    assert [row[0] for row in table.rows] == [*of_rows, *of_levels]
     assert re.search(r"mean of \d+ % of levels inside", section.pictures[0].alt)
-    assert fits_data(without_groups) is None
+    assert [row[0] for row in fits_data(without_groups).tables[0].rows] == of_rows
+
+
+def test_in_short_does_not_praise_what_is_boxed_below(sleep):
+    boxed = [part.text for part in fits_data(sleep).prose if isinstance(part, Note) and part.tone == "bad"]
+    data = in_short(sleep).prose[1]
+    assert (data.tone == "bad") == bool(boxed)
+    for text in boxed:
+        assert text.split(":")[0] in data.text
+    moved = next(part for part in priors_matter(sleep).prose if isinstance(part, Note))
+    assert in_short(sleep).prose[2].tone == moved.tone
+    assert not any("relied on" in part.text for part in in_short(sleep).prose if isinstance(part, Note))
 
 
 @pytest.mark.parametrize(
@@ -376,7 +390,7 @@ def test_who_rises_and_who_falls_is_said_by_sign(slope, said):
 
 def findings(monkeypatch, *found):
     listed = tuple(Finding(f"check {k}", good, text, "c") for k, (good, text) in enumerate(found))
-    monkeypatch.setattr("partialpool.reporting.sections.fits_data.check", lambda *_, **__: Checklist(listed))
+    monkeypatch.setattr("partialpool.reporting.sections.fits_data.fit_findings", lambda _: listed)
 
 
 def test_a_check_that_was_not_judged_has_not_passed(sleep, monkeypatch):
@@ -384,10 +398,8 @@ def test_a_check_that_was_not_judged_has_not_passed(sleep, monkeypatch):
     section = fits_data(sleep)
     assert [row[1] for row in section.tables[0].rows] == ["passed", "not judged"]
     (note,) = [part for part in section.prose if isinstance(part, Note)]
-    assert note.text == (
-        "The model makes data like these in every respect that could be judged; 1 of 2 could not be judged."
-    )
+    assert note.text == ("The model makes data like these in what was checked: check 0. Not judged: check 1.")
     findings(monkeypatch, (True, "not judged: no trend"))
     assert not any(isinstance(part, Note) for part in fits_data(sleep).prose)
     findings(monkeypatch, (True, "p = 0.4"))
-    assert "in every respect that was checked." in fits_data(sleep).prose[1].text
+    assert fits_data(sleep).prose[1].text == "The model makes data like these in what was checked: check 0."

@@ -191,6 +191,32 @@ def test_the_known_story_of_the_data_sets():
     assert "<table" in found._repr_html_()
 
 
+def test_few_levels_are_no_conflict():
+    """Six levels, well apart, under default priors: prior and likelihood both move the ICC, and nothing contradicts."""
+    rng = np.random.default_rng(4)
+    g = np.repeat(np.arange(6), 10)
+    y = 3 * stats.norm.ppf((np.arange(6) + 0.5) / 6)[g] + rng.normal(size=60)
+    fit = pp.fit("y ~ 1 + (1 | g)", {"y": y, "g": g}, seed=1, progressbar=False)
+    frame = power_scale(fit, alphas=()).frame
+    row = frame.loc["icc[g]"]
+    assert row["prior"] > 0.05
+    assert row["likelihood"] > 0.05
+    assert row["diagnosis"] == "prior and likelihood both move it (few levels: 6 of g)"
+    assert not frame["diagnosis"].str.contains("conflict").any()
+
+
+def test_a_conflict_is_an_answer_that_the_prior_did_not_expect(sleepstudy):
+    """ICC between 0.05 and 0.3 by a stated prior, 0.6 by the data: outside the prior's central 95 %."""
+    stated = {"icc": pp.elicit("Beta", between=(0.05, 0.3)), "total_sd": pp.Prior("HalfNormal", sigma=100)}
+    fit = pp.fit("Reaction ~ Days + (1 | Subject)", sleepstudy, priors=stated, seed=1, progressbar=False)
+    found = power_scale(fit, alphas=()).frame
+    assert found.loc["icc[Subject]", "diagnosis"] == "prior-data conflict"
+    # A coefficient: N(0, 1) where the data say 10.5 with an error of 0.8.
+    stated = {"beta[Days]": pp.Prior("Normal", mu=0, sigma=1)}
+    fit = pp.fit("Reaction ~ Days + (1 | Subject)", sleepstudy, priors=stated, seed=1, progressbar=False)
+    assert power_scale(fit, alphas=()).frame.loc["beta[Days]", "diagnosis"] == "prior-data conflict"
+
+
 def test_names_may_hold_a_slash(sleepstudy):
     """A tree reads one as a path."""
     fit = pp.fit("Reaction ~ I(Days / 10) + (1 | Subject)", sleepstudy, seed=1, progressbar=False)

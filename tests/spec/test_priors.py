@@ -3,9 +3,12 @@ import pickle
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from partialpool.errors import PriorError
 from partialpool.observe.distributions import frozen
+from partialpool.sensitivity.scaled import power_prior
+from partialpool.spec.model import ModelSpec
 from partialpool.spec.priors import DISTRIBUTIONS, Prior
 from partialpool.spec.priortable import PriorTable, as_prior
 
@@ -29,6 +32,7 @@ EXAMPLES = [
     Prior("Beta", alpha=2, beta=5),
     Prior("Dirichlet", a=1),
     Prior("LKJ", eta=2),
+    Prior("DiracDelta", c=4),
 ]
 SCALAR = [p for p in EXAMPLES if p.support in ("real", "positive")]
 FOREIGN = [p for p in EXAMPLES if p.support in ("real", "positive", "unit") and p.standard == p]
@@ -280,3 +284,50 @@ def test_a_preliz_distribution_that_does_not_fit_is_refused(build, refuses):
 
     foreign = build(preliz)
     refuses(PriorError, lambda: as_prior(foreign))
+
+
+NU = Prior("Gamma", alpha=2, beta=0.1, lower=2)
+
+
+def test_a_prior_may_be_truncated():
+    prior = Prior("Gamma", alpha=2, beta=0.1, lower=2)
+    assert repr(prior) == "Prior('Gamma', alpha=2, beta=0.1, lower=2)"
+    assert prior.arguments == {"alpha": 2, "beta": 0.1}
+    assert prior != Prior("Gamma", alpha=2, beta=0.1)
+    assert prior.in_units_of(2) == Prior("Gamma", alpha=2, beta=0.2, lower=1)
+    with pytest.raises(PriorError, match="nothing below 0"):
+        Prior("Gamma", alpha=2, beta=0.1, lower=0)
+    with pytest.raises(PriorError, match="wrong arguments for Normal"):
+        Prior("Normal", mu=0, sigma=1, lower=0)
+
+
+def test_a_truncated_prior_is_of_a_familys_own_shape():
+    spec = ModelSpec.from_formula("y ~ 1 + (1 | g)", family="student_t", priors={"nu": NU})
+    assert ModelSpec.from_toml_text(spec.to_toml()) == spec
+    for name in ("sigma", "sd_g"):
+        with pytest.raises(PriorError, match=f"a prior of {name} cannot be truncated"):
+            ModelSpec.from_formula(
+                "y ~ 1 + (1 | g)", family="student_t", priors={name: Prior("HalfNormal", sigma=1, lower=0.1)}
+            )
+
+
+def test_the_density_of_a_truncated_prior():
+    whole, cut = stats.gamma(2, scale=10), frozen(NU)
+    x = np.array([1.0, 2.5, 30.0])
+    expected = np.where(x > 2, whole.pdf(x) / whole.sf(2), 0)
+    assert cut.pdf(x) == pytest.approx(expected)
+    assert cut.cdf(x) == pytest.approx(np.maximum(whole.cdf(x) - whole.cdf(2), 0) / whole.sf(2))
+    assert cut.ppf(cut.cdf(x[1:])) == pytest.approx(x[1:])
+    assert cut.rvs(100, np.random.default_rng(0)).min() > 2
+    assert power_prior(NU, 0.5) == Prior("Gamma", alpha=1.5, beta=0.05, lower=2)
+
+
+def test_a_familys_own_shape_may_be_fixed():
+    four = Prior("DiracDelta", c=4)
+    spec = ModelSpec.from_formula("y ~ 1 + (1 | g)", family="student_t", priors={"nu": four})
+    assert ModelSpec.from_toml_text(spec.to_toml()) == spec
+    assert frozen(four).rvs(3, np.random.default_rng(0)).tolist() == [4, 4, 4]
+    assert frozen(four).logpdf(np.array([4.0])).tolist() == [0]
+    for name in ("sigma", "sd_g", "beta"):
+        with pytest.raises(PriorError, match="does not fit"):
+            ModelSpec.from_formula("y ~ 1 + (1 | g)", family="student_t", priors={name: four})

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import xarray as xr
 
@@ -37,6 +38,11 @@ def test_labels_may_be_numbers():
     [
         (MATRIX, "needs their labels"),
         (pd.DataFrame(MATRIX), "needs their labels"),
+        (MATRIX.tolist(), "needs their labels"),
+        (pl.from_pandas(TABLE.reset_index()), "needs their labels"),
+        (pl.from_pandas(TABLE.reset_index()).lazy(), "got:     polars.LazyFrame"),
+        (TABLE.set_axis(["ann", "ann", "cem"], axis=1), "same labels"),
+        (TABLE.set_axis(["ann", "ann", "cem"]).set_axis(["ann", "ann", "cem"], axis=1), "each level has one row"),
         (TABLE.rename(columns={"cem": "dan"}), "same labels"),
         (TABLE.iloc[:2], "same labels"),
         (TABLE.set_axis(["ann", "ann", "cem"]), "each level has one row"),
@@ -109,3 +115,22 @@ def test_large_matrices_stay_cheap():
     spec = pp.ModelSpec.from_formula("y ~ x + (1 | animal)", cov={"animal": sib_matrix(60, 6)})
     assert repr(spec.groups[0]).endswith("cov=Relationship of 360 levels)")
     assert hash(spec) == hash(pp.ModelSpec.from_toml_text(spec.to_toml()))
+
+
+@pytest.mark.parametrize("cov", [TABLE, [TABLE], pl.from_pandas(TABLE.reset_index()).lazy(), LABELS])
+def test_covariances_are_given_by_factor(cov):
+    with pytest.raises(pp.SpecError, match="given by factor") as error:
+        pp.ModelSpec.from_formula("y ~ 1 + (1 | animal)", cov=cov)
+    assert "\n" not in error.value.got
+    data = pd.DataFrame({"animal": LABELS * 2, "y": range(6)})
+    with pytest.raises(pp.SpecError, match="already says this"):
+        pp.maximum_likelihood(pp.ModelSpec.from_formula("y ~ 1 + (1 | animal)"), data, cov=cov)
+
+
+def test_covariances_may_be_left_out_of_the_text():
+    priors = {"sigma": pp.Prior("HalfNormal", sigma=2)}
+    spec = pp.ModelSpec.from_formula("y ~ x + (1 | animal) + (1 | h)", cov={"animal": TABLE}, priors=priors)
+    text = spec.to_toml(covariances=False)
+    assert "lower" not in text
+    assert pp.ModelSpec.from_toml_text(text, cov={"animal": TABLE}) == spec
+    assert pp.ModelSpec.from_toml_text(spec.to_toml()) == spec

@@ -1,5 +1,6 @@
 """ICC by closed forms, by numerical integration, and at lme4's estimates against insight and performance."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -186,6 +187,12 @@ def test_what_it_says_of_itself():
     assert answer["icc"].dims == ("chain", "draw", "factor", "c")
     assert answer.attrs["held"].startswith("x=")
     assert "lognormal approximation" in answer.attrs["residual"]
+    one_mean = "at one mean over all rows: other covariates in the model change it"
+    assert one_mean not in answer.attrs["residual"]
+    averaged = pp.icc(fit)
+    assert averaged.attrs["residual"].endswith(one_mean)
+    assert one_mean in pp.plot_icc(averaged).axes[0].get_xlabel()
+    plt.close("all")
 
 
 WRONG = {

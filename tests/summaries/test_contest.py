@@ -63,6 +63,23 @@ def test_rows_are_arviz_loo(fits, comparison):
     assert comparison.frame.loc["intercepts", "rows"] == pytest.approx(arviz_loo(fits["intercepts"]).elpd)
 
 
+def test_refits_on_request_leave_nothing_doubtful(fits):
+    two = {name: fits[name] for name in ("slopes", "no groups")}
+    found = compare(two, refit=True, seed=1, progressbar=False)
+    assert "left out by a refit: 4 for slopes" in str(found)
+    assert "k-hat above 0.7" not in str(found)
+    assert (found.frame[["rows_mcse", "levels_mcse"]] > 0).to_numpy().all()
+
+
+def test_a_monte_carlo_error_that_would_change_a_digit_is_printed(comparison):
+    frame = comparison.frame
+    said = [note for note in comparison.notes if "Monte Carlo error" in note]
+    for criterion, note in zip(("rows", "levels"), said, strict=True):
+        assert note.startswith("  Monte Carlo error, what another seed may change: ")
+        assert f"{frame.loc['slopes', f'{criterion}_mcse']:.2g} for slopes" in note
+        assert ("no groups" in note) == (frame.loc["no groups", f"{criterion}_mcse"] >= 0.05)
+
+
 def test_evidence_is_the_engines(fits, comparison):
     run = json.loads(fits["no groups"].tree.attrs["run"])
     assert comparison.frame.loc["no groups", "evidence"] == run["log_evidence"]

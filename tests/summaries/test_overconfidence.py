@@ -48,7 +48,7 @@ def test_slopes_about_a_centre_cost_the_mean_nothing():
 def test_another_link_says_its_scale():
     data = pp.load_dataset("contraception")
     fit = fit_at("use ~ urban + (1 | district)", data, family="bernoulli", beta=[-0.7, 0.7], sd_district=[0.5])
-    assert pp.design_effect(fit).attrs["scale"] == "latent (logit link)"
+    assert pp.design_effect(fit).attrs["scale"] == "latent scale (logit link)"
 
 
 def test_groups_are_needed():

@@ -18,14 +18,14 @@ import numpy as np
 from partialpool.collapse.arrange import System
 from partialpool.collapse.compiled import kernel
 from partialpool.collapse.descent import descend
-from partialpool.collapse.digits import check_digits
+from partialpool.collapse.digits import check_digits, smallest_noise
 from partialpool.collapse.eliminate import eliminate, make_workspace
 from partialpool.collapse.gradient import evaluate_likelihood_gradient
 from partialpool.collapse.layout import Layout, Normals, common_of, scales_of, unpack, unpack_many
 from partialpool.collapse.marginal import build_flat
 from partialpool.collapse.moments import collect_moments
 from partialpool.collapse.recover import conditional_modes, original_beta
-from partialpool.collapse.relative import relative_coordinates
+from partialpool.collapse.relative import Relative, relative_coordinates
 from partialpool.collapse.units import choose_units
 from partialpool.design.build import Design
 from partialpool.design.scaling import default_priors
@@ -39,6 +39,10 @@ _STARTS: Final = (1.0, 0.1)
 """Relative sds to start from: the first alone where an evaluation takes milliseconds."""
 SINGULAR: Final = 1e-4
 """Smallest diagonal element of a relative Cholesky factor that counts as above 0, as in lme4."""
+_LARGE: Final = 10.0
+"""From this relative sd on it is asked whether the residual sd is 0."""
+_LEVEL: Final = 1e-6
+"""How much the deviance may rise by rounding on level ground."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +62,9 @@ class Maximum:
     modes
         Conditional modes of the group effects per factor, (levels, effects).
     singular
-        Whether some relative Cholesky factor has a diagonal element below 1e-4.
+        Whether some relative Cholesky factor has a diagonal element below 1e-4, or the residual sd is 0.
+    no_residual
+        Whether the likelihood has its maximum where the residual sd is 0; `sigma` is then near it.
     steepest
         Largest element of the gradient left, in log likelihood per unit of a relative Cholesky factor; elements at
         their bound left out.
@@ -72,6 +78,7 @@ class Maximum:
     corr: tuple[np.ndarray, ...]
     modes: tuple[np.ndarray, ...]
     singular: bool
+    no_residual: bool
     steepest: float
 
 
@@ -167,7 +174,8 @@ def maximise(design: Design, *, reml: bool = False) -> Maximum:
 
     scales = _STARTS if problem.kept.is_cheap else _STARTS[:1]
     found = descend(evaluate, coordinates, [coordinates.start(scale) for scale in scales])
-    relative = coordinates.to_theta(found.t)
+    nearest = _without_residual(problem, coordinates, found.t)
+    relative = coordinates.to_theta(found.t if nearest is None else nearest)
     check_digits(problem.kept.design, problem.kept.units.unit, problem.profile(relative).sigma)
     if not found.steepest < _STEEPEST:
         raise EngineError(
@@ -177,7 +185,23 @@ def maximise(design: Design, *, reml: bool = False) -> Maximum:
             do="look whether the response is computed from its predictors; if not, use fit: a posterior needs no "
             "maximum",
         )
-    return _describe(problem, relative, found.steepest)
+    return _describe(problem, relative, found.steepest, no_residual=nearest is not None)
+
+
+def _without_residual(problem: _Problem, coordinates: Relative, t: np.ndarray) -> np.ndarray | None:
+    """Return a point whose residual sd is 1e-4 of the largest sd, if the likelihood is no lower there; else None.
+
+    Relatives may leave nothing for the residual. It is 0 at no finite t, and the likelihood rises so slowly on the way
+    that the climb ends before.
+    """
+    largest = float(np.abs(t).max(initial=0.0))
+    if problem.known_sigma or largest < _LARGE:
+        return None
+    here = problem.profile(coordinates.to_theta(t))
+    far = t / (SINGULAR * largest)
+    there = problem.profile(coordinates.to_theta(far))
+    told = there.sigma > smallest_noise(problem.kept.design.n_rows)
+    return far if told and there.deviance <= here.deviance + _LEVEL else None
 
 
 def _check_rows(design: Design, *, reml: bool) -> None:
@@ -192,7 +216,7 @@ def _check_rows(design: Design, *, reml: bool) -> None:
     )
 
 
-def _describe(problem: _Problem, relative: np.ndarray, steepest: float) -> Maximum:
+def _describe(problem: _Problem, relative: np.ndarray, steepest: float, *, no_residual: bool) -> Maximum:
     kept = problem.kept
     units, design = kept.units, kept.design
     at = problem.profile(relative)
@@ -222,6 +246,7 @@ def _describe(problem: _Problem, relative: np.ndarray, steepest: float) -> Maxim
         tuple(sd[f] for f in range(len(sd))),
         tuple(corr[f] for f in range(len(corr))),
         conditional_modes(kept, theta),
-        bool(smallest < SINGULAR),
+        bool(smallest < SINGULAR) or no_residual,
+        no_residual,
         steepest,
     )

@@ -125,7 +125,7 @@ def working_response(design: Design) -> np.ndarray:
 
 def _effects(factor: FactorEffects) -> EffectUnits:
     columns = free_columns(factor.names, factor.values)
-    size, _ = column_sizes(factor.names, columns.of(factor.values))
+    size, _ = column_sizes(factor.names, columns.of(factor.values), factor.own)
     basis = factor.basis
     to_data = basis.to_zero / basis.scale
     shift = size[:, None] * np.linalg.solve(columns.to_zero, to_data)

@@ -37,7 +37,8 @@ def relationship_matrix(pedigree: Any, *, unknown: str = "0") -> pd.DataFrame:
     Raises
     ------
     DataError
-        A person twice, a parent without a row, somebody who is their own ancestor, fewer than three columns.
+        No table (a list, a lazy frame); fewer than three columns, two of one name; a person twice, a parent without a
+        row, somebody who is their own ancestor.
 
     Examples
     --------
@@ -59,10 +60,7 @@ def relationship_matrix(pedigree: Any, *, unknown: str = "0") -> pd.DataFrame:
 
 def _read(pedigree: Any, unknown: str) -> tuple[list[str], list[tuple[int | None, ...]]]:
     """Names, and for each the places of father and mother."""
-    table = nw.from_native(pedigree, eager_only=True)
-    if table.shape[1] < _COLUMNS:
-        raise _refused("a pedigree has a column for the person, the father and the mother", ", ".join(table.columns))
-    rows = [[_name(cell, unknown) for cell in row[:_COLUMNS]] for row in table.iter_rows()]
+    rows = [[_name(cell, unknown) for cell in row] for row in zip(*_columns(pedigree), strict=True)]
     place: dict[str, int] = {}
     for k, (person, *_) in enumerate(rows):
         if person is None or person in place:
@@ -74,6 +72,27 @@ def _read(pedigree: Any, unknown: str) -> tuple[list[str], list[tuple[int | None
         if strangers:
             raise _refused("a parent without a row of their own", f"{strangers[0]!r}, of {person!r}")
     return list(place), [tuple(None if name is None else place[name] for name in named) for _, *named in rows]
+
+
+def _columns(pedigree: Any) -> list[list[object]]:
+    """The first three columns."""
+    try:
+        table = nw.from_native(pedigree, eager_only=True)
+    except nw.exceptions.DuplicateError as error:
+        raise _refused(
+            "a pedigree has two columns of one name", str(error).partition("got:")[2].strip(" -\n")
+        ) from error
+    except TypeError as error:
+        raise DataError(
+            "this is not a pedigree",
+            got=f"{type(pedigree).__module__.partition('.')[0]}.{type(pedigree).__name__}".removeprefix("builtins."),
+            allowed="a pandas, polars or pyarrow table with one row per person",
+            do="collect a lazy frame first; put lists into a pandas.DataFrame",
+        ) from error
+    if table.shape[1] < _COLUMNS:
+        named = ", ".join(map(str, table.columns))
+        raise _refused("a pedigree has a column for the person, the father and the mother", named)
+    return [table[:, k].to_list() for k in range(_COLUMNS)]
 
 
 def _name(cell: object, unknown: str) -> str | None:

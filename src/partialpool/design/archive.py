@@ -1,6 +1,7 @@
 """The model's table as a Dataset and back: a saved fit carries what its design is rebuilt from."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,10 @@ import pandas as pd
 import xarray as xr
 
 from partialpool.names import OBS
+from partialpool.spec.relationship import Relationship
+from partialpool.spec.terms import Group
 
-__all__ = ["dataset_to_frame", "frame_to_dataset"]
+__all__ = ["covariances_to_dataset", "dataset_to_covariances", "dataset_to_frame", "frame_to_dataset"]
 
 
 def frame_to_dataset(frame: pd.DataFrame, rows: np.ndarray, n_given: int) -> xr.Dataset:
@@ -32,6 +35,31 @@ def frame_to_dataset(frame: pd.DataFrame, rows: np.ndarray, n_given: int) -> xr.
         columns.append(fact)
     attrs = {"columns": json.dumps(columns), "n_given": n_given}
     return xr.Dataset(variables, coords={OBS: rows}, attrs=attrs)
+
+
+def covariances_to_dataset(groups: Iterable[Group]) -> xr.Dataset:
+    """Store the known covariance among levels of each factor that has one, as numbers: labels and lower triangle.
+
+    As text a matrix takes several times the room, and its numbers have to be read one by one.
+    """
+    known = {group.factor: group.cov for group in groups if group.cov is not None}
+    variables = {}
+    for k, cov in enumerate(known.values()):
+        variables[f"levels_{k}"] = xr.Variable(f"level_{k}", np.array(cov.levels, dtype=object))
+        # Most pairs of a pedigree are no relatives.
+        lower = np.array(cov.lower)
+        variables[f"lower_{k}"] = xr.Variable(f"entry_{k}", lower, encoding={"zlib": True, "complevel": 4})
+    return xr.Dataset(variables, attrs={"factors": json.dumps(list(known))})
+
+
+def dataset_to_covariances(dataset: xr.Dataset) -> dict[str, Relationship]:
+    """Restore the covariances, by factor."""
+    return {
+        factor: Relationship(
+            tuple(map(str, dataset[f"levels_{k}"].to_numpy())), tuple(dataset[f"lower_{k}"].to_numpy().tolist())
+        )
+        for k, factor in enumerate(json.loads(dataset.attrs["factors"]))
+    }
 
 
 def dataset_to_frame(dataset: xr.Dataset) -> pd.DataFrame:

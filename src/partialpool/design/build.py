@@ -88,10 +88,6 @@ class FactorEffects:
         Effects; those of one block stand together.
     values
         Z without its dummy columns: the effects' values, shape (rows, effects), on the original scale.
-    scale
-        sd (ddof 0) of each column, 1 for a constant one, shape (effects,).
-    mean_square
-        Mean square of each column over the rows, shape (effects,).
     basis
         What the effects' priors are stated of.
     blocks
@@ -106,8 +102,6 @@ class FactorEffects:
     codes: np.ndarray
     names: tuple[str, ...]
     values: np.ndarray
-    scale: np.ndarray
-    mean_square: np.ndarray
     basis: EffectBasis
     blocks: tuple[tuple[int, ...], ...]
     recipes: tuple[Recipe, ...]
@@ -126,11 +120,19 @@ class FactorEffects:
     @property
     def how_many(self) -> str:
         """Its levels in words: `18 levels`."""
-        if self.kinship is None:
-            return f"{self.n_levels} levels"
-        unit = self.kinship.unit
-        scaled = f" (cov divided by its mean own entry {unit:.4g})" if unit != 1 else ""
-        return f"{self.n_levels} related levels{scaled}"
+        related = "" if self.kinship is None else "related "
+        mean = f" (mean own entry of cov {self.mean_own:.4g})" if abs(self.mean_own - 1) > 1e-9 else ""
+        return f"{self.n_levels} {related}levels{mean}"
+
+    @property
+    def own(self) -> np.ndarray:
+        """Own entry of each row's level in its known covariance, shape (rows,); 1 without one."""
+        return np.ones(len(self.codes)) if self.kinship is None else self.kinship.own[self.codes]
+
+    @property
+    def mean_own(self) -> float:
+        """Mean own entry over the rows: sd sqrt(mean_own) is the sd of a row's level on average."""
+        return float(self.own.mean())
 
     @property
     def correlated(self) -> bool:
@@ -220,8 +222,7 @@ class Design:
     def categories(self) -> Mapping[str, Categories]:
         """The columns that are categories by how terms use them, with their order and reference.
 
-        Text, booleans, categoricals, numbers inside `C()`, groups of `within` and `between`. Every other column that
-        terms read is a quantity.
+        Every other column that terms read is a quantity.
         """
         return MappingProxyType(merge_categories(*(recipe.categories for recipe in self.recipes)))
 
@@ -263,8 +264,9 @@ class Design:
 
     def with_origin(self, rows: np.ndarray, n_given: int, units: Mapping[str, str]) -> "Design":
         """Return the same design, its rows numbered as in the table they came from, with that table's units."""
-        frame = self.frame.set_axis(rows)
-        return replace(self, rows=rows, n_given=n_given, frame=frame, units=MappingProxyType(dict(units)))
+        return replace(
+            self, rows=rows, n_given=n_given, frame=self.frame.set_axis(rows), units=MappingProxyType(dict(units))
+        )
 
 
 def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> Design:
@@ -301,7 +303,7 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
     offset = np.sum([values for _, values in offsets], axis=0) if offsets else None
     # 3. Common effects.
     common = _common_effects(spec, frame)
-    warn_dropped("common effects", common.recipe.dropped, len(common.coefs))
+    warn_dropped("common effects", (common.recipe,))
     own = [name for name, _ in spec.family_record.parameters if name != "sigma" or se is None]
     if not (common.coefs or spec.groups or own):
         raise DataError(
@@ -315,8 +317,7 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
     for factor in factors:
         # Relatives tell a level's effect from the residual, even where each level has one row.
         alone = _has_free_sigma(spec) and (factor.kinship is None or factor.kinship.is_diagonal)
-        dropped = tuple(name for recipe in factor.recipes for name in recipe.dropped)
-        warn_dropped(f"effects over {factor.name}", dropped, len(factor.names))
+        warn_dropped(f"effects over {factor.name}", factor.recipes)
         check_factor(factor.name, factor.codes, factor.n_levels, factor.names, residual_free=alone)
         check_effects_vary(factor.name, factor.names, factor.values)
         warn_weak_slopes(factor.name, factor.codes, factor.n_levels, factor.names, factor.values)
@@ -354,12 +355,8 @@ def _common_effects(spec: ModelSpec, frame: pd.DataFrame) -> CommonEffects:
     recipe, values = recipe.without(find_aliases(values, recipe.term_of_column, recipe.crossed), values)
     names = recipe.names[1:] if spec.intercept else recipe.names
     values = values[:, 1:] if spec.intercept else values
-    if spec.intercept:
-        center = values.mean(axis=0)
-        scale = (values - center).std(axis=0)
-    else:
-        center = np.zeros(values.shape[1])
-        scale = np.sqrt((values**2).mean(axis=0))
+    center = values.mean(axis=0) if spec.intercept else np.zeros(values.shape[1])
+    scale = (values - center).std(axis=0) if spec.intercept else np.sqrt((values**2).mean(axis=0))
     # An ordinal model's cutpoints are its intercepts.
     has_intercept = spec.intercept and spec.family_record.kind != "ordinal"
     check_common(names, values, center, scale, intercept=has_intercept)
@@ -384,8 +381,6 @@ def _factor_effects(spec: ModelSpec, factor: str, frame: pd.DataFrame) -> Factor
         at_means += [group.origin == "means"] * len(added)
         start += len(recipe.names)
     values = columns[0] if len(columns) == 1 else np.concatenate(columns, axis=1)
-    scale = values.std(axis=0)
-    scale[np.ptp(values, axis=0) == 0] = 1.0
     names = tuple(name for recipe in recipes for name in recipe.names)
     if len(set(names)) < len(names):
         doubled = sorted({n for n in names if names.count(n) > 1})
@@ -396,7 +391,6 @@ def _factor_effects(spec: ModelSpec, factor: str, frame: pd.DataFrame) -> Factor
             do="write 0 + in one of the terms, or name the category in one of them only",
         )
     known = next((group.cov for group in spec.groups if group.factor == factor), None)
-    kinship = None if known is None else match_levels(known, factor, levels.labels, codes)
-    square = (values**2).mean(axis=0)
-    basis = make_effect_basis(names, values, blocks, at_means=at_means)
-    return FactorEffects(levels, codes, names, values, scale, square, basis, tuple(blocks), tuple(recipes), kinship)
+    kinship = None if known is None else match_levels(known, factor, levels.labels)
+    basis = make_effect_basis(names, values, blocks, at_means=at_means, own=kinship.own[codes] if kinship else None)
+    return FactorEffects(levels, codes, names, values, basis, tuple(blocks), tuple(recipes), kinship)

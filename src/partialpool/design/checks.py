@@ -1,10 +1,11 @@
 """What the data cannot tell: collinear predictors, factors that are not groups, slopes that do not vary."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from partialpool.design.effect_basis import is_far_from_zero
+from partialpool.design.recipe import Recipe
 from partialpool.errors import DataError, DataWarning, warn
 from partialpool.names import INTERCEPT
 
@@ -159,8 +160,11 @@ def warn_independent_far_from_zero(
         )
 
 
-def warn_dropped(where: str, dropped: tuple[str, ...], n_kept: int) -> None:
+def warn_dropped(where: str, recipes: Iterable[Recipe]) -> None:
     """Name the columns that were left out because the rows do not identify their coefficients."""
+    recipes = tuple(recipes)
+    dropped = [name for recipe in recipes for name in recipe.dropped]
+    n_kept = sum(len(recipe.names) for recipe in recipes)
     if not dropped:
         return
     more = f" and {len(dropped) - 6} more" if len(dropped) > 6 else ""

@@ -73,9 +73,9 @@ class EffectBasis:
         How Z* is made of Z.
     scale
         sd of each column of Z* over the rows; its root mean square where the factor has no varying intercept; 1 for a
-        constant one. Shape (effects,).
+        constant one; times the root of the mean own entry where levels have a known covariance. Shape (effects,).
     mean_square
-        Mean square of each column of Z*, (effects,).
+        Mean square of each column of Z*, own entries of a known covariance counted, (effects,).
     """
 
     columns: FreedColumns
@@ -107,7 +107,12 @@ class EffectBasis:
 
 
 def make_effect_basis(
-    names: Sequence[str], values: np.ndarray, blocks: Sequence[Sequence[int]], *, at_means: Sequence[bool]
+    names: Sequence[str],
+    values: np.ndarray,
+    blocks: Sequence[Sequence[int]],
+    *,
+    at_means: Sequence[bool],
+    own: np.ndarray | None = None,
 ) -> EffectBasis:
     """Find the basis of a factor's effects.
 
@@ -119,6 +124,8 @@ def make_effect_basis(
         Positions of the effects that share one correlation matrix.
     at_means
         Whether the priors of each block are stated at the predictors' means, as far as its columns allow that.
+    own
+        Own entry of each row's level in a known covariance, (rows,); None without one.
     """
     q = len(names)
     center, turn, to_zero = np.zeros(q), np.eye(q), np.eye(q)
@@ -127,15 +134,22 @@ def make_effect_basis(
         inside = np.ix_(block, block)
         center[block], turn[inside], to_zero[inside] = freed.center, freed.turn, freed.to_zero
     columns = FreedColumns(center, turn, to_zero)
-    return EffectBasis(columns, *column_sizes(names, columns.of(values)))
+    return EffectBasis(columns, *column_sizes(names, columns.of(values), own))
 
 
-def column_sizes(names: Sequence[str], columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Scale and mean square of a factor's columns (rows, effects), each (effects,); see `EffectBasis`."""
-    mean_square = (columns**2).mean(axis=0)
-    scale = columns.std(axis=0) if INTERCEPT in names else np.sqrt(mean_square)
+def column_sizes(
+    names: Sequence[str], columns: np.ndarray, own: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scale and mean square of a factor's columns (rows, effects), each (effects,); see `EffectBasis`.
+
+    Where levels have a known covariance, its own entries are counted: an effect's variance in a row is own z^2 sd^2.
+    """
+    square = columns**2
+    scale = columns.std(axis=0) if INTERCEPT in names else np.sqrt(square.mean(axis=0))
     scale[np.ptp(columns, axis=0) == 0] = 1.0
-    return scale, mean_square
+    if own is None:
+        return scale, square.mean(axis=0)
+    return scale * np.sqrt(own.mean()), (own[:, None] * square).mean(axis=0)
 
 
 def free_columns(names: Sequence[str], values: np.ndarray) -> FreedColumns:

@@ -17,11 +17,10 @@ Label = str | int | float | bool
 
 @dataclass(frozen=True, eq=False)
 class Kinship:
-    """How the levels of one factor covary: b ~ N(0, K (x) Sigma), K what was stated over its mean own entry.
+    """How the levels of one factor covary: b ~ N(0, K (x) Sigma), K as it was stated.
 
-    An sd then is that of a row's level on average, whatever the matrix is in units of: shares of variance, default
-    priors and everything averaged over rows mean the same as without a covariance. Pedigrees without inbreeding and
-    correlation matrices have a mean own entry of 1, and are taken as they are.
+    An sd is that of a level whose own entry is 1, as in brms and MCMCglmm. What is averaged over rows (shares of
+    variance, R2) counts each level's own entry, and so do default priors.
 
     Attributes
     ----------
@@ -31,14 +30,16 @@ class Kinship:
         The data's levels, (levels,).
     root
         Lower Cholesky factor L of their covariance K = L L', (levels, levels).
-    unit
-        Mean own entry of the stated matrix over the rows: sd / sqrt(unit) is the sd of a level whose own entry is 1.
     """
 
     known: Relationship
     labels: tuple[Label, ...]
     root: np.ndarray
-    unit: float
+
+    @property
+    def own(self) -> np.ndarray:
+        """Each level's own entry K_jj, (levels,): the variance of its effects over Sigma."""
+        return np.square(self.root).sum(axis=1)
 
     @property
     def is_diagonal(self) -> bool:
@@ -50,7 +51,7 @@ class Kinship:
         if len(alive) == len(self.labels):
             return self
         part = (self.root @ self.root.T)[np.ix_(alive, alive)]
-        return Kinship(self.known, tuple(self.labels[k] for k in alive), np.linalg.cholesky(part), self.unit)
+        return Kinship(self.known, tuple(self.labels[k] for k in alive), np.linalg.cholesky(part))
 
     def without_relatives(self, labels: Sequence[Label]) -> list[str]:
         """Those of some levels that have no row in the matrix, as text."""
@@ -62,7 +63,7 @@ class Kinship:
 
         The root, (new, new), is of K_nn - K_no K_oo^-1 K_on.
         """
-        matrix = _written_out(self.known) / self.unit
+        matrix = _written_out(self.known)
         place = {label: k for k, label in enumerate(self.known.levels)}
         old, new = ([place[str(label)] for label in some] for some in (self.labels, labels))
         cross = matrix[np.ix_(old, new)]
@@ -72,8 +73,8 @@ class Kinship:
         return mean, singular_root((left + left.T) / 2)
 
 
-def match_levels(known: Relationship, factor: str, labels: tuple[Label, ...], codes: np.ndarray) -> Kinship:
-    """Find a factor's levels in a stated covariance, by `str` of their labels, and factor it; codes are the rows'.
+def match_levels(known: Relationship, factor: str, labels: tuple[Label, ...]) -> Kinship:
+    """Find a factor's levels in a stated covariance, by `str` of their labels, and factor it.
 
     Raises
     ------
@@ -91,15 +92,11 @@ def match_levels(known: Relationship, factor: str, labels: tuple[Label, ...], co
         )
     chosen = [place[str(label)] for label in labels]
     matrix = _written_out(known)[np.ix_(chosen, chosen)]
-    unit = float(np.diagonal(matrix)[codes].mean())
-    # Within rounding of 1 a matrix is one of correlations already.
-    unit = 1.0 if abs(unit - 1) < 1e-9 else unit
-    matrix /= unit
     try:
         root = np.linalg.cholesky(matrix)
     except np.linalg.LinAlgError:
         root = np.zeros_like(matrix)
-    rounding = np.sqrt(np.finfo(float).eps * np.diagonal(matrix).max(initial=1.0))
+    rounding = np.sqrt(np.finfo(float).eps * np.diagonal(matrix).max(initial=0.0))
     if not np.diagonal(root).min(initial=np.inf) > rounding:
         values, vectors = np.linalg.eigh(matrix)
         two = np.sort(np.argsort(-np.abs(vectors[:, 0]), stable=True)[:2])
@@ -109,7 +106,7 @@ def match_levels(known: Relationship, factor: str, labels: tuple[Label, ...], co
             allowed="a positive definite matrix",
             do="merge levels that are copies of each other (clones), or add a little to the diagonal",
         )
-    return Kinship(known, labels, root, unit)
+    return Kinship(known, labels, root)
 
 
 def _written_out(known: Relationship) -> np.ndarray:

@@ -5,7 +5,8 @@ y stands for y less the offset, on the link scale:
 
     intercept, at the predictors' means   Normal(link(mean y), 2.5 s_y); Normal(0, 2.5) for logit, probit, cloglog
     other common effects, jointly         Normal(0, (2.5 s_y)^2 (Xc'Xc / n)^-1), Xc the centred columns
-    sd of an effect z                     HalfStudentT(3, s_y / sd(z)), sd(z) = 1 for a constant column
+    sd of an effect z                     HalfStudentT(3, s_y / sd(z)), sd(z) = 1 for a constant column; over sqrt(k)
+                                          too, k the mean own entry over the rows of a known covariance among levels
     corr                                  LKJ(2)
     sigma                                 HalfStudentT(3, sd(y))
 
@@ -296,7 +297,10 @@ def _sd_defaults(factor: FactorEffects, scales: _Scales) -> Iterator[ResolvedPri
     what = "sd" if INTERCEPT in factor.names else "rms"
     for name, scale, column in zip(factor.names, factor.basis.scale, factor.values.T, strict=True):
         constant = np.ptp(column) == 0
-        reason = scales.unit_reason if constant else f"{scales.unit_reason} / {what}(z), {what}(z) = {scale:.4g}"
+        sizes = [] if constant else [(f"{what}(z)", f"{what}(z) = {scale / math.sqrt(factor.mean_own):.4g}")]
+        if abs(factor.mean_own - 1) > 1e-9:
+            sizes.append(("sqrt(k)", f"k = {factor.mean_own:.4g}, the mean own entry of cov"))
+        reason = ", ".join([" / ".join([scales.unit_reason, *(by for by, _ in sizes)]), *(said for _, said in sizes)])
         yield ResolvedPrior(
             f"{sd_name(factor.name)}[{name}]",
             Prior("HalfStudentT", nu=3, sigma=scales.unit / scale),

@@ -7,7 +7,7 @@ from importlib.metadata import version
 import numpy as np
 import xarray as xr
 
-from partialpool.design.archive import frame_to_dataset
+from partialpool.design.archive import covariances_to_dataset, frame_to_dataset
 from partialpool.design.build import Design
 from partialpool.design.labels import coordinates, observed_name, offset_dims, variable_attrs, variable_dims
 from partialpool.design.scaling import PriorSet
@@ -18,6 +18,8 @@ from partialpool.names import OBS
 __all__ = ["label_draws", "label_observed", "label_rows", "pack", "prior_texts"]
 
 FORMAT = "partialpool-fit-1"
+COVARIANCES = "model_covariances"
+"""Group of a fit's tree that holds known covariances among levels."""
 
 
 def label_draws(design: Design, arrays: Mapping[str, np.ndarray]) -> xr.Dataset:
@@ -47,7 +49,7 @@ def pack(
     """Pack draws, data and everything worth remembering into one tree.
 
     Groups: `posterior`, `sample_stats`, `observed_data`, `constant_data`, and `model_table`, the rows and
-    columns the model read, from which the design is rebuilt.
+    columns the model read, from which the design is rebuilt; `model_covariances`, where levels have known ones.
     """
     stats = xr.Dataset({name: (("chain", "draw"), values) for name, values in raw.sample_stats.items()})
     groups = {
@@ -57,12 +59,14 @@ def pack(
         "constant_data": _constant_data(design),
         "model_table": frame_to_dataset(design.frame, design.rows, design.n_given),
     }
+    if any(group.cov for group in design.spec.groups):
+        groups[COVARIANCES] = covariances_to_dataset(design.spec.groups)
     tree = xr.DataTree.from_dict(groups)
     tree.attrs = {
         "format": FORMAT,
         "formula": design.spec.to_formula(),
         "family": design.spec.family,
-        "spec": design.spec.to_toml(),
+        "spec": design.spec.to_toml(covariances=False),
         "engine": engine,
         "engine_reason": reason,
         "seed": -1 if settings.seed is None else settings.seed,

@@ -39,6 +39,51 @@ class _Folded:
         return np.abs(self._whole.rvs(size=size, random_state=random_state))
 
 
+class _Fixed:
+    """One value, with probability 1; its density is with respect to that."""
+
+    def __init__(self, value: float) -> None:
+        self._value = value
+
+    def logpdf(self, x: np.ndarray) -> np.ndarray:
+        return np.where(np.asarray(x) == self._value, 0.0, -np.inf)
+
+    def pdf(self, x: np.ndarray) -> np.ndarray:
+        return np.exp(self.logpdf(x))
+
+    def cdf(self, x: np.ndarray) -> np.ndarray:
+        return np.where(np.asarray(x) >= self._value, 1.0, 0.0)
+
+    def ppf(self, q: np.ndarray) -> np.ndarray:
+        return np.full(np.shape(q), self._value)
+
+    def rvs(self, size: int, random_state: np.random.Generator) -> np.ndarray:
+        return np.full(size, self._value)
+
+
+class _Truncated:
+    """A distribution given that it lies above `lower`."""
+
+    def __init__(self, whole: Any, lower: float) -> None:
+        self._whole, self._lower = whole, lower
+        self._below = float(whole.cdf(lower))
+
+    def logpdf(self, x: np.ndarray) -> np.ndarray:
+        return np.where(x >= self._lower, self._whole.logpdf(x) - np.log1p(-self._below), -np.inf)
+
+    def pdf(self, x: np.ndarray) -> np.ndarray:
+        return np.exp(self.logpdf(x))
+
+    def cdf(self, x: np.ndarray) -> np.ndarray:
+        return np.maximum((self._whole.cdf(x) - self._below) / (1 - self._below), 0.0)
+
+    def ppf(self, q: np.ndarray) -> np.ndarray:
+        return self._whole.ppf(self._below + np.asarray(q) * (1 - self._below))
+
+    def rvs(self, size: int, random_state: np.random.Generator) -> np.ndarray:
+        return self.ppf(random_state.random(size))
+
+
 _FROZEN: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
     {
         "Normal": lambda mu, sigma: stats.norm(mu, sigma),
@@ -55,6 +100,7 @@ _FROZEN: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
         "InverseGamma": lambda alpha, beta: stats.invgamma(alpha, 0, beta),
         "LogNormal": lambda mu, sigma: stats.lognorm(sigma, 0, np.exp(mu)),
         "Beta": lambda alpha, beta: stats.beta(alpha, beta),
+        "DiracDelta": lambda c: _Fixed(c),
         "Weibull": lambda alpha, beta: stats.weibull_min(alpha, 0, beta),
     }
 )
@@ -63,4 +109,5 @@ _FROZEN: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
 def frozen(prior: Prior) -> Any:
     """Return the SciPy distribution of a scalar prior."""
     standard = prior.standard
-    return _FROZEN[standard.distribution](**standard.arguments)
+    whole = _FROZEN[standard.distribution](**standard.arguments)
+    return whole if standard.lower is None else _Truncated(whole, standard.lower)

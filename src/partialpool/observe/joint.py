@@ -14,7 +14,7 @@ Each integral is held against what its rows allow. An average of p(y | u) is not
 below the average of the log (Jensen's inequality), which is a sum over rows of integrals over one normal each.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -72,7 +72,9 @@ class _Conditional:
         return replace(self, eta=self.eta[draws], draws={name: values[draws] for name, values in self.draws.items()})
 
 
-def joint_log_density(design: Design, sets: np.ndarray, draws: Draws) -> np.ndarray:
+def joint_log_density(
+    design: Design, sets: np.ndarray, draws: Draws, *, wanted: Sequence[int] | None = None
+) -> np.ndarray:
     """Evaluate log p(rows of a set | everything that other rows tell of), (draws, sets).
 
     Parameters
@@ -83,6 +85,8 @@ def joint_log_density(design: Design, sets: np.ndarray, draws: Draws) -> np.ndar
         Set of each row, 0, 1, ...: the codes of a factor, of this model or another, (rows,).
     draws
         Posterior variables, chains stacked.
+    wanted
+        Which sets to evaluate, in this order; all if left out.
 
     Raises
     ------
@@ -91,14 +95,13 @@ def joint_log_density(design: Design, sets: np.ndarray, draws: Draws) -> np.ndar
     EngineError
         A score that is not a finite number, or not where the rows allow.
     """
-    for factor in design.factors:
-        factor.check_unrelated("leaving a level out")
     total = len(next(iter(draws.values())))
     normal = design.spec.is_normal
-    out = np.empty((total, int(sets.max()) + 1))
+    asked = range(int(sets.max()) + 1) if wanted is None else wanted
+    out = np.empty((total, len(asked)))
     known = [_levels_elsewhere(factor.codes, sets) for factor in design.factors]
     every = own_rows(design)
-    for k in range(out.shape[1]):
+    for column, k in enumerate(asked):
         index = np.flatnonzero(sets == k)
         own = list(_own_effects(design, index, known))
         effects = sum(u.columns.shape[1] for u in own)
@@ -115,7 +118,7 @@ def joint_log_density(design: Design, sets: np.ndarray, draws: Draws) -> np.ndar
         for at in range(0, total, size):
             some = {name: values[at : at + size] for name, values in draws.items()}
             conditional = _Conditional(design, rows, y, _rest(design, rows, known, some), some)
-            out[at : at + size, k] = (
+            out[at : at + size, column] = (
                 _normal(conditional, own)
                 if normal
                 else _integrated(conditional, own, guess)
@@ -149,6 +152,7 @@ def _own_effects(design: Design, rows: np.ndarray, known: list[np.ndarray]) -> I
         codes = factor.codes[rows]
         for level in np.unique(codes):
             if not elsewhere[level]:
+                factor.check_unrelated("leaving a level out")
                 yield _Own(f, int(level), factor.values[rows] * (codes == level)[:, None])
 
 

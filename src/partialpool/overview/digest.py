@@ -213,7 +213,7 @@ def _statistics(draws: np.ndarray) -> dict[str, float]:
     low, middle, high = np.quantile(draws, [tail, 0.5, 1 - tail])
     values = {"mean": draws.mean(), "sd": draws.std(ddof=1), "q5": low, "q50": middle, "q95": high}
     diagnose = {"mcse_mean": mcse_mean, "ess_bulk": bulk_ess, "ess_tail": tail_ess, "r_hat": rhat}
-    enough = draws.shape[1] >= 4
+    enough = draws.shape[1] >= 4 and np.ptp(draws) > 0  # what is fixed has nothing to converge
     return {name: float(v) for name, v in values.items()} | {
         n: f(draws) if enough else np.nan for n, f in diagnose.items()
     }

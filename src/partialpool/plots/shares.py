@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from partialpool.errors import DataError
 from partialpool.plots.style import BLUE, INK, PALETTE, house_style, short
+from partialpool.variance.places import ONE_MEAN
 
 __all__ = ["plot_icc", "plot_variance_components"]
 
@@ -53,7 +54,8 @@ def plot_icc(correlations: xr.Dataset) -> Figure:
             rows[name if value is None else f"{name}, {column} {value}"] = correlations["icc"].sel(at).to_numpy()
     if not dims and len(names) > 1:
         rows["all of them"] = correlations["total"].to_numpy()
-    return _intervals(rows, _meaning(correlations), title)
+    averaged = f"\n{ONE_MEAN}" if ONE_MEAN in correlations.attrs["residual"] else ""
+    return _intervals(rows, f"{_meaning(correlations)}{averaged}", title)
 
 
 def plot_variance_components(components: xr.Dataset) -> Figure:

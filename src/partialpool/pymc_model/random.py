@@ -51,4 +51,9 @@ def can_shift(priors: Sequence[Prior]) -> bool:
 def scalar_random(name: str, prior: Prior) -> pt.TensorVariable:
     """Make one scalar variable."""
     standard = prior.standard
-    return getattr(pm, standard.distribution)(name, **standard.arguments)
+    if standard.support == "fixed":
+        return pm.Deterministic(name, pt.constant(standard.arguments["c"]))
+    distribution = getattr(pm, standard.distribution)
+    if standard.lower is None:
+        return distribution(name, **standard.arguments)
+    return pm.Truncated(name, distribution.dist(**standard.arguments), lower=standard.lower)

@@ -91,5 +91,5 @@ def _texts(priors: Iterable[Prior]) -> dict[Prior, str]:
 
 
 def _written(prior: Prior, digits: int) -> str:
-    arguments = ", ".join(f"{name}={value:.{digits}g}" for name, value in prior.arguments.items())
+    arguments = ", ".join(f"{name}={value:.{digits}g}" for name, value in prior.stated.items())
     return f"{prior.distribution}({arguments})"

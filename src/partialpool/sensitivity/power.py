@@ -14,10 +14,11 @@ from partialpool.design.rows import own_rows
 from partialpool.design.scaling import PriorSet
 from partialpool.errors import PriorError, SpecError
 from partialpool.fitting import Fit
-from partialpool.names import BETA, SHARES
+from partialpool.infer.pack import label_draws
+from partialpool.names import BETA, SHARES, corr_name, sd_name
 from partialpool.observe.pieces import pieces_of
 from partialpool.observe.predictor import linear_predictor
-from partialpool.observe.prior import log_prior_density
+from partialpool.observe.prior import draw_parameters, log_prior_density
 from partialpool.observe.response import log_density
 from partialpool.refits import repeat_fit
 from partialpool.seeds import seed_sequence
@@ -34,7 +35,13 @@ THRESHOLD: Final = 0.05
 LIKELIHOOD: Final = "likelihood"
 EVERY_PRIOR: Final = "prior"
 ROBUST, STRONG_PRIOR, CONFLICT = "robust", "strong prior / weak likelihood", "prior-data conflict"
+BOTH: Final = "prior and likelihood both move it"
 """Diagnoses."""
+FEW_LEVELS: Final = 10
+"""So many say enough of an sd that a prior on the data's scale no longer matters much."""
+_CENTRAL: Final = (0.025, 0.975)
+"""Of the prior: a posterior median outside is a conflict."""
+_PRIOR_DRAWS: Final = 4000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -112,8 +119,10 @@ def power_scale(
     Returns
     -------
     PowerScaling
-        Prints as a table; numbers in `.frame` and `.shifts`. Diagnoses: `prior-data conflict`, both prior and
-        likelihood count; `strong prior / weak likelihood`, the prior alone does; `robust` otherwise.
+        Prints as a table; numbers in `.frame` and `.shifts`. Diagnoses: `robust`, the prior does not count; `strong
+        prior / weak likelihood`, it does, and the likelihood does not; `prior and likelihood both move it`, with the
+        number of levels where they are few and the answer is an sd, a correlation or an ICC; `prior-data conflict`,
+        both count and the posterior median lies outside the central 95 % of the answer's own prior.
 
     Raises
     ------
@@ -171,9 +180,41 @@ def _sensitivities(fit: Fit, followed: Mapping[str, np.ndarray], components: Map
         columns[component] = found["followed"].to_series()
     frame = pd.DataFrame(columns).rename_axis("quantity")
     prior = frame.get(EVERY_PRIOR, pd.Series(0.0, index=frame.index))
-    counts, told = prior >= THRESHOLD, frame[LIKELIHOOD] >= THRESHOLD
-    words = np.where(counts & told, CONFLICT, np.where(counts, STRONG_PRIOR, ROBUST))
+    counts, informed = prior >= THRESHOLD, frame[LIKELIHOOD] >= THRESHOLD
+    words = np.where(counts, STRONG_PRIOR, ROBUST).astype(object)
+    both = [str(name) for name in frame.index[counts & informed]]
+    words[(counts & informed).to_numpy()] = _of_both(fit, {name: followed[name] for name in both}) if both else []
     return frame.assign(diagnosis=words)
+
+
+def _of_both(fit: Fit, moved: Mapping[str, np.ndarray]) -> list[str]:
+    """Diagnoses of what prior and likelihood both move: where the prior did not expect it, they are in conflict."""
+    expected = _expected(fit)
+    few = {
+        name: f"{BOTH} (few levels: {factor.n_levels} of {factor.name})"
+        for factor in fit.design.factors
+        if factor.n_levels < FEW_LEVELS
+        for name in moved
+        if name.startswith((f"{sd_name(factor.name)}[", f"{corr_name(factor.name)}[")) or name == f"icc[{factor.name}]"
+    }
+    words = []
+    for name, draws in moved.items():
+        low, high = expected.get(name, (-np.inf, np.inf))
+        words.append(few.get(name, BOTH) if low <= np.median(draws) <= high else CONFLICT)
+    return words
+
+
+def _expected(fit: Fit) -> dict[str, tuple[float, float]]:
+    """Central 95 % of each parameter, and of the ICC, under the prior."""
+    with np.errstate(all="ignore"):  # a wide prior may overflow
+        drawn = draw_parameters(fit.design, fit.priors, _PRIOR_DRAWS, seed=0)
+        posterior = label_draws(fit.design, {name: values[None] for name, values in drawn.items()})
+        columns = follow(replace(fit, tree=xr.DataTree.from_dict({"posterior": posterior})), {})
+    found = {}
+    for name, column in columns.items():
+        low, high = np.quantile(column[np.isfinite(column)], _CENTRAL)
+        found[name] = (float(low), float(high))
+    return found
 
 
 def _shifts(

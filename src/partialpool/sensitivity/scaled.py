@@ -70,6 +70,7 @@ _POWERS: Final[Mapping[str, Callable[..., Prior]]] = MappingProxyType(
         "PC": lambda p, /, u, a: Prior("PC", u=u, a=a**p),
         "Beta": lambda p, /, alpha, beta: Prior("Beta", alpha=p * (alpha - 1) + 1, beta=p * (beta - 1) + 1),
         "Dirichlet": lambda p, /, a: Prior("Dirichlet", a=p * (a - 1) + 1),
+        "DiracDelta": lambda p, /, c: Prior("DiracDelta", c=c),
         "Uniform": lambda p, /, lower, upper: Prior("Uniform", lower=lower, upper=upper),
     }
 )
@@ -97,7 +98,8 @@ def power_prior(prior: Prior, alpha: float) -> Prior:
     """
     if prior.distribution in _POWERS and alpha > 0:
         try:
-            return _POWERS[prior.distribution](alpha, **prior.arguments)
+            power = _POWERS[prior.distribution](alpha, **prior.arguments)
+            return power if prior.lower is None else Prior(power.distribution, **power.stated, lower=prior.lower)
         except PriorError:
             pass  # an argument out of range, told below in the words of the question
     raise PriorError(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from partialpool.errors import SpecError, nearest
-from partialpool.spec.relationship import as_relationship
+from partialpool.spec.relationship import as_relationship, kind_of
 from partialpool.spec.terms import Group
 
 __all__ = ["with_covariances"]
@@ -22,7 +22,7 @@ def with_covariances(groups: Iterable[Group], cov: Mapping[str, object]) -> tupl
     if not isinstance(cov, Mapping):
         raise SpecError(
             "covariances among levels are given by factor",
-            got=repr(cov)[:80],
+            got=kind_of(cov),
             allowed="{'animal': a labelled table}",
             do="write a dictionary from factors to tables",
         )

@@ -1,6 +1,5 @@
 """ModelSpec: what the user said, in one frozen, hashable object."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,10 +7,10 @@ from types import MappingProxyType
 from typing import Any
 
 from partialpool.errors import SpecError
-from partialpool.names import INTERCEPT, names_of_factor
 from partialpool.spec.expression import columns_of, read_common
 from partialpool.spec.families import Family, family_named
 from partialpool.spec.formula import ResponseTerm, parse_formula, read_response
+from partialpool.spec.groupchecks import check_names_apart, check_no_effect_twice
 from partialpool.spec.groupcovs import with_covariances
 from partialpool.spec.grouporigins import with_origins
 from partialpool.spec.guard import quote_name
@@ -114,8 +113,8 @@ class ModelSpec:
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
-        _check_no_effect_twice(self.groups)
-        _check_names_apart(self)
+        check_no_effect_twice(self.groups)
+        check_names_apart(self.factors, self.columns)
         check_stated_priors(self.priors, self.factors, self.family_record, link=self.link, se=self.se)
 
     @classmethod
@@ -173,10 +172,13 @@ class ModelSpec:
         return cls.from_toml_text(read_toml_file(path), folder=Path(path).parent)
 
     @classmethod
-    def from_toml_text(cls, text: str, *, folder: Path | None = None) -> "ModelSpec":
+    def from_toml_text(
+        cls, text: str, *, folder: Path | None = None, cov: Mapping[str, object] = MappingProxyType({})
+    ) -> "ModelSpec":
         """Read the model from TOML text: `[model]`, `[[group]]`, `[cov]`, `[priors]`.
 
-        Paths of covariances (`cov = "kinship.csv"`) are relative to `folder`.
+        Paths of covariances (`cov = "kinship.csv"`) are relative to `folder`; those that the text leaves out may be
+        given as `cov`.
 
         Examples
         --------
@@ -184,13 +186,13 @@ class ModelSpec:
         >>> ModelSpec.from_toml_text(spec.to_toml()) == spec
         True
         """
-        tables = read_spec_tables(text, folder)
+        tables = read_spec_tables(text, folder, cov)
         if tables.formula is not None:
             return cls.from_formula(tables.formula, **tables.options)
         return cls(**tables.parts, **tables.options)
 
-    def to_toml(self) -> str:
-        """Write `[model]`, `[[group]]` and `[priors]` as TOML text."""
+    def to_toml(self, *, covariances: bool = True) -> str:
+        """Write `[model]`, `[[group]]` and `[priors]` as TOML text; known covariances may be left out."""
         return write_spec_tables(
             response=self.response,
             common=[*self.common, *(f"offset({o})" for o in self.offsets)],
@@ -198,7 +200,7 @@ class ModelSpec:
             family=self.family,
             link=self.link,
             se=self.se,
-            groups=self.groups,
+            groups=self.groups if covariances else [replace(group, cov=None) for group in self.groups],
             priors=self.priors,
         )
 
@@ -364,37 +366,3 @@ def _checked_se(family: Family, se: str | None) -> str | None:
             do="remove se or change the family",
         )
     return se
-
-
-def _check_no_effect_twice(groups: tuple[Group, ...]) -> None:
-    counts = Counter((group.factor, term) for group in groups for term in group.terms)
-    for (factor, term), count in counts.items():
-        if count > 1:
-            raise SpecError(
-                f"the effect {term} varies twice over {factor}",
-                got=" + ".join(str(g) for g in groups if g.factor == factor),
-                allowed="each effect once per factor",
-                do=f"write 0 + in one of the terms to leave its {INTERCEPT} out"
-                if term == INTERCEPT
-                else "keep the effect in one of the terms",
-            )
-
-
-def _check_names_apart(spec: ModelSpec) -> None:
-    """Refuse names that the posterior could not keep apart."""
-    names = Counter(name for factor in spec.factors for name in names_of_factor(factor))
-    for name, count in names.items():
-        if count > 1:
-            raise SpecError(
-                "two grouping factors would share a name in the posterior",
-                got=f"{name!r} from " + ", ".join(repr(f) for f in spec.factors),
-                allowed="no factor named like what belongs to another: g, g_effect, sd_g, corr_g, b_g, z_g",
-                do="rename one of the columns",
-            )
-    if INTERCEPT in spec.columns:
-        raise SpecError(
-            "a column may not be called Intercept in a model",
-            got=repr(INTERCEPT),
-            allowed="any other name; the intercept itself is written 1",
-            do="rename the column",
-        )

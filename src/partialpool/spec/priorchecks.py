@@ -54,6 +54,7 @@ def check_stated_priors(
         With the prior's name.
     """
     _check_supports(priors, factors, family)
+    _check_truncated(priors, family)
     whole = [name for name in priors if name.partition("[")[0] in share_parameters(factors)]
     if family.is_latent and TOTAL_SD in priors:
         raise PriorError(
@@ -76,6 +77,8 @@ def _check_supports(priors: Mapping[str, Prior], factors: tuple[str, ...], famil
         base = name.partition("[")[0]
         support = needed.get(base)
         together = name == "beta" and prior.support == "coefficients"
+        if prior.support == "fixed" and base in _shapes(family):
+            continue
         wrong = (support is not None and prior.support != support) or (
             base == "beta" and prior.support not in ("real", "positive") and not together
         )
@@ -87,6 +90,23 @@ def _check_supports(priors: Mapping[str, Prior], factors: tuple[str, ...], famil
                 do="a half-distribution (HalfNormal for Normal) has its mass above 0"
                 if support == "positive"
                 else "change it",
+            )
+
+
+def _shapes(family: Family) -> list[str]:
+    return [name for name, _ in family.parameters if name not in (SIGMA, "cutpoints")]
+
+
+def _check_truncated(priors: Mapping[str, Prior], family: Family) -> None:
+    """Truncated priors are for the family's own shapes: those of sds reach down to 0, where pooling is complete."""
+    shapes = _shapes(family)
+    for name, prior in priors.items():
+        if prior.lower is not None and name not in shapes:
+            raise PriorError(
+                f"a prior of {name} cannot be truncated",
+                got=str(prior),
+                allowed=f"lower= in a prior of {' or '.join(shapes) or 'nothing'} (family {family.name})",
+                do="leave lower out",
             )
 
 

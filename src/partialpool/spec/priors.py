@@ -16,7 +16,7 @@ from partialpool.errors import PriorError, nearest
 __all__ = ["DISTRIBUTIONS", "Distribution", "Prior"]
 
 Role = Literal["location", "scale", "rate", "log_location", "shape"]
-Support = Literal["real", "coefficients", "positive", "unit", "simplex", "correlation"]
+Support = Literal["real", "coefficients", "positive", "unit", "simplex", "correlation", "fixed"]
 
 _RESCALE: Final[Mapping[Role, Callable[[float, float], float]]] = MappingProxyType(
     {
@@ -64,6 +64,7 @@ DISTRIBUTIONS: Final[Mapping[str, Distribution]] = MappingProxyType(
         "Beta": _distribution("unit", alpha="shape", beta="shape"),
         "Dirichlet": _distribution("simplex", a="shape"),
         "LKJ": _distribution("correlation", eta="shape"),
+        "DiracDelta": _distribution("fixed", c="shape"),
     }
 )
 
@@ -78,9 +79,11 @@ class Prior:
         One of `DISTRIBUTIONS`: Normal, StudentT, Cauchy, Laplace, Logistic, Uniform (real line);
         HalfNormal, HalfStudentT, HalfCauchy, Exponential, Gamma, InverseGamma, LogNormal, Weibull
         (positive); PC (a penalised-complexity prior of an sd, P(sd > u) = a); Beta (a share of variance); Dirichlet
-        (cutpoints, several shares); LKJ (correlations); UnitInformation (all common effects together, see `pp.priors`).
+        (cutpoints, several shares); LKJ (correlations); UnitInformation (all common effects together, see `pp.priors`);
+        DiracDelta (a family's own `nu`, `alpha` or `phi`, fixed at c).
     **arguments
-        All of its arguments, finite numbers on the original scale of the parameter.
+        All of its arguments, finite numbers on the original scale of the parameter. `lower` beside those of a positive
+        distribution truncates it, nothing below: for a family's own `nu`, `alpha` or `phi`.
 
     Raises
     ------
@@ -93,10 +96,14 @@ class Prior:
     Prior('Normal', mu=0, sigma=20)
     >>> Prior("HalfNormal", sigma=50) == Prior("HalfNormal", sigma=50.0)
     True
+    >>> print(Prior("Gamma", alpha=2, beta=0.1, lower=2))
+    Gamma(alpha=2, beta=0.1, lower=2)
     """
 
     distribution: str
     items: tuple[tuple[str, float], ...]
+    lower: float | None
+    """Where it is truncated; None for nowhere. A Uniform prior's own bound is an argument."""
 
     def __init__(self, distribution: str, /, **arguments: float) -> None:
         if not isinstance(distribution, str) or distribution not in DISTRIBUTIONS:
@@ -107,18 +114,28 @@ class Prior:
                 do="pick one of these, with PyMC's argument names",
             )
         roles = DISTRIBUTIONS[distribution].roles
+        can_truncate = DISTRIBUTIONS[distribution].support == "positive"
+        lower = arguments.pop("lower", None) if can_truncate else None
         if set(arguments) != set(roles):
             raise PriorError(
                 f"wrong arguments for {distribution}",
                 got=", ".join(arguments) or "none",
-                allowed=", ".join(roles),
+                allowed=", ".join(roles) + (", and lower to truncate" if can_truncate else ""),
                 do=f"write Prior({distribution!r}, {', '.join(f'{a}=...' for a in roles)})",
             )
         object.__setattr__(self, "distribution", distribution)
         object.__setattr__(self, "items", tuple((name, _number(arguments[name])) for name in roles))
+        object.__setattr__(self, "lower", None if lower is None else _number(lower))
         self._check_values()
 
     def _check_values(self) -> None:
+        if self.lower is not None and not self.lower > 0:
+            raise PriorError(
+                f"{self.distribution} has nothing below 0 to truncate",
+                got=f"lower={self.lower:g}",
+                allowed="a number above 0",
+                do="leave lower out, or raise it",
+            )
         positive = [a for a in self.arguments if a not in DISTRIBUTIONS[self.distribution].unbounded]
         for name in positive:
             if not self.arguments[name] > 0:
@@ -145,12 +162,17 @@ class Prior:
 
     @property
     def arguments(self) -> dict[str, float]:
-        """The arguments by name, in PyMC's order."""
+        """The distribution's own arguments by name, in PyMC's order."""
         return dict(self.items)
 
     @property
+    def stated(self) -> dict[str, float]:
+        """All that was stated by name: the arguments, and `lower` of a truncated prior."""
+        return self.arguments | ({} if self.lower is None else {"lower": self.lower})
+
+    @property
     def support(self) -> Support:
-        """Where the mass lies: real, coefficients, positive, unit, simplex or correlation."""
+        """Where the mass lies: real, coefficients, positive, unit, simplex, correlation or fixed."""
         return DISTRIBUTIONS[self.distribution].support
 
     @property
@@ -167,7 +189,8 @@ class Prior:
         """
         if self.distribution != "PC":
             return self
-        return Prior("Exponential", lam=-math.log(self.arguments["a"]) / self.arguments["u"])
+        cut = {} if self.lower is None else {"lower": self.lower}
+        return Prior("Exponential", lam=-math.log(self.arguments["a"]) / self.arguments["u"], **cut)
 
     def in_units_of(self, unit: float) -> "Prior":
         """Return the prior of `parameter / unit`, when this is the prior of `parameter`.
@@ -180,14 +203,15 @@ class Prior:
         if not (unit > 0 and math.isfinite(unit)):
             raise PriorError("a unit is a positive number", got=repr(unit), allowed="above 0", do="rescale the data")
         roles = DISTRIBUTIONS[self.distribution].roles
-        return Prior(self.distribution, **{a: _RESCALE[roles[a]](v, unit) for a, v in self.items})
+        cut = {} if self.lower is None else {"lower": self.lower / unit}
+        return Prior(self.distribution, **{a: _RESCALE[roles[a]](v, unit) for a, v in self.items}, **cut)
 
     def __repr__(self) -> str:
-        return f"Prior({self.distribution!r}, {', '.join(f'{a}={v:.6g}' for a, v in self.items)})"
+        return f"Prior({self.distribution!r}, {', '.join(f'{a}={v:.6g}' for a, v in self.stated.items())})"
 
     def __str__(self) -> str:
         """Write as in a paper: `Normal(mu=0, sigma=20)`."""
-        return f"{self.distribution}({', '.join(f'{a}={v:.4g}' for a, v in self.items)})"
+        return f"{self.distribution}({', '.join(f'{a}={v:.4g}' for a, v in self.stated.items())})"
 
 
 def _number(value: object) -> float:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from partialpool.errors import FileError, SpecError
 
-__all__ = ["Relationship", "as_relationship", "read_relationship"]
+__all__ = ["Relationship", "as_relationship", "kind_of", "read_relationship"]
 
 _ASYMMETRY: Final = 1e-6
 """How far two mirrored entries may differ, relative to the largest variance: single precision rounds that much."""
@@ -24,7 +24,7 @@ _ALLOWED: Final = (
 class Relationship:
     """A symmetric matrix with a label for each row, as numbers: hashable, and TOML-ready.
 
-    Effects of levels j and k covary as K_jk Sigma. An sd is that of a level with the average own entry.
+    Effects of levels j and k covary as K_jk Sigma: an sd is that of a level whose own entry is 1.
 
     Attributes
     ----------
@@ -64,6 +64,11 @@ def as_relationship(value: object) -> Relationship:
         return _from_mapping(value)
     rows, columns, entries = _labelled(value)
     return _from_square(rows, columns, entries)
+
+
+def kind_of(value: object) -> str:
+    """Say of what library and type a value is: `polars.LazyFrame`, `list`."""
+    return f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}".removeprefix("builtins.")
 
 
 def read_relationship(path: Path) -> Relationship:
@@ -117,7 +122,12 @@ def _labelled(value: Any) -> tuple[list[str], list[str], Any]:
     if len(dims) == 2 and hasattr(value, "coords") and all(dim in value.coords for dim in dims):
         rows, columns = ([str(label) for label in value[dim].to_numpy().tolist()] for dim in dims)
         return rows, columns, value.to_numpy().tolist()
-    raise _refused("a covariance among levels needs their labels", f"{type(value).__name__}")
+    raise SpecError(
+        "a covariance among levels needs their labels",
+        got=kind_of(value),
+        allowed=_ALLOWED,
+        do="label it: pandas.DataFrame(matrix, index=labels, columns=labels), where labels is a list",
+    )
 
 
 def _from_square(rows: list[str], columns: list[str], entries: Any) -> Relationship:

@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import tomli_w
@@ -24,6 +25,7 @@ __all__ = [
 
 MODEL_KEYS: Final = ("formula", "response", "common", "intercept", "family", "link", "se")
 SECTIONS: Final = ("title", "source", "shows", "data", "model", "group", "cov", "origin", "priors", "sampling")
+NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 _GROUP_KEYS: Final = ("factor", "slopes", "intercept", "correlated", "cov", "origin")
 
 
@@ -76,14 +78,18 @@ def read_toml_file(path: str | Path) -> str:
         ) from error
 
 
-def read_spec_tables(text: str, folder: Path | None = None) -> SpecTables:
-    """Read `[model]`, `[[group]]`, `[cov]`, `[origin]`, `[priors]`; paths of covariances are relative to a folder."""
+def read_spec_tables(text: str, folder: Path | None = None, cov: Mapping[str, object] = NOTHING) -> SpecTables:
+    """Read `[model]`, `[[group]]`, `[cov]`, `[origin]`, `[priors]`; paths of covariances are relative to a folder.
+
+    Covariances that are not in the text may be given beside it.
+    """
     document = parse_toml(text)
     model = section(document, "model")
     check_keys("[model]", model, MODEL_KEYS)
     options: dict[str, Any] = {key: model[key] for key in ("family", "link", "se") if key in model}
     options["priors"] = section(document, "priors")
     options["cov"] = {name: _covariance(value, folder) for name, value in section(document, "cov").items()}
+    options["cov"] |= cov
     groups = document.get("group", [])
     if not isinstance(groups, list) or not all(isinstance(g, dict) for g in groups):
         raise SpecError(
@@ -155,7 +161,7 @@ def write_spec_tables(
     if tables:
         document["group"] = tables
     if priors:
-        document["priors"] = {name: {"distribution": p.distribution, **p.arguments} for name, p in priors.items()}
+        document["priors"] = {name: {"distribution": p.distribution, **p.stated} for name, p in priors.items()}
     return tomli_w.dumps(document)
 
 

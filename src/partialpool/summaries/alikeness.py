@@ -10,7 +10,7 @@ from partialpool.design.nesting import nesting
 from partialpool.design.points import At, Points, covariate_points
 from partialpool.errors import DataError
 from partialpool.fitting import Fit
-from partialpool.variance.covariance import effect_covariance, row_covariance
+from partialpool.variance.covariance import level_covariance, row_covariance
 from partialpool.variance.distribution import needs_mean
 from partialpool.variance.places import Partition, common_variance, partition_at, partition_over_rows
 from partialpool.variance.response import response_share
@@ -126,7 +126,7 @@ def _between(fit: Fit, here: Points, there: Points, first: Partition, second: Pa
     factors = {}
     for factor, z, w in zip(fit.design.factors, here.effects, there.effects, strict=True):
         far = np.repeat(w, len(z), axis=0)
-        factors[factor.name] = row_covariance(effect_covariance(fit.posterior, factor), z, far) / root
+        factors[factor.name] = row_covariance(level_covariance(fit.posterior, factor), z, far) / root
     rest = 1.0 - sum(factors.values(), np.zeros(root.shape))
     return Partition(factors, rest, first.residual_definition)
 

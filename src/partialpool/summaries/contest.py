@@ -1,7 +1,7 @@
 """Which of several models is better, for which purpose: new rows, new levels, the data as a whole."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import arviz_stats as azs
@@ -9,21 +9,18 @@ import numpy as np
 import pandas as pd
 
 from partialpool.design.build import Design
-from partialpool.design.rows import own_rows
 from partialpool.errors import DataError, nearest
 from partialpool.fitting import Fit
-from partialpool.infer.pack import label_rows
-from partialpool.leaveout import LevelScores, leave_one_out, score_levels
-from partialpool.observe.predictor import linear_predictor
-from partialpool.observe.response import log_density
+from partialpool.leaveout import MAX_KHAT, Scores, score_levels, score_rows
 from partialpool.seeds import seed_sequence
 from partialpool.tabulate import TextTable
 
 __all__ = ["Comparison", "compare"]
 
-MAX_KHAT = 0.7
 SMALL_GAP = 4.0
 """Differences below this are too small to trust their standard error."""
+_LEAST_ERROR = 0.05
+"""Scores are printed to one decimal: smaller Monte Carlo errors do not change it."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -35,7 +32,8 @@ class Comparison:
     frame
         One row per model, the best first; per criterion (`rows`, `levels`, `evidence`) its value in log units,
         `<criterion>_diff` to the best model and `<criterion>_se`, the standard error of that difference (evidence:
-        Monte Carlo); `rows_weight`, `levels_weight`, stacking weights.
+        Monte Carlo); `rows_mcse`, `levels_mcse`, the Monte Carlo error of the value: what another seed may change;
+        `rows_weight`, `levels_weight`, stacking weights.
     notes
         What each criterion answers, and what to doubt.
     factor
@@ -81,6 +79,7 @@ def compare(
     fits: Mapping[str, Fit] | Sequence[Fit],
     *,
     factor: str | None = None,
+    refit: bool = False,
     seed: int | None = None,
     progressbar: bool = True,
 ) -> Comparison:
@@ -89,7 +88,8 @@ def compare(
     - rows: log p(y_i | y_-i), given the effects of the levels there are, by Pareto-smoothed importance sampling
       (Vehtari, Gelman & Gabry 2017): who predicts the next visit of these patients?
     - levels: log p(y_j | y_-j), all rows of level j together, its effects integrated out (`leaveout.score_levels`):
-      who predicts a new patient? Under the collapsed engine levels whose importance weights fail are refitted exactly.
+      who predicts a new patient? Under the collapsed engine levels whose importance weights fail are left out exactly,
+      by refits.
     - evidence: log p(y), where every fit is of the collapsed engine: who foresaw the data, priors included?
 
     Parameters
@@ -99,6 +99,9 @@ def compare(
     factor
         Whose levels are left out; may be left out where the models have one factor between them. A model without it is
         scored on the same sets of rows.
+    refit
+        Whether to fit again without each row and each level whose k-hat is above 0.7, whatever the engine: exact, and
+        as slow as that many fits (as `reloo` in brms).
     seed
         Of refits.
     progressbar
@@ -114,6 +117,8 @@ def compare(
     ------
     DataError
         Fewer than two fits; fits of different rows or responses; no such factor.
+    EngineError
+        A score that is not finite, or not where the rows allow.
 
     Examples
     --------
@@ -128,9 +133,10 @@ def compare(
     _check_same_data(named)
     chosen, codes = _codes(named, factor)
     notes: list[str] = []
-    frames = [_rows(named, notes)]
+    again = {"refit": refit, "progressbar": progressbar}
+    frames = [_rows(named, again, seed, notes)]
     if chosen:
-        frames += _levels(named, (chosen, codes), seed, progressbar, notes)
+        frames += _levels(named, (chosen, codes), again, seed, notes)
     else:
         notes.append("name a factor by factor= to leave out whole levels")
     evidence = {name: json.loads(fit.tree.attrs.get("run", "{}")) for name, fit in named.items()}
@@ -207,51 +213,76 @@ def _codes(named: Mapping[str, Fit], factor: str | None) -> tuple[str, np.ndarra
     return factor, known[factor]
 
 
-def _rows(named: Mapping[str, Fit], notes: list[str]) -> pd.DataFrame:
-    scores = {}
-    doubtful = []
-    for name, fit in named.items():
-        draws, rows = fit.stacked(), own_rows(fit.design)
-        values = log_density(fit.design, rows, linear_predictor(fit.design, rows, draws), draws)
-        shape = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"], -1)
-        scores[name] = leave_one_out(fit, label_rows("rows", values.reshape(shape), rows.index))
-        bad = int((scores[name].pareto_k > MAX_KHAT).sum())
-        doubtful += [f"{bad} of {fit.design.n_rows} for {name}"] if bad else []
+def _rows(named: Mapping[str, Fit], again: Mapping[str, bool], seed: int | None, notes: list[str]) -> pd.DataFrame:
+    seeds = _seeds(seed, named, stream=1)
+    scores = {name: score_rows(fit, seed=seeds[name], **again) for name, fit in named.items()}
     notes.append("elpd, rows: predicts single rows of the levels there are, given the other rows")
-    if doubtful:
-        notes.append(f"  k-hat above 0.7 in {'; '.join(doubtful)}: too hopeful there; look at whole levels")
+    notes += _said_of(scores)
+    bad = _many(scores, _is_doubtful)
+    if bad:
+        doubtful = [f"{count} of {named[name].design.n_rows} for {name}" for name, count in bad.items()]
+        notes.append(
+            f"  k-hat above 0.7 in {'; '.join(doubtful)}: too hopeful there; look at whole levels, or pass refit=True"
+        )
     return _differences(scores, "rows")
 
 
 def _levels(
-    named: Mapping[str, Fit], sets: tuple[str, np.ndarray], seed: int | None, progressbar: bool, notes: list[str]
+    named: Mapping[str, Fit],
+    sets: tuple[str, np.ndarray],
+    again: Mapping[str, bool],
+    seed: int | None,
+    notes: list[str],
 ) -> list[pd.DataFrame]:
     factor, codes = sets
-    scores: dict[str, LevelScores] = {}
-    seeds = seed_sequence(seed).generate_state(len(named))
-    for (name, fit), own_seed in zip(named.items(), seeds, strict=True):
+    scores: dict[str, Scores] = {}
+    seeds = _seeds(seed, named, stream=0)
+    for name, fit in named.items():
         try:
-            scores[name] = score_levels(fit, codes, seed=int(own_seed), progressbar=progressbar)
+            scores[name] = score_levels(fit, codes, seed=seeds[name], **again)
         except DataError as error:
             notes.append(f"no scores of whole levels: {name} has {error.got}; {error.wrong}")
             return []
     notes.append(f"elpd, {factor}: predicts all rows of a new level together, its effects integrated out")
-    refits = [f"{int(s.refitted.sum())} for {name}" for name, s in scores.items() if s.refitted.any()]
-    if refits:
-        notes.append(f"  levels left out by an exact refit: {'; '.join(refits)}")
-    bad = [f"{int((s.loo.pareto_k > MAX_KHAT).sum())} for {n}" for n, s in scores.items() if s.loo.warning]
+    notes += _said_of(scores)
+    bad = [f"{count} for {name}" for name, count in _many(scores, _is_doubtful).items()]
     if bad:
-        notes.append(f"  k-hat above 0.7: {'; '.join(bad)}; their scores are rough")
-    return [_differences({name: s.loo for name, s in scores.items()}, "levels")]
+        notes.append(f"  k-hat above 0.7: {'; '.join(bad)}; their scores are rough: pass refit=True to leave them out")
+    return [_differences(scores, "levels")]
 
 
-def _differences(scores: Mapping[str, azs.ELPDData], criterion: str) -> pd.DataFrame:
-    table = azs.compare(dict(scores), round_to="none")
+def _seeds(seed: int | None, named: Mapping[str, Fit], *, stream: int) -> dict[str, int]:
+    """A seed for each fit's refits; another stream for rows than for levels."""
+    count = len(named)
+    every = seed_sequence(seed).generate_state(count * (stream + 1))[count * stream :]
+    return {name: int(own) for name, own in zip(named, every, strict=True)}
+
+
+def _said_of(scores: Mapping[str, Scores]) -> list[str]:
+    """How many refits, and the Monte Carlo errors that are not too small to matter."""
+    refits = [f"{count} for {name}" for name, count in _many(scores, lambda s: s.refitted).items()]
+    said = [f"  left out by a refit: {'; '.join(refits)}"] if refits else []
+    errors = "; ".join(f"{s.mcse:.2g} for {name}" for name, s in scores.items() if s.mcse >= _LEAST_ERROR)
+    return [*said, f"  Monte Carlo error, what another seed may change: {errors}"] if errors else said
+
+
+def _is_doubtful(scores: Scores) -> np.ndarray:
+    return scores.loo.pareto_k.to_numpy() > MAX_KHAT
+
+
+def _many(scores: Mapping[str, Scores], which: Callable[[Scores], np.ndarray]) -> dict[str, int]:
+    """How many rows or levels of each fit, where there are any."""
+    return {name: int(count) for name, s in scores.items() if (count := which(s).sum()) > 0}
+
+
+def _differences(scores: Mapping[str, Scores], criterion: str) -> pd.DataFrame:
+    table = azs.compare({name: s.loo for name, s in scores.items()}, round_to="none")
     return pd.DataFrame(
         {
             criterion: table["elpd"],
             f"{criterion}_diff": table["elpd_diff"],
             f"{criterion}_se": table["dse"],
+            f"{criterion}_mcse": pd.Series({name: s.mcse for name, s in scores.items()}),
             f"{criterion}_weight": table["weight"],
         }
     )
@@ -268,7 +299,8 @@ def _evidence(runs: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
 
 def _sentence(whole: pd.DataFrame, leading: str, factor: str) -> str:
     first, second = whole.index[:2]
-    gap, se = -whole[f"{leading}_diff"].iloc[1], whole[f"{leading}_se"].iloc[1]
+    errors = whole[f"{leading}_mcse"].iloc[:2]
+    gap, se = -whole[f"{leading}_diff"].iloc[1], np.hypot(whole[f"{leading}_se"].iloc[1], np.hypot(*errors))
     purpose = f"a new {factor}" if leading == "levels" else "new rows of the same levels"
     if gap > max(2 * se, SMALL_GAP):
         return f"For {purpose}: {first} is better than {second} by {gap:.1f} (se {se:.1f})."

@@ -7,7 +7,7 @@ from partialpool.design.held import offset_in_words
 from partialpool.design.points import At, covariate_points
 from partialpool.fitting import Fit
 from partialpool.names import RESIDUAL, part_names
-from partialpool.variance.covariance import effect_covariance
+from partialpool.variance.covariance import level_covariance
 from partialpool.variance.places import partition_at, typical_predictor
 
 __all__ = ["variance_function"]
@@ -58,7 +58,7 @@ def variance_function(fit: Fit, at: At) -> xr.Dataset:
     bis = tuple(f"{name}_bis" for name in points.dims)
     covariance = np.stack(
         [
-            np.einsum("cdij,pi,qj->cdpq", effect_covariance(posterior, factor), z, z, optimize=True)
+            np.einsum("cdij,pi,qj->cdpq", level_covariance(posterior, factor), z, z, optimize=True)
             for factor, z in zip(design.factors, points.effects, strict=True)
         ]
         or [np.zeros((*lead, parts.shape[-1], parts.shape[-1]))],

@@ -42,7 +42,8 @@ def design_effect(fit: Fit) -> xr.Dataset:
     xarray.Dataset
         Without unit, dims (chain, draw, factor): `design_effect`, `effective_sample_size` (rows, or trials),
         `overconfidence`, its square root; where there are several factors, `all factors` is one more. By factor:
-        `rows_per_level`, m. Attrs: `rows`, those of the table, or its trials; `counted`, which of the two; `scale`.
+        `rows_per_level`, m. Attrs: `rows`, those of the table, or its trials; `counted`, which of the two; `scale`:
+        `response`, `log scale` or, under a link, `latent scale`.
 
     Raises
     ------
@@ -87,13 +88,19 @@ def design_effect(fit: Fit) -> xr.Dataset:
     coords = {"chain": posterior["chain"], "draw": posterior["draw"], "factor": names}
     attrs = {
         "definition": "Var(mean) over that of independent rows; for varying intercepts Kish's 1 + (m - 1) ICC",
-        "scale": "response" if fit.spec.link == "identity" else f"latent ({fit.spec.link} link)",
+        "scale": _scale(fit),
         "residual": partition.residual_definition,
         "rows": observed,
         "counted": "rows" if design.response.trials is None else "trials",
         "response": fit.spec.response,
     }
     return xr.Dataset(variables, coords=coords, attrs=attrs)
+
+
+def _scale(fit: Fit) -> str:
+    if fit.spec.family_record.on_log_scale:
+        return "log scale"
+    return "response" if fit.spec.link == "identity" else f"latent scale ({fit.spec.link} link)"
 
 
 def _sums(factor: FactorEffects, counts: np.ndarray) -> np.ndarray:

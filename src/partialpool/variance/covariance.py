@@ -6,7 +6,7 @@ import xarray as xr
 from partialpool.design.build import FactorEffects
 from partialpool.names import corr_name, sd_name
 
-__all__ = ["effect_covariance", "effects_at_means", "group_variance", "row_covariance"]
+__all__ = ["effect_covariance", "effects_at_means", "group_variance", "level_covariance", "row_covariance"]
 
 
 def effect_covariance(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
@@ -29,12 +29,21 @@ def effects_at_means(posterior: xr.Dataset, factor: FactorEffects) -> tuple[np.n
     return factor.basis.at_means(sd, posterior[corr_name(factor.name)].transpose("chain", "draw", ...).to_numpy())
 
 
-def group_variance(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
-    """Return tr(Sigma M), M = sum_i z_i z_i' / n: a factor's variance averaged over the rows, (chains, draws).
+def level_covariance(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
+    """Return the covariance of the effects of a row's level on average, (chains, draws, effects, effects).
 
-    Johnson (2014), Methods in Ecology and Evolution 5:944.
+    It is Sigma times the mean own entry of a known covariance, and Sigma without one.
     """
-    second_moment = factor.values.T @ factor.values / len(factor.codes)
+    return effect_covariance(posterior, factor) * factor.mean_own
+
+
+def group_variance(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
+    """Return tr(Sigma M), M = sum_i k_i z_i z_i' / n: a factor's variance averaged over the rows, (chains, draws).
+
+    k_i is the own entry of the row's level in its known covariance, 1 without one. Johnson (2014), Methods in Ecology
+    and Evolution 5:944.
+    """
+    second_moment = (factor.own[:, None] * factor.values).T @ factor.values / len(factor.codes)
     return np.einsum("cdij,ij->cd", effect_covariance(posterior, factor), second_moment)
 
 

@@ -114,7 +114,7 @@ def check_finite_variance(design: Design, posterior: xr.Dataset) -> None:
             "a Student t response with so few degrees of freedom has no variance",
             got=f"nu from {float(posterior['nu'].min()):.2f}",
             allowed="nu above 2 in every draw",
-            do="give nu a prior with next to nothing below 2, such as Prior('Gamma', alpha=20, beta=2)",
+            do="give nu a prior above 2: Prior('Gamma', alpha=2, beta=0.1, lower=2)",
         )
 
 

@@ -76,7 +76,7 @@ def outlook_along(design: Design, draws: xr.Dataset, course: Course, *, seed: Se
         variables["typical_line"] = (dims, _mean_of_response(design, eta, stacked)[None])
         rng = np.random.default_rng(seed)
         for factor, z in zip(design.factors, course.points.effects, strict=True):
-            eta = eta + sample_effects(factor, stacked, 1, rng)[:, 0] @ z.T
+            eta = eta + np.sqrt(factor.mean_own) * sample_effects(factor, stacked, 1, rng)[:, 0] @ z.T
         variables["level_line"] = (dims, _mean_of_response(design, eta, stacked)[None])
     along = (place, course.values, {"long_name": course.column})
     coords = {"chain": draws["chain"], "draw": draws["draw"], place: along}

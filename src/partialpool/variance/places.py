@@ -8,10 +8,11 @@ import xarray as xr
 from partialpool.design.build import Design
 from partialpool.design.points import Points
 from partialpool.names import BETA
-from partialpool.variance.covariance import effect_covariance, group_variance, row_covariance
+from partialpool.variance.covariance import effect_covariance, group_variance, level_covariance, row_covariance
 from partialpool.variance.distribution import distribution_variance, needs_mean, population_mean
 
 __all__ = [
+    "ONE_MEAN",
     "Partition",
     "common_variance",
     "linear_predictor_at",
@@ -20,6 +21,8 @@ __all__ = [
     "typical_predictor",
 ]
 
+ONE_MEAN = "at one mean over all rows: other covariates in the model change it"
+"""Said of a variance that depends on the mean, wherever it is averaged."""
 _ROWS_AT_ONCE = 256
 
 
@@ -59,7 +62,7 @@ def partition_at(posterior: xr.Dataset, design: Design, points: Points) -> Parti
     columns and the offset then.
     """
     factors = {
-        factor.name: row_covariance(effect_covariance(posterior, factor), z, z)
+        factor.name: row_covariance(level_covariance(posterior, factor), z, z)
         for factor, z in zip(design.factors, points.effects, strict=True)
     }
     places = len(points.effects[0]) if points.effects else int(np.prod(points.shape))
@@ -79,6 +82,8 @@ def partition_over_rows(posterior: xr.Dataset, design: Design) -> Partition:
     if needs_mean(design):
         mean = _mean_over_rows(posterior, design)[..., None]
     residual, definition = distribution_variance(design, posterior, mean)
+    if needs_mean(design):
+        definition += f", {ONE_MEAN}"
     return Partition(factors, residual, definition)
 
 
@@ -118,6 +123,6 @@ def _mean_over_rows(posterior: xr.Dataset, design: Design) -> np.ndarray:
             fixed = fixed + design.offset[rows]
         spread = np.zeros(fixed.shape)
         for factor, sigma in zip(design.factors, sigmas, strict=True):
-            spread += row_covariance(sigma, factor.values[rows], factor.values[rows])
+            spread += factor.own[rows] * row_covariance(sigma, factor.values[rows], factor.values[rows])
         total += population_mean(design.spec.link, fixed, spread).sum(axis=-1)
     return total / design.n_rows

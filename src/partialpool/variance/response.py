@@ -17,7 +17,7 @@ from partialpool.design.points import Points
 from partialpool.errors import DataError
 from partialpool.observe.dispersion import expected_dispersion
 from partialpool.observe.expectation import covariance_of_means, expectation
-from partialpool.variance.covariance import effect_covariance, row_covariance
+from partialpool.variance.covariance import level_covariance, row_covariance
 from partialpool.variance.distribution import own_parameters
 from partialpool.variance.places import typical_predictor
 
@@ -58,7 +58,7 @@ def response_share(
         )
     fixed = typical_predictor(posterior, design, points)
     variances = {
-        f.name: row_covariance(effect_covariance(posterior, f), z, z)
+        f.name: row_covariance(level_covariance(posterior, f), z, z)
         for f, z in zip(design.factors, points.effects, strict=True)
     }
     spread = sum(variances.values(), np.zeros(fixed.shape))

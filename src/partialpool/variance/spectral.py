@@ -101,7 +101,7 @@ def find_spectrum(full: Design, reduced: Design, *, reml: bool) -> Spectrum | No
     weight = np.ones(n) if full.se is None else full.se.min() / full.se
     intercept = [np.ones((n, 1))] if full.common.intercept else []
     x = np.concatenate([*intercept, full.common.standardised], axis=1) * weight[:, None]
-    z = factor.values[:, 0] / factor.scale[0] * weight
+    z = factor.values[:, 0] / factor.basis.scale[0] * weight
     # Z'PZ = Z'Z - (Q'Z)'(Q'Z), Q an orthonormal basis of X; levels share no rows, so that Z'Z is diagonal.
     xi = np.bincount(factor.codes, z**2, factor.n_levels)
     basis = np.linalg.qr(x)[0]

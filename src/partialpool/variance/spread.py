@@ -15,6 +15,8 @@ __all__ = ["spread_of_rows"]
 def spread_of_rows(design: Design, rows: Rows, draws: Draws, factors: Collection[str]) -> np.ndarray | None:
     """Return sum_f z' Sigma_f z over the factors named, (draws, rows); None where there are none.
 
+    Where levels of a factor have a known covariance, Sigma_f is that of one whose own entry is the rows' mean.
+
     Parameters
     ----------
     design, rows
@@ -34,6 +36,6 @@ def spread_of_rows(design: Design, rows: Rows, draws: Draws, factors: Collection
         sigma = (sd[:, :, None] * corr * sd[:, None, :]).reshape(len(sd), q * q)
         pairs = (group.values[:, :, None] * group.values[:, None, :]).reshape(-1, q * q)
         # Rounding may leave a correlation of +-1 a little below 0.
-        spread = np.maximum(sigma @ pairs.T, 0.0)
+        spread = factor.mean_own * np.maximum(sigma @ pairs.T, 0.0)
         total = spread if total is None else total + spread
     return total

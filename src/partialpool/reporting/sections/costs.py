@@ -35,8 +35,9 @@ def _worth(fit: Fit) -> Picture:
         f"{number(float(answer['effective_sample_size'].sel(factor=factor).mean()))} independent rows"
         for factor in answer["factor"].to_numpy()
     ]
-    counted = f"{answer.attrs['rows']:,.0f} {answer.attrs['counted']}"
-    caption = f"The {counted}, for the mean of the response: design effect, and what they are worth."
+    counted, scale = f"{answer.attrs['rows']:,.0f} {answer.attrs['counted']}", answer.attrs["scale"]
+    whose = "the mean of the response" if scale == "response" else f"a mean on the {scale}"
+    caption = f"The {counted}, for {whose}: design effect, and what they are worth."
     return Picture(figure_image(plot_design_effect(answer)), f"{'. '.join(said)}.", caption)
 
 

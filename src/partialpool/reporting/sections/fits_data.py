@@ -5,12 +5,12 @@ from functools import partial
 import numpy as np
 import xarray as xr
 
-from partialpool.checkup import check
 from partialpool.fitting import Fit
 from partialpool.overview.convergence import Finding
 from partialpool.plots.checks import plot_level_statistics
 from partialpool.plots.style import figure_image
 from partialpool.reporting.section import Note, Picture, Section, which_can
+from partialpool.reporting.verdicts import fit_findings, is_predictive, listed
 from partialpool.summaries.levelchecks import level_statistics
 from partialpool.tabulate import TextTable
 
@@ -22,22 +22,19 @@ _NOT_JUDGED = "not judged"
 """How a finding begins that says why there was nothing to find."""
 
 
-def fits_data(fit: Fit) -> Section | None:
+def fits_data(fit: Fit) -> Section:
     """Tabulate the predictive checks with their cures, and draw means, spreads and trends of levels."""
-    if not fit.design.factors:
-        return None
-    of_draws = {finding.check for finding in fit.digest.verdict.findings}
-    findings = [f for f in check(fit, seed=_SEED).findings if f.check not in of_draws and f.check != "effects"]
+    findings = fit_findings(fit)
     failed = [Note(f"{f.check}: {f.found}. What to do: {f.cure}.", "bad") for f in findings if not f.good]
     rows = tuple((f.check, _result(f), f.found) for f in findings)
-    tables = (TextTable(("check", "result", "found"), rows, title="Posterior-predictive checks by level"),)
+    tables = (TextTable(("check", "result", "found"), rows, title="Checks of the fit to the data"),)
     names = [factor.name for factor in fit.design.factors][:_MOST_FACTORS]
     pictures, refused = which_can((name, partial(_picture, fit, name)) for name in names)
     prose = (
         "New data drawn from the fitted model are compared with the table. A small p says that the model hardly ever "
         "makes data like these in that respect."
     )
-    notes = failed or _praise([result for _, result, _ in rows])
+    notes = failed or _praise(tuple(row for row, f in zip(rows, findings, strict=True) if is_predictive(f)))
     return Section(prose=(prose, *notes, *refused), pictures=pictures, tables=tables if rows else ())
 
 
@@ -47,15 +44,14 @@ def _result(finding: Finding) -> str:
     return "passed" if finding.good else "look"
 
 
-def _praise(results: list[str]) -> list[Note]:
-    """Say what passed where nothing failed, and claim no more."""
-    judged = len(results) - results.count(_NOT_JUDGED)
-    if not judged:
+def _praise(rows: tuple[tuple[str, str, str], ...]) -> list[Note]:
+    """Say what passed where nothing failed, by name, and claim no more."""
+    passed = [name for name, result, _ in rows if result != _NOT_JUDGED]
+    left = [name for name, result, _ in rows if result == _NOT_JUDGED]
+    if not passed:
         return []
-    if judged == len(results):
-        return [Note("The model makes data like these in every respect that was checked.", "good")]
-    left = f"{len(results) - judged} of {len(results)} could not be judged"
-    return [Note(f"The model makes data like these in every respect that could be judged; {left}.", "good")]
+    beside = f" Not judged: {listed(left)}." if left else ""
+    return [Note(f"The model makes data like these in what was checked: {listed(passed)}.{beside}", "good")]
 
 
 def _in_words(data: xr.DataTree | xr.DataArray, name: str) -> str:

@@ -2,9 +2,11 @@
 
 import pandas as pd
 
+from partialpool.errors import PartialPoolError
 from partialpool.fitting import Fit
 from partialpool.names import BETA, INTERCEPT
 from partialpool.reporting.section import Note, Section
+from partialpool.reporting.verdicts import fit_findings, is_predictive, listed, moved_answers
 from partialpool.reporting.wording import effect_units, on_scale
 from partialpool.tabulate import estimate_cells
 
@@ -15,13 +17,8 @@ _MOST = 6
 
 
 def in_short(fit: Fit) -> Section:
-    """Say the verdict, the common effects and the correlations within groups."""
-    frame, verdict = fit.digest.frame, fit.digest.verdict
-    advice = (
-        Note("The diagnostics are good: these draws can be relied on.", "good")
-        if verdict.good
-        else Note("Do not rely on these numbers yet: the diagnostics below failed, and say what to do.", "bad")
-    )
+    """Say the verdicts on draws, fit to the data and priors, the common effects and the correlations within groups."""
+    frame = fit.digest.frame
     slopes = [name for name in fit.design.common.coefs if name != INTERCEPT]
     units = effect_units(fit, slopes)
     scale = on_scale(fit)
@@ -29,7 +26,7 @@ def in_short(fit: Fit) -> Section:
     more = f"; {len(slopes) - _MOST} more are in the table of common effects" if len(slopes) > _MOST else ""
     iccs = [f"icc[{factor.name}]" for factor in fit.design.factors]
     alike = [f"{key[4:-1]} {_estimate(frame, key)}" for key in iccs if key in frame.index]
-    prose: list[str | Note] = [advice]
+    prose: list[str | Note] = [*_verdicts(fit)]
     if coefs:
         prose.append(f"Coefficients in the population{scale}, with 90 % intervals: {'; '.join(coefs)}{more}.")
     if alike:
@@ -37,6 +34,43 @@ def in_short(fit: Fit) -> Section:
             f"Correlation of two responses that share a level{scale}, with 90 % intervals: {'; '.join(alike)}."
         )
     return Section(prose=tuple(prose))
+
+
+def _verdicts(fit: Fit) -> tuple[Note, ...]:
+    """State three verdicts: a chain that mixes well does not make a model right, nor its priors harmless."""
+    draws = (
+        Note("Draws: the diagnostics are good.", "good")
+        if fit.digest.verdict.good
+        else Note("Draws: do not rely on these numbers yet. The diagnostics below failed, and say what to do.", "bad")
+    )
+    try:
+        return (draws, _fit_to_data(fit), _priors(fit), *_of_the_table(fit))
+    except PartialPoolError:  # too few draws to judge more than the draws
+        return (draws,)
+
+
+def _fit_to_data(fit: Fit) -> Note:
+    findings = [f for f in fit_findings(fit) if is_predictive(f)]
+    failed = [f"{f.check} ({f.found})" for f in findings if not f.good]
+    if failed:
+        return Note(f"Fit to the data: {listed(failed)} differ from what the model makes; see below.", "bad")
+    judged = [f.check for f in findings if not f.found.startswith("not judged")]
+    if not judged:
+        return Note("Fit to the data: nothing could be judged.")
+    return Note(f"Fit to the data: good in what was checked ({listed(judged)}).", "good")
+
+
+def _of_the_table(fit: Fit) -> tuple[Note, ...]:
+    """What to look at in the table and the design, where there is anything."""
+    failed = [f"{f.check} ({f.found})" for f in fit_findings(fit) if not f.good and not is_predictive(f)]
+    return (Note(f"To look at: {listed(failed)}; see below.", "bad"),) if failed else ()
+
+
+def _priors(fit: Fit) -> Note:
+    moved = moved_answers(fit)
+    if moved:
+        return Note(f"Priors: {listed(list(moved))} depend on them; see below before you rely on these.", "bad")
+    return Note("Priors: every answer that was followed is robust to them.", "good")
 
 
 def _estimate(frame: pd.DataFrame, parameter: str, unit: str = "") -> str:

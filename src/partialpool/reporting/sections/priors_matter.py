@@ -4,7 +4,7 @@ from partialpool.fitting import Fit
 from partialpool.plots.study import plot_power_scale
 from partialpool.plots.style import figure_image
 from partialpool.reporting.section import Note, Picture, Section
-from partialpool.sensitivity.power import ROBUST, power_scale
+from partialpool.reporting.verdicts import moved_answers, prior_sensitivity
 from partialpool.tabulate import number
 
 __all__ = ["priors_matter"]
@@ -12,9 +12,9 @@ __all__ = ["priors_matter"]
 
 def priors_matter(fit: Fit) -> Section:
     """Draw power-scaling sensitivities, and name the answers that are not robust."""
-    found = power_scale(fit, alphas=())
+    found = prior_sensitivity(fit)
     frame = found.frame
-    moved = [f"{name}: {row['diagnosis']}" for name, row in frame.iterrows() if row["diagnosis"] != ROBUST]
+    moved = [f"{name}: {diagnosis}" for name, diagnosis in moved_answers(fit).items()]
     note = (
         Note(f"Not robust to the priors: {'; '.join(moved)}. Fit under other priors before you rely on them.", "bad")
         if moved

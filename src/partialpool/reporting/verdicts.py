@@ -1,0 +1,51 @@
+"""Verdicts that several sections state, worked out once: of the fit to the data, and of the priors."""
+
+from weakref import WeakKeyDictionary
+
+from partialpool.checkup import check
+from partialpool.fitting import Fit
+from partialpool.overview.convergence import Finding
+from partialpool.sensitivity.power import ROBUST, PowerScaling, power_scale
+
+__all__ = ["fit_findings", "is_predictive", "listed", "moved_answers", "prior_sensitivity"]
+
+_SEED = 1
+_checks: WeakKeyDictionary[Fit, tuple[Finding, ...]] = WeakKeyDictionary()
+_priors: WeakKeyDictionary[Fit, PowerScaling] = WeakKeyDictionary()
+
+
+def fit_findings(fit: Fit) -> tuple[Finding, ...]:
+    """Return the findings of `check`, but for draws and effects, which have their own sections."""
+    if fit not in _checks:
+        others = {finding.check for finding in fit.digest.verdict.findings} | {"effects"}
+        _checks[fit] = tuple(f for f in check(fit, seed=_SEED).findings if f.check not in others)
+    return _checks[fit]
+
+
+def is_predictive(finding: Finding) -> bool:
+    """Whether a finding compares the data with new data, and does not only describe the table."""
+    return finding.check not in ("identified", "categories")
+
+
+def prior_sensitivity(fit: Fit) -> PowerScaling:
+    """Return power scaling with weights alone."""
+    if fit not in _priors:
+        _priors[fit] = power_scale(fit, alphas=())
+    return _priors[fit]
+
+
+def moved_answers(fit: Fit) -> dict[str, str]:
+    """Return the diagnosis of each answer that is not robust to the priors."""
+    frame = prior_sensitivity(fit).frame
+    return {str(name): row["diagnosis"] for name, row in frame.iterrows() if row["diagnosis"] != ROBUST}
+
+
+def listed(names: list[str]) -> str:
+    """Write names as a list in a sentence.
+
+    Examples
+    --------
+    >>> listed(["a"]), listed(["a", "b", "c"])
+    ('a', 'a, b and c')
+    """
+    return " and ".join([part for part in (", ".join(names[:-1]), *names[-1:]) if part])
