@@ -18,7 +18,7 @@ from partialpool.design.scaling import PriorSet, resolve_priors
 from partialpool.design.table import Missing
 from partialpool.errors import DataError, DataWarning, FileError, SamplingWarning, SpecError, warn
 from partialpool.files import whole_file
-from partialpool.infer.choose import choose_engine
+from partialpool.infer.choose import choose_engine, weigh_engines
 from partialpool.infer.pack import COVARIANCES, FORMAT, pack, prior_texts
 from partialpool.infer.settings import Settings
 from partialpool.names import COEF, OBS
@@ -178,6 +178,8 @@ def fit(
     settings = Settings(draws, tune, chains, seed, sampler, target_accept, parametrization, cores, progressbar, keep_z)
     chosen, reason = choose_engine(spec, engine)
     design = build_design(spec, data, missing=missing)
+    if engine == "auto":
+        chosen, reason = weigh_engines(chosen, reason, design, settings)
     resolved = resolve_priors(design)
     raw = chosen.run(design, resolved, settings)
     tree = pack(raw, design, resolved, settings, engine=chosen.name, reason=reason)

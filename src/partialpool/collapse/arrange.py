@@ -6,9 +6,10 @@ level is eliminated by itself. A factor in which the leaf is nested can be elimi
 Schur complement is dense.
 
 Levels with equal Z_j'Z_j have equal Cholesky factors, and enter the density through sum_j E_j (x) E_j only
-(E_j: what level j shares with the tail). Where they are many, they are replaced by the rows of the QR factor of their
-stacked E_j: at most effects x columns pseudo-levels, whatever the number of levels. A balanced design costs the
-same for ten levels as for a million.
+(E_j: what level j shares with the tail). Where they are many, those sums are kept: one matrix of the tail's size per
+pair of effects. Where such matrices would be too large, they are replaced by the rows of the QR factor of their stacked
+E_j: at most effects x columns pseudo-levels. Either way the number of levels does not matter: a balanced design costs
+the same for ten levels as for a million.
 """
 
 from dataclasses import dataclass
@@ -19,12 +20,16 @@ import numpy as np
 from partialpool.collapse.memory import check_fits
 from partialpool.collapse.moments import Moments
 
-__all__ = ["Arrangement", "Branch", "Leaf", "System", "Tail", "arrange"]
+__all__ = ["TAIL_COPIES", "Arrangement", "Branch", "Leaf", "System", "Tail", "arrange"]
 
 BRANCH_FROM: Final = 40
 """Columns a nesting factor must have before it is worth eliminating level by level."""
-_TAIL_COPIES: Final = 6
+_LARGEST_PRODUCTS: Final = 4e6
+"""Numbers that the sums over patterns may take: 32 MB, past which they come from memory more slowly than rows do."""
+TAIL_COPIES: Final = 6
 """Matrices of the tail's size alive at once: moments, two to work in per thread, and what comes and goes."""
+
+_NO_PRODUCTS: Final = np.zeros((0, 0, 0, 0))
 
 
 class Leaf(NamedTuple):
@@ -45,6 +50,9 @@ class Leaf(NamedTuple):
         the branch's own list, and Z_j'Z_tail (entries, q).
     dense
         Z_j'[X rhs], (rows, q, columns + rhs).
+    products
+        In place of rows, for E_j = Z_j'[Z_tail X rhs]: sum_j E_ja E_jb' + E_jb E_ja' (once, if a = b) over the levels
+        of each pattern, for every pair a <= b of effects, (patterns, pairs, columns, columns); without pairs, rows.
     """
 
     gram: np.ndarray
@@ -58,6 +66,7 @@ class Leaf(NamedTuple):
     tail_at: np.ndarray
     tail_values: np.ndarray
     dense: np.ndarray
+    products: np.ndarray
 
 
 class Branch(NamedTuple):
@@ -119,7 +128,8 @@ class Arrangement:
         entries = np.diff(leaf.tail_start) + width
         above = np.diff(branch.tail_start) + width
         size = tail.columns + tail.common
-        return float(q * (entries**2).sum() + branch.gram.shape[1] * (above**2).sum() + size**3 / 3)
+        rows = q * (entries**2).sum() + leaf.products.size / 2
+        return float(rows + branch.gram.shape[1] * (above**2).sum() + size**3 / 3)
 
 
 def arrange(moments: Moments, integrated: np.ndarray, *, branch_from: int = BRANCH_FROM) -> Arrangement:
@@ -164,7 +174,7 @@ def _tail(moments: Moments, factors: tuple[int, ...], columns: np.ndarray, commo
     first = np.concatenate([[0], np.cumsum(levels * effects)]).astype(np.int64)
     k = int(first[-1])
     check_fits(
-        _TAIL_COPIES * 8.0 * k * k,
+        TAIL_COPIES * 8.0 * k * k,
         wrong="the crossed factors have too many levels to be integrated out",
         got=f"a dense matrix of {k} x {k}, and what is made of it",
         do="use engine='nuts', or leave out a crossed factor: the one with most levels costs little, the others count",
@@ -235,7 +245,7 @@ def _leaf(
         none = np.zeros(0, np.int64)
         return Leaf(
             np.zeros((0, 1, 1)), np.zeros(0), np.zeros(1, np.int64), none, none, np.zeros((0, 1, 0)),
-            np.zeros(1, np.int64), none, none, np.zeros((0, 1)), np.zeros((0, 1, len(columns))),
+            np.zeros(1, np.int64), none, none, np.zeros((0, 1)), np.zeros((0, 1, len(columns))), _NO_PRODUCTS,
         )  # fmt: skip
     levels, q = moments.own[order[0]].shape[:2]
     start, column, value = _lists(moments, order[0], tail_factors, tail)
@@ -255,7 +265,7 @@ def _leaf(
     one_each = np.arange(levels + 1)
     by_level = Leaf(
         moments.own[order[0]], np.ones(levels), one_each, np.arange(levels), above, np.ascontiguousarray(up),
-        start, column, place, value, dense,
+        start, column, place, value, dense, _NO_PRODUCTS,
     )  # fmt: skip
     return by_level if has_branch or not _tail_full(by_level, tail) else _by_pattern(by_level, tail)
 
@@ -286,13 +296,16 @@ def _by_pattern(leaf: Leaf, tail: Tail) -> Leaf:
 
 
 def _merged(leaf: Leaf, tail: Tail) -> Leaf:
-    """Replace the levels of each large pattern by the rows of their QR factor."""
+    """Replace the levels of each pattern by their sums, or where those are too large by the rows of their QR factor."""
     n, q, width = leaf.dense.shape
     if len(leaf.gram) == n or len(leaf.gram) == 0:
         return leaf
     k = tail.columns
-    shared = np.concatenate([leaf.tail_values.reshape(n, k, q).transpose(0, 2, 1), leaf.dense], axis=2).reshape(n, -1)
+    shared = np.concatenate([leaf.tail_values.reshape(n, k, q).transpose(0, 2, 1), leaf.dense], axis=2)
     parts = [shared[a:b] for a, b in zip(leaf.start[:-1], leaf.start[1:], strict=True)]
+    if len(parts) * q * (q + 1) / 2 * (k + width) ** 2 <= _LARGEST_PRODUCTS:
+        return _summed(leaf, parts)
+    parts = [part.reshape(len(part), -1) for part in parts]
     parts = [np.linalg.qr(part, mode="r") if len(part) > part.shape[1] else part for part in parts]
     rows = np.concatenate(parts).reshape(-1, q, k + width)
     total = len(rows)
@@ -306,4 +319,27 @@ def _merged(leaf: Leaf, tail: Tail) -> Leaf:
         tail_at=np.zeros(total * k, np.int64),
         tail_values=np.ascontiguousarray(rows[:, :, :k].transpose(0, 2, 1)).reshape(-1, q),
         dense=np.ascontiguousarray(rows[:, :, k:]),
+    )
+
+
+def _summed(leaf: Leaf, parts: list[np.ndarray]) -> Leaf:
+    """Replace the levels of each pattern, E (levels, q, columns) each, by their sums of products."""
+    q, columns = parts[0].shape[1:]
+    products = np.empty((len(parts), q * (q + 1) // 2, columns, columns))
+    for n, part in enumerate(parts):
+        for pair, (a, b) in enumerate(zip(*np.triu_indices(q), strict=True)):
+            half = part[:, a].T @ part[:, b]
+            products[n, pair] = half if a == b else half + half.T
+    none = np.zeros(0, np.int64)
+    return leaf._replace(
+        start=np.zeros(len(parts) + 1, np.int64),
+        level=none,
+        branch=none,
+        up=np.zeros((0, q, 0)),
+        tail_start=np.zeros(1, np.int64),
+        tail=none,
+        tail_at=none,
+        tail_values=np.zeros((0, q)),
+        dense=np.zeros((0, q, leaf.dense.shape[2])),
+        products=products,
     )

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from partialpool.collapse.arrange import System
+from partialpool.collapse.arrange import Leaf, System
 from partialpool.collapse.compiled import part
 from partialpool.collapse.dense import inverse, solve_upper, solve_upper_columns
 from partialpool.collapse.eliminate import Common, Forward, Scales, scale_both, unscale
@@ -188,6 +188,8 @@ def _leaf_moments(system: System, scales: Scales, columns: _Tail, branches: _Bra
         for a in range(q):
             for b in range(q):
                 out[a, b] += leaf.multiplicity[pattern] * own[a, b]
+        if leaf.products.shape[1] > 0:
+            _add_products(leaf, pattern, scales, columns, own, out)
         for j in range(leaf.start[pattern], leaf.start[pattern + 1]):
             entries = leaf_row(leaf, j, scales.relative, factor, row)
             solve_upper_columns(factor, row, entries)
@@ -218,6 +220,51 @@ def _leaf_moments(system: System, scales: Scales, columns: _Tail, branches: _Bra
             _add_above(system, branches, j, row, out)
     if held > 0:
         _add_spread(gathered, held, columns.cov, q, out)
+
+
+@part
+def _add_products(leaf: Leaf, pattern: int, scales: Scales, columns: _Tail, own: np.ndarray, out: np.ndarray) -> None:
+    """Add B H B' over the levels of a pattern, B = (U'U)^-1 Lambda', H_ab = sum_j E_ja' K E_jb.
+
+    K is Cov + v v' / sigma^2, v what the right-hand side and the means make of E_j's columns.
+    """
+    size, width, q = len(columns.mean), leaf.products.shape[2], len(out)
+    spread, v, line = np.zeros((width, width)), np.empty(width), np.empty(width)
+    for i in range(width):
+        v[i] = -columns.mean[i] / scales.sigma if i < size else scales.combine[i - size] / scales.sigma
+    for i in range(width):
+        for j in range(i, width):
+            spread[i, j] = v[i] * v[j]
+    for i in range(size):
+        for j in range(i, size):
+            spread[i, j] += columns.cov[i, j]
+    inner, mixing = np.zeros((q, q)), np.zeros((q, q))
+    pair = 0
+    for a in range(q):
+        for b in range(a, q):
+            # K and the products are symmetric: twice what stands above the diagonal.
+            total = 0.0
+            for j in range(width):
+                line[j] = 0.0
+            for i in range(width):
+                total += spread[i, i] * leaf.products[pattern, pair, i, i]
+                for j in range(i + 1, width):
+                    line[j] += spread[i, j] * leaf.products[pattern, pair, i, j]
+            for j in range(width):
+                total += 2.0 * line[j]
+            inner[a, b] = inner[b, a] = total if a == b else 0.5 * total
+            pair += 1
+    for a in range(q):
+        for b in range(q):
+            for c in range(q):
+                mixing[a, b] += own[a, c] * scales.relative[0, b, c]
+    for a in range(q):
+        for c in range(q):
+            s = 0.0
+            for d in range(q):
+                s += mixing[a, d] * inner[d, c]
+            for b in range(q):
+                out[a, b] += s * mixing[b, c]
 
 
 @part

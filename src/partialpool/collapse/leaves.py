@@ -1,4 +1,8 @@
-"""Levels of the leaf, eliminated row by row; where every row shares most of many columns, many rows at once."""
+"""Levels of the leaf, eliminated row by row; where every row shares most of many columns, many rows at once.
+
+Levels with equal Z'Z have one factor L, and F'F = sum_ab G_ab E_a E_b' with G = Lambda (L L')^-1 Lambda': their sums of
+products are all that is needed (`Leaf.products`).
+"""
 
 from typing import Final
 
@@ -69,7 +73,7 @@ def widest(start: np.ndarray) -> int:
 def shares_most(leaf: Leaf, columns: int) -> bool:
     """Whether rows share so many of the tail's columns that matrix products over all of them are worth it."""
     rows = len(leaf.tail_start) - 1
-    return leaf.up.shape[2] == 0 and columns >= _WIDE and len(leaf.tail) >= _MOST * rows * columns
+    return rows > 0 and leaf.up.shape[2] == 0 and columns >= _WIDE and len(leaf.tail) >= _MOST * rows * columns
 
 
 @part
@@ -113,6 +117,8 @@ def eliminate_leaf(
             return np.nan
         for a in range(q):
             log_det += 2.0 * leaf.multiplicity[pattern] * np.log(factor[a, a])
+        if leaf.products.shape[1] > 0:
+            _take_off_products(leaf, pattern, relative, factor, left)
         for j in range(leaf.start[pattern], leaf.start[pattern + 1]):
             leaf_row(leaf, j, relative, factor, row)
             if shared:
@@ -149,6 +155,28 @@ def eliminate_leaf(
     if held > 0:
         _take_off(left, gathered, held)
     return log_det
+
+
+@part
+def _take_off_products(leaf: Leaf, pattern: int, relative: np.ndarray, factor: np.ndarray, left: np.ndarray) -> None:
+    """Subtract sum_ab G_ab E_a E_b' of a pattern from the upper triangle of left."""
+    q, pairs = leaf.gram.shape[1], leaf.products.shape[1]
+    half = np.empty((q, q))
+    for a in range(q):
+        for b in range(q):
+            half[a, b] = relative[0, b, a]
+    solve_lower_columns(factor, half, q)
+    weights, pair = np.zeros(pairs), 0
+    for a in range(q):
+        for b in range(a, q):
+            for c in range(q):
+                weights[pair] += half[c, a] * half[c, b]
+            pair += 1
+    for i in range(left.shape[0]):
+        for p in range(pairs):
+            t = weights[p]
+            for j in range(i, left.shape[0]):
+                left[i, j] -= t * leaf.products[pattern, p, i, j]
 
 
 @part

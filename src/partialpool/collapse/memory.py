@@ -6,10 +6,15 @@ import psutil
 
 from partialpool.errors import EngineError
 
-__all__ = ["SHARE", "check_fits"]
+__all__ = ["SHARE", "check_fits", "fits"]
 
 SHARE: Final = 0.6
 """Of the memory installed."""
+
+
+def fits(needed: float) -> bool:
+    """Whether so many bytes take no more than their share of the memory installed."""
+    return needed <= SHARE * psutil.virtual_memory().total
 
 
 def check_fits(needed: float, *, wrong: str, got: str, do: str) -> None:
@@ -27,8 +32,8 @@ def check_fits(needed: float, *, wrong: str, got: str, do: str) -> None:
     EngineError
         It does not fit.
     """
-    installed = psutil.virtual_memory().total
-    if needed > SHARE * installed:
+    if not fits(needed):
+        installed = psutil.virtual_memory().total
         raise EngineError(
             wrong,
             got=f"{got}: {needed / 2**30:.0f} GiB",

@@ -14,7 +14,16 @@ from partialpool.collapse.marginal import Marginal
 from partialpool.collapse.mixture import Mixture, fit_mixture
 from partialpool.collapse.mode import Peak
 
-__all__ = ["Proposal", "Sample", "adapt", "effective_size", "normalised", "readapt"]
+__all__ = [
+    "MANY",
+    "Proposal",
+    "Sample",
+    "adapt",
+    "effective_size",
+    "normalised",
+    "readapt",
+    "round_size",
+]
 
 _FREEDOM: Final = 12.0
 _COMPONENTS: Final = 6
@@ -23,11 +32,13 @@ _GOOD: Final = 0.9
 """Importance ESS per draw of a fresh round at which adapting more is not worth its evaluations."""
 _GOOD_ENOUGH: Final = 0.8
 """The same where an evaluation takes milliseconds."""
-_MANY: Final = 12
-"""Elements up to which the proposal has always been brought to weigh evenly in the end: rounds are not cut short."""
+MANY: Final = 12
+"""Elements up to which a proposal hardly ever fails to weigh evenly in the end: rounds are not cut short."""
 _LOOKS: Final = 3
 _HOPELESS: Final = 0.2
 """Importance ESS per draw that of more elements at least one of the first rounds must have for more to be tried."""
+_DEAR: Final = 1e7
+"""Multiplications per evaluation, some milliseconds, from which a round makes do with fewer draws."""
 _START_WEIGHTS: Final = np.array([0.6, 0.3, 0.1])
 _START_WIDTHS: Final = np.array([1.0, 1.5, 2.5])
 """Widths, in sds of the Gaussian approximation, of the three t distributions to begin with."""
@@ -104,7 +115,7 @@ class Proposal:
 def adapt(marginal: Marginal, peaks: tuple[Peak, ...], rng: np.random.Generator, *, workers: int = 1) -> Proposal:
     """Adapt a proposal, from the modes."""
     cheap = marginal.is_cheap
-    size = 1000 if cheap else 100 + 30 * marginal.size
+    size = round_size(marginal.size, marginal.arrangement.work)
     good = _GOOD if cheap else _GOOD_ENOUGH
     folding = choose_folding(peaks, marginal.log_sds)
     proposal = _start(peaks, folding)
@@ -125,10 +136,15 @@ def adapt(marginal: Marginal, peaks: tuple[Peak, ...], rng: np.random.Generator,
         if efficiency > good or (count > 3 and 0.5 < efficiency < 1.03 * best):
             break
         best = max(best, efficiency)
-        if marginal.size > _MANY and count >= _LOOKS and best < _HOPELESS:
+        if marginal.size > MANY and count >= _LOOKS and best < _HOPELESS:
             return replace(proposal, is_given_up=True)
         proposal = replace(proposal, mixture=_refit(proposal, images, proposal.weights, rng))
     return proposal
+
+
+def round_size(elements: int, work: float) -> int:
+    """Draws in a round of adaptation, for a theta of so many elements and so many multiplications per evaluation."""
+    return 1000 if work < _DEAR else 100 + 30 * elements
 
 
 def readapt(proposal: Proposal, sample: Sample, values: np.ndarray, rng: np.random.Generator) -> Proposal:

@@ -4,11 +4,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from partialpool.errors import EngineError, SpecError
 
 __all__ = ["Settings"]
+
+_SHORT_WARM_UP: Final = 300
 
 
 @dataclass(frozen=True)
@@ -18,13 +20,14 @@ class Settings:
     Attributes
     ----------
     draws, tune, chains
-        Kept draws per chain, warm-up draws per chain, chains.
+        Kept draws per chain, warm-up draws per chain, chains. NUTS on the collapsed density warms up for 300 at most;
+        importance-weighted chains need none.
     seed
         Repeats the draws exactly on the same machine and versions; None for new ones.
     sampler
         `nutpie` or `pymc`, for the nuts engine.
     target_accept
-        NUTS's target acceptance probability.
+        NUTS's target acceptance probability, of the nuts engine and of NUTS on the collapsed density.
     parametrization
         `adapted`, `centered` or `noncentered` by factor, for the nuts engine.
     cores
@@ -94,6 +97,11 @@ class Settings:
                 do="write a dictionary",
             )
         object.__setattr__(self, "parametrization", MappingProxyType(dict(self.parametrization)))
+
+    @property
+    def short_warm_up(self) -> int:
+        """Warm-up draws where coordinates are whitened beforehand: only a step size is to be found."""
+        return min(self.tune, _SHORT_WARM_UP)
 
     @property
     def threads(self) -> int:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
 
 import numpy as np
 from nutpie.compiled_pyfunc import from_pyfunc
@@ -15,10 +14,7 @@ from partialpool.infer.nutpie_run import kept_statistics, run_nutpie, warn_inter
 from partialpool.infer.progress import ProgressLine
 from partialpool.infer.settings import Settings
 
-__all__ = ["WARM_UP", "sample_theta"]
-
-WARM_UP: Final = 300
-"""Most warm-up draws: whitened by the Hessian, only the step size and the last digits of the scales are to be found."""
+__all__ = ["sample_theta"]
 
 
 def sample_theta(
@@ -62,7 +58,7 @@ def sample_theta(
         make_initial_point_fn=start,
     )
     with single_lapack():  # chains already share the cores
-        tree, interrupted = run_nutpie(compiled, replace(settings, tune=min(settings.tune, WARM_UP)), line)
+        tree, interrupted = run_nutpie(compiled, replace(settings, tune=settings.short_warm_up), line)
     stats = tree["sample_stats"].to_dataset()
     chains, draws = whole_chains(stats)
     if interrupted:
