@@ -42,7 +42,7 @@ def assert_same_design(left, right):
         assert (a.name, a.names, a.blocks, a.levels.labels) == (b.name, b.names, b.blocks, b.levels.labels)
         np.testing.assert_array_equal(a.codes, b.codes)
         np.testing.assert_array_equal(a.values, b.values)
-        np.testing.assert_array_equal(a.scale, b.scale)
+        np.testing.assert_array_equal(a.basis.scale, b.basis.scale)
 
 
 @pytest.mark.parametrize("kind", TABLES)

@@ -134,7 +134,7 @@ def test_centred_and_noncentred_models_have_one_density(sleepstudy):
     point = random_point(one, seed=4)
     sd, corr, b, _ = at(one, ["sd_Subject", "corr_Subject", "b_Subject"], point)
     design = build_design(ModelSpec.from_formula(SLEEP), sleepstudy)
-    units = sleepstudy["Reaction"].to_numpy().std() / design.factors[0].scale
+    units = sleepstudy["Reaction"].to_numpy().std() / design.factors[0].basis.scale
     at_means = np.array([[1.0, sleepstudy["Days"].mean()], [0.0, 1.0]])
     same = {k: v for k, v in point.items() if k != "z_Subject"} | {"b_Subject_scaled": b @ at_means.T / units}
     densities = [

@@ -24,6 +24,8 @@ _NEAR_ZERO: Final = 1e-2
 """Diagonal elements below this are tried at 0."""
 _LIFTS: Final = tuple(float(lift) for lift in np.geomspace(1e-5, 30, 14))
 _ROUNDS: Final = 6
+_FARTHEST: Final = 1e6
+"""Relative sds beyond this leave a residual that is rounding, where a deviance means nothing."""
 _NEWTON_STEPS: Final = 5
 
 Function = Callable[[np.ndarray], tuple[float, np.ndarray]]
@@ -74,7 +76,7 @@ def descend(function: Function, coordinates: Relative, starts: Sequence[np.ndarr
 def _slide(function: Function, diagonal: np.ndarray, start: np.ndarray) -> Minimum:
     if len(start) == 0:
         return Minimum(start, function(start)[0], 0.0)
-    bounds = [(0.0, None) if bounded else (None, None) for bounded in diagonal]
+    bounds = [(0.0 if bounded else -_FARTHEST, _FARTHEST) for bounded in diagonal]
     options = {"maxiter": 500, "ftol": 1e-13, "gtol": 1e-7, "maxls": 40}
     found = minimize(function, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     return Minimum(np.asarray(found.x), float(found.fun), float("nan"))
