@@ -20,9 +20,10 @@ PARTNERS = {
 }  # fmt: skip
 SUPPORT = {
     "log_likelihood", "log_prior", "posterior_predictive", "prior_predictive", "summary", "group_effects",
-    "sensitivity_report", "datagrid",
+    "sensitivity_report", "datagrid", "posterior_checks",
 }  # fmt: skip
-"""Densities, replicates and tables, which other tools take; the README's example; a report of others."""
+"""Densities, replicates and tables, which other tools take; the README's example; a report of others; checks whose
+replicates ArviZ draws."""
 
 
 def test_no_question_is_forgotten():

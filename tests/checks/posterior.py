@@ -12,6 +12,7 @@ from partialpool.design.build import build_design
 from partialpool.names import corr_name, sd_name
 from partialpool.overview.chains import bulk_ess, mcse_mean, rhat
 from partialpool.spec.model import ModelSpec
+from partialpool.variance.covariance import effects_at_means
 
 FOLDER = Path(__file__).parents[1] / "reference"
 
@@ -74,6 +75,7 @@ def draws_by_reference_name(fit, entry):
         name = factor.name
         for i, effect in enumerate(factor.names):
             out[f"{sd_name(name)}[{effect}]"] = posterior[sd_name(name)].to_numpy()[..., i]
+            out[f"{sd_name(name)}[{effect}] at the means"] = effects_at_means(posterior, factor)[0][..., i]
             # The reference counts levels in order of first appearance in the file.
             seen = list(dict.fromkeys(factor.codes.tolist()))
             for k in range(min(4, factor.n_levels)):

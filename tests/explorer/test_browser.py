@@ -165,7 +165,9 @@ def test_the_keyboard_moves_the_slider(sleeping):
 def test_the_posterior_median_is_a_button_away(sleeping):
     start = column(sleeping, "here")
     sleeping.click("#to-none")
-    assert np.abs(column(sleeping, "here") - start).max() > 5
+    # Ten rows tell a subject's height on the mean day well: the farthest is pulled by a few ms.
+    np.testing.assert_allclose(column(sleeping, "here"), column(sleeping, "own"), atol=1e-6)
+    assert np.abs(column(sleeping, "here") - start).max() > 2
     sleeping.click("#to-median")
     np.testing.assert_allclose(column(sleeping, "here"), start)
 
@@ -270,7 +272,11 @@ def test_the_curves_drawn_are_those_of_the_prior_that_is_chosen(browser, files, 
 
 
 def test_a_prior_that_leaves_the_picture_is_marked_where_it_does(sleeping):
-    """The prior of the ICC rises without end towards 1, that of the sd stays in the picture."""
+    """A wide prior's ICC rises without end towards 1, that of its sd stays in the picture."""
+    assert len(column(sleeping, "x", "icc-above")) == 0
+    assert sleeping.value("document.getElementById('above').hidden")
+    set_value(sleeping, "family", "half-Cauchy", "change")
+    set_value(sleeping, "scale", "8")
     assert len(column(sleeping, "x", "sd-above")) == 0
     (x,), (y,) = column(sleeping, "x", "icc-above"), column(sleeping, "y", "icc-above")
     prior, shares = column(sleeping, "prior", "icc-curve"), column(sleeping, "x", "icc-curve")

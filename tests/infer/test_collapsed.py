@@ -22,6 +22,7 @@ from partialpool.collapse.marginal import build_marginal
 from partialpool.collapse.scalar import IDENTITY, LOG
 from partialpool.infer import collapsed
 from partialpool.overview.chains import bulk_ess
+from partialpool.variance.covariance import effects_at_means
 
 QUIET = {"progressbar": False, "seed": 3}
 GAUSSIAN = [key for key, entry in REFERENCE.items() if entry["family"] == "gaussian"]
@@ -97,9 +98,11 @@ def test_offsets_on_request(sleepstudy):
     fit = pp.fit("Reaction ~ Days + (Days | Subject)", sleepstudy, keep_z=True, **QUIET)
     z = fit.posterior["z_Subject"]
     assert z.dims == ("chain", "draw", "Subject", "Subject_effect")
-    half = np.linalg.cholesky(fit.posterior["corr_Subject"].to_numpy())
-    b = np.einsum("cdij,cdlj->cdli", half, z.to_numpy()) * fit.posterior["sd_Subject"].to_numpy()[:, :, None, :]
-    assert b == pytest.approx(fit.posterior["b_Subject"].to_numpy(), rel=1e-6, abs=1e-8)
+    # They are the offsets of the effects at the mean of Days.
+    basis = fit.design.factors[0].basis
+    sd, corr = basis.at_means(fit.posterior["sd_Subject"].to_numpy(), fit.posterior["corr_Subject"].to_numpy())
+    b = np.einsum("cdij,cdlj->cdli", np.linalg.cholesky(corr), z.to_numpy()) * sd[:, :, None, :]
+    assert b @ basis.to_zero.T == pytest.approx(fit.posterior["b_Subject"].to_numpy(), rel=1e-6, abs=1e-8)
     assert "z_Subject" not in pp.fit("Reaction ~ Days + (Days | Subject)", sleepstudy, **QUIET).posterior
 
 
@@ -157,7 +160,7 @@ def test_every_prior_works(sleepstudy, name, prior):
     }
     if name == "beta[Days]":
         assert marginal.elements[2:] == (name,)
-        beta = posterior["beta"].sel(coef="Days").to_numpy() * units.scale[0] / units.unit
+        beta = posterior["beta"].sel(coef="Days").to_numpy() * fit.design.common.scale[0] / units.unit
         low, width = marginal.layout.arguments[2, :2]
         code = marginal.layout.coordinates[2]
         interval = (beta - low) / width if width > 0 else beta
@@ -318,10 +321,11 @@ def test_weak_data_never_give_a_silent_bad_answer(case):
     assert fit.digest.verdict.good
     marginal = build_marginal(fit.design, fit.priors)
     posterior, units = fit.posterior, marginal.units
-    sds = posterior["sd_g"].to_numpy() * units.factors[0].scale / units.unit
+    sd, corr = effects_at_means(posterior, fit.design.factors[0])
+    sds = sd * units.factors[0].scale / units.unit
     theta = [np.log(sds[..., i]) for i in range(sds.shape[-1])]
     if fit.design.factors[0].correlated:
-        theta.append(np.arctanh(posterior["corr_g"].to_numpy()[..., 0, 1]))
+        theta.append(np.arctanh(corr[..., 0, 1]))
     theta.append(np.log(posterior["sigma"].to_numpy() / units.unit))
     check_slopes(marginal, np.stack(theta, axis=-1))
 

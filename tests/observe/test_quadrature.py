@@ -32,14 +32,19 @@ def fit_of(family, formula, y, sd, **more):
     """A fit whose draws have the sds given, and effects that say nothing; the last six rows are another level."""
     own, spare = FAMILIES[family]
     n, draws = len(y), len(sd)
-    data = {"y": [*y, *spare], "g": np.repeat(["here", "there"], [n, 6]), "a": np.repeat(["in", "out"], [n, 6])}
+    data = {
+        "y": [*y, *spare],
+        "g": np.repeat(["here", "there"], [n, 6]),
+        "a": np.repeat(["in", "out", "far"], [n, 3, 3]),
+    }
     rng = np.random.default_rng(4)
     data |= {"x": rng.normal(size=n + 6), "w": rng.normal(size=n + 6), "t": np.full(n + 6, 20)}
     if family == "binomial":
         formula = formula.replace("y ~", "p(y, t) ~")
     beta = [0.4] if family == "cumulative" else [0.2, 0.4]
     values = {name: np.repeat([value], draws, axis=0) for name, value in {"beta": beta, **own}.items()}
-    effects = {f"b_{name.removeprefix('sd_')}": rng.normal(size=(draws, 2, value.shape[1]))
+    levels = {"g": 2, "a": 3}
+    effects = {f"b_{name.removeprefix('sd_')}": rng.normal(size=(draws, levels[name[3:]], value.shape[1]))
                for name, value in more.items() if name.startswith("sd_")}  # fmt: skip
     return fit_at(formula, data, family=family, draws=draws, **values, **more, **effects)
 
@@ -92,6 +97,7 @@ def test_a_slope_that_is_correlated(family, alike):
     check(score(fit), many_nodes(fit, fit.design.factors[0].values[:4], root, np.linspace(-7, 7, 501)), usual=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore:.* not identified:partialpool.DataWarning")
 @pytest.mark.parametrize("family", ["bernoulli", "poisson"])
 def test_a_level_and_the_one_level_nested_in_it(family):
     y = FAMILIES[family][1][:5]

@@ -326,8 +326,9 @@ def test_support_is_a_sentence_with_probabilities(slopes, plain):
     assert supported(plain) is None
 
 
-def test_priors_that_decide_are_named(sleep):
-    section = priors_matter(sleep)
+def test_priors_that_decide_are_named():
+    sleep = pp.load_dataset("sleepstudy")
+    section = priors_matter(pp.fit("Reaction ~ Days + (1 | Subject)", sleep, seed=1, progressbar=False))
     assert section.prose[1].text == "Every answer is robust to the priors."
     assert re.search(r"icc\[Subject\] 0\.\d+", section.pictures[0].alt)
     schools = pp.load_dataset("eight_schools")

@@ -1,12 +1,16 @@
 """Predictions at given parameters: what each kind adds, new levels, labels, refusals."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from scipy import integrate, special, stats
 
 import partialpool as pp
 from checks.fixed import fit_at
+from partialpool.collapse import memory
+from partialpool.observe import pieces
 
 SLOPES = {"beta": [250.0, 10.0], "sd_Subject": [20.0, 5.0], "corr_Subject": [[1, 0.5], [0.5, 1]], "sigma": 25.0}
 MANY = 20_000
@@ -191,3 +195,59 @@ def test_the_mean_is_no_view_of_the_linear_predictor(slopes):
     before = found["linear_predictor"].copy(deep=True)
     found["expectation"][:] = 0
     assert found["linear_predictor"].equals(before)
+
+
+def test_what_is_drawn_does_not_depend_on_the_pieces(many, monkeypatch):
+    new = {"Days": [0, 9, 3], "Subject": ["308", "a", "b"]}
+    asked = {"kind": "conditional", "new_levels": "sample", "seed": 4}
+    whole, marginal = pp.predict(many, new, **asked), pp.predict(many, new, kind="marginal", seed=4)
+    checked = pp.posterior_predictive(many, new, new_levels="sample", seed=4)
+    monkeypatch.setattr(pieces, "_AT_ONCE", 3 * 1234)
+    xr.testing.assert_equal(pp.predict(many, new, **asked), whole)
+    xr.testing.assert_equal(pp.predict(many, new, kind="marginal", seed=4), marginal)
+    xr.testing.assert_equal(pp.posterior_predictive(many, new, new_levels="sample", seed=4), checked)
+
+
+def test_what_does_not_fit_into_memory_is_refused(many, monkeypatch):
+    monkeypatch.setattr(memory, "SHARE", 1e-9)
+    with pytest.raises(pp.EngineError, match="the draws of the predictions do not fit into memory") as caught:
+        pp.predict(many)
+    assert caught.value.got.startswith("20000 draws x 180 rows x 3 numbers")
+    with pytest.raises(pp.EngineError, match="the draws of the response do not fit into memory"):
+        pp.posterior_predictive(many)
+
+
+def test_means_need_no_standard_errors_and_no_trials():
+    """Without them there is a mean but no new response; the fit's own rows have both."""
+    schools = pp.load_dataset("eight_schools")
+    fit = fit_at("effect ~ 1 + (1 | school)", schools, se="standard_error", beta=[8.0], sd_school=[6.0])
+    for kind in ("typical", "marginal"):
+        found = pp.predict(fit, {"any": [0]}, kind=kind)
+        assert means(found) == pytest.approx([8.0])
+        assert "response" not in found
+        assert found.attrs["no_response"] == "no known standard errors, column 'standard_error'"
+        assert "response" in pp.predict(fit, {"standard_error": [10.0]}, kind=kind)
+    assert "response" in pp.predict(fit)
+    with pytest.raises(pp.DataError, match="no column 'standard_error'"):
+        pp.posterior_predictive(fit, {"school": ["Choate"]}, new_levels="population")
+    data = {"s": [1, 2, 0, 3], "n": [4, 4, 4, 4], "x": [0.0, 1, 2, 3], "g": [0, 0, 1, 1]}
+    fit = fit_at("p(s, n) ~ x + (1 | g)", data, family="binomial", beta=[-0.5, 0.3], sd_g=[0.2])
+    found = pp.predict(fit, {"x": [0.0, 1.0]}, kind="typical")
+    assert means(found) == pytest.approx(special.expit([-0.5, -0.2]))
+    assert found.attrs["no_response"] == "no numbers of trials, n"
+    assert pp.plot_predictions(found, "x").axes
+    plt.close("all")
+
+
+def test_fewer_draws_are_spread_over_the_chains(sleepstudy):
+    fit = pp.fit("Reaction ~ Days + (Days | Subject)", sleepstudy, seed=1, progressbar=False)
+    chains = fit.posterior.sizes["chain"]
+    every, some = pp.predict(fit, seed=1), pp.predict(fit, draws=10 * chains, seed=1)
+    assert some.sizes["draw"] == 10
+    assert some["draw"].to_numpy()[[0, -1]].tolist() == every["draw"].to_numpy()[[0, -1]].tolist()
+    same = every["expectation"].sel(draw=some["draw"])
+    assert some["expectation"].to_numpy() == pytest.approx(same.to_numpy())
+    assert pp.predict(fit, draws=1).sizes["draw"] == 1
+    for wrong in (0, True, 2.5, 10**9):
+        with pytest.raises(pp.SpecError, match="how many of the posterior draws"):
+            pp.predict(fit, draws=wrong)

@@ -12,6 +12,8 @@ from partialpool.design.kinds import value_columns
 from partialpool.design.response import evaluate_trials, read_standard_errors
 from partialpool.design.table import Missing, read_table
 from partialpool.errors import DataError
+from partialpool.spec.expression import columns_of
+from partialpool.spec.terms import factor_columns
 
 __all__ = ["GroupRows", "NewLevels", "Rows", "expression_rows", "new_rows", "own_rows"]
 
@@ -139,6 +141,7 @@ def new_rows(
     new_levels: NewLevels = "error",
     factors: Collection[str] | None = None,
     missing: Missing = "drop",
+    responses: bool = True,
 ) -> Rows:
     """Pass new data through a model's specification: same levels, same coding, same learned means and knots.
 
@@ -153,6 +156,9 @@ def new_rows(
         effects from the population of levels; `population` sets them to zero.
     factors
         Factors whose levels play a part, all if left out; the columns of others may be missing.
+    responses
+        Whether responses have to be drawn for these rows. Otherwise the columns of known standard errors and of trials
+        may be missing; then `se` or `trials` is None.
 
     Raises
     ------
@@ -169,7 +175,9 @@ def new_rows(
         )
     known = spec.factors if factors is None else factors
     columns = spec.predictor_columns_with(known)
-    table = read_table(data, columns, missing=missing, predictors=value_columns(spec))
+    needed = {*spec.expression_columns, *(column for name in known for column in factor_columns(name))}
+    optional = () if responses else set(columns) - needed
+    table = read_table(data, columns, missing=missing, predictors=value_columns(spec), optional=optional)
     frame = table.frame
     common = design.common.recipe.apply(frame)[:, 1 if spec.intercept else 0 :]
     groups = []
@@ -187,8 +195,10 @@ def new_rows(
             raise _new_level(factor, unseen)
         groups.append(GroupRows(factor.name, codes, _effect_values(factor, frame), unseen))
     offset = _offset(design, frame)
-    se = read_standard_errors(spec.se, frame) if spec.se else None
-    counts = evaluate_trials(spec.response_term, frame) if spec.response_term.trials else None
+    se = read_standard_errors(spec.se, frame) if spec.se and spec.se in frame else None
+    trials = spec.response_term.trials
+    counted = trials is not None and (trials.isdigit() or set(columns_of(trials)) <= set(frame))
+    counts = evaluate_trials(spec.response_term, frame) if counted else None
     return Rows(common, tuple(groups), offset, se, counts, table.rows, frame, new_levels, _unobserved(design, frame))
 
 

@@ -39,7 +39,12 @@ class Table:
 
 
 def read_table(
-    data: Any, columns: tuple[str, ...], *, missing: Missing = "drop", predictors: Collection[str] = ()
+    data: Any,
+    columns: tuple[str, ...],
+    *,
+    missing: Missing = "drop",
+    predictors: Collection[str] = (),
+    optional: Collection[str] = (),
 ) -> Table:
     """Select the columns a model reads from any data frame, and drop incomplete rows.
 
@@ -54,6 +59,8 @@ def read_table(
     predictors
         Columns whose values terms read; the others only name groups or categories, and dates or mixed ids are as good
         as text there.
+    optional
+        Columns that are read only where the table has them.
 
     Raises
     ------
@@ -65,6 +72,9 @@ def read_table(
         raise DataError(
             "unknown treatment of missing values", got=repr(missing), allowed="'drop' or 'error'", do="name one"
         )
+    if optional:
+        there = _names(data)
+        columns = tuple(name for name in columns if name in there or name not in optional)
     raw = _select(data, columns)
     if len(raw) == 0:
         raise DataError(
@@ -113,6 +123,14 @@ def _select(data: Any, columns: tuple[str, ...]) -> pd.DataFrame:
     chosen = list(columns) or list(table.columns)[:1]
     frame = table.select(chosen).to_pandas()[list(columns)]
     return frame if table.implementation.is_pandas_like() else frame.apply(sort_undeclared)
+
+
+def _names(data: Any) -> list[str]:
+    """Names of columns of whatever may be a table; `_select` refuses what is none."""
+    if isinstance(data, Mapping):
+        return [str(name) for name in data]
+    listed = getattr(data, "column_names", None)  # pyarrow's own columns are arrays
+    return [str(name) for name in (getattr(data, "columns", ()) if listed is None else listed)]
 
 
 def _not_a_table(got: str) -> DataError:

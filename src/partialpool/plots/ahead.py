@@ -182,7 +182,9 @@ def _check_columns(predictions: xr.Dataset, over: str, by: str | None) -> None:
 
 def _series(predictions: xr.Dataset, by: str | None) -> list[_Series]:
     mean = predictions["expectation"].stack(sample=("chain", "draw"))
-    response = predictions["response"].stack(sample=("chain", "draw")).transpose("sample", OBS).to_numpy()
+    response = np.empty(0)  # rows without known errors or trials have no new responses
+    if "response" in predictions:
+        response = predictions["response"].stack(sample=("chain", "draw")).transpose("sample", OBS).to_numpy()
     every = np.arange(predictions.sizes[OBS])
     if "category" in predictions.dims:
         draws = mean.transpose("sample", OBS, "category").to_numpy()

@@ -9,7 +9,8 @@ from partialpool.plots.style import short
 
 __all__ = ["held_in_title", "named_effect"]
 
-_LETTERS = 150
+_LETTERS, _PLACE = 150, 50
+"""Most letters of all that is held, and of one predictor with its place."""
 
 
 def held_in_title(attrs: Mapping[str, Any], width: int) -> str:
@@ -23,7 +24,10 @@ def held_in_title(attrs: Mapping[str, Any], width: int) -> str:
     ''
     """
     held = attrs.get("held", "nothing")
-    return "" if held == "nothing" else f"\n{fill(f'held: {short(held, _LETTERS)}', width)}"
+    if held == "nothing":
+        return ""
+    places = ", ".join(short(place, _PLACE) for place in held.split(", "))
+    return f"\n{fill(f'held: {short(places, _LETTERS)}', width)}"
 
 
 def named_effect(attrs: Mapping[str, Any], effect: str, most: int) -> str:

@@ -56,13 +56,28 @@ def posterior_predictive(
     xarray.Dataset
         One variable, named as the response, dims (chain, draw, obs). For ArviZ's posterior-predictive checks,
         `fit.tree["posterior_predictive"] = xarray.DataTree(posterior_predictive(fit))`.
+
+    Raises
+    ------
+    EngineError
+        So many draws of so many rows do not fit into memory.
     """
     draws = fit.stacked()
     rows = own_rows(fit.design) if data is None else new_rows(fit.design, data, new_levels=new_levels)
+    total, n = len(next(iter(draws.values()))), len(rows.index)
+    check_fits(
+        8.0 * total * n,
+        wrong="the draws of the response do not fit into memory",
+        got=f"{total} draws x {n} rows",
+        do="ask for some of the rows at a time, or fit with fewer draws",
+    )
     # Independent streams: the same one must not tie responses to the effects they are drawn given.
-    effects_seed, response_seed = seed_sequence(seed).spawn(2)
-    eta = linear_predictor(fit.design, rows, draws, seed=effects_seed)
-    values = replicate(fit.design, rows, eta, draws, seed=response_seed)
+    effects, responses = (np.random.default_rng(child) for child in seed_sequence(seed).spawn(2))
+    values, at = np.empty((total, n)), 0
+    for some, _ in pieces_of(draws, n, None):
+        eta = linear_predictor(fit.design, rows, some, seed=effects)
+        values[at : at + len(eta)] = replicate(fit.design, rows, eta, some, seed=responses)
+        at += len(eta)
     shape = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"], -1)
     return label_rows(observed_name(fit.design), values.reshape(shape), rows.index)
 

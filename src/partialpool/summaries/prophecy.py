@@ -1,12 +1,14 @@
 """Predictions for rows of a table: for these levels, for a typical one, for the population."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from partialpool.collapse.memory import check_fits
 from partialpool.design.build import Design
 from partialpool.design.held import is_number, offset_in_words
 from partialpool.design.rows import NewLevels, Rows, new_rows, own_rows
@@ -14,6 +16,7 @@ from partialpool.errors import SpecError, nearest
 from partialpool.fitting import Fit
 from partialpool.names import OBS, answer_name
 from partialpool.observe.expectation import expectation
+from partialpool.observe.pieces import pieces_of
 from partialpool.observe.predictor import linear_predictor
 from partialpool.observe.response import replicate
 from partialpool.seeds import seed_sequence
@@ -35,6 +38,7 @@ def predict(
     *,
     kind: Kind | Mapping[str, Kind] = "conditional",
     new_levels: NewLevels = "error",
+    draws: int | None = None,
     seed: int | None = None,
 ) -> xr.Dataset:
     """Predict the mean and a new response for every row, per posterior draw.
@@ -56,7 +60,8 @@ def predict(
         A fit by any engine.
     data
         A table with the predictors, passed through the same specification; the fit's own rows if left out. Factors that
-        are not conditional need no column.
+        are not conditional need no column. Without the columns of known standard errors or of trials there are no new
+        responses.
     kind
         One of the three; or one per factor, `{"batch": "conditional", "batch:cask": "marginal"}`: factors that are not
         named are conditional.
@@ -64,6 +69,9 @@ def predict(
         What a level is that the model has not seen, where it is conditional: `error` refuses it, `sample` draws its
         effects from the population, independently for each new level, `population` sets them to zero. New levels with
         relatives among the model's (`cov`) are drawn given those, together, or set to what those say on average.
+    draws
+        How many posterior draws to predict from, spread evenly over each chain; all if left out. Of many rows a few
+        hundred are enough.
     seed
         Repeats the draws of new levels and responses.
 
@@ -80,14 +88,19 @@ def predict(
         - `linear_predictor` (chain, draw, obs), on the scale of the link: offset + X beta + u, where u leaves out what
           is typical or integrated out;
         - `response` (chain, draw, obs), new responses: counts of successes; codes of categories. Marginal responses of
-          two rows are of two different levels.
+          two rows are of two different levels. It is left out where a new response would need a known standard error
+          or a number of trials that the table does not have; `attrs["no_response"]` says so.
+
+    Draws are worked out some at a time; what is returned takes 8 bytes x draws x rows x variables.
 
     Raises
     ------
     DataError
         A predictor is missing; a level or category is new; a marginal mean under the inverse link.
     SpecError
-        Another kind; a factor the model does not have.
+        Another kind; a factor the model does not have; a number of draws that there are not.
+    EngineError
+        So many draws of so many rows do not fit into memory.
 
     Warns
     -----
@@ -103,24 +116,73 @@ def predict(
     array([10., 70.])
     """
     kinds = _kinds(fit.design, kind)
+    fit = fit if draws is None else _thinned(fit, draws)
     known = [name for name, how in kinds.items() if how == "conditional"]
     rows = (
         own_rows(fit.design).with_levels_of(known)
         if data is None
-        else new_rows(fit.design, data, new_levels=new_levels, factors=known)
+        else new_rows(fit.design, data, new_levels=new_levels, factors=known, responses=False)
     )
-    draws = fit.stacked()
-    effects_seed, integrated_seed, response_seed = seed_sequence(seed).spawn(3)
-    eta = linear_predictor(fit.design, rows, draws, seed=effects_seed)
-    spread = spread_of_rows(fit.design, rows, draws, [name for name, how in kinds.items() if how == "marginal"])
-    mean = expectation(fit.design, eta, spread, draws)
-    # Under an identity link the mean is eta itself, and would change with it.
-    mean = mean.copy() if np.shares_memory(mean, eta) else mean
-    eta_of_response = eta
-    if spread is not None:
-        eta_of_response = eta + np.sqrt(spread) * np.random.default_rng(integrated_seed).standard_normal(eta.shape)
-    response = replicate(fit.design, rows, eta_of_response, draws, seed=response_seed)
-    return _labelled(fit, rows, {"expectation": mean, "linear_predictor": eta, "response": response}, kinds)
+    found = _predicted(fit, rows, [name for name, how in kinds.items() if how == "marginal"], seed)
+    return _labelled(fit, rows, found, kinds)
+
+
+def _predicted(fit: Fit, rows: Rows, marginal: Collection[str], seed: int | None) -> dict[str, np.ndarray]:
+    """Draw every variable, (draws, rows, ...), some draws at a time."""
+    design, draws = fit.design, fit.stacked()
+    total, n = len(next(iter(draws.values()))), len(rows.index)
+    categories = len(design.response.categories) if design.spec.family_record.kind == "ordinal" else 1
+    lacking = _lacking(design, rows)
+    check_fits(
+        8.0 * total * n * (1 + categories + (not lacking)),
+        wrong="the draws of the predictions do not fit into memory",
+        got=f"{total} draws x {n} rows x {1 + categories + (not lacking)} numbers",
+        do="ask for fewer by draws=, or predict for some of the rows at a time",
+    )
+    shapes = {"expectation": (total, n, categories) if categories > 1 else (total, n), "linear_predictor": (total, n)}
+    shapes |= {} if lacking else {"response": (total, n)}
+    found = {name: np.empty(shape) for name, shape in shapes.items()}
+    # One stream for all pieces, independent ones for what is drawn.
+    effects, integrated, responses = (np.random.default_rng(child) for child in seed_sequence(seed).spawn(3))
+    at = 0
+    for some, _ in pieces_of(draws, n * categories, None):
+        eta = linear_predictor(design, rows, some, seed=effects)
+        place, at = slice(at, at + len(eta)), at + len(eta)
+        spread = spread_of_rows(design, rows, some, marginal)
+        found["linear_predictor"][place] = eta
+        found["expectation"][place] = expectation(design, eta, spread, some)
+        if lacking:
+            continue
+        if spread is not None:
+            eta = eta + np.sqrt(spread) * integrated.standard_normal(eta.shape)
+        found["response"][place] = replicate(design, rows, eta, some, seed=responses)
+    return found
+
+
+def _thinned(fit: Fit, draws: int) -> Fit:
+    """Return the fit with so many of its draws, the same number of each chain."""
+    sizes = fit.posterior.sizes
+    chains, most = sizes["chain"], sizes["chain"] * sizes["draw"]
+    if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or not 1 <= draws <= most:
+        raise SpecError(
+            "draws is how many of the posterior draws to predict from",
+            got=repr(draws),
+            allowed=f"a whole number from 1 to {most}",
+            do="leave it out for all of them",
+        )
+    chosen = np.linspace(0, sizes["draw"] - 1, -(-int(draws) // chains)).round().astype(int)
+    tree = xr.DataTree.from_dict({"posterior": fit.posterior.isel(draw=chosen)})
+    tree.attrs = fit.tree.attrs
+    return replace(fit, tree=tree)
+
+
+def _lacking(design: Design, rows: Rows) -> str:
+    """What a new response would need that the rows do not have; empty for nothing."""
+    if design.spec.se and rows.se is None:
+        return f"known standard errors, column {design.spec.se!r}"
+    if design.spec.response_term.trials and rows.trials is None:
+        return f"numbers of trials, {design.spec.response_term.trials}"
+    return ""
 
 
 def _kinds(design: Design, kind: Kind | Mapping[str, Kind]) -> dict[str, Kind]:
@@ -171,7 +233,8 @@ def _labelled(fit: Fit, rows: Rows, found: Mapping[str, np.ndarray], kinds: Mapp
         "response": fit.spec.response,
         "expectation": _meaning_of_mean(fit.design),
     }
-    offset = offset_in_words(fit.design, rows.offset)
+    lacking, offset = _lacking(fit.design, rows), offset_in_words(fit.design, rows.offset)
+    attrs |= {"no_response": f"no {lacking}"} if lacking else {}
     attrs |= {"offset": offset} if offset else {}
     return xr.Dataset(variables, coords=coords, attrs=attrs)
 
