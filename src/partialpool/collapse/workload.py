@@ -56,7 +56,7 @@ def expect_workload(design: Design) -> Workload:
     size = sum(len(f.names) for f in factors) + partials + (design.se is None)
     width = len(design.common.coefs) + 1
     if not factors:
-        return Workload(size, 0, 0, width**3 / 3)
+        return Workload(size, 0, 0, (width - 1) ** 3 / 3)
     leaf, others = factors[0], factors[1:]
     branch = next((f for f in others if f.n_levels * len(f.names) >= BRANCH_FROM and _nests(leaf, f)), None)
     tail = [f for f in others if f is not branch]
@@ -65,7 +65,7 @@ def expect_workload(design: Design) -> Workload:
     if branch:
         work += _level_by_level(branch, tail, width, design.n_rows)
     levels = leaf.n_levels + (branch.n_levels if branch else 0)
-    return Workload(size, levels, columns, work + (columns + width) ** 3 / 3)
+    return Workload(size, levels, columns, work + (columns + width - 1) ** 3 / 3)
 
 
 def _nests(lower: FactorEffects, upper: FactorEffects) -> bool:

@@ -1,7 +1,7 @@
 """How long an engine will take, predicted from counts: never measured, so that a choice repeats on any machine.
 
 Processor seconds of a machine of 2025, right within a factor of two: evaluations times what one costs. Only their
-ratio counts. Constants were fitted to the designs of `benchmarks/sections/engines.py`.
+ratio counts. Constants were fitted to the designs of `benchmarks/engine_choice.py`.
 """
 
 from collections.abc import Callable, Mapping

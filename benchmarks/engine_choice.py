@@ -1,0 +1,153 @@
+"""Thirty designs, and one fit of one of them: does `engine="auto"` take the engine that is done first?
+
+As a program of `sections/engine_choice.py`, the request: design, engine, draws, seed. The answer: processor seconds and
+wall_seconds from call to answer, the engine taken, its sampler and reason, smallest bulk ESS, divergences. By hand, for
+some of the designs: `python -m benchmarks.engine_choice crossed-24-q4 crossed-50-q4`.
+"""
+
+import json
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from benchmarks.cases import SEED
+from benchmarks.ours import parameters
+from benchmarks.processes import ask_python
+
+import partialpool as pp
+from partialpool.overview.chains import bulk_ess
+
+__all__ = ["DESIGNS", "Grid", "compare"]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Factors with so many levels, crossed unless nested, each with an intercept and so many slopes."""
+
+    rows: int
+    levels: tuple[int, ...]
+    slopes: tuple[int, ...]
+    correlated: bool = True
+    nested: bool = False
+    balanced: bool = False
+    sd: float = 0.5
+
+    @property
+    def formula(self) -> str:
+        """The model; every slope stands among the common effects too."""
+        names = [f"w{k}" for k in range(max(self.slopes))]
+        bar = "|" if self.correlated else "||"
+        path = [":".join(f"g{n}" for n in range(k + 1)) if self.nested else f"g{k}" for k in range(len(self.levels))]
+        groups = [
+            f"({' + '.join(['1', *names[:slopes]])} {bar} {factor})"
+            for slopes, factor in zip(self.slopes, path, strict=True)
+        ]
+        return "y ~ " + " + ".join(["1", *names, *groups])
+
+    def table(self) -> pd.DataFrame:
+        """Rows fall on levels at random, or level after level."""
+        rng = np.random.default_rng(SEED)
+        x = rng.choice([-0.5, 0.5], (self.rows, max(self.slopes))) if self.balanced else None
+        x = rng.normal(size=(self.rows, max(self.slopes))) if x is None else x
+        y, found = rng.normal(size=self.rows) + 0.3 * x.sum(axis=1), {}
+        path = np.zeros(self.rows, np.int64)
+        for k, (levels, slopes) in enumerate(zip(self.levels, self.slopes, strict=True)):
+            code = rng.integers(0, levels, self.rows)
+            if self.balanced:
+                code = np.arange(self.rows) // int(np.prod(self.levels[:k])) % levels
+            path = path * levels + code if self.nested else code
+            _, own = np.unique(path, return_inverse=True)
+            b = rng.normal(size=(own.max() + 1, 1 + slopes)) * self.sd * np.array([1.0, *[0.5] * slopes])
+            y += b[own, 0] + (b[own, 1:] * x[:, :slopes]).sum(axis=1)
+            found[f"g{k}"] = code
+        return pd.DataFrame({"y": y, **{f"w{k}": x[:, k] for k in range(x.shape[1])}, **found})
+
+
+DESIGNS = {
+    "one-30-q1": Grid(300, (30,), (0,)),
+    "one-30-q2": Grid(300, (30,), (1,)),
+    "one-12-q4-weak": Grid(150, (12,), (3,)),
+    "one-40-q4": Grid(800, (40,), (3,)),
+    "one-60-q5": Grid(2000, (60,), (4,)),
+    "one-40-q6": Grid(1500, (40,), (5,)),
+    "one-4-q7": Grid(400, (4,), (6,)),
+    "one-60-q8": Grid(3000, (60,), (7,)),
+    "one-5000-q2": Grid(50_000, (5000,), (1,)),
+    "one-5000-q4": Grid(50_000, (5000,), (3,)),
+    "one-40-q6-independent": Grid(1500, (40,), (5,), correlated=False),
+    "one-20-no-variance": Grid(400, (20,), (2,), sd=0.0),
+    "nested-20-100-q1": Grid(2000, (20, 5), (0, 0), nested=True),
+    "nested-20-100-q3": Grid(2000, (20, 5), (2, 2), nested=True),
+    "nested-3-levels-q2": Grid(6000, (10, 10, 5), (1, 1, 1), nested=True),
+    "nested-100-2000-q3": Grid(20_000, (100, 20), (2, 2), nested=True),
+    "crossed-24-q1": Grid(576, (24, 24), (0, 0)),
+    "crossed-24-q2": Grid(576, (24, 24), (1, 1)),
+    "crossed-24-q3": Grid(576, (24, 24), (2, 2)),
+    "crossed-24-q4": Grid(576, (24, 24), (3, 3)),
+    "crossed-24-q4-balanced": Grid(576, (24, 24), (3, 3), balanced=True),
+    "crossed-24-q4-independent": Grid(576, (24, 24), (3, 3), correlated=False),
+    "crossed-50-q2": Grid(2500, (50, 50), (1, 1)),
+    "crossed-50-q4": Grid(2500, (50, 50), (3, 3)),
+    "crossed-300-200-q1": Grid(10_000, (300, 200), (0, 0)),
+    "crossed-300-200-q2": Grid(10_000, (300, 200), (1, 1)),
+    "crossed-1000-800-q1": Grid(20_000, (1000, 800), (0, 0)),
+    "crossed-2000-q4-30-q1": Grid(20_000, (2000, 30), (3, 0)),
+    "three-30-20-10-q2": Grid(800, (30, 20, 10), (1, 1, 1)),
+    "three-300-200-100-q1": Grid(20_000, (300, 200, 100), (0, 0, 0)),
+}
+"""By name: factors and their levels, and q effects each; between them what people fit."""
+
+
+def compare(name: str, draws: int = 1000) -> dict[str, dict[str, Any]]:
+    """Fit a design by `auto`, then by the engine that it did not take, each in a process of its own."""
+    found = {"auto": ask_python("engine_choice", {"design": name, "engine": "auto", "draws": draws, "seed": SEED})}
+    other = "nuts" if found["auto"]["engine"] == "collapsed" else "collapsed"
+    return found | {other: ask_python("engine_choice", {"design": name, "engine": other, "draws": draws, "seed": SEED})}
+
+
+def main(request: dict[str, Any]) -> dict[str, Any]:
+    grid = DESIGNS[request["design"]]
+    table = grid.table()
+    # Kernels are loaded before the clock starts; a model's own compilation is part of its time.
+    pp.fit("y ~ w0 + (w0 | g0)", DESIGNS["one-30-q2"].table(), draws=10, seed=SEED, progressbar=False)
+    wall, processor = time.perf_counter(), time.process_time()
+    fit = pp.fit(
+        grid.formula, table, engine=request["engine"], draws=request["draws"], seed=request["seed"], progressbar=False
+    )
+    processor, wall = time.process_time() - processor, time.perf_counter() - wall
+    stats, run = fit.tree["sample_stats"], json.loads(fit.tree.attrs["run"])
+    ess = [bulk_ess(values) for values in parameters(fit).values() if np.ptp(values) > 1e-9]
+    return {
+        "seconds": processor,
+        "wall_seconds": wall,
+        "engine": fit.tree.attrs["engine"],
+        "reason": fit.tree.attrs["engine_reason"],
+        "sampler": run["sampler"],
+        "ess": min(ess),
+        "divergences": int(stats["diverging"].sum()) if "diverging" in stats else 0,
+    }
+
+
+def report(names: list[str]) -> None:
+    """Print a line per design and engine."""
+    for name in names:
+        found = compare(name)
+        best = min(run["seconds"] for run in found.values())
+        for asked, run in found.items():
+            print(
+                f"{name:28} {asked:9} {run['engine']:9} {run['seconds']:7.1f} s ({run['seconds'] / best:4.1f}x) "
+                f"wall {run['wall_seconds']:6.1f} s, ESS {run['ess']:5.0f}, {run['divergences']} divergences; "
+                f"{run['sampler'][:60]}; {run['reason']}",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 3 and Path(sys.argv[1]).suffix == ".json":
+        Path(sys.argv[2]).write_text(json.dumps(main(json.loads(Path(sys.argv[1]).read_text()))))
+    else:
+        report(sys.argv[1:] or list(DESIGNS))
