@@ -119,7 +119,7 @@ def test_report_of_a_fit_that_failed_its_diagnostics_is_written_and_exits_with_1
     fit.save(tmp_path / "fit.nc")
     assert main(["report", str(tmp_path / "fit.nc")]) == 1
     assert "do not rely on these draws yet" in capsys.readouterr().out
-    assert "Do not rely on these numbers yet" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Draws: do not rely on these numbers yet." in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
