@@ -172,7 +172,7 @@ def test_posterior_predictive_of_new_rows(sleepstudy_fit):
 def test_log_prior_has_top_level_parameters_only(sleepstudy_fit):
     log_prior = pp.log_prior(sleepstudy_fit)
     assert set(log_prior.data_vars) == {"beta", "sd_Subject", "corr_Subject", "sigma"}
-    assert log_prior["beta"].dims == ("chain", "draw", "coef")
+    assert log_prior["beta"].dims == ("chain", "draw", "beta_prior")
     assert log_prior["corr_Subject"].dims == ("chain", "draw")
 
 

@@ -70,7 +70,7 @@ ARITHMETIC = [
     ("within(x*2, g)", 2 * (X - MEAN)),
     ("between(x, by=g)", MEAN),
     ("center(x)", X - X.mean()),
-    ("scale(x)", (X - X.mean()) / X.std()),
+    ("scale(x)", (X - X.mean()) / X.std(ddof=1)),
 ]
 
 
