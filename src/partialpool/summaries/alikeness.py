@@ -66,7 +66,7 @@ def icc(fit: Fit, *, at: At | None = None, other: At | None = None, scale: Scale
     >>> import partialpool as pp
     >>> fit = pp.fit("Reaction ~ Days + (Days | Subject)", pp.load_dataset("sleepstudy"), seed=1, progressbar=False)
     >>> pp.icc(fit, at={"Days": [0, 9]})["icc"].mean(("chain", "draw")).round(1).values
-    array([[0.5, 0.9]])
+    array([[0.6, 0.8]])
     """
     _check(fit, at, other, scale)
     design, posterior = fit.design, fit.posterior

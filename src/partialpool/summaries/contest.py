@@ -126,8 +126,8 @@ def compare(
     >>> data = pp.load_dataset("sleepstudy")
     >>> models = ("Reaction ~ Days + (Days | Subject)", "Reaction ~ Days + (1 | Subject)")
     >>> fits = {name: pp.fit(name, data, seed=1, progressbar=False) for name in models}
-    >>> round(pp.compare(fits, seed=1, progressbar=False).frame["levels_diff"].iloc[1])
-    -19
+    >>> round(pp.compare(fits, seed=1, progressbar=False).frame["levels_diff"].iloc[1], -1)
+    np.float64(-20.0)
     """
     named = _named(fits)
     _check_same_data(named)

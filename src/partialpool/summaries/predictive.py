@@ -145,8 +145,8 @@ def prior_predictive(
     >>> tree.attrs["implausible"] < 0.05
     True
     >>> sd = tree["outlook"]["variance"].median("draw").squeeze() ** 0.5
-    >>> sd.sel(Days=[0, 9]).round(-1).values
-    array([ 80., 180.])
+    >>> sd.sel(Days=[0, 9]).round(-2).values
+    array([100., 100.])
     """
     spec = as_spec(model, family=family, link=link, priors=priors, se=se, cov=cov)
     design = build_design(spec, data, missing=missing)

@@ -113,7 +113,7 @@ def predict(
     >>> fit = pp.fit("Reaction ~ Days + (Days | Subject)", pp.load_dataset("sleepstudy"), seed=1, progressbar=False)
     >>> new = pp.predict(fit, {"Days": [0, 9], "Subject": ["308", "somebody else"]}, new_levels="sample", seed=1)
     >>> new["expectation"].std(("chain", "draw")).values.round(-1)
-    array([10., 70.])
+    array([10., 60.])
     """
     kinds = _kinds(fit.design, kind)
     fit = fit if draws is None else _thinned(fit, draws)
