@@ -26,6 +26,7 @@ OF_THE_PACKAGE = [
 ]
 OF_LANGUAGES = ["Intercept", "log", "I", "C", "p", "trials", "True", "None", "if", "np.log", "_hidden", "2010", "1"]
 ODD = ["speed m/s", "a:b", "a|b", "a b", "a'b", 'a"b', "a\\b", "x[u]", "$x_1^2$", "<b>", "100%", ".", "身長", "(-"]
+ODD += ["x²", "a,b", "\N{SNOWMAN}"]
 NAMES = [*OF_THE_PACKAGE, *OF_LANGUAGES, *ODD]
 ROLES = ("response", "number", "category", "slope", "factor", "crossed", "offset", "se", "trials")
 PLAIN = {role: f"the {role}" for role in ROLES}
