@@ -14,10 +14,11 @@ from partialpool.design.roots import singular_root
 from partialpool.errors import DataError, nearest
 from partialpool.explorer.halves import Halves, Solution, split_rows
 from partialpool.fitting import Fit
-from partialpool.names import INTERCEPT, SIGMA, corr_name, sd_name
+from partialpool.names import INTERCEPT, SIGMA
+from partialpool.variance.covariance import effects_at_means
 from partialpool.variance.level_coefficients import level_coefficients
 
-__all__ = ["PoolingCurves", "Pull", "chosen_effect", "pooling_curves", "sds_at_means"]
+__all__ = ["PoolingCurves", "Pull", "chosen_effect", "pooling_curves"]
 
 _AT_THE_MEAN: Final = 0.1
 """Distance from the population mean, relative to the root mean square of all, of which a share says nothing."""
@@ -234,25 +235,10 @@ def _columns(factor: FactorEffects) -> np.ndarray:
 
 def _root(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
     """L, L L' the covariance of the effects at the predictors' means, at medians of sds and means of correlations."""
-    sd, corr = sds_at_means(posterior, factor)
-    median = np.median(sd, axis=(0, 1))
-    return np.diag(median) if corr is None else median[:, None] * singular_root(corr.mean(axis=(0, 1)))
+    sd, corr = effects_at_means(posterior, factor)
+    return np.median(sd, axis=(0, 1))[:, None] * singular_root(corr.mean(axis=(0, 1)))
 
 
 def _medians(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
-    medians: np.ndarray = np.median(sds_at_means(posterior, factor)[0], axis=(0, 1))
+    medians: np.ndarray = np.median(effects_at_means(posterior, factor)[0], axis=(0, 1))
     return medians
-
-
-def sds_at_means(posterior: xr.Dataset, factor: FactorEffects) -> tuple[np.ndarray, np.ndarray | None]:
-    """Standard deviations and correlations of a factor's effects where their priors are stated.
-
-    Returns
-    -------
-    numpy.ndarray, numpy.ndarray or None
-        (chains, draws, effects), and (chains, draws, effects, effects); None where no two effects share a correlation.
-    """
-    sd = posterior[sd_name(factor.name)].transpose("chain", "draw", ...).to_numpy()
-    if not factor.correlated:
-        return sd, None
-    return factor.basis.at_means(sd, posterior[corr_name(factor.name)].transpose("chain", "draw", ...).to_numpy())

@@ -14,7 +14,6 @@ from partialpool.design.build import Design, FactorEffects
 from partialpool.design.decomposition import is_decomposed
 from partialpool.design.scaling import PriorSet, default_priors, resolve_priors
 from partialpool.errors import EngineError, PartialPoolError
-from partialpool.explorer.curves import sds_at_means
 from partialpool.fitting import Fit
 from partialpool.infer.choose import load_engine
 from partialpool.infer.pack import label_draws
@@ -27,6 +26,7 @@ from partialpool.observe.prior import draw_parameters
 from partialpool.overview.convergence import judge
 from partialpool.spec.priors import Prior
 from partialpool.summaries.alikeness import icc
+from partialpool.variance.covariance import effects_at_means
 from partialpool.variance.places import partition_over_rows
 
 __all__ = ["FAMILIES", "OWN", "PLACES", "PriorScales", "Study", "prior_scales", "prior_studies"]
@@ -175,7 +175,7 @@ def _refitted(design: Design, seed: int) -> Fit:
 
 def _answers(fit: Fit, factor: FactorEffects, effect: str, seed: int) -> dict[str, Any]:
     """Take from a fit what the page shows of it."""
-    sd = sds_at_means(fit.posterior, factor)[0][:, :, factor.names.index(effect)].ravel()
+    sd = effects_at_means(fit.posterior, factor)[0][:, :, factor.names.index(effect)].ravel()
     out = {"sd": sd, "icc": _NONE, "prior_icc": _NONE, "good": judge(fit.tree).good}
     with contextlib.suppress(PartialPoolError):  # a response without a variance that a share could be of
         out["icc"] = icc(fit)["icc"].sel(factor=factor.name).to_numpy().ravel()
