@@ -27,6 +27,7 @@ from partialpool.infer.settings import Settings
 from partialpool.names import BETA, ICC, INTERCEPT
 from partialpool.observe.distributions import frozen
 from partialpool.seeds import seed_sequence
+from partialpool.sensitivity.asked import check_asked
 from partialpool.sensitivity.cells import Cell, PriorChoices, make_cells
 from partialpool.sensitivity.followed import NOTHING_MORE, Quantity, check_quantities, follow_each, in_words
 from partialpool.sensitivity.kept import address, keep_fit, kept_fit, table_digest
@@ -148,6 +149,7 @@ def prior_grid(
     # 1. Everything that can be refused is refused before anything is fitted.
     seed_sequence(seed)
     used = _settings(settings, int(seed_sequence(None).generate_state(1)[0]) if seed is None else int(seed))
+    check_asked(quantities, do="write a name before each function")
     check_quantities(quantities)
     if jobs != 1:
         _check_travels(quantities)
