@@ -87,18 +87,18 @@ def recenter(fit: Fit, /, factor: str | None = None, at: Mapping[str, Any] | Non
         )
     places, along = _places(origin)
     sigma = effect_covariance(fit.posterior, chosen)[..., block, :][..., block]
-    at = effects.index(INTERCEPT)
+    intercept = effects.index(INTERCEPT)
     count = 1 if along is None else len(places[along])
     turn = np.broadcast_to(np.eye(len(effects)), (count, len(effects), len(effects))).copy()
     for name, values in places.items():
-        turn[:, at, effects.index(name)] = values
+        turn[:, intercept, effects.index(name)] = values
     moved = turn @ sigma[:, :, None] @ turn.transpose(0, 2, 1)
     sd = np.sqrt(np.maximum(np.diagonal(moved, axis1=-2, axis2=-1), 0.0))
     scale = sd[..., :, None] * sd[..., None, :]
     correlation = np.clip(np.divide(moved, scale, out=np.zeros_like(moved), where=scale > 0), -1.0, 1.0)
-    slopes = [i for i in range(len(effects)) if i != at]
+    slopes = [i for i in range(len(effects)) if i != intercept]
     own = np.stack([sigma[..., i, i] for i in slopes], axis=-1)
-    cross = np.stack([sigma[..., at, i] for i in slopes], axis=-1)
+    cross = np.stack([sigma[..., intercept, i] for i in slopes], axis=-1)
     free = np.array([effects[i] not in tangled for i in slopes])
     vanishes = np.divide(-cross, own, out=np.full_like(own, np.nan), where=(own > 0) & free)
     lead = ("chain", "draw", "origin")
