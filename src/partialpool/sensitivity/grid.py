@@ -21,7 +21,7 @@ from partialpool.design.table import Missing
 from partialpool.errors import EngineError, FileError, PartialPoolWarning, SamplingWarning, SpecError, nearest, warn
 from partialpool.files import made_folder
 from partialpool.fitting import Fit, as_spec, fit
-from partialpool.infer.choose import choose_engine
+from partialpool.infer.choose import choose_engine, weigh_engines
 from partialpool.infer.progress import progress_line
 from partialpool.infer.settings import Settings
 from partialpool.names import BETA, ICC, INTERCEPT
@@ -159,7 +159,7 @@ def prior_grid(
     store = None if folder is None else made_folder(folder, what="the study's folder", do="name another")
     # 2. Each cell is fitted, or found in the folder, and reduced to its answers, in whichever process.
     digest = table_digest(design.frame)
-    engines = [choose_engine(cell.spec)[0].name if engine == "auto" else engine for cell in cells]
+    engines = [_engine_for(cell.spec, design, used) if engine == "auto" else engine for cell in cells]
     tasks = [
         _Task(cell.spec, name, address(cell.spec, digest, name, used))
         for cell, name in zip(cells, engines, strict=True)
@@ -170,6 +170,11 @@ def prior_grid(
         found = _answered(tasks, shared, jobs, lambda done: line.count(done, len(cells)))
     # 3. The answers side by side.
     return _collected(cells, [found[at] for at in range(len(cells))], design, tuple(quantities))
+
+
+def _engine_for(spec: ModelSpec, design: Design, settings: Settings) -> str:
+    """Name the engine that `fit` would take: priors decide which apply, the design which is done sooner."""
+    return weigh_engines(*choose_engine(spec), design, settings)[0].name
 
 
 def _settings(given: Mapping[str, Any], seed: int) -> Settings:
