@@ -95,6 +95,10 @@ def test_one_kind_for_all_and_gaps_decide_nothing():
     steady, wild, gap = _normal(), np.exp(3 * _normal(2)), np.full(S, np.nan)
     assert common_point(steady, np.stack([steady, gap], axis=1)) == MEAN
     assert common_point(np.stack([steady, gap, wild], axis=1)) == MEDIAN
+    many = np.tile(steady[:400, None], (1, 600))
+    assert common_point(many) == MEAN
+    many[:, 599] = wild[:400]
+    assert common_point(many) == MEDIAN
     labelled = xr.DataArray(np.stack([steady, wild]).reshape(2, 4, 1000), dims=("a", "chain", "draw"))
     assert common_point(labelled) == MEDIAN
     assert common_point(labelled.sel(a=0)) == MEAN

@@ -30,6 +30,8 @@ _NORMAL_HALF: Final = 1.349
 _ROUNDING: Final = 1e-9
 _FEWEST: Final = 100
 """Draws without which no tail is fitted."""
+_BLOCK: Final = 256
+"""Quantities that are looked at together: copies of all draws of thousands of levels would fill the memory."""
 _FAR: Final = 10.0
 """In ranges of the central half: where no draw is farther from the median, there is no long tail to fit.
 
@@ -120,9 +122,10 @@ def common_point(*quantities: xr.DataArray | np.ndarray) -> Point:
             columns = array.reshape(array.shape[0] * array.shape[1], -1)
         else:
             columns = np.asarray(values).reshape(len(values), -1)
-        columns = columns.astype(float)
-        if not _known(columns[:, ~np.isnan(columns).any(axis=0)]).all():
-            return MEDIAN
+        for start in range(0, columns.shape[1], _BLOCK):
+            block = columns[:, start : start + _BLOCK].astype(float)
+            if not _known(block[:, ~np.isnan(block).any(axis=0)]).all():
+                return MEDIAN
     return MEAN
 
 
