@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,10 @@ PATIENCE = 1800
 
 class NotMeasured(Exception):
     """A peer is not here, or did not work; the text says why, in words fit for the results."""
+
+
+class RanOut(Exception):
+    """A program had used the processor time that it was given."""
 
 
 def say(text: str) -> None:
@@ -45,6 +50,8 @@ def ask(command: Sequence[str], request: Mapping[str, Any], *, env: Mapping[str,
         except subprocess.TimeoutExpired as error:
             raise RuntimeError(f"{command[-1]} was given up after {PATIENCE} s") from error
         seconds = time.perf_counter() - started
+        if done.returncode == -signal.SIGXCPU:
+            raise RanOut(command[-1])
         if done.returncode != 0 or not answer.exists():
             raise RuntimeError(f"{command[-1]} ended with code {done.returncode}\n{done.stderr[-3000:]}")
         return {**json.loads(answer.read_text()), "process_seconds": seconds}
