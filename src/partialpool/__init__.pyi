@@ -36,6 +36,7 @@ from .plots.lines import plot_level_lines as plot_level_lines
 from .plots.narrow import plot_singularity as plot_singularity
 from .plots.nulls import plot_lrt as plot_lrt
 from .plots.origins import plot_recenter as plot_recenter
+from .plots.posterior_checks import plot_posterior_checks as plot_posterior_checks
 from .plots.pulls import plot_shrinkage as plot_shrinkage
 from .plots.quantile_residuals import plot_quantile_residuals as plot_quantile_residuals
 from .plots.ranking import plot_compare as plot_compare

@@ -22,10 +22,12 @@ from partialpool.summaries.levelchecks import level_statistics
 from partialpool.summaries.posterior_checks import posterior_checks
 from partialpool.tabulate import TextTable, p_value
 
-__all__ = ["Checklist", "check", "judge_response"]
+__all__ = ["Checklist", "check", "judge_response", "response_checks"]
 
 DOUBTFUL = 0.01
 """Posterior-predictive p-values below this are findings: there are several, and each may be low by chance."""
+FEWEST = 100
+"""Draws below which no share of new data is near enough to `DOUBTFUL` to be judged."""
 ENOUGH = 1000
 """Draws that new responses are made for, evenly taken from more."""
 
@@ -83,7 +85,7 @@ def check(fit: Fit, *, seed: int | None = None) -> Checklist:
     - per factor, by new responses of up to 1,000 draws: a level whose mean lies out of the population's (largest
       deviation in sds, effects drawn anew), spreads within levels that differ more than the model says (their
       coefficient of variation), trends along numeric predictors that are left in the residuals (`residual_trends`).
-      Below p = 0.01 a check asks to be looked at; p = P(new >= data).
+      Below p = 0.01 a check asks to be looked at; p = P(new >= data). Fewer than 100 draws are not compared with data.
 
     Parameters
     ----------
@@ -109,10 +111,13 @@ def check(fit: Fit, *, seed: int | None = None) -> Checklist:
     if fit.design.factors:
         findings.append(_effects(fit))
     findings += _categories(fit.design)
+    draws = fit.posterior.sizes["chain"] * fit.posterior.sizes["draw"]
+    if draws < FEWEST:
+        findings.append(Finding("new data", True, f"not judged: p-values need {FEWEST} draws or more, here {draws}"))
+        return Checklist(tuple(findings))
     thin = _thinned(fit)
-    *seeds, of_rows = seed_sequence(seed).spawn(len(fit.design.factors) + 1)
-    findings += judge_response(thin, int(of_rows.generate_state(1)[0]))
-    for factor, own in zip(fit.design.factors, seeds, strict=True):
+    findings += judge_response(response_checks(fit, seed=seed))
+    for factor, own in zip(fit.design.factors, seed_sequence(seed).spawn(len(fit.design.factors)), strict=True):
         findings += _of_levels(thin, factor, [int(s) for s in own.generate_state(3)])
     return Checklist(tuple(findings))
 
@@ -147,14 +152,26 @@ def _thinned(fit: Fit) -> Fit:
     return replace(fit, tree=xr.DataTree.from_dict({"posterior": some}))
 
 
-def judge_response(fit: Fit, seed: int) -> Iterator[Finding]:
-    """Judge the response as a whole, by what its family most often misses."""
-    found = posterior_checks(fit, seed=seed)["checks"].to_dataset()
+def response_checks(fit: Fit, *, seed: int | None) -> xr.DataTree:
+    """Answer `posterior_checks` with the draws and random numbers that `check` uses."""
+    child = seed_sequence(seed).spawn(len(fit.design.factors) + 1)[-1]
+    return posterior_checks(_thinned(fit), seed=int(child.generate_state(1)[0]))
+
+
+def judge_response(checks: xr.DataTree) -> Iterator[Finding]:
+    """Judge the response as a whole, by what its family most often misses.
+
+    Parameters
+    ----------
+    checks
+        From `posterior_checks`.
+    """
+    found = checks["checks"].to_dataset()
     for name in [str(s) for s in found["statistic"].to_numpy()]:
         one = found.sel(statistic=name)
         real, new, p = float(one["data"].mean()), float(one["new"].mean()), float(one["p_value"])
         above = float((one["new"] >= one["data"]).mean()) < 0.5
-        cure = advice_for(fit.spec.family, name, above=above)
+        cure = advice_for(checks.attrs["family"], name, above=above)
         yield _judged(name.replace("_", " "), finding_in_words(name, real, new), p, cure)
 
 

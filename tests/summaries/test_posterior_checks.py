@@ -46,7 +46,7 @@ def test_a_poisson_fit_of_negative_binomial_counts_with_more_zeros_fails_with_ad
     for _ in range(50):
         mu = np.exp(x @ beta)
         beta += np.linalg.solve(x.T @ (x * mu[:, None]), x.T @ (y - mu))
-    findings = {f.check: f for f in judge_response(at(y, "poisson", beta=beta), 1)}
+    findings = {f.check: f for f in judge_response(pp.posterior_checks(at(y, "poisson", beta=beta), seed=1))}
     assert not findings["dispersion"].good
     assert "negative_binomial" in findings["dispersion"].cure
     assert not findings["zeros"].good
@@ -100,7 +100,7 @@ def test_proportions_and_categories():
     p = rng.beta(0.6, 0.6, size=120)
     data = pd.DataFrame({"k": rng.binomial(12, p), "n": 12})
     fit = fit_at("p(k, n) ~ 1", data, draws=DRAWS, family="binomial", beta=np.zeros((DRAWS, 1)))
-    found = {f.check: f for f in judge_response(fit, 1)}
+    found = {f.check: f for f in judge_response(pp.posterior_checks(fit, seed=1))}
     assert not found["dispersion"].good
     assert not found["none or all"].good
     assert "(1 | row)" in found["dispersion"].cure

@@ -29,6 +29,7 @@ _KEPT: Final = 400
 _MOST_KEPT: Final = 20_000_000
 """Numbers in them, at most, unless that would leave fewer draws than the next."""
 _FEWEST_KEPT: Final = 20
+_LARGEST_WHOLE: Final = 2.0**53
 _SMALLEST_VARIANCE: Final = 1e-300
 _NEAR: Final = 0.02
 """A proportion this close to 0 or 1 is at an end."""
@@ -226,9 +227,12 @@ def _labelled_responses(fit: Fit, kept: np.ndarray, responses: np.ndarray) -> di
     design, posterior = fit.design, fit.posterior
     name, chains = tree_name(design.response.name, ()), posterior.sizes["chain"]
     of_chain = kept.reshape(chains, -1)[0]
-    predicted = label_rows(name, responses.reshape(chains, of_chain.sum(), -1), design.rows)
+    # ArviZ tells counts and categories from measurements by their type.
+    discrete = not design.spec.family_record.is_continuous and responses.max() < _LARGEST_WHOLE
+    kind = int if discrete else float
+    predicted = label_rows(name, responses.astype(kind).reshape(chains, of_chain.sum(), -1), design.rows)
     predicted = predicted.assign_coords(chain=posterior["chain"], draw=posterior["draw"][of_chain])
-    data = xr.Dataset({name: (OBS, design.response.values)}, coords={OBS: design.rows})
+    data = xr.Dataset({name: (OBS, design.response.values.astype(kind))}, coords={OBS: design.rows})
     return {"posterior_predictive": predicted, "observed_data": data}
 
 
