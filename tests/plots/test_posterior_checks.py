@@ -119,3 +119,13 @@ def test_bins_keep_to_the_values_that_can_be():
     assert set(counts[:-1]) == {4}
     assert len(_edges(np.linspace(0, 1, 77) ** 2)) == 31
     assert _edges(np.zeros(5)) == [-0.02, 0.02]
+
+
+def test_counts_of_zero_and_one_and_probabilities_that_round():
+    """Without a warning, whatever ArviZ makes of such counts."""
+    y = (np.arange(N) % 3 == 0).astype(int)
+    drawn(y, "poisson", beta=[-4.0, 0.0])
+    drawn(y, "binomial", response="p(y, 1)", beta=[-0.4, 0.0])
+    drawn(y, "bernoulli", beta=[-40.0, 0.0])
+    wide = drawn(y, "negative_binomial", beta=[9.0, 0.0], alpha=0.1)  # new counts of thousands
+    assert wide.axes[0].get_xlim()[1] < 4

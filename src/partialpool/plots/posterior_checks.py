@@ -26,6 +26,8 @@ _FINEST = 1000
 """Values of a count or share above which bins do not keep to them."""
 _THIN = 0.02
 """Half the width of the bar of a statistic that never varies."""
+_HARMLESS = ("binary", "single value", "Found chain dimension to be longer")
+"""What ArviZ warns of: counts that happen to be 0 and 1; new tables in which nothing varies; fewer than four counts."""
 _SMALLEST = np.finfo(float).tiny
 """New responses that round to 0 have a logarithm too."""
 _NARROWEST = 6.2
@@ -90,17 +92,21 @@ def _overlay(checks: xr.DataTree, unit: str) -> tuple[Figure, Axes]:
 
 def _by_arviz(draw: Any, checks: xr.DataTree, **options: Any) -> tuple[Figure, Axes]:
     with warnings.catch_warnings():
-        # Counts that happen to be 0 and 1 are counts still: the family says so.
-        warnings.filterwarnings("ignore", message=".*binary.*", category=UserWarning)
+        for harmless in _HARMLESS:
+            warnings.filterwarnings("ignore", message=f".*{harmless}", category=UserWarning)
         drawn = draw(checks, backend="matplotlib", figure_kwargs={"figsize": (9.2, 4.2)}, **options)
     (axes,) = (values.item() for values in drawn.viz["plot"].data_vars.values())
     return drawn.viz["figure"].item(), axes
 
 
 def _frequencies(checks: xr.DataTree, label: str) -> tuple[Figure, Axes]:
+    data, new = (checks[name].to_dataset() for name in ("observed_data", "posterior_predictive"))
+    _, high = _shown(data, new)
+    # What lies beyond the picture is one value, so that ArviZ counts few of them.
+    shown = {"observed_data": data.astype(int), "posterior_predictive": new.clip(max=int(high) + 3).astype(int)}
     figure, axes = _by_arviz(
         azp.plot_ppc_rootogram,
-        checks,
+        xr.DataTree.from_dict(shown),
         ci_prob=_INTERVAL,
         visuals={
             "predictive_markers": {"color": BLUE, "marker": "_", "size": 30, "width": 2},
@@ -110,7 +116,6 @@ def _frequencies(checks: xr.DataTree, label: str) -> tuple[Figure, Axes]:
             "title": False,
         },
     )
-    _, high = _shown(checks["observed_data"].to_dataset(), checks["posterior_predictive"].to_dataset())
     axes.set_xlim(-1, high + 1)
     axes.set(xlabel=label, ylabel="rows (square-root scale)", title="How often each count is there")
     axes.grid(visible=False)
