@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,8 @@ DOUBTFUL = 0.01
 """Posterior-predictive p-values below this are findings: there are several, and each may be low by chance."""
 FEWEST = 100
 """Draws below which no share of new data is near enough to `DOUBTFUL` to be judged."""
+_STANDARDISED: Final = ("spreads within ", "trend of ")
+_DISPERSION_FIRST: Final = "first what the dispersion asks for: this check takes the family's variance to be right"
 ENOUGH = 1000
 """Draws that new responses are made for, evenly taken from more."""
 
@@ -81,7 +84,8 @@ def check(fit: Fit, *, seed: int | None = None) -> Checklist:
       categories of one row;
     - the response, by new responses of up to 1,000 draws (`posterior_checks`): dispersion, zeros and largest values of
       counts; dispersion and ends of proportions; skewness, tails and a spread that changes with the mean; shares of
-      categories; residuals along the expected response. p is two-sided; the cure goes by the family;
+      categories; residuals along the expected response. p is two-sided; the cure goes by the family. Where the
+      dispersion fails, checks that standardise by the family's variance name no other cure;
     - per factor, by new responses of up to 1,000 draws: a level whose mean lies out of the population's (largest
       deviation in sds, effects drawn anew), spreads within levels that differ more than the model says (their
       coefficient of variation), trends along numeric predictors that are left in the residuals (`residual_trends`).
@@ -119,7 +123,7 @@ def check(fit: Fit, *, seed: int | None = None) -> Checklist:
     findings += judge_response(response_checks(fit, seed=seed))
     for factor, own in zip(fit.design.factors, seed_sequence(seed).spawn(len(fit.design.factors)), strict=True):
         findings += _of_levels(thin, factor, [int(s) for s in own.generate_state(3)])
-    return Checklist(tuple(findings))
+    return Checklist(tuple(_after_dispersion(findings)))
 
 
 def _effects(fit: Fit) -> Finding:
@@ -210,6 +214,14 @@ def _tail(tree: xr.DataTree, name: str, told: np.ndarray, statistic: Callable[[n
         new = statistic(tree["posterior_predictive"][name].transpose("chain", "draw", "level").to_numpy()[..., told])
         real = statistic(tree["observed_data"][name].to_numpy()[told])
     return float((np.nan_to_num(new, nan=-1.0) >= np.nan_to_num(real, nan=-1.0)).mean())
+
+
+def _after_dispersion(findings: list[Finding]) -> Iterator[Finding]:
+    """Give checks that standardise by the family's variance no cure of their own where the variance is wrong."""
+    wrong = any(finding.check == "dispersion" and not finding.good for finding in findings)
+    for finding in findings:
+        follows = finding.check == "fitted" or finding.check.startswith(_STANDARDISED)
+        yield replace(finding, cure=_DISPERSION_FIRST) if wrong and follows and not finding.good else finding
 
 
 def _judged(name: str, what: str, p: float, cure: str) -> Finding:
