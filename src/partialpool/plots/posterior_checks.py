@@ -18,7 +18,7 @@ from partialpool.tabulate import p_value
 __all__ = ["plot_posterior_checks"]
 
 _COUNTS = ("poisson", "negative_binomial", "binomial")
-_MOST_COUNTS = 60
+_MOST_COUNTS = 100
 """The largest count up to which each has a mark of its own."""
 _INTERVAL = 0.9
 _BINS = 30

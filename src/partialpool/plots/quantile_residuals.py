@@ -14,6 +14,7 @@ from partialpool.errors import DataError, nearest
 from partialpool.names import OBS
 from partialpool.plots.bands import order_band, quantile_interval
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, legend_below, room, short
+from partialpool.plots.ticks import round_numbers
 
 __all__ = ["plot_quantile_residuals"]
 
@@ -92,8 +93,12 @@ def plot_quantile_residuals(
         figure, (left, right) = plt.subplots(1, 2, figsize=size, width_ratios=(2, 3))
         _against_normal(left, residuals["z"].to_numpy())
         logarithmic = name == "expected" and _is_wide(classes.x)
-        right.set_xscale("log" if logarithmic else "linear")
         _along(right, residuals["u"].to_numpy(), classes, logarithmic=logarithmic)
+        if logarithmic:
+            right.set_xscale("log")
+            ticks = round_numbers(classes.x.min(), classes.x.max())
+            right.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+            right.minorticks_off()
         right.set(xlabel=label, ylabel="quantile residual, u", ylim=(-0.02, 1.02))
         figure.suptitle(f"{short(residuals.attrs['response'], 20)}: quantile residuals", x=0.01, ha="left", fontsize=11)
         legend_below(figure, (left, right), columns=4)
