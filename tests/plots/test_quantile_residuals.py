@@ -91,6 +91,17 @@ def test_another_column_and_few_rows():
     right = pp.plot_quantile_residuals(found, "sex").axes[1]
     assert right.get_title(loc="left") == "Quartiles of classes of rows: too few rows"
     assert [tick.get_text() for tick in right.get_xticklabels()] == ["f", "m"]
+    missing = residuals().assign_coords(age=("obs", np.where(np.arange(N) < 40, np.nan, np.arange(N) % 50)))
+    (rows,) = [line for line in pp.plot_quantile_residuals(missing, "age").axes[1].lines if line.get_label() == "rows"]
+    assert len(rows.get_xdata()) == 200
+
+
+def test_categories_stand_in_the_order_of_the_model():
+    data = pd.DataFrame({"y": np.arange(24.0) % 5, "dose": np.tile(["low", "high", "none"], 8)})
+    data["dose"] = pd.Categorical(data["dose"], ["none", "low", "high"], ordered=True)
+    fit = fit_at("y ~ dose", data, beta=[2.0, 0.0, 0.0], sigma=1.0)
+    right = pp.plot_quantile_residuals(pp.quantile_residuals(fit, seed=1), "dose").axes[1]
+    assert [tick.get_text() for tick in right.get_xticklabels()] == ["none", "low", "high"]
 
 
 def test_expected_counts_over_orders_of_magnitude():

@@ -79,7 +79,7 @@ def plot_posterior_checks(checks: xr.DataTree, *, unit: str = "") -> Figure:
 
 def _overlay(checks: xr.DataTree, unit: str) -> tuple[Figure, Axes]:
     family, response = checks.attrs["family"], short(checks.attrs["response"], 26)
-    largest = checks["observed_data"].to_dataset().to_dataarray().max().item()
+    largest = _only(checks["observed_data"].to_dataset()).max()
     if family == "cumulative":
         return _categories(checks)
     if family == "bernoulli":
@@ -88,6 +88,12 @@ def _overlay(checks: xr.DataTree, unit: str) -> tuple[Figure, Axes]:
     if family in _COUNTS and largest <= _MOST_COUNTS:
         return _frequencies(checks, label)
     return _distributions(checks, label)
+
+
+def _only(responses: xr.Dataset) -> np.ndarray:
+    """Values of the one variable there is, whatever it is called."""
+    (values,) = responses.data_vars.values()
+    return values.to_numpy()
 
 
 def _by_arviz(draw: Any, checks: xr.DataTree, **options: Any) -> tuple[Figure, Axes]:
@@ -180,7 +186,7 @@ def _distributions(checks: xr.DataTree, label: str) -> tuple[Figure, Axes]:
 
 def _shown(data: xr.Dataset, new: xr.Dataset) -> tuple[float, float]:
     """The range of the data and, as far as half of it beyond, of new responses."""
-    y, drawn = (values.to_dataarray().to_numpy() for values in (data, new))
+    y, drawn = _only(data), _only(new)
     reach, rim = _BEYOND * np.ptp(y), 0.03 * np.ptp(y)
     low, high = max(drawn.min(), y.min() - reach), min(drawn.max(), y.max() + reach)
     return float(min(low, y.min()) - rim), float(max(high, y.max()) + rim)
@@ -188,10 +194,7 @@ def _shown(data: xr.Dataset, new: xr.Dataset) -> tuple[float, float]:
 
 def _categories(checks: xr.DataTree) -> tuple[Figure, Axes]:
     labels = [short(label, 14) for label in checks.attrs["categories"]]
-    new, data = (
-        checks[name].to_dataset().to_dataarray().isel(variable=0).to_numpy()
-        for name in ("posterior_predictive", "observed_data")
-    )
+    new, data = (_only(checks[name].to_dataset()) for name in ("posterior_predictive", "observed_data"))
     codes = np.arange(len(labels))
     seen = (data[:, None] == codes).sum(axis=0)
     counts = np.array([(new == k).sum(axis=-1).ravel() for k in codes])

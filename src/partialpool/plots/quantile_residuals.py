@@ -67,7 +67,8 @@ def plot_quantile_residuals(
     residuals
         From `quantile_residuals`.
     along
-        A predictor or grouping factor; left out: the expected response.
+        A predictor or grouping factor, or a column that was added; left out: the expected response. Rows where it is
+        missing are left out on the right.
     unit, xunit
         Of the response and of the predictor, for the axis.
 
@@ -86,14 +87,15 @@ def plot_quantile_residuals(
         No such coordinate of the residuals.
     """
     name, label, category = _axis(residuals, along, unit, xunit)
-    classes = _of_categories(residuals[name]) if category else _of_numbers(residuals[name].to_numpy().astype(float))
+    known = residuals.isel(obs=np.flatnonzero(residuals[name].notnull().to_numpy()))
+    classes = _of_categories(known[name]) if category else _of_numbers(known[name].to_numpy().astype(float))
     wide = 0.15 * max(0, len(classes.labels) - 12) if len(classes.labels) <= _MOST_LABELS else 0.0
     with house_style():
         size = (9.2 + wide, 4.3 + room(classes.labels))
         figure, (left, right) = plt.subplots(1, 2, figsize=size, width_ratios=(2, 3))
         _against_normal(left, residuals["z"].to_numpy())
         logarithmic = name == "expected" and _is_wide(classes.x)
-        _along(right, residuals["u"].to_numpy(), classes, logarithmic=logarithmic)
+        _along(right, known["u"].to_numpy(), classes, logarithmic=logarithmic)
         if logarithmic:
             right.set_xscale("log")
             ticks = round_numbers(classes.x.min(), classes.x.max())
@@ -125,13 +127,17 @@ def _axis(residuals: xr.Dataset, along: str | None, unit: str, xunit: str) -> tu
 
 
 def _of_categories(values: xr.DataArray) -> _Classes:
-    """A class per category, in sorted order."""
-    codes, found = pd.factorize(values.to_numpy(), sort=True)
-    places = np.arange(len(found), dtype=float)
+    """A class per category, in the model's order; sorted where it has none."""
+    own = pd.Series(values.to_numpy()).astype(str)
+    found = set(own)
+    known = [label for label in values.attrs.get("categories", ()) if label in found]
+    order = [*known, *sorted(found.difference(known))]
+    codes = pd.Categorical(own, order).codes.astype(int)
+    places = np.arange(len(order), dtype=float)
     # Dots beside each other, in the order of the rows: a pattern in time shows.
     within = pd.Series(codes).groupby(codes).rank(method="first", pct=True).to_numpy() - 0.5
     edges = places + np.array([[-0.4], [0.4]])
-    return _Classes(codes + 0.6 * within, codes, places, edges, tuple(short(label, 14) for label in found))
+    return _Classes(codes + 0.6 * within, codes, places, edges, tuple(short(label, 14) for label in order))
 
 
 def _of_numbers(x: np.ndarray) -> _Classes:

@@ -109,7 +109,7 @@ def advice_for(family: str, statistic: str, *, above: bool) -> str:
     >>> advice_for("poisson", "dispersion", above=True)
     "the counts are overdispersed: use family 'negative_binomial'"
     """
-    general = "draw the data over new responses: arviz.plot_ppc_dist(pp.posterior_checks(fit))"
+    general = "draw the data over new responses: pp.plot_posterior_checks(pp.posterior_checks(fit))"
     return _ADVICE.get((family, statistic, above)) or _GENERAL.get(statistic, general)
 
 

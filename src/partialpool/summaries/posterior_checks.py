@@ -8,10 +8,11 @@ import numpy as np
 import xarray as xr
 
 from partialpool.design.build import Design
+from partialpool.design.labels import observed_name
 from partialpool.design.rows import own_rows
 from partialpool.fitting import Fit
 from partialpool.infer.pack import label_rows
-from partialpool.names import OBS, tree_name
+from partialpool.names import OBS
 from partialpool.observe.dispersion import dispersion
 from partialpool.observe.expectation import expectation
 from partialpool.observe.pieces import pieces_of
@@ -148,7 +149,7 @@ def posterior_checks(fit: Fit, *, seed: int | None = None) -> xr.DataTree:
           Effects are those of the levels; such p-values lean towards the middle, so that a small one means what it
           says;
         - `posterior_predictive` (chain, draw, obs) and `observed_data` (obs): the responses, as ArviZ's
-          `plot_ppc_dist`, `plot_ppc_rootogram` and others take them (a `/` in the name becomes `_`). New responses of
+          `plot_ppc_dist`, `plot_ppc_rootogram` and others take them, named as in `fit.tree`. New responses of
           400 draws are kept, evenly taken from all; fewer, down to 20, where they would be more than 20 million
           numbers. Statistics are those of every draw.
 
@@ -225,7 +226,7 @@ def _labelled_checks(fit: Fit, found: Mapping[str, tuple[np.ndarray, np.ndarray]
 def _labelled_responses(fit: Fit, kept: np.ndarray, responses: np.ndarray) -> dict[str, xr.Dataset]:
     """The kept new responses and the data, as ArviZ has them."""
     design, posterior = fit.design, fit.posterior
-    name, chains = tree_name(design.response.name, ()), posterior.sizes["chain"]
+    name, chains = observed_name(design), posterior.sizes["chain"]
     of_chain = kept.reshape(chains, -1)[0]
     # ArviZ tells counts and categories from measurements by their type.
     discrete = not design.spec.family_record.is_continuous and responses.max() < _LARGEST_WHOLE

@@ -1,5 +1,6 @@
 """Randomised quantile residuals: where each response lies in its own predictive distribution."""
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import numpy as np
@@ -130,19 +131,24 @@ def _coordinates(design: Design, taken: dict[str, Any]) -> dict[str, Any]:
     spec = design.spec
     coords: dict[str, Any] = {OBS: (OBS, design.rows)}
     of_levels = {column for name in spec.factors for column in factor_columns(name)}
-    for column in spec.predictor_columns_with(spec.factors):
+    orders = {column: found.values for column, found in design.categories.items()}
+    orders |= {factor.name: factor.levels.labels for factor in design.factors}
+    for column in spec.predictor_columns:
         values = design.frame[column]
         number = pd.api.types.is_numeric_dtype(values)
         curve = column not in of_levels and is_number(design, column)
-        about = {"long_name": column} | ({} if curve else {"kind": "category"})
+        about = {"long_name": column} | ({} if curve else _of_categories(orders.get(column, ())))
         free = answer_name(column, {*coords, *taken})
         coords[free] = (OBS, values.to_numpy() if number else values.astype(object).to_numpy(), about)
     for factor in design.factors:
         if factor.name not in of_levels:  # of several columns: batch:cask
             labels = np.array([str(label) for label in factor.levels.labels])[factor.codes]
-            coords[answer_name(factor.name, {*coords, *taken})] = (
-                OBS,
-                labels,
-                {"long_name": factor.name, "kind": "category"},
-            )
+            about = {"long_name": factor.name} | _of_categories(orders[factor.name])
+            coords[answer_name(factor.name, {*coords, *taken})] = (OBS, labels, about)
     return coords
+
+
+def _of_categories(order: Iterable[object]) -> dict[str, Any]:
+    """What the coordinate of a category knows of itself: its values in the model's order, where it has one."""
+    known = [str(value) for value in order]
+    return {"kind": "category"} | ({"categories": known} if known else {})
