@@ -1,11 +1,14 @@
 """Thirty designs, and one fit of one of them: does `engine="auto"` take the engine that is done first?
 
-As a program of `sections/engine_choice.py`, the request: design, engine, draws, seed. The answer: processor seconds and
-wall_seconds from call to answer, the engine taken, its sampler and reason, smallest bulk ESS, divergences. By hand, for
-some of the designs: `python -m benchmarks.engine_choice crossed-24-q4 crossed-50-q4`.
+As a program of `sections/engine_choice.py`, the request: design, engine, draws, seed, most_seconds. The answer:
+processor seconds and wall_seconds from call to answer, the engine taken, its sampler and reason, smallest bulk ESS,
+divergences; or the seconds alone, with `given_up`, where most_seconds were not enough. By hand, for some designs:
+`python -m benchmarks.engine_choice crossed-24-q4 crossed-50-q4`.
 """
 
 import json
+import resource
+import signal
 import sys
 import time
 from dataclasses import dataclass
@@ -22,6 +25,11 @@ import partialpool as pp
 from partialpool.overview.chains import bulk_ess
 
 __all__ = ["DESIGNS", "Grid", "compare"]
+
+
+_LONGEST = 3600.0
+_SHORTEST = 30.0
+"""Processor seconds: of the first engine, and of the second however quick the first was, so that its ESS is known."""
 
 
 @dataclass(frozen=True)
@@ -103,10 +111,15 @@ DESIGNS = {
 
 
 def compare(name: str, draws: int = 1000) -> dict[str, dict[str, Any]]:
-    """Fit a design by `auto`, then by the engine that it did not take, each in a process of its own."""
-    found = {"auto": ask_python("engine_choice", {"design": name, "engine": "auto", "draws": draws, "seed": SEED})}
-    other = "nuts" if found["auto"]["engine"] == "collapsed" else "collapsed"
-    return found | {other: ask_python("engine_choice", {"design": name, "engine": other, "draws": draws, "seed": SEED})}
+    """Fit a design by `auto`, then by the engine that it did not take, each in a process of its own.
+
+    The second is given up once it has taken twice the first one's time: that it is not the better one is then known.
+    """
+    request = {"design": name, "draws": draws, "seed": SEED}
+    auto = ask_python("engine_choice", request | {"engine": "auto", "most_seconds": _LONGEST})
+    other = "nuts" if auto["engine"] == "collapsed" else "collapsed"
+    most = max(2 * auto["seconds"], _SHORTEST)
+    return {"auto": auto, other: ask_python("engine_choice", request | {"engine": other, "most_seconds": most})}
 
 
 def main(request: dict[str, Any]) -> dict[str, Any]:
@@ -115,9 +128,15 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
     # Kernels are loaded before the clock starts; a model's own compilation is part of its time.
     pp.fit("y ~ w0 + (w0 | g0)", DESIGNS["one-30-q2"].table(), draws=10, seed=SEED, progressbar=False)
     wall, processor = time.perf_counter(), time.process_time()
-    fit = pp.fit(
-        grid.formula, table, engine=request["engine"], draws=request["draws"], seed=request["seed"], progressbar=False
-    )
+    signal.signal(signal.SIGXCPU, _give_up)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(processor + request["most_seconds"]) + 1, resource.RLIM_INFINITY))
+    try:
+        fit = pp.fit(
+            grid.formula, table, engine=request["engine"], draws=request["draws"], seed=request["seed"],
+            progressbar=False,
+        )  # fmt: skip
+    except _GivenUp:
+        return {"engine": request["engine"], "seconds": time.process_time() - processor, "given_up": True}
     processor, wall = time.process_time() - processor, time.perf_counter() - wall
     stats, run = fit.tree["sample_stats"], json.loads(fit.tree.attrs["run"])
     ess = [bulk_ess(values) for values in parameters(fit).values() if np.ptp(values) > 1e-9]
@@ -129,7 +148,16 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
         "sampler": run["sampler"],
         "ess": min(ess),
         "divergences": int(stats["diverging"].sum()) if "diverging" in stats else 0,
+        "given_up": False,
     }
+
+
+class _GivenUp(BaseException):
+    """Processor time ran out; no `except Exception` on the way may hold it up."""
+
+
+def _give_up(*_: object) -> None:
+    raise _GivenUp
 
 
 def report(names: list[str]) -> None:
@@ -138,6 +166,9 @@ def report(names: list[str]) -> None:
         found = compare(name)
         best = min(run["seconds"] for run in found.values())
         for asked, run in found.items():
+            if run["given_up"]:
+                print(f"{name:28} {asked:9} {run['engine']:9} {run['seconds']:7.1f} s and not done", flush=True)
+                continue
             print(
                 f"{name:28} {asked:9} {run['engine']:9} {run['seconds']:7.1f} s ({run['seconds'] / best:4.1f}x) "
                 f"wall {run['wall_seconds']:6.1f} s, ESS {run['ess']:5.0f}, {run['divergences']} divergences; "

@@ -3,6 +3,7 @@
 Every message has four parts: what is wrong, what we got, what is allowed, what to do.
 """
 
+import contextlib
 import difflib
 import os
 import warnings
@@ -26,6 +27,9 @@ __all__ = [
 ]
 
 _PACKAGE: Final = str(Path(__file__).parent) + os.sep
+_BETWEEN: Final = (_PACKAGE, contextlib.__file__.removesuffix(".py"))
+"""What files that stand between the line that called the package and a warning begin with; their whole names do not
+count as such."""
 
 
 class PartialPoolError(Exception):
@@ -110,7 +114,7 @@ def warn(message: str, category: type[PartialPoolWarning]) -> None:
     category
         `DataWarning` or `SamplingWarning`.
     """
-    warnings.warn(message, category, skip_file_prefixes=(_PACKAGE,))
+    warnings.warn(message, category, skip_file_prefixes=_BETWEEN)
 
 
 def nearest(name: str, allowed: Iterable[str], count: int = 3) -> str:

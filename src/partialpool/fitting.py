@@ -123,7 +123,7 @@ def fit(
     chains: int = 4,
     seed: int | None = None,
     sampler: str = "nutpie",
-    target_accept: float = 0.9,
+    target_accept: float | None = None,
     parametrization: Mapping[str, str] = MappingProxyType({}),
     cores: int | None = None,
     progressbar: bool = True,
@@ -147,8 +147,8 @@ def fit(
     draws, tune, chains, seed
         Kept and warm-up draws per chain; chains; a seed repeats the draws exactly.
     sampler, target_accept, parametrization
-        For the nuts engine: `nutpie` or `pymc`; its target acceptance; `adapted` (the default), `centered` or
-        `noncentered` by factor.
+        For the nuts engine: `nutpie` or `pymc`; its target acceptance (0.9; NUTS on the collapsed density: 0.8);
+        `adapted` (the default), `centered` or `noncentered` by factor.
     cores
         Chains at once; default all cores, or `PARTIALPOOL_NUM_THREADS`.
     progressbar

@@ -255,7 +255,7 @@ def test_settings_are_told_as_they_are():
     told = {row[0]: row[1] for row in table_rows(text_of(DOCS / "defaults.md")) if len(row) == 3}
     settings = Settings()
     assert told["`draws`, `tune`, `chains`"] == f"{settings.draws}, {settings.tune}, {settings.chains}"
-    assert told["`sampler`, `target_accept`"] == f"`{settings.sampler}`, {settings.target_accept}"
+    assert told["`sampler`, `target_accept`"] == f"`{settings.sampler}`, {settings.acceptance}"
     assert told["`missing`"] == f"`{inspect.signature(pp.fit).parameters['missing'].default}`"
 
 

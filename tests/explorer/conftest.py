@@ -68,11 +68,21 @@ def penicillin():
 
 
 @pytest.fixture(scope="session")
-def pages(sleep, schools, radon, hostile, gamma, penicillin):
+def far():
+    """Twelve levels, and one whose two rows at nearly one x have a slope of 10,000 of their own."""
+    rng = np.random.default_rng(24)
+    x = np.append(rng.normal(size=72), [0.1, 0.105])
+    y = np.append(500 + 3 * x[:-2] + rng.normal(0, 20, 72), [480.0, 530.0])
+    data = {"y": y, "x": x, "who": [f"l{k:02d}" for k in [*np.repeat(np.arange(12), 6), 99, 99]]}
+    return pp.fit("y ~ x + (x | who)", data, seed=1, progressbar=False)
+
+
+@pytest.fixture(scope="session")
+def pages(sleep, schools, radon, hostile, gamma, penicillin, far):
     fits = {"sleep": sleep, "schools": schools, "radon": radon, "hostile": hostile, "gamma": gamma}
-    fits["penicillin"] = penicillin
+    fits |= {"penicillin": penicillin, "far": far}
     # The effect that is moved; for two factors the first.
-    effects = {"hostile": "x"}
+    effects = {"hostile": "x", "far": "x"}
     written = {}
     for name, fit in fits.items():
         with pytest.MonkeyPatch.context() as patch:

@@ -36,6 +36,21 @@ def test_a_broken_page_is_noticed(browser, files, tmp_path):
     assert "http://127.0.0.1:9/x.png" in browser.fetched
 
 
+def test_a_level_far_from_all_others_stands_at_the_edge(browser, files):
+    browser.open(files["far"])
+    names = levels_drawn(browser)
+    start, end = (browser.value(f"{MODEL}('levels-plot').x_range.{side}") for side in ("start", "end"))
+    assert end - start < 500  # 11,000 with the level
+    assert float(cells(browser, "own")[0].replace(",", "")) == pytest.approx(10_000)
+    row = column(browser, "y")[names.index("l99")]
+    assert row in column(browser, "y", "beyond-own")
+    assert np.isnan(column(browser, "own")[names.index("l99")])
+    assert start < column(browser, "from")[names.index("l99")] < end
+    assert np.isfinite(column(browser, "here")).all()
+    set_value(browser, "sd", "200")  # no pooling: the estimate itself is beyond
+    assert row in column(browser, "y", "beyond-here")
+
+
 def test_it_opens_at_the_posterior_median(sleeping, sleep_at_the_mean):
     median = float(sleep_at_the_mean["sd"].median())
     assert text_of(sleeping, "#sd-here") == f"{median:.1f} ms"

@@ -49,3 +49,12 @@ def test_a_wish_that_is_no_number_is_an_error(monkeypatch, wish):
     monkeypatch.setenv("PARTIALPOOL_NUM_THREADS", wish)
     with pytest.raises(pp.EngineError, match="PARTIALPOOL_NUM_THREADS is a whole number from 1"):
         _ = Settings().threads
+
+
+def test_steps_are_longer_where_there_is_no_funnel_unless_asked():
+    settings = Settings()
+    assert settings.acceptance == 0.9
+    assert (settings.without_funnel().acceptance, settings.without_funnel().tune) == (0.8, 300)
+    careful = Settings(target_accept=0.95, tune=100)
+    assert careful.acceptance == careful.without_funnel().acceptance == 0.95
+    assert careful.without_funnel().tune == 100

@@ -303,6 +303,37 @@ def test_predictions_are_of_the_mean_exposure_and_of_a_category_that_there_is(pe
     assert [row[:2] for row in section.tables[0].rows][1:] == [("period", "2 against 1"), ("period", "4 against 1")]
 
 
+def test_means_that_a_few_draws_decide_are_said_as_medians():
+    """Few levels: an sd of 1.5 exp(0.6 z) makes means over new levels, exp(eta + sd^2 / 2), of a long tail."""
+    rng = np.random.default_rng(1)
+    sd = 1.5 * np.exp(0.6 * rng.normal(size=(4000, 1)))
+    data = {"x": np.tile([0.0, 1, 2, 4], 6), "g": np.repeat(list("uvwxyz"), 4), "y": np.arange(24) % 7}
+    values = {"beta": np.array([0.2, 0.1]) + 0.1 * rng.normal(size=(4000, 2)), "sd_g": sd}
+    values["b_g"] = sd[:, None] * rng.normal(size=(4000, 6, 1))
+    section = foretold(fit_at("y ~ x + (1 | g)", data, family="poisson", draws=4000, **values))
+    (picture,), (table,) = section.pictures, section.tables
+    why = "posterior median (a few draws decide the mean)"
+    assert f"Mean (line or circle: {why}) with its 90 % interval" in picture.caption
+    ends = np.array([0.0, 4.0])
+    middle = np.median(np.exp(values["beta"] @ np.stack([np.ones(2), ends]) + sd**2 / 2), axis=0)
+    said = [float(value) for value in re.findall(re.escape(why) + r" ([\d.]+),", picture.alt)]
+    assert said == [round(middle[0], 1), round(middle[1])]
+    assert table.title.endswith(f"{why}, 90 % interval")
+    average, low, high = (float(cell) for cell in table.rows[0][2:5])
+    assert low < average < (low + high) / 2
+
+
+def test_coefficients_in_short_are_medians_where_a_few_draws_decide_the_mean(monkeypatch):
+    monkeypatch.setattr("partialpool.reporting.sections.in_short._verdicts", lambda fit: ())  # of no sampler's draws
+    rng = np.random.default_rng(1)
+    wild, steady = np.exp(3 * rng.normal(size=4000)), 5 + 0.1 * rng.normal(size=4000)
+    values = {"beta": np.stack([steady, wild], axis=1), "sigma": np.exp(0.1 * rng.normal(size=4000))}
+    fit = fit_at("y ~ x", {"x": np.arange(8.0), "y": np.arange(8.0)}, draws=4000, **values)
+    low, middle, high = np.quantile(wild, [0.05, 0.5, 0.95])
+    (said,) = in_short(fit).prose
+    assert f"x {middle:.0f} (posterior median (a few draws decide the mean); {low:.0f} to {high:.0f})" in said
+
+
 def test_levels_are_drawn_where_the_covariates_are():
     """Blood pressures with a baseline in the model are those of the mean baseline, not of a baseline of 0."""
     rng = np.random.default_rng(4)

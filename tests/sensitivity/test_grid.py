@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 
 import partialpool as pp
+from partialpool.infer import choose
+from partialpool.infer.forecast import Forecast
 from partialpool.sensitivity import grid
 from partialpool.sensitivity.grid import prior_grid
 
@@ -296,3 +298,16 @@ def test_wrong_arguments(schools, tmp_path):
         prior_grid(
             SCHOOLS, schools, {"sd_school": [pp.Prior("HalfNormal", sigma=1)]}, folder=tmp_path / "file", **QUICK
         )
+
+
+def test_auto_takes_the_engine_that_fit_would_take(sleepstudy, monkeypatch):
+    """What decides is the design too, not the model alone."""
+    formula = "Reaction ~ Days + (Days | Subject)"
+    scales = {"sigma": [pp.Prior("HalfNormal", sigma=s) for s in (20, 40)]}
+    forecasts = {"collapsed": lambda *_: Forecast(1000.0, "it is dense"), "nuts": lambda *_: Forecast(1.0, "quick")}
+    monkeypatch.setattr(choose, "FORECASTS", forecasts)
+    asked = []
+    monkeypatch.setattr(grid, "fit", lambda *_, engine, **__: asked.append(engine))
+    with pytest.raises(pp.EngineError):
+        pp.prior_grid(formula, sleepstudy, scales, jobs=1, seed=1, progressbar=False)
+    assert asked == ["nuts", "nuts"]

@@ -121,6 +121,21 @@ def test_quantities_that_are_no_mapping(slopes):
         level_influence(slopes, "Subject")
 
 
+def test_functions_without_a_name_and_names_without_a_function(slopes):
+    """Here power_scale and prior_grid too: a function alone has no name to stand under."""
+    priors = {"sd_Subject": [pp.Prior("HalfNormal", sigma=5)]}
+    for ask in (
+        lambda given: level_influence(slopes, given, factor="Subject"),
+        lambda given: pp.power_scale(slopes, given),
+        lambda given: pp.prior_grid(slopes.spec, pp.load_dataset("sleepstudy"), priors, given, jobs=1),
+    ):
+        with pytest.raises(pp.SpecError, match="the function icc") as told:
+            ask(pp.icc)
+        assert told.value.do == "write a name before the function, which returns one variable"
+        with pytest.raises(pp.SpecError, match="the quantity 'a' is not labelled draws"):
+            ask({"a": 3})
+
+
 @pytest.mark.parametrize("limit", [-10.0, np.inf])
 def test_a_quantity_of_a_level_that_is_gone(slopes, monkeypatch, limit):
     """By refits and by weights: what the level's own rows told of it is not taken away by weights of the population."""

@@ -1,13 +1,15 @@
 """Singularity at given draws: masses by counting, priors by closed forms, ranks, advice, lme4's verdict."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
 import partialpool as pp
 from checks.fixed import fit_at
 from partialpool.design.build import build_design
-from partialpool.summaries.degeneracy import information_alike, singularity
+from partialpool.design.level_information import information_alike
+from partialpool.summaries.degeneracy import singularity
 
 SLEEP = "Reaction ~ Days + (Days | Subject)"
 
@@ -273,3 +275,18 @@ def test_known_errors_tell_the_noise_of_levels_with_one_row():
     fit = fit_at("effect | se(standard_error) ~ 1 + (1 | school)", schools, beta=[8.0], sd_school=[10.0])
     precision = schools["standard_error"] ** -2.0
     assert singularity(fit)["small"].item() == pytest.approx(np.sqrt(0.1 * precision.sum() / (precision**2).sum()))
+
+
+def test_what_no_data_can_divide_is_not_supported_by_them():
+    """Six samples, one operator: sample and sample:operator are the same groups of rows."""
+    y = [0.92, 0.99, 2.08, 2.05, 3.04, 3.01, 4.13, 4.08, 5.12, 5.11, 6.08, 6.24]
+    table = pd.DataFrame({"sample": np.repeat(list("abcdef"), 2), "operator": "SCF", "y": y})
+    with pytest.warns(pp.DataWarning, match="not identified"):
+        fit = pp.fit("y ~ (1 | sample) + (1 | sample:operator)", table, seed=1, progressbar=False)
+    found = pp.singularity(fit)
+    assert not found["good"]
+    assert found.attrs["sentence"].startswith(
+        "With this design sd_sample[Intercept] and sd_sample:operator[Intercept] are not identified: (1 | sample) and "
+        "(1 | sample:operator), whose levels are the same groups of rows"
+    )
+    assert "Consider leaving one of them out." in found.attrs["sentence"]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import partialpool as pp
 from checks.fixed import fit_at
@@ -109,3 +110,22 @@ def test_wrong_questions(fit):
     plain = fit_at("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff"), beta=[1500.0], sd_Batch=[40.0], sigma=50.0)
     with pytest.raises(pp.DataError, match="no intercept varies together with a slope"):
         pp.recenter(plain)
+
+
+@pytest.mark.parametrize("name", ["fit", "factor", "at", "origin", "log(dose)", "two words"])
+def test_a_predictor_of_any_name_is_moved(name):
+    rng = np.random.default_rng(3)
+    column = "dose" if "(" in name else name
+    data = {column: rng.uniform(1, 9, 60), "g": np.repeat(np.arange(12), 5), "y": rng.normal(size=60)}
+    slope = f"`{name}`" if " " in name else name
+    fit = pp.fit(f"y ~ {slope} + ({slope} | g)", data, seed=1, draws=50, progressbar=False)
+    own = next(n for n in fit.design.factors[0].names if n != "Intercept")
+    moved = pp.recenter(fit, at={own: 2.0})
+    assert moved.attrs["origin"] == f"{own}=2"
+    if name in ("fit", "origin"):
+        xr.testing.assert_equal(moved["sd"], pp.recenter(fit, **{name: 2.0})["sd"])
+
+
+def test_origins_by_name_are_a_mapping(fit):
+    with pytest.raises(pp.DataError, match="at= names slopes"):
+        pp.recenter(fit, at=4.5)

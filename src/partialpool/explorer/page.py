@@ -18,6 +18,7 @@ from partialpool.explorer.pictures import THUMB, bokeh_script, icc_picture, leve
 from partialpool.explorer.script_data import drawn_edge, level_numbers, study_numbers
 from partialpool.explorer.studies import FAMILIES, OWN, PriorScales, Study, prior_scales, prior_studies
 from partialpool.fitting import Fit
+from partialpool.plots.axis_limits import robust_limits
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, printable, short
 from partialpool.reporting.limits import MOST_LEVELS
 from partialpool.reporting.pagemaker import page_environment, write_page
@@ -223,9 +224,15 @@ def _content(fit: Fit, found: _Explored) -> dict[str, Any]:
         "pictures": [
             sd_picture(found.axis, _with_unit("sd", found.unit)),
             icc_picture(),
-            levels_picture(names, float(np.nanmin(seen)), float(np.nanmax(seen)), short(found.label, 60)),
+            levels_picture(names, *_ends(seen, found.at), short(found.label, 60)),
         ],
     }
+
+
+def _ends(values: np.ndarray, at: int) -> tuple[float, float]:
+    """Ends of the axis of estimates, (sds, levels): all up to the starting sd are on it, own ones unless far off."""
+    limits = robust_limits(values[: at + 1], values[-1])
+    return (float(np.nanmin(values)), float(np.nanmax(values))) if limits is None else (limits.low, limits.high)
 
 
 def _with_unit(name: str, unit: str) -> str:

@@ -67,12 +67,14 @@ def icc_picture() -> dict[str, Any]:
 def levels_picture(names: Sequence[str], low: float, high: float, label: str) -> dict[str, Any]:
     """Draw a row per level, with an empty source `levels`, lines `complete` and `population`, a band `pointed`.
 
+    Estimates beyond the axis stand in sources `beyond-own` and `beyond-here`: arrowheads at its ends.
+
     Parameters
     ----------
     names
         The levels, the lowest row first.
     low, high
-        Least and largest value of the effect.
+        Least and largest value of the effect on the axis.
     label
         Of its axis.
     """
@@ -85,7 +87,9 @@ def levels_picture(names: Sequence[str], low: float, high: float, label: str) ->
         x_range=(low - margin, high + margin),
         y_range=(0.4, rows + 0.6),
     )
-    source = ColumnDataSource({"y": [], "own": [], "here": [], "complete": [], "population": []}, name="levels")
+    source = ColumnDataSource(
+        {name: [] for name in ("y", "own", "here", "from", "to", "complete", "population")}, name="levels"
+    )
     behind: dict[str, Any] = {"level": "underlay", "dimension": "height", "location": low}
     plot.add_layout(
         BoxAnnotation(
@@ -106,8 +110,13 @@ def levels_picture(names: Sequence[str], low: float, high: float, label: str) ->
         plot.scatter(
             name, "y", source=source, marker="dash", angle=np.pi / 2, size=0.8 * pitch, line_color=color, line_width=1.5
         )
-    plot.segment("own", "y", "here", "y", source=source, line_color="#767676", line_width=1.2)
+    plot.segment("from", "y", "to", "y", source=source, line_color="#767676", line_width=1.2)
     dot = 8 if pitch > 10 else 5
+    for name, fill in (("own", "white"), ("here", BLUE)):
+        edge = ColumnDataSource({"x": [], "y": [], "angle": []}, name=f"beyond-{name}")
+        plot.scatter(
+            "x", "y", source=edge, marker="triangle", angle="angle", size=dot + 2, fill_color=fill, line_color="#6f6f6f"
+        )
     plot.scatter("own", "y", source=source, size=dot, fill_color="white", line_color="#6f6f6f", line_width=1.4)
     plot.scatter("here", "y", source=source, size=dot + 1, fill_color=BLUE, line_color="white", line_width=0.8)
     plot.xaxis.axis_label = PlainText(text=label)

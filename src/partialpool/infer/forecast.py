@@ -52,7 +52,7 @@ def forecast_collapsed(design: Design, settings: Settings) -> Forecast:
     if load.size <= MANY:
         evaluations = climbs + _ROUNDS * round_size(load.size, load.multiplications) + _WITH_EFFECTS * kept
         return Forecast(evaluations * load.seconds, because)
-    steps = _STEPS * (kept + settings.chains * settings.short_warm_up)
+    steps = _STEPS * (kept + settings.chains * settings.without_funnel().tune)
     return Forecast((climbs + steps * _GRADIENT) * load.seconds + steps * _CALL, because)
 
 

@@ -41,7 +41,7 @@ def run_nutpie(compiled: Any, settings: Settings, line: ProgressLine) -> tuple[x
             chains=settings.chains,
             cores=settings.workers,
             seed=shifted(settings.seed),
-            target_accept=settings.target_accept,
+            target_accept=settings.acceptance,
             adaptation="draw_diag",
             save_warmup=False,
             progress_bar=False,

@@ -88,7 +88,7 @@ def _sample_pymc(model: pm.Model, settings: Settings, line: ProgressLine) -> tup
                 chains=settings.chains,
                 cores=settings.workers,
                 random_seed=shifted(settings.seed),
-                target_accept=settings.target_accept,
+                target_accept=settings.acceptance,
                 progressbar=False,
                 callback=advance,
                 compute_convergence_checks=False,

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -11,6 +11,8 @@ from partialpool.errors import EngineError, SpecError
 __all__ = ["Settings"]
 
 _SHORT_WARM_UP: Final = 300
+_ACCEPTANCE: Final = 0.9
+_ACCEPTANCE_WHITENED: Final = 0.8
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,8 @@ class Settings:
     sampler
         `nutpie` or `pymc`, for the nuts engine.
     target_accept
-        NUTS's target acceptance probability, of the nuts engine and of NUTS on the collapsed density.
+        NUTS's target acceptance probability; None for 0.9 on all effects, and 0.8 on the collapsed density, which has
+        no funnel.
     parametrization
         `adapted`, `centered` or `noncentered` by factor, for the nuts engine.
     cores
@@ -43,7 +46,7 @@ class Settings:
     chains: int = 4
     seed: int | None = None
     sampler: str = "nutpie"
-    target_accept: float = 0.9
+    target_accept: float | None = None
     parametrization: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     cores: int | None = None
     progressbar: bool = True
@@ -75,11 +78,12 @@ class Settings:
                 allowed="1, 2, ... or None for all",
                 do="change cores",
             )
-        if not isinstance(self.target_accept, (int, float)) or not 0.5 <= self.target_accept < 1:
+        target = 0.9 if self.target_accept is None else self.target_accept
+        if not isinstance(target, (int, float)) or not 0.5 <= target < 1:
             raise SpecError(
                 "target_accept is a probability",
                 got=repr(self.target_accept),
-                allowed="from 0.5 to below 1",
+                allowed="from 0.5 to below 1, or None for the engine's own",
                 do="for instance 0.95",
             )
         if self.sampler not in ("nutpie", "pymc"):
@@ -99,9 +103,14 @@ class Settings:
         object.__setattr__(self, "parametrization", MappingProxyType(dict(self.parametrization)))
 
     @property
-    def short_warm_up(self) -> int:
-        """Warm-up draws where coordinates are whitened beforehand: only a step size is to be found."""
-        return min(self.tune, _SHORT_WARM_UP)
+    def acceptance(self) -> float:
+        """Target acceptance for NUTS on all effects, funnels included."""
+        return _ACCEPTANCE if self.target_accept is None else self.target_accept
+
+    def without_funnel(self) -> "Settings":
+        """Return settings for coordinates whitened beforehand: a short warm-up for the step size, and longer steps."""
+        accept = _ACCEPTANCE_WHITENED if self.target_accept is None else self.target_accept
+        return replace(self, tune=min(self.tune, _SHORT_WARM_UP), target_accept=accept)
 
     @property
     def threads(self) -> int:

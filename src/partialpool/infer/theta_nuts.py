@@ -1,7 +1,6 @@
 """NUTS on the collapsed density: for a theta whose posterior no proposal covers."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 from nutpie.compiled_pyfunc import from_pyfunc
@@ -58,7 +57,7 @@ def sample_theta(
         make_initial_point_fn=start,
     )
     with single_lapack():  # chains already share the cores
-        tree, interrupted = run_nutpie(compiled, replace(settings, tune=settings.short_warm_up), line)
+        tree, interrupted = run_nutpie(compiled, settings.without_funnel(), line)
     stats = tree["sample_stats"].to_dataset()
     chains, draws = whole_chains(stats)
     if interrupted:

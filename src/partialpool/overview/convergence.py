@@ -172,7 +172,7 @@ def _cure_of_divergences(tree: xr.DataTree) -> str:
     chosen = {factor: choice for factor, choice in settings.get("parametrization", {}).items() if choice != "adapted"}
     if chosen and tree.attrs.get("engine") != "collapsed":
         return f"leave out parametrization={chosen}: by default coordinates adapt to what is known of each level"
-    if settings.get("target_accept", 0.0) < _CAREFUL:
+    if (settings.get("target_accept") or 0.0) < _CAREFUL:
         return f"raise target_accept to {_CAREFUL}; else use a tighter prior on the sds, or a simpler model"
     return "use a tighter prior on the sds, or a simpler model"
 

@@ -12,6 +12,7 @@ from partialpool.design.build import Design, FactorEffects
 from partialpool.names import BETA, corr_name, sd_name
 from partialpool.overview.chains import bulk_ess, mcse_mean, rhat, tail_ess
 from partialpool.overview.convergence import Verdict, judge
+from partialpool.overview.point_estimate import MEDIAN, mean_is_known, quantiles
 from partialpool.overview.variance import intraclass_correlation
 from partialpool.tabulate import TextTable, estimate_cells
 
@@ -20,7 +21,7 @@ __all__ = ["Digest"]
 _PROB = 0.9
 _CORRELATION_DIGIT = 0.1
 """sd of a correlation below which it is shown as with this one."""
-_HEADERS = ("mean", "sd", "5%", "95%", "ESS", "R-hat")
+_HEADERS = ("mean", "median", "sd", "5%", "95%", "ESS", "R-hat")
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +37,24 @@ class _Line:
         """The same quantity at the predictors' means: said so in its name."""
         name, _, of = self.key.partition("[")
         return _Line((self.labels[0], f"{self.labels[1]}, at the means"), f"{name}_at_means[{of}", self.draws)
+
+    @cached_property
+    def mean_is_known(self) -> bool:
+        """Whether its mean is more than what a few draws make of it."""
+        return mean_is_known(self.draws)
+
+    @cached_property
+    def cells(self) -> list[str]:
+        """Mean, median, sd, quantiles, ESS and R-hat, as tables write them."""
+        s = self.statistics
+        # A correlation that rounds to 1 needs no more digits than any other.
+        scale = max(s["sd"], _CORRELATION_DIGIT) if self.key.startswith("corr_") else s["sd"]
+        mean, sd, low, high = estimate_cells([s[k] for k in ("mean", "sd", "q5", "q95")], scale)
+        if not self.mean_is_known:  # neither is its sd, which shall not decide the digits of the others
+            median, low, high = estimate_cells([s[k] for k in ("q50", "q5", "q95")], MEDIAN.spread(self.draws))
+        else:
+            (median,) = estimate_cells([s["q50"]], scale)
+        return [mean, median, sd, low, high, f"{s['ess_bulk']:.0f}", f"{s['r_hat']:.3f}"]
 
     @cached_property
     def statistics(self) -> dict[str, float]:
@@ -108,6 +127,12 @@ class Digest:
         lines = [*self._common_lines, *self._component_lines, *self._icc_lines]
         return pd.DataFrame({line.key: line.statistics for line in lines}).T.rename_axis("parameter")
 
+    @cached_property
+    def means_not_known(self) -> tuple[str, ...]:
+        """Rows of the frame whose mean a few draws decide: their median says more."""
+        lines = [*self._common_lines, *self._component_lines, *self._icc_lines]
+        return tuple(line.key for line in lines if not line.mean_is_known)
+
     def __str__(self) -> str:
         return "\n".join([*self.heading, *("\n" + str(table) for table in self.tables), "", str(self.verdict)])
 
@@ -120,18 +145,18 @@ class Digest:
 
     def _table(self, title: str, heads: tuple[str, str], lines: list[_Line]) -> TextTable:
         rows, above = [], ""
+        unknown = [" ".join(filter(None, line.labels)) for line in lines if not line.mean_is_known]
+        columns = [k for k, head in enumerate(_HEADERS) if unknown or head != "median"]
+        notes = (f"a few draws decide the mean and sd of {', '.join(unknown)}: read the median",) if unknown else ()
         for line in lines:
             first, second = line.labels
-            s = line.statistics
             shown = "" if first == above and first else first
             above = first
-            # A correlation that rounds to 1 needs no more digits than any other.
-            scale = max(s["sd"], _CORRELATION_DIGIT) if line.key.startswith("corr_") else s["sd"]
-            cells = estimate_cells([s[k] for k in ("mean", "sd", "q5", "q95")], scale)
-            rows.append((shown, second, *cells, f"{s['ess_bulk']:.0f}", f"{s['r_hat']:.3f}"))
+            rows.append((shown, second, *(cell for k, cell in enumerate(line.cells) if k in columns)))
+        headers = tuple(_HEADERS[k] for k in columns)
         if not any(row[1] for row in rows):
-            return TextTable((heads[0], *_HEADERS), tuple((r[0], *r[2:]) for r in rows), title=title)
-        return TextTable((*heads, *_HEADERS), tuple(rows), title=title)
+            return TextTable((heads[0], *headers), tuple((r[0], *r[2:]) for r in rows), title=title, notes=notes)
+        return TextTable((*heads, *headers), tuple(rows), title=title, notes=notes)
 
     @cached_property
     def _component_lines(self) -> list[_Line]:
@@ -210,7 +235,7 @@ def _lines_at(factor: FactorEffects, sd: np.ndarray, corr: np.ndarray | None) ->
 def _statistics(draws: np.ndarray) -> dict[str, float]:
     """Mean, sd, quantiles, MCSE, ESS and R-hat of draws of shape (chains, draws)."""
     tail = (1 - _PROB) / 2
-    low, middle, high = np.quantile(draws, [tail, 0.5, 1 - tail])
+    low, middle, high = quantiles(draws, (tail, 0.5, 1 - tail))
     values = {"mean": draws.mean(), "sd": draws.std(ddof=1), "q5": low, "q50": middle, "q95": high}
     diagnose = {"mcse_mean": mcse_mean, "ess_bulk": bulk_ess, "ess_tail": tail_ess, "r_hat": rhat}
     enough = draws.shape[1] >= 4 and np.ptp(draws) > 0  # what is fixed has nothing to converge

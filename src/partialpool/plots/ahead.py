@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from partialpool.design.labels import coordinate_of
 from partialpool.errors import DataError, nearest
 from partialpool.names import OBS
+from partialpool.overview.point_estimate import Point, common_point, quantiles
 from partialpool.plots.style import BLUE, GREY, INK, PALETTE, VERMILION, house_style, short
 from partialpool.plots.ticks import round_numbers
 
@@ -44,7 +45,8 @@ def plot_predictions(
     -------
     matplotlib.figure.Figure
         Line or dot: posterior mean of the expectation; dark band or bar: its 90 % interval; light: 90 % of new
-        responses, which are left out for binary and ordinal responses.
+        responses, which are left out for binary and ordinal responses. Where a few draws decide a mean, all lines or
+        dots are medians, and the title says so.
 
     Raises
     ------
@@ -60,6 +62,7 @@ def plot_predictions(
             allowed=f"up to {len(PALETTE)}",
             do="predict for fewer, or draw them one by one",
         )
+    point = common_point(predictions["expectation"])
     along = predictions[coordinate_of(predictions, over)]
     values = along.to_numpy()
     number = np.issubdtype(values.dtype, np.number) and along.attrs.get("kind") != "category"
@@ -76,11 +79,11 @@ def plot_predictions(
                     do="predict for a grid of this predictor, or name the column that parts them by by=",
                 )
             if places is None:
-                _curve(axes, x, (draws, responses), (PALETTE[k], short(label, 18)))
+                _curve(axes, x, (draws, responses), (PALETTE[k], short(label, 18)), point)
             else:
                 shift = (k - (len(series) - 1) / 2) * 0.12
                 at = np.array([places.index(value) for value in x.tolist()]) + shift
-                _points(axes, at, (draws, responses), (PALETTE[k], short(label, 18)))
+                _points(axes, at, (draws, responses), (PALETTE[k], short(label, 18)), point)
         if places is not None:
             labels = [short(place, 18) for place in places]
             crowded = sum(map(len, labels)) > _LETTERS
@@ -89,7 +92,7 @@ def plot_predictions(
             axes.margins(x=0.6 / len(places))
         axes.grid(visible=True, axis="both")
         axes.set(xlabel=f"{short(over)}{f' ({xunit})' if xunit else ''}", ylabel=_response_axis(predictions, unit))
-        title = _title(predictions, new_responses=any(drawn is not None for _, _, drawn, _ in series))
+        title = _title(predictions, point, new_responses=any(drawn is not None for _, _, drawn, _ in series))
         figure.suptitle(title, fontsize=10.5, x=0.01, ha="left")
         if len(series) > 1:
             title = by or predictions.attrs["response"]
@@ -110,7 +113,8 @@ def plot_average_effect(effects: xr.Dataset, *, unit: str = "") -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        Posterior mean, 50 % and 90 % intervals of each contrast; the line where nothing happens.
+        Posterior mean, 50 % and 90 % intervals of each contrast; the line where nothing happens. Where a few draws
+        decide a mean, all circles are medians, and the axis says so.
     """
     ratio = effects.attrs["measure"] in ("ratio", "odds_ratio")
     rows = [
@@ -118,6 +122,7 @@ def plot_average_effect(effects: xr.Dataset, *, unit: str = "") -> Figure:
         for contrast in effects["contrast"].to_numpy()
         for category in (effects["category"].to_numpy() if "category" in effects.dims else [None])
     ]
+    point = common_point(effects["population_average"], effects["subject_specific"])
     with house_style():
         figure, axes = plt.subplots(figsize=(6.8, 1.9 + 0.6 * len(rows)))
         views = (
@@ -129,9 +134,9 @@ def plot_average_effect(effects: xr.Dataset, *, unit: str = "") -> Figure:
             for shift, (view, color, label) in zip((-0.12, 0.12), views, strict=True):
                 draws = effects[view].sel(chosen).to_numpy()
                 for (low, high), width in ((_OUTER, 1.2), (_INNER, 4.0)):
-                    axes.hlines(place + shift, *np.quantile(draws, [low, high]), lw=width, color=color)
+                    axes.hlines(place + shift, *quantiles(draws, (low, high)), lw=width, color=color)
                 named = label if place == 0 else "_"
-                axes.plot(draws.mean(), place + shift, "o", ms=5, mfc="white", mec=color, mew=1.4, label=named)
+                axes.plot(point.of(draws), place + shift, "o", ms=5, mfc="white", mec=color, mew=1.4, label=named)
         axes.axvline(1.0 if ratio else 0.0, color=GREY, lw=1, zorder=0)
         if ratio:
             axes.set_xscale("log")
@@ -143,18 +148,20 @@ def plot_average_effect(effects: xr.Dataset, *, unit: str = "") -> Figure:
         axes.margins(y=0.5 / len(rows))
         measure = effects.attrs["measure"].replace("_", " ")
         shown = unit or ("" if ratio else short(effects.attrs["response"]))
-        axes.set_xlabel(f"average {measure}{f' ({shown})' if shown else ''}, 50 % and 90 % intervals")
+        which = "" if point.kind == "mean" else f"{point.name},\n"
+        axes.set_xlabel(f"average {measure}{f' ({shown})' if shown else ''}, {which}50 % and 90 % intervals")
         title = f"{short(effects.attrs['response'], 24)} along {short(effects.attrs['predictor'], 24)}, on average"
         figure.suptitle(title, fontsize=11, x=0.01, ha="left")
         figure.legend(frameon=False, loc="outside lower center", ncols=2)
     return figure
 
 
-def _title(predictions: xr.Dataset, *, new_responses: bool) -> str:
+def _title(predictions: xr.Dataset, point: Point, *, new_responses: bool) -> str:
     """What is predicted, for whom, and what line and bands are."""
     what, kind = short(predictions.attrs["response"]), predictions.attrs["kind"]
     whom = "\n".join(fill(kind, 72).splitlines()[:3])
-    bands = "mean and its 90 % interval" + ("; lighter: 90 % of new responses" if new_responses else "")
+    line = "mean and its " if point.kind == "mean" else f"mean: {point.name},\n"
+    bands = f"{line}90 % interval" + ("; lighter: 90 % of new responses" if new_responses else "")
     return f"{what} predicted{'; ' if len(what + kind) < 48 else '\n'}{whom}\n{bands}"
 
 
@@ -199,20 +206,26 @@ def _series(predictions: xr.Dataset, by: str | None) -> list[_Series]:
     return [(label, draws[:, rows], response[:, rows] if comparable else None, rows) for label, rows in groups]
 
 
-def _curve(axes: Axes, x: np.ndarray, draws: tuple[np.ndarray, np.ndarray | None], style: tuple[str, str]) -> None:
+def _curve(
+    axes: Axes, x: np.ndarray, draws: tuple[np.ndarray, np.ndarray | None], style: tuple[str, str], point: Point
+) -> None:
     order, (color, label) = np.argsort(x), style
     if draws[1] is not None:
-        axes.fill_between(x[order], *np.quantile(draws[1][:, order], _OUTER, axis=0), color=color, alpha=0.13, lw=0)
-    axes.fill_between(x[order], *np.quantile(draws[0][:, order], _OUTER, axis=0), color=color, alpha=0.32, lw=0)
-    axes.plot(x[order], draws[0].mean(axis=0)[order], color=color, lw=1.8, label=label)
+        axes.fill_between(x[order], *quantiles(draws[1][:, order], _OUTER, axis=0), color=color, alpha=0.13, lw=0)
+    axes.fill_between(x[order], *quantiles(draws[0][:, order], _OUTER, axis=0), color=color, alpha=0.32, lw=0)
+    axes.plot(x[order], point.of(draws[0], axis=0)[order], color=color, lw=1.8, label=label)
 
 
-def _points(axes: Axes, at: np.ndarray, draws: tuple[np.ndarray, np.ndarray | None], style: tuple[str, str]) -> None:
+def _points(
+    axes: Axes, at: np.ndarray, draws: tuple[np.ndarray, np.ndarray | None], style: tuple[str, str], point: Point
+) -> None:
     color, label = style
     if draws[1] is not None:
-        axes.vlines(at, *np.quantile(draws[1], _OUTER, axis=0), color=color, alpha=0.25, lw=6)
-    axes.vlines(at, *np.quantile(draws[0], _OUTER, axis=0), color=color, lw=1.6)
-    axes.plot(at, draws[0].mean(axis=0), "o", ms=6, mfc="white", mec=INK if not label else color, mew=1.4, label=label)
+        axes.vlines(at, *quantiles(draws[1], _OUTER, axis=0), color=color, alpha=0.25, lw=6)
+    axes.vlines(at, *quantiles(draws[0], _OUTER, axis=0), color=color, lw=1.6)
+    axes.plot(
+        at, point.of(draws[0], axis=0), "o", ms=6, mfc="white", mec=INK if not label else color, mew=1.4, label=label
+    )
 
 
 def _response_axis(predictions: xr.Dataset, unit: str) -> str:

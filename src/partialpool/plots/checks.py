@@ -8,6 +8,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from partialpool.plots.axis_limits import mark_beyond, robust_limits
 from partialpool.plots.style import BLUE, VERMILION, house_style, short
 
 __all__ = ["plot_level_statistics"]
@@ -29,7 +30,8 @@ def plot_level_statistics(statistics: xr.DataTree, *, unit: str = "") -> Figure:
     -------
     matplotlib.figure.Figure
         A panel per statistic, levels sorted by their means. Vermilion: the data; blue: medians, 50 % and 90 % intervals
-        of new responses (`arviz_plots.plot_ppc_interval`).
+        of new responses (`arviz_plots.plot_ppc_interval`). A level far from all others, as the trend of two rows at
+        nearly one place, is an arrowhead at the edge with its value.
     """
     order = np.argsort(statistics["observed_data"]["mean"].to_numpy())
     ordered = xr.DataTree.from_dict(
@@ -68,6 +70,7 @@ def plot_level_statistics(statistics: xr.DataTree, *, unit: str = "") -> Figure:
                 short(statistics.attrs["factor"]) + ("" if shown else f" ({len(levels)} levels, by their means)")
             )
             axes.grid(visible=True, axis="y")
+            _limit(axes, ordered, str(name))
         kind = (
             "new levels of the population" if statistics.attrs["levels"] == "new" else "new responses of these levels"
         )
@@ -78,6 +81,15 @@ def plot_level_statistics(statistics: xr.DataTree, *, unit: str = "") -> Figure:
             fontsize=11,
         )
     return figure
+
+
+def _limit(axes: Axes, ordered: xr.DataTree, name: str) -> None:
+    """Let no level alone decide how long the axis is."""
+    data = ordered["observed_data"].to_dataset()[name].to_numpy()
+    new = ordered["posterior_predictive"].to_dataset()[name]
+    ends = new.quantile([0.05, 0.95], dim=("chain", "draw")).transpose("quantile", "level").to_numpy()
+    limits = robust_limits(np.empty(0), np.concatenate([data, *ends]))
+    mark_beyond(axes, (np.arange(len(data), dtype=float), data), (None, limits), VERMILION)
 
 
 def _units(statistics: xr.DataTree, name: str, along: str | None, unit: str) -> str:

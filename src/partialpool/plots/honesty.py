@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from partialpool.names import COEF
+from partialpool.overview.point_estimate import Point, common_point
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, room, short
 
 __all__ = ["plot_design_effect", "plot_naive_errors"]
@@ -108,14 +109,16 @@ def plot_design_effect(effects: xr.Dataset) -> Figure:
     -------
     matplotlib.figure.Figure
         Left: design effect, with the factor by which a standard error that ignores the groups is too small on top.
-        Right: effective sample size, a share of all rows. Posterior mean, 50 % and 90 % intervals.
+        Right: effective sample size, a share of all rows. Posterior mean, 50 % and 90 % intervals;
+        medians where a few draws decide a mean, as the title then says.
     """
     names = [short(f) for f in effects["factor"].to_numpy()]
     rows = int(effects.attrs["rows"])
+    point = common_point(effects["design_effect"], effects["effective_sample_size"])
     with house_style():
         figure, (left, right) = plt.subplots(1, 2, figsize=(8.6 + room(names), 1.9 + 0.5 * len(names)), sharey=True)
-        _intervals(left, effects["design_effect"])
-        _intervals(right, effects["effective_sample_size"])
+        _intervals(left, effects["design_effect"], point)
+        _intervals(right, effects["effective_sample_size"], point)
         sizes = effects["rows_per_level"].to_numpy()
         labels = [f"{n}\n(m = {m:.3g})" if np.isfinite(m) else n for n, m in zip(names, sizes, strict=True)]
         left.set_yticks(range(len(names)), labels)
@@ -132,32 +135,31 @@ def plot_design_effect(effects: xr.Dataset) -> Figure:
         right.axvline(rows, color=GREY, lw=1, zorder=0)
         # Slopes about a centre make a mean surer than independent rows would.
         right.set_xlim(0, max(1.05 * rows, right.get_xlim()[1]))
-        _write_numbers(left, effects["design_effect"])
-        _write_numbers(right, effects["effective_sample_size"])
+        _write_numbers(left, effects["design_effect"], point)
+        _write_numbers(right, effects["effective_sample_size"], point)
         counted = effects.attrs["counted"]
         right.set_xlabel(f"independent {counted} that {rows} {counted} are worth")
         title = f"The mean of {short(effects.attrs['response'])}: what the groups cost"
-        figure.suptitle(f"{title}\nposterior mean, 50 % and 90 % intervals", fontsize=11, x=0.01, ha="left")
+        figure.suptitle(f"{title}\n{point.name}, 50 % and 90 % intervals", fontsize=11, x=0.01, ha="left")
     return figure
 
 
-def _intervals(panel: Axes, values: xr.DataArray) -> None:
+def _intervals(panel: Axes, values: xr.DataArray, point: Point) -> None:
     for place, draws in enumerate(values.transpose("factor", ...).to_numpy()):
         for (low, high), width in ((_OUTER, 1.2), (_INNER, 4.0)):
             panel.hlines(place, *np.quantile(draws, [low, high]), lw=width, color=BLUE)
-        panel.plot(draws.mean(), place, "o", ms=5, mfc="white", mec=INK, mew=1)
+        panel.plot(point.of(draws), place, "o", ms=5, mfc="white", mec=INK, mew=1)
 
 
-def _write_numbers(panel: Axes, values: xr.DataArray) -> None:
-    """Write mean and 90 % interval over each dot, towards the middle of the panel."""
+def _write_numbers(panel: Axes, values: xr.DataArray, point: Point) -> None:
+    """Write mean or median and 90 % interval over each dot, towards the middle of the panel."""
     middle = np.mean(panel.get_xlim())
     for place, draws in enumerate(values.transpose("factor", ...).to_numpy()):
         low, high = np.quantile(draws, _OUTER)
-        text = f"{draws.mean():.3g} ({low:.3g} to {high:.3g})"
-        side = "left" if draws.mean() < middle else "right"
-        panel.annotate(
-            text, (draws.mean(), place), xytext=(0, 6), textcoords="offset points", ha=side, fontsize=8, color=INK
-        )
+        value = float(point.of(draws))
+        text = f"{value:.3g} ({low:.3g} to {high:.3g})"
+        side = "left" if value < middle else "right"
+        panel.annotate(text, (value, place), xytext=(0, 6), textcoords="offset points", ha=side, fontsize=8, color=INK)
 
 
 def _few(highest: float) -> list[float]:

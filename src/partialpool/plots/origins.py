@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from partialpool.errors import DataError
 from partialpool.names import INTERCEPT
+from partialpool.overview.point_estimate import Point, common_point
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, short
 
 __all__ = ["plot_recenter"]
@@ -28,7 +29,8 @@ def plot_recenter(moved: xr.Dataset, *, unit: str = "", xunit: str = "") -> Figu
     Returns
     -------
     matplotlib.figure.Figure
-        Left: correlation; right: sd of the intercepts; both with posterior mean, 50 % and 90 % bands along the origin.
+        Left: correlation; right: sd of the intercepts; both with posterior mean, 50 % and 90 % bands along the origin
+        (medians where a few draws decide a mean: the title says so).
         Vermilion: where they are uncorrelated, which is where intercepts differ least, as median and 90 % interval;
         grey ground: the predictor's range in the rows.
 
@@ -48,11 +50,13 @@ def plot_recenter(moved: xr.Dataset, *, unit: str = "", xunit: str = "") -> Figu
     moved = moved.sortby("origin")
     c = moved["origin"].to_numpy()
     correlation = moved["correlation"].sel(effect=INTERCEPT, effect_bis=slope)
+    spread = moved["sd"].sel(effect=INTERCEPT)
+    point = common_point(correlation, spread)
     uncorrelated = moved["uncorrelated_at"].sel(slope=slope).to_numpy().ravel()
     with house_style():
         figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 4.2))
-        for panel, draws in ((left, correlation), (right, moved["sd"].sel(effect=INTERCEPT))):
-            _bands(panel, c, draws.stack(sample=("chain", "draw")).transpose("sample", "origin").to_numpy())
+        for panel, draws in ((left, correlation), (right, spread)):
+            _bands(panel, c, draws.stack(sample=("chain", "draw")).transpose("sample", "origin").to_numpy(), point)
             lowest, highest = (float(moved[edge].sel(slope=slope)) for edge in ("lowest", "highest"))
             panel.axvspan(lowest, highest, color=GREY, alpha=0.13, lw=0, zorder=0, label=f"{short(slope)} in the rows")
             panel.set_xlim(c[0], c[-1])
@@ -68,16 +72,16 @@ def plot_recenter(moved: xr.Dataset, *, unit: str = "", xunit: str = "") -> Figu
             _uncorrelated(panel, uncorrelated, height)
         response, factor, along = (short(name, 20) for name in (moved.attrs["response"], moved.attrs["factor"], slope))
         title = f"{response}: effects of {factor} with zero of {along} moved"
-        figure.suptitle(f"{title}\nposterior mean, 50 % and 90 % bands", fontsize=11, x=0.01, ha="left")
+        figure.suptitle(f"{title}\n{point.name}, 50 % and 90 % bands", fontsize=11, x=0.01, ha="left")
         handles, labels = left.get_legend_handles_labels()
         figure.legend(handles, labels, frameon=False, loc="outside lower center", ncols=2)
     return figure
 
 
-def _bands(panel: Axes, c: np.ndarray, draws: np.ndarray) -> None:
+def _bands(panel: Axes, c: np.ndarray, draws: np.ndarray, point: Point) -> None:
     for low, high in (_OUTER, _INNER):
         panel.fill_between(c, *np.quantile(draws, [low, high], axis=0), color=BLUE, alpha=0.22, lw=0)
-    panel.plot(c, draws.mean(axis=0), color=BLUE, lw=1.8)
+    panel.plot(c, point.of(draws, axis=0), color=BLUE, lw=1.8)
 
 
 def _uncorrelated(panel: Axes, origins: np.ndarray, height: float) -> None:

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from partialpool.design.roots import singular_root
 from partialpool.errors import DataError
 from partialpool.names import INTERCEPT
+from partialpool.plots.axis_limits import AxisLimits, mark_beyond, robust_limits
 from partialpool.plots.held import held_in_title, named_effect
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, room, short
 from partialpool.tabulate import number
@@ -34,8 +35,8 @@ def plot_shrinkage(pooling: xr.Dataset, *, unit: str = "") -> Figure:
     matplotlib.figure.Figure
         Open circle: the level's own estimate; dot: partial pooling; arrow between them; dashed line or cross: complete
         pooling, one for each level where levels stand at values of their own. With two effects or more the first two
-        span the plane, with the ellipse that holds 90 % of levels in the population. The title says where other
-        predictors are held.
+        span the plane, with the ellipse that holds 90 % of levels in the population. Own estimates far from all others
+        are arrowheads at the edge, with their value. The title says where other predictors are held.
 
     Raises
     ------
@@ -72,14 +73,15 @@ def _line(pooling: xr.Dataset, own: np.ndarray, partial: np.ndarray, unit: str) 
         .transpose("sample", "level")
         .to_numpy()
     )
-    axes.hlines(places, *np.quantile(draws[:, order], [0.05, 0.95], axis=0), color=BLUE, lw=1.2)
+    ends = np.quantile(draws[:, order], [0.05, 0.95], axis=0)
+    axes.hlines(places, *ends, color=BLUE, lw=1.2)
     complete = pooling["complete_pooling"].isel(effect=0).to_numpy()
     if complete.ndim:
         axes.plot(complete[order], places, "|", ms=9, mew=1.6, color=VERMILION, label="complete pooling")
     else:
         axes.axvline(float(complete), color=VERMILION, lw=1.2, ls="--", label="complete pooling")
-    _arrows(axes, own[order], places, partial[order], places)
-    axes.plot(own[order], places, "o", ms=5, mfc="white", mec=GREY, label="no pooling")
+    limits = robust_limits(np.concatenate([ends.ravel(), complete.ravel()]), own)
+    _draw_own(axes, (own[order], places), (partial[order], places), (limits, None))
     axes.plot(partial[order], places, "o", ms=5, color=BLUE, label="partial pooling, 90 % interval")
     axes.set_yticks(places if few else [], labels if few else [])
     effect = str(pooling["effect"].to_numpy()[0])
@@ -103,14 +105,16 @@ def _plane(pooling: xr.Dataset, own: np.ndarray, partial: np.ndarray, unit: str)
     figure, axes = plt.subplots(figsize=(6.6, 5.4))
     complete = np.atleast_2d(pooling["complete_pooling"].transpose(..., "effect").to_numpy()[..., :2])
     crosses, place = np.unique(complete, axis=0, return_inverse=True)
+    shown = [partial[:, :2], crosses]
     # Levels that stand at different places are not of one population.
     for k in range(len(crosses)) if len(crosses) <= _MOST_ELLIPSES else ():
         here = partial if len(complete) == 1 else partial[place.ravel() == k]
         center, outline = here.mean(axis=0)[:2], _ellipse(pooling)
         label = "_" if k else "90 % of levels"
         axes.plot(center[0] + outline[0], center[1] + outline[1], color=GREY, lw=1.2, label=label)
-    _arrows(axes, own[:, 0], own[:, 1], partial[:, 0], partial[:, 1])
-    axes.plot(own[:, 0], own[:, 1], "o", ms=5, mfc="white", mec=GREY, label="no pooling")
+        shown.append(center + outline.T)
+    limits = [robust_limits(np.concatenate(shown)[:, k], own[:, k]) for k in (0, 1)]
+    _draw_own(axes, (own[:, 0], own[:, 1]), (partial[:, 0], partial[:, 1]), (limits[0], limits[1]))
     axes.plot(partial[:, 0], partial[:, 1], "o", ms=5, color=BLUE, label="partial pooling")
     axes.plot(*crosses.T, "X", ms=9, color=VERMILION, label="complete pooling")
     if len(own) <= _MOST_LABELS:
@@ -139,10 +143,19 @@ def _entitle(figure: Figure, pooling: xr.Dataset) -> None:
     figure.suptitle(f"{title}{held}", fontsize=10.5 if held else 11, x=0.01, ha="left")
 
 
-def _arrows(axes: Axes, x0: np.ndarray, y0: np.ndarray, x1: np.ndarray, y1: np.ndarray) -> None:
-    for a, b, c, d in zip(x0, y0, x1, y1, strict=True):
+def _draw_own(
+    axes: Axes,
+    own: tuple[np.ndarray, np.ndarray],
+    partial: tuple[np.ndarray, np.ndarray],
+    limits: tuple[AxisLimits | None, AxisLimits | None],
+) -> None:
+    """Draw the levels' own estimates, and arrows from them: from the edge where they lie beyond it."""
+    at = [values if end is None else end.clipped(values) for values, end in zip(own, limits, strict=True)]
+    for a, b, c, d in zip(*at, *partial, strict=True):
         if np.isfinite(a + b):
             axes.annotate("", (c, d), (a, b), arrowprops={"arrowstyle": "->", "color": GREY, "lw": 0.9}, zorder=1)
+    here = ~mark_beyond(axes, own, limits, GREY)
+    axes.plot(own[0][here], own[1][here], "o", ms=5, mfc="white", mec=GREY, label="no pooling")
 
 
 def _ellipse(pooling: xr.Dataset) -> np.ndarray:

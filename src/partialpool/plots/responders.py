@@ -8,6 +8,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 
+from partialpool.overview.point_estimate import Point, common_point
 from partialpool.plots.held import held_in_title, named_effect
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, room, short
 
@@ -35,10 +36,12 @@ def plot_level_effects(effects: xr.Dataset, *, unit: str = "") -> Figure:
     matplotlib.figure.Figure
         Dot: posterior mean; thick bar: 50 % interval; thin bar: 90 %. Solid line and band: the population's effect with
         its 90 % interval, for each level where levels stand at values of their own; dashed: the threshold. The title
-        says where other predictors are held.
+        says where other predictors are held. Where a few draws decide a mean, dots and line are medians, and the axis
+        says so.
     """
     draws = effects["effect"].stack(sample=("chain", "draw")).transpose("sample", "level").to_numpy()
-    order = np.argsort(draws.mean(axis=0), kind="stable")
+    point = common_point(draws, effects["population"])
+    order = np.argsort(point.of(draws, axis=0), kind="stable")
     draws, above = draws[:, order], effects["above"].to_numpy()[order]
     labels = [short(level) for level in effects["level"].to_numpy()[order]]
     threshold = float(effects.attrs["threshold"])
@@ -48,17 +51,18 @@ def plot_level_effects(effects: xr.Dataset, *, unit: str = "") -> Figure:
         height = float(np.clip(0.2 * len(labels) + 2.0, 3.0, 11))
         few = len(labels) <= _MOST_LABELS
         figure, axes = plt.subplots(figsize=(7.4 + (room(labels) if few else 0.0), height))
-        _draw_population(axes, effects["population"], order)
+        _draw_population(axes, effects["population"], order, point)
         axes.axvline(threshold, color=INK, lw=1.2, ls="--", zorder=1, label=f"threshold {threshold:g}")
         for (low, high), width in ((_OUTER, 1.2), (_INNER, 3.2)):
             axes.hlines(places, *np.quantile(draws, [low, high], axis=0), lw=width, color=colors)
-        axes.scatter(draws.mean(axis=0), places, s=18, color="white", edgecolors=colors, linewidths=1.2, zorder=3)
+        axes.scatter(point.of(draws, axis=0), places, s=18, color="white", edgecolors=colors, linewidths=1.2, zorder=3)
         axes.set_yticks(places if few else [], labels if few else [])
         axes.set_ylim(-0.7, len(labels) - 0.3)
         axes.set_ylabel(factor + ("" if few else f" ({len(labels)} levels, sorted)"))
         scale = unit or ("" if effects.attrs["scale"] == "identity" else f"{effects.attrs['scale']} scale")
         what = named_effect(effects.attrs, effects.attrs["effect"], 18)
-        axes.set_xlabel(f"{what} of each {factor}{f' ({scale})' if scale else ''}")
+        which = "" if point.kind == "mean" else f"\n{point.name}"
+        axes.set_xlabel(f"{what} of each {factor}{f' ({scale})' if scale else ''}{which}")
         bar = figure.colorbar(ScalarMappable(Normalize(0, 1), _CHANCE), ax=axes, shrink=min(1.0, 3 / height), pad=0.02)
         bar.set_label(f"probability that it exceeds {threshold:g}")
         bar.outline.set_visible(False)
@@ -71,15 +75,15 @@ def plot_level_effects(effects: xr.Dataset, *, unit: str = "") -> Figure:
     return figure
 
 
-def _draw_population(axes: Axes, population: xr.DataArray, order: np.ndarray) -> None:
+def _draw_population(axes: Axes, population: xr.DataArray, order: np.ndarray, point: Point) -> None:
     """Draw what is expected without the levels' own effects: one line with its band, or a piece for each level."""
     label = "population, 90 % interval"
     if "level" not in population.dims:
         axes.axvspan(*np.quantile(population, _OUTER), color=GREY, alpha=0.22, lw=0, zorder=0)
-        axes.axvline(float(population.mean()), color=GREY, lw=1.4, zorder=0, label=label)
+        axes.axvline(float(point.of(population.to_numpy())), color=GREY, lw=1.4, zorder=0, label=label)
         return
     draws = population.stack(sample=("chain", "draw")).transpose("sample", "level").to_numpy()[:, order]
     low, high = np.quantile(draws, _OUTER, axis=0)
     places = np.arange(len(order))
     axes.barh(places, high - low, 1.0, low, color=GREY, alpha=0.22, lw=0, zorder=0)
-    axes.vlines(draws.mean(axis=0), places - 0.5, places + 0.5, color=GREY, lw=1.4, zorder=0, label=label)
+    axes.vlines(point.of(draws, axis=0), places - 0.5, places + 0.5, color=GREY, lw=1.4, zorder=0, label=label)

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from partialpool.errors import DataError
+from partialpool.overview.point_estimate import Point, common_point
 from partialpool.plots.style import BLUE, INK, PALETTE, house_style, short
 from partialpool.variance.places import ONE_MEAN
 
@@ -26,8 +27,9 @@ def plot_icc(correlations: xr.Dataset) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        Posterior mean, 50 % and 90 % intervals, on a scale from 0 to 1. Where factors nest, two responses of one level
-        share more than its own share, `same`: the axis then says that shares are drawn.
+        Posterior mean, 50 % and 90 % intervals, on a scale from 0 to 1; where a few draws decide a mean, all points
+        are medians, and the title says so. Where factors nest, two responses of one level share more than its own
+        share, `same`: the axis then says that shares are drawn.
 
     Raises
     ------
@@ -69,7 +71,8 @@ def plot_variance_components(components: xr.Dataset) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        Posterior mean, 50 % and 90 % intervals of each share.
+        Posterior mean, 50 % and 90 % intervals of each share; where a few draws decide a mean, all points are medians,
+        and the title says so.
     """
     rows = {str(part): components["share"].sel(part=part).to_numpy() for part in components["part"].to_numpy()}
     return _intervals(
@@ -78,23 +81,24 @@ def plot_variance_components(components: xr.Dataset) -> Figure:
 
 
 def _intervals(rows: dict[str, np.ndarray], xlabel: str, title: str) -> Figure:
+    point = common_point(*(draws.ravel() for draws in rows.values()))
     with house_style():
         figure, axes = plt.subplots(figsize=(6.4, 1.5 + 0.42 * len(rows)))
         for place, draws in enumerate(rows.values()):
             for (low, high), width in ((_OUTER, 1.2), (_INNER, 4.0)):
                 axes.hlines(place, *np.quantile(draws, [low, high]), lw=width, color=BLUE)
-            axes.plot(draws.mean(), place, "o", ms=5, mfc="white", mec=INK, mew=1, clip_on=False)
+            axes.plot(point.of(draws), place, "o", ms=5, mfc="white", mec=INK, mew=1, clip_on=False)
         axes.set_yticks(range(len(rows)), [short(name) for name in rows])
         axes.invert_yaxis()
         axes.margins(y=0.5 / max(len(rows), 1) + 0.05)
         _share_axis(axes, xlabel)
-        _entitle(figure, title)
+        _entitle(figure, title, point)
     return figure
 
 
-def _entitle(figure: Figure, title: str) -> None:
+def _entitle(figure: Figure, title: str, point: Point) -> None:
     """Over the whole figure: over the axes alone, beside long names, there is no room."""
-    figure.suptitle(f"{title}\nposterior mean, 50 % and 90 % intervals", fontsize=10.5, x=0.01, ha="left")
+    figure.suptitle(f"{title}\n{point.name}, 50 % and 90 % intervals", fontsize=10.5, x=0.01, ha="left")
 
 
 def _share_axis(axes: Axes, label: str) -> None:
@@ -110,7 +114,7 @@ def _meaning(correlations: xr.Dataset) -> str:
 
 def _curves(correlations: xr.Dataset, names: list[str], column: str, title: str) -> Figure:
     along = correlations["icc"].dims[-1]
-    x = correlations[along].to_numpy()
+    x, point = correlations[along].to_numpy(), common_point(correlations["icc"])
     with house_style():
         figure, axes = plt.subplots(figsize=(6.4, 3.8))
         for k, name in enumerate(names):
@@ -124,10 +128,10 @@ def _curves(correlations: xr.Dataset, names: list[str], column: str, title: str)
             color = PALETTE[k % len(PALETTE)]
             for low, high in (_OUTER, _INNER):
                 axes.fill_between(x, *np.quantile(draws, [low, high], axis=0), color=color, alpha=0.2, lw=0)
-            axes.plot(x, draws.mean(axis=0), color=color, lw=1.8, label=short(name))
+            axes.plot(x, point.of(draws, axis=0), color=color, lw=1.8, label=short(name))
         axes.set_ylim(0, 1)
         axes.set(xlabel=short(column), ylabel=_meaning(correlations))
-        _entitle(figure, f"{title} along {short(column, 20)}")
+        _entitle(figure, f"{title} along {short(column, 20)}", point)
         if len(names) > 1:
             axes.legend(frameon=False)
     return figure

@@ -2,6 +2,7 @@
 
 import io
 import re
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ import matplotlib.pyplot as plt
 import PIL.Image
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from partialpool.plots.fonts import complete_fonts
 
 __all__ = [
     "BLUE",
@@ -89,14 +92,18 @@ class Image:
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """Draw in the house style; the user's own settings come back after.
+    """Draw in the house style, names in any script included; the user's own settings come back after.
 
     Those that the style sets, and no others: a notebook may switch to its inline back end meanwhile.
     """
     before = {name: mpl.rcParams[name] for name in _STYLE}
+    opened = set(plt.get_fignums())
     mpl.rcParams.update(_STYLE)
     try:
         yield
+        for number in plt.get_fignums():
+            if number not in opened:
+                complete_fonts(plt.figure(number))
     finally:
         mpl.rcParams.update(before)
 
@@ -168,7 +175,7 @@ def save_figure(figure: Figure, path: str | Path, *, colors: int | None = None) 
         To how many colours a bitmap is reduced, for fewer bytes; one with a colour bar keeps them all, since there
         every shade means something.
     """
-    figure.savefig(path)
+    _write(figure, path)
     graded = any(axes.get_label() == "<colorbar>" for axes in figure.axes)
     plt.close(figure)
     if colors is not None:
@@ -201,12 +208,19 @@ def figure_image(figure: Figure, *, widest: float | None = None, largest_svg: in
     stream = io.BytesIO()
     # Ids are hashed with a salt, and a date is written, unless told otherwise: equal figures would differ.
     with mpl.rc_context({"svg.hashsalt": "partialpool", "svg.fonttype": "path"}):
-        figure.savefig(stream, format="svg", metadata={"Date": None})
+        _write(figure, stream, format="svg", metadata={"Date": None})
     # Every text stands in a comment beside its outlines.
     image = Image("image/svg+xml", printable(stream.getvalue().decode()).encode(), width, height)
     if len(image.data) > largest_svg:
         stream = io.BytesIO()
-        figure.savefig(stream, format="png", dpi=192)
+        _write(figure, stream, format="png", dpi=192)
         image = Image("image/png", stream.getvalue(), width, height)
     plt.close(figure)
     return image
+
+
+def _write(figure: Figure, place: str | Path | io.BytesIO, **options: Any) -> None:
+    with warnings.catch_warnings():
+        # `complete_fonts` has said it once, and what to do; matplotlib says it for every character.
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font", UserWarning)
+        figure.savefig(place, **options)

@@ -7,13 +7,21 @@ import xarray as xr
 
 from partialpool.fitting import Fit
 from partialpool.names import INTERCEPT
+from partialpool.overview.point_estimate import MEAN, MEDIAN, Point, mean_is_known, quantiles
 from partialpool.tabulate import estimate_cells, number
 
 __all__ = ["effect_units", "estimate_in_words", "held_meanwhile", "on_scale", "response_name", "response_unit"]
 
 
-def estimate_in_words(draws: np.ndarray) -> str:
+def estimate_in_words(draws: np.ndarray, point: Point | None = None) -> str:
     """Say the mean and the central 90 % interval of draws of one quantity.
+
+    Parameters
+    ----------
+    draws
+        Of any shape.
+    point
+        Mean or median, as in the picture beside it; by default the median where a few draws decide the mean.
 
     Examples
     --------
@@ -21,15 +29,19 @@ def estimate_in_words(draws: np.ndarray) -> str:
     'posterior mean 0.50, 90 % interval 0.05 to 0.95'
     >>> estimate_in_words(np.full(4, 0.25))
     'posterior mean 0.25, 90 % interval 0.25 to 0.25'
+    >>> estimate_in_words(np.geomspace(0.01, 100, 101))
+    'posterior median (a few draws decide the mean) 1.0, 90 % interval 0.0 to 63.1'
     """
-    low, high = np.quantile(draws, [0.05, 0.95])
-    spread = float(draws.std(ddof=1)) if draws.size > 1 else 0.0
+    if point is None:
+        point = MEAN if mean_is_known(draws) else MEDIAN
+    low, high = quantiles(draws, (0.05, 0.95))
+    spread = point.spread(draws)
     # Differences in the last bits are not a spread.
-    mean = float(draws.mean())
-    constant = spread <= 1e-12 * abs(mean)
-    values = (mean, float(low), float(high))
-    middle, lower, upper = tuple(number(v) for v in values) if constant else estimate_cells(values, spread)
-    return f"posterior mean {middle}, 90 % interval {lower} to {upper}"
+    middle = float(point.of(draws))
+    constant = spread <= 1e-12 * abs(middle)
+    values = (middle, float(low), float(high))
+    shown, lower, upper = tuple(number(v) for v in values) if constant else estimate_cells(values, spread)
+    return f"{point.name} {shown}, 90 % interval {lower} to {upper}"
 
 
 def response_name(fit: Fit) -> str:

@@ -15,7 +15,7 @@ def check_asked(quantities: object, *, do: str) -> None:
     quantities
         What was given.
     do
-        What somebody who wrote something else may have meant.
+        What somebody who wrote something else than a function may have meant.
 
     Raises
     ------
@@ -27,9 +27,10 @@ def check_asked(quantities: object, *, do: str) -> None:
     >>> check_asked({}, do="")
     """
     if not isinstance(quantities, Mapping):
+        name = getattr(quantities, "__name__", "quantity")
         raise SpecError(
             "quantities are a mapping from names to functions of a fit",
-            got=repr(quantities),
+            got=f"the function {name}" if callable(quantities) else repr(quantities),
             allowed="such as {'slope': lambda fit: pp.average_effect(fit, 'x')['population_average']}",
-            do=do,
+            do="write a name before the function, which returns one variable" if callable(quantities) else do,
         )

@@ -21,12 +21,13 @@ from partialpool.design.table import Missing
 from partialpool.errors import EngineError, FileError, PartialPoolWarning, SamplingWarning, SpecError, nearest, warn
 from partialpool.files import made_folder
 from partialpool.fitting import Fit, as_spec, fit
-from partialpool.infer.choose import choose_engine
+from partialpool.infer.choose import choose_engine, weigh_engines
 from partialpool.infer.progress import progress_line
 from partialpool.infer.settings import Settings
 from partialpool.names import BETA, ICC, INTERCEPT
 from partialpool.observe.distributions import frozen
 from partialpool.seeds import seed_sequence
+from partialpool.sensitivity.asked import check_asked
 from partialpool.sensitivity.cells import Cell, PriorChoices, make_cells
 from partialpool.sensitivity.followed import NOTHING_MORE, Quantity, check_quantities, follow_each, in_words
 from partialpool.sensitivity.kept import address, keep_fit, kept_fit, table_digest
@@ -148,6 +149,7 @@ def prior_grid(
     # 1. Everything that can be refused is refused before anything is fitted.
     seed_sequence(seed)
     used = _settings(settings, int(seed_sequence(None).generate_state(1)[0]) if seed is None else int(seed))
+    check_asked(quantities, do="write a name before each function")
     check_quantities(quantities)
     if jobs != 1:
         _check_travels(quantities)
@@ -157,7 +159,7 @@ def prior_grid(
     store = None if folder is None else made_folder(folder, what="the study's folder", do="name another")
     # 2. Each cell is fitted, or found in the folder, and reduced to its answers, in whichever process.
     digest = table_digest(design.frame)
-    engines = [choose_engine(cell.spec)[0].name if engine == "auto" else engine for cell in cells]
+    engines = [_engine_for(cell.spec, design, used) if engine == "auto" else engine for cell in cells]
     tasks = [
         _Task(cell.spec, name, address(cell.spec, digest, name, used))
         for cell, name in zip(cells, engines, strict=True)
@@ -168,6 +170,11 @@ def prior_grid(
         found = _answered(tasks, shared, jobs, lambda done: line.count(done, len(cells)))
     # 3. The answers side by side.
     return _collected(cells, [found[at] for at in range(len(cells))], design, tuple(quantities))
+
+
+def _engine_for(spec: ModelSpec, design: Design, settings: Settings) -> str:
+    """Name the engine that `fit` would take: priors decide which apply, the design which is done sooner."""
+    return weigh_engines(*choose_engine(spec), design, settings)[0].name
 
 
 def _settings(given: Mapping[str, Any], seed: int) -> Settings:

@@ -15,7 +15,14 @@ from partialpool.leaveout import MAX_KHAT, other_rows, refit_without
 from partialpool.observe.joint import joint_log_density
 from partialpool.seeds import seed_sequence
 from partialpool.sensitivity.asked import check_asked
-from partialpool.sensitivity.followed import NOTHING_MORE, Quantity, check_draws, follow, weighted_moments
+from partialpool.sensitivity.followed import (
+    NOTHING_MORE,
+    Quantity,
+    check_draws,
+    check_quantities,
+    follow,
+    weighted_moments,
+)
 from partialpool.variance.distribution import needs_mean
 
 __all__ = ["level_influence"]
@@ -79,6 +86,7 @@ def level_influence(
     '332'
     """
     check_asked(quantities, do="name the factor whose levels are left out by factor=")
+    check_quantities(quantities)
     chosen = fit.design.factor_named(factor)
     check_draws(fit)
     _check_population(fit, quantities, chosen.name)

@@ -13,6 +13,8 @@ from partialpool.collapse.applies import why_not
 from partialpool.collapse.maximise import Maximum
 from partialpool.design.build import Design, FactorEffects, build_design
 from partialpool.design.decomposition import is_decomposed
+from partialpool.design.identifiability import Dependency, not_identified
+from partialpool.design.level_information import information_alike, row_information_of
 from partialpool.errors import DataError, DataWarning, EngineError, PartialPoolError
 from partialpool.fitting import Fit
 from partialpool.likelihood import LikelihoodFit, likelihood_fit
@@ -94,9 +96,10 @@ def singularity(fit: Fit) -> xr.Dataset:
           `extreme_prior`, `piled`;
         - (chain, draw, factor): `effective_rank`; `effects`, how many there are.
 
-        `good`: whether every slope is supported and no two effects are one. attrs: `finding`, in words; `sentence`,
-        with the advice; `simpler`, a formula without the slopes and correlations that are not supported, to pass to
-        `fit`, empty where there is none; `ml_singular`, "yes", "no" or why there is no maximum.
+        `good`: whether every slope is supported, no two effects are one, and data of this design identify all
+        variances and correlations. attrs: `finding`, in words; `sentence`, with the advice; `simpler`, a formula
+        without the slopes and correlations that are not supported, to pass to `fit`, empty where there is none;
+        `ml_singular`, "yes", "no" or why there is no maximum.
 
     Raises
     ------
@@ -142,6 +145,7 @@ def singularity(fit: Fit) -> xr.Dataset:
     piled = (extreme > ENOUGH) & (extreme > 3 * extreme_prior)
     ml = _Likelihood.of(fit)
     supported = np.array([_is_supported(fit, ml, term, mass) for term, mass in zip(terms, near, strict=True)])
+    confounded = not_identified(design)
     is_slope = np.array([f.names[e] != INTERCEPT for f, e in terms])
     per_term = ("term",)
     variables = {
@@ -154,7 +158,7 @@ def singularity(fit: Fit) -> xr.Dataset:
         "extreme": (("pair",), extreme),
         "extreme_prior": (("pair",), extreme_prior),
         "piled": (("pair",), piled),
-        "good": ((), bool(supported[is_slope].all()) and not bool(piled.any())),
+        "good": ((), bool(supported[is_slope].all()) and not bool(piled.any()) and not confounded),
         "effective_rank": (("chain", "draw", "factor"), _ranks(fit)),
         "effects": (("factor",), [len(f.names) for f in design.factors]),
         "small": (per_term, small),
@@ -183,9 +187,9 @@ def singularity(fit: Fit) -> xr.Dataset:
         "ml_singular": ml.singular,
         "simpler": simpler.to_formula() if simpler else "",
     }
-    found.attrs["finding"] = _finding(found)
+    found.attrs["finding"] = _finding(found, confounded)
     beside = fit.spec.beside_formula
-    advice = f" A simpler model: {found.attrs['simpler']}{beside}." if simpler else " No simpler model is advised."
+    advice = f" A simpler model: {found.attrs['simpler']}{beside}." if simpler else _other_advice(confounded)
     keep = " Keep it if the design has it." if not supported[~is_slope].all() else ""
     found.attrs["sentence"] = f"{found.attrs['finding']}.{keep}{'' if found['good'] else advice}"
     return found
@@ -203,29 +207,6 @@ def _residual_variance(fit: Fit) -> float:
         return float(partition_over_rows(fit.posterior, fit.design).residual.mean())
     nu, sigma = fit.posterior["nu"].to_numpy(), fit.posterior["sigma"].to_numpy()
     return float((sigma**2 * (nu + 3) / (nu + 1)).mean())
-
-
-def row_information_of(design: Design, residual: float) -> np.ndarray:
-    """Information of each row about its linear predictor, (rows,): 1 / its residual variance on that scale.
-
-    `residual` is the variance of one observation; a row of n trials is n of them, a known error has its own.
-    """
-    if design.se is not None:
-        return 1 / design.se**2
-    trials = np.ones(design.n_rows) if design.response.trials is None else design.response.trials
-    return trials / residual
-
-
-def information_alike(factor: FactorEffects, information: np.ndarray) -> float:
-    """Information that the rows of a level, of one that a unit of information at random belongs to, have together.
-
-    sum_j W_j^2 / sum_j W_j, W_j summed over the rows of a level; with K the known covariance of levels,
-    sum_jk (L'WL)_jk^2 / sum_j W_j, in proportion to what is known of a variance, tr((Z K Z')^2): its square included so
-    that negative relationships count as well. K is in units of its mean own entry here, as contributions are.
-    """
-    n = np.bincount(factor.codes, information, minlength=factor.n_levels)
-    shared = n if factor.root is None else factor.root.T @ (n[:, None] * factor.root)
-    return float((shared**2).sum() / n.sum()) / factor.mean_own**2
 
 
 def _is_supported(fit: Fit, ml: "_Likelihood", term: tuple[FactorEffects, int], near: float) -> bool:
@@ -375,8 +356,15 @@ def _adds_up_to_one(columns: np.ndarray) -> bool:
     return bool(np.abs(scaled @ np.linalg.lstsq(scaled, ones, rcond=1e-12)[0] - 1).max() < 1e-9)
 
 
-def _finding(found: xr.Dataset) -> str:
-    parts = []
+def _other_advice(confounded: tuple[Dependency, ...]) -> str:
+    """Advise what to leave out of what no data of this design can divide."""
+    if not confounded:
+        return " No simpler model is advised."
+    return f" Consider {'; '.join(dict.fromkeys(one.do for one in confounded))}."
+
+
+def _finding(found: xr.Dataset, confounded: tuple[Dependency, ...]) -> str:
+    parts = [f"with this design {one.wrong}: {one.got}" for one in confounded]
     for k in np.flatnonzero(~found["supported"].to_numpy()):
         factor, _, effect = str(found["term"].to_numpy()[k]).partition(": ")
         near = f"(near zero with probability {float(found['near_zero'][k]):.2f})"

@@ -1,5 +1,6 @@
 """The covariance of intercepts and slopes at another origin of the predictor."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from partialpool.variance.covariance import effect_covariance, effects_at_means
 __all__ = ["recenter"]
 
 
-def recenter(fit: Fit, factor: str | None = None, **origin: Any) -> xr.Dataset:
+def recenter(fit: Fit, /, factor: str | None = None, at: Mapping[str, Any] | None = None, **origin: Any) -> xr.Dataset:
     """Return the covariance of a factor's effects with the origin of a predictor moved.
 
     With intercepts read off at x = c instead of x = 0, the effects' covariance is T Sigma T', T = [[1, c], [0, 1]]:
@@ -30,6 +31,8 @@ def recenter(fit: Fit, factor: str | None = None, **origin: Any) -> xr.Dataset:
         A fit with a varying intercept and slope of one factor.
     factor
         The factor; may be left out where only one has these slopes.
+    at
+        New origins by the slopes' names, for names that are no keywords: `recenter(fit, at={"log(dose)": 0})`.
     **origin
         New origin of each predictor, by the slope's name: `recenter(fit, Days=4.5)`. Those not named stay. One of them
         may have several, `recenter(fit, Days=numpy.linspace(-5, 10, 31))`, which `plot_recenter` draws.
@@ -60,6 +63,7 @@ def recenter(fit: Fit, factor: str | None = None, **origin: Any) -> xr.Dataset:
     >>> pp.recenter(fit, Days=[0, 4.5, 9])["sd"].dims
     ('chain', 'draw', 'origin', 'effect')
     """
+    origin = _named(at, origin)
     chosen = _factor_of(fit, factor, origin)
     names = list(chosen.names)
     block = next(list(b) for b in chosen.blocks if names.index(INTERCEPT) in b)
@@ -83,18 +87,18 @@ def recenter(fit: Fit, factor: str | None = None, **origin: Any) -> xr.Dataset:
         )
     places, along = _places(origin)
     sigma = effect_covariance(fit.posterior, chosen)[..., block, :][..., block]
-    at = effects.index(INTERCEPT)
+    intercept = effects.index(INTERCEPT)
     count = 1 if along is None else len(places[along])
     turn = np.broadcast_to(np.eye(len(effects)), (count, len(effects), len(effects))).copy()
     for name, values in places.items():
-        turn[:, at, effects.index(name)] = values
+        turn[:, intercept, effects.index(name)] = values
     moved = turn @ sigma[:, :, None] @ turn.transpose(0, 2, 1)
     sd = np.sqrt(np.maximum(np.diagonal(moved, axis1=-2, axis2=-1), 0.0))
     scale = sd[..., :, None] * sd[..., None, :]
     correlation = np.clip(np.divide(moved, scale, out=np.zeros_like(moved), where=scale > 0), -1.0, 1.0)
-    slopes = [i for i in range(len(effects)) if i != at]
+    slopes = [i for i in range(len(effects)) if i != intercept]
     own = np.stack([sigma[..., i, i] for i in slopes], axis=-1)
-    cross = np.stack([sigma[..., at, i] for i in slopes], axis=-1)
+    cross = np.stack([sigma[..., intercept, i] for i in slopes], axis=-1)
     free = np.array([effects[i] not in tangled for i in slopes])
     vanishes = np.divide(-cross, own, out=np.full_like(own, np.nan), where=(own > 0) & free)
     lead = ("chain", "draw", "origin")
@@ -129,6 +133,18 @@ def recenter(fit: Fit, factor: str | None = None, **origin: Any) -> xr.Dataset:
     if along is None:
         return xr.Dataset(moved_to, attrs=attrs).isel(origin=0).assign(others).assign_coords(coords)
     return xr.Dataset(moved_to | others, coords=coords | {"origin": places[along]}, attrs=attrs | {"along": along})
+
+
+def _named(at: Mapping[str, Any] | None, origin: Mapping[str, Any]) -> dict[str, Any]:
+    """Origins by the slopes' names, in whichever way they were given."""
+    if at is not None and not isinstance(at, Mapping):
+        raise DataError(
+            "at= names slopes",
+            got=repr(at),
+            allowed="a mapping from the slopes' names to their origins",
+            do='for a predictor that is called "at" write at={"at": 4.5}',
+        )
+    return {str(name): value for name, value in (at or {}).items()} | dict(origin)
 
 
 def _tangled(spec: ModelSpec, factor: str) -> dict[str, set[str]]:

@@ -6,12 +6,17 @@ import arviz_stats as azs
 import numpy as np
 import pandas as pd
 import xarray as xr
+from arviz_base import dataset_to_dataframe
 
-from partialpool.errors import DataError
+from partialpool.errors import DataError, SamplingWarning, warn
 from partialpool.fitting import Fit
 from partialpool.overview.digest import Digest
+from partialpool.overview.point_estimate import MEDIAN, mean_is_known
+from partialpool.tabulate import estimate_cells
 
 __all__ = ["summary"]
+
+_MOST_NAMED = 6
 
 
 def summary(x: Fit | xr.Dataset | xr.DataArray) -> Digest | pd.DataFrame:
@@ -28,7 +33,8 @@ def summary(x: Fit | xr.Dataset | xr.DataArray) -> Digest | pd.DataFrame:
         For a fit its variance components with correlations, common effects, ICC and diagnostics, which print
         as tables (HTML in a notebook) and are numbers in `.frame`; for draws ArviZ's summary table, of what has draws,
         the ends of intervals printed to the decimals of the mean at least (in text, HTML and LaTeX; the numbers in it
-        are as precise as they were).
+        are as precise as they were). Where a few draws decide the mean of a row, as of an expectation over new levels
+        under a log link, there is a `median` beside it, and a `SamplingWarning` names the rows.
 
     Raises
     ------
@@ -47,7 +53,8 @@ def summary(x: Fit | xr.Dataset | xr.DataArray) -> Digest | pd.DataFrame:
             do="show it as a table by .to_dataframe()",
         )
     with np.errstate(invalid="ignore", divide="ignore"):  # a correlation with itself does not vary
-        return _with_ends(azs.summary(xr.DataTree.from_dict({"posterior": every[drawn]})))
+        frame = _with_ends(azs.summary(xr.DataTree.from_dict({"posterior": every[drawn]})))
+    return _with_medians(frame, every[drawn])
 
 
 def _with_ends(frame: pd.DataFrame) -> pd.DataFrame:
@@ -66,6 +73,42 @@ def _with_ends(frame: pd.DataFrame) -> pd.DataFrame:
                 written.setdefault(column, {})[row] = f"{value:.0f}"
     make: Callable[..., pd.DataFrame] = type(frame)
     return make(frame.copy(), fmt_map=written)
+
+
+def _with_medians(frame: pd.DataFrame, drawn: xr.Dataset) -> pd.DataFrame:
+    """Put medians beside means, if a few draws decide any of these, and say which."""
+    stacked = xr.concat([_each(ask, drawn) for ask in (MEDIAN.of, MEDIAN.spread, _is_known)], dim="summary")
+    stacked = stacked.assign_coords(summary=["median", "spread", "known"])
+    found = dataset_to_dataframe(stacked, sample_dims=["summary"]).T  # rows in ArviZ's order
+    decided = [str(row) for row, known in found["known"].items() if not known]
+    if not decided:
+        return frame
+    more = f" and {len(decided) - _MOST_NAMED} more" if len(decided) > _MOST_NAMED else ""
+    warn(
+        f"a few draws decide the mean and sd of {', '.join(decided[:_MOST_NAMED])}{more}: read the median",
+        SamplingWarning,
+    )
+    wide = frame.copy()
+    wide.insert(1, "median", found["median"].to_numpy())
+    shown = getattr(frame, "_fmt_map", None)
+    if not shown:
+        return wide
+    cells = {row: estimate_cells([value], spread)[0] for row, value, spread, _ in found.itertuples()}
+    make: Callable[..., pd.DataFrame] = type(frame)
+    return make(wide, fmt_map={**shown, "median": cells})
+
+
+def _each(ask: Callable[[np.ndarray], object], drawn: xr.Dataset) -> xr.Dataset:
+    """Ask the draws of each quantity."""
+    found: xr.Dataset = xr.apply_ufunc(
+        ask, drawn, input_core_dims=[["chain", "draw"]], vectorize=True, output_dtypes=[float]
+    )
+    return found
+
+
+def _is_known(draws: np.ndarray) -> bool:
+    """Whether the mean is known; what has gaps has no median either."""
+    return bool(np.isnan(draws).any()) or mean_is_known(draws)
 
 
 def _decimals(cell: str) -> int:

@@ -58,7 +58,18 @@
     // Where levels stand at values of their own, each has marks in place of the two lines.
     const marks = numbers.populations ? every(numbers.populations) : here.map(() => null);
     const ends = numbers.populations ? numbers.values[0] : marks;
-    model("levels").data = {y: shown.map(k => y[k]), own: gaps(own), here: gaps(here), complete: gaps(ends), population: gaps(marks), level: shown};
+    // An estimate beyond the axis is an arrowhead at its end; its number is in the table.
+    const {start, end} = model("levels-plot").x_range, room = 0.012 * (end - start);
+    const outside = value => value !== null && (value < start + room || value > end - room);
+    const inside = values => gaps(values.map(value => outside(value) ? null : value));
+    const clipped = values => gaps(values.map(value => value === null ? null : Math.min(Math.max(value, start + room), end - room)));
+    for (const [name, values] of [["own", own], ["here", here]]) {
+      const far = shown.filter(k => outside(values[k])), low = far.map(k => values[k] < start + room);
+      model(`beyond-${name}`).data = {
+        x: low.map(left => left ? start + room : end - room), y: far.map(k => y[k]), angle: low.map(left => (left ? 1 : -1) * Math.PI / 2),
+      };
+    }
+    model("levels").data = {y: shown.map(k => y[k]), own: inside(own), here: inside(here), from: clipped(own), to: clipped(here), complete: gaps(ends), population: gaps(marks), level: shown};
     if (numbers.population) model("population").location = single(numbers.population);
     model("sd-now").location = state.step;
     const shares = numbers.shares && every(numbers.shares), sd = single(numbers.sds);

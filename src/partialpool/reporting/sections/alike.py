@@ -4,6 +4,7 @@ from functools import partial
 
 from partialpool.design.labels import coordinate_of
 from partialpool.fitting import Fit
+from partialpool.overview.point_estimate import common_point
 from partialpool.plots.shares import plot_icc
 from partialpool.plots.style import figure_image
 from partialpool.reporting.grids import Grid, slope_grids
@@ -29,17 +30,18 @@ def alike(fit: Fit) -> Section | None:
 
 def _averaged(fit: Fit) -> Picture:
     answer = icc(fit)
+    point = common_point(answer["icc"], answer["total"])
     said = [
-        f"ICC of {factor}: {estimate_in_words(answer['icc'].sel(factor=factor).to_numpy())}"
+        f"ICC of {factor}: {estimate_in_words(answer['icc'].sel(factor=factor).to_numpy(), point)}"
         for factor in answer["factor"].to_numpy()
     ]
     if len(said) > 1:
-        said.append(f"All factors together: {estimate_in_words(answer['total'].to_numpy())}")
+        said.append(f"All factors together: {estimate_in_words(answer['total'].to_numpy(), point)}")
     varying = any(len(factor.names) > 1 for factor in fit.design.factors)
     averaged = ", averaged over the rows" if varying else ""
     scale = on_scale(fit)
     residual = f" Residual: {answer.attrs['residual']}." if scale else ""
-    bars = "Circle: posterior mean; bars: 50 % and 90 % intervals."
+    bars = f"Circle: {point.name}; bars: 50 % and 90 % intervals."
     caption = f"Intraclass correlation{scale}{averaged}. {bars}{residual}"
     return Picture(figure_image(plot_icc(answer), widest=PHONE), ". ".join(said) + ".", caption)
 
@@ -48,10 +50,11 @@ def _along(fit: Fit, grid: Grid) -> Picture:
     answer = icc(fit, at=grid.at)
     held, answer = grid.held(answer), grid.along(answer)
     dim = coordinate_of(answer, grid.column)
+    point = common_point(answer["icc"])
     ends = (answer[dim].to_numpy()[0], answer[dim].to_numpy()[-1])
     said = [
         f"ICC of {factor} at {grid.column} {place:.4g}: "
-        f"{estimate_in_words(answer['icc'].sel({'factor': factor, dim: place}).to_numpy())}"
+        f"{estimate_in_words(answer['icc'].sel({'factor': factor, dim: place}).to_numpy(), point)}"
         for factor in answer["factor"].to_numpy()
         for place in ends
     ]

@@ -3,6 +3,7 @@
 from functools import partial
 
 from partialpool.fitting import Fit
+from partialpool.overview.point_estimate import common_point
 from partialpool.plots.honesty import plot_design_effect, plot_naive_errors
 from partialpool.plots.style import figure_image
 from partialpool.reporting.section import Picture, Section, which_can
@@ -30,11 +31,13 @@ def costs(fit: Fit) -> Section | None:
 
 def _worth(fit: Fit) -> Picture:
     answer = design_effect(fit)
-    said = [
-        f"{factor}: design effect {estimate_in_words(answer['design_effect'].sel(factor=factor).to_numpy())}; worth "
-        f"{number(float(answer['effective_sample_size'].sel(factor=factor).mean()))} independent rows"
-        for factor in answer["factor"].to_numpy()
-    ]
+    point = common_point(answer["design_effect"], answer["effective_sample_size"])
+    said = []
+    for factor in answer["factor"].to_numpy():
+        effect = answer["design_effect"].sel(factor=factor).to_numpy()
+        size = answer["effective_sample_size"].sel(factor=factor).to_numpy()
+        worth = f"worth {number(float(point.of(size)))} independent rows"
+        said.append(f"{factor}: design effect {estimate_in_words(effect, point)}; {worth}")
     counted, scale = f"{answer.attrs['rows']:,.0f} {answer.attrs['counted']}", answer.attrs["scale"]
     whose = "the mean of the response" if scale == "response" else f"a mean on the {scale}"
     caption = f"The {counted}, for {whose}: design effect, and what they are worth."

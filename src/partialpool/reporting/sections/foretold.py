@@ -10,6 +10,7 @@ from partialpool.design.held import Held, hold
 from partialpool.design.labels import coordinate_of
 from partialpool.errors import DataError
 from partialpool.fitting import Fit
+from partialpool.overview.point_estimate import Point, common_point, quantiles
 from partialpool.plots.ahead import plot_predictions
 from partialpool.plots.style import figure_image
 from partialpool.reporting.grids import Grid, predictor_grids
@@ -33,9 +34,11 @@ def foretold(fit: Fit) -> Section | None:
     if not grids:
         return None
     pictures, refused = which_can((grid.column, partial(_picture, fit, grid)) for grid in grids)
-    effects, not_defined = which_can((grid.column, partial(_rows, fit, grid)) for grid in grids)
-    rows = tuple(row for found in effects for row in found)
-    title = "Average effects on the mean, others as they are in the rows: posterior mean, 90 % interval"
+    effects, not_defined = which_can((grid.column, partial(_contrasts, fit, grid)) for grid in grids)
+    contrasts = [contrast for found in effects for contrast in found]
+    point = common_point(*(draws.ravel() for _, _, views in contrasts for draws in views))
+    rows = tuple(_row(contrast, point) for contrast in contrasts)
+    title = f"Average effects on the mean, others as they are in the rows: {point.name}, 90 % interval"
     heads = ("predictor", "contrast", "population average", "5%", "95%", "subject specific", "5%", "95%")
     tables = (TextTable(heads, rows, title=title),) if rows else ()
     prose = [
@@ -59,22 +62,23 @@ def _picture(fit: Fit, grid: Grid) -> Picture:
     )
     places = answer[coordinate_of(answer, grid.column)].to_numpy()
     ends = dict.fromkeys((0, len(places) - 1))
-    said = [_said(answer, grid.column, at) for at in ends]
-    caption = (
-        f"Mean (line or circle) with its 90 % interval{_responses(answer)}.{_held(fit, grid, rows)}{_offset(answer)}"
-    )
+    point = common_point(answer["expectation"])
+    said = [_said(answer, grid.column, at, point) for at in ends]
+    shown = "" if point.kind == "mean" else f": {point.name}"
+    bands = f"Mean (line or circle{shown}) with its 90 % interval{_responses(answer)}."
+    caption = f"{bands}{_held(fit, grid, rows)}{_offset(answer)}"
     meaning = answer.attrs["expectation"]
     what = response_name(fit) if meaning == "mean of the response" else meaning
     return Picture(figure_image(figure, widest=PHONE), f"{what}: {'; '.join(said)}.", caption)
 
 
-def _said(answer: xr.Dataset, column: str, at: int) -> str:
+def _said(answer: xr.Dataset, column: str, at: int, point: Point) -> str:
     draws = answer["expectation"].isel(obs=at)
     place = answer[coordinate_of(answer, column)].to_numpy()[at]
     where = f"at {column} {place:.4g}" if np.issubdtype(np.asarray(place).dtype, np.number) else f"at {column} {place}"
     if "category" not in draws.dims:
-        return f"{where} {estimate_in_words(draws.to_numpy())}"
-    each = [f"{c} {float(draws.sel(category=c).mean()):.2f}" for c in draws["category"].to_numpy()]
+        return f"{where} {estimate_in_words(draws.to_numpy(), point)}"
+    each = [f"{c} {float(point.of(draws.sel(category=c).to_numpy())):.2f}" for c in draws["category"].to_numpy()]
     return f"{where} {', '.join(each)}"
 
 
@@ -93,7 +97,11 @@ def _offset(answer: xr.Dataset) -> str:
     return f" Offset: {answer.attrs['offset']}." if "offset" in answer.attrs else ""
 
 
-def _rows(fit: Fit, grid: Grid) -> list[tuple[str, ...]]:
+_Contrast = tuple[str, str, list[np.ndarray]]
+"""Predictor, contrast, and the draws of the population average and of the subject-specific effect."""
+
+
+def _contrasts(fit: Fit, grid: Grid) -> list[_Contrast]:
     effects = average_effect(fit, grid.column)
     if "category" in effects.dims:
         raise DataError(
@@ -102,12 +110,17 @@ def _rows(fit: Fit, grid: Grid) -> list[tuple[str, ...]]:
             allowed="a response with a mean",
             do="use pp.average_effect",
         )
-    rows = []
-    for contrast in effects["contrast"].to_numpy():
-        cells = [grid.column, str(contrast)]
-        for view in ("population_average", "subject_specific"):
-            draws = effects[view].sel(contrast=contrast).to_numpy()
-            low, high = np.quantile(draws, [0.05, 0.95])
-            cells += estimate_cells((float(draws.mean()), float(low), float(high)), float(draws.std()))
-        rows.append(tuple(cells))
-    return rows
+    views = ("population_average", "subject_specific")
+    return [
+        (grid.column, str(contrast), [effects[view].sel(contrast=contrast).to_numpy() for view in views])
+        for contrast in effects["contrast"].to_numpy()
+    ]
+
+
+def _row(contrast: _Contrast, point: Point) -> tuple[str, ...]:
+    column, name, views = contrast
+    cells = [column, name]
+    for draws in views:
+        low, high = quantiles(draws, (0.05, 0.95))
+        cells += estimate_cells((float(point.of(draws)), float(low), float(high)), point.spread(draws))
+    return tuple(cells)

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 
-import pandas as pd
-
 from partialpool.errors import PartialPoolError
 from partialpool.fitting import Fit
 from partialpool.names import BETA, INTERCEPT
+from partialpool.overview.point_estimate import MEDIAN
 from partialpool.reporting.section import Note, Section
 from partialpool.reporting.verdicts import fit_findings, is_predictive, listed, moved_answers
 from partialpool.reporting.wording import effect_units, on_scale
@@ -24,10 +23,10 @@ def in_short(fit: Fit) -> Section:
     slopes = [name for name in fit.design.common.coefs if name != INTERCEPT]
     units = effect_units(fit, slopes)
     scale = on_scale(fit)
-    coefs = [f"{name} {_estimate(frame, f'{BETA}[{name}]', units.get(name, ''))}" for name in slopes[:_MOST]]
+    coefs = [f"{name} {_estimate(fit, f'{BETA}[{name}]', units.get(name, ''))}" for name in slopes[:_MOST]]
     more = f"; {len(slopes) - _MOST} more are in the table of common effects" if len(slopes) > _MOST else ""
     iccs = [f"icc[{factor.name}]" for factor in fit.design.factors]
-    alike = [f"{key[4:-1]} {_estimate(frame, key)}" for key in iccs if key in frame.index]
+    alike = [f"{key[4:-1]} {_estimate(fit, key)}" for key in iccs if key in frame.index]
     prose: list[str | Note] = [*_verdicts(fit)]
     if coefs:
         prose.append(f"Coefficients in the population{scale}, with 90 % intervals: {'; '.join(coefs)}{more}.")
@@ -86,7 +85,11 @@ def _priors(fit: Fit) -> Note:
     return Note("Priors: every answer that was followed is robust to them.", "good")
 
 
-def _estimate(frame: pd.DataFrame, parameter: str, unit: str = "") -> str:
-    mean, low, high, sd = frame.loc[[parameter], ["mean", "q5", "q95", "sd"]].to_numpy(dtype=float)[0]
-    middle, lower, upper = estimate_cells((mean, low, high), sd)
+def _estimate(fit: Fit, parameter: str, unit: str = "") -> str:
+    known = parameter not in fit.digest.means_not_known
+    columns = ["mean" if known else "q50", "q5", "q95", "sd"]
+    value, low, high, sd = fit.digest.frame.loc[[parameter], columns].to_numpy(dtype=float)[0]
+    middle, lower, upper = estimate_cells((value, low, high), sd if known else (high - low) / 3.29)
+    if not known:
+        return f"{middle}{f' {unit}' if unit else ''} ({MEDIAN.name}; {lower} to {upper})"
     return f"{middle}{f' {unit}' if unit else ''} ({lower} to {upper})"

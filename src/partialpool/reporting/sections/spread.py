@@ -4,7 +4,7 @@ from functools import partial
 
 from partialpool.design.labels import coordinate_of
 from partialpool.fitting import Fit
-from partialpool.plots.fan import plot_variance_function
+from partialpool.plots.fan import common_point_of_fan, plot_variance_function
 from partialpool.plots.style import figure_image
 from partialpool.reporting.grids import Grid, slope_grids
 from partialpool.reporting.section import Picture, Section, which_can
@@ -29,8 +29,9 @@ def _picture(fit: Fit, grid: Grid) -> Picture:
     held, answer = grid.held(answer), grid.along(answer)
     dim = coordinate_of(answer, grid.column)
     places, sd = answer[dim].to_numpy(), answer["variance"] ** 0.5
+    point = common_point_of_fan(answer)
     said = [
-        f"at {grid.column} {place:.4g} {estimate_in_words(sd.sel({dim: place}).to_numpy())}"
+        f"at {grid.column} {place:.4g} {estimate_in_words(sd.sel({dim: place}).to_numpy(), point)}"
         for place in (places[0], places[len(places) // 2], places[-1])
     ]
     scale = on_scale(fit)

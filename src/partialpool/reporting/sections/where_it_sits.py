@@ -3,6 +3,7 @@
 import xarray as xr
 
 from partialpool.fitting import Fit
+from partialpool.overview.point_estimate import Point, common_point
 from partialpool.plots.shares import plot_variance_components
 from partialpool.plots.style import figure_image
 from partialpool.reporting.limits import PHONE
@@ -16,7 +17,8 @@ __all__ = ["where_it_sits"]
 def where_it_sits(fit: Fit) -> Section:
     """Draw the shares of common effects, factors and residual, and say R2."""
     answer = variance_components(fit)
-    shares = [f"{part}: {_said(answer['share'].sel(part=part))}" for part in answer["part"].to_numpy()]
+    point = common_point(answer["share"])
+    shares = [f"{part}: {_said(answer['share'].sel(part=part), point)}" for part in answer["part"].to_numpy()]
     explained = []
     if fit.design.common.names:
         explained.append(f"Marginal R², the share of the common effects: {_said(answer['r2_marginal'])}.")
@@ -26,10 +28,10 @@ def where_it_sits(fit: Fit) -> Section:
         figure_image(plot_variance_components(answer), widest=PHONE),
         f"Shares of the variance of {response_name(fit)}. {'; '.join(shares)}.",
         f"Shares of the variance of {response_name(fit)}{on_scale(fit)}. Common: what the common effects explain; "
-        f"residual: {answer.attrs['residual']}. Circle: posterior mean; bars: 50 % and 90 % intervals.",
+        f"residual: {answer.attrs['residual']}. Circle: {point.name}; bars: 50 % and 90 % intervals.",
     )
     return Section(prose=tuple(explained), pictures=(picture,))
 
 
-def _said(draws: xr.DataArray) -> str:
-    return estimate_in_words(draws.to_numpy())
+def _said(draws: xr.DataArray, point: Point | None = None) -> str:
+    return estimate_in_words(draws.to_numpy(), point)
