@@ -68,10 +68,11 @@ def _of_response(fit: Fit) -> Picture:
     checks = response_checks(fit, seed=SEED)
     figure = plot_posterior_checks(checks, unit=fit.design.units.get(fit.spec.response, ""))
     said = "; ".join(finding.found for finding in judge_response(checks))
-    alt = f"The data over new responses of the model, {checks['posterior_predictive'].sizes['obs']} rows. {said}"
+    rows = checks["observed_data"].sizes["obs"]
+    alt = f"The data over new responses of the model, {rows} rows{': ' if said else ''}{said}."
     caption = (
-        "The response in the data (vermilion) against new responses of the model (blue), and each statistic of the "
-        "table above that compares them."
+        "The response in the data (vermilion) against new responses of the model (blue), and the statistics that "
+        "compare them; the table below has their values."
     )
     return Picture(figure_image(figure), alt, caption)
 
