@@ -139,6 +139,12 @@ def ask(fit: Fit, columns: Columns, path) -> None:
     assert rows["expectation"].sizes["obs"] == 48
     held = {str(c.attrs["long_name"]) for c in rows.coords.values() if "long_name" in c.attrs}
     assert held == set(fit.spec.predictor_columns)
+    residuals = pp.quantile_residuals(fit, seed=1)
+    held = {str(c.attrs["long_name"]) for c in residuals.coords.values() if "long_name" in c.attrs}
+    assert held == set(fit.spec.predictor_columns)
+    assert set(residuals.data_vars) == {"u", "z", "expected"}
+    checks = pp.posterior_checks(fit, seed=1)
+    assert list(checks["observed_data"].data_vars) == list(fit.tree["observed_data"].data_vars)
     loaded = pp.load_fit(fit.save(path / "fit.nc"))
     assert loaded.spec == fit.spec
     assert loaded.posterior.equals(fit.posterior)

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import partialpool as pp
 
@@ -86,3 +87,43 @@ def test_no_groups_has_draws_and_the_response_to_check():
     fit = pp.fit("Reaction ~ Days", pp.load_dataset("sleepstudy"), seed=1, progressbar=False)
     of_rows = {"skewness", "tails", "spread", "fitted"}
     assert of_rows <= set(pp.check(fit).frame["check"]) <= {"importance", "R-hat", "bulk ESS", "tail ESS"} | of_rows
+
+
+def counts(kind):
+    """Twenty sites of fifteen counts: Poisson; negative binomial with 15 % extra zeros; Poisson without its zeros."""
+    rng = np.random.default_rng(12)
+    site, x = np.repeat(np.arange(20), 15), rng.normal(size=300)
+    mean = np.exp(0.4 + 0.4 * x + 0.4 * rng.normal(size=20)[site])
+    if kind == "more zeros":
+        y = rng.poisson(mean * rng.gamma(1.5, 1 / 1.5, 300)) * (rng.random(300) >= 0.15)
+    elif kind == "no zeros":
+        y = stats.poisson(mean).ppf(rng.uniform(stats.poisson(mean).pmf(0), 1)).astype(int)
+    else:
+        y = rng.poisson(mean)
+    return pd.DataFrame({"y": y, "x": x, "site": site})
+
+
+@pytest.fixture(scope="module", params=["right", "more zeros", "no zeros"])
+def checked_counts(request):
+    fit = pp.fit("y ~ x + (1 | site)", counts(request.param), family="poisson", draws=500, seed=1, progressbar=False)
+    draws = {finding.check for finding in fit.digest.verdict.findings}
+    return request.param, {f.check: f for f in pp.check(fit, seed=1).findings if f.check not in draws}
+
+
+def test_counts_of_the_wrong_family_are_found_with_advice_for_counts(checked_counts):
+    kind, found = checked_counts
+    wrong = {name for name, finding in found.items() if not finding.good}
+    if kind == "right":
+        assert wrong == set()
+        return
+    assert {"dispersion", "zeros"} <= wrong
+    assert not any("student_t" in found[name].cure or "lognormal" in found[name].cure for name in wrong)
+    if kind == "more zeros":
+        assert found["dispersion"].cure == "the counts are overdispersed: use family 'negative_binomial'"
+        assert "zero-inflated families are not in this package" in found["zeros"].cure
+        # A slope that varies is no cure for overdispersed counts.
+        assert found["trend of x in site"].cure.startswith("first what the dispersion asks for")
+    else:
+        assert found["zeros"].cure.startswith("fewer zeros than the family makes: look whether zeros could be recorded")
+        assert found["zeros"].found.startswith("share of zeros 0, new responses 0.1")
+        assert "counts vary less than the family says" in found["dispersion"].cure

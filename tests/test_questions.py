@@ -14,16 +14,16 @@ PARTNERS = {
     "recenter": "plot_recenter", "shrinkage": "plot_shrinkage", "level_lines": "plot_level_lines",
     "design_effect": "plot_design_effect", "naive_errors": "plot_naive_errors", "level_effects": "plot_level_effects",
     "predict": "plot_predictions", "average_effect": "plot_average_effect",
+    "posterior_checks": "plot_posterior_checks", "quantile_residuals": "plot_quantile_residuals",
     "residual_trends": "plot_residual_trends", "singularity": "plot_singularity", "lrt": "plot_lrt",
     "compare": "plot_compare", "level_statistics": "plot_level_statistics", "power_scale": "plot_power_scale",
     "prior_grid": "plot_prior_grid", "level_influence": "plot_level_influence",
 }  # fmt: skip
 SUPPORT = {
     "log_likelihood", "log_prior", "posterior_predictive", "prior_predictive", "summary", "group_effects",
-    "sensitivity_report", "datagrid", "posterior_checks",
+    "sensitivity_report", "datagrid",
 }  # fmt: skip
-"""Densities, replicates and tables, which other tools take; the README's example; a report of others; checks whose
-replicates ArviZ draws."""
+"""Densities, replicates and tables, which other tools take; the README's example; a report of others."""
 
 
 def test_no_question_is_forgotten():

@@ -36,7 +36,9 @@ from .plots.lines import plot_level_lines as plot_level_lines
 from .plots.narrow import plot_singularity as plot_singularity
 from .plots.nulls import plot_lrt as plot_lrt
 from .plots.origins import plot_recenter as plot_recenter
+from .plots.posterior_checks import plot_posterior_checks as plot_posterior_checks
 from .plots.pulls import plot_shrinkage as plot_shrinkage
+from .plots.quantile_residuals import plot_quantile_residuals as plot_quantile_residuals
 from .plots.ranking import plot_compare as plot_compare
 from .plots.residues import plot_residual_trends as plot_residual_trends
 from .plots.responders import plot_level_effects as plot_level_effects
@@ -78,6 +80,7 @@ from .summaries.posterior_checks import posterior_checks as posterior_checks
 from .summaries.predictive import posterior_predictive as posterior_predictive
 from .summaries.predictive import prior_predictive as prior_predictive
 from .summaries.prophecy import predict as predict
+from .summaries.quantile_residuals import quantile_residuals as quantile_residuals
 from .summaries.reference import datagrid as datagrid
 from .summaries.responders import level_effects as level_effects
 from .summaries.table import summary as summary

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -22,10 +23,14 @@ from partialpool.summaries.levelchecks import level_statistics
 from partialpool.summaries.posterior_checks import posterior_checks
 from partialpool.tabulate import TextTable, p_value
 
-__all__ = ["Checklist", "check", "judge_response"]
+__all__ = ["Checklist", "check", "judge_response", "response_checks"]
 
 DOUBTFUL = 0.01
 """Posterior-predictive p-values below this are findings: there are several, and each may be low by chance."""
+FEWEST = 100
+"""Draws below which no share of new data is near enough to `DOUBTFUL` to be judged."""
+_STANDARDISED: Final = ("spreads within ", "trend of ")
+_DISPERSION_FIRST: Final = "first what the dispersion asks for: this check takes the family's variance to be right"
 ENOUGH = 1000
 """Draws that new responses are made for, evenly taken from more."""
 
@@ -79,11 +84,12 @@ def check(fit: Fit, *, seed: int | None = None) -> Checklist:
       categories of one row;
     - the response, by new responses of up to 1,000 draws (`posterior_checks`): dispersion, zeros and largest values of
       counts; dispersion and ends of proportions; skewness, tails and a spread that changes with the mean; shares of
-      categories; residuals along the expected response. p is two-sided; the cure goes by the family;
+      categories; residuals along the expected response. p is two-sided; the cure goes by the family. Where the
+      dispersion fails, checks that standardise by the family's variance name no other cure;
     - per factor, by new responses of up to 1,000 draws: a level whose mean lies out of the population's (largest
       deviation in sds, effects drawn anew), spreads within levels that differ more than the model says (their
       coefficient of variation), trends along numeric predictors that are left in the residuals (`residual_trends`).
-      Below p = 0.01 a check asks to be looked at; p = P(new >= data).
+      Below p = 0.01 a check asks to be looked at; p = P(new >= data). Fewer than 100 draws are not compared with data.
 
     Parameters
     ----------
@@ -109,12 +115,15 @@ def check(fit: Fit, *, seed: int | None = None) -> Checklist:
     if fit.design.factors:
         findings.append(_effects(fit))
     findings += _categories(fit.design)
+    draws = fit.posterior.sizes["chain"] * fit.posterior.sizes["draw"]
+    if draws < FEWEST:
+        findings.append(Finding("new data", True, f"not judged: p-values need {FEWEST} draws or more, here {draws}"))
+        return Checklist(tuple(findings))
     thin = _thinned(fit)
-    *seeds, of_rows = seed_sequence(seed).spawn(len(fit.design.factors) + 1)
-    findings += judge_response(thin, int(of_rows.generate_state(1)[0]))
-    for factor, own in zip(fit.design.factors, seeds, strict=True):
+    findings += judge_response(response_checks(fit, seed=seed))
+    for factor, own in zip(fit.design.factors, seed_sequence(seed).spawn(len(fit.design.factors)), strict=True):
         findings += _of_levels(thin, factor, [int(s) for s in own.generate_state(3)])
-    return Checklist(tuple(findings))
+    return Checklist(tuple(_after_dispersion(findings)))
 
 
 def _effects(fit: Fit) -> Finding:
@@ -147,14 +156,26 @@ def _thinned(fit: Fit) -> Fit:
     return replace(fit, tree=xr.DataTree.from_dict({"posterior": some}))
 
 
-def judge_response(fit: Fit, seed: int) -> Iterator[Finding]:
-    """Judge the response as a whole, by what its family most often misses."""
-    found = posterior_checks(fit, seed=seed)["checks"].to_dataset()
+def response_checks(fit: Fit, *, seed: int | None) -> xr.DataTree:
+    """Answer `posterior_checks` with the draws and random numbers that `check` uses."""
+    child = seed_sequence(seed).spawn(len(fit.design.factors) + 1)[-1]
+    return posterior_checks(_thinned(fit), seed=int(child.generate_state(1)[0]))
+
+
+def judge_response(checks: xr.DataTree) -> Iterator[Finding]:
+    """Judge the response as a whole, by what its family most often misses.
+
+    Parameters
+    ----------
+    checks
+        From `posterior_checks`.
+    """
+    found = checks["checks"].to_dataset()
     for name in [str(s) for s in found["statistic"].to_numpy()]:
         one = found.sel(statistic=name)
         real, new, p = float(one["data"].mean()), float(one["new"].mean()), float(one["p_value"])
         above = float((one["new"] >= one["data"]).mean()) < 0.5
-        cure = advice_for(fit.spec.family, name, above=above)
+        cure = advice_for(checks.attrs["family"], name, above=above)
         yield _judged(name.replace("_", " "), finding_in_words(name, real, new), p, cure)
 
 
@@ -193,6 +214,14 @@ def _tail(tree: xr.DataTree, name: str, told: np.ndarray, statistic: Callable[[n
         new = statistic(tree["posterior_predictive"][name].transpose("chain", "draw", "level").to_numpy()[..., told])
         real = statistic(tree["observed_data"][name].to_numpy()[told])
     return float((np.nan_to_num(new, nan=-1.0) >= np.nan_to_num(real, nan=-1.0)).mean())
+
+
+def _after_dispersion(findings: list[Finding]) -> Iterator[Finding]:
+    """Give checks that standardise by the family's variance no cure of their own where the variance is wrong."""
+    wrong = any(finding.check == "dispersion" and not finding.good for finding in findings)
+    for finding in findings:
+        follows = finding.check == "fitted" or finding.check.startswith(_STANDARDISED)
+        yield replace(finding, cure=_DISPERSION_FIRST) if wrong and follows and not finding.good else finding
 
 
 def _judged(name: str, what: str, p: float, cure: str) -> Finding:

@@ -50,7 +50,7 @@ def test_its_structure_is_semantic(sleep_outline):
     assert {attrs["scope"] for attrs in sleep_outline.all("th")} == {"row", "col"}
     for img in sleep_outline.all("img"):
         assert re.search(r"\d", img["alt"])
-    assert len(sleep_outline.all("img")) == len(sleep_outline.all("figcaption")) == 14
+    assert len(sleep_outline.all("img")) == len(sleep_outline.all("figcaption")) == 15
     assert len(sleep_outline.all("math")) == 1
 
 
@@ -75,7 +75,9 @@ def test_the_same_fit_gives_the_same_page(pastes, pages):
 
 def test_a_page_without_groups_is_short(pages):
     outline = Outline(pages["plain"])
-    assert len(outline.all("img")) == 4  # priors, predictions, shares of the variance, whether priors matter
+    assert (
+        len(outline.all("img")) == 5
+    )  # priors, the response, predictions, shares of the variance, whether priors matter
     assert "who-is-where" not in {attrs["id"] for attrs in outline.all("section")}
 
 

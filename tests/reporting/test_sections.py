@@ -9,6 +9,7 @@ import partialpool as pp
 from checks.fixed import fit_at
 from partialpool.errors import PartialPoolError
 from partialpool.overview.convergence import Finding
+from partialpool.reporting import verdicts
 from partialpool.reporting.contents import CHAPTERS
 from partialpool.reporting.limits import MOST_LABELLED, MOST_LEVELS
 from partialpool.reporting.section import Chapter, Note, Section, which_can
@@ -204,6 +205,26 @@ def test_in_short_says_the_verdict_and_the_main_numbers(sleep, doubtful, without
     assert len(in_short(without_groups).prose) == 4
 
 
+def test_in_short_says_why_a_verdict_is_missing(monkeypatch):
+    few = pp.fit("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff"), draws=20, chains=1, seed=1, progressbar=False)
+    _, data, priors, *_ = [part for part in in_short(few).prose if isinstance(part, Note)]
+    assert data == Note("Fit to the data: not judged: p-values need 100 draws or more, here 20.")
+    assert priors.text == (
+        "Priors: not judged. importance weights cannot be judged by so few draws "
+        "(here: 1 chains of 20 draws; needed: 100 draws or more in all)."
+    )
+
+    def refuse(fit, seed):
+        raise pp.DataError("no data can be made", got="this", allowed="that", do="the other")
+
+    monkeypatch.setattr(verdicts, "check", refuse)
+    again = pp.fit("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff"), draws=500, seed=1, progressbar=False)
+    notes = [part for part in in_short(again).prose if isinstance(part, Note)]
+    assert notes[1] == Note("Fit to the data: not judged. no data can be made (here: this; needed: that).")
+    assert notes[2].text.startswith("Priors: ")
+    assert len(notes) == 3
+
+
 def test_a_failed_check_shows_its_cure(sleep, doubtful):
     assert trust(sleep).prose[-1] == Note("Every check passed.", "good")
     notes = [p.text for p in trust(doubtful).prose if isinstance(p, Note)]
@@ -389,7 +410,11 @@ def test_checks_of_the_fit_say_what_to_do(sleep, without_groups):
     of_rows = ["skewness", "tails", "spread", "fitted"]
     of_levels = ["means of Subject", "spreads within Subject", "trend of Days in Subject"]
     assert [row[0] for row in table.rows] == [*of_rows, *of_levels]
-    assert re.search(r"mean of \d+ % of levels inside", section.pictures[0].alt)
+    response, levels = section.pictures
+    for name, _, found in table.rows[:4]:  # the same numbers, from the same new data
+        assert found in response.alt, name
+    assert re.search(r"mean of \d+ % of levels inside", levels.alt)
+    assert len(fits_data(without_groups).pictures) == 1
     assert [row[0] for row in fits_data(without_groups).tables[0].rows] == of_rows
 
 

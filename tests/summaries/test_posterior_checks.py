@@ -1,5 +1,7 @@
 """Posterior-predictive checks of the response: wrong families fail with the right advice, right ones rarely."""
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,8 @@ from scipy import stats
 import partialpool as pp
 from checks.fixed import fit_at
 from partialpool.checkup import judge_response
+from partialpool.observe import pieces
+from partialpool.summaries import posterior_checks as module
 
 DRAWS = 200
 N = 300
@@ -42,7 +46,7 @@ def test_a_poisson_fit_of_negative_binomial_counts_with_more_zeros_fails_with_ad
     for _ in range(50):
         mu = np.exp(x @ beta)
         beta += np.linalg.solve(x.T @ (x * mu[:, None]), x.T @ (y - mu))
-    findings = {f.check: f for f in judge_response(at(y, "poisson", beta=beta), 1)}
+    findings = {f.check: f for f in judge_response(pp.posterior_checks(at(y, "poisson", beta=beta), seed=1))}
     assert not findings["dispersion"].good
     assert "negative_binomial" in findings["dispersion"].cure
     assert not findings["zeros"].good
@@ -96,7 +100,7 @@ def test_proportions_and_categories():
     p = rng.beta(0.6, 0.6, size=120)
     data = pd.DataFrame({"k": rng.binomial(12, p), "n": 12})
     fit = fit_at("p(k, n) ~ 1", data, draws=DRAWS, family="binomial", beta=np.zeros((DRAWS, 1)))
-    found = {f.check: f for f in judge_response(fit, 1)}
+    found = {f.check: f for f in judge_response(pp.posterior_checks(fit, seed=1))}
     assert not found["dispersion"].good
     assert not found["none or all"].good
     assert "(1 | row)" in found["dispersion"].cure
@@ -110,3 +114,35 @@ def test_a_response_is_returned_as_arviz_takes_it():
     tree = pp.posterior_checks(at(counts(4), "poisson", beta=[1.0, 0.3]), seed=1)
     assert tree["posterior_predictive"]["y"].dims == ("chain", "draw", "obs")
     assert tree["observed_data"]["y"].dims == ("obs",)
+
+
+def test_new_responses_of_some_draws_are_kept_and_statistics_of_all(monkeypatch):
+    monkeypatch.setattr(pieces, "_AT_ONCE", 7 * N)
+    data = pd.DataFrame({"y": counts(5), "x": np.random.default_rng(0).normal(size=N)})
+    fit = fit_at("y ~ x", data, draws=3000, family="poisson", beta=np.tile([1.0, 0.3], (3000, 1)))
+    tree = pp.posterior_checks(fit, seed=1)
+    kept = tree["posterior_predictive"]["y"]
+    assert kept.shape == (1, 400, N)
+    assert tree["checks"]["new"].sizes["draw"] == 3000
+    assert kept["draw"].to_numpy()[[0, -1]].tolist() == [0, 2999]
+    assert np.diff(kept["draw"]).max() - np.diff(kept["draw"]).min() <= 1
+    zeros = tree["checks"]["new"].sel(statistic="zeros", draw=kept["draw"])
+    np.testing.assert_array_equal((kept == 0).mean("obs"), zeros)
+    monkeypatch.setattr(module, "_MOST_KEPT", 30 * N)
+    assert pp.posterior_checks(fit, seed=1)["posterior_predictive"].sizes["draw"] == 30
+    monkeypatch.setattr(module, "_MOST_KEPT", 1)
+    assert pp.posterior_checks(fit, seed=1)["posterior_predictive"].sizes["draw"] == 20
+
+
+def test_memory_is_that_of_what_is_kept(monkeypatch):
+    """All new responses of 4,000 draws and 2,000 rows are 64 MB; what is kept of them is a tenth."""
+    monkeypatch.setattr(pieces, "_AT_ONCE", 100_000)
+    rng = np.random.default_rng(1)
+    data = pd.DataFrame({"y": rng.poisson(3.0, 2000), "x": rng.normal(size=2000)})
+    fit = fit_at("y ~ x", data, draws=4000, family="poisson", beta=np.tile([1.0, 0.0], (4000, 1)))
+    tracemalloc.start()
+    tree = pp.posterior_checks(fit, seed=1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert tree["posterior_predictive"]["y"].nbytes == 8 * 2000 * 400
+    assert peak < 3 * 8 * 2000 * 400 + 15e6

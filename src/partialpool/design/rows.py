@@ -15,7 +15,7 @@ from partialpool.errors import DataError
 from partialpool.spec.expression import columns_of
 from partialpool.spec.terms import factor_columns
 
-__all__ = ["GroupRows", "NewLevels", "Rows", "expression_rows", "new_rows", "own_rows"]
+__all__ = ["GroupRows", "NewLevels", "Rows", "as_new_levels", "expression_rows", "new_rows", "own_rows"]
 
 NewLevels = Literal["error", "sample", "population"]
 
@@ -102,6 +102,24 @@ def own_rows(design: Design) -> Rows:
     groups = tuple(GroupRows(f.name, f.codes, f.values) for f in design.factors)
     trials = design.response.trials
     return Rows(design.common.values, groups, design.offset, design.se, trials, design.rows, design.frame)
+
+
+def as_new_levels(design: Design) -> Rows:
+    """Return the rows the model was built on, every level one that the model has not seen.
+
+    Raises
+    ------
+    DataError
+        Levels with a known covariance: a new level in place of each would have to be related to the others.
+    """
+    for factor in design.factors:
+        factor.check_unrelated("a new level in place of each")
+    rows = own_rows(design)
+    groups = tuple(
+        replace(g, codes=f.codes + f.n_levels, new_labels=f.levels.labels)
+        for f, g in zip(design.factors, rows.groups, strict=True)
+    )
+    return replace(rows, groups=groups, new_levels="sample")
 
 
 def expression_rows(design: Design, frame: pd.DataFrame) -> Rows:

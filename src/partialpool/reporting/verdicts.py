@@ -7,9 +7,10 @@ from partialpool.fitting import Fit
 from partialpool.overview.convergence import Finding
 from partialpool.sensitivity.power import ROBUST, PowerScaling, power_scale
 
-__all__ = ["fit_findings", "is_predictive", "listed", "moved_answers", "prior_sensitivity"]
+__all__ = ["SEED", "fit_findings", "is_predictive", "listed", "moved_answers", "prior_sensitivity"]
 
-_SEED = 1
+SEED = 1
+"""Of the new data that a report compares with the table."""
 _checks: WeakKeyDictionary[Fit, tuple[Finding, ...]] = WeakKeyDictionary()
 _priors: WeakKeyDictionary[Fit, PowerScaling] = WeakKeyDictionary()
 
@@ -18,7 +19,7 @@ def fit_findings(fit: Fit) -> tuple[Finding, ...]:
     """Return the findings of `check`, but for draws and effects, which have their own sections."""
     if fit not in _checks:
         others = {finding.check for finding in fit.digest.verdict.findings} | {"effects"}
-        _checks[fit] = tuple(f for f in check(fit, seed=_SEED).findings if f.check not in others)
+        _checks[fit] = tuple(f for f in check(fit, seed=SEED).findings if f.check not in others)
     return _checks[fit]
 
 

@@ -51,6 +51,11 @@ class Family:
         return self.kind in ("binary", "successes", "ordinal")
 
     @property
+    def is_continuous(self) -> bool:
+        """Whether no single value of the response has a probability of its own."""
+        return self.kind in ("real", "positive", "proportion")
+
+    @property
     def default_link(self) -> str:
         """The link used when none is named."""
         return self.links[0]

@@ -6,7 +6,7 @@ from typing import Final
 
 from partialpool.tabulate import number
 
-__all__ = ["advice_for", "advice_for_spreads", "finding_in_words"]
+__all__ = ["advice_for", "advice_for_spreads", "finding_in_words", "statistic_in_words"]
 
 _WORDS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -79,6 +79,17 @@ _GENERAL: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
+def statistic_in_words(statistic: str) -> str:
+    """Say what a statistic of `posterior_checks` is.
+
+    Examples
+    --------
+    >>> statistic_in_words("zeros"), statistic_in_words("category_often")
+    ('share of zeros', 'share of category often')
+    """
+    return _WORDS.get(statistic, f"share of category {statistic.removeprefix('category_')}")
+
+
 def finding_in_words(statistic: str, real: float, new: float) -> str:
     """Say a statistic of the data beside its mean in new responses of the model.
 
@@ -87,8 +98,7 @@ def finding_in_words(statistic: str, real: float, new: float) -> str:
     >>> finding_in_words("zeros", 0.31, 0.12)
     'share of zeros 0.31, new responses 0.12'
     """
-    word = _WORDS.get(statistic, f"share of category {statistic.removeprefix('category_')}")
-    return f"{word} {number(real)}, new responses {number(new)}"
+    return f"{statistic_in_words(statistic)} {number(real)}, new responses {number(new)}"
 
 
 def advice_for(family: str, statistic: str, *, above: bool) -> str:
@@ -99,7 +109,7 @@ def advice_for(family: str, statistic: str, *, above: bool) -> str:
     >>> advice_for("poisson", "dispersion", above=True)
     "the counts are overdispersed: use family 'negative_binomial'"
     """
-    general = "draw the data over new responses: arviz.plot_ppc_dist(pp.posterior_checks(fit))"
+    general = "draw the data over new responses: pp.plot_posterior_checks(pp.posterior_checks(fit))"
     return _ADVICE.get((family, statistic, above)) or _GENERAL.get(statistic, general)
 
 

@@ -1,7 +1,6 @@
 """Posterior-predictive checks by level: means, spreads and trends of each level, in the data and in new data."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -9,7 +8,7 @@ import xarray as xr
 
 from partialpool.design.build import Design, FactorEffects
 from partialpool.design.kinds import is_quantity
-from partialpool.design.rows import Rows, own_rows
+from partialpool.design.rows import Rows, as_new_levels, own_rows
 from partialpool.design.sums import center_within, sum_by_level
 from partialpool.errors import DataError
 from partialpool.fitting import Fit
@@ -67,11 +66,8 @@ def level_statistics(
     chosen = design.factor_named(factor)
     if levels not in ("new", "same"):
         raise DataError("unknown kind of levels", got=repr(levels), allowed="'new' or 'same'", do="name one of these")
-    if levels == "new":
-        for each in design.factors:
-            each.check_unrelated("a new level in place of each")
+    rows = own_rows(design) if levels == "same" else as_new_levels(design)
     predictors = {name: x for name, x in _numbers(design) if (center_within(chosen, x)[1] > 0).any()}
-    rows = own_rows(design) if levels == "same" else _as_new_levels(design)
     columns = _trend_names(predictors)
     observed = {name: v[0] for name, v in _statistics(chosen, _on_scale(design)[None], predictors).items()}
     pieces = [_statistics(chosen, y, predictors) for y in _replicates(fit, rows, seed)]
@@ -106,16 +102,6 @@ def _trend_names(predictors: Iterable[str]) -> dict[str, str]:
     for column in predictors:
         names[tree_name(f"trend_{column}", names)] = column
     return names
-
-
-def _as_new_levels(design: Design) -> Rows:
-    """The design's rows, every level one that the model has not seen."""
-    rows = own_rows(design)
-    groups = tuple(
-        replace(g, codes=f.codes + f.n_levels, new_labels=f.levels.labels)
-        for f, g in zip(design.factors, rows.groups, strict=True)
-    )
-    return replace(rows, groups=groups, new_levels="sample")
 
 
 def _on_scale(design: Design) -> np.ndarray:

@@ -8,10 +8,11 @@ import numpy as np
 import xarray as xr
 
 from partialpool.design.build import Design
+from partialpool.design.labels import observed_name
 from partialpool.design.rows import own_rows
 from partialpool.fitting import Fit
 from partialpool.infer.pack import label_rows
-from partialpool.names import tree_name
+from partialpool.names import OBS
 from partialpool.observe.dispersion import dispersion
 from partialpool.observe.expectation import expectation
 from partialpool.observe.pieces import pieces_of
@@ -24,6 +25,12 @@ _BINS: Final = 10
 """Classes of rows by their expected response, of equal size."""
 _FEWEST: Final = 5
 """Rows in each of them, at least."""
+_KEPT: Final = 400
+"""Draws whose new responses are kept, at most: pictures show no more."""
+_MOST_KEPT: Final = 20_000_000
+"""Numbers in them, at most, unless that would leave fewer draws than the next."""
+_FEWEST_KEPT: Final = 20
+_LARGEST_WHOLE: Final = 2.0**53
 _SMALLEST_VARIANCE: Final = 1e-300
 _NEAR: Final = 0.02
 """A proportion this close to 0 or 1 is at an end."""
@@ -142,7 +149,9 @@ def posterior_checks(fit: Fit, *, seed: int | None = None) -> xr.DataTree:
           Effects are those of the levels; such p-values lean towards the middle, so that a small one means what it
           says;
         - `posterior_predictive` (chain, draw, obs) and `observed_data` (obs): the responses, as ArviZ's
-          `plot_ppc_dist`, `plot_ppc_rootogram` and others take them (a `/` in the name becomes `_`).
+          `plot_ppc_dist`, `plot_ppc_rootogram` and others take them, named as in `fit.tree`. New responses of
+          400 draws are kept, evenly taken from all; fewer, down to 20, where they would be more than 20 million
+          numbers. Statistics are those of every draw.
 
         Statistics, e = (y - E(y | b)) / sd(y | b) (lognormal: of log y; student_t: in units of sigma):
 
@@ -160,7 +169,7 @@ def posterior_checks(fit: Fit, *, seed: int | None = None) -> xr.DataTree:
         residuals over its variance. A bend that the predictor does not have shows here (as in Hosmer & Lemeshow 1980,
         Communications in Statistics A9:1043, here a discrepancy).
 
-        attrs: `family`, `response`.
+        attrs: `family`, `response`; `categories` of a binary or ordinal one.
 
     Examples
     --------
@@ -170,39 +179,62 @@ def posterior_checks(fit: Fit, *, seed: int | None = None) -> xr.DataTree:
     >>> tree["checks"]["statistic"].values.tolist()
     ['skewness', 'tails', 'spread', 'fitted']
     """
-    design = fit.design
+    design, kept = fit.design, _kept_draws(fit)
     statistics = _statistics_of(design)
     classes = _classes(fit) if "fitted" in statistics else np.zeros(design.n_rows, int)
     observed = design.response.values
     real: dict[str, list[np.ndarray]] = {name: [] for name in statistics}
     new: dict[str, list[np.ndarray]] = {name: [] for name in statistics}
-    responses = []
+    responses, at = [], 0
     for rows, y in _replicates(fit, classes, seed):
         for name, statistic in statistics.items():
             real[name].append(np.broadcast_to(statistic(rows, observed[None]), len(y)))
             new[name].append(statistic(rows, y))
-        responses.append(y)
-    shape = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"])
-    found = [(np.concatenate(real[name]), np.concatenate(new[name])) for name in statistics]
-    dims = ("statistic", "chain", "draw")
-    values = {
-        "data": (dims, np.array([t for t, _ in found]).reshape(-1, *shape)),
-        "new": (dims, np.array([t for _, t in found]).reshape(-1, *shape)),
-        "p_value": (("statistic",), np.array([_two_sided(*pair) for pair in found])),
-    }
-    coords = {"chain": fit.posterior["chain"], "draw": fit.posterior["draw"], "statistic": list(statistics)}
-    response = tree_name(design.response.name, ())
-    predicted = label_rows(response, np.concatenate(responses).reshape(*shape, -1), own_rows(design).index)
-    data = predicted.isel(chain=0, draw=0, drop=True).copy(data={response: observed})
+        responses.append(y[np.flatnonzero(kept[at : at + len(y)])])
+        at += len(y)
+    found = {name: (np.concatenate(real[name]), np.concatenate(new[name])) for name in statistics}
     tree = xr.DataTree.from_dict(
-        {
-            "checks": xr.Dataset(values, coords=coords).transpose("chain", "draw", "statistic"),
-            "posterior_predictive": predicted,
-            "observed_data": data,
-        }
+        {"checks": _labelled_checks(fit, found), **_labelled_responses(fit, kept, np.concatenate(responses))}
     )
     tree.attrs = {"family": design.spec.family, "response": design.response.name}
+    if design.response.categories:
+        tree.attrs["categories"] = [str(label) for label in design.response.categories]
     return tree
+
+
+def _kept_draws(fit: Fit) -> np.ndarray:
+    """Which draws have their new responses kept, boolean (draws,): as many of each chain, evenly spread."""
+    chains, draws = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
+    most = int(np.clip(_MOST_KEPT // fit.design.n_rows, _FEWEST_KEPT, _KEPT))
+    chosen = np.linspace(0, draws - 1, min(draws, -(-most // chains))).round().astype(int)
+    return np.tile(np.isin(np.arange(draws), chosen), chains)
+
+
+def _labelled_checks(fit: Fit, found: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> xr.Dataset:
+    posterior = fit.posterior
+    shape = (len(found), posterior.sizes["chain"], posterior.sizes["draw"])
+    dims = ("statistic", "chain", "draw")
+    values = {
+        "data": (dims, np.array([t for t, _ in found.values()]).reshape(shape)),
+        "new": (dims, np.array([t for _, t in found.values()]).reshape(shape)),
+        "p_value": (("statistic",), np.array([_two_sided(*pair) for pair in found.values()])),
+    }
+    coords = {"chain": posterior["chain"], "draw": posterior["draw"], "statistic": list(found)}
+    return xr.Dataset(values, coords=coords).transpose("chain", "draw", "statistic")
+
+
+def _labelled_responses(fit: Fit, kept: np.ndarray, responses: np.ndarray) -> dict[str, xr.Dataset]:
+    """The kept new responses and the data, as ArviZ has them."""
+    design, posterior = fit.design, fit.posterior
+    name, chains = observed_name(design), posterior.sizes["chain"]
+    of_chain = kept.reshape(chains, -1)[0]
+    # ArviZ tells counts and categories from measurements by their type.
+    discrete = not design.spec.family_record.is_continuous and responses.max() < _LARGEST_WHOLE
+    kind = int if discrete else float
+    predicted = label_rows(name, responses.astype(kind).reshape(chains, of_chain.sum(), -1), design.rows)
+    predicted = predicted.assign_coords(chain=posterior["chain"], draw=posterior["draw"][of_chain])
+    data = xr.Dataset({name: (OBS, design.response.values.astype(kind))}, coords={OBS: design.rows})
+    return {"posterior_predictive": predicted, "observed_data": data}
 
 
 def _statistics_of(design: Design) -> dict[str, _Statistic]:

@@ -5,31 +5,36 @@ from functools import partial
 import numpy as np
 import xarray as xr
 
+from partialpool.checkup import judge_response, response_checks
 from partialpool.fitting import Fit
 from partialpool.overview.convergence import Finding
 from partialpool.plots.checks import plot_level_statistics
+from partialpool.plots.posterior_checks import plot_posterior_checks
 from partialpool.plots.style import figure_image
 from partialpool.reporting.section import Note, Picture, Section, which_can
-from partialpool.reporting.verdicts import fit_findings, is_predictive, listed
+from partialpool.reporting.verdicts import SEED, fit_findings, is_predictive, listed
 from partialpool.summaries.levelchecks import level_statistics
 from partialpool.tabulate import TextTable
 
 __all__ = ["fits_data"]
 
-_SEED = 1
 _MOST_FACTORS = 2
 _NOT_JUDGED = "not judged"
 """How a finding begins that says why there was nothing to find."""
 
 
 def fits_data(fit: Fit) -> Section:
-    """Tabulate the predictive checks with their cures, and draw means, spreads and trends of levels."""
+    """Tabulate the predictive checks with their cures; draw the response, and means, spreads and trends of levels."""
     findings = fit_findings(fit)
     failed = [Note(f"{f.check}: {f.found}. What to do: {f.cure}.", "bad") for f in findings if not f.good]
     rows = tuple((f.check, _result(f), f.found) for f in findings)
     tables = (TextTable(("check", "result", "found"), rows, title="Checks of the fit to the data"),)
     names = [factor.name for factor in fit.design.factors][:_MOST_FACTORS]
-    pictures, refused = which_can((name, partial(_picture, fit, name)) for name in names)
+    questions = [
+        ("the response", partial(_of_response, fit)),
+        *((name, partial(_picture, fit, name)) for name in names),
+    ]
+    pictures, refused = which_can(questions)
     prose = (
         "New data drawn from the fitted model are compared with the table. A small p says that the model hardly ever "
         "makes data like these in that respect."
@@ -59,8 +64,21 @@ def _in_words(data: xr.DataTree | xr.DataArray, name: str) -> str:
     return name if along is None else f"trend along {along}"
 
 
+def _of_response(fit: Fit) -> Picture:
+    checks = response_checks(fit, seed=SEED)
+    figure = plot_posterior_checks(checks, unit=fit.design.units.get(fit.spec.response, ""))
+    said = "; ".join(finding.found for finding in judge_response(checks))
+    rows = checks["observed_data"].sizes["obs"]
+    alt = f"The data over new responses of the model, {rows} rows{': ' if said else ''}{said}."
+    caption = (
+        "The response in the data (vermilion) against new responses of the model (blue), and the statistics that "
+        "compare them; the table below has their values."
+    )
+    return Picture(figure_image(figure), alt, caption)
+
+
 def _picture(fit: Fit, factor: str) -> Picture:
-    statistics = level_statistics(fit, factor, seed=_SEED)
+    statistics = level_statistics(fit, factor, seed=SEED)
     data, new = statistics["observed_data"], statistics["posterior_predictive"]
     said = []
     for name in [str(variable) for variable in data.data_vars]:

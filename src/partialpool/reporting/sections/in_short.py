@@ -1,5 +1,7 @@
 """The page in a few sentences: can it be trusted, what the population does, how much groups matter."""
 
+from collections.abc import Callable
+
 from partialpool.errors import PartialPoolError
 from partialpool.fitting import Fit
 from partialpool.names import BETA, INTERCEPT
@@ -42,10 +44,16 @@ def _verdicts(fit: Fit) -> tuple[Note, ...]:
         if fit.digest.verdict.good
         else Note("Draws: do not rely on these numbers yet. The diagnostics below failed, and say what to do.", "bad")
     )
+    others = (_or_why("Fit to the data", _fit_to_data, fit), _or_why("Priors", _priors, fit))
+    return (draws, *others, *_of_the_table(fit))
+
+
+def _or_why(subject: str, judge: Callable[[Fit], Note], fit: Fit) -> Note:
+    """State a verdict, or why there is none."""
     try:
-        return (draws, _fit_to_data(fit), _priors(fit), *_of_the_table(fit))
-    except PartialPoolError:  # too few draws to judge more than the draws
-        return (draws,)
+        return judge(fit)
+    except PartialPoolError as error:
+        return Note(f"{subject}: not judged. {error.wrong} (here: {error.got}; needed: {error.allowed}).")
 
 
 def _fit_to_data(fit: Fit) -> Note:
@@ -55,13 +63,18 @@ def _fit_to_data(fit: Fit) -> Note:
         return Note(f"Fit to the data: {listed(failed)} differ from what the model makes; see below.", "bad")
     judged = [f.check for f in findings if not f.found.startswith("not judged")]
     if not judged:
-        return Note("Fit to the data: nothing could be judged.")
+        reasons = listed(list(dict.fromkeys(f.found for f in findings)))
+        return Note(f"Fit to the data: {reasons or 'there was nothing to judge'}.")
     return Note(f"Fit to the data: good in what was checked ({listed(judged)}).", "good")
 
 
 def _of_the_table(fit: Fit) -> tuple[Note, ...]:
     """What to look at in the table and the design, where there is anything."""
-    failed = [f"{f.check} ({f.found})" for f in fit_findings(fit) if not f.good and not is_predictive(f)]
+    try:
+        findings = fit_findings(fit)
+    except PartialPoolError:  # which the verdict on the fit has said
+        return ()
+    failed = [f"{f.check} ({f.found})" for f in findings if not f.good and not is_predictive(f)]
     return (Note(f"To look at: {listed(failed)}; see below.", "bad"),) if failed else ()
 
 
