@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from partialpool.design.build import build_design
 from partialpool.errors import DataError, DataWarning
+from partialpool.spec.model import ModelSpec
 
 ROWS = np.arange(48)
 COMMON = {
@@ -198,3 +200,16 @@ def test_an_effect_without_an_intercept_is_no_slope_that_does_not_vary(table, bu
 def test_a_constant_slope_is_not_taken_in_silence(k, table, build):
     with pytest.raises((DataError, DataWarning), match="'k'"):
         build("y ~ x + (k | g)", table.assign(k=k))
+
+
+def test_a_zero_too_far_away_is_refused_before_digits_are_lost():
+    """Seconds since 1970 within a minute: the intercept's variance at the data would be rounding."""
+    seconds = np.tile(np.arange(0.0, 60, 5), 12)
+    table = {"ts": 1.7e9 + seconds, "y": np.random.default_rng(1).normal(size=144), "g": np.repeat(np.arange(12), 12)}
+    with pytest.raises(DataError, match="'ts' lies so far from zero") as error:
+        build_design(ModelSpec.from_formula("y ~ ts + (ts | g)"), table)
+    assert error.value.do.startswith("take a constant off, I(ts - 1700000028)")
+    centred = build_design(ModelSpec.from_formula("y ~ I(ts - 1700000028) + (I(ts - 1700000028) | g)"), table)
+    assert centred.factors[0].names == ("Intercept", "I(ts - 1700000028)")
+    for formula in ("y ~ ts + (1 | g)", "y ~ ts + (0 + ts | g)"):  # no correlation, no digits lost
+        build_design(ModelSpec.from_formula(formula), table)

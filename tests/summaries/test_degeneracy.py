@@ -122,7 +122,11 @@ def test_the_ml_fit_is_judged_as_lme4_does():
     assert fine.attrs["ml_singular"] == "no"
     ml = pp.maximum_likelihood(SLEEP, pp.load_dataset("sleepstudy")).maximum
     sd, r = ml.sd[0] / ml.sigma, ml.corr[0][0, 1]
-    assert fine["ml_relative"].to_numpy() == pytest.approx([sd[0], sd[1] * np.sqrt(1 - r**2)])
+    # At the mean day, 4.5; the slope in sds of Days.
+    first = np.sqrt(sd[0] ** 2 + 9 * r * sd[0] * sd[1] + 4.5**2 * sd[1] ** 2)
+    shared = r * sd[0] * sd[1] + 4.5 * sd[1] ** 2
+    second = np.sqrt(sd[1] ** 2 - shared**2 / first**2) * np.std(np.arange(10))
+    assert fine["ml_relative"].to_numpy() == pytest.approx([first, second])
     fit = pp.fit("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff2"), seed=1, progressbar=False)
     singular = singularity(fit)
     assert singular.attrs["ml_singular"] == "yes"
@@ -290,3 +294,35 @@ def test_what_no_data_can_divide_is_not_supported_by_them():
         "(1 | sample:operator), whose levels are the same groups of rows"
     )
     assert "Consider leaving one of them out." in found.attrs["sentence"]
+
+
+@pytest.mark.parametrize("zero", [0.0, 2000.0, 19_000.0])
+def test_where_zero_is_makes_no_fit_singular(zero):
+    rng = np.random.default_rng(5)
+    g, t = np.repeat(np.arange(12), 12), np.tile(np.arange(12.0), 12)
+    y = rng.normal(size=12)[g] + (0.1 + 0.2 * rng.normal(size=12)[g]) * (t - 5.5) + 0.3 * rng.normal(size=144)
+    ml = pp.maximum_likelihood("y ~ t + (t | g)", {"y": y, "t": t + zero, "g": g})
+    plain = pp.maximum_likelihood("y ~ t + (t | g)", {"y": y, "t": t, "g": g})
+    assert not ml.singular
+    np.testing.assert_allclose(ml.maximum.relative[0], plain.maximum.relative[0], rtol=1e-3)
+
+
+def test_two_levels_that_do_not_differ_support_nothing():
+    """The likelihood has its maximum at an sd of 0; two levels cannot tell more."""
+    y = np.random.default_rng(100).normal(size=80)
+    fit = pp.fit("y ~ 1 + (1 | g)", {"y": y, "g": np.repeat(["A", "B"], 40)}, seed=1, progressbar=False)
+    found = pp.singularity(fit)
+    assert found["good"]
+    assert found["undecided"].item()
+    assert found.attrs["sentence"].startswith(
+        "The data cannot tell whether Intercept varies over g (near zero with pro"
+    )
+    assert found.attrs["sentence"].endswith("the maximum-likelihood fit is singular. Keep it if the design has it.")
+
+
+def test_two_levels_that_differ_support_it():
+    y = np.random.default_rng(100).normal(size=80) + np.repeat([0.0, 3.0], 40)
+    fit = pp.fit("y ~ 1 + (1 | g)", {"y": y, "g": np.repeat(["A", "B"], 40)}, seed=1, progressbar=False)
+    found = pp.singularity(fit)
+    assert not found["undecided"].item()
+    assert found.attrs["sentence"] == "The data support every effect that varies."

@@ -61,8 +61,11 @@ class Maximum:
         Per factor: (effects,), (effects, effects).
     modes
         Conditional modes of the group effects per factor, (levels, effects).
+    relative
+        Per factor the diagonal of the relative Cholesky factor, Sigma / sigma^2 = L L', of effects at the predictors'
+        means, columns scaled to sd 1, (effects,): the sd of each effect given those before it, in residual sds.
     singular
-        Whether some relative Cholesky factor has a diagonal element below 1e-4, or the residual sd is 0.
+        Whether one of `relative` is below 1e-4, or the residual sd is 0.
     no_residual
         Whether the likelihood has its maximum where the residual sd is 0; `sigma` is then near it.
     steepest
@@ -77,6 +80,7 @@ class Maximum:
     sd: tuple[np.ndarray, ...]
     corr: tuple[np.ndarray, ...]
     modes: tuple[np.ndarray, ...]
+    relative: tuple[np.ndarray, ...]
     singular: bool
     no_residual: bool
     steepest: float
@@ -222,16 +226,17 @@ def _describe(problem: _Problem, relative: np.ndarray, steepest: float, *, no_re
     at = problem.profile(relative)
     theta = problem.theta(relative, at.sigma, at.beta + kept.layout.kept_shift)
     scaled_sd, cholesky, _, _ = unpack_many(kept.layout, theta[None])
-    sd, corr, smallest = {}, {}, np.inf
+    sd, corr, relative_diagonal = {}, {}, {}
     for place, f in enumerate(kept.arrangement.order):
         q = len(design.factors[f].names)
         half = cholesky[0, place, :q, :q]
         own, scaled = units.factors[f], scaled_sd[0, place, :q]
         own_sd, corr[f] = own.covariance(scaled, half)
         sd[f] = own_sd * units.unit
-        # lme4 takes columns as they are; its relative factor is the triangular root of ours in the units of the data.
-        root = own.to_data @ (scaled[:, None] * half) / at.sigma
-        smallest = min(smallest, float(np.abs(np.diagonal(np.linalg.qr(root.T, mode="r"))).min()))
+        # lme4 takes columns as they are, so that an intercept far from the data is as good as tied to its slope. Here
+        # effects are judged at the predictors' means, columns scaled: no unit and no origin makes a fit singular.
+        root = own.shift @ (scaled[:, None] * half) / at.sigma
+        relative_diagonal[f] = np.abs(np.diagonal(np.linalg.qr(root.T, mode="r")))
     log_constant = kept.log_constant
     if problem.reml:
         log_constant += units.log_volume
@@ -246,7 +251,8 @@ def _describe(problem: _Problem, relative: np.ndarray, steepest: float, *, no_re
         tuple(sd[f] for f in range(len(sd))),
         tuple(corr[f] for f in range(len(corr))),
         conditional_modes(kept, theta),
-        bool(smallest < SINGULAR) or no_residual,
+        tuple(relative_diagonal[f] for f in range(len(sd))),
+        any(bool((own < SINGULAR).any()) for own in relative_diagonal.values()) or no_residual,
         no_residual,
         steepest,
     )

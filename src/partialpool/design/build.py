@@ -12,6 +12,7 @@ from partialpool.design.aliasing import find_aliases, find_empty
 from partialpool.design.categories import Categories, merge_categories
 from partialpool.design.checks import (
     check_common,
+    check_digits,
     check_effects_vary,
     check_factor,
     warn_dropped,
@@ -320,6 +321,7 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
         warn_dropped(f"effects over {factor.name}", factor.recipes)
         check_factor(factor.name, factor.codes, factor.n_levels, factor.names, residual_free=alone)
         check_effects_vary(factor.name, factor.names, factor.values)
+        check_digits(factor.name, factor.names, factor.values, factor.blocks)
         warn_weak_slopes(factor.name, factor.codes, factor.n_levels, factor.names, factor.values)
         warn_independent_far_from_zero(factor.name, factor.names, factor.values, factor.blocks)
     design = Design(

@@ -11,6 +11,7 @@ from partialpool.names import INTERCEPT
 
 __all__ = [
     "check_common",
+    "check_digits",
     "check_effects_vary",
     "check_factor",
     "warn_dropped",
@@ -19,6 +20,8 @@ __all__ = [
     "weak_slopes",
 ]
 
+_FARTHEST = 1e5
+"""Sds between zero and the data up to which a correlation at zero tells the variance at the data to five digits."""
 _RANK_TOLERANCE = 1e-12
 """Smallest eigenvalue of the predictors' correlation matrix that counts as above zero."""
 
@@ -101,6 +104,29 @@ def check_effects_vary(factor: str, effects: tuple[str, ...], values: np.ndarray
                 got=f"{column[0]:g} in every row",
                 allowed="two values or more",
                 do=f"leave {name!r} out; (1 | {factor}) is the varying intercept",
+            )
+
+
+def check_digits(factor: str, effects: tuple[str, ...], values: np.ndarray, blocks: Sequence[Sequence[int]]) -> None:
+    """Refuse a slope correlated with an intercept so far from the data that rounding would eat the variances there.
+
+    With c = mean(x) / sd(x) the correlation at zero is -1 + O(1 / c^2): sixteen digits leave 1e-16 c^2 of the variance
+    at the mean.
+
+    Raises
+    ------
+    DataError
+        More than 100,000 sds between zero and the data, such as seconds since 1970 within a minute.
+    """
+    for i in (i for block in blocks if any(effects[k] == INTERCEPT for k in block) for i in block):
+        column = values[:, i]
+        middle, spread = float(column.mean()), float(column.std())
+        if 0 < spread * _FARTHEST < abs(middle):
+            raise DataError(
+                f"{effects[i]!r} lies so far from zero that its variances over {factor!r} would lose their digits",
+                got=f"values near {middle:.12g} that vary by {spread:.2g}",
+                allowed="values up to 100,000 sds from zero, where a slope is correlated with an intercept",
+                do=f"take a constant off, I({effects[i]} - {middle:.0f}): the model stays the same",
             )
 
 

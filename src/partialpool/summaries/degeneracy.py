@@ -2,7 +2,8 @@
 
 import warnings
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,11 @@ import xarray as xr
 from scipy import stats
 
 from partialpool.collapse.applies import why_not
-from partialpool.collapse.maximise import Maximum
 from partialpool.design.build import Design, FactorEffects, build_design
 from partialpool.design.decomposition import is_decomposed
 from partialpool.design.identifiability import Dependency, not_identified
 from partialpool.design.level_information import information_alike, row_information_of
+from partialpool.design.simplify import without_effects
 from partialpool.errors import DataError, DataWarning, EngineError, PartialPoolError
 from partialpool.fitting import Fit
 from partialpool.likelihood import LikelihoodFit, likelihood_fit
@@ -22,7 +23,6 @@ from partialpool.names import INTERCEPT, corr_name, sd_name
 from partialpool.observe.decomposed import implied_sd
 from partialpool.observe.distributions import frozen
 from partialpool.spec.model import ModelSpec
-from partialpool.spec.terms import Group
 from partialpool.variance.covariance import effects_at_means
 from partialpool.variance.places import partition_over_rows
 
@@ -36,6 +36,10 @@ ENOUGH = 0.1
 """Posterior mass near +-1 that counts, where it is three times the prior's."""
 DOUBTFUL = 0.25
 """Posterior mass near zero that counts where no score prefers the effect."""
+UNDECIDED = 0.01
+"""Posterior mass near zero from which on the model without the effect is scored."""
+UNDECIDED_ALONE = 0.1
+"""The same where there is no likelihood: more than this, and more than before the data, decides nothing."""
 LIKELY = 0.5
 """Posterior mass near zero that counts where there is no likelihood to score the model without the effect."""
 _GRID = 200
@@ -74,11 +78,14 @@ def singularity(fit: Fit) -> xr.Dataset:
     effective rank of a factor's covariance is exp(entropy of its normalised eigenvalues) (Roy & Vetterli 2007,
     EUSIPCO), columns scaled to sd 1: 2 for two independent effects of one size, 1 for effects that are one.
 
+    Where a hundredth or more of the mass is near zero, and the model without the effect is no worse, the data decide
+    neither way: `undecided`. Without a likelihood this is said from a tenth on, if it is more than before the data.
+
     For normal responses the maximum-likelihood fit is judged as lme4 does (`isSingular`): a diagonal element of the
-    relative Cholesky factor below 1e-4; and a simpler model is advised only if its AIC is no worse: a correlation
-    that is truly near 1 had better stay. A varying intercept is never advised away: where levels structure the data
-    (subjects of a trial, sites of a survey), leaving them out takes rows for independent that are not, however small
-    their sd is estimated.
+    relative Cholesky factor below 1e-4, here of effects at the predictors' means; and a simpler model is advised only
+    if its AIC is no worse: a correlation that is truly near 1 had better stay. A varying intercept is never advised
+    away: where levels structure the data (subjects of a trial, sites of a survey), leaving them out takes rows for
+    independent that are not, however small their sd is estimated.
 
     Parameters
     ----------
@@ -89,8 +96,8 @@ def singularity(fit: Fit) -> xr.Dataset:
     -------
     xarray.Dataset
         - (chain, draw, term): `contribution`, in units of the linear predictor;
-        - by term: `small`, the threshold; `near_zero`, posterior mass below it, `near_zero_prior`, `supported`;
-          `prior_density` (term, grid), of the contribution; `ml_relative`, diagonal of the relative
+        - by term: `small`, the threshold; `near_zero`, posterior mass below it, `near_zero_prior`, `supported`,
+          `undecided`; `prior_density` (term, grid), of the contribution; `ml_relative`, diagonal of the relative
           Cholesky factor at maximum likelihood (NaN where there is none);
         - (chain, draw, pair): `correlation`; by pair: `extreme`, posterior mass beyond +-0.95,
           `extreme_prior`, `piled`;
@@ -144,7 +151,11 @@ def singularity(fit: Fit) -> xr.Dataset:
     correlation, extreme, extreme_prior = _correlations(fit, pairs)
     piled = (extreme > ENOUGH) & (extreme > 3 * extreme_prior)
     ml = _Likelihood.of(fit)
-    supported = np.array([_is_supported(fit, ml, term, mass) for term, mass in zip(terms, near, strict=True)])
+    worth = [_Worth(fit, ml, term) for term in terms]
+    supported = np.array([one.is_supported(mass) for one, mass in zip(worth, near, strict=True)])
+    undecided = supported & [
+        one.is_undecided(mass, before) for one, mass, before in zip(worth, near, near_prior, strict=True)
+    ]
     confounded = not_identified(design)
     is_slope = np.array([f.names[e] != INTERCEPT for f, e in terms])
     per_term = ("term",)
@@ -153,6 +164,7 @@ def singularity(fit: Fit) -> xr.Dataset:
         "near_zero": (per_term, near),
         "near_zero_prior": (per_term, near_prior),
         "supported": (per_term, supported),
+        "undecided": (per_term, undecided),
         "ml_relative": (per_term, ml.relative),
         "correlation": (("chain", "draw", "pair"), correlation),
         "extreme": (("pair",), extreme),
@@ -190,7 +202,7 @@ def singularity(fit: Fit) -> xr.Dataset:
     found.attrs["finding"] = _finding(found, confounded)
     beside = fit.spec.beside_formula
     advice = f" A simpler model: {found.attrs['simpler']}{beside}." if simpler else _other_advice(confounded)
-    keep = " Keep it if the design has it." if not supported[~is_slope].all() else ""
+    keep = " Keep it if the design has it." if (~supported | undecided)[~is_slope].any() else ""
     found.attrs["sentence"] = f"{found.attrs['finding']}.{keep}{'' if found['good'] else advice}"
     return found
 
@@ -209,16 +221,31 @@ def _residual_variance(fit: Fit) -> float:
     return float((sigma**2 * (nu + 3) / (nu + 1)).mean())
 
 
-def _is_supported(fit: Fit, ml: "_Likelihood", term: tuple[FactorEffects, int], near: float) -> bool:
-    """Whether the data support an effect of whose posterior so much is near zero."""
-    if near < DOUBTFUL or near >= LIKELY:
-        return near < DOUBTFUL
-    factor, effect = term
-    if ml.fit is not None:
-        simpler = _without(fit.spec, fit.design, {(factor.name, effect)}, [])
-        if Counter(simpler.groups) != Counter(fit.spec.groups):
-            return not _is_no_worse(fit.design, simpler, ml.fit)
-    return True
+class _Worth:
+    """Whether one effect is worth its place, by the posterior and by the model without it."""
+
+    def __init__(self, fit: Fit, ml: "_Likelihood", term: tuple[FactorEffects, int]) -> None:
+        self.fit, self.ml, self.term = fit, ml, term
+
+    @cached_property
+    def needless(self) -> bool:
+        """Whether the model without it has an AIC that is no worse; False where there is no such model or score."""
+        if self.ml.fit is None:
+            return False
+        factor, effect = self.term
+        simpler = without_effects(self.fit.design, {(factor.name, effect)}, set())
+        changed = Counter(simpler.groups) != Counter(self.fit.spec.groups)
+        return changed and _is_no_worse(self.fit.design, simpler, self.ml.fit)
+
+    def is_supported(self, near: float) -> bool:
+        """Whether the data support it, with so much of its posterior near zero."""
+        return near < DOUBTFUL or (near < LIKELY and not self.needless)
+
+    def is_undecided(self, near: float, near_prior: float) -> bool:
+        """Whether the data neither support nor contradict it, as those of two or three levels hardly can."""
+        if self.ml.fit is None:
+            return near >= max(UNDECIDED_ALONE, near_prior)
+        return near >= UNDECIDED and self.needless
 
 
 def _sd_prior(fit: Fit, parameter: str) -> Any:
@@ -279,25 +306,13 @@ class _Likelihood:
             found = likelihood_fit(fit.design, reml=False)
         except EngineError as error:
             return cls(None, error.wrong, nothing)
-        return cls(found, "yes" if found.singular else "no", _relative_diagonal(found.maximum))
-
-
-def _relative_diagonal(maximum: Maximum) -> np.ndarray:
-    """Sd of each effect given those before it, relative to sigma, (terms,)."""
-    diagonal = []
-    for sd, corr in zip(maximum.sd, maximum.corr, strict=True):
-        sigma = sd[:, None] * corr * sd
-        for i in range(len(sd)):
-            above = sigma[i, :i]
-            left = sigma[i, i] - above @ np.linalg.pinv(sigma[:i, :i], hermitian=True) @ above
-            diagonal.append(np.sqrt(max(left, 0.0)) / (maximum.sigma or 1.0))
-    return np.array(diagonal)
+        return cls(found, "yes" if found.singular else "no", np.concatenate(found.maximum.relative))
 
 
 def _advised(fit: Fit, ml: _Likelihood, weak: set[tuple[str, int]], tied: list[_Pair]) -> ModelSpec | None:
     """The simplest model worth advising: without weak effects and tied correlations, or without weak effects alone."""
     for pairs in [tied, []] if tied and weak else [tied]:
-        simpler = _without(fit.spec, fit.design, weak, pairs)
+        simpler = without_effects(fit.design, weak, {(p.factor.name, p.first, p.second) for p in pairs})
         if Counter(simpler.groups) == Counter(fit.spec.groups):
             continue
         # Without a likelihood the posterior alone speaks, and it says nothing of what no correlation would cost.
@@ -317,43 +332,6 @@ def _is_no_worse(design: Design, simpler: ModelSpec, full: LikelihoodFit) -> boo
     except PartialPoolError:
         return False
     return other.deviance + 2 * other.n_parameters <= full.deviance + 2 * full.n_parameters + 1e-6
-
-
-def _without(spec: ModelSpec, design: Design, weak: set[tuple[str, int]], tied: list[_Pair]) -> ModelSpec:
-    """Leave out slopes that are weak, intercepts of which nothing else is left, and correlations of tied effects.
-
-    A varying intercept stays while a slope does: what it means depends on where zero is. Where all categories of a
-    column vary without an intercept, they add up to one, which stays.
-    """
-    groups: list[Group] = []
-    for factor in design.factors:
-        own = [group for group in spec.groups if group.factor == factor.name]
-        alive = [e for e in range(len(factor.names)) if (factor.name, e) not in weak]
-        at = 0
-        for group, recipe in zip(own, factor.recipes, strict=True):
-            places = range(at, at + len(recipe.names))
-            at += len(recipe.names)
-            terms = {t for t, e in zip(recipe.term_of_column, places, strict=True) if e in alive}
-            slopes = [slope for t, slope in enumerate(group.slopes) if t in terms]
-            columns = factor.values[:, list(places)]
-            structural = not any(one.intercept for one in own) and _adds_up_to_one(columns)
-            intercept = group.intercept or (structural and not slopes)
-            if not (slopes or intercept) or (group.intercept and not alive):
-                continue
-            kept = {e for t, e in zip(recipe.term_of_column, places, strict=True) if t == -1 or t in terms}
-            one = any(pair.factor is factor and {pair.first, pair.second} <= kept for pair in tied)
-            correlated = group.correlated and not one
-            groups.append(replace(group, slopes=tuple(slopes), intercept=intercept, correlated=correlated))
-    return spec.with_terms(groups=groups)
-
-
-def _adds_up_to_one(columns: np.ndarray) -> bool:
-    """Whether some combination of columns (rows, effects) is 1 in every row, as all categories of a column are."""
-    if not columns.shape[1]:
-        return False
-    scaled = columns / np.sqrt((columns**2).mean(axis=0))
-    ones = np.ones(len(columns))
-    return bool(np.abs(scaled @ np.linalg.lstsq(scaled, ones, rcond=1e-12)[0] - 1).max() < 1e-9)
 
 
 def _other_advice(confounded: tuple[Dependency, ...]) -> str:
@@ -377,6 +355,12 @@ def _finding(found: xr.Dataset, confounded: tuple[Dependency, ...]) -> str:
         mass = float(found["extreme"][k])
         parts.append(
             f"{effects} over {factor} are nearly one effect (correlation near +-1 with probability {mass:.2f})"
+        )
+    undecided = [str(term).partition(": ") for term in found["term"].to_numpy()[found["undecided"].to_numpy()]]
+    for factor, _, effect in undecided:
+        mass = float(found["near_zero"].sel(term=f"{factor}: {effect}"))
+        parts.append(
+            f"the data cannot tell whether {effect} varies over {factor} (near zero with probability {mass:.2f})"
         )
     ml = found.attrs["ml_singular"]
     if not parts:

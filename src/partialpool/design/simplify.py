@@ -1,0 +1,60 @@
+"""A simpler model: without some effects that vary, or without some of their correlations."""
+
+from collections.abc import Collection
+from dataclasses import replace
+
+import numpy as np
+
+from partialpool.design.build import Design
+from partialpool.spec.model import ModelSpec
+from partialpool.spec.terms import Group
+
+__all__ = ["without_effects"]
+
+
+def without_effects(
+    design: Design, weak: Collection[tuple[str, int]], tied: Collection[tuple[str, int, int]]
+) -> ModelSpec:
+    """Leave out slopes that are weak, intercepts of which nothing else is left, and correlations of tied effects.
+
+    A varying intercept stays while a slope does: what it means depends on where zero is. Where all categories of a
+    column vary without an intercept, they add up to one, which stays.
+
+    Parameters
+    ----------
+    design
+        Of the model that is made simpler.
+    weak
+        Effects to leave out: factor and position.
+    tied
+        Pairs of effects to make independent: factor and positions.
+    """
+    groups: list[Group] = []
+    for factor in design.factors:
+        own = [group for group in design.spec.groups if group.factor == factor.name]
+        alive = [e for e in range(len(factor.names)) if (factor.name, e) not in weak]
+        at = 0
+        for group, recipe in zip(own, factor.recipes, strict=True):
+            places = range(at, at + len(recipe.names))
+            at += len(recipe.names)
+            terms = {t for t, e in zip(recipe.term_of_column, places, strict=True) if e in alive}
+            slopes = [slope for t, slope in enumerate(group.slopes) if t in terms]
+            columns = factor.values[:, list(places)]
+            structural = not any(one.intercept for one in own) and _adds_up_to_one(columns)
+            intercept = group.intercept or (structural and not slopes)
+            if not (slopes or intercept) or (group.intercept and not alive):
+                continue
+            kept = {e for t, e in zip(recipe.term_of_column, places, strict=True) if t == -1 or t in terms}
+            one = any(name == factor.name and {first, second} <= kept for name, first, second in tied)
+            correlated = group.correlated and not one
+            groups.append(replace(group, slopes=tuple(slopes), intercept=intercept, correlated=correlated))
+    return design.spec.with_terms(groups=groups)
+
+
+def _adds_up_to_one(columns: np.ndarray) -> bool:
+    """Whether some combination of columns (rows, effects) is 1 in every row, as all categories of a column are."""
+    if not columns.shape[1]:
+        return False
+    scaled = columns / np.sqrt((columns**2).mean(axis=0))
+    ones = np.ones(len(columns))
+    return bool(np.abs(scaled @ np.linalg.lstsq(scaled, ones, rcond=1e-12)[0] - 1).max() < 1e-9)
