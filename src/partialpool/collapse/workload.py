@@ -13,11 +13,13 @@ from partialpool.design.build import Design, FactorEffects
 
 __all__ = ["Workload", "expect_workload"]
 
-_CALL: Final = 1e-5
-_LEVEL: Final = 2e-7
+_CALL: Final = 4e-5
+_LEVEL: Final = 1e-7
+_PAIR: Final = 2e-8
 _LOOPED: Final = 3e-10
 _BLOCKED: Final = 1e-10
-"""Seconds per evaluation, per level, and per multiplication up to and beyond what the cache holds; measured."""
+"""Seconds per evaluation, per level, per pair of its effects, and per multiplication up to and beyond what the cache
+holds; measured."""
 _CACHED: Final = 1e7
 
 
@@ -29,8 +31,8 @@ class Workload:
     ----------
     size
         Elements of theta, with default priors of the common effects.
-    levels
-        Levels that are eliminated one by one.
+    levels, pairs
+        Levels that are eliminated one by one, and pairs of effects in them, q^2 a level.
     tail
         Columns of the dense tail.
     multiplications
@@ -39,6 +41,7 @@ class Workload:
 
     size: int
     levels: int
+    pairs: int
     tail: int
     multiplications: float
 
@@ -46,7 +49,8 @@ class Workload:
     def seconds(self) -> float:
         """Processor seconds of one density on a machine of 2025."""
         work = self.multiplications
-        return _CALL + _LEVEL * self.levels + _LOOPED * min(work, _CACHED) + _BLOCKED * max(work - _CACHED, 0.0)
+        alone = _LEVEL * self.levels + _PAIR * self.pairs
+        return _CALL + alone + _LOOPED * min(work, _CACHED) + _BLOCKED * max(work - _CACHED, 0.0)
 
 
 def expect_workload(design: Design) -> Workload:
@@ -56,7 +60,7 @@ def expect_workload(design: Design) -> Workload:
     size = sum(len(f.names) for f in factors) + partials + (design.se is None)
     width = len(design.common.coefs) + 1
     if not factors:
-        return Workload(size, 0, 0, (width - 1) ** 3 / 3)
+        return Workload(size, 0, 0, 0, (width - 1) ** 3 / 3)
     leaf, others = factors[0], factors[1:]
     branch = next((f for f in others if f.n_levels * len(f.names) >= BRANCH_FROM and _nests(leaf, f)), None)
     tail = [f for f in others if f is not branch]
@@ -64,8 +68,9 @@ def expect_workload(design: Design) -> Workload:
     work = _level_by_level(leaf, tail, width + (len(branch.names) if branch else 0), design.n_rows)
     if branch:
         work += _level_by_level(branch, tail, width, design.n_rows)
-    levels = leaf.n_levels + (branch.n_levels if branch else 0)
-    return Workload(size, levels, columns, work + (columns + width - 1) ** 3 / 3)
+    alone = [leaf, branch] if branch else [leaf]
+    levels, pairs = sum(f.n_levels for f in alone), sum(f.n_levels * len(f.names) ** 2 for f in alone)
+    return Workload(size, levels, pairs, columns, work + (columns + width - 1) ** 3 / 3)
 
 
 def _nests(lower: FactorEffects, upper: FactorEffects) -> bool:

@@ -16,7 +16,7 @@ __all__ = ["ENGINES", "choose_engine", "load_engine", "weigh_engines"]
 
 _WORTH: Final = 1.3
 """How many times longer the preferred engine may take: it gives evidence, and nearly independent draws."""
-_SOON: Final = 20.0
+_SOON: Final = 10.0
 """Seconds below which nobody wants to hear of a choice."""
 
 ENGINES: Final[Mapping[str, str]] = MappingProxyType(

@@ -11,27 +11,31 @@ from typing import Final
 
 from partialpool.collapse.arrange import TAIL_COPIES
 from partialpool.collapse.memory import fits
-from partialpool.collapse.proposal import MANY, round_size
+from partialpool.collapse.proposal import round_size
 from partialpool.collapse.workload import expect_workload
 from partialpool.design.build import Design
 from partialpool.infer.settings import Settings
 
 __all__ = ["FORECASTS", "Forecast", "forecast_collapsed", "forecast_nuts"]
 
-_ROUNDS: Final = 6
+_ROUNDS: Final = 3
 _CLIMB: Final = 100
-_WITH_EFFECTS: Final = 1.3
+_WITH_EFFECTS: Final = 1.1
 """Of a usual fit: rounds of adaptation, gradients on the way to the modes, what a draw costs with its effects."""
-_STEPS: Final = 10
-_GRADIENT: Final = 3.0
+_COVERED: Final = 16
+"""Elements of theta that a proposal usually covers; NUTS on the collapsed density is for more."""
+_STEPS: Final = 12
+_GRADIENT: Final = 2.0
 _CALL: Final = 5e-5
 """Of NUTS on the collapsed density: steps per draw, densities that a gradient costs, seconds of a call from Python."""
-_COMPILE: Final = 25.0
+_COMPILE: Final = 4.0
+_COMPILE_EFFECT: Final = 0.8
 _NUTS_STEPS: Final = 25
 _STEP: Final = 1e-5
-_PER_CELL: Final = 2.5e-9
+_PER_CELL: Final = 1e-9
 _PER_EFFECT: Final = 6e-8
-"""Of NUTS on every effect: compilation, steps per draw, seconds per step, per number of X and Z, per group effect."""
+"""Of NUTS on every effect: compilation, and of each varying effect; steps per draw; seconds per step, per number of X
+and Z, per group effect."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ def forecast_collapsed(design: Design, settings: Settings) -> Forecast:
     if not fits(TAIL_COPIES * 8.0 * load.tail**2):
         return Forecast(float("inf"), f"crossed factors make a dense matrix of {load.tail} columns: it does not fit")
     climbs = _CLIMB * min(2 * load.size + 1, _GRADIENT)
-    if load.size <= MANY:
+    if load.size <= _COVERED:
         evaluations = climbs + _ROUNDS * round_size(load.size, load.multiplications) + _WITH_EFFECTS * kept
         return Forecast(evaluations * load.seconds, because)
     steps = _STEPS * (kept + settings.chains * settings.without_funnel().tune)
@@ -58,11 +62,13 @@ def forecast_collapsed(design: Design, settings: Settings) -> Forecast:
 
 def forecast_nuts(design: Design, settings: Settings) -> Forecast:
     """Predict a run of the nuts engine."""
-    columns = len(design.common.coefs) + sum(len(f.names) for f in design.factors)
+    varying = sum(len(f.names) for f in design.factors)
+    columns = len(design.common.coefs) + varying
     effects = sum(f.n_levels * len(f.names) for f in design.factors)
     step = _STEP + _PER_CELL * columns * design.n_rows + _PER_EFFECT * effects
     steps = _NUTS_STEPS * settings.chains * (settings.draws + settings.tune)
-    return Forecast(_COMPILE + steps * step, f"{design.n_rows} rows and {effects} group effects per step")
+    seconds = _COMPILE + _COMPILE_EFFECT * varying + steps * step
+    return Forecast(seconds, f"{design.n_rows} rows and {effects} group effects per step")
 
 
 FORECASTS: Final[Mapping[str, Callable[[Design, Settings], Forecast]]] = MappingProxyType(

@@ -29,7 +29,8 @@ def sample_theta(
         theta (chains, draws, elements); the sampler's statistics (chains, draws); whether Ctrl-C cut it short.
     """
     signed = choose_signed(marginal, peaks[0])
-    center, factor = signed.from_theta(peaks[0].theta), np.linalg.cholesky(signed.covariance(peaks[0]))
+    with single_lapack():  # for small matrices more threads only wait
+        center, factor = signed.from_theta(peaks[0].theta), np.linalg.cholesky(signed.covariance(peaks[0]))
 
     def density() -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
         def evaluate(x: np.ndarray) -> tuple[float, np.ndarray]:
