@@ -6,6 +6,7 @@ Every message has four parts: what is wrong, what we got, what is allowed, what 
 import contextlib
 import difflib
 import os
+import sys
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -30,6 +31,8 @@ _PACKAGE: Final = str(Path(__file__).parent) + os.sep
 _BETWEEN: Final = (_PACKAGE, contextlib.__file__.removesuffix(".py"))
 """What files that stand between the line that called the package and a warning begin with; their whole names do not
 count as such."""
+_CALLING_BACK: Final = ("formulae",)
+"""Libraries that call functions of this package, which may warn."""
 
 
 class PartialPoolError(Exception):
@@ -114,7 +117,8 @@ def warn(message: str, category: type[PartialPoolWarning]) -> None:
     category
         `DataWarning` or `SamplingWarning`.
     """
-    warnings.warn(message, category, skip_file_prefixes=_BETWEEN)
+    between = [*_BETWEEN, *(str(Path(str(m.__file__)).parent) for m in map(sys.modules.get, _CALLING_BACK) if m)]
+    warnings.warn(message, category, skip_file_prefixes=tuple(between))
 
 
 def nearest(name: str, allowed: Iterable[str], count: int = 3) -> str:

@@ -4,7 +4,7 @@ import pytest
 from scipy.interpolate import BSpline
 
 from partialpool.design.evaluate import evaluate, learn_columns
-from partialpool.errors import DataError
+from partialpool.errors import DataError, DataWarning
 
 
 @pytest.fixture
@@ -190,7 +190,9 @@ def test_a_new_level_has_the_mean_of_its_own_rows(frame):
     recipe, _ = learn_columns(["between(z, g)", "within(z, g)"], frame, intercept=False)
     new = pd.DataFrame({"z": [1.0, 5.0, 7.0], "g": pd.Categorical(["new", "new", "a"])})
     mean = frame.z[frame.g == "a"].mean()
-    np.testing.assert_allclose(recipe.apply(new), [[3, -2], [3, 2], [mean, 7 - mean]])
+    with pytest.warns(DataWarning, match=r"means of 'z' over levels the fit has not seen \(new\) are those of") as said:
+        np.testing.assert_allclose(recipe.apply(new), [[3, -2], [3, 2], [mean, 7 - mean]])
+    assert {one.filename for one in said} == {__file__}  # the warning points at who asked
 
 
 @pytest.mark.parametrize("kind", ["int8", "uint8", "int16", "int32", "int64", "float16", "float32"])

@@ -20,8 +20,8 @@ __all__ = [
     "weak_slopes",
 ]
 
-_FARTHEST = 1e5
-"""Sds between zero and the data up to which a correlation at zero tells the variance at the data to five digits."""
+_FARTHEST = 2e6
+"""Sds between zero and the data up to which a correlation at zero tells the variance at the data to three digits."""
 _RANK_TOLERANCE = 1e-12
 """Smallest eigenvalue of the predictors' correlation matrix that counts as above zero."""
 
@@ -116,7 +116,7 @@ def check_digits(factor: str, effects: tuple[str, ...], values: np.ndarray, bloc
     Raises
     ------
     DataError
-        More than 100,000 sds between zero and the data, such as seconds since 1970 within a minute.
+        More than 2,000,000 sds between zero and the data, such as seconds since 1970 within a minute.
     """
     for i in (i for block in blocks if any(effects[k] == INTERCEPT for k in block) for i in block):
         column = values[:, i]
@@ -125,7 +125,7 @@ def check_digits(factor: str, effects: tuple[str, ...], values: np.ndarray, bloc
             raise DataError(
                 f"{effects[i]!r} lies so far from zero that its variances over {factor!r} would lose their digits",
                 got=f"values near {middle:.12g} that vary by {spread:.2g}",
-                allowed="values up to 100,000 sds from zero, where a slope is correlated with an intercept",
+                allowed="values up to 2,000,000 sds from zero, where a slope is correlated with an intercept",
                 do=f"take a constant off, I({effects[i]} - {middle:.0f}): the model stays the same",
             )
 

@@ -19,7 +19,7 @@ from formulae.terms.variable import Variable
 from partialpool.design.categories import Categories, Coding, find_categories, merge_categories
 from partialpool.design.kinds import is_quantity
 from partialpool.design.recipe import Recipe, check_finite, quiet_evaluation
-from partialpool.errors import DataError
+from partialpool.errors import DataError, DataWarning, warn
 from partialpool.names import INTERCEPT
 from partialpool.spec.expression import columns_of, describe_terms, is_single
 from partialpool.spec.guard import CODING
@@ -42,6 +42,15 @@ class Between:
         own = pd.Series(np.asarray(x, dtype=float)).groupby(labels, sort=False).mean()
         if self.means is None:
             self.means = own
+        new = own.index.difference(self.means.index, sort=False)
+        if len(new):
+            some = ", ".join(map(str, new[:3])) + (f" and {len(new) - 3} more" if len(new) > 3 else "")
+            warn(
+                f"the means of {getattr(x, 'name', 'a predictor')!r} over levels the fit has not seen ({some}) are "
+                f"those of the rows given here: predictions for a row depend on the other rows of its level; give all "
+                "rows of a new level together",
+                DataWarning,
+            )
         return labels.map(self.means).fillna(labels.map(own)).to_numpy(dtype=float)
 
 
