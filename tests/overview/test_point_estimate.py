@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import partialpool as pp
 from partialpool.overview.point_estimate import (
     MEAN,
     MEDIAN,
@@ -117,3 +118,14 @@ def test_quantiles_of_infinite_draws():
     assert low in draws
     assert high == np.inf
     np.testing.assert_array_equal(quantiles(draws[:90], (0.1, 0.9)), np.quantile(draws[:90], [0.1, 0.9]))
+
+
+def test_a_correlation_near_one_needs_no_median():
+    """Years far from zero: at zero intercept and slope are as good as one, and the draws' tail is on one side."""
+    rng = np.random.default_rng(4)
+    person, year = np.repeat(np.arange(20), 6), np.tile(np.arange(2000.0, 2006.0), 20)
+    y = rng.normal(size=20)[person] + (0.1 + 0.1 * rng.normal(size=20)[person]) * (year - 2002.5)
+    table = {"y": y + 0.5 * rng.normal(size=120), "year": year, "id": person}
+    fit = pp.fit("y ~ year + (year | id)", table, seed=1, progressbar=False)
+    assert not [name for name in fit.digest.means_not_known if name.startswith(("corr_", "icc"))]
+    assert "corr(Intercept, year)" not in str(fit).partition("read the median")[2]

@@ -21,6 +21,7 @@ __all__ = ["Digest"]
 _PROB = 0.9
 _CORRELATION_DIGIT = 0.1
 """sd of a correlation below which it is shown as with this one."""
+_BOUNDED = ("corr_", "icc[")
 _HEADERS = ("mean", "median", "sd", "5%", "95%", "ESS", "R-hat")
 
 
@@ -40,8 +41,8 @@ class _Line:
 
     @cached_property
     def mean_is_known(self) -> bool:
-        """Whether its mean is more than what a few draws make of it."""
-        return mean_is_known(self.draws)
+        """Whether its mean is more than what a few draws make of it; a few can move what is bounded by little."""
+        return (self.key.startswith(_BOUNDED) and bool(np.isfinite(self.draws).all())) or mean_is_known(self.draws)
 
     @cached_property
     def cells(self) -> list[str]:
