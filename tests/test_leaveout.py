@@ -145,3 +145,27 @@ def test_a_level_without_which_an_outer_one_is_gone(sleepstudy):
     fit = pp.fit("strength ~ 1 + (1 | batch/cask)", data, seed=1, progressbar=False)
     without = refit_without(fit, fit.design.factor_named("batch").codes == 0, seed=1)
     assert without.design.factor_named("batch:cask").n_levels == 27
+
+
+@pytest.mark.slow
+def test_refits_by_nuts_score_what_a_grid_scores():
+    """Counts of one mean, a level far out: importance weights fail, a refit is right. log p(y_j | y_-j) on a grid."""
+    g = np.repeat(np.arange(8), 6)
+    y = np.random.default_rng(3).poisson(np.exp(0.5 + 0.8 * np.random.default_rng(4).normal(size=8)[g]))
+    y[5] = 40
+    fit = pp.fit("y ~ 1", {"y": y}, family="poisson", seed=1, progressbar=False)
+    again = score_levels(fit, g, refit=True, seed=2)
+    assert again.refitted[0]
+    prior = fit.priors["beta[Intercept]"].arguments
+    grid = np.linspace(-3, 5, 20_001)
+    rows = stats.poisson.logpmf(y[:, None], np.exp(grid))
+    before = stats.norm.logpdf(grid, prior["mu"], prior["sigma"])
+    every = np.array(
+        [np.logaddexp.reduce(before + rows[use].sum(axis=0)) for use in [g >= 0, *(g != j for j in range(8))]]
+    )
+    exact = every[0] - every[1:]
+    # The refit averages densities over 4,000 draws, worth 1,000 at least: its error by 20 such batches of the grid.
+    without = np.exp(before + rows[g != 0].sum(axis=0) - every[1])
+    draws = np.random.default_rng(5).choice(grid, size=(20, 1000), p=without / without.sum())
+    batches = [np.logaddexp.reduce(np.interp(d, grid, rows[g == 0].sum(axis=0))) - np.log(len(d)) for d in draws]
+    assert abs(float(again.loo.elpd_i[0]) - exact[0]) < 5 * np.std(batches, ddof=1)
