@@ -54,10 +54,10 @@ def lines(result: Result) -> list[str]:
     ]
     return [
         *paragraph(
-            "4 chains of 1,000 draws on 2 cores, each fit in a process of its own, one run each. Processor seconds, which",
-            "neighbours on the machine disturb least, include the compilation of the PyMC model, which every new",
-            "formula needs. Kernels of the collapsed engine, which are compiled once per machine, are loaded before.",
-            "The other engine is given up after twice the time of the one that was taken (30 s at least). The smallest",
+            "4 chains of 1,000 draws on 2 cores, each fit in a process of its own, one run each. Processor seconds,",
+            "since neighbours disturb them least; the compilation of the PyMC model, which every new formula",
+            "needs, is included. Kernels of the collapsed engine, compiled once per machine, are loaded before. The",
+            "other engine is given up after twice the time of the one that was taken (30 s at least). The smallest",
             "bulk ESS is over common effects, sds, correlations and sigma.",
         ),
         *table(head, rows),
