@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import partialpool as pp
@@ -12,6 +13,8 @@ from partialpool.datasets.simulate.catalogue import SIMULATIONS
 from partialpool.design.build import build_design
 from partialpool.gallery import read_source
 from partialpool.overview.chains import bulk_ess, mcse_mean
+from partialpool.spec.model import ModelSpec
+from partialpool.spec.modelfile import DataSource
 
 MODELS = sorted((Path(__file__).parents[1] / "models").glob("*.toml"))
 REFERENCES = {
@@ -38,7 +41,7 @@ def test_a_worked_model_says_what_it_shows_and_builds(path):
     assert model.title
     assert model.source
     assert model.shows.endswith(".")
-    design = build_design(model.spec, read_source(model.data))
+    design = build_design(model.spec, read_source(model.data, model.spec))
     assert design.n_rows == design.n_given
     assert pp.ModelSpec.from_toml_text(model.spec.to_toml()) == model.spec
 
@@ -140,3 +143,41 @@ def test_counts_and_choices_agree_with_their_references_under_stated_priors(data
     (entry,) = [e for e in REFERENCE.values() if e["data"] == data]
     fit = pp.fit(stated_spec(entry), table_of(entry), seed=1, progressbar=False)
     check_against_reference(fit, entry, min_ess=300)
+
+
+def source_of(folder, text, name="table.csv"):
+    path = folder / name
+    path.write_text(text)
+    return DataSource(None, path)
+
+
+def test_labels_in_a_file_stay_apart(tmp_path):
+    spec = ModelSpec.from_formula("y ~ zip + (1 | code) + (1 | site:plot)")
+    rows = ["1,7,1,02139,0.5", "01,8,2,10001,1.5", "001,9,1,00001,2.50", "1.0,7,2,02139,3"]
+    table = read_source(source_of(tmp_path, "\n".join(["code,site,plot,zip,y", *rows])), spec)
+    assert table["code"].tolist() == ["1", "01", "001", "1.0"]
+    assert table["site"].tolist() == [7, 8, 9, 7]  # whole numbers, as a data frame would have them
+    assert table["zip"].tolist() == ["02139", "10001", "00001", "02139"]
+    assert table["y"].tolist() == [0.5, 1.5, 2.5, 3.0]
+
+
+def test_tabs_and_parquet_by_the_ending(tmp_path):
+    spec = ModelSpec.from_formula("y ~ 1 + (1 | g)")
+    frame = pd.DataFrame({"g": ["a", "b"], "y": [1.0, 2.0]})
+    frame.to_parquet(tmp_path / "table.parquet")
+    pd.testing.assert_frame_equal(
+        read_source(DataSource(None, tmp_path / "table.parquet"), spec), frame, check_dtype=False
+    )
+    found = read_source(source_of(tmp_path, frame.to_csv(sep="\t", index=False), "table.tsv"), spec)
+    pd.testing.assert_frame_equal(found, frame, check_dtype=False)
+
+
+def test_a_file_that_cannot_be_read_says_why(tmp_path):
+    spec = ModelSpec.from_formula("y ~ 1 + (1 | g)")
+    with pytest.raises(pp.FileError, match="the data file has no commas between its columns") as error:
+        read_source(source_of(tmp_path, "g;y\na;1,5\n"), spec)
+    assert "'g;y'" in error.value.got
+    (tmp_path / "latin.csv").write_bytes("g,y\nZürich,1\n".encode("latin-1"))
+    with pytest.raises(pp.FileError, match="cannot read the data file") as error:
+        read_source(DataSource(None, tmp_path / "latin.csv"), spec)
+    assert "save it as UTF-8" in error.value.do

@@ -126,7 +126,7 @@ def _check(options: argparse.Namespace) -> int:
     from partialpool.spec.modelfile import read_model_file  # noqa: PLC0415
 
     model = read_model_file(options.spec)
-    design = build_design(model.spec, read_source(model.data))
+    design = build_design(model.spec, read_source(model.data, model.spec))
     resolved = resolve_priors(design)
     factors, priors = describe_data(design, resolved)
     about = [line for line in (model.title, model.shows, model.source) if line]

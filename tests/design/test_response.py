@@ -2,8 +2,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from partialpool.design.build import build_design
 from partialpool.errors import DataWarning, PartialPoolError
+from partialpool.reporting.describe import describe_words
 from partialpool.spec.families import FAMILIES
+from partialpool.spec.model import ModelSpec
 
 RHS = " ~ x + (1 | g)"
 
@@ -177,3 +180,15 @@ def test_the_row_in_an_error_is_counted_in_the_table_as_given(formula, options, 
     data = table.assign(x=[np.nan] * 3 + table["x"].tolist()[3:], **change)
     with pytest.warns(DataWarning, match="dropped 3 of 48"), pytest.raises(PartialPoolError, match="in row 47"):
         build(formula, data, **options)
+
+
+@pytest.mark.parametrize(
+    ("values", "success"),
+    [(["Alive", "Dead"], "probability of s = Dead"), ([False, True], ""), ([0, 1], ""), (["False", "True"], "")],
+)
+def test_what_is_modelled_is_said_of_two_categories(values, success):
+    design = build_design(
+        ModelSpec.from_formula("s ~ 1 + (1 | g)", family="bernoulli"), {"s": values * 6, "g": list("abcd") * 3}
+    )
+    assert design.response.success == success
+    assert ("What is modelled is the" in describe_words(design)) == bool(success)

@@ -5,6 +5,7 @@ import importlib.util
 import re
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
 
 import partialpool as pp
@@ -144,3 +145,16 @@ def test_awkward_names_give_a_valid_page_with_valid_pictures(pages):
 def test_the_heading_is_the_plain_name_of_the_response(pages):
     assert "<h1>y (cm)</h1>" in pages["awkward"]
     assert "<title>y (cm): report" in pages["awkward"]
+
+
+def test_the_lines_of_the_header_have_their_own_names(tmp_path):
+    """A model with categories has a line more than others."""
+    rng = np.random.default_rng(2)
+    table = {"g": np.repeat(np.arange(12), 10), "arm": ["c", "t"] * 60, "y": rng.normal(size=120)}
+    fit = pp.fit("y ~ arm + (1 | g)", table, seed=1, draws=100, progressbar=False)
+    text = pp.report(fit, tmp_path / "report.html").read_text(encoding="utf-8")
+    lines = dict(re.findall("<dt>(.*?)</dt><dd>(.*?)</dd>", text))
+    assert list(lines) == ["Model", "Data", "Reference categories", "Engine", "Log evidence"]
+    assert lines["Reference categories"] == "arm = c"
+    assert lines["Engine"].startswith("collapsed (importance-weighted chains)")
+    assert re.match(r"-\d+\.\d\d \(Monte Carlo se", lines["Log evidence"])

@@ -1,6 +1,7 @@
 """The response: its values, and whether the family can have made them."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,10 @@ from partialpool.spec.families import Family
 from partialpool.spec.formula import ResponseTerm
 
 __all__ = ["Response", "evaluate_trials", "read_response_values", "read_standard_errors"]
+
+
+_PLAIN: Final = frozenset({"0", "1", "False", "True", "0.0", "1.0"})
+"""Labels of binary responses that leave no doubt which is success."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +39,19 @@ class Response:
     values: np.ndarray
     trials: np.ndarray | None = None
     categories: tuple[str, ...] = ()
+
+    @property
+    def success(self) -> str:
+        """Which of two categories the probability is of, in words; empty for 0 and 1, false and true, and for others.
+
+        Examples
+        --------
+        >>> Response("status", np.array([0.0, 1.0]), categories=("Alive", "Dead")).success
+        'probability of status = Dead'
+        """
+        if len(self.categories) != 2 or self.trials is not None or set(self.categories) <= _PLAIN:
+            return ""
+        return f"probability of {self.name} = {self.categories[1]}"
 
 
 def read_response_values(term: ResponseTerm, family: Family, frame: pd.DataFrame) -> Response:

@@ -21,6 +21,14 @@ __all__ = ["Digest"]
 _PROB = 0.9
 _CORRELATION_DIGIT = 0.1
 """sd of a correlation below which it is shown as with this one."""
+_LINES = {
+    "Modelled": "modelled: {}",
+    "Reference categories": "reference categories: {}",
+    "Left out": "left out, not identified by the rows: {}",
+    "Engine": "engine {}",
+    "Log evidence": "log evidence {}",
+}
+"""How the heading prints: the first lines speak for themselves."""
 _BOUNDED = ("corr_", "icc[")
 _HEADERS = ("mean", "median", "sd", "5%", "95%", "ESS", "R-hat")
 
@@ -86,8 +94,8 @@ class Digest:
         return judge(self.tree)
 
     @property
-    def heading(self) -> tuple[str, ...]:
-        """Formula, data and engine, a line each."""
+    def heading(self) -> dict[str, str]:
+        """Formula, data, categories, engine and evidence, by name; what there is nothing to say of is left out."""
         design, attrs = self.design, self.tree.attrs
         run, settings = json.loads(attrs["run"]), json.loads(attrs["settings"])
         sizes = "; ".join(f"{f.name} {f.how_many}" for f in design.factors)
@@ -98,19 +106,23 @@ class Digest:
         cut = " (interrupted)" if run.get("interrupted") else ""
         seed = "" if settings["seed"] is None else f", seed {settings['seed']}"
         seconds = f", {run['seconds']:.1f} s" if "seconds" in run else ""
-        evidence: tuple[str, ...] = ()
+        evidence = ""
         if "log_evidence" in run:
-            evidence = (f"log evidence {run['log_evidence']:.2f} (Monte Carlo se {run['log_evidence_se']:.3f})",)
-        columns: tuple[str, ...] = (f"reference categories: {design.references}",) if design.references else ()
-        if design.dropped:
-            columns += (f"left out, not identified by the rows: {', '.join(design.dropped)}",)
-        return (
-            f"{design.spec}",
-            f"{design.n_rows} rows{f' ({dropped} dropped)' if dropped else ''}{'; ' + sizes if sizes else ''}",
-            *columns,
-            f"engine {attrs['engine']}{sampler}, {attrs['engine_reason']}: {chains}{cut}{seed}{seconds}",
-            *evidence,
-        )
+            evidence = f"{run['log_evidence']:.2f} (Monte Carlo se {run['log_evidence_se']:.3f})"
+        found = {
+            "Model": f"{design.spec}",
+            "Data": f"{design.n_rows} rows{f' ({dropped} dropped)' if dropped else ''}{'; ' + sizes if sizes else ''}",
+            "Modelled": design.response.success,
+            "Reference categories": design.references,
+            "Left out": ", ".join(design.dropped),
+            "Engine": f"{attrs['engine']}{sampler}, {attrs['engine_reason']}: {chains}{cut}{seed}{seconds}",
+            "Log evidence": evidence,
+        }
+        return {name: text for name, text in found.items() if text}
+
+    @property
+    def _heading_lines(self) -> list[str]:
+        return [_LINES.get(name, "{}").replace("{}", text) for name, text in self.heading.items()]
 
     @cached_property
     def tables(self) -> tuple[TextTable, ...]:
@@ -135,12 +147,12 @@ class Digest:
         return tuple(line.key for line in lines if not line.mean_is_known)
 
     def __str__(self) -> str:
-        return "\n".join([*self.heading, *("\n" + str(table) for table in self.tables), "", str(self.verdict)])
+        return "\n".join([*self._heading_lines, *("\n" + str(table) for table in self.tables), "", str(self.verdict)])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        heading = "<br>".join(_escape(line) for line in self.heading)
+        heading = "<br>".join(_escape(line) for line in self._heading_lines)
         body = "".join(table._repr_html_() for table in self.tables)
         return f"<div><p>{heading}</p>{body}<pre>{_escape(str(self.verdict))}</pre></div>"
 

@@ -39,6 +39,8 @@ def describe_words(design: Design) -> str:
     spec = design.spec
     coefs = ", ".join(design.common.coefs) or "nothing but its cutpoints"
     lines = [f"{spec.response} (family {spec.family}, link {spec.link}) depends on {coefs} in the population."]
+    if design.response.success:
+        lines.append(f"What is modelled is the {design.response.success}.")
     if spec.offsets:
         lines.append(f"{' + '.join(spec.offsets)} is added with coefficient 1 (offset).")
     if spec.se:

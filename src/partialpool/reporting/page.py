@@ -66,20 +66,13 @@ def render(fit: Fit) -> str:
     version = json.loads(fit.tree.attrs["versions"])["partialpool"]
     text = page.render(
         response=response_name(fit),
-        heading=_heading(fit),
+        heading=fit.digest.heading.items(),
         sections=sections,
         colors=colors,
         phone=96 * PHONE,
         version=version,
     )
     return printable(text)
-
-
-def _heading(fit: Fit) -> list[tuple[str, str]]:
-    """Name the lines of the digest's heading, and leave the name out where the line begins with it."""
-    names = ("Model", "Data", "Engine", "Log evidence")
-    lines = zip(names, fit.digest.heading, strict=False)
-    return [(name, line.removeprefix(f"{name.lower()} ")) for name, line in lines]
 
 
 def _anchor(title: str) -> str:

@@ -217,4 +217,6 @@ def _labelled(
         "response": fit.spec.response,
         "link": fit.spec.link,
     }
+    if fit.design.response.success:
+        attrs["expectation"] = fit.design.response.success
     return xr.Dataset(variables, coords=coords, attrs=attrs)
