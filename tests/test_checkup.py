@@ -127,3 +127,11 @@ def test_counts_of_the_wrong_family_are_found_with_advice_for_counts(checked_cou
         assert found["zeros"].cure.startswith("fewer zeros than the family makes: look whether zeros could be recorded")
         assert found["zeros"].found.startswith("share of zeros 0, new responses 0.1")
         assert "counts vary less than the family says" in found["dispersion"].cure
+
+
+def test_what_was_not_judged_is_not_called_good():
+    data = pp.load_dataset("sleepstudy")
+    fit = pp.fit("Reaction ~ 1 + (1 | Subject)", data, draws=20, seed=1, progressbar=False)  # too few for p-values
+    found = pp.check(fit, seed=1)
+    assert found.frame.set_index("check")["good"].isna().loc["new data"]
+    assert [row[1] for row in found.table.rows if row[0] == "new data"] == ["-"]

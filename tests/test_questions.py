@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import partialpool as pp
+from checks.fixed import fit_at
 
 DOCS = (Path(__file__).parents[1] / "docs" / "questions.md").read_text(encoding="utf-8")
 PARTNERS = {
@@ -58,3 +59,13 @@ def test_what_is_drawn_is_tabulated(sleepstudy):
         assert {"mean", "sd"} <= set(pp.summary(getattr(pp, question)(fit, *arguments)).columns), question
     with pytest.raises(pp.DataError, match="nothing here was drawn"):
         pp.summary(pp.naive_errors(fit))
+
+
+@pytest.mark.parametrize(("question", "picture"), [*PARTNERS.items(), ("group_effects", "plot_group_effects")])
+def test_a_picture_of_a_fit_is_refused_with_the_question_to_ask(question, picture):
+    fit = fit_at(
+        "Reaction ~ 1 + (1 | Subject)", pp.load_dataset("sleepstudy"), beta=[300.0], sd_Subject=[30.0], sigma=40.0
+    )
+    with pytest.raises(pp.DataError, match="a picture is drawn of an answer, not of a fit") as error:
+        getattr(pp, picture)(fit)
+    assert error.value.do == f"ask first: pp.{picture}(pp.{question}(fit))"

@@ -54,14 +54,14 @@ class Checklist:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """One row per finding."""
-        rows = [(f.check, f.good, f.found, "" if f.good else f.cure) for f in self.findings]
-        return pd.DataFrame(rows, columns=["check", "good", "found", "cure"])
+        """One row per finding; `good` is missing where it was not judged."""
+        rows = [(f.check, f.good if f.judged else None, f.found, "" if f.good else f.cure) for f in self.findings]
+        return pd.DataFrame(rows, columns=["check", "good", "found", "cure"]).astype({"good": "boolean"})
 
     @property
     def table(self) -> TextTable:
         """The findings; cures of what is not good below."""
-        rows = tuple((f.check, "good" if f.good else "LOOK", f.found) for f in self.findings)
+        rows = tuple((f.check, _verdict(f), f.found) for f in self.findings)
         cures = tuple(f"{f.check}: {f.cure}" for f in self.findings if not f.good)
         return TextTable(("check", "", "found"), rows, title="Checks", notes=cures)
 
@@ -72,6 +72,10 @@ class Checklist:
 
     def _repr_html_(self) -> str:
         return self.table._repr_html_()
+
+
+def _verdict(finding: Finding) -> str:
+    return "-" if not finding.judged else "good" if finding.good else "LOOK"
 
 
 def check(fit: Fit, *, seed: int | None = None) -> Checklist:
@@ -117,7 +121,9 @@ def check(fit: Fit, *, seed: int | None = None) -> Checklist:
     findings += _categories(fit.design)
     draws = fit.posterior.sizes["chain"] * fit.posterior.sizes["draw"]
     if draws < FEWEST:
-        findings.append(Finding("new data", True, f"not judged: p-values need {FEWEST} draws or more, here {draws}"))
+        findings.append(
+            Finding("new data", True, f"not judged: p-values need {FEWEST} draws or more, here {draws}", judged=False)
+        )
         return Checklist(tuple(findings))
     thin = _thinned(fit)
     findings += judge_response(response_checks(fit, seed=seed))
@@ -130,7 +136,7 @@ def _effects(fit: Fit) -> Finding:
     try:
         found = singularity(fit)
     except PartialPoolError as error:
-        return Finding("effects", True, f"not judged: {error.wrong}")
+        return Finding("effects", True, f"not judged: {error.wrong}", judged=False)
     simpler = found.attrs["simpler"]
     cure = (
         f"a simpler model: {simpler}{fit.spec.beside_formula}"
@@ -184,7 +190,7 @@ def _of_levels(fit: Fit, factor: FactorEffects, seeds: list[int]) -> Iterator[Fi
     try:
         new = level_statistics(fit, name, seed=seeds[0])
     except PartialPoolError as error:
-        yield Finding(f"levels of {name}", True, f"not judged: {error.wrong}")
+        yield Finding(f"levels of {name}", True, f"not judged: {error.wrong}", judged=False)
         return
     told = _told(new, "mean")
     if told.sum() > 2:
@@ -232,7 +238,7 @@ def _trend(fit: Fit, over: str, factor: str, seed: int) -> Finding:
     try:
         found = residual_trends(fit, over, factor=factor, seed=seed)
     except PartialPoolError as error:
-        return Finding(f"trend of {over} in {factor}", True, f"not judged: {error.wrong}")
+        return Finding(f"trend of {over} in {factor}", True, f"not judged: {error.wrong}", judged=False)
     suggestion = found.attrs["suggestion"]
     cure = (
         f"fit {suggestion}{fit.spec.beside_formula}"

@@ -278,3 +278,12 @@ def test_offsets_add_up(offsets, table, build):
 )
 def test_an_offset_is_finite_numbers(offset, wrong, got, table, refused):
     refused(f"y ~ offset({offset}) + (1 | g)", table, wrong, got, "numbers", "check the")
+
+
+def test_a_spline_says_where_it_is_asked_beyond_its_data():
+    frame = pd.DataFrame({"x": np.linspace(0, 10, 40)})
+    recipe, values = learn_columns(["bs(x, df=5)"], frame, intercept=False)
+    np.testing.assert_array_equal(recipe.apply(frame), values)  # no warning: those are errors here
+    with pytest.warns(DataWarning, match=r"the spline of 'x' knows values from 0 to 10, and is asked for 15:") as said:
+        recipe.apply(pd.DataFrame({"x": [3.0, 12.0, 15.0]}))
+    assert {one.filename for one in said} == {__file__}

@@ -446,7 +446,8 @@ def test_who_rises_and_who_falls_is_said_by_sign(slope, said):
 
 
 def findings(monkeypatch, *found):
-    listed = tuple(Finding(f"check {k}", good, text, "c") for k, (good, text) in enumerate(found))
+    judged = [not text.startswith("not judged") for _, text in found]
+    listed = tuple(Finding(f"check {k}", *one, "c", judged=judged[k]) for k, one in enumerate(found))
     monkeypatch.setattr("partialpool.reporting.sections.fits_data.fit_findings", lambda _: listed)
 
 

@@ -15,6 +15,7 @@ from formulae.environment import Environment
 from formulae.matrices import DesignMatrices
 from formulae.terms.call import Call
 from formulae.terms.variable import Variable
+from formulae.transforms import BSpline
 
 from partialpool.design.categories import Categories, Coding, find_categories, merge_categories
 from partialpool.design.kinds import is_quantity
@@ -79,6 +80,30 @@ class Scale:
         return (values - mean) / sd
 
 
+class Spline(BSpline):
+    """formulae's B-spline, which says so where new values lie beyond those it was learned from."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.learned: tuple[float, float] | None = None
+
+    def __call__(self, x: pd.Series, *given: Any, **named: Any) -> np.ndarray:
+        """Return the basis at each row's value, (rows, columns)."""
+        values = np.asarray(x, dtype=float)
+        if self.learned is None:
+            self.learned = float(values.min()), float(values.max())
+        low, high = self.learned
+        beyond = (values < low) | (values > high)
+        if beyond.any():
+            far = values[beyond][np.argmax(np.abs(values[beyond] - (low + high) / 2))]
+            warn(
+                f"the spline of {getattr(x, 'name', 'a predictor')!r} knows values from {low:g} to {high:g}, and is "
+                f"asked for {far:g}: beyond its ends a spline goes anywhere",
+                DataWarning,
+            )
+        return np.asarray(super().__call__(x, *given, **named))
+
+
 def _of_one(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Take one argument only: a NumPy function's second would be where it writes."""
     return lambda x: function(x)
@@ -90,7 +115,9 @@ ALLOWED: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
     {name: _of_one(getattr(np, name)) for name in _NUMPY} | {"between": Between, "within": Within}
 )
 """Functions given to formulae; the others of `spec.guard.FUNCTIONS` are its own."""
-_INSTEAD: Final[Mapping[str, Callable[[], Any]]] = MappingProxyType({"scale": Scale, "standardize": Scale})
+_INSTEAD: Final[Mapping[str, Callable[[], Any]]] = MappingProxyType(
+    {"scale": Scale, "standardize": Scale, "bs": Spline}
+)
 """Functions that take the place of formulae's own of that name, which its calls find first."""
 
 

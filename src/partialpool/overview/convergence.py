@@ -33,12 +33,13 @@ MAX_CHECKED: Final = 4000
 
 @dataclass(frozen=True)
 class Finding:
-    """One check: what was found, and what to do if it is not good."""
+    """One check: what was found, and what to do if it is not good; `good` but not `judged` where it cannot be made."""
 
     check: str
     good: bool
     found: str
     cure: str = ""
+    judged: bool = True
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from partialpool.design.labels import coordinate_of
 from partialpool.errors import DataError, nearest
 from partialpool.names import OBS
 from partialpool.overview.point_estimate import Point, common_point, quantiles
+from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.style import BLUE, GREY, INK, PALETTE, VERMILION, house_style, short
 from partialpool.plots.ticks import round_numbers
 
@@ -25,6 +26,7 @@ _LETTERS = 44
 """As many stand side by side under the axis."""
 
 
+@draws_answer_of("predict")
 def plot_predictions(
     predictions: xr.Dataset, over: str, *, by: str | None = None, unit: str = "", xunit: str = ""
 ) -> Figure:
@@ -100,6 +102,7 @@ def plot_predictions(
     return figure
 
 
+@draws_answer_of("average_effect")
 def plot_average_effect(effects: xr.Dataset, *, unit: str = "") -> Figure:
     """Draw the population-average and the subject-specific effect side by side.
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, StrMethodFormatter, SymmetricalLogLocator
 
 from partialpool.errors import DataError
+from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.outlook import draw_level_lines, draw_scatter, drawable
 from partialpool.plots.style import GREY, INK, PALETTE, VERMILION, house_style, short
 from partialpool.plots.ticks import round_numbers
@@ -22,6 +23,7 @@ _BINS = 40
 _STEPS = 400
 
 
+@draws_answer_of("prior_predictive")
 def plot_prior_predictive(tree: xr.DataTree, *, unit: str = "", xunit: str = "", lines: int = 40) -> Figure:
     """Draw tables that the priors could have made beside the one observed, and what they believe of groups.
 

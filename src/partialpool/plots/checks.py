@@ -8,6 +8,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_limits import mark_beyond, robust_limits
 from partialpool.plots.style import BLUE, VERMILION, house_style, short
 
@@ -16,6 +17,7 @@ __all__ = ["plot_level_statistics"]
 _MOST_LABELS = 30
 
 
+@draws_answer_of("level_statistics")
 def plot_level_statistics(statistics: xr.DataTree, *, unit: str = "") -> Figure:
     """Draw each level's mean, spread and trends against what new data of the model would show.
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from partialpool.errors import DataError
 from partialpool.overview.point_estimate import Point, common_point, quantiles
+from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.style import GREY, INK, PALETTE, house_style, short
 
 __all__ = ["common_point_of_fan", "plot_variance_function"]
@@ -17,6 +18,7 @@ __all__ = ["common_point_of_fan", "plot_variance_function"]
 _PROB = (0.05, 0.95)
 
 
+@draws_answer_of("variance_function")
 def plot_variance_function(variances: xr.Dataset, *, unit: str = "", xunit: str = "") -> Figure:
     """Draw the population's line with the spread of responses around it, and the variance by source.
 

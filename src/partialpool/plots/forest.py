@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from partialpool.overview.point_estimate import Point, common_point
+from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.style import BLUE, GREY, INK, house_style, room, short
 
 __all__ = ["plot_group_effects"]
@@ -18,6 +19,7 @@ _MAX_LABELS = 60
 _INNER, _OUTER = (0.25, 0.75), (0.05, 0.95)
 
 
+@draws_answer_of("group_effects")
 def plot_group_effects(effects: xr.Dataset, *, units: Mapping[str, str] = MappingProxyType({})) -> Figure:
     """Draw each level's effects with intervals, a panel per effect, levels sorted by the first.
 

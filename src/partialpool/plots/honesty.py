@@ -9,6 +9,7 @@ from matplotlib.ticker import NullLocator
 
 from partialpool.names import COEF
 from partialpool.overview.point_estimate import Point, common_point
+from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, room, short
 
 __all__ = ["plot_design_effect", "plot_naive_errors"]
@@ -42,6 +43,7 @@ _TICKS = (
 )
 
 
+@draws_answer_of("naive_errors")
 def plot_naive_errors(errors: xr.Dataset) -> Figure:
     """Draw each coefficient's honest standard error in units of the naive one.
 
@@ -97,6 +99,7 @@ def plot_naive_errors(errors: xr.Dataset) -> Figure:
     return figure
 
 
+@draws_answer_of("design_effect")
 def plot_design_effect(effects: xr.Dataset) -> Figure:
     """Draw the design effect of each factor, and how many independent rows the table is worth.
 

@@ -6,6 +6,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from partialpool.errors import DataError, nearest
+from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.style import BLUE, GREY, VERMILION, house_style, room, short
 
 __all__ = ["plot_level_influence"]
@@ -14,6 +15,7 @@ _MOST_LABELS = 60
 _LARGE = 0.5
 
 
+@draws_answer_of("level_influence")
 def plot_level_influence(influence: xr.Dataset, quantity: str) -> Figure:
     """Draw how far an answer moves when each level is left out.
 

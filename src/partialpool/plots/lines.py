@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from partialpool.errors import DataError
 from partialpool.overview.point_estimate import Point, common_point
+from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.held import held_in_title
 from partialpool.plots.style import BLUE, INK, VERMILION, house_style, short
 
@@ -19,6 +20,7 @@ _MOST_COLUMNS = 6
 _LEGEND = ("no pooling", "complete pooling", "partial pooling", "its 90 % interval")
 
 
+@draws_answer_of("level_lines")
 def plot_level_lines(lines: xr.Dataset, *, unit: str = "", xunit: str = "", most: int = 20) -> Figure:
     """Draw a panel per level: its rows, and its lines without, with complete and with partial pooling.
 

@@ -5,6 +5,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, legend_below, short
 
 __all__ = ["plot_singularity"]
@@ -14,6 +15,7 @@ _ROW = 3
 """Panels side by side."""
 
 
+@draws_answer_of("singularity")
 def plot_singularity(singular: xr.Dataset, *, unit: str = "") -> Figure:
     """Draw every varying effect's posterior against its prior near zero, and every correlation between -1 and 1.
 

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import chi2
 
+from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.style import GREY, INK, PALETTE, house_style, short
 from partialpool.summaries.boundary import LikelihoodRatioTest, write_mixture
 
@@ -21,6 +22,7 @@ _FAR: Final = 2.0
 _SIMULATED, _MIXTURE, _NAIVE = GREY, PALETTE[0], PALETTE[1]
 
 
+@draws_answer_of("lrt")
 def plot_lrt(test: LikelihoodRatioTest) -> Figure:
     """Draw the simulated null as a histogram, the chi-square nulls as lines, and the observed statistic.
 

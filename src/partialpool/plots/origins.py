@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from partialpool.errors import DataError
 from partialpool.names import INTERCEPT
 from partialpool.overview.point_estimate import Point, common_point
+from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, short
 
 __all__ = ["plot_recenter"]
@@ -16,6 +17,7 @@ __all__ = ["plot_recenter"]
 _INNER, _OUTER = (0.25, 0.75), (0.05, 0.95)
 
 
+@draws_answer_of("recenter")
 def plot_recenter(moved: xr.Dataset, *, unit: str = "", xunit: str = "") -> Figure:
     """Draw the correlation of intercept and slope, and the spread of intercepts, as the origin moves.
 

@@ -10,6 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.style import BLUE, GREY, VERMILION, house_style, room, short
 from partialpool.plots.ticks import round_numbers
 from partialpool.summaries.check_advice import statistic_in_words
@@ -37,6 +38,7 @@ _BEYOND = 0.5
 """Of the range of the data: how far beyond it new responses are shown."""
 
 
+@draws_answer_of("posterior_checks")
 def plot_posterior_checks(checks: xr.DataTree, *, unit: str = "") -> Figure:
     """Draw the response over new responses of the model, and the statistics that are compared.
 

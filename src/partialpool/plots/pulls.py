@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from partialpool.design.roots import singular_root
 from partialpool.errors import DataError
 from partialpool.names import INTERCEPT
+from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_limits import AxisLimits, mark_beyond, robust_limits
 from partialpool.plots.held import held_in_title, named_effect
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, room, short
@@ -20,6 +21,7 @@ _MOST_LABELS = 40
 _MOST_ELLIPSES = 6
 
 
+@draws_answer_of("shrinkage")
 def plot_shrinkage(pooling: xr.Dataset, *, unit: str = "") -> Figure:
     """Draw how far each level is pulled: along one effect, or in the plane of two.
 

@@ -12,6 +12,7 @@ from scipy import special
 
 from partialpool.errors import DataError, nearest
 from partialpool.names import OBS
+from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.bands import order_band, quantile_interval
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, legend_below, room, short
 from partialpool.plots.ticks import round_numbers
@@ -57,6 +58,7 @@ class _Classes:
     labels: tuple[str, ...] = ()
 
 
+@draws_answer_of("quantile_residuals")
 def plot_quantile_residuals(
     residuals: xr.Dataset, along: str | None = None, *, unit: str = "", xunit: str = ""
 ) -> Figure:

@@ -4,12 +4,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.style import BLUE, GREY, INK, house_style, room, short
 from partialpool.summaries.contest import Comparison
 
 __all__ = ["plot_compare"]
 
 
+@draws_answer_of("compare")
 def plot_compare(comparison: Comparison) -> Figure:
     """Draw each model's distance from the best, by every criterion.
 

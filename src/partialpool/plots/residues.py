@@ -6,6 +6,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, short
 from partialpool.tabulate import p_value
 
@@ -14,6 +15,7 @@ __all__ = ["plot_residual_trends"]
 _BINS = 40
 
 
+@draws_answer_of("residual_trends")
 def plot_residual_trends(trends: xr.Dataset, *, unit: str = "", xunit: str = "") -> Figure:
     """Draw each level's trend in the residuals, and the check that judges them together.
 

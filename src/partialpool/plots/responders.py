@@ -9,6 +9,7 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 
 from partialpool.overview.point_estimate import Point, common_point
+from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.held import held_in_title, named_effect
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, room, short
 
@@ -21,6 +22,7 @@ _CHANCE = LinearSegmentedColormap.from_list("chance", [VERMILION, "#B5A79B", BLU
 """From surely below to surely above the threshold, both ends and the middle told apart by any eye."""
 
 
+@draws_answer_of("level_effects")
 def plot_level_effects(effects: xr.Dataset, *, unit: str = "") -> Figure:
     """Draw each level's coefficient with intervals, in order, coloured by the chance that it exceeds the threshold.
 

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from partialpool.errors import DataError
 from partialpool.overview.point_estimate import Point, common_point
+from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.style import BLUE, INK, PALETTE, house_style, short
 from partialpool.variance.places import ONE_MEAN
 
@@ -16,6 +17,7 @@ __all__ = ["plot_icc", "plot_variance_components"]
 _INNER, _OUTER = (0.25, 0.75), (0.05, 0.95)
 
 
+@draws_answer_of("icc")
 def plot_icc(correlations: xr.Dataset) -> Figure:
     """Draw intraclass correlations: an interval per factor, or a curve along a predictor.
 
@@ -60,6 +62,7 @@ def plot_icc(correlations: xr.Dataset) -> Figure:
     return _intervals(rows, f"{_meaning(correlations)}{averaged}", title)
 
 
+@draws_answer_of("variance_components")
 def plot_variance_components(components: xr.Dataset) -> Figure:
     """Draw the share of the variance that common effects, each factor and the residual carry.
 

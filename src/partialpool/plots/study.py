@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from partialpool.errors import DataError, nearest
 from partialpool.names import ICC, SIGMA, TOTAL_SD
+from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.style import BLUE, GREY, INK, PALETTE, VERMILION, house_style, legend_below, room, short
 from partialpool.sensitivity.power import THRESHOLD, PowerScaling
 
@@ -42,6 +43,7 @@ class _Panel:
     joined: bool
 
 
+@draws_answer_of("prior_grid")
 def plot_prior_grid(study: xr.Dataset, quantity: str, *, unit: str = "") -> Figure:
     """Draw one answer under every prior, with the prior itself where the answer is a parameter that has one.
 
@@ -225,6 +227,7 @@ def _draw_panel(axes: Axes, panel: _Panel, study: xr.Dataset, quantity: str) -> 
     axes.set_ylim(len(places) - 0.5, -0.7)
 
 
+@draws_answer_of("power_scale")
 def plot_power_scale(scaling: PowerScaling) -> Figure:
     """Draw how much each prior, all priors and the likelihood move each answer.
 

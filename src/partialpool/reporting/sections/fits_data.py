@@ -20,7 +20,6 @@ __all__ = ["fits_data"]
 
 _MOST_FACTORS = 2
 _NOT_JUDGED = "not judged"
-"""How a finding begins that says why there was nothing to find."""
 
 
 def fits_data(fit: Fit) -> Section:
@@ -44,7 +43,7 @@ def fits_data(fit: Fit) -> Section:
 
 
 def _result(finding: Finding) -> str:
-    if finding.found.startswith(_NOT_JUDGED):
+    if not finding.judged:
         return _NOT_JUDGED
     return "passed" if finding.good else "look"
 

@@ -61,7 +61,7 @@ def _fit_to_data(fit: Fit) -> Note:
     failed = [f"{f.check} ({f.found})" for f in findings if not f.good]
     if failed:
         return Note(f"Fit to the data: {listed(failed)} differ from what the model makes; see below.", "bad")
-    judged = [f.check for f in findings if not f.found.startswith("not judged")]
+    judged = [f.check for f in findings if f.judged]
     if not judged:
         reasons = listed(list(dict.fromkeys(f.found for f in findings)))
         return Note(f"Fit to the data: {reasons or 'there was nothing to judge'}.")
