@@ -18,13 +18,13 @@ from benchmarks.cases import SEED
 from benchmarks.machine import peak_gigabytes
 
 import partialpool as pp
-from partialpool.collapse.marginal import build_marginal
-from partialpool.collapse.mode import find_peaks
-from partialpool.collapse.moments import collect_moments
-from partialpool.collapse.recover import recover
-from partialpool.collapse.units import choose_units
 from partialpool.design.build import build_design
-from partialpool.design.scaling import resolve_priors
+from partialpool.marginal.gaussian.crossproducts import collect_moments
+from partialpool.marginal.gaussian.marginal import build_marginal
+from partialpool.marginal.gaussian.recover import recover
+from partialpool.marginal.gaussian.standardise import choose_units
+from partialpool.model.default_priors import resolve_priors
+from partialpool.sampling.mode import find_peaks
 
 FORMULA = "y ~ x + (x | g)"
 BATCH_SECONDS = 0.4

@@ -10,14 +10,14 @@ import pytest
 import partialpool as pp
 from partialpool.design.build import build_design
 from partialpool.design.labels import observed_name
-from partialpool.design.scaling import resolve_priors
-from partialpool.fitting import Fit
-from partialpool.infer.engine import RawDraws
-from partialpool.infer.pack import pack
-from partialpool.infer.settings import Settings
+from partialpool.fitting.fit import Fit
+from partialpool.model.default_priors import resolve_priors
+from partialpool.model.prior import draw_prior
 from partialpool.names import RESERVED, part_names
-from partialpool.observe.prior import draw_prior
-from partialpool.spec.guard import quote_name
+from partialpool.sampling.engine import RawDraws
+from partialpool.sampling.pack import pack
+from partialpool.sampling.settings import Settings
+from partialpool.spec.whitelist import quote_name
 
 OF_THE_PACKAGE = [
     *("variance", "residual", "common", "mean", "parts", "covariance", "icc", "same", "total", "unadjusted", "level"),

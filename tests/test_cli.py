@@ -53,7 +53,7 @@ def test_failed_diagnostics_exit_with_1_and_a_cure(spec_file, tmp_path, capsys):
 
 
 def test_check_shows_everything_and_draws_nothing(spec_file, capsys, monkeypatch):
-    monkeypatch.setattr("partialpool.infer.nuts.NutsEngine.run", lambda *_: pytest.fail("check must not sample"))
+    monkeypatch.setattr("partialpool.sampling.nuts.NutsEngine.run", lambda *_: pytest.fail("check must not sample"))
     assert main(["check", str(spec_file)]) == 0
     out = capsys.readouterr().out
     for expected in (

@@ -8,10 +8,10 @@ import pytest
 
 import partialpool as pp
 from partialpool.design.build import build_design
-from partialpool.design.scaling import resolve_priors
+from partialpool.fitting.chains import bulk_ess, mcse_mean
+from partialpool.model.default_priors import resolve_priors
+from partialpool.model.prior import draw_parameters, log_prior_density
 from partialpool.names import BETA, corr_name, sd_name
-from partialpool.observe.prior import draw_parameters, log_prior_density
-from partialpool.overview.chains import bulk_ess, mcse_mean
 from partialpool.spec.families import FAMILIES
 from partialpool.spec.model import ModelSpec
 

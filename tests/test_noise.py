@@ -9,7 +9,7 @@ import pytest
 
 import partialpool as pp
 from partialpool.errors import PartialPoolWarning, warn
-from partialpool.reporting.sections.fits_data import fits_data
+from partialpool.reporting.sections.posterior_checks import fits_data
 
 ONE_ROW_A_LEVEL = [*range(12), 0, 0, 0]
 

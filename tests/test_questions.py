@@ -22,14 +22,14 @@ PARTNERS = {
 }  # fmt: skip
 SUPPORT = {
     "log_likelihood", "log_prior", "posterior_predictive", "prior_predictive", "summary", "group_effects",
-    "sensitivity_report", "datagrid",
+    "sensitivity_report", "datagrid", "check",
 }  # fmt: skip
 """Densities, replicates and tables, which other tools take; the README's example; a report of others."""
 
 
 def test_no_question_is_forgotten():
     stub = (Path(pp.__file__).parent / "__init__.pyi").read_text(encoding="utf-8")
-    asked = set(re.findall(r"from \.(?:summaries|sensitivity)\.\w+ import ([a-z]\w*) as", stub)) - SUPPORT
+    asked = set(re.findall(r"from \.questions\.\w+ import ([a-z]\w*) as", stub)) - SUPPORT
     assert asked == set(PARTNERS)
     drawn = set(re.findall(r"from \.plots\.\w+ import (plot_\w+) as", stub)) - {
         "plot_group_effects",

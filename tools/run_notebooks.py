@@ -43,7 +43,7 @@ def _stay_offline(host, *rest, **named):
         raise OSError(f"notebooks run without a network, and this one asks for {host}")
     return _lookup(host, *rest, **named)
 _socket.getaddrinfo = _stay_offline
-import partialpool.infer.progress as _progress
+import partialpool.progress as _progress
 _progress.PATIENCE = 1e6
 _warnings.simplefilter("error")
 from partialpool.seeds import shifted as _shifted

@@ -104,7 +104,7 @@ def _sampling_options(command: argparse.ArgumentParser, *, out: Path | None) -> 
 
 def _demo(options: argparse.Namespace) -> int:
     from partialpool.datasets.load import load_dataset  # noqa: PLC0415 - `--help` must answer at once
-    from partialpool.fitting import fit  # noqa: PLC0415
+    from partialpool.fitting.fit import fit  # noqa: PLC0415
 
     table = load_dataset("sleepstudy")
     _say(f"{table.attrs['about']}\n  ({table.attrs['source']})\n")
@@ -113,15 +113,15 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _fit(options: argparse.Namespace) -> int:
-    from partialpool.gallery import fit_file  # noqa: PLC0415
+    from partialpool.fitting.model_files import fit_file  # noqa: PLC0415
 
     return _finish(fit_file(options.spec, **_overrides(options)), options.out)
 
 
 def _check(options: argparse.Namespace) -> int:
     from partialpool.design.build import build_design  # noqa: PLC0415
-    from partialpool.design.scaling import resolve_priors  # noqa: PLC0415
-    from partialpool.gallery import read_source  # noqa: PLC0415
+    from partialpool.fitting.model_files import read_source  # noqa: PLC0415
+    from partialpool.model.default_priors import resolve_priors  # noqa: PLC0415
     from partialpool.reporting.describe import describe_data, describe_mathematics, describe_words  # noqa: PLC0415
     from partialpool.spec.modelfile import read_model_file  # noqa: PLC0415
 
@@ -137,9 +137,9 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _sensitivity(options: argparse.Namespace) -> int:
-    from partialpool.gallery import fit_file  # noqa: PLC0415
+    from partialpool.fitting.model_files import fit_file  # noqa: PLC0415
+    from partialpool.questions.sensitivity_report import sensitivity_report  # noqa: PLC0415
     from partialpool.reporting.bundle import write_sensitivity  # noqa: PLC0415
-    from partialpool.sensitivity.verdict import sensitivity_report  # noqa: PLC0415
 
     fit = fit_file(options.spec, **_overrides(options))
     verdict = sensitivity_report(fit, seed=options.seed, progressbar=not options.quiet)
@@ -169,7 +169,7 @@ def _explore(options: argparse.Namespace) -> int:
 
 def _saved_fit(options: argparse.Namespace, page: str) -> tuple[Any, Path]:
     """Read the fit a page is to be made of, and where the page goes: beside it unless said."""
-    from partialpool.fitting import load_fit  # noqa: PLC0415
+    from partialpool.fitting.fit import load_fit  # noqa: PLC0415
 
     if options.fit.exists() and not options.fit.is_file():
         raise FileError(

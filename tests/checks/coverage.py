@@ -20,7 +20,7 @@ import pandas as pd
 from scipy import stats
 
 import partialpool as pp
-from partialpool.infer.settings import Settings
+from partialpool.sampling.settings import Settings
 
 type Numbers = Mapping[str, Any]
 """By quantity."""

@@ -5,9 +5,9 @@ import xarray as xr
 
 from partialpool.design.build import build_design
 from partialpool.design.labels import variable_dims
-from partialpool.design.scaling import resolve_priors
-from partialpool.fitting import Fit
-from partialpool.infer.pack import label_draws
+from partialpool.fitting.fit import Fit
+from partialpool.model.default_priors import resolve_priors
+from partialpool.sampling.pack import label_draws
 from partialpool.spec.model import ModelSpec
 
 

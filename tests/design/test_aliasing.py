@@ -10,7 +10,7 @@ import partialpool as pp
 from partialpool.design.aliasing import find_aliases
 from partialpool.design.build import build_design
 from partialpool.design.evaluate import learn_columns
-from partialpool.design.rows import expression_rows, new_rows
+from partialpool.design.newdata import expression_rows, new_rows
 from partialpool.errors import DataError, DataWarning
 from partialpool.spec.model import ModelSpec
 

@@ -12,7 +12,7 @@ import pytest
 import partialpool as pp
 from partialpool.design.build import build_design
 from partialpool.design.columns import read_column
-from partialpool.design.rows import new_rows
+from partialpool.design.newdata import new_rows
 from partialpool.errors import DataError
 from partialpool.spec.model import ModelSpec
 

@@ -15,11 +15,11 @@ import xarray
 
 import partialpool as pp
 from docs.reading import DOCS, ROOT, code_in, table_rows, text_of
-from partialpool.bootstrap import _EXACT
 from partialpool.cli import main
-from partialpool.infer.settings import Settings
+from partialpool.likelihood.bootstrap import _EXACT
+from partialpool.questions.singularity import EXTREME, NEGLIGIBLE
+from partialpool.sampling.settings import Settings
 from partialpool.spec.families import FAMILIES
-from partialpool.summaries.degeneracy import EXTREME, NEGLIGIBLE
 
 SOURCE = ROOT / "src" / "partialpool"
 PAGES = sorted(DOCS.rglob("*.md"))

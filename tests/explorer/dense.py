@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from partialpool.collapse.units import working_response
+from partialpool.marginal.gaussian.standardise import working_response
 from partialpool.names import SIGMA
 
 

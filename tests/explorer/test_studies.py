@@ -10,7 +10,7 @@ from partialpool.errors import EngineError
 from partialpool.explorer import studies
 from partialpool.explorer.curves import chosen_effect
 from partialpool.explorer.studies import FAMILIES, OWN, prior_scales, prior_studies
-from partialpool.observe.distributions import frozen
+from partialpool.model.scipy_priors import frozen
 
 
 def studied(fit, effect=None, seed=1):
@@ -127,7 +127,9 @@ def test_a_refit_that_fails_leaves_a_gap(monkeypatch, schools):
 def test_a_fit_by_the_other_engine_would_be_refitted_by_this_one(monkeypatch, schools):
     few(monkeypatch)
     monkeypatch.setitem(schools.tree.attrs, "engine", "nuts")
-    monkeypatch.setattr("partialpool.infer.nuts.NutsEngine.run", lambda *_: pytest.fail("compiles for half a minute"))
+    monkeypatch.setattr(
+        "partialpool.sampling.nuts.NutsEngine.run", lambda *_: pytest.fail("compiles for half a minute")
+    )
     assert all(study.good for study in studied(schools))
 
 

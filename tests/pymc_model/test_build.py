@@ -9,7 +9,7 @@ from scipy import stats
 import partialpool as pp
 from checks.kin import sib_matrix, traits
 from partialpool.design.build import build_design
-from partialpool.design.scaling import resolve_priors
+from partialpool.model.default_priors import resolve_priors
 from partialpool.pymc_model.build import build_pymc_model
 from partialpool.spec.model import ModelSpec
 

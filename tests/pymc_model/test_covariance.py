@@ -1,4 +1,4 @@
-"""LKJ from Beta partial correlations: forward (see observe), by MCMC, and algebraically."""
+"""LKJ from Beta partial correlations: forward (see tests/model/test_prior.py), by MCMC, and algebraically."""
 
 import numpy as np
 import nutpie
@@ -6,8 +6,8 @@ import pymc as pm
 import pytensor.tensor as pt
 import pytest
 
-from partialpool.observe.prior import lkj_log_density
-from partialpool.overview.chains import bulk_ess, mcse_mean
+from partialpool.fitting.chains import bulk_ess, mcse_mean
+from partialpool.model.prior import lkj_log_density
 from partialpool.pymc_model.covariance import block_cholesky, lkj_cholesky, partial_concentrations
 
 SIZES = [(2, 1.0), (3, 2.0), (4, 1.0)]

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 import partialpool as pp
+from partialpool.questions.sensitivity_report import sensitivity_report
 from partialpool.reporting.bundle import write_bundle, write_sensitivity
-from partialpool.sensitivity.verdict import sensitivity_report
 
 
 def test_answers_whose_plain_names_coincide_have_a_picture_each(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 import partialpool as pp
 from partialpool.design.build import build_design
-from partialpool.design.scaling import resolve_priors
+from partialpool.model.default_priors import resolve_priors
 from partialpool.reporting.describe import describe_mathematics
 from partialpool.reporting.equations import write_equations
 from partialpool.spec.families import FAMILIES

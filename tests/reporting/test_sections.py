@@ -8,28 +8,28 @@ import pytest
 import partialpool as pp
 from checks.fixed import fit_at
 from partialpool.errors import PartialPoolError
-from partialpool.overview.convergence import Finding
+from partialpool.fitting.convergence import Finding
 from partialpool.reporting import verdicts
 from partialpool.reporting.contents import CHAPTERS
 from partialpool.reporting.limits import MOST_LABELLED, MOST_LEVELS
 from partialpool.reporting.section import Chapter, Note, Section, which_can
-from partialpool.reporting.sections.alike import alike
-from partialpool.reporting.sections.costs import costs
+from partialpool.reporting.sections.design_effect import costs
 from partialpool.reporting.sections.estimates import estimates
-from partialpool.reporting.sections.fits_data import fits_data
-from partialpool.reporting.sections.foretold import foretold
+from partialpool.reporting.sections.group_effects import who
+from partialpool.reporting.sections.icc import alike
 from partialpool.reporting.sections.in_short import in_short
-from partialpool.reporting.sections.lines import lines
+from partialpool.reporting.sections.level_lines import lines
 from partialpool.reporting.sections.made_from import made_from
-from partialpool.reporting.sections.priors_matter import priors_matter
-from partialpool.reporting.sections.pulled import pulled
+from partialpool.reporting.sections.posterior_checks import fits_data
+from partialpool.reporting.sections.power_scale import priors_matter
+from partialpool.reporting.sections.predict import foretold
+from partialpool.reporting.sections.priors import the_priors
 from partialpool.reporting.sections.reading import reading
-from partialpool.reporting.sections.spread import spread
-from partialpool.reporting.sections.supported import supported
-from partialpool.reporting.sections.the_priors import the_priors
+from partialpool.reporting.sections.shrinkage import pulled
+from partialpool.reporting.sections.singularity import supported
 from partialpool.reporting.sections.trust import trust
-from partialpool.reporting.sections.where_it_sits import where_it_sits
-from partialpool.reporting.sections.who import who
+from partialpool.reporting.sections.variance_components import where_it_sits
+from partialpool.reporting.sections.variance_function import spread
 
 SLOPES = {"beta": [250, 10], "sd_Subject": [20, 5], "corr_Subject": [[1, -0.4], [-0.4, 1]], "sigma": 25}
 NESTED = {"beta": [60.0], "sd_batch": [1.3], "sd_batch:cask": [2.9], "sigma": 0.8}
@@ -448,7 +448,7 @@ def test_who_rises_and_who_falls_is_said_by_sign(slope, said):
 def findings(monkeypatch, *found):
     judged = [not text.startswith("not judged") for _, text in found]
     listed = tuple(Finding(f"check {k}", *one, "c", judged=judged[k]) for k, one in enumerate(found))
-    monkeypatch.setattr("partialpool.reporting.sections.fits_data.fit_findings", lambda _: listed)
+    monkeypatch.setattr("partialpool.reporting.sections.posterior_checks.fit_findings", lambda _: listed)
 
 
 def test_a_check_that_was_not_judged_has_not_passed(sleep, monkeypatch):

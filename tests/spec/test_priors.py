@@ -6,8 +6,8 @@ import pytest
 from scipy import stats
 
 from partialpool.errors import PriorError
-from partialpool.observe.distributions import frozen
-from partialpool.sensitivity.scaled import power_prior
+from partialpool.model.scipy_priors import frozen
+from partialpool.questions.power_priors import power_prior
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.priors import DISTRIBUTIONS, Prior
 from partialpool.spec.priortable import PriorTable, as_prior

@@ -19,14 +19,14 @@ from partialpool.design.checks import (
     warn_independent_far_from_zero,
     warn_weak_slopes,
 )
+from partialpool.design.column_types import value_columns
 from partialpool.design.common_basis import CommonBasis, make_common_basis
 from partialpool.design.effect_basis import EffectBasis, is_far_from_zero, make_effect_basis
 from partialpool.design.evaluate import learn_columns, learn_expression
 from partialpool.design.factors import Levels, learn_levels
 from partialpool.design.identifiability import warn_not_identified
-from partialpool.design.kinds import value_columns
 from partialpool.design.kinship import Kinship, match_levels
-from partialpool.design.oddlabels import warn_odd_labels
+from partialpool.design.odd_labels import warn_odd_labels
 from partialpool.design.recipe import Recipe
 from partialpool.design.response import Response, read_response_values, read_standard_errors
 from partialpool.design.table import Missing, read_table

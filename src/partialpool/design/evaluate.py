@@ -18,13 +18,13 @@ from formulae.terms.variable import Variable
 from formulae.transforms import BSpline
 
 from partialpool.design.categories import Categories, Coding, find_categories, merge_categories
-from partialpool.design.kinds import is_quantity
+from partialpool.design.column_types import is_quantity
 from partialpool.design.recipe import Recipe, check_finite, quiet_evaluation
 from partialpool.errors import DataError, DataWarning, warn
 from partialpool.names import INTERCEPT
 from partialpool.spec.expression import columns_of, describe_terms, is_single
-from partialpool.spec.guard import CODING
 from partialpool.spec.uses import column_uses
+from partialpool.spec.whitelist import CODING
 
 __all__ = ["ALLOWED", "evaluate", "learn_columns", "learn_expression"]
 

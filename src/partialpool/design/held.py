@@ -14,7 +14,7 @@ import pandas as pd
 
 from partialpool.design.build import Design
 from partialpool.design.categories import find_categories
-from partialpool.design.kinds import is_quantity
+from partialpool.design.column_types import is_quantity
 from partialpool.errors import DataError
 from partialpool.spec.expression import columns_of
 from partialpool.spec.model import ModelSpec

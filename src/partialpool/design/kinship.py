@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 
-from partialpool.design.roots import singular_root
+from partialpool.design.psd_root import singular_root
 from partialpool.errors import DataError
 from partialpool.spec.relationship import Relationship
 

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from partialpool.design.build import Design, FactorEffects
+from partialpool.design.column_types import is_quantity
 from partialpool.design.held import Held, categories_of, hold, is_number
-from partialpool.design.kinds import is_quantity
 from partialpool.design.recipe import Recipe
 from partialpool.errors import DataError, DataWarning, nearest
 from partialpool.spec.expression import columns_of

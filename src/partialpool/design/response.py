@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from partialpool.design.column_types import is_quantity
 from partialpool.design.evaluate import evaluate
-from partialpool.design.kinds import is_quantity
 from partialpool.errors import DataError
 from partialpool.spec.families import Family
 from partialpool.spec.formula import ResponseTerm

@@ -7,16 +7,16 @@ from typing import Final
 import numpy as np
 import xarray as xr
 
-from partialpool.collapse.memory import check_fits
-from partialpool.collapse.units import working_response
 from partialpool.design.build import Design, FactorEffects
-from partialpool.design.roots import singular_root
+from partialpool.design.psd_root import singular_root
 from partialpool.errors import DataError, nearest
-from partialpool.explorer.halves import Halves, Solution, split_rows
-from partialpool.fitting import Fit
+from partialpool.explorer.within_between import Halves, Solution, split_rows
+from partialpool.fitting.fit import Fit
+from partialpool.marginal.gaussian.standardise import working_response
+from partialpool.memory import check_fits
+from partialpool.model.covariance import effects_at_means
+from partialpool.model.level_coefficients import level_coefficients
 from partialpool.names import INTERCEPT, SIGMA
-from partialpool.variance.covariance import effects_at_means
-from partialpool.variance.level_coefficients import level_coefficients
 
 __all__ = ["PoolingCurves", "Pull", "chosen_effect", "pooling_curves"]
 

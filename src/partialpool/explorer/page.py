@@ -12,12 +12,12 @@ import numpy as np
 from partialpool.design.build import FactorEffects
 from partialpool.errors import DataError, nearest
 from partialpool.explorer.axis import LAST, SdAxis
+from partialpool.explorer.captions import Topic, is_balanced, readings, things_to_try
 from partialpool.explorer.curves import PoolingCurves, Pull, chosen_effect, pooling_curves
-from partialpool.explorer.lesson import Topic, is_balanced, readings, things_to_try
 from partialpool.explorer.pictures import THUMB, bokeh_script, icc_picture, levels_picture, sd_picture
 from partialpool.explorer.script_data import drawn_edge, level_numbers, study_numbers
 from partialpool.explorer.studies import FAMILIES, OWN, PriorScales, Study, prior_scales, prior_studies
-from partialpool.fitting import Fit
+from partialpool.fitting.fit import Fit
 from partialpool.plots.axis_limits import robust_limits
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, printable, short
 from partialpool.reporting.limits import MOST_LEVELS

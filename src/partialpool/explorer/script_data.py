@@ -7,7 +7,7 @@ import numpy as np
 
 from partialpool.explorer.axis import LAST, PLAIN, SdAxis
 from partialpool.explorer.curves import PoolingCurves, Pull
-from partialpool.explorer.outlines import Outline, outline
+from partialpool.explorer.density import Outline, outline
 from partialpool.explorer.studies import PriorScales, Study
 from partialpool.tabulate import number
 

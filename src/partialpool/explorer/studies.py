@@ -11,23 +11,23 @@ import numpy as np
 import xarray as xr
 
 from partialpool.design.build import Design, FactorEffects
-from partialpool.design.decomposition import is_decomposed
-from partialpool.design.scaling import PriorSet, default_priors, resolve_priors
 from partialpool.errors import EngineError, PartialPoolError
-from partialpool.fitting import Fit
-from partialpool.infer.choose import load_engine
-from partialpool.infer.pack import label_draws
-from partialpool.infer.progress import progress_line
-from partialpool.infer.settings import Settings
+from partialpool.fitting.convergence import judge
+from partialpool.fitting.fit import Fit
+from partialpool.model.covariance import effects_at_means
+from partialpool.model.default_priors import PriorSet, default_priors, resolve_priors
+from partialpool.model.partition import partition_over_rows
+from partialpool.model.prior import draw_parameters
+from partialpool.model.scipy_priors import frozen
+from partialpool.model.variance_prior import is_decomposed
+from partialpool.model.variance_prior_draws import implied_sd
 from partialpool.names import b_name, sd_name
-from partialpool.observe.decomposed import implied_sd
-from partialpool.observe.distributions import frozen
-from partialpool.observe.prior import draw_parameters
-from partialpool.overview.convergence import judge
+from partialpool.progress import progress_line
+from partialpool.questions.icc import icc
+from partialpool.sampling.choose import load_engine
+from partialpool.sampling.pack import label_draws
+from partialpool.sampling.settings import Settings
 from partialpool.spec.priors import Prior
-from partialpool.summaries.alikeness import icc
-from partialpool.variance.covariance import effects_at_means
-from partialpool.variance.places import partition_over_rows
 
 __all__ = ["FAMILIES", "OWN", "PLACES", "PriorScales", "Study", "prior_scales", "prior_studies"]
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 
 from partialpool.errors import DataError
-from partialpool.fitting import Fit
+from partialpool.fitting.fit import Fit
 
 __all__ = ["draws_answer_of"]
 

@@ -62,9 +62,9 @@ def robust_limits(shown: np.ndarray, others: np.ndarray) -> AxisLimits | None:
     Examples
     --------
     >>> import numpy as np
-    >>> robust_limits(np.array([1.0, 2.0]), np.array([0.0, 1.0, 2.0, 3.0, 5000.0]))
-    AxisLimits(low=-0.15, high=3.15)
-    >>> robust_limits(np.array([1.0, 2.0]), np.array([0.0, 1.0, 2.0, 3.0])) is None
+    >>> robust_limits(np.array([1.0, 2.0]), np.array([0.0, 1.0, 2.0, 3.0, 4.0, 5000.0]))
+    AxisLimits(low=-0.2, high=4.2)
+    >>> robust_limits(np.array([1.0, 2.0]), np.array([0.0, 1.0, 2.0, 3.0, 4.0])) is None
     True
     """
     shown, others = shown[np.isfinite(shown)], others[np.isfinite(others)]

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.style import BLUE, GREY, VERMILION, house_style, room, short
 from partialpool.plots.ticks import round_numbers
-from partialpool.summaries.check_advice import statistic_in_words
+from partialpool.questions.check_advice import statistic_in_words
 from partialpool.tabulate import p_value
 
 __all__ = ["plot_posterior_checks"]

@@ -1,89 +1,20 @@
-"""Shares of the variance: intraclass correlations and variance components."""
+"""Shares of a variance: intervals on an axis from 0 to 1."""
 
 import matplotlib.pyplot as plt
 import numpy as np
-import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from partialpool.errors import DataError
-from partialpool.overview.point_estimate import Point, common_point
-from partialpool.plots.answer import draws_answer_of
-from partialpool.plots.style import BLUE, INK, PALETTE, house_style, short
-from partialpool.variance.places import ONE_MEAN
+from partialpool.fitting.point_estimate import Point, common_point
+from partialpool.plots.style import BLUE, INK, house_style, short
 
-__all__ = ["plot_icc", "plot_variance_components"]
+__all__ = ["draw_shares", "entitle_shares"]
 
 _INNER, _OUTER = (0.25, 0.75), (0.05, 0.95)
 
 
-@draws_answer_of("icc")
-def plot_icc(correlations: xr.Dataset) -> Figure:
-    """Draw intraclass correlations: an interval per factor, or a curve along a predictor.
-
-    Parameters
-    ----------
-    correlations
-        From `icc`, averaged over the rows or along one predictor.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Posterior mean, 50 % and 90 % intervals, on a scale from 0 to 1; where a few draws decide a mean, all points
-        are medians, and the title says so. Where factors nest, two responses of one level share more than its own
-        share, `same`: the axis then says that shares are drawn.
-
-    Raises
-    ------
-    DataError
-        More than one predictor.
-    """
-    dims = [d for d in correlations["icc"].dims if d not in ("chain", "draw", "factor")]
-    if len(dims) > 1:
-        raise DataError(
-            "an ICC is drawn along one predictor",
-            got=", ".join(map(str, dims)),
-            allowed="one column in at=",
-            do="select the others first: correlations.sel(...)",
-        )
-    names = [str(f) for f in correlations["factor"].to_numpy()]
-    title = f"ICC of {short(correlations.attrs['response'], 20)}"
-    column = correlations[dims[0]].attrs.get("long_name", str(dims[0])) if dims else ""
-    if dims and np.issubdtype(correlations[dims[0]].dtype, np.number):
-        return _curves(correlations, names, column, title)
-    rows = {}
-    for name in names:
-        for value in correlations[dims[0]].to_numpy() if dims else [None]:
-            at = {"factor": name} | ({dims[0]: value} if dims else {})
-            rows[name if value is None else f"{name}, {column} {value}"] = correlations["icc"].sel(at).to_numpy()
-    if not dims and len(names) > 1:
-        rows["all of them"] = correlations["total"].to_numpy()
-    averaged = f"\n{ONE_MEAN}" if ONE_MEAN in correlations.attrs["residual"] else ""
-    return _intervals(rows, f"{_meaning(correlations)}{averaged}", title)
-
-
-@draws_answer_of("variance_components")
-def plot_variance_components(components: xr.Dataset) -> Figure:
-    """Draw the share of the variance that common effects, each factor and the residual carry.
-
-    Parameters
-    ----------
-    components
-        From `variance_components`.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Posterior mean, 50 % and 90 % intervals of each share; where a few draws decide a mean, all points are medians,
-        and the title says so.
-    """
-    rows = {str(part): components["share"].sel(part=part).to_numpy() for part in components["part"].to_numpy()}
-    return _intervals(
-        rows, "share of the variance", f"Where the variance of {short(components.attrs['response'], 20)} sits"
-    )
-
-
-def _intervals(rows: dict[str, np.ndarray], xlabel: str, title: str) -> Figure:
+def draw_shares(rows: dict[str, np.ndarray], xlabel: str, title: str) -> Figure:
+    """Draw the posterior of each share: a row each, by name."""
     point = common_point(*(draws.ravel() for draws in rows.values()))
     with house_style():
         figure, axes = plt.subplots(figsize=(6.4, 1.5 + 0.42 * len(rows)))
@@ -95,11 +26,11 @@ def _intervals(rows: dict[str, np.ndarray], xlabel: str, title: str) -> Figure:
         axes.invert_yaxis()
         axes.margins(y=0.5 / max(len(rows), 1) + 0.05)
         _share_axis(axes, xlabel)
-        _entitle(figure, title, point)
+        entitle_shares(figure, title, point)
     return figure
 
 
-def _entitle(figure: Figure, title: str, point: Point) -> None:
+def entitle_shares(figure: Figure, title: str, point: Point) -> None:
     """Over the whole figure: over the axes alone, beside long names, there is no room."""
     figure.suptitle(f"{title}\n{point.name}, 50 % and 90 % intervals", fontsize=10.5, x=0.01, ha="left")
 
@@ -107,34 +38,3 @@ def _entitle(figure: Figure, title: str, point: Point) -> None:
 def _share_axis(axes: Axes, label: str) -> None:
     axes.set_xlim(0, 1)
     axes.set_xlabel(label)
-
-
-def _meaning(correlations: xr.Dataset) -> str:
-    """What a factor's share is: where it shares nothing else, the correlation of two responses of one level."""
-    alone = np.allclose(correlations["same"], correlations["icc"], equal_nan=True)
-    return "correlation of two responses\nthat share a level" if alone else "share of the variance"
-
-
-def _curves(correlations: xr.Dataset, names: list[str], column: str, title: str) -> Figure:
-    along = correlations["icc"].dims[-1]
-    x, point = correlations[along].to_numpy(), common_point(correlations["icc"])
-    with house_style():
-        figure, axes = plt.subplots(figsize=(6.4, 3.8))
-        for k, name in enumerate(names):
-            draws = (
-                correlations["icc"]
-                .sel(factor=name)
-                .stack(sample=("chain", "draw"))
-                .transpose("sample", along)
-                .to_numpy()
-            )
-            color = PALETTE[k % len(PALETTE)]
-            for low, high in (_OUTER, _INNER):
-                axes.fill_between(x, *np.quantile(draws, [low, high], axis=0), color=color, alpha=0.2, lw=0)
-            axes.plot(x, point.of(draws, axis=0), color=color, lw=1.8, label=short(name))
-        axes.set_ylim(0, 1)
-        axes.set(xlabel=short(column), ylabel=_meaning(correlations))
-        _entitle(figure, f"{title} along {short(column, 20)}", point)
-        if len(names) > 1:
-            axes.legend(frameon=False)
-    return figure

@@ -26,7 +26,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from partialpool.design.build import Design, FactorEffects
-from partialpool.design.coefficient_prior import CoefficientPrior
+from partialpool.model.coefficient_prior import CoefficientPrior
 
 __all__ = [
     "InformedBasis",

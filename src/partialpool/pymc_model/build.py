@@ -8,15 +8,14 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from partialpool.design.build import Design
-from partialpool.design.coefficient_prior import coefficient_prior
-from partialpool.design.decomposition import is_decomposed
-from partialpool.design.information import row_information
 from partialpool.design.labels import coordinates
-from partialpool.design.scaling import PriorSet, predictor_unit
 from partialpool.errors import SpecError, nearest
+from partialpool.model.coefficient_prior import coefficient_prior
+from partialpool.model.default_priors import PriorSet, predictor_unit
+from partialpool.model.row_information import row_information
+from partialpool.model.variance_prior import is_decomposed
 from partialpool.names import BETA, COEF, CUTPOINT, OBS, sd_name
 from partialpool.pymc_model.adapted import can_adapt, make_sweep
-from partialpool.pymc_model.decomposed import decomposed_parameters
 from partialpool.pymc_model.effects import (
     PARAMETRIZATIONS,
     Parametrization,
@@ -27,6 +26,7 @@ from partialpool.pymc_model.effects import (
 )
 from partialpool.pymc_model.likelihood import LINKS, likelihood
 from partialpool.pymc_model.random import can_shift, random_vector, scalar_random
+from partialpool.pymc_model.variance_prior import decomposed_parameters
 
 __all__ = ["build_pymc_model"]
 
@@ -42,7 +42,7 @@ def build_pymc_model(
 
     The sampler sees `beta_scaled`, in units of the linear predictor: the intercept at the predictors' means, slopes
     of standardised predictors that have a prior of their own, and directions of the coefficients that have one
-    together (`design/coefficient_prior.py`); `beta` reports them on the original scale. Sds and correlations of
+    together (`model/coefficient_prior.py`); `beta` reports them on the original scale. Sds and correlations of
     correlated effects are sampled at the predictors' means, and reported at zero (`design/effect_basis.py`).
 
     Parameters

@@ -9,7 +9,7 @@ import pytensor.tensor as pt
 from pytensor.tensor.linalg import solve_triangular
 
 from partialpool.design.build import Design, FactorEffects
-from partialpool.design.scaling import PriorSet
+from partialpool.model.default_priors import PriorSet
 from partialpool.names import (
     OBS,
     at_means_name,

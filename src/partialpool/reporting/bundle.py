@@ -5,13 +5,14 @@ from itertools import count
 from pathlib import Path
 
 from partialpool.files import made_folder
-from partialpool.fitting import Fit
-from partialpool.plots.forest import plot_group_effects
-from partialpool.plots.study import plot_power_scale, plot_prior_grid
+from partialpool.fitting.fit import Fit
+from partialpool.plots.group_effects import plot_group_effects
+from partialpool.plots.power_scale import plot_power_scale
+from partialpool.plots.prior_grid import plot_prior_grid
 from partialpool.plots.style import save_figure
+from partialpool.questions.group_effects import group_effects
+from partialpool.questions.sensitivity_report import SensitivityVerdict
 from partialpool.reporting.wording import effect_units
-from partialpool.sensitivity.verdict import SensitivityVerdict
-from partialpool.summaries.effects import group_effects
 
 __all__ = ["write_bundle", "write_sensitivity"]
 

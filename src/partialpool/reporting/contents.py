@@ -7,24 +7,24 @@ import, and its line here.
 from typing import Final
 
 from partialpool.reporting.section import Chapter
-from partialpool.reporting.sections.alike import alike
-from partialpool.reporting.sections.costs import costs
+from partialpool.reporting.sections.design_effect import costs
 from partialpool.reporting.sections.estimates import estimates
-from partialpool.reporting.sections.fits_data import fits_data
-from partialpool.reporting.sections.foretold import foretold
+from partialpool.reporting.sections.group_effects import who
+from partialpool.reporting.sections.icc import alike
 from partialpool.reporting.sections.in_short import in_short
-from partialpool.reporting.sections.lines import lines
+from partialpool.reporting.sections.level_lines import lines
 from partialpool.reporting.sections.made_from import made_from
-from partialpool.reporting.sections.priors_matter import priors_matter
-from partialpool.reporting.sections.pulled import pulled
+from partialpool.reporting.sections.posterior_checks import fits_data
+from partialpool.reporting.sections.power_scale import priors_matter
+from partialpool.reporting.sections.predict import foretold
+from partialpool.reporting.sections.priors import the_priors
 from partialpool.reporting.sections.reading import reading
-from partialpool.reporting.sections.spread import spread
-from partialpool.reporting.sections.supported import supported
+from partialpool.reporting.sections.shrinkage import pulled
+from partialpool.reporting.sections.singularity import supported
 from partialpool.reporting.sections.the_model import the_model
-from partialpool.reporting.sections.the_priors import the_priors
 from partialpool.reporting.sections.trust import trust
-from partialpool.reporting.sections.where_it_sits import where_it_sits
-from partialpool.reporting.sections.who import who
+from partialpool.reporting.sections.variance_components import where_it_sits
+from partialpool.reporting.sections.variance_function import spread
 
 __all__ = ["CHAPTERS"]
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from partialpool.design.build import Design, FactorEffects
-from partialpool.design.scaling import PriorSet
+from partialpool.model.default_priors import PriorSet
 from partialpool.names import BETA, INTERCEPT
 from partialpool.tabulate import TextTable
 
@@ -61,7 +61,7 @@ def describe_mathematics(design: Design, priors: PriorSet) -> str:
     >>> from partialpool.datasets.load import load_dataset
     >>> from partialpool.design.build import build_design
     >>> from partialpool.spec.model import ModelSpec
-    >>> from partialpool.design.scaling import resolve_priors
+    >>> from partialpool.model.default_priors import resolve_priors
     >>> design = build_design(ModelSpec.from_formula("Yield ~ 1 + (1 | Batch)"), load_dataset("dyestuff"))
     >>> print(describe_mathematics(design, resolve_priors(design)))
     Yield[i] ~ Normal(eta[i], sigma)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
 from partialpool.design.build import Design, FactorEffects
-from partialpool.design.scaling import PriorSet
+from partialpool.model.default_priors import PriorSet
 from partialpool.names import BETA, INTERCEPT
 from partialpool.reporting.describe import describe_mathematics
 from partialpool.reporting.mathml import (
@@ -36,7 +36,7 @@ def write_equations(design: Design, priors: PriorSet) -> Equations:
     >>> from partialpool.datasets.load import load_dataset
     >>> from partialpool.design.build import build_design
     >>> from partialpool.spec.model import ModelSpec
-    >>> from partialpool.design.scaling import resolve_priors
+    >>> from partialpool.model.default_priors import resolve_priors
     >>> design = build_design(ModelSpec.from_formula("Yield ~ 1 + (1 | Batch)"), load_dataset("dyestuff"))
     >>> write_equations(design, resolve_priors(design)).mathml.startswith("<math")
     True

@@ -6,7 +6,7 @@ import re
 from functools import partial
 from pathlib import Path
 
-from partialpool.fitting import Fit
+from partialpool.fitting.fit import Fit
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, Image, printable
 from partialpool.reporting.contents import CHAPTERS
 from partialpool.reporting.limits import PHONE

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from partialpool.errors import PartialPoolError
-from partialpool.fitting import Fit
+from partialpool.fitting.fit import Fit
 from partialpool.plots.style import Image
 from partialpool.tabulate import TextTable
 

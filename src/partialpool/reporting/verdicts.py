@@ -2,10 +2,10 @@
 
 from weakref import WeakKeyDictionary
 
-from partialpool.checkup import check
-from partialpool.fitting import Fit
-from partialpool.overview.convergence import Finding
-from partialpool.sensitivity.power import ROBUST, PowerScaling, power_scale
+from partialpool.fitting.convergence import Finding
+from partialpool.fitting.fit import Fit
+from partialpool.questions.check import check
+from partialpool.questions.power_scale import ROBUST, PowerScaling, power_scale
 
 __all__ = ["SEED", "fit_findings", "is_predictive", "listed", "moved_answers", "prior_sensitivity"]
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 import numpy as np
 import xarray as xr
 
-from partialpool.fitting import Fit
+from partialpool.fitting.fit import Fit
+from partialpool.fitting.point_estimate import MEAN, MEDIAN, Point, mean_is_known, quantiles
 from partialpool.names import INTERCEPT
-from partialpool.overview.point_estimate import MEAN, MEDIAN, Point, mean_is_known, quantiles
 from partialpool.tabulate import estimate_cells, number
 
 __all__ = ["effect_units", "estimate_in_words", "held_meanwhile", "on_scale", "response_name", "response_unit"]

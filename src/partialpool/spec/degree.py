@@ -11,7 +11,7 @@ from typing import Final
 
 from partialpool.errors import FormulaError
 from partialpool.names import INTERCEPT
-from partialpool.spec.split import outer_split
+from partialpool.spec.tokenize import outer_split
 
 __all__ = ["degree_of"]
 

@@ -27,7 +27,7 @@ from formulae.terms.call_resolver import (
 from formulae.terms.terms import Intercept, Model, NegatedIntercept, Term
 
 from partialpool.errors import FormulaError
-from partialpool.spec.guard import CODING, FUNCTIONS, check_text, quote_name, refuse_call
+from partialpool.spec.whitelist import CODING, FUNCTIONS, check_text, quote_name, refuse_call
 
 __all__ = [
     "CommonTerms",

@@ -1,6 +1,6 @@
 """Families: which response each takes, which links, which parameters of its own and their default priors.
 
-A family is data. Its density in PyMC lives in `pymc_model/likelihood.py`, in NumPy in `observe/`;
+A family is data. Its density in PyMC lives in `pymc_model/likelihood.py`, in NumPy in `model/`;
 a test holds the two against each other.
 """
 

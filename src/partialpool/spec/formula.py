@@ -12,9 +12,9 @@ from formulae.expr import Call, Literal, QuotedName, Variable
 
 from partialpool.errors import FormulaError
 from partialpool.spec.expression import CommonTerms, check_names, columns_of, read_common, syntax_tree, variables_of
-from partialpool.spec.guard import CATEGORY_FUNCTIONS, RESPONSE_FUNCTIONS, check_text, quote_name
-from partialpool.spec.split import outer_split, split_group, split_sum
 from partialpool.spec.terms import Group, expand_nesting
+from partialpool.spec.tokenize import outer_split, split_group, split_sum
+from partialpool.spec.whitelist import CATEGORY_FUNCTIONS, RESPONSE_FUNCTIONS, check_text, quote_name
 
 __all__ = ["ParsedFormula", "ResponseTerm", "parse_formula", "read_response"]
 

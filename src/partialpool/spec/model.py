@@ -13,11 +13,11 @@ from partialpool.spec.formula import ResponseTerm, parse_formula, read_response
 from partialpool.spec.groupchecks import check_names_apart, check_no_effect_twice
 from partialpool.spec.groupcovs import with_covariances
 from partialpool.spec.grouporigins import with_origins
-from partialpool.spec.guard import quote_name
 from partialpool.spec.priorchecks import check_stated_priors, replaced_by, share_parameters
 from partialpool.spec.priortable import PriorTable
 from partialpool.spec.terms import Group, expand_nesting, factor_columns
 from partialpool.spec.toml import read_spec_tables, read_toml_file, write_spec_tables
+from partialpool.spec.whitelist import quote_name
 
 __all__ = ["ModelSpec"]
 

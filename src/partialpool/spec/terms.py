@@ -6,8 +6,8 @@ from typing import Final
 
 from partialpool.errors import SpecError
 from partialpool.names import INTERCEPT, RESERVED
-from partialpool.spec.guard import quote_name
 from partialpool.spec.relationship import Relationship, as_relationship
+from partialpool.spec.whitelist import quote_name
 
 __all__ = ["ORIGINS", "Group", "expand_nesting", "factor_columns"]
 

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 from formulae.expr import Assign, Binary, Call, Grouping, QuotedName, Unary, Variable
 
 from partialpool.spec.expression import CODINGS, syntax_tree
-from partialpool.spec.guard import CODING
+from partialpool.spec.whitelist import CODING
 
 __all__ = ["Use", "column_uses"]
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from partialpool.fitting import Fit
+from partialpool.fitting.fit import Fit
 from partialpool.names import BETA, INTERCEPT
 from partialpool.reporting.section import Section
 from partialpool.reporting.wording import on_scale

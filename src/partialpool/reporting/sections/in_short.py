@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from partialpool.errors import PartialPoolError
-from partialpool.fitting import Fit
+from partialpool.fitting.fit import Fit
+from partialpool.fitting.point_estimate import MEDIAN
 from partialpool.names import BETA, INTERCEPT
-from partialpool.overview.point_estimate import MEDIAN
 from partialpool.reporting.section import Note, Section
 from partialpool.reporting.verdicts import fit_findings, is_predictive, listed, moved_answers
 from partialpool.reporting.wording import effect_units, on_scale

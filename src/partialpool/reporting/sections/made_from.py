@@ -2,7 +2,7 @@
 
 import json
 
-from partialpool.fitting import Fit
+from partialpool.fitting.fit import Fit
 from partialpool.reporting.section import Section
 from partialpool.tabulate import TextTable
 

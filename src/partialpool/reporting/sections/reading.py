@@ -1,6 +1,6 @@
 """Words a reader may not know."""
 
-from partialpool.fitting import Fit
+from partialpool.fitting.fit import Fit
 from partialpool.reporting.section import Section
 from partialpool.tabulate import TextTable
 

@@ -1,6 +1,6 @@
 """The model in words and in mathematics, and the groups it has."""
 
-from partialpool.fitting import Fit
+from partialpool.fitting.fit import Fit
 from partialpool.reporting.describe import describe_data, describe_words
 from partialpool.reporting.equations import write_equations
 from partialpool.reporting.section import Section

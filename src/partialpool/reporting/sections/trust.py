@@ -1,6 +1,6 @@
 """Can the draws be trusted? Each check, what it found, and a cure where it failed."""
 
-from partialpool.fitting import Fit
+from partialpool.fitting.fit import Fit
 from partialpool.reporting.section import Note, Section
 from partialpool.tabulate import TextTable
 

@@ -1,0 +1,235 @@
+"""The covariate side of a table, through the same specification as the model's own: its rows or new ones."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from partialpool.design.build import Design, FactorEffects
+from partialpool.design.column_types import value_columns
+from partialpool.design.response import evaluate_trials, read_standard_errors
+from partialpool.design.table import Missing, read_table
+from partialpool.errors import DataError
+from partialpool.spec.expression import columns_of
+from partialpool.spec.terms import factor_columns
+
+__all__ = ["GroupRows", "NewLevels", "Rows", "as_new_levels", "expression_rows", "new_rows", "own_rows"]
+
+NewLevels = Literal["error", "sample", "population"]
+
+
+@dataclass(frozen=True, eq=False)
+class GroupRows:
+    """One factor's side of the rows.
+
+    Attributes
+    ----------
+    codes
+        Level of each row, shape (rows,); from `n_levels` on for levels the model has not seen; None where levels
+        play no part.
+    values
+        The effects' values, shape (rows, effects).
+    new_labels
+        Levels the model has not seen, in order of their codes.
+    """
+
+    factor: str
+    codes: np.ndarray | None
+    values: np.ndarray
+    new_labels: tuple[str | int | float | bool, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Everything a prediction needs to know of some rows.
+
+    Attributes
+    ----------
+    common
+        X without the intercept, original scale, shape (rows, columns).
+    groups
+        One entry per factor, in the design's order.
+    offset, se, trials
+        Shape (rows,), or None where the model has none.
+    index
+        Row numbers in the table as given, shape (rows,).
+    frame
+        The columns that were read.
+    new_levels
+        What becomes of levels the model has not seen.
+    unobserved
+        Whether each row is of a cell of categories that no row of the data informs, shape (rows,); None where every
+        cell is informed.
+    """
+
+    common: np.ndarray
+    groups: tuple[GroupRows, ...]
+    offset: np.ndarray | None
+    se: np.ndarray | None
+    trials: np.ndarray | None
+    index: np.ndarray
+    frame: pd.DataFrame
+    new_levels: NewLevels = "error"
+    unobserved: np.ndarray | None = None
+
+    def take(self, index: np.ndarray) -> "Rows":
+        """Return some of the rows, by position."""
+        groups = tuple(
+            replace(g, codes=None if g.codes is None else g.codes[index], values=g.values[index]) for g in self.groups
+        )
+        return replace(
+            self,
+            common=self.common[index],
+            groups=groups,
+            index=self.index[index],
+            frame=self.frame.iloc[index],
+            offset=None if self.offset is None else self.offset[index],
+            se=None if self.se is None else self.se[index],
+            trials=None if self.trials is None else self.trials[index],
+            unobserved=None if self.unobserved is None else self.unobserved[index],
+        )
+
+    def with_levels_of(self, factors: Collection[str]) -> "Rows":
+        """Return the same rows, levels of other factors left out."""
+        groups = tuple(g if g.factor in factors else replace(g, codes=None, new_labels=()) for g in self.groups)
+        return replace(self, groups=groups)
+
+
+def own_rows(design: Design) -> Rows:
+    """Return the rows the model was built on."""
+    groups = tuple(GroupRows(f.name, f.codes, f.values) for f in design.factors)
+    trials = design.response.trials
+    return Rows(design.common.values, groups, design.offset, design.se, trials, design.rows, design.frame)
+
+
+def as_new_levels(design: Design) -> Rows:
+    """Return the rows the model was built on, every level one that the model has not seen.
+
+    Raises
+    ------
+    DataError
+        Levels with a known covariance: a new level in place of each would have to be related to the others.
+    """
+    for factor in design.factors:
+        factor.check_unrelated("a new level in place of each")
+    rows = own_rows(design)
+    groups = tuple(
+        replace(g, codes=f.codes + f.n_levels, new_labels=f.levels.labels)
+        for f, g in zip(design.factors, rows.groups, strict=True)
+    )
+    return replace(rows, groups=groups, new_levels="sample")
+
+
+def expression_rows(design: Design, frame: pd.DataFrame) -> Rows:
+    """Evaluate a model's columns on a table of predictors, without levels, trials or standard errors.
+
+    Parameters
+    ----------
+    design
+        The model's design.
+    frame
+        Complete rows of the columns that terms read, as `read_table` gives them.
+
+    Raises
+    ------
+    DataError
+        A category that is new, a value that is not finite.
+    """
+    spec = design.spec
+    common = design.common.recipe.apply(frame)[:, 1 if spec.intercept else 0 :]
+    groups = tuple(GroupRows(f.name, None, _effect_values(f, frame)) for f in design.factors)
+    index, unobserved = np.arange(len(frame)), _unobserved(design, frame)
+    return Rows(common, groups, _offset(design, frame), None, None, index, frame, unobserved=unobserved)
+
+
+def _effect_values(factor: FactorEffects, frame: pd.DataFrame) -> np.ndarray:
+    return np.concatenate([recipe.apply(frame) for recipe in factor.recipes], axis=1)
+
+
+def _offset(design: Design, frame: pd.DataFrame) -> np.ndarray | None:
+    return np.sum([r.apply(frame)[:, 0] for r in design.offset_recipes], axis=0) if design.spec.offsets else None
+
+
+def new_rows(
+    design: Design,
+    data: Any,
+    *,
+    new_levels: NewLevels = "error",
+    factors: Collection[str] | None = None,
+    missing: Missing = "drop",
+    responses: bool = True,
+) -> Rows:
+    """Pass new data through a model's specification: same levels, same coding, same learned means and knots.
+
+    Parameters
+    ----------
+    design
+        The model's design.
+    data
+        A table with the predictors and factors; the response is not needed.
+    new_levels
+        What to do with a level that the model has not seen: `error` refuses it; `sample` draws its
+        effects from the population of levels; `population` sets them to zero.
+    factors
+        Factors whose levels play a part, all if left out; the columns of others may be missing.
+    responses
+        Whether responses have to be drawn for these rows. Otherwise the columns of known standard errors and of trials
+        may be missing; then `se` or `trials` is None.
+
+    Raises
+    ------
+    DataError
+        A column that is missing, a category or level that is new, a value that is not finite.
+    """
+    spec = design.spec
+    if new_levels not in ("error", "sample", "population"):
+        raise DataError(
+            "unknown treatment of new levels",
+            got=repr(new_levels),
+            allowed="'error', 'sample', 'population'",
+            do="name one of these",
+        )
+    known = spec.factors if factors is None else factors
+    columns = spec.predictor_columns_with(known)
+    needed = {*spec.expression_columns, *(column for name in known for column in factor_columns(name))}
+    optional = () if responses else set(columns) - needed
+    table = read_table(data, columns, missing=missing, predictors=value_columns(spec), optional=optional)
+    frame = table.frame
+    common = design.common.recipe.apply(frame)[:, 1 if spec.intercept else 0 :]
+    groups = []
+    for factor in design.factors:
+        codes, unseen = factor.levels.encode(frame) if factor.name in known else (None, ())
+        strangers = [] if factor.kinship is None else factor.kinship.without_relatives(unseen)
+        if strangers:
+            raise DataError(
+                f"new levels of {factor.name!r} have no row in the covariance of its levels",
+                got=", ".join(strangers[:5]) + (f" and {len(strangers) - 5} more" if len(strangers) > 5 else ""),
+                allowed="levels of the data, or others of the matrix that was stated",
+                do="fit with a matrix that has them: levels without rows of data cost nothing",
+            )
+        if unseen and new_levels == "error":
+            raise _new_level(factor, unseen)
+        groups.append(GroupRows(factor.name, codes, _effect_values(factor, frame), unseen))
+    offset = _offset(design, frame)
+    se = read_standard_errors(spec.se, frame) if spec.se and spec.se in frame else None
+    trials = spec.response_term.trials
+    counted = trials is not None and (trials.isdigit() or set(columns_of(trials)) <= set(frame))
+    counts = evaluate_trials(spec.response_term, frame) if counted else None
+    return Rows(common, tuple(groups), offset, se, counts, table.rows, frame, new_levels, _unobserved(design, frame))
+
+
+def _unobserved(design: Design, frame: pd.DataFrame) -> np.ndarray | None:
+    found = [recipe.unobserved(frame) for recipe in design.recipes if recipe.dropped]
+    return np.any(found, axis=0) if found and np.any(found) else None
+
+
+def _new_level(factor: FactorEffects, unseen: tuple[str | int | float | bool, ...]) -> DataError:
+    shown = ", ".join(repr(label) for label in unseen[:5]) + (f" and {len(unseen) - 5} more" if len(unseen) > 5 else "")
+    return DataError(
+        f"the new table has levels of {factor.name!r} that the model has not seen",
+        got=shown,
+        allowed=f"the model's {factor.n_levels} levels; or say what a new level is",
+        do="pass new_levels='sample' to draw their effects from the population, or 'population' for its typical level",
+    )

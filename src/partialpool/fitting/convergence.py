@@ -1,0 +1,221 @@
+"""Can these draws be trusted? A verdict with its reasons and, for each, a cure.
+
+Thresholds: R-hat < 1.01 and bulk and tail ESS of 100 per chain (Vehtari et al. 2021, Bayesian Analysis 16:667);
+no divergences; E-BFMI of at least 0.2 (Betancourt 2016); Pareto k-hat < 0.7 (Vehtari et al. 2024, JMLR 25:72).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+
+from partialpool.fitting.chains import bulk_ess, rhat, tail_ess
+
+__all__ = ["Finding", "Verdict", "alarm", "judge"]
+
+MAX_RHAT: Final = 1.01
+ALARMING_RHAT: Final = 1.05
+"""Of a parameter: not a matter of a few draws more."""
+ALARMING_FROM: Final = 100
+"""Draws per chain: of fewer, independent draws have as high an R-hat now and then."""
+MIN_ESS_PER_CHAIN: Final = 100
+MIN_BFMI: Final = 0.2
+MAX_KHAT: Final = 0.7
+_CAREFUL: Final = 0.99
+_FEWEST_DRAWS: Final = 4
+_OF_LEVELS: Final = ("b_", "z_")
+MAX_CHECKED: Final = 4000
+"""Group effects whose R-hat and ESS are computed; of more, an even selection."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check: what was found, and what to do if it is not good; `good` but not `judged` where it cannot be made."""
+
+    check: str
+    good: bool
+    found: str
+    cure: str = ""
+    judged: bool = True
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Everything the diagnostics say."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def good(self) -> bool:
+        """Whether every check passed."""
+        return all(finding.good for finding in self.findings)
+
+    def __str__(self) -> str:
+        """Write one line if good, else a line per problem with its cure."""
+        if self.good:
+            return "Diagnostics: good (" + "; ".join(f.found for f in self.findings) + ")"
+        lines = ["Diagnostics: do not rely on these draws yet"]
+        for finding in self.findings:
+            if not finding.good:
+                lines += [f"  {finding.found}", f"    -> {finding.cure}"]
+        return "\n".join(lines)
+
+
+def judge(tree: xr.DataTree) -> Verdict:
+    """Judge a fit's draws.
+
+    Parameters
+    ----------
+    tree
+        With groups `posterior` and `sample_stats`.
+    """
+    posterior, stats = tree["posterior"].to_dataset(), tree["sample_stats"].to_dataset()
+    chains, draws = posterior.sizes["chain"], posterior.sizes["draw"]
+    findings = _divergences(stats, tree) + _not_finite(posterior)
+    findings += _importance(json.loads(tree.attrs.get("run", "{}")))
+    columns, warms_up = _scalar_columns(posterior), _warms_up(tree)
+    if draws < _FEWEST_DRAWS:
+        return Verdict((*findings, Finding("draws", False, f"{draws} draws per chain", "raise draws to 1000")))
+    if not columns:
+        cure = "look whether the response varies, and whether a prior leaves nothing to learn"
+        return Verdict((*findings, Finding("draws", False, "no parameter varies from draw to draw", cure)))
+    findings.append(_rhat(columns, chains, warms_up=warms_up))
+    findings += [_ess(columns, chains, method, warms_up=warms_up) for method in ("bulk", "tail")]
+    if "energy" in stats:
+        findings.append(_bfmi(stats, warms_up=warms_up))
+    return Verdict(tuple(findings))
+
+
+def alarm(tree: xr.DataTree) -> str:
+    """Say what cannot wait until somebody prints the fit; empty if there is nothing of the kind.
+
+    Divergences, draws that are not finite, and parameters (group effects left out: they are many) on which the chains
+    do not agree at all.
+
+    Parameters
+    ----------
+    tree
+        With groups `posterior` and `sample_stats`.
+    """
+    posterior = tree["posterior"].to_dataset()
+    findings = _divergences(tree["sample_stats"].to_dataset(), tree) + _not_finite(posterior)
+    if posterior.sizes["chain"] > 1 and posterior.sizes["draw"] >= ALARMING_FROM:
+        few = posterior.drop_vars([name for name in posterior if str(name).startswith(_OF_LEVELS)])
+        columns = _scalar_columns(few)
+        found = _rhat(columns, posterior.sizes["chain"], warms_up=_warms_up(tree)) if columns else None
+        if found and not all(rhat(draws) < ALARMING_RHAT for draws in columns.values()):
+            findings.append(found)
+    return "; ".join(f"{finding.found}: {finding.cure}" for finding in findings if not finding.good)
+
+
+def _importance(run: Mapping[str, Any]) -> list[Finding]:
+    """Judge importance-weighted chains by the Pareto k of their weights."""
+    if "log_evidence" not in run or "importance_khat" not in run:
+        return []
+    khat = run["importance_khat"]
+    cure = "raise draws, or use engine='nuts'"
+    return [Finding("importance", khat < MAX_KHAT, f"Pareto k-hat {khat:.2f}", cure)]
+
+
+def _not_finite(posterior: xr.Dataset) -> list[Finding]:
+    """Name variables with draws that are no numbers: R-hat and ESS would pass over them."""
+    names = [str(name) for name, values in posterior.data_vars.items() if not np.isfinite(values.to_numpy()).all()]
+    cure = "look whether the response and the predictors are of a sensible size; use tighter priors"
+    return [Finding("finite", False, f"draws of {', '.join(names)} are not finite", cure)] if names else []
+
+
+def _scalar_columns(posterior: xr.Dataset) -> dict[str, np.ndarray]:
+    """Flatten the posterior to named (chains, draws) arrays, constants (a correlation with itself) left out."""
+    columns: dict[str, np.ndarray] = {}
+    for variable in posterior.data_vars.values():
+        values = variable.transpose("chain", "draw", ...).to_numpy()
+        flat = values.reshape(*values.shape[:2], -1)
+        step = max(1, -(-flat.shape[2] // MAX_CHECKED))
+        for index in range(0, flat.shape[2], step):
+            column = flat[:, :, index]
+            if np.ptp(column) > 1e-12 * max(1.0, abs(float(column.flat[0]))):
+                columns[_label(variable, index)] = column
+    return columns
+
+
+def _label(variable: xr.DataArray, index: int) -> str:
+    dims = [d for d in variable.dims if d not in ("chain", "draw")]
+    if not dims:
+        return str(variable.name)
+    position = np.unravel_index(index, [variable.sizes[d] for d in dims])
+    labels = ", ".join(str(variable[d].to_numpy()[p]) for d, p in zip(dims, position, strict=True))
+    return f"{variable.name}[{labels}]"
+
+
+def _divergences(stats: xr.Dataset, tree: xr.DataTree) -> list[Finding]:
+    if "diverging" not in stats:
+        return []
+    count, total = int(stats["diverging"].sum()), stats["diverging"].size
+    found = (
+        "no divergences"
+        if count == 0
+        else f"{count} of {total} draws diverged: the sampler could not follow the posterior"
+    )
+    return [Finding("divergences", count == 0, found, _cure_of_divergences(tree))]
+
+
+def _warms_up(tree: xr.DataTree) -> bool:
+    """Whether the engine in use has warm-up draws to raise; the collapsed one needs few, whatever `tune` is."""
+    return bool(tree.attrs.get("engine") != "collapsed")
+
+
+def _cure_of_divergences(tree: xr.DataTree) -> str:
+    """What has not been tried yet."""
+    settings = json.loads(tree.attrs.get("settings", "{}"))
+    chosen = {factor: choice for factor, choice in settings.get("parametrization", {}).items() if choice != "adapted"}
+    if chosen and tree.attrs.get("engine") != "collapsed":
+        return f"leave out parametrization={chosen}: by default coordinates adapt to what is known of each level"
+    if (settings.get("target_accept") or 0.0) < _CAREFUL:
+        return f"raise target_accept to {_CAREFUL}; else use a tighter prior on the sds, or a simpler model"
+    return "use a tighter prior on the sds, or a simpler model"
+
+
+def _rhat(columns: dict[str, np.ndarray], chains: int, *, warms_up: bool) -> Finding:
+    if chains < 2:
+        return Finding("R-hat", False, "R-hat needs two chains or more", "set chains=4")
+    values = {name: rhat(draws) for name, draws in columns.items()}
+    worst = max(values, key=lambda name: values[name])
+    good = values[worst] < MAX_RHAT
+    where = "" if good else f" ({worst}): the chains do not agree"
+    return Finding(
+        "R-hat",
+        good,
+        f"R-hat up to {values[worst]:.3f}{where}",
+        f"raise {'tune and ' if warms_up else ''}draws; if it stays, simplify the model",
+    )
+
+
+def _ess(columns: dict[str, np.ndarray], chains: int, method: str, *, warms_up: bool) -> Finding:
+    need = MIN_ESS_PER_CHAIN * chains
+    measure = bulk_ess if method == "bulk" else tail_ess
+    values = {name: measure(draws) for name, draws in columns.items()}
+    worst = min(values, key=lambda name: values[name])
+    good = values[worst] >= need
+    where = "" if good else f" ({worst}): need {need}"
+    return Finding(
+        f"{method} ESS",
+        good,
+        f"{method} ESS from {values[worst]:.0f}{where}",
+        f"raise draws{', or raise tune if R-hat is high too' if warms_up else ''}",
+    )
+
+
+def _bfmi(stats: xr.Dataset, *, warms_up: bool) -> Finding:
+    energy = stats["energy"].transpose("chain", "draw").to_numpy()
+    spread = energy.var(axis=1)
+    bfmi = float(np.min(np.square(np.diff(energy, axis=1)).mean(axis=1) / np.where(spread > 0, spread, 1.0)))
+    good = bfmi >= MIN_BFMI
+    return Finding(
+        "E-BFMI",
+        good,
+        f"E-BFMI from {bfmi:.2f}",
+        f"the tails are explored slowly: {'raise tune, or ' if warms_up else ''}use tighter priors on the sds",
+    )

@@ -1,0 +1,93 @@
+"""Worked models: a TOML file with its data, fitted as it says."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from partialpool.datasets.load import load_dataset
+from partialpool.errors import FileError
+from partialpool.fitting.fit import Fit, fit
+from partialpool.spec.model import ModelSpec
+from partialpool.spec.modelfile import DataSource, read_model_file
+from partialpool.spec.terms import factor_columns
+
+__all__ = ["fit_file", "read_source"]
+
+_LEADING_ZERO: Final = r"[+-]?0\d"
+_OTHER_SEPARATORS: Final = ";\t|"
+
+
+def fit_file(path: str | Path, **overrides: Any) -> Fit:
+    """Fit a worked model as its file says.
+
+    Parameters
+    ----------
+    path
+        A TOML file in the gallery's format, for instance `models/sleepstudy.toml`.
+    **overrides
+        Sampling settings that replace the file's, as for `fit`: draws, chains, seed, engine, ...
+
+    Raises
+    ------
+    FileError, SpecError, DataError
+        What is wrong, what was found, what is allowed, what to do.
+    """
+    model = read_model_file(path)
+    return fit(model.spec, read_source(model.data, model.spec), **(dict(model.sampling) | overrides))
+
+
+def read_source(source: DataSource, spec: ModelSpec) -> pd.DataFrame:
+    """Read the table a model file names.
+
+    Labels stay apart as they are in the file: `1`, `01` and `1.0` are three levels. A grouping factor's labels become
+    whole numbers only where all are written as such; a column with a number that begins with 0, such as a postal code,
+    stays text.
+
+    Parameters
+    ----------
+    source
+        A data set of the package, or a file: `.parquet`, `.tsv` (tabs), or else commas between columns.
+    spec
+        The model, which knows the grouping factors.
+
+    Raises
+    ------
+    FileError
+        The file cannot be read, or has no commas between its columns.
+    DataError
+        No such embedded data set.
+    """
+    if source.dataset is not None:
+        return load_dataset(source.dataset)
+    path = source.file or Path()
+    try:
+        if path.suffix == ".parquet":
+            return pd.read_parquet(path)
+        return _read_text(path, {column for name in spec.factors for column in factor_columns(name)})
+    except (OSError, ValueError) as error:
+        raise FileError(
+            "cannot read the data file",
+            got=f"{path}: {error}",
+            allowed="a CSV file in UTF-8, a TSV or a Parquet file, beside the model file",
+            do="check `file` under [data]; a table in another encoding: save it as UTF-8",
+        ) from error
+
+
+def _read_text(path: Path, factors: set[str]) -> pd.DataFrame:
+    separator = "\t" if path.suffix == ".tsv" else ","
+    text = pd.read_csv(path, sep=separator, dtype=str)
+    if text.shape[1] == 1 and any(other in text.columns[0] for other in _OTHER_SEPARATORS):
+        raise FileError(
+            "the data file has no commas between its columns",
+            got=f"{path} with the header {text.columns[0][:60]!r}",
+            allowed="commas in a .csv file, tabs in a .tsv file",
+            do="save the table with commas between columns",
+        )
+    kept = [c for c in text if text[c].str.match(_LEADING_ZERO).any() or (c in factors and not _are_whole(text[c]))]
+    return pd.read_csv(path, sep=separator, dtype=dict.fromkeys(kept, str))
+
+
+def _are_whole(labels: pd.Series) -> bool:
+    """Whether every label is a whole number written as such."""
+    return bool(labels.dropna().str.fullmatch(r"0|-?[1-9]\d{0,17}").all())

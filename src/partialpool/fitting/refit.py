@@ -1,0 +1,40 @@
+"""The same fit again, on other rows or under other priors: same engine, same settings."""
+
+import json
+from dataclasses import fields, replace
+
+from partialpool.design.build import Design
+from partialpool.fitting.fit import Fit
+from partialpool.model.default_priors import PriorSet
+from partialpool.sampling.choose import load_engine
+from partialpool.sampling.pack import pack
+from partialpool.sampling.settings import Settings
+
+__all__ = ["repeat_fit"]
+
+
+def repeat_fit(fit: Fit, *, design: Design | None = None, priors: PriorSet | None = None, seed: int | None) -> Fit:
+    """Fit the same model to other rows or under other priors, by the same engine with the same settings.
+
+    Parameters
+    ----------
+    fit
+        What is repeated.
+    design, priors
+        What is different.
+    seed
+        Of the draws.
+
+    Returns
+    -------
+    Fit
+        For questions asked at once: its file would not know of rows or priors that no specification states.
+    """
+    stored = json.loads(fit.tree.attrs["settings"])
+    known = {field.name: stored[field.name] for field in fields(Settings) if field.name in stored}
+    settings = replace(Settings(**known), seed=seed, progressbar=False, keep_z=False)
+    engine = load_engine(fit.tree.attrs["engine"])
+    used, stated = design or fit.design, priors or fit.priors
+    raw = engine.run(used, stated, settings)
+    tree = pack(raw, used, stated, settings, engine=engine.name, reason="as the fit it repeats")
+    return Fit(fit.spec, used, stated, tree)

@@ -1,0 +1,261 @@
+"""What a fit says at a glance: tables of its parameters, its ICC, its verdict."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from partialpool.design.build import Design, FactorEffects
+from partialpool.fitting.chains import bulk_ess, mcse_mean, rhat, tail_ess
+from partialpool.fitting.convergence import Verdict, judge
+from partialpool.fitting.point_estimate import MEDIAN, mean_is_known, quantiles
+from partialpool.fitting.variance import intraclass_correlation
+from partialpool.names import BETA, corr_name, sd_name
+from partialpool.tabulate import TextTable, estimate_cells
+
+__all__ = ["Digest"]
+
+_PROB = 0.9
+_CORRELATION_DIGIT = 0.1
+"""sd of a correlation below which it is shown as with this one."""
+_LINES = {
+    "Modelled": "modelled: {}",
+    "Reference categories": "reference categories: {}",
+    "Left out": "left out, not identified by the rows: {}",
+    "Engine": "engine {}",
+    "Log evidence": "log evidence {}",
+}
+"""How the heading prints: the first lines speak for themselves."""
+_BOUNDED = ("corr_", "icc[")
+_HEADERS = ("mean", "median", "sd", "5%", "95%", "ESS", "R-hat")
+
+
+@dataclass(frozen=True, eq=False)
+class _Line:
+    """One row of a table: what it is of, and its draws."""
+
+    labels: tuple[str, ...]
+    key: str
+    draws: np.ndarray
+
+    @property
+    def at_means(self) -> "_Line":
+        """The same quantity at the predictors' means: said so in its name."""
+        name, _, of = self.key.partition("[")
+        return _Line((self.labels[0], f"{self.labels[1]}, at the means"), f"{name}_at_means[{of}", self.draws)
+
+    @cached_property
+    def mean_is_known(self) -> bool:
+        """Whether its mean is more than what a few draws make of it; a few can move what is bounded by little."""
+        return (self.key.startswith(_BOUNDED) and bool(np.isfinite(self.draws).all())) or mean_is_known(self.draws)
+
+    @cached_property
+    def cells(self) -> list[str]:
+        """Mean, median, sd, quantiles, ESS and R-hat, as tables write them."""
+        s = self.statistics
+        # A correlation that rounds to 1 needs no more digits than any other.
+        scale = max(s["sd"], _CORRELATION_DIGIT) if self.key.startswith("corr_") else s["sd"]
+        mean, sd, low, high = estimate_cells([s[k] for k in ("mean", "sd", "q5", "q95")], scale)
+        if not self.mean_is_known:  # neither is its sd, which shall not decide the digits of the others
+            median, low, high = estimate_cells([s[k] for k in ("q50", "q5", "q95")], MEDIAN.spread(self.draws))
+        else:
+            (median,) = estimate_cells([s["q50"]], scale)
+        return [mean, median, sd, low, high, f"{s['ess_bulk']:.0f}", f"{s['r_hat']:.3f}"]
+
+    @cached_property
+    def statistics(self) -> dict[str, float]:
+        """Worked out once, for the tables and the frame."""
+        return _statistics(self.draws)
+
+
+@dataclass(frozen=True, eq=False)
+class Digest:
+    """The summary of a fit: prints as lme4 and brms users expect, in HTML in a notebook.
+
+    Attributes
+    ----------
+    design, tree
+        Of the fit.
+    """
+
+    design: Design
+    tree: xr.DataTree
+
+    @cached_property
+    def _posterior(self) -> xr.Dataset:
+        return self.tree["posterior"].to_dataset()
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """What the diagnostics say."""
+        return judge(self.tree)
+
+    @property
+    def heading(self) -> dict[str, str]:
+        """Formula, data, categories, engine and evidence, by name; what there is nothing to say of is left out."""
+        design, attrs = self.design, self.tree.attrs
+        run, settings = json.loads(attrs["run"]), json.loads(attrs["settings"])
+        sizes = "; ".join(f"{f.name} {f.how_many}" for f in design.factors)
+        dropped = design.n_given - design.n_rows
+        sampler = f" ({run['sampler']})" if "sampler" in run else ""
+        sizes_of = self._posterior.sizes
+        chains = f"{sizes_of['chain']} chains x {sizes_of['draw']} draws"
+        cut = " (interrupted)" if run.get("interrupted") else ""
+        seed = "" if settings["seed"] is None else f", seed {settings['seed']}"
+        seconds = f", {run['seconds']:.1f} s" if "seconds" in run else ""
+        evidence = ""
+        if "log_evidence" in run:
+            evidence = f"{run['log_evidence']:.2f} (Monte Carlo se {run['log_evidence_se']:.3f})"
+        found = {
+            "Model": f"{design.spec}",
+            "Data": f"{design.n_rows} rows{f' ({dropped} dropped)' if dropped else ''}{'; ' + sizes if sizes else ''}",
+            "Modelled": design.response.success,
+            "Reference categories": design.references,
+            "Left out": ", ".join(design.dropped),
+            "Engine": f"{attrs['engine']}{sampler}, {attrs['engine_reason']}: {chains}{cut}{seed}{seconds}",
+            "Log evidence": evidence,
+        }
+        return {name: text for name, text in found.items() if text}
+
+    @property
+    def _heading_lines(self) -> list[str]:
+        return [_LINES.get(name, "{}").replace("{}", text) for name, text in self.heading.items()]
+
+    @cached_property
+    def tables(self) -> tuple[TextTable, ...]:
+        """Group standard deviations and correlations, common effects, family parameters, ICC."""
+        parts = (
+            ("Variance components (sd and correlation)", ("factor", "effect"), self._component_lines),
+            ("Common effects", ("", ""), self._common_lines),
+            (self._icc_title, ("", ""), self._icc_lines),
+        )
+        return tuple(self._table(title, heads, lines) for title, heads, lines in parts if lines)
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """Every parameter but the group effects, one row each: mean, sd, quantiles, mcse, ESS, R-hat."""
+        lines = [*self._common_lines, *self._component_lines, *self._icc_lines]
+        return pd.DataFrame({line.key: line.statistics for line in lines}).T.rename_axis("parameter")
+
+    @cached_property
+    def means_not_known(self) -> tuple[str, ...]:
+        """Rows of the frame whose mean a few draws decide: their median says more."""
+        lines = [*self._common_lines, *self._component_lines, *self._icc_lines]
+        return tuple(line.key for line in lines if not line.mean_is_known)
+
+    def __str__(self) -> str:
+        return "\n".join([*self._heading_lines, *("\n" + str(table) for table in self.tables), "", str(self.verdict)])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        heading = "<br>".join(_escape(line) for line in self._heading_lines)
+        body = "".join(table._repr_html_() for table in self.tables)
+        return f"<div><p>{heading}</p>{body}<pre>{_escape(str(self.verdict))}</pre></div>"
+
+    def _table(self, title: str, heads: tuple[str, str], lines: list[_Line]) -> TextTable:
+        rows, above = [], ""
+        unknown = [" ".join(filter(None, line.labels)) for line in lines if not line.mean_is_known]
+        columns = [k for k, head in enumerate(_HEADERS) if unknown or head != "median"]
+        notes = (f"a few draws decide the mean and sd of {', '.join(unknown)}: read the median",) if unknown else ()
+        for line in lines:
+            first, second = line.labels
+            shown = "" if first == above and first else first
+            above = first
+            rows.append((shown, second, *(cell for k, cell in enumerate(line.cells) if k in columns)))
+        headers = tuple(_HEADERS[k] for k in columns)
+        if not any(row[1] for row in rows):
+            return TextTable((heads[0], *headers), tuple((r[0], *r[2:]) for r in rows), title=title, notes=notes)
+        return TextTable((*heads, *headers), tuple(rows), title=title, notes=notes)
+
+    @cached_property
+    def _component_lines(self) -> list[_Line]:
+        lines = [line for factor in self.design.factors for line in self._factor_lines(factor)]
+        for name, _ in self.design.spec.family_record.parameters:
+            if name == "cutpoints":
+                continue
+            if name in self._posterior:
+                label = "residual" if name == "sigma" else "family"
+                lines.append(_Line((label, name), name, self._posterior[name].to_numpy()))
+        return lines
+
+    def _factor_lines(self, factor: FactorEffects) -> list[_Line]:
+        sd = self._posterior[sd_name(factor.name)].to_numpy()
+        if not factor.correlated:
+            return _lines_at(factor, sd, None)
+        corr = self._posterior[corr_name(factor.name)].to_numpy()
+        lines = _lines_at(factor, sd, corr)
+        if factor.is_far_from_zero:
+            at_zero = {line.key: line.draws for line in lines}
+            moved = _lines_at(factor, *factor.basis.at_means(sd, corr))
+            lines += [line.at_means for line in moved if not np.allclose(line.draws, at_zero[line.key], rtol=1e-6)]
+        return lines
+
+    @cached_property
+    def _common_lines(self) -> list[_Line]:
+        lines = []
+        if "cutpoints" in self._posterior:
+            cutpoints = self._posterior["cutpoints"]
+            labels = [str(label) for label in cutpoints["cutpoint"].to_numpy()]
+            lines += [
+                _Line((label, ""), f"cutpoints[{label}]", cutpoints.to_numpy()[..., i])
+                for i, label in enumerate(labels)
+            ]
+        if BETA in self._posterior:
+            beta = self._posterior[BETA].to_numpy()
+            lines += [_Line((c, ""), f"{BETA}[{c}]", beta[..., i]) for i, c in enumerate(self.design.common.coefs)]
+        return lines
+
+    @cached_property
+    def _icc(self) -> tuple[dict[str, np.ndarray], str] | None:
+        return intraclass_correlation(self._posterior, self.design)
+
+    @property
+    def _icc_title(self) -> str:
+        scale = f", {self._icc[1]}" if self._icc and self._icc[1] else ""
+        averaged = ", averaged over the rows" if any(len(f.names) > 1 for f in self.design.factors) else ""
+        return f"ICC (share of the variance{averaged}{scale})"
+
+    @cached_property
+    def _icc_lines(self) -> list[_Line]:
+        return (
+            []
+            if self._icc is None
+            else [_Line((name, ""), f"icc[{name}]", draws) for name, draws in self._icc[0].items()]
+        )
+
+
+def _lines_at(factor: FactorEffects, sd: np.ndarray, corr: np.ndarray | None) -> list[_Line]:
+    """Lines of a factor's sds (chains, draws, effects) and, where there are some, of its correlations."""
+    name, effects = factor.name, factor.names
+    lines = [_Line((name, e), f"{sd_name(name)}[{e}]", sd[..., i]) for i, e in enumerate(effects)]
+    if corr is None:
+        return lines
+    pairs = [(i, j) for block in factor.blocks for n, j in enumerate(block) for i in block[:n]]
+    return lines + [
+        _Line(
+            (name, f"corr({effects[i]}, {effects[j]})"),
+            f"{corr_name(name)}[{effects[i]}, {effects[j]}]",
+            corr[..., i, j],
+        )
+        for i, j in pairs
+    ]
+
+
+def _statistics(draws: np.ndarray) -> dict[str, float]:
+    """Mean, sd, quantiles, MCSE, ESS and R-hat of draws of shape (chains, draws)."""
+    tail = (1 - _PROB) / 2
+    low, middle, high = quantiles(draws, (tail, 0.5, 1 - tail))
+    values = {"mean": draws.mean(), "sd": draws.std(ddof=1), "q5": low, "q50": middle, "q95": high}
+    diagnose = {"mcse_mean": mcse_mean, "ess_bulk": bulk_ess, "ess_tail": tail_ess, "r_hat": rhat}
+    enough = draws.shape[1] >= 4 and np.ptp(draws) > 0  # what is fixed has nothing to converge
+    return {name: float(v) for name, v in values.items()} | {
+        n: f(draws) if enough else np.nan for n, f in diagnose.items()
+    }
+
+
+def _escape(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,115 @@
+"""The null distribution of a likelihood ratio, simulated: exactly where that is possible, by bootstrap elsewhere."""
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from partialpool.design.build import Design
+from partialpool.errors import EngineError, SamplingWarning, warn
+from partialpool.likelihood.bootstrap_refit import Replicates
+from partialpool.likelihood.exact_rlrt import find_spectrum
+from partialpool.likelihood.maximum_likelihood import LikelihoodFit, likelihood_fit
+from partialpool.marginal.gaussian.workers import map_pieces
+from partialpool.progress import ProgressLine, progress_line
+from partialpool.seeds import seed_sequence
+
+__all__ = ["rounding_of", "simulate_null", "slack_of"]
+
+_EXACT: Final = 10_000
+"""Statistics drawn at least where they cost next to nothing."""
+_ROUNDING: Final = 2e-9
+"""Error of a deviance relative to its size where that is above 1; a statistic below it is 0."""
+_CLIMB: Final = 1e-3
+"""Log likelihood by which the reduced model may exceed the full one through rounding, for a table of usual size."""
+
+
+def simulate_null(
+    full: LikelihoodFit, reduced: LikelihoodFit, simulations: int, seed: int | None, *, progressbar: bool
+) -> tuple[str, np.ndarray, int]:
+    """Simulate the likelihood-ratio statistic of two models under the smaller.
+
+    Parameters
+    ----------
+    full, reduced
+        Fits of the data.
+    simulations, seed, progressbar
+        How many, what repeats them, whether to show progress.
+
+    Returns
+    -------
+    str, numpy.ndarray, int
+        How it was done, the statistics (simulations,), and how many found no maximum.
+    """
+    if not simulations:
+        return "", np.zeros(0), 0
+    source = seed_sequence(seed)
+    spectrum = find_spectrum(full.design, reduced.design, reml=full.reml)
+    if spectrum is not None:
+        return "exact", spectrum.simulate(max(simulations, _EXACT), source), 0
+    with progress_line("simulating the null", shown=progressbar) as line:
+        found = _bootstrap(full, reduced, source.spawn(simulations), line)
+    kept = found[np.isfinite(found)]
+    return "parametric bootstrap", kept, len(found) - len(kept)
+
+
+def _bootstrap(
+    full: LikelihoodFit, reduced: LikelihoodFit, seeds: list[np.random.SeedSequence], line: ProgressLine
+) -> np.ndarray:
+    """Refit both models to responses of the reduced one, shape (simulations,); nan where there was no maximum."""
+    models = [Replicates(fit.design, reml=fit.reml) for fit in (full, reduced)]
+    starts = [m.start(*_null_scales(fit.design, reduced)) for m, fit in zip(models, (full, reduced), strict=True)]
+    out, finished = np.full(len(seeds), np.nan), np.zeros(len(seeds), bool)
+
+    def simulate(at: int) -> None:
+        y = reduced.draw_response(np.random.default_rng(seeds[at]))
+        designs = [replace(f.design, response=replace(f.design.response, values=y)) for f in (full, reduced)]
+        high, low = (m.deviance(d, start) for m, d, start in zip(models, designs, starts, strict=True))
+        if low - high < -slack_of(high):
+            high, low = _searched(designs, reml=full.reml)
+        out[at] = low - high if low - high > rounding_of(high) else 0.0
+        finished[at] = True
+
+    try:
+        # One thread: the search is more Python than kernels, and two would wait for each other.
+        map_pieces(simulate, range(len(seeds)), 1, done=lambda count: line.count(count, len(seeds)))
+    except KeyboardInterrupt:
+        if not finished.any():
+            raise
+        warn(f"interrupted: the null has {finished.sum()} of {len(seeds)} simulations", SamplingWarning)
+    return out[finished]
+
+
+def _searched(designs: list[Design], *, reml: bool) -> tuple[float, float]:
+    """Deviances by the thorough search, where the quick one missed a summit; nan where that fails too."""
+    try:
+        full, reduced = (likelihood_fit(design, reml=reml).deviance for design in designs)
+    except EngineError:
+        return float("nan"), float("nan")
+    return (full, reduced) if reduced - full >= -slack_of(full) else (float("nan"), float("nan"))
+
+
+def rounding_of(deviance: float) -> float:
+    """Return a statistic below which it is rounding, and 0."""
+    return _ROUNDING * max(1.0, abs(deviance))
+
+
+def slack_of(deviance: float) -> float:
+    """Return how far the reduced model's deviance may lie below the full one's by rounding."""
+    return 2 * max(_CLIMB, rounding_of(deviance))
+
+
+def _null_scales(design: Design, truth: LikelihoodFit) -> tuple[list[np.ndarray], list[np.ndarray], float | None]:
+    """Sds and correlations of the truth, per factor of a design that contains it: 0 for what it has not."""
+    sds, corrs = [], []
+    parts = zip(truth.design.factors, truth.maximum.sd, truth.maximum.corr, strict=True)
+    known = {part[0].name: part for part in parts}
+    for factor in design.factors:
+        sd, corr = np.zeros(len(factor.names)), np.eye(len(factor.names))
+        if factor.name in known:
+            smaller, its_sd, its_corr = known[factor.name]
+            at = [factor.names.index(name) for name in smaller.names]
+            sd[at], corr[np.ix_(at, at)] = its_sd, its_corr
+        sds.append(sd)
+        corrs.append(corr)
+    return sds, corrs, truth.maximum.sigma

@@ -1,0 +1,158 @@
+"""Relative covariance factors as free coordinates: what likelihoods are maximised in.
+
+Each block of effects has Sigma / sigma^2 = T T', T lower triangular with a diagonal >= 0, as in lme4 (Bates et al.
+2015, J. Stat. Soft. 67:1). A singular Sigma has a zero on T's diagonal: it lies on the boundary, at no infinite
+distance. Where a block has an intercept, T is that of the effects at the predictors' means, T T' = B Sigma B' /
+sigma^2 (B of `Units`): there intercept and slope are told apart best, wherever the predictors' zero is.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from partialpool.marginal.gaussian.marginal import Marginal
+
+__all__ = ["Relative", "relative_coordinates"]
+
+_PARTIAL_AT_ONE: Final = 19.0
+"""atanh of a correlation that is 1 to machine precision."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Block:
+    """One block: positions of its log sds and partial correlations in theta, rows and columns of T, and B."""
+
+    sds: np.ndarray
+    partials: np.ndarray
+    rows: np.ndarray
+    columns: np.ndarray
+    shift: np.ndarray
+
+    def to_theta(self, t: np.ndarray, theta: np.ndarray) -> None:
+        """Write log sds and atanh partial correlations of B^-1 T into theta."""
+        k = len(self.sds)
+        factor = np.zeros((k, k))
+        factor[self.rows, self.columns] = t
+        half = np.linalg.solve(self.shift, factor)
+        lower = np.linalg.qr(half.T, mode="r").T
+        lower = lower * np.where(np.diagonal(lower) < 0, -1.0, 1.0)
+        sizes = np.linalg.norm(half, axis=1)
+        theta[self.sds] = np.log(sizes)
+        at = 0
+        for i in range(1, k):
+            # tanh x = L_ij / sqrt(sum over k >= j of L_ik^2): sinh x is L_ij over what is left of the row after j.
+            tails = np.sqrt(np.cumsum(np.square(lower[i, i:0:-1])))[::-1]
+            angle = np.arcsinh(np.divide(lower[i, :i], tails, where=tails > 0, out=np.sign(lower[i, :i]) * np.inf))
+            angle[lower[i, :i] == 0] = 0.0
+            theta[self.partials[at : at + i]] = np.clip(angle, -_PARTIAL_AT_ONE, _PARTIAL_AT_ONE)
+            at += i
+
+
+@dataclass(frozen=True, eq=False)
+class Relative:
+    """T of every block, flattened row by row, block after block.
+
+    Attributes
+    ----------
+    diagonal
+        Which elements stand on a diagonal, boolean (size,).
+    """
+
+    diagonal: np.ndarray
+    _blocks: tuple[_Block, ...]
+
+    @property
+    def size(self) -> int:
+        """How many elements: as many as theta has log sds and partial correlations."""
+        return len(self.diagonal)
+
+    def start(self, scale: float) -> np.ndarray:
+        """Diagonal T, shape (size,)."""
+        return np.where(self.diagonal, scale, 0.0)
+
+    def same(self, t: np.ndarray, k: int) -> list[np.ndarray]:
+        """Return other t of the same Sigma, for a t whose diagonal element k is 0.
+
+        Column k is then free to turn into the next: its sign, or all that the two have in the row below. From each,
+        lifting element k leads another way.
+        """
+        at = 0
+        for block in self._blocks:
+            if k < at + len(block.rows):
+                break
+            at += len(block.rows)
+        here = slice(at, at + len(block.rows))
+        factor = np.zeros((len(block.sds), len(block.sds)))
+        factor[block.rows, block.columns] = t[here]
+        c = block.columns[k - at]
+        flipped = factor.copy()
+        flipped[:, c] *= -1
+        found = [flipped] if factor[c:, c].any() else []
+        if c + 1 < len(factor) and factor[c + 1, c + 1] != 0:
+            size = np.hypot(factor[c + 1, c], factor[c + 1, c + 1])
+            turn = (
+                np.array([[factor[c + 1, c], -factor[c + 1, c + 1]], [factor[c + 1, c + 1], factor[c + 1, c]]]) / size
+            )
+            turned = factor.copy()
+            turned[:, c : c + 2] = turned[:, c : c + 2] @ turn
+            turned[c + 1, c + 1] = 0.0
+            mirrored = turned.copy()
+            mirrored[:, c] *= -1
+            found += [turned, mirrored]
+        out = [t.copy() for _ in found]
+        for other, values in zip(out, found, strict=True):
+            # The sign of any later column is free: its diagonal stays positive.
+            signs = np.where(np.diagonal(values) < 0, -1.0, 1.0)
+            other[here] = (values * signs)[block.rows, block.columns]
+        return out
+
+    def to_theta(self, t: np.ndarray) -> np.ndarray:
+        """Map to (log sd / sigma, atanh partial correlations), shape (size,); a zero sd gives -inf."""
+        theta, at = np.zeros(self.size), 0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            for block in self._blocks:
+                block.to_theta(t[at : at + len(block.rows)], theta)
+                at += len(block.rows)
+        return theta
+
+    def pull_back(self, t: np.ndarray, slope: np.ndarray) -> np.ndarray:
+        """Turn a gradient with respect to theta into one with respect to t; both (size,).
+
+        What theta holds at infinity has no slope of its own: the function is even in a diagonal element at 0.
+        """
+        steps = 1e-6 * np.maximum(np.abs(t), 1e-3)
+        out = np.zeros(self.size)
+        for k in range(self.size):
+            ahead, behind = t.copy(), t.copy()
+            ahead[k] += steps[k]
+            behind[k] -= steps[k]
+            with np.errstate(invalid="ignore"):
+                change = (self.to_theta(ahead) - self.to_theta(behind)) / (2 * steps[k])
+            out[k] = slope[np.isfinite(change)] @ change[np.isfinite(change)]
+        return out
+
+
+def relative_coordinates(marginal: Marginal) -> Relative:
+    """Lay out the coordinates of a marginal's theta."""
+    layout, design = marginal.layout, marginal.design
+    blocks, diagonal = [], []
+    partial = layout.partial_first
+    for place, f in enumerate(marginal.arrangement.order):
+        shift = marginal.units.factors[f].shift
+        for block in design.factors[f].blocks:
+            k = len(block)
+            rows, columns = np.tril_indices(k)
+            pairs = k * (k - 1) // 2
+            blocks.append(
+                _Block(
+                    layout.first[place] + np.array(block),
+                    partial + np.arange(pairs),
+                    rows,
+                    columns,
+                    shift[np.ix_(block, block)],
+                )
+            )
+            partial += pairs
+            diagonal += list(rows == columns)
+    return Relative(np.array(diagonal, bool), tuple(blocks))

@@ -1,0 +1,258 @@
+"""Maximum likelihood and REML of the same marginal, as lme4 defines them (Bates et al. 2015, J. Stat. Soft. 67:1).
+
+With Lambda relative to sigma, V = I + Z Lambda Lambda' Z' and R = [X y]' V^-1 [X y], beta and sigma profile out:
+
+    beta = R_XX^-1 R_Xy          q = R_yy - R_yX beta
+    ML:   -2 log L = log |V| + n (1 + log(2 pi q / n)),                              sigma^2 = q / n
+    REML: -2 log L = log |V| + log |R_XX| + (n - p)(1 + log(2 pi q / (n - p))),      sigma^2 = q / (n - p)
+
+The search runs over relative covariance factors (`relative`); a maximum on the boundary (an sd of 0, a correlation of
++-1) is put there exactly.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from partialpool.design.build import Design
+from partialpool.errors import EngineError
+from partialpool.kernels import kernel
+from partialpool.likelihood.boundary_optimizer import descend
+from partialpool.likelihood.covariance_factor import Relative, relative_coordinates
+from partialpool.marginal.gaussian.cholesky import eliminate, make_workspace
+from partialpool.marginal.gaussian.crossproducts import collect_moments
+from partialpool.marginal.gaussian.gradient import evaluate_likelihood_gradient
+from partialpool.marginal.gaussian.marginal import build_flat
+from partialpool.marginal.gaussian.ordering import System
+from partialpool.marginal.gaussian.parameters import Layout, Normals, common_of, scales_of, unpack, unpack_many
+from partialpool.marginal.gaussian.precision import check_digits, smallest_noise
+from partialpool.marginal.gaussian.recover import conditional_modes, original_beta
+from partialpool.marginal.gaussian.standardise import choose_units
+from partialpool.model.default_priors import default_priors
+
+__all__ = ["Maximum", "eliminated", "maximise"]
+
+_STEEPEST: Final = 1e-3
+"""Largest slope that counts as none; a climb that succeeds ends below 1e-6."""
+_STARTS: Final = (1.0, 0.1)
+"""Relative sds to start from: the first alone where an evaluation takes milliseconds."""
+SINGULAR: Final = 1e-4
+"""Smallest diagonal element of a relative Cholesky factor that counts as above 0, as in lme4."""
+_LARGE: Final = 10.0
+"""From this relative sd on it is asked whether the residual sd is 0."""
+_LEVEL: Final = 1e-6
+"""How much the deviance may rise by rounding on level ground."""
+
+
+@dataclass(frozen=True, eq=False)
+class Maximum:
+    """A maximum of the likelihood, in the units of the data.
+
+    Attributes
+    ----------
+    log_likelihood
+        At the maximum; of REML, the restricted one.
+    beta, covariance
+        Coefficients (coefs,) and their covariance given the variances, (coefs, coefs).
+    sigma
+        Residual sd; None where it is known.
+    sd, corr
+        Per factor: (effects,), (effects, effects).
+    modes
+        Conditional modes of the group effects per factor, (levels, effects).
+    relative
+        Per factor the diagonal of the relative Cholesky factor, Sigma / sigma^2 = L L', of effects at the predictors'
+        means, columns scaled to sd 1, (effects,): the sd of each effect given those before it, in residual sds.
+    singular
+        Whether one of `relative` is below 1e-4, or the residual sd is 0.
+    no_residual
+        Whether the likelihood has its maximum where the residual sd is 0; `sigma` is then near it.
+    steepest
+        Largest element of the gradient left, in log likelihood per unit of a relative Cholesky factor; elements at
+        their bound left out.
+    """
+
+    log_likelihood: float
+    beta: np.ndarray
+    covariance: np.ndarray
+    sigma: float | None
+    sd: tuple[np.ndarray, ...]
+    corr: tuple[np.ndarray, ...]
+    modes: tuple[np.ndarray, ...]
+    relative: tuple[np.ndarray, ...]
+    singular: bool
+    no_residual: bool
+    steepest: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Profile:
+    """-2 log likelihood at relative theta, with what is profiled out."""
+
+    deviance: float
+    beta: np.ndarray
+    sigma: float
+    cross: np.ndarray
+
+
+class _Problem:
+    """The likelihood of one design as a function of relative theta: (log sd, atanh partial correlations)."""
+
+    def __init__(self, design: Design, *, reml: bool) -> None:
+        # Priors play no part; the defaults give theta its plain coordinates.
+        priors = default_priors(design)
+        moments = collect_moments(design, choose_units(design))
+        self.kept = build_flat(design, priors, moments, integrate=False)
+        self.flat = build_flat(design, priors, moments, integrate=True) if reml else self.kept
+        self.reml = reml
+        self.known_sigma = design.se is not None
+        self.size = self.kept.layout.partial_first + len(self.kept.layout.partial_factor)
+        self.common = len(design.common.coefs)
+
+    def theta(self, relative: np.ndarray, sigma: float, beta: np.ndarray) -> np.ndarray:
+        """Put theta together as the marginals take it."""
+        sds = self.kept.layout.partial_first
+        theta = np.concatenate([relative[:sds] + np.log(sigma), relative[sds:]])
+        theta = theta if self.known_sigma else np.append(theta, np.log(sigma))
+        return np.concatenate([theta, beta])
+
+    def profile(self, relative: np.ndarray) -> _Profile:
+        layout, system = self.kept.layout, self.kept.arrangement.density
+        theta = self.theta(relative, 1.0, np.zeros(self.common))
+        log_det, cross = eliminated(system, layout, self.kept.normals, theta[None])
+        p = self.common
+        beta = _solved(cross[:p, :p], cross[:p, p])
+        # Rounding may take q below 0 on the way; what is left at the end is checked.
+        q = max(float(cross[p, p] - cross[p, :p] @ beta), np.finfo(float).tiny)
+        free = system.rows - (p if self.reml else 0)
+        deviance = log_det + (np.linalg.slogdet(cross[:p, :p])[1] if self.reml and p else 0.0)
+        if self.known_sigma:
+            return _Profile(deviance + free * np.log(2 * np.pi) + q, beta, 1.0, cross)
+        return _Profile(deviance + free * (1 + np.log(2 * np.pi * q / free)), beta, np.sqrt(q / free), cross)
+
+    def gradient(self, relative: np.ndarray, at: _Profile) -> np.ndarray:
+        """Of the deviance; sigma and beta stand at their best, so that only theta's own slope is left."""
+        # Kept coefficients include what the units took off them.
+        beta = np.zeros(0) if self.reml else at.beta + self.kept.layout.kept_shift
+        theta = self.theta(relative, at.sigma, beta)
+        out = np.zeros(len(theta))
+        marginal = self.flat
+        evaluate_likelihood_gradient(marginal.arrangement.density, marginal.layout, marginal.normals, theta[None], out)
+        return -2 * out[: self.size]
+
+
+def _solved(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Solve, also where an enormous variance on the way has left nothing of a column."""
+    try:
+        return np.linalg.solve(matrix, right)
+    except np.linalg.LinAlgError:
+        return np.linalg.lstsq(matrix, right, rcond=None)[0]
+
+
+@kernel
+def eliminated(system: System, layout: Layout, normals: Normals, thetas: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return log |V| and R at thetas[0], whose sigma is 1."""
+    parameters = unpack(layout, thetas, 0)
+    scales, common = scales_of(layout, parameters), common_of(normals, 1.0)
+    forward = eliminate(system, scales, common, make_workspace(system))
+    return forward.log_det, forward.remainder
+
+
+def maximise(design: Design, *, reml: bool = False) -> Maximum:
+    """Maximise the likelihood, or the restricted likelihood, of a normal model.
+
+    Raises
+    ------
+    EngineError
+        Noise too small to be told from rounding; no maximum found.
+    """
+    _check_rows(design, reml=reml)
+    problem = _Problem(design, reml=reml)
+    coordinates = relative_coordinates(problem.kept)
+
+    def evaluate(t: np.ndarray) -> tuple[float, np.ndarray]:
+        relative = coordinates.to_theta(t)
+        at = problem.profile(relative)
+        return at.deviance, coordinates.pull_back(t, problem.gradient(relative, at))
+
+    scales = _STARTS if problem.kept.is_cheap else _STARTS[:1]
+    found = descend(evaluate, coordinates, [coordinates.start(scale) for scale in scales])
+    nearest = _without_residual(problem, coordinates, found.t)
+    relative = coordinates.to_theta(found.t if nearest is None else nearest)
+    check_digits(problem.kept.design, problem.kept.units.unit, problem.profile(relative).sigma)
+    if not found.steepest < _STEEPEST:
+        raise EngineError(
+            "the likelihood could not be maximised",
+            got=f"a slope of {found.steepest:.2g} where the climb ended",
+            allowed=f"a slope below {_STEEPEST} per unit of a relative Cholesky factor",
+            do="look whether the response is computed from its predictors; if not, use fit: a posterior needs no "
+            "maximum",
+        )
+    return _describe(problem, relative, found.steepest, no_residual=nearest is not None)
+
+
+def _without_residual(problem: _Problem, coordinates: Relative, t: np.ndarray) -> np.ndarray | None:
+    """Return a point whose residual sd is 1e-4 of the largest sd, if the likelihood is no lower there; else None.
+
+    Relatives may leave nothing for the residual. It is 0 at no finite t, and the likelihood rises so slowly on the way
+    that the climb ends before.
+    """
+    largest = float(np.abs(t).max(initial=0.0))
+    if problem.known_sigma or largest < _LARGE:
+        return None
+    here = problem.profile(coordinates.to_theta(t))
+    far = t / (SINGULAR * largest)
+    there = problem.profile(coordinates.to_theta(far))
+    told = there.sigma > smallest_noise(problem.kept.design.n_rows)
+    return far if told and there.deviance <= here.deviance + _LEVEL else None
+
+
+def _check_rows(design: Design, *, reml: bool) -> None:
+    columns = len(design.common.coefs)
+    if design.n_rows > columns or (not reml and design.se is not None):
+        return
+    raise EngineError(
+        "nothing is left of the rows once the common effects are fitted",
+        got=f"{design.n_rows} rows, {columns} common effects",
+        allowed=f"{columns + 1} rows or more",
+        do="leave out common effects, or use fit: its priors make up for rows",
+    )
+
+
+def _describe(problem: _Problem, relative: np.ndarray, steepest: float, *, no_residual: bool) -> Maximum:
+    kept = problem.kept
+    units, design = kept.units, kept.design
+    at = problem.profile(relative)
+    theta = problem.theta(relative, at.sigma, at.beta + kept.layout.kept_shift)
+    scaled_sd, cholesky, _, _ = unpack_many(kept.layout, theta[None])
+    sd, corr, relative_diagonal = {}, {}, {}
+    for place, f in enumerate(kept.arrangement.order):
+        q = len(design.factors[f].names)
+        half = cholesky[0, place, :q, :q]
+        own, scaled = units.factors[f], scaled_sd[0, place, :q]
+        own_sd, corr[f] = own.covariance(scaled, half)
+        sd[f] = own_sd * units.unit
+        # lme4 takes columns as they are, so that an intercept far from the data is as good as tied to its slope. Here
+        # effects are judged at the predictors' means, columns scaled: no unit and no origin makes a fit singular.
+        root = own.shift @ (scaled[:, None] * half) / at.sigma
+        relative_diagonal[f] = np.abs(np.diagonal(np.linalg.qr(root.T, mode="r")))
+    log_constant = kept.log_constant
+    if problem.reml:
+        log_constant += units.log_volume
+    p = problem.common
+    turn = original_beta(kept, np.eye(p)) - original_beta(kept, np.zeros((1, p)))  # rows: images of unit vectors
+    covariance = at.sigma**2 * turn.T @ np.linalg.inv(at.cross[:p, :p]) @ turn
+    return Maximum(
+        -0.5 * at.deviance + log_constant,
+        original_beta(kept, at.beta[None])[0],
+        covariance,
+        None if problem.known_sigma else at.sigma * units.unit,
+        tuple(sd[f] for f in range(len(sd))),
+        tuple(corr[f] for f in range(len(corr))),
+        conditional_modes(kept, theta),
+        tuple(relative_diagonal[f] for f in range(len(sd))),
+        any(bool((own < SINGULAR).any()) for own in relative_diagonal.values()) or no_residual,
+        no_residual,
+        steepest,
+    )

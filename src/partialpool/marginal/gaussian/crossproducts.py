@@ -1,0 +1,229 @@
+"""Cross-products of [Z X y]: all that a Gaussian model needs to know of its rows.
+
+They are made in one pass, add up over chunks of rows, and do not grow with the number of rows. The idea of
+keeping the data as A = [Z X y]'[Z X y] and nothing else is that of lme4 and MixedModels.jl (Bates et al. 2015,
+J. Stat. Soft. 67:1, section 3).
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from partialpool.design.build import Design, FactorEffects
+from partialpool.errors import SpecError
+from partialpool.kernels import kernel
+from partialpool.marginal.gaussian.standardise import EffectUnits, Units, working_response
+
+__all__ = ["Coupling", "Moments", "collect_moments"]
+
+
+@dataclass(frozen=True, eq=False)
+class Coupling:
+    """Z_f'Z_g of two factors, stored for the pairs of levels that share a row.
+
+    Attributes
+    ----------
+    first, second
+        Levels of f and g, sorted by f then g, shape (pairs,).
+    values
+        Shape (pairs, effects of f, effects of g).
+    """
+
+    first: np.ndarray
+    second: np.ndarray
+    values: np.ndarray
+
+    def __add__(self, other: "Coupling") -> "Coupling":
+        width = int(max(self.second.max(initial=0), other.second.max(initial=0))) + 1
+        keys = np.concatenate([self.first * width + self.second, other.first * width + other.second])
+        found, position = np.unique(keys, return_inverse=True)
+        values = np.zeros((len(found), *self.values.shape[1:]))
+        values[position[: len(self.first)]] += self.values
+        values[position[len(self.first) :]] += other.values
+        return Coupling(found // width, found % width, values)
+
+    @property
+    def transposed(self) -> "Coupling":
+        """The same pairs seen from the other factor."""
+        order = np.lexsort((self.first, self.second))
+        return Coupling(self.second[order], self.first[order], self.values[order].transpose(0, 2, 1))
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Cross-products of [Z X y] in `Units`, additive over rows.
+
+    Attributes
+    ----------
+    rows
+        Rows seen.
+    log_jacobian
+        Sum of log |d y* / d y|, but for the unit: of the weights unit / se, and of the logarithm of a lognormal y.
+    own
+        Z_f'Z_f per factor: it is block diagonal, so shape (levels, effects, effects).
+    dense
+        Z_f'[X y] per factor, shape (levels, effects, columns + 1).
+    couplings
+        Z_f'Z_g for f < g.
+    common
+        [X y]'[X y], shape (columns + 1, columns + 1); X has its intercept first.
+    """
+
+    rows: int
+    log_jacobian: float
+    own: tuple[np.ndarray, ...]
+    dense: tuple[np.ndarray, ...]
+    couplings: tuple[tuple[Coupling, ...], ...]
+    common: np.ndarray
+
+    def __add__(self, other: "Moments") -> "Moments":
+        if [a.shape for a in self.dense] != [a.shape for a in other.dense] or self.common.shape != other.common.shape:
+            raise SpecError(
+                "moments of different designs do not add up",
+                got=f"{[a.shape for a in self.dense]} and {[a.shape for a in other.dense]}",
+                allowed="chunks of one table, with the same factors, levels and columns",
+                do="build one design, and collect its rows in chunks",
+            )
+        return Moments(
+            self.rows + other.rows,
+            self.log_jacobian + other.log_jacobian,
+            tuple(a + b for a, b in zip(self.own, other.own, strict=True)),
+            tuple(a + b for a, b in zip(self.dense, other.dense, strict=True)),
+            tuple(
+                tuple(a + b for a, b in zip(mine, theirs, strict=True))
+                for mine, theirs in zip(self.couplings, other.couplings, strict=True)
+            ),
+            self.common + other.common,
+        )
+
+    def less(self, coefficients: np.ndarray) -> "Moments":
+        """Return the moments of [Z X y - X m] for coefficients m (columns,) of the common columns, in `Units`."""
+        turn = np.eye(len(self.common))
+        turn[:-1, -1] = -coefficients
+        return self._turned(turn)
+
+    def turned(self, coordinates: np.ndarray) -> "Moments":
+        """Return the moments of [Z XC y] for coordinates C (columns, columns) of the common columns."""
+        turn = np.eye(len(self.common))
+        turn[:-1, :-1] = coordinates
+        return self._turned(turn)
+
+    def _turned(self, turn: np.ndarray) -> "Moments":
+        dense = tuple(values @ turn for values in self.dense)
+        return replace(self, dense=dense, common=turn.T @ self.common @ turn)
+
+    def coupling(self, f: int, g: int) -> Coupling:
+        """Z_f'Z_g of two different factors."""
+        return self.couplings[f][g - f - 1] if f < g else self.couplings[g][f - g - 1].transposed
+
+
+def collect_moments(design: Design, units: Units, rows: slice = slice(None)) -> Moments:
+    """Collect the moments of some rows of a design.
+
+    Parameters
+    ----------
+    design
+        The model's arrays.
+    units
+        From `choose_units`; chunks that are to be added must share them.
+    rows
+        Which rows; all of them by default.
+    """
+    y = (working_response(design)[rows] - units.location) / units.unit
+    columns = units.standard_columns(design.common.values[rows])
+    ones = [np.ones((len(y), 1))] if design.common.intercept else []
+    xy = np.concatenate([*ones, columns, y[:, None]], axis=1)
+    weight = np.ones(len(y)) if design.se is None else units.unit / design.se[rows]
+    if design.se is not None:
+        xy *= weight[:, None]
+    z = [_standard_effects(f, u, rows, weight) for f, u in zip(design.factors, units.factors, strict=True)]
+    codes = [f.codes[rows] for f in design.factors]
+    sizes = [f.n_levels for f in design.factors]
+    blocks = [_level_products(c, v, xy, n) for c, v, n in zip(codes, z, sizes, strict=True)]
+    couplings = tuple(
+        tuple(Coupling(*_pair_products(codes[f], codes[g], z[f], z[g], sizes[f], sizes[g])) for g in _after(f, z))
+        for f in range(len(z))
+    )
+    log_jacobian = float(np.log(weight).sum())
+    if design.spec.family_record.on_log_scale:
+        log_jacobian -= float(np.log(design.response.values[rows]).sum())
+    return Moments(len(y), log_jacobian, tuple(o for o, _ in blocks), tuple(d for _, d in blocks), couplings, xy.T @ xy)
+
+
+def _after(f: int, z: list[np.ndarray]) -> range:
+    return range(f + 1, len(z))
+
+
+def _standard_effects(factor: FactorEffects, units: EffectUnits, rows: slice, weight: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(units.of(factor.values[rows]) * weight[:, None])
+
+
+@kernel
+def _level_products(codes: np.ndarray, z: np.ndarray, xy: np.ndarray, levels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Z'Z and Z'[X y] level by level: (levels, q, q) and (levels, q, columns)."""
+    n, q = z.shape
+    width = xy.shape[1]
+    own = np.zeros((levels, q, q))
+    dense = np.zeros((levels, q, width))
+    for i in range(n):
+        level = codes[i]
+        for a in range(q):
+            za = z[i, a]
+            for b in range(a + 1):
+                own[level, a, b] += za * z[i, b]
+            for b in range(width):
+                dense[level, a, b] += za * xy[i, b]
+    for level in range(levels):
+        for a in range(q):
+            for b in range(a):
+                own[level, b, a] = own[level, a, b]
+    return own, dense
+
+
+@kernel
+def _pair_products(
+    first: np.ndarray, second: np.ndarray, z1: np.ndarray, z2: np.ndarray, levels1: int, levels2: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sum z1 z2' over the rows of every pair of levels that occurs, pairs sorted; linear in rows."""
+    n = len(first)
+    start = np.zeros(levels1 + 1, np.int64)
+    for i in range(n):
+        start[first[i] + 1] += 1
+    for level in range(levels1):
+        start[level + 1] += start[level]
+    order = np.empty(n, np.int64)
+    fill = start[:-1].copy()
+    for i in range(n):
+        order[fill[first[i]]] = i
+        fill[first[i]] += 1
+    seen = np.full(levels2, -1, np.int64)
+    pairs = 0
+    for level in range(levels1):
+        for k in range(start[level], start[level + 1]):
+            if seen[second[order[k]]] != level:
+                seen[second[order[k]]] = level
+                pairs += 1
+    left = np.empty(pairs, np.int64)
+    right = np.empty(pairs, np.int64)
+    values = np.zeros((pairs, z1.shape[1], z2.shape[1]))
+    place = np.full(levels2, -1, np.int64)
+    done = 0
+    for level in range(levels1):
+        begin = done
+        for k in range(start[level], start[level + 1]):
+            other = second[order[k]]
+            if place[other] < begin:
+                place[other] = done
+                right[done] = other
+                done += 1
+        right[begin:done].sort()
+        for k in range(begin, done):
+            left[k] = level
+            place[right[k]] = k
+        for k in range(start[level], start[level + 1]):
+            i = order[k]
+            at = place[second[i]]
+            for a in range(z1.shape[1]):
+                for b in range(z2.shape[1]):
+                    values[at, a, b] += z1[i, a] * z2[i, b]
+    return left, right, values

@@ -1,0 +1,183 @@
+"""Small dense linear algebra for the kernels: loops for a handful of columns, LAPACK for many.
+
+A factorisation is kept as U = L', U'U = a, upper triangle, rows contiguous: so every loop below runs along rows.
+"""
+
+from typing import Any
+
+import numba as nb
+import numpy as np
+from numba.np import linalg as _lapack_is_loaded  # noqa: F401 - it brings the LAPACK entry points below
+
+from partialpool.kernels import part
+
+__all__ = [
+    "cholesky",
+    "inverse",
+    "small_cholesky",
+    "solve_lower",
+    "solve_lower_columns",
+    "solve_upper",
+    "solve_upper_columns",
+]
+
+_LOOPS_UP_TO = 24
+"""Columns up to which plain loops beat a LAPACK call."""
+_BLOCK = 48
+"""Rows inverted by loops before the rest is left to matrix products."""
+
+_potrf: Any = nb.types.ExternalFunction(
+    "numba_xxpotrf",
+    nb.types.intc(nb.types.char, nb.types.char, nb.types.intp, nb.types.CPointer(nb.types.float64), nb.types.intp),
+)
+"""LAPACK's Cholesky factorisation, in place: (kind, triangle, n, a, leading dimension) -> info.
+
+np.linalg.cholesky calls the same, but copies twice and takes five seconds to compile."""
+
+
+@part
+def small_cholesky(a: np.ndarray) -> bool:
+    """Overwrite the upper triangle of a (n, n) with U, U'U = a, by loops; False where a is not positive definite.
+
+    The lower triangle is neither read nor written.
+    """
+    n = a.shape[0]
+    for i in range(n):
+        for j in range(i, n):
+            s = a[i, j]
+            for k in range(i):
+                s -= a[k, i] * a[k, j]
+            if j > i:
+                a[i, j] = s / a[i, i]
+            elif s > 0.0 and s < np.inf:
+                a[i, i] = np.sqrt(s)
+            else:
+                return False
+    return True
+
+
+@part
+def cholesky(a: np.ndarray) -> bool:
+    """Do as `small_cholesky` for a contiguous a (n, n) of any size."""
+    n = a.shape[0]
+    if n <= _LOOPS_UP_TO:
+        return small_cholesky(a)
+    for i in range(n):
+        # NaN and infinity reach the diagonal of every row they stand in only later: look at the rows' sums.
+        s = 0.0
+        for j in range(i, n):
+            s += a[i, j]
+        if not np.isfinite(s):
+            return False
+    # LAPACK reads columns: what it calls the lower triangle is our upper one, and its L our U.
+    return bool(_potrf(ord("d"), ord("L"), n, a.ctypes, n) == 0)
+
+
+@part
+def solve_lower(factor: np.ndarray, x: np.ndarray) -> None:
+    """Overwrite x (n,) with L^-1 x = U'^-1 x."""
+    n = factor.shape[0]
+    for k in range(n):
+        x[k] /= factor[k, k]
+        t = x[k]
+        for i in range(k + 1, n):
+            x[i] -= factor[k, i] * t
+
+
+@part
+def solve_upper(factor: np.ndarray, x: np.ndarray) -> None:
+    """Overwrite x (n,) with L'^-1 x = U^-1 x."""
+    n = factor.shape[0]
+    for k in range(n - 1, -1, -1):
+        s = x[k]
+        for i in range(k + 1, n):
+            s -= factor[k, i] * x[i]
+        x[k] = s / factor[k, k]
+
+
+@part
+def solve_lower_columns(factor: np.ndarray, x: np.ndarray, width: int) -> None:
+    """Overwrite the first columns of x (n, width or more) with L^-1 x."""
+    n = factor.shape[0]
+    for k in range(n):
+        t = 1.0 / factor[k, k]
+        for c in range(width):
+            x[k, c] *= t
+        for i in range(k + 1, n):
+            t = factor[k, i]
+            for c in range(width):
+                x[i, c] -= t * x[k, c]
+
+
+@part
+def solve_upper_columns(factor: np.ndarray, x: np.ndarray, width: int) -> None:
+    """Overwrite the first columns of x (n, width or more) with L'^-1 x."""
+    n = factor.shape[0]
+    for k in range(n - 1, -1, -1):
+        for i in range(k + 1, n):
+            t = factor[k, i]
+            for c in range(width):
+                x[k, c] -= t * x[i, c]
+        t = 1.0 / factor[k, k]
+        for c in range(width):
+            x[k, c] *= t
+
+
+@part
+def inverse(factor: np.ndarray) -> np.ndarray:
+    """Return a^-1 = U^-1 U'^-1, shape (n, n)."""
+    n = factor.shape[0]
+    half = _inverse_factor(factor)
+    if n > _LOOPS_UP_TO:
+        return np.dot(half, half.T)
+    out = np.zeros((n, n))
+    for i in range(n):
+        for j in range(n):
+            s = 0.0
+            for k in range(max(i, j), n):
+                s += half[i, k] * half[j, k]
+            out[i, j] = s
+    return out
+
+
+@part
+def _inverse_factor(factor: np.ndarray) -> np.ndarray:
+    """Return U^-1, upper triangular, by blocks of rows from the last.
+
+    [[A, B], [0, D]]^-1 = [[A^-1, -A^-1 B D^-1], [0, D^-1]].
+    """
+    n = factor.shape[0]
+    half = np.zeros((n, n))
+    end = n
+    while end > 0:
+        begin = max(end - _BLOCK, 0)
+        _invert_block(factor, half, begin, end)
+        if end < n:
+            across, below = np.empty((end - begin, n - end)), np.empty((n - end, n - end))
+            for c in range(n - end):
+                for k in range(end - begin):
+                    across[k, c] = factor[begin + k, end + c]
+                for k in range(n - end):
+                    below[k, c] = half[end + k, end + c]
+            across = np.dot(across, below)
+            for k in range(end - begin):
+                for i in range(k, end - begin):
+                    t = half[begin + k, begin + i]
+                    for c in range(n - end):
+                        half[begin + k, end + c] -= t * across[i, c]
+        end = begin
+    return half
+
+
+@part
+def _invert_block(factor: np.ndarray, half: np.ndarray, begin: int, end: int) -> None:
+    """Overwrite one diagonal block of half with the inverse of factor's."""
+    for k in range(end - 1, begin - 1, -1):
+        half[k, k] = 1.0
+        for i in range(k + 1, end):
+            t = factor[k, i]
+            for c in range(i, end):
+                half[k, c] -= t * half[i, c]
+        t = 1.0 / factor[k, k]
+        for c in range(k, end):
+            half[k, c] *= t

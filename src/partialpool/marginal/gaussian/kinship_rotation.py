@@ -1,0 +1,145 @@
+"""Levels with a known covariance, turned into independent ones.
+
+With b ~ N(0, sd^2 K), K = L L', and one effect per level, Z b = Z L u for u ~ N(0, sd^2 I). Z'Z is diagonal, and with
+L'Z'Z L = V diag(s) V' the coordinates w = V'u are independent N(0, sd^2) a priori, and the data tell them apart: their
+Gram matrix is diag(s). So a factor with a known covariance is one without, of as many pseudo-levels, whose
+cross-products are those of its levels times R = L V; afterwards b = R w. One symmetric eigenproblem per model, and
+every evaluation costs what it costs without K. The rotation is that of FaST-LMM and GEMMA (Lippert et al. 2011, Nature
+Methods 8:833; Zhou & Stephens 2012, Nature Genetics 44:821), on moments, so that levels may have any number of rows and
+other factors stand beside them.
+
+The factor met most often beside it is its copy: the same levels without K, for what lasts of a level and is not
+inherited (the permanent environment of a repeatability model). Where all levels have the same cross-products, the
+two turn together. With L = W diag(d) V', Z_f'Z_g = m P for a permutation P, and g turned by Q = P'W, which is
+orthogonal and leaves its prior alone, V'L' m P Q = m diag(d): each pseudo-level of one shares rows with one of the
+other, and the cost stays that of two nested factors.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from partialpool.marginal.gaussian.crossproducts import Coupling, Moments
+
+__all__ = ["Rotation", "find_rotations", "rotate"]
+
+_EQUAL: Final = 1e-10
+"""Relative difference of cross-products up to which levels have the same."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rotation:
+    """How pseudo-levels make levels.
+
+    Attributes
+    ----------
+    basis
+        V, (levels, pseudo-levels): offsets z of the levels are V times those of the pseudo-levels.
+    effects
+        R = L V, (levels, pseudo-levels): effects b are R w.
+    own
+        Z'Z of the pseudo-levels, diag(s), (pseudo-levels,).
+    original
+        The factor that this one copies; None where it has a known covariance itself.
+    """
+
+    basis: np.ndarray
+    effects: np.ndarray
+    own: np.ndarray
+    original: int | None = None
+
+
+def find_rotations(moments: Moments, roots: Sequence[np.ndarray | None]) -> tuple[Rotation | None, ...]:
+    """Find the rotation of every factor with a known covariance, and of its copy where the two turn together.
+
+    It depends on the rows, but not on the response.
+
+    Parameters
+    ----------
+    moments
+        Of the levels.
+    roots
+        L of each factor, (levels, levels), of one effect; None where levels are independent.
+    """
+    found: list[Rotation | None] = [None] * len(roots)
+    for f, root in enumerate(roots):
+        if root is None:
+            continue
+        copy = next(
+            (g for g in range(len(roots)) if roots[g] is None and found[g] is None and _copies(moments, f, g)), None
+        )
+        if copy is None:
+            found[f] = _rotation(moments.own[f][:, 0, 0], root)
+        else:
+            found[f], found[copy] = _rotations_of_both(moments, f, copy, root)
+    return tuple(found)
+
+
+def _rotation(own: np.ndarray, root: np.ndarray) -> Rotation:
+    values, basis = np.linalg.eigh((root.T * own) @ root)
+    return Rotation(basis, root @ basis, np.maximum(values, 0.0))
+
+
+def _copies(moments: Moments, f: int, g: int) -> bool:
+    """Whether g has the levels of f, under other names perhaps, and all of them the same cross-products."""
+    if moments.own[f].shape != moments.own[g].shape or moments.own[g].shape[1] > 1:
+        return False
+    pairs = moments.coupling(f, g)
+    levels = np.arange(len(moments.own[f]))
+    if not (np.array_equal(pairs.first, levels) and np.array_equal(np.sort(pairs.second), levels)):
+        return False
+    products = (moments.own[f].ravel(), moments.own[g].ravel(), pairs.values.ravel())
+    return all(np.ptp(values) <= _EQUAL * np.abs(values).max() for values in products)
+
+
+def _rotations_of_both(moments: Moments, f: int, g: int, root: np.ndarray) -> tuple[Rotation, Rotation]:
+    turned, lengths, across = np.linalg.svd(root)
+    same = np.empty_like(turned)
+    same[moments.coupling(f, g).second] = turned
+    own = moments.own[f][0, 0, 0] * lengths**2
+    return Rotation(across.T, turned * lengths, own), Rotation(same, same, moments.own[g][:, 0, 0], original=f)
+
+
+def rotate(moments: Moments, rotations: Sequence[Rotation | None]) -> Moments:
+    """Turn the levels of every factor with a rotation into independent pseudo-levels."""
+    for f, rotation in enumerate(rotations):
+        if rotation is None:
+            continue
+        own, dense = list(moments.own), list(moments.dense)
+        own[f] = rotation.own[:, None, None]
+        dense[f] = np.tensordot(rotation.effects, dense[f], axes=(0, 0))
+        moments = replace(moments, own=tuple(own), dense=tuple(dense), couplings=_turned(moments, f, rotation.effects))
+    for g, rotation in enumerate(rotations):
+        if rotation is not None and rotation.original is not None:
+            moments = replace(moments, couplings=_paired(moments, rotation.original, g))
+    return moments
+
+
+def _paired(moments: Moments, f: int, g: int) -> tuple[tuple[Coupling, ...], ...]:
+    """Couplings with those of a factor and its copy on their diagonal, where all but rounding is."""
+    pairs = moments.coupling(f, g)
+    on = pairs.first == pairs.second
+    kept = Coupling(pairs.first[on], pairs.second[on], pairs.values[on])
+    couplings = [list(row) for row in moments.couplings]
+    couplings[min(f, g)][abs(f - g) - 1] = kept  # the same seen from either, with one effect each
+    return tuple(tuple(row) for row in couplings)
+
+
+def _turned(moments: Moments, f: int, effects: np.ndarray) -> tuple[tuple[Coupling, ...], ...]:
+    """Couplings with factor f: every pseudo-level shares rows with every level of the others."""
+    factors = len(moments.own)
+    couplings = [list(row) for row in moments.couplings]
+    for g in range(factors):
+        if g == f:
+            continue
+        pairs = moments.coupling(f, g)
+        levels, q = moments.own[g].shape[:2]
+        whole = np.zeros((len(effects), levels, q))
+        whole[pairs.first, pairs.second] = pairs.values[:, 0]
+        turned = np.tensordot(effects, whole, axes=(0, 0))
+        first, second = np.divmod(np.arange(len(effects) * levels), levels)
+        made = Coupling(first, second, turned.reshape(-1, 1, q))
+        couplings[min(f, g)][abs(f - g) - 1] = made if f < g else made.transposed
+    return tuple(tuple(row) for row in couplings)

@@ -1,0 +1,294 @@
+"""The marginal: a design and its priors, with everything but theta integrated out."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from partialpool.design.build import Design
+from partialpool.marginal.gaussian.crossproducts import Moments, collect_moments
+from partialpool.marginal.gaussian.density import evaluate
+from partialpool.marginal.gaussian.gradient import evaluate_gradient
+from partialpool.marginal.gaussian.kinship_rotation import Rotation, find_rotations, rotate
+from partialpool.marginal.gaussian.ordering import BRANCH_FROM, Arrangement, arrange
+from partialpool.marginal.gaussian.parameters import Layout, Normals, unpack_many
+from partialpool.marginal.gaussian.prior_kernels import JOINT, LOG, encode, encode_partial
+from partialpool.marginal.gaussian.standardise import Units, choose_units
+from partialpool.marginal.gaussian.variance_prior import Joint, make_joint, no_joint
+from partialpool.marginal.gaussian.workers import map_pieces, piece_size
+from partialpool.model.coefficient_prior import CoefficientPrior, coefficient_prior
+from partialpool.model.default_priors import PriorSet
+from partialpool.model.variance_prior import decompose, is_decomposed
+from partialpool.names import BETA, ICC, SIGMA, TOTAL_SD, corr_name, sd_name
+from partialpool.spec.priors import Prior
+
+__all__ = ["Marginal", "build_flat", "build_marginal"]
+
+_CHEAP: Final = 1e5
+"""Multiplications per evaluation up to which it counts as cheap: some tens of microseconds."""
+
+
+@dataclass(frozen=True, eq=False)
+class Marginal:
+    """log p(y | theta) + log p(theta), ready to evaluate.
+
+    Attributes
+    ----------
+    design
+        The model's arrays.
+    units
+        What the algebra works in.
+    arrangement
+        The moments in elimination order.
+    turn
+        C of the common columns as the algebra has them, X* C: coordinates with a prior each, (coefs, coefs).
+    layout, normals
+        Where theta's elements stand, with their priors; priors of the integrated common columns.
+    known
+        What is taken off the response for each integrated column, in `Units`, (integrated,): the mean of a prior
+        narrower than the data's own standard error. As u's mean, mu / sd, its square would cost the digits; off the
+        response, that of a wide prior would.
+    integrated
+        Which columns are integrated out, boolean (coefs,).
+    elements
+        Name of each element of theta.
+    log_constant
+        What turns the density of y* into that of y.
+    rotations
+        Per factor of the design, how the pseudo-levels of the arrangement make levels with a known covariance; None
+        where levels are independent.
+    """
+
+    design: Design
+    units: Units
+    arrangement: Arrangement
+    turn: np.ndarray
+    layout: Layout
+    normals: Normals
+    known: np.ndarray
+    integrated: np.ndarray
+    elements: tuple[str, ...]
+    log_constant: float
+    rotations: tuple[Rotation | None, ...]
+
+    @property
+    def size(self) -> int:
+        """Elements of theta."""
+        return len(self.elements)
+
+    @property
+    def log_sds(self) -> np.ndarray:
+        """Positions in theta of the group sds that live on the log scale."""
+        at = [i for i, e in enumerate(self.elements) if e.startswith("sd_") and self.layout.coordinates[i] == LOG]
+        return np.array(at, np.int64)
+
+    @property
+    def is_cheap(self) -> bool:
+        """Whether a density is evaluated in microseconds."""
+        return self.arrangement.work < _CHEAP
+
+    def sigma(self, theta: np.ndarray) -> float:
+        """Residual sd of one theta in the units of the algebra; 1 where standard errors are known."""
+        return float(unpack_many(self.layout, theta[None])[2][0])
+
+    def log_density(self, theta: np.ndarray) -> float:
+        """Evaluate log p(y | theta) + log p(theta), in the units of y, theta on the real line."""
+        return float(self.log_densities(theta[None])[0])
+
+    def gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
+        """Evaluate the log density and its gradient (elements,)."""
+        out = np.zeros(self.size)
+        value = evaluate_gradient(self.arrangement.density, self.layout, self.normals, theta[None], out)
+        return value + self.log_constant, out
+
+    def log_densities(self, thetas: np.ndarray, *, workers: int = 1) -> np.ndarray:
+        """Evaluate the log density of each row of thetas (n, elements), on some threads; shape (n,)."""
+        out, none = np.empty(len(thetas)), np.empty((len(thetas), 0))
+        thetas = np.ascontiguousarray(thetas)
+        size = piece_size(self.arrangement.work)
+        pieces = [slice(at, at + size) for at in range(0, len(thetas), size)]
+
+        def work(piece: slice) -> None:
+            self.evaluate(thetas[piece], none[piece], none[piece], out[piece])
+
+        map_pieces(work, pieces, workers)
+        return out
+
+    def evaluate(self, thetas: np.ndarray, noise: np.ndarray, effects: np.ndarray, out: np.ndarray) -> None:
+        """Evaluate log densities into out, and effects where noise has columns; see `density.evaluate`."""
+        system = self.arrangement
+        evaluate(system.density, system.levels, self.layout, self.normals, thetas, noise, effects, out)
+        out += self.log_constant
+
+
+def build_marginal(
+    design: Design, priors: PriorSet, moments: Moments | None = None, *, branch_from: int = BRANCH_FROM
+) -> Marginal:
+    """Build the marginal of a design: common columns with a normal prior are integrated out, the others stay in theta.
+
+    Parameters
+    ----------
+    design, priors
+        From `build_design` and `resolve_priors`.
+    moments
+        Of the design's rows in `choose_units(design)`, where they are known already.
+    branch_from
+        See `arrange`.
+    """
+    units = choose_units(design)
+    moments = collect_moments(design, units) if moments is None else moments
+    columns = _columns(coefficient_prior(design, priors), units)
+    integrated = np.array([prior.distribution == "Normal" for prior in columns.priors], bool)
+    known = np.zeros(len(columns.priors))
+    for i in np.flatnonzero(integrated):
+        stated = columns.priors[i].arguments
+        if stated["sigma"] * np.sqrt(moments.rows) < 1:
+            known[i] = stated["mu"] - columns.taken_off[i]
+    return _assemble(design, priors, units, moments, columns, integrated, known, branch_from)
+
+
+def build_flat(design: Design, priors: PriorSet, moments: Moments, *, integrate: bool) -> Marginal:
+    """Build the marginal that likelihood methods use: common columns in theta (ML), or flat and integrated (REML).
+
+    Priors must be normal for common columns and on the log scale for sds, as the defaults are.
+    """
+    units = choose_units(design)
+    integrated = np.full(len(design.common.coefs), integrate)
+    none = np.zeros(len(integrated))
+    columns = _columns(coefficient_prior(design, priors), units)
+    marginal = _assemble(design, priors, units, moments, columns, integrated, none, BRANCH_FROM)
+    ones = np.ones_like(marginal.normals.sd)
+    return replace(marginal, normals=Normals(ones, 0 * ones, 0 * ones))
+
+
+@dataclass(frozen=True, eq=False)
+class _Columns:
+    """The common columns as the algebra has them: C, the prior of each in `Units`, what the location takes off each."""
+
+    turn: np.ndarray
+    priors: tuple[Prior, ...]
+    taken_off: np.ndarray
+
+
+def _columns(prior: CoefficientPrior, units: Units) -> _Columns:
+    off = units.taken_off
+    if not prior.is_orthonormal:
+        off = np.linalg.solve(prior.turn, off)
+    return _Columns(prior.turn, tuple(p.in_units_of(units.unit) for p in prior.priors), off)
+
+
+def _assemble(
+    design: Design,
+    priors: PriorSet,
+    units: Units,
+    moments: Moments,
+    columns: _Columns,
+    integrated: np.ndarray,
+    known: np.ndarray,
+    branch_from: int,
+) -> Marginal:
+    rotations = find_rotations(moments, [factor.root for factor in design.factors])
+    if not np.array_equal(columns.turn, np.eye(len(columns.turn))):
+        moments = moments.turned(columns.turn)
+    arrangement = arrange(rotate(moments.less(known), rotations), integrated, branch_from=branch_from)
+    layout, elements = _layout(design, priors, units, arrangement, columns, integrated)
+    return Marginal(
+        design,
+        units,
+        arrangement,
+        columns.turn,
+        layout,
+        _normals(columns, integrated, known),
+        known[integrated],
+        integrated,
+        elements,
+        moments.log_jacobian - moments.rows * np.log(units.unit),
+        rotations,
+    )
+
+
+def _normals(columns: _Columns, integrated: np.ndarray, known: np.ndarray) -> Normals:
+    taken_off = columns.taken_off + known
+    inside = [(columns.priors[i].arguments, taken_off[i]) for i in np.flatnonzero(integrated)]
+    mu, sd = np.array([(a["mu"] - t, a["sigma"]) for a, t in inside], float).reshape(-1, 2).T
+    return Normals(np.ascontiguousarray(sd), mu / sd, np.ones(len(sd)))
+
+
+def _layout(
+    design: Design,
+    priors: PriorSet,
+    units: Units,
+    arrangement: Arrangement,
+    columns: _Columns,
+    integrated: np.ndarray,
+) -> tuple[Layout, tuple[str, ...]]:
+    order = arrangement.order
+    most = max((len(f.names) for f in design.factors), default=1)
+    shifts = np.zeros((len(order), most, most))
+    elements: list[str] = []
+    codes: list[tuple[int, int, np.ndarray]] = []
+    first: list[int] = []
+    partials: list[tuple[int, int, int]] = []
+    whole = is_decomposed(priors)
+    for place, f in enumerate(order):
+        factor, unit = design.factors[f], units.factors[f]
+        q = len(factor.names)
+        shifts[place, :q, :q] = unit.shift
+        first.append(len(elements))
+        for effect, scale in zip(factor.names, unit.scale, strict=True):
+            name = f"{sd_name(factor.name)}[{effect}]"
+            elements.append(name)
+            codes.append(JOINT if whole else encode(priors[name].in_units_of(units.unit / float(scale))))
+    for place, f in enumerate(order):
+        factor = design.factors[f]
+        for block in (b for b in factor.blocks if len(b) > 1):
+            eta = priors[corr_name(factor.name)].arguments["eta"]
+            for i in range(1, len(block)):
+                for j in range(i):
+                    partials.append((place, block[i], block[j]))
+                    elements.append(f"{corr_name(factor.name)}[{factor.names[block[j]]}, {factor.names[block[i]]}]")
+                    codes.append(encode_partial(eta + (len(block) - 2 - j) / 2))
+    partial_first = len(elements) - len(partials)
+    sigma = -1
+    if design.se is None:
+        sigma = len(elements)
+        elements.append(SIGMA)
+        codes.append(JOINT if whole else encode(priors[SIGMA].in_units_of(units.unit)))
+    kept = len(elements)
+    for coef, prior, inside in zip(design.common.coefs, columns.priors, integrated, strict=True):
+        if not inside:
+            elements.append(f"{BETA}[{coef}]")
+            codes.append(encode(prior))
+    where = np.array(partials, np.int64).reshape(-1, 3).T
+    layout = Layout(
+        effects=np.array([len(design.factors[f].names) for f in order], np.int64),
+        first=np.array(first, np.int64),
+        partial_factor=np.ascontiguousarray(where[0]),
+        partial_row=np.ascontiguousarray(where[1]),
+        partial_column=np.ascontiguousarray(where[2]),
+        partial_first=partial_first,
+        sigma=sigma,
+        kept=kept,
+        kept_shift=np.ascontiguousarray(columns.taken_off[~integrated]),
+        shifts=shifts,
+        has_branch=arrangement.has_branch,
+        kinds=np.array([c[0] for c in codes], np.int64),
+        coordinates=np.array([c[1] for c in codes], np.int64),
+        arguments=np.array([c[2] for c in codes], float).reshape(-1, 4),
+        joint=_joint(design, priors, units, elements) if whole else no_joint(),
+    )
+    return layout, tuple(elements)
+
+
+def _joint(design: Design, priors: PriorSet, units: Units, elements: list[str]) -> Joint:
+    """The prior of the variance as a whole, in units of the algebra."""
+    parts = decompose(design)
+    scales = np.concatenate([unit.scale for unit in units.factors])
+    kind, _, arguments = encode(priors[TOTAL_SD].in_units_of(units.unit))
+    return make_joint(
+        np.array([elements.index(name) for name in parts.sds]),
+        parts.mean_squares / scales**2,
+        np.array([priors[name].arguments["a"] if parts.is_split else 1.0 for name in parts.shares]),
+        priors[ICC],
+        (kind, arguments),
+    )

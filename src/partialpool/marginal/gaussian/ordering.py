@@ -1,0 +1,345 @@
+"""Moments become arrays in elimination order: leaf, branch, tail.
+
+The factor with most columns is the *leaf*: its levels share no rows, so that Z'Z is block diagonal and each
+level is eliminated by itself. A factor in which the leaf is nested can be eliminated level by level after it (the
+*branch*). All other factors, the integrated common columns and the right-hand sides form the *tail*, whose
+Schur complement is dense.
+
+Levels with equal Z_j'Z_j have equal Cholesky factors, and enter the density through sum_j E_j (x) E_j only
+(E_j: what level j shares with the tail). Where they are many, those sums are kept: one matrix of the tail's size per
+pair of effects. Where such matrices would be too large, they are replaced by the rows of the QR factor of their stacked
+E_j: at most effects x columns pseudo-levels. Either way the number of levels does not matter: a balanced design costs
+the same for ten levels as for a million.
+"""
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from partialpool.marginal.gaussian.crossproducts import Moments
+from partialpool.memory import check_fits
+
+__all__ = ["TAIL_COPIES", "Arrangement", "Branch", "Leaf", "System", "Tail", "arrange"]
+
+BRANCH_FROM: Final = 40
+"""Columns a nesting factor must have before it is worth eliminating level by level."""
+_LARGEST_PRODUCTS: Final = 4e6
+"""Numbers that the sums over patterns may take: 32 MB, past which they come from memory more slowly than rows do."""
+TAIL_COPIES: Final = 6
+"""Matrices of the tail's size alive at once: moments, two to work in per thread, and what comes and goes."""
+
+_NO_PRODUCTS: Final = np.zeros((0, 0, 0, 0))
+
+
+class Leaf(NamedTuple):
+    """Levels eliminated first, in groups of equal Z'Z ("patterns").
+
+    Attributes
+    ----------
+    gram, multiplicity
+        Z_j'Z_j of each pattern, (patterns, q, q), and how many levels have it.
+    start
+        First row of each pattern, and the end: (patterns + 1,). A row is a level, or a pseudo-level.
+    level
+        Level of each row.
+    branch, up
+        The branch above each row, and Z_j'Z_branch, (rows, q, q of branch).
+    tail_start, tail, tail_at, tail_values
+        Columns of tail factors that share rows with each row: where they start (rows + 1,), which, at which place of
+        the branch's own list, and Z_j'Z_tail (entries, q).
+    dense
+        Z_j'[X rhs], (rows, q, columns + rhs).
+    products
+        In place of rows, for E_j = Z_j'[Z_tail X rhs]: sum_j E_ja E_jb' + E_jb E_ja' (once, if a = b) over the levels
+        of each pattern, for every pair a <= b of effects, (patterns, pairs, columns, columns); without pairs, rows.
+    """
+
+    gram: np.ndarray
+    multiplicity: np.ndarray
+    start: np.ndarray
+    level: np.ndarray
+    branch: np.ndarray
+    up: np.ndarray
+    tail_start: np.ndarray
+    tail: np.ndarray
+    tail_at: np.ndarray
+    tail_values: np.ndarray
+    dense: np.ndarray
+    products: np.ndarray
+
+
+class Branch(NamedTuple):
+    """Levels eliminated second: Z'Z (levels, q, q); columns of tail factors and their products; Z'[X rhs]."""
+
+    gram: np.ndarray
+    tail_start: np.ndarray
+    tail: np.ndarray
+    tail_values: np.ndarray
+    dense: np.ndarray
+
+
+class Tail(NamedTuple):
+    """What is left: the Gram matrix of [Z_tail X rhs], and first column, levels and effects of each tail factor."""
+
+    gram: np.ndarray
+    first: np.ndarray
+    levels: np.ndarray
+    effects: np.ndarray
+    columns: int
+    common: int
+
+
+class System(NamedTuple):
+    """One system in elimination order, as the kernels take it; a design without factors has no leaf rows."""
+
+    leaf: Leaf
+    branch: Branch
+    tail: Tail
+    rows: int
+
+
+@dataclass(frozen=True, eq=False)
+class Arrangement:
+    """The system of a model, and where each factor went.
+
+    Attributes
+    ----------
+    density
+        With levels of equal Z'Z merged: what the density, its gradient and the factorisation need.
+    levels
+        The leaf with every level by itself: for draws of the effects.
+    order
+        Factors in elimination order; the first is the leaf.
+    has_branch
+        Whether the second is a branch.
+    """
+
+    density: System
+    levels: Leaf
+    order: tuple[int, ...]
+    has_branch: bool
+
+    @property
+    def work(self) -> float:
+        """Rough count of multiplications for one evaluation: to plan with, independent of the machine."""
+        leaf, branch, tail = self.density.leaf, self.density.branch, self.density.tail
+        q, width = leaf.up.shape[1], leaf.dense.shape[2] + leaf.up.shape[2]
+        entries = np.diff(leaf.tail_start) + width
+        above = np.diff(branch.tail_start) + width
+        size = tail.columns + tail.common
+        rows = q * (entries**2).sum() + leaf.products.size / 2
+        return float(rows + branch.gram.shape[1] * (above**2).sum() + size**3 / 3)
+
+
+def arrange(moments: Moments, integrated: np.ndarray, *, branch_from: int = BRANCH_FROM) -> Arrangement:
+    """Arrange moments for elimination.
+
+    Parameters
+    ----------
+    moments
+        Of a whole table.
+    integrated
+        Which common columns are integrated out, boolean (columns,); the others join y as right-hand sides.
+    branch_from
+        Columns a nesting factor must have to be eliminated level by level.
+    """
+    columns = np.concatenate([np.flatnonzero(integrated), np.flatnonzero(~integrated), [len(integrated)]])
+    order = _order(moments, branch_from)
+    has_branch = len(order) > 1 and _nests(moments, order[0], order[1], branch_from)
+    tail_factors = order[2:] if has_branch else order[1:]
+    tail = _tail(moments, tail_factors, columns, int(integrated.sum()))
+    branch = _branch(moments, order, has_branch, tail_factors, tail, columns)
+    leaf = _leaf(moments, order, has_branch, tail_factors, tail, branch, columns)
+    return Arrangement(System(_merged(leaf, tail), branch, tail, moments.rows), leaf, order, has_branch)
+
+
+def _order(moments: Moments, branch_from: int) -> tuple[int, ...]:
+    by_size = sorted(range(len(moments.own)), key=lambda f: -moments.own[f].shape[0] * moments.own[f].shape[1])
+    if len(by_size) < 2:
+        return tuple(by_size)
+    above = [f for f in by_size[1:] if _nests(moments, by_size[0], f, branch_from)]
+    rest = [f for f in by_size[1:] if f not in above[:1]]
+    return (by_size[0], *above[:1], *rest)
+
+
+def _nests(moments: Moments, leaf: int, f: int, branch_from: int) -> bool:
+    levels, effects = moments.own[f].shape[:2]
+    return levels * effects >= branch_from and len(moments.coupling(leaf, f).first) == len(moments.own[leaf])
+
+
+def _tail(moments: Moments, factors: tuple[int, ...], columns: np.ndarray, common: int) -> Tail:
+    levels = np.array([moments.own[f].shape[0] for f in factors], np.int64)
+    effects = np.array([moments.own[f].shape[1] for f in factors], np.int64)
+    first = np.concatenate([[0], np.cumsum(levels * effects)]).astype(np.int64)
+    k = int(first[-1])
+    check_fits(
+        TAIL_COPIES * 8.0 * k * k,
+        wrong="the crossed factors have too many levels to be integrated out",
+        got=f"a dense matrix of {k} x {k}, and what is made of it",
+        do="use engine='nuts', or leave out a crossed factor: the one with most levels costs little, the others count",
+    )
+    gram = np.zeros((k + len(columns), k + len(columns)))
+    gram[k:, k:] = moments.common[np.ix_(columns, columns)]
+    for n, f in enumerate(factors):
+        places = first[n] + np.arange(levels[n] * effects[n]).reshape(levels[n], effects[n])
+        gram[places[:, :, None], places[:, None, :]] = moments.own[f]
+        gram[first[n] : first[n + 1], k:] = moments.dense[f][:, :, columns].reshape(-1, len(columns))
+        for m in range(n):
+            pairs = moments.coupling(factors[m], f)
+            there = first[m] + pairs.first[:, None] * effects[m] + np.arange(effects[m])
+            gram[there[:, :, None], places[pairs.second][:, None, :]] = pairs.values
+    gram = np.triu(gram) + np.triu(gram, 1).T
+    return Tail(gram, first[:-1], levels, effects, k, common)
+
+
+def _lists(
+    moments: Moments, f: int, tail_factors: tuple[int, ...], tail: Tail
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Columns of the tail that share rows with each level of f: start, column, Z_f'Z_tail."""
+    levels, effects = moments.own[f].shape[:2]
+    owners, columns, values = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros((0, effects))]
+    for n, g in enumerate(tail_factors):
+        pairs = moments.coupling(f, g)
+        q = tail.effects[n]
+        owners.append(np.repeat(pairs.first, q))
+        columns.append((tail.first[n] + pairs.second[:, None] * q + np.arange(q)).ravel())
+        values.append(pairs.values.transpose(0, 2, 1).reshape(-1, effects))
+    owner, column, value = np.concatenate(owners), np.concatenate(columns), np.concatenate(values)
+    if len(tail_factors) > 1:
+        order = np.lexsort((column, owner))
+        owner, column, value = owner[order], column[order], value[order]
+    start = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=levels))]).astype(np.int64)
+    return start, column, np.ascontiguousarray(value)
+
+
+def _branch(
+    moments: Moments,
+    order: tuple[int, ...],
+    has_branch: bool,
+    tail_factors: tuple[int, ...],
+    tail: Tail,
+    columns: np.ndarray,
+) -> Branch:
+    if not has_branch:
+        none = np.zeros(0, np.int64)
+        return Branch(
+            np.zeros((0, 0, 0)), np.zeros(1, np.int64), none, np.zeros((0, 0)), np.zeros((0, 0, len(columns)))
+        )
+    start, column, value = _lists(moments, order[1], tail_factors, tail)
+    return Branch(
+        moments.own[order[1]], start, column, value, np.ascontiguousarray(moments.dense[order[1]][:, :, columns])
+    )
+
+
+def _leaf(
+    moments: Moments,
+    order: tuple[int, ...],
+    has_branch: bool,
+    tail_factors: tuple[int, ...],
+    tail: Tail,
+    branch: Branch,
+    columns: np.ndarray,
+) -> Leaf:
+    if not order:
+        none = np.zeros(0, np.int64)
+        return Leaf(
+            np.zeros((0, 1, 1)), np.zeros(0), np.zeros(1, np.int64), none, none, np.zeros((0, 1, 0)),
+            np.zeros(1, np.int64), none, none, np.zeros((0, 1)), np.zeros((0, 1, len(columns))), _NO_PRODUCTS,
+        )  # fmt: skip
+    levels, q = moments.own[order[0]].shape[:2]
+    start, column, value = _lists(moments, order[0], tail_factors, tail)
+    above = np.zeros(levels, np.int64)
+    up = np.zeros((levels, q, branch.gram.shape[1]))
+    place = np.zeros(len(column), np.int64)
+    if has_branch:
+        pairs = moments.coupling(order[0], order[1])
+        above, up = pairs.second, pairs.values
+        width = max(tail.columns, 1)
+        owner = np.repeat(np.arange(len(branch.gram)), np.diff(branch.tail_start))
+        wanted = np.repeat(above, np.diff(start)) * width + column
+        place = (
+            np.searchsorted(owner * width + branch.tail, wanted) - branch.tail_start[np.repeat(above, np.diff(start))]
+        )
+    dense = np.ascontiguousarray(moments.dense[order[0]][:, :, columns])
+    one_each = np.arange(levels + 1)
+    by_level = Leaf(
+        moments.own[order[0]], np.ones(levels), one_each, np.arange(levels), above, np.ascontiguousarray(up),
+        start, column, place, value, dense, _NO_PRODUCTS,
+    )  # fmt: skip
+    return by_level if has_branch or not _tail_full(by_level, tail) else _by_pattern(by_level, tail)
+
+
+def _tail_full(leaf: Leaf, tail: Tail) -> bool:
+    """Whether every level shares rows with every tail column: then levels can be compared row by row."""
+    return len(leaf.tail) == len(leaf.level) * tail.columns
+
+
+def _by_pattern(leaf: Leaf, tail: Tail) -> Leaf:
+    """Sort levels into groups of equal Z'Z, where that leaves clearly fewer groups than levels."""
+    n, q = leaf.gram.shape[:2]
+    flat = np.ascontiguousarray(leaf.gram.reshape(n, -1)[:, np.tril_indices(q)[0] * q + np.tril_indices(q)[1]])
+    as_bytes = flat.view(np.dtype((np.void, flat.shape[1] * 8))).ravel()
+    _, one_of, group, count = np.unique(as_bytes, return_index=True, return_inverse=True, return_counts=True)
+    if 2 * len(count) > n:
+        return leaf
+    order = np.argsort(group, kind="stable")
+    tail_values = leaf.tail_values.reshape(n, tail.columns, q)[order].reshape(-1, q)
+    return leaf._replace(
+        gram=leaf.gram[one_of],
+        multiplicity=count.astype(float),
+        start=np.concatenate([[0], np.cumsum(count)]),
+        level=order,
+        tail_values=tail_values,
+        dense=leaf.dense[order],
+    )
+
+
+def _merged(leaf: Leaf, tail: Tail) -> Leaf:
+    """Replace the levels of each pattern by their sums, or where those are too large by the rows of their QR factor."""
+    n, q, width = leaf.dense.shape
+    if len(leaf.gram) == n or len(leaf.gram) == 0:
+        return leaf
+    k = tail.columns
+    shared = np.concatenate([leaf.tail_values.reshape(n, k, q).transpose(0, 2, 1), leaf.dense], axis=2)
+    parts = [shared[a:b] for a, b in zip(leaf.start[:-1], leaf.start[1:], strict=True)]
+    if len(parts) * q * (q + 1) / 2 * (k + width) ** 2 <= _LARGEST_PRODUCTS:
+        return _summed(leaf, parts)
+    parts = [part.reshape(len(part), -1) for part in parts]
+    parts = [np.linalg.qr(part, mode="r") if len(part) > part.shape[1] else part for part in parts]
+    rows = np.concatenate(parts).reshape(-1, q, k + width)
+    total = len(rows)
+    return leaf._replace(
+        start=np.concatenate([[0], np.cumsum([len(part) for part in parts])]),
+        level=np.zeros(total, np.int64),
+        branch=np.zeros(total, np.int64),
+        up=np.zeros((total, q, 0)),
+        tail_start=np.arange(total + 1) * k,
+        tail=np.tile(np.arange(k), total),
+        tail_at=np.zeros(total * k, np.int64),
+        tail_values=np.ascontiguousarray(rows[:, :, :k].transpose(0, 2, 1)).reshape(-1, q),
+        dense=np.ascontiguousarray(rows[:, :, k:]),
+    )
+
+
+def _summed(leaf: Leaf, parts: list[np.ndarray]) -> Leaf:
+    """Replace the levels of each pattern, E (levels, q, columns) each, by their sums of products."""
+    q, columns = parts[0].shape[1:]
+    products = np.empty((len(parts), q * (q + 1) // 2, columns, columns))
+    for n, part in enumerate(parts):
+        for pair, (a, b) in enumerate(zip(*np.triu_indices(q), strict=True)):
+            half = part[:, a].T @ part[:, b]
+            products[n, pair] = half if a == b else half + half.T
+    none = np.zeros(0, np.int64)
+    return leaf._replace(
+        start=np.zeros(len(parts) + 1, np.int64),
+        level=none,
+        branch=none,
+        up=np.zeros((0, q, 0)),
+        tail_start=np.zeros(1, np.int64),
+        tail=none,
+        tail_at=none,
+        tail_values=np.zeros((0, q)),
+        dense=np.zeros((0, q, leaf.dense.shape[2])),
+        products=products,
+    )

@@ -1,0 +1,168 @@
+"""Where everything stands in theta, and what it means.
+
+theta = (log sd and atanh partial correlations of every factor, log sigma, kept common coefficients), all in `Units`.
+A correlation matrix is L L' with rows built from partial correlations z = tanh(x) (Lewandowski, Kurowicka & Joe
+2009): L_ij = z_ij prod_(k<j) s_ik, L_ii = prod_k s_ik, s = sech(x), so that nothing cancels as z goes to 1.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from partialpool.kernels import kernel, part
+from partialpool.marginal.gaussian.cholesky import Common, Scales
+from partialpool.marginal.gaussian.prior_kernels import place
+from partialpool.marginal.gaussian.variance_prior import Joint
+
+__all__ = ["Layout", "Normals", "Parameters", "common_of", "scales_of", "unpack", "unpack_many"]
+
+
+class Layout(NamedTuple):
+    """Where everything stands in theta.
+
+    Attributes
+    ----------
+    effects
+        Effects of each factor, in elimination order: leaf, branch (if any), tail factors.
+    first
+        Position in theta of each factor's first log sd.
+    partial_factor, partial_row, partial_column
+        Factor (in elimination order), row and column of each partial correlation, row by row.
+    partial_first
+        Position in theta of the first partial correlation; they stand together.
+    sigma
+        Position of log sigma; -1 where the residual sds are known.
+    kept
+        Position of the first kept coefficient.
+    kept_shift
+        What the units took off each kept coefficient (the response's location, off the intercept).
+    shifts
+        B of each factor, (factors, most effects, most effects).
+    has_branch
+        Whether the second factor is the branch.
+    kinds, coordinates, arguments
+        Prior of each element: distribution, coordinate, arguments.
+    joint
+        The prior that sds and sigma have together, where they have one.
+    """
+
+    effects: np.ndarray
+    first: np.ndarray
+    partial_factor: np.ndarray
+    partial_row: np.ndarray
+    partial_column: np.ndarray
+    partial_first: int
+    sigma: int
+    kept: int
+    kept_shift: np.ndarray
+    shifts: np.ndarray
+    has_branch: bool
+    kinds: np.ndarray
+    coordinates: np.ndarray
+    arguments: np.ndarray
+    joint: Joint
+
+
+class Normals(NamedTuple):
+    """Normal priors of the integrated common columns, in `Units`: sd, mean / sd, precision (1, or 0 for flat)."""
+
+    sd: np.ndarray
+    mean: np.ndarray
+    precision: np.ndarray
+
+
+class Parameters(NamedTuple):
+    """theta in its own units.
+
+    Attributes
+    ----------
+    sd
+        (factors, most effects).
+    corr
+        Cholesky factor of each factor's correlation matrix, (factors, most effects, most effects).
+    sigma
+        Residual sd.
+    kept
+        Kept common coefficients.
+    """
+
+    sd: np.ndarray
+    corr: np.ndarray
+    sigma: float
+    kept: np.ndarray
+
+
+@part
+def unpack(layout: Layout, thetas: np.ndarray, i: int) -> Parameters:
+    """Take row i of thetas (n, elements) apart."""
+    factors, most = layout.shifts.shape[0], layout.shifts.shape[1]
+    sd = np.zeros((factors, most))
+    corr = np.zeros((factors, most, most))
+    for f in range(factors):
+        for a in range(layout.effects[f]):
+            x = layout.first[f] + a
+            sd[f, a] = place(layout.coordinates[x], layout.arguments, x, thetas[i, x])[0]
+            corr[f, a, a] = 1.0
+    for n in range(len(layout.partial_factor)):
+        f, row, column = layout.partial_factor[n], layout.partial_row[n], layout.partial_column[n]
+        x = thetas[i, layout.partial_first + n]
+        # L_ii holds what is left of the row so far.
+        left = corr[f, row, row]
+        corr[f, row, column] = np.tanh(x) * left
+        corr[f, row, row] = left / np.cosh(x)
+    sigma = 1.0
+    if layout.sigma >= 0:
+        x = layout.sigma
+        sigma = place(layout.coordinates[x], layout.arguments, x, thetas[i, x])[0]
+    kept = np.zeros(thetas.shape[1] - layout.kept)
+    for k in range(len(kept)):
+        x = layout.kept + k
+        kept[k] = place(layout.coordinates[x], layout.arguments, x, thetas[i, x])[0]
+    return Parameters(sd, corr, sigma, kept)
+
+
+@part
+def scales_of(layout: Layout, parameters: Parameters) -> Scales:
+    """Lambda of every factor relative to sigma, B diag(sd) L / sigma, and the right-hand side's combination."""
+    factors, most = layout.shifts.shape[0], layout.shifts.shape[1]
+    relative = np.zeros((factors, most, most))
+    for f in range(factors):
+        for a in range(layout.effects[f]):
+            for b in range(layout.effects[f]):
+                s = 0.0
+                for c in range(b, layout.effects[f]):
+                    s += layout.shifts[f, a, c] * parameters.sd[f, c] * parameters.corr[f, c, b]
+                relative[f, a, b] = s / parameters.sigma
+    combine = np.ones(len(parameters.kept) + 1)
+    for k in range(len(parameters.kept)):
+        combine[k] = layout.kept_shift[k] - parameters.kept[k]
+    return Scales(relative, parameters.sigma, combine)
+
+
+@part
+def common_of(normals: Normals, sigma: float) -> Common:
+    """Priors of the common columns relative to sigma; a flat one has sigma for its unit."""
+    scale = np.ones(len(normals.sd))
+    for i in range(len(scale)):
+        if normals.precision[i] > 0.0:
+            scale[i] = normals.sd[i] / sigma
+    return Common(scale, normals.mean, normals.precision)
+
+
+@kernel
+def unpack_many(layout: Layout, thetas: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Take every row of thetas apart: sd, corr, sigma and kept of `Parameters`, each with rows in front."""
+    n, factors, most = len(thetas), layout.shifts.shape[0], layout.shifts.shape[1]
+    sd, corr = np.empty((n, factors, most)), np.empty((n, factors, most, most))
+    sigma, kept = np.empty(n), np.empty((n, thetas.shape[1] - layout.kept))
+    for i in range(n):
+        parameters = unpack(layout, thetas, i)
+        sigma[i] = parameters.sigma
+        for k in range(kept.shape[1]):
+            kept[i, k] = parameters.kept[k]
+        for f in range(factors):
+            for a in range(most):
+                sd[i, f, a] = parameters.sd[f, a]
+                for c in range(most):
+                    corr[i, f, a, c] = parameters.corr[f, a, c]
+    return sd, corr, sigma, kept

@@ -1,0 +1,159 @@
+"""Put the effects back: exact draws of group effects and common effects given theta, in the units of the data."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from partialpool.marginal.gaussian.marginal import Marginal
+from partialpool.marginal.gaussian.parameters import unpack_many
+from partialpool.marginal.gaussian.workers import map_pieces, piece_size
+
+__all__ = ["Recovered", "conditional_modes", "original_beta", "recover"]
+
+_WORK_PER_EFFECT = 40.0
+"""Multiplications, roughly, to draw one effect: mostly its random number."""
+
+
+@dataclass(frozen=True, eq=False)
+class Recovered:
+    """Draws of everything, in the units of the data, each of shape (draws, ...).
+
+    Attributes
+    ----------
+    beta
+        (draws, coefs), at the predictors' original zero.
+    sd, corr
+        Per factor of the design: (draws, effects), (draws, effects, effects).
+    sigma
+        (draws,); None where it is known.
+    z, b
+        Per factor of the design: (draws, levels, effects); z is empty where it was not asked for.
+    log_density
+        Of each theta, (draws,).
+    """
+
+    beta: np.ndarray
+    sd: tuple[np.ndarray, ...]
+    corr: tuple[np.ndarray, ...]
+    sigma: np.ndarray | None
+    z: tuple[np.ndarray, ...]
+    b: tuple[np.ndarray, ...]
+    log_density: np.ndarray
+
+    def take(self, index: np.ndarray) -> "Recovered":
+        """Return some of the draws, by index."""
+        return Recovered(
+            self.beta[index],
+            tuple(values[index] for values in self.sd),
+            tuple(values[index] for values in self.corr),
+            None if self.sigma is None else self.sigma[index],
+            tuple(values[index] for values in self.z),
+            tuple(values[index] for values in self.b),
+            self.log_density[index],
+        )
+
+
+def recover(
+    marginal: Marginal,
+    thetas: np.ndarray,
+    seed: np.random.SeedSequence,
+    *,
+    workers: int = 1,
+    keep_z: bool = False,
+    done: Callable[[int], object] = lambda count: None,
+) -> Recovered:
+    """Draw the effects given each theta.
+
+    Parameters
+    ----------
+    marginal
+        The model.
+    thetas
+        Shape (draws, elements).
+    seed
+        Each piece of draws has a child of it: the draws do not depend on the number of threads.
+    workers
+        Threads.
+    keep_z
+        Whether to keep the offsets; they take as much memory as the effects.
+    done
+        Told how many draws are done.
+    """
+    draws, design, order = len(thetas), marginal.design, marginal.arrangement.order
+    shapes = [(f.n_levels, len(f.names)) for f in design.factors]
+    b = [np.empty((draws, *shape)) for shape in shapes]
+    z = [np.empty((draws, *shape)) for shape in shapes] if keep_z else []
+    integrated = np.empty((draws, marginal.arrangement.density.tail.common))
+    log_density = np.empty(draws)
+    total = sum(j * q for j, q in shapes) + integrated.shape[1]
+    size = piece_size(marginal.arrangement.work + _WORK_PER_EFFECT * total)
+    pieces = [slice(at, min(at + size, draws)) for at in range(0, draws, size)]
+    seeds = dict(zip([p.start for p in pieces], seed.spawn(len(pieces)), strict=True))
+    thetas = np.ascontiguousarray(thetas)
+
+    def work(piece: slice) -> None:
+        noise = np.random.default_rng(seeds[piece.start]).standard_normal((piece.stop - piece.start, total))
+        effects = np.empty_like(noise)
+        marginal.evaluate(thetas[piece], noise, effects, log_density[piece])
+        at = 0
+        for f in order:
+            width = shapes[f][0] * shapes[f][1]
+            rotation = marginal.rotations[f]
+            own = effects[:, at : at + width]
+            levels = (own if rotation is None else own @ rotation.effects.T).reshape(-1, *shapes[f])
+            b[f][piece] = levels @ (marginal.units.factors[f].to_data.T * marginal.units.unit)
+            if keep_z:
+                offsets = noise[:, at : at + width]
+                z[f][piece] = (offsets if rotation is None else offsets @ rotation.basis.T).reshape(-1, *shapes[f])
+            at += width
+        integrated[piece] = noise[:, at:]
+
+    map_pieces(work, pieces, workers, done=lambda count: done(min(count * size, draws)))
+    sd, corr, sigma, kept = _parameters(marginal, thetas)
+    return Recovered(_beta(marginal, integrated, kept), sd, corr, sigma, tuple(z), tuple(b), log_density)
+
+
+def conditional_modes(marginal: Marginal, theta: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Mean of the group effects given theta (elements,), per factor of the design, (levels, effects)."""
+    shapes = [(f.n_levels, len(f.names)) for f in marginal.design.factors]
+    total = sum(j * q for j, q in shapes) + marginal.arrangement.density.tail.common
+    effects, noise = np.zeros((1, total)), np.zeros((1, total))
+    marginal.evaluate(theta[None], noise, effects, np.empty(1))
+    at, modes = 0, {}
+    for f in marginal.arrangement.order:
+        width = shapes[f][0] * shapes[f][1]
+        to_data = marginal.units.factors[f].to_data.T * marginal.units.unit
+        rotation, own = marginal.rotations[f], effects[0, at : at + width]
+        modes[f] = (own if rotation is None else rotation.effects @ own).reshape(shapes[f]) @ to_data
+        at += width
+    return tuple(modes[f] for f in range(len(shapes)))
+
+
+def _parameters(
+    marginal: Marginal, thetas: np.ndarray
+) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...], np.ndarray | None, np.ndarray]:
+    """Translate theta to sds, correlations and sigma in the units of the data, and kept coefficients in `Units`."""
+    units, design = marginal.units, marginal.design
+    scaled_sd, cholesky, scaled_sigma, kept = unpack_many(marginal.layout, thetas)
+    place = {f: at for at, f in enumerate(marginal.arrangement.order)}
+    sd, corr = [], []
+    for f, (factor, own) in enumerate(zip(design.factors, units.factors, strict=True)):
+        q = len(factor.names)
+        own_sd, own_corr = own.covariance(scaled_sd[:, place[f], :q], cholesky[:, place[f], :q, :q])
+        sd.append(own_sd * units.unit)
+        corr.append(own_corr)
+    return tuple(sd), tuple(corr), scaled_sigma * units.unit if design.se is None else None, kept
+
+
+def _beta(marginal: Marginal, integrated: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Coefficients at the predictors' original zero, (draws, coefs), from u and the kept ones."""
+    standard = np.empty((len(integrated), len(marginal.integrated)))
+    standard[:, marginal.integrated] = integrated * marginal.normals.sd + marginal.known
+    standard[:, ~marginal.integrated] = kept - marginal.layout.kept_shift
+    return original_beta(marginal, standard)
+
+
+def original_beta(marginal: Marginal, standard: np.ndarray) -> np.ndarray:
+    """Take coefficients of the algebra's columns (draws, coefs), the location taken off, to the data's scale."""
+    return marginal.units.original(standard @ marginal.turn.T)

@@ -1,0 +1,145 @@
+"""The joint prior of ICC, total sd and shares, as a density of the sds, compiled; with its gradient.
+
+With l_k = log v_k of every effect, l_s = 2 log sigma, V = sum_k v_k + sigma^2 = T^2, T = total_sd, p_k = v_k / V,
+p_s = sigma^2 / V, icc = sum_k p_k, A = sum_k a_k and K effects (`model/variance_prior.py`), changing variables from
+(log T, icc, shares) to log sds gives
+
+    log p(log sd_1, ..., log sd_K, log sigma)
+        = log p_T(T) + log T + (alpha - A) log icc + sum_k a_k log p_k + beta log p_s
+        + K log 2 - log B(alpha, beta) + log Gamma(A) - sum_k log Gamma(a_k),
+
+where the last two terms are of several effects only. With a_s = beta its slope along l_j is
+
+    (d log p_T / d log T + 1) p_j / 2 + (alpha - A) (p_j / icc - p_j  or, for sigma,  -p_s) + a_j - p_j (A + beta),
+
+and l = 2 log sd + constant. Everything is worked out from logarithms, so that an sd may be as small as it likes.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import betaln, gammaln
+
+from partialpool.kernels import part
+from partialpool.marginal.gaussian.prior_kernels import log_density
+from partialpool.spec.priors import Prior
+
+__all__ = ["Joint", "add_joint_gradient", "joint_log_prior", "make_joint", "no_joint"]
+
+
+class Joint(NamedTuple):
+    """The joint prior and where its parameters stand.
+
+    Attributes
+    ----------
+    places
+        Position in theta of each effect's log sd, (components,); empty where every sd has a prior of its own.
+    log_squares
+        log m of each, in `Units`, (components,).
+    concentrations
+        a of each share, (components,).
+    icc
+        alpha and beta, (2,).
+    constant
+        The terms without theta, but that of total_sd.
+    total_kind, total_arguments
+        The prior of total_sd, in `Units`; see `scalar.log_density`.
+    """
+
+    places: np.ndarray
+    log_squares: np.ndarray
+    concentrations: np.ndarray
+    icc: np.ndarray
+    constant: float
+    total_kind: int
+    total_arguments: np.ndarray
+
+
+def no_joint() -> Joint:
+    """Every sd has a prior of its own."""
+    none = np.zeros(0)
+    return Joint(np.zeros(0, np.int64), none, none, np.ones(2), 0.0, 0, np.zeros((1, 4)))
+
+
+def make_joint(
+    places: np.ndarray, mean_squares: np.ndarray, concentrations: np.ndarray, icc: Prior, total: tuple[int, np.ndarray]
+) -> Joint:
+    """Make the joint prior of effects whose mean squares, in `Units`, are known.
+
+    Parameters
+    ----------
+    places, mean_squares, concentrations
+        Of each effect, (components,).
+    icc
+        A Beta.
+    total
+        Kind and arguments of the prior of total_sd, in `Units`, from `scalar.encode`.
+    """
+    alpha, beta = icc.arguments["alpha"], icc.arguments["beta"]
+    if len(places) == 1:
+        concentrations = np.ones(1)  # one effect has all of it, whatever is said of shares
+    constant = len(places) * np.log(2.0) - betaln(alpha, beta)
+    constant += gammaln(concentrations.sum()) - gammaln(concentrations).sum()
+    return Joint(
+        places.astype(np.int64),
+        np.log(mean_squares),
+        concentrations.astype(float),
+        np.array([alpha, beta]),
+        float(constant),
+        total[0],
+        total[1][None].copy(),
+    )
+
+
+@part
+def _log_parts(joint: Joint, sigma: int, thetas: np.ndarray, i: int) -> tuple[np.ndarray, float, float]:
+    """Log p_k of every effect and, last, of sigma; log icc; log V."""
+    n = len(joint.places)
+    logs = np.empty(n + 1)
+    for k in range(n):
+        logs[k] = 2.0 * thetas[i, joint.places[k]] + joint.log_squares[k]
+    logs[n] = 2.0 * thetas[i, sigma]
+    top = logs.max()
+    groups = 0.0
+    for k in range(n):
+        groups += np.exp(logs[k] - top)
+    whole = groups + np.exp(logs[n] - top)
+    log_whole = top + np.log(whole)
+    # Where sigma towers over all, the sum of the groups is taken from its own largest term.
+    most = logs[:n].max()
+    within = 0.0
+    for k in range(n):
+        within += np.exp(logs[k] - most)
+    return logs - log_whole, most + np.log(within) - log_whole, log_whole
+
+
+@part
+def joint_log_prior(joint: Joint, sigma: int, thetas: np.ndarray, i: int) -> float:
+    """Log density of the sds and sigma of row i, as a density of themselves; sigma stands at a position of theta."""
+    n = len(joint.places)
+    logs, log_icc, log_whole = _log_parts(joint, sigma, thetas, i)
+    total = joint.constant + log_density(joint.total_kind, joint.total_arguments, 0, np.exp(0.5 * log_whole))[0]
+    total += 0.5 * log_whole + (joint.icc[0] - joint.concentrations.sum()) * log_icc + joint.icc[1] * logs[n]
+    for k in range(n):
+        total += joint.concentrations[k] * logs[k] - thetas[i, joint.places[k]]
+    return total - thetas[i, sigma]
+
+
+@part
+def add_joint_gradient(joint: Joint, sigma: int, thetas: np.ndarray, i: int, gradient: np.ndarray) -> None:
+    """Add its gradient along theta, less 1 for each log sd as the density is of sds themselves."""
+    n = len(joint.places)
+    logs, log_icc, log_whole = _log_parts(joint, sigma, thetas, i)
+    size = np.exp(0.5 * log_whole)
+    by_log = log_density(joint.total_kind, joint.total_arguments, 0, size)[1] * size + 1.0
+    weight = joint.concentrations.sum()
+    for k in range(n + 1):
+        q = np.exp(logs[k])
+        slope = 0.5 * by_log * q - q * (weight + joint.icc[1])
+        excess = joint.icc[0] - weight
+        if k < n:
+            slope += excess * (np.exp(logs[k] - log_icc) - q) + joint.concentrations[k]
+            gradient[joint.places[k]] += 2.0 * slope - 1.0
+        else:
+            slope += -excess * q + joint.icc[1]
+            gradient[sigma] += 2.0 * slope - 1.0

@@ -1,0 +1,85 @@
+"""What one evaluation of the collapsed density costs, from the design alone: before anything is squared or arranged.
+
+It follows `arrange`: the factor with most columns is the leaf, one above it the branch, all others the dense tail.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from partialpool.design.build import Design, FactorEffects
+from partialpool.marginal.gaussian.ordering import BRANCH_FROM
+
+__all__ = ["Workload", "expect_workload"]
+
+_CALL: Final = 4e-5
+_LEVEL: Final = 1e-7
+_PAIR: Final = 2e-8
+_LOOPED: Final = 3e-10
+_BLOCKED: Final = 1e-10
+"""Seconds per evaluation, per level, per pair of its effects, and per multiplication up to and beyond what the cache
+holds; measured."""
+_CACHED: Final = 1e7
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What one evaluation takes.
+
+    Attributes
+    ----------
+    size
+        Elements of theta, with default priors of the common effects.
+    levels, pairs
+        Levels that are eliminated one by one, and pairs of effects in them, q^2 a level.
+    tail
+        Columns of the dense tail.
+    multiplications
+        As `Arrangement.work` counts them.
+    """
+
+    size: int
+    levels: int
+    pairs: int
+    tail: int
+    multiplications: float
+
+    @property
+    def seconds(self) -> float:
+        """Processor seconds of one density on a machine of 2025."""
+        work = self.multiplications
+        alone = _LEVEL * self.levels + _PAIR * self.pairs
+        return _CALL + alone + _LOOPED * min(work, _CACHED) + _BLOCKED * max(work - _CACHED, 0.0)
+
+
+def expect_workload(design: Design) -> Workload:
+    """Count what one evaluation takes, roughly; levels with a known covariance as if they were independent."""
+    factors = sorted(design.factors, key=lambda f: -f.n_levels * len(f.names))
+    partials = sum(len(block) * (len(block) - 1) // 2 for f in factors for block in f.blocks)
+    size = sum(len(f.names) for f in factors) + partials + (design.se is None)
+    width = len(design.common.coefs) + 1
+    if not factors:
+        return Workload(size, 0, 0, 0, (width - 1) ** 3 / 3)
+    leaf, others = factors[0], factors[1:]
+    branch = next((f for f in others if f.n_levels * len(f.names) >= BRANCH_FROM and _nests(leaf, f)), None)
+    tail = [f for f in others if f is not branch]
+    columns = sum(f.n_levels * len(f.names) for f in tail)
+    work = _level_by_level(leaf, tail, width + (len(branch.names) if branch else 0), design.n_rows)
+    if branch:
+        work += _level_by_level(branch, tail, width, design.n_rows)
+    alone = [leaf, branch] if branch else [leaf]
+    levels, pairs = sum(f.n_levels for f in alone), sum(f.n_levels * len(f.names) ** 2 for f in alone)
+    return Workload(size, levels, pairs, columns, work + (columns + width - 1) ** 3 / 3)
+
+
+def _nests(lower: FactorEffects, upper: FactorEffects) -> bool:
+    pairs = lower.codes.astype(np.int64) * upper.n_levels + upper.codes
+    return len(np.unique(pairs)) == lower.n_levels
+
+
+def _level_by_level(factor: FactorEffects, tail: list[FactorEffects], width: int, rows: int) -> float:
+    """Multiplications of eliminating a factor whose rows fall on the tail's levels at random."""
+    each = rows / factor.n_levels
+    listed = sum(len(f.names) * f.n_levels * -np.expm1(-each / f.n_levels) for f in tail)
+    return float(len(factor.names) * factor.n_levels * (listed + width) ** 2)

@@ -1,0 +1,372 @@
+"""Every prior of a model, resolved: the user's, or a default scaled to the data, with scale and reason.
+
+Defaults, with s_y = sd(y) (ddof 0) for an identity link and 1 on a link scale without units; where there is an offset,
+y stands for y less the offset, on the link scale:
+
+    intercept, at the predictors' means   Normal(link(mean y), 2.5 s_y); Normal(0, 2.5) for logit, probit, cloglog
+    other common effects, jointly         Normal(0, (2.5 s_y)^2 (Xc'Xc / n)^-1), Xc the centred columns
+    sd of an effect z                     HalfStudentT(3, s_y / sd(z)), sd(z) = 1 for a constant column; over sqrt(k)
+                                          too, k the mean own entry over the rows of a known covariance among levels
+    corr                                  LKJ(2)
+    sigma                                 HalfStudentT(3, sd(y))
+
+The joint prior is a unit-information prior (Zellner 1986; Kass & Wasserman 1995, J. Amer. Statist. Assoc. 90:928): it
+says of the coefficients what a sixth of one row would. Any combination of the predictors with an sd of 1 over the rows
+has a coefficient that is Normal(0, 2.5 s_y), whatever basis, origin, unit or reference category the columns have. For
+columns that do not correlate it is Normal(0, 2.5 s_y / sd(x)) each, rstanarm's default (Gelman et al. 2008). Without an
+intercept, columns that add up to a constant (all categories of a factor) carry the mean as an intercept would: with
+X c = 1 the joint prior is Normal(c mean y, (2.5 s_y)^2 (X'X / n)^-1). Other columns then have s_y = rms(y).
+
+sds and correlations of correlated effects are those at the predictors' means (`design/effect_basis.py`), with sd(z) the
+sd of the column freed of those of lower degree; without a varying intercept it is the column's root mean square. brms
+has the half-t of the sds.
+
+Where the user states a prior of `icc`, `total_sd` or a `share_<f>`, the sds and sigma have none of their own
+(`model/variance_prior.py`), and what is not stated of the three is
+
+    icc                                   Beta(1, 1)
+    total_sd                              HalfStudentT(3, sd(y))
+    shares of the effects                 Dirichlet(1)
+
+Links that carry units (sqrt, inverse) take s_y by the delta method, sd(y) |g'(mean y)|.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+
+from partialpool.design.build import CommonEffects, Design, FactorEffects
+from partialpool.design.common_basis import triangular_root
+from partialpool.errors import PriorError, nearest
+from partialpool.model.variance_prior import decompose
+from partialpool.names import BETA, ICC, INTERCEPT, SIGMA, TOTAL_SD, corr_name, sd_name
+from partialpool.spec.priors import Prior
+from partialpool.tabulate import TextTable
+
+__all__ = ["CoefficientShare", "PriorSet", "ResolvedPrior", "default_priors", "predictor_unit", "resolve_priors"]
+
+
+@dataclass(frozen=True)
+class CoefficientShare:
+    """What a joint prior says of one of its coefficients: Normal(mu location, sigma spread).
+
+    Attributes
+    ----------
+    coef
+        Its name.
+    location, spread
+        Per unit of the joint prior's mu and sigma, in units of 1 / column.
+    """
+
+    coef: str
+    location: float
+    spread: float
+
+
+@dataclass(frozen=True)
+class ResolvedPrior:
+    """One parameter's prior, and why it is that."""
+
+    parameter: str
+    prior: Prior
+    reason: str
+    is_default: bool
+    shares: tuple[CoefficientShare, ...] = ()
+    """Of a prior of several coefficients together: what it says of each; empty for a prior of one parameter."""
+
+    @property
+    def marginals(self) -> dict[str, Prior]:
+        """Each coefficient's own prior under a joint one, by parameter."""
+        stated = self.prior.arguments
+        return {
+            f"{BETA}[{s.coef}]": Prior("Normal", mu=stated["mu"] * s.location, sigma=stated["sigma"] * s.spread)
+            for s in self.shares
+        }
+
+
+@dataclass(frozen=True, repr=False)
+class PriorSet(Mapping[str, Prior]):
+    """All priors of a model on a table, by parameter; prints as a table with reasons."""
+
+    entries: tuple[ResolvedPrior, ...]
+    notes: tuple[str, ...] = ()
+
+    def __getitem__(self, parameter: str) -> Prior:
+        for entry in self.entries:
+            if entry.parameter == parameter:
+                return entry.prior
+        raise KeyError(parameter)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(entry.parameter for entry in self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    @property
+    def together(self) -> tuple[str, ...]:
+        """Coefficients that have one prior together, under `beta`."""
+        return tuple(share.coef for entry in self.entries for share in entry.shares)
+
+    def marginal(self, parameter: str) -> Prior:
+        """Return a parameter's own prior: of a coefficient that shares a joint one, what that says of it alone."""
+        for entry in self.entries:
+            if parameter in entry.marginals:
+                return entry.marginals[parameter]
+        return self[parameter]
+
+    @property
+    def table(self) -> TextTable:
+        """Parameter, prior, where it is from; under a joint prior each coefficient's own."""
+        rows: list[tuple[str, ...]] = []
+        for e in self.entries:
+            rows.append((e.parameter, str(e.prior), "default" if e.is_default else "yours", e.reason))
+            rows += [(f"  {name}", str(own), "", "by itself") for name, own in e.marginals.items()]
+        notes = ["Priors are on the original scale of the data; beta[Intercept] is at the predictors' means."]
+        if self.together:
+            notes.append(
+                "beta is one prior of the coefficients below it, whatever their predictors' zero, unit or reference "
+                "category: sigma is the prior sd of the effect of one sd of any combination of these predictors."
+            )
+        notes += self.notes
+        return TextTable(("parameter", "prior", "from", "reason"), tuple(rows), title="Priors", notes=tuple(notes))
+
+    def __repr__(self) -> str:
+        return str(self.table)
+
+    def _repr_html_(self) -> str:
+        return self.table._repr_html_()
+
+
+@dataclass(frozen=True)
+class _Scales:
+    """What the defaults are scaled by."""
+
+    location: float
+    location_reason: str
+    unit: float
+    """Unit of the linear predictor."""
+    unit_reason: str
+    residual: float
+    residual_reason: str
+
+
+def predictor_unit(design: Design) -> float:
+    """Scale of the linear predictor that samplers work in: s_y, or 1 on a link scale."""
+    return _scales(design).unit
+
+
+def resolve_priors(design: Design) -> PriorSet:
+    """Resolve every prior of a model.
+
+    Raises
+    ------
+    PriorError
+        The user's priors name a parameter that the model does not have.
+
+    Examples
+    --------
+    >>> from partialpool.datasets.load import load_dataset
+    >>> from partialpool.design.build import build_design
+    >>> from partialpool.spec.model import ModelSpec
+    >>> spec = ModelSpec.from_formula("Reaction ~ Days + (Days | Subject)")
+    >>> resolve_priors(build_design(spec, load_dataset("sleepstudy")))["sd_Subject[Days]"]
+    Prior('HalfStudentT', nu=3, sigma=19.5566)
+    """
+    user = design.spec.priors
+    entries = tuple(_defaults(design, decomposed=design.spec.states_shares))
+    coefficients = [f"{BETA}[{coef}]" for coef in design.common.coefs]
+    single = [entry.parameter for entry in entries if not entry.shares and entry.parameter not in coefficients]
+    groups = {name: name.partition("[")[0] for name in single if name.endswith("]")}
+    known = {*coefficients, *single, *groups.values()} | ({BETA} if design.common.names else set())
+    for name in user:
+        if name not in known:
+            raise PriorError(
+                "a prior is given for a parameter that does not exist",
+                got=repr(name),
+                allowed=nearest(name, sorted(known)),
+                do="name one of these parameters",
+            )
+    others = (_chosen(entry, groups.get(entry.parameter), user) for entry in entries if entry.parameter in single)
+    return PriorSet((*_coefficient_priors(design, user), *others), _notes(design))
+
+
+def default_priors(design: Design) -> PriorSet:
+    """Return the default priors of a design, whatever the user set."""
+    return PriorSet(tuple(_defaults(design, decomposed=False)), _notes(design))
+
+
+def _chosen(entry: ResolvedPrior, group: str | None, user: Mapping[str, Prior]) -> ResolvedPrior:
+    for name in (entry.parameter, group):
+        if name is not None and name in user:
+            return ResolvedPrior(entry.parameter, user[name], f"given as {name}", is_default=False)
+    return entry
+
+
+def _defaults(design: Design, *, decomposed: bool) -> Iterator[ResolvedPrior]:
+    scales = _scales(design)
+    yield from _coefficient_priors(design, {})
+    if decomposed:
+        yield from _decomposed_defaults(design, scales)
+    for factor in design.factors:
+        if not decomposed:
+            yield from _sd_defaults(factor, scales)
+        if factor.correlated:
+            yield ResolvedPrior(corr_name(factor.name), Prior("LKJ", eta=2), "mild pull to no correlation", True)
+    family = design.spec.family_record
+    for name, prior in family.parameters:
+        if name == SIGMA and (decomposed or design.se is not None):
+            continue
+        if name in family.in_response_units:
+            yield ResolvedPrior(name, prior.in_units_of(1 / scales.residual), scales.residual_reason, True)
+        else:
+            reason = "every category as likely at the predictors' means" if name == "cutpoints" else "weak, unit-free"
+            yield ResolvedPrior(name, prior, reason, True)
+
+
+def _coefficient_priors(design: Design, user: Mapping[str, Prior]) -> Iterator[ResolvedPrior]:
+    """Intercept, the joint prior of what has no prior of its own, and what the user states one by one."""
+    common, scales = design.common, _scales(design)
+    intercept = f"{BETA}[{INTERCEPT}]"
+    if common.intercept:
+        prior = Prior("Normal", mu=scales.location, sigma=2.5 * scales.unit)
+        reason = f"{scales.location_reason}; 2.5 {scales.unit_reason}"
+        yield _chosen(ResolvedPrior(intercept, prior, reason, True), None, user)
+    alike = user.get(BETA)
+    one_by_one = alike is not None and alike.support != "coefficients"
+    own = {coef: f"{BETA}[{coef}]" for coef in common.names if one_by_one or f"{BETA}[{coef}]" in user}
+    joint = [coef for coef in common.names if coef not in own]
+    if joint:
+        yield _joint_prior(common, joint, scales, alike)
+    for coef in (coef for coef in common.names if coef in own):
+        name = own[coef] if own[coef] in user else BETA
+        yield ResolvedPrior(own[coef], user[name], f"given as {name}", is_default=False)
+
+
+def _joint_prior(common: CommonEffects, joint: list[str], scales: "_Scales", stated: Prior | None) -> ResolvedPrior:
+    """The unit-information prior of some coefficients; of one it is a normal prior like any other."""
+    places = [common.names.index(coef) for coef in joint]
+    inverse = np.linalg.inv(triangular_root(common.basis.root[:, places]))
+    spreads = np.sqrt((inverse**2).sum(axis=1))
+    constant = common.basis.constant
+    others = np.delete(np.arange(len(common.names)), places)
+    carries_mean = constant is not None and not np.abs(constant[others]).max(initial=0.0) > 1e-9
+    locations = constant[places] if constant is not None and carries_mean else np.zeros(len(joint))
+    prior = stated or Prior("UnitInformation", mu=scales.location if carries_mean else 0.0, sigma=2.5 * scales.unit)
+    if prior.arguments["mu"] != 0 and not carries_mean:
+        raise PriorError(
+            "the mean of a UnitInformation prior has nothing to stand for: the intercept carries the mean",
+            got=f"{prior}",
+            allowed="mu=0; another mu where a model without an intercept has all categories of a factor",
+            do="set mu=0, and state beta[Intercept] for the mean",
+        )
+    shares = tuple(
+        CoefficientShare(coef, float(location), float(spread))
+        for coef, location, spread in zip(joint, locations, spreads, strict=True)
+    )
+    reason = f"given as {BETA}" if stated else f"2.5 {scales.unit_reason}"
+    if carries_mean and not stated:
+        reason = f"{scales.location_reason}; {reason}"
+    if len(joint) > 1:
+        return ResolvedPrior(BETA, prior, reason, stated is None, shares)
+    if stated is None and not carries_mean:
+        centred = common.center.any() or common.intercept
+        spread = "sd" if centred else "rms"
+        reason += f" / {spread}(x), {spread}(x) = {1 / spreads[0]:.4g}"
+    whole = ResolvedPrior(BETA, prior, reason, stated is None, shares)
+    parameter, own = next(iter(whole.marginals.items()))
+    return ResolvedPrior(parameter, own, reason, stated is None)
+
+
+def _decomposed_defaults(design: Design, scales: _Scales) -> Iterator[ResolvedPrior]:
+    parts = decompose(design)
+    yield ResolvedPrior(ICC, Prior("Beta", alpha=1, beta=1), "every share of the groups as likely", True)
+    if parts.residual is None:
+        prior = Prior("HalfStudentT", nu=3, sigma=scales.residual)
+        yield ResolvedPrior(TOTAL_SD, prior, scales.residual_reason, True)
+    if parts.is_split:
+        for name in parts.shares:
+            yield ResolvedPrior(name, Prior("Dirichlet", a=1), "every split among the effects as likely", True)
+
+
+def _sd_defaults(factor: FactorEffects, scales: _Scales) -> Iterator[ResolvedPrior]:
+    what = "sd" if INTERCEPT in factor.names else "rms"
+    for name, scale, column in zip(factor.names, factor.basis.scale, factor.values.T, strict=True):
+        constant = np.ptp(column) == 0
+        sizes = [] if constant else [(f"{what}(z)", f"{what}(z) = {scale / math.sqrt(factor.mean_own):.4g}")]
+        if abs(factor.mean_own - 1) > 1e-9:
+            sizes.append(("sqrt(k)", f"k = {factor.mean_own:.4g}, the mean own entry of cov"))
+        reason = ", ".join([" / ".join([scales.unit_reason, *(by for by, _ in sizes)]), *(said for _, said in sizes)])
+        yield ResolvedPrior(
+            f"{sd_name(factor.name)}[{name}]",
+            Prior("HalfStudentT", nu=3, sigma=scales.unit / scale),
+            reason,
+            True,
+        )
+
+
+def _notes(design: Design) -> tuple[str, ...]:
+    """Say of which factors the sds and correlations are at the predictors' means."""
+    moved = [factor.name for factor in design.factors if not factor.basis.is_plain]
+    if not moved:
+        return ()
+    each = ", ".join(f"sd_{name} and corr_{name}" for name in moved)
+    return (f"{each} have priors at the predictors' means.",)
+
+
+def _scales(design: Design) -> _Scales:
+    y, family, link = design.response.values, design.spec.family_record, design.spec.link
+    if family.on_log_scale:
+        y = np.log(y)
+    what = "log y" if family.on_log_scale else "y"
+    shift = np.zeros(len(y)) if design.offset is None else design.offset
+    less = " less the offset" if shift.any() else ""
+    carried = design.spec.intercept or design.common.basis.constant is not None
+    if link == "identity":
+        rest = y - shift
+        location, spread = float(np.mean(rest)), float(np.std(rest))
+        residual = (spread, f"sd({what}{less}) = {spread:.4g}")
+        # Without a constant the coefficients carry the mean as well.
+        unit = spread if carried else float(np.sqrt(np.mean(rest**2)))
+        name = "sd" if carried else "rms"
+        return _Scales(
+            location,
+            f"mean({what}{less}) = {location:.4g}",
+            unit,
+            f"s_y, s_y = {name}({what}{less}) = {unit:.4g}",
+            *residual,
+        )
+    if link == "log":
+        location = float(np.log(np.sum(y) / np.sum(np.exp(shift)))) if np.sum(y) > 0 else 0.0
+        reason = f"log(mean y){' per unit of offset' if shift.any() else ''} = {location:.4g}"
+        spread = float(np.std(y - np.exp(location + shift)))
+        return _Scales(location, reason, 1.0, "on the log scale", spread, f"sd({what}{less}) = {spread:.4g}")
+    spread, mean = float(np.std(y)), float(np.mean(y))
+    residual = (spread, f"sd({what}) = {spread:.4g}")
+    if link in _CURVES:
+        forward, slope = _CURVES[link]
+        on_link = forward(mean) + slope(mean) * (y - mean) - shift
+        location, unit = float(np.mean(on_link)), float(np.std(on_link))
+        return _Scales(
+            location,
+            f"{_WRITTEN[link]}{less} = {location:.4g}",
+            unit,
+            f"s_y, s_y = {unit:.4g} on the {link} scale",
+            *residual,
+        )
+    return _Scales(0.0, "even odds", 1.0, f"on the {link} scale", *residual)
+
+
+_Curve = Callable[[float], float]
+_CURVES: Final[Mapping[str, tuple[_Curve, _Curve]]] = MappingProxyType(
+    {
+        "sqrt": (math.sqrt, lambda mean: 0.5 / math.sqrt(mean)),
+        "inverse": (lambda mean: 1 / mean, lambda mean: -1 / mean**2),
+    }
+)
+"""Links that carry units, with their slopes."""
+_WRITTEN: Final[Mapping[str, str]] = MappingProxyType({"sqrt": "sqrt(mean y)", "inverse": "1 / mean y"})

@@ -1,0 +1,128 @@
+"""A fit's variances and covariances at places in the space of its predictors, draw by draw."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from partialpool.design.build import Design
+from partialpool.design.grid import Points
+from partialpool.model.covariance import effect_covariance, group_variance, level_covariance, row_covariance
+from partialpool.model.distribution import distribution_variance, needs_mean, population_mean
+from partialpool.names import BETA
+
+__all__ = [
+    "ONE_MEAN",
+    "Partition",
+    "common_variance",
+    "linear_predictor_at",
+    "partition_at",
+    "partition_over_rows",
+    "typical_predictor",
+]
+
+ONE_MEAN = "at one mean over all rows: other covariates in the model change it"
+"""Said of a variance that depends on the mean, wherever it is averaged."""
+_ROWS_AT_ONCE = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Partition:
+    """Variance by source, per draw and place.
+
+    Attributes
+    ----------
+    factors
+        Of each factor's effects, by name, (chains, draws, places).
+    residual
+        Of the response's own distribution, (chains, draws, places).
+    residual_definition
+        What that is.
+    """
+
+    factors: dict[str, np.ndarray]
+    residual: np.ndarray
+    residual_definition: str
+
+    @property
+    def groups(self) -> np.ndarray:
+        """All factors together, (chains, draws, places)."""
+        return sum(self.factors.values(), np.zeros(self.residual.shape))
+
+    @property
+    def total(self) -> np.ndarray:
+        """Groups and residual, (chains, draws, places); common effects left out."""
+        return self.groups + self.residual
+
+
+def partition_at(posterior: xr.Dataset, design: Design, points: Points) -> Partition:
+    """Split the variance of a response at each point: z' Sigma_f z per factor, and the distribution's own.
+
+    The distribution's variance depends on the mean under some families, and so on the offset; `points` has the common
+    columns and the offset then.
+    """
+    factors = {
+        factor.name: row_covariance(level_covariance(posterior, factor), z, z)
+        for factor, z in zip(design.factors, points.effects, strict=True)
+    }
+    places = len(points.effects[0]) if points.effects else int(np.prod(points.shape))
+    shape = (posterior.sizes["chain"], posterior.sizes["draw"], places)
+    mean = np.ones(shape)
+    if needs_mean(design) and points.common is not None:
+        spread = sum(factors.values(), np.zeros(shape))
+        mean = population_mean(design.spec.link, typical_predictor(posterior, design, points), spread)
+    residual, definition = distribution_variance(design, posterior, mean)
+    return Partition(factors, np.broadcast_to(residual, shape), definition)
+
+
+def partition_over_rows(posterior: xr.Dataset, design: Design) -> Partition:
+    """Split the variance averaged over the model's own rows: one place; Johnson (2014) for random slopes."""
+    factors = {factor.name: group_variance(posterior, factor)[..., None] for factor in design.factors}
+    mean = np.ones((posterior.sizes["chain"], posterior.sizes["draw"], 1))
+    if needs_mean(design):
+        mean = _mean_over_rows(posterior, design)[..., None]
+    residual, definition = distribution_variance(design, posterior, mean)
+    if needs_mean(design):
+        definition += f", {ONE_MEAN}"
+    return Partition(factors, residual, definition)
+
+
+def linear_predictor_at(posterior: xr.Dataset, design: Design, common: np.ndarray) -> np.ndarray:
+    """Return X beta without group effects or offset, (chains, draws, places)."""
+    shape = (posterior.sizes["chain"], posterior.sizes["draw"], len(common))
+    if BETA not in posterior:
+        return np.zeros(shape)
+    beta = posterior[BETA].transpose("chain", "draw", ...).to_numpy()
+    first = 1 if design.common.intercept else 0
+    return (beta[..., :first].sum(axis=-1)[..., None] if first else 0.0) + beta[..., first:] @ common.T
+
+
+def typical_predictor(posterior: xr.Dataset, design: Design, points: Points) -> np.ndarray:
+    """Return X beta and the offset of each point, (chains, draws, places): the linear predictor of no level."""
+    fixed = linear_predictor_at(posterior, design, np.asarray(points.common))
+    return fixed if points.offset is None else fixed + points.offset
+
+
+def common_variance(posterior: xr.Dataset, design: Design) -> np.ndarray:
+    """Return the variance of X beta over the rows (ddof 1, as the R package insight), (chains, draws)."""
+    if not design.common.names:
+        return np.zeros((posterior.sizes["chain"], posterior.sizes["draw"]))
+    spread = np.atleast_2d(np.cov(design.common.values.T))
+    slopes = posterior[BETA].transpose("chain", "draw", ...).to_numpy()[..., 1 if design.common.intercept else 0 :]
+    return np.einsum("cdi,ij,cdj->cd", slopes, spread, slopes)
+
+
+def _mean_over_rows(posterior: xr.Dataset, design: Design) -> np.ndarray:
+    """Population mean of the response averaged over the rows, some rows at a time, (chains, draws)."""
+    total = np.zeros((posterior.sizes["chain"], posterior.sizes["draw"]))
+    sigmas = [effect_covariance(posterior, factor) for factor in design.factors]
+    for at in range(0, design.n_rows, _ROWS_AT_ONCE):
+        rows = slice(at, at + _ROWS_AT_ONCE)
+        fixed = linear_predictor_at(posterior, design, design.common.values[rows])
+        if design.offset is not None:
+            fixed = fixed + design.offset[rows]
+        spread = np.zeros(fixed.shape)
+        for factor, sigma in zip(design.factors, sigmas, strict=True):
+            spread += factor.own[rows] * row_covariance(sigma, factor.values[rows], factor.values[rows])
+        total += population_mean(design.spec.link, fixed, spread).sum(axis=-1)
+    return total / design.n_rows

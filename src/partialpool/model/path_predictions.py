@@ -1,0 +1,132 @@
+"""What draws of the parameters say along one predictor: how far responses scatter, and how levels' lines run."""
+
+from typing import Final
+
+import numpy as np
+import xarray as xr
+
+from partialpool.design.build import Design
+from partialpool.design.held import offset_in_words
+from partialpool.design.path import Course
+from partialpool.errors import DataError
+from partialpool.model.distribution import check_finite_variance
+from partialpool.model.expectation import expectation
+from partialpool.model.partition import linear_predictor_at, partition_at
+from partialpool.model.predictor import Draws, Seed, sample_effects
+from partialpool.names import tree_name
+
+__all__ = ["outlook_along"]
+
+_DEFINITION: Final = "Var(y | x) = sum over factors of z(x)' Sigma z(x), plus the distribution's variance"
+
+
+def outlook_along(design: Design, draws: xr.Dataset, course: Course, *, seed: Seed) -> xr.Dataset:
+    """Return Var(y | x) and the lines of new levels along a course, draw by draw.
+
+    Parameters
+    ----------
+    design, draws
+        The model, and its parameters by name, labelled, with one chain.
+    course
+        The predictor that runs, and where the others are held.
+    seed
+        Of the effects of new levels.
+
+    Returns
+    -------
+    xarray.Dataset
+        `variance` (chain, draw, predictor), in squared units of the linear predictor, as `variance_function` has it;
+        left out where the response has none, and `attrs["no_variance"]` says why. `level_line` and `typical_line`
+        (chain, draw, predictor): the mean of the response at a level that is drawn anew in each draw, of every
+        factor, and at the typical level, whose effects are 0. The offset is that of the place, `attrs["offset"]`. Of an
+        ordinal response, which has no mean, they are the linear predictor. attrs hold what the data are on either
+        scale: `observed_sd`, offset taken off, beside the variance (for a latent variable, of which nothing is
+        observed, its own `latent_sd`); `observed_low`, `observed_high` and, of proportions, `observed_mean`, as they
+        were observed, beside the lines. `scale` is that of the variance: the link, or `log` where the model is of
+        log y.
+    """
+    stacked = {str(name): values.to_numpy()[0] for name, values in draws.items()}
+    place = tree_name(course.points.dims[0])
+    dims = ("chain", "draw", place)
+    attrs: dict[str, object] = {
+        "along": course.column,
+        "response": design.response.name,
+        "family": design.spec.family,
+        "scale": "log" if design.spec.family_record.on_log_scale else design.spec.link,
+        "held": course.held or "nothing",
+        "offset": offset_in_words(design, course.points.offset) or "none",
+        "definition": _DEFINITION,
+        "lines": _meaning_of_lines(design),
+        "levels": ", ".join(factor.name for factor in design.factors) or "none",
+    }
+    variables = {}
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # a wide prior on a log scale may overflow
+        try:
+            check_finite_variance(design, draws)
+            partition = partition_at(draws, design, course.points)
+            variables["variance"] = (dims, partition.total)
+            attrs["residual"] = partition.residual_definition
+            if design.spec.family_record.is_latent:
+                attrs["latent_sd"] = float(np.sqrt(partition.residual.flat[0]))
+        except DataError as error:
+            attrs["no_variance"] = error.wrong
+        eta = linear_predictor_at(draws, design, np.asarray(course.points.common))[0]
+        if course.points.offset is not None:
+            eta = eta + course.points.offset
+        variables["typical_line"] = (dims, _mean_of_response(design, eta, stacked)[None])
+        rng = np.random.default_rng(seed)
+        for factor, z in zip(design.factors, course.points.effects, strict=True):
+            eta = eta + np.sqrt(factor.mean_own) * sample_effects(factor, stacked, 1, rng)[:, 0] @ z.T
+        variables["level_line"] = (dims, _mean_of_response(design, eta, stacked)[None])
+    along = (place, course.values, {"long_name": course.column})
+    coords = {"chain": draws["chain"], "draw": draws["draw"], place: along}
+    return xr.Dataset(variables, coords=coords, attrs=attrs | _of_the_data(design))
+
+
+def _mean_of_response(design: Design, eta: np.ndarray, draws: Draws) -> np.ndarray:
+    return eta if design.spec.family_record.kind == "ordinal" else expectation(design, eta, None, draws)
+
+
+def _meaning_of_lines(design: Design) -> str:
+    kind, categories = design.spec.family_record.kind, design.response.categories
+    return {
+        "binary": f"probability of {design.response.name} = {categories[1] if categories else 1}",
+        "successes": "probability of success in one trial",
+        "ordinal": "linear predictor",
+    }.get(kind, "mean of the response")
+
+
+def _of_the_data(design: Design) -> dict[str, float]:
+    """What was observed: beside the lines as it is, beside the variance with the offset taken off."""
+    response, family = design.response, design.spec.family_record
+    y = response.values
+    if family.kind == "ordinal":
+        return {}
+    if family.kind in ("binary", "successes"):
+        trials = np.ones(len(y)) if response.trials is None else response.trials
+        out = {"observed_mean": float(y.sum() / trials.sum())}
+        # Zeros and ones have no range worth drawing.
+        ends = {} if family.kind == "binary" else _ends(y[trials > 0] / trials[trials > 0])
+        return out | ends
+    out = _ends(y) | ({"observed_mean": float(y.mean())} if family.kind == "proportion" else {})
+    sd = _observed_sd(design)
+    return out if sd is None else out | {"observed_sd": sd}
+
+
+def _observed_sd(design: Design) -> float | None:
+    """Of the data, offset taken off, on the scale of the variance; None where there is none."""
+    y, family, link = design.response.values, design.spec.family_record, design.spec.link
+    shift = np.zeros(len(y)) if design.offset is None else design.offset
+    if family.on_log_scale:
+        return float((np.log(y) - shift).std())
+    if link == "identity":
+        return float((y - shift).std())
+    if link == "log" and family.kind in ("count", "positive") and y.any():
+        # The variance of such families is ln(1 + Var / mean^2), and so is that of the data.
+        level = y / np.exp(shift)
+        return float(np.sqrt(np.log1p(level.var() / level.mean() ** 2)))
+    return None
+
+
+def _ends(values: np.ndarray) -> dict[str, float]:
+    return {"observed_low": float(values.min()), "observed_high": float(values.max())}

@@ -1,0 +1,166 @@
+"""The common effects alone, every row taken for independent: least squares, and Fisher scoring."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+from scipy import special, stats
+
+from partialpool.design.build import Design
+from partialpool.design.newdata import own_rows
+from partialpool.errors import DataError
+from partialpool.families.links import INVERSE_LINKS, LINKS
+from partialpool.model.response import log_density
+
+__all__ = ["SCORED", "Ungrouped", "fisher_scoring", "least_squares"]
+
+SCORED: Final = ("bernoulli", "binomial", "poisson")
+"""Families whose distribution has no parameter but its mean."""
+
+_ROUNDS: Final = 50
+_CLOSE: Final = 1e-9
+"""Largest step of a linear predictor, relative to its size, that ends the scoring."""
+
+_SLOPES: Final[Mapping[str, Callable[[np.ndarray], np.ndarray]]] = MappingProxyType(
+    {
+        "log": np.exp,
+        "sqrt": lambda eta: 2 * eta,
+        "logit": lambda eta: special.expit(eta) * special.expit(-eta),
+        "probit": stats.norm.pdf,
+        "cloglog": lambda eta: np.exp(eta - np.exp(eta)),
+    }
+)
+"""d mean / d linear predictor."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ungrouped:
+    """Maximum likelihood of the common effects without any grouping.
+
+    Attributes
+    ----------
+    estimate
+        Coefficients on the original scale, (coefs,).
+    covariance
+        Of the estimate, (coefs, coefs): s^2 (X'WX)^-1, or the inverse Fisher information.
+    freedom
+        Rows less coefficients.
+    """
+
+    estimate: np.ndarray
+    covariance: np.ndarray
+    freedom: int
+
+
+def least_squares(design: Design, y: np.ndarray) -> Ungrouped:
+    """Regress y on the common effects: (X'WX)^-1 X'Wy.
+
+    The covariance is s^2 (X'X)^-1, s^2 the residual sum of squares over rows less coefficients (not a number where
+    none are left); with known standard errors W = diag(1 / se^2) and the covariance is (X'WX)^-1, as nothing about the
+    residual is left to estimate.
+
+    Parameters
+    ----------
+    design
+        The columns, and the known standard errors.
+    y
+        The response less its offset, (rows,).
+    """
+    x, back = _standard_columns(design)
+    weight = np.ones(design.n_rows) if design.se is None else 1 / design.se**2
+    beta, inverse = _weighted(x, y, weight)
+    freedom = design.n_rows - len(beta)
+    scale = 1.0
+    if design.se is None:
+        scale = float(np.sum((y - x @ beta) ** 2)) / freedom if freedom > 0 else np.nan
+    return Ungrouped(back @ beta, scale * (back @ inverse @ back.T), freedom)
+
+
+def fisher_scoring(design: Design) -> Ungrouped:
+    """Maximise the likelihood of a generalised linear model by iteratively reweighted least squares.
+
+    Each round regresses the working response eta + (y - mean) / slope on X with weights slope^2 / Var(y), slope
+    d mean / d eta: a Newton step with the expected information X'WX, whose inverse at the maximum is the covariance
+    (Nelder & Wedderburn 1972, J. R. Stat. Soc. A 135:370). A step that lowers the likelihood is halved.
+
+    Parameters
+    ----------
+    design
+        Of a family in `SCORED`.
+
+    Raises
+    ------
+    DataError
+        The likelihood has no maximum, as where a predictor separates the outcomes.
+    """
+    x, back = _standard_columns(design)
+    rows = own_rows(design)
+    offset = np.zeros(design.n_rows) if design.offset is None else design.offset
+
+    def likelihood(eta: np.ndarray) -> float:
+        return float(log_density(design, rows, eta[None], {}).sum())
+
+    eta, best = _start(design), -np.inf
+    with np.errstate(all="ignore"):  # what runs off to infinity is refused below
+        for _ in range(_ROUNDS):
+            weight, working = _working(design, eta)
+            if not np.isfinite(weight + working).all():
+                raise _no_maximum(eta)
+            beta, _ = _weighted(x, working - offset, weight)
+            ahead = offset + x @ beta
+            while (reached := likelihood(ahead)) < best - 1e-9 * abs(best) and np.abs(ahead - eta).max() > _CLOSE:
+                ahead = (eta + ahead) / 2
+            moved = float(np.abs(ahead - eta).max())
+            eta, best = ahead, reached
+            if moved <= _CLOSE * (1 + np.abs(eta).max()):
+                beta, inverse = _weighted(x, eta - offset, _working(design, eta)[0])
+                return Ungrouped(back @ beta, back @ inverse @ back.T, design.n_rows - len(beta))
+    raise _no_maximum(eta)
+
+
+def _standard_columns(design: Design) -> tuple[np.ndarray, np.ndarray]:
+    """X centred and scaled, so that squaring costs no digits, and what turns its coefficients back."""
+    common = design.common
+    first = 1 if common.intercept else 0
+    x = np.concatenate([np.ones((design.n_rows, first)), common.standardised], axis=1)
+    back = np.diag(np.concatenate([np.ones(first), 1 / common.scale]))
+    back[:first, first:] = -common.center / common.scale
+    return x, back
+
+
+def _weighted(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return (X'WX)^-1 X'Wy and (X'WX)^-1."""
+    root = np.sqrt(weight)
+    q, r = np.linalg.qr(x * root[:, None])
+    inverse = np.linalg.pinv(r)
+    return inverse @ (q.T @ (y * root)), inverse @ inverse.T
+
+
+def _start(design: Design) -> np.ndarray:
+    """Linear predictors of the responses themselves, moved off the edges."""
+    y, trials = design.response.values, _trials(design)
+    mean = y + 0.1 if design.spec.family == "poisson" else (y + 0.5) / (trials + 1)
+    return LINKS[design.spec.link](mean)
+
+
+def _working(design: Design, eta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weights slope^2 / Var(y) and the working response, each (rows,)."""
+    trials = _trials(design)
+    mean, slope = INVERSE_LINKS[design.spec.link](eta), _SLOPES[design.spec.link](eta)
+    variance = mean if design.spec.family == "poisson" else mean * (1 - mean)
+    return trials * slope**2 / variance, eta + (design.response.values / trials - mean) / slope
+
+
+def _trials(design: Design) -> np.ndarray:
+    return np.ones(design.n_rows) if design.response.trials is None else design.response.trials
+
+
+def _no_maximum(eta: np.ndarray) -> DataError:
+    return DataError(
+        "without its groups the model has no largest likelihood: a coefficient runs off to infinity",
+        got=f"linear predictors up to {np.abs(eta).max():.3g} and growing",
+        allowed="predictors that do not tell all outcomes apart; no category with zeros only, or ones only",
+        do="leave out the predictor that separates the outcomes, or merge its categories",
+    )

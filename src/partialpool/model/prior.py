@@ -1,0 +1,197 @@
+"""Priors on arrays: log densities of draws, and draws from the priors themselves."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+from scipy import special
+
+from partialpool.design.build import Design, FactorEffects
+from partialpool.families.links import LINKS
+from partialpool.model.coefficient_prior import coefficient_prior
+from partialpool.model.default_priors import PriorSet
+from partialpool.model.predictor import Draws, Seed, sample_all_levels
+from partialpool.model.scipy_priors import frozen
+from partialpool.model.variance_prior import is_decomposed
+from partialpool.model.variance_prior_draws import decomposed_density, draw_decomposed
+from partialpool.names import BETA, b_name, corr_name, sd_name
+from partialpool.spec.priors import Prior
+
+__all__ = ["draw_parameters", "draw_prior", "lkj_log_density", "log_prior_density", "sample_lkj"]
+
+
+def sample_lkj(n: int, eta: float, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw Cholesky factors of LKJ(eta) correlation matrices, shape (size, n, n).
+
+    The C-vine of `pymc_model/covariance.py`, on arrays.
+    """
+    factor = np.zeros((size, n, n))
+    factor[:, 0, 0] = 1.0
+    for i in range(1, n):
+        left = np.ones(size)
+        for j in range(i):
+            concentration = eta + (n - 2 - j) / 2
+            partial = 2 * rng.beta(concentration, concentration, size) - 1
+            factor[:, i, j] = partial * np.sqrt(left)
+            left = left * (1 - partial**2)
+        factor[:, i, i] = np.sqrt(left)
+    return factor
+
+
+def lkj_log_density(corr: np.ndarray, eta: float) -> np.ndarray:
+    """Evaluate the LKJ(eta) density of correlation matrices (..., n, n), normalised.
+
+    log p(R) = (eta - 1) log |R| - sum_(k=1)^(n-1) (n - k) [ (2 eta - 2 + n - k) log 2 + log B(a_k, a_k) ],
+    a_k = eta + (n - k - 1) / 2 (Lewandowski, Kurowicka & Joe 2009, eq. 16).
+    """
+    n = corr.shape[-1]
+    k = np.arange(1, n)
+    a = eta + (n - k - 1) / 2
+    log_constant = np.sum((n - k) * ((2 * eta - 2 + n - k) * np.log(2) + special.betaln(a, a)))
+    return (eta - 1) * np.linalg.slogdet(corr)[1] - log_constant
+
+
+def log_prior_density(design: Design, priors: PriorSet, draws: Draws) -> dict[str, np.ndarray]:
+    """Evaluate the log density of every top-level prior at each draw.
+
+    Densities are of what each prior is stated of, on the original scale (correlation matrices for `corr_<f>`;
+    intercept, sds and correlations at the predictors' means; category probabilities for `cutpoints`), never of z or b:
+    the result does not depend on engine or parametrization.
+
+    Returns
+    -------
+    dict
+        `beta` (draws, priors): the coefficients with a prior of their own and, last, all that have one together;
+        `sd_<f>` (draws, effects), `corr_<f>` (draws,), and the family's parameters (draws,); `icc`, `total_sd` and
+        `shares` (draws,) in place of sds and sigma where the prior is of those.
+    """
+    out: dict[str, np.ndarray] = {}
+    whole = is_decomposed(priors)
+    if design.common.coefs:
+        out[BETA] = _coefficients_density(design, priors, draws[BETA])
+    draws = {**draws, **_at_means(design, draws)}
+    if whole:
+        out |= decomposed_density(design, priors, draws)
+    for factor in design.factors:
+        name = sd_name(factor.name)
+        if not whole:
+            out[name] = _elementwise(priors, name, factor.names, draws[name])
+        if factor.correlated:
+            eta = priors[corr_name(factor.name)].arguments["eta"]
+            corr = draws[corr_name(factor.name)]
+            matrices = [corr[:, list(b)][:, :, list(b)] for b in factor.blocks if len(b) > 1]
+            out[corr_name(factor.name)] = np.sum([lkj_log_density(matrix, eta) for matrix in matrices], axis=0)
+    for name, _ in design.spec.family_record.parameters:
+        if name == "cutpoints":
+            out[name] = _cutpoints_density(design, priors[name], draws)
+        elif name in priors:
+            out[name] = frozen(priors[name]).logpdf(draws[name])
+    return out
+
+
+def draw_prior(design: Design, priors: PriorSet, size: int, *, seed: Seed) -> dict[str, np.ndarray]:
+    """Draw every posterior variable from the prior, each of shape (size, ...)."""
+    rng = np.random.default_rng(seed)
+    out = draw_parameters(design, priors, size, seed=rng)
+    return out | {b_name(f.name): sample_all_levels(f, out, rng) for f in design.factors}
+
+
+def draw_parameters(design: Design, priors: PriorSet, size: int, *, seed: Seed) -> dict[str, np.ndarray]:
+    """Draw every top-level parameter, all but the group effects, from the prior, each of shape (size, ...)."""
+    rng = np.random.default_rng(seed)
+    out: dict[str, np.ndarray] = {}
+    common = design.common
+    if common.coefs:
+        coordinates = coefficient_prior(design, priors)
+        drawn = np.stack([_rvs(prior, size, rng) for prior in coordinates.priors], axis=1)
+        out[BETA] = coordinates.coefficients(design, drawn)
+    if is_decomposed(priors):
+        out |= draw_decomposed(design, priors, size, rng)
+    for factor in design.factors:
+        if not is_decomposed(priors):
+            name = sd_name(factor.name)
+            out[name] = np.stack([_rvs(priors[f"{name}[{e}]"], size, rng) for e in factor.names], axis=1)
+        out |= _draw_correlations(factor, priors, size, rng)
+        if factor.correlated:
+            both = sd_name(factor.name), corr_name(factor.name)
+            out |= dict(zip(both, factor.basis.at_zero(*(out[name] for name in both)), strict=True))
+    for name, _ in design.spec.family_record.parameters:
+        if name == "cutpoints":
+            concentration = np.full(len(design.response.categories), priors[name].arguments["a"])
+            below = np.cumsum(rng.dirichlet(concentration, size), axis=1)[:, :-1]
+            out[name] = LINKS[design.spec.link](np.clip(below, 1e-15, 1 - 1e-15)) + _shift(design, out)[:, None]
+        elif name in priors:
+            out[name] = _rvs(priors[name], size, rng)
+    return out
+
+
+def _draw_correlations(
+    factor: FactorEffects, priors: PriorSet, size: int, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    if not factor.correlated:
+        return {}
+    n, name = len(factor.names), corr_name(factor.name)
+    cholesky = np.broadcast_to(np.eye(n), (size, n, n)).copy()
+    for block in (list(b) for b in factor.blocks if len(b) > 1):
+        cholesky[np.ix_(range(size), block, block)] = sample_lkj(len(block), priors[name].arguments["eta"], size, rng)
+    return {name: cholesky @ cholesky.transpose(0, 2, 1)}
+
+
+def _rvs(prior: Prior, size: int, rng: np.random.Generator) -> np.ndarray:
+    return np.asarray(frozen(prior).rvs(size=size, random_state=rng))
+
+
+def _shift(design: Design, draws: Draws) -> np.ndarray:
+    """X-bar beta: what parts the intercept at the predictors' means from the intercept at zero, shape (draws,)."""
+    if not design.common.names:
+        return np.zeros(len(next(iter(draws.values())))) if draws else np.zeros(1)
+    slopes = draws[BETA][:, 1 if design.common.intercept else 0 :]
+    return slopes @ design.common.center
+
+
+def _at_means(design: Design, draws: Draws) -> dict[str, np.ndarray]:
+    """Sds and correlations of correlated effects as their priors see them."""
+    out: dict[str, np.ndarray] = {}
+    for factor in (f for f in design.factors if f.correlated):
+        both = sd_name(factor.name), corr_name(factor.name)
+        out |= dict(zip(both, factor.basis.at_means(*(draws[name] for name in both)), strict=True))
+    return out
+
+
+def _coefficients_density(design: Design, priors: PriorSet, beta: np.ndarray) -> np.ndarray:
+    """Log density of each coordinate of the common effects, with the Jacobian to coefficients; directions added up."""
+    coordinates = coefficient_prior(design, priors)
+    at = coordinates.of_coefficients(design, beta)
+    columns = [frozen(prior).logpdf(at[:, i]) for i, prior in enumerate(coordinates.priors)]
+    each = np.stack(columns, axis=1) + np.log(coordinates.units)
+    own = coordinates.own
+    if own.all():
+        return each
+    together = each[:, ~own].sum(axis=1) + coordinates.log_volume(design)
+    return np.column_stack([each[:, own], together])
+
+
+def _elementwise(priors: PriorSet, name: str, labels: tuple[str, ...], values: np.ndarray) -> np.ndarray:
+    columns = [frozen(priors[f"{name}[{label}]"]).logpdf(values[:, i]) for i, label in enumerate(labels)]
+    return np.stack(columns, axis=1)
+
+
+def _cutpoints_density(design: Design, prior: Prior, draws: Draws) -> np.ndarray:
+    """Dirichlet density of the category probabilities at the predictors' means, p_k = F(c_k) - F(c_(k-1))."""
+    centred = draws["cutpoints"] - _shift(design, draws)[:, None]
+    cdf = _CUTPOINT_CURVES[design.spec.link]
+    edges = np.concatenate([np.zeros((len(centred), 1)), cdf(centred), np.ones((len(centred), 1))], axis=1)
+    p = np.clip(np.diff(edges, axis=1), 1e-300, None)
+    a, n = prior.arguments["a"], p.shape[1]
+    return (a - 1) * np.log(p).sum(axis=1) + special.gammaln(n * a) - n * special.gammaln(a)
+
+
+_Curve = Callable[[np.ndarray], np.ndarray]
+_CUTPOINT_CURVES: Final[Mapping[str, _Curve]] = MappingProxyType(
+    {
+        "logit": special.expit,
+        "probit": special.ndtr,
+        "cloglog": lambda c: -np.expm1(-np.exp(c)),
+    }
+)

@@ -1,0 +1,91 @@
+"""What the groups cost a mean: design effects, and how many independent rows the table is worth."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from partialpool.fitting.point_estimate import Point, common_point
+from partialpool.plots.answer import draws_answer_of
+from partialpool.plots.style import BLUE, GREY, INK, house_style, room, short
+
+__all__ = ["plot_design_effect"]
+
+_INNER, _OUTER = (0.25, 0.75), (0.05, 0.95)
+
+
+@draws_answer_of("design_effect")
+def plot_design_effect(effects: xr.Dataset) -> Figure:
+    """Draw the design effect of each factor, and how many independent rows the table is worth.
+
+    Parameters
+    ----------
+    effects
+        From `design_effect`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Left: design effect, with the factor by which a standard error that ignores the groups is too small on top.
+        Right: effective sample size, a share of all rows. Posterior mean, 50 % and 90 % intervals;
+        medians where a few draws decide a mean, as the title then says.
+    """
+    names = [short(f) for f in effects["factor"].to_numpy()]
+    rows = int(effects.attrs["rows"])
+    point = common_point(effects["design_effect"], effects["effective_sample_size"])
+    with house_style():
+        figure, (left, right) = plt.subplots(1, 2, figsize=(8.6 + room(names), 1.9 + 0.5 * len(names)), sharey=True)
+        _intervals(left, effects["design_effect"], point)
+        _intervals(right, effects["effective_sample_size"], point)
+        sizes = effects["rows_per_level"].to_numpy()
+        labels = [f"{n}\n(m = {m:.3g})" if np.isfinite(m) else n for n, m in zip(names, sizes, strict=True)]
+        left.set_yticks(range(len(names)), labels)
+        left.invert_yaxis()
+        left.margins(y=0.5 / len(names))
+        left.axvline(1.0, color=GREY, lw=1, zorder=0)
+        left.set_xlim(left=min(1.0, left.get_xlim()[0]))
+        latent = "" if effects.attrs["scale"] == "response" else f", {effects.attrs['scale']}"
+        left.set_xlabel(f"design effect{latent}")
+        above = left.secondary_xaxis("top", functions=(_root, np.square))
+        factors = _few(np.sqrt(left.get_xlim()[1]))
+        above.set_xticks(factors, [f"{factor:g}" for factor in factors])
+        above.set_xlabel("naive standard error of the mean too small by the factor")
+        right.axvline(rows, color=GREY, lw=1, zorder=0)
+        # Slopes about a centre make a mean surer than independent rows would.
+        right.set_xlim(0, max(1.05 * rows, right.get_xlim()[1]))
+        _write_numbers(left, effects["design_effect"], point)
+        _write_numbers(right, effects["effective_sample_size"], point)
+        counted = effects.attrs["counted"]
+        right.set_xlabel(f"independent {counted} that {rows} {counted} are worth")
+        title = f"The mean of {short(effects.attrs['response'])}: what the groups cost"
+        figure.suptitle(f"{title}\n{point.name}, 50 % and 90 % intervals", fontsize=11, x=0.01, ha="left")
+    return figure
+
+
+def _intervals(panel: Axes, values: xr.DataArray, point: Point) -> None:
+    for place, draws in enumerate(values.transpose("factor", ...).to_numpy()):
+        for (low, high), width in ((_OUTER, 1.2), (_INNER, 4.0)):
+            panel.hlines(place, *np.quantile(draws, [low, high]), lw=width, color=BLUE)
+        panel.plot(point.of(draws), place, "o", ms=5, mfc="white", mec=INK, mew=1)
+
+
+def _write_numbers(panel: Axes, values: xr.DataArray, point: Point) -> None:
+    """Write mean or median and 90 % interval over each dot, towards the middle of the panel."""
+    middle = np.mean(panel.get_xlim())
+    for place, draws in enumerate(values.transpose("factor", ...).to_numpy()):
+        low, high = np.quantile(draws, _OUTER)
+        value = float(point.of(draws))
+        text = f"{value:.3g} ({low:.3g} to {high:.3g})"
+        side = "left" if value < middle else "right"
+        panel.annotate(text, (value, place), xytext=(0, 6), textcoords="offset points", ha=side, fontsize=8, color=INK)
+
+
+def _few(highest: float) -> list[float]:
+    """Plain numbers from 1 to a highest one, seven at most."""
+    step = next(step for step in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, np.inf) if (highest - 1) / step <= 6)
+    return [1.0, *np.arange(step * np.floor(1 / step) + step, highest, step)] if np.isfinite(step) else [1.0, highest]
+
+
+def _root(values: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.maximum(values, 0.0))

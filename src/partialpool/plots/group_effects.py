@@ -1,0 +1,73 @@
+"""Forest (caterpillar) plots of group effects."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from partialpool.fitting.point_estimate import Point, common_point
+from partialpool.plots.answer import draws_answer_of
+from partialpool.plots.style import BLUE, GREY, INK, house_style, room, short
+
+__all__ = ["plot_group_effects"]
+
+_MAX_LABELS = 60
+_INNER, _OUTER = (0.25, 0.75), (0.05, 0.95)
+
+
+@draws_answer_of("group_effects")
+def plot_group_effects(effects: xr.Dataset, *, units: Mapping[str, str] = MappingProxyType({})) -> Figure:
+    """Draw each level's effects with intervals, a panel per effect, levels sorted by the first.
+
+    Parameters
+    ----------
+    effects
+        From `group_effects`.
+    units
+        Unit of each effect, for the axes: `{"Intercept": "ms", "Days": "ms/day"}`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Dot: posterior mean; thick bar: 50 % interval; thin bar: 90 %. Where a few draws decide a mean, all dots are
+        medians, and the title says so.
+    """
+    draws = effects["effects"]
+    names = [str(e) for e in draws["effect"].to_numpy()]
+    labels = [str(level) for level in draws["level"].to_numpy()]
+    values = draws.transpose("chain", "draw", "level", "effect").to_numpy().reshape(-1, len(labels), len(names))
+    point = common_point(values)
+    order = np.argsort(point.of(values[:, :, 0], axis=0))
+    shown = len(labels) <= _MAX_LABELS
+    names_shown = [short(labels[i]) for i in order] if shown else []
+    height = float(np.clip(0.2 * len(labels) + 1.6, 2.6, 14))
+    with house_style():
+        figure, panels = plt.subplots(
+            1, len(names), figsize=(1.6 + room(names_shown) + 3.4 * len(names), height), sharey=True, squeeze=False
+        )
+        for panel, name, column in zip(panels[0], names, np.moveaxis(values, 2, 0), strict=True):
+            _draw_panel(panel, column[:, order], point)
+            unit = units.get(name, "" if effects.attrs["scale"] == "identity" else f"{effects.attrs['scale']} scale")
+            panel.set_xlabel(f"deviation from the population{f' ({unit})' if unit else ''}")
+            panel.set_title(short(name, 26))
+        panels[0][0].set_yticks(range(len(names_shown)), names_shown)
+        panels[0][0].set_ylabel(short(effects.attrs["factor"]) + ("" if shown else f" ({len(labels)} levels, sorted)"))
+        response, factor = (short(effects.attrs[name], 18) for name in ("response", "factor"))
+        title = f"{response}: effects by {factor}"
+        figure.suptitle(f"{title}\n{point.name}, 50 % and 90 % intervals", fontsize=11, x=0.01, ha="left")
+    return figure
+
+
+def _draw_panel(panel: Axes, values: np.ndarray, point: Point) -> None:
+    """Draw one effect, shape (draws, levels)."""
+    positions = np.arange(values.shape[1])
+    for (low, high), width, color in ((_OUTER, 1.0, BLUE), (_INNER, 3.0, BLUE)):
+        lows, highs = np.quantile(values, [low, high], axis=0)
+        panel.hlines(positions, lows, highs, lw=width, color=color)
+    panel.axvline(0, color=GREY, lw=1, zorder=0)
+    panel.plot(point.of(values, axis=0), positions, "o", ms=4, mfc="white", mec=INK, mew=1)
+    panel.margins(y=0.5 / max(len(positions), 1))

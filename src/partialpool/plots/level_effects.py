@@ -1,0 +1,91 @@
+"""Who responds? Levels in order of their effect, coloured by the chance that it is large."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.figure import Figure
+
+from partialpool.fitting.point_estimate import Point, common_point
+from partialpool.plots.answer import draws_answer_of
+from partialpool.plots.held import held_in_title, named_effect
+from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, room, short
+
+__all__ = ["plot_level_effects"]
+
+_INNER, _OUTER = (0.25, 0.75), (0.05, 0.95)
+_MOST_LABELS = 60
+_SURE = 0.95
+_CHANCE = LinearSegmentedColormap.from_list("chance", [VERMILION, "#B5A79B", BLUE])
+"""From surely below to surely above the threshold, both ends and the middle told apart by any eye."""
+
+
+@draws_answer_of("level_effects")
+def plot_level_effects(effects: xr.Dataset, *, unit: str = "") -> Figure:
+    """Draw each level's coefficient with intervals, in order, coloured by the chance that it exceeds the threshold.
+
+    Parameters
+    ----------
+    effects
+        From `level_effects`.
+    unit
+        Of the coefficient, for the axis: `ms/day`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Dot: posterior mean; thick bar: 50 % interval; thin bar: 90 %. Solid line and band: the population's effect with
+        its 90 % interval, for each level where levels stand at values of their own; dashed: the threshold. The title
+        says where other predictors are held. Where a few draws decide a mean, dots and line are medians, and the axis
+        says so.
+    """
+    draws = effects["effect"].stack(sample=("chain", "draw")).transpose("sample", "level").to_numpy()
+    point = common_point(draws, effects["population"])
+    order = np.argsort(point.of(draws, axis=0), kind="stable")
+    draws, above = draws[:, order], effects["above"].to_numpy()[order]
+    labels = [short(level) for level in effects["level"].to_numpy()[order]]
+    threshold = float(effects.attrs["threshold"])
+    places, colors = np.arange(len(labels)), _CHANCE(above)
+    name, factor, response = (short(effects.attrs[key], 18) for key in ("effect", "factor", "response"))
+    with house_style():
+        height = float(np.clip(0.2 * len(labels) + 2.0, 3.0, 11))
+        few = len(labels) <= _MOST_LABELS
+        figure, axes = plt.subplots(figsize=(7.4 + (room(labels) if few else 0.0), height))
+        _draw_population(axes, effects["population"], order, point)
+        axes.axvline(threshold, color=INK, lw=1.2, ls="--", zorder=1, label=f"threshold {threshold:g}")
+        for (low, high), width in ((_OUTER, 1.2), (_INNER, 3.2)):
+            axes.hlines(places, *np.quantile(draws, [low, high], axis=0), lw=width, color=colors)
+        axes.scatter(point.of(draws, axis=0), places, s=18, color="white", edgecolors=colors, linewidths=1.2, zorder=3)
+        axes.set_yticks(places if few else [], labels if few else [])
+        axes.set_ylim(-0.7, len(labels) - 0.3)
+        axes.set_ylabel(factor + ("" if few else f" ({len(labels)} levels, sorted)"))
+        scale = unit or ("" if effects.attrs["scale"] == "identity" else f"{effects.attrs['scale']} scale")
+        what = named_effect(effects.attrs, effects.attrs["effect"], 18)
+        which = "" if point.kind == "mean" else f"\n{point.name}"
+        axes.set_xlabel(f"{what} of each {factor}{f' ({scale})' if scale else ''}{which}")
+        bar = figure.colorbar(ScalarMappable(Normalize(0, 1), _CHANCE), ax=axes, shrink=min(1.0, 3 / height), pad=0.02)
+        bar.set_label(f"probability that it exceeds {threshold:g}")
+        bar.outline.set_visible(False)
+        title = f"Who responds? {name} by {factor}, response {response}"
+        held = held_in_title(effects.attrs, 90)
+        over, under = int((above > _SURE).sum()), int((above < 1 - _SURE).sum())
+        sure = f"of {len(labels)} levels {over} are above and {under} below {threshold:g} with probability over {_SURE}"
+        figure.suptitle(f"{title}\n{sure}{held}", fontsize=10.5, x=0.01, ha="left")
+        figure.legend(frameon=False, loc="outside lower center", ncols=2)
+    return figure
+
+
+def _draw_population(axes: Axes, population: xr.DataArray, order: np.ndarray, point: Point) -> None:
+    """Draw what is expected without the levels' own effects: one line with its band, or a piece for each level."""
+    label = "population, 90 % interval"
+    if "level" not in population.dims:
+        axes.axvspan(*np.quantile(population, _OUTER), color=GREY, alpha=0.22, lw=0, zorder=0)
+        axes.axvline(float(point.of(population.to_numpy())), color=GREY, lw=1.4, zorder=0, label=label)
+        return
+    draws = population.stack(sample=("chain", "draw")).transpose("sample", "level").to_numpy()[:, order]
+    low, high = np.quantile(draws, _OUTER, axis=0)
+    places = np.arange(len(order))
+    axes.barh(places, high - low, 1.0, low, color=GREY, alpha=0.22, lw=0, zorder=0)
+    axes.vlines(point.of(draws, axis=0), places - 0.5, places + 0.5, color=GREY, lw=1.4, zorder=0, label=label)

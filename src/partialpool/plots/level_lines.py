@@ -1,0 +1,117 @@
+"""Small multiples: each level's rows with its own line, everybody's, and the one in between."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from partialpool.errors import DataError
+from partialpool.fitting.point_estimate import Point, common_point
+from partialpool.plots.answer import draws_answer_of
+from partialpool.plots.held import held_in_title
+from partialpool.plots.style import BLUE, INK, VERMILION, house_style, short
+
+__all__ = ["plot_level_lines"]
+
+_OUTER = (0.05, 0.95)
+_MOST_COLUMNS = 6
+_LEGEND = ("no pooling", "complete pooling", "partial pooling", "its 90 % interval")
+
+
+@draws_answer_of("level_lines")
+def plot_level_lines(lines: xr.Dataset, *, unit: str = "", xunit: str = "", most: int = 20) -> Figure:
+    """Draw a panel per level: its rows, and its lines without, with complete and with partial pooling.
+
+    Parameters
+    ----------
+    lines
+        From `level_lines`.
+    unit, xunit
+        Of the response and of the predictor, for the axes.
+    most
+        Panels at most; of more levels, some evenly from the order of their heights are drawn, and the title says so.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Panels in order of the partially pooled line's mean height, on shared axes that hold all but
+        no-pooling lines that run off. Dots: rows,
+        other predictors and factors taken off; dotted: no pooling, left out where a level's rows do not tell its line;
+        vermilion, dashed: complete pooling; blue: partial pooling, mean and 90 % band
+        (median where a few draws decide a mean: the title says so).
+
+    Raises
+    ------
+    DataError
+        `most` is not a whole number from 1.
+    """
+    if not isinstance(most, int | np.integer) or most < 1:
+        raise DataError(
+            "a picture has one panel or more", got=f"most={most!r}", allowed="a whole number from 1", do="give most=20"
+        )
+    pooled = lines["partial_pooling"]
+    point = common_point(pooled)
+    height = point.of(
+        pooled.stack(sample=("chain", "draw")).mean("grid").transpose("sample", "level").to_numpy(), axis=0
+    )
+    order = np.argsort(height, kind="stable")
+    steps = np.linspace(0, len(order) - 1, min(most, len(order)))
+    shown = lines.isel(level=order[steps.round().astype(int)])
+    count = shown.sizes["level"]
+    down = -(-count // _MOST_COLUMNS)
+    columns = -(-count // down)
+    size = (2.6 + 1.45 * columns, 1.3 + 1.5 * down) if count > 1 else (6.8, 3.9)
+    with house_style():
+        figure, grid = plt.subplots(down, columns, figsize=size, sharex=True, sharey=True, squeeze=False)
+        panels = grid.ravel()
+        spans = []
+        for i, panel in enumerate(panels[:count]):
+            spans.append(_draw_level(panel, shown.isel(level=i), point, most=16 if count > 1 else 40))
+            # The last panel of a column carries its numbers, also above an empty place.
+            panel.tick_params(labelbottom=i + columns >= count)
+        for panel in panels[count:]:
+            panel.set_axis_off()
+        low, high = np.min(spans), np.max(spans)
+        panels[0].set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
+        figure.supxlabel(f"{short(lines.attrs['over'])}{f' ({xunit})' if xunit else ''}", fontsize=10)
+        figure.supylabel(f"{short(lines.attrs['response'])}{f' ({unit})' if unit else ''}", fontsize=10)
+        figure.suptitle(_title(lines, count, point), fontsize=11, x=0.01, ha="left")
+        named: dict[str, Artist] = {}
+        for panel in panels[:count]:
+            named |= dict(zip(*reversed(panel.get_legend_handles_labels()), strict=True))
+        named = {label: named[label] for label in _LEGEND if label in named}
+        figure.legend(named.values(), named.keys(), frameon=False, loc="outside right upper", fontsize=9)
+    return figure
+
+
+def _draw_level(panel: Axes, level: xr.Dataset, point: Point, *, most: int) -> tuple[float, float]:
+    """Draw one level, named by so many letters; return the range that must be seen."""
+    label = level["level"].item()
+    own = level["row_level"].to_numpy() == label
+    x, y = level["x"].to_numpy()[own], level["adjusted"].to_numpy()[own]
+    grid = level["grid"].to_numpy()
+    draws = level["partial_pooling"].stack(sample=("chain", "draw")).transpose("sample", "grid").to_numpy()
+    low, high = np.quantile(draws, _OUTER, axis=0)
+    panel.fill_between(grid, low, high, color=BLUE, alpha=0.22, lw=0, label="its 90 % interval")
+    panel.plot(grid, level["complete_pooling"], color=VERMILION, lw=1.3, ls="--", label="complete pooling")
+    panel.plot(grid, point.of(draws, axis=0), color=BLUE, lw=1.8, label="partial pooling")
+    if np.isfinite(level["no_pooling"]).all():
+        # On top and dotted: where the rows tell much, it runs along the partially pooled line.
+        panel.plot(grid, level["no_pooling"], color=INK, lw=1.5, ls=":", label="no pooling")
+    panel.plot(x, y, "o", ms=3, mfc="white", mec=INK, mew=0.8)
+    panel.set_title(short(label, most), fontsize=9, pad=3)
+    panel.grid(visible=True, axis="both")
+    drawn = np.concatenate([y, low, high, level["complete_pooling"].to_numpy()])
+    return drawn.min(), drawn.max()
+
+
+def _title(lines: xr.Dataset, count: int, point: Point) -> str:
+    total, factor = lines.sizes["level"], lines.attrs["factor"]
+    some = f"\n{count} of {total} levels, evenly from the lowest to the highest" if count < total else ""
+    held = held_in_title(lines.attrs, 80)
+    held += "" if lines.attrs["rows"] == "all" else f"\nrows {short(lines.attrs['rows'], 60)} alone"
+    held += "" if point.kind == "mean" else f"\npartial pooling: {point.name}"
+    response, over, by = (short(name, 20) for name in (lines.attrs["response"], lines.attrs["over"], factor))
+    return f"{response} over {over} by {by}{some}{held}"

@@ -1,0 +1,107 @@
+"""Standard errors that ignore the groups beside honest ones."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+
+from partialpool.names import COEF
+from partialpool.plots.answer import draws_answer_of
+from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, room, short
+
+__all__ = ["plot_naive_errors"]
+
+_NO_SPREAD = 1e-9
+"""A ratio up to this is what rounding leaves of draws that are all alike."""
+_TICKS = (
+    0.02,
+    0.05,
+    0.1,
+    0.2,
+    0.3,
+    0.4,
+    0.5,
+    0.6,
+    0.7,
+    0.8,
+    0.9,
+    1.0,
+    1.2,
+    1.5,
+    2.0,
+    3.0,
+    4.0,
+    5.0,
+    7.0,
+    10.0,
+    20.0,
+    50.0,
+)
+
+
+@draws_answer_of("naive_errors")
+def plot_naive_errors(errors: xr.Dataset) -> Figure:
+    """Draw each coefficient's honest standard error in units of the naive one.
+
+    Parameters
+    ----------
+    errors
+        From `naive_errors`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A dumbbell per coefficient on a logarithmic scale, comparable whatever its unit. Open circle at 1: naive; dot:
+        honest, vermilion where naive is too small, blue where it is too large. On the right both as numbers. A
+        coefficient whose draws are all alike, or whose naive error is 0, has no ratio: the picture says so instead.
+    """
+    names = [short(c) for c in errors[COEF].to_numpy()]
+    every = errors["overconfidence"].to_numpy()
+    told = np.isfinite(every) & (every > _NO_SPREAD)
+    ratio, places = every[told], np.flatnonzero(told)
+    with house_style():
+        figure, axes = plt.subplots(figsize=(7.6 + room(names), 1.5 + 0.36 * len(names)))
+        colors = np.where(ratio > 1, VERMILION, BLUE)
+        axes.axvline(1.0, color=GREY, lw=1, zorder=0)
+        axes.hlines(places, np.minimum(1, ratio), np.maximum(1, ratio), color=colors, lw=2.5)
+        axes.plot(np.ones(len(places)), places, "o", ms=7, mfc="white", mec=INK, mew=1.2, label="naive")
+        for chosen, color, label in (
+            (ratio > 1, VERMILION, "honest: naive is too small"),
+            (ratio <= 1, BLUE, "honest: naive is too large"),
+        ):
+            if chosen.any():
+                axes.plot(ratio[chosen], places[chosen], "o", ms=7, color=color, label=label)
+        axes.set_yticks(range(len(names)), names)
+        axes.set_ylim(len(names) - 0.4, -0.6)
+        for place in np.flatnonzero(~told).tolist():
+            alike = "all draws are alike" if every[place] <= _NO_SPREAD else "the naive error is 0"
+            axes.text(
+                0.5, place, f"no ratio: {alike}", transform=axes.get_yaxis_transform(), ha="center", va="center",
+                fontsize=9, color=INK, backgroundcolor="white",
+            )  # fmt: skip
+        _ratio_axis(axes, ratio)
+        for place, naive, honest in zip(
+            range(len(names)), errors["naive"].to_numpy(), errors["honest"].to_numpy(), strict=True
+        ):
+            text = f"{naive:.3g}  \N{RIGHTWARDS ARROW}  {honest:.3g}"
+            axes.text(1.02, place, text, transform=axes.get_yaxis_transform(), va="center", fontsize=9)
+        header = "naive  \N{RIGHTWARDS ARROW}  honest"
+        axes.text(1.02, 1.02, header, transform=axes.transAxes, va="bottom", fontsize=9, color=INK)
+        axes.set_xlabel("standard error, in units of the naive one")
+        title = f"Standard errors for {short(errors.attrs['response'], 20)}: naive, and honest about groups"
+        figure.suptitle(title, fontsize=11, x=0.01, ha="left")
+        if told.any():
+            figure.legend(frameon=False, loc="outside lower center", ncols=3)
+    return figure
+
+
+def _ratio_axis(axes: Axes, ratio: np.ndarray) -> None:
+    """Logarithmic, so that twice and half are equally far from 1, ticked at plain numbers."""
+    low, high = 0.9 * float(ratio.min(initial=0.8 / 0.9)), 1.1 * float(ratio.max(initial=1.25 / 1.1))
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    inside = [t for t in _TICKS if low <= t <= high]
+    axes.set_xticks(inside, [f"{t:g}" for t in inside])
+    axes.xaxis.set_minor_locator(NullLocator())

@@ -1,0 +1,57 @@
+"""How far each answer moves where the prior, or the likelihood, counts a little more."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from partialpool.plots.answer import draws_answer_of
+from partialpool.plots.style import GREY, INK, PALETTE, house_style, room, short
+from partialpool.questions.power_scale import THRESHOLD, PowerScaling
+
+__all__ = ["plot_power_scale"]
+
+_MOST_ROWS = 60
+
+
+@draws_answer_of("power_scale")
+def plot_power_scale(scaling: PowerScaling) -> Figure:
+    """Draw how much each prior, all priors and the likelihood move each answer.
+
+    Parameters
+    ----------
+    scaling
+        From `power_scale`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A row per answer, a mark per component, and the line above which a sensitivity counts.
+    """
+    frame = scaling.frame
+    components = [c for c in frame.columns if c != "diagnosis"]
+    places = np.arange(len(frame))
+    labels = [short(name) for name in frame.index]
+    marks = "osD^vPX*hd<>"
+    with house_style():
+        figure, axes = plt.subplots(figsize=(6.6 + room(labels), 1.7 + 0.34 * len(frame)))
+        for k, component in enumerate(components):
+            axes.plot(
+                frame[component],
+                places,
+                marks[k % len(marks)],
+                ms=6,
+                color=INK if component == "likelihood" else PALETTE[k % len(PALETTE)],
+                mfc="white" if component == "likelihood" else None,
+                label=short(component),
+            )
+        axes.axvline(THRESHOLD, color=GREY, lw=1, ls="--")
+        axes.set_xscale("symlog", linthresh=0.01)
+        axes.set_xlim(0, 1.4 * max(frame[components].to_numpy().max(), THRESHOLD))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.set_yticks(places, labels)
+        axes.invert_yaxis()
+        axes.margins(y=0.6 / len(frame))
+        axes.set_xlabel("power-scaling sensitivity (dashed: 0.05, above which it counts)")
+        figure.suptitle("What moves the answers", x=0.01, ha="left", fontsize=11)
+        figure.legend(frameon=False, loc="outside right upper", fontsize=9)
+    return figure

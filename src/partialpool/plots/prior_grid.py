@@ -1,0 +1,226 @@
+"""Sensitivity to priors at a glance: posteriors that move, or do not, and what moves them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from partialpool.errors import DataError, nearest
+from partialpool.names import ICC, SIGMA, TOTAL_SD
+from partialpool.plots.answer import draws_answer_of
+from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, legend_below, room, short
+
+__all__ = ["plot_prior_grid"]
+
+_INNER, _OUTER = (0.25, 0.75), (0.05, 0.95)
+_MOST_ROWS = 60
+
+
+@dataclass(frozen=True, eq=False)
+class _Panel:
+    """Rows of a study that stand together.
+
+    Attributes
+    ----------
+    title
+        What they share; empty where nothing needs to be said.
+    rows
+        Places in the study, (rows,), in the order they are drawn.
+    labels
+        What tells them apart.
+    joined
+        Whether they are one course, from narrow priors to wide ones.
+    """
+
+    title: str
+    rows: np.ndarray
+    labels: list[str]
+    joined: bool
+
+
+@draws_answer_of("prior_grid")
+def plot_prior_grid(study: xr.Dataset, quantity: str, *, unit: str = "") -> Figure:
+    """Draw one answer under every prior, with the prior itself where the answer is a parameter that has one.
+
+    Parameters
+    ----------
+    study
+        From `prior_grid`.
+    quantity
+        Which answer: `"sd_Subject[Intercept]"`, `"icc[Subject]"`.
+    unit
+        Of the answer, for the axis.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A row per prior: posterior median, 50 % and 90 % intervals (blue); the prior's median and 90 % interval above it
+        (grey), cut off where it leaves the picture. Where families of priors were compared, a panel per family, from
+        the narrowest prior to the widest, medians joined. Fits whose diagnostics are not good have an orange mark, fits
+        that failed say so.
+
+    Raises
+    ------
+    DataError
+        No such answer; more priors than rows have room.
+    """
+    answers = [str(name) for name, values in study.data_vars.items() if "chain" in values.dims]
+    if quantity not in answers:
+        raise DataError(
+            "the study did not follow this answer",
+            got=repr(quantity),
+            allowed=nearest(quantity, answers),
+            do="name one of these",
+        )
+    if study.sizes["prior"] > _MOST_ROWS:
+        raise DataError(
+            "too many priors for one picture",
+            got=f"{study.sizes['prior']}",
+            allowed=f"up to {_MOST_ROWS}",
+            do="select some first: study.isel(prior=slice(0, 20))",
+        )
+    panels = _panels(study, quantity)
+    labels = [label for panel in panels for label in panel.labels]
+    pitch = 0.34 if len(panels) == 1 else 0.25
+    height = 1.4 + pitch * len(labels) + sum(0.3 for panel in panels if panel.title)
+    with house_style():
+        figure, grid = plt.subplots(
+            len(panels), 1, sharex=True, squeeze=False, figsize=(6.4 + room(labels), height),
+            height_ratios=[len(panel.rows) + 0.2 for panel in panels],
+        )  # fmt: skip
+        for axes, panel in zip(grid[:, 0], panels, strict=True):
+            _draw_panel(axes, panel, study, quantity)
+        grid[0, 0].set_xlim(*_limits(study[quantity], quantity.partition("[")[0]))
+        for axes, panel in zip(grid[:, 0], panels, strict=True):
+            _mark_cut_priors(axes, panel, study, quantity)
+        grid[-1, 0].set_xlabel(f"{quantity}{f' ({unit})' if unit else ''}")
+        figure.suptitle(_heading(study, quantity, panels), x=0.01, ha="left", fontsize=11)
+        legend_below(figure, grid[:, 0], columns=3)
+    return figure
+
+
+def _panels(study: xr.Dataset, quantity: str) -> list[_Panel]:
+    """Split a study by the families of its priors, each from narrow to wide; one panel where that says nothing."""
+    stated = _stated(study)
+    families: dict[tuple[str, ...], list[int]] = {}
+    for row in range(study.sizes["prior"]):
+        families.setdefault(tuple(text[row].partition("(")[0] for text in stated.values()), []).append(row)
+    if not 1 < len(families) < study.sizes["prior"]:
+        labels = [short(label, most=60) for label in study["prior"].to_numpy()]
+        return [_Panel("", np.arange(len(labels)), labels, joined=False)]
+    medians = [_prior_medians(study, parameter) for parameter in stated]
+    shown = _telling(stated, families.values(), quantity)
+    panels = []
+    for family, rows in families.items():
+        ordered = sorted(rows, key=lambda row: tuple(float(median[row]) for median in medians))
+        several = [f"{parameter} ~ {name}" for parameter, name in zip(stated, family, strict=True)]
+        title = short(family[0] if len(set(family)) == 1 else ", ".join(several), most=70)
+        panels.append(_Panel(title, np.array(ordered), [_arguments(shown, row) for row in ordered], len(shown) == 1))
+    return panels
+
+
+def _stated(study: xr.Dataset) -> dict[str, list[str]]:
+    """The priors of each parameter that varies, as text."""
+    mark = "prior_of_"
+    return {
+        str(c).removeprefix(mark): list(map(str, study[c].to_numpy())) for c in study.coords if str(c).startswith(mark)
+    }
+
+
+def _telling(stated: dict[str, list[str]], families: Iterable[list[int]], quantity: str) -> dict[str, list[str]]:
+    """One parameter whose prior tells the rows of a family apart, the answer's own rather than others; else all."""
+    groups = list(families)
+    for parameter in sorted(stated, key=lambda parameter: parameter not in (quantity, quantity.partition("[")[0])):
+        if all(len({stated[parameter][row] for row in rows}) == len(rows) for rows in groups):
+            return {parameter: stated[parameter]}
+    return stated
+
+
+def _arguments(shown: dict[str, list[str]], row: int) -> str:
+    """What tells a prior from the others of its family: `sigma=5`."""
+    said = {parameter: text[row].partition("(")[2].removesuffix(")") for parameter, text in shown.items()}
+    if len(said) == 1:
+        return short(next(iter(said.values())), most=60)
+    return short("; ".join(f"{parameter}: {arguments}" for parameter, arguments in said.items()), most=60)
+
+
+def _prior_medians(study: xr.Dataset, parameter: str) -> np.ndarray:
+    """How wide each prior is; zeros, which keep the order as it is, where the study does not say."""
+    for name, values in study.data_vars.items():
+        if "level" in values.dims and f"{name}[".startswith(f"prior_{parameter}["):
+            return values.sel(level=0.5).to_numpy()
+    return np.zeros(study.sizes["prior"])
+
+
+def _heading(study: xr.Dataset, quantity: str, panels: list[_Panel]) -> str:
+    """What is drawn; and of which parameters the priors are, where rows do not say it."""
+    heading = f"{study.attrs['response']}: {quantity} under {study.sizes['prior']} priors"
+    stated = _stated(study)
+    first = next(iter(_telling(stated, [list(panel.rows) for panel in panels], quantity)))
+    if len(panels) == 1 or not panels[0].joined:
+        return heading
+    return f"{heading} of {first}" + (" and, in step, others" if len(stated) > 1 else "")
+
+
+def _limits(answer: xr.DataArray, kind: str) -> tuple[float, float]:
+    """Room for all but the outermost draws under any prior; sds from zero, shares to one."""
+    if kind == ICC:
+        return -0.005, 1.005
+    draws = answer.stack(sample=("chain", "draw")).transpose("prior", "sample").to_numpy()
+    draws = draws[np.isfinite(draws).all(axis=1)]
+    if not draws.size:
+        return 0.0, 1.0
+    low, high = np.quantile(draws, 0.02, axis=1).min(), np.quantile(draws, 0.98, axis=1).max()
+    margin = 0.15 * (high - low) or 1.0
+    if kind in (SIGMA, TOTAL_SD) or kind.startswith("sd_"):
+        return -0.1 * margin, high + margin
+    return max(low - margin, -0.1 * margin) if draws.min() >= 0 else low - margin, high + margin
+
+
+def _mark_cut_priors(axes: Axes, panel: _Panel, study: xr.Dataset, quantity: str) -> None:
+    """Arrowheads where a prior's interval goes on outside the picture."""
+    if f"prior_{quantity}" not in study:
+        return
+    own = study[f"prior_{quantity}"].transpose("prior", "level").to_numpy()[panel.rows]
+    places, ends = np.arange(len(panel.rows)) - 0.3, axes.get_xlim()
+    for end, mark, cut in ((ends[0], "<", own[:, 0] < ends[0]), (ends[1], ">", own[:, 2] > ends[1])):
+        if cut.any():  # an empty mark that is not clipped has no size, and the layout collapses
+            axes.plot(np.full(cut.sum(), end), places[cut], mark, color=GREY, ms=5, clip_on=False)
+
+
+def _draw_panel(axes: Axes, panel: _Panel, study: xr.Dataset, quantity: str) -> None:
+    draws = study[quantity].stack(sample=("chain", "draw")).transpose("prior", "sample").to_numpy()[panel.rows]
+    places = np.arange(len(panel.rows))
+    there = np.isfinite(draws).all(axis=1)
+    doubtful = there & ~study["good"].to_numpy().astype(bool)[panel.rows]
+    middles = np.median(draws[there], axis=1)
+    if panel.joined:
+        axes.plot(middles, places[there], color=BLUE, lw=1, alpha=0.5)
+    if panel.title:
+        axes.set_title(panel.title, fontsize=10)
+    for probabilities, width in ((_OUTER, 1.2), (_INNER, 4.0)):
+        lows, highs = np.quantile(draws[there], probabilities, axis=1)
+        name = "posterior, 50 % and 90 %" if probabilities is _INNER else "_"
+        axes.hlines(places[there], lows, highs, color=BLUE, lw=width, label=name)
+    axes.plot(middles, places[there], "o", ms=5, mfc="white", mec=INK, mew=1)
+    if doubtful.any():
+        axes.plot(
+            np.median(draws[doubtful], axis=1),
+            places[doubtful],
+            "X",
+            ms=7,
+            color=VERMILION,
+            label="diagnostics not good",
+        )
+    for place in places[~there]:
+        axes.text(0.01, place, "no fit", transform=axes.get_yaxis_transform(), va="center", color=VERMILION, fontsize=9)
+    if f"prior_{quantity}" in study:
+        own = study[f"prior_{quantity}"].transpose("prior", "level").to_numpy()[panel.rows]
+        axes.hlines(places - 0.3, own[:, 0], own[:, 2], color=GREY, lw=1.6, label="prior, 90 %")
+        axes.plot(own[:, 1], places - 0.3, "|", color=GREY, ms=7, mew=1.6)
+    axes.set_yticks(places, panel.labels)
+    axes.set_ylim(len(places) - 0.5, -0.7)

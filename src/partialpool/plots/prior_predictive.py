@@ -1,0 +1,193 @@
+"""What the priors say before any data are seen."""
+
+from functools import partial
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, LogLocator, StrMethodFormatter, SymmetricalLogLocator
+
+from partialpool.errors import DataError
+from partialpool.plots.answer import draws_answer_of
+from partialpool.plots.prior_outlook import draw_level_lines, draw_scatter, drawable
+from partialpool.plots.style import GREY, INK, PALETTE, VERMILION, house_style, short
+from partialpool.plots.ticks import round_numbers
+from partialpool.tabulate import number
+
+__all__ = ["plot_prior_predictive"]
+
+_SHOWN = 60
+_BINS = 40
+_STEPS = 400
+
+
+@draws_answer_of("prior_predictive")
+def plot_prior_predictive(tree: xr.DataTree, *, unit: str = "", xunit: str = "", lines: int = 40) -> Figure:
+    """Draw tables that the priors could have made beside the one observed, and what they believe of groups.
+
+    Parameters
+    ----------
+    tree
+        From `prior_predictive`; of a group that was dropped from it there is no panel.
+    unit, xunit
+        Of the response, and of the predictor along which it is followed, for the axes.
+    lines
+        Lines of new levels, each of a prior draw of its own; at most as many as there are draws.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Distribution functions of 60 replicated tables (grey) and of the data (vermilion); of a response that is 0 or
+        1, the share of ones in each table. Where they exist: the prior's sd of a response, its ICC; along a
+        predictor, the prior's sd of a response (median, 50 % and 90 %) with that of the data, and lines of new
+        levels beside the range of the data, on a log scale under a log link. Lines that run off are cut.
+
+    Raises
+    ------
+    DataError
+        `lines` is not a whole number from 1.
+
+    Examples
+    --------
+    >>> import partialpool as pp
+    >>> tree = pp.prior_predictive("Reaction ~ Days + (Days | Subject)", pp.load_dataset("sleepstudy"), seed=1)
+    >>> len(pp.plot_prior_predictive(tree, unit="ms", xunit="days").axes)
+    5
+    """
+    if isinstance(lines, bool) or not isinstance(lines, int | np.integer) or lines < 1:
+        raise DataError(
+            "a picture has one line or more",
+            got=f"lines={lines!r}",
+            allowed="a whole number from 1",
+            do="give lines=40",
+        )
+    panels = _panels(tree, unit, xunit, int(lines))
+    # One row of up to three; then two rows, the upper one not the shorter.
+    upper = len(panels) if len(panels) <= 3 else -(-len(panels) // 2)
+    rows = [panels[:upper], panels[upper:]] if len(panels) > upper else [panels]
+    with house_style():
+        figure = plt.figure(figsize=(1.2 + max(sum(map(_width, row)) for row in rows), 3.6 * len(rows)))
+        outer = figure.add_gridspec(len(rows), 1)
+        for down, row in enumerate(rows):
+            places = outer[down, 0].subgridspec(1, len(row))
+            for across, draw in enumerate(row):
+                draw(figure.add_subplot(places[0, across]))
+        share = 100 * float(tree.attrs["implausible"])
+        title = f"Before the data: {number(share, 2)} % of what the priors make are {tree.attrs['implausible_means']}"
+        figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    return figure
+
+
+def _panels(tree: xr.DataTree, unit: str, xunit: str, lines: int) -> list[partial[None]]:
+    """What draws each panel, in order."""
+    derived = tree["derived"].to_dataset() if "derived" in tree.children else xr.Dataset()
+    outlook = tree["outlook"].to_dataset() if "outlook" in tree.children else xr.Dataset()
+    panels: list[partial[None]] = []
+    if "prior_predictive" in tree.children:
+        panels.append(partial(_tables, tree=tree, unit=unit))
+    if "sd" in derived and _known(derived["sd"].to_numpy()).size:
+        panels.append(partial(_spread, sds=derived["sd"].to_numpy().ravel(), unit=_unit_of_sd(tree, unit)))
+    if "icc" in derived and np.isfinite(derived["icc"]).any():
+        panels.append(partial(_alikeness, icc=derived["icc"]))
+    if "variance" in outlook:
+        panels.append(partial(draw_scatter, outlook=outlook, unit=unit, xunit=xunit))
+    if "level_line" in outlook:
+        panels.append(partial(draw_level_lines, outlook=outlook, unit=unit, xunit=xunit, lines=lines))
+    return panels
+
+
+def _width(draw: partial[None]) -> float:
+    """Inches: a legend beside a panel takes its own."""
+    return 4.6 if draw.func in (draw_scatter, draw_level_lines) else 3.4
+
+
+def _tables(panel: Axes, tree: xr.DataTree, unit: str) -> None:
+    name = tree.attrs["response"]
+    values = _only(tree, "prior_predictive").stack(sample=("chain", "draw")).transpose("sample", ...)
+    observed = _only(tree, "observed_data").to_numpy()
+    panel.set(title="Tables")
+    if tree.attrs["family"] == "bernoulli":
+        panel.hist(values.to_numpy().mean(axis=1), _BINS, range=(0, 1), color=GREY, alpha=0.6, label="prior")
+        panel.axvline(observed.mean(), color=VERMILION, lw=2, label="the data")
+        panel.set(xlabel=f"{short(name)}: share of ones in a table", yticks=[], xlim=(0, 1))
+        panel.legend(frameon=False)
+        return
+    places = np.linspace(0, len(values) - 1, min(_SHOWN, len(values))).round().astype(int)
+    chosen = drawable(values[places].to_numpy())
+    # Of many rows some evenly by rank: a step for each would be a heavy picture of the same curve.
+    ranks = np.unique(np.linspace(0, len(observed) - 1, min(_STEPS, len(observed))).round().astype(int))
+    steps = (ranks + 1) / len(observed)
+    for k, replicate in enumerate(chosen):
+        panel.step(
+            np.sort(replicate)[ranks], steps, where="post", color=GREY, lw=0.6, alpha=0.6, label="_" if k else "prior"
+        )
+    panel.step(np.sort(observed)[ranks], steps, where="post", color=VERMILION, lw=2, label="the data")
+    numbers = np.append(chosen[~np.isnan(chosen)], observed)
+    low, high = np.quantile(numbers, [0.01, 0.99])
+    panel.set_xlim(min(low, observed.min()), max(high, observed.max()))
+    if observed.min() >= 0 and (tree.attrs["link"] == "log" or tree.attrs["family"] == "lognormal"):
+        _in_factors(panel, observed)
+    panel.set(xlabel=f"{short(name)}{f' ({unit})' if unit else ''}", ylabel="share of rows up to here")
+    panel.legend(facecolor="white", edgecolor="none", framealpha=0.9, loc="lower right")
+
+
+def _only(tree: xr.DataTree, group: str) -> xr.DataArray:
+    """The response: the one variable of its group."""
+    return next(iter(tree.children[group].data_vars.values()))
+
+
+def _in_factors(panel: Axes, observed: np.ndarray) -> None:
+    """Let the axis show factors, with its zero where the data have one."""
+    if observed.min() > 0:
+        panel.set_xlim(left=max(panel.get_xlim()[0], 1e-100))  # what underflows to 0 has no place there
+        panel.set_xscale("log")
+        panel.xaxis.set_major_locator(LogLocator(numticks=6))
+        panel.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    else:
+        panel.set_xscale("symlog", linthresh=1)
+        decades = SymmetricalLogLocator(linthresh=1, base=10)
+        decades.set_params(numticks=6)
+        panel.xaxis.set_major_locator(decades)
+        panel.xaxis.set_major_formatter(EngFormatter(sep=""))
+    panel.minorticks_off()
+
+
+def _unit_of_sd(tree: xr.DataTree, unit: str) -> str:
+    """The sd is on the scale of the linear predictor."""
+    if tree.attrs["family"] == "lognormal":
+        return "log scale"
+    return unit if tree.attrs["link"] == "identity" else f"{tree.attrs['link']} scale"
+
+
+def _spread(panel: Axes, sds: np.ndarray, unit: str) -> None:
+    known = _known(sds)
+    low, high = (float(q) for q in np.quantile(known, [0.005, 0.995]))
+    if high < 1.01 * low:  # known standard errors and nothing else
+        low, high = low / 2, 2 * high
+    panel.hist(known, np.geomspace(low, high, _BINS + 1).tolist(), color=INK, alpha=0.55)
+    panel.set_xscale("log")
+    ticks = round_numbers(low, high)
+    panel.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    panel.minorticks_off()
+    panel.set(xlabel=f"sd of a response{f' ({unit})' if unit else ''}, log axis", yticks=[], ylabel="prior draws")
+    panel.set_title("How far responses scatter")
+
+
+def _known(sds: np.ndarray) -> np.ndarray:
+    return sds[np.isfinite(sds) & (sds > 0)]
+
+
+def _alikeness(panel: Axes, icc: xr.DataArray) -> None:
+    for k, factor in enumerate(icc["factor"].to_numpy()):
+        values = icc.sel(factor=factor).to_numpy().ravel()
+        panel.hist(
+            values[np.isfinite(values)], _BINS, range=(0, 1), density=True, histtype="step", lw=1.6,
+            color=PALETTE[k % len(PALETTE)], label=short(factor),
+        )  # fmt: skip
+    panel.set(
+        xlabel="ICC", yticks=[], ylabel="density of the prior", xlim=(0, 1), title="How alike members of a group are"
+    )
+    panel.set_ylim(bottom=0)
+    panel.legend(frameon=False)

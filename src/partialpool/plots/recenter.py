@@ -1,0 +1,98 @@
+"""What a correlation of intercepts and slopes says about where zero is."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from partialpool.errors import DataError
+from partialpool.fitting.point_estimate import Point, common_point
+from partialpool.names import INTERCEPT
+from partialpool.plots.answer import draws_answer_of
+from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, short
+
+__all__ = ["plot_recenter"]
+
+_INNER, _OUTER = (0.25, 0.75), (0.05, 0.95)
+
+
+@draws_answer_of("recenter")
+def plot_recenter(moved: xr.Dataset, *, unit: str = "", xunit: str = "") -> Figure:
+    """Draw the correlation of intercept and slope, and the spread of intercepts, as the origin moves.
+
+    Parameters
+    ----------
+    moved
+        From `recenter` with several origins of one predictor.
+    unit, xunit
+        Of the response and of the predictor, for the axes.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Left: correlation; right: sd of the intercepts; both with posterior mean, 50 % and 90 % bands along the origin
+        (medians where a few draws decide a mean: the title says so).
+        Vermilion: where they are uncorrelated, which is where intercepts differ least, as median and 90 % interval;
+        grey ground: the predictor's range in the rows.
+
+    Raises
+    ------
+    DataError
+        Fewer than two origins.
+    """
+    if moved.sizes.get("origin", 1) < 2:
+        raise DataError(
+            "the picture runs along the origin",
+            got=f"origin {moved.attrs['origin']}",
+            allowed="several origins of one predictor",
+            do="ask for instance pp.recenter(fit, Days=numpy.linspace(-5, 10, 31))",
+        )
+    slope = moved.attrs["along"]
+    moved = moved.sortby("origin")
+    c = moved["origin"].to_numpy()
+    correlation = moved["correlation"].sel(effect=INTERCEPT, effect_bis=slope)
+    spread = moved["sd"].sel(effect=INTERCEPT)
+    point = common_point(correlation, spread)
+    uncorrelated = moved["uncorrelated_at"].sel(slope=slope).to_numpy().ravel()
+    with house_style():
+        figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 4.2))
+        for panel, draws in ((left, correlation), (right, spread)):
+            _bands(panel, c, draws.stack(sample=("chain", "draw")).transpose("sample", "origin").to_numpy(), point)
+            lowest, highest = (float(moved[edge].sel(slope=slope)) for edge in ("lowest", "highest"))
+            panel.axvspan(lowest, highest, color=GREY, alpha=0.13, lw=0, zorder=0, label=f"{short(slope)} in the rows")
+            panel.set_xlim(c[0], c[-1])
+            panel.grid(visible=True, axis="both")
+            panel.set_xlabel(f"origin of {short(slope)}{f' ({xunit})' if xunit else ''}")
+        left.axhline(0, color=INK, lw=0.8)
+        left.set_ylim(-1, 1)
+        left.set_ylabel(f"correlation of {INTERCEPT} and {short(slope, 14)}")
+        right.set_ylim(bottom=0)
+        shown = unit or ("" if moved.attrs["scale"] == "identity" else f"{moved.attrs['scale']} scale")
+        right.set_ylabel(f"sd of {INTERCEPT}{f' ({shown})' if shown else ''}")
+        for panel, height in ((left, 0.0), (right, 0.04 * right.get_ylim()[1])):
+            _uncorrelated(panel, uncorrelated, height)
+        response, factor, along = (short(name, 20) for name in (moved.attrs["response"], moved.attrs["factor"], slope))
+        title = f"{response}: effects of {factor} with zero of {along} moved"
+        figure.suptitle(f"{title}\n{point.name}, 50 % and 90 % bands", fontsize=11, x=0.01, ha="left")
+        handles, labels = left.get_legend_handles_labels()
+        figure.legend(handles, labels, frameon=False, loc="outside lower center", ncols=2)
+    return figure
+
+
+def _bands(panel: Axes, c: np.ndarray, draws: np.ndarray, point: Point) -> None:
+    for low, high in (_OUTER, _INNER):
+        panel.fill_between(c, *np.quantile(draws, [low, high], axis=0), color=BLUE, alpha=0.22, lw=0)
+    panel.plot(c, point.of(draws, axis=0), color=BLUE, lw=1.8)
+
+
+def _uncorrelated(panel: Axes, origins: np.ndarray, height: float) -> None:
+    """Median and interval: the ratio -tau_01 / tau_1^2 has tails too long for a mean."""
+    finite = origins[np.isfinite(origins)]
+    if not len(finite):
+        return
+    low, middle, high = np.quantile(finite, [_OUTER[0], 0.5, _OUTER[1]])
+    panel.hlines(height, low, high, color=VERMILION, lw=2.2)
+    panel.plot(
+        middle, height, "o", ms=7, color=VERMILION, label=f"uncorrelated at {middle:.2g} ({low:.2g} to {high:.2g})"
+    )

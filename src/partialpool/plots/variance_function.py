@@ -1,0 +1,109 @@
+"""Fans: the spread of a response along a predictor, and what it is made of."""
+
+from collections.abc import Hashable
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from partialpool.errors import DataError
+from partialpool.fitting.point_estimate import Point, common_point, quantiles
+from partialpool.plots.answer import draws_answer_of
+from partialpool.plots.style import GREY, INK, PALETTE, house_style, short
+
+__all__ = ["common_point_of_fan", "plot_variance_function"]
+
+_PROB = (0.05, 0.95)
+
+
+@draws_answer_of("variance_function")
+def plot_variance_function(variances: xr.Dataset, *, unit: str = "", xunit: str = "") -> Figure:
+    """Draw the population's line with the spread of responses around it, and the variance by source.
+
+    Parameters
+    ----------
+    variances
+        From `variance_function`, along one numeric predictor.
+    unit, xunit
+        Of the response and of the predictor, for the axes.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Left: mean line; bands of +- 1.64 sd, which hold 90 % of responses, of the residual alone and of everything.
+        Right: sd of each source and in total, posterior mean and 90 % intervals. Where a few draws decide a mean, as
+        in draws of a Student t response without a variance, the bands' sds and all lines are of medians, and the title
+        says so; an interval without an upper end goes to the top of its panel, and an infinite sd is in the legend.
+
+    Raises
+    ------
+    DataError
+        The grid has more than one predictor, or categories.
+    """
+    dims = [d for d in variances["variance"].dims if d not in ("chain", "draw")]
+    if len(dims) != 1 or not np.issubdtype(variances[dims[0]].dtype, np.number):
+        raise DataError(
+            "a fan is drawn along one numeric predictor",
+            got=", ".join(map(str, dims)) or "no predictor",
+            allowed="a grid of one numeric column",
+            do="select the others first: variances.sel(...)",
+        )
+    x, column = variances[dims[0]].to_numpy(), variances[dims[0]].attrs.get("long_name", dims[0])
+    names = [*map(str, variances["part"].to_numpy()), "total"]
+    drawn = [*(variances["parts"].sel(part=part) for part in variances["part"].to_numpy()), variances["variance"]]
+    squares = [_stacked(values, dims[0]) for values in drawn]  # parts, the residual the last of them, and the total
+    roots, means = [np.sqrt(draws) for draws in squares], _stacked(variances["mean"], dims[0])
+    point = common_point_of_fan(variances)
+    mean = point.of(means, axis=0)
+    named = f"{short(column)}{f' ({xunit})' if xunit else ''}"
+    with house_style():
+        figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 3.9))
+        for k, color, text in ((-1, PALETTE[0], "groups and residual"), (-2, GREY, "residual alone")):
+            spread = 1.645 * np.sqrt(point.of(squares[k], axis=0))
+            told = text if np.isfinite(spread).all() else f"{text}: infinite sd"
+            left.fill_between(x, mean - spread, mean + spread, color=color, alpha=0.28, lw=0, label=told)
+        left.plot(x, mean, color=INK, lw=1.6)
+        left.set(xlabel=named, ylabel=_named(variances, unit), title="90 % of responses")
+        left.legend(frameon=False, loc="upper left")
+        colors = [*(PALETTE[k % len(PALETTE)] for k in range(len(names) - 2)), GREY, INK]
+        bands = np.stack([quantiles(draws, _PROB, axis=0) for draws in roots])
+        endless = np.isposinf(bands)
+        top = 1.1 * float(bands[~endless].max(initial=0.0))
+        for name, ends, draws, color in zip(names, np.where(endless, 2 * top, bands), roots, colors, strict=True):
+            _band(right, x, ends, point.of(draws, axis=0), (color, short(name, 20)))
+        right.set(
+            xlabel=named,
+            ylabel=f"standard deviation{f' ({unit})' if unit else ''}",
+            title="Where the spread comes from",
+        )
+        # The finite ends decide the height of the panel; the others leave it.
+        right.set_ylim(0, top if endless.any() and top > 0 else None)
+        right.legend(frameon=False)
+        if point.kind == "median":
+            figure.suptitle(point.name, fontsize=10.5, x=0.01, ha="left")
+    return figure
+
+
+def common_point_of_fan(variances: xr.Dataset) -> Point:
+    """Choose the mean, or the median where a few draws decide a mean: of variances on the left, of sds on the right."""
+    squares = (variances["parts"], variances["variance"])
+    return common_point(variances["mean"], *squares, *(np.sqrt(values) for values in squares))
+
+
+def _stacked(values: xr.DataArray, along: Hashable) -> np.ndarray:
+    """Draws along the predictor, (draws, grid)."""
+    return np.asarray(values.stack(sample=("chain", "draw")).transpose("sample", along).to_numpy())
+
+
+def _named(variances: xr.Dataset, unit: str) -> str:
+    scale = variances.attrs["scale"]
+    extra = unit or ("" if scale == "identity" else f"{scale} scale")
+    return f"{short(variances.attrs['response'])}{f' ({extra})' if extra else ''}"
+
+
+def _band(axes: Axes, x: np.ndarray, ends: np.ndarray, line: np.ndarray, style: tuple[str, str]) -> None:
+    color, label = style
+    axes.fill_between(x, *ends, color=color, alpha=0.18, lw=0)
+    axes.plot(x, line, color=color, lw=1.8, label=label if np.isfinite(line).all() else f"{label}: infinite")

@@ -1,0 +1,248 @@
+"""Everything there is to check about a fit, in one table, each finding with its cure."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from partialpool.design.build import Design, FactorEffects
+from partialpool.design.identifiability import not_identified
+from partialpool.design.odd_labels import find_odd_labels
+from partialpool.errors import PartialPoolError
+from partialpool.fitting.convergence import Finding
+from partialpool.fitting.fit import Fit
+from partialpool.questions.check_advice import advice_for, advice_for_spreads, finding_in_words
+from partialpool.questions.level_statistics import level_statistics
+from partialpool.questions.posterior_checks import posterior_checks
+from partialpool.questions.residual_trends import residual_trends
+from partialpool.questions.singularity import singularity
+from partialpool.seeds import seed_sequence
+from partialpool.spec.whitelist import quote_name
+from partialpool.tabulate import TextTable, p_value
+
+__all__ = ["Checklist", "check", "judge_response", "response_checks"]
+
+DOUBTFUL = 0.01
+"""Posterior-predictive p-values below this are findings: there are several, and each may be low by chance."""
+FEWEST = 100
+"""Draws below which no share of new data is near enough to `DOUBTFUL` to be judged."""
+_STANDARDISED: Final = ("spreads within ", "trend of ")
+_DISPERSION_FIRST: Final = "first what the dispersion asks for: this check takes the family's variance to be right"
+ENOUGH = 1000
+"""Draws that new responses are made for, evenly taken from more."""
+
+
+@dataclass(frozen=True, repr=False)
+class Checklist:
+    """Findings about a fit; prints as a table of verdicts with cures.
+
+    Attributes
+    ----------
+    findings
+        Each with `check`, `good`, `found` and `cure`.
+    """
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing is wrong."""
+        return all(finding.good for finding in self.findings)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row per finding; `good` is missing where it was not judged."""
+        rows = [(f.check, f.good if f.judged else None, f.found, "" if f.good else f.cure) for f in self.findings]
+        return pd.DataFrame(rows, columns=["check", "good", "found", "cure"]).astype({"good": "boolean"})
+
+    @property
+    def table(self) -> TextTable:
+        """The findings; cures of what is not good below."""
+        rows = tuple((f.check, _verdict(f), f.found) for f in self.findings)
+        cures = tuple(f"{f.check}: {f.cure}" for f in self.findings if not f.good)
+        return TextTable(("check", "", "found"), rows, title="Checks", notes=cures)
+
+    def __str__(self) -> str:
+        return str(self.table)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return self.table._repr_html_()
+
+
+def _verdict(finding: Finding) -> str:
+    return "-" if not finding.judged else "good" if finding.good else "LOOK"
+
+
+def check(fit: Fit, *, seed: int | None = None) -> Checklist:
+    """Check draws, effects and fit to the data, level by level.
+
+    - the draws: divergences, R-hat, ESS, E-BFMI or importance weights (`fit.digest.verdict`);
+    - the effects: variances, correlations and sigma that no data of this design identify, where there are any; what the
+      data do not support (`singularity`);
+    - the categories: the reference that coefficients compare with, labels that differ by case or space alone,
+      categories of one row;
+    - the response, by new responses of up to 1,000 draws (`posterior_checks`): dispersion, zeros and largest values of
+      counts; dispersion and ends of proportions; skewness, tails and a spread that changes with the mean; shares of
+      categories; residuals along the expected response. p is two-sided; the cure goes by the family. Where the
+      dispersion fails, checks that standardise by the family's variance name no other cure;
+    - per factor, by new responses of up to 1,000 draws: a level whose mean lies out of the population's (largest
+      deviation in sds, effects drawn anew), spreads within levels that differ more than the model says (their
+      coefficient of variation), trends along numeric predictors that are left in the residuals (`residual_trends`).
+      Below p = 0.01 a check asks to be looked at; p = P(new >= data). Fewer than 100 draws are not compared with data.
+
+    Parameters
+    ----------
+    fit
+        A fit by any engine.
+    seed
+        Repeats the new responses.
+
+    Returns
+    -------
+    Checklist
+        Prints as a table; `.good`, `.frame`.
+
+    Examples
+    --------
+    >>> import partialpool as pp
+    >>> fit = pp.fit("Reaction ~ Days + (1 | Subject)", pp.load_dataset("sleepstudy"), seed=1, progressbar=False)
+    >>> [finding.cure for finding in pp.check(fit, seed=1).findings if not finding.good][-1]
+    'fit Reaction ~ Days + (Days | Subject)'
+    """
+    findings = list(fit.digest.verdict.findings)
+    findings += [Finding("identified", False, f"{d.wrong}: {d.got}", d.do) for d in not_identified(fit.design)]
+    if fit.design.factors:
+        findings.append(_effects(fit))
+    findings += _categories(fit.design)
+    draws = fit.posterior.sizes["chain"] * fit.posterior.sizes["draw"]
+    if draws < FEWEST:
+        findings.append(
+            Finding("new data", True, f"not judged: p-values need {FEWEST} draws or more, here {draws}", judged=False)
+        )
+        return Checklist(tuple(findings))
+    thin = _thinned(fit)
+    findings += judge_response(response_checks(fit, seed=seed))
+    for factor, own in zip(fit.design.factors, seed_sequence(seed).spawn(len(fit.design.factors)), strict=True):
+        findings += _of_levels(thin, factor, [int(s) for s in own.generate_state(3)])
+    return Checklist(tuple(_after_dispersion(findings)))
+
+
+def _effects(fit: Fit) -> Finding:
+    try:
+        found = singularity(fit)
+    except PartialPoolError as error:
+        return Finding("effects", True, f"not judged: {error.wrong}", judged=False)
+    simpler = found.attrs["simpler"]
+    cure = (
+        f"a simpler model: {simpler}{fit.spec.beside_formula}"
+        if simpler
+        else "compare it with models that have fewer effects: pp.compare"
+    )
+    return Finding("effects", bool(found["good"]), found.attrs["finding"], cure)
+
+
+def _categories(design: Design) -> Iterator[Finding]:
+    odd = find_odd_labels(design.frame, design.categories)
+    found = [f"reference: {design.references}"] if design.references else []
+    found += [one.what for one in odd]
+    if found:
+        cure = "; ".join(dict.fromkeys(f"{one.column}: {one.do}" for one in odd))
+        yield Finding("categories", not odd, "; ".join(found), cure)
+
+
+def _thinned(fit: Fit) -> Fit:
+    sizes = fit.posterior.sizes
+    step = max(1, sizes["chain"] * sizes["draw"] // ENOUGH)
+    some = fit.posterior.isel(draw=slice(None, None, step))
+    return replace(fit, tree=xr.DataTree.from_dict({"posterior": some}))
+
+
+def response_checks(fit: Fit, *, seed: int | None) -> xr.DataTree:
+    """Answer `posterior_checks` with the draws and random numbers that `check` uses."""
+    child = seed_sequence(seed).spawn(len(fit.design.factors) + 1)[-1]
+    return posterior_checks(_thinned(fit), seed=int(child.generate_state(1)[0]))
+
+
+def judge_response(checks: xr.DataTree) -> Iterator[Finding]:
+    """Judge the response as a whole, by what its family most often misses.
+
+    Parameters
+    ----------
+    checks
+        From `posterior_checks`.
+    """
+    found = checks["checks"].to_dataset()
+    for name in [str(s) for s in found["statistic"].to_numpy()]:
+        one = found.sel(statistic=name)
+        real, new, p = float(one["data"].mean()), float(one["new"].mean()), float(one["p_value"])
+        above = float((one["new"] >= one["data"]).mean()) < 0.5
+        cure = advice_for(checks.attrs["family"], name, above=above)
+        yield _judged(name.replace("_", " "), finding_in_words(name, real, new), p, cure)
+
+
+def _of_levels(fit: Fit, factor: FactorEffects, seeds: list[int]) -> Iterator[Finding]:
+    name = factor.name
+    try:
+        new = level_statistics(fit, name, seed=seeds[0])
+    except PartialPoolError as error:
+        yield Finding(f"levels of {name}", True, f"not judged: {error.wrong}", judged=False)
+        return
+    told = _told(new, "mean")
+    if told.sum() > 2:
+        p = _tail(new, "mean", told, lambda s: np.abs(s - s.mean(-1, keepdims=True)).max(-1) / s.std(-1))
+        cure = f"look which level of {name} it is: pp.plot_level_statistics(pp.level_statistics(fit, {name!r}))"
+        yield _judged(f"means of {name}", "the level that is furthest out", p, cure)
+    same = level_statistics(fit, name, levels="same", seed=seeds[1])
+    told = _told(same, "spread")
+    if told.sum() > 2:
+        p = _tail(same, "spread", told, lambda s: s.std(-1) / s.mean(-1))
+        cure = f"levels of {name} differ in variance: try {advice_for_spreads(fit.spec.family)}"
+        some = "" if told.all() else f" ({told.sum()} levels of two rows or more)"
+        yield _judged(f"spreads within {name}", f"how they differ between levels{some}", p, cure)
+    for column in [v.attrs["along"] for v in new["observed_data"].data_vars.values() if "along" in v.attrs]:
+        yield _trend(fit, column, name, seeds[2])
+
+
+def _told(tree: xr.DataTree, name: str) -> np.ndarray:
+    """Which levels have the statistic, boolean (levels,)."""
+    data = tree["observed_data"]
+    return np.isfinite(data[name].to_numpy()) if name in data else np.zeros(data.sizes["level"], bool)
+
+
+def _tail(tree: xr.DataTree, name: str, told: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray]) -> float:
+    """P(T(new) >= T(data)) of a statistic over levels; a T that is 0 / 0 (nothing varies) is the least of all."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        new = statistic(tree["posterior_predictive"][name].transpose("chain", "draw", "level").to_numpy()[..., told])
+        real = statistic(tree["observed_data"][name].to_numpy()[told])
+    return float((np.nan_to_num(new, nan=-1.0) >= np.nan_to_num(real, nan=-1.0)).mean())
+
+
+def _after_dispersion(findings: list[Finding]) -> Iterator[Finding]:
+    """Give checks that standardise by the family's variance no cure of their own where the variance is wrong."""
+    wrong = any(finding.check == "dispersion" and not finding.good for finding in findings)
+    for finding in findings:
+        follows = finding.check == "fitted" or finding.check.startswith(_STANDARDISED)
+        yield replace(finding, cure=_DISPERSION_FIRST) if wrong and follows and not finding.good else finding
+
+
+def _judged(name: str, what: str, p: float, cure: str) -> Finding:
+    return Finding(name, p >= DOUBTFUL, f"{what}: {p_value(p)}", cure)
+
+
+def _trend(fit: Fit, over: str, factor: str, seed: int) -> Finding:
+    try:
+        found = residual_trends(fit, over, factor=factor, seed=seed)
+    except PartialPoolError as error:
+        return Finding(f"trend of {over} in {factor}", True, f"not judged: {error.wrong}", judged=False)
+    suggestion = found.attrs["suggestion"]
+    cure = (
+        f"fit {suggestion}{fit.spec.beside_formula}"
+        if suggestion
+        else f"look for a bend along {over}, such as I({quote_name(over)}**2)"
+    )
+    return _judged(f"trend of {over} in {factor}", "left in the residuals", float(found["p_value"]), cure)

@@ -1,0 +1,307 @@
+"""Which of several models is better, for which purpose: new rows, new levels, the data as a whole."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import arviz_stats as azs
+import numpy as np
+import pandas as pd
+
+from partialpool.design.build import Design
+from partialpool.errors import DataError, nearest
+from partialpool.fitting.fit import Fit
+from partialpool.questions.cross_validation import MAX_KHAT, Scores, score_levels, score_rows
+from partialpool.seeds import seed_sequence
+from partialpool.tabulate import TextTable
+
+__all__ = ["Comparison", "compare"]
+
+SMALL_GAP = 4.0
+"""Differences below this are too small to trust their standard error."""
+_LEAST_ERROR = 0.05
+"""Scores are printed to one decimal: smaller Monte Carlo errors do not change it."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison:
+    """Models side by side; prints as a table with a sentence on what each column answers.
+
+    Attributes
+    ----------
+    frame
+        One row per model, the best first; per criterion (`rows`, `levels`, `evidence`) its value in log units,
+        `<criterion>_diff` to the best model and `<criterion>_se`, the standard error of that difference (evidence:
+        Monte Carlo); `rows_mcse`, `levels_mcse`, the Monte Carlo error of the value: what another seed may change;
+        `rows_weight`, `levels_weight`, stacking weights.
+    notes
+        What each criterion answers, and what to doubt.
+    factor
+        Whose levels were left out; empty where none were.
+    """
+
+    frame: pd.DataFrame
+    notes: tuple[str, ...]
+    factor: str
+
+    @property
+    def criteria(self) -> tuple[str, ...]:
+        """Which of `rows`, `levels`, `evidence` there are."""
+        return tuple(c for c in ("rows", "levels", "evidence") if c in self.frame)
+
+    @property
+    def table(self) -> TextTable:
+        """The frame, rounded to what its errors tell."""
+        titles = {"rows": "elpd, rows", "levels": f"elpd, {self.factor}", "evidence": "log evidence"}
+        heads = ["model"] + [h for c in self.criteria for h in (titles[c], "diff", "se")]
+        rows = []
+        for name, row in self.frame.iterrows():
+            cells = [str(name)]
+            for c in self.criteria:
+                cells += [
+                    f"{row[c]:.1f}",
+                    f"{row[f'{c}_diff']:.1f}",
+                    f"{row[f'{c}_se']:.{2 if c == 'evidence' else 1}f}",
+                ]
+            rows.append(tuple(cells))
+        return TextTable(tuple(heads), tuple(rows), title="Models, the best first", notes=self.notes)
+
+    def __str__(self) -> str:
+        return str(self.table)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return self.table._repr_html_()
+
+
+def compare(
+    fits: Mapping[str, Fit] | Sequence[Fit],
+    *,
+    factor: str | None = None,
+    refit: bool = False,
+    seed: int | None = None,
+    progressbar: bool = True,
+) -> Comparison:
+    """Compare fits of one response by how well they predict rows, whole levels, and all of it.
+
+    - rows: log p(y_i | y_-i), given the effects of the levels there are, by Pareto-smoothed importance sampling
+      (Vehtari, Gelman & Gabry 2017): who predicts the next visit of these patients?
+    - levels: log p(y_j | y_-j), all rows of level j together, its effects integrated out (`leaveout.score_levels`):
+      who predicts a new patient? Under the collapsed engine levels whose importance weights fail are left out exactly,
+      by refits.
+    - evidence: log p(y), where every fit is of the collapsed engine: who foresaw the data, priors included?
+
+    Parameters
+    ----------
+    fits
+        By name; or a list, named by their formulas.
+    factor
+        Whose levels are left out; may be left out where the models have one factor between them. A model without it is
+        scored on the same sets of rows.
+    refit
+        Whether to fit again without each row and each level whose k-hat is above 0.7, whatever the engine: exact, and
+        as slow as that many fits (as `reloo` in brms).
+    seed
+        Of refits.
+    progressbar
+        Whether to show progress where someone looks.
+
+    Returns
+    -------
+    Comparison
+        Differences are in units of log density. One to believe is above 4 and two standard errors (Sivula, Magnusson,
+        Matamoros & Vehtari 2020, arXiv:2008.10296).
+
+    Raises
+    ------
+    DataError
+        Fewer than two fits; fits of different rows or responses; no such factor.
+    EngineError
+        A score that is not finite, or not where the rows allow.
+
+    Examples
+    --------
+    >>> import partialpool as pp
+    >>> data = pp.load_dataset("sleepstudy")
+    >>> models = ("Reaction ~ Days + (Days | Subject)", "Reaction ~ Days + (1 | Subject)")
+    >>> fits = {name: pp.fit(name, data, seed=1, progressbar=False) for name in models}
+    >>> round(pp.compare(fits, seed=1, progressbar=False).frame["levels_diff"].iloc[1], -1)
+    np.float64(-20.0)
+    """
+    named = _named(fits)
+    _check_same_data(named)
+    chosen, codes = _codes(named, factor)
+    notes: list[str] = []
+    again = {"refit": refit, "progressbar": progressbar}
+    frames = [_rows(named, again, seed, notes)]
+    if chosen:
+        frames += _levels(named, (chosen, codes), again, seed, notes)
+    else:
+        notes.append("name a factor by factor= to leave out whole levels")
+    evidence = {name: json.loads(fit.tree.attrs.get("run", "{}")) for name, fit in named.items()}
+    if all("log_evidence" in run for run in evidence.values()):
+        frames.append(_evidence(evidence))
+        notes.append("evidence: how probable all the data were before any was seen; it depends on the priors")
+    whole = pd.concat(frames, axis=1)
+    leading = "levels" if "levels" in whole else "rows"
+    whole = whole.sort_values(leading, ascending=False)
+    notes.append(_sentence(whole, leading, chosen))
+    return Comparison(whole.rename_axis("model"), tuple(notes), chosen)
+
+
+def _named(fits: Mapping[str, Fit] | Sequence[Fit]) -> dict[str, Fit]:
+    pairs = list(fits.items()) if isinstance(fits, Mapping) else [(str(f.spec), f) for f in fits]
+    named = dict(pairs)
+    if len(named) < 2 or len(named) < len(pairs):
+        raise DataError(
+            "a comparison is of two fits or more, each with a name of its own",
+            got=", ".join(repr(name) for name, _ in pairs) or "no fit",
+            allowed="two fits or more",
+            do="pass a dictionary: {'slopes': fit, 'intercepts': other}",
+        )
+    return named
+
+
+def _check_same_data(named: Mapping[str, Fit]) -> None:
+    (first_name, first), *others = named.items()
+    for name, fit in others:
+        a, b = first.design, fit.design
+        same = (
+            a.response.name == b.response.name
+            and np.array_equal(a.rows, b.rows)
+            and np.array_equal(a.response.values, b.response.values)
+            and np.array_equal(_trials(a), _trials(b))
+        )
+        if not same:
+            raise DataError(
+                "fits of different data cannot be compared",
+                got="; ".join(
+                    f"{n!r}: {f.spec.response}, {f.design.n_rows} rows" for n, f in ((first_name, first), (name, fit))
+                ),
+                allowed="one response, on the same rows",
+                do="drop rows with missing values before fitting; keep transformations of the response out (family "
+                "'lognormal' instead of log(y))",
+            )
+
+
+def _trials(design: Design) -> np.ndarray:
+    return np.ones(design.n_rows) if design.response.trials is None else design.response.trials
+
+
+def _codes(named: Mapping[str, Fit], factor: str | None) -> tuple[str, np.ndarray]:
+    """The factor whose levels are left out, empty for none, and each row's level."""
+    known: dict[str, np.ndarray] = {}
+    for name, fit in named.items():
+        for f in fit.design.factors:
+            if not np.array_equal(known.setdefault(f.name, f.codes), f.codes):
+                raise DataError(
+                    f"fits have different levels of {f.name!r} in the same rows",
+                    got=f"{name!r} differs from a fit before it",
+                    allowed="one table for all fits",
+                    do="fit the models to the same table",
+                )
+    if factor is None:
+        return next(iter(known.items())) if len(known) == 1 else ("", np.zeros(0))
+    if factor not in known:
+        raise DataError(
+            "no such grouping factor",
+            got=repr(factor),
+            allowed=nearest(factor, known),
+            do="name a factor of one of the models",
+        )
+    return factor, known[factor]
+
+
+def _rows(named: Mapping[str, Fit], again: Mapping[str, bool], seed: int | None, notes: list[str]) -> pd.DataFrame:
+    seeds = _seeds(seed, named, stream=1)
+    scores = {name: score_rows(fit, seed=seeds[name], **again) for name, fit in named.items()}
+    notes.append("elpd, rows: predicts single rows of the levels there are, given the other rows")
+    notes += _said_of(scores)
+    bad = _many(scores, _is_doubtful)
+    if bad:
+        doubtful = [f"{count} of {named[name].design.n_rows} for {name}" for name, count in bad.items()]
+        notes.append(
+            f"  k-hat above 0.7 in {'; '.join(doubtful)}: too hopeful there; look at whole levels, or pass refit=True"
+        )
+    return _differences(scores, "rows")
+
+
+def _levels(
+    named: Mapping[str, Fit],
+    sets: tuple[str, np.ndarray],
+    again: Mapping[str, bool],
+    seed: int | None,
+    notes: list[str],
+) -> list[pd.DataFrame]:
+    factor, codes = sets
+    scores: dict[str, Scores] = {}
+    seeds = _seeds(seed, named, stream=0)
+    for name, fit in named.items():
+        try:
+            scores[name] = score_levels(fit, codes, seed=seeds[name], **again)
+        except DataError as error:
+            notes.append(f"no scores of whole levels: {name} has {error.got}; {error.wrong}")
+            return []
+    notes.append(f"elpd, {factor}: predicts all rows of a new level together, its effects integrated out")
+    notes += _said_of(scores)
+    bad = [f"{count} for {name}" for name, count in _many(scores, _is_doubtful).items()]
+    if bad:
+        notes.append(f"  k-hat above 0.7: {'; '.join(bad)}; their scores are rough: pass refit=True to leave them out")
+    return [_differences(scores, "levels")]
+
+
+def _seeds(seed: int | None, named: Mapping[str, Fit], *, stream: int) -> dict[str, int]:
+    """A seed for each fit's refits; another stream for rows than for levels."""
+    count = len(named)
+    every = seed_sequence(seed).generate_state(count * (stream + 1))[count * stream :]
+    return {name: int(own) for name, own in zip(named, every, strict=True)}
+
+
+def _said_of(scores: Mapping[str, Scores]) -> list[str]:
+    """How many refits, and the Monte Carlo errors that are not too small to matter."""
+    refits = [f"{count} for {name}" for name, count in _many(scores, lambda s: s.refitted).items()]
+    said = [f"  left out by a refit: {'; '.join(refits)}"] if refits else []
+    errors = "; ".join(f"{s.mcse:.2g} for {name}" for name, s in scores.items() if s.mcse >= _LEAST_ERROR)
+    return [*said, f"  Monte Carlo error, what another seed may change: {errors}"] if errors else said
+
+
+def _is_doubtful(scores: Scores) -> np.ndarray:
+    return scores.loo.pareto_k.to_numpy() > MAX_KHAT
+
+
+def _many(scores: Mapping[str, Scores], which: Callable[[Scores], np.ndarray]) -> dict[str, int]:
+    """How many rows or levels of each fit, where there are any."""
+    return {name: int(count) for name, s in scores.items() if (count := which(s).sum()) > 0}
+
+
+def _differences(scores: Mapping[str, Scores], criterion: str) -> pd.DataFrame:
+    table = azs.compare({name: s.loo for name, s in scores.items()}, round_to="none")
+    return pd.DataFrame(
+        {
+            criterion: table["elpd"],
+            f"{criterion}_diff": table["elpd_diff"],
+            f"{criterion}_se": table["dse"],
+            f"{criterion}_mcse": pd.Series({name: s.mcse for name, s in scores.items()}),
+            f"{criterion}_weight": table["weight"],
+        }
+    )
+
+
+def _evidence(runs: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
+    value = np.array([run["log_evidence"] for run in runs.values()])
+    error = np.array([run["log_evidence_se"] for run in runs.values()])
+    best = int(value.argmax())
+    both = np.where(np.arange(len(value)) == best, 0.0, np.hypot(error, error[best]))
+    columns = {"evidence": value, "evidence_diff": value - value[best], "evidence_se": both}
+    return pd.DataFrame(columns, index=pd.Index(list(runs)))
+
+
+def _sentence(whole: pd.DataFrame, leading: str, factor: str) -> str:
+    first, second = whole.index[:2]
+    errors = whole[f"{leading}_mcse"].iloc[:2]
+    gap, se = -whole[f"{leading}_diff"].iloc[1], np.hypot(whole[f"{leading}_se"].iloc[1], np.hypot(*errors))
+    purpose = f"a new {factor}" if leading == "levels" else "new rows of the same levels"
+    if gap > max(2 * se, SMALL_GAP):
+        return f"For {purpose}: {first} is better than {second} by {gap:.1f} (se {se:.1f})."
+    return f"For {purpose}: {first} and {second} cannot be told apart (difference {gap:.1f}, se {se:.1f})."

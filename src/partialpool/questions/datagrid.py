@@ -1,0 +1,91 @@
+"""A table to predict for: some columns as asked, every other predictor where it is typical."""
+
+from collections.abc import Iterable, Mapping
+from itertools import product
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from partialpool.design.held import hold
+from partialpool.errors import DataError, nearest
+from partialpool.fitting.fit import Fit
+
+__all__ = ["datagrid"]
+
+
+def datagrid(fit: Fit, at: Mapping[str, Any] = MappingProxyType({}), /, **columns: Any) -> pd.DataFrame:
+    """Cross values of some columns, and hold every other predictor at its mean or first category.
+
+    The reference grid of emmeans and of marginaleffects' `datagrid`, as a table for `predict`; brms fills in
+    `conditional_effects` the same way.
+
+    Parameters
+    ----------
+    fit
+        Whose predictors are needed.
+    at, columns
+        A value or a list of values by column; in a dictionary where a name is no Python name. Grouping factors have no
+        typical level: name levels for predictions of `kind="conditional"`; the other kinds need none.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per combination of the values, the column that was named first changing slowest. Numbers that nobody named
+        are at their mean over the fit's rows, categories at the first (what is a category is decided by how the formula
+        uses a column: `C(period)` makes one of numbers), and trials are one. An offset follows from its columns:
+        `offset(log(days))` from the mean of `days`; for predictions per day write `days=1`.
+
+    Raises
+    ------
+    DataError
+        A column the model does not read; no value; `within` or `between` a factor whose level nobody named.
+
+    Examples
+    --------
+    >>> import partialpool as pp
+    >>> fit = pp.fit("log_radon ~ floor + log_uranium + (1 | county)", pp.load_dataset("radon"), seed=1,
+    ...              progressbar=False)
+    >>> pp.datagrid(fit, floor=[0, 1]).round(2)
+       floor  log_uranium
+    0      0        -0.13
+    1      1        -0.13
+    >>> rows = pp.predict(fit, pp.datagrid(fit, floor=[0, 1]), kind="typical")
+    >>> rows["expectation"].sizes["obs"]
+    2
+    """
+    design, asked = fit.design, {**at, **columns}
+    known = design.spec.predictor_columns
+    for name in asked:
+        if name not in known:
+            raise DataError(
+                "the model reads no such column",
+                got=repr(name),
+                allowed=nearest(str(name), known),
+                do="name columns that the model reads",
+            )
+    values = {name: _listed(name, value) for name, value in asked.items()}
+    read = design.spec.predictor_columns_with(())
+    held: dict[str, Any] = {name: hold(design, name).value for name in read if name not in asked}
+    rows = pd.DataFrame(list(product(*values.values())), columns=list(values)).assign(**held)
+    return rows[[name for name in known if name in rows]]
+
+
+def _listed(name: str, value: Any) -> list[Any]:
+    found = [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
+    if any(np.ndim(one) > 0 for one in found):
+        raise DataError(
+            f"values of {name!r} are single ones",
+            got=repr(value),
+            allowed="a list of values",
+            do="write for instance [0, 1]",
+        )
+    if not found:
+        raise DataError(
+            f"no value of {name!r}",
+            got="an empty list",
+            allowed="one value or more",
+            do="name the values to predict at",
+        )
+    return found

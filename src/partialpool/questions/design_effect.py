@@ -1,0 +1,117 @@
+"""What grouping costs: the design effect, and how many independent rows the table is worth."""
+
+import numpy as np
+import xarray as xr
+
+from partialpool.design.build import FactorEffects
+from partialpool.errors import DataError
+from partialpool.fitting.fit import Fit
+from partialpool.model.covariance import effect_covariance
+from partialpool.model.partition import partition_over_rows
+from partialpool.names import ALL_FACTORS
+
+__all__ = ["design_effect"]
+
+"""Label of the factors together."""
+
+
+def design_effect(fit: Fit) -> xr.Dataset:
+    """Return the design effect of each factor on the mean of the response, and the effective sample size.
+
+    Variance of the mean of the response, common effects held, over what it would be if rows were independent with the
+    variances they have:
+
+        1 + sum_j (s_j' Sigma s_j - sum_(i in j) z_i' Sigma z_i) / sum_i Var(y_i),   s_j = sum_(i in j) z_i
+
+    For a varying intercept that is Kish's (1965) 1 + (m - 1) ICC, m = sum_j n_j^2 / n, the size of the level that a row
+    taken at random belongs to. Over several factors the parts above 1 add up. A mean whose rows are taken for
+    independent has a standard error too small by the factor sqrt(design effect). A coefficient's own error is another
+    matter: `naive_errors`. Where a row holds several trials each trial is an observation: the answer does not depend on
+    how they were added up into rows.
+
+    Under a link the variances are of the linear predictor and the distribution's latent one: the design effect of the
+    latent response, near that of the observed one where effects are small.
+
+    Parameters
+    ----------
+    fit
+        A fit with grouping factors.
+
+    Returns
+    -------
+    xarray.Dataset
+        Without unit, dims (chain, draw, factor): `design_effect`, `effective_sample_size` (rows, or trials),
+        `overconfidence`, its square root; where there are several factors, `all factors` is one more. By factor:
+        `rows_per_level`, m. Attrs: `rows`, those of the table, or its trials; `counted`, which of the two; `scale`:
+        `response`, `log scale` or, under a link, `latent scale`.
+
+    Raises
+    ------
+    DataError
+        No grouping factor.
+
+    Examples
+    --------
+    >>> import partialpool as pp
+    >>> fit = pp.fit("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff"), seed=1, progressbar=False)
+    >>> float(pp.design_effect(fit)["rows_per_level"].squeeze())
+    5.0
+    """
+    design, posterior = fit.design, fit.posterior
+    if not design.factors:
+        raise DataError(
+            "a design effect needs groups", got=f"{fit.spec}", allowed="a model with a grouping term", do="add one"
+        )
+    partition = partition_over_rows(posterior, design)
+    counts = np.ones(design.n_rows) if design.response.trials is None else design.response.trials
+    observed = float(counts.sum())
+    sigmas = {factor.name: effect_covariance(posterior, factor) for factor in design.factors}
+    own = {factor.name: _own(factor, counts) for factor in design.factors}
+    within = [np.einsum("cdij,ij->cd", sigmas[name], own[name]) for name in sigmas]
+    total = partition.residual[..., 0] * observed + np.sum(within, axis=0)
+    names = [factor.name for factor in design.factors]
+    sizes = [(np.bincount(f.codes, counts) ** 2).sum() / observed for f in design.factors]
+    shared = [np.einsum("cdij,ij->cd", sigmas[f.name], _sums(f, counts)) for f in design.factors]
+    extra = np.stack([(all_ - alone) / total for all_, alone in zip(shared, within, strict=True)], axis=-1)
+    if len(names) > 1:
+        names, sizes = [*names, ALL_FACTORS], [*sizes, np.float64(np.nan)]
+        extra = np.concatenate([extra, extra.sum(axis=-1, keepdims=True)], axis=-1)
+    # Effects that cancel over the rows leave nothing of the mean's variance but the residual's.
+    effect = np.maximum(1 + extra, np.finfo(float).tiny)
+    dims = ("chain", "draw", "factor")
+    variables = {
+        "design_effect": (dims, effect),
+        "effective_sample_size": (dims, observed / effect),
+        "overconfidence": (dims, np.sqrt(effect)),
+        "rows_per_level": (("factor",), sizes),
+    }
+    coords = {"chain": posterior["chain"], "draw": posterior["draw"], "factor": names}
+    attrs = {
+        "definition": "Var(mean) over that of independent rows; for varying intercepts Kish's 1 + (m - 1) ICC",
+        "scale": _scale(fit),
+        "residual": partition.residual_definition,
+        "rows": observed,
+        "counted": "rows" if design.response.trials is None else "trials",
+        "response": fit.spec.response,
+    }
+    return xr.Dataset(variables, coords=coords, attrs=attrs)
+
+
+def _scale(fit: Fit) -> str:
+    if fit.spec.family_record.on_log_scale:
+        return "log scale"
+    return "response" if fit.spec.link == "identity" else f"latent scale ({fit.spec.link} link)"
+
+
+def _sums(factor: FactorEffects, counts: np.ndarray) -> np.ndarray:
+    """Sum over pairs of observations of one level, or of related ones, of z_i K z_i', (effects, effects)."""
+    sums = np.stack([np.bincount(factor.codes, counts * z, factor.n_levels) for z in factor.values.T], axis=1)
+    if factor.root is not None:
+        sums = factor.root.T @ sums
+    return sums.T @ sums
+
+
+def _own(factor: FactorEffects, counts: np.ndarray) -> np.ndarray:
+    """Sum over observations of z_i K_jj z_i', (effects, effects): what each has for itself."""
+    weight = counts if factor.root is None else counts * (factor.root**2).sum(axis=1)[factor.codes]
+    return (factor.values * weight[:, None]).T @ factor.values

@@ -1,0 +1,39 @@
+"""Group effects: how far each level is from the population."""
+
+import xarray as xr
+
+from partialpool.fitting.fit import Fit
+from partialpool.names import b_name, effect_dim
+
+__all__ = ["group_effects"]
+
+
+def group_effects(fit: Fit, factor: str | None = None) -> xr.Dataset:
+    """Return the deviations b of each level from the common effects.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+    factor
+        Its grouping factor; may be left out where there is only one.
+
+    Returns
+    -------
+    xarray.Dataset
+        `effects`, dims (chain, draw, level, effect), on the scale of the linear predictor.
+
+    Raises
+    ------
+    DataError
+        No such factor, or none named where there are several.
+    """
+    chosen = fit.design.factor_named(factor).name
+    effects = fit.posterior[b_name(chosen)].rename({chosen: "level", effect_dim(chosen): "effect"})
+    attrs = {
+        "factor": chosen,
+        "definition": "b, the deviation of a level's effect from the common effect",
+        "scale": fit.spec.link,
+        "response": fit.spec.response,
+    }
+    return xr.Dataset({"effects": effects.drop_attrs()}, attrs=attrs)

@@ -1,0 +1,169 @@
+"""Which levels drive an answer? Every level left out in turn."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Final
+
+import numpy as np
+import xarray as xr
+from arviz_stats.base import array_stats
+
+from partialpool.errors import EngineError, PartialPoolError, SpecError
+from partialpool.fitting.fit import Fit
+from partialpool.model.distribution import needs_mean
+from partialpool.model.group_log_density import joint_log_density
+from partialpool.progress import progress_line
+from partialpool.questions.asked_quantities import check_asked
+from partialpool.questions.cross_validation import MAX_KHAT, other_rows, refit_without
+from partialpool.questions.quantities import (
+    NOTHING_MORE,
+    Quantity,
+    check_draws,
+    check_quantities,
+    follow,
+    weighted_moments,
+)
+from partialpool.seeds import seed_sequence
+
+__all__ = ["level_influence"]
+
+_REFITS: Final = "refit"
+_WEIGHTS: Final = "weights"
+
+
+def level_influence(
+    fit: Fit,
+    quantities: Mapping[str, Quantity] = NOTHING_MORE,
+    *,
+    factor: str | None = None,
+    seed: int | None = None,
+    progressbar: bool = True,
+) -> xr.Dataset:
+    """Leave each level out in turn and see what becomes of the answers.
+
+    The posterior without level j is that of all rows, weighted by 1 / p(y_j | ...), the effects that only the level's
+    rows tell integrated out (`model.group_log_density`); Pareto-smoothed. Where the weights' k-hat is above 0.7 the
+    model is fitted again without the level, if the collapsed engine made the fit (a NUTS fit keeps its weights, and
+    the k-hat says how far to trust them). Either way an answer that is averaged over rows, such as the ICC of counts or
+    of a model with slopes, is averaged over the rows that are left, as in a fit of a table without the level.
+
+    Parameters
+    ----------
+    fit
+        A fit by any engine.
+    quantities
+        More answers to follow, by name, as for `power_scale`: functions of the population, not of a level that may be
+        left out; each is asked once for every level. Parameters and the ICC are always followed.
+    factor
+        Whose levels are left out; may be left out where there is only one.
+    seed
+        Of refits.
+    progressbar
+        Whether to show the refits' progress.
+
+    Returns
+    -------
+    xarray.Dataset
+        `mean` and `sd` (level, quantity) without the level; `shift` (level, quantity), the mean's change in units of
+        the whole posterior's sd; `whole_mean`, `whole_sd` (quantity); by level `khat` and `method`, `weights` or
+        `refit`.
+
+    Raises
+    ------
+    SpecError
+        Quantities that are no mapping, or are of the levels.
+    DataError
+        No such factor; more than three effects to integrate out where the response is not normal.
+    EngineError
+        A refit failed; a quantity has no answer without a level.
+
+    Examples
+    --------
+    >>> import partialpool as pp
+    >>> fit = pp.fit("Reaction ~ Days + (Days | Subject)", pp.load_dataset("sleepstudy"), seed=1, progressbar=False)
+    >>> moved = pp.level_influence(fit, progressbar=False, seed=1)["shift"].sel(quantity="sigma")
+    >>> str(moved["level"].values[abs(moved.values).argmax()])
+    '332'
+    """
+    check_asked(quantities, do="name the factor whose levels are left out by factor=")
+    check_quantities(quantities)
+    chosen = fit.design.factor_named(factor)
+    check_draws(fit)
+    _check_population(fit, quantities, chosen.name)
+    joint = joint_log_density(fit.design, chosen.codes, fit.stacked())
+    followed = follow(fit, quantities)
+    values = np.stack([column.ravel() for column in followed.values()])
+    whole_mean, whole_sd = values.mean(axis=1), values.std(axis=1)
+    mean, sd = np.empty((chosen.n_levels, len(values))), np.empty((chosen.n_levels, len(values)))
+    log_weights, khat = array_stats.psislw(joint.T)
+    by_rows = _depends_on_rows(fit, quantities)
+    again = (khat > MAX_KHAT) & (fit.tree.attrs.get("engine") == "collapsed")
+    seeds = seed_sequence(seed).generate_state(chosen.n_levels)
+    with progress_line("leaving levels out", shown=progressbar and bool(again.any())) as line:
+        for level in range(chosen.n_levels):
+            rows, weights, wanted = chosen.codes == level, np.exp(log_weights[level]), (quantities, list(followed))
+            sample = values
+            if again[level]:
+                line.count(int(again[:level].sum()), int(again.sum()))
+                sample = _answers(partial(refit_without, fit, rows, seed=int(seeds[level])), wanted)
+                weights = np.full(sample.shape[1], 1 / sample.shape[1])
+            elif by_rows:
+                sample = _answers(partial(other_rows, fit, rows), wanted)
+            mean[level], sd[level] = weighted_moments(sample, weights)
+    by_level = ("level", "quantity")
+    return xr.Dataset(
+        {
+            "mean": (by_level, mean),
+            "sd": (by_level, sd),
+            "shift": (by_level, (mean - whole_mean) / whole_sd),
+            "whole_mean": (("quantity",), whole_mean),
+            "whole_sd": (("quantity",), whole_sd),
+            "khat": (("level",), khat),
+            "method": (("level",), np.where(again, _REFITS, _WEIGHTS)),
+        },
+        coords={"level": list(chosen.levels.labels), "quantity": list(followed)},
+        attrs={
+            "factor": chosen.name,
+            "response": fit.spec.response,
+            "definition": "shift = (mean without the level - mean) / sd, of the posterior",
+            "averaged": "over the rows that are left",
+        },
+    )
+
+
+def _check_population(fit: Fit, quantities: Mapping[str, Quantity], factor: str) -> None:
+    """Refuse answers that are about levels: the weights take a level's rows away, not what its effects know of them."""
+    for name, ask in quantities.items():
+        dims = set(getattr(ask(fit), "dims", ()))
+        if dims & {factor, "level"}:
+            raise SpecError(
+                f"the quantity {name!r} is of the levels that are left out",
+                got=f"dimensions {', '.join(map(str, sorted(dims, key=str)))}",
+                allowed="answers about the population",
+                do="ask what the population's parameters, ICC or predictions become",
+            )
+
+
+def _depends_on_rows(fit: Fit, quantities: Mapping[str, Quantity]) -> bool:
+    """Whether an answer may be an average over rows: any that is asked for; the ICC, where rows differ in it."""
+    design = fit.design
+    varying = any(np.ptp(factor.values, axis=0).any() for factor in design.factors)
+    return bool(quantities) or varying or needs_mean(design) or design.se is not None
+
+
+def _answers(ask: Callable[[], Fit], wanted: tuple[Mapping[str, Quantity], list[str]]) -> np.ndarray:
+    """Draws of every quantity, the rows left out, (quantities, draws)."""
+    quantities, names = wanted
+    try:
+        found = follow(ask(), quantities)
+        return np.stack([found[name].ravel() for name in names])
+    except KeyError as error:
+        wrong, got = "an answer is not there without it", str(error)
+    except PartialPoolError as error:
+        wrong, got = error.wrong, error.got
+    raise EngineError(
+        "a level could not be left out",
+        got=f"{wrong} ({got})",
+        allowed="levels without which the model can be fitted, and quantities of the population",
+        do="name quantities that do not ask for the level, or another factor",
+    )

@@ -1,0 +1,212 @@
+"""Each level's line along a predictor: by itself, with everybody, and in between."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from partialpool.design.build import Design, FactorEffects
+from partialpool.design.held import is_number, numbers_among, range_of, read_columns
+from partialpool.design.level_places import LevelPlaces, Values, level_places
+from partialpool.errors import DataError, nearest
+from partialpool.fitting.fit import Fit
+from partialpool.marginal.gaussian.standardise import working_response
+from partialpool.model.level_coefficients import level_coefficients
+from partialpool.model.no_pooling import check_normal, mean_beta, mean_effects, unpooled
+from partialpool.model.partition import linear_predictor_at
+from partialpool.model.pooled_regression import least_squares
+from partialpool.names import OBS, b_name
+
+__all__ = ["level_lines"]
+
+_NOWHERE: Mapping[str, Any] = MappingProxyType({})
+
+
+def level_lines(
+    fit: Fit,
+    over: str,
+    *,
+    factor: str | None = None,
+    points: int = 20,
+    at: Mapping[str, Any] = _NOWHERE,
+    levels: Sequence[Any] | None = None,
+) -> xr.Dataset:
+    """Return every level's line along a predictor without, with complete and with partial pooling, and its rows.
+
+    No pooling: least squares of the level's own rows on the effects that vary over the factor; the rest of the model
+    (a slope that does not vary among it) is at its posterior mean. Complete pooling: least squares of all
+    rows, groups ignored. Partial pooling: common effects plus the level's own, draw by draw.
+
+    Predictors that change the slope along `over` (a treatment, in `week * treatment`) are at the level's own value,
+    unless they vary within levels. All others are at one value for all lines: numbers and the offset at their means,
+    categories averaged over the rows. Effects of other factors are at 0. Where `at` names a category, only its rows are
+    shown, and only levels that have some.
+
+    Parameters
+    ----------
+    fit
+        A fit of a normal response (gaussian or lognormal, identity link).
+    over
+        A numeric column that the model reads.
+    factor
+        The grouping factor; may be left out where there is only one.
+    points
+        Values of the predictor, evenly from its lowest to its highest in the rows.
+    at
+        One value for each of the other predictors that is to be held elsewhere: `at={"recipe": "A"}`.
+    levels
+        Labels of the levels wanted; left out, all that have rows of the categories in `at`. Draws are kept for each
+        level and point, so name some where there are thousands.
+
+    Returns
+    -------
+    xarray.Dataset
+        On the scale of the response (lognormal: of its logarithm). `grid`: values of the predictor.
+
+        - `no_pooling` (level, grid), NaN where a level's rows do not identify its effects;
+        - `complete_pooling` (grid), or (level, grid) where levels stand at values of their own;
+        - `partial_pooling` (chain, draw, level, grid);
+        - by row that is shown (`obs`): `x`, its predictor; `y`, its response; `row_level`, its level; `adjusted`, its
+          response with the other predictors where the lines hold them and the other factors' effects taken off, all
+          at posterior means: what the lines run through. It is y where there is nothing else.
+
+        attrs: `held` says where the others are, `rows` whose rows are shown.
+
+    Raises
+    ------
+    DataError
+        Another family; no such factor, column, category or level; fewer than two points.
+
+    Examples
+    --------
+    >>> import partialpool as pp
+    >>> fit = pp.fit("Reaction ~ Days + (Days | Subject)", pp.load_dataset("sleepstudy"), seed=1, progressbar=False)
+    >>> lines = pp.level_lines(fit, "Days", points=2)
+    >>> lines["complete_pooling"].values.round(1)
+    array([251.4, 345.6])
+    >>> lines["no_pooling"].sel(level="308").values.round(1)
+    array([244.2, 440.1])
+    """
+    design, posterior = fit.design, fit.posterior
+    check_normal(fit.spec)
+    chosen = design.factor_named(factor)
+    _check_line(design, over, points, at)
+    places = level_places(design, chosen, [over], at)
+    shown, named = _rows_shown(design, at)
+    kept = _positions(chosen, levels, shown)
+    grid = range_of(design, over, points)
+    y, beta = working_response(design), mean_beta(posterior, design)
+    # 1. The three lines, where the levels stand.
+    count = len(places.places)
+    there = places.values(pd.DataFrame({over: np.tile(grid, count)}), np.repeat(np.arange(count), points))
+    x, offset = _columns(design, there), there.offset
+    z = there.effects.reshape(count, points, -1)[places.place_of_level[kept]]
+
+    def by_level(line: np.ndarray) -> np.ndarray:
+        return line.reshape(*line.shape[:-1], count, points)[..., places.place_of_level[kept], :]
+
+    coefficients = level_coefficients(design, chosen, {})
+    own = coefficients.own_deviations(unpooled(posterior, coefficients, y).estimate, beta)[kept]
+    complete = x @ least_squares(design, y).estimate + offset
+    b = posterior[b_name(chosen.name)].transpose("chain", "draw", ...).to_numpy()[:, :, kept]
+    partial = by_level(linear_predictor_at(posterior, design, there.common) + offset)
+    # 2. The rows, brought to where the lines are.
+    rows = shown & np.isin(chosen.codes, kept)
+    labels = np.array(chosen.levels.labels, dtype=object)
+    variables = {
+        "no_pooling": (("level", "grid"), by_level(x @ beta + offset) + np.einsum("je,jge->jg", own, z)),
+        "complete_pooling": (("level", "grid"), by_level(complete)) if places.differ else (("grid",), complete),
+        "partial_pooling": (("chain", "draw", "level", "grid"), partial + np.einsum("cdje,jge->cdjg", b, z)),
+        "x": ((OBS,), design.frame[over].to_numpy(dtype=float)[rows]),
+        "y": ((OBS,), (y if design.offset is None else y + design.offset)[rows]),
+        "adjusted": ((OBS,), _brought(fit, places, over, rows)),
+        "row_level": ((OBS,), labels[chosen.codes[rows]].tolist()),
+    }
+    coords = {
+        "chain": posterior["chain"],
+        "draw": posterior["draw"],
+        "level": labels[kept].tolist(),
+        "grid": grid,
+        OBS: design.rows[rows],
+    }
+    others = [f.name for f in design.factors if f is not chosen]
+    attrs = {
+        "over": over,
+        "factor": chosen.name,
+        "held": places.in_words or "nothing",
+        "rows": f"of {named}" if named else "all",
+        "other_factors": f"effects of {', '.join(others)} at 0" if others else "none",
+        "definition": "least squares per level; least squares of all rows; common effects plus the level's own",
+        "response": f"log {fit.spec.response}" if fit.spec.family == "lognormal" else fit.spec.response,
+    }
+    return xr.Dataset(variables, coords=coords, attrs=attrs)
+
+
+def _columns(design: Design, values: Values) -> np.ndarray:
+    common = values.common
+    return np.concatenate([np.ones((len(common), 1 if design.common.intercept else 0)), common], axis=1)
+
+
+def _brought(fit: Fit, places: LevelPlaces, over: str, rows: np.ndarray) -> np.ndarray:
+    """Return some rows' responses where the lines run: other predictors where they are held, other factors off."""
+    design, posterior, chosen = fit.design, fit.posterior, places.factor
+    beta, codes = mean_beta(posterior, design), chosen.codes[rows]
+    there = places.values(design.frame.loc[rows, [over]], places.place_of_level[codes])
+    own = Values(design.common.values[rows], chosen.values[rows], np.zeros(int(rows.sum())))
+    out = working_response(design)[rows] + there.offset + (_columns(design, there) - _columns(design, own)) @ beta
+    out -= (mean_effects(posterior, chosen)[codes] * (own.effects - there.effects)).sum(axis=1)
+    for factor in design.factors:
+        if factor is not chosen:
+            out -= (mean_effects(posterior, factor)[factor.codes[rows]] * factor.values[rows]).sum(axis=1)
+    return out
+
+
+def _rows_shown(design: Design, at: Mapping[str, Any]) -> tuple[np.ndarray, str]:
+    """Which rows are of the categories that are named, boolean (rows,), and those in words."""
+    named = {name: value for name, value in at.items() if name in design.frame and not is_number(design, name)}
+    shown = np.ones(design.n_rows, bool)
+    for name, value in named.items():
+        shown &= (design.frame[name].astype(object) == value).to_numpy(dtype=bool)
+    return shown, ", ".join(f"{name}={value}" for name, value in named.items())
+
+
+def _positions(factor: FactorEffects, levels: Sequence[Any] | None, shown: np.ndarray) -> np.ndarray:
+    """Positions of the levels wanted, in the factor's order; where none are named, those with rows that are shown."""
+    labels = list(factor.levels.labels)
+    if levels is None:
+        return np.unique(factor.codes[shown])
+    wanted = [levels] if isinstance(levels, str) else list(levels)
+    unknown = [level for level in wanted if level not in labels]
+    if unknown or not wanted:
+        raise DataError(
+            f"no such level of {factor.name!r}" if unknown else f"no level of {factor.name!r} is named",
+            got=", ".join(map(repr, unknown)) or "an empty list",
+            allowed=nearest(str(unknown[0]) if unknown else "", map(str, labels)),
+            do="name some of these, or leave levels= out for all",
+        )
+    return np.array(sorted({labels.index(level) for level in wanted}))
+
+
+def _check_line(design: Design, over: str, points: int, at: Mapping[str, Any]) -> None:
+    numeric = numbers_among(design, read_columns(design))
+    if over not in numeric:
+        raise DataError(
+            "a line is drawn over a numeric column that the model reads",
+            got=repr(over),
+            allowed=nearest(str(over), numeric),
+            do="name one of these" if numeric else "use pp.shrinkage for a model without a predictor",
+        )
+    if not isinstance(points, int | np.integer) or points < 2:
+        raise DataError(
+            "a line needs two points", got=f"points={points!r}", allowed="a whole number from 2", do="give more points"
+        )
+    if over in at:
+        raise DataError(
+            f"{over!r} cannot be held and run along its line at once",
+            got=f"over={over!r} and at={dict(at)!r}",
+            allowed="other predictors in at=",
+            do=f"leave {over!r} out of at=",
+        )

@@ -1,0 +1,133 @@
+"""Posterior-predictive checks by level: means, spreads and trends of each level, in the data and in new data."""
+
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+
+from partialpool.design.build import Design, FactorEffects
+from partialpool.design.column_types import is_quantity
+from partialpool.design.groupby import center_within, sum_by_level
+from partialpool.design.newdata import Rows, as_new_levels, own_rows
+from partialpool.errors import DataError
+from partialpool.fitting.fit import Fit
+from partialpool.model.chunks import pieces_of
+from partialpool.model.predictor import linear_predictor
+from partialpool.model.response import replicate
+from partialpool.names import tree_name
+from partialpool.spec.terms import factor_columns
+
+__all__ = ["level_statistics"]
+
+Levels = Literal["new", "same"]
+
+
+def level_statistics(
+    fit: Fit, factor: str | None = None, *, levels: Levels = "new", seed: int | None = None
+) -> xr.DataTree:
+    """Work out each level's mean, spread and trends, for the data and for new responses of the model.
+
+    Parameters
+    ----------
+    fit
+        A fit by any engine.
+    factor
+        Its grouping factor; may be left out where there is only one.
+    levels
+        `new`: effects of every factor are drawn anew from their population, so that means and trends test whether the
+        levels scatter as the model says (mixed predictive check: Marshall & Spiegelhalter 2007, Bayesian Analysis
+        2:409). `same`: effects are those of the levels; spreads within them are tested.
+    seed
+        Repeats the new responses.
+
+    Returns
+    -------
+    xarray.DataTree
+        As ArviZ's posterior-predictive plots take it. `observed_data` (level) and `posterior_predictive`
+        (chain, draw, level): `mean` of the level's responses; `spread`, their sd (ddof 1), NaN for one row; for each
+        numeric predictor x that varies within levels `trend_x`, the slope of least squares within the level, NaN where
+        x does not vary (a `/` in the column's name becomes `_`; attrs `along` has it as it is). Units of the response
+        (binomial: share of successes; ordinal: code of the category), per unit of x.
+
+    Raises
+    ------
+    DataError
+        No such factor; another value of `levels`.
+
+    Examples
+    --------
+    >>> import partialpool as pp
+    >>> fit = pp.fit("Reaction ~ Days + (Days | Subject)", pp.load_dataset("sleepstudy"), seed=1, progressbar=False)
+    >>> list(pp.level_statistics(fit, seed=1)["observed_data"].data_vars)
+    ['mean', 'spread', 'trend_Days']
+    """
+    design = fit.design
+    chosen = design.factor_named(factor)
+    if levels not in ("new", "same"):
+        raise DataError("unknown kind of levels", got=repr(levels), allowed="'new' or 'same'", do="name one of these")
+    rows = own_rows(design) if levels == "same" else as_new_levels(design)
+    predictors = {name: x for name, x in _numbers(design) if (center_within(chosen, x)[1] > 0).any()}
+    columns = _trend_names(predictors)
+    observed = {name: v[0] for name, v in _statistics(chosen, _on_scale(design)[None], predictors).items()}
+    pieces = [_statistics(chosen, y, predictors) for y in _replicates(fit, rows, seed)]
+    lead = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"], -1)
+    coords = {"level": list(chosen.levels.labels)}
+    about = {name: {"along": column} for name, column in columns.items()}
+    data = xr.Dataset({n: (("level",), v, about.get(n)) for n, v in observed.items()}, coords=coords)
+    drawn = {n: np.concatenate([p[n] for p in pieces]).reshape(lead) for n in observed}
+    new = xr.Dataset(
+        {n: (("chain", "draw", "level"), values, about.get(n)) for n, values in drawn.items()},
+        coords=coords | {"chain": fit.posterior["chain"], "draw": fit.posterior["draw"]},
+    )
+    tree = xr.DataTree.from_dict({"posterior_predictive": new, "observed_data": data})
+    tree.attrs = {"factor": chosen.name, "response": fit.spec.response, "levels": levels}
+    return tree
+
+
+def _numbers(design: Design) -> Iterator[tuple[str, np.ndarray]]:
+    """Numeric predictors that the model reads, by column; labels of levels are no quantities."""
+    labels = {column for factor in design.spec.factors for column in factor_columns(factor)}
+    for name in design.spec.expression_columns:
+        column = design.frame[name]
+        if name in labels:
+            continue
+        if is_quantity(column):
+            yield name, column.to_numpy(dtype=float)
+
+
+def _trend_names(predictors: Iterable[str]) -> dict[str, str]:
+    """The variable of each predictor's trend, no two alike, with its column."""
+    names: dict[str, str] = {}
+    for column in predictors:
+        names[tree_name(f"trend_{column}", names)] = column
+    return names
+
+
+def _on_scale(design: Design) -> np.ndarray:
+    y = design.response.values
+    return y if design.response.trials is None else y / np.maximum(design.response.trials, 1)
+
+
+def _replicates(fit: Fit, rows: Rows, seed: int | None) -> Iterator[np.ndarray]:
+    """New responses, (draws, rows), some draws at a time."""
+    for some, child in pieces_of(fit.stacked(), fit.design.n_rows, seed):
+        effects, response = child.spawn(2)
+        y = replicate(fit.design, rows, linear_predictor(fit.design, rows, some, seed=effects), some, seed=response)
+        yield y if rows.trials is None else y / np.maximum(rows.trials, 1)
+
+
+def _statistics(factor: FactorEffects, y: np.ndarray, predictors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Mean, sd and slopes of each level, (draws, levels)."""
+    n = np.bincount(factor.codes, minlength=factor.n_levels)
+    mean = sum_by_level(factor, y) / n
+    inside = y - mean[:, factor.codes]
+    squares = sum_by_level(factor, inside**2)
+    out = {"mean": mean}
+    if (n > 1).any():
+        out["spread"] = np.sqrt(np.where(n > 1, squares / np.maximum(n - 1, 1), np.nan))
+    for name, x in zip(_trend_names(predictors), predictors.values(), strict=True):
+        deviation, spread = center_within(factor, x)
+        products = sum_by_level(factor, inside * deviation)
+        out[name] = np.where(spread > 0, products / np.where(spread > 0, spread, 1.0), np.nan)
+    return out

@@ -1,0 +1,110 @@
+"""What ignoring the groups does to standard errors: the naive ones beside the honest ones."""
+
+import numpy as np
+import xarray as xr
+
+from partialpool.errors import DataError
+from partialpool.fitting.fit import Fit
+from partialpool.marginal.gaussian.standardise import working_response
+from partialpool.model.pooled_regression import SCORED, Ungrouped, fisher_scoring, least_squares
+from partialpool.names import BETA, COEF
+
+__all__ = ["naive_errors"]
+
+
+def naive_errors(fit: Fit) -> xr.Dataset:
+    """Return the standard error of each common effect without and with the grouping.
+
+    Naive is a fit of the same common effects that takes every row for independent. Normal responses: least squares,
+    s^2 (X'X)^-1, or (X'WX)^-1 with W = diag(1 / se^2) for known standard errors. Binary responses and counts: maximum
+    likelihood, the inverse Fisher information (X'WX)^-1 at the estimate, W = diag((d mean / d eta)^2 / Var(y)). Honest
+    is the posterior standard deviation.
+
+    Naive is not always too small. A predictor that varies between levels (and the intercept) has fewer independent
+    values than rows: honest / naive is above 1, near sqrt(1 + (m - 1) ICC) for m rows a level. A predictor that varies
+    *within* levels is compared within them, where the differences between levels cancel; naive counts those
+    differences as noise, and its standard error may be too LARGE: honest / naive below 1, near sqrt(1 - ICC) for a
+    varying intercept (Moulton 1986, J. Econometrics 32:385). With a varying slope it may go either way.
+
+    Parameters
+    ----------
+    fit
+        A fit with common effects and grouping factors: gaussian or lognormal with the identity link, bernoulli,
+        binomial or poisson.
+
+    Returns
+    -------
+    xarray.Dataset
+        By coefficient (`coef`), in its units: `naive` and `honest`, the standard errors; `naive_estimate` and
+        `honest_estimate`, maximum likelihood without groups and the posterior mean. Without unit: `overconfidence`,
+        honest / naive. Chains and draws are used up in `honest`. The two estimates of a nonlinear link
+        differ in meaning too: naive describes the average over levels, honest the typical level.
+
+    Raises
+    ------
+    DataError
+        Another family; no grouping factor; no common effect; no row left over; a likelihood without maximum.
+
+    Examples
+    --------
+    >>> import partialpool as pp
+    >>> fit = pp.fit("Reaction ~ Days + (1 | Subject)", pp.load_dataset("sleepstudy"), seed=1, progressbar=False)
+    >>> (pp.naive_errors(fit)["overconfidence"] > 1).values  # Days varies within subjects
+    array([ True, False])
+    """
+    _check(fit)
+    scored = fit.spec.family in SCORED
+    alone = fisher_scoring(fit.design) if scored else _least_squares(fit)
+    naive = np.sqrt(np.diagonal(alone.covariance))
+    beta = fit.posterior[BETA]
+    honest = beta.std(("chain", "draw"), ddof=1).to_numpy()
+    variables = {
+        "naive": ((COEF,), naive),
+        "honest": ((COEF,), honest),
+        "overconfidence": ((COEF,), honest / naive),
+        "naive_estimate": ((COEF,), alone.estimate),
+        "honest_estimate": ((COEF,), beta.mean(("chain", "draw")).to_numpy()),
+    }
+    attrs = {
+        "naive": "maximum likelihood, inverse Fisher information" if scored else "least squares",
+        "honest": "posterior standard deviation",
+        "definition": "overconfidence = honest / naive; below 1 where a predictor is compared within levels",
+        "scale": fit.spec.link,
+        "response": fit.spec.response,
+    }
+    return xr.Dataset(variables, coords={COEF: list(fit.design.common.coefs)}, attrs=attrs)
+
+
+def _check(fit: Fit) -> None:
+    spec = fit.spec
+    if not spec.is_normal and spec.family not in SCORED:
+        raise DataError(
+            "naive standard errors are worked out for normal, binary and count responses",
+            got=f"family {spec.family!r}, link {spec.link!r}",
+            allowed="'gaussian' or 'lognormal' with the identity link, 'bernoulli', 'binomial', 'poisson'",
+            do="fit the model without its grouping terms by pp.fit, and compare the posterior sds",
+        )
+    if not fit.design.factors:
+        raise DataError(
+            "there is no grouping to ignore", got=f"{spec}", allowed="a model with a grouping term", do="add one"
+        )
+    if not fit.design.common.coefs:
+        raise DataError(
+            "the model has no common effect whose standard error could be naive",
+            got=f"{spec}",
+            allowed="an intercept or a predictor outside the grouping terms",
+            do="add one",
+        )
+
+
+def _least_squares(fit: Fit) -> Ungrouped:
+    design = fit.design
+    alone = least_squares(design, working_response(design))
+    if design.se is None and alone.freedom < 1:
+        raise DataError(
+            "least squares has no row left to tell the residual by",
+            got=f"{design.n_rows} rows, {len(alone.estimate)} common effects",
+            allowed="more rows than common effects",
+            do="leave a predictor out",
+        )
+    return alone

@@ -1,0 +1,284 @@
+"""Posterior-predictive checks of the response, family by family: dispersion, zeros, extremes, ends, categories."""
+
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+import xarray as xr
+
+from partialpool.design.build import Design
+from partialpool.design.labels import observed_name
+from partialpool.design.newdata import own_rows
+from partialpool.families.dispersion import dispersion
+from partialpool.fitting.fit import Fit
+from partialpool.model.chunks import pieces_of
+from partialpool.model.expectation import expectation
+from partialpool.model.predictor import Draws, linear_predictor
+from partialpool.model.response import replicate
+from partialpool.names import OBS
+from partialpool.sampling.pack import label_rows
+
+__all__ = ["posterior_checks"]
+
+_BINS: Final = 10
+"""Classes of rows by their expected response, of equal size."""
+_FEWEST: Final = 5
+"""Rows in each of them, at least."""
+_KEPT: Final = 400
+"""Draws whose new responses are kept, at most: pictures show no more."""
+_MOST_KEPT: Final = 20_000_000
+"""Numbers in them, at most, unless that would leave fewer draws than the next."""
+_FEWEST_KEPT: Final = 20
+_LARGEST_WHOLE: Final = 2.0**53
+_SMALLEST_VARIANCE: Final = 1e-300
+_NEAR: Final = 0.02
+"""A proportion this close to 0 or 1 is at an end."""
+
+_Statistic = Callable[["_Rows", np.ndarray], np.ndarray]
+
+
+class _Rows:
+    """What statistics of a response are relative to: its means and variances given the draws, (draws, rows)."""
+
+    def __init__(self, design: Design, mean: np.ndarray, variance: np.ndarray, classes: np.ndarray) -> None:
+        self.mean, self.variance, self.classes = mean, variance, classes
+        self.trials = design.response.trials
+        self.log = design.spec.family == "lognormal"
+        self.n_categories = len(design.response.categories or ())
+
+    def standardised(self, y: np.ndarray) -> np.ndarray:
+        """Return (y - E y) / sd(y), (draws, rows); 0 where a response cannot vary and does not."""
+        away = (np.log(y) if self.log else y) - self.mean
+        return away / np.sqrt(np.maximum(self.variance, _SMALLEST_VARIANCE)) * (away != 0)
+
+
+def _dispersion(rows: _Rows, y: np.ndarray) -> np.ndarray:
+    """Pearson's chi-square over the number of rows."""
+    return (rows.standardised(y) ** 2).mean(axis=1)
+
+
+def _skewness(rows: _Rows, y: np.ndarray) -> np.ndarray:
+    return (rows.standardised(y) ** 3).mean(axis=1)
+
+
+def _tails(rows: _Rows, y: np.ndarray) -> np.ndarray:
+    """The largest residual, either way, in sds."""
+    return np.abs(rows.standardised(y)).max(axis=1)
+
+
+def _spread_with_mean(rows: _Rows, y: np.ndarray) -> np.ndarray:
+    """Covariance of squared standardised residuals with the mean, relative to the spread of the means."""
+    centred = rows.mean - rows.mean.mean(axis=1, keepdims=True)
+    scale = np.sqrt((centred**2).mean(axis=1))
+    squares = rows.standardised(y) ** 2
+    return (squares * centred).mean(axis=1) / np.maximum(scale, _SMALLEST_VARIANCE)
+
+
+def _fitted(rows: _Rows, y: np.ndarray) -> np.ndarray:
+    """Sum over classes of rows, by their expected response, of squared standardised sums of residuals."""
+    member = rows.classes[:, None] == np.arange(rows.classes.max() + 1)
+    away = ((np.log(y) if rows.log else y) - rows.mean) @ member
+    return (away**2 / np.maximum(rows.variance @ member, _SMALLEST_VARIANCE)).mean(axis=1)
+
+
+def _zeros(rows: _Rows, y: np.ndarray) -> np.ndarray:
+    return (y == 0).mean(axis=1)
+
+
+def _largest(rows: _Rows, y: np.ndarray) -> np.ndarray:
+    return y.max(axis=1)
+
+
+def _smallest(rows: _Rows, y: np.ndarray) -> np.ndarray:
+    return y.min(axis=1)
+
+
+def _none_or_all(rows: _Rows, y: np.ndarray) -> np.ndarray:
+    return ((y == 0) | (y == rows.trials)).mean(axis=1)
+
+
+def _ends(rows: _Rows, y: np.ndarray) -> np.ndarray:
+    return ((y < _NEAR) | (y > 1 - _NEAR)).mean(axis=1)
+
+
+def _category_share(k: int) -> _Statistic:
+    return lambda rows, y: (y == k).mean(axis=1)
+
+
+_COUNTS: Final[Mapping[str, _Statistic]] = MappingProxyType(
+    {"dispersion": _dispersion, "zeros": _zeros, "largest": _largest, "fitted": _fitted}
+)
+_NORMAL: Final[Mapping[str, _Statistic]] = MappingProxyType(
+    {"skewness": _skewness, "tails": _tails, "spread": _spread_with_mean, "fitted": _fitted}
+)
+_STATISTICS: Final[Mapping[str, Mapping[str, _Statistic]]] = MappingProxyType(
+    {
+        "gaussian": _NORMAL,
+        "student_t": MappingProxyType({"smallest": _smallest, "largest": _largest, "spread": _spread_with_mean}),
+        "lognormal": _NORMAL,
+        "poisson": _COUNTS,
+        "negative_binomial": _COUNTS,
+        "bernoulli": MappingProxyType({"fitted": _fitted}),
+        "binomial": MappingProxyType({"dispersion": _dispersion, "none_or_all": _none_or_all, "fitted": _fitted}),
+        "gamma": MappingProxyType(
+            {"smallest": _smallest, "largest": _largest, "spread": _spread_with_mean, "fitted": _fitted}
+        ),
+        "beta": MappingProxyType({"ends": _ends, "spread": _spread_with_mean, "fitted": _fitted}),
+        "cumulative": MappingProxyType({}),
+    }
+)
+
+
+def posterior_checks(fit: Fit, *, seed: int | None = None) -> xr.DataTree:
+    """Compare the response with new responses of the same rows, in what models of its family most often miss.
+
+    Parameters
+    ----------
+    fit
+        A fit by any engine.
+    seed
+        Repeats the new responses.
+
+    Returns
+    -------
+    xarray.DataTree
+        - `checks`: `data` and `new` (chain, draw, statistic), each statistic T of the data and of a new response given
+          the same parameters; `p_value` (statistic), 2 min(P(T(new) >= T(y)), P(T(new) <= T(y))), at most 1
+          (posterior-predictive checks of realised discrepancies: Gelman, Meng & Stern 1996, Statistica Sinica 6:733).
+          Effects are those of the levels; such p-values lean towards the middle, so that a small one means what it
+          says;
+        - `posterior_predictive` (chain, draw, obs) and `observed_data` (obs): the responses, as ArviZ's
+          `plot_ppc_dist`, `plot_ppc_rootogram` and others take them, named as in `fit.tree`. New responses of
+          400 draws are kept, evenly taken from all; fewer, down to 20, where they would be more than 20 million
+          numbers. Statistics are those of every draw.
+
+        Statistics, e = (y - E(y | b)) / sd(y | b) (lognormal: of log y; student_t: in units of sigma):
+
+        - poisson, negative_binomial: `dispersion`, mean of e^2 (1 where the family holds); `zeros`, their share;
+          `largest`; `fitted`;
+        - binomial: `dispersion`, `none_or_all` (share of rows without a failure or without a success) where any row
+          has several trials; `fitted`; bernoulli: `fitted`;
+        - gaussian, lognormal: `skewness`, mean of e^3; `tails`, the largest e, either way; `spread`, mean of e^2
+          times the standardised mean; `fitted`;
+        - student_t, gamma: `smallest`, `largest`, `spread`; gamma: `fitted`; beta: `ends`, the share below 0.02 or
+          above 0.98, `spread`, `fitted`;
+        - cumulative: `category_<k>`, the share of each category.
+
+        `fitted`: rows in ten classes by their posterior mean of E(y | b); the mean over classes of the squared sum of
+        residuals over its variance. A bend that the predictor does not have shows here (as in Hosmer & Lemeshow 1980,
+        Communications in Statistics A9:1043, here a discrepancy).
+
+        attrs: `family`, `response`; `categories` of a binary or ordinal one.
+
+    Examples
+    --------
+    >>> import partialpool as pp
+    >>> fit = pp.fit("Reaction ~ Days + (Days | Subject)", pp.load_dataset("sleepstudy"), seed=1, progressbar=False)
+    >>> tree = pp.posterior_checks(fit, seed=1)
+    >>> tree["checks"]["statistic"].values.tolist()
+    ['skewness', 'tails', 'spread', 'fitted']
+    """
+    design, kept = fit.design, _kept_draws(fit)
+    statistics = _statistics_of(design)
+    classes = _classes(fit) if "fitted" in statistics else np.zeros(design.n_rows, int)
+    observed = design.response.values
+    real: dict[str, list[np.ndarray]] = {name: [] for name in statistics}
+    new: dict[str, list[np.ndarray]] = {name: [] for name in statistics}
+    responses, at = [], 0
+    for rows, y in _replicates(fit, classes, seed):
+        for name, statistic in statistics.items():
+            real[name].append(np.broadcast_to(statistic(rows, observed[None]), len(y)))
+            new[name].append(statistic(rows, y))
+        responses.append(y[np.flatnonzero(kept[at : at + len(y)])])
+        at += len(y)
+    found = {name: (np.concatenate(real[name]), np.concatenate(new[name])) for name in statistics}
+    tree = xr.DataTree.from_dict(
+        {"checks": _labelled_checks(fit, found), **_labelled_responses(fit, kept, np.concatenate(responses))}
+    )
+    tree.attrs = {"family": design.spec.family, "response": design.response.name}
+    if design.response.categories:
+        tree.attrs["categories"] = [str(label) for label in design.response.categories]
+    return tree
+
+
+def _kept_draws(fit: Fit) -> np.ndarray:
+    """Which draws have their new responses kept, boolean (draws,): as many of each chain, evenly spread."""
+    chains, draws = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
+    most = int(np.clip(_MOST_KEPT // fit.design.n_rows, _FEWEST_KEPT, _KEPT))
+    chosen = np.linspace(0, draws - 1, min(draws, -(-most // chains))).round().astype(int)
+    return np.tile(np.isin(np.arange(draws), chosen), chains)
+
+
+def _labelled_checks(fit: Fit, found: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> xr.Dataset:
+    posterior = fit.posterior
+    shape = (len(found), posterior.sizes["chain"], posterior.sizes["draw"])
+    dims = ("statistic", "chain", "draw")
+    values = {
+        "data": (dims, np.array([t for t, _ in found.values()]).reshape(shape)),
+        "new": (dims, np.array([t for _, t in found.values()]).reshape(shape)),
+        "p_value": (("statistic",), np.array([_two_sided(*pair) for pair in found.values()])),
+    }
+    coords = {"chain": posterior["chain"], "draw": posterior["draw"], "statistic": list(found)}
+    return xr.Dataset(values, coords=coords).transpose("chain", "draw", "statistic")
+
+
+def _labelled_responses(fit: Fit, kept: np.ndarray, responses: np.ndarray) -> dict[str, xr.Dataset]:
+    """The kept new responses and the data, as ArviZ has them."""
+    design, posterior = fit.design, fit.posterior
+    name, chains = observed_name(design), posterior.sizes["chain"]
+    of_chain = kept.reshape(chains, -1)[0]
+    # ArviZ tells counts and categories from measurements by their type.
+    discrete = not design.spec.family_record.is_continuous and responses.max() < _LARGEST_WHOLE
+    kind = int if discrete else float
+    predicted = label_rows(name, responses.astype(kind).reshape(chains, of_chain.sum(), -1), design.rows)
+    predicted = predicted.assign_coords(chain=posterior["chain"], draw=posterior["draw"][of_chain])
+    data = xr.Dataset({name: (OBS, design.response.values.astype(kind))}, coords={OBS: design.rows})
+    return {"posterior_predictive": predicted, "observed_data": data}
+
+
+def _statistics_of(design: Design) -> dict[str, _Statistic]:
+    found = dict(_STATISTICS[design.spec.family])
+    if design.spec.family == "cumulative":
+        return {f"category_{label}": _category_share(k) for k, label in enumerate(design.response.categories or ())}
+    trials = design.response.trials
+    if trials is not None and not (trials > 1).any():
+        found = {"fitted": _fitted}
+    if design.n_rows < _BINS * _FEWEST:
+        found.pop("fitted", None)
+    return found
+
+
+def _two_sided(real: np.ndarray, new: np.ndarray) -> float:
+    return min(1.0, 2 * min(float((new >= real).mean()), float((new <= real).mean())))
+
+
+def _classes(fit: Fit) -> np.ndarray:
+    """Class of each row by its expected response, (rows,): as many of one value in one class."""
+    total = np.zeros(fit.design.n_rows)
+    for some, _ in pieces_of(fit.stacked(), fit.design.n_rows, 0):
+        total += linear_predictor(fit.design, own_rows(fit.design), some).sum(axis=0)
+    edges = np.unique(np.quantile(total, np.arange(1, _BINS) / _BINS))
+    return np.unique(np.searchsorted(edges, total), return_inverse=True)[1]
+
+
+def _replicates(fit: Fit, classes: np.ndarray, seed: int | None) -> Iterator[tuple[_Rows, np.ndarray]]:
+    design, rows = fit.design, own_rows(fit.design)
+    for some, child in pieces_of(fit.stacked(), design.n_rows, seed):
+        eta = linear_predictor(design, rows, some)
+        y = replicate(design, rows, eta, some, seed=child)
+        yield _Rows(design, *_moments(design, eta, some), classes), y
+
+
+def _moments(design: Design, eta: np.ndarray, draws: Draws) -> tuple[np.ndarray, np.ndarray]:
+    """E(y | b) and Var(y | b), (draws, rows); of a lognormal response those of its logarithm."""
+    family = design.spec.family
+    if family == "cumulative":  # categories have neither, and their checks need none
+        return eta, np.ones_like(eta)
+    own = {name: draws[name][:, None] for name, _ in design.spec.family_record.parameters if name in draws}
+    own |= {} if design.se is None else {"sigma": design.se}
+    if family in ("lognormal", "student_t"):  # the logarithm is normal; a Student t may have no variance
+        return eta, np.broadcast_to(own["sigma"] ** 2, eta.shape)
+    trials = 1.0 if design.response.trials is None else design.response.trials
+    mean = expectation(design, eta, None, draws)
+    return trials * mean, trials * np.broadcast_to(dispersion(family, mean, own), eta.shape)

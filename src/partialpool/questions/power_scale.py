@@ -1,0 +1,291 @@
+"""How much each prior, and the data, move each answer: power-scaling sensitivity."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+import arviz_stats as azs
+import numpy as np
+import pandas as pd
+import xarray as xr
+from arviz_stats.base import array_stats
+
+from partialpool.design.newdata import own_rows
+from partialpool.errors import PriorError, SpecError
+from partialpool.fitting.fit import Fit
+from partialpool.fitting.refit import repeat_fit
+from partialpool.model.chunks import pieces_of
+from partialpool.model.default_priors import PriorSet
+from partialpool.model.predictor import linear_predictor
+from partialpool.model.prior import draw_parameters, log_prior_density
+from partialpool.model.response import log_density
+from partialpool.names import BETA, SHARES, corr_name, sd_name
+from partialpool.questions.asked_quantities import check_asked
+from partialpool.questions.power_priors import power_prior
+from partialpool.questions.quantities import NOTHING_MORE, Quantity, check_draws, follow, weighted_moments
+from partialpool.sampling.pack import label_draws
+from partialpool.seeds import seed_sequence
+from partialpool.tabulate import TextTable
+
+__all__ = ["PowerScaling", "power_scale", "scaled_priors"]
+
+_GRADIENT: Final = (0.99, 1.01)
+MAX_KHAT: Final = 0.7
+THRESHOLD: Final = 0.05
+LIKELIHOOD: Final = "likelihood"
+EVERY_PRIOR: Final = "prior"
+ROBUST, STRONG_PRIOR, CONFLICT = "robust", "strong prior / weak likelihood", "prior-data conflict"
+BOTH: Final = "prior and likelihood both move it"
+"""Diagnoses."""
+FEW_LEVELS: Final = 10
+"""So many say enough of an sd that a prior on the data's scale no longer matters much."""
+_CENTRAL: Final = (0.025, 0.975)
+"""Of the prior: a posterior median outside is a conflict."""
+_PRIOR_DRAWS: Final = 4000
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PowerScaling:
+    """Sensitivity of each quantity to each prior and to the likelihood; prints as a table with a diagnosis per row.
+
+    Attributes
+    ----------
+    frame
+        One row per quantity; a column per top-level prior (`sd_Subject`, `corr_Subject`, `sigma`, `beta`), `prior` for
+        all of them together, `likelihood`, and `diagnosis`. Kallioinen et al.'s gradient of the cumulative
+        Jensen-Shannon distance, per doubling of the power.
+    shifts
+        `mean` and `sd` (component, alpha, quantity) of each quantity under each component to the power alpha, 1 among
+        them; by component and alpha `khat`, Pareto k of the weights, and `refitted`.
+    """
+
+    frame: pd.DataFrame
+    shifts: xr.Dataset
+
+    @property
+    def table(self) -> TextTable:
+        """The sensitivities, rounded; marked where they are above 0.05."""
+        columns = [c for c in self.frame.columns if c != "diagnosis"]
+        rows = tuple(
+            (str(name), *(f"{row[c]:.3f}" for c in columns), str(row["diagnosis"]))
+            for name, row in self.frame.iterrows()
+        )
+        refits = [
+            f"{component} to the power {float(alpha):g}"
+            for component in self.shifts["component"].to_numpy()
+            for alpha in self.shifts["alpha"].to_numpy()
+            if bool(self.shifts["refitted"].sel(component=component, alpha=alpha))
+        ]
+        notes: tuple[str, ...] = ("A sensitivity above 0.05 counts (Kallioinen et al. 2024).",)
+        notes += (f"Importance weights failed, fitted again: {'; '.join(refits)}.",) if refits else ()
+        return TextTable(("", *columns, "diagnosis"), rows, title="Power-scaling sensitivity", notes=notes)
+
+    def __str__(self) -> str:
+        return str(self.table)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return self.table._repr_html_()
+
+
+def power_scale(
+    fit: Fit,
+    quantities: Mapping[str, Quantity] = NOTHING_MORE,
+    *,
+    alphas: tuple[float, ...] = (0.8, 1.25),
+    seed: int | None = None,
+) -> PowerScaling:
+    """Raise each prior and the likelihood to powers near 1 and see which answers move.
+
+    Only top-level priors are scaled, by the names they have (`pp.priors`), each alone and all together; group effects
+    and their offsets never are. The likelihood is that of the rows given the group effects. The result depends on the
+    posterior alone, not on engine or parametrization.
+
+    Parameters
+    ----------
+    fit
+        A fit by any engine.
+    quantities
+        More answers to follow, by name: functions from a fit to labelled draws, such as
+        `{"slope of 308": lambda f: pp.level_effects(f, "Days")["effect"].sel(level="308")}`. Sds, correlations, common
+        effects, the family's parameters and, where there is one, the ICC are always followed.
+    alphas
+        Powers at which means and sds are reported. Where the importance weights of a prior fail (k-hat above 0.7) and
+        the prior to that power is in a known family, the model is fitted again.
+    seed
+        Of refits.
+
+    Returns
+    -------
+    PowerScaling
+        Prints as a table; numbers in `.frame` and `.shifts`. Diagnoses: `robust`, the prior does not count; `strong
+        prior / weak likelihood`, it does, and the likelihood does not; `prior and likelihood both move it`, with the
+        number of levels where they are few and the answer is an sd, a correlation or an ICC; `prior-data conflict`,
+        both count and the posterior median lies outside the central 95 % of the answer's own prior.
+
+    Raises
+    ------
+    SpecError
+        A power that is not above 0; quantities that are no mapping; a quantity that is not labelled draws.
+
+    Examples
+    --------
+    >>> import partialpool as pp
+    >>> fit = pp.fit("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff2"), seed=1, progressbar=False)
+    >>> print(pp.power_scale(fit).frame.loc["sd_Batch[Intercept]", "diagnosis"])
+    strong prior / weak likelihood
+    """
+    if not isinstance(alphas, tuple | list) or not all(isinstance(a, int | float) and a > 0 for a in alphas):
+        raise SpecError(
+            "a power is above 0", got=repr(alphas), allowed="numbers above 0, such as (0.8, 1.25)", do="change alphas"
+        )
+    check_asked(quantities, do="write a name before each function")
+    check_draws(fit)
+    asked = dict(quantities)
+    followed = follow(fit, asked)
+    components = _components(fit)
+    frame = _sensitivities(fit, followed, components)
+    shifts = _shifts(fit, asked, followed, (components, tuple(sorted({*alphas, 1.0})), seed))
+    return PowerScaling(frame, shifts)
+
+
+def _components(fit: Fit) -> dict[str, np.ndarray]:
+    """Log density of each top-level prior, of all together, and of the rows, (chains, draws)."""
+    shape = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"])
+    draws = fit.stacked()
+    densities = log_prior_density(fit.design, fit.priors, draws)
+    priors = {name: values.reshape(len(values), -1).sum(axis=1).reshape(shape) for name, values in densities.items()}
+    rows = own_rows(fit.design)
+    likelihood = [
+        log_density(fit.design, rows, linear_predictor(fit.design, rows, some), some).sum(axis=1)
+        for some, _ in pieces_of(draws, fit.design.n_rows, 0)
+    ]
+    together = np.sum(list(priors.values()), axis=0)
+    every = {**priors, EVERY_PRIOR: together, LIKELIHOOD: np.concatenate(likelihood).reshape(shape)}
+    # A uniform prior says nothing, to whatever power.
+    return {name: density for name, density in every.items() if np.ptp(density) > 0}
+
+
+def _sensitivities(fit: Fit, followed: Mapping[str, np.ndarray], components: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """ArviZ's power-scaling sensitivity of each quantity to each component, and a diagnosis."""
+    dims = ("chain", "draw")
+    # Names stand in a coordinate: as a variable's, one with a slash would be a path in a tree.
+    values = np.stack(list(followed.values()), axis=-1)
+    posterior = xr.Dataset({"followed": ((*dims, "quantity"), values)}, coords={"quantity": list(followed)})
+    columns = {}
+    for component, density in components.items():
+        tree = xr.DataTree.from_dict({"posterior": posterior, "log_prior": xr.Dataset({"scaled": (dims, density)})})
+        found = azs.psense(tree, group="prior", group_var_names="scaled", alphas=_GRADIENT)
+        columns[component] = found["followed"].to_series()
+    frame = pd.DataFrame(columns).rename_axis("quantity")
+    prior = frame.get(EVERY_PRIOR, pd.Series(0.0, index=frame.index))
+    counts, informed = prior >= THRESHOLD, frame[LIKELIHOOD] >= THRESHOLD
+    words = np.where(counts, STRONG_PRIOR, ROBUST).astype(object)
+    both = [str(name) for name in frame.index[counts & informed]]
+    words[(counts & informed).to_numpy()] = _of_both(fit, {name: followed[name] for name in both}) if both else []
+    return frame.assign(diagnosis=words)
+
+
+def _of_both(fit: Fit, moved: Mapping[str, np.ndarray]) -> list[str]:
+    """Diagnoses of what prior and likelihood both move: where the prior did not expect it, they are in conflict."""
+    expected = _expected(fit)
+    few = {
+        name: f"{BOTH} (few levels: {factor.n_levels} of {factor.name})"
+        for factor in fit.design.factors
+        if factor.n_levels < FEW_LEVELS
+        for name in moved
+        if name.startswith((f"{sd_name(factor.name)}[", f"{corr_name(factor.name)}[")) or name == f"icc[{factor.name}]"
+    }
+    words = []
+    for name, draws in moved.items():
+        low, high = expected.get(name, (-np.inf, np.inf))
+        words.append(few.get(name, BOTH) if low <= np.median(draws) <= high else CONFLICT)
+    return words
+
+
+def _expected(fit: Fit) -> dict[str, tuple[float, float]]:
+    """Central 95 % of each parameter, and of the ICC, under the prior."""
+    with np.errstate(all="ignore"):  # a wide prior may overflow
+        drawn = draw_parameters(fit.design, fit.priors, _PRIOR_DRAWS, seed=0)
+        posterior = label_draws(fit.design, {name: values[None] for name, values in drawn.items()})
+        columns = follow(replace(fit, tree=xr.DataTree.from_dict({"posterior": posterior})), {})
+    found = {}
+    for name, column in columns.items():
+        low, high = np.quantile(column[np.isfinite(column)], _CENTRAL)
+        found[name] = (float(low), float(high))
+    return found
+
+
+def _shifts(
+    fit: Fit,
+    asked: Mapping[str, Quantity],
+    followed: Mapping[str, np.ndarray],
+    plan: tuple[Mapping[str, np.ndarray], tuple[float, ...], int | None],
+) -> xr.Dataset:
+    """Mean and sd of each quantity under each component to each power."""
+    components, alphas, seed = plan
+    values = np.stack([column.ravel() for column in followed.values()])
+    shape = (len(components), len(alphas))
+    mean, sd = np.empty((*shape, len(values))), np.empty((*shape, len(values)))
+    khat, refitted = np.full(shape, np.nan), np.zeros(shape, bool)
+    seeds = seed_sequence(seed).generate_state(shape[0] * shape[1]).reshape(shape)
+    for c, (component, density) in enumerate(components.items()):
+        for a, alpha in enumerate(alphas):
+            scaled, weights = values, np.full(values.shape[1], 1 / values.shape[1])
+            if alpha != 1:
+                # ArviZ takes what is divided by: weights are proportional to exp(-ary).
+                log_weights, k = array_stats.psislw((1 - alpha) * density.ravel())
+                khat[c, a], weights = float(k), np.exp(log_weights)
+                again = _again(fit, component, alpha, int(seeds[c, a])) if k > MAX_KHAT else None
+                if again is not None:
+                    scaled = np.stack([column.ravel() for column in follow(again, asked).values()])
+                    weights, refitted[c, a] = np.full(scaled.shape[1], 1 / scaled.shape[1]), True
+            mean[c, a], sd[c, a] = weighted_moments(scaled, weights)
+    dims = ("component", "alpha", "quantity")
+    return xr.Dataset(
+        {
+            "mean": (dims, mean),
+            "sd": (dims, sd),
+            "khat": (dims[:2], khat),
+            "refitted": (dims[:2], refitted),
+        },
+        coords={"component": list(components), "alpha": list(alphas), "quantity": list(followed)},
+        attrs={"definition": "posterior under the component to the power alpha, by Pareto-smoothed weights or a refit"},
+    )
+
+
+def _again(fit: Fit, component: str, alpha: float, seed: int) -> Fit | None:
+    """The fit under a prior to a power; None for the likelihood, and where the power leaves the family."""
+    if component == LIKELIHOOD:
+        return None
+    try:
+        return repeat_fit(fit, priors=scaled_priors(fit.priors, component, alpha), seed=seed)
+    except PriorError:
+        return None
+
+
+def scaled_priors(priors: PriorSet, component: str, alpha: float) -> PriorSet:
+    """Raise the priors of a component (`sd_Subject`, `beta`, ..., `prior` for all) to a power.
+
+    Raises
+    ------
+    PriorError
+        The power is no prior of a known family.
+    """
+    entries = tuple(
+        replace(entry, prior=power_prior(entry.prior, alpha))
+        if component in (EVERY_PRIOR, _component_of(entry.parameter))
+        else entry
+        for entry in priors.entries
+    )
+    return PriorSet(entries, priors.notes)
+
+
+def _component_of(parameter: str) -> str:
+    """`sd_Subject` of `sd_Subject[Days]`; a factor's own name may have brackets, so that the last pair counts."""
+    if parameter.startswith("share_"):
+        return SHARES
+    if parameter.startswith((f"{BETA}[", "sd_")) and parameter.endswith("]"):
+        return parameter.rpartition("[")[0]
+    return parameter

@@ -1,0 +1,249 @@
+"""Predictions for rows of a table: for these levels, for a typical one, for the population."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from partialpool.design.build import Design
+from partialpool.design.held import is_number, offset_in_words
+from partialpool.design.newdata import NewLevels, Rows, new_rows, own_rows
+from partialpool.errors import SpecError, nearest
+from partialpool.fitting.fit import Fit
+from partialpool.memory import check_fits
+from partialpool.model.chunks import pieces_of
+from partialpool.model.expectation import expectation
+from partialpool.model.group_variance import spread_of_rows
+from partialpool.model.predictor import linear_predictor
+from partialpool.model.response import replicate
+from partialpool.names import OBS, answer_name
+from partialpool.seeds import seed_sequence
+
+__all__ = ["predict"]
+
+Kind = Literal["conditional", "typical", "marginal"]
+_MEANING = {
+    "conditional": "given each row's level",
+    "typical": "group effects zero",
+    "marginal": "group effects integrated out",
+}
+
+
+def predict(
+    fit: Fit,
+    data: Any = None,
+    *,
+    kind: Kind | Mapping[str, Kind] = "conditional",
+    new_levels: NewLevels = "error",
+    draws: int | None = None,
+    seed: int | None = None,
+) -> xr.Dataset:
+    """Predict the mean and a new response for every row, per posterior draw.
+
+    With eta = offset + X beta and u = sum_f z' b_f, inverse link m:
+
+    - `conditional`: E(y | b) = m(eta + u), b the level's own: these pupils, this school;
+    - `typical`: m(eta), all b zero: the middle level. Under a link that bends it is not the mean of any population;
+    - `marginal`: E_b m(eta + u), b ~ N(0, Sigma) integrated out exactly or to 1e-8 (`model.expectation`): a member of
+      a level drawn at random, the average over the population of levels.
+
+    All three agree in the mean for normal responses with the identity link. Under a logit link marginal probabilities
+    lie nearer to 1/2 than typical ones: by about 1 / sqrt(1 + 0.346 Var(u)) on the logit scale (Zeger, Liang & Albert
+    1988, Biometrics 44:1049).
+
+    Parameters
+    ----------
+    fit
+        A fit by any engine.
+    data
+        A table with the predictors, passed through the same specification; the fit's own rows if left out. Factors that
+        are not conditional need no column. Without the columns of known standard errors or of trials there are no new
+        responses.
+    kind
+        One of the three; or one per factor, `{"batch": "conditional", "batch:cask": "marginal"}`: factors that are not
+        named are conditional.
+    new_levels
+        What a level is that the model has not seen, where it is conditional: `error` refuses it, `sample` draws its
+        effects from the population, independently for each new level, `population` sets them to zero. New levels with
+        relatives among the model's (`cov`) are drawn given those, together, or set to what those say on average.
+    draws
+        How many posterior draws to predict from, spread evenly over each chain; all if left out. Of many rows a few
+        hundred are enough.
+    seed
+        Repeats the draws of new levels and responses.
+
+    Returns
+    -------
+    xarray.Dataset
+        On the scale of the response but where said otherwise. The predictors are coordinates along obs; one that is
+        called like a dimension or a variable here has `_column` added to its name. Where some row is of a cell of
+        crossed categories that no row of the data informs, the coordinate `unobserved_cell` says which.
+        `attrs["offset"]` says what the offset of the rows is, where the model has one.
+
+        - `expectation` (chain, draw, obs), the mean; for a binomial response that of one trial, a probability; for an
+          ordinal one (chain, draw, obs, category), the probability of each category;
+        - `linear_predictor` (chain, draw, obs), on the scale of the link: offset + X beta + u, where u leaves out what
+          is typical or integrated out;
+        - `response` (chain, draw, obs), new responses: counts of successes; codes of categories. Marginal responses of
+          two rows are of two different levels. It is left out where a new response would need a known standard error
+          or a number of trials that the table does not have; `attrs["no_response"]` says so.
+
+    Draws are worked out some at a time; what is returned takes 8 bytes x draws x rows x variables.
+
+    Raises
+    ------
+    DataError
+        A predictor is missing; a level or category is new; a marginal mean under the inverse link.
+    SpecError
+        Another kind; a factor the model does not have; a number of draws that there are not.
+    EngineError
+        So many draws of so many rows do not fit into memory.
+
+    Warns
+    -----
+    DataWarning
+        A row of a cell that no row of the data informs: its coefficients were left out of the model.
+
+    Examples
+    --------
+    >>> import partialpool as pp
+    >>> fit = pp.fit("Reaction ~ Days + (Days | Subject)", pp.load_dataset("sleepstudy"), seed=1, progressbar=False)
+    >>> new = pp.predict(fit, {"Days": [0, 9], "Subject": ["308", "somebody else"]}, new_levels="sample", seed=1)
+    >>> new["expectation"].std(("chain", "draw")).values.round(-1)
+    array([10., 60.])
+    """
+    kinds = _kinds(fit.design, kind)
+    fit = fit if draws is None else _thinned(fit, draws)
+    known = [name for name, how in kinds.items() if how == "conditional"]
+    rows = (
+        own_rows(fit.design).with_levels_of(known)
+        if data is None
+        else new_rows(fit.design, data, new_levels=new_levels, factors=known, responses=False)
+    )
+    found = _predicted(fit, rows, [name for name, how in kinds.items() if how == "marginal"], seed)
+    return _labelled(fit, rows, found, kinds)
+
+
+def _predicted(fit: Fit, rows: Rows, marginal: Collection[str], seed: int | None) -> dict[str, np.ndarray]:
+    """Draw every variable, (draws, rows, ...), some draws at a time."""
+    design, draws = fit.design, fit.stacked()
+    total, n = len(next(iter(draws.values()))), len(rows.index)
+    categories = len(design.response.categories) if design.spec.family_record.kind == "ordinal" else 1
+    lacking = _lacking(design, rows)
+    check_fits(
+        8.0 * total * n * (1 + categories + (not lacking)),
+        wrong="the draws of the predictions do not fit into memory",
+        got=f"{total} draws x {n} rows x {1 + categories + (not lacking)} numbers",
+        do="ask for fewer by draws=, or predict for some of the rows at a time",
+    )
+    shapes = {"expectation": (total, n, categories) if categories > 1 else (total, n), "linear_predictor": (total, n)}
+    shapes |= {} if lacking else {"response": (total, n)}
+    found = {name: np.empty(shape) for name, shape in shapes.items()}
+    # One stream for all pieces, independent ones for what is drawn.
+    effects, integrated, responses = (np.random.default_rng(child) for child in seed_sequence(seed).spawn(3))
+    at = 0
+    for some, _ in pieces_of(draws, n * categories, None):
+        eta = linear_predictor(design, rows, some, seed=effects)
+        place, at = slice(at, at + len(eta)), at + len(eta)
+        spread = spread_of_rows(design, rows, some, marginal)
+        found["linear_predictor"][place] = eta
+        found["expectation"][place] = expectation(design, eta, spread, some)
+        if lacking:
+            continue
+        if spread is not None:
+            eta = eta + np.sqrt(spread) * integrated.standard_normal(eta.shape)
+        found["response"][place] = replicate(design, rows, eta, some, seed=responses)
+    return found
+
+
+def _thinned(fit: Fit, draws: int) -> Fit:
+    """Return the fit with so many of its draws, the same number of each chain."""
+    sizes = fit.posterior.sizes
+    chains, most = sizes["chain"], sizes["chain"] * sizes["draw"]
+    if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or not 1 <= draws <= most:
+        raise SpecError(
+            "draws is how many of the posterior draws to predict from",
+            got=repr(draws),
+            allowed=f"a whole number from 1 to {most}",
+            do="leave it out for all of them",
+        )
+    chosen = np.linspace(0, sizes["draw"] - 1, -(-int(draws) // chains)).round().astype(int)
+    tree = xr.DataTree.from_dict({"posterior": fit.posterior.isel(draw=chosen)})
+    tree.attrs = fit.tree.attrs
+    return replace(fit, tree=tree)
+
+
+def _lacking(design: Design, rows: Rows) -> str:
+    """What a new response would need that the rows do not have; empty for nothing."""
+    if design.spec.se and rows.se is None:
+        return f"known standard errors, column {design.spec.se!r}"
+    if design.spec.response_term.trials and rows.trials is None:
+        return f"numbers of trials, {design.spec.response_term.trials}"
+    return ""
+
+
+def _kinds(design: Design, kind: Kind | Mapping[str, Kind]) -> dict[str, Kind]:
+    """What becomes of each factor."""
+    names = [factor.name for factor in design.factors]
+    given = dict(kind) if isinstance(kind, Mapping) else dict.fromkeys(names, kind)
+    for name in given:
+        if name not in names:
+            raise SpecError(
+                "no such grouping factor",
+                got=repr(name),
+                allowed=nearest(str(name), names),
+                do="name the model's factors in kind=",
+            )
+    for how in (*given.values(), *([] if isinstance(kind, Mapping) else [kind])):
+        if how not in get_args(Kind):
+            raise SpecError(
+                "unknown kind of prediction",
+                got=repr(how),
+                allowed=nearest(str(how), get_args(Kind)),
+                do="name one of these, or one per factor",
+            )
+    return {name: given.get(name, "conditional") for name in names}
+
+
+def _labelled(fit: Fit, rows: Rows, found: Mapping[str, np.ndarray], kinds: Mapping[str, Kind]) -> xr.Dataset:
+    posterior = fit.posterior
+    lead = (posterior.sizes["chain"], posterior.sizes["draw"])
+    dims = ("chain", "draw", OBS)
+    categories = fit.design.response.categories if found["expectation"].ndim == 3 else ()
+    variables = {
+        name: ((*dims, "category")[: values.ndim + 1], values.reshape(*lead, *values.shape[1:]))
+        for name, values in found.items()
+    }
+    coords: dict[str, Any] = {"chain": posterior["chain"], "draw": posterior["draw"], OBS: rows.index}
+    coords |= {"category": list(categories)} if categories else {}
+    for name in rows.frame.columns:
+        values = rows.frame[name]
+        number = pd.api.types.is_numeric_dtype(values)
+        free = answer_name(name, {*coords, *variables, "category", "unobserved_cell"})
+        # Numbers that the formula reads as categories make no curve.
+        about = {"long_name": name} | ({} if is_number(fit.design, name) else {"kind": "category"})
+        coords[free] = (OBS, values.to_numpy() if number else values.astype(object).to_numpy(), about)
+    if rows.unobserved is not None:
+        coords["unobserved_cell"] = (OBS, rows.unobserved)
+    attrs = {
+        "kind": "; ".join(f"{name}: {_MEANING[how]}" for name, how in kinds.items()) or "no groups",
+        "response": fit.spec.response,
+        "expectation": _meaning_of_mean(fit.design),
+    }
+    lacking, offset = _lacking(fit.design, rows), offset_in_words(fit.design, rows.offset)
+    attrs |= {"no_response": f"no {lacking}"} if lacking else {}
+    attrs |= {"offset": offset} if offset else {}
+    return xr.Dataset(variables, coords=coords, attrs=attrs)
+
+
+def _meaning_of_mean(design: Design) -> str:
+    """What the expectation is of, in words."""
+    kind, categories = design.spec.family_record.kind, design.response.categories
+    if kind == "binary":
+        return f"probability of {design.response.name} = {categories[1]}"
+    return {"ordinal": "probability of each category", "successes": "probability of success in one trial"}.get(
+        kind, "mean of the response"
+    )

@@ -1,0 +1,349 @@
+"""The same model under many priors: a study of full refits, side by side, that resumes where it was stopped."""
+
+import json
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from threading import current_thread, main_thread
+from types import MappingProxyType
+from typing import Any, Final
+
+import cloudpickle
+import joblib
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from partialpool.design.build import Design, build_design
+from partialpool.design.table import Missing
+from partialpool.errors import EngineError, FileError, PartialPoolWarning, SamplingWarning, SpecError, nearest, warn
+from partialpool.files import made_folder
+from partialpool.fitting.fit import Fit, fit
+from partialpool.model.scipy_priors import frozen
+from partialpool.names import BETA, ICC, INTERCEPT
+from partialpool.progress import progress_line
+from partialpool.questions.asked_quantities import check_asked
+from partialpool.questions.grid_cache import address, keep_fit, kept_fit, table_digest
+from partialpool.questions.grid_cells import Cell, PriorChoices, make_cells
+from partialpool.questions.quantities import NOTHING_MORE, Quantity, check_quantities, follow_each, in_words
+from partialpool.sampling.choose import choose_engine, weigh_engines
+from partialpool.sampling.settings import Settings
+from partialpool.seeds import seed_sequence
+from partialpool.spec.model import ModelSpec
+from partialpool.spec.options import as_spec
+
+__all__ = ["prior_grid"]
+
+_LEVELS: Final = (0.05, 0.5, 0.95)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What one cell needs beside what all cells share."""
+
+    spec: ModelSpec
+    engine: str
+    name: str
+    """Its address in the folder."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Answers:
+    """What is left of a cell's fit.
+
+    Attributes
+    ----------
+    draws
+        By quantity, (chains, draws); None where there is no fit.
+    good
+        Whether the diagnostics are.
+    troubles
+        What went wrong: with the fit; with a quantity, which is then missing; with keeping the fit.
+    """
+
+    draws: Mapping[str, np.ndarray] | None
+    good: bool
+    troubles: tuple[str, ...]
+
+
+def prior_grid(
+    model: ModelSpec | str,
+    data: Any,
+    priors: PriorChoices,
+    quantities: Mapping[str, Quantity] = NOTHING_MORE,
+    *,
+    family: str | None = None,
+    link: str | None = None,
+    se: str | None = None,
+    cov: Mapping[str, object] = MappingProxyType({}),
+    engine: str = "auto",
+    missing: Missing = "drop",
+    folder: str | Path | None = None,
+    jobs: int = -1,
+    seed: int | None = None,
+    progressbar: bool = True,
+    **settings: Any,
+) -> xr.Dataset:
+    """Fit a model under every combination of some priors, and collect what each answer becomes.
+
+    Parameters
+    ----------
+    model, data, family, link, se, cov, engine, missing
+        As for `fit`; priors that are not varied are the model's.
+    priors
+        The priors to try, by parameter: `{"sd_Subject": [Prior(...), ...], "corr_Subject": [...]}`, all combinations;
+        or a list of combinations, `[{"sd_Subject": Prior(...), "sigma": Prior(...)}, ...]`, of the same parameters.
+        Equal combinations are one.
+    quantities
+        More answers to follow, by name, as for `power_scale`. Parameters and the ICC are always followed. They are
+        asked where the fit is made, which is then dropped: a study takes no more memory than its answers.
+    folder
+        Where each fit is kept as soon as it is made, under a name that comes from data, model, priors, engine and
+        settings: a study with a seed that was stopped goes on from there, and one that is widened makes the new fits
+        alone. Each file is a fit for `load_fit`. Workers on other machines need to see the same folder.
+    jobs
+        Processes (joblib's `n_jobs`; -1: one per core; 1: this one, whatever else is set). Inside
+        `joblib.parallel_config(...)` that backend is used: with `backend="dask"` the cluster of the present
+        `dask.distributed.Client`.
+    seed
+        The same for every fit, so that fits differ by their priors; None draws one.
+    progressbar
+        Whether to show how many fits are made.
+    **settings
+        For `fit`: `draws`, `chains`, ...
+
+    Returns
+    -------
+    xarray.Dataset
+        A variable per quantity, (prior, chain, draw), on the scale of the quantity. Coordinates along `prior`: its
+        label, the prior of each parameter that varies, and `good`, whether the fit's diagnostics are (a warning tells
+        if some are not). `prior_<quantity>` (prior, level): the prior's own 5, 50 and 95 % quantiles, for sds,
+        coefficients and other answers that have one. Fits that failed, and quantities that could not be answered,
+        are missing values, with a warning; attrs: `failed`, JSON of what went wrong by label.
+
+    Raises
+    ------
+    PriorError
+        No priors; a parameter the model does not have.
+    SpecError
+        A setting that `fit` does not have; a quantity that is no function, or that cannot reach another process.
+    DataError
+        The table does not fit the model.
+    EngineError
+        Every fit failed.
+    FileError
+        The folder cannot be made.
+
+    Examples
+    --------
+    >>> import partialpool as pp
+    >>> scales = [pp.Prior("HalfNormal", sigma=s) for s in (5, 50)]
+    >>> study = pp.prior_grid(
+    ...     "effect ~ 1 + (1 | school)", pp.load_dataset("eight_schools"), {"sd_school": scales}, se="standard_error",
+    ...     seed=1, jobs=1,
+    ... )
+    >>> study["sd_school[Intercept]"].median(("chain", "draw")).values.round(0)
+    array([3., 5.])
+    """
+    # 1. Everything that can be refused is refused before anything is fitted.
+    seed_sequence(seed)
+    used = _settings(settings, int(seed_sequence(None).generate_state(1)[0]) if seed is None else int(seed))
+    check_asked(quantities, do="write a name before each function")
+    check_quantities(quantities)
+    if jobs != 1:
+        _check_travels(quantities)
+    spec = as_spec(model, family=family, link=link, se=se, cov=cov)
+    design = build_design(spec, data, missing=missing)
+    cells = make_cells(spec, design, priors)
+    store = None if folder is None else made_folder(folder, what="the study's folder", do="name another")
+    # 2. Each cell is fitted, or found in the folder, and reduced to its answers, in whichever process.
+    digest = table_digest(design.frame)
+    engines = [_engine_for(cell.spec, design, used) if engine == "auto" else engine for cell in cells]
+    tasks = [
+        _Task(cell.spec, name, address(cell.spec, digest, name, used))
+        for cell, name in zip(cells, engines, strict=True)
+    ]
+    options = used.as_record() | {"cores": used.cores, "progressbar": False}
+    shared = (design.frame, options, store, dict(quantities))
+    with progress_line("fitting under other priors", shown=progressbar) as line:
+        found = _answered(tasks, shared, jobs, lambda done: line.count(done, len(cells)))
+    # 3. The answers side by side.
+    return _collected(cells, [found[at] for at in range(len(cells))], design, tuple(quantities))
+
+
+def _engine_for(spec: ModelSpec, design: Design, settings: Settings) -> str:
+    """Name the engine that `fit` would take: priors decide which apply, the design which is done sooner."""
+    return weigh_engines(*choose_engine(spec), design, settings)[0].name
+
+
+def _settings(given: Mapping[str, Any], seed: int) -> Settings:
+    """Check the settings; a cell works on one core unless told otherwise, since others work beside it."""
+    known = {field.name for field in fields(Settings)}
+    for name in given:
+        if name not in known:
+            raise SpecError("unknown setting", got=repr(name), allowed=nearest(name, sorted(known)), do="correct it")
+    return Settings(**{"cores": 1, **given, "seed": seed, "progressbar": False})
+
+
+def _answered(
+    tasks: list[_Task], shared: tuple[Any, ...], jobs: int, told: Callable[[int], None]
+) -> dict[int, _Answers]:
+    """Work the tasks off side by side; by their place, in whatever order they end."""
+    found: dict[int, _Answers] = {}
+    work = (joblib.delayed(_answer)(at, task, *shared) for at, task in enumerate(tasks))
+    here = {"backend": "sequential"} if jobs == 1 else {}
+    # Workers that are threads of this process change its filters and, side by side, leave them changed: ArviZ does.
+    with warnings.catch_warnings():
+        try:
+            with joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", **here) as pool:
+                for kind in (PartialPoolWarning, RuntimeWarning):
+                    warnings.simplefilter("ignore", kind)  # the table's were given when the study began
+                for at, answers in pool(work):
+                    found[at] = answers
+                    told(len(found))
+        except Exception as error:  # a worker was killed, a cluster went away: what came back until then is kept
+            return {at: found.get(at, _failed(error)) for at in range(len(tasks))}
+    return found
+
+
+def _check_travels(asked: Mapping[str, Quantity]) -> None:
+    """Refuse a quantity that cannot reach another process: Dask would wait for it for ever."""
+    for name, ask in asked.items():
+        try:
+            cloudpickle.dumps(ask)
+        except Exception as error:
+            raise SpecError(
+                f"the quantity {name!r} cannot be sent to another process",
+                got=in_words(error),
+                allowed="a function whose own variables can be pickled",
+                do="leave open files, locks and the like out of it, or set jobs=1",
+            ) from error
+
+
+def _answer(  # noqa: PLR0917 - joblib and Dask hand large arguments over once, if they stand by themselves
+    at: int,
+    task: _Task,
+    table: pd.DataFrame,
+    options: Mapping[str, Any],
+    store: Path | None,
+    asked: Mapping[str, Quantity],
+) -> tuple[int, _Answers]:
+    """Fit one cell, or read it, and ask; what went wrong comes back as text, so that the other cells go on."""
+    with _quiet():
+        try:
+            made, troubles = _made(task, table, options, store)
+            draws, failed = follow_each(made, asked)
+            good = made.digest.verdict.good
+        except Exception as error:  # of whatever kind: the other cells are worth having
+            return at, _failed(error)
+    troubles += [f"the quantity {name!r} failed: {reason}" for name, reason in failed.items()]
+    return at, _Answers(draws, good, tuple(troubles))
+
+
+def _failed(error: Exception) -> _Answers:
+    return _Answers(None, False, (in_words(error),))
+
+
+def _made(task: _Task, table: pd.DataFrame, options: Mapping[str, Any], store: Path | None) -> tuple[Fit, list[str]]:
+    """A cell's fit, from the folder or new, and then kept there; and what went wrong with that."""
+    kept = None if store is None else kept_fit(store, task.name, (options["chains"], options["draws"]))
+    if kept is not None:
+        return kept, []
+    made = fit(task.spec, table, engine=task.engine, **options)
+    if json.loads(made.tree.attrs["run"]).get("interrupted"):
+        raise KeyboardInterrupt  # An engine that keeps the draws it has says so here; a study of such fits is none.
+    if store is None:
+        return made, []
+    try:
+        keep_fit(made, store, task.name)
+    except (FileError, OSError) as error:
+        return made, [f"the fit was not kept: {in_words(error)}"]
+    return made, []
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Give no warnings in a process of one's own; filters belong to a process, so that threads leave them alone."""
+    if current_thread() is not main_thread():
+        yield
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _collected(cells: list[Cell], found: list[_Answers], design: Design, asked: tuple[str, ...]) -> xr.Dataset:
+    """Put the answers side by side."""
+    troubles = {
+        cell.label: "; ".join(answers.troubles) for cell, answers in zip(cells, found, strict=True) if answers.troubles
+    }
+    answered = [answers.draws for answers in found if answers.draws is not None]
+    if not answered:
+        raise EngineError(
+            "every fit of the study failed",
+            got="; ".join(sorted(set(troubles.values()))),
+            allowed="priors under which the model can be fitted",
+            do="try one of them by pp.fit",
+        )
+    _warn(cells, found)
+    shape = next(iter(answered[0].values())).shape
+    variables = _side_by_side(found, shape, asked)
+    variables |= _own_quantiles(cells, design, tuple(variables))
+    coords: dict[str, Any] = {"prior": [cell.label for cell in cells], "level": list(_LEVELS)}
+    coords["good"] = ("prior", [answers.good for answers in found])
+    coords |= {"chain": np.arange(shape[0]), "draw": np.arange(shape[1])}
+    for parameter in dict(cells[0].changed):
+        coords[f"prior_of_{parameter}"] = ("prior", [dict(cell.changed)[parameter] for cell in cells])
+    attrs = {"formula": cells[0].spec.to_formula(), "failed": json.dumps(troubles), "response": cells[0].spec.response}
+    return xr.Dataset(variables, coords=coords, attrs=attrs)
+
+
+def _warn(cells: list[Cell], found: list[_Answers]) -> None:
+    """Say how many fits failed, how many cells lack an answer, how many fits are doubtful, each with an example."""
+    failed = [answers.troubles[0] for answers in found if answers.draws is None]
+    partly = [answers.troubles[0] for answers in found if answers.draws is not None and answers.troubles]
+    pairs = zip(cells, found, strict=True)
+    doubtful = [cell.label for cell, answers in pairs if answers.draws is not None and not answers.good]
+    said = []
+    if failed:
+        said.append(f"{len(failed)} of {len(cells)} fits failed: {failed[0]}")
+    if partly:
+        said.append(f"under {len(partly)} of {len(cells)} priors {partly[0]}")
+    if doubtful:
+        said.append(
+            f"the diagnostics of {len(doubtful)} of {len(cells)} fits are not good: {doubtful[0]}, ...; see `good`"
+        )
+    for text in said:
+        warn(text, SamplingWarning)
+
+
+def _side_by_side(found: list[_Answers], shape: tuple[int, ...], asked: tuple[str, ...]) -> dict[str, Any]:
+    """Answers as variables (prior, chain, draw); a parameter that is one number throughout was never free."""
+    names = dict.fromkeys(name for answers in found for name in answers.draws or {})
+    nothing = np.full(shape, np.nan)
+    out = {}
+    for name in names:
+        values = np.stack([(answers.draws or {}).get(name, nothing) for answers in found])
+        known = values[np.isfinite(values)]
+        if (known.size and np.ptp(known) > 0) or name.startswith(tuple(f"{one}[" for one in asked)) or name in asked:
+            out[name] = (("prior", "chain", "draw"), values)
+    return out
+
+
+def _own_quantiles(cells: list[Cell], design: Design, names: Iterable[str]) -> dict[str, Any]:
+    """Quantiles of the priors themselves, `prior_<answer>` (prior, level), of those answers that have one."""
+    # Of one varying effect, the share of the groups is that of the factor.
+    alone = len(design.factors) == 1 and len(design.factors[0].names) == 1
+    shares = {f"{ICC}[{design.factors[0].name}]": ICC} if alone else {}
+    # The intercept's prior is at the predictors' means, the intercept itself at their zeros.
+    moved = {f"{BETA}[{INTERCEPT}]"} if design.common.names else set()
+    out = {}
+    for name in names:
+        parameter = shares.get(name, name)
+        own = [cell.resolved[parameter] for cell in cells if parameter in cell.resolved]
+        scalar = all(prior.support in ("real", "positive", "unit") for prior in own)
+        if len(own) == len(cells) and name not in moved and scalar:
+            out[f"prior_{name}"] = (("prior", "level"), np.stack([frozen(p).ppf(np.array(_LEVELS)) for p in own]))
+    return out

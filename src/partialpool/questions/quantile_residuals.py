@@ -1,0 +1,154 @@
+"""Randomised quantile residuals: where each response lies in its own predictive distribution."""
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy import special
+
+from partialpool.design.build import Design
+from partialpool.design.held import is_number
+from partialpool.design.newdata import as_new_levels, own_rows
+from partialpool.errors import DataError
+from partialpool.fitting.fit import Fit
+from partialpool.model.chunks import pieces_of
+from partialpool.model.expectation import expectation
+from partialpool.model.predictor import linear_predictor
+from partialpool.model.response import tail_probabilities
+from partialpool.names import OBS, answer_name
+from partialpool.seeds import seed_sequence
+from partialpool.spec.terms import factor_columns
+
+__all__ = ["quantile_residuals"]
+
+_SMALLEST = np.finfo(float).tiny
+"""Of a tail: a response further out has a residual of 37.5 sds."""
+
+
+def quantile_residuals(fit: Fit, *, levels: Literal["same", "new"] = "same", seed: int | None = None) -> xr.Dataset:
+    """Work out each row's quantile in its own predictive distribution, uniform where the model is right.
+
+    For each row i, with the posterior predictive distribution of a new response of that row,
+
+        u_i = P(new < y_i) + U_i P(new = y_i),   z_i = Phi^-1(u_i),
+
+    U_i uniform on (0, 1), so that u is uniform and z standard normal for counts and categories too (Dunn & Smyth 1996,
+    Journal of Computational and Graphical Statistics 5:236; the scaled residuals of the R package DHARMa). The
+    probabilities are the family's own, averaged over the draws: nothing is simulated but U.
+
+    Parameters
+    ----------
+    fit
+        A fit by any engine.
+    levels
+        `same`: each row is predicted given the effects of its own levels. These have seen the row: where a level has
+        few rows, u lies nearer to 1/2 than it should, and an effect of each row, `(1 | row)`, leaves nothing to see.
+        `new`: effects of every factor are drawn anew from their population, one set a draw; residuals of one level are
+        then correlated, and each by itself is uniform.
+    seed
+        Repeats U, and the new effects. U goes with the row's content: the order of rows does not change it.
+
+    Returns
+    -------
+    xarray.Dataset
+        By obs:
+
+        - `u`, from 0 to 1, and `z`, the same on the scale of a standard normal;
+        - `expected`, the posterior mean of the response, in its units; binomial: the share of successes; ordinal: the
+          mean number of the category, from 1.
+
+        Predictors and levels are coordinates along obs; one that is called like a variable here has `_column` added
+        to its name. Another column of the table can be added for a picture:
+        `residuals.assign_coords(age=("obs", data["age"].loc[residuals["obs"]]))`.
+
+        attrs: `family`, `response`, `levels`, `expected`, what that is the mean of.
+
+    Raises
+    ------
+    DataError
+        Another value of `levels`; new levels where levels have a known covariance.
+
+    Examples
+    --------
+    >>> import partialpool as pp
+    >>> fit = pp.fit("Reaction ~ Days + (Days | Subject)", pp.load_dataset("sleepstudy"), seed=1, progressbar=False)
+    >>> residuals = pp.quantile_residuals(fit, seed=1)
+    >>> residuals["obs"].values[abs(residuals["z"]) > 3]
+    array([ 7, 56, 59])
+    """
+    design = fit.design
+    if levels not in ("same", "new"):
+        raise DataError("unknown kind of levels", got=repr(levels), allowed="'same' or 'new'", do="name one of these")
+    rows = own_rows(design) if levels == "same" else as_new_levels(design)
+    uniforms, effects = (np.random.default_rng(child) for child in seed_sequence(seed).spawn(2))
+    draws, n = fit.stacked(), design.n_rows
+    totals = np.zeros((4, n))
+    for some, _ in pieces_of(draws, n * (1 + len(design.response.categories)), None):
+        eta = linear_predictor(design, rows, some, seed=effects)
+        mean = _number_of_category(expectation(design, eta, None, some))
+        totals += [values.sum(axis=0) for values in (*tail_probabilities(design, rows, eta, some), mean)]
+    below, at, above, expected = totals / len(next(iter(draws.values())))
+    part = _uniform_of_rows(design, uniforms)
+    u, rest = below + part * at, above + (1 - part) * at
+    z = np.where(u < rest, special.ndtri(np.maximum(u, _SMALLEST)), -special.ndtri(np.maximum(rest, _SMALLEST)))
+    attrs = {
+        "family": design.spec.family,
+        "response": design.response.name,
+        "levels": levels,
+        "expected": _meaning_of_mean(design),
+    }
+    variables = {"u": (OBS, np.clip(u, 0, 1)), "z": (OBS, z), "expected": (OBS, expected)}
+    return xr.Dataset(variables, coords=_coordinates(design, variables), attrs=attrs)
+
+
+def _number_of_category(mean: np.ndarray) -> np.ndarray:
+    """Means, (draws, rows), as they are; of categories' probabilities (draws, rows, categories) the mean number."""
+    return mean if mean.ndim == 2 else mean @ np.arange(1, mean.shape[2] + 1)
+
+
+def _uniform_of_rows(design: Design, rng: np.random.Generator) -> np.ndarray:
+    """A uniform number for each row, (rows,), that follows the row wherever it stands in the table."""
+    columns = design.frame[sorted(design.frame.columns, key=str)]
+    order = np.argsort(pd.util.hash_pandas_object(columns, index=False).to_numpy(), kind="stable")
+    out = np.empty(design.n_rows)
+    out[order] = rng.random(design.n_rows)
+    return out
+
+
+def _meaning_of_mean(design: Design) -> str:
+    name, kind = design.response.name, design.spec.family_record.kind
+    return {
+        "ordinal": f"mean category of {name}, numbered from 1",
+        "successes": f"share of successes of {name}",
+        "binary": f"probability of {name} = {design.response.categories[1]}" if kind == "binary" else "",
+    }.get(kind, f"mean of {name}")
+
+
+def _coordinates(design: Design, taken: dict[str, Any]) -> dict[str, Any]:
+    """Predictors and levels by row; numbers that the formula reads as categories, and levels, are categories."""
+    spec = design.spec
+    coords: dict[str, Any] = {OBS: (OBS, design.rows)}
+    of_levels = {column for name in spec.factors for column in factor_columns(name)}
+    orders = {column: found.values for column, found in design.categories.items()}
+    orders |= {factor.name: factor.levels.labels for factor in design.factors}
+    for column in spec.predictor_columns:
+        values = design.frame[column]
+        number = pd.api.types.is_numeric_dtype(values)
+        curve = column not in of_levels and is_number(design, column)
+        about = {"long_name": column} | ({} if curve else _of_categories(orders.get(column, ())))
+        free = answer_name(column, {*coords, *taken})
+        coords[free] = (OBS, values.to_numpy() if number else values.astype(object).to_numpy(), about)
+    for factor in design.factors:
+        if factor.name not in of_levels:  # of several columns: batch:cask
+            labels = np.array([str(label) for label in factor.levels.labels])[factor.codes]
+            about = {"long_name": factor.name} | _of_categories(orders[factor.name])
+            coords[answer_name(factor.name, {*coords, *taken})] = (OBS, labels, about)
+    return coords
+
+
+def _of_categories(order: Iterable[object]) -> dict[str, Any]:
+    """What the coordinate of a category knows of itself: its values in the model's order, where it has one."""
+    known = [str(value) for value in order]
+    return {"kind": "category"} | ({"categories": known} if known else {})

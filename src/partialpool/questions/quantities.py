@@ -1,0 +1,193 @@
+"""The answers that a sensitivity study follows: every parameter, the ICC, and what else is asked for."""
+
+import contextlib
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+import xarray as xr
+
+from partialpool.errors import DataError, PartialPoolError, SpecError
+from partialpool.fitting.fit import Fit
+from partialpool.names import BETA, corr_name, sd_name
+from partialpool.questions.icc import icc
+
+__all__ = [
+    "NOTHING_MORE",
+    "Quantity",
+    "check_draws",
+    "check_quantities",
+    "follow",
+    "follow_each",
+    "in_words",
+    "weighted_moments",
+]
+
+_FEWEST: Final = 100
+_TAKEN: Final = frozenset({"prior", "level", "chain", "draw", "good", "quantity"})
+
+Quantity = Callable[[Fit], xr.DataArray]
+"""From a fit to labelled draws, dims (chain, draw, ...)."""
+NOTHING_MORE: Final[Mapping[str, Quantity]] = MappingProxyType({})
+
+
+def follow(fit: Fit, asked: Mapping[str, Quantity]) -> dict[str, np.ndarray]:
+    """Return the draws of every quantity by name, (chains, draws): `sd_Subject[Days]`, `icc[Subject]`, what is asked.
+
+    Parameters
+    ----------
+    fit
+        A fit.
+    asked
+        More quantities, by name. What does not vary from draw to draw is left out.
+
+    Raises
+    ------
+    SpecError
+        A quantity that is not labelled draws.
+    """
+    check_quantities(asked)
+    out = _always(fit)
+    for name, ask in asked.items():
+        out |= _asked(fit, name, ask, out)
+    return {name: column for name, column in out.items() if np.ptp(column) > 0}
+
+
+def follow_each(fit: Fit, asked: Mapping[str, Quantity]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Return as `follow`, one quantity at a time: those that fail come back by name with the reason, the others stay.
+
+    What does not vary from draw to draw stays too: under another prior it may.
+    """
+    out, failed = _always(fit), {}
+    for name, ask in asked.items():
+        try:
+            out |= _asked(fit, name, ask, out)
+        except Exception as error:  # a quantity is anybody's function
+            failed[name] = in_words(error)
+    return out, failed
+
+
+def in_words(error: Exception) -> str:
+    """Write an error on one line.
+
+    Examples
+    --------
+    >>> in_words(SpecError("unknown family", got="'gauss'", allowed="gaussian", do="name it"))
+    "unknown family ('gauss')"
+    >>> in_words(ZeroDivisionError("division by zero"))
+    'ZeroDivisionError: division by zero'
+    """
+    text = f"{error.wrong} ({error.got})" if isinstance(error, PartialPoolError) else f"{type(error).__name__}: {error}"
+    return " ".join(text.split())
+
+
+def check_quantities(asked: Mapping[str, Quantity]) -> None:
+    """Refuse what can be seen to be wrong without a fit.
+
+    Raises
+    ------
+    SpecError
+        A name that a dimension has; a quantity that is no function.
+    """
+    for name, ask in asked.items():
+        if name in _TAKEN:
+            raise _taken(name)
+        if not callable(ask):
+            raise _not_draws(name, ask)
+
+
+def weighted_moments(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and sd of each quantity, (quantities,), of draws (quantities, draws) whose weights sum to 1."""
+    mean = values @ weights
+    return mean, np.sqrt(np.maximum((values - mean[:, None]) ** 2 @ weights, 0.0))
+
+
+def check_draws(fit: Fit) -> None:
+    """Refuse a fit with so few draws that weights of them cannot be judged.
+
+    Raises
+    ------
+    DataError
+        Fewer than a hundred.
+    """
+    sizes = fit.posterior.sizes
+    if sizes["chain"] * sizes["draw"] < _FEWEST:
+        raise DataError(
+            "importance weights cannot be judged by so few draws",
+            got=f"{sizes['chain']} chains of {sizes['draw']} draws",
+            allowed=f"{_FEWEST} draws or more in all",
+            do="fit with more draws",
+        )
+
+
+def _always(fit: Fit) -> dict[str, np.ndarray]:
+    """Parameters and, where there is one, the ICC."""
+    top = {BETA, *(name for name, _ in fit.spec.family_record.parameters)}
+    top |= {name for f in fit.design.factors for name in (sd_name(f.name), corr_name(f.name))}
+    out: dict[str, np.ndarray] = {}
+    for name, draws in fit.posterior.data_vars.items():
+        if str(name) in top:
+            out |= _columns(str(name), draws)
+    with contextlib.suppress(PartialPoolError):  # no groups, or no variance of the response: nothing to follow
+        out |= _columns("icc", icc(fit)["icc"])
+    return out
+
+
+def _asked(fit: Fit, name: str, ask: Quantity, known: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """One quantity's columns, once they are what they should be."""
+    answer = ask(fit)
+    if not isinstance(answer, xr.DataArray) or not {"chain", "draw"} <= set(answer.dims):
+        raise _not_draws(name, answer)
+    have, want = (tuple(of.sizes[d] for d in ("chain", "draw")) for of in (answer, fit.posterior))
+    if have != want:
+        raise SpecError(
+            f"the quantity {name!r} has other draws than its fit",
+            got="{} chains of {} draws".format(*have),
+            allowed="{} chains of {} draws".format(*want),
+            do="keep every draw of the fit",
+        )
+    if not np.isfinite(answer.to_numpy()).all():
+        raise SpecError(
+            f"the quantity {name!r} has draws that are no numbers",
+            got=f"{int((~np.isfinite(answer.to_numpy())).sum())} of {answer.size}",
+            allowed="finite draws",
+            do="leave out what is not defined in every draw",
+        )
+    added = _columns(name, answer)
+    if set(added) & set(known):
+        raise _taken(name)
+    return added
+
+
+def _taken(name: str) -> SpecError:
+    return SpecError(
+        f"the name {name!r} is taken",
+        got=repr(name),
+        allowed="a name that no parameter and no dimension has",
+        do="call the quantity something else",
+    )
+
+
+def _not_draws(name: str, answer: object) -> SpecError:
+    return SpecError(
+        f"the quantity {name!r} is not labelled draws",
+        got=type(answer).__name__,
+        allowed="a function from a fit to an xarray.DataArray with dimensions chain and draw",
+        do="pick one variable of an answer: lambda f: pp.icc(f)['icc']",
+    )
+
+
+def _columns(name: str, draws: xr.DataArray) -> dict[str, np.ndarray]:
+    """Split labelled draws into columns; a correlation matrix above its diagonal."""
+    dims = [d for d in draws.dims if d not in ("chain", "draw")]
+    values = draws.transpose("chain", "draw", *dims).to_numpy()
+    square = len(dims) == 2 and str(dims[1]) == f"{dims[0]}_bis"
+    out = {}
+    for place in np.ndindex(values.shape[2:]):
+        if square and not place[0] < place[1]:
+            continue
+        labels = ", ".join(str(draws[d].to_numpy()[p]) for d, p in zip(dims, place, strict=True))
+        # A copy, since a view would keep the whole array it was cut from.
+        out[f"{name}[{labels}]" if labels else name] = values[(slice(None), slice(None), *place)].copy()
+    return out

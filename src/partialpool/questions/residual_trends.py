@@ -1,0 +1,250 @@
+"""What a model leaves in its residuals: trends of single levels along a predictor."""
+
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from partialpool.design.build import Design, FactorEffects, build_design
+from partialpool.design.groupby import center_within, sum_by_level
+from partialpool.design.newdata import own_rows
+from partialpool.design.table import read_table
+from partialpool.errors import DataError, DataWarning, PartialPoolError, nearest
+from partialpool.families.dispersion import dispersion
+from partialpool.fitting.fit import Fit
+from partialpool.model.chunks import pieces_of
+from partialpool.model.expectation import expectation
+from partialpool.model.predictor import linear_predictor
+from partialpool.model.response import replicate
+from partialpool.names import OBS
+from partialpool.spec.expression import columns_of
+from partialpool.spec.model import ModelSpec
+from partialpool.spec.terms import Group
+from partialpool.spec.whitelist import quote_name
+from partialpool.tabulate import p_value
+
+__all__ = ["residual_trends"]
+
+_SMALLEST_SD = 1.5e-8
+DOUBTFUL = 0.05
+"""Below this posterior-predictive p-value a term is suggested."""
+
+
+def residual_trends(
+    fit: Fit, over: str, *, factor: str | None = None, data: Any = None, seed: int | None = None
+) -> xr.Dataset:
+    """Ask whether residuals trend along a predictor within levels, more than the model lets them.
+
+    Per draw, e_i = (y_i - E(y_i | b)) / sd(y_i | b) is regressed on the predictor x within each level j. Where the
+    model holds, T = sum_j (sum_i (x_i - xbar_j) e_i)^2 / sum_i (x_i - xbar_j)^2 is a sum of J squares of unit variance.
+    It is compared with T of a new response drawn from the same parameters (a posterior-predictive check of a realised
+    discrepancy: Gelman, Meng & Stern 1996, Statistica Sinica 6:733); p = P(T(new) >= T(y)). Such p-values lean towards
+    1/2: a small one means what it says.
+
+    Parameters
+    ----------
+    fit
+        A fit by any engine.
+    over
+        A numeric predictor: a column that the model reads; or any column of `data`.
+    factor
+        Its grouping factor; may be left out where there is only one.
+    data
+        The table the fit was made of, where the model does not read the column.
+    seed
+        Repeats the new responses.
+
+    Returns
+    -------
+    xarray.Dataset
+        - `trend` (chain, draw, level): slope of the level's raw residuals, units of the response (lognormal: of its
+          logarithm) per unit of x; NaN where the predictor does not vary within the level;
+        - `discrepancy`, `replicated` (chain, draw): T of the data and of new responses, without unit;
+        - `p_value`;
+        - by obs: `residual`, posterior mean of y - E(y | b), `x` and `row_level`, for the picture.
+
+        attrs: `suggestion`, a formula with the trend in it, for the same family, empty where p is above 0.05 or the
+        model has it; `sentence`, the answer in words.
+
+    Raises
+    ------
+    DataError
+        No such factor or column; a column that is not numbers or nowhere varies within a level; an ordinal response.
+
+    Examples
+    --------
+    >>> import partialpool as pp
+    >>> data = pp.load_dataset("sleepstudy")
+    >>> fit = pp.fit("Reaction ~ Days + (1 | Subject)", data, seed=1, progressbar=False)
+    >>> print(pp.residual_trends(fit, "Days", seed=1).attrs["suggestion"])
+    Reaction ~ Days + (Days | Subject)
+    """
+    design = fit.design
+    chosen = design.factor_named(factor)
+    if design.spec.family == "cumulative":
+        raise DataError(
+            "ordered categories have no residual",
+            got="family 'cumulative'",
+            allowed="a response with a mean",
+            do="compare fits with and without the term by pp.compare",
+        )
+    x = _values(design, over, data)
+    inside, spread = center_within(chosen, x)
+    told = spread > 0
+    if not told.any():
+        raise DataError(
+            f"{over!r} does not vary within any level of {chosen.name}",
+            got="one value per level",
+            allowed="a predictor that varies within levels",
+            do="name another predictor, or another factor",
+        )
+    trends, real, new, residual = [], [], [], np.zeros(len(x))
+    for raw, raw_new, sd in _residuals(fit, seed):
+        by_level = [sum_by_level(chosen, inside * r)[:, told] for r in (raw, raw / sd, raw_new / sd)]
+        slope = np.full((len(raw), chosen.n_levels), np.nan)
+        slope[:, told] = by_level[0] / spread[told]
+        trends.append(slope)
+        real.append((by_level[1] ** 2 / spread[told]).sum(axis=1))
+        new.append((by_level[2] ** 2 / spread[told]).sum(axis=1))
+        residual += raw.sum(axis=0)
+    found = np.concatenate(trends), np.concatenate(real), np.concatenate(new)
+    return _labelled(fit, over, chosen, found, (residual / len(found[0]), x))
+
+
+def _values(design: Design, over: str, data: Any) -> np.ndarray:
+    """Values of the predictor in the design's rows, (rows,)."""
+    known = design.spec.expression_columns
+    if over == design.response.name or (data is None and over not in known):
+        raise DataError(
+            "the model does not read this column as a predictor",
+            got=repr(over),
+            allowed=nearest(over, known) + "; any other column but the response, of the table given by data=",
+            do="pass the table the fit was made of as data=",
+        )
+    column = design.frame[over] if data is None else _from_table(design, over, data)
+    if not pd.api.types.is_numeric_dtype(column):
+        raise DataError(
+            f"{over!r} has categories: a trend goes along numbers",
+            got=f"values such as {column.iloc[0]!r}",
+            allowed="a numeric column",
+            do="name a numeric predictor",
+        )
+    return column.to_numpy(dtype=float)
+
+
+def _from_table(design: Design, over: str, data: Any) -> pd.Series:
+    table = read_table(data, (over,), predictors=(over,))
+    missing = np.setdiff1d(design.rows, table.rows)
+    if table.n_given != design.n_given or len(missing):
+        raise DataError(
+            "this is not the table the fit was made of, or the column has missing values in its rows",
+            got=f"{table.n_given} rows, {len(missing)} of the fit's rows without a value",
+            allowed=f"the {design.n_given} rows of the fit's table, {over!r} complete in those used",
+            do="pass the same table, in the same order",
+        )
+    return table.frame[over].loc[design.rows]
+
+
+def _residuals(fit: Fit, seed: int | None) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Residuals, those of new responses, and their sd, (draws, rows), some draws at a time."""
+    design, rows = fit.design, own_rows(fit.design)
+    trials = 1.0 if rows.trials is None else rows.trials
+    for some, child in pieces_of(fit.stacked(), design.n_rows, seed):
+        eta = linear_predictor(design, rows, some)
+        own = _own_parameters(design, some)
+        new = replicate(design, rows, eta, some, seed=child)
+        if design.spec.family == "lognormal":  # the logarithm is normal
+            yield np.log(design.response.values) - eta, np.log(new) - eta, dispersion("gaussian", eta, own) ** 0.5
+            continue
+        mean = expectation(design, eta, None, some)
+        # A Student t may have no variance; its scale standardises data and replicates alike.
+        family = "gaussian" if design.spec.family == "student_t" else design.spec.family
+        # A probability may round to 0 or 1, where nothing varies and nothing is left over.
+        sd = np.maximum(np.sqrt(trials * dispersion(family, mean, own)), _SMALLEST_SD)
+        yield design.response.values - trials * mean, new - trials * mean, sd
+
+
+def _own_parameters(design: Design, draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    own = {name: draws[name][:, None] for name, _ in design.spec.family_record.parameters if name in draws}
+    return own if design.se is None else own | {"sigma": design.se}
+
+
+def _suggestion(design: Design, over: str, factor: str, x: np.ndarray) -> str:
+    """The formula with intercept and slope varying over the factor; empty where they do, or it cannot be fitted."""
+    spec = design.spec
+    groups = [g for g in spec.groups if g.factor == factor]
+    varies = any(over in columns_of(slope) for g in groups for slope in g.slopes)
+    starts = any(g.intercept for g in groups)
+    if varies and starts:
+        return ""
+    term = _term_of(spec, over)
+    first = groups[0]
+    slopes = first.slopes if varies else (*first.slopes, term)
+    wider = Group(
+        factor, slopes=slopes, intercept=first.intercept or not starts, correlated=first.correlated, cov=first.cov
+    )
+    read = any(over in columns_of(known) for known in spec.common)
+    suggested = spec.with_terms(
+        common=spec.common if read else (*spec.common, term),
+        groups=[wider if group is first else group for group in spec.groups],
+    )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DataWarning)
+            build_design(suggested, design.frame.assign(**{over: x}))
+    except PartialPoolError:
+        return ""
+    return suggested.to_formula()
+
+
+def _term_of(spec: ModelSpec, over: str) -> str:
+    """The common term that reads the predictor, the one that varies within levels first; else the predictor itself."""
+    readers = [term for term in spec.common if columns_of(term)[:1] == (over,) and ":" not in term]
+    return min(readers, key=lambda term: term.startswith("between("), default=quote_name(over))
+
+
+def _labelled(
+    fit: Fit,
+    over: str,
+    factor: FactorEffects,
+    found: tuple[np.ndarray, np.ndarray, np.ndarray],
+    rows: tuple[np.ndarray, np.ndarray],
+) -> xr.Dataset:
+    posterior, (trends, real, new) = fit.posterior, found
+    lead = (posterior.sizes["chain"], posterior.sizes["draw"])
+    p = float((new >= real).mean())
+    labels = list(factor.levels.labels)
+    variables = {
+        "trend": (("chain", "draw", "level"), trends.reshape(*lead, -1)),
+        "discrepancy": (("chain", "draw"), real.reshape(lead)),
+        "replicated": (("chain", "draw"), new.reshape(lead)),
+        "p_value": ((), p),
+        "residual": ((OBS,), rows[0]),
+        "x": ((OBS,), rows[1]),
+        "row_level": ((OBS,), np.array([str(label) for label in labels])[factor.codes]),
+    }
+    coords = {"chain": posterior["chain"], "draw": posterior["draw"], "level": labels, OBS: fit.design.rows}
+    suggestion = _suggestion(fit.design, over, factor.name, rows[1]) if p < DOUBTFUL else ""
+    attrs = {
+        "over": over,
+        "factor": factor.name,
+        "response": fit.spec.response,
+        "definition": "T = sum over levels of (x'e)^2 / x'x, x centred within the level, e standardised residuals",
+        "suggestion": suggestion,
+        "sentence": _sentence(fit, over, factor.name, p, suggestion),
+    }
+    return xr.Dataset(variables, coords=coords, attrs=attrs)
+
+
+def _sentence(fit: Fit, over: str, factor: str, p: float, suggestion: str) -> str:
+    shown = p_value(p)
+    if p >= DOUBTFUL:
+        return f"Residuals trend along {over} within levels of {factor} no more than the model expects ({shown})."
+    found = f"Residuals of {fit.spec.to_formula()} still trend along {over} within levels of {factor} ({shown})"
+    if suggestion:
+        return f"{found}: fit {suggestion}{fit.spec.beside_formula}."
+    bend = f"I({quote_name(over)}**2)"
+    return f"{found}; no varying slope is left to add: look for a bend, such as {bend}, or for rows far off."

@@ -1,0 +1,135 @@
+"""How far each level is pulled towards the population, and why: no pooling, complete pooling, partial pooling."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from partialpool.fitting.fit import Fit
+from partialpool.marginal.gaussian.standardise import working_response
+from partialpool.model.level_coefficients import level_coefficients
+from partialpool.model.no_pooling import check_normal, unpooled
+from partialpool.model.pooled_regression import least_squares
+
+__all__ = ["shrinkage"]
+
+_LEVELS_AT_ONCE = 64
+
+
+def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = MappingProxyType({})) -> xr.Dataset:
+    """Return each level's estimates without, with complete and with partial pooling, and the weights of the data.
+
+    Given theta, the effects of level j are B_j times what its own rows say, B_j = Sigma Z_j' V_j^-1 Z_j =
+    Sigma (G_j Sigma + sigma^2 I)^-1 G_j, G_j = Z_j'Z_j, V_j = Z_j Sigma Z_j' + sigma^2 I, with common effects and other
+    factors known: the identity is no pooling, 0 complete pooling. For a balanced varying intercept it is
+    n tau^2 / (n tau^2 + sigma^2).
+
+    An estimate is of the level where it stands. Predictors that change its effects (the sex in `age * sex` with a
+    varying slope of age) are at the level's own value, unless they vary within levels. All others are at one place for
+    all levels: numbers and the offset at their means, categories averaged over the rows. So a level's slope is that of
+    its own predictions, and two intercepts differ by what is not explained. Where zero is far from a predictor whose
+    slope varies (calendar years), effects are at its mean. `attrs` say where.
+
+    Parameters
+    ----------
+    fit
+        A fit of a normal response (gaussian or lognormal, identity link).
+    factor
+        Its grouping factor; may be left out where there is only one.
+    at
+        One value by column, `{"sex": "Male"}`, for all levels, in place of where they stand.
+
+    Returns
+    -------
+    xarray.Dataset
+        On the scale of the response (lognormal: of its logarithm).
+
+        - by level: `n`, its rows;
+        - by level and effect: `no_pooling`, least squares of the level's own rows, everything else at its posterior
+          mean, and `no_pooling_se`, its standard error, sigma^2 at its posterior mean; NaN where the rows do not
+          identify them;
+        - by effect, or by level and effect where levels stand at values of their own: `complete_pooling`, least squares
+          of all rows, groups ignored (0 for an effect that the common effects do not have), and `complete_pooling_se`,
+          which is too sure of itself;
+        - by effect: `pooling_factor` of Gelman & Pardoe (2006), 1 - Var_j(E b_j) / E(Var_j b_j), where 1 is complete
+          pooling;
+        - (chain, draw, level, effect): `partial_pooling`, what the common effects come to plus b;
+        - (chain, draw, level, effect, effect_bis): `weight`, B_j;
+        - (chain, draw, effect, effect_bis): `covariance`, Sigma.
+
+    Raises
+    ------
+    DataError
+        Another family; no such factor; `at` names a column that the model does not read, or whose effect varies.
+
+    Examples
+    --------
+    >>> import partialpool as pp
+    >>> fit = pp.fit("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff"), seed=1, progressbar=False)
+    >>> pp.shrinkage(fit)["n"].values
+    array([5, 5, 5, 5, 5, 5])
+    """
+    design = fit.design
+    check_normal(fit.spec)
+    chosen = design.factor_named(factor)
+    chosen.check_unrelated("a level's weight")
+    y = working_response(design)
+    coefficients = level_coefficients(design, chosen, at)
+    places = coefficients.places
+    own = unpooled(fit.posterior, coefficients, y)
+    pooled = least_squares(design, y)
+    complete, errors = coefficients.common(pooled.estimate), coefficients.standard_errors(pooled.covariance)
+    common, sigma = coefficients.common_draws(fit.posterior), coefficients.covariance_draws(fit.posterior)
+    b = coefficients.own_draws(fit.posterior)
+    names, labels = list(chosen.names), list(chosen.levels.labels)
+    per_effect = ("level", "effect")
+    of_all = per_effect if places.differ else ("effect",)
+    variables = {
+        "n": (("level",), np.bincount(chosen.codes, minlength=chosen.n_levels)),
+        "no_pooling": (per_effect, own.estimate),
+        "no_pooling_se": (per_effect, own.error),
+        "complete_pooling": (of_all, coefficients.by_level(complete, 0) if places.differ else complete[0]),
+        "complete_pooling_se": (of_all, coefficients.by_level(errors, 0) if places.differ else errors[0]),
+        "partial_pooling": (("chain", "draw", *per_effect), b + coefficients.by_level(common, 2)),
+        "weight": (("chain", "draw", *per_effect, "effect_bis"), _weights(sigma, own.gram, own.sigma2)),
+        "covariance": (("chain", "draw", "effect", "effect_bis"), sigma),
+        "pooling_factor": (("effect",), _pooling_factor(b)),
+    }
+    coords = {
+        "chain": fit.posterior["chain"],
+        "draw": fit.posterior["draw"],
+        "level": labels,
+        "effect": names,
+        "effect_bis": names,
+    }
+    attrs = {
+        "factor": chosen.name,
+        "definition": "weight = Sigma Z' V^-1 Z per level, V = Z Sigma Z' + sigma^2 I; 0 is complete pooling",
+        "pooling_factor": "Gelman & Pardoe (2006): 1 - Var_j(E b_j) / E(Var_j b_j)",
+        "response": fit.spec.response,
+        **coefficients.in_words,
+    }
+    return xr.Dataset(variables, coords=coords, attrs=attrs)
+
+
+def _weights(sigma: np.ndarray, gram: np.ndarray, sigma2: np.ndarray) -> np.ndarray:
+    """Sigma (G_j Sigma + sigma^2 I)^-1 G_j, (chains, draws, levels, effects, effects)."""
+    q = gram.shape[1]
+    out = np.empty((*sigma.shape[:2], len(gram), q, q))
+    noise = np.broadcast_to(sigma2, sigma.shape[:2])[:, :, None, None, None] * np.eye(q)
+    for at in range(0, len(gram), _LEVELS_AT_ONCE):
+        some = gram[at : at + _LEVELS_AT_ONCE]
+        inner = some @ sigma[:, :, None] + noise
+        out[:, :, at : at + _LEVELS_AT_ONCE] = sigma[:, :, None] @ np.linalg.solve(
+            inner, np.broadcast_to(some, inner.shape)
+        )
+    return out
+
+
+def _pooling_factor(b: np.ndarray) -> np.ndarray:
+    """1 - Var_j(E b_j) / E(Var_j b_j) per effect, from draws (chains, draws, levels, effects)."""
+    of_means = b.mean(axis=(0, 1)).var(axis=0, ddof=1)
+    mean_of = b.var(axis=2, ddof=1).mean(axis=(0, 1))
+    return 1 - np.divide(of_means, mean_of, out=np.zeros_like(of_means), where=mean_of > 0)

@@ -1,0 +1,371 @@
+"""Which effect or correlation the data do not support: singular fits, by a posterior that has no boundary problem."""
+
+import warnings
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from scipy import stats
+
+from partialpool.design.build import Design, FactorEffects, build_design
+from partialpool.design.identifiability import Dependency, not_identified
+from partialpool.design.simplify import without_effects
+from partialpool.errors import DataError, DataWarning, EngineError, PartialPoolError
+from partialpool.fitting.fit import Fit
+from partialpool.likelihood.maximum_likelihood import LikelihoodFit, likelihood_fit
+from partialpool.marginal.gaussian.eligibility import why_not
+from partialpool.model.covariance import effects_at_means
+from partialpool.model.level_information import information_alike, row_information_of
+from partialpool.model.partition import partition_over_rows
+from partialpool.model.scipy_priors import frozen
+from partialpool.model.variance_prior import is_decomposed
+from partialpool.model.variance_prior_draws import implied_sd
+from partialpool.names import INTERCEPT, corr_name, sd_name
+from partialpool.spec.model import ModelSpec
+
+__all__ = ["singularity"]
+
+NEGLIGIBLE = 0.1
+"""An effect is near zero where it raises the variance of a level's mean by less than this: a design effect of 1.1."""
+EXTREME = 0.95
+"""A correlation beyond this, either way, is near +-1."""
+ENOUGH = 0.1
+"""Posterior mass near +-1 that counts, where it is three times the prior's."""
+DOUBTFUL = 0.25
+"""Posterior mass near zero that counts where no score prefers the effect."""
+UNDECIDED = 0.01
+"""Posterior mass near zero from which on the model without the effect is scored."""
+UNDECIDED_ALONE = 0.1
+"""The same where there is no likelihood: more than this, and more than before the data, decides nothing."""
+LIKELY = 0.5
+"""Posterior mass near zero that counts where there is no likelihood to score the model without the effect."""
+_GRID = 200
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Two effects of one block."""
+
+    factor: FactorEffects
+    first: int
+    second: int
+    size: int
+    """Effects in the block."""
+
+    @property
+    def label(self) -> str:
+        names = self.factor.names
+        return f"{self.factor.name}: {names[self.first]}, {names[self.second]}"
+
+
+def singularity(fit: Fit) -> xr.Dataset:
+    """Ask which varying effects and correlations the data support, and what simpler model is left.
+
+    An effect's contribution is its sd times the root mean square of its column: what it adds to the linear predictor.
+    Correlated effects are taken at the predictors' means, so that no answer depends on where zero is. A contribution is
+    near zero where a level's rows cannot distinguish it from their own noise: where it raises the variance of the
+    level's mean by less than a tenth, a design effect of 1.1. That is below sqrt(0.1 sum_j W_j / sum_j W_j^2), W_j the
+    information of a level's rows, 1 / (residual variance) each; a row of n trials counts n times, a known error by its
+    own variance. Of a Student t response, whose variance may be infinite, it is (nu + 1) / ((nu + 3) sigma^2).
+
+    An effect is not supported where a quarter of its posterior mass or more is near zero and the model without it
+    predicts no worse (AIC, where there is a likelihood), or where half of the mass is. The prior's mass near zero is
+    reported, and decides nothing: a wide prior has next to none there, whatever the data say (Lindley 1957). Two
+    effects are nearly one if a tenth of the mass of their correlation lies beyond +-0.95, three times the prior's. The
+    effective rank of a factor's covariance is exp(entropy of its normalised eigenvalues) (Roy & Vetterli 2007,
+    EUSIPCO), columns scaled to sd 1: 2 for two independent effects of one size, 1 for effects that are one.
+
+    Where a hundredth or more of the mass is near zero, and the model without the effect is no worse, the data decide
+    neither way: `undecided`. Without a likelihood this is said from a tenth on, if it is more than before the data.
+
+    For normal responses the maximum-likelihood fit is judged as lme4 does (`isSingular`): a diagonal element of the
+    relative Cholesky factor below 1e-4, here of effects at the predictors' means; and a simpler model is advised only
+    if its AIC is no worse: a correlation that is truly near 1 had better stay. A varying intercept is never advised
+    away: where levels structure the data (subjects of a trial, sites of a survey), leaving them out takes rows for
+    independent that are not, however small their sd is estimated.
+
+    Parameters
+    ----------
+    fit
+        A fit with grouping factors, by any engine.
+
+    Returns
+    -------
+    xarray.Dataset
+        - (chain, draw, term): `contribution`, in units of the linear predictor;
+        - by term: `small`, the threshold; `near_zero`, posterior mass below it, `near_zero_prior`, `supported`,
+          `undecided`; `prior_density` (term, grid), of the contribution; `ml_relative`, diagonal of the relative
+          Cholesky factor at maximum likelihood (NaN where there is none);
+        - (chain, draw, pair): `correlation`; by pair: `extreme`, posterior mass beyond +-0.95,
+          `extreme_prior`, `piled`;
+        - (chain, draw, factor): `effective_rank`; `effects`, how many there are.
+
+        `good`: whether every slope is supported, no two effects are one, and data of this design identify all
+        variances and correlations. attrs: `finding`, in words; `sentence`, with the advice; `simpler`, a formula
+        without the slopes and correlations that are not supported, to pass to `fit`, empty where there is none;
+        `ml_singular`, "yes", "no" or why there is no maximum.
+
+    Raises
+    ------
+    DataError
+        No grouping factor.
+
+    Examples
+    --------
+    >>> import partialpool as pp
+    >>> fit = pp.fit("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff2"), seed=1, progressbar=False)
+    >>> bool(pp.singularity(fit)["supported"].sel(term="Batch: Intercept"))
+    False
+    """
+    design, posterior = fit.design, fit.posterior
+    if not design.factors:
+        raise DataError(
+            "only effects that vary can be singular",
+            got=f"{fit.spec}",
+            allowed="a model with a grouping term",
+            do="add one",
+        )
+    terms = [(factor, e) for factor in design.factors for e in range(len(factor.names))]
+    pairs = [
+        _Pair(f, block[i], block[j], len(block))
+        for f in design.factors
+        for block in f.blocks
+        for j in range(len(block))
+        for i in range(j)
+    ]
+    sizes = {f.name: _column_sizes(design, f) for f in design.factors}
+    scales = [float(sizes[f.name][e]) for f, e in terms]
+    at_means = {f.name: effects_at_means(posterior, f) for f in design.factors}
+    contribution = np.stack(
+        [at_means[f.name][0][..., e] * scale for (f, e), scale in zip(terms, scales, strict=True)], axis=-1
+    )
+    information = row_information_of(design, _residual_variance(fit))
+    small = np.array([np.sqrt(NEGLIGIBLE / information_alike(f, information)) for f, _ in terms])
+    near = (contribution < small).mean(axis=(0, 1))
+    priors = [_sd_prior(fit, f"{sd_name(f.name)}[{f.names[e]}]") for f, e in terms]
+    near_prior = np.array([float(p.cdf(t / s)) for p, s, t in zip(priors, scales, small, strict=True)])
+    grid = np.linspace(0, max(1.05 * np.quantile(contribution, 0.995, axis=(0, 1)).max(), 2 * small.max()), _GRID)
+    correlation, extreme, extreme_prior = _correlations(fit, pairs)
+    piled = (extreme > ENOUGH) & (extreme > 3 * extreme_prior)
+    ml = _Likelihood.of(fit)
+    worth = [_Worth(fit, ml, term) for term in terms]
+    supported = np.array([one.is_supported(mass) for one, mass in zip(worth, near, strict=True)])
+    undecided = supported & [
+        one.is_undecided(mass, before) for one, mass, before in zip(worth, near, near_prior, strict=True)
+    ]
+    confounded = not_identified(design)
+    is_slope = np.array([f.names[e] != INTERCEPT for f, e in terms])
+    per_term = ("term",)
+    variables = {
+        "contribution": (("chain", "draw", "term"), contribution),
+        "near_zero": (per_term, near),
+        "near_zero_prior": (per_term, near_prior),
+        "supported": (per_term, supported),
+        "undecided": (per_term, undecided),
+        "ml_relative": (per_term, ml.relative),
+        "correlation": (("chain", "draw", "pair"), correlation),
+        "extreme": (("pair",), extreme),
+        "extreme_prior": (("pair",), extreme_prior),
+        "piled": (("pair",), piled),
+        "good": ((), bool(supported[is_slope].all()) and not bool(piled.any()) and not confounded),
+        "effective_rank": (("chain", "draw", "factor"), _ranks(fit)),
+        "effects": (("factor",), [len(f.names) for f in design.factors]),
+        "small": (per_term, small),
+        "prior_density": (
+            ("term", "grid"),
+            np.stack([p.pdf(grid / s) / s for p, s in zip(priors, scales, strict=True)]),
+        ),
+    }
+    coords = {
+        "chain": posterior["chain"],
+        "draw": posterior["draw"],
+        "term": [f"{f.name}: {f.names[e]}" for f, e in terms],
+        "pair": [pair.label for pair in pairs],
+        "factor": [f.name for f in design.factors],
+        "grid": grid,
+    }
+    found = xr.Dataset(variables, coords=coords)
+    weak = {(f.name, e) for (f, e), fine in zip(terms, supported | ~is_slope, strict=True) if not fine}
+    tied = [pair for pair, one in zip(pairs, piled, strict=True) if one]
+    simpler = _advised(fit, ml, weak, tied)
+    found.attrs = {
+        "definition": "contribution = sd of the effect x rms of its column, at the predictors' means; "
+        "near zero: design effect below 1.1",
+        "response": fit.spec.response,
+        "scale": fit.spec.link,
+        "ml_singular": ml.singular,
+        "simpler": simpler.to_formula() if simpler else "",
+    }
+    found.attrs["finding"] = _finding(found, confounded)
+    beside = fit.spec.beside_formula
+    advice = f" A simpler model: {found.attrs['simpler']}{beside}." if simpler else _other_advice(confounded)
+    keep = " Keep it if the design has it." if (~supported | undecided)[~is_slope].any() else ""
+    found.attrs["sentence"] = f"{found.attrs['finding']}.{keep}{'' if found['good'] else advice}"
+    return found
+
+
+def _column_sizes(design: Design, factor: FactorEffects) -> np.ndarray:
+    """Root mean squares of the columns at the means, over rows or trials, own entries of cov counted, (effects,)."""
+    square = factor.basis.columns.of(factor.values) ** 2 * factor.own[:, None]
+    return np.sqrt(np.average(square, axis=0, weights=design.response.trials))
+
+
+def _residual_variance(fit: Fit) -> float:
+    """Residual variance of one observation; of a Student t, 1 / its information, which exists whatever nu is."""
+    if fit.spec.family != "student_t" or fit.design.se is not None:
+        return float(partition_over_rows(fit.posterior, fit.design).residual.mean())
+    nu, sigma = fit.posterior["nu"].to_numpy(), fit.posterior["sigma"].to_numpy()
+    return float((sigma**2 * (nu + 3) / (nu + 1)).mean())
+
+
+class _Worth:
+    """Whether one effect is worth its place, by the posterior and by the model without it."""
+
+    def __init__(self, fit: Fit, ml: "_Likelihood", term: tuple[FactorEffects, int]) -> None:
+        self.fit, self.ml, self.term = fit, ml, term
+
+    @cached_property
+    def needless(self) -> bool:
+        """Whether the model without it has an AIC that is no worse; False where there is no such model or score."""
+        if self.ml.fit is None:
+            return False
+        factor, effect = self.term
+        simpler = without_effects(self.fit.design, {(factor.name, effect)}, set())
+        changed = Counter(simpler.groups) != Counter(self.fit.spec.groups)
+        return changed and _is_no_worse(self.fit.design, simpler, self.ml.fit)
+
+    def is_supported(self, near: float) -> bool:
+        """Whether the data support it, with so much of its posterior near zero."""
+        return near < DOUBTFUL or (near < LIKELY and not self.needless)
+
+    def is_undecided(self, near: float, near_prior: float) -> bool:
+        """Whether the data neither support nor contradict it, as those of two or three levels hardly can."""
+        if self.ml.fit is None:
+            return near >= max(UNDECIDED_ALONE, near_prior)
+        return near >= UNDECIDED and self.needless
+
+
+def _sd_prior(fit: Fit, parameter: str) -> Any:
+    """The prior of one sd, with `cdf` and `pdf`: its own, or what a joint prior says of it."""
+    if is_decomposed(fit.priors):
+        return implied_sd(fit.design, fit.priors, parameter)
+    return frozen(fit.priors[parameter])
+
+
+def _correlations(fit: Fit, pairs: list[_Pair]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draws, posterior and prior mass near +-1.
+
+    Under LKJ(eta) of n effects (r + 1) / 2 ~ Beta(a, a), a = eta + n / 2 - 1.
+    """
+    posterior = fit.posterior
+    draws = np.zeros((posterior.sizes["chain"], posterior.sizes["draw"], len(pairs)))
+    prior = np.zeros(len(pairs))
+    for k, pair in enumerate(pairs):
+        corr = effects_at_means(posterior, pair.factor)[1]
+        draws[..., k] = corr[..., pair.first, pair.second]
+        a = fit.priors[corr_name(pair.factor.name)].arguments["eta"] + pair.size / 2 - 1
+        prior[k] = 2 * stats.beta(a, a).cdf((1 - EXTREME) / 2)
+    return draws, (np.abs(draws) > EXTREME).mean(axis=(0, 1)), prior
+
+
+def _ranks(fit: Fit) -> np.ndarray:
+    """Effective rank of each factor's covariance at the means, columns scaled to sd 1, (chains, draws, factors)."""
+    ranks = []
+    for factor in fit.design.factors:
+        sd, corr = effects_at_means(fit.posterior, factor)
+        sd = sd * factor.basis.scale
+        sigma = sd[..., :, None] * corr * sd[..., None, :]
+        values = np.maximum(np.linalg.eigvalsh(sigma), 0)
+        total = values.sum(axis=-1, keepdims=True)
+        share = np.divide(values, total, out=np.full(values.shape, 1 / values.shape[-1]), where=total > 0)
+        entropy = -np.where(share > 0, share * np.log(np.maximum(share, np.finfo(float).tiny)), 0.0).sum(axis=-1)
+        ranks.append(np.exp(entropy))
+    return np.stack(ranks, axis=-1)
+
+
+@dataclass(frozen=True, eq=False)
+class _Likelihood:
+    """The maximum-likelihood fit, where there is one."""
+
+    fit: LikelihoodFit | None
+    singular: str
+    """`yes`, `no`, or why there is no maximum."""
+    relative: np.ndarray
+    """Diagonal of the relative Cholesky factor by term; NaN where there is none."""
+
+    @classmethod
+    def of(cls, fit: Fit) -> "_Likelihood":
+        nothing = np.full(sum(len(f.names) for f in fit.design.factors), np.nan)
+        reason = why_not(fit.spec)
+        if reason:
+            return cls(None, f"no exact likelihood: {reason}", nothing)
+        try:
+            found = likelihood_fit(fit.design, reml=False)
+        except EngineError as error:
+            return cls(None, error.wrong, nothing)
+        return cls(found, "yes" if found.singular else "no", np.concatenate(found.maximum.relative))
+
+
+def _advised(fit: Fit, ml: _Likelihood, weak: set[tuple[str, int]], tied: list[_Pair]) -> ModelSpec | None:
+    """The simplest model worth advising: without weak effects and tied correlations, or without weak effects alone."""
+    for pairs in [tied, []] if tied and weak else [tied]:
+        simpler = without_effects(fit.design, weak, {(p.factor.name, p.first, p.second) for p in pairs})
+        if Counter(simpler.groups) == Counter(fit.spec.groups):
+            continue
+        # Without a likelihood the posterior alone speaks, and it says nothing of what no correlation would cost.
+        if ml.fit is None and not pairs:
+            return simpler
+        if ml.fit is not None and _is_no_worse(fit.design, simpler, ml.fit):
+            return simpler
+    return None
+
+
+def _is_no_worse(design: Design, simpler: ModelSpec, full: LikelihoodFit) -> bool:
+    """Whether a simpler model's AIC is no larger."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DataWarning)  # told when the full model was fitted
+            other = likelihood_fit(build_design(simpler, design.frame), reml=False)
+    except PartialPoolError:
+        return False
+    return other.deviance + 2 * other.n_parameters <= full.deviance + 2 * full.n_parameters + 1e-6
+
+
+def _other_advice(confounded: tuple[Dependency, ...]) -> str:
+    """Advise what to leave out of what no data of this design can divide."""
+    if not confounded:
+        return " No simpler model is advised."
+    return f" Consider {'; '.join(dict.fromkeys(one.do for one in confounded))}."
+
+
+def _finding(found: xr.Dataset, confounded: tuple[Dependency, ...]) -> str:
+    parts = [f"with this design {one.wrong}: {one.got}" for one in confounded]
+    for k in np.flatnonzero(~found["supported"].to_numpy()):
+        factor, _, effect = str(found["term"].to_numpy()[k]).partition(": ")
+        near = f"(near zero with probability {float(found['near_zero'][k]):.2f})"
+        if effect == INTERCEPT:
+            parts.append(f"how much the {INTERCEPT} varies over {factor} is estimated small {near}")
+        else:
+            parts.append(f"the data do not support that {effect} varies over {factor} {near}")
+    for k in np.flatnonzero(found["piled"].to_numpy()):
+        factor, _, effects = str(found["pair"].to_numpy()[k]).partition(": ")
+        mass = float(found["extreme"][k])
+        parts.append(
+            f"{effects} over {factor} are nearly one effect (correlation near +-1 with probability {mass:.2f})"
+        )
+    undecided = [str(term).partition(": ") for term in found["term"].to_numpy()[found["undecided"].to_numpy()]]
+    for factor, _, effect in undecided:
+        mass = float(found["near_zero"].sel(term=f"{factor}: {effect}"))
+        parts.append(
+            f"the data cannot tell whether {effect} varies over {factor} (near zero with probability {mass:.2f})"
+        )
+    ml = found.attrs["ml_singular"]
+    if not parts:
+        beside = {"yes": ", although the maximum-likelihood fit is singular", "no": ""}.get(ml, "")
+        return f"The data support every effect that varies{beside}"
+    said = {"yes": "the maximum-likelihood fit is singular", "no": "the maximum-likelihood fit is not singular"}.get(ml)
+    text = "; ".join([*parts, *([said] if said else [])])
+    return f"{text[0].upper()}{text[1:]}"

@@ -1,0 +1,91 @@
+"""Where the variance sits: variance components, their shares, and R2."""
+
+import numpy as np
+import xarray as xr
+
+from partialpool.fitting.fit import Fit
+from partialpool.model.covariance import effect_covariance
+from partialpool.model.partition import common_variance, partition_over_rows
+from partialpool.names import COMMON, RESIDUAL, part_names
+
+__all__ = ["variance_components"]
+
+
+def variance_components(fit: Fit) -> xr.Dataset:
+    """Return standard deviations, variances, shares, covariances, correlations and R2, per draw.
+
+    Parameters
+    ----------
+    fit
+        A fit of any family.
+
+    Returns
+    -------
+    xarray.Dataset
+        Dims (chain, draw, component), components `Subject: Intercept`, `Subject: Days`, ...: `sd` and `variance` of
+        each effect, in units of the linear predictor over the predictor's. Dims (chain, draw, pair): `covariance`
+        and `correlation` of two effects of a block. Dims (chain, draw, part), parts `common`, each factor (one called
+        `common` or `residual` has `_column` added), `residual`: `part_variance` averaged over the rows and `share` of
+        their sum. Dims (chain, draw): `r2_marginal`, the share of the common effects, and `r2_conditional`, of common
+        and group effects (Nakagawa & Schielzeth 2013; random slopes after Johnson 2014; the common effects' variance is
+        that of X beta over the rows, ddof 1, as in the R package insight). In draws in which a Student t response has
+        no variance (nu of 2 or less) the residual's is infinite and its share 1; `attrs["residual"]` says in how many.
+
+    Examples
+    --------
+    >>> import partialpool as pp
+    >>> fit = pp.fit("Reaction ~ Days + (Days | Subject)", pp.load_dataset("sleepstudy"), seed=1, progressbar=False)
+    >>> [str(part) for part in pp.variance_components(fit)["part"].values]
+    ['common', 'Subject', 'residual']
+    """
+    design, posterior = fit.design, fit.posterior
+    components: dict[str, np.ndarray] = {}
+    pairs: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    for factor in design.factors:
+        sigma = effect_covariance(posterior, factor)
+        for i, effect in enumerate(factor.names):
+            components[f"{factor.name}: {effect}"] = sigma[..., i, i]
+        for block in factor.blocks:
+            for n, j in enumerate(block):
+                for i in block[:n]:
+                    root = np.sqrt(sigma[..., i, i] * sigma[..., j, j])
+                    corr = np.divide(sigma[..., i, j], root, out=np.zeros_like(root), where=root > 0)
+                    pairs[f"{factor.name}: {factor.names[i]}, {factor.names[j]}"] = (sigma[..., i, j], corr)
+    partition = partition_over_rows(posterior, design)
+    common = common_variance(posterior, design)
+    residual = np.broadcast_to(partition.residual[..., 0], common.shape)
+    parts = [common, *(values[..., 0] for values in partition.factors.values()), residual]
+    total = sum(parts, np.zeros(common.shape))
+    # The residual's is what the others leave: its variance may be infinite (a Student t).
+    known = [np.divide(part, total, out=np.zeros(total.shape), where=total > 0) for part in parts[:-1]]
+    share = _stacked([*known, 1 - sum(known, np.zeros(total.shape))], posterior)
+    variance = _stacked(list(components.values()), posterior)
+    part_variance = _stacked(parts, posterior)
+    variables = {
+        "sd": (("chain", "draw", "component"), np.sqrt(variance)),
+        "variance": (("chain", "draw", "component"), variance),
+        "covariance": (("chain", "draw", "pair"), _stacked([c for c, _ in pairs.values()], posterior)),
+        "correlation": (("chain", "draw", "pair"), _stacked([r for _, r in pairs.values()], posterior)),
+        "part_variance": (("chain", "draw", "part"), part_variance),
+        "share": (("chain", "draw", "part"), share),
+        "r2_marginal": (("chain", "draw"), share[..., 0]),
+        "r2_conditional": (("chain", "draw"), share[..., :-1].sum(axis=-1)),
+    }
+    coords = {
+        "chain": posterior["chain"],
+        "draw": posterior["draw"],
+        "component": list(components),
+        "pair": list(pairs),
+        "part": [COMMON, *part_names(list(partition.factors)), RESIDUAL],
+    }
+    attrs = {
+        "definition": "variances of the linear predictor's parts, averaged over the rows",
+        "residual": partition.residual_definition,
+        "response": fit.spec.response,
+    }
+    return xr.Dataset(variables, coords=coords, attrs=attrs)
+
+
+def _stacked(arrays: list[np.ndarray], posterior: xr.Dataset) -> np.ndarray:
+    empty = np.zeros((posterior.sizes["chain"], posterior.sizes["draw"], 0))
+    return np.stack(arrays, axis=-1) if arrays else empty

@@ -1,0 +1,55 @@
+"""What grouping costs: rows that are worth fewer, and standard errors that ignore it."""
+
+from functools import partial
+
+from partialpool.fitting.fit import Fit
+from partialpool.fitting.point_estimate import common_point
+from partialpool.plots.design_effect import plot_design_effect
+from partialpool.plots.naive_errors import plot_naive_errors
+from partialpool.plots.style import figure_image
+from partialpool.questions.design_effect import design_effect
+from partialpool.questions.naive_errors import naive_errors
+from partialpool.reporting.section import Picture, Section, which_can
+from partialpool.reporting.wording import estimate_in_words
+from partialpool.tabulate import number
+
+__all__ = ["costs"]
+
+
+def costs(fit: Fit) -> Section | None:
+    """Draw design effects, and naive standard errors beside honest ones."""
+    if not fit.design.factors:
+        return None
+    pictures, refused = which_can(
+        (("the design effect", partial(_worth, fit)), ("standard errors that ignore groups", partial(_naive, fit)))
+    )
+    prose = (
+        "Members of a group are alike, so that a row of a group says less than an independent row would. An analysis "
+        "that ignores groups reports standard errors that are wrong."
+    )
+    return Section(prose=(prose, *refused), pictures=pictures)
+
+
+def _worth(fit: Fit) -> Picture:
+    answer = design_effect(fit)
+    point = common_point(answer["design_effect"], answer["effective_sample_size"])
+    said = []
+    for factor in answer["factor"].to_numpy():
+        effect = answer["design_effect"].sel(factor=factor).to_numpy()
+        size = answer["effective_sample_size"].sel(factor=factor).to_numpy()
+        worth = f"worth {number(float(point.of(size)))} independent rows"
+        said.append(f"{factor}: design effect {estimate_in_words(effect, point)}; {worth}")
+    counted, scale = f"{answer.attrs['rows']:,.0f} {answer.attrs['counted']}", answer.attrs["scale"]
+    whose = "the mean of the response" if scale == "response" else f"a mean on the {scale}"
+    caption = f"The {counted}, for {whose}: design effect, and what they are worth."
+    return Picture(figure_image(plot_design_effect(answer)), f"{'. '.join(said)}.", caption)
+
+
+def _naive(fit: Fit) -> Picture:
+    answer = naive_errors(fit)
+    said = [
+        f"{coef}: naive {number(float(naive))}, honest {number(float(honest))}"
+        for coef, naive, honest in zip(answer["coef"].to_numpy(), answer["naive"], answer["honest"], strict=True)
+    ]
+    caption = "Standard errors of the common effects: naive, groups ignored, and honest, the posterior's."
+    return Picture(figure_image(plot_naive_errors(answer)), f"Standard errors. {'; '.join(said)}.", caption)

@@ -1,0 +1,65 @@
+"""Who is where: the effects of each level, sorted."""
+
+from functools import partial
+
+import numpy as np
+import xarray as xr
+
+from partialpool.design.build import FactorEffects
+from partialpool.fitting.fit import Fit
+from partialpool.fitting.point_estimate import Point, common_point
+from partialpool.plots.group_effects import plot_group_effects
+from partialpool.plots.style import figure_image
+from partialpool.questions.group_effects import group_effects
+from partialpool.reporting.limits import MOST_LABELLED
+from partialpool.reporting.section import Note, Picture, Section, which_can
+from partialpool.reporting.wording import effect_units, estimate_in_words, on_scale
+
+__all__ = ["who"]
+
+_MOST_FACTORS = 3
+_OF_EACH_END = 15
+
+
+def who(fit: Fit) -> Section | None:
+    """Draw a forest of each factor's effects; of many levels, the lowest and the highest."""
+    factors = fit.design.factors
+    if not factors:
+        return None
+    drawn = factors[:_MOST_FACTORS]
+    left_out = [factor.name for factor in factors[_MOST_FACTORS:]]
+    more = [Note(f"Not drawn, to keep the page short: {', '.join(left_out)}.")] if left_out else []
+    pictures, refused = which_can((factor.name, partial(_picture, fit, factor)) for factor in drawn)
+    prose = "How far each level is from the population, in order of the first effect."
+    return Section(prose=(prose, *more, *refused), pictures=pictures)
+
+
+def _picture(fit: Fit, factor: FactorEffects) -> Picture:
+    answer = group_effects(fit, factor.name)
+    point = common_point(answer["effects"])
+    first = answer["effects"].isel(effect=0).transpose("chain", "draw", "level").to_numpy()
+    order = np.argsort(point.of(first.reshape(-1, first.shape[2]), axis=0))
+    thinned = ""
+    shown = answer
+    if len(order) > MOST_LABELLED:
+        shown = answer.isel(level=np.concatenate([order[:_OF_EACH_END], order[-_OF_EACH_END:]]))
+        point = common_point(shown["effects"])
+        thinned = f" The {_OF_EACH_END} lowest and the {_OF_EACH_END} highest of {len(order)} levels."
+    figure = plot_group_effects(shown, units=effect_units(fit, factor.names))
+    said = ". ".join(_in_numbers(answer, effect, point) for effect in factor.names)
+    bars = f"{point.name.capitalize()}, 50 % and 90 % intervals."
+    caption = f"{factor.name}: deviation of each level from the population{on_scale(fit)}. {bars}{thinned}"
+    return Picture(figure_image(figure), f"{len(order)} levels of {factor.name}. {said}.", caption)
+
+
+def _in_numbers(answer: xr.Dataset, effect: str, point: Point) -> str:
+    """The lowest and the highest level, and how many are apart from 0."""
+    draws = answer["effects"].sel(effect=effect).transpose("chain", "draw", "level").to_numpy()
+    draws = draws.reshape(-1, draws.shape[2])
+    points, (low, high) = point.of(draws, axis=0), np.quantile(draws, [0.05, 0.95], axis=0)
+    apart = int(((low > 0) | (high < 0)).sum())
+    ends = [
+        f"{name} {answer['level'].to_numpy()[k]} with {estimate_in_words(draws[:, k], point)}"
+        for name, k in (("lowest", int(points.argmin())), ("highest", int(points.argmax())))
+    ]
+    return f"{effect}: {'; '.join(ends)}; the 90 % interval excludes 0 for {apart} of {len(points)} levels"

@@ -1,0 +1,62 @@
+"""How alike two members of a group are."""
+
+from functools import partial
+
+from partialpool.design.labels import coordinate_of
+from partialpool.fitting.fit import Fit
+from partialpool.fitting.point_estimate import common_point
+from partialpool.plots.icc import plot_icc
+from partialpool.plots.style import figure_image
+from partialpool.questions.icc import icc
+from partialpool.reporting.grids import Grid, slope_grids
+from partialpool.reporting.limits import PHONE
+from partialpool.reporting.section import Picture, Section, which_can
+from partialpool.reporting.wording import estimate_in_words, on_scale
+
+__all__ = ["alike"]
+
+
+def alike(fit: Fit) -> Section | None:
+    """Draw the intraclass correlation of each factor, and along each predictor whose slope varies."""
+    if not fit.design.factors:
+        return None
+    curves, refused = which_can((grid.column, partial(_along, fit, grid)) for grid in slope_grids(fit.design))
+    prose = (
+        "The intraclass correlation (ICC) is the correlation of two responses that share a level, and the share of the "
+        "variance that lies between levels: 0 says that groups do not matter, 1 that members of a group are alike."
+    )
+    return Section(prose=(prose, *refused), pictures=(_averaged(fit), *curves))
+
+
+def _averaged(fit: Fit) -> Picture:
+    answer = icc(fit)
+    point = common_point(answer["icc"], answer["total"])
+    said = [
+        f"ICC of {factor}: {estimate_in_words(answer['icc'].sel(factor=factor).to_numpy(), point)}"
+        for factor in answer["factor"].to_numpy()
+    ]
+    if len(said) > 1:
+        said.append(f"All factors together: {estimate_in_words(answer['total'].to_numpy(), point)}")
+    varying = any(len(factor.names) > 1 for factor in fit.design.factors)
+    averaged = ", averaged over the rows" if varying else ""
+    scale = on_scale(fit)
+    residual = f" Residual: {answer.attrs['residual']}." if scale else ""
+    bars = f"Circle: {point.name}; bars: 50 % and 90 % intervals."
+    caption = f"Intraclass correlation{scale}{averaged}. {bars}{residual}"
+    return Picture(figure_image(plot_icc(answer), widest=PHONE), ". ".join(said) + ".", caption)
+
+
+def _along(fit: Fit, grid: Grid) -> Picture:
+    answer = icc(fit, at=grid.at)
+    held, answer = grid.held(answer), grid.along(answer)
+    dim = coordinate_of(answer, grid.column)
+    point = common_point(answer["icc"])
+    ends = (answer[dim].to_numpy()[0], answer[dim].to_numpy()[-1])
+    said = [
+        f"ICC of {factor} at {grid.column} {place:.4g}: "
+        f"{estimate_in_words(answer['icc'].sel({'factor': factor, dim: place}).to_numpy(), point)}"
+        for factor in answer["factor"].to_numpy()
+        for place in ends
+    ]
+    caption = f"Intraclass correlation of two responses at the same {grid.column}{on_scale(fit)}.{held}"
+    return Picture(figure_image(plot_icc(answer), widest=PHONE), ". ".join(said) + ".", caption)

@@ -1,0 +1,80 @@
+"""The line of each level along a predictor: by itself, with everybody, and in between."""
+
+from functools import partial
+
+import numpy as np
+
+from partialpool.fitting.fit import Fit
+from partialpool.plots.level_lines import plot_level_lines
+from partialpool.plots.style import figure_image
+from partialpool.questions.level_lines import level_lines
+from partialpool.reporting.grids import Grid, slope_grids
+from partialpool.reporting.section import Picture, Section, which_can
+from partialpool.reporting.wording import held_meanwhile, on_scale, response_unit
+from partialpool.tabulate import number
+
+__all__ = ["lines"]
+
+_PANELS = 12
+
+
+def lines(fit: Fit) -> Section | None:
+    """Draw small multiples of levels along each predictor whose slope varies over them."""
+    asked = [
+        (grid, factor.name)
+        for grid in slope_grids(fit.design)
+        for factor in fit.design.factors
+        if any(grid.column in recipe.numeric for recipe in factor.recipes)
+    ]
+    if not asked:
+        return None
+    pictures, refused = which_can(
+        (f"{grid.column} by {factor}", partial(_picture, fit, grid, factor)) for grid, factor in asked
+    )
+    prose = "A panel per level: its own line, everybody's, and what partial pooling makes of the two."
+    return Section(prose=(prose, *refused), pictures=pictures)
+
+
+def _picture(fit: Fit, grid: Grid, factor: str) -> Picture:
+    chosen = fit.design.factor_named(factor).levels.labels
+    step = max(1, len(chosen) // 200)
+    answer = level_lines(fit, grid.column, factor=factor, points=12, levels=chosen[::step])
+    rise = answer["partial_pooling"].mean(("chain", "draw"))
+    change = (rise.isel(grid=-1) - rise.isel(grid=0)).to_numpy()
+    first, last = float(answer["grid"][0]), float(answer["grid"][-1])
+    some = f", of {len(change)} of {len(chosen)} levels" if step > 1 else ""
+    alt = (
+        f"From {grid.column} {number(first)} to {number(last)}{some} "
+        f"{_changes(change, answer['level'].to_numpy(), factor)}{on_scale(fit)}."
+    )
+    figure = plot_level_lines(
+        answer, unit=response_unit(fit), xunit=fit.design.units.get(grid.column, ""), most=_PANELS
+    )
+    caption = (
+        f"Levels of {factor} along {grid.column}{on_scale(fit)}, up to {_PANELS} of them in order of their heights."
+        f"{held_meanwhile(answer)}"
+    )
+    return Picture(figure_image(figure), alt, caption)
+
+
+def _changes(change: np.ndarray, labels: np.ndarray, factor: str) -> str:
+    """Say which line rises or falls most, and which least.
+
+    Examples
+    --------
+    >>> _changes(np.array([3.0, -1.0, 5.0]), np.array(["a", "b", "c"]), "g")
+    'the line of g b falls most, by 1, that of c rises most, by 5'
+    >>> _changes(np.array([3.0, 1.0]), np.array(["a", "b"]), "g")
+    'the line of g b rises least, by 1, that of a rises most, by 3'
+    >>> _changes(np.array([-3.0, -1.0]), np.array(["a", "b"]), "g")
+    'the line of g a falls most, by 3, that of b falls least, by 1'
+    >>> _changes(np.array([2.0, 2.0]), np.array(["a", "b"]), "g")
+    'every line of g rises by 2'
+    """
+    low, high = int(change.argmin()), int(change.argmax())
+    least, most = float(change[low]), float(change[high])
+    if number(least) == number(most):
+        return f"every line of {factor} {'falls' if most < 0 else 'rises'} by {number(abs(most))}"
+    lower = f"falls most, by {number(-least)}" if least < 0 else f"rises least, by {number(least)}"
+    upper = f"rises most, by {number(most)}" if most > 0 else f"falls least, by {number(-most)}"
+    return f"the line of {factor} {labels[low]} {lower}, that of {labels[high]} {upper}"

@@ -1,0 +1,91 @@
+"""Does the model fit? New data of the model against the table, level by level."""
+
+from functools import partial
+
+import numpy as np
+import xarray as xr
+
+from partialpool.fitting.convergence import Finding
+from partialpool.fitting.fit import Fit
+from partialpool.plots.level_statistics import plot_level_statistics
+from partialpool.plots.posterior_checks import plot_posterior_checks
+from partialpool.plots.style import figure_image
+from partialpool.questions.check import judge_response, response_checks
+from partialpool.questions.level_statistics import level_statistics
+from partialpool.reporting.section import Note, Picture, Section, which_can
+from partialpool.reporting.verdicts import SEED, fit_findings, is_predictive, listed
+from partialpool.tabulate import TextTable
+
+__all__ = ["fits_data"]
+
+_MOST_FACTORS = 2
+_NOT_JUDGED = "not judged"
+
+
+def fits_data(fit: Fit) -> Section:
+    """Tabulate the predictive checks with their cures; draw the response, and means, spreads and trends of levels."""
+    findings = fit_findings(fit)
+    failed = [Note(f"{f.check}: {f.found}. What to do: {f.cure}.", "bad") for f in findings if not f.good]
+    rows = tuple((f.check, _result(f), f.found) for f in findings)
+    tables = (TextTable(("check", "result", "found"), rows, title="Checks of the fit to the data"),)
+    names = [factor.name for factor in fit.design.factors][:_MOST_FACTORS]
+    questions = [
+        ("the response", partial(_of_response, fit)),
+        *((name, partial(_picture, fit, name)) for name in names),
+    ]
+    pictures, refused = which_can(questions)
+    prose = (
+        "New data drawn from the fitted model are compared with the table. A small p says that the model hardly ever "
+        "makes data like these in that respect."
+    )
+    notes = failed or _praise(tuple(row for row, f in zip(rows, findings, strict=True) if is_predictive(f)))
+    return Section(prose=(prose, *notes, *refused), pictures=pictures, tables=tables if rows else ())
+
+
+def _result(finding: Finding) -> str:
+    if not finding.judged:
+        return _NOT_JUDGED
+    return "passed" if finding.good else "look"
+
+
+def _praise(rows: tuple[tuple[str, str, str], ...]) -> list[Note]:
+    """Say what passed where nothing failed, by name, and claim no more."""
+    passed = [name for name, result, _ in rows if result != _NOT_JUDGED]
+    left = [name for name, result, _ in rows if result == _NOT_JUDGED]
+    if not passed:
+        return []
+    beside = f" Not judged: {listed(left)}." if left else ""
+    return [Note(f"The model makes data like these in what was checked: {listed(passed)}.{beside}", "good")]
+
+
+def _in_words(data: xr.DataTree | xr.DataArray, name: str) -> str:
+    along = data[name].attrs.get("along")
+    return name if along is None else f"trend along {along}"
+
+
+def _of_response(fit: Fit) -> Picture:
+    checks = response_checks(fit, seed=SEED)
+    figure = plot_posterior_checks(checks, unit=fit.design.units.get(fit.spec.response, ""))
+    said = "; ".join(finding.found for finding in judge_response(checks))
+    rows = checks["observed_data"].sizes["obs"]
+    alt = f"The data over new responses of the model, {rows} rows{': ' if said else ''}{said}."
+    caption = (
+        "The response in the data (vermilion) against new responses of the model (blue), and the statistics that "
+        "compare them; the table below has their values."
+    )
+    return Picture(figure_image(figure), alt, caption)
+
+
+def _picture(fit: Fit, factor: str) -> Picture:
+    statistics = level_statistics(fit, factor, seed=SEED)
+    data, new = statistics["observed_data"], statistics["posterior_predictive"]
+    said = []
+    for name in [str(variable) for variable in data.data_vars]:
+        seen = data[name].to_numpy()
+        told = np.isfinite(seen)  # one row has no sd
+        low, high = new[name].isel(level=np.flatnonzero(told)).quantile([0.05, 0.95], ("chain", "draw")).to_numpy()
+        inside = np.mean((seen[told] >= low) & (seen[told] <= high))
+        said.append(f"{_in_words(data, name)} of {100 * inside:.0f} % of levels inside")
+    figure = plot_level_statistics(statistics, unit=fit.design.units.get(fit.spec.response, ""))
+    caption = f"Levels of {factor} in the data (vermilion) against new levels of the model: 50 % and 90 % intervals."
+    return Picture(figure_image(figure), f"90 % intervals of new levels of {factor}: {'; '.join(said)}.", caption)

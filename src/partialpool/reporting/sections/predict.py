@@ -1,0 +1,126 @@
+"""What the model predicts along each predictor, for the population and for its typical level."""
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from partialpool.design.held import Held, hold
+from partialpool.design.labels import coordinate_of
+from partialpool.errors import DataError
+from partialpool.fitting.fit import Fit
+from partialpool.fitting.point_estimate import Point, common_point, quantiles
+from partialpool.plots.predict import plot_predictions
+from partialpool.plots.style import figure_image
+from partialpool.questions.average_effect import average_effect
+from partialpool.questions.datagrid import datagrid
+from partialpool.questions.predict import predict
+from partialpool.reporting.grids import Grid, predictor_grids
+from partialpool.reporting.limits import PHONE
+from partialpool.reporting.section import Picture, Section, which_can
+from partialpool.reporting.wording import estimate_in_words, response_name
+from partialpool.tabulate import TextTable, estimate_cells
+
+__all__ = ["foretold"]
+
+_SEED = 1
+"""Of new responses: the page of one fit is always the same."""
+
+
+def foretold(fit: Fit) -> Section | None:
+    """Draw predictions for the population along each predictor, and tabulate average effects."""
+    grids = predictor_grids(fit.design)
+    if not grids:
+        return None
+    pictures, refused = which_can((grid.column, partial(_picture, fit, grid)) for grid in grids)
+    effects, not_defined = which_can((grid.column, partial(_contrasts, fit, grid)) for grid in grids)
+    contrasts = [contrast for found in effects for contrast in found]
+    point = common_point(*(draws.ravel() for _, _, views in contrasts for draws in views))
+    rows = tuple(_row(contrast, point) for contrast in contrasts)
+    title = f"Average effects on the mean, others as they are in the rows: {point.name}, 90 % interval"
+    heads = ("predictor", "contrast", "population average", "5%", "95%", "subject specific", "5%", "95%")
+    tables = (TextTable(heads, rows, title=title),) if rows else ()
+    prose = [
+        "Predictions for a member of a level drawn at random, group effects integrated out; other predictors are held."
+    ]
+    if fit.spec.link != "identity" and fit.design.factors:
+        prose.append(
+            "The population average says how the mean over everybody changes when everybody changes; the subject-"
+            f"specific effect is that of a subject in the middle of the population. Under a {fit.spec.link} link the "
+            "two differ."
+        )
+    return Section(prose=(*prose, *refused, *not_defined), pictures=pictures, tables=tables)
+
+
+def _picture(fit: Fit, grid: Grid) -> Picture:
+    rows = datagrid(fit, grid.at)
+    answer = predict(fit, rows, kind="marginal", seed=_SEED)
+    units = fit.design.units
+    figure = plot_predictions(
+        answer, grid.column, unit=units.get(fit.spec.response, ""), xunit=units.get(grid.column, "")
+    )
+    places = answer[coordinate_of(answer, grid.column)].to_numpy()
+    ends = dict.fromkeys((0, len(places) - 1))
+    point = common_point(answer["expectation"])
+    said = [_said(answer, grid.column, at, point) for at in ends]
+    shown = "" if point.kind == "mean" else f": {point.name}"
+    bands = f"Mean (line or circle{shown}) with its 90 % interval{_responses(answer)}."
+    caption = f"{bands}{_held(fit, grid, rows)}{_offset(answer)}"
+    meaning = answer.attrs["expectation"]
+    what = response_name(fit) if meaning == "mean of the response" else meaning
+    return Picture(figure_image(figure, widest=PHONE), f"{what}: {'; '.join(said)}.", caption)
+
+
+def _said(answer: xr.Dataset, column: str, at: int, point: Point) -> str:
+    draws = answer["expectation"].isel(obs=at)
+    place = answer[coordinate_of(answer, column)].to_numpy()[at]
+    where = f"at {column} {place:.4g}" if np.issubdtype(np.asarray(place).dtype, np.number) else f"at {column} {place}"
+    if "category" not in draws.dims:
+        return f"{where} {estimate_in_words(draws.to_numpy(), point)}"
+    each = [f"{c} {float(point.of(draws.sel(category=c).to_numpy())):.2f}" for c in draws["category"].to_numpy()]
+    return f"{where} {', '.join(each)}"
+
+
+def _responses(answer: xr.Dataset) -> str:
+    shown = answer.attrs["expectation"] == "mean of the response"
+    return "; lighter: 90 % of new responses" if shown else ""
+
+
+def _held(fit: Fit, grid: Grid, rows: pd.DataFrame) -> str:
+    others = [name for name in rows.columns if name != grid.column]
+    held = [Held(name, grid.at[name][0], "first") if name in grid.at else hold(fit.design, name) for name in others]
+    return f" Held meanwhile: {', '.join(map(str, held))}." if held else ""
+
+
+def _offset(answer: xr.Dataset) -> str:
+    return f" Offset: {answer.attrs['offset']}." if "offset" in answer.attrs else ""
+
+
+_Contrast = tuple[str, str, list[np.ndarray]]
+"""Predictor, contrast, and the draws of the population average and of the subject-specific effect."""
+
+
+def _contrasts(fit: Fit, grid: Grid) -> list[_Contrast]:
+    effects = average_effect(fit, grid.column)
+    if "category" in effects.dims:
+        raise DataError(
+            "effects on each category are left out of the page",
+            got="an ordinal response",
+            allowed="a response with a mean",
+            do="use pp.average_effect",
+        )
+    views = ("population_average", "subject_specific")
+    return [
+        (grid.column, str(contrast), [effects[view].sel(contrast=contrast).to_numpy() for view in views])
+        for contrast in effects["contrast"].to_numpy()
+    ]
+
+
+def _row(contrast: _Contrast, point: Point) -> tuple[str, ...]:
+    column, name, views = contrast
+    cells = [column, name]
+    for draws in views:
+        low, high = quantiles(draws, (0.05, 0.95))
+        cells += estimate_cells((float(point.of(draws)), float(low), float(high)), point.spread(draws))
+    return tuple(cells)

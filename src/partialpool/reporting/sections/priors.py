@@ -1,0 +1,93 @@
+"""What was assumed before the data, and why."""
+
+from typing import Final
+
+import numpy as np
+import xarray as xr
+
+from partialpool.fitting.fit import Fit
+from partialpool.plots.prior_predictive import plot_prior_predictive
+from partialpool.plots.style import figure_image
+from partialpool.questions.predictive import MOST, prior_predictive_of
+from partialpool.reporting.section import Note, Picture, Section, which_can
+from partialpool.reporting.wording import response_unit
+from partialpool.tabulate import number
+
+__all__ = ["the_priors"]
+
+_DRAWS: Final = 200
+_MOST_ROWS: Final = 20_000
+"""Rows above which tables drawn from the priors would take longer than the rest of the chapter is worth."""
+
+
+def the_priors(fit: Fit) -> Section:
+    """Tabulate every prior with its reason, and draw what they say together before the data."""
+    yours = sum(not entry.is_default for entry in fit.priors.entries)
+    total = len(fit.priors.entries)
+    who = "All are defaults, scaled to the data" if not yours else f"{yours} of {total} were chosen, the others default"
+    prose = f"What was assumed of each parameter before the data were seen. {who}."
+    if fit.design.n_rows > _MOST_ROWS:
+        return Section(prose=(prose,), tables=(fit.priors.table,))
+    answers, refused = which_can([("", lambda: _foreseen(fit))])
+    pictures = tuple(picture for picture, _ in answers)
+    absurd = tuple(note for _, notes in answers for note in notes)
+    return Section(prose=(prose, *absurd, *refused), pictures=pictures, tables=(fit.priors.table,))
+
+
+def _foreseen(fit: Fit) -> tuple[Picture, tuple[Note, ...]]:
+    """Draw the priors' picture; a note where they say what no data of this kind can be."""
+    # The same page from the same fit: a seed of its own.
+    tree = prior_predictive_of(fit.design, fit.priors, draws=_DRAWS, seed=0)
+    said = (
+        f"{number(100 * tree.attrs['implausible'], 2)} % of what the priors make are {tree.attrs['implausible_means']}"
+    )
+    parts = [said, *_averages(tree), *_course(tree)]
+    if "outlook" in tree.children:  # it shows the same, and where along the predictor
+        tree = tree.filter(lambda node: node.name not in ("prior_predictive", "derived"))
+    along = tree["outlook"].attrs["along"] if "outlook" in tree.children else ""
+    figure = plot_prior_predictive(tree, unit=response_unit(fit), xunit=fit.design.units.get(along, ""), lines=20)
+    held = tree["outlook"].attrs["held"] if along else "nothing"
+    caption = f"What {_DRAWS} draws of the priors say together, and the data beside it." + (
+        f" Held meanwhile: {held}." if held != "nothing" else ""
+    )
+    bad = Note(f"Before the data, {said}: look at the priors, and tighten them.", "bad")
+    return Picture(figure_image(figure), f"{'; '.join(parts)}.", caption), (
+        (bad,) if tree.attrs["implausible"] > MOST else ()
+    )
+
+
+def _averages(tree: xr.DataTree) -> list[str]:
+    if "derived" not in tree.children:
+        return []
+    derived = tree["derived"].to_dataset()
+    out = [f"sd of a response {_in_words(derived['sd'].to_numpy())}"]
+    if "icc" in derived:
+        out += [f"ICC of {f} {_in_words(derived['icc'].sel(factor=f).to_numpy())}" for f in derived["factor"].values]
+    return out
+
+
+def _course(tree: xr.DataTree) -> list[str]:
+    if "outlook" not in tree.children:
+        return []
+    outlook = tree["outlook"].to_dataset()
+    along, what = outlook.attrs["along"], outlook.attrs["lines"]
+    lines = outlook["level_line"]
+    places = lines[lines.dims[-1]]
+    ends = (places.to_numpy().min(), places.to_numpy().max())
+    out = []
+    for end in ends:
+        line = lines.sel({places.name: end}).to_numpy()
+        out.append(f"{what} of new levels at {along} {number(float(end))} {_in_words(line)}")
+    return out
+
+
+def _in_words(draws: np.ndarray) -> str:
+    """Say the median and the central 90 % of draws from a prior.
+
+    Examples
+    --------
+    >>> _in_words(np.linspace(0, 1, 101))
+    'median 0.5, 90 % from 0.05 to 0.95'
+    """
+    low, middle, high = (number(float(q)) for q in np.nanquantile(draws, [0.05, 0.5, 0.95]))
+    return f"median {middle}, 90 % from {low} to {high}"

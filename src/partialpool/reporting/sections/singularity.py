@@ -1,0 +1,35 @@
+"""Which varying effects and correlations the data support."""
+
+from partialpool.fitting.fit import Fit
+from partialpool.plots.singularity import plot_singularity
+from partialpool.plots.style import figure_image
+from partialpool.questions.singularity import singularity
+from partialpool.reporting.section import Note, Picture, Section
+from partialpool.reporting.wording import on_scale, response_unit
+
+__all__ = ["supported"]
+
+
+def supported(fit: Fit) -> Section | None:
+    """Say what the data do not support, with the simpler model, and draw it."""
+    if not fit.design.factors:
+        return None
+    answer = singularity(fit)
+    said = [
+        f"{term}: near zero with probability {float(near):.2f}, before the data {float(prior):.2f}"
+        for term, near, prior in zip(
+            answer["term"].to_numpy(), answer["near_zero"], answer["near_zero_prior"], strict=True
+        )
+    ]
+    said += [
+        f"correlation of {pair}: beyond 0.95 either way with probability {float(extreme):.2f}"
+        for pair, extreme in zip(answer["pair"].to_numpy(), answer["extreme"], strict=True)
+    ]
+    caption = (
+        f"What each varying effect adds to the linear predictor{on_scale(fit)}, posterior (bars) against prior (line); "
+        "near zero (grey) is what a level's rows cannot tell from their own noise."
+    )
+    picture = Picture(figure_image(plot_singularity(answer, unit=response_unit(fit))), "; ".join(said) + ".", caption)
+    sentence = answer.attrs["sentence"]
+    note = Note(sentence, "good") if bool(answer["good"]) else Note(sentence, "bad")
+    return Section(prose=(note,), pictures=(picture,))

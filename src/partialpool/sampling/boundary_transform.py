@@ -1,0 +1,80 @@
+"""Coordinates in which a standard deviation near zero has no long tail.
+
+The density of log sd falls off only as exp(log sd) when the data allow sd = 0: a ridge that a t-mixture covers
+badly. On the line x = +- asinh(sd / c) it is smooth through zero and light on both sides, so a proposal on the
+whole line is folded: both signs of x mean the same sd, and the density of |x| is the sum over signs.
+"""
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from partialpool.sampling.mode import Peak
+
+__all__ = ["Folding", "choose_folding"]
+
+_FOLD_FROM = 0.25
+"""Sd of log sd at the mode from which zero is near enough to matter: some 5 sds of x away."""
+_MOST_FOLDED, _FEWEST_FOLDED = 6, 3
+"""Elements folded at once, few and many in all: the density sums 2^folded signs."""
+_FOLDED_BY_SIZE = 40
+"""Elements x folded: what every mirror image costs grows with the elements."""
+
+
+@dataclass(frozen=True, eq=False)
+class Folding:
+    """Which elements of theta are folded, and their scale.
+
+    Attributes
+    ----------
+    folded
+        Positions in theta of the folded elements.
+    log_scale
+        log c of each, shape (folded,).
+    """
+
+    folded: np.ndarray
+    log_scale: np.ndarray
+
+    def to_theta(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Map x (n, elements) to theta; also return log |d theta / dx|, (n,)."""
+        theta = x.copy()
+        size = np.maximum(np.abs(x[:, self.folded]), 1e-300)
+        theta[:, self.folded] = self.log_scale + np.log(np.sinh(np.minimum(size, 700.0)))
+        return theta, -np.log(np.tanh(size)).sum(axis=1)
+
+    def from_theta(self, theta: np.ndarray) -> np.ndarray:
+        """Map theta (n, elements) to x, folded elements positive."""
+        x = theta.copy()
+        x[:, self.folded] = np.arcsinh(np.exp(theta[:, self.folded] - self.log_scale))
+        return x
+
+    def slopes(self, theta: np.ndarray) -> np.ndarray:
+        """Return d x / d theta at one theta (elements,)."""
+        slopes = np.ones_like(theta)
+        slopes[self.folded] = np.tanh(self.from_theta(theta[None])[0, self.folded])
+        return slopes
+
+    def images(self, x: np.ndarray) -> np.ndarray:
+        """All sign combinations of each x (n, elements): shape (images, n, elements)."""
+        signs = np.ones((2 ** len(self.folded), x.shape[1]))
+        signs[:, self.folded] = np.array(list(product((1.0, -1.0), repeat=len(self.folded))))
+        return x * signs[:, None, :]
+
+
+def choose_folding(peaks: tuple[Peak, ...], log_sds: np.ndarray) -> Folding:
+    """Fold the sds that the data do not keep away from zero.
+
+    Parameters
+    ----------
+    peaks
+        Modes and covariances, the largest first: it sets the scales.
+    log_sds
+        Positions in theta of the log sds.
+    """
+    spread = np.max([np.sqrt(np.diagonal(peak.covariance))[log_sds] for peak in peaks], axis=0)
+    most = max(_FEWEST_FOLDED, min(_MOST_FOLDED, _FOLDED_BY_SIZE // max(len(peaks[0].theta), 1)))
+    widest = np.argsort(-spread)[:most]
+    folded = np.sort(log_sds[widest[spread[widest] > _FOLD_FROM]])
+    return Folding(folded, peaks[0].theta[folded])

@@ -1,0 +1,129 @@
+"""Chains, diagnostics and evidence from a sample of an adapted proposal.
+
+Fresh draws serve three ends: their importance weights, whose Pareto k-hat says whether they can be trusted (Vehtari,
+Simpson, Gelman, Yao & Gabry 2024, JMLR 25:72); the evidence, which is their mean weight; and candidates of an
+independence Metropolis sampler, whose chains keep the meaning of R-hat and ESS.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from arviz_stats.base import array_stats
+
+from partialpool.sampling.proposal import Proposal, Sample, effective_size
+
+__all__ = ["Candidates", "Chains", "propose", "run_chains"]
+
+MAX_KHAT: Final = 0.7
+MIN_EFFICIENCY: Final = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """A sample in the order chains will look at it.
+
+    Attributes
+    ----------
+    sample
+        `chains x draws x thin` fresh draws, then one start per chain.
+    chains, draws, thin
+        Chains, kept draws per chain, and candidates per kept draw.
+    """
+
+    sample: Sample
+    chains: int
+    draws: int
+    thin: int
+
+
+@dataclass(frozen=True, eq=False)
+class Chains:
+    """Which candidates the chains stand at, and what is known of their quality.
+
+    Attributes
+    ----------
+    index
+        Candidate of each kept draw, (chains, draws).
+    acceptance
+        Mean acceptance of each draw's candidates, (chains, draws).
+    khat
+        Pareto k of the importance weights.
+    efficiency
+        Importance ESS per candidate.
+    log_evidence, log_evidence_se
+        log p(y), and its Monte Carlo standard error.
+    """
+
+    index: np.ndarray
+    acceptance: np.ndarray
+    khat: float
+    efficiency: float
+    log_evidence: float
+    log_evidence_se: float
+
+    @property
+    def trouble(self) -> str:
+        """Why these draws should not be used; empty if they may be."""
+        if not self.khat < MAX_KHAT:
+            return f"Pareto k-hat {self.khat:.2f} of the importance weights is not below {MAX_KHAT}"
+        if self.efficiency < MIN_EFFICIENCY:
+            return f"importance ESS is {self.efficiency:.0%} of the candidates, below {MIN_EFFICIENCY:.0%}"
+        return ""
+
+
+def propose(proposal: Proposal, chains: int, draws: int, thin: int, rng: np.random.Generator) -> Candidates:
+    """Draw candidates for chains; each chain starts from the posterior as the adaptation knows it."""
+    fresh = proposal.mixture.sample(chains * draws * thin, rng)
+    starts = proposal.seen[rng.choice(len(proposal.seen), chains, p=proposal.weights)]
+    return Candidates(proposal.describe(np.concatenate([fresh, starts])), chains, draws, thin)
+
+
+def run_chains(candidates: Candidates, values: np.ndarray, rng: np.random.Generator) -> Chains:
+    """Run independence Metropolis over candidates whose log densities are known.
+
+    Parameters
+    ----------
+    candidates
+        From `propose`.
+    values
+        Log density of each candidate's theta, (n,).
+    rng
+        For the acceptances.
+    """
+    chains, draws, thin = candidates.chains, candidates.draws, candidates.thin
+    n = chains * draws * thin
+    ratios = candidates.sample.log_weights(values)
+    log_weights, starts = ratios[:n], ratios[n:]
+    thresholds = np.log(rng.random((chains, draws * thin)))
+    index, acceptance = np.empty((chains, draws), np.int64), np.empty((chains, draws))
+    for chain in range(chains):
+        first = chain * draws * thin
+        states, rates = _metropolis(log_weights[first : first + draws * thin], starts[chain], thresholds[chain])
+        kept = states[thin - 1 :: thin]
+        index[chain] = np.where(kept < 0, n + chain, first + kept)
+        acceptance[chain] = rates.reshape(draws, thin).mean(axis=1)
+    top = log_weights.max()
+    weights = np.exp(log_weights - top)
+    return Chains(
+        index,
+        acceptance,
+        khat=float(array_stats.psislw(-log_weights)[1]),  # ArviZ takes log likelihoods: minus the log weights
+        efficiency=effective_size(weights / weights.sum()) / n,
+        log_evidence=float(top + np.log(weights.mean())),
+        log_evidence_se=float(weights.std() / weights.mean() / np.sqrt(n)),
+    )
+
+
+def _metropolis(log_weights: np.ndarray, start: float, log_uniforms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Run a chain over its candidates; return the index of each state (-1: still the start) and acceptance."""
+    rates = np.empty(len(log_weights))
+    states = np.empty(len(log_weights), np.int64)
+    at, current = -1, start
+    for i, (candidate, threshold) in enumerate(zip(log_weights.tolist(), log_uniforms.tolist(), strict=True)):
+        step = candidate - current
+        rates[i] = 1.0 if step > 0 else np.exp(step)
+        if threshold < step:
+            at, current = i, candidate
+        states[i] = at
+    return states, rates

@@ -1,0 +1,117 @@
+"""Which engine, and why: the first that applies, unless another is predicted to take clearly less time."""
+
+from collections.abc import Mapping
+from pkgutil import resolve_name
+from types import MappingProxyType
+from typing import Final
+
+from partialpool.design.build import Design
+from partialpool.errors import EngineError, nearest
+from partialpool.sampling.engine import Engine
+from partialpool.sampling.forecast import FORECASTS
+from partialpool.sampling.settings import Settings
+from partialpool.spec.model import ModelSpec
+
+__all__ = ["ENGINES", "choose_engine", "load_engine", "weigh_engines"]
+
+_WORTH: Final = 1.3
+"""How many times longer the preferred engine may take: it gives evidence, and nearly independent draws."""
+_SOON: Final = 10.0
+"""Seconds below which nobody wants to hear of a choice."""
+
+ENGINES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "collapsed": "partialpool.sampling.collapsed:CollapsedEngine",
+        "nuts": "partialpool.sampling.nuts:NutsEngine",
+    }
+)
+"""Every engine by name, the preferred first, and where it lives: PyMC and nutpie load only when they are to be used."""
+
+
+def load_engine(name: str) -> Engine:
+    """Load an engine of `ENGINES`."""
+    engine: Engine = resolve_name(ENGINES[name])()
+    return engine
+
+
+def choose_engine(spec: ModelSpec, wanted: str = "auto") -> tuple[Engine, str]:
+    """Choose an engine.
+
+    `auto` takes the first engine of `ENGINES` whose `why_not(spec)` is empty.
+
+    Returns
+    -------
+    Engine, str
+        The engine, and the reason in words.
+
+    Raises
+    ------
+    EngineError
+        Unknown name; an engine that does not apply to this model.
+    """
+    if wanted != "auto":
+        if wanted not in ENGINES:
+            raise EngineError(
+                "unknown engine",
+                got=repr(wanted),
+                allowed="'auto', " + nearest(wanted, ENGINES),
+                do="name one, or leave it to 'auto'",
+            )
+        engine = load_engine(wanted)
+        reason = engine.why_not(spec)
+        if reason:
+            raise EngineError(
+                f"engine {wanted!r} does not apply to this model",
+                got=reason,
+                allowed="engine='auto'",
+                do="leave the choice to 'auto'",
+            )
+        return engine, "as asked"
+    refused: list[str] = []
+    for name in ENGINES:
+        engine = load_engine(name)
+        reason = engine.why_not(spec)
+        if not reason:
+            return engine, "; ".join([engine.merit, *refused])
+        refused.append(f"{name}: {reason}")
+    raise EngineError(
+        "no engine applies to this model",
+        got="; ".join(refused),
+        allowed="a model that one of the engines can draw from: " + ", ".join(ENGINES),
+        do="change what the reasons above name",
+    )
+
+
+def weigh_engines(preferred: Engine, reason: str, design: Design, settings: Settings) -> tuple[Engine, str]:
+    """Keep the preferred engine of `choose_engine(spec)`, unless another that applies will clearly take less time.
+
+    Times are predicted from counts (`sampling/forecast.py`), so that the choice repeats everywhere.
+
+    Returns
+    -------
+    Engine, str
+        The engine, and the reason in words.
+    """
+    ours = FORECASTS[preferred.name](design, settings)
+    if ours.seconds < _SOON:
+        return preferred, reason
+    later = list(ENGINES)[list(ENGINES).index(preferred.name) + 1 :]
+    others = {name: FORECASTS[name](design, settings) for name in later}
+    best = min(others, key=lambda name: others[name].seconds, default=preferred.name)
+    if best == preferred.name or ours.seconds <= _WORTH * others[best].seconds:
+        told = [f"{name} would take about {_about(other.seconds)}" for name, other in others.items()]
+        return preferred, "; ".join([reason, *told, f"this about {_about(ours.seconds)}"] if told else [reason])
+    engine = load_engine(best)
+    if engine.why_not(design.spec):
+        return preferred, reason
+    return engine, (
+        f"predicted to take about {_about(others[best].seconds)}, and {preferred.name} {_about(ours.seconds)}: "
+        f"{ours.because}"
+    )
+
+
+def _about(seconds: float) -> str:
+    """Two digits of processor seconds or minutes; a time without end is said as such."""
+    if seconds == float("inf"):
+        return "more memory than there is"
+    return f"{seconds:.2g} s of computing" if seconds < 100 else f"{seconds / 60:.2g} min of computing"

@@ -1,0 +1,264 @@
+"""The collapsed engine: group effects integrated out exactly, theta drawn nearly independently, effects put back."""
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+
+from partialpool.design.build import Design
+from partialpool.errors import DataWarning, warn
+from partialpool.kernels import awaits_compilation
+from partialpool.marginal.gaussian.crossproducts import collect_moments
+from partialpool.marginal.gaussian.density import evaluate
+from partialpool.marginal.gaussian.eligibility import why_not
+from partialpool.marginal.gaussian.marginal import Marginal, build_marginal
+from partialpool.marginal.gaussian.precision import check_digits
+from partialpool.marginal.gaussian.recover import Recovered, recover
+from partialpool.marginal.gaussian.standardise import choose_units
+from partialpool.memory import check_fits
+from partialpool.model.default_priors import PriorSet
+from partialpool.names import BETA, SIGMA, b_name, corr_name, sd_name, z_name
+from partialpool.progress import ProgressLine, progress_line
+from partialpool.sampling.chains import Candidates, Chains, propose, run_chains
+from partialpool.sampling.engine import RawDraws
+from partialpool.sampling.mode import Peak, find_peaks
+from partialpool.sampling.proposal import Proposal, adapt, readapt
+from partialpool.sampling.settings import Settings
+from partialpool.seeds import shifted
+from partialpool.spec.model import ModelSpec
+
+__all__ = ["CollapsedEngine"]
+
+_DENSE: Final = 2e8
+"""Multiplications per evaluation from which a fit takes minutes."""
+_MOST_READAPTATIONS: Final = 3
+"""Fits of the proposal to a whole sample before NUTS, which costs tens of times a sample, takes over."""
+_FEWEST_CANDIDATES: Final = 1000
+"""However few draws are kept: the diagnostics of importance weights need a sample."""
+
+
+class CollapsedEngine:
+    """Exact integration over group effects, for normal responses."""
+
+    name = "collapsed"
+    merit = "group effects integrate out exactly"
+
+    def why_not(self, spec: ModelSpec) -> str:
+        """Say why group effects cannot be integrated out exactly; empty where they can."""
+        return why_not(spec)
+
+    def run(self, design: Design, priors: PriorSet, settings: Settings) -> RawDraws:
+        """Draw from the posterior."""
+        _check_memory(design, settings)
+        clock = _Clock()
+        streams = np.random.SeedSequence(shifted(settings.seed)).spawn(5)
+        with progress_line("preparing", shown=settings.progressbar) as line:
+            line.say("collecting moments")
+            moments = collect_moments(design, choose_units(design))
+            marginal = build_marginal(design, priors, moments)
+            clock.lap("moments")
+            _warn_if_dense(marginal)
+            line.say("compiling, once per machine" if awaits_compilation(evaluate) else "finding the mode")
+            found = (
+                _draw_theta(marginal, settings, streams[:4], line, clock)
+                if marginal.size
+                else _nothing_but_effects(marginal, settings)
+            )
+            effects = found.recovered
+            if effects is None:
+                flat = found.theta.reshape(math.prod(found.theta.shape[:2]), marginal.size)
+                effects = _recover(marginal, flat, settings, streams[4], line)
+            clock.lap("draws")
+        facts = {**found.facts, "seconds": clock.total, "stages": clock.laps}
+        posterior = _posterior(marginal, effects, found.theta.shape[:2], keep_z=settings.keep_z)
+        return RawDraws(posterior, found.stats, facts)
+
+
+def _warn_if_dense(marginal: Marginal) -> None:
+    """Say so where related levels beside another factor make every evaluation a dense one."""
+    if any(marginal.rotations) and marginal.arrangement.work > _DENSE:
+        work = marginal.arrangement.work / 1e6
+        warn(
+            f"related levels beside another large factor: every evaluation takes {work:.0f} million multiplications, "
+            "and a fit some thousands of evaluations; engine='nuts' may be faster",
+            DataWarning,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Theta:
+    """Draws of theta (chains, draws, elements), what is known of them, and their effects where they came along."""
+
+    theta: np.ndarray
+    stats: Mapping[str, np.ndarray]
+    facts: Mapping[str, Any]
+    recovered: Recovered | None = None
+
+
+def _draw_theta(
+    marginal: Marginal, settings: Settings, streams: list[np.random.SeedSequence], line: ProgressLine, clock: "_Clock"
+) -> _Theta:
+    """Draw theta by an adapted proposal; where its weights cannot be trusted, by NUTS."""
+    peaks = find_peaks(marginal, workers=settings.threads)
+    clock.lap("mode")
+    line.say("adapting the proposal")
+    proposal = adapt(marginal, peaks, np.random.default_rng(streams[0]), workers=settings.threads)
+    if proposal.is_given_up:
+        clock.lap("proposal")
+        found = _by_nuts(marginal, peaks, _too_many(marginal, proposal), settings, line)
+        clock.lap("nuts")
+        return found
+    drawn = _draw(marginal, proposal, settings, streams[1], line)
+    for fitting, drawing in zip(*(stream.spawn(_MOST_READAPTATIONS) for stream in streams[2:]), strict=True):
+        if not drawn.chains.trouble:
+            break
+        proposal = readapt(proposal, drawn.candidates.sample, drawn.values, np.random.default_rng(fitting))
+        drawn = _draw(marginal, proposal, settings, drawing, line)
+    clock.lap("proposal")
+    if drawn.chains.trouble:
+        found = _by_nuts(marginal, peaks, drawn.chains.trouble, settings, line)
+        clock.lap("nuts")
+        known = {"importance_khat": drawn.chains.khat, "importance_efficiency": drawn.chains.efficiency}
+        return replace(found, facts={**found.facts, **known})
+    index = drawn.chains.index
+    return _Theta(
+        drawn.candidates.sample.theta[index],
+        {"lp": drawn.values[index], "acceptance_rate": drawn.chains.acceptance},
+        _facts(drawn.chains, proposal.rounds),
+        drawn.recovered.take(index.ravel()) if drawn.recovered is not None else None,
+    )
+
+
+def _nothing_but_effects(marginal: Marginal, settings: Settings) -> _Theta:
+    """Answer where nothing is left in theta: every draw is independent, and the evidence is the density itself."""
+    shape = (settings.chains, settings.draws)
+    value = marginal.log_density(np.zeros(0))
+    facts = {
+        "sampler": "exact draws",
+        "log_evidence": value,
+        "log_evidence_se": 0.0,
+        "interrupted": False,
+    }
+    return _Theta(np.zeros((*shape, 0)), {"lp": np.full(shape, value)}, facts)
+
+
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """Candidates with their densities, and with their effects where one pass gives both; and the chains over them."""
+
+    candidates: Candidates
+    values: np.ndarray
+    recovered: Recovered | None
+    chains: Chains
+
+
+def _draw(
+    marginal: Marginal, proposal: Proposal, settings: Settings, stream: np.random.SeedSequence, line: ProgressLine
+) -> _Drawn:
+    """Draw candidates and run chains over them.
+
+    A cheap density is evaluated at several candidates per kept draw, so that chains hardly repeat themselves, and
+    effects follow for the draws kept. For an expensive one each candidate brings its effects from the same
+    factorisation: a proposal of theta and b together, whose weight is that of theta.
+    """
+    candidate_stream, accept_stream, effect_stream = stream.spawn(3)
+    thin = max(2 if marginal.is_cheap else 1, math.ceil(_FEWEST_CANDIDATES / (settings.chains * settings.draws)))
+    rng = np.random.default_rng(candidate_stream)
+    candidates = propose(proposal, settings.chains, settings.draws, thin, rng)
+    line.say("drawing from the proposal")
+    if marginal.is_cheap:
+        recovered = None
+        values = marginal.log_densities(candidates.sample.theta, workers=settings.threads)
+    else:
+        recovered = _recover(marginal, candidates.sample.theta, settings, effect_stream, line)
+        values = recovered.log_density
+    best = candidates.sample.theta[np.nanargmax(values)]
+    check_digits(marginal.design, marginal.units.unit, marginal.sigma(best))
+    return _Drawn(candidates, values, recovered, run_chains(candidates, values, np.random.default_rng(accept_stream)))
+
+
+def _recover(
+    marginal: Marginal, theta: np.ndarray, settings: Settings, stream: np.random.SeedSequence, line: ProgressLine
+) -> Recovered:
+    line.say("drawing group effects")
+    return recover(
+        marginal,
+        theta,
+        stream,
+        workers=settings.threads,
+        keep_z=settings.keep_z,
+        done=lambda count: line.count(count, len(theta)),
+    )
+
+
+def _too_many(marginal: Marginal, proposal: Proposal) -> str:
+    return (
+        f"importance ESS is {proposal.efficiency:.0%} of the draws in round {proposal.rounds}, "
+        f"and theta has {marginal.size} elements"
+    )
+
+
+def _by_nuts(marginal: Marginal, peaks: tuple[Peak, ...], why: str, settings: Settings, line: ProgressLine) -> _Theta:
+    """Sample theta by NUTS where importance weights cannot be trusted; no evidence then, since it rests on them."""
+    from partialpool.sampling.theta_nuts import sample_theta  # noqa: PLC0415 - nutpie takes seconds to load, and is rare
+
+    theta, stats, interrupted = sample_theta(marginal, peaks, settings, line)
+    return _Theta(theta, stats, {"sampler": f"NUTS on the collapsed density: {why}", "interrupted": interrupted})
+
+
+class _Clock:
+    """Seconds since the last lap, by name."""
+
+    def __init__(self) -> None:
+        self._start = self._last = time.perf_counter()
+        self.laps: dict[str, float] = {}
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.laps[name], self._last = now - self._last, now
+
+    @property
+    def total(self) -> float:
+        return self._last - self._start
+
+
+def _facts(drawn: Chains, rounds: int) -> dict[str, Any]:
+    return {
+        "sampler": "importance-weighted chains",
+        "importance_khat": drawn.khat,
+        "importance_efficiency": drawn.efficiency,
+        "rounds": rounds,
+        "log_evidence": drawn.log_evidence,
+        "log_evidence_se": drawn.log_evidence_se,
+        "interrupted": False,
+    }
+
+
+def _posterior(
+    marginal: Marginal, recovered: Recovered, shape: tuple[int, int], *, keep_z: bool
+) -> Mapping[str, np.ndarray]:
+    design = marginal.design
+    flat: dict[str, np.ndarray] = {BETA: recovered.beta} if design.common.coefs else {}
+    for f, factor in enumerate(design.factors):
+        flat[sd_name(factor.name)] = recovered.sd[f]
+        if factor.correlated:
+            flat[corr_name(factor.name)] = recovered.corr[f]
+        flat[b_name(factor.name)] = recovered.b[f]
+        if keep_z:
+            flat[z_name(factor.name)] = recovered.z[f]
+    if recovered.sigma is not None:
+        flat[SIGMA] = recovered.sigma
+    return {name: values.reshape(*shape, *values.shape[1:]) for name, values in flat.items()}
+
+
+def _check_memory(design: Design, settings: Settings) -> None:
+    effects = sum(f.n_levels * len(f.names) for f in design.factors) * (2 if settings.keep_z else 1)
+    check_fits(
+        8.0 * effects * settings.chains * settings.draws,
+        wrong="the draws of the group effects do not fit into memory",
+        got=f"{effects} effects x {settings.chains} chains x {settings.draws} draws",
+        do="keep fewer draws: effects x chains x draws x 8 bytes is what they take",
+    )

@@ -1,0 +1,52 @@
+"""What an engine is: something that can say why it does not apply, and draw where it does."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from partialpool.design.build import Design
+from partialpool.model.default_priors import PriorSet
+from partialpool.sampling.settings import Settings
+from partialpool.spec.model import ModelSpec
+
+__all__ = ["Engine", "RawDraws"]
+
+
+@dataclass(frozen=True, eq=False)
+class RawDraws:
+    """Draws as they leave an engine: arrays only, in the vocabulary of `names.py`.
+
+    Attributes
+    ----------
+    posterior
+        `beta`, `sd_<f>`, `corr_<f>`, `b_<f>`, family parameters, on the original scale; each of shape
+        (chains, draws, ...).
+    sample_stats
+        `diverging`, `energy`, ... each of shape (chains, draws).
+    facts
+        What the run wants remembered: sampler, seconds, whether it was interrupted.
+    """
+
+    posterior: Mapping[str, np.ndarray]
+    sample_stats: Mapping[str, np.ndarray]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Engine(Protocol):
+    """A way to draw from the posterior."""
+
+    @property
+    def name(self) -> str:
+        """Its name, as in `fit(engine=...)`."""
+
+    @property
+    def merit(self) -> str:
+        """Why it is chosen where it applies, in a few words."""
+
+    def why_not(self, spec: ModelSpec) -> str:
+        """Say why it does not apply to a model; empty where it does."""
+
+    def run(self, design: Design, priors: PriorSet, settings: Settings) -> RawDraws:
+        """Draw from the posterior."""

@@ -1,0 +1,77 @@
+"""How long an engine will take, predicted from counts: never measured, so that a choice repeats on any machine.
+
+Processor seconds of a machine of 2025, right within a factor of two: evaluations times what one costs. Only their
+ratio counts. Constants were fitted to the designs of `benchmarks/engine_choice.py`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from partialpool.design.build import Design
+from partialpool.marginal.gaussian.ordering import TAIL_COPIES
+from partialpool.marginal.gaussian.workload import expect_workload
+from partialpool.memory import fits
+from partialpool.sampling.proposal import round_size
+from partialpool.sampling.settings import Settings
+
+__all__ = ["FORECASTS", "Forecast", "forecast_collapsed", "forecast_nuts"]
+
+_ROUNDS: Final = 3
+_CLIMB: Final = 100
+_WITH_EFFECTS: Final = 1.1
+"""Of a usual fit: rounds of adaptation, gradients on the way to the modes, what a draw costs with its effects."""
+_COVERED: Final = 16
+"""Elements of theta that a proposal usually covers; NUTS on the collapsed density is for more."""
+_STEPS: Final = 12
+_GRADIENT: Final = 2.0
+_CALL: Final = 5e-5
+"""Of NUTS on the collapsed density: steps per draw, densities that a gradient costs, seconds of a call from Python."""
+_COMPILE: Final = 4.0
+_COMPILE_EFFECT: Final = 0.8
+_NUTS_STEPS: Final = 25
+_STEP: Final = 1e-5
+_PER_CELL: Final = 1e-9
+_PER_EFFECT: Final = 6e-8
+"""Of NUTS on every effect: compilation, and of each varying effect; steps per draw; seconds per step, per number of X
+and Z, per group effect."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Processor seconds, and what makes them many."""
+
+    seconds: float
+    because: str
+
+
+def forecast_collapsed(design: Design, settings: Settings) -> Forecast:
+    """Predict a run of the collapsed engine; infinite where its dense matrix does not fit into memory."""
+    load, kept = expect_workload(design), settings.chains * settings.draws
+    because = f"theta has {load.size} elements, and crossed factors make a dense matrix of {load.tail} columns"
+    if not fits(TAIL_COPIES * 8.0 * load.tail**2):
+        return Forecast(float("inf"), f"crossed factors make a dense matrix of {load.tail} columns: it does not fit")
+    climbs = _CLIMB * min(2 * load.size + 1, _GRADIENT)
+    if load.size <= _COVERED:
+        evaluations = climbs + _ROUNDS * round_size(load.size, load.multiplications) + _WITH_EFFECTS * kept
+        return Forecast(evaluations * load.seconds, because)
+    steps = _STEPS * (kept + settings.chains * settings.without_funnel().tune)
+    return Forecast((climbs + steps * _GRADIENT) * load.seconds + steps * _CALL, because)
+
+
+def forecast_nuts(design: Design, settings: Settings) -> Forecast:
+    """Predict a run of the nuts engine."""
+    varying = sum(len(f.names) for f in design.factors)
+    columns = len(design.common.coefs) + varying
+    effects = sum(f.n_levels * len(f.names) for f in design.factors)
+    step = _STEP + _PER_CELL * columns * design.n_rows + _PER_EFFECT * effects
+    steps = _NUTS_STEPS * settings.chains * (settings.draws + settings.tune)
+    seconds = _COMPILE + _COMPILE_EFFECT * varying + steps * step
+    return Forecast(seconds, f"{design.n_rows} rows and {effects} group effects per step")
+
+
+FORECASTS: Final[Mapping[str, Callable[[Design, Settings], Forecast]]] = MappingProxyType(
+    {"collapsed": forecast_collapsed, "nuts": forecast_nuts}
+)
+"""By the engine's name: none is loaded to be asked."""

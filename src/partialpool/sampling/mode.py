@@ -1,0 +1,132 @@
+"""Where the collapsed posterior peaks, how high and how sharply: the first guess of a proposal."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import OptimizeResult, minimize
+
+from partialpool.marginal.gaussian.marginal import Marginal
+from partialpool.sampling.starts import starts
+
+__all__ = ["Peak", "find_peaks", "widths"]
+
+_STEP = 1e-4
+"""Of first differences: log and atanh coordinates are all of order 1."""
+_SECOND_STEP = 3e-3
+"""Of second differences."""
+_SAME_VALUE, _SAME_PLACE = 0.05, 0.25
+"""Difference in log density, and squared distance in sds, up to which a point belongs to a peak."""
+_NEGLIGIBLE = 9.0
+"""Peaks with less than exp(-9) of the largest one's mass are let go."""
+_NEAR = 50.0
+_SLOPES_FROM = 6
+"""Elements from which one gradient is cheaper than differences, where an evaluation is no matter of microseconds."""
+_FLATTEST = 0.04
+"""Smallest curvature trusted: beyond 5 units of a log or atanh coordinate the mode says nothing about the mass."""
+
+
+@dataclass(frozen=True, eq=False)
+class Peak:
+    """A mode with the covariance of its Gaussian approximation.
+
+    Attributes
+    ----------
+    theta
+        Shape (elements,).
+    value
+        Log density there.
+    covariance
+        Inverse of the negative Hessian, its flat directions cut to a finite width, (elements, elements).
+    """
+
+    theta: np.ndarray
+    value: float
+    covariance: np.ndarray
+
+    @property
+    def log_mass(self) -> float:
+        """Laplace's approximation of the log of its share of p(y), up to what all peaks have in common."""
+        return self.value + 0.5 * float(np.linalg.slogdet(self.covariance)[1])
+
+    def holds(self, theta: np.ndarray, value: float) -> bool:
+        """Whether a point lies on this peak: within half an sd, and as high as its curvature says."""
+        gap = theta - self.theta
+        distance = float(gap @ np.linalg.solve(self.covariance, gap))
+        return distance < _SAME_PLACE and abs(value - self.value + distance / 2) < _SAME_VALUE
+
+
+def find_peaks(marginal: Marginal, *, workers: int = 1) -> tuple[Peak, ...]:
+    """Climb by BFGS from every start, and keep the peaks that have mass, the largest first.
+
+    Where an evaluation takes milliseconds there are so many levels that modes far apart are a rarity, and climbs are
+    dear: a start other than the first is climbed from only where its density is near the peak's already.
+
+    A proposal needs no more of a mode than differences give, and of few elements they cost no more than the exact
+    gradient; of many they do, and so do second differences. Where BFGS does not move (a prior that cuts off) the
+    covariance there is wide, and the proposal adapts.
+    """
+    points = starts(marginal)
+    values = marginal.log_densities(points, workers=workers)
+    peaks: list[Peak] = []
+    for point, at_start in zip(points, values, strict=True):
+        if peaks and not (at_start > peaks[0].value - (np.inf if marginal.is_cheap else _NEAR)):
+            continue
+        theta, value = _climb(marginal, point, workers, peaks)
+        if not np.isfinite(value) or any(peak.holds(theta, value) for peak in peaks):
+            continue
+        peaks.append(Peak(theta, value, _covariance(marginal, theta, workers)))
+    peaks.sort(key=lambda peak: -peak.log_mass)
+    return tuple(peak for peak in peaks if peak.log_mass > peaks[0].log_mass - _NEGLIGIBLE)
+
+
+def _climb(marginal: Marginal, start: np.ndarray, workers: int, known: list[Peak]) -> tuple[np.ndarray, float]:
+    """Climb until the top, or until it is clear that it leads to a known peak."""
+
+    def descend(theta: np.ndarray) -> tuple[float, np.ndarray]:
+        value, slopes = _slopes(marginal, theta, workers)
+        return (-value, -slopes) if np.isfinite(value) and np.isfinite(slopes).all() else (1e300, np.zeros_like(theta))
+
+    def stop(intermediate_result: OptimizeResult) -> None:
+        if any(peak.holds(intermediate_result.x, -intermediate_result.fun) for peak in known):
+            raise StopIteration
+
+    options = {"gtol": 1e-3, "maxiter": 200}
+    found = minimize(descend, start, jac=True, method="BFGS", options=options, callback=stop)
+    return np.asarray(found.x), -float(found.fun)
+
+
+def _by_slopes(marginal: Marginal) -> bool:
+    return marginal.size >= _SLOPES_FROM and not marginal.is_cheap
+
+
+def _slopes(marginal: Marginal, theta: np.ndarray, workers: int) -> tuple[float, np.ndarray]:
+    """Log density and its gradient: exact, or by differences that are evaluated side by side."""
+    if _by_slopes(marginal):
+        return marginal.gradient(theta)
+    steps = _STEP * np.eye(len(theta))
+    values = marginal.log_densities(np.concatenate([theta[None], theta + steps, theta - steps]), workers=workers)
+    ahead, behind = values[1:].reshape(2, -1)
+    with np.errstate(invalid="ignore"):
+        return float(values[0]), (ahead - behind) / (2 * _STEP)
+
+
+def _covariance(marginal: Marginal, theta: np.ndarray, workers: int) -> np.ndarray:
+    d, h = len(theta), _SECOND_STEP
+    steps = h * np.eye(d)
+    if _by_slopes(marginal):
+        slopes = np.array([marginal.gradient(theta + s)[1] - marginal.gradient(theta - s)[1] for s in steps])
+        return widths(-(slopes + slopes.T) / (4 * h), _FLATTEST)
+    first, second = np.tril_indices(d)
+    corners = [theta + s * steps[first] + t * steps[second] for s in (1, -1) for t in (1, -1)]
+    values = marginal.log_densities(np.concatenate(corners), workers=workers).reshape(4, -1)
+    with np.errstate(invalid="ignore"):
+        entries = (values[0] - values[1] - values[2] + values[3]) / (4 * h * h)
+    hessian = np.zeros((d, d))
+    hessian[first, second] = hessian[second, first] = np.where(np.isfinite(entries), -entries, 0.0)
+    return widths(hessian, _FLATTEST)
+
+
+def widths(hessian: np.ndarray, flattest: float) -> np.ndarray:
+    """Invert a negative Hessian (elements, elements), curvatures below the flattest trusted raised to it."""
+    curvature, axes = np.linalg.eigh(hessian)
+    return (axes / np.maximum(curvature, flattest)) @ axes.T

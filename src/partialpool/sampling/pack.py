@@ -1,0 +1,97 @@
+"""Draws become a DataTree that ArviZ reads as it is."""
+
+import json
+from collections.abc import Mapping
+from importlib.metadata import version
+
+import numpy as np
+import xarray as xr
+
+from partialpool.design.archive import covariances_to_dataset, frame_to_dataset
+from partialpool.design.build import Design
+from partialpool.design.labels import coordinates, observed_name, offset_dims, variable_attrs, variable_dims
+from partialpool.model.default_priors import PriorSet
+from partialpool.names import OBS
+from partialpool.sampling.engine import RawDraws
+from partialpool.sampling.settings import Settings
+
+__all__ = ["label_draws", "label_observed", "label_rows", "pack", "prior_texts"]
+
+FORMAT = "partialpool-fit-1"
+COVARIANCES = "model_covariances"
+"""Group of a fit's tree that holds known covariances among levels."""
+
+
+def label_draws(design: Design, arrays: Mapping[str, np.ndarray]) -> xr.Dataset:
+    """Label arrays of shape (chains, draws, ...) with the design's dimensions and coordinates."""
+    dims, attrs, coords = variable_dims(design) | offset_dims(design), variable_attrs(design), coordinates(design)
+    variables = {name: (("chain", "draw", *dims[name]), arrays[name], attrs[name]) for name in dims if name in arrays}
+    used = {dim for name in variables for dim in dims[name]}
+    chains, draws = next(iter(arrays.values())).shape[:2]
+    every = {"chain": np.arange(chains), "draw": np.arange(draws)} | {d: coords[d] for d in coords if d in used}
+    return xr.Dataset(variables, coords=every)
+
+
+def label_rows(name: str, values: np.ndarray, index: np.ndarray) -> xr.Dataset:
+    """Label an array of shape (chains, draws, rows) as one variable over rows."""
+    coords = {"chain": np.arange(values.shape[0]), "draw": np.arange(values.shape[1]), OBS: index}
+    return xr.Dataset({name: (("chain", "draw", OBS), values)}, coords=coords)
+
+
+def label_observed(design: Design) -> xr.Dataset:
+    """Label the response, (rows,), under the name that predictive draws of it have too."""
+    return xr.Dataset({observed_name(design): (OBS, design.response.values)}, coords={OBS: design.rows})
+
+
+def pack(
+    raw: RawDraws, design: Design, priors: PriorSet, settings: Settings, *, engine: str, reason: str
+) -> xr.DataTree:
+    """Pack draws, data and everything worth remembering into one tree.
+
+    Groups: `posterior`, `sample_stats`, `observed_data`, `constant_data`, and `model_table`, the rows and
+    columns the model read, from which the design is rebuilt; `model_covariances`, where levels have known ones.
+    """
+    stats = xr.Dataset({name: (("chain", "draw"), values) for name, values in raw.sample_stats.items()})
+    groups = {
+        "posterior": label_draws(design, raw.posterior),
+        "sample_stats": stats.assign_coords(chain=np.arange(stats.sizes["chain"]), draw=np.arange(stats.sizes["draw"])),
+        "observed_data": label_observed(design),
+        "constant_data": _constant_data(design),
+        "model_table": frame_to_dataset(design.frame, design.rows, design.n_given),
+    }
+    if any(group.cov for group in design.spec.groups):
+        groups[COVARIANCES] = covariances_to_dataset(design.spec.groups)
+    tree = xr.DataTree.from_dict(groups)
+    tree.attrs = {
+        "format": FORMAT,
+        "formula": design.spec.to_formula(),
+        "family": design.spec.family,
+        "spec": design.spec.to_toml(covariances=False),
+        "engine": engine,
+        "engine_reason": reason,
+        "seed": -1 if settings.seed is None else settings.seed,
+        "settings": json.dumps(settings.as_record()),
+        "units": json.dumps(dict(design.units)),
+        "priors": json.dumps(prior_texts(priors)),
+        "prior_reasons": json.dumps({entry.parameter: entry.reason for entry in priors.entries}),
+        "run": json.dumps(dict(raw.facts)),
+        "versions": json.dumps({name: version(name) for name in ("partialpool", "pymc", "arviz", "nutpie", "numpy")}),
+        "inference_library": "partialpool",
+    }
+    return tree
+
+
+def prior_texts(priors: PriorSet) -> dict[str, str]:
+    """Write every prior by parameter, as a saved fit remembers them."""
+    return {entry.parameter: str(entry.prior) for entry in priors.entries}
+
+
+def _constant_data(design: Design) -> xr.Dataset:
+    known = {"offset": design.offset, "se": design.se, "trials": design.response.trials}
+    variables = {name: (OBS, values) for name, values in known.items() if values is not None}
+    for factor in design.factors:
+        variables[f"{factor.name}_level"] = (
+            OBS,
+            np.array([str(label) for label in factor.levels.labels])[factor.codes],
+        )
+    return xr.Dataset(variables, coords={OBS: design.rows})

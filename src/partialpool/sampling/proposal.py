@@ -1,0 +1,199 @@
+"""A proposal for theta, adapted until fresh draws from it weigh nearly evenly.
+
+A t-mixture starts at the mode and is fitted, round after round, to all draws so far under their deterministic-mixture
+weights: adaptive multiple importance sampling (Cornuet, Marin, Mira & Robert 2012, Scand. J. Stat. 39:798).
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from partialpool.marginal.gaussian.marginal import Marginal
+from partialpool.sampling.boundary_transform import Folding, choose_folding
+from partialpool.sampling.mixture import Mixture, fit_mixture
+from partialpool.sampling.mode import Peak
+
+__all__ = [
+    "MANY",
+    "Proposal",
+    "Sample",
+    "adapt",
+    "effective_size",
+    "normalised",
+    "readapt",
+    "round_size",
+]
+
+_FREEDOM: Final = 12.0
+_COMPONENTS: Final = 6
+_MAX_ROUNDS: Final = 8
+_GOOD: Final = 0.9
+"""Importance ESS per draw of a fresh round at which adapting more is not worth its evaluations."""
+_GOOD_ENOUGH: Final = 0.8
+"""The same where an evaluation takes milliseconds."""
+MANY: Final = 12
+"""Elements up to which a proposal hardly ever fails to weigh evenly in the end: rounds are not cut short."""
+_LOOKS: Final = 3
+_HOPELESS: Final = 0.2
+"""Importance ESS per draw that of more elements at least one of the first rounds must have for more to be tried."""
+_DEAR: Final = 1e7
+"""Multiplications per evaluation, some milliseconds, from which a round makes do with fewer draws."""
+_START_WEIGHTS: Final = np.array([0.6, 0.3, 0.1])
+_START_WIDTHS: Final = np.array([1.0, 1.5, 2.5])
+"""Widths, in sds of the Gaussian approximation, of the three t distributions to begin with."""
+_LEAST_SHARE: Final = 0.1
+"""Of the first draws, for each mode that has mass."""
+_WIDE_SHARE: Final = 0.05
+_WIDTH: Final = 1.7
+"""Share and width, in posterior sds, of a component kept in every mixture for what the others miss."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Draws in the proposal's coordinates.
+
+    Attributes
+    ----------
+    x, theta
+        In the proposal's coordinates, and as the density takes them, (n, elements).
+    log_slope
+        log |d theta / dx|, (n,).
+    log_proposal
+        Log density of the proposal in x, (n,).
+    """
+
+    x: np.ndarray
+    theta: np.ndarray
+    log_slope: np.ndarray
+    log_proposal: np.ndarray
+
+    def log_weights(self, values: np.ndarray) -> np.ndarray:
+        """Log importance weights, for log densities of theta (n,)."""
+        return values + self.log_slope - self.log_proposal
+
+
+@dataclass(frozen=True, eq=False)
+class Proposal:
+    """A folded mixture.
+
+    Attributes
+    ----------
+    mixture, folding
+        To draw from, and what its coordinates mean.
+    anchors
+        One component per mode: where every refit looks first.
+    rounds
+        Rounds of adaptation.
+    efficiency
+        Importance ESS per draw of the last of them.
+    seen, weights
+        Draws made on the way, and their weights, which sum to 1: starts for chains.
+    is_given_up
+        Whether there were too many elements and too little progress to go on.
+    """
+
+    mixture: Mixture
+    folding: Folding
+    anchors: Mixture
+    rounds: int
+    efficiency: float
+    seen: np.ndarray
+    weights: np.ndarray
+    is_given_up: bool = False
+
+    def sample(self, size: int, rng: np.random.Generator) -> Sample:
+        """Draw."""
+        return self.describe(self.mixture.sample(size, rng))
+
+    def describe(self, x: np.ndarray) -> Sample:
+        """Say everything about given draws (n, elements)."""
+        theta, log_slope = self.folding.to_theta(x)
+        return Sample(x, theta, log_slope, self.mixture.log_density(self.folding.images(x)))
+
+
+def adapt(marginal: Marginal, peaks: tuple[Peak, ...], rng: np.random.Generator, *, workers: int = 1) -> Proposal:
+    """Adapt a proposal, from the modes."""
+    cheap = marginal.is_cheap
+    size = round_size(marginal.size, marginal.arrangement.work)
+    good = _GOOD if cheap else _GOOD_ENOUGH
+    folding = choose_folding(peaks, marginal.log_sds)
+    proposal = _start(peaks, folding)
+    used: list[Mixture] = []
+    images = np.zeros((2 ** len(folding.folded), 0, marginal.size))
+    heights, best = np.zeros(0), 0.0
+    for count in range(1, _MAX_ROUNDS + 1):
+        fresh = proposal.sample(size, rng)
+        values = marginal.log_densities(fresh.theta, workers=workers) + fresh.log_slope
+        efficiency = effective_size(normalised(values - fresh.log_proposal)) / size
+        used.append(proposal.mixture)
+        images = np.concatenate([images, folding.images(fresh.x)], axis=1)
+        heights = np.concatenate([heights, values])
+        proposed = np.logaddexp.reduce([mixture.log_density(images) for mixture in used], axis=0)
+        proposal = replace(
+            proposal, rounds=count, efficiency=efficiency, seen=images[0], weights=normalised(heights - proposed)
+        )
+        if efficiency > good or (count > 3 and 0.5 < efficiency < 1.03 * best):
+            break
+        best = max(best, efficiency)
+        if marginal.size > MANY and count >= _LOOKS and best < _HOPELESS:
+            return replace(proposal, is_given_up=True)
+        proposal = replace(proposal, mixture=_refit(proposal, images, proposal.weights, rng))
+    return proposal
+
+
+def round_size(elements: int, work: float) -> int:
+    """Draws in a round of adaptation, for a theta of so many elements and so many multiplications per evaluation."""
+    return 1000 if work < _DEAR else 100 + 30 * elements
+
+
+def readapt(proposal: Proposal, sample: Sample, values: np.ndarray, rng: np.random.Generator) -> Proposal:
+    """Fit once more, to a large sample that weighed too unevenly."""
+    weights = normalised(sample.log_weights(values))
+    mixture = _refit(proposal, proposal.folding.images(sample.x), weights, rng)
+    return replace(proposal, mixture=mixture, rounds=proposal.rounds + 1, seen=sample.x, weights=weights)
+
+
+def _start(peaks: tuple[Peak, ...], folding: Folding) -> Proposal:
+    means, factors = [], []
+    for peak in peaks:
+        slopes = folding.slopes(peak.theta)
+        means.append(folding.from_theta(peak.theta[None])[0])
+        factors.append(np.linalg.cholesky(peak.covariance * np.outer(slopes, slopes)))
+    shares = np.exp([peak.log_mass - peaks[0].log_mass for peak in peaks])
+    shares = np.maximum(shares / shares.sum(), _LEAST_SHARE)
+    anchors = Mixture(shares / shares.sum(), np.array(means), np.array(factors), _FREEDOM)
+    wide = np.repeat(anchors.factors, len(_START_WIDTHS), axis=0)
+    wide = wide * np.tile(_START_WIDTHS, len(peaks))[:, None, None]
+    weights = np.outer(anchors.weights, _START_WEIGHTS).ravel()
+    mixture = Mixture(weights, np.repeat(anchors.means, len(_START_WIDTHS), axis=0), wide, _FREEDOM)
+    return Proposal(mixture, folding, anchors, 0, 0.0, anchors.means[:1], np.ones(1))
+
+
+def _refit(proposal: Proposal, images: np.ndarray, weights: np.ndarray, rng: np.random.Generator) -> Mixture:
+    """Fit components that start at draws; and at every mode, with its own width, where there are several."""
+    x, d = images[0], images.shape[2]
+    modes = len(proposal.anchors.weights) if len(proposal.anchors.weights) > 1 else 0
+    centers = np.concatenate([proposal.anchors.means[:modes], x[rng.choice(len(x), _COMPONENTS, p=weights)]])
+    spread = np.cov(x.T, aweights=weights, ddof=0).reshape(d, d) + 1e-9 * np.eye(d)
+    factor = np.linalg.cholesky(spread)
+    widths = np.concatenate([proposal.anchors.factors[:modes], np.repeat(0.7 * factor[None], _COMPONENTS, axis=0)])
+    first = Mixture(np.full(len(centers), 1 / len(centers)), centers, widths, _FREEDOM)
+    fitted = fit_mixture(first, images, weights)
+    return Mixture(
+        np.append((1 - _WIDE_SHARE) * fitted.weights, _WIDE_SHARE),
+        np.concatenate([fitted.means, (weights @ x)[None]]),
+        np.concatenate([fitted.factors, _WIDTH * factor[None]]),
+        _FREEDOM,
+    )
+
+
+def normalised(log_weights: np.ndarray) -> np.ndarray:
+    """Weights that sum to 1."""
+    weights = np.exp(log_weights - log_weights.max())
+    return weights / weights.sum()
+
+
+def effective_size(weights: np.ndarray) -> float:
+    """Kish's effective number of draws of weights that sum to 1."""
+    return float(1 / (weights @ weights))

@@ -1,0 +1,98 @@
+"""Coordinates for NUTS in which a standard deviation passes through zero.
+
+The log of an sd that the data allow to be zero has a long left tail, in which steps are short for everything else. On
+the line x = asinh(s / c), s an sd with a sign, the density is light on both sides, and smooth through zero: Sigma =
+diag(s) R diag(s) is a smooth function of s, and a sign of s_k stands for one of all correlations of effect k. So
+
+    sd_k = |s_k|,    z_kj = sign(s_k) sign(s_j) tanh(x_kj)
+
+for the partial correlations z (flipping an effect flips the partial correlations it takes part in, and no others).
+Mirror images are equally likely: chains may stay in any of them.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from partialpool.marginal.gaussian.marginal import Marginal
+from partialpool.sampling.mode import Peak, widths
+
+__all__ = ["Signed", "choose_signed"]
+
+_SMALLEST: Final = 1e-10
+"""Of |x|: nearer to zero the log of the sd would be minus infinity."""
+_LARGEST: Final = 500.0
+_STEP: Final = 1e-3
+"""Of differences of gradients."""
+_FLATTEST: Final = 0.1
+"""Smallest curvature trusted: 3 units of these coordinates are wider than any posterior that has data."""
+
+
+@dataclass(frozen=True, eq=False)
+class Signed:
+    """The density of a marginal in coordinates with signed sds.
+
+    Attributes
+    ----------
+    marginal
+        Whose theta is meant.
+    sds, log_scale
+        Positions in theta of the log sds, and log c of each.
+    partials, first, second
+        Positions in theta of the partial correlations, and of the sds of the two effects of each.
+    """
+
+    marginal: Marginal
+    sds: np.ndarray
+    log_scale: np.ndarray
+    partials: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+
+    def to_theta(self, x: np.ndarray) -> np.ndarray:
+        """Map x (elements,) to theta."""
+        return self._theta_and_signs(x)[0]
+
+    def from_theta(self, theta: np.ndarray) -> np.ndarray:
+        """Map theta (elements,) to x with every sign positive."""
+        x = theta.copy()
+        x[self.sds] = np.arcsinh(np.exp(theta[self.sds] - self.log_scale))
+        return x
+
+    def gradient(self, x: np.ndarray) -> tuple[float, np.ndarray]:
+        """Evaluate the log density of x and its gradient (elements,).
+
+        With g = d log p / d log sd, d log |d log sd / dx| included: d log p / dx = (g - 1) coth x + tanh x.
+        """
+        theta, signs, flips = self._theta_and_signs(x)
+        value, gradient = self.marginal.gradient(theta)
+        gradient[self.partials] *= flips
+        slope = np.tanh(np.maximum(np.abs(x[self.sds]), _SMALLEST))
+        gradient[self.sds] = signs * ((gradient[self.sds] - 1.0) / slope + slope)
+        return value - float(np.log(slope).sum()), gradient
+
+    def covariance(self, peak: Peak) -> np.ndarray:
+        """Inverse of the negative Hessian at a peak, from differences of the gradient, (elements, elements)."""
+        x = self.from_theta(peak.theta)
+        steps = _STEP * np.eye(len(x))
+        slopes = np.array([self.gradient(x + step)[1] - self.gradient(x - step)[1] for step in steps])
+        return widths(-(slopes + slopes.T) / (4 * _STEP), _FLATTEST)
+
+    def _theta_and_signs(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """theta, the sign of each log sd, and that of each partial correlation."""
+        theta, signs = x.copy(), np.ones_like(x)
+        signs[self.sds] = np.where(x[self.sds] < 0, -1.0, 1.0)
+        size = np.clip(np.abs(x[self.sds]), _SMALLEST, _LARGEST)
+        theta[self.sds] = self.log_scale + np.log(np.sinh(size))
+        flips = signs[self.first] * signs[self.second]
+        theta[self.partials] *= flips
+        return theta, signs[self.sds], flips
+
+
+def choose_signed(marginal: Marginal, peak: Peak) -> Signed:
+    """Give every sd on the log scale a sign; the peak sets the scales."""
+    layout, sds = marginal.layout, marginal.log_sds
+    of = layout.first[layout.partial_factor]
+    partials = layout.partial_first + np.arange(len(of))
+    return Signed(marginal, sds, peak.theta[sds], partials, of + layout.partial_row, of + layout.partial_column)

@@ -1,0 +1,68 @@
+"""NUTS on the collapsed density: for a theta whose posterior no proposal covers."""
+
+from collections.abc import Callable
+
+import numpy as np
+from nutpie.compiled_pyfunc import from_pyfunc
+
+from partialpool.marginal.gaussian.marginal import Marginal
+from partialpool.marginal.gaussian.workers import single_lapack
+from partialpool.progress import ProgressLine
+from partialpool.sampling.mode import Peak
+from partialpool.sampling.nutpie_run import kept_statistics, run_nutpie, warn_interrupted, whole_chains
+from partialpool.sampling.settings import Settings
+from partialpool.sampling.signed_sds import choose_signed
+
+__all__ = ["sample_theta"]
+
+
+def sample_theta(
+    marginal: Marginal, peaks: tuple[Peak, ...], settings: Settings, line: ProgressLine
+) -> tuple[np.ndarray, dict[str, np.ndarray], bool]:
+    """Sample theta with signed sds, whitened by the Hessian at the largest peak.
+
+    Chains start around peaks taken at random, two sds wide: where they cannot get from one to another, R-hat says so.
+
+    Returns
+    -------
+    numpy.ndarray, dict, bool
+        theta (chains, draws, elements); the sampler's statistics (chains, draws); whether Ctrl-C cut it short.
+    """
+    signed = choose_signed(marginal, peaks[0])
+    with single_lapack():  # for small matrices more threads only wait
+        center, factor = signed.from_theta(peaks[0].theta), np.linalg.cholesky(signed.covariance(peaks[0]))
+
+    def density() -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
+        def evaluate(x: np.ndarray) -> tuple[float, np.ndarray]:
+            value, gradient = signed.gradient(center + factor @ x)
+            return value, factor.T @ gradient
+
+        return evaluate
+
+    def expansion(*_: object) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+        return lambda x: {"theta": signed.to_theta(center + factor @ x)}
+
+    def start(seed: int) -> np.ndarray:
+        rng = np.random.default_rng(seed)
+        near = peaks[rng.integers(len(peaks))]
+        theta = near.theta + np.linalg.cholesky(near.covariance) @ rng.uniform(-2, 2, marginal.size)
+        return np.linalg.solve(factor, signed.from_theta(theta) - center)
+
+    compiled = from_pyfunc(
+        marginal.size,
+        density,
+        expansion,
+        [np.dtype("float64")],
+        [(marginal.size,)],
+        ["theta"],
+        make_initial_point_fn=start,
+    )
+    with single_lapack():  # chains already share the cores
+        tree, interrupted = run_nutpie(compiled, settings.without_funnel(), line)
+    stats = tree["sample_stats"].to_dataset()
+    chains, draws = whole_chains(stats)
+    if interrupted:
+        warn_interrupted(len(chains), draws, settings)
+    whole = {"chain": chains, "draw": slice(None, draws)}
+    theta = tree["posterior"].to_dataset().isel(whole)["theta"].to_numpy()
+    return theta, dict(kept_statistics(stats.isel(whole))), interrupted

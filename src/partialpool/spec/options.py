@@ -1,0 +1,41 @@
+"""A model as callers give it: a specification, or a formula with options beside it."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from partialpool.errors import SpecError
+from partialpool.spec.model import ModelSpec
+
+__all__ = ["as_spec"]
+
+
+def as_spec(
+    model: ModelSpec | str,
+    *,
+    family: str | None = None,
+    link: str | None = None,
+    priors: Mapping[str, object] = MappingProxyType({}),
+    se: str | None = None,
+    cov: Mapping[str, object] = MappingProxyType({}),
+) -> ModelSpec:
+    """Take a specification as it is, or read a formula with its options."""
+    if isinstance(model, str):
+        return ModelSpec.from_formula(model, family=family or "gaussian", link=link, priors=priors, se=se, cov=cov)
+    if not isinstance(model, ModelSpec):
+        raise SpecError(
+            "this is not a model",
+            got=repr(model),
+            allowed="a ModelSpec or a formula",
+            do="for instance 'y ~ x + (1 | g)'",
+        )
+    given = {"family": family, "link": link, "priors": priors, "se": se, "cov": cov}
+    empty = [name for name, value in given.items() if value is None or (isinstance(value, Mapping) and not value)]
+    extra = [name for name in given if name not in empty]
+    if extra:
+        raise SpecError(
+            "a ModelSpec already says this",
+            got=", ".join(extra) + " beside a ModelSpec",
+            allowed="these keywords with a formula only",
+            do="set them on the ModelSpec",
+        )
+    return model

@@ -1,0 +1,222 @@
+"""The words: true of the fit they are about."""
+
+import numpy as np
+import pytest
+
+import partialpool as pp
+from checks.fixed import fit_at
+from partialpool.explorer.captions import Topic, is_balanced, isolated, readings, things_to_try
+from partialpool.explorer.curves import PoolingCurves, chosen_effect, pooling_curves
+from partialpool.explorer.studies import Study
+
+SCALES = tuple(2.0**power for power in range(-2, 7))
+
+
+def say(value):
+    return f"{value:.1f} ms"
+
+
+def topic(others=(), other_factors=(), *, known=False):
+    return Topic("Batch", others, other_factors, known, say)
+
+
+def plain(text):
+    return text.replace("\u2068", "").replace("\u2069", "").replace("\xa0", " ")
+
+
+def studies(medians):
+    """Posteriors under half-normal priors whose medians are those given, the fit's own (of scale 16) first."""
+    none = np.zeros(0)
+    made = [
+        Study("half-normal", scale, np.ones_like, np.linspace(0.5, 1.5, 101) * median, none, none, good=True)
+        for scale, median in zip(SCALES, medians, strict=True)
+    ]
+    return (made[6], *(s for k, s in enumerate(made) if k != 6))
+
+
+def curves(fit, sd, effect=None):
+    factor, name = chosen_effect(fit.design, None, effect)
+    return pooling_curves(fit, factor, name, np.array([0.0, sd, np.inf]))
+
+
+@pytest.fixture(scope="module")
+def balanced():
+    fit = fit_at("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff"), sd_Batch=[40.0], sigma=50.0, beta=[1527.0])
+    return curves(fit, 40.0)
+
+
+@pytest.fixture(scope="module")
+def unbalanced():
+    fit = fit_at("log_radon ~ 1 + (1 | county)", pp.load_dataset("radon"), sd_county=[0.3], sigma=0.8, beta=[1.3])
+    return curves(fit, 0.3)
+
+
+@pytest.fixture(scope="module")
+def known():
+    data = pp.load_dataset("eight_schools")
+    return curves(fit_at("effect ~ 1 + (1 | school)", data, se="standard_error", sd_school=[4.0], beta=[8.0]), 4.0)
+
+
+@pytest.fixture(scope="module")
+def sleeping():
+    fit = fit_at("Reaction ~ Days + (Days | Subject)", pp.load_dataset("sleepstudy"), sd_Subject=[25.0, 6.0],
+                 corr_Subject=[[1, 0.1], [0.1, 1]], sigma=25.0, beta=[251.0, 10.0])  # fmt: skip
+    return curves(fit, 25.0)
+
+
+def nested(factor, data=None):
+    fit = fit_at("strength ~ 1 + (1 | batch/cask)", pp.load_dataset("pastes") if data is None else data, sd_batch=[1.3],
+                 sigma=0.8, beta=[60.0], **{"sd_batch:cask": [2.9]})  # fmt: skip
+    chosen, name = chosen_effect(fit.design, factor, None)
+    return pooling_curves(fit, chosen, name, np.array([0.0, 1.3 if factor == "batch" else 2.9, np.inf]))
+
+
+def tried(of: PoolingCurves, medians=(30.0,) * 9, about=None):
+    return [(do, plain(seen)) for do, seen in things_to_try(of, 1, about or topic(), studies(medians))]
+
+
+def test_the_ends_have_this_fits_numbers(balanced):
+    (_, left), (_, right), *_ = tried(balanced)
+    assert "1527.5 ms: complete pooling" in left
+    assert "each level has an estimate from its own rows, chance included" in right
+    assert "E stands farthest out, at 1600.0 ms from 5 rows" in right
+    said = readings(balanced, topic())
+    assert said["complete"] == "Complete pooling: levels do not differ, and all rows together make one estimate."
+    assert said["none"] == "No pooling: levels differ without limit, and each estimate is from own rows."
+    assert "gives {share} of its weight to the level\u2019s own rows" in said["between"]
+
+
+def test_what_all_rows_tell_is_said_at_the_right_end():
+    """A coefficient that all rows tell is given to every level; that of a predictor of levels is a limit there."""
+    fit = fit_at("log_radon ~ floor + log_uranium + (1 | county)", pp.load_dataset("radon"), sd_county=[0.15],
+                 sigma=0.75, beta=[1.46, -0.67, 0.72])  # fmt: skip
+    of = curves(fit, 0.15)
+    right, none = tried(of)[1][1], plain(readings(of, topic())["none"])
+    for text in (right, none):
+        assert "own rows, given common coefficients of floor, log_uranium estimated from all rows" in text
+        assert "Without pooling nothing tells the coefficient of log_uranium" in text
+    assert plain(readings(of, topic())["between"]).startswith("Given the common coefficients, an estimate gives")
+    rows_only = curves(
+        fit_at("log_radon ~ floor + (1 | county)", pp.load_dataset("radon"), sd_county=[0.3], sigma=0.75,
+               beta=[1.46, -0.67]), 0.3)  # fmt: skip
+    assert "nothing tells" not in readings(rows_only, topic())["none"]
+
+
+def test_known_errors_weigh_the_rows(known):
+    assert "all rows together make one estimate, each counting by its standard error" in readings(
+        known, topic(known=True)
+    )["complete"]  # fmt: skip
+
+
+def test_levels_that_weigh_alike_are_said_to(balanced, unbalanced):
+    assert is_balanced(balanced.own_errors)
+    assert "pulled by the same share" in tried(balanced)[2][1]
+    assert not is_balanced(unbalanced.own_errors)
+    assert "MAHNOMEN (1 row) gives way long before STLOUIS (116 rows)" in tried(unbalanced)[2][1]
+
+
+def test_a_small_sd_does_not_make_levels_alike():
+    """Weights near 0 differ by little whatever the rows."""
+    fit = fit_at("log_radon ~ 1 + (1 | county)", pp.load_dataset("radon"), sd_county=[0.005], sigma=0.8, beta=[1.3])
+    of = curves(fit, 0.005)
+    assert np.ptp(of.shares[1]) < 0.005
+    assert "MAHNOMEN (1 row) gives way long before" in tried(of)[2][1]
+
+
+def test_a_little_more_rows_are_not_a_long_time():
+    rng = np.random.default_rng(2)
+    levels = np.repeat(["few", "many", "most"], [20, 21, 22])
+    fit = fit_at("y ~ 1 + (1 | g)", {"y": rng.normal(size=63), "g": levels}, sd_g=[0.3], sigma=1.0, beta=[0.0])
+    assert "few (20 rows) gives way before most (22 rows)" in tried(curves(fit, 0.3))[2][1]
+
+
+def test_where_all_have_one_row_their_errors_part_them(known):
+    assert "H (standard error 18.0 ms) gives way long before E (standard error 9.0 ms)" in tried(known)[2][1]
+
+
+def test_rows_are_not_named_where_they_are_not_the_reason():
+    """A level with more rows, which are worth less."""
+    rng = np.random.default_rng(3)
+    data = {"y": rng.normal(size=11), "se": np.repeat([5.0, 0.5, 1.0], [6, 2, 3]), "g": np.repeat([*"abc"], [6, 2, 3])}
+    fit = fit_at("y ~ 1 + (1 | g)", data, se="se", sd_g=[1.0], beta=[0.0])
+    said = tried(curves(fit, 1.0))[2][1]
+    assert (
+        f"a (standard error {5 / 6**0.5:.1f} ms) gives way long before b (standard error {0.5 / 2**0.5:.1f} ms)" in said
+    )
+
+
+def test_slopes_that_move_along_are_named(sleeping):
+    about = topic(others=("Days",))
+    text = tried(sleeping, about=about)[2][1]
+    assert "same share" not in text
+    moved = np.abs(sleeping.values[1] - sleeping.values[2])
+    assert f"{sleeping.labels[np.argmax(moved)]} moves most" in text
+    said = readings(sleeping, about)
+    assert (
+        plain(said["between"]) == "No one weight says how far an estimate is pulled: the level\u2019s Days moves along."
+    )
+    assert "make one line" in said["complete"]
+
+
+def test_levels_between_which_other_factors_move_have_no_one_share():
+    about = topic(other_factors=("batch",))
+    of = nested("batch:cask")
+    low, high = np.nanmin(of.shares[1]), np.nanmax(of.shares[1])
+    assert f"between {100 * low:.0f} and {100 * high:.0f} %, since effects of batch move along" in tried(
+        of, about=about
+    )[2][1]  # fmt: skip
+    batches = nested("batch")
+    assert "pulled by the same share" in tried(batches, about=topic(other_factors=("batch:cask",)))[2][1]
+    assert readings(batches, about)["between"].startswith("An estimate stands {share} of the way from the population")
+    assert "own rows, given effects of batch estimated from all rows" in plain(readings(of, about)["none"])
+    # With batches of one cask and of three those of one give way first.
+    data = pp.load_dataset("pastes")
+    few = nested("batch", data[~data["batch"].isin([*"ABC"]) | (data["cask"] == "a")])
+    said = tried(few, about=topic(other_factors=("batch:cask",)))[2][1]
+    least, most = (np.flatnonzero(np.isfinite(few.shares[1]) & (few.rows == rows))[0] for rows in (2, 6))
+    assert f"{few.labels[least]} (2 rows) gives way before {few.labels[most]} (6 rows)" in said
+    assert few.shares[1][least] < few.shares[1][most]
+
+
+def test_names_keep_their_direction_to_themselves():
+    data = pp.load_dataset("dyestuff")
+    fit = fit_at("Yield ~ 1 + (1 | Batch)", data, sd_Batch=[40.0], sigma=50.0, beta=[1527.0])
+    text = things_to_try(curves(fit, 40.0), 1, topic(), studies((30.0,) * 9))[1][1]
+    assert f"{isolated('E')} stands farthest out" in text
+
+
+NOBODY, BOTH = "Nobody has to choose the sd", "Here both count"
+
+
+@pytest.mark.parametrize(
+    ("medians", "expected", "median"),
+    [
+        # Scales 0.25 to 64.
+        ((30.0,) * 9, "not even the narrowest is heard", NOBODY),
+        ((1, 3, 9, 20, 28, 29.5, 30, 30, 30), "From a scale of 4.0 ms on it hardly moves", NOBODY),
+        ((1, 2, 4, 7, 11, 16, 22, 28, 33), "the prior has a say", BOTH),
+    ],
+)
+def test_whether_the_prior_is_heard(balanced, medians, expected, median):
+    *_, (press, about_median), (do, seen) = tried(balanced, medians)
+    assert press == "Press \u201cPosterior median\u201d."
+    assert median in about_median
+    assert do.startswith("Choose the half-normal prior")
+    assert expected in seen
+    assert f"{say(medians[0])}, under the widest {say(medians[-1])}" in seen
+
+
+@pytest.mark.parametrize("medians", [(0.1,) * 9, (60.0,) * 9], ids=["below", "above"])
+def test_priors_on_one_side_of_the_posterior_settle_nothing(balanced, medians):
+    *_, (_, about_median), (_, seen) = tried(balanced, medians)
+    assert seen.endswith("Does the curve follow the prior, or does it stay where the data are?")
+    assert NOBODY not in about_median
+    assert BOTH not in about_median
+
+
+def test_without_good_refits_nothing_is_claimed(balanced):
+    none = np.zeros(0)
+    only = (Study("half-t(3)", 1.0, np.ones_like, np.arange(9.0), none, none, good=True),)
+    *_, (_, about_median), (_, seen) = things_to_try(balanced, 1, topic(), only)
+    assert seen.endswith("?")
+    assert NOBODY not in about_median

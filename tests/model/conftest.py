@@ -1,0 +1,3 @@
+from design.conftest import build, refused, says_fixture, table
+
+__all__ = ["build", "refused", "says_fixture", "table"]

@@ -1,0 +1,100 @@
+"""Small multiples: which panels, in which order, with which lines, on which axes."""
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+
+import partialpool as pp
+from checks.fixed import fit_at
+from partialpool.plots.level_lines import plot_level_lines
+from partialpool.questions.level_lines import level_lines
+
+
+@pytest.fixture(autouse=True)
+def close():
+    yield
+    plt.close("all")
+
+
+def heights(levels, rows=3):
+    """Levels at known heights, in no order."""
+    rng = np.random.default_rng(0)
+    b = rng.permutation(levels).astype(float)[:, None]
+    g = np.repeat(np.arange(levels), rows)
+    data = {"y": b[g, 0] + rng.normal(size=len(g)), "x": np.tile(np.arange(rows), levels), "g": g}
+    return b[:, 0], fit_at("y ~ x + (1 | g)", data, beta=[0.0, 0.5], b_g=b, sd_g=[1.0], sigma=1.0)
+
+
+def shown(figure):
+    return [axes for axes in figure.axes if axes.axison]
+
+
+def titles(figure):
+    return [int(axes.get_title(loc="left")) for axes in shown(figure)]
+
+
+def test_lines_rows_and_axes():
+    days = fit_at(
+        "Reaction ~ Days + (Days | Subject)", pp.load_dataset("sleepstudy"),
+        beta=[250, 10], sd_Subject=[20, 5], corr_Subject=[[1, -0.4], [-0.4, 1]], sigma=25,
+        b_Subject=np.random.default_rng(0).normal(size=(18, 2)) * [20, 5],
+    )  # fmt: skip
+    lines = level_lines(days, "Days")
+    figure = plot_level_lines(lines, unit="ms", xunit="days")
+    assert len(shown(figure)) == 18
+    assert (figure.get_supxlabel(), figure.get_supylabel()) == ("Days (days)", "Reaction (ms)")
+    assert figure.get_suptitle() == "Reaction over Days by Subject"
+    panel = shown(figure)[0]
+    label = next(v for v in lines["level"].to_numpy() if str(v) == panel.get_title(loc="left"))
+    drawn = {line.get_label(): line.get_ydata() for line in panel.lines}
+    assert drawn["no pooling"] == pytest.approx(lines["no_pooling"].sel(level=label).to_numpy())
+    assert drawn["complete pooling"] == pytest.approx(lines["complete_pooling"].to_numpy())
+    assert drawn["partial pooling"] == pytest.approx(lines["partial_pooling"].sel(level=label).to_numpy()[0, 0])
+    dots = next(line for line in panel.lines if line.get_marker() == "o")
+    assert len(dots.get_ydata()) == 10
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names == ["no pooling", "complete pooling", "partial pooling", "its 90 % interval"]
+    assert len({axes.get_ylim() for axes in shown(figure)}) == 1
+
+
+def test_panels_are_sorted_and_chosen_evenly():
+    b, fit = heights(11)
+    lines = level_lines(fit, "x", points=2)
+    figure = plot_level_lines(lines)
+    assert b[titles(figure)].tolist() == list(range(11))
+    some = plot_level_lines(lines, most=3)
+    assert b[titles(some)].tolist() == [0, 5, 10]
+    assert "3 of 11 levels, evenly from the lowest to the highest" in some.get_suptitle()
+    assert "levels" not in figure.get_suptitle()
+    assert b[titles(plot_level_lines(lines, most=1))].tolist() == [0]
+
+
+def test_the_last_panel_of_each_column_has_numbers():
+    figure = plot_level_lines(level_lines(heights(8)[1], "x", points=2), most=7)  # 4 above, 3 below
+    numbered = [axes.xaxis.get_tick_params()["labelbottom"] for axes in shown(figure)]
+    assert numbered == [False, False, False, True, True, True, True]
+
+
+def test_lines_that_run_off_do_not_set_the_axes():
+    data = {"y": [0.0, 50, 1, 2, 3, 4, 3, 2, 1], "x": [0.0, 0.1, 0, 4, 8, 10, 0, 5, 10], "g": list("aabbbbccc")}
+    fit = fit_at("y ~ x + (x | g)", data, beta=[2, 0], sd_g=[1, 1], corr_g=np.eye(2), sigma=1.0)
+    _, high = shown(plot_level_lines(level_lines(fit, "x")))[0].get_ylim()
+    assert high < 60
+
+
+def test_what_is_held_is_said_and_an_untold_line_left_out():
+    data = {"y": np.arange(7.0), "x": [0.0, 1, 3, 2, 0, 1, 4], "w": [1.0, 2, 2, 0, 1, 5, 4], "g": list("aaabbbc")}
+    fit = fit_at("y ~ x + w + (x | g)", data, beta=[0, 1, 0], sd_g=[1, 1], corr_g=np.eye(2), sigma=1.0)
+    figure = plot_level_lines(level_lines(fit, "x", at={"w": 2}))
+    assert figure.get_suptitle().endswith("\nheld: w=2 (given)")
+    untold = next(axes for axes in shown(figure) if axes.get_title(loc="left") == "c")
+    assert "no pooling" not in [line.get_label() for line in untold.lines]
+
+
+@pytest.mark.parametrize("most", [0, -1, 2.5, "all"])
+def test_panels_are_counted(most):
+    with pytest.raises(pp.DataError, match="one panel or more"):
+        plot_level_lines(level_lines(heights(3)[1], "x"), most=most)

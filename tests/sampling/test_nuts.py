@@ -1,0 +1,154 @@
+"""The nuts engine on real data: right, repeatable, interruptible."""
+
+import os
+import signal
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import partialpool as pp
+from checks.posterior import DEFAULTS, REFERENCE, check_against_reference
+from partialpool.progress import ProgressLine
+from partialpool.sampling.nutpie_run import whole_chains
+
+
+def test_sleepstudy_agrees_with_the_reference(sleepstudy_fit):
+    check_against_reference(sleepstudy_fit, DEFAULTS["sleepstudy", "Reaction ~ Days + (Days | Subject)"])
+    assert sleepstudy_fit.digest.verdict.good
+    assert int(sleepstudy_fit.tree["sample_stats"]["diverging"].sum()) == 0
+
+
+def test_eight_schools_agrees_with_the_reference():
+    fit = pp.fit(
+        "effect | se(standard_error) ~ 1 + (1 | school)",
+        pp.load_dataset("eight_schools"),
+        engine="nuts",
+        seed=1,
+        progressbar=False,
+    )
+    check_against_reference(fit, REFERENCE["eight_schools", "effect ~ 1 + (1 | school), known sd"])
+    assert int(fit.tree["sample_stats"]["diverging"].sum()) == 0
+    assert "sigma" not in fit.posterior
+
+
+@pytest.fixture(scope="module")
+def cbpp_fit():
+    return pp.fit(
+        "p(incidence, size) ~ period + (1 | herd)",
+        pp.load_dataset("cbpp"),
+        family="binomial",
+        engine="nuts",
+        seed=1,
+        progressbar=False,
+    )
+
+
+def test_cbpp_agrees_with_the_reference(cbpp_fit):
+    check_against_reference(cbpp_fit, DEFAULTS["cbpp", "p(incidence, size) ~ period + (1 | herd)"])
+
+
+def test_the_same_seed_repeats_the_draws_and_another_does_not(sleepstudy):
+    def draw(seed, cores):
+        return pp.fit(
+            "Reaction ~ Days + (Days | Subject)",
+            sleepstudy,
+            engine="nuts",
+            seed=seed,
+            draws=50,
+            tune=100,
+            chains=2,
+            cores=cores,
+            progressbar=False,
+        ).posterior
+
+    first, again, other = draw(3, 2), draw(3, 1), draw(4, 2)
+    assert first.identical(again)
+    assert not np.array_equal(first["beta"], other["beta"])
+
+
+def test_the_pymc_sampler_gives_the_same_variables():
+    fit = pp.fit(
+        "effect | se(standard_error) ~ 1 + (1 | school)",
+        pp.load_dataset("eight_schools"),
+        engine="nuts",
+        sampler="pymc",
+        seed=1,
+        cores=1,
+        keep_z=True,
+        progressbar=False,
+    )
+    check_against_reference(fit, REFERENCE["eight_schools", "effect ~ 1 + (1 | school), known sd"], min_ess=400)
+    assert {"diverging", "energy", "lp", "tree_depth", "n_steps"} <= set(fit.tree["sample_stats"].data_vars)
+    assert "pymc" in repr(fit)
+    posterior = fit.posterior
+    assert posterior["z_school"].dims == posterior["b_school"].dims
+    b = posterior["z_school"] * posterior["sd_school"]
+    assert b.to_numpy() == pytest.approx(posterior["b_school"].to_numpy(), rel=1e-9)
+
+
+@pytest.fixture
+def interrupt_after(monkeypatch):
+    """Press Ctrl-C once so many draws are made; the sampler reports them from a thread of its own."""
+
+    def arm(draws):
+        pressed = []
+
+        def count(self, done, total):
+            if done > draws and not pressed:
+                pressed.append(done)
+                os.kill(os.getpid(), signal.SIGINT)
+
+        monkeypatch.setattr(ProgressLine, "count", count)
+
+    # A test run started in the background may have Ctrl-C switched off.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield arm
+    signal.signal(signal.SIGINT, before)
+
+
+ENDLESS = {"engine": "nuts", "chains": 2, "cores": 2, "seed": 1, "progressbar": False}
+
+
+def test_ctrl_c_keeps_the_draws_made_so_far(sleepstudy, interrupt_after):
+    interrupt_after(2 * (50 + 100))
+    told = r"interrupted: got \d+ of 1000000 draws from each of 2 of 2 chains; they are kept"
+    with pytest.warns(pp.SamplingWarning, match=told):
+        fit = pp.fit("Reaction ~ Days + (1 | Subject)", sleepstudy, draws=1_000_000, tune=50, **ENDLESS)
+    assert 0 < fit.posterior.sizes["draw"] < 1_000_000
+    assert all(np.isfinite(v).all() for v in fit.posterior.data_vars.values())
+    assert "(interrupted)" in repr(fit)
+
+
+def test_ctrl_c_keeps_the_chains_that_ran_when_others_had_not_started(sleepstudy, interrupt_after):
+    """Four chains on two cores: the last two wait for a free core when Ctrl-C comes.
+
+    Where another process slows one of the two that ran, keeping the other alone keeps more draws.
+    """
+    interrupt_after(2 * (50 + 100))
+    told = r"interrupted: got \d+ of 1000000 draws from each of [12] of 4 chains; they are kept"
+    with pytest.warns(pp.SamplingWarning, match=told):
+        fit = pp.fit(
+            "Reaction ~ Days + (1 | Subject)", sleepstudy, draws=1_000_000, tune=50, **(ENDLESS | {"chains": 4})
+        )
+    assert fit.posterior.sizes["chain"] in (1, 2)
+    assert fit.posterior.sizes["draw"] > 0
+    assert all(np.isfinite(v).all() for v in fit.posterior.data_vars.values())
+
+
+@pytest.mark.parametrize(
+    ("counts", "chains", "draws"),
+    [([5, 5, 5], [0, 1, 2], 5), ([90, 0, 100], [0, 2], 90), ([100, 2, 100], [0, 2], 100), ([0, 0], [], 0)],
+)
+def test_the_chains_kept_hold_the_most_draws(counts, chains, draws):
+    energy = np.full((len(counts), 100), np.nan)
+    for chain, count in enumerate(counts):
+        energy[chain, :count] = 1.0
+    kept, whole = whole_chains(xr.Dataset({"energy": (("chain", "draw"), energy)}))
+    assert (kept.tolist(), whole) == (chains, draws)
+
+
+def test_ctrl_c_during_warm_up_is_a_keyboard_interrupt(sleepstudy, interrupt_after):
+    interrupt_after(10)
+    with pytest.raises(KeyboardInterrupt):
+        pp.fit("Reaction ~ Days + (1 | Subject)", sleepstudy, draws=10, tune=10_000_000, **ENDLESS)

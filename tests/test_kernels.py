@@ -1,0 +1,35 @@
+"""How kernels are compiled and kept."""
+
+import numpy as np
+
+from partialpool.kernels import _SOURCES, awaits_compilation, kernel
+from partialpool.marginal.gaussian.density import evaluate
+
+
+def double(x):
+    return 2.0 * x
+
+
+def test_a_changed_kernel_file_is_compiled_anew():
+    """Numba would watch the kernel's own file only: ours watch every file a kernel may be made of."""
+    assert evaluate._cache._cache_file._source_stamp == _SOURCES
+    assert {"marginal/gaussian/dense.py", "likelihood/maximise.py", "sampling/mixture.py"} <= {
+        name for name, _, _ in _SOURCES
+    }
+
+
+def test_it_is_known_whether_a_call_will_compile(tmp_path, monkeypatch):
+    monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path))
+    fresh = kernel(double)
+    assert awaits_compilation(fresh)
+    assert fresh(np.pi) == 2 * np.pi
+    assert not awaits_compilation(fresh)
+    assert not awaits_compilation(kernel(double))  # on disk
+
+
+def test_without_a_folder_to_write_to_every_process_compiles(monkeypatch):
+    monkeypatch.setattr("numba.core.caching.CompileResultCacheImpl._locator_classes", [])
+    homeless = kernel(double)
+    assert awaits_compilation(homeless)
+    assert homeless(np.pi) == 2 * np.pi
+    assert not awaits_compilation(homeless)

@@ -1,0 +1,71 @@
+import io
+import time
+
+import pytest
+from rich.console import Console
+
+from partialpool import progress
+
+
+@pytest.fixture
+def screen(monkeypatch):
+    """A terminal that keeps what it was shown."""
+    text = io.StringIO()
+    console = Console(file=text, force_terminal=True, force_interactive=True, width=80)
+    monkeypatch.setattr(progress, "Console", lambda **_: console)
+    return text
+
+
+def test_a_short_run_shows_nothing(screen):
+    with progress.progress_line("finding the mode", shown=True) as line:
+        line.say("drawing")
+        line.count(1, 2)
+    assert "drawing" not in screen.getvalue()
+
+
+def test_a_long_first_step_says_what_it_waits_for(screen, monkeypatch):
+    monkeypatch.setattr(progress, "PATIENCE", 0.05)
+    with progress.progress_line("preparing", shown=True) as line:
+        line.say("compiling, once per machine")
+        time.sleep(0.5)
+        assert "compiling, once per machine" in screen.getvalue()
+        line.count(1, 2)
+
+
+def test_nobody_looks(screen, monkeypatch):
+    monkeypatch.setattr(progress, "PATIENCE", 0.0)
+    with progress.progress_line("preparing", shown=False) as line:
+        line.say("drawing")
+        time.sleep(0.1)
+    assert screen.getvalue() == ""
+
+
+def interrupted():
+    with progress.progress_line("preparing", shown=True):
+        time.sleep(0.1)
+        raise KeyboardInterrupt
+
+
+def test_an_error_ends_the_line(screen, monkeypatch):
+    monkeypatch.setattr(progress, "PATIENCE", 0.0)
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert "\x1b[?25h" in screen.getvalue()  # the cursor is back
+
+
+@pytest.mark.parametrize("widgets", [True, False])
+def test_a_notebook_needs_widgets(monkeypatch, widgets):
+    """Without ipywidgets rich warns from its thread; then there is no line."""
+    shown = []
+    monkeypatch.setattr(progress, "Console", lambda **_: Console(file=io.StringIO(), force_jupyter=True, width=80))
+    monkeypatch.setattr(progress, "find_spec", lambda name: object() if widgets else None)
+    real = progress.Progress
+
+    def keep(*columns, **options):
+        shown.append(not options["disable"])
+        return real(*columns, **options)
+
+    monkeypatch.setattr(progress, "Progress", keep)
+    with progress.progress_line("preparing", shown=True):
+        pass
+    assert shown == [widgets]
