@@ -270,3 +270,24 @@ def test_draws_of_a_student_t_without_a_variance_are_counted_and_said():
     assert parts["share"].sel(part="residual").to_numpy().ravel() == pytest.approx(1 - np.array(expected))
     assert parts["r2_conditional"].to_numpy().ravel() == pytest.approx(expected)
     assert pp.design_effect(fit)["design_effect"].to_numpy().ravel()[:2] == pytest.approx([1, 1])
+
+
+@pytest.mark.parametrize(
+    ("at", "wrong"),
+    [
+        ({"arm": ["zzz"]}, "the model has not seen this category of 'arm'"),
+        ({"x": [np.nan]}, "values of 'x' are finite numbers"),
+        ({"x": ["text"]}, "values of 'x' are finite numbers"),
+        (3, "places are values by column"),
+    ],
+)
+def test_places_are_checked_also_where_the_answer_does_not_depend_on_them(at, wrong):
+    rng = np.random.default_rng(1)
+    y, x = rng.normal(size=(2, 48))
+    table = {"g": np.repeat(np.arange(8), 6), "x": x, "arm": ["a", "b"] * 24, "y": y}
+    fit = pp.fit("y ~ x + arm + (1 | g)", table, seed=1, draws=20, progressbar=False)
+    with pytest.raises(pp.DataError, match=wrong):
+        pp.icc(fit, at=at)
+    assert pp.icc(fit, at={"x": [0, 1], "arm": ["b"]})["icc"].sizes["x"] == 2
+    with pytest.raises(pp.DataError, match="unknown treatment of new levels"):
+        pp.predict(fit, new_levels="zero")

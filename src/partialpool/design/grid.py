@@ -13,7 +13,7 @@ from partialpool.design.held import Held, categories_of, evaluated_offset, hold,
 from partialpool.errors import DataError, nearest
 from partialpool.names import answer_name
 
-__all__ = ["At", "Points", "covariate_points"]
+__all__ = ["At", "Points", "check_places", "covariate_points"]
 
 At = Mapping[str, Sequence[Any] | float | str]
 """Values of predictors, by column of the table; several columns make a grid."""
@@ -98,10 +98,12 @@ def covariate_points(design: Design, at: At, *, common: bool) -> Points:
     DataError
         A column the model does not read; a category that must be named; values that are not finite.
     """
+    check_places(at)
     known = design.spec.expression_columns
     chosen = {name: np.atleast_1d(np.asarray(_listed(at[name]))) for name in at}
     for name, values in chosen.items():
         _check_column(name, values, known)
+        _check_values(design, name, values)
     read = read_columns(design, common=common, offset=common)
     grid = pd.DataFrame(list(product(*chosen.values())), columns=list(chosen))
     held = {}
@@ -116,6 +118,17 @@ def covariate_points(design: Design, at: At, *, common: bool) -> Points:
     columns = design.common.recipe.apply(grid)[:, 1 if design.spec.intercept else 0 :] if common else None
     offset = evaluated_offset(design, grid) if common else None
     return Points(tuple(chosen), _named(chosen), held, columns, effects, offset)
+
+
+def check_places(at: Any) -> None:
+    """Refuse what is no mapping from columns to values."""
+    if not isinstance(at, Mapping):
+        raise DataError(
+            "places are values by column",
+            got=repr(at),
+            allowed="a dictionary from columns to values",
+            do="write for instance {'x': [0, 5]}",
+        )
 
 
 def _named(chosen: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -147,6 +160,31 @@ def _check_column(name: str, values: np.ndarray, known: tuple[str, ...]) -> None
             f"values of {name!r} are a list",
             got=repr(values),
             allowed="one value or more",
+            do="write for instance [0, 5]",
+        )
+
+
+def _check_values(design: Design, name: str, values: np.ndarray) -> None:
+    """Refuse values that the column cannot have, whether or not the answer depends on them."""
+    if name not in design.frame:
+        return
+    if not is_number(design, name):
+        known = categories_of(design, name)
+        wrong = [v for v in values.tolist() if not any(v == k or str(v) == str(k) for k in known)]
+        if wrong:
+            raise DataError(
+                f"the model has not seen this category of {name!r}",
+                got=repr(wrong[0]),
+                allowed=nearest(str(wrong[0]), map(str, known)),
+                do="name categories that the model has seen",
+            )
+        return
+    numbers = pd.to_numeric(pd.Series(values.tolist(), dtype=object), errors="coerce").to_numpy(float)
+    if not np.isfinite(numbers).all():
+        raise DataError(
+            f"values of {name!r} are finite numbers",
+            got=repr(values[~np.isfinite(numbers)].tolist()[0]),
+            allowed="finite numbers",
             do="write for instance [0, 5]",
         )
 

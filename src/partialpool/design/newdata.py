@@ -15,7 +15,16 @@ from partialpool.errors import DataError
 from partialpool.spec.expression import columns_of
 from partialpool.spec.terms import factor_columns
 
-__all__ = ["GroupRows", "NewLevels", "Rows", "as_new_levels", "expression_rows", "new_rows", "own_rows"]
+__all__ = [
+    "GroupRows",
+    "NewLevels",
+    "Rows",
+    "as_new_levels",
+    "check_new_levels",
+    "expression_rows",
+    "new_rows",
+    "own_rows",
+]
 
 NewLevels = Literal["error", "sample", "population"]
 
@@ -104,6 +113,17 @@ def own_rows(design: Design) -> Rows:
     return Rows(design.common.values, groups, design.offset, design.se, trials, design.rows, design.frame)
 
 
+def check_new_levels(new_levels: str) -> None:
+    """Refuse an unknown treatment of new levels, whether or not there are some."""
+    if new_levels not in ("error", "sample", "population"):
+        raise DataError(
+            "unknown treatment of new levels",
+            got=repr(new_levels),
+            allowed="'error', 'sample', 'population'",
+            do="name one of these",
+        )
+
+
 def as_new_levels(design: Design) -> Rows:
     """Return the rows the model was built on, every level one that the model has not seen.
 
@@ -184,13 +204,7 @@ def new_rows(
         A column that is missing, a category or level that is new, a value that is not finite.
     """
     spec = design.spec
-    if new_levels not in ("error", "sample", "population"):
-        raise DataError(
-            "unknown treatment of new levels",
-            got=repr(new_levels),
-            allowed="'error', 'sample', 'population'",
-            do="name one of these",
-        )
+    check_new_levels(new_levels)
     known = spec.factors if factors is None else factors
     columns = spec.predictor_columns_with(known)
     needed = {*spec.expression_columns, *(column for name in known for column in factor_columns(name))}

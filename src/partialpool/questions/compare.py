@@ -300,7 +300,7 @@ def _evidence(runs: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
 def _sentence(whole: pd.DataFrame, leading: str, factor: str) -> str:
     first, second = whole.index[:2]
     errors = whole[f"{leading}_mcse"].iloc[:2]
-    gap, se = -whole[f"{leading}_diff"].iloc[1], np.hypot(whole[f"{leading}_se"].iloc[1], np.hypot(*errors))
+    gap, se = abs(whole[f"{leading}_diff"].iloc[1]), np.hypot(whole[f"{leading}_se"].iloc[1], np.hypot(*errors))
     purpose = f"a new {factor}" if leading == "levels" else "new rows of the same levels"
     if gap > max(2 * se, SMALL_GAP):
         return f"For {purpose}: {first} is better than {second} by {gap:.1f} (se {se:.1f})."

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from partialpool.design.grid import check_places
 from partialpool.design.held import hold
 from partialpool.errors import DataError, nearest
 from partialpool.fitting.fit import Fit
@@ -55,6 +56,7 @@ def datagrid(fit: Fit, at: Mapping[str, Any] = MappingProxyType({}), /, **column
     >>> rows["expectation"].sizes["obs"]
     2
     """
+    check_places(at)
     design, asked = fit.design, {**at, **columns}
     known = design.spec.predictor_columns
     for name in asked:

@@ -10,7 +10,7 @@ import xarray as xr
 
 from partialpool.design.build import Design
 from partialpool.design.held import is_number, offset_in_words
-from partialpool.design.newdata import NewLevels, Rows, new_rows, own_rows
+from partialpool.design.newdata import NewLevels, Rows, check_new_levels, new_rows, own_rows
 from partialpool.errors import SpecError, nearest
 from partialpool.fitting.fit import Fit
 from partialpool.memory import check_fits
@@ -115,6 +115,7 @@ def predict(
     >>> new["expectation"].std(("chain", "draw")).values.round(-1)
     array([10., 60.])
     """
+    check_new_levels(new_levels)
     kinds = _kinds(fit.design, kind)
     fit = fit if draws is None else _thinned(fit, draws)
     known = [name for name, how in kinds.items() if how == "conditional"]

@@ -9,7 +9,7 @@ import xarray as xr
 
 from partialpool.design.build import Design, build_design
 from partialpool.design.labels import observed_name
-from partialpool.design.newdata import NewLevels, new_rows, own_rows
+from partialpool.design.newdata import NewLevels, check_new_levels, new_rows, own_rows
 from partialpool.design.path import Along, read_course
 from partialpool.design.table import Missing
 from partialpool.errors import DataError, DataWarning, SpecError, warn
@@ -63,6 +63,7 @@ def posterior_predictive(
     EngineError
         So many draws of so many rows do not fit into memory.
     """
+    check_new_levels(new_levels)
     draws = fit.stacked()
     rows = own_rows(fit.design) if data is None else new_rows(fit.design, data, new_levels=new_levels)
     total, n = len(next(iter(draws.values()))), len(rows.index)

@@ -43,6 +43,13 @@ def summary(x: Fit | xr.Dataset | xr.DataArray) -> Digest | pd.DataFrame:
     """
     if isinstance(x, Fit):
         return x.digest
+    if not isinstance(x, xr.Dataset | xr.DataArray):
+        raise DataError(
+            "only a fit, or draws of an answer, can be summarised",
+            got=repr(x)[:60],
+            allowed="a Fit, or what a question of a fit returns",
+            do="for instance pp.summary(pp.icc(fit))",
+        )
     every = x.to_dataset(name=x.name or "x") if isinstance(x, xr.DataArray) else x
     drawn = [name for name, values in every.data_vars.items() if {"chain", "draw"} <= set(values.dims)]
     if not drawn:

@@ -81,7 +81,8 @@ def _of_the_table(fit: Fit) -> tuple[Note, ...]:
 def _priors(fit: Fit) -> Note:
     moved = moved_answers(fit)
     if moved:
-        return Note(f"Priors: {listed(list(moved))} depend on them; see below before you rely on these.", "bad")
+        depend = "depends" if len(moved) == 1 else "depend"
+        return Note(f"Priors: {listed(list(moved))} {depend} on them; see below before you rely on these.", "bad")
     return Note("Priors: every answer that was followed is robust to them.", "good")
 
 
