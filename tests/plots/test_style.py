@@ -85,3 +85,15 @@ def test_only_what_the_style_sets_comes_back():
         assert mpl.rcParams["font.size"] == before[1]
     finally:
         mpl.rcParams["interactive"] = before[0]
+
+
+def test_a_layout_that_differs_in_the_last_digit_gives_the_same_bytes():
+    def drawn(shift):
+        figure, axes = plt.subplots(figsize=(6, 3))
+        axes.set_position((0.1 + shift, 0.1, 0.8, 0.8))
+        axes.plot([0, 1], [0, 1])
+        return figure_image(figure).data
+
+    assert drawn(0.0) == drawn(1e-15)
+    assert b'clip-path="url(#clip0)"' in drawn(0.0)
+    assert b'<clipPath id="clip0">' in drawn(0.0)

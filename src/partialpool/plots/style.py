@@ -66,6 +66,8 @@ _STYLE: Final[dict[Any, Any]] = {
 }
 _LARGEST_SVG: Final = 400_000
 """Bytes above which a figure with many marks is better a bitmap."""
+_CLIP: Final = re.compile(r'(?<=["#])p[0-9a-f]{10}(?=[")])')
+"""The name of a clip path, where it is given and where it is used."""
 _UNPRINTABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 """What XML or HTML forbid in a text: control characters but tab and line ends, surrogates, noncharacters."""
 
@@ -210,13 +212,19 @@ def figure_image(figure: Figure, *, widest: float | None = None, largest_svg: in
     with mpl.rc_context({"svg.hashsalt": "partialpool", "svg.fonttype": "path"}):
         _write(figure, stream, format="svg", metadata={"Date": None})
     # Every text stands in a comment beside its outlines.
-    image = Image("image/svg+xml", printable(stream.getvalue().decode()).encode(), width, height)
+    image = Image("image/svg+xml", printable(_with_counted_clips(stream.getvalue().decode())).encode(), width, height)
     if len(image.data) > largest_svg:
         stream = io.BytesIO()
         _write(figure, stream, format="png", dpi=192)
         image = Image("image/png", stream.getvalue(), width, height)
     plt.close(figure)
     return image
+
+
+def _with_counted_clips(svg: str) -> str:
+    """Number the clip paths: matplotlib names them by their corners' last digits, which a layout leaves to chance."""
+    names = {name: f"clip{k}" for k, name in enumerate(dict.fromkeys(_CLIP.findall(svg)))}
+    return _CLIP.sub(lambda found: names[found[0]], svg)
 
 
 def _write(figure: Figure, place: str | Path | io.BytesIO, **options: Any) -> None:
