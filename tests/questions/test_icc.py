@@ -275,7 +275,7 @@ def test_draws_of_a_student_t_without_a_variance_are_counted_and_said():
 @pytest.mark.parametrize(
     ("at", "wrong"),
     [
-        ({"arm": ["zzz"]}, "the model has not seen this category of 'arm'"),
+        ({"arm": ["zzz"]}, "'arm' is given categories that the model has not seen"),
         ({"x": [np.nan]}, "values of 'x' are finite numbers"),
         ({"x": ["text"]}, "values of 'x' are finite numbers"),
         (3, "places are values by column"),

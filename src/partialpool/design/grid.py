@@ -173,7 +173,7 @@ def _check_values(design: Design, name: str, values: np.ndarray) -> None:
         wrong = [v for v in values.tolist() if not any(v == k or str(v) == str(k) for k in known)]
         if wrong:
             raise DataError(
-                f"the model has not seen this category of {name!r}",
+                f"{name!r} is given categories that the model has not seen",
                 got=repr(wrong[0]),
                 allowed=nearest(str(wrong[0]), map(str, known)),
                 do="name categories that the model has seen",
