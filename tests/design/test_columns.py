@@ -127,3 +127,15 @@ def test_mixed_categories_keep_their_declared_order():
     column = read_column("g", pd.Series(pd.Categorical([1, "b", 2], categories=["b", 2, 1])), is_value=True)
     assert column.tolist() == ["1", "b", "2"]
     assert column.cat.categories.tolist() == ["b", "2", "1"]
+
+
+@pytest.mark.parametrize("dtype", ["uint64", "UInt64", "uint64[pyarrow]", object])
+@pytest.mark.parametrize("is_value", [True, False])
+def test_whole_numbers_too_large_are_refused_whatever_their_type(dtype, is_value):
+    """Unsigned ones would wrap round: 2**63 would be labelled -2**63."""
+    column = pd.Series([1, 2**63], dtype=dtype)
+    with pytest.raises(DataError, match="column 'id' has whole numbers too large to hold") as error:
+        read_column("id", column, is_value)
+    assert str(2**63) in error.value.got
+    largest = pd.Series([1, 2**63 - 1], dtype=dtype)
+    assert read_column("id", largest, is_value).tolist() == [1, 2**63 - 1]

@@ -161,6 +161,29 @@ def test_labels_in_a_file_stay_apart(tmp_path):
     assert table["y"].tolist() == [0.5, 1.5, 2.5, 3.0]
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (["0.5", "1.0", "2.0", "10.0"], [0.5, 1.0, 2.0, 10.0]),
+        (["1", "2.5", "-3", "0"], [1.0, 2.5, -3.0, 0.0]),
+        (["1", "1.0", "2", "2.5"], ["1", "1.0", "2", "2.5"]),
+        (["01", "2", "3", "4"], ["01", "2", "3", "4"]),
+        (["1e2", "2e2", "3", "4"], ["1e2", "2e2", "3", "4"]),
+    ],
+)
+def test_a_factor_is_numbers_where_no_two_labels_are_one_number(tmp_path, written, read):
+    """Else the slope of a dose that is a factor too would become a coefficient per category."""
+    spec = ModelSpec.from_formula("y ~ dose + (1 | dose)")
+    table = read_source(source_of(tmp_path, "\n".join(["dose,y", *(f"{d},1" for d in written)])), spec)
+    assert table["dose"].tolist() == read
+
+
+def test_a_measurement_padded_with_a_zero_stays_a_number(tmp_path):
+    spec = ModelSpec.from_formula("y ~ x + (1 | g)")
+    table = read_source(source_of(tmp_path, "x,g,y\n05.2,a,1\n11.3,b,2\n"), spec)
+    assert table["x"].tolist() == [5.2, 11.3]
+
+
 def test_tabs_and_parquet_by_the_ending(tmp_path):
     spec = ModelSpec.from_formula("y ~ 1 + (1 | g)")
     frame = pd.DataFrame({"g": ["a", "b"], "y": [1.0, 2.0]})
@@ -168,7 +191,7 @@ def test_tabs_and_parquet_by_the_ending(tmp_path):
     pd.testing.assert_frame_equal(
         read_source(DataSource(None, tmp_path / "table.parquet"), spec), frame, check_dtype=False
     )
-    found = read_source(source_of(tmp_path, frame.to_csv(sep="\t", index=False), "table.tsv"), spec)
+    found = read_source(source_of(tmp_path, frame.to_csv(sep="\t", index=False), "table.TSV"), spec)
     pd.testing.assert_frame_equal(found, frame, check_dtype=False)
 
 

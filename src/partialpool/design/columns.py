@@ -26,6 +26,7 @@ _LABELS: Final = (
     uuid.UUID,
 )
 """What may name a group."""
+_LARGEST: Final = 2**63 - 1
 _TIMES: Final = frozenset({"datetime64", "datetime", "date", "timedelta64", "timedelta", "time", "period"})
 
 
@@ -145,15 +146,14 @@ def _neither(name: str, kind: str, example: Hashable) -> DataError:
 
 def _whole(name: str, column: pd.Series) -> pd.Series:
     """Whole numbers as int64: narrower ones would overflow in a square."""
-    try:
-        return column.astype("int64")
-    except (OverflowError, ValueError) as error:
+    if len(column) and (int(column.max()) > _LARGEST or int(column.min()) < -_LARGEST - 1):  # unsigned ones would wrap
         raise DataError(
             f"column {name!r} has whole numbers too large to hold",
             got=f"{column.max()}",
             allowed="up to 2**63 - 1",
             do="make the column text if it is a label, or floats if it is a quantity",
-        ) from error
+        )
+    return column.astype("int64")
 
 
 def _check_not_broken_numbers(name: str, column: pd.Series) -> None:

@@ -14,7 +14,8 @@ from partialpool.spec.terms import factor_columns
 
 __all__ = ["fit_file", "read_source"]
 
-_LEADING_ZERO: Final = r"[+-]?0\d"
+_LEADING_ZERO: Final = r"0\d+"
+_NUMBER: Final = r"-?(0|[1-9]\d{0,17})(\.\d+)?"
 _OTHER_SEPARATORS: Final = ";\t|"
 
 
@@ -41,8 +42,8 @@ def read_source(source: DataSource, spec: ModelSpec) -> pd.DataFrame:
     """Read the table a model file names.
 
     Labels stay apart as they are in the file: `1`, `01` and `1.0` are three levels. A grouping factor's labels become
-    whole numbers only where all are written as such; a column with a number that begins with 0, such as a postal code,
-    stays text.
+    numbers only where all are written as such and no two are the same number, so that a dose can be a factor and a
+    predictor; a column with a whole number that begins with 0, such as a postal code, stays text.
 
     Parameters
     ----------
@@ -62,7 +63,7 @@ def read_source(source: DataSource, spec: ModelSpec) -> pd.DataFrame:
         return load_dataset(source.dataset)
     path = source.file or Path()
     try:
-        if path.suffix == ".parquet":
+        if path.suffix.lower() == ".parquet":
             return pd.read_parquet(path)
         return _read_text(path, {column for name in spec.factors for column in factor_columns(name)})
     except (OSError, ValueError) as error:
@@ -75,19 +76,22 @@ def read_source(source: DataSource, spec: ModelSpec) -> pd.DataFrame:
 
 
 def _read_text(path: Path, factors: set[str]) -> pd.DataFrame:
-    separator = "\t" if path.suffix == ".tsv" else ","
+    separator = "\t" if path.suffix.lower() == ".tsv" else ","
     text = pd.read_csv(path, sep=separator, dtype=str)
     if text.shape[1] == 1 and any(other in text.columns[0] for other in _OTHER_SEPARATORS):
         raise FileError(
             "the data file has no commas between its columns",
             got=f"{path} with the header {text.columns[0][:60]!r}",
             allowed="commas in a .csv file, tabs in a .tsv file",
-            do="save the table with commas between columns",
+            do="save the table with commas between columns; a table with tabs: name the file .tsv",
         )
-    kept = [c for c in text if text[c].str.match(_LEADING_ZERO).any() or (c in factors and not _are_whole(text[c]))]
+    kept = [
+        c for c in text if text[c].str.fullmatch(_LEADING_ZERO).any() or (c in factors and not _are_numbers(text[c]))
+    ]
     return pd.read_csv(path, sep=separator, dtype=dict.fromkeys(kept, str))
 
 
-def _are_whole(labels: pd.Series) -> bool:
-    """Whether every label is a whole number written as such."""
-    return bool(labels.dropna().str.fullmatch(r"0|-?[1-9]\d{0,17}").all())
+def _are_numbers(labels: pd.Series) -> bool:
+    """Whether every label is written as a number, and no two labels as the same one."""
+    distinct = labels.dropna().drop_duplicates()
+    return bool(distinct.str.fullmatch(_NUMBER).all()) and pd.to_numeric(distinct).nunique() == len(distinct)
