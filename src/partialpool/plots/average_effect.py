@@ -4,14 +4,13 @@ import matplotlib.pyplot as plt
 import xarray as xr
 from matplotlib.figure import Figure
 
-from partialpool.fitting.point_estimate import common_point, quantiles
+from partialpool.fitting.point_estimate import common_point
 from partialpool.plots.answer import draws_answer_of
+from partialpool.plots.intervals import draw_interval
 from partialpool.plots.style import BLUE, GREY, VERMILION, house_style, short
 from partialpool.plots.ticks import round_numbers
 
 __all__ = ["plot_average_effect"]
-
-_INNER, _OUTER = (0.25, 0.75), (0.05, 0.95)
 
 
 @draws_answer_of("average_effect")
@@ -48,10 +47,8 @@ def plot_average_effect(effects: xr.Dataset, *, unit: str = "") -> Figure:
             chosen = {"contrast": contrast} | ({} if category is None else {"category": category})
             for shift, (view, color, label) in zip((-0.12, 0.12), views, strict=True):
                 draws = effects[view].sel(chosen).to_numpy()
-                for (low, high), width in ((_OUTER, 1.2), (_INNER, 4.0)):
-                    axes.hlines(place + shift, *quantiles(draws, (low, high)), lw=width, color=color)
                 named = label if place == 0 else "_"
-                axes.plot(point.of(draws), place + shift, "o", ms=5, mfc="white", mec=color, mew=1.4, label=named)
+                draw_interval(axes, place + shift, draws, point, color=color, edge=color, edge_width=1.4, label=named)
         axes.axvline(1.0 if ratio else 0.0, color=GREY, lw=1, zorder=0)
         if ratio:
             axes.set_xscale("log")

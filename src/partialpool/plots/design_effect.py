@@ -8,11 +8,10 @@ from matplotlib.figure import Figure
 
 from partialpool.fitting.point_estimate import Point, common_point
 from partialpool.plots.answer import draws_answer_of
-from partialpool.plots.style import BLUE, GREY, INK, house_style, room, short
+from partialpool.plots.intervals import OUTER, draw_interval
+from partialpool.plots.style import GREY, INK, house_style, room, short
 
 __all__ = ["plot_design_effect"]
-
-_INNER, _OUTER = (0.25, 0.75), (0.05, 0.95)
 
 
 @draws_answer_of("design_effect")
@@ -65,16 +64,14 @@ def plot_design_effect(effects: xr.Dataset) -> Figure:
 
 def _intervals(panel: Axes, values: xr.DataArray, point: Point) -> None:
     for place, draws in enumerate(values.transpose("factor", ...).to_numpy()):
-        for (low, high), width in ((_OUTER, 1.2), (_INNER, 4.0)):
-            panel.hlines(place, *np.quantile(draws, [low, high]), lw=width, color=BLUE)
-        panel.plot(point.of(draws), place, "o", ms=5, mfc="white", mec=INK, mew=1)
+        draw_interval(panel, place, draws, point)
 
 
 def _write_numbers(panel: Axes, values: xr.DataArray, point: Point) -> None:
     """Write mean or median and 90 % interval over each dot, towards the middle of the panel."""
     middle = np.mean(panel.get_xlim())
     for place, draws in enumerate(values.transpose("factor", ...).to_numpy()):
-        low, high = np.quantile(draws, _OUTER)
+        low, high = np.quantile(draws, OUTER)
         value = float(point.of(draws))
         text = f"{value:.3g} ({low:.3g} to {high:.3g})"
         side = "left" if value < middle else "right"

@@ -11,12 +11,12 @@ from matplotlib.figure import Figure
 
 from partialpool.fitting.point_estimate import Point, common_point
 from partialpool.plots.answer import draws_answer_of
+from partialpool.plots.intervals import INNER, OUTER
 from partialpool.plots.style import BLUE, GREY, INK, house_style, room, short
 
 __all__ = ["plot_group_effects"]
 
 _MAX_LABELS = 60
-_INNER, _OUTER = (0.25, 0.75), (0.05, 0.95)
 
 
 @draws_answer_of("group_effects")
@@ -65,7 +65,7 @@ def plot_group_effects(effects: xr.Dataset, *, units: Mapping[str, str] = Mappin
 def _draw_panel(panel: Axes, values: np.ndarray, point: Point) -> None:
     """Draw one effect, shape (draws, levels)."""
     positions = np.arange(values.shape[1])
-    for (low, high), width, color in ((_OUTER, 1.0, BLUE), (_INNER, 3.0, BLUE)):
+    for (low, high), width, color in ((OUTER, 1.0, BLUE), (INNER, 3.0, BLUE)):
         lows, highs = np.quantile(values, [low, high], axis=0)
         panel.hlines(positions, lows, highs, lw=width, color=color)
     panel.axvline(0, color=GREY, lw=1, zorder=0)

@@ -9,12 +9,11 @@ from partialpool.errors import DataError
 from partialpool.fitting.point_estimate import common_point
 from partialpool.model.partition import ONE_MEAN
 from partialpool.plots.answer import draws_answer_of
+from partialpool.plots.intervals import INNER, OUTER
 from partialpool.plots.shares import draw_shares, entitle_shares
 from partialpool.plots.style import PALETTE, house_style, short
 
 __all__ = ["plot_icc"]
-
-_INNER, _OUTER = (0.25, 0.75), (0.05, 0.95)
 
 
 @draws_answer_of("icc")
@@ -82,7 +81,7 @@ def _curves(correlations: xr.Dataset, names: list[str], column: str, title: str)
                 .to_numpy()
             )
             color = PALETTE[k % len(PALETTE)]
-            for low, high in (_OUTER, _INNER):
+            for low, high in (OUTER, INNER):
                 axes.fill_between(x, *np.quantile(draws, [low, high], axis=0), color=color, alpha=0.2, lw=0)
             axes.plot(x, point.of(draws, axis=0), color=color, lw=1.8, label=short(name))
         axes.set_ylim(0, 1)

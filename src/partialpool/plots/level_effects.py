@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 from partialpool.fitting.point_estimate import Point, common_point
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.held import held_in_title, named_effect
+from partialpool.plots.intervals import INNER, OUTER
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, room, short
 
 __all__ = ["plot_level_effects"]
 
-_INNER, _OUTER = (0.25, 0.75), (0.05, 0.95)
 _MOST_LABELS = 60
 _SURE = 0.95
 _CHANCE = LinearSegmentedColormap.from_list("chance", [VERMILION, "#B5A79B", BLUE])
@@ -55,7 +55,7 @@ def plot_level_effects(effects: xr.Dataset, *, unit: str = "") -> Figure:
         figure, axes = plt.subplots(figsize=(7.4 + (room(labels) if few else 0.0), height))
         _draw_population(axes, effects["population"], order, point)
         axes.axvline(threshold, color=INK, lw=1.2, ls="--", zorder=1, label=f"threshold {threshold:g}")
-        for (low, high), width in ((_OUTER, 1.2), (_INNER, 3.2)):
+        for (low, high), width in ((OUTER, 1.2), (INNER, 3.2)):
             axes.hlines(places, *np.quantile(draws, [low, high], axis=0), lw=width, color=colors)
         axes.scatter(point.of(draws, axis=0), places, s=18, color="white", edgecolors=colors, linewidths=1.2, zorder=3)
         axes.set_yticks(places if few else [], labels if few else [])
@@ -81,11 +81,11 @@ def _draw_population(axes: Axes, population: xr.DataArray, order: np.ndarray, po
     """Draw what is expected without the levels' own effects: one line with its band, or a piece for each level."""
     label = "population, 90 % interval"
     if "level" not in population.dims:
-        axes.axvspan(*np.quantile(population, _OUTER), color=GREY, alpha=0.22, lw=0, zorder=0)
+        axes.axvspan(*np.quantile(population, OUTER), color=GREY, alpha=0.22, lw=0, zorder=0)
         axes.axvline(float(point.of(population.to_numpy())), color=GREY, lw=1.4, zorder=0, label=label)
         return
     draws = population.stack(sample=("chain", "draw")).transpose("sample", "level").to_numpy()[:, order]
-    low, high = np.quantile(draws, _OUTER, axis=0)
+    low, high = np.quantile(draws, OUTER, axis=0)
     places = np.arange(len(order))
     axes.barh(places, high - low, 1.0, low, color=GREY, alpha=0.22, lw=0, zorder=0)
     axes.vlines(point.of(draws, axis=0), places - 0.5, places + 0.5, color=GREY, lw=1.4, zorder=0, label=label)

@@ -11,11 +11,11 @@ from partialpool.errors import DataError
 from partialpool.fitting.point_estimate import Point, common_point
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.held import held_in_title
+from partialpool.plots.intervals import OUTER
 from partialpool.plots.style import BLUE, INK, VERMILION, house_style, short
 
 __all__ = ["plot_level_lines"]
 
-_OUTER = (0.05, 0.95)
 _MOST_COLUMNS = 6
 _LEGEND = ("no pooling", "complete pooling", "partial pooling", "its 90 % interval")
 
@@ -93,7 +93,7 @@ def _draw_level(panel: Axes, level: xr.Dataset, point: Point, *, most: int) -> t
     x, y = level["x"].to_numpy()[own], level["adjusted"].to_numpy()[own]
     grid = level["grid"].to_numpy()
     draws = level["partial_pooling"].stack(sample=("chain", "draw")).transpose("sample", "grid").to_numpy()
-    low, high = np.quantile(draws, _OUTER, axis=0)
+    low, high = np.quantile(draws, OUTER, axis=0)
     panel.fill_between(grid, low, high, color=BLUE, alpha=0.22, lw=0, label="its 90 % interval")
     panel.plot(grid, level["complete_pooling"], color=VERMILION, lw=1.3, ls="--", label="complete pooling")
     panel.plot(grid, point.of(draws, axis=0), color=BLUE, lw=1.8, label="partial pooling")

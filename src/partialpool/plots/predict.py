@@ -14,11 +14,11 @@ from partialpool.errors import DataError, nearest
 from partialpool.fitting.point_estimate import Point, common_point, quantiles
 from partialpool.names import OBS
 from partialpool.plots.answer import draws_answer_of
+from partialpool.plots.intervals import OUTER
 from partialpool.plots.style import INK, PALETTE, house_style, short
 
 __all__ = ["plot_predictions"]
 
-_INNER, _OUTER = (0.25, 0.75), (0.05, 0.95)
 _WIDTH, _PER_PLACE = 6.8, 0.32
 """Inches, of a picture and of a category whose name is turned."""
 _LETTERS = 44
@@ -156,8 +156,8 @@ def _curve(
 ) -> None:
     order, (color, label) = np.argsort(x), style
     if draws[1] is not None:
-        axes.fill_between(x[order], *quantiles(draws[1][:, order], _OUTER, axis=0), color=color, alpha=0.13, lw=0)
-    axes.fill_between(x[order], *quantiles(draws[0][:, order], _OUTER, axis=0), color=color, alpha=0.32, lw=0)
+        axes.fill_between(x[order], *quantiles(draws[1][:, order], OUTER, axis=0), color=color, alpha=0.13, lw=0)
+    axes.fill_between(x[order], *quantiles(draws[0][:, order], OUTER, axis=0), color=color, alpha=0.32, lw=0)
     axes.plot(x[order], point.of(draws[0], axis=0)[order], color=color, lw=1.8, label=label)
 
 
@@ -166,8 +166,8 @@ def _points(
 ) -> None:
     color, label = style
     if draws[1] is not None:
-        axes.vlines(at, *quantiles(draws[1], _OUTER, axis=0), color=color, alpha=0.25, lw=6)
-    axes.vlines(at, *quantiles(draws[0], _OUTER, axis=0), color=color, lw=1.6)
+        axes.vlines(at, *quantiles(draws[1], OUTER, axis=0), color=color, alpha=0.25, lw=6)
+    axes.vlines(at, *quantiles(draws[0], OUTER, axis=0), color=color, lw=1.6)
     axes.plot(
         at, point.of(draws[0], axis=0), "o", ms=6, mfc="white", mec=INK if not label else color, mew=1.4, label=label
     )

@@ -12,11 +12,11 @@ from matplotlib.figure import Figure
 from partialpool.errors import DataError, nearest
 from partialpool.names import ICC, SIGMA, TOTAL_SD
 from partialpool.plots.answer import draws_answer_of
+from partialpool.plots.intervals import INNER, OUTER
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, legend_below, room, short
 
 __all__ = ["plot_prior_grid"]
 
-_INNER, _OUTER = (0.25, 0.75), (0.05, 0.95)
 _MOST_ROWS = 60
 
 
@@ -202,9 +202,9 @@ def _draw_panel(axes: Axes, panel: _Panel, study: xr.Dataset, quantity: str) -> 
         axes.plot(middles, places[there], color=BLUE, lw=1, alpha=0.5)
     if panel.title:
         axes.set_title(panel.title, fontsize=10)
-    for probabilities, width in ((_OUTER, 1.2), (_INNER, 4.0)):
+    for probabilities, width in ((OUTER, 1.2), (INNER, 4.0)):
         lows, highs = np.quantile(draws[there], probabilities, axis=1)
-        name = "posterior, 50 % and 90 %" if probabilities is _INNER else "_"
+        name = "posterior, 50 % and 90 %" if probabilities is INNER else "_"
         axes.hlines(places[there], lows, highs, color=BLUE, lw=width, label=name)
     axes.plot(middles, places[there], "o", ms=5, mfc="white", mec=INK, mew=1)
     if doubtful.any():

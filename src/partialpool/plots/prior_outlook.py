@@ -7,13 +7,12 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, StrMethodFormatter
 
+from partialpool.plots.intervals import INNER, OUTER
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, short
 from partialpool.tabulate import number
 
 __all__ = ["draw_level_lines", "draw_scatter", "drawable"]
 
-_OUTER: Final = (0.05, 0.95)
-_INNER: Final = (0.25, 0.75)
 _SEEN: Final = (0.05, 0.95)
 """Quantiles of what is drawn that the panel holds: one wild line must not flatten all others."""
 
@@ -52,7 +51,7 @@ def draw_scatter(panel: Axes, outlook: xr.Dataset, *, unit: str, xunit: str) -> 
     if not len(sd):
         _say_nothing(panel)
         return
-    for ends, alpha, label in ((_OUTER, 0.18, "90 % of the prior"), (_INNER, 0.3, "50 % of the prior")):
+    for ends, alpha, label in ((OUTER, 0.18, "90 % of the prior"), (INNER, 0.3, "50 % of the prior")):
         low, high = np.quantile(sd, ends, axis=0)
         panel.fill_between(x, low, high, color=BLUE, alpha=alpha, lw=0, label=label)
     panel.plot(x, np.median(sd, axis=0), color=BLUE, lw=1.8, label="median")
@@ -90,7 +89,7 @@ def draw_level_lines(panel: Axes, outlook: xr.Dataset, *, unit: str, xunit: str,
     chosen = draws[np.linspace(0, len(draws) - 1, min(lines, len(draws))).round().astype(int)]
     for k, line in enumerate(chosen):
         panel.plot(x, line, color=GREY, lw=0.9, alpha=0.8, label=f"{len(chosen)} draws" if k == 0 else "_")
-    ends = [np.quantile(draws, q, axis=0, method="nearest") for q in _OUTER]
+    ends = [np.quantile(draws, q, axis=0, method="nearest") for q in OUTER]
     for k, end in enumerate(ends):
         panel.plot(x, end, color=INK, lw=1.4, ls="--", label=f"90 % of {len(draws)} draws" if k == 0 else "_")
     if "observed_low" in data:

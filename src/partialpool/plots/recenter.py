@@ -10,11 +10,10 @@ from partialpool.errors import DataError
 from partialpool.fitting.point_estimate import Point, common_point
 from partialpool.names import INTERCEPT
 from partialpool.plots.answer import draws_answer_of
+from partialpool.plots.intervals import INNER, OUTER
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, short
 
 __all__ = ["plot_recenter"]
-
-_INNER, _OUTER = (0.25, 0.75), (0.05, 0.95)
 
 
 @draws_answer_of("recenter")
@@ -81,7 +80,7 @@ def plot_recenter(moved: xr.Dataset, *, unit: str = "", xunit: str = "") -> Figu
 
 
 def _bands(panel: Axes, c: np.ndarray, draws: np.ndarray, point: Point) -> None:
-    for low, high in (_OUTER, _INNER):
+    for low, high in (OUTER, INNER):
         panel.fill_between(c, *np.quantile(draws, [low, high], axis=0), color=BLUE, alpha=0.22, lw=0)
     panel.plot(c, point.of(draws, axis=0), color=BLUE, lw=1.8)
 
@@ -91,7 +90,7 @@ def _uncorrelated(panel: Axes, origins: np.ndarray, height: float) -> None:
     finite = origins[np.isfinite(origins)]
     if not len(finite):
         return
-    low, middle, high = np.quantile(finite, [_OUTER[0], 0.5, _OUTER[1]])
+    low, middle, high = np.quantile(finite, [OUTER[0], 0.5, OUTER[1]])
     panel.hlines(height, low, high, color=VERMILION, lw=2.2)
     panel.plot(
         middle, height, "o", ms=7, color=VERMILION, label=f"uncorrelated at {middle:.2g} ({low:.2g} to {high:.2g})"

@@ -6,11 +6,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from partialpool.fitting.point_estimate import Point, common_point
-from partialpool.plots.style import BLUE, INK, house_style, short
+from partialpool.plots.intervals import draw_interval
+from partialpool.plots.style import house_style, short
 
 __all__ = ["draw_shares", "entitle_shares"]
-
-_INNER, _OUTER = (0.25, 0.75), (0.05, 0.95)
 
 
 def draw_shares(rows: dict[str, np.ndarray], xlabel: str, title: str) -> Figure:
@@ -19,9 +18,7 @@ def draw_shares(rows: dict[str, np.ndarray], xlabel: str, title: str) -> Figure:
     with house_style():
         figure, axes = plt.subplots(figsize=(6.4, 1.5 + 0.42 * len(rows)))
         for place, draws in enumerate(rows.values()):
-            for (low, high), width in ((_OUTER, 1.2), (_INNER, 4.0)):
-                axes.hlines(place, *np.quantile(draws, [low, high]), lw=width, color=BLUE)
-            axes.plot(point.of(draws), place, "o", ms=5, mfc="white", mec=INK, mew=1, clip_on=False)
+            draw_interval(axes, place, draws, point, clip_on=False)
         axes.set_yticks(range(len(rows)), [short(name) for name in rows])
         axes.invert_yaxis()
         axes.margins(y=0.5 / max(len(rows), 1) + 0.05)
