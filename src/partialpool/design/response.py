@@ -41,6 +41,11 @@ class Response:
     categories: tuple[str, ...] = ()
 
     @property
+    def outcome(self) -> str:
+        """What the mean of a binary response is of, in words."""
+        return f"probability of {self.name} = {self.categories[1]}"
+
+    @property
     def success(self) -> str:
         """Which of two categories the probability is of, in words; empty for 0 and 1, false and true, and for others.
 
@@ -51,7 +56,7 @@ class Response:
         """
         if len(self.categories) != 2 or self.trials is not None or set(self.categories) <= _PLAIN:
             return ""
-        return f"probability of {self.name} = {self.categories[1]}"
+        return self.outcome
 
 
 def read_response_values(term: ResponseTerm, family: Family, frame: pd.DataFrame) -> Response:

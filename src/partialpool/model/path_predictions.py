@@ -88,9 +88,10 @@ def _mean_of_response(design: Design, eta: np.ndarray, draws: Draws) -> np.ndarr
 
 
 def _meaning_of_lines(design: Design) -> str:
-    kind, categories = design.spec.family_record.kind, design.response.categories
+    kind = design.spec.family_record.kind
+    if kind == "binary":
+        return design.response.outcome
     return {
-        "binary": f"probability of {design.response.name} = {categories[1] if categories else 1}",
         "successes": "probability of success in one trial",
         "ordinal": "linear predictor",
     }.get(kind, "mean of the response")

@@ -242,9 +242,9 @@ def _labelled(fit: Fit, rows: Rows, found: Mapping[str, np.ndarray], kinds: Mapp
 
 def _meaning_of_mean(design: Design) -> str:
     """What the expectation is of, in words."""
-    kind, categories = design.spec.family_record.kind, design.response.categories
+    kind = design.spec.family_record.kind
     if kind == "binary":
-        return f"probability of {design.response.name} = {categories[1]}"
+        return design.response.outcome
     return {"ordinal": "probability of each category", "successes": "probability of success in one trial"}.get(
         kind, "mean of the response"
     )

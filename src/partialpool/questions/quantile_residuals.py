@@ -119,10 +119,11 @@ def _uniform_of_rows(design: Design, rng: np.random.Generator) -> np.ndarray:
 
 def _meaning_of_mean(design: Design) -> str:
     name, kind = design.response.name, design.spec.family_record.kind
+    if kind == "binary":
+        return design.response.outcome
     return {
         "ordinal": f"mean category of {name}, numbered from 1",
         "successes": f"share of successes of {name}",
-        "binary": f"probability of {name} = {design.response.categories[1]}" if kind == "binary" else "",
     }.get(kind, f"mean of {name}")
 
 
