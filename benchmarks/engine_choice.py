@@ -59,8 +59,8 @@ class Grid:
     def table(self) -> pd.DataFrame:
         """Rows fall on levels at random, or level after level."""
         rng = np.random.default_rng(SEED)
-        x = rng.choice([-0.5, 0.5], (self.rows, max(self.slopes))) if self.balanced else None
-        x = rng.normal(size=(self.rows, max(self.slopes))) if x is None else x
+        shape = (self.rows, max(self.slopes))
+        x = rng.choice([-0.5, 0.5], shape) if self.balanced else rng.normal(size=shape)
         y, found = rng.normal(size=self.rows) + 0.3 * x.sum(axis=1), {}
         path = np.zeros(self.rows, np.int64)
         for k, (levels, slopes) in enumerate(zip(self.levels, self.slopes, strict=True)):
