@@ -1,6 +1,7 @@
 from .datasets.load import dataset_names as dataset_names
 from .datasets.load import load_dataset as load_dataset
 from .datasets.pedigree import relationship_matrix as relationship_matrix
+from .distributions.prior import Prior as Prior
 from .errors import DataError as DataError
 from .errors import DataWarning as DataWarning
 from .errors import EngineError as EngineError
@@ -83,7 +84,6 @@ from .reporting.page import report as report
 from .spec.elicit import elicit as elicit
 from .spec.model import ModelSpec as ModelSpec
 from .spec.modelfile import read_model_file as read_model_file
-from .spec.priors import Prior as Prior
 from .spec.terms import Group as Group
 
 __version__: str

@@ -4,8 +4,8 @@ import pytest
 
 from partialpool.design.build import build_design
 from partialpool.errors import DataWarning, PartialPoolError
+from partialpool.families.registry import FAMILIES
 from partialpool.reporting.describe import describe_words
-from partialpool.spec.families import FAMILIES
 from partialpool.spec.model import ModelSpec
 
 RHS = " ~ x + (1 | g)"

@@ -7,10 +7,10 @@ import pytest
 from checks.posterior import REFERENCE, stated_spec, table_of
 from partialpool.datasets.load import load_dataset
 from partialpool.design.build import build_design
+from partialpool.distributions.prior import Prior
 from partialpool.errors import DataWarning, PriorError
 from partialpool.model.default_priors import predictor_unit, resolve_priors
 from partialpool.spec.model import ModelSpec
-from partialpool.spec.priors import Prior
 
 
 def priors_of(formula, data, **options):

@@ -7,12 +7,12 @@ import pytensor
 import pytest
 
 from partialpool.design.build import build_design
+from partialpool.families.registry import FAMILIES
 from partialpool.model.default_priors import resolve_priors
 from partialpool.model.row_information import row_information
 from partialpool.pymc_model.adapted import MAX_LEVELS, can_adapt, information_matrix, informed_basis
 from partialpool.pymc_model.build import build_pymc_model
 from partialpool.pymc_model.nested import nested_pairs
-from partialpool.spec.families import FAMILIES
 from partialpool.spec.model import ModelSpec
 
 

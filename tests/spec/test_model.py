@@ -4,10 +4,10 @@ import pickle
 
 import pytest
 
+from partialpool.distributions.prior import DISTRIBUTIONS, Prior
 from partialpool.errors import FileError, FormulaError, PriorError, SpecError
-from partialpool.spec.families import FAMILIES
+from partialpool.families.registry import FAMILIES
 from partialpool.spec.model import ModelSpec
-from partialpool.spec.priors import DISTRIBUTIONS, Prior
 from partialpool.spec.terms import Group
 
 HALF = Prior("HalfNormal", sigma=50)

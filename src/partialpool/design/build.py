@@ -349,7 +349,7 @@ def _units_of(data: Any) -> Mapping[str, str]:
 
 
 def _has_free_sigma(spec: ModelSpec) -> bool:
-    return spec.se is None and spec.family in ("gaussian", "lognormal")
+    return spec.se is None and spec.family_record.is_normal
 
 
 def _common_effects(spec: ModelSpec, frame: pd.DataFrame) -> CommonEffects:
@@ -360,7 +360,7 @@ def _common_effects(spec: ModelSpec, frame: pd.DataFrame) -> CommonEffects:
     center = values.mean(axis=0) if spec.intercept else np.zeros(values.shape[1])
     scale = (values - center).std(axis=0) if spec.intercept else np.sqrt((values**2).mean(axis=0))
     # An ordinal model's cutpoints are its intercepts.
-    has_intercept = spec.intercept and spec.family_record.kind != "ordinal"
+    has_intercept = spec.intercept and not spec.family_record.has_cutpoints
     check_common(names, values, center, scale, intercept=has_intercept)
     basis = make_common_basis(values, center, scale, intercept=spec.intercept)
     return CommonEffects(names, values, center, scale, has_intercept, recipe, basis)

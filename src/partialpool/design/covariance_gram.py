@@ -118,7 +118,7 @@ def _orthonormal(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def common_basis(design: "Design") -> np.ndarray:
     """Orthonormal basis of the common columns, (rows, columns); cutpoints are intercepts."""
     common = design.common
-    constant = common.intercept or design.spec.family_record.kind == "ordinal"
+    constant = common.intercept or design.spec.family_record.has_cutpoints
     columns = [np.ones((design.n_rows, 1))] if constant else []
     basis, _ = np.linalg.qr(np.hstack([*columns, common.standardised]))
     return basis

@@ -99,7 +99,7 @@ def _residual_name(design: "Design") -> str:
     family, trials = design.spec.family_record, design.response.trials
     if design.se is not None:
         return ""
-    if family.kind in ("binary", "ordinal") or (trials is not None and trials.max() == 1):
+    if family.is_latent and (trials is None or trials.max() == 1):
         return "the latent scale"
     return family.parameters[0][0] if family.parameters else ""
 

@@ -193,7 +193,7 @@ def _content(fit: Fit, found: _Explored) -> dict[str, Any]:
             "response": response_name(fit),
             "formula": str(fit.spec),
             "rows": design.n_rows,
-            "log": fit.spec.family == "lognormal",
+            "log": fit.spec.family_record.on_log_scale,
         },
         "levels": [(curves.labels[k], int(curves.rows[k])) for k in order],
         "left_out": chosen.n_levels - len(order),

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from partialpool.design.build import Design, FactorEffects
+from partialpool.distributions.prior import Prior
 from partialpool.errors import EngineError, PartialPoolError
 from partialpool.fitting.convergence import judge
 from partialpool.fitting.fit import Fit
@@ -27,7 +28,6 @@ from partialpool.questions.icc import icc
 from partialpool.sampling.choose import load_engine
 from partialpool.sampling.pack import label_draws
 from partialpool.sampling.settings import Settings
-from partialpool.spec.priors import Prior
 
 __all__ = ["FAMILIES", "OWN", "PLACES", "PriorScales", "Study", "prior_scales", "prior_studies"]
 

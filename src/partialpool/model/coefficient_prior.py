@@ -17,9 +17,9 @@ from scipy.linalg import solve_triangular
 
 from partialpool.design.build import Design
 from partialpool.design.common_basis import triangular_root
+from partialpool.distributions.prior import Prior
 from partialpool.model.default_priors import PriorSet
 from partialpool.names import BETA, INTERCEPT
-from partialpool.spec.priors import Prior
 
 __all__ = ["CoefficientPrior", "coefficient_prior"]
 

@@ -35,11 +35,6 @@ _WEIGHTS /= _WEIGHTS.sum()
 """For what rows allow: a few nodes are enough to tell nonsense."""
 _SLACK: Final = 0.02
 """By which a score may pass what its rows allow, relative to 1 + its size: both are rounded."""
-_CONCAVE: Final = frozenset(
-    {(family, link) for family in ("bernoulli", "binomial", "cumulative") for link in ("logit", "probit", "cloglog")}
-    | {("poisson", "log"), ("negative_binomial", "log"), ("gamma", "log")}
-)
-"""Families and links whose log densities are concave in the linear predictor."""
 _AT_ONCE: Final = 4_000_000
 
 
@@ -185,7 +180,7 @@ def _covariance_root(design: Design, own: list[_Own], draws: Draws) -> np.ndarra
 
 def _normal(given: _Conditional, own: list[_Own]) -> np.ndarray:
     y, jacobian = given.y, 0.0
-    if given.design.spec.family == "lognormal":
+    if given.design.spec.family_record.on_log_scale:
         y = np.log(y)
         jacobian = -y.sum()
     noise = given.draws["sigma"][:, None] ** 2 if given.rows.se is None else given.rows.se**2
@@ -215,7 +210,7 @@ def _integrated(given: _Conditional, own: list[_Own], guess: np.ndarray) -> np.n
     """Log density with the set's own effects integrated out, (draws,), once it is where the rows allow."""
     z, root = _columns(own), _covariance_root(given.design, own, given.draws)
     spec = given.design.spec
-    found = log_integral(given, z, root, guess, concave=(spec.family, spec.link) in _CONCAVE)
+    found = log_integral(given, z, root, guess, concave=spec.link in spec.family_record.log_concave_links)
     spread = np.sqrt(((root.transpose(0, 2, 1) @ z.T) ** 2).sum(axis=1))
     with np.errstate(all="ignore"):
         rows = sum(weight * given.log_density(node * spread) for node, weight in zip(_NODES, _WEIGHTS, strict=True))

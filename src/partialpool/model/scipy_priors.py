@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from scipy import stats
 
-from partialpool.spec.priors import Prior
+from partialpool.distributions.prior import Prior
 
 __all__ = ["frozen"]
 

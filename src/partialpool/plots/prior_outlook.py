@@ -7,6 +7,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, StrMethodFormatter
 
+from partialpool.families.registry import family_named
 from partialpool.plots.intervals import INNER, OUTER
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, short
 from partialpool.tabulate import number
@@ -107,7 +108,8 @@ def draw_level_lines(panel: Axes, outlook: xr.Dataset, *, unit: str, xunit: str,
 def _limit(panel: Axes, lines: np.ndarray, outlook: xr.Dataset) -> None:
     """Set the panel's ends, and its scale: under a log link lines differ by factors."""
     data = outlook.attrs
-    if data["lines"].startswith("probability") or data["family"] == "beta":
+    family = family_named(data["family"])
+    if family.has_mean and family.support.mean_is_probability:
         panel.set_ylim(-0.02, 1.02)
         return
     seen = [*np.quantile(lines, _SEEN), *(data[end] for end in ("observed_low", "observed_high") if end in data)]

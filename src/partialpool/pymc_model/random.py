@@ -6,7 +6,7 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from partialpool.spec.priors import DISTRIBUTIONS, Prior
+from partialpool.distributions.prior import DISTRIBUTIONS, Prior
 
 __all__ = ["can_shift", "random_vector", "scalar_random"]
 

@@ -159,15 +159,14 @@ def _check(fit: Fit, predictor: str, measure: str, values: Sequence[Any] | None)
             do="leave values= out",
         )
     family = design.spec.family_record
-    probabilities = family.kind in ("binary", "successes", "proportion", "ordinal")
-    if measure == "odds_ratio" and not probabilities:
+    if measure == "odds_ratio" and not family.support.mean_is_probability:
         raise SpecError(
             "an odds ratio compares probabilities",
             got=f"family {family.name!r}",
             allowed="measure 'difference', 'ratio' or 'slope'",
             do="use one of these",
         )
-    if measure == "ratio" and family.kind == "real" and design.spec.link == "identity":
+    if measure == "ratio" and family.support.may_be_negative and design.spec.link_record.is_identity:
         raise SpecError(
             "a ratio compares means above 0",
             got=f"family {family.name!r}, whose means may have any sign",

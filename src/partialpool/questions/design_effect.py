@@ -100,7 +100,7 @@ def design_effect(fit: Fit) -> xr.Dataset:
 def _scale(fit: Fit) -> str:
     if fit.spec.family_record.on_log_scale:
         return "log scale"
-    return "response" if fit.spec.link == "identity" else f"latent scale ({fit.spec.link} link)"
+    return "response" if fit.spec.link_record.is_identity else f"latent scale ({fit.spec.link} link)"
 
 
 def _sums(factor: FactorEffects, counts: np.ndarray) -> np.ndarray:

@@ -140,7 +140,7 @@ def level_lines(
         "rows": f"of {named}" if named else "all",
         "other_factors": f"effects of {', '.join(others)} at 0" if others else "none",
         "definition": "least squares per level; least squares of all rows; common effects plus the level's own",
-        "response": f"log {fit.spec.response}" if fit.spec.family == "lognormal" else fit.spec.response,
+        "response": f"log {fit.spec.response}" if fit.spec.family_record.on_log_scale else fit.spec.response,
     }
     return xr.Dataset(variables, coords=coords, attrs=attrs)
 

@@ -28,8 +28,8 @@ from typing import Final
 
 import numpy as np
 
+from partialpool.distributions.prior import Prior
 from partialpool.errors import PriorError
-from partialpool.spec.priors import Prior
 
 __all__ = ["power_prior"]
 

@@ -20,7 +20,6 @@ from partialpool.model.default_priors import PriorSet, resolve_priors
 from partialpool.model.distribution import check_finite_variance
 from partialpool.model.partition import partition_over_rows
 from partialpool.model.path_predictions import outlook_along
-from partialpool.model.plausibility import implausible_share
 from partialpool.model.predictor import Draws, linear_predictor
 from partialpool.model.prior import draw_prior
 from partialpool.model.response import replicate
@@ -208,7 +207,7 @@ def _check_size(design: Design, draws: int) -> None:
 
 def _replicates(design: Design, draws: Draws, seed: np.random.SeedSequence) -> tuple[np.ndarray, float, str]:
     """Draw responses, (draws, rows), some draws at a time; the share that is implausible, and what that means."""
-    rows, rng = own_rows(design), np.random.default_rng(seed)
+    rows, rng, support = own_rows(design), np.random.default_rng(seed), design.spec.family_record.support
     total = len(next(iter(draws.values())))
     out, share, means, at = np.empty((total, design.n_rows)), 0.0, "", 0
     # A wide prior on a log scale may overflow: that is its message.
@@ -216,10 +215,10 @@ def _replicates(design: Design, draws: Draws, seed: np.random.SeedSequence) -> t
         # One stream for all pieces: what is drawn does not depend on their size.
         for piece, _ in pieces_of(draws, design.n_rows, None):
             eta = linear_predictor(design, rows, piece)
-            if design.spec.link == "inverse":  # a mean below 0 has no response, which no data can be
+            if not design.spec.link_record.takes_any_predictor:  # a mean below 0 has no response
                 eta[eta <= 0] = np.nan
             values = replicate(design, rows, eta, piece, seed=rng)
-            own, means = implausible_share(design, values)
+            own, means = support.implausible_share(design.response.values, values, design.response.trials)
             own += float(np.isnan(values).mean())
             out[at : at + len(values)] = values
             share, at = share + own * len(values) / total, at + len(values)

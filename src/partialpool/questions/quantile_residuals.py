@@ -10,6 +10,7 @@ from scipy import special
 
 from partialpool.design.build import Design
 from partialpool.design.held import is_number
+from partialpool.design.labels import mean_by_name
 from partialpool.design.newdata import as_new_levels, own_rows
 from partialpool.errors import DataError
 from partialpool.fitting.fit import Fit
@@ -97,7 +98,7 @@ def quantile_residuals(fit: Fit, *, levels: Literal["same", "new"] = "same", see
         "family": design.spec.family,
         "response": design.response.name,
         "levels": levels,
-        "expected": _meaning_of_mean(design),
+        "expected": mean_by_name(design),
     }
     variables = {"u": (OBS, np.clip(u, 0, 1)), "z": (OBS, z), "expected": (OBS, expected)}
     return xr.Dataset(variables, coords=_coordinates(design, variables), attrs=attrs)
@@ -115,16 +116,6 @@ def _uniform_of_rows(design: Design, rng: np.random.Generator) -> np.ndarray:
     out = np.empty(design.n_rows)
     out[order] = rng.random(design.n_rows)
     return out
-
-
-def _meaning_of_mean(design: Design) -> str:
-    name, kind = design.response.name, design.spec.family_record.kind
-    if kind == "binary":
-        return design.response.outcome
-    return {
-        "ordinal": f"mean category of {name}, numbered from 1",
-        "successes": f"share of successes of {name}",
-    }.get(kind, f"mean of {name}")
 
 
 def _coordinates(design: Design, taken: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What a model leaves in its residuals: trends of single levels along a predictor."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,10 @@ from partialpool.design.groupby import center_within, sum_by_level
 from partialpool.design.newdata import own_rows
 from partialpool.design.table import read_table
 from partialpool.errors import DataError, DataWarning, PartialPoolError, nearest
-from partialpool.families.dispersion import dispersion
 from partialpool.fitting.fit import Fit
 from partialpool.model.chunks import pieces_of
-from partialpool.model.expectation import expectation
 from partialpool.model.predictor import linear_predictor
-from partialpool.model.response import replicate
+from partialpool.model.response import given_of, replicate
 from partialpool.names import OBS
 from partialpool.spec.expression import columns_of
 from partialpool.spec.model import ModelSpec
@@ -84,10 +82,10 @@ def residual_trends(
     """
     design = fit.design
     chosen = design.factor_named(factor)
-    if design.spec.family == "cumulative":
+    if not design.spec.family_record.has_mean:
         raise DataError(
             "ordered categories have no residual",
-            got="family 'cumulative'",
+            got=f"family {design.spec.family!r}",
             allowed="a response with a mean",
             do="compare fits with and without the term by pp.compare",
         )
@@ -150,26 +148,15 @@ def _from_table(design: Design, over: str, data: Any) -> pd.Series:
 
 def _residuals(fit: Fit, seed: int | None) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Residuals, those of new responses, and their sd, (draws, rows), some draws at a time."""
-    design, rows = fit.design, own_rows(fit.design)
-    trials = 1.0 if rows.trials is None else rows.trials
+    design, rows, family = fit.design, own_rows(fit.design), fit.design.spec.family_record
+    scale = np.log if family.on_log_scale else np.asarray
+    observed = scale(design.response.values)
     for some, child in pieces_of(fit.stacked(), design.n_rows, seed):
         eta = linear_predictor(design, rows, some)
-        own = _own_parameters(design, some)
-        new = replicate(design, rows, eta, some, seed=child)
-        if design.spec.family == "lognormal":  # the logarithm is normal
-            yield np.log(design.response.values) - eta, np.log(new) - eta, dispersion("gaussian", eta, own) ** 0.5
-            continue
-        mean = expectation(design, eta, None, some)
-        # A Student t may have no variance; its scale standardises data and replicates alike.
-        family = "gaussian" if design.spec.family == "student_t" else design.spec.family
+        new = scale(replicate(design, rows, eta, some, seed=child))
+        mean, variance = family.residual_moments(given_of(design, rows, eta, some))
         # A probability may round to 0 or 1, where nothing varies and nothing is left over.
-        sd = np.maximum(np.sqrt(trials * dispersion(family, mean, own)), _SMALLEST_SD)
-        yield design.response.values - trials * mean, new - trials * mean, sd
-
-
-def _own_parameters(design: Design, draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    own = {name: draws[name][:, None] for name, _ in design.spec.family_record.parameters if name in draws}
-    return own if design.se is None else own | {"sigma": design.se}
+        yield observed - mean, new - mean, np.maximum(np.sqrt(variance), _SMALLEST_SD)
 
 
 def _suggestion(design: Design, over: str, factor: str, x: np.ndarray) -> str:

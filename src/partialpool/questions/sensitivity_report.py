@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from partialpool.distributions.prior import Prior
 from partialpool.errors import DataError
 from partialpool.fitting.fit import Fit
 from partialpool.model.default_priors import default_priors
@@ -16,7 +17,6 @@ from partialpool.names import BETA, ICC, SIGMA, TOTAL_SD, sd_name
 from partialpool.questions.power_scale import ROBUST, STRONG_PRIOR, PowerScaling, power_scale
 from partialpool.questions.prior_grid import prior_grid
 from partialpool.questions.quantities import NOTHING_MORE, Quantity, follow
-from partialpool.spec.priors import Prior
 from partialpool.tabulate import TextTable, number
 
 __all__ = ["SensitivityVerdict", "sensitivity_report"]

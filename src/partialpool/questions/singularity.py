@@ -215,7 +215,7 @@ def _column_sizes(design: Design, factor: FactorEffects) -> np.ndarray:
 
 def _residual_variance(fit: Fit) -> float:
     """Residual variance of one observation; of a Student t, 1 / its information, which exists whatever nu is."""
-    if fit.spec.family != "student_t" or fit.design.se is not None:
+    if "nu" not in fit.spec.family_record.shapes or fit.design.se is not None:
         return float(partition_over_rows(fit.posterior, fit.design).residual.mean())
     nu, sigma = fit.posterior["nu"].to_numpy(), fit.posterior["sigma"].to_numpy()
     return float((sigma**2 * (nu + 3) / (nu + 1)).mean())

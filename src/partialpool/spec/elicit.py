@@ -8,8 +8,8 @@ from numbers import Real
 from types import MappingProxyType
 from typing import Any, Final
 
+from partialpool.distributions.prior import DISTRIBUTIONS, Prior
 from partialpool.errors import PriorError
-from partialpool.spec.priors import DISTRIBUTIONS, Prior
 
 __all__ = ["elicit"]
 

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 
 from partialpool.design.build import Design
+from partialpool.distributions.prior import Prior
 from partialpool.marginal.gaussian.crossproducts import Moments, collect_moments
 from partialpool.marginal.gaussian.density import evaluate
 from partialpool.marginal.gaussian.gradient import evaluate_gradient
@@ -20,7 +21,6 @@ from partialpool.model.coefficient_prior import CoefficientPrior, coefficient_pr
 from partialpool.model.default_priors import PriorSet
 from partialpool.model.variance_prior import decompose, is_decomposed
 from partialpool.names import BETA, ICC, SIGMA, TOTAL_SD, corr_name, sd_name
-from partialpool.spec.priors import Prior
 
 __all__ = ["Marginal", "build_flat", "build_marginal"]
 

@@ -11,8 +11,8 @@ from typing import Final
 import numpy as np
 from scipy.special import betaln, gammaln
 
+from partialpool.distributions.prior import DISTRIBUTIONS, Prior
 from partialpool.kernels import part
-from partialpool.spec.priors import DISTRIBUTIONS, Prior
 
 __all__ = ["IDENTITY", "INTERVAL", "JOINT", "LOG", "encode", "encode_partial", "log_density", "place"]
 

@@ -44,7 +44,7 @@ def foretold(fit: Fit) -> Section | None:
     prose = [
         "Predictions for a member of a level drawn at random, group effects integrated out; other predictors are held."
     ]
-    if fit.spec.link != "identity" and fit.design.factors:
+    if not fit.spec.link_record.is_identity and fit.design.factors:
         prose.append(
             "The population average says how the mean over everybody changes when everybody changes; the subject-"
             f"specific effect is that of a subject in the middle of the population. Under a {fit.spec.link} link the "

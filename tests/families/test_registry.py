@@ -1,8 +1,8 @@
 import pytest
 
 from partialpool.errors import SpecError
+from partialpool.families.registry import FAMILIES, family_named
 from partialpool.names import FAMILY_PARAMETERS, RESERVED
-from partialpool.spec.families import FAMILIES, family_named
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from partialpool.design.build import build_design
-from partialpool.model.plausibility import implausible_share
 from partialpool.spec.model import ModelSpec
 
 
 def share(family, y, replicates, formula="y ~ 1 + (1 | g)", **columns):
     spec = ModelSpec.from_formula(formula, family=family)
     design = build_design(spec, {"y": y, "g": [0, 0, 1, 1], **columns})
-    return implausible_share(design, np.asarray(replicates, float))[0]
+    support, response = design.spec.family_record.support, design.response
+    return support.implausible_share(response.values, np.asarray(replicates, float), response.trials)[0]
 
 
 def test_each_kind():
