@@ -7,11 +7,12 @@ import pytest
 from scipy import stats
 
 from partialpool.design.build import build_design
-from partialpool.distributions.prior import DISTRIBUTIONS, Prior
+from partialpool.distributions.frozen import frozen
+from partialpool.distributions.prior import Prior
+from partialpool.distributions.table import DISTRIBUTIONS
 from partialpool.families.links import LINKS
 from partialpool.model.default_priors import resolve_priors
 from partialpool.model.prior import draw_prior, lkj_log_density, log_prior_density, sample_lkj
-from partialpool.model.scipy_priors import frozen
 from partialpool.pymc_model.random import scalar_random
 from partialpool.spec.model import ModelSpec
 

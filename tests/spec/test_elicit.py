@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 import partialpool as pp
-from partialpool.model.scipy_priors import frozen
+from partialpool.distributions.frozen import frozen
 from partialpool.spec.priortable import as_prior
 
 STATEMENTS = [

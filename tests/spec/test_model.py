@@ -4,7 +4,8 @@ import pickle
 
 import pytest
 
-from partialpool.distributions.prior import DISTRIBUTIONS, Prior
+from partialpool.distributions.prior import Prior
+from partialpool.distributions.table import DISTRIBUTIONS
 from partialpool.errors import FileError, FormulaError, PriorError, SpecError
 from partialpool.families.registry import FAMILIES
 from partialpool.spec.model import ModelSpec

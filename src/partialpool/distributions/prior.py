@@ -9,14 +9,13 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final
 
+from partialpool.distributions.distribution import Role, Support
+from partialpool.distributions.table import DISTRIBUTIONS
 from partialpool.errors import PriorError, nearest
 
-__all__ = ["DISTRIBUTIONS", "Distribution", "Prior"]
-
-Role = Literal["location", "scale", "rate", "log_location", "shape"]
-Support = Literal["real", "coefficients", "positive", "unit", "simplex", "correlation", "fixed"]
+__all__ = ["Prior"]
 
 _RESCALE: Final[Mapping[Role, Callable[[float, float], float]]] = MappingProxyType(
     {
@@ -25,46 +24,6 @@ _RESCALE: Final[Mapping[Role, Callable[[float, float], float]]] = MappingProxyTy
         "rate": lambda value, unit: value * unit,
         "log_location": lambda value, unit: value - math.log(unit),
         "shape": lambda value, unit: value,
-    }
-)
-
-
-@dataclass(frozen=True)
-class Distribution:
-    """What a prior's distribution takes: its arguments with their roles, and where its mass lies."""
-
-    support: Support
-    roles: Mapping[str, Role]
-    unbounded: frozenset[str] = frozenset()
-    """Arguments that may be negative; all others must be positive."""
-
-
-def _distribution(support: Support, unbounded: str = "", **roles: Role) -> Distribution:
-    return Distribution(support, MappingProxyType(roles), frozenset(unbounded.split()))
-
-
-DISTRIBUTIONS: Final[Mapping[str, Distribution]] = MappingProxyType(
-    {
-        "Normal": _distribution("real", "mu", mu="location", sigma="scale"),
-        "StudentT": _distribution("real", "mu", nu="shape", mu="location", sigma="scale"),
-        "Cauchy": _distribution("real", "alpha", alpha="location", beta="scale"),
-        "Laplace": _distribution("real", "mu", mu="location", b="scale"),
-        "Logistic": _distribution("real", "mu", mu="location", s="scale"),
-        "Uniform": _distribution("real", "lower upper", lower="location", upper="location"),
-        "UnitInformation": _distribution("coefficients", "mu", mu="location", sigma="scale"),
-        "HalfNormal": _distribution("positive", sigma="scale"),
-        "HalfStudentT": _distribution("positive", nu="shape", sigma="scale"),
-        "HalfCauchy": _distribution("positive", beta="scale"),
-        "Exponential": _distribution("positive", lam="rate"),
-        "Gamma": _distribution("positive", alpha="shape", beta="rate"),
-        "InverseGamma": _distribution("positive", alpha="shape", beta="scale"),
-        "LogNormal": _distribution("positive", "mu", mu="log_location", sigma="shape"),
-        "Weibull": _distribution("positive", alpha="shape", beta="scale"),
-        "PC": _distribution("positive", u="scale", a="shape"),
-        "Beta": _distribution("unit", alpha="shape", beta="shape"),
-        "Dirichlet": _distribution("simplex", a="shape"),
-        "LKJ": _distribution("correlation", eta="shape"),
-        "DiracDelta": _distribution("fixed", c="shape"),
     }
 )
 
@@ -187,10 +146,11 @@ class Prior:
         >>> Prior("PC", u=10, a=0.05).standard
         Prior('Exponential', lam=0.299573)
         """
-        if self.distribution != "PC":
+        same = DISTRIBUTIONS[self.distribution].standard
+        if same is None:
             return self
-        cut = {} if self.lower is None else {"lower": self.lower}
-        return Prior("Exponential", lam=-math.log(self.arguments["a"]) / self.arguments["u"], **cut)
+        name, arguments = same(**self.arguments)
+        return Prior(name, **arguments, **({} if self.lower is None else {"lower": self.lower}))
 
     def in_units_of(self, unit: float) -> "Prior":
         """Return the prior of `parameter / unit`, when this is the prior of `parameter`.

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from partialpool.design.build import Design, FactorEffects
+from partialpool.distributions.frozen import frozen
 from partialpool.distributions.prior import Prior
 from partialpool.errors import EngineError, PartialPoolError
 from partialpool.fitting.convergence import judge
@@ -19,7 +20,6 @@ from partialpool.model.covariance import effects_at_means
 from partialpool.model.default_priors import PriorSet, default_priors, resolve_priors
 from partialpool.model.partition import partition_over_rows
 from partialpool.model.prior import draw_parameters
-from partialpool.model.scipy_priors import frozen
 from partialpool.model.variance_prior import is_decomposed
 from partialpool.model.variance_prior_draws import implied_sd
 from partialpool.names import b_name, sd_name

@@ -4,11 +4,11 @@ import numpy as np
 from scipy import special
 
 from partialpool.design.build import Design, FactorEffects
+from partialpool.distributions.frozen import frozen
 from partialpool.distributions.prior import Prior
 from partialpool.model.coefficient_prior import coefficient_prior
 from partialpool.model.default_priors import PriorSet
 from partialpool.model.predictor import Draws, Seed, sample_all_levels
-from partialpool.model.scipy_priors import frozen
 from partialpool.model.variance_prior import is_decomposed
 from partialpool.model.variance_prior_draws import decomposed_density, draw_decomposed
 from partialpool.names import BETA, b_name, corr_name, sd_name

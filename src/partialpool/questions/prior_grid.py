@@ -18,10 +18,10 @@ import xarray as xr
 
 from partialpool.design.build import Design, build_design
 from partialpool.design.table import Missing
+from partialpool.distributions.frozen import frozen
 from partialpool.errors import EngineError, FileError, PartialPoolWarning, SamplingWarning, SpecError, nearest, warn
 from partialpool.files import made_folder
 from partialpool.fitting.fit import Fit, fit
-from partialpool.model.scipy_priors import frozen
 from partialpool.names import BETA, ICC, INTERCEPT
 from partialpool.progress import progress_line
 from partialpool.questions.asked_quantities import check_asked

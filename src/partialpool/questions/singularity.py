@@ -13,6 +13,7 @@ from scipy import stats
 from partialpool.design.build import Design, FactorEffects, build_design
 from partialpool.design.identifiability import Dependency, not_identified
 from partialpool.design.simplify import without_effects
+from partialpool.distributions.frozen import frozen
 from partialpool.errors import DataError, DataWarning, EngineError, PartialPoolError
 from partialpool.fitting.fit import Fit
 from partialpool.likelihood.maximum_likelihood import LikelihoodFit, likelihood_fit
@@ -20,7 +21,6 @@ from partialpool.marginal.gaussian.eligibility import why_not
 from partialpool.model.covariance import effects_at_means
 from partialpool.model.level_information import information_alike, row_information_of
 from partialpool.model.partition import partition_over_rows
-from partialpool.model.scipy_priors import frozen
 from partialpool.model.variance_prior import is_decomposed
 from partialpool.model.variance_prior_draws import implied_sd
 from partialpool.names import INTERCEPT, corr_name, sd_name

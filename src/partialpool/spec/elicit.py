@@ -8,7 +8,8 @@ from numbers import Real
 from types import MappingProxyType
 from typing import Any, Final
 
-from partialpool.distributions.prior import DISTRIBUTIONS, Prior
+from partialpool.distributions.prior import Prior
+from partialpool.distributions.table import DISTRIBUTIONS
 from partialpool.errors import PriorError
 
 __all__ = ["elicit"]

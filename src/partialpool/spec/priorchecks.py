@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from partialpool.distributions.prior import Prior, Support
+from partialpool.distributions.distribution import Support
+from partialpool.distributions.prior import Prior
 from partialpool.errors import PriorError
 from partialpool.families.family import Family
 from partialpool.names import ICC, SIGMA, TOTAL_SD, corr_name, sd_name, share_name

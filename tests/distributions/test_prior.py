@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from partialpool.distributions.prior import DISTRIBUTIONS, Prior
+from partialpool.distributions.frozen import frozen
+from partialpool.distributions.power import power_prior
+from partialpool.distributions.prior import Prior
+from partialpool.distributions.table import DISTRIBUTIONS
 from partialpool.errors import PriorError
-from partialpool.model.scipy_priors import frozen
-from partialpool.questions.power_priors import power_prior
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.priortable import PriorTable, as_prior
 
