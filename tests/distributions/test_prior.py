@@ -24,6 +24,7 @@ EXAMPLES = [
     Prior("HalfNormal", sigma=50),
     Prior("HalfStudentT", nu=3, sigma=2.5),
     Prior("HalfCauchy", beta=4),
+    Prior("HalfLogistic", s=1.5),
     Prior("Exponential", lam=0.2),
     Prior("Gamma", alpha=2, beta=0.1),
     Prior("InverseGamma", alpha=0.4, beta=0.3),
@@ -36,7 +37,11 @@ EXAMPLES = [
     Prior("DiracDelta", c=4),
 ]
 SCALAR = [p for p in EXAMPLES if p.support in ("real", "positive")]
-FOREIGN = [p for p in EXAMPLES if p.support in ("real", "positive", "unit") and p.standard == p]
+FOREIGN = [
+    p
+    for p in EXAMPLES
+    if p.support in ("real", "positive", "unit") and p.standard == p and not DISTRIBUTIONS[p.distribution].half_of
+]
 GOOD = {p.distribution: p.arguments for p in EXAMPLES}
 
 

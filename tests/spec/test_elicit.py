@@ -15,6 +15,7 @@ STATEMENTS = [
     ("HalfNormal", (0, 20)),
     ("HalfStudentT", (0, 20)),
     ("HalfCauchy", (0, 20)),
+    ("HalfLogistic", (0, 20)),
     ("Exponential", (0, 20)),
     ("PC", (0, 20)),
     ("Gamma", (5, 20)),

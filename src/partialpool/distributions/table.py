@@ -19,7 +19,7 @@ Powers, p(x)^alpha normalised again:
     Dirichlet(a)             Dirichlet(alpha (a - 1) + 1)
     Uniform                  itself
 
-Logistic and Weibull leave their family.
+Logistic, HalfLogistic and Weibull leave their family.
 """
 
 import math
@@ -128,6 +128,12 @@ DISTRIBUTIONS: Final[Mapping[str, Distribution]] = MappingProxyType(
                 scipy=lambda beta: stats.halfcauchy(0, beta),
                 kernel=(CAUCHY, lambda beta: (0, beta, 0, _LOG_2 - np.log(np.pi * beta))),
                 power=lambda p, /, beta: ("HalfStudentT", _t_power(p, 1.0, beta)),
+            ),
+            Distribution.of(
+                "HalfLogistic", "positive", s="scale",
+                scipy=lambda s: stats.halflogistic(0, s),
+                kernel=(LOGISTIC, lambda s: (0, s, 0, _LOG_2 - np.log(s))),
+                half_of=lambda s: ("Logistic", {"mu": 0.0, "s": s}),
             ),
             Distribution.of(
                 "Exponential", "positive", lam="rate",
