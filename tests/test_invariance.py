@@ -144,6 +144,7 @@ RESPONSES = {
     "poisson": "count",
     "negative_binomial": "count",
     "gamma": "size",
+    "exponential": "size",
     "beta": "share",
     "cumulative": "grade",
 }

@@ -91,6 +91,7 @@ FAMILIES = {
     "poisson, sqrt": ("count", {"link": "sqrt"}, lambda y: (y.mean() ** 0.5, y.std() / (2 * y.mean() ** 0.5)), {}),
     "negative_binomial": ("count", {}, lambda y: (np.log(y.mean()), 1), {"alpha": {"alpha": 0.4, "beta": 0.3}}),
     "gamma": ("pos", {}, lambda y: (np.log(y.mean()), 1), {"alpha": {"alpha": 0.4, "beta": 0.3}}),
+    "exponential": ("pos", {}, lambda y: (np.log(y.mean()), 1), {}),
     "gamma, inverse": (
         "pos",
         {"link": "inverse"},

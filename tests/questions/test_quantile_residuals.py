@@ -84,6 +84,7 @@ def distribution(family, mean, eta, own, trials):
         "poisson": lambda: stats.poisson(mean),
         "negative_binomial": lambda: stats.nbinom(own["alpha"], own["alpha"] / (own["alpha"] + mean)),
         "gamma": lambda: stats.gamma(own["alpha"], scale=mean / own["alpha"]),
+        "exponential": lambda: stats.expon(scale=mean),
         "beta": lambda: stats.beta(mean * own["phi"], (1 - mean) * own["phi"]),
     }[family]()
 

@@ -8,6 +8,7 @@ from partialpool.errors import SpecError, nearest
 from partialpool.families.beta import Beta
 from partialpool.families.binary import Bernoulli, Binomial
 from partialpool.families.cumulative import Cumulative
+from partialpool.families.exponential import Exponential
 from partialpool.families.family import Family
 from partialpool.families.gamma import Gamma
 from partialpool.families.gaussian import Gaussian
@@ -30,6 +31,7 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
             Poisson(),
             NegativeBinomial(),
             Gamma(),
+            Exponential(),
             Beta(),
             Cumulative(),
         )
