@@ -41,6 +41,17 @@ class Response:
     categories: tuple[str, ...] = ()
 
     @property
+    def attrs(self) -> dict[str, list[str]]:
+        """What a variable that holds the response says of its codes: `categories`, in the order of the codes from 0.
+
+        Examples
+        --------
+        >>> Response("status", np.array([0.0, 1.0]), categories=("Alive", "Dead")).attrs
+        {'categories': ['Alive', 'Dead']}
+        """
+        return {"categories": list(self.categories)} if self.categories else {}
+
+    @property
     def outcome(self) -> str:
         """What the mean of a binary response is of, in words."""
         return f"probability of {self.name} = {self.categories[1]}"
