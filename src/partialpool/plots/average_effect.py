@@ -13,7 +13,7 @@ from partialpool.plots.ticks import round_numbers
 __all__ = ["plot_average_effect"]
 
 
-@draws_answer_of("average_effect")
+@draws_answer_of("average_effect", "population_average", "subject_specific")
 def plot_average_effect(effects: xr.Dataset, *, unit: str = "") -> Figure:
     """Draw the population-average and the subject-specific effect side by side.
 
