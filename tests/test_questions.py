@@ -4,6 +4,7 @@ import inspect
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import partialpool as pp
@@ -69,3 +70,37 @@ def test_a_picture_of_a_fit_is_refused_with_the_question_to_ask(question, pictur
     with pytest.raises(pp.DataError, match="a picture is drawn of an answer, not of a fit") as error:
         getattr(pp, picture)(fit)
     assert error.value.do == f"ask first: pp.{picture}(pp.{question}(fit))"
+
+
+HELD = {
+    "shrinkage": (), "recenter": (), "icc": (), "variance_function": (), "datagrid": (), "level_effects": ("Days",),
+    "level_lines": ("Days",),
+}  # fmt: skip
+"""Questions that take places by `at=`, and what they ask before it."""
+
+
+def test_no_question_with_places_is_forgotten():
+    every = {name: inspect.signature(getattr(pp, name)).parameters for name in [*PARTNERS, *SUPPORT]}
+    assert {name for name, parameters in every.items() if "at" in parameters} == set(HELD)
+
+
+@pytest.mark.parametrize("places", [3, "Days", ["Days"], [("Days", 1)], pp], ids=repr)
+@pytest.mark.parametrize("question", HELD)
+def test_places_that_are_no_mapping_are_refused(question, places):
+    fit = fit_at(
+        "Reaction ~ Days + (Days | Subject)", pp.load_dataset("sleepstudy"), beta=[250.0, 10.0],
+        sd_Subject=[20.0, 5.0], corr_Subject=np.eye(2), sigma=25.0,
+    )  # fmt: skip
+    ask, first = getattr(pp, question), HELD[question]
+    calls = (
+        [lambda: ask(fit, *first, places)]
+        if question in ("variance_function", "datagrid")
+        else [lambda: ask(fit, *first, at=places)]
+    )
+    if question == "icc":
+        calls += [lambda: ask(fit, at={"Days": 1}, other=places), lambda: ask(fit, other=places)]
+    for call in calls:
+        with pytest.raises(pp.DataError, match=r"values by column|at= names slopes") as error:
+            call()
+        assert error.value.got.startswith(repr(places)[:20])
+        assert re.search("dictionary|mapping", error.value.allowed)

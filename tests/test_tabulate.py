@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from partialpool.tabulate import TextTable, estimate_cells, number
+from partialpool.tabulate import TextTable, estimate_cells, fixed, number
 
 NAN, INF = math.nan, math.inf
 
@@ -93,6 +93,11 @@ def test_number(value, text):
     assert number(value) == text
 
 
+def test_what_rounds_to_zero_has_no_sign():
+    assert [fixed(v, 1) for v in (-0.0, -0.04, -0.06, 0.04, NAN, -INF)] == ["0.0", "0.0", "-0.1", "0.0", "-", "-inf"]
+    assert fixed(-0.4, 0) == "0"
+
+
 def test_number_takes_digits():
     assert [number(math.pi * 1000, digits=d) for d in (1, 4, 5)] == ["3142", "3142", "3141.6"]
 
@@ -111,6 +116,8 @@ def test_number_takes_digits():
         ((1.23456, 1e-9), 1e-9, ("1.23e+00", "1.00e-09")),
         ((1e9, 2e7), 2e7, ("1.00e+09", "2.00e+07")),
         ((NAN, 2e7), 2e7, ("-", "2.00e+07")),
+        ((-0.004, -0.0, -0.006), 0.5, ("0.00", "0.00", "-0.01")),
+        ((-0.0, -2e7), 2e7, ("0.00e+00", "-2.00e+07")),
         ((), 1.0, ()),
     ],
 )

@@ -121,7 +121,7 @@ def warn(message: str, category: type[PartialPoolWarning]) -> None:
     warnings.warn(message, category, skip_file_prefixes=tuple(between))
 
 
-def nearest(name: str, allowed: Iterable[str], count: int = 3) -> str:
+def nearest(name: object, allowed: Iterable[str], count: int = 3) -> str:
     """Write the allowed names, nearest spelling first, for the `allowed` part of an error.
 
     Examples
@@ -129,7 +129,7 @@ def nearest(name: str, allowed: Iterable[str], count: int = 3) -> str:
     >>> nearest("Dayz", ["Reaction", "Days", "Subject"])
     "'Days' (nearest), 'Reaction', 'Subject'"
     """
-    names = [str(a) for a in allowed]
+    name, names = str(name), [str(a) for a in allowed]
     lowered = {n.lower(): n for n in reversed(names)}
     close = [lowered[c] for c in difflib.get_close_matches(name.lower(), list(lowered), n=count, cutoff=0.6)]
     close += [n for n in names if name and n.lower().startswith(name.lower()) and n not in close]

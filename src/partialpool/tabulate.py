@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["TextTable", "estimate_cells", "number", "p_value"]
+__all__ = ["TextTable", "estimate_cells", "fixed", "number", "p_value"]
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,17 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value:.0f}" if "e" in text else text
 
 
+def fixed(value: float, decimals: int) -> str:
+    """Write a number to so many decimals; what rounds to zero has no sign.
+
+    Examples
+    --------
+    >>> fixed(-1.26, 1), fixed(-0.04, 1), fixed(-0.0, 0), fixed(float("nan"), 2)
+    ('-1.3', '0.0', '0', '-')
+    """
+    return "-" if math.isnan(value) else f"{value:z.{decimals}f}"
+
+
 def p_value(p: float) -> str:
     """Write a p-value in a sentence.
 
@@ -115,6 +126,8 @@ def estimate_cells(values: Sequence[float], sd: float, digits: int = 2) -> tuple
     --------
     >>> estimate_cells((251.40512, 7.4421, 239.5), sd=7.4421)
     ('251.4', '7.4', '239.5')
+    >>> estimate_cells((-0.004, 0.52), sd=0.52)
+    ('0.00', '0.52')
     >>> estimate_cells((1527.5, 17.6946), sd=17.6946, digits=4)
     ('1527.50', '17.69')
     """
@@ -122,8 +135,8 @@ def estimate_cells(values: Sequence[float], sd: float, digits: int = 2) -> tuple
         return tuple(number(v) for v in values)
     decimals = max(0, digits - 1 - math.floor(math.log10(sd)))
     if decimals > 7 or sd >= 1e7:
-        return tuple("-" if math.isnan(v) else f"{v:.2e}" for v in values)
-    return tuple("-" if math.isnan(v) else f"{v:.{decimals}f}" for v in values)
+        return tuple("-" if math.isnan(v) else f"{v:z.2e}" for v in values)
+    return tuple(fixed(v, decimals) for v in values)
 
 
 def _is_number(cell: str) -> bool:

@@ -58,21 +58,29 @@ def slopes_table():
     return pd.DataFrame({"g": g, "x": 2 + 0.6 * rng.normal(size=LEVELS)[g] + 0.8 * rng.normal(size=len(g))})
 
 
+def at_zero(covariance, frame):
+    """Covariance of intercept and slope at x = 0, from that at the mean of x, where priors are stated."""
+    move = np.array([[1, -frame["x"].mean()], [0, 1]])
+    return move @ covariance @ move.T
+
+
 def slopes_truth(rng, frame):
     slope = rng.normal(0.5, 1)
     covariance = covariance_of([abs(rng.normal(0, 1.5)), rng.exponential(0.5)], 2 * rng.beta(2, 2) - 1)
+    covariance = at_zero(covariance, frame)
     return given_slopes(rng, [rng.normal(1, 2) - slope * frame["x"].mean(), slope], covariance, rng.gamma(3, 1 / 3))
 
 
 def lognormal_truth(rng, frame):
     slope = rng.normal(0.3, 0.3)
     covariance = covariance_of([rng.gamma(4, 0.1), abs(rng.normal(0, 0.4))], 2 * rng.beta(1, 1) - 1)
+    covariance = at_zero(covariance, frame)
     return given_slopes(rng, [rng.normal(0, 1) - slope * frame["x"].mean(), slope], covariance, abs(rng.normal(0, 0.5)))
 
 
 def plausible_truth(rng, frame):
-    """The same parameters every time; the levels are new."""
-    return given_slopes(rng, [1.0, 0.5], covariance_of([1.0, 0.5], 0.3), 1.0)
+    """The same parameters every time, plausible where default priors are stated: at the mean of x. Levels are new."""
+    return given_slopes(rng, [1.0, 0.5], at_zero(covariance_of([1.0, 0.5], 0.3), frame), 1.0)
 
 
 def given_slopes(rng, beta, covariance, sigma):

@@ -13,6 +13,7 @@ import partialpool as pp
 from partialpool.design.build import build_design
 from partialpool.design.columns import read_column
 from partialpool.design.newdata import new_rows
+from partialpool.design.table import read_table
 from partialpool.errors import DataError
 from partialpool.spec.model import ModelSpec
 
@@ -139,3 +140,24 @@ def test_whole_numbers_too_large_are_refused_whatever_their_type(dtype, is_value
     assert str(2**63) in error.value.got
     largest = pd.Series([1, 2**63 - 1], dtype=dtype)
     assert read_column("id", largest, is_value).tolist() == [1, 2**63 - 1]
+
+
+DECLARED = pd.Series(pd.Categorical(["a", "c", "a", "b"], categories=["z", "c", "q", "a", "b"], ordered=True))
+TABLES = {
+    "pandas": pd.DataFrame({"r": DECLARED}),
+    "pandas, arrow": pa.table({"r": pa.array(DECLARED)}).to_pandas(types_mapper=pd.ArrowDtype),
+    "polars": pl.DataFrame({"r": pl.Series(DECLARED.astype(str).tolist(), dtype=pl.Enum(["z", "c", "q", "a", "b"]))}),
+    "arrow": pa.table({"r": pa.array(DECLARED)}),
+}
+
+
+@pytest.mark.parametrize("case", TABLES)
+def test_a_table_knows_the_declared_categories_that_have_no_row(case):
+    assert dict(read_table(TABLES[case], ("r",)).unused) == {"r": ("z", "q")}
+
+
+def test_categories_whose_rows_are_dropped_have_none():
+    table = pd.DataFrame({"r": DECLARED, "x": [1.0, np.nan, 2.0, 3.0]})
+    with pytest.warns(pp.DataWarning, match="dropped 1 of 4"):
+        assert dict(read_table(table, ("r", "x")).unused) == {"r": ("z", "c", "q")}
+    assert not read_table(pd.DataFrame({"r": list("aab"), "x": [1, 2, 3]}), ("r", "x")).unused

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -102,12 +104,6 @@ READ = {
     "binomial": ("p(r, 3)", [0, 3], [0, 3], ()),
     "cumulative, ordered": ("r", ordered("lo", "mid", "hi"), [0, 1, 2], ("lo", "mid", "hi")),
     "cumulative, numbers": ("r", [1, 2, 9, 4], [0, 1, 3, 2], ("1", "2", "4", "9")),
-    "cumulative, unused": (
-        "r",
-        pd.Categorical(list("abca") * 12, list("zcqba"), ordered=True),
-        [2, 1, 0, 2],
-        ("c", "b", "a"),
-    ),
 }
 
 
@@ -120,6 +116,23 @@ def test_responses_are_read_as_numbers_with_their_categories(case, table, build)
     assert read.categories == categories
     assert read.values.dtype == float
     assert (read.trials is None) == (not case.startswith("binomial"))
+
+
+UNUSED = {
+    ("z", "c", "q", "b", "a"): ("categories 'z', 'q'", "c|b, b|a"),
+    ("c", "b", "a", "q"): ("category 'q'", "c|b, b|a"),
+}
+
+
+@pytest.mark.parametrize("declared", UNUSED, ids="".join)
+def test_categories_of_an_ordinal_response_that_have_no_row_are_left_out_with_a_warning(declared, table, build):
+    which, cutpoints = UNUSED[declared]
+    data = table.assign(r=pd.Categorical(list("abca") * 12, declared, ordered=True))
+    text = f"the response 'r' has no row of {which}: cutpoints are only between the categories that occur, {cutpoints}"
+    with pytest.warns(DataWarning, match=re.escape(text)):
+        read = build("r" + RHS, data, family="cumulative").response
+    np.testing.assert_array_equal(read.values, np.resize([2, 1, 0, 2], 48))
+    assert read.categories == ("c", "b", "a")
 
 
 @pytest.mark.parametrize("family", ["bernoulli", "cumulative"])

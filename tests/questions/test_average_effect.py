@@ -1,9 +1,10 @@
 """Average effects by closed forms, by numerical integration, by loops over rows; refusals."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import integrate, special, stats
+from scipy import integrate, interpolate, special, stats
 
 import partialpool as pp
 from checks.fixed import fit_at
@@ -172,6 +173,31 @@ def test_a_level_whose_mean_is_not_known_is_refused():
         pp.average_effect(fit, "x", data={"x": [0.0, 4.0], "g": ["new", "new"]})
 
 
+COMPARED = {
+    "x + between(x, g)": ([0, 2.0, 5.0], 2.0),
+    "within(x, g) + between(x, g)": ([0, 2.0, 5.0], 2.0),
+    "between(x, g)": ([0, 5.0], 0.0),
+    "z + between(log(x), `my group`)": ([0, 1.0, 5.0], 0.0),
+}
+
+
+@pytest.mark.parametrize("terms", COMPARED)
+def test_an_effect_that_leaves_the_means_of_levels_as_they_are_says_so(terms):
+    rng = np.random.default_rng(0)
+    g = np.repeat(list("abcdef"), 10)
+    data = pd.DataFrame({"x": rng.gamma(3, size=60), "z": rng.normal(size=60), "g": g, "my group": g})
+    beta, expected = COMPARED[terms]
+    fit = fit_at(f"y ~ {terms} + (1 | g)", data.assign(y=rng.normal(size=60)), beta=beta, sd_g=[1.0], sigma=1.0)
+    effect = pp.average_effect(fit, "x")
+    assert value(effect, "population_average") == pytest.approx(expected)
+    by = "my group" if "my group" in terms else "g"
+    assert effect.attrs["held"] == f"means of x by {by} (effect within {by})"
+    assert f"held: means of x by {by} (effect within {by})" in pp.plot_average_effect(effect).get_suptitle()
+    plt.close("all")
+    if "z" in terms:
+        assert "held" not in pp.average_effect(fit, "z").attrs
+
+
 def test_only_columns_that_terms_read_are_needed():
     data = pp.load_dataset("cbpp")
     fit = fit_at(
@@ -212,3 +238,37 @@ def test_wrong_arguments(logistic):
     for measure in ("odds_ratio", "ratio"):
         with pytest.raises(pp.SpecError, match="compares"):
             pp.average_effect(sleep, "Days", measure=measure)
+
+
+def spline(rows=60, df=4):
+    x = np.round(np.linspace(0, 9, rows), 1)
+    data = pd.DataFrame({"x": x, "y": np.sin(x), "z": np.cos(3 * x), "g": np.arange(rows) % 6})
+    beta = np.array([0.5, 1.0, -2.0, 3.0, 1.5, 0.7])
+    fit = fit_at(f"y ~ bs(x, df={df}) + z + (1 | g)", data, beta=beta, sd_g=[1.0], sigma=1.0)
+    # By SciPy: cubic, one inner knot at the median, the others at the ends of the rows; its values there say which one.
+    knots = np.r_[[x.min()] * 4, np.median(x), [x.max()] * 4]
+    basis = interpolate.BSpline.design_matrix(x, knots, 3).toarray()
+    heights = np.linalg.lstsq(basis, fit.design.common.values[:, :4] @ beta[1:5], rcond=None)[0]
+    return fit, data, interpolate.BSpline(knots, heights, 3)
+
+
+def test_slopes_of_a_spline_stay_inside_its_range():
+    fit, data, curve = spline()
+    found = value(pp.average_effect(fit, "x", measure="slope"), "population_average")
+    assert found == pytest.approx(float(curve.derivative()(data["x"].to_numpy()).mean()), rel=1e-3)
+
+
+def test_one_unit_more_than_a_spline_knows_warns_once_with_the_remedy():
+    fit, data, curve = spline()
+    beyond = int((data["x"] + 1 > data["x"].max()).sum())
+    with pytest.warns(pp.DataWarning) as caught:
+        pp.average_effect(fit, "x")
+    assert [str(one.message) for one in caught] == [
+        f"one unit more of 'x' is beyond the values its spline knows (0 to 9) in {beyond} of 60 rows, where it goes "
+        "anywhere: name values inside by values=[...], or use measure='slope'"
+    ]
+    inside = pp.average_effect(fit, "x", values=[2.0, 3.0])
+    assert value(inside, "subject_specific") == pytest.approx(float(curve(3.0) - curve(2.0)))
+    pp.average_effect(fit, "z")  # another predictor's spline stays where it is
+    with pytest.warns(pp.DataWarning, match=r"the spline of 'x' knows values from 0 to 9, and is asked for 12"):
+        pp.average_effect(fit, "x", values=[2.0, 12.0])

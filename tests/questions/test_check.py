@@ -135,3 +135,18 @@ def test_what_was_not_judged_is_not_called_good():
     found = pp.check(fit, seed=1)
     assert found.frame.set_index("check")["good"].isna().loc["new data"]
     assert [row[1] for row in found.table.rows if row[0] == "new data"] == ["-"]
+
+
+@pytest.mark.filterwarnings("ignore::partialpool.SamplingWarning")  # few draws are enough
+def test_the_header_says_which_outcome_of_a_binary_response_is_modelled():
+    rng = np.random.default_rng(1)
+    data = pd.DataFrame({"g": np.repeat(np.arange(10), 12), "status": rng.choice(["Dead", "Alive"], 120)})
+    fit = pp.fit(
+        "status ~ 1 + (1 | g)", data, family="bernoulli", draws=20, tune=100, chains=2, seed=1, progressbar=False
+    )
+    found = pp.check(fit, seed=1)
+    assert str(found).splitlines()[:2] == ["Checks", "modelled: probability of status = Dead"]
+    assert "modelled: probability of status = Dead" in str(fit)
+    assert "modelled: probability of status = Dead" in found._repr_html_()
+    gaussian = pp.fit("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff2"), draws=20, seed=1, progressbar=False)
+    assert "modelled" not in str(pp.check(gaussian, seed=1))

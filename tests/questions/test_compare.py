@@ -1,6 +1,7 @@
 """Comparisons: numbers against their parts, order, notes, refusals."""
 
 import json
+import re
 import warnings
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy import special
 
 import partialpool as pp
 from checks.fixed import fit_at
-from partialpool.questions.compare import compare
+from partialpool.questions.compare import _sentence, compare
 from partialpool.questions.cross_validation import leave_one_out, score_levels, score_rows
 from partialpool.seeds import seed_sequence
 
@@ -74,7 +75,7 @@ def test_refits_on_request_leave_nothing_doubtful(fits):
 
 def test_a_monte_carlo_error_that_would_change_a_digit_is_printed(comparison):
     frame = comparison.frame
-    said = [note for note in comparison.notes if "Monte Carlo error" in note]
+    said = [note for note in comparison.notes if note.startswith("  Monte Carlo error")]
     for criterion, note in zip(("rows", "levels"), said, strict=True):
         assert note.startswith("  Monte Carlo error, what another seed may change: ")
         assert f"{frame.loc['slopes', f'{criterion}_mcse']:.2g} for slopes" in note
@@ -102,6 +103,35 @@ def test_a_close_race_is_called_one(fits, sleepstudy):
     assert found.criteria == ("rows", "evidence")
     assert "name a factor by factor=" in str(found)
     assert "cannot be told apart" in found.notes[-1]
+
+
+def test_models_that_predict_alike_have_no_signed_zero(fits, sleepstudy):
+    again = pp.fit(MODELS["no groups"], sleepstudy, seed=2, progressbar=False)
+    found = compare({"one": fits["no groups"], "two": again}, progressbar=False)
+    assert -0.05 < found.frame["evidence_diff"].min() < 0
+    assert not re.search(r"-0\.0+(?![0-9])", str(found))
+    assert (found.frame["rows_diff"].abs() < 0.05).sum() <= len(re.findall(r"  0\.0(?![0-9])", str(found)))
+
+
+def test_the_sentence_has_the_tables_error_and_says_what_monte_carlo_adds(comparison):
+    frame, sentence = comparison.frame, comparison.notes[-1]
+    gap, se = -frame["levels_diff"].iloc[1], frame["levels_se"].iloc[1]
+    error = np.hypot(*frame["levels_mcse"].iloc[:2])
+    assert f"(difference {gap:.1f}, se {se:.1f}, " in sentence
+    assert sentence.endswith(f"Monte Carlo error {error:.2g}).")
+    cells = next(line for line in str(comparison.table).splitlines() if line.startswith(" intercepts")).split()
+    head = next(line for line in str(comparison.table).splitlines() if line.startswith(" model")).split("  ")
+    assert [h.strip() for h in head if h.strip()][4:7] == ["elpd, Subject", "diff", "se"]
+    assert cells[5:7] == [f"{-gap:.1f}", f"{se:.1f}"]
+
+
+@pytest.mark.parametrize(("mcse", "better"), [(0.01, True), (0.04, True), (3.0, False)])
+def test_monte_carlo_errors_count_in_the_decision(mcse, better):
+    columns = {"rows": [0.0, -5.0], "rows_diff": [0.0, -5.0], "rows_se": [0.0, 1.0], "rows_mcse": [mcse, mcse]}
+    sentence = _sentence(pd.DataFrame(columns, index=["a", "b"]), "rows", "")
+    start = "a is better than b by 5.0 (se 1.0" if better else "a and b cannot be told apart (difference 5.0, se 1.0"
+    said = ", Monte Carlo error 4.2)." if mcse > 1 else (", Monte Carlo error 0.057)." if mcse > 0.03 else ").")
+    assert sentence == f"For new rows of the same levels: {start}{said}"
 
 
 def test_a_factor_of_one_model_scores_all(fits):

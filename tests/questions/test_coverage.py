@@ -121,7 +121,8 @@ def nested_known(truth, frame, rng):
         # Kish (1965), one factor at a time; the other one is as good as residual.
         out[f"design_effect: {factor}"] = 1 + ((rows[factor] ** 2).sum() / len(frame) - 1) * icc
         for level, (key, code) in named[factor].items():
-            here, n = truth.beta[0] + truth.b[factor][code, 0], rows[factor][key]
+            # Levels stand at the mean of the predictors that do not vary over them.
+            here, n = truth.beta @ [1, frame["x"].mean()] + truth.b[factor][code, 0], rows[factor][key]
             out |= {f"shrinkage: {level}": here, f"level_effects: {level}": here}
             out[f"shrinkage: weight of {level}"] = n * variance[factor] / (n * variance[factor] + noise)
     ones = np.ones((len(frame), 1))

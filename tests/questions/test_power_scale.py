@@ -182,8 +182,9 @@ def test_too_few_draws_and_bad_quantities(sleepstudy):
 
 
 def test_the_known_story_of_the_data_sets():
+    # Of 4,000 draws one seed in twelve has a sensitivity to the likelihood above 0.05; of 16,000 none comes near it.
     schools = pp.fit("effect ~ 1 + (1 | school)", pp.load_dataset("eight_schools"), se="standard_error", seed=1,
-                     progressbar=False)  # fmt: skip
+                     draws=4000, progressbar=False)  # fmt: skip
     found = power_scale(schools)
     assert found.frame.loc["sd_school[Intercept]", "diagnosis"] == "strong prior / weak likelihood"
     assert found.frame.loc["beta[Intercept]", "diagnosis"] == "robust"

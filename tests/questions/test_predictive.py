@@ -3,7 +3,9 @@
 import tracemalloc
 
 import numpy as np
+import pandas as pd
 import pytest
+import xarray as xr
 
 import partialpool as pp
 from checks.fixed import fit_at
@@ -289,3 +291,53 @@ def test_a_model_without_numbers_says_so_and_names_that_collide_are_told_apart()
     outlook = pp.prior_predictive("noisy ~ variance + (variance | g)", data, draws=10)["outlook"]
     assert outlook["variance"].dims == ("chain", "draw", "variance_column")
     assert outlook.attrs["along"] == outlook["variance_column"].attrs["long_name"] == "variance"
+
+
+GRADES = ["low", "mid", "très haut"]
+CODED = {
+    "ordered text": (
+        "cumulative",
+        pd.Categorical(["mid", "low", "très haut"] * 8, GRADES, ordered=True),
+    ),
+    "gaps between numbers": ("cumulative", [9, 1, 5, 2] * 6),
+    "two texts": ("bernoulli", ["Dead", "Alive"] * 12),
+}
+LABELS = {"ordered text": GRADES, "gaps between numbers": ["1", "2", "5", "9"]}
+LABELS |= {"two texts": ["Alive", "Dead"]}
+
+
+@pytest.mark.parametrize("case", CODED)
+def test_codes_of_categories_carry_their_labels(case, tmp_path):
+    family, y = CODED[case]
+    data, labels = pd.DataFrame({"y": y, "x": np.linspace(-1, 1, 24), "g": np.arange(24) % 6}), LABELS[case]
+    cutpoints = {"cutpoints": np.arange(len(labels) - 1.0)} if family == "cumulative" else {}
+    beta = [0.5] if family == "cumulative" else [0.0, 0.5]
+    fit = fit_at("y ~ x + (1 | g)", data, family=family, beta=beta, sd_g=[1.0], **cutpoints)
+    prior = pp.prior_predictive("y ~ x + (1 | g)", data, family=family, draws=20, seed=1)
+    checks = pp.posterior_checks(fit, seed=1)
+    answers = {
+        "predict": pp.predict(fit, seed=1)["response"],
+        "posterior_predictive": pp.posterior_predictive(fit, seed=1)["y"],
+        "prior_predictive": prior["prior_predictive"]["y"],
+        "observed": prior["observed_data"]["y"],
+        "checks, new": checks["posterior_predictive"]["y"],
+        "checks, data": checks["observed_data"]["y"],
+    }
+    assert {name: list(answer.attrs["categories"]) for name, answer in answers.items()} == dict.fromkeys(
+        answers, labels
+    )
+    codes = prior["observed_data"]["y"].to_numpy().astype(int)
+    assert np.array(labels)[codes].tolist() == [str(value) for value in y]
+    prior.to_netcdf(tmp_path / "prior.nc", engine="h5netcdf")
+    prior.to_zarr(tmp_path / "prior.zarr", consolidated=False)
+    for name, engine, how in (("prior.nc", "h5netcdf", {}), ("prior.zarr", "zarr", {"consolidated": False})):
+        with xr.open_datatree(tmp_path / name, engine=engine, **how) as read:
+            for group in ("prior_predictive", "observed_data"):
+                assert list(read[group]["y"].attrs["categories"]) == labels, name
+
+
+def test_numbers_have_no_categories():
+    data = pp.load_dataset("sleepstudy")
+    fit = fit_at(SLOPES, data, beta=[250.0, 10], sd_Subject=[1.0, 1], corr_Subject=np.eye(2), sigma=1.0)
+    assert "categories" not in pp.predict(fit, seed=1)["response"].attrs
+    assert "categories" not in pp.posterior_predictive(fit, seed=1)["Reaction"].attrs

@@ -28,6 +28,46 @@ def test_ends_have_the_decimals_of_the_mean_in_text_html_and_latex(centre, sd):
         assert cell in str(frame.iloc[:, :4])
 
 
+SIZES = [
+    (0, 1e-9),
+    (3e-9, 1e-9),
+    (1e-5, 2e-6),
+    (0.0031, 0.0004),
+    (0.1, 0.06),
+    (146.8, 1.5),
+    (-3.2e4, 900.0),
+    (2e7, 150.0),
+]
+SIZES += [(1e12, 1e11), (5e9, 40.0), (146.8, 1e-9), (3e-12, 1e-9)]
+
+
+@pytest.mark.parametrize(("centre", "sd"), SIZES)
+def test_a_row_is_written_in_one_notation(centre, sd):
+    rng = np.random.default_rng(1)
+    values = rng.normal(centre, sd, size=(4, 1000))
+    if centre == 0.1:  # a lower end near zero
+        values = centre * rng.gamma(0.35, 1 / 0.35, size=(4, 1000))
+    frame = pp.summary(xr.DataArray(values, dims=("chain", "draw"), name="a"))
+    cells = str(frame.iloc[:, :4]).splitlines()[-1].split()[1:]
+    assert len({"e" in cell for cell in cells if cell != "0"}) == 1, cells
+    numbers = frame.iloc[0, :4].to_numpy(float)
+    for k, (cell, value) in enumerate(zip(cells, numbers, strict=True)):
+        digits = {"rel": 0.05} if k == 1 else {"abs": 0.55 * min(_step(cells[0]), values.std())}
+        assert float(cell) == pytest.approx(value, **digits), cells
+        assert cell in frame.to_html()
+        assert not re.fullmatch(r"-0[.0]*(e.*)?", cell)
+
+
+def test_a_median_is_written_in_the_notation_of_its_row():
+    _, wild = _steady_and_wild()
+    for scale in (1e-12, 1.0, 1e12):
+        with pytest.warns(pp.SamplingWarning, match="read the median"):
+            frame = pp.summary(xr.DataArray(scale * wild, dims=("chain", "draw"), name="a"))
+        cells = str(frame.iloc[:, :5]).splitlines()[-1].split()[1:]
+        assert len({"e" in cell for cell in cells}) == 1, cells
+        assert float(cells[1]) == pytest.approx(scale * np.median(wild), rel=0.1)
+
+
 def _step(cell):
     """The unit of a cell's last digit, a whole number's being 1."""
     digits, _, exponent = cell.partition("e")

@@ -28,13 +28,17 @@ def slopes_table():
 def slopes_truth(rng, table):
     slope, sigma, corr = rng.normal(0.5, 1), abs(rng.standard_t(3)), rng.uniform(-1, 1)
     sd = np.array([abs(rng.standard_t(3)), rng.exponential(0.5)])
-    z = rng.normal(size=(15, 2))
-    z[:, 1] = corr * z[:, 0] + np.sqrt(1 - corr**2) * z[:, 1]
+    b = rng.normal(size=(15, 2))
+    b[:, 1] = corr * b[:, 0] + np.sqrt(1 - corr**2) * b[:, 1]
+    # Priors are of the sds and the correlation at the mean of x; variables are those at zero.
+    move = np.array([[1, -table["x"].mean()], [0, 1]])
+    covariance = move @ (np.outer(sd, sd) * np.array([[1, corr], [corr, 1]])) @ move.T
+    own = np.sqrt(np.diagonal(covariance))
     return {
         "beta": np.array([rng.normal(1, 2) - slope * table["x"].mean(), slope]),
-        "sd_g": sd,
-        "corr_g": np.array([[1, corr], [corr, 1]]),
-        "b_g": sd * z,
+        "sd_g": own,
+        "corr_g": covariance / np.outer(own, own),
+        "b_g": (sd * b) @ move.T,
         "sigma": sigma,
     }
 

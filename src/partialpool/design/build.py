@@ -298,7 +298,7 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
     table = read_table(data, spec.columns, missing=missing, predictors=value_columns(spec))
     frame = table.frame
     # 2. Response, known standard errors, offset.
-    response = read_response_values(spec.response_term, spec.family_record, frame)
+    response = read_response_values(spec.response_term, spec.family_record, frame, table.unused)
     se = read_standard_errors(spec.se, frame) if spec.se else None
     offsets = [learn_expression(expression, frame) for expression in spec.offsets]
     offset = np.sum([values for _, values in offsets], axis=0) if offsets else None

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from partialpool.errors import DataError
 
-__all__ = ["label_text", "read_column", "sort_undeclared"]
+__all__ = ["label_text", "read_column", "sort_undeclared", "unused_categories"]
 
 _LABELS: Final = (
     str,
@@ -82,6 +82,22 @@ def label_text(value: Any) -> str:
     if isinstance(value, datetime.datetime) and value.tzinfo is None and pd.Timestamp(value).time() == datetime.time():
         return str(value.date())
     return str(value)
+
+
+def unused_categories(column: pd.Series) -> tuple[str, ...]:
+    """Categories that a column declares and that none of its rows has, in their order; none of what declares none.
+
+    Examples
+    --------
+    >>> unused_categories(pd.Series(pd.Categorical(["a", "c"], categories=["c", "b", "a"])))
+    ('b',)
+    """
+    if isinstance(column.dtype, pd.ArrowDtype) and pa.types.is_dictionary(column.dtype.pyarrow_dtype):
+        column = _from_arrow(column)
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        return ()
+    rows = np.bincount(column.cat.codes[column.cat.codes >= 0], minlength=len(column.cat.categories))
+    return tuple(label_text(label) for label in column.cat.categories[rows == 0])
 
 
 def sort_undeclared(column: pd.Series) -> pd.Series:

@@ -1,6 +1,9 @@
 """What if a predictor had another value? The changes to a table that an average effect compares."""
 
-from collections.abc import Callable, Sequence
+import re
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -8,13 +11,14 @@ import numpy as np
 import pandas as pd
 
 from partialpool.design.build import Design
-from partialpool.design.held import categories_of, columns_compared_by, is_number
-from partialpool.errors import DataError, nearest
+from partialpool.design.held import categories_of, columns_compared_by, is_number, spline_range
+from partialpool.errors import DataError, DataWarning, nearest, warn
 
-__all__ = ["Scenarios", "check_known_means", "slope_scenarios", "value_scenarios"]
+__all__ = ["Scenarios", "check_known_means", "slope_scenarios", "value_scenarios", "within_spline"]
 
 _STEP: Final = 1e-4
 """Of the predictor's sd in the model's rows: half the distance over which a slope is taken."""
+_ONE_MORE: Final = "+1"
 _Change = Callable[[pd.Series], Any]
 
 
@@ -45,7 +49,7 @@ class Scenarios:
 
 
 def slope_scenarios(design: Design, predictor: str) -> Scenarios:
-    """Step a little down and up from each row's own value.
+    """Step a little down and up from each row's own value; at the ends of a spline, inwards by the same distance.
 
     Raises
     ------
@@ -62,8 +66,48 @@ def slope_scenarios(design: Design, predictor: str) -> Scenarios:
         )
     # The step is the model's own: other rows may be one, or all alike.
     step = _STEP * float(column.std(ddof=0))
-    changes = (lambda own: own - step, lambda own: own + step)
-    return Scenarios(predictor, changes, (("slope", 0, 1),), 2 * step)
+    known = spline_range(design, predictor)
+
+    def before(own: pd.Series) -> pd.Series:
+        return own - step if known is None else _inside(own, own - step, known, (known[0], known[1] - 2 * step))
+
+    def after(own: pd.Series) -> pd.Series:
+        return own + step if known is None else _inside(own, own + step, known, (known[0] + 2 * step, known[1]))
+
+    return Scenarios(predictor, (before, after), (("slope", 0, 1),), 2 * step)
+
+
+def _inside(own: pd.Series, moved: pd.Series, known: tuple[float, float], ends: tuple[float, float]) -> pd.Series:
+    """Keep moved values between two ends; rows whose own value is not among those known are asked about as they are."""
+    return moved.clip(*ends).where(own.between(*known), moved)
+
+
+@contextmanager
+def within_spline(design: Design, scenarios: Scenarios, frame: pd.DataFrame) -> Iterator[None]:
+    """Warn once, with the remedy, where one unit more takes rows beyond the values that a spline knows.
+
+    Parameters
+    ----------
+    design, scenarios
+        The model, and what is compared.
+    frame
+        The rows that are averaged over.
+    """
+    name, known = scenarios.predictor, spline_range(design, scenarios.predictor)
+    if known is None or scenarios.contrasts[0][0] != _ONE_MORE:
+        yield
+        return
+    beyond = int((~frame[name].between(*known) | ~(frame[name] + 1).between(*known)).sum())
+    if beyond:
+        warn(
+            f"one unit more of {name!r} is beyond the values its spline knows ({known[0]:g} to {known[1]:g}) in "
+            f"{beyond} of {len(frame)} rows, where it goes anywhere: name values inside by values=[...], "
+            "or use measure='slope'",
+            DataWarning,
+        )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", f"the spline of {re.escape(repr(name))} knows values", DataWarning)
+        yield
 
 
 def value_scenarios(design: Design, predictor: str, values: Sequence[Any] | None) -> Scenarios:
@@ -86,7 +130,7 @@ def value_scenarios(design: Design, predictor: str, values: Sequence[Any] | None
         number = is_number(design, predictor)
         found = sorted(column.unique().tolist()) if number else list(categories_of(design, predictor))
         if number and len(found) > 2:
-            return Scenarios(predictor, (lambda own: own, lambda own: own + 1), (("+1", 0, 1),))
+            return Scenarios(predictor, (lambda own: own, lambda own: own + 1), ((_ONE_MORE, 0, 1),))
         values = found
     if isinstance(values, str) or len(values) < 2 or len(set(values)) < len(values):
         raise DataError(

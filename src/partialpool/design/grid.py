@@ -125,7 +125,7 @@ def check_places(at: Any) -> None:
     if not isinstance(at, Mapping):
         raise DataError(
             "places are values by column",
-            got=repr(at),
+            got=" ".join(repr(at).split())[:60],
             allowed="a dictionary from columns to values",
             do="write for instance {'x': [0, 5]}",
         )

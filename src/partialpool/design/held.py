@@ -18,6 +18,7 @@ from partialpool.design.column_types import is_quantity
 from partialpool.errors import DataError
 from partialpool.spec.expression import columns_of
 from partialpool.spec.model import ModelSpec
+from partialpool.spec.uses import calls_around
 
 __all__ = [
     "Held",
@@ -26,10 +27,12 @@ __all__ = [
     "evaluated_offset",
     "hold",
     "is_number",
+    "means_held",
     "numbers_among",
     "offset_in_words",
     "range_of",
     "read_columns",
+    "spline_range",
 ]
 
 _PLACES: Final = 25
@@ -100,9 +103,29 @@ def hold(design: Design, column: str) -> Held:
 
 def columns_compared_by(spec: ModelSpec) -> list[tuple[str, str]]:
     """Terms that compare rows within the levels of a column or between them, each with that column."""
-    texts = (*spec.common, *spec.offsets, *(slope for group in spec.groups for slope in group.slopes))
     found = re.compile(r"\b(?:within|between)\([^,]+,\s*`?([^`)]+?)`?\s*\)")
-    return [(text, by) for text in texts for by in found.findall(text)]
+    return [(text, by) for text in _terms(spec) for by in found.findall(text)]
+
+
+def means_held(design: Design, column: str) -> str:
+    """Say whose means of a predictor stay as they are when it changes; empty where the model reads no such means.
+
+    `within(x, g)` and `between(x, g)` have the means of x over g that were learned from the rows of the fit: a change
+    of x in every row is one within the levels.
+    """
+    compared = [by for function, by in calls_around(_terms(design.spec), column) if function in ("within", "between")]
+    return " and ".join(f"means of {column} by {by} (effect within {by})" for by in dict.fromkeys(compared))
+
+
+def spline_range(design: Design, column: str) -> tuple[float, float] | None:
+    """Return the lowest and highest value that a spline of a predictor knows; None where no spline reads it."""
+    if not any(function == "bs" for function, _ in calls_around(_terms(design.spec), column)):
+        return None
+    return float(design.frame[column].min()), float(design.frame[column].max())
+
+
+def _terms(spec: ModelSpec) -> tuple[str, ...]:
+    return (*spec.common, *spec.offsets, *(slope for group in spec.groups for slope in group.slopes))
 
 
 def read_columns(design: Design, *, common: bool = True, offset: bool = False) -> list[str]:

@@ -16,6 +16,7 @@ import pandas as pd
 
 from partialpool.design.build import Design, FactorEffects
 from partialpool.design.column_types import is_quantity
+from partialpool.design.grid import check_places
 from partialpool.design.held import Held, categories_of, hold, is_number
 from partialpool.design.recipe import Recipe
 from partialpool.errors import DataError, DataWarning, nearest
@@ -192,8 +193,9 @@ def level_places(design: Design, factor: FactorEffects, moving: Sequence[str], a
     Raises
     ------
     DataError
-        `at` names a column that is not read or is moving, or several values of one.
+        `at` is no mapping, names a column that is not read or is moving, or several values of one.
     """
+    check_places(at)
     read = [*dict.fromkeys([*design.common.recipe.numeric, *_of_factor(design, factor)])]
     _check_given(at, read, moving)
     free = [column for column in read if column not in moving and column not in at]

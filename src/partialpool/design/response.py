@@ -1,6 +1,9 @@
 """The response: its values, and whether the family can have made them."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -8,7 +11,7 @@ import pandas as pd
 
 from partialpool.design.column_types import is_quantity
 from partialpool.design.evaluate import evaluate
-from partialpool.errors import DataError
+from partialpool.errors import DataError, DataWarning, warn
 from partialpool.families.family import Family
 from partialpool.families.support import BINARY, COUNT, ORDINAL, SUCCESSES
 from partialpool.spec.formula import ResponseTerm
@@ -47,6 +50,17 @@ class Response:
         return len(self.categories) == 2
 
     @property
+    def attrs(self) -> dict[str, list[str]]:
+        """What a variable that holds the response says of its codes: `categories`, in the order of the codes from 0.
+
+        Examples
+        --------
+        >>> Response("status", np.array([0.0, 1.0]), categories=("Alive", "Dead")).attrs
+        {'categories': ['Alive', 'Dead']}
+        """
+        return {"categories": list(self.categories)} if self.categories else {}
+
+    @property
     def outcome(self) -> str:
         """What the mean of a binary response is of, in words."""
         return f"probability of {self.name} = {self.categories[1]}"
@@ -65,13 +79,29 @@ class Response:
         return self.outcome
 
 
-def read_response_values(term: ResponseTerm, family: Family, frame: pd.DataFrame) -> Response:
+def read_response_values(
+    term: ResponseTerm, family: Family, frame: pd.DataFrame, unused: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> Response:
     """Read the response and check it against the family's support.
+
+    Parameters
+    ----------
+    term, family
+        What the response is, and what can have made it.
+    frame
+        Complete rows, as `read_table` gives them.
+    unused
+        By column, categories that the table declares and that have no row (`Table.unused`).
 
     Raises
     ------
     DataError
         Values the family cannot have made.
+
+    Warns
+    -----
+    DataWarning
+        A declared category of an ordinal response has no row.
     """
     if family.support is SUCCESSES:
         return _read_successes(term, family, frame)
@@ -92,7 +122,9 @@ def read_response_values(term: ResponseTerm, family: Family, frame: pd.DataFrame
     if family.support is BINARY:
         return _read_binary(term, frame)
     if family.support is ORDINAL:
-        return _read_ordinal(term, frame)
+        read = _read_ordinal(term, frame)
+        _warn_unused(read, unused.get(term.name, ()) if term.is_column else ())
+        return read
     values = _numbers(term, frame)
     _check_support(term, family, values, frame)
     return Response(term.name, values)
@@ -260,3 +292,16 @@ def _read_ordinal(term: ResponseTerm, frame: pd.DataFrame) -> Response:
             do="use family 'bernoulli' for two",
         )
     return Response(term.name, codes, categories=tuple(labels))
+
+
+def _warn_unused(response: Response, unused: Sequence[str]) -> None:
+    """Say which declared categories are left out: nothing but the prior would place their cutpoints."""
+    if not unused:
+        return
+    several = "categories" if len(unused) > 1 else "category"
+    warn(
+        f"the response {response.name!r} has no row of {several} {', '.join(map(repr, unused))}: cutpoints are only "
+        f"between the categories that occur, {', '.join(f'{a}|{b}' for a, b in pairwise(response.categories))}; "
+        "a category that is left out has no probability in this model",
+        DataWarning,
+    )

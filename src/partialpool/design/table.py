@@ -2,13 +2,14 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from partialpool.design.columns import read_column, sort_undeclared
+from partialpool.design.columns import read_column, sort_undeclared, unused_categories
 from partialpool.errors import DataError, DataWarning, nearest, warn
 
 __all__ = ["Missing", "Table", "read_table"]
@@ -30,12 +31,15 @@ class Table:
         Rows in the table as given.
     text
         Columns that were text, and not declared as categories.
+    unused
+        By column, categories that are declared and have no row here.
     """
 
     frame: pd.DataFrame
     rows: np.ndarray
     n_given: int
     text: frozenset[str] = frozenset()
+    unused: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
 def read_table(
@@ -99,7 +103,8 @@ def read_table(
                 do="mend these rows, or mark them missing to have them dropped",
             )
     text = frozenset(name for name in columns if pd.api.types.infer_dtype(complete[name], skipna=False) == "string")
-    return Table(frame, rows, len(keep), text)
+    unused = {name: lacking for name in columns if (lacking := unused_categories(complete[name]))}
+    return Table(frame, rows, len(keep), text, MappingProxyType(unused))
 
 
 def _select(data: Any, columns: tuple[str, ...]) -> pd.DataFrame:

@@ -43,8 +43,8 @@ class Fit:
     priors
         Every prior, with scale and reason.
     tree
-        The draws, as a DataTree for ArviZ: posterior, sample_stats, observed_data,
-        constant_data; formula, engine, seed, priors and versions in its attrs.
+        The draws, as a DataTree for ArviZ: posterior, sample_stats, observed_data (codes of categories with their
+        labels in `attrs["categories"]`), constant_data; formula, engine, seed, priors and versions in its attrs.
     """
 
     spec: ModelSpec

@@ -14,7 +14,7 @@ from partialpool.fitting.convergence import Verdict, judge
 from partialpool.fitting.point_estimate import MEDIAN, mean_is_known, quantiles
 from partialpool.fitting.variance import intraclass_correlation
 from partialpool.names import BETA, corr_name, sd_name
-from partialpool.tabulate import TextTable, estimate_cells
+from partialpool.tabulate import TextTable, estimate_cells, fixed
 
 __all__ = ["Digest"]
 
@@ -108,7 +108,7 @@ class Digest:
         seconds = f", {run['seconds']:.1f} s" if "seconds" in run else ""
         evidence = ""
         if "log_evidence" in run:
-            evidence = f"{run['log_evidence']:.2f} (Monte Carlo se {run['log_evidence_se']:.3f})"
+            evidence = f"{fixed(run['log_evidence'], 2)} (Monte Carlo se {run['log_evidence_se']:.3f})"
         found = {
             "Model": f"{design.spec}",
             "Data": f"{design.n_rows} rows{f' ({dropped} dropped)' if dropped else ''}{'; ' + sizes if sizes else ''}",

@@ -16,7 +16,7 @@ from partialpool.likelihood.maximise import Maximum, maximise
 from partialpool.marginal.gaussian.eligibility import why_not
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.options import as_spec
-from partialpool.tabulate import TextTable, estimate_cells, number
+from partialpool.tabulate import TextTable, estimate_cells, fixed, number
 
 __all__ = ["LikelihoodFit", "check_likelihood", "likelihood_fit", "maximum_likelihood"]
 
@@ -117,7 +117,7 @@ class LikelihoodFit:
             f"{self.design.spec}",
             f"{self.design.n_rows} rows; "
             + "; ".join([f"{f.name} {f.how_many}" for f in self.design.factors] or ["no grouping factor"]),
-            f"{how}: log likelihood {self.log_likelihood:.4f}, deviance {self.deviance:.4f}, "
+            f"{how}: log likelihood {fixed(self.log_likelihood, 4)}, deviance {fixed(self.deviance, 4)}, "
             f"{self.n_parameters} parameters",
         )
         components = tuple(

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from partialpool.fitting.point_estimate import common_point
 from partialpool.plots.answer import draws_answer_of
+from partialpool.plots.held import held_in_title
 from partialpool.plots.intervals import draw_interval
 from partialpool.plots.style import BLUE, GREY, VERMILION, house_style, short
 from partialpool.plots.ticks import round_numbers
@@ -13,7 +14,7 @@ from partialpool.plots.ticks import round_numbers
 __all__ = ["plot_average_effect"]
 
 
-@draws_answer_of("average_effect")
+@draws_answer_of("average_effect", "population_average", "subject_specific")
 def plot_average_effect(effects: xr.Dataset, *, unit: str = "") -> Figure:
     """Draw the population-average and the subject-specific effect side by side.
 
@@ -28,7 +29,8 @@ def plot_average_effect(effects: xr.Dataset, *, unit: str = "") -> Figure:
     -------
     matplotlib.figure.Figure
         Posterior mean, 50 % and 90 % intervals of each contrast; the line where nothing happens. Where a few draws
-        decide a mean, all circles are medians, and the axis says so.
+        decide a mean, all circles are medians, and the axis says so. The title says where the means of levels stay as
+        they are, so that the effect is one within levels.
     """
     ratio = effects.attrs["measure"] in ("ratio", "odds_ratio")
     rows = [
@@ -63,6 +65,6 @@ def plot_average_effect(effects: xr.Dataset, *, unit: str = "") -> Figure:
         which = "" if point.kind == "mean" else f"{point.name},\n"
         axes.set_xlabel(f"average {measure}{f' ({shown})' if shown else ''}, {which}50 % and 90 % intervals")
         title = f"{short(effects.attrs['response'], 24)} along {short(effects.attrs['predictor'], 24)}, on average"
-        figure.suptitle(title, fontsize=11, x=0.01, ha="left")
+        figure.suptitle(f"{title}{held_in_title(effects.attrs, 70)}", fontsize=11, x=0.01, ha="left")
         figure.legend(frameon=False, loc="outside lower center", ncols=2)
     return figure

@@ -14,7 +14,7 @@ from partialpool.plots.style import GREY, INK, house_style, room, short
 __all__ = ["plot_design_effect"]
 
 
-@draws_answer_of("design_effect")
+@draws_answer_of("design_effect", "design_effect")
 def plot_design_effect(effects: xr.Dataset) -> Figure:
     """Draw the design effect of each factor, and how many independent rows the table is worth.
 

@@ -16,7 +16,7 @@ from partialpool.plots.style import PALETTE, house_style, short
 __all__ = ["plot_icc"]
 
 
-@draws_answer_of("icc")
+@draws_answer_of("icc", "icc", "same")
 def plot_icc(correlations: xr.Dataset) -> Figure:
     """Draw intraclass correlations: an interval per factor, or a curve along a predictor.
 

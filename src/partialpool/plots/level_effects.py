@@ -22,7 +22,7 @@ _CHANCE = LinearSegmentedColormap.from_list("chance", [VERMILION, "#B5A79B", BLU
 """From surely below to surely above the threshold, both ends and the middle told apart by any eye."""
 
 
-@draws_answer_of("level_effects")
+@draws_answer_of("level_effects", "effect", "population", "above")
 def plot_level_effects(effects: xr.Dataset, *, unit: str = "") -> Figure:
     """Draw each level's coefficient with intervals, in order, coloured by the chance that it exceeds the threshold.
 

@@ -15,7 +15,7 @@ _MOST_LABELS = 60
 _LARGE = 0.5
 
 
-@draws_answer_of("level_influence")
+@draws_answer_of("level_influence", "quantity", "shift", "khat")
 def plot_level_influence(influence: xr.Dataset, quantity: str) -> Figure:
     """Draw how far an answer moves when each level is left out.
 

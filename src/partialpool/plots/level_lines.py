@@ -20,7 +20,7 @@ _MOST_COLUMNS = 6
 _LEGEND = ("no pooling", "complete pooling", "partial pooling", "its 90 % interval")
 
 
-@draws_answer_of("level_lines")
+@draws_answer_of("level_lines", "no_pooling", "complete_pooling", "partial_pooling", "adjusted")
 def plot_level_lines(lines: xr.Dataset, *, unit: str = "", xunit: str = "", most: int = 20) -> Figure:
     """Draw a panel per level: its rows, and its lines without, with complete and with partial pooling.
 

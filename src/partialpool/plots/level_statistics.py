@@ -17,7 +17,7 @@ __all__ = ["plot_level_statistics"]
 _MOST_LABELS = 30
 
 
-@draws_answer_of("level_statistics")
+@draws_answer_of("level_statistics", "observed_data/level", "posterior_predictive/level")
 def plot_level_statistics(statistics: xr.DataTree, *, unit: str = "") -> Figure:
     """Draw each level's mean, spread and trends against what new data of the model would show.
 

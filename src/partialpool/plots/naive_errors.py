@@ -41,7 +41,7 @@ _TICKS = (
 )
 
 
-@draws_answer_of("naive_errors")
+@draws_answer_of("naive_errors", "naive", "honest", "overconfidence")
 def plot_naive_errors(errors: xr.Dataset) -> Figure:
     """Draw each coefficient's honest standard error in units of the naive one.
 

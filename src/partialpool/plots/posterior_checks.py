@@ -38,7 +38,7 @@ _BEYOND = 0.5
 """Of the range of the data: how far beyond it new responses are shown."""
 
 
-@draws_answer_of("posterior_checks")
+@draws_answer_of("posterior_checks", "checks", "posterior_predictive", "observed_data")
 def plot_posterior_checks(checks: xr.DataTree, *, unit: str = "") -> Figure:
     """Draw the response over new responses of the model, and the statistics that are compared.
 

@@ -25,7 +25,7 @@ _LETTERS = 44
 """As many stand side by side under the axis."""
 
 
-@draws_answer_of("predict")
+@draws_answer_of("predict", "expectation")
 def plot_predictions(
     predictions: xr.Dataset, over: str, *, by: str | None = None, unit: str = "", xunit: str = ""
 ) -> Figure:

@@ -42,7 +42,7 @@ class _Panel:
     joined: bool
 
 
-@draws_answer_of("prior_grid")
+@draws_answer_of("prior_grid", "prior", "good")
 def plot_prior_grid(study: xr.Dataset, quantity: str, *, unit: str = "") -> Figure:
     """Draw one answer under every prior, with the prior itself where the answer is a parameter that has one.
 

@@ -25,7 +25,7 @@ _BINS = 40
 _STEPS = 400
 
 
-@draws_answer_of("prior_predictive")
+@draws_answer_of("prior_predictive", attrs=("implausible",))
 def plot_prior_predictive(tree: xr.DataTree, *, unit: str = "", xunit: str = "", lines: int = 40) -> Figure:
     """Draw tables that the priors could have made beside the one observed, and what they believe of groups.
 

@@ -59,7 +59,7 @@ class _Classes:
     labels: tuple[str, ...] = ()
 
 
-@draws_answer_of("quantile_residuals")
+@draws_answer_of("quantile_residuals", "u", "z")
 def plot_quantile_residuals(
     residuals: xr.Dataset, along: str | None = None, *, unit: str = "", xunit: str = ""
 ) -> Figure:

@@ -16,7 +16,7 @@ from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, sho
 __all__ = ["plot_recenter"]
 
 
-@draws_answer_of("recenter")
+@draws_answer_of("recenter", "correlation", "sd", "uncorrelated_at", "lowest", "highest")
 def plot_recenter(moved: xr.Dataset, *, unit: str = "", xunit: str = "") -> Figure:
     """Draw the correlation of intercept and slope, and the spread of intercepts, as the origin moves.
 

@@ -15,7 +15,7 @@ __all__ = ["plot_residual_trends"]
 _BINS = 40
 
 
-@draws_answer_of("residual_trends")
+@draws_answer_of("residual_trends", "trend", "discrepancy", "replicated")
 def plot_residual_trends(trends: xr.Dataset, *, unit: str = "", xunit: str = "") -> Figure:
     """Draw each level's trend in the residuals, and the check that judges them together.
 

@@ -21,7 +21,7 @@ _MOST_LABELS = 40
 _MOST_ELLIPSES = 6
 
 
-@draws_answer_of("shrinkage")
+@draws_answer_of("shrinkage", "no_pooling", "no_pooling_se", "complete_pooling", "partial_pooling", "covariance", "n")
 def plot_shrinkage(pooling: xr.Dataset, *, unit: str = "") -> Figure:
     """Draw how far each level is pulled: along one effect, or in the plane of two.
 

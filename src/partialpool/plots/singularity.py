@@ -15,7 +15,7 @@ _ROW = 3
 """Panels side by side."""
 
 
-@draws_answer_of("singularity")
+@draws_answer_of("singularity", "contribution", "near_zero", "prior_density")
 def plot_singularity(singular: xr.Dataset, *, unit: str = "") -> Figure:
     """Draw every varying effect's posterior against its prior near zero, and every correlation between -1 and 1.
 

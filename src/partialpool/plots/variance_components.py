@@ -10,7 +10,7 @@ from partialpool.plots.style import short
 __all__ = ["plot_variance_components"]
 
 
-@draws_answer_of("variance_components")
+@draws_answer_of("variance_components", "share")
 def plot_variance_components(components: xr.Dataset) -> Figure:
     """Draw the share of the variance that common effects, each factor and the residual carry.
 

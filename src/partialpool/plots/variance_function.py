@@ -18,7 +18,7 @@ __all__ = ["common_point_of_fan", "plot_variance_function"]
 _PROB = (0.05, 0.95)
 
 
-@draws_answer_of("variance_function")
+@draws_answer_of("variance_function", "variance", "parts", "mean")
 def plot_variance_function(variances: xr.Dataset, *, unit: str = "", xunit: str = "") -> Figure:
     """Draw the population's line with the spread of responses around it, and the variance by source.
 

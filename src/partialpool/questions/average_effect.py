@@ -11,7 +11,14 @@ from scipy import special
 
 from partialpool.design.build import Design
 from partialpool.design.column_types import value_columns
-from partialpool.design.counterfactuals import Scenarios, check_known_means, slope_scenarios, value_scenarios
+from partialpool.design.counterfactuals import (
+    Scenarios,
+    check_known_means,
+    slope_scenarios,
+    value_scenarios,
+    within_spline,
+)
+from partialpool.design.held import means_held
 from partialpool.design.newdata import expression_rows
 from partialpool.design.table import read_table
 from partialpool.errors import DataError, SpecError, nearest
@@ -63,6 +70,10 @@ def average_effect(
     is wrong: a policy is judged by the first, a patient advised by the second. Coefficients of a mixed model are
     subject specific.
 
+    In a model that reads `within(x, g)` or `between(x, g)`, the effect of x is that within the levels of g: their means
+    of x stay as the fit learned them, and `attrs["held"]` says so. Levels whose means differ by one differ by the
+    coefficient of `between(x, g)`, and by that of x too where the model reads x itself.
+
     Parameters
     ----------
     fit
@@ -75,6 +86,8 @@ def average_effect(
     values
         The values to compare, the first with each of the others. Left out: categories, booleans and columns of two
         values in the fit's rows, all of them; other numbers, each row's own value with one unit more. Not for slopes.
+        Name values of a predictor with a spline, or ask for a slope (at its ends it is taken inwards): one unit more
+        than the largest value is beyond what the spline knows.
     data
         The rows to average over, the fit's own if left out. Only columns that terms read are needed.
 
@@ -92,6 +105,11 @@ def average_effect(
     SpecError
         Another measure; an odds ratio of means that are no probabilities.
 
+    Warns
+    -----
+    DataWarning
+        One unit more of a predictor is beyond the values that its spline knows.
+
     Examples
     --------
     >>> import partialpool as pp
@@ -104,7 +122,9 @@ def average_effect(
     _check(fit, predictor, measure, values)
     scenarios = slope_scenarios(design, predictor) if measure == "slope" else value_scenarios(design, predictor, values)
     scale, back = _SCALES[measure]
-    means, insides = _averages(design, fit.stacked(), _base(design, data), scenarios, scale)
+    frame = _base(design, data)
+    with within_spline(design, scenarios, frame):
+        means, insides = _averages(design, fit.stacked(), frame, scenarios, scale)
     population = [back((scale(means[b]) - scale(means[a])) / scenarios.step) for _, a, b in scenarios.contrasts]
     subject = [back(inside / scenarios.step) for inside in insides]
     return _labelled(fit, scenarios, measure, (population, subject))
@@ -216,6 +236,8 @@ def _labelled(
         "response": fit.spec.response,
         "link": fit.spec.link,
     }
+    if held := means_held(fit.design, scenarios.predictor):
+        attrs["held"] = held
     if fit.design.response.success:
         attrs["expectation"] = fit.design.response.success
     return xr.Dataset(variables, coords=coords, attrs=attrs)

@@ -43,9 +43,12 @@ class Checklist:
     ----------
     findings
         Each with `check`, `good`, `found` and `cure`.
+    modelled
+        Which of two outcomes the response's probability is of, in words; empty for other responses, and for 0 and 1.
     """
 
     findings: tuple[Finding, ...]
+    modelled: str = ""
 
     @property
     def good(self) -> bool:
@@ -62,8 +65,9 @@ class Checklist:
     def table(self) -> TextTable:
         """The findings; cures of what is not good below."""
         rows = tuple((f.check, _verdict(f), f.found) for f in self.findings)
+        title = f"Checks\nmodelled: {self.modelled}" if self.modelled else "Checks"
         cures = tuple(f"{f.check}: {f.cure}" for f in self.findings if not f.good)
-        return TextTable(("check", "", "found"), rows, title="Checks", notes=cures)
+        return TextTable(("check", "", "found"), rows, title=title, notes=cures)
 
     def __str__(self) -> str:
         return str(self.table)
@@ -105,7 +109,7 @@ def check(fit: Fit, *, seed: int | None = None) -> Checklist:
     Returns
     -------
     Checklist
-        Prints as a table; `.good`, `.frame`.
+        Prints as a table, above it which of two outcomes is modelled; `.good`, `.frame`.
 
     Examples
     --------
@@ -124,12 +128,12 @@ def check(fit: Fit, *, seed: int | None = None) -> Checklist:
         findings.append(
             Finding("new data", True, f"not judged: p-values need {FEWEST} draws or more, here {draws}", judged=False)
         )
-        return Checklist(tuple(findings))
+        return Checklist(tuple(findings), fit.design.response.success)
     thin = _thinned(fit)
     findings += judge_response(response_checks(fit, seed=seed))
     for factor, own in zip(fit.design.factors, seed_sequence(seed).spawn(len(fit.design.factors)), strict=True):
         findings += _of_levels(thin, factor, [int(s) for s in own.generate_state(3)])
-    return Checklist(tuple(_after_dispersion(findings)))
+    return Checklist(tuple(_after_dispersion(findings)), fit.design.response.success)
 
 
 def _effects(fit: Fit) -> Finding:

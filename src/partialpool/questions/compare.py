@@ -13,7 +13,7 @@ from partialpool.errors import DataError, nearest
 from partialpool.fitting.fit import Fit
 from partialpool.questions.cross_validation import MAX_KHAT, Scores, score_levels, score_rows
 from partialpool.seeds import seed_sequence
-from partialpool.tabulate import TextTable
+from partialpool.tabulate import TextTable, fixed
 
 __all__ = ["Comparison", "compare"]
 
@@ -58,11 +58,8 @@ class Comparison:
         for name, row in self.frame.iterrows():
             cells = [str(name)]
             for c in self.criteria:
-                cells += [
-                    f"{row[c]:.1f}",
-                    f"{row[f'{c}_diff']:.1f}",
-                    f"{row[f'{c}_se']:.{2 if c == 'evidence' else 1}f}",
-                ]
+                decimals = (1, 1, 2 if c == "evidence" else 1)
+                cells += [fixed(row[k], d) for k, d in zip((c, f"{c}_diff", f"{c}_se"), decimals, strict=True)]
             rows.append(tuple(cells))
         return TextTable(tuple(heads), tuple(rows), title="Models, the best first", notes=self.notes)
 
@@ -111,7 +108,8 @@ def compare(
     -------
     Comparison
         Differences are in units of log density. One to believe is above 4 and two standard errors (Sivula, Magnusson,
-        Matamoros & Vehtari 2020, arXiv:2008.10296).
+        Matamoros & Vehtari 2020, arXiv:2008.10296); the sentence at the end prints the table's standard error and
+        decides by sqrt(se^2 + e^2), e the Monte Carlo error of the difference, which it names where it is 0.05 or more.
 
     Raises
     ------
@@ -299,9 +297,10 @@ def _evidence(runs: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
 
 def _sentence(whole: pd.DataFrame, leading: str, factor: str) -> str:
     first, second = whole.index[:2]
-    errors = whole[f"{leading}_mcse"].iloc[:2]
-    gap, se = abs(whole[f"{leading}_diff"].iloc[1]), np.hypot(whole[f"{leading}_se"].iloc[1], np.hypot(*errors))
+    gap, se = abs(whole[f"{leading}_diff"].iloc[1]), whole[f"{leading}_se"].iloc[1]
+    monte_carlo = np.hypot(*whole[f"{leading}_mcse"].iloc[:2])
+    said = f"se {fixed(se, 1)}" + (f", Monte Carlo error {monte_carlo:.2g}" if monte_carlo >= _LEAST_ERROR else "")
     purpose = f"a new {factor}" if leading == "levels" else "new rows of the same levels"
-    if gap > max(2 * se, SMALL_GAP):
-        return f"For {purpose}: {first} is better than {second} by {gap:.1f} (se {se:.1f})."
-    return f"For {purpose}: {first} and {second} cannot be told apart (difference {gap:.1f}, se {se:.1f})."
+    if gap > max(2 * np.hypot(se, monte_carlo), SMALL_GAP):
+        return f"For {purpose}: {first} is better than {second} by {fixed(gap, 1)} ({said})."
+    return f"For {purpose}: {first} and {second} cannot be told apart (difference {fixed(gap, 1)}, {said})."

@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
-from partialpool.design.grid import At, Points, covariate_points
+from partialpool.design.grid import At, Points, check_places, covariate_points
 from partialpool.design.held import offset_in_words
 from partialpool.design.nesting import nesting
 from partialpool.errors import DataError
@@ -99,6 +99,8 @@ def _check(fit: Fit, at: At | None, other: At | None, scale: str) -> None:
         )
     if scale not in ("latent", "response"):
         raise DataError("unknown scale", got=repr(scale), allowed="'latent' or 'response'", do="name one of the two")
+    for places in (place for place in (at, other) if place is not None):
+        check_places(places)
     if other is not None and (at is None or scale == "response"):
         raise DataError(
             "other= needs at= on the latent scale",

@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from partialpool.design.build import Design, FactorEffects
+from partialpool.design.grid import check_places
 from partialpool.design.held import is_number, numbers_among, range_of, read_columns
 from partialpool.design.level_places import LevelPlaces, Values, level_places
 from partialpool.errors import DataError, nearest
@@ -191,6 +192,7 @@ def _positions(factor: FactorEffects, levels: Sequence[Any] | None, shown: np.nd
 
 
 def _check_line(design: Design, over: str, points: int, at: Mapping[str, Any]) -> None:
+    check_places(at)
     numeric = numbers_among(design, read_columns(design))
     if over not in numeric:
         raise DataError(

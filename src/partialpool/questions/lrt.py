@@ -17,7 +17,7 @@ from partialpool.likelihood.bootstrap import rounding_of, simulate_null, slack_o
 from partialpool.likelihood.maximum_likelihood import LikelihoodFit, check_likelihood, likelihood_fit
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.options import as_spec
-from partialpool.tabulate import TextTable, number
+from partialpool.tabulate import TextTable, fixed, number
 
 __all__ = ["LikelihoodRatioTest", "lrt"]
 
@@ -114,7 +114,7 @@ class LikelihoodRatioTest:
     def _tables(self) -> tuple[TextTable, TextTable]:
         how = "REML" if self.reml else "maximum likelihood"
         fits = [
-            (name, fit.design.spec.to_formula(), f"{fit.log_likelihood:.4f}", str(fit.n_parameters))
+            (name, fit.design.spec.to_formula(), fixed(fit.log_likelihood, 4), str(fit.n_parameters))
             for name, fit in (("full", self.full), ("reduced", self.reduced))
         ]
         models = TextTable(

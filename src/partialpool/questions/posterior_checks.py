@@ -8,14 +8,12 @@ import numpy as np
 import xarray as xr
 
 from partialpool.design.build import Design
-from partialpool.design.labels import observed_name
 from partialpool.design.newdata import own_rows
 from partialpool.fitting.fit import Fit
 from partialpool.model.chunks import pieces_of
 from partialpool.model.predictor import linear_predictor
 from partialpool.model.response import given_of, replicate
-from partialpool.names import OBS
-from partialpool.sampling.pack import label_rows
+from partialpool.sampling.pack import label_observed, label_responses
 
 __all__ = ["posterior_checks"]
 
@@ -142,7 +140,7 @@ def posterior_checks(fit: Fit, *, seed: int | None = None) -> xr.DataTree:
         - `posterior_predictive` (chain, draw, obs) and `observed_data` (obs): the responses, as ArviZ's
           `plot_ppc_dist`, `plot_ppc_rootogram` and others take them, named as in `fit.tree`. New responses of
           400 draws are kept, evenly taken from all; fewer, down to 20, where they would be more than 20 million
-          numbers. Statistics are those of every draw.
+          numbers. Statistics are those of every draw. Codes of categories have their labels in `attrs["categories"]`.
 
         Statistics, e = (y - E(y | b)) / sd(y | b) (lognormal: of log y; student_t: in units of sigma):
 
@@ -217,15 +215,14 @@ def _labelled_checks(fit: Fit, found: Mapping[str, tuple[np.ndarray, np.ndarray]
 def _labelled_responses(fit: Fit, kept: np.ndarray, responses: np.ndarray) -> dict[str, xr.Dataset]:
     """The kept new responses and the data, as ArviZ has them."""
     design, posterior = fit.design, fit.posterior
-    name, chains = observed_name(design), posterior.sizes["chain"]
+    chains = posterior.sizes["chain"]
     of_chain = kept.reshape(chains, -1)[0]
     # ArviZ tells counts and categories from measurements by their type.
     discrete = not design.spec.family_record.is_continuous and responses.max() < _LARGEST_WHOLE
     kind = int if discrete else float
-    predicted = label_rows(name, responses.astype(kind).reshape(chains, of_chain.sum(), -1), design.rows)
+    predicted = label_responses(design, responses.astype(kind).reshape(chains, of_chain.sum(), -1), design.rows)
     predicted = predicted.assign_coords(chain=posterior["chain"], draw=posterior["draw"][of_chain])
-    data = xr.Dataset({name: (OBS, design.response.values.astype(kind))}, coords={OBS: design.rows})
-    return {"posterior_predictive": predicted, "observed_data": data}
+    return {"posterior_predictive": predicted, "observed_data": label_observed(design).astype(kind)}
 
 
 def _statistics_of(design: Design) -> dict[str, _Statistic]:

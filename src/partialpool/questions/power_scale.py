@@ -25,7 +25,7 @@ from partialpool.questions.asked_quantities import check_asked
 from partialpool.questions.quantities import NOTHING_MORE, Quantity, check_draws, follow, weighted_moments
 from partialpool.sampling.pack import label_draws
 from partialpool.seeds import seed_sequence
-from partialpool.tabulate import TextTable
+from partialpool.tabulate import TextTable, fixed
 
 __all__ = ["PowerScaling", "power_scale", "scaled_priors"]
 
@@ -67,7 +67,7 @@ class PowerScaling:
         """The sensitivities, rounded; marked where they are above 0.05."""
         columns = [c for c in self.frame.columns if c != "diagnosis"]
         rows = tuple(
-            (str(name), *(f"{row[c]:.3f}" for c in columns), str(row["diagnosis"]))
+            (str(name), *(fixed(row[c], 3) for c in columns), str(row["diagnosis"]))
             for name, row in self.frame.iterrows()
         )
         refits = [

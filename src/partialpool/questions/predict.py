@@ -88,8 +88,9 @@ def predict(
           ordinal one (chain, draw, obs, category), the probability of each category;
         - `linear_predictor` (chain, draw, obs), on the scale of the link: offset + X beta + u, where u leaves out what
           is typical or integrated out;
-        - `response` (chain, draw, obs), new responses: counts of successes; codes of categories. Marginal responses of
-          two rows are of two different levels. It is left out where a new response would need a known standard error
+        - `response` (chain, draw, obs), new responses: counts of successes; codes of categories, from 0, whose labels
+          are in its `attrs["categories"]`, in the order of the codes. Marginal responses of two rows are of two
+          different levels. It is left out where a new response would need a known standard error
           or a number of trials that the table does not have; `attrs["no_response"]` says so.
 
     Draws are worked out some at a time; what is returned takes 8 bytes x draws x rows x variables.
@@ -238,4 +239,7 @@ def _labelled(fit: Fit, rows: Rows, found: Mapping[str, np.ndarray], kinds: Mapp
     lacking, offset = _lacking(fit.design, rows), offset_in_words(fit.design, rows.offset)
     attrs |= {"no_response": f"no {lacking}"} if lacking else {}
     attrs |= {"offset": offset} if offset else {}
-    return xr.Dataset(variables, coords=coords, attrs=attrs)
+    answer = xr.Dataset(variables, coords=coords, attrs=attrs)
+    if "response" in answer:
+        answer["response"].attrs |= fit.design.response.attrs
+    return answer

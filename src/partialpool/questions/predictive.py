@@ -8,7 +8,6 @@ import numpy as np
 import xarray as xr
 
 from partialpool.design.build import Design, build_design
-from partialpool.design.labels import observed_name
 from partialpool.design.newdata import NewLevels, check_new_levels, new_rows, own_rows
 from partialpool.design.path import Along, read_course
 from partialpool.design.table import Missing
@@ -23,7 +22,7 @@ from partialpool.model.path_predictions import outlook_along
 from partialpool.model.predictor import Draws, linear_predictor
 from partialpool.model.prior import draw_prior
 from partialpool.model.response import replicate
-from partialpool.sampling.pack import label_draws, label_observed, label_rows
+from partialpool.sampling.pack import label_draws, label_observed, label_responses
 from partialpool.seeds import seed_sequence
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.options import as_spec
@@ -54,8 +53,9 @@ def posterior_predictive(
     Returns
     -------
     xarray.Dataset
-        One variable, named as the response, dims (chain, draw, obs). For ArviZ's posterior-predictive checks,
-        `fit.tree["posterior_predictive"] = xarray.DataTree(posterior_predictive(fit))`.
+        One variable, named as the response, dims (chain, draw, obs). Of a binary or ordinal response it holds codes
+        from 0, whose labels are in its `attrs["categories"]`, in the order of the codes. For ArviZ's
+        posterior-predictive checks, `fit.tree["posterior_predictive"] = xarray.DataTree(posterior_predictive(fit))`.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def posterior_predictive(
         values[at : at + len(eta)] = replicate(fit.design, rows, eta, some, seed=responses)
         at += len(eta)
     shape = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"], -1)
-    return label_rows(observed_name(fit.design), values.reshape(shape), rows.index)
+    return label_responses(fit.design, values.reshape(shape), rows.index)
 
 
 def prior_predictive(
@@ -120,7 +120,8 @@ def prior_predictive(
     xarray.DataTree
         Groups, with one chain:
 
-        - `prior`: the variables of a posterior; `prior_predictive`: the response; `observed_data`;
+        - `prior`: the variables of a posterior; `prior_predictive`: the response; `observed_data`; codes of categories
+          have their labels in `attrs["categories"]`;
         - `derived`: `icc` (chain, draw, factor) and `sd` (chain, draw), of responses given the common effects, averaged
           over the rows, as the prior has them (left out where the response has no variance);
         - `outlook`, where there is a predictor to follow: `variance` (chain, draw, predictor), Var(y | x) in squared
@@ -173,7 +174,7 @@ def prior_predictive_of(
     prior = label_draws(design, {k: v[None] for k, v in stacked.items()})
     groups = {
         "prior": prior,
-        "prior_predictive": label_rows(observed_name(design), replicates[None], design.rows),
+        "prior_predictive": label_responses(design, replicates[None], design.rows),
         "observed_data": label_observed(design),
     }
     derived = _derived(prior, design)

@@ -1,6 +1,8 @@
 """The table of a fit, or of any labelled draws."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
+from typing import Final
 
 import arviz_stats as azs
 import numpy as np
@@ -12,11 +14,14 @@ from partialpool.errors import DataError, SamplingWarning, warn
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.point_estimate import MEDIAN, mean_is_known
 from partialpool.fitting.summary import Digest
-from partialpool.tabulate import estimate_cells
+from partialpool.tabulate import estimate_cells, fixed
 
 __all__ = ["summary"]
 
 _MOST_NAMED = 6
+_MOST_DECIMALS: Final = 7
+_LARGEST: Final = 1e9
+"""A row that needs more decimals, or has larger numbers, is written with exponents."""
 
 
 def summary(x: Fit | xr.Dataset | xr.DataArray) -> Digest | pd.DataFrame:
@@ -32,9 +37,10 @@ def summary(x: Fit | xr.Dataset | xr.DataArray) -> Digest | pd.DataFrame:
     Digest or pandas.DataFrame
         For a fit its variance components with correlations, common effects, ICC and diagnostics, which print
         as tables (HTML in a notebook) and are numbers in `.frame`; for draws ArviZ's summary table, of what has draws,
-        the ends of intervals printed to the decimals of the mean at least (in text, HTML and LaTeX; the numbers in it
-        are as precise as they were). Where a few draws decide the mean of a row, as of an expectation over new levels
-        under a log link, there is a `median` beside it, and a `SamplingWarning` names the rows.
+        the ends of intervals printed to the decimals of the mean at least, and a row's mean, sd and ends all with an
+        exponent or all without (in text, HTML and LaTeX; the numbers in it are as precise as they were). Where a few
+        draws decide the mean of a row, as of an expectation over new levels under a log link, there is a `median`
+        beside it, and a `SamplingWarning` names the rows.
 
     Raises
     ------
@@ -60,26 +66,40 @@ def summary(x: Fit | xr.Dataset | xr.DataArray) -> Digest | pd.DataFrame:
             do="show it as a table by .to_dataframe()",
         )
     with np.errstate(invalid="ignore", divide="ignore"):  # a correlation with itself does not vary
-        frame = _with_ends(azs.summary(xr.DataTree.from_dict({"posterior": every[drawn]})))
-    return _with_medians(frame, every[drawn])
+        frame = azs.summary(xr.DataTree.from_dict({"posterior": every[drawn]}))
+    return _in_one_notation(_with_medians(frame, every[drawn]))
 
 
-def _with_ends(frame: pd.DataFrame) -> pd.DataFrame:
-    """Print the ends of intervals to the decimals of the mean at least; the numbers themselves stay as they are."""
+def _in_one_notation(frame: pd.DataFrame) -> pd.DataFrame:
+    """Print a row's mean, median, sd and ends all with an exponent or all without; the numbers stay as they are."""
     shown = getattr(frame, "_fmt_map", None)
     if not shown or "mean" not in shown:
         return frame
-    ends = [column for column in frame.columns if str(column).endswith(("_lb", "_ub"))]
+    columns = [c for c in frame.columns if c in ("mean", "median", "sd") or str(c).endswith(("_lb", "_ub"))]
     written = {column: dict(cells) for column, cells in shown.items()}
-    for column in ends:
-        for row, value in frame[column].items():
-            now, mean = str(written.get(column, {}).get(row, "")), str(shown["mean"].get(row, ""))
-            if np.isfinite(value) and _decimals(now) < _decimals(mean):
-                written.setdefault(column, {})[row] = f"{value:.{_decimals(mean)}f}"
-            elif np.isfinite(value) and "e" not in now and _decimals(now) == 0:  # 149, not 150
-                written.setdefault(column, {})[row] = f"{value:.0f}"
+    for row, numbers in zip(frame.index, frame[columns].to_numpy(float), strict=True):
+        values = {c: v for c, v in zip(columns, numbers.tolist(), strict=True) if math.isfinite(v)}
+        cells = {c: str(written[c][row]) for c in values if row in written.get(c, {})}
+        if "mean" in cells and "sd" in cells:
+            for column, cell in _row(values, cells).items():
+                written[column][row] = cell
     make: Callable[..., pd.DataFrame] = type(frame)
     return make(frame.copy(), fmt_map=written)
+
+
+def _row(values: Mapping[str, float], cells: Mapping[str, str]) -> dict[str, str]:
+    """Write one row; a cell keeps the digits it has, and ends have those of the mean at least."""
+    places = {column: _places(cell) for column, cell in cells.items()}
+    largest, sd = max(abs(values[column]) for column in cells), values["sd"]
+    of_mean, ends = places["mean"], [column for column in cells if column not in ("mean", "median", "sd")]
+    if max(of_mean, places["sd"]) <= _MOST_DECIMALS and not 0 < largest < 10.0**-_MOST_DECIMALS and largest < _LARGEST:
+        for column in ends:
+            places[column] = max(of_mean, min(places[column], _MOST_DECIMALS))
+        return {column: fixed(values[column], max(0, place)) for column, place in places.items()}
+    second_digit = 1 - math.floor(math.log10(sd)) if sd > 0 else of_mean
+    for column in ("mean", *ends):
+        places[column] = max(places[column], of_mean, second_digit)
+    return {column: _with_exponent(values[column], place) for column, place in places.items()}
 
 
 def _with_medians(frame: pd.DataFrame, drawn: xr.Dataset) -> pd.DataFrame:
@@ -118,13 +138,27 @@ def _is_known(draws: np.ndarray) -> bool:
     return bool(np.isnan(draws).any()) or mean_is_known(draws)
 
 
-def _decimals(cell: str) -> int:
-    """Count the decimals of a cell; of one with an exponent, what it has before the exponent shifts them.
+def _places(cell: str) -> int:
+    """Count the places behind the point of a cell; below 0 where an exponent leaves fewer than all digits before it.
 
     Examples
     --------
-    >>> _decimals("144.42"), _decimals("140"), _decimals("1.20e-05"), _decimals("1.20e+05")
-    (2, 0, 7, 0)
+    >>> _places("144.42"), _places("140"), _places("1.20e-05"), _places("1.20e+05")
+    (2, 0, 7, -3)
     """
     digits, _, exponent = cell.partition("e")
-    return max(0, len(digits.partition(".")[2]) - int(exponent or 0))
+    return len(digits.partition(".")[2]) - int(exponent or 0)
+
+
+def _with_exponent(value: float, places: int) -> str:
+    """Write a number with an exponent, down to so many places behind the point.
+
+    Examples
+    --------
+    >>> _with_exponent(-1.5987e-9, 11), _with_exponent(4e-13, 11), _with_exponent(1.0158e7, -5)
+    ('-1.60e-09', '0', '1.02e+07')
+    """
+    rounded = round(value, places)
+    if rounded == 0:
+        return "0"
+    return f"{rounded:.{max(0, math.floor(math.log10(abs(rounded))) + places)}e}"

@@ -15,7 +15,7 @@ from partialpool.names import OBS
 from partialpool.sampling.engine import RawDraws
 from partialpool.sampling.settings import Settings
 
-__all__ = ["label_draws", "label_observed", "label_rows", "pack", "prior_texts"]
+__all__ = ["label_draws", "label_observed", "label_responses", "label_rows", "pack", "prior_texts"]
 
 FORMAT = "partialpool-fit-1"
 COVARIANCES = "model_covariances"
@@ -38,9 +38,18 @@ def label_rows(name: str, values: np.ndarray, index: np.ndarray) -> xr.Dataset:
     return xr.Dataset({name: (("chain", "draw", OBS), values)}, coords=coords)
 
 
+def label_responses(design: Design, values: np.ndarray, index: np.ndarray) -> xr.Dataset:
+    """Label draws of the response, (chains, draws, rows), under its name; codes with their categories."""
+    name = observed_name(design)
+    labelled = label_rows(name, values, index)
+    labelled[name].attrs |= design.response.attrs
+    return labelled
+
+
 def label_observed(design: Design) -> xr.Dataset:
-    """Label the response, (rows,), under the name that predictive draws of it have too."""
-    return xr.Dataset({observed_name(design): (OBS, design.response.values)}, coords={OBS: design.rows})
+    """Label the response, (rows,), under the name and with the labels that predictive draws of it have too."""
+    name = observed_name(design)
+    return xr.Dataset({name: (OBS, design.response.values, design.response.attrs)}, coords={OBS: design.rows})
 
 
 def pack(

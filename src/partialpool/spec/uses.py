@@ -8,7 +8,7 @@ from formulae.expr import Assign, Binary, Call, Grouping, QuotedName, Unary, Var
 from partialpool.spec.expression import CODINGS, syntax_tree
 from partialpool.spec.whitelist import CODING
 
-__all__ = ["Use", "column_uses"]
+__all__ = ["Use", "calls_around", "column_uses"]
 
 Use = Literal["term", "category", "label", "number"]
 """`term`: a term by itself or in an interaction, read as its kind says. `category`: inside C, T or S. `label`: the
@@ -31,6 +31,32 @@ def column_uses(expressions: Iterable[str]) -> Mapping[str, frozenset[Use]]:
         for name, use in _uses(syntax_tree(expression), "term"):
             found[name] = found.get(name, frozenset()) | {use}
     return found
+
+
+def calls_around(expressions: Iterable[str], column: str) -> tuple[tuple[str, str], ...]:
+    """Name the functions that a column stands in as a value, each with the column of groups that it names, else empty.
+
+    Examples
+    --------
+    >>> calls_around(["x", "between(log(x), g)", "bs(z, df=4)"], "x")
+    (('between', 'g'), ('log', ''))
+    """
+    return tuple(dict.fromkeys(one for text in expressions for one in _calls(syntax_tree(text), column)))
+
+
+def _calls(tree: Any, column: str) -> Iterator[tuple[str, str]]:
+    match tree:
+        case Call(callee=Variable(name=token), args=args):
+            uses = [one for place, part in _placed(args) for one in _argument_uses(token.lexeme, place, part, "number")]
+            if any(name == column and use != "label" for name, use in uses):
+                yield token.lexeme, next((name for name, use in uses if use == "label"), "")
+            for _, argument in _placed(args):
+                yield from _calls(argument, column)
+        case Grouping(expression=inner) | Unary(right=inner):
+            yield from _calls(inner, column)
+        case Binary(left=left, right=right):
+            yield from _calls(left, column)
+            yield from _calls(right, column)
 
 
 def _uses(tree: Any, use: Use) -> Iterator[tuple[str, Use]]:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from partialpool.design.held import Held, hold
+from partialpool.design.held import Held, hold, means_held, spline_range
 from partialpool.design.labels import coordinate_of
 from partialpool.errors import DataError
 from partialpool.fitting.fit import Fit
@@ -50,6 +50,15 @@ def foretold(fit: Fit) -> Section | None:
             f"specific effect is that of a subject in the middle of the population. Under a {fit.spec.link} link the "
             "two differ."
         )
+    shown = list(dict.fromkeys(column for column, _, _ in contrasts))
+    prose += [
+        f"{column} has a spline: the table has its slope, per unit, inside the range of the rows."
+        for column in shown
+        if spline_range(fit.design, column) is not None
+    ]
+    prose += [
+        f"The table's effect of {c} leaves {held} as they are." for c in shown if (held := means_held(fit.design, c))
+    ]
     return Section(prose=(*prose, *refused, *not_defined), pictures=pictures, tables=tables)
 
 
@@ -102,7 +111,8 @@ _Contrast = tuple[str, str, list[np.ndarray]]
 
 
 def _contrasts(fit: Fit, grid: Grid) -> list[_Contrast]:
-    effects = average_effect(fit, grid.column)
+    splined = spline_range(fit.design, grid.column) is not None
+    effects = average_effect(fit, grid.column, measure="slope" if splined else "difference")
     if "category" in effects.dims:
         raise DataError(
             "effects on each category are left out of the page",
