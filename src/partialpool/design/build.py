@@ -141,6 +141,11 @@ class FactorEffects:
         return any(len(block) > 1 for block in self.blocks)
 
     @property
+    def freed_values(self) -> np.ndarray:
+        """Z*, the columns of the effects that priors are stated of, at the predictors' means, (rows, effects)."""
+        return self.basis.columns.of(self.values)
+
+    @property
     def is_far_from_zero(self) -> bool:
         """Whether effects at zero are far from any data, where priors are stated at the predictors' means."""
         return not self.basis.is_plain and any(is_far_from_zero(column) for column in self.values.T)

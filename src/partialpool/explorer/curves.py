@@ -230,7 +230,7 @@ def _level_columns(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
 
 def _columns(factor: FactorEffects) -> np.ndarray:
     """Z of the effects at the predictors' means, (rows, effects)."""
-    return factor.basis.columns.of(factor.values)
+    return factor.freed_values
 
 
 def _root(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:

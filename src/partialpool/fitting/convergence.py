@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 
 from partialpool.fitting.chains import bulk_ess, rhat, tail_ess
+from partialpool.sampling.chains import EVEN_WEIGHT, MAX_KHAT, has_no_tail
 
 __all__ = ["Finding", "Verdict", "alarm", "judge"]
 
@@ -23,7 +24,6 @@ ALARMING_FROM: Final = 100
 """Draws per chain: of fewer, independent draws have as high an R-hat now and then."""
 MIN_ESS_PER_CHAIN: Final = 100
 MIN_BFMI: Final = 0.2
-MAX_KHAT: Final = 0.7
 _CAREFUL: Final = 0.99
 _FEWEST_DRAWS: Final = 4
 _OF_LEVELS: Final = ("b_", "z_")
@@ -112,12 +112,14 @@ def alarm(tree: xr.DataTree) -> str:
 
 
 def _importance(run: Mapping[str, Any]) -> list[Finding]:
-    """Judge importance-weighted chains by the Pareto k of their weights."""
+    """Judge importance-weighted chains by their largest weights, and by the Pareto k of the weights."""
     if "log_evidence" not in run or "importance_khat" not in run:
         return []
-    khat = run["importance_khat"]
+    khat, largest = run["importance_khat"], run.get("importance_largest", np.inf)
     cure = "raise draws, or use engine='nuts'"
-    return [Finding("importance", khat < MAX_KHAT, f"Pareto k-hat {khat:.2f}", cure)]
+    even = khat >= MAX_KHAT and largest <= EVEN_WEIGHT
+    found = f"no weight above {EVEN_WEIGHT:g} times the average" if even else f"Pareto k-hat {khat:.2f}"
+    return [Finding("importance", has_no_tail(khat, largest), found, cure)]
 
 
 def _not_finite(posterior: xr.Dataset) -> list[Finding]:

@@ -60,7 +60,10 @@ class InformedBasis:
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """What of the group effects looks like a common effect: (X'WX)^-1 X'W Z_f per factor.
+    """What of the group effects looks like a common effect: (X'WX)^-1 X'W Z*_f per factor.
+
+    Z* are the columns of the effects that are sampled, at the predictors' means: with those at zero a slope over calendar
+    years would be taken for a constant of 2,000 times its size.
 
     Attributes
     ----------
@@ -86,7 +89,7 @@ def information_matrix(design: Design, weights: np.ndarray, factor: FactorEffect
 
     `weights` is the diagonal of W, from `row_information`, shape (rows,).
     """
-    z = factor.values[:, effect]
+    z = factor.freed_values[:, effect]
     matrix = _profiled(design)
     cross = _per_level(matrix * (weights * z)[:, None], factor)
     gram = (matrix * weights[:, None]).T @ matrix
@@ -113,7 +116,7 @@ def make_sweep(design: Design, coordinates: CoefficientPrior, weights: np.ndarra
     gram = (matrix * weights[:, None]).T @ matrix
     shares = {}
     for factor in design.factors:
-        columns = [_per_level(matrix * (weights * z)[:, None], factor) for z in factor.values.T]
+        columns = [_per_level(matrix * (weights * z)[:, None], factor) for z in factor.freed_values.T]
         shares[factor.name] = np.stack([np.linalg.solve(gram, column.T) for column in columns], axis=2)
     return Sweep(shares)
 

@@ -136,6 +136,6 @@ def group_predictor(factor: FactorEffects, b: pt.TensorVariable) -> pt.TensorVar
     codes = pm.Data(codes_name(factor.name), factor.codes.astype("int64"), dims=OBS)
     if np.all(factor.values == 1.0):
         return b[codes, 0]
-    columns = factor.basis.columns.of(factor.values)
+    columns = factor.freed_values
     values = pm.Data(values_name(factor.name), columns, dims=(OBS, effect_dim(factor.name)))
     return (values * b[codes]).sum(axis=-1)

@@ -14,7 +14,6 @@ from partialpool.design.newdata import own_rows
 from partialpool.design.subset import keep_rows
 from partialpool.errors import DataError, EngineError
 from partialpool.fitting.chains import mcse_mean
-from partialpool.fitting.convergence import MAX_KHAT as MAX_IMPORTANCE_KHAT
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.refit import repeat_fit
 from partialpool.model.group_log_density import joint_log_density
@@ -22,6 +21,7 @@ from partialpool.model.predictor import linear_predictor
 from partialpool.model.response import log_density
 from partialpool.names import b_name
 from partialpool.progress import progress_line
+from partialpool.sampling.chains import has_no_tail
 from partialpool.sampling.pack import label_rows
 from partialpool.seeds import seed_sequence
 
@@ -266,6 +266,8 @@ def leave_one_out(fit: Fit, scores: xr.Dataset) -> azs.ELPDData:
 def _evidence(fit: Fit) -> tuple[float, float] | None:
     """Log evidence and its Monte Carlo error, where the engine knows it and its weights can be trusted."""
     run = json.loads(fit.tree.attrs.get("run", "{}"))
-    if "log_evidence" not in run or run.get("importance_khat", 0.0) >= MAX_IMPORTANCE_KHAT:
+    if "log_evidence" not in run or not has_no_tail(
+        run.get("importance_khat", 0.0), run.get("importance_largest", np.inf)
+    ):
         return None
     return run["log_evidence"], run["log_evidence_se"]

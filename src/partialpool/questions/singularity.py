@@ -209,7 +209,7 @@ def singularity(fit: Fit) -> xr.Dataset:
 
 def _column_sizes(design: Design, factor: FactorEffects) -> np.ndarray:
     """Root mean squares of the columns at the means, over rows or trials, own entries of cov counted, (effects,)."""
-    square = factor.basis.columns.of(factor.values) ** 2 * factor.own[:, None]
+    square = factor.freed_values**2 * factor.own[:, None]
     return np.sqrt(np.average(square, axis=0, weights=design.response.trials))
 
 

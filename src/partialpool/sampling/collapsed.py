@@ -229,6 +229,7 @@ def _facts(drawn: Chains, rounds: int) -> dict[str, Any]:
     return {
         "sampler": "importance-weighted chains",
         "importance_khat": drawn.khat,
+        "importance_largest": drawn.largest,
         "importance_efficiency": drawn.efficiency,
         "rounds": rounds,
         "log_evidence": drawn.log_evidence,
