@@ -92,9 +92,8 @@ def evidence_of(fit):
 
 def check_same_draws(first, other, what):
     """Means and sds within five Monte Carlo standard errors, of labelled draws with equal dimensions."""
-    a, b = (
-        draws.transpose("chain", "draw", ...).to_numpy().reshape(4, len(draws["draw"]), -1) for draws in (first, other)
-    )
+    pairs = (draws.transpose("chain", "draw", ...).to_numpy() for draws in (first, other))
+    a, b = (values.reshape(*values.shape[:2], -1) for values in pairs)
     for k in range(a.shape[-1]):
         pair = a[..., k], b[..., k]
         if max(map(np.ptp, pair)) < 1e-9:

@@ -62,8 +62,8 @@ class InformedBasis:
 class Sweep:
     """What of the group effects looks like a common effect: (X'WX)^-1 X'W Z*_f per factor.
 
-    Z* are the columns of the effects that are sampled, at the predictors' means: with those at zero a slope over calendar
-    years would be taken for a constant of 2,000 times its size.
+    Z* are the columns of the effects that are sampled, at the predictors' means: with those at zero a slope over
+    calendar years would be taken for a constant of 2,000 times its size.
 
     Attributes
     ----------

@@ -96,7 +96,7 @@ def choose_folding(
 
 
 def _at_zero(theta: np.ndarray, log_sds: np.ndarray, log_densities: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """Log density of each sd (not of its logarithm) at zero relative to the mode, the others at the mode, (log sds,)."""
+    """Log density of each sd (not its logarithm) at zero relative to the mode, the others at the mode, (log sds,)."""
     points = np.tile(theta, (len(log_sds) + 1, 1))
     points[np.arange(len(log_sds)), log_sds] -= _FAR_BELOW
     *values, mode = log_densities(points)
