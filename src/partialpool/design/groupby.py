@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from partialpool.design.build import FactorEffects
+from partialpool.design.factor_effects import FactorEffects
 
 __all__ = ["center_within", "sum_by_level"]
 

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import xarray as xr
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.names import (
     BETA,
     COEF,

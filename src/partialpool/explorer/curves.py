@@ -7,7 +7,8 @@ from typing import Final
 import numpy as np
 import xarray as xr
 
-from partialpool.design.build import Design, FactorEffects
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.psd_root import singular_root
 from partialpool.errors import DataError, nearest
 from partialpool.explorer.within_between import Halves, Solution, split_rows

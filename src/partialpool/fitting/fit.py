@@ -13,7 +13,8 @@ import numpy as np
 import xarray as xr
 
 from partialpool.design.archive import dataset_to_covariances, dataset_to_frame
-from partialpool.design.build import Design, build_design
+from partialpool.design.build import build_design
+from partialpool.design.design import Design
 from partialpool.design.table import Missing
 from partialpool.errors import DataError, DataWarning, FileError, SamplingWarning, warn
 from partialpool.files import whole_file

@@ -3,7 +3,7 @@
 import json
 from dataclasses import fields, replace
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.fitting.fit import Fit
 from partialpool.model.default_priors import PriorSet
 from partialpool.sampling.choose import load_engine

@@ -8,7 +8,7 @@ the adjusted ICC is that share of the sum over factors and residual. The common 
 import numpy as np
 import xarray as xr
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.model.covariance import group_variance
 from partialpool.model.distribution import own_parameters
 

@@ -18,7 +18,7 @@ from typing import Final
 
 import numpy as np
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 
 __all__ = ["Spectrum", "find_spectrum"]
 

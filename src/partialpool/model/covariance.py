@@ -3,7 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from partialpool.design.build import FactorEffects
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.names import corr_name, sd_name
 
 __all__ = ["effect_covariance", "effects_at_means", "group_variance", "level_covariance", "row_covariance"]

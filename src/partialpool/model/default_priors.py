@@ -37,8 +37,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from partialpool.design.build import CommonEffects, Design, FactorEffects
 from partialpool.design.common_basis import triangular_root
+from partialpool.design.design import CommonEffects, Design
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.distributions.prior import Prior
 from partialpool.errors import PriorError, nearest
 from partialpool.model.variance_prior import decompose

@@ -9,7 +9,7 @@ group effects integrated out; here it comes from each draw, without a null model
 import numpy as np
 import xarray as xr
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.errors import DataError
 from partialpool.names import FAMILY_PARAMETERS
 

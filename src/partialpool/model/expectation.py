@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.model.predictor import Draws
 
 __all__ = ["expectation"]

@@ -20,7 +20,7 @@ from typing import Final
 
 import numpy as np
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.design.newdata import Rows, own_rows
 from partialpool.errors import DataError, EngineError
 from partialpool.model.predictor import Draws, linear_predictor

@@ -20,8 +20,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from partialpool.design.build import Design, FactorEffects
+from partialpool.design.design import Design
 from partialpool.design.effect_basis import is_far_from_zero
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.held import Held
 from partialpool.design.level_places import LevelPlaces, level_places, varying_columns
 from partialpool.model.covariance import effect_covariance

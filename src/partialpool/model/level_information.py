@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from partialpool.design.build import Design, FactorEffects
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
 
 __all__ = ["information_alike", "row_information_of"]
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from partialpool.design.build import Design, FactorEffects
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.errors import DataError
 from partialpool.model.level_coefficients import LevelCoefficients
 from partialpool.names import BETA, SIGMA, b_name

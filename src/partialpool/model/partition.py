@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.design.grid import Points
 from partialpool.model.covariance import effect_covariance, group_variance, level_covariance, row_covariance
 from partialpool.model.distribution import distribution_variance, needs_mean

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 import xarray as xr
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.design.held import offset_in_words
 from partialpool.design.labels import mean_in_words
 from partialpool.design.path import Course

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.design.newdata import own_rows
 from partialpool.errors import DataError
 from partialpool.model.response import log_density

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from partialpool.design.build import Design, FactorEffects
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.newdata import GroupRows, Rows
 from partialpool.names import BETA, b_name, corr_name, sd_name
 

@@ -3,7 +3,8 @@
 import numpy as np
 from scipy import special
 
-from partialpool.design.build import Design, FactorEffects
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.distributions.frozen import frozen
 from partialpool.distributions.prior import Prior
 from partialpool.model.coefficient_prior import coefficient_prior

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.design.newdata import Rows
 from partialpool.families.given import Given
 from partialpool.model.predictor import Draws, Seed

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.design.grid import Points
 from partialpool.errors import DataError
 from partialpool.model.covariance import level_covariance, row_covariance

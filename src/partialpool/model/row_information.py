@@ -7,7 +7,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import lsmr
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 
 __all__ = ["row_information"]
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.distributions.prior import Prior
 from partialpool.names import ICC, SIGMA, sd_name, share_name
 

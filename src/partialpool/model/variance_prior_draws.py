@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special, stats
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.distributions.frozen import frozen
 from partialpool.model.default_priors import PriorSet
 from partialpool.model.predictor import Draws

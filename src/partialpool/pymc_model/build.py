@@ -7,7 +7,7 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.design.labels import coordinates
 from partialpool.errors import SpecError, nearest
 from partialpool.model.coefficient_prior import coefficient_prior

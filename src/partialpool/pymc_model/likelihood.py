@@ -6,7 +6,7 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.design.labels import observed_name
 from partialpool.families.twin import TensorGiven
 from partialpool.names import OBS, SIGMA

@@ -22,7 +22,8 @@ import pymc as pm
 import pytensor.tensor as pt
 from scipy.linalg import null_space
 
-from partialpool.design.build import Design, FactorEffects
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.names import INTERCEPT, z_name
 from partialpool.pymc_model.adapted import adapted_offsets, information_matrix, informed_basis
 

@@ -9,7 +9,6 @@ import pandas as pd
 import xarray as xr
 from scipy import special
 
-from partialpool.design.build import Design
 from partialpool.design.column_types import value_columns
 from partialpool.design.counterfactuals import (
     Scenarios,
@@ -18,6 +17,7 @@ from partialpool.design.counterfactuals import (
     value_scenarios,
     within_spline,
 )
+from partialpool.design.design import Design
 from partialpool.design.held import means_held
 from partialpool.design.newdata import expression_rows
 from partialpool.design.table import read_table

@@ -8,7 +8,7 @@ import arviz_stats as azs
 import numpy as np
 import pandas as pd
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.errors import DataError, nearest
 from partialpool.fitting.fit import Fit
 from partialpool.questions.cross_validation import MAX_KHAT, Scores, score_levels, score_rows

@@ -3,7 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from partialpool.design.build import FactorEffects
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.errors import DataError
 from partialpool.fitting.fit import Fit
 from partialpool.model.covariance import effect_covariance

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Final
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.distributions.prior import Prior
 from partialpool.errors import PriorError
 from partialpool.model.default_priors import PriorSet, resolve_priors

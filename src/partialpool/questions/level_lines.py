@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from partialpool.design.build import Design, FactorEffects
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.grid import check_places
 from partialpool.design.held import is_number, numbers_among, range_of, read_columns
 from partialpool.design.level_places import LevelPlaces, Values, level_places

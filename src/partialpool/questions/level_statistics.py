@@ -6,8 +6,9 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
-from partialpool.design.build import Design, FactorEffects
 from partialpool.design.column_types import is_quantity
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.groupby import center_within, sum_by_level
 from partialpool.design.newdata import Rows, as_new_levels, own_rows
 from partialpool.errors import DataError

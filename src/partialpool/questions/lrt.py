@@ -8,7 +8,8 @@ from typing import Any, Final
 import numpy as np
 from scipy.stats import chi2
 
-from partialpool.design.build import Design, build_design
+from partialpool.design.build import build_design
+from partialpool.design.design import Design
 from partialpool.design.nested_models import Additions, find_additions
 from partialpool.design.table import Missing
 from partialpool.errors import DataError, EngineError, SpecError

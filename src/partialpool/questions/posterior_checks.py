@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import xarray as xr
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.design.newdata import own_rows
 from partialpool.fitting.fit import Fit
 from partialpool.model.chunks import pieces_of

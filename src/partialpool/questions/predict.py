@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.design.held import is_number, offset_in_words
 from partialpool.design.labels import mean_in_words
 from partialpool.design.newdata import NewLevels, Rows, check_new_levels, new_rows, own_rows

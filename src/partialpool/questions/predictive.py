@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from partialpool.design.build import Design, build_design
+from partialpool.design.build import build_design
+from partialpool.design.design import Design
 from partialpool.design.newdata import NewLevels, check_new_levels, new_rows, own_rows
 from partialpool.design.path import Along, read_course
 from partialpool.design.table import Missing

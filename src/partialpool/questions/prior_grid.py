@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from partialpool.design.build import Design, build_design
+from partialpool.design.build import build_design
+from partialpool.design.design import Design
 from partialpool.design.table import Missing
 from partialpool.distributions.frozen import frozen
 from partialpool.errors import EngineError, FileError, PartialPoolWarning, SamplingWarning, SpecError, nearest, warn

@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 from scipy import special
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.design.held import is_number
 from partialpool.design.labels import mean_by_name
 from partialpool.design.newdata import as_new_levels, own_rows

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from partialpool.design.build import FactorEffects
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.errors import DataError, nearest
 from partialpool.fitting.fit import Fit
 from partialpool.model.covariance import effect_covariance, effects_at_means

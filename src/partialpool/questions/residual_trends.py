@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from partialpool.design.build import Design, FactorEffects, build_design
+from partialpool.design.build import build_design
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.groupby import center_within, sum_by_level
 from partialpool.design.newdata import own_rows
 from partialpool.design.table import read_table

@@ -10,7 +10,9 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
-from partialpool.design.build import Design, FactorEffects, build_design
+from partialpool.design.build import build_design
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.identifiability import Dependency, not_identified
 from partialpool.design.simplify import without_effects
 from partialpool.distributions.frozen import frozen

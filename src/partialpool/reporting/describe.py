@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from partialpool.design.build import Design, FactorEffects
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.model.default_priors import PriorSet
 from partialpool.names import BETA, INTERCEPT, SIGMA
 from partialpool.spec.model import ModelSpec

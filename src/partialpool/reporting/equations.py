@@ -5,7 +5,8 @@ from types import MappingProxyType
 from typing import Final
 from xml.etree.ElementTree import Element
 
-from partialpool.design.build import Design, FactorEffects
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.families.link import Link
 from partialpool.model.default_priors import PriorSet
 from partialpool.names import BETA, INTERCEPT, SIGMA

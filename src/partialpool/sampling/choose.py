@@ -5,7 +5,7 @@ from pkgutil import resolve_name
 from types import MappingProxyType
 from typing import Final
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.errors import EngineError, nearest
 from partialpool.sampling.engine import Engine
 from partialpool.sampling.forecast import FORECASTS

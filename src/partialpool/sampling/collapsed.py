@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.errors import DataWarning, warn
 from partialpool.kernels import awaits_compilation
 from partialpool.marginal.gaussian.crossproducts import collect_moments

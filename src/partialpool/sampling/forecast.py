@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.marginal.gaussian.ordering import TAIL_COPIES
 from partialpool.marginal.gaussian.workload import expect_workload
 from partialpool.memory import fits

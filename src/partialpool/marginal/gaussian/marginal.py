@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.distributions.density_kernel import LOG, PART_OF_JOINT, encode, encode_partial
 from partialpool.distributions.prior import Prior
 from partialpool.marginal.gaussian.crossproducts import Moments, collect_moments

@@ -8,7 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from partialpool.design.build import Design, FactorEffects
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.marginal.gaussian.ordering import BRANCH_FROM
 
 __all__ = ["Workload", "expect_workload"]

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import xarray as xr
 
-from partialpool.design.build import FactorEffects
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.point_estimate import Point, common_point
 from partialpool.plots.group_effects import plot_group_effects

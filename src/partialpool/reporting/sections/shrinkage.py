@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import xarray as xr
 
-from partialpool.design.build import FactorEffects
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.fitting.fit import Fit
 from partialpool.plots.shrinkage import plot_shrinkage
 from partialpool.plots.style import figure_image
