@@ -8,6 +8,7 @@ kernels.
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 
 from partialpool.design.effect_basis import EffectBasis, is_far_from_zero
 from partialpool.design.factors import Levels
@@ -108,25 +109,75 @@ class FactorEffects:
         """Label of each row's level, as text, (rows,)."""
         return self.of_rows(np.array([str(label) for label in self.levels.labels]))
 
-    def sum(self, values: np.ndarray) -> np.ndarray:
-        """Sum over the rows of each level, (..., rows) to (..., levels)."""
+    @property
+    def rows_of_levels(self) -> list[np.ndarray]:
+        """Positions of each level's rows."""
+        return np.split(np.argsort(self.codes, kind="stable"), np.cumsum(self.counts)[:-1])
+
+    def sum(self, values: np.ndarray, *, axis: int = -1) -> np.ndarray:
+        """Sum over the rows of each level: the axis of rows becomes one of levels."""
         if values.ndim == 1:
             return np.bincount(self.codes, values, self.n_levels)
         order = np.argsort(self.codes, kind="stable")
         first = np.searchsorted(self.codes[order], np.arange(self.n_levels))
-        return np.add.reduceat(values[..., order], first, axis=-1)
+        return np.add.reduceat(np.take(values, order, axis), first, axis)
 
-    def of_rows(self, by_level: np.ndarray) -> np.ndarray:
-        """Return what each row's level has, (levels, ...) to (rows, ...)."""
-        return by_level[self.codes]
+    def of_rows(self, by_level: np.ndarray, *, axis: int = 0) -> np.ndarray:
+        """Return what each row's level has: the axis of levels becomes one of rows."""
+        return np.take(by_level, self.codes, axis)
 
     def apply(self, b: np.ndarray) -> np.ndarray:
         """Add up what a level's effects come to in each row, (levels, effects) to (rows,)."""
         return (self.of_rows(b) * self.values).sum(axis=1)
 
-    def in_levels(self, chosen: np.ndarray) -> np.ndarray:
+    def center_within(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Take a predictor's level means off, and sum the squares of what is left.
+
+        Parameters
+        ----------
+        x
+            The predictor's value in each row, (rows,).
+
+        Returns
+        -------
+        numpy.ndarray, numpy.ndarray
+            (rows,), and by level, (levels,): 0 where x varies by no more than rounding.
+        """
+        # Centred first: a date in seconds varies by little of its size.
+        off = x - x.mean()
+        inside = off - self.of_rows(self.sum(off) / self.counts)
+        squares = self.sum(inside**2)
+        return inside, np.where(squares > 1e-12 * np.mean(off**2), squares, 0.0)
+
+    def in_levels(self, chosen: np.ndarray | list[int]) -> np.ndarray:
         """Whether each row is of one of the levels, by position, boolean (rows,)."""
         return np.isin(self.codes, chosen)
+
+    def levels_in(self, rows: np.ndarray) -> np.ndarray:
+        """Positions of the levels that occur in some rows, in order; rows as a mask or as positions."""
+        return np.unique(self.codes[rows])
+
+    def is_split_by(self, sets: np.ndarray) -> np.ndarray:
+        """Whether each level has rows in more than one set of rows (rows,), boolean (levels,)."""
+        pairs = np.unique(np.stack([self.codes, sets]), axis=1)
+        return np.bincount(pairs[0], minlength=self.n_levels) > 1
+
+    def columns_of(self, level: int, rows: np.ndarray) -> np.ndarray:
+        """Return the values of one level's effects in some rows, 0 in rows of other levels, (rows, effects)."""
+        return self.values[rows] * (self.codes[rows] == level)[:, None]
+
+    @property
+    def matrix(self) -> sparse.csr_array:
+        """Z, with its dummy columns: one block of levels for each effect, (rows, effects x levels)."""
+        places = np.arange(len(self.codes)), self.codes
+        shape = len(self.codes), self.n_levels
+        return sparse.hstack([sparse.csr_array((z, places), shape=shape) for z in self.values.T], format="csr")
+
+    def parent_levels(self, parent: "FactorEffects") -> np.ndarray | None:
+        """Return the level of another factor that each level lies in, (levels,); None where some level is in two."""
+        parent_of = np.zeros(self.n_levels, dtype=np.int64)
+        parent_of[self.codes] = parent.codes
+        return parent_of if np.array_equal(self.of_rows(parent_of), parent.codes) else None
 
     def check_unrelated(self, asked: str) -> None:
         """Refuse a question about one level by itself where levels covary.

@@ -167,7 +167,7 @@ def _explored(
     """Work out the page's numbers."""
     _check_normal(fit)
     chosen, effect = chosen_effect(fit.design, factor, effect)
-    kept = _kept(chosen.levels.labels, np.bincount(chosen.codes, minlength=chosen.n_levels), levels)
+    kept = _kept(chosen.levels.labels, chosen.counts, levels)
     scales = prior_scales(fit, chosen, effect)
     studies = prior_studies(fit, chosen, effect, scales, seed=seed, progressbar=progressbar)
     axis = SdAxis(drawn_edge(studies))

@@ -43,7 +43,7 @@ def group_variance(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
     k_i is the own entry of the row's level in its known covariance, 1 without one. Johnson (2014), Methods in Ecology
     and Evolution 5:944.
     """
-    second_moment = (factor.own[:, None] * factor.values).T @ factor.values / len(factor.codes)
+    second_moment = (factor.own[:, None] * factor.values).T @ factor.values / len(factor.values)
     return np.einsum("cdij,ij->cd", effect_covariance(posterior, factor), second_moment)
 
 

@@ -94,7 +94,7 @@ def joint_log_density(
     normal = design.spec.is_normal
     asked = range(int(sets.max()) + 1) if wanted is None else wanted
     out = np.empty((total, len(asked)))
-    known = [_levels_elsewhere(factor.codes, sets) for factor in design.factors]
+    known = [factor.is_split_by(sets) for factor in design.factors]
     every = own_rows(design)
     for column, k in enumerate(asked):
         index = np.flatnonzero(sets == k)
@@ -136,28 +136,18 @@ def _checked(scores: np.ndarray) -> np.ndarray:
     return scores
 
 
-def _levels_elsewhere(codes: np.ndarray, sets: np.ndarray) -> np.ndarray:
-    """Whether each level occurs in more than one set, (levels,)."""
-    pairs = np.unique(np.stack([codes, sets]), axis=1)
-    return np.bincount(pairs[0]) > 1
-
-
 def _own_effects(design: Design, rows: np.ndarray, known: list[np.ndarray]) -> Iterator[_Own]:
     for f, (factor, elsewhere) in enumerate(zip(design.factors, known, strict=True)):
-        codes = factor.codes[rows]
-        for level in np.unique(codes):
+        for level in factor.levels_in(rows):
             if not elsewhere[level]:
                 factor.check_unrelated("leaving a level out")
-                yield _Own(f, int(level), factor.values[rows] * (codes == level)[:, None])
+                yield _Own(f, int(level), factor.columns_of(level, rows))
 
 
 def _rest(design: Design, rows: Rows, known: list[np.ndarray], draws: Draws) -> np.ndarray:
     """Linear predictor of the rows without the effects that are theirs alone, (draws, rows)."""
     # Values are set to zero, not effects: a copy of all effects for each set would be quadratic in the levels.
-    groups = tuple(
-        replace(group, values=group.values * elsewhere[group.codes][:, None])
-        for group, elsewhere in zip(rows.groups, known, strict=True)
-    )
+    groups = tuple(group.restricted_to(elsewhere) for group, elsewhere in zip(rows.groups, known, strict=True))
     return linear_predictor(design, replace(rows, groups=groups), draws)
 
 

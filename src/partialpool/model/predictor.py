@@ -42,11 +42,10 @@ def linear_predictor(design: Design, rows: Rows, draws: Draws, *, seed: Seed = N
             eta += beta[:, :1]
         eta += beta[:, 1 if design.common.intercept else 0 :] @ rows.common.T
     for factor, group in zip(design.factors, rows.groups, strict=True):
-        if group.codes is None:
+        if not group.play_a_part:
             continue
         b = _all_levels(factor, group, draws, rows.new_levels == "sample", rng)
-        for effect in range(len(factor.names)):
-            eta += b[:, group.codes, effect] * group.values[:, effect]
+        eta += group.apply(b)
     return eta
 
 

@@ -36,8 +36,7 @@ def _residual_variance(design: Design, y: np.ndarray) -> float:
     columns = [sparse.csr_array(design.common.standardised)]
     columns.append(sparse.csr_array(np.ones((n, 1))))
     for factor in design.factors:
-        for values in factor.values.T:
-            columns.append(sparse.csr_array((values, (np.arange(n), factor.codes)), shape=(n, factor.n_levels)))
+        columns.append(factor.matrix)
     matrix = sparse.hstack(columns, format="csr")
     residual = y - np.mean(y)
     residual = residual - matrix @ lsmr(matrix, residual, maxiter=200)[0]

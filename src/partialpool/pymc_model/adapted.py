@@ -94,7 +94,7 @@ def information_matrix(design: Design, weights: np.ndarray, factor: FactorEffect
     matrix = _profiled(design)
     cross = _per_level(matrix * (weights * z)[:, None], factor)
     gram = (matrix * weights[:, None]).T @ matrix
-    own = np.bincount(factor.codes, weights * z**2, minlength=factor.n_levels)
+    own = factor.sum(weights * z**2)
     return np.diag(own) - cross @ np.linalg.solve(gram, cross.T)
 
 
@@ -137,5 +137,5 @@ def _profiled(design: Design) -> np.ndarray:
 
 def _per_level(columns: np.ndarray, factor: FactorEffects) -> np.ndarray:
     """Add rows up by level, shape (levels, columns)."""
-    sums = [np.bincount(factor.codes, column, minlength=factor.n_levels) for column in columns.T]
+    sums = [factor.sum(column) for column in columns.T]
     return np.stack(sums, axis=1) if sums else np.empty((factor.n_levels, 0))

@@ -89,7 +89,7 @@ def other_rows(fit: Fit, rows: np.ndarray) -> Fit:
         Levels that lost all rows are not in it. Its draws are still those given all rows: weigh them.
     """
     dims = variable_dims(fit.design)
-    alive = {dims[b_name(f.name)][0]: np.unique(f.codes[~rows]) for f in fit.design.factors}
+    alive = {dims[b_name(f.name)][0]: f.levels_in(~rows) for f in fit.design.factors}
     tree = xr.DataTree.from_dict({"posterior": fit.posterior.isel(alive)})
     tree.attrs = fit.tree.attrs
     return replace(fit, design=keep_rows(fit.design, ~rows), tree=tree)

@@ -101,7 +101,7 @@ def level_influence(
     seeds = seed_sequence(seed).generate_state(chosen.n_levels)
     with progress_line("leaving levels out", shown=progressbar and bool(again.any())) as line:
         for level in range(chosen.n_levels):
-            rows, weights, wanted = chosen.codes == level, np.exp(log_weights[level]), (quantities, list(followed))
+            rows, weights, wanted = chosen.in_levels([level]), np.exp(log_weights[level]), (quantities, list(followed))
             sample = values
             if again[level]:
                 line.count(int(again[:level].sum()), int(again.sum()))

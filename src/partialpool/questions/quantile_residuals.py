@@ -134,7 +134,7 @@ def _coordinates(design: Design, taken: dict[str, Any]) -> dict[str, Any]:
         coords[free] = (OBS, values.to_numpy() if number else values.astype(object).to_numpy(), about)
     for factor in design.factors:
         if factor.name not in of_levels:  # of several columns: batch:cask
-            labels = np.array([str(label) for label in factor.levels.labels])[factor.codes]
+            labels = factor.labels_of_rows
             about = {"long_name": factor.name} | _of_categories(orders[factor.name])
             coords[answer_name(factor.name, {*coords, *taken})] = (OBS, labels, about)
     return coords

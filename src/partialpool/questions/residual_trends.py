@@ -11,7 +11,6 @@ import xarray as xr
 from partialpool.design.build import build_design
 from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
-from partialpool.design.groupby import center_within, sum_by_level
 from partialpool.design.newdata import own_rows
 from partialpool.design.table import read_table
 from partialpool.errors import DataError, DataWarning, PartialPoolError, nearest
@@ -92,7 +91,7 @@ def residual_trends(
             do="compare fits with and without the term by pp.compare",
         )
     x = _values(design, over, data)
-    inside, spread = center_within(chosen, x)
+    inside, spread = chosen.center_within(x)
     told = spread > 0
     if not told.any():
         raise DataError(
@@ -103,7 +102,7 @@ def residual_trends(
         )
     trends, real, new, residual = [], [], [], np.zeros(len(x))
     for raw, raw_new, sd in _residuals(fit, seed):
-        by_level = [sum_by_level(chosen, inside * r)[:, told] for r in (raw, raw / sd, raw_new / sd)]
+        by_level = [chosen.sum(inside * r)[:, told] for r in (raw, raw / sd, raw_new / sd)]
         slope = np.full((len(raw), chosen.n_levels), np.nan)
         slope[:, told] = by_level[0] / spread[told]
         trends.append(slope)
@@ -213,7 +212,7 @@ def _labelled(
         "p_value": ((), p),
         "residual": ((OBS,), rows[0]),
         "x": ((OBS,), rows[1]),
-        "row_level": ((OBS,), np.array([str(label) for label in labels])[factor.codes]),
+        "row_level": ((OBS,), factor.labels_of_rows),
     }
     coords = {"chain": posterior["chain"], "draw": posterior["draw"], "level": labels, OBS: fit.design.rows}
     suggestion = _suggestion(fit.design, over, factor.name, rows[1]) if p < DOUBTFUL else ""

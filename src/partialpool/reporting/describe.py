@@ -79,7 +79,7 @@ def describe_data(design: Design, priors: PriorSet) -> tuple[TextTable, TextTabl
     """Tabulate the factors (levels, rows per level) and the priors."""
     rows = []
     for factor in design.factors:
-        counts = np.sort(np.bincount(factor.codes, minlength=factor.n_levels))
+        counts = np.sort(factor.counts)
         middle = counts[len(counts) // 2]
         rows.append((factor.name, str(factor.n_levels), f"{counts[0]}", f"{middle}", f"{counts[-1]}"))
     heads = ("factor", "levels", "rows per level: least", "middle", "most")

@@ -101,6 +101,6 @@ def _constant_data(design: Design) -> xr.Dataset:
     for factor in design.factors:
         variables[f"{factor.name}_level"] = (
             OBS,
-            np.array([str(label) for label in factor.levels.labels])[factor.codes],
+            factor.labels_of_rows,
         )
     return xr.Dataset(variables, coords={OBS: design.rows})
