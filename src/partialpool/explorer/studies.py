@@ -26,7 +26,7 @@ from partialpool.model.variance_prior_draws import implied_sd
 from partialpool.names import b_name, sd_name
 from partialpool.progress import progress_line
 from partialpool.questions.icc import icc
-from partialpool.sampling.choose import load_engine
+from partialpool.sampling.choose import choose_engine
 from partialpool.sampling.pack import label_draws
 from partialpool.sampling.settings import Settings
 
@@ -163,9 +163,9 @@ def prior_studies(
 
 
 def _refitted(design: Design, seed: int) -> Fit:
-    """Fit by the collapsed engine, and keep what the page asks for: group effects would be all that takes memory."""
+    """Fit again, and keep what the page asks for: group effects would be all that takes memory."""
     priors = resolve_priors(design)
-    raw = load_engine("collapsed").run(design, priors, Settings(seed=seed, progressbar=False))
+    raw = choose_engine(design.spec)[0].run(design, priors, Settings(seed=seed, progressbar=False))
     effects = {b_name(factor.name) for factor in design.factors}
     kept = {name: values for name, values in raw.posterior.items() if name not in effects}
     stats = xr.Dataset({name: (("chain", "draw"), values) for name, values in raw.sample_stats.items()})

@@ -1,6 +1,5 @@
 """What a fit says of a row or a level it has not seen: leave-one-out, by importance sampling and by refits."""
 
-import json
 import warnings
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,7 +20,6 @@ from partialpool.model.predictor import linear_predictor
 from partialpool.model.response import log_density
 from partialpool.names import b_name
 from partialpool.progress import progress_line
-from partialpool.sampling.chains import has_no_tail
 from partialpool.sampling.pack import label_rows
 from partialpool.seeds import seed_sequence
 
@@ -265,9 +263,4 @@ def leave_one_out(fit: Fit, scores: xr.Dataset) -> azs.ELPDData:
 
 def _evidence(fit: Fit) -> tuple[float, float] | None:
     """Log evidence and its Monte Carlo error, where the engine knows it and its weights can be trusted."""
-    run = json.loads(fit.tree.attrs.get("run", "{}"))
-    if "log_evidence" not in run or not has_no_tail(
-        run.get("importance_khat", 0.0), run.get("importance_largest", np.inf)
-    ):
-        return None
-    return run["log_evidence"], run["log_evidence_se"]
+    return fit.run.evidence if fit.run.weights_can_be_trusted else None

@@ -253,7 +253,7 @@ def _made(task: _Task, table: pd.DataFrame, options: Mapping[str, Any], store: P
     if kept is not None:
         return kept, []
     made = fit(task.spec, table, engine=task.engine, **options)
-    if json.loads(made.tree.attrs["run"]).get("interrupted"):
+    if made.run.interrupted:
         raise KeyboardInterrupt  # An engine that keeps the draws it has says so here; a study of such fits is none.
     if store is None:
         return made, []

@@ -121,7 +121,7 @@ def sensitivity_report(
         )
     power = power_scale(fit, quantities, seed=seed)
     sensitive = [str(name) for name in power.frame.index[power.frame["diagnosis"] != ROBUST]]
-    if fit.tree.attrs.get("engine") != "collapsed":
+    if not fit.run.card.refits_cheaply:
         return SensitivityVerdict(power, None, pd.DataFrame(), _sentences(fit, power, pd.DataFrame(), sensitive))
     study = prior_grid(
         fit.spec, fit.design.frame, _combinations(fit), quantities, jobs=jobs, seed=seed, progressbar=progressbar

@@ -18,8 +18,8 @@ def made_from(fit: Fit) -> Section:
     versions = tuple(json.loads(attrs["versions"]).items())
     settings = tuple(
         (name, _plain(value))
-        for name, value in json.loads(attrs["settings"]).items()
-        if value != {} and (name in _OF_EVERY_ENGINE or attrs["engine"] == "nuts")
+        for name, value in fit.run.settings.items()
+        if value != {} and (name in _OF_EVERY_ENGINE or fit.run.card.takes_every_setting)
     )
     return Section(
         prose=("The same model, data, settings and versions give the same draws where a seed was set.",),
