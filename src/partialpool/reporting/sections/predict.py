@@ -22,13 +22,13 @@ from partialpool.reporting.section import Picture, Section, which_can
 from partialpool.reporting.wording import estimate_in_words, response_name
 from partialpool.tabulate import TextTable, estimate_cells
 
-__all__ = ["foretold"]
+__all__ = ["predict_section"]
 
 _SEED = 1
 """Of new responses: the page of one fit is always the same."""
 
 
-def foretold(fit: Fit) -> Section | None:
+def predict_section(fit: Fit) -> Section | None:
     """Draw predictions for the population along each predictor, and tabulate average effects."""
     grids = predictor_grids(fit.design)
     if not grids:

@@ -13,14 +13,14 @@ from partialpool.reporting.section import Note, Picture, Section, which_can
 from partialpool.reporting.wording import response_unit
 from partialpool.tabulate import number
 
-__all__ = ["the_priors"]
+__all__ = ["priors_section"]
 
 _DRAWS: Final = 200
 _MOST_ROWS: Final = 20_000
 """Rows above which tables drawn from the priors would take longer than the rest of the chapter is worth."""
 
 
-def the_priors(fit: Fit) -> Section:
+def priors_section(fit: Fit) -> Section:
     """Tabulate every prior with its reason, and draw what they say together before the data."""
     yours = sum(not entry.is_default for entry in fit.priors.entries)
     total = len(fit.priors.entries)

@@ -15,10 +15,10 @@ from partialpool.reporting.section import Note, Picture, Section, which_can
 from partialpool.reporting.wording import held_meanwhile, on_scale, response_unit
 from partialpool.tabulate import number
 
-__all__ = ["pulled"]
+__all__ = ["shrinkage_section"]
 
 
-def pulled(fit: Fit) -> Section | None:
+def shrinkage_section(fit: Fit) -> Section | None:
     """Draw arrows from each level's own estimate to where the model puts it."""
     factors = fit.design.factors
     if not factors:

@@ -4,10 +4,10 @@ from partialpool.fitting.fit import Fit
 from partialpool.reporting.section import Note, Section
 from partialpool.tabulate import TextTable
 
-__all__ = ["trust"]
+__all__ = ["diagnostics_section"]
 
 
-def trust(fit: Fit) -> Section:
+def diagnostics_section(fit: Fit) -> Section:
     """Tabulate the findings of the diagnostics."""
     verdict = fit.digest.verdict
     failed = [finding for finding in verdict.findings if not finding.good]

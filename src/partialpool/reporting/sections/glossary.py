@@ -4,7 +4,7 @@ from partialpool.fitting.fit import Fit
 from partialpool.reporting.section import Section
 from partialpool.tabulate import TextTable
 
-__all__ = ["reading"]
+__all__ = ["glossary_section"]
 
 _WORDS = (
     ("posterior", "what is known of a quantity after the data: a distribution, given as draws", False),
@@ -20,7 +20,7 @@ _WORDS = (
 """Term, meaning, and whether it needs groups."""
 
 
-def reading(fit: Fit) -> Section:
+def glossary_section(fit: Fit) -> Section:
     """List the words of the page that this fit needs."""
     rows = tuple((term, meaning) for term, meaning, of_groups in _WORDS if fit.design.factors or not of_groups)
-    return Section(tables=(TextTable(("term", "meaning"), rows, title="Words"),))
+    return Section(tables=(TextTable(("term", "meaning"), rows, title="Terms"),))
