@@ -8,7 +8,7 @@ import xarray as xr
 from partialpool.fitting.fit import Fit
 from partialpool.plots.prior_predictive import plot_prior_predictive
 from partialpool.plots.style import figure_image
-from partialpool.questions.predictive import MOST, prior_predictive_of
+from partialpool.questions.prior_predictive import MOST, prior_predictive_of
 from partialpool.reporting.section import Note, Picture, Section, which_can
 from partialpool.reporting.wording import response_unit
 from partialpool.tabulate import number
