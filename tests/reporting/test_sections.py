@@ -258,7 +258,13 @@ def test_priors_count_whose_they_are():
 
 def test_settings_are_those_that_mattered(sleep):
     settings, versions = made_from(sleep).tables
-    assert settings.rows == (("draws", "1000"), ("chains", "4"), ("seed", "1"))
+    assert settings.rows == (
+        ("engine", "collapsed (importance-weighted chains)"),
+        ("chosen because", "group effects integrate out exactly"),
+        ("draws", "1000"),
+        ("chains", "4"),
+        ("seed", "1"),
+    )
     assert versions.rows[0] == ("partialpool", pp.__version__)
 
 

@@ -116,7 +116,7 @@ class Digest:
             "Modelled": design.response.success,
             "Reference categories": design.references,
             "Left out": ", ".join(design.dropped),
-            "Engine": f"{run.engine}{sampler}, {run.reason}: {chains}{cut}{seed}{seconds}",
+            "Engine": f"{run.engine}{sampler}: {chains}{cut}{seed}{seconds}",
             "Log evidence": evidence,
         }
         return {name: text for name, text in found.items() if text}

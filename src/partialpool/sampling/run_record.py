@@ -35,8 +35,10 @@ class RunRecord:
         Whether it was stopped before all draws were made.
     log_evidence, log_evidence_se
         log p(y), and its Monte Carlo standard error.
-    importance_khat, importance_largest
-        Pareto k of the importance weights, and the largest of them in mean weights.
+    importance_khat, importance_largest, importance_efficiency
+        Pareto k of the importance weights, the largest of them in mean weights, and their effective number per draw.
+    rounds
+        In which the proposal was adapted.
     """
 
     engine: str = ""
@@ -49,6 +51,8 @@ class RunRecord:
     log_evidence_se: float | None = None
     importance_khat: float | None = None
     importance_largest: float = np.inf
+    importance_efficiency: float | None = None
+    rounds: int | None = None
 
     @classmethod
     def of(cls, tree: xr.DataTree) -> "RunRecord":
