@@ -8,11 +8,11 @@ import pytest
 
 import partialpool as pp
 from partialpool.design.build import build_design
+from partialpool.families.registry import FAMILIES
 from partialpool.fitting.chains import bulk_ess, mcse_mean
 from partialpool.model.default_priors import resolve_priors
 from partialpool.model.prior import draw_parameters, log_prior_density
 from partialpool.names import BETA, corr_name, sd_name
-from partialpool.spec.families import FAMILIES
 from partialpool.spec.model import ModelSpec
 
 LEVELS, ROWS = 12, 12
@@ -92,7 +92,8 @@ def evidence_of(fit):
 
 def check_same_draws(first, other, what):
     """Means and sds within five Monte Carlo standard errors, of labelled draws with equal dimensions."""
-    a, b = (draws.transpose("chain", "draw", ...).to_numpy().reshape(4, 1000, -1) for draws in (first, other))
+    pairs = (draws.transpose("chain", "draw", ...).to_numpy() for draws in (first, other))
+    a, b = (values.reshape(*values.shape[:2], -1) for values in pairs)
     for k in range(a.shape[-1]):
         pair = a[..., k], b[..., k]
         if max(map(np.ptp, pair)) < 1e-9:
@@ -144,6 +145,7 @@ RESPONSES = {
     "poisson": "count",
     "negative_binomial": "count",
     "gamma": "size",
+    "exponential": "size",
     "beta": "share",
     "cumulative": "grade",
 }
@@ -179,7 +181,7 @@ def rewritten(design, other, draws):
     """The parameters of another design that make the same linear predictor and covariances of it."""
     out = dict(draws)
     ours, theirs = (columns_of(d) for d in (design, other))
-    turn = np.linalg.lstsq(theirs, ours, rcond=None)[0]
+    turn = turning(theirs, ours)
     np.testing.assert_allclose(theirs @ turn, ours, atol=1e-6)
     beta = draws[BETA] @ turn.T if design.common.intercept else draws[BETA]
     if not design.common.intercept:  # cutpoints take up the constant
@@ -188,7 +190,7 @@ def rewritten(design, other, draws):
         beta = beta[:, 1:]
     out[BETA] = beta
     for f, h in zip(design.factors, other.factors, strict=True):
-        turn = np.linalg.lstsq(h.values, f.values, rcond=None)[0]
+        turn = turning(h.values, f.values)
         sd, corr = draws[sd_name(f.name)], draws[corr_name(f.name)]
         half = turn * sd[:, None, :]
         covariance = half @ corr @ half.transpose(0, 2, 1)
@@ -196,6 +198,17 @@ def rewritten(design, other, draws):
         out[sd_name(f.name)] = sds
         out[corr_name(f.name)] = covariance / sds[:, :, None] / sds[:, None, :]
     return out
+
+
+def turning(theirs, ours):
+    """Coefficients of columns in terms of others, (theirs, ours): in units of each column, refined once.
+
+    Calendar years squared are four million beside a constant of one: plain least squares loses ten digits.
+    """
+    size = np.abs(theirs).max(axis=0)
+    turn = np.linalg.lstsq(theirs / size, ours, rcond=1e-15)[0]
+    turn += np.linalg.lstsq(theirs / size, ours - (theirs / size) @ turn, rcond=1e-15)[0]
+    return turn / size[:, None]
 
 
 def columns_of(design):
@@ -207,7 +220,7 @@ def columns_of(design):
     ("family", "response"), [("poisson", "count"), ("bernoulli", "one"), ("cumulative", "grade"), ("gamma", "size")]
 )
 def test_answers_by_nuts_do_not_depend_on_how_a_model_is_written(family, response):
-    quiet = {"family": family, "seed": 1, "progressbar": False}
+    quiet = {"family": family, "seed": 1, "draws": 2000, "target_accept": 0.95, "progressbar": False}
     first = pp.fit(f"{response} ~ x * arm + (x | g)", TABLE, **quiet)
     other = pp.fit(f"{response} ~ x_years * arm_other + (x_years | g)", TABLE, **quiet)
     for ask in (

@@ -9,7 +9,7 @@ import pytest
 
 import partialpool as pp
 from partialpool.errors import PartialPoolWarning, warn
-from partialpool.reporting.sections.posterior_checks import fits_data
+from partialpool.reporting.sections.posterior_checks import posterior_checks_section
 
 ONE_ROW_A_LEVEL = [*range(12), 0, 0, 0]
 
@@ -22,7 +22,7 @@ def table(**more):
 def test_levels_of_one_row_give_no_warnings_and_count_for_nothing():
     """Warnings are errors in tests. One level has an sd, so that all or none of those with one lie inside."""
     fit = pp.fit("y ~ x + (1 | g)", table(), seed=1, progressbar=False, draws=50)
-    picture = fits_data(fit).pictures[-1]
+    picture = posterior_checks_section(fit).pictures[-1]
     shares = [part.split("of levels")[0].strip() for part in picture.alt.partition(": ")[2].split(";")]
     assert [s.rpartition(" of ")[0] for s in shares] == ["mean", "spread", "trend along x"]
     assert shares[1].endswith(("of 100 %", "of 0 %"))

@@ -1,6 +1,7 @@
 from .datasets.load import dataset_names as dataset_names
 from .datasets.load import load_dataset as load_dataset
 from .datasets.pedigree import relationship_matrix as relationship_matrix
+from .distributions.prior import Prior as Prior
 from .errors import DataError as DataError
 from .errors import DataWarning as DataWarning
 from .errors import EngineError as EngineError
@@ -58,17 +59,17 @@ from .questions.level_influence import level_influence as level_influence
 from .questions.level_lines import level_lines as level_lines
 from .questions.level_statistics import level_statistics as level_statistics
 from .questions.log_likelihood import log_likelihood as log_likelihood
-from .questions.log_likelihood import log_prior as log_prior
+from .questions.log_prior import log_prior as log_prior
 from .questions.lrt import LikelihoodRatioTest as LikelihoodRatioTest
 from .questions.lrt import lrt as lrt
 from .questions.naive_errors import naive_errors as naive_errors
 from .questions.posterior_checks import posterior_checks as posterior_checks
+from .questions.posterior_predictive import posterior_predictive as posterior_predictive
 from .questions.power_scale import PowerScaling as PowerScaling
 from .questions.power_scale import power_scale as power_scale
 from .questions.predict import predict as predict
-from .questions.predictive import posterior_predictive as posterior_predictive
-from .questions.predictive import prior_predictive as prior_predictive
 from .questions.prior_grid import prior_grid as prior_grid
+from .questions.prior_predictive import prior_predictive as prior_predictive
 from .questions.quantile_residuals import quantile_residuals as quantile_residuals
 from .questions.recenter import recenter as recenter
 from .questions.residual_trends import residual_trends as residual_trends
@@ -83,7 +84,6 @@ from .reporting.page import report as report
 from .spec.elicit import elicit as elicit
 from .spec.model import ModelSpec as ModelSpec
 from .spec.modelfile import read_model_file as read_model_file
-from .spec.priors import Prior as Prior
 from .spec.terms import Group as Group
 
 __version__: str

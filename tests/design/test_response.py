@@ -6,8 +6,8 @@ import pytest
 
 from partialpool.design.build import build_design
 from partialpool.errors import DataWarning, PartialPoolError
+from partialpool.families.registry import FAMILIES
 from partialpool.reporting.describe import describe_words
-from partialpool.spec.families import FAMILIES
 from partialpool.spec.model import ModelSpec
 
 RHS = " ~ x + (1 | g)"
@@ -32,6 +32,14 @@ REFUSED = {
     ("gaussian", "columns"): ("poly(y, 2)", None, "not one column of numbers", "poly(y, 2)[0]", "numbers", "kind"),
     ("lognormal", "zero"): ("r", [1, 0], "'lognormal' cannot have made", "0 in row 1, 24 such", "above 0", "family"),
     ("gamma", "negative"): ("r", [1, -2], "'gamma' cannot have made", "-2 in row 1", "numbers above 0", "family"),
+    ("exponential", "zero"): (
+        "r",
+        [1, 0],
+        "'exponential' cannot have made the response 'r'",
+        "0 in row 1",
+        "above 0",
+        "family",
+    ),
     ("gamma", "zero"): ("r", [1, 0], "'gamma' cannot have made the response 'r'", "0 in row 1", "above 0", "family"),
     ("beta", "one"): ("r", [0.5, 1], "'beta' cannot have made", "1 in row 1", "strictly between 0 and 1", "family"),
     ("beta", "zero"): ("r", [0.5, 0], "'beta' cannot have made", "0 in row 1", "strictly between 0 and 1", "family"),
@@ -83,6 +91,7 @@ READ = {
     "student_t": ("y", None, None, ()),
     "lognormal": ("r", [0.5, 2], [0.5, 2], ()),
     "gamma": ("r", [1, 2], [1, 2], ()),
+    "exponential": ("r", [1, 2], [1, 2], ()),
     "beta": ("r", [0.01, 0.99], [0.01, 0.99], ()),
     "poisson": ("r", [0, 3], [0, 3], ()),
     "negative_binomial": ("r", [0.0, 3.0], [0, 3], ()),

@@ -9,9 +9,9 @@ import pytest
 import partialpool as pp
 from explorer.conftest import HOSTILE
 from explorer.screen import MODEL, cells, column, levels_drawn, point_of, set_value, text_of
+from partialpool.distributions.frozen import frozen
 from partialpool.explorer.curves import chosen_effect, pooling_curves
 from partialpool.explorer.studies import FAMILIES, prior_scales
-from partialpool.model.scipy_priors import frozen
 
 _WHOLE = 0.5 + 1e-5
 """By which a percentage may differ from its whole number: one at a half may round either way."""

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import partialpool as pp
+from partialpool.distributions.frozen import frozen
 from partialpool.errors import EngineError
 from partialpool.explorer import studies
 from partialpool.explorer.curves import chosen_effect
 from partialpool.explorer.studies import FAMILIES, OWN, prior_scales, prior_studies
-from partialpool.model.scipy_priors import frozen
 
 
 def studied(fit, effect=None, seed=1):

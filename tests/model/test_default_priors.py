@@ -7,10 +7,10 @@ import pytest
 from checks.posterior import REFERENCE, stated_spec, table_of
 from partialpool.datasets.load import load_dataset
 from partialpool.design.build import build_design
+from partialpool.distributions.prior import Prior
 from partialpool.errors import DataWarning, PriorError
 from partialpool.model.default_priors import predictor_unit, resolve_priors
 from partialpool.spec.model import ModelSpec
-from partialpool.spec.priors import Prior
 
 
 def priors_of(formula, data, **options):
@@ -91,6 +91,7 @@ FAMILIES = {
     "poisson, sqrt": ("count", {"link": "sqrt"}, lambda y: (y.mean() ** 0.5, y.std() / (2 * y.mean() ** 0.5)), {}),
     "negative_binomial": ("count", {}, lambda y: (np.log(y.mean()), 1), {"alpha": {"alpha": 0.4, "beta": 0.3}}),
     "gamma": ("pos", {}, lambda y: (np.log(y.mean()), 1), {"alpha": {"alpha": 0.4, "beta": 0.3}}),
+    "exponential": ("pos", {}, lambda y: (np.log(y.mean()), 1), {}),
     "gamma, inverse": (
         "pos",
         {"link": "inverse"},

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from scipy import integrate, special, stats
+from scipy import special
 
+from checks.quadrature import by_quadrature
 from partialpool.design.build import build_design
 from partialpool.design.newdata import own_rows
 from partialpool.errors import DataError
-from partialpool.model.expectation import expectation, mean_over_normal
+from partialpool.model.expectation import expectation
 from partialpool.model.response import replicate
 from partialpool.spec.model import ModelSpec
 
@@ -32,25 +33,6 @@ RESPONSES = {
 def model(family, link=None, formula="y ~ 1 + (1 | g)"):
     spec = ModelSpec.from_formula(formula, family=family, link=link)
     return build_design(spec, {"y": RESPONSES[family], "g": [0, 0, 1, 1]})
-
-
-def by_quadrature(function, centre, sd):
-    if sd == 0:
-        return function(centre)
-    value, error = integrate.quad(
-        lambda t: function(centre + sd * t) * stats.norm.pdf(t), -14, 14, limit=2000, epsabs=1e-12, epsrel=1e-12,
-        points=[-centre / sd] if abs(centre / sd) < 14 else None,
-    )  # fmt: skip
-    assert error < 1e-9 * max(1.0, abs(value))
-    return value
-
-
-@pytest.mark.parametrize("sd", [0.0, 0.3, 1.0, 2.4, 2.6, 7.0, 30.0])
-@pytest.mark.parametrize(("link", "strip"), [("logit", np.pi), ("cloglog", 1.3)])
-def test_the_trapezoidal_rule_against_adaptive_quadrature(link, strip, sd):
-    centres = np.array([-5.0, -1.2, 0.0, 0.7, 4.0])
-    found = mean_over_normal(INVERSE[link], centres, np.full(5, sd**2), strip=strip)
-    assert found == pytest.approx([by_quadrature(INVERSE[link], m, sd) for m in centres], abs=2e-8)
 
 
 @pytest.mark.parametrize(
@@ -84,10 +66,6 @@ def test_means_are_those_of_replicates(family):
         share = (y == k).mean(axis=0)
         assert (np.abs(share - found[:, k]) < 5 * np.sqrt(found[:, k] * (1 - found[:, k]) / size)).all()
     assert found.sum(axis=1) == pytest.approx(np.ones(4))
-
-
-def test_what_is_not_finite_stays_so():
-    assert np.isnan(mean_over_normal(special.expit, np.zeros(2), np.array([np.nan, np.inf]), strip=np.pi)).all()
 
 
 def test_the_inverse_link_has_no_mean_over_groups():

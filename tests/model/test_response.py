@@ -10,11 +10,11 @@ import pytest
 from partialpool.design.build import build_design
 from partialpool.design.labels import variable_dims
 from partialpool.design.newdata import own_rows
+from partialpool.families.registry import FAMILIES
 from partialpool.model.default_priors import resolve_priors
 from partialpool.model.predictor import linear_predictor
 from partialpool.model.response import log_density, replicate
 from partialpool.pymc_model.build import build_pymc_model
-from partialpool.spec.families import FAMILIES
 from partialpool.spec.model import ModelSpec
 
 N = 24

@@ -7,12 +7,13 @@ import pytensor
 import pytest
 
 from partialpool.design.build import build_design
+from partialpool.families.registry import FAMILIES
+from partialpool.model.coefficient_prior import coefficient_prior
 from partialpool.model.default_priors import resolve_priors
 from partialpool.model.row_information import row_information
-from partialpool.pymc_model.adapted import MAX_LEVELS, can_adapt, information_matrix, informed_basis
+from partialpool.pymc_model.adapted import MAX_LEVELS, can_adapt, information_matrix, informed_basis, make_sweep
 from partialpool.pymc_model.build import build_pymc_model
 from partialpool.pymc_model.nested import nested_pairs
-from partialpool.spec.families import FAMILIES
 from partialpool.spec.model import ModelSpec
 
 
@@ -212,3 +213,17 @@ def test_row_information_by_hand(table):
     gaussian = build_design(ModelSpec.from_formula("y ~ 1 + (1 | g)"), apart)
     within = apart["y"] - apart.groupby("g")["y"].transform("mean")
     np.testing.assert_allclose(row_information(gaussian), (len(table) - 7) / (within**2).sum(), rtol=1e-4)
+
+
+@pytest.mark.parametrize("formula", ["y ~ x + (x | g)", "y ~ years + (years | g) + (1 | h)"])
+def test_the_common_effects_are_swept_of_what_the_groups_add(table, formula):
+    """The sweep is the weighted regression of the groups' predictor on the common columns, wherever zero is."""
+    design = build_design(ModelSpec.from_formula(formula), table.assign(years=table["x"] + 2010))
+    coordinates, rng = coefficient_prior(design, resolve_priors(design)), np.random.default_rng(2)
+    weights = rng.uniform(0.5, 2, design.n_rows)
+    b = {f.name: rng.normal(size=(f.n_levels, len(f.names))) for f in design.factors}  # at the predictors' means
+    added = sum((f.freed_values * b[f.name][f.codes]).sum(axis=1) for f in design.factors)
+    columns, root = coordinates.columns(design), np.sqrt(weights)
+    expected = np.linalg.lstsq(columns * root[:, None], added * root, rcond=None)[0]
+    swept = make_sweep(design, coordinates, weights).shift({name: pytensor.shared(value) for name, value in b.items()})
+    np.testing.assert_allclose(swept.eval(), expected, rtol=1e-8, atol=1e-8)

@@ -9,7 +9,7 @@ from scipy import integrate, special, stats
 import partialpool as pp
 from checks.fixed import fit_at
 from checks.r_values import SUMMARIES, fit_at_estimates
-from partialpool.families.links import INVERSE_LINKS
+from partialpool.families.links import LINKS
 
 
 def table(n=60, seed=0):
@@ -139,6 +139,17 @@ def test_counts_use_the_populations_mean(family, own):
     assert value(pp.icc(fit)["icc"]) == pytest.approx([0.36 / (0.36 + variance)])
 
 
+@pytest.mark.parametrize(("family", "own", "noise"), [
+    ("gaussian", {"sigma": 0.7}, 0.49), ("student_t", {"sigma": 0.7, "nu": 6.0}, 0.49 * 6 / 4)
+])  # fmt: skip
+def test_locations_under_a_log_link_use_the_populations_mean(family, own, noise):
+    """Delta method: Var(y) / mean^2, the mean E exp(eta) over rows and groups (a Student t had a mean of 1)."""
+    data = table()
+    fit = fit_at("positive ~ x + (1 | g)", data, family=family, link="log", beta=[0.2, 0.1], sd_g=[0.6], **own)
+    mean = np.exp(0.2 + 0.1 * data["x"] + 0.18).mean()
+    assert value(pp.icc(fit)["icc"]) == pytest.approx([0.36 / (0.36 + noise / mean**2)])
+
+
 RESPONSE = {
     "bernoulli": ("binary", "logit", special.expit, lambda m: m * (1 - m), {}),
     "poisson": ("count", "log", np.exp, lambda m: m, {}),
@@ -243,7 +254,7 @@ def test_the_icc_of_a_rate_does_not_depend_on_the_unit_of_exposure(unit):
 @pytest.mark.parametrize("link", ["logit", "probit", "cloglog"])
 def test_on_the_scale_of_the_response_however_much_levels_differ(link, sd):
     """Two factors, one of sd 2: on a dense grid."""
-    inverse = INVERSE_LINKS[link]
+    inverse = LINKS[link].inverse
     x = np.linspace(-9, 9, 1801)
     weight = np.exp(-(x**2) / 2) / np.exp(-(x**2) / 2).sum()
     fit = fit_at(

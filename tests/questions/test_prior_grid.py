@@ -5,6 +5,7 @@ import json
 import threading
 import warnings
 import weakref
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -305,7 +306,8 @@ def test_auto_takes_the_engine_that_fit_would_take(sleepstudy, monkeypatch):
     formula = "Reaction ~ Days + (Days | Subject)"
     scales = {"sigma": [pp.Prior("HalfNormal", sigma=s) for s in (20, 40)]}
     forecasts = {"collapsed": lambda *_: Forecast(1000.0, "it is dense"), "nuts": lambda *_: Forecast(1.0, "quick")}
-    monkeypatch.setattr(choose, "FORECASTS", forecasts)
+    cards = {name: replace(card, forecast=forecasts[name]) for name, card in choose.ENGINES.items()}
+    monkeypatch.setattr(choose, "ENGINES", cards)
     asked = []
     monkeypatch.setattr(grid, "fit", lambda *_, engine, **__: asked.append(engine))
     with pytest.raises(pp.EngineError):

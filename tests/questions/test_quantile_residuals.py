@@ -10,11 +10,11 @@ from scipy import stats
 import partialpool as pp
 from checks.fixed import fit_at
 from partialpool.design.newdata import own_rows
-from partialpool.families.links import INVERSE_LINKS
+from partialpool.families.links import LINKS
+from partialpool.families.registry import FAMILIES
 from partialpool.model import chunks as pieces
 from partialpool.model.predictor import linear_predictor
 from partialpool.model.response import tail_probabilities
-from partialpool.spec.families import FAMILIES
 
 N, DRAWS = 30, 4
 CASES = [(family.name, link) for family in FAMILIES.values() for link in family.links]
@@ -84,6 +84,7 @@ def distribution(family, mean, eta, own, trials):
         "poisson": lambda: stats.poisson(mean),
         "negative_binomial": lambda: stats.nbinom(own["alpha"], own["alpha"] / (own["alpha"] + mean)),
         "gamma": lambda: stats.gamma(own["alpha"], scale=mean / own["alpha"]),
+        "exponential": lambda: stats.expon(scale=mean),
         "beta": lambda: stats.beta(mean * own["phi"], (1 - mean) * own["phi"]),
     }[family]()
 
@@ -99,11 +100,11 @@ def by_hand(family, link, data, values):
             eta = values["beta"][d, -1] * row["x"] + row["e"] + values["b_g"][d, "abcde".index(row["g"]), 0]
             y = row[response]
             if family == "cumulative":
-                below = [0, *INVERSE_LINKS[link](values["cutpoints"][d] - eta), 1]
+                below = [0, *LINKS[link].inverse(values["cutpoints"][d] - eta), 1]
                 out[:, i] += [below[y + 1], below[y]]
                 continue
             eta += values["beta"][d, 0]
-            known = distribution(family, INVERSE_LINKS[link](eta), eta, own, row["trials"])
+            known = distribution(family, LINKS[link].inverse(eta), eta, own, row["trials"])
             out[:, i] += [known.cdf(y), known.cdf(y) if FAMILIES[family].is_continuous else known.cdf(y - 1)]
     return out / DRAWS
 

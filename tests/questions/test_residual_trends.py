@@ -7,7 +7,7 @@ from scipy import stats
 
 import partialpool as pp
 from checks.fixed import fit_at
-from partialpool.families.dispersion import dispersion
+from partialpool.families.registry import family_named
 from partialpool.model.response import replicate
 from partialpool.questions.residual_trends import residual_trends
 
@@ -186,4 +186,4 @@ def test_dispersions_are_variances_of_replicates(family):
     mean = expectation(fit.design, eta[:1], None, {n: v[:1] for n, v in draws.items()})
     y = replicate(fit.design, rows, eta, draws, seed=3)
     squares = (y - mean) ** 2
-    assert abs(squares.mean() - dispersion(family, mean, own).item()) < 5 * squares.std() / np.sqrt(size)
+    assert abs(squares.mean() - family_named(family).variance(mean, own).item()) < 5 * squares.std() / np.sqrt(size)

@@ -8,10 +8,10 @@ import pytest
 
 import partialpool as pp
 from partialpool.design.build import build_design
+from partialpool.families.registry import FAMILIES
 from partialpool.model.default_priors import resolve_priors
 from partialpool.reporting.describe import describe_mathematics
 from partialpool.reporting.equations import write_equations
-from partialpool.spec.families import FAMILIES
 
 DATA = {
     "y": np.tile([0.2, 0.6, 0.4, 0.7], 6),

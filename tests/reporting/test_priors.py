@@ -10,7 +10,7 @@ from checks.fixed import fit_at
 from partialpool.model.default_priors import PriorSet
 from partialpool.reporting.section import Note
 from partialpool.reporting.sections import priors as chapter
-from partialpool.reporting.sections.priors import the_priors
+from partialpool.reporting.sections.priors import priors_section
 from partialpool.tabulate import number
 
 VALUES = {"beta": [250, 10], "sd_Subject": [20, 5], "corr_Subject": np.eye(2), "sigma": 25}
@@ -23,7 +23,7 @@ def fit():
 
 
 def test_the_picture_is_said_in_numbers(fit):
-    (picture,) = the_priors(fit).pictures
+    (picture,) = priors_section(fit).pictures
     tree = pp.prior_predictive(FORMULA, pp.load_dataset("sleepstudy"), draws=200, seed=0)
     low, middle, high = np.quantile(tree["derived"]["sd"], [0.05, 0.5, 0.95])
     assert f"sd of a response median {number(middle)}, 90 % from {number(low)} to {number(high)};" in picture.alt
@@ -31,13 +31,13 @@ def test_the_picture_is_said_in_numbers(fit):
     said = f"at Days 9 median {number(middle)}, 90 % from {number(low)} to {number(high)}."
     assert picture.alt.endswith(f"mean of the response of new levels {said}")
     assert picture.caption == "What 200 draws of the priors say together, and the data beside it."
-    assert the_priors(fit).pictures[0].image.data == picture.image.data
+    assert priors_section(fit).pictures[0].image.data == picture.image.data
 
 
 def test_without_a_slope_there_are_tables_and_shares():
     values = {"beta": [60.0], "sd_batch": [1.3], "sd_batch:cask": [2.9], "sigma": 0.8}
     nested = fit_at("strength ~ 1 + (1 | batch/cask)", pp.load_dataset("pastes"), **values)
-    (picture,) = the_priors(nested).pictures
+    (picture,) = priors_section(nested).pictures
     assert "ICC of batch:cask median" in picture.alt
     assert "new levels" not in picture.alt
 
@@ -45,16 +45,16 @@ def test_without_a_slope_there_are_tables_and_shares():
 def test_absurd_priors_are_called_so(fit):
     wild = pp.Prior("Normal", mu=0, sigma=1e6)
     entries = tuple(replace(e, prior=wild) if e.parameter == "beta[Intercept]" else e for e in fit.priors.entries)
-    (note,) = (p for p in the_priors(replace(fit, priors=PriorSet(entries))).prose if isinstance(p, Note))
+    (note,) = (p for p in priors_section(replace(fit, priors=PriorSet(entries))).prose if isinstance(p, Note))
     assert note.tone == "bad"
     assert note.text == (
         "Before the data, 100 % of what the priors make are responses more than 10 observed sds from the observed "
         "mean: look at the priors, and tighten them."
     )
-    assert not any(isinstance(p, Note) for p in the_priors(fit).prose)
+    assert not any(isinstance(p, Note) for p in priors_section(fit).prose)
 
 
 def test_a_large_table_has_no_picture(fit, monkeypatch):
     monkeypatch.setattr(chapter, "_MOST_ROWS", 179)
-    assert the_priors(fit).pictures == ()
-    assert the_priors(fit).tables == (fit.priors.table,)
+    assert priors_section(fit).pictures == ()
+    assert priors_section(fit).tables == (fit.priors.table,)

@@ -13,23 +13,23 @@ from partialpool.reporting import verdicts
 from partialpool.reporting.contents import CHAPTERS
 from partialpool.reporting.limits import MOST_LABELLED, MOST_LEVELS
 from partialpool.reporting.section import Chapter, Note, Section, which_can
-from partialpool.reporting.sections.design_effect import costs
+from partialpool.reporting.sections.design_effect import design_effect_section
+from partialpool.reporting.sections.diagnostics import diagnostics_section
 from partialpool.reporting.sections.estimates import estimates
-from partialpool.reporting.sections.group_effects import who
-from partialpool.reporting.sections.icc import alike
+from partialpool.reporting.sections.glossary import glossary_section
+from partialpool.reporting.sections.group_effects import group_effects_section
+from partialpool.reporting.sections.icc import icc_section
 from partialpool.reporting.sections.in_short import in_short
-from partialpool.reporting.sections.level_lines import lines
+from partialpool.reporting.sections.level_lines import level_lines_section
 from partialpool.reporting.sections.made_from import made_from
-from partialpool.reporting.sections.posterior_checks import fits_data
-from partialpool.reporting.sections.power_scale import priors_matter
-from partialpool.reporting.sections.predict import foretold
-from partialpool.reporting.sections.priors import the_priors
-from partialpool.reporting.sections.reading import reading
-from partialpool.reporting.sections.shrinkage import pulled
-from partialpool.reporting.sections.singularity import supported
-from partialpool.reporting.sections.trust import trust
-from partialpool.reporting.sections.variance_components import where_it_sits
-from partialpool.reporting.sections.variance_function import spread
+from partialpool.reporting.sections.posterior_checks import posterior_checks_section
+from partialpool.reporting.sections.power_scale import power_scale_section
+from partialpool.reporting.sections.predict import predict_section
+from partialpool.reporting.sections.priors import priors_section
+from partialpool.reporting.sections.shrinkage import shrinkage_section
+from partialpool.reporting.sections.singularity import singularity_section
+from partialpool.reporting.sections.variance_components import variance_components_section
+from partialpool.reporting.sections.variance_function import variance_function_section
 
 SLOPES = {"beta": [250, 10], "sd_Subject": [20, 5], "corr_Subject": [[1, -0.4], [-0.4, 1]], "sigma": 25}
 NESTED = {"beta": [60.0], "sd_batch": [1.3], "sd_batch:cask": [2.9], "sigma": 0.8}
@@ -70,23 +70,23 @@ def fit_with_levels(levels):
 
 
 def test_the_icc_is_said_in_numbers(slopes, nested):
-    averaged, along = alike(slopes).pictures
+    averaged, along = icc_section(slopes).pictures
     assert averaged.alt.startswith("ICC of Subject: posterior mean 0.")
     at_0, at_9 = 400 / (400 + 625), (400 - 80 * 9 + 25 * 81) / (400 - 80 * 9 + 25 * 81 + 625)
     assert f"ICC of Subject at Days 0: posterior mean {at_0:.3g}," in along.alt
     assert f"ICC of Subject at Days 9: posterior mean {at_9:.3g}," in along.alt
-    (intervals,) = alike(nested).pictures
+    (intervals,) = icc_section(nested).pictures
     total = 1.3**2 + 2.9**2 + 0.8**2
     assert f"ICC of batch:cask: posterior mean {2.9**2 / total:.3g}, 90 % interval" in intervals.alt
     assert f"All factors together: posterior mean {1 - 0.64 / total:.3g}" in intervals.alt
 
 
 def test_the_spread_is_said_at_both_ends(slopes, nested, plain):
-    (fan,) = spread(slopes).pictures
+    (fan,) = variance_function_section(slopes).pictures
     assert "at Days 0 posterior mean 32," in fan.alt  # sqrt(20^2 + 25^2)
     assert f"at Days 9 posterior mean {np.sqrt(400 - 720 + 2025 + 625):.3g}," in fan.alt
-    assert spread(nested) is None
-    assert spread(plain) is None
+    assert variance_function_section(nested) is None
+    assert variance_function_section(plain) is None
 
 
 @pytest.mark.filterwarnings("ignore::partialpool.DataWarning")
@@ -99,27 +99,30 @@ def test_a_spread_holds_categories_at_their_first():
         "g": list("ababab") * 2,
     }
     fit = fit_at("y ~ x + z + c + (x | g)", data, beta=[0, 1, 0, 5], sd_g=[1, 1], corr_g=np.eye(2), sigma=1.0)
-    (fan,) = spread(fit).pictures
+    (fan,) = variance_function_section(fit).pictures
     assert fan.caption.endswith("Held meanwhile: c=u (first), z=3 (mean).")
 
 
 def test_shares_and_r2(nested, slopes):
-    section = where_it_sits(nested)
+    section = variance_components_section(nested)
     (share,) = (2.9**2 / (1.3**2 + 2.9**2 + 0.8**2),)
     assert f"batch:cask: posterior mean {share:.3g}," in section.pictures[0].alt
     assert [text.split(",")[0] for text in section.prose] == ["Conditional R²"]
-    assert [text.split(",")[0] for text in where_it_sits(slopes).prose] == ["Marginal R²", "Conditional R²"]
+    assert [text.split(",")[0] for text in variance_components_section(slopes).prose] == [
+        "Marginal R²",
+        "Conditional R²",
+    ]
 
 
 def test_arrows_are_said_in_numbers(slopes, nested):
-    (plane,) = pulled(slopes).pictures
+    (plane,) = shrinkage_section(slopes).pictures
     assert "Intercept: pooling factor 1 (0 none, 1 complete); 310 is pulled farthest, from 203 to 250" in plane.alt
     assert plane.caption.endswith("The cross is complete pooling, where groups are ignored.")
-    assert [p.caption.split(":")[0] for p in pulled(nested).pictures] == ["batch", "batch"]
+    assert [p.caption.split(":")[0] for p in shrinkage_section(nested).pictures] == ["batch", "batch"]
 
 
 def test_a_question_that_has_no_answer_says_why_once(counts):
-    section = pulled(counts)
+    section = shrinkage_section(counts)
     (note,) = [paragraph for paragraph in section.prose if isinstance(paragraph, Note)]
     assert note.text == (
         "Not available for herd: a level's least-squares estimate and its weight are defined for normal responses "
@@ -149,19 +152,22 @@ def test_only_the_packages_own_errors_become_lines(plain):
         which_can([("a", lambda: break_down(plain))])
 
 
+WITH_GROUPS = (icc_section, shrinkage_section, variance_function_section, group_effects_section)
+
+
 def test_without_groups_what_is_about_groups_is_left_out(plain):
-    assert [write(plain) for write in (alike, pulled, spread, who)] == [None] * 4
-    assert "partial pooling" not in str(reading(plain).tables[0])
-    assert [t.split(",")[0] for t in where_it_sits(plain).prose] == ["Marginal R²"]
+    assert [write(plain) for write in WITH_GROUPS] == [None] * 4
+    assert "partial pooling" not in str(glossary_section(plain).tables[0])
+    assert [t.split(",")[0] for t in variance_components_section(plain).prose] == ["Marginal R²"]
 
 
 def test_a_forest_names_the_ends_and_thins_many_levels():
-    (picture,) = who(fit_with_levels(9)).pictures
+    (picture,) = group_effects_section(fit_with_levels(9)).pictures
     assert picture.alt == (
         "9 levels of g. Intercept: lowest L000 with posterior mean -1, 90 % interval -1 to -1; highest L008 with "
         "posterior mean 1, 90 % interval 1 to 1; the 90 % interval excludes 0 for 8 of 9 levels."
     )
-    (thinned,) = who(fit_with_levels(MOST_LABELLED + 1)).pictures
+    (thinned,) = group_effects_section(fit_with_levels(MOST_LABELLED + 1)).pictures
     assert thinned.caption.endswith("The 15 lowest and the 15 highest of 61 levels.")
     assert thinned.image.height == round(96 * (0.2 * 30 + 1.6))
     assert "lowest L000" in thinned.alt
@@ -169,8 +175,8 @@ def test_a_forest_names_the_ends_and_thins_many_levels():
 
 def test_arrows_of_very_many_levels_are_not_drawn():
     many = fit_with_levels(MOST_LEVELS + 1)
-    assert pulled(many).pictures == ()
-    assert [p.text for p in pulled(many).prose[1:]] == ["g has 201 levels: too many to draw one by one."]
+    assert shrinkage_section(many).pictures == ()
+    assert [p.text for p in shrinkage_section(many).prose[1:]] == ["g has 201 levels: too many to draw one by one."]
 
 
 def test_three_factors_are_drawn_and_the_others_named():
@@ -178,7 +184,9 @@ def test_three_factors_are_drawn_and_the_others_named():
     names = "abcd"
     data = {"y": rng.normal(size=60)} | {name: rng.integers(0, 5, 60) for name in names}
     formula = "y ~ 1 + " + " + ".join(f"(1 | {name})" for name in names)
-    section = who(fit_at(formula, data, beta=[0.0], sigma=1.0, **{f"sd_{name}": [1.0] for name in names}))
+    section = group_effects_section(
+        fit_at(formula, data, beta=[0.0], sigma=1.0, **{f"sd_{name}": [1.0] for name in names})
+    )
     assert len(section.pictures) == 3
     assert section.prose[1].text == "Not drawn, to keep the page short: d."
 
@@ -226,11 +234,11 @@ def test_in_short_says_why_a_verdict_is_missing(monkeypatch):
 
 
 def test_a_failed_check_shows_its_cure(sleep, doubtful):
-    assert trust(sleep).prose[-1] == Note("Every check passed.", "good")
-    notes = [p.text for p in trust(doubtful).prose if isinstance(p, Note)]
+    assert diagnostics_section(sleep).prose[-1] == Note("Every check passed.", "good")
+    notes = [p.text for p in diagnostics_section(doubtful).prose if isinstance(p, Note)]
     assert notes
     assert all("What to do: raise" in text for text in notes)
-    results = {row[0]: row[1] for row in trust(doubtful).tables[0].rows}
+    results = {row[0]: row[1] for row in diagnostics_section(doubtful).tables[0].rows}
     assert results["bulk ESS"] == "failed"
 
 
@@ -245,18 +253,30 @@ def test_priors_count_whose_they_are():
         seed=1,
         progressbar=False,
     )
-    assert the_priors(fit).prose[0].endswith("1 of 3 were chosen, the others default.")
+    assert priors_section(fit).prose[0].endswith("1 of 3 were chosen, the others default.")
 
 
 def test_settings_are_those_that_mattered(sleep):
     settings, versions = made_from(sleep).tables
-    assert settings.rows == (("draws", "1000"), ("chains", "4"), ("seed", "1"))
+    assert settings.rows == (
+        ("engine", "collapsed (importance-weighted chains)"),
+        ("chosen because", "group effects integrate out exactly"),
+        ("draws", "1000"),
+        ("chains", "4"),
+        ("seed", "1"),
+    )
     assert versions.rows[0] == ("partialpool", pp.__version__)
 
 
 def test_every_picture_says_something_in_numbers(pastes, counts):
     for fit in (pastes, counts):
-        without_draws_to_judge = (made_from, trust, in_short, fits_data, priors_matter)
+        without_draws_to_judge = (
+            made_from,
+            diagnostics_section,
+            in_short,
+            posterior_checks_section,
+            power_scale_section,
+        )
         sections = [chapter.write(fit) for chapter in CHAPTERS if chapter.write not in without_draws_to_judge]
         pictures = [picture for section in sections if section for picture in section.pictures]
         assert len(pictures) >= 3
@@ -266,14 +286,14 @@ def test_every_picture_says_something_in_numbers(pastes, counts):
 
 
 def test_predictions_are_said_at_both_ends_and_effects_tabulated(slopes, plain):
-    section = foretold(slopes)
+    section = predict_section(slopes)
     (picture,) = section.pictures
     assert "at Days 0 posterior mean 250," in picture.alt
     assert "at Days 9 posterior mean 340," in picture.alt
     (table,) = section.tables
     assert [row[:3] for row in table.rows] == [("Days", "+1", "10")]
     assert len(section.prose) == 1  # with an identity link the two views agree
-    assert foretold(plain).pictures
+    assert predict_section(plain).pictures
 
 
 @pytest.fixture(scope="module")
@@ -289,7 +309,7 @@ def periods():
 
 
 def test_predictions_are_of_the_mean_exposure_and_of_a_category_that_there_is(periods):
-    section = foretold(periods)
+    section = predict_section(periods)
     mean = periods.design.frame["w"].mean()
     along_x, along_period = section.pictures
     held = f"w={mean:.4g} (mean). Offset: log(w) = {np.log(mean):.4g}."
@@ -310,7 +330,7 @@ def test_means_that_a_few_draws_decide_are_said_as_medians():
     data = {"x": np.tile([0.0, 1, 2, 4], 6), "g": np.repeat(list("uvwxyz"), 4), "y": np.arange(24) % 7}
     values = {"beta": np.array([0.2, 0.1]) + 0.1 * rng.normal(size=(4000, 2)), "sd_g": sd}
     values["b_g"] = sd[:, None] * rng.normal(size=(4000, 6, 1))
-    section = foretold(fit_at("y ~ x + (1 | g)", data, family="poisson", draws=4000, **values))
+    section = predict_section(fit_at("y ~ x + (1 | g)", data, family="poisson", draws=4000, **values))
     (picture,), (table,) = section.pictures, section.tables
     why = "posterior median (a few draws decide the mean)"
     assert f"Mean (line or circle: {why}) with its 90 % interval" in picture.caption
@@ -342,7 +362,7 @@ def test_levels_are_drawn_where_the_covariates_are():
     values = {"beta": [20.0, -1.0, 3.0, -2.0, 0.8], "sd_s": [5.0, 0.5], "corr_s": np.eye(2), "sigma": 6.0}
     fit = fit_at("bp ~ week * arm + base + (week | s)", data, **values)
     mean = data["base"].mean()
-    (arrows,) = pulled(fit).pictures
+    (arrows,) = shrinkage_section(fit).pictures
     assert arrows.caption.endswith(
         "Crosses are complete pooling, where groups are ignored. Held meanwhile: arm (each level's own), "
         f"base={mean:.4g} "
@@ -350,17 +370,17 @@ def test_levels_are_drawn_where_the_covariates_are():
     )
     shown = [float(n) for n in re.findall(r"pulled farthest, from ([\d.]+) to ([\d.]+)", arrows.alt)[0]]
     assert 100 < min(shown) < max(shown) < 180
-    (panels,) = lines(fit).pictures
+    (panels,) = level_lines_section(fit).pictures
     assert panels.caption.endswith(f"Held meanwhile: arm (each level's own), base={mean:.4g} (mean).")
 
 
 def test_a_variance_holds_numbers_read_as_categories_at_their_first(periods):
-    (picture,) = spread(periods).pictures
+    (picture,) = variance_function_section(periods).pictures
     assert "period=1 (first)" in picture.caption
 
 
 def test_both_views_are_explained_where_they_differ(counts):
-    section = foretold(counts)
+    section = predict_section(counts)
     assert "the two differ" in section.prose[1]
     (table,) = section.tables
     assert [row[1] for row in table.rows] == ["2 against 1", "3 against 1", "4 against 1"]
@@ -372,39 +392,39 @@ def test_both_views_are_explained_where_they_differ(counts):
 
 
 def test_support_is_a_sentence_with_probabilities(slopes, plain):
-    section = supported(slopes)
+    section = singularity_section(slopes)
     assert section.prose[0].text.startswith("The data support every effect")
     assert "Subject: Days: near zero with probability 0.00, before the data 0.03" in section.pictures[0].alt
-    assert supported(plain) is None
+    assert singularity_section(plain) is None
 
 
 def test_priors_that_decide_are_named():
     sleep = pp.load_dataset("sleepstudy")
-    section = priors_matter(pp.fit("Reaction ~ Days + (1 | Subject)", sleep, seed=1, progressbar=False))
+    section = power_scale_section(pp.fit("Reaction ~ Days + (1 | Subject)", sleep, seed=1, progressbar=False))
     assert section.prose[1].text == "Every answer is robust to the priors."
     assert re.search(r"icc\[Subject\] 0\.\d+", section.pictures[0].alt)
     schools = pp.load_dataset("eight_schools")
     fit = pp.fit("effect ~ 1 + (1 | school)", schools, se="standard_error", seed=1, progressbar=False)
-    note = priors_matter(fit).prose[1]
+    note = power_scale_section(fit).prose[1]
     assert note.tone == "bad"
     assert "icc[school]: strong prior / weak likelihood" in note.text
 
 
 def test_costs_are_numbers(nested, slopes, plain):
-    worth, naive = costs(nested).pictures
+    worth, naive = design_effect_section(nested).pictures
     assert "batch: design effect posterior mean" in worth.alt
     assert naive.alt.startswith("Standard errors. Intercept: naive")
-    assert costs(plain) is None
+    assert design_effect_section(plain) is None
 
 
 def test_lines_name_who_changes_most(slopes, nested):
-    (picture,) = lines(slopes).pictures
+    (picture,) = level_lines_section(slopes).pictures
     assert picture.alt == "From Days 0 to 9 every line of Subject rises by 90."
-    assert lines(nested) is None
+    assert level_lines_section(nested) is None
 
 
 def test_checks_of_the_fit_say_what_to_do(sleep, without_groups):
-    section = fits_data(sleep)
+    section = posterior_checks_section(sleep)
     assert any(isinstance(part, Note) and part.tone == "bad" and "What to do" in part.text for part in section.prose)
     (table,) = section.tables
     of_rows = ["skewness", "tails", "spread", "fitted"]
@@ -414,17 +434,19 @@ def test_checks_of_the_fit_say_what_to_do(sleep, without_groups):
     for name, _, found in table.rows[:4]:  # the same numbers, from the same new data
         assert found in response.alt, name
     assert re.search(r"mean of \d+ % of levels inside", levels.alt)
-    assert len(fits_data(without_groups).pictures) == 1
-    assert [row[0] for row in fits_data(without_groups).tables[0].rows] == of_rows
+    assert len(posterior_checks_section(without_groups).pictures) == 1
+    assert [row[0] for row in posterior_checks_section(without_groups).tables[0].rows] == of_rows
 
 
 def test_in_short_does_not_praise_what_is_boxed_below(sleep):
-    boxed = [part.text for part in fits_data(sleep).prose if isinstance(part, Note) and part.tone == "bad"]
+    boxed = [
+        part.text for part in posterior_checks_section(sleep).prose if isinstance(part, Note) and part.tone == "bad"
+    ]
     data = in_short(sleep).prose[1]
     assert (data.tone == "bad") == bool(boxed)
     for text in boxed:
         assert text.split(":")[0] in data.text
-    moved = next(part for part in priors_matter(sleep).prose if isinstance(part, Note))
+    moved = next(part for part in power_scale_section(sleep).prose if isinstance(part, Note))
     assert in_short(sleep).prose[2].tone == moved.tone
     assert not any("relied on" in part.text for part in in_short(sleep).prose if isinstance(part, Note))
 
@@ -441,7 +463,7 @@ def test_who_rises_and_who_falls_is_said_by_sign(slope, said):
     data = {"y": np.arange(9.0), "x": [0.0, 1, 2] * 3, "g": list("aaabbbccc")}
     b = np.array([[0, -1.0], [0, 0.5], [0, 2.0]])
     fit = fit_at("y ~ x + (x | g)", data, beta=[0, slope], sd_g=[1, 1], corr_g=np.eye(2), sigma=1.0, b_g=b)
-    (picture,) = lines(fit).pictures
+    (picture,) = level_lines_section(fit).pictures
     assert picture.alt == f"From x 0 to 2 {said}."
 
 
@@ -453,11 +475,13 @@ def findings(monkeypatch, *found):
 
 def test_a_check_that_was_not_judged_has_not_passed(sleep, monkeypatch):
     findings(monkeypatch, (True, "p = 0.4"), (True, "not judged: no trend"))
-    section = fits_data(sleep)
+    section = posterior_checks_section(sleep)
     assert [row[1] for row in section.tables[0].rows] == ["passed", "not judged"]
     (note,) = [part for part in section.prose if isinstance(part, Note)]
     assert note.text == ("The model makes data like these in what was checked: check 0. Not judged: check 1.")
     findings(monkeypatch, (True, "not judged: no trend"))
-    assert not any(isinstance(part, Note) for part in fits_data(sleep).prose)
+    assert not any(isinstance(part, Note) for part in posterior_checks_section(sleep).prose)
     findings(monkeypatch, (True, "p = 0.4"))
-    assert fits_data(sleep).prose[1].text == "The model makes data like these in what was checked: check 0."
+    assert (
+        posterior_checks_section(sleep).prose[1].text == "The model makes data like these in what was checked: check 0."
+    )

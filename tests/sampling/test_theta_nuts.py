@@ -99,6 +99,7 @@ ENDLESS = {"chains": 2, "cores": 2, "draws": 1_000_000, "engine": "collapsed", *
 @pytest.fixture
 def no_trust(monkeypatch):
     monkeypatch.setattr("partialpool.sampling.chains.MAX_KHAT", -10.0)
+    monkeypatch.setattr("partialpool.sampling.chains.EVEN_WEIGHT", 0.0)
     monkeypatch.setattr("partialpool.sampling.collapsed._MOST_READAPTATIONS", 0)
 
 

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 import partialpool as pp
-from partialpool.model.scipy_priors import frozen
+from partialpool.distributions.frozen import frozen
 from partialpool.spec.priortable import as_prior
 
 STATEMENTS = [
@@ -15,6 +15,7 @@ STATEMENTS = [
     ("HalfNormal", (0, 20)),
     ("HalfStudentT", (0, 20)),
     ("HalfCauchy", (0, 20)),
+    ("HalfLogistic", (0, 20)),
     ("Exponential", (0, 20)),
     ("PC", (0, 20)),
     ("Gamma", (5, 20)),

@@ -4,10 +4,11 @@ import pickle
 
 import pytest
 
+from partialpool.distributions.prior import Prior
+from partialpool.distributions.table import DISTRIBUTIONS
 from partialpool.errors import FileError, FormulaError, PriorError, SpecError
-from partialpool.spec.families import FAMILIES
+from partialpool.families.registry import FAMILIES
 from partialpool.spec.model import ModelSpec
-from partialpool.spec.priors import DISTRIBUTIONS, Prior
 from partialpool.spec.terms import Group
 
 HALF = Prior("HalfNormal", sigma=50)
@@ -134,6 +135,7 @@ ROUND_TRIPS = [
     ("y ~ x", {"family": "poisson", "link": "sqrt"}),
     ("y ~ x", {"family": "negative_binomial", "priors": {"alpha": Prior("Exponential", lam=1)}}),
     ("y ~ x", {"family": "gamma", "link": "inverse"}),
+    ("y ~ x", {"family": "exponential"}),
     ("y ~ x", {"family": "beta", "priors": {"phi": Prior("Gamma", alpha=0.01, beta=0.01)}}),
     ("y ~ x", {"family": "lognormal"}),
     ("y ~ x", {"family": "student_t", "link": "log", "priors": {"nu": Prior("Gamma", alpha=2, beta=0.1)}}),

@@ -1,7 +1,6 @@
 """Specification and table become named arrays: the Design."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -9,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from partialpool.design.aliasing import find_aliases, find_empty
-from partialpool.design.categories import Categories, merge_categories
 from partialpool.design.checks import (
     check_common,
     check_digits,
@@ -20,254 +18,21 @@ from partialpool.design.checks import (
     warn_weak_slopes,
 )
 from partialpool.design.column_types import value_columns
-from partialpool.design.common_basis import CommonBasis, make_common_basis
-from partialpool.design.effect_basis import EffectBasis, is_far_from_zero, make_effect_basis
+from partialpool.design.common_basis import make_common_basis
+from partialpool.design.design import CommonEffects, Design
+from partialpool.design.effect_basis import make_effect_basis
 from partialpool.design.evaluate import learn_columns, learn_expression
-from partialpool.design.factors import Levels, learn_levels
+from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.factors import learn_levels
 from partialpool.design.identifiability import warn_not_identified
-from partialpool.design.kinship import Kinship, match_levels
+from partialpool.design.kinship import match_levels
 from partialpool.design.odd_labels import warn_odd_labels
-from partialpool.design.recipe import Recipe
-from partialpool.design.response import Response, read_response_values, read_standard_errors
+from partialpool.design.response import read_response_values, read_standard_errors
 from partialpool.design.table import Missing, read_table
-from partialpool.errors import DataError, nearest
-from partialpool.names import INTERCEPT
+from partialpool.errors import DataError
 from partialpool.spec.model import ModelSpec
 
-__all__ = ["CommonEffects", "Design", "FactorEffects", "build_design"]
-
-
-@dataclass(frozen=True, eq=False)
-class CommonEffects:
-    """Population-level columns, without the intercept.
-
-    Attributes
-    ----------
-    names
-        Coefficients, as in the formula.
-    values
-        X, shape (rows, columns), on the original scale.
-    center, scale
-        Mean and sd (ddof 0) of each column, shape (columns,); without an intercept the centre is 0 and the
-        scale is the root mean square, since nothing could take up the shift.
-    intercept
-        Whether there is an intercept.
-    basis
-        The columns made orthonormal.
-    """
-
-    names: tuple[str, ...]
-    values: np.ndarray
-    center: np.ndarray
-    scale: np.ndarray
-    intercept: bool
-    recipe: Recipe
-    basis: CommonBasis
-
-    @property
-    def coefs(self) -> tuple[str, ...]:
-        """All coefficients, `Intercept` first where there is one."""
-        return ((INTERCEPT,) if self.intercept else ()) + self.names
-
-    @property
-    def standardised(self) -> np.ndarray:
-        """X centred and scaled, as samplers see it, shape (rows, columns)."""
-        return (self.values - self.center) / self.scale
-
-
-@dataclass(frozen=True, eq=False)
-class FactorEffects:
-    """The effects that vary over one factor.
-
-    Attributes
-    ----------
-    levels
-        The factor and its labels.
-    codes
-        Level of each row, shape (rows,).
-    names
-        Effects; those of one block stand together.
-    values
-        Z without its dummy columns: the effects' values, shape (rows, effects), on the original scale.
-    basis
-        What the effects' priors are stated of.
-    blocks
-        Positions of the effects that share one correlation matrix.
-    recipes
-        How each group's columns are made from a table.
-    kinship
-        The known covariance among the levels; None where they are independent.
-    """
-
-    levels: Levels
-    codes: np.ndarray
-    names: tuple[str, ...]
-    values: np.ndarray
-    basis: EffectBasis
-    blocks: tuple[tuple[int, ...], ...]
-    recipes: tuple[Recipe, ...]
-    kinship: Kinship | None = None
-
-    @property
-    def name(self) -> str:
-        """The factor."""
-        return self.levels.factor
-
-    @property
-    def n_levels(self) -> int:
-        """How many levels it has."""
-        return len(self.levels.labels)
-
-    @property
-    def how_many(self) -> str:
-        """Its levels in words: `18 levels`."""
-        related = "" if self.kinship is None else "related "
-        mean = f" (mean own entry of cov {self.mean_own:.4g})" if abs(self.mean_own - 1) > 1e-9 else ""
-        return f"{self.n_levels} {related}levels{mean}"
-
-    @property
-    def own(self) -> np.ndarray:
-        """Own entry of each row's level in its known covariance, shape (rows,); 1 without one."""
-        return np.ones(len(self.codes)) if self.kinship is None else self.kinship.own[self.codes]
-
-    @property
-    def mean_own(self) -> float:
-        """Mean own entry over the rows: sd sqrt(mean_own) is the sd of a row's level on average."""
-        return float(self.own.mean())
-
-    @property
-    def correlated(self) -> bool:
-        """Whether any two effects share a correlation."""
-        return any(len(block) > 1 for block in self.blocks)
-
-    @property
-    def is_far_from_zero(self) -> bool:
-        """Whether effects at zero are far from any data, where priors are stated at the predictors' means."""
-        return not self.basis.is_plain and any(is_far_from_zero(column) for column in self.values.T)
-
-    @property
-    def root(self) -> np.ndarray | None:
-        """Lower Cholesky factor of the known covariance among the levels, (levels, levels); None without one."""
-        return None if self.kinship is None else self.kinship.root
-
-    def check_unrelated(self, asked: str) -> None:
-        """Refuse a question about one level by itself where levels covary.
-
-        Raises
-        ------
-        DataError
-            The levels have a known covariance.
-        """
-        if self.kinship is not None:
-            raise DataError(
-                f"{asked} is about levels that are independent, and those of {self.name} covary",
-                got=f"a known covariance among {self.n_levels} levels",
-                allowed="factors without cov",
-                do="look at pp.group_effects, pp.variance_components or pp.predict",
-            )
-
-
-@dataclass(frozen=True, eq=False)
-class Design:
-    """A model's arrays, with names, and everything learned from the table.
-
-    Attributes
-    ----------
-    spec
-        The specification.
-    response
-        What was observed.
-    common
-        Population-level columns.
-    factors
-        One entry per grouping factor.
-    offset
-        Known part of the linear predictor, shape (rows,), or None.
-    offset_recipes
-        How each part of the offset is made from a table.
-    se
-        Known standard errors of the response, shape (rows,), or None.
-    rows
-        Row numbers in the table as given, shape (rows,).
-    n_given
-        Rows of the table as given.
-    frame
-        The columns and rows the model read.
-    units
-        Unit of each column, where the table's `attrs["units"]` says one.
-    """
-
-    spec: ModelSpec
-    response: Response
-    common: CommonEffects
-    factors: tuple[FactorEffects, ...]
-    offset: np.ndarray | None
-    offset_recipes: tuple[Recipe, ...]
-    se: np.ndarray | None
-    rows: np.ndarray
-    n_given: int
-    frame: pd.DataFrame
-    units: Mapping[str, str] = MappingProxyType({})
-
-    @property
-    def n_rows(self) -> int:
-        """Rows used."""
-        return len(self.rows)
-
-    @property
-    def recipes(self) -> tuple[Recipe, ...]:
-        """How columns are made: of the common effects, of each factor's, of the offset."""
-        return (self.common.recipe, *(r for factor in self.factors for r in factor.recipes), *self.offset_recipes)
-
-    @property
-    def categories(self) -> Mapping[str, Categories]:
-        """The columns that are categories by how terms use them, with their order and reference.
-
-        Every other column that terms read is a quantity.
-        """
-        return MappingProxyType(merge_categories(*(recipe.categories for recipe in self.recipes)))
-
-    @property
-    def references(self) -> str:
-        """The reference category of each column, for a reader: `arm = placebo, sex = f`; empty where there is none."""
-        return ", ".join(c.in_words for c in self.categories.values() if c.in_words)
-
-    @property
-    def dropped(self) -> tuple[str, ...]:
-        """Columns of common and varying effects that are left out: the rows do not identify them."""
-        return tuple(dict.fromkeys(name for recipe in self.recipes for name in recipe.dropped))
-
-    def factor_named(self, factor: str | None) -> FactorEffects:
-        """Return a grouping factor by name; the only one, where there is only one and none is named.
-
-        Raises
-        ------
-        DataError
-            No such factor, or none named where there are several.
-        """
-        names = [f.name for f in self.factors]
-        if not names:
-            raise DataError(
-                "this model has no groups",
-                got=f"{self.spec}",
-                allowed="a model with a grouping term, such as (1 | g)",
-                do="add a grouping term and fit again",
-            )
-        chosen = names[0] if factor is None and len(names) == 1 else factor
-        if chosen not in names:
-            raise DataError(
-                "no such grouping factor" if factor is not None else "name a grouping factor",
-                got=repr(factor),
-                allowed=nearest(str(factor), names),
-                do="name one of these",
-            )
-        return self.factors[names.index(chosen)]
-
-    def with_origin(self, rows: np.ndarray, n_given: int, units: Mapping[str, str]) -> "Design":
-        """Return the same design, its rows numbered as in the table they came from, with that table's units."""
-        return replace(
-            self, rows=rows, n_given=n_given, frame=self.frame.set_axis(rows), units=MappingProxyType(dict(units))
-        )
+__all__ = ["build_design"]
 
 
 def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> Design:
@@ -349,7 +114,7 @@ def _units_of(data: Any) -> Mapping[str, str]:
 
 
 def _has_free_sigma(spec: ModelSpec) -> bool:
-    return spec.se is None and spec.family in ("gaussian", "lognormal")
+    return spec.se is None and spec.family_record.is_normal
 
 
 def _common_effects(spec: ModelSpec, frame: pd.DataFrame) -> CommonEffects:
@@ -360,7 +125,7 @@ def _common_effects(spec: ModelSpec, frame: pd.DataFrame) -> CommonEffects:
     center = values.mean(axis=0) if spec.intercept else np.zeros(values.shape[1])
     scale = (values - center).std(axis=0) if spec.intercept else np.sqrt((values**2).mean(axis=0))
     # An ordinal model's cutpoints are its intercepts.
-    has_intercept = spec.intercept and spec.family_record.kind != "ordinal"
+    has_intercept = spec.intercept and not spec.family_record.has_cutpoints
     check_common(names, values, center, scale, intercept=has_intercept)
     basis = make_common_basis(values, center, scale, intercept=spec.intercept)
     return CommonEffects(names, values, center, scale, has_intercept, recipe, basis)

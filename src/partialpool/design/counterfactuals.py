@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.design.held import categories_of, columns_compared_by, is_number, spline_range
 from partialpool.errors import DataError, DataWarning, nearest, warn
 

@@ -25,15 +25,13 @@ of a block are orthonormalised first, so that the answer does not depend on it.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import sparse
 
 from partialpool.design.checks import weak_slopes
-
-if TYPE_CHECKING:
-    from partialpool.design.build import Design, FactorEffects
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
 
 __all__ = ["Part", "common_basis", "gram_matrices", "part_of", "residual_part"]
 
@@ -88,7 +86,7 @@ def residual_part(n_rows: int) -> Part:
     return Part(np.arange(n_rows), np.ones((n_rows, 1)), n_rows, None, ((0,),), np.eye(1))
 
 
-def part_of(factor: "FactorEffects") -> Part:
+def part_of(factor: FactorEffects) -> Part:
     """Take a factor without the slopes that have a warning of their own, its blocks orthonormalised."""
     weak = weak_slopes(factor.codes, factor.n_levels, factor.names, factor.values)
     kept = tuple(e for e, name in enumerate(factor.names) if name not in weak)
@@ -115,10 +113,10 @@ def _orthonormal(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return columns / scale, np.eye(own)
 
 
-def common_basis(design: "Design") -> np.ndarray:
+def common_basis(design: Design) -> np.ndarray:
     """Orthonormal basis of the common columns, (rows, columns); cutpoints are intercepts."""
     common = design.common
-    constant = common.intercept or design.spec.family_record.kind == "ordinal"
+    constant = common.intercept or design.spec.family_record.has_cutpoints
     columns = [np.ones((design.n_rows, 1))] if constant else []
     basis, _ = np.linalg.qr(np.hstack([*columns, common.standardised]))
     return basis

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.design.held import Held, categories_of, evaluated_offset, hold, is_number, read_columns
 from partialpool.errors import DataError, nearest
 from partialpool.names import answer_name

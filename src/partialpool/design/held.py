@@ -12,9 +12,9 @@ from typing import Any, Final, Literal
 import numpy as np
 import pandas as pd
 
-from partialpool.design.build import Design
 from partialpool.design.categories import find_categories
 from partialpool.design.column_types import is_quantity
+from partialpool.design.design import Design
 from partialpool.errors import DataError
 from partialpool.spec.expression import columns_of
 from partialpool.spec.model import ModelSpec

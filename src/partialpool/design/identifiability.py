@@ -5,17 +5,15 @@ factors with one partition, one row for every effect, a common effect for every 
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from partialpool.design.covariance_gram import Part, common_basis, gram_matrices, part_of, residual_part
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.errors import DataWarning, warn
-
-if TYPE_CHECKING:
-    from partialpool.design.build import Design, FactorEffects
 
 __all__ = ["Dependency", "not_identified", "warn_not_identified"]
 
@@ -55,13 +53,13 @@ class Dependency:
         return f"{self.wrong}: got {self.got}; allowed, but consider {self.do}"
 
 
-def warn_not_identified(design: "Design") -> None:
+def warn_not_identified(design: Design) -> None:
     """Warn of every set of variances, correlations and sigma that the data do not identify."""
     for dependency in not_identified(design):
         warn(str(dependency), DataWarning)
 
 
-def not_identified(design: "Design") -> tuple[Dependency, ...]:
+def not_identified(design: Design) -> tuple[Dependency, ...]:
     """Find the covariance parameters that the data do not identify, those of the same terms together.
 
     A family's own dispersion counts as the residual (for a binary or ordinal response: the latent variable's arbitrary
@@ -94,12 +92,12 @@ def not_identified(design: "Design") -> tuple[Dependency, ...]:
     return tuple(found)
 
 
-def _residual_name(design: "Design") -> str:
+def _residual_name(design: Design) -> str:
     """The parameter that scales the residual; empty where its variance is known."""
     family, trials = design.spec.family_record, design.response.trials
     if design.se is not None:
         return ""
-    if family.kind in ("binary", "ordinal") or (trials is not None and trials.max() == 1):
+    if family.is_latent and (trials is None or trials.max() == 1):
         return "the latent scale"
     return family.parameters[0][0] if family.parameters else ""
 
@@ -147,7 +145,7 @@ def _sets(entries: list[tuple[Part, int, int]], null: np.ndarray) -> list[np.nda
     return [np.sort(members) for members in together.values()]
 
 
-def _dependency(design: "Design", entries: list[tuple[Part, int, int]], *, absorbed: bool) -> Dependency:
+def _dependency(design: Design, entries: list[tuple[Part, int, int]], *, absorbed: bool) -> Dependency:
     """Name the parameters and their terms, and say why and what to do."""
     sds, correlations, effects = [], [], dict[str, set[int]]()
     residual = any(part.factor is None for part, _, _ in entries)
@@ -180,7 +178,7 @@ def _dependency(design: "Design", entries: list[tuple[Part, int, int]], *, absor
 
 
 def _beside_residual(
-    design: "Design",
+    design: Design,
     factors: "list[FactorEffects]",
     effects: dict[str, set[int]],
     said: tuple[str, int, tuple[str, ...]],
@@ -196,7 +194,7 @@ def _beside_residual(
     return Dependency(parameters, got, f"fewer effects{fewer}, or more rows for each level and condition")
 
 
-def _terms(design: "Design", factor: "FactorEffects", effects: set[int]) -> list[str]:
+def _terms(design: Design, factor: FactorEffects, effects: set[int]) -> list[str]:
     """Return the factor's terms, as in the formula, that have one of the effects."""
     groups = [group for group in design.spec.groups if group.factor == factor.name]
     ends = np.cumsum([len(recipe.names) for recipe in factor.recipes])

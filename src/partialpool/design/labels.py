@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import xarray as xr
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.names import (
     BETA,
     COEF,
@@ -25,7 +25,16 @@ from partialpool.names import (
     z_name,
 )
 
-__all__ = ["coordinate_of", "coordinates", "observed_name", "offset_dims", "variable_attrs", "variable_dims"]
+__all__ = [
+    "coordinate_of",
+    "coordinates",
+    "mean_by_name",
+    "mean_in_words",
+    "observed_name",
+    "offset_dims",
+    "variable_attrs",
+    "variable_dims",
+]
 
 
 def coordinates(design: Design) -> dict[str, list]:
@@ -38,7 +47,7 @@ def coordinates(design: Design) -> dict[str, list]:
         coords[effect_dim(factor.name)] = list(factor.names)
         if factor.correlated:
             coords[effect_bis_dim(factor.name)] = list(factor.names)
-    if design.spec.family == "cumulative":
+    if design.spec.family_record.has_cutpoints:
         categories = design.response.categories
         coords[CUTPOINT] = [f"{low}|{high}" for low, high in pairwise(categories)]
     return coords
@@ -59,6 +68,19 @@ def observed_name(design: Design) -> str:
     own = shared.union(name for name, _ in spec.family_record.parameters)
     factors = (names_of_factor(factor.name) for factor in design.factors)
     return tree_name(design.response.name, OF_POSTERIORS.union(own, *factors))
+
+
+def mean_in_words(design: Design) -> str:
+    """Say what the mean of the response is: of two categories, the probability of which."""
+    return design.response.outcome if design.response.is_binary else design.spec.family_record.support.mean_in_words
+
+
+def mean_by_name(design: Design) -> str:
+    """Say the same with the response's name in it."""
+    response = design.response
+    return (
+        response.outcome if response.is_binary else design.spec.family_record.support.mean_by_name.format(response.name)
+    )
 
 
 def variable_dims(design: Design) -> dict[str, tuple[str, ...]]:
@@ -84,7 +106,7 @@ def offset_dims(design: Design) -> dict[str, tuple[str, ...]]:
 
 def variable_attrs(design: Design) -> dict[str, dict[str, str]]:
     """Say what each posterior variable is, in a sentence for its attrs."""
-    scale = "" if design.spec.link == "identity" else f" on the {design.spec.link} scale"
+    scale = design.spec.link_record.scale_in_words
     attrs = {BETA: {"long_name": f"common effects{scale}, at the predictors' original zero"}}
     for factor in design.factors:
         attrs[sd_name(factor.name)] = {"long_name": f"standard deviations over {factor.name}{scale}"}

@@ -14,8 +14,9 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from partialpool.design.build import Design, FactorEffects
 from partialpool.design.column_types import is_quantity
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.grid import check_places
 from partialpool.design.held import Held, categories_of, hold, is_number
 from partialpool.design.recipe import Recipe

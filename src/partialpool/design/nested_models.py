@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from partialpool.design.build import Design, FactorEffects
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.errors import DataError, SpecError
 from partialpool.spec.relationship import Relationship
 

@@ -1,8 +1,6 @@
 """Which factors are nested in which, as the rows have it."""
 
-import numpy as np
-
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 
 __all__ = ["nesting"]
 
@@ -23,14 +21,7 @@ def nesting(design: Design) -> dict[str, tuple[str, ...]]:
     """
     return {
         inner.name: tuple(
-            outer.name
-            for outer in design.factors
-            if outer is not inner and _one_each(inner.codes, outer.codes, outer.n_levels) == inner.n_levels
+            outer.name for outer in design.factors if outer is not inner and inner.parent_levels(outer) is not None
         )
         for inner in design.factors
     }
-
-
-def _one_each(inner: np.ndarray, outer: np.ndarray, n_outer: int) -> int:
-    """Count the pairs of levels that occur."""
-    return len(np.unique(inner.astype(np.int64) * n_outer + outer))

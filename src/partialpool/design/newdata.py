@@ -7,8 +7,9 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from partialpool.design.build import Design, FactorEffects
 from partialpool.design.column_types import value_columns
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.response import evaluate_trials, read_standard_errors
 from partialpool.design.table import Missing, read_table
 from partialpool.errors import DataError
@@ -48,6 +49,26 @@ class GroupRows:
     codes: np.ndarray | None
     values: np.ndarray
     new_labels: tuple[str | int | float | bool, ...] = ()
+
+    @property
+    def play_a_part(self) -> bool:
+        """Whether the rows have levels of this factor."""
+        return self.codes is not None
+
+    def apply(self, b: np.ndarray) -> np.ndarray:
+        """Add up what a level's effects come to in each row, (draws, levels, effects) to (draws, rows).
+
+        Effect by effect: all of them at once would take as many times the memory.
+        """
+        out = np.zeros((len(b), len(self.values)))
+        if self.codes is not None:
+            for effect in range(b.shape[2]):
+                out += b[:, self.codes, effect] * self.values[:, effect]
+        return out
+
+    def restricted_to(self, levels: np.ndarray) -> "GroupRows":
+        """Return the same rows with values of 0 where the level is not among these, boolean (levels,)."""
+        return replace(self, values=self.values * levels[self.codes][:, None])
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.design.grid import Points, covariate_points
 from partialpool.design.held import Held, categories_of, is_number, numbers_among, range_of, read_columns
 from partialpool.errors import DataError, nearest

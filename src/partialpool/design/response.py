@@ -12,7 +12,8 @@ import pandas as pd
 from partialpool.design.column_types import is_quantity
 from partialpool.design.evaluate import evaluate
 from partialpool.errors import DataError, DataWarning, warn
-from partialpool.spec.families import Family
+from partialpool.families.family import Family
+from partialpool.families.support import BINARY, COUNT, ORDINAL, SUCCESSES
 from partialpool.spec.formula import ResponseTerm
 
 __all__ = ["Response", "evaluate_trials", "read_response_values", "read_standard_errors"]
@@ -44,6 +45,11 @@ class Response:
     categories: tuple[str, ...] = ()
 
     @property
+    def is_binary(self) -> bool:
+        """Whether it is one of two categories."""
+        return len(self.categories) == 2
+
+    @property
     def attrs(self) -> dict[str, list[str]]:
         """What a variable that holds the response says of its codes: `categories`, in the order of the codes from 0.
 
@@ -68,7 +74,7 @@ class Response:
         >>> Response("status", np.array([0.0, 1.0]), categories=("Alive", "Dead")).success
         'probability of status = Dead'
         """
-        if len(self.categories) != 2 or self.trials is not None or set(self.categories) <= _PLAIN:
+        if not self.is_binary or set(self.categories) <= _PLAIN:
             return ""
         return self.outcome
 
@@ -97,7 +103,7 @@ def read_response_values(
     DataWarning
         A declared category of an ordinal response has no row.
     """
-    if family.kind == "successes":
+    if family.support is SUCCESSES:
         return _read_successes(term, family, frame)
     if term.trials is not None:
         raise DataError(
@@ -106,16 +112,16 @@ def read_response_values(
             allowed="family 'binomial'",
             do="name family='binomial'",
         )
-    if term.level is not None and family.kind != "binary":
+    if term.level is not None and family.support is not BINARY:
         raise DataError(
             "only a binary family takes a response with a success category",
             got=f"{term.text} with family {family.name!r}",
             allowed="family 'bernoulli'",
             do="name family='bernoulli', or the column alone",
         )
-    if family.kind == "binary":
+    if family.support is BINARY:
         return _read_binary(term, frame)
-    if family.kind == "ordinal":
+    if family.support is ORDINAL:
         read = _read_ordinal(term, frame)
         _warn_unused(read, unused.get(term.name, ()) if term.is_column else ())
         return read
@@ -137,20 +143,14 @@ def _numbers(term: ResponseTerm, frame: pd.DataFrame) -> np.ndarray:
 
 
 def _check_support(term: ResponseTerm, family: Family, values: np.ndarray, frame: pd.DataFrame) -> None:
-    rules = {
-        "positive": (values > 0, "numbers above 0"),
-        "proportion": ((values > 0) & (values < 1), "numbers strictly between 0 and 1"),
-        "count": ((values >= 0) & (values == np.floor(values)), "counts: 0, 1, 2, ..."),
-        "real": (np.ones(len(values), bool), "numbers"),
-    }
-    fits, allowed = rules[family.kind]
+    fits = family.support.contains(values)
     if not fits.all():
         at = int(np.flatnonzero(~fits)[0])
-        negative = "negative counts" if family.kind == "count" and (values < 0).any() else "values outside its support"
+        negative = "negative counts" if family.support is COUNT and (values < 0).any() else "values outside its support"
         raise DataError(
             f"family {family.name!r} cannot have made the response {term.text!r}: {negative}",
             got=f"{values[at]:g} in row {frame.index[at]}, {int((~fits).sum())} such rows",
-            allowed=allowed,
+            allowed=family.support.allowed,
             do="check the data or choose another family",
         )
     if len(values) > 1 and np.ptp(values) == 0:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.terms import Group
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from partialpool.design.build import Design, FactorEffects
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.factors import Levels
 
 __all__ = ["keep_rows"]

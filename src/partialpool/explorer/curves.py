@@ -7,7 +7,8 @@ from typing import Final
 import numpy as np
 import xarray as xr
 
-from partialpool.design.build import Design, FactorEffects
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.psd_root import singular_root
 from partialpool.errors import DataError, nearest
 from partialpool.explorer.within_between import Halves, Solution, split_rows
@@ -173,7 +174,7 @@ def pooling_curves(fit: Fit, factor: FactorEffects, effect: str, sds: np.ndarray
     untold = halves.untold()[: len(coefs)]
     return PoolingCurves(
         labels=tuple(str(label) for label in factor.levels.labels),
-        rows=np.bincount(factor.codes, minlength=factor.n_levels),
+        rows=factor.counts,
         sds=sds,
         values=curves,
         pull=pull,
@@ -215,7 +216,7 @@ def _halves(posterior: xr.Dataset, design: Design, factor: FactorEffects) -> tup
     everything = np.concatenate([*columns, working_response(design)[:, None]], axis=1) / noise[:, None]
     precision = np.concatenate([np.zeros(len(common.coefs)), np.ones(width)])
     z = _columns(factor) / noise[:, None]
-    halves = split_rows(everything, precision, z, factor.codes, _root(posterior, factor))
+    halves = split_rows(everything, precision, z, factor.rows_of_levels, _root(posterior, factor))
     back = np.diag(np.concatenate([np.ones(first), 1 / common.scale]))
     back[:first, first:] = -common.center / common.scale
     return halves, back
@@ -225,12 +226,12 @@ def _level_columns(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
     """Z times the root of the effects' covariance as one column per level and effect, (rows, levels x effects)."""
     among = np.eye(factor.n_levels) if factor.root is None else factor.root
     own = _columns(factor) @ _root(posterior, factor)
-    return (among[factor.codes][:, :, None] * own[:, None, :]).reshape(len(own), -1)
+    return (factor.of_rows(among)[:, :, None] * own[:, None, :]).reshape(len(own), -1)
 
 
 def _columns(factor: FactorEffects) -> np.ndarray:
     """Z of the effects at the predictors' means, (rows, effects)."""
-    return factor.basis.columns.of(factor.values)
+    return factor.freed_values
 
 
 def _root(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from partialpool.design.build import FactorEffects
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.errors import DataError, nearest
 from partialpool.explorer.axis import LAST, SdAxis
 from partialpool.explorer.captions import Topic, is_balanced, readings, things_to_try
@@ -167,7 +167,7 @@ def _explored(
     """Work out the page's numbers."""
     _check_normal(fit)
     chosen, effect = chosen_effect(fit.design, factor, effect)
-    kept = _kept(chosen.levels.labels, np.bincount(chosen.codes, minlength=chosen.n_levels), levels)
+    kept = _kept(chosen.levels.labels, chosen.counts, levels)
     scales = prior_scales(fit, chosen, effect)
     studies = prior_studies(fit, chosen, effect, scales, seed=seed, progressbar=progressbar)
     axis = SdAxis(drawn_edge(studies))
@@ -193,7 +193,7 @@ def _content(fit: Fit, found: _Explored) -> dict[str, Any]:
             "response": response_name(fit),
             "formula": str(fit.spec),
             "rows": design.n_rows,
-            "log": fit.spec.family == "lognormal",
+            "log": fit.spec.family_record.on_log_scale,
         },
         "levels": [(curves.labels[k], int(curves.rows[k])) for k in order],
         "left_out": chosen.n_levels - len(order),

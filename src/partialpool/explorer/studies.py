@@ -10,7 +10,10 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 
-from partialpool.design.build import Design, FactorEffects
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
+from partialpool.distributions.frozen import frozen
+from partialpool.distributions.prior import Prior
 from partialpool.errors import EngineError, PartialPoolError
 from partialpool.fitting.convergence import judge
 from partialpool.fitting.fit import Fit
@@ -18,16 +21,14 @@ from partialpool.model.covariance import effects_at_means
 from partialpool.model.default_priors import PriorSet, default_priors, resolve_priors
 from partialpool.model.partition import partition_over_rows
 from partialpool.model.prior import draw_parameters
-from partialpool.model.scipy_priors import frozen
 from partialpool.model.variance_prior import is_decomposed
 from partialpool.model.variance_prior_draws import implied_sd
 from partialpool.names import b_name, sd_name
 from partialpool.progress import progress_line
 from partialpool.questions.icc import icc
-from partialpool.sampling.choose import load_engine
+from partialpool.sampling.choose import choose_engine
 from partialpool.sampling.pack import label_draws
 from partialpool.sampling.settings import Settings
-from partialpool.spec.priors import Prior
 
 __all__ = ["FAMILIES", "OWN", "PLACES", "PriorScales", "Study", "prior_scales", "prior_studies"]
 
@@ -162,9 +163,9 @@ def prior_studies(
 
 
 def _refitted(design: Design, seed: int) -> Fit:
-    """Fit by the collapsed engine, and keep what the page asks for: group effects would be all that takes memory."""
+    """Fit again, and keep what the page asks for: group effects would be all that takes memory."""
     priors = resolve_priors(design)
-    raw = load_engine("collapsed").run(design, priors, Settings(seed=seed, progressbar=False))
+    raw = choose_engine(design.spec)[0].run(design, priors, Settings(seed=seed, progressbar=False))
     effects = {b_name(factor.name) for factor in design.factors}
     kept = {name: values for name, values in raw.posterior.items() if name not in effects}
     stats = xr.Dataset({name: (("chain", "draw"), values) for name, values in raw.sample_stats.items()})

@@ -19,6 +19,7 @@ grows their equations shrink by c^2 and would drown in rounding. They are multip
 (1 + c^2) h = 1 / d^2 at c = infinity: the limit is as exact as any other place.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -137,7 +138,7 @@ class Halves:
 
 
 def split_rows(
-    columns: np.ndarray, precision: np.ndarray, z: np.ndarray, codes: np.ndarray, root: np.ndarray
+    columns: np.ndarray, precision: np.ndarray, z: np.ndarray, rows_of_levels: Sequence[np.ndarray], root: np.ndarray
 ) -> Halves:
     """Split rows that are divided by their residual sds.
 
@@ -147,8 +148,10 @@ def split_rows(
         [W y], (rows, columns + 1).
     precision
         Diagonal of P, (columns,): 0 where flat, 1 where r ~ N(0, 1).
-    z, codes
-        Values of the factor's effects, (rows, effects), and each row's level.
+    z
+        Values of the factor's effects, (rows, effects).
+    rows_of_levels
+        Positions of each level's rows.
     root
         L, (effects, effects).
     """
@@ -156,10 +159,8 @@ def split_rows(
     scale[scale == 0] = 1.0
     columns = np.concatenate([columns[:, :-1] / scale, columns[:, -1:]], axis=1)
     within = columns.copy()
-    order = np.argsort(codes, kind="stable")
-    counts = np.bincount(codes)
     between, size, level, back, own = [], [], [], [], []
-    for j, rows in enumerate(np.split(order, np.cumsum(counts)[:-1])):
+    for j, rows in enumerate(rows_of_levels):
         u, d, vt = np.linalg.svd(z[rows] @ root, full_matrices=False)
         kept = d > _NO_DIRECTION * d.max(initial=0.0)
         u, d, vt = u[:, kept], d[kept], vt[kept]
@@ -173,7 +174,7 @@ def split_rows(
     gram[np.arange(len(scale)), np.arange(len(scale))] += precision / scale**2
     return Halves(
         gram, np.concatenate(between), scale, np.concatenate(size), np.concatenate(level),
-        np.concatenate(back), np.concatenate(own), len(counts),
+        np.concatenate(back), np.concatenate(own), len(rows_of_levels),
     )  # fmt: skip
 
 

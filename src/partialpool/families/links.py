@@ -1,38 +1,336 @@
-"""Link functions and their inverses, on arrays."""
+"""The links, one class each; `LINKS` has them by name."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final, override
 
 import numpy as np
-from scipy import special
+from scipy import special, stats
 
-__all__ = ["INVERSE_LINKS", "LINKS"]
+from partialpool.errors import DataError
+from partialpool.families.link import IntegratedLink, Link, ProbabilityLink
 
-Elementwise = Callable[[np.ndarray], np.ndarray]
+if TYPE_CHECKING:
+    import pytensor.tensor as pt
 
-INVERSE_LINKS: Final[Mapping[str, Elementwise]] = MappingProxyType(
-    {
-        "identity": lambda eta: eta,
-        "log": np.exp,
-        "logit": special.expit,
-        "probit": special.ndtr,
-        "cloglog": lambda eta: -np.expm1(-np.exp(eta)),
-        "sqrt": np.square,
-        "inverse": np.reciprocal,
-    }
+__all__ = ["LINKS"]
+
+
+class Identity(Link):
+    """The mean itself."""
+
+    name = "identity"
+    is_identity = True
+
+    @override
+    def inverse(self, eta: np.ndarray) -> np.ndarray:
+        return eta
+
+    @override
+    def forward(self, mean: np.ndarray) -> np.ndarray:
+        return mean
+
+    @override
+    def slope(self, eta: np.ndarray) -> np.ndarray:
+        return np.ones_like(eta)
+
+    @override
+    def forward_slope(self, mean: np.ndarray) -> np.ndarray:
+        return np.ones_like(mean)
+
+    @override
+    def tensor_inverse(self, eta: "pt.TensorVariable") -> "pt.TensorVariable":
+        return eta
+
+    @override
+    def mean_over_normal(self, eta: np.ndarray, spread: np.ndarray) -> np.ndarray:
+        return eta
+
+    @override
+    def covariance_over_normal(self, eta: np.ndarray, shared: np.ndarray, spread: np.ndarray) -> np.ndarray:
+        return shared * np.ones(eta.shape)
+
+    @override
+    def observed_sd(self, y: np.ndarray, shift: np.ndarray) -> float | None:
+        return float((y - shift).std())
+
+
+class Log(Link):
+    """Means above 0; coefficients are log ratios."""
+
+    name = "log"
+    coefficients_are_log_ratios = True
+    coefficient_ratio = "Ratios of means"
+    as_function = "exp"
+
+    @override
+    def inverse(self, eta: np.ndarray) -> np.ndarray:
+        return np.exp(eta)
+
+    @override
+    def forward(self, mean: np.ndarray) -> np.ndarray:
+        return np.log(mean)
+
+    @override
+    def slope(self, eta: np.ndarray) -> np.ndarray:
+        return np.exp(eta)
+
+    @override
+    def forward_slope(self, mean: np.ndarray) -> np.ndarray:
+        return 1 / mean
+
+    @override
+    def tensor_inverse(self, eta: "pt.TensorVariable") -> "pt.TensorVariable":
+        return _pt().exp(eta)
+
+    @override
+    def mean_over_normal(self, eta: np.ndarray, spread: np.ndarray) -> np.ndarray:
+        return np.exp(eta + spread / 2)
+
+    @override
+    def covariance_over_normal(self, eta: np.ndarray, shared: np.ndarray, spread: np.ndarray) -> np.ndarray:
+        return self.mean_over_normal(eta, spread) ** 2 * np.expm1(shared)
+
+    @override
+    def variance_of_prediction(self, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
+        """Return the lognormal approximation ln(1 + Var / mean^2)."""
+        return np.log1p(variance / mean**2)
+
+    @override
+    def words_of_variance(self, formula: str) -> str:
+        return f"lognormal approximation ln(1 + Var / mean^2), Var = {formula}"
+
+    @override
+    def observed_sd(self, y: np.ndarray, shift: np.ndarray) -> float | None:
+        """Return sqrt(ln(1 + Var / mean^2)) of the data per unit of the offset."""
+        level = y / np.exp(shift)
+        return float(np.sqrt(np.log1p(level.var() / level.mean() ** 2))) if y.any() else None
+
+
+class Sqrt(Link):
+    """The square root of a mean; the linear predictor may have either sign."""
+
+    name = "sqrt"
+    written_location = "sqrt(mean y)"
+
+    @override
+    def inverse(self, eta: np.ndarray) -> np.ndarray:
+        return np.square(eta)
+
+    @override
+    def forward(self, mean: np.ndarray) -> np.ndarray:
+        return np.sqrt(mean)
+
+    @override
+    def slope(self, eta: np.ndarray) -> np.ndarray:
+        return 2 * eta
+
+    @override
+    def forward_slope(self, mean: np.ndarray) -> np.ndarray:
+        return 0.5 / np.sqrt(mean)
+
+    @override
+    def tensor_inverse(self, eta: "pt.TensorVariable") -> "pt.TensorVariable":
+        return eta**2
+
+    @override
+    def mean_over_normal(self, eta: np.ndarray, spread: np.ndarray) -> np.ndarray:
+        return eta**2 + spread
+
+    @override
+    def covariance_over_normal(self, eta: np.ndarray, shared: np.ndarray, spread: np.ndarray) -> np.ndarray:
+        return 4 * eta**2 * shared + 2 * shared**2
+
+
+class Inverse(Link):
+    """One over the mean, which has no mean over a normal linear predictor."""
+
+    name = "inverse"
+    written_location = "1 / mean y"
+    has_closed_mean = False
+    takes_any_predictor = False
+
+    @override
+    def inverse(self, eta: np.ndarray) -> np.ndarray:
+        return np.reciprocal(eta)
+
+    @override
+    def forward(self, mean: np.ndarray) -> np.ndarray:
+        return np.reciprocal(mean)
+
+    @override
+    def slope(self, eta: np.ndarray) -> np.ndarray:
+        return -1 / eta**2
+
+    @override
+    def forward_slope(self, mean: np.ndarray) -> np.ndarray:
+        return -1 / mean**2
+
+    @override
+    def tensor_inverse(self, eta: "pt.TensorVariable") -> "pt.TensorVariable":
+        return 1 / eta
+
+    @override
+    def mean_over_normal(self, eta: np.ndarray, spread: np.ndarray) -> np.ndarray:
+        """Refuse: 1 / eta has no mean under a normal eta.
+
+        Raises
+        ------
+        DataError
+            Always.
+        """
+        raise DataError(
+            "a mean over groups does not exist under the inverse link",
+            got="link 'inverse', group effects integrated out",
+            allowed="links under which the mean is finite for every linear predictor, such as 'log'",
+            do="use link='log', or predict for given levels",
+        )
+
+    @override
+    def covariance_over_normal(self, eta: np.ndarray, shared: np.ndarray, spread: np.ndarray) -> np.ndarray:
+        return self.mean_over_normal(eta, spread)  # refused
+
+
+class Logit(IntegratedLink):
+    """Log odds."""
+
+    name = "logit"
+    coefficient_ratio = "Odds ratios"
+    latent_variance = np.pi**2 / 3
+    strip = np.pi
+
+    @override
+    def inverse(self, eta: np.ndarray) -> np.ndarray:
+        return special.expit(eta)
+
+    @override
+    def forward(self, mean: np.ndarray) -> np.ndarray:
+        return special.logit(mean)
+
+    @override
+    def slope(self, eta: np.ndarray) -> np.ndarray:
+        return special.expit(eta) * special.expit(-eta)
+
+    @override
+    def forward_slope(self, mean: np.ndarray) -> np.ndarray:
+        return 1 / (mean * (1 - mean))
+
+    @override
+    def tensor_inverse(self, eta: "pt.TensorVariable") -> "pt.TensorVariable":
+        return _pt().sigmoid(eta)
+
+    @override
+    def tensor_forward(self, p: "pt.TensorVariable") -> "pt.TensorVariable":
+        return _pt().log(p) - _pt().log1p(-p)
+
+    @override
+    def log_success(self, eta: np.ndarray) -> np.ndarray:
+        return special.log_expit(eta)
+
+    @override
+    def log_failure(self, eta: np.ndarray) -> np.ndarray:
+        return special.log_expit(-eta)
+
+
+class Probit(ProbabilityLink):
+    """Quantiles of a normal."""
+
+    name = "probit"
+    latent_variance = 1.0
+
+    @override
+    def inverse(self, eta: np.ndarray) -> np.ndarray:
+        return special.ndtr(eta)
+
+    @override
+    def forward(self, mean: np.ndarray) -> np.ndarray:
+        return special.ndtri(mean)
+
+    @override
+    def slope(self, eta: np.ndarray) -> np.ndarray:
+        return stats.norm.pdf(eta)
+
+    @override
+    def forward_slope(self, mean: np.ndarray) -> np.ndarray:
+        return 1 / stats.norm.pdf(stats.norm.ppf(mean))
+
+    @override
+    def tensor_inverse(self, eta: "pt.TensorVariable") -> "pt.TensorVariable":
+        return 0.5 * _pt().erfc(-eta / np.sqrt(2.0))
+
+    @override
+    def tensor_forward(self, p: "pt.TensorVariable") -> "pt.TensorVariable":
+        return -np.sqrt(2.0) * _pt().erfcinv(2 * p)
+
+    @override
+    def log_success(self, eta: np.ndarray) -> np.ndarray:
+        return special.log_ndtr(eta)
+
+    @override
+    def log_failure(self, eta: np.ndarray) -> np.ndarray:
+        return special.log_ndtr(-eta)
+
+    @override
+    def mean_over_normal(self, eta: np.ndarray, spread: np.ndarray) -> np.ndarray:
+        return special.ndtr(eta / np.sqrt(1 + spread))
+
+    @override
+    def covariance_over_normal(self, eta: np.ndarray, shared: np.ndarray, spread: np.ndarray) -> np.ndarray:
+        h, rho = eta / np.sqrt(1 + spread), shared / (1 + spread)
+        both = special.ndtr(h) - 2 * special.owens_t(h, np.sqrt((1 - rho) / (1 + rho)))
+        return np.maximum(both - self.mean_over_normal(eta, spread) ** 2, 0.0)
+
+
+class Cloglog(IntegratedLink):
+    """Log of the rate at which a first event happens."""
+
+    name = "cloglog"
+    latent_variance = np.pi**2 / 6
+    is_symmetric = False
+    strip = 1.3
+
+    @override
+    def inverse(self, eta: np.ndarray) -> np.ndarray:
+        return -np.expm1(-np.exp(eta))
+
+    @override
+    def forward(self, mean: np.ndarray) -> np.ndarray:
+        return np.log(-np.log1p(-mean))
+
+    @override
+    def slope(self, eta: np.ndarray) -> np.ndarray:
+        return np.exp(eta - np.exp(eta))
+
+    @override
+    def forward_slope(self, mean: np.ndarray) -> np.ndarray:
+        return -1 / ((1 - mean) * np.log1p(-mean))
+
+    @override
+    def tensor_inverse(self, eta: "pt.TensorVariable") -> "pt.TensorVariable":
+        return -_pt().expm1(-_pt().exp(eta))
+
+    @override
+    def tensor_forward(self, p: "pt.TensorVariable") -> "pt.TensorVariable":
+        return _pt().log(-_pt().log1p(-p))
+
+    @override
+    def log_success(self, eta: np.ndarray) -> np.ndarray:
+        """Return log(1 - exp(-exp(eta))): eta itself far below 0."""
+        return np.where(eta < -30, eta, np.log(-np.expm1(-np.exp(np.maximum(eta, -30)))))
+
+    @override
+    def log_failure(self, eta: np.ndarray) -> np.ndarray:
+        return -np.exp(eta)
+
+
+def _pt() -> Any:
+    """PyTensor, for those who build a PyMC model; nobody else pays for its import."""
+    import pytensor.tensor  # noqa: PLC0415
+
+    return pytensor.tensor
+
+
+LINKS: Final[Mapping[str, Link]] = MappingProxyType(
+    {link.name: link for link in (Identity(), Log(), Logit(), Probit(), Cloglog(), Sqrt(), Inverse())}
 )
-"""From linear predictor to mean."""
-
-LINKS: Final[Mapping[str, Elementwise]] = MappingProxyType(
-    {
-        "identity": lambda mean: mean,
-        "log": np.log,
-        "logit": special.logit,
-        "probit": special.ndtri,
-        "cloglog": lambda mean: np.log(-np.log1p(-mean)),
-        "sqrt": np.sqrt,
-        "inverse": np.reciprocal,
-    }
-)
-"""From mean to linear predictor."""
+"""Every link by name."""

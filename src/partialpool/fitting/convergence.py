@@ -4,15 +4,15 @@ Thresholds: R-hat < 1.01 and bulk and tail ESS of 100 per chain (Vehtari et al. 
 no divergences; E-BFMI of at least 0.2 (Betancourt 2016); Pareto k-hat < 0.7 (Vehtari et al. 2024, JMLR 25:72).
 """
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import xarray as xr
 
 from partialpool.fitting.chains import bulk_ess, rhat, tail_ess
+from partialpool.sampling.chains import EVEN_WEIGHT, MAX_KHAT
+from partialpool.sampling.run_record import RunRecord
 
 __all__ = ["Finding", "Verdict", "alarm", "judge"]
 
@@ -23,7 +23,6 @@ ALARMING_FROM: Final = 100
 """Draws per chain: of fewer, independent draws have as high an R-hat now and then."""
 MIN_ESS_PER_CHAIN: Final = 100
 MIN_BFMI: Final = 0.2
-MAX_KHAT: Final = 0.7
 _CAREFUL: Final = 0.99
 _FEWEST_DRAWS: Final = 4
 _OF_LEVELS: Final = ("b_", "z_")
@@ -75,8 +74,9 @@ def judge(tree: xr.DataTree) -> Verdict:
     posterior, stats = tree["posterior"].to_dataset(), tree["sample_stats"].to_dataset()
     chains, draws = posterior.sizes["chain"], posterior.sizes["draw"]
     findings = _divergences(stats, tree) + _not_finite(posterior)
-    findings += _importance(json.loads(tree.attrs.get("run", "{}")))
-    columns, warms_up = _scalar_columns(posterior), _warms_up(tree)
+    run = RunRecord.of(tree)
+    findings += _importance(run)
+    columns, warms_up = _scalar_columns(posterior), run.card.warms_up
     if draws < _FEWEST_DRAWS:
         return Verdict((*findings, Finding("draws", False, f"{draws} draws per chain", "raise draws to 1000")))
     if not columns:
@@ -105,19 +105,21 @@ def alarm(tree: xr.DataTree) -> str:
     if posterior.sizes["chain"] > 1 and posterior.sizes["draw"] >= ALARMING_FROM:
         few = posterior.drop_vars([name for name in posterior if str(name).startswith(_OF_LEVELS)])
         columns = _scalar_columns(few)
-        found = _rhat(columns, posterior.sizes["chain"], warms_up=_warms_up(tree)) if columns else None
+        found = _rhat(columns, posterior.sizes["chain"], warms_up=RunRecord.of(tree).card.warms_up) if columns else None
         if found and not all(rhat(draws) < ALARMING_RHAT for draws in columns.values()):
             findings.append(found)
     return "; ".join(f"{finding.found}: {finding.cure}" for finding in findings if not finding.good)
 
 
-def _importance(run: Mapping[str, Any]) -> list[Finding]:
-    """Judge importance-weighted chains by the Pareto k of their weights."""
-    if "log_evidence" not in run or "importance_khat" not in run:
+def _importance(run: RunRecord) -> list[Finding]:
+    """Judge importance-weighted chains by their largest weights, and by the Pareto k of the weights."""
+    khat = run.importance_khat
+    if run.evidence is None or khat is None:
         return []
-    khat = run["importance_khat"]
     cure = "raise draws, or use engine='nuts'"
-    return [Finding("importance", khat < MAX_KHAT, f"Pareto k-hat {khat:.2f}", cure)]
+    even = khat >= MAX_KHAT and run.weights_can_be_trusted
+    found = f"no weight above {EVEN_WEIGHT:g} times the average" if even else f"Pareto k-hat {khat:.2f}"
+    return [Finding("importance", run.weights_can_be_trusted, found, cure)]
 
 
 def _not_finite(posterior: xr.Dataset) -> list[Finding]:
@@ -162,16 +164,12 @@ def _divergences(stats: xr.Dataset, tree: xr.DataTree) -> list[Finding]:
     return [Finding("divergences", count == 0, found, _cure_of_divergences(tree))]
 
 
-def _warms_up(tree: xr.DataTree) -> bool:
-    """Whether the engine in use has warm-up draws to raise; the collapsed one needs few, whatever `tune` is."""
-    return bool(tree.attrs.get("engine") != "collapsed")
-
-
 def _cure_of_divergences(tree: xr.DataTree) -> str:
     """What has not been tried yet."""
-    settings = json.loads(tree.attrs.get("settings", "{}"))
+    run = RunRecord.of(tree)
+    settings = run.settings
     chosen = {factor: choice for factor, choice in settings.get("parametrization", {}).items() if choice != "adapted"}
-    if chosen and tree.attrs.get("engine") != "collapsed":
+    if chosen and run.card.takes_every_setting:
         return f"leave out parametrization={chosen}: by default coordinates adapt to what is known of each level"
     if (settings.get("target_accept") or 0.0) < _CAREFUL:
         return f"raise target_accept to {_CAREFUL}; else use a tighter prior on the sds, or a simpler model"

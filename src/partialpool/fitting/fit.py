@@ -13,7 +13,8 @@ import numpy as np
 import xarray as xr
 
 from partialpool.design.archive import dataset_to_covariances, dataset_to_frame
-from partialpool.design.build import Design, build_design
+from partialpool.design.build import build_design
+from partialpool.design.design import Design
 from partialpool.design.table import Missing
 from partialpool.errors import DataError, DataWarning, FileError, SamplingWarning, warn
 from partialpool.files import whole_file
@@ -23,6 +24,7 @@ from partialpool.model.default_priors import PriorSet, resolve_priors
 from partialpool.names import COEF, OBS
 from partialpool.sampling.choose import choose_engine, weigh_engines
 from partialpool.sampling.pack import COVARIANCES, FORMAT, pack, prior_texts
+from partialpool.sampling.run_record import RunRecord
 from partialpool.sampling.settings import Settings
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.options import as_spec
@@ -69,6 +71,11 @@ class Fit:
         """Its summary: tables, frame, verdict."""
         _check_draws(self.tree)
         return Digest(self.design, self.tree)
+
+    @cached_property
+    def run(self) -> RunRecord:
+        """Engine, settings and facts of the run that made the draws."""
+        return RunRecord.of(self.tree)
 
     def stacked(self) -> Mapping[str, np.ndarray]:
         """Return the draws as plain arrays, chains stacked: (chains * draws, ...)."""

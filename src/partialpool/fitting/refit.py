@@ -1,9 +1,8 @@
 """The same fit again, on other rows or under other priors: same engine, same settings."""
 
-import json
 from dataclasses import fields, replace
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.fitting.fit import Fit
 from partialpool.model.default_priors import PriorSet
 from partialpool.sampling.choose import load_engine
@@ -30,10 +29,10 @@ def repeat_fit(fit: Fit, *, design: Design | None = None, priors: PriorSet | Non
     Fit
         For questions asked at once: its file would not know of rows or priors that no specification states.
     """
-    stored = json.loads(fit.tree.attrs["settings"])
-    known = {field.name: stored[field.name] for field in fields(Settings) if field.name in stored}
+    run = fit.run
+    known = {field.name: run.settings[field.name] for field in fields(Settings) if field.name in run.settings}
     settings = replace(Settings(**known), seed=seed, progressbar=False, keep_z=False)
-    engine = load_engine(fit.tree.attrs["engine"])
+    engine = load_engine(run.engine)
     used, stated = design or fit.design, priors or fit.priors
     raw = engine.run(used, stated, settings)
     tree = pack(raw, used, stated, settings, engine=engine.name, reason="as the fit it repeats")

@@ -1,6 +1,5 @@
 """What a fit says at a glance: tables of its parameters, its ICC, its verdict."""
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,12 +7,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from partialpool.design.build import Design, FactorEffects
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.fitting.chains import bulk_ess, mcse_mean, rhat, tail_ess
 from partialpool.fitting.convergence import Verdict, judge
 from partialpool.fitting.point_estimate import MEDIAN, mean_is_known, quantiles
 from partialpool.fitting.variance import intraclass_correlation
 from partialpool.names import BETA, corr_name, sd_name
+from partialpool.sampling.run_record import RunRecord
 from partialpool.tabulate import TextTable, estimate_cells, fixed
 
 __all__ = ["Digest"]
@@ -96,26 +97,26 @@ class Digest:
     @property
     def heading(self) -> dict[str, str]:
         """Formula, data, categories, engine and evidence, by name; what there is nothing to say of is left out."""
-        design, attrs = self.design, self.tree.attrs
-        run, settings = json.loads(attrs["run"]), json.loads(attrs["settings"])
+        design, run = self.design, RunRecord.of(self.tree)
         sizes = "; ".join(f"{f.name} {f.how_many}" for f in design.factors)
         dropped = design.n_given - design.n_rows
-        sampler = f" ({run['sampler']})" if "sampler" in run else ""
+        sampler = f" ({run.sampler})" if run.sampler else ""
         sizes_of = self._posterior.sizes
         chains = f"{sizes_of['chain']} chains x {sizes_of['draw']} draws"
-        cut = " (interrupted)" if run.get("interrupted") else ""
-        seed = "" if settings["seed"] is None else f", seed {settings['seed']}"
-        seconds = f", {run['seconds']:.1f} s" if "seconds" in run else ""
+        cut = " (interrupted)" if run.interrupted else ""
+        stated = run.settings.get("seed")
+        seed = "" if stated is None else f", seed {stated}"
+        seconds = "" if run.seconds is None else f", {run.seconds:.1f} s"
         evidence = ""
-        if "log_evidence" in run:
-            evidence = f"{fixed(run['log_evidence'], 2)} (Monte Carlo se {run['log_evidence_se']:.3f})"
+        if run.evidence is not None:
+            evidence = f"{fixed(run.evidence[0], 2)} (Monte Carlo se {run.evidence[1]:.3f})"
         found = {
             "Model": f"{design.spec}",
             "Data": f"{design.n_rows} rows{f' ({dropped} dropped)' if dropped else ''}{'; ' + sizes if sizes else ''}",
             "Modelled": design.response.success,
             "Reference categories": design.references,
             "Left out": ", ".join(design.dropped),
-            "Engine": f"{attrs['engine']}{sampler}, {attrs['engine_reason']}: {chains}{cut}{seed}{seconds}",
+            "Engine": f"{run.engine}{sampler}: {chains}{cut}{seed}{seconds}",
             "Log evidence": evidence,
         }
         return {name: text for name, text in found.items() if text}

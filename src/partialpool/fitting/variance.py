@@ -8,10 +8,9 @@ the adjusted ICC is that share of the sum over factors and residual. The common 
 import numpy as np
 import xarray as xr
 
-from partialpool.design.build import Design
-from partialpool.families.dispersion import tail_inflation
+from partialpool.design.design import Design
 from partialpool.model.covariance import group_variance
-from partialpool.spec.families import LATENT_VARIANCE
+from partialpool.model.distribution import own_parameters
 
 __all__ = ["intraclass_correlation", "residual_variance"]
 
@@ -22,16 +21,13 @@ def residual_variance(posterior: xr.Dataset, design: Design) -> tuple[np.ndarray
     Gaussian and lognormal: sigma^2. Student t: sigma^2 nu / (nu - 2), infinite in draws with nu of 2 or less. Binary
     and ordinal: the latent variance of the link.
     """
-    spec = design.spec
-    if spec.family_record.is_latent:
-        return LATENT_VARIANCE[spec.link], "latent scale"
-    if design.se is not None or spec.link != "identity":
+    family, link = design.spec.family_record, design.spec.link_record
+    if not (family.is_latent or (design.se is None and link.is_identity and not family.variance_needs_mean(link))):
         return None
-    if spec.family in ("gaussian", "lognormal"):
-        return posterior["sigma"].to_numpy() ** 2, "log scale" if spec.family == "lognormal" else ""
-    if spec.family == "student_t":
-        return posterior["sigma"].to_numpy() ** 2 * tail_inflation(posterior["nu"].to_numpy()), ""
-    return None
+    own = own_parameters(posterior)
+    shape = (posterior.sizes["chain"], posterior.sizes["draw"])
+    variance, _ = family.predictor_variance(link, np.ones(shape), own, None)
+    return variance, "latent scale" if family.is_latent else "log scale" if family.on_log_scale else ""
 
 
 def intraclass_correlation(posterior: xr.Dataset, design: Design) -> tuple[dict[str, np.ndarray], str] | None:

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.errors import EngineError, SamplingWarning, warn
 from partialpool.likelihood.bootstrap_refit import Replicates
 from partialpool.likelihood.exact_rlrt import find_spectrum

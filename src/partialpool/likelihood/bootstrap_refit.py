@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from scipy.optimize import minimize
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.likelihood.covariance_factor import relative_coordinates
 from partialpool.likelihood.maximise import eliminated
 from partialpool.marginal.gaussian.crossproducts import collect_moments

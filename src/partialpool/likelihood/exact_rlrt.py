@@ -18,7 +18,7 @@ from typing import Final
 
 import numpy as np
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 
 __all__ = ["Spectrum", "find_spectrum"]
 
@@ -103,9 +103,9 @@ def find_spectrum(full: Design, reduced: Design, *, reml: bool) -> Spectrum | No
     x = np.concatenate([*intercept, full.common.standardised], axis=1) * weight[:, None]
     z = factor.values[:, 0] / factor.basis.scale[0] * weight
     # Z'PZ = Z'Z - (Q'Z)'(Q'Z), Q an orthonormal basis of X; levels share no rows, so that Z'Z is diagonal.
-    xi = np.bincount(factor.codes, z**2, factor.n_levels)
+    xi = factor.sum(z**2)
     basis = np.linalg.qr(x)[0]
-    shared = np.stack([np.bincount(factor.codes, z * q, factor.n_levels) for q in basis.T] or [0 * xi])
+    shared = np.stack([factor.sum(z * q) for q in basis.T] or [0 * xi])
     gram = np.diag(xi)
     if factor.root is not None:  # Z L in place of Z
         gram, shared = factor.root.T @ gram @ factor.root, shared @ factor.root

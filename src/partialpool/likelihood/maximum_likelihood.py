@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from partialpool.design.build import Design, build_design
+from partialpool.design.build import build_design
+from partialpool.design.design import Design
 from partialpool.design.psd_root import singular_root
 from partialpool.design.table import Missing
 from partialpool.errors import EngineError
@@ -106,7 +107,7 @@ class LikelihoodFit:
             effects = rng.standard_normal((factor.n_levels, len(sd))) @ half.T
             if factor.root is not None:
                 effects = factor.root @ effects
-            y += (factor.values * effects[factor.codes]).sum(axis=1)
+            y += factor.apply(effects)
         noise = np.asarray(maximum.sigma if design.se is None else design.se, float)
         y += rng.standard_normal(design.n_rows) * noise
         return np.exp(y) if design.spec.family_record.on_log_scale else y

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from partialpool.design.build import Design
 from partialpool.design.common_basis import triangular_root
+from partialpool.design.design import Design
+from partialpool.distributions.prior import Prior
 from partialpool.model.default_priors import PriorSet
 from partialpool.names import BETA, INTERCEPT
-from partialpool.spec.priors import Prior
 
 __all__ = ["CoefficientPrior", "coefficient_prior"]
 

@@ -3,7 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from partialpool.design.build import FactorEffects
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.names import corr_name, sd_name
 
 __all__ = ["effect_covariance", "effects_at_means", "group_variance", "level_covariance", "row_covariance"]
@@ -43,7 +43,7 @@ def group_variance(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
     k_i is the own entry of the row's level in its known covariance, 1 without one. Johnson (2014), Methods in Ecology
     and Evolution 5:944.
     """
-    second_moment = (factor.own[:, None] * factor.values).T @ factor.values / len(factor.codes)
+    second_moment = (factor.own[:, None] * factor.values).T @ factor.values / len(factor.values)
     return np.einsum("cdij,ij->cd", effect_covariance(posterior, factor), second_moment)
 
 

@@ -32,19 +32,18 @@ Links that carry units (sqrt, inverse) take s_y by the delta method, sd(y) |g'(m
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Final
 
 import numpy as np
 
-from partialpool.design.build import CommonEffects, Design, FactorEffects
 from partialpool.design.common_basis import triangular_root
+from partialpool.design.design import CommonEffects, Design
+from partialpool.design.factor_effects import FactorEffects
+from partialpool.distributions.prior import Prior
 from partialpool.errors import PriorError, nearest
 from partialpool.model.variance_prior import decompose
 from partialpool.names import BETA, ICC, INTERCEPT, SIGMA, TOTAL_SD, corr_name, sd_name
-from partialpool.spec.priors import Prior
 from partialpool.tabulate import TextTable
 
 __all__ = ["CoefficientShare", "PriorSet", "ResolvedPrior", "default_priors", "predictor_unit", "resolve_priors"]
@@ -319,14 +318,14 @@ def _notes(design: Design) -> tuple[str, ...]:
 
 
 def _scales(design: Design) -> _Scales:
-    y, family, link = design.response.values, design.spec.family_record, design.spec.link
+    y, family, link = design.response.values, design.spec.family_record, design.spec.link_record
     if family.on_log_scale:
         y = np.log(y)
     what = "log y" if family.on_log_scale else "y"
     shift = np.zeros(len(y)) if design.offset is None else design.offset
     less = " less the offset" if shift.any() else ""
     carried = design.spec.intercept or design.common.basis.constant is not None
-    if link == "identity":
+    if link.is_identity:
         rest = y - shift
         location, spread = float(np.mean(rest)), float(np.std(rest))
         residual = (spread, f"sd({what}{less}) = {spread:.4g}")
@@ -340,33 +339,21 @@ def _scales(design: Design) -> _Scales:
             f"s_y, s_y = {name}({what}{less}) = {unit:.4g}",
             *residual,
         )
-    if link == "log":
+    if link.coefficients_are_log_ratios:
         location = float(np.log(np.sum(y) / np.sum(np.exp(shift)))) if np.sum(y) > 0 else 0.0
         reason = f"log(mean y){' per unit of offset' if shift.any() else ''} = {location:.4g}"
         spread = float(np.std(y - np.exp(location + shift)))
         return _Scales(location, reason, 1.0, "on the log scale", spread, f"sd({what}{less}) = {spread:.4g}")
-    spread, mean = float(np.std(y)), float(np.mean(y))
+    spread, mean = float(np.std(y)), np.asarray(np.mean(y))
     residual = (spread, f"sd({what}) = {spread:.4g}")
-    if link in _CURVES:
-        forward, slope = _CURVES[link]
-        on_link = forward(mean) + slope(mean) * (y - mean) - shift
+    if link.written_location:
+        on_link = link.forward(mean) + link.forward_slope(mean) * (y - mean) - shift
         location, unit = float(np.mean(on_link)), float(np.std(on_link))
         return _Scales(
             location,
-            f"{_WRITTEN[link]}{less} = {location:.4g}",
+            f"{link.written_location}{less} = {location:.4g}",
             unit,
-            f"s_y, s_y = {unit:.4g} on the {link} scale",
+            f"s_y, s_y = {unit:.4g} on the {link.name} scale",
             *residual,
         )
-    return _Scales(0.0, "even odds", 1.0, f"on the {link} scale", *residual)
-
-
-_Curve = Callable[[float], float]
-_CURVES: Final[Mapping[str, tuple[_Curve, _Curve]]] = MappingProxyType(
-    {
-        "sqrt": (math.sqrt, lambda mean: 0.5 / math.sqrt(mean)),
-        "inverse": (lambda mean: 1 / mean, lambda mean: -1 / mean**2),
-    }
-)
-"""Links that carry units, with their slopes."""
-_WRITTEN: Final[Mapping[str, str]] = MappingProxyType({"sqrt": "sqrt(mean y)", "inverse": "1 / mean y"})
+    return _Scales(0.0, "even odds", 1.0, f"on the {link.name} scale", *residual)

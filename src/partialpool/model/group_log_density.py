@@ -20,7 +20,7 @@ from typing import Final
 
 import numpy as np
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.design.newdata import Rows, own_rows
 from partialpool.errors import DataError, EngineError
 from partialpool.model.predictor import Draws, linear_predictor
@@ -35,11 +35,6 @@ _WEIGHTS /= _WEIGHTS.sum()
 """For what rows allow: a few nodes are enough to tell nonsense."""
 _SLACK: Final = 0.02
 """By which a score may pass what its rows allow, relative to 1 + its size: both are rounded."""
-_CONCAVE: Final = frozenset(
-    {(family, link) for family in ("bernoulli", "binomial", "cumulative") for link in ("logit", "probit", "cloglog")}
-    | {("poisson", "log"), ("negative_binomial", "log"), ("gamma", "log")}
-)
-"""Families and links whose log densities are concave in the linear predictor."""
 _AT_ONCE: Final = 4_000_000
 
 
@@ -99,7 +94,7 @@ def joint_log_density(
     normal = design.spec.is_normal
     asked = range(int(sets.max()) + 1) if wanted is None else wanted
     out = np.empty((total, len(asked)))
-    known = [_levels_elsewhere(factor.codes, sets) for factor in design.factors]
+    known = [factor.is_split_by(sets) for factor in design.factors]
     every = own_rows(design)
     for column, k in enumerate(asked):
         index = np.flatnonzero(sets == k)
@@ -141,28 +136,18 @@ def _checked(scores: np.ndarray) -> np.ndarray:
     return scores
 
 
-def _levels_elsewhere(codes: np.ndarray, sets: np.ndarray) -> np.ndarray:
-    """Whether each level occurs in more than one set, (levels,)."""
-    pairs = np.unique(np.stack([codes, sets]), axis=1)
-    return np.bincount(pairs[0]) > 1
-
-
 def _own_effects(design: Design, rows: np.ndarray, known: list[np.ndarray]) -> Iterator[_Own]:
     for f, (factor, elsewhere) in enumerate(zip(design.factors, known, strict=True)):
-        codes = factor.codes[rows]
-        for level in np.unique(codes):
+        for level in factor.levels_in(rows):
             if not elsewhere[level]:
                 factor.check_unrelated("leaving a level out")
-                yield _Own(f, int(level), factor.values[rows] * (codes == level)[:, None])
+                yield _Own(f, int(level), factor.columns_of(level, rows))
 
 
 def _rest(design: Design, rows: Rows, known: list[np.ndarray], draws: Draws) -> np.ndarray:
     """Linear predictor of the rows without the effects that are theirs alone, (draws, rows)."""
     # Values are set to zero, not effects: a copy of all effects for each set would be quadratic in the levels.
-    groups = tuple(
-        replace(group, values=group.values * elsewhere[group.codes][:, None])
-        for group, elsewhere in zip(rows.groups, known, strict=True)
-    )
+    groups = tuple(group.restricted_to(elsewhere) for group, elsewhere in zip(rows.groups, known, strict=True))
     return linear_predictor(design, replace(rows, groups=groups), draws)
 
 
@@ -185,7 +170,7 @@ def _covariance_root(design: Design, own: list[_Own], draws: Draws) -> np.ndarra
 
 def _normal(given: _Conditional, own: list[_Own]) -> np.ndarray:
     y, jacobian = given.y, 0.0
-    if given.design.spec.family == "lognormal":
+    if given.design.spec.family_record.on_log_scale:
         y = np.log(y)
         jacobian = -y.sum()
     noise = given.draws["sigma"][:, None] ** 2 if given.rows.se is None else given.rows.se**2
@@ -215,7 +200,7 @@ def _integrated(given: _Conditional, own: list[_Own], guess: np.ndarray) -> np.n
     """Log density with the set's own effects integrated out, (draws,), once it is where the rows allow."""
     z, root = _columns(own), _covariance_root(given.design, own, given.draws)
     spec = given.design.spec
-    found = log_integral(given, z, root, guess, concave=(spec.family, spec.link) in _CONCAVE)
+    found = log_integral(given, z, root, guess, concave=spec.link in spec.family_record.log_concave_links)
     spread = np.sqrt(((root.transpose(0, 2, 1) @ z.T) ** 2).sum(axis=1))
     with np.errstate(all="ignore"):
         rows = sum(weight * given.log_density(node * spread) for node, weight in zip(_NODES, _WEIGHTS, strict=True))

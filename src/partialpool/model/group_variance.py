@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.design.newdata import Rows
 from partialpool.model.predictor import Draws
 from partialpool.names import corr_name, sd_name

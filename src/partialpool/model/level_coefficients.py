@@ -20,8 +20,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from partialpool.design.build import Design, FactorEffects
+from partialpool.design.design import Design
 from partialpool.design.effect_basis import is_far_from_zero
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.held import Held
 from partialpool.design.level_places import LevelPlaces, level_places, varying_columns
 from partialpool.model.covariance import effect_covariance
@@ -113,7 +114,7 @@ class LevelCoefficients:
 
     def off_the_lines(self, beta: np.ndarray) -> np.ndarray:
         """What lifts each row, its offset taken off, above its level's line, (rows,), at given beta (coefs,)."""
-        design, here = self.design, self.places.place_of_level[self.factor.codes]
+        design, here = self.design, self.factor.of_rows(self.places.place_of_level)
         first = np.ones((design.n_rows, 1 if design.common.intercept else 0))
         fixed = np.concatenate([first, design.common.values], axis=1) @ beta
         return fixed - (self.columns * self.common(beta)[here]).sum(axis=1)
@@ -121,7 +122,7 @@ class LevelCoefficients:
     @property
     def beside(self) -> np.ndarray:
         """Which common effects lift rows above their levels' lines, boolean (coefs,)."""
-        design, here = self.design, self.places.place_of_level[self.factor.codes]
+        design, here = self.design, self.factor.of_rows(self.places.place_of_level)
         first = np.ones((design.n_rows, 1 if design.common.intercept else 0))
         x = np.concatenate([first, design.common.values], axis=1)
         made = np.einsum("re,rec->rc", self.columns, self.weights[here])

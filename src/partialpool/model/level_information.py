@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from partialpool.design.build import Design, FactorEffects
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
 
 __all__ = ["information_alike", "row_information_of"]
 
@@ -25,6 +26,6 @@ def information_alike(factor: FactorEffects, information: np.ndarray) -> float:
     sum_jk (L'WL)_jk^2 / sum_j W_j, in proportion to what is known of a variance, tr((Z K Z')^2): its square included so
     that negative relationships count as well. K is in units of its mean own entry here, as contributions are.
     """
-    n = np.bincount(factor.codes, information, minlength=factor.n_levels)
+    n = factor.sum(information)
     shared = n if factor.root is None else factor.root.T @ (n[:, None] * factor.root)
     return float((shared**2).sum() / n.sum()) / factor.mean_own**2

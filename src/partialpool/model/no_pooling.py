@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from partialpool.design.build import Design, FactorEffects
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.errors import DataError
 from partialpool.model.level_coefficients import LevelCoefficients
 from partialpool.names import BETA, SIGMA, b_name
@@ -65,17 +66,17 @@ def unpooled(posterior: xr.Dataset, coefficients: LevelCoefficients, y: np.ndarr
         The response less its offset, (rows,).
     """
     design, factor = coefficients.design, coefficients.factor
-    codes, z, levels = factor.codes, coefficients.columns, factor.n_levels
+    z = coefficients.columns
     weight = np.ones(design.n_rows) if design.se is None else 1 / design.se**2
-    gram = _by_level(codes, levels, weight[:, None, None] * z[:, :, None] * z[:, None, :])
+    gram = factor.sum(weight[:, None, None] * z[:, :, None] * z[:, None, :], axis=0)
     sigma2 = np.ones((1, 1))
     if design.se is None:
         sigma2 = posterior[SIGMA].transpose("chain", "draw").to_numpy() ** 2
     rest = coefficients.off_the_lines(mean_beta(posterior, design))
     for other in design.factors:
         if other is not factor:
-            rest += (mean_effects(posterior, other)[other.codes] * other.values).sum(axis=1)
-    right = _by_level(codes, levels, weight[:, None] * z * (y - rest)[:, None])
+            rest += other.apply(mean_effects(posterior, other))
+    right = factor.sum(weight[:, None] * z * (y - rest)[:, None], axis=0)
     return Unpooled(gram, *_solved(gram, right, float(sigma2.mean())), sigma2)
 
 
@@ -90,12 +91,6 @@ def mean_beta(posterior: xr.Dataset, design: Design) -> np.ndarray:
 def mean_effects(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
     """Posterior means of a factor's effects, (levels, effects)."""
     return posterior[b_name(factor.name)].transpose("chain", "draw", ...).to_numpy().mean(axis=(0, 1))
-
-
-def _by_level(codes: np.ndarray, levels: int, values: np.ndarray) -> np.ndarray:
-    out = np.zeros((levels, *values.shape[1:]))
-    np.add.at(out, codes, values)
-    return out
 
 
 def _solved(gram: np.ndarray, right: np.ndarray, sigma2: float) -> tuple[np.ndarray, np.ndarray]:

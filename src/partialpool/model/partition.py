@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.design.grid import Points
 from partialpool.model.covariance import effect_covariance, group_variance, level_covariance, row_covariance
-from partialpool.model.distribution import distribution_variance, needs_mean, population_mean
+from partialpool.model.distribution import distribution_variance, needs_mean
 from partialpool.names import BETA
 
 __all__ = [
@@ -70,7 +70,7 @@ def partition_at(posterior: xr.Dataset, design: Design, points: Points) -> Parti
     mean = np.ones(shape)
     if needs_mean(design) and points.common is not None:
         spread = sum(factors.values(), np.zeros(shape))
-        mean = population_mean(design.spec.link, typical_predictor(posterior, design, points), spread)
+        mean = design.spec.link_record.population_mean(typical_predictor(posterior, design, points), spread)
     residual, definition = distribution_variance(design, posterior, mean)
     return Partition(factors, np.broadcast_to(residual, shape), definition)
 
@@ -124,5 +124,5 @@ def _mean_over_rows(posterior: xr.Dataset, design: Design) -> np.ndarray:
         spread = np.zeros(fixed.shape)
         for factor, sigma in zip(design.factors, sigmas, strict=True):
             spread += factor.own[rows] * row_covariance(sigma, factor.values[rows], factor.values[rows])
-        total += population_mean(design.spec.link, fixed, spread).sum(axis=-1)
+        total += design.spec.link_record.population_mean(fixed, spread).sum(axis=-1)
     return total / design.n_rows

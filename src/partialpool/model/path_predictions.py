@@ -5,8 +5,9 @@ from typing import Final
 import numpy as np
 import xarray as xr
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.design.held import offset_in_words
+from partialpool.design.labels import mean_in_words
 from partialpool.design.path import Course
 from partialpool.errors import DataError
 from partialpool.model.distribution import check_finite_variance
@@ -48,11 +49,12 @@ def outlook_along(design: Design, draws: xr.Dataset, course: Course, *, seed: Se
     stacked = {str(name): values.to_numpy()[0] for name, values in draws.items()}
     place = tree_name(course.points.dims[0])
     dims = ("chain", "draw", place)
+    family = design.spec.family_record
     attrs: dict[str, object] = {
         "along": course.column,
         "response": design.response.name,
         "family": design.spec.family,
-        "scale": "log" if design.spec.family_record.on_log_scale else design.spec.link,
+        "scale": "log" if family.on_log_scale else design.spec.link,
         "held": course.held or "nothing",
         "offset": offset_in_words(design, course.points.offset) or "none",
         "definition": _DEFINITION,
@@ -66,7 +68,7 @@ def outlook_along(design: Design, draws: xr.Dataset, course: Course, *, seed: Se
             partition = partition_at(draws, design, course.points)
             variables["variance"] = (dims, partition.total)
             attrs["residual"] = partition.residual_definition
-            if design.spec.family_record.is_latent:
+            if family.is_latent:
                 attrs["latent_sd"] = float(np.sqrt(partition.residual.flat[0]))
         except DataError as error:
             attrs["no_variance"] = error.wrong
@@ -84,50 +86,25 @@ def outlook_along(design: Design, draws: xr.Dataset, course: Course, *, seed: Se
 
 
 def _mean_of_response(design: Design, eta: np.ndarray, draws: Draws) -> np.ndarray:
-    return eta if design.spec.family_record.kind == "ordinal" else expectation(design, eta, None, draws)
+    return eta if not design.spec.family_record.has_mean else expectation(design, eta, None, draws)
 
 
 def _meaning_of_lines(design: Design) -> str:
-    kind = design.spec.family_record.kind
-    if kind == "binary":
-        return design.response.outcome
-    return {
-        "successes": "probability of success in one trial",
-        "ordinal": "linear predictor",
-    }.get(kind, "mean of the response")
+    return mean_in_words(design) if design.spec.family_record.has_mean else "linear predictor"
 
 
 def _of_the_data(design: Design) -> dict[str, float]:
     """What was observed: beside the lines as it is, beside the variance with the offset taken off."""
     response, family = design.response, design.spec.family_record
-    y = response.values
-    if family.kind == "ordinal":
+    if not family.has_mean:
         return {}
-    if family.kind in ("binary", "successes"):
-        trials = np.ones(len(y)) if response.trials is None else response.trials
-        out = {"observed_mean": float(y.sum() / trials.sum())}
-        # Zeros and ones have no range worth drawing.
-        ends = {} if family.kind == "binary" else _ends(y[trials > 0] / trials[trials > 0])
-        return out | ends
-    out = _ends(y) | ({"observed_mean": float(y.mean())} if family.kind == "proportion" else {})
-    sd = _observed_sd(design)
-    return out if sd is None else out | {"observed_sd": sd}
-
-
-def _observed_sd(design: Design) -> float | None:
-    """Of the data, offset taken off, on the scale of the variance; None where there is none."""
-    y, family, link = design.response.values, design.spec.family_record, design.spec.link
+    y, trials = response.values, response.trials
+    shares = y if trials is None else y[trials > 0] / trials[trials > 0]
+    out: dict[str, float] = {}
+    if family.support.has_range:
+        out |= {"observed_low": float(shares.min()), "observed_high": float(shares.max())}
+    if family.support.mean_is_probability:
+        out["observed_mean"] = float(y.mean() if trials is None else y.sum() / trials.sum())
     shift = np.zeros(len(y)) if design.offset is None else design.offset
-    if family.on_log_scale:
-        return float((np.log(y) - shift).std())
-    if link == "identity":
-        return float((y - shift).std())
-    if link == "log" and family.kind in ("count", "positive") and y.any():
-        # The variance of such families is ln(1 + Var / mean^2), and so is that of the data.
-        level = y / np.exp(shift)
-        return float(np.sqrt(np.log1p(level.var() / level.mean() ** 2)))
-    return None
-
-
-def _ends(values: np.ndarray) -> dict[str, float]:
-    return {"observed_low": float(values.min()), "observed_high": float(values.max())}
+    sd = family.observed_sd(design.spec.link_record, y, shift)
+    return out if sd is None else out | {"observed_sd": sd}

@@ -1,38 +1,20 @@
 """The common effects alone, every row taken for independent: least squares, and Fisher scoring."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final
 
 import numpy as np
-from scipy import special, stats
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.design.newdata import own_rows
 from partialpool.errors import DataError
-from partialpool.families.links import INVERSE_LINKS, LINKS
 from partialpool.model.response import log_density
 
-__all__ = ["SCORED", "Ungrouped", "fisher_scoring", "least_squares"]
-
-SCORED: Final = ("bernoulli", "binomial", "poisson")
-"""Families whose distribution has no parameter but its mean."""
+__all__ = ["Ungrouped", "fisher_scoring", "least_squares"]
 
 _ROUNDS: Final = 50
 _CLOSE: Final = 1e-9
 """Largest step of a linear predictor, relative to its size, that ends the scoring."""
-
-_SLOPES: Final[Mapping[str, Callable[[np.ndarray], np.ndarray]]] = MappingProxyType(
-    {
-        "log": np.exp,
-        "sqrt": lambda eta: 2 * eta,
-        "logit": lambda eta: special.expit(eta) * special.expit(-eta),
-        "probit": stats.norm.pdf,
-        "cloglog": lambda eta: np.exp(eta - np.exp(eta)),
-    }
-)
-"""d mean / d linear predictor."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +70,7 @@ def fisher_scoring(design: Design) -> Ungrouped:
     Parameters
     ----------
     design
-        Of a family in `SCORED`.
+        Of a family whose distribution has no parameter but its mean (`Family.is_scored`).
 
     Raises
     ------
@@ -140,16 +122,15 @@ def _weighted(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> tuple[np.ndar
 
 def _start(design: Design) -> np.ndarray:
     """Linear predictors of the responses themselves, moved off the edges."""
-    y, trials = design.response.values, _trials(design)
-    mean = y + 0.1 if design.spec.family == "poisson" else (y + 0.5) / (trials + 1)
-    return LINKS[design.spec.link](mean)
+    mean = design.spec.family_record.starting_mean(design.response.values, _trials(design))
+    return design.spec.link_record.forward(mean)
 
 
 def _working(design: Design, eta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Weights slope^2 / Var(y) and the working response, each (rows,)."""
-    trials = _trials(design)
-    mean, slope = INVERSE_LINKS[design.spec.link](eta), _SLOPES[design.spec.link](eta)
-    variance = mean if design.spec.family == "poisson" else mean * (1 - mean)
+    trials, link = _trials(design), design.spec.link_record
+    mean, slope = link.inverse(eta), link.slope(eta)
+    variance = design.spec.family_record.variance(mean, {})
     return trials * slope**2 / variance, eta + (design.response.values / trials - mean) / slope
 
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from partialpool.design.build import Design, FactorEffects
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.newdata import GroupRows, Rows
 from partialpool.names import BETA, b_name, corr_name, sd_name
 
@@ -41,11 +42,10 @@ def linear_predictor(design: Design, rows: Rows, draws: Draws, *, seed: Seed = N
             eta += beta[:, :1]
         eta += beta[:, 1 if design.common.intercept else 0 :] @ rows.common.T
     for factor, group in zip(design.factors, rows.groups, strict=True):
-        if group.codes is None:
+        if not group.play_a_part:
             continue
         b = _all_levels(factor, group, draws, rows.new_levels == "sample", rng)
-        for effect in range(len(factor.names)):
-            eta += b[:, group.codes, effect] * group.values[:, effect]
+        eta += group.apply(b)
     return eta
 
 

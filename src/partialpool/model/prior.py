@@ -1,22 +1,18 @@
 """Priors on arrays: log densities of draws, and draws from the priors themselves."""
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import Final
-
 import numpy as np
 from scipy import special
 
-from partialpool.design.build import Design, FactorEffects
-from partialpool.families.links import LINKS
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
+from partialpool.distributions.frozen import frozen
+from partialpool.distributions.prior import Prior
 from partialpool.model.coefficient_prior import coefficient_prior
 from partialpool.model.default_priors import PriorSet
 from partialpool.model.predictor import Draws, Seed, sample_all_levels
-from partialpool.model.scipy_priors import frozen
 from partialpool.model.variance_prior import is_decomposed
 from partialpool.model.variance_prior_draws import decomposed_density, draw_decomposed
 from partialpool.names import BETA, b_name, corr_name, sd_name
-from partialpool.spec.priors import Prior
 
 __all__ = ["draw_parameters", "draw_prior", "lkj_log_density", "log_prior_density", "sample_lkj"]
 
@@ -120,7 +116,8 @@ def draw_parameters(design: Design, priors: PriorSet, size: int, *, seed: Seed) 
         if name == "cutpoints":
             concentration = np.full(len(design.response.categories), priors[name].arguments["a"])
             below = np.cumsum(rng.dirichlet(concentration, size), axis=1)[:, :-1]
-            out[name] = LINKS[design.spec.link](np.clip(below, 1e-15, 1 - 1e-15)) + _shift(design, out)[:, None]
+            centred = design.spec.probability_link.forward(np.clip(below, 1e-15, 1 - 1e-15))
+            out[name] = centred + _shift(design, out)[:, None]
         elif name in priors:
             out[name] = _rvs(priors[name], size, rng)
     return out
@@ -180,18 +177,8 @@ def _elementwise(priors: PriorSet, name: str, labels: tuple[str, ...], values: n
 def _cutpoints_density(design: Design, prior: Prior, draws: Draws) -> np.ndarray:
     """Dirichlet density of the category probabilities at the predictors' means, p_k = F(c_k) - F(c_(k-1))."""
     centred = draws["cutpoints"] - _shift(design, draws)[:, None]
-    cdf = _CUTPOINT_CURVES[design.spec.link]
+    cdf = design.spec.probability_link.inverse
     edges = np.concatenate([np.zeros((len(centred), 1)), cdf(centred), np.ones((len(centred), 1))], axis=1)
     p = np.clip(np.diff(edges, axis=1), 1e-300, None)
     a, n = prior.arguments["a"], p.shape[1]
     return (a - 1) * np.log(p).sum(axis=1) + special.gammaln(n * a) - n * special.gammaln(a)
-
-
-_Curve = Callable[[np.ndarray], np.ndarray]
-_CUTPOINT_CURVES: Final[Mapping[str, _Curve]] = MappingProxyType(
-    {
-        "logit": special.expit,
-        "probit": special.ndtr,
-        "cloglog": lambda c: -np.expm1(-np.exp(c)),
-    }
-)

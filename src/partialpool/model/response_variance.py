@@ -4,7 +4,7 @@ Two responses whose linear predictors share effects of variance s, of v in all, 
 Cov(y, y') = Var_w(E[m(eta) | w]), eta = fixed + w + r, w ~ N(0, s), r ~ N(0, v - s), and
 Var(y) = Var(m(eta)) + E[Var(y | eta)], m the inverse link (de Villemereuil, Schielzeth, Nakagawa & Morrissey 2016,
 Genetics 204:1281). Closed forms and the integral of the rest are those of marginal predictions
-(`model/expectation.py`).
+(`families/link.py`).
 """
 
 from collections.abc import Mapping
@@ -12,18 +12,14 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.design.grid import Points
 from partialpool.errors import DataError
-from partialpool.families.dispersion import expected_dispersion
 from partialpool.model.covariance import level_covariance, row_covariance
 from partialpool.model.distribution import own_parameters
-from partialpool.model.expectation import covariance_of_means, expectation
 from partialpool.model.partition import typical_predictor
 
 __all__ = ["response_share"]
-
-_INTEGRATED = ("logit", "cloglog")
 
 
 def response_share(
@@ -49,23 +45,21 @@ def response_share(
     DataError
         Ordered categories; the inverse link, under which the response has no mean over groups.
     """
-    if design.spec.family == "cumulative":
+    family = design.spec.family_record
+    if not family.has_mean:
         raise DataError(
             "ordered categories have no variance on the scale of the response",
-            got="family 'cumulative', scale='response'",
+            got=f"family {family.name!r}, scale='response'",
             allowed="scale='latent'",
             do="use the latent scale",
         )
-    fixed = typical_predictor(posterior, design, points)
+    own = {name: values[..., None] for name, values in own_parameters(posterior).items()}
+    link, fixed = family.on_mean_scale(design.spec.link_record, typical_predictor(posterior, design, points), own)
     variances = {
         f.name: row_covariance(level_covariance(posterior, f), z, z)
         for f, z in zip(design.factors, points.effects, strict=True)
     }
     spread = sum(variances.values(), np.zeros(fixed.shape))
-    own = {name: _own(posterior, name) for name in own_parameters(posterior)}
-    link = design.spec.link
-    if design.spec.family == "lognormal":
-        link, fixed = "log", fixed + own["sigma"] ** 2 / 2
     known: dict[frozenset[str], np.ndarray] = {}
 
     def covariance(names: tuple[str, ...]) -> np.ndarray:
@@ -73,25 +67,21 @@ def response_share(
         shared = sum((variances[name] for name in names), np.zeros(fixed.shape))
         key = frozenset(names)
         if key not in known:
-            known[key] = covariance_of_means(link, fixed, shared, spread)
+            known[key] = link.covariance_over_normal(fixed, shared, spread)
         return known[key]
 
-    first = expectation(design, fixed, spread, own) if link != "log" else np.exp(fixed + spread / 2)
+    first = link.mean_over_normal(fixed, spread)
     between = covariance(tuple(variances))
     if design.se is not None:
         own["sigma"] = np.sqrt(np.mean(design.se**2))
-    total = between + expected_dispersion(design.spec.family, first, between + first**2, own)
+    total = between + family.expected_variance(first, between + first**2, own)
 
     def share(names: tuple[str, ...]) -> np.ndarray:
         return np.clip(np.divide(covariance(names), total, out=np.zeros(total.shape), where=total > 0), 0.0, 1.0)
 
     alone = np.stack([share((name,)) for name in closure], axis=2)
     same = np.stack([share(names) for names in closure.values()], axis=2)
-    how = "integrated by the trapezoidal rule" if link in _INTEGRATED else "in closed form"
+    how = "in closed form" if link.has_closed_mean else "integrated by the trapezoidal rule"
     without = int(np.isinf(total[..., 0]).sum())
     said = f"; infinite in {without} of {total[..., 0].size} draws, in which groups have no share" if without else ""
     return (alone, same, share(tuple(variances))), f"of the response itself, group effects {how}{said}"
-
-
-def _own(posterior: xr.Dataset, name: str) -> np.ndarray:
-    return posterior[name].transpose("chain", "draw").to_numpy()[..., None]

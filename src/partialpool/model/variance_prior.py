@@ -20,10 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
+from partialpool.distributions.prior import Prior
 from partialpool.names import ICC, SIGMA, sd_name, share_name
-from partialpool.spec.families import LATENT_VARIANCE
-from partialpool.spec.priors import Prior
 
 __all__ = ["Decomposition", "decompose", "is_decomposed"]
 
@@ -95,7 +94,7 @@ def decompose(design: Design) -> Decomposition:
         sds += [f"{sd_name(factor.name)}[{effect}]" for effect in factor.names]
         shares += [f"{share_name(factor.name)}[{effect}]" for effect in factor.names]
     squares = np.concatenate([factor.basis.mean_square for factor in design.factors])
-    known = LATENT_VARIANCE[design.spec.link] if design.spec.family_record.is_latent else None
+    known = design.spec.family_record.latent_variance(design.spec.link_record)
     return Decomposition(tuple(sds), tuple(shares), factors, squares, known)
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special, stats
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
+from partialpool.distributions.frozen import frozen
 from partialpool.model.default_priors import PriorSet
 from partialpool.model.predictor import Draws
-from partialpool.model.scipy_priors import frozen
 from partialpool.model.variance_prior import Decomposition, decompose
 from partialpool.names import ICC, SHARES, TOTAL_SD
 

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from partialpool.fitting.point_estimate import Point, common_point
 from partialpool.plots.answer import draws_answer_of
+from partialpool.plots.axis_units import bracketed, unit_or_scale
 from partialpool.plots.intervals import INNER, OUTER
 from partialpool.plots.style import BLUE, GREY, INK, house_style, room, short
 
@@ -51,8 +52,8 @@ def plot_group_effects(effects: xr.Dataset, *, units: Mapping[str, str] = Mappin
         )
         for panel, name, column in zip(panels[0], names, np.moveaxis(values, 2, 0), strict=True):
             _draw_panel(panel, column[:, order], point)
-            unit = units.get(name, "" if effects.attrs["scale"] == "identity" else f"{effects.attrs['scale']} scale")
-            panel.set_xlabel(f"deviation from the population{f' ({unit})' if unit else ''}")
+            unit = unit_or_scale(units.get(name, ""), effects.attrs["scale"])
+            panel.set_xlabel(f"deviation from the population{bracketed(unit)}")
             panel.set_title(short(name, 26))
         panels[0][0].set_yticks(range(len(names_shown)), names_shown)
         panels[0][0].set_ylabel(short(effects.attrs["factor"]) + ("" if shown else f" ({len(labels)} levels, sorted)"))

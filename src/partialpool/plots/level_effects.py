@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from partialpool.fitting.point_estimate import Point, common_point
 from partialpool.plots.answer import draws_answer_of
+from partialpool.plots.axis_units import bracketed, unit_or_scale
 from partialpool.plots.held import held_in_title, named_effect
 from partialpool.plots.intervals import INNER, OUTER
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, room, short
@@ -61,10 +62,10 @@ def plot_level_effects(effects: xr.Dataset, *, unit: str = "") -> Figure:
         axes.set_yticks(places if few else [], labels if few else [])
         axes.set_ylim(-0.7, len(labels) - 0.3)
         axes.set_ylabel(factor + ("" if few else f" ({len(labels)} levels, sorted)"))
-        scale = unit or ("" if effects.attrs["scale"] == "identity" else f"{effects.attrs['scale']} scale")
+        scale = unit_or_scale(unit, effects.attrs["scale"])
         what = named_effect(effects.attrs, effects.attrs["effect"], 18)
         which = "" if point.kind == "mean" else f"\n{point.name}"
-        axes.set_xlabel(f"{what} of each {factor}{f' ({scale})' if scale else ''}{which}")
+        axes.set_xlabel(f"{what} of each {factor}{bracketed(scale)}{which}")
         bar = figure.colorbar(ScalarMappable(Normalize(0, 1), _CHANCE), ax=axes, shrink=min(1.0, 3 / height), pad=0.02)
         bar.set_label(f"probability that it exceeds {threshold:g}")
         bar.outline.set_visible(False)

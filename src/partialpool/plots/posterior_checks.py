@@ -10,6 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from partialpool.families.registry import family_named
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.style import BLUE, GREY, VERMILION, house_style, room, short
 from partialpool.plots.ticks import round_numbers
@@ -18,7 +19,6 @@ from partialpool.tabulate import p_value
 
 __all__ = ["plot_posterior_checks"]
 
-_COUNTS = ("poisson", "negative_binomial", "binomial")
 _MOST_COUNTS = 100
 """The largest count up to which each has a mark of its own."""
 _INTERVAL = 0.9
@@ -59,7 +59,8 @@ def plot_posterior_checks(checks: xr.DataTree, *, unit: str = "") -> Figure:
         the family has a long tail (`plot_ppc_dist`). Right: each statistic of the data and of new responses, a draw
         each, with its two-sided p; one that does not depend on parameters is a line.
     """
-    statistics = [] if checks.attrs["family"] == "cumulative" else checks["checks"]["statistic"].to_numpy().tolist()
+    of_categories = family_named(checks.attrs["family"]).picture == "categories"
+    statistics = [] if of_categories else checks["checks"]["statistic"].to_numpy().tolist()
     with house_style():
         figure, axes = _overlay(checks, unit)
         columns = -(-len(statistics) // 2)
@@ -80,14 +81,14 @@ def plot_posterior_checks(checks: xr.DataTree, *, unit: str = "") -> Figure:
 
 
 def _overlay(checks: xr.DataTree, unit: str) -> tuple[Figure, Axes]:
-    family, response = checks.attrs["family"], short(checks.attrs["response"], 26)
+    picture, response = family_named(checks.attrs["family"]).picture, short(checks.attrs["response"], 26)
     largest = _only(checks["observed_data"].to_dataset()).max()
-    if family == "cumulative":
+    if picture == "categories":
         return _categories(checks)
-    if family == "bernoulli":
+    if picture == "calibration":
         return _calibration(checks, response)
     label = f"{response}{f' ({unit})' if unit else ''}"
-    if family in _COUNTS and largest <= _MOST_COUNTS:
+    if picture == "frequencies" and largest <= _MOST_COUNTS:
         return _frequencies(checks, label)
     return _distributions(checks, label)
 
@@ -150,8 +151,8 @@ def _calibration(checks: xr.DataTree, response: str) -> tuple[Figure, Axes]:
 
 def _distributions(checks: xr.DataTree, label: str) -> tuple[Figure, Axes]:
     """Densities, of positive responses on a logarithmic axis; distribution functions of long tails, large counts."""
-    family = checks.attrs["family"]
-    density, logarithmic = family in ("gaussian", "lognormal", "gamma", "beta"), family in ("lognormal", "gamma")
+    family = family_named(checks.attrs["family"])
+    density, logarithmic = family.picture == "densities", family.logarithmic_axis
     names = ("posterior_predictive", "observed_data")
     values = {name: checks[name].to_dataset().astype(float) for name in names}
     values = {name: one.clip(min=_SMALLEST).map(np.log10) for name, one in values.items()} if logarithmic else values

@@ -7,6 +7,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, StrMethodFormatter
 
+from partialpool.families.links import LINKS
+from partialpool.families.registry import family_named
+from partialpool.plots.axis_units import bracketed, unit_or_scale
 from partialpool.plots.intervals import INNER, OUTER
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, short
 from partialpool.tabulate import number
@@ -60,8 +63,8 @@ def draw_scatter(panel: Axes, outlook: xr.Dataset, *, unit: str, xunit: str) -> 
     elif "latent_sd" in data:
         panel.axhline(data["latent_sd"], color=INK, lw=1.4, ls=":", label="without any groups")
     panel.set_ylim(bottom=0)
-    scale = unit if data["scale"] == "identity" else f"{data['scale']} scale"
-    panel.set_ylabel(f"sd of a response{f' ({scale})' if scale else ''}")
+    own = LINKS[data["scale"]].is_identity  # elsewhere the response's unit is not that of the sd
+    panel.set_ylabel(f"sd of a response{bracketed(unit_or_scale(unit if own else '', data['scale']))}")
     _legend(panel)
 
 
@@ -107,7 +110,8 @@ def draw_level_lines(panel: Axes, outlook: xr.Dataset, *, unit: str, xunit: str,
 def _limit(panel: Axes, lines: np.ndarray, outlook: xr.Dataset) -> None:
     """Set the panel's ends, and its scale: under a log link lines differ by factors."""
     data = outlook.attrs
-    if data["lines"].startswith("probability") or data["family"] == "beta":
+    family = family_named(data["family"])
+    if family.has_mean and family.support.mean_is_probability:
         panel.set_ylim(-0.02, 1.02)
         return
     seen = [*np.quantile(lines, _SEEN), *(data[end] for end in ("observed_low", "observed_high") if end in data)]

@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, StrMethodFormatter, SymmetricalLogLocator
 
 from partialpool.errors import DataError
+from partialpool.families.registry import family_named
+from partialpool.families.support import BINARY
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.prior_outlook import draw_level_lines, draw_scatter, drawable
 from partialpool.plots.style import GREY, INK, PALETTE, VERMILION, house_style, short
@@ -108,7 +110,8 @@ def _tables(panel: Axes, tree: xr.DataTree, unit: str) -> None:
     values = _only(tree, "prior_predictive").stack(sample=("chain", "draw")).transpose("sample", ...)
     observed = _only(tree, "observed_data").to_numpy()
     panel.set(title="Tables")
-    if tree.attrs["family"] == "bernoulli":
+    family = family_named(tree.attrs["family"])
+    if family.support is BINARY:
         panel.hist(values.to_numpy().mean(axis=1), _BINS, range=(0, 1), color=GREY, alpha=0.6, label="prior")
         panel.axvline(observed.mean(), color=VERMILION, lw=2, label="the data")
         panel.set(xlabel=f"{short(name)}: share of ones in a table", yticks=[], xlim=(0, 1))
@@ -127,7 +130,8 @@ def _tables(panel: Axes, tree: xr.DataTree, unit: str) -> None:
     numbers = np.append(chosen[~np.isnan(chosen)], observed)
     low, high = np.quantile(numbers, [0.01, 0.99])
     panel.set_xlim(min(low, observed.min()), max(high, observed.max()))
-    if observed.min() >= 0 and (tree.attrs["link"] == "log" or tree.attrs["family"] == "lognormal"):
+    in_factors = family.on_log_scale or family.link_named(tree.attrs["link"]).coefficients_are_log_ratios
+    if observed.min() >= 0 and in_factors:
         _in_factors(panel, observed)
     panel.set(xlabel=f"{short(name)}{f' ({unit})' if unit else ''}", ylabel="share of rows up to here")
     panel.legend(facecolor="white", edgecolor="none", framealpha=0.9, loc="lower right")
@@ -156,9 +160,11 @@ def _in_factors(panel: Axes, observed: np.ndarray) -> None:
 
 def _unit_of_sd(tree: xr.DataTree, unit: str) -> str:
     """The sd is on the scale of the linear predictor."""
-    if tree.attrs["family"] == "lognormal":
+    family = family_named(tree.attrs["family"])
+    if family.on_log_scale:
         return "log scale"
-    return unit if tree.attrs["link"] == "identity" else f"{tree.attrs['link']} scale"
+    link = family.link_named(tree.attrs["link"])
+    return unit if link.is_identity else f"{link.name} scale"
 
 
 def _spread(panel: Axes, sds: np.ndarray, unit: str) -> None:

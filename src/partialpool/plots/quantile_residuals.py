@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from scipy import special
 
 from partialpool.errors import DataError, nearest
+from partialpool.families.registry import family_named
 from partialpool.names import OBS
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.bands import order_band, quantile_interval
@@ -112,7 +113,7 @@ def plot_quantile_residuals(
 def _axis(residuals: xr.Dataset, along: str | None, unit: str, xunit: str) -> tuple[str, str, bool]:
     """Which variable is along the axis, what the axis is called, and whether it is of categories."""
     if along is None:
-        share = residuals.attrs["family"] in ("bernoulli", "binomial", "cumulative", "beta")
+        share = family_named(residuals.attrs["family"]).support.mean_is_probability
         said = f"expected response: {short(residuals.attrs['expected'], 40)}"
         return "expected", f"{said} ({unit})" if unit and not share else said, False
     names = {str(values.attrs.get("long_name", name)): str(name) for name, values in residuals.coords.items()}

@@ -10,6 +10,7 @@ from partialpool.errors import DataError
 from partialpool.fitting.point_estimate import Point, common_point
 from partialpool.names import INTERCEPT
 from partialpool.plots.answer import draws_answer_of
+from partialpool.plots.axis_units import bracketed, unit_or_scale
 from partialpool.plots.intervals import INNER, OUTER
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, short
 
@@ -67,8 +68,7 @@ def plot_recenter(moved: xr.Dataset, *, unit: str = "", xunit: str = "") -> Figu
         left.set_ylim(-1, 1)
         left.set_ylabel(f"correlation of {INTERCEPT} and {short(slope, 14)}")
         right.set_ylim(bottom=0)
-        shown = unit or ("" if moved.attrs["scale"] == "identity" else f"{moved.attrs['scale']} scale")
-        right.set_ylabel(f"sd of {INTERCEPT}{f' ({shown})' if shown else ''}")
+        right.set_ylabel(f"sd of {INTERCEPT}{bracketed(unit_or_scale(unit, moved.attrs['scale']))}")
         for panel, height in ((left, 0.0), (right, 0.04 * right.get_ylim()[1])):
             _uncorrelated(panel, uncorrelated, height)
         response, factor, along = (short(name, 20) for name in (moved.attrs["response"], moved.attrs["factor"], slope))

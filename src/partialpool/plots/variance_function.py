@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from partialpool.errors import DataError
 from partialpool.fitting.point_estimate import Point, common_point, quantiles
 from partialpool.plots.answer import draws_answer_of
+from partialpool.plots.axis_units import bracketed, unit_or_scale
 from partialpool.plots.style import GREY, INK, PALETTE, house_style, short
 
 __all__ = ["common_point_of_fan", "plot_variance_function"]
@@ -98,9 +99,7 @@ def _stacked(values: xr.DataArray, along: Hashable) -> np.ndarray:
 
 
 def _named(variances: xr.Dataset, unit: str) -> str:
-    scale = variances.attrs["scale"]
-    extra = unit or ("" if scale == "identity" else f"{scale} scale")
-    return f"{short(variances.attrs['response'])}{f' ({extra})' if extra else ''}"
+    return f"{short(variances.attrs['response'])}{bracketed(unit_or_scale(unit, variances.attrs['scale']))}"
 
 
 def _band(axes: Axes, x: np.ndarray, ends: np.ndarray, line: np.ndarray, style: tuple[str, str]) -> None:

@@ -25,7 +25,8 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from partialpool.design.build import Design, FactorEffects
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.model.coefficient_prior import CoefficientPrior
 
 __all__ = [
@@ -60,7 +61,10 @@ class InformedBasis:
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """What of the group effects looks like a common effect: (X'WX)^-1 X'W Z_f per factor.
+    """What of the group effects looks like a common effect: (X'WX)^-1 X'W Z*_f per factor.
+
+    Z* are the columns of the effects that are sampled, at the predictors' means: with those at zero a slope over
+    calendar years would be taken for a constant of 2,000 times its size.
 
     Attributes
     ----------
@@ -86,11 +90,11 @@ def information_matrix(design: Design, weights: np.ndarray, factor: FactorEffect
 
     `weights` is the diagonal of W, from `row_information`, shape (rows,).
     """
-    z = factor.values[:, effect]
+    z = factor.freed_values[:, effect]
     matrix = _profiled(design)
     cross = _per_level(matrix * (weights * z)[:, None], factor)
     gram = (matrix * weights[:, None]).T @ matrix
-    own = np.bincount(factor.codes, weights * z**2, minlength=factor.n_levels)
+    own = factor.sum(weights * z**2)
     return np.diag(own) - cross @ np.linalg.solve(gram, cross.T)
 
 
@@ -113,7 +117,7 @@ def make_sweep(design: Design, coordinates: CoefficientPrior, weights: np.ndarra
     gram = (matrix * weights[:, None]).T @ matrix
     shares = {}
     for factor in design.factors:
-        columns = [_per_level(matrix * (weights * z)[:, None], factor) for z in factor.values.T]
+        columns = [_per_level(matrix * (weights * z)[:, None], factor) for z in factor.freed_values.T]
         shares[factor.name] = np.stack([np.linalg.solve(gram, column.T) for column in columns], axis=2)
     return Sweep(shares)
 
@@ -133,5 +137,5 @@ def _profiled(design: Design) -> np.ndarray:
 
 def _per_level(columns: np.ndarray, factor: FactorEffects) -> np.ndarray:
     """Add rows up by level, shape (levels, columns)."""
-    sums = [np.bincount(factor.codes, column, minlength=factor.n_levels) for column in columns.T]
+    sums = [factor.sum(column) for column in columns.T]
     return np.stack(sums, axis=1) if sums else np.empty((factor.n_levels, 0))

@@ -7,7 +7,7 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.design.labels import coordinates
 from partialpool.errors import SpecError, nearest
 from partialpool.model.coefficient_prior import coefficient_prior
@@ -24,7 +24,7 @@ from partialpool.pymc_model.effects import (
     group_predictor,
     offsets_adapted,
 )
-from partialpool.pymc_model.likelihood import LINKS, likelihood
+from partialpool.pymc_model.likelihood import likelihood
 from partialpool.pymc_model.random import can_shift, random_vector, scalar_random
 from partialpool.pymc_model.variance_prior import decomposed_parameters
 
@@ -125,7 +125,7 @@ def _cutpoints(design: Design, priors: PriorSet, shift: pt.TensorVariable) -> pt
     """Cutpoints from the category probabilities at the predictors' means; reported on the original scale."""
     concentration = np.full(len(design.response.categories), priors["cutpoints"].arguments["a"])
     probability = pm.Dirichlet("cutpoints_probability", a=concentration)
-    centred = LINKS[design.spec.link](pt.cumsum(probability)[:-1])
+    centred = design.spec.probability_link.tensor_forward(pt.cumsum(probability)[:-1])
     pm.Deterministic("cutpoints", centred + shift, dims=CUTPOINT)
     return centred
 

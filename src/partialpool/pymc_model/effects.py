@@ -8,7 +8,8 @@ import pymc as pm
 import pytensor.tensor as pt
 from pytensor.tensor.linalg import solve_triangular
 
-from partialpool.design.build import Design, FactorEffects
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.model.default_priors import PriorSet
 from partialpool.names import (
     OBS,
@@ -136,6 +137,6 @@ def group_predictor(factor: FactorEffects, b: pt.TensorVariable) -> pt.TensorVar
     codes = pm.Data(codes_name(factor.name), factor.codes.astype("int64"), dims=OBS)
     if np.all(factor.values == 1.0):
         return b[codes, 0]
-    columns = factor.basis.columns.of(factor.values)
+    columns = factor.freed_values
     values = pm.Data(values_name(factor.name), columns, dims=(OBS, effect_dim(factor.name)))
     return (values * b[codes]).sum(axis=-1)

@@ -22,7 +22,8 @@ import pymc as pm
 import pytensor.tensor as pt
 from scipy.linalg import null_space
 
-from partialpool.design.build import Design, FactorEffects
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.names import INTERCEPT, z_name
 from partialpool.pymc_model.adapted import adapted_offsets, information_matrix, informed_basis
 
@@ -91,9 +92,7 @@ def nested_offsets(
 
 def _parent_of(parent: FactorEffects, child: FactorEffects) -> np.ndarray | None:
     """The parent's level of each of the child's, or None where some level of the child is in two."""
-    parent_of = np.zeros(child.n_levels, dtype=np.int64)
-    parent_of[child.codes] = parent.codes
-    return parent_of if np.array_equal(parent_of[child.codes], parent.codes) else None
+    return child.parent_levels(parent)
 
 
 def _contrasts(pair: NestedPair) -> np.ndarray:

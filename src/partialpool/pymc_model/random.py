@@ -6,7 +6,8 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from partialpool.spec.priors import DISTRIBUTIONS, Prior
+from partialpool.distributions.prior import Prior
+from partialpool.distributions.table import DISTRIBUTIONS
 
 __all__ = ["can_shift", "random_vector", "scalar_random"]
 
@@ -34,10 +35,13 @@ def random_vector(
     """
     priors = [prior.standard for prior in priors]
     if len({prior.distribution for prior in priors}) == 1:
-        roles = DISTRIBUTIONS[priors[0].distribution].roles
-        arguments = {a: np.array([prior.arguments[a] for prior in priors]) for a in roles}
-        moved = {a: v + shift if roles[a] == "location" else v for a, v in arguments.items()}
-        return getattr(pm, priors[0].distribution)(name, **moved, dims=dims)
+        entry = DISTRIBUTIONS[priors[0].distribution]
+        arguments = {a: np.array([prior.arguments[a] for prior in priors]) for a in entry.roles}
+        moved = {a: v + shift if entry.roles[a] == "location" else v for a, v in arguments.items()}
+        if entry.half_of is not None:
+            whole, stated = entry.half_of(**moved)
+            return pm.Truncated(name, getattr(pm, whole).dist(**stated), lower=0.0, dims=dims)
+        return getattr(pm, entry.name)(name, **moved, dims=dims)
     scalars = [scalar_random(f"{name}[{label}]", prior) for prior, label in zip(priors, labels, strict=True)]
     return pm.Deterministic(name, pt.stack(scalars), dims=dims)
 
@@ -45,7 +49,7 @@ def random_vector(
 def can_shift(priors: Sequence[Prior]) -> bool:
     """Whether these priors are one distribution with a location."""
     kinds = {prior.distribution for prior in priors}
-    return len(kinds) == 1 and "location" in DISTRIBUTIONS[next(iter(kinds))].roles.values()
+    return len(kinds) == 1 and DISTRIBUTIONS[next(iter(kinds))].has_location
 
 
 def scalar_random(name: str, prior: Prior) -> pt.TensorVariable:
@@ -53,7 +57,9 @@ def scalar_random(name: str, prior: Prior) -> pt.TensorVariable:
     standard = prior.standard
     if standard.support == "fixed":
         return pm.Deterministic(name, pt.constant(standard.arguments["c"]))
-    distribution = getattr(pm, standard.distribution)
-    if standard.lower is None:
-        return distribution(name, **standard.arguments)
-    return pm.Truncated(name, distribution.dist(**standard.arguments), lower=standard.lower)
+    half_of = DISTRIBUTIONS[standard.distribution].half_of
+    pymc_name, arguments = half_of(**standard.arguments) if half_of else (standard.distribution, standard.arguments)
+    lower = standard.lower or (0.0 if half_of else None)
+    if lower is None:
+        return getattr(pm, pymc_name)(name, **arguments)
+    return pm.Truncated(name, getattr(pm, pymc_name).dist(**arguments), lower=lower)

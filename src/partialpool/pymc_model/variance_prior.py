@@ -4,7 +4,7 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.model.default_priors import PriorSet
 from partialpool.model.variance_prior import decompose
 from partialpool.names import ICC, SHARES, SIGMA, TOTAL_SD, effect_dim, sd_name

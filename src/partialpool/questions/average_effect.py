@@ -9,7 +9,6 @@ import pandas as pd
 import xarray as xr
 from scipy import special
 
-from partialpool.design.build import Design
 from partialpool.design.column_types import value_columns
 from partialpool.design.counterfactuals import (
     Scenarios,
@@ -18,6 +17,7 @@ from partialpool.design.counterfactuals import (
     value_scenarios,
     within_spline,
 )
+from partialpool.design.design import Design
 from partialpool.design.held import means_held
 from partialpool.design.newdata import expression_rows
 from partialpool.design.table import read_table
@@ -179,15 +179,14 @@ def _check(fit: Fit, predictor: str, measure: str, values: Sequence[Any] | None)
             do="leave values= out",
         )
     family = design.spec.family_record
-    probabilities = family.kind in ("binary", "successes", "proportion", "ordinal")
-    if measure == "odds_ratio" and not probabilities:
+    if measure == "odds_ratio" and not family.support.mean_is_probability:
         raise SpecError(
             "an odds ratio compares probabilities",
             got=f"family {family.name!r}",
             allowed="measure 'difference', 'ratio' or 'slope'",
             do="use one of these",
         )
-    if measure == "ratio" and family.kind == "real" and design.spec.link == "identity":
+    if measure == "ratio" and family.support.may_be_negative and design.spec.link_record.is_identity:
         raise SpecError(
             "a ratio compares means above 0",
             got=f"family {family.name!r}, whose means may have any sign",

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from partialpool.design.build import Design, FactorEffects
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.identifiability import not_identified
 from partialpool.design.odd_labels import find_odd_labels
 from partialpool.errors import PartialPoolError

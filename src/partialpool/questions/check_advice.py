@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from partialpool.families.registry import family_named
 from partialpool.tabulate import number
 
 __all__ = ["advice_for", "advice_for_spreads", "finding_in_words", "statistic_in_words"]
@@ -22,56 +23,13 @@ _WORDS: Final[Mapping[str, str]] = MappingProxyType(
         "fitted": "residuals along the expected response",
     }
 )
-_ROW: Final = "add an effect of each row: a column of row numbers, (1 | row)"
-_BEND: Final = "a predictor is missing or bends: try poly(x, 2) or an interaction"
-_HEAVY: Final = "look at the rows with the largest residuals; a heavier tail: family 'student_t'"
-_RIGHT: Final = "try family 'lognormal' or 'gamma' if the response is positive, or a transformed response"
-_UNEVEN: Final = (
-    "the spread changes with the mean: try family 'lognormal' or 'gamma' if the response is positive, or a slope"
-)
-_UNDER: Final = "counts vary less than the family says: its intervals are too wide, and no family here is narrower"
-_ZEROS: Final = (
-    "more zeros than the family makes: if a second process makes them, model zero or not (family 'bernoulli') and the "
-    "counts above zero separately; zero-inflated families are not in this package"
-)
-_FEW_ZEROS: Final = "fewer zeros than the family makes: look whether zeros could be recorded at all"
-
-_ADVICE: Final[Mapping[tuple[str, str, bool], str]] = MappingProxyType(
-    {
-        ("poisson", "dispersion", True): "the counts are overdispersed: use family 'negative_binomial'",
-        ("poisson", "dispersion", False): _UNDER,
-        ("poisson", "zeros", True): f"use family 'negative_binomial'; if that has too few zeros still: {_ZEROS}",
-        ("poisson", "largest", True): "larger counts than the family makes: use family 'negative_binomial'",
-        ("negative_binomial", "dispersion", True): f"the counts are still overdispersed: {_ROW}",
-        ("negative_binomial", "zeros", True): _ZEROS,
-        ("negative_binomial", "largest", True): "look at the rows with the largest counts, or at a missing predictor",
-        ("negative_binomial", "largest", False): (
-            "the largest counts are smaller than the family makes: look whether counts have a ceiling"
-        ),
-        ("binomial", "dispersion", True): f"the successes are overdispersed: {_ROW}",
-        ("binomial", "dispersion", False): "successes vary less than independent trials do: are trials independent?",
-        ("binomial", "none_or_all", True): f"more rows at the ends than independent trials make: {_ROW}",
-        (
-            "beta",
-            "ends",
-            True,
-        ): "more proportions at the ends than the family makes: if these are counts of trials, use family 'binomial'",
-        ("gaussian", "skewness", True): _RIGHT,
-        ("gaussian", "skewness", False): "residuals are skewed to the left: try a transformed response",
-        ("gaussian", "tails", True): _HEAVY,
-        ("gaussian", "tails", False): "no residual is as large as a normal one would be: look whether values are cut",
-        ("gaussian", "spread", True): _UNEVEN,
-        ("gaussian", "spread", False): "the spread falls with the mean: look for a ceiling, or a slope that varies",
-        ("lognormal", "skewness", True): "the logarithm is skewed to the right still: look at the largest responses",
-        ("lognormal", "skewness", False): "the logarithm is skewed to the left: try family 'gamma' or 'gaussian'",
-        ("lognormal", "tails", True): "look at the rows with the largest residuals",
-    }
-)
 _GENERAL: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "fitted": _BEND,
-        "zeros": _FEW_ZEROS,
-        "dispersion": _UNDER,
+        "fitted": "a predictor is missing or bends: try poly(x, 2) or an interaction",
+        "zeros": "fewer zeros than the family makes: look whether zeros could be recorded at all",
+        "dispersion": (
+            "counts vary less than the family says: its intervals are too wide, and no family here is narrower"
+        ),
         "largest": "look at the rows with the largest responses",
         "smallest": "look at the rows with the smallest responses",
         "spread": "the spread changes with the mean otherwise than the family says: try another family or a slope",
@@ -110,7 +68,7 @@ def advice_for(family: str, statistic: str, *, above: bool) -> str:
     "the counts are overdispersed: use family 'negative_binomial'"
     """
     general = "draw the data over new responses: pp.plot_posterior_checks(pp.posterior_checks(fit))"
-    return _ADVICE.get((family, statistic, above)) or _GENERAL.get(statistic, general)
+    return family_named(family).advice.get((statistic, above)) or _GENERAL.get(statistic, general)
 
 
 def advice_for_spreads(family: str) -> str:
@@ -121,11 +79,4 @@ def advice_for_spreads(family: str) -> str:
     >>> advice_for_spreads("poisson")
     "family 'negative_binomial', or a slope"
     """
-    return {
-        "gaussian": "family 'student_t', 'lognormal', or a slope",
-        "student_t": "family 'lognormal' if the response is positive, or a slope",
-        "lognormal": "family 'gamma', or a slope",
-        "poisson": "family 'negative_binomial', or a slope",
-        "binomial": "an effect of each row, (1 | row), or a slope",
-        "gamma": "family 'lognormal', or a slope",
-    }.get(family, "a slope, or a predictor that differs within levels")
+    return family_named(family).advice_for_spreads

@@ -1,6 +1,5 @@
 """Which of several models is better, for which purpose: new rows, new levels, the data as a whole."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,7 +7,7 @@ import arviz_stats as azs
 import numpy as np
 import pandas as pd
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.errors import DataError, nearest
 from partialpool.fitting.fit import Fit
 from partialpool.questions.cross_validation import MAX_KHAT, Scores, score_levels, score_rows
@@ -137,8 +136,8 @@ def compare(
         frames += _levels(named, (chosen, codes), again, seed, notes)
     else:
         notes.append("name a factor by factor= to leave out whole levels")
-    evidence = {name: json.loads(fit.tree.attrs.get("run", "{}")) for name, fit in named.items()}
-    if all("log_evidence" in run for run in evidence.values()):
+    evidence = {name: found for name, fit in named.items() if (found := fit.run.evidence) is not None}
+    if len(evidence) == len(named):
         frames.append(_evidence(evidence))
         notes.append("evidence: how probable all the data were before any was seen; it depends on the priors")
     whole = pd.concat(frames, axis=1)
@@ -286,13 +285,12 @@ def _differences(scores: Mapping[str, Scores], criterion: str) -> pd.DataFrame:
     )
 
 
-def _evidence(runs: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
-    value = np.array([run["log_evidence"] for run in runs.values()])
-    error = np.array([run["log_evidence_se"] for run in runs.values()])
+def _evidence(found: Mapping[str, tuple[float, float]]) -> pd.DataFrame:
+    value, error = (np.array(column) for column in zip(*found.values(), strict=True))
     best = int(value.argmax())
     both = np.where(np.arange(len(value)) == best, 0.0, np.hypot(error, error[best]))
     columns = {"evidence": value, "evidence_diff": value - value[best], "evidence_se": both}
-    return pd.DataFrame(columns, index=pd.Index(list(runs)))
+    return pd.DataFrame(columns, index=pd.Index(list(found)))
 
 
 def _sentence(whole: pd.DataFrame, leading: str, factor: str) -> str:

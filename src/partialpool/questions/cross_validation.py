@@ -1,6 +1,5 @@
 """What a fit says of a row or a level it has not seen: leave-one-out, by importance sampling and by refits."""
 
-import json
 import warnings
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,7 +13,6 @@ from partialpool.design.newdata import own_rows
 from partialpool.design.subset import keep_rows
 from partialpool.errors import DataError, EngineError
 from partialpool.fitting.chains import mcse_mean
-from partialpool.fitting.convergence import MAX_KHAT as MAX_IMPORTANCE_KHAT
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.refit import repeat_fit
 from partialpool.model.group_log_density import joint_log_density
@@ -89,7 +87,7 @@ def other_rows(fit: Fit, rows: np.ndarray) -> Fit:
         Levels that lost all rows are not in it. Its draws are still those given all rows: weigh them.
     """
     dims = variable_dims(fit.design)
-    alive = {dims[b_name(f.name)][0]: np.unique(f.codes[~rows]) for f in fit.design.factors}
+    alive = {dims[b_name(f.name)][0]: f.levels_in(~rows) for f in fit.design.factors}
     tree = xr.DataTree.from_dict({"posterior": fit.posterior.isel(alive)})
     tree.attrs = fit.tree.attrs
     return replace(fit, design=keep_rows(fit.design, ~rows), tree=tree)
@@ -265,7 +263,4 @@ def leave_one_out(fit: Fit, scores: xr.Dataset) -> azs.ELPDData:
 
 def _evidence(fit: Fit) -> tuple[float, float] | None:
     """Log evidence and its Monte Carlo error, where the engine knows it and its weights can be trusted."""
-    run = json.loads(fit.tree.attrs.get("run", "{}"))
-    if "log_evidence" not in run or run.get("importance_khat", 0.0) >= MAX_IMPORTANCE_KHAT:
-        return None
-    return run["log_evidence"], run["log_evidence_se"]
+    return fit.run.evidence if fit.run.weights_can_be_trusted else None

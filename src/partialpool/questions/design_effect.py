@@ -3,7 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from partialpool.design.build import FactorEffects
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.errors import DataError
 from partialpool.fitting.fit import Fit
 from partialpool.model.covariance import effect_covariance
@@ -70,7 +70,7 @@ def design_effect(fit: Fit) -> xr.Dataset:
     within = [np.einsum("cdij,ij->cd", sigmas[name], own[name]) for name in sigmas]
     total = partition.residual[..., 0] * observed + np.sum(within, axis=0)
     names = [factor.name for factor in design.factors]
-    sizes = [(np.bincount(f.codes, counts) ** 2).sum() / observed for f in design.factors]
+    sizes = [(f.sum(counts) ** 2).sum() / observed for f in design.factors]
     shared = [np.einsum("cdij,ij->cd", sigmas[f.name], _sums(f, counts)) for f in design.factors]
     extra = np.stack([(all_ - alone) / total for all_, alone in zip(shared, within, strict=True)], axis=-1)
     if len(names) > 1:
@@ -100,12 +100,12 @@ def design_effect(fit: Fit) -> xr.Dataset:
 def _scale(fit: Fit) -> str:
     if fit.spec.family_record.on_log_scale:
         return "log scale"
-    return "response" if fit.spec.link == "identity" else f"latent scale ({fit.spec.link} link)"
+    return "response" if fit.spec.link_record.is_identity else f"latent scale ({fit.spec.link} link)"
 
 
 def _sums(factor: FactorEffects, counts: np.ndarray) -> np.ndarray:
     """Sum over pairs of observations of one level, or of related ones, of z_i K z_i', (effects, effects)."""
-    sums = np.stack([np.bincount(factor.codes, counts * z, factor.n_levels) for z in factor.values.T], axis=1)
+    sums = np.stack([factor.sum(counts * z) for z in factor.values.T], axis=1)
     if factor.root is not None:
         sums = factor.root.T @ sums
     return sums.T @ sums
@@ -113,5 +113,5 @@ def _sums(factor: FactorEffects, counts: np.ndarray) -> np.ndarray:
 
 def _own(factor: FactorEffects, counts: np.ndarray) -> np.ndarray:
     """Sum over observations of z_i K_jj z_i', (effects, effects): what each has for itself."""
-    weight = counts if factor.root is None else counts * (factor.root**2).sum(axis=1)[factor.codes]
+    weight = counts if factor.root is None else counts * factor.of_rows((factor.root**2).sum(axis=1))
     return (factor.values * weight[:, None]).T @ factor.values

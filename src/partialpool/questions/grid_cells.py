@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Final
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
+from partialpool.distributions.prior import Prior
 from partialpool.errors import PriorError
 from partialpool.model.default_priors import PriorSet, resolve_priors
 from partialpool.spec.model import ModelSpec
-from partialpool.spec.priors import Prior
 from partialpool.spec.priortable import as_prior
 
 __all__ = ["Cell", "PriorChoices", "make_cells"]

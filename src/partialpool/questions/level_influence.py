@@ -97,11 +97,11 @@ def level_influence(
     mean, sd = np.empty((chosen.n_levels, len(values))), np.empty((chosen.n_levels, len(values)))
     log_weights, khat = array_stats.psislw(joint.T)
     by_rows = _depends_on_rows(fit, quantities)
-    again = (khat > MAX_KHAT) & (fit.tree.attrs.get("engine") == "collapsed")
+    again = (khat > MAX_KHAT) & fit.run.card.refits_cheaply
     seeds = seed_sequence(seed).generate_state(chosen.n_levels)
     with progress_line("leaving levels out", shown=progressbar and bool(again.any())) as line:
         for level in range(chosen.n_levels):
-            rows, weights, wanted = chosen.codes == level, np.exp(log_weights[level]), (quantities, list(followed))
+            rows, weights, wanted = chosen.in_levels([level]), np.exp(log_weights[level]), (quantities, list(followed))
             sample = values
             if again[level]:
                 line.count(int(again[:level].sum()), int(again.sum()))

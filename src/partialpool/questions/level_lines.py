@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from partialpool.design.build import Design, FactorEffects
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.grid import check_places
 from partialpool.design.held import is_number, numbers_among, range_of, read_columns
 from partialpool.design.level_places import LevelPlaces, Values, level_places
@@ -115,7 +116,7 @@ def level_lines(
     b = posterior[b_name(chosen.name)].transpose("chain", "draw", ...).to_numpy()[:, :, kept]
     partial = by_level(linear_predictor_at(posterior, design, there.common) + offset)
     # 2. The rows, brought to where the lines are.
-    rows = shown & np.isin(chosen.codes, kept)
+    rows = shown & chosen.in_levels(kept)
     labels = np.array(chosen.levels.labels, dtype=object)
     variables = {
         "no_pooling": (("level", "grid"), by_level(x @ beta + offset) + np.einsum("je,jge->jg", own, z)),
@@ -124,7 +125,7 @@ def level_lines(
         "x": ((OBS,), design.frame[over].to_numpy(dtype=float)[rows]),
         "y": ((OBS,), (y if design.offset is None else y + design.offset)[rows]),
         "adjusted": ((OBS,), _brought(fit, places, over, rows)),
-        "row_level": ((OBS,), labels[chosen.codes[rows]].tolist()),
+        "row_level": ((OBS,), chosen.of_rows(labels)[rows].tolist()),
     }
     coords = {
         "chain": posterior["chain"],
@@ -141,7 +142,7 @@ def level_lines(
         "rows": f"of {named}" if named else "all",
         "other_factors": f"effects of {', '.join(others)} at 0" if others else "none",
         "definition": "least squares per level; least squares of all rows; common effects plus the level's own",
-        "response": f"log {fit.spec.response}" if fit.spec.family == "lognormal" else fit.spec.response,
+        "response": f"log {fit.spec.response}" if fit.spec.family_record.on_log_scale else fit.spec.response,
     }
     return xr.Dataset(variables, coords=coords, attrs=attrs)
 
@@ -154,14 +155,14 @@ def _columns(design: Design, values: Values) -> np.ndarray:
 def _brought(fit: Fit, places: LevelPlaces, over: str, rows: np.ndarray) -> np.ndarray:
     """Return some rows' responses where the lines run: other predictors where they are held, other factors off."""
     design, posterior, chosen = fit.design, fit.posterior, places.factor
-    beta, codes = mean_beta(posterior, design), chosen.codes[rows]
-    there = places.values(design.frame.loc[rows, [over]], places.place_of_level[codes])
+    beta = mean_beta(posterior, design)
+    there = places.values(design.frame.loc[rows, [over]], chosen.of_rows(places.place_of_level)[rows])
     own = Values(design.common.values[rows], chosen.values[rows], np.zeros(int(rows.sum())))
     out = working_response(design)[rows] + there.offset + (_columns(design, there) - _columns(design, own)) @ beta
-    out -= (mean_effects(posterior, chosen)[codes] * (own.effects - there.effects)).sum(axis=1)
+    out -= (chosen.of_rows(mean_effects(posterior, chosen))[rows] * (own.effects - there.effects)).sum(axis=1)
     for factor in design.factors:
         if factor is not chosen:
-            out -= (mean_effects(posterior, factor)[factor.codes[rows]] * factor.values[rows]).sum(axis=1)
+            out -= factor.apply(mean_effects(posterior, factor))[rows]
     return out
 
 
@@ -178,7 +179,7 @@ def _positions(factor: FactorEffects, levels: Sequence[Any] | None, shown: np.nd
     """Positions of the levels wanted, in the factor's order; where none are named, those with rows that are shown."""
     labels = list(factor.levels.labels)
     if levels is None:
-        return np.unique(factor.codes[shown])
+        return factor.levels_in(shown)
     wanted = [levels] if isinstance(levels, str) else list(levels)
     unknown = [level for level in wanted if level not in labels]
     if unknown or not wanted:

@@ -6,9 +6,9 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
-from partialpool.design.build import Design, FactorEffects
 from partialpool.design.column_types import is_quantity
-from partialpool.design.groupby import center_within, sum_by_level
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.newdata import Rows, as_new_levels, own_rows
 from partialpool.errors import DataError
 from partialpool.fitting.fit import Fit
@@ -67,7 +67,7 @@ def level_statistics(
     if levels not in ("new", "same"):
         raise DataError("unknown kind of levels", got=repr(levels), allowed="'new' or 'same'", do="name one of these")
     rows = own_rows(design) if levels == "same" else as_new_levels(design)
-    predictors = {name: x for name, x in _numbers(design) if (center_within(chosen, x)[1] > 0).any()}
+    predictors = {name: x for name, x in _numbers(design) if (chosen.center_within(x)[1] > 0).any()}
     columns = _trend_names(predictors)
     observed = {name: v[0] for name, v in _statistics(chosen, _on_scale(design)[None], predictors).items()}
     pieces = [_statistics(chosen, y, predictors) for y in _replicates(fit, rows, seed)]
@@ -119,15 +119,15 @@ def _replicates(fit: Fit, rows: Rows, seed: int | None) -> Iterator[np.ndarray]:
 
 def _statistics(factor: FactorEffects, y: np.ndarray, predictors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Mean, sd and slopes of each level, (draws, levels)."""
-    n = np.bincount(factor.codes, minlength=factor.n_levels)
-    mean = sum_by_level(factor, y) / n
-    inside = y - mean[:, factor.codes]
-    squares = sum_by_level(factor, inside**2)
+    n = factor.counts
+    mean = factor.sum(y) / n
+    inside = y - factor.of_rows(mean, axis=1)
+    squares = factor.sum(inside**2)
     out = {"mean": mean}
     if (n > 1).any():
         out["spread"] = np.sqrt(np.where(n > 1, squares / np.maximum(n - 1, 1), np.nan))
     for name, x in zip(_trend_names(predictors), predictors.values(), strict=True):
-        deviation, spread = center_within(factor, x)
-        products = sum_by_level(factor, inside * deviation)
+        deviation, spread = factor.center_within(x)
+        products = factor.sum(inside * deviation)
         out[name] = np.where(spread > 0, products / np.where(spread > 0, spread, 1.0), np.nan)
     return out

@@ -1,6 +1,4 @@
-"""Log densities per draw: of the rows given the parameters, and of the top-level priors."""
-
-from typing import Any, Final
+"""Log density of each row, per draw."""
 
 import xarray as xr
 
@@ -8,14 +6,10 @@ from partialpool.design.labels import observed_name
 from partialpool.design.newdata import own_rows
 from partialpool.fitting.fit import Fit
 from partialpool.model.predictor import linear_predictor
-from partialpool.model.prior import log_prior_density
 from partialpool.model.response import log_density
-from partialpool.names import BETA, effect_dim, sd_name
 from partialpool.sampling.pack import label_rows
 
-__all__ = ["log_likelihood", "log_prior"]
-
-_BETA_PRIOR: Final = "beta_prior"
+__all__ = ["log_likelihood"]
 
 
 def log_likelihood(fit: Fit) -> xr.Dataset:
@@ -31,34 +25,3 @@ def log_likelihood(fit: Fit) -> xr.Dataset:
     values = log_density(fit.design, rows, linear_predictor(fit.design, rows, draws), draws)
     shape = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"], -1)
     return label_rows(observed_name(fit.design), values.reshape(shape), rows.index)
-
-
-def log_prior(fit: Fit) -> xr.Dataset:
-    """Evaluate the log density of every top-level prior at every draw.
-
-    Group effects and their offsets are no top-level parameters and are left out, so that the result is the
-    same for every engine and parametrization and may be power-scaled as it is.
-
-    Returns
-    -------
-    xarray.Dataset
-        `beta` (chain, draw, beta_prior): of each coefficient that has a prior of its own, by name, and last, as
-        `together`, of those that have one joint prior; `sd_<f>` (chain, draw, effect), `corr_<f>` (chain, draw: of the
-        matrix), family parameters (chain, draw).
-    """
-    posterior = fit.posterior
-    shape = (posterior.sizes["chain"], posterior.sizes["draw"])
-    dims: dict[str, tuple[str, ...]] = {BETA: (_BETA_PRIOR,)}
-    dims |= {sd_name(f.name): (effect_dim(f.name),) for f in fit.design.factors}
-    arrays = log_prior_density(fit.design, fit.priors, fit.stacked())
-    variables = {
-        name: (("chain", "draw", *dims.get(name, ())), values.reshape(*shape, *values.shape[1:]))
-        for name, values in arrays.items()
-    }
-    used = {d for name in arrays for d in dims.get(name, ())} - {_BETA_PRIOR}
-    coords: dict[str, Any] = {d: posterior[d] for d in ("chain", "draw", *sorted(used))}
-    if BETA in arrays:
-        joint = fit.priors.together
-        alone = [coef for coef in fit.design.common.coefs if coef not in joint]
-        coords[_BETA_PRIOR] = [*alone, *(["together"] if joint else [])]
-    return xr.Dataset(variables, coords=coords)

@@ -8,7 +8,8 @@ from typing import Any, Final
 import numpy as np
 from scipy.stats import chi2
 
-from partialpool.design.build import Design, build_design
+from partialpool.design.build import build_design
+from partialpool.design.design import Design
 from partialpool.design.nested_models import Additions, find_additions
 from partialpool.design.table import Missing
 from partialpool.errors import DataError, EngineError, SpecError
@@ -231,11 +232,11 @@ def lrt(
      reduced  Yield ~ 1                     -163.0116           2
     <BLANKLINE>
      null distribution              p  MC error
-     exact, 10000 draws        0.0041   0.00064
+     exact, 10000 draws        0.00...   0.000...
      0.5 chi2_0 + 0.5 chi2_1  0.00581         -
      chi2_1 (naive)            0.0116         -
     <BLANKLINE>
-    By the simulated null the data speak for Intercept varying over Batch (p = 0.0041).
+    By the simulated null the data speak for Intercept varying over Batch (p = 0.00...).
     """
     larger, smaller = _designs(
         full, reduced, data, {"family": family, "link": link, "se": se, "cov": cov or None}, missing

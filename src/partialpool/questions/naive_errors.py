@@ -4,9 +4,10 @@ import numpy as np
 import xarray as xr
 
 from partialpool.errors import DataError
+from partialpool.families.registry import FAMILIES
 from partialpool.fitting.fit import Fit
 from partialpool.marginal.gaussian.standardise import working_response
-from partialpool.model.pooled_regression import SCORED, Ungrouped, fisher_scoring, least_squares
+from partialpool.model.pooled_regression import Ungrouped, fisher_scoring, least_squares
 from partialpool.names import BETA, COEF
 
 __all__ = ["naive_errors"]
@@ -53,7 +54,7 @@ def naive_errors(fit: Fit) -> xr.Dataset:
     array([ True, False])
     """
     _check(fit)
-    scored = fit.spec.family in SCORED
+    scored = fit.spec.family_record.is_scored
     alone = fisher_scoring(fit.design) if scored else _least_squares(fit)
     naive = np.sqrt(np.diagonal(alone.covariance))
     beta = fit.posterior[BETA]
@@ -75,13 +76,17 @@ def naive_errors(fit: Fit) -> xr.Dataset:
     return xr.Dataset(variables, coords={COEF: list(fit.design.common.coefs)}, attrs=attrs)
 
 
+def _scored() -> str:
+    return ", ".join(repr(family.name) for family in FAMILIES.values() if family.is_scored)
+
+
 def _check(fit: Fit) -> None:
     spec = fit.spec
-    if not spec.is_normal and spec.family not in SCORED:
+    if not spec.is_normal and not spec.family_record.is_scored:
         raise DataError(
             "naive standard errors are worked out for normal, binary and count responses",
             got=f"family {spec.family!r}, link {spec.link!r}",
-            allowed="'gaussian' or 'lognormal' with the identity link, 'bernoulli', 'binomial', 'poisson'",
+            allowed=f"'gaussian' or 'lognormal' with the identity link, {_scored()}",
             do="fit the model without its grouping terms by pp.fit, and compare the posterior sds",
         )
     if not fit.design.factors:

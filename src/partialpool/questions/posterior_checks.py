@@ -7,14 +7,12 @@ from typing import Final
 import numpy as np
 import xarray as xr
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.design.newdata import own_rows
-from partialpool.families.dispersion import dispersion
 from partialpool.fitting.fit import Fit
 from partialpool.model.chunks import pieces_of
-from partialpool.model.expectation import expectation
-from partialpool.model.predictor import Draws, linear_predictor
-from partialpool.model.response import replicate
+from partialpool.model.predictor import linear_predictor
+from partialpool.model.response import given_of, replicate
 from partialpool.sampling.pack import label_observed, label_responses
 
 __all__ = ["posterior_checks"]
@@ -42,7 +40,7 @@ class _Rows:
     def __init__(self, design: Design, mean: np.ndarray, variance: np.ndarray, classes: np.ndarray) -> None:
         self.mean, self.variance, self.classes = mean, variance, classes
         self.trials = design.response.trials
-        self.log = design.spec.family == "lognormal"
+        self.log = design.spec.family_record.on_log_scale
         self.n_categories = len(design.response.categories or ())
 
     def standardised(self, y: np.ndarray) -> np.ndarray:
@@ -104,28 +102,21 @@ def _category_share(k: int) -> _Statistic:
     return lambda rows, y: (y == k).mean(axis=1)
 
 
-_COUNTS: Final[Mapping[str, _Statistic]] = MappingProxyType(
-    {"dispersion": _dispersion, "zeros": _zeros, "largest": _largest, "fitted": _fitted}
-)
-_NORMAL: Final[Mapping[str, _Statistic]] = MappingProxyType(
-    {"skewness": _skewness, "tails": _tails, "spread": _spread_with_mean, "fitted": _fitted}
-)
-_STATISTICS: Final[Mapping[str, Mapping[str, _Statistic]]] = MappingProxyType(
+_STATISTICS: Final[Mapping[str, _Statistic]] = MappingProxyType(
     {
-        "gaussian": _NORMAL,
-        "student_t": MappingProxyType({"smallest": _smallest, "largest": _largest, "spread": _spread_with_mean}),
-        "lognormal": _NORMAL,
-        "poisson": _COUNTS,
-        "negative_binomial": _COUNTS,
-        "bernoulli": MappingProxyType({"fitted": _fitted}),
-        "binomial": MappingProxyType({"dispersion": _dispersion, "none_or_all": _none_or_all, "fitted": _fitted}),
-        "gamma": MappingProxyType(
-            {"smallest": _smallest, "largest": _largest, "spread": _spread_with_mean, "fitted": _fitted}
-        ),
-        "beta": MappingProxyType({"ends": _ends, "spread": _spread_with_mean, "fitted": _fitted}),
-        "cumulative": MappingProxyType({}),
+        "dispersion": _dispersion,
+        "zeros": _zeros,
+        "none_or_all": _none_or_all,
+        "ends": _ends,
+        "smallest": _smallest,
+        "largest": _largest,
+        "skewness": _skewness,
+        "tails": _tails,
+        "spread": _spread_with_mean,
+        "fitted": _fitted,
     }
 )
+"""By name; each family says which ones its models most often miss (`Family.checks`)."""
 
 
 def posterior_checks(fit: Fit, *, seed: int | None = None) -> xr.DataTree:
@@ -235,8 +226,8 @@ def _labelled_responses(fit: Fit, kept: np.ndarray, responses: np.ndarray) -> di
 
 
 def _statistics_of(design: Design) -> dict[str, _Statistic]:
-    found = dict(_STATISTICS[design.spec.family])
-    if design.spec.family == "cumulative":
+    found = {name: _STATISTICS[name] for name in design.spec.family_record.checks}
+    if not design.spec.family_record.has_mean:
         return {f"category_{label}": _category_share(k) for k, label in enumerate(design.response.categories or ())}
     trials = design.response.trials
     if trials is not None and not (trials > 1).any():
@@ -264,18 +255,5 @@ def _replicates(fit: Fit, classes: np.ndarray, seed: int | None) -> Iterator[tup
     for some, child in pieces_of(fit.stacked(), design.n_rows, seed):
         eta = linear_predictor(design, rows, some)
         y = replicate(design, rows, eta, some, seed=child)
-        yield _Rows(design, *_moments(design, eta, some), classes), y
-
-
-def _moments(design: Design, eta: np.ndarray, draws: Draws) -> tuple[np.ndarray, np.ndarray]:
-    """E(y | b) and Var(y | b), (draws, rows); of a lognormal response those of its logarithm."""
-    family = design.spec.family
-    if family == "cumulative":  # categories have neither, and their checks need none
-        return eta, np.ones_like(eta)
-    own = {name: draws[name][:, None] for name, _ in design.spec.family_record.parameters if name in draws}
-    own |= {} if design.se is None else {"sigma": design.se}
-    if family in ("lognormal", "student_t"):  # the logarithm is normal; a Student t may have no variance
-        return eta, np.broadcast_to(own["sigma"] ** 2, eta.shape)
-    trials = 1.0 if design.response.trials is None else design.response.trials
-    mean = expectation(design, eta, None, draws)
-    return trials * mean, trials * np.broadcast_to(dispersion(family, mean, own), eta.shape)
+        moments = design.spec.family_record.residual_moments(given_of(design, rows, eta, some))
+        yield _Rows(design, *moments, classes), y

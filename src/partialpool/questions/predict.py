@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.design.held import is_number, offset_in_words
+from partialpool.design.labels import mean_in_words
 from partialpool.design.newdata import NewLevels, Rows, check_new_levels, new_rows, own_rows
 from partialpool.errors import SpecError, nearest
 from partialpool.fitting.fit import Fit
@@ -133,7 +134,7 @@ def _predicted(fit: Fit, rows: Rows, marginal: Collection[str], seed: int | None
     """Draw every variable, (draws, rows, ...), some draws at a time."""
     design, draws = fit.design, fit.stacked()
     total, n = len(next(iter(draws.values()))), len(rows.index)
-    categories = len(design.response.categories) if design.spec.family_record.kind == "ordinal" else 1
+    categories = 1 if design.spec.family_record.has_mean else len(design.response.categories)
     lacking = _lacking(design, rows)
     check_fits(
         8.0 * total * n * (1 + categories + (not lacking)),
@@ -233,7 +234,7 @@ def _labelled(fit: Fit, rows: Rows, found: Mapping[str, np.ndarray], kinds: Mapp
     attrs = {
         "kind": "; ".join(f"{name}: {_MEANING[how]}" for name, how in kinds.items()) or "no groups",
         "response": fit.spec.response,
-        "expectation": _meaning_of_mean(fit.design),
+        "expectation": mean_in_words(fit.design),
     }
     lacking, offset = _lacking(fit.design, rows), offset_in_words(fit.design, rows.offset)
     attrs |= {"no_response": f"no {lacking}"} if lacking else {}
@@ -242,13 +243,3 @@ def _labelled(fit: Fit, rows: Rows, found: Mapping[str, np.ndarray], kinds: Mapp
     if "response" in answer:
         answer["response"].attrs |= fit.design.response.attrs
     return answer
-
-
-def _meaning_of_mean(design: Design) -> str:
-    """What the expectation is of, in words."""
-    kind = design.spec.family_record.kind
-    if kind == "binary":
-        return design.response.outcome
-    return {"ordinal": "probability of each category", "successes": "probability of success in one trial"}.get(
-        kind, "mean of the response"
-    )

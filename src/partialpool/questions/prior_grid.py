@@ -16,12 +16,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from partialpool.design.build import Design, build_design
+from partialpool.design.build import build_design
+from partialpool.design.design import Design
 from partialpool.design.table import Missing
+from partialpool.distributions.frozen import frozen
 from partialpool.errors import EngineError, FileError, PartialPoolWarning, SamplingWarning, SpecError, nearest, warn
 from partialpool.files import made_folder
 from partialpool.fitting.fit import Fit, fit
-from partialpool.model.scipy_priors import frozen
 from partialpool.names import BETA, ICC, INTERCEPT
 from partialpool.progress import progress_line
 from partialpool.questions.asked_quantities import check_asked
@@ -252,7 +253,7 @@ def _made(task: _Task, table: pd.DataFrame, options: Mapping[str, Any], store: P
     if kept is not None:
         return kept, []
     made = fit(task.spec, table, engine=task.engine, **options)
-    if json.loads(made.tree.attrs["run"]).get("interrupted"):
+    if made.run.interrupted:
         raise KeyboardInterrupt  # An engine that keeps the draws it has says so here; a study of such fits is none.
     if store is None:
         return made, []

@@ -8,8 +8,9 @@ import pandas as pd
 import xarray as xr
 from scipy import special
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.design.held import is_number
+from partialpool.design.labels import mean_by_name
 from partialpool.design.newdata import as_new_levels, own_rows
 from partialpool.errors import DataError
 from partialpool.fitting.fit import Fit
@@ -97,7 +98,7 @@ def quantile_residuals(fit: Fit, *, levels: Literal["same", "new"] = "same", see
         "family": design.spec.family,
         "response": design.response.name,
         "levels": levels,
-        "expected": _meaning_of_mean(design),
+        "expected": mean_by_name(design),
     }
     variables = {"u": (OBS, np.clip(u, 0, 1)), "z": (OBS, z), "expected": (OBS, expected)}
     return xr.Dataset(variables, coords=_coordinates(design, variables), attrs=attrs)
@@ -117,16 +118,6 @@ def _uniform_of_rows(design: Design, rng: np.random.Generator) -> np.ndarray:
     return out
 
 
-def _meaning_of_mean(design: Design) -> str:
-    name, kind = design.response.name, design.spec.family_record.kind
-    if kind == "binary":
-        return design.response.outcome
-    return {
-        "ordinal": f"mean category of {name}, numbered from 1",
-        "successes": f"share of successes of {name}",
-    }.get(kind, f"mean of {name}")
-
-
 def _coordinates(design: Design, taken: dict[str, Any]) -> dict[str, Any]:
     """Predictors and levels by row; numbers that the formula reads as categories, and levels, are categories."""
     spec = design.spec
@@ -143,7 +134,7 @@ def _coordinates(design: Design, taken: dict[str, Any]) -> dict[str, Any]:
         coords[free] = (OBS, values.to_numpy() if number else values.astype(object).to_numpy(), about)
     for factor in design.factors:
         if factor.name not in of_levels:  # of several columns: batch:cask
-            labels = np.array([str(label) for label in factor.levels.labels])[factor.codes]
+            labels = factor.labels_of_rows
             about = {"long_name": factor.name} | _of_categories(orders[factor.name])
             coords[answer_name(factor.name, {*coords, *taken})] = (OBS, labels, about)
     return coords

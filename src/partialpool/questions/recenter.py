@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from partialpool.design.build import FactorEffects
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.errors import DataError, nearest
 from partialpool.fitting.fit import Fit
 from partialpool.model.covariance import effect_covariance, effects_at_means
@@ -68,34 +68,12 @@ def recenter(fit: Fit, /, factor: str | None = None, at: Mapping[str, Any] | Non
     names = list(chosen.names)
     block = next(list(b) for b in chosen.blocks if names.index(INTERCEPT) in b)
     effects = [names[i] for i in block]
-    missing = [name for name in origin if name not in effects or name == INTERCEPT]
-    if missing:
-        raise DataError(
-            f"no slope of this name varies with the intercept over {chosen.name!r}",
-            got=", ".join(map(repr, missing)),
-            allowed=nearest(missing[0], [e for e in effects if e != INTERCEPT]),
-            do="name one of these",
-        )
     tangled = _tangled(fit.spec, chosen.name)
-    bound = [name for name in origin if name in tangled]
-    if bound:
-        raise DataError(
-            "another effect reads the same predictor: moving its zero would move more than the intercept",
-            got=f"{bound[0]!r} beside {', '.join(map(repr, sorted(tangled[bound[0]])))}",
-            allowed="a predictor that one varying effect reads",
-            do=f"fit the model with the predictor centred: I({bound[0]} - c)",
-        )
+    _check_slopes(chosen.name, origin, effects, tangled)
     places, along = _places(origin)
     sigma = effect_covariance(fit.posterior, chosen)[..., block, :][..., block]
     intercept = effects.index(INTERCEPT)
-    count = 1 if along is None else len(places[along])
-    turn = np.broadcast_to(np.eye(len(effects)), (count, len(effects), len(effects))).copy()
-    for name, values in places.items():
-        turn[:, intercept, effects.index(name)] = values
-    moved = turn @ sigma[:, :, None] @ turn.transpose(0, 2, 1)
-    sd = np.sqrt(np.maximum(np.diagonal(moved, axis1=-2, axis2=-1), 0.0))
-    scale = sd[..., :, None] * sd[..., None, :]
-    correlation = np.clip(np.divide(moved, scale, out=np.zeros_like(moved), where=scale > 0), -1.0, 1.0)
+    covariance, sd, correlation = _moved(sigma, effects, places, 1 if along is None else len(places[along]))
     slopes = [i for i in range(len(effects)) if i != intercept]
     own = np.stack([sigma[..., i, i] for i in slopes], axis=-1)
     cross = np.stack([sigma[..., intercept, i] for i in slopes], axis=-1)
@@ -103,7 +81,7 @@ def recenter(fit: Fit, /, factor: str | None = None, at: Mapping[str, Any] | Non
     vanishes = np.divide(-cross, own, out=np.full_like(own, np.nan), where=(own > 0) & free)
     lead = ("chain", "draw", "origin")
     moved_to = {
-        "covariance": ((*lead, "effect", "effect_bis"), moved),
+        "covariance": ((*lead, "effect", "effect_bis"), covariance),
         "correlation": ((*lead, "effect", "effect_bis"), correlation),
         "sd": ((*lead, "effect"), sd),
     }
@@ -133,6 +111,40 @@ def recenter(fit: Fit, /, factor: str | None = None, at: Mapping[str, Any] | Non
     if along is None:
         return xr.Dataset(moved_to, attrs=attrs).isel(origin=0).assign(others).assign_coords(coords)
     return xr.Dataset(moved_to | others, coords=coords | {"origin": places[along]}, attrs=attrs | {"along": along})
+
+
+def _check_slopes(factor: str, origin: Mapping[str, Any], effects: list[str], tangled: Mapping[str, set[str]]) -> None:
+    """Refuse predictors without a slope that varies with the intercept, and those that another effect reads too."""
+    missing = [name for name in origin if name not in effects or name == INTERCEPT]
+    if missing:
+        raise DataError(
+            f"no slope of this name varies with the intercept over {factor!r}",
+            got=", ".join(map(repr, missing)),
+            allowed=nearest(missing[0], [e for e in effects if e != INTERCEPT]),
+            do="name one of these",
+        )
+    bound = [name for name in origin if name in tangled]
+    if bound:
+        raise DataError(
+            "another effect reads the same predictor: moving its zero would move more than the intercept",
+            got=f"{bound[0]!r} beside {', '.join(map(repr, sorted(tangled[bound[0]])))}",
+            allowed="a predictor that one varying effect reads",
+            do=f"fit the model with the predictor centred: I({bound[0]} - c)",
+        )
+
+
+def _moved(
+    sigma: np.ndarray, effects: list[str], places: Mapping[str, np.ndarray], count: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Covariance, sds and correlations of the effects with zero elsewhere, (chains, draws, origins, effects, ...)."""
+    turn = np.broadcast_to(np.eye(len(effects)), (count, len(effects), len(effects))).copy()
+    for name, values in places.items():
+        turn[:, effects.index(INTERCEPT), effects.index(name)] = values
+    moved = turn @ sigma[:, :, None] @ turn.transpose(0, 2, 1)
+    sd = np.sqrt(np.maximum(np.diagonal(moved, axis1=-2, axis2=-1), 0.0))
+    scale = sd[..., :, None] * sd[..., None, :]
+    correlation = np.clip(np.divide(moved, scale, out=np.zeros_like(moved), where=scale > 0), -1.0, 1.0)
+    return moved, sd, correlation
 
 
 def _named(at: Mapping[str, Any] | None, origin: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,24 +1,23 @@
 """What a model leaves in its residuals: trends of single levels along a predictor."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from partialpool.design.build import Design, FactorEffects, build_design
-from partialpool.design.groupby import center_within, sum_by_level
+from partialpool.design.build import build_design
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.newdata import own_rows
 from partialpool.design.table import read_table
 from partialpool.errors import DataError, DataWarning, PartialPoolError, nearest
-from partialpool.families.dispersion import dispersion
 from partialpool.fitting.fit import Fit
 from partialpool.model.chunks import pieces_of
-from partialpool.model.expectation import expectation
 from partialpool.model.predictor import linear_predictor
-from partialpool.model.response import replicate
+from partialpool.model.response import given_of, replicate
 from partialpool.names import OBS
 from partialpool.spec.expression import columns_of
 from partialpool.spec.model import ModelSpec
@@ -84,15 +83,15 @@ def residual_trends(
     """
     design = fit.design
     chosen = design.factor_named(factor)
-    if design.spec.family == "cumulative":
+    if not design.spec.family_record.has_mean:
         raise DataError(
             "ordered categories have no residual",
-            got="family 'cumulative'",
+            got=f"family {design.spec.family!r}",
             allowed="a response with a mean",
             do="compare fits with and without the term by pp.compare",
         )
     x = _values(design, over, data)
-    inside, spread = center_within(chosen, x)
+    inside, spread = chosen.center_within(x)
     told = spread > 0
     if not told.any():
         raise DataError(
@@ -103,7 +102,7 @@ def residual_trends(
         )
     trends, real, new, residual = [], [], [], np.zeros(len(x))
     for raw, raw_new, sd in _residuals(fit, seed):
-        by_level = [sum_by_level(chosen, inside * r)[:, told] for r in (raw, raw / sd, raw_new / sd)]
+        by_level = [chosen.sum(inside * r)[:, told] for r in (raw, raw / sd, raw_new / sd)]
         slope = np.full((len(raw), chosen.n_levels), np.nan)
         slope[:, told] = by_level[0] / spread[told]
         trends.append(slope)
@@ -150,26 +149,15 @@ def _from_table(design: Design, over: str, data: Any) -> pd.Series:
 
 def _residuals(fit: Fit, seed: int | None) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Residuals, those of new responses, and their sd, (draws, rows), some draws at a time."""
-    design, rows = fit.design, own_rows(fit.design)
-    trials = 1.0 if rows.trials is None else rows.trials
+    design, rows, family = fit.design, own_rows(fit.design), fit.design.spec.family_record
+    scale = np.log if family.on_log_scale else np.asarray
+    observed = scale(design.response.values)
     for some, child in pieces_of(fit.stacked(), design.n_rows, seed):
         eta = linear_predictor(design, rows, some)
-        own = _own_parameters(design, some)
-        new = replicate(design, rows, eta, some, seed=child)
-        if design.spec.family == "lognormal":  # the logarithm is normal
-            yield np.log(design.response.values) - eta, np.log(new) - eta, dispersion("gaussian", eta, own) ** 0.5
-            continue
-        mean = expectation(design, eta, None, some)
-        # A Student t may have no variance; its scale standardises data and replicates alike.
-        family = "gaussian" if design.spec.family == "student_t" else design.spec.family
+        new = scale(replicate(design, rows, eta, some, seed=child))
+        mean, variance = family.residual_moments(given_of(design, rows, eta, some))
         # A probability may round to 0 or 1, where nothing varies and nothing is left over.
-        sd = np.maximum(np.sqrt(trials * dispersion(family, mean, own)), _SMALLEST_SD)
-        yield design.response.values - trials * mean, new - trials * mean, sd
-
-
-def _own_parameters(design: Design, draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    own = {name: draws[name][:, None] for name, _ in design.spec.family_record.parameters if name in draws}
-    return own if design.se is None else own | {"sigma": design.se}
+        yield observed - mean, new - mean, np.maximum(np.sqrt(variance), _SMALLEST_SD)
 
 
 def _suggestion(design: Design, over: str, factor: str, x: np.ndarray) -> str:
@@ -224,7 +212,7 @@ def _labelled(
         "p_value": ((), p),
         "residual": ((OBS,), rows[0]),
         "x": ((OBS,), rows[1]),
-        "row_level": ((OBS,), np.array([str(label) for label in labels])[factor.codes]),
+        "row_level": ((OBS,), factor.labels_of_rows),
     }
     coords = {"chain": posterior["chain"], "draw": posterior["draw"], "level": labels, OBS: fit.design.rows}
     suggestion = _suggestion(fit.design, over, factor.name, rows[1]) if p < DOUBTFUL else ""

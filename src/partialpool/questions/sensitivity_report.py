@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from partialpool.distributions.prior import Prior
 from partialpool.errors import DataError
 from partialpool.fitting.fit import Fit
 from partialpool.model.default_priors import default_priors
@@ -16,7 +17,6 @@ from partialpool.names import BETA, ICC, SIGMA, TOTAL_SD, sd_name
 from partialpool.questions.power_scale import ROBUST, STRONG_PRIOR, PowerScaling, power_scale
 from partialpool.questions.prior_grid import prior_grid
 from partialpool.questions.quantities import NOTHING_MORE, Quantity, follow
-from partialpool.spec.priors import Prior
 from partialpool.tabulate import TextTable, number
 
 __all__ = ["SensitivityVerdict", "sensitivity_report"]
@@ -121,7 +121,7 @@ def sensitivity_report(
         )
     power = power_scale(fit, quantities, seed=seed)
     sensitive = [str(name) for name in power.frame.index[power.frame["diagnosis"] != ROBUST]]
-    if fit.tree.attrs.get("engine") != "collapsed":
+    if not fit.run.card.refits_cheaply:
         return SensitivityVerdict(power, None, pd.DataFrame(), _sentences(fit, power, pd.DataFrame(), sensitive))
     study = prior_grid(
         fit.spec, fit.design.frame, _combinations(fit), quantities, jobs=jobs, seed=seed, progressbar=progressbar

@@ -87,7 +87,7 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
     per_effect = ("level", "effect")
     of_all = per_effect if places.differ else ("effect",)
     variables = {
-        "n": (("level",), np.bincount(chosen.codes, minlength=chosen.n_levels)),
+        "n": (("level",), chosen.counts),
         "no_pooling": (per_effect, own.estimate),
         "no_pooling_se": (per_effect, own.error),
         "complete_pooling": (of_all, coefficients.by_level(complete, 0) if places.differ else complete[0]),

@@ -10,9 +10,12 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
-from partialpool.design.build import Design, FactorEffects, build_design
-from partialpool.design.identifiability import Dependency, not_identified
+from partialpool.design.build import build_design
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.identifiability import not_identified
 from partialpool.design.simplify import without_effects
+from partialpool.distributions.frozen import frozen
 from partialpool.errors import DataError, DataWarning, EngineError, PartialPoolError
 from partialpool.fitting.fit import Fit
 from partialpool.likelihood.maximum_likelihood import LikelihoodFit, likelihood_fit
@@ -20,10 +23,10 @@ from partialpool.marginal.gaussian.eligibility import why_not
 from partialpool.model.covariance import effects_at_means
 from partialpool.model.level_information import information_alike, row_information_of
 from partialpool.model.partition import partition_over_rows
-from partialpool.model.scipy_priors import frozen
 from partialpool.model.variance_prior import is_decomposed
 from partialpool.model.variance_prior_draws import implied_sd
 from partialpool.names import INTERCEPT, corr_name, sd_name
+from partialpool.questions.singularity_in_words import finding_in_words, singularity_in_words
 from partialpool.spec.model import ModelSpec
 
 __all__ = ["singularity"]
@@ -129,38 +132,24 @@ def singularity(fit: Fit) -> xr.Dataset:
             do="add one",
         )
     terms = [(factor, e) for factor in design.factors for e in range(len(factor.names))]
-    pairs = [
-        _Pair(f, block[i], block[j], len(block))
-        for f in design.factors
-        for block in f.blocks
-        for j in range(len(block))
-        for i in range(j)
-    ]
-    sizes = {f.name: _column_sizes(design, f) for f in design.factors}
-    scales = [float(sizes[f.name][e]) for f, e in terms]
-    at_means = {f.name: effects_at_means(posterior, f) for f in design.factors}
-    contribution = np.stack(
-        [at_means[f.name][0][..., e] * scale for (f, e), scale in zip(terms, scales, strict=True)], axis=-1
-    )
-    information = row_information_of(design, _residual_variance(fit))
-    small = np.array([np.sqrt(NEGLIGIBLE / information_alike(f, information)) for f, _ in terms])
-    near = (contribution < small).mean(axis=(0, 1))
-    priors = [_sd_prior(fit, f"{sd_name(f.name)}[{f.names[e]}]") for f, e in terms]
-    near_prior = np.array([float(p.cdf(t / s)) for p, s, t in zip(priors, scales, small, strict=True)])
-    grid = np.linspace(0, max(1.05 * np.quantile(contribution, 0.995, axis=(0, 1)).max(), 2 * small.max()), _GRID)
+    pairs = _pairs_of(design)
+    mass = _mass_near_zero(fit, terms)
+    near, near_prior, small = mass.near, mass.near_prior, mass.small
+    top = max(1.05 * np.quantile(mass.contribution, 0.995, axis=(0, 1)).max(), 2 * small.max())
+    grid = np.linspace(0, top, _GRID)
     correlation, extreme, extreme_prior = _correlations(fit, pairs)
     piled = (extreme > ENOUGH) & (extreme > 3 * extreme_prior)
     ml = _Likelihood.of(fit)
     worth = [_Worth(fit, ml, term) for term in terms]
-    supported = np.array([one.is_supported(mass) for one, mass in zip(worth, near, strict=True)])
+    supported = np.array([one.is_supported(after) for one, after in zip(worth, near, strict=True)])
     undecided = supported & [
-        one.is_undecided(mass, before) for one, mass, before in zip(worth, near, near_prior, strict=True)
+        one.is_undecided(after, before) for one, after, before in zip(worth, near, near_prior, strict=True)
     ]
     confounded = not_identified(design)
     is_slope = np.array([f.names[e] != INTERCEPT for f, e in terms])
     per_term = ("term",)
     variables = {
-        "contribution": (("chain", "draw", "term"), contribution),
+        "contribution": (("chain", "draw", "term"), mass.contribution),
         "near_zero": (per_term, near),
         "near_zero_prior": (per_term, near_prior),
         "supported": (per_term, supported),
@@ -174,10 +163,7 @@ def singularity(fit: Fit) -> xr.Dataset:
         "effective_rank": (("chain", "draw", "factor"), _ranks(fit)),
         "effects": (("factor",), [len(f.names) for f in design.factors]),
         "small": (per_term, small),
-        "prior_density": (
-            ("term", "grid"),
-            np.stack([p.pdf(grid / s) / s for p, s in zip(priors, scales, strict=True)]),
-        ),
+        "prior_density": (("term", "grid"), mass.prior_density(grid)),
     }
     coords = {
         "chain": posterior["chain"],
@@ -199,23 +185,76 @@ def singularity(fit: Fit) -> xr.Dataset:
         "ml_singular": ml.singular,
         "simpler": simpler.to_formula() if simpler else "",
     }
-    found.attrs["finding"] = _finding(found, confounded)
-    beside = fit.spec.beside_formula
-    advice = f" A simpler model: {found.attrs['simpler']}{beside}." if simpler else _other_advice(confounded)
-    keep = " Keep it if the design has it." if (~supported | undecided)[~is_slope].any() else ""
-    found.attrs["sentence"] = f"{found.attrs['finding']}.{keep}{'' if found['good'] else advice}"
+    found.attrs["finding"] = finding_in_words(found, confounded)
+    doubtful_intercept = bool((~supported | undecided)[~is_slope].any())
+    found.attrs["sentence"] = singularity_in_words(fit, found, confounded, doubtful_intercept=doubtful_intercept)
     return found
+
+
+def _pairs_of(design: Design) -> list["_Pair"]:
+    """Every pair of effects that have a correlation."""
+    return [
+        _Pair(f, block[i], block[j], len(block))
+        for f in design.factors
+        for block in f.blocks
+        for j in range(len(block))
+        for i in range(j)
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class _NearZero:
+    """What each effect contributes, and how much of its posterior and prior lies near zero.
+
+    Attributes
+    ----------
+    contribution
+        (chains, draws, terms).
+    small
+        Contribution below which an effect is near zero, (terms,).
+    near, near_prior
+        Mass below it, (terms,).
+    priors, scales
+        Of each sd, SciPy's distribution, and the root mean square of its column.
+    """
+
+    contribution: np.ndarray
+    small: np.ndarray
+    near: np.ndarray
+    near_prior: np.ndarray
+    priors: list[Any]
+    scales: list[float]
+
+    def prior_density(self, grid: np.ndarray) -> np.ndarray:
+        """Density of each contribution under the prior, (terms, grid)."""
+        return np.stack([p.pdf(grid / s) / s for p, s in zip(self.priors, self.scales, strict=True)])
+
+
+def _mass_near_zero(fit: Fit, terms: list[tuple[FactorEffects, int]]) -> _NearZero:
+    design = fit.design
+    sizes = {f.name: _column_sizes(design, f) for f in design.factors}
+    scales = [float(sizes[f.name][e]) for f, e in terms]
+    at_means = {f.name: effects_at_means(fit.posterior, f) for f in design.factors}
+    contribution = np.stack(
+        [at_means[f.name][0][..., e] * scale for (f, e), scale in zip(terms, scales, strict=True)], axis=-1
+    )
+    information = row_information_of(design, _residual_variance(fit))
+    small = np.array([np.sqrt(NEGLIGIBLE / information_alike(f, information)) for f, _ in terms])
+    near = (contribution < small).mean(axis=(0, 1))
+    priors = [_sd_prior(fit, f"{sd_name(f.name)}[{f.names[e]}]") for f, e in terms]
+    near_prior = np.array([float(p.cdf(t / s)) for p, s, t in zip(priors, scales, small, strict=True)])
+    return _NearZero(contribution, small, near, near_prior, priors, scales)
 
 
 def _column_sizes(design: Design, factor: FactorEffects) -> np.ndarray:
     """Root mean squares of the columns at the means, over rows or trials, own entries of cov counted, (effects,)."""
-    square = factor.basis.columns.of(factor.values) ** 2 * factor.own[:, None]
+    square = factor.freed_values**2 * factor.own[:, None]
     return np.sqrt(np.average(square, axis=0, weights=design.response.trials))
 
 
 def _residual_variance(fit: Fit) -> float:
     """Residual variance of one observation; of a Student t, 1 / its information, which exists whatever nu is."""
-    if fit.spec.family != "student_t" or fit.design.se is not None:
+    if "nu" not in fit.spec.family_record.shapes or fit.design.se is not None:
         return float(partition_over_rows(fit.posterior, fit.design).residual.mean())
     nu, sigma = fit.posterior["nu"].to_numpy(), fit.posterior["sigma"].to_numpy()
     return float((sigma**2 * (nu + 3) / (nu + 1)).mean())
@@ -332,40 +371,3 @@ def _is_no_worse(design: Design, simpler: ModelSpec, full: LikelihoodFit) -> boo
     except PartialPoolError:
         return False
     return other.deviance + 2 * other.n_parameters <= full.deviance + 2 * full.n_parameters + 1e-6
-
-
-def _other_advice(confounded: tuple[Dependency, ...]) -> str:
-    """Advise what to leave out of what no data of this design can divide."""
-    if not confounded:
-        return " No simpler model is advised."
-    return f" Consider {'; '.join(dict.fromkeys(one.do for one in confounded))}."
-
-
-def _finding(found: xr.Dataset, confounded: tuple[Dependency, ...]) -> str:
-    parts = [f"with this design {one.wrong}: {one.got}" for one in confounded]
-    for k in np.flatnonzero(~found["supported"].to_numpy()):
-        factor, _, effect = str(found["term"].to_numpy()[k]).partition(": ")
-        near = f"(near zero with probability {float(found['near_zero'][k]):.2f})"
-        if effect == INTERCEPT:
-            parts.append(f"how much the {INTERCEPT} varies over {factor} is estimated small {near}")
-        else:
-            parts.append(f"the data do not support that {effect} varies over {factor} {near}")
-    for k in np.flatnonzero(found["piled"].to_numpy()):
-        factor, _, effects = str(found["pair"].to_numpy()[k]).partition(": ")
-        mass = float(found["extreme"][k])
-        parts.append(
-            f"{effects} over {factor} are nearly one effect (correlation near +-1 with probability {mass:.2f})"
-        )
-    undecided = [str(term).partition(": ") for term in found["term"].to_numpy()[found["undecided"].to_numpy()]]
-    for factor, _, effect in undecided:
-        mass = float(found["near_zero"].sel(term=f"{factor}: {effect}"))
-        parts.append(
-            f"the data cannot tell whether {effect} varies over {factor} (near zero with probability {mass:.2f})"
-        )
-    ml = found.attrs["ml_singular"]
-    if not parts:
-        beside = {"yes": ", although the maximum-likelihood fit is singular", "no": ""}.get(ml, "")
-        return f"The data support every effect that varies{beside}"
-    said = {"yes": "the maximum-likelihood fit is singular", "no": "the maximum-likelihood fit is not singular"}.get(ml)
-    text = "; ".join([*parts, *([said] if said else [])])
-    return f"{text[0].upper()}{text[1:]}"

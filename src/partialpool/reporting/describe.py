@@ -2,25 +2,14 @@
 
 import numpy as np
 
-from partialpool.design.build import Design, FactorEffects
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.model.default_priors import PriorSet
-from partialpool.names import BETA, INTERCEPT
+from partialpool.names import BETA, INTERCEPT, SIGMA
+from partialpool.spec.model import ModelSpec
 from partialpool.tabulate import TextTable
 
 __all__ = ["describe_data", "describe_mathematics", "describe_words"]
-
-_DISTRIBUTIONS = {
-    "gaussian": "Normal({mu}, {sigma})",
-    "student_t": "StudentT(nu, {mu}, {sigma})",
-    "lognormal": "LogNormal({mu}, sigma)",
-    "bernoulli": "Bernoulli({mu})",
-    "binomial": "Binomial(trials[i], {mu})",
-    "poisson": "Poisson({mu})",
-    "negative_binomial": "NegativeBinomial(mean {mu}, shape alpha)",
-    "gamma": "Gamma(mean {mu}, shape alpha)",
-    "beta": "Beta(mean {mu}, precision phi)",
-    "cumulative": "Ordered(P(y <= k) = F(cutpoint[k] - eta[i]), F = inverse {link})",
-}
 
 
 def describe_words(design: Design) -> str:
@@ -69,10 +58,8 @@ def describe_mathematics(design: Design, priors: PriorSet) -> str:
     b_Batch[g] ~ Normal(0, sd_Batch)
     """
     spec = design.spec
-    mu = "eta[i]" if spec.link == "identity" else f"inverse_{spec.link}(eta[i])"
-    sigma = "sigma" if spec.se is None else f"{spec.se}[i]"
     left = f"{design.response.name}[i]"
-    distribution = _DISTRIBUTIONS[spec.family].format(mu=mu, sigma=sigma, link=spec.link)
+    distribution = _distribution(spec)
     width = max(len(left), len("eta[i]"))
     terms = [c if c == INTERCEPT else f"beta[{c}] {c}[i]" for c in design.common.coefs]
     terms += [f"{offset}[i]" for offset in spec.offsets]
@@ -92,11 +79,24 @@ def describe_data(design: Design, priors: PriorSet) -> tuple[TextTable, TextTabl
     """Tabulate the factors (levels, rows per level) and the priors."""
     rows = []
     for factor in design.factors:
-        counts = np.sort(np.bincount(factor.codes, minlength=factor.n_levels))
+        counts = np.sort(factor.counts)
         middle = counts[len(counts) // 2]
         rows.append((factor.name, str(factor.n_levels), f"{counts[0]}", f"{middle}", f"{counts[-1]}"))
     heads = ("factor", "levels", "rows per level: least", "middle", "most")
     return TextTable(heads, tuple(rows), title=f"Data: {design.n_rows} rows"), priors.table
+
+
+def _distribution(spec: ModelSpec) -> str:
+    notation = spec.family_record.notation
+    if notation is None:
+        return f"Ordered(P(y <= k) = F(cutpoint[k] - eta[i]), F = inverse {spec.link})"
+    known = {
+        "location": "eta[i]" if spec.link_record.is_identity else f"inverse_{spec.link}(eta[i])",
+        "trials": "trials[i]",
+    }
+    known |= {} if spec.se is None else {SIGMA: f"{spec.se}[i]"}
+    arguments = (f"{label} {known.get(what, what)}".strip() for label, what in notation.arguments)
+    return f"{notation.distribution}({', '.join(arguments)})"
 
 
 def _joint_mean(mu: float) -> str:

@@ -1,11 +1,15 @@
 """A model as mathematics for a page: the same equations as `describe_mathematics`, in MathML."""
 
 from collections.abc import Iterator
+from types import MappingProxyType
+from typing import Final
 from xml.etree.ElementTree import Element
 
-from partialpool.design.build import Design, FactorEffects
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
+from partialpool.families.link import Link
 from partialpool.model.default_priors import PriorSet
-from partialpool.names import BETA, INTERCEPT
+from partialpool.names import BETA, INTERCEPT, SIGMA
 from partialpool.reporting.describe import describe_mathematics
 from partialpool.reporting.mathml import (
     applied,
@@ -19,11 +23,14 @@ from partialpool.reporting.mathml import (
     write_math,
 )
 from partialpool.reporting.section import Equations
+from partialpool.spec.model import ModelSpec
 
 __all__ = ["write_equations"]
 
 _WIDEST = 26
 """Letters of a sum on one line: what a phone shows without scrolling."""
+
+_LETTERS: Final = MappingProxyType({"sigma": "σ", "nu": "ν", "alpha": "α", "phi": "φ"})
 
 _Line = tuple[Element, Element, Element]
 
@@ -50,29 +57,28 @@ def write_equations(design: Design, priors: PriorSet) -> Equations:
 def _response(design: Design) -> _Line:
     spec = design.spec
     observed = _of_row(word(design.response.name))
-    if spec.family == "cumulative":
+    link, notation = spec.link_record, spec.family_record.notation
+    if notation is None:
         below = row(observed, operator("≤"), identifier("k"))
         cutpoint = subscript(identifier("c"), identifier("k"))
         inner = row(cutpoint, operator("−"), _eta())
-        return applied(identifier("P"), below), operator("="), applied(_inverse(spec.link), inner)
-    sigma = _of_row(word(spec.se)) if spec.se else identifier("σ")
-    location = _eta() if spec.link == "identity" else applied(_inverse(spec.link), _eta())
-    alpha, mean, shape = identifier("α"), word("mean "), word("shape ")
-    by_shape = (row(mean, location), row(shape, alpha))
-    trials = design.spec.response_term.trials or ""
-    how_many = word(trials) if trials.isdigit() else _of_row(word(trials))
-    name, arguments = {
-        "gaussian": ("Normal", (location, sigma)),
-        "student_t": ("StudentT", (identifier("ν"), location, sigma)),
-        "lognormal": ("LogNormal", (location, sigma)),
-        "bernoulli": ("Bernoulli", (location,)),
-        "binomial": ("Binomial", (how_many, location)),
-        "poisson": ("Poisson", (location,)),
-        "negative_binomial": ("NegativeBinomial", by_shape),
-        "gamma": ("Gamma", by_shape),
-        "beta": ("Beta", (row(mean, location), row(word("precision "), identifier("φ")))),
-    }[spec.family]
-    return observed, operator("∼"), applied(word(name), *arguments)
+        return applied(identifier("P"), below), operator("="), applied(_inverse(link), inner)
+    arguments = (_argument(spec, label, what) for label, what in notation.arguments)
+    return observed, operator("∼"), applied(word(notation.distribution), *arguments)
+
+
+def _argument(spec: ModelSpec, label: str, what: str) -> Element:
+    """One argument of the response's distribution: the location, the trials, standard errors, or a Greek letter."""
+    if what == "location":
+        value = _eta() if spec.link_record.is_identity else applied(_inverse(spec.link_record), _eta())
+    elif what == "trials":
+        trials = spec.response_term.trials or ""
+        value = word(trials) if trials.isdigit() else _of_row(word(trials))
+    elif what == SIGMA and spec.se:
+        value = _of_row(word(spec.se))
+    else:
+        value = identifier(_LETTERS.get(what, what))
+    return row(word(f"{label} "), value) if label else value
 
 
 def _predictor(design: Design) -> Iterator[_Line]:
@@ -146,5 +152,7 @@ def _eta() -> Element:
     return _of_row(identifier("η"))
 
 
-def _inverse(link: str) -> Element:
-    return word("exp") if link == "log" else superscript(word(link), row(operator("−"), word("1")))
+def _inverse(link: Link) -> Element:
+    if link.as_function:
+        return word(link.as_function)
+    return superscript(word(link.name), row(operator("−"), word("1")))

@@ -6,7 +6,7 @@ from typing import Any
 
 import xarray as xr
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.design.held import Held, categories_of, is_number, numbers_among, range_of, read_columns
 from partialpool.design.labels import coordinate_of
 

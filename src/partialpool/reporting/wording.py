@@ -51,7 +51,7 @@ def response_name(fit: Fit) -> str:
 
 def response_unit(fit: Fit) -> str:
     """Return the unit of the linear predictor, where it is the response's own and the table says it, else nothing."""
-    own = fit.spec.link == "identity" and not fit.spec.family_record.on_log_scale
+    own = fit.spec.link_record.is_identity and not fit.spec.family_record.on_log_scale
     return fit.design.units.get(fit.spec.response, "") if own else ""
 
 
@@ -59,7 +59,7 @@ def on_scale(fit: Fit) -> str:
     """Say on which scale the linear predictor is, as the end of a sentence; nothing where it is the response's own."""
     if fit.spec.family_record.on_log_scale:
         return " on the log scale"
-    return "" if fit.spec.link == "identity" else f" on the {fit.spec.link} scale"
+    return fit.spec.link_record.scale_in_words
 
 
 def held_meanwhile(answer: xr.Dataset) -> str:

@@ -5,6 +5,7 @@ badly. On the line x = +- asinh(sd / c) it is smooth through zero and light on b
 whole line is folded: both signs of x mean the same sd, and the density of |x| is the sum over signs.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 
@@ -16,6 +17,11 @@ __all__ = ["Folding", "choose_folding"]
 
 _FOLD_FROM = 0.25
 """Sd of log sd at the mode from which zero is near enough to matter: some 5 sds of x away."""
+_FAR_BELOW = 8.0
+"""Logarithms of an sd below its mode, where its density is that at zero."""
+_MATTERS = -14.0
+"""Log density of an sd at zero, relative to its mode, from which draws in the tail decide whether weights can be
+trusted: e^-14 is one draw in a million."""
 _MOST_FOLDED, _FEWEST_FOLDED = 6, 3
 """Elements folded at once, few and many in all: the density sums 2^folded signs."""
 _FOLDED_BY_SIZE = 40
@@ -63,8 +69,13 @@ class Folding:
         return x * signs[:, None, :]
 
 
-def choose_folding(peaks: tuple[Peak, ...], log_sds: np.ndarray) -> Folding:
+def choose_folding(
+    peaks: tuple[Peak, ...], log_sds: np.ndarray, log_densities: Callable[[np.ndarray], np.ndarray]
+) -> Folding:
     """Fold the sds that the data do not keep away from zero.
+
+    A narrow peak does not say so: under a prior that pulls to zero, away from what the data say, the density at zero
+    may be small and still hold draws, far outside of what the peak's curvature foretells.
 
     Parameters
     ----------
@@ -72,9 +83,21 @@ def choose_folding(peaks: tuple[Peak, ...], log_sds: np.ndarray) -> Folding:
         Modes and covariances, the largest first: it sets the scales.
     log_sds
         Positions in theta of the log sds.
+    log_densities
+        Of thetas (n, elements).
     """
     spread = np.max([np.sqrt(np.diagonal(peak.covariance))[log_sds] for peak in peaks], axis=0)
+    at_zero = np.max([_at_zero(peak.theta, log_sds, log_densities) for peak in peaks], axis=0)
     most = max(_FEWEST_FOLDED, min(_MOST_FOLDED, _FOLDED_BY_SIZE // max(len(peaks[0].theta), 1)))
     widest = np.argsort(-spread)[:most]
-    folded = np.sort(log_sds[widest[spread[widest] > _FOLD_FROM]])
+    near = (spread > _FOLD_FROM) | (at_zero > _MATTERS)
+    folded = np.sort(log_sds[widest[near[widest]]])
     return Folding(folded, peaks[0].theta[folded])
+
+
+def _at_zero(theta: np.ndarray, log_sds: np.ndarray, log_densities: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Log density of each sd (not its logarithm) at zero relative to the mode, the others at the mode, (log sds,)."""
+    points = np.tile(theta, (len(log_sds) + 1, 1))
+    points[np.arange(len(log_sds)), log_sds] -= _FAR_BELOW
+    *values, mode = log_densities(points)
+    return np.array(values) + _FAR_BELOW - mode

@@ -13,10 +13,27 @@ from arviz_stats.base import array_stats
 
 from partialpool.sampling.proposal import Proposal, Sample, effective_size
 
-__all__ = ["Candidates", "Chains", "propose", "run_chains"]
+__all__ = ["Candidates", "Chains", "has_no_tail", "propose", "run_chains"]
 
 MAX_KHAT: Final = 0.7
 MIN_EFFICIENCY: Final = 0.5
+EVEN_WEIGHT: Final = 5.0
+"""Times the mean weight: where no weight is larger, no draw decides anything, and k-hat has no tail to extrapolate.
+Chains of an independence sampler whose weights are at most w times their mean forget where they were at the rate
+1 - 1 / w (Mengersen & Tweedie 1996, Annals of Statistics 24:101)."""
+
+
+def has_no_tail(khat: float, largest: float) -> bool:
+    """Whether importance weights can be trusted, as far as their largest ones go.
+
+    Parameters
+    ----------
+    khat
+        Pareto k of the weights.
+    largest
+        The largest weight, in mean weights.
+    """
+    return khat < MAX_KHAT or largest <= EVEN_WEIGHT
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +70,8 @@ class Chains:
         Importance ESS per candidate.
     log_evidence, log_evidence_se
         log p(y), and its Monte Carlo standard error.
+    largest
+        The largest importance weight, in mean weights.
     """
 
     index: np.ndarray
@@ -61,11 +80,12 @@ class Chains:
     efficiency: float
     log_evidence: float
     log_evidence_se: float
+    largest: float = np.inf
 
     @property
     def trouble(self) -> str:
         """Why these draws should not be used; empty if they may be."""
-        if not self.khat < MAX_KHAT:
+        if not has_no_tail(self.khat, self.largest):
             return f"Pareto k-hat {self.khat:.2f} of the importance weights is not below {MAX_KHAT}"
         if self.efficiency < MIN_EFFICIENCY:
             return f"importance ESS is {self.efficiency:.0%} of the candidates, below {MIN_EFFICIENCY:.0%}"
@@ -112,6 +132,7 @@ def run_chains(candidates: Candidates, values: np.ndarray, rng: np.random.Genera
         efficiency=effective_size(weights / weights.sum()) / n,
         log_evidence=float(top + np.log(weights.mean())),
         log_evidence_se=float(weights.std() / weights.mean() / np.sqrt(n)),
+        largest=float(1 / weights.mean()),  # the largest of them is 1
     )
 
 

@@ -1,36 +1,69 @@
 """Which engine, and why: the first that applies, unless another is predicted to take clearly less time."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pkgutil import resolve_name
 from types import MappingProxyType
 from typing import Final
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.errors import EngineError, nearest
 from partialpool.sampling.engine import Engine
-from partialpool.sampling.forecast import FORECASTS
+from partialpool.sampling.forecast import Forecast, forecast_collapsed, forecast_nuts
 from partialpool.sampling.settings import Settings
 from partialpool.spec.model import ModelSpec
 
-__all__ = ["ENGINES", "choose_engine", "load_engine", "weigh_engines"]
+__all__ = ["ENGINES", "EngineCard", "choose_engine", "load_engine", "weigh_engines"]
 
 _WORTH: Final = 1.3
 """How many times longer the preferred engine may take: it gives evidence, and nearly independent draws."""
 _SOON: Final = 10.0
 """Seconds below which nobody wants to hear of a choice."""
 
-ENGINES: Final[Mapping[str, str]] = MappingProxyType(
+
+@dataclass(frozen=True)
+class EngineCard:
+    """What is known of an engine before it is loaded: PyMC and nutpie load only when they are to be used.
+
+    Attributes
+    ----------
+    path
+        Where its class lives.
+    forecast
+        Predicts the processor seconds of a run.
+    refits_cheaply
+        Whether fitting again takes so little that questions may do it dozens of times unasked.
+    warms_up
+        Whether its chains have a warm-up that `tune` lengthens.
+    takes_every_setting
+        Whether settings of the sampler steer it; else only draws, chains and seed.
+    """
+
+    path: str
+    forecast: Callable[[Design, Settings], Forecast] | None
+    refits_cheaply: bool = False
+    warms_up: bool = True
+    takes_every_setting: bool = True
+
+
+ENGINES: Final[Mapping[str, EngineCard]] = MappingProxyType(
     {
-        "collapsed": "partialpool.sampling.collapsed:CollapsedEngine",
-        "nuts": "partialpool.sampling.nuts:NutsEngine",
+        "collapsed": EngineCard(
+            "partialpool.sampling.collapsed:CollapsedEngine",
+            forecast_collapsed,
+            refits_cheaply=True,
+            warms_up=False,
+            takes_every_setting=False,
+        ),
+        "nuts": EngineCard("partialpool.sampling.nuts:NutsEngine", forecast_nuts),
     }
 )
-"""Every engine by name, the preferred first, and where it lives: PyMC and nutpie load only when they are to be used."""
+"""Every engine by name, the preferred first."""
 
 
 def load_engine(name: str) -> Engine:
     """Load an engine of `ENGINES`."""
-    engine: Engine = resolve_name(ENGINES[name])()
+    engine: Engine = resolve_name(ENGINES[name].path)()
     return engine
 
 
@@ -92,11 +125,11 @@ def weigh_engines(preferred: Engine, reason: str, design: Design, settings: Sett
     Engine, str
         The engine, and the reason in words.
     """
-    ours = FORECASTS[preferred.name](design, settings)
+    ours = _forecast(preferred.name, design, settings)
     if ours.seconds < _SOON:
         return preferred, reason
     later = list(ENGINES)[list(ENGINES).index(preferred.name) + 1 :]
-    others = {name: FORECASTS[name](design, settings) for name in later}
+    others = {name: _forecast(name, design, settings) for name in later}
     best = min(others, key=lambda name: others[name].seconds, default=preferred.name)
     if best == preferred.name or ours.seconds <= _WORTH * others[best].seconds:
         told = [f"{name} would take about {_about(other.seconds)}" for name, other in others.items()]
@@ -108,6 +141,11 @@ def weigh_engines(preferred: Engine, reason: str, design: Design, settings: Sett
         f"predicted to take about {_about(others[best].seconds)}, and {preferred.name} {_about(ours.seconds)}: "
         f"{ours.because}"
     )
+
+
+def _forecast(name: str, design: Design, settings: Settings) -> Forecast:
+    forecast = ENGINES[name].forecast
+    return Forecast(float("inf"), "nothing is known of it") if forecast is None else forecast(design, settings)
 
 
 def _about(seconds: float) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.errors import DataWarning, warn
 from partialpool.kernels import awaits_compilation
 from partialpool.marginal.gaussian.crossproducts import collect_moments
@@ -229,6 +229,7 @@ def _facts(drawn: Chains, rounds: int) -> dict[str, Any]:
     return {
         "sampler": "importance-weighted chains",
         "importance_khat": drawn.khat,
+        "importance_largest": drawn.largest,
         "importance_efficiency": drawn.efficiency,
         "rounds": rounds,
         "log_evidence": drawn.log_evidence,

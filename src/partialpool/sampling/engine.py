@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.model.default_priors import PriorSet
 from partialpool.sampling.settings import Settings
 from partialpool.spec.model import ModelSpec

@@ -4,19 +4,17 @@ Processor seconds of a machine of 2025, right within a factor of two: evaluation
 ratio counts. Constants were fitted to the designs of `benchmarks/engine_choice.py`.
 """
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.marginal.gaussian.ordering import TAIL_COPIES
 from partialpool.marginal.gaussian.workload import expect_workload
 from partialpool.memory import fits
 from partialpool.sampling.proposal import round_size
 from partialpool.sampling.settings import Settings
 
-__all__ = ["FORECASTS", "Forecast", "forecast_collapsed", "forecast_nuts"]
+__all__ = ["Forecast", "forecast_collapsed", "forecast_nuts"]
 
 _ROUNDS: Final = 3
 _CLIMB: Final = 100
@@ -69,9 +67,3 @@ def forecast_nuts(design: Design, settings: Settings) -> Forecast:
     steps = _NUTS_STEPS * settings.chains * (settings.draws + settings.tune)
     seconds = _COMPILE + _COMPILE_EFFECT * varying + steps * step
     return Forecast(seconds, f"{design.n_rows} rows and {effects} group effects per step")
-
-
-FORECASTS: Final[Mapping[str, Callable[[Design, Settings], Forecast]]] = MappingProxyType(
-    {"collapsed": forecast_collapsed, "nuts": forecast_nuts}
-)
-"""By the engine's name: none is loaded to be asked."""

@@ -8,7 +8,7 @@ import nutpie
 import pymc as pm
 import xarray as xr
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.design.labels import offset_dims, variable_dims
 from partialpool.model.default_priors import PriorSet
 from partialpool.progress import ProgressLine, progress_line

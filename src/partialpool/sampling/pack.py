@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from partialpool.design.archive import covariances_to_dataset, frame_to_dataset
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.design.labels import coordinates, observed_name, offset_dims, variable_attrs, variable_dims
 from partialpool.model.default_priors import PriorSet
 from partialpool.names import OBS
@@ -101,6 +101,6 @@ def _constant_data(design: Design) -> xr.Dataset:
     for factor in design.factors:
         variables[f"{factor.name}_level"] = (
             OBS,
-            np.array([str(label) for label in factor.levels.labels])[factor.codes],
+            factor.labels_of_rows,
         )
     return xr.Dataset(variables, coords={OBS: design.rows})

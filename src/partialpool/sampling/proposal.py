@@ -117,7 +117,7 @@ def adapt(marginal: Marginal, peaks: tuple[Peak, ...], rng: np.random.Generator,
     cheap = marginal.is_cheap
     size = round_size(marginal.size, marginal.arrangement.work)
     good = _GOOD if cheap else _GOOD_ENOUGH
-    folding = choose_folding(peaks, marginal.log_sds)
+    folding = choose_folding(peaks, marginal.log_sds, lambda theta: marginal.log_densities(theta, workers=workers))
     proposal = _start(peaks, folding)
     used: list[Mixture] = []
     images = np.zeros((2 ** len(folding.folded), 0, marginal.size))

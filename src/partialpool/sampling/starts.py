@@ -9,10 +9,10 @@ from typing import Final
 
 import numpy as np
 
+from partialpool.distributions.density_kernel import IDENTITY, LOG
 from partialpool.likelihood.covariance_factor import relative_coordinates
 from partialpool.marginal.gaussian.marginal import Marginal
 from partialpool.marginal.gaussian.parameters import Layout
-from partialpool.marginal.gaussian.prior_kernels import IDENTITY, LOG
 
 __all__ = ["starts"]
 

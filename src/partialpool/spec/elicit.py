@@ -8,8 +8,10 @@ from numbers import Real
 from types import MappingProxyType
 from typing import Any, Final
 
+from partialpool.distributions.frozen import frozen
+from partialpool.distributions.prior import Prior
+from partialpool.distributions.table import DISTRIBUTIONS
 from partialpool.errors import PriorError
-from partialpool.spec.priors import DISTRIBUTIONS, Prior
 
 __all__ = ["elicit"]
 
@@ -69,10 +71,19 @@ def elicit(distribution: str, *, between: Sequence[float], mass: float = 0.9, **
             allowed="between, mass, and arguments of the distribution that are known",
             do="correct or remove it",
         )
+    if fixed and set(fixed) == set(DISTRIBUTIONS[distribution].roles):
+        raise PriorError(
+            "nothing is left to find",
+            got=", ".join(f"{name}={value:g}" for name, value in fixed.items()),
+            allowed="at least one argument open",
+            do=f"leave one out, or write Prior({distribution!r}, ...)",
+        )
     if distribution == "PC":
         return _penalised(low, high, mass)
     if distribution == "LKJ":
         return _correlated(low, high, mass)
+    if set(DISTRIBUTIONS[distribution].roles.values()) in ({"scale"}, {"rate"}):
+        return _below(distribution, (low, high), mass)
     return _most_entropy(distribution, (low, high), mass, {**_FIXED.get(distribution, {}), **fixed})
 
 
@@ -113,6 +124,16 @@ def _penalised(low: float, high: float, mass: float) -> Prior:
     return Prior("PC", u=high, a=1 - mass)
 
 
+def _below(distribution: str, interval: tuple[float, float], mass: float) -> Prior:
+    """Of one scale or rate: u is that scale times the quantile of the unit distribution, P(x < u) = mass."""
+    low, high = interval
+    if low != 0:
+        _refuse(distribution, interval, mass)
+    (name, role), *_ = DISTRIBUTIONS[distribution].roles.items()
+    scale = high / float(frozen(Prior(distribution, **{name: 1.0})).ppf(mass))
+    return Prior(distribution, **{name: scale if role == "scale" else 1 / scale})
+
+
 def _correlated(low: float, high: float, mass: float) -> Prior:
     """Of two effects: (r + 1) / 2 ~ Beta(eta, eta), whose mass between +-r grows with eta."""
     optimize, stats = import_module("scipy.optimize"), import_module("scipy.stats")
@@ -139,13 +160,6 @@ def _most_entropy(distribution: str, interval: tuple[float, float], mass: float,
     """Ask PreliZ, and believe it only when the mass is there."""
     preliz = _preliz()
     roles = DISTRIBUTIONS[distribution].roles
-    if set(fixed) == set(roles):
-        raise PriorError(
-            "nothing is left to find",
-            got=", ".join(f"{name}={value:g}" for name, value in fixed.items()),
-            allowed="at least one argument open",
-            do=f"leave one out, or write Prior({distribution!r}, ...)",
-        )
     found: Any = getattr(preliz, distribution)(**fixed)
     with warnings.catch_warnings():
         # It warns where the mass cannot be had; the mass is checked below, and refused there.

@@ -7,8 +7,10 @@ from types import MappingProxyType
 from typing import Any
 
 from partialpool.errors import SpecError
+from partialpool.families.family import Family
+from partialpool.families.link import Link, ProbabilityLink
+from partialpool.families.registry import FAMILIES, family_named
 from partialpool.spec.expression import columns_of, read_common
-from partialpool.spec.families import Family, family_named
 from partialpool.spec.formula import ResponseTerm, parse_formula, read_response
 from partialpool.spec.groupchecks import check_names_apart, check_no_effect_twice
 from partialpool.spec.groupcovs import with_covariances
@@ -97,14 +99,13 @@ class ModelSpec:
             raise SpecError("intercept is yes or no", got=repr(intercept), allowed="True or False", do="correct it")
         terms = read_common([common] if isinstance(common, str) else _listed("common", common), intercept=intercept)
         known = family_named(family)
-        ordinal = known.kind == "ordinal"  # its cutpoints are the intercepts
         values = {
             "response": read_response(response).text,
             "common": terms.terms,
             "groups": with_covariances(
                 _canonical_groups([groups] if isinstance(groups, Group) else _listed("groups", groups)), cov
             ),
-            "intercept": terms.intercept or ordinal,
+            "intercept": terms.intercept or known.has_cutpoints,
             "family": known.name,
             "link": _checked_link(known, link),
             "priors": PriorTable(priors),
@@ -256,7 +257,7 @@ class ModelSpec:
     @property
     def is_normal(self) -> bool:
         """Whether the response, or its logarithm, is normal with a mean that is linear in the effects."""
-        return self.family in ("gaussian", "lognormal") and self.link == "identity"
+        return self.family_record.is_normal and self.link_record.is_identity
 
     @property
     def states_shares(self) -> bool:
@@ -277,6 +278,19 @@ class ModelSpec:
     def family_record(self) -> Family:
         """The family's entry in `FAMILIES`."""
         return family_named(self.family)
+
+    @property
+    def link_record(self) -> Link:
+        """The link's entry in `LINKS`."""
+        return self.family_record.link_named(self.link)
+
+    @property
+    def probability_link(self) -> ProbabilityLink:
+        """The link, of a family whose mean is a probability."""
+        link = self.link_record
+        if not isinstance(link, ProbabilityLink):
+            raise TypeError(f"{self.link} is no link of probabilities")
+        return link
 
     @property
     def factors(self) -> tuple[str, ...]:
@@ -358,11 +372,11 @@ def _checked_se(family: Family, se: str | None) -> str | None:
         raise SpecError(
             "se names a column", got=repr(se), allowed="a column's name", do="name the column of standard errors"
         )
-    if se is not None and family.name not in ("gaussian", "student_t"):
+    if se is not None and not family.takes_se:
         raise SpecError(
             "known standard errors need a family with a residual scale",
             got=f"se={se!r} with family {family.name!r}",
-            allowed="'gaussian' or 'student_t'",
+            allowed=" or ".join(repr(known.name) for known in FAMILIES.values() if known.takes_se),
             do="remove se or change the family",
         )
     return se

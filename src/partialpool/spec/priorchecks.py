@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from partialpool.distributions.distribution import Support
+from partialpool.distributions.prior import Prior
 from partialpool.errors import PriorError
+from partialpool.families.family import Family
 from partialpool.names import ICC, SIGMA, TOTAL_SD, corr_name, sd_name, share_name
-from partialpool.spec.families import Family
-from partialpool.spec.priors import Prior, Support
 
 __all__ = ["check_stated_priors", "replaced_by", "share_parameters"]
 
@@ -77,7 +78,7 @@ def _check_supports(priors: Mapping[str, Prior], factors: tuple[str, ...], famil
         base = name.partition("[")[0]
         support = needed.get(base)
         together = name == "beta" and prior.support == "coefficients"
-        if prior.support == "fixed" and base in _shapes(family):
+        if prior.support == "fixed" and base in family.shapes:
             continue
         wrong = (support is not None and prior.support != support) or (
             base == "beta" and prior.support not in ("real", "positive") and not together
@@ -93,13 +94,9 @@ def _check_supports(priors: Mapping[str, Prior], factors: tuple[str, ...], famil
             )
 
 
-def _shapes(family: Family) -> list[str]:
-    return [name for name, _ in family.parameters if name not in (SIGMA, "cutpoints")]
-
-
 def _check_truncated(priors: Mapping[str, Prior], family: Family) -> None:
     """Truncated priors are for the family's own shapes: those of sds reach down to 0, where pooling is complete."""
-    shapes = _shapes(family)
+    shapes = family.shapes
     for name, prior in priors.items():
         if prior.lower is not None and name not in shapes:
             raise PriorError(
@@ -112,8 +109,8 @@ def _check_truncated(priors: Mapping[str, Prior], family: Family) -> None:
 
 def _check_whole(name: str, family: Family, *, link: str, se: str | None, has_groups: bool) -> None:
     """The variance has a whole only where every row's residual has one variance, on the scale of the effects."""
-    additive = family.name in ("gaussian", "lognormal") and link == "identity" and se is None
-    if not (additive or family.is_latent):
+    additive = family.is_additive(family.link_named(link)) and (family.is_latent or se is None)
+    if not additive:
         own = f"{family.name} with link {link}" + (" and known standard errors" if se else "")
         raise PriorError(
             f"{name} has no meaning in this model: its residual has no one variance on the scale of the effects",

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from partialpool.distributions.prior import Prior
 from partialpool.errors import PriorError
 from partialpool.spec.elicit import elicit
-from partialpool.spec.priors import Prior
 
 __all__ = ["PriorTable", "as_prior"]
 

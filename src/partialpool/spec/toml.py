@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import tomli_w
 
+from partialpool.distributions.prior import Prior
 from partialpool.errors import FileError, SpecError, nearest
-from partialpool.spec.priors import Prior
 from partialpool.spec.terms import Group
 
 __all__ = [

@@ -7,11 +7,11 @@ import pandas as pd
 from scipy import linalg
 
 from partialpool.design.build import build_design
+from partialpool.distributions.density_kernel import INTERVAL, LOG
+from partialpool.distributions.frozen import frozen
 from partialpool.marginal.gaussian.marginal import build_marginal
 from partialpool.marginal.gaussian.parameters import unpack_many
-from partialpool.marginal.gaussian.prior_kernels import INTERVAL, LOG
 from partialpool.model.default_priors import resolve_priors
-from partialpool.model.scipy_priors import frozen
 from partialpool.spec.model import ModelSpec
 
 FACTORS = {

@@ -7,7 +7,7 @@ from scipy import stats
 import partialpool as pp
 from marginal.gaussian.oracle import log_likelihood, parameters, problem, table, to_zero
 from marginal.gaussian.test_density import check_gradient, theta_of
-from partialpool.model.scipy_priors import frozen
+from partialpool.distributions.frozen import frozen
 from partialpool.model.variance_prior import decompose
 
 CASES = {

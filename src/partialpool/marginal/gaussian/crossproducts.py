@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from partialpool.design.build import Design, FactorEffects
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.errors import SpecError
 from partialpool.kernels import kernel
 from partialpool.marginal.gaussian.standardise import EffectUnits, Units, working_response

@@ -2,13 +2,13 @@
 
 import numpy as np
 
+from partialpool.distributions.density_kernel import log_density, place
 from partialpool.kernels import kernel, part
 from partialpool.marginal.gaussian.cholesky import Forward, eliminate, make_workspace
 from partialpool.marginal.gaussian.conditional_draw import put_back
 from partialpool.marginal.gaussian.ordering import Leaf, System
 from partialpool.marginal.gaussian.parameters import Layout, Normals, common_of, scales_of, unpack
 from partialpool.marginal.gaussian.precision import is_rounding
-from partialpool.marginal.gaussian.prior_kernels import log_density, place
 from partialpool.marginal.gaussian.variance_prior import joint_log_prior
 
 __all__ = ["evaluate", "log_likelihood", "log_prior"]

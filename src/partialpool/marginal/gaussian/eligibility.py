@@ -15,9 +15,9 @@ def why_not(spec: ModelSpec) -> str:
     >>> why_not(ModelSpec.from_formula("y ~ x + (x | g)", family="poisson"))
     "a 'poisson' response is not normal given the effects"
     """
-    if spec.family not in ("gaussian", "lognormal"):
+    if not spec.family_record.is_normal:
         return f"a {spec.family!r} response is not normal given the effects"
-    if spec.link != "identity":
+    if not spec.link_record.is_identity:
         return f"the link {spec.link!r} is not linear in the effects"
     for factor in spec.factors:
         groups = [group for group in spec.groups if group.factor == factor]

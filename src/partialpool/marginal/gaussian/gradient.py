@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from partialpool.distributions.density_kernel import log_density, place
 from partialpool.kernels import kernel, part
 from partialpool.marginal.gaussian.cholesky import Common, Forward, Scales, eliminate, make_workspace
 from partialpool.marginal.gaussian.conditional_moments import second_moments
@@ -9,7 +10,6 @@ from partialpool.marginal.gaussian.density import log_likelihood, log_prior
 from partialpool.marginal.gaussian.ordering import System
 from partialpool.marginal.gaussian.parameters import Layout, Normals, Parameters, common_of, scales_of, unpack
 from partialpool.marginal.gaussian.precision import is_rounding
-from partialpool.marginal.gaussian.prior_kernels import log_density, place
 from partialpool.marginal.gaussian.variance_prior import add_joint_gradient
 
 __all__ = ["evaluate_gradient", "evaluate_likelihood_gradient"]

@@ -5,14 +5,15 @@ from typing import Final
 
 import numpy as np
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
+from partialpool.distributions.density_kernel import LOG, PART_OF_JOINT, encode, encode_partial
+from partialpool.distributions.prior import Prior
 from partialpool.marginal.gaussian.crossproducts import Moments, collect_moments
 from partialpool.marginal.gaussian.density import evaluate
 from partialpool.marginal.gaussian.gradient import evaluate_gradient
 from partialpool.marginal.gaussian.kinship_rotation import Rotation, find_rotations, rotate
 from partialpool.marginal.gaussian.ordering import BRANCH_FROM, Arrangement, arrange
 from partialpool.marginal.gaussian.parameters import Layout, Normals, unpack_many
-from partialpool.marginal.gaussian.prior_kernels import JOINT, LOG, encode, encode_partial
 from partialpool.marginal.gaussian.standardise import Units, choose_units
 from partialpool.marginal.gaussian.variance_prior import Joint, make_joint, no_joint
 from partialpool.marginal.gaussian.workers import map_pieces, piece_size
@@ -20,7 +21,6 @@ from partialpool.model.coefficient_prior import CoefficientPrior, coefficient_pr
 from partialpool.model.default_priors import PriorSet
 from partialpool.model.variance_prior import decompose, is_decomposed
 from partialpool.names import BETA, ICC, SIGMA, TOTAL_SD, corr_name, sd_name
-from partialpool.spec.priors import Prior
 
 __all__ = ["Marginal", "build_flat", "build_marginal"]
 
@@ -238,7 +238,7 @@ def _layout(
         for effect, scale in zip(factor.names, unit.scale, strict=True):
             name = f"{sd_name(factor.name)}[{effect}]"
             elements.append(name)
-            codes.append(JOINT if whole else encode(priors[name].in_units_of(units.unit / float(scale))))
+            codes.append(PART_OF_JOINT if whole else encode(priors[name].in_units_of(units.unit / float(scale))))
     for place, f in enumerate(order):
         factor = design.factors[f]
         for block in (b for b in factor.blocks if len(b) > 1):
@@ -253,7 +253,7 @@ def _layout(
     if design.se is None:
         sigma = len(elements)
         elements.append(SIGMA)
-        codes.append(JOINT if whole else encode(priors[SIGMA].in_units_of(units.unit)))
+        codes.append(PART_OF_JOINT if whole else encode(priors[SIGMA].in_units_of(units.unit)))
     kept = len(elements)
     for coef, prior, inside in zip(design.common.coefs, columns.priors, integrated, strict=True):
         if not inside:

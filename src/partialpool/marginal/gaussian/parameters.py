@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from partialpool.distributions.density_kernel import place
 from partialpool.kernels import kernel, part
 from partialpool.marginal.gaussian.cholesky import Common, Scales
-from partialpool.marginal.gaussian.prior_kernels import place
 from partialpool.marginal.gaussian.variance_prior import Joint
 
 __all__ = ["Layout", "Normals", "Parameters", "common_of", "scales_of", "unpack", "unpack_many"]

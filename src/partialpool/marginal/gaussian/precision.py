@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from partialpool.design.build import Design
+from partialpool.design.design import Design
 from partialpool.errors import EngineError
 from partialpool.kernels import part
 

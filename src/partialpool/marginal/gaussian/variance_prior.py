@@ -20,9 +20,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import betaln, gammaln
 
+from partialpool.distributions.density_kernel import log_density
+from partialpool.distributions.prior import Prior
 from partialpool.kernels import part
-from partialpool.marginal.gaussian.prior_kernels import log_density
-from partialpool.spec.priors import Prior
 
 __all__ = ["Joint", "add_joint_gradient", "joint_log_prior", "make_joint", "no_joint"]
 

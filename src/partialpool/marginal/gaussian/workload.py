@@ -8,7 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from partialpool.design.build import Design, FactorEffects
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.marginal.gaussian.ordering import BRANCH_FROM
 
 __all__ = ["Workload", "expect_workload"]
@@ -62,7 +63,9 @@ def expect_workload(design: Design) -> Workload:
     if not factors:
         return Workload(size, 0, 0, 0, (width - 1) ** 3 / 3)
     leaf, others = factors[0], factors[1:]
-    branch = next((f for f in others if f.n_levels * len(f.names) >= BRANCH_FROM and _nests(leaf, f)), None)
+    branch = next(
+        (f for f in others if f.n_levels * len(f.names) >= BRANCH_FROM and leaf.parent_levels(f) is not None), None
+    )
     tail = [f for f in others if f is not branch]
     columns = sum(f.n_levels * len(f.names) for f in tail)
     work = _level_by_level(leaf, tail, width + (len(branch.names) if branch else 0), design.n_rows)
@@ -71,11 +74,6 @@ def expect_workload(design: Design) -> Workload:
     alone = [leaf, branch] if branch else [leaf]
     levels, pairs = sum(f.n_levels for f in alone), sum(f.n_levels * len(f.names) ** 2 for f in alone)
     return Workload(size, levels, pairs, columns, work + (columns + width - 1) ** 3 / 3)
-
-
-def _nests(lower: FactorEffects, upper: FactorEffects) -> bool:
-    pairs = lower.codes.astype(np.int64) * upper.n_levels + upper.codes
-    return len(np.unique(pairs)) == lower.n_levels
 
 
 def _level_by_level(factor: FactorEffects, tail: list[FactorEffects], width: int, rows: int) -> float:

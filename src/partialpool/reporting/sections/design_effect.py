@@ -13,10 +13,10 @@ from partialpool.reporting.section import Picture, Section, which_can
 from partialpool.reporting.wording import estimate_in_words
 from partialpool.tabulate import number
 
-__all__ = ["costs"]
+__all__ = ["design_effect_section"]
 
 
-def costs(fit: Fit) -> Section | None:
+def design_effect_section(fit: Fit) -> Section | None:
     """Draw design effects, and naive standard errors beside honest ones."""
     if not fit.design.factors:
         return None

@@ -10,8 +10,6 @@ from partialpool.tabulate import TextTable, estimate_cells
 
 __all__ = ["estimates"]
 
-_RATIOS = {"logit": "Odds ratios", "log": "Ratios of means"}
-
 
 def estimates(fit: Fit) -> Section:
     """Collect the tables of the fit's summary; beside a logit or log link, the coefficients' exponentials."""
@@ -24,7 +22,7 @@ def estimates(fit: Fit) -> Section:
 
 def _ratios(fit: Fit) -> tuple[TextTable, ...]:
     slopes = [name for name in fit.design.common.coefs if name != INTERCEPT]
-    if fit.spec.link not in _RATIOS or not slopes:
+    if not fit.spec.link_record.coefficient_ratio or not slopes:
         return ()
     rows = []
     for name in slopes:
@@ -32,5 +30,5 @@ def _ratios(fit: Fit) -> tuple[TextTable, ...]:
         low, middle, high = np.quantile(draws, [0.05, 0.5, 0.95])
         # The draws may be skewed: a few large ones would blow an sd up, and with it the digits.
         rows.append((name, *estimate_cells((middle, low, high), (high - low) / 3.29)))
-    title = f"{_RATIOS[fit.spec.link]} for one unit more (exp of the coefficient)"
+    title = f"{fit.spec.link_record.coefficient_ratio} for one unit more (exp of the coefficient)"
     return (TextTable(("", "median", "5%", "95%"), tuple(rows), title=title),)

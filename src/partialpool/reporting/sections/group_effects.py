@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import xarray as xr
 
-from partialpool.design.build import FactorEffects
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.point_estimate import Point, common_point
 from partialpool.plots.group_effects import plot_group_effects
@@ -15,13 +15,13 @@ from partialpool.reporting.limits import MOST_LABELLED
 from partialpool.reporting.section import Note, Picture, Section, which_can
 from partialpool.reporting.wording import effect_units, estimate_in_words, on_scale
 
-__all__ = ["who"]
+__all__ = ["group_effects_section"]
 
 _MOST_FACTORS = 3
 _OF_EACH_END = 15
 
 
-def who(fit: Fit) -> Section | None:
+def group_effects_section(fit: Fit) -> Section | None:
     """Draw a forest of each factor's effects; of many levels, the lowest and the highest."""
     factors = fit.design.factors
     if not factors:

@@ -13,10 +13,10 @@ from partialpool.reporting.limits import PHONE
 from partialpool.reporting.section import Picture, Section, which_can
 from partialpool.reporting.wording import estimate_in_words, on_scale
 
-__all__ = ["alike"]
+__all__ = ["icc_section"]
 
 
-def alike(fit: Fit) -> Section | None:
+def icc_section(fit: Fit) -> Section | None:
     """Draw the intraclass correlation of each factor, and along each predictor whose slope varies."""
     if not fit.design.factors:
         return None

@@ -13,12 +13,12 @@ from partialpool.reporting.section import Picture, Section, which_can
 from partialpool.reporting.wording import held_meanwhile, on_scale, response_unit
 from partialpool.tabulate import number
 
-__all__ = ["lines"]
+__all__ = ["level_lines_section"]
 
 _PANELS = 12
 
 
-def lines(fit: Fit) -> Section | None:
+def level_lines_section(fit: Fit) -> Section | None:
     """Draw small multiples of levels along each predictor whose slope varies over them."""
     asked = [
         (grid, factor.name)

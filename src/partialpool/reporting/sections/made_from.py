@@ -14,12 +14,15 @@ _OF_EVERY_ENGINE = ("draws", "chains", "seed")
 
 def made_from(fit: Fit) -> Section:
     """Tabulate the software and the settings that made the draws."""
-    attrs = fit.tree.attrs
-    versions = tuple(json.loads(attrs["versions"]).items())
-    settings = tuple(
-        (name, _plain(value))
-        for name, value in json.loads(attrs["settings"]).items()
-        if value != {} and (name in _OF_EVERY_ENGINE or attrs["engine"] == "nuts")
+    run, versions = fit.run, tuple(json.loads(fit.tree.attrs["versions"]).items())
+    settings = (
+        ("engine", f"{run.engine}{f' ({run.sampler})' if run.sampler else ''}"),
+        ("chosen because", run.reason),
+        *(
+            (name, _plain(value))
+            for name, value in run.settings.items()
+            if value != {} and (name in _OF_EVERY_ENGINE or run.card.takes_every_setting)
+        ),
     )
     return Section(
         prose=("The same model, data, settings and versions give the same draws where a seed was set.",),

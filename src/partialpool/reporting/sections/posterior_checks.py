@@ -16,13 +16,13 @@ from partialpool.reporting.section import Note, Picture, Section, which_can
 from partialpool.reporting.verdicts import SEED, fit_findings, is_predictive, listed
 from partialpool.tabulate import TextTable
 
-__all__ = ["fits_data"]
+__all__ = ["posterior_checks_section"]
 
 _MOST_FACTORS = 2
 _NOT_JUDGED = "not judged"
 
 
-def fits_data(fit: Fit) -> Section:
+def posterior_checks_section(fit: Fit) -> Section:
     """Tabulate the predictive checks with their cures; draw the response, and means, spreads and trends of levels."""
     findings = fit_findings(fit)
     failed = [Note(f"{f.check}: {f.found}. What to do: {f.cure}.", "bad") for f in findings if not f.good]

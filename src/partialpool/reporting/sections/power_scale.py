@@ -7,10 +7,10 @@ from partialpool.reporting.section import Note, Picture, Section
 from partialpool.reporting.verdicts import moved_answers, prior_sensitivity
 from partialpool.tabulate import number
 
-__all__ = ["priors_matter"]
+__all__ = ["power_scale_section"]
 
 
-def priors_matter(fit: Fit) -> Section:
+def power_scale_section(fit: Fit) -> Section:
     """Draw power-scaling sensitivities, and name the answers that are not robust."""
     found = prior_sensitivity(fit)
     frame = found.frame

@@ -22,13 +22,13 @@ from partialpool.reporting.section import Picture, Section, which_can
 from partialpool.reporting.wording import estimate_in_words, response_name
 from partialpool.tabulate import TextTable, estimate_cells
 
-__all__ = ["foretold"]
+__all__ = ["predict_section"]
 
 _SEED = 1
 """Of new responses: the page of one fit is always the same."""
 
 
-def foretold(fit: Fit) -> Section | None:
+def predict_section(fit: Fit) -> Section | None:
     """Draw predictions for the population along each predictor, and tabulate average effects."""
     grids = predictor_grids(fit.design)
     if not grids:
@@ -44,7 +44,7 @@ def foretold(fit: Fit) -> Section | None:
     prose = [
         "Predictions for a member of a level drawn at random, group effects integrated out; other predictors are held."
     ]
-    if fit.spec.link != "identity" and fit.design.factors:
+    if not fit.spec.link_record.is_identity and fit.design.factors:
         prose.append(
             "The population average says how the mean over everybody changes when everybody changes; the subject-"
             f"specific effect is that of a subject in the middle of the population. Under a {fit.spec.link} link the "

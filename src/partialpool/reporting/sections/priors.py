@@ -8,19 +8,19 @@ import xarray as xr
 from partialpool.fitting.fit import Fit
 from partialpool.plots.prior_predictive import plot_prior_predictive
 from partialpool.plots.style import figure_image
-from partialpool.questions.predictive import MOST, prior_predictive_of
+from partialpool.questions.prior_predictive import MOST, prior_predictive_of
 from partialpool.reporting.section import Note, Picture, Section, which_can
 from partialpool.reporting.wording import response_unit
 from partialpool.tabulate import number
 
-__all__ = ["the_priors"]
+__all__ = ["priors_section"]
 
 _DRAWS: Final = 200
 _MOST_ROWS: Final = 20_000
 """Rows above which tables drawn from the priors would take longer than the rest of the chapter is worth."""
 
 
-def the_priors(fit: Fit) -> Section:
+def priors_section(fit: Fit) -> Section:
     """Tabulate every prior with its reason, and draw what they say together before the data."""
     yours = sum(not entry.is_default for entry in fit.priors.entries)
     total = len(fit.priors.entries)

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import xarray as xr
 
-from partialpool.design.build import FactorEffects
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.fitting.fit import Fit
 from partialpool.plots.shrinkage import plot_shrinkage
 from partialpool.plots.style import figure_image
@@ -15,10 +15,10 @@ from partialpool.reporting.section import Note, Picture, Section, which_can
 from partialpool.reporting.wording import held_meanwhile, on_scale, response_unit
 from partialpool.tabulate import number
 
-__all__ = ["pulled"]
+__all__ = ["shrinkage_section"]
 
 
-def pulled(fit: Fit) -> Section | None:
+def shrinkage_section(fit: Fit) -> Section | None:
     """Draw arrows from each level's own estimate to where the model puts it."""
     factors = fit.design.factors
     if not factors:

@@ -7,10 +7,10 @@ from partialpool.questions.singularity import singularity
 from partialpool.reporting.section import Note, Picture, Section
 from partialpool.reporting.wording import on_scale, response_unit
 
-__all__ = ["supported"]
+__all__ = ["singularity_section"]
 
 
-def supported(fit: Fit) -> Section | None:
+def singularity_section(fit: Fit) -> Section | None:
     """Say what the data do not support, with the simpler model, and draw it."""
     if not fit.design.factors:
         return None

@@ -11,10 +11,10 @@ from partialpool.reporting.limits import PHONE
 from partialpool.reporting.section import Picture, Section
 from partialpool.reporting.wording import estimate_in_words, on_scale, response_name
 
-__all__ = ["where_it_sits"]
+__all__ = ["variance_components_section"]
 
 
-def where_it_sits(fit: Fit) -> Section:
+def variance_components_section(fit: Fit) -> Section:
     """Draw the shares of common effects, factors and residual, and say R2."""
     answer = variance_components(fit)
     point = common_point(answer["share"])

@@ -11,10 +11,10 @@ from partialpool.reporting.grids import Grid, slope_grids
 from partialpool.reporting.section import Picture, Section, which_can
 from partialpool.reporting.wording import estimate_in_words, on_scale, response_name, response_unit
 
-__all__ = ["spread"]
+__all__ = ["variance_function_section"]
 
 
-def spread(fit: Fit) -> Section | None:
+def variance_function_section(fit: Fit) -> Section | None:
     """Draw the variance function along each numeric predictor that has a varying slope."""
     grids = slope_grids(fit.design)
     if not grids:

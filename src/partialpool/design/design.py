@@ -1,0 +1,160 @@
+"""The Design: named arrays of a model, and everything learned from its table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+import numpy as np
+import pandas as pd
+
+from partialpool.design.categories import Categories, merge_categories
+from partialpool.design.common_basis import CommonBasis
+from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.recipe import Recipe
+from partialpool.design.response import Response
+from partialpool.errors import DataError, nearest
+from partialpool.names import INTERCEPT
+from partialpool.spec.model import ModelSpec
+
+__all__ = ["CommonEffects", "Design"]
+
+
+@dataclass(frozen=True, eq=False)
+class CommonEffects:
+    """Population-level columns, without the intercept.
+
+    Attributes
+    ----------
+    names
+        Coefficients, as in the formula.
+    values
+        X, shape (rows, columns), on the original scale.
+    center, scale
+        Mean and sd (ddof 0) of each column, shape (columns,); without an intercept the centre is 0 and the
+        scale is the root mean square, since nothing could take up the shift.
+    intercept
+        Whether there is an intercept.
+    basis
+        The columns made orthonormal.
+    """
+
+    names: tuple[str, ...]
+    values: np.ndarray
+    center: np.ndarray
+    scale: np.ndarray
+    intercept: bool
+    recipe: Recipe
+    basis: CommonBasis
+
+    @property
+    def coefs(self) -> tuple[str, ...]:
+        """All coefficients, `Intercept` first where there is one."""
+        return ((INTERCEPT,) if self.intercept else ()) + self.names
+
+    @property
+    def standardised(self) -> np.ndarray:
+        """X centred and scaled, as samplers see it, shape (rows, columns)."""
+        return (self.values - self.center) / self.scale
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """A model's arrays, with names, and everything learned from the table.
+
+    Attributes
+    ----------
+    spec
+        The specification.
+    response
+        What was observed.
+    common
+        Population-level columns.
+    factors
+        One entry per grouping factor.
+    offset
+        Known part of the linear predictor, shape (rows,), or None.
+    offset_recipes
+        How each part of the offset is made from a table.
+    se
+        Known standard errors of the response, shape (rows,), or None.
+    rows
+        Row numbers in the table as given, shape (rows,).
+    n_given
+        Rows of the table as given.
+    frame
+        The columns and rows the model read.
+    units
+        Unit of each column, where the table's `attrs["units"]` says one.
+    """
+
+    spec: ModelSpec
+    response: Response
+    common: CommonEffects
+    factors: tuple[FactorEffects, ...]
+    offset: np.ndarray | None
+    offset_recipes: tuple[Recipe, ...]
+    se: np.ndarray | None
+    rows: np.ndarray
+    n_given: int
+    frame: pd.DataFrame
+    units: Mapping[str, str] = MappingProxyType({})
+
+    @property
+    def n_rows(self) -> int:
+        """Rows used."""
+        return len(self.rows)
+
+    @property
+    def recipes(self) -> tuple[Recipe, ...]:
+        """How columns are made: of the common effects, of each factor's, of the offset."""
+        return (self.common.recipe, *(r for factor in self.factors for r in factor.recipes), *self.offset_recipes)
+
+    @property
+    def categories(self) -> Mapping[str, Categories]:
+        """The columns that are categories by how terms use them, with their order and reference.
+
+        Every other column that terms read is a quantity.
+        """
+        return MappingProxyType(merge_categories(*(recipe.categories for recipe in self.recipes)))
+
+    @property
+    def references(self) -> str:
+        """The reference category of each column, for a reader: `arm = placebo, sex = f`; empty where there is none."""
+        return ", ".join(c.in_words for c in self.categories.values() if c.in_words)
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """Columns of common and varying effects that are left out: the rows do not identify them."""
+        return tuple(dict.fromkeys(name for recipe in self.recipes for name in recipe.dropped))
+
+    def factor_named(self, factor: str | None) -> FactorEffects:
+        """Return a grouping factor by name; the only one, where there is only one and none is named.
+
+        Raises
+        ------
+        DataError
+            No such factor, or none named where there are several.
+        """
+        names = [f.name for f in self.factors]
+        if not names:
+            raise DataError(
+                "this model has no groups",
+                got=f"{self.spec}",
+                allowed="a model with a grouping term, such as (1 | g)",
+                do="add a grouping term and fit again",
+            )
+        chosen = names[0] if factor is None and len(names) == 1 else factor
+        if chosen not in names:
+            raise DataError(
+                "no such grouping factor" if factor is not None else "name a grouping factor",
+                got=repr(factor),
+                allowed=nearest(str(factor), names),
+                do="name one of these",
+            )
+        return self.factors[names.index(chosen)]
+
+    def with_origin(self, rows: np.ndarray, n_given: int, units: Mapping[str, str]) -> "Design":
+        """Return the same design, its rows numbered as in the table they came from, with that table's units."""
+        return replace(
+            self, rows=rows, n_given=n_given, frame=self.frame.set_axis(rows), units=MappingProxyType(dict(units))
+        )

@@ -1,0 +1,196 @@
+"""The effects that vary over one factor: which level each row belongs to, and what a row adds up from its level.
+
+Everything else asks for sums over the rows of each level, for what a level has in each of its rows, and for what its
+effects come to there. That rows belong to one level each, by a code, is known here and where arrays are made for
+kernels.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from partialpool.design.effect_basis import EffectBasis, is_far_from_zero
+from partialpool.design.factors import Levels
+from partialpool.design.kinship import Kinship
+from partialpool.design.recipe import Recipe
+from partialpool.errors import DataError
+
+__all__ = ["FactorEffects"]
+
+
+@dataclass(frozen=True, eq=False)
+class FactorEffects:
+    """The effects that vary over one factor.
+
+    Attributes
+    ----------
+    levels
+        The factor and its labels.
+    codes
+        Level of each row, shape (rows,).
+    names
+        Effects; those of one block stand together.
+    values
+        Z without its dummy columns: the effects' values, shape (rows, effects), on the original scale.
+    basis
+        What the effects' priors are stated of.
+    blocks
+        Positions of the effects that share one correlation matrix.
+    recipes
+        How each group's columns are made from a table.
+    kinship
+        The known covariance among the levels; None where they are independent.
+    """
+
+    levels: Levels
+    codes: np.ndarray
+    names: tuple[str, ...]
+    values: np.ndarray
+    basis: EffectBasis
+    blocks: tuple[tuple[int, ...], ...]
+    recipes: tuple[Recipe, ...]
+    kinship: Kinship | None = None
+
+    @property
+    def name(self) -> str:
+        """The factor."""
+        return self.levels.factor
+
+    @property
+    def n_levels(self) -> int:
+        """How many levels it has."""
+        return len(self.levels.labels)
+
+    @property
+    def how_many(self) -> str:
+        """Its levels in words: `18 levels`."""
+        related = "" if self.kinship is None else "related "
+        mean = f" (mean own entry of cov {self.mean_own:.4g})" if abs(self.mean_own - 1) > 1e-9 else ""
+        return f"{self.n_levels} {related}levels{mean}"
+
+    @property
+    def own(self) -> np.ndarray:
+        """Own entry of each row's level in its known covariance, shape (rows,); 1 without one."""
+        return np.ones(len(self.codes)) if self.kinship is None else self.kinship.own[self.codes]
+
+    @property
+    def mean_own(self) -> float:
+        """Mean own entry over the rows: sd sqrt(mean_own) is the sd of a row's level on average."""
+        return float(self.own.mean())
+
+    @property
+    def correlated(self) -> bool:
+        """Whether any two effects share a correlation."""
+        return any(len(block) > 1 for block in self.blocks)
+
+    @property
+    def freed_values(self) -> np.ndarray:
+        """Z*, the columns of the effects that priors are stated of, at the predictors' means, (rows, effects)."""
+        return self.basis.columns.of(self.values)
+
+    @property
+    def is_far_from_zero(self) -> bool:
+        """Whether effects at zero are far from any data, where priors are stated at the predictors' means."""
+        return not self.basis.is_plain and any(is_far_from_zero(column) for column in self.values.T)
+
+    @property
+    def root(self) -> np.ndarray | None:
+        """Lower Cholesky factor of the known covariance among the levels, (levels, levels); None without one."""
+        return None if self.kinship is None else self.kinship.root
+
+    @property
+    def counts(self) -> np.ndarray:
+        """Rows of each level, (levels,)."""
+        return np.bincount(self.codes, minlength=self.n_levels)
+
+    @property
+    def labels_of_rows(self) -> np.ndarray:
+        """Label of each row's level, as text, (rows,)."""
+        return self.of_rows(np.array([str(label) for label in self.levels.labels]))
+
+    @property
+    def rows_of_levels(self) -> list[np.ndarray]:
+        """Positions of each level's rows."""
+        return np.split(np.argsort(self.codes, kind="stable"), np.cumsum(self.counts)[:-1])
+
+    def sum(self, values: np.ndarray, *, axis: int = -1) -> np.ndarray:
+        """Sum over the rows of each level: the axis of rows becomes one of levels."""
+        if values.ndim == 1:
+            return np.bincount(self.codes, values, self.n_levels)
+        order = np.argsort(self.codes, kind="stable")
+        first = np.searchsorted(self.codes[order], np.arange(self.n_levels))
+        return np.add.reduceat(np.take(values, order, axis), first, axis)
+
+    def of_rows(self, by_level: np.ndarray, *, axis: int = 0) -> np.ndarray:
+        """Return what each row's level has: the axis of levels becomes one of rows."""
+        return np.take(by_level, self.codes, axis)
+
+    def apply(self, b: np.ndarray) -> np.ndarray:
+        """Add up what a level's effects come to in each row, (levels, effects) to (rows,)."""
+        return (self.of_rows(b) * self.values).sum(axis=1)
+
+    def center_within(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Take a predictor's level means off, and sum the squares of what is left.
+
+        Parameters
+        ----------
+        x
+            The predictor's value in each row, (rows,).
+
+        Returns
+        -------
+        numpy.ndarray, numpy.ndarray
+            (rows,), and by level, (levels,): 0 where x varies by no more than rounding.
+        """
+        # Centred first: a date in seconds varies by little of its size.
+        off = x - x.mean()
+        inside = off - self.of_rows(self.sum(off) / self.counts)
+        squares = self.sum(inside**2)
+        return inside, np.where(squares > 1e-12 * np.mean(off**2), squares, 0.0)
+
+    def in_levels(self, chosen: np.ndarray | list[int]) -> np.ndarray:
+        """Whether each row is of one of the levels, by position, boolean (rows,)."""
+        return np.isin(self.codes, chosen)
+
+    def levels_in(self, rows: np.ndarray) -> np.ndarray:
+        """Positions of the levels that occur in some rows, in order; rows as a mask or as positions."""
+        return np.unique(self.codes[rows])
+
+    def is_split_by(self, sets: np.ndarray) -> np.ndarray:
+        """Whether each level has rows in more than one set of rows (rows,), boolean (levels,)."""
+        pairs = np.unique(np.stack([self.codes, sets]), axis=1)
+        return np.bincount(pairs[0], minlength=self.n_levels) > 1
+
+    def columns_of(self, level: int, rows: np.ndarray) -> np.ndarray:
+        """Return the values of one level's effects in some rows, 0 in rows of other levels, (rows, effects)."""
+        return self.values[rows] * (self.codes[rows] == level)[:, None]
+
+    @property
+    def matrix(self) -> sparse.csr_array:
+        """Z, with its dummy columns: one block of levels for each effect, (rows, effects x levels)."""
+        places = np.arange(len(self.codes)), self.codes
+        shape = len(self.codes), self.n_levels
+        return sparse.hstack([sparse.csr_array((z, places), shape=shape) for z in self.values.T], format="csr")
+
+    def parent_levels(self, parent: "FactorEffects") -> np.ndarray | None:
+        """Return the level of another factor that each level lies in, (levels,); None where some level is in two."""
+        parent_of = np.zeros(self.n_levels, dtype=np.int64)
+        parent_of[self.codes] = parent.codes
+        return parent_of if np.array_equal(self.of_rows(parent_of), parent.codes) else None
+
+    def check_unrelated(self, asked: str) -> None:
+        """Refuse a question about one level by itself where levels covary.
+
+        Raises
+        ------
+        DataError
+            The levels have a known covariance.
+        """
+        if self.kinship is not None:
+            raise DataError(
+                f"{asked} is about levels that are independent, and those of {self.name} covary",
+                got=f"a known covariance among {self.n_levels} levels",
+                allowed="factors without cov",
+                do="look at pp.group_effects, pp.variance_components or pp.predict",
+            )

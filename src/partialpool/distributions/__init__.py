@@ -1,0 +1,1 @@
+"""Prior distributions: one entry each."""

@@ -1,0 +1,119 @@
+"""What a prior's distribution is: its arguments, where its mass lies, and how each part of the package computes it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal
+
+__all__ = [
+    "CAUCHY",
+    "EXPONENTIAL",
+    "GAMMA",
+    "INVERSE_GAMMA",
+    "JOINT",
+    "LAPLACE",
+    "LOGISTIC",
+    "LOG_NORMAL",
+    "NORMAL",
+    "PARTIAL_CORRELATION",
+    "STUDENT_T",
+    "UNIFORM",
+    "WEIBULL",
+    "Arguments",
+    "Distribution",
+    "Role",
+    "Support",
+]
+
+Role = Literal["location", "scale", "rate", "log_location", "shape"]
+Support = Literal["real", "coefficients", "positive", "unit", "simplex", "correlation", "fixed"]
+Arguments = Mapping[str, float]
+
+(
+    NORMAL,
+    STUDENT_T,
+    CAUCHY,
+    LAPLACE,
+    LOGISTIC,
+    UNIFORM,
+    EXPONENTIAL,
+    GAMMA,
+    INVERSE_GAMMA,
+    LOG_NORMAL,
+    WEIBULL,
+    PARTIAL_CORRELATION,
+    JOINT,
+) = range(13)
+"""The shapes of density that the compiled kernel knows (`distributions/density_kernel.py`), up to a constant: a
+half-distribution has that of the whole one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Distribution:
+    """One distribution of priors.
+
+    Attributes
+    ----------
+    name
+        As in PyMC, where PyMC has it.
+    support
+        Where its mass lies.
+    roles
+        Its arguments in order, each with how it answers to a change of units.
+    unbounded
+        Arguments that may be negative; all others must be positive.
+    scipy
+        From arguments to SciPy's distribution; None for what is not of one number.
+    kernel
+        Which shape of density, and from arguments to (location, scale or rate, shape, log constant).
+    power
+        From (alpha, arguments) to the name and the arguments of the distribution whose density is proportional to this
+        one's to the power alpha; None where it is in no family here.
+    standard
+        From arguments to name and arguments of the same distribution under PyMC's name; None for itself.
+    half_of
+        From arguments to name and arguments of PyMC's distribution whose upper half this is; None where PyMC has it.
+    """
+
+    name: str
+    support: Support
+    roles: Mapping[str, Role]
+    unbounded: frozenset[str] = frozenset()
+    scipy: Callable[..., Any] | None = None
+    kernel: tuple[int, Callable[..., tuple[float, ...]]] | None = None
+    power: Callable[..., tuple[str, dict[str, float]]] | None = None
+    standard: Callable[..., tuple[str, dict[str, float]]] | None = None
+
+    half_of: Callable[..., tuple[str, dict[str, float]]] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        support: Support,
+        unbounded: str = "",
+        *,
+        scipy: Callable[..., Any] | None = None,
+        kernel: tuple[int, Callable[..., tuple[float, ...]]] | None = None,
+        power: Callable[..., tuple[str, dict[str, float]]] | None = None,
+        standard: Callable[..., tuple[str, dict[str, float]]] | None = None,
+        half_of: Callable[..., tuple[str, dict[str, float]]] | None = None,
+        **roles: Role,
+    ) -> "Distribution":
+        """Make one; `roles` are its arguments, in order."""
+        return cls(
+            name,
+            support,
+            MappingProxyType(roles),
+            frozenset(unbounded.split()),
+            scipy,
+            kernel,
+            power,
+            standard,
+            half_of,
+        )
+
+    @property
+    def has_location(self) -> bool:
+        """Whether one of its arguments moves it."""
+        return "location" in self.roles.values()

@@ -1,0 +1,72 @@
+"""A proportion strictly between 0 and 1."""
+
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import TYPE_CHECKING, override
+
+import numpy as np
+from scipy import special, stats
+
+from partialpool.families.family import SHAPE_PRIOR, Family, Notation, Own
+from partialpool.families.given import Given
+from partialpool.families.support import PROPORTION
+
+if TYPE_CHECKING:
+    import pytensor.tensor as pt
+
+    from partialpool.families.twin import TensorGiven
+
+__all__ = ["Beta"]
+
+
+class Beta(Family):
+    """y ~ Beta(mean phi, (1 - mean) phi)."""
+
+    name = "beta"
+    support = PROPORTION
+    links = ("logit", "probit", "cloglog")
+    parameters = (("phi", SHAPE_PRIOR),)
+    notation = Notation("Beta", (("mean", "location"), ("precision", "phi")))
+    variance_formula = "mean (1 - mean) / (1 + phi)"
+    checks = ("ends", "spread", "fitted")
+    picture = "densities"
+    advice = MappingProxyType(
+        {
+            ("ends", True): (
+                "more proportions at the ends than the family makes: if these are counts of trials, use family "
+                "'binomial'"
+            ),
+        }
+    )
+
+    @override
+    def log_density(self, given: Given, y: np.ndarray) -> np.ndarray:
+        return stats.beta.logpdf(y, given.inner_mean * given.phi, (1 - given.inner_mean) * given.phi)
+
+    @override
+    def tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        a, b = given.inner_mean * given.phi, (1 - given.inner_mean) * given.phi
+        below = special.betainc(a, b, y)
+        # The slowest function here: its complement is worked out only where the difference from 1 has lost digits.
+        return below, special.betaincc(a, b, y, out=1 - below, where=below > 0.5)
+
+    @override
+    def draw(self, given: Given, rng: np.random.Generator) -> np.ndarray:
+        return rng.beta(given.inner_mean * given.phi, (1 - given.inner_mean) * given.phi)
+
+    @override
+    def register(self, given: "TensorGiven") -> "pt.TensorVariable":
+        import pymc as pm  # noqa: PLC0415 - only who builds a PyMC model pays for it
+
+        mu, phi = given.mean, given.parameters["phi"]
+        return pm.Beta(given.name, alpha=mu * phi, beta=(1 - mu) * phi, **given.observed())
+
+    @override
+    def expected_variance(self, mean: np.ndarray, square: np.ndarray, own: Own) -> np.ndarray:
+        return (mean - square) / (1 + own["phi"])
+
+    def pilot(
+        self, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The overall mean, moved off the edges, and the variance of all rows."""
+        return np.asarray((y.sum() + 0.5) / (trials.sum() + 1)), np.asarray(np.var(y))

@@ -1,0 +1,112 @@
+"""Ordered categories."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, override
+
+import numpy as np
+
+from partialpool.distributions.prior import Prior
+from partialpool.families.family import Family, Own
+from partialpool.families.given import Given
+from partialpool.families.link import Link, ProbabilityLink
+from partialpool.families.support import ORDINAL
+
+if TYPE_CHECKING:
+    import pytensor.tensor as pt
+
+    from partialpool.families.twin import TensorGiven
+
+__all__ = ["Cumulative"]
+
+_LINKS = ("logit", "probit", "cloglog")
+
+
+class Cumulative(Family):
+    """P(y <= k) = F(cutpoint_k - eta), F the inverse link.
+
+    The default prior gives equal weight to every category at the predictors' means, as rstanarm's `stan_polr` does.
+    """
+
+    name = "cumulative"
+    support = ORDINAL
+    links = _LINKS
+    parameters = (("cutpoints", Prior("Dirichlet", a=1)),)
+    is_latent = True
+    has_mean = False
+    log_concave_links = frozenset(_LINKS)
+    picture = "categories"
+
+    @override
+    def log_density(self, given: Given, y: np.ndarray) -> np.ndarray:
+        p = np.diff(_category_edges(given), axis=2)
+        chosen = np.take_along_axis(p, np.broadcast_to(y.astype(int)[None, :, None], (*given.eta.shape, 1)), axis=2)
+        return np.log(np.clip(chosen[..., 0], 1e-300, None))
+
+    @override
+    def tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        edges = _category_edges(given)
+        code = np.broadcast_to(y.astype(int)[None, :, None], (*given.eta.shape, 1))
+        below = np.take_along_axis(edges, code, axis=2)[..., 0]
+        # P(new > y) is a failure beyond y's own upper edge; nothing lies above the highest category.
+        beyond = np.exp(given.probability.log_failure(_distances(given)))
+        beyond = np.concatenate([beyond, np.zeros((*given.eta.shape, 1))], axis=2)
+        return below, np.take_along_axis(beyond, code, axis=2)[..., 0]
+
+    @override
+    def draw(self, given: Given, rng: np.random.Generator) -> np.ndarray:
+        u = rng.random(given.eta.shape)
+        return (_category_edges(given)[:, :, 1:-1] < u[:, :, None]).sum(axis=2).astype(float)
+
+    @override
+    def register(self, given: "TensorGiven") -> "pt.TensorVariable":
+        """Register the categories; cutpoints are at the predictors' means."""
+        import pymc as pm  # noqa: PLC0415 - only who builds a PyMC model pays for it
+        import pytensor.tensor as pt  # noqa: PLC0415
+
+        cutpoints = given.parameters["cutpoints"]
+        if given.link.name == "logit":
+            return pm.OrderedLogistic(given.name, eta=given.eta, cutpoints=cutpoints, compute_p=False, **given.counted)
+        below = given.link.tensor_inverse(cutpoints[None, :] - given.eta[:, None])
+        edges = pt.concatenate([pt.zeros((below.shape[0], 1)), below, pt.ones((below.shape[0], 1))], axis=1)
+        p = pt.clip(pt.diff(edges, axis=1), 1e-15, 1.0)
+        return pm.Categorical(given.name, p=p / p.sum(axis=1, keepdims=True), **given.counted)
+
+    @override
+    def mean(self, link: Link, eta: np.ndarray, spread: np.ndarray | None, own: Own) -> np.ndarray:
+        """Evaluate the probability of each category, (draws, rows, categories)."""
+        distances = own["cutpoints"][..., None] - eta[:, None, :]  # (draws, cutpoints, rows)
+        below = [
+            link.inverse(distances[:, k]) if spread is None else link.mean_over_normal(distances[:, k], spread)
+            for k in range(distances.shape[1])
+        ]
+        return np.diff(np.stack([np.zeros(eta.shape), *below, np.ones(eta.shape)], axis=2), axis=2)
+
+    @override
+    def residual_moments(self, given: Given) -> tuple[np.ndarray, np.ndarray]:
+        """Categories have neither mean nor variance, and their checks need none."""
+        return given.eta, np.ones_like(given.eta)
+
+    def pilot(
+        self, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Categories have neither."""
+        raise NotImplementedError
+
+    def pilot_information(
+        self, link: Link, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
+    ) -> np.ndarray:
+        """Return 1 / variance of the latent variable."""
+        variance = link.latent_variance if isinstance(link, ProbabilityLink) else np.nan
+        return np.full(len(y), 1 / variance)
+
+
+def _distances(given: Given) -> np.ndarray:
+    """Cutpoints less the linear predictor, (draws, rows, K - 1)."""
+    return given.parameters["cutpoints"][:, None, :] - given.eta[:, :, None]
+
+
+def _category_edges(given: Given) -> np.ndarray:
+    """P(y <= k) at the edges of the categories, (draws, rows, K + 1)."""
+    below = given.link.inverse(_distances(given))
+    zero = np.zeros((*given.eta.shape, 1))
+    return np.concatenate([zero, below, zero + 1], axis=2)

@@ -1,0 +1,80 @@
+"""A waiting time without memory: a positive response whose sd is its mean."""
+
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import TYPE_CHECKING, override
+
+import numpy as np
+
+from partialpool.families.family import Family, Notation, Own
+from partialpool.families.given import Given
+from partialpool.families.link import Link
+from partialpool.families.support import POSITIVE
+
+if TYPE_CHECKING:
+    import pytensor.tensor as pt
+
+    from partialpool.families.twin import TensorGiven
+
+__all__ = ["Exponential"]
+
+
+class Exponential(Family):
+    """y ~ Exponential(rate 1 / mean)."""
+
+    name = "exponential"
+    support = POSITIVE
+    links = ("log", "inverse")
+    log_concave_links = frozenset({"log"})
+    notation = Notation("Exponential", (("mean", "location"),))
+    variance_formula = "mean^2"
+    checks = ("dispersion", "smallest", "largest", "fitted")
+    picture = "densities"
+    logarithmic_axis = True
+    advice = MappingProxyType(
+        {
+            ("dispersion", True): "times scatter more than an exponential's: try family 'gamma' or 'lognormal'",
+            ("dispersion", False): "times scatter less than an exponential's: use family 'gamma'",
+        }
+    )
+    advice_for_spreads = "family 'gamma', or a slope"
+
+    @override
+    def log_density(self, given: Given, y: np.ndarray) -> np.ndarray:
+        return -y / given.mean - np.log(given.mean)
+
+    @override
+    def tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return -np.expm1(-y / given.mean), np.exp(-y / given.mean)
+
+    @override
+    def draw(self, given: Given, rng: np.random.Generator) -> np.ndarray:
+        return rng.exponential(given.mean)
+
+    @override
+    def register(self, given: "TensorGiven") -> "pt.TensorVariable":
+        import pymc as pm  # noqa: PLC0415 - only who builds a PyMC model pays for it
+
+        return pm.Exponential(given.name, scale=given.mean, **given.observed())
+
+    @override
+    def expected_variance(self, mean: np.ndarray, square: np.ndarray, own: Own) -> np.ndarray:
+        return square
+
+    @override
+    def variance_needs_mean(self, link: Link) -> bool:
+        """Under a log link the variance is ln 2 at every mean."""
+        return link.name != "log"
+
+    @override
+    def pilot(
+        self, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The mean of all rows, and its square."""
+        mean = np.full(len(y), np.mean(y))
+        return mean, mean**2
+
+    @override
+    def starting_mean(self, y: np.ndarray, trials: np.ndarray) -> np.ndarray:
+        """Return the times themselves."""
+        return y

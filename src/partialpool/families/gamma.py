@@ -1,0 +1,70 @@
+"""A positive response whose sd is proportional to its mean."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, override
+
+import numpy as np
+from scipy import special, stats
+
+from partialpool.families.family import SHAPE_PRIOR, Family, Notation, Own
+from partialpool.families.given import Given
+from partialpool.families.link import Link
+from partialpool.families.support import POSITIVE
+
+if TYPE_CHECKING:
+    import pytensor.tensor as pt
+
+    from partialpool.families.twin import TensorGiven
+
+__all__ = ["Gamma"]
+
+
+class Gamma(Family):
+    """y ~ Gamma(shape alpha, mean)."""
+
+    name = "gamma"
+    support = POSITIVE
+    links = ("log", "inverse")
+    parameters = (("alpha", SHAPE_PRIOR),)
+    log_concave_links = frozenset({"log"})
+    notation = Notation("Gamma", (("mean", "location"), ("shape", "alpha")))
+    variance_formula = "mean^2 / alpha"
+    checks = ("smallest", "largest", "spread", "fitted")
+    picture = "densities"
+    logarithmic_axis = True
+    advice_for_spreads = "family 'lognormal', or a slope"
+
+    @override
+    def log_density(self, given: Given, y: np.ndarray) -> np.ndarray:
+        return stats.gamma.logpdf(y, given.alpha, scale=given.mean / given.alpha)
+
+    @override
+    def tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        at = given.alpha * y / given.mean
+        return special.gammainc(given.alpha, at), special.gammaincc(given.alpha, at)
+
+    @override
+    def draw(self, given: Given, rng: np.random.Generator) -> np.ndarray:
+        return rng.gamma(np.broadcast_to(given.alpha, given.eta.shape), given.mean / given.alpha)
+
+    @override
+    def register(self, given: "TensorGiven") -> "pt.TensorVariable":
+        import pymc as pm  # noqa: PLC0415 - only who builds a PyMC model pays for it
+
+        alpha = given.parameters["alpha"]
+        return pm.Gamma(given.name, alpha=alpha, beta=alpha / given.mean, **given.observed())
+
+    @override
+    def expected_variance(self, mean: np.ndarray, square: np.ndarray, own: Own) -> np.ndarray:
+        return square / own["alpha"]
+
+    @override
+    def variance_needs_mean(self, link: Link) -> bool:
+        """Under a log link the variance is ln(1 + 1 / alpha) at every mean."""
+        return link.name != "log"
+
+    def pilot(
+        self, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and variance of all rows."""
+        return np.full(len(y), np.mean(y)), np.asarray(np.var(y))

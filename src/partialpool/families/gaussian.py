@@ -1,0 +1,72 @@
+"""A normal response."""
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, override
+
+import numpy as np
+from scipy import special, stats
+
+from partialpool.families.family import Notation, Own
+from partialpool.families.given import Given
+from partialpool.families.location_scale import LocationScale
+from partialpool.families.support import REAL
+
+if TYPE_CHECKING:
+    import pytensor.tensor as pt
+
+    from partialpool.families.twin import TensorGiven
+
+__all__ = ["Gaussian"]
+
+
+class Gaussian(LocationScale):
+    """y ~ Normal(mean, sigma)."""
+
+    name = "gaussian"
+    support = REAL
+    links = ("identity", "log")
+    is_normal = True
+    takes_se = True
+    notation = Notation("Normal", (("", "location"), ("", "sigma")))
+    variance_formula = "sigma^2"
+    checks = ("skewness", "tails", "spread", "fitted")
+    picture = "densities"
+    advice = MappingProxyType(
+        {
+            ("skewness", True): (
+                "try family 'lognormal' or 'gamma' if the response is positive, or a transformed response"
+            ),
+            ("skewness", False): "residuals are skewed to the left: try a transformed response",
+            ("tails", True): "look at the rows with the largest residuals; a heavier tail: family 'student_t'",
+            ("tails", False): "no residual is as large as a normal one would be: look whether values are cut",
+            ("spread", True): (
+                "the spread changes with the mean: try family 'lognormal' or 'gamma' if the response is positive, or "
+                "a slope"
+            ),
+            ("spread", False): "the spread falls with the mean: look for a ceiling, or a slope that varies",
+        }
+    )
+    advice_for_spreads = "family 'student_t', 'lognormal', or a slope"
+
+    @override
+    def log_density(self, given: Given, y: np.ndarray) -> np.ndarray:
+        return stats.norm.logpdf(y, given.mean, given.sigma)
+
+    @override
+    def tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        away = (y - given.mean) / given.sigma
+        return special.ndtr(away), special.ndtr(-away)
+
+    @override
+    def draw(self, given: Given, rng: np.random.Generator) -> np.ndarray:
+        return rng.normal(given.mean, given.sigma)
+
+    @override
+    def register(self, given: "TensorGiven") -> "pt.TensorVariable":
+        import pymc as pm  # noqa: PLC0415 - only who builds a PyMC model pays for it
+
+        return pm.Normal(given.name, given.mean, given.parameters["sigma"], **given.observed())
+
+    @override
+    def expected_variance(self, mean: np.ndarray, square: np.ndarray, own: Own) -> np.ndarray:
+        return np.broadcast_to(own["sigma"] ** 2, mean.shape)

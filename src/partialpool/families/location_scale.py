@@ -1,0 +1,62 @@
+"""Families of a location and a scale sigma that is free of the mean: gaussian, Student t, lognormal."""
+
+from collections.abc import Callable
+from typing import ClassVar, Final, override
+
+import numpy as np
+
+from partialpool.distributions.prior import Prior
+from partialpool.families.family import Family, Own
+from partialpool.families.link import Link
+
+__all__ = ["SIGMA", "LocationScale"]
+
+SIGMA: Final = ("sigma", Prior("HalfStudentT", nu=3, sigma=1))
+"""The scale, with its default prior in units of the response's sd."""
+
+
+class LocationScale(Family):
+    """The linear predictor, through the link, is the location; sigma is the scale, unless standard errors are known."""
+
+    parameters: ClassVar[tuple[tuple[str, Prior], ...]] = (SIGMA,)
+    in_response_units = frozenset({"sigma"})
+
+    @override
+    def variance_needs_mean(self, link: Link) -> bool:
+        """Only the slope of another link than the identity depends on the mean."""
+        return not link.is_identity
+
+    @override
+    def predictor_variance(self, link: Link, mean: np.ndarray, own: Own, known: float | None) -> tuple[np.ndarray, str]:
+        """Return sigma^2, or the mean square of known standard errors; delta method for other links."""
+        if known is None:
+            variance, text = np.broadcast_to(own["sigma"] ** 2, mean.shape), "sigma^2"
+        else:
+            variance, text = np.full(mean.shape, known), "mean square of the known standard errors"
+        variance, text = self.spread_of(variance, text, own)
+        if link.is_identity:
+            return variance, text
+        return variance * link.forward_slope(mean) ** 2, f"delta method, Var = {text}"
+
+    def spread_of(self, square: np.ndarray, text: str, own: Own) -> tuple[np.ndarray, str]:
+        """Return the variance of a response whose squared scale is given, and its words."""
+        return square, text
+
+    @override
+    def observed_sd(self, link: Link, y: np.ndarray, shift: np.ndarray) -> float | None:
+        """Return the sd of the response, offset taken off; under another link than the identity there is none."""
+        return link.observed_sd(y, shift) if link.is_identity else None
+
+    def pilot(
+        self, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The mean of all rows, and the residual variance or the known ones."""
+        return np.full(len(y), np.mean(y)), np.broadcast_to(residual(), len(y))
+
+    def pilot_information(
+        self, link: Link, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
+    ) -> np.ndarray:
+        """Return slope^2 / Var(y): under the identity link a mean of any sign does."""
+        mean, variance = self.pilot(y, trials, residual)
+        slope = 1.0 if link.is_identity else 1 / link.forward_slope(mean)
+        return slope**2 / variance

@@ -1,0 +1,94 @@
+"""A positive response whose logarithm is normal."""
+
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import TYPE_CHECKING, override
+
+import numpy as np
+from scipy import special, stats
+
+from partialpool.families.family import Notation, Own
+from partialpool.families.given import Given
+from partialpool.families.link import Link
+from partialpool.families.links import LINKS
+from partialpool.families.location_scale import LocationScale
+from partialpool.families.support import POSITIVE
+
+if TYPE_CHECKING:
+    import pytensor.tensor as pt
+
+    from partialpool.families.twin import TensorGiven
+
+__all__ = ["LogNormal"]
+
+
+class LogNormal(LocationScale):
+    """log y ~ Normal(eta, sigma), so that E y = exp(eta + sigma^2 / 2)."""
+
+    name = "lognormal"
+    support = POSITIVE
+    links = ("identity",)
+    on_log_scale = True
+    is_normal = True
+    notation = Notation("LogNormal", (("", "location"), ("", "sigma")))
+    variance_formula = "(exp(sigma^2) - 1) mean^2"
+    checks = ("skewness", "tails", "spread", "fitted")
+    picture = "densities"
+    logarithmic_axis = True
+    advice = MappingProxyType(
+        {
+            ("skewness", True): "the logarithm is skewed to the right still: look at the largest responses",
+            ("skewness", False): "the logarithm is skewed to the left: try family 'gamma' or 'gaussian'",
+            ("tails", True): "look at the rows with the largest residuals",
+        }
+    )
+    advice_for_spreads = "family 'gamma', or a slope"
+
+    @override
+    def log_density(self, given: Given, y: np.ndarray) -> np.ndarray:
+        return stats.norm.logpdf(np.log(y), given.eta, given.sigma) - np.log(y)
+
+    @override
+    def tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        away = (np.log(y) - given.eta) / given.sigma
+        return special.ndtr(away), special.ndtr(-away)
+
+    @override
+    def draw(self, given: Given, rng: np.random.Generator) -> np.ndarray:
+        return rng.lognormal(given.eta, given.sigma)
+
+    @override
+    def register(self, given: "TensorGiven") -> "pt.TensorVariable":
+        import pymc as pm  # noqa: PLC0415 - only who builds a PyMC model pays for it
+
+        return pm.LogNormal(given.name, given.eta, given.parameters["sigma"], **given.observed())
+
+    @override
+    def expected_variance(self, mean: np.ndarray, square: np.ndarray, own: Own) -> np.ndarray:
+        return np.expm1(own["sigma"] ** 2) * square
+
+    @override
+    def on_mean_scale(self, link: Link, eta: np.ndarray, own: Own) -> tuple[Link, np.ndarray]:
+        """The mean is exp(eta + sigma^2 / 2)."""
+        return LINKS["log"], eta + own["sigma"] ** 2 / 2
+
+    @override
+    def spread_of(self, square: np.ndarray, text: str, own: Own) -> tuple[np.ndarray, str]:
+        """Return sigma^2 as it is, of the logarithm."""
+        return square, f"{text}, on the log scale"
+
+    @override
+    def residual_moments(self, given: Given) -> tuple[np.ndarray, np.ndarray]:
+        """Return mean and variance of log y."""
+        return given.eta, np.broadcast_to(given.sigma**2, given.eta.shape)
+
+    @override
+    def observed_sd(self, link: Link, y: np.ndarray, shift: np.ndarray) -> float | None:
+        """Return the sd of log y, offset taken off."""
+        return link.observed_sd(np.log(y), shift)
+
+    def pilot(
+        self, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The mean of log y, and the residual variance of log y."""
+        return super().pilot(np.log(y), trials, residual)

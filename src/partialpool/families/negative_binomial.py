@@ -1,0 +1,82 @@
+"""Counts whose variance exceeds their mean."""
+
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, override
+
+import numpy as np
+from scipy import special, stats
+
+from partialpool.families.family import SHAPE_PRIOR, Family, Notation, Own
+from partialpool.families.given import Given
+from partialpool.families.poisson import MORE_ZEROS, draw_counts
+from partialpool.families.support import COUNT
+
+if TYPE_CHECKING:
+    import pytensor.tensor as pt
+
+    from partialpool.families.twin import TensorGiven
+
+__all__ = ["NegativeBinomial"]
+
+_PILOT_SHAPE: Final = 2.0
+"""That the pilot assumes."""
+
+
+class NegativeBinomial(Family):
+    """A Poisson whose mean varies as a gamma of shape alpha."""
+
+    name = "negative_binomial"
+    support = COUNT
+    links = ("log", "sqrt")
+    parameters = (("alpha", SHAPE_PRIOR),)
+    log_concave_links = frozenset({"log"})
+    notation = Notation("NegativeBinomial", (("mean", "location"), ("shape", "alpha")))
+    variance_formula = "mean + mean^2 / alpha"
+    checks = ("dispersion", "zeros", "largest", "fitted")
+    picture = "frequencies"
+    advice = MappingProxyType(
+        {
+            ("dispersion", True): (
+                "the counts are still overdispersed: add an effect of each row: a column of row numbers, (1 | row)"
+            ),
+            ("zeros", True): MORE_ZEROS,
+            ("largest", True): "look at the rows with the largest counts, or at a missing predictor",
+            ("largest", False): (
+                "the largest counts are smaller than the family makes: look whether counts have a ceiling"
+            ),
+        }
+    )
+
+    @override
+    def log_density(self, given: Given, y: np.ndarray) -> np.ndarray:
+        return stats.nbinom.logpmf(y, given.alpha, given.alpha / (given.alpha + given.mean))
+
+    @override
+    def tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As of a binomial, with q = alpha / (alpha + mean): I_q(alpha, y) and I_p(y + 1, alpha)."""
+        total = given.alpha + given.mean
+        below = np.where(y > 0, special.betainc(given.alpha, np.maximum(y, 1), given.alpha / total), 0.0)
+        return below, special.betainc(y + 1, given.alpha, given.mean / total)
+
+    @override
+    def draw(self, given: Given, rng: np.random.Generator) -> np.ndarray:
+        shape = np.broadcast_to(given.alpha, given.eta.shape)
+        return draw_counts(given.mean * rng.gamma(shape) / given.alpha, rng)
+
+    @override
+    def register(self, given: "TensorGiven") -> "pt.TensorVariable":
+        import pymc as pm  # noqa: PLC0415 - only who builds a PyMC model pays for it
+
+        return pm.NegativeBinomial(given.name, mu=given.mean, alpha=given.parameters["alpha"], **given.counted)
+
+    @override
+    def expected_variance(self, mean: np.ndarray, square: np.ndarray, own: Own) -> np.ndarray:
+        return mean + square / own["alpha"]
+
+    def pilot(
+        self, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Each row's own count."""
+        mean = y + 0.5
+        return mean, mean + mean**2 / _PILOT_SHAPE

@@ -1,0 +1,79 @@
+"""The mean of a bounded function of a normal variable, by the trapezoidal rule.
+
+On a normal weight the rule converges geometrically: with nodes h sds apart the error is of the order
+exp(a^2 / 2 - 2 pi a / h) for any a <= 2 pi / h such that the integrand is analytic within a sds of the real line
+(Trefethen & Weideman 2014, SIAM Review 56:385). The logistic function is so within pi / sqrt(s), the complementary
+log-log within pi / (2 sqrt(s)), beside which its growth asks for a little less.
+"""
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+
+__all__ = ["mean_over_normal"]
+
+_SPREADS: Final = (0.0, 0.6, 1.2, 2.5, 5.0, 10.0, 40.0, np.inf)
+"""Classes of sds that share nodes; beyond 40 on a logit scale accuracy goes down, slowly."""
+_REACH: Final = 6.5
+"""Nodes end here, in sds: what lies beyond weighs 1e-10."""
+_BLOCK: Final = 1 << 15
+"""Elements at once: they stay in the cache while the nodes pass over them."""
+
+
+def mean_over_normal(
+    function: Callable[..., np.ndarray],
+    centre: np.ndarray,
+    variance: np.ndarray,
+    *others: np.ndarray,
+    strip: float,
+) -> np.ndarray:
+    """Integrate a function over N(centre, variance), elementwise, by the trapezoidal rule.
+
+    Parameters
+    ----------
+    function
+        Elementwise, bounded; takes x, and the others.
+    centre, variance
+        Arrays of one shape.
+    *others
+        What else the function reads of each element, of the same shape.
+    strip
+        How far from the real line the function is analytic and bounded; it sets the distance of the nodes.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of the same shape, to about 1e-8 for sds up to 40 / pi times the strip.
+
+    Examples
+    --------
+    >>> from scipy.special import expit
+    >>> round(float(mean_over_normal(expit, np.array([1.0]), np.array([4.0]), strip=np.pi)[0]), 7)
+    0.6477264
+    """
+    m, s = np.ravel(centre), np.sqrt(np.ravel(variance))
+    beside = [np.ravel(other) for other in others]
+    out = np.full(m.shape, np.nan)
+    for low, high in pairwise(_SPREADS):
+        index = np.flatnonzero((s >= low) & (s < high))
+        nodes, weights = _nodes(strip / min(high, _SPREADS[-2]))
+        for at in range(0, len(index), _BLOCK):
+            block = index[at : at + _BLOCK]
+            total, own = np.zeros(len(block)), [other[block] for other in beside]
+            for node, weight in zip(nodes, weights, strict=True):
+                total += weight * function(m[block] + s[block] * node, *own)
+            out[block] = total
+    return out.reshape(centre.shape)
+
+
+def _nodes(distance: float) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and weights on the standard normal, for an integrand analytic within so many sds."""
+    # a^2 / 2 - 2 pi a / h = -20, exp(-20) = 2e-9; for a beyond sqrt(40) the weight alone sets the step.
+    near = min(distance, np.sqrt(40))
+    step = 2 * np.pi * near / (20 + near**2 / 2)
+    reach = np.ceil(_REACH / step)
+    nodes = step * np.arange(-reach, reach + 1)
+    weights = np.exp(-0.5 * nodes**2)
+    return nodes, weights / weights.sum()

@@ -1,0 +1,108 @@
+"""What values a response can take, and what follows from that alone."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+__all__ = ["BINARY", "COUNT", "ORDINAL", "POSITIVE", "PROPORTION", "REAL", "SUCCESSES", "Support"]
+
+_SDS: Final = 10.0
+"""Observed sds from the observed mean beyond which a real number is implausible."""
+_TIMES: Final = 100.0
+"""Times the largest (or least) observed value beyond which a positive one is implausible."""
+
+
+@dataclass(frozen=True, eq=False)
+class Support:
+    """The values that a response can take.
+
+    Attributes
+    ----------
+    name
+        `real`, `positive` (> 0), `proportion` (0 < y < 1), `binary` (0/1, boolean or two categories), `successes` (of
+        trials, from `p(successes, trials)`), `count` (0, 1, 2, ...), `ordinal` (ordered categories).
+    allowed
+        In words.
+    is_continuous
+        Whether no single value has a probability of its own.
+    has_range
+        Whether the smallest and the largest observed value say something of the data.
+    mean_is_probability
+        Whether the mean (of one trial) is a probability, or a proportion.
+    may_be_negative
+        Whether a mean may be below 0.
+    mean_in_words, mean_by_name
+        What the mean is of; the second names the response.
+    """
+
+    name: str
+    allowed: str
+    is_continuous: bool = False
+    has_range: bool = True
+    mean_is_probability: bool = False
+    may_be_negative: bool = False
+    mean_in_words: str = "mean of the response"
+    mean_by_name: str = "mean of {}"
+
+    def contains(self, values: np.ndarray) -> np.ndarray:
+        """Whether each number can be a response, boolean of the same shape."""
+        inside = {
+            "positive": values > 0,
+            "proportion": (values > 0) & (values < 1),
+            "count": (values >= 0) & (values == np.floor(values)),
+        }
+        return inside.get(self.name, np.ones(np.shape(values), bool))
+
+    def implausible_share(self, y: np.ndarray, replicates: np.ndarray, trials: np.ndarray | None) -> tuple[float, str]:
+        """Return how much of the replicates is where no data of this kind can be, and what that means in words.
+
+        Parameters
+        ----------
+        y
+            The observed response, which says what kind of data these are, (rows,).
+        replicates
+            (draws, rows).
+        trials
+            Of each row, or None.
+        """
+        if self.name == "real":
+            off = np.abs(replicates - y.mean()) > _SDS * y.std()
+            return float(off.mean()), f"responses more than {_SDS:g} observed sds from the observed mean"
+        if self.name in ("positive", "count"):
+            high = replicates > _TIMES * max(float(y.max()), 1.0 if self.name == "count" else 0.0)
+            low = replicates < y.min() / _TIMES if self.name == "positive" else np.zeros(replicates.shape, bool)
+            return float((high | low).mean()), f"responses {_TIMES:g} times beyond the observed range"
+        if self.name == "ordinal":
+            alike = (replicates == replicates[:, :1]).all(axis=1)
+            return float(alike.mean()), "tables in which every row is of one category"
+        count = np.ones(replicates.shape[1]) if trials is None else trials
+        share = replicates.sum(axis=1) / count.sum()
+        return float(((share == 0) | (share == 1)).mean()), "tables in which everybody fails or all succeed"
+
+
+REAL: Final = Support("real", "numbers", is_continuous=True, may_be_negative=True)
+POSITIVE: Final = Support("positive", "numbers above 0", is_continuous=True)
+PROPORTION: Final = Support(
+    "proportion", "numbers strictly between 0 and 1", is_continuous=True, mean_is_probability=True
+)
+# Zeros and ones have no range worth drawing.
+BINARY: Final = Support(
+    "binary", "0 and 1, false and true, or two categories", has_range=False, mean_is_probability=True
+)
+SUCCESSES: Final = Support(
+    "successes",
+    "p(successes, trials)",
+    mean_is_probability=True,
+    mean_in_words="probability of success in one trial",
+    mean_by_name="share of successes of {}",
+)
+COUNT: Final = Support("count", "counts: 0, 1, 2, ...")
+ORDINAL: Final = Support(
+    "ordinal",
+    "an ordered categorical, or whole numbers",
+    has_range=False,
+    mean_is_probability=True,
+    mean_in_words="probability of each category",
+    mean_by_name="mean category of {}, numbered from 1",
+)

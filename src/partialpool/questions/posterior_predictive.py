@@ -1,0 +1,67 @@
+"""New responses of the rows, or of new ones, drawn from the posterior."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from partialpool.design.newdata import NewLevels, check_new_levels, new_rows, own_rows
+from partialpool.fitting.fit import Fit
+from partialpool.memory import check_fits
+from partialpool.model.chunks import pieces_of
+from partialpool.model.predictor import linear_predictor
+from partialpool.model.response import replicate
+from partialpool.sampling.pack import label_responses
+from partialpool.seeds import seed_sequence
+
+__all__ = ["posterior_predictive"]
+
+
+def posterior_predictive(
+    fit: Fit, data: Any = None, *, new_levels: NewLevels = "error", seed: int | None = None
+) -> xr.Dataset:
+    """Draw a new response for every row and posterior draw, given each level's own effects.
+
+    Parameters
+    ----------
+    fit
+        A fit by any engine.
+    data
+        New rows, passed through the same specification; the fit's own rows if left out.
+    new_levels
+        What a level is that the model has not seen: `error` refuses it, `sample` draws its effects from
+        the population (independently for each new level), `population` sets them to zero.
+    seed
+        Repeats the draws.
+
+    Returns
+    -------
+    xarray.Dataset
+        One variable, named as the response, dims (chain, draw, obs). Of a binary or ordinal response it holds codes
+        from 0, whose labels are in its `attrs["categories"]`, in the order of the codes. For ArviZ's
+        posterior-predictive checks, `fit.tree["posterior_predictive"] = xarray.DataTree(posterior_predictive(fit))`.
+
+    Raises
+    ------
+    EngineError
+        So many draws of so many rows do not fit into memory.
+    """
+    check_new_levels(new_levels)
+    draws = fit.stacked()
+    rows = own_rows(fit.design) if data is None else new_rows(fit.design, data, new_levels=new_levels)
+    total, n = len(next(iter(draws.values()))), len(rows.index)
+    check_fits(
+        8.0 * total * n,
+        wrong="the draws of the response do not fit into memory",
+        got=f"{total} draws x {n} rows",
+        do="ask for some of the rows at a time, or fit with fewer draws",
+    )
+    # Independent streams: the same one must not tie responses to the effects they are drawn given.
+    effects, responses = (np.random.default_rng(child) for child in seed_sequence(seed).spawn(2))
+    values, at = np.empty((total, n)), 0
+    for some, _ in pieces_of(draws, n, None):
+        eta = linear_predictor(fit.design, rows, some, seed=effects)
+        values[at : at + len(eta)] = replicate(fit.design, rows, eta, some, seed=responses)
+        at += len(eta)
+    shape = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"], -1)
+    return label_responses(fit.design, values.reshape(shape), rows.index)

@@ -1,0 +1,193 @@
+"""What the priors say of data, before any is seen: parameters, responses, and their course along a predictor."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from partialpool.design.build import build_design
+from partialpool.design.design import Design
+from partialpool.design.newdata import own_rows
+from partialpool.design.path import Along, read_course
+from partialpool.design.table import Missing
+from partialpool.errors import DataError, DataWarning, SpecError, warn
+from partialpool.memory import check_fits
+from partialpool.model.chunks import pieces_of
+from partialpool.model.default_priors import PriorSet, resolve_priors
+from partialpool.model.distribution import check_finite_variance
+from partialpool.model.partition import partition_over_rows
+from partialpool.model.path_predictions import outlook_along
+from partialpool.model.predictor import Draws, linear_predictor
+from partialpool.model.prior import draw_prior
+from partialpool.model.response import replicate
+from partialpool.sampling.pack import label_draws, label_observed, label_responses
+from partialpool.seeds import seed_sequence
+from partialpool.spec.model import ModelSpec
+from partialpool.spec.options import as_spec
+
+__all__ = ["MOST", "prior_predictive", "prior_predictive_of"]
+
+MOST = 0.5
+"""Share of implausible replicates that gives a warning."""
+
+
+def prior_predictive(
+    model: ModelSpec | str,
+    data: Any,
+    *,
+    family: str | None = None,
+    link: str | None = None,
+    priors: Mapping[str, object] = MappingProxyType({}),
+    se: str | None = None,
+    cov: Mapping[str, object] = MappingProxyType({}),
+    along: Along = None,
+    draws: int = 1000,
+    seed: int | None = None,
+    missing: Missing = "drop",
+) -> xr.DataTree:
+    """Draw parameters, group effects, responses, and their course along a predictor, from the prior.
+
+    Parameters
+    ----------
+    model, data, family, link, priors, se, cov, missing
+        As for `fit`.
+    along
+        The numeric predictor along which to follow the variance of a response and the lines of new levels: a column,
+        `"Days"`, for 25 values over its range in the rows; or values, `{"Days": [0, 5, 9]}`, with one value for each
+        other predictor that is to be held elsewhere, `{"Days": [0, 5, 9], "sex": "F"}`. Numeric predictors that are
+        not named are held at their means, categories at their first; the offset follows from its columns, so that
+        `{"Days": [0, 5, 9], "exposure": 1}` asks per unit of exposure. Left out: the numeric predictor whose slope
+        varies over groups, where there is exactly one. `{}`: none.
+    draws
+        How many.
+    seed
+        Repeats the draws.
+
+    Returns
+    -------
+    xarray.DataTree
+        Groups, with one chain:
+
+        - `prior`: the variables of a posterior; `prior_predictive`: the response; `observed_data`; codes of categories
+          have their labels in `attrs["categories"]`;
+        - `derived`: `icc` (chain, draw, factor) and `sd` (chain, draw), of responses given the common effects, averaged
+          over the rows, as the prior has them (left out where the response has no variance);
+        - `outlook`, where there is a predictor to follow: `variance` (chain, draw, predictor), Var(y | x) in squared
+          units of the linear predictor, defined as in `variance_function` (left out where there is none);
+          `level_line` (chain, draw, predictor), the mean of the response at a new level of every factor, drawn with
+          the parameters of that draw; `typical_line`, that at a level whose effects are 0; of an ordinal response
+          lines are the linear predictor. Its attrs say where other predictors are held, and the offset.
+
+        attrs: `implausible`, the share of replicates where no data of this kind can be, and `implausible_means`. More
+        than half of them give a warning.
+
+    Raises
+    ------
+    DataError
+        The table does not fit the model; `along` names a column that the model does not read, or of categories.
+    EngineError
+        So many draws of so many rows do not fit into memory.
+
+    Examples
+    --------
+    >>> import partialpool as pp
+    >>> tree = pp.prior_predictive("Reaction ~ Days + (Days | Subject)", pp.load_dataset("sleepstudy"), seed=1)
+    >>> tree.attrs["implausible"] < 0.05
+    True
+    >>> sd = tree["outlook"]["variance"].median("draw").squeeze() ** 0.5
+    >>> sd.sel(Days=[0, 9]).round(-2).values
+    array([100., 100.])
+    """
+    spec = as_spec(model, family=family, link=link, priors=priors, se=se, cov=cov)
+    design = build_design(spec, data, missing=missing)
+    tree = prior_predictive_of(design, resolve_priors(design), along=along, draws=draws, seed=seed)
+    share, means = tree.attrs["implausible"], tree.attrs["implausible_means"]
+    if share > MOST:
+        warn(
+            f"the priors put {100 * share:.0f} % of their mass on {means}: look at pp.priors(...), and tighten them",
+            DataWarning,
+        )
+    return tree
+
+
+def prior_predictive_of(
+    design: Design, priors: PriorSet, *, along: Along = None, draws: int = 1000, seed: int | None = None
+) -> xr.DataTree:
+    """Answer `prior_predictive` for a design that is built, without its warning."""
+    _check_size(design, draws)
+    course = read_course(design, along)
+    parameter_seed, response_seed, level_seed = seed_sequence(seed).spawn(3)
+    stacked = draw_prior(design, priors, draws, seed=parameter_seed)
+    replicates, share, means = _replicates(design, stacked, response_seed)
+    prior = label_draws(design, {k: v[None] for k, v in stacked.items()})
+    groups = {
+        "prior": prior,
+        "prior_predictive": label_responses(design, replicates[None], design.rows),
+        "observed_data": label_observed(design),
+    }
+    derived = _derived(prior, design)
+    if derived is not None:
+        groups["derived"] = derived
+    if course is not None:
+        groups["outlook"] = outlook_along(design, prior, course, seed=level_seed)
+    tree = xr.DataTree.from_dict(groups)
+    tree.attrs = {
+        "formula": design.spec.to_formula(),
+        "family": design.spec.family,
+        "link": design.spec.link,
+        "response": design.response.name,
+        "implausible": share,
+        "implausible_means": means,
+    }
+    return tree
+
+
+def _check_size(design: Design, draws: int) -> None:
+    if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:
+        raise SpecError("draws is a whole number from 1", got=repr(draws), allowed="1, 2, ...", do="change draws")
+    effects = sum(factor.n_levels * len(factor.names) for factor in design.factors)
+    check_fits(
+        8.0 * draws * (design.n_rows + effects),
+        wrong="the draws of responses and group effects do not fit into memory",
+        got=f"{draws} draws x ({design.n_rows} rows + {effects} effects)",
+        do="keep fewer draws: draws x (rows + effects) x 8 bytes is what they take",
+    )
+
+
+def _replicates(design: Design, draws: Draws, seed: np.random.SeedSequence) -> tuple[np.ndarray, float, str]:
+    """Draw responses, (draws, rows), some draws at a time; the share that is implausible, and what that means."""
+    rows, rng, support = own_rows(design), np.random.default_rng(seed), design.spec.family_record.support
+    total = len(next(iter(draws.values())))
+    out, share, means, at = np.empty((total, design.n_rows)), 0.0, "", 0
+    # A wide prior on a log scale may overflow: that is its message.
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        # One stream for all pieces: what is drawn does not depend on their size.
+        for piece, _ in pieces_of(draws, design.n_rows, None):
+            eta = linear_predictor(design, rows, piece)
+            if not design.spec.link_record.takes_any_predictor:  # a mean below 0 has no response
+                eta[eta <= 0] = np.nan
+            values = replicate(design, rows, eta, piece, seed=rng)
+            own, means = support.implausible_share(design.response.values, values, design.response.trials)
+            own += float(np.isnan(values).mean())
+            out[at : at + len(values)] = values
+            share, at = share + own * len(values) / total, at + len(values)
+    return out, share, means
+
+
+def _derived(prior: xr.Dataset, design: Design) -> xr.Dataset | None:
+    """ICC and sd of a response, per prior draw; None where there are none."""
+    try:
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            check_finite_variance(design, prior)
+            partition = partition_over_rows(prior, design)
+            total = partition.total[..., 0]
+            shares = [values[..., 0] / total for values in partition.factors.values()]
+    except DataError:
+        return None
+    variables: dict[str, Any] = {"sd": (("chain", "draw"), np.sqrt(total))}
+    if shares:
+        variables["icc"] = (("chain", "draw", "factor"), np.stack(shares, axis=-1))
+    coords = {"chain": prior["chain"], "draw": prior["draw"], "factor": list(partition.factors)}
+    return xr.Dataset(variables, coords=coords if shares else {n: coords[n] for n in ("chain", "draw")})

@@ -1,0 +1,60 @@
+"""What `singularity` found, as sentences, and what they advise."""
+
+import numpy as np
+import xarray as xr
+
+from partialpool.design.identifiability import Dependency
+from partialpool.fitting.fit import Fit
+from partialpool.names import INTERCEPT
+
+__all__ = ["finding_in_words", "singularity_in_words"]
+
+
+def singularity_in_words(
+    fit: Fit, found: xr.Dataset, confounded: tuple[Dependency, ...], *, doubtful_intercept: bool
+) -> str:
+    """The finding, and what to do."""
+    simpler = found.attrs["simpler"]
+    keep = " Keep it if the design has it." if doubtful_intercept else ""
+    if found["good"]:
+        return f"{found.attrs['finding']}.{keep}"
+    advice = f" A simpler model: {simpler}{fit.spec.beside_formula}." if simpler else _other_advice(confounded)
+    return f"{found.attrs['finding']}.{keep}{advice}"
+
+
+def _other_advice(confounded: tuple[Dependency, ...]) -> str:
+    """Advise what to leave out of what no data of this design can divide."""
+    if not confounded:
+        return " No simpler model is advised."
+    return f" Consider {'; '.join(dict.fromkeys(one.do for one in confounded))}."
+
+
+def finding_in_words(found: xr.Dataset, confounded: tuple[Dependency, ...]) -> str:
+    """Say which effects are not supported, which correlations are extreme, and what maximum likelihood says."""
+    parts = [f"with this design {one.wrong}: {one.got}" for one in confounded]
+    for k in np.flatnonzero(~found["supported"].to_numpy()):
+        factor, _, effect = str(found["term"].to_numpy()[k]).partition(": ")
+        near = f"(near zero with probability {float(found['near_zero'][k]):.2f})"
+        if effect == INTERCEPT:
+            parts.append(f"how much the {INTERCEPT} varies over {factor} is estimated small {near}")
+        else:
+            parts.append(f"the data do not support that {effect} varies over {factor} {near}")
+    for k in np.flatnonzero(found["piled"].to_numpy()):
+        factor, _, effects = str(found["pair"].to_numpy()[k]).partition(": ")
+        mass = float(found["extreme"][k])
+        parts.append(
+            f"{effects} over {factor} are nearly one effect (correlation near +-1 with probability {mass:.2f})"
+        )
+    undecided = [str(term).partition(": ") for term in found["term"].to_numpy()[found["undecided"].to_numpy()]]
+    for factor, _, effect in undecided:
+        mass = float(found["near_zero"].sel(term=f"{factor}: {effect}"))
+        parts.append(
+            f"the data cannot tell whether {effect} varies over {factor} (near zero with probability {mass:.2f})"
+        )
+    ml = found.attrs["ml_singular"]
+    if not parts:
+        beside = {"yes": ", although the maximum-likelihood fit is singular", "no": ""}.get(ml, "")
+        return f"The data support every effect that varies{beside}"
+    said = {"yes": "the maximum-likelihood fit is singular", "no": "the maximum-likelihood fit is not singular"}.get(ml)
+    text = "; ".join([*parts, *([said] if said else [])])
+    return f"{text[0].upper()}{text[1:]}"

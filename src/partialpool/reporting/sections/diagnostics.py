@@ -1,0 +1,20 @@
+"""Can the draws be trusted? Each check, what it found, and a cure where it failed."""
+
+from partialpool.fitting.fit import Fit
+from partialpool.reporting.section import Note, Section
+from partialpool.tabulate import TextTable
+
+__all__ = ["diagnostics_section"]
+
+
+def diagnostics_section(fit: Fit) -> Section:
+    """Tabulate the findings of the diagnostics."""
+    verdict = fit.digest.verdict
+    failed = [finding for finding in verdict.findings if not finding.good]
+    notes = [Note(f"{finding.found}. What to do: {finding.cure}.", "bad") for finding in failed]
+    good = [Note("Every check passed.", "good")] if verdict.good else []
+    rows = tuple((f.check, "passed" if f.good else "failed", f.found) for f in verdict.findings)
+    prose = "Checks of the computation: whether the draws describe the posterior, not whether the model is right."
+    return Section(
+        prose=(prose, *good, *notes), tables=(TextTable(("check", "result", "found"), rows, title="Diagnostics"),)
+    )

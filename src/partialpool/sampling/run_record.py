@@ -1,0 +1,85 @@
+"""What a fit remembers of the run that made it, read back from the attributes of its tree."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+
+from partialpool.sampling.chains import has_no_tail
+from partialpool.sampling.choose import ENGINES, EngineCard
+
+__all__ = ["RunRecord"]
+
+_UNKNOWN: Final = EngineCard(path="", forecast=None)
+"""Of an engine that this version does not have: nothing is taken for granted."""
+
+
+@dataclass(frozen=True, eq=False)
+class RunRecord:
+    """Engine, settings and facts of a run. Facts that the engine does not have are None.
+
+    Attributes
+    ----------
+    engine, reason
+        Which engine, and why it was chosen.
+    settings
+        As they were given, by name.
+    sampler
+        What the engine did, in words; empty if there is nothing to say.
+    seconds
+        The run took.
+    interrupted
+        Whether it was stopped before all draws were made.
+    log_evidence, log_evidence_se
+        log p(y), and its Monte Carlo standard error.
+    importance_khat, importance_largest, importance_efficiency
+        Pareto k of the importance weights, the largest of them in mean weights, and their effective number per draw.
+    rounds
+        In which the proposal was adapted.
+    """
+
+    engine: str = ""
+    reason: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    sampler: str = ""
+    seconds: float | None = None
+    interrupted: bool = False
+    log_evidence: float | None = None
+    log_evidence_se: float | None = None
+    importance_khat: float | None = None
+    importance_largest: float = np.inf
+    importance_efficiency: float | None = None
+    rounds: int | None = None
+
+    @classmethod
+    def of(cls, tree: xr.DataTree) -> "RunRecord":
+        """Read the record of a fit's tree; what an older file does not have stays at its default."""
+        attrs = tree.attrs
+        facts = json.loads(attrs.get("run", "{}"))
+        known = {name: facts[name] for name in cls.__dataclass_fields__ if name in facts}
+        return cls(
+            engine=attrs.get("engine", ""),
+            reason=attrs.get("engine_reason", ""),
+            settings=json.loads(attrs.get("settings", "{}")),
+            **known,
+        )
+
+    @property
+    def card(self) -> EngineCard:
+        """What is true of every run of the engine."""
+        return ENGINES.get(self.engine, _UNKNOWN)
+
+    @property
+    def weights_can_be_trusted(self) -> bool:
+        """Whether the importance weights, where there are any, have no tail that decides."""
+        return self.importance_khat is None or has_no_tail(self.importance_khat, self.importance_largest)
+
+    @property
+    def evidence(self) -> tuple[float, float] | None:
+        """Log p(y) and its Monte Carlo standard error; None where the engine does not know it."""
+        if self.log_evidence is None or self.log_evidence_se is None:
+            return None
+        return self.log_evidence, self.log_evidence_se

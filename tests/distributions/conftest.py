@@ -1,0 +1,3 @@
+from spec.conftest import raised, refuses
+
+__all__ = ["raised", "refuses"]

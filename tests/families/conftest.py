@@ -1,0 +1,3 @@
+from spec.conftest import refuses
+
+__all__ = ["refuses"]

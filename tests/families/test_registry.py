@@ -1,0 +1,41 @@
+import pytest
+
+from partialpool.errors import SpecError
+from partialpool.families.registry import FAMILIES, family_named
+from partialpool.names import FAMILY_PARAMETERS, RESERVED
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_family_is_found_by_its_own_name_and_starts_with_its_default_link(name):
+    family = family_named(name)
+    assert family.name == name
+    assert family.default_link == family.links[0]
+    assert len(set(family.links)) == len(family.links)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_family_parameters_are_words_of_the_vocabulary(name):
+    names = {parameter for parameter, _ in FAMILIES[name].parameters}
+    assert names <= set(FAMILY_PARAMETERS) <= RESERVED
+    assert FAMILIES[name].in_response_units <= names
+
+
+@pytest.mark.parametrize(
+    ("name", "suggestion"),
+    [("Gaussian", "gaussian"), ("poison", "poisson"), ("negbinomial", "negative_binomial"), ("student", "student_t")],
+)
+def test_an_unknown_family_names_the_nearest(name, suggestion, refuses):
+    error = refuses(SpecError, lambda: family_named(name), repr(name))
+    assert f"'{suggestion}' (nearest)" in error.allowed
+
+
+@pytest.mark.parametrize("name", ["", None, 3, FAMILIES["poisson"], ["gaussian"], {"family": "poisson"}])
+def test_what_is_not_a_family_name_is_refused(name, refuses):
+    refuses(SpecError, lambda: family_named(name), "unknown family")
+
+
+def test_the_table_of_families_cannot_be_changed():
+    with pytest.raises(TypeError):
+        FAMILIES["mine"] = FAMILIES["poisson"]
+    with pytest.raises(AttributeError):
+        FAMILIES["poisson"].name = "mine"
