@@ -30,7 +30,7 @@ def test_the_picture_is_said_in_numbers(fit):
     low, middle, high = np.quantile(tree["outlook"]["level_line"].sel(Days=9), [0.05, 0.5, 0.95])
     said = f"at Days 9 median {number(middle)}, 90 % from {number(low)} to {number(high)}."
     assert picture.alt.endswith(f"mean of the response of new levels {said}")
-    assert picture.caption == "What 200 draws of the priors say together, and the data beside it."
+    assert picture.caption == "Data simulated from 200 draws of the priors, with the observed data."
     assert priors_section(fit).pictures[0].image.data == picture.image.data
 
 
@@ -49,7 +49,7 @@ def test_absurd_priors_are_called_so(fit):
     assert note.tone == "bad"
     assert note.text == (
         "Before the data, 100 % of what the priors make are responses more than 10 observed sds from the observed "
-        "mean: look at the priors, and tighten them."
+        "mean: check the priors, and consider narrower ones."
     )
     assert not any(isinstance(p, Note) for p in priors_section(fit).prose)
 

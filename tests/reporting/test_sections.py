@@ -100,7 +100,7 @@ def test_a_spread_holds_categories_at_their_first():
     }
     fit = fit_at("y ~ x + z + c + (x | g)", data, beta=[0, 1, 0, 5], sd_g=[1, 1], corr_g=np.eye(2), sigma=1.0)
     (fan,) = variance_function_section(fit).pictures
-    assert fan.caption.endswith("Held meanwhile: c=u (first), z=3 (mean).")
+    assert fan.caption.endswith("Other predictors held: c=u (first), z=3 (mean).")
 
 
 def test_shares_and_r2(nested, slopes):
@@ -152,6 +152,7 @@ def test_only_the_packages_own_errors_become_lines(plain):
         which_can([("a", lambda: break_down(plain))])
 
 
+LIKE_THESE = "Data simulated from the model look like these in what was checked: "
 WITH_GROUPS = (icc_section, shrinkage_section, variance_function_section, group_effects_section)
 
 
@@ -313,7 +314,7 @@ def test_predictions_are_of_the_mean_exposure_and_of_a_category_that_there_is(pe
     mean = periods.design.frame["w"].mean()
     along_x, along_period = section.pictures
     held = f"w={mean:.4g} (mean). Offset: log(w) = {np.log(mean):.4g}."
-    assert f"Held meanwhile: period=1 (first), {held}" in along_x.caption
+    assert f"Other predictors held: period=1 (first), {held}" in along_x.caption
     ends = np.array([periods.design.frame["x"].min(), periods.design.frame["x"].max()])
     # Group effects integrated out under a log link: exp(eta + variance / 2).
     expected = mean * np.exp(-1 + 0.3 * ends + (0.25 + 0.01 * ends**2) / 2)
@@ -364,14 +365,14 @@ def test_levels_are_drawn_where_the_covariates_are():
     mean = data["base"].mean()
     (arrows,) = shrinkage_section(fit).pictures
     assert arrows.caption.endswith(
-        "Crosses are complete pooling, where groups are ignored. Held meanwhile: arm (each level's own), "
+        "Crosses are complete pooling, where groups are ignored. Other predictors held: arm (each level's own), "
         f"base={mean:.4g} "
         "(mean)."
     )
     shown = [float(n) for n in re.findall(r"pulled farthest, from ([\d.]+) to ([\d.]+)", arrows.alt)[0]]
     assert 100 < min(shown) < max(shown) < 180
     (panels,) = level_lines_section(fit).pictures
-    assert panels.caption.endswith(f"Held meanwhile: arm (each level's own), base={mean:.4g} (mean).")
+    assert panels.caption.endswith(f"Other predictors held: arm (each level's own), base={mean:.4g} (mean).")
 
 
 def test_a_variance_holds_numbers_read_as_categories_at_their_first(periods):
@@ -478,10 +479,8 @@ def test_a_check_that_was_not_judged_has_not_passed(sleep, monkeypatch):
     section = posterior_checks_section(sleep)
     assert [row[1] for row in section.tables[0].rows] == ["passed", "not judged"]
     (note,) = [part for part in section.prose if isinstance(part, Note)]
-    assert note.text == ("The model makes data like these in what was checked: check 0. Not judged: check 1.")
+    assert note.text == (LIKE_THESE + "check 0. Not judged: check 1.")
     findings(monkeypatch, (True, "not judged: no trend"))
     assert not any(isinstance(part, Note) for part in posterior_checks_section(sleep).prose)
     findings(monkeypatch, (True, "p = 0.4"))
-    assert (
-        posterior_checks_section(sleep).prose[1].text == "The model makes data like these in what was checked: check 0."
-    )
+    assert posterior_checks_section(sleep).prose[1].text == LIKE_THESE + "check 0."

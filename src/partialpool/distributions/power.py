@@ -18,14 +18,14 @@ def power_prior(prior: Prior, alpha: float) -> Prior:
     Parameters
     ----------
     prior
-        Any but Logistic and Weibull.
+        One whose table entry has a power: not Logistic, HalfLogistic or Weibull.
     alpha
         Above 0: below 1 the prior says less, above it says more.
 
     Raises
     ------
     PriorError
-        The power is no density of a known family: a Logistic or Weibull; a heavy tail that no longer ends.
+        The power is no density of a known family: of a Logistic, HalfLogistic or Weibull; a tail that no longer ends.
 
     Examples
     --------

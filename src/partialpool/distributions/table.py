@@ -1,7 +1,7 @@
 """The distributions of priors, one entry each.
 
-To add one, write its entry here and its row in `docs/priors.md`. An entry whose density has a shape that
-`distributions/density_kernel.py` does not know needs that shape there.
+To add one, write its entry here and name it in the docstring of `Prior`. A density whose shape the compiled kernel
+does not know needs that shape in `distributions/density_kernel.py`. `docs/extend.md` has every step.
 
 Powers, p(x)^alpha normalised again:
 

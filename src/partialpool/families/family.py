@@ -1,7 +1,7 @@
 """A family: the distribution of a response given its linear predictor, and everything the package asks of it.
 
 Each family is a subclass in a file of its own. To add one whose link exists: write that file, list it in
-`families/registry.py`, name it in `docs/families.md`.
+`families/registry.py`, give it a row in `docs/defaults.md` (`docs/extend.md` has every step).
 """
 
 from abc import ABC, abstractmethod

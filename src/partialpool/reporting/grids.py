@@ -37,7 +37,7 @@ class Grid:
         chosen = [str(Held(name, values[0], "first")) for name, values in self.at.items() if name != self.column]
         others = chosen + ([answer.attrs["held"]] if "held" in answer.attrs else [])
         offset = f" Offset: {answer.attrs['offset']}." if "offset" in answer.attrs else ""
-        return (f" Held meanwhile: {', '.join(others)}." if others else "") + offset
+        return (f" Other predictors held: {', '.join(others)}." if others else "") + offset
 
 
 def slope_grids(design: Design) -> list[Grid]:

@@ -65,7 +65,7 @@ def on_scale(fit: Fit) -> str:
 def held_meanwhile(answer: xr.Dataset) -> str:
     """Say where an answer holds other predictors, as a sentence; nothing where there are none."""
     held = answer.attrs.get("held", "nothing")
-    return "" if held == "nothing" else f" Held meanwhile: {held}."
+    return "" if held == "nothing" else f" Other predictors held: {held}."
 
 
 def effect_units(fit: Fit, effects: Iterable[str]) -> dict[str, str]:

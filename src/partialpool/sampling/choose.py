@@ -70,7 +70,7 @@ def load_engine(name: str) -> Engine:
 def choose_engine(spec: ModelSpec, wanted: str = "auto") -> tuple[Engine, str]:
     """Choose an engine.
 
-    `auto` takes the first engine of `ENGINES` whose `why_not(spec)` is empty.
+    `auto` takes the first engine of `ENGINES` whose `why_not(spec)` is empty; `weigh_engines` then looks at the times.
 
     Returns
     -------

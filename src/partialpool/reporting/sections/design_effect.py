@@ -24,7 +24,7 @@ def design_effect_section(fit: Fit) -> Section | None:
         (("the design effect", partial(_worth, fit)), ("standard errors that ignore groups", partial(_naive, fit)))
     )
     prose = (
-        "Members of a group are alike, so that a row of a group says less than an independent row would. An analysis "
+        "Members of a group are alike, so that each row carries less information than an independent row. An analysis "
         "that ignores groups reports standard errors that are wrong."
     )
     return Section(prose=(prose, *refused), pictures=pictures)
@@ -51,5 +51,8 @@ def _naive(fit: Fit) -> Picture:
         f"{coef}: naive {number(float(naive))}, honest {number(float(honest))}"
         for coef, naive, honest in zip(answer["coef"].to_numpy(), answer["naive"], answer["honest"], strict=True)
     ]
-    caption = "Standard errors of the common effects: naive, groups ignored, and honest, the posterior's."
+    caption = (
+        "Standard errors of the common effects: naive (groups ignored) and honest (the posterior's, groups accounted "
+        "for)."
+    )
     return Picture(figure_image(plot_naive_errors(answer)), f"Standard errors. {'; '.join(said)}.", caption)

@@ -12,7 +12,11 @@ _WORDS = (
     ("common effect", "a coefficient of the whole population", False),
     ("factor, level", "a grouping variable, and one of its groups", True),
     ("group effect", "how far one level's coefficient is from the population's", True),
-    ("partial pooling", "levels borrow strength from each other: a compromise of own rows and population", True),
+    (
+        "partial pooling",
+        "levels borrow strength from each other: each estimate combines the level's own rows with the population's",
+        True,
+    ),
     ("ICC", "correlation of two responses that share a level", True),
     ("ESS", "effective sample size: how many independent draws these are worth; several hundred are enough", False),
     ("R-hat", "whether the chains agree: below 1.01 they do", False),

@@ -83,7 +83,7 @@ def _priors(fit: Fit) -> Note:
     if moved:
         depend = "depends" if len(moved) == 1 else "depend"
         return Note(f"Priors: {listed(list(moved))} {depend} on them; see below before you rely on these.", "bad")
-    return Note("Priors: every answer that was followed is robust to them.", "good")
+    return Note("Priors: none of the estimates that were checked is sensitive to them.", "good")
 
 
 def _estimate(fit: Fit, parameter: str, unit: str = "") -> str:

@@ -31,7 +31,7 @@ def level_lines_section(fit: Fit) -> Section | None:
     pictures, refused = which_can(
         (f"{grid.column} by {factor}", partial(_picture, fit, grid, factor)) for grid, factor in asked
     )
-    prose = "A panel per level: its own line, everybody's, and what partial pooling makes of the two."
+    prose = "A panel per level: the fit to that level alone, the fit to all rows, and the partially pooled fit."
     return Section(prose=(prose, *refused), pictures=pictures)
 
 

@@ -35,8 +35,8 @@ def posterior_checks_section(fit: Fit) -> Section:
     ]
     pictures, refused = which_can(questions)
     prose = (
-        "New data drawn from the fitted model are compared with the table. A small p says that the model hardly ever "
-        "makes data like these in that respect."
+        "New data simulated from the fitted model are compared with the table. A small p says that simulated data "
+        "rarely look like these in that respect."
     )
     notes = failed or _praise(tuple(row for row, f in zip(rows, findings, strict=True) if is_predictive(f)))
     return Section(prose=(prose, *notes, *refused), pictures=pictures, tables=tables if rows else ())
@@ -55,7 +55,9 @@ def _praise(rows: tuple[tuple[str, str, str], ...]) -> list[Note]:
     if not passed:
         return []
     beside = f" Not judged: {listed(left)}." if left else ""
-    return [Note(f"The model makes data like these in what was checked: {listed(passed)}.{beside}", "good")]
+    return [
+        Note(f"Data simulated from the model look like these in what was checked: {listed(passed)}.{beside}", "good")
+    ]
 
 
 def _in_words(data: xr.DataTree | xr.DataArray, name: str) -> str:

@@ -24,7 +24,10 @@ def power_scale_section(fit: Fit) -> Section:
     alt = f"Sensitivity to all priors together, where 0.05 counts: {'; '.join(said)}."
     caption = (
         "How fast each answer moves when one prior, all of them or the likelihood is raised to a power near 1 "
-        "(Kallioinen et al. 2024). What moves with the prior and not with the likelihood rests on the prior."
+        "(Kallioinen et al. 2024). An estimate that moves with the prior and not with the likelihood "
+        "depends mainly on the prior."
     )
-    prose = "Priors say what was believed before the data. Where data are few they decide; here is how much they do."
+    prose = (
+        "Priors say what was believed before the data. With few data they can dominate; this section shows how much."
+    )
     return Section(prose=(prose, note), pictures=(Picture(figure_image(plot_power_scale(found)), alt, caption),))

@@ -99,7 +99,7 @@ def _responses(answer: xr.Dataset) -> str:
 def _held(fit: Fit, grid: Grid, rows: pd.DataFrame) -> str:
     others = [name for name in rows.columns if name != grid.column]
     held = [Held(name, grid.at[name][0], "first") if name in grid.at else hold(fit.design, name) for name in others]
-    return f" Held meanwhile: {', '.join(map(str, held))}." if held else ""
+    return f" Other predictors held: {', '.join(map(str, held))}." if held else ""
 
 
 def _offset(answer: xr.Dataset) -> str:

@@ -47,10 +47,10 @@ def _foreseen(fit: Fit) -> tuple[Picture, tuple[Note, ...]]:
     along = tree["outlook"].attrs["along"] if "outlook" in tree.children else ""
     figure = plot_prior_predictive(tree, unit=response_unit(fit), xunit=fit.design.units.get(along, ""), lines=20)
     held = tree["outlook"].attrs["held"] if along else "nothing"
-    caption = f"What {_DRAWS} draws of the priors say together, and the data beside it." + (
-        f" Held meanwhile: {held}." if held != "nothing" else ""
+    caption = f"Data simulated from {_DRAWS} draws of the priors, with the observed data." + (
+        f" Other predictors held: {held}." if held != "nothing" else ""
     )
-    bad = Note(f"Before the data, {said}: look at the priors, and tighten them.", "bad")
+    bad = Note(f"Before the data, {said}: check the priors, and consider narrower ones.", "bad")
     return Picture(figure_image(figure), f"{'; '.join(parts)}.", caption), (
         (bad,) if tree.attrs["implausible"] > MOST else ()
     )

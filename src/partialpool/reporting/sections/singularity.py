@@ -27,7 +27,7 @@ def singularity_section(fit: Fit) -> Section | None:
     ]
     caption = (
         f"What each varying effect adds to the linear predictor{on_scale(fit)}, posterior (bars) against prior (line); "
-        "near zero (grey) is what a level's rows cannot tell from their own noise."
+        "near zero (grey) is too small to distinguish from the noise of a level's rows."
     )
     picture = Picture(figure_image(plot_singularity(answer, unit=response_unit(fit))), "; ".join(said) + ".", caption)
     sentence = answer.attrs["sentence"]
