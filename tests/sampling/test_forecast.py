@@ -8,8 +8,7 @@ from partialpool.design.build import build_design
 from partialpool.marginal.gaussian.marginal import build_marginal
 from partialpool.marginal.gaussian.workload import expect_workload
 from partialpool.model.default_priors import resolve_priors
-from partialpool.sampling.choose import choose_engine, weigh_engines
-from partialpool.sampling.forecast import FORECASTS
+from partialpool.sampling.choose import ENGINES, choose_engine, weigh_engines
 from partialpool.sampling.settings import Settings
 from partialpool.spec.model import ModelSpec
 
@@ -77,7 +76,7 @@ def test_what_does_not_fit_into_memory_goes_to_nuts():
 
 def test_a_forecast_grows_with_what_is_asked():
     design = design_of(*DESIGNS["large crossed"])
-    for forecast in FORECASTS.values():
+    for forecast in (card.forecast for card in ENGINES.values()):
         few, many = (forecast(design, Settings(draws=draws)).seconds for draws in (500, 5000))
         assert few < many
         assert forecast(design, Settings(draws=500)) == forecast(design, Settings(draws=500))
