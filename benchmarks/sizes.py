@@ -25,6 +25,7 @@ from partialpool.marginal.gaussian.recover import recover
 from partialpool.marginal.gaussian.standardise import choose_units
 from partialpool.model.default_priors import resolve_priors
 from partialpool.sampling.mode import find_peaks
+from partialpool.sampling.starts import starts
 
 FORMULA = "y ~ x + (x | g)"
 BATCH_SECONDS = 0.4
@@ -65,7 +66,7 @@ def steps(rows: int, levels: int, batches: int, *, fit: bool) -> dict[str, float
     t2 = clock()
     marginal = build_marginal(design, priors, moments)
     t3 = clock()
-    peak, *_ = find_peaks(marginal)
+    peak, *_ = find_peaks(marginal, starts(marginal))
     t4 = clock()
     thetas = np.random.default_rng(SEED).multivariate_normal(peak.theta, peak.covariance, MOST)
     fewest = max(1, min(FEWEST, 10_000_000 // levels))

@@ -77,5 +77,6 @@ logging.getLogger("sphinx.sphinx.directives.other").addFilter(
 nitpick_ignore_regex = [
     ("py:.*", r"(collections|pathlib|types|typing|numpy|np|pandas|pd|xarray|xr|matplotlib|pymc)\..*"),
     ("py:.*", r"(Path|Any|Literal|Mapping|Sequence|Iterable|Callable|Figure)"),
-    ("py:.*", r"partialpool\.(spec|design|model|marginal|tabulate|likelihood|fitting|sampling|questions)\..*"),
+    ("py:.*", r"partialpool\.(distributions|families|spec|design|model|marginal|tabulate)\..*"),
+    ("py:.*", r"partialpool\.(likelihood|fitting|sampling|questions)\..*"),
 ]

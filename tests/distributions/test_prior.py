@@ -255,15 +255,11 @@ def test_a_pymc_extras_prior_that_says_more_is_refused(build, refuses):
 
 
 @pytest.mark.parametrize("prior", FOREIGN, ids=str)
-def test_a_preliz_distribution_is_converted(prior):
-    import preliz
-
+def test_a_preliz_distribution_is_converted(prior, preliz):
     assert as_prior(getattr(preliz, prior.distribution)(**prior.arguments)) == prior
 
 
-def test_an_elicited_preliz_distribution_is_converted():
-    import preliz
-
+def test_an_elicited_preliz_distribution_is_converted(preliz):
     elicited = preliz.Normal()
     preliz.maxent(elicited, -1, 1, 0.9, plot=False)
     converted = as_prior(elicited)
@@ -285,9 +281,7 @@ def test_an_elicited_preliz_distribution_is_converted():
     ],
     ids=["unset", "tau", "mu and sigma", "array", "VonMises", "Truncated", "Dirichlet", "class"],
 )
-def test_a_preliz_distribution_that_does_not_fit_is_refused(build, refuses):
-    import preliz
-
+def test_a_preliz_distribution_that_does_not_fit_is_refused(build, refuses, preliz):
     foreign = build(preliz)
     refuses(PriorError, lambda: as_prior(foreign))
 

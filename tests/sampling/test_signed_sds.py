@@ -6,6 +6,7 @@ import pytest
 from marginal.gaussian.oracle import problem, table
 from partialpool.sampling.mode import find_peaks
 from partialpool.sampling.signed_sds import choose_signed
+from partialpool.sampling.starts import starts
 
 FORMULA = "y ~ x + (x + w | a) + (x || c)"
 
@@ -13,11 +14,11 @@ FORMULA = "y ~ x + (x + w | a) + (x || c)"
 @pytest.fixture(scope="module")
 def signed():
     marginal = problem(FORMULA, table("unbalanced"))[2]
-    return choose_signed(marginal, find_peaks(marginal)[0])
+    return choose_signed(marginal, find_peaks(marginal, starts(marginal))[0])
 
 
 def somewhere(signed, seed=1):
-    return np.random.default_rng(seed).normal(0, 1, signed.marginal.size)
+    return np.random.default_rng(seed).normal(0, 1, signed.target.size)
 
 
 def test_gradient_is_the_slope(signed):
@@ -38,7 +39,7 @@ def test_the_density_is_that_of_theta_times_the_jacobian(signed):
     x, h = somewhere(signed, 3), 1e-6
     steps = h * np.eye(len(x))
     jacobian = np.array([(signed.to_theta(x + s) - signed.to_theta(x - s)) / (2 * h) for s in steps])
-    expected = signed.marginal.log_density(signed.to_theta(x)) + np.linalg.slogdet(jacobian)[1]
+    expected = signed.target.log_density(signed.to_theta(x)) + np.linalg.slogdet(jacobian)[1]
     assert signed.gradient(x)[0] == pytest.approx(expected, abs=1e-5)
 
 
@@ -67,7 +68,7 @@ def test_nothing_happens_at_zero(signed):
 
 def test_whitened_by_the_gradients_differences(signed):
     """Where the data say enough, the inverse of the negative Hessian, however it is found."""
-    peak = find_peaks(signed.marginal)[0]
+    peak = find_peaks(signed.target, starts(signed.target))[0]
     x, h = signed.from_theta(peak.theta), 1e-3
     covariance = signed.covariance(peak)
     curvature, axes = np.linalg.eigh(np.linalg.inv(covariance))

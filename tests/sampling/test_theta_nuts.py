@@ -103,6 +103,7 @@ def no_trust(monkeypatch):
     monkeypatch.setattr("partialpool.sampling.collapsed._MOST_READAPTATIONS", 0)
 
 
+@pytest.mark.filterwarnings("ignore:do not rely on these draws")  # so few may disagree
 def test_ctrl_c_keeps_the_draws_made_so_far(sleepstudy, interrupt_after, no_trust):
     interrupt_after(2 * (300 + 100))
     with pytest.warns(pp.SamplingWarning, match=r"interrupted: got \d+ of 30000 draws from each of \d of 2 chains"):

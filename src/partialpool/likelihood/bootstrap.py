@@ -10,9 +10,9 @@ from partialpool.errors import EngineError, SamplingWarning, warn
 from partialpool.likelihood.bootstrap_refit import Replicates
 from partialpool.likelihood.exact_rlrt import find_spectrum
 from partialpool.likelihood.maximum_likelihood import LikelihoodFit, likelihood_fit
-from partialpool.marginal.gaussian.workers import map_pieces
 from partialpool.progress import ProgressLine, progress_line
 from partialpool.seeds import seed_sequence
+from partialpool.workers import map_pieces
 
 __all__ = ["rounding_of", "simulate_null", "slack_of"]
 

@@ -191,7 +191,8 @@ def _codes(named: Mapping[str, Fit], factor: str | None) -> tuple[str, np.ndarra
     known: dict[str, np.ndarray] = {}
     for name, fit in named.items():
         for f in fit.design.factors:
-            if not np.array_equal(known.setdefault(f.name, f.codes), f.codes):
+            codes = f.codes
+            if not np.array_equal(known.setdefault(f.name, codes), codes):
                 raise DataError(
                     f"fits have different levels of {f.name!r} in the same rows",
                     got=f"{name!r} differs from a fit before it",

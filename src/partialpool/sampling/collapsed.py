@@ -27,6 +27,7 @@ from partialpool.sampling.engine import RawDraws
 from partialpool.sampling.mode import Peak, find_peaks
 from partialpool.sampling.proposal import Proposal, adapt, readapt
 from partialpool.sampling.settings import Settings
+from partialpool.sampling.starts import starts
 from partialpool.seeds import shifted
 from partialpool.spec.model import ModelSpec
 
@@ -102,7 +103,7 @@ def _draw_theta(
     marginal: Marginal, settings: Settings, streams: list[np.random.SeedSequence], line: ProgressLine, clock: "_Clock"
 ) -> _Theta:
     """Draw theta by an adapted proposal; where its weights cannot be trusted, by NUTS."""
-    peaks = find_peaks(marginal, workers=settings.threads)
+    peaks = find_peaks(marginal, starts(marginal), workers=settings.threads)
     clock.lap("mode")
     line.say("adapting the proposal")
     proposal = adapt(marginal, peaks, np.random.default_rng(streams[0]), workers=settings.threads)

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 
-from partialpool.marginal.gaussian.marginal import Marginal
-from partialpool.sampling.starts import starts
+from partialpool.sampling.target import Target
 
 __all__ = ["Peak", "find_peaks", "widths"]
 
@@ -55,7 +54,7 @@ class Peak:
         return distance < _SAME_PLACE and abs(value - self.value + distance / 2) < _SAME_VALUE
 
 
-def find_peaks(marginal: Marginal, *, workers: int = 1) -> tuple[Peak, ...]:
+def find_peaks(target: Target, points: np.ndarray, *, workers: int = 1) -> tuple[Peak, ...]:
     """Climb by BFGS from every start, and keep the peaks that have mass, the largest first.
 
     Where an evaluation takes milliseconds there are so many levels that modes far apart are a rarity, and climbs are
@@ -65,25 +64,24 @@ def find_peaks(marginal: Marginal, *, workers: int = 1) -> tuple[Peak, ...]:
     gradient; of many they do, and so do second differences. Where BFGS does not move (a prior that cuts off) the
     covariance there is wide, and the proposal adapts.
     """
-    points = starts(marginal)
-    values = marginal.log_densities(points, workers=workers)
+    values = target.log_densities(points, workers=workers)
     peaks: list[Peak] = []
     for point, at_start in zip(points, values, strict=True):
-        if peaks and not (at_start > peaks[0].value - (np.inf if marginal.is_cheap else _NEAR)):
+        if peaks and not (at_start > peaks[0].value - (np.inf if target.is_cheap else _NEAR)):
             continue
-        theta, value = _climb(marginal, point, workers, peaks)
+        theta, value = _climb(target, point, workers, peaks)
         if not np.isfinite(value) or any(peak.holds(theta, value) for peak in peaks):
             continue
-        peaks.append(Peak(theta, value, _covariance(marginal, theta, workers)))
+        peaks.append(Peak(theta, value, _covariance(target, theta, workers)))
     peaks.sort(key=lambda peak: -peak.log_mass)
     return tuple(peak for peak in peaks if peak.log_mass > peaks[0].log_mass - _NEGLIGIBLE)
 
 
-def _climb(marginal: Marginal, start: np.ndarray, workers: int, known: list[Peak]) -> tuple[np.ndarray, float]:
+def _climb(target: Target, start: np.ndarray, workers: int, known: list[Peak]) -> tuple[np.ndarray, float]:
     """Climb until the top, or until it is clear that it leads to a known peak."""
 
     def descend(theta: np.ndarray) -> tuple[float, np.ndarray]:
-        value, slopes = _slopes(marginal, theta, workers)
+        value, slopes = _slopes(target, theta, workers)
         return (-value, -slopes) if np.isfinite(value) and np.isfinite(slopes).all() else (1e300, np.zeros_like(theta))
 
     def stop(intermediate_result: OptimizeResult) -> None:
@@ -95,30 +93,30 @@ def _climb(marginal: Marginal, start: np.ndarray, workers: int, known: list[Peak
     return np.asarray(found.x), -float(found.fun)
 
 
-def _by_slopes(marginal: Marginal) -> bool:
-    return marginal.size >= _SLOPES_FROM and not marginal.is_cheap
+def _by_slopes(target: Target) -> bool:
+    return target.size >= _SLOPES_FROM and not target.is_cheap
 
 
-def _slopes(marginal: Marginal, theta: np.ndarray, workers: int) -> tuple[float, np.ndarray]:
+def _slopes(target: Target, theta: np.ndarray, workers: int) -> tuple[float, np.ndarray]:
     """Log density and its gradient: exact, or by differences that are evaluated side by side."""
-    if _by_slopes(marginal):
-        return marginal.gradient(theta)
+    if _by_slopes(target):
+        return target.gradient(theta)
     steps = _STEP * np.eye(len(theta))
-    values = marginal.log_densities(np.concatenate([theta[None], theta + steps, theta - steps]), workers=workers)
+    values = target.log_densities(np.concatenate([theta[None], theta + steps, theta - steps]), workers=workers)
     ahead, behind = values[1:].reshape(2, -1)
     with np.errstate(invalid="ignore"):
         return float(values[0]), (ahead - behind) / (2 * _STEP)
 
 
-def _covariance(marginal: Marginal, theta: np.ndarray, workers: int) -> np.ndarray:
+def _covariance(target: Target, theta: np.ndarray, workers: int) -> np.ndarray:
     d, h = len(theta), _SECOND_STEP
     steps = h * np.eye(d)
-    if _by_slopes(marginal):
-        slopes = np.array([marginal.gradient(theta + s)[1] - marginal.gradient(theta - s)[1] for s in steps])
+    if _by_slopes(target):
+        slopes = np.array([target.gradient(theta + s)[1] - target.gradient(theta - s)[1] for s in steps])
         return widths(-(slopes + slopes.T) / (4 * h), _FLATTEST)
     first, second = np.tril_indices(d)
     corners = [theta + s * steps[first] + t * steps[second] for s in (1, -1) for t in (1, -1)]
-    values = marginal.log_densities(np.concatenate(corners), workers=workers).reshape(4, -1)
+    values = target.log_densities(np.concatenate(corners), workers=workers).reshape(4, -1)
     with np.errstate(invalid="ignore"):
         entries = (values[0] - values[1] - values[2] + values[3]) / (4 * h * h)
     hessian = np.zeros((d, d))

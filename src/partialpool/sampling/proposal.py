@@ -9,10 +9,10 @@ from typing import Final
 
 import numpy as np
 
-from partialpool.marginal.gaussian.marginal import Marginal
 from partialpool.sampling.boundary_transform import Folding, choose_folding
 from partialpool.sampling.mixture import Mixture, fit_mixture
 from partialpool.sampling.mode import Peak
+from partialpool.sampling.target import Target
 
 __all__ = [
     "MANY",
@@ -112,19 +112,19 @@ class Proposal:
         return Sample(x, theta, log_slope, self.mixture.log_density(self.folding.images(x)))
 
 
-def adapt(marginal: Marginal, peaks: tuple[Peak, ...], rng: np.random.Generator, *, workers: int = 1) -> Proposal:
+def adapt(target: Target, peaks: tuple[Peak, ...], rng: np.random.Generator, *, workers: int = 1) -> Proposal:
     """Adapt a proposal, from the modes."""
-    cheap = marginal.is_cheap
-    size = round_size(marginal.size, marginal.arrangement.work)
+    cheap = target.is_cheap
+    size = round_size(target.size, target.work)
     good = _GOOD if cheap else _GOOD_ENOUGH
-    folding = choose_folding(peaks, marginal.log_sds, lambda theta: marginal.log_densities(theta, workers=workers))
+    folding = choose_folding(peaks, target.log_sds, lambda theta: target.log_densities(theta, workers=workers))
     proposal = _start(peaks, folding)
     used: list[Mixture] = []
-    images = np.zeros((2 ** len(folding.folded), 0, marginal.size))
+    images = np.zeros((2 ** len(folding.folded), 0, target.size))
     heights, best = np.zeros(0), 0.0
     for count in range(1, _MAX_ROUNDS + 1):
         fresh = proposal.sample(size, rng)
-        values = marginal.log_densities(fresh.theta, workers=workers) + fresh.log_slope
+        values = target.log_densities(fresh.theta, workers=workers) + fresh.log_slope
         efficiency = effective_size(normalised(values - fresh.log_proposal)) / size
         used.append(proposal.mixture)
         images = np.concatenate([images, folding.images(fresh.x)], axis=1)
@@ -136,7 +136,7 @@ def adapt(marginal: Marginal, peaks: tuple[Peak, ...], rng: np.random.Generator,
         if efficiency > good or (count > 3 and 0.5 < efficiency < 1.03 * best):
             break
         best = max(best, efficiency)
-        if marginal.size > MANY and count >= _LOOKS and best < _HOPELESS:
+        if target.size > MANY and count >= _LOOKS and best < _HOPELESS:
             return replace(proposal, is_given_up=True)
         proposal = replace(proposal, mixture=_refit(proposal, images, proposal.weights, rng))
     return proposal

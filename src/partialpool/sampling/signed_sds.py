@@ -15,8 +15,8 @@ from typing import Final
 
 import numpy as np
 
-from partialpool.marginal.gaussian.marginal import Marginal
 from partialpool.sampling.mode import Peak, widths
+from partialpool.sampling.target import Target
 
 __all__ = ["Signed", "choose_signed"]
 
@@ -31,11 +31,11 @@ _FLATTEST: Final = 0.1
 
 @dataclass(frozen=True, eq=False)
 class Signed:
-    """The density of a marginal in coordinates with signed sds.
+    """The density of a target in coordinates with signed sds.
 
     Attributes
     ----------
-    marginal
+    target
         Whose theta is meant.
     sds, log_scale
         Positions in theta of the log sds, and log c of each.
@@ -43,7 +43,7 @@ class Signed:
         Positions in theta of the partial correlations, and of the sds of the two effects of each.
     """
 
-    marginal: Marginal
+    target: Target
     sds: np.ndarray
     log_scale: np.ndarray
     partials: np.ndarray
@@ -66,7 +66,7 @@ class Signed:
         With g = d log p / d log sd, d log |d log sd / dx| included: d log p / dx = (g - 1) coth x + tanh x.
         """
         theta, signs, flips = self._theta_and_signs(x)
-        value, gradient = self.marginal.gradient(theta)
+        value, gradient = self.target.gradient(theta)
         gradient[self.partials] *= flips
         slope = np.tanh(np.maximum(np.abs(x[self.sds]), _SMALLEST))
         gradient[self.sds] = signs * ((gradient[self.sds] - 1.0) / slope + slope)
@@ -90,9 +90,7 @@ class Signed:
         return theta, signs[self.sds], flips
 
 
-def choose_signed(marginal: Marginal, peak: Peak) -> Signed:
+def choose_signed(target: Target, peak: Peak) -> Signed:
     """Give every sd on the log scale a sign; the peak sets the scales."""
-    layout, sds = marginal.layout, marginal.log_sds
-    of = layout.first[layout.partial_factor]
-    partials = layout.partial_first + np.arange(len(of))
-    return Signed(marginal, sds, peak.theta[sds], partials, of + layout.partial_row, of + layout.partial_column)
+    sds = target.log_sds
+    return Signed(target, sds, peak.theta[sds], *target.partial_correlations)

@@ -5,19 +5,19 @@ from collections.abc import Callable
 import numpy as np
 from nutpie.compiled_pyfunc import from_pyfunc
 
-from partialpool.marginal.gaussian.marginal import Marginal
-from partialpool.marginal.gaussian.workers import single_lapack
 from partialpool.progress import ProgressLine
 from partialpool.sampling.mode import Peak
 from partialpool.sampling.nutpie_run import kept_statistics, run_nutpie, warn_interrupted, whole_chains
 from partialpool.sampling.settings import Settings
 from partialpool.sampling.signed_sds import choose_signed
+from partialpool.sampling.target import Target
+from partialpool.workers import single_lapack
 
 __all__ = ["sample_theta"]
 
 
 def sample_theta(
-    marginal: Marginal, peaks: tuple[Peak, ...], settings: Settings, line: ProgressLine
+    target: Target, peaks: tuple[Peak, ...], settings: Settings, line: ProgressLine
 ) -> tuple[np.ndarray, dict[str, np.ndarray], bool]:
     """Sample theta with signed sds, whitened by the Hessian at the largest peak.
 
@@ -28,7 +28,7 @@ def sample_theta(
     numpy.ndarray, dict, bool
         theta (chains, draws, elements); the sampler's statistics (chains, draws); whether Ctrl-C cut it short.
     """
-    signed = choose_signed(marginal, peaks[0])
+    signed = choose_signed(target, peaks[0])
     with single_lapack():  # for small matrices more threads only wait
         center, factor = signed.from_theta(peaks[0].theta), np.linalg.cholesky(signed.covariance(peaks[0]))
 
@@ -45,15 +45,15 @@ def sample_theta(
     def start(seed: int) -> np.ndarray:
         rng = np.random.default_rng(seed)
         near = peaks[rng.integers(len(peaks))]
-        theta = near.theta + np.linalg.cholesky(near.covariance) @ rng.uniform(-2, 2, marginal.size)
+        theta = near.theta + np.linalg.cholesky(near.covariance) @ rng.uniform(-2, 2, target.size)
         return np.linalg.solve(factor, signed.from_theta(theta) - center)
 
     compiled = from_pyfunc(
-        marginal.size,
+        target.size,
         density,
         expansion,
         [np.dtype("float64")],
-        [(marginal.size,)],
+        [(target.size,)],
         ["theta"],
         make_initial_point_fn=start,
     )

@@ -16,11 +16,11 @@ from partialpool.marginal.gaussian.ordering import BRANCH_FROM, Arrangement, arr
 from partialpool.marginal.gaussian.parameters import Layout, Normals, unpack_many
 from partialpool.marginal.gaussian.standardise import Units, choose_units
 from partialpool.marginal.gaussian.variance_prior import Joint, make_joint, no_joint
-from partialpool.marginal.gaussian.workers import map_pieces, piece_size
 from partialpool.model.coefficient_prior import CoefficientPrior, coefficient_prior
 from partialpool.model.default_priors import PriorSet
 from partialpool.model.variance_prior import decompose, is_decomposed
 from partialpool.names import BETA, ICC, SIGMA, TOTAL_SD, corr_name, sd_name
+from partialpool.workers import map_pieces, piece_size
 
 __all__ = ["Marginal", "build_flat", "build_marginal"]
 
@@ -81,6 +81,19 @@ class Marginal:
         """Positions in theta of the group sds that live on the log scale."""
         at = [i for i, e in enumerate(self.elements) if e.startswith("sd_") and self.layout.coordinates[i] == LOG]
         return np.array(at, np.int64)
+
+    @property
+    def partial_correlations(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Positions in theta of the atanh partial correlations, and of the log sds of the two effects of each."""
+        layout = self.layout
+        of = layout.first[layout.partial_factor]
+        at = layout.partial_first + np.arange(len(of))
+        return at, of + layout.partial_row, of + layout.partial_column
+
+    @property
+    def work(self) -> float:
+        """Multiplications of one evaluation."""
+        return self.arrangement.work
 
     @property
     def is_cheap(self) -> bool:

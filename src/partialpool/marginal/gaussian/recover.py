@@ -7,7 +7,7 @@ import numpy as np
 
 from partialpool.marginal.gaussian.marginal import Marginal
 from partialpool.marginal.gaussian.parameters import unpack_many
-from partialpool.marginal.gaussian.workers import map_pieces, piece_size
+from partialpool.workers import map_pieces, piece_size
 
 __all__ = ["Recovered", "conditional_modes", "original_beta", "recover"]
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from threadpoolctl import threadpool_info
 
-from partialpool.marginal.gaussian.workers import map_pieces, piece_size
+from partialpool.workers import map_pieces, piece_size
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
@@ -38,7 +38,7 @@ def test_an_error_stops_the_others_and_is_raised(workers):
 
 INTERRUPTS = """
 import os, random, signal, threading, time
-from partialpool.marginal.gaussian.workers import map_pieces
+from partialpool.workers import map_pieces
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 random.seed(1)

@@ -1,0 +1,37 @@
+"""What samplers ask of a density: any marginal that has this can be drawn from."""
+
+from typing import Protocol
+
+import numpy as np
+
+__all__ = ["Target"]
+
+
+class Target(Protocol):
+    """A log density of theta, a vector on the real line, with what is known of its elements."""
+
+    @property
+    def size(self) -> int:
+        """Elements of theta."""
+
+    @property
+    def log_sds(self) -> np.ndarray:
+        """Positions in theta of the standard deviations that live on the log scale: near zero they have long tails."""
+
+    @property
+    def partial_correlations(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Positions in theta of the atanh partial correlations, and of the log sds of the two effects of each."""
+
+    @property
+    def work(self) -> float:
+        """Multiplications of one evaluation."""
+
+    @property
+    def is_cheap(self) -> bool:
+        """Whether a density is evaluated in microseconds."""
+
+    def log_densities(self, thetas: np.ndarray, *, workers: int = 1) -> np.ndarray:
+        """Evaluate the log density of each row of thetas (n, elements), on some threads; shape (n,)."""
+
+    def gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
+        """Evaluate the log density and its gradient (elements,)."""
