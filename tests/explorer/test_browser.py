@@ -11,10 +11,12 @@ from explorer.conftest import HOSTILE
 from explorer.screen import MODEL, cells, column, levels_drawn, point_of, set_value, text_of
 from partialpool.distributions.frozen import frozen
 from partialpool.explorer.curves import chosen_effect, pooling_curves
+from partialpool.explorer.script_data import SHARE_DIGITS
 from partialpool.explorer.studies import FAMILIES, prior_scales
 
-_WHOLE = 0.5 + 1e-5
-"""By which a percentage may differ from its whole number: one at a half may round either way."""
+_WHOLE = 0.5 + 50 * 10.0**-SHARE_DIGITS
+"""By which a percentage may differ from its whole number: one at a half may round either way, and shares stand on the
+page with so many digits."""
 
 
 @pytest.mark.parametrize("name", ["sleep", "schools", "radon", "hostile", "penicillin"])

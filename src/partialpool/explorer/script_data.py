@@ -11,10 +11,12 @@ from partialpool.explorer.density import Outline, outline
 from partialpool.explorer.studies import PriorScales, Study
 from partialpool.tabulate import number
 
-__all__ = ["drawn_edge", "level_numbers", "study_numbers"]
+__all__ = ["SHARE_DIGITS", "drawn_edge", "level_numbers", "study_numbers"]
 
 _DIGITS: Final = 10
 """Significant digits of the curves on the page."""
+SHARE_DIGITS: Final = 5
+"""Those of the shares, which the page shows in whole percent."""
 _ICC_POINTS: Final = 201
 
 
@@ -36,7 +38,7 @@ def level_numbers(curves: PoolingCurves, order: np.ndarray) -> dict[str, Any]:
         "population": None if curves.differ else _listed(curves.population[:, 0]),
         "populations": [_listed(row[order]) for row in curves.population] if curves.differ else None,
         "values": [_listed(row[order]) for row in curves.values],
-        "shares": None if curves.pull is Pull.MATRIX else [_listed(row[order], 5) for row in curves.shares],
+        "shares": None if curves.pull is Pull.MATRIX else [_listed(row[order], SHARE_DIGITS) for row in curves.shares],
         "errors": _listed(curves.own_errors[order]),
         "rows": curves.rows[order].tolist(),
         "names": [curves.labels[k] for k in order],
