@@ -56,10 +56,8 @@ class Beta(Family):
 
     @override
     def register(self, given: "TensorGiven") -> "pt.TensorVariable":
-        import pymc as pm  # noqa: PLC0415 - only who builds a PyMC model pays for it
-
         mu, phi = given.mean, given.parameters["phi"]
-        return pm.Beta(given.name, alpha=mu * phi, beta=(1 - mu) * phi, **given.observed())
+        return given.pm.Beta(given.name, alpha=mu * phi, beta=(1 - mu) * phi, **given.observed())
 
     @override
     def expected_variance(self, mean: np.ndarray, square: np.ndarray, own: Own) -> np.ndarray:

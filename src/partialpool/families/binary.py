@@ -73,9 +73,7 @@ class Bernoulli(_Successes):
 
     @override
     def register(self, given: "TensorGiven") -> "pt.TensorVariable":
-        import pymc as pm  # noqa: PLC0415 - only who builds a PyMC model pays for it
-
-        return pm.Bernoulli(given.name, **_probability(given), **given.counted)
+        return given.pm.Bernoulli(given.name, **_probability(given), **given.counted)
 
 
 _ROW = "add an effect of each row: a column of row numbers, (1 | row)"
@@ -121,6 +119,4 @@ class Binomial(_Successes):
 
     @override
     def register(self, given: "TensorGiven") -> "pt.TensorVariable":
-        import pymc as pm  # noqa: PLC0415 - only who builds a PyMC model pays for it
-
-        return pm.Binomial(given.name, n=given.trials, **_probability(given), **given.counted)
+        return given.pm.Binomial(given.name, n=given.trials, **_probability(given), **given.counted)

@@ -60,16 +60,16 @@ class Cumulative(Family):
     @override
     def register(self, given: "TensorGiven") -> "pt.TensorVariable":
         """Register the categories; cutpoints are at the predictors' means."""
-        import pymc as pm  # noqa: PLC0415 - only who builds a PyMC model pays for it
-        import pytensor.tensor as pt  # noqa: PLC0415
-
         cutpoints = given.parameters["cutpoints"]
         if given.link.name == "logit":
-            return pm.OrderedLogistic(given.name, eta=given.eta, cutpoints=cutpoints, compute_p=False, **given.counted)
-        below = given.link.tensor_inverse(cutpoints[None, :] - given.eta[:, None])
+            return given.pm.OrderedLogistic(
+                given.name, eta=given.eta, cutpoints=cutpoints, compute_p=False, **given.counted
+            )
+        below = given.link.tensor_inverse(cutpoints[None, :] - given.eta[:, None], given.pt)
+        pt = given.pt
         edges = pt.concatenate([pt.zeros((below.shape[0], 1)), below, pt.ones((below.shape[0], 1))], axis=1)
         p = pt.clip(pt.diff(edges, axis=1), 1e-15, 1.0)
-        return pm.Categorical(given.name, p=p / p.sum(axis=1, keepdims=True), **given.counted)
+        return given.pm.Categorical(given.name, p=p / p.sum(axis=1, keepdims=True), **given.counted)
 
     @override
     def mean(self, link: Link, eta: np.ndarray, spread: np.ndarray | None, own: Own) -> np.ndarray:

@@ -53,9 +53,7 @@ class Exponential(Family):
 
     @override
     def register(self, given: "TensorGiven") -> "pt.TensorVariable":
-        import pymc as pm  # noqa: PLC0415 - only who builds a PyMC model pays for it
-
-        return pm.Exponential(given.name, scale=given.mean, **given.observed())
+        return given.pm.Exponential(given.name, scale=given.mean, **given.observed())
 
     @override
     def expected_variance(self, mean: np.ndarray, square: np.ndarray, own: Own) -> np.ndarray:

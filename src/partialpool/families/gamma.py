@@ -49,10 +49,8 @@ class Gamma(Family):
 
     @override
     def register(self, given: "TensorGiven") -> "pt.TensorVariable":
-        import pymc as pm  # noqa: PLC0415 - only who builds a PyMC model pays for it
-
         alpha = given.parameters["alpha"]
-        return pm.Gamma(given.name, alpha=alpha, beta=alpha / given.mean, **given.observed())
+        return given.pm.Gamma(given.name, alpha=alpha, beta=alpha / given.mean, **given.observed())
 
     @override
     def expected_variance(self, mean: np.ndarray, square: np.ndarray, own: Own) -> np.ndarray:

@@ -63,9 +63,7 @@ class Gaussian(LocationScale):
 
     @override
     def register(self, given: "TensorGiven") -> "pt.TensorVariable":
-        import pymc as pm  # noqa: PLC0415 - only who builds a PyMC model pays for it
-
-        return pm.Normal(given.name, given.mean, given.parameters["sigma"], **given.observed())
+        return given.pm.Normal(given.name, given.mean, given.parameters["sigma"], **given.observed())
 
     @override
     def expected_variance(self, mean: np.ndarray, square: np.ndarray, own: Own) -> np.ndarray:

@@ -10,7 +10,7 @@ and is worked out by the trapezoidal rule for logit and cloglog (`families/norma
 """
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar, override
+from typing import TYPE_CHECKING, Any, ClassVar, override
 
 import numpy as np
 
@@ -57,7 +57,7 @@ class Link(ABC):
         """Return d linear predictor / d mean, at a mean."""
 
     @abstractmethod
-    def tensor_inverse(self, eta: "pt.TensorVariable") -> "pt.TensorVariable":
+    def tensor_inverse(self, eta: "pt.TensorVariable", pt: Any) -> "pt.TensorVariable":
         """Return the mean at a linear predictor, in PyTensor."""
 
     @abstractmethod
@@ -124,7 +124,7 @@ class ProbabilityLink(Link):
         """Return log(1 - m(eta))."""
 
     @abstractmethod
-    def tensor_forward(self, p: "pt.TensorVariable") -> "pt.TensorVariable":
+    def tensor_forward(self, p: "pt.TensorVariable", pt: Any) -> "pt.TensorVariable":
         """Return the linear predictor at a probability, in PyTensor: cutpoints need it."""
 
 

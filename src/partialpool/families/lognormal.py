@@ -59,9 +59,7 @@ class LogNormal(LocationScale):
 
     @override
     def register(self, given: "TensorGiven") -> "pt.TensorVariable":
-        import pymc as pm  # noqa: PLC0415 - only who builds a PyMC model pays for it
-
-        return pm.LogNormal(given.name, given.eta, given.parameters["sigma"], **given.observed())
+        return given.pm.LogNormal(given.name, given.eta, given.parameters["sigma"], **given.observed())
 
     @override
     def expected_variance(self, mean: np.ndarray, square: np.ndarray, own: Own) -> np.ndarray:

@@ -66,9 +66,7 @@ class NegativeBinomial(Family):
 
     @override
     def register(self, given: "TensorGiven") -> "pt.TensorVariable":
-        import pymc as pm  # noqa: PLC0415 - only who builds a PyMC model pays for it
-
-        return pm.NegativeBinomial(given.name, mu=given.mean, alpha=given.parameters["alpha"], **given.counted)
+        return given.pm.NegativeBinomial(given.name, mu=given.mean, alpha=given.parameters["alpha"], **given.counted)
 
     @override
     def expected_variance(self, mean: np.ndarray, square: np.ndarray, own: Own) -> np.ndarray:

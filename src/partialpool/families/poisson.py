@@ -70,9 +70,7 @@ class Poisson(Family):
 
     @override
     def register(self, given: "TensorGiven") -> "pt.TensorVariable":
-        import pymc as pm  # noqa: PLC0415 - only who builds a PyMC model pays for it
-
-        return pm.Poisson(given.name, given.mean, **given.counted)
+        return given.pm.Poisson(given.name, given.mean, **given.counted)
 
     @override
     def expected_variance(self, mean: np.ndarray, square: np.ndarray, own: Own) -> np.ndarray:

@@ -53,10 +53,8 @@ class StudentT(LocationScale):
 
     @override
     def register(self, given: "TensorGiven") -> "pt.TensorVariable":
-        import pymc as pm  # noqa: PLC0415 - only who builds a PyMC model pays for it
-
         scales = {name: given.parameters[name] for name in ("nu", "sigma")}
-        return pm.StudentT(given.name, mu=given.mean, **scales, **given.observed())
+        return given.pm.StudentT(given.name, mu=given.mean, **scales, **given.observed())
 
     @override
     def expected_variance(self, mean: np.ndarray, square: np.ndarray, own: Own) -> np.ndarray:

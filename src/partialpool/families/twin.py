@@ -26,6 +26,8 @@ class TensorGiven:
         The response, (rows,).
     link, eta, parameters
         Of the model; known standard errors stand for `sigma`.
+    pm, pt
+        The modules `pymc` and `pytensor.tensor`: only who builds a PyMC model imports them.
     trials
         Of each row, or None.
     """
@@ -36,12 +38,14 @@ class TensorGiven:
     link: Link
     eta: "pt.TensorVariable"
     parameters: Mapping[str, "pt.TensorVariable"]
+    pm: Any
+    pt: Any
     trials: "pt.TensorVariable | None" = None
 
     @property
     def mean(self) -> "pt.TensorVariable":
         """The inverse link of the linear predictor."""
-        return self.link.tensor_inverse(self.eta)
+        return self.link.tensor_inverse(self.eta, self.pt)
 
     def observed(self, dtype: str = "float64") -> dict[str, Any]:
         """Arguments of a PyMC distribution that make it the observed variable."""

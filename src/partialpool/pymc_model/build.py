@@ -125,7 +125,7 @@ def _cutpoints(design: Design, priors: PriorSet, shift: pt.TensorVariable) -> pt
     """Cutpoints from the category probabilities at the predictors' means; reported on the original scale."""
     concentration = np.full(len(design.response.categories), priors["cutpoints"].arguments["a"])
     probability = pm.Dirichlet("cutpoints_probability", a=concentration)
-    centred = design.spec.probability_link.tensor_forward(pt.cumsum(probability)[:-1])
+    centred = design.spec.probability_link.tensor_forward(pt.cumsum(probability)[:-1], pt)
     pm.Deterministic("cutpoints", centred + shift, dims=CUTPOINT)
     return centred
 

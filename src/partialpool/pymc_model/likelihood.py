@@ -23,5 +23,7 @@ def likelihood(
         parameters = {**parameters, SIGMA: pm.Data("se_values", design.se, dims=OBS)}
     if response.trials is not None:
         trials = pm.Data("trials_values", np.asarray(response.trials, dtype="int64"), dims=OBS)
-    given = TensorGiven(observed_name(design), OBS, response.values, design.spec.link_record, eta, parameters, trials)
+    given = TensorGiven(
+        observed_name(design), OBS, response.values, design.spec.link_record, eta, parameters, pm, pt, trials
+    )
     return design.spec.family_record.register(given)
