@@ -13,7 +13,7 @@ from partialpool.distributions.table import DISTRIBUTIONS
 from partialpool.families.links import LINKS
 from partialpool.model.default_priors import resolve_priors
 from partialpool.model.prior import draw_prior, lkj_log_density, log_prior_density, sample_lkj
-from partialpool.pymc_model.random import scalar_random
+from partialpool.pymc_model.random import random_vector, scalar_random
 from partialpool.spec.model import ModelSpec
 
 ARGUMENTS = {"location": 0.4, "scale": 1.7, "rate": 0.6, "log_location": 0.2, "shape": 2.3}
@@ -34,6 +34,14 @@ def test_density_equals_pymc(name):
         pymc = pm.logp(scalar_random("v", prior), x).eval()
     # PyMC 6.4 works out constants such as log(2) in single precision.
     np.testing.assert_allclose(frozen(prior).logpdf(x), pymc, rtol=1e-7)
+
+
+@pytest.mark.parametrize("name", [name for name in SCALAR if DISTRIBUTIONS[name].support == "positive"])
+def test_a_vector_of_one_distribution_is_one_variable_with_its_density(name):
+    prior, x = example(name), np.array([0.4, 1.1, 2.0])
+    with pm.Model(coords={"k": range(3)}):
+        density = pm.logp(random_vector("v", [prior] * 3, "abc", dims="k"), x).eval()
+    np.testing.assert_allclose(frozen(prior).logpdf(x), density, rtol=1e-7)
 
 
 @pytest.mark.parametrize("name", SCALAR)

@@ -19,7 +19,6 @@ __all__ = [
     "STUDENT_T",
     "UNIFORM",
     "WEIBULL",
-    "Arguments",
     "Distribution",
     "Role",
     "Support",
@@ -27,7 +26,6 @@ __all__ = [
 
 Role = Literal["location", "scale", "rate", "log_location", "shape"]
 Support = Literal["real", "coefficients", "positive", "unit", "simplex", "correlation", "fixed"]
-Arguments = Mapping[str, float]
 
 (
     NORMAL,
@@ -60,8 +58,6 @@ class Distribution:
         Where its mass lies.
     roles
         Its arguments in order, each with how it answers to a change of units.
-    unbounded
-        Arguments that may be negative; all others must be positive.
     scipy
         From arguments to SciPy's distribution; None for what is not of one number.
     kernel
@@ -78,40 +74,20 @@ class Distribution:
     name: str
     support: Support
     roles: Mapping[str, Role]
-    unbounded: frozenset[str] = frozenset()
     scipy: Callable[..., Any] | None = None
     kernel: tuple[int, Callable[..., tuple[float, ...]]] | None = None
     power: Callable[..., tuple[str, dict[str, float]]] | None = None
     standard: Callable[..., tuple[str, dict[str, float]]] | None = None
-
     half_of: Callable[..., tuple[str, dict[str, float]]] | None = None
 
-    @classmethod
-    def of(
-        cls,
-        name: str,
-        support: Support,
-        unbounded: str = "",
-        *,
-        scipy: Callable[..., Any] | None = None,
-        kernel: tuple[int, Callable[..., tuple[float, ...]]] | None = None,
-        power: Callable[..., tuple[str, dict[str, float]]] | None = None,
-        standard: Callable[..., tuple[str, dict[str, float]]] | None = None,
-        half_of: Callable[..., tuple[str, dict[str, float]]] | None = None,
-        **roles: Role,
-    ) -> "Distribution":
-        """Make one; `roles` are its arguments, in order."""
-        return cls(
-            name,
-            support,
-            MappingProxyType(roles),
-            frozenset(unbounded.split()),
-            scipy,
-            kernel,
-            power,
-            standard,
-            half_of,
-        )
+    def __post_init__(self) -> None:
+        """Close the roles, written as a dictionary in the table."""
+        object.__setattr__(self, "roles", MappingProxyType(dict(self.roles)))
+
+    @property
+    def unbounded(self) -> frozenset[str]:
+        """Its locations, which may be negative; all other arguments must be positive."""
+        return frozenset(name for name, role in self.roles.items() if role in ("location", "log_location"))
 
     @property
     def has_location(self) -> bool:

@@ -72,119 +72,119 @@ DISTRIBUTIONS: Final[Mapping[str, Distribution]] = MappingProxyType(
     {
         entry.name: entry
         for entry in (
-            Distribution.of(
-                "Normal", "real", "mu", mu="location", sigma="scale",
+            Distribution(
+                "Normal", "real", {"mu": "location", "sigma": "scale"},
                 scipy=lambda mu, sigma: stats.norm(mu, sigma),
                 kernel=(NORMAL, lambda mu, sigma: (mu, sigma, 0, -_HALF_LOG_2PI - np.log(sigma))),
                 power=lambda p, /, mu, sigma: ("Normal", {"mu": mu, "sigma": sigma / math.sqrt(p)}),
             ),
-            Distribution.of(
-                "StudentT", "real", "mu", nu="shape", mu="location", sigma="scale",
+            Distribution(
+                "StudentT", "real", {"nu": "shape", "mu": "location", "sigma": "scale"},
                 scipy=lambda nu, mu, sigma: stats.t(nu, mu, sigma),
                 kernel=(STUDENT_T, lambda nu, mu, sigma: (mu, sigma, nu, _t_constant(nu, sigma))),
                 power=lambda p, /, nu, mu, sigma: ("StudentT", {"mu": mu, **_t_power(p, nu, sigma)}),
             ),
-            Distribution.of(
-                "Cauchy", "real", "alpha", alpha="location", beta="scale",
+            Distribution(
+                "Cauchy", "real", {"alpha": "location", "beta": "scale"},
                 scipy=lambda alpha, beta: stats.cauchy(alpha, beta),
                 kernel=(CAUCHY, lambda alpha, beta: (alpha, beta, 0, -np.log(np.pi * beta))),
                 power=lambda p, /, alpha, beta: ("StudentT", {"mu": alpha, **_t_power(p, 1.0, beta)}),
             ),
-            Distribution.of(
-                "Laplace", "real", "mu", mu="location", b="scale",
+            Distribution(
+                "Laplace", "real", {"mu": "location", "b": "scale"},
                 scipy=lambda mu, b: stats.laplace(mu, b),
                 kernel=(LAPLACE, lambda mu, b: (mu, b, 0, -np.log(2 * b))),
                 power=lambda p, /, mu, b: ("Laplace", {"mu": mu, "b": b / p}),
             ),
-            Distribution.of(
-                "Logistic", "real", "mu", mu="location", s="scale",
+            Distribution(
+                "Logistic", "real", {"mu": "location", "s": "scale"},
                 scipy=lambda mu, s: stats.logistic(mu, s),
                 kernel=(LOGISTIC, lambda mu, s: (mu, s, 0, -np.log(s))),
             ),
-            Distribution.of(
-                "Uniform", "real", "lower upper", lower="location", upper="location",
+            Distribution(
+                "Uniform", "real", {"lower": "location", "upper": "location"},
                 scipy=lambda lower, upper: stats.uniform(lower, upper - lower),
                 kernel=(UNIFORM, lambda lower, upper: (lower, upper - lower, 0, -np.log(upper - lower))),
                 power=lambda p, /, lower, upper: ("Uniform", {"lower": lower, "upper": upper}),
             ),
-            Distribution.of(
-                "UnitInformation", "coefficients", "mu", mu="location", sigma="scale",
+            Distribution(
+                "UnitInformation", "coefficients", {"mu": "location", "sigma": "scale"},
                 power=lambda p, /, mu, sigma: ("UnitInformation", {"mu": mu, "sigma": sigma / math.sqrt(p)}),
             ),
-            Distribution.of(
-                "HalfNormal", "positive", sigma="scale",
+            Distribution(
+                "HalfNormal", "positive", {"sigma": "scale"},
                 scipy=lambda sigma: stats.halfnorm(0, sigma),
                 kernel=(NORMAL, lambda sigma: (0, sigma, 0, _LOG_2 - _HALF_LOG_2PI - np.log(sigma))),
                 power=lambda p, /, sigma: ("HalfNormal", {"sigma": sigma / math.sqrt(p)}),
             ),
-            Distribution.of(
-                "HalfStudentT", "positive", nu="shape", sigma="scale",
+            Distribution(
+                "HalfStudentT", "positive", {"nu": "shape", "sigma": "scale"},
                 scipy=lambda nu, sigma: Folded(stats.t(nu, 0, sigma)),
                 kernel=(STUDENT_T, lambda nu, sigma: (0, sigma, nu, _LOG_2 + _t_constant(nu, sigma))),
                 power=lambda p, /, nu, sigma: ("HalfStudentT", _t_power(p, nu, sigma)),
             ),
-            Distribution.of(
-                "HalfCauchy", "positive", beta="scale",
+            Distribution(
+                "HalfCauchy", "positive", {"beta": "scale"},
                 scipy=lambda beta: stats.halfcauchy(0, beta),
                 kernel=(CAUCHY, lambda beta: (0, beta, 0, _LOG_2 - np.log(np.pi * beta))),
                 power=lambda p, /, beta: ("HalfStudentT", _t_power(p, 1.0, beta)),
             ),
-            Distribution.of(
-                "HalfLogistic", "positive", s="scale",
+            Distribution(
+                "HalfLogistic", "positive", {"s": "scale"},
                 scipy=lambda s: stats.halflogistic(0, s),
                 kernel=(LOGISTIC, lambda s: (0, s, 0, _LOG_2 - np.log(s))),
                 half_of=lambda s: ("Logistic", {"mu": 0.0, "s": s}),
             ),
-            Distribution.of(
-                "Exponential", "positive", lam="rate",
+            Distribution(
+                "Exponential", "positive", {"lam": "rate"},
                 scipy=lambda lam: stats.expon(0, 1 / lam),
                 kernel=(EXPONENTIAL, lambda lam: (0, lam, 0, np.log(lam))),
                 power=lambda p, /, lam: ("Exponential", {"lam": p * lam}),
             ),
-            Distribution.of(
-                "Gamma", "positive", alpha="shape", beta="rate",
+            Distribution(
+                "Gamma", "positive", {"alpha": "shape", "beta": "rate"},
                 scipy=lambda alpha, beta: stats.gamma(alpha, 0, 1 / beta),
                 kernel=(GAMMA, lambda alpha, beta: (0, beta, alpha, alpha * np.log(beta) - gammaln(alpha))),
                 power=lambda p, /, alpha, beta: ("Gamma", {"alpha": p * (alpha - 1) + 1, "beta": p * beta}),
             ),
-            Distribution.of(
-                "InverseGamma", "positive", alpha="shape", beta="scale",
+            Distribution(
+                "InverseGamma", "positive", {"alpha": "shape", "beta": "scale"},
                 scipy=lambda alpha, beta: stats.invgamma(alpha, 0, beta),
                 kernel=(INVERSE_GAMMA, lambda alpha, beta: (0, beta, alpha, alpha * np.log(beta) - gammaln(alpha))),
                 power=lambda p, /, alpha, beta: ("InverseGamma", {"alpha": p * (alpha + 1) - 1, "beta": p * beta}),
             ),
-            Distribution.of(
-                "LogNormal", "positive", "mu", mu="log_location", sigma="shape",
+            Distribution(
+                "LogNormal", "positive", {"mu": "log_location", "sigma": "shape"},
                 scipy=lambda mu, sigma: stats.lognorm(sigma, 0, np.exp(mu)),
                 kernel=(LOG_NORMAL, lambda mu, sigma: (mu, sigma, 0, -_HALF_LOG_2PI - np.log(sigma))),
                 power=_lognormal_power,
             ),
-            Distribution.of(
-                "Weibull", "positive", alpha="shape", beta="scale",
+            Distribution(
+                "Weibull", "positive", {"alpha": "shape", "beta": "scale"},
                 scipy=lambda alpha, beta: stats.weibull_min(alpha, 0, beta),
                 kernel=(WEIBULL, lambda alpha, beta: (0, beta, alpha, np.log(alpha) - np.log(beta))),
             ),
-            Distribution.of(
-                "PC", "positive", u="scale", a="shape",
+            Distribution(
+                "PC", "positive", {"u": "scale", "a": "shape"},
                 # P(sd > u) = a makes the rate -log(a) / u (Simpson, Rue, Riebler, Martins & Sorbye 2017).
                 standard=lambda u, a: ("Exponential", {"lam": -math.log(a) / u}),
                 power=lambda p, /, u, a: ("PC", {"u": u, "a": a**p}),
             ),
-            Distribution.of(
-                "Beta", "unit", alpha="shape", beta="shape",
+            Distribution(
+                "Beta", "unit", {"alpha": "shape", "beta": "shape"},
                 scipy=lambda alpha, beta: stats.beta(alpha, beta),
                 power=lambda p, /, alpha, beta: ("Beta", {"alpha": p * (alpha - 1) + 1, "beta": p * (beta - 1) + 1}),
             ),
-            Distribution.of(
-                "Dirichlet", "simplex", a="shape",
+            Distribution(
+                "Dirichlet", "simplex", {"a": "shape"},
                 power=lambda p, /, a: ("Dirichlet", {"a": p * (a - 1) + 1}),
             ),
-            Distribution.of(
-                "LKJ", "correlation", eta="shape",
+            Distribution(
+                "LKJ", "correlation", {"eta": "shape"},
                 power=lambda p, /, eta: ("LKJ", {"eta": p * (eta - 1) + 1}),
             ),
-            Distribution.of(
-                "DiracDelta", "fixed", c="shape",
+            Distribution(
+                "DiracDelta", "fixed", {"c": "shape"},
                 scipy=lambda c: Fixed(c),
                 power=lambda p, /, c: ("DiracDelta", {"c": c}),
             ),

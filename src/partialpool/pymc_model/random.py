@@ -1,11 +1,13 @@
 """Priors become PyMC random variables."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
+from partialpool.distributions.distribution import Distribution
 from partialpool.distributions.prior import Prior
 from partialpool.distributions.table import DISTRIBUTIONS
 
@@ -38,10 +40,7 @@ def random_vector(
         entry = DISTRIBUTIONS[priors[0].distribution]
         arguments = {a: np.array([prior.arguments[a] for prior in priors]) for a in entry.roles}
         moved = {a: v + shift if entry.roles[a] == "location" else v for a, v in arguments.items()}
-        if entry.half_of is not None:
-            whole, stated = entry.half_of(**moved)
-            return pm.Truncated(name, getattr(pm, whole).dist(**stated), lower=0.0, dims=dims)
-        return getattr(pm, entry.name)(name, **moved, dims=dims)
+        return _variable(name, entry, moved, dims=dims)
     scalars = [scalar_random(f"{name}[{label}]", prior) for prior, label in zip(priors, labels, strict=True)]
     return pm.Deterministic(name, pt.stack(scalars), dims=dims)
 
@@ -57,9 +56,18 @@ def scalar_random(name: str, prior: Prior) -> pt.TensorVariable:
     standard = prior.standard
     if standard.support == "fixed":
         return pm.Deterministic(name, pt.constant(standard.arguments["c"]))
-    half_of = DISTRIBUTIONS[standard.distribution].half_of
-    pymc_name, arguments = half_of(**standard.arguments) if half_of else (standard.distribution, standard.arguments)
-    lower = standard.lower or (0.0 if half_of else None)
+    return _variable(name, DISTRIBUTIONS[standard.distribution], standard.arguments, lower=standard.lower)
+
+
+def _variable(
+    name: str, entry: Distribution, arguments: Mapping[str, Any], *, lower: float | None = None, dims: str | None = None
+) -> pt.TensorVariable:
+    """Make PyMC's variable; what PyMC has no class for is the upper half of what it has."""
+    pymc_name, stated = entry.name, arguments
+    if entry.half_of is not None:
+        pymc_name, stated = entry.half_of(**arguments)
+        lower = 0.0 if lower is None else lower
+    distribution = getattr(pm, pymc_name)
     if lower is None:
-        return getattr(pm, pymc_name)(name, **arguments)
-    return pm.Truncated(name, getattr(pm, pymc_name).dist(**arguments), lower=lower)
+        return distribution(name, **stated, dims=dims)
+    return pm.Truncated(name, distribution.dist(**stated), lower=lower, dims=dims)
