@@ -5,6 +5,7 @@ import pytest
 from scipy import integrate
 
 from partialpool.families.given import Given
+from partialpool.families.links import LINKS
 from partialpool.families.registry import FAMILIES
 from partialpool.questions.check_advice import statistic_in_words
 
@@ -21,7 +22,7 @@ def given(family, link, eta):
     own = {name: np.full((len(eta), 1), OWN[name]) for name, _ in family.parameters if name in OWN}
     own |= {"cutpoints": CUTPOINTS} if family.has_cutpoints else {}
     trials = np.full(eta.shape[1], 5.0) if family.kind == "successes" else None
-    return Given(family.link_named(link), eta, own, trials)
+    return Given(LINKS[link], eta, own, trials)
 
 
 def values(family):
@@ -121,7 +122,7 @@ def test_the_pilot_is_a_positive_number_per_row(family, link):
     y = {"positive": [0.3, 2.0, 0.9], "proportion": [0.2, 0.5, 0.9], "binary": [0, 1, 1], "real": [1.0, 2.0, 4.0]}
     response = np.array(y.get(family.kind, [0, 2, 1]), float)
     trials = np.full(3, 5.0 if family.kind == "successes" else 1.0)
-    found = family.pilot_information(family.link_named(link), response, trials, lambda: np.asarray(0.5))
+    found = family.pilot_information(LINKS[link], response, trials, lambda: np.asarray(0.5))
     found = np.broadcast_to(found, 3)
     assert (found > 0).all()
     assert np.isfinite(found).all()

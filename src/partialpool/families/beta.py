@@ -9,6 +9,7 @@ from scipy import special, stats
 
 from partialpool.families.family import SHAPE_PRIOR, Family, Notation, Own
 from partialpool.families.given import Given
+from partialpool.families.links import PROBABILITY_LINKS
 from partialpool.families.support import PROPORTION
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class Beta(Family):
 
     name = "beta"
     support = PROPORTION
-    links = ("logit", "probit", "cloglog")
+    links = PROBABILITY_LINKS
     parameters = (("phi", SHAPE_PRIOR),)
     notation = Notation("Beta", (("mean", "location"), ("precision", "phi")))
     variance_formula = "mean (1 - mean) / (1 + phi)"
@@ -63,6 +64,7 @@ class Beta(Family):
     def expected_variance(self, mean: np.ndarray, square: np.ndarray, own: Own) -> np.ndarray:
         return (mean - square) / (1 + own["phi"])
 
+    @override
     def pilot(
         self, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray]:

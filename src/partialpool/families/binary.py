@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, override
 import numpy as np
 from scipy import special
 
-from partialpool.families.family import Family, Notation, Own
+from partialpool.families.family import EFFECT_OF_EACH_ROW, Family, Notation, Own
 from partialpool.families.given import Given
+from partialpool.families.links import PROBABILITY_LINKS
 from partialpool.families.support import BINARY, SUCCESSES
 
 if TYPE_CHECKING:
@@ -18,21 +19,20 @@ if TYPE_CHECKING:
 
 __all__ = ["Bernoulli", "Binomial"]
 
-_LINKS = ("logit", "probit", "cloglog")
-
 
 class _Successes(Family):
     """The mean of one trial is the probability of success; it has no parameter beside it."""
 
-    links = _LINKS
+    links = PROBABILITY_LINKS
     is_latent = True
-    log_concave_links = frozenset(_LINKS)
+    log_concave_links = frozenset(PROBABILITY_LINKS)
     variance_formula = "mean (1 - mean)"
 
     @override
     def expected_variance(self, mean: np.ndarray, square: np.ndarray, own: Own) -> np.ndarray:
         return mean - square
 
+    @override
     def pilot(
         self, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -76,9 +76,6 @@ class Bernoulli(_Successes):
         return given.pm.Bernoulli(given.name, **_probability(given), **given.counted)
 
 
-_ROW = "add an effect of each row: a column of row numbers, (1 | row)"
-
-
 class Binomial(_Successes):
     """Successes of a known number of trials."""
 
@@ -89,9 +86,9 @@ class Binomial(_Successes):
     picture = "frequencies"
     advice = MappingProxyType(
         {
-            ("dispersion", True): f"the successes are overdispersed: {_ROW}",
+            ("dispersion", True): f"the successes are overdispersed: {EFFECT_OF_EACH_ROW}",
             ("dispersion", False): "successes vary less than independent trials do: are trials independent?",
-            ("none_or_all", True): f"more rows at the ends than independent trials make: {_ROW}",
+            ("none_or_all", True): f"more rows at the ends than independent trials make: {EFFECT_OF_EACH_ROW}",
         }
     )
     advice_for_spreads = "an effect of each row, (1 | row), or a slope"

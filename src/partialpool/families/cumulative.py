@@ -9,6 +9,7 @@ from partialpool.distributions.prior import Prior
 from partialpool.families.family import Family, Own
 from partialpool.families.given import Given
 from partialpool.families.link import Link, ProbabilityLink
+from partialpool.families.links import PROBABILITY_LINKS
 from partialpool.families.support import ORDINAL
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from partialpool.families.twin import TensorGiven
 
 __all__ = ["Cumulative"]
-
-_LINKS = ("logit", "probit", "cloglog")
 
 
 class Cumulative(Family):
@@ -29,11 +28,11 @@ class Cumulative(Family):
 
     name = "cumulative"
     support = ORDINAL
-    links = _LINKS
+    links = PROBABILITY_LINKS
     parameters = (("cutpoints", Prior("Dirichlet", a=1)),)
     is_latent = True
     has_mean = False
-    log_concave_links = frozenset(_LINKS)
+    log_concave_links = frozenset(PROBABILITY_LINKS)
     picture = "categories"
 
     @override
@@ -86,12 +85,14 @@ class Cumulative(Family):
         """Categories have neither mean nor variance, and their checks need none."""
         return given.eta, np.ones_like(given.eta)
 
+    @override
     def pilot(
         self, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray]:
         """Categories have neither."""
         raise NotImplementedError
 
+    @override
     def pilot_information(
         self, link: Link, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
     ) -> np.ndarray:

@@ -15,20 +15,22 @@ import numpy as np
 from partialpool.distributions.prior import Prior
 from partialpool.families.given import Given
 from partialpool.families.link import Link, ProbabilityLink
-from partialpool.families.links import LINKS
 from partialpool.families.support import Support
+from partialpool.names import SIGMA
 
 if TYPE_CHECKING:
     import pytensor.tensor as pt
 
     from partialpool.families.twin import TensorGiven
 
-__all__ = ["SHAPE_PRIOR", "Family", "Notation", "Own"]
+__all__ = ["EFFECT_OF_EACH_ROW", "SHAPE_PRIOR", "Family", "Notation", "Own"]
 
 Own = Mapping[str, np.ndarray]
 SHAPE_PRIOR: Final = Prior("InverseGamma", alpha=0.4, beta=0.3)
 """Of shapes and precisions, what brms takes for the negative binomial's shape alone: little mass at 0, a tail heavy
 enough for nearly Poisson data."""
+EFFECT_OF_EACH_ROW: Final = "add an effect of each row: a column of row numbers, (1 | row)"
+"""What to try where counts or successes vary more than the family says."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ class Family(ABC):
     @property
     def shapes(self) -> tuple[str, ...]:
         """Its own parameters that are no scale and no cutpoints."""
-        return tuple(name for name, _ in self.parameters if name not in ("sigma", "cutpoints"))
+        return tuple(name for name, _ in self.parameters if name not in (SIGMA, "cutpoints"))
 
     @property
     def is_scored(self) -> bool:
@@ -251,7 +253,3 @@ class Family(ABC):
     def starting_mean(self, y: np.ndarray, trials: np.ndarray) -> np.ndarray:
         """Return the responses as means, moved off the edges, where Fisher scoring begins."""
         return (y + 0.5) / (trials + 1)
-
-    def link_named(self, name: str) -> Link:
-        """Look one of its links up."""
-        return LINKS[name]

@@ -61,6 +61,7 @@ class Gamma(Family):
         """Under a log link the variance is ln(1 + 1 / alpha) at every mean."""
         return link.name != "log"
 
+    @override
     def pilot(
         self, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray]:

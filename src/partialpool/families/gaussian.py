@@ -10,6 +10,7 @@ from partialpool.families.family import Notation, Own
 from partialpool.families.given import Given
 from partialpool.families.location_scale import LocationScale
 from partialpool.families.support import REAL
+from partialpool.names import SIGMA
 
 if TYPE_CHECKING:
     import pytensor.tensor as pt
@@ -27,7 +28,7 @@ class Gaussian(LocationScale):
     links = ("identity", "log")
     is_normal = True
     takes_se = True
-    notation = Notation("Normal", (("", "location"), ("", "sigma")))
+    notation = Notation("Normal", (("", "location"), ("", SIGMA)))
     variance_formula = "sigma^2"
     checks = ("skewness", "tails", "spread", "fitted")
     picture = "densities"
@@ -63,8 +64,8 @@ class Gaussian(LocationScale):
 
     @override
     def register(self, given: "TensorGiven") -> "pt.TensorVariable":
-        return given.pm.Normal(given.name, given.mean, given.parameters["sigma"], **given.observed())
+        return given.pm.Normal(given.name, given.mean, given.parameters[SIGMA], **given.observed())
 
     @override
     def expected_variance(self, mean: np.ndarray, square: np.ndarray, own: Own) -> np.ndarray:
-        return np.broadcast_to(own["sigma"] ** 2, mean.shape)
+        return np.broadcast_to(own[SIGMA] ** 2, mean.shape)

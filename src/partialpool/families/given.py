@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from partialpool.families.link import Link, ProbabilityLink
+from partialpool.names import SIGMA
 
 __all__ = ["Given"]
 
@@ -52,12 +53,12 @@ class Given:
     @property
     def scaled(self) -> Mapping[str, np.ndarray]:
         """The parameters, known standard errors in place of sigma."""
-        return self.parameters if self.se is None else {**self.parameters, "sigma": self.se}
+        return self.parameters if self.se is None else {**self.parameters, SIGMA: self.se}
 
     @property
     def sigma(self) -> np.ndarray:
         """The scale, or the known standard errors."""
-        return self.scaled["sigma"]
+        return self.scaled[SIGMA]
 
     @property
     def nu(self) -> np.ndarray:

@@ -64,6 +64,7 @@ class Link(ABC):
     def mean_over_normal(self, eta: np.ndarray, spread: np.ndarray) -> np.ndarray:
         """Return E m(eta + u), u ~ N(0, spread), elementwise."""
 
+    @abstractmethod
     def covariance_over_normal(self, eta: np.ndarray, shared: np.ndarray, spread: np.ndarray) -> np.ndarray:
         """Return Cov(m(eta + w + r), m(eta + w + r')), w ~ N(0, shared), r and r' ~ N(0, spread - shared), elementwise.
 
@@ -81,7 +82,6 @@ class Link(ABC):
         eta, shared, spread
             Linear predictor, and variances with shared <= spread, of one shape.
         """
-        raise NotImplementedError
 
     def population_mean(self, eta: np.ndarray, spread: np.ndarray) -> np.ndarray:
         """Return E m(eta + u) where it has a closed form; else the mean at the typical level, u = 0.

@@ -13,7 +13,7 @@ from partialpool.families.link import IntegratedLink, Link, ProbabilityLink
 if TYPE_CHECKING:
     import pytensor.tensor as pt
 
-__all__ = ["LINKS"]
+__all__ = ["LINKS", "PROBABILITY_LINKS"]
 
 
 class Identity(Link):
@@ -327,3 +327,5 @@ LINKS: Final[Mapping[str, Link]] = MappingProxyType(
     {link.name: link for link in (Identity(), Log(), Logit(), Probit(), Cloglog(), Sqrt(), Inverse())}
 )
 """Every link by name."""
+PROBABILITY_LINKS: Final = tuple(name for name, link in LINKS.items() if isinstance(link, ProbabilityLink))
+"""Names of the links of probabilities, the default first."""

@@ -8,18 +8,19 @@ import numpy as np
 from partialpool.distributions.prior import Prior
 from partialpool.families.family import Family, Own
 from partialpool.families.link import Link
+from partialpool.names import SIGMA
 
-__all__ = ["SIGMA", "LocationScale"]
+__all__ = ["SIGMA_PRIOR", "LocationScale"]
 
-SIGMA: Final = ("sigma", Prior("HalfStudentT", nu=3, sigma=1))
+SIGMA_PRIOR: Final = (SIGMA, Prior("HalfStudentT", nu=3, sigma=1))
 """The scale, with its default prior in units of the response's sd."""
 
 
 class LocationScale(Family):
     """The linear predictor, through the link, is the location; sigma is the scale, unless standard errors are known."""
 
-    parameters: ClassVar[tuple[tuple[str, Prior], ...]] = (SIGMA,)
-    in_response_units = frozenset({"sigma"})
+    parameters: ClassVar[tuple[tuple[str, Prior], ...]] = (SIGMA_PRIOR,)
+    in_response_units = frozenset({SIGMA})
 
     @override
     def variance_needs_mean(self, link: Link) -> bool:
@@ -30,7 +31,7 @@ class LocationScale(Family):
     def predictor_variance(self, link: Link, mean: np.ndarray, own: Own, known: float | None) -> tuple[np.ndarray, str]:
         """Return sigma^2, or the mean square of known standard errors; delta method for other links."""
         if known is None:
-            variance, text = np.broadcast_to(own["sigma"] ** 2, mean.shape), "sigma^2"
+            variance, text = np.broadcast_to(own[SIGMA] ** 2, mean.shape), "sigma^2"
         else:
             variance, text = np.full(mean.shape, known), "mean square of the known standard errors"
         variance, text = self.spread_of(variance, text, own)
@@ -47,12 +48,14 @@ class LocationScale(Family):
         """Return the sd of the response, offset taken off; under another link than the identity there is none."""
         return link.observed_sd(y, shift) if link.is_identity else None
 
+    @override
     def pilot(
         self, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray]:
         """The mean of all rows, and the residual variance or the known ones."""
         return np.full(len(y), np.mean(y)), np.broadcast_to(residual(), len(y))
 
+    @override
     def pilot_information(
         self, link: Link, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
     ) -> np.ndarray:

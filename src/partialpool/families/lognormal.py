@@ -13,6 +13,7 @@ from partialpool.families.link import Link
 from partialpool.families.links import LINKS
 from partialpool.families.location_scale import LocationScale
 from partialpool.families.support import POSITIVE
+from partialpool.names import SIGMA
 
 if TYPE_CHECKING:
     import pytensor.tensor as pt
@@ -30,7 +31,7 @@ class LogNormal(LocationScale):
     links = ("identity",)
     on_log_scale = True
     is_normal = True
-    notation = Notation("LogNormal", (("", "location"), ("", "sigma")))
+    notation = Notation("LogNormal", (("", "location"), ("", SIGMA)))
     variance_formula = "(exp(sigma^2) - 1) mean^2"
     checks = ("skewness", "tails", "spread", "fitted")
     picture = "densities"
@@ -59,16 +60,16 @@ class LogNormal(LocationScale):
 
     @override
     def register(self, given: "TensorGiven") -> "pt.TensorVariable":
-        return given.pm.LogNormal(given.name, given.eta, given.parameters["sigma"], **given.observed())
+        return given.pm.LogNormal(given.name, given.eta, given.parameters[SIGMA], **given.observed())
 
     @override
     def expected_variance(self, mean: np.ndarray, square: np.ndarray, own: Own) -> np.ndarray:
-        return np.expm1(own["sigma"] ** 2) * square
+        return np.expm1(own[SIGMA] ** 2) * square
 
     @override
     def on_mean_scale(self, link: Link, eta: np.ndarray, own: Own) -> tuple[Link, np.ndarray]:
         """The mean is exp(eta + sigma^2 / 2)."""
-        return LINKS["log"], eta + own["sigma"] ** 2 / 2
+        return LINKS["log"], eta + own[SIGMA] ** 2 / 2
 
     @override
     def spread_of(self, square: np.ndarray, text: str, own: Own) -> tuple[np.ndarray, str]:
@@ -85,6 +86,7 @@ class LogNormal(LocationScale):
         """Return the sd of log y, offset taken off."""
         return link.observed_sd(np.log(y), shift)
 
+    @override
     def pilot(
         self, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, override
 import numpy as np
 from scipy import special, stats
 
-from partialpool.families.family import SHAPE_PRIOR, Family, Notation, Own
+from partialpool.families.family import EFFECT_OF_EACH_ROW, SHAPE_PRIOR, Family, Notation, Own
 from partialpool.families.given import Given
 from partialpool.families.poisson import MORE_ZEROS, draw_counts
 from partialpool.families.support import COUNT
@@ -37,9 +37,7 @@ class NegativeBinomial(Family):
     picture = "frequencies"
     advice = MappingProxyType(
         {
-            ("dispersion", True): (
-                "the counts are still overdispersed: add an effect of each row: a column of row numbers, (1 | row)"
-            ),
+            ("dispersion", True): f"the counts are still overdispersed: {EFFECT_OF_EACH_ROW}",
             ("zeros", True): MORE_ZEROS,
             ("largest", True): "look at the rows with the largest counts, or at a missing predictor",
             ("largest", False): (
@@ -72,6 +70,7 @@ class NegativeBinomial(Family):
     def expected_variance(self, mean: np.ndarray, square: np.ndarray, own: Own) -> np.ndarray:
         return mean + square / own["alpha"]
 
+    @override
     def pilot(
         self, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray]:

@@ -81,6 +81,7 @@ class Poisson(Family):
         """Under the square root the variance is 1/4 at every mean."""
         return link.name != "sqrt"
 
+    @override
     def pilot(
         self, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray]:

@@ -8,8 +8,9 @@ from scipy import special, stats
 from partialpool.distributions.prior import Prior
 from partialpool.families.family import Notation, Own
 from partialpool.families.given import Given
-from partialpool.families.location_scale import SIGMA, LocationScale
+from partialpool.families.location_scale import SIGMA_PRIOR, LocationScale
 from partialpool.families.support import REAL
+from partialpool.names import SIGMA
 
 if TYPE_CHECKING:
     import pytensor.tensor as pt
@@ -30,9 +31,9 @@ class StudentT(LocationScale):
     name = "student_t"
     support = REAL
     links = ("identity", "log")
-    parameters = (SIGMA, ("nu", Prior("Gamma", alpha=2, beta=0.1)))
+    parameters = (SIGMA_PRIOR, ("nu", Prior("Gamma", alpha=2, beta=0.1)))
     takes_se = True
-    notation = Notation("StudentT", (("", "nu"), ("", "location"), ("", "sigma")))
+    notation = Notation("StudentT", (("", "nu"), ("", "location"), ("", SIGMA)))
     variance_formula = "sigma^2 nu / (nu - 2)"
     checks = ("smallest", "largest", "spread")
     picture = "distributions"
@@ -53,12 +54,12 @@ class StudentT(LocationScale):
 
     @override
     def register(self, given: "TensorGiven") -> "pt.TensorVariable":
-        scales = {name: given.parameters[name] for name in ("nu", "sigma")}
+        scales = {name: given.parameters[name] for name in ("nu", SIGMA)}
         return given.pm.StudentT(given.name, mu=given.mean, **scales, **given.observed())
 
     @override
     def expected_variance(self, mean: np.ndarray, square: np.ndarray, own: Own) -> np.ndarray:
-        return np.broadcast_to(own["sigma"] ** 2 * tail_inflation(own["nu"]), mean.shape)
+        return np.broadcast_to(own[SIGMA] ** 2 * tail_inflation(own["nu"]), mean.shape)
 
     @override
     def spread_of(self, square: np.ndarray, text: str, own: Own) -> tuple[np.ndarray, str]:

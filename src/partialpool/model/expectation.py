@@ -4,6 +4,7 @@ import numpy as np
 
 from partialpool.design.design import Design
 from partialpool.model.predictor import Draws
+from partialpool.model.response import family_parameters
 
 __all__ = ["expectation"]
 
@@ -32,6 +33,5 @@ def expectation(design: Design, eta: np.ndarray, spread: np.ndarray | None, draw
     DataError
         The inverse link with a spread: 1 / eta has no mean under a normal eta.
     """
-    family = design.spec.family_record
-    own = {name: draws[name].reshape(len(eta), -1) for name, _ in family.parameters if name in draws}
-    return family.mean(design.spec.link_record, eta, spread, own)
+    own = family_parameters(design, eta, draws)
+    return design.spec.family_record.mean(design.spec.link_record, eta, spread, own)

@@ -7,7 +7,7 @@ from partialpool.design.newdata import Rows
 from partialpool.families.given import Given
 from partialpool.model.predictor import Draws, Seed
 
-__all__ = ["given_of", "log_density", "log_density_of", "replicate", "tail_probabilities"]
+__all__ = ["family_parameters", "given_of", "log_density", "log_density_of", "replicate", "tail_probabilities"]
 
 
 def given_of(design: Design, rows: Rows, eta: np.ndarray, draws: Draws) -> Given:
@@ -22,9 +22,13 @@ def given_of(design: Design, rows: Rows, eta: np.ndarray, draws: Draws) -> Given
     draws
         Posterior variables, chains stacked.
     """
+    return Given(design.spec.link_record, eta, family_parameters(design, eta, draws), rows.trials, rows.se)
+
+
+def family_parameters(design: Design, eta: np.ndarray, draws: Draws) -> dict[str, np.ndarray]:
+    """Return the family's own parameters among posterior variables: (draws, 1), cutpoints (draws, K - 1)."""
     names = [name for name, _ in design.spec.family_record.parameters if name in draws]
-    parameters = {name: draws[name].reshape(eta.shape[0], -1) for name in names}
-    return Given(design.spec.link_record, eta, parameters, rows.trials, rows.se)
+    return {name: draws[name].reshape(len(eta), -1) for name in names}
 
 
 def log_density(design: Design, rows: Rows, eta: np.ndarray, draws: Draws) -> np.ndarray:

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, StrMethodFormatter, SymmetricalLogLocator
 
 from partialpool.errors import DataError
+from partialpool.families.links import LINKS
 from partialpool.families.registry import family_named
 from partialpool.families.support import BINARY
 from partialpool.plots.answer import draws_answer_of
@@ -130,7 +131,7 @@ def _tables(panel: Axes, tree: xr.DataTree, unit: str) -> None:
     numbers = np.append(chosen[~np.isnan(chosen)], observed)
     low, high = np.quantile(numbers, [0.01, 0.99])
     panel.set_xlim(min(low, observed.min()), max(high, observed.max()))
-    in_factors = family.on_log_scale or family.link_named(tree.attrs["link"]).coefficients_are_log_ratios
+    in_factors = family.on_log_scale or LINKS[tree.attrs["link"]].coefficients_are_log_ratios
     if observed.min() >= 0 and in_factors:
         _in_factors(panel, observed)
     panel.set(xlabel=f"{short(name)}{f' ({unit})' if unit else ''}", ylabel="share of rows up to here")
@@ -163,7 +164,7 @@ def _unit_of_sd(tree: xr.DataTree, unit: str) -> str:
     family = family_named(tree.attrs["family"])
     if family.on_log_scale:
         return "log scale"
-    link = family.link_named(tree.attrs["link"])
+    link = LINKS[tree.attrs["link"]]
     return unit if link.is_identity else f"{link.name} scale"
 
 

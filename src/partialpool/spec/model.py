@@ -9,6 +9,7 @@ from typing import Any
 from partialpool.errors import SpecError
 from partialpool.families.family import Family
 from partialpool.families.link import Link, ProbabilityLink
+from partialpool.families.links import LINKS
 from partialpool.families.registry import FAMILIES, family_named
 from partialpool.spec.expression import columns_of, read_common
 from partialpool.spec.formula import ResponseTerm, parse_formula, read_response
@@ -282,7 +283,7 @@ class ModelSpec:
     @property
     def link_record(self) -> Link:
         """The link's entry in `LINKS`."""
-        return self.family_record.link_named(self.link)
+        return LINKS[self.link]
 
     @property
     def probability_link(self) -> ProbabilityLink:

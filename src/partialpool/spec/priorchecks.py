@@ -8,6 +8,7 @@ from partialpool.distributions.distribution import Support
 from partialpool.distributions.prior import Prior
 from partialpool.errors import PriorError
 from partialpool.families.family import Family
+from partialpool.families.links import LINKS
 from partialpool.names import ICC, SIGMA, TOTAL_SD, corr_name, sd_name, share_name
 
 __all__ = ["check_stated_priors", "replaced_by", "share_parameters"]
@@ -109,7 +110,7 @@ def _check_truncated(priors: Mapping[str, Prior], family: Family) -> None:
 
 def _check_whole(name: str, family: Family, *, link: str, se: str | None, has_groups: bool) -> None:
     """The variance has a whole only where every row's residual has one variance, on the scale of the effects."""
-    additive = family.is_additive(family.link_named(link)) and (family.is_latent or se is None)
+    additive = family.is_additive(LINKS[link]) and (family.is_latent or se is None)
     if not additive:
         own = f"{family.name} with link {link}" + (" and known standard errors" if se else "")
         raise PriorError(
