@@ -45,6 +45,11 @@ class Response:
     categories: tuple[str, ...] = ()
 
     @property
+    def n_trials(self) -> np.ndarray:
+        """How many trials each row stands for, (rows,): 1 unless it counts successes of several."""
+        return np.ones(len(self.values)) if self.trials is None else self.trials
+
+    @property
     def is_binary(self) -> bool:
         """Whether it is one of two categories."""
         return len(self.categories) == 2

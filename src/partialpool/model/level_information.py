@@ -15,8 +15,7 @@ def row_information_of(design: Design, residual: float) -> np.ndarray:
     """
     if design.se is not None:
         return 1 / design.se**2
-    trials = np.ones(design.n_rows) if design.response.trials is None else design.response.trials
-    return trials / residual
+    return design.response.n_trials / residual
 
 
 def information_alike(factor: FactorEffects, information: np.ndarray) -> float:

@@ -122,20 +122,16 @@ def _weighted(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> tuple[np.ndar
 
 def _start(design: Design) -> np.ndarray:
     """Linear predictors of the responses themselves, moved off the edges."""
-    mean = design.spec.family_record.starting_mean(design.response.values, _trials(design))
+    mean = design.spec.family_record.starting_mean(design.response.values, design.response.n_trials)
     return design.spec.link_record.forward(mean)
 
 
 def _working(design: Design, eta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Weights slope^2 / Var(y) and the working response, each (rows,)."""
-    trials, link = _trials(design), design.spec.link_record
+    trials, link = design.response.n_trials, design.spec.link_record
     mean, slope = link.inverse(eta), link.slope(eta)
     variance = design.spec.family_record.variance(mean, {})
     return trials * slope**2 / variance, eta + (design.response.values / trials - mean) / slope
-
-
-def _trials(design: Design) -> np.ndarray:
-    return np.ones(design.n_rows) if design.response.trials is None else design.response.trials
 
 
 def _no_maximum(eta: np.ndarray) -> DataError:

@@ -20,14 +20,13 @@ def row_information(design: Design) -> np.ndarray:
     1 / (variance of the latent variable).
     """
     y, family, link = design.response.values, design.spec.family_record, design.spec.link_record
-    trials = np.ones(len(y)) if design.response.trials is None else design.response.trials
 
     def residual() -> np.ndarray:
         if design.se is not None:
             return design.se**2
         return np.asarray(_residual_variance(design, np.log(y) if family.on_log_scale else y))
 
-    return np.broadcast_to(family.pilot_information(link, y, trials, residual), len(y)).copy()
+    return np.broadcast_to(family.pilot_information(link, y, design.response.n_trials, residual), len(y)).copy()
 
 
 def _residual_variance(design: Design, y: np.ndarray) -> float:

@@ -7,7 +7,6 @@ import arviz_stats as azs
 import numpy as np
 import pandas as pd
 
-from partialpool.design.design import Design
 from partialpool.errors import DataError, nearest
 from partialpool.fitting.fit import Fit
 from partialpool.questions.cross_validation import MAX_KHAT, Scores, score_levels, score_rows
@@ -168,7 +167,7 @@ def _check_same_data(named: Mapping[str, Fit]) -> None:
             a.response.name == b.response.name
             and np.array_equal(a.rows, b.rows)
             and np.array_equal(a.response.values, b.response.values)
-            and np.array_equal(_trials(a), _trials(b))
+            and np.array_equal(a.response.n_trials, b.response.n_trials)
         )
         if not same:
             raise DataError(
@@ -180,10 +179,6 @@ def _check_same_data(named: Mapping[str, Fit]) -> None:
                 do="drop rows with missing values before fitting; keep transformations of the response out (family "
                 "'lognormal' instead of log(y))",
             )
-
-
-def _trials(design: Design) -> np.ndarray:
-    return np.ones(design.n_rows) if design.response.trials is None else design.response.trials
 
 
 def _codes(named: Mapping[str, Fit], factor: str | None) -> tuple[str, np.ndarray]:

@@ -63,7 +63,7 @@ def design_effect(fit: Fit) -> xr.Dataset:
             "a design effect needs groups", got=f"{fit.spec}", allowed="a model with a grouping term", do="add one"
         )
     partition = partition_over_rows(posterior, design)
-    counts = np.ones(design.n_rows) if design.response.trials is None else design.response.trials
+    counts = design.response.n_trials
     observed = float(counts.sum())
     sigmas = {factor.name: effect_covariance(posterior, factor) for factor in design.factors}
     own = {factor.name: _own(factor, counts) for factor in design.factors}
