@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from partialpool.errors import DataError
 from partialpool.fitting.point_estimate import Point, common_point
 from partialpool.plots.answer import draws_answer_of
+from partialpool.plots.axis_units import bracketed
 from partialpool.plots.held import held_in_title
 from partialpool.plots.intervals import OUTER
 from partialpool.plots.style import BLUE, INK, VERMILION, house_style, short
@@ -76,7 +77,7 @@ def plot_level_lines(lines: xr.Dataset, *, unit: str = "", xunit: str = "", most
         low, high = np.min(spans), np.max(spans)
         panels[0].set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
         figure.supxlabel(f"{short(lines.attrs['over'])}{f' ({xunit})' if xunit else ''}", fontsize=10)
-        figure.supylabel(f"{short(lines.attrs['response'])}{f' ({unit})' if unit else ''}", fontsize=10)
+        figure.supylabel(f"{short(lines.attrs['response'])}{bracketed(unit)}", fontsize=10)
         figure.suptitle(_title(lines, count, point), fontsize=11, x=0.01, ha="left")
         named: dict[str, Artist] = {}
         for panel in panels[:count]:

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_limits import mark_beyond, robust_limits
+from partialpool.plots.axis_units import bracketed
 from partialpool.plots.style import BLUE, VERMILION, house_style, short
 
 __all__ = ["plot_level_statistics"]
@@ -95,7 +96,7 @@ def _limit(axes: Axes, ordered: xr.DataTree, name: str) -> None:
 
 
 def _units(statistics: xr.DataTree, name: str, along: str | None, unit: str) -> str:
-    response = f"{short(statistics.attrs['response'], 16)}{f' ({unit})' if unit else ''}"
+    response = f"{short(statistics.attrs['response'], 16)}{bracketed(unit)}"
     what = {"mean": f"mean {response}", "spread": f"sd of {response}"}
     over = f"per unit of {short(along, 14)}"
     return what.get(name, f"{response}{' ' if len(response + over) < 36 else '\n'}{over}")

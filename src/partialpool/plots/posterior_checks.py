@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from partialpool.families.registry import family_named
 from partialpool.plots.answer import draws_answer_of
+from partialpool.plots.axis_units import bracketed
 from partialpool.plots.style import BLUE, GREY, VERMILION, house_style, room, short
 from partialpool.plots.ticks import round_numbers
 from partialpool.questions.check_advice import statistic_in_words
@@ -87,7 +88,7 @@ def _overlay(checks: xr.DataTree, unit: str) -> tuple[Figure, Axes]:
         return _categories(checks)
     if picture == "calibration":
         return _calibration(checks, response)
-    label = f"{response}{f' ({unit})' if unit else ''}"
+    label = f"{response}{bracketed(unit)}"
     if picture == "frequencies" and largest <= _MOST_COUNTS:
         return _frequencies(checks, label)
     return _distributions(checks, label)

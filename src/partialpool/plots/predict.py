@@ -14,6 +14,7 @@ from partialpool.errors import DataError, nearest
 from partialpool.fitting.point_estimate import Point, common_point, quantiles
 from partialpool.names import OBS
 from partialpool.plots.answer import draws_answer_of
+from partialpool.plots.axis_units import bracketed
 from partialpool.plots.intervals import OUTER
 from partialpool.plots.style import INK, PALETTE, house_style, short
 
@@ -179,5 +180,5 @@ def _response_axis(predictions: xr.Dataset, unit: str) -> str:
     # Counts hang on their exposure: without it the axis says nothing.
     offset = f"\nat offset {short(predictions.attrs['offset'], 40)}" if "offset" in predictions.attrs else ""
     if what == "mean of the response":
-        return f"{short(name)}{f' ({unit})' if unit else ''}{offset}"
+        return f"{short(name)}{bracketed(unit)}{offset}"
     return (short(what, 50) if name in what else f"{short(name, 20)}: {short(what, 40)}") + offset

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from partialpool.errors import DataError, nearest
 from partialpool.names import ICC, SIGMA, TOTAL_SD
 from partialpool.plots.answer import draws_answer_of
+from partialpool.plots.axis_units import bracketed
 from partialpool.plots.intervals import INNER, OUTER
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, legend_below, room, short
 
@@ -97,7 +98,7 @@ def plot_prior_grid(study: xr.Dataset, quantity: str, *, unit: str = "") -> Figu
         grid[0, 0].set_xlim(*_limits(study[quantity], quantity.partition("[")[0]))
         for axes, panel in zip(grid[:, 0], panels, strict=True):
             _mark_cut_priors(axes, panel, study, quantity)
-        grid[-1, 0].set_xlabel(f"{quantity}{f' ({unit})' if unit else ''}")
+        grid[-1, 0].set_xlabel(f"{quantity}{bracketed(unit)}")
         figure.suptitle(_heading(study, quantity, panels), x=0.01, ha="left", fontsize=11)
         legend_below(figure, grid[:, 0], columns=3)
     return figure

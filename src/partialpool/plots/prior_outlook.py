@@ -102,7 +102,7 @@ def draw_level_lines(panel: Axes, outlook: xr.Dataset, *, unit: str, xunit: str,
         mean = data["observed_mean"]
         panel.axhline(mean, color=VERMILION, lw=1.8, label=f"the data: {number(mean)} on average")
     _limit(panel, chosen, outlook)
-    named = f"{short(data['response'])}{f' ({unit})' if unit else ''}"
+    named = f"{short(data['response'])}{bracketed(unit)}"
     panel.set_ylabel(named if data["lines"] == "mean of the response" else short(data["lines"], 40))
     _legend(panel)
 

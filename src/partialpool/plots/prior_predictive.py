@@ -14,6 +14,7 @@ from partialpool.families.links import LINKS
 from partialpool.families.registry import family_named
 from partialpool.families.support import BINARY
 from partialpool.plots.answer import draws_answer_of
+from partialpool.plots.axis_units import bracketed
 from partialpool.plots.prior_outlook import draw_level_lines, draw_scatter, drawable
 from partialpool.plots.style import GREY, INK, PALETTE, VERMILION, house_style, short
 from partialpool.plots.ticks import round_numbers
@@ -134,7 +135,7 @@ def _tables(panel: Axes, tree: xr.DataTree, unit: str) -> None:
     in_factors = family.on_log_scale or LINKS[tree.attrs["link"]].coefficients_are_log_ratios
     if observed.min() >= 0 and in_factors:
         _in_factors(panel, observed)
-    panel.set(xlabel=f"{short(name)}{f' ({unit})' if unit else ''}", ylabel="share of rows up to here")
+    panel.set(xlabel=f"{short(name)}{bracketed(unit)}", ylabel="share of rows up to here")
     panel.legend(facecolor="white", edgecolor="none", framealpha=0.9, loc="lower right")
 
 
@@ -178,7 +179,7 @@ def _spread(panel: Axes, sds: np.ndarray, unit: str) -> None:
     ticks = round_numbers(low, high)
     panel.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     panel.minorticks_off()
-    panel.set(xlabel=f"sd of a response{f' ({unit})' if unit else ''}, log axis", yticks=[], ylabel="prior draws")
+    panel.set(xlabel=f"sd of a response{bracketed(unit)}, log axis", yticks=[], ylabel="prior draws")
     panel.set_title("How far responses scatter")
 
 

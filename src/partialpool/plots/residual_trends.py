@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from partialpool.plots.answer import draws_answer_of
+from partialpool.plots.axis_units import bracketed
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, short
 from partialpool.tabulate import p_value
 
@@ -38,7 +39,7 @@ def plot_residual_trends(trends: xr.Dataset, *, unit: str = "", xunit: str = "")
         _lines(left, trends)
         left.set(
             xlabel=f"{short(attrs['over'])}{f' ({xunit})' if xunit else ''}",
-            ylabel=f"residual of {short(attrs['response'], 20)}{f' ({unit})' if unit else ''}",
+            ylabel=f"residual of {short(attrs['response'], 20)}{bracketed(unit)}",
             title=f"A line per level of {short(attrs['factor'])}",
         )
         left.grid(visible=True, axis="both")

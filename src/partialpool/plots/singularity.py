@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from partialpool.plots.answer import draws_answer_of
+from partialpool.plots.axis_units import bracketed
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, legend_below, short
 
 __all__ = ["plot_singularity"]
@@ -55,9 +56,7 @@ def _contribution(panel: Axes, term: xr.Dataset, unit: str) -> None:
     panel.hist(draws, _BINS, range=(0, float(grid[-1])), density=True, alpha=0.6, color=color, label=name)
     panel.plot(grid, term["prior_density"], color=INK, lw=1.3, label="prior")
     panel.axvspan(0, small, color=GREY, alpha=0.3, lw=0, label="near zero")
-    panel.set(
-        xlim=(0, grid[-1]), yticks=[], ylabel="density", xlabel=f"sd it contributes{f' ({unit})' if unit else ''}"
-    )
+    panel.set(xlim=(0, grid[-1]), yticks=[], ylabel="density", xlabel=f"sd it contributes{bracketed(unit)}")
     near, before = float(term["near_zero"]), float(term["near_zero_prior"])
     panel.set_title(f"{short(term['term'].item(), 34)}\nnear zero {near:.2f}, prior {before:.2f}", fontsize=9.5)
 

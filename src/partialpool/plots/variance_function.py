@@ -76,7 +76,7 @@ def plot_variance_function(variances: xr.Dataset, *, unit: str = "", xunit: str 
             _band(right, x, ends, point.of(draws, axis=0), (color, short(name, 20)))
         right.set(
             xlabel=named,
-            ylabel=f"standard deviation{f' ({unit})' if unit else ''}",
+            ylabel=f"standard deviation{bracketed(unit)}",
             title="Where the spread comes from",
         )
         # The finite ends decide the height of the panel; the others leave it.
