@@ -9,6 +9,7 @@ import xarray as xr
 from partialpool.design.design import Design
 from partialpool.design.held import Held, categories_of, is_number, numbers_among, range_of, read_columns
 from partialpool.design.labels import coordinate_of
+from partialpool.reporting.wording import others_held
 
 __all__ = ["Grid", "predictor_grids", "slope_grids"]
 
@@ -37,7 +38,7 @@ class Grid:
         chosen = [str(Held(name, values[0], "first")) for name, values in self.at.items() if name != self.column]
         others = chosen + ([answer.attrs["held"]] if "held" in answer.attrs else [])
         offset = f" Offset: {answer.attrs['offset']}." if "offset" in answer.attrs else ""
-        return (f" Other predictors held: {', '.join(others)}." if others else "") + offset
+        return others_held(", ".join(others)) + offset
 
 
 def slope_grids(design: Design) -> list[Grid]:

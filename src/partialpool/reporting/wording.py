@@ -10,7 +10,15 @@ from partialpool.fitting.point_estimate import MEAN, MEDIAN, Point, mean_is_know
 from partialpool.names import INTERCEPT
 from partialpool.tabulate import estimate_cells, number
 
-__all__ = ["effect_units", "estimate_in_words", "held_meanwhile", "on_scale", "response_name", "response_unit"]
+__all__ = [
+    "effect_units",
+    "estimate_in_words",
+    "held_meanwhile",
+    "on_scale",
+    "others_held",
+    "response_name",
+    "response_unit",
+]
 
 
 def estimate_in_words(draws: np.ndarray, point: Point | None = None) -> str:
@@ -65,7 +73,12 @@ def on_scale(fit: Fit) -> str:
 def held_meanwhile(answer: xr.Dataset) -> str:
     """Say where an answer holds other predictors, as a sentence; nothing where there are none."""
     held = answer.attrs.get("held", "nothing")
-    return "" if held == "nothing" else f" Other predictors held: {held}."
+    return others_held("" if held == "nothing" else held)
+
+
+def others_held(places: str) -> str:
+    """Say where other predictors are held, as a sentence behind another; nothing where there are none."""
+    return f" Other predictors held: {places}." if places else ""
 
 
 def effect_units(fit: Fit, effects: Iterable[str]) -> dict[str, str]:

@@ -19,7 +19,7 @@ from partialpool.questions.predict import predict
 from partialpool.reporting.grids import Grid, predictor_grids
 from partialpool.reporting.limits import PHONE
 from partialpool.reporting.section import Picture, Section, which_can
-from partialpool.reporting.wording import estimate_in_words, response_name
+from partialpool.reporting.wording import estimate_in_words, others_held, response_name
 from partialpool.tabulate import TextTable, estimate_cells
 
 __all__ = ["predict_section"]
@@ -99,7 +99,7 @@ def _responses(answer: xr.Dataset) -> str:
 def _held(fit: Fit, grid: Grid, rows: pd.DataFrame) -> str:
     others = [name for name in rows.columns if name != grid.column]
     held = [Held(name, grid.at[name][0], "first") if name in grid.at else hold(fit.design, name) for name in others]
-    return f" Other predictors held: {', '.join(map(str, held))}." if held else ""
+    return others_held(", ".join(map(str, held)))
 
 
 def _offset(answer: xr.Dataset) -> str:

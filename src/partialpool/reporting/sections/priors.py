@@ -10,7 +10,7 @@ from partialpool.plots.prior_predictive import plot_prior_predictive
 from partialpool.plots.style import figure_image
 from partialpool.questions.prior_predictive import MOST, prior_predictive_of
 from partialpool.reporting.section import Note, Picture, Section, which_can
-from partialpool.reporting.wording import response_unit
+from partialpool.reporting.wording import held_meanwhile, response_unit
 from partialpool.tabulate import number
 
 __all__ = ["priors_section"]
@@ -46,10 +46,8 @@ def _foreseen(fit: Fit) -> tuple[Picture, tuple[Note, ...]]:
         tree = tree.filter(lambda node: node.name not in ("prior_predictive", "derived"))
     along = tree["outlook"].attrs["along"] if "outlook" in tree.children else ""
     figure = plot_prior_predictive(tree, unit=response_unit(fit), xunit=fit.design.units.get(along, ""), lines=20)
-    held = tree["outlook"].attrs["held"] if along else "nothing"
-    caption = f"Data simulated from {_DRAWS} draws of the priors, with the observed data." + (
-        f" Other predictors held: {held}." if held != "nothing" else ""
-    )
+    held = held_meanwhile(tree["outlook"].to_dataset()) if along else ""
+    caption = f"Data simulated from {_DRAWS} draws of the priors, with the observed data.{held}"
     bad = Note(f"Before the data, {said}: check the priors, and consider narrower ones.", "bad")
     return Picture(figure_image(figure), f"{'; '.join(parts)}.", caption), (
         (bad,) if tree.attrs["implausible"] > MOST else ()
