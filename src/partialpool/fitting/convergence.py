@@ -73,9 +73,8 @@ def judge(tree: xr.DataTree) -> Verdict:
     """
     posterior, stats = tree["posterior"].to_dataset(), tree["sample_stats"].to_dataset()
     chains, draws = posterior.sizes["chain"], posterior.sizes["draw"]
-    findings = _divergences(stats, tree) + _not_finite(posterior)
     run = RunRecord.of(tree)
-    findings += _importance(run)
+    findings = _divergences(stats, run) + _not_finite(posterior) + _importance(run)
     columns, warms_up = _scalar_columns(posterior), run.card.warms_up
     if draws < _FEWEST_DRAWS:
         return Verdict((*findings, Finding("draws", False, f"{draws} draws per chain", "raise draws to 1000")))
@@ -100,12 +99,12 @@ def alarm(tree: xr.DataTree) -> str:
     tree
         With groups `posterior` and `sample_stats`.
     """
-    posterior = tree["posterior"].to_dataset()
-    findings = _divergences(tree["sample_stats"].to_dataset(), tree) + _not_finite(posterior)
+    posterior, run = tree["posterior"].to_dataset(), RunRecord.of(tree)
+    findings = _divergences(tree["sample_stats"].to_dataset(), run) + _not_finite(posterior)
     if posterior.sizes["chain"] > 1 and posterior.sizes["draw"] >= ALARMING_FROM:
         few = posterior.drop_vars([name for name in posterior if str(name).startswith(_OF_LEVELS)])
         columns = _scalar_columns(few)
-        found = _rhat(columns, posterior.sizes["chain"], warms_up=RunRecord.of(tree).card.warms_up) if columns else None
+        found = _rhat(columns, posterior.sizes["chain"], warms_up=run.card.warms_up) if columns else None
         if found and not all(rhat(draws) < ALARMING_RHAT for draws in columns.values()):
             findings.append(found)
     return "; ".join(f"{finding.found}: {finding.cure}" for finding in findings if not finding.good)
@@ -152,7 +151,7 @@ def _label(variable: xr.DataArray, index: int) -> str:
     return f"{variable.name}[{labels}]"
 
 
-def _divergences(stats: xr.Dataset, tree: xr.DataTree) -> list[Finding]:
+def _divergences(stats: xr.Dataset, run: RunRecord) -> list[Finding]:
     if "diverging" not in stats:
         return []
     count, total = int(stats["diverging"].sum()), stats["diverging"].size
@@ -161,12 +160,11 @@ def _divergences(stats: xr.Dataset, tree: xr.DataTree) -> list[Finding]:
         if count == 0
         else f"{count} of {total} draws diverged: the sampler could not follow the posterior"
     )
-    return [Finding("divergences", count == 0, found, _cure_of_divergences(tree))]
+    return [Finding("divergences", count == 0, found, _cure_of_divergences(run))]
 
 
-def _cure_of_divergences(tree: xr.DataTree) -> str:
+def _cure_of_divergences(run: RunRecord) -> str:
     """What has not been tried yet."""
-    run = RunRecord.of(tree)
     settings = run.settings
     chosen = {factor: choice for factor, choice in settings.get("parametrization", {}).items() if choice != "adapted"}
     if chosen and run.card.takes_every_setting:

@@ -10,7 +10,7 @@ import xarray as xr
 
 from partialpool.design.design import Design
 from partialpool.model.covariance import group_variance
-from partialpool.model.distribution import own_parameters
+from partialpool.model.distribution import distribution_variance
 
 __all__ = ["intraclass_correlation", "residual_variance"]
 
@@ -24,10 +24,10 @@ def residual_variance(posterior: xr.Dataset, design: Design) -> tuple[np.ndarray
     family, link = design.spec.family_record, design.spec.link_record
     if not (family.is_latent or (design.se is None and link.is_identity and not family.variance_needs_mean(link))):
         return None
-    own = own_parameters(posterior)
-    shape = (posterior.sizes["chain"], posterior.sizes["draw"])
-    variance, _ = family.predictor_variance(link, np.ones(shape), own, None)
-    return variance, "latent scale" if family.is_latent else "log scale" if family.on_log_scale else ""
+    variance, _ = distribution_variance(
+        design, posterior, np.ones((posterior.sizes["chain"], posterior.sizes["draw"], 1))
+    )
+    return variance[..., 0], "latent scale" if family.is_latent else "log scale" if family.on_log_scale else ""
 
 
 def intraclass_correlation(posterior: xr.Dataset, design: Design) -> tuple[dict[str, np.ndarray], str] | None:

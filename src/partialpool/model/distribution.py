@@ -38,15 +38,14 @@ def distribution_variance(design: Design, posterior: xr.Dataset, mean: np.ndarra
         (chains, draws, places). Infinite in draws of a Student t with 2 degrees of freedom or fewer, which the
         definition counts.
     """
-    own = {name: values[..., None] for name, values in own_parameters(posterior).items()}
     known = None if design.se is None else float(np.mean(design.se**2))
-    return design.spec.family_record.predictor_variance(design.spec.link_record, mean, own, known)
+    return design.spec.family_record.predictor_variance(design.spec.link_record, mean, own_parameters(posterior), known)
 
 
 def own_parameters(posterior: xr.Dataset) -> dict[str, np.ndarray]:
-    """Return the family's own parameters that are one number a draw, (chains, draws) each."""
+    """Return the family's own parameters that are one number a draw, (chains, draws, 1) each."""
     names = (name for name in FAMILY_PARAMETERS if name in posterior and posterior[name].ndim == 2)
-    return {name: posterior[name].transpose("chain", "draw").to_numpy() for name in names}
+    return {name: posterior[name].transpose("chain", "draw").to_numpy()[..., None] for name in names}
 
 
 def check_finite_variance(design: Design, posterior: xr.Dataset) -> None:

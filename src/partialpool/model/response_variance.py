@@ -53,7 +53,7 @@ def response_share(
             allowed="scale='latent'",
             do="use the latent scale",
         )
-    own = {name: values[..., None] for name, values in own_parameters(posterior).items()}
+    own = own_parameters(posterior)
     link, fixed = family.on_mean_scale(design.spec.link_record, typical_predictor(posterior, design, points), own)
     variances = {
         f.name: row_covariance(level_covariance(posterior, f), z, z)

@@ -5,13 +5,13 @@ badly. On the line x = +- asinh(sd / c) it is smooth through zero and light on b
 whole line is folded: both signs of x mean the same sd, and the density of |x| is the sum over signs.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 
 from partialpool.sampling.mode import Peak
+from partialpool.sampling.target import Target
 
 __all__ = ["Folding", "choose_folding"]
 
@@ -69,9 +69,7 @@ class Folding:
         return x * signs[:, None, :]
 
 
-def choose_folding(
-    peaks: tuple[Peak, ...], log_sds: np.ndarray, log_densities: Callable[[np.ndarray], np.ndarray]
-) -> Folding:
+def choose_folding(target: Target, peaks: tuple[Peak, ...], *, workers: int = 1) -> Folding:
     """Fold the sds that the data do not keep away from zero.
 
     A narrow peak does not say so: under a prior that pulls to zero, away from what the data say, the density at zero
@@ -79,15 +77,14 @@ def choose_folding(
 
     Parameters
     ----------
+    target
+        The posterior of theta.
     peaks
         Modes and covariances, the largest first: it sets the scales.
-    log_sds
-        Positions in theta of the log sds.
-    log_densities
-        Of thetas (n, elements).
     """
+    log_sds = target.log_sds
     spread = np.max([np.sqrt(np.diagonal(peak.covariance))[log_sds] for peak in peaks], axis=0)
-    at_zero = np.max([_at_zero(peak.theta, log_sds, log_densities) for peak in peaks], axis=0)
+    at_zero = np.max([_at_zero(target, peak, workers) for peak in peaks], axis=0)
     most = max(_FEWEST_FOLDED, min(_MOST_FOLDED, _FOLDED_BY_SIZE // max(len(peaks[0].theta), 1)))
     widest = np.argsort(-spread)[:most]
     near = (spread > _FOLD_FROM) | (at_zero > _MATTERS)
@@ -95,9 +92,8 @@ def choose_folding(
     return Folding(folded, peaks[0].theta[folded])
 
 
-def _at_zero(theta: np.ndarray, log_sds: np.ndarray, log_densities: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+def _at_zero(target: Target, peak: Peak, workers: int) -> np.ndarray:
     """Log density of each sd (not its logarithm) at zero relative to the mode, the others at the mode, (log sds,)."""
-    points = np.tile(theta, (len(log_sds) + 1, 1))
-    points[np.arange(len(log_sds)), log_sds] -= _FAR_BELOW
-    *values, mode = log_densities(points)
-    return np.array(values) + _FAR_BELOW - mode
+    points = np.tile(peak.theta, (len(target.log_sds), 1))
+    points[np.arange(len(points)), target.log_sds] -= _FAR_BELOW
+    return target.log_densities(points, workers=workers) + _FAR_BELOW - peak.value

@@ -117,7 +117,7 @@ def adapt(target: Target, peaks: tuple[Peak, ...], rng: np.random.Generator, *, 
     cheap = target.is_cheap
     size = round_size(target.size, target.work)
     good = _GOOD if cheap else _GOOD_ENOUGH
-    folding = choose_folding(peaks, target.log_sds, lambda theta: target.log_densities(theta, workers=workers))
+    folding = choose_folding(target, peaks, workers=workers)
     proposal = _start(peaks, folding)
     used: list[Mixture] = []
     images = np.zeros((2 ** len(folding.folded), 0, target.size))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 import numpy as np
@@ -59,7 +59,7 @@ class RunRecord:
         """Read the record of a fit's tree; what an older file does not have stays at its default."""
         attrs = tree.attrs
         facts = json.loads(attrs.get("run", "{}"))
-        known = {name: facts[name] for name in cls.__dataclass_fields__ if name in facts}
+        known = {f.name: facts[f.name] for f in fields(cls) if f.name in facts}
         return cls(
             engine=attrs.get("engine", ""),
             reason=attrs.get("engine_reason", ""),
