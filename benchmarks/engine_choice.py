@@ -46,7 +46,7 @@ class Grid:
 
     @property
     def formula(self) -> str:
-        """The model; every slope stands among the common effects too."""
+        """The model; every slope stands among the fixed effects too."""
         names = [f"w{k}" for k in range(max(self.slopes))]
         bar = "|" if self.correlated else "||"
         path = [":".join(f"g{n}" for n in range(k + 1)) if self.nested else f"g{k}" for k in range(len(self.levels))]

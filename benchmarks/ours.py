@@ -19,7 +19,7 @@ import partialpool as pp
 
 
 def parameters(fit: pp.Fit) -> dict[str, np.ndarray]:
-    """Common effects, group sds, correlations and sigma, each (chains, draws)."""
+    """Fixed effects, group sds, correlations and sigma, each (chains, draws)."""
     found: dict[str, np.ndarray] = {}
     for name, values in ((str(name), values) for name, values in fit.posterior.data_vars.items()):
         array = values.transpose("chain", "draw", ...).to_numpy()

@@ -20,7 +20,20 @@ from partialpool.sampling.settings import Settings
 from partialpool.spec.whitelist import quote_name
 
 OF_THE_PACKAGE = [
-    *("variance", "residual", "common", "mean", "parts", "covariance", "icc", "same", "total", "unadjusted", "level"),
+    *(
+        "variance",
+        "residual",
+        "fixed",
+        "common",
+        "mean",
+        "parts",
+        "covariance",
+        "icc",
+        "same",
+        "total",
+        "unadjusted",
+        "level",
+    ),
     *("effect", "factor", "part", "coef", "obs", "chain", "draw", "beta", "sigma", "alpha", "cutpoints", "all factors"),
     *("sd_g", "b_g", "corr_g", "g_effect", "codes_g", "response", "expectation", "level_line", "offset"),
 ]
@@ -132,7 +145,7 @@ def ask(fit: Fit, columns: Columns, path) -> None:
     assert np.isfinite(pp.icc(fit)["unadjusted"]).all()
     r2 = pp.variance_components(fit)
     assert (r2["r2_conditional"] >= r2["r2_marginal"]).all()
-    assert list(r2["part"].values) == ["common", *part_names(fit.spec.factors), "residual"]
+    assert list(r2["part"].values) == ["fixed", *part_names(fit.spec.factors), "residual"]
     variances = pp.variance_function(fit, at)
     assert list(variances["covariance"].shape[3:]) == [*shape, *shape]
     rows = pp.predict(fit, columns.table if fit.spec.se or fit.design.response.trials is None else columns.counted)
@@ -239,14 +252,14 @@ def test_r2_does_not_depend_on_what_a_factor_is_called():
     level, x = np.repeat(np.arange(12), 10), rng.normal(size=120)
     y = 2 + x + 3 * rng.normal(size=12)[level] + rng.normal(size=120)
     found = {}
-    for name in ("g", "residual", "common"):
+    for name in ("g", "residual", "fixed"):
         table = pd.DataFrame({"y": y, "x": x, name: level})
         fit = pp.fit(f"y ~ x + (1 | {name})", table, draws=100, seed=1, progressbar=False)
         found[name] = pp.variance_components(fit)
         assert len(set(found[name]["part"].values.tolist())) == 3
         assert pp.variance_function(fit, {"x": [0.0]})["part"].values[-1] == "residual"
     assert float(found["g"]["r2_conditional"].mean()) > 0.8
-    for name in ("residual", "common"):
-        assert found[name]["part"].values.tolist() == ["common", f"{name}_column", "residual"]
+    for name in ("residual", "fixed"):
+        assert found[name]["part"].values.tolist() == ["fixed", f"{name}_column", "residual"]
         for answer in ("r2_marginal", "r2_conditional", "share"):
             np.testing.assert_array_equal(found[name][answer], found["g"][answer])

@@ -11,11 +11,11 @@ def test_a_table_is_exactly_this_text():
     table = TextTable(
         ("term", "mean", "sd"),
         (("Intercept", "251.4", "7.4"), ("Days[a]", "10.5", "-")),
-        title="Common effects",
+        title="Fixed effects",
         notes=("one note", "another"),
     )
     assert str(table).split("\n") == [
-        "Common effects",
+        "Fixed effects",
         " term        mean   sd",
         " Intercept  251.4  7.4",
         " Days[a]     10.5    -",

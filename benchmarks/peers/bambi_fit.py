@@ -18,7 +18,7 @@ import pandas as pd
 
 
 def parameters(posterior: Any) -> dict[str, np.ndarray]:
-    """Common effects, group sds and sigma, each (chains, draws): all that is not an effect of a level."""
+    """Fixed effects, group sds and sigma, each (chains, draws): all that is not an effect of a level."""
     found = {}
     for name, values in posterior.data_vars.items():
         if "|" in name and not name.endswith("_sigma"):

@@ -63,7 +63,7 @@ def lines(result: Result) -> list[str]:
     return [
         *paragraph(
             f"{CHAINS} chains of {DRAWS:,} draws on {result['cores']} cores, caches warm, call to answer (Bambi: model",
-            "built and fitted); smallest bulk ESS over common effects, group sds, correlations and sigma.",
+            "built and fitted); smallest bulk ESS over fixed effects, group sds, correlations and sigma.",
             f"{versions}; Bambi's sampler: {result['sampler']}.",
         ),
         *paragraph(

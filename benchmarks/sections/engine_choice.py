@@ -58,7 +58,7 @@ def lines(result: Result) -> list[str]:
             "since neighbours disturb them least; the compilation of the PyMC model, which every new formula",
             "needs, is included. Kernels of the collapsed engine, compiled once per machine, are loaded before. The",
             "other engine is given up after twice the time of the one that was taken (30 s at least). The smallest",
-            "bulk ESS is over common effects, sds, correlations and sigma.",
+            "bulk ESS is over fixed effects, sds, correlations and sigma.",
         ),
         *table(head, rows),
     ]

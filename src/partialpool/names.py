@@ -11,9 +11,9 @@ __all__ = [
     "ALL_FACTORS",
     "BETA",
     "COEF",
-    "COMMON",
     "CUTPOINT",
     "FAMILY_PARAMETERS",
+    "FIXED",
     "ICC",
     "INTERCEPT",
     "OBS",
@@ -41,9 +41,9 @@ __all__ = [
 
 INTERCEPT: Final = "Intercept"
 BETA: Final = "beta"
-"""Common effects on the original scale, `(chain, draw, coef)`."""
+"""Fixed effects on the original scale, `(chain, draw, coef)`."""
 COEF: Final = "coef"
-"""Dimension of the common effects."""
+"""Dimension of the fixed effects."""
 OBS: Final = "obs"
 """Dimension of the table's rows; its coordinate is the row number in the table as given, from 0."""
 SIGMA: Final = "sigma"
@@ -66,8 +66,8 @@ FAMILY_PARAMETERS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """What families have beside their mean, in words. All but the cutpoints are one number a draw, `(chain, draw)`."""
-COMMON: Final = "common"
-"""In an answer: the common effects' part of the variance."""
+FIXED: Final = "fixed"
+"""In an answer: the fixed effects' part of the variance."""
 ALL_FACTORS: Final = "all factors"
 """In an answer: every factor together."""
 RESIDUAL: Final = "residual"
@@ -188,7 +188,7 @@ def answer_name(column: str, taken: Container[str]) -> str:
 
 
 def part_names(factors: Sequence[str]) -> list[str]:
-    """Name the factors' parts of the variance, apart from each other and from the common effects' and the residual.
+    """Name the factors' parts of the variance, apart from each other and from the fixed effects' and the residual.
 
     Examples
     --------
@@ -197,7 +197,7 @@ def part_names(factors: Sequence[str]) -> list[str]:
     """
     names: list[str] = []
     for factor in factors:
-        names.append(answer_name(factor, {COMMON, RESIDUAL, *names}))
+        names.append(answer_name(factor, {FIXED, RESIDUAL, *names}))
     return names
 
 

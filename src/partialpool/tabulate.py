@@ -24,8 +24,8 @@ class TextTable:
 
     Examples
     --------
-    >>> print(TextTable(("name", "mean"), (("Days", "10.5"),), title="Common effects"))
-    Common effects
+    >>> print(TextTable(("name", "mean"), (("Days", "10.5"),), title="Fixed effects"))
+    Fixed effects
      name   mean
      Days   10.5
     """

@@ -133,7 +133,7 @@ def slopes_answers(fit, seed):
     for name in ("design_effect", "effective_sample_size", "overconfidence"):
         out[f"design_effect: {name}"] = flat(costs[name])
     parts = pp.variance_components(fit)
-    for part in ("common", "g", "residual"):
+    for part in ("fixed", "g", "residual"):
         out[f"variance_components: share of {part}"] = flat(parts["share"], part=part)
     out["variance_components: R2, conditional"] = flat(parts["r2_conditional"])
     for effect in ("Intercept", "x"):
@@ -198,7 +198,7 @@ def slopes_known(truth, frame, rng, *, log=False):
     out["design_effect: design_effect"] = effect
     out["design_effect: effective_sample_size"] = len(frame) / effect
     out["design_effect: overconfidence"] = effect**0.5
-    for part, value in (("common", common), ("g", groups), ("residual", noise)):
+    for part, value in (("fixed", common), ("g", groups), ("residual", noise)):
         out[f"variance_components: share of {part}"] = value / (common + groups + noise)
     out["variance_components: R2, conditional"] = (common + groups) / (common + groups + noise)
     out["variance_components: sd of Intercept"] = sigma[0, 0] ** 0.5

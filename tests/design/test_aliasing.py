@@ -87,7 +87,7 @@ def test_what_is_left_out_is_named():
     with pytest.warns(DataWarning) as caught:
         build_design(ModelSpec.from_formula("y ~ covar*time + (1|site)"), SITES)
     (said,) = (str(one.message) for one in caught)
-    assert "do not identify 2 of 10 common effects" in said
+    assert "do not identify 2 of 10 fixed effects" in said
     assert "left out covar:time[T2], covar:time[T5], as lme4 does" in said
 
 

@@ -100,7 +100,7 @@ CASES = {
     "one row per cell": (
         "y ~ trt + (0 + trt | ID)",
         "sd_ID[trt[a]], sd_ID[trt[b]], sd_ID[trt[c]], sd_ID[trt[d]] and 2 more are not identified: got (0 + trt | ID), "
-        "60 effects beside 5 common effects in 60 rows, so that only the priors divide them; allowed, but consider "
+        "60 effects beside 5 fixed effects in 60 rows, so that only the priors divide them; allowed, but consider "
         "fewer effects, such as (1 | ID), or more rows for each level and condition",
     ),
     "one row per cell, contrasts": ("y ~ trt + (trt | ID)", "and 12 more are not identified: got (trt | ID), 60 eff"),
@@ -118,12 +118,12 @@ CASES = {
         "corr_ID[sex[f], sex[m]] is not identified: got (0 + sex | ID), of whose levels none shows both effects, so "
         "that only the prior speaks; allowed, but consider independent effects: || in place of | in (0 + sex | ID)",
     ),
-    "common effects of every level": (
+    "fixed effects of every level": (
         "y ~ batch + (1 | batch)",
-        "sd_batch[Intercept] is not identified: got (1 | batch), and common effects that already take up all it "
+        "sd_batch[Intercept] is not identified: got (1 | batch), and fixed effects that already take up all it "
         "describes, so that only the prior speaks; allowed, but consider leaving out (1 | batch), or those common eff",
     ),
-    "nested in common effects": ("y ~ ID + x + (1 | sex)", "sd_sex[Intercept] is not identified: got (1 | sex), and c"),
+    "nested in fixed effects": ("y ~ ID + x + (1 | sex)", "sd_sex[Intercept] is not identified: got (1 | sex), and c"),
     "part of two factors": (
         "y ~ x + (x | ID) + (1 | twin)",
         "sd_ID[Intercept] and sd_twin[Intercept] are not identified: got (x | ID) and (1 | twin), whose levels are",
@@ -155,8 +155,8 @@ def test_what_is_not_identified_is_said(case, rows):
 
 
 USED_UP = {
-    3: ["sd_g[Intercept] is not identified", "sigma is not identified: got 3 common effects in 3 rows, so that only"],
-    4: ["sd_g[Intercept] and sigma are not identified: got (1 | g), 2 effects beside 3 common effects in 4 rows, so"],
+    3: ["sd_g[Intercept] is not identified", "sigma is not identified: got 3 fixed effects in 3 rows, so that only"],
+    4: ["sd_g[Intercept] and sigma are not identified: got (1 | g), 2 effects beside 3 fixed effects in 4 rows, so"],
 }
 
 

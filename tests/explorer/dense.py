@@ -35,7 +35,7 @@ def covariance(posterior, factor):
 
 
 def place_of(design, factor, effect):
-    """What each common coefficient counts: an effect's own, and in an intercept those of other columns at the means."""
+    """What each fixed effect counts: an effect's own, and in an intercept those of other columns at the means."""
     x, _ = design_matrices(design)
     means = x.mean(axis=0) if effect == "Intercept" else np.zeros(x.shape[1])
     turn = dict(zip(factor.names, at_means(factor)[factor.names.index(effect)], strict=True))

@@ -93,9 +93,9 @@ def test_what_all_rows_tell_is_said_at_the_right_end():
     of = curves(fit, 0.15)
     right, none = tried(of)[1][1], plain(readings(of, topic())["none"])
     for text in (right, none):
-        assert "own rows, given common coefficients of floor, log_uranium estimated from all rows" in text
+        assert "own rows, given fixed effects of floor, log_uranium estimated from all rows" in text
         assert "Without pooling nothing tells the coefficient of log_uranium" in text
-    assert plain(readings(of, topic())["between"]).startswith("Given the common coefficients, an estimate gives")
+    assert plain(readings(of, topic())["between"]).startswith("Given the fixed effects, an estimate gives")
     rows_only = curves(
         fit_at("log_radon ~ floor + (1 | county)", pp.load_dataset("radon"), sd_county=[0.3], sigma=0.75,
                beta=[1.46, -0.67]), 0.3)  # fmt: skip

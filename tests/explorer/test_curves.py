@@ -36,7 +36,7 @@ CASES = {
         "sd_batch": [1.3], "sd_batch:cask": [2.9], "sigma": 0.8, "beta": [60.0]}),
     "crossed": ("penicillin", "diameter ~ 1 + (1 | plate) + (1 | sample)", "Intercept", {
         "sd_plate": [0.85], "sd_sample": [1.8], "sigma": 0.55, "beta": [23.0]}),
-    "no common effect": ("dyestuff", "Yield ~ 0 + (1 | Batch)", "Intercept", {"sd_Batch": [1500.0], "sigma": 50.0}),
+    "no fixed effect": ("dyestuff", "Yield ~ 0 + (1 | Batch)", "Intercept", {"sd_Batch": [1500.0], "sigma": 50.0}),
     "on the log scale": ("dyestuff", "Yield ~ 1 + (1 | Batch)", "Intercept", {
         "family": "lognormal", "sd_Batch": [0.03], "sigma": 0.03, "beta": [7.3]}),
 }  # fmt: skip

@@ -183,7 +183,7 @@ def test_the_page_says_what_its_numbers_are(sleep, penicillin, schools, radon):
     assert "pp.shrinkage" not in texts["weight"]
     assert "the matrix" in texts["matrix"]
     counties = render_explorer(radon, progressbar=False)
-    assert "given the common coefficients" in counties
+    assert "given the fixed effects" in counties
     assert "Coefficients of floor are estimated anew at every sd; pp.shrinkage holds them" in counties
 
 

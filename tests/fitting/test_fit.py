@@ -53,10 +53,10 @@ def test_repr_reads_like_a_summary(sleepstudy_fit):
         "Reaction ~ Days + (Days | Subject)   [gaussian]",
         "180 rows; Subject 18 levels",
         "4 chains x 1000 draws, seed 20",
-        "Variance components (sd and correlation)",
+        "Random effects (group-level): sd and correlation",
         "corr(Intercept, Days)",
         "residual  sigma",
-        "Common effects",
+        "Fixed effects (population-level)",
         "ICC (share of the variance, averaged over the rows)",
         "Diagnostics: good (no divergences; R-hat up to 1.0",
     ):
@@ -163,7 +163,7 @@ def test_posterior_predictive_of_new_rows(sleepstudy_fit):
     at_nine = (posterior["beta"] * [1, 9]).sum("coef")
     assert abs(float(sampled[..., 2].mean() - at_nine.mean())) < 5 * float(sampled[..., 2].std()) / np.sqrt(400)
     assert float(sampled[..., 2].std()) > 1.5 * float(typical[..., 2].std())
-    # Two new subjects are two people: what they share is the uncertainty of the common effects alone.
+    # Two new subjects are two people: what they share is the uncertainty of the fixed effects alone.
     shared = float(at_nine.var() / sampled[..., 2].var())
     correlation = np.corrcoef(sampled[..., 2].to_numpy().ravel(), sampled[..., 3].to_numpy().ravel())[0, 1]
     assert abs(correlation - shared) < 0.12

@@ -58,7 +58,7 @@ def test_an_icc_is_a_curve_or_intervals(slopes, nested):
 
 def test_shares_of_the_variance(slopes):
     (axes,) = pp.plot_variance_components(pp.variance_components(slopes)).axes
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["common", "Subject", "residual"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["fixed", "Subject", "residual"]
     assert axes.get_xlabel() == "share of the variance"
 
 

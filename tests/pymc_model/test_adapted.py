@@ -49,7 +49,7 @@ CASES = {
     "slope alone": ("y ~ x + (0 + x | g)", {}),
     "correlated beside adapted": ("y ~ x + (x | g) + (1 | h)", {}),
     "no intercept": ("y ~ 0 + x + (1 | g)", {}),
-    "no common effects": ("y ~ 0 + (1 | g)", {}),
+    "no fixed effects": ("y ~ 0 + (1 | g)", {}),
     "counts with an offset": ("count ~ x + offset(log(e)) + (1 | g)", {"family": "poisson"}),
     "ordinal": ("ordinal ~ x + (1 | g)", {"family": "cumulative"}),
     "a slope that cannot shift": (

@@ -205,8 +205,8 @@ def test_drawn_responses_have_the_models_mean_and_covariance():
         ("(x | g) + (1 | h)", "(1 | g)", "0.25 chi2_1 + 0.5 chi2_2 + 0.25 chi2_3", 3, None),
         ("(x | g)", "(x || g)", "chi2_1", 1, "a correlation of Intercept and x over g"),
         ("(x + z | g)", "(x || g)", "0.5 chi2_3 + 0.5 chi2_4", 4, None),
-        ("x + z + (1 | g)", "x", "0.5 chi2_1 + 0.5 chi2_2", 2, "Intercept varying over g; the common effect z"),
-        ("x + z + (1 | g)", "(1 | g)", "chi2_2", 2, "the common effect x; the common effect z"),
+        ("x + z + (1 | g)", "x", "0.5 chi2_1 + 0.5 chi2_2", 2, "Intercept varying over g; the fixed effect z"),
+        ("x + z + (1 | g)", "(1 | g)", "chi2_2", 2, "the fixed effect x; the fixed effect z"),
     ],
 )
 def test_mixtures(full, reduced, mixture, naive, words):
@@ -300,7 +300,7 @@ def test_a_singular_reduced_fit_and_failures_are_said():
         ("y ~ x + (1 | h)", "y ~ x + (1 | g)", pp.SpecError, r"the factor g is in y ~ x \+ \(1 \| g\) but not in y"),
         ("y ~ x + (1 | g)", "y ~ (x | g)", pp.SpecError, "the effect x over g is in"),
         ("y ~ x + (x || g)", "y ~ (x | g)", pp.SpecError, "the correlation of Intercept and x over g is in"),
-        ("y ~ 1 + (1 | g)", "y ~ x", pp.SpecError, "not nested in the full one\n.*the common effect x is in"),
+        ("y ~ 1 + (1 | g)", "y ~ x", pp.SpecError, "not nested in the full one\n.*the fixed effect x is in"),
         ("y ~ x + (1 | g)", "y ~ (1 | g) + x", pp.SpecError, "the two models are the same"),
         ("y ~ x + (1 | g)", "se ~ x", pp.SpecError, "differ in their response"),
         ("y ~ x + offset(se) + (1 | g)", "y ~ x", pp.SpecError, "differ in their offset"),
@@ -321,7 +321,7 @@ def test_other_families_are_refused():
 
 def test_settings_are_checked():
     data = unbalanced()
-    with pytest.raises(pp.SpecError, match="restricted likelihoods of different common effects"):
+    with pytest.raises(pp.SpecError, match="restricted likelihoods of different fixed effects"):
         quick("y ~ x + (1 | g)", "y ~ 1", data, reml=True)
     for wrong in (-1, 2.5, True):
         with pytest.raises(pp.SpecError, match="simulations is a number"):

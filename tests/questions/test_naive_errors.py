@@ -80,7 +80,7 @@ def test_what_cannot_be_naive():
         naive_errors(fit_at("y ~ x + (1 | g)", positive, link="log", beta=[0, 0], sd_g=[1.0], sigma=1.0))
     with pytest.raises(pp.DataError, match="no grouping to ignore"):
         naive_errors(fit_at("y ~ x", data, beta=[0, 0], sigma=1.0))
-    with pytest.raises(pp.DataError, match="no common effect whose standard error"):
+    with pytest.raises(pp.DataError, match="no fixed effect whose standard error"):
         naive_errors(fit_at("y ~ 0 + (1 | g)", data, sd_g=[1.0], sigma=1.0))
     few = {"y": [1.0, 2, 4], "x": [0.0, 1, 3], "w": [1.0, 5, 2], "g": [0, 0, 1]}
     with pytest.raises(pp.DataError, match="no row left"):

@@ -18,7 +18,7 @@ N = 300
 
 
 def at(y, family, **values):
-    """A fit at known parameters: of the common effects only, so that p-values of a right model are uniform."""
+    """A fit at known parameters: of the fixed effects only, so that p-values of a right model are uniform."""
     rng = np.random.default_rng(0)
     data = pd.DataFrame({"y": y, "x": rng.normal(size=len(y))})
     values = {name: np.repeat([v], DRAWS, axis=0) for name, v in values.items()}

@@ -27,7 +27,7 @@ def fit(request):
 
 @pytest.mark.parametrize("alpha", [0.8, 1.25])
 def test_weights_agree_with_refits_under_the_scaled_prior(fit, alpha):
-    """Means of sds, ICC and common effects, within five combined Monte Carlo errors."""
+    """Means of sds, ICC and fixed effects, within five combined Monte Carlo errors."""
     found = power_scale(fit).shifts
     assert float(found["khat"].sel(component="prior", alpha=alpha)) < 0.7
     again = repeat_fit(fit, priors=scaled_priors(fit.priors, "prior", alpha), seed=3)

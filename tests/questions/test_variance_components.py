@@ -32,7 +32,7 @@ def test_at_lme4s_estimates_they_are_insights(index):
     reference = SUMMARIES[index]
     found = pp.variance_components(fit_at_estimates(reference)).isel(chain=0, draw=0)
     # A variance at the boundary is 0 for insight too, which then gives no R2.
-    for name, key in (("common", "var_fixed"), ("residual", "var_distribution")):
+    for name, key in (("fixed", "var_fixed"), ("residual", "var_distribution")):
         if isinstance(reference[key], float):
             assert float(found["part_variance"].sel(part=name)) == pytest.approx(reference[key], rel=1e-6, abs=1e-9)
     if isinstance(reference["r2_conditional"], float):

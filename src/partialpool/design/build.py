@@ -67,9 +67,9 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
     se = read_standard_errors(spec.se, frame) if spec.se else None
     offsets = [learn_expression(expression, frame) for expression in spec.offsets]
     offset = np.sum([values for _, values in offsets], axis=0) if offsets else None
-    # 3. Common effects.
+    # 3. Fixed effects.
     common = _common_effects(spec, frame)
-    warn_dropped("common effects", (common.recipe,))
+    warn_dropped("fixed effects", (common.recipe,))
     own = [name for name, _ in spec.family_record.parameters if name != "sigma" or se is None]
     if not (common.coefs or spec.groups or own):
         raise DataError(

@@ -5,7 +5,7 @@ The covariance of the linear predictor with its residual is linear in the entrie
     V = sum_k theta_k D_k,    D = Z_a S_f Z_b' + Z_b S_f Z_a' for an entry (a, b) of Sigma_f, I for sigma^2,
 
 with Z_a the diagonal matrix of an effect's values and S_f[i, j] the known covariance of the levels of rows i and j
-(1 for one level, 0 for two that are independent). What is left of the data once common effects are fitted depends on
+(1 for one level, 0 for two that are independent). What is left of the data once fixed effects are fitted depends on
 theta through P V P alone, P = I - Q Q', Q an orthonormal basis of the common columns: the view of REML (Patterson &
 Thompson 1971). So theta is identified where the matrices P D_k P are linearly independent (Rothenberg 1971 for the
 general rule; Rao & Kleffe 1988, ch. 5, for variance components), which their Gram matrix says by its rank:

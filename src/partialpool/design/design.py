@@ -106,7 +106,7 @@ class Design:
 
     @property
     def recipes(self) -> tuple[Recipe, ...]:
-        """How columns are made: of the common effects, of each factor's, of the offset."""
+        """How columns are made: of the fixed effects, of each factor's, of the offset."""
         return (self.common.recipe, *(r for factor in self.factors for r in factor.recipes), *self.offset_recipes)
 
     @property

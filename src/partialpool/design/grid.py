@@ -91,7 +91,7 @@ def covariate_points(design: Design, at: At, *, common: bool) -> Points:
         Values by column; several columns make a grid, the first varying slowest. Predictors that are not named
         are held at their means; a category has no mean and must be named where it is read.
     common
-        Whether the common effects' columns and the offset are wanted too, and so the predictors they read.
+        Whether the fixed effects' columns and the offset are wanted too, and so the predictors they read.
 
     Raises
     ------

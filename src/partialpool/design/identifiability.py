@@ -1,7 +1,7 @@
 """Which variances, correlations and sigma the data cannot identify, and what to do about it.
 
 Which they are is said by the null space of a Gram matrix (`covariance_gram`), not by a list of bad designs: two
-factors with one partition, one row for every effect, a common effect for every level are cases of one rule.
+factors with one partition, one row for every effect, a fixed effect for every level are cases of one rule.
 """
 
 from dataclasses import dataclass
@@ -169,8 +169,8 @@ def _dependency(design: Design, entries: list[tuple[Part, int, int]], *, absorbe
         got = f"{terms}, of whose levels none shows both effects, so that only the prior speaks"
         return Dependency(parameters, got, f"independent effects: || in place of | in {terms}")
     if absorbed:
-        got = f"{terms}, and common effects that already take up all it describes, so that only the prior speaks"
-        return Dependency(parameters, got, f"leaving out {terms}, or those common effects")
+        got = f"{terms}, and fixed effects that already take up all it describes, so that only the prior speaks"
+        return Dependency(parameters, got, f"leaving out {terms}, or those fixed effects")
     same = len(factors) > 1 and _one_partition(factors)
     why = "whose levels are the same groups of rows" if same else "which make rows covary in the same ways"
     out = "one of them out" if len(written) > 1 else f"an effect out of {terms}"
@@ -183,12 +183,12 @@ def _beside_residual(
     effects: dict[str, set[int]],
     said: tuple[str, int, tuple[str, ...]],
 ) -> Dependency:
-    """Say that effects take up the residual, or that common effects do."""
+    """Say that effects take up the residual, or that fixed effects do."""
     (terms, n_sds, parameters), n_common = said, len(design.common.coefs)
     count = sum(len(effects[factor.name]) * factor.n_levels for factor in factors)
     own = f"{terms}, {count} effects beside {n_common}" if factors else f"{n_common}"
     got = (
-        f"{own} common effects in {design.n_rows} rows, so that only the priors {'divide them' if factors else 'speak'}"
+        f"{own} fixed effects in {design.n_rows} rows, so that only the priors {'divide them' if factors else 'speak'}"
     )
     fewer = f", such as (1 | {factors[0].name})" if len(factors) == 1 and n_sds > 1 else ""
     return Dependency(parameters, got, f"fewer effects{fewer}, or more rows for each level and condition")

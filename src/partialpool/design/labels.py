@@ -107,11 +107,11 @@ def offset_dims(design: Design) -> dict[str, tuple[str, ...]]:
 def variable_attrs(design: Design) -> dict[str, dict[str, str]]:
     """Say what each posterior variable is, in a sentence for its attrs."""
     scale = design.spec.link_record.scale_in_words
-    attrs = {BETA: {"long_name": f"common effects{scale}, at the predictors' original zero"}}
+    attrs = {BETA: {"long_name": f"fixed effects{scale}, at the predictors' original zero"}}
     for factor in design.factors:
         attrs[sd_name(factor.name)] = {"long_name": f"standard deviations over {factor.name}{scale}"}
         attrs[corr_name(factor.name)] = {"long_name": f"correlations of the effects over {factor.name}"}
-        attrs[b_name(factor.name)] = {"long_name": f"deviations of each {factor.name} from the common effects{scale}"}
+        attrs[b_name(factor.name)] = {"long_name": f"deviations of each {factor.name} from the fixed effects{scale}"}
     for name, words in FAMILY_PARAMETERS.items():
         attrs[name] = {"long_name": f"{words}{scale if name == 'cutpoints' else ''}"}
     for factor in design.factors:

@@ -42,7 +42,7 @@ class Additions:
     Attributes
     ----------
     common
-        Common coefficients.
+        Fixed effects.
     blocks
         New group effects, block by block.
     correlations
@@ -56,7 +56,7 @@ class Additions:
     def __str__(self) -> str:
         parts = [str(block) for block in self.blocks]
         parts += [f"a correlation of {a} and {b} over {factor}" for factor, a, b in self.correlations]
-        parts += [f"the common effect {coef}" for coef in self.common]
+        parts += [f"the fixed effect {coef}" for coef in self.common]
         return "; ".join(parts)
 
 
@@ -144,7 +144,7 @@ def _check_same_rows(full: Design, reduced: Design) -> None:
 def _added_common(full: Design, reduced: Design) -> tuple[str, ...]:
     for coef in reduced.common.coefs:
         if coef not in full.common.coefs:
-            raise _not_nested(f"the common effect {coef}", full, reduced)
+            raise _not_nested(f"the fixed effect {coef}", full, reduced)
     names = full.common.names
     for name, column in zip(reduced.common.names, reduced.common.values.T, strict=True):
         if not np.array_equal(column, full.common.values[:, names.index(name)]):

@@ -38,7 +38,7 @@ class Prior:
         One of `DISTRIBUTIONS`: Normal, StudentT, Cauchy, Laplace, Logistic, Uniform (real line);
         HalfNormal, HalfStudentT, HalfCauchy, HalfLogistic, Exponential, Gamma, InverseGamma, LogNormal, Weibull
         (positive); PC (a penalised-complexity prior of an sd, P(sd > u) = a); Beta (a share of variance); Dirichlet
-        (cutpoints, several shares); LKJ (correlations); UnitInformation (all common effects together, see `pp.priors`);
+        (cutpoints, several shares); LKJ (correlations); UnitInformation (all fixed effects together, see `pp.priors`);
         DiracDelta (a family's own `nu`, `alpha` or `phi`, fixed at c).
     **arguments
         All of its arguments, finite numbers on the original scale of the parameter. `lower` beside those of a positive

@@ -90,7 +90,7 @@ def readings(curves: PoolingCurves, about: Topic) -> dict[str, str]:
     complete = f"Complete pooling: levels do not differ, and all rows together make {one}{weighing}."
     none = f"No pooling: levels differ without limit, and each estimate is from own rows{_given(curves, about)}."
     between = {
-        Pull.WEIGHT: f"{'Given the common coefficients, an' if curves.given else 'An'} estimate gives {{share}} of its "
+        Pull.WEIGHT: f"{'Given the fixed effects, an' if curves.given else 'An'} estimate gives {{share}} of its "
         "weight to the level\N{RIGHT SINGLE QUOTATION MARK}s own rows, the rest to all levels together.",
         Pull.SHARE: "An estimate stands {share} of the way from the population mean to the one without pooling.",
         Pull.MATRIX: "No one weight says how far an estimate is pulled: the "
@@ -151,7 +151,7 @@ _MEDIAN: Final = {
 
 def _given(curves: PoolingCurves, about: Topic) -> str:
     """Say what else is estimated from all rows, and so is given to every level."""
-    parts = [f"common coefficients of {_listed(curves.given)}"] if curves.given else []
+    parts = [f"fixed effects of {_listed(curves.given)}"] if curves.given else []
     parts += [f"effects of {_listed(about.other_factors)}"] if about.other_factors else []
     return f", given {' and '.join(parts)} estimated from all rows" if parts else ""
 

@@ -49,17 +49,17 @@ class PoolingCurves:
     sds
         Where the curves are known, ascending; 0 is complete pooling, infinity no pooling, (sds,).
     values
-        E(common effect + b_j | sd, y), (sds, levels), where the level stands, as `shrinkage` has it; NaN at infinity
+        E(fixed effect + b_j | sd, y), (sds, levels), where the level stands, as `shrinkage` has it; NaN at infinity
         where a level's own rows do not identify it.
     pull
         What the shares are.
     shares
         How far an estimate stands on the way from the population mean to the level's own, (sds, levels). With
-        `Pull.WEIGHT` the weight of the level's own rows given the common effects, sd^2 Z'V^-1 Z. With `Pull.SHARE`
+        `Pull.WEIGHT` the weight of the level's own rows given the fixed effects, sd^2 Z'V^-1 Z. With `Pull.SHARE`
         (value - population) / (value at infinity - population); NaN where that is not between 0 and 1, or the level's
         own estimate is at the population mean. With `Pull.MATRIX` NaN.
     population
-        E(common effect | sd, y) where each level stands, (sds, levels): 0 for an effect without one.
+        E(fixed effect | sd, y) where each level stands, (sds, levels): 0 for an effect without one.
     own_errors
         Standard error of least squares of the level's own rows, all else known, (levels,): `no_pooling_se` of
         `shrinkage`, with sigma at its median; NaN where the rows do not tell.
@@ -67,7 +67,7 @@ class PoolingCurves:
         Where other predictors are, and the varying ones for an intercept, in words; empty where there are none, or at
         zero.
     given
-        Common effects that are no part of the levels' own, and are estimated from all rows at every sd.
+        Fixed effects that are no part of the levels' own, and are estimated from all rows at every sd.
     untold
         Those of them that nothing tells without pooling, such as coefficients of what is the same in all of a level's
         rows: the values at infinity are limits.
@@ -118,20 +118,20 @@ def chosen_effect(design: Design, factor: str | None, effect: str | None) -> tup
 def pooling_curves(fit: Fit, factor: FactorEffects, effect: str, sds: np.ndarray) -> PoolingCurves:
     """Estimate every level given each sd in turn, by generalised least squares.
 
-    E(beta_e + b_je | sd, everything else held, y), beta_e what the common effects come to where level j stands. Sigma,
+    E(beta_e + b_je | sd, everything else held, y), beta_e what the fixed effects come to where level j stands. Sigma,
     the covariance of the factor's effects, is that at the posterior medians of its sds and the posterior means of its
     correlations, times (sd / median of the sd)^2: the sds of its other effects move in proportion, so that sd = 0
     leaves one line for all levels (of one sex, say, where slopes differ by sex) and sd = infinity gives each level its
     own. Effects of a correlated block are at the predictors' means, where its priors are stated (b* = T b, see
     `design.effect_basis`). sds of other factors and sigma are at their posterior medians, correlations of other factors
-    at their means (a mean of correlation matrices is one, a median need not be). Common effects are integrated out
+    at their means (a mean of correlation matrices is one, a median need not be). Fixed effects are integrated out
     under flat priors, effects of other factors under N(0, Sigma_f): with V = sum_f Z_f Sigma_f Z_f' + sigma^2 I,
 
         beta = (X' V^-1 X)^-1 X' V^-1 y          b = Sigma Z' V^-1 (y - X beta)
 
     At sd = 0 and with no other factor this is least squares of all rows, `complete_pooling` of `shrinkage`. At
     infinity it is least squares with effects of every level among the predictors, which is `no_pooling` of `shrinkage`
-    where all common effects vary over the factor and there is no other factor; `shrinkage` holds what is left of the
+    where all fixed effects vary over the factor and there is no other factor; `shrinkage` holds what is left of the
     model at its posterior means, here it is estimated anew at every sd.
 
     Parameters
@@ -151,7 +151,7 @@ def pooling_curves(fit: Fit, factor: FactorEffects, effect: str, sds: np.ndarray
     coefficients = level_coefficients(design, factor, {}, at_means=True)
 
     def common(solution: Solution) -> np.ndarray:
-        """What the common effects come to in each level, (levels,)."""
+        """What the fixed effects come to in each level, (levels,)."""
         return coefficients.by_level(coefficients.common(back @ solution.rest[: len(back)]), 0)[:, at]
 
     values, population = [], []

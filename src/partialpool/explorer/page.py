@@ -47,8 +47,8 @@ def explore(
     Effects of a correlated block are at the means of the predictors that vary it, as their priors are, so that the
     slider moves what the prior is of; other predictors are where `shrinkage` has them. The page says where.
 
-    An estimate is E(common effect + b_j | sd, everything else held, y): sigma and the sds of other factors at their
-    posterior medians, correlations at their means, common effects under flat priors (generalised least squares). The
+    An estimate is E(fixed effect + b_j | sd, everything else held, y): sigma and the sds of other factors at their
+    posterior medians, correlations at their means, fixed effects under flat priors (generalised least squares). The
     sds of the factor's other effects move in proportion, so that the ends are one line for all levels and a line of its
     own for each. The page interpolates between 201 sds.
 

@@ -127,10 +127,10 @@ class Digest:
 
     @cached_property
     def tables(self) -> tuple[TextTable, ...]:
-        """Group standard deviations and correlations, common effects, family parameters, ICC."""
+        """Group standard deviations and correlations, fixed effects, family parameters, ICC."""
         parts = (
-            ("Variance components (sd and correlation)", ("factor", "effect"), self._component_lines),
-            ("Common effects", ("", ""), self._common_lines),
+            ("Random effects (group-level): sd and correlation", ("factor", "effect"), self._component_lines),
+            ("Fixed effects (population-level)", ("", ""), self._common_lines),
             (self._icc_title, ("", ""), self._icc_lines),
         )
         return tuple(self._table(title, heads, lines) for title, heads, lines in parts if lines)

@@ -2,7 +2,7 @@
 
 With Sigma_f the covariance of a factor's effects and z_i its values in row i, the factor's variance averaged over
 rows is tr(Sigma_f M_f), M_f = sum_i z_i z_i' / n (Johnson 2014, Methods in Ecology and Evolution 5:944), and
-the adjusted ICC is that share of the sum over factors and residual. The common effects' variance is left out.
+the adjusted ICC is that share of the sum over factors and residual. The fixed effects' variance is left out.
 """
 
 import numpy as np

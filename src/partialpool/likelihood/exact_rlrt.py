@@ -9,7 +9,7 @@ normals. For lambda = 0 the restricted ratio is distributed as (Crainiceanu & Ru
 
 since P'y has the covariance sigma^2 (I + lambda diag mu) in the right basis, and sigma^2 profiles out as D / (n - p).
 With N = T - D, T / D is their 1 + N / D. The ratio of likelihoods replaces the first n - p by n and mu in the sum of
-logarithms by xi; c common effects tested with the variance add n log(1 + U / T), U ~ chi2_c. With D known and
+logarithms by xi; c fixed effects tested with the variance add n log(1 + U / T), U ~ chi2_c. With D known and
 sigma = 1 nothing profiles out, and (n - p) log(T / D) becomes T - D, n log(1 + U / T) becomes U.
 """
 
@@ -44,7 +44,7 @@ class Spectrum:
     left
         Degrees of freedom of R.
     common
-        Common effects tested as well, c.
+        Fixed effects tested as well, c.
     """
 
     mu: np.ndarray

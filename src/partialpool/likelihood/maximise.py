@@ -213,10 +213,10 @@ def _check_rows(design: Design, *, reml: bool) -> None:
     if design.n_rows > columns or (not reml and design.se is not None):
         return
     raise EngineError(
-        "nothing is left of the rows once the common effects are fitted",
-        got=f"{design.n_rows} rows, {columns} common effects",
+        "nothing is left of the rows once the fixed effects are fitted",
+        got=f"{design.n_rows} rows, {columns} fixed effects",
         allowed=f"{columns + 1} rows or more",
-        do="leave out common effects, or use fit: its priors make up for rows",
+        do="leave out fixed effects, or use fit: its priors make up for rows",
     )
 
 

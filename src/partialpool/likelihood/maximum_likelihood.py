@@ -42,7 +42,7 @@ class LikelihoodFit:
 
     @property
     def log_likelihood(self) -> float:
-        """At the maximum: of y; for REML the restricted one, comparable between models with the same common effects."""
+        """At the maximum: of y; for REML the restricted one, comparable between models with the same fixed effects."""
         return self.maximum.log_likelihood
 
     @property
@@ -52,7 +52,7 @@ class LikelihoodFit:
 
     @property
     def n_parameters(self) -> int:
-        """Parameters estimated: common effects, sds, correlations, sigma."""
+        """Parameters estimated: fixed effects, sds, correlations, sigma."""
         pairs = sum(len(b) * (len(b) - 1) // 2 for f in self.design.factors for b in f.blocks)
         sds = sum(len(f.names) for f in self.design.factors)
         return len(self.design.common.coefs) + sds + pairs + (self.maximum.sigma is not None)
@@ -64,7 +64,7 @@ class LikelihoodFit:
 
     @property
     def coefficients(self) -> pd.DataFrame:
-        """Common effects: estimate and standard error, one row each."""
+        """Fixed effects: estimate and standard error, one row each."""
         errors = np.sqrt(np.diagonal(self.maximum.covariance))
         index = pd.Index(self.design.common.coefs, name="coef")
         return pd.DataFrame({"estimate": self.maximum.beta, "std_error": errors}, index=index)
@@ -132,8 +132,10 @@ class LikelihoodFit:
             for c, b, s in zip(names, self.maximum.beta, errors, strict=True)
         )
         tables = [
-            TextTable(("factor", "effect", "estimate"), components, title="Variance components (sd and correlation)"),
-            TextTable(("", "estimate", "std. error"), common, title="Common effects"),
+            TextTable(
+                ("factor", "effect", "estimate"), components, title="Random effects (group-level): sd and correlation"
+            ),
+            TextTable(("", "estimate", "std. error"), common, title="Fixed effects (population-level)"),
         ]
         what = (
             "the residual sd is 0" if self.maximum.no_residual else "some combination of group effects has no variance"
@@ -183,12 +185,12 @@ def maximum_likelihood(
     30 rows; Batch 6 levels
     maximum likelihood: log likelihood -163.6635, deviance 327.3271, 3 parameters
     <BLANKLINE>
-    Variance components (sd and correlation)
+    Random effects (group-level): sd and correlation
      factor    effect     estimate
      Batch     Intercept     37.26
      residual  sigma         49.51
     <BLANKLINE>
-    Common effects
+    Fixed effects (population-level)
                 estimate  std. error
      Intercept   1527.50       17.69
     """

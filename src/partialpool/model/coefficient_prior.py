@@ -1,4 +1,4 @@
-"""The prior of the common effects as independent coordinates g: what engines sample or integrate.
+"""The prior of the fixed effects as independent coordinates g: what engines sample or integrate.
 
 With delta = R beta the coefficients of the orthonormal columns (`design/common_basis.py`), each coordinate stands for a
 coefficient with a prior of its own, in units of the response, or for a direction of those that have one together:
@@ -26,7 +26,7 @@ __all__ = ["CoefficientPrior", "coefficient_prior"]
 
 @dataclass(frozen=True, eq=False)
 class CoefficientPrior:
-    """Coordinates of the common effects with an independent prior each.
+    """Coordinates of the fixed effects with an independent prior each.
 
     Attributes
     ----------
@@ -84,7 +84,7 @@ class CoefficientPrior:
 
 
 def coefficient_prior(design: Design, priors: PriorSet) -> CoefficientPrior:
-    """Find the coordinates of a design's common effects in which their prior is a product."""
+    """Find the coordinates of a design's fixed effects in which their prior is a product."""
     common = design.common
     first = 1 if common.intercept else 0
     size = first + len(common.names)

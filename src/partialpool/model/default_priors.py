@@ -4,7 +4,7 @@ Defaults, with s_y = sd(y) (ddof 0) for an identity link and 1 on a link scale w
 y stands for y less the offset, on the link scale:
 
     intercept, at the predictors' means   Normal(link(mean y), 2.5 s_y); Normal(0, 2.5) for logit, probit, cloglog
-    other common effects, jointly         Normal(0, (2.5 s_y)^2 (Xc'Xc / n)^-1), Xc the centred columns
+    other fixed effects, jointly         Normal(0, (2.5 s_y)^2 (Xc'Xc / n)^-1), Xc the centred columns
     sd of an effect z                     HalfStudentT(3, s_y / sd(z)), sd(z) = 1 for a constant column; over sqrt(k)
                                           too, k the mean own entry over the rows of a known covariance among levels
     corr                                  LKJ(2)

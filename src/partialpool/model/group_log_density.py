@@ -1,7 +1,7 @@
 """The joint density of sets of rows, such as all of one subject, with the effects that are theirs alone integrated out.
 
 Whoever leaves a set of rows out leaves out what only these rows tell: effects of levels that occur nowhere else.
-With those effects u, Z their columns in the set, r what is left of the response after offset, common effects and the
+With those effects u, Z their columns in the set, r what is left of the response after offset, fixed effects and the
 effects of levels that occur elsewhere too:
 
     normal:  log N(r; 0, Z S Z' + D),  by Woodbury's identity in the dimension of u: with S = L L', W = L' Z' D^-1 Z L,

@@ -1,6 +1,6 @@
-"""A level's coefficients: what the common effects come to where it stands, and its own effects.
+"""A level's coefficients: what the fixed effects come to where it stands, and its own effects.
 
-On the rows of level j, with everything but the columns of its effects at the level's place, the common effects' columns
+On the rows of level j, with everything but the columns of its effects at the level's place, the fixed effects' columns
 are X_j = Z A_j (a slope's interaction with sex is A = 1 for the boys and 0 for the girls; an intercept and a difference
 are combinations of cell means), so that
 
@@ -40,7 +40,7 @@ _NOTHING: Final = 1e-16
 
 @dataclass(frozen=True, eq=False)
 class LevelCoefficients:
-    """How a factor's coefficients follow from the common effects and its own.
+    """How a factor's coefficients follow from the fixed effects and its own.
 
     Attributes
     ----------
@@ -121,7 +121,7 @@ class LevelCoefficients:
 
     @property
     def beside(self) -> np.ndarray:
-        """Which common effects lift rows above their levels' lines, boolean (coefs,)."""
+        """Which fixed effects lift rows above their levels' lines, boolean (coefs,)."""
         design, here = self.design, self.factor.of_rows(self.places.place_of_level)
         first = np.ones((design.n_rows, 1 if design.common.intercept else 0))
         x = np.concatenate([first, design.common.values], axis=1)
@@ -141,7 +141,7 @@ class LevelCoefficients:
 def level_coefficients(
     design: Design, factor: FactorEffects, at: Mapping[str, Any], *, at_means: bool = False
 ) -> LevelCoefficients:
-    """Find what the common effects come to in each level.
+    """Find what the fixed effects come to in each level.
 
     Parameters
     ----------

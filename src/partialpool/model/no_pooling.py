@@ -81,7 +81,7 @@ def unpooled(posterior: xr.Dataset, coefficients: LevelCoefficients, y: np.ndarr
 
 
 def mean_beta(posterior: xr.Dataset, design: Design) -> np.ndarray:
-    """Posterior means of the common effects, (coefs,)."""
+    """Posterior means of the fixed effects, (coefs,)."""
     if BETA not in posterior:
         return np.zeros(len(design.common.coefs))
     means: np.ndarray = posterior[BETA].mean(("chain", "draw")).to_numpy()

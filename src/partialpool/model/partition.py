@@ -51,7 +51,7 @@ class Partition:
 
     @property
     def total(self) -> np.ndarray:
-        """Groups and residual, (chains, draws, places); common effects left out."""
+        """Groups and residual, (chains, draws, places); fixed effects left out."""
         return self.groups + self.residual
 
 

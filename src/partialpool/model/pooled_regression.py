@@ -1,4 +1,4 @@
-"""The common effects alone, every row taken for independent: least squares, and Fisher scoring."""
+"""The fixed effects alone, every row taken for independent: least squares, and Fisher scoring."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -19,7 +19,7 @@ _CLOSE: Final = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class Ungrouped:
-    """Maximum likelihood of the common effects without any grouping.
+    """Maximum likelihood of the fixed effects without any grouping.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Ungrouped:
 
 
 def least_squares(design: Design, y: np.ndarray) -> Ungrouped:
-    """Regress y on the common effects: (X'WX)^-1 X'Wy.
+    """Regress y on the fixed effects: (X'WX)^-1 X'Wy.
 
     The covariance is s^2 (X'X)^-1, s^2 the residual sum of squares over rows less coefficients (not a number where
     none are left); with known standard errors W = diag(1 / se^2) and the covariance is (X'WX)^-1, as nothing about the

@@ -157,7 +157,7 @@ def _at_means(design: Design, draws: Draws) -> dict[str, np.ndarray]:
 
 
 def _coefficients_density(design: Design, priors: PriorSet, beta: np.ndarray) -> np.ndarray:
-    """Log density of each coordinate of the common effects, with the Jacobian to coefficients; directions added up."""
+    """Log density of each coordinate of the fixed effects, with the Jacobian to coefficients; directions added up."""
     coordinates = coefficient_prior(design, priors)
     at = coordinates.of_coefficients(design, beta)
     columns = [frozen(prior).logpdf(at[:, i]) for i, prior in enumerate(coordinates.priors)]

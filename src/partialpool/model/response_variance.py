@@ -30,7 +30,7 @@ def response_share(
     Parameters
     ----------
     posterior, design, points
-        Where, with the common effects' columns and the offset.
+        Where, with the fixed effects' columns and the offset.
     closure
         The factors that two rows of one level share, per factor.
 

@@ -30,7 +30,7 @@ def row_information(design: Design) -> np.ndarray:
 
 
 def _residual_variance(design: Design, y: np.ndarray) -> float:
-    """Residual variance of least squares on the common effects and every level's own effects."""
+    """Residual variance of least squares on the fixed effects and every level's own effects."""
     n = design.n_rows
     columns = [sparse.csr_array(design.common.standardised)]
     columns.append(sparse.csr_array(np.ones((n, 1))))

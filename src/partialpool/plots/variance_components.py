@@ -12,7 +12,7 @@ __all__ = ["plot_variance_components"]
 
 @draws_answer_of("variance_components", "share")
 def plot_variance_components(components: xr.Dataset) -> Figure:
-    """Draw the share of the variance that common effects, each factor and the residual carry.
+    """Draw the share of the variance that fixed effects, each factor and the residual carry.
 
     Parameters
     ----------

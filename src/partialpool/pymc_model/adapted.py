@@ -2,7 +2,7 @@
 
 Non-centred offsets z ~ N(0, I), b = sd z, have posteriors that narrow as sd grows wherever the data say much of b;
 centred effects b ~ N(0, sd^2) have a funnel wherever they say little (Papaspiliopoulos, Roberts & Skold 2007). With
-G the data's information on b once the common effects are profiled out,
+G the data's information on b once the fixed effects are profiled out,
 
     G = Z'WZ - Z'WX (X'WX)^-1 X'WZ = Q diag(lambda) Q',
 
@@ -14,7 +14,7 @@ Since Q is orthonormal, z is exactly N(0, I): the model is unchanged, and W only
 Directions the data do not see (lambda = 0: all levels up, the intercept down) stay non-centred; well-seen ones are
 centred in effect.
 
-The common effects are sampled where the data see them too, `swept`: beta* = beta + (X'WX)^-1 X'W Z b, given b by a
+The fixed effects are sampled where the data see them too, `swept`: beta* = beta + (X'WX)^-1 X'W Z b, given b by a
 shift of their prior's location.
 """
 
@@ -61,7 +61,7 @@ class InformedBasis:
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """What of the group effects looks like a common effect: (X'WX)^-1 X'W Z*_f per factor.
+    """What of the group effects looks like a fixed effect: (X'WX)^-1 X'W Z*_f per factor.
 
     Z* are the columns of the effects that are sampled, at the predictors' means: with those at zero a slope over
     calendar years would be taken for a constant of 2,000 times its size.
@@ -69,7 +69,7 @@ class Sweep:
     Attributes
     ----------
     shares
-        By factor, shape (coefs, levels, effects), for the coordinates of the common effects.
+        By factor, shape (coefs, levels, effects), for the coordinates of the fixed effects.
     """
 
     shares: dict[str, np.ndarray]
@@ -86,7 +86,7 @@ def can_adapt(factor: FactorEffects) -> bool:
 
 
 def information_matrix(design: Design, weights: np.ndarray, factor: FactorEffects, effect: int) -> np.ndarray:
-    """Work out G, the data's information on one effect of a factor, common effects profiled out: (levels, levels).
+    """Work out G, the data's information on one effect of a factor, fixed effects profiled out: (levels, levels).
 
     `weights` is the diagonal of W, from `row_information`, shape (rows,).
     """
@@ -112,7 +112,7 @@ def adapted_offsets(name: str, basis: InformedBasis, sd: pt.TensorVariable) -> p
 
 
 def make_sweep(design: Design, coordinates: CoefficientPrior, weights: np.ndarray) -> Sweep:
-    """Work out how the common effects are swept; `weights` as for `information_matrix`."""
+    """Work out how the fixed effects are swept; `weights` as for `information_matrix`."""
     matrix = coordinates.columns(design)
     gram = (matrix * weights[:, None]).T @ matrix
     shares = {}
@@ -129,7 +129,7 @@ def _standardised(design: Design) -> np.ndarray:
 
 
 def _profiled(design: Design) -> np.ndarray:
-    """Columns that can take up a shift of all levels: the common effects, and an ordinal model's cutpoints."""
+    """Columns that can take up a shift of all levels: the fixed effects, and an ordinal model's cutpoints."""
     matrix = _standardised(design)
     ordinal = design.spec.intercept and not design.common.intercept
     return np.column_stack([np.ones(design.n_rows), matrix]) if ordinal else matrix

@@ -18,7 +18,7 @@ __all__ = ["design_effect"]
 def design_effect(fit: Fit) -> xr.Dataset:
     """Return the design effect of each factor on the mean of the response, and the effective sample size.
 
-    Variance of the mean of the response, common effects held, over what it would be if rows were independent with the
+    Variance of the mean of the response, fixed effects held, over what it would be if rows were independent with the
     variances they have:
 
         1 + sum_j (s_j' Sigma s_j - sum_(i in j) z_i' Sigma z_i) / sum_i Var(y_i),   s_j = sum_(i in j) z_i

@@ -9,7 +9,7 @@ __all__ = ["group_effects"]
 
 
 def group_effects(fit: Fit, factor: str | None = None) -> xr.Dataset:
-    """Return the deviations b of each level from the common effects.
+    """Return the deviations b of each level from the fixed effects.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def group_effects(fit: Fit, factor: str | None = None) -> xr.Dataset:
     effects = fit.posterior[b_name(chosen)].rename({chosen: "level", effect_dim(chosen): "effect"})
     attrs = {
         "factor": chosen,
-        "definition": "b, the deviation of a level's effect from the common effect",
+        "definition": "b, the deviation of a level's effect from the fixed effect",
         "scale": fit.spec.link,
         "response": fit.spec.response,
     }

@@ -49,10 +49,10 @@ def icc(fit: Fit, *, at: At | None = None, other: At | None = None, scale: Scale
     Returns
     -------
     xarray.Dataset
-        Draws without unit, dims (chain, draw, factor) and one per column of `at`. `icc`: each factor alone, common
+        Draws without unit, dims (chain, draw, factor) and one per column of `at`. `icc`: each factor alone, fixed
         effects left out (adjusted). `same`: two responses of one level, which share the levels of all factors it is
         nested in too ("same cask" includes "same batch"). `total` (no factor dimension): two responses that share
-        everything. `unadjusted`: as `icc`, the variance of the common effects counted in the denominator; only
+        everything. `unadjusted`: as `icc`, the variance of the fixed effects counted in the denominator; only
         averaged over the rows. Between 0 and 1 in every draw, at the boundary too; 0 in draws in which a Student t
         response has no variance (nu of 2 or less), of which `attrs["residual"]` says how many there are.
 
@@ -155,7 +155,7 @@ def _labelled(fit: Fit, points: Points | None, shares: _Shares, residual: str) -
     }
     coords = {"chain": posterior["chain"], "draw": posterior["draw"], "factor": names}
     attrs = {
-        "definition": "variance of a factor's effects over Var(y | x); common effects left out",
+        "definition": "variance of a factor's effects over Var(y | x); fixed effects left out",
         "averaged": "over the rows (Johnson 2014)" if points is None else "no: at the points given",
         "residual": residual,
         "response": fit.spec.response,

@@ -25,7 +25,7 @@ def level_effects(
 ) -> xr.Dataset:
     """Return a coefficient in every level, and the chance that it is large.
 
-    It is the level's coefficient where it stands, common effects and its own together: under
+    It is the level's coefficient where it stands, fixed effects and its own together: under
     `age * sex + (age | subject)` the slope of a boy is that of boys, plus his own. Predictors that share a term with
     the varying ones are at the level's own value, unless they vary within most levels; those, and all others, are at
     one place for all levels: numbers and the offset at their means, categories averaged over the rows. Of
@@ -102,7 +102,7 @@ def level_effects(
         "effect": effect,
         "factor": owner.name,
         "threshold": float(threshold),
-        "definition": "what the common effects come to where the level stands, plus the level's own effect",
+        "definition": "what the fixed effects come to where the level stands, plus the level's own effect",
         "scale": fit.spec.link,
         "response": fit.spec.response,
         **coefficients.in_words,

@@ -40,7 +40,7 @@ def level_lines(
 
     No pooling: least squares of the level's own rows on the effects that vary over the factor; the rest of the model
     (a slope that does not vary among it) is at its posterior mean. Complete pooling: least squares of all
-    rows, groups ignored. Partial pooling: common effects plus the level's own, draw by draw.
+    rows, groups ignored. Partial pooling: fixed effects plus the level's own, draw by draw.
 
     Predictors that change the slope along `over` (a treatment, in `week * treatment`) are at the level's own value,
     unless they vary within levels. All others are at one value for all lines: numbers and the offset at their means,
@@ -141,7 +141,7 @@ def level_lines(
         "held": places.in_words or "nothing",
         "rows": f"of {named}" if named else "all",
         "other_factors": f"effects of {', '.join(others)} at 0" if others else "none",
-        "definition": "least squares per level; least squares of all rows; common effects plus the level's own",
+        "definition": "least squares per level; least squares of all rows; fixed effects plus the level's own",
         "response": f"log {fit.spec.response}" if fit.spec.family_record.on_log_scale else fit.spec.response,
     }
     return xr.Dataset(variables, coords=coords, attrs=attrs)

@@ -183,7 +183,7 @@ def lrt(
       Elsewhere a parametric bootstrap: y = X beta + Z b + e from the reduced fit, both models refitted. Its p is
       (1 + #{simulated >= observed}) / (1 + simulations).
     - Mixture. For one effect added beside k correlated ones, chi2_k / 2 + chi2_(k+1) / 2 (Self & Liang 1987, JASA
-      82:605; Stram & Lee 1994, Biometrics 50:1171). Common effects and correlations between effects that both models
+      82:605; Stram & Lee 1994, Biometrics 50:1171). Fixed effects and correlations between effects that both models
       have are interior and add their degrees of freedom. Variances added in different blocks or factors convolve (two:
       1/4, 1/2, 1/4): right where their informations are orthogonal, as for crossed balanced factors; nested factors,
       or a slope away from its predictor's mean, have more weight at 0. Several effects added in one correlated block
@@ -197,7 +197,7 @@ def lrt(
     data, family, link, se, missing
         As for `fit`.
     reml
-        Whether to compare restricted likelihoods: only with the same common effects.
+        Whether to compare restricted likelihoods: only with the same fixed effects.
     simulations
         Simulated statistics; 0 for none.
     seed
@@ -213,7 +213,7 @@ def lrt(
     Raises
     ------
     SpecError
-        Not nested, or nothing to test; REML with different common effects.
+        Not nested, or nothing to test; REML with different fixed effects.
     DataError
         The two use different rows or values.
     EngineError
@@ -329,9 +329,9 @@ def _check_settings(additions: Additions, simulations: int, *, reml: bool) -> No
         )
     if reml and additions.common:
         raise SpecError(
-            "restricted likelihoods of different common effects cannot be compared",
+            "restricted likelihoods of different fixed effects cannot be compared",
             got=f"{', '.join(additions.common)} in the full model only",
-            allowed="the same common effects in both models",
+            allowed="the same fixed effects in both models",
             do="leave out reml=True",
         )
 

@@ -14,9 +14,9 @@ __all__ = ["naive_errors"]
 
 
 def naive_errors(fit: Fit) -> xr.Dataset:
-    """Return the standard error of each common effect without and with the grouping.
+    """Return the standard error of each fixed effect without and with the grouping.
 
-    Naive is a fit of the same common effects that takes every row for independent. Normal responses: least squares,
+    Naive is a fit of the same fixed effects that takes every row for independent. Normal responses: least squares,
     s^2 (X'X)^-1, or (X'WX)^-1 with W = diag(1 / se^2) for known standard errors. Binary responses and counts: maximum
     likelihood, the inverse Fisher information (X'WX)^-1 at the estimate, W = diag((d mean / d eta)^2 / Var(y)). Honest
     is the posterior standard deviation.
@@ -30,7 +30,7 @@ def naive_errors(fit: Fit) -> xr.Dataset:
     Parameters
     ----------
     fit
-        A fit with common effects and grouping factors: gaussian or lognormal with the identity link, bernoulli,
+        A fit with fixed effects and grouping factors: gaussian or lognormal with the identity link, bernoulli,
         binomial or poisson.
 
     Returns
@@ -44,7 +44,7 @@ def naive_errors(fit: Fit) -> xr.Dataset:
     Raises
     ------
     DataError
-        Another family; no grouping factor; no common effect; no row left over; a likelihood without maximum.
+        Another family; no grouping factor; no fixed effect; no row left over; a likelihood without maximum.
 
     Examples
     --------
@@ -95,7 +95,7 @@ def _check(fit: Fit) -> None:
         )
     if not fit.design.common.coefs:
         raise DataError(
-            "the model has no common effect whose standard error could be naive",
+            "the model has no fixed effect whose standard error could be naive",
             got=f"{spec}",
             allowed="an intercept or a predictor outside the grouping terms",
             do="add one",
@@ -108,8 +108,8 @@ def _least_squares(fit: Fit) -> Ungrouped:
     if design.se is None and alone.freedom < 1:
         raise DataError(
             "least squares has no row left to tell the residual by",
-            got=f"{design.n_rows} rows, {len(alone.estimate)} common effects",
-            allowed="more rows than common effects",
+            got=f"{design.n_rows} rows, {len(alone.estimate)} fixed effects",
+            allowed="more rows than fixed effects",
             do="leave a predictor out",
         )
     return alone

@@ -108,7 +108,7 @@ def power_scale(
         A fit by any engine.
     quantities
         More answers to follow, by name: functions from a fit to labelled draws, such as
-        `{"slope of 308": lambda f: pp.level_effects(f, "Days")["effect"].sel(level="308")}`. Sds, correlations, common
+        `{"slope of 308": lambda f: pp.level_effects(f, "Days")["effect"].sel(level="308")}`. Sds, correlations, fixed
         effects, the family's parameters and, where there is one, the ICC are always followed.
     alphas
         Powers at which means and sds are reported. Where the importance weights of a prior fail (k-hat above 0.7) and

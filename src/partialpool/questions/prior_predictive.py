@@ -72,7 +72,7 @@ def prior_predictive(
 
         - `prior`: the variables of a posterior; `prior_predictive`: the response; `observed_data`; codes of categories
           have their labels in `attrs["categories"]`;
-        - `derived`: `icc` (chain, draw, factor) and `sd` (chain, draw), of responses given the common effects, averaged
+        - `derived`: `icc` (chain, draw, factor) and `sd` (chain, draw), of responses given the fixed effects, averaged
           over the rows, as the prior has them (left out where the response has no variance);
         - `outlook`, where there is a predictor to follow: `variance` (chain, draw, predictor), Var(y | x) in squared
           units of the linear predictor, defined as in `variance_function` (left out where there is none);

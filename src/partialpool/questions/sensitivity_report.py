@@ -179,7 +179,7 @@ def _ranges(study: xr.Dataset, followed: Mapping[str, np.ndarray]) -> pd.DataFra
 
 
 def _sentences(fit: Fit, power: PowerScaling, ranges: pd.DataFrame, moving: list[str]) -> tuple[str, str]:
-    """What moves, the ICC first, and with how many levels; what does not, common effects first."""
+    """What moves, the ICC first, and with how many levels; what does not, fixed effects first."""
     levels = ", ".join(f"{factor.n_levels} levels of {factor.name}" for factor in fit.design.factors)
     studied = len(ranges) > 0
     if not moving:

@@ -22,7 +22,7 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
     """Return each level's estimates without, with complete and with partial pooling, and the weights of the data.
 
     Given theta, the effects of level j are B_j times what its own rows say, B_j = Sigma Z_j' V_j^-1 Z_j =
-    Sigma (G_j Sigma + sigma^2 I)^-1 G_j, G_j = Z_j'Z_j, V_j = Z_j Sigma Z_j' + sigma^2 I, with common effects and other
+    Sigma (G_j Sigma + sigma^2 I)^-1 G_j, G_j = Z_j'Z_j, V_j = Z_j Sigma Z_j' + sigma^2 I, with fixed effects and other
     factors known: the identity is no pooling, 0 complete pooling. For a balanced varying intercept it is
     n tau^2 / (n tau^2 + sigma^2).
 
@@ -51,11 +51,11 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
           mean, and `no_pooling_se`, its standard error, sigma^2 at its posterior mean; NaN where the rows do not
           identify them;
         - by effect, or by level and effect where levels stand at values of their own: `complete_pooling`, least squares
-          of all rows, groups ignored (0 for an effect that the common effects do not have), and `complete_pooling_se`,
+          of all rows, groups ignored (0 for an effect that the fixed effects do not have), and `complete_pooling_se`,
           which is too sure of itself;
         - by effect: `pooling_factor` of Gelman & Pardoe (2006), 1 - Var_j(E b_j) / E(Var_j b_j), where 1 is complete
           pooling;
-        - (chain, draw, level, effect): `partial_pooling`, what the common effects come to plus b;
+        - (chain, draw, level, effect): `partial_pooling`, what the fixed effects come to plus b;
         - (chain, draw, level, effect, effect_bis): `weight`, B_j;
         - (chain, draw, effect, effect_bis): `covariance`, Sigma.
 

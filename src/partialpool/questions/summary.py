@@ -35,7 +35,7 @@ def summary(x: Fit | xr.Dataset | xr.DataArray) -> Digest | pd.DataFrame:
     Returns
     -------
     Digest or pandas.DataFrame
-        For a fit its variance components with correlations, common effects, ICC and diagnostics, which print
+        For a fit its variance components with correlations, fixed effects, ICC and diagnostics, which print
         as tables (HTML in a notebook) and are numbers in `.frame`; for draws ArviZ's summary table, of what has draws,
         the ends of intervals printed to the decimals of the mean at least, and a row's mean, sd and ends all with an
         exponent or all without (in text, HTML and LaTeX; the numbers in it are as precise as they were). Where a few

@@ -6,7 +6,7 @@ import xarray as xr
 from partialpool.fitting.fit import Fit
 from partialpool.model.covariance import effect_covariance
 from partialpool.model.partition import common_variance, partition_over_rows
-from partialpool.names import COMMON, RESIDUAL, part_names
+from partialpool.names import FIXED, RESIDUAL, part_names
 
 __all__ = ["variance_components"]
 
@@ -24,10 +24,10 @@ def variance_components(fit: Fit) -> xr.Dataset:
     xarray.Dataset
         Dims (chain, draw, component), components `Subject: Intercept`, `Subject: Days`, ...: `sd` and `variance` of
         each effect, in units of the linear predictor over the predictor's. Dims (chain, draw, pair): `covariance`
-        and `correlation` of two effects of a block. Dims (chain, draw, part), parts `common`, each factor (one called
-        `common` or `residual` has `_column` added), `residual`: `part_variance` averaged over the rows and `share` of
-        their sum. Dims (chain, draw): `r2_marginal`, the share of the common effects, and `r2_conditional`, of common
-        and group effects (Nakagawa & Schielzeth 2013; random slopes after Johnson 2014; the common effects' variance is
+        and `correlation` of two effects of a block. Dims (chain, draw, part), parts `fixed`, each factor (one called
+        `fixed` or `residual` has `_column` added), `residual`: `part_variance` averaged over the rows and `share` of
+        their sum. Dims (chain, draw): `r2_marginal`, the share of the fixed effects, and `r2_conditional`, of fixed
+        and group effects (Nakagawa & Schielzeth 2013; random slopes after Johnson 2014; the fixed effects' variance is
         that of X beta over the rows, ddof 1, as in the R package insight). In draws in which a Student t response has
         no variance (nu of 2 or less) the residual's is infinite and its share 1; `attrs["residual"]` says in how many.
 
@@ -36,7 +36,7 @@ def variance_components(fit: Fit) -> xr.Dataset:
     >>> import partialpool as pp
     >>> fit = pp.fit("Reaction ~ Days + (Days | Subject)", pp.load_dataset("sleepstudy"), seed=1, progressbar=False)
     >>> [str(part) for part in pp.variance_components(fit)["part"].values]
-    ['common', 'Subject', 'residual']
+    ['fixed', 'Subject', 'residual']
     """
     design, posterior = fit.design, fit.posterior
     components: dict[str, np.ndarray] = {}
@@ -76,7 +76,7 @@ def variance_components(fit: Fit) -> xr.Dataset:
         "draw": posterior["draw"],
         "component": list(components),
         "pair": list(pairs),
-        "part": [COMMON, *part_names(list(partition.factors)), RESIDUAL],
+        "part": [FIXED, *part_names(list(partition.factors)), RESIDUAL],
     }
     attrs = {
         "definition": "variances of the linear predictor's parts, averaged over the rows",

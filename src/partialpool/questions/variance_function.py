@@ -34,7 +34,7 @@ def variance_function(fit: Fit, at: At) -> xr.Dataset:
         each factor, then `residual`; `covariance` (chain, draw, factor, grid, grid with `_bis`): Cov(y(x), y(x')) of
         two rows of one level; `mean` (chain, draw, grid): the linear predictor of the population, the offset counted;
         `attrs["offset"]` says what that is. The grid's dimensions are the columns; one that is called like a dimension
-        or a variable here has `_column` added to its name, and so has a factor called `common` or `residual` among the
+        or a variable here has `_column` added to its name, and so has a factor called `fixed` or `residual` among the
         parts.
 
     Raises

@@ -49,7 +49,7 @@ def slope_grids(design: Design) -> list[Grid]:
 
 
 def predictor_grids(design: Design, *, most: int = 4) -> list[Grid]:
-    """Return a grid for each of the first predictors of the common effects: a number's range, a category's values."""
+    """Return a grid for each of the first predictors of the fixed effects: a number's range, a category's values."""
     categories = _first_categories(design)
     read = list(design.common.recipe.numeric)
     return [

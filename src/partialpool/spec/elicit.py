@@ -35,7 +35,7 @@ def elicit(distribution: str, *, between: Sequence[float], mass: float = 0.9, **
     Parameters
     ----------
     distribution
-        A family of `Prior`, by name. Of an sd: `HalfNormal`, `Gamma`, `PC`, ...; of an ICC: `Beta`; of a common effect:
+        A family of `Prior`, by name. Of an sd: `HalfNormal`, `Gamma`, `PC`, ...; of an ICC: `Beta`; of a fixed effect:
         `Normal`, ...; of the correlation of two effects: `LKJ`, where the interval is symmetric about 0.
     between
         The two values, on the parameter's own scale. Families with one argument, half-normal or exponential, have

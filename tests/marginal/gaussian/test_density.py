@@ -72,7 +72,7 @@ def test_a_branch_and_a_tail_factor_are_the_same_model(branch_from):
 
 OTHERS = {
     "no factor": ("y ~ x + w", {}),
-    "no common effects": ("y ~ 0 + (x | a)", {}),
+    "no fixed effects": ("y ~ 0 + (x | a)", {}),
     "no intercept": ("y ~ 0 + x + (0 + w | a)", {}),
     "known errors": ("y ~ x + (1 | a)", {"se": "s"}),
     "lognormal": ("y ~ x + (x | a) + (1 | c)", {"family": "lognormal"}),

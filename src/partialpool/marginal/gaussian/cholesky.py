@@ -1,7 +1,7 @@
 """The forward half: group effects are eliminated, the density is what remains.
 
 In relative units Lambda_f = B_f diag(sd_f) L_f / sigma (B_f from `Units`), with W = [Z X] and u ~ N(mu, I),
-mu = 0 but for common effects whose prior mean is not 0:
+mu = 0 but for fixed effects whose prior mean is not 0:
 
     A = I + Lambda' W'W Lambda = L L'                    c = L^-1 (Lambda' W'r + sigma mu)
     q = r'r + sigma^2 mu'mu - c'c

@@ -1,6 +1,6 @@
 """Where everything stands in theta, and what it means.
 
-theta = (log sd and atanh partial correlations of every factor, log sigma, kept common coefficients), all in `Units`.
+theta = (log sd and atanh partial correlations of every factor, log sigma, kept fixed effects), all in `Units`.
 A correlation matrix is L L' with rows built from partial correlations z = tanh(x) (Lewandowski, Kurowicka & Joe
 2009): L_ij = z_ij prod_(k<j) s_ik, L_ii = prod_k s_ik, s = sech(x), so that nothing cancels as z goes to 1.
 """
@@ -83,7 +83,7 @@ class Parameters(NamedTuple):
     sigma
         Residual sd.
     kept
-        Kept common coefficients.
+        Kept fixed effects.
     """
 
     sd: np.ndarray

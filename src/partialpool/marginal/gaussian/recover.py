@@ -1,4 +1,4 @@
-"""Put the effects back: exact draws of group effects and common effects given theta, in the units of the data."""
+"""Put the effects back: exact draws of group effects and fixed effects given theta, in the units of the data."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -31,7 +31,7 @@ class Workload:
     Attributes
     ----------
     size
-        Elements of theta, with default priors of the common effects.
+        Elements of theta, with default priors of the fixed effects.
     levels, pairs
         Levels that are eliminated one by one, and pairs of effects in them, q^2 a level.
     tail

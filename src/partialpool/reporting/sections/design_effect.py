@@ -52,7 +52,7 @@ def _naive(fit: Fit) -> Picture:
         for coef, naive, honest in zip(answer["coef"].to_numpy(), answer["naive"], answer["honest"], strict=True)
     ]
     caption = (
-        "Standard errors of the common effects: naive (groups ignored) and honest (the posterior's, groups accounted "
+        "Standard errors of the fixed effects: naive (groups ignored) and honest (the posterior's, groups accounted "
         "for)."
     )
     return Picture(figure_image(plot_naive_errors(answer)), f"Standard errors. {'; '.join(said)}.", caption)

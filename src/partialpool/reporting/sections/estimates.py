@@ -1,4 +1,4 @@
-"""Tables of the parameters: variance components, common effects, and ratios where a link makes them natural."""
+"""Tables of the parameters: variance components, fixed effects, and ratios where a link makes them natural."""
 
 import numpy as np
 

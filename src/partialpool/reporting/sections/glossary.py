@@ -9,9 +9,13 @@ __all__ = ["glossary_section"]
 _WORDS = (
     ("posterior", "what is known of a quantity after the data: a distribution, given as draws", False),
     ("90 % interval", "the quantity lies in it with probability 90 %, given model, priors and data", False),
-    ("common effect", "a coefficient of the whole population", False),
+    ("fixed effect", "a coefficient of the whole population; also: population-level effect", False),
     ("factor, level", "a grouping variable, and one of its groups", True),
-    ("group effect", "how far one level's coefficient is from the population's", True),
+    (
+        "group effect",
+        "how far one level's coefficient is from the population's; also: random or group-level effect",
+        True,
+    ),
     (
         "partial pooling",
         "levels borrow strength from each other: each estimate combines the level's own rows with the population's",

@@ -18,13 +18,13 @@ _MOST = 6
 
 
 def in_short(fit: Fit) -> Section:
-    """Say the verdicts on draws, fit to the data and priors, the common effects and the correlations within groups."""
+    """Say the verdicts on draws, fit to the data and priors, the fixed effects and the correlations within groups."""
     frame = fit.digest.frame
     slopes = [name for name in fit.design.common.coefs if name != INTERCEPT]
     units = effect_units(fit, slopes)
     scale = on_scale(fit)
     coefs = [f"{name} {_estimate(fit, f'{BETA}[{name}]', units.get(name, ''))}" for name in slopes[:_MOST]]
-    more = f"; {len(slopes) - _MOST} more are in the table of common effects" if len(slopes) > _MOST else ""
+    more = f"; {len(slopes) - _MOST} more are in the table of fixed effects" if len(slopes) > _MOST else ""
     iccs = [f"icc[{factor.name}]" for factor in fit.design.factors]
     alike = [f"{key[4:-1]} {_estimate(fit, key)}" for key in iccs if key in frame.index]
     prose: list[str | Note] = [*_verdicts(fit)]

@@ -15,19 +15,19 @@ __all__ = ["variance_components_section"]
 
 
 def variance_components_section(fit: Fit) -> Section:
-    """Draw the shares of common effects, factors and residual, and say R2."""
+    """Draw the shares of fixed effects, factors and residual, and say R2."""
     answer = variance_components(fit)
     point = common_point(answer["share"])
     shares = [f"{part}: {_said(answer['share'].sel(part=part), point)}" for part in answer["part"].to_numpy()]
     explained = []
     if fit.design.common.names:
-        explained.append(f"Marginal R², the share of the common effects: {_said(answer['r2_marginal'])}.")
+        explained.append(f"Marginal R², the share of the fixed effects: {_said(answer['r2_marginal'])}.")
     if fit.design.factors:
-        explained.append(f"Conditional R², of common and group effects together: {_said(answer['r2_conditional'])}.")
+        explained.append(f"Conditional R², of fixed and group effects together: {_said(answer['r2_conditional'])}.")
     picture = Picture(
         figure_image(plot_variance_components(answer), widest=PHONE),
         f"Shares of the variance of {response_name(fit)}. {'; '.join(shares)}.",
-        f"Shares of the variance of {response_name(fit)}{on_scale(fit)}. Common: what the common effects explain; "
+        f"Shares of the variance of {response_name(fit)}{on_scale(fit)}. Fixed: what the fixed effects explain; "
         f"residual: {answer.attrs['residual']}. Circle: {point.name}; bars: 50 % and 90 % intervals.",
     )
     return Section(prose=tuple(explained), pictures=(picture,))
