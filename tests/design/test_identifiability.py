@@ -121,7 +121,7 @@ CASES = {
     "fixed effects of every level": (
         "y ~ batch + (1 | batch)",
         "sd_batch[Intercept] is not identified: got (1 | batch), and fixed effects that already take up all it "
-        "describes, so that only the prior speaks; allowed, but consider leaving out (1 | batch), or those common eff",
+        "describes, so that only the prior speaks; allowed, but consider leaving out (1 | batch), or those fixed eff",
     ),
     "nested in fixed effects": ("y ~ ID + x + (1 | sex)", "sd_sex[Intercept] is not identified: got (1 | sex), and c"),
     "part of two factors": (

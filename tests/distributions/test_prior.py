@@ -182,7 +182,7 @@ def test_numbers_of_other_libraries_are_numbers(value):
         {"distribution": "HalfNormal", "self": 1},
         {"distribution": "HalfNormal", "sigma": 1, "a b": 2},
     ],
-    ids=repr,
+    ids=lambda value: repr(value).split(" at 0x")[0],
 )
 def test_what_is_not_a_prior_is_refused(value, refuses):
     refuses(PriorError, lambda: as_prior(value))
