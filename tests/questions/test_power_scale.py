@@ -148,7 +148,7 @@ def test_other_answers_are_followed(sleepstudy):
     assert {"slope[308]", "slope[335]"} <= set(frame.index)
     with pytest.raises(pp.SpecError, match="is not labelled draws"):
         power_scale(fit, {"icc": lambda f: pp.icc(f)})
-    with pytest.raises(pp.SpecError, match="a power is above 0"):
+    with pytest.raises(pp.SpecError, match="powers must be above 0"):
         power_scale(fit, alphas=(-1.0,))
 
 
