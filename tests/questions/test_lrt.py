@@ -279,7 +279,7 @@ def test_it_prints_three_nulls_and_a_sentence():
     assert repr(test) == text
     assert "<table>" in test._repr_html_()
     none = str(quick(*DYESTUFF, pp.load_dataset("dyestuff2"), seed=1, simulations=10))
-    assert "do not call for Intercept varying over Batch (p = 1); this does not show that it is absent" in none
+    assert "do not require Intercept varying over Batch (p = 1); this does not show that it is absent" in none
     interior = quick("Reaction ~ Days", "Reaction ~ 1", pp.load_dataset("sleepstudy"))
     assert "naive" not in str(interior)
 

@@ -105,7 +105,7 @@ def prior_predictive(
     share, means = tree.attrs["implausible"], tree.attrs["implausible_means"]
     if share > MOST:
         warn(
-            f"the priors put {100 * share:.0f} % of their mass on {means}: check pp.priors(...), and tighten the priors",
+            f"the priors put {100 * share:.0f} % of their mass on {means}: check pp.priors(...), and tighten them",
             DataWarning,
         )
     return tree
