@@ -42,7 +42,7 @@ class LikelihoodFit:
 
     @property
     def log_likelihood(self) -> float:
-        """Log likelihood of y at the maximum; for REML restricted, comparable only if the fixed effects are the same."""
+        """Log likelihood of y at the maximum; for REML restricted, comparable only if the fixed effects are equal."""
         return self.maximum.log_likelihood
 
     @property

@@ -197,7 +197,7 @@ def _check_line(design: Design, over: str, points: int, at: Mapping[str, Any]) -
     numeric = numbers_among(design, read_columns(design))
     if over not in numeric:
         raise DataError(
-            "a line needs a numeric column that the model uses",
+            "a line needs a numeric column that the model reads",
             got=repr(over),
             allowed=nearest(str(over), numeric),
             do="name one of these" if numeric else "use pp.shrinkage for a model without a predictor",
