@@ -1,4 +1,4 @@
-"""What an engine is: something that can say why it does not apply, and draw where it does."""
+"""The interface of an engine: it states why it does not apply to a model, or draws from its posterior."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ __all__ = ["Engine", "RawDraws"]
 
 @dataclass(frozen=True, eq=False)
 class RawDraws:
-    """Draws as they leave an engine: arrays only, in the vocabulary of `names.py`.
+    """Draws as an engine returns them: arrays only, named as in `names.py`.
 
     Attributes
     ----------
@@ -26,7 +26,7 @@ class RawDraws:
     sample_stats
         `diverging`, `energy`, ... each of shape (chains, draws).
     facts
-        What the run wants remembered: sampler, seconds, whether it was interrupted.
+        Facts of the run to store with the draws: sampler, seconds, whether it was interrupted.
     """
 
     posterior: Mapping[str, np.ndarray]
@@ -39,14 +39,14 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """Its name, as in `fit(engine=...)`."""
+        """Name of the engine, as in `fit(engine=...)`."""
 
     @property
     def merit(self) -> str:
-        """Why it is chosen where it applies, in a few words."""
+        """Short reason for choosing it where it applies."""
 
     def why_not(self, spec: ModelSpec) -> str:
-        """Say why it does not apply to a model; empty where it does."""
+        """Return why it does not apply to a model; empty if it does."""
 
     def run(self, design: Design, priors: PriorSet, settings: Settings) -> RawDraws:
         """Draw from the posterior."""
