@@ -89,7 +89,7 @@ def test_what_asks_for_independent_levels_is_refused(fit):
             ask()
     assert "not judged" in str(pp.check(fit, seed=1))
     assert "K_animal (x) sd_animal^2" in describe_mathematics(fit.design, fit.priors)
-    assert "which covary as stated" in describe_words(fit.design)
+    assert "with the given covariance between levels" in describe_words(fit.design)
 
 
 def test_the_design_effect_counts_relatives(fit):

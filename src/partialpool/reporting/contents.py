@@ -1,7 +1,7 @@
-"""The table of contents: what stands on the page, in this order.
+"""The table of contents: the chapters of the page, in order.
 
-To add a section: a file in `sections/` with a function from a `Fit` to a `Section` (None where it does not apply), its
-import, and its line here.
+To add a section, write a file in `sections/` with a function that takes a `Fit` and returns a `Section` (None where it
+does not apply), import it here, and add its line below.
 """
 
 from typing import Final
