@@ -228,7 +228,7 @@ def test_what_cannot_be_explored_is_refused_in_four_parts(sleep, schools):
         render_explorer(schools, levels=[])
     with pytest.raises(pp.DataError, match=r"does not vary over 'school'"):
         render_explorer(schools, effect="Days")
-    with pytest.raises(pp.SpecError, match="seed is a whole number"):
+    with pytest.raises(pp.SpecError, match="seed must be a non-negative integer"):
         render_explorer(schools, seed=-1)
     plain = pp.fit("Reaction ~ Days", pp.load_dataset("sleepstudy"), seed=1, progressbar=False)
     with pytest.raises(pp.DataError, match="this model has no groups"):
