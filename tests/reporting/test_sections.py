@@ -395,7 +395,7 @@ def test_both_views_are_explained_where_they_differ(counts):
 def test_support_is_a_sentence_with_probabilities(slopes, plain):
     section = singularity_section(slopes)
     assert section.prose[0].text.startswith("The data support every effect")
-    assert "Subject: Days: near zero with probability 0.00, before the data 0.03" in section.pictures[0].alt
+    assert "Subject: Days: near zero with probability 0.00, under the prior 0.03" in section.pictures[0].alt
     assert singularity_section(plain) is None
 
 
