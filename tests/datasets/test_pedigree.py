@@ -117,8 +117,8 @@ def test_families_of_the_genes_are_couples_with_children():
         ([("a", "0", "0"), ("a", "0", "0")], "every person of a pedigree must have exactly one row", "'a' twice"),
         ([("a", "0", "0"), (None, "a", "0")], "every person of a pedigree must have exactly one row", "none in row 1"),
         ([("a", "b", "0")], "a parent has no row", "'b', of 'a'"),
-        ([("a", "b", "0"), ("b", "0", "a")], "must not be their own ancestor", "a cycle among a, b"),
-        ([("a", "a", "0")], "must not be their own ancestor", "a cycle among a"),
+        ([("a", "b", "0"), ("b", "0", "a")], "a person must not be their own ancestor", "a cycle among a, b"),
+        ([("a", "a", "0")], "a person must not be their own ancestor", "a cycle among a"),
     ],
 )
 def test_a_pedigree_that_cannot_be_is_refused(rows, wrong, got):
