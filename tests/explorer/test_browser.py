@@ -285,7 +285,7 @@ def test_the_curves_drawn_are_those_of_the_prior_that_is_chosen(browser, files, 
     quantiles = [f"{q:.2f}" for q in np.quantile(icc, [0.5, 0.05, 0.95])]
     low, high = np.quantile(sd, [0.05, 0.95])
     text = text_of(browser, "#summary")
-    told = f"The posterior is then: sd {np.median(sd):.2f} SAT points, 90\xa0% interval {low:.2f} to {high:.2f}"
+    told = f"Posterior under this prior: sd {np.median(sd):.2f} SAT points, 90\xa0% interval {low:.2f} to {high:.2f}"
     assert text.startswith(told)
     assert "; ICC {}, {} to {}".format(*quantiles) in text
     marks = [column(browser, name, "icc-summary")[0] for name in ("middle", "low", "high")]

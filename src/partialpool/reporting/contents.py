@@ -29,7 +29,7 @@ from partialpool.reporting.sections.variance_function import variance_function_s
 __all__ = ["CHAPTERS"]
 
 CHAPTERS: Final = (
-    Chapter("In short", in_short),
+    Chapter("Summary", in_short),
     Chapter("The model", the_model),
     Chapter("Priors", priors_section),
     Chapter("Diagnostics of the draws", diagnostics_section),
@@ -40,7 +40,7 @@ CHAPTERS: Final = (
     Chapter("Variance components", variance_components_section),
     Chapter("Design effect", design_effect_section),
     Chapter("Shrinkage", shrinkage_section),
-    Chapter("Lines of the levels", level_lines_section),
+    Chapter("Fitted lines by level", level_lines_section),
     Chapter("Variance along the predictors", variance_function_section),
     Chapter("Group effects", group_effects_section),
     Chapter("Support for the varying effects", singularity_section),
