@@ -1,4 +1,4 @@
-"""How every kernel is compiled: once per machine, without the interpreter's lock, with IEEE division."""
+"""Compilation of kernels: cached on disk, without the interpreter's lock (GIL), with IEEE division."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,30 +14,30 @@ _SOURCES = tuple(
     for room in _ROOMS
     for path in sorted(Path(__file__).with_name(room).rglob("*.py"))
 )
-"""Every file a kernel may be made of. numba looks at the kernel's own file only, and would go on using a compiled
-kernel whose callee in another file has changed."""
+"""Every file that a kernel may depend on. numba checks only the kernel's own file, and would keep using a compiled
+kernel after a function that it calls from another file has changed."""
 
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile a function that Python calls.
 
-    Kernels and their parts keep to loops over plain arrays: slices and array expressions compile slowly.
+    Kernels and their parts use only loops over plain arrays: slices and array expressions compile slowly.
     """
     return _compile(function, called_by_python=True)
 
 
 def part(function: Callable[..., Any]) -> Any:
-    """Compile a function that kernels call: without the way in from Python, which for many arrays compiles slowly."""
+    """Compile a function that only kernels call: without the wrapper for Python, which is slow to compile."""
     return _compile(function, called_by_python=False)
 
 
 def _compile(function: Callable[..., Any], *, called_by_python: bool) -> Any:
-    njit: Any = nb.njit  # its type hints do not know the wrappers' options
+    njit: Any = nb.njit  # its type hints lack the wrappers' options
     options = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
     options["no_cpython_wrapper"] = not called_by_python
     try:
         compiled = njit(cache=True, **options)(function)
-    except RuntimeError:  # no folder numba may write to: every process compiles for itself
+    except RuntimeError:  # numba has no folder to write to: every process compiles again
         return njit(**options)(function)
     file: Any = getattr(compiled._cache, "_cache_file", None)
     if hasattr(file, "_source_stamp"):
@@ -46,7 +46,7 @@ def _compile(function: Callable[..., Any], *, called_by_python: bool) -> Any:
 
 
 def awaits_compilation(compiled: Any) -> bool:
-    """Whether a kernel's next call compiles it: it has no version in this process, nor a current one on disk."""
+    """Whether a kernel's next call compiles it, because neither this process nor the disk has a current version."""
     file: Any = getattr(compiled._cache, "_cache_file", None)
     on_disk: Any = getattr(file, "_load_index", dict)()
     return not (compiled.signatures or on_disk)
