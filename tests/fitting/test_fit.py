@@ -178,7 +178,7 @@ def test_log_prior_has_top_level_parameters_only(sleepstudy_fit):
 
 def test_a_modelspec_and_its_options_are_not_said_twice(sleepstudy):
     spec = pp.ModelSpec.from_formula("Reaction ~ Days + (1 | Subject)")
-    with pytest.raises(pp.SpecError, match="already says this"):
+    with pytest.raises(pp.SpecError, match="already has these options"):
         pp.fit(spec, sleepstudy, family="gaussian")
     with pytest.raises(pp.SpecError, match="this is not a model"):
         pp.fit(42, sleepstudy)

@@ -62,16 +62,16 @@ def test_a_statement_in_toml_is_the_prior_it_makes():
 @pytest.mark.parametrize(
     ("arguments", "what"),
     [
-        (("HalfNormal", (5, 20), 0.9), "no HalfNormal prior says this"),
-        (("HalfNormal", (20, 5), 0.9), "between is an interval"),
-        (("Beta", (0.5, 1.3), 0.9), "between is an interval of values that a Beta can take"),
-        (("Beta", (0.1, float("nan")), 0.9), "between is an interval"),
-        (("Beta", "ab", 0.9), "between is an interval"),
-        (("Beta", (0.1, 0.2), 1.0), "mass is a probability"),
-        (("Beta", (0.1, 0.2), True), "mass is a probability"),
+        (("HalfNormal", (5, 20), 0.9), "no HalfNormal prior satisfies this statement"),
+        (("HalfNormal", (20, 5), 0.9), "between must be an interval"),
+        (("Beta", (0.5, 1.3), 0.9), "between must be an interval of values that a Beta can take"),
+        (("Beta", (0.1, float("nan")), 0.9), "between must be an interval"),
+        (("Beta", "ab", 0.9), "between must be an interval"),
+        (("Beta", (0.1, 0.2), 1.0), "mass must be a probability"),
+        (("Beta", (0.1, 0.2), True), "mass must be a probability"),
         (("PC", (1, 20), 0.9), "has its mode at 0"),
         (("LKJ", (-0.2, 0.5), 0.9), "symmetric about 0"),
-        (("LKJ", (-1, 1), 0.9), "no LKJ prior says this"),
+        (("LKJ", (-1, 1), 0.9), "no LKJ prior satisfies this statement"),
         (("Dirichlet", (0.1, 0.2), 0.9), "Dirichlet"),
         (("Betta", (0.1, 0.2), 0.9), "unknown distribution"),
     ],
@@ -83,13 +83,13 @@ def test_a_statement_that_makes_no_prior_is_refused(arguments, what):
 
 
 def test_arguments_that_nothing_would_read_are_refused():
-    with pytest.raises(pp.PriorError, match="says nothing of a Beta prior"):
+    with pytest.raises(pp.PriorError, match="unknown argument of a Beta prior"):
         pp.elicit("Beta", between=(0.1, 0.2), sigma=3)
-    with pytest.raises(pp.PriorError, match="nothing is left to find"):
+    with pytest.raises(pp.PriorError, match="every argument of the prior is already given"):
         pp.elicit("HalfNormal", between=(0, 2), sigma=3)
-    with pytest.raises(pp.PriorError, match="says nothing of a PC prior"):
+    with pytest.raises(pp.PriorError, match="unknown argument of a PC prior"):
         pp.elicit("PC", between=(0, 2), a=0.2)
-    with pytest.raises(pp.PriorError, match="says nothing"):
+    with pytest.raises(pp.PriorError, match="unknown argument"):
         as_prior({"distribution": "Beta", "between": [0.1, 0.2], "mas": 0.9})
 
 

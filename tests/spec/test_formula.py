@@ -208,8 +208,8 @@ def test_a_broken_formula_is_refused(formula, refuses):
 
 @pytest.mark.parametrize("formula", [None, 5, b"y ~ x", ["y ~ x"], {"formula": "y ~ x"}, object()])
 def test_a_formula_is_text(formula, refuses):
-    refuses(FormulaError, lambda: parse_formula(formula), "a formula is text")
-    refuses(FormulaError, lambda: read_response(formula), "a formula is text")
+    refuses(FormulaError, lambda: parse_formula(formula), "a formula must be text")
+    refuses(FormulaError, lambda: read_response(formula), "a formula must be text")
 
 
 @pytest.mark.parametrize(

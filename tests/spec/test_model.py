@@ -360,8 +360,8 @@ def test_a_prior_fits_its_parameter_or_is_refused(name, distribution, refuses):
 @pytest.mark.parametrize(
     ("priors", "family", "mentions"),
     [
-        ({"sd_g": NORMAL}, "gaussian", ["HalfNormal for Normal", "HalfNormal(sigma=1)"]),
-        ({"sigma": NORMAL}, "gaussian", ["HalfNormal for Normal"]),
+        ({"sd_g": NORMAL}, "gaussian", ["HalfNormal instead of Normal", "HalfNormal(sigma=1)"]),
+        ({"sigma": NORMAL}, "gaussian", ["HalfNormal instead of Normal"]),
         ({"corr_g": HALF}, "gaussian", ["LKJ(eta=2)"]),
         ({"beta[x]": CORR}, "gaussian", ["Normal(mu=0, sigma=1)"]),
         ({"beta": Prior("Dirichlet", a=1)}, "gaussian", ["beta"]),

@@ -42,14 +42,14 @@ def test_labels_may_be_numbers():
         (pl.from_pandas(TABLE.reset_index()), "needs their labels"),
         (pl.from_pandas(TABLE.reset_index()).lazy(), "got:     polars.LazyFrame"),
         (TABLE.set_axis(["ann", "ann", "cem"], axis=1), "same labels"),
-        (TABLE.set_axis(["ann", "ann", "cem"]).set_axis(["ann", "ann", "cem"], axis=1), "each level has one row"),
+        (TABLE.set_axis(["ann", "ann", "cem"]).set_axis(["ann", "ann", "cem"], axis=1), "each level must have one row"),
         (TABLE.rename(columns={"cem": "dan"}), "same labels"),
         (TABLE.iloc[:2], "same labels"),
-        (TABLE.set_axis(["ann", "ann", "cem"]), "each level has one row"),
+        (TABLE.set_axis(["ann", "ann", "cem"]), "each level must have one row"),
         (TABLE.where(TABLE != 0.25, np.nan), "finite numbers"),
         (TABLE + np.triu(np.full((3, 3), 0.1), 1), "symmetric"),
-        (TABLE - np.eye(3), "own entry is above 0"),
-        (pd.DataFrame(), "each level has one row"),
+        (TABLE - np.eye(3), "diagonal entries of a covariance must be above 0"),
+        (pd.DataFrame(), "each level must have one row"),
         ({"levels": LABELS}, "not a covariance among levels"),
         ({"levels": LABELS, "lower": LOWER[:-1]}, "wrong length"),
         ({"levels": LABELS, "lower": [*LOWER[:-1], "x"]}, "finite numbers"),
@@ -94,20 +94,20 @@ def test_three_notations_are_equal(tmp_path):
 def test_a_covariance_belongs_to_the_factor():
     spec = pp.ModelSpec.from_formula("y ~ x + (1 | animal) + (0 + x | animal)", cov={"animal": TABLE})
     assert len({group.cov for group in spec.groups}) == 1
-    with pytest.raises(pp.SpecError, match="two covariances among the levels of animal"):
+    with pytest.raises(pp.SpecError, match="two different covariances among the levels of animal"):
         pp.ModelSpec("y", groups=[pp.Group("animal", cov=TABLE)], cov={"animal": 2 * TABLE})
     with pytest.raises(pp.SpecError, match="a factor that the model does not have"):
         pp.ModelSpec.from_formula("y ~ x + (1 | animal)", cov={"anmal": TABLE})
     with pytest.raises(pp.SpecError, match="by factor"):
         pp.ModelSpec.from_formula("y ~ x + (1 | animal)", cov=TABLE.to_numpy())
-    with pytest.raises(pp.SpecError, match="belongs to one factor"):
+    with pytest.raises(pp.SpecError, match="can only be given for one factor"):
         pp.Group("family/animal", cov=TABLE)
 
 
 def test_a_specification_says_the_covariance_once():
     data = pd.DataFrame({"animal": LABELS, "y": [1.0, 2.0, 3.0]})
     spec = pp.ModelSpec.from_formula("y ~ 1 + (1 | animal)", cov={"animal": TABLE})
-    with pytest.raises(pp.SpecError, match="already says this"):
+    with pytest.raises(pp.SpecError, match="already has these options"):
         pp.priors(spec, data, cov={"animal": TABLE})
 
 
@@ -123,7 +123,7 @@ def test_covariances_are_given_by_factor(cov):
         pp.ModelSpec.from_formula("y ~ 1 + (1 | animal)", cov=cov)
     assert "\n" not in error.value.got
     data = pd.DataFrame({"animal": LABELS * 2, "y": range(6)})
-    with pytest.raises(pp.SpecError, match="already says this"):
+    with pytest.raises(pp.SpecError, match="already has these options"):
         pp.maximum_likelihood(pp.ModelSpec.from_formula("y ~ 1 + (1 | animal)"), data, cov=cov)
 
 

@@ -1,8 +1,8 @@
 """The degree of an effect as a polynomial in the table's columns, read off its name.
 
-An effect's name is the expression it was made from: `x`, `I(x ** 2)`, `x:z`, `arm[active]:x`, `poly(x, 2)[1]`. Where
-zero is moved, a column changes by multiples of columns of lower degree only; so the degree says what a column is to be
-made free of, if nothing is to depend on where zero is.
+An effect's name is the expression it was built from: `x`, `I(x ** 2)`, `x:z`, `arm[active]:x`, `poly(x, 2)[1]`. When
+the origin of a predictor is moved, a column changes only by multiples of columns of lower degree. The degree therefore
+determines which columns must be projected out of a column so that the result does not depend on the origin.
 """
 
 import ast
@@ -21,7 +21,7 @@ _NUMBERED: Final = re.compile(r"poly\(.*\)\[(\d+)\]")
 def degree_of(effect: str) -> int:
     """Return the degree of an effect: 0 for the intercept, 1 for a column or a category, the sum for an interaction.
 
-    A function of a column (`log(x)`, a spline) counts as a column of its own.
+    A function of a column (`log(x)`, a spline) counts as one column.
 
     Examples
     --------
@@ -54,7 +54,7 @@ def _degree_of_part(part: str) -> int:
 
 
 def _degree(node: ast.expr) -> int:
-    """Degree of an arithmetic expression; anything but sums, products and whole powers counts as a column."""
+    """Degree of an arithmetic expression; anything but sums, products and integer powers counts as one column."""
     match node:
         case ast.Constant():
             degree = 0

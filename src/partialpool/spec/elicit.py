@@ -1,4 +1,4 @@
-"""From a statement to a prior: "90 % sure that the ICC is between .05 and .3"."""
+"""Translate a statement into a prior: "90 % sure that the ICC is between .05 and .3"."""
 
 import math
 import warnings
@@ -16,40 +16,41 @@ from partialpool.errors import PriorError
 __all__ = ["elicit"]
 
 _TOLERANCE: Final = 0.005
-"""How far the mass between the bounds may lie from the one stated."""
+"""Largest accepted difference between the mass reached between the bounds and the stated mass."""
 
 _LOWEST: Final[Mapping[str, float]] = MappingProxyType({"positive": 0.0, "unit": 0.0, "correlation": -1.0})
 _HIGHEST: Final[Mapping[str, float]] = MappingProxyType({"unit": 1.0, "correlation": 1.0})
 _FIXED: Final[Mapping[str, Mapping[str, float]]] = MappingProxyType(
     {"HalfStudentT": MappingProxyType({"nu": 3.0}), "StudentT": MappingProxyType({"nu": 3.0})}
 )
-"""What a statement about an interval cannot tell, and the defaults of this package say."""
+"""Arguments that a statement about one interval does not determine: defaults of this package."""
 
 
 def elicit(distribution: str, *, between: Sequence[float], mass: float = 0.9, **fixed: float) -> Prior:
     """Find the prior that puts a stated mass between two values.
 
-    Among the distributions of the family that do, the one of maximum entropy is taken: it says least besides
-    (PreliZ's `maxent`). In TOML: `icc = { distribution = "Beta", between = [0.05, 0.3], mass = 0.9 }`.
+    Among the distributions of the family that do, the one of maximum entropy is taken: it adds the least information
+    beyond the statement (PreliZ's `maxent`). In TOML:
+    `icc = { distribution = "Beta", between = [0.05, 0.3], mass = 0.9 }`.
 
     Parameters
     ----------
     distribution
-        A family of `Prior`, by name. Of an sd: `HalfNormal`, `Gamma`, `PC`, ...; of an ICC: `Beta`; of a fixed effect:
-        `Normal`, ...; of the correlation of two effects: `LKJ`, where the interval is symmetric about 0.
+        A family of `Prior`, by name. For an sd: `HalfNormal`, `Gamma`, `PC`, ...; for an ICC: `Beta`; for a fixed
+        effect: `Normal`, ...; for the correlation of two effects: `LKJ`, with an interval that is symmetric about 0.
     between
-        The two values, on the parameter's own scale. Families with one argument, half-normal or exponential, have
+        The two values, on the scale of the parameter. Families with one argument (half-normal, exponential) have
         their mode at 0 and take `(0, u)`: "90 % sure that the sd is below u".
     mass
-        How sure one is, between 0 and 1.
+        Probability of the interval, between 0 and 1.
     **fixed
-        Arguments of the distribution that are known. `nu` of a Student t is 3 if not given: an interval cannot tell it.
+        Known arguments of the distribution. `nu` of a Student t is 3 if not given: an interval does not determine it.
 
     Raises
     ------
     PriorError
-        Unknown distribution; bounds that are no interval of its support; a mass that is no probability; no distribution
-        of the family says so.
+        Unknown distribution; bounds that are not an interval within its support; a mass that is not a probability; no
+        distribution of the family that satisfies the statement.
 
     Examples
     --------
@@ -62,20 +63,22 @@ def elicit(distribution: str, *, between: Sequence[float], mass: float = 0.9, **
     """
     low, high = _interval(distribution, between)
     if isinstance(mass, bool) or not isinstance(mass, Real) or not 0 < mass < 1:
-        raise PriorError("mass is a probability", got=repr(mass), allowed="between 0 and 1", do="for instance mass=0.9")
+        raise PriorError(
+            "mass must be a probability", got=repr(mass), allowed="between 0 and 1", do="for instance mass=0.9"
+        )
     unknown = set(fixed) - (set() if distribution in ("PC", "LKJ") else set(DISTRIBUTIONS[distribution].roles))
     if unknown:
         raise PriorError(
-            f"this says nothing of a {distribution} prior",
+            f"unknown argument of a {distribution} prior",
             got=", ".join(sorted(unknown)),
             allowed="between, mass, and arguments of the distribution that are known",
             do="correct or remove it",
         )
     if fixed and set(fixed) == set(DISTRIBUTIONS[distribution].roles):
         raise PriorError(
-            "nothing is left to find",
+            "every argument of the prior is already given",
             got=", ".join(f"{name}={value:g}" for name, value in fixed.items()),
-            allowed="at least one argument open",
+            allowed="at least one argument left out",
             do=f"leave one out, or write Prior({distribution!r}, ...)",
         )
     if distribution == "PC":
@@ -89,22 +92,22 @@ def elicit(distribution: str, *, between: Sequence[float], mass: float = 0.9, **
 
 def _interval(distribution: str, between: Sequence[float]) -> tuple[float, float]:
     if not isinstance(distribution, str) or distribution not in DISTRIBUTIONS or distribution == "Dirichlet":
-        Prior(distribution)  # an unknown name is refused there, in its words
+        Prior(distribution)  # raises the usual error for an unknown name
         raise PriorError(
-            "a statement about one interval does not tell a Dirichlet prior",
+            "a statement about one interval does not determine a Dirichlet prior",
             got=repr(distribution),
             allowed="a distribution of one parameter",
-            do="state the ICC by a Beta, and the concentrations of the shares by hand",
+            do="state the ICC with a Beta prior, and give the concentrations of the shares yourself",
         )
     support = DISTRIBUTIONS[distribution].support
     lowest, highest = _LOWEST.get(support, -math.inf), _HIGHEST.get(support, math.inf)
-    tolist = getattr(between, "tolist", None)  # a NumPy array, recognised by what it offers
+    tolist = getattr(between, "tolist", None)  # a NumPy array, recognised by its method
     between = tolist() if callable(tolist) else between
     listed = list(between) if isinstance(between, Sequence) and not isinstance(between, str) else []
     numbers = [float(x) for x in listed if isinstance(x, Real) and not isinstance(x, bool) and math.isfinite(x)]
     if len(listed) != 2 or len(numbers) != 2 or not lowest <= numbers[0] < numbers[1] <= highest:
         raise PriorError(
-            f"between is an interval of values that a {distribution} can take",
+            f"between must be an interval of values that a {distribution} can take",
             got=repr(between),
             allowed=f"(low, high) with {lowest:g} <= low < high <= {highest:g}",
             do="for instance between=(0.05, 0.3)",
@@ -113,19 +116,19 @@ def _interval(distribution: str, between: Sequence[float]) -> tuple[float, float
 
 
 def _penalised(low: float, high: float, mass: float) -> Prior:
-    """P(sd > u) = a, word by word."""
+    """Return the PC prior with P(sd > u) = a, which is the statement itself."""
     if low != 0:
         raise PriorError(
             "a penalised-complexity prior has its mode at 0",
             got=f"between=({low:g}, {high:g})",
-            allowed="(0, u): how sure one is that the sd is below u",
+            allowed="(0, u): mass is the probability that the sd is below u",
             do="start at 0, or take a Gamma or LogNormal prior",
         )
     return Prior("PC", u=high, a=1 - mass)
 
 
 def _below(distribution: str, interval: tuple[float, float], mass: float) -> Prior:
-    """Of one scale or rate: u is that scale times the quantile of the unit distribution, P(x < u) = mass."""
+    """Solve for one scale or rate: u is the scale times the quantile of the unit distribution, P(x < u) = mass."""
     low, high = interval
     if low != 0:
         _refuse(distribution, interval, mass)
@@ -135,7 +138,7 @@ def _below(distribution: str, interval: tuple[float, float], mass: float) -> Pri
 
 
 def _correlated(low: float, high: float, mass: float) -> Prior:
-    """Of two effects: (r + 1) / 2 ~ Beta(eta, eta), whose mass between +-r grows with eta."""
+    """Solve for eta, for two effects: (r + 1) / 2 ~ Beta(eta, eta), whose mass between +-r grows with eta."""
     optimize, stats = import_module("scipy.optimize"), import_module("scipy.stats")
 
     if low != -high:
@@ -143,7 +146,7 @@ def _correlated(low: float, high: float, mass: float) -> Prior:
             "an LKJ prior is symmetric about 0",
             got=f"between=({low:g}, {high:g})",
             allowed="(-r, r) with r below 1",
-            do="give one number with both signs",
+            do="give the same number with both signs",
         )
 
     def excess(log_eta: float) -> float:
@@ -157,12 +160,12 @@ def _correlated(low: float, high: float, mass: float) -> Prior:
 
 
 def _most_entropy(distribution: str, interval: tuple[float, float], mass: float, fixed: Mapping[str, float]) -> Prior:
-    """Ask PreliZ, and believe it only when the mass is there."""
+    """Use PreliZ, and check that its result has the stated mass."""
     preliz = _preliz()
     roles = DISTRIBUTIONS[distribution].roles
     found: Any = getattr(preliz, distribution)(**fixed)
     with warnings.catch_warnings():
-        # It warns where the mass cannot be had; the mass is checked below, and refused there.
+        # PreliZ warns where the mass cannot be reached; the check below raises an error instead.
         warnings.simplefilter("ignore")
         try:
             preliz.maxent(found, *interval, mass, plot=False)
@@ -175,7 +178,7 @@ def _most_entropy(distribution: str, interval: tuple[float, float], mass: float,
 
 
 def _preliz() -> Any:
-    """Import PreliZ, which takes three seconds, and changes how the user's figures are saved: that is put back."""
+    """Import PreliZ (three seconds), and restore the setting for saved figures that the import changes."""
     settings = import_module("matplotlib").rcParams
     before = settings["savefig.bbox"]
     preliz = import_module("preliz")
@@ -185,8 +188,8 @@ def _preliz() -> Any:
 
 def _refuse(distribution: str, interval: tuple[float, float], mass: float) -> None:
     raise PriorError(
-        f"no {distribution} prior says this",
+        f"no {distribution} prior satisfies this statement",
         got=f"{100 * mass:g} % between {interval[0]:g} and {interval[1]:g}",
         allowed="an interval and a mass that a distribution of this family can have",
-        do="change the interval (from 0 for a family with its mode there), or take a family with more arguments",
+        do="change the interval (from 0 for a family with its mode at 0), or use a family with more arguments",
     )

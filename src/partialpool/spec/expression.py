@@ -1,8 +1,8 @@
-"""Expressions: checked name by name, then parsed by formulae, then written back as canonical text.
+"""Expressions: every name is checked, then formulae parses the text, then it is written back as canonical text.
 
 formulae 0.9 stops silently at the first token it does not expect, drops parentheses from names, reads `-x**2`
-as `(-x)**2` and cannot compare some calls: what follows refuses or mends each of these, so that a term's
-canonical text means the same when it is read again.
+as `(-x)**2` and cannot compare some calls. This module refuses or corrects each of these, so that a term's
+canonical text has the same meaning when it is read again.
 """
 
 import math
@@ -45,14 +45,14 @@ CODINGS: Final = frozenset({"Treatment", "Sum"})
 MAX_CROSSINGS: Final = 6
 """Crossings (`*`) in one sum of terms; each doubles the number of terms."""
 MAX_DEPTH: Final = 300
-"""Terms or operations in one sum: formulae takes it apart by recursion."""
+"""Terms or operations in one sum: formulae parses it recursively."""
 MAX_POWER: Final = 4
-"""Highest order of interactions that `(a + b + c)**n` asks for."""
+"""Highest order of interactions allowed in `(a + b + c)**n`."""
 
 
 @dataclass(frozen=True)
 class CommonTerms:
-    """The population-level side of a formula, in canonical text."""
+    """The fixed (population-level) terms of a formula, in canonical text."""
 
     intercept: bool
     terms: tuple[str, ...]
@@ -60,7 +60,7 @@ class CommonTerms:
 
 
 def read_common(expressions: Iterable[str], *, intercept: bool = True) -> CommonTerms:
-    """Expand and canonicalise common terms: `a*b` becomes `a`, `b`, `a:b`; offsets are set apart.
+    """Expand and canonicalise fixed terms: `a*b` becomes `a`, `b`, `a:b`; offsets are returned separately.
 
     Examples
     --------
@@ -77,17 +77,17 @@ def read_common(expressions: Iterable[str], *, intercept: bool = True) -> Common
         elif len(term.components) == 1:
             offsets.append(_offset_argument(term.components[0].call))
         else:
-            raise _unreadable(str(term.name), "an offset stands alone, added to the terms")
+            raise _unreadable(str(term.name), "an offset must be a separate term, added to the others")
     return CommonTerms(has_intercept, tuple(terms), tuple(offsets))
 
 
 def describe_terms(expressions: Iterable[str], *, intercept: bool) -> Model | None:
-    """Parse additive terms with formulae, every name checked; labels will be canonical text.
+    """Check every name, then parse additive terms with formulae; labels are canonical text.
 
-    Returns None where nothing is left (`0`): formulae has no empty model.
+    Returns None where no term remains (`0`): formulae has no empty model.
     """
     expressions = tuple(expressions)
-    for expression in expressions:  # each by itself: two halves of a term must not make one
+    for expression in expressions:  # one at a time: two halves of a term must not be joined into one
         tree = syntax_tree(expression)
         check_names(tree, in_call=False)
         _check_size(tree, expression)
@@ -114,7 +114,7 @@ def describe_terms(expressions: Iterable[str], *, intercept: bool) -> Model | No
 
 
 class _TextualCall(LazyCall):
-    """A call that is its canonical text: two calls are equal where their texts are, whatever is inside them."""
+    """A call represented by its canonical text: two calls are equal where their texts are equal."""
 
     def __init__(self, lazy: LazyCall) -> None:
         super().__init__(lazy.callee, lazy.args, lazy.kwargs)
@@ -153,7 +153,7 @@ def is_single(expression: str) -> bool:
 
 
 def syntax_tree(text: str) -> Any:
-    """Parse an expression with formulae, to its end, without looking at its names."""
+    """Parse an expression with formulae, to its end, without checking its names."""
     check_text(text)
     try:
         parser = Parser(Scanner(text).scan(add_intercept=False))
@@ -210,14 +210,16 @@ def check_names(tree: Any, *, in_call: bool, context: str = "terms") -> None:
             check_names(left, in_call=in_call, context=context)
             check_names(right, in_call=in_call, context=context)
         case Variable(level=level) if level is not None:
-            raise _unreadable(f"{tree.name.lexeme}[...]", "brackets name the success of a response only")
+            raise _unreadable(
+                f"{tree.name.lexeme}[...]", "square brackets are only for the success category of a response"
+            )
         case Literal(value=value):
             _check_literal(value, in_call=in_call)
 
 
 def _check_literal(value: object, *, in_call: bool) -> None:
     if isinstance(value, float) and not math.isfinite(value):
-        raise _unreadable(str(value), "a number too large to hold")
+        raise _unreadable(str(value), "a number too large to represent")
     number = isinstance(value, (int, float)) and not isinstance(value, bool) and value in range(MAX_POWER + 1)
     if not in_call and not number:
         raise _unreadable(str(value), "a number or text alone is not a term")
@@ -237,7 +239,7 @@ def _check_operator(operator: Any, left: Any, *, in_call: bool) -> None:
     if operator.kind == "STAR_STAR" and not in_call and isinstance(left, (Variable, QuotedName, Call)):
         name = quote_name(next(variables_of(left), "x")) if not isinstance(left, Call) else "f(x)"
         raise FormulaError(
-            "a power outside I(...) asks for interactions, and one column has none with itself",
+            "a power outside I(...) means interactions, and a column has none with itself",
             got=f"{name}**...",
             allowed="I(x**2) for the square of a column, (a + b)**2 for a + b + a:b",
             do=f"write I({name}**2), with the power you mean",
@@ -246,7 +248,7 @@ def _check_operator(operator: Any, left: Any, *, in_call: bool) -> None:
         raise _unreadable("~", "a formula has one ~, between response and predictors")
     if operator.kind == "PIPE":
         raise FormulaError(
-            "a grouping term stands alone, added to the others",
+            "a grouping term must be a separate term, added to the others",
             got="a | inside an expression",
             allowed="y ~ x + (effects | factor)",
             do="put the term in parentheses and join it with +",
@@ -259,7 +261,7 @@ def _check_operator(operator: Any, left: Any, *, in_call: bool) -> None:
 
 
 def variables_of(tree: Any) -> Iterator[str]:
-    """Yield every name in a syntax tree that is not a function's."""
+    """Yield every name in a syntax tree that is not the name of a function."""
     match tree:
         case Variable(name=token):
             yield token.lexeme
@@ -281,7 +283,7 @@ def _is_offset(component: Any) -> bool:
 
 
 def _check_size(tree: Any, text: str) -> None:
-    """Refuse a sum of terms that would expand without end."""
+    """Refuse a sum of terms that would expand to too many."""
     crossings, pending = 0, [tree]
     while pending:
         match pending.pop():
@@ -309,7 +311,7 @@ def _offset_argument(call: Any) -> str:
 
 
 def _component_text(component: Any) -> str:
-    """A call was renamed to its canonical text; a column may need backquotes."""
+    """Return the component as text: a call already has its canonical text; a column may need backquotes."""
     return component.name if isinstance(component, CallComponent) else quote_name(component.name)
 
 
@@ -320,7 +322,7 @@ _COMPARISON_BINDS: Final = 1
 
 
 def _write(lazy: Any, outer: int = 0) -> str:
-    """Write an expression of formulae's back as text, with the parentheses its own names lose."""
+    """Write an expression from formulae as text, with the parentheses that formulae's own names drop."""
     match lazy:
         case LazyCall(callee=callee, args=args, kwargs=kwargs):
             written = [_write(a) for a in args] + [f"{k}={_write(v)}" for k, v in kwargs.items()]
@@ -349,7 +351,7 @@ def _wrap(text: str, binds: int, outer: int) -> str:
 def _literal(value: object) -> str:
     if isinstance(value, float):
         return format(Decimal(repr(value)), "f")
-    # formulae reads text between quotes as it stands and knows no escapes.
+    # formulae reads text between quotes literally and has no escapes.
     return f"'{value}'" if isinstance(value, str) else repr(value)
 
 
@@ -358,5 +360,5 @@ def _unreadable(text: str, reason: str) -> FormulaError:
         "cannot read the formula",
         got=f"{text!r}: {reason}",
         allowed="terms joined by +, interactions a:b and a*b, listed functions, (effects | factor)",
-        do="check the spelling at that place; compute anything unusual in the table first",
+        do="check the spelling there; compute anything unusual in the table first",
     )

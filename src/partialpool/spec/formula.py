@@ -1,6 +1,6 @@
-"""Read a model formula: response, common terms, grouping terms.
+"""Read a model formula: response, fixed terms, grouping terms.
 
-The grouping terms are read here; what stands inside them, and beside them, are expressions.
+The grouping terms are read here; the effects inside them and the fixed terms are expressions (`expression.py`).
 """
 
 import re
@@ -45,13 +45,13 @@ class ResponseTerm:
 
     @property
     def is_column(self) -> bool:
-        """Whether the response is a column as it stands."""
+        """Whether the response is an untransformed column."""
         return self.expression == quote_name(self.name)
 
 
 @dataclass(frozen=True)
 class ParsedFormula:
-    """A formula taken apart, each part in canonical text."""
+    """The parts of a formula, each in canonical text."""
 
     response: ResponseTerm
     se: str | None
@@ -60,7 +60,7 @@ class ParsedFormula:
 
 
 def parse_formula(text: str) -> ParsedFormula:
-    """Take a formula apart.
+    """Split a formula into its parts.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def parse_formula(text: str) -> ParsedFormula:
     Raises
     ------
     FormulaError
-        What cannot be read, or asks for a name that is not a column or a listed function.
+        The text cannot be read, or it uses a name that is neither a column nor a listed function.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def parse_formula(text: str) -> ParsedFormula:
     sides = outer_split(text, "~")
     if len(sides) != 2 or not sides[0].strip() or not sides[1].strip():
         raise FormulaError(
-            "a formula has one ~ between response and predictors",
+            "a formula must have one ~ between response and predictors",
             got=repr(text),
             allowed="for instance 'y ~ x + (1 | g)'",
             do="write the response to the left of ~ and the predictors to the right (1 for none)",
@@ -150,13 +150,13 @@ def _read_proportion(tree: Any, text: str) -> ResponseTerm:
     raise FormulaError(
         "p(...) takes the successes and the trials",
         got=repr(text.strip()),
-        allowed="p(successes, trials): two columns, or a column and a whole number from 1",
+        allowed="p(successes, trials): two columns, or a column and a positive integer",
         do="name the column of successes, then the column of trials",
     )
 
 
 def _trials_text(tree: Any) -> str | None:
-    """Write the trials, or None where they are neither a column nor a whole number from 1."""
+    """Write the trials, or None where they are neither a column nor a positive integer."""
     match tree:
         case Variable(level=None) | QuotedName():
             return quote_name(next(variables_of(tree)))
@@ -195,16 +195,16 @@ _CALLED: Final = re.compile(r"([^\W\d]\w*)\s*\((.*)\)", re.DOTALL)
 
 
 def _advice_on(effects: str, factor: str) -> str:
-    """What to do about a factor that is an expression: values of a column are levels as they stand."""
+    """Advise on a factor that is an expression: the values of a column are used as levels directly."""
     called = _CALLED.fullmatch(factor.strip())
     if not called:
-        return "write crossed factors as separate terms: (1 | a) + (1 | b); put odd names in `backquotes`"
+        return "write crossed factors as separate terms: (1 | a) + (1 | b); put unusual names in `backquotes`"
     name, inside = called[1], called[2].strip()
     if name == "interaction":
         inside = ":".join(part.strip() for part in inside.split(","))
     elif name not in ("C", *CATEGORY_FUNCTIONS):
         return f"compute {name}({inside}) as a column of the table first, and name that column"
-    return f"write ({effects} | {inside}): the values of a grouping factor are levels, numbers too"
+    return f"write ({effects} | {inside}): the values of a grouping factor are its levels, numbers included"
 
 
 def _read_group(effects: str, factor: str, correlated: bool) -> Iterator[Group]:
@@ -218,7 +218,7 @@ def _read_group(effects: str, factor: str, correlated: bool) -> Iterator[Group]:
     common = read_common([effects])
     if common.offsets:
         raise FormulaError(
-            "an offset is not a varying effect",
+            "an offset cannot vary over the levels of a factor",
             got=f"({effects} | {factor})",
             allowed="effects only",
             do="move the offset out of the parentheses",

@@ -1,4 +1,4 @@
-"""What the groups of a model may not share: an effect, a name."""
+"""Checks that the groups of a model share no effect and no name."""
 
 from collections import Counter
 
@@ -10,7 +10,7 @@ __all__ = ["check_names_apart", "check_no_effect_twice"]
 
 
 def check_no_effect_twice(groups: tuple[Group, ...]) -> None:
-    """Refuse an effect that two groups of one factor have."""
+    """Refuse an effect that occurs in two groups of one factor."""
     counts = Counter((group.factor, term) for group in groups for term in group.terms)
     for (factor, term), count in counts.items():
         if count > 1:
@@ -25,14 +25,14 @@ def check_no_effect_twice(groups: tuple[Group, ...]) -> None:
 
 
 def check_names_apart(factors: tuple[str, ...], columns: tuple[str, ...]) -> None:
-    """Refuse names that the posterior could not keep apart."""
+    """Refuse names that would be ambiguous in the posterior."""
     names = Counter(name for factor in factors for name in names_of_factor(factor))
     for name, count in names.items():
         if count > 1:
             raise SpecError(
                 "two grouping factors would share a name in the posterior",
                 got=f"{name!r} from " + ", ".join(repr(f) for f in factors),
-                allowed="no factor named like what belongs to another: g, g_effect, sd_g, corr_g, b_g, z_g",
+                allowed="no factor named like a variable of another factor: g, g_effect, sd_g, corr_g, b_g, z_g",
                 do="rename one of the columns",
             )
     if INTERCEPT in columns:

@@ -1,4 +1,4 @@
-"""Covariances among levels, stated by factor, go to the factor's groups."""
+"""Assign covariances among levels, stated by factor, to the factor's groups."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -11,17 +11,17 @@ __all__ = ["with_covariances"]
 
 
 def with_covariances(groups: Iterable[Group], cov: Mapping[str, object]) -> tuple[Group, ...]:
-    """Give every group of a factor the factor's covariance.
+    """Assign to every group of a factor the factor's covariance.
 
     Raises
     ------
     SpecError
-        A covariance of something that is not a factor; two that differ of one factor.
+        A covariance for something that is not a factor; two different covariances for one factor.
     """
     groups = tuple(groups)
     if not isinstance(cov, Mapping):
         raise SpecError(
-            "covariances among levels are given by factor",
+            "covariances among levels must be given by factor",
             got=kind_of(cov),
             allowed="{'animal': a labelled table}",
             do="write a dictionary from factors to tables",
@@ -41,9 +41,9 @@ def with_covariances(groups: Iterable[Group], cov: Mapping[str, object]) -> tupl
     for name, found in said.items():
         if len(found) > 1:
             raise SpecError(
-                f"two covariances among the levels of {name}",
+                f"two different covariances among the levels of {name}",
                 got=", ".join(map(repr, found)),
-                allowed="one: effects of one factor share it",
+                allowed="one covariance: all effects of a factor share it",
                 do="copy the column under another name for effects with another covariance, or with none",
             )
     return tuple(replace(group, cov=next(iter(said[group.factor]), None)) for group in groups)

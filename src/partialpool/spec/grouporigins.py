@@ -1,4 +1,4 @@
-"""Origins of priors, stated by factor beside a formula, go to the factor's groups."""
+"""Assign origins of priors, stated by factor alongside a formula, to the factor's groups."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -11,12 +11,12 @@ __all__ = ["with_origins"]
 
 
 def with_origins(groups: Iterable[Group], origin: Mapping[str, Any]) -> tuple[Group, ...]:
-    """Give the groups of every factor named the origin of their priors.
+    """Assign to the groups of every named factor the origin of their priors.
 
     Raises
     ------
     SpecError
-        An origin of something that is not a factor, or that is not `means` or `zero`.
+        An origin for something that is not a factor, or an origin other than `means` or `zero`.
 
     Examples
     --------
@@ -26,7 +26,7 @@ def with_origins(groups: Iterable[Group], origin: Mapping[str, Any]) -> tuple[Gr
     groups = tuple(groups)
     if not isinstance(origin, Mapping):
         raise SpecError(
-            "origins of priors are given by factor",
+            "origins of priors must be given by factor",
             got=repr(origin)[:80],
             allowed="{'Subject': 'zero'}",
             do=f"write a dictionary from factors to {' or '.join(map(repr, ORIGINS))}",

@@ -1,4 +1,4 @@
-"""ModelSpec: what the user said, in one frozen, hashable object."""
+"""ModelSpec: the specification of a model, in one frozen, hashable object."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -29,8 +29,8 @@ __all__ = ["ModelSpec"]
 class ModelSpec:
     """A hierarchical model as a grouping specification.
 
-    The same object comes from keywords, from a formula (`from_formula`) and from TOML (`from_toml`): the three
-    are equal, hashable, and turn into each other (`to_formula`, `to_toml`).
+    The same object can be created from keywords, from a formula (`from_formula`) or from TOML (`from_toml`): the three
+    are equal, hashable, and can be converted into each other (`to_formula`, `to_toml`).
 
     Parameters
     ----------
@@ -38,31 +38,32 @@ class ModelSpec:
         A column, a listed function of one (`"log(y)"`), `"use[Y]"` (the category that counts as success)
         or `"p(successes, trials)"`.
     common
-        Population-level terms, as in a formula: `["Days"]`, `["x*z"]`, `["offset(log(n))"]`.
+        Fixed (population-level) terms, as in a formula: `["Days"]`, `["x*z"]`, `["offset(log(n))"]`.
     groups
-        `Group` objects. Groups on one factor are blocks: their effects are independent between blocks.
+        `Group` objects. Several groups on one factor are blocks: their effects are independent between blocks.
     intercept
         Whether there is a population intercept.
     family, link
         See `FAMILIES`; the family's usual link is the default.
     priors
         By parameter: `beta`, `beta[Days]`, `beta[Intercept]` (at the predictors' means), `sd_<f>`,
-        `sd_<f>[effect]`, `corr_<f>`, `sigma` and the family's own. What is not named keeps its default. In place of
-        the sds and sigma: `icc` (Beta), the share of the variance that lies between groups, `total_sd`, and
-        `share_<f>` or `share_<f>[effect]` (Dirichlet), the concentrations of how it is split.
+        `sd_<f>[effect]`, `corr_<f>`, `sigma` and the family's own parameters. A parameter that is not named keeps its
+        default prior. In place of the sds and sigma: `icc` (Beta), the share of the variance that is between groups,
+        `total_sd`, and `share_<f>` or `share_<f>[effect]` (Dirichlet), the concentrations that govern how the
+        between-group variance is split.
     se
         Column of known standard errors of the response (meta-analysis); sigma is then absent.
     cov
-        Known covariances among the levels of factors, by factor, where the groups do not say them themselves: labelled
+        Known covariances among the levels of factors, by factor, where they are not given in the groups: labelled
         tables or paths of CSV files, as for `Group`.
 
     Raises
     ------
     SpecError
         Unknown family or link; the same effect twice on one factor; `se` with a family that has no sigma; two different
-        covariances of one factor.
+        covariances for one factor.
     FormulaError, PriorError
-        From the parts.
+        A term, response or prior is not valid.
 
     Examples
     --------
@@ -97,7 +98,9 @@ class ModelSpec:
         cov: Mapping[str, object] = MappingProxyType({}),
     ) -> None:
         if not isinstance(intercept, bool):
-            raise SpecError("intercept is yes or no", got=repr(intercept), allowed="True or False", do="correct it")
+            raise SpecError(
+                "intercept must be True or False", got=repr(intercept), allowed="True or False", do="correct it"
+            )
         terms = read_common([common] if isinstance(common, str) else _listed("common", common), intercept=intercept)
         known = family_named(family)
         values = {
@@ -140,7 +143,8 @@ class ModelSpec:
         family, link, priors, se, cov
             As for `ModelSpec`. `se` may also be written in the formula: `"y | se(s) ~ 1 + (1 | study)"`.
         origin
-            By factor, where the priors of its correlated groups are stated, as for `Group`: `{"g": "zero"}`.
+            By factor, the origin at which the priors of its correlated groups are stated, as for `Group`:
+            `{"g": "zero"}`.
 
         Examples
         --------
@@ -170,7 +174,7 @@ class ModelSpec:
 
     @classmethod
     def from_toml(cls, path: str | Path) -> "ModelSpec":
-        """Read the model from a TOML file; its `[data]` and `[sampling]` are left to `read_model_file`."""
+        """Read the model from a TOML file; its `[data]` and `[sampling]` are for `read_model_file`."""
         return cls.from_toml_text(read_toml_file(path), folder=Path(path).parent)
 
     @classmethod
@@ -179,8 +183,8 @@ class ModelSpec:
     ) -> "ModelSpec":
         """Read the model from TOML text: `[model]`, `[[group]]`, `[cov]`, `[priors]`.
 
-        Paths of covariances (`cov = "kinship.csv"`) are relative to `folder`; those that the text leaves out may be
-        given as `cov`.
+        Paths of covariances (`cov = "kinship.csv"`) are relative to `folder`; covariances that are not in the text may
+        be given as `cov`.
 
         Examples
         --------
@@ -207,7 +211,7 @@ class ModelSpec:
         )
 
     def to_formula(self) -> str:
-        """Write the formula; family, link, priors, covariances and origins are said beside it."""
+        """Write the formula, without family, link, priors, covariances and origins."""
         left = self.response if self.se is None else f"{self.response} | se({quote_name(self.se)})"
         right = ([] if self.intercept else ["0"]) + [*self.common]
         right += [f"offset({o})" for o in self.offsets]
@@ -216,9 +220,9 @@ class ModelSpec:
         return f"{left} ~ {' + '.join([*right, *(str(g) for g in self.groups)])}"
 
     def with_terms(self, *, common: Iterable[str] | None = None, groups: Iterable[Group] | None = None) -> "ModelSpec":
-        """Return a model of the same response with other common terms or groups, and default priors.
+        """Return a model of the same response with other fixed terms or groups, and default priors.
 
-        Priors are not carried over: one may be of what is gone.
+        Priors are not carried over: their parameters may no longer exist.
 
         Examples
         --------
@@ -228,10 +232,10 @@ class ModelSpec:
         return self._changed(self.common if common is None else common, self.groups if groups is None else groups, {})
 
     def with_priors(self, priors: Mapping[str, object]) -> "ModelSpec":
-        """Return the same model with some priors stated anew; others that it stated stay.
+        """Return the same model with some priors replaced or added; its other stated priors are kept.
 
-        A prior for all effects of a factor (`sd_g`) or all coefficients (`beta`) replaces those stated one by one.
-        Priors of `icc`, `total_sd` and shares take the place of those of sds and sigma, and the other way round.
+        A prior for all effects of a factor (`sd_g`) or all coefficients (`beta`) replaces priors stated one by one.
+        Priors of `icc`, `total_sd` and shares replace those of sds and sigma, and vice versa.
 
         Examples
         --------
@@ -262,17 +266,17 @@ class ModelSpec:
 
     @property
     def states_shares(self) -> bool:
-        """Whether the priors are of the ICC, the total sd and shares of the variance, in place of each sd's own."""
+        """Whether the stated priors are for the ICC, the total sd and shares of the variance instead of each sd."""
         return any(name.partition("[")[0] in share_parameters(self.factors) for name in self.priors)
 
     @property
     def beside_formula(self) -> str:
-        """What a formula in advice leaves unsaid and is to be kept: `, with the same cov`; usually nothing."""
+        """Text to add to a formula in advice: `, with the same cov` where a covariance must be kept; usually empty."""
         return ", with the same cov" if any(group.cov for group in self.groups) else ""
 
     @property
     def response_term(self) -> ResponseTerm:
-        """The response, taken apart."""
+        """The parts of the response."""
         return read_response(self.response)
 
     @property
@@ -287,10 +291,10 @@ class ModelSpec:
 
     @property
     def probability_link(self) -> ProbabilityLink:
-        """The link, of a family whose mean is a probability."""
+        """The link of a family whose mean is a probability."""
         link = self.link_record
         if not isinstance(link, ProbabilityLink):
-            raise TypeError(f"{self.link} is no link of probabilities")
+            raise TypeError(f"{self.link} is not a link for probabilities")
         return link
 
     @property
@@ -300,7 +304,7 @@ class ModelSpec:
 
     @property
     def expression_columns(self) -> tuple[str, ...]:
-        """Columns that terms, offsets and slopes read, each once: those that are not factors alone."""
+        """Columns that terms, offsets and slopes read, each once; columns that are only factors are not included."""
         texts = (*self.common, *self.offsets, *(slope for group in self.groups for slope in group.slopes))
         return tuple(dict.fromkeys(name for text in texts for name in columns_of(text)))
 
@@ -311,11 +315,11 @@ class ModelSpec:
 
     @property
     def predictor_columns(self) -> tuple[str, ...]:
-        """Every column but the response's: what new data must have."""
+        """Every column except those of the response: the columns that new data must have."""
         return self.predictor_columns_with(self.factors)
 
     def predictor_columns_with(self, factors: Iterable[str]) -> tuple[str, ...]:
-        """Columns that new data must have where only the levels of these factors play a part."""
+        """Columns that new data must have where only the levels of these factors are used."""
         trials = self.response_term.trials
         names = [*self.expression_columns, *(columns_of(trials) if trials and not trials.isdigit() else ())]
         names += [self.se] if self.se else []
@@ -330,7 +334,7 @@ class ModelSpec:
 def _listed(name: str, value: Iterable[Any]) -> list[Any]:
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
         what, allowed = ("Group objects", "[pp.Group('g')]") if name == "groups" else ("terms", "['x', 'z']")
-        raise SpecError(f"{name} are a list of {what}", got=repr(value), allowed=allowed, do="put them in [ ]")
+        raise SpecError(f"{name} must be a list of {what}", got=repr(value), allowed=allowed, do="put them in [ ]")
     return list(value)
 
 
@@ -338,7 +342,7 @@ def _canonical_groups(groups: Iterable[Group]) -> Iterable[Group]:
     for group in groups:
         if not isinstance(group, Group):
             raise SpecError(
-                "groups are Group objects",
+                "groups must be Group objects",
                 got=repr(group),
                 allowed="pp.Group('Subject', slopes=['Days'])",
                 do="wrap the factor in pp.Group, or use a formula",
@@ -346,7 +350,7 @@ def _canonical_groups(groups: Iterable[Group]) -> Iterable[Group]:
         terms = read_common(group.slopes, intercept=group.intercept)
         if terms.offsets:
             raise SpecError(
-                "an offset is not a varying effect",
+                "an offset cannot vary over the levels of a factor",
                 got=f"slopes of {group.factor!r}: " + ", ".join(group.slopes),
                 allowed="effects only",
                 do="put the offset into common",
@@ -360,7 +364,7 @@ def _checked_link(family: Family, link: str | None) -> str:
         return family.default_link
     if link not in family.links:
         raise SpecError(
-            f"{family.name} does not know this link",
+            f"family {family.name!r} does not have this link",
             got=repr(link),
             allowed=", ".join(repr(name) for name in family.links),
             do="name one of these, or leave link out for the default",
@@ -371,7 +375,10 @@ def _checked_link(family: Family, link: str | None) -> str:
 def _checked_se(family: Family, se: str | None) -> str | None:
     if se is not None and (not isinstance(se, str) or not se.strip() or "`" in se):
         raise SpecError(
-            "se names a column", got=repr(se), allowed="a column's name", do="name the column of standard errors"
+            "se must be the name of a column",
+            got=repr(se),
+            allowed="a column's name",
+            do="name the column of standard errors",
         )
     if se is not None and not family.takes_se:
         raise SpecError(

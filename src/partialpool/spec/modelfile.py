@@ -1,4 +1,4 @@
-"""The gallery's format: one TOML file with a model, its data, how to sample it, and what it shows."""
+"""The gallery's format: one TOML file with a model, its data, its sampling options, and a note on what it shows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ SAMPLING_KEYS: Final = (
 
 @dataclass(frozen=True)
 class DataSource:
-    """Where the table comes from: an embedded data set, or a CSV file beside the TOML file."""
+    """Where the table comes from: a data set of the package, or a CSV file next to the TOML file."""
 
     dataset: str | None = None
     file: Path | None = None
@@ -62,9 +62,9 @@ def read_model_file(path: str | Path) -> ModelFile:
     Raises
     ------
     FileError
-        The file is not there or is not text.
+        The file does not exist or is not text.
     SpecError
-        It is not TOML, or says something that is not allowed.
+        The file is not TOML, or it has keys or values that are not allowed.
     """
     text = read_toml_file(path)
     path = Path(path)
@@ -73,7 +73,9 @@ def read_model_file(path: str | Path) -> ModelFile:
     check_keys("[sampling]", sampling, SAMPLING_KEYS)
     about = {key: document.get(key, "") for key in ("title", "source", "shows")}
     if not all(isinstance(value, str) for value in about.values()):
-        raise SpecError("title, source and shows are text", got=repr(about), allowed="text", do="put them in quotes")
+        raise SpecError(
+            "title, source and shows must be text", got=repr(about), allowed="text", do="put them in quotes"
+        )
     return ModelFile(
         spec=ModelSpec.from_toml_text(text, folder=path.parent),
         data=_read_source(section(document, "data"), path.parent),
@@ -92,8 +94,8 @@ def _read_source(table: Mapping[str, Any], folder: Path) -> DataSource:
         case {"file": str(name)} if len(table) == 1:
             return DataSource(file=folder / name)
     raise SpecError(
-        "[data] says where the table is",
+        "[data] must name one table",
         got=repr(dict(table)),
-        allowed="dataset = 'sleepstudy' or file = 'table.csv' (beside the TOML file)",
+        allowed="dataset = 'sleepstudy' or file = 'table.csv' (next to the TOML file)",
         do="give one of the two",
     )

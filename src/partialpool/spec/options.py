@@ -1,4 +1,4 @@
-"""A model as callers give it: a specification, or a formula with options beside it."""
+"""Accept a model in either form: a specification, or a formula with its options."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -18,7 +18,7 @@ def as_spec(
     se: str | None = None,
     cov: Mapping[str, object] = MappingProxyType({}),
 ) -> ModelSpec:
-    """Take a specification as it is, or read a formula with its options."""
+    """Return a specification unchanged, or read a formula with its options."""
     if isinstance(model, str):
         return ModelSpec.from_formula(model, family=family or "gaussian", link=link, priors=priors, se=se, cov=cov)
     if not isinstance(model, ModelSpec):
@@ -33,9 +33,9 @@ def as_spec(
     extra = [name for name in given if name not in empty]
     if extra:
         raise SpecError(
-            "a ModelSpec already says this",
-            got=", ".join(extra) + " beside a ModelSpec",
-            allowed="these keywords with a formula only",
+            "a ModelSpec already has these options",
+            got=", ".join(extra) + " along with a ModelSpec",
+            allowed="these keywords only with a formula",
             do="set them on the ModelSpec",
         )
     return model

@@ -1,4 +1,4 @@
-"""What can be seen of stated priors without data: distributions that do not fit, and two priors of one thing."""
+"""Checks of stated priors that need no data: unsuitable distributions, and two priors for one quantity."""
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
@@ -25,12 +25,12 @@ _EXAMPLES: Final[Mapping[Support, str]] = MappingProxyType(
 
 
 def share_parameters(factors: Iterable[str]) -> frozenset[str]:
-    """Names under which the variance is given a prior as a whole, without brackets."""
+    """Names of the parameters that give the variance a joint prior, without brackets."""
     return frozenset({ICC, TOTAL_SD, *map(share_name, factors)})
 
 
 def replaced_by(name: str, new: Iterable[str], factors: tuple[str, ...]) -> bool:
-    """Whether new priors take a stated one's place: all of its vector, or its rivals for the variance.
+    """Whether new priors replace a stated one: a prior for its whole vector, or the other way to state the variance.
 
     Examples
     --------
@@ -48,22 +48,22 @@ def replaced_by(name: str, new: Iterable[str], factors: tuple[str, ...]) -> bool
 def check_stated_priors(
     priors: Mapping[str, Prior], factors: tuple[str, ...], family: Family, *, link: str, se: str | None
 ) -> None:
-    """Refuse priors whose distribution cannot be that of their parameter, or that say one thing twice.
+    """Refuse priors whose distribution does not suit their parameter, and two priors for one quantity.
 
     Raises
     ------
     PriorError
-        With the prior's name.
+        The message names the prior.
     """
     _check_supports(priors, factors, family)
     _check_truncated(priors, family)
     whole = [name for name in priors if name.partition("[")[0] in share_parameters(factors)]
     if family.is_latent and TOTAL_SD in priors:
         raise PriorError(
-            "the total sd of a latent response is not free: its residual is known, and icc says everything",
+            "the total sd of a latent response is not a free parameter: its residual is known, and icc determines it",
             got=f"total_sd with family {family.name}",
-            allowed="icc, and shares where several effects vary",
-            do="state icc",
+            allowed="icc, and shares where there are several group effects",
+            do="state a prior for icc",
         )
     if whole:
         _check_whole(whole[0], family, link=link, se=se, has_groups=bool(factors))
@@ -89,19 +89,19 @@ def _check_supports(priors: Mapping[str, Prior], factors: tuple[str, ...], famil
                 f"this prior does not fit {name}",
                 got=str(prior),
                 allowed=f"a {support or 'real'} distribution, for instance {_EXAMPLES[support or 'real']}",
-                do="a half-distribution (HalfNormal for Normal) has its mass above 0"
+                do="use a half-distribution (HalfNormal instead of Normal): its mass is above 0"
                 if support == "positive"
-                else "change it",
+                else "choose such a distribution",
             )
 
 
 def _check_truncated(priors: Mapping[str, Prior], family: Family) -> None:
-    """Truncated priors are for the family's own shapes: those of sds reach down to 0, where pooling is complete."""
+    """Allow truncation only for the family's shapes: priors of sds must reach 0, where pooling is complete."""
     shapes = family.shapes
     for name, prior in priors.items():
         if prior.lower is not None and name not in shapes:
             raise PriorError(
-                f"a prior of {name} cannot be truncated",
+                f"the prior of {name} cannot be truncated",
                 got=str(prior),
                 allowed=f"lower= in a prior of {' or '.join(shapes) or 'nothing'} (family {family.name})",
                 do="leave lower out",
@@ -109,19 +109,19 @@ def _check_truncated(priors: Mapping[str, Prior], family: Family) -> None:
 
 
 def _check_whole(name: str, family: Family, *, link: str, se: str | None, has_groups: bool) -> None:
-    """The variance has a whole only where every row's residual has one variance, on the scale of the effects."""
+    """Refuse a joint prior unless every row's residual has the same variance on the scale of the effects."""
     additive = family.is_additive(LINKS[link]) and (family.is_latent or se is None)
     if not additive:
         own = f"{family.name} with link {link}" + (" and known standard errors" if se else "")
         raise PriorError(
-            f"{name} has no meaning in this model: its residual has no one variance on the scale of the effects",
+            f"{name} is not defined in this model: its residual has no single variance on the scale of the effects",
             got=own,
             allowed="gaussian or lognormal with the identity link and no se; bernoulli, binomial and cumulative",
-            do="state priors of the sds: sd_<factor>",
+            do="state priors for the sds: sd_<factor>",
         )
     if not has_groups:
         raise PriorError(
-            f"{name} is about groups, and the model has none",
+            f"{name} needs groups, and the model has none",
             got=f"a prior of {name}",
             allowed="a model with a grouping term",
             do="add one, such as (1 | school), or remove the prior",
@@ -133,7 +133,7 @@ def _check_once(name: str, priors: Mapping[str, Prior], factors: tuple[str, ...]
     twice = [other for other in priors if other.partition("[")[0] in rivals]
     if twice:
         raise PriorError(
-            "two priors of the same variance",
+            "two priors for the same variance",
             got=f"{name} and {', '.join(twice)}",
             allowed="icc, total_sd and shares; or the sds and sigma",
             do="remove one of them",

@@ -1,4 +1,4 @@
-"""The priors a user states: whatever says a prior becomes one, and a table of them by parameter."""
+"""The priors a user states: conversion of other objects to `Prior`, and a table of priors by parameter."""
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -14,7 +14,7 @@ __all__ = ["PriorTable", "as_prior"]
 def as_prior(value: object) -> Prior:
     """Convert to `Prior`: a `Prior`, a mapping from TOML, a `pymc_extras` Prior or a PreliZ distribution.
 
-    A mapping with `between` is a statement for `elicit`.
+    A mapping with `between` is passed to `elicit`.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def as_prior(value: object) -> Prior:
         if "between" in arguments:
             return elicit(value["distribution"], **arguments)
         return Prior(value["distribution"], **arguments)
-    foreign: Any = value  # recognised by its home, so that neither library is imported here
+    foreign: Any = value  # recognised by its module, so that neither library is imported here
     home = type(value).__module__
     if home.startswith("pymc_extras.") and type(value).__name__ == "Prior" and foreign.transform is None:
         return Prior(foreign.distribution, **foreign.parameters)
@@ -64,7 +64,7 @@ class PriorTable(Mapping[str, Prior]):
     def __init__(self, priors: Mapping[str, object] = MappingProxyType({})) -> None:
         if not isinstance(priors, Mapping) or not all(isinstance(name, str) for name in priors):
             raise PriorError(
-                "priors are given by parameter",
+                "priors must be given by parameter",
                 got=repr(priors),
                 allowed="{'sd_Subject': pp.Prior('HalfNormal', sigma=50)}",
                 do="write a dictionary from names to priors",

@@ -13,7 +13,7 @@ from partialpool.errors import FileError, SpecError
 __all__ = ["Relationship", "as_relationship", "kind_of", "read_relationship"]
 
 _ASYMMETRY: Final = 1e-6
-"""How far two mirrored entries may differ, relative to the largest variance: single precision rounds that much."""
+"""Largest accepted difference of mirrored entries, relative to the largest variance: rounding of single precision."""
 _ALLOWED: Final = (
     "a table whose rows and columns have the same labels (pandas or xarray), a CSV file with labels in its first row "
     "and column, or {'levels': [...], 'lower': [row by row, up to the diagonal]}"
@@ -22,14 +22,14 @@ _ALLOWED: Final = (
 
 @dataclass(frozen=True)
 class Relationship:
-    """A symmetric matrix with a label for each row, as numbers: hashable, and TOML-ready.
+    """A symmetric matrix with a label for each row; hashable, and can be written as TOML.
 
-    Effects of levels j and k covary as K_jk Sigma: an sd is that of a level whose own entry is 1.
+    Effects of levels j and k have covariance K_jk Sigma: an sd refers to a level whose diagonal entry is 1.
 
     Attributes
     ----------
     levels
-        Labels, as text: a level is found by `str` of its value in the data.
+        Labels, as text: a level is matched by `str` of its value in the data.
     lower
         Entries row by row, up to the diagonal: K_00, K_10, K_11, K_20, ...
     """
@@ -47,7 +47,7 @@ def as_relationship(value: object) -> Relationship:
     Raises
     ------
     SpecError
-        No labels, or not the same in rows and columns; entries that are no numbers; not symmetric.
+        No labels, or different labels in rows and columns; entries that are not numbers; not symmetric.
     FileError
         A path that cannot be read.
 
@@ -67,7 +67,7 @@ def as_relationship(value: object) -> Relationship:
 
 
 def kind_of(value: object) -> str:
-    """Say of what library and type a value is: `polars.LazyFrame`, `list`."""
+    """Return the library and type of a value: `polars.LazyFrame`, `list`."""
     return f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}".removeprefix("builtins.")
 
 
@@ -77,7 +77,7 @@ def read_relationship(path: Path) -> Relationship:
     Raises
     ------
     FileError
-        The file is not there, or is not such a table.
+        The file does not exist, or is not such a table.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -90,7 +90,7 @@ def read_relationship(path: Path) -> Relationship:
             "cannot read the covariance among levels",
             got=f"{path}: {error}",
             allowed="a CSV file with labels in its first row and first column, and numbers elsewhere",
-            do="check the path, and the file",
+            do="check the path and the file",
         ) from error
     return _from_square(rows, columns, entries)
 
@@ -107,13 +107,13 @@ def _from_mapping(value: Mapping[Any, Any]) -> Relationship:
 
 
 def _labelled(value: Any) -> tuple[list[str], list[str], Any]:
-    """Labels and entries of a pandas table or an xarray array, recognised by what they offer."""
+    """Labels and entries of a pandas table or an xarray array, recognised by their attributes."""
     if hasattr(value, "index") and hasattr(value, "columns") and hasattr(value, "to_numpy"):
         if len(value) and all(type(i).__name__ == "RangeIndex" and i[0] == 0 for i in (value.index, value.columns)):
-            # What pandas numbers by itself, from 0, need not be what the data number, from 1.
+            # The default labels of pandas, from 0, need not match the labels in the data, such as 1, 2, ...
             raise SpecError(
                 "a covariance among levels needs their labels",
-                got="rows and columns numbered from 0, as pandas does by itself",
+                got="rows and columns numbered from 0, the default of pandas",
                 allowed=_ALLOWED,
                 do="label both: table.index = table.columns = labels, where labels is a list",
             )
@@ -136,7 +136,7 @@ def _from_square(rows: list[str], columns: list[str], entries: Any) -> Relations
     if sorted(rows) != sorted(columns) or any(len(line) != len(columns) for line in entries):
         other = sorted(set(rows) ^ set(columns))[:3]
         raise _refused(
-            "rows and columns of a covariance have the same labels",
+            "rows and columns of a covariance must have the same labels",
             f"{len(rows)} rows and {len(columns)} columns" + (f", not in both: {', '.join(other)}" if other else ""),
         )
     place = [columns.index(label) if columns != rows else k for k, label in enumerate(rows)]
@@ -146,7 +146,7 @@ def _from_square(rows: list[str], columns: list[str], entries: Any) -> Relations
         for j in range(i):
             if abs(line[j] - matrix[j][i]) > _ASYMMETRY * largest:
                 raise _refused(
-                    "a covariance is symmetric",
+                    "a covariance must be symmetric",
                     f"{line[j]:g} at ({labels[i]}, {labels[j]}), {matrix[j][i]:g} at ({labels[j]}, {labels[i]})",
                 )
     return _checked(labels, tuple((line[j] + matrix[j][i]) / 2 for i, line in enumerate(matrix) for j in range(i + 1)))
@@ -156,19 +156,19 @@ def _checked(labels: tuple[str, ...], lower: tuple[float, ...]) -> Relationship:
     for k, label in enumerate(labels):
         own = lower[k * (k + 3) // 2]
         if not own > 0:
-            raise _refused("a level's own entry is above 0", f"{own:g} for {label!r}")
+            raise _refused("diagonal entries of a covariance must be above 0", f"{own:g} for {label!r}")
     return Relationship(labels, lower)
 
 
 def _check_labels(labels: tuple[str, ...]) -> None:
     twice = [a for a, b in pairwise(sorted(labels)) if a == b]
     if twice or not labels:
-        raise _refused("each level has one row", f"{twice[0]!r} twice" if twice else "no levels at all")
+        raise _refused("each level must have one row", f"{twice[0]!r} twice" if twice else "no levels at all")
 
 
 def _number(entry: object) -> float:
     if isinstance(entry, bool) or not isinstance(entry, int | float) or not math.isfinite(entry):
-        raise _refused("entries of a covariance are finite numbers", repr(entry)[:60])
+        raise _refused("entries of a covariance must be finite numbers", repr(entry)[:60])
     return float(entry)
 
 

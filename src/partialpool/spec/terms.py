@@ -12,12 +12,12 @@ from partialpool.spec.whitelist import quote_name
 __all__ = ["ORIGINS", "Group", "expand_nesting", "factor_columns"]
 
 ORIGINS: Final = ("means", "zero")
-"""Where the priors of a correlated group may be stated."""
+"""Origins at which the priors of a correlated group may be stated."""
 
 
 @dataclass(frozen=True, init=False, repr=False)
 class Group:
-    """Effects that vary over the levels of one factor.
+    """Random (group-level) effects: effects that vary over the levels of one factor.
 
     Parameters
     ----------
@@ -33,16 +33,16 @@ class Group:
         A group of one intercept has nothing to correlate and is always stored as correlated.
     cov
         A known covariance among the levels (pedigree, phylogeny, kinship): a labelled table, or a CSV file's path.
-        Effects of levels j and k then covary as cov[j, k] Sigma. Without one, levels are independent.
+        Effects of levels j and k then have covariance cov[j, k] Sigma. Without `cov`, levels are independent.
     origin
-        Where the priors of sds and correlations of a correlated group are stated: at the predictors' `means`, or at
-        their `zero`. The model is the same; only priors depend on it.
+        Origin at which the priors of the sds and correlations of a correlated group are stated: the predictors'
+        `means`, or their `zero`. The model is the same; only the priors depend on it.
 
     Raises
     ------
     SpecError
-        No effect at all; a factor name that collides with the posterior's vocabulary; a `cov` without labels, not
-        symmetric, or of a nested factor.
+        No effect at all; a factor name that collides with a variable of the posterior; a `cov` without labels, not
+        symmetric, or for a nested factor.
 
     Examples
     --------
@@ -81,7 +81,10 @@ class Group:
         for name, value in (("intercept", intercept), ("correlated", correlated)):
             if not isinstance(value, bool):
                 raise SpecError(
-                    f"{name} of a Group is yes or no", got=repr(value), allowed="True or False", do="correct it"
+                    f"{name} of a Group must be True or False",
+                    got=repr(value),
+                    allowed="True or False",
+                    do="correct it",
                 )
         object.__setattr__(self, "factor", factor)
         object.__setattr__(self, "slopes", slopes)
@@ -91,10 +94,10 @@ class Group:
         object.__setattr__(self, "origin", _checked_origin(origin))
         if self.cov is not None and "/" in factor:
             raise SpecError(
-                "a covariance among levels belongs to one factor",
+                "a covariance among levels can only be given for one factor",
                 got=f"cov of {factor!r}, which is read as {len(factor.split('/'))} groups",
                 allowed="cov of a column or of a combination a:b",
-                do="write the groups one by one",
+                do="write the groups separately",
             )
 
     def __repr__(self) -> str:
@@ -120,7 +123,7 @@ class Group:
 def _checked_origin(origin: object) -> str:
     if origin not in ORIGINS:
         raise SpecError(
-            "the origin of a group's priors is one of two",
+            "unknown origin of a group's priors",
             got=repr(origin),
             allowed=" or ".join(map(repr, ORIGINS)),
             do="leave it out for 'means', the predictors' means over the rows",
@@ -129,7 +132,7 @@ def _checked_origin(origin: object) -> str:
 
 
 def factor_columns(factor: str) -> tuple[str, ...]:
-    """Columns whose combination makes the levels of a factor.
+    """Columns whose combinations are the levels of a factor.
 
     Examples
     --------
@@ -140,7 +143,7 @@ def factor_columns(factor: str) -> tuple[str, ...]:
 
 
 def expand_nesting(factor: str) -> tuple[str, ...]:
-    """Read `a/b/c` as `a`, `a:b`, `a:b:c`; the crossing stays with the caller.
+    """Expand `a/b/c` to `a`, `a:b`, `a:b:c`.
 
     Examples
     --------
@@ -156,7 +159,7 @@ def _texts(slopes: Iterable[str]) -> tuple[str, ...]:
     for slope in listed:
         if not isinstance(slope, str):
             raise SpecError(
-                "slopes are terms, as text", got=repr(slope), allowed="slopes=['x']", do="write each as text"
+                "slopes must be terms, as text", got=repr(slope), allowed="slopes=['x']", do="write each as text"
             )
     return listed
 
@@ -180,14 +183,14 @@ def _canonical_factor(factor: str) -> str:
     canonical = "/".join(":".join(nest) for nest in nests)
     if "[" in canonical or "]" in canonical:  # sd_x[u] is the sd of effect u over x
         raise SpecError(
-            "the name of a grouping factor has square brackets",
+            "the name of a grouping factor must not have square brackets",
             got=repr(canonical),
             allowed="names without [ and ]: parameters are called sd_factor[effect]",
             do="rename the column",
         )
     if RESERVED.intersection([canonical, ":".join(nests[0])]):
         raise SpecError(
-            "a grouping factor may not be named like a part of the posterior, or of an answer",
+            "a grouping factor may not be named like a variable of the posterior or of a result",
             got=repr(canonical),
             allowed=f"any name but {', '.join(sorted(RESERVED))}",
             do="rename the column",

@@ -1,4 +1,4 @@
-"""Split formula text at the outermost level: brackets, quotes and backquotes are never split inside."""
+"""Split formula text at the outermost level, never inside brackets, quotes or backquotes."""
 
 from collections.abc import Iterator
 
@@ -53,7 +53,7 @@ def split_sum(text: str) -> Iterator[tuple[str, str]]:
 
 
 def split_group(piece: str) -> tuple[str, str, bool] | None:
-    """Take `(effects | factor)` apart: effects, factor, correlated; None for a common term.
+    """Split `(effects | factor)` into effects, factor, correlated; None for a fixed term.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def split_group(piece: str) -> tuple[str, str, bool] | None:
 
 
 def _walk(text: str, depth: int = 0) -> Iterator[tuple[int, str, int]]:
-    """Yield each unquoted character with its depth; a bracket has the depth of what is around it."""
+    """Yield each unquoted character with its depth; a bracket has the depth of the text around it."""
     quote = ""
     for position, character in enumerate(text):
         if quote:

@@ -1,4 +1,4 @@
-"""TOML tables: a model's own, and the gallery's whole file."""
+"""TOML tables: those of a model, and the whole file of the gallery."""
 
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -31,7 +31,7 @@ _GROUP_KEYS: Final = ("factor", "slopes", "intercept", "correlated", "cov", "ori
 
 @dataclass(frozen=True)
 class SpecTables:
-    """What TOML says of a model: a formula, or its parts; and the options that go with either."""
+    """A model as read from TOML: a formula, or its parts; and the options that go with either."""
 
     formula: str | None
     parts: Mapping[str, Any]
@@ -39,7 +39,7 @@ class SpecTables:
 
 
 def parse_toml(text: str) -> dict[str, Any]:
-    """Parse TOML text and refuse sections that mean nothing.
+    """Parse TOML text and refuse unknown sections.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def parse_toml(text: str) -> dict[str, Any]:
             "this is not TOML",
             got=str(error) or type(error).__name__,
             allowed="[data], [model], [[group]], [priors], [sampling]",
-            do="mend it at that place",
+            do="correct the text there",
         ) from error
     check_keys("file", document, SECTIONS)
     return document
@@ -65,7 +65,7 @@ def read_toml_file(path: str | Path) -> str:
     Raises
     ------
     FileError
-        The file is not there or is not text.
+        The file does not exist or is not text.
     """
     try:
         return Path(path).read_text(encoding="utf-8")
@@ -81,7 +81,7 @@ def read_toml_file(path: str | Path) -> str:
 def read_spec_tables(text: str, folder: Path | None = None, cov: Mapping[str, object] = NOTHING) -> SpecTables:
     """Read `[model]`, `[[group]]`, `[cov]`, `[origin]`, `[priors]`; paths of covariances are relative to a folder.
 
-    Covariances that are not in the text may be given beside it.
+    Covariances that are not in the text may be given as `cov`.
     """
     document = parse_toml(text)
     model = section(document, "model")
@@ -93,7 +93,7 @@ def read_spec_tables(text: str, folder: Path | None = None, cov: Mapping[str, ob
     groups = document.get("group", [])
     if not isinstance(groups, list) or not all(isinstance(g, dict) for g in groups):
         raise SpecError(
-            "groups are an array of tables",
+            "groups must be an array of tables",
             got=repr(groups),
             allowed="[[group]]",
             do="write [[group]] above each group",
@@ -116,13 +116,13 @@ def read_spec_tables(text: str, folder: Path | None = None, cov: Mapping[str, ob
             "[model] names no response",
             got=", ".join(model) or "an empty table",
             allowed="formula = '...' or response = '...'",
-            do="say what is modelled",
+            do="name the response",
         )
     if section(document, "origin"):
         raise SpecError(
-            "[origin] goes with a formula",
+            "[origin] is only for a model given as a formula",
             got=", ".join(section(document, "origin")),
-            allowed="origin = 'zero' in the [[group]] it is of",
+            allowed="origin = 'zero' in the [[group]] it applies to",
             do="move it there",
         )
     parts: dict[str, Any] = {key: model[key] for key in ("response", "common", "intercept") if key in model}
@@ -170,7 +170,7 @@ def section(document: Mapping[str, Any], name: str) -> dict[str, Any]:
     table = document.get(name, {})
     if not isinstance(table, dict):
         raise SpecError(
-            f"[{name}] is a table",
+            f"[{name}] must be a table",
             got=repr(table),
             allowed=f"[{name}] with key = value lines",
             do="write it as a table",
@@ -179,7 +179,7 @@ def section(document: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def check_keys(where: str, table: Mapping[str, Any], allowed: Iterable[str]) -> None:
-    """Refuse a key that nothing would read: a misspelt key must not pass in silence."""
+    """Refuse an unknown key: a misspelt key must not be ignored silently."""
     allowed = tuple(allowed)
     for key in table:
         if key not in allowed:
@@ -220,7 +220,9 @@ def _read_group(table: Mapping[str, Any], folder: Path | None) -> Group:
         )
     slopes = table.get("slopes", [])
     if not isinstance(slopes, list) or not all(isinstance(s, str) for s in slopes):
-        raise SpecError("slopes are a list of terms", got=repr(slopes), allowed="slopes = ['x']", do="put them in [ ]")
+        raise SpecError(
+            "slopes must be a list of terms", got=repr(slopes), allowed="slopes = ['x']", do="put them in [ ]"
+        )
     for key in ("intercept", "correlated"):
         if not isinstance(table.get(key, True), bool):
             raise SpecError(

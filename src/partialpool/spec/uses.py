@@ -11,15 +11,15 @@ from partialpool.spec.whitelist import CODING
 __all__ = ["Use", "calls_around", "column_uses"]
 
 Use = Literal["term", "category", "label", "number"]
-"""`term`: a term by itself or in an interaction, read as its kind says. `category`: inside C, T or S. `label`: the
-groups of `within(x, g)` and `between(x, g)`. `number`: inside any other call."""
+"""`term`: a term by itself or in an interaction, read as numbers or categories by its type. `category`: inside C, T or
+S. `label`: the groups of `within(x, g)` and `between(x, g)`. `number`: inside any other call."""
 
 _BY_LEVEL: Final = frozenset({"within", "between"})
 _Place = tuple[int, str | None]
 
 
 def column_uses(expressions: Iterable[str]) -> Mapping[str, frozenset[Use]]:
-    """Say for each column that expressions read how they use it, in order.
+    """Return how the expressions use each column that they read, in order.
 
     Examples
     --------
@@ -34,7 +34,7 @@ def column_uses(expressions: Iterable[str]) -> Mapping[str, frozenset[Use]]:
 
 
 def calls_around(expressions: Iterable[str], column: str) -> tuple[tuple[str, str], ...]:
-    """Name the functions that a column stands in as a value, each with the column of groups that it names, else empty.
+    """Name the functions that read a column as a value, each with the column of groups that the call names, else empty.
 
     Examples
     --------
@@ -78,7 +78,7 @@ def _uses(tree: Any, use: Use) -> Iterator[tuple[str, Use]]:
 
 
 def _within_operation(use: Use) -> Use:
-    """Outside calls an operator joins terms; inside one it computes."""
+    """Return the use of an operand: outside calls an operator joins terms, inside a call it computes."""
     return "term" if use == "term" else "number"
 
 

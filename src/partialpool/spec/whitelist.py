@@ -1,6 +1,6 @@
-"""What a formula may say: a fixed list of functions, and the characters of an expression.
+"""What a formula may contain: a fixed list of functions, and the characters of an expression.
 
-A specification is data, never code. This module reads text only; it runs before any parser sees it.
+A specification is data, never code. This module checks text only; it runs before any parser.
 """
 
 import re
@@ -24,13 +24,13 @@ __all__ = [
 ARITHMETIC: Final = frozenset(
     {"I", "abs", "sqrt", "exp", "expm1", "log", "log1p", "log2", "log10", "sin", "cos", "tan", "tanh"}
 )
-"""Column by column."""
+"""Elementwise functions."""
 LEARNED: Final = frozenset({"center", "scale", "standardize", "poly", "bs", "within", "between"})
-"""Learned from the table, reused on new data."""
+"""Functions whose constants are learned from the table and reused on new data."""
 CODING: Final = frozenset({"C", "T", "S"})
-"""How categories become columns."""
+"""Functions that code categories as columns."""
 FUNCTIONS: Final = ARITHMETIC | LEARNED | CODING | {"offset"}
-"""Functions that an expression may call; `design/evaluate.py` gives each its meaning."""
+"""Functions that an expression may call; `design/evaluate.py` defines each."""
 
 RESPONSE_FUNCTIONS: Final = frozenset({"p", "prop", "proportion"})
 """Functions allowed as the whole response: successes of trials."""
@@ -38,8 +38,10 @@ RESPONSE_FUNCTIONS: Final = frozenset({"p", "prop", "proportion"})
 REPLACED: Final = frozenset({"mm", "s", "gr", "mo", "me", "mi", "ar", "t2", "cor"})
 
 CATEGORY_FUNCTIONS: Final = ("factor", "ordered", "categorical", "as.factor", "as.ordered", "as.character")
-"""What makes categories of numbers in other languages."""
-_CATEGORY: Final = "write C(x) for a term of categories; values of a grouping factor are levels as they stand: (1 | g)"
+"""Functions of other languages that turn numbers into categories."""
+_CATEGORY: Final = (
+    "write C(x) for a term of categories; the values of a grouping factor are its levels already: (1 | g)"
+)
 _FOREIGN: Final[Mapping[str, str]] = MappingProxyType(
     {
         **dict.fromkeys(CATEGORY_FUNCTIONS, _CATEGORY),
@@ -48,7 +50,7 @@ _FOREIGN: Final[Mapping[str, str]] = MappingProxyType(
         **dict.fromkeys(("square", "pow", "power"), "write I(x**2)"),
     }
 )
-"""What functions of other languages are called here."""
+"""Advice on functions of other languages: what to write instead."""
 _OPERATORS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "^": "write ** for ^: I(x**2) for the square of a column, (a + b)**2 for a + b + a:b",
@@ -66,7 +68,7 @@ MAX_NESTING: Final = 50
 
 
 def check_text(text: str) -> None:
-    """Refuse text that no formula needs, by the name that is refused.
+    """Refuse text that cannot be part of a formula, naming the refused part.
 
     Raises
     ------
@@ -76,14 +78,14 @@ def check_text(text: str) -> None:
     """
     if not isinstance(text, str) or not text.strip():
         raise FormulaError(
-            "a formula is text",
+            "a formula must be text",
             got=repr(text),
             allowed="for instance 'y ~ x + (1 | g)'",
             do="write a formula",
         )
     if len(text) > MAX_LENGTH:
         raise FormulaError(
-            "the formula is too long to be one",
+            "the formula is too long",
             got=f"{len(text)} characters",
             allowed=f"up to {MAX_LENGTH}",
             do="name the columns instead of repeating expressions",
@@ -92,13 +94,13 @@ def check_text(text: str) -> None:
     deepest = max(accumulate((c in "([{") - (c in ")]}") for c in bare))
     if deepest > MAX_NESTING:
         raise FormulaError(
-            "brackets are nested too deep in a formula",
+            "brackets are nested too deeply in a formula",
             got=f"{deepest} levels",
             allowed=f"up to {MAX_NESTING}",
             do="compute the column in the table first",
         )
     for pattern, wrong, do in (
-        (_EVERYTHING, "a formula names the columns it reads", "write them out: y ~ a + b"),
+        (_EVERYTHING, "a formula must name the columns it reads", "write them out: y ~ a + b"),
         (
             _PRIVATE,
             "a formula may not use names that start with an underscore",
@@ -106,14 +108,14 @@ def check_text(text: str) -> None:
         ),
         (
             _DOTTED,
-            "a formula may not reach into objects",
+            "a formula may not access attributes of objects",
             "write log(x) for np.log(x); put a column's name in `backquotes`",
         ),
-        (_ATTRIBUTE, "a formula may not reach into objects", "compute the column in the table first"),
+        (_ATTRIBUTE, "a formula may not access attributes of objects", "compute the column in the table first"),
         (
             _STRAY,
             "unexpected character in a formula",
-            "put a column's name with odd characters in `backquotes`",
+            "put unusual column names in `backquotes`",
         ),
     ):
         found = pattern.search(bare)
@@ -127,7 +129,7 @@ def check_text(text: str) -> None:
 
 
 def _advice(found: str, text: str, usual: str) -> str:
-    """What to do about text that is right elsewhere, by what was found; the usual advice for the rest."""
+    """Advise on text that is valid in other languages; for other text, return the usual advice."""
     name = re.sub(r"\s", "", found)
     called = re.search(rf"{re.escape(found)}\s*\(", text) is not None
     return _FOREIGN.get(name, usual) if called else _OPERATORS.get(found, usual)
@@ -158,7 +160,7 @@ def refuse_call(name: str, context: str) -> FormulaError:
 
 
 def _without_quotes(text: str) -> str:
-    """Blank out 'strings' and `quoted names`, so that only what acts as code is checked."""
+    """Blank out 'strings' and `quoted names`, so that only text that acts as code is checked."""
     out, closing, inside = [], "", []
     for character in text:
         if closing:
