@@ -135,7 +135,7 @@ def test_mixed_categories_keep_their_declared_order():
 def test_whole_numbers_too_large_are_refused_whatever_their_type(dtype, is_value):
     """Unsigned ones would wrap round: 2**63 would be labelled -2**63."""
     column = pd.Series([1, 2**63], dtype=dtype)
-    with pytest.raises(DataError, match="column 'id' has whole numbers too large to hold") as error:
+    with pytest.raises(DataError, match="column 'id' has integers that are too large") as error:
         read_column("id", column, is_value)
     assert str(2**63) in error.value.got
     largest = pd.Series([1, 2**63 - 1], dtype=dtype)

@@ -221,7 +221,7 @@ def test_a_year_of_sixteen_bits_can_be_squared(build):
 
 
 REFUSED = {
-    "log(f)": ("cannot evaluate the terms", "log(f): ", "numbers inside functions", "kinds of the columns 'f'"),
+    "log(f)": ("cannot evaluate the terms", "log(f): ", "numbers inside functions", "types of the columns 'f'"),
     "I(f * 2)": ("cannot evaluate the terms", "I(f * 2): ", "numbers inside functions", "columns 'f'"),
     "between(f, g)": ("cannot evaluate the terms", "between(f, g): ", "numbers inside functions", "'f', 'g'"),
     "between(x)": ("cannot evaluate the terms", "between(x): ", "", ""),
@@ -259,7 +259,7 @@ def test_one_expression(expression, expected, frame):
 def test_an_expression_of_several_columns_is_refused(expression, got, frame, says):
     with pytest.raises(DataError) as caught:
         evaluate(expression, frame)
-    says(caught.value, f"{expression!r} is not one column", got, "numbers", "check the column's kind")
+    says(caught.value, f"{expression!r} is not one column", got, "numbers", "check the column's type")
 
 
 @pytest.mark.parametrize("offsets", ["offset(z * 2) + offset(log(trials))", "offset(log(trials)) + offset(z * 2)"])
@@ -284,6 +284,8 @@ def test_a_spline_says_where_it_is_asked_beyond_its_data():
     frame = pd.DataFrame({"x": np.linspace(0, 10, 40)})
     recipe, values = learn_columns(["bs(x, df=5)"], frame, intercept=False)
     np.testing.assert_array_equal(recipe.apply(frame), values)  # no warning: those are errors here
-    with pytest.warns(DataWarning, match=r"the spline of 'x' knows values from 0 to 10, and is asked for 15:") as said:
+    with pytest.warns(
+        DataWarning, match=r"the spline of 'x' was fitted to values from 0 to 10, and is evaluated at 15:"
+    ) as said:
         recipe.apply(pd.DataFrame({"x": [3.0, 12.0, 15.0]}))
     assert {one.filename for one in said} == {__file__}

@@ -61,8 +61,8 @@ def test_categories_and_expressions_keep_their_coding():
     [
         ({"z": [1]}, "does not read this column"),
         ({"school": [1]}, "does not read this column"),
-        ({"x": [[1, 2]]}, "are a list"),
-        ({"x": [1.0]}, "cannot be held at its mean"),
+        ({"x": [[1, 2]]}, "must be a list"),
+        ({"x": [1.0]}, "cannot be set to its mean"),
         ({"x": [1.0], "c": ["z"]}, "has not seen"),
     ],
 )

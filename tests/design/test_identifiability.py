@@ -91,7 +91,7 @@ CASES = {
     "one partition": (
         "y ~ (1 | ID) + (1 | twin)",
         "sd_ID[Intercept] and sd_twin[Intercept] are not identified: got (1 | ID) and (1 | twin), whose levels are the "
-        "same groups of rows, so that only the priors divide them; allowed, but consider leaving one of them out",
+        "same groups of rows, so that only the priors separate them; allowed, but consider leaving one of them out",
     ),
     "a combination that adds nothing": (
         "y ~ (1 | ID) + (1 | ID:operator)",
@@ -100,8 +100,8 @@ CASES = {
     "one row per cell": (
         "y ~ trt + (0 + trt | ID)",
         "sd_ID[trt[a]], sd_ID[trt[b]], sd_ID[trt[c]], sd_ID[trt[d]] and 2 more are not identified: got (0 + trt | ID), "
-        "60 effects beside 5 fixed effects in 60 rows, so that only the priors divide them; allowed, but consider "
-        "fewer effects, such as (1 | ID), or more rows for each level and condition",
+        "60 effects in addition to 5 fixed effects in 60 rows, so that only the priors separate them; allowed, but "
+        "consider fewer effects, such as (1 | ID), or more rows for each level and condition",
     ),
     "one row per cell, contrasts": ("y ~ trt + (trt | ID)", "and 12 more are not identified: got (trt | ID), 60 eff"),
     "one row per cell, apart": ("y ~ trt + (0 + trt || ID)", "2 more are not identified: got (0 + trt || ID), 60 eff"),
@@ -115,13 +115,15 @@ CASES = {
     ),
     "no level has both": (
         "y ~ sex + (0 + sex | ID)",
-        "corr_ID[sex[f], sex[m]] is not identified: got (0 + sex | ID), of whose levels none shows both effects, so "
-        "that only the prior speaks; allowed, but consider independent effects: || in place of | in (0 + sex | ID)",
+        "corr_ID[sex[f], sex[m]] is not identified: got (0 + sex | ID), where no level informs both effects, so "
+        "that only the prior is informative; allowed, but consider independent effects: || in place of | in "
+        "(0 + sex | ID)",
     ),
     "fixed effects of every level": (
         "y ~ batch + (1 | batch)",
-        "sd_batch[Intercept] is not identified: got (1 | batch), and fixed effects that already take up all it "
-        "describes, so that only the prior speaks; allowed, but consider leaving out (1 | batch), or those fixed eff",
+        "sd_batch[Intercept] is not identified: got (1 | batch), and fixed effects that already explain the "
+        "same variation, so that only the prior is informative; allowed, but consider leaving out (1 | batch), or "
+        "those fixed eff",
     ),
     "nested in fixed effects": (
         "y ~ ID + x + (1 | sex)",
@@ -137,13 +139,13 @@ CASES = {
     ),
     "two terms of a factor": (
         "y ~ (1 | batch) + (0 + sex | batch)",
-        "are not identified: got (1 | batch) and (0 + sex | batch), which make rows covary in the same ways, so that "
-        "only the priors divide them; allowed, but consider leaving one of them out",
+        "are not identified: got (1 | batch) and (0 + sex | batch), which imply the same covariances of rows, so that "
+        "only the priors separate them; allowed, but consider leaving one of them out",
     ),
     "effects that depend on each other": (
         "y ~ x + (x + I(2*x) | ID)",
-        "not identified: got (x + I(2 * x) | ID), which make rows covary in the same ways, so that only the priors "
-        "divide them; allowed, but consider leaving an effect out of (x + I(2 * x) | ID)",
+        "not identified: got (x + I(2 * x) | ID), which imply the same covariances of rows, so that only the priors "
+        "separate them; allowed, but consider leaving an effect out of (x + I(2 * x) | ID)",
     ),
 }
 
@@ -159,7 +161,10 @@ def test_what_is_not_identified_is_said(case, rows):
 
 USED_UP = {
     3: ["sd_g[Intercept] is not identified", "sigma is not identified: got 3 fixed effects in 3 rows, so that only"],
-    4: ["sd_g[Intercept] and sigma are not identified: got (1 | g), 2 effects beside 3 fixed effects in 4 rows, so"],
+    4: [
+        "sd_g[Intercept] and sigma are not identified: got (1 | g), 2 effects in addition to 3 fixed effects in "
+        "4 rows, so"
+    ],
 }
 
 

@@ -43,18 +43,18 @@ def test_labels_that_differ_by_case_or_space_alone(label, kind):
     if kind == "categorical":
         table["habitat"] = table["habitat"].astype("category")
     alike, alone = said("y ~ habitat + (1 | g)", pl.from_pandas(table) if kind == "polars" else table)
-    assert alike.startswith("labels of 'habitat' differ by case or space alone: got ")
+    assert alike.startswith("labels of 'habitat' differ only by case or space: got ")
     assert "'Forest' (15 rows)" in alike
     assert f"{label!r} (1 row)" in alike
-    assert "allowed, but each is a category of its own: write them alike" in alike
+    assert "allowed, but each is a separate category: make them equal" in alike
     assert alone.startswith(f"categories of 'habitat' have one row: got {label!r}")
     # It is the reference where it is first in the order of text.
-    assert ("all others are compared with it" in alone) == (min([*TABLE.habitat, label]) == label)
+    assert ("the reference of all others" in alone) == (min([*TABLE.habitat, label]) == label)
 
 
 def test_labels_of_a_grouping_factor_too():
     (alike,) = said("y ~ x + (1 | g)", with_cell("g", 0, "S0"))
-    assert "labels of 'g' differ by case or space alone: got 'S0' (1 row) and 's0' (5 rows)" in alike
+    assert "labels of 'g' differ only by case or space: got 'S0' (1 row) and 's0' (5 rows)" in alike
 
 
 @pytest.mark.parametrize("formula", ["y ~ b + (1|g)", "y ~ C(p) + (1|g)", "y ~ x + (0 + b | g)"])
@@ -115,8 +115,8 @@ def test_check_asks_to_look_at_a_label_that_is_a_slip():
                      progressbar=False)  # fmt: skip
     finding = next(f for f in pp.check(fit, seed=1).findings if f.check == "categories")
     assert not finding.good
-    assert "reference: habitat = Bog; labels of 'habitat' differ by case or space alone" in finding.found
-    assert "habitat: each is a category of its own" in finding.cure
+    assert "reference: habitat = Bog; labels of 'habitat' differ only by case or space" in finding.found
+    assert "habitat: each is a separate category" in finding.cure
     assert "left out" not in str(fit)
 
 

@@ -29,7 +29,7 @@ REFUSED = {
     ("gaussian", "trials"): ("p(count, trials)", None, "does not take p(", "'gaussian'", "'binomial'", "family='binom"),
     ("gaussian", "level"): ("f[u]", None, "only a binary family", "f[u]", "'bernoulli'", "the column alone"),
     ("gaussian", "log"): ("log(r)", [1, 0], "'log(r)' is not finite", "-inf in row 1 (24 rows", "finite", "log of 0"),
-    ("gaussian", "columns"): ("poly(y, 2)", None, "not one column of numbers", "poly(y, 2)[0]", "numbers", "kind"),
+    ("gaussian", "columns"): ("poly(y, 2)", None, "not one column of numbers", "poly(y, 2)[0]", "numbers", "type"),
     ("lognormal", "zero"): ("r", [1, 0], "'lognormal' cannot have made", "0 in row 1, 24 such", "above 0", "family"),
     ("gamma", "negative"): ("r", [1, -2], "'gamma' cannot have made", "-2 in row 1", "numbers above 0", "family"),
     ("exponential", "zero"): (
@@ -56,9 +56,23 @@ REFUSED = {
     ("bernoulli", "trials"): ("p(count, trials)", None, "does not take p(", "'bernoulli'", "'binomial'", "family="),
     ("binomial", "no trials"): ("count", None, "needs successes and trials", "'count'", "p(succ", "p(successes, tr"),
     ("binomial", "too many"): ("p(r, 3)", [1, 4], "more successes than trials", "4 of 3 in row 1, 24", "0 to", "which"),
-    ("binomial", "negative"): ("p(r, 3)", [1, -1], "successes are whole numbers", "-1 in row 1", "0, 1, 2", "check"),
-    ("binomial", "fraction"): ("p(r, 3)", [1, 0.5], "successes are whole numbers", "0.5 in row 1", "0, 1, 2", "check"),
-    ("binomial", "trials, fraction"): ("p(count, r)", [20, 9.5], "trials are whole", "9.5 in row 1", "0, 1", "check"),
+    ("binomial", "negative"): (
+        "p(r, 3)",
+        [1, -1],
+        "successes must be non-negative integers",
+        "-1 in row 1",
+        "0, 1, 2",
+        "check",
+    ),
+    ("binomial", "fraction"): (
+        "p(r, 3)",
+        [1, 0.5],
+        "successes must be non-negative integers",
+        "0.5 in row 1",
+        "0, 1, 2",
+        "check",
+    ),
+    ("binomial", "trials, fraction"): ("p(count, r)", [20, 9.5], "trials must be non-negative", "9.5 in row 1", "0, 1", "check"),
     ("binomial", "text"): ("p(f, trials)", None, "'f' is text where numbers", "such as 'u'", "numbers", "convert"),
     ("binomial", "trials, text"): (
         "p(count, f)",
@@ -66,7 +80,7 @@ REFUSED = {
         "'f' is not one column of num",
         "categories such as",
         "numbers",
-        "kind",
+        "type",
     ),
     ("cumulative", "no order"): ("f", None, "categories without an order", "'u', 'v', 'w'", "ordered", "ordered=True"),
     ("cumulative", "fractions"): ("y", None, "is not ordinal", ".", "whole numbers or an ordered", "another family"),
@@ -174,8 +188,15 @@ def test_an_expression_is_evaluated(formula, table, build):
 SE = {
     "absent": ("stderr", None, "no column 'stderr'", "9 columns", "'trials'", "correct the name"),
     "text": ("f", None, "'f' are text where numbers are needed", "'u'", "numbers above 0", "column of standard errors"),
-    "zero": ("r", [1, 0], "a standard error is above 0", "0 in row 1", "numbers above 0", "check the column"),
-    "negative": ("r", [1, 1, -2], "a standard error is above 0", "-2 in row 2", "numbers above 0", "check the column"),
+    "zero": ("r", [1, 0], "standard errors must be above 0", "0 in row 1", "numbers above 0", "check the column"),
+    "negative": (
+        "r",
+        [1, 1, -2],
+        "standard errors must be above 0",
+        "-2 in row 2",
+        "numbers above 0",
+        "check the column",
+    ),
 }
 
 

@@ -209,9 +209,9 @@ def test_far_from_zero_levels_are_at_the_mean_of_what_varies():
 @pytest.mark.parametrize(
     ("at", "text"),
     [
-        ({"age": 9}, "what varies over the levels here"),
+        ({"age": 9}, "is the predictor that varies here"),
         ({"height": 9}, "does not read this column"),
-        ({"sex": ["boy", "girl"]}, "held at one value"),
+        ({"sex": ["boy", "girl"]}, "fixed at one value"),
         ({"sex": "other"}, "has not seen"),
     ],
 )

@@ -85,7 +85,7 @@ def test_what_asks_for_independent_levels_is_refused(fit):
         lambda: pp.level_influence(fit, progressbar=False),
         lambda: pp.level_statistics(fit),
     ):
-        with pytest.raises(pp.DataError, match="levels that are independent, and those of animal covary"):
+        with pytest.raises(pp.DataError, match="needs independent levels, and those of animal covary"):
             ask()
     assert "not judged" in str(pp.check(fit, seed=1))
     assert "K_animal (x) sd_animal^2" in describe_mathematics(fit.design, fit.priors)
@@ -105,7 +105,7 @@ def test_the_design_effect_counts_relatives(fit):
 
 def test_the_page_of_a_related_model_says_what_it_left_out(fit, tmp_path):
     page = pp.report(fit, tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "levels that are independent" in page
+    assert "independent levels" in page
     assert "⊗" in page
 
 

@@ -169,7 +169,7 @@ def test_a_level_whose_mean_is_not_known_is_refused():
     assert value(
         pp.average_effect(fit, "x", data={"x": [0.0, 4.0], "g": ["a", "b"]}), "subject_specific"
     ) == pytest.approx(1)
-    with pytest.raises(pp.DataError, match="knows no mean of these levels"):
+    with pytest.raises(pp.DataError, match="has no learned mean for these levels"):
         pp.average_effect(fit, "x", data={"x": [0.0, 4.0], "g": ["new", "new"]})
 
 
@@ -219,12 +219,12 @@ def test_wrong_arguments(logistic):
         pp.average_effect(logistic, "district")
     with pytest.raises(pp.SpecError, match="unknown measure"):
         pp.average_effect(logistic, "age", measure="risk")
-    with pytest.raises(pp.DataError, match="a slope is of a number"):
+    with pytest.raises(pp.DataError, match="a slope needs a numeric predictor"):
         pp.average_effect(logistic, "urban", measure="slope")
     with pytest.raises(pp.SpecError, match="each row's own value"):
         pp.average_effect(logistic, "age", measure="slope", values=[0, 1])
     for values in (["Y"], ["Y", "Y"]):
-        with pytest.raises(pp.DataError, match="two values or more, each named once"):
+        with pytest.raises(pp.DataError, match="two or more different values"):
             pp.average_effect(logistic, "urban", values=values)
     with pytest.raises(pp.DataError, match="'age' holds numbers"):
         pp.average_effect(logistic, "age", values=["young", "old"])
@@ -264,11 +264,13 @@ def test_one_unit_more_than_a_spline_knows_warns_once_with_the_remedy():
     with pytest.warns(pp.DataWarning) as caught:
         pp.average_effect(fit, "x")
     assert [str(one.message) for one in caught] == [
-        f"one unit more of 'x' is beyond the values its spline knows (0 to 9) in {beyond} of 60 rows, where it goes "
-        "anywhere: name values inside by values=[...], or use measure='slope'"
+        f"one unit more of 'x' is beyond the range its spline was fitted to (0 to 9) in {beyond} of 60 rows, "
+        "where the spline is arbitrary: name values inside with values=[...], or use measure='slope'"
     ]
     inside = pp.average_effect(fit, "x", values=[2.0, 3.0])
     assert value(inside, "subject_specific") == pytest.approx(float(curve(3.0) - curve(2.0)))
     pp.average_effect(fit, "z")  # another predictor's spline stays where it is
-    with pytest.warns(pp.DataWarning, match=r"the spline of 'x' knows values from 0 to 9, and is asked for 12"):
+    with pytest.warns(
+        pp.DataWarning, match=r"the spline of 'x' was fitted to values from 0 to 9, and is evaluated at 12"
+    ):
         pp.average_effect(fit, "x", values=[2.0, 12.0])

@@ -51,7 +51,7 @@ def test_what_is_not_identified_is_asked_to_be_looked_at():
     found = looked_at(simulated(3).assign(twin=lambda t: "t" + t["g"].astype(str)), "y ~ x + (1 | g) + (1 | twin)")
     assert found["identified"].found == (
         "sd_g[Intercept] and sd_twin[Intercept] are not identified: (1 | g) and (1 | twin), whose levels are the same "
-        "groups of rows, so that only the priors divide them"
+        "groups of rows, so that only the priors separate them"
     )
     assert found["identified"].cure == "leaving one of them out"
 

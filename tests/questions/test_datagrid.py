@@ -61,7 +61,7 @@ def test_trials_stand_at_one_and_a_predictor_that_also_groups_at_its_first():
 
 def test_levels_that_rows_are_compared_within_must_be_named():
     fit = fit_of("math ~ within(ses, school) + between(ses, school) + (1 | school)", SCHOOLS)
-    with pytest.raises(pp.DataError, match="no level of 'school' is the typical one"):
+    with pytest.raises(pp.DataError, match="no level of 'school' is typical"):
         pp.datagrid(fit, ses=0)
     assert pp.datagrid(fit, ses=0, school="1224").shape == (1, 2)
 

@@ -211,7 +211,7 @@ WRONG = {
     "unknown predictor": ("y ~ x + (x | g)", SLOPES, {"at": {"w": [1]}}, "does not read this column"),
     "unknown scale": ("y ~ x + (x | g)", SLOPES, {"scale": "observed"}, "unknown scale"),
     "other alone": ("y ~ x + (x | g)", SLOPES, {"other": {"x": 1}}, "needs at="),
-    "no value": ("y ~ x + (x | g)", SLOPES, {"at": {"x": []}}, "are a list"),
+    "no value": ("y ~ x + (x | g)", SLOPES, {"at": {"x": []}}, "must be a list"),
 }
 
 
@@ -286,10 +286,10 @@ def test_draws_of_a_student_t_without_a_variance_are_counted_and_said():
 @pytest.mark.parametrize(
     ("at", "wrong"),
     [
-        ({"arm": ["zzz"]}, "'arm' is given categories that the model has not seen"),
-        ({"x": [np.nan]}, "values of 'x' are finite numbers"),
-        ({"x": ["text"]}, "values of 'x' are finite numbers"),
-        (3, "places are values by column"),
+        ({"arm": ["zzz"]}, "values of 'arm' include categories that the model has not seen"),
+        ({"x": [np.nan]}, "values of 'x' must be finite numbers"),
+        ({"x": ["text"]}, "values of 'x' must be finite numbers"),
+        (3, "values of predictors must be given by column"),
     ],
 )
 def test_places_are_checked_also_where_the_answer_does_not_depend_on_them(at, wrong):

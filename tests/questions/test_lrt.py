@@ -347,7 +347,7 @@ def test_designs_of_different_tables_are_refused():
         ("g", data["g"][::-1], "factor g"),
     ):
         other = design_of("y ~ x + offset(se) + (1 | g)", data | {column: values})
-        with pytest.raises(pp.DataError, match=f"do not read the same table: their {what} differs"):
+        with pytest.raises(pp.DataError, match=f"do not use the same table: their {what} differs"):
             find_additions(full, other)
     shifted = design_of("y ~ 1 + offset(se) + (0 + x | g)", data | {"x": data["x"] + 1})
     with pytest.raises(pp.DataError, match="their effect x over g differs"):

@@ -1,7 +1,7 @@
-"""Coefficients that the rows do not identify: columns that others give already, as where a cell has no rows.
+"""Coefficients that the rows do not identify: columns that are combinations of others, as where a cell has no rows.
 
-lme4 and lm leave such columns out, the later one of those that depend on each other; so does this. What is left out is
-known by name, and so is where it matters: new rows at which a column left out is not what the others give.
+As in lme4 and lm, the later one of columns that depend on each other is left out. The names of the columns left out are
+kept, and so is the information where it matters: in new rows in which such a column is not that combination.
 """
 
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ import numpy as np
 __all__ = ["Aliases", "find_aliases", "find_empty"]
 
 _EXACT: Final = 1e-9
-"""Length of what a column adds, of its own length: below, it adds nothing but rounding."""
+"""Length of the new part of a column relative to the column: below this value it is rounding error."""
 _SUSPECT: Final = 1e-8
-"""Smallest eigenvalue of the cross-products, of the largest: above, no column is looked at by itself."""
+"""Ratio of the smallest to the largest eigenvalue of the cross-products above which no column is checked singly."""
 
 
 @dataclass(frozen=True, eq=False)
 class Aliases:
-    """Columns that are left out, and how the others give them.
+    """Columns that are left out, and how they follow from the others.
 
     Attributes
     ----------
@@ -34,10 +34,10 @@ class Aliases:
     weights: np.ndarray
 
     def not_estimable(self, values: np.ndarray) -> np.ndarray:
-        """Say of which rows the columns left out are not what the others give, shape (rows,).
+        """Whether, in each row, the columns left out differ from the same combination of the others, shape (rows,).
 
-        The expectation there is not a combination of what was observed (Searle 1971, Linear Models, section 5.4):
-        it would be another number had another column been left out.
+        The expectation there is not estimable from what was observed (Searle 1971, Linear Models, section 5.4): it
+        would be another number if another column had been left out.
         """
         kept, dropped = values[:, self.kept], values[:, self.dropped]
         size = np.abs(dropped) + np.abs(kept) @ np.abs(self.weights)
@@ -55,8 +55,8 @@ def find_aliases(values: np.ndarray, terms: tuple[int, ...], lengths: tuple[int,
         Which term each column belongs to, (columns,).
     lengths
         For each column, how many columns of the table its term crosses where one of them has categories, else 0.
-        Columns of terms without categories stay, and so do those of a single category that adds nothing at all: one
-        column twice is a slip, not an empty cell.
+        Columns of terms without categories stay, and so do those of a single categorical predictor that is redundant
+        as a whole: the same column twice is a mistake, not an empty cell.
 
     Returns
     -------
@@ -84,7 +84,7 @@ def find_aliases(values: np.ndarray, terms: tuple[int, ...], lengths: tuple[int,
 def find_empty(values: np.ndarray, lengths: tuple[int, ...]) -> Aliases | None:
     """Find the columns of varying effects that are 0 in every row: cells of crossed categories without rows.
 
-    No row says anything of such an effect. Others that depend on each other stay: the sd of each is of another thing.
+    No row informs such an effect. Other columns that depend on each other stay: each has an sd of its own.
     """
     empty = (values == 0).all(axis=0) & np.array([length > 1 for length in lengths], dtype=bool)
     if not empty.any():
@@ -99,7 +99,7 @@ def _is_well_conditioned(scaled: np.ndarray) -> bool:
 
 
 def _dependent(scaled: np.ndarray) -> np.ndarray:
-    """Say which columns are combinations of those before them, by Gram-Schmidt twice over, shape (columns,)."""
+    """Whether each column is a combination of those before it, by Gram-Schmidt applied twice, shape (columns,)."""
     basis = np.empty((len(scaled), 0))
     found = np.zeros(scaled.shape[1], dtype=bool)
     for at, column in enumerate(scaled.T):

@@ -1,4 +1,4 @@
-"""The model's table as a Dataset and back: a saved fit carries what its design is rebuilt from."""
+"""Convert the model's table to a Dataset and back: the design of a saved fit is rebuilt from it."""
 
 import json
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ __all__ = ["covariances_to_dataset", "dataset_to_covariances", "dataset_to_frame
 
 
 def frame_to_dataset(frame: pd.DataFrame, rows: np.ndarray, n_given: int) -> xr.Dataset:
-    """Store columns under neutral names: a column may be called anything, a netCDF variable may not."""
+    """Store columns under neutral names: a column may have any name, a netCDF variable may not."""
     variables, columns = {}, []
     for number, name in enumerate(frame.columns):
         column = frame[name]
@@ -40,13 +40,13 @@ def frame_to_dataset(frame: pd.DataFrame, rows: np.ndarray, n_given: int) -> xr.
 def covariances_to_dataset(groups: Iterable[Group]) -> xr.Dataset:
     """Store the known covariance among levels of each factor that has one, as numbers: labels and lower triangle.
 
-    As text a matrix takes several times the room, and its numbers have to be read one by one.
+    As text, a matrix would take several times the space, and its numbers would have to be parsed one by one.
     """
     known = {group.factor: group.cov for group in groups if group.cov is not None}
     variables = {}
     for k, cov in enumerate(known.values()):
         variables[f"levels_{k}"] = xr.Variable(f"level_{k}", np.array(cov.levels, dtype=object))
-        # Most pairs of a pedigree are no relatives.
+        # Most pairs in a pedigree are unrelated, so that the entries compress well.
         lower = np.array(cov.lower)
         variables[f"lower_{k}"] = xr.Variable(f"entry_{k}", lower, encoding={"zlib": True, "complevel": 4})
     return xr.Dataset(variables, attrs={"factors": json.dumps(list(known))})
@@ -63,7 +63,7 @@ def dataset_to_covariances(dataset: xr.Dataset) -> dict[str, Relationship]:
 
 
 def dataset_to_frame(dataset: xr.Dataset) -> pd.DataFrame:
-    """Restore the columns, with their kinds and categories."""
+    """Restore the columns, with their types and categories."""
     frame: dict[str, Any] = {}
     for number, fact in enumerate(json.loads(dataset.attrs["columns"])):
         values = dataset[f"column_{number}"].to_numpy()

@@ -1,4 +1,4 @@
-"""Specification and table become named arrays: the Design."""
+"""Build the `Design`: the named arrays of a specification and a table."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -45,12 +45,12 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
     data
         A pandas, polars or pyarrow table, or a dictionary of columns.
     missing
-        `drop` (with a warning that counts) or `error`.
+        What to do with incomplete rows: `drop` them (with a warning that gives their number) or raise an `error`.
 
     Raises
     ------
     DataError
-        The table does not fit the model; the text says how, and what to do.
+        The table does not fit the model; the message says why, and what to do.
 
     Examples
     --------
@@ -81,7 +81,7 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
     # 4. Group effects, one entry per factor.
     factors = tuple(_factor_effects(spec, factor, frame) for factor in spec.factors)
     for factor in factors:
-        # Relatives tell a level's effect from the residual, even where each level has one row.
+        # Relatives separate a level's effect from the residual, even where each level has one row.
         alone = _has_free_sigma(spec) and (factor.kinship is None or factor.kinship.is_diagonal)
         warn_dropped(f"effects over {factor.name}", factor.recipes)
         check_factor(factor.name, factor.codes, factor.n_levels, factor.names, residual_free=alone)
@@ -103,7 +103,7 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
         units=_units_of(data),
     )
     warn_odd_labels(frame, design.categories, table.text.intersection(value_columns(spec)))
-    # 5. What the data cannot tell of the covariances.
+    # 5. Covariance parameters that the data do not identify.
     warn_not_identified(design)
     return design
 

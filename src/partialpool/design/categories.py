@@ -1,4 +1,4 @@
-"""The categories of a column, in order, and the one that the others are compared with."""
+"""The categories of a column, in order, and the reference category that the others are compared with."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from partialpool.errors import DataError, nearest
 __all__ = ["Categories", "Coding", "find_categories", "merge_categories"]
 
 Coding = Literal["treatment", "sum", "each", "label", "value"]
-"""`treatment`: coefficients compare with the reference. `sum`: with the mean of all, and the reference is minus the sum
-of the others. `each`: every category has a coefficient. `label`: the groups of within and between. `value`: text or a
-truth value that an expression computes with."""
+"""`treatment`: coefficients are differences from the reference. `sum`: differences from the mean of all categories; the
+reference is minus the sum of the others. `each`: every category has a coefficient. `label`: the groups of within and
+between. `value`: text or booleans that an expression computes with."""
 _RANK: tuple[Coding, ...] = ("treatment", "sum", "each", "value", "label")
 
 
@@ -27,9 +27,9 @@ class Categories:
     column
         The column of the table.
     values
-        Its categories: in the order that was declared, else sorted; False, True for booleans.
+        Its categories: in the declared order, else sorted; False, True for booleans.
     reference
-        The category without a coefficient of its own; None where each has one, or where none is a coefficient.
+        The category without a coefficient; None where each has one, or where the categories have no coefficients.
     coding
         How they become columns.
     """
@@ -41,17 +41,17 @@ class Categories:
 
     @property
     def first(self) -> str | int | float | bool:
-        """The category to hold the column at: the reference of a comparison, else the first."""
+        """The category at which the column is fixed by default: the reference of treatment coding, else the first."""
         return self.reference if self.coding == "treatment" and self.reference is not None else self.values[0]
 
     @property
     def is_boolean(self) -> bool:
-        """Whether they are False and True."""
+        """Whether the categories are False and True."""
         return all(isinstance(value, bool | np.bool_) for value in self.values)
 
     @property
     def in_words(self) -> str:
-        """The reference, for a reader: `arm = placebo`; empty where there is none."""
+        """The reference as text: `arm = placebo`; empty where there is none."""
         if self.reference is None:
             return ""
         means = " (minus the sum of the others)" if self.coding == "sum" else ""
@@ -77,7 +77,7 @@ class Categories:
         if number != learned_number and not self.is_boolean:
             was, now = ("numbers", "categories") if learned_number else ("categories", "numbers")
             raise DataError(
-                f"column {self.column!r} is of another kind than when the model was fitted",
+                f"column {self.column!r} is of another type than when the model was fitted",
                 got=now,
                 allowed=f"{was}: {self._listed(str(unseen.iloc[0]))}",
                 do="convert the column",
@@ -99,7 +99,7 @@ class Categories:
 
 
 def find_categories(column: pd.Series, name: str) -> Categories:
-    """Read the categories of a column as the table has it: declared order, sorted values, or False and True."""
+    """Return the categories of a column of the table: in declared order, sorted, or False and True."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         return Categories(name, tuple(column.cat.remove_unused_categories().cat.categories.tolist()))
     if pd.api.types.is_bool_dtype(column):
@@ -108,7 +108,7 @@ def find_categories(column: pd.Series, name: str) -> Categories:
 
 
 def merge_categories(*several: Mapping[str, Categories]) -> dict[str, Categories]:
-    """Merge what terms say of the same columns: a comparison with a reference says most."""
+    """Merge the categories found in several terms: of each column, keep the coding that comes first in `_RANK`."""
     merged: dict[str, Categories] = {}
     for one in (categories for mapping in several for categories in mapping.values()):
         known = merged.get(one.column)

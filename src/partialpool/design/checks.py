@@ -1,4 +1,4 @@
-"""What the data cannot tell: collinear predictors, factors that are not groups, slopes that do not vary."""
+"""Checks of what the data cannot identify: collinear predictors, factors that do not group, slopes that do not vary."""
 
 from collections.abc import Iterable, Sequence
 
@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 _FARTHEST = 2e6
-"""Sds between zero and the data up to which a correlation at zero tells the variance at the data to three digits."""
+"""Sds from zero to the data up to which a correlation at zero determines the variance at the data to three digits."""
 _RANK_TOLERANCE = 1e-12
 """Smallest eigenvalue of the predictors' correlation matrix that counts as above zero."""
 
@@ -34,7 +34,7 @@ def check_common(
     Raises
     ------
     DataError
-        Naming the columns that depend on each other.
+        The message names the columns that depend on each other.
     """
     magnitude = np.abs(values).max(axis=0, initial=0.0)
     for name, spread, size in zip(names, scale, magnitude, strict=True):
@@ -43,7 +43,7 @@ def check_common(
                 f"the predictor {name!r} does not vary",
                 got="the same value in every row",
                 allowed="two values or more" + (" (the intercept is the constant)" if intercept else ""),
-                do="leave it out",
+                do="leave it out of the model",
             )
     if len(names) < 2:
         return
@@ -53,7 +53,7 @@ def check_common(
     null = vectors[:, eigenvalues <= _RANK_TOLERANCE * eigenvalues[-1]]
     if null.shape[1] == 0:
         return
-    # A column's part in the whole null space: single eigenvectors of it are LAPACK's choice.
+    # The share of each column in the whole null space: its single eigenvectors are arbitrary (chosen by LAPACK).
     involved = [name for name, part in zip(names, np.linalg.norm(null, axis=1), strict=True) if part > 1e-6]
     raise DataError(
         "predictors depend on each other: one is a combination of the others",
@@ -71,21 +71,21 @@ def check_factor(
     Raises
     ------
     DataError
-        One level only; every level seen once while the residual sd is free.
+        One level only; every level in one row only while the residual sd is free.
     """
     if n_levels < 2:
         raise DataError(
             f"the factor {factor!r} has one level",
             got="1 level",
-            allowed="2 levels or more (5 or more to learn much of their sd)",
+            allowed="2 levels or more (5 or more to learn much about their sd)",
             do="leave the grouping term out, or check the column",
         )
     if residual_free and INTERCEPT in effects and n_levels == len(codes):
         raise DataError(
-            f"every level of {factor!r} is seen once: its sd and sigma are not identified",
+            f"every level of {factor!r} has one row: its sd and sigma are not identified",
             got=f"{n_levels} levels in {len(codes)} rows",
             allowed="some level with 2 rows or more, or known standard errors (se=)",
-            do="leave the term out (sigma already is that variation), or check the column",
+            do="leave the term out (sigma already describes that variation), or check the column",
         )
 
 
@@ -95,7 +95,7 @@ def check_effects_vary(factor: str, effects: tuple[str, ...], values: np.ndarray
     Raises
     ------
     DataError
-        It would be the varying intercept once more.
+        The slope would be a second varying intercept.
     """
     for name, column in zip(effects, values.T, strict=True):
         if name != INTERCEPT and np.ptp(column) == 0:
@@ -108,10 +108,10 @@ def check_effects_vary(factor: str, effects: tuple[str, ...], values: np.ndarray
 
 
 def check_digits(factor: str, effects: tuple[str, ...], values: np.ndarray, blocks: Sequence[Sequence[int]]) -> None:
-    """Refuse a slope correlated with an intercept so far from the data that rounding would eat the variances there.
+    """Refuse a slope correlated with an intercept so far from the data that rounding would spoil the variances.
 
-    With c = mean(x) / sd(x) the correlation at zero is -1 + O(1 / c^2): sixteen digits leave 1e-16 c^2 of the variance
-    at the mean.
+    With c = mean(x) / sd(x) the correlation at zero is -1 + O(1 / c^2): with sixteen digits the
+    variance at the mean has a relative error of 1e-16 c^2.
 
     Raises
     ------
@@ -123,30 +123,30 @@ def check_digits(factor: str, effects: tuple[str, ...], values: np.ndarray, bloc
         middle, spread = float(column.mean()), float(column.std())
         if 0 < spread * _FARTHEST < abs(middle):
             raise DataError(
-                f"{effects[i]!r} lies so far from zero that its variances over {factor!r} would lose their digits",
+                f"{effects[i]!r} is so far from zero that rounding would spoil its variances over {factor!r}",
                 got=f"values near {middle:.12g} that vary by {spread:.2g}",
                 allowed="values up to 2,000,000 sds from zero, where a slope is correlated with an intercept",
-                do=f"take a constant off, I({effects[i]} - {middle:.0f}): the model stays the same",
+                do=f"subtract a constant, I({effects[i]} - {middle:.0f}): the model stays the same",
             )
 
 
 def warn_weak_slopes(
     factor: str, codes: np.ndarray, n_levels: int, effects: tuple[str, ...], values: np.ndarray
 ) -> None:
-    """Warn of a slope beside an intercept whose predictor is constant within every level."""
+    """Warn of a slope next to an intercept whose predictor is constant within every level."""
     for name in weak_slopes(codes, n_levels, effects, values):
         warn(
             f"the slope of {name!r} does not vary within any level of {factor!r}: got one value per level, "
-            f"so no level shows a slope of its own and its sd rests on the prior; allowed, but consider "
+            f"so no level has information on its slope, and the sd depends on the prior; allowed, but consider "
             f"leaving {name!r} out of ({name} | {factor})",
             DataWarning,
         )
 
 
 def weak_slopes(codes: np.ndarray, n_levels: int, effects: tuple[str, ...], values: np.ndarray) -> tuple[str, ...]:
-    """Name the slopes beside an intercept whose predictor is constant within every level: no level shows its own.
+    """Name the slopes next to an intercept whose predictor is constant within every level: no level informs its slope.
 
-    Without an intercept such an effect is one: its sd is that of the levels' means, over the predictor.
+    Without an intercept such an effect acts as one: its sd is that of the levels' means, divided by the predictor.
     """
     if INTERCEPT not in effects:
         return ()
@@ -166,8 +166,8 @@ def warn_independent_far_from_zero(
 ) -> None:
     """Warn of a slope that is independent of the intercept at a zero far from the data.
 
-    Independence depends on the origin: effects that are independent at zero correlate at the data. Effects of one block
-    have a correlation that is estimated.
+    Independence depends on the origin: effects that are independent at zero are correlated at the data. For effects of
+    one block the correlation is estimated instead.
     """
     if INTERCEPT not in effects:
         return
@@ -179,15 +179,15 @@ def warn_independent_far_from_zero(
         away = np.abs(column).min() / column.std()
         warn(
             f"the slope of {name!r} over {factor!r} is independent of the intercept where {name} is 0, and the data "
-            f"lie {away:.3g} sds from there: got values from {column.min():.6g} to {column.max():.6g}; allowed, but "
-            f"few data are like that: centre {name} (subtract its mean), or let the effects correlate, "
+            f"are {away:.3g} sds from there: got values from {column.min():.6g} to {column.max():.6g}; allowed, but "
+            f"rarely realistic: centre {name} (subtract its mean), or let the effects correlate, "
             f"({name} | {factor})",
             DataWarning,
         )
 
 
 def warn_dropped(where: str, recipes: Iterable[Recipe]) -> None:
-    """Name the columns that were left out because the rows do not identify their coefficients."""
+    """Warn of the columns that were left out because the rows do not identify their coefficients."""
     recipes = tuple(recipes)
     dropped = [name for recipe in recipes for name in recipe.dropped]
     n_kept = sum(len(recipe.names) for recipe in recipes)

@@ -1,4 +1,4 @@
-"""What a column of the table is: quantities to average and to run along, or categories."""
+"""Types of the table's columns: quantities or categories."""
 
 import pandas as pd
 
@@ -9,7 +9,7 @@ __all__ = ["first_category", "is_quantity", "value_columns"]
 
 
 def is_quantity(values: pd.Series) -> bool:
-    """Whether values are numbers; truth values are categories, though NumPy counts with them."""
+    """Whether values are numbers; booleans are categories, although NumPy computes with them."""
     return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
 
 

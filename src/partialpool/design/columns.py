@@ -1,4 +1,4 @@
-"""One column of a table as the model reads it: numbers, truth values, or categories with their order."""
+"""One column of a table as the model reads it: numbers, booleans, or categories with their order."""
 
 import datetime
 import uuid
@@ -25,26 +25,26 @@ _LABELS: Final = (
     pd.Interval,
     uuid.UUID,
 )
-"""What may name a group."""
+"""Types of values that may name a group."""
 _LARGEST: Final = 2**63 - 1
 _TIMES: Final = frozenset({"datetime64", "datetime", "date", "timedelta64", "timedelta", "time", "period"})
 
 
 def read_column(name: str, column: pd.Series, is_value: bool) -> pd.Series:
-    """Read numbers in full precision, booleans as booleans, the rest as categories.
+    """Read numbers in full precision, booleans as booleans, all other values as categories.
 
     Parameters
     ----------
     name, column
         A column without missing values.
     is_value
-        Whether terms read its values. Where it only names groups or categories, dates, times, periods and ids that are
-        part number and part text are categories too, labelled by their text: `2024-05-01`, `2024-05`, `3b`.
+        Whether terms read its values. If it only names groups or categories, then dates, times, periods and ids that
+        are part number and part text are categories too, labelled by their text: `2024-05-01`, `2024-05`, `3b`.
 
     Raises
     ------
     DataError
-        Neither numbers nor categories; numbers written as text in a column of values.
+        The column is neither numbers nor categories; numbers written as text in a column of values.
     """
     if isinstance(column.dtype, pd.ArrowDtype):
         column = _from_arrow(column)
@@ -64,13 +64,13 @@ def read_column(name: str, column: pd.Series, is_value: bool) -> pd.Series:
     if is_value or kind == "complex" or not all(isinstance(value, _LABELS) for value in column):
         raise _neither(name, kind, column.iloc[0])
     values = column.drop_duplicates().tolist()
-    if kind.startswith("timedelta"):  # two kinds of timedelta are written differently
+    if kind.startswith("timedelta"):  # the two types of timedelta are written differently
         column, values = pd.to_timedelta(column), [pd.Timedelta(value) for value in values]
     return _labelled(column.astype(object), _in_order(values))
 
 
 def label_text(value: Any) -> str:
-    """Write a label as text: whole numbers without a point, midnight as its date.
+    """Write a label as text: whole numbers without a decimal point, midnight as its date.
 
     Examples
     --------
@@ -85,7 +85,7 @@ def label_text(value: Any) -> str:
 
 
 def unused_categories(column: pd.Series) -> tuple[str, ...]:
-    """Categories that a column declares and that none of its rows has, in their order; none of what declares none.
+    """Return the categories that a column declares and that no row has, in their order; empty for other columns.
 
     Examples
     --------
@@ -101,7 +101,7 @@ def unused_categories(column: pd.Series) -> tuple[str, ...]:
 
 
 def sort_undeclared(column: pd.Series) -> pd.Series:
-    """Sort the categories of a column whose table keeps them as they came up, and declares no order."""
+    """Sort the categories of a column whose table keeps them in order of appearance and declares no order."""
     if not isinstance(column.dtype, pd.CategoricalDtype) or column.cat.ordered:
         return column
     return column.cat.reorder_categories(_in_order(column.cat.categories))
@@ -161,10 +161,12 @@ def _neither(name: str, kind: str, example: Hashable) -> DataError:
 
 
 def _whole(name: str, column: pd.Series) -> pd.Series:
-    """Whole numbers as int64: narrower ones would overflow in a square."""
-    if len(column) and (int(column.max()) > _LARGEST or int(column.min()) < -_LARGEST - 1):  # unsigned ones would wrap
+    """Return integers as int64: narrower types would overflow when squared."""
+    if len(column) and (
+        int(column.max()) > _LARGEST or int(column.min()) < -_LARGEST - 1
+    ):  # unsigned integers would wrap
         raise DataError(
-            f"column {name!r} has whole numbers too large to hold",
+            f"column {name!r} has integers that are too large",
             got=f"{column.max()}",
             allowed="up to 2**63 - 1",
             do="make the column text if it is a label, or floats if it is a quantity",
@@ -173,7 +175,7 @@ def _whole(name: str, column: pd.Series) -> pd.Series:
 
 
 def _check_not_broken_numbers(name: str, column: pd.Series) -> None:
-    """Numbers read as text because of a few odd cells would become hundreds of categories."""
+    """Refuse numbers read as text because of a few unusual cells: they would become hundreds of categories."""
     labels = pd.Series(column.unique()).astype(str)
     numeric = pd.to_numeric(labels, errors="coerce").notna()
     if len(labels) > 10 and numeric.mean() > 0.8:
@@ -182,5 +184,5 @@ def _check_not_broken_numbers(name: str, column: pd.Series) -> None:
             f"column {name!r} has text where numbers are needed",
             got=f"{odd + ' among ' if odd else ''}{int(numeric.sum())} numbers written as text",
             allowed="numbers; or categories, declared as such",
-            do="convert the column (odd cells marked missing), or make it a categorical",
+            do="convert the column to numbers (mark unusual cells as missing), or make it a categorical",
         )

@@ -1,4 +1,4 @@
-"""The common columns made orthonormal: the basis in which no default knows where zero is.
+"""Orthonormal basis of the fixed effects' columns, in which no default prior depends on the origin.
 
 With Xc the columns centred (as they are without an intercept) and R'R = Xc'Xc / n, R upper triangular,
 
@@ -26,8 +26,8 @@ class CommonBasis:
     root, inverse
         R and R^-1, (columns, columns).
     constant
-        c with X c = 1, (columns,), where there is no intercept and the columns add up to one all the same (all
-        categories of a factor); None elsewhere.
+        c with X c = 1, (columns,), where there is no intercept and the columns nevertheless add up to one (all
+        categories of a factor); otherwise None.
     """
 
     root: np.ndarray
@@ -36,14 +36,14 @@ class CommonBasis:
 
 
 def make_common_basis(values: np.ndarray, center: np.ndarray, scale: np.ndarray, *, intercept: bool) -> CommonBasis:
-    """Make the basis of columns (rows, columns), which must be linearly independent.
+    """Compute the basis of columns (rows, columns), which must be linearly independent.
 
     Parameters
     ----------
     values, center, scale
-        X, and what its columns are centred and scaled by before they are factorised.
+        X, and the centres and scales of its columns, used before they are factorised.
     intercept
-        Whether something else takes up the mean: an intercept, or cutpoints.
+        Whether the mean is absorbed by another parameter: an intercept, or cutpoints.
     """
     rows, columns = values.shape
     if columns == 0:
@@ -58,6 +58,6 @@ def make_common_basis(values: np.ndarray, center: np.ndarray, scale: np.ndarray,
 
 
 def triangular_root(columns: np.ndarray) -> np.ndarray:
-    """R of columns = Q R, upper triangular with a positive diagonal, (columns, columns)."""
+    """Return R of columns = Q R, upper triangular with a positive diagonal, (columns, columns)."""
     root = np.linalg.qr(columns, mode="r")
     return root * np.where(np.diagonal(root) < 0, -1.0, 1.0)[:, None]

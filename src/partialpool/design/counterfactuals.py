@@ -1,4 +1,4 @@
-"""What if a predictor had another value? The changes to a table that an average effect compares."""
+"""Changes of one predictor in a table, which an average effect compares."""
 
 import re
 import warnings
@@ -17,7 +17,7 @@ from partialpool.errors import DataError, DataWarning, nearest, warn
 __all__ = ["Scenarios", "check_known_means", "slope_scenarios", "value_scenarios", "within_spline"]
 
 _STEP: Final = 1e-4
-"""Of the predictor's sd in the model's rows: half the distance over which a slope is taken."""
+"""Half the distance over which a slope is taken, in units of the predictor's sd in the model's rows."""
 _ONE_MORE: Final = "+1"
 _Change = Callable[[pd.Series], Any]
 
@@ -31,11 +31,11 @@ class Scenarios:
     predictor
         The column.
     changes
-        From the column as it is to what it becomes.
+        Functions from the column as it is to the changed column.
     contrasts
         Label, and the positions of the change before and the one after.
     step
-        What differences are divided by: the distance of a slope, else 1.
+        Divisor of the differences: the distance for a slope, else 1.
     """
 
     predictor: str
@@ -59,12 +59,12 @@ def slope_scenarios(design: Design, predictor: str) -> Scenarios:
     column = design.frame[predictor]
     if not is_number(design, predictor):
         raise DataError(
-            "a slope is of a number, at each row's own value",
+            "a slope needs a numeric predictor",
             got=f"{predictor!r}, which has categories",
             allowed="a numeric predictor",
             do="use measure='difference'",
         )
-    # The step is the model's own: other rows may be one, or all alike.
+    # The step comes from the model's rows: the rows averaged over may be a single one, or all equal.
     step = _STEP * float(column.std(ddof=0))
     known = spline_range(design, predictor)
 
@@ -78,13 +78,13 @@ def slope_scenarios(design: Design, predictor: str) -> Scenarios:
 
 
 def _inside(own: pd.Series, moved: pd.Series, known: tuple[float, float], ends: tuple[float, float]) -> pd.Series:
-    """Keep moved values between two ends; rows whose own value is not among those known are asked about as they are."""
+    """Keep moved values between two ends, except in rows whose own value is outside the known range."""
     return moved.clip(*ends).where(own.between(*known), moved)
 
 
 @contextmanager
 def within_spline(design: Design, scenarios: Scenarios, frame: pd.DataFrame) -> Iterator[None]:
-    """Warn once, with the remedy, where one unit more takes rows beyond the values that a spline knows.
+    """Warn once, with the remedy, where one unit more takes rows beyond the range that a spline was fitted to.
 
     Parameters
     ----------
@@ -100,13 +100,13 @@ def within_spline(design: Design, scenarios: Scenarios, frame: pd.DataFrame) -> 
     beyond = int((~frame[name].between(*known) | ~(frame[name] + 1).between(*known)).sum())
     if beyond:
         warn(
-            f"one unit more of {name!r} is beyond the values its spline knows ({known[0]:g} to {known[1]:g}) in "
-            f"{beyond} of {len(frame)} rows, where it goes anywhere: name values inside by values=[...], "
+            f"one unit more of {name!r} is beyond the range its spline was fitted to ({known[0]:g} to {known[1]:g}) in "
+            f"{beyond} of {len(frame)} rows, where the spline is arbitrary: name values inside with values=[...], "
             "or use measure='slope'",
             DataWarning,
         )
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", f"the spline of {re.escape(repr(name))} knows values", DataWarning)
+        warnings.filterwarnings("ignore", f"the spline of {re.escape(repr(name))} was fitted to", DataWarning)
         yield
 
 
@@ -118,12 +118,13 @@ def value_scenarios(design: Design, predictor: str, values: Sequence[Any] | None
     design, predictor
         The model, and a column it reads.
     values
-        Left out: all categories, both values of a column with two; other numbers, the row's own and one unit more.
+        Default: all categories, or both values of a column with two; for other numbers each row's own value and one
+        unit more.
 
     Raises
     ------
     DataError
-        Fewer than two values, one twice, a value of another kind, a category the model has not seen.
+        Fewer than two values, the same value twice, a value of another type, a category the model has not seen.
     """
     column = design.frame[predictor]
     if values is None:
@@ -134,7 +135,7 @@ def value_scenarios(design: Design, predictor: str, values: Sequence[Any] | None
         values = found
     if isinstance(values, str) or len(values) < 2 or len(set(values)) < len(values):
         raise DataError(
-            "an effect compares two values or more, each named once",
+            "an effect compares two or more different values",
             got=repr(values),
             allowed="a list of two different values or more",
             do="write for instance values=[0, 1]",
@@ -145,9 +146,9 @@ def value_scenarios(design: Design, predictor: str, values: Sequence[Any] | None
 
 
 def check_known_means(design: Design, frame: pd.DataFrame) -> None:
-    """Refuse other rows whose levels have no mean of their own that a change could leave as it is.
+    """Refuse other rows with levels whose mean was not learned from the fit and would change with the predictor.
 
-    `within(x, g)` and `between(x, g)` learn a new level's mean from its rows: changing x would change it.
+    `within(x, g)` and `between(x, g)` compute a new level's mean from its rows: changing x would change that mean.
 
     Raises
     ------
@@ -158,10 +159,10 @@ def check_known_means(design: Design, frame: pd.DataFrame) -> None:
         unseen = sorted(set(frame[by].astype(str)) - set(design.frame[by].astype(str)))
         if unseen:
             raise DataError(
-                f"{text!r} knows no mean of these levels of {by!r}",
+                f"{text!r} has no learned mean for these levels of {by!r}",
                 got=", ".join(unseen[:5]),
                 allowed="levels of the table the model was fitted to",
-                do="average over rows of levels that it has seen",
+                do="average over rows of levels that the model has seen",
             )
 
 
@@ -178,7 +179,7 @@ def _constant(column: pd.Series, predictor: str, value: Any) -> _Change:
         return lambda own: pd.Categorical([value] * len(own), categories=categories)
     if not isinstance(value, bool | int | float | np.number) or isinstance(value, str):
         raise DataError(
-            f"{predictor!r} holds numbers", got=f"values= with {value!r}", allowed="numbers", do="name numbers"
+            f"{predictor!r} is numeric", got=f"values= with {value!r}", allowed="numbers", do="name numbers"
         )
     return lambda own: value
 

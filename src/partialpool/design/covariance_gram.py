@@ -1,25 +1,26 @@
-"""The Gram matrix of what the covariance parameters do to the data: its rank says which of them are identified.
+"""Gram matrix of the derivatives of the data's covariance: its rank shows which covariance parameters are identified.
 
 The covariance of the linear predictor with its residual is linear in the entries of every Sigma_f and in sigma^2,
 
     V = sum_k theta_k D_k,    D = Z_a S_f Z_b' + Z_b S_f Z_a' for an entry (a, b) of Sigma_f, I for sigma^2,
 
 with Z_a the diagonal matrix of an effect's values and S_f[i, j] the known covariance of the levels of rows i and j
-(1 for one level, 0 for two that are independent). What is left of the data once fixed effects are fitted depends on
-theta through P V P alone, P = I - Q Q', Q an orthonormal basis of the common columns: the view of REML (Patterson &
+(1 for the same level, 0 for two independent levels). The residuals after fitting the fixed effects depend on
+theta only through P V P, P = I - Q Q', Q an orthonormal basis of the fixed effects' columns: the REML view (Patterson &
 Thompson 1971). So theta is identified where the matrices P D_k P are linearly independent (Rothenberg 1971 for the
-general rule; Rao & Kleffe 1988, ch. 5, for variance components), which their Gram matrix says by its rank:
+general rule; Rao & Kleffe 1988, ch. 5, for variance components), which the rank of their Gram matrix shows:
 
     tr(P D_j P D_k) = tr(D_j D_k) - 2 tr(D_j Q Q' D_k) + tr(Q'D_j Q Q'D_k Q).
 
-No matrix of rows by rows is made. With cells the combinations of the levels of two factors that occur, and in a cell c
+No matrix of rows by rows is formed. Let the cells be the observed combinations of the levels of two factors, and in a
+cell c
 
     M_ac(c) = sum over its rows of z_a z_c,    T_b(l) = sum over the rows of level l of z_b q,
 
-the terms are sums over cells: for independent levels tr(D_j D_k) is made of sum_c M_ac(c) M_bd(c), and the second term
-of sum_c M_ac(c) T_b(f(c)) . T_d(g(c)), in the four orders of (a, b) and (c, d). The cost is the rows times the effects
-of two factors. Another intercept, unit or coding of correlated effects is another basis of the same matrices: columns
-of a block are orthonormalised first, so that the answer does not depend on it.
+the terms are sums over cells: for independent levels tr(D_j D_k) consists of sum_c M_ac(c) M_bd(c), and the second term
+of sum_c M_ac(c) T_b(f(c)) . T_d(g(c)), in the four orders of (a, b) and (c, d). The cost is proportional to the rows
+times the effects of two factors. Another origin, unit or coding of correlated effects is another basis of the same
+matrices: columns of a block are orthonormalised first, so that the result does not depend on it.
 """
 
 from collections.abc import Iterator
@@ -40,14 +41,14 @@ _CELLS_AT_ONCE = 1 << 15
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """One factor, or the residual, as the Gram matrix needs it.
+    """One factor, or the residual, in the form needed for the Gram matrix.
 
     Attributes
     ----------
     codes, values
         Level of each row, (rows,), and the effects' values with orthonormal columns in each block, (rows, effects).
     n_levels
-        Levels.
+        Number of levels.
     relatives
         Known covariance among the levels, (levels, levels); None where they are independent.
     blocks
@@ -87,7 +88,7 @@ def residual_part(n_rows: int) -> Part:
 
 
 def part_of(factor: FactorEffects) -> Part:
-    """Take a factor without the slopes that have a warning of their own, its blocks orthonormalised."""
+    """Return a factor with orthonormalised blocks, without the slopes that have a separate warning."""
     weak = weak_slopes(factor.codes, factor.n_levels, factor.names, factor.values)
     kept = tuple(e for e, name in enumerate(factor.names) if name not in weak)
     place = {e: k for k, e in enumerate(kept)}
@@ -102,19 +103,19 @@ def part_of(factor: FactorEffects) -> Part:
 
 
 def _orthonormal(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Columns with mean squares of 1 that are orthogonal, and R^-1: what is said of them holds of those given."""
+    """Return orthogonal columns with mean squares of 1 and the same span, and R^-1."""
     rows, own = columns.shape
     scale = np.sqrt((columns**2).mean(axis=0))
     if rows >= own:
         orthogonal, root = np.linalg.qr(columns / scale)
         if np.abs(np.diagonal(root)).min(initial=np.inf) > 1e-9 * np.sqrt(rows):
             return orthogonal * np.sqrt(rows), np.linalg.inv(root) * np.sqrt(rows)
-    # Columns that depend on each other stay as they are: the rank finds them.
+    # Columns that depend on each other are only scaled: the rank detects them.
     return columns / scale, np.eye(own)
 
 
 def common_basis(design: Design) -> np.ndarray:
-    """Orthonormal basis of the common columns, (rows, columns); cutpoints are intercepts."""
+    """Orthonormal basis of the fixed effects' columns, (rows, columns); cutpoints count as intercepts."""
     common = design.common
     constant = common.intercept or design.spec.family_record.has_cutpoints
     columns = [np.ones((design.n_rows, 1))] if constant else []
@@ -151,7 +152,7 @@ def _inner(part: Part, own: np.ndarray, spread: np.ndarray) -> np.ndarray:
 def _of_pairs(
     tensor: np.ndarray, rows: tuple[tuple[int, int], ...], columns: tuple[tuple[int, int], ...]
 ) -> np.ndarray:
-    """Inner products of symmetric entries from those of lone ones; off the diagonal an entry has length 1, too."""
+    """Inner products of symmetric entries from those of single ones; off-diagonal entries also have length 1."""
     both = tensor + tensor.transpose(1, 0, 2, 3)
     both = both + both.transpose(0, 1, 3, 2)
     left, right = (np.array(pairs).reshape(-1, 2) for pairs in (rows, columns))
@@ -212,7 +213,7 @@ def _weighted(one: Part, other: Part, of_one: np.ndarray, of_other: np.ndarray, 
 
 
 def _pieces(known: list[tuple[np.ndarray | None, np.ndarray]]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Pairs of cells whose weight is not zero: within each level of a factor without relatives, else all, in pieces."""
+    """Yield pairs of cells of non-zero weight: within each level of a factor without relatives, else all in pieces."""
     independent = next((levels for matrix, levels in known if matrix is None), None)
     count = len(known[0][1])
     if independent is None:

@@ -21,7 +21,7 @@ __all__ = ["CommonEffects", "Design"]
 
 @dataclass(frozen=True, eq=False)
 class CommonEffects:
-    """Population-level columns, without the intercept.
+    """Columns of the fixed (population-level) effects, without the intercept.
 
     Attributes
     ----------
@@ -30,8 +30,8 @@ class CommonEffects:
     values
         X, shape (rows, columns), on the original scale.
     center, scale
-        Mean and sd (ddof 0) of each column, shape (columns,); without an intercept the centre is 0 and the
-        scale is the root mean square, since nothing could take up the shift.
+        Mean and sd (ddof 0) of each column, shape (columns,); without an intercept the centre is 0 and the scale is the
+        root mean square, since no parameter could absorb a shift.
     intercept
         Whether there is an intercept.
     basis
@@ -66,25 +66,25 @@ class Design:
     spec
         The specification.
     response
-        What was observed.
+        The response.
     common
-        Population-level columns.
+        Columns of the fixed effects.
     factors
         One entry per grouping factor.
     offset
         Known part of the linear predictor, shape (rows,), or None.
     offset_recipes
-        How each part of the offset is made from a table.
+        How each part of the offset is computed from a table.
     se
         Known standard errors of the response, shape (rows,), or None.
     rows
         Row numbers in the table as given, shape (rows,).
     n_given
-        Rows of the table as given.
+        Number of rows of the table as given.
     frame
         The columns and rows the model read.
     units
-        Unit of each column, where the table's `attrs["units"]` says one.
+        Unit of each column, where the table's `attrs["units"]` has one.
     """
 
     spec: ModelSpec
@@ -101,17 +101,17 @@ class Design:
 
     @property
     def n_rows(self) -> int:
-        """Rows used."""
+        """Number of rows used."""
         return len(self.rows)
 
     @property
     def recipes(self) -> tuple[Recipe, ...]:
-        """How columns are made: of the fixed effects, of each factor's, of the offset."""
+        """How columns are computed: those of the fixed effects, of each factor, of the offset."""
         return (self.common.recipe, *(r for factor in self.factors for r in factor.recipes), *self.offset_recipes)
 
     @property
     def categories(self) -> Mapping[str, Categories]:
-        """The columns that are categories by how terms use them, with their order and reference.
+        """The columns that terms use as categories, with their order and reference.
 
         Every other column that terms read is a quantity.
         """
@@ -119,12 +119,12 @@ class Design:
 
     @property
     def references(self) -> str:
-        """The reference category of each column, for a reader: `arm = placebo, sex = f`; empty where there is none."""
+        """The reference category of each column, as text: `arm = placebo, sex = f`; empty where there is none."""
         return ", ".join(c.in_words for c in self.categories.values() if c.in_words)
 
     @property
     def dropped(self) -> tuple[str, ...]:
-        """Columns of common and varying effects that are left out: the rows do not identify them."""
+        """Columns of fixed and group effects that are left out because the rows do not identify them."""
         return tuple(dict.fromkeys(name for recipe in self.recipes for name in recipe.dropped))
 
     def factor_named(self, factor: str | None) -> FactorEffects:
@@ -133,7 +133,7 @@ class Design:
         Raises
         ------
         DataError
-            No such factor, or none named where there are several.
+            There is no such factor, or there are several and none is named.
         """
         names = [f.name for f in self.factors]
         if not names:
@@ -154,7 +154,7 @@ class Design:
         return self.factors[names.index(chosen)]
 
     def with_origin(self, rows: np.ndarray, n_given: int, units: Mapping[str, str]) -> "Design":
-        """Return the same design, its rows numbered as in the table they came from, with that table's units."""
+        """Return the same design with its rows numbered as in the original table, and with that table's units."""
         return replace(
             self, rows=rows, n_given=n_given, frame=self.frame.set_axis(rows), units=MappingProxyType(dict(units))
         )

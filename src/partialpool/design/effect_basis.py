@@ -1,18 +1,18 @@
-"""The basis that the priors of a factor's effects are stated in, wherever the predictors' zero is.
+"""The basis in which the priors of a factor's effects are stated, independent of the predictors' origin.
 
 A block of correlated effects with a varying intercept has an unrestricted covariance, so that it is the same model in
-every basis of its columns. Its default prior is stated in one that does not know where zero is. With columns sorted by
-degree (1; x; x^2, x:z), each is freed of those of lower degree by least squares over the rows,
+every basis of its columns. Its default prior is stated in a basis that does not depend on the origin. With columns
+sorted by degree (1; x; x^2, x:z), those of lower degree are projected out of each by least squares over the rows,
 
     Z* = Z T^-1,    Z b = Z* b*,    b* = T b,    Sigma* = T Sigma T',
 
 T^-1 unit triangular: for an intercept and a slope, T^-1 = [[1, -mean(x)], [0, 1]] and b* holds the level's value at
-the predictor's mean, and its slope. A column x + a spans with the intercept what x does, and x^2 + a x + c with 1 and x
-what x^2 does, so that Z* is the same, up to units, whatever the origin. Of a category with more than two values the
-columns depend on which is the reference, and so does this basis.
+the predictor's mean, and its slope. A column x + a has with the intercept the same span as x, and x^2 + a x + c with 1
+and x the same span as x^2, so that Z* is the same, up to units, for every origin. For a categorical predictor with more
+than two categories the columns depend on the reference, and so does this basis.
 
-Independent effects (`||`) are another model at every origin; they keep the columns they have, and so do blocks without
-columns that add up to a constant, which nothing could take a shift up in, and groups with `origin="zero"`.
+Independent effects (`||`) are another model at every origin; their columns are not changed. Nor are those of blocks in
+which no combination of columns is constant (no effect could absorb a shift), and of groups with `origin="zero"`.
 """
 
 from collections.abc import Sequence
@@ -35,19 +35,19 @@ __all__ = [
 ]
 
 _FAR: Final = 3.0
-"""Standard deviations between zero and the data from which on zero is far away."""
+"""Distance from zero to the data, in sds, above which zero counts as far away."""
 _NOTHING: Final = 1e-18
-"""Share of a column's square that is rounding."""
+"""Share of a column's sum of squares that counts as rounding error."""
 
 
 @dataclass(frozen=True, eq=False)
 class FreedColumns:
-    """Columns freed of those of lower degree: Z* = (Z - center) turn.
+    """Columns with those of lower degree projected out: Z* = (Z - center) turn.
 
     Attributes
     ----------
     center
-        What is taken off each column, which the intercept takes up; 0 without one. Shape (effects,).
+        Constant subtracted from each column, which the intercept absorbs; 0 without an intercept. Shape (effects,).
     turn
         Shape (effects, effects), with ones on its diagonal.
     to_zero
@@ -59,23 +59,24 @@ class FreedColumns:
     to_zero: np.ndarray
 
     def of(self, values: np.ndarray) -> np.ndarray:
-        """Z* of columns Z, both (rows, effects)."""
+        """Return Z* for columns Z, both (rows, effects)."""
         return (values - self.center) @ self.turn
 
 
 @dataclass(frozen=True, eq=False)
 class EffectBasis:
-    """Effects as their priors see them: b* = T b.
+    """Effects in the basis of their priors: b* = T b.
 
     Attributes
     ----------
     columns
-        How Z* is made of Z.
+        How Z* is computed from Z.
     scale
         sd of each column of Z* over the rows; its root mean square where the factor has no varying intercept; 1 for a
-        constant one; times the root of the mean own entry where levels have a known covariance. Shape (effects,).
+        constant column. Multiplied by the root of the mean diagonal entry where levels have a known covariance. Shape
+        (effects,).
     mean_square
-        Mean square of each column of Z*, own entries of a known covariance counted, (effects,).
+        Mean square of each column of Z*, multiplied by the diagonal entries of a known covariance, (effects,).
     """
 
     columns: FreedColumns
@@ -84,7 +85,7 @@ class EffectBasis:
 
     @property
     def is_plain(self) -> bool:
-        """Whether b* = b: the columns stand as they are."""
+        """Whether b* = b: the columns are unchanged."""
         return np.array_equal(self.columns.to_zero, np.eye(len(self.scale)))
 
     @property
@@ -98,11 +99,11 @@ class EffectBasis:
         return np.linalg.inv(self.columns.to_zero)
 
     def at_means(self, sd: np.ndarray, corr: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Turn sds (..., effects) and correlations (..., effects, effects) at zero into those at the means."""
+        """Convert sds (..., effects) and correlations (..., effects, effects) at zero to those at the means."""
         return (sd, corr) if self.is_plain else _turned(self.to_means, sd, corr)
 
     def at_zero(self, sd: np.ndarray, corr: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Turn sds and correlations at the predictors' means into those at zero."""
+        """Convert sds and correlations at the predictors' means to those at zero."""
         return (sd, corr) if self.is_plain else _turned(self.to_zero, sd, corr)
 
 
@@ -125,7 +126,7 @@ def make_effect_basis(
     at_means
         Whether the priors of each block are stated at the predictors' means, as far as its columns allow that.
     own
-        Own entry of each row's level in a known covariance, (rows,); None without one.
+        Diagonal entry of each row's level in a known covariance, (rows,); None without one.
     """
     q = len(names)
     center, turn, to_zero = np.zeros(q), np.eye(q), np.eye(q)
@@ -140,9 +141,9 @@ def make_effect_basis(
 def column_sizes(
     names: Sequence[str], columns: np.ndarray, own: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Scale and mean square of a factor's columns (rows, effects), each (effects,); see `EffectBasis`.
+    """Return scale and mean square of a factor's columns (rows, effects), each (effects,); see `EffectBasis`.
 
-    Where levels have a known covariance, its own entries are counted: an effect's variance in a row is own z^2 sd^2.
+    Diagonal entries of a known covariance are included: the variance of an effect in a row is own z^2 sd^2.
     """
     square = columns**2
     scale = columns.std(axis=0) if INTERCEPT in names else np.sqrt(square.mean(axis=0))
@@ -153,9 +154,9 @@ def column_sizes(
 
 
 def free_columns(names: Sequence[str], values: np.ndarray) -> FreedColumns:
-    """Free each column of those of lower degree, where there is a constant among their combinations.
+    """Project columns of lower degree out of each column, where some combination of the columns is constant.
 
-    Columns that add up to a constant (a category's, without an intercept) count as of degree 0.
+    Columns that add up to a constant (those of a categorical predictor, without an intercept) count as of degree 0.
     """
     q = len(names)
     constant = _constant(names, values)
@@ -170,28 +171,28 @@ def free_columns(names: Sequence[str], values: np.ndarray) -> FreedColumns:
         around[at] -= center
     centred, turn = values - center, np.eye(q)
     for degree in np.unique(degrees)[1:]:
-        # The intercept's part went with the centre.
+        # The intercept's part was removed by centring.
         lower = np.flatnonzero((degrees < degree) & (np.ptp(centred, axis=0) > 0))
         own = np.flatnonzero(degrees == degree)
         if not len(lower):
             continue
         part = _least_squares(centred[:, lower], centred[:, own])
         left = np.square(centred[:, own] - centred[:, lower] @ part).sum(axis=0)
-        # A column that the others make up whole has nothing left to be scaled by: it stays as it is.
+        # A column that is a combination of the others would be 0 and could not be scaled: it is left unchanged.
         part[:, left <= _NOTHING * np.square(centred[:, own]).sum(axis=0)] = 0.0
         turn[np.ix_(lower, own)] = -part
     return FreedColumns(center, turn, around @ turn)
 
 
 def is_far_from_zero(column: np.ndarray) -> bool:
-    """Whether zero lies more than three sds from every value of a column that varies, (rows,)."""
+    """Whether zero is more than three sds from every value of a column (rows,) that varies."""
     spread = float(column.std())
     one_side = column.min() * column.max() > 0
     return bool(one_side and spread > 0 and np.abs(column).min() > _FAR * spread)
 
 
 def covariance_parts(covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Take covariances (..., effects, effects) apart: sds (..., effects) and correlations, 0 where an sd is."""
+    """Split covariances (..., effects, effects) into sds (..., effects) and correlations, 0 where an sd is 0."""
     sd = np.sqrt(np.maximum(np.diagonal(covariance, axis1=-2, axis2=-1), 0.0))
     inverse = np.divide(1.0, sd, out=np.zeros_like(sd), where=sd > 0)
     corr = np.clip(covariance * inverse[..., :, None] * inverse[..., None, :], -1.0, 1.0)
@@ -211,7 +212,7 @@ def _constant(names: Sequence[str], values: np.ndarray) -> np.ndarray | None:
 
 
 def _least_squares(columns: np.ndarray, of: np.ndarray) -> np.ndarray:
-    """Coefficients of columns (rows, p) that come nearest to `of` (rows, r), (p, r); units do not matter."""
+    """Return least-squares coefficients of `of` (rows, r) on columns (rows, p), shape (p, r); units do not matter."""
     size = np.sqrt((columns**2).mean(axis=0))
     return np.linalg.lstsq(columns / size, of, rcond=1e-12)[0] / size[:, None]
 

@@ -1,6 +1,6 @@
-"""Turn terms into columns of numbers, and remember how, so that new data get the same columns.
+"""Evaluate terms as columns of numbers, and keep a recipe, so that new data get the same columns.
 
-formulae evaluates; what it may call is given to it here, by name, and nothing else is in reach.
+formulae evaluates the terms. The functions that it may call are passed to it here, by name; it can access no others.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -48,7 +48,7 @@ class Between:
             some = ", ".join(map(str, new[:3])) + (f" and {len(new) - 3} more" if len(new) > 3 else "")
             warn(
                 f"the means of {getattr(x, 'name', 'a predictor')!r} over levels the fit has not seen ({some}) are "
-                f"those of the rows given here: predictions for a row depend on the other rows of its level; give all "
+                f"those of the rows given here: predictions for a row depend on the other rows of its level; pass all "
                 "rows of a new level together",
                 DataWarning,
             )
@@ -64,7 +64,7 @@ class Within(Between):
 
 
 class Scale:
-    """x less its mean, over its sd with divisor n - 1, as R's `scale`; both as learned."""
+    """x minus its mean, divided by its sd with divisor n - 1, as R's `scale`; both as learned."""
 
     __stateful_transform__ = True
 
@@ -81,7 +81,7 @@ class Scale:
 
 
 class Spline(BSpline):
-    """formulae's B-spline, which says so where new values lie beyond those it was learned from."""
+    """formulae's B-spline, with a warning where new values are beyond those it was learned from."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -97,15 +97,15 @@ class Spline(BSpline):
         if beyond.any():
             far = values[beyond][np.argmax(np.abs(values[beyond] - (low + high) / 2))]
             warn(
-                f"the spline of {getattr(x, 'name', 'a predictor')!r} knows values from {low:g} to {high:g}, and is "
-                f"asked for {far:g}: beyond its ends a spline goes anywhere",
+                f"the spline of {getattr(x, 'name', 'a predictor')!r} was fitted to values from {low:g} to {high:g}, "
+                f"and is evaluated at {far:g}: beyond its range a spline is arbitrary",
                 DataWarning,
             )
         return np.asarray(super().__call__(x, *given, **named))
 
 
 def _of_one(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Take one argument only: a NumPy function's second would be where it writes."""
+    """Allow one argument only: the second argument of a NumPy function is the array it writes to."""
     return lambda x: function(x)
 
 
@@ -114,27 +114,27 @@ _FROM_FORMULAE: Final = ("I", "center", "scale", "standardize", "poly", "bs", "C
 ALLOWED: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
     {name: _of_one(getattr(np, name)) for name in _NUMPY} | {"between": Between, "within": Within}
 )
-"""Functions given to formulae; the others of `spec.guard.FUNCTIONS` are its own."""
+"""Functions passed to formulae; the others of `spec.whitelist.FUNCTIONS` are formulae's own."""
 _INSTEAD: Final[Mapping[str, Callable[[], Any]]] = MappingProxyType(
     {"scale": Scale, "standardize": Scale, "bs": Spline}
 )
-"""Functions that take the place of formulae's own of that name, which its calls find first."""
+"""Functions that replace formulae's own functions of the same name, which formulae would find first."""
 
 
 class _CategoryColumn(Variable):
-    """A column of categories as a term: in the order the table declares, which formulae would sort."""
+    """A column of categories as a term, in the order that the table declares; formulae would sort them."""
 
     def __init__(self, categories: Categories) -> None:
         super().__init__(categories.column)
         self.categories = categories
 
     def set_type(self, data_mask: pd.DataFrame) -> None:
-        """Take the column as categories, booleans too."""
+        """Treat the column as categories, also where it is boolean."""
         self.kind = "categoric"
         self._intermediate_data = data_mask[self.name]
 
     def eval_categoric(self, x: pd.Series, spans_intercept: bool) -> None:
-        """Code the categories against the first, or each by itself."""
+        """Code the categories against the first, or with one column for each."""
         self.levels = list(self.categories.values)
         self.contrast_matrix = _contrasts(Treatment(), self.levels, spans_intercept)
         self.value = self.contrast_matrix.matrix[self.categories.encode(x)]
@@ -153,7 +153,7 @@ class _CodedColumn(Call):
         self.categories = categories
 
     def eval_categorical_box(self, box: Any, spans_intercept: bool) -> None:
-        """Code the categories as the call says."""
+        """Code the categories as specified in the call."""
         self.levels = list(self.categories.values)
         self.contrast_matrix = _contrasts(box.contrast or Treatment(), self.levels, spans_intercept)
         self.value = self.contrast_matrix.matrix[self.categories.encode(pd.Series(box.data))]
@@ -169,14 +169,14 @@ def _contrasts(coding: Any, levels: list[Any], spans_intercept: bool) -> Any:
 
 
 def _read_as_categories(model: Any, frame: pd.DataFrame) -> None:
-    """Exchange formulae's columns of categories for those that keep the declared order and know booleans."""
+    """Replace formulae's columns of categories by those that keep the declared order and accept booleans."""
     for term in model.common_terms:
         if hasattr(term, "components"):
             term.components = [_exchanged(component, frame) for component in term.components]
 
 
 def _put_instead(call: Any) -> None:
-    """Give a call, and those among its arguments, our functions in place of formulae's."""
+    """Replace formulae's functions by those of `_INSTEAD` in a call and in the calls among its arguments."""
     if getattr(call, "callee", None) in _INSTEAD:
         call.stateful_transform = _INSTEAD[call.callee]()
     for argument in (*getattr(call, "args", ()), *getattr(call, "kwargs", {}).values()):
@@ -195,7 +195,7 @@ def _exchanged(component: Any, frame: pd.DataFrame) -> Any:
 
 
 def _categories_of(terms: Iterable[str], frame: pd.DataFrame, matrices: DesignMatrices | None) -> dict[str, Categories]:
-    """Collect the columns that are categories by how the terms use them."""
+    """Collect the columns that the terms use as categories."""
     if matrices is None:
         return {}
     coded: list[Mapping[str, Categories]] = [
@@ -204,7 +204,7 @@ def _categories_of(terms: Iterable[str], frame: pd.DataFrame, matrices: DesignMa
         for component in getattr(term, "components", ())
         if isinstance(component, _CategoryColumn | _CodedColumn)
     ]
-    # Text and truth values are categories inside calls too; groups of within and between are labels.
+    # Text and booleans are categories inside calls too; groups of within and between are labels.
     other = {
         name: replace(find_categories(frame[name], name), coding="label" if "label" in uses else "value")
         for name, uses in column_uses(terms).items()
@@ -214,7 +214,7 @@ def _categories_of(terms: Iterable[str], frame: pd.DataFrame, matrices: DesignMa
 
 
 def _with_coding(component: "_CategoryColumn | _CodedColumn") -> Categories:
-    """Find the category without a column of its own, and what it means."""
+    """Find the reference, the category without a column, and the coding."""
     matrix, values = component.contrast_matrix.matrix, component.categories.values
     codings: tuple[tuple[Coding, int], ...] = (("treatment", 0), ("sum", -1))
     for coding, entry in codings:
@@ -239,13 +239,13 @@ def learn_columns(terms: Iterable[str], frame: pd.DataFrame, *, intercept: bool)
     Returns
     -------
     Recipe, numpy.ndarray
-        How it was done, and the columns, shape (rows, columns).
+        How the columns are computed, and the columns, shape (rows, columns).
 
     Raises
     ------
     DataError
-        A function got text, a term gave something that is not a column, a category is the same in every
-        row, a result is not finite.
+        A function is applied to text, a term does not give a column, a categorical predictor is the same in every row,
+        or a result is not finite.
     """
     terms = tuple(terms)
     used = tuple(dict.fromkeys(c for term in terms for c in columns_of(term)))
@@ -274,7 +274,7 @@ def learn_columns(terms: Iterable[str], frame: pd.DataFrame, *, intercept: bool)
             "cannot evaluate the terms on this table",
             got=f"{' + '.join(terms)}: {error}",
             allowed="numbers inside functions and powers; numbers or categories as terms",
-            do="check the kinds of the columns " + ", ".join(repr(c) for c in used),
+            do="check the types of the columns " + ", ".join(repr(c) for c in used),
         ) from error
     categories = _categories_of(terms, frame, matrices)
     numeric = MappingProxyType({column: column not in categories for column in used})
@@ -283,7 +283,7 @@ def learn_columns(terms: Iterable[str], frame: pd.DataFrame, *, intercept: bool)
 
 
 def learn_expression(expression: str, frame: pd.DataFrame) -> tuple[Recipe, np.ndarray]:
-    """Evaluate one numeric expression, shape (rows,), and remember how.
+    """Evaluate one numeric expression, shape (rows,), and return the recipe for new data with it.
 
     Raises
     ------
@@ -302,11 +302,11 @@ def learn_expression(expression: str, frame: pd.DataFrame) -> tuple[Recipe, np.n
 
 def _not_one_column(expression: str, got: str) -> DataError:
     return DataError(
-        f"{expression!r} is not one column of numbers", got=got, allowed="numbers", do="check the column's kind"
+        f"{expression!r} is not one column of numbers", got=got, allowed="numbers", do="check the column's type"
     )
 
 
 def evaluate(expression: str, frame: pd.DataFrame) -> np.ndarray:
-    """Evaluate one numeric expression of what was observed, shape (rows,): truth values count as 0 and 1."""
+    """Evaluate one numeric expression of the response, shape (rows,); booleans count as 0 and 1."""
     truths = [name for name in columns_of(expression) if pd.api.types.is_bool_dtype(frame[name])]
     return learn_expression(expression, frame.astype(dict.fromkeys(truths, "int64")))[1]

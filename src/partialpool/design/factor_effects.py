@@ -1,8 +1,8 @@
-"""The effects that vary over one factor: which level each row belongs to, and what a row adds up from its level.
+"""The effects that vary over one factor: the level of each row, and the contribution of its level's effects.
 
-Everything else asks for sums over the rows of each level, for what a level has in each of its rows, and for what its
-effects come to there. That rows belong to one level each, by a code, is known here and where arrays are made for
-kernels.
+Other modules use the methods here: sums over the rows of each level, a level's values in each of its rows, and the
+contribution of its effects there. Only this module, and the code that prepares arrays for kernels, rely on rows being
+coded by one level each.
 """
 
 from dataclasses import dataclass
@@ -30,15 +30,15 @@ class FactorEffects:
     codes
         Level of each row, shape (rows,).
     names
-        Effects; those of one block stand together.
+        Effects; those of one block are adjacent.
     values
         Z without its dummy columns: the effects' values, shape (rows, effects), on the original scale.
     basis
-        What the effects' priors are stated of.
+        The basis in which the effects' priors are stated.
     blocks
         Positions of the effects that share one correlation matrix.
     recipes
-        How each group's columns are made from a table.
+        How each group's columns are computed from a table.
     kinship
         The known covariance among the levels; None where they are independent.
     """
@@ -59,24 +59,24 @@ class FactorEffects:
 
     @property
     def n_levels(self) -> int:
-        """How many levels it has."""
+        """Number of levels."""
         return len(self.levels.labels)
 
     @property
     def how_many(self) -> str:
-        """Its levels in words: `18 levels`."""
+        """The number of levels in words: `18 levels`."""
         related = "" if self.kinship is None else "related "
         mean = f" (mean own entry of cov {self.mean_own:.4g})" if abs(self.mean_own - 1) > 1e-9 else ""
         return f"{self.n_levels} {related}levels{mean}"
 
     @property
     def own(self) -> np.ndarray:
-        """Own entry of each row's level in its known covariance, shape (rows,); 1 without one."""
+        """Diagonal entry of each row's level in the known covariance, shape (rows,); 1 without one."""
         return np.ones(len(self.codes)) if self.kinship is None else self.kinship.own[self.codes]
 
     @property
     def mean_own(self) -> float:
-        """Mean own entry over the rows: sd sqrt(mean_own) is the sd of a row's level on average."""
+        """Mean diagonal entry over the rows: sd sqrt(mean_own) is the average sd of a row's level."""
         return float(self.own.mean())
 
     @property
@@ -86,7 +86,7 @@ class FactorEffects:
 
     @property
     def freed_values(self) -> np.ndarray:
-        """Z*, the columns of the effects that priors are stated of, at the predictors' means, (rows, effects)."""
+        """Z*, the effects' columns in the basis of their priors, at the predictors' means, (rows, effects)."""
         return self.basis.columns.of(self.values)
 
     @property
@@ -101,7 +101,7 @@ class FactorEffects:
 
     @property
     def counts(self) -> np.ndarray:
-        """Rows of each level, (levels,)."""
+        """Number of rows of each level, (levels,)."""
         return np.bincount(self.codes, minlength=self.n_levels)
 
     @property
@@ -123,15 +123,15 @@ class FactorEffects:
         return np.add.reduceat(np.take(values, order, axis), first, axis)
 
     def of_rows(self, by_level: np.ndarray, *, axis: int = 0) -> np.ndarray:
-        """Return what each row's level has: the axis of levels becomes one of rows."""
+        """Return the value of each row's level: the axis of levels becomes one of rows."""
         return np.take(by_level, self.codes, axis)
 
     def apply(self, b: np.ndarray) -> np.ndarray:
-        """Add up what a level's effects come to in each row, (levels, effects) to (rows,)."""
+        """Sum the contributions of the level's effects in each row, (levels, effects) to (rows,)."""
         return (self.of_rows(b) * self.values).sum(axis=1)
 
     def center_within(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Take a predictor's level means off, and sum the squares of what is left.
+        """Subtract a predictor's level means, and sum the squares of the differences.
 
         Parameters
         ----------
@@ -141,16 +141,16 @@ class FactorEffects:
         Returns
         -------
         numpy.ndarray, numpy.ndarray
-            (rows,), and by level, (levels,): 0 where x varies by no more than rounding.
+            The differences, (rows,), and their sums of squares, (levels,): 0 where x varies by no more than rounding.
         """
-        # Centred first: a date in seconds varies by little of its size.
+        # Centred first: the variation of a date in seconds is small relative to its size.
         off = x - x.mean()
         inside = off - self.of_rows(self.sum(off) / self.counts)
         squares = self.sum(inside**2)
         return inside, np.where(squares > 1e-12 * np.mean(off**2), squares, 0.0)
 
     def in_levels(self, chosen: np.ndarray | list[int]) -> np.ndarray:
-        """Whether each row is of one of the levels, by position, boolean (rows,)."""
+        """Whether each row belongs to one of the levels, given by position, boolean (rows,)."""
         return np.isin(self.codes, chosen)
 
     def levels_in(self, rows: np.ndarray) -> np.ndarray:
@@ -174,13 +174,13 @@ class FactorEffects:
         return sparse.hstack([sparse.csr_array((z, places), shape=shape) for z in self.values.T], format="csr")
 
     def parent_levels(self, parent: "FactorEffects") -> np.ndarray | None:
-        """Return the level of another factor that each level lies in, (levels,); None where some level is in two."""
+        """Return the level of another factor that contains each level, (levels,); None where a level is in two."""
         parent_of = np.zeros(self.n_levels, dtype=np.int64)
         parent_of[self.codes] = parent.codes
         return parent_of if np.array_equal(self.of_rows(parent_of), parent.codes) else None
 
     def check_unrelated(self, asked: str) -> None:
-        """Refuse a question about one level by itself where levels covary.
+        """Refuse a question about single levels where levels covary.
 
         Raises
         ------
@@ -189,8 +189,8 @@ class FactorEffects:
         """
         if self.kinship is not None:
             raise DataError(
-                f"{asked} is about levels that are independent, and those of {self.name} covary",
+                f"{asked} needs independent levels, and those of {self.name} covary",
                 got=f"a known covariance among {self.n_levels} levels",
                 allowed="factors without cov",
-                do="look at pp.group_effects, pp.variance_components or pp.predict",
+                do="use pp.group_effects, pp.variance_components or pp.predict",
             )

@@ -1,4 +1,4 @@
-"""Grouping factors as integer codes and labels: never a column per level."""
+"""Grouping factors as integer codes and labels, without a column per level."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -89,14 +89,14 @@ def _factorize(column: pd.Series) -> tuple[np.ndarray, list[str | int | float | 
 
 
 def _as_integers(values: Sequence[str | int | float | bool]) -> list[str | int | float | bool]:
-    """Write whole floats as integers: a missing value elsewhere in the column made them floats."""
+    """Return whole floats as integers: a missing value elsewhere in the column turned them into floats."""
     if values and all(isinstance(v, float) and v.is_integer() for v in values):
         return [int(v) for v in values]
     return list(values)
 
 
 def _part(label: str | int | float | bool) -> str:
-    """Write one column's label in a combination, so that no two combinations are written alike."""
+    """Write one column's label in a combination, such that different combinations have different text."""
     if isinstance(label, float) and label.is_integer():
         return str(int(label))
     return f"'{label}'" if isinstance(label, str) and ":" in label else str(label)

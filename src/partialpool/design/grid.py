@@ -1,4 +1,4 @@
-"""Places in the space of the predictors: where a variance, a correlation or an expectation is wanted."""
+"""Points in the space of the predictors at which a variance, a correlation or an expectation is computed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from partialpool.names import answer_name
 __all__ = ["At", "Points", "check_places", "covariate_points"]
 
 At = Mapping[str, Sequence[Any] | float | str]
-"""Values of predictors, by column of the table; several columns make a grid."""
+"""Values of predictors, by column of the table; several columns define a grid."""
 
 _TAKEN: Final = frozenset(
     {
@@ -24,7 +24,7 @@ _TAKEN: Final = frozenset(
         *("icc", "same", "total", "unadjusted", "level_line", "typical_line"),
     }
 )
-"""Dimensions and variables of the answers at points; a predictor of such a name has `_column` added to its own."""
+"""Dimensions and variables of results at points; `_column` is appended to a predictor of such a name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,17 +36,17 @@ class Points:
     columns
         The columns named, in the grid's order.
     coords
-        Their values, by the name that the grid's dimension has in an answer: the column's, or, where an answer has a
-        variable or dimension of that name itself, the column's with `_column` added.
+        Their values, by the name of the grid's dimension in a result: that of the column, with `_column` appended where
+        the result itself has a variable or dimension of that name.
     held
-        What every other numeric predictor that is read is held at: its mean over the rows.
+        Value of every other numeric predictor that is read: its mean over the rows.
     common
-        X without the intercept, shape (points, columns); None where it was not asked for.
+        X without the intercept, shape (points, columns); None where it was not requested.
     effects
         Z's columns per factor, shape (points, effects).
     offset
-        Known part of the linear predictor, shape (points,); None where the model has none, or was not asked for with
-        `common`.
+        Known part of the linear predictor, shape (points,); None where the model has none, or where
+        `common` was not requested.
     """
 
     columns: tuple[str, ...]
@@ -58,12 +58,12 @@ class Points:
 
     @property
     def held_in_words(self) -> str:
-        """What was held where, for an answer's attrs."""
+        """The values of the other predictors, for the attrs of a result."""
         return ", ".join(str(Held(name, value, "mean")) for name, value in self.held.items())
 
     @property
     def labels(self) -> dict[str, tuple[str, np.ndarray, dict[str, str]]]:
-        """The grid's coordinates as xarray takes them; what the column is called in full stands in their attrs."""
+        """The grid's coordinates in xarray's format; their attrs have the column's full name."""
         return {
             dim: (dim, values, {"long_name": column})
             for column, (dim, values) in zip(self.columns, self.coords.items(), strict=True)
@@ -88,10 +88,10 @@ def covariate_points(design: Design, at: At, *, common: bool) -> Points:
     design
         The model's design.
     at
-        Values by column; several columns make a grid, the first varying slowest. Predictors that are not named
-        are held at their means; a category has no mean and must be named where it is read.
+        Values by column; several columns define a grid, the first varying slowest. Predictors that are not named are
+        set to their means; a categorical predictor has no mean and must be named where it is read.
     common
-        Whether the fixed effects' columns and the offset are wanted too, and so the predictors they read.
+        Whether to evaluate also the fixed effects' columns and the offset, and so to include the predictors they read.
 
     Raises
     ------
@@ -121,10 +121,10 @@ def covariate_points(design: Design, at: At, *, common: bool) -> Points:
 
 
 def check_places(at: Any) -> None:
-    """Refuse what is no mapping from columns to values."""
+    """Refuse anything other than a mapping from columns to values."""
     if not isinstance(at, Mapping):
         raise DataError(
-            "places are values by column",
+            "values of predictors must be given by column",
             got=" ".join(repr(at).split())[:60],
             allowed="a dictionary from columns to values",
             do="write for instance {'x': [0, 5]}",
@@ -132,7 +132,7 @@ def check_places(at: Any) -> None:
 
 
 def _named(chosen: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Values by dimension, no two alike, those of a second place (`_bis`) with them."""
+    """Return values by dimension, with names unique also among those of a second point (`_bis`)."""
     coords: dict[str, np.ndarray] = {}
     for column, values in chosen.items():
         taken = _TAKEN.union(coords, (f"{name}_bis" for name in coords))
@@ -157,7 +157,7 @@ def _check_column(name: str, values: np.ndarray, known: tuple[str, ...]) -> None
         )
     if values.ndim != 1 or not len(values):
         raise DataError(
-            f"values of {name!r} are a list",
+            f"values of {name!r} must be a list",
             got=repr(values),
             allowed="one value or more",
             do="write for instance [0, 5]",
@@ -165,7 +165,7 @@ def _check_column(name: str, values: np.ndarray, known: tuple[str, ...]) -> None
 
 
 def _check_values(design: Design, name: str, values: np.ndarray) -> None:
-    """Refuse values that the column cannot have, whether or not the answer depends on them."""
+    """Refuse values that the column cannot have, whether or not the result depends on them."""
     if name not in design.frame:
         return
     if not is_number(design, name):
@@ -173,7 +173,7 @@ def _check_values(design: Design, name: str, values: np.ndarray) -> None:
         wrong = [v for v in values.tolist() if not any(v == k or str(v) == str(k) for k in known)]
         if wrong:
             raise DataError(
-                f"{name!r} is given categories that the model has not seen",
+                f"values of {name!r} include categories that the model has not seen",
                 got=repr(wrong[0]),
                 allowed=nearest(str(wrong[0]), map(str, known)),
                 do="name categories that the model has seen",
@@ -182,7 +182,7 @@ def _check_values(design: Design, name: str, values: np.ndarray) -> None:
     numbers = pd.to_numeric(pd.Series(values.tolist(), dtype=object), errors="coerce").to_numpy(float)
     if not np.isfinite(numbers).all():
         raise DataError(
-            f"values of {name!r} are finite numbers",
+            f"values of {name!r} must be finite numbers",
             got=repr(values[~np.isfinite(numbers)].tolist()[0]),
             allowed="finite numbers",
             do="write for instance [0, 5]",
@@ -192,7 +192,7 @@ def _check_values(design: Design, name: str, values: np.ndarray) -> None:
 def _mean_of(design: Design, column: str) -> float:
     if not is_number(design, column):
         raise DataError(
-            f"{column!r} has categories: it cannot be held at its mean",
+            f"{column!r} has categories: it cannot be set to its mean",
             got="no value for it",
             allowed=nearest("", [str(value) for value in categories_of(design, column)]),
             do=f"name it: at={{..., {column!r}: [...]}}",

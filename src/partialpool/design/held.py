@@ -1,7 +1,7 @@
-"""Where a predictor is held that nobody names: numbers at their mean, categories at their first.
+"""Default values of predictors that are not named: the mean of a number, the first category of a categorical one.
 
-What is a category is decided by how the formula uses a column: `C(period)` reads numbers as categories, of which there
-is no mean. An offset is held as the columns it reads are.
+Whether a column is categorical depends on its use in the formula: `C(period)` reads numbers as categories, which have
+no mean. An offset is evaluated at the values of the columns that it reads.
 """
 
 import re
@@ -40,16 +40,16 @@ _PLACES: Final = 25
 
 @dataclass(frozen=True)
 class Held:
-    """One predictor's place.
+    """The value at which one predictor is fixed.
 
     Attributes
     ----------
     column
-        Which.
+        The predictor.
     value
-        Where it is held.
+        Its value.
     how
-        Why there.
+        How the value was chosen.
     """
 
     column: str
@@ -57,33 +57,33 @@ class Held:
     how: Literal["mean", "first", "given", "one trial"]
 
     def __str__(self) -> str:
-        """Write it as an answer's `held` has it."""
+        """Write it as in the `held` of a result."""
         return f"{self.column}={format(self.value, '.4g') if self.how == 'mean' else self.value} ({self.how})"
 
 
 def is_number(design: Design, column: str) -> bool:
-    """Whether a predictor is a number by how the formula uses it: whether one unit more of it means something."""
+    """Whether the formula uses a predictor as a number, so that one unit more of it is meaningful."""
     return column not in design.categories and is_quantity(design.frame[column])
 
 
 def categories_of(design: Design, column: str) -> tuple[Any, ...]:
-    """Values of a predictor that is no number, the one that others are compared with first."""
+    """Return the categories of a predictor that is not a number, the reference first."""
     found = design.categories.get(column) or find_categories(design.frame[column], column)
     return (found.first, *(value for value in found.values if value != found.first))
 
 
 def numbers_among(design: Design, columns: Iterable[str]) -> list[str]:
-    """Those of some columns that are numbers, in order, each once."""
+    """Return those of the columns that are numbers, in order, each once."""
     return [column for column in dict.fromkeys(columns) if is_number(design, column)]
 
 
 def hold(design: Design, column: str) -> Held:
-    """Return where a predictor is held that nobody names.
+    """Return the default value of a predictor that is not named.
 
     Raises
     ------
     DataError
-        A factor of `within` or `between`, of whose levels none is the typical one.
+        A factor of `within` or `between`: none of its levels is typical.
     """
     trials = design.spec.response_term.trials
     if trials and column in columns_of(trials) and column not in design.spec.expression_columns:
@@ -91,7 +91,7 @@ def hold(design: Design, column: str) -> Held:
     compared = {by: text for text, by in columns_compared_by(design.spec)}
     if column in compared:
         raise DataError(
-            f"no level of {column!r} is the typical one, and {compared[column]} needs its level",
+            f"no level of {column!r} is typical, and {compared[column]} needs a level",
             got=f"no value of {column!r}",
             allowed="one of its levels, or several",
             do=f"name levels, for instance {column}={design.frame[column].iloc[0]!r}",
@@ -102,23 +102,23 @@ def hold(design: Design, column: str) -> Held:
 
 
 def columns_compared_by(spec: ModelSpec) -> list[tuple[str, str]]:
-    """Terms that compare rows within the levels of a column or between them, each with that column."""
+    """Return the terms that compare rows within or between the levels of a column, each with that column."""
     found = re.compile(r"\b(?:within|between)\([^,]+,\s*`?([^`)]+?)`?\s*\)")
     return [(text, by) for text in _terms(spec) for by in found.findall(text)]
 
 
 def means_held(design: Design, column: str) -> str:
-    """Say whose means of a predictor stay as they are when it changes; empty where the model reads no such means.
+    """Describe the level means of a predictor that stay fixed when it changes; empty where the model has none.
 
-    `within(x, g)` and `between(x, g)` have the means of x over g that were learned from the rows of the fit: a change
-    of x in every row is one within the levels.
+    `within(x, g)` and `between(x, g)` use the means of x over g that were learned from the rows of the fit: a change
+    of x in every row is therefore a change within the levels.
     """
     compared = [by for function, by in calls_around(_terms(design.spec), column) if function in ("within", "between")]
     return " and ".join(f"means of {column} by {by} (effect within {by})" for by in dict.fromkeys(compared))
 
 
 def spline_range(design: Design, column: str) -> tuple[float, float] | None:
-    """Return the lowest and highest value that a spline of a predictor knows; None where no spline reads it."""
+    """Return the range of values that a spline of a predictor was fitted to; None where no spline reads it."""
     if not any(function == "bs" for function, _ in calls_around(_terms(design.spec), column)):
         return None
     return float(design.frame[column].min()), float(design.frame[column].max())
@@ -129,14 +129,14 @@ def _terms(spec: ModelSpec) -> tuple[str, ...]:
 
 
 def read_columns(design: Design, *, common: bool = True, offset: bool = False) -> list[str]:
-    """Columns that effects read: group effects, and if asked for common ones and the offset, each once."""
+    """Return the columns that group effects read and, if requested, fixed effects and the offset, each once."""
     recipes = [recipe for factor in design.factors for recipe in factor.recipes]
     recipes = ([design.common.recipe] if common else []) + recipes + (list(design.offset_recipes) if offset else [])
     return list(dict.fromkeys(column for recipe in recipes for column in recipe.numeric))
 
 
 def range_of(design: Design, column: str, places: int = _PLACES) -> list[float]:
-    """Values of a number, evenly from its lowest to its highest in the rows."""
+    """Return equally spaced values of a numeric predictor, from its lowest to its highest in the rows."""
     values = design.frame[column].to_numpy(dtype=float)
     return np.linspace(values.min(), values.max(), places).tolist()
 
@@ -147,7 +147,7 @@ def evaluated_offset(design: Design, frame: pd.DataFrame) -> np.ndarray | None:
 
 
 def offset_in_words(design: Design, values: np.ndarray | None) -> str:
-    """Say what the offset is on some rows: `log(days) = 2.3`; empty where the model has none.
+    """Write the offset's values on some rows: `log(days) = 2.3`; empty where the model has none.
 
     Parameters
     ----------

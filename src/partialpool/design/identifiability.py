@@ -1,7 +1,7 @@
-"""Which variances, correlations and sigma the data cannot identify, and what to do about it.
+"""Find variances, correlations and sigma that the data cannot identify, and what to do about it.
 
-Which they are is said by the null space of a Gram matrix (`covariance_gram`), not by a list of bad designs: two
-factors with one partition, one row for every effect, a fixed effect for every level are cases of one rule.
+They follow from the null space of a Gram matrix (`covariance_gram`), not from a list of problematic designs: two
+factors with the same partition, one row for every effect, and a fixed effect for every level are cases of one rule.
 """
 
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ from partialpool.errors import DataWarning, warn
 __all__ = ["Dependency", "not_identified", "warn_not_identified"]
 
 _TOLERANCE = 1e-12
-"""Eigenvalues of the Gram matrix, its matrices scaled to norm 1, that count as zero: rounding leaves some 1e-15."""
+"""Eigenvalues of the Gram matrix (of matrices of norm 1) that count as zero: rounding errors are about 1e-15."""
 _INVOLVED = 1e-4
-"""Share of a direction from which a parameter takes part in it."""
+"""Share of a direction above which a parameter counts as part of it."""
 _SHOWN = 4
 
 
@@ -33,7 +33,7 @@ class Dependency:
     parameters
         Such as `sd_ID[trt[a]]`, `sigma`, `corr_ID[trt[a], trt[b]]`.
     got
-        The grouping terms they belong to, as in a formula, and why the data cannot tell.
+        The grouping terms they belong to, as in a formula, and why the data do not identify them.
     do
         What to consider.
     """
@@ -44,7 +44,7 @@ class Dependency:
 
     @property
     def wrong(self) -> str:
-        """What is not identified, four parameters by name."""
+        """The parameters that are not identified, at most four by name."""
         more = len(self.parameters) - _SHOWN
         shown = [*self.parameters[:_SHOWN], *([f"{more} more"] if more > 0 else [])]
         return f"{_listed(shown)} {'are' if len(self.parameters) > 1 else 'is'} not identified"
@@ -63,8 +63,8 @@ def not_identified(design: Design) -> tuple[Dependency, ...]:
     """Find the covariance parameters that the data do not identify, those of the same terms together.
 
     A family's own dispersion counts as the residual (for a binary or ordinal response: the latent variable's arbitrary
-    scale); counts, and successes of trials, have a residual that is known, and so have known standard errors. Slopes
-    that do not vary within any level have a warning of their own.
+    scale). The residual is known for counts, for successes of trials, and with known standard errors. Slopes that do
+    not vary within any level have a separate warning.
 
     Examples
     --------
@@ -93,7 +93,7 @@ def not_identified(design: Design) -> tuple[Dependency, ...]:
 
 
 def _residual_name(design: Design) -> str:
-    """The parameter that scales the residual; empty where its variance is known."""
+    """Return the parameter that scales the residual; empty where its variance is known."""
     family, trials = design.spec.family_record, design.response.trials
     if design.se is not None:
         return ""
@@ -103,7 +103,7 @@ def _residual_name(design: Design) -> str:
 
 
 def _unit_norms(parts: list[Part], plain: np.ndarray, projected: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both Gram matrices in units of |D_aa|, an entry (a, b) in units of sqrt(|D_aa| |D_bb|): it may be 0 itself."""
+    """Scale both Gram matrices: entry (a, b) in units of sqrt(|D_aa| |D_bb|), as |D_ab| itself may be 0."""
     norms = np.sqrt(np.diagonal(plain))
     sizes, start = [], 0
     for part in parts:
@@ -115,7 +115,7 @@ def _unit_norms(parts: list[Part], plain: np.ndarray, projected: np.ndarray) -> 
 
 
 def _own_effects(parts: list[Part], null: np.ndarray) -> np.ndarray:
-    """Turn directions from orthonormal columns into the formula's own, each block as large as it was: orthonormal."""
+    """Transform directions to the formula's own columns, keep the norm of each block, and orthonormalise."""
     own, start = np.zeros_like(null), 0
     for part in parts:
         for block in part.blocks:
@@ -134,7 +134,7 @@ def _own_effects(parts: list[Part], null: np.ndarray) -> np.ndarray:
 
 
 def _sets(entries: list[tuple[Part, int, int]], null: np.ndarray) -> list[np.ndarray]:
-    """Positions of the parameters that take part in one direction, those of the same factors together."""
+    """Return the positions of the parameters that are part of one direction, those of the same factors together."""
     shares = null @ null.T
     involved = np.diagonal(shares) > _INVOLVED**2
     _, component = connected_components(sparse.csr_array(np.abs(shares) > _INVOLVED**2), directed=False)
@@ -146,7 +146,7 @@ def _sets(entries: list[tuple[Part, int, int]], null: np.ndarray) -> list[np.nda
 
 
 def _dependency(design: Design, entries: list[tuple[Part, int, int]], *, absorbed: bool) -> Dependency:
-    """Name the parameters and their terms, and say why and what to do."""
+    """Describe the parameters and their terms, why they are not identified, and what to do."""
     sds, correlations, effects = [], [], dict[str, set[int]]()
     residual = any(part.factor is None for part, _, _ in entries)
     for part, a, b in entries:
@@ -166,15 +166,17 @@ def _dependency(design: Design, entries: list[tuple[Part, int, int]], *, absorbe
     if residual:
         return _beside_residual(design, factors, effects, (terms, len(sds), parameters))
     if not sds:
-        got = f"{terms}, of whose levels none shows both effects, so that only the prior speaks"
+        got = f"{terms}, where no level informs both effects, so that only the prior is informative"
         return Dependency(parameters, got, f"independent effects: || in place of | in {terms}")
     if absorbed:
-        got = f"{terms}, and fixed effects that already take up all it describes, so that only the prior speaks"
+        got = (
+            f"{terms}, and fixed effects that already explain the same variation, so that only the prior is informative"
+        )
         return Dependency(parameters, got, f"leaving out {terms}, or those fixed effects")
     same = len(factors) > 1 and _one_partition(factors)
-    why = "whose levels are the same groups of rows" if same else "which make rows covary in the same ways"
+    why = "whose levels are the same groups of rows" if same else "which imply the same covariances of rows"
     out = "one of them out" if len(written) > 1 else f"an effect out of {terms}"
-    return Dependency(parameters, f"{terms}, {why}, so that only the priors divide them", f"leaving {out}")
+    return Dependency(parameters, f"{terms}, {why}, so that only the priors separate them", f"leaving {out}")
 
 
 def _beside_residual(
@@ -183,13 +185,12 @@ def _beside_residual(
     effects: dict[str, set[int]],
     said: tuple[str, int, tuple[str, ...]],
 ) -> Dependency:
-    """Say that effects take up the residual, or that fixed effects do."""
+    """Describe effects, or fixed effects, that absorb the residual."""
     (terms, n_sds, parameters), n_common = said, len(design.common.coefs)
     count = sum(len(effects[factor.name]) * factor.n_levels for factor in factors)
-    own = f"{terms}, {count} effects beside {n_common}" if factors else f"{n_common}"
-    got = (
-        f"{own} fixed effects in {design.n_rows} rows, so that only the priors {'divide them' if factors else 'speak'}"
-    )
+    own = f"{terms}, {count} effects in addition to {n_common}" if factors else f"{n_common}"
+    only = "only the priors separate them" if factors else "only the prior is informative"
+    got = f"{own} fixed effects in {design.n_rows} rows, so that {only}"
     fewer = f", such as (1 | {factors[0].name})" if len(factors) == 1 and n_sds > 1 else ""
     return Dependency(parameters, got, f"fewer effects{fewer}, or more rows for each level and condition")
 

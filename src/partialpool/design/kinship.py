@@ -1,4 +1,4 @@
-"""The known covariance among a factor's levels, matched by name and factored."""
+"""The known covariance among a factor's levels, matched by name, and its Cholesky factor."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,15 +17,15 @@ Label = str | int | float | bool
 
 @dataclass(frozen=True, eq=False)
 class Kinship:
-    """How the levels of one factor covary: b ~ N(0, K (x) Sigma), K as it was stated.
+    """Known covariance among the levels of one factor: b ~ N(0, K (x) Sigma), K as it was stated.
 
-    An sd is that of a level whose own entry is 1, as in brms and MCMCglmm. What is averaged over rows (shares of
-    variance, R2) counts each level's own entry, and so do default priors.
+    An sd is that of a level whose diagonal entry is 1, as in brms and MCMCglmm. Averages over rows (shares of variance,
+    R2) and default priors use the diagonal entry of each level.
 
     Attributes
     ----------
     known
-        What was stated; it may have levels that the data do not have.
+        The stated covariance; it may have levels that the data do not have.
     labels
         The data's levels, (levels,).
     root
@@ -38,30 +38,30 @@ class Kinship:
 
     @property
     def own(self) -> np.ndarray:
-        """Each level's own entry K_jj, (levels,): the variance of its effects over Sigma."""
+        """Diagonal entries K_jj, (levels,): the variance of each level's effects relative to Sigma."""
         return np.square(self.root).sum(axis=1)
 
     @property
     def is_diagonal(self) -> bool:
-        """Whether the levels are no relatives at all."""
+        """Whether all levels are unrelated."""
         return not np.tril(self.root, -1).any()
 
     def kept(self, alive: np.ndarray) -> "Kinship":
-        """Return that of some levels, by index: a part of a normal vector is normal."""
+        """Return the covariance among some levels, by index: a part of a normal vector is normal."""
         if len(alive) == len(self.labels):
             return self
         part = (self.root @ self.root.T)[np.ix_(alive, alive)]
         return Kinship(self.known, tuple(self.labels[k] for k in alive), np.linalg.cholesky(part))
 
     def without_relatives(self, labels: Sequence[Label]) -> list[str]:
-        """Those of some levels that have no row in the matrix, as text."""
+        """Return those of the levels that have no row in the matrix, as text."""
         known = set(self.known.levels)
         return [str(label) for label in labels if str(label) not in known]
 
     def given_levels(self, labels: Sequence[Label]) -> tuple[np.ndarray, np.ndarray]:
-        """Work out what the data's levels say of others: K_no K_oo^-1, (new, levels), and a root of what is left open.
+        """Return the regression of new levels on the data's levels, K_no K_oo^-1, (new, levels), and a root.
 
-        The root, (new, new), is of K_nn - K_no K_oo^-1 K_on.
+        The root, (new, new), is that of the conditional covariance K_nn - K_no K_oo^-1 K_on.
         """
         matrix = _written_out(self.known)
         place = {label: k for k, label in enumerate(self.known.levels)}
@@ -69,12 +69,12 @@ class Kinship:
         cross = matrix[np.ix_(old, new)]
         mean = linalg.cho_solve((self.root, True), cross).T
         left = matrix[np.ix_(new, new)] - mean @ cross
-        # A level that its relatives tell wholly leaves nothing open, within rounding.
+        # The conditional variance of a level that its relatives determine fully is zero, up to rounding.
         return mean, singular_root((left + left.T) / 2)
 
 
 def match_levels(known: Relationship, factor: str, labels: tuple[Label, ...]) -> Kinship:
-    """Find a factor's levels in a stated covariance, by `str` of their labels, and factor it.
+    """Find a factor's levels in a stated covariance, by `str` of their labels, and compute its Cholesky factor.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def match_levels(known: Relationship, factor: str, labels: tuple[Label, ...]) ->
     absent = [str(label) for label in labels if str(label) not in place]
     if absent:
         raise DataError(
-            f"levels of {factor} without a row in their covariance",
+            f"levels of {factor} have no row in their covariance",
             got=", ".join(absent[:5]) + (f" and {len(absent) - 5} more" if len(absent) > 5 else ""),
             allowed="every level of the data in the matrix; it may have more",
             do="add their rows and columns, or correct the labels",
@@ -110,7 +110,7 @@ def match_levels(known: Relationship, factor: str, labels: tuple[Label, ...]) ->
 
 
 def _written_out(known: Relationship) -> np.ndarray:
-    """The whole matrix, (levels, levels), in the order of its own labels."""
+    """Return the whole matrix, (levels, levels), in the order of its own labels."""
     n = len(known.levels)
     matrix = np.zeros((n, n))
     matrix[np.tril_indices(n)] = known.lower

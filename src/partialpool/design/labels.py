@@ -1,4 +1,4 @@
-"""Dimensions and coordinates of every posterior variable of a design, and where answers have the table's columns."""
+"""Dimensions and coordinates of every posterior variable of a design, and names of columns in results."""
 
 from itertools import pairwise
 
@@ -38,7 +38,7 @@ __all__ = [
 
 
 def coordinates(design: Design) -> dict[str, list]:
-    """Coordinates of every dimension: rows, coefficients, levels, effects, cutpoints."""
+    """Return the coordinates of every dimension: rows, coefficients, levels, effects, cutpoints."""
     coords: dict[str, list] = {OBS: design.rows.tolist()}
     if design.common.coefs:
         coords[COEF] = list(design.common.coefs)
@@ -54,15 +54,15 @@ def coordinates(design: Design) -> dict[str, list]:
 
 
 def coordinate_of(answer: xr.Dataset, column: str) -> str:
-    """Name of a column's coordinate in an answer: its own, unless the answer itself has something of that name.
+    """Return the name of a column's coordinate in a result: the column's, unless the result uses that name itself.
 
-    Where it has another, its attrs say under `long_name` which column it is.
+    A coordinate with another name has the column's name in its attribute `long_name`.
     """
     return next((str(name) for name, c in answer.coords.items() if c.attrs.get("long_name") == column), column)
 
 
 def observed_name(design: Design) -> str:
-    """Name of the response among variables: its column, without `/` and apart from what the model itself has."""
+    """Return the name of the response variable: its column, without `/` and distinct from the model's own names."""
     spec = design.spec
     shared = {ICC, TOTAL_SD, SHARES} if spec.states_shares else set()
     own = shared.union(name for name, _ in spec.family_record.parameters)
@@ -71,12 +71,12 @@ def observed_name(design: Design) -> str:
 
 
 def mean_in_words(design: Design) -> str:
-    """Say what the mean of the response is: of two categories, the probability of which."""
+    """Describe the mean of the response; for two categories, the probability of the second."""
     return design.response.outcome if design.response.is_binary else design.spec.family_record.support.mean_in_words
 
 
 def mean_by_name(design: Design) -> str:
-    """Say the same with the response's name in it."""
+    """Describe the mean of the response with the response's name."""
     response = design.response
     return (
         response.outcome if response.is_binary else design.spec.family_record.support.mean_by_name.format(response.name)
@@ -84,7 +84,7 @@ def mean_by_name(design: Design) -> str:
 
 
 def variable_dims(design: Design) -> dict[str, tuple[str, ...]]:
-    """Dimensions of every posterior variable after (chain, draw); the keys are the whole posterior, in order."""
+    """Return the dimensions of every posterior variable after (chain, draw), in the order of the posterior."""
     dims: dict[str, tuple[str, ...]] = {BETA: (COEF,)} if design.common.coefs else {}
     for factor in design.factors:
         effect = effect_dim(factor.name)
@@ -100,12 +100,12 @@ def variable_dims(design: Design) -> dict[str, tuple[str, ...]]:
 
 
 def offset_dims(design: Design) -> dict[str, tuple[str, ...]]:
-    """Dimensions of the non-centred offsets, kept on request beside the posterior's own variables."""
+    """Return the dimensions of the non-centred offsets, which are kept on request."""
     return {z_name(factor.name): (factor.name, effect_dim(factor.name)) for factor in design.factors}
 
 
 def variable_attrs(design: Design) -> dict[str, dict[str, str]]:
-    """Say what each posterior variable is, in a sentence for its attrs."""
+    """Describe each posterior variable, for its attrs."""
     scale = design.spec.link_record.scale_in_words
     attrs = {BETA: {"long_name": f"fixed effects{scale}, at the predictors' original zero"}}
     for factor in design.factors:

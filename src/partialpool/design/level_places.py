@@ -1,9 +1,10 @@
-"""Where each level of a factor stands among the predictors that are not its own effects' columns.
+"""Values of the other predictors at which the effects of each level of a factor are evaluated.
 
-A slope in a level is one number only at one value of everything that changes it. Predictors that share a term with a
-varying effect's columns, and do not vary within the levels, stand at each level's own value: a boy's slope is that of
-boys. All others are at one place for all levels, so that levels can be compared: numbers at their means, categories
-averaged over the rows by their shares. Neither the order of categories nor a predictor's zero decides anything.
+The slope of a level is a single number only when every predictor that modifies it has one value. Predictors that share
+a term with a varying effect's columns, and do not vary within the levels, have each level's own value: the slope of a
+boy is that of boys. All others have the same value for all levels, so that levels can be compared: numbers their means,
+categorical predictors an average over the rows, weighted by shares. The result depends neither on the order of
+categories nor on the origin of a predictor.
 """
 
 import warnings
@@ -26,7 +27,7 @@ from partialpool.spec.expression import columns_of
 __all__ = ["LevelPlaces", "Values", "level_places", "varying_columns"]
 
 _MOSTLY: Final = 0.5
-"""Share of the levels within which a predictor may not vary, if it is to be the levels' own."""
+"""Share of the levels within which a predictor must be constant to be evaluated at each level's own value."""
 _AT_ONCE: Final = 200_000
 
 
@@ -51,25 +52,26 @@ class Values:
 
 @dataclass(frozen=True, eq=False)
 class LevelPlaces:
-    """Where the levels of a factor stand.
+    """Values of the predictors for the levels of a factor.
 
     Attributes
     ----------
     design, factor
-        Whose.
+        The model, and the factor.
     moving
-        Columns that are free.
+        Columns whose values are given at evaluation.
     own
-        Columns that are at each level's own value.
+        Columns that have each level's own value.
     averaged
-        Categories that are averaged over the rows.
+        Categorical columns that are averaged over the rows.
     held
-        Where the others are.
+        Values of the other columns.
     varying_within
-        Columns that share a term with the moving ones, and vary within levels: a level has no one slope without them.
+        Columns that share a term with the moving ones and vary within levels: without them a level's slope is not a
+        single number.
     places
-        Own values of each place at which any level stands; None where the column varies within such a level, which is
-        then treated as the others are. One row, without columns, where nothing is the levels' own.
+        The distinct combinations of own values; None where the column varies within a level, for which it is then
+        treated like the other columns. One row without columns if no column has own values.
     place_of_level
         Row of `places` of each level, (levels,).
     """
@@ -86,7 +88,7 @@ class LevelPlaces:
 
     @property
     def in_words(self) -> str:
-        """Say where everything stands that is not moving; empty where nothing else is read."""
+        """Describe the values of all columns that are not moving; empty where the model reads no others."""
         given = [str(held) for held in self.held if held.how == "given"]
         means = [str(held) for held in self.held if held.how != "given"]
         own = [f"{column} (each level's own)" for column in self.own]
@@ -94,7 +96,7 @@ class LevelPlaces:
 
     @property
     def differ(self) -> bool:
-        """Whether levels stand at different places."""
+        """Whether levels have different own values."""
         return len(self.places) > 1
 
     def values(self, moving: pd.DataFrame, place: np.ndarray) -> Values:
@@ -111,7 +113,7 @@ class LevelPlaces:
         factor, common = self.factor, self.design.common
         out = Values(np.empty((rows, len(common.names))), np.empty((rows, len(factor.names))), np.empty(rows))
         gaps = self.places.isna().to_numpy()
-        # Places that lack the same columns are evaluated together.
+        # Rows of `places` that lack the same columns are evaluated together.
         for gap in np.unique(gaps, axis=0):
             lacking = [column for column, lacks in zip(self.own, gap, strict=True) if lacks]
             alike = np.flatnonzero((gaps == gap).all(axis=1)[place])
@@ -120,7 +122,7 @@ class LevelPlaces:
         return out
 
     def _frame(self, moving: pd.DataFrame, place: np.ndarray, lacking: Sequence[str]) -> pd.DataFrame:
-        """Put a table of predictors together, averaged categories at their first."""
+        """Assemble a table of predictors, with averaged categorical columns at their first category."""
         design = self.design
         columns: dict[str, Any] = {name: moving[name].to_numpy() for name in self.moving}
         columns |= {held.column: held.value for held in self.held}
@@ -129,7 +131,7 @@ class LevelPlaces:
                 columns[name] = self.places[name].to_numpy()[place]
             else:
                 columns[name] = design.frame[name].mean() if is_number(design, name) else categories_of(design, name)[0]
-        # Own values are kept as objects, among which None is a gap.
+        # Own values are stored as objects; None marks a missing one.
         numbers = {name: float for name in self.own if is_quantity(design.frame[name])}
         return pd.DataFrame(columns, index=range(len(moving))).astype(numbers)
 
@@ -154,7 +156,7 @@ class LevelPlaces:
         if not averaged:
             return recipe.apply(frame)
         with warnings.catch_warnings():
-            # Categories that a column's own term does not read are anywhere: no cell of all of them is asked about.
+            # Categories that a column's term does not read are arbitrary: warnings about their cells do not apply.
             warnings.simplefilter("ignore", DataWarning)
             out = recipe.apply(frame)
             reads = [
@@ -174,27 +176,27 @@ class LevelPlaces:
 
 
 def varying_columns(factor: FactorEffects, design: Design) -> tuple[str, ...]:
-    """Columns that a factor's effects read, each once; groups of within and between are none."""
+    """Return the columns that a factor's effects read, each once, without the groups of within and between."""
     read = dict.fromkeys(column for recipe in factor.recipes for column in recipe.numeric)
     return tuple(c for c in read if c not in design.categories or design.categories[c].coding != "label")
 
 
 def level_places(design: Design, factor: FactorEffects, moving: Sequence[str], at: Mapping[str, Any]) -> LevelPlaces:
-    """Find where the levels of a factor stand.
+    """Find the values of the predictors for the levels of a factor.
 
     Parameters
     ----------
     design, factor
-        Whose levels.
+        The model, and the factor.
     moving
-        Columns that are free: those of the factor's effects, or the one along which lines run.
+        Columns whose values are given at evaluation: those of the factor's effects, or the one along which lines run.
     at
         One value by column, for all levels.
 
     Raises
     ------
     DataError
-        `at` is no mapping, names a column that is not read or is moving, or several values of one.
+        `at` is not a mapping, names a column that is not read or is moving, or has several values for a column.
     """
     check_places(at)
     read = [*dict.fromkeys([*design.common.recipe.numeric, *_of_factor(design, factor)])]
@@ -226,7 +228,7 @@ def _of_factor(design: Design, factor: FactorEffects) -> Iterable[str]:
 
 
 def _sharing_a_term(design: Design, factor: FactorEffects, moving: Sequence[str]) -> set[str]:
-    """Columns that stand in a term with a moving one."""
+    """Return the columns that share a term with a moving one."""
     spec = design.spec
     slopes = [slope for group in spec.groups if group.factor == factor.name for slope in group.slopes]
     together = [set(columns_of(text)) for text in (*spec.common, *slopes, *spec.offsets)]
@@ -234,7 +236,7 @@ def _sharing_a_term(design: Design, factor: FactorEffects, moving: Sequence[str]
 
 
 def _own_values(design: Design, factor: FactorEffects, column: str) -> np.ndarray:
-    """Value of a column in each level, None where it varies within the level, (levels,)."""
+    """Return the value of a column in each level, None where it varies within the level, (levels,)."""
     values = design.frame[column].astype(object).to_numpy()
     codes, _ = pd.factorize(values)
     first = np.full(factor.n_levels, -1)
@@ -248,7 +250,7 @@ def _own_values(design: Design, factor: FactorEffects, column: str) -> np.ndarra
 
 
 def _belongs(values: np.ndarray, factor: FactorEffects) -> bool:
-    """Whether a column does not vary within most of the levels with rows enough to tell."""
+    """Whether a column is constant within most of the levels that have two rows or more."""
     many = np.bincount(factor.codes, minlength=factor.n_levels) > 1
     told = values[many] if many.any() else values
     return bool(np.mean([value is not None for value in told]) > _MOSTLY)
@@ -274,15 +276,15 @@ def _check_given(at: Mapping[str, Any], read: Sequence[str], moving: Sequence[st
             )
         if name in moving:
             raise DataError(
-                f"{name!r} is what varies over the levels here: it has no one place",
+                f"{name!r} is the predictor that varies here: it cannot be fixed at one value",
                 got=f"at={{{name!r}: {value!r}}}",
                 allowed=nearest("", [column for column in read if column not in moving]),
-                do="name other predictors in at=, or use pp.recenter to move where it is zero",
+                do="name other predictors in at=, or use pp.recenter to move its zero",
             )
         if np.ndim(value) > 0:
             raise DataError(
-                "a predictor is held at one value",
+                "a predictor can be fixed at one value only",
                 got=f"{name!r}: {value!r}",
                 allowed="a number or a category",
-                do="ask once for each value",
+                do="call the function once for each value",
             )

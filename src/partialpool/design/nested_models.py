@@ -1,4 +1,4 @@
-"""Whether one design is nested in another, and what the larger one adds."""
+"""Check whether one design is nested in another, and find what the larger one adds."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ __all__ = ["AddedEffects", "Additions", "find_additions"]
 
 @dataclass(frozen=True)
 class AddedEffects:
-    """Effects that one block gained.
+    """Effects that the larger model adds to one block.
 
     Attributes
     ----------
     factor, effects
-        Where, and which.
+        The factor, and the added effects.
     beside
         Effects of the block that the smaller model has too: each new effect is correlated with all of them.
     """
@@ -37,7 +37,7 @@ class AddedEffects:
 
 @dataclass(frozen=True)
 class Additions:
-    """What a larger model has that a smaller one has not.
+    """Effects and correlations of a larger model that a smaller one does not have.
 
     Attributes
     ----------
@@ -61,12 +61,12 @@ class Additions:
 
 
 def find_additions(full: Design, reduced: Design) -> Additions:
-    """Check that a design is nested in another on the same rows, and say what it leaves out.
+    """Check that a design is nested in another on the same rows, and return what it leaves out.
 
     Raises
     ------
     DataError
-        Different rows or responses, or columns that only share their name.
+        Different rows or responses, or columns of the same name with different values.
     SpecError
         Not nested, or the same model twice.
     """
@@ -93,8 +93,8 @@ def find_additions(full: Design, reduced: Design) -> Additions:
         raise SpecError(
             "the two models are the same",
             got=str(full.spec),
-            allowed="a full model with something that the reduced one has not",
-            do="leave out of reduced what is to be tested",
+            allowed="a full model with an effect or correlation that the reduced one does not have",
+            do="leave the tested effects out of the reduced model",
         )
     return Additions(common, blocks, pairs)
 
@@ -111,7 +111,7 @@ def _check_same_kind(full: Design, reduced: Design) -> None:
                 f"the two models differ in their {what}",
                 got=f"{values[0]!r} and {values[1]!r}",
                 allowed="one response, family, link and se: only effects may be added",
-                do="write the two models alike but for what is to be tested",
+                do="let the two models differ only in the tested effects",
             )
     if set(full.spec.offsets) != set(reduced.spec.offsets):
         raise SpecError(
@@ -153,7 +153,7 @@ def _added_common(full: Design, reduced: Design) -> tuple[str, ...]:
 
 
 def _check_effects(larger: FactorEffects, smaller: FactorEffects, full: Design, reduced: Design) -> None:
-    """Check that one factor's effects are among those of the larger model, as correlated or more."""
+    """Check that the larger model has all of one factor's effects and correlations."""
     if larger.levels.labels != smaller.levels.labels or not np.array_equal(larger.codes, smaller.codes):
         raise _different_columns(f"factor {larger.name}")
     for effect, column in zip(smaller.names, smaller.values.T, strict=True):
@@ -191,15 +191,15 @@ def _not_nested(what: str, full: Design, reduced: Design) -> SpecError:
     return SpecError(
         "the reduced model is not nested in the full one",
         got=f"{what} is in {reduced.spec.to_formula()} but not in {full.spec.to_formula()}",
-        allowed="a reduced model whose effects and correlations are all, under the same names, in the full one",
-        do="leave it out of reduced, or add it to full; compare models that are not nested by LOO",
+        allowed="a reduced model whose effects and correlations are all in the full one, under the same names",
+        do="leave it out of reduced, or add it to full; compare models that are not nested with LOO",
     )
 
 
 def _different_columns(what: str) -> DataError:
     return DataError(
-        f"the two models do not read the same table: their {what} differs",
-        got="different values under one name",
-        allowed="two models of one table",
+        f"the two models do not use the same table: their {what} differs",
+        got="different values under the same name",
+        allowed="two models of the same table",
         do="fit both to the same table",
     )

@@ -1,4 +1,4 @@
-"""Which factors are nested in which, as the rows have it."""
+"""Find which factors are nested in which, from the rows."""
 
 from partialpool.design.design import Design
 
@@ -6,10 +6,10 @@ __all__ = ["nesting"]
 
 
 def nesting(design: Design) -> dict[str, tuple[str, ...]]:
-    """Return, for each factor, the factors whose levels it shares by sharing its own: those it is nested in.
+    """Return, for each factor, the factors that it is nested in.
 
-    A factor is nested in another where each of its levels occurs with one level of the other, however they are
-    labelled: batch:cask in batch, pupil in school.
+    A factor is nested in another if each of its levels occurs with only one level of the other, whatever their labels:
+    batch:cask in batch, pupil in school.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The covariate side of a table, through the same specification as the model's own: its rows or new ones."""
+"""The predictors of a table's rows, evaluated as in the model: for its own rows or new ones."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -32,13 +32,13 @@ NewLevels = Literal["error", "sample", "population"]
 
 @dataclass(frozen=True, eq=False)
 class GroupRows:
-    """One factor's side of the rows.
+    """Levels and effects' values of some rows, for one factor.
 
     Attributes
     ----------
     codes
-        Level of each row, shape (rows,); from `n_levels` on for levels the model has not seen; None where levels
-        play no part.
+        Level of each row, shape (rows,); from `n_levels` on for levels the model has not seen; None where levels are
+        not used.
     values
         The effects' values, shape (rows, effects).
     new_labels
@@ -52,13 +52,13 @@ class GroupRows:
 
     @property
     def play_a_part(self) -> bool:
-        """Whether the rows have levels of this factor."""
+        """Whether the levels of this factor are used."""
         return self.codes is not None
 
     def apply(self, b: np.ndarray) -> np.ndarray:
-        """Add up what a level's effects come to in each row, (draws, levels, effects) to (draws, rows).
+        """Sum the contributions of the level's effects in each row, (draws, levels, effects) to (draws, rows).
 
-        Effect by effect: all of them at once would take as many times the memory.
+        Effects are added one at a time: all at once would multiply the memory needed.
         """
         out = np.zeros((len(b), len(self.values)))
         if self.codes is not None:
@@ -67,13 +67,13 @@ class GroupRows:
         return out
 
     def restricted_to(self, levels: np.ndarray) -> "GroupRows":
-        """Return the same rows with values of 0 where the level is not among these, boolean (levels,)."""
+        """Return the same rows, with values of 0 where the level is not selected; `levels` is boolean, (levels,)."""
         return replace(self, values=self.values * levels[self.codes][:, None])
 
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Everything a prediction needs to know of some rows.
+    """Everything that a prediction needs about some rows.
 
     Attributes
     ----------
@@ -88,10 +88,10 @@ class Rows:
     frame
         The columns that were read.
     new_levels
-        What becomes of levels the model has not seen.
+        Treatment of levels the model has not seen.
     unobserved
-        Whether each row is of a cell of categories that no row of the data informs, shape (rows,); None where every
-        cell is informed.
+        Whether each row belongs to a cell of categories that no row of the data informs, shape (rows,); None where
+        every cell is informed.
     """
 
     common: np.ndarray
@@ -122,7 +122,7 @@ class Rows:
         )
 
     def with_levels_of(self, factors: Collection[str]) -> "Rows":
-        """Return the same rows, levels of other factors left out."""
+        """Return the same rows, without the levels of other factors."""
         groups = tuple(g if g.factor in factors else replace(g, codes=None, new_labels=()) for g in self.groups)
         return replace(self, groups=groups)
 
@@ -135,7 +135,7 @@ def own_rows(design: Design) -> Rows:
 
 
 def check_new_levels(new_levels: str) -> None:
-    """Refuse an unknown treatment of new levels, whether or not there are some."""
+    """Refuse an unknown treatment of new levels, whether or not there are new levels."""
     if new_levels not in ("error", "sample", "population"):
         raise DataError(
             "unknown treatment of new levels",
@@ -146,12 +146,12 @@ def check_new_levels(new_levels: str) -> None:
 
 
 def as_new_levels(design: Design) -> Rows:
-    """Return the rows the model was built on, every level one that the model has not seen.
+    """Return the rows the model was built on, with every level replaced by one that the model has not seen.
 
     Raises
     ------
     DataError
-        Levels with a known covariance: a new level in place of each would have to be related to the others.
+        Levels with a known covariance: the relations of the new levels to the others are not defined.
     """
     for factor in design.factors:
         factor.check_unrelated("a new level in place of each")
@@ -202,7 +202,7 @@ def new_rows(
     missing: Missing = "drop",
     responses: bool = True,
 ) -> Rows:
-    """Pass new data through a model's specification: same levels, same coding, same learned means and knots.
+    """Evaluate new data as in the model: with the same levels, coding, learned means and knots.
 
     Parameters
     ----------
@@ -214,10 +214,10 @@ def new_rows(
         What to do with a level that the model has not seen: `error` refuses it; `sample` draws its
         effects from the population of levels; `population` sets them to zero.
     factors
-        Factors whose levels play a part, all if left out; the columns of others may be missing.
+        Factors whose levels are used, by default all; the columns of others may be missing.
     responses
-        Whether responses have to be drawn for these rows. Otherwise the columns of known standard errors and of trials
-        may be missing; then `se` or `trials` is None.
+        Whether responses will be drawn for these rows. Otherwise the columns of known standard errors and of trials may
+        be missing; then `se` or `trials` is None.
 
     Raises
     ------
@@ -241,8 +241,8 @@ def new_rows(
             raise DataError(
                 f"new levels of {factor.name!r} have no row in the covariance of its levels",
                 got=", ".join(strangers[:5]) + (f" and {len(strangers) - 5} more" if len(strangers) > 5 else ""),
-                allowed="levels of the data, or others of the matrix that was stated",
-                do="fit with a matrix that has them: levels without rows of data cost nothing",
+                allowed="levels of the data, or other levels of the stated matrix",
+                do="fit with a matrix that has them: it may have levels without rows of data",
             )
         if unseen and new_levels == "error":
             raise _new_level(factor, unseen)
@@ -265,6 +265,6 @@ def _new_level(factor: FactorEffects, unseen: tuple[str | int | float | bool, ..
     return DataError(
         f"the new table has levels of {factor.name!r} that the model has not seen",
         got=shown,
-        allowed=f"the model's {factor.n_levels} levels; or say what a new level is",
+        allowed=f"the model's {factor.n_levels} levels, unless new_levels= is given",
         do="pass new_levels='sample' to draw their effects from the population, or 'population' for its typical level",
     )

@@ -1,4 +1,4 @@
-"""Labels that may be slips: two that differ by case or space alone, a category of one row, numbers or dates as text."""
+"""Find possible typing errors: labels that differ only by case or space, categories of one row, numbers as text."""
 
 import re
 import unicodedata
@@ -23,12 +23,12 @@ _DATE: Final = re.compile(
 
 @dataclass(frozen=True)
 class OddLabels:
-    """What is odd about the labels of one column.
+    """A possible error in the labels of one column.
 
     Attributes
     ----------
     column, what, do
-        Where it is, what was found, and what to do about it.
+        The column, what was found, and what to do about it.
     """
 
     column: str
@@ -42,7 +42,7 @@ class OddLabels:
 def find_odd_labels(
     frame: pd.DataFrame, categories: Mapping[str, Categories], text: Collection[str] = ()
 ) -> tuple[OddLabels, ...]:
-    """Look for labels that are likely to be slips of whoever typed them.
+    """Find labels that are likely to be typing errors.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def find_odd_labels(
     categories
         The predictors that are categories (`Design.categories`).
     text
-        Predictors that were text in the table, and not declared as categories: numbers and dates are odd there.
+        Predictors that were text in the table, not declared as categories: numbers and dates are unexpected there.
     """
     found = [odd for column in frame.columns for odd in _alike(frame[column])]
     for column, known in categories.items():
@@ -61,7 +61,7 @@ def find_odd_labels(
 
 
 def warn_odd_labels(frame: pd.DataFrame, categories: Mapping[str, Categories], text: Collection[str]) -> None:
-    """Warn of each label that is likely to be a slip, as `find_odd_labels` finds them."""
+    """Warn of each label that is likely to be a typing error, as found by `find_odd_labels`."""
     for odd in find_odd_labels(frame, categories, sorted(text)):
         warn(str(odd), DataWarning)
 
@@ -81,8 +81,8 @@ def _alike(column: pd.Series) -> Iterator[OddLabels]:
         more = f" and {len(doubled) - _SHOWN} more" if len(doubled) > _SHOWN else ""
         yield OddLabels(
             str(column.name),
-            f"labels of {column.name!r} differ by case or space alone: got {shown}{more}",
-            "each is a category of its own: write them alike if they are one (.str.strip().str.lower(), say)",
+            f"labels of {column.name!r} differ only by case or space: got {shown}{more}",
+            "each is a separate category: make them equal if they are one (for instance .str.strip().str.lower())",
         )
 
 
@@ -92,11 +92,11 @@ def _alone(column: pd.Series, reference: Hashable) -> Iterator[OddLabels]:
     if alone:
         shown = ", ".join(repr(label) for label in alone[:_SHOWN])
         more = f" and {len(alone) - _SHOWN} more" if len(alone) > _SHOWN else ""
-        first = " (all others are compared with it)" if reference in alone else ""
+        first = " (the reference of all others)" if reference in alone else ""
         yield OddLabels(
             str(column.name),
             f"categories of {column.name!r} have one row: got {shown}{more}{first}",
-            "one row is all that its coefficient rests on: check the label, or join it with another category",
+            "its coefficient depends on that row alone: check the label, or merge it with another category",
         )
 
 

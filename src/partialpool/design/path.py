@@ -1,4 +1,4 @@
-"""A course through the space of the predictors: one numeric predictor runs, the others are held where they are."""
+"""A path through the space of the predictors: one numeric predictor varies, the others are fixed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,18 +20,18 @@ Along = str | Mapping[str, Any] | None
 
 @dataclass(frozen=True, eq=False)
 class Course:
-    """One predictor's values, evaluated.
+    """The model's columns along the values of one predictor.
 
     Attributes
     ----------
     column
-        The predictor that runs.
+        The predictor that varies.
     values
         Its values, (places,).
     points
-        The model's columns at these places.
+        The model's columns at these values.
     held
-        Where every other predictor is held, in words; empty where there is none.
+        The values of all other predictors, in words; empty where there are none.
     """
 
     column: str
@@ -41,7 +41,7 @@ class Course:
 
 
 def read_course(design: Design, along: Along) -> Course | None:
-    """Read along which predictor a response is followed, and evaluate the model's columns there.
+    """Find the predictor along which the response is followed, and evaluate the model's columns along it.
 
     Parameters
     ----------
@@ -49,18 +49,18 @@ def read_course(design: Design, along: Along) -> Course | None:
         The model's design.
     along
         A column: its range in the rows. A mapping: several values of one numeric column, and one value for others.
-        Numeric predictors that are not named are held at their means, categories at their first. None: the numeric
-        predictor whose slope varies, where there is exactly one.
+        Numeric predictors that are not named are set to their means, categorical ones to their first category. None:
+        the numeric predictor whose slope varies, where there is exactly one.
 
     Returns
     -------
     Course or None
-        None for an empty mapping; and for None where no predictor, or more than one, has a slope that varies.
+        None for an empty mapping, and for `along=None` where no predictor, or more than one, has a varying slope.
 
     Raises
     ------
     DataError
-        A column that the model does not read, or of categories; fewer than two values, or several of two columns.
+        A column that the model does not read, or a categorical one; fewer than two values, or several for two columns.
     """
     if along is None:
         found = _with_varying_slope(design)
@@ -68,14 +68,14 @@ def read_course(design: Design, along: Along) -> Course | None:
             return None
         try:
             return _evaluated(design, found[0], _range_of(design, found[0]), {})
-        except DataError:  # nobody asked for it: where the columns have no value there, the answer goes without
+        except DataError:  # not requested by the user: where the columns cannot be evaluated, the result has no path
             return None
     if isinstance(along, str):
         _check_numeric(design, along)
         return _evaluated(design, along, _range_of(design, along), {})
     if not isinstance(along, Mapping):
         raise DataError(
-            "along= names a predictor",
+            "along= must name a predictor",
             got=repr(along),
             allowed="a column, or values by column",
             do="write for instance along='Days' or along={'Days': [0, 5, 9]}",
@@ -88,10 +88,10 @@ def _as_given(design: Design, along: Mapping[str, Any]) -> Course:
     running = several or (list(along) if len(along) == 1 else [])
     if len(running) != 1:
         raise DataError(
-            "a response is followed along one predictor",
+            "a response can be followed along one predictor only",
             got=f"several values of {', '.join(map(repr, running)) or 'no column'}",
             allowed="several values of one column, and one value of each other",
-            do="write for instance along={'Days': [0, 5, 9]}, and ask once for each predictor",
+            do="write for instance along={'Days': [0, 5, 9]}, and call the function once for each predictor",
         )
     (column,) = running
     _check_numeric(design, column)
@@ -101,7 +101,7 @@ def _as_given(design: Design, along: Mapping[str, Any]) -> Course:
         values = np.array([np.nan])
     if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
         raise DataError(
-            f"a line along {column!r} runs over two numbers or more",
+            f"a line along {column!r} needs two values or more",
             got=repr(along[column]),
             allowed="a list of two finite numbers or more",
             do=f"write for instance along={{{column!r}: [0, 1]}}, or along={column!r} for its range in the rows",
@@ -110,7 +110,7 @@ def _as_given(design: Design, along: Mapping[str, Any]) -> Course:
 
 
 def _evaluated(design: Design, column: str, values: np.ndarray, given: Mapping[str, Any]) -> Course:
-    # A list of one value is a value, for a category as for a number.
+    # A list of one value counts as that value, for categories and numbers.
     fixed = {name: value[0] if np.ndim(value) > 0 and len(value) == 1 else value for name, value in given.items()}
     others = [name for name in read_columns(design, offset=True) if name not in fixed and name != column]
     held = [Held(name, value, "given") for name, value in fixed.items()]
@@ -121,8 +121,8 @@ def _evaluated(design: Design, column: str, values: np.ndarray, given: Mapping[s
 
 
 def _with_varying_slope(design: Design) -> list[str]:
-    """Numeric predictors that some factor's effects read, in order."""
-    # within(x, g) reads g as well, which is no predictor where it is the factor itself.
+    """Return the numeric predictors that group effects read, in order."""
+    # within(x, g) reads g as well, which is not a predictor if it is the factor itself.
     factors = {column for name in design.spec.factors for column in factor_columns(name)}
     return [c for c in numbers_among(design, read_columns(design, common=False)) if c not in factors]
 

@@ -1,4 +1,4 @@
-"""How terms become columns, learned once from a table, so that new data get the same columns."""
+"""Recipes: how terms are evaluated as columns, learned once from a table, so that new data get the same columns."""
 
 import io
 import warnings
@@ -20,7 +20,7 @@ __all__ = ["Recipe", "check_finite", "quiet_evaluation"]
 
 @contextmanager
 def quiet_evaluation() -> Iterator[None]:
-    """Let formulae evaluate without a word: what is not finite or fails is refused afterwards, by name."""
+    """Silence formulae during evaluation: results that are not finite, and failures, raise errors afterwards."""
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()):  # it prints a line before it raises
         warnings.simplefilter("ignore", RuntimeWarning)
         yield
@@ -28,16 +28,16 @@ def quiet_evaluation() -> Iterator[None]:
 
 @dataclass(frozen=True, eq=False)
 class Recipe:
-    """How terms become columns, learned once: coding of categories, means, knots.
+    """How terms are evaluated as columns, learned once: coding of categories, means, knots.
 
     Attributes
     ----------
     names
         Columns, in order; the intercept is called `Intercept`.
     numeric
-        For each column of the table that is read, whether it is a number by how the terms use it.
+        For each column of the table that is read, whether the terms use it as a number.
     categories
-        The categories of those that are not, by column.
+        The categories of the other columns, by column.
     """
 
     names: tuple[str, ...]
@@ -58,7 +58,7 @@ class Recipe:
 
     @property
     def term_of_column(self) -> tuple[int, ...]:
-        """Position among the terms of each column's own, -1 for the intercept."""
+        """Position of each column's term among the terms, -1 for the intercept."""
         if self._matrices is None:
             return (-1,) * len(self.names)
         terms = self._matrices.common.terms
@@ -68,7 +68,7 @@ class Recipe:
 
     @property
     def crossed(self) -> tuple[int, ...]:
-        """How many components the term of each column crosses, where one of them has categories, else 0."""
+        """Number of components of each column's term, where one of them has categories, else 0."""
         if self._matrices is None:
             return (0,) * len(self.names)
         terms = self._matrices.common.terms.values()
@@ -76,7 +76,7 @@ class Recipe:
         return tuple(count for count, term in zip(counts, terms, strict=True) for _ in term.labels)
 
     def without(self, aliases: Aliases | None, values: np.ndarray) -> tuple["Recipe", np.ndarray]:
-        """Return the recipe of the columns that are kept, and those of its values, shape (rows, columns)."""
+        """Return the recipe for the columns that are kept, and their values, shape (rows, columns)."""
         if aliases is None:
             return self, values
         names = tuple(self.names[at] for at in aliases.kept)
@@ -88,12 +88,12 @@ class Recipe:
         Raises
         ------
         DataError
-            A category that the model has not seen; numbers where there was text; a result that is not finite.
+            A category that the model has not seen; numbers in place of text; a result that is not finite.
 
         Warns
         -----
         DataWarning
-            Rows of a cell without rows of data: what the model says of them depends on which column is left out.
+            Rows of a cell without rows of data: predictions for them depend on which column is left out.
         """
         values = self._evaluate(frame)
         if self._aliases is None:
@@ -104,7 +104,7 @@ class Recipe:
         return values[:, self._aliases.kept]
 
     def unobserved(self, frame: pd.DataFrame) -> np.ndarray:
-        """Say which rows are of cells that no row of the data informs, shape (rows,)."""
+        """Whether each row belongs to a cell that no row of the data informs, shape (rows,)."""
         if self._aliases is None:
             return np.zeros(len(frame), dtype=bool)
         return self._aliases.not_estimable(self._evaluate(frame))
@@ -122,12 +122,12 @@ class Recipe:
         more = f" and {len(named) - 3} more" if len(named) > 3 else ""
         return (
             f"no row of the data informs the cells {', '.join(named[:3])}{more}: got {len(frame)} such rows; allowed, "
-            f"but the answer for them takes the coefficients that were left out ({', '.join(self.dropped[:3])}"
-            f"{', ...' if len(self.dropped) > 3 else ''}) as 0, and would differ had others been left out"
+            f"but the result for them treats the coefficients that were left out ({', '.join(self.dropped[:3])}"
+            f"{', ...' if len(self.dropped) > 3 else ''}) as 0, and would differ if others had been left out"
         )
 
     def _evaluate(self, frame: pd.DataFrame) -> np.ndarray:
-        """Evaluate all columns, those left out too."""
+        """Evaluate all columns, including those left out."""
         if self._matrices is None:
             return np.ones((len(frame), len(self.names)))
         frame = self._checked(frame)
@@ -138,13 +138,13 @@ class Recipe:
                 raise DataError(
                     "cannot evaluate the terms on the new table",
                     got=str(error),
-                    allowed="columns of the same kinds as in the table the model was fitted to",
+                    allowed="columns of the same types as in the table the model was fitted to",
                     do="recode or drop these rows",
                 ) from error
         return check_finite(np.asarray(values, dtype=float), self._every_name, frame)
 
     def _checked(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Check kinds and categories; truth values written as 0 and 1 become truth values."""
+        """Check types and categories; booleans written as 0 and 1 become booleans."""
         truths = {}
         for column, numeric in self.numeric.items():
             categories = self.categories.get(column)
@@ -154,7 +154,7 @@ class Recipe:
                     truths[column] = codes == categories.values.index(True)
             elif categories is None and pd.api.types.is_numeric_dtype(frame[column]) != numeric:
                 raise DataError(
-                    f"column {column!r} is of another kind than when the model was fitted",
+                    f"column {column!r} is of another type than when the model was fitted",
                     got="categories" if numeric else "numbers",
                     allowed="numbers" if numeric else "categories",
                     do="convert the column",
@@ -172,7 +172,7 @@ def check_finite(values: np.ndarray, names: tuple[str, ...], frame: pd.DataFrame
     Raises
     ------
     DataError
-        Naming the first such column and row.
+        The message names the first such column and row.
     """
     bad = ~np.isfinite(values)
     if bad.any():

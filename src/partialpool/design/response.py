@@ -1,4 +1,4 @@
-"""The response: its values, and whether the family can have made them."""
+"""The response: its values, and checks that they are in the support of the family."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ __all__ = ["Response", "evaluate_trials", "read_response_values", "read_standard
 
 
 _PLAIN: Final = frozenset({"0", "1", "False", "True", "0.0", "1.0"})
-"""Labels of binary responses that leave no doubt which is success."""
+"""Labels of binary responses for which the success category is evident."""
 
 
 @dataclass(frozen=True, eq=False)
 class Response:
-    """What was observed.
+    """The observed response.
 
     Attributes
     ----------
@@ -46,17 +46,17 @@ class Response:
 
     @property
     def n_trials(self) -> np.ndarray:
-        """How many trials each row stands for, (rows,): 1 unless it counts successes of several."""
+        """Number of trials of each row, (rows,): 1 unless the response counts successes of several trials."""
         return np.ones(len(self.values)) if self.trials is None else self.trials
 
     @property
     def is_binary(self) -> bool:
-        """Whether it is one of two categories."""
+        """Whether the response has two categories."""
         return len(self.categories) == 2
 
     @property
     def attrs(self) -> dict[str, list[str]]:
-        """What a variable that holds the response says of its codes: `categories`, in the order of the codes from 0.
+        """Attributes of a variable with the response: `categories`, in the order of the codes from 0.
 
         Examples
         --------
@@ -67,12 +67,12 @@ class Response:
 
     @property
     def outcome(self) -> str:
-        """What the mean of a binary response is of, in words."""
+        """The mean of a binary response, in words."""
         return f"probability of {self.name} = {self.categories[1]}"
 
     @property
     def success(self) -> str:
-        """Which of two categories the probability is of, in words; empty for 0 and 1, false and true, and for others.
+        """The mean of a binary response, in words; empty for 0 and 1, false and true, and for other responses.
 
         Examples
         --------
@@ -92,16 +92,16 @@ def read_response_values(
     Parameters
     ----------
     term, family
-        What the response is, and what can have made it.
+        The response term, and the family of the model.
     frame
         Complete rows, as `read_table` gives them.
     unused
-        By column, categories that the table declares and that have no row (`Table.unused`).
+        By column, declared categories that have no row (`Table.unused`).
 
     Raises
     ------
     DataError
-        Values the family cannot have made.
+        Values outside the support of the family.
 
     Warns
     -----
@@ -191,7 +191,7 @@ def _read_successes(term: ResponseTerm, family: Family, frame: pd.DataFrame) -> 
 
 
 def evaluate_trials(term: ResponseTerm, frame: pd.DataFrame) -> np.ndarray:
-    """Number of trials per row, shape (rows,)."""
+    """Return the number of trials per row, shape (rows,)."""
     if term.trials is None or term.trials.isdigit():
         return np.full(len(frame), float(term.trials or 1))
     trials = evaluate(term.trials, frame)
@@ -200,7 +200,7 @@ def evaluate_trials(term: ResponseTerm, frame: pd.DataFrame) -> np.ndarray:
 
 
 def read_standard_errors(name: str, frame: pd.DataFrame) -> np.ndarray:
-    """Known standard errors of the response, shape (rows,).
+    """Read known standard errors of the response, shape (rows,).
 
     Raises
     ------
@@ -218,7 +218,7 @@ def read_standard_errors(name: str, frame: pd.DataFrame) -> np.ndarray:
     if not (se > 0).all():
         at = int(np.flatnonzero(~(se > 0))[0])
         raise DataError(
-            "a standard error is above 0",
+            "standard errors must be above 0",
             got=f"{se[at]:g} in row {frame.index[at]}",
             allowed="numbers above 0",
             do="check the column",
@@ -231,7 +231,7 @@ def _check_whole(what: str, values: np.ndarray, frame: pd.DataFrame) -> None:
     if bad.any():
         at = int(np.flatnonzero(bad)[0])
         raise DataError(
-            f"{what} are whole numbers from 0",
+            f"{what} must be non-negative integers",
             got=f"{values[at]:g} in row {frame.index[at]}",
             allowed="0, 1, 2, ...",
             do="check the column",
@@ -300,7 +300,7 @@ def _read_ordinal(term: ResponseTerm, frame: pd.DataFrame) -> Response:
 
 
 def _warn_unused(response: Response, unused: Sequence[str]) -> None:
-    """Say which declared categories are left out: nothing but the prior would place their cutpoints."""
+    """Warn of declared categories that are left out: only the prior would determine their cutpoints."""
     if not unused:
         return
     several = "categories" if len(unused) > 1 else "category"

@@ -1,4 +1,4 @@
-"""A simpler model: without some effects that vary, or without some of their correlations."""
+"""Simplify a model: remove group effects, or some of their correlations."""
 
 from collections.abc import Collection
 from dataclasses import replace
@@ -15,15 +15,15 @@ __all__ = ["without_effects"]
 def without_effects(
     design: Design, weak: Collection[tuple[str, int]], tied: Collection[tuple[str, int, int]]
 ) -> ModelSpec:
-    """Leave out slopes that are weak, intercepts of which nothing else is left, and correlations of tied effects.
+    """Remove weak slopes, weak intercepts of factors without other effects, and correlations of tied effects.
 
-    A varying intercept stays while a slope does: what it means depends on where zero is. Where all categories of a
-    column vary without an intercept, they add up to one, which stays.
+    A varying intercept is kept while a slope is: its meaning depends on the predictor's origin. Where all categories of
+    a column vary without an intercept, they add up to an intercept, which is kept.
 
     Parameters
     ----------
     design
-        Of the model that is made simpler.
+        Design of the model that is simplified.
     weak
         Effects to leave out: factor and position.
     tied

@@ -1,4 +1,4 @@
-"""A design without some of its rows, in the units and codings it has: what leaving out means."""
+"""Remove rows from a design, keeping its units and codings."""
 
 from dataclasses import replace
 
@@ -14,8 +14,8 @@ __all__ = ["keep_rows"]
 def keep_rows(design: Design, keep: np.ndarray) -> Design:
     """Return the design of some rows only.
 
-    Codings, learned means and the predictors' centre stay as they were, and so do the priors that were resolved on
-    them: the same model on fewer rows. Levels that lose all rows go.
+    Codings, learned means and the predictors' centres are kept, and with them the resolved priors: it is the same model
+    on fewer rows. Levels that lose all their rows are removed.
 
     Parameters
     ----------

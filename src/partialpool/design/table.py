@@ -1,4 +1,4 @@
-"""The table as the model reads it: the columns it names, the rows that are complete."""
+"""Read the table: the columns that the model names, and the complete rows."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -28,11 +28,11 @@ class Table:
     rows
         Row numbers in the table as given, from 0.
     n_given
-        Rows in the table as given.
+        Number of rows in the table as given.
     text
-        Columns that were text, and not declared as categories.
+        Columns that were text and not declared as categories.
     unused
-        By column, categories that are declared and have no row here.
+        By column, declared categories that have no row here.
     """
 
     frame: pd.DataFrame
@@ -55,21 +55,21 @@ def read_table(
     Parameters
     ----------
     data
-        A pandas, polars or pyarrow table (anything narwhals knows), or a mapping of columns.
+        A pandas, polars or pyarrow table (anything that narwhals supports), or a mapping of columns.
     columns
         The columns to read.
     missing
         `drop` drops rows with a missing value in these columns and warns with their count; `error` refuses them.
     predictors
-        Columns whose values terms read; the others only name groups or categories, and dates or mixed ids are as good
-        as text there.
+        Columns whose values terms read; the others only name groups or categories, where dates or mixed ids are treated
+        as text.
     optional
-        Columns that are read only where the table has them.
+        Columns that are read only if the table has them.
 
     Raises
     ------
     DataError
-        Not a table; no rows; duplicate names; a column that is not there; missing values under `error`;
+        Not a table; no rows; duplicate names; a column that does not exist; missing values under `error`;
         infinite values; a column that is neither numbers nor categories.
     """
     if missing not in ("drop", "error"):
@@ -84,7 +84,7 @@ def read_table(
         raise DataError(
             "the table is empty", got="0 rows", allowed="one row or more", do="check how it was read or filtered"
         )
-    # Missing values go first: they turn whole numbers into floats and booleans into objects.
+    # Rows with missing values are dropped first: such values turn integers into floats and booleans into objects.
     incomplete = raw.isna()
     keep = ~incomplete.any(axis=1).to_numpy(dtype=bool)
     if not keep.all():
@@ -100,7 +100,7 @@ def read_table(
                 f"column {name!r} has infinite values",
                 got=f"{values[row]} in row {row}",
                 allowed="finite numbers",
-                do="mend these rows, or mark them missing to have them dropped",
+                do="correct these rows, or mark the values as missing to drop the rows",
             )
     text = frozenset(name for name in columns if pd.api.types.infer_dtype(complete[name], skipna=False) == "string")
     unused = {name: lacking for name in columns if (lacking := unused_categories(complete[name]))}
@@ -113,7 +113,7 @@ def _select(data: Any, columns: tuple[str, ...]) -> pd.DataFrame:
             data = pd.DataFrame(dict(data))
         except (ValueError, TypeError) as error:
             raise _not_a_table(f"a dictionary: {error}") from error
-    if isinstance(data, pd.DataFrame):  # narwhals refuses duplicates and some index types with errors of its own
+    if isinstance(data, pd.DataFrame):  # narwhals has its own errors for duplicates and some index types
         names = [str(c) for c in data.columns]
         _check_names(names, columns)
         return data.iloc[:, [names.index(c) for c in columns]].set_axis(list(columns), axis=1)
@@ -124,14 +124,14 @@ def _select(data: Any, columns: tuple[str, ...]) -> pd.DataFrame:
     except nw.exceptions.DuplicateError as error:
         raise _duplicates(str(error)) from error
     _check_names(list(table.columns), columns)
-    # A column holds the count where an intercept-only model reads none.
+    # An intercept-only model reads no column: one column is selected to keep the number of rows.
     chosen = list(columns) or list(table.columns)[:1]
     frame = table.select(chosen).to_pandas()[list(columns)]
     return frame if table.implementation.is_pandas_like() else frame.apply(sort_undeclared)
 
 
 def _names(data: Any) -> list[str]:
-    """Names of columns of whatever may be a table; `_select` refuses what is none."""
+    """Return the column names of anything that may be a table; `_select` refuses other objects."""
     if isinstance(data, Mapping):
         return [str(name) for name in data]
     listed = getattr(data, "column_names", None)  # pyarrow's own columns are arrays
@@ -163,7 +163,7 @@ def _check_names(names: list[str], columns: tuple[str, ...]) -> None:
 
 def _duplicates(got: str) -> DataError:
     return DataError(
-        "the table has two columns of one name", got=got, allowed="each name once", do="rename or drop one"
+        "the table has two columns of the same name", got=got, allowed="each name once", do="rename or drop one"
     )
 
 
@@ -175,7 +175,7 @@ def _report_missing(incomplete: pd.DataFrame, keep: np.ndarray, missing: Missing
             "the table has missing values",
             got=f"{dropped} of {total} rows, in {counts}",
             allowed="no missing value in the model's columns under missing='error'",
-            do="mend these rows, or pass missing='drop'",
+            do="correct these rows, or pass missing='drop'",
         )
     if dropped == total:
         raise DataError(
