@@ -72,7 +72,14 @@ REFUSED = {
         "0, 1, 2",
         "check",
     ),
-    ("binomial", "trials, fraction"): ("p(count, r)", [20, 9.5], "trials must be non-negative", "9.5 in row 1", "0, 1", "check"),
+    ("binomial", "trials, fraction"): (
+        "p(count, r)",
+        [20, 9.5],
+        "trials must be non-negative",
+        "9.5 in row 1",
+        "0, 1",
+        "check",
+    ),
     ("binomial", "text"): ("p(f, trials)", None, "'f' is text where numbers", "such as 'u'", "numbers", "convert"),
     ("binomial", "trials, text"): (
         "p(count, f)",

@@ -55,5 +55,5 @@ def test_shares_too(alpha):
      (Prior("Gamma", alpha=0.1, beta=1), 2.0)],
 )  # fmt: skip
 def test_what_has_no_power(prior, alpha):
-    with pytest.raises(pp.PriorError, match="to this power is no prior of a known family"):
+    with pytest.raises(pp.PriorError, match="to this power is not a prior of a known family"):
         power_prior(prior, alpha)

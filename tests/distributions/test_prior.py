@@ -295,7 +295,7 @@ def test_a_prior_may_be_truncated():
     assert prior.arguments == {"alpha": 2, "beta": 0.1}
     assert prior != Prior("Gamma", alpha=2, beta=0.1)
     assert prior.in_units_of(2) == Prior("Gamma", alpha=2, beta=0.2, lower=1)
-    with pytest.raises(PriorError, match="nothing below 0"):
+    with pytest.raises(PriorError, match="must be above 0"):
         Prior("Gamma", alpha=2, beta=0.1, lower=0)
     with pytest.raises(PriorError, match="wrong arguments for Normal"):
         Prior("Normal", mu=0, sigma=1, lower=0)
@@ -305,7 +305,7 @@ def test_a_truncated_prior_is_of_a_familys_own_shape():
     spec = ModelSpec.from_formula("y ~ 1 + (1 | g)", family="student_t", priors={"nu": NU})
     assert ModelSpec.from_toml_text(spec.to_toml()) == spec
     for name in ("sigma", "sd_g"):
-        with pytest.raises(PriorError, match=f"a prior of {name} cannot be truncated"):
+        with pytest.raises(PriorError, match=f"the prior of {name} cannot be truncated"):
             ModelSpec.from_formula(
                 "y ~ 1 + (1 | g)", family="student_t", priors={name: Prior("HalfNormal", sigma=1, lower=0.1)}
             )

@@ -226,7 +226,7 @@ def test_wrong_arguments(logistic):
     for values in (["Y"], ["Y", "Y"]):
         with pytest.raises(pp.DataError, match="two or more different values"):
             pp.average_effect(logistic, "urban", values=values)
-    with pytest.raises(pp.DataError, match="'age' holds numbers"):
+    with pytest.raises(pp.DataError, match="'age' is numeric"):
         pp.average_effect(logistic, "age", values=["young", "old"])
     with pytest.raises(pp.DataError, match="no category 'suburb'"):
         pp.average_effect(logistic, "urban", values=["N", "suburb"])

@@ -47,7 +47,7 @@ def test_default_priors_are_quiet_and_absurd_ones_warn():
     quiet = pp.prior_predictive(formula, data, family="bernoulli", draws=200, seed=1)
     assert quiet.attrs["implausible"] < 0.2
     absurd = {"beta[Intercept]": pp.Prior("Normal", mu=0, sigma=200)}
-    with pytest.warns(pp.DataWarning, match="the priors put .* % of their mass on tables in which everybody fails"):
+    with pytest.warns(pp.DataWarning, match="the priors put .* % of their mass on tables in which all trials fail"):
         loud = pp.prior_predictive(formula, data, family="bernoulli", priors=absurd, draws=200, seed=1)
     assert loud.attrs["implausible"] > 0.5
 
@@ -270,8 +270,11 @@ def test_what_does_not_fit_into_memory_is_refused(data):
         ({"x": [0]}, "a line along 'x' needs two values or more\n  got:     [0]"),
         ({"x": [0, np.nan]}, "a line along 'x' needs two values or more\n  got:     [0, nan]"),
         ({"x": "abc"}, "got:     'abc'\n  allowed: a list of two finite numbers or more"),
-        ({"x": [0, 1], "c": ["u", "v"]}, "followed along one predictor\n  got:     several values of 'x', 'c'"),
-        ({"x": 0, "c": "u"}, "followed along one predictor\n  got:     several values of no column"),
+        (
+            {"x": [0, 1], "c": ["u", "v"]},
+            "can be followed along one predictor only\n  got:     several values of 'x', 'c'",
+        ),
+        ({"x": 0, "c": "u"}, "can be followed along one predictor only\n  got:     several values of no column"),
         ({"x": [0, 1], "k": 3}, "does not read this column\n  got:     'k'\n  allowed: 'x', 'c', 'yes'\n  do:"),
         ({"x": [0, 1], "c": "z"}, "categories that the model has not seen"),
     ],

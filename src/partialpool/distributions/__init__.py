@@ -1,1 +1,1 @@
-"""Prior distributions: one entry each."""
+"""Prior distributions, with one table entry each."""

@@ -1,7 +1,7 @@
-"""Log densities of the prior distributions, with their slopes, compiled; and the coordinates they are sampled in.
+"""Compiled log densities of the prior distributions and their derivatives, and the coordinates used for sampling.
 
-A theta lives on the real line: a positive parameter as its logarithm, one between bounds as the logit of its place
-between them. Each density comes normalised, so that evidence needs no constants put back.
+Elements of theta are on the real line: a positive parameter is represented by its logarithm, one between bounds by the
+logit of its relative position. All densities are normalised, so that evidence needs no further constants.
 """
 
 from typing import Final
@@ -41,12 +41,12 @@ def encode(prior: Prior) -> tuple[int, int, np.ndarray]:
     Raises
     ------
     TypeError
-        A prior that theta has no element for.
+        A prior without a corresponding element of theta.
     """
     standard = prior.standard
     entry = DISTRIBUTIONS[standard.distribution]
     if entry.kernel is None:
-        raise TypeError(f"{prior} is no prior of one element of theta")
+        raise TypeError(f"{prior} is not a prior of one element of theta")
     shape, constants = entry.kernel
     coordinate = INTERVAL if shape == UNIFORM else LOG if entry.support == "positive" else IDENTITY
     return shape, coordinate, np.array(constants(**standard.arguments), float)
@@ -59,7 +59,7 @@ def encode_partial(concentration: float) -> tuple[int, int, np.ndarray]:
 
 
 PART_OF_JOINT: Final = (JOINT, LOG, np.array([0.0, 1.0, 0.0, 0.0]))
-"""Code of a positive parameter whose prior is a part of a joint one: nothing of its own."""
+"""Code of a positive parameter whose prior is part of a joint one: it has no separate density."""
 
 
 @part
@@ -105,7 +105,7 @@ def log_density(kind: int, arguments: np.ndarray, of: int, v: float) -> tuple[fl
         e = np.abs(v - location) / scale
         t = np.exp(-e)
         return constant - e - 2.0 * np.log1p(t), -np.sign(v - location) * (1.0 - t) / (1.0 + t) / scale
-    if kind == UNIFORM:  # its coordinate keeps v between the bounds
+    if kind == UNIFORM:  # the coordinate keeps v between the bounds
         return constant, 0.0
     if kind == EXPONENTIAL:
         return constant - scale * v, -scale
@@ -119,7 +119,7 @@ def log_density(kind: int, arguments: np.ndarray, of: int, v: float) -> tuple[fl
     if kind == WEIBULL:
         r = (v / scale) ** shape
         return constant + (shape - 1.0) * np.log(v / scale) - r, ((shape - 1.0) - shape * r) / v
-    if kind == JOINT:  # a part of a joint prior
+    if kind == JOINT:  # part of a joint prior
         return 0.0, 0.0
     # A partial correlation: (1 - tanh(x)^2)^a.
     log_cosh = np.abs(v) + np.log1p(np.exp(-2.0 * np.abs(v))) - np.log(2.0)

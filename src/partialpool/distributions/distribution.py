@@ -1,4 +1,4 @@
-"""What a prior's distribution is: its arguments, where its mass lies, and how each part of the package computes it."""
+"""Description of a prior's distribution: its arguments, its support, and how each part of the package computes it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -42,8 +42,8 @@ Support = Literal["real", "coefficients", "positive", "unit", "simplex", "correl
     PARTIAL_CORRELATION,
     JOINT,
 ) = range(13)
-"""The shapes of density that the compiled kernel knows (`distributions/density_kernel.py`), up to a constant: a
-half-distribution has that of the whole one."""
+"""The shapes of density in the compiled kernel (`distributions/density_kernel.py`), up to a constant: a
+half-distribution has the shape of the whole one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,18 +55,19 @@ class Distribution:
     name
         As in PyMC, where PyMC has it.
     support
-        Where its mass lies.
+        The set on which it has its mass.
     roles
-        Its arguments in order, each with how it answers to a change of units.
+        Its arguments in order, each with its behaviour under a change of units.
     scipy
-        From arguments to SciPy's distribution; None for what is not of one number.
+        From arguments to SciPy's distribution; None for distributions of more than one number.
     kernel
-        Which shape of density, and from arguments to (location, scale or rate, shape, log constant).
+        Shape of the density, and a function from arguments to (location, scale or rate, shape, log constant).
     power
-        From (alpha, arguments) to the name and the arguments of the distribution whose density is proportional to this
-        one's to the power alpha; None where it is in no family here.
+        From (alpha, arguments) to name and arguments of the distribution whose density is proportional to this density
+        to the power alpha; None where that belongs to no family here.
     standard
-        From arguments to name and arguments of the same distribution under PyMC's name; None for itself.
+        From arguments to name and arguments of the same distribution under PyMC's name; None where the name is the
+        same.
     half_of
         From arguments to name and arguments of PyMC's distribution whose upper half this is; None where PyMC has it.
     """
@@ -81,15 +82,15 @@ class Distribution:
     half_of: Callable[..., tuple[str, dict[str, float]]] | None = None
 
     def __post_init__(self) -> None:
-        """Close the roles, written as a dictionary in the table."""
+        """Make the roles, given as a dictionary in the table, immutable."""
         object.__setattr__(self, "roles", MappingProxyType(dict(self.roles)))
 
     @property
     def unbounded(self) -> frozenset[str]:
-        """Its locations, which may be negative; all other arguments must be positive."""
+        """The location arguments, which may be negative; all other arguments must be positive."""
         return frozenset(name for name, role in self.roles.items() if role in ("location", "log_location"))
 
     @property
     def has_location(self) -> bool:
-        """Whether one of its arguments moves it."""
+        """Whether one of its arguments is a location."""
         return "location" in self.roles.values()

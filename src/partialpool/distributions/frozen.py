@@ -1,4 +1,4 @@
-"""The SciPy distribution behind a prior of one number."""
+"""The SciPy distribution of a prior of one number."""
 
 from typing import Any
 
@@ -15,11 +15,11 @@ def frozen(prior: Prior) -> Any:
     Raises
     ------
     TypeError
-        A prior that is not of one number: of correlations, of shares, of all coefficients.
+        A prior of more than one number: correlations, shares, or all coefficients.
     """
     standard = prior.standard
     make = DISTRIBUTIONS[standard.distribution].scipy
     if make is None:
-        raise TypeError(f"{prior} is not of one number")
+        raise TypeError(f"{prior} is not a prior of one number")
     whole = make(**standard.arguments)
     return whole if standard.lower is None else Truncated(whole, standard.lower)

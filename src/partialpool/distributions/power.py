@@ -1,8 +1,8 @@
-"""Priors raised to a power: most families stay in the family, so that a fit under a scaled prior is a plain fit.
+"""Priors raised to a power: in most families the result is in the same family, so that any engine can use it.
 
-The formulas are those of `distributions/table.py`. The Dirichlet of an ordinal model is a prior of the categories'
-probabilities, and that of shares one of shares: those densities are raised to the power, not the ones of cutpoints or
-sds that follow.
+The formulas are those of `distributions/table.py`. The Dirichlet prior of an ordinal model is one of the
+categories' probabilities, and that of shares is one of shares: these densities are raised to the power, not the implied
+ones of cutpoints or sds.
 """
 
 from partialpool.distributions.prior import Prior
@@ -18,14 +18,15 @@ def power_prior(prior: Prior, alpha: float) -> Prior:
     Parameters
     ----------
     prior
-        One whose table entry has a power: not Logistic, HalfLogistic or Weibull.
+        A prior whose table entry has a power: not Logistic, HalfLogistic or Weibull.
     alpha
-        Above 0: below 1 the prior says less, above it says more.
+        Above 0: below 1 the prior becomes less informative, above 1 more informative.
 
     Raises
     ------
     PriorError
-        The power is no density of a known family: of a Logistic, HalfLogistic or Weibull; a tail that no longer ends.
+        The power is not a density of a known family: for a Logistic, HalfLogistic or Weibull prior, or a tail that
+        is no longer integrable.
 
     Examples
     --------
@@ -39,15 +40,15 @@ def power_prior(prior: Prior, alpha: float) -> Prior:
     cut = {} if prior.lower is None else {"lower": prior.lower}
     try:
         return Prior(name, **arguments, **cut)
-    except PriorError as error:  # an argument out of range: said in the words of the question
+    except PriorError as error:  # an argument out of range: raised as an error about the power
         raise _no_power(prior, alpha) from error
 
 
 def _no_power(prior: Prior, alpha: float) -> PriorError:
     known = ", ".join(name for name, entry in DISTRIBUTIONS.items() if entry.power is not None)
     return PriorError(
-        "this prior to this power is no prior of a known family",
+        "this prior to this power is not a prior of a known family",
         got=f"{prior} to the power {alpha:g}",
         allowed=f"a positive power of {known} that has a finite integral",
-        do="compare priors by name instead, by pp.prior_grid",
+        do="compare named priors instead, with pp.prior_grid",
     )

@@ -1,7 +1,7 @@
-"""Priors as plain records: a distribution's name and its arguments, in PyMC's names.
+"""Priors as plain records: the name of a distribution and its arguments, with PyMC's names.
 
-No PyMC is imported here. The table of distributions says which arguments each takes, what they may be,
-and how each answers to a change of units, so that a prior stated on the original scale can be
+PyMC is not imported here. The table of distributions defines the arguments of each, their allowed values, and
+their behaviour under a change of units, so that a prior stated on the original scale can be
 used by a sampler that works on a unit scale.
 """
 
@@ -41,8 +41,8 @@ class Prior:
         (cutpoints, several shares); LKJ (correlations); UnitInformation (all fixed effects together, see `pp.priors`);
         DiracDelta (a family's own `nu`, `alpha` or `phi`, fixed at c).
     **arguments
-        All of its arguments, finite numbers on the original scale of the parameter. `lower` beside those of a positive
-        distribution truncates it, nothing below: for a family's own `nu`, `alpha` or `phi`.
+        All arguments of the distribution, finite numbers on the original scale of the parameter. In addition, `lower`
+        truncates a positive distribution from below: for a family's own `nu`, `alpha` or `phi`.
 
     Raises
     ------
@@ -62,7 +62,7 @@ class Prior:
     distribution: str
     items: tuple[tuple[str, float], ...]
     lower: float | None
-    """Where it is truncated; None for nowhere. A Uniform prior's own bound is an argument."""
+    """Lower truncation; None for no truncation. The bound of a Uniform prior is an argument instead."""
 
     def __init__(self, distribution: str, /, **arguments: float) -> None:
         if not isinstance(distribution, str) or distribution not in DISTRIBUTIONS:
@@ -90,10 +90,10 @@ class Prior:
     def _check_values(self) -> None:
         if self.lower is not None and not self.lower > 0:
             raise PriorError(
-                f"{self.distribution} has nothing below 0 to truncate",
+                f"the truncation of {self.distribution} must be above 0",
                 got=f"lower={self.lower:g}",
                 allowed="a number above 0",
-                do="leave lower out, or raise it",
+                do="leave lower out, or increase it",
             )
         positive = [a for a in self.arguments if a not in DISTRIBUTIONS[self.distribution].unbounded]
         for name in positive:
@@ -106,7 +106,7 @@ class Prior:
                 )
         if self.distribution == "PC" and not self.arguments["a"] < 1:
             raise PriorError(
-                "a is a probability",
+                "a must be a probability",
                 got=f"a={self.arguments['a']:g}",
                 allowed="between 0 and 1: P(sd > u) = a",
                 do="for instance Prior('PC', u=10, a=0.05): 5 % sure that the sd is above 10",
@@ -126,12 +126,12 @@ class Prior:
 
     @property
     def stated(self) -> dict[str, float]:
-        """All that was stated by name: the arguments, and `lower` of a truncated prior."""
+        """The stated arguments by name, with `lower` for a truncated prior."""
         return self.arguments | ({} if self.lower is None else {"lower": self.lower})
 
     @property
     def support(self) -> Support:
-        """Where the mass lies: real, coefficients, positive, unit, simplex, correlation or fixed."""
+        """The support of the distribution: real, coefficients, positive, unit, simplex, correlation or fixed."""
         return DISTRIBUTIONS[self.distribution].support
 
     @property
@@ -153,7 +153,7 @@ class Prior:
         return Prior(name, **arguments, **({} if self.lower is None else {"lower": self.lower}))
 
     def in_units_of(self, unit: float) -> "Prior":
-        """Return the prior of `parameter / unit`, when this is the prior of `parameter`.
+        """Return the prior of `parameter / unit`, where this is the prior of `parameter`.
 
         Examples
         --------
@@ -161,7 +161,9 @@ class Prior:
         Prior('Normal', mu=1, sigma=2)
         """
         if not (unit > 0 and math.isfinite(unit)):
-            raise PriorError("a unit is a positive number", got=repr(unit), allowed="above 0", do="rescale the data")
+            raise PriorError(
+                "a unit must be a positive number", got=repr(unit), allowed="above 0", do="rescale the data"
+            )
         roles = DISTRIBUTIONS[self.distribution].roles
         cut = {} if self.lower is None else {"lower": self.lower / unit}
         return Prior(self.distribution, **{a: _RESCALE[roles[a]](v, unit) for a, v in self.items}, **cut)
@@ -175,7 +177,7 @@ class Prior:
 
 
 def _number(value: object) -> float:
-    """Accept a finite number; anything else cannot be an argument of a stated prior."""
+    """Return a finite number as float; refuse anything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         item = getattr(value, "item", None)
         value = item() if callable(item) and getattr(value, "size", 0) == 1 else value
@@ -185,7 +187,7 @@ def _number(value: object) -> float:
         number = math.inf
     if not math.isfinite(number):
         raise PriorError(
-            "a prior's arguments are finite numbers",
+            "arguments of a prior must be finite numbers",
             got=repr(value)[:80],
             allowed="one int or float",
             do="give a number; to give each coefficient its own prior, name them: 'beta[x]', 'sd_g[x]'",

@@ -1,4 +1,4 @@
-"""Distributions that SciPy does not have, with the methods of those it has."""
+"""Distributions that SciPy does not have, with the methods of SciPy's distributions."""
 
 from abc import ABC, abstractmethod
 from typing import Any, override
@@ -9,7 +9,7 @@ __all__ = ["Fixed", "Folded", "Truncated"]
 
 
 class _Scalar(ABC):
-    """What the package asks of a distribution of one number."""
+    """Methods of a distribution of one number that the package uses."""
 
     @abstractmethod
     def logpdf(self, x: np.ndarray) -> np.ndarray:
@@ -33,7 +33,7 @@ class _Scalar(ABC):
 
 
 class Folded(_Scalar):
-    """|X| for a distribution symmetric about 0."""
+    """The distribution of |X| for a distribution of X that is symmetric about 0."""
 
     def __init__(self, whole: Any) -> None:
         self._whole = whole
@@ -56,7 +56,7 @@ class Folded(_Scalar):
 
 
 class Fixed(_Scalar):
-    """One value, with probability 1; its density is with respect to that."""
+    """A point mass at one value; the density is with respect to that point mass."""
 
     def __init__(self, value: float) -> None:
         self._value = value
@@ -79,7 +79,7 @@ class Fixed(_Scalar):
 
 
 class Truncated(_Scalar):
-    """A distribution given that it lies above `lower`."""
+    """A distribution truncated from below at `lower`."""
 
     def __init__(self, whole: Any, lower: float) -> None:
         self._whole, self._lower = whole, lower

@@ -1,9 +1,9 @@
 """The distributions of priors, one entry each.
 
-To add one, write its entry here and name it in the docstring of `Prior`. A density whose shape the compiled kernel
-does not know needs that shape in `distributions/density_kernel.py`. `docs/extend.md` has every step.
+To add one, write its entry here and name it in the docstring of `Prior`. If the compiled kernel does not have the shape
+of its density, add the shape to `distributions/density_kernel.py`. `docs/extend.md` has every step.
 
-Powers, p(x)^alpha normalised again:
+Powers p(x)^alpha, normalised:
 
     Normal(mu, s)            Normal(mu, s / sqrt(alpha)), and so the half-normal and the unit information prior
     StudentT(nu, mu, s)      StudentT(nu', mu, s sqrt(nu / nu')),   nu' = alpha (nu + 1) - 1; so the half-t
@@ -19,7 +19,7 @@ Powers, p(x)^alpha normalised again:
     Dirichlet(a)             Dirichlet(alpha (a - 1) + 1)
     Uniform                  itself
 
-Logistic, HalfLogistic and Weibull leave their family.
+Powers of Logistic, HalfLogistic and Weibull are not in the same family.
 """
 
 import math
@@ -59,7 +59,7 @@ def _t_constant(nu: float, sigma: float) -> float:
 
 
 def _t_power(p: float, nu: float, sigma: float) -> dict[str, float]:
-    """Degrees of freedom and scale of a t raised to a power; not a number where its tail no longer ends."""
+    """Return degrees of freedom and scale of a t raised to a power; NaN where the tail is not integrable."""
     power = p * (nu + 1) - 1
     return {"nu": power, "sigma": sigma * math.sqrt(nu / power) if power > 0 else math.nan}
 
@@ -191,4 +191,4 @@ DISTRIBUTIONS: Final[Mapping[str, Distribution]] = MappingProxyType(
         )
     }
 )  # fmt: skip
-"""By name, in PyMC's argument names."""
+"""All distributions by name, with PyMC's argument names."""

@@ -34,7 +34,7 @@ class Beta(Family):
     advice = MappingProxyType(
         {
             ("ends", True): (
-                "more proportions at the ends than the family makes: if these are counts of trials, use family "
+                "more proportions at the ends than the family implies: if these are counts of trials, use family "
                 "'binomial'"
             ),
         }
@@ -48,7 +48,7 @@ class Beta(Family):
     def tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         a, b = given.inner_mean * given.phi, (1 - given.inner_mean) * given.phi
         below = special.betainc(a, b, y)
-        # The slowest function here: its complement is worked out only where the difference from 1 has lost digits.
+        # The slowest function here: the complement is computed only where the difference from 1 has lost digits.
         return below, special.betaincc(a, b, y, out=1 - below, where=below > 0.5)
 
     @override
@@ -68,5 +68,5 @@ class Beta(Family):
     def pilot(
         self, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The overall mean, moved off the edges, and the variance of all rows."""
+        """Return the overall mean, moved away from 0 and 1, and the variance of all rows."""
         return np.asarray((y.sum() + 0.5) / (trials.sum() + 1)), np.asarray(np.var(y))

@@ -21,7 +21,7 @@ __all__ = ["Bernoulli", "Binomial"]
 
 
 class _Successes(Family):
-    """The mean of one trial is the probability of success; it has no parameter beside it."""
+    """The mean of one trial is the probability of success, which is the only parameter."""
 
     links = PROBABILITY_LINKS
     is_latent = True
@@ -36,7 +36,7 @@ class _Successes(Family):
     def pilot(
         self, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The overall probability, moved off the edges, and its variance in one trial."""
+        """Return the overall probability, moved away from 0 and 1, and the variance of one trial."""
         p = np.asarray((y.sum() + 0.5) / (trials.sum() + 1))
         return p, p * (1 - p)
 
@@ -77,7 +77,7 @@ class Bernoulli(_Successes):
 
 
 class Binomial(_Successes):
-    """Successes of a known number of trials."""
+    """y successes in a known number of trials."""
 
     name = "binomial"
     support = SUCCESSES
@@ -87,17 +87,23 @@ class Binomial(_Successes):
     advice = MappingProxyType(
         {
             ("dispersion", True): f"the successes are overdispersed: {EFFECT_OF_EACH_ROW}",
-            ("dispersion", False): "successes vary less than independent trials do: are trials independent?",
-            ("none_or_all", True): f"more rows at the ends than independent trials make: {EFFECT_OF_EACH_ROW}",
+            (
+                "dispersion",
+                False,
+            ): "successes vary less than those of independent trials: check whether the trials are independent",
+            (
+                "none_or_all",
+                True,
+            ): f"more rows with no or only successes than independent trials imply: {EFFECT_OF_EACH_ROW}",
         }
     )
-    advice_for_spreads = "an effect of each row, (1 | row), or a slope"
+    advice_for_spreads = "an effect for each row, (1 | row), or a slope"
 
     @override
     def log_density(self, given: Given, y: np.ndarray) -> np.ndarray:
         n, link = np.asarray(given.trials), given.probability
         choose = special.gammaln(n + 1) - special.gammaln(y + 1) - special.gammaln(n - y + 1)
-        # 0 successes of a probability that rounds to 0 weigh nothing.
+        # 0 successes with a probability that rounds to 0 contribute nothing.
         one = np.where(y > 0, link.log_success(given.eta), 0.0)
         other = np.where(n > y, link.log_failure(given.eta), 0.0)
         return choose + y * one + (n - y) * other

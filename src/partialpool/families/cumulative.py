@@ -46,7 +46,7 @@ class Cumulative(Family):
         edges = _category_edges(given)
         code = np.broadcast_to(y.astype(int)[None, :, None], (*given.eta.shape, 1))
         below = np.take_along_axis(edges, code, axis=2)[..., 0]
-        # P(new > y) is a failure beyond y's own upper edge; nothing lies above the highest category.
+        # P(new > y) is the probability of a failure beyond y's upper edge; it is 0 for the highest category.
         beyond = np.exp(given.probability.log_failure(_distances(given)))
         beyond = np.concatenate([beyond, np.zeros((*given.eta.shape, 1))], axis=2)
         return below, np.take_along_axis(beyond, code, axis=2)[..., 0]
@@ -58,7 +58,7 @@ class Cumulative(Family):
 
     @override
     def register(self, given: "TensorGiven") -> "pt.TensorVariable":
-        """Register the categories; cutpoints are at the predictors' means."""
+        """Register the observed categories; the cutpoints are those at the predictors' means."""
         cutpoints = given.parameters["cutpoints"]
         if given.link.name == "logit":
             return given.pm.OrderedLogistic(
@@ -82,14 +82,14 @@ class Cumulative(Family):
 
     @override
     def residual_moments(self, given: Given) -> tuple[np.ndarray, np.ndarray]:
-        """Categories have neither mean nor variance, and their checks need none."""
+        """Return placeholders: categories have neither mean nor variance, and their checks use neither."""
         return given.eta, np.ones_like(given.eta)
 
     @override
     def pilot(
         self, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Categories have neither."""
+        """Raise an error: categories have neither mean nor variance."""
         raise NotImplementedError
 
     @override
@@ -102,12 +102,12 @@ class Cumulative(Family):
 
 
 def _distances(given: Given) -> np.ndarray:
-    """Cutpoints less the linear predictor, (draws, rows, K - 1)."""
+    """Return the cutpoints minus the linear predictor, (draws, rows, K - 1)."""
     return given.parameters["cutpoints"][:, None, :] - given.eta[:, :, None]
 
 
 def _category_edges(given: Given) -> np.ndarray:
-    """P(y <= k) at the edges of the categories, (draws, rows, K + 1)."""
+    """Return P(y <= k) at the edges of the categories, (draws, rows, K + 1)."""
     below = given.link.inverse(_distances(given))
     zero = np.zeros((*given.eta.shape, 1))
     return np.concatenate([zero, below, zero + 1], axis=2)

@@ -1,4 +1,4 @@
-"""A waiting time without memory: a positive response whose sd is its mean."""
+"""The exponential family: positive, memoryless waiting times whose sd equals their mean."""
 
 from collections.abc import Callable
 from types import MappingProxyType
@@ -33,8 +33,8 @@ class Exponential(Family):
     logarithmic_axis = True
     advice = MappingProxyType(
         {
-            ("dispersion", True): "times scatter more than an exponential's: try family 'gamma' or 'lognormal'",
-            ("dispersion", False): "times scatter less than an exponential's: use family 'gamma'",
+            ("dispersion", True): "times vary more than exponential ones: try family 'gamma' or 'lognormal'",
+            ("dispersion", False): "times vary less than exponential ones: use family 'gamma'",
         }
     )
     advice_for_spreads = "family 'gamma', or a slope"
@@ -61,14 +61,14 @@ class Exponential(Family):
 
     @override
     def variance_needs_mean(self, link: Link) -> bool:
-        """Under a log link the variance is ln 2 at every mean."""
+        """Whether the link is not the log, under which the variance is ln 2 at every mean."""
         return link.name != "log"
 
     @override
     def pilot(
         self, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The mean of all rows, and its square."""
+        """Return the mean of all rows, and its square."""
         mean = np.full(len(y), np.mean(y))
         return mean, mean**2
 

@@ -1,6 +1,6 @@
-"""A family: the distribution of a response given its linear predictor, and everything the package asks of it.
+"""Base class of the families: the distribution of a response given its linear predictor.
 
-Each family is a subclass in a file of its own. To add one whose link exists: write that file, list it in
+Each family is a subclass in a separate file. To add one whose link exists: write that file, list it in
 `families/registry.py`, give it a row in `docs/defaults.md` (`docs/extend.md` has every step).
 """
 
@@ -27,10 +27,10 @@ __all__ = ["EFFECT_OF_EACH_ROW", "SHAPE_PRIOR", "Family", "Notation", "Own"]
 
 Own = Mapping[str, np.ndarray]
 SHAPE_PRIOR: Final = Prior("InverseGamma", alpha=0.4, beta=0.3)
-"""Of shapes and precisions, what brms takes for the negative binomial's shape alone: little mass at 0, a tail heavy
-enough for nearly Poisson data."""
-EFFECT_OF_EACH_ROW: Final = "add an effect of each row: a column of row numbers, (1 | row)"
-"""What to try where counts or successes vary more than the family says."""
+"""Default prior of shapes and precisions; brms uses it for the shape of the negative binomial only. It has little mass
+at 0, and a tail heavy enough for nearly Poisson data."""
+EFFECT_OF_EACH_ROW: Final = "add an effect for each row: a column of row numbers, (1 | row)"
+"""Advice where counts or successes vary more than the family implies."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class Notation:
     Attributes
     ----------
     distribution
-        Its name.
+        Name of the distribution.
     arguments
-        Pairs of a label, which may be empty, and what it stands before: `location` (the inverse link of the linear
+        Pairs of a label, which may be empty, and the labelled argument: `location` (the inverse link of the linear
         predictor), `trials`, or a parameter of the family.
     """
 
@@ -51,50 +51,50 @@ class Notation:
 
 
 class Family(ABC):
-    """A response distribution. Subclasses say what is true of it; the package asks for no more.
+    """A response distribution. Subclasses define everything the package uses.
 
     Arrays of the linear predictor have shape (draws, rows), those of parameters (draws, 1); densities and draws have
     the shape of the linear predictor.
     """
 
     name: ClassVar[str]
-    """As written in a specification."""
+    """Name in a specification."""
     support: ClassVar[Support]
-    """What the response can be."""
+    """Values that the response can take."""
     links: ClassVar[tuple[str, ...]]
-    """The links it knows, the default first."""
+    """The available links, the default first."""
     parameters: ClassVar[tuple[tuple[str, Prior], ...]] = ()
-    """Its own parameters with their default prior, in units of the response's sd where `in_response_units` has it."""
+    """The family's parameters and default priors, in units of the response's sd for those in `in_response_units`."""
     in_response_units: ClassVar[frozenset[str]] = frozenset()
     on_log_scale: ClassVar[bool] = False
-    """Whether the location describes log(y), so that scales come from log(y)."""
+    """Whether the location is that of log(y), so that scales are computed from log(y)."""
     is_normal: ClassVar[bool] = False
     """Whether the response, or its logarithm, is normal."""
     is_latent: ClassVar[bool] = False
-    """Whether a latent variable of known variance stands behind the response."""
+    """Whether the response is determined by a latent variable of known variance."""
     has_mean: ClassVar[bool] = True
     """Whether the response has a mean and a variance: ordered categories have neither."""
     takes_se: ClassVar[bool] = False
-    """Whether known standard errors can take the place of sigma."""
+    """Whether known standard errors can replace sigma."""
     log_concave_links: ClassVar[frozenset[str]] = frozenset()
     """Links under which the log density is concave in the linear predictor."""
     notation: ClassVar[Notation | None] = None
-    """How it is written; None for cutpoints, which have an equation of their own."""
+    """How the family is written; None for cutpoints, which have a separate equation."""
     variance_formula: ClassVar[str] = ""
     """Var(y | mean) in words; binomial: of one trial."""
     checks: ClassVar[tuple[str, ...]] = ()
-    """Statistics of `posterior_checks` in which models of this family most often miss the data."""
+    """Statistics of `posterior_checks` in which models of this family most often fail to match the data."""
     picture: ClassVar[Literal["frequencies", "calibration", "categories", "densities", "distributions"]]
-    """How data and new responses are drawn over each other."""
+    """Type of picture in which data and new responses are compared."""
     logarithmic_axis: ClassVar[bool] = False
     """Whether responses are drawn along a logarithmic axis."""
     advice: ClassVar[Mapping[tuple[str, bool], str]] = MappingProxyType({})
-    """What to try where a statistic of the data lies above (True) or below what the model makes."""
+    """Advice where a statistic of the data is above (True) or below its distribution under the model."""
     advice_for_spreads: ClassVar[str] = "a slope, or a predictor that differs within levels"
-    """What to try where spreads within levels differ more than the family says."""
+    """Advice where spreads within levels differ more than the family implies."""
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
-        """Refuse: a family is a constant."""
+        """Raise an error: families are constants."""
         raise AttributeError(f"{type(self).__name__}.{name} cannot be changed")
 
     @property
@@ -109,30 +109,30 @@ class Family(ABC):
 
     @property
     def is_continuous(self) -> bool:
-        """Whether no single value of the response has a probability of its own."""
+        """Whether every single value of the response has probability 0."""
         return self.support.is_continuous
 
     @property
     def has_cutpoints(self) -> bool:
-        """Whether cutpoints take the place of the intercept."""
+        """Whether the model has cutpoints in place of an intercept."""
         return any(name == "cutpoints" for name, _ in self.parameters)
 
     @property
     def shapes(self) -> tuple[str, ...]:
-        """Its own parameters that are no scale and no cutpoints."""
+        """The family's parameters other than the scale and cutpoints."""
         return tuple(name for name, _ in self.parameters if name not in (SIGMA, "cutpoints"))
 
     @property
     def is_scored(self) -> bool:
-        """Whether the distribution has no parameter but its mean, so that Fisher scoring fits it."""
+        """Whether the mean is the distribution's only parameter, so that Fisher scoring can fit it."""
         return self.has_mean and not self.parameters
 
     def latent_variance(self, link: Link) -> float | None:
-        """Return the variance of the latent variable behind the response; None where there is none."""
+        """Return the variance of the response's latent variable; None where there is none."""
         return link.latent_variance if self.is_latent and isinstance(link, ProbabilityLink) else None
 
     def is_additive(self, link: Link) -> bool:
-        """Whether a residual of one variance is added to the linear predictor."""
+        """Whether the residual is added to the linear predictor and has a single variance."""
         return self.is_latent or (self.is_normal and link.is_identity)
 
     @abstractmethod
@@ -141,7 +141,7 @@ class Family(ABC):
 
     @abstractmethod
     def tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Evaluate P(new < y) and P(new > y). Both, since 1 - P has no digits left far out."""
+        """Evaluate P(new < y) and P(new > y). Both, since 1 - P loses all digits far in the tails."""
 
     @abstractmethod
     def draw(self, given: Given, rng: np.random.Generator) -> np.ndarray:
@@ -159,7 +159,7 @@ class Family(ABC):
         mean, square
             E m and E m^2; binomial: of one trial.
         own
-            The family's parameters, broadcastable to `mean`; known standard errors stand for `sigma`.
+            The family's parameters, broadcastable to `mean`; `sigma` may be known standard errors.
         """
         raise NotImplementedError
 
@@ -171,7 +171,7 @@ class Family(ABC):
         return self.expected_variance(mean, mean**2, own)
 
     def on_mean_scale(self, link: Link, eta: np.ndarray, own: Own) -> tuple[Link, np.ndarray]:
-        """Return the link and the linear predictor of which the mean is the inverse."""
+        """Return the link and linear predictor such that the mean is the inverse link of the predictor."""
         return link, eta
 
     def mean(self, link: Link, eta: np.ndarray, spread: np.ndarray | None, own: Own) -> np.ndarray:
@@ -180,7 +180,7 @@ class Family(ABC):
         Parameters
         ----------
         eta, spread
-            (draws, rows); no spread for nothing to integrate out.
+            (draws, rows); a spread of None means that nothing is integrated out.
         own
             The family's parameters.
 
@@ -193,7 +193,7 @@ class Family(ABC):
         return link.inverse(eta) if spread is None else link.mean_over_normal(eta, spread)
 
     def residual_moments(self, given: Given) -> tuple[np.ndarray, np.ndarray]:
-        """Return mean and variance by which residuals are standardised, of the logarithm where `on_log_scale`.
+        """Return mean and variance for standardising residuals, those of the logarithm where `on_log_scale`.
 
         Both of shape (draws, rows), or one that broadcasts to it.
         """
@@ -211,13 +211,13 @@ class Family(ABC):
         Parameters
         ----------
         link
-            Of the model.
+            The model's link.
         mean
-            Mean of the response, of any shape; any value where `variance_needs_mean` says it plays no part.
+            Mean of the response, of any shape; not used where `variance_needs_mean` is false.
         own
             The family's parameters, broadcastable to `mean`.
         known
-            Mean square of known standard errors, which stands for sigma^2; None where sigma is estimated.
+            Mean square of known standard errors, which replaces sigma^2; None where sigma is estimated.
         """
         latent = self.latent_variance(link)
         if latent is not None:
@@ -226,7 +226,7 @@ class Family(ABC):
         return link.variance_of_prediction(mean, variance), link.words_of_variance(self.variance_formula)
 
     def observed_sd(self, link: Link, y: np.ndarray, shift: np.ndarray) -> float | None:
-        """Return the sd of the data, offset taken off, on the scale of `predictor_variance`; None where it has none."""
+        """Return the sd of the data minus the offset, on the scale of `predictor_variance`; None if not defined."""
         return None if self.support.mean_is_probability else link.observed_sd(y, shift)
 
     @abstractmethod
@@ -238,9 +238,9 @@ class Family(ABC):
         Parameters
         ----------
         y, trials
-            The response, of the logarithm where `on_log_scale`, and trials (1 where there are none), (rows,).
+            The response, its logarithm where `on_log_scale`, and trials (1 where there are none), (rows,).
         residual
-            Works out the residual variance once every level has its own mean, for families that have one.
+            Computes the residual variance around level means, for families that have one.
         """
 
     def pilot_information(
@@ -251,5 +251,5 @@ class Family(ABC):
         return trials * link.slope(link.forward(mean)) ** 2 / variance
 
     def starting_mean(self, y: np.ndarray, trials: np.ndarray) -> np.ndarray:
-        """Return the responses as means, moved off the edges, where Fisher scoring begins."""
+        """Return the responses, moved away from the bounds, as the means at which Fisher scoring starts."""
         return (y + 0.5) / (trials + 1)

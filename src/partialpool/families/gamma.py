@@ -58,12 +58,12 @@ class Gamma(Family):
 
     @override
     def variance_needs_mean(self, link: Link) -> bool:
-        """Under a log link the variance is ln(1 + 1 / alpha) at every mean."""
+        """Whether the link is not the log, under which the variance is ln(1 + 1 / alpha) at every mean."""
         return link.name != "log"
 
     @override
     def pilot(
         self, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and variance of all rows."""
+        """Return the mean and variance of all rows."""
         return np.full(len(y), np.mean(y)), np.asarray(np.var(y))

@@ -38,13 +38,13 @@ class Gaussian(LocationScale):
                 "try family 'lognormal' or 'gamma' if the response is positive, or a transformed response"
             ),
             ("skewness", False): "residuals are skewed to the left: try a transformed response",
-            ("tails", True): "look at the rows with the largest residuals; a heavier tail: family 'student_t'",
-            ("tails", False): "no residual is as large as a normal one would be: look whether values are cut",
+            ("tails", True): "check the rows with the largest residuals; for heavy tails, family 'student_t'",
+            ("tails", False): "residuals are smaller than normal ones would be: check whether values are truncated",
             ("spread", True): (
                 "the spread changes with the mean: try family 'lognormal' or 'gamma' if the response is positive, or "
                 "a slope"
             ),
-            ("spread", False): "the spread falls with the mean: look for a ceiling, or a slope that varies",
+            ("spread", False): "the spread decreases with the mean: check for a ceiling, or let a slope vary",
         }
     )
     advice_for_spreads = "family 'student_t', 'lognormal', or a slope"

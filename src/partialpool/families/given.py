@@ -1,4 +1,4 @@
-"""What a response is conditional on."""
+"""The quantities that a response is conditional on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ class Given:
     Attributes
     ----------
     link
-        Of the model.
+        The model's link.
     eta
         Linear predictor, (draws, rows).
     parameters
         By name, (draws, 1); cutpoints (draws, K - 1).
     trials, se
-        Of each row, (rows,), or None.
+        Trials and known standard error of each row, (rows,), or None.
     """
 
     link: Link
@@ -40,19 +40,19 @@ class Given:
 
     @property
     def inner_mean(self) -> np.ndarray:
-        """A proportion's mean, off the ends to which it may round."""
+        """The mean of a proportion, kept away from 0 and 1, to which it may round."""
         return np.clip(self.mean, np.finfo(float).eps, 1 - np.finfo(float).eps)
 
     @property
     def probability(self) -> ProbabilityLink:
-        """The link, of a probability."""
+        """The link of a family whose mean is a probability."""
         if not isinstance(self.link, ProbabilityLink):
-            raise TypeError(f"{self.link.name} is no link of probabilities")
+            raise TypeError(f"{self.link.name} is not a link for probabilities")
         return self.link
 
     @property
     def scaled(self) -> Mapping[str, np.ndarray]:
-        """The parameters, known standard errors in place of sigma."""
+        """The parameters, with known standard errors in place of sigma."""
         return self.parameters if self.se is None else {**self.parameters, SIGMA: self.se}
 
     @property

@@ -1,12 +1,12 @@
-"""A link: everything the package asks of one.
+"""Base classes of the links.
 
-Effects enter the mean through the linear predictor alone, a sum of normals: however many are integrated out, what is
-left is one integral, E m(eta + u), u ~ N(0, s), m the inverse link. It has a closed form for the identity, log,
+Effects enter the mean only through the linear predictor, as a sum of normals. Integrating out any number of them is
+therefore a single integral, E m(eta + u), u ~ N(0, s), m the inverse link. It has a closed form for the identity, log,
 square-root and probit links,
 
     eta,   exp(eta + s / 2),   eta^2 + s,   Phi(eta / sqrt(1 + s)),
 
-and is worked out by the trapezoidal rule for logit and cloglog (`families/normal_integral.py`).
+and is computed by the trapezoidal rule for logit and cloglog (`families/normal_integral.py`).
 """
 
 from abc import ABC, abstractmethod
@@ -23,22 +23,22 @@ __all__ = ["IntegratedLink", "Link", "ProbabilityLink"]
 
 
 class Link(ABC):
-    """From the mean of a response to the linear predictor, elementwise on arrays."""
+    """A function from the mean of a response to the linear predictor, elementwise on arrays."""
 
     name: ClassVar[str]
     is_identity: ClassVar[bool] = False
     has_closed_mean: ClassVar[bool] = True
     """Whether the mean over a normal linear predictor has a closed form."""
     takes_any_predictor: ClassVar[bool] = True
-    """Whether every linear predictor has a mean that a response can have; else only those above 0."""
+    """Whether every linear predictor corresponds to a valid mean; otherwise only those above 0 do."""
     written_location: ClassVar[str] = ""
-    """The link of the mean response in words, of links that carry units: there the data say where the intercept is."""
+    """The link of the mean response in words, for links with units, where the intercept's prior uses the data."""
     coefficients_are_log_ratios: ClassVar[bool] = False
-    """Whether a unit of the linear predictor is a factor of the mean."""
+    """Whether adding to the linear predictor multiplies the mean."""
     coefficient_ratio: ClassVar[str] = ""
-    """What exp(coefficient) is called, as a heading; empty where it has no name."""
+    """Name of exp(coefficient), as a heading; empty where it has none."""
     as_function: ClassVar[str] = ""
-    """Name of the inverse as a function, where it has one of its own."""
+    """Name of the inverse as a function, where it has one."""
 
     @abstractmethod
     def inverse(self, eta: np.ndarray) -> np.ndarray:
@@ -86,7 +86,8 @@ class Link(ABC):
     def population_mean(self, eta: np.ndarray, spread: np.ndarray) -> np.ndarray:
         """Return E m(eta + u) where it has a closed form; else the mean at the typical level, u = 0.
 
-        The delta method is taken there under logit and cloglog, where a mean over groups would flatten its slope.
+        Under logit and cloglog the delta method is applied at the typical level, since a mean over groups would flatten
+        the slope.
         """
         return self.mean_over_normal(eta, spread) if self.has_closed_mean else self.inverse(eta)
 
@@ -95,21 +96,21 @@ class Link(ABC):
         return variance * self.forward_slope(mean) ** 2
 
     def words_of_variance(self, formula: str) -> str:
-        """Say how `variance_of_prediction` is made of a formula of Var(y | mean)."""
+        """Describe how `variance_of_prediction` follows from a formula for Var(y | mean)."""
         return f"delta method, Var = {formula}"
 
     def observed_sd(self, y: np.ndarray, shift: np.ndarray) -> float | None:
-        """Return the sd of the data, offset taken off, on the scale of the linear predictor; None where it has none."""
+        """Return the sd of the data minus the offset, on the scale of the linear predictor; None if not defined."""
         return None
 
     @property
     def scale_in_words(self) -> str:
-        """The end of "sd ...": nothing for the identity, else " on the log scale"."""
+        """The words after "sd ...": empty for the identity, else " on the log scale"."""
         return "" if self.is_identity else f" on the {self.name} scale"
 
 
 class ProbabilityLink(Link):
-    """A link of probabilities, behind which a latent variable of known variance stands."""
+    """A link for probabilities; it corresponds to a latent variable of known variance."""
 
     latent_variance: ClassVar[float]
     is_symmetric: ClassVar[bool] = True
@@ -129,11 +130,11 @@ class ProbabilityLink(Link):
 
 
 class IntegratedLink(ProbabilityLink):
-    """A link whose means over a normal are worked out by the trapezoidal rule."""
+    """A link whose means over a normal are computed by the trapezoidal rule."""
 
     has_closed_mean = False
     strip: ClassVar[float]
-    """How far from the real line the inverse is analytic and bounded."""
+    """Distance from the real line within which the inverse is analytic and bounded."""
 
     @override
     def mean_over_normal(self, eta: np.ndarray, spread: np.ndarray) -> np.ndarray:

@@ -56,7 +56,7 @@ class Identity(Link):
 
 
 class Log(Link):
-    """Means above 0; coefficients are log ratios."""
+    """The logarithm, for means above 0; coefficients are log ratios."""
 
     name = "log"
     coefficients_are_log_ratios = True
@@ -143,7 +143,7 @@ class Sqrt(Link):
 
 
 class Inverse(Link):
-    """One over the mean, which has no mean over a normal linear predictor."""
+    """One over the mean; under a normal linear predictor the response has no mean."""
 
     name = "inverse"
     written_location = "1 / mean y"
@@ -172,7 +172,7 @@ class Inverse(Link):
 
     @override
     def mean_over_normal(self, eta: np.ndarray, spread: np.ndarray) -> np.ndarray:
-        """Refuse: 1 / eta has no mean under a normal eta.
+        """Raise an error: 1 / eta has no mean under a normal eta.
 
         Raises
         ------
@@ -188,7 +188,7 @@ class Inverse(Link):
 
     @override
     def covariance_over_normal(self, eta: np.ndarray, shared: np.ndarray, spread: np.ndarray) -> np.ndarray:
-        return self.mean_over_normal(eta, spread)  # refused
+        return self.mean_over_normal(eta, spread)  # raises the error
 
 
 class Logit(IntegratedLink):
@@ -233,7 +233,7 @@ class Logit(IntegratedLink):
 
 
 class Probit(ProbabilityLink):
-    """Quantiles of a normal."""
+    """Quantiles of the standard normal."""
 
     name = "probit"
     latent_variance = 1.0
@@ -328,4 +328,4 @@ LINKS: Final[Mapping[str, Link]] = MappingProxyType(
 )
 """Every link by name."""
 PROBABILITY_LINKS: Final = tuple(name for name, link in LINKS.items() if isinstance(link, ProbabilityLink))
-"""Names of the links of probabilities, the default first."""
+"""Names of the links for probabilities, the default first."""

@@ -1,4 +1,4 @@
-"""Families of a location and a scale sigma that is free of the mean: gaussian, Student t, lognormal."""
+"""Families with a location and a scale sigma that does not depend on the mean: gaussian, Student t, lognormal."""
 
 from collections.abc import Callable
 from typing import ClassVar, Final, override
@@ -17,14 +17,14 @@ SIGMA_PRIOR: Final = (SIGMA, Prior("HalfStudentT", nu=3, sigma=1))
 
 
 class LocationScale(Family):
-    """The linear predictor, through the link, is the location; sigma is the scale, unless standard errors are known."""
+    """A family whose location is the inverse link of the predictor; its scale is sigma or known standard errors."""
 
     parameters: ClassVar[tuple[tuple[str, Prior], ...]] = (SIGMA_PRIOR,)
     in_response_units = frozenset({SIGMA})
 
     @override
     def variance_needs_mean(self, link: Link) -> bool:
-        """Only the slope of another link than the identity depends on the mean."""
+        """Whether the link is not the identity: only then the slope depends on the mean."""
         return not link.is_identity
 
     @override
@@ -40,26 +40,26 @@ class LocationScale(Family):
         return variance * link.forward_slope(mean) ** 2, f"delta method, Var = {text}"
 
     def spread_of(self, square: np.ndarray, text: str, own: Own) -> tuple[np.ndarray, str]:
-        """Return the variance of a response whose squared scale is given, and its words."""
+        """Return the variance of a response with this squared scale, and its description."""
         return square, text
 
     @override
     def observed_sd(self, link: Link, y: np.ndarray, shift: np.ndarray) -> float | None:
-        """Return the sd of the response, offset taken off; under another link than the identity there is none."""
+        """Return the sd of the response minus the offset; None for links other than the identity."""
         return link.observed_sd(y, shift) if link.is_identity else None
 
     @override
     def pilot(
         self, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The mean of all rows, and the residual variance or the known ones."""
+        """Return the mean of all rows, and the residual variance or the known ones."""
         return np.full(len(y), np.mean(y)), np.broadcast_to(residual(), len(y))
 
     @override
     def pilot_information(
         self, link: Link, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
     ) -> np.ndarray:
-        """Return slope^2 / Var(y): under the identity link a mean of any sign does."""
+        """Return slope^2 / Var(y); under the identity link the mean may have any sign."""
         mean, variance = self.pilot(y, trials, residual)
         slope = 1.0 if link.is_identity else 1 / link.forward_slope(mean)
         return slope**2 / variance

@@ -38,9 +38,9 @@ class LogNormal(LocationScale):
     logarithmic_axis = True
     advice = MappingProxyType(
         {
-            ("skewness", True): "the logarithm is skewed to the right still: look at the largest responses",
+            ("skewness", True): "the logarithm is still skewed to the right: check the largest responses",
             ("skewness", False): "the logarithm is skewed to the left: try family 'gamma' or 'gaussian'",
-            ("tails", True): "look at the rows with the largest residuals",
+            ("tails", True): "check the rows with the largest residuals",
         }
     )
     advice_for_spreads = "family 'gamma', or a slope"
@@ -68,12 +68,12 @@ class LogNormal(LocationScale):
 
     @override
     def on_mean_scale(self, link: Link, eta: np.ndarray, own: Own) -> tuple[Link, np.ndarray]:
-        """The mean is exp(eta + sigma^2 / 2)."""
+        """Return the log link and eta + sigma^2 / 2: the mean is exp(eta + sigma^2 / 2)."""
         return LINKS["log"], eta + own[SIGMA] ** 2 / 2
 
     @override
     def spread_of(self, square: np.ndarray, text: str, own: Own) -> tuple[np.ndarray, str]:
-        """Return sigma^2 as it is, of the logarithm."""
+        """Return sigma^2, the variance of the logarithm, unchanged."""
         return square, f"{text}, on the log scale"
 
     @override
@@ -83,12 +83,12 @@ class LogNormal(LocationScale):
 
     @override
     def observed_sd(self, link: Link, y: np.ndarray, shift: np.ndarray) -> float | None:
-        """Return the sd of log y, offset taken off."""
+        """Return the sd of log y minus the offset."""
         return link.observed_sd(np.log(y), shift)
 
     @override
     def pilot(
         self, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The mean of log y, and the residual variance of log y."""
+        """Return the mean and the residual variance of log y."""
         return super().pilot(np.log(y), trials, residual)

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 __all__ = ["NegativeBinomial"]
 
 _PILOT_SHAPE: Final = 2.0
-"""That the pilot assumes."""
+"""Shape that `pilot` assumes."""
 
 
 class NegativeBinomial(Family):
-    """A Poisson whose mean varies as a gamma of shape alpha."""
+    """A Poisson distribution whose mean has a gamma distribution of shape alpha."""
 
     name = "negative_binomial"
     support = COUNT
@@ -39,9 +39,9 @@ class NegativeBinomial(Family):
         {
             ("dispersion", True): f"the counts are still overdispersed: {EFFECT_OF_EACH_ROW}",
             ("zeros", True): MORE_ZEROS,
-            ("largest", True): "look at the rows with the largest counts, or at a missing predictor",
+            ("largest", True): "check the rows with the largest counts, or consider a missing predictor",
             ("largest", False): (
-                "the largest counts are smaller than the family makes: look whether counts have a ceiling"
+                "the largest counts are smaller than the family implies: check whether counts have a ceiling"
             ),
         }
     )
@@ -52,7 +52,7 @@ class NegativeBinomial(Family):
 
     @override
     def tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """As of a binomial, with q = alpha / (alpha + mean): I_q(alpha, y) and I_p(y + 1, alpha)."""
+        """Return the tails as for a binomial, with q = alpha / (alpha + mean): I_q(alpha, y) and I_p(y + 1, alpha)."""
         total = given.alpha + given.mean
         below = np.where(y > 0, special.betainc(given.alpha, np.maximum(y, 1), given.alpha / total), 0.0)
         return below, special.betainc(y + 1, given.alpha, given.mean / total)
@@ -74,6 +74,6 @@ class NegativeBinomial(Family):
     def pilot(
         self, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Each row's own count."""
+        """Return means and variances based on each row's count."""
         mean = y + 0.5
         return mean, mean + mean**2 / _PILOT_SHAPE

@@ -1,9 +1,9 @@
 """The mean of a bounded function of a normal variable, by the trapezoidal rule.
 
-On a normal weight the rule converges geometrically: with nodes h sds apart the error is of the order
+With a normal weight the rule converges geometrically: with nodes h sds apart the error is of the order
 exp(a^2 / 2 - 2 pi a / h) for any a <= 2 pi / h such that the integrand is analytic within a sds of the real line
-(Trefethen & Weideman 2014, SIAM Review 56:385). The logistic function is so within pi / sqrt(s), the complementary
-log-log within pi / (2 sqrt(s)), beside which its growth asks for a little less.
+(Trefethen & Weideman 2014, SIAM Review 56:385). The logistic function is analytic within pi / sqrt(s), the
+complementary log-log within pi / (2 sqrt(s)), where its growth requires a slightly smaller value.
 """
 
 from collections.abc import Callable
@@ -15,11 +15,11 @@ import numpy as np
 __all__ = ["mean_over_normal"]
 
 _SPREADS: Final = (0.0, 0.6, 1.2, 2.5, 5.0, 10.0, 40.0, np.inf)
-"""Classes of sds that share nodes; beyond 40 on a logit scale accuracy goes down, slowly."""
+"""Classes of sds that share nodes; beyond 40 on a logit scale accuracy decreases slowly."""
 _REACH: Final = 6.5
-"""Nodes end here, in sds: what lies beyond weighs 1e-10."""
+"""Distance of the outermost nodes, in sds: the weight beyond is 1e-10."""
 _BLOCK: Final = 1 << 15
-"""Elements at once: they stay in the cache while the nodes pass over them."""
+"""Elements evaluated at once, such that they fit into the cache for all nodes."""
 
 
 def mean_over_normal(
@@ -34,13 +34,13 @@ def mean_over_normal(
     Parameters
     ----------
     function
-        Elementwise, bounded; takes x, and the others.
+        An elementwise, bounded function of x and `others`.
     centre, variance
         Arrays of one shape.
     *others
-        What else the function reads of each element, of the same shape.
+        Other arguments of the function, of the same shape.
     strip
-        How far from the real line the function is analytic and bounded; it sets the distance of the nodes.
+        Distance from the real line within which the function is analytic and bounded; it determines the step.
 
     Returns
     -------
@@ -69,8 +69,8 @@ def mean_over_normal(
 
 
 def _nodes(distance: float) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes and weights on the standard normal, for an integrand analytic within so many sds."""
-    # a^2 / 2 - 2 pi a / h = -20, exp(-20) = 2e-9; for a beyond sqrt(40) the weight alone sets the step.
+    """Return nodes and weights on the standard normal, for an integrand that is analytic within `distance` sds."""
+    # a^2 / 2 - 2 pi a / h = -20, exp(-20) = 2e-9; for a beyond sqrt(40) only the weight determines the step.
     near = min(distance, np.sqrt(40))
     step = 2 * np.pi * near / (20 + near**2 / 2)
     reach = np.ceil(_REACH / step)

@@ -21,13 +21,13 @@ __all__ = ["MORE_ZEROS", "Poisson", "draw_counts"]
 
 _LARGE_COUNT: Final = 1e12
 MORE_ZEROS: Final = (
-    "more zeros than the family makes: if a second process makes them, model zero or not (family 'bernoulli') and the "
-    "counts above zero separately; zero-inflated families are not in this package"
+    "more zeros than the family implies: if a second process generates them, model zero or not (family 'bernoulli') "
+    "and the counts above zero separately; zero-inflated families are not in this package"
 )
 
 
 def draw_counts(mean: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw counts as floats; beyond 1e12, where NumPy ends and the spread is one in a million, the mean itself."""
+    """Draw counts as floats; for means above 1e12 (NumPy's limit; the relative sd is 1e-6) return the mean."""
     return np.where(mean > _LARGE_COUNT, mean, rng.poisson(np.minimum(mean, _LARGE_COUNT)))
 
 
@@ -45,8 +45,8 @@ class Poisson(Family):
     advice = MappingProxyType(
         {
             ("dispersion", True): "the counts are overdispersed: use family 'negative_binomial'",
-            ("zeros", True): f"use family 'negative_binomial'; if that has too few zeros still: {MORE_ZEROS}",
-            ("largest", True): "larger counts than the family makes: use family 'negative_binomial'",
+            ("zeros", True): f"use family 'negative_binomial'; if that still has too few zeros: {MORE_ZEROS}",
+            ("largest", True): "larger counts than the family implies: use family 'negative_binomial'",
         }
     )
     advice_for_spreads = "family 'negative_binomial', or a slope"
@@ -55,7 +55,7 @@ class Poisson(Family):
     def log_density(self, given: Given, y: np.ndarray) -> np.ndarray:
         mean = given.mean
         log_mean = given.eta if given.link.name == "log" else np.log(mean)
-        # No count of a mean that rounds to 0 weighs nothing.
+        # A count of 0 with a mean that rounds to 0 contributes nothing.
         return np.where(y > 0, y * log_mean, 0.0) - mean - special.gammaln(y + 1)
 
     @override
@@ -78,17 +78,17 @@ class Poisson(Family):
 
     @override
     def variance_needs_mean(self, link: Link) -> bool:
-        """Under the square root the variance is 1/4 at every mean."""
+        """Whether the link is not the square root, under which the variance is 1/4 at every mean."""
         return link.name != "sqrt"
 
     @override
     def pilot(
         self, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Each row's own count."""
+        """Return means and variances equal to each row's count plus 1/2."""
         return y + 0.5, y + 0.5
 
     @override
     def starting_mean(self, y: np.ndarray, trials: np.ndarray) -> np.ndarray:
-        """Return the counts, above 0."""
+        """Return the counts, moved above 0."""
         return y + 0.1

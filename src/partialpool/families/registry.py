@@ -40,7 +40,7 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
 
 
 def family_named(name: str) -> Family:
-    """Look a family up.
+    """Return a family by name.
 
     Raises
     ------

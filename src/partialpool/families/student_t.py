@@ -63,7 +63,7 @@ class StudentT(LocationScale):
 
     @override
     def spread_of(self, square: np.ndarray, text: str, own: Own) -> tuple[np.ndarray, str]:
-        """Return sigma^2 nu / (nu - 2), and say in how many draws it is infinite."""
+        """Return sigma^2 nu / (nu - 2), and the number of draws in which it is infinite, in words."""
         nu = own["nu"]
         count = int((nu <= 2).sum())
         without = f", infinite in {count} of {nu.size} draws (nu of 2 or less), in which groups have no share"

@@ -1,4 +1,4 @@
-"""What values a response can take, and what follows from that alone."""
+"""The supports: values that a response can take, and what follows from them."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -8,9 +8,9 @@ import numpy as np
 __all__ = ["BINARY", "COUNT", "ORDINAL", "POSITIVE", "PROPORTION", "REAL", "SUCCESSES", "Support"]
 
 _SDS: Final = 10.0
-"""Observed sds from the observed mean beyond which a real number is implausible."""
+"""Distance from the observed mean, in observed sds, beyond which a real number is implausible."""
 _TIMES: Final = 100.0
-"""Times the largest (or least) observed value beyond which a positive one is implausible."""
+"""Multiple of the largest (or fraction of the least) observed value beyond which a positive one is implausible."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,17 +23,17 @@ class Support:
         `real`, `positive` (> 0), `proportion` (0 < y < 1), `binary` (0/1, boolean or two categories), `successes` (of
         trials, from `p(successes, trials)`), `count` (0, 1, 2, ...), `ordinal` (ordered categories).
     allowed
-        In words.
+        The values in words.
     is_continuous
-        Whether no single value has a probability of its own.
+        Whether every single value has probability 0.
     has_range
-        Whether the smallest and the largest observed value say something of the data.
+        Whether the smallest and the largest observed value are informative about the data.
     mean_is_probability
         Whether the mean (of one trial) is a probability, or a proportion.
     may_be_negative
         Whether a mean may be below 0.
     mean_in_words, mean_by_name
-        What the mean is of; the second names the response.
+        Descriptions of the mean; the second contains the response's name.
     """
 
     name: str
@@ -55,16 +55,16 @@ class Support:
         return inside.get(self.name, np.ones(np.shape(values), bool))
 
     def implausible_share(self, y: np.ndarray, replicates: np.ndarray, trials: np.ndarray | None) -> tuple[float, str]:
-        """Return how much of the replicates is where no data of this kind can be, and what that means in words.
+        """Return the share of implausible replicates for data of this kind, and the criterion in words.
 
         Parameters
         ----------
         y
-            The observed response, which says what kind of data these are, (rows,).
+            The observed response, which defines the scale of the data, (rows,).
         replicates
-            (draws, rows).
+            Replicated responses, (draws, rows).
         trials
-            Of each row, or None.
+            Trials of each row, or None.
         """
         if self.name == "real":
             off = np.abs(replicates - y.mean()) > _SDS * y.std()
@@ -78,7 +78,7 @@ class Support:
             return float(alike.mean()), "tables in which every row is of one category"
         count = np.ones(replicates.shape[1]) if trials is None else trials
         share = replicates.sum(axis=1) / count.sum()
-        return float(((share == 0) | (share == 1)).mean()), "tables in which everybody fails or all succeed"
+        return float(((share == 0) | (share == 1)).mean()), "tables in which all trials fail or all succeed"
 
 
 REAL: Final = Support("real", "numbers", is_continuous=True, may_be_negative=True)
@@ -86,7 +86,7 @@ POSITIVE: Final = Support("positive", "numbers above 0", is_continuous=True)
 PROPORTION: Final = Support(
     "proportion", "numbers strictly between 0 and 1", is_continuous=True, mean_is_probability=True
 )
-# Zeros and ones have no range worth drawing.
+# The range of zeros and ones is not informative.
 BINARY: Final = Support(
     "binary", "0 and 1, false and true, or two categories", has_range=False, mean_is_probability=True
 )

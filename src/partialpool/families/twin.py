@@ -1,4 +1,4 @@
-"""What a response is conditional on, in a PyMC model: the tensors beside the arrays of `families/given.py`."""
+"""The quantities that a response is conditional on in a PyMC model: tensors for the arrays of `families/given.py`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,15 +21,15 @@ class TensorGiven:
     Attributes
     ----------
     name, dims
-        Of the observed variable.
+        Name and dimensions of the observed variable.
     values
         The response, (rows,).
     link, eta, parameters
-        Of the model; known standard errors stand for `sigma`.
+        Link, linear predictor and parameters of the model; `sigma` may be known standard errors.
     pm, pt
-        The modules `pymc` and `pytensor.tensor`: only who builds a PyMC model imports them.
+        The modules `pymc` and `pytensor.tensor`: only code that builds a PyMC model imports them.
     trials
-        Of each row, or None.
+        Trials of each row, or None.
     """
 
     name: str
@@ -48,10 +48,10 @@ class TensorGiven:
         return self.link.tensor_inverse(self.eta, self.pt)
 
     def observed(self, dtype: str = "float64") -> dict[str, Any]:
-        """Arguments of a PyMC distribution that make it the observed variable."""
+        """Return the arguments with which a PyMC distribution becomes the observed variable."""
         return {"observed": self.values.astype(dtype), "dims": self.dims}
 
     @property
     def counted(self) -> dict[str, Any]:
-        """The same for whole numbers."""
+        """The same for integers."""
         return self.observed("int64")
