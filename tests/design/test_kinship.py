@@ -44,7 +44,7 @@ def test_the_matrix_is_taken_as_it_is_given():
     labels = ["a0", "a1", "a5", "a5", "a7"]
     design, scaled = design_of(labels), design_of(labels, 6.25 * KINSHIP)
     np.testing.assert_allclose(covariance(scaled), 6.25 * covariance(design))
-    assert scaled.factors[0].how_many == "4 related levels (mean own entry of cov 6.25)"
+    assert scaled.factors[0].how_many == "4 related levels (mean diagonal entry of cov 6.25)"
     inbred = KINSHIP + np.diag([1.0 if label == "a5" else 0.0 for label in KINSHIP.index])
     design = design_of(labels, inbred)
     np.testing.assert_allclose(np.diagonal(covariance(design)), [1, 1, 2, 1])
@@ -64,7 +64,7 @@ def test_default_priors_are_of_what_an_effect_adds_to_a_row(formula, size):
     (name,) = [parameter for parameter in priors if parameter.startswith("sd_")]
     assert priors[name].arguments["sigma"] == pytest.approx(table["y"].std(ddof=0) / (size * np.sqrt(4 / 3)))
     reason = next(entry.reason for entry in priors.entries if entry.parameter == name)
-    assert reason.endswith("k = 1.333, the mean own entry of cov")
+    assert reason.endswith("k = 1.333, the mean diagonal entry of cov")
     assert "/ sqrt(k)" in reason
 
 

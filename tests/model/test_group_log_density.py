@@ -171,5 +171,5 @@ def test_more_than_three_effects_are_refused_where_the_response_is_not_normal():
         "TICKS ~ 1 + (1 | LOCATION) + (1 | BROOD)", ticks, family="poisson", beta=[0.5],
         sd_LOCATION=[0.5], sd_BROOD=[0.5], **{f"b_{f}": np.zeros((n, 1)) for f, n in sizes.items()},
     )  # fmt: skip
-    with pytest.raises(pp.DataError, match="integrated over up to three effects"):
+    with pytest.raises(pp.DataError, match="integrated over at most three effects"):
         of(fit, fit.design.factor_named("LOCATION").codes)

@@ -116,7 +116,7 @@ def test_known_errors_are_weights_and_nothing_is_left_to_estimate():
 @pytest.mark.parametrize("link", ["logit", "probit", "cloglog"])
 def test_separated_outcomes_have_no_maximum(link):
     design = design_of("y ~ x", {"y": [0, 0, 0, 1, 1, 1], "x": [0.0, 1, 2, 3, 4, 5]}, family="bernoulli", link=link)
-    with pytest.raises(pp.DataError, match="no largest likelihood: a coefficient runs off to infinity"):
+    with pytest.raises(pp.DataError, match="no maximum of the likelihood: a coefficient goes to infinity"):
         fisher_scoring(design)
 
 

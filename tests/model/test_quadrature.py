@@ -130,9 +130,9 @@ def test_two_modes_are_both_counted():
 def test_what_the_rows_do_not_allow_is_an_error(monkeypatch):
     fit = fit_of("bernoulli", "y ~ x + (1 | g)", [0, 1, 1], SDS, sd_g=SDS[:, None])
     for value, message in (
-        (-3e8, "the score of a whole level is not where its rows allow"),
-        (1.0, "the score of a whole level is not where its rows allow"),
-        (np.nan, "the score of a whole level is not where its rows allow"),
+        (-3e8, "the score of a whole level is outside its bounds"),
+        (1.0, "the score of a whole level is outside its bounds"),
+        (np.nan, "the score of a whole level is outside its bounds"),
     ):
         fixed = Integral(np.full(len(SDS), value), np.full(len(SDS), -0.1))
         monkeypatch.setattr(joint, "log_integral", lambda *_, fixed=fixed, **__: fixed)

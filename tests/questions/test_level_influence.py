@@ -154,7 +154,7 @@ def test_where_the_response_is_not_normal():
         "TICKS ~ 1 + (1 | LOCATION) + (1 | BROOD)", ticks, family="poisson", draws=100, beta=half, sd_LOCATION=half,
         sd_BROOD=half, **effects,
     )  # fmt: skip
-    with pytest.raises(pp.DataError, match="integrated over up to three effects"):
+    with pytest.raises(pp.DataError, match="integrated over at most three effects"):
         level_influence(fit, factor="LOCATION", progressbar=False)
 
 

@@ -162,9 +162,8 @@ def _neither(name: str, kind: str, example: Hashable) -> DataError:
 
 def _whole(name: str, column: pd.Series) -> pd.Series:
     """Return integers as int64: narrower types would overflow when squared."""
-    if len(column) and (
-        int(column.max()) > _LARGEST or int(column.min()) < -_LARGEST - 1
-    ):  # unsigned integers would wrap
+    # Unsigned integers would wrap.
+    if len(column) and (int(column.max()) > _LARGEST or int(column.min()) < -_LARGEST - 1):
         raise DataError(
             f"column {name!r} has integers that are too large",
             got=f"{column.max()}",

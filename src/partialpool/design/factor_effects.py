@@ -66,7 +66,7 @@ class FactorEffects:
     def how_many(self) -> str:
         """The number of levels in words: `18 levels`."""
         related = "" if self.kinship is None else "related "
-        mean = f" (mean own entry of cov {self.mean_own:.4g})" if abs(self.mean_own - 1) > 1e-9 else ""
+        mean = f" (mean diagonal entry of cov {self.mean_own:.4g})" if abs(self.mean_own - 1) > 1e-9 else ""
         return f"{self.n_levels} {related}levels{mean}"
 
     @property

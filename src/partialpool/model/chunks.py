@@ -1,4 +1,4 @@
-"""Draws a few at a time, so that (draws, rows) arrays fit in memory."""
+"""Split draws into pieces, so that (draws, rows) arrays fit in memory."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -15,16 +15,16 @@ _AT_ONCE: Final = 2_000_000
 
 
 def pieces_of(draws: Draws, rows: int, seed: int | None) -> Iterator[tuple[Draws, np.random.SeedSequence]]:
-    """Yield some of the draws at a time, each piece with a seed of its own.
+    """Yield the draws in pieces, each with a separate seed.
 
     Parameters
     ----------
     draws
         Variables by name, chains stacked.
     rows
-        How many rows the piece will be worked out for.
+        Number of rows that each piece will be evaluated for.
     seed
-        Repeats the seeds.
+        Makes the pieces' seeds reproducible.
     """
     total = len(next(iter(draws.values())))
     size = max(1, _AT_ONCE // rows)

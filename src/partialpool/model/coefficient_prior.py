@@ -1,13 +1,13 @@
-"""The prior of the fixed effects as independent coordinates g: what engines sample or integrate.
+"""The prior of the fixed effects as independent coordinates g, which engines sample or integrate.
 
-With delta = R beta the coefficients of the orthonormal columns (`design/common_basis.py`), each coordinate stands for a
-coefficient with a prior of its own, in units of the response, or for a direction of those that have one together:
+With delta = R beta the coefficients of the orthonormal columns (`design/common_basis.py`), each coordinate represents a
+coefficient with a separate prior, in units of the response, or a direction of the coefficients with a joint prior:
 
     delta = C g,   C = [Q, R_j / s_j, ...],   Q U = the columns of R that belong to S,
 
 g_j = s_j beta_j for a coefficient j with its own prior, s_j its column's sd, and g_S = U beta_S ~ N(m, sigma^2 I) for
-the coefficients S of a joint prior, Q orthonormal. C is the identity where all share one. The intercept is its own
-coordinate, at the predictors' means.
+the coefficients S of a joint prior, Q orthonormal. C is the identity where all share one prior. The intercept is a
+separate coordinate, at the predictors' means.
 """
 
 from dataclasses import dataclass
@@ -26,18 +26,18 @@ __all__ = ["CoefficientPrior", "coefficient_prior"]
 
 @dataclass(frozen=True, eq=False)
 class CoefficientPrior:
-    """Coordinates of the fixed effects with an independent prior each.
+    """Coordinates of the fixed effects with independent priors.
 
     Attributes
     ----------
     turn
         C, with the intercept's own row and column first where there is one, (coefs, coefs).
     priors
-        Of each coordinate, in the units of the linear predictor, (coefs,).
+        Prior of each coordinate, in the units of the linear predictor, (coefs,).
     own
-        Which coordinates are a coefficient with its own prior, boolean (coefs,); the others are directions.
+        Whether each coordinate is a coefficient with its own prior, boolean (coefs,); the others are directions.
     units
-        What a coefficient is worth in its coordinate: s_j, 1 for the intercept and for directions, (coefs,).
+        Units of each coefficient in its coordinate: s_j, 1 for the intercept and for directions, (coefs,).
     """
 
     turn: np.ndarray
@@ -51,7 +51,7 @@ class CoefficientPrior:
         return np.array_equal(self.turn, np.eye(len(self.turn)))
 
     def columns(self, design: Design) -> np.ndarray:
-        """[1 X* C], the columns that the coordinates multiply, (rows, coefs)."""
+        """Return [1 X* C], the columns that the coordinates multiply, (rows, coefs)."""
         common = design.common
         whole = (common.values - common.center) @ common.basis.inverse
         if common.intercept:
@@ -59,7 +59,7 @@ class CoefficientPrior:
         return whole @ self.turn
 
     def coefficients(self, design: Design, coordinates: np.ndarray) -> np.ndarray:
-        """Coefficients at the predictors' zero, (draws, coefs), from coordinates."""
+        """Return coefficients at the predictors' zero, (draws, coefs), from coordinates."""
         common, first = design.common, 1 if design.common.intercept else 0
         out = coordinates @ self.turn.T
         out[:, first:] = out[:, first:] @ common.basis.inverse.T
@@ -68,7 +68,7 @@ class CoefficientPrior:
         return out
 
     def of_coefficients(self, design: Design, beta: np.ndarray) -> np.ndarray:
-        """Coordinates, (draws, coefs), from coefficients at the predictors' zero."""
+        """Return coordinates, (draws, coefs), from coefficients at the predictors' zero."""
         common, first = design.common, 1 if design.common.intercept else 0
         delta = beta.copy()
         if first:
@@ -77,14 +77,14 @@ class CoefficientPrior:
         return np.linalg.solve(self.turn, delta.T).T
 
     def log_volume(self, design: Design) -> float:
-        """Log |d g / d beta| of the directions, given the coefficients that have a prior of their own."""
+        """Return log |d g / d beta| of the directions, given the coefficients that have separate priors."""
         own = np.log(self.units).sum()
         whole = np.log(np.abs(np.diagonal(design.common.basis.root))).sum()
         return float(whole - np.linalg.slogdet(self.turn)[1] - own)
 
 
 def coefficient_prior(design: Design, priors: PriorSet) -> CoefficientPrior:
-    """Find the coordinates of a design's fixed effects in which their prior is a product."""
+    """Return the coordinates of a design's fixed effects in which their prior is a product."""
     common = design.common
     first = 1 if common.intercept else 0
     size = first + len(common.names)

@@ -1,4 +1,4 @@
-"""Covariances of group effects, and what they make of rows: quadratic forms z' Sigma z', per draw."""
+"""Covariances of group effects, and the implied variances of rows: quadratic forms z' Sigma z, per draw."""
 
 import numpy as np
 import xarray as xr
@@ -19,7 +19,7 @@ def effect_covariance(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarra
 
 
 def effects_at_means(posterior: xr.Dataset, factor: FactorEffects) -> tuple[np.ndarray, np.ndarray]:
-    """Return sds and correlations of a factor's effects as their priors see them (`design/effect_basis.py`).
+    """Return sds and correlations of a factor's effects in the basis of their priors (`design/effect_basis.py`).
 
     Shapes (chains, draws, effects) and (chains, draws, effects, effects).
     """
@@ -30,9 +30,9 @@ def effects_at_means(posterior: xr.Dataset, factor: FactorEffects) -> tuple[np.n
 
 
 def level_covariance(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
-    """Return the covariance of the effects of a row's level on average, (chains, draws, effects, effects).
+    """Return the average covariance of the effects of a row's level, (chains, draws, effects, effects).
 
-    It is Sigma times the mean own entry of a known covariance, and Sigma without one.
+    It is Sigma times the mean diagonal entry of a known covariance, and Sigma without one.
     """
     return effect_covariance(posterior, factor) * factor.mean_own
 
@@ -40,21 +40,21 @@ def level_covariance(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray
 def group_variance(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
     """Return tr(Sigma M), M = sum_i k_i z_i z_i' / n: a factor's variance averaged over the rows, (chains, draws).
 
-    k_i is the own entry of the row's level in its known covariance, 1 without one. Johnson (2014), Methods in Ecology
-    and Evolution 5:944.
+    k_i is the diagonal entry of the row's level in its known covariance, 1 without one. Johnson (2014), Methods in
+    Ecology and Evolution 5:944.
     """
     second_moment = (factor.own[:, None] * factor.values).T @ factor.values / len(factor.values)
     return np.einsum("cdij,ij->cd", effect_covariance(posterior, factor), second_moment)
 
 
 def row_covariance(sigma: np.ndarray, z: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return z_p' Sigma other_p for every pair of places, shape (chains, draws, places).
+    """Return z_p' Sigma other_p for every pair of points, shape (chains, draws, places).
 
     Parameters
     ----------
     sigma
         Covariance of a factor's effects, (chains, draws, effects, effects).
     z, other
-        The effects' values at one place and at another, (places, effects).
+        The effects' values at the two points of each pair, (places, effects).
     """
     return np.einsum("cdij,pi,pj->cdp", sigma, z, other, optimize=True)

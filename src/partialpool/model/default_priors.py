@@ -1,34 +1,35 @@
-"""Every prior of a model, resolved: the user's, or a default scaled to the data, with scale and reason.
+"""Resolve every prior of a model: the user's, or a default scaled to the data, with the reason.
 
-Defaults, with s_y = sd(y) (ddof 0) for an identity link and 1 on a link scale without units; where there is an offset,
-y stands for y less the offset, on the link scale:
+Defaults, with s_y = sd(y) (ddof 0) for an identity link and 1 on a link scale without units; with an offset,
+y is replaced by y minus the offset, on the link scale:
 
     intercept, at the predictors' means   Normal(link(mean y), 2.5 s_y); Normal(0, 2.5) for logit, probit, cloglog
     other fixed effects, jointly         Normal(0, (2.5 s_y)^2 (Xc'Xc / n)^-1), Xc the centred columns
-    sd of an effect z                     HalfStudentT(3, s_y / sd(z)), sd(z) = 1 for a constant column; over sqrt(k)
-                                          too, k the mean own entry over the rows of a known covariance among levels
+    sd of an effect z                     HalfStudentT(3, s_y / sd(z)), sd(z) = 1 for a constant column; also divided
+                                          by sqrt(k), k the mean diagonal entry, over the rows, of a known covariance
     corr                                  LKJ(2)
     sigma                                 HalfStudentT(3, sd(y))
 
 The joint prior is a unit-information prior (Zellner 1986; Kass & Wasserman 1995, J. Amer. Statist. Assoc. 90:928): it
-says of the coefficients what a sixth of one row would. Any combination of the predictors with an sd of 1 over the rows
-has a coefficient that is Normal(0, 2.5 s_y), whatever basis, origin, unit or reference category the columns have. For
-columns that do not correlate it is Normal(0, 2.5 s_y / sd(x)) each, rstanarm's default (Gelman et al. 2008). Without an
-intercept, columns that add up to a constant (all categories of a factor) carry the mean as an intercept would: with
-X c = 1 the joint prior is Normal(c mean y, (2.5 s_y)^2 (X'X / n)^-1). Other columns then have s_y = rms(y).
+contains as much information about the coefficients as a sixth of one row. Any combination of the predictors with an sd
+of 1 over the rows has a coefficient that is Normal(0, 2.5 s_y), whatever basis, origin, unit or reference category the
+columns have. For uncorrelated columns it is Normal(0, 2.5 s_y / sd(x)) for each, rstanarm's default (Gelman et al.
+2008). Without an intercept, columns that add up to a constant (all categories of a factor) include the mean as an
+intercept would: with X c = 1 the joint prior is Normal(c mean y, (2.5 s_y)^2 (X'X / n)^-1). Other columns then have s_y
+= rms(y).
 
 sds and correlations of correlated effects are those at the predictors' means (`design/effect_basis.py`), with sd(z) the
-sd of the column freed of those of lower degree; without a varying intercept it is the column's root mean square. brms
-has the half-t of the sds.
+sd of the column after projecting out those of lower degree; without a varying intercept it is the column's root mean
+square. brms also uses the half-t for sds.
 
-Where the user states a prior of `icc`, `total_sd` or a `share_<f>`, the sds and sigma have none of their own
-(`model/variance_prior.py`), and what is not stated of the three is
+Where the user states a prior for `icc`, `total_sd` or a `share_<f>`, the sds and sigma have no separate priors
+(`model/variance_prior.py`). The defaults for those of the three that are not stated are
 
     icc                                   Beta(1, 1)
     total_sd                              HalfStudentT(3, sd(y))
     shares of the effects                 Dirichlet(1)
 
-Links that carry units (sqrt, inverse) take s_y by the delta method, sd(y) |g'(mean y)|.
+For links with units (sqrt, inverse) s_y is computed by the delta method, sd(y) |g'(mean y)|.
 """
 
 import math
@@ -51,12 +52,12 @@ __all__ = ["CoefficientShare", "PriorSet", "ResolvedPrior", "default_priors", "p
 
 @dataclass(frozen=True)
 class CoefficientShare:
-    """What a joint prior says of one of its coefficients: Normal(mu location, sigma spread).
+    """Marginal of one coefficient under a joint prior: Normal(mu location, sigma spread).
 
     Attributes
     ----------
     coef
-        Its name.
+        The coefficient.
     location, spread
         Per unit of the joint prior's mu and sigma, in units of 1 / column.
     """
@@ -68,18 +69,18 @@ class CoefficientShare:
 
 @dataclass(frozen=True)
 class ResolvedPrior:
-    """One parameter's prior, and why it is that."""
+    """The prior of one parameter, and the reason for it."""
 
     parameter: str
     prior: Prior
     reason: str
     is_default: bool
     shares: tuple[CoefficientShare, ...] = ()
-    """Of a prior of several coefficients together: what it says of each; empty for a prior of one parameter."""
+    """Marginals of the coefficients under a joint prior; empty for a prior of one parameter."""
 
     @property
     def marginals(self) -> dict[str, Prior]:
-        """Each coefficient's own prior under a joint one, by parameter."""
+        """The marginal prior of each coefficient under a joint one, by parameter."""
         stated = self.prior.arguments
         return {
             f"{BETA}[{s.coef}]": Prior("Normal", mu=stated["mu"] * s.location, sigma=stated["sigma"] * s.spread)
@@ -112,7 +113,7 @@ class PriorSet(Mapping[str, Prior]):
         return tuple(share.coef for entry in self.entries for share in entry.shares)
 
     def marginal(self, parameter: str) -> Prior:
-        """Return a parameter's own prior: of a coefficient that shares a joint one, what that says of it alone."""
+        """Return a parameter's marginal prior; for a coefficient under a joint prior, its marginal."""
         for entry in self.entries:
             if parameter in entry.marginals:
                 return entry.marginals[parameter]
@@ -120,7 +121,7 @@ class PriorSet(Mapping[str, Prior]):
 
     @property
     def table(self) -> TextTable:
-        """Parameter, prior, where it is from; under a joint prior each coefficient's own."""
+        """Parameter, prior and its source; below a joint prior the marginals of the coefficients."""
         rows: list[tuple[str, ...]] = []
         for e in self.entries:
             rows.append((e.parameter, str(e.prior), "default" if e.is_default else "yours", e.reason))
@@ -143,7 +144,7 @@ class PriorSet(Mapping[str, Prior]):
 
 @dataclass(frozen=True)
 class _Scales:
-    """What the defaults are scaled by."""
+    """Location and scales of the default priors."""
 
     location: float
     location_reason: str
@@ -155,7 +156,7 @@ class _Scales:
 
 
 def predictor_unit(design: Design) -> float:
-    """Scale of the linear predictor that samplers work in: s_y, or 1 on a link scale."""
+    """Return the scale of the linear predictor that samplers use: s_y, or 1 on a link scale."""
     return _scales(design).unit
 
 
@@ -195,7 +196,7 @@ def resolve_priors(design: Design) -> PriorSet:
 
 
 def default_priors(design: Design) -> PriorSet:
-    """Return the default priors of a design, whatever the user set."""
+    """Return the default priors of a design, regardless of the user's priors."""
     return PriorSet(tuple(_defaults(design, decomposed=False)), _notes(design))
 
 
@@ -223,12 +224,14 @@ def _defaults(design: Design, *, decomposed: bool) -> Iterator[ResolvedPrior]:
         if name in family.in_response_units:
             yield ResolvedPrior(name, prior.in_units_of(1 / scales.residual), scales.residual_reason, True)
         else:
-            reason = "every category as likely at the predictors' means" if name == "cutpoints" else "weak, unit-free"
+            reason = (
+                "every category equally likely at the predictors' means" if name == "cutpoints" else "weak, unit-free"
+            )
             yield ResolvedPrior(name, prior, reason, True)
 
 
 def _coefficient_priors(design: Design, user: Mapping[str, Prior]) -> Iterator[ResolvedPrior]:
-    """Intercept, the joint prior of what has no prior of its own, and what the user states one by one."""
+    """Yield the priors of the intercept, of the coefficients with a joint prior, and of those that the user states."""
     common, scales = design.common, _scales(design)
     intercept = f"{BETA}[{INTERCEPT}]"
     if common.intercept:
@@ -247,7 +250,7 @@ def _coefficient_priors(design: Design, user: Mapping[str, Prior]) -> Iterator[R
 
 
 def _joint_prior(common: CommonEffects, joint: list[str], scales: "_Scales", stated: Prior | None) -> ResolvedPrior:
-    """The unit-information prior of some coefficients; of one it is a normal prior like any other."""
+    """Return the unit-information prior of some coefficients; for a single one it is an ordinary normal prior."""
     places = [common.names.index(coef) for coef in joint]
     inverse = np.linalg.inv(triangular_root(common.basis.root[:, places]))
     spreads = np.sqrt((inverse**2).sum(axis=1))
@@ -258,10 +261,10 @@ def _joint_prior(common: CommonEffects, joint: list[str], scales: "_Scales", sta
     prior = stated or Prior("UnitInformation", mu=scales.location if carries_mean else 0.0, sigma=2.5 * scales.unit)
     if prior.arguments["mu"] != 0 and not carries_mean:
         raise PriorError(
-            "the mean of a UnitInformation prior has nothing to stand for: the intercept carries the mean",
+            "a UnitInformation prior cannot have a mean here: the intercept carries the mean",
             got=f"{prior}",
-            allowed="mu=0; another mu where a model without an intercept has all categories of a factor",
-            do="set mu=0, and state beta[Intercept] for the mean",
+            allowed="mu=0; another mu only where a model without an intercept has all categories of a factor",
+            do="set mu=0, and state a prior for beta[Intercept]",
         )
     shares = tuple(
         CoefficientShare(coef, float(location), float(spread))
@@ -283,13 +286,13 @@ def _joint_prior(common: CommonEffects, joint: list[str], scales: "_Scales", sta
 
 def _decomposed_defaults(design: Design, scales: _Scales) -> Iterator[ResolvedPrior]:
     parts = decompose(design)
-    yield ResolvedPrior(ICC, Prior("Beta", alpha=1, beta=1), "every share of the groups as likely", True)
+    yield ResolvedPrior(ICC, Prior("Beta", alpha=1, beta=1), "every ICC equally likely", True)
     if parts.residual is None:
         prior = Prior("HalfStudentT", nu=3, sigma=scales.residual)
         yield ResolvedPrior(TOTAL_SD, prior, scales.residual_reason, True)
     if parts.is_split:
         for name in parts.shares:
-            yield ResolvedPrior(name, Prior("Dirichlet", a=1), "every split among the effects as likely", True)
+            yield ResolvedPrior(name, Prior("Dirichlet", a=1), "every split among the effects equally likely", True)
 
 
 def _sd_defaults(factor: FactorEffects, scales: _Scales) -> Iterator[ResolvedPrior]:
@@ -298,7 +301,7 @@ def _sd_defaults(factor: FactorEffects, scales: _Scales) -> Iterator[ResolvedPri
         constant = np.ptp(column) == 0
         sizes = [] if constant else [(f"{what}(z)", f"{what}(z) = {scale / math.sqrt(factor.mean_own):.4g}")]
         if abs(factor.mean_own - 1) > 1e-9:
-            sizes.append(("sqrt(k)", f"k = {factor.mean_own:.4g}, the mean own entry of cov"))
+            sizes.append(("sqrt(k)", f"k = {factor.mean_own:.4g}, the mean diagonal entry of cov"))
         reason = ", ".join([" / ".join([scales.unit_reason, *(by for by, _ in sizes)]), *(said for _, said in sizes)])
         yield ResolvedPrior(
             f"{sd_name(factor.name)}[{name}]",
@@ -309,7 +312,7 @@ def _sd_defaults(factor: FactorEffects, scales: _Scales) -> Iterator[ResolvedPri
 
 
 def _notes(design: Design) -> tuple[str, ...]:
-    """Say of which factors the sds and correlations are at the predictors' means."""
+    """Name the factors whose sds and correlations have priors at the predictors' means."""
     moved = [factor.name for factor in design.factors if not factor.basis.is_plain]
     if not moved:
         return ()
@@ -323,13 +326,13 @@ def _scales(design: Design) -> _Scales:
         y = np.log(y)
     what = "log y" if family.on_log_scale else "y"
     shift = np.zeros(len(y)) if design.offset is None else design.offset
-    less = " less the offset" if shift.any() else ""
+    less = " minus the offset" if shift.any() else ""
     carried = design.spec.intercept or design.common.basis.constant is not None
     if link.is_identity:
         rest = y - shift
         location, spread = float(np.mean(rest)), float(np.std(rest))
         residual = (spread, f"sd({what}{less}) = {spread:.4g}")
-        # Without a constant the coefficients carry the mean as well.
+        # Without a constant the coefficients must account for the mean as well.
         unit = spread if carried else float(np.sqrt(np.mean(rest**2)))
         name = "sd" if carried else "rms"
         return _Scales(

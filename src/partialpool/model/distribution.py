@@ -1,9 +1,9 @@
-"""The variance of the response's own distribution, on the scale of the linear predictor, where groups vary too.
+"""The variance of the response's distribution on the scale of the linear predictor, comparable with group variances.
 
-Binary and ordinal responses: that of the latent variable, pi^2/3, 1, pi^2/6. Counts and positive responses with a log
-link: the lognormal approximation ln(1 + Var(y) / mean^2). Others: the delta method, Var(y) (d link / d mean)^2.
-Nakagawa, Johnson & Schielzeth (2017), J. R. Soc. Interface 14:20170213, where the mean is that of the population, the
-group effects integrated out; here it comes from each draw, without a null model.
+Binary and ordinal responses: variance of the latent variable, pi^2/3, 1, pi^2/6. Counts and positive responses with a
+log link: the lognormal approximation ln(1 + Var(y) / mean^2). Others: the delta method, Var(y) (d link / d mean)^2.
+Nakagawa, Johnson & Schielzeth (2017), J. R. Soc. Interface 14:20170213, where the mean is that of the population, with
+group effects integrated out; here it is computed for each draw, without a null model.
 """
 
 import numpy as np
@@ -22,34 +22,34 @@ def needs_mean(design: Design) -> bool:
 
 
 def distribution_variance(design: Design, posterior: xr.Dataset, mean: np.ndarray) -> tuple[np.ndarray, str]:
-    """Return the distribution's variance per draw and place, and its definition in words.
+    """Return the distribution's variance per draw and point, and its definition in words.
 
     Parameters
     ----------
     design, posterior
-        Of a fit.
+        Design and posterior of a fit.
     mean
-        Mean of the response, (chains, draws, places); of shape (chains, draws, 1) and any value where
-        `needs_mean` says it plays no part.
+        Mean of the response, (chains, draws, places); where `needs_mean` is false its value is not used, and its shape
+        may be (chains, draws, 1).
 
     Returns
     -------
     numpy.ndarray, str
-        (chains, draws, places). Infinite in draws of a Student t with 2 degrees of freedom or fewer, which the
-        definition counts.
+        (chains, draws, places). Infinite in draws of a Student t with 2 degrees of freedom or fewer; the
+        definition gives their number.
     """
     known = None if design.se is None else float(np.mean(design.se**2))
     return design.spec.family_record.predictor_variance(design.spec.link_record, mean, own_parameters(posterior), known)
 
 
 def own_parameters(posterior: xr.Dataset) -> dict[str, np.ndarray]:
-    """Return the family's own parameters that are one number a draw, (chains, draws, 1) each."""
+    """Return the family's own parameters that are scalars in each draw, (chains, draws, 1) each."""
     names = (name for name in FAMILY_PARAMETERS if name in posterior and posterior[name].ndim == 2)
     return {name: posterior[name].transpose("chain", "draw").to_numpy()[..., None] for name in names}
 
 
 def check_finite_variance(design: Design, posterior: xr.Dataset) -> None:
-    """Refuse draws of which some have no variance, for answers that are drawn as a whole.
+    """Refuse a posterior in which some draws have no variance, for results that use all draws together.
 
     Raises
     ------

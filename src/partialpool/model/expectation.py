@@ -1,4 +1,4 @@
-"""The mean of the response, given group effects or with them integrated out."""
+"""The mean of the response, conditional on group effects or with them integrated out."""
 
 import numpy as np
 
@@ -19,7 +19,7 @@ def expectation(design: Design, eta: np.ndarray, spread: np.ndarray | None, draw
     eta
         Linear predictor, (draws, rows).
     spread
-        Variance of what is integrated out, (draws, rows); None for nothing.
+        Variance that is integrated out, (draws, rows); None for none.
     draws
         The family's own parameters.
 

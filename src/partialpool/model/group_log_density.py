@@ -1,8 +1,8 @@
-"""The joint density of sets of rows, such as all of one subject, with the effects that are theirs alone integrated out.
+"""Joint density of sets of rows, such as all of one subject, with effects that occur only there integrated out.
 
-Whoever leaves a set of rows out leaves out what only these rows tell: effects of levels that occur nowhere else.
-With those effects u, Z their columns in the set, r what is left of the response after offset, fixed effects and the
-effects of levels that occur elsewhere too:
+Leaving a set of rows out also removes all information on the effects of levels that occur nowhere else. With those
+effects u, Z their columns in the set, r the response minus offset, fixed effects and the effects of levels that occur
+elsewhere too:
 
     normal:  log N(r; 0, Z S Z' + D),  by Woodbury's identity in the dimension of u: with S = L L', W = L' Z' D^-1 Z L,
              -2 log p = n log 2 pi + log |D| + log |I + W| + r' D^-1 r - v' (I + W)^-1 v,  v = L' Z' D^-1 r
@@ -10,7 +10,7 @@ effects of levels that occur elsewhere too:
     others:  p = int p(y | eta + Z u) N(u; 0, S) du for up to three effects, by adaptive quadrature, draw by draw
              (`quadrature`; for such scores Merkle, Furr & Rabe-Hesketh 2019, Psychometrika 84:802)
 
-Each integral is held against what its rows allow. An average of p(y | u) is not above its largest value. Its log is not
+Each integral is checked against bounds. An average of p(y | u) cannot be above its largest value. Its log cannot be
 below the average of the log (Jensen's inequality), which is a sum over rows of integrals over one normal each.
 """
 
@@ -32,15 +32,15 @@ __all__ = ["joint_log_density"]
 
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(5)
 _WEIGHTS /= _WEIGHTS.sum()
-"""For what rows allow: a few nodes are enough to tell nonsense."""
+"""Nodes and weights for the lower bound: a few are enough to detect wrong values."""
 _SLACK: Final = 0.02
-"""By which a score may pass what its rows allow, relative to 1 + its size: both are rounded."""
+"""Tolerance by which a score may exceed its bounds, relative to 1 + its size: both are rounded."""
 _AT_ONCE: Final = 4_000_000
 
 
 @dataclass(frozen=True, eq=False)
 class _Own:
-    """Effects of one level that occurs in one set only."""
+    """Effects of a level that occurs in one set only."""
 
     factor: int
     level: int
@@ -50,7 +50,7 @@ class _Own:
 
 @dataclass(frozen=True, eq=False)
 class _Conditional:
-    """Rows of a set given some draws of everything that other rows tell of: eta leaves out what is the set's alone."""
+    """Rows of a set, given draws of all parameters that other rows inform; eta excludes effects of the set alone."""
 
     design: Design
     rows: Rows
@@ -59,18 +59,18 @@ class _Conditional:
     draws: Draws
 
     def log_density(self, shift: np.ndarray | float) -> np.ndarray:
-        """Densities of the rows with the linear predictor shifted, (draws, rows)."""
+        """Return the log densities of the rows with the linear predictor shifted, (draws, rows)."""
         return log_density_of(self.y, self.design, self.rows, self.eta + shift, self.draws)
 
     def take(self, draws: np.ndarray) -> "_Conditional":
-        """Return the same under some of the draws."""
+        """Return the same rows under some of the draws."""
         return replace(self, eta=self.eta[draws], draws={name: values[draws] for name, values in self.draws.items()})
 
 
 def joint_log_density(
     design: Design, sets: np.ndarray, draws: Draws, *, wanted: Sequence[int] | None = None
 ) -> np.ndarray:
-    """Evaluate log p(rows of a set | everything that other rows tell of), (draws, sets).
+    """Evaluate log p(rows of a set | all parameters that other rows inform), (draws, sets).
 
     Parameters
     ----------
@@ -86,9 +86,9 @@ def joint_log_density(
     Raises
     ------
     DataError
-        A response that is not normal, and more than three effects to integrate out; levels with a known covariance.
+        More than three effects to integrate out for a response that is not normal; levels with a known covariance.
     EngineError
-        A score that is not a finite number, or not where the rows allow.
+        A score that is not finite, or not within its bounds.
     """
     total = len(next(iter(draws.values())))
     normal = design.spec.is_normal
@@ -102,8 +102,8 @@ def joint_log_density(
         effects = sum(u.columns.shape[1] for u in own)
         if not normal and effects > MOST_EFFECTS:
             raise DataError(
-                "the score of a whole level is integrated over up to three effects where the response is not normal",
-                got=f"{effects} effects that occur in these rows alone",
+                "the score of a whole level is integrated over at most three effects where the response is not normal",
+                got=f"{effects} effects that occur only in these rows",
                 allowed="a factor with no other factor nested in it, and at most two slopes",
                 do="compare by rows, or leave out the levels of an inner factor",
             )
@@ -131,7 +131,7 @@ def _checked(scores: np.ndarray) -> np.ndarray:
             "the score of a whole level is not a finite number",
             got=f"{draws} of {len(scores)} draws, in {sets} of {scores.shape[1]} levels",
             allowed="draws under which every response has a density",
-            do="look at the draws of the sds and of the family's parameters, and at the priors that allow them",
+            do="check the draws of the sds and of the family's parameters, and their priors",
         )
     return scores
 
@@ -145,14 +145,14 @@ def _own_effects(design: Design, rows: np.ndarray, known: list[np.ndarray]) -> I
 
 
 def _rest(design: Design, rows: Rows, known: list[np.ndarray], draws: Draws) -> np.ndarray:
-    """Linear predictor of the rows without the effects that are theirs alone, (draws, rows)."""
+    """Return the linear predictor of the rows without the effects that occur only there, (draws, rows)."""
     # Values are set to zero, not effects: a copy of all effects for each set would be quadratic in the levels.
     groups = tuple(group.restricted_to(elsewhere) for group, elsewhere in zip(rows.groups, known, strict=True))
     return linear_predictor(design, replace(rows, groups=groups), draws)
 
 
 def _covariance_root(design: Design, own: list[_Own], draws: Draws) -> np.ndarray:
-    """Block-diagonal L of the set's own effects, (draws, effects, effects)."""
+    """Return block-diagonal L of the set's own effects, (draws, effects, effects)."""
     total = len(next(iter(draws.values())))
     width = sum(u.columns.shape[1] for u in own)
     root = np.zeros((total, width, width))
@@ -192,12 +192,12 @@ def _columns(own: list[_Own]) -> np.ndarray:
 
 
 def _middle(design: Design, own: list[_Own], draws: Draws) -> np.ndarray:
-    """Mean of the effects' draws: near the mode of the integrand, (effects,)."""
+    """Return the means of the effects' draws, which are near the mode of the integrand, (effects,)."""
     return np.concatenate([draws[b_name(design.factors[u.factor].name)][:, u.level].mean(axis=0) for u in own])
 
 
 def _integrated(given: _Conditional, own: list[_Own], guess: np.ndarray) -> np.ndarray:
-    """Log density with the set's own effects integrated out, (draws,), once it is where the rows allow."""
+    """Return the log density with the set's own effects integrated out, (draws,), after checking its bounds."""
     z, root = _columns(own), _covariance_root(given.design, own, given.draws)
     spec = given.design.spec
     found = log_integral(given, z, root, guess, concave=spec.link in spec.family_record.log_concave_links)
@@ -209,9 +209,9 @@ def _integrated(given: _Conditional, own: list[_Own], guess: np.ndarray) -> np.n
     wrong = ~((found.value > lowest - slack) & (found.value < found.highest + slack))
     if wrong.any():
         raise EngineError(
-            "the score of a whole level is not where its rows allow",
+            "the score of a whole level is outside its bounds",
             got=f"{int(wrong.sum())} of {len(wrong)} draws, such as {found.value[wrong][0]:.6g}",
             allowed=f"{lowest[wrong][0]:.6g} to {found.highest[wrong][0]:.6g} there",
-            do="compare by rows, and report this: it is a fault of the package",
+            do="compare by rows, and please report this: it is an error in the package",
         )
     return found.value

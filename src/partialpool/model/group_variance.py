@@ -1,4 +1,4 @@
-"""The variance of the group effects in some rows: what is integrated out of a prediction."""
+"""The variance of the group effects in some rows, which marginal predictions integrate out."""
 
 from collections.abc import Collection
 
@@ -13,18 +13,18 @@ __all__ = ["spread_of_rows"]
 
 
 def spread_of_rows(design: Design, rows: Rows, draws: Draws, factors: Collection[str]) -> np.ndarray | None:
-    """Return sum_f z' Sigma_f z over the factors named, (draws, rows); None where there are none.
+    """Return sum_f z' Sigma_f z over the named factors, (draws, rows); None where there are none.
 
-    Where levels of a factor have a known covariance, Sigma_f is that of one whose own entry is the rows' mean.
+    Where levels of a factor have a known covariance, Sigma_f is multiplied by its mean diagonal entry over the rows.
 
     Parameters
     ----------
     design, rows
-        The model, and rows of its own or new ones.
+        The model, and its own rows or new ones.
     draws
         `sd_<f>` and, where effects are correlated, `corr_<f>`, chains stacked.
     factors
-        Names.
+        Names of the factors.
     """
     total = None
     for factor, group in zip(design.factors, rows.groups, strict=True):

@@ -1,15 +1,15 @@
-"""A level's coefficients: what the fixed effects come to where it stands, and its own effects.
+"""A level's coefficients: the fixed effects at the level's values of the predictors, plus its own effects.
 
-On the rows of level j, with everything but the columns of its effects at the level's place, the fixed effects' columns
-are X_j = Z A_j (a slope's interaction with sex is A = 1 for the boys and 0 for the girls; an intercept and a difference
-are combinations of cell means), so that
+On the rows of level j, with all predictors other than those of its effects at the level's values (`level_places`), the
+fixed effects' columns are X_j = Z A_j (a slope's interaction with sex is A = 1 for the boys and 0 for the girls; an
+intercept and a difference are combinations of cell means), so that
 
     eta = X_j beta + offset + Z b_j = Z (A_j beta + a_j + b_j)
 
-and A_j beta + a_j + b_j are the level's coefficients, whichever way the columns are coded. Some common columns are no
-combination of Z. Those of the varying columns' degree or above, such as a square where the slope alone varies, count by
-least squares over all rows: the slope is that of the curve on average. Those of lower degree (the constant, where only
-a slope varies) are no part of a level's coefficients.
+and A_j beta + a_j + b_j are the level's coefficients, for any coding of the columns. Some columns of fixed effects are
+not a combination of Z. Those of the varying columns' degree or above, such as a square where only the slope varies, are
+included by least squares over all rows: the slope is the average slope of the curve. Those of lower degree (the
+constant, where only a slope varies) are not part of a level's coefficients.
 """
 
 from collections.abc import Mapping
@@ -32,28 +32,28 @@ from partialpool.spec.degree import degree_of
 __all__ = ["LevelCoefficients", "level_coefficients"]
 
 _AT_ONCE: Final = 300_000
-"""Rows evaluated in all: more values of the varying columns are thinned evenly."""
+"""Largest number of rows evaluated: if there are more values of the varying columns, they are thinned evenly."""
 _ROUNDING: Final = 1e-11
 _NOTHING: Final = 1e-16
-"""Share of a column's square that is rounding."""
+"""Share of a column's sum of squares that counts as rounding error."""
 
 
 @dataclass(frozen=True, eq=False)
 class LevelCoefficients:
-    """How a factor's coefficients follow from the fixed effects and its own.
+    """How the coefficients of a factor's levels follow from the fixed effects and the levels' own effects.
 
     Attributes
     ----------
     design, factor
-        Whose.
+        The model, and the factor.
     places
-        Where the levels stand.
+        Values of the other predictors for the levels.
     weights
         A, (places, effects, coefs).
     known
-        a, what the offset adds, (places, effects).
+        a, the contribution of the offset, (places, effects).
     turn
-        T: effects as they are answered, T b; the identity, or what brings a far zero to the predictors' means.
+        T: effects are reported as T b. The identity, or the change to the predictors' means if zero is far away.
     """
 
     design: Design
@@ -70,7 +70,7 @@ class LevelCoefficients:
 
     @property
     def origin(self) -> str:
-        """Where the varying predictors are for the intercept, in words; empty at zero."""
+        """Values of the varying predictors at the intercept, in words; empty at zero."""
         if np.array_equal(self.turn, np.eye(len(self.turn))):
             return ""
         columns = zip(self.factor.names, self.factor.values.T, strict=True)
@@ -79,10 +79,10 @@ class LevelCoefficients:
 
     @property
     def in_words(self) -> dict[str, str]:
-        """Where the levels stand, for an answer's attrs.
+        """Values of the predictors, for the attrs of a result.
 
-        `held`: the other predictors. `origin`: the varying ones, for the intercept. `varies_within`: which of the held
-        change the effects and vary within levels, so that a level has no one slope without them.
+        `held`: the other predictors. `origin`: the varying ones, at the intercept. `varies_within`: those of `held`
+        that modify the effects and vary within levels, so that a level has no single slope without them.
         """
         return {
             "held": self.places.in_words or "nothing",
@@ -91,29 +91,29 @@ class LevelCoefficients:
         }
 
     def common(self, beta: np.ndarray) -> np.ndarray:
-        """What beta (..., coefs) comes to at each place, without the levels' own effects, (..., places, effects)."""
+        """Return A beta + a for beta (..., coefs): the part without the levels' own effects, (..., places, effects)."""
         return np.einsum("pec,...c->...pe", self.weights, beta) + self.known
 
     def common_draws(self, posterior: xr.Dataset) -> np.ndarray:
-        """Of the posterior, (chains, draws, places, effects)."""
+        """Return `common` for the draws of a posterior, (chains, draws, places, effects)."""
         shape = (posterior.sizes["chain"], posterior.sizes["draw"], len(self.design.common.coefs))
         beta = posterior[BETA].transpose("chain", "draw", ...).to_numpy() if BETA in posterior else np.zeros(shape)
         return self.common(beta)
 
     def own_draws(self, posterior: xr.Dataset) -> np.ndarray:
-        """The levels' own effects, (chains, draws, levels, effects)."""
+        """Return the levels' own effects, (chains, draws, levels, effects)."""
         return posterior[b_name(self.factor.name)].transpose("chain", "draw", ...).to_numpy() @ self.turn.T
 
     def covariance_draws(self, posterior: xr.Dataset) -> np.ndarray:
-        """Of the levels' own effects, (chains, draws, effects, effects)."""
+        """Return the covariance of the levels' own effects, (chains, draws, effects, effects)."""
         return self.turn @ effect_covariance(posterior, self.factor) @ self.turn.T
 
     def standard_errors(self, covariance: np.ndarray) -> np.ndarray:
-        """Of the common part, from the covariance of beta, (places, effects)."""
+        """Return standard errors of `common`, from the covariance of beta, (places, effects)."""
         return np.sqrt(np.einsum("pec,cd,ped->pe", self.weights, covariance, self.weights))
 
     def off_the_lines(self, beta: np.ndarray) -> np.ndarray:
-        """What lifts each row, its offset taken off, above its level's line, (rows,), at given beta (coefs,)."""
+        """Return X beta minus the level's line in each row, without the offset, (rows,), for beta (coefs,)."""
         design, here = self.design, self.factor.of_rows(self.places.place_of_level)
         first = np.ones((design.n_rows, 1 if design.common.intercept else 0))
         fixed = np.concatenate([first, design.common.values], axis=1) @ beta
@@ -121,7 +121,7 @@ class LevelCoefficients:
 
     @property
     def beside(self) -> np.ndarray:
-        """Which fixed effects lift rows above their levels' lines, boolean (coefs,)."""
+        """Whether each fixed effect moves rows off their levels' lines, boolean (coefs,)."""
         design, here = self.design, self.factor.of_rows(self.places.place_of_level)
         first = np.ones((design.n_rows, 1 if design.common.intercept else 0))
         x = np.concatenate([first, design.common.values], axis=1)
@@ -129,28 +129,28 @@ class LevelCoefficients:
         return np.square(x - made).mean(axis=0) > _NOTHING * np.square(x).mean(axis=0)
 
     def own_deviations(self, estimate: np.ndarray, beta: np.ndarray) -> np.ndarray:
-        """How far coefficients (levels, effects) are from what beta comes to, as effects at zero, (levels, effects)."""
+        """Return coefficients (levels, effects) minus `common` at beta, as effects at zero, (levels, effects)."""
         deviations = estimate - self.common(beta)[self.places.place_of_level]
         return np.asarray(deviations @ np.linalg.inv(self.turn).T)
 
     def by_level(self, values: np.ndarray, axis: int) -> np.ndarray:
-        """Spread values by place over the levels."""
+        """Return values by level from values by place."""
         return np.take(values, self.places.place_of_level, axis=axis)
 
 
 def level_coefficients(
     design: Design, factor: FactorEffects, at: Mapping[str, Any], *, at_means: bool = False
 ) -> LevelCoefficients:
-    """Find what the fixed effects come to in each level.
+    """Find how the coefficients of each level follow from the fixed effects.
 
     Parameters
     ----------
     design, factor
-        Whose levels.
+        The model, and the factor.
     at
-        One value by column, for all levels, instead of where they stand: of predictors that do not vary the effects.
+        One value by column, for all levels, in place of the defaults: for predictors whose effects do not vary.
     at_means
-        Whether effects are at the varying predictors' means, as their priors are, also where zero is near.
+        Whether effects are at the varying predictors' means, as in their priors, also if zero is near.
 
     Raises
     ------
@@ -172,8 +172,8 @@ def level_coefficients(
 
 
 def _of_lower_degree(design: Design, factor: FactorEffects) -> np.ndarray:
-    """Which coefficients, and the offset, are of lower degree than the factor's effects, boolean (coefs + 1,)."""
-    # Of terms, not of coefficients: a category in a coefficient's name may hold anything.
+    """Whether each coefficient, and the offset, is of lower degree than the factor's effects, boolean (coefs + 1,)."""
+    # Degrees of terms, not of coefficients: a category in a coefficient's name may contain any text.
     highest = max(
         (degree_of(slope) for group in design.spec.groups if group.factor == factor.name for slope in group.slopes),
         default=0,
@@ -184,14 +184,14 @@ def _of_lower_degree(design: Design, factor: FactorEffects) -> np.ndarray:
 
 
 def _turn(factor: FactorEffects) -> np.ndarray:
-    """T: to the predictors' means where one of them is far from its zero, else the identity."""
+    """Return T: the change to the predictors' means where one of them is far from zero, else the identity."""
     slopes = [values for name, values in zip(factor.names, factor.values.T, strict=True) if name != INTERCEPT]
     far = INTERCEPT in factor.names and any(np.ptp(values) > 0 and is_far_from_zero(values) for values in slopes)
     return factor.basis.to_means if far else np.eye(len(factor.names))
 
 
 def _seen(design: Design, moving: tuple[str, ...], places: int) -> tuple[pd.DataFrame, np.ndarray]:
-    """Values of the moving columns in the rows, sorted, and their shares; thinned evenly where there are very many."""
+    """Return the moving columns' values in the rows, sorted, and their shares; thinned evenly where there are many."""
     if not moving:
         return pd.DataFrame(index=range(1)), np.ones(1)
     counts = design.frame.groupby(list(moving), observed=True, sort=True, dropna=False).size()
@@ -202,7 +202,7 @@ def _seen(design: Design, moving: tuple[str, ...], places: int) -> tuple[pd.Data
 
 
 def _parts(z: np.ndarray, x: np.ndarray, share: np.ndarray, lower: np.ndarray) -> np.ndarray:
-    """Parts that Z has in X; columns of lower degree that Z does not make are beside it, and so is a constant.
+    """Regress X on Z, jointly with the columns of lower degree, and a constant, that Z does not span.
 
     Parameters
     ----------
@@ -211,7 +211,7 @@ def _parts(z: np.ndarray, x: np.ndarray, share: np.ndarray, lower: np.ndarray) -
     share
         Weight of each point.
     lower
-        Which columns of X are of lower degree than Z, boolean (columns,).
+        Whether each column of X is of lower degree than Z, boolean (columns,).
     """
     one = np.ones((*z.shape[:2], 1))
     every = np.concatenate([x, one], axis=2)
@@ -222,11 +222,11 @@ def _parts(z: np.ndarray, x: np.ndarray, share: np.ndarray, lower: np.ndarray) -
 
 
 def _least_squares(z: np.ndarray, x: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """Coefficients of columns Z (places, points, effects) that come nearest to X, (places, effects, columns)."""
+    """Return least-squares coefficients of X on Z (places, points, effects), (places, effects, columns)."""
     root = np.sqrt(share)[:, None]
     size = np.sqrt((share[:, None] * z**2).sum(axis=1, keepdims=True))
     size[size == 0] = 1.0
     found = np.linalg.pinv(root * z / size, rcond=1e-10) @ (root * x) / np.swapaxes(size, 1, 2)
-    # Whole numbers, of which most are, are taken back from rounding.
+    # Most coefficients are integers: rounding errors of those are removed.
     whole = np.round(found) + 0.0
     return np.where(np.abs(found - whole) <= _ROUNDING * np.maximum(np.abs(whole), 1), whole, found)

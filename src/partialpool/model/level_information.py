@@ -1,4 +1,4 @@
-"""How much the rows of a level tell together about an effect that they share, given the residual variance."""
+"""Information of the rows of a level about an effect that they share, given the residual variance."""
 
 import numpy as np
 
@@ -9,9 +9,10 @@ __all__ = ["information_alike", "row_information_of"]
 
 
 def row_information_of(design: Design, residual: float) -> np.ndarray:
-    """Information of each row about its linear predictor, (rows,): 1 / its residual variance on that scale.
+    """Return each row's information about its linear predictor, (rows,): 1 / residual variance on that scale.
 
-    `residual` is the variance of one observation; a row of n trials is n of them, a known error has its own.
+    `residual` is the variance of one observation; a row of n trials counts as n observations. Known standard errors
+    replace it.
     """
     if design.se is not None:
         return 1 / design.se**2
@@ -19,11 +20,11 @@ def row_information_of(design: Design, residual: float) -> np.ndarray:
 
 
 def information_alike(factor: FactorEffects, information: np.ndarray) -> float:
-    """Information that the rows of a level, of one that a unit of information at random belongs to, have together.
+    """Return the total information of a level's rows, for the level of a randomly chosen unit of information.
 
-    sum_j W_j^2 / sum_j W_j, W_j summed over the rows of a level; with K the known covariance of levels,
-    sum_jk (L'WL)_jk^2 / sum_j W_j, in proportion to what is known of a variance, tr((Z K Z')^2): its square included so
-    that negative relationships count as well. K is in units of its mean own entry here, as contributions are.
+    It is sum_j W_j^2 / sum_j W_j, W_j summed over the rows of level j; with K = L L' the known covariance of levels,
+    sum_jk (L'WL)_jk^2 / sum_j W_j. That is proportional to the information about a variance, tr((Z K Z')^2), in which
+    negative relationships also count. K is in units of its mean diagonal entry here, as contributions are.
     """
     n = factor.sum(information)
     shared = n if factor.root is None else factor.root.T @ (n[:, None] * factor.root)

@@ -1,4 +1,4 @@
-"""One factor's levels by themselves: least squares of each level's own rows, the rest of the model taken off."""
+"""No pooling: least squares on each level's own rows, with the rest of the model subtracted."""
 
 from dataclasses import dataclass
 
@@ -17,14 +17,14 @@ __all__ = ["Unpooled", "check_normal", "mean_beta", "mean_effects", "unpooled"]
 
 @dataclass(frozen=True, eq=False)
 class Unpooled:
-    """Every level for itself.
+    """Estimates of every level from its own rows only.
 
     Attributes
     ----------
     gram
         Z_j'Z_j, rows weighted by 1 / se^2 where standard errors are known, (levels, effects, effects).
     estimate, error
-        Effects, the common ones included, and their standard errors with sigma^2 at its posterior mean, (levels,
+        Effects, including the fixed effects, and their standard errors with sigma^2 at its posterior mean, (levels,
         effects); NaN where a level's own rows do not identify them.
     sigma2
         Residual variance per draw, (chains, draws); with known standard errors 1, (1, 1).
@@ -42,7 +42,7 @@ def check_normal(spec: ModelSpec) -> None:
     Raises
     ------
     DataError
-        Any but a normal response, or a link.
+        The response is not normal, or the link is not the identity.
     """
     if not spec.is_normal:
         raise DataError(
@@ -54,16 +54,16 @@ def check_normal(spec: ModelSpec) -> None:
 
 
 def unpooled(posterior: xr.Dataset, coefficients: LevelCoefficients, y: np.ndarray) -> Unpooled:
-    """Regress each level's rows on its effects; what else lifts a row, and other factors, are at posterior means.
+    """Regress each level's rows on its effects, after subtracting other effects at their posterior means.
 
     Parameters
     ----------
     posterior
-        Of a fit of a normal response.
+        Posterior of a fit of a normal response.
     coefficients
-        Of the factor.
+        Coefficients of the factor's levels.
     y
-        The response less its offset, (rows,).
+        The response minus its offset, (rows,).
     """
     design, factor = coefficients.design, coefficients.factor
     z = coefficients.columns
@@ -81,7 +81,7 @@ def unpooled(posterior: xr.Dataset, coefficients: LevelCoefficients, y: np.ndarr
 
 
 def mean_beta(posterior: xr.Dataset, design: Design) -> np.ndarray:
-    """Posterior means of the fixed effects, (coefs,)."""
+    """Return the posterior means of the fixed effects, (coefs,)."""
     if BETA not in posterior:
         return np.zeros(len(design.common.coefs))
     means: np.ndarray = posterior[BETA].mean(("chain", "draw")).to_numpy()
@@ -89,7 +89,7 @@ def mean_beta(posterior: xr.Dataset, design: Design) -> np.ndarray:
 
 
 def mean_effects(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
-    """Posterior means of a factor's effects, (levels, effects)."""
+    """Return the posterior means of a factor's effects, (levels, effects)."""
     return posterior[b_name(factor.name)].transpose("chain", "draw", ...).to_numpy().mean(axis=(0, 1))
 
 

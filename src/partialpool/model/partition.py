@@ -1,4 +1,4 @@
-"""A fit's variances and covariances at places in the space of its predictors, draw by draw."""
+"""Variances of a fit at points in the space of its predictors, draw by draw."""
 
 from dataclasses import dataclass
 
@@ -22,22 +22,22 @@ __all__ = [
 ]
 
 ONE_MEAN = "at one mean over all rows: other covariates in the model change it"
-"""Said of a variance that depends on the mean, wherever it is averaged."""
+"""Added to the definition of a variance that depends on the mean, where it is averaged."""
 _ROWS_AT_ONCE = 256
 
 
 @dataclass(frozen=True, eq=False)
 class Partition:
-    """Variance by source, per draw and place.
+    """Variance by source, per draw and point.
 
     Attributes
     ----------
     factors
-        Of each factor's effects, by name, (chains, draws, places).
+        Variance of each factor's effects, by name, (chains, draws, places).
     residual
-        Of the response's own distribution, (chains, draws, places).
+        Variance of the response's distribution, (chains, draws, places).
     residual_definition
-        What that is.
+        Definition of the residual variance, in words.
     """
 
     factors: dict[str, np.ndarray]
@@ -46,20 +46,20 @@ class Partition:
 
     @property
     def groups(self) -> np.ndarray:
-        """All factors together, (chains, draws, places)."""
+        """Sum over all factors, (chains, draws, places)."""
         return sum(self.factors.values(), np.zeros(self.residual.shape))
 
     @property
     def total(self) -> np.ndarray:
-        """Groups and residual, (chains, draws, places); fixed effects left out."""
+        """Sum of groups and residual, without fixed effects, (chains, draws, places)."""
         return self.groups + self.residual
 
 
 def partition_at(posterior: xr.Dataset, design: Design, points: Points) -> Partition:
     """Split the variance of a response at each point: z' Sigma_f z per factor, and the distribution's own.
 
-    The distribution's variance depends on the mean under some families, and so on the offset; `points` has the common
-    columns and the offset then.
+    For some families the distribution's variance depends on the mean, and so on the offset; `points` then has the fixed
+    effects' columns and the offset.
     """
     factors = {
         factor.name: row_covariance(level_covariance(posterior, factor), z, z)
@@ -76,7 +76,7 @@ def partition_at(posterior: xr.Dataset, design: Design, points: Points) -> Parti
 
 
 def partition_over_rows(posterior: xr.Dataset, design: Design) -> Partition:
-    """Split the variance averaged over the model's own rows: one place; Johnson (2014) for random slopes."""
+    """Split the variance averaged over the model's own rows, as a single point; Johnson (2014) for random slopes."""
     factors = {factor.name: group_variance(posterior, factor)[..., None] for factor in design.factors}
     mean = np.ones((posterior.sizes["chain"], posterior.sizes["draw"], 1))
     if needs_mean(design):
@@ -98,7 +98,7 @@ def linear_predictor_at(posterior: xr.Dataset, design: Design, common: np.ndarra
 
 
 def typical_predictor(posterior: xr.Dataset, design: Design, points: Points) -> np.ndarray:
-    """Return X beta and the offset of each point, (chains, draws, places): the linear predictor of no level."""
+    """Return X beta plus the offset at each point, (chains, draws, places), without group effects."""
     fixed = linear_predictor_at(posterior, design, np.asarray(points.common))
     return fixed if points.offset is None else fixed + points.offset
 
@@ -113,7 +113,7 @@ def common_variance(posterior: xr.Dataset, design: Design) -> np.ndarray:
 
 
 def _mean_over_rows(posterior: xr.Dataset, design: Design) -> np.ndarray:
-    """Population mean of the response averaged over the rows, some rows at a time, (chains, draws)."""
+    """Return the population mean of the response averaged over the rows, computed in pieces, (chains, draws)."""
     total = np.zeros((posterior.sizes["chain"], posterior.sizes["draw"]))
     sigmas = [effect_covariance(posterior, factor) for factor in design.factors]
     for at in range(0, design.n_rows, _ROWS_AT_ONCE):

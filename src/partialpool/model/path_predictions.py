@@ -1,4 +1,4 @@
-"""What draws of the parameters say along one predictor: how far responses scatter, and how levels' lines run."""
+"""Predictions along one predictor from draws of the parameters: variance of responses, and lines of levels."""
 
 from typing import Final
 
@@ -22,29 +22,29 @@ _DEFINITION: Final = "Var(y | x) = sum over factors of z(x)' Sigma z(x), plus th
 
 
 def outlook_along(design: Design, draws: xr.Dataset, course: Course, *, seed: Seed) -> xr.Dataset:
-    """Return Var(y | x) and the lines of new levels along a course, draw by draw.
+    """Return Var(y | x) and the lines of new levels along a predictor, draw by draw.
 
     Parameters
     ----------
     design, draws
         The model, and its parameters by name, labelled, with one chain.
     course
-        The predictor that runs, and where the others are held.
+        The predictor that varies, and the values of the others.
     seed
-        Of the effects of new levels.
+        Seed for the effects of new levels.
 
     Returns
     -------
     xarray.Dataset
-        `variance` (chain, draw, predictor), in squared units of the linear predictor, as `variance_function` has it;
-        left out where the response has none, and `attrs["no_variance"]` says why. `level_line` and `typical_line`
-        (chain, draw, predictor): the mean of the response at a level that is drawn anew in each draw, of every
-        factor, and at the typical level, whose effects are 0. The offset is that of the place, `attrs["offset"]`. Of an
-        ordinal response, which has no mean, they are the linear predictor. attrs hold what the data are on either
-        scale: `observed_sd`, offset taken off, beside the variance (for a latent variable, of which nothing is
-        observed, its own `latent_sd`); `observed_low`, `observed_high` and, of proportions, `observed_mean`, as they
-        were observed, beside the lines. `scale` is that of the variance: the link, or `log` where the model is of
-        log y.
+        `variance` (chain, draw, predictor), in squared units of the linear predictor, as in `variance_function`; left
+        out where the response has no variance, with the reason in `attrs["no_variance"]`. `level_line` and
+        `typical_line` (chain, draw, predictor): the mean of the response at a level of every factor that is newly drawn
+        in each draw, and at the typical level, whose effects are 0. The offset is `attrs["offset"]`. For an ordinal
+        response, which has no mean, they are the linear predictor. attrs describe the data on either scale:
+        `observed_sd`, with the offset subtracted, for comparison with the variance (for a latent variable, which is not
+        observed, `latent_sd` instead); `observed_low`, `observed_high` and, for proportions, `observed_mean`, as
+        observed, for comparison with the lines. `scale` is that of the variance: the link, or `log` where the model is
+        for log y.
     """
     stacked = {str(name): values.to_numpy()[0] for name, values in draws.items()}
     place = tree_name(course.points.dims[0])
@@ -94,7 +94,7 @@ def _meaning_of_lines(design: Design) -> str:
 
 
 def _of_the_data(design: Design) -> dict[str, float]:
-    """What was observed: beside the lines as it is, beside the variance with the offset taken off."""
+    """Summarise the observed response: on its own scale, and its sd with the offset subtracted."""
     response, family = design.response, design.spec.family_record
     if not family.has_mean:
         return {}

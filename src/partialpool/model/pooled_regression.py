@@ -1,4 +1,4 @@
-"""The fixed effects alone, every row taken for independent: least squares, and Fisher scoring."""
+"""Regression on the fixed effects only, treating all rows as independent: least squares, and Fisher scoring."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -14,21 +14,21 @@ __all__ = ["Ungrouped", "fisher_scoring", "least_squares"]
 
 _ROUNDS: Final = 50
 _CLOSE: Final = 1e-9
-"""Largest step of a linear predictor, relative to its size, that ends the scoring."""
+"""Largest step of a linear predictor, relative to its size, at which the scoring stops."""
 
 
 @dataclass(frozen=True, eq=False)
 class Ungrouped:
-    """Maximum likelihood of the fixed effects without any grouping.
+    """Maximum-likelihood estimate of the fixed effects without any grouping.
 
     Attributes
     ----------
     estimate
         Coefficients on the original scale, (coefs,).
     covariance
-        Of the estimate, (coefs, coefs): s^2 (X'WX)^-1, or the inverse Fisher information.
+        Covariance of the estimate, (coefs, coefs): s^2 (X'WX)^-1, or the inverse Fisher information.
     freedom
-        Rows less coefficients.
+        Number of rows minus number of coefficients.
     """
 
     estimate: np.ndarray
@@ -39,16 +39,16 @@ class Ungrouped:
 def least_squares(design: Design, y: np.ndarray) -> Ungrouped:
     """Regress y on the fixed effects: (X'WX)^-1 X'Wy.
 
-    The covariance is s^2 (X'X)^-1, s^2 the residual sum of squares over rows less coefficients (not a number where
-    none are left); with known standard errors W = diag(1 / se^2) and the covariance is (X'WX)^-1, as nothing about the
-    residual is left to estimate.
+    The covariance is s^2 (X'X)^-1, s^2 the residual sum of squares divided by rows minus coefficients (NaN where that
+    is not positive); with known standard errors W = diag(1 / se^2) and the covariance is (X'WX)^-1, as the residual
+    variance is known.
 
     Parameters
     ----------
     design
         The columns, and the known standard errors.
     y
-        The response less its offset, (rows,).
+        The response minus its offset, (rows,).
     """
     x, back = _standard_columns(design)
     weight = np.ones(design.n_rows) if design.se is None else 1 / design.se**2
@@ -70,12 +70,12 @@ def fisher_scoring(design: Design) -> Ungrouped:
     Parameters
     ----------
     design
-        Of a family whose distribution has no parameter but its mean (`Family.is_scored`).
+        Design of a model whose family has no parameter other than the mean (`Family.is_scored`).
 
     Raises
     ------
     DataError
-        The likelihood has no maximum, as where a predictor separates the outcomes.
+        The likelihood has no maximum, for instance because a predictor separates the outcomes.
     """
     x, back = _standard_columns(design)
     rows = own_rows(design)
@@ -85,7 +85,7 @@ def fisher_scoring(design: Design) -> Ungrouped:
         return float(log_density(design, rows, eta[None], {}).sum())
 
     eta, best = _start(design), -np.inf
-    with np.errstate(all="ignore"):  # what runs off to infinity is refused below
+    with np.errstate(all="ignore"):  # divergence raises an error below
         for _ in range(_ROUNDS):
             weight, working = _working(design, eta)
             if not np.isfinite(weight + working).all():
@@ -103,7 +103,7 @@ def fisher_scoring(design: Design) -> Ungrouped:
 
 
 def _standard_columns(design: Design) -> tuple[np.ndarray, np.ndarray]:
-    """X centred and scaled, so that squaring costs no digits, and what turns its coefficients back."""
+    """Return X centred and scaled, so that squaring loses no digits, and the matrix that converts coefficients back."""
     common = design.common
     first = 1 if common.intercept else 0
     x = np.concatenate([np.ones((design.n_rows, first)), common.standardised], axis=1)
@@ -121,13 +121,13 @@ def _weighted(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> tuple[np.ndar
 
 
 def _start(design: Design) -> np.ndarray:
-    """Linear predictors of the responses themselves, moved off the edges."""
+    """Return the linear predictors of the responses themselves, moved away from the bounds."""
     mean = design.spec.family_record.starting_mean(design.response.values, design.response.n_trials)
     return design.spec.link_record.forward(mean)
 
 
 def _working(design: Design, eta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Weights slope^2 / Var(y) and the working response, each (rows,)."""
+    """Return the weights slope^2 / Var(y) and the working response, each (rows,)."""
     trials, link = design.response.n_trials, design.spec.link_record
     mean, slope = link.inverse(eta), link.slope(eta)
     variance = design.spec.family_record.variance(mean, {})
@@ -136,8 +136,8 @@ def _working(design: Design, eta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _no_maximum(eta: np.ndarray) -> DataError:
     return DataError(
-        "without its groups the model has no largest likelihood: a coefficient runs off to infinity",
+        "without its groups the model has no maximum of the likelihood: a coefficient goes to infinity",
         got=f"linear predictors up to {np.abs(eta).max():.3g} and growing",
-        allowed="predictors that do not tell all outcomes apart; no category with zeros only, or ones only",
+        allowed="predictors that do not separate the outcomes; no category with zeros only, or ones only",
         do="leave out the predictor that separates the outcomes, or merge its categories",
     )

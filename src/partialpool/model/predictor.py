@@ -12,7 +12,7 @@ from partialpool.names import BETA, b_name, corr_name, sd_name
 __all__ = ["Draws", "Seed", "linear_predictor", "sample_all_levels", "sample_effects"]
 
 Seed = int | np.random.SeedSequence | np.random.Generator | None
-"""What `numpy.random.default_rng` takes."""
+"""Any seed that `numpy.random.default_rng` accepts."""
 
 Draws = Mapping[str, np.ndarray]
 """Posterior or prior variables by name, each of shape (draws, ...): chains stacked."""
@@ -24,12 +24,12 @@ def linear_predictor(design: Design, rows: Rows, draws: Draws, *, seed: Seed = N
     Parameters
     ----------
     design, rows
-        The model, and the rows to evaluate; factors whose levels the rows leave out add nothing.
+        The model, and the rows to evaluate; factors whose levels are not used contribute nothing.
     draws
         `beta` and `b_<f>`; `sd_<f>` and `corr_<f>` where new levels are sampled.
     seed
-        For the effects of new levels: independent draws from N(0, Sigma), one set per level and draw; of levels with a
-        known covariance, draws given their relatives.
+        For the effects of new levels: independent draws from N(0, Sigma), one set per level and draw; for levels with a
+        known covariance, draws conditional on their relatives.
     """
     rng = np.random.default_rng(seed)
     n_draws = next(iter(draws.values())).shape[0]
@@ -52,7 +52,7 @@ def linear_predictor(design: Design, rows: Rows, draws: Draws, *, seed: Seed = N
 def _all_levels(
     factor: FactorEffects, group: GroupRows, draws: Draws, sample: bool, rng: np.random.Generator
 ) -> np.ndarray:
-    """Effects of the known levels, then of the new ones, shape (draws, levels, effects)."""
+    """Return the effects of the known levels, then those of the new ones, shape (draws, levels, effects)."""
     known = draws[b_name(factor.name)]
     if not group.new_labels:
         return known
@@ -67,7 +67,7 @@ def _all_levels(
 def _relatives(
     factor: FactorEffects, group: GroupRows, draws: Draws, sample: bool, rng: np.random.Generator
 ) -> np.ndarray:
-    """Effects of levels without rows of their own but with known relatives, given those, (draws, levels, effects).
+    """Return effects of new levels, conditional on their known relatives, (draws, levels, effects).
 
     b_new | b ~ N(K_no K_oo^-1 b, (K_nn - K_no K_oo^-1 K_on) Sigma); without sampling, its mean.
     """
@@ -80,7 +80,7 @@ def _relatives(
 
 
 def sample_all_levels(factor: FactorEffects, draws: Draws, rng: np.random.Generator) -> np.ndarray:
-    """Draw effects of every level of a factor anew, their known covariance among them, (draws, levels, effects)."""
+    """Draw new effects of every level of a factor, with their known covariance, (draws, levels, effects)."""
     effects = sample_effects(factor, draws, factor.n_levels, rng)
     return effects if factor.root is None else np.einsum("jk,dke->dje", factor.root, effects)
 
@@ -93,7 +93,7 @@ def sample_effects(factor: FactorEffects, draws: Draws, levels: int, rng: np.ran
         return noise * sd[:, None, :]
     # At the predictors' means correlations are moderate; far from them they round to +-1.
     sd, corr = factor.basis.at_means(sd, draws[corr_name(factor.name)])
-    # A correlation of +-1 within rounding has no Cholesky factor of its own.
+    # A correlation of +-1 within rounding has no Cholesky factor without a small addition to the diagonal.
     cholesky = np.linalg.cholesky(corr + 1e-12 * np.eye(sd.shape[1]))
     effects = np.einsum("dij,dlj->dli", cholesky, noise) * sd[:, None, :]
     return effects if factor.basis.is_plain else effects @ factor.basis.to_zero.T

@@ -1,4 +1,4 @@
-"""Priors on arrays: log densities of draws, and draws from the priors themselves."""
+"""Priors on arrays: log densities of draws, and draws from the priors."""
 
 import numpy as np
 from scipy import special
@@ -51,16 +51,16 @@ def lkj_log_density(corr: np.ndarray, eta: float) -> np.ndarray:
 def log_prior_density(design: Design, priors: PriorSet, draws: Draws) -> dict[str, np.ndarray]:
     """Evaluate the log density of every top-level prior at each draw.
 
-    Densities are of what each prior is stated of, on the original scale (correlation matrices for `corr_<f>`;
-    intercept, sds and correlations at the predictors' means; category probabilities for `cutpoints`), never of z or b:
-    the result does not depend on engine or parametrization.
+    Densities are those of the quantities that the priors are stated for, on the original scale (correlation matrices
+    for `corr_<f>`; intercept, sds and correlations at the predictors' means; category probabilities for `cutpoints`),
+    never those of z or b: the result does not depend on the engine or the parametrization.
 
     Returns
     -------
     dict
-        `beta` (draws, priors): the coefficients with a prior of their own and, last, all that have one together;
+        `beta` (draws, priors): the coefficients with separate priors and, last, all those with a joint prior together;
         `sd_<f>` (draws, effects), `corr_<f>` (draws,), and the family's parameters (draws,); `icc`, `total_sd` and
-        `shares` (draws,) in place of sds and sigma where the prior is of those.
+        `shares` (draws,) in place of sds and sigma where the prior is stated for those.
     """
     out: dict[str, np.ndarray] = {}
     whole = is_decomposed(priors)
@@ -94,7 +94,7 @@ def draw_prior(design: Design, priors: PriorSet, size: int, *, seed: Seed) -> di
 
 
 def draw_parameters(design: Design, priors: PriorSet, size: int, *, seed: Seed) -> dict[str, np.ndarray]:
-    """Draw every top-level parameter, all but the group effects, from the prior, each of shape (size, ...)."""
+    """Draw every top-level parameter (all except the group effects) from the prior, each of shape (size, ...)."""
     rng = np.random.default_rng(seed)
     out: dict[str, np.ndarray] = {}
     common = design.common
@@ -140,7 +140,7 @@ def _rvs(prior: Prior, size: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _shift(design: Design, draws: Draws) -> np.ndarray:
-    """X-bar beta: what parts the intercept at the predictors' means from the intercept at zero, shape (draws,)."""
+    """Return X-bar beta, the intercept at the predictors' means minus the intercept at zero, shape (draws,)."""
     if not design.common.names:
         return np.zeros(len(next(iter(draws.values())))) if draws else np.zeros(1)
     slopes = draws[BETA][:, 1 if design.common.intercept else 0 :]
@@ -148,7 +148,7 @@ def _shift(design: Design, draws: Draws) -> np.ndarray:
 
 
 def _at_means(design: Design, draws: Draws) -> dict[str, np.ndarray]:
-    """Sds and correlations of correlated effects as their priors see them."""
+    """Return sds and correlations of correlated effects in the basis of their priors."""
     out: dict[str, np.ndarray] = {}
     for factor in (f for f in design.factors if f.correlated):
         both = sd_name(factor.name), corr_name(factor.name)
@@ -157,7 +157,7 @@ def _at_means(design: Design, draws: Draws) -> dict[str, np.ndarray]:
 
 
 def _coefficients_density(design: Design, priors: PriorSet, beta: np.ndarray) -> np.ndarray:
-    """Log density of each coordinate of the fixed effects, with the Jacobian to coefficients; directions added up."""
+    """Return the log density of each coordinate of the fixed effects, with the Jacobian; directions are summed."""
     coordinates = coefficient_prior(design, priors)
     at = coordinates.of_coefficients(design, beta)
     columns = [frozen(prior).logpdf(at[:, i]) for i, prior in enumerate(coordinates.priors)]
@@ -175,7 +175,7 @@ def _elementwise(priors: PriorSet, name: str, labels: tuple[str, ...], values: n
 
 
 def _cutpoints_density(design: Design, prior: Prior, draws: Draws) -> np.ndarray:
-    """Dirichlet density of the category probabilities at the predictors' means, p_k = F(c_k) - F(c_(k-1))."""
+    """Return the log density of the category probabilities at the predictors' means, p_k = F(c_k) - F(c_(k-1))."""
     centred = draws["cutpoints"] - _shift(design, draws)[:, None]
     cdf = design.spec.probability_link.inverse
     edges = np.concatenate([np.zeros((len(centred), 1)), cdf(centred), np.ones((len(centred), 1))], axis=1)

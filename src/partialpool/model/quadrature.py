@@ -1,17 +1,19 @@
 """Integrals over a few normal effects, draw by draw: log int p(y | v) N(v; 0, I) dv, f(v) the log of the integrand.
 
-1. The mode of f by Newton steps, shortened until they go up. They start at zero or, where that is better, at the mode
-   of a quadratic in u = L v around a guess of the effects u. Nothing is divided by L: an sd may be 1e-12 or zero.
-2. Coordinates x in which the curvature at the mode is the identity, v = mode + H^(-T) x. Along each axis and each way
-   the place where f has fallen by 11 to 19, so that what lies beyond weighs a millionth.
-3. The trapezoidal rule on the product of these ranges. Where an integrand is analytic and vanishes at both ends its
-   error falls geometrically in the number of nodes (Trefethen & Weideman 2014, SIAM Review 56:385): halving the step
-   squares it, or better. So the square of the difference from the rule on every other node bounds the error. Draws in
-   which that difference is large, or the outermost nodes count, have the step halved, or the range widened.
+1. Find the mode of f by Newton steps, which are shortened until f increases. They start at zero or, where that is
+   better, at the mode of a quadratic in u = L v around a guess of the effects u. There is no division by L: an sd may
+   be 1e-12 or zero.
+2. Use coordinates x in which the curvature at the mode is the identity, v = mode + H^(-T) x. Along each axis, in both
+   directions, find the point where f has fallen by 11 to 19, so that the part beyond is about a millionth of the whole.
+3. Apply the trapezoidal rule on the product of these ranges. For an integrand that is analytic and vanishes at both
+   ends the error decreases geometrically in the number of nodes (Trefethen & Weideman 2014, SIAM Review 56:385):
+   halving the step squares it, or better. So the square of the difference from the rule on every other node bounds the
+   error. The step is halved in draws in which that difference is large, and the range widened where the outermost nodes
+   matter.
 
 A product of Gauss-Hermite rules around the mode (Pinheiro & Bates 1995, JCGS 4:12) needs fewer nodes where the
-integrand is near a normal density. Of two effects and more it is tried first, and kept where rules of two orders agree.
-They do not where responses of one kind alone meet an effect with a large sd.
+integrand is near a normal density. For two or more effects it is tried first, and used where rules of two orders agree.
+They do not agree where all responses of a level are of one kind and an effect has a large sd.
 """
 
 from dataclasses import dataclass
@@ -26,42 +28,41 @@ from partialpool.errors import EngineError
 __all__ = ["MOST_EFFECTS", "Integral", "Likelihood", "log_integral"]
 
 MOST_EFFECTS: Final = 3
-"""Nodes are a product over effects: four would take hours."""
+"""Largest number of effects: nodes are a product over effects, and four effects would take hours."""
 _CLIMB: Final = 100
-"""Newton steps, or parts of one, at most; most sets need three or four."""
+"""Largest number of (full or shortened) Newton steps; most sets need three or four."""
 _NEAR: Final = 0.1
-"""Sds of the integrand from its mode at which the climb ends: the rule does not ask for more."""
+"""Distance from the mode, in sds of the integrand, at which the Newton steps stop: the rule needs no more."""
 _STEP: Final = 1e-3
-"""Distance, on the scale of the linear predictor, of the differences that give slope and curvature."""
+"""Step, on the scale of the linear predictor, of the differences for slope and curvature."""
 _REACH: Final = 5.0
 """Sds to the ends of the range, for an integrand that is a normal density."""
 _FALL: Final = (11.5, 19.0)
-"""How far f should have fallen there."""
+"""Range within which f must have fallen at the ends."""
 _SEARCH: Final = 60
 _PRIOR_REACH: Final = 6.0
-"""Sds of the prior within which other modes are looked for."""
+"""Range, in sds of the prior, within which other modes are searched for."""
 _SCAN: Final = 24
 _ORDERS: Final = (5, 7)
 _AGREE: Final = 1e-3
-"""Difference of the logs by Gauss-Hermite rules of two orders."""
+"""Largest accepted difference of the logs by Gauss-Hermite rules of two orders."""
 _AT_ONCE: Final = 1 << 16
-"""Densities evaluated together: what fits into the cache."""
+"""Densities evaluated together, such that they fit into the cache."""
 _INTERVALS: Final = 12
 _HALVINGS: Final = {1: 9, 2: 4, 3: 2}
-"""Of the step at most, by how many effects there are."""
+"""Largest number of halvings of the step, by number of effects."""
 _ROUNDS: Final = 24
 _COARSE: Final = 0.003
-"""Log of the ratio to the rule on every other node, for each effect, that is small; of a normal density's it is half
-of that."""
+"""Accepted log ratio to the rule on every other node, per effect; for a normal density it is half as large."""
 _RIM: Final = 1e-5
-"""Share of the integral that the outermost nodes of one end may have."""
+"""Largest accepted share of the integral in the outermost nodes of one end."""
 
 
 class Likelihood(Protocol):
-    """Densities of some rows under some draws, as far as their linear predictor is shifted."""
+    """Densities of some rows under some draws, as a function of a shift of the linear predictor."""
 
     def log_density(self, shift: np.ndarray) -> np.ndarray:
-        """Evaluate the densities of the rows, (draws, rows), of a shift of the same shape."""
+        """Evaluate the log densities of the rows, (draws, rows), for a shift of the same shape."""
 
     def take(self, draws: np.ndarray) -> Self:
         """Return the same under some of the draws."""
@@ -69,14 +70,14 @@ class Likelihood(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Integral:
-    """An integral, and what bounds it.
+    """An integral, and an upper bound.
 
     Attributes
     ----------
     value
         Its log, (draws,).
     highest
-        Largest log p(y | v) that was met, (draws,): no average over v is above everything that is averaged.
+        Largest log p(y | v) evaluated, (draws,): an average over v cannot be above all averaged values.
     """
 
     value: np.ndarray
@@ -85,7 +86,7 @@ class Integral:
 
 @dataclass(frozen=True, eq=False)
 class _Integrand:
-    """p(y | eta + Z L v) N(v; 0, I), its normal constant left out."""
+    """p(y | eta + Z L v) N(v; 0, I), without the normal constant."""
 
     given: Likelihood
     z: np.ndarray
@@ -97,23 +98,23 @@ class _Integrand:
         return _Integrand(self.given.take(draws), self.z, self.root[draws])
 
     def rows(self, v: np.ndarray, step: float = 0.0) -> np.ndarray:
-        """Log densities of the rows, (draws, rows); not a number where there is none."""
+        """Return log densities of the rows, (draws, rows); NaN where a density is not defined."""
         shift = (self.root @ v[:, :, None])[:, :, 0] @ self.z.T
-        with np.errstate(all="ignore"):  # a linear predictor may leave the range where a density is a number
+        with np.errstate(all="ignore"):  # a linear predictor may be outside the range where a density is finite
             return self.given.log_density(shift + step if step else shift)
 
     def parts(self, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Log p(y | v) and f, each (draws,)."""
+        """Return log p(y | v) and f, each (draws,)."""
         likelihood = _number(self.rows(v).sum(axis=1))
         return likelihood, likelihood - 0.5 * (v**2).sum(axis=1)
 
     def derivatives(self, v: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Log p(y | v), (draws,), gradient of f, (draws, m), and its curvature, positive definite, (draws, m, m)."""
+        """Return log p(y | v), (draws,), gradient of f, (draws, m), and -Hessian, positive definite, (draws, m, m)."""
         m = v.shape[1]
         below, here, above = (self.rows(v, step) for step in (-_STEP, 0.0, _STEP))
         with np.errstate(invalid="ignore"):
             slope = np.nan_to_num((above - below) / (2 * _STEP), nan=0.0, posinf=0.0, neginf=0.0)
-            # Where a density is not log-concave its curvature may have the wrong sign: the prior's alone is used there.
+            # Where a density is not log-concave its curvature may have the wrong sign: only the prior's is used there.
             bend = np.nan_to_num((2 * here - below - above) / _STEP**2, nan=0.0, posinf=0.0, neginf=0.0).clip(min=0.0)
         turned = self.root.transpose(0, 2, 1)
         gradient = (turned @ (slope @ self.z)[:, :, None])[:, :, 0] - v
@@ -124,7 +125,7 @@ class _Integrand:
 
 @dataclass(frozen=True, eq=False)
 class _Plan:
-    """Where the rule has its nodes, per draw: mode + H^(-T) x, x from -ends[0] to ends[1]."""
+    """Location of the nodes, per draw: mode + H^(-T) x, x from -ends[0] to ends[1]."""
 
     mode: np.ndarray
     half: np.ndarray
@@ -152,22 +153,23 @@ def log_integral(
     root
         L, (draws, effects, effects); singular where an sd is zero.
     guess
-        Where the effects may be, (effects,).
+        Approximate location of the effects, (effects,).
     concave
-        Whether the log densities are concave in the linear predictor, so that there is one mode. Otherwise more modes
-        are looked for along the axes.
+        Whether the log densities are concave in the linear predictor, so that there is one mode. Otherwise other modes
+        are searched for along the axes.
 
     Returns
     -------
     Integral
-        Right to a few thousandths in every draw, in most to 1e-5.
+        Accurate to a few thousandths in every draw, in most to 1e-5.
 
     Raises
     ------
     EngineError
-        The rule does not settle.
+        The rule does not converge.
     """
-    with np.errstate(invalid="ignore"):  # where no response has a density, nothing settles: refused below
+    # Where no response has a density nothing converges, which raises an error.
+    with np.errstate(invalid="ignore"):
         return _integrated(_Integrand(given, z, root), guess, concave)
 
 
@@ -201,19 +203,19 @@ def _integrated(f: _Integrand, guess: np.ndarray, concave: bool) -> Integral:
             break
     raise EngineError(
         "the effects of a level cannot be integrated out",
-        got=f"an integral over {m} effects, {len(f.z)} rows, that does not settle in {len(waiting)} of {total} draws",
+        got=f"an integral over {m} effects, {len(f.z)} rows, that does not converge in {len(waiting)} of {total} draws",
         allowed="densities that are smooth and have one mode",
-        do="look for draws of an sd that are far too large, or compare by rows",
+        do="check for draws of an sd that are far too large, or compare by rows",
     )
 
 
 def _number(values: np.ndarray) -> np.ndarray:
-    """What is not a number is a density of nothing."""
+    """Replace NaN by minus infinity: a density of zero."""
     return np.where(np.isnan(values), -np.inf, values)
 
 
 def _climb(f: _Integrand, guess: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Climb to the mode: where it is, (draws, m), the curvature's Cholesky factor there, log p(y | v) there."""
+    """Find the mode, (draws, m), and there the Cholesky factor of the curvature and log p(y | v)."""
     v = np.zeros(f.root.shape[:2])
     ahead = _linearised(f, guess)
     v = np.where((f.parts(ahead)[1] > f.parts(v)[1])[:, None], ahead, v)
@@ -238,7 +240,7 @@ def _climb(f: _Integrand, guess: np.ndarray) -> tuple[np.ndarray, np.ndarray, np
 
 
 def _linearised(f: _Integrand, guess: np.ndarray) -> np.ndarray:
-    """Mode of f with log p(y | u) replaced by its quadratic around a guess: (I + L'CL) v = L'(C guess + slope)."""
+    """Find the mode of f with log p(y | u) made quadratic around a guess: (I + L'CL) v = L'(C guess + slope)."""
     eye, place = np.eye(len(guess)), np.broadcast_to(guess, f.root.shape[:2])
     _, gradient, inner = _Integrand(f.given, f.z, np.broadcast_to(eye, f.root.shape)).derivatives(place)
     bend, slope, turned = inner - eye, gradient + place, f.root.transpose(0, 2, 1)
@@ -247,26 +249,26 @@ def _linearised(f: _Integrand, guess: np.ndarray) -> np.ndarray:
 
 
 def _gauss_hermite(f: _Integrand, plan: _Plan, order: int) -> np.ndarray:
-    """Log of the integral by a product rule, (draws,)."""
+    """Return the log of the integral by a product rule, (draws,)."""
     m = plan.mode.shape[1]
     nodes, weights = np.polynomial.hermite_e.hermegauss(order)
     terms = []
     for index in product(range(order), repeat=m):
         x = nodes[list(index)]
         value = f.parts(plan.place(np.broadcast_to(x, plan.mode.shape)))[1]
-        # The weights carry exp(-x^2 / 2), which the integrand does not have.
+        # The weights include exp(-x^2 / 2), which is not part of the integrand.
         terms.append(value + np.log(weights[list(index)]).sum() + 0.5 * x @ x)
     return special.logsumexp(np.stack(terms), axis=0) - _log_scale(plan)
 
 
 def _log_scale(plan: _Plan) -> np.ndarray:
-    """Log of what a volume of x has to be divided by to be one of v, normal constant included, (draws,)."""
+    """Return the log of the divisor that converts volumes of x to those of v, with the normal constant, (draws,)."""
     m = plan.mode.shape[1]
     return np.log(np.diagonal(plan.half, axis1=1, axis2=2)).sum(axis=1) + 0.5 * m * np.log(2 * np.pi)
 
 
 def _set_ends(f: _Integrand, plan: _Plan, draws: np.ndarray) -> None:
-    """Search along each axis, each way, for a place where f has fallen enough."""
+    """Search along each axis, in both directions, for the point where f has fallen enough."""
     top = f.parts(plan.mode)[1]
     total, m = plan.mode.shape
     for side, axis in product((0, 1), range(m)):
@@ -286,7 +288,7 @@ def _set_ends(f: _Integrand, plan: _Plan, draws: np.ndarray) -> None:
 
 
 def _reach_other_modes(f: _Integrand, plan: _Plan) -> None:
-    """Move the ends out to where f is large again, as far as the prior reaches."""
+    """Extend the ends to points where f is large again, within the range of the prior."""
     top = f.parts(plan.mode)[1]
     m = plan.mode.shape[1]
     for side, axis in product((0, 1), range(m)):
@@ -302,13 +304,13 @@ def _reach_other_modes(f: _Integrand, plan: _Plan) -> None:
 
 
 def _rule(f: _Integrand, plan: _Plan, intervals: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Apply the trapezoidal rule with so many intervals along each axis.
+    """Apply the trapezoidal rule with this number of intervals along each axis.
 
     Returns
     -------
     tuple
         Log of the integral and of that by every other node, (draws,); share of the outermost nodes by end and effect,
-        (2, draws, m); the largest log p(y | v) met, (draws,).
+        (2, draws, m); the largest log p(y | v) evaluated, (draws,).
     """
     total, m = plan.mode.shape
     below, above = plan.ends

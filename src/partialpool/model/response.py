@@ -1,4 +1,4 @@
-"""Density, tails and replicates of the response of a design: its family, given the linear predictor."""
+"""Density, tail probabilities and replicates of a design's response, given the linear predictor."""
 
 import numpy as np
 
@@ -11,12 +11,12 @@ __all__ = ["family_parameters", "given_of", "log_density", "log_density_of", "re
 
 
 def given_of(design: Design, rows: Rows, eta: np.ndarray, draws: Draws) -> Given:
-    """Return what the response of rows is conditional on.
+    """Return the quantities that the response of some rows is conditional on.
 
     Parameters
     ----------
     design, rows
-        The model, and rows of it or new ones.
+        The model, and its own rows or new ones.
     eta
         Linear predictor, (draws, rows).
     draws

@@ -1,10 +1,10 @@
-"""Covariances of observed responses, group effects integrated out.
+"""Covariances of observed responses, with group effects integrated out.
 
-Two responses whose linear predictors share effects of variance s, of v in all, have
+Two responses whose linear predictors share effects of variance s, out of a total group variance v, have
 Cov(y, y') = Var_w(E[m(eta) | w]), eta = fixed + w + r, w ~ N(0, s), r ~ N(0, v - s), and
 Var(y) = Var(m(eta)) + E[Var(y | eta)], m the inverse link (de Villemereuil, Schielzeth, Nakagawa & Morrissey 2016,
-Genetics 204:1281). Closed forms and the integral of the rest are those of marginal predictions
-(`families/link.py`).
+Genetics 204:1281). The closed forms, and the numerical integral for other links, are those of
+marginal predictions (`families/link.py`).
 """
 
 from collections.abc import Mapping
@@ -25,19 +25,19 @@ __all__ = ["response_share"]
 def response_share(
     posterior: xr.Dataset, design: Design, points: Points, closure: Mapping[str, tuple[str, ...]]
 ) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], str]:
-    """Return correlations of observed responses by factor, by shared level and in all, and how they were made.
+    """Return correlations of observed responses by factor, by shared level and in total, and how they were computed.
 
     Parameters
     ----------
     posterior, design, points
-        Where, with the fixed effects' columns and the offset.
+        Posterior and design of a fit, and points with the fixed effects' columns and the offset.
     closure
-        The factors that two rows of one level share, per factor.
+        The factors whose levels two rows share if they share a level of a factor, by factor.
 
     Returns
     -------
     (numpy.ndarray, numpy.ndarray, numpy.ndarray), str
-        (chains, draws, factors, places) twice, (chains, draws, places), and a description. Right to about 1e-8 of
+        (chains, draws, factors, places) twice, (chains, draws, places), and a description. Accurate to about 1e-8 of
         Var(y) for sds up to 40 on a logit scale. 0 where the response's variance is infinite.
 
     Raises
@@ -63,7 +63,7 @@ def response_share(
     known: dict[frozenset[str], np.ndarray] = {}
 
     def covariance(names: tuple[str, ...]) -> np.ndarray:
-        """Of two responses that share these factors' effects; effects that are 0 in every draw cost nothing."""
+        """Return the covariance of two responses that share these factors' effects."""
         shared = sum((variances[name] for name in names), np.zeros(fixed.shape))
         key = frozenset(names)
         if key not in known:

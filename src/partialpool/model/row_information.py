@@ -1,6 +1,6 @@
-"""How much each row tells about the linear predictor: a rough number per row, before any fit.
+"""Approximate information of each row about its linear predictor, before any fit.
 
-Samplers use it to choose coordinates, never the model to choose a posterior: a wrong number costs speed, not truth.
+Samplers use it to choose coordinates; it does not enter the posterior. An inaccurate value costs speed, not accuracy.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ __all__ = ["row_information"]
 def row_information(design: Design) -> np.ndarray:
     """Estimate the Fisher information of each row about its linear predictor, (d mu / d eta)^2 / Var(y), shape (rows,).
 
-    Gaussian and Student t: 1 / s^2 with s^2 the residual variance once every level has its own mean (or the
+    Gaussian and Student t: 1 / s^2 with s^2 the residual variance around level means (or the squared
     known standard errors); counts: at y + 1/2; proportions, gamma: at the overall mean and variance; ordinal:
     1 / (variance of the latent variable).
     """
@@ -30,7 +30,7 @@ def row_information(design: Design) -> np.ndarray:
 
 
 def _residual_variance(design: Design, y: np.ndarray) -> float:
-    """Residual variance of least squares on the fixed effects and every level's own effects."""
+    """Return the residual variance of least squares on the fixed effects and every level's own effects."""
     n = design.n_rows
     columns = [sparse.csr_array(design.common.standardised)]
     columns.append(sparse.csr_array(np.ones((n, 1))))

@@ -1,15 +1,15 @@
-"""The variance as a whole and its parts: what a joint prior on the ICC and the total sd is stated on.
+"""The total variance and its parts, on which a joint prior of the ICC and the total sd is stated.
 
-With v_k = sd_k^2 m_k the variance that effect k adds to a row on average, m_k the mean square of its column (1 for
-an intercept), and s^2 the residual variance, sds and columns those of `design/effect_basis.py`,
+With v_k = sd_k^2 m_k the average variance that effect k contributes to a row, m_k the mean square of its column (1 for
+an intercept), and s^2 the residual variance, with sds and columns as in `design/effect_basis.py`,
 
     total_sd^2 = sum_k v_k + s^2,    icc = sum_k v_k / total_sd^2,    share_k = v_k / sum_k v_k,
 
 so that sd_k = total_sd sqrt(icc share_k / m_k) and sigma = total_sd sqrt(1 - icc). Priors: icc ~ Beta, total_sd ~ any
-positive one, shares ~ Dirichlet(a), independent. Where the Beta's first argument is sum a_k, that is the Dirichlet on
-all shares, the residual's with them, and each factor's own ICC is Beta too (Fuglstad, Hem, Knight, Rue & Riebler 2020,
-Bayesian Analysis 15:1109, call such priors hierarchical decompositions). Covariances between effects of one factor are
-left out: the ICC is that of rows whose varying effects do not correlate.
+positive distribution, shares ~ Dirichlet(a), independent. Where the Beta's first argument is sum a_k, this is the
+Dirichlet on all shares including that of the residual, and each factor's own ICC is Beta too (Fuglstad, Hem, Knight,
+Rue & Riebler 2020, Bayesian Analysis 15:1109, call such priors hierarchical decompositions). Covariances between
+effects of one factor are left out: the ICC is that of uncorrelated effects.
 
 A binary or ordinal response has a latent residual of known variance; then total_sd follows from icc.
 """
@@ -29,20 +29,20 @@ __all__ = ["Decomposition", "decompose", "is_decomposed"]
 
 @dataclass(frozen=True, eq=False)
 class Decomposition:
-    """The parts that the variance of a row is made of.
+    """The parts of the variance of a row.
 
     Attributes
     ----------
     sds
         Parameter of each group sd, `sd_<f>[effect]`, (components,).
     shares
-        Its share's name, `share_<f>[effect]`, (components,).
+        Name of each share, `share_<f>[effect]`, (components,).
     factors
-        Which of them belong to each factor, `sd_<f>` by name.
+        Components of each factor, by the name `sd_<f>`.
     mean_squares
         m of each component, (components,).
     residual
-        Variance below the groups where it is known; None where `sigma` is a part of the whole.
+        Residual variance where it is known; None where `sigma` is a parameter.
     """
 
     sds: tuple[str, ...]
@@ -57,11 +57,11 @@ class Decomposition:
         return len(self.sds) > 1
 
     def total(self, icc: Any) -> Any:
-        """total_sd, where the residual is known."""
+        """Return total_sd where the residual variance is known."""
         return (self.residual / (1 - icc)) ** 0.5
 
     def parameters(self, total: Any, icc: Any, shares: Any) -> dict[str, Any]:
-        """Return `sd_<f>` by name, shape (..., effects), and `sigma`; of NumPy arrays or PyTensor variables alike.
+        """Return `sd_<f>` by name, shape (..., effects), and `sigma`; for NumPy arrays or PyTensor variables.
 
         Parameters
         ----------
@@ -75,17 +75,17 @@ class Decomposition:
         return found if self.residual is not None else found | {SIGMA: (total * (1 - icc) ** 0.5)[..., 0]}
 
     def parts(self, draws: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Take draws of sds and sigma apart: total_sd and icc, each (draws,), and shares (draws, components)."""
+        """Convert draws of sds and sigma to total_sd and icc, each (draws,), and shares (draws, components)."""
         sds = np.concatenate([draws[name] for name in self.factors], axis=1)
         between = sds**2 * self.mean_squares
         residual = draws[SIGMA] ** 2 if self.residual is None else self.residual
         groups = between.sum(axis=1)
-        with np.errstate(invalid="ignore"):  # no variance between groups at all has no shares
+        with np.errstate(invalid="ignore"):  # without any variance between groups the shares are undefined
             return np.sqrt(groups + residual), groups / (groups + residual), between / groups[:, None]
 
 
 def decompose(design: Design) -> Decomposition:
-    """Take the variance of a design's rows apart; the design has groups and a residual that is constant."""
+    """Decompose the variance of a design's rows; the design must have groups and a constant residual variance."""
     sds: list[str] = []
     shares: list[str] = []
     factors: dict[str, slice] = {}
@@ -99,5 +99,5 @@ def decompose(design: Design) -> Decomposition:
 
 
 def is_decomposed(priors: Mapping[str, Prior]) -> bool:
-    """Whether resolved priors are of the ICC and the total sd, not of each sd."""
+    """Whether resolved priors are for the ICC and the total sd instead of each sd."""
     return ICC in priors

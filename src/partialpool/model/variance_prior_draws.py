@@ -1,4 +1,4 @@
-"""The joint prior of the ICC, the total sd and the shares, on arrays: draws, densities, and what it says of one sd."""
+"""The joint prior of the ICC, the total sd and the shares, on arrays: draws, densities, and implied priors of sds."""
 
 from dataclasses import dataclass
 
@@ -25,8 +25,8 @@ def draw_decomposed(design: Design, priors: PriorSet, size: int, rng: np.random.
 def decomposed_density(design: Design, priors: PriorSet, draws: Draws) -> dict[str, np.ndarray]:
     """Evaluate the log density of `icc`, `total_sd` and `shares` at each draw, each (draws,).
 
-    Densities are of these three, not of the sds that follow. Where no variance lies between groups at all the shares
-    are undefined, and their density with them: minus infinity.
+    Densities are those of these three, not of the implied sds. Without any variance between groups the shares are
+    undefined, and their log density is minus infinity.
     """
     parts = decompose(design)
     total, icc, shares = parts.parts(draws)
@@ -35,7 +35,7 @@ def decomposed_density(design: Design, priors: PriorSet, draws: Draws) -> dict[s
         found[TOTAL_SD] = frozen(priors[TOTAL_SD]).logpdf(total)
     if parts.is_split:
         a = _concentrations(parts, priors)
-        # A share that rounds to 0 is a tiny one; those of nothing stay undefined.
+        # A share that rounds to 0 counts as a tiny one; undefined shares stay undefined.
         logs = np.log(np.maximum(shares, np.finfo(float).tiny))
         density = logs @ (a - 1) + special.gammaln(a.sum()) - special.gammaln(a).sum()
         found[SHARES] = np.where(np.isfinite(density), density, -np.inf)
@@ -44,20 +44,20 @@ def decomposed_density(design: Design, priors: PriorSet, draws: Draws) -> dict[s
 
 @dataclass(frozen=True, eq=False)
 class ImpliedSd:
-    """What the joint prior says of one sd: total_sd c, averaged over draws of c = sqrt(icc share / m)."""
+    """The implied prior of one sd: total_sd c, averaged over draws of c = sqrt(icc share / m)."""
 
     total: stats.rv_continuous | None
     factors: np.ndarray
     """c of each draw, (draws,); where the residual is known, the sd itself."""
 
     def cdf(self, x: np.ndarray | float) -> np.ndarray:
-        """P(sd <= x), the shape of x."""
+        """Return P(sd <= x), in the shape of x."""
         at = np.asarray(x, float)[..., None]
         below = at >= self.factors if self.total is None else self.total.cdf(at / self.factors)
         return below.mean(axis=-1)
 
     def pdf(self, x: np.ndarray) -> np.ndarray:
-        """Density at each x, (points,): exact given c; a histogram's where there is no total sd to average over."""
+        """Return the density at each x, (points,): exact given c; from a histogram where total_sd follows from icc."""
         if self.total is not None:
             return (self.total.pdf(np.asarray(x)[:, None] / self.factors) / self.factors).mean(axis=1)
         heights, edges = np.histogram(self.factors, bins=200, range=(0.0, float(np.max(x))))
@@ -65,7 +65,7 @@ class ImpliedSd:
 
 
 def implied_sd(design: Design, priors: PriorSet, parameter: str, *, size: int = 4000, seed: int = 0) -> ImpliedSd:
-    """Work out the prior of one sd, `sd_<f>[effect]`, that a joint prior implies."""
+    """Return the prior of one sd, `sd_<f>[effect]`, that a joint prior implies."""
     parts = decompose(design)
     icc, shares, total = _draw(parts, priors, size, np.random.default_rng(seed))
     place = parts.sds.index(parameter)
@@ -79,7 +79,7 @@ def _draw(
     parts: Decomposition, priors: PriorSet, size: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Draw icc (size,), shares (size, components) and total_sd (size,)."""
-    # A Beta whose mass is at 1 rounds to it; a residual of nothing has no density.
+    # Draws of a Beta with mass near 1 may round to 1; a residual variance of 0 has no density.
     icc = np.minimum(frozen(priors[ICC]).rvs(size=size, random_state=rng), 1 - np.finfo(float).epsneg)
     shares = rng.dirichlet(_concentrations(parts, priors), size) if parts.is_split else np.ones((size, 1))
     if parts.residual is not None:
