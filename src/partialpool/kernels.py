@@ -8,7 +8,7 @@ import numba as nb
 
 __all__ = ["awaits_compilation", "kernel", "part"]
 
-_ROOMS = ("distributions", "marginal", "likelihood", "sampling")
+_ROOMS = ("distributions", "families", "marginal", "likelihood", "sampling")
 _SOURCES = tuple(
     (path.relative_to(Path(__file__).parent).as_posix(), path.stat().st_mtime_ns, path.stat().st_size)
     for room in _ROOMS
