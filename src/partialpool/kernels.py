@@ -1,13 +1,19 @@
 """How every kernel is compiled: once per machine, without the interpreter's lock, with IEEE division."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numba as nb
 
-__all__ = ["awaits_compilation", "kernel", "part"]
+__all__ = ["FUSED", "REORDERED", "awaits_compilation", "kernel", "part"]
 
+FUSED: Final = frozenset({"contract"})
+"""A product and a sum may be rounded once (fused multiply-add); the order of operations stays as written."""
+REORDERED: Final = frozenset({"contract", "reassoc", "nsz", "arcp"})
+"""Sums may also be added in another order, which lets LLVM vectorise loops that accumulate. Neither set includes
+`nnan` and `ninf`, which would assume that no value is NaN or infinite."""
 _ROOMS = ("distributions", "families", "marginal", "likelihood", "sampling")
 _SOURCES = tuple(
     (path.relative_to(Path(__file__).parent).as_posix(), path.stat().st_mtime_ns, path.stat().st_size)
@@ -18,23 +24,42 @@ _SOURCES = tuple(
 kernel whose callee in another file has changed."""
 
 
-def kernel(function: Callable[..., Any]) -> Any:
+def kernel(function: Callable[..., Any] | None = None, *, fastmath: frozenset[str] = frozenset()) -> Any:
     """Compile a function that Python calls.
 
     Kernels and their parts keep to loops over plain arrays: slices and array expressions compile slowly.
+
+    Parameters
+    ----------
+    function
+        The function; left out where the decorator is called with `fastmath`.
+    fastmath
+        LLVM's flags on the arithmetic written in this function, not in those it calls: `FUSED`, `REORDERED`, or none.
     """
-    return _compile(function, called_by_python=True)
+    if function is None:
+        return partial(_compile, called_by_python=True, fastmath=fastmath)
+    return _compile(function, called_by_python=True, fastmath=fastmath)
 
 
-def part(function: Callable[..., Any]) -> Any:
-    """Compile a function that kernels call: without the way in from Python, which for many arrays compiles slowly."""
-    return _compile(function, called_by_python=False)
+def part(
+    function: Callable[..., Any] | None = None, *, fastmath: frozenset[str] = frozenset(), inlined: bool = False
+) -> Any:
+    """Compile a function that kernels call: without the way in from Python, which for many arrays compiles slowly.
+
+    With `inlined`, LLVM copies it into its callers whatever its length: a loop that calls it can then be vectorised.
+    """
+    if function is None:
+        return partial(_compile, called_by_python=False, fastmath=fastmath, inlined=inlined)
+    return _compile(function, called_by_python=False, fastmath=fastmath, inlined=inlined)
 
 
-def _compile(function: Callable[..., Any], *, called_by_python: bool) -> Any:
+def _compile(
+    function: Callable[..., Any], *, called_by_python: bool, fastmath: frozenset[str], inlined: bool = False
+) -> Any:
     njit: Any = nb.njit  # its type hints do not know the wrappers' options
-    options = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
     options["no_cpython_wrapper"] = not called_by_python
+    options |= {"fastmath": set(fastmath) or False, "forceinline": inlined}
     try:
         compiled = njit(cache=True, **options)(function)
     except RuntimeError:  # no folder numba may write to: every process compiles for itself

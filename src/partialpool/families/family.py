@@ -78,6 +78,8 @@ class Family(ABC):
     """Whether known standard errors can take the place of sigma."""
     log_concave_links: ClassVar[frozenset[str]] = frozenset()
     """Links under which the log density is concave in the linear predictor."""
+    row_kernels: ClassVar[str] = ""
+    """Module of its compiled kernels (`families/row_kernels/load.py`), which is imported on first use."""
     notation: ClassVar[Notation | None] = None
     """How it is written; None for cutpoints, which have an equation of their own."""
     variance_formula: ClassVar[str] = ""

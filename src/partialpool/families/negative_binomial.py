@@ -27,6 +27,7 @@ class NegativeBinomial(Family):
     """A Poisson whose mean varies as a gamma of shape alpha."""
 
     name = "negative_binomial"
+    row_kernels = "partialpool.families.row_kernels.negative_binomial"
     support = COUNT
     links = ("log", "sqrt")
     parameters = (("alpha", SHAPE_PRIOR),)

@@ -27,7 +27,7 @@ from partialpool.marginal.gaussian.dense import (
     solve_upper_columns,
 )
 from partialpool.marginal.gaussian.leaf_cholesky import leaf_factor, leaf_row, widest
-from partialpool.marginal.gaussian.ordering import Branch, Leaf, System
+from partialpool.marginal.gaussian.ordering import Branch, Leaf, System, Tail
 
 __all__ = ["Pulled", "make_pulled", "pull_back"]
 
@@ -133,11 +133,12 @@ def pull_back(
     for k in range(branch.gram.shape[0]):
         for a in range(qb):
             pulled.above[k, a] = pulled.effects[leaves + k * qb + a]
-    _through_leaf_draws(leaf, system, scales, offsets, noise, pulled)
-    _through_branch_draws(system, scales, forward, offsets, columns, leaves, pulled)
-    _through_tail(system, scales, common, forward, room, offsets, leaves + branches, pulled)
-    _through_branch_elimination(branch, system, scales, forward, columns, leaves, pulled)
-    _through_leaf_elimination(leaf, system, scales, pulled)
+    relative, combine = scales.relative, scales.combine
+    _through_leaf_draws(leaf, tail.columns, tail.common, relative, offsets, noise, pulled)
+    _through_branch_draws(branch, tail.columns, tail.common, relative, forward, offsets, leaves, pulled)
+    _through_tail(tail, scales, common, forward, room.left, offsets, leaves + branches, pulled)
+    _through_branch_elimination(branch, tail.columns, tail.common, relative, combine, forward, columns, leaves, pulled)
+    _through_leaf_elimination(leaf, branch.tail_start, tail.columns, relative, pulled)
     for f in range(pulled.products.shape[0]):
         for a in range(pulled.products.shape[1]):
             for b in range(a):
@@ -163,21 +164,26 @@ def _own_draw(
 
 @part
 def _through_leaf_draws(
-    leaf: Leaf, system: System, scales: Scales, offsets: np.ndarray, noise: np.ndarray, pulled: Pulled
+    leaf: Leaf,
+    columns: int,
+    common: int,
+    relative: np.ndarray,
+    offsets: np.ndarray,
+    noise: np.ndarray,
+    pulled: Pulled,
 ) -> None:
     """Undo the last step of the draw, level by level: u_j = U_j^-1 (U_j'^-1 Lambda' (r_j - E_j a) + e_j)."""
-    tail = system.tail
     q, qb = leaf.up.shape[1], leaf.up.shape[2]
     factor = np.zeros((q, q))
     slope, drawn, back, side = np.empty(q), np.empty(q), np.empty(q), np.empty(q)
     for pattern in range(len(leaf.multiplicity)):
-        leaf_factor(leaf.gram, pattern, scales.relative, 0, factor)
+        leaf_factor(leaf.gram, pattern, relative, 0, factor)
         for j in range(leaf.start[pattern], leaf.start[pattern + 1]):
             at = leaf.level[j] * q
             for a in range(q):
                 slope[a] = 0.0
                 for b in range(q):
-                    slope[a] += scales.relative[0, b, a] * pulled.effects[at + b]
+                    slope[a] += relative[0, b, a] * pulled.effects[at + b]
             for a in range(q):
                 for b in range(q):
                     pulled.products[0, a, b] += slope[a] * offsets[at + b]
@@ -200,30 +206,30 @@ def _through_leaf_draws(
             for a in range(q):
                 side[a] = 0.0
                 for b in range(q):
-                    side[a] += scales.relative[0, a, b] * back[b]
+                    side[a] += relative[0, a, b] * back[b]
             for a in range(q):
                 for c in range(leaf.tail_start[j], leaf.tail_start[j + 1]):
                     pulled.tail[leaf.tail[c]] -= leaf.tail_values[c, a] * side[a]
-                for c in range(tail.common):
-                    pulled.tail[tail.columns + c] -= leaf.dense[j, a, c] * side[a]
+                for c in range(common):
+                    pulled.tail[columns + c] -= leaf.dense[j, a, c] * side[a]
                 for m in range(len(pulled.combine)):
-                    pulled.combine[m] += leaf.dense[j, a, tail.common + m] * side[a]
+                    pulled.combine[m] += leaf.dense[j, a, common + m] * side[a]
                 for c in range(qb):
                     pulled.above[leaf.branch[j], c] -= leaf.up[j, a, c] * side[a]
 
 
 @part
 def _through_branch_draws(
-    system: System,
-    scales: Scales,
+    branch: Branch,
+    columns: int,
+    common: int,
+    relative: np.ndarray,
     forward: Forward,
     offsets: np.ndarray,
-    columns: np.ndarray,
     leaves: int,
     pulled: Pulled,
 ) -> None:
     """Undo the branches' step: u_k = U_k^-1 (f_k - F_k a + e_k)."""
-    branch, tail = system.branch, system.tail
     q = branch.gram.shape[1]
     factor = np.zeros((q, q))
     slope, drawn = np.empty(q), np.empty(q)
@@ -232,7 +238,7 @@ def _through_branch_draws(
         for a in range(q):
             slope[a] = 0.0
             for b in range(q):
-                slope[a] += scales.relative[1, b, a] * pulled.above[k, b]
+                slope[a] += relative[1, b, a] * pulled.above[k, b]
                 factor[a, b] = forward.branch_factor[k, a, b]
         for a in range(q):
             for b in range(q):
@@ -245,19 +251,19 @@ def _through_branch_draws(
             pulled.effects[at + a] = v
             for c in range(branch.tail_start[k], branch.tail_start[k + 1]):
                 pulled.tail[branch.tail[c]] -= forward.branch_tail[c, a] * v
-            for c in range(tail.common):
-                pulled.tail[tail.columns + c] -= forward.branch_dense[k, a, c] * v
+            for c in range(common):
+                pulled.tail[columns + c] -= forward.branch_dense[k, a, c] * v
             for m in range(len(pulled.combine)):
-                pulled.combine[m] += forward.branch_dense[k, a, tail.common + m] * v
+                pulled.combine[m] += forward.branch_dense[k, a, common + m] * v
 
 
 @part
 def _through_tail(
-    system: System,
+    tail: Tail,
     scales: Scales,
     common: Common,
     forward: Forward,
-    room: Workspace,
+    left: np.ndarray,
     offsets: np.ndarray,
     at: int,
     pulled: Pulled,
@@ -266,7 +272,7 @@ def _through_tail(
 
     T of the module's text is -y_i v_j - v_i c_j below the diagonal, y = U u, and with -1 on it.
     """
-    tail, factor = system.tail, forward.factor
+    factor = forward.factor
     size, rhs = tail.columns + tail.common, len(scales.combine)
     skip = len(scales.relative) - len(tail.first)
     slope, drawn = np.empty(size), np.empty(size)
@@ -316,8 +322,8 @@ def _through_tail(
     for i in range(size):
         for j in range(size):
             t[i, j] *= 0.5
-    _add_scaled_products(system, scales, common, room, t, pulled.products)
-    _scale_symmetric(system, scales, common, t)
+    _add_scaled_products(tail, scales.relative, common, left, t, pulled.products)
+    _scale_symmetric(tail, scales.relative, common, t)
     unscale(tail, scales, common, back)
     for i in range(size):
         for j in range(size):
@@ -325,24 +331,23 @@ def _through_tail(
         for m in range(rhs):
             pulled.schur[i, size + m] = back[i] * scales.combine[m]
             pulled.schur[size + m, i] = pulled.schur[i, size + m]
-            pulled.combine[m] += back[i] * room.left[i, size + m]
+            pulled.combine[m] += back[i] * left[i, size + m]
 
 
 @part
 def _add_scaled_products(
-    system: System, scales: Scales, common: Common, room: Workspace, slope: np.ndarray, products: np.ndarray
+    tail: Tail, relative: np.ndarray, common: Common, left: np.ndarray, slope: np.ndarray, products: np.ndarray
 ) -> None:
-    """Add the diagonal blocks of 2 (A - I) dA to the products of the tail's factors; the Schur complement is in room."""
-    tail = system.tail
+    """Add the diagonal blocks of 2 (A - I) dA to the products of the tail's factors; `left` is the Schur complement."""
     size = tail.columns + tail.common
-    skip = len(scales.relative) - len(tail.first)
+    skip = len(relative) - len(tail.first)
     if tail.columns == 0:
         return
     scaled = np.empty((size, size))
     for i in range(size):
         for j in range(i, size):
-            scaled[i, j] = room.left[i, j]
-    scale_both(tail, scales.relative, common, scaled)
+            scaled[i, j] = left[i, j]
+    scale_both(tail, relative, common, scaled)
     for i in range(size):
         for j in range(i):
             scaled[i, j] = scaled[j, i]
@@ -359,14 +364,14 @@ def _add_scaled_products(
 
 
 @part
-def _scale_symmetric(system: System, scales: Scales, common: Common, x: np.ndarray) -> None:
+def _scale_symmetric(tail: Tail, relative: np.ndarray, common: Common, x: np.ndarray) -> None:
     """Overwrite the symmetric x (columns + common, same) with Lambda x Lambda'."""
-    mixing = np.empty(scales.relative.shape)
+    mixing = np.empty(relative.shape)
     for f in range(mixing.shape[0]):
         for a in range(mixing.shape[1]):
             for b in range(mixing.shape[1]):
-                mixing[f, a, b] = scales.relative[f, b, a]
-    scale_both(system.tail, mixing, common, x)
+                mixing[f, a, b] = relative[f, b, a]
+    scale_both(tail, mixing, common, x)
     for i in range(len(x)):
         for j in range(i):
             x[i, j] = x[j, i]
@@ -422,15 +427,16 @@ def _through_row(
 @part
 def _through_branch_elimination(
     branch: Branch,
-    system: System,
-    scales: Scales,
+    before: int,
+    common: int,
+    relative: np.ndarray,
+    combine: np.ndarray,
     forward: Forward,
     columns: np.ndarray,
     leaves: int,
     pulled: Pulled,
 ) -> None:
     """Undo the elimination of every branch: from dS to what the leaf left of its products."""
-    tail = system.tail
     q, width = branch.gram.shape[1], branch.dense.shape[2]
     factor, own = np.zeros((q, q)), np.zeros((q, q))
     most = widest(branch.tail_start) + width
@@ -444,38 +450,38 @@ def _through_branch_elimination(
                 row[a, c] = forward.branch_tail[begin + c, a]
             for c in range(width):
                 row[a, listed + c] = forward.branch_dense[k, a, c]
-        _from_schur(branch.tail, begin, listed, tail.columns, width, row, 0, pulled.schur, slope)
+        _from_schur(branch.tail, begin, listed, before, width, row, 0, pulled.schur, slope)
         for a in range(q):
             v = pulled.effects[leaves + k * q + a]
             for c in range(listed):
                 slope[a, c] -= v * columns[branch.tail[begin + c]]
-            for c in range(tail.common):
-                slope[a, listed + c] -= v * columns[tail.columns + c]
-            for m in range(width - tail.common):
-                slope[a, listed + tail.common + m] += v * scales.combine[m]
+            for c in range(common):
+                slope[a, listed + c] -= v * columns[before + c]
+            for m in range(width - common):
+                slope[a, listed + common + m] += v * combine[m]
         _through_row(factor, row, slope, listed + width, pulled.branch[k], pulled.products, 1)
         for a in range(q):
             for c in range(listed):
                 s = 0.0
                 for b in range(q):
-                    s += scales.relative[1, a, b] * slope[b, c]
+                    s += relative[1, a, b] * slope[b, c]
                 pulled.branch_tail[begin + c, a] = s
             for c in range(width):
                 s = 0.0
                 for b in range(q):
-                    s += scales.relative[1, a, b] * slope[b, listed + c]
+                    s += relative[1, a, b] * slope[b, listed + c]
                 pulled.branch_dense[k, a, c] = s
         _through_factor(factor, pulled.branch[k], pulled.products, 1, own)
         for a in range(q):
             for b in range(q):
                 moved[a, b] = 0.0
                 for c in range(q):
-                    moved[a, b] += own[a, c] * scales.relative[1, b, c]
+                    moved[a, b] += own[a, c] * relative[1, b, c]
         for a in range(q):
             for b in range(q):
                 s = 0.0
                 for c in range(q):
-                    s += scales.relative[1, a, c] * moved[c, b]
+                    s += relative[1, a, c] * moved[c, b]
                 pulled.branch_gram[k, a, b] = s
 
 
@@ -511,21 +517,22 @@ def _from_schur(
 
 
 @part
-def _through_leaf_elimination(leaf: Leaf, system: System, scales: Scales, pulled: Pulled) -> None:
+def _through_leaf_elimination(
+    leaf: Leaf, branch_start: np.ndarray, columns: int, relative: np.ndarray, pulled: Pulled
+) -> None:
     """Undo the elimination of every level of the leaf; its data do not depend on theta."""
-    tail, branch = system.tail, system.branch
     q, above, width = leaf.up.shape[1], leaf.up.shape[2], leaf.dense.shape[2]
     factor, own = np.zeros((q, q)), np.zeros((q, q))
     most = above + widest(leaf.tail_start) + width
     row, slope = np.zeros((q, most)), np.zeros((q, most))
     for pattern in range(len(leaf.multiplicity)):
-        leaf_factor(leaf.gram, pattern, scales.relative, 0, factor)
+        leaf_factor(leaf.gram, pattern, relative, 0, factor)
         for j in range(leaf.start[pattern], leaf.start[pattern + 1]):
-            total = leaf_row(leaf, j, scales.relative, factor, row)
+            total = leaf_row(leaf, j, relative, factor, row)
             begin, listed = leaf.tail_start[j], leaf.tail_start[j + 1] - leaf.tail_start[j]
-            _from_schur(leaf.tail, begin, listed, tail.columns, width, row, above, pulled.schur, slope)
+            _from_schur(leaf.tail, begin, listed, columns, width, row, above, pulled.schur, slope)
             if above > 0:
-                _from_branch(leaf, branch, j, row, listed, width, pulled, slope)
+                _from_branch(leaf, branch_start, j, row, listed, width, pulled, slope)
             _through_row(factor, row, slope, total, pulled.leaf[j], pulled.products, 0)
             _through_factor(factor, pulled.leaf[j], pulled.products, 0, own)
 
@@ -533,7 +540,7 @@ def _through_leaf_elimination(leaf: Leaf, system: System, scales: Scales, pulled
 @part
 def _from_branch(
     leaf: Leaf,
-    branch: Branch,
+    branch_start: np.ndarray,
     j: int,
     row: np.ndarray,
     listed: int,
@@ -543,7 +550,7 @@ def _from_branch(
 ) -> None:
     """Add what the branch above row j passes on: its own products, and those with its columns."""
     q, above, begin, k = leaf.up.shape[1], leaf.up.shape[2], leaf.tail_start[j], leaf.branch[j]
-    at = branch.tail_start[k]
+    at = branch_start[k]
     for a in range(q):
         for b in range(above):
             s = 0.0

@@ -164,9 +164,7 @@ def evaluate(
         total -= 0.5 * offsets[0, j] ** 2
     _predict(rows, coefficients, effects[0], eta)
     slope = np.empty(len(eta))
-    total += call_rows(
-        address, len(eta), parameters_own, rows.y, rows.known, eta, values, slope, own_slope
-    )
+    total += call_rows(address, rows.y, rows.known, eta, values, slope, own_slope)
     total -= 0.5 * (forward.log_det + forward.log_det_common + size * np.log(2.0 * np.pi))
     if not np.isfinite(total):
         return -np.inf

@@ -1,50 +1,45 @@
 """Calling a family's row kernel by its address, so that one compiled density serves every family.
 
-A kernel that took the family's function as an argument would be compiled anew for each family, and numba would not keep
-it on disk. An address is a number: the density is compiled once per machine, whatever the family.
+A density that took the family's kernel as an argument would be compiled anew for each family, and numba would not keep it
+on disk. An address is a number: the density is compiled once per machine, whatever the family.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
-import numpy as np
-from numba import types
-from numba.core import cgutils
+import numba as nb
 from numba.extending import intrinsic
 
-__all__ = ["call_rows"]
+__all__ = ["address_of", "call_rows"]
+
+_VECTOR: Final = nb.types.Array(nb.types.float64, 1, "C")
+_ARGUMENTS: Final = (_VECTOR,) * 6
+
+
+def address_of(value: Callable[..., float]) -> int:
+    """Return the address of a row kernel `value(y, known, eta, own, slope, own_slope)`, compiled if it is not yet."""
+    kernel: Any = value
+    kernel.compile(_ARGUMENTS)
+    compiled = kernel.overloads[_ARGUMENTS]
+    return int(compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name))
 
 
 @intrinsic
 def call_rows(
-    typing_context: Any,
-    address: Any,
-    rows: Any,
-    parameters: Any,
-    y: Any,
-    known: Any,
-    eta: Any,
-    own: Any,
-    slope: Any,
-    own_slope: Any,
+    typing_context: Any, address: Any, y: Any, known: Any, eta: Any, own: Any, slope: Any, own_slope: Any
 ) -> Any:
-    """Call `double f(int64 rows, int64 parameters, double *y, *known, *eta, *own, *slope, *own_slope)` at an address."""
-    arrays = (y, known, eta, own, slope, own_slope)
-    if not (isinstance(address, types.Integer) and all(isinstance(a, types.Array) for a in arrays)):
+    """Call the row kernel at an address; an exception raised in it is passed on."""
+    arguments = (y, known, eta, own, slope, own_slope)
+    if not isinstance(address, nb.types.Integer) or arguments != _ARGUMENTS:
         return None
-    signature = types.float64(address, rows, parameters, *arrays)
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        double, integer = context.get_value_type(types.float64), context.get_value_type(types.int64)
-        pointer = double.as_pointer()
-        function = cgutils.create_struct_proxy  # only to read arrays' data pointers
-        data = [
-            function(kind)(context, builder, value=value).data
-            for kind, value in zip(signature.args[3:], arguments[3:], strict=True)
-        ]
-        from llvmlite import ir  # noqa: PLC0415 - comes with numba
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        convention = context.call_conv
+        kind = convention.get_function_type(nb.types.float64, _ARGUMENTS)
+        function = builder.inttoptr(values[0], kind.as_pointer())
+        status, result = convention.call_function(builder, function, nb.types.float64, _ARGUMENTS, values[1:])
+        with builder.if_then(status.is_error, likely=False):
+            convention.return_status_propagate(builder, status)
+        return result
 
-        kind = ir.FunctionType(double, [integer, integer, *[pointer] * len(data)])
-        where = builder.inttoptr(arguments[0], kind.as_pointer())
-        return builder.call(where, [arguments[1], arguments[2], *data])
-
-    return signature, generate
+    return nb.types.float64(address, *_ARGUMENTS), generate
