@@ -11,11 +11,11 @@ help:  ## list the targets
 demo: .venv/installed  ## the posterior of a random-slope model of real data, in a minute
 	@$(BIN)/partialpool demo
 
-test: .venv/developed  ## the quick tests
-	$(BIN)/python -m pytest
+test: .venv/developed  ## the quick tests, on every core
+	$(BIN)/python -m pytest -n logical --dist loadfile --durations=25
 
 test-slow: .venv/developed  ## the gallery, long posteriors and big tables
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n logical --dist loadfile --durations=25
 
 lint: .venv/developed  ## ruff, mypy, import layers
 	$(BIN)/ruff check src tests benchmarks tools notebooks docs models

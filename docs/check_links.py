@@ -1,4 +1,4 @@
-"""Look at the built site as a browser would: every link leads somewhere, and nothing is fetched from outside."""
+"""Check the built site: every link has a target, and nothing is fetched from other sites."""
 
 import sys
 from collections.abc import Iterator
@@ -11,19 +11,19 @@ from urllib.parse import unquote, urlsplit
 FETCHED = {("script", "src"), ("img", "src"), ("source", "src"), ("iframe", "src"), ("link", "href")}
 FOLLOWED = {("a", "href")}
 NOT_LOADED = {"canonical", "alternate", "next", "prev", "search", "index"}
-"""Kinds of `link` that a browser reads and does not load."""
+"""Values of `rel` for `link` elements that a browser does not load."""
 
 
 @dataclass
 class Page(HTMLParser):
-    """What a page links to, loads, and can be linked to.
+    """Links, loaded files and link targets of a page.
 
     Attributes
     ----------
     links, loads
-        Addresses as they are written.
+        Addresses as written on the page.
     places
-        What may follow `#`.
+        Names that may follow `#` in an address.
     """
 
     text: str
@@ -36,7 +36,7 @@ class Page(HTMLParser):
         self.feed(self.text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Take an element's addresses and names."""
+        """Record an element's addresses and names."""
         known = dict(attrs)
         self.places |= {known[name] or "" for name in ("id", "name") if known.get(name)}
         for name, value in attrs:
@@ -48,12 +48,12 @@ class Page(HTMLParser):
 
 @cache
 def read(path: Path) -> Page:
-    """Read a page once."""
+    """Read and parse a page; the result is cached."""
     return Page(path.read_text(encoding="utf-8"))
 
 
 def problems(site: Path) -> Iterator[str]:
-    """Find links that lead nowhere, and what would be fetched."""
+    """Yield a message for every broken link and every file that would be fetched from another site."""
     for path in sorted(site.rglob("*.html")):
         page = read(path)
         for address in page.loads:
@@ -66,7 +66,7 @@ def problems(site: Path) -> Iterator[str]:
 
 
 def _missing(path: Path, address: str) -> str:
-    """Say what an address on a page lacks; empty where it is good, or leads outside."""
+    """Return what is wrong with an address on a page; an empty string if it is valid or leads to another site."""
     parts = urlsplit(address)
     if parts.scheme or parts.netloc:
         return ""
@@ -79,7 +79,7 @@ def _missing(path: Path, address: str) -> str:
 
 
 def main(folder: str) -> int:
-    """Print every problem; the number of them decides the exit code."""
+    """Print every problem; return exit code 1 if there is any, or if there are no pages, else 0."""
     site = Path(folder).resolve()
     pages = len(list(site.rglob("*.html")))
     found = list(problems(site))

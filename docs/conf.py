@@ -1,4 +1,4 @@
-"""How the site is built. Its sources are the repository's own files, so a link works here and where the code is hosted.
+"""Sphinx configuration. The sources are the repository's own files, so links work here and where the code is hosted.
 
 Nothing is fetched: no remote inventory, font, script or style sheet. Warnings are errors (`make docs`).
 """
@@ -17,7 +17,7 @@ author = "The partialpool developers"
 copyright = "the partialpool developers, BSD-3-Clause"
 version = release = partialpool.__version__
 
-# The source folder is the repository: what is a page is listed, everything else is not looked at.
+# The source folder is the repository: pages are listed here, and all other files are ignored.
 root_doc = "docs/index"
 include_patterns = [
     "docs/**.md",
@@ -36,11 +36,11 @@ extensions = [
     "sphinx.ext.autosummary",
     "numpydoc",  # the docstrings' style
     "plain_docstrings",  # docstrings are written for `help()`
-    "native_math",  # formulas as MathML, which browsers lay out without a script
-    "name_links",  # `pp.icc(fit)` leads to its reference
+    "native_math",  # formulas as MathML, which browsers render without a script
+    "name_links",  # links `pp.icc(fit)` to its reference
 ]
 
-nb_execution_mode = "off"  # notebooks are shown with the outputs they were committed with
+nb_execution_mode = "off"  # notebooks are shown with their committed outputs
 myst_enable_extensions = ["dollarmath", "deflist"]
 myst_heading_anchors = 3
 suppress_warnings = [
@@ -65,15 +65,15 @@ numpydoc_show_class_members = False
 python_maximum_signature_line_length = 88
 python_use_unqualified_type_names = True
 add_module_names = False
-smartquotes = False  # a prime in a formula is no quotation mark
+smartquotes = False  # a prime in a formula is not a quotation mark
 default_role = "code"  # single backquotes in docstrings are code
 
-# A folder without notebooks is no mistake, and this warning has no name that could be listed above.
+# A folder without notebooks is not an error, and this warning has no name that could be listed above.
 logging.getLogger("sphinx.sphinx.directives.other").addFilter(
     lambda record: getattr(record, "subtype", None) != "empty_glob"
 )
 
-# Names of other projects and of parts that are not public have no page here, and no inventory is fetched.
+# Names from other projects and non-public names have no page here, and no inventory is fetched.
 nitpick_ignore_regex = [
     ("py:.*", r"(collections|pathlib|types|typing|numpy|np|pandas|pd|xarray|xr|matplotlib|pymc)\..*"),
     ("py:.*", r"(Path|Any|Literal|Mapping|Sequence|Iterable|Callable|Figure)"),

@@ -1,8 +1,9 @@
-"""Run the code of the pages, and write what it prints, and the pictures it draws, beside it: `make gallery`.
+"""Run the code of the pages, and write its output and its pictures into the pages: `make gallery`.
 
-A page is read from top to bottom, as a notebook is: each block of Python runs after those above it, and the value of
-its last line is shown. Below a block may stand its output (a block of text) and a picture, which is that value drawn.
-`<!-- not run: why -->` above a block leaves it out. tests/docs/ holds the pages to what their code does.
+A page is read from top to bottom, like a notebook: each block of Python runs after the blocks above it, and the value
+of its last line is shown. A block may be followed by its output (a block of text) and by a picture, which is the figure
+that the last line returns. A block below `<!-- not run: why -->` is not run. The tests in tests/docs/ compare the pages
+with what their code does.
 """
 
 import ast
@@ -30,12 +31,12 @@ BLOCK = re.compile(
     re.S | re.M,
 )
 COLORS = 96
-"""Of a picture on a page: enough for edges to stay smooth, and a third of the bytes."""
+"""Number of colours of a picture on a page: enough for smooth edges, with a third of the bytes."""
 
 
 @dataclass(frozen=True)
 class Ran:
-    """A block, what it printed, and the figure it ended in."""
+    """A block, its printed output, and the figure that its last line returned."""
 
     block: re.Match[str]
     printed: str
@@ -43,13 +44,13 @@ class Ran:
 
 
 def pages() -> list[Path]:
-    """List every page with a block that runs."""
+    """Return every page with at least one block that is run."""
     found = sorted(HERE.rglob("*.md"))
     return [page for page in found if any(not block["skip"] for block in BLOCK.finditer(page.read_text("utf-8")))]
 
 
 def run_page(page: Path) -> list[Ran]:
-    """Run a page's blocks in an empty folder, one after the other."""
+    """Run a page's blocks in an empty folder, in order."""
     names: dict[str, Any] = {}
     text = page.read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), pd.option_context("display.width", 100):
@@ -57,7 +58,7 @@ def run_page(page: Path) -> list[Ran]:
 
 
 def run_block(block: re.Match[str], names: dict[str, Any], page: Path) -> Ran:
-    """Run one block, and show the value of its last line."""
+    """Run one block, and print the value of its last line unless it is a figure or a path."""
     line = block.string[: block.start("code")].count("\n")
     tree = ast.parse("\n" * line + block["code"], filename=str(page))
     last = ast.Expression(tree.body.pop().value) if isinstance(tree.body[-1], ast.Expr) else None  # type: ignore[attr-defined]
@@ -71,7 +72,7 @@ def run_block(block: re.Match[str], names: dict[str, Any], page: Path) -> Ran:
 
 
 def rewritten(page: Path, ran: list[Ran]) -> str:
-    """Return the page with every output as it is now."""
+    """Return the text of the page with every output replaced by the current one."""
     text, end, pieces = page.read_text(encoding="utf-8"), 0, []
     for one in ran:
         start = one.block.end("code") + len("```\n")
@@ -82,7 +83,7 @@ def rewritten(page: Path, ran: list[Ran]) -> str:
 
 
 def draw(page: Path, ran: list[Ran]) -> Iterator[Path]:
-    """Save every figure that has a place on the page, small."""
+    """Save every figure that is shown on the page, with few colours."""
     for one in ran:
         if one.figure is not None and one.block["picture"]:
             path = save_figure(one.figure, (page.parent / one.block["picture"]).resolve(), colors=COLORS)
@@ -90,7 +91,7 @@ def draw(page: Path, ran: list[Ran]) -> Iterator[Path]:
 
 
 def main(wanted: list[str]) -> None:
-    """Run all pages, or those named, and write what changed."""
+    """Run all pages, or those named, and write their outputs and pictures."""
     for page in pages():
         if wanted and page.stem not in wanted:
             continue

@@ -1,4 +1,4 @@
-"""Make the README's output and pictures again from its own example: `make gallery`."""
+"""Regenerate the README's output and pictures from its example: `make gallery`."""
 
 import contextlib
 import io
@@ -23,12 +23,12 @@ EXAMPLE = re.compile(
 UNITS = {"Intercept": "ms", "Days": "ms/day"}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 WINDOW = (1100, 890)
-"""Pixels of the explorer's page that the picture shows: all that can be moved."""
+"""Width and height, in pixels, of the part of the explorer's page that the picture shows: all interactive elements."""
 COLORS = 128
 
 
 def run_example(code: str) -> tuple[str, pp.Fit]:
-    """Run the README's example in an empty folder; return what it prints, and its fit."""
+    """Run the README's example in an empty folder; return its printed output and its fit."""
     names: dict[str, Any] = {}
     printed = io.StringIO()
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), contextlib.redirect_stdout(printed):
@@ -37,7 +37,7 @@ def run_example(code: str) -> tuple[str, pp.Fit]:
 
 
 def photograph_explorer(fit: pp.Fit, picture: Path) -> None:
-    """Take a picture of the explorer's page, as a browser shows it; without a browser the picture stays as it is."""
+    """Save a screenshot of the explorer's page from a browser; without a browser the picture is not changed."""
     named = (os.environ.get("PARTIALPOOL_CHROMIUM"), *BROWSERS)
     browser = next((found for name in named if name and (found := shutil.which(name))), None)
     if browser is None:
@@ -60,13 +60,13 @@ def photograph_explorer(fit: pp.Fit, picture: Path) -> None:
             [browser, *options, f"--screenshot={shot}", address], check=True, capture_output=True, timeout=120
         )
         with Image.open(shot) as image:
-            # The colours of a few pixels, such as those of a legend, are kept too.
+            # Colours of few pixels, such as those of a legend, are kept too.
             few = image.convert("RGB").quantize(COLORS, method=Image.Quantize.MAXCOVERAGE)
             few.save(picture, optimize=True)
 
 
 def main() -> None:
-    """Rewrite the output block and draw the picture."""
+    """Rewrite the README's output block and draw its pictures."""
     text = README.read_text(encoding="utf-8")
     code = EXAMPLE.search(text).group(2)
     printed, fit = run_example(code)

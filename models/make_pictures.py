@@ -1,6 +1,6 @@
-"""Draw each worked model's picture, and write what is known of simulated ones beside the truth: `make gallery`.
+"""Draw each worked model's picture, and write the tables of true values and estimates: `make gallery`.
 
-Names of models make only those: `python models/make_pictures.py pastes species`.
+If models are named, only those are made: `python models/make_pictures.py pastes species`.
 """
 
 import re
@@ -21,47 +21,47 @@ HERE = Path(__file__).parent
 README = HERE / "README.md"
 PICTURES = HERE / "pictures"
 COLORS = 160
-"""Of a picture without a colour bar: enough for edges to stay smooth, and a third of the bytes."""
+"""Number of colours of a picture without a colour bar: enough for smooth edges, with a third of the bytes."""
 Draws = float | np.ndarray
 GENES = ("gene_a", "gene_b", "gene_c", "gene_d", "gene_e", "gene_f")
 
 
 def sleepstudy(fit: pp.Fit) -> Figure:
-    """Lines of subjects."""
+    """Draw the lines of subjects."""
     return pp.plot_level_lines(pp.level_lines(fit, "Days"), unit="ms", xunit="days", most=12)
 
 
 def radon(fit: pp.Fit) -> Figure:
-    """How far counties are pulled."""
+    """Draw how far the estimates of counties are pulled."""
     figure = pp.plot_shrinkage(pp.shrinkage(fit))
     title = "Radon: basement level and effect of the first floor, county by county"
     return in_words(figure, title=title, x="basement (log pCi/L)", y="first floor, less basement (log pCi/L)")
 
 
 def eight_schools(fit: pp.Fit) -> Figure:
-    """How far schools are pulled."""
+    """Draw how far the estimates of schools are pulled."""
     return pp.plot_shrinkage(pp.shrinkage(fit), unit="SAT points")
 
 
 def penicillin(fit: pp.Fit) -> Figure:
-    """Where the variance sits."""
+    """Draw the shares of the variance."""
     return pp.plot_variance_components(pp.variance_components(fit))
 
 
 def pastes(fit: pp.Fit) -> Figure:
-    """How alike two samples of a cask, of a batch are."""
+    """Draw the ICC of two samples of a cask and of a batch."""
     return pp.plot_icc(pp.icc(fit))
 
 
 def cbpp(fit: pp.Fit) -> Figure:
-    """Incidence over the periods, in the population."""
+    """Draw the incidence over the periods, in the population."""
     new = pd.DataFrame({"period": ["1", "2", "3", "4"], "size": 1})
     figure = pp.plot_predictions(pp.predict(fit, new, kind="marginal", seed=1), "period")
     return predicted(figure, title="New cases in a herd, averaged over herds", y="share of the herd")
 
 
 def contraception(fit: pp.Fit) -> Figure:
-    """Use over age, in town and country."""
+    """Draw the use of contraception over age, in towns and in the country."""
     new = pd.MultiIndex.from_product([range(-13, 20, 2), ["N", "Y"]], names=["age", "urban"]).to_frame(index=False)
     predictions = pp.predict(fit, new.assign(livch="1"), kind="marginal", seed=1)
     figure = pp.plot_predictions(predictions, "age", by="urban", xunit="years from the mean")
@@ -69,12 +69,12 @@ def contraception(fit: pp.Fit) -> Figure:
 
 
 def grouseticks(fit: pp.Fit) -> Figure:
-    """Where the variance sits."""
+    """Draw the shares of the variance."""
     return pp.plot_variance_components(pp.variance_components(fit))
 
 
 def pain_trials(fit: pp.Fit) -> Figure:
-    """Whose drug works."""
+    """Draw the effect of the drug on each patient."""
     effects = pp.level_effects(fit, "drug", threshold=-1)
     figure = pp.plot_level_effects(effects, unit="points of 10; below 0 it helps")
     less = 1 - effects["above"].to_numpy()
@@ -88,7 +88,7 @@ def pain_trials(fit: pp.Fit) -> Figure:
 
 
 def vaccination(fit: pp.Fit) -> Figure:
-    """Vaccination over deprivation, of young and old, in the population."""
+    """Draw vaccination over deprivation, for young and old people, in the population."""
     new = pd.MultiIndex.from_product([np.linspace(-2, 2, 17), [30, 70]], names=["deprivation", "age"])
     predictions = pp.predict(fit, new.to_frame(index=False), kind="marginal", seed=1)
     figure = pp.plot_predictions(predictions, "deprivation", by="age", xunit="sd")
@@ -96,7 +96,7 @@ def vaccination(fit: pp.Fit) -> Figure:
 
 
 def species(fit: pp.Fit) -> Figure:
-    """Who climbs."""
+    """Draw the effect of elevation on each species."""
     effects = pp.level_effects(fit, "elevation")
     climb = effects["above"].to_numpy()
     sure = f"{(climb > 0.95).sum()} of {len(climb)} surely do, {(climb < 0.05).sum()} surely do the opposite"
@@ -107,13 +107,13 @@ def species(fit: pp.Fit) -> Figure:
 
 
 def predicted(figure: Figure, *, title: str, y: str) -> Figure:
-    """Say what is predicted in the words of the field, and keep the line that says what the bands are."""
+    """Set a title in the terms of the field, and keep the line that explains the bands."""
     bands = figure.get_suptitle().splitlines()[-1]
     return in_words(figure, title=f"{title}\n{bands}", y=y)
 
 
 def in_words(figure: Figure, *, title: str, x: str = "", y: str = "") -> Figure:
-    """Put the words of the field in place of the package's."""
+    """Replace the package's title and labels by those of the field."""
     figure.suptitle(title, fontsize=10.5, x=0.01, ha="left")
     if x:
         figure.axes[0].set_xlabel(x)
@@ -123,7 +123,7 @@ def in_words(figure: Figure, *, title: str, x: str = "", y: str = "") -> Figure:
 
 
 def heritabilities() -> pd.DataFrame:
-    """Heritability of every gene: mean and ends of the 90 % interval, with a term for what else lasts and without."""
+    """Return each gene's heritability, mean and 90 % interval, from the models with and without environment."""
     data = pp.load_dataset("gene_expression")
     kinship = {"person": HERE / "gene_expression_kinship.csv"}
     rows = []
@@ -139,7 +139,7 @@ def heritabilities() -> pd.DataFrame:
 
 
 def draw_heritabilities(found: pd.DataFrame) -> Figure:
-    """Draw each gene's heritability from both models, beside the truth."""
+    """Draw each gene's heritability from both models, beside the true value."""
     with house_style():
         figure, axes = plt.subplots(figsize=(7.0, 4.2))
         views = ((True, BLUE, -0.13, "with (1 | environment)"), (False, VERMILION, 0.13, "without"))
@@ -162,12 +162,12 @@ def draw_heritabilities(found: pd.DataFrame) -> Figure:
 
 
 def share_helped(slope: Draws, sd: Draws) -> Draws:
-    """Share of all patients whom the drug takes a point of pain or more."""
+    """Share of all patients whose pain the drug reduces by a point or more."""
     return stats.norm.cdf((-1 - slope) / sd)
 
 
 def median_odds_ratio(sd: Draws) -> Draws:
-    """Odds of the higher of two neighbourhoods over those of the lower, in the median (Larsen & Merlo 2005)."""
+    """Median ratio of the odds in the higher of two neighbourhoods to those in the lower (Larsen & Merlo 2005)."""
     return np.exp(np.sqrt(2) * stats.norm.ppf(0.75) * sd)
 
 
@@ -193,18 +193,18 @@ FOLLOWING: dict[str, tuple[str, Callable[..., Draws], tuple[str, ...]]] = {
         ("beta[elevation]", "sd_species[elevation]"),
     ),
 }
-"""By model: what is worked out from its parameters, how, and from which."""
+"""For each model: a quantity computed from its parameters, the function, and the parameters."""
 
 
 def draws_of(fit: pp.Fit, parameter: str) -> np.ndarray:
-    """Draws of a parameter, by its name in tables: `sd_patient[drug]`."""
+    """Draws of a parameter, given by its name in tables, such as `sd_patient[drug]`."""
     variable, effect = parameter.rstrip("]").split("[")
     values = fit.posterior[variable]
     return values.sel({values.dims[-1]: effect}).to_numpy()
 
 
 def truths_table(name: str, fit: pp.Fit) -> str:
-    """What is true of a simulated data set, and what the fit knows of it."""
+    """Return a Markdown table of the true values of a simulated data set and their estimates from the fit."""
     frame, rows = fit.digest.frame, []
     truths = pp.load_dataset(name).attrs["truth"]
     for parameter, truth in truths.items():
@@ -219,7 +219,7 @@ def truths_table(name: str, fit: pp.Fit) -> str:
 
 
 def heritability_table(found: pd.DataFrame) -> str:
-    """What is true of each gene, and what the two models know of it."""
+    """Return a Markdown table of each gene's true heritability and its estimates from both models."""
     rows = []
     for gene, both in found.groupby("gene"):
         with_it, without = (both[both["environment"] == environment].iloc[0] for environment in (True, False))
@@ -229,7 +229,7 @@ def heritability_table(found: pd.DataFrame) -> str:
 
 
 def markdown(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Write a table."""
+    """Return a Markdown table."""
     lines = [list(header), *map(list, rows)]
     lines.insert(1, ["---"] * len(lines[0]))
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
@@ -243,7 +243,7 @@ def put(name: str, table: str) -> None:
 
 
 def save(figure: Figure, name: str) -> Path:
-    """Save a picture, small."""
+    """Save a picture with few colours."""
     PICTURES.mkdir(exist_ok=True)
     return save_figure(figure, PICTURES / f"{name}.png", colors=COLORS)
 
@@ -264,11 +264,11 @@ DRAWN: dict[str, Callable[[pp.Fit], Figure]] = {
         species,
     )
 }
-"""By model, all but the genes: those have a picture of several fits."""
+"""The drawing function of each model, except gene_expression, whose picture needs several fits."""
 
 
 def make(name: str) -> Path:
-    """Fit a model, write its table where it has one, and draw its picture."""
+    """Fit a model, write its table if it has one, and draw its picture."""
     if name == "gene_expression":
         found = heritabilities()
         put(name, heritability_table(found))
@@ -280,7 +280,7 @@ def make(name: str) -> Path:
 
 
 def main(wanted: list[str]) -> None:
-    """Make all of them, or those named."""
+    """Make the pictures and tables of all models, or of those named."""
     for name in wanted or [*DRAWN, "gene_expression"]:
         path = make(name)
         print(f"{name}: {path.stat().st_size // 1024} kB")

@@ -1,4 +1,4 @@
-"""Code that names something public, `pp.icc(fit)` or `icc(fit)`, leads to its place in the reference."""
+"""Link code that begins with a public name, `pp.icc(fit)` or `icc(fit)`, to its entry in the reference."""
 
 import re
 from typing import Any
@@ -16,11 +16,11 @@ QUIET = (nodes.reference, addnodes.pending_xref, nodes.title, addnodes.desc_sign
 
 
 OTHERS = "docs/coming/"
-"""Pages on which `predict(m)` is another package's."""
+"""Pages on which a name without `pp.`, such as `predict(m)`, belongs to another package."""
 
 
 def public_name(text: str, page: str) -> str | None:
-    """Return the public name that a piece of code starts with, if it does."""
+    """Return the public name with which a piece of code starts, or None."""
     if page.startswith(OTHERS) and not PREFIXED.match(text):
         return None
     match = PREFIXED.match(text) or CALLED.match(text)
@@ -29,12 +29,12 @@ def public_name(text: str, page: str) -> str | None:
 
 
 class NameLinks(SphinxTransform):
-    """Wrap such code in a reference; the build fails where the reference has no such entry."""
+    """Wrap code that begins with a public name in a link; the build fails if the reference has no such entry."""
 
     default_priority = 400
 
     def apply(self, **_: Any) -> None:
-        """Wrap every one of the page, but those that are links or headings already."""
+        """Wrap every such piece of code on the page, except inside links and headings."""
         for node in list(self.document.findall(nodes.literal)):
             name = public_name(node.astext(), self.env.current_document.docname)
             if name is None or self._is_quiet(node):

@@ -1,4 +1,4 @@
-"""Formulas as MathML: laid out by the browser itself, with no script and nothing to fetch."""
+"""Render formulas as MathML, which browsers display without a script or any download."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ SPACED = {
     "<mi>&#x0007E;</mi>": "<mo>&#x0223C;</mo>",  # "is distributed as" is a relation
     "<mi>log</mi>": '<mi>log</mi><mspace width="0.167em"/>',
 }
-"""What the converter sets without the space that belongs there."""
+"""Output of the converter that lacks a space, with its replacement."""
 
 
 def _mathml(formula: str, display: str) -> str:
@@ -31,6 +31,6 @@ def _block(writer: Any, node: nodes.math_block) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Offer the renderer as `html_math_renderer = "mathml"`."""
+    """Register the renderer as `html_math_renderer = "mathml"`."""
     app.add_html_math_renderer("mathml", (_inline, None), (_block, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

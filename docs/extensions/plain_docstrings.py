@@ -1,4 +1,4 @@
-"""Docstrings are written for `help()`: y_-i in one is a formula, not a link of reStructuredText."""
+"""Escape docstrings, which are written for `help()`: y_-i is a formula in them, not a link of reStructuredText."""
 
 import re
 from typing import Any
@@ -17,6 +17,6 @@ def _escape(_app: Sphinx, _what: str, _name: str, _object: Any, _options: Any, l
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Escape before the docstring's sections are read."""
+    """Register the escaping, which runs before the docstring's sections are read."""
     app.connect("autodoc-process-docstring", _escape, priority=400)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
