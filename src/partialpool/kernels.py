@@ -67,7 +67,20 @@ def _compile(
     file: Any = getattr(compiled._cache, "_cache_file", None)
     if hasattr(file, "_source_stamp"):
         file._source_stamp = _SOURCES
+        file._load_index = _forgetting(file._load_index)
     return compiled
+
+
+def _forgetting(load: Callable[[], Any]) -> Callable[[], Any]:
+    """Take an index on disk that cannot be read for none: another version wrote it, whose types are gone."""
+
+    def load_or_none() -> Any:
+        try:
+            return load()
+        except Exception:  # noqa: BLE001 - whatever unpickling raises, compiling again is the answer
+            return {}
+
+    return load_or_none
 
 
 def awaits_compilation(compiled: Any) -> bool:

@@ -9,7 +9,7 @@ from typing import Final
 from partialpool.design.design import Design
 from partialpool.errors import EngineError, nearest
 from partialpool.sampling.engine import Engine
-from partialpool.sampling.forecast import Forecast, forecast_collapsed, forecast_nuts
+from partialpool.sampling.forecast import Forecast, forecast_collapsed, forecast_pymc
 from partialpool.sampling.settings import Settings
 from partialpool.spec.model import ModelSpec
 
@@ -30,7 +30,7 @@ class EngineCard:
     path
         Where its class lives.
     forecast
-        Predicts the processor seconds of a run.
+        Predicts the processor seconds of a run; None where nothing else is weighed against it.
     refits_cheaply
         Whether fitting again takes so little that questions may do it dozens of times unasked.
     warms_up
@@ -55,7 +55,8 @@ ENGINES: Final[Mapping[str, EngineCard]] = MappingProxyType(
             warms_up=False,
             takes_every_setting=False,
         ),
-        "nuts": EngineCard("partialpool.sampling.nuts:NutsEngine", forecast_nuts),
+        "nuts": EngineCard("partialpool.sampling.nuts:NutsEngine", None, takes_every_setting=False),
+        "pymc": EngineCard("partialpool.sampling.pymc_nuts:PyMCEngine", forecast_pymc),
     }
 )
 """Every engine by name, the preferred first."""
@@ -125,8 +126,10 @@ def weigh_engines(preferred: Engine, reason: str, design: Design, settings: Sett
     Engine, str
         The engine, and the reason in words.
     """
+    if settings.is_for_pymc and preferred.name == "nuts":
+        return load_engine("pymc"), "sampler and parametrization are those of the PyMC model"
     ours = _forecast(preferred.name, design, settings)
-    if ours.seconds < _SOON:
+    if ours.seconds < _SOON or ENGINES[preferred.name].forecast is None:
         return preferred, reason
     later = list(ENGINES)[list(ENGINES).index(preferred.name) + 1 :]
     others = {name: _forecast(name, design, settings) for name in later}

@@ -14,7 +14,7 @@ from partialpool.memory import fits
 from partialpool.sampling.proposal import round_size
 from partialpool.sampling.settings import Settings
 
-__all__ = ["Forecast", "forecast_collapsed", "forecast_nuts"]
+__all__ = ["Forecast", "forecast_collapsed", "forecast_pymc"]
 
 _ROUNDS: Final = 3
 _CLIMB: Final = 100
@@ -58,7 +58,7 @@ def forecast_collapsed(design: Design, settings: Settings) -> Forecast:
     return Forecast((climbs + steps * _GRADIENT) * load.seconds + steps * _CALL, because)
 
 
-def forecast_nuts(design: Design, settings: Settings) -> Forecast:
+def forecast_pymc(design: Design, settings: Settings) -> Forecast:
     """Predict a run of the nuts engine."""
     varying = sum(len(f.names) for f in design.factors)
     columns = len(design.common.coefs) + varying

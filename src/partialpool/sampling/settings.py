@@ -103,6 +103,11 @@ class Settings:
         object.__setattr__(self, "parametrization", MappingProxyType(dict(self.parametrization)))
 
     @property
+    def is_for_pymc(self) -> bool:
+        """Whether they ask for what only the PyMC model has: another sampler, or a parametrization."""
+        return self.sampler == "pymc" or bool(self.parametrization)
+
+    @property
     def acceptance(self) -> float:
         """Target acceptance for NUTS on all effects, funnels included."""
         return _ACCEPTANCE if self.target_accept is None else self.target_accept

@@ -1,17 +1,18 @@
 """Reverse mode through the conditional draw: from derivatives in the effects to derivatives in theta and the noise.
 
-`conditional_draw` maps standard normal noise e to offsets u given theta,
+`conditional_draw` maps standard normal noise e to offsets u given theta, with sigma = 1 here,
 
-    A = I + Lambda' W'W Lambda = U'U,    c = U'^-1 (Lambda' W'r + mu),    u = U^-1 (c + e),
+    A = I + Lambda' W'W Lambda = U'U,    c = U'^-1 (Lambda' W'r + mu),    u = U^-1 (c + e).
 
-with sigma = 1 here. For a function of a = Lambda u, whose derivative in a is given, plus -|u - mu|^2 / 2 - log |U| (the
-density of the offsets and the Jacobian of the map), the derivatives in e and in Lambda follow by the chain rule, block by
-block in the opposite order of the elimination. With v = U'^-1 du, w = U^-1 v the derivatives of c + e and of Lambda'W'r,
+The derivative of a function of a = Lambda u in a is given. To the function are added -|u - mu|^2 / 2 - log |U|, the
+density of the offsets and the Jacobian of the map. Derivatives in e and in Lambda follow by the chain rule, block by block
+in the opposite order of the elimination. With v = U'^-1 du and w = U^-1 v, the derivatives in c + e and in Lambda'W'r,
 
-    dU = -triu(v u') - triu(c w') - diag(U)^-1,          dA = 1/2 U^-1 (T + T') U'^-1,   T = tril(U dU') (half the diagonal),
+    dU = -triu(v u') - triu(c w') - diag(U)^-1,
+    dA = 1/2 U^-1 (T + T') U'^-1,    T the lower triangle of U dU', half its diagonal,
 
-after Murray (2016, arXiv:1602.07527). The derivative D_f in Lambda_f enters that in theta only through P_f, which is what
-is returned: P_f' = sum_j Lambda_f' D_f, so that d log p = sum_f tr(P_f Lambda_f^-1 dLambda_f), as `gradient` has it.
+after Murray (2016, arXiv:1602.07527). The derivative D_f in Lambda_f enters that in theta only through P_f, which is
+what is returned: P_f' = sum_j Lambda_f' D_f, so that d log p = sum_f tr(P_f Lambda_f^-1 dLambda_f), as in `gradient`.
 """
 
 from typing import NamedTuple
@@ -38,7 +39,8 @@ class Pulled(NamedTuple):
     Attributes
     ----------
     effects
-        In: derivatives in a = Lambda u, of everything integrated out, in elimination order. Out: derivatives in the noise.
+        In: derivatives in a = Lambda u of everything integrated out, in elimination order. Out: derivatives in the
+        noise.
     products
         P of every factor, (factors, most effects, most effects); its transpose while it is added up.
     combine
@@ -408,7 +410,7 @@ def _through_factor(factor: np.ndarray, slope: np.ndarray, products: np.ndarray,
 def _through_row(
     factor: np.ndarray, row: np.ndarray, slope: np.ndarray, width: int, out: np.ndarray, products: np.ndarray, f: int
 ) -> None:
-    """Overwrite dF with d(Lambda'E), F = U'^-1 Lambda'E (q, width); take their part off dU, and add it to the products."""
+    """Overwrite dF with d(Lambda'E), F = U'^-1 Lambda'E (q, width); take its part off dU and add it to the products."""
     q = len(factor)
     solve_upper_columns(factor, slope, width)
     inner = np.zeros((q, q))

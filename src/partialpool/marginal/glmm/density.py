@@ -16,7 +16,7 @@ import numpy as np
 
 from partialpool.distributions.density_kernel import log_density, place
 from partialpool.kernels import kernel, part
-from partialpool.marginal.gaussian.cholesky import Common, Scales, eliminate, make_workspace, unscale
+from partialpool.marginal.gaussian.cholesky import Scales, eliminate, make_workspace
 from partialpool.marginal.gaussian.conditional_draw import put_back
 from partialpool.marginal.gaussian.conditional_draw_gradient import make_pulled, pull_back
 from partialpool.marginal.gaussian.density import log_prior
@@ -26,10 +26,10 @@ from partialpool.marginal.gaussian.parameters import Layout, Normals, common_of,
 from partialpool.marginal.glmm.row_call import call_rows
 from partialpool.marginal.glmm.weighted_rows import Rows
 
-__all__ = ["Own", "evaluate", "linear_predictor"]
+__all__ = ["OwnCodes", "evaluate"]
 
 
-class Own(NamedTuple):
+class OwnCodes(NamedTuple):
     """Priors of the family's own parameters: distribution, coordinate and arguments of each."""
 
     kinds: np.ndarray
@@ -98,7 +98,7 @@ def evaluate(
     layout: Layout,
     normals: Normals,
     known: np.ndarray,
-    own: Own,
+    own: OwnCodes,
     rows: Rows,
     address: int,
     x: np.ndarray,

@@ -1,4 +1,4 @@
-"""The posterior of a generalised model in coordinates that follow theta, ready to evaluate; and where it peaks."""
+"""The posterior of a generalised model in coordinates that follow theta, ready to evaluate."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,15 +7,106 @@ from functools import cached_property
 import numpy as np
 
 from partialpool.design.design import Design
-from partialpool.distributions.density_kernel import encode
+from partialpool.distributions.density_kernel import encode, placed, unplaced
+from partialpool.distributions.frozen import frozen
+from partialpool.families.row_kernels.load import RowKernels, load_row_kernels
 from partialpool.marginal.gaussian.marginal import Marginal
 from partialpool.marginal.gaussian.ordering import System
-from partialpool.marginal.gaussian.standardise import Units
-from partialpool.marginal.glmm.density import Own, evaluate
-from partialpool.marginal.glmm.weighted_rows import Rows
+from partialpool.marginal.glmm.density import OwnCodes, evaluate
+from partialpool.marginal.glmm.row_call import address_of
+from partialpool.marginal.glmm.weighted_rows import Rows, collect_rows
 from partialpool.model.default_priors import PriorSet
+from partialpool.names import SIGMA
 
-__all__ = ["Posterior"]
+__all__ = ["Own", "Posterior", "Response", "own_priors", "read_response"]
+
+
+@dataclass(frozen=True, eq=False)
+class Response:
+    """The response of a design with its family's row kernels.
+
+    Attributes
+    ----------
+    y, known
+        As the row kernels read them, (rows,).
+    start
+        A linear predictor to begin with: the link of responses moved off the edges, (rows,).
+    kernels
+        The family's.
+    """
+
+    y: np.ndarray
+    known: np.ndarray
+    start: np.ndarray
+    kernels: RowKernels
+
+    @cached_property
+    def constant(self) -> float:
+        """What the row kernels leave out of the log density."""
+        return float(self.kernels.constant(self.y, self.known))
+
+    def log_density(self, eta: np.ndarray, own: np.ndarray) -> float:
+        """Evaluate the log density of all rows, up to the constant."""
+        return float(self.kernels.value(self.y, self.known, eta, own, np.empty(len(eta)), np.empty(len(own))))
+
+    def curvature(self, eta: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Evaluate d log p / d eta of each row, and its information, (rows,) each."""
+        slope, information = np.empty(len(eta)), np.empty(len(eta))
+        self.kernels.curved(self.y, self.known, eta, own, slope, information, np.empty(len(own)))
+        return slope, information
+
+
+def read_response(design: Design) -> Response:
+    """Read a design's response as its family's row kernels do."""
+    response, family, link = design.response, design.spec.family_record, design.spec.link_record
+    known = np.zeros(0)
+    if response.trials is not None:
+        known = np.asarray(response.trials, float)
+    elif design.se is not None:
+        known = np.asarray(design.se, float)
+    y = np.ascontiguousarray(response.values, dtype=float)
+    mean = np.broadcast_to(family.starting_mean(y, response.n_trials), y.shape)
+    start = np.log(y) if family.on_log_scale else link.forward(mean)
+    return Response(y, known, np.ascontiguousarray(start, dtype=float), load_row_kernels(family, link.name))
+
+
+@dataclass(frozen=True, eq=False)
+class Own:
+    """The family's own parameters: names, priors as the kernels read them, and where they begin on the real line."""
+
+    names: tuple[str, ...]
+    codes: OwnCodes
+    start: np.ndarray
+
+    def values(self, at: np.ndarray) -> np.ndarray:
+        """Map places on the real line (..., parameters) to parameters."""
+        columns = [
+            placed(int(self.codes.coordinates[k]), self.codes.arguments[k], at[..., k]) for k in range(len(self.names))
+        ]
+        return np.stack(columns, axis=-1) if columns else np.zeros((*at.shape[:-1], 0))
+
+
+def own_priors(design: Design, priors: PriorSet) -> Own:
+    """Collect the priors of a family's own parameters; known standard errors leave sigma out."""
+    names = tuple(
+        name
+        for name, _ in design.spec.family_record.parameters
+        if name in priors and not (name == SIGMA and design.se is not None)
+    )
+    codes = [encode(priors[name]) for name in names]
+    start = [
+        unplaced(coordinate, arguments, float(frozen(priors[name]).median()))
+        for name, (_, coordinate, arguments) in zip(names, codes, strict=True)
+    ]
+    return Own(
+        names,
+        OwnCodes(
+            np.array([c[0] for c in codes], np.int64),
+            np.array([c[1] for c in codes], np.int64),
+            np.array([c[2] for c in codes], float).reshape(-1, 4),
+        ),
+        np.array(start, float),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,33 +120,32 @@ class Posterior:
     ----------
     stand_in
         The normal marginal whose conditional draw maps noise to effects.
+    response, own
+        The response, and the family's own parameters.
     rows
         The rows, as the kernels read them.
-    own
-        Priors of the family's own parameters.
-    own_names
-        Their names.
-    kernels
-        The family's row kernels.
     """
 
     stand_in: Marginal
-    rows: Rows
+    response: Response
     own: Own
-    own_names: tuple[str, ...]
-    address: int
-    constant: float
+    rows: Rows
+
+    @classmethod
+    def of(cls, stand_in: Marginal, response: Response, own: Own) -> "Posterior":
+        """Put a stand-in and a response together."""
+        return cls(stand_in, response, own, collect_rows(stand_in, response.y, response.known))
 
     @property
     def size(self) -> int:
         """Elements of theta and of the family's own parameters together."""
-        return self.stand_in.size + len(self.own_names)
+        return self.stand_in.size + len(self.own.names)
 
     @property
     def noise_size(self) -> int:
         """Elements of the noise: group effects, and fixed effects with a normal prior."""
         effects = sum(f.n_levels * len(f.names) for f in self.stand_in.design.factors)
-        return effects + self.stand_in.arrangement.density.tail.common
+        return int(effects + self.stand_in.arrangement.density.tail.common)
 
     @property
     def log_sds(self) -> np.ndarray:
@@ -69,13 +159,13 @@ class Posterior:
 
     @property
     def work(self) -> float:
-        """Multiplications of one evaluation."""
+        """Multiplications of one evaluation, roughly."""
         rows = self.rows
         return 3 * self.stand_in.arrangement.work + len(rows.y) * (20.0 + len(rows.columns) + rows.widths.sum())
 
     @property
     def is_cheap(self) -> bool:
-        """Whether a density is evaluated in microseconds: exact gradients are what this density has, so no."""
+        """Whether a density is evaluated in microseconds: never, since every row is visited."""
         return False
 
     @cached_property
@@ -86,9 +176,13 @@ class Posterior:
 
     def evaluator(self) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
         """Return a function of x = (theta, own, noise) that gives the log density and its gradient; one per thread."""
-        eta = np.empty(len(self.rows.y))
-        stand_in, constant = self.stand_in, self.constant
-        arguments = (self.system, stand_in.layout, stand_in.normals, stand_in.known, self.own, self.rows, self.address)
+        return self._evaluator(np.empty(len(self.rows.y)))
+
+    def _evaluator(self, eta: np.ndarray) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
+        """The same; it leaves the linear predictor in eta."""
+        normal, constant = self.stand_in, self.response.constant
+        address = address_of(self.response.kernels.value)
+        arguments = (self.system, normal.layout, normal.normals, normal.known, self.own.codes, self.rows, address)
 
         def density(x: np.ndarray) -> tuple[float, np.ndarray]:
             out = np.empty(len(x))
@@ -106,10 +200,12 @@ class Posterior:
         return np.array([self.gradient(theta)[0] for theta in thetas])
 
     def linear_predictor(self, theta: np.ndarray) -> np.ndarray:
-        """The linear predictor at the conditional mode of everything else, (rows,)."""
+        """The linear predictor at the conditional mode of everything else given (theta, own), (rows,)."""
         eta = np.empty(len(self.rows.y))
-        stand_in = self.stand_in
-        x = np.concatenate([theta, np.zeros(self.noise_size)])
-        arguments = (self.system, stand_in.layout, stand_in.normals, stand_in.known, self.own, self.rows, self.address)
-        evaluate(*arguments, x, eta, np.empty(len(x)))
+        self._evaluator(eta)(np.concatenate([theta, np.zeros(self.noise_size)]))
         return eta
+
+    def own_values(self, at: np.ndarray) -> dict[str, np.ndarray]:
+        """The family's own parameters by name, (draws,), from their places on the real line (draws, parameters)."""
+        values = self.own.values(at)
+        return {name: values[:, k] for k, name in enumerate(self.own.names)}

@@ -24,11 +24,10 @@ def address_of(value: Callable[..., float]) -> int:
     return int(compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name))
 
 
-@intrinsic
-def call_rows(
+def _call_rows(
     typing_context: Any, address: Any, y: Any, known: Any, eta: Any, own: Any, slope: Any, own_slope: Any
 ) -> Any:
-    """Call the row kernel at an address; an exception raised in it is passed on."""
+    """Call the row kernel at an address, in a kernel: `call_rows(address, y, known, eta, own, slope, own_slope)`."""
     arguments = (y, known, eta, own, slope, own_slope)
     if not isinstance(address, nb.types.Integer) or arguments != _ARGUMENTS:
         return None
@@ -43,3 +42,6 @@ def call_rows(
         return result
 
     return nb.types.float64(address, *_ARGUMENTS), generate
+
+
+call_rows: Any = intrinsic(_call_rows)

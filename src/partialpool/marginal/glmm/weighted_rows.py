@@ -70,14 +70,14 @@ def stand_in(
     return build_weighted(design, priors, units, weighted_moments(design, units, y, np.sqrt(information) * units.unit))
 
 
-def collect_rows(marginal: Marginal, known: np.ndarray) -> Rows:
+def collect_rows(marginal: Marginal, y: np.ndarray, known: np.ndarray) -> Rows:
     """Collect the rows of a design as the kernels read them, columns scaled by the response's unit.
 
     Parameters
     ----------
     marginal
         The normal marginal that stands in: it says in which order factors and columns are eliminated.
-    known
+    y, known
         As in `Rows`.
     """
     design, units = marginal.design, marginal.units
@@ -99,7 +99,7 @@ def collect_rows(marginal: Marginal, known: np.ndarray) -> Rows:
         first += factor.n_levels * q
     offset = np.zeros(design.n_rows) if design.offset is None else design.offset
     return Rows(
-        np.ascontiguousarray(design.response.values, dtype=float),
+        y,
         known,
         offset + units.location,
         np.ascontiguousarray(columns.T) * units.unit,
