@@ -3,8 +3,8 @@
 All unknowns are theta (sds, partial correlations, kept coefficients), the family's own parameters, and standard normal
 noise e for everything else. Given theta the stand-in's conditional draw maps e to offsets u, and
 
-    log p(theta, own, e | y) = sum_i log p(y_i | eta_i, own) - |u - mu|^2 / 2 - log |U(theta)|
-                             + log p(theta) + log p(own) - N / 2 log(2 pi),
+    log p(theta, own, e | y) = sum_i log p(y_i | eta_i, own) + log p(theta) + log p(own)
+                             - |u - mu|^2 / 2 - log |U(theta)| - N / 2 log(2 pi),
 
 A(theta) = U'U, exact whatever the working response is. Where the rows are nearly normal given theta, e is nearly N(0, I)
 for every theta: neither the funnel of small sds nor the trade-off of crossed or nested factors is left.
@@ -15,14 +15,14 @@ from typing import NamedTuple
 import numpy as np
 
 from partialpool.distributions.density_kernel import log_density, place
-from partialpool.kernels import kernel, part
-from partialpool.marginal.gaussian.cholesky import Scales, eliminate, make_workspace
+from partialpool.kernels import REORDERED, kernel, part
+from partialpool.marginal.gaussian.cholesky import Common, eliminate, make_workspace
 from partialpool.marginal.gaussian.conditional_draw import put_back
 from partialpool.marginal.gaussian.conditional_draw_gradient import make_pulled, pull_back
 from partialpool.marginal.gaussian.density import log_prior
 from partialpool.marginal.gaussian.gradient import add_prior_gradient, add_scales_gradient
 from partialpool.marginal.gaussian.ordering import System
-from partialpool.marginal.gaussian.parameters import Layout, Normals, common_of, scales_of, unpack
+from partialpool.marginal.gaussian.parameters import Layout, Normals, Parameters, common_of, scales_of, unpack
 from partialpool.marginal.glmm.row_call import call_rows
 from partialpool.marginal.glmm.weighted_rows import Rows
 
@@ -40,56 +40,105 @@ class OwnCodes(NamedTuple):
 @part
 def _predict(rows: Rows, coefficients: np.ndarray, effects: np.ndarray, eta: np.ndarray) -> None:
     """Write the linear predictor into eta (rows,)."""
+    columns, values, codes, widths = rows.columns, rows.effects, rows.codes, rows.widths
     n = len(eta)
     for i in range(n):
         eta[i] = rows.start[i]
     for c in range(len(coefficients)):
         t = coefficients[c]
         for i in range(n):
-            eta[i] += t * rows.columns[c, i]
-    for f in range(len(rows.widths)):
-        for a in range(rows.widths[f]):
+            eta[i] += t * columns[c, i]
+    for f in range(len(widths)):
+        for a in range(widths[f]):
             for i in range(n):
-                eta[i] += rows.effects[f, a, i] * effects[rows.codes[f, i] + a]
+                eta[i] += values[f, a, i] * effects[codes[f, i] + a]
 
 
-@part
-def _add_slopes(rows: Rows, slope: np.ndarray, coefficients: np.ndarray, effects: np.ndarray) -> None:
-    """Write the derivatives in coefficients and effects, given those in the linear predictor."""
+@part(fastmath=REORDERED)
+def _add_slopes(rows: Rows, slope: np.ndarray, effects: np.ndarray, levels: int, coefficients: np.ndarray) -> None:
+    """Write the derivatives in effects and coefficients, given those in the linear predictor."""
+    columns, values, codes, widths = rows.columns, rows.effects, rows.codes, rows.widths
     n = len(slope)
     for c in range(len(coefficients)):
         s = 0.0
         for i in range(n):
-            s += slope[i] * rows.columns[c, i]
+            s += slope[i] * columns[c, i]
         coefficients[c] = s
-    for j in range(len(effects)):
+    for j in range(levels):
         effects[j] = 0.0
-    for f in range(len(rows.widths)):
-        for a in range(rows.widths[f]):
+    for f in range(len(widths)):
+        for a in range(widths[f]):
             for i in range(n):
-                effects[rows.codes[f, i] + a] += rows.effects[f, a, i] * slope[i]
+                effects[codes[f, i] + a] += values[f, a, i] * slope[i]
 
 
 @part
-def _unscale_levels(layout: Layout, system: System, scales: Scales, offsets: np.ndarray, out: np.ndarray) -> None:
+def _unscale_levels(
+    widths: np.ndarray, levels: np.ndarray, relative: np.ndarray, offsets: np.ndarray, out: np.ndarray
+) -> None:
     """Write Lambda u of every level into out, in elimination order; the common columns are left out."""
     at = 0
-    skip = 2 if layout.has_branch else 1
-    for f in range(len(layout.effects)):
-        q = layout.effects[f]
-        if f == 0:
-            levels = len(system.leaf.level)
-        elif f < skip:
-            levels = system.branch.gram.shape[0]
-        else:
-            levels = system.tail.levels[f - skip]
-        for _ in range(levels):
+    for f in range(len(widths)):
+        q = widths[f]
+        for _ in range(levels[f]):
             for a in range(q):
                 s = 0.0
                 for b in range(q):
-                    s += scales.relative[f, a, b] * offsets[at + b]
+                    s += relative[f, a, b] * offsets[at + b]
                 out[at + a] = s
             at += q
+
+
+@part
+def _own_parameters(own: OwnCodes, x: np.ndarray, first: int, values: np.ndarray) -> float:
+    """Write the family's own parameters into values; return their log prior density on the real line."""
+    kinds, coordinates, arguments = own.kinds, own.coordinates, own.arguments
+    total = 0.0
+    for k in range(len(kinds)):
+        v, _, log_slope, _ = place(coordinates[k], arguments, k, x[first + k])
+        values[k] = v
+        total += log_slope + log_density(kinds[k], arguments, k, v)[0]
+    return total
+
+
+@part
+def _own_gradient(own: OwnCodes, x: np.ndarray, first: int, slope: np.ndarray, out: np.ndarray) -> None:
+    """Write the derivatives along the own parameters' places, given those of the rows in the parameters."""
+    kinds, coordinates, arguments = own.kinds, own.coordinates, own.arguments
+    for k in range(len(kinds)):
+        v, by, _, by_log = place(coordinates[k], arguments, k, x[first + k])
+        out[first + k] = by_log + by * (slope[k] + log_density(kinds[k], arguments, k, v)[1])
+
+
+@part
+def _coefficients(
+    offsets: np.ndarray,
+    levels: int,
+    common: Common,
+    known: np.ndarray,
+    parameters: Parameters,
+    layout: Layout,
+    out: np.ndarray,
+) -> float:
+    """Write the coefficients of every column, integrated ones first; return the log density of all offsets."""
+    scale, mean, precision, kept, shift = (
+        common.scale,
+        common.mean,
+        common.precision,
+        parameters.kept,
+        layout.kept_shift,
+    )
+    integrated = len(scale)
+    total = 0.0
+    for j in range(levels):
+        total -= 0.5 * offsets[j] * offsets[j]
+    for c in range(integrated):
+        u = offsets[levels + c]
+        out[c] = u * scale[c] + known[c]
+        total -= 0.5 * precision[c] * (u - mean[c]) ** 2
+    for k in range(len(kept)):
+        out[integrated + k] = kept[k] - shift[k]
+    return total
 
 
 @kernel
@@ -123,68 +172,50 @@ def evaluate(
     float
         Up to what the row kernel leaves out; -inf where a row or the prior has no density.
     """
-    for i in range(len(x)):
-        out[i] = 0.0
-    elements, parameters_own = layout.kept, len(own.kinds)
-    kept = system.tail.gram.shape[0] - system.tail.columns - system.tail.common - 1
-    elements += kept
-    theta = np.empty((1, elements))
+    leaf, parameters_own, rhs = system.leaf, len(own.kinds), len(layout.kept_shift)
+    elements = layout.kept + rhs
+    first = elements + parameters_own
+    size, integrated = len(x) - first, len(normals.sd)
+    levels = size - integrated
+    theta, values, own_slope = np.empty((1, elements)), np.empty(parameters_own), np.zeros(parameters_own)
+    offsets, effects, noise = np.empty((1, size)), np.empty((1, size)), np.empty(size)
     for i in range(elements):
         theta[0, i] = x[i]
-    total = log_prior(layout, theta, 0)
-    values, own_slope = np.empty(parameters_own), np.zeros(parameters_own)
-    for k in range(parameters_own):
-        v, _, log_slope, _ = place(own.coordinates[k], own.arguments, k, x[elements + k])
-        values[k] = v
-        total += log_slope + log_density(own.kinds[k], own.arguments, k, v)[0]
+    for j in range(size):
+        noise[j] = x[first + j]
+        offsets[0, j] = noise[j]
+    for i in range(len(x)):
+        out[i] = 0.0
+    total = log_prior(layout, theta, 0) + _own_parameters(own, x, elements, values)
     if not np.isfinite(total):
         return -np.inf
     parameters = unpack(layout, theta, 0)
-    scales, common = scales_of(layout, parameters), common_of(normals, 1.0)
-    room = make_workspace(system)
+    scales, common, room = scales_of(layout, parameters), common_of(normals, 1.0), make_workspace(system)
     forward = eliminate(system, scales, common, room)
     if not forward.ok:
         return -np.inf
-    first = elements + parameters_own
-    size = len(x) - first
-    noise = x[first:]
-    offsets, effects = np.empty((1, size)), np.empty((1, size))
-    for j in range(size):
-        offsets[0, j] = noise[j]
-    put_back(system.leaf, system, layout, parameters, scales, common, forward, offsets, effects, 0)
-    levels = size - system.tail.common
-    _unscale_levels(layout, system, scales, offsets[0], effects[0])
-    coefficients = np.empty(system.tail.common + kept)
-    for c in range(system.tail.common):
-        coefficients[c] = offsets[0, levels + c] * common.scale[c] + known[c]
-        total -= 0.5 * common.precision[c] * (offsets[0, levels + c] - common.mean[c]) ** 2
-    for k in range(kept):
-        coefficients[system.tail.common + k] = parameters.kept[k] - layout.kept_shift[k]
-    for j in range(levels):
-        total -= 0.5 * offsets[0, j] ** 2
-    _predict(rows, coefficients, effects[0], eta)
-    slope = np.empty(len(eta))
+    put_back(leaf, system, layout, parameters, scales, common, forward, offsets, effects, 0)
+    of_noise, slope, coefficients = offsets[0], np.empty(len(eta)), np.empty(integrated + rhs)
+    pulled = make_pulled(leaf, system, scales)
+    bar, products, combine = pulled.effects, pulled.products, pulled.combine
+    _unscale_levels(rows.widths, rows.levels, scales.relative, of_noise, bar)
+    total += _coefficients(of_noise, levels, common, known, parameters, layout, coefficients)
+    _predict(rows, coefficients, bar, eta)
     total += call_rows(address, rows.y, rows.known, eta, values, slope, own_slope)
     total -= 0.5 * (forward.log_det + forward.log_det_common + size * np.log(2.0 * np.pi))
     if not np.isfinite(total):
         return -np.inf
-    pulled = make_pulled(system.leaf, system, scales)
-    _add_slopes(rows, slope, coefficients, effects[0])
-    for j in range(levels):
-        pulled.effects[j] = effects[0, j]
-    for c in range(system.tail.common):
-        pulled.effects[levels + c] = coefficients[c]
-    pull_back(system.leaf, system, scales, common, forward, room, offsets[0], noise, pulled)
-    gradient = out[:elements]
-    add_prior_gradient(layout, theta, gradient)
-    add_scales_gradient(layout, parameters, pulled.products, theta[0], gradient)
-    for k in range(kept):
+    _add_slopes(rows, slope, bar, levels, coefficients)
+    for c in range(integrated):
+        bar[levels + c] = coefficients[c]
+    pull_back(leaf, system, scales, common, forward, room, of_noise, noise, pulled)
+    add_prior_gradient(layout, theta, out)
+    add_scales_gradient(layout, parameters, products, theta[0], out)
+    for k in range(rhs):
         at = layout.kept + k
         by = place(layout.coordinates[at], layout.arguments, at, x[at])[1]
-        out[at] += by * (coefficients[system.tail.common + k] - pulled.combine[k])
-    for k in range(parameters_own):
-        v, by, _, by_log = place(own.coordinates[k], own.arguments, k, x[elements + k])
-        out[elements + k] = by_log + by * (own_slope[k] + log_density(own.kinds[k], own.arguments, k, v)[1])
+        out[at] += by * (coefficients[integrated + k] - combine[k])
+    _own_gradient(own, x, elements, own_slope, out)
     for j in range(size):
-        out[first + j] = pulled.effects[j]
+        out[first + j] = bar[j]
     return total

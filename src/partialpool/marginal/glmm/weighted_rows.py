@@ -34,8 +34,8 @@ class Rows(NamedTuple):
         Columns of every factor in elimination order, (factors, most effects, rows).
     codes
         Position of each row's level's first effect among all effects, (factors, rows).
-    widths
-        Effects of every factor, (factors,).
+    widths, levels
+        Effects and levels of every factor, (factors,).
     """
 
     y: np.ndarray
@@ -45,6 +45,7 @@ class Rows(NamedTuple):
     effects: np.ndarray
     codes: np.ndarray
     widths: np.ndarray
+    levels: np.ndarray
 
 
 def link_units(design: Design) -> Units:
@@ -106,4 +107,5 @@ def collect_rows(marginal: Marginal, y: np.ndarray, known: np.ndarray) -> Rows:
         effects,
         codes,
         np.array([len(f.names) for f in factors], np.int64),
+        np.array([f.n_levels for f in factors], np.int64),
     )
