@@ -51,6 +51,11 @@ def small_normal_tail(t):
     return density / fraction
 
 
+def small_failure(h):
+    """1 - exp(-h)."""
+    return h - h**2 / 2 + h**3 / 6 - h**4 / 24 + h**5 / 120 if h < D("1e-20") else 1 - (-h).exp()
+
+
 def success_and_failure(link, x):
     """log F and log(1 - F) with F and 1 - F."""
     if link == "logit":
@@ -60,7 +65,7 @@ def success_and_failure(link, x):
         f, g = (1 - rare, rare) if x > 0 else (rare, 1 - rare)
     else:
         h = x.exp()
-        f = h - h**2 / 2 + h**3 / 6 - h**4 / 24 + h**5 / 120 if h < D("1e-20") else 1 - (-h).exp()
+        f = small_failure(h)
         return f.ln(), -h, f, (-h).exp()
     # A probability near 1 has the logarithm of its complement's series.
     log_f = f.ln() if f < D("0.9") or g > D("1e-20") else -(g + g**2 / 2 + g**3 / 3 + g**4 / 4)
@@ -98,11 +103,64 @@ def negative_binomial(link, y, known, x, own):
     return choose + of_count + alpha * (alpha / (mean + alpha)).ln()
 
 
+def gamma(link, y, known, x, own):
+    mean, alpha = mean_of(link, x), own[0]
+    return alpha * (alpha / mean).ln() - log_gamma(alpha) + (alpha - 1) * y.ln() - alpha * y / mean
+
+
+def exponential(link, y, known, x, own):
+    mean = mean_of(link, x)
+    return -y / mean - mean.ln()
+
+
+def gaussian(link, y, known, x, own):
+    sigma = own[0] if known is None else known
+    return -(((y - mean_of(link, x)) / sigma) ** 2) / 2 - sigma.ln() - (2 * PI).ln() / 2
+
+
+def lognormal(link, y, known, x, own):
+    return gaussian(link, y.ln(), known, x, own) - y.ln()
+
+
+def student_t(link, y, known, x, own):
+    sigma, nu = (own[0] if known is None else known), own[-1]
+    z = (y - mean_of(link, x)) / sigma
+    norm = log_gamma((nu + 1) / 2) - log_gamma(nu / 2) - (nu * PI).ln() / 2 - sigma.ln()
+    return norm - (nu + 1) / 2 * (1 + z * z / nu).ln()
+
+
+def beta(link, y, known, x, own):
+    _, _, f, g = success_and_failure(link, x)
+    a, b = f * own[0], g * own[0]
+    norm = log_gamma(own[0]) - log_gamma(a) - log_gamma(b)
+    return norm + (a - 1) * y.ln() + (b - 1) * (1 - y).ln()
+
+
+def cumulative(link, y, known, x, own):
+    k = int(y)
+    if k == len(own):
+        return success_and_failure(link, own[k - 1] - x)[1]
+    if k == 0:
+        return success_and_failure(link, own[0] - x)[0]
+    if link == "cloglog":  # exp(-h) of huge h is no number even here
+        high, low = ((own[j] - x).exp() for j in (k, k - 1))
+        return small_failure(high - low).ln() - low
+    upper, lower = (success_and_failure(link, own[j] - x) for j in (k, k - 1))
+    return (upper[2] - lower[2] if upper[2] < lower[3] else lower[3] - upper[3]).ln()
+
+
 DENSITIES = {
     "bernoulli": bernoulli,
     "binomial": binomial,
     "poisson": poisson,
     "negative_binomial": negative_binomial,
+    "gamma": gamma,
+    "exponential": exponential,
+    "gaussian": gaussian,
+    "lognormal": lognormal,
+    "student_t": student_t,
+    "beta": beta,
+    "cumulative": cumulative,
 }
 
 
@@ -123,16 +181,21 @@ def log_density(family, link, y, known, eta, own):
     return float(DENSITIES[family](link, y, known, eta, own))
 
 
+def step(x):
+    """Absolute near 1, relative for tiny and huge numbers."""
+    return STEP if x == 0 or D("1e-5") < abs(x) < 1000 else STEP * abs(x)
+
+
 @exactly
 def slope(family, link, y, known, eta, own):
-    p, h = DENSITIES[family], STEP
+    p, h = DENSITIES[family], step(eta)
     return float((p(link, y, known, eta + h, own) - p(link, y, known, eta - h, own)) / (2 * h))
 
 
 @exactly
 def curvature(family, link, y, known, eta, own):
     """-d^2 log p / d eta^2."""
-    p, h = DENSITIES[family], STEP
+    p, h = DENSITIES[family], step(eta)
     middle = p(link, y, known, eta, own)
     return float(-(p(link, y, known, eta + h, own) - 2 * middle + p(link, y, known, eta - h, own)) / h**2)
 
@@ -141,7 +204,7 @@ def curvature(family, link, y, known, eta, own):
 def own_slopes(family, link, y, known, eta, own):
     p, found = DENSITIES[family], []
     for k, value in enumerate(own):
-        h = STEP * value.copy_abs()
+        h = step(value)
         up, down = [*own[:k], value + h, *own[k + 1 :]], [*own[:k], value - h, *own[k + 1 :]]
         found.append(float((p(link, y, known, eta, up) - p(link, y, known, eta, down)) / (2 * h)))
     return found

@@ -13,7 +13,7 @@ from typing import Final
 from partialpool.families.row_kernels.vector_math import excess_of_exp, exp, log, log1p, log1p_of_share
 from partialpool.kernels import FUSED, part
 
-__all__ = ["complementary_log_log", "logistic", "normal"]
+__all__ = ["complementary_log_log", "logistic", "mills_ratio", "normal"]
 
 _HALF_LOG_TWO_PI: Final = 0.9189385332046727
 _ROOT_TWO_PI: Final = 2.5066282746310002
@@ -45,7 +45,7 @@ def logistic(eta: float) -> tuple[float, float, float, float, float, float]:
 
 
 @part(fastmath=FUSED, inlined=True)
-def _mills_ratio(t: float) -> float:
+def mills_ratio(t: float) -> float:
     """Evaluate R(t) = Phi(-t) / phi(t), t >= 0, to 4e-16 of its value.
 
     (1 + t) R(t) falls from sqrt(pi / 2) to 1; it is a polynomial of degree 24 in (t - 5) / (t + 5), interpolated at
@@ -89,7 +89,7 @@ def normal(eta: float) -> tuple[float, float, float, float, float, float]:
     -l (l + t).
     """
     t = abs(eta)
-    ratio = _mills_ratio(t)
+    ratio = mills_ratio(t)
     density = exp(-0.5 * t * t) / _ROOT_TWO_PI
     rarer = -0.5 * t * t - _HALF_LOG_TWO_PI + log(ratio)
     chance = density * ratio

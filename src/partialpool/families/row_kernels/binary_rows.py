@@ -11,14 +11,14 @@ import numpy as np
 
 from partialpool.families.row_kernels.binary_links import complementary_log_log, logistic, normal
 from partialpool.families.row_kernels.outcome import SMALLEST, finite_or_impossible
-from partialpool.kernels import REORDERED, part
+from partialpool.kernels import FUSED, REORDERED, part
 
 __all__ = ["curved_cloglog", "curved_logit", "curved_probit", "value_cloglog", "value_logit", "value_probit"]
 
 _Link = tuple[float, float, float, float, float, float]
 
 
-@part(fastmath=REORDERED, inlined=True)
+@part(fastmath=FUSED, inlined=True)
 def _weigh(y: float, failures: float, link: _Link) -> tuple[float, float, float]:
     """Return log p of one row, its slope and its observed information."""
     log_success, log_failure, up, down, of_success, of_failure = link

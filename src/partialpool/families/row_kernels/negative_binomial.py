@@ -18,9 +18,9 @@ import numpy as np
 
 from partialpool.families.row_kernels.binary_links import logistic
 from partialpool.families.row_kernels.gamma_functions import SHIFT, log_poisson_at_count, tail
-from partialpool.families.row_kernels.outcome import SMALLEST, finite_or_impossible
+from partialpool.families.row_kernels.outcome import SMALLEST, finite_or_impossible, is_positive
 from partialpool.families.row_kernels.vector_math import log1p
-from partialpool.kernels import REORDERED, kernel, part
+from partialpool.kernels import FUSED, REORDERED, kernel, part
 
 __all__ = ["constant", "curved_log", "curved_sqrt", "value_log", "value_sqrt"]
 
@@ -33,7 +33,7 @@ def constant(y: np.ndarray, known: np.ndarray) -> float:
     return float(np.sum(log_poisson_at_count(y)))
 
 
-@part(fastmath=REORDERED, inlined=True)
+@part(fastmath=FUSED, inlined=True)
 def _row(y: float, alpha: float, log_share: float, log_rest: float, share: float, rest: float) -> tuple[float, float]:
     """Return log p and its slope in alpha, both without what depends on alpha alone.
 
@@ -54,7 +54,7 @@ def _row(y: float, alpha: float, log_share: float, log_rest: float, share: float
     return log_p, growth + log_rest + remainder_slope + share - y / alpha * rest
 
 
-@part(fastmath=REORDERED, inlined=True)
+@part(fastmath=FUSED, inlined=True)
 def _row_log(y: float, alpha: float, log_alpha: float, eta: float) -> tuple[float, float, float, float]:
     """Return log p, its slope y F(-e) - alpha F(e), its information n F(e) F(-e), and its slope in alpha."""
     log_share, log_rest, rest, share, information, _ = logistic(eta - log_alpha)
@@ -62,7 +62,7 @@ def _row_log(y: float, alpha: float, log_alpha: float, eta: float) -> tuple[floa
     return log_p, y * rest - alpha * share, max((y + alpha) * information, SMALLEST), own
 
 
-@part(fastmath=REORDERED, inlined=True)
+@part(fastmath=FUSED, inlined=True)
 def _row_sqrt(y: float, alpha: float, eta: float) -> tuple[float, float, float, float]:
     """Return log p, its slope, its expected information 4 F(-e) and its slope in alpha.
 
@@ -86,7 +86,7 @@ def value_log(
 ) -> float:
     """Sum log p under the log link and write its slopes."""
     alpha = own[0]
-    if not (alpha > 0.0 and alpha < np.inf):
+    if not is_positive(alpha):
         return -np.inf
     log_alpha = np.log(alpha)
     total, own_total = 0.0, 0.0
@@ -111,7 +111,7 @@ def curved_log(
 ) -> float:
     """Sum log p under the log link; write its slopes and the observed information."""
     alpha = own[0]
-    if not (alpha > 0.0 and alpha < np.inf):
+    if not is_positive(alpha):
         return -np.inf
     log_alpha = np.log(alpha)
     total, own_total = 0.0, 0.0
@@ -130,7 +130,7 @@ def value_sqrt(
 ) -> float:
     """Sum log p under the square-root link and write its slopes."""
     alpha = own[0]
-    if not (alpha > 0.0 and alpha < np.inf):
+    if not is_positive(alpha):
         return -np.inf
     total, own_total = 0.0, 0.0
     for i in range(len(y)):
@@ -154,7 +154,7 @@ def curved_sqrt(
 ) -> float:
     """Sum log p under the square-root link; write its slopes and the expected information."""
     alpha = own[0]
-    if not (alpha > 0.0 and alpha < np.inf):
+    if not is_positive(alpha):
         return -np.inf
     total, own_total = 0.0, 0.0
     for i in range(len(y)):

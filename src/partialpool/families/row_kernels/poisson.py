@@ -12,7 +12,7 @@ import numpy as np
 from partialpool.families.row_kernels.gamma_functions import log_poisson_at_count
 from partialpool.families.row_kernels.outcome import SMALLEST, finite_or_impossible
 from partialpool.families.row_kernels.vector_math import excess_of_exp, exp, log, log_excess
-from partialpool.kernels import REORDERED, kernel, part
+from partialpool.kernels import FUSED, REORDERED, kernel, part
 
 __all__ = ["constant", "curved_log", "curved_sqrt", "value_log", "value_sqrt"]
 
@@ -25,7 +25,7 @@ def constant(y: np.ndarray, known: np.ndarray) -> float:
     return float(np.sum(log_poisson_at_count(y)))
 
 
-@part(fastmath=REORDERED, inlined=True)
+@part(fastmath=FUSED, inlined=True)
 def _row_log(y: float, eta: float) -> tuple[float, float, float]:
     """Return log p, its slope and its information, the mean.
 
@@ -38,16 +38,12 @@ def _row_log(y: float, eta: float) -> tuple[float, float, float]:
     return -y * excess if y > 0.0 else -mean, -y * less_one if y > 0.0 else -mean, max(mean, SMALLEST)
 
 
-@part(fastmath=REORDERED, inlined=True)
+@part(fastmath=FUSED, inlined=True)
 def _row_sqrt(y: float, eta: float) -> tuple[float, float]:
     """Return log p and its slope 2 y / eta - 2 eta; of no mean, -infinity unless y = 0."""
     mean = eta * eta
     base = max(y, 1.0)
-    ratio = mean / base
-    near = abs(ratio - 1.0) < 0.25
-    usable = ratio if mean > _NO_MEAN else 1.0
-    distance = log_excess(usable - 1.0) if near else usable - 1.0 - log(usable)
-    of_count = -base * distance if mean > _NO_MEAN else -np.inf
+    of_count = -base * log_excess(mean / base) if mean > _NO_MEAN else -np.inf
     up = 2.0 * (y - mean) / (eta if mean > _NO_MEAN else 1.0)
     return of_count if y > 0.0 else -mean, up if y > 0.0 else -2.0 * eta
 

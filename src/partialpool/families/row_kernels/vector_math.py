@@ -16,10 +16,12 @@ import numpy as np
 
 from partialpool.kernels import FUSED, part
 
-__all__ = ["LARGEST", "excess_of_exp", "exp", "log", "log1p", "log1p_of_share", "log_excess"]
+__all__ = ["LARGEST", "NORMAL", "excess_of_exp", "exp", "log", "log1p", "log1p_of_share", "log_excess"]
 
 LARGEST: Final = 709.0
 """Largest argument of `exp`; beyond it is infinity. Below -708, `exp` is exp(-708) = 3.3e-308."""
+NORMAL: Final = 2.2250738585072014e-308
+"""Smallest number of which `log` is right."""
 _SMALLEST: Final = -708.0
 _INVERSE_LN2: Final = 1.4426950408889634
 _LN2_HIGH: Final = 6.93147180369123816490e-01
@@ -132,12 +134,14 @@ def log1p(x: float) -> float:
 
 
 @part(fastmath=FUSED, inlined=True)
-def log_excess(x: float) -> float:
-    """Evaluate x - log(1 + x), x > -1, to a few units in the last place however small x is.
+def log_excess(ratio: float) -> float:
+    """Evaluate r - 1 - log r of a positive r to a few units in the last place, near r = 1 too, where it is small.
 
-    With s = x / (2 + x), log(1 + x) = 2 atanh(s) and x - 2 s = x s, so that near 0 it is x s - 2 (atanh(s) - s).
+    With s = (r - 1) / (r + 1), log r = 2 atanh(s) and r - 1 - 2 s = (r - 1) s, so that near 1 it is
+    (r - 1) s - 2 (atanh(s) - s).
     """
-    near = (x > -0.29) & (x < _ROOT_TWO_LESS_ONE)
-    bounded = x if near else 0.0
+    near = abs(ratio - 1.0) < 0.25
+    less_one = ratio - 1.0
+    bounded = less_one if near else 0.0
     s, rest = _log_near_one(bounded, 2.0 + bounded)
-    return bounded * s - rest if near else x - log1p(x)
+    return bounded * s - rest if near else less_one - log(ratio)
