@@ -203,7 +203,7 @@ def test_sensitivity_ends_in_two_sentences(tmp_path, capsys):
     model = str(Path(__file__).parents[1] / "models" / "eight_schools.toml")
     assert main(["sensitivity", model, "--out", str(tmp_path / "out"), "--seed", "1", "--quiet"]) == 0
     text = capsys.readouterr().out
-    assert text.rstrip().endswith("with 8 levels of school the prior decides. beta[Intercept] does not move.")
+    assert text.rstrip().endswith("with 8 levels of school the prior dominates. beta[Intercept] does not move.")
     made = {path.name for path in (tmp_path / "out").iterdir()}
     assert {"power_scaling.csv", "power_scaling.png", "study_icc_school.png"} <= made
     assert all(path.stat().st_size > 200 for path in (tmp_path / "out").iterdir())

@@ -123,7 +123,10 @@ CASES = {
         "sd_batch[Intercept] is not identified: got (1 | batch), and fixed effects that already take up all it "
         "describes, so that only the prior speaks; allowed, but consider leaving out (1 | batch), or those fixed eff",
     ),
-    "nested in fixed effects": ("y ~ ID + x + (1 | sex)", "sd_sex[Intercept] is not identified: got (1 | sex), and fixed"),
+    "nested in fixed effects": (
+        "y ~ ID + x + (1 | sex)",
+        "sd_sex[Intercept] is not identified: got (1 | sex), and fixed",
+    ),
     "part of two factors": (
         "y ~ x + (x | ID) + (1 | twin)",
         "sd_ID[Intercept] and sd_twin[Intercept] are not identified: got (x | ID) and (1 | twin), whose levels are",

@@ -31,7 +31,7 @@ def test_a_good_model_of_good_data_passes():
 @pytest.mark.parametrize(
     ("fault", "finding", "cure"),
     [({"slope": 1.5}, "trend of x in g", "fit y ~ x + (x | g)"),
-     ({"far": 25.0}, "means of g", "look which level of g it is"),
+     ({"far": 25.0}, "means of g", "see which level of g it is"),
      ({"uneven": 0.8}, "spreads within g", "levels of g differ in variance")],
 )  # fmt: skip
 def test_each_fault_is_found_with_its_cure(fault, finding, cure):
@@ -122,11 +122,11 @@ def test_counts_of_the_wrong_family_are_found_with_advice_for_counts(checked_cou
         assert found["dispersion"].cure == "the counts are overdispersed: use family 'negative_binomial'"
         assert "zero-inflated families are not in this package" in found["zeros"].cure
         # A slope that varies is no cure for overdispersed counts.
-        assert found["trend of x in site"].cure.startswith("first what the dispersion asks for")
+        assert found["trend of x in site"].cure.startswith("first the dispersion's remedy")
     else:
-        assert found["zeros"].cure.startswith("fewer zeros than the family makes: look whether zeros could be recorded")
+        assert found["zeros"].cure.startswith("fewer zeros than the family implies: check whether zeros could be")
         assert found["zeros"].found.startswith("share of zeros 0, new responses 0.1")
-        assert "counts vary less than the family says" in found["dispersion"].cure
+        assert "counts vary less than the family implies" in found["dispersion"].cure
 
 
 def test_what_was_not_judged_is_not_called_good():

@@ -77,7 +77,7 @@ def test_a_monte_carlo_error_that_would_change_a_digit_is_printed(comparison):
     frame = comparison.frame
     said = [note for note in comparison.notes if note.startswith("  Monte Carlo error")]
     for criterion, note in zip(("rows", "levels"), said, strict=True):
-        assert note.startswith("  Monte Carlo error, what another seed may change: ")
+        assert note.startswith("  Monte Carlo error, by which another seed may differ: ")
         assert f"{frame.loc['slopes', f'{criterion}_mcse']:.2g} for slopes" in note
         assert ("no groups" in note) == (frame.loc["no groups", f"{criterion}_mcse"] >= 0.05)
 
@@ -93,7 +93,7 @@ def test_the_text_says_what_answers_what(fits, comparison):
     doubtful = int((arviz_loo(fits["slopes"]).pareto_k > 0.7).sum())
     assert "elpd, Subject: predicts all rows of a new level together" in text
     assert (f"k-hat above 0.7 in {doubtful} of 180 for slopes" in text) == (doubtful > 0)
-    assert text.splitlines()[-1].startswith("For a new Subject: slopes and intercepts cannot be told apart")
+    assert text.splitlines()[-1].startswith("For a new Subject: slopes and intercepts cannot be distinguished")
     assert "<table" in comparison._repr_html_()
 
 
@@ -102,7 +102,7 @@ def test_a_close_race_is_called_one(fits, sleepstudy):
     found = compare({"a": fits["no groups"], "b": again}, progressbar=False)
     assert found.criteria == ("rows", "evidence")
     assert "name a factor by factor=" in str(found)
-    assert "cannot be told apart" in found.notes[-1]
+    assert "cannot be distinguished" in found.notes[-1]
 
 
 def test_models_that_predict_alike_have_no_signed_zero(fits, sleepstudy):
@@ -129,7 +129,7 @@ def test_the_sentence_has_the_tables_error_and_says_what_monte_carlo_adds(compar
 def test_monte_carlo_errors_count_in_the_decision(mcse, better):
     columns = {"rows": [0.0, -5.0], "rows_diff": [0.0, -5.0], "rows_se": [0.0, 1.0], "rows_mcse": [mcse, mcse]}
     sentence = _sentence(pd.DataFrame(columns, index=["a", "b"]), "rows", "")
-    start = "a is better than b by 5.0 (se 1.0" if better else "a and b cannot be told apart (difference 5.0, se 1.0"
+    start = "a is better than b by 5.0 (se 1.0" if better else "a and b cannot be distinguished (difference 5.0, se 1.0"
     said = ", Monte Carlo error 4.2)." if mcse > 1 else (", Monte Carlo error 0.057)." if mcse > 0.03 else ").")
     assert sentence == f"For new rows of the same levels: {start}{said}"
 
@@ -186,7 +186,7 @@ def test_scores_of_levels_whose_sd_comes_near_zero():
 
 def test_too_few_draws_are_refused(sleepstudy):
     few = {n: pp.fit(f, sleepstudy, draws=2, chains=1, seed=1, progressbar=False) for n, f in list(MODELS.items())[:2]}
-    with pytest.raises(pp.DataError, match="cannot be judged by these draws"):
+    with pytest.raises(pp.DataError, match="cannot be judged from these draws"):
         compare(few, progressbar=False)
 
 

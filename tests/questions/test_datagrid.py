@@ -36,7 +36,7 @@ def test_columns_stand_as_the_model_has_them_and_change_as_they_were_named():
     fit = fit_of("math ~ ses + sex + (1 | school)", SCHOOLS)
     found = pp.datagrid(fit, sex=["Male", "Female"], ses={0: None, 1: None}.keys())
     assert found.to_dict("list") == {"ses": [0, 1, 0, 1], "sex": ["Male", "Male", "Female", "Female"]}
-    with pytest.raises(pp.DataError, match="values of 'ses' are single ones"):
+    with pytest.raises(pp.DataError, match="each value of 'ses' must be a single one"):
         pp.datagrid(fit, ses=np.eye(2))
 
 

@@ -33,7 +33,7 @@ def test_wrong_questions():
     with pytest.raises(pp.DataError, match="name one coefficient that varies"):
         pp.level_effects(fit, "w")
     for threshold in ("2", np.nan, None):
-        with pytest.raises(pp.DataError, match="a threshold is a number"):
+        with pytest.raises(pp.DataError, match="a threshold must be a number"):
             pp.level_effects(fit, "x", threshold=threshold)
     both = fit_at("y ~ 1 + (1 | g) + (1 | h)", DATA, beta=[0.0], sd_g=[1.0], sd_h=[1.0], sigma=1.0)
     with pytest.raises(pp.DataError, match="several factors"):

@@ -65,7 +65,7 @@ def test_other_answers_and_nested_factors():
 
 
 def test_answers_about_levels_are_refused(slopes):
-    with pytest.raises(pp.SpecError, match="is of the levels that are left out"):
+    with pytest.raises(pp.SpecError, match="refers to the levels that are left out"):
         level_influence(slopes, {"slopes": lambda f: pp.level_effects(f, "Days")["effect"]}, progressbar=False)
 
 
@@ -115,7 +115,7 @@ def test_the_icc_of_counts_without_a_level_takes_its_mean_over_the_other_rows():
 
 def test_quantities_that_are_no_mapping(slopes):
     for ask in (level_influence, pp.power_scale):
-        with pytest.raises(pp.SpecError, match="quantities are a mapping from names to functions of a fit"):
+        with pytest.raises(pp.SpecError, match="quantities must be a mapping from names to functions of a fit"):
             ask(slopes, "Subject")
     with pytest.raises(pp.SpecError, match="by factor="):
         level_influence(slopes, "Subject")

@@ -109,7 +109,7 @@ def test_a_level_that_does_not_tell_has_no_line_and_some_levels_can_be_named():
         ({"factor": "k"}, "no such grouping factor"),
         ({"points": 1}, "a line needs two points"),
         ({"points": 2.5}, "a line needs two points"),
-        ({"at": {"x": 1}}, "cannot be held and run along its line"),
+        ({"at": {"x": 1}}, "cannot be both fixed and the predictor of the line"),
         ({"at": {"c": ["u", "v"]}}, "held at one value"),
         ({"at": {"q": 1, "c": "u"}}, "does not read this column"),
         ({"at": {"c": "w"}}, "has not seen"),

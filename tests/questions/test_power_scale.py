@@ -148,7 +148,7 @@ def test_other_answers_are_followed(sleepstudy):
     assert {"slope[308]", "slope[335]"} <= set(frame.index)
     with pytest.raises(pp.SpecError, match="is not labelled draws"):
         power_scale(fit, {"icc": lambda f: pp.icc(f)})
-    with pytest.raises(pp.SpecError, match="a power is above 0"):
+    with pytest.raises(pp.SpecError, match="powers must be above 0"):
         power_scale(fit, alphas=(-1.0,))
 
 
@@ -170,10 +170,10 @@ def test_a_factor_keeps_its_priors_apart_from_one_whose_name_begins_like_it():
 
 def test_too_few_draws_and_bad_quantities(sleepstudy):
     fit = pp.fit("Reaction ~ Days", sleepstudy, draws=10, chains=1, seed=1, progressbar=False)
-    with pytest.raises(pp.DataError, match="cannot be judged by so few draws"):
+    with pytest.raises(pp.DataError, match="cannot be judged from so few draws"):
         power_scale(fit)
     fit = pp.fit("Reaction ~ Days", sleepstudy, seed=1, progressbar=False)
-    with pytest.raises(pp.SpecError, match="draws that are no numbers"):
+    with pytest.raises(pp.SpecError, match="draws that are not finite numbers"):
         power_scale(
             fit, {"holes": lambda f: f.posterior["sigma"].where(f.posterior["sigma"] > f.posterior["sigma"].mean())}
         )

@@ -151,8 +151,11 @@ def test_quantities_of_other_draws_or_no_numbers_are_missing(schools):
     with pytest.warns(pp.SamplingWarning):
         found = prior_grid(SCHOOLS, schools, scales, asked, **QUICK)
     (reasons,) = json.loads(found.attrs["failed"]).values()
-    assert "'thinned' failed: the quantity 'thinned' has other draws than its fit (4 chains of 10 draws)" in reasons
-    assert "'hole' failed: the quantity 'hole' has draws that are no numbers (4000 of 4000)" in reasons
+    assert (
+        "'thinned' failed: the quantity 'thinned' has a different number of draws than its fit (4 chains of 10 draws)"
+        in reasons
+    )
+    assert "'hole' failed: the quantity 'hole' has draws that are not finite numbers (4000 of 4000)" in reasons
 
 
 def test_an_answer_that_does_not_vary_under_one_prior_is_an_answer(schools):
@@ -282,7 +285,7 @@ def test_wrong_arguments(schools, tmp_path):
     one = {"sd_school": [pp.Prior("HalfNormal", sigma=1)]}
     for wrong, message in (
         ({"drawz": 10}, "unknown setting"),
-        ({"draws": 0}, "draws is a whole number from 1"),
+        ({"draws": 0}, "draws must be a positive integer"),
         ({"seed": -1}, "seed is a whole number from 0"),
         ({"quantities": {"prior": lambda f: f.posterior["beta"]}}, "the name 'prior' is taken"),
         ({"quantities": {"mean": "beta"}}, "the quantity 'mean' is not labelled draws"),

@@ -254,7 +254,7 @@ def test_what_does_not_fit_into_memory_is_refused(data):
     with pytest.raises(pp.EngineError, match=r"draws of responses and group effects do not fit into memory\n") as error:
         pp.prior_predictive(SLOPES, data, draws=10**12)
     assert f"{10**12} draws x (180 rows + 36 effects)" in error.value.got
-    with pytest.raises(pp.SpecError, match="draws is a whole number from 1"):
+    with pytest.raises(pp.SpecError, match="draws must be a positive integer"):
         pp.prior_predictive(SLOPES, data, draws=0)
 
 

@@ -92,13 +92,13 @@ def test_one_predictor_runs_while_another_is_moved():
     turn = np.array([[1, 2, -1], [0, 1, 0], [0, 0, 1]])
     sigma = np.diag([1, 2, 3]) @ np.array(corr) @ np.diag([1, 2, 3])
     assert found == pytest.approx(turn @ sigma @ turn.T)
-    with pytest.raises(pp.DataError, match="origins of two predictors cannot run at once"):
+    with pytest.raises(pp.DataError, match="only one predictor may have several origins"):
         pp.recenter(fit, x=[0, 1], w=[0, 1])
 
 
 @pytest.mark.parametrize("origin", ["four", [], [0, np.nan], [[1, 2]], None])
 def test_an_origin_is_a_number_or_a_list_of_them(fit, origin):
-    with pytest.raises(pp.DataError, match="is not a place on its axis"):
+    with pytest.raises(pp.DataError, match="is not a value on its axis"):
         pp.recenter(fit, Days=origin)
 
 
@@ -127,5 +127,5 @@ def test_a_predictor_of_any_name_is_moved(name):
 
 
 def test_origins_by_name_are_a_mapping(fit):
-    with pytest.raises(pp.DataError, match="at= names slopes"):
+    with pytest.raises(pp.DataError, match="at= must be a mapping"):
         pp.recenter(fit, at=4.5)

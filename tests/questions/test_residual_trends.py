@@ -70,7 +70,7 @@ def test_a_predictor_outside_the_model_comes_from_the_table(sleepstudy):
     assert found.attrs["suggestion"] == "Reaction ~ Days + (Days | Subject)"
     with pytest.raises(pp.DataError, match="does not read this column"):
         residual_trends(fit, "Days")
-    with pytest.raises(pp.DataError, match="not the table the fit was made of"):
+    with pytest.raises(pp.DataError, match="not the table that was fitted"):
         residual_trends(fit, "Days", data=sleepstudy.head(100))
 
 
@@ -82,7 +82,7 @@ def test_a_missing_intercept_and_a_bend_are_told_apart():
     both = {"beta": [251.4, 10.5], "sd_Subject": [20.0, 7.0], "corr_Subject": np.eye(2), "sigma": 10.0}
     found = residual_trends(fit_at("Reaction ~ Days + (Days | Subject)", data, **both), "Days", seed=1)
     assert found.attrs["suggestion"] == ""
-    assert "look for a bend" in found.attrs["sentence"]
+    assert "try a curve" in found.attrs["sentence"]
 
 
 def test_a_level_without_variation_has_no_trend():

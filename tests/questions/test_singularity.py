@@ -315,7 +315,7 @@ def test_two_levels_that_do_not_differ_support_nothing():
     assert found["good"]
     assert found["undecided"].item()
     assert found.attrs["sentence"].startswith(
-        "The data cannot tell whether Intercept varies over g (near zero with pro"
+        "The data do not determine whether Intercept varies over g (near zero with pro"
     )
     assert found.attrs["sentence"].endswith("the maximum-likelihood fit is singular. Keep it if the design has it.")
 

@@ -219,7 +219,7 @@ def test_in_short_says_why_a_verdict_is_missing(monkeypatch):
     _, data, priors, *_ = [part for part in in_short(few).prose if isinstance(part, Note)]
     assert data == Note("Fit to the data: not judged: p-values need 100 draws or more, here 20.")
     assert priors.text == (
-        "Priors: not judged. importance weights cannot be judged by so few draws "
+        "Priors: not judged. importance weights cannot be judged from so few draws "
         "(here: 1 chains of 20 draws; needed: 100 draws or more in all)."
     )
 

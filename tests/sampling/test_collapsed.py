@@ -338,9 +338,9 @@ def test_weak_data_never_give_a_silent_bad_answer(case):
 @pytest.mark.parametrize("noise", [0.0, 1e-6])
 def test_noise_beyond_the_digits_is_refused(noise):
     table = weak_table(10, 5).assign(y=lambda t: t["g"] + 1e-3 * t["x"] + noise * t["y"])
-    with pytest.raises(pp.EngineError, match="too small against the response to be told from rounding"):
+    with pytest.raises(pp.EngineError, match="too small, relative to the response, to be distinguished from rounding"):
         pp.fit("y ~ x + (1 | g)", table, **QUIET)
-    with pytest.raises(pp.EngineError, match=r"told from rounding|could not be maximised"):
+    with pytest.raises(pp.EngineError, match=r"distinguished from rounding|could not be maximised"):
         pp.maximum_likelihood("y ~ x + (1 | g)", table)
 
 

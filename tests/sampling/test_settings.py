@@ -47,7 +47,7 @@ def test_without_a_wish_all_cores_allowed_are_used(monkeypatch):
 @pytest.mark.parametrize("wish", ["0", "many", "-2", "1.5"])
 def test_a_wish_that_is_no_number_is_an_error(monkeypatch, wish):
     monkeypatch.setenv("PARTIALPOOL_NUM_THREADS", wish)
-    with pytest.raises(pp.EngineError, match="PARTIALPOOL_NUM_THREADS is a whole number from 1"):
+    with pytest.raises(pp.EngineError, match="PARTIALPOOL_NUM_THREADS must be a positive integer"):
         _ = Settings().threads
 
 

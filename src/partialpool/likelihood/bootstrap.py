@@ -1,4 +1,4 @@
-"""The null distribution of a likelihood ratio, simulated: exactly where that is possible, by bootstrap elsewhere."""
+"""Simulated null distribution of a likelihood ratio: exact if possible, otherwise by parametric bootstrap."""
 
 from dataclasses import replace
 from typing import Final
@@ -17,9 +17,9 @@ from partialpool.workers import map_pieces
 __all__ = ["rounding_of", "simulate_null", "slack_of"]
 
 _EXACT: Final = 10_000
-"""Statistics drawn at least where they cost next to nothing."""
+"""Fewest statistics drawn from the exact null, where they cost almost nothing."""
 _ROUNDING: Final = 2e-9
-"""Error of a deviance relative to its size where that is above 1; a statistic below it is 0."""
+"""Error of a deviance, relative to its size if that is above 1; a statistic below it counts as 0."""
 _CLIMB: Final = 1e-3
 """Log likelihood by which the reduced model may exceed the full one through rounding, for a table of usual size."""
 
@@ -27,19 +27,19 @@ _CLIMB: Final = 1e-3
 def simulate_null(
     full: LikelihoodFit, reduced: LikelihoodFit, simulations: int, seed: int | None, *, progressbar: bool
 ) -> tuple[str, np.ndarray, int]:
-    """Simulate the likelihood-ratio statistic of two models under the smaller.
+    """Simulate the likelihood-ratio statistic of two models under the smaller one.
 
     Parameters
     ----------
     full, reduced
         Fits of the data.
     simulations, seed, progressbar
-        How many, what repeats them, whether to show progress.
+        Number of simulations, their seed, whether to show progress.
 
     Returns
     -------
     str, numpy.ndarray, int
-        How it was done, the statistics (simulations,), and how many found no maximum.
+        The method, the statistics (simulations,), and the number of simulations without a maximum.
     """
     if not simulations:
         return "", np.zeros(0), 0
@@ -56,7 +56,7 @@ def simulate_null(
 def _bootstrap(
     full: LikelihoodFit, reduced: LikelihoodFit, seeds: list[np.random.SeedSequence], line: ProgressLine
 ) -> np.ndarray:
-    """Refit both models to responses of the reduced one, shape (simulations,); nan where there was no maximum."""
+    """Refit both models to responses simulated from the reduced one, (simulations,); nan where no maximum was found."""
     models = [Replicates(fit.design, reml=fit.reml) for fit in (full, reduced)]
     starts = [m.start(*_null_scales(fit.design, reduced)) for m, fit in zip(models, (full, reduced), strict=True)]
     out, finished = np.full(len(seeds), np.nan), np.zeros(len(seeds), bool)
@@ -71,7 +71,7 @@ def _bootstrap(
         finished[at] = True
 
     try:
-        # One thread: the search is more Python than kernels, and two would wait for each other.
+        # One thread: the search runs more in Python than in kernels, so that two would wait for each other.
         map_pieces(simulate, range(len(seeds)), 1, done=lambda count: line.count(count, len(seeds)))
     except KeyboardInterrupt:
         if not finished.any():
@@ -81,7 +81,7 @@ def _bootstrap(
 
 
 def _searched(designs: list[Design], *, reml: bool) -> tuple[float, float]:
-    """Deviances by the thorough search, where the quick one missed a summit; nan where that fails too."""
+    """Return deviances by the thorough search, for when the quick one missed a maximum; nan if that fails too."""
     try:
         full, reduced = (likelihood_fit(design, reml=reml).deviance for design in designs)
     except EngineError:
@@ -90,17 +90,17 @@ def _searched(designs: list[Design], *, reml: bool) -> tuple[float, float]:
 
 
 def rounding_of(deviance: float) -> float:
-    """Return a statistic below which it is rounding, and 0."""
+    """Return the value below which a statistic is due to rounding and counts as 0."""
     return _ROUNDING * max(1.0, abs(deviance))
 
 
 def slack_of(deviance: float) -> float:
-    """Return how far the reduced model's deviance may lie below the full one's by rounding."""
+    """Return how far rounding may put the reduced model's deviance below that of the full model."""
     return 2 * max(_CLIMB, rounding_of(deviance))
 
 
 def _null_scales(design: Design, truth: LikelihoodFit) -> tuple[list[np.ndarray], list[np.ndarray], float | None]:
-    """Sds and correlations of the truth, per factor of a design that contains it: 0 for what it has not."""
+    """Return the true sds and correlations per factor of a larger design: 0 for effects that the true model lacks."""
     sds, corrs = [], []
     parts = zip(truth.design.factors, truth.maximum.sd, truth.maximum.corr, strict=True)
     known = {part[0].name: part for part in parts}

@@ -1,9 +1,9 @@
-"""Least deviances of many responses to one design, for simulated null distributions.
+"""Minimum deviances for many responses of one design, for simulated null distributions.
 
-`maximise` spends most of its time on the way from Cholesky factors T to theta and back, and on digits that a
+`maximise` spends most of its time on the conversion from Cholesky factors T to theta and back, and on digits that a
 simulation does not need. Here the marginal's kernels take T itself: with sds at sigma, correlations at 0 and the
-units' B replaced by B C T (C: the inverse of B within blocks), Lambda is the same up to a rotation, and what the
-gradient returns for log sds and partial correlations is M - J I of `expect`. As dLambda = Lambda T^-1 dT,
+units' B replaced by B C T (C: the inverse of B within blocks), Lambda is the same up to a rotation, and the gradient
+with respect to log sds and partial correlations is M - J I of `conditional_moments`. As dLambda = Lambda T^-1 dT,
 
     d log p / d T = T^-T (M - J I)        on the elements of T, block by block.
 """
@@ -29,14 +29,14 @@ from partialpool.model.default_priors import default_priors
 __all__ = ["Replicates"]
 
 _LEAST: Final = 0.1
-"""Relative sd that a start has at least: at 0 there is no slope to follow."""
+"""Smallest relative sd of a starting point: at 0 there is no slope to follow."""
 _LIFTS: Final = tuple(float(lift) for lift in np.geomspace(1e-4, 10, 11))
 _NEAR_ZERO: Final = 1e-3
 """Diagonal elements below this are tried at 0, and lifted from there."""
 _CLEARLY: Final = 1e-6
-"""Deviance that a lift must gain to be gone on from."""
+"""Smallest decrease of the deviance for which the search continues from a lifted point."""
 _FLOOR: Final = 1e-7
-"""Where a diagonal element of 0 stands for its slope; the slope's error is of this size."""
+"""Value at which the slope in a diagonal element of 0 is evaluated; the slope's error is of this size."""
 _ROUNDS: Final = 4
 
 Value = Callable[[np.ndarray], float]
@@ -49,9 +49,9 @@ class Replicates:
     Parameters
     ----------
     design
-        Its response sets the units only.
+        The design; its response only sets the units.
     reml
-        Whether the restricted likelihood is meant.
+        Whether to use the restricted likelihood.
     """
 
     def __init__(self, design: Design, *, reml: bool) -> None:
@@ -67,9 +67,9 @@ class Replicates:
         self._lay_out()
 
     def _lay_out(self) -> None:
-        """Find factor, row and column of T's elements, in the order of `relative`, and where the gradient has theirs.
+        """Find factor, row and column of T's elements, in the order of `Relative`, and their places in the gradient.
 
-        B C is `_outer`; effects that a factor has fewer than another stand as ones on its diagonal (`_empty`).
+        B C is `_outer`; a factor with fewer effects than another is padded with ones on the diagonal (`_empty`).
         """
         layout, order = self._kept.layout, self._kept.arrangement.order
         most = layout.shifts.shape[1]
@@ -108,9 +108,9 @@ class Replicates:
         return factors[self._place, self._row, self._column]
 
     def deviance(self, design: Design, start: np.ndarray) -> float:
-        """Return the least -2 log likelihood, right to about 1e-8 of its size unless a summit is missed.
+        """Return the least -2 log likelihood, accurate to about 1e-8 of its size unless a maximum is missed.
 
-        The logarithms' Jacobian of a lognormal response is that of the first response: it cancels between models.
+        The Jacobian of a lognormal response is that of the first response: it cancels between models.
 
         Parameters
         ----------
@@ -134,7 +134,7 @@ class Replicates:
             return value(start) + self._constant
         lowest, t = self._descend(value, slope, start)
         if self._diagonal.sum() > 1 and (t[self._diagonal] == 0).any():
-            # Several variances and the boundary: another summit may be higher.
+            # With several variances and one at the boundary, another maximum may be higher.
             lowest = min(lowest, self._descend(value, slope, self._coordinates.start(1.0))[0])
         return lowest + self._constant
 
@@ -154,9 +154,9 @@ class Replicates:
         return lowest, t
 
     def _lifted(self, value: Value, t: np.ndarray, deviance: float) -> tuple[float, np.ndarray, np.ndarray | None]:
-        """Try diagonal elements near 0 at 0 and, as `descent` does, above it from every T of the same Sigma.
+        """Try diagonal elements near 0 at 0 and, as `descend` does, above it from every T of the same Sigma.
 
-        Returns the least deviance with what is near 0 at 0, where that is, and where it is clearly lower.
+        Returns the least deviance with elements near 0 set to 0, its t, and a t where it is clearly lower, if any.
         """
         lowest = deviance
         for k in np.flatnonzero(self._diagonal & (t > 0) & (t < _NEAR_ZERO)):
@@ -176,13 +176,13 @@ class Replicates:
         return lowest, t, lifted
 
     def _shifts(self, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """T of every factor, and B C T: both (factors, most effects, most effects)."""
+        """Return T of every factor, and B C T: both (factors, most effects, most effects)."""
         factors = self._empty.copy()
         factors[self._place, self._row, self._column] = t
         return factors, self._outer @ factors
 
     def _profile(self, system: System, t: np.ndarray) -> tuple[float, np.ndarray, float]:
-        """-2 log likelihood, beta and sigma at T; see `maximise`."""
+        """Return -2 log likelihood, beta and sigma at T; see `maximise`."""
         p = self._common
         layout = self._kept.layout
         if len(self._place):
@@ -198,7 +198,7 @@ class Replicates:
         return deviance + free * (1 + np.log(2 * np.pi * q / free)), beta, float(np.sqrt(q / free))
 
     def _gradient(self, system: System, t: np.ndarray, beta: np.ndarray, sigma: float) -> np.ndarray:
-        """Of the deviance with respect to T's elements, (size,)."""
+        """Return the gradient of the deviance with respect to T's elements, (size,)."""
         factors, shifts = self._shifts(np.where(self._diagonal, np.maximum(t, _FLOOR), t))
         layout = self._flat.layout._replace(shifts=shifts)
         theta = np.zeros(self._flat.size)

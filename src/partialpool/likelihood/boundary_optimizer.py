@@ -1,9 +1,9 @@
 """Minimisation over Cholesky factors, whose diagonal may end at 0.
 
-At 0 the slope of a deviance in a diagonal element says little: in the last one of a block it vanishes whether or not
-the boundary is the minimum, in others it depends on which of several equal factors one stands at. So an element that
-ended there is lifted again, from each of these factors and by several amounts, and the search goes on from whatever is
-lower.
+At 0 the slope of a deviance in a diagonal element is not informative: in the last one of a block it vanishes whether or
+not the boundary is the minimum, in others it depends on which of several equivalent factors is the current one. So an
+element that ended at 0 is lifted again, from each of these factors and by several amounts, and the search continues
+from any point with a lower deviance.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,13 +19,13 @@ from partialpool.likelihood.covariance_factor import Relative
 __all__ = ["Minimum", "descend"]
 
 _NEGLIGIBLE: Final = 1e-9
-"""Difference of deviances, relative to their size where that is above 1, that counts as none."""
+"""Difference of deviances, relative to their size if that is above 1, that counts as zero."""
 _NEAR_ZERO: Final = 1e-2
 """Diagonal elements below this are tried at 0."""
 _LIFTS: Final = tuple(float(lift) for lift in np.geomspace(1e-5, 30, 14))
 _ROUNDS: Final = 6
 _FARTHEST: Final = 1e6
-"""Relative sds beyond this leave a residual that is rounding, where a deviance means nothing."""
+"""Beyond this relative sd the residual is mostly rounding error, and the deviance meaningless."""
 _NEWTON_STEPS: Final = 5
 
 Function = Callable[[np.ndarray], tuple[float, np.ndarray]]
@@ -33,16 +33,16 @@ Function = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 @dataclass(frozen=True, eq=False)
 class Minimum:
-    """Where a deviance is least.
+    """The minimum of a deviance.
 
     Attributes
     ----------
     t
-        Elements, (size,).
+        Elements at the minimum, (size,).
     deviance
-        There.
+        Deviance at the minimum.
     steepest
-        Largest slope of half the deviance over the elements not at their bound.
+        Largest slope of half the deviance over the elements that are not at their bound.
     """
 
     t: np.ndarray
@@ -58,9 +58,9 @@ def descend(function: Function, coordinates: Relative, starts: Sequence[np.ndarr
     function
         Deviance and its gradient, (size,), at t (size,).
     coordinates
-        What t means; its diagonal elements are bounded below by 0.
+        The coordinates t; their diagonal elements are bounded below by 0.
     starts
-        Where to start; the lowest end is gone on from.
+        Starting points; the search continues from the lowest of their minima.
     """
     diagonal = coordinates.diagonal
     best = min((_slide(function, diagonal, start) for start in starts), key=lambda m: m.deviance)
@@ -83,7 +83,7 @@ def _slide(function: Function, diagonal: np.ndarray, start: np.ndarray) -> Minim
 
 
 def _at_bounds(function: Function, diagonal: np.ndarray, at: Minimum) -> Minimum:
-    """Put diagonal elements at 0 where that costs nothing."""
+    """Set diagonal elements to 0 where that does not raise the deviance."""
     allowed = _NEGLIGIBLE * max(1.0, abs(at.deviance))
     for k in np.flatnonzero(diagonal & (at.t > 0) & (at.t < _NEAR_ZERO)):
         moved = at.t.copy()
@@ -95,7 +95,7 @@ def _at_bounds(function: Function, diagonal: np.ndarray, at: Minimum) -> Minimum
 
 
 def _lifted(function: Function, coordinates: Relative, at: Minimum) -> np.ndarray | None:
-    """Lift an element at its bound to where the deviance is clearly lower; None where it nowhere is."""
+    """Lift an element at its bound to a point with a clearly lower deviance; None if there is none."""
     lowest, place = at.deviance - _NEGLIGIBLE * max(1.0, abs(at.deviance)), None
     for k in np.flatnonzero(coordinates.diagonal & (at.t == 0)):
         for t, lift in product([at.t, *coordinates.same(at.t, int(k))], _LIFTS):
@@ -108,7 +108,7 @@ def _lifted(function: Function, coordinates: Relative, at: Minimum) -> np.ndarra
 
 
 def _polished(function: Function, diagonal: np.ndarray, at: Minimum) -> Minimum:
-    """Newton steps on the gradient of the free elements, which the deviance's rounding cannot blur."""
+    """Take Newton steps on the gradient of the free elements, which is not affected by rounding of the deviance."""
     free = ~(diagonal & (at.t == 0))
     t, allowed = at.t, _NEGLIGIBLE * max(1.0, abs(at.deviance))
 

@@ -1,9 +1,9 @@
-"""Relative covariance factors as free coordinates: what likelihoods are maximised in.
+"""Relative covariance factors as free coordinates, in which likelihoods are maximised.
 
 Each block of effects has Sigma / sigma^2 = T T', T lower triangular with a diagonal >= 0, as in lme4 (Bates et al.
-2015, J. Stat. Soft. 67:1). A singular Sigma has a zero on T's diagonal: it lies on the boundary, at no infinite
-distance. Where a block has an intercept, T is that of the effects at the predictors' means, T T' = B Sigma B' /
-sigma^2 (B of `Units`): there intercept and slope are told apart best, wherever the predictors' zero is.
+2015, J. Stat. Soft. 67:1). A singular Sigma has a zero on T's diagonal: it is on the boundary, at a finite distance.
+If a block has an intercept, T is that of the effects at the predictors' means, T T' = B Sigma B' / sigma^2 (B of
+`Units`): intercept and slope are distinguished best there, whatever the predictors' zero.
 """
 
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class _Block:
         theta[self.sds] = np.log(sizes)
         at = 0
         for i in range(1, k):
-            # tanh x = L_ij / sqrt(sum over k >= j of L_ik^2): sinh x is L_ij over what is left of the row after j.
+            # tanh x = L_ij / sqrt(sum over k >= j of L_ik^2): sinh x is L_ij over the norm of the row after j.
             tails = np.sqrt(np.cumsum(np.square(lower[i, i:0:-1])))[::-1]
             angle = np.arcsinh(np.divide(lower[i, :i], tails, where=tails > 0, out=np.sign(lower[i, :i]) * np.inf))
             angle[lower[i, :i] == 0] = 0.0
@@ -56,7 +56,7 @@ class Relative:
     Attributes
     ----------
     diagonal
-        Which elements stand on a diagonal, boolean (size,).
+        Which elements are on a diagonal, boolean (size,).
     """
 
     diagonal: np.ndarray
@@ -64,7 +64,7 @@ class Relative:
 
     @property
     def size(self) -> int:
-        """How many elements: as many as theta has log sds and partial correlations."""
+        """Number of elements, equal to that of log sds and partial correlations in theta."""
         return len(self.diagonal)
 
     def start(self, scale: float) -> np.ndarray:
@@ -74,8 +74,8 @@ class Relative:
     def same(self, t: np.ndarray, k: int) -> list[np.ndarray]:
         """Return other t of the same Sigma, for a t whose diagonal element k is 0.
 
-        Column k is then free to turn into the next: its sign, or all that the two have in the row below. From each,
-        lifting element k leads another way.
+        Column k can then be rotated into the next one: its sign, or all that the two have in the row below. From each
+        such t, lifting element k leads in another direction.
         """
         at = 0
         for block in self._blocks:
@@ -119,7 +119,7 @@ class Relative:
     def pull_back(self, t: np.ndarray, slope: np.ndarray) -> np.ndarray:
         """Turn a gradient with respect to theta into one with respect to t; both (size,).
 
-        What theta holds at infinity has no slope of its own: the function is even in a diagonal element at 0.
+        Elements of theta at infinity contribute no slope: the function is even in a diagonal element at 0.
         """
         steps = 1e-6 * np.maximum(np.abs(t), 1e-3)
         out = np.zeros(self.size)

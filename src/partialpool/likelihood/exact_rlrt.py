@@ -1,4 +1,4 @@
-"""The exact null distribution of a likelihood ratio for the only variance of a model.
+"""The exact null distribution of a likelihood ratio for the only variance component of a model.
 
 y = X beta + Z b + e, b ~ N(0, lambda sigma^2 I), e ~ N(0, sigma^2 D): whitened rows have D = I. Let p be the rank of
 X, P its residual projection, mu_s the positive eigenvalues of Z'PZ, xi_k those of Z'Z, and w_s independent standard
@@ -8,9 +8,9 @@ normals. For lambda = 0 the restricted ratio is distributed as (Crainiceanu & Ru
     D(lambda) = sum_s w_s^2 / (1 + lambda mu_s) + R,      T = D(0),      R ~ chi2 with n - p - #mu degrees of freedom
 
 since P'y has the covariance sigma^2 (I + lambda diag mu) in the right basis, and sigma^2 profiles out as D / (n - p).
-With N = T - D, T / D is their 1 + N / D. The ratio of likelihoods replaces the first n - p by n and mu in the sum of
-logarithms by xi; c fixed effects tested with the variance add n log(1 + U / T), U ~ chi2_c. With D known and
-sigma = 1 nothing profiles out, and (n - p) log(T / D) becomes T - D, n log(1 + U / T) becomes U.
+With N = T - D, T / D is 1 + N / D in their notation. For the ratio of likelihoods the first n - p is replaced by n, and
+mu in the sum of logarithms by xi; c fixed effects tested with the variance add n log(1 + U / T), U ~ chi2_c. With D
+known and sigma = 1 nothing profiles out, and (n - p) log(T / D) becomes T - D, n log(1 + U / T) becomes U.
 """
 
 from dataclasses import dataclass
@@ -23,24 +23,24 @@ from partialpool.design.design import Design
 __all__ = ["Spectrum", "find_spectrum"]
 
 _MOST_LEVELS: Final = 2000
-"""Levels up to which eigenvalues are found in a second or two."""
+"""Most levels for which eigenvalues are computed, in a second or two."""
 _STEP: Final = 0.15
-"""Of the grid of log lambda; the maximum is refined between grid points."""
+"""Step of the grid of log lambda; the maximum is refined between grid points."""
 _CHUNK: Final = 1000
 
 
 @dataclass(frozen=True, eq=False)
 class Spectrum:
-    """What the null distribution depends on.
+    """The quantities that the null distribution depends on.
 
     Attributes
     ----------
     mu
         Positive eigenvalues of Z'PZ.
     penalty
-        Eigenvalues whose log(1 + lambda .) is taken off: mu for the restricted likelihood, xi for the likelihood.
+        Eigenvalues whose log(1 + lambda .) is subtracted: mu for the restricted likelihood, xi for the likelihood.
     factor
-        n - p or n; None where the residual sd is known.
+        n - p or n; None if the residual sd is known.
     left
         Degrees of freedom of R.
     common
@@ -64,7 +64,7 @@ class Spectrum:
         rest = 2 * rng.standard_gamma(self.left / 2, count)
         common = 2 * rng.standard_gamma(self.common / 2, count)
         total = squares.sum(axis=1) + rest
-        # lambda from where nothing is felt by the widest direction to where all is taken up in the narrowest.
+        # lambda from where it is negligible even for the largest mu to where it dominates even for the smallest.
         grid = np.arange(np.log(1e-6 / self.mu.max()), np.log(1e6 / self.mu.min()), _STEP)
         shrunk = squares @ (1 / (1 + np.exp(grid) * self.mu[:, None])) + rest[:, None]
         gains = self._gain(total[:, None], shrunk) - np.log1p(np.exp(grid)[:, None] * self.penalty).sum(axis=1)
@@ -84,14 +84,14 @@ class Spectrum:
 
 
 def find_spectrum(full: Design, reduced: Design, *, reml: bool) -> Spectrum | None:
-    """Find the spectrum where one variance, the only one, is tested; None elsewhere, or where levels are too many.
+    """Find the spectrum if the only variance component is tested; None otherwise, or if there are too many levels.
 
     Parameters
     ----------
     full, reduced
         Nested designs.
     reml
-        Whether the restricted likelihood is meant.
+        Whether to use the restricted likelihood.
     """
     if reduced.factors or len(full.factors) != 1 or full.factors[0].values.shape[1] != 1:
         return None

@@ -6,8 +6,8 @@ With Lambda relative to sigma, V = I + Z Lambda Lambda' Z' and R = [X y]' V^-1 [
     ML:   -2 log L = log |V| + n (1 + log(2 pi q / n)),                              sigma^2 = q / n
     REML: -2 log L = log |V| + log |R_XX| + (n - p)(1 + log(2 pi q / (n - p))),      sigma^2 = q / (n - p)
 
-The search runs over relative covariance factors (`relative`); a maximum on the boundary (an sd of 0, a correlation of
-+-1) is put there exactly.
+The search runs over relative covariance factors (`covariance_factor`); a maximum on the boundary (an sd of 0, a
+correlation of +-1) is placed there exactly.
 """
 
 from dataclasses import dataclass
@@ -34,15 +34,15 @@ from partialpool.model.default_priors import default_priors
 __all__ = ["Maximum", "eliminated", "maximise"]
 
 _STEEPEST: Final = 1e-3
-"""Largest slope that counts as none; a climb that succeeds ends below 1e-6."""
+"""Largest slope that counts as zero; a successful search ends below 1e-6."""
 _STARTS: Final = (1.0, 0.1)
-"""Relative sds to start from: the first alone where an evaluation takes milliseconds."""
+"""Relative sds to start from; only the first is used if an evaluation takes milliseconds."""
 SINGULAR: Final = 1e-4
 """Smallest diagonal element of a relative Cholesky factor that counts as above 0, as in lme4."""
 _LARGE: Final = 10.0
-"""From this relative sd on it is asked whether the residual sd is 0."""
+"""Relative sd at or above which it is checked whether the residual sd is 0."""
 _LEVEL: Final = 1e-6
-"""How much the deviance may rise by rounding on level ground."""
+"""How much a constant deviance may rise by rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,11 +52,11 @@ class Maximum:
     Attributes
     ----------
     log_likelihood
-        At the maximum; of REML, the restricted one.
+        Log likelihood at the maximum; for REML, the restricted one.
     beta, covariance
         Coefficients (coefs,) and their covariance given the variances, (coefs, coefs).
     sigma
-        Residual sd; None where it is known.
+        Residual sd; None if it is known.
     sd, corr
         Per factor: (effects,), (effects, effects).
     modes
@@ -67,10 +67,10 @@ class Maximum:
     singular
         Whether one of `relative` is below 1e-4, or the residual sd is 0.
     no_residual
-        Whether the likelihood has its maximum where the residual sd is 0; `sigma` is then near it.
+        Whether the maximum of the likelihood is at a residual sd of 0; `sigma` is then near 0.
     steepest
-        Largest element of the gradient left, in log likelihood per unit of a relative Cholesky factor; elements at
-        their bound left out.
+        Largest element of the gradient at the end, in log likelihood per unit of a relative Cholesky factor; elements
+        at their bound are left out.
     """
 
     log_likelihood: float
@@ -88,7 +88,7 @@ class Maximum:
 
 @dataclass(frozen=True, eq=False)
 class _Profile:
-    """-2 log likelihood at relative theta, with what is profiled out."""
+    """-2 log likelihood at relative theta, with the parameters that are profiled out."""
 
     deviance: float
     beta: np.ndarray
@@ -100,7 +100,7 @@ class _Problem:
     """The likelihood of one design as a function of relative theta: (log sd, atanh partial correlations)."""
 
     def __init__(self, design: Design, *, reml: bool) -> None:
-        # Priors play no part; the defaults give theta its plain coordinates.
+        # Priors are not used; the defaults give theta its plain coordinates.
         priors = default_priors(design)
         moments = collect_moments(design, choose_units(design))
         self.kept = build_flat(design, priors, moments, integrate=False)
@@ -111,7 +111,7 @@ class _Problem:
         self.common = len(design.common.coefs)
 
     def theta(self, relative: np.ndarray, sigma: float, beta: np.ndarray) -> np.ndarray:
-        """Put theta together as the marginals take it."""
+        """Assemble theta in the form that the marginal takes."""
         sds = self.kept.layout.partial_first
         theta = np.concatenate([relative[:sds] + np.log(sigma), relative[sds:]])
         theta = theta if self.known_sigma else np.append(theta, np.log(sigma))
@@ -123,7 +123,7 @@ class _Problem:
         log_det, cross = eliminated(system, layout, self.kept.normals, theta[None])
         p = self.common
         beta = _solved(cross[:p, :p], cross[:p, p])
-        # Rounding may take q below 0 on the way; what is left at the end is checked.
+        # Rounding may make q negative during the search; the residual at the end is checked.
         q = max(float(cross[p, p] - cross[p, :p] @ beta), np.finfo(float).tiny)
         free = system.rows - (p if self.reml else 0)
         deviance = log_det + (np.linalg.slogdet(cross[:p, :p])[1] if self.reml and p else 0.0)
@@ -132,8 +132,7 @@ class _Problem:
         return _Profile(deviance + free * (1 + np.log(2 * np.pi * q / free)), beta, np.sqrt(q / free), cross)
 
     def gradient(self, relative: np.ndarray, at: _Profile) -> np.ndarray:
-        """Of the deviance; sigma and beta stand at their best, so that only theta's own slope is left."""
-        # Kept coefficients include what the units took off them.
+        """Return the gradient of the deviance; sigma and beta are at their optimum and contribute no slope."""
         beta = np.zeros(0) if self.reml else at.beta + self.kept.layout.kept_shift
         theta = self.theta(relative, at.sigma, beta)
         out = np.zeros(len(theta))
@@ -143,7 +142,7 @@ class _Problem:
 
 
 def _solved(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Solve, also where an enormous variance on the way has left nothing of a column."""
+    """Solve, also if an enormous variance during the search has made a column vanish."""
     try:
         return np.linalg.solve(matrix, right)
     except np.linalg.LinAlgError:
@@ -165,7 +164,7 @@ def maximise(design: Design, *, reml: bool = False) -> Maximum:
     Raises
     ------
     EngineError
-        Noise too small to be told from rounding; no maximum found.
+        Noise too small to be distinguished from rounding; no maximum found.
     """
     _check_rows(design, reml=reml)
     problem = _Problem(design, reml=reml)
@@ -184,9 +183,9 @@ def maximise(design: Design, *, reml: bool = False) -> Maximum:
     if not found.steepest < _STEEPEST:
         raise EngineError(
             "the likelihood could not be maximised",
-            got=f"a slope of {found.steepest:.2g} where the climb ended",
+            got=f"a slope of {found.steepest:.2g} where the search ended",
             allowed=f"a slope below {_STEEPEST} per unit of a relative Cholesky factor",
-            do="look whether the response is computed from its predictors; if not, use fit: a posterior needs no "
+            do="check whether the response is computed from its predictors; if not, use fit: a posterior needs no "
             "maximum",
         )
     return _describe(problem, relative, found.steepest, no_residual=nearest is not None)
@@ -195,8 +194,8 @@ def maximise(design: Design, *, reml: bool = False) -> Maximum:
 def _without_residual(problem: _Problem, coordinates: Relative, t: np.ndarray) -> np.ndarray | None:
     """Return a point whose residual sd is 1e-4 of the largest sd, if the likelihood is no lower there; else None.
 
-    Relatives may leave nothing for the residual. It is 0 at no finite t, and the likelihood rises so slowly on the way
-    that the climb ends before.
+    Related levels may explain all of the residual variance. The residual sd is 0 at no finite t, and the likelihood
+    rises so slowly towards it that the search ends before.
     """
     largest = float(np.abs(t).max(initial=0.0))
     if problem.known_sigma or largest < _LARGE:
@@ -213,10 +212,10 @@ def _check_rows(design: Design, *, reml: bool) -> None:
     if design.n_rows > columns or (not reml and design.se is not None):
         return
     raise EngineError(
-        "nothing is left of the rows once the fixed effects are fitted",
+        "no degrees of freedom remain after fitting the fixed effects",
         got=f"{design.n_rows} rows, {columns} fixed effects",
         allowed=f"{columns + 1} rows or more",
-        do="leave out fixed effects, or use fit: its priors make up for rows",
+        do="leave out fixed effects, or use fit, whose priors make up for missing rows",
     )
 
 
@@ -233,7 +232,7 @@ def _describe(problem: _Problem, relative: np.ndarray, steepest: float, *, no_re
         own, scaled = units.factors[f], scaled_sd[0, place, :q]
         own_sd, corr[f] = own.covariance(scaled, half)
         sd[f] = own_sd * units.unit
-        # lme4 takes columns as they are, so that an intercept far from the data is as good as tied to its slope. Here
+        # lme4 takes columns as they are, so that an intercept far from the data is almost determined by its slope. Here
         # effects are judged at the predictors' means, columns scaled: no unit and no origin makes a fit singular.
         root = own.shift @ (scaled[:, None] * half) / at.sigma
         relative_diagonal[f] = np.abs(np.diagonal(np.linalg.qr(root.T, mode="r")))

@@ -24,14 +24,14 @@ __all__ = ["LikelihoodFit", "check_likelihood", "likelihood_fit", "maximum_likel
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LikelihoodFit:
-    """A maximum-likelihood or REML fit; prints as lme4 users expect.
+    """A maximum-likelihood or REML fit; prints much as lme4 does.
 
     Attributes
     ----------
     design
-        The model's arrays.
+        The arrays of the model.
     maximum
-        The numbers as arrays.
+        The estimates as arrays.
     reml
         Whether the restricted likelihood was maximised.
     """
@@ -42,7 +42,7 @@ class LikelihoodFit:
 
     @property
     def log_likelihood(self) -> float:
-        """At the maximum: of y; for REML the restricted one, comparable between models with the same fixed effects."""
+        """Log likelihood of y at the maximum; for REML restricted, comparable only if the fixed effects are equal."""
         return self.maximum.log_likelihood
 
     @property
@@ -52,14 +52,14 @@ class LikelihoodFit:
 
     @property
     def n_parameters(self) -> int:
-        """Parameters estimated: fixed effects, sds, correlations, sigma."""
+        """Number of parameters estimated: fixed effects, sds, correlations, sigma."""
         pairs = sum(len(b) * (len(b) - 1) // 2 for f in self.design.factors for b in f.blocks)
         sds = sum(len(f.names) for f in self.design.factors)
         return len(self.design.common.coefs) + sds + pairs + (self.maximum.sigma is not None)
 
     @property
     def singular(self) -> bool:
-        """Whether the estimate lies on the boundary: an sd of 0, or effects that others make up."""
+        """Whether the estimate is on the boundary: an sd of 0, or effects that are combinations of others."""
         return self.maximum.singular
 
     @property
@@ -163,7 +163,7 @@ def maximum_likelihood(
     Parameters
     ----------
     model, data, family, link, priors, se, cov, missing
-        As for `fit`; priors play no part.
+        As for `fit`; priors are not used.
     reml
         Whether to maximise the restricted likelihood, which does not favour small variances.
 
@@ -210,7 +210,7 @@ def check_likelihood(spec: ModelSpec) -> None:
     reason = why_not(spec)
     if reason:
         raise EngineError(
-            "there is no exact likelihood of this model",
+            "there is no exact likelihood for this model",
             got=reason,
             allowed="family 'gaussian' or 'lognormal' with the identity link",
             do="use pp.fit for its posterior",

@@ -1,8 +1,8 @@
-"""Coordinates in which the posterior of a factor's offsets is round, whatever the sd: the `adapted` parametrization.
+"""Coordinates in which the posterior of a factor's offsets is isotropic for any sd: the `adapted` parametrization.
 
-Non-centred offsets z ~ N(0, I), b = sd z, have posteriors that narrow as sd grows wherever the data say much of b;
-centred effects b ~ N(0, sd^2) have a funnel wherever they say little (Papaspiliopoulos, Roberts & Skold 2007). With
-G the data's information on b once the fixed effects are profiled out,
+Non-centred offsets z ~ N(0, I), b = sd z, have posteriors that narrow as sd grows if the data are informative about b;
+centred effects b ~ N(0, sd^2) have a funnel if they are not (Papaspiliopoulos, Roberts & Skold 2007). With G the
+information of the data on b after the fixed effects are profiled out,
 
     G = Z'WZ - Z'WX (X'WX)^-1 X'WZ = Q diag(lambda) Q',
 
@@ -10,12 +10,12 @@ the coordinate k of Q'z has posterior variance near 1 / (1 + sd^2 lambda_k). So 
 
     v_k ~ N(0, h_k),   h_k = sqrt(1 + sd^2 lambda_k),   z = Q (v / h).
 
-Since Q is orthonormal, z is exactly N(0, I): the model is unchanged, and W only has to be roughly right.
-Directions the data do not see (lambda = 0: all levels up, the intercept down) stay non-centred; well-seen ones are
-centred in effect.
+Since Q is orthonormal, z is exactly N(0, I): the model is unchanged, and W only has to be roughly right. Directions on
+which the data have no information (lambda = 0: all levels up, the intercept down) stay non-centred; those with much
+information are in effect centred.
 
-The fixed effects are sampled where the data see them too, `swept`: beta* = beta + (X'WX)^-1 X'W Z b, given b by a
-shift of their prior's location.
+The fixed effects are also sampled in coordinates that the data identify, called `swept`:
+beta* = beta + (X'WX)^-1 X'W Z b, obtained given b by a shift of the location of their prior.
 """
 
 from dataclasses import dataclass
@@ -40,12 +40,12 @@ __all__ = [
 ]
 
 MAX_LEVELS: Final = 400
-"""Above this, a factor stays plainly non-centred: the rotation costs levels^2 per gradient."""
+"""With more levels than this a factor stays non-centred, since the rotation costs levels^2 per gradient."""
 
 
 @dataclass(frozen=True, eq=False)
 class InformedBasis:
-    """Directions of one effect's offsets over the levels, by how much the data say of each.
+    """Directions of one effect's offsets over the levels, with the information of the data on each.
 
     Attributes
     ----------
@@ -61,32 +61,32 @@ class InformedBasis:
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """What of the group effects looks like a fixed effect: (X'WX)^-1 X'W Z*_f per factor.
+    """The part of the group effects that fixed effects can represent: (X'WX)^-1 X'W Z*_f per factor.
 
-    Z* are the columns of the effects that are sampled, at the predictors' means: with those at zero a slope over
-    calendar years would be taken for a constant of 2,000 times its size.
+    Z* are the columns of the effects that are sampled, at the predictors' means: with those at zero, a slope over
+    calendar years would be treated as a constant of 2,000 times its size.
 
     Attributes
     ----------
     shares
-        By factor, shape (coefs, levels, effects), for the coordinates of the fixed effects.
+        These matrices by factor, shape (coefs, levels, effects), for the coordinates of the fixed effects.
     """
 
     shares: dict[str, np.ndarray]
 
     def shift(self, b: dict[str, pt.TensorVariable]) -> pt.TensorVariable:
-        """Return the coefficients that the group effects amount to, shape (coefs,)."""
+        """Return the coefficients that represent the group effects, shape (coefs,)."""
         shifts = [pt.tensordot(share, b[name], axes=[[1, 2], [0, 1]]) for name, share in self.shares.items()]
         return pt.stack(shifts).sum(axis=0)
 
 
 def can_adapt(factor: FactorEffects) -> bool:
-    """Whether a factor's offsets can be adapted: independent effects and levels, few enough of them."""
+    """Whether a factor's offsets can be adapted: its effects and levels are independent, and levels few enough."""
     return not factor.correlated and factor.root is None and factor.n_levels <= MAX_LEVELS
 
 
 def information_matrix(design: Design, weights: np.ndarray, factor: FactorEffects, effect: int) -> np.ndarray:
-    """Work out G, the data's information on one effect of a factor, fixed effects profiled out: (levels, levels).
+    """Compute G, the information of the data on one effect of a factor, fixed effects profiled out: (levels, levels).
 
     `weights` is the diagonal of W, from `row_information`, shape (rows,).
     """
@@ -99,20 +99,20 @@ def information_matrix(design: Design, weights: np.ndarray, factor: FactorEffect
 
 
 def informed_basis(information: np.ndarray) -> InformedBasis:
-    """Take an information matrix apart into directions, G = Q diag(lambda) Q'."""
+    """Decompose an information matrix into directions, G = Q diag(lambda) Q'."""
     values, rotation = np.linalg.eigh(information)
     return InformedBasis(rotation, np.clip(values, 0.0, None))
 
 
 def adapted_offsets(name: str, basis: InformedBasis, sd: pt.TensorVariable) -> pt.TensorVariable:
-    """Make offsets z ~ N(0, I) of one effect, shape (levels,), sampled in their informed basis."""
+    """Create offsets z ~ N(0, I) of one effect, shape (levels,), sampled in their informed basis."""
     spread = pt.sqrt(1 + sd**2 * basis.information)
     v = pm.Normal(name, 0.0, spread, shape=len(basis.information))
     return pt.dot(basis.rotation, v / spread)
 
 
 def make_sweep(design: Design, coordinates: CoefficientPrior, weights: np.ndarray) -> Sweep:
-    """Work out how the fixed effects are swept; `weights` as for `information_matrix`."""
+    """Compute how the fixed effects are swept; `weights` as for `information_matrix`."""
     matrix = coordinates.columns(design)
     gram = (matrix * weights[:, None]).T @ matrix
     shares = {}
@@ -123,19 +123,19 @@ def make_sweep(design: Design, coordinates: CoefficientPrior, weights: np.ndarra
 
 
 def _standardised(design: Design) -> np.ndarray:
-    """[1 X], predictors standardised, shape (rows, coefs)."""
+    """Return [1 X], predictors standardised, shape (rows, coefs)."""
     common = design.common
     return np.column_stack([np.ones(design.n_rows), common.standardised]) if common.intercept else common.standardised
 
 
 def _profiled(design: Design) -> np.ndarray:
-    """Columns that can take up a shift of all levels: the fixed effects, and an ordinal model's cutpoints."""
+    """Return columns that can absorb a shift of all levels: the fixed effects, and an ordinal model's cutpoints."""
     matrix = _standardised(design)
     ordinal = design.spec.intercept and not design.common.intercept
     return np.column_stack([np.ones(design.n_rows), matrix]) if ordinal else matrix
 
 
 def _per_level(columns: np.ndarray, factor: FactorEffects) -> np.ndarray:
-    """Add rows up by level, shape (levels, columns)."""
+    """Sum rows by level, shape (levels, columns)."""
     sums = [factor.sum(column) for column in columns.T]
     return np.stack(sums, axis=1) if sums else np.empty((factor.n_levels, 0))

@@ -1,4 +1,4 @@
-"""The plain PyMC model of a specification, apart from fitting: it alone needs PyMC at once."""
+"""The plain PyMC model of a specification, in its own module since only this function needs PyMC at once."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

@@ -1,4 +1,4 @@
-"""Design and priors become a plain `pm.Model`, to read, extend and sample."""
+"""Build a plain `pm.Model` from design and priors, to read, extend and sample."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -38,12 +38,12 @@ def build_pymc_model(
     parametrization: Mapping[str, Parametrization] = MappingProxyType({}),
     default: Parametrization = "noncentered",
 ) -> pm.Model:
-    """Build the model of `docs`: eta = beta_0 + Xc beta + sum_f Z_f b_f, y ~ family(link^-1(eta), ...).
+    """Build the PyMC model: eta = beta_0 + Xc beta + sum_f Z_f b_f, y ~ family(link^-1(eta), ...).
 
-    The sampler sees `beta_scaled`, in units of the linear predictor: the intercept at the predictors' means, slopes
-    of standardised predictors that have a prior of their own, and directions of the coefficients that have one
-    together (`model/coefficient_prior.py`); `beta` reports them on the original scale. Sds and correlations of
-    correlated effects are sampled at the predictors' means, and reported at zero (`design/effect_basis.py`).
+    The sampled variable is `beta_scaled`, in units of the linear predictor: the intercept at the predictors' means,
+    slopes of standardised predictors that have a separate prior, and directions of the coefficients that have a joint
+    one (`model/coefficient_prior.py`); `beta` reports them on the original scale. Sds and correlations of correlated
+    effects are sampled at the predictors' means, and reported at zero (`design/effect_basis.py`).
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def build_pymc_model(
     parametrization
         `noncentered`, `adapted` or `centered` by factor.
     default
-        For the factors not named.
+        Parametrization of the factors not named.
 
     Raises
     ------
@@ -87,8 +87,8 @@ def _common_predictor(
 ) -> tuple[pt.TensorVariable, pt.TensorVariable]:
     """Return the population part of eta, shape (rows,), and the shift from centred to original zero, X-bar beta.
 
-    `swept` is what the group effects amount to as coefficients, shape (coefs,): then those of `beta_scaled` are
-    sampled with it added, and it is taken off again.
+    `swept` are the coefficients that represent the group effects, shape (coefs,): `beta_scaled` is then sampled with
+    them added, and they are subtracted again.
     """
     common = design.common
     if not common.coefs:
@@ -122,7 +122,7 @@ def _family_parameters(design: Design, priors: PriorSet, shift: pt.TensorVariabl
 
 
 def _cutpoints(design: Design, priors: PriorSet, shift: pt.TensorVariable) -> pt.TensorVariable:
-    """Cutpoints from the category probabilities at the predictors' means; reported on the original scale."""
+    """Return cutpoints from the category probabilities at the predictors' means; reported on the original scale."""
     concentration = np.full(len(design.response.categories), priors["cutpoints"].arguments["a"])
     probability = pm.Dirichlet("cutpoints_probability", a=concentration)
     centred = design.spec.probability_link.tensor_forward(pt.cumsum(probability)[:-1], pt)

@@ -6,8 +6,8 @@ With z_ij the partial correlation of effects i > j given the effects before j, t
 
     L_ij = z_ij sqrt(prod_(k<j) (1 - z_ik^2)),   L_ii = sqrt(prod_(k<i) (1 - z_ik^2)).
 
-sd and corr stay separate variables, and the sampler sees ordinary Betas. In PyMC 6.4 `pm.LKJCorr` has the wrong
-density for n >= 3, and `pm.LKJCholeskyCov` fails under nutpie 0.16.
+sd and corr stay separate variables, and the sampled variables are ordinary Betas. In PyMC 6.4 `pm.LKJCorr` has the
+wrong density for n >= 3, and `pm.LKJCholeskyCov` fails under nutpie 0.16.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ def partial_concentrations(n: int, eta: float) -> np.ndarray:
 
 
 def lkj_cholesky(name: str, n: int, eta: float) -> list[list[pt.TensorVariable]]:
-    """Make the Cholesky factor of an LKJ(eta) correlation matrix, as rows of scalars.
+    """Create the Cholesky factor of an LKJ(eta) correlation matrix, as rows of scalars.
 
     Registers the free variable `name`, shape (n (n - 1) / 2,), in the model on the context stack.
     """
@@ -51,7 +51,7 @@ def lkj_cholesky(name: str, n: int, eta: float) -> list[list[pt.TensorVariable]]
 
 
 def block_cholesky(factor: str, blocks: Sequence[Sequence[int]], n: int, eta: float) -> pt.TensorVariable:
-    """Make the Cholesky factor of a factor's correlation matrix, shape (n, n): LKJ within blocks, 0 between."""
+    """Create the Cholesky factor of a factor's correlation matrix, shape (n, n): LKJ within blocks, 0 between."""
     cells: list[list[pt.TensorVariable]] = [[pt.constant(float(i == j)) for j in range(n)] for i in range(n)]
     correlated = [block for block in blocks if len(block) > 1]
     for number, block in enumerate(correlated):

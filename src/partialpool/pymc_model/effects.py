@@ -43,12 +43,12 @@ PARAMETRIZATIONS: Final = ("noncentered", "adapted", "centered")
 
 
 def sds_name(factor: FactorEffects) -> str:
-    """Name of the variable that holds a factor's sds as their priors see them."""
+    """Return the name of the variable with a factor's sds in the coordinates in which priors are stated."""
     return sd_name(factor.name) if factor.basis.is_plain else at_means_name(factor.name)
 
 
 def effect_sds(factor: FactorEffects, priors: PriorSet) -> pt.TensorVariable:
-    """Make the sds of a factor's effects as their priors see them, shape (effects,), each with a prior of its own."""
+    """Create the sds of a factor's effects, as priors are stated for them, (effects,), each with a separate prior."""
     chosen = [priors[f"{sd_name(factor.name)}[{effect}]"] for effect in factor.names]
     return random_vector(sds_name(factor), chosen, factor.names, dims=effect_dim(factor.name))
 
@@ -56,7 +56,7 @@ def effect_sds(factor: FactorEffects, priors: PriorSet) -> pt.TensorVariable:
 def offsets_adapted(
     design: Design, weights: np.ndarray, factors: Sequence[FactorEffects], sds: Mapping[str, pt.TensorVariable]
 ) -> dict[str, pt.TensorVariable]:
-    """Make the offsets z of every factor to be adapted, each of shape (levels, effects); pairs first."""
+    """Create the offsets z of every factor to be adapted, each of shape (levels, effects); nested pairs first."""
     offsets: dict[str, pt.TensorVariable] = {}
     for pair in nested_pairs(factors):
         offsets |= nested_offsets(design, weights, pair, sds)
@@ -79,15 +79,15 @@ def group_effects(
     unit: float,
     adapted: pt.TensorVariable | None,
 ) -> pt.TensorVariable:
-    """Make corr and b of one factor; returns b*, shape (levels, effects), on the original scale.
+    """Create corr and b of one factor; return b*, shape (levels, effects), on the original scale.
 
-    b* are the effects that priors are stated of, at the predictors' means; `b_<f>`, `sd_<f>` and `corr_<f>` report them
-    at zero (`design/effect_basis.py`). The two are the same where the columns stand as they are.
+    b* are the effects for which priors are stated, at the predictors' means; `b_<f>`, `sd_<f>` and `corr_<f>` report
+    them at zero (`design/effect_basis.py`). The two are the same if the columns are not shifted.
 
-    Non-centred effects suit levels with little data of their own, centred ones levels with much
-    (Papaspiliopoulos, Roberts & Skold 2007); `adapted` finds the middle by itself, with the offsets of
-    `offsets_adapted`, and is non-centred without. A centred effect is sampled in units of `unit / sd(z)`. Levels with a
-    known covariance K = L L' have b = L z (diag(sd) L_corr)', non-centred always.
+    Non-centred effects suit levels with little data, centred ones levels with much data (Papaspiliopoulos, Roberts &
+    Skold 2007); `adapted` finds the optimum between them, with the offsets of `offsets_adapted`, and is non-centred
+    without these. A centred effect is sampled in units of `unit / sd(z)`. Levels with a known covariance K = L L' have
+    b = L z (diag(sd) L_corr)' and are always non-centred.
     """
     name, n = factor.name, len(factor.names)
     effect = effect_dim(name)
@@ -118,7 +118,7 @@ def group_effects(
 
 
 def _report_covariance(factor: FactorEffects, sd: pt.TensorVariable, cholesky: pt.TensorVariable) -> None:
-    """Report correlations at zero, and sds where those of the priors are others."""
+    """Report correlations at zero, and sds if they differ from those for which priors are stated."""
     name = factor.name
     effect = effect_dim(name)
     dims = (effect, effect_bis_dim(name))
@@ -133,7 +133,7 @@ def _report_covariance(factor: FactorEffects, sd: pt.TensorVariable, cholesky: p
 
 
 def group_predictor(factor: FactorEffects, b: pt.TensorVariable) -> pt.TensorVariable:
-    """Add up a row's effects: sum over effects of z* b*[level], shape (rows,)."""
+    """Sum a row's effects, z* b*[level] over effects, shape (rows,)."""
     codes = pm.Data(codes_name(factor.name), factor.codes.astype("int64"), dims=OBS)
     if np.all(factor.values == 1.0):
         return b[codes, 0]

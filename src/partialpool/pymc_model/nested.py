@@ -1,7 +1,7 @@
-"""Nested factors in coordinates the data can tell apart: a parent's level, and what its children add to it.
+"""Coordinates of nested factors that the data identify: a parent's level with its children's mean, and contrasts.
 
-Where each level of a child factor c (cask) lies within one level j of a parent p (batch), K_j of them, the data
-see the parent only with the mean of its children,
+If each level of a child factor c (cask) is within one level j of a parent p (batch), K_j of them, the data
+inform the parent's effect only in a sum with the mean of its children,
 
     sd_p z_pj + m_j w_j,   w_j = sqrt(K_j) mean_k z_ck ~ N(0, 1),   m_j = sd_c / sqrt(K_j),
 
@@ -9,9 +9,9 @@ so that z_pj and w_j trade off. With V_j = sd_p^2 + m_j^2 rotate the pair,
 
     z_pj = (sd_p s_j - m_j r_j) / sqrt(V_j),   w_j = (m_j s_j + sd_p r_j) / sqrt(V_j),
 
-s_j and r_j independent N(0, 1): the sum is sqrt(V_j) s_j, which the data see, and r_j, which they do not, stays as
-its prior has it. A rotation keeps z_pj and w_j independent N(0, 1), so the model is unchanged. s is sampled in the
-parent's informed basis with V in place of sd^2, the children's contrasts within their parents in one of their own.
+s_j and r_j independent N(0, 1): the sum is sqrt(V_j) s_j, which the data inform, while r_j, which they do not inform,
+keeps its prior. A rotation keeps z_pj and w_j independent N(0, 1), so the model is unchanged. s is sampled in the
+parent's informed basis with V in place of sd^2, the children's contrasts within their parents in a separate basis.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,7 +32,7 @@ __all__ = ["NestedPair", "nested_offsets", "nested_pairs"]
 
 @dataclass(frozen=True, eq=False)
 class NestedPair:
-    """A factor whose levels each lie within one level of another.
+    """A factor of which each level is within one level of another factor.
 
     Attributes
     ----------
@@ -48,12 +48,12 @@ class NestedPair:
 
     @property
     def children(self) -> np.ndarray:
-        """How many levels of the child each of the parent's has, shape (parent levels,)."""
+        """Number of child levels in each parent level, shape (parent levels,)."""
         return np.bincount(self.parent_of, minlength=self.parent.n_levels)
 
 
 def nested_pairs(factors: Sequence[FactorEffects]) -> Iterator[NestedPair]:
-    """Find pairs of varying intercepts where one factor is nested in the other; no factor is in two pairs."""
+    """Find pairs of varying intercepts of which one factor is nested in the other; no factor is in two pairs."""
     single = [f for f in factors if f.names == (INTERCEPT,)]
     paired: set[str] = set()
     for child in sorted(single, key=lambda f: -f.n_levels):
@@ -69,12 +69,12 @@ def nested_pairs(factors: Sequence[FactorEffects]) -> Iterator[NestedPair]:
 def nested_offsets(
     design: Design, weights: np.ndarray, pair: NestedPair, sds: Mapping[str, pt.TensorVariable]
 ) -> dict[str, pt.TensorVariable]:
-    """Make the offsets z of both factors, each of shape (levels, 1)."""
+    """Create the offsets z of both factors, each of shape (levels, 1)."""
     parent, child, children = pair.parent, pair.child, pair.children
     sd_parent, sd_child = sds[parent.name][0], sds[child.name][0]
     mean_sd = sd_child / np.sqrt(children)
     total_sd = pt.sqrt(sd_parent**2 + mean_sd**2)
-    # The scaling of s may be any: one for all levels keeps the informed basis orthonormal.
+    # Any scaling of s is valid: the same one for all levels keeps the informed basis orthonormal.
     seen = adapted_offsets(
         f"{z_name(parent.name)}_adapted",
         informed_basis(information_matrix(design, weights, parent, 0)),
@@ -91,12 +91,12 @@ def nested_offsets(
 
 
 def _parent_of(parent: FactorEffects, child: FactorEffects) -> np.ndarray | None:
-    """The parent's level of each of the child's, or None where some level of the child is in two."""
+    """Return the parent level of each child level, or None if some child level is in two parents."""
     return child.parent_levels(parent)
 
 
 def _contrasts(pair: NestedPair) -> np.ndarray:
-    """Orthonormal basis of the offsets that sum to zero within each parent, shape (levels, levels - parents)."""
+    """Return an orthonormal basis of offsets that sum to zero within each parent, (levels, levels - parents)."""
     sums = np.zeros((pair.parent.n_levels, pair.child.n_levels))
     sums[pair.parent_of, np.arange(pair.child.n_levels)] = 1.0
     return null_space(sums)

@@ -1,4 +1,4 @@
-"""Priors become PyMC random variables."""
+"""Create PyMC random variables from priors."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,14 +22,14 @@ def random_vector(
     dims: str,
     shift: pt.TensorVariable | float = 0.0,
 ) -> pt.TensorVariable:
-    """Make one vector variable, or one scalar per element where the distributions differ.
+    """Create one vector variable, or one scalar per element if the distributions differ.
 
     Parameters
     ----------
     name
-        Of the variable; scalars are called `name[label]` and stacked under `name`.
+        Name of the variable; scalars are called `name[label]` and stacked under `name`.
     priors, labels
-        One per element, in the variable's own units.
+        One per element, in the variable's units.
     dims
         The vector's dimension.
     shift
@@ -46,13 +46,13 @@ def random_vector(
 
 
 def can_shift(priors: Sequence[Prior]) -> bool:
-    """Whether these priors are one distribution with a location."""
+    """Whether these priors are all of one distribution that has a location."""
     kinds = {prior.distribution for prior in priors}
     return len(kinds) == 1 and DISTRIBUTIONS[next(iter(kinds))].has_location
 
 
 def scalar_random(name: str, prior: Prior) -> pt.TensorVariable:
-    """Make one scalar variable."""
+    """Create one scalar variable."""
     standard = prior.standard
     if standard.support == "fixed":
         return pm.Deterministic(name, pt.constant(standard.arguments["c"]))
@@ -62,7 +62,7 @@ def scalar_random(name: str, prior: Prior) -> pt.TensorVariable:
 def _variable(
     name: str, entry: Distribution, arguments: Mapping[str, Any], *, lower: float | None = None, dims: str | None = None
 ) -> pt.TensorVariable:
-    """Make PyMC's variable; what PyMC has no class for is the upper half of what it has."""
+    """Create PyMC's variable; a distribution without a PyMC class is the upper half of one that has a class."""
     pymc_name, stated = entry.name, arguments
     if entry.half_of is not None:
         pymc_name, stated = entry.half_of(**arguments)

@@ -15,7 +15,7 @@ __all__ = ["decomposed_parameters"]
 
 
 def decomposed_parameters(design: Design, priors: PriorSet) -> dict[str, pt.TensorVariable]:
-    """Make `icc`, `total_sd` and `shares`; return `sd_<f>` by name, shape (effects,), and `sigma` where it is free."""
+    """Create `icc`, `total_sd` and `shares`; return `sd_<f>` by name, shape (effects,), and `sigma` if it is free."""
     parts = decompose(design)
     icc = scalar_random(ICC, priors[ICC])
     total = scalar_random(TOTAL_SD, priors[TOTAL_SD]) if parts.residual is None else parts.total(icc)

@@ -1,4 +1,4 @@
-"""What a study is asked to follow, before any of it is worked out."""
+"""Check the quantities that a sensitivity study is to follow, before anything is computed."""
 
 from collections.abc import Mapping
 
@@ -8,14 +8,14 @@ __all__ = ["check_asked"]
 
 
 def check_asked(quantities: object, *, do: str) -> None:
-    """Refuse quantities that do not stand under names.
+    """Refuse quantities that are not given as a mapping from names to functions.
 
     Parameters
     ----------
     quantities
-        What was given.
+        The argument as given.
     do
-        What somebody who wrote something else than a function may have meant.
+        What to do, for the error message, if the argument is not a function either.
 
     Raises
     ------
@@ -29,7 +29,7 @@ def check_asked(quantities: object, *, do: str) -> None:
     if not isinstance(quantities, Mapping):
         name = getattr(quantities, "__name__", "quantity")
         raise SpecError(
-            "quantities are a mapping from names to functions of a fit",
+            "quantities must be a mapping from names to functions of a fit",
             got=f"the function {name}" if callable(quantities) else repr(quantities),
             allowed="such as {'slope': lambda fit: pp.average_effect(fit, 'x')['population_average']}",
             do="write a name before the function, which returns one variable" if callable(quantities) else do,

@@ -1,4 +1,4 @@
-"""What a predictor does to the response: average effects, for the population and within a subject."""
+"""Average effects of a predictor on the response, for the population and within a subject."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -33,7 +33,7 @@ Measure = Literal["difference", "ratio", "odds_ratio", "slope"]
 _Elementwise = Callable[[np.ndarray], np.ndarray]
 
 _EDGE: Final = 1.2e-16
-"""A probability may round to 1, whose odds have no logarithm."""
+"""Probabilities are kept this far from 0 and 1: one that rounds to 1 has no finite log odds."""
 _SCALES: Final[Mapping[str, tuple[_Elementwise, _Elementwise]]] = MappingProxyType(
     {
         "difference": (lambda m: m, lambda d: d),
@@ -42,7 +42,7 @@ _SCALES: Final[Mapping[str, tuple[_Elementwise, _Elementwise]]] = MappingProxyTy
         "slope": (lambda m: m, lambda d: d),
     }
 )
-"""Means are compared on a scale, and the difference there is taken back."""
+"""Per measure: the scale on which means are compared, and the function that transforms the difference back."""
 _AT_ONCE: Final = 4_000_000
 
 
@@ -54,61 +54,61 @@ def average_effect(
     values: Sequence[Any] | None = None,
     data: Any = None,
 ) -> xr.Dataset:
-    """Compare the mean response under two values of a predictor, everything else as it is, averaged over the rows.
+    """Compare the mean response at two values of a predictor, all else as observed, averaged over the rows.
 
-    Two answers to "what does it do?", m_i(x) the mean of row i with the predictor at x, h the measure's scale
-    (difference: m, ratio: log m, odds ratio: logit m):
+    The comparison is returned in two forms. With m_i(x) the mean of row i with the predictor at x, and h the scale of
+    the measure (difference: m, ratio: log m, odds ratio: logit m), they are:
 
-    - population average: h(mean_i E_b m_i(b, m)) compared between the two values: how the average over everybody
-      changes when everybody changes. Group effects are integrated out.
+    - population average: h(mean_i E_b m_i(b, m)) compared between the two values: how the average over the whole
+      population changes when the predictor changes for every member. Group effects are integrated out.
     - subject specific: h(m_i) compared within a row at the typical level (b = 0), then averaged: what a subject in
       the middle of the population experiences.
 
     For a normal response with identity link they are the same number. For a logit link they are not: averaging over
-    subjects flattens the curve, and a log odds ratio shrinks by about 1 / sqrt(1 + 0.346 Var(u)), u the subject's share
+    subjects flattens the curve, and a log odds ratio shrinks by about 1 / sqrt(1 + 0.346 Var(u)), u the subject's part
     of the linear predictor (Zeger, Liang & Albert 1988, Biometrics 44:1049; 0.346 = (16 sqrt(3) / (15 pi))^2). Neither
-    is wrong: a policy is judged by the first, a patient advised by the second. Coefficients of a mixed model are
-    subject specific.
+    is wrong: the first is the basis for judging a policy, the second for advising a patient. Coefficients of a mixed
+    model are subject specific.
 
-    In a model that reads `within(x, g)` or `between(x, g)`, the effect of x is that within the levels of g: their means
-    of x stay as the fit learned them, and `attrs["held"]` says so. Levels whose means differ by one differ by the
-    coefficient of `between(x, g)`, and by that of x too where the model reads x itself.
+    In a model with `within(x, g)` or `between(x, g)`, the effect of x is its effect within the levels of g: their means
+    of x stay fixed at the values from the fit's rows, as `attrs["held"]` states. Levels whose means differ by one
+    differ by the coefficient of `between(x, g)`, and also by that of x where x itself is a term of the model.
 
     Parameters
     ----------
     fit
         A fit by any engine.
     predictor
-        A column of the table that the model reads.
+        A column of the table that the model uses.
     measure
         `difference`, `ratio`, `odds_ratio` (of means that are probabilities), or `slope`, the derivative of the mean
         per unit of the predictor.
     values
-        The values to compare, the first with each of the others. Left out: categories, booleans and columns of two
-        values in the fit's rows, all of them; other numbers, each row's own value with one unit more. Not for slopes.
-        Name values of a predictor with a spline, or ask for a slope (at its ends it is taken inwards): one unit more
-        than the largest value is beyond what the spline knows.
+        The values to compare, the first with each of the others. By default, for categories, booleans and columns with
+        two values in the fit's rows, all of these; for other numbers, each row's own value and that value plus one
+        unit. Not for slopes. For a predictor with a spline give values, or request a slope (at the ends of the range it
+        is taken inwards): one unit more than the largest value is beyond the range of the spline.
     data
-        The rows to average over, the fit's own if left out. Only columns that terms read are needed.
+        The rows to average over, by default the fit's own. Only the columns that terms use are needed.
 
     Returns
     -------
     xarray.Dataset
         `population_average` and `subject_specific` (chain, draw, contrast); for an ordinal response
-        (chain, draw, contrast, category), effects on the probability of each. Differences are in units of the response
-        (binomial: of a probability), slopes per unit of the predictor, ratios have none.
+        (chain, draw, contrast, category), effects on the probability of each category. Differences are in units of the
+        response (binomial: of a probability), slopes in these units per unit of the predictor; ratios have no unit.
 
     Raises
     ------
     DataError
-        The model does not read the predictor; a category it has not seen; a slope of categories; the inverse link.
+        The model does not use the predictor; an unknown category; a slope of categories; the inverse link.
     SpecError
-        Another measure; an odds ratio of means that are no probabilities.
+        An unknown measure; an odds ratio of means that are not probabilities.
 
     Warns
     -----
     DataWarning
-        One unit more of a predictor is beyond the values that its spline knows.
+        One unit more of a predictor is beyond the range of its spline.
 
     Examples
     --------
@@ -133,12 +133,12 @@ def average_effect(
 def _averages(
     design: Design, draws: Draws, frame: pd.DataFrame, scenarios: Scenarios, scale: _Elementwise
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Average over the rows: the population's mean in each scenario, and the typical level's change of each contrast.
+    """Average over the rows: the population mean in each scenario, and the change at the typical level per contrast.
 
     Returns
     -------
     numpy.ndarray, numpy.ndarray
-        (scenarios, draws[, categories]), and on the measure's scale (contrasts, draws[, categories]).
+        Means (scenarios, draws[, categories]); changes on the measure's scale (contrasts, draws[, categories]).
     """
     names = [factor.name for factor in design.factors]
     means, insides = [], []
@@ -173,7 +173,7 @@ def _check(fit: Fit, predictor: str, measure: str, values: Sequence[Any] | None)
         )
     if measure == "slope" and values is not None:
         raise SpecError(
-            "a slope is taken at each row's own value",
+            "a slope is taken at each row's own value, so that values= does not apply",
             got=f"values={values!r}",
             allowed="measure 'difference' or a ratio with values=",
             do="leave values= out",
@@ -205,7 +205,7 @@ def _base(design: Design, data: Any) -> pd.DataFrame:
 
 
 def _pieces(frame: pd.DataFrame, design: Design, draws: int) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
-    """Distinct rows with their counts, some at a time."""
+    """Yield distinct rows with their counts, in pieces."""
     columns = list(design.spec.expression_columns)
     counted = frame.groupby(columns, observed=True, sort=False, dropna=False).size()
     distinct = counted.index.to_frame(index=False) if len(columns) > 1 else pd.DataFrame({columns[0]: counted.index})

@@ -1,4 +1,4 @@
-"""Everything there is to check about a fit, in one table, each finding with its cure."""
+"""All checks of a fit in one table, each finding with a remedy."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -27,25 +27,25 @@ from partialpool.tabulate import TextTable, p_value
 __all__ = ["Checklist", "check", "judge_response", "response_checks"]
 
 DOUBTFUL = 0.01
-"""Posterior-predictive p-values below this are findings: there are several, and each may be low by chance."""
+"""Posterior-predictive p-values below this are reported: with several of them, each may be low by chance."""
 FEWEST = 100
-"""Draws below which no share of new data is near enough to `DOUBTFUL` to be judged."""
+"""Fewest draws for judging: with fewer, a share of new data is too imprecise to compare with `DOUBTFUL`."""
 _STANDARDISED: Final = ("spreads within ", "trend of ")
-_DISPERSION_FIRST: Final = "first what the dispersion asks for: this check takes the family's variance to be right"
+_DISPERSION_FIRST: Final = "first the dispersion's remedy: this check assumes that the family's variance is right"
 ENOUGH = 1000
-"""Draws that new responses are made for, evenly taken from more."""
+"""Draws for which new responses are made, evenly spaced if the fit has more."""
 
 
 @dataclass(frozen=True, repr=False)
 class Checklist:
-    """Findings about a fit; prints as a table of verdicts with cures.
+    """Findings about a fit; prints as a table of verdicts with remedies.
 
     Attributes
     ----------
     findings
         Each with `check`, `good`, `found` and `cure`.
     modelled
-        Which of two outcomes the response's probability is of, in words; empty for other responses, and for 0 and 1.
+        The outcome whose probability is modelled, in words; empty if the response is not binary, or is coded 0 and 1.
     """
 
     findings: tuple[Finding, ...]
@@ -53,7 +53,7 @@ class Checklist:
 
     @property
     def good(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether every check passed."""
         return all(finding.good for finding in self.findings)
 
     @property
@@ -64,7 +64,7 @@ class Checklist:
 
     @property
     def table(self) -> TextTable:
-        """The findings; cures of what is not good below."""
+        """The findings, with the remedies of failed checks below."""
         rows = tuple((f.check, _verdict(f), f.found) for f in self.findings)
         title = f"Checks\nmodelled: {self.modelled}" if self.modelled else "Checks"
         cures = tuple(f"{f.check}: {f.cure}" for f in self.findings if not f.good)
@@ -87,30 +87,30 @@ def check(fit: Fit, *, seed: int | None = None) -> Checklist:
     """Check draws, effects and fit to the data, level by level.
 
     - the draws: divergences, R-hat, ESS, E-BFMI or importance weights (`fit.digest.verdict`);
-    - the effects: variances, correlations and sigma that no data of this design identify, where there are any; what the
-      data do not support (`singularity`);
-    - the categories: the reference that coefficients compare with, labels that differ by case or space alone,
-      categories of one row;
+    - the effects: variances, correlations and sigma that data of this design cannot identify, if any; effects and
+      correlations that the data do not support (`singularity`);
+    - the categories: the reference category of coefficients, labels that differ only in case or space, categories with
+      a single row;
     - the response, by new responses of up to 1,000 draws (`posterior_checks`): dispersion, zeros and largest values of
       counts; dispersion and ends of proportions; skewness, tails and a spread that changes with the mean; shares of
-      categories; residuals along the expected response. p is two-sided; the cure goes by the family. Where the
-      dispersion fails, checks that standardise by the family's variance name no other cure;
-    - per factor, by new responses of up to 1,000 draws: a level whose mean lies out of the population's (largest
-      deviation in sds, effects drawn anew), spreads within levels that differ more than the model says (their
-      coefficient of variation), trends along numeric predictors that are left in the residuals (`residual_trends`).
-      Below p = 0.01 a check asks to be looked at; p = P(new >= data). Fewer than 100 draws are not compared with data.
+      categories; residuals along the expected response. p is two-sided; the remedy depends on the family. Where the
+      dispersion check fails, checks that standardise by the family's variance give no other remedy;
+    - per factor, by new responses of up to 1,000 draws: a level whose mean is far from the population (largest
+      deviation in sds, effects drawn anew), spreads within levels that differ more than the model implies (their
+      coefficient of variation), trends along numeric predictors that remain in the residuals (`residual_trends`).
+      A check fails below p = 0.01; p = P(new >= data). Fits with fewer than 100 draws are not compared with the data.
 
     Parameters
     ----------
     fit
         A fit by any engine.
     seed
-        Repeats the new responses.
+        Makes the new responses reproducible.
 
     Returns
     -------
     Checklist
-        Prints as a table, above it which of two outcomes is modelled; `.good`, `.frame`.
+        Prints as a table, preceded by which of two outcomes is modelled; `.good`, `.frame`.
 
     Examples
     --------
@@ -168,13 +168,13 @@ def _thinned(fit: Fit) -> Fit:
 
 
 def response_checks(fit: Fit, *, seed: int | None) -> xr.DataTree:
-    """Answer `posterior_checks` with the draws and random numbers that `check` uses."""
+    """Return `posterior_checks` for the draws and random numbers that `check` uses."""
     child = seed_sequence(seed).spawn(len(fit.design.factors) + 1)[-1]
     return posterior_checks(_thinned(fit), seed=int(child.generate_state(1)[0]))
 
 
 def judge_response(checks: xr.DataTree) -> Iterator[Finding]:
-    """Judge the response as a whole, by what its family most often misses.
+    """Judge the response as a whole, by the ways in which models of its family most often misfit.
 
     Parameters
     ----------
@@ -200,8 +200,8 @@ def _of_levels(fit: Fit, factor: FactorEffects, seeds: list[int]) -> Iterator[Fi
     told = _told(new, "mean")
     if told.sum() > 2:
         p = _tail(new, "mean", told, lambda s: np.abs(s - s.mean(-1, keepdims=True)).max(-1) / s.std(-1))
-        cure = f"look which level of {name} it is: pp.plot_level_statistics(pp.level_statistics(fit, {name!r}))"
-        yield _judged(f"means of {name}", "the level that is furthest out", p, cure)
+        cure = f"see which level of {name} it is: pp.plot_level_statistics(pp.level_statistics(fit, {name!r}))"
+        yield _judged(f"means of {name}", "the most extreme level", p, cure)
     same = level_statistics(fit, name, levels="same", seed=seeds[1])
     told = _told(same, "spread")
     if told.sum() > 2:
@@ -214,13 +214,13 @@ def _of_levels(fit: Fit, factor: FactorEffects, seeds: list[int]) -> Iterator[Fi
 
 
 def _told(tree: xr.DataTree, name: str) -> np.ndarray:
-    """Which levels have the statistic, boolean (levels,)."""
+    """Return which levels have the statistic, boolean (levels,)."""
     data = tree["observed_data"]
     return np.isfinite(data[name].to_numpy()) if name in data else np.zeros(data.sizes["level"], bool)
 
 
 def _tail(tree: xr.DataTree, name: str, told: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray]) -> float:
-    """P(T(new) >= T(data)) of a statistic over levels; a T that is 0 / 0 (nothing varies) is the least of all."""
+    """Return P(T(new) >= T(data)) of a statistic over levels; a T of 0 / 0 (nothing varies) counts as the smallest."""
     with np.errstate(invalid="ignore", divide="ignore"):
         new = statistic(tree["posterior_predictive"][name].transpose("chain", "draw", "level").to_numpy()[..., told])
         real = statistic(tree["observed_data"][name].to_numpy()[told])
@@ -228,7 +228,7 @@ def _tail(tree: xr.DataTree, name: str, told: np.ndarray, statistic: Callable[[n
 
 
 def _after_dispersion(findings: list[Finding]) -> Iterator[Finding]:
-    """Give checks that standardise by the family's variance no cure of their own where the variance is wrong."""
+    """Refer checks that standardise by the family's variance to the dispersion's remedy where that check failed."""
     wrong = any(finding.check == "dispersion" and not finding.good for finding in findings)
     for finding in findings:
         follows = finding.check == "fitted" or finding.check.startswith(_STANDARDISED)
@@ -248,6 +248,6 @@ def _trend(fit: Fit, over: str, factor: str, seed: int) -> Finding:
     cure = (
         f"fit {suggestion}{fit.spec.beside_formula}"
         if suggestion
-        else f"look for a bend along {over}, such as I({quote_name(over)}**2)"
+        else f"try a curve along {over}, such as I({quote_name(over)}**2)"
     )
     return _judged(f"trend of {over} in {factor}", "left in the residuals", float(found["p_value"]), cure)

@@ -1,4 +1,4 @@
-"""What a failed check of the response says of its family: in words, and what to try."""
+"""Descriptions of the response checks, and what to try when one fails, by family."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -25,20 +25,20 @@ _WORDS: Final[Mapping[str, str]] = MappingProxyType(
 )
 _GENERAL: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "fitted": "a predictor is missing or bends: try poly(x, 2) or an interaction",
-        "zeros": "fewer zeros than the family makes: look whether zeros could be recorded at all",
+        "fitted": "a predictor is missing or its effect is not linear: try poly(x, 2) or an interaction",
+        "zeros": "fewer zeros than the family implies: check whether zeros could be recorded at all",
         "dispersion": (
-            "counts vary less than the family says: its intervals are too wide, and no family here is narrower"
+            "counts vary less than the family implies: intervals are too wide, and no family here has less variance"
         ),
         "largest": "look at the rows with the largest responses",
         "smallest": "look at the rows with the smallest responses",
-        "spread": "the spread changes with the mean otherwise than the family says: try another family or a slope",
+        "spread": "the spread follows the mean in another way than the family implies: try another family or a slope",
     }
 )
 
 
 def statistic_in_words(statistic: str) -> str:
-    """Say what a statistic of `posterior_checks` is.
+    """Describe a statistic of `posterior_checks`.
 
     Examples
     --------
@@ -49,7 +49,7 @@ def statistic_in_words(statistic: str) -> str:
 
 
 def finding_in_words(statistic: str, real: float, new: float) -> str:
-    """Say a statistic of the data beside its mean in new responses of the model.
+    """Describe a statistic of the data and its mean in new responses of the model.
 
     Examples
     --------
@@ -60,19 +60,19 @@ def finding_in_words(statistic: str, real: float, new: float) -> str:
 
 
 def advice_for(family: str, statistic: str, *, above: bool) -> str:
-    """Say what to try where a statistic of the data lies above (or below) what the model makes.
+    """Advise what to try where a statistic of the data is above (or below) that of the model's new responses.
 
     Examples
     --------
     >>> advice_for("poisson", "dispersion", above=True)
     "the counts are overdispersed: use family 'negative_binomial'"
     """
-    general = "draw the data over new responses: pp.plot_posterior_checks(pp.posterior_checks(fit))"
+    general = "plot the data over new responses: pp.plot_posterior_checks(pp.posterior_checks(fit))"
     return family_named(family).advice.get((statistic, above)) or _GENERAL.get(statistic, general)
 
 
 def advice_for_spreads(family: str) -> str:
-    """Say what to try where spreads within levels differ more than the family says.
+    """Advise what to try where spreads within levels differ more than the family implies.
 
     Examples
     --------

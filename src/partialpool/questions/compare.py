@@ -1,4 +1,4 @@
-"""Which of several models is better, for which purpose: new rows, new levels, the data as a whole."""
+"""Comparison of models by how well they predict new rows, new levels, and the data as a whole."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ __all__ = ["Comparison", "compare"]
 SMALL_GAP = 4.0
 """Differences below this are too small to trust their standard error."""
 _LEAST_ERROR = 0.05
-"""Scores are printed to one decimal: smaller Monte Carlo errors do not change it."""
+"""Scores are printed to one decimal, which smaller Monte Carlo errors do not change."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -30,12 +30,12 @@ class Comparison:
     frame
         One row per model, the best first; per criterion (`rows`, `levels`, `evidence`) its value in log units,
         `<criterion>_diff` to the best model and `<criterion>_se`, the standard error of that difference (evidence:
-        Monte Carlo); `rows_mcse`, `levels_mcse`, the Monte Carlo error of the value: what another seed may change;
-        `rows_weight`, `levels_weight`, stacking weights.
+        Monte Carlo error); `rows_mcse`, `levels_mcse`, the Monte Carlo error of the value, by which it may change with
+        another seed; `rows_weight`, `levels_weight`, stacking weights.
     notes
-        What each criterion answers, and what to doubt.
+        What each criterion measures, and which values are uncertain.
     factor
-        Whose levels were left out; empty where none were.
+        Factor whose levels were left out; empty if none were.
     """
 
     frame: pd.DataFrame
@@ -44,12 +44,12 @@ class Comparison:
 
     @property
     def criteria(self) -> tuple[str, ...]:
-        """Which of `rows`, `levels`, `evidence` there are."""
+        """The criteria available, of `rows`, `levels` and `evidence`."""
         return tuple(c for c in ("rows", "levels", "evidence") if c in self.frame)
 
     @property
     def table(self) -> TextTable:
-        """The frame, rounded to what its errors tell."""
+        """The frame, rounded as its errors permit."""
         titles = {"rows": "elpd, rows", "levels": f"elpd, {self.factor}", "evidence": "log evidence"}
         heads = ["model"] + [h for c in self.criteria for h in (titles[c], "diff", "se")]
         rows = []
@@ -78,43 +78,45 @@ def compare(
     seed: int | None = None,
     progressbar: bool = True,
 ) -> Comparison:
-    """Compare fits of one response by how well they predict rows, whole levels, and all of it.
+    """Compare fits of the same response by how well they predict single rows, whole levels, and all the data.
 
-    - rows: log p(y_i | y_-i), given the effects of the levels there are, by Pareto-smoothed importance sampling
-      (Vehtari, Gelman & Gabry 2017): who predicts the next visit of these patients?
+    - rows: log p(y_i | y_-i), given the effects of the existing levels, by Pareto-smoothed importance sampling
+      (Vehtari, Gelman & Gabry 2017): which model best predicts the next visit of these patients?
     - levels: log p(y_j | y_-j), all rows of level j together, its effects integrated out (`leaveout.score_levels`):
-      who predicts a new patient? Under the collapsed engine levels whose importance weights fail are left out exactly,
-      by refits.
-    - evidence: log p(y), where every fit is of the collapsed engine: who foresaw the data, priors included?
+      which model best predicts a new patient? Under the collapsed engine, levels whose importance weights are
+      unreliable are left out exactly, by refits.
+    - evidence: log p(y), if every fit is by the collapsed engine: which model, priors included, gave the observed data
+      the highest probability?
 
     Parameters
     ----------
     fits
-        By name; or a list, named by their formulas.
+        Fits by name; or a list, named by their formulas.
     factor
-        Whose levels are left out; may be left out where the models have one factor between them. A model without it is
-        scored on the same sets of rows.
+        Factor whose levels are left out; optional where the models have only one factor between them. A model without
+        this factor is scored on the same sets of rows.
     refit
         Whether to fit again without each row and each level whose k-hat is above 0.7, whatever the engine: exact, and
         as slow as that many fits (as `reloo` in brms).
     seed
-        Of refits.
+        Seed of the refits.
     progressbar
-        Whether to show progress where someone looks.
+        Whether to show progress in an interactive session.
 
     Returns
     -------
     Comparison
-        Differences are in units of log density. One to believe is above 4 and two standard errors (Sivula, Magnusson,
-        Matamoros & Vehtari 2020, arXiv:2008.10296); the sentence at the end prints the table's standard error and
-        decides by sqrt(se^2 + e^2), e the Monte Carlo error of the difference, which it names where it is 0.05 or more.
+        Differences are in units of log density. A difference is credible if it is above 4 and above two standard errors
+        (Sivula, Magnusson, Matamoros & Vehtari 2020, arXiv:2008.10296). The sentence at the end prints the table's
+        standard error and decides by sqrt(se^2 + e^2), e the Monte Carlo error of the difference, which it prints if it
+        is 0.05 or more.
 
     Raises
     ------
     DataError
         Fewer than two fits; fits of different rows or responses; no such factor.
     EngineError
-        A score that is not finite, or not where the rows allow.
+        A score that is not finite, or is outside the bounds that its rows imply.
 
     Examples
     --------
@@ -151,7 +153,7 @@ def _named(fits: Mapping[str, Fit] | Sequence[Fit]) -> dict[str, Fit]:
     named = dict(pairs)
     if len(named) < 2 or len(named) < len(pairs):
         raise DataError(
-            "a comparison is of two fits or more, each with a name of its own",
+            "a comparison needs two or more fits, each with a different name",
             got=", ".join(repr(name) for name, _ in pairs) or "no fit",
             allowed="two fits or more",
             do="pass a dictionary: {'slopes': fit, 'intercepts': other}",
@@ -182,7 +184,7 @@ def _check_same_data(named: Mapping[str, Fit]) -> None:
 
 
 def _codes(named: Mapping[str, Fit], factor: str | None) -> tuple[str, np.ndarray]:
-    """The factor whose levels are left out, empty for none, and each row's level."""
+    """Return the factor whose levels are left out, empty for none, and each row's level."""
     known: dict[str, np.ndarray] = {}
     for name, fit in named.items():
         for f in fit.design.factors:
@@ -209,13 +211,13 @@ def _codes(named: Mapping[str, Fit], factor: str | None) -> tuple[str, np.ndarra
 def _rows(named: Mapping[str, Fit], again: Mapping[str, bool], seed: int | None, notes: list[str]) -> pd.DataFrame:
     seeds = _seeds(seed, named, stream=1)
     scores = {name: score_rows(fit, seed=seeds[name], **again) for name, fit in named.items()}
-    notes.append("elpd, rows: predicts single rows of the levels there are, given the other rows")
+    notes.append("elpd, rows: predicts single rows of the existing levels, given the other rows")
     notes += _said_of(scores)
     bad = _many(scores, _is_doubtful)
     if bad:
         doubtful = [f"{count} of {named[name].design.n_rows} for {name}" for name, count in bad.items()]
         notes.append(
-            f"  k-hat above 0.7 in {'; '.join(doubtful)}: too hopeful there; look at whole levels, or pass refit=True"
+            f"  k-hat above 0.7 in {'; '.join(doubtful)}: optimistic there; compare whole levels, or pass refit=True"
         )
     return _differences(scores, "rows")
 
@@ -252,11 +254,11 @@ def _seeds(seed: int | None, named: Mapping[str, Fit], *, stream: int) -> dict[s
 
 
 def _said_of(scores: Mapping[str, Scores]) -> list[str]:
-    """How many refits, and the Monte Carlo errors that are not too small to matter."""
+    """Describe how many refits were made, and the Monte Carlo errors that are large enough to matter."""
     refits = [f"{count} for {name}" for name, count in _many(scores, lambda s: s.refitted).items()]
     said = [f"  left out by a refit: {'; '.join(refits)}"] if refits else []
     errors = "; ".join(f"{s.mcse:.2g} for {name}" for name, s in scores.items() if s.mcse >= _LEAST_ERROR)
-    return [*said, f"  Monte Carlo error, what another seed may change: {errors}"] if errors else said
+    return [*said, f"  Monte Carlo error, by which another seed may differ: {errors}"] if errors else said
 
 
 def _is_doubtful(scores: Scores) -> np.ndarray:
@@ -264,7 +266,7 @@ def _is_doubtful(scores: Scores) -> np.ndarray:
 
 
 def _many(scores: Mapping[str, Scores], which: Callable[[Scores], np.ndarray]) -> dict[str, int]:
-    """How many rows or levels of each fit, where there are any."""
+    """Count such rows or levels of each fit; fits without any are left out."""
     return {name: int(count) for name, s in scores.items() if (count := which(s).sum()) > 0}
 
 
@@ -297,4 +299,4 @@ def _sentence(whole: pd.DataFrame, leading: str, factor: str) -> str:
     purpose = f"a new {factor}" if leading == "levels" else "new rows of the same levels"
     if gap > max(2 * np.hypot(se, monte_carlo), SMALL_GAP):
         return f"For {purpose}: {first} is better than {second} by {fixed(gap, 1)} ({said})."
-    return f"For {purpose}: {first} and {second} cannot be told apart (difference {fixed(gap, 1)}, {said})."
+    return f"For {purpose}: {first} and {second} cannot be distinguished (difference {fixed(gap, 1)}, {said})."

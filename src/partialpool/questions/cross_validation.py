@@ -1,4 +1,4 @@
-"""What a fit says of a row or a level it has not seen: leave-one-out, by importance sampling and by refits."""
+"""Predictive densities of rows or levels that are left out, by importance sampling and by refits."""
 
 import warnings
 from dataclasses import dataclass, replace
@@ -26,23 +26,23 @@ from partialpool.seeds import seed_sequence
 __all__ = ["Scores", "leave_one_out", "other_rows", "refit_without", "score_levels", "score_rows"]
 
 MAX_KHAT = 0.7
-"""Of the weights of a row or level: beyond it a refit is due."""
+"""Pareto k-hat of the weights of a row or level above which a refit is needed."""
 
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """Log predictive density of each row, or of each level's rows together, left out.
+    """Log predictive density of each row, or of each level's rows together, when left out.
 
     Attributes
     ----------
     loo
-        ArviZ's record: `elpd_i`, log p(what is left out | all other rows), one by one; `pareto_k`, NaN where the fit
-        was repeated without it; their sum and its standard error.
+        ArviZ's record: `elpd_i`, log p(rows left out | all other rows) of each row or level; `pareto_k`, NaN where the
+        fit was repeated without it; the sum of `elpd_i` and its standard error.
     refitted
-        Which were left out by a refit, boolean.
+        Which rows or levels were left out by a refit, boolean.
     mcse
-        Monte Carlo standard error of the sum: other seeds give other draws. Errors of one by one are not independent,
-        since all come from the same draws.
+        Monte Carlo standard error of the sum, since other seeds give other draws. The errors of single rows or levels
+        are not independent, since all come from the same draws.
     """
 
     loo: azs.ELPDData
@@ -51,7 +51,7 @@ class Scores:
 
 
 def refit_without(fit: Fit, rows: np.ndarray, *, seed: int | None = None) -> Fit:
-    """Fit the same model, with the same priors and settings, to the other rows.
+    """Fit the same model, with the same priors and settings, without some rows.
 
     Parameters
     ----------
@@ -60,19 +60,19 @@ def refit_without(fit: Fit, rows: np.ndarray, *, seed: int | None = None) -> Fit
     rows
         Which rows to leave out, boolean (rows,) of the design.
     seed
-        Of the draws.
+        Seed of the draws.
 
     Returns
     -------
     Fit
-        Levels that lost all rows are not in it. It is for questions asked at once: its coding and priors are those of
-        the whole table.
+        A fit without the levels that lost all their rows. It is for immediate use only: its coding and priors are
+        those of the whole table.
     """
     return repeat_fit(fit, design=keep_rows(fit.design, ~rows), seed=seed)
 
 
 def other_rows(fit: Fit, rows: np.ndarray) -> Fit:
-    """Return the same draws with some rows gone: what is averaged over rows is averaged over the others.
+    """Return the same draws with some rows removed: averages over rows are then over the remaining ones.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def other_rows(fit: Fit, rows: np.ndarray) -> Fit:
     Returns
     -------
     Fit
-        Levels that lost all rows are not in it. Its draws are still those given all rows: weigh them.
+        A fit without the levels that lost all their rows. Its draws are still conditional on all rows: weight them.
     """
     dims = variable_dims(fit.design)
     alive = {dims[b_name(f.name)][0]: f.levels_in(~rows) for f in fit.design.factors}
@@ -94,7 +94,7 @@ def other_rows(fit: Fit, rows: np.ndarray) -> Fit:
 
 
 def score_rows(fit: Fit, *, refit: bool = False, seed: int | None = None, progressbar: bool = False) -> Scores:
-    """Score each row, given the effects of the levels there are.
+    """Score each row, given the effects of the existing levels.
 
     elpd_i = log p(y_i | y_-i), by Pareto-smoothed importance sampling.
 
@@ -105,7 +105,7 @@ def score_rows(fit: Fit, *, refit: bool = False, seed: int | None = None, progre
     refit
         Whether to fit again without each row whose k-hat is above 0.7.
     seed
-        Of the refits.
+        Seed of the refits.
     progressbar
         Whether to show the refits' progress.
     """
@@ -120,25 +120,25 @@ def score_rows(fit: Fit, *, refit: bool = False, seed: int | None = None, progre
 def score_levels(
     fit: Fit, codes: np.ndarray, *, refit: bool = False, seed: int | None = None, progressbar: bool = False
 ) -> Scores:
-    """Score the rows of each level together, as rows of a level that is new.
+    """Score the rows of each level together, as rows of a new level.
 
-    elpd_j = log p(y_j | y_-j), the effects of the level, and of every level that occurs in it alone, integrated out
-    (`model.group_log_density`). Importance sampling by Pareto-smoothed weights 1 / p(y_j | theta, ...) of all draws
-    (Vehtari, Gelman & Gabry 2017, Statistics and Computing 27:1413; Merkle et al. 2019, Psychometrika 84:802). Where
-    their k-hat is above 0.7, by a fit without the level: always where the collapsed engine knows the evidence, which
-    says it exactly, log p(y) - log p(y_-j); on request under other engines, by the mean of p(y_j | theta, ...) over the
-    draws of the refit.
+    elpd_j = log p(y_j | y_-j), the effects of the level, and of every level that occurs only in it, integrated out
+    (`model.group_log_density`). It is computed by importance sampling, with Pareto-smoothed weights
+    1 / p(y_j | theta, ...) of all draws (Vehtari, Gelman & Gabry 2017, Statistics and Computing 27:1413; Merkle et al.
+    2019, Psychometrika 84:802). Where their k-hat is above 0.7, it is computed by a fit without the level: always if
+    the collapsed engine gives the evidence, from which it follows exactly as log p(y) - log p(y_-j); under other
+    engines on request, as the mean of p(y_j | theta, ...) over the draws of the refit.
 
     Parameters
     ----------
     fit
         A fit by any engine.
     codes
-        Level of each row, 0, 1, ...: of a factor of this model or of another, (rows,).
+        Level of each row, 0, 1, ..., (rows,); of a factor of this model or of another one.
     refit
-        Whether to fit again where no evidence is known.
+        Whether to fit again if the evidence is not known.
     seed
-        Of the refits.
+        Seed of the refits.
     progressbar
         Whether to show the refits' progress.
 
@@ -155,7 +155,7 @@ def score_levels(
 
 @dataclass(frozen=True, eq=False)
 class _Again:
-    """How to leave out by a refit: which sets of rows, and whether at all."""
+    """How to leave out rows by refits: which sets of rows, and whether refits are allowed."""
 
     fit: Fit
     sets: np.ndarray
@@ -165,7 +165,7 @@ class _Again:
 
 
 def _scores(again: _Again, densities: xr.Dataset) -> Scores:
-    """Score by weights, and by refits where weights fail and refits are allowed."""
+    """Score by weights, and by refits where weights are unreliable and refits are allowed."""
     loo = leave_one_out(again.fit, densities)
     elpd, khat = loo.elpd_i.to_numpy().copy(), loo.pareto_k.to_numpy().copy()
     doubtful = np.flatnonzero(khat > MAX_KHAT) if again.allowed else np.zeros(0, int)
@@ -185,10 +185,13 @@ def _scores(again: _Again, densities: xr.Dataset) -> Scores:
 
 
 def _weights_error(loo: azs.ELPDData, densities: xr.Dataset, kept: np.ndarray) -> float:
-    """Monte Carlo error of a sum of log E, E = sum_s w_s p_s: by the delta method that of a mean of S w (p / E - 1)."""
+    """Return the Monte Carlo error of a sum of log E, E = sum_s w_s p_s.
+
+    By the delta method it is that of a mean of S w (p / E - 1).
+    """
     (name,) = densities.data_vars
     value = densities[name].transpose("chain", "draw", ...).to_numpy()[..., kept]
-    record: Any = loo  # ArviZ's annotation knows the record of all criteria, this is that of LOO
+    record: Any = loo  # ArviZ annotates the record common to all criteria; this is the one of LOO
     weight = record.log_weights.transpose("chain", "draw", ...).to_numpy()[..., kept]
     ratio = np.exp(weight + value - loo.elpd_i.to_numpy()[kept])
     parts = (ratio - np.exp(weight)).sum(axis=2) * value.shape[0] * value.shape[1]
@@ -196,7 +199,10 @@ def _weights_error(loo: azs.ELPDData, densities: xr.Dataset, kept: np.ndarray) -
 
 
 def _exactly(fit: Fit, rows: np.ndarray, seed: int) -> tuple[float, float]:
-    """Log p(rows | all others) by a fit without them, and its Monte Carlo error but for that of the whole evidence."""
+    """Return log p(rows | all others) by a fit without them, and its Monte Carlo error.
+
+    The error leaves out that of the evidence of the whole table.
+    """
     again = refit_without(fit, rows, seed=seed)
     whole, without = _evidence(fit), _evidence(again)
     if whole is not None and without is not None:
@@ -209,7 +215,7 @@ def _exactly(fit: Fit, rows: np.ndarray, seed: int) -> tuple[float, float]:
 
 
 def _at_all_levels(fit: Fit, again: Fit) -> dict[str, np.ndarray]:
-    """Draws of a refit with effects of zero for levels that it has lost; they are integrated out."""
+    """Return the draws of a refit, with effects of zero for the levels it lost; those are integrated out."""
     draws = dict(again.stacked())
     for factor, kept in zip(fit.design.factors, again.design.factors, strict=True):
         name = b_name(factor.name)
@@ -221,19 +227,19 @@ def _at_all_levels(fit: Fit, again: Fit) -> dict[str, np.ndarray]:
 
 
 def leave_one_out(fit: Fit, scores: xr.Dataset) -> azs.ELPDData:
-    """Leave out one of what is scored at a time, by ArviZ's Pareto-smoothed importance sampling.
+    """Leave out one row or level at a time, by ArviZ's Pareto-smoothed importance sampling.
 
     Parameters
     ----------
     fit
         The fit.
     scores
-        One variable of log densities, dims (chain, draw, and what is left out).
+        One variable of log densities, dims chain, draw, and one for the rows or levels left out.
 
     Raises
     ------
     DataError
-        Too few draws, or draws that do not vary, to judge the weights by.
+        Too few draws, or draws that do not vary, so that the weights cannot be judged.
     EngineError
         A density that is not a finite number.
     """
@@ -244,7 +250,7 @@ def leave_one_out(fit: Fit, scores: xr.Dataset) -> azs.ELPDData:
             "a response has no density under some draws",
             got=f"{int(wrong.any(axis=(0, 1)).sum())} of {wrong.shape[2]} {name}, {int(wrong.any(axis=2).sum())} draws",
             allowed="log densities that are finite numbers",
-            do="look at the draws of the sds and of the family's parameters, and at the priors that allow them",
+            do="check the draws of the sds and of the family's parameters, and the priors that allow them",
         )
     tree = xr.DataTree.from_dict({"posterior": fit.posterior, "log_likelihood": scores})
     with warnings.catch_warnings():
@@ -254,13 +260,13 @@ def leave_one_out(fit: Fit, scores: xr.Dataset) -> azs.ELPDData:
         except (ValueError, IndexError) as error:
             sizes = fit.posterior.sizes
             raise DataError(
-                "importance weights cannot be judged by these draws",
+                "importance weights cannot be judged from these draws",
                 got=f"{sizes['chain']} chains of {sizes['draw']} draws: {error}",
-                allowed="a hundred draws or more that differ",
+                allowed="a hundred or more distinct draws",
                 do="fit with more draws",
             ) from error
 
 
 def _evidence(fit: Fit) -> tuple[float, float] | None:
-    """Log evidence and its Monte Carlo error, where the engine knows it and its weights can be trusted."""
+    """Return log evidence and its Monte Carlo error, if the engine computes it and its weights are reliable."""
     return fit.run.evidence if fit.run.weights_can_be_trusted else None

@@ -1,4 +1,4 @@
-"""A table to predict for: some columns as asked, every other predictor where it is typical."""
+"""A table of rows to predict for: some columns at given values, every other predictor at a typical one."""
 
 from collections.abc import Iterable, Mapping
 from itertools import product
@@ -17,7 +17,7 @@ __all__ = ["datagrid"]
 
 
 def datagrid(fit: Fit, at: Mapping[str, Any] = MappingProxyType({}), /, **columns: Any) -> pd.DataFrame:
-    """Cross values of some columns, and hold every other predictor at its mean or first category.
+    """Cross the values of some columns, with every other predictor fixed at its mean or first category.
 
     The reference grid of emmeans and of marginaleffects' `datagrid`, as a table for `predict`; brms fills in
     `conditional_effects` the same way.
@@ -25,23 +25,24 @@ def datagrid(fit: Fit, at: Mapping[str, Any] = MappingProxyType({}), /, **column
     Parameters
     ----------
     fit
-        Whose predictors are needed.
+        The fit whose predictors are to be set.
     at, columns
-        A value or a list of values by column; in a dictionary where a name is no Python name. Grouping factors have no
-        typical level: name levels for predictions of `kind="conditional"`; the other kinds need none.
+        A value or a list of values by column; in a dictionary if a column's name is not a valid Python name. Grouping
+        factors have no typical level: name levels for predictions of `kind="conditional"`; the other kinds need none.
 
     Returns
     -------
     pandas.DataFrame
-        A row per combination of the values, the column that was named first changing slowest. Numbers that nobody named
-        are at their mean over the fit's rows, categories at the first (what is a category is decided by how the formula
-        uses a column: `C(period)` makes one of numbers), and trials are one. An offset follows from its columns:
-        `offset(log(days))` from the mean of `days`; for predictions per day write `days=1`.
+        One row per combination of the values, the column that was named first changing slowest. Numeric columns that
+        were not named are at their mean over the fit's rows, categorical ones at their first category (the formula
+        decides which columns are categorical: `C(period)` makes numbers categorical), and the number of trials is one.
+        An offset follows from its columns: `offset(log(days))` from the mean of `days`; for predictions per day write
+        `days=1`.
 
     Raises
     ------
     DataError
-        A column the model does not read; no value; `within` or `between` a factor whose level nobody named.
+        A column the model does not use; no value; `within` or `between` of a factor for which no level was named.
 
     Examples
     --------
@@ -78,7 +79,7 @@ def _listed(name: str, value: Any) -> list[Any]:
     found = [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
     if any(np.ndim(one) > 0 for one in found):
         raise DataError(
-            f"values of {name!r} are single ones",
+            f"each value of {name!r} must be a single one",
             got=repr(value),
             allowed="a list of values",
             do="write for instance [0, 1]",

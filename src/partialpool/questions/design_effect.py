@@ -1,4 +1,4 @@
-"""What grouping costs: the design effect, and how many independent rows the table is worth."""
+"""Design effects: how many independent rows the grouped rows of a table are worth."""
 
 import numpy as np
 import xarray as xr
@@ -12,25 +12,23 @@ from partialpool.names import ALL_FACTORS
 
 __all__ = ["design_effect"]
 
-"""Label of the factors together."""
-
 
 def design_effect(fit: Fit) -> xr.Dataset:
     """Return the design effect of each factor on the mean of the response, and the effective sample size.
 
-    Variance of the mean of the response, fixed effects held, over what it would be if rows were independent with the
-    variances they have:
+    The design effect is the variance of the mean of the response, given the fixed effects, divided by what it would be
+    if rows were independent with the same variances:
 
         1 + sum_j (s_j' Sigma s_j - sum_(i in j) z_i' Sigma z_i) / sum_i Var(y_i),   s_j = sum_(i in j) z_i
 
-    For a varying intercept that is Kish's (1965) 1 + (m - 1) ICC, m = sum_j n_j^2 / n, the size of the level that a row
-    taken at random belongs to. Over several factors the parts above 1 add up. A mean whose rows are taken for
-    independent has a standard error too small by the factor sqrt(design effect). A coefficient's own error is another
-    matter: `naive_errors`. Where a row holds several trials each trial is an observation: the answer does not depend on
-    how they were added up into rows.
+    For a varying intercept that is Kish's (1965) 1 + (m - 1) ICC, m = sum_j n_j^2 / n, the expected size of the level
+    to which a randomly chosen row belongs. For several factors the parts above 1 add up. If rows are treated as
+    independent, the standard error of the mean is too small by the factor sqrt(design effect). For the standard errors
+    of coefficients see `naive_errors`. Where a row holds several trials, each trial is an observation: the result does
+    not depend on how trials were aggregated into rows.
 
-    Under a link the variances are of the linear predictor and the distribution's latent one: the design effect of the
-    latent response, near that of the observed one where effects are small.
+    Under a link function the variances are those of the linear predictor and of the distribution on the latent scale:
+    the result is the design effect of the latent response, close to that of the observed one if effects are small.
 
     Parameters
     ----------
@@ -41,9 +39,9 @@ def design_effect(fit: Fit) -> xr.Dataset:
     -------
     xarray.Dataset
         Without unit, dims (chain, draw, factor): `design_effect`, `effective_sample_size` (rows, or trials),
-        `overconfidence`, its square root; where there are several factors, `all factors` is one more. By factor:
-        `rows_per_level`, m. Attrs: `rows`, those of the table, or its trials; `counted`, which of the two; `scale`:
-        `response`, `log scale` or, under a link, `latent scale`.
+        `overconfidence`, the square root of the design effect; with several factors there is one more entry,
+        `all factors`. By factor: `rows_per_level`, m. Attrs: `rows`, the number of rows of the table, or of its trials;
+        `counted`, which of the two; `scale`: `response`, `log scale` or, under a link, `latent scale`.
 
     Raises
     ------
@@ -76,7 +74,7 @@ def design_effect(fit: Fit) -> xr.Dataset:
     if len(names) > 1:
         names, sizes = [*names, ALL_FACTORS], [*sizes, np.float64(np.nan)]
         extra = np.concatenate([extra, extra.sum(axis=-1, keepdims=True)], axis=-1)
-    # Effects that cancel over the rows leave nothing of the mean's variance but the residual's.
+    # If effects cancel over the rows, only the residual contributes to the variance of the mean.
     effect = np.maximum(1 + extra, np.finfo(float).tiny)
     dims = ("chain", "draw", "factor")
     variables = {
@@ -104,7 +102,7 @@ def _scale(fit: Fit) -> str:
 
 
 def _sums(factor: FactorEffects, counts: np.ndarray) -> np.ndarray:
-    """Sum over pairs of observations of one level, or of related ones, of z_i K z_i', (effects, effects)."""
+    """Sum z_i K z_i' over pairs of observations of the same level, or of related levels, (effects, effects)."""
     sums = np.stack([factor.sum(counts * z) for z in factor.values.T], axis=1)
     if factor.root is not None:
         sums = factor.root.T @ sums
@@ -112,6 +110,6 @@ def _sums(factor: FactorEffects, counts: np.ndarray) -> np.ndarray:
 
 
 def _own(factor: FactorEffects, counts: np.ndarray) -> np.ndarray:
-    """Sum over observations of z_i K_jj z_i', (effects, effects): what each has for itself."""
+    """Sum z_i K_jj z_i' over observations, (effects, effects): each observation paired with itself."""
     weight = counts if factor.root is None else counts * factor.of_rows((factor.root**2).sum(axis=1))
     return (factor.values * weight[:, None]).T @ factor.values

@@ -1,4 +1,4 @@
-"""Fits that a study keeps in a folder, each under a name that comes from what its draws depend on."""
+"""Store of a study's fits in a folder, each under a name derived from everything that determines its draws."""
 
 import hashlib
 import json
@@ -16,11 +16,11 @@ from partialpool.spec.model import ModelSpec
 __all__ = ["address", "keep_fit", "kept_fit", "table_digest"]
 
 _MARK: Final = "study_cell"
-"""Attribute of a kept fit that says its address once more: a file's name may be anybody's."""
+"""Attribute of a stored fit that repeats its address, since a file of that name may have another origin."""
 
 
 def address(spec: ModelSpec, table: str, engine: str, settings: Settings) -> str:
-    """Return the name under which a fit is kept: a digest of everything its draws depend on, and of nothing else.
+    """Return the name under which a fit is stored: a digest of everything that determines its draws, and nothing else.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def address(spec: ModelSpec, table: str, engine: str, settings: Settings) -> str
     engine
         The engine's name, not `auto`.
     settings
-        How it samples; cores and progress change no draw.
+        The sampling settings; cores and progress do not change the draws.
     """
     facts = {
         "format": FORMAT,
@@ -46,7 +46,7 @@ def address(spec: ModelSpec, table: str, engine: str, settings: Settings) -> str
 
 def table_digest(table: pd.DataFrame) -> str:
     """Return a digest of a table: its columns, their kinds and its values."""
-    # The order of categories decides which is the reference, and of an ordinal response what is more.
+    # The order of categories decides which one is the reference, and is the order of an ordinal response.
     kinds = [
         [str(t), *((list(t.categories), t.ordered) if isinstance(t, pd.CategoricalDtype) else ())] for t in table.dtypes
     ]
@@ -68,13 +68,13 @@ def keep_fit(fit: Fit, folder: Path, name: str) -> None:
 
 
 def kept_fit(folder: Path, name: str, shape: tuple[int, int]) -> Fit | None:
-    """Return a fit of so many chains and draws that was kept before; None where there is none, or something else."""
+    """Return the stored fit with this number of chains and draws; None if there is no such fit."""
     try:
         if not _path(folder, name).exists():
             return None
         fit = load_fit(_path(folder, name))
         sizes = fit.posterior.sizes
-    except Exception:  # whatever the file holds: the fit can be made again
+    except Exception:  # an unreadable file of any kind: the fit can be made again
         return None
     return fit if (sizes["chain"], sizes["draw"]) == shape and fit.tree.attrs.get(_MARK) == name else None
 

@@ -1,4 +1,4 @@
-"""The cells of a study over priors: one model per combination, with a label that no other has."""
+"""The cells of a study over priors: one model per combination of priors, with a unique label."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ __all__ = ["Cell", "PriorChoices", "make_cells"]
 
 _FEWEST_DIGITS: Final = 4
 _MOST_DIGITS: Final = 17
-"""They tell any two doubles apart."""
+"""Enough digits to distinguish any two doubles."""
 
 PriorChoices = Mapping[str, Sequence[Prior]] | Sequence[Mapping[str, Prior]]
 """Priors to try by parameter, in all combinations; or the combinations themselves."""
@@ -29,13 +29,13 @@ class Cell:
     Attributes
     ----------
     label
-        What it is called, as no other cell of its study.
+        Name of the cell, unique within its study.
     spec
-        The model that states it.
+        The model with these priors.
     resolved
         Every prior of that model.
     changed
-        Parameter and prior of what varies, as text.
+        Each parameter whose prior varies, with its prior, as text.
     """
 
     label: str
@@ -45,7 +45,7 @@ class Cell:
 
 
 def make_cells(spec: ModelSpec, design: Design, choices: PriorChoices) -> list[Cell]:
-    """Write the model of every combination of priors; equal combinations are one.
+    """Build the model of every combination of priors; equal combinations are merged.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def _combinations(choices: PriorChoices) -> list[dict[str, Prior]]:
 
 
 def _texts(priors: Iterable[Prior]) -> dict[Prior, str]:
-    """Write the priors of a parameter with as many digits as tell them apart."""
+    """Write the priors of a parameter with as many digits as distinguish them."""
     distinct = list(dict.fromkeys(priors))
     texts: dict[Prior, str] = {}
     for digits in range(_FEWEST_DIGITS, _MOST_DIGITS + 1):

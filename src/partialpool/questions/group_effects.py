@@ -1,4 +1,4 @@
-"""Group effects: how far each level is from the population."""
+"""Group effects: the deviation of each level from the population."""
 
 import xarray as xr
 
@@ -9,14 +9,14 @@ __all__ = ["group_effects"]
 
 
 def group_effects(fit: Fit, factor: str | None = None) -> xr.Dataset:
-    """Return the deviations b of each level from the fixed effects.
+    """Return the random (group-level) effects: the deviations b of each level from the fixed effects.
 
     Parameters
     ----------
     fit
         A fit.
     factor
-        Its grouping factor; may be left out where there is only one.
+        Its grouping factor; optional if there is only one.
 
     Returns
     -------
@@ -26,7 +26,7 @@ def group_effects(fit: Fit, factor: str | None = None) -> xr.Dataset:
     Raises
     ------
     DataError
-        No such factor, or none named where there are several.
+        No such factor, or none named although there are several.
     """
     chosen = fit.design.factor_named(factor).name
     effects = fit.posterior[b_name(chosen)].rename({chosen: "level", effect_dim(chosen): "effect"})

@@ -1,4 +1,4 @@
-"""How alike two members of a group are: the intraclass correlation, in all its forms."""
+"""The intraclass correlation: how strongly two responses of the same group are correlated."""
 
 from typing import Literal
 
@@ -19,7 +19,7 @@ __all__ = ["icc"]
 
 Scale = Literal["latent", "response"]
 _Shares = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""By factor, by shared level, in all."""
+"""Shares by factor, by shared level, and in total."""
 
 
 def icc(fit: Fit, *, at: At | None = None, other: At | None = None, scale: Scale = "latent") -> xr.Dataset:
@@ -33,33 +33,34 @@ def icc(fit: Fit, *, at: At | None = None, other: At | None = None, scale: Scale
     fit
         A fit with grouping factors.
     at
-        Values of predictors, by column (`{"Days": [0, 5, 9]}`; several columns make a grid): the ICC there. Without
-        it, numerator and denominator are averaged over the rows (Johnson 2014), which changes nothing for varying
-        intercepts alone. Where the variance depends on the mean, as of counts, the offset counts: that of the rows
-        without `at`; with it, what the offset is where its columns are held, at their means unless `at` names them. So
-        the ICC of a rate does not depend on the unit of exposure; it does depend on how long a row was exposed.
+        Values of predictors at which to compute the ICC, by column (`{"Days": [0, 5, 9]}`; several columns make a
+        grid). Without it, numerator and denominator are averaged over the rows (Johnson 2014), which makes no
+        difference if only intercepts vary. If the variance depends on the mean, as for counts, the offset matters:
+        without `at` it is that of the rows; with `at`, it is computed from its columns, at their means unless `at`
+        names them. So the ICC of a rate does not depend on the unit of exposure, but on how long a row was exposed.
     other
-        Where the second of the two responses is, one value per column: the correlation of a response at each point
-        of `at` with one at `other`, cov(x, x') / sqrt(Var(y | x) Var(y | x')).
+        Predictor values of the second of the two responses, one value per column: the result is the correlation of a
+        response at each point of `at` with one at `other`, cov(x, x') / sqrt(Var(y | x) Var(y | x')).
     scale
-        `latent`: of the linear predictor, with the distribution's variance of Nakagawa et al. (2017). `response`: of
-        the observed response, group effects integrated out by quadrature (de Villemereuil et al. 2016); then at the
-        predictors' means unless `at` says otherwise.
+        `latent`: the ICC of the linear predictor, with the distribution's variance of Nakagawa et al. (2017).
+        `response`: that of the observed response, group effects integrated out by quadrature (de Villemereuil et al.
+        2016), at the predictors' means unless `at` gives other values.
 
     Returns
     -------
     xarray.Dataset
         Draws without unit, dims (chain, draw, factor) and one per column of `at`. `icc`: each factor alone, fixed
-        effects left out (adjusted). `same`: two responses of one level, which share the levels of all factors it is
-        nested in too ("same cask" includes "same batch"). `total` (no factor dimension): two responses that share
-        everything. `unadjusted`: as `icc`, the variance of the fixed effects counted in the denominator; only
-        averaged over the rows. Between 0 and 1 in every draw, at the boundary too; 0 in draws in which a Student t
-        response has no variance (nu of 2 or less), of which `attrs["residual"]` says how many there are.
+        effects left out (adjusted). `same`: two responses of one level, which also share the levels of all factors in
+        which it is nested ("same cask" includes "same batch"). `total` (no factor dimension): two responses that share
+        the levels of all factors. `unadjusted`: as `icc`, with the variance of the fixed effects included in the
+        denominator; only for averages over the rows. All are between 0 and 1 in every draw, also at the boundary; they
+        are 0 in draws in which a Student t response has no finite variance (nu of 2 or less), whose number is stated in
+        `attrs["residual"]`.
 
     Raises
     ------
     DataError
-        No grouping factor; a predictor that the model does not read; a family without such a variance.
+        No grouping factor; a predictor that the model does not use; a family without such a variance.
 
     Examples
     --------
@@ -115,7 +116,7 @@ def _closure(fit: Fit) -> dict[str, tuple[str, ...]]:
 
 
 def _shares(partition: Partition, closure: dict[str, tuple[str, ...]]) -> _Shares:
-    """Shares of the total by factor, by shared level, and in all."""
+    """Return shares of the total by factor, by shared level, and in total."""
     total = partition.total
     own = np.stack([partition.factors[name] / total for name in closure], axis=2)
     same = np.stack([sum(partition.factors[n] for n in names) / total for names in closure.values()], axis=2)
@@ -123,7 +124,7 @@ def _shares(partition: Partition, closure: dict[str, tuple[str, ...]]) -> _Share
 
 
 def _between(fit: Fit, here: Points, there: Points, first: Partition, second: Partition) -> Partition:
-    """Covariances between two places over the geometric mean of their variances, as a partition of 1."""
+    """Divide covariances between two places by the geometric mean of their variances, as a partition of 1."""
     root = np.sqrt(first.total * second.total)
     factors = {}
     for factor, z, w in zip(fit.design.factors, here.effects, there.effects, strict=True):
@@ -134,7 +135,7 @@ def _between(fit: Fit, here: Points, there: Points, first: Partition, second: Pa
 
 
 def _unadjusted(fit: Fit, partition: Partition) -> xr.DataArray:
-    """Shares of a total that counts the variance of X beta over the rows."""
+    """Return shares of a total that includes the variance of X beta over the rows."""
     design = fit.design
     total = partition.total[..., 0] + common_variance(fit.posterior, design)
     values = np.stack([partition.factors[f.name][..., 0] / total for f in design.factors], axis=2)

@@ -1,4 +1,4 @@
-"""Who responds? The effect of a predictor in each level."""
+"""The effect of a predictor in each level."""
 
 from collections.abc import Mapping
 from numbers import Real
@@ -23,15 +23,15 @@ def level_effects(
     threshold: float = 0.0,
     at: Mapping[str, Any] = MappingProxyType({}),
 ) -> xr.Dataset:
-    """Return a coefficient in every level, and the chance that it is large.
+    """Return a coefficient in every level, and the probability that it exceeds a threshold.
 
-    It is the level's coefficient where it stands, fixed effects and its own together: under
-    `age * sex + (age | subject)` the slope of a boy is that of boys, plus his own. Predictors that share a term with
-    the varying ones are at the level's own value, unless they vary within most levels; those, and all others, are at
-    one place for all levels: numbers and the offset at their means, categories averaged over the rows. Of
-    `(0 + condition | subject)` a coefficient is the subject's mean in that condition. `attrs["held"]` says what is
-    where; `attrs["varies_within"]` names predictors that vary within levels and change the coefficient, so that a level
-    has no single one: set them by `at=`.
+    The coefficient of a level is the sum of the fixed effects at the level's predictor values and its group effect:
+    under `age * sex + (age | subject)` the slope of a boy is that of boys plus his own deviation. Predictors that share
+    a term with the varying ones are at the level's own value, unless they vary within most levels; those, and all
+    others, are at one value for all levels: numbers and the offset at their means, categories averaged over the rows.
+    For `(0 + condition | subject)` a coefficient is the subject's mean in that condition. `attrs["held"]` states the
+    value of each predictor; `attrs["varies_within"]` names predictors that vary within levels and change the
+    coefficient, so that a level has no single one: set them by `at=`.
 
     Parameters
     ----------
@@ -40,24 +40,24 @@ def level_effects(
     effect
         A coefficient that varies: `Days`, or `Intercept`.
     factor
-        The factor it varies over; may be left out where there is only one.
+        The factor it varies over; optional if there is only one.
     threshold
-        What counts as large, in units of the coefficient.
+        Value that the coefficient is compared with, in its units.
     at
-        One value by column, `{"sex": "Male"}`, for all levels, in place of where they stand.
+        One value by column, `{"sex": "Male"}`, for all levels, in place of the levels' own values.
 
     Returns
     -------
     xarray.Dataset
-        On the scale of the linear predictor: `effect` (chain, draw, level); `population`, without the level's own
-        effects, (chain, draw), or (chain, draw, level) where levels stand at values of their own; by level, `above`,
-        the posterior probability that the effect exceeds the threshold.
+        On the scale of the linear predictor: `effect` (chain, draw, level); `population`, without the group effects,
+        (chain, draw), or (chain, draw, level) if levels have their own predictor values; by level, `above`, the
+        posterior probability that the effect exceeds the threshold.
 
     Raises
     ------
     DataError
-        The coefficient does not vary; it varies over several factors and none is named; a threshold that is no number;
-        `at` names a column that the model does not read, or whose effect varies.
+        The coefficient does not vary; it varies over several factors and none is named; a threshold that is not a
+        number; `at` names a column that the model does not use, or whose effect varies.
 
     Examples
     --------
@@ -78,7 +78,7 @@ def level_effects(
         )
     if not isinstance(threshold, Real) or not np.isfinite(float(threshold)):
         raise DataError(
-            "a threshold is a number",
+            "a threshold must be a number",
             got=repr(threshold),
             allowed=f"a finite number, in units of {effect!r}",
             do="write for instance threshold=10",
@@ -102,7 +102,7 @@ def level_effects(
         "effect": effect,
         "factor": owner.name,
         "threshold": float(threshold),
-        "definition": "what the fixed effects come to where the level stands, plus the level's own effect",
+        "definition": "fixed effects at the level's predictor values, plus the level's own effect",
         "scale": fit.spec.link,
         "response": fit.spec.response,
         **coefficients.in_words,

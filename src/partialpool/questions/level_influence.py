@@ -1,4 +1,4 @@
-"""Which levels drive an answer? Every level left out in turn."""
+"""Influence of each level on the results: every level left out in turn."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -39,43 +39,44 @@ def level_influence(
     seed: int | None = None,
     progressbar: bool = True,
 ) -> xr.Dataset:
-    """Leave each level out in turn and see what becomes of the answers.
+    """Leave each level out in turn and compute how the quantities change.
 
-    The posterior without level j is that of all rows, weighted by 1 / p(y_j | ...), the effects that only the level's
-    rows tell integrated out (`model.group_log_density`); Pareto-smoothed. Where the weights' k-hat is above 0.7 the
-    model is fitted again without the level, if the collapsed engine made the fit (a NUTS fit keeps its weights, and
-    the k-hat says how far to trust them). Either way an answer that is averaged over rows, such as the ICC of counts or
-    of a model with slopes, is averaged over the rows that are left, as in a fit of a table without the level.
+    The posterior without level j is that of all rows, weighted by 1 / p(y_j | ...), Pareto-smoothed, with the effects
+    that occur only in the level's rows integrated out (`model.group_log_density`). Where the weights' k-hat is above
+    0.7, the model is fitted again without the level if the fit is by the collapsed engine (for a NUTS fit the weights
+    are kept, and k-hat shows how reliable they are). In both cases a quantity that is averaged over rows, such as the
+    ICC of counts or of a model with slopes, is averaged over the remaining rows, as in a fit of a table without the
+    level.
 
     Parameters
     ----------
     fit
         A fit by any engine.
     quantities
-        More answers to follow, by name, as for `power_scale`: functions of the population, not of a level that may be
-        left out; each is asked once for every level. Parameters and the ICC are always followed.
+        Further quantities to follow, by name, as for `power_scale`: functions of the population, not of a level that
+        may be left out; each is evaluated once for every level. Parameters and the ICC are always followed.
     factor
-        Whose levels are left out; may be left out where there is only one.
+        Factor whose levels are left out; optional if there is only one.
     seed
-        Of refits.
+        Seed of the refits.
     progressbar
         Whether to show the refits' progress.
 
     Returns
     -------
     xarray.Dataset
-        `mean` and `sd` (level, quantity) without the level; `shift` (level, quantity), the mean's change in units of
-        the whole posterior's sd; `whole_mean`, `whole_sd` (quantity); by level `khat` and `method`, `weights` or
-        `refit`.
+        `mean` and `sd` (level, quantity) without the level; `shift` (level, quantity), the change of the mean in units
+        of the sd of the posterior given all rows; `whole_mean`, `whole_sd` (quantity), given all rows; by level `khat`
+        and `method`, `weights` or `refit`.
 
     Raises
     ------
     SpecError
-        Quantities that are no mapping, or are of the levels.
+        Quantities that are not a mapping, or that refer to the levels.
     DataError
         No such factor; more than three effects to integrate out where the response is not normal.
     EngineError
-        A refit failed; a quantity has no answer without a level.
+        A refit failed; a quantity cannot be computed without a level.
 
     Examples
     --------
@@ -126,44 +127,44 @@ def level_influence(
             "factor": chosen.name,
             "response": fit.spec.response,
             "definition": "shift = (mean without the level - mean) / sd, of the posterior",
-            "averaged": "over the rows that are left",
+            "averaged": "over the remaining rows",
         },
     )
 
 
 def _check_population(fit: Fit, quantities: Mapping[str, Quantity], factor: str) -> None:
-    """Refuse answers that are about levels: the weights take a level's rows away, not what its effects know of them."""
+    """Refuse quantities of the levels: weights remove a level's rows, but its drawn effects still depend on them."""
     for name, ask in quantities.items():
         dims = set(getattr(ask(fit), "dims", ()))
         if dims & {factor, "level"}:
             raise SpecError(
-                f"the quantity {name!r} is of the levels that are left out",
+                f"the quantity {name!r} refers to the levels that are left out",
                 got=f"dimensions {', '.join(map(str, sorted(dims, key=str)))}",
-                allowed="answers about the population",
-                do="ask what the population's parameters, ICC or predictions become",
+                allowed="quantities of the population",
+                do="follow the population's parameters, ICC or predictions instead",
             )
 
 
 def _depends_on_rows(fit: Fit, quantities: Mapping[str, Quantity]) -> bool:
-    """Whether an answer may be an average over rows: any that is asked for; the ICC, where rows differ in it."""
+    """Whether a quantity may be an average over rows: any that the user gives; the ICC, if rows differ in it."""
     design = fit.design
     varying = any(np.ptp(factor.values, axis=0).any() for factor in design.factors)
     return bool(quantities) or varying or needs_mean(design) or design.se is not None
 
 
 def _answers(ask: Callable[[], Fit], wanted: tuple[Mapping[str, Quantity], list[str]]) -> np.ndarray:
-    """Draws of every quantity, the rows left out, (quantities, draws)."""
+    """Return draws of every quantity without the rows left out, (quantities, draws)."""
     quantities, names = wanted
     try:
         found = follow(ask(), quantities)
         return np.stack([found[name].ravel() for name in names])
     except KeyError as error:
-        wrong, got = "an answer is not there without it", str(error)
+        wrong, got = "a quantity cannot be computed without it", str(error)
     except PartialPoolError as error:
         wrong, got = error.wrong, error.got
     raise EngineError(
         "a level could not be left out",
         got=f"{wrong} ({got})",
         allowed="levels without which the model can be fitted, and quantities of the population",
-        do="name quantities that do not ask for the level, or another factor",
+        do="give quantities that do not refer to the level, or name another factor",
     )

@@ -1,4 +1,4 @@
-"""Each level's line along a predictor: by itself, with everybody, and in between."""
+"""Each level's line along a predictor, without pooling, with complete and with partial pooling."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -36,32 +36,32 @@ def level_lines(
     at: Mapping[str, Any] = _NOWHERE,
     levels: Sequence[Any] | None = None,
 ) -> xr.Dataset:
-    """Return every level's line along a predictor without, with complete and with partial pooling, and its rows.
+    """Return every level's line along a predictor with no, complete and partial pooling, and its rows.
 
     No pooling: least squares of the level's own rows on the effects that vary over the factor; the rest of the model
-    (a slope that does not vary among it) is at its posterior mean. Complete pooling: least squares of all
-    rows, groups ignored. Partial pooling: fixed effects plus the level's own, draw by draw.
+    (including slopes that do not vary) is at its posterior mean. Complete pooling: least squares of all rows, ignoring
+    the grouping. Partial pooling: fixed effects plus the level's group effects, draw by draw.
 
     Predictors that change the slope along `over` (a treatment, in `week * treatment`) are at the level's own value,
     unless they vary within levels. All others are at one value for all lines: numbers and the offset at their means,
-    categories averaged over the rows. Effects of other factors are at 0. Where `at` names a category, only its rows are
-    shown, and only levels that have some.
+    categories averaged over the rows. Effects of other factors are at 0. If `at` names a category, only rows of that
+    category are shown, and only levels that have such rows.
 
     Parameters
     ----------
     fit
         A fit of a normal response (gaussian or lognormal, identity link).
     over
-        A numeric column that the model reads.
+        A numeric column that the model uses.
     factor
-        The grouping factor; may be left out where there is only one.
+        The grouping factor; optional if there is only one.
     points
-        Values of the predictor, evenly from its lowest to its highest in the rows.
+        Number of values of the predictor, evenly spaced from its lowest to its highest in the rows.
     at
-        One value for each of the other predictors that is to be held elsewhere: `at={"recipe": "A"}`.
+        One value for each other predictor that is to be fixed at another value: `at={"recipe": "A"}`.
     levels
-        Labels of the levels wanted; left out, all that have rows of the categories in `at`. Draws are kept for each
-        level and point, so name some where there are thousands.
+        Labels of the levels wanted; by default, all that have rows of the categories in `at`. Draws are kept for each
+        level and point, so select some levels if there are thousands.
 
     Returns
     -------
@@ -69,13 +69,13 @@ def level_lines(
         On the scale of the response (lognormal: of its logarithm). `grid`: values of the predictor.
 
         - `no_pooling` (level, grid), NaN where a level's rows do not identify its effects;
-        - `complete_pooling` (grid), or (level, grid) where levels stand at values of their own;
+        - `complete_pooling` (grid), or (level, grid) if levels have their own predictor values;
         - `partial_pooling` (chain, draw, level, grid);
         - by row that is shown (`obs`): `x`, its predictor; `y`, its response; `row_level`, its level; `adjusted`, its
-          response with the other predictors where the lines hold them and the other factors' effects taken off, all
-          at posterior means: what the lines run through. It is y where there is nothing else.
-
-        attrs: `held` says where the others are, `rows` whose rows are shown.
+          response moved to the values at which the lines fix the other predictors, with the effects of other factors
+          subtracted, all at posterior means: the points to compare with the lines. It equals y if the model has no
+          other predictors and factors.
+        attrs: `held` states the values of the other predictors, `rows` which rows are shown.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def level_lines(
     kept = _positions(chosen, levels, shown)
     grid = range_of(design, over, points)
     y, beta = working_response(design), mean_beta(posterior, design)
-    # 1. The three lines, where the levels stand.
+    # 1. The three lines, at the levels' predictor values.
     count = len(places.places)
     there = places.values(pd.DataFrame({over: np.tile(grid, count)}), np.repeat(np.arange(count), points))
     x, offset = _columns(design, there), there.offset
@@ -115,7 +115,7 @@ def level_lines(
     complete = x @ least_squares(design, y).estimate + offset
     b = posterior[b_name(chosen.name)].transpose("chain", "draw", ...).to_numpy()[:, :, kept]
     partial = by_level(linear_predictor_at(posterior, design, there.common) + offset)
-    # 2. The rows, brought to where the lines are.
+    # 2. The rows, adjusted to the predictor values of the lines.
     rows = shown & chosen.in_levels(kept)
     labels = np.array(chosen.levels.labels, dtype=object)
     variables = {
@@ -153,7 +153,7 @@ def _columns(design: Design, values: Values) -> np.ndarray:
 
 
 def _brought(fit: Fit, places: LevelPlaces, over: str, rows: np.ndarray) -> np.ndarray:
-    """Return some rows' responses where the lines run: other predictors where they are held, other factors off."""
+    """Return responses adjusted to the lines: other predictors at the lines' values, other factors subtracted."""
     design, posterior, chosen = fit.design, fit.posterior, places.factor
     beta = mean_beta(posterior, design)
     there = places.values(design.frame.loc[rows, [over]], chosen.of_rows(places.place_of_level)[rows])
@@ -167,7 +167,7 @@ def _brought(fit: Fit, places: LevelPlaces, over: str, rows: np.ndarray) -> np.n
 
 
 def _rows_shown(design: Design, at: Mapping[str, Any]) -> tuple[np.ndarray, str]:
-    """Which rows are of the categories that are named, boolean (rows,), and those in words."""
+    """Return which rows are of the named categories, boolean (rows,), and these categories in words."""
     named = {name: value for name, value in at.items() if name in design.frame and not is_number(design, name)}
     shown = np.ones(design.n_rows, bool)
     for name, value in named.items():
@@ -176,7 +176,7 @@ def _rows_shown(design: Design, at: Mapping[str, Any]) -> tuple[np.ndarray, str]
 
 
 def _positions(factor: FactorEffects, levels: Sequence[Any] | None, shown: np.ndarray) -> np.ndarray:
-    """Positions of the levels wanted, in the factor's order; where none are named, those with rows that are shown."""
+    """Return positions of the levels wanted, in the factor's order; by default those with rows that are shown."""
     labels = list(factor.levels.labels)
     if levels is None:
         return factor.levels_in(shown)
@@ -197,18 +197,21 @@ def _check_line(design: Design, over: str, points: int, at: Mapping[str, Any]) -
     numeric = numbers_among(design, read_columns(design))
     if over not in numeric:
         raise DataError(
-            "a line is drawn over a numeric column that the model reads",
+            "a line needs a numeric column that the model reads",
             got=repr(over),
             allowed=nearest(str(over), numeric),
             do="name one of these" if numeric else "use pp.shrinkage for a model without a predictor",
         )
     if not isinstance(points, int | np.integer) or points < 2:
         raise DataError(
-            "a line needs two points", got=f"points={points!r}", allowed="a whole number from 2", do="give more points"
+            "a line needs two points",
+            got=f"points={points!r}",
+            allowed="an integer of at least 2",
+            do="give more points",
         )
     if over in at:
         raise DataError(
-            f"{over!r} cannot be held and run along its line at once",
+            f"{over!r} cannot be both fixed and the predictor of the line",
             got=f"over={over!r} and at={dict(at)!r}",
             allowed="other predictors in at=",
             do=f"leave {over!r} out of at=",

@@ -26,29 +26,29 @@ Levels = Literal["new", "same"]
 def level_statistics(
     fit: Fit, factor: str | None = None, *, levels: Levels = "new", seed: int | None = None
 ) -> xr.DataTree:
-    """Work out each level's mean, spread and trends, for the data and for new responses of the model.
+    """Compute each level's mean, spread and trends, for the data and for new responses of the model.
 
     Parameters
     ----------
     fit
         A fit by any engine.
     factor
-        Its grouping factor; may be left out where there is only one.
+        Its grouping factor; optional if there is only one.
     levels
         `new`: effects of every factor are drawn anew from their population, so that means and trends test whether the
-        levels scatter as the model says (mixed predictive check: Marshall & Spiegelhalter 2007, Bayesian Analysis
+        levels vary as the model implies (mixed predictive check: Marshall & Spiegelhalter 2007, Bayesian Analysis
         2:409). `same`: effects are those of the levels; spreads within them are tested.
     seed
-        Repeats the new responses.
+        Makes the new responses reproducible.
 
     Returns
     -------
     xarray.DataTree
-        As ArviZ's posterior-predictive plots take it. `observed_data` (level) and `posterior_predictive`
-        (chain, draw, level): `mean` of the level's responses; `spread`, their sd (ddof 1), NaN for one row; for each
-        numeric predictor x that varies within levels `trend_x`, the slope of least squares within the level, NaN where
-        x does not vary (a `/` in the column's name becomes `_`; attrs `along` has it as it is). Units of the response
-        (binomial: share of successes; ordinal: code of the category), per unit of x.
+        In the form that ArviZ's posterior-predictive plots take. `observed_data` (level) and `posterior_predictive`
+        (chain, draw, level): `mean` of the level's responses; `spread`, their sd (ddof 1), NaN for a single row; for
+        each numeric predictor x that varies within levels `trend_x`, the least-squares slope within the level, NaN
+        where x does not vary (a `/` in the column's name becomes `_`; attrs `along` has the name unchanged). In units
+        of the response (binomial: share of successes; ordinal: code of the category); trends per unit of x.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def level_statistics(
 
 
 def _numbers(design: Design) -> Iterator[tuple[str, np.ndarray]]:
-    """Numeric predictors that the model reads, by column; labels of levels are no quantities."""
+    """Yield numeric predictors that the model uses, by column; labels of levels do not count as numbers."""
     labels = {column for factor in design.spec.factors for column in factor_columns(factor)}
     for name in design.spec.expression_columns:
         column = design.frame[name]
@@ -97,7 +97,7 @@ def _numbers(design: Design) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def _trend_names(predictors: Iterable[str]) -> dict[str, str]:
-    """The variable of each predictor's trend, no two alike, with its column."""
+    """Return a unique variable name for each predictor's trend, with its column."""
     names: dict[str, str] = {}
     for column in predictors:
         names[tree_name(f"trend_{column}", names)] = column
@@ -110,7 +110,7 @@ def _on_scale(design: Design) -> np.ndarray:
 
 
 def _replicates(fit: Fit, rows: Rows, seed: int | None) -> Iterator[np.ndarray]:
-    """New responses, (draws, rows), some draws at a time."""
+    """Yield new responses, (draws, rows), some draws at a time."""
     for some, child in pieces_of(fit.stacked(), fit.design.n_rows, seed):
         effects, response = child.spawn(2)
         y = replicate(fit.design, rows, linear_predictor(fit.design, rows, some, seed=effects), some, seed=response)
@@ -118,7 +118,7 @@ def _replicates(fit: Fit, rows: Rows, seed: int | None) -> Iterator[np.ndarray]:
 
 
 def _statistics(factor: FactorEffects, y: np.ndarray, predictors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Mean, sd and slopes of each level, (draws, levels)."""
+    """Return mean, sd and slopes of each level, (draws, levels)."""
     n = factor.counts
     mean = factor.sum(y) / n
     inside = y - factor.of_rows(mean, axis=1)

@@ -16,15 +16,15 @@ _BETA_PRIOR: Final = "beta_prior"
 def log_prior(fit: Fit) -> xr.Dataset:
     """Evaluate the log density of every top-level prior at every draw.
 
-    Group effects and their offsets are no top-level parameters and are left out, so that the result is the
-    same for every engine and parametrization and may be power-scaled as it is.
+    Group effects and their offsets are not top-level parameters and are left out, so that the result is the
+    same for every engine and parametrization and can be power-scaled directly.
 
     Returns
     -------
     xarray.Dataset
-        `beta` (chain, draw, beta_prior): of each coefficient that has a prior of its own, by name, and last, as
-        `together`, of those that have one joint prior; `sd_<f>` (chain, draw, effect), `corr_<f>` (chain, draw: of the
-        matrix), family parameters (chain, draw).
+        `beta` (chain, draw, beta_prior): the density of each coefficient that has a separate prior, by name, and last,
+        as `together`, that of the coefficients with a joint prior; `sd_<f>` (chain, draw, effect); `corr_<f>`
+        (chain, draw), of the whole matrix; family parameters (chain, draw).
     """
     posterior = fit.posterior
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])

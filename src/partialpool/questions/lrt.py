@@ -1,4 +1,4 @@
-"""Likelihood-ratio tests of nested normal models, where a variance may lie on the boundary of what it can be."""
+"""Likelihood-ratio tests of nested normal models, in which a variance may be on the boundary of its range."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from partialpool.tabulate import TextTable, fixed, number
 __all__ = ["LikelihoodRatioTest", "lrt"]
 
 _FEWEST: Final = 20
-"""Simulations below which a p of 0.05 is out of reach."""
+"""Fewest simulations with which p can be below 0.05."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -39,10 +39,10 @@ class LikelihoodRatioTest:
     statistic
         Twice the difference of the log likelihoods.
     mixture
-        (degrees of freedom, weight) of each chi-square in the asymptotic null: a single one where no variance is
-        tested; None where the weights are not known.
+        (degrees of freedom, weight) of each chi-square in the asymptotic null: a single one if no variance is
+        tested; None if the weights are not known.
     null
-        Simulated statistics, (simulations,); empty where none were asked for.
+        Simulated statistics, (simulations,); empty if none were requested.
     method
         How they were simulated.
     n_failed
@@ -65,24 +65,24 @@ class LikelihoodRatioTest:
 
     @property
     def naive_df(self) -> int:
-        """Parameters that the full model has more."""
+        """Number of parameters that the full model has in addition."""
         return self.full.n_parameters - self.reduced.n_parameters
 
     @property
     def p_naive(self) -> float:
-        """From chi-square with `naive_df`: too large where a variance is tested."""
+        """P-value from chi-square with `naive_df`: too large if a variance is tested."""
         return float(chi2.sf(self.statistic, self.naive_df))
 
     @property
     def p_mixture(self) -> float:
-        """From the mixture; nan where there is none."""
+        """P-value from the mixture; nan if there is none."""
         if self.mixture is None:
             return float("nan")
         return float(sum(weight * _upper_tail(self.statistic, df) for df, weight in self.mixture))
 
     @property
     def p_simulated(self) -> float:
-        """(1 + simulated statistics at least as large) / (1 + simulations); nan without simulations."""
+        """P-value, (1 + simulated statistics at least as large) / (1 + simulations); nan without simulations."""
         return (1 + self._exceeding) / (1 + len(self.null)) if len(self.null) else float("nan")
 
     @property
@@ -97,19 +97,19 @@ class LikelihoodRatioTest:
 
     @property
     def conclusion(self) -> str:
-        """What the test says, in a sentence: by the simulated null, or what there is instead."""
+        """The result in a sentence: by the simulated null if there is one, else by the mixture or the naive null."""
         if len(self.null) >= _FEWEST:
             source, p = "the simulated null", self.p_simulated
         elif self.mixture is not None:
             source, p = "the asymptotic null", self.p_mixture
         else:
-            source, p = "the naive chi-square, too cautious for a variance,", self.p_naive
+            source, p = "the naive chi-square, conservative for a variance,", self.p_naive
         shown = f"p = {_written(p)}"
         if len(self.null) >= _FEWEST and not self._exceeding:
             shown = f"none of {len(self.null)} statistics is as large"
         if p < 0.05:
-            return f"By {source} the data speak for {self.added} ({shown})."
-        return f"By {source} the data do not call for {self.added} ({shown}); this does not show that it is absent."
+            return f"By {source} the data support {self.added} ({shown})."
+        return f"By {source} the data do not require {self.added} ({shown}); this does not show that it is absent."
 
     @property
     def _tables(self) -> tuple[TextTable, TextTable]:
@@ -138,14 +138,14 @@ class LikelihoodRatioTest:
         if self.mixture is None:
             yield "Several variances of one correlated block: the mixture's weights are not known; simulate the null."
         if 0 < len(self.null) < _FEWEST:
-            yield f"{len(self.null)} simulations are too few to tell: {_FEWEST} or more can."
+            yield f"{len(self.null)} simulations are too few for a p below 0.05: at least {_FEWEST} are needed."
         if self.mixture is not None and sum(df_weight[1] > 0 for df_weight in self.mixture) > 2:
             yield (
-                "Several variances at once: the mixture is approximate. Its weights are right where their informations "
+                "Several variances at once: the mixture is approximate. Its weights are right if their informations "
                 "are orthogonal, which those of nested factors, or of a slope away from its mean, are not; simulate."
             )
         if self.reduced.singular:
-            yield "The reduced fit is itself singular: no chi-square mixture is exact; go by the simulated null."
+            yield "The reduced fit is itself singular: no chi-square mixture is exact; use the simulated null."
         if self.n_failed:
             yield f"{self.n_failed} simulations found no maximum and are left out."
 
@@ -176,34 +176,34 @@ def lrt(
 ) -> LikelihoodRatioTest:
     """Test a normal mixed model against one nested in it, by the ratio of their likelihoods.
 
-    A variance of 0 lies on the boundary, where the ratio is not chi-square. Three nulls stand side by side:
-
-    - Simulated. Where one variance is added to a model without others, draws from the exact distribution
-      (Crainiceanu & Ruppert 2004, JRSS B 66:165; at least 10000, since they cost nothing): see `variance.spectral`.
-      Elsewhere a parametric bootstrap: y = X beta + Z b + e from the reduced fit, both models refitted. Its p is
-      (1 + #{simulated >= observed}) / (1 + simulations).
-    - Mixture. For one effect added beside k correlated ones, chi2_k / 2 + chi2_(k+1) / 2 (Self & Liang 1987, JASA
-      82:605; Stram & Lee 1994, Biometrics 50:1171). Fixed effects and correlations between effects that both models
-      have are interior and add their degrees of freedom. Variances added in different blocks or factors convolve (two:
-      1/4, 1/2, 1/4): right where their informations are orthogonal, as for crossed balanced factors; nested factors,
-      or a slope away from its predictor's mean, have more weight at 0. Several effects added in one correlated block
-      have weights that depend on the information: no mixture. It holds for many levels.
-    - Naive chi-square, for contrast: where a variance is tested, its p is too large.
+    A variance of 0 is on the boundary, where the ratio is not chi-square. Three null distributions are reported:
+    - Simulated. If one variance is added to a model without others, draws from the exact distribution
+      (Crainiceanu & Ruppert 2004, JRSS B 66:165; at least 10000, since they cost almost nothing): see
+      `likelihood/exact_rlrt.py`. Otherwise a parametric bootstrap: y = X beta + Z b + e from the reduced fit, both
+      models refitted. Its p is (1 + #{simulated >= observed}) / (1 + simulations).
+    - Mixture. For one effect added to k correlated ones, chi2_k / 2 + chi2_(k+1) / 2 (Self & Liang 1987, JASA
+      82:605; Stram & Lee 1994, Biometrics 50:1171). Fixed effects, and correlations between effects that both models
+      have, are interior parameters and add their degrees of freedom. Variances added in different blocks or factors
+      convolve (two: 1/4, 1/2, 1/4), which is right if their informations are orthogonal, as for crossed balanced
+      factors; nested factors, or a slope away from its predictor's mean, have more weight at 0. For several effects
+      added in one correlated block the weights depend on the information, and no mixture is given. The mixture is
+      valid for a large number of levels.
+    - Naive chi-square, for comparison: if a variance is tested, its p is too large.
 
     Parameters
     ----------
     full, reduced
-        Formulas or specifications, or two fits (whose priors play no part) without `data`.
+        Formulas or specifications, or two fits (whose priors are not used) without `data`.
     data, family, link, se, missing
         As for `fit`.
     reml
         Whether to compare restricted likelihoods: only with the same fixed effects.
     simulations
-        Simulated statistics; 0 for none.
+        Number of simulated statistics; 0 for none.
     seed
-        Repeats the simulations exactly.
+        Makes the simulations reproducible.
     progressbar
-        Whether to show progress where someone looks. Ctrl-C keeps the simulations made so far, with a warning.
+        Whether to show progress in an interactive session. Ctrl-C keeps the simulations made so far, with a warning.
 
     Returns
     -------
@@ -236,7 +236,7 @@ def lrt(
      0.5 chi2_0 + 0.5 chi2_1  0.00581         -
      chi2_1 (naive)            0.0116         -
     <BLANKLINE>
-    By the simulated null the data speak for Intercept varying over Batch (p = 0.00...).
+    By the simulated null the data support Intercept varying over Batch (p = 0.00...).
     """
     larger, smaller = _designs(
         full, reduced, data, {"family": family, "link": link, "se": se, "cov": cov or None}, missing
@@ -250,7 +250,7 @@ def lrt(
 
 
 def _additions(larger: Design, smaller: Design) -> Additions:
-    """What the first has more, or whether they stand the wrong way round."""
+    """Return what the larger model has in addition; refuse models in the wrong order."""
     try:
         return find_additions(larger, smaller)
     except SpecError as error:
@@ -259,7 +259,7 @@ def _additions(larger: Design, smaller: Design) -> Additions:
         except (SpecError, DataError):
             raise error from None
         raise SpecError(
-            "the models stand the wrong way round",
+            "the models are in the wrong order",
             got=f"full {larger.spec.to_formula()}, reduced {smaller.spec.to_formula()}",
             allowed="the larger model first",
             do="exchange them",
@@ -291,10 +291,10 @@ def _designs(full: Any, reduced: Any, data: Any, options: dict[str, Any], missin
     said = ["data"] * (data is not None) + [name for name, value in options.items() if value is not None]
     if any(fits) and (said or not all(fits)):
         raise SpecError(
-            "two fits are tested by themselves",
+            "two fits are tested without data or model options",
             got="a fit and a model" if not all(fits) else f"two fits and {', '.join(said)}",
             allowed="two fits alone, or two models with data",
-            do="give fit.spec and data in place of a fit, or leave out what the fits know",
+            do="pass fit.spec and data in place of a fit, or leave out what the fits already contain",
         )
     if all(fits):
         designs = full.design, reduced.design
@@ -314,7 +314,7 @@ def _designs(full: Any, reduced: Any, data: Any, options: dict[str, Any], missin
 
 
 def _spec_of(model: Any, options: dict[str, Any]) -> ModelSpec:
-    """Read one of the two models; of the covariances, those of the factors it has."""
+    """Read one of the two models, with the covariances of the factors it has."""
     stated = {name: value for name, value in options.items() if value is not None}
     if isinstance(model, str) and isinstance(stated.get("cov"), Mapping):
         factors = as_spec(model).factors
@@ -325,7 +325,10 @@ def _spec_of(model: Any, options: dict[str, Any]) -> ModelSpec:
 def _check_settings(additions: Additions, simulations: int, *, reml: bool) -> None:
     if isinstance(simulations, bool) or not isinstance(simulations, int | np.integer) or simulations < 0:
         raise SpecError(
-            "simulations is a number", got=repr(simulations), allowed="a whole number from 0", do="1000 for a start"
+            "simulations must be a non-negative integer",
+            got=repr(simulations),
+            allowed="0, 1, 2, ...",
+            do="start with 1000",
         )
     if reml and additions.common:
         raise SpecError(
@@ -337,7 +340,7 @@ def _check_settings(additions: Additions, simulations: int, *, reml: bool) -> No
 
 
 def _mixture(additions: Additions) -> tuple[tuple[int, float], ...] | None:
-    """Convolve what is added: half and half for each variance, its covariances and all else in the interior."""
+    """Convolve the added parameters: half and half for each variance; its covariances and all others are interior."""
     if any(len(block.effects) > 1 for block in additions.blocks):
         return None
     weights = np.ones(1)
@@ -353,7 +356,7 @@ def _statistic(full: LikelihoodFit, reduced: LikelihoodFit) -> float:
         raise EngineError(
             "the reduced model has the higher likelihood: the full model's maximum was missed",
             got=f"log likelihoods {full.log_likelihood:.6f} (full) and {reduced.log_likelihood:.6f} (reduced)",
-            allowed="a full model at least as high",
+            allowed="a full model whose likelihood is at least as high",
             do="centre and scale the predictors, or report this with the data",
         )
     return value if value > rounding_of(full.deviance) else 0.0

@@ -1,4 +1,4 @@
-"""What ignoring the groups does to standard errors: the naive ones beside the honest ones."""
+"""Standard errors of an analysis that ignores the grouping, beside those of the multilevel model."""
 
 import numpy as np
 import xarray as xr
@@ -16,16 +16,18 @@ __all__ = ["naive_errors"]
 def naive_errors(fit: Fit) -> xr.Dataset:
     """Return the standard error of each fixed effect without and with the grouping.
 
-    Naive is a fit of the same fixed effects that takes every row for independent. Normal responses: least squares,
-    s^2 (X'X)^-1, or (X'WX)^-1 with W = diag(1 / se^2) for known standard errors. Binary responses and counts: maximum
-    likelihood, the inverse Fisher information (X'WX)^-1 at the estimate, W = diag((d mean / d eta)^2 / Var(y)). Honest
-    is the posterior standard deviation.
+    The naive standard error is that of a fit of the same fixed effects which treats every row as independent. Normal
+    responses: least squares, s^2 (X'X)^-1, or (X'WX)^-1 with W = diag(1 / se^2) for known standard errors. Binary
+    responses and counts: maximum likelihood, the inverse Fisher information (X'WX)^-1 at the estimate,
+    W = diag((d mean / d eta)^2 / Var(y)). The multilevel ("honest") standard error is the posterior standard deviation,
+    which accounts for the grouping.
 
-    Naive is not always too small. A predictor that varies between levels (and the intercept) has fewer independent
-    values than rows: honest / naive is above 1, near sqrt(1 + (m - 1) ICC) for m rows a level. A predictor that varies
-    *within* levels is compared within them, where the differences between levels cancel; naive counts those
-    differences as noise, and its standard error may be too LARGE: honest / naive below 1, near sqrt(1 - ICC) for a
-    varying intercept (Moulton 1986, J. Econometrics 32:385). With a varying slope it may go either way.
+    The naive standard error is not always too small. A predictor that varies between levels (and the intercept) has
+    fewer independent values than rows: honest / naive is above 1, near sqrt(1 + (m - 1) ICC) for m rows per level. A
+    predictor that varies *within* levels is compared within them, where the differences between levels cancel; the
+    naive analysis counts those differences as noise, and its standard error may be too LARGE: honest / naive below 1,
+    near sqrt(1 - ICC) for a varying intercept (Moulton 1986, J. Econometrics 32:385). With a varying slope the ratio
+    may be above or below 1.
 
     Parameters
     ----------
@@ -36,15 +38,17 @@ def naive_errors(fit: Fit) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        By coefficient (`coef`), in its units: `naive` and `honest`, the standard errors; `naive_estimate` and
-        `honest_estimate`, maximum likelihood without groups and the posterior mean. Without unit: `overconfidence`,
-        honest / naive. Chains and draws are used up in `honest`. The two estimates of a nonlinear link
-        differ in meaning too: naive describes the average over levels, honest the typical level.
+        By coefficient (`coef`), in its units: `naive` and `honest`, the standard errors without and with the grouping;
+        `naive_estimate` and `honest_estimate`, the maximum-likelihood estimate without groups and the posterior mean.
+        Without unit: `overconfidence`, honest / naive. There are no chains and draws, since `honest` summarises them.
+        Under a nonlinear link the two estimates also differ in meaning: the naive one describes the average over
+        levels, the honest one the typical level.
 
     Raises
     ------
     DataError
-        Another family; no grouping factor; no fixed effect; no row left over; a likelihood without maximum.
+        Another family; no grouping factor; no fixed effect; no residual degree of freedom; a likelihood without
+        maximum.
 
     Examples
     --------
@@ -84,18 +88,18 @@ def _check(fit: Fit) -> None:
     spec = fit.spec
     if not spec.is_normal and not spec.family_record.is_scored:
         raise DataError(
-            "naive standard errors are worked out for normal, binary and count responses",
+            "naive standard errors are available for normal, binary and count responses",
             got=f"family {spec.family!r}, link {spec.link!r}",
             allowed=f"'gaussian' or 'lognormal' with the identity link, {_scored()}",
             do="fit the model without its grouping terms by pp.fit, and compare the posterior sds",
         )
     if not fit.design.factors:
         raise DataError(
-            "there is no grouping to ignore", got=f"{spec}", allowed="a model with a grouping term", do="add one"
+            "the model has no grouping to ignore", got=f"{spec}", allowed="a model with a grouping term", do="add one"
         )
     if not fit.design.common.coefs:
         raise DataError(
-            "the model has no fixed effect whose standard error could be naive",
+            "the model has no fixed effect, and so no standard error to compare",
             got=f"{spec}",
             allowed="an intercept or a predictor outside the grouping terms",
             do="add one",
@@ -107,7 +111,7 @@ def _least_squares(fit: Fit) -> Ungrouped:
     alone = least_squares(design, working_response(design))
     if design.se is None and alone.freedom < 1:
         raise DataError(
-            "least squares has no row left to tell the residual by",
+            "too few rows for least squares to estimate the residual variance",
             got=f"{design.n_rows} rows, {len(alone.estimate)} fixed effects",
             allowed="more rows than fixed effects",
             do="leave a predictor out",

@@ -18,13 +18,13 @@ from partialpool.sampling.pack import label_observed, label_responses
 __all__ = ["posterior_checks"]
 
 _BINS: Final = 10
-"""Classes of rows by their expected response, of equal size."""
+"""Number of classes of rows by their expected response, of equal size."""
 _FEWEST: Final = 5
-"""Rows in each of them, at least."""
+"""Fewest rows in each class."""
 _KEPT: Final = 400
-"""Draws whose new responses are kept, at most: pictures show no more."""
+"""Most draws whose new responses are kept: plots do not show more."""
 _MOST_KEPT: Final = 20_000_000
-"""Numbers in them, at most, unless that would leave fewer draws than the next."""
+"""Most numbers in the kept responses, unless that would leave fewer draws than the next constant."""
 _FEWEST_KEPT: Final = 20
 _LARGEST_WHOLE: Final = 2.0**53
 _SMALLEST_VARIANCE: Final = 1e-300
@@ -35,7 +35,7 @@ _Statistic = Callable[["_Rows", np.ndarray], np.ndarray]
 
 
 class _Rows:
-    """What statistics of a response are relative to: its means and variances given the draws, (draws, rows)."""
+    """Means and variances of the response given the draws, (draws, rows), relative to which statistics are computed."""
 
     def __init__(self, design: Design, mean: np.ndarray, variance: np.ndarray, classes: np.ndarray) -> None:
         self.mean, self.variance, self.classes = mean, variance, classes
@@ -59,12 +59,12 @@ def _skewness(rows: _Rows, y: np.ndarray) -> np.ndarray:
 
 
 def _tails(rows: _Rows, y: np.ndarray) -> np.ndarray:
-    """The largest residual, either way, in sds."""
+    """Return the largest absolute residual, in sds."""
     return np.abs(rows.standardised(y)).max(axis=1)
 
 
 def _spread_with_mean(rows: _Rows, y: np.ndarray) -> np.ndarray:
-    """Covariance of squared standardised residuals with the mean, relative to the spread of the means."""
+    """Return the covariance of squared standardised residuals with the mean, relative to the spread of the means."""
     centred = rows.mean - rows.mean.mean(axis=1, keepdims=True)
     scale = np.sqrt((centred**2).mean(axis=1))
     squares = rows.standardised(y) ** 2
@@ -116,18 +116,18 @@ _STATISTICS: Final[Mapping[str, _Statistic]] = MappingProxyType(
         "fitted": _fitted,
     }
 )
-"""By name; each family says which ones its models most often miss (`Family.checks`)."""
+"""Statistics by name; each family lists those that its models most often fail (`Family.checks`)."""
 
 
 def posterior_checks(fit: Fit, *, seed: int | None = None) -> xr.DataTree:
-    """Compare the response with new responses of the same rows, in what models of its family most often miss.
+    """Compare the response with new responses of the same rows, by statistics that models of its family often miss.
 
     Parameters
     ----------
     fit
         A fit by any engine.
     seed
-        Repeats the new responses.
+        Makes the new responses reproducible.
 
     Returns
     -------
@@ -135,12 +135,12 @@ def posterior_checks(fit: Fit, *, seed: int | None = None) -> xr.DataTree:
         - `checks`: `data` and `new` (chain, draw, statistic), each statistic T of the data and of a new response given
           the same parameters; `p_value` (statistic), 2 min(P(T(new) >= T(y)), P(T(new) <= T(y))), at most 1
           (posterior-predictive checks of realised discrepancies: Gelman, Meng & Stern 1996, Statistica Sinica 6:733).
-          Effects are those of the levels; such p-values lean towards the middle, so that a small one means what it
-          says;
-        - `posterior_predictive` (chain, draw, obs) and `observed_data` (obs): the responses, as ArviZ's
-          `plot_ppc_dist`, `plot_ppc_rootogram` and others take them, named as in `fit.tree`. New responses of
-          400 draws are kept, evenly taken from all; fewer, down to 20, where they would be more than 20 million
-          numbers. Statistics are those of every draw. Codes of categories have their labels in `attrs["categories"]`.
+          Effects are those of the existing levels; such p-values are drawn towards the middle of their range, so that
+          a small one can be taken at face value;
+        - `posterior_predictive` (chain, draw, obs) and `observed_data` (obs): the responses, in the form that ArviZ's
+          `plot_ppc_dist`, `plot_ppc_rootogram` and others take, named as in `fit.tree`. New responses are kept for
+          400 draws, evenly spaced among all; for fewer, down to 20, if they would be more than 20 million numbers.
+          Statistics are computed for every draw. The labels of category codes are in `attrs["categories"]`.
 
         Statistics, e = (y - E(y | b)) / sd(y | b) (lognormal: of log y; student_t: in units of sigma):
 
@@ -155,8 +155,8 @@ def posterior_checks(fit: Fit, *, seed: int | None = None) -> xr.DataTree:
         - cumulative: `category_<k>`, the share of each category.
 
         `fitted`: rows in ten classes by their posterior mean of E(y | b); the mean over classes of the squared sum of
-        residuals over its variance. A bend that the predictor does not have shows here (as in Hosmer & Lemeshow 1980,
-        Communications in Statistics A9:1043, here a discrepancy).
+        residuals over its variance. Curvature that the model does not include shows here (as in Hosmer & Lemeshow 1980,
+        Communications in Statistics A9:1043, here as a discrepancy).
 
         attrs: `family`, `response`; `categories` of a binary or ordinal one.
 
@@ -192,7 +192,7 @@ def posterior_checks(fit: Fit, *, seed: int | None = None) -> xr.DataTree:
 
 
 def _kept_draws(fit: Fit) -> np.ndarray:
-    """Which draws have their new responses kept, boolean (draws,): as many of each chain, evenly spread."""
+    """Return which draws have their new responses kept, boolean (draws,): equally many of each chain, evenly spaced."""
     chains, draws = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
     most = int(np.clip(_MOST_KEPT // fit.design.n_rows, _FEWEST_KEPT, _KEPT))
     chosen = np.linspace(0, draws - 1, min(draws, -(-most // chains))).round().astype(int)
@@ -213,11 +213,11 @@ def _labelled_checks(fit: Fit, found: Mapping[str, tuple[np.ndarray, np.ndarray]
 
 
 def _labelled_responses(fit: Fit, kept: np.ndarray, responses: np.ndarray) -> dict[str, xr.Dataset]:
-    """The kept new responses and the data, as ArviZ has them."""
+    """Label the kept new responses and the data as ArviZ does."""
     design, posterior = fit.design, fit.posterior
     chains = posterior.sizes["chain"]
     of_chain = kept.reshape(chains, -1)[0]
-    # ArviZ tells counts and categories from measurements by their type.
+    # ArviZ distinguishes counts and categories from measurements by their type.
     discrete = not design.spec.family_record.is_continuous and responses.max() < _LARGEST_WHOLE
     kind = int if discrete else float
     predicted = label_responses(design, responses.astype(kind).reshape(chains, of_chain.sum(), -1), design.rows)
@@ -242,7 +242,7 @@ def _two_sided(real: np.ndarray, new: np.ndarray) -> float:
 
 
 def _classes(fit: Fit) -> np.ndarray:
-    """Class of each row by its expected response, (rows,): as many of one value in one class."""
+    """Return the class of each row by its expected response, (rows,); rows of equal value are in one class."""
     total = np.zeros(fit.design.n_rows)
     for some, _ in pieces_of(fit.stacked(), fit.design.n_rows, 0):
         total += linear_predictor(fit.design, own_rows(fit.design), some).sum(axis=0)

@@ -1,4 +1,4 @@
-"""New responses of the rows, or of new ones, drawn from the posterior."""
+"""New responses of the fit's rows or of new rows, drawn from the posterior."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ __all__ = ["posterior_predictive"]
 def posterior_predictive(
     fit: Fit, data: Any = None, *, new_levels: NewLevels = "error", seed: int | None = None
 ) -> xr.Dataset:
-    """Draw a new response for every row and posterior draw, given each level's own effects.
+    """Draw a new response for every row and posterior draw, given the effects of each level.
 
     Parameters
     ----------
@@ -29,22 +29,22 @@ def posterior_predictive(
     data
         New rows, passed through the same specification; the fit's own rows if left out.
     new_levels
-        What a level is that the model has not seen: `error` refuses it, `sample` draws its effects from
+        How to treat a level that is not in the fit: `error` refuses it, `sample` draws its effects from
         the population (independently for each new level), `population` sets them to zero.
     seed
-        Repeats the draws.
+        Makes the draws reproducible.
 
     Returns
     -------
     xarray.Dataset
-        One variable, named as the response, dims (chain, draw, obs). Of a binary or ordinal response it holds codes
+        One variable, named as the response, dims (chain, draw, obs). For a binary or ordinal response it holds codes
         from 0, whose labels are in its `attrs["categories"]`, in the order of the codes. For ArviZ's
         posterior-predictive checks, `fit.tree["posterior_predictive"] = xarray.DataTree(posterior_predictive(fit))`.
 
     Raises
     ------
     EngineError
-        So many draws of so many rows do not fit into memory.
+        The draws of all rows do not fit into memory.
     """
     check_new_levels(new_levels)
     draws = fit.stacked()
@@ -54,9 +54,9 @@ def posterior_predictive(
         8.0 * total * n,
         wrong="the draws of the response do not fit into memory",
         got=f"{total} draws x {n} rows",
-        do="ask for some of the rows at a time, or fit with fewer draws",
+        do="pass some of the rows at a time, or fit with fewer draws",
     )
-    # Independent streams: the same one must not tie responses to the effects they are drawn given.
+    # Independent streams: with the same one, responses would depend on the random numbers of their effects.
     effects, responses = (np.random.default_rng(child) for child in seed_sequence(seed).spawn(2))
     values, at = np.empty((total, n)), 0
     for some, _ in pieces_of(draws, n, None):

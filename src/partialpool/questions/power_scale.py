@@ -1,4 +1,4 @@
-"""How much each prior, and the data, move each answer: power-scaling sensitivity."""
+"""Power-scaling sensitivity: how much each prior, and the likelihood, influence each quantity."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -38,9 +38,9 @@ ROBUST, STRONG_PRIOR, CONFLICT = "robust", "strong prior / weak likelihood", "pr
 BOTH: Final = "prior and likelihood both move it"
 """Diagnoses."""
 FEW_LEVELS: Final = 10
-"""So many say enough of an sd that a prior on the data's scale no longer matters much."""
+"""Number of levels that determine an sd well enough for a prior on the data's scale to matter little."""
 _CENTRAL: Final = (0.025, 0.975)
-"""Of the prior: a posterior median outside is a conflict."""
+"""Central range of the prior; a posterior median outside it is a conflict."""
 _PRIOR_DRAWS: Final = 4000
 
 
@@ -51,12 +51,12 @@ class PowerScaling:
     Attributes
     ----------
     frame
-        One row per quantity; a column per top-level prior (`sd_Subject`, `corr_Subject`, `sigma`, `beta`), `prior` for
-        all of them together, `likelihood`, and `diagnosis`. Kallioinen et al.'s gradient of the cumulative
-        Jensen-Shannon distance, per doubling of the power.
+        One row per quantity; one column per top-level prior (`sd_Subject`, `corr_Subject`, `sigma`, `beta`), `prior`
+        for all of them together, `likelihood`, and `diagnosis`. Values are the gradient of the cumulative
+        Jensen-Shannon distance of Kallioinen et al., per doubling of the power.
     shifts
-        `mean` and `sd` (component, alpha, quantity) of each quantity under each component to the power alpha, 1 among
-        them; by component and alpha `khat`, Pareto k of the weights, and `refitted`.
+        `mean` and `sd` (component, alpha, quantity) of each quantity under each component raised to the power alpha,
+        including 1; by component and alpha `khat`, Pareto k of the weights, and `refitted`.
     """
 
     frame: pd.DataFrame
@@ -64,7 +64,7 @@ class PowerScaling:
 
     @property
     def table(self) -> TextTable:
-        """The sensitivities, rounded; marked where they are above 0.05."""
+        """The sensitivities, rounded, with a mark on those above 0.05."""
         columns = [c for c in self.frame.columns if c != "diagnosis"]
         rows = tuple(
             (str(name), *(fixed(row[c], 3) for c in columns), str(row["diagnosis"]))
@@ -96,50 +96,53 @@ def power_scale(
     alphas: tuple[float, ...] = (0.8, 1.25),
     seed: int | None = None,
 ) -> PowerScaling:
-    """Raise each prior and the likelihood to powers near 1 and see which answers move.
+    """Raise each prior and the likelihood to powers near 1 and compute which quantities change.
 
-    Only top-level priors are scaled, by the names they have (`pp.priors`), each alone and all together; group effects
-    and their offsets never are. The likelihood is that of the rows given the group effects. The result depends on the
-    posterior alone, not on engine or parametrization.
+    Only top-level priors are scaled, under their names in `pp.priors`, each alone and all together; the distributions
+    of group effects and their offsets are never scaled. The likelihood is that of the rows given the group effects. The
+    result depends only on the posterior, not on engine or parametrization.
 
     Parameters
     ----------
     fit
         A fit by any engine.
     quantities
-        More answers to follow, by name: functions from a fit to labelled draws, such as
+        Further quantities to follow, by name: functions from a fit to labelled draws, such as
         `{"slope of 308": lambda f: pp.level_effects(f, "Days")["effect"].sel(level="308")}`. Sds, correlations, fixed
-        effects, the family's parameters and, where there is one, the ICC are always followed.
+        effects, the family's parameters and the ICC, if there is one, are always followed.
     alphas
-        Powers at which means and sds are reported. Where the importance weights of a prior fail (k-hat above 0.7) and
-        the prior to that power is in a known family, the model is fitted again.
+        Powers at which means and sds are reported. If the importance weights of a prior are unreliable (k-hat above
+        0.7) and the prior raised to that power belongs to a known family, the model is fitted again.
     seed
-        Of refits.
+        Seed of the refits.
 
     Returns
     -------
     PowerScaling
-        Prints as a table; numbers in `.frame` and `.shifts`. Diagnoses: `robust`, the prior does not count; `strong
-        prior / weak likelihood`, it does, and the likelihood does not; `prior and likelihood both move it`, with the
-        number of levels where they are few and the answer is an sd, a correlation or an ICC; `prior-data conflict`,
-        both count and the posterior median lies outside the central 95 % of the answer's own prior.
+        Prints as a table; numbers in `.frame` and `.shifts`. Diagnoses: `robust`, the prior is not influential; `strong
+        prior / weak likelihood`, the prior is influential and the likelihood is not; `prior and likelihood both move
+        it`, with the number of levels if they are few and the quantity is an sd, a correlation or an ICC; `prior-data
+        conflict`, both are influential and the posterior median is outside the central 95 % of the quantity's prior.
 
     Raises
     ------
     SpecError
-        A power that is not above 0; quantities that are no mapping; a quantity that is not labelled draws.
+        A power that is not above 0; quantities that are not a mapping; a quantity that is not labelled draws.
 
     Examples
     --------
     >>> import partialpool as pp
     >>> fit = pp.fit("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff2"), seed=1, progressbar=False)
     >>> frame = pp.power_scale(fit).frame
-    >>> bool(frame.loc["sd_Batch[Intercept]", "prior"] > 0.05)  # no variance between batches: the prior decides
+    >>> bool(frame.loc["sd_Batch[Intercept]", "prior"] > 0.05)  # no variance between batches
     True
     """
     if not isinstance(alphas, tuple | list) or not all(isinstance(a, int | float) and a > 0 for a in alphas):
         raise SpecError(
-            "a power is above 0", got=repr(alphas), allowed="numbers above 0, such as (0.8, 1.25)", do="change alphas"
+            "powers must be above 0",
+            got=repr(alphas),
+            allowed="numbers above 0, such as (0.8, 1.25)",
+            do="change alphas",
         )
     check_asked(quantities, do="write a name before each function")
     check_draws(fit)
@@ -152,7 +155,7 @@ def power_scale(
 
 
 def _components(fit: Fit) -> dict[str, np.ndarray]:
-    """Log density of each top-level prior, of all together, and of the rows, (chains, draws)."""
+    """Return the log density of each top-level prior, of all together, and of the rows, (chains, draws)."""
     shape = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"])
     draws = fit.stacked()
     densities = log_prior_density(fit.design, fit.priors, draws)
@@ -164,14 +167,14 @@ def _components(fit: Fit) -> dict[str, np.ndarray]:
     ]
     together = np.sum(list(priors.values()), axis=0)
     every = {**priors, EVERY_PRIOR: together, LIKELIHOOD: np.concatenate(likelihood).reshape(shape)}
-    # A uniform prior says nothing, to whatever power.
+    # A uniform prior stays the same under any power.
     return {name: density for name, density in every.items() if np.ptp(density) > 0}
 
 
 def _sensitivities(fit: Fit, followed: Mapping[str, np.ndarray], components: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """ArviZ's power-scaling sensitivity of each quantity to each component, and a diagnosis."""
+    """Return ArviZ's power-scaling sensitivity of each quantity to each component, and a diagnosis."""
     dims = ("chain", "draw")
-    # Names stand in a coordinate: as a variable's, one with a slash would be a path in a tree.
+    # Names are a coordinate: as the name of a variable, one with a slash would be a path in a tree.
     values = np.stack(list(followed.values()), axis=-1)
     posterior = xr.Dataset({"followed": ((*dims, "quantity"), values)}, coords={"quantity": list(followed)})
     columns = {}
@@ -189,7 +192,7 @@ def _sensitivities(fit: Fit, followed: Mapping[str, np.ndarray], components: Map
 
 
 def _of_both(fit: Fit, moved: Mapping[str, np.ndarray]) -> list[str]:
-    """Diagnoses of what prior and likelihood both move: where the prior did not expect it, they are in conflict."""
+    """Diagnose quantities that prior and likelihood both move: a conflict if the prior made the value improbable."""
     expected = _expected(fit)
     few = {
         name: f"{BOTH} (few levels: {factor.n_levels} of {factor.name})"
@@ -206,7 +209,7 @@ def _of_both(fit: Fit, moved: Mapping[str, np.ndarray]) -> list[str]:
 
 
 def _expected(fit: Fit) -> dict[str, tuple[float, float]]:
-    """Central 95 % of each parameter, and of the ICC, under the prior."""
+    """Return the central 95 % of each parameter, and of the ICC, under the prior."""
     with np.errstate(all="ignore"):  # a wide prior may overflow
         drawn = draw_parameters(fit.design, fit.priors, _PRIOR_DRAWS, seed=0)
         posterior = label_draws(fit.design, {name: values[None] for name, values in drawn.items()})
@@ -224,7 +227,7 @@ def _shifts(
     followed: Mapping[str, np.ndarray],
     plan: tuple[Mapping[str, np.ndarray], tuple[float, ...], int | None],
 ) -> xr.Dataset:
-    """Mean and sd of each quantity under each component to each power."""
+    """Return mean and sd of each quantity under each component to each power."""
     components, alphas, seed = plan
     values = np.stack([column.ravel() for column in followed.values()])
     shape = (len(components), len(alphas))
@@ -235,7 +238,7 @@ def _shifts(
         for a, alpha in enumerate(alphas):
             scaled, weights = values, np.full(values.shape[1], 1 / values.shape[1])
             if alpha != 1:
-                # ArviZ takes what is divided by: weights are proportional to exp(-ary).
+                # ArviZ takes the negative logarithm: weights are proportional to exp(-ary).
                 log_weights, k = array_stats.psislw((1 - alpha) * density.ravel())
                 khat[c, a], weights = float(k), np.exp(log_weights)
                 again = _again(fit, component, alpha, int(seeds[c, a])) if k > MAX_KHAT else None
@@ -257,7 +260,7 @@ def _shifts(
 
 
 def _again(fit: Fit, component: str, alpha: float, seed: int) -> Fit | None:
-    """The fit under a prior to a power; None for the likelihood, and where the power leaves the family."""
+    """Fit again under a prior raised to a power; None for the likelihood, or if the power is not in a known family."""
     if component == LIKELIHOOD:
         return None
     try:
@@ -272,7 +275,7 @@ def scaled_priors(priors: PriorSet, component: str, alpha: float) -> PriorSet:
     Raises
     ------
     PriorError
-        The power is no prior of a known family.
+        The power is not a prior of a known family.
     """
     entries = tuple(
         replace(entry, prior=power_prior(entry.prior, alpha))
@@ -284,7 +287,7 @@ def scaled_priors(priors: PriorSet, component: str, alpha: float) -> PriorSet:
 
 
 def _component_of(parameter: str) -> str:
-    """`sd_Subject` of `sd_Subject[Days]`; a factor's own name may have brackets, so that the last pair counts."""
+    """Return `sd_Subject` for `sd_Subject[Days]`; a factor's name may have brackets, so that the last pair counts."""
     if parameter.startswith("share_"):
         return SHARES
     if parameter.startswith((f"{BETA}[", "sd_")) and parameter.endswith("]"):

@@ -1,4 +1,4 @@
-"""Predictions for rows of a table: for these levels, for a typical one, for the population."""
+"""Predictions for rows of a table: for their own levels, for a typical level, or for the population."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -46,13 +46,13 @@ def predict(
 
     With eta = offset + X beta and u = sum_f z' b_f, inverse link m:
 
-    - `conditional`: E(y | b) = m(eta + u), b the level's own: these pupils, this school;
-    - `typical`: m(eta), all b zero: the middle level. Under a link that bends it is not the mean of any population;
+    - `conditional`: E(y | b) = m(eta + u), b the effects of the row's own level: these pupils, this school;
+    - `typical`: m(eta), all b zero: the middle level. Under a nonlinear link it is not the mean of any population;
     - `marginal`: E_b m(eta + u), b ~ N(0, Sigma) integrated out exactly or to 1e-8 (`model.expectation`): a member of
       a level drawn at random, the average over the population of levels.
 
     All three agree in the mean for normal responses with the identity link. Under a logit link marginal probabilities
-    lie nearer to 1/2 than typical ones: by about 1 / sqrt(1 + 0.346 Var(u)) on the logit scale (Zeger, Liang & Albert
+    are nearer to 1/2 than typical ones: by about 1 / sqrt(1 + 0.346 Var(u)) on the logit scale (Zeger, Liang & Albert
     1988, Biometrics 44:1049).
 
     Parameters
@@ -60,54 +60,54 @@ def predict(
     fit
         A fit by any engine.
     data
-        A table with the predictors, passed through the same specification; the fit's own rows if left out. Factors that
-        are not conditional need no column. Without the columns of known standard errors or of trials there are no new
-        responses.
+        A table with the predictors, passed through the same specification; by default the fit's own rows. Factors that
+        are not conditional need no column. Without the columns of known standard errors or of trials, no new responses
+        are drawn.
     kind
         One of the three; or one per factor, `{"batch": "conditional", "batch:cask": "marginal"}`: factors that are not
         named are conditional.
     new_levels
-        What a level is that the model has not seen, where it is conditional: `error` refuses it, `sample` draws its
-        effects from the population, independently for each new level, `population` sets them to zero. New levels with
-        relatives among the model's (`cov`) are drawn given those, together, or set to what those say on average.
+        How to treat a level that is not in the fit, for conditional factors: `error` refuses it, `sample` draws its
+        effects from the population, independently for each new level, `population` sets them to zero. New levels that
+        are related to levels of the fit (`cov`) are drawn jointly given those, or set to their conditional mean.
     draws
-        How many posterior draws to predict from, spread evenly over each chain; all if left out. Of many rows a few
+        How many posterior draws to predict from, evenly spaced within each chain; all by default. For many rows a few
         hundred are enough.
     seed
-        Repeats the draws of new levels and responses.
+        Makes the draws of new levels and responses reproducible.
 
     Returns
     -------
     xarray.Dataset
-        On the scale of the response but where said otherwise. The predictors are coordinates along obs; one that is
-        called like a dimension or a variable here has `_column` added to its name. Where some row is of a cell of
-        crossed categories that no row of the data informs, the coordinate `unobserved_cell` says which.
-        `attrs["offset"]` says what the offset of the rows is, where the model has one.
+        On the scale of the response unless stated otherwise. The predictors are coordinates along obs; one that has the
+        name of a dimension or a variable here has `_column` added to its name. If a row is in a cell of crossed
+        categories without any observation, the coordinate `unobserved_cell` marks it. `attrs["offset"]` states the
+        offset of the rows, if the model has one.
 
         - `expectation` (chain, draw, obs), the mean; for a binomial response that of one trial, a probability; for an
           ordinal one (chain, draw, obs, category), the probability of each category;
-        - `linear_predictor` (chain, draw, obs), on the scale of the link: offset + X beta + u, where u leaves out what
-          is typical or integrated out;
+        - `linear_predictor` (chain, draw, obs), on the scale of the link: offset + X beta + u, where u leaves out
+          factors that are typical or marginal;
         - `response` (chain, draw, obs), new responses: counts of successes; codes of categories, from 0, whose labels
           are in its `attrs["categories"]`, in the order of the codes. Marginal responses of two rows are of two
-          different levels. It is left out where a new response would need a known standard error
-          or a number of trials that the table does not have; `attrs["no_response"]` says so.
+          different levels. It is left out if a new response would need a known standard error
+          or a number of trials that the table does not have, as stated in `attrs["no_response"]`.
 
-    Draws are worked out some at a time; what is returned takes 8 bytes x draws x rows x variables.
+    Draws are computed some at a time; the result takes 8 bytes x draws x rows x variables.
 
     Raises
     ------
     DataError
         A predictor is missing; a level or category is new; a marginal mean under the inverse link.
     SpecError
-        Another kind; a factor the model does not have; a number of draws that there are not.
+        An unknown kind; a factor the model does not have; a number of draws that the fit does not have.
     EngineError
-        So many draws of so many rows do not fit into memory.
+        The draws of all rows do not fit into memory.
 
     Warns
     -----
     DataWarning
-        A row of a cell that no row of the data informs: its coefficients were left out of the model.
+        A row is in a cell without any observation: its coefficients were left out of the model.
 
     Examples
     --------
@@ -140,12 +140,12 @@ def _predicted(fit: Fit, rows: Rows, marginal: Collection[str], seed: int | None
         8.0 * total * n * (1 + categories + (not lacking)),
         wrong="the draws of the predictions do not fit into memory",
         got=f"{total} draws x {n} rows x {1 + categories + (not lacking)} numbers",
-        do="ask for fewer by draws=, or predict for some of the rows at a time",
+        do="use fewer draws by draws=, or predict for some of the rows at a time",
     )
     shapes = {"expectation": (total, n, categories) if categories > 1 else (total, n), "linear_predictor": (total, n)}
     shapes |= {} if lacking else {"response": (total, n)}
     found = {name: np.empty(shape) for name, shape in shapes.items()}
-    # One stream for all pieces, independent ones for what is drawn.
+    # One stream for all pieces, and independent streams for effects and responses.
     effects, integrated, responses = (np.random.default_rng(child) for child in seed_sequence(seed).spawn(3))
     at = 0
     for some, _ in pieces_of(draws, n * categories, None):
@@ -168,9 +168,9 @@ def _thinned(fit: Fit, draws: int) -> Fit:
     chains, most = sizes["chain"], sizes["chain"] * sizes["draw"]
     if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or not 1 <= draws <= most:
         raise SpecError(
-            "draws is how many of the posterior draws to predict from",
+            "draws must be the number of posterior draws to predict from",
             got=repr(draws),
-            allowed=f"a whole number from 1 to {most}",
+            allowed=f"an integer from 1 to {most}",
             do="leave it out for all of them",
         )
     chosen = np.linspace(0, sizes["draw"] - 1, -(-int(draws) // chains)).round().astype(int)
@@ -180,7 +180,7 @@ def _thinned(fit: Fit, draws: int) -> Fit:
 
 
 def _lacking(design: Design, rows: Rows) -> str:
-    """What a new response would need that the rows do not have; empty for nothing."""
+    """Return what the rows lack that a new response needs; empty if nothing."""
     if design.spec.se and rows.se is None:
         return f"known standard errors, column {design.spec.se!r}"
     if design.spec.response_term.trials and rows.trials is None:
@@ -189,7 +189,7 @@ def _lacking(design: Design, rows: Rows) -> str:
 
 
 def _kinds(design: Design, kind: Kind | Mapping[str, Kind]) -> dict[str, Kind]:
-    """What becomes of each factor."""
+    """Return the kind of prediction for each factor."""
     names = [factor.name for factor in design.factors]
     given = dict(kind) if isinstance(kind, Mapping) else dict.fromkeys(names, kind)
     for name in given:
@@ -226,7 +226,7 @@ def _labelled(fit: Fit, rows: Rows, found: Mapping[str, np.ndarray], kinds: Mapp
         values = rows.frame[name]
         number = pd.api.types.is_numeric_dtype(values)
         free = answer_name(name, {*coords, *variables, "category", "unobserved_cell"})
-        # Numbers that the formula reads as categories make no curve.
+        # Numbers that the formula treats as categories are not drawn as a curve.
         about = {"long_name": name} | ({} if is_number(fit.design, name) else {"kind": "category"})
         coords[free] = (OBS, values.to_numpy() if number else values.astype(object).to_numpy(), about)
     if rows.unobserved is not None:

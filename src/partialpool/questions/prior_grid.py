@@ -1,4 +1,4 @@
-"""The same model under many priors: a study of full refits, side by side, that resumes where it was stopped."""
+"""A study of the same model under many priors: full refits side by side, resumed after an interruption."""
 
 import json
 import warnings
@@ -42,7 +42,7 @@ _LEVELS: Final = (0.05, 0.5, 0.95)
 
 @dataclass(frozen=True)
 class _Task:
-    """What one cell needs beside what all cells share."""
+    """What one cell needs in addition to what all cells share."""
 
     spec: ModelSpec
     engine: str
@@ -52,16 +52,16 @@ class _Task:
 
 @dataclass(frozen=True, eq=False)
 class _Answers:
-    """What is left of a cell's fit.
+    """The results of a cell's fit.
 
     Attributes
     ----------
     draws
-        By quantity, (chains, draws); None where there is no fit.
+        Draws by quantity, (chains, draws); None if there is no fit.
     good
-        Whether the diagnostics are.
+        Whether the diagnostics are good.
     troubles
-        What went wrong: with the fit; with a quantity, which is then missing; with keeping the fit.
+        What failed: the fit; a quantity, which is then missing; storing the fit.
     """
 
     draws: Mapping[str, np.ndarray] | None
@@ -87,55 +87,56 @@ def prior_grid(
     progressbar: bool = True,
     **settings: Any,
 ) -> xr.Dataset:
-    """Fit a model under every combination of some priors, and collect what each answer becomes.
+    """Fit a model under every combination of some priors, and collect the draws of each quantity.
 
     Parameters
     ----------
     model, data, family, link, se, cov, engine, missing
-        As for `fit`; priors that are not varied are the model's.
+        As for `fit`; priors that are not varied are those of the model.
     priors
         The priors to try, by parameter: `{"sd_Subject": [Prior(...), ...], "corr_Subject": [...]}`, all combinations;
         or a list of combinations, `[{"sd_Subject": Prior(...), "sigma": Prior(...)}, ...]`, of the same parameters.
-        Equal combinations are one.
+        Equal combinations are merged.
     quantities
-        More answers to follow, by name, as for `power_scale`. Parameters and the ICC are always followed. They are
-        asked where the fit is made, which is then dropped: a study takes no more memory than its answers.
+        Further quantities to follow, by name, as for `power_scale`. Parameters and the ICC are always followed. They
+        are computed in the process that makes the fit, which is then discarded: a study takes no more memory than its
+        results.
     folder
-        Where each fit is kept as soon as it is made, under a name that comes from data, model, priors, engine and
-        settings: a study with a seed that was stopped goes on from there, and one that is widened makes the new fits
-        alone. Each file is a fit for `load_fit`. Workers on other machines need to see the same folder.
+        Folder in which each fit is stored as soon as it is made, under a name derived from data, model, priors, engine
+        and settings: a study with a seed resumes after an interruption, and an extended study makes only the new fits.
+        Each file can be read by `load_fit`. Workers on other machines need access to the same folder.
     jobs
-        Processes (joblib's `n_jobs`; -1: one per core; 1: this one, whatever else is set). Inside
-        `joblib.parallel_config(...)` that backend is used: with `backend="dask"` the cluster of the present
+        Number of processes (joblib's `n_jobs`; -1: one per core; 1: this process, whatever else is set). Inside
+        `joblib.parallel_config(...)` that backend is used: with `backend="dask"` the cluster of the current
         `dask.distributed.Client`.
     seed
-        The same for every fit, so that fits differ by their priors; None draws one.
+        The same for every fit, so that fits differ only by their priors; None draws one.
     progressbar
-        Whether to show how many fits are made.
+        Whether to show how many fits are done.
     **settings
-        For `fit`: `draws`, `chains`, ...
+        Settings of `fit`: `draws`, `chains`, ...
 
     Returns
     -------
     xarray.Dataset
-        A variable per quantity, (prior, chain, draw), on the scale of the quantity. Coordinates along `prior`: its
-        label, the prior of each parameter that varies, and `good`, whether the fit's diagnostics are (a warning tells
-        if some are not). `prior_<quantity>` (prior, level): the prior's own 5, 50 and 95 % quantiles, for sds,
-        coefficients and other answers that have one. Fits that failed, and quantities that could not be answered,
-        are missing values, with a warning; attrs: `failed`, JSON of what went wrong by label.
+        One variable per quantity, (prior, chain, draw), on the scale of the quantity. Coordinates along `prior`: its
+        label, the prior of each parameter whose prior varies, and `good`, whether the fit's diagnostics are good (a
+        warning is given if some are not). `prior_<quantity>` (prior, level): the 5, 50 and 95 % quantiles of the prior,
+        for sds, coefficients and other quantities that have one. Fits that failed, and quantities that could not be
+        computed, are missing values, with a warning; attrs: `failed`, JSON of the errors by label.
 
     Raises
     ------
     PriorError
         No priors; a parameter the model does not have.
     SpecError
-        A setting that `fit` does not have; a quantity that is no function, or that cannot reach another process.
+        A setting that `fit` does not have; a quantity that is not a function, or cannot be sent to another process.
     DataError
         The table does not fit the model.
     EngineError
         Every fit failed.
     FileError
-        The folder cannot be made.
+        The folder cannot be created.
 
     Examples
     --------
@@ -148,7 +149,7 @@ def prior_grid(
     >>> study["sd_school[Intercept]"].median(("chain", "draw")).values.round(0)
     array([3., 5.])
     """
-    # 1. Everything that can be refused is refused before anything is fitted.
+    # 1. Check all arguments before anything is fitted.
     seed_sequence(seed)
     used = _settings(settings, int(seed_sequence(None).generate_state(1)[0]) if seed is None else int(seed))
     check_asked(quantities, do="write a name before each function")
@@ -159,7 +160,7 @@ def prior_grid(
     design = build_design(spec, data, missing=missing)
     cells = make_cells(spec, design, priors)
     store = None if folder is None else made_folder(folder, what="the study's folder", do="name another")
-    # 2. Each cell is fitted, or found in the folder, and reduced to its answers, in whichever process.
+    # 2. Fit each cell, or read it from the folder, and reduce it to its quantities, in any process.
     digest = table_digest(design.frame)
     engines = [_engine_for(cell.spec, design, used) if engine == "auto" else engine for cell in cells]
     tasks = [
@@ -170,17 +171,17 @@ def prior_grid(
     shared = (design.frame, options, store, dict(quantities))
     with progress_line("fitting under other priors", shown=progressbar) as line:
         found = _answered(tasks, shared, jobs, lambda done: line.count(done, len(cells)))
-    # 3. The answers side by side.
+    # 3. Put the results side by side.
     return _collected(cells, [found[at] for at in range(len(cells))], design, tuple(quantities))
 
 
 def _engine_for(spec: ModelSpec, design: Design, settings: Settings) -> str:
-    """Name the engine that `fit` would take: priors decide which apply, the design which is done sooner."""
+    """Name the engine that `fit` would use: the priors decide which engines apply, the design which is faster."""
     return weigh_engines(*choose_engine(spec), design, settings)[0].name
 
 
 def _settings(given: Mapping[str, Any], seed: int) -> Settings:
-    """Check the settings; a cell works on one core unless told otherwise, since others work beside it."""
+    """Check the settings; a cell uses one core unless `cores` is given, since other cells run in parallel."""
     known = {field.name for field in fields(Settings)}
     for name in given:
         if name not in known:
@@ -191,26 +192,26 @@ def _settings(given: Mapping[str, Any], seed: int) -> Settings:
 def _answered(
     tasks: list[_Task], shared: tuple[Any, ...], jobs: int, told: Callable[[int], None]
 ) -> dict[int, _Answers]:
-    """Work the tasks off side by side; by their place, in whatever order they end."""
+    """Run the tasks in parallel, and return their results by position, in whichever order they finish."""
     found: dict[int, _Answers] = {}
     work = (joblib.delayed(_answer)(at, task, *shared) for at, task in enumerate(tasks))
     here = {"backend": "sequential"} if jobs == 1 else {}
-    # Workers that are threads of this process change its filters and, side by side, leave them changed: ArviZ does.
+    # Workers that are threads of this process change its warning filters and may leave them changed, as ArviZ does.
     with warnings.catch_warnings():
         try:
             with joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", **here) as pool:
                 for kind in (PartialPoolWarning, RuntimeWarning):
-                    warnings.simplefilter("ignore", kind)  # the table's were given when the study began
+                    warnings.simplefilter("ignore", kind)  # warnings about the table were given when the study began
                 for at, answers in pool(work):
                     found[at] = answers
                     told(len(found))
-        except Exception as error:  # a worker was killed, a cluster went away: what came back until then is kept
+        except Exception as error:  # a worker was killed, a cluster was lost: results returned before that are kept
             return {at: found.get(at, _failed(error)) for at in range(len(tasks))}
     return found
 
 
 def _check_travels(asked: Mapping[str, Quantity]) -> None:
-    """Refuse a quantity that cannot reach another process: Dask would wait for it for ever."""
+    """Refuse a quantity that cannot be sent to another process, since Dask would wait for it indefinitely."""
     for name, ask in asked.items():
         try:
             cloudpickle.dumps(ask)
@@ -219,11 +220,11 @@ def _check_travels(asked: Mapping[str, Quantity]) -> None:
                 f"the quantity {name!r} cannot be sent to another process",
                 got=in_words(error),
                 allowed="a function whose own variables can be pickled",
-                do="leave open files, locks and the like out of it, or set jobs=1",
+                do="remove open files, locks and the like from it, or set jobs=1",
             ) from error
 
 
-def _answer(  # noqa: PLR0917 - joblib and Dask hand large arguments over once, if they stand by themselves
+def _answer(  # noqa: PLR0917 - joblib and Dask pass large arguments only once if they are separate arguments
     at: int,
     task: _Task,
     table: pd.DataFrame,
@@ -231,13 +232,13 @@ def _answer(  # noqa: PLR0917 - joblib and Dask hand large arguments over once, 
     store: Path | None,
     asked: Mapping[str, Quantity],
 ) -> tuple[int, _Answers]:
-    """Fit one cell, or read it, and ask; what went wrong comes back as text, so that the other cells go on."""
+    """Fit or read one cell and compute its quantities; errors are returned as text, so that other cells continue."""
     with _quiet():
         try:
             made, troubles = _made(task, table, options, store)
             draws, failed = follow_each(made, asked)
             good = made.digest.verdict.good
-        except Exception as error:  # of whatever kind: the other cells are worth having
+        except Exception as error:  # of any kind: the other cells are still useful
             return at, _failed(error)
     troubles += [f"the quantity {name!r} failed: {reason}" for name, reason in failed.items()]
     return at, _Answers(draws, good, tuple(troubles))
@@ -248,13 +249,13 @@ def _failed(error: Exception) -> _Answers:
 
 
 def _made(task: _Task, table: pd.DataFrame, options: Mapping[str, Any], store: Path | None) -> tuple[Fit, list[str]]:
-    """A cell's fit, from the folder or new, and then kept there; and what went wrong with that."""
+    """Return a cell's fit, read from the folder or made and stored there, and what failed in storing it."""
     kept = None if store is None else kept_fit(store, task.name, (options["chains"], options["draws"]))
     if kept is not None:
         return kept, []
     made = fit(task.spec, table, engine=task.engine, **options)
     if made.run.interrupted:
-        raise KeyboardInterrupt  # An engine that keeps the draws it has says so here; a study of such fits is none.
+        raise KeyboardInterrupt  # The engine kept the draws before an interruption; a study does not use such fits.
     if store is None:
         return made, []
     try:
@@ -266,7 +267,7 @@ def _made(task: _Task, table: pd.DataFrame, options: Mapping[str, Any], store: P
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Give no warnings in a process of one's own; filters belong to a process, so that threads leave them alone."""
+    """Suppress warnings in a separate process; filters belong to a process, so that threads do not change them."""
     if current_thread() is not main_thread():
         yield
         return
@@ -276,7 +277,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _collected(cells: list[Cell], found: list[_Answers], design: Design, asked: tuple[str, ...]) -> xr.Dataset:
-    """Put the answers side by side."""
+    """Put the results of all cells side by side."""
     troubles = {
         cell.label: "; ".join(answers.troubles) for cell, answers in zip(cells, found, strict=True) if answers.troubles
     }
@@ -302,7 +303,7 @@ def _collected(cells: list[Cell], found: list[_Answers], design: Design, asked: 
 
 
 def _warn(cells: list[Cell], found: list[_Answers]) -> None:
-    """Say how many fits failed, how many cells lack an answer, how many fits are doubtful, each with an example."""
+    """Warn how many fits failed, how many cells lack a quantity, how many fits are doubtful, each with an example."""
     failed = [answers.troubles[0] for answers in found if answers.draws is None]
     partly = [answers.troubles[0] for answers in found if answers.draws is not None and answers.troubles]
     pairs = zip(cells, found, strict=True)
@@ -321,7 +322,7 @@ def _warn(cells: list[Cell], found: list[_Answers]) -> None:
 
 
 def _side_by_side(found: list[_Answers], shape: tuple[int, ...], asked: tuple[str, ...]) -> dict[str, Any]:
-    """Answers as variables (prior, chain, draw); a parameter that is one number throughout was never free."""
+    """Return quantities as variables (prior, chain, draw), without parameters that are constant, since not free."""
     names = dict.fromkeys(name for answers in found for name in answers.draws or {})
     nothing = np.full(shape, np.nan)
     out = {}
@@ -334,8 +335,8 @@ def _side_by_side(found: list[_Answers], shape: tuple[int, ...], asked: tuple[st
 
 
 def _own_quantiles(cells: list[Cell], design: Design, names: Iterable[str]) -> dict[str, Any]:
-    """Quantiles of the priors themselves, `prior_<answer>` (prior, level), of those answers that have one."""
-    # Of one varying effect, the share of the groups is that of the factor.
+    """Return quantiles of the priors, `prior_<quantity>` (prior, level), of those quantities that have one."""
+    # With a single varying effect, the prior of the ICC is that of its factor.
     alone = len(design.factors) == 1 and len(design.factors[0].names) == 1
     shares = {f"{ICC}[{design.factors[0].name}]": ICC} if alone else {}
     # The intercept's prior is at the predictors' means, the intercept itself at their zeros.

@@ -1,4 +1,4 @@
-"""What the priors say of data, before any is seen: parameters, responses, and their course along a predictor."""
+"""Prior predictive distributions: parameters, responses, and their course along a predictor."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -30,7 +30,7 @@ from partialpool.spec.options import as_spec
 __all__ = ["MOST", "prior_predictive", "prior_predictive_of"]
 
 MOST = 0.5
-"""Share of implausible replicates that gives a warning."""
+"""Share of implausible replicates above which a warning is given."""
 
 
 def prior_predictive(
@@ -54,16 +54,16 @@ def prior_predictive(
     model, data, family, link, priors, se, cov, missing
         As for `fit`.
     along
-        The numeric predictor along which to follow the variance of a response and the lines of new levels: a column,
+        The numeric predictor along which to compute the variance of a response and the lines of new levels: a column,
         `"Days"`, for 25 values over its range in the rows; or values, `{"Days": [0, 5, 9]}`, with one value for each
-        other predictor that is to be held elsewhere, `{"Days": [0, 5, 9], "sex": "F"}`. Numeric predictors that are
-        not named are held at their means, categories at their first; the offset follows from its columns, so that
-        `{"Days": [0, 5, 9], "exposure": 1}` asks per unit of exposure. Left out: the numeric predictor whose slope
-        varies over groups, where there is exactly one. `{}`: none.
+        other predictor that is to be fixed elsewhere, `{"Days": [0, 5, 9], "sex": "F"}`. Numeric predictors that are
+        not named are fixed at their means, categories at the first one; the offset follows from its columns, so that
+        `{"Days": [0, 5, 9], "exposure": 1}` gives results per unit of exposure. By default, the numeric predictor whose
+        slope varies over groups, if there is exactly one. `{}`: none.
     draws
-        How many.
+        Number of draws.
     seed
-        Repeats the draws.
+        Makes the draws reproducible.
 
     Returns
     -------
@@ -73,22 +73,21 @@ def prior_predictive(
         - `prior`: the variables of a posterior; `prior_predictive`: the response; `observed_data`; codes of categories
           have their labels in `attrs["categories"]`;
         - `derived`: `icc` (chain, draw, factor) and `sd` (chain, draw), of responses given the fixed effects, averaged
-          over the rows, as the prior has them (left out where the response has no variance);
-        - `outlook`, where there is a predictor to follow: `variance` (chain, draw, predictor), Var(y | x) in squared
-          units of the linear predictor, defined as in `variance_function` (left out where there is none);
+          over the rows, under the prior (left out if the response has no variance);
+        - `outlook`, if there is a predictor to follow: `variance` (chain, draw, predictor), Var(y | x) in squared
+          units of the linear predictor, defined as in `variance_function` (left out if there is none);
           `level_line` (chain, draw, predictor), the mean of the response at a new level of every factor, drawn with
-          the parameters of that draw; `typical_line`, that at a level whose effects are 0; of an ordinal response
-          lines are the linear predictor. Its attrs say where other predictors are held, and the offset.
-
-        attrs: `implausible`, the share of replicates where no data of this kind can be, and `implausible_means`. More
-        than half of them give a warning.
+          the parameters of that draw; `typical_line`, the same at a level whose effects are 0; for an ordinal response
+          lines are the linear predictor. Its attrs state the values of other predictors, and the offset.
+        attrs: `implausible`, the share of replicates that are implausible for data of this kind, and
+        `implausible_means`, what that means. A share above one half gives a warning.
 
     Raises
     ------
     DataError
-        The table does not fit the model; `along` names a column that the model does not read, or of categories.
+        The table does not fit the model; `along` names a column that the model does not use, or a categorical one.
     EngineError
-        So many draws of so many rows do not fit into memory.
+        The draws of all rows do not fit into memory.
 
     Examples
     --------
@@ -106,7 +105,7 @@ def prior_predictive(
     share, means = tree.attrs["implausible"], tree.attrs["implausible_means"]
     if share > MOST:
         warn(
-            f"the priors put {100 * share:.0f} % of their mass on {means}: look at pp.priors(...), and tighten them",
+            f"the priors put {100 * share:.0f} % of their mass on {means}: check pp.priors(...), and tighten them",
             DataWarning,
         )
     return tree
@@ -115,7 +114,7 @@ def prior_predictive(
 def prior_predictive_of(
     design: Design, priors: PriorSet, *, along: Along = None, draws: int = 1000, seed: int | None = None
 ) -> xr.DataTree:
-    """Answer `prior_predictive` for a design that is built, without its warning."""
+    """Return `prior_predictive` for an existing design, without the warning."""
     _check_size(design, draws)
     course = read_course(design, along)
     parameter_seed, response_seed, level_seed = seed_sequence(seed).spawn(3)
@@ -146,22 +145,22 @@ def prior_predictive_of(
 
 def _check_size(design: Design, draws: int) -> None:
     if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:
-        raise SpecError("draws is a whole number from 1", got=repr(draws), allowed="1, 2, ...", do="change draws")
+        raise SpecError("draws must be a positive integer", got=repr(draws), allowed="1, 2, ...", do="change draws")
     effects = sum(factor.n_levels * len(factor.names) for factor in design.factors)
     check_fits(
         8.0 * draws * (design.n_rows + effects),
         wrong="the draws of responses and group effects do not fit into memory",
         got=f"{draws} draws x ({design.n_rows} rows + {effects} effects)",
-        do="keep fewer draws: draws x (rows + effects) x 8 bytes is what they take",
+        do="use fewer draws: they take draws x (rows + effects) x 8 bytes",
     )
 
 
 def _replicates(design: Design, draws: Draws, seed: np.random.SeedSequence) -> tuple[np.ndarray, float, str]:
-    """Draw responses, (draws, rows), some draws at a time; the share that is implausible, and what that means."""
+    """Draw responses, (draws, rows), some draws at a time; return also the implausible share, and what it means."""
     rows, rng, support = own_rows(design), np.random.default_rng(seed), design.spec.family_record.support
     total = len(next(iter(draws.values())))
     out, share, means, at = np.empty((total, design.n_rows)), 0.0, "", 0
-    # A wide prior on a log scale may overflow: that is its message.
+    # A wide prior on a log scale may overflow, which counts as implausible.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         # One stream for all pieces: what is drawn does not depend on their size.
         for piece, _ in pieces_of(draws, design.n_rows, None):
@@ -177,7 +176,7 @@ def _replicates(design: Design, draws: Draws, seed: np.random.SeedSequence) -> t
 
 
 def _derived(prior: xr.Dataset, design: Design) -> xr.Dataset | None:
-    """ICC and sd of a response, per prior draw; None where there are none."""
+    """Return ICC and sd of a response, per prior draw; None if there are none."""
     try:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             check_finite_variance(design, prior)

@@ -1,4 +1,4 @@
-"""Randomised quantile residuals: where each response lies in its own predictive distribution."""
+"""Randomised quantile residuals: the position of each response in its predictive distribution."""
 
 from collections.abc import Iterable
 from typing import Any, Literal
@@ -25,11 +25,11 @@ from partialpool.spec.terms import factor_columns
 __all__ = ["quantile_residuals"]
 
 _SMALLEST = np.finfo(float).tiny
-"""Of a tail: a response further out has a residual of 37.5 sds."""
+"""Smallest tail probability: a response further out has a residual of 37.5 sds."""
 
 
 def quantile_residuals(fit: Fit, *, levels: Literal["same", "new"] = "same", seed: int | None = None) -> xr.Dataset:
-    """Work out each row's quantile in its own predictive distribution, uniform where the model is right.
+    """Compute each row's quantile in its own predictive distribution, uniform if the model is right.
 
     For each row i, with the posterior predictive distribution of a new response of that row,
 
@@ -44,32 +44,31 @@ def quantile_residuals(fit: Fit, *, levels: Literal["same", "new"] = "same", see
     fit
         A fit by any engine.
     levels
-        `same`: each row is predicted given the effects of its own levels. These have seen the row: where a level has
-        few rows, u lies nearer to 1/2 than it should, and an effect of each row, `(1 | row)`, leaves nothing to see.
-        `new`: effects of every factor are drawn anew from their population, one set a draw; residuals of one level are
-        then correlated, and each by itself is uniform.
+        `same`: each row is predicted given the effects of its own levels. These were estimated from the row itself: if
+        a level has few rows, u is nearer to 1/2 than it should be, and with an effect for each row, `(1 | row)`,
+        residuals show nothing. `new`: effects of every factor are drawn anew from their population, one set per draw;
+        residuals of one level are then correlated, while each by itself is uniform.
     seed
-        Repeats U, and the new effects. U goes with the row's content: the order of rows does not change it.
+        Makes U and the new effects reproducible. U depends on the content of the row, not on the order of rows.
 
     Returns
     -------
     xarray.Dataset
         By obs:
 
-        - `u`, from 0 to 1, and `z`, the same on the scale of a standard normal;
+        - `u`, from 0 to 1, and `z`, the same on the standard normal scale;
         - `expected`, the posterior mean of the response, in its units; binomial: the share of successes; ordinal: the
           mean number of the category, from 1.
 
-        Predictors and levels are coordinates along obs; one that is called like a variable here has `_column` added
-        to its name. Another column of the table can be added for a picture:
+        Predictors and levels are coordinates along obs; one that has the name of a variable here has `_column` added
+        to its name. Another column of the table can be added for a plot:
         `residuals.assign_coords(age=("obs", data["age"].loc[residuals["obs"]]))`.
-
-        attrs: `family`, `response`, `levels`, `expected`, what that is the mean of.
+        attrs: `family`, `response`, `levels`; `expected`, which states what `expected` is the mean of.
 
     Raises
     ------
     DataError
-        Another value of `levels`; new levels where levels have a known covariance.
+        Another value of `levels`; `new` if levels have a known covariance.
 
     Examples
     --------
@@ -105,12 +104,12 @@ def quantile_residuals(fit: Fit, *, levels: Literal["same", "new"] = "same", see
 
 
 def _number_of_category(mean: np.ndarray) -> np.ndarray:
-    """Means, (draws, rows), as they are; of categories' probabilities (draws, rows, categories) the mean number."""
+    """Return means (draws, rows) unchanged; for category probabilities (draws, rows, categories) the mean number."""
     return mean if mean.ndim == 2 else mean @ np.arange(1, mean.shape[2] + 1)
 
 
 def _uniform_of_rows(design: Design, rng: np.random.Generator) -> np.ndarray:
-    """A uniform number for each row, (rows,), that follows the row wherever it stands in the table."""
+    """Return a uniform number for each row, (rows,), which does not depend on the row's position in the table."""
     columns = design.frame[sorted(design.frame.columns, key=str)]
     order = np.argsort(pd.util.hash_pandas_object(columns, index=False).to_numpy(), kind="stable")
     out = np.empty(design.n_rows)
@@ -119,7 +118,7 @@ def _uniform_of_rows(design: Design, rng: np.random.Generator) -> np.ndarray:
 
 
 def _coordinates(design: Design, taken: dict[str, Any]) -> dict[str, Any]:
-    """Predictors and levels by row; numbers that the formula reads as categories, and levels, are categories."""
+    """Return predictors and levels by row; levels, and numbers that the formula treats as such, are categorical."""
     spec = design.spec
     coords: dict[str, Any] = {OBS: (OBS, design.rows)}
     of_levels = {column for name in spec.factors for column in factor_columns(name)}
@@ -141,6 +140,6 @@ def _coordinates(design: Design, taken: dict[str, Any]) -> dict[str, Any]:
 
 
 def _of_categories(order: Iterable[object]) -> dict[str, Any]:
-    """What the coordinate of a category knows of itself: its values in the model's order, where it has one."""
+    """Return the attributes of a categorical coordinate: its values in the model's order, if it has one."""
     known = [str(value) for value in order]
     return {"kind": "category"} | ({"categories": known} if known else {})

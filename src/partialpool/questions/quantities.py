@@ -1,4 +1,4 @@
-"""The answers that a sensitivity study follows: every parameter, the ICC, and what else is asked for."""
+"""The quantities that a sensitivity study follows: every parameter, the ICC, and those that the user adds."""
 
 import contextlib
 from collections.abc import Callable, Mapping
@@ -28,19 +28,19 @@ _FEWEST: Final = 100
 _TAKEN: Final = frozenset({"prior", "level", "chain", "draw", "good", "quantity"})
 
 Quantity = Callable[[Fit], xr.DataArray]
-"""From a fit to labelled draws, dims (chain, draw, ...)."""
+"""A function from a fit to labelled draws, dims (chain, draw, ...)."""
 NOTHING_MORE: Final[Mapping[str, Quantity]] = MappingProxyType({})
 
 
 def follow(fit: Fit, asked: Mapping[str, Quantity]) -> dict[str, np.ndarray]:
-    """Return the draws of every quantity by name, (chains, draws): `sd_Subject[Days]`, `icc[Subject]`, what is asked.
+    """Return the draws of every quantity by name, (chains, draws): `sd_Subject[Days]`, `icc[Subject]`, the user's.
 
     Parameters
     ----------
     fit
         A fit.
     asked
-        More quantities, by name. What does not vary from draw to draw is left out.
+        Further quantities, by name. Those that do not vary from draw to draw are left out.
 
     Raises
     ------
@@ -55,15 +55,15 @@ def follow(fit: Fit, asked: Mapping[str, Quantity]) -> dict[str, np.ndarray]:
 
 
 def follow_each(fit: Fit, asked: Mapping[str, Quantity]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Return as `follow`, one quantity at a time: those that fail come back by name with the reason, the others stay.
+    """Do as `follow`, one quantity at a time; return the draws, and the reason of each failure by name.
 
-    What does not vary from draw to draw stays too: under another prior it may.
+    Quantities that do not vary from draw to draw are kept too, since under another prior they may.
     """
     out, failed = _always(fit), {}
     for name, ask in asked.items():
         try:
             out |= _asked(fit, name, ask, out)
-        except Exception as error:  # a quantity is anybody's function
+        except Exception as error:  # a quantity is a function of the user's
             failed[name] = in_words(error)
     return out, failed
 
@@ -83,12 +83,12 @@ def in_words(error: Exception) -> str:
 
 
 def check_quantities(asked: Mapping[str, Quantity]) -> None:
-    """Refuse what can be seen to be wrong without a fit.
+    """Refuse quantities that are invalid for any fit.
 
     Raises
     ------
     SpecError
-        A name that a dimension has; a quantity that is no function.
+        A name that a dimension has; a quantity that is not a function.
     """
     for name, ask in asked.items():
         if name in _TAKEN:
@@ -104,7 +104,7 @@ def weighted_moments(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarra
 
 
 def check_draws(fit: Fit) -> None:
-    """Refuse a fit with so few draws that weights of them cannot be judged.
+    """Refuse a fit with too few draws to judge their weights.
 
     Raises
     ------
@@ -114,7 +114,7 @@ def check_draws(fit: Fit) -> None:
     sizes = fit.posterior.sizes
     if sizes["chain"] * sizes["draw"] < _FEWEST:
         raise DataError(
-            "importance weights cannot be judged by so few draws",
+            "importance weights cannot be judged from so few draws",
             got=f"{sizes['chain']} chains of {sizes['draw']} draws",
             allowed=f"{_FEWEST} draws or more in all",
             do="fit with more draws",
@@ -122,7 +122,7 @@ def check_draws(fit: Fit) -> None:
 
 
 def _always(fit: Fit) -> dict[str, np.ndarray]:
-    """Parameters and, where there is one, the ICC."""
+    """Return the draws of all parameters and, if there is one, of the ICC."""
     top = {BETA, *(name for name, _ in fit.spec.family_record.parameters)}
     top |= {name for f in fit.design.factors for name in (sd_name(f.name), corr_name(f.name))}
     out: dict[str, np.ndarray] = {}
@@ -135,24 +135,24 @@ def _always(fit: Fit) -> dict[str, np.ndarray]:
 
 
 def _asked(fit: Fit, name: str, ask: Quantity, known: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """One quantity's columns, once they are what they should be."""
+    """Check one quantity and return its columns."""
     answer = ask(fit)
     if not isinstance(answer, xr.DataArray) or not {"chain", "draw"} <= set(answer.dims):
         raise _not_draws(name, answer)
     have, want = (tuple(of.sizes[d] for d in ("chain", "draw")) for of in (answer, fit.posterior))
     if have != want:
         raise SpecError(
-            f"the quantity {name!r} has other draws than its fit",
+            f"the quantity {name!r} has a different number of draws than its fit",
             got="{} chains of {} draws".format(*have),
             allowed="{} chains of {} draws".format(*want),
             do="keep every draw of the fit",
         )
     if not np.isfinite(answer.to_numpy()).all():
         raise SpecError(
-            f"the quantity {name!r} has draws that are no numbers",
+            f"the quantity {name!r} has draws that are not finite numbers",
             got=f"{int((~np.isfinite(answer.to_numpy())).sum())} of {answer.size}",
             allowed="finite draws",
-            do="leave out what is not defined in every draw",
+            do="leave out parts that are not defined in every draw",
         )
     added = _columns(name, answer)
     if set(added) & set(known):
@@ -188,6 +188,6 @@ def _columns(name: str, draws: xr.DataArray) -> dict[str, np.ndarray]:
         if square and not place[0] < place[1]:
             continue
         labels = ", ".join(str(draws[d].to_numpy()[p]) for d, p in zip(dims, place, strict=True))
-        # A copy, since a view would keep the whole array it was cut from.
+        # A copy, since a view would keep the whole array in memory.
         out[f"{name}[{labels}]" if labels else name] = values[(slice(None), slice(None), *place)].copy()
     return out

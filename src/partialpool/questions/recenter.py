@@ -1,4 +1,4 @@
-"""The covariance of intercepts and slopes at another origin of the predictor."""
+"""The covariance of intercepts and slopes with another origin of the predictor."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,37 +20,37 @@ __all__ = ["recenter"]
 def recenter(fit: Fit, /, factor: str | None = None, at: Mapping[str, Any] | None = None, **origin: Any) -> xr.Dataset:
     """Return the covariance of a factor's effects with the origin of a predictor moved.
 
-    With intercepts read off at x = c instead of x = 0, the effects' covariance is T Sigma T', T = [[1, c], [0, 1]]:
-    the slope keeps its variance, the intercept takes tau_0^2 + 2 c tau_01 + c^2 tau_1^2, and their covariance is
-    tau_01 + c tau_1^2, which vanishes at c* = -tau_01 / tau_1^2, where the intercept's variance is smallest. A
-    correlation of intercept and slope is a statement about where zero is.
+    With intercepts defined at x = c instead of x = 0, the effects' covariance is T Sigma T', T = [[1, c], [0, 1]]:
+    the slope keeps its variance, the intercept's variance becomes tau_0^2 + 2 c tau_01 + c^2 tau_1^2, and their
+    covariance is tau_01 + c tau_1^2, which vanishes at c* = -tau_01 / tau_1^2, where the intercept's variance is
+    smallest. The correlation of intercept and slope therefore depends on the choice of the origin.
 
     Parameters
     ----------
     fit
         A fit with a varying intercept and slope of one factor.
     factor
-        The factor; may be left out where only one has these slopes.
+        The factor; optional if only one has these slopes.
     at
-        New origins by the slopes' names, for names that are no keywords: `recenter(fit, at={"log(dose)": 0})`.
+        New origins by the slopes' names, for names that are not valid keywords: `recenter(fit, at={"log(dose)": 0})`.
     **origin
-        New origin of each predictor, by the slope's name: `recenter(fit, Days=4.5)`. Those not named stay. One of them
-        may have several, `recenter(fit, Days=numpy.linspace(-5, 10, 31))`, which `plot_recenter` draws.
+        New origin of each predictor, by the slope's name: `recenter(fit, Days=4.5)`. The origins of others stay. One
+        predictor may have several, `recenter(fit, Days=numpy.linspace(-5, 10, 31))`, which `plot_recenter` draws.
 
     Returns
     -------
     xarray.Dataset
         `covariance` and `correlation`, dims (chain, draw, effect, effect_bis); `sd` (chain, draw, effect); with several
         origins these have a dimension `origin` after draw, in the predictor's units, and attrs `along` names the
-        predictor. `uncorrelated_at` (chain, draw, slope): c* of each slope, in the predictor's units, with the others
-        left where they were. `sd_at_means` and `correlation_at_means`, as `sd` and `correlation`: with every
-        predictor's origin at its mean over the rows, where the priors are stated. `lowest` and `highest` (slope): the
-        predictor's range in the rows.
+        predictor. `uncorrelated_at` (chain, draw, slope): c* of each slope, in the predictor's units, with the origins
+        of the others unchanged. `sd_at_means` and `correlation_at_means`, as `sd` and `correlation`, with every
+        predictor's origin at its mean over the rows, the point at which the priors are stated. `lowest` and `highest`
+        (slope): the predictor's range in the rows.
 
     Raises
     ------
     DataError
-        No such factor or slope; no varying intercept; effects that share no correlation; an origin that is not finite
+        No such factor or slope; no varying intercept; effects without correlations; an origin that is not finite
         numbers; several origins of more than one predictor.
 
     Examples
@@ -114,7 +114,7 @@ def recenter(fit: Fit, /, factor: str | None = None, at: Mapping[str, Any] | Non
 
 
 def _check_slopes(factor: str, origin: Mapping[str, Any], effects: list[str], tangled: Mapping[str, set[str]]) -> None:
-    """Refuse predictors without a slope that varies with the intercept, and those that another effect reads too."""
+    """Refuse predictors without a slope correlated with the intercept, and those that another effect uses too."""
     missing = [name for name in origin if name not in effects or name == INTERCEPT]
     if missing:
         raise DataError(
@@ -126,7 +126,7 @@ def _check_slopes(factor: str, origin: Mapping[str, Any], effects: list[str], ta
     bound = [name for name in origin if name in tangled]
     if bound:
         raise DataError(
-            "another effect reads the same predictor: moving its zero would move more than the intercept",
+            "another effect reads the same predictor: moving its zero would change more than the intercept",
             got=f"{bound[0]!r} beside {', '.join(map(repr, sorted(tangled[bound[0]])))}",
             allowed="a predictor that one varying effect reads",
             do=f"fit the model with the predictor centred: I({bound[0]} - c)",
@@ -136,7 +136,7 @@ def _check_slopes(factor: str, origin: Mapping[str, Any], effects: list[str], ta
 def _moved(
     sigma: np.ndarray, effects: list[str], places: Mapping[str, np.ndarray], count: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Covariance, sds and correlations of the effects with zero elsewhere, (chains, draws, origins, effects, ...)."""
+    """Return covariance, sds and correlations at other origins, (chains, draws, origins, effects, ...)."""
     turn = np.broadcast_to(np.eye(len(effects)), (count, len(effects), len(effects))).copy()
     for name, values in places.items():
         turn[:, effects.index(INTERCEPT), effects.index(name)] = values
@@ -148,10 +148,10 @@ def _moved(
 
 
 def _named(at: Mapping[str, Any] | None, origin: Mapping[str, Any]) -> dict[str, Any]:
-    """Origins by the slopes' names, in whichever way they were given."""
+    """Return origins by the slopes' names, whether given by `at` or by keywords."""
     if at is not None and not isinstance(at, Mapping):
         raise DataError(
-            "at= names slopes",
+            "at= must be a mapping",
             got=repr(at),
             allowed="a mapping from the slopes' names to their origins",
             do='for a predictor that is called "at" write at={"at": 4.5}',
@@ -160,14 +160,14 @@ def _named(at: Mapping[str, Any] | None, origin: Mapping[str, Any]) -> dict[str,
 
 
 def _tangled(spec: ModelSpec, factor: str) -> dict[str, set[str]]:
-    """Slopes that read a predictor which another slope over the factor reads too (powers, interactions), by name."""
+    """Return slopes whose predictor another slope over the factor uses too (powers, interactions), by name."""
     terms = [slope for group in spec.groups if group.factor == factor for slope in group.slopes]
     shared = {t: {o for o in terms if o != t and set(columns_of(o)) & set(columns_of(t))} for t in terms}
     return {term: others for term, others in shared.items() if others}
 
 
 def _places(origin: dict[str, Any]) -> tuple[dict[str, np.ndarray], str | None]:
-    """Origins as arrays, (1,) or (origins,), and the predictor that has several, if any."""
+    """Return origins as arrays, (1,) or (origins,), and the predictor that has several, if any."""
     places = {}
     for name, value in origin.items():
         try:
@@ -176,7 +176,7 @@ def _places(origin: dict[str, Any]) -> tuple[dict[str, np.ndarray], str | None]:
             places[name] = np.empty(0)
         if places[name].ndim != 1 or not places[name].size or not np.isfinite(places[name]).all():
             raise DataError(
-                f"the origin of {name!r} is not a place on its axis",
+                f"the origin of {name!r} is not a value on its axis",
                 got=repr(value),
                 allowed="a finite number, or a list of them",
                 do="write for instance Days=4.5, or Days=[0, 4.5, 9]",
@@ -184,10 +184,10 @@ def _places(origin: dict[str, Any]) -> tuple[dict[str, np.ndarray], str | None]:
     several = [name for name, value in origin.items() if np.ndim(value) == 1]
     if len(several) > 1:
         raise DataError(
-            "the origins of two predictors cannot run at once",
+            "only one predictor may have several origins",
             got=", ".join(map(repr, several)),
             allowed="a list for one predictor, numbers for the others",
-            do="ask for each in turn",
+            do="call recenter for each in turn",
         )
     return places, several[0] if several else None
 

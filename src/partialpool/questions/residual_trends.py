@@ -1,4 +1,4 @@
-"""What a model leaves in its residuals: trends of single levels along a predictor."""
+"""Trends of single levels along a predictor that remain in a model's residuals."""
 
 import warnings
 from collections.abc import Iterator
@@ -35,26 +35,26 @@ DOUBTFUL = 0.05
 def residual_trends(
     fit: Fit, over: str, *, factor: str | None = None, data: Any = None, seed: int | None = None
 ) -> xr.Dataset:
-    """Ask whether residuals trend along a predictor within levels, more than the model lets them.
+    """Test whether residuals trend along a predictor within levels more than the model implies.
 
-    Per draw, e_i = (y_i - E(y_i | b)) / sd(y_i | b) is regressed on the predictor x within each level j. Where the
-    model holds, T = sum_j (sum_i (x_i - xbar_j) e_i)^2 / sum_i (x_i - xbar_j)^2 is a sum of J squares of unit variance.
+    Per draw, e_i = (y_i - E(y_i | b)) / sd(y_i | b) is regressed on the predictor x within each level j. If the model
+    is right, T = sum_j (sum_i (x_i - xbar_j) e_i)^2 / sum_i (x_i - xbar_j)^2 is a sum of J squares of unit variance.
     It is compared with T of a new response drawn from the same parameters (a posterior-predictive check of a realised
-    discrepancy: Gelman, Meng & Stern 1996, Statistica Sinica 6:733); p = P(T(new) >= T(y)). Such p-values lean towards
-    1/2: a small one means what it says.
+    discrepancy: Gelman, Meng & Stern 1996, Statistica Sinica 6:733); p = P(T(new) >= T(y)). Such p-values are drawn
+    towards 1/2, so that a small one can be taken at face value.
 
     Parameters
     ----------
     fit
         A fit by any engine.
     over
-        A numeric predictor: a column that the model reads; or any column of `data`.
+        A numeric predictor: a column that the model uses; or any column of `data`.
     factor
-        Its grouping factor; may be left out where there is only one.
+        Its grouping factor; optional if there is only one.
     data
-        The table the fit was made of, where the model does not read the column.
+        The table that was fitted, needed if the model does not use the column.
     seed
-        Repeats the new responses.
+        Makes the new responses reproducible.
 
     Returns
     -------
@@ -63,15 +63,14 @@ def residual_trends(
           logarithm) per unit of x; NaN where the predictor does not vary within the level;
         - `discrepancy`, `replicated` (chain, draw): T of the data and of new responses, without unit;
         - `p_value`;
-        - by obs: `residual`, posterior mean of y - E(y | b), `x` and `row_level`, for the picture.
-
-        attrs: `suggestion`, a formula with the trend in it, for the same family, empty where p is above 0.05 or the
-        model has it; `sentence`, the answer in words.
+        - by obs: `residual`, posterior mean of y - E(y | b), `x` and `row_level`, for the plot.
+        attrs: `suggestion`, a formula with this trend, for the same family, empty if p is above 0.05 or the model
+        already has it; `sentence`, the result in words.
 
     Raises
     ------
     DataError
-        No such factor or column; a column that is not numbers or nowhere varies within a level; an ordinal response.
+        No such factor or column; a column that is not numeric or varies within no level; an ordinal response.
 
     Examples
     --------
@@ -85,7 +84,7 @@ def residual_trends(
     chosen = design.factor_named(factor)
     if not design.spec.family_record.has_mean:
         raise DataError(
-            "ordered categories have no residual",
+            "an ordinal response has no residuals",
             got=f"family {design.spec.family!r}",
             allowed="a response with a mean",
             do="compare fits with and without the term by pp.compare",
@@ -114,19 +113,19 @@ def residual_trends(
 
 
 def _values(design: Design, over: str, data: Any) -> np.ndarray:
-    """Values of the predictor in the design's rows, (rows,)."""
+    """Return values of the predictor in the design's rows, (rows,)."""
     known = design.spec.expression_columns
     if over == design.response.name or (data is None and over not in known):
         raise DataError(
             "the model does not read this column as a predictor",
             got=repr(over),
             allowed=nearest(over, known) + "; any other column but the response, of the table given by data=",
-            do="pass the table the fit was made of as data=",
+            do="pass the table that was fitted as data=",
         )
     column = design.frame[over] if data is None else _from_table(design, over, data)
     if not pd.api.types.is_numeric_dtype(column):
         raise DataError(
-            f"{over!r} has categories: a trend goes along numbers",
+            f"{over!r} has categories: a trend needs a numeric predictor",
             got=f"values such as {column.iloc[0]!r}",
             allowed="a numeric column",
             do="name a numeric predictor",
@@ -139,7 +138,7 @@ def _from_table(design: Design, over: str, data: Any) -> pd.Series:
     missing = np.setdiff1d(design.rows, table.rows)
     if table.n_given != design.n_given or len(missing):
         raise DataError(
-            "this is not the table the fit was made of, or the column has missing values in its rows",
+            "this is not the table that was fitted, or the column has missing values in the fit's rows",
             got=f"{table.n_given} rows, {len(missing)} of the fit's rows without a value",
             allowed=f"the {design.n_given} rows of the fit's table, {over!r} complete in those used",
             do="pass the same table, in the same order",
@@ -148,7 +147,7 @@ def _from_table(design: Design, over: str, data: Any) -> pd.Series:
 
 
 def _residuals(fit: Fit, seed: int | None) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Residuals, those of new responses, and their sd, (draws, rows), some draws at a time."""
+    """Yield residuals, those of new responses, and their sd, (draws, rows), some draws at a time."""
     design, rows, family = fit.design, own_rows(fit.design), fit.design.spec.family_record
     scale = np.log if family.on_log_scale else np.asarray
     observed = scale(design.response.values)
@@ -156,12 +155,12 @@ def _residuals(fit: Fit, seed: int | None) -> Iterator[tuple[np.ndarray, np.ndar
         eta = linear_predictor(design, rows, some)
         new = scale(replicate(design, rows, eta, some, seed=child))
         mean, variance = family.residual_moments(given_of(design, rows, eta, some))
-        # A probability may round to 0 or 1, where nothing varies and nothing is left over.
+        # A probability may round to 0 or 1, at which the response does not vary and the residual is 0.
         yield observed - mean, new - mean, np.maximum(np.sqrt(variance), _SMALLEST_SD)
 
 
 def _suggestion(design: Design, over: str, factor: str, x: np.ndarray) -> str:
-    """The formula with intercept and slope varying over the factor; empty where they do, or it cannot be fitted."""
+    """Return the formula with intercept and slope varying over the factor; empty if the model has it or cannot."""
     spec = design.spec
     groups = [g for g in spec.groups if g.factor == factor]
     varies = any(over in columns_of(slope) for g in groups for slope in g.slopes)
@@ -189,7 +188,7 @@ def _suggestion(design: Design, over: str, factor: str, x: np.ndarray) -> str:
 
 
 def _term_of(spec: ModelSpec, over: str) -> str:
-    """The common term that reads the predictor, the one that varies within levels first; else the predictor itself."""
+    """Return the fixed term that uses the predictor, preferably varying within levels; else the predictor itself."""
     readers = [term for term in spec.common if columns_of(term)[:1] == (over,) and ":" not in term]
     return min(readers, key=lambda term: term.startswith("between("), default=quote_name(over))
 
@@ -235,4 +234,4 @@ def _sentence(fit: Fit, over: str, factor: str, p: float, suggestion: str) -> st
     if suggestion:
         return f"{found}: fit {suggestion}{fit.spec.beside_formula}."
     bend = f"I({quote_name(over)}**2)"
-    return f"{found}; no varying slope is left to add: look for a bend, such as {bend}, or for rows far off."
+    return f"{found}; no varying slope remains to be added: try a curve, such as {bend}, or check for outlying rows."

@@ -1,4 +1,4 @@
-"""Do the priors matter here? Power scaling, a study over priors of the sds, and two sentences."""
+"""Report on sensitivity to the priors: power scaling, a study over priors of the sds, and two sentences."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ from partialpool.tabulate import TextTable, number
 __all__ = ["SensitivityVerdict", "sensitivity_report"]
 
 _SCALES: Final = (0.25, 0.5, 1.0, 2.0, 4.0)
-"""Of the default prior's scale."""
+"""Multiples of the default prior's scale."""
 MOVES: Final = 0.5
-"""Posterior sds that an answer's median must range over to be said to move."""
+"""A quantity moves if its posterior median ranges over at least this many posterior sds."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -36,12 +36,12 @@ class SensitivityVerdict:
     power
         Power-scaling sensitivity.
     study
-        The study over priors of the sds, as `prior_grid` gives it; None where a refit is slow.
+        The study over priors of the sds, as returned by `prior_grid`; None if refits are slow.
     ranges
-        By answer: `lowest` and `highest` posterior median over the study and the fit itself, `sd`, the median of the
+        By quantity: `lowest` and `highest` posterior median over the study and the fit itself, `sd`, the median of the
         posterior sds, `moves`. Empty without a study.
     sentences
-        What moves and what does not.
+        Which quantities move and which do not.
     """
 
     power: PowerScaling
@@ -78,24 +78,24 @@ def sensitivity_report(
     seed: int | None = None,
     progressbar: bool = True,
 ) -> SensitivityVerdict:
-    """Ask whether the priors decide: by power scaling and, for the collapsed engine, by refits under other priors.
+    """Assess sensitivity to the priors by power scaling and, for the collapsed engine, by refits under other priors.
 
     The study gives the sds of all group effects HalfNormal, HalfStudentT(3) and Exponential priors at a quarter to
-    four times the default's scale, 15 fits; a fit with a joint prior gets five priors of the ICC, with three of the
-    total sd where that is free. An answer moves if its posterior median ranges over half a posterior sd.
+    four times the default's scale, 15 fits; for a fit with a joint prior it tries five priors of the ICC, with three of
+    the total sd if that is free. A quantity moves if its posterior median ranges over half a posterior sd.
 
     Parameters
     ----------
     fit
-        A fit with grouping factors. A NUTS fit is judged by power scaling alone: each refit would be compiled.
+        A fit with grouping factors. A NUTS fit is judged by power scaling alone, since each refit would be compiled.
     quantities
-        More answers to follow, by name, as for `power_scale`.
+        Further quantities to follow, by name, as for `power_scale`.
     jobs
-        Processes of the study.
+        Number of processes of the study.
     seed
-        Of the study.
+        Seed of the study.
     progressbar
-        Whether to show its progress.
+        Whether to show the progress of the study.
 
     Returns
     -------
@@ -132,7 +132,7 @@ def sensitivity_report(
 
 
 def _combinations(fit: Fit) -> list[dict[str, Prior]]:
-    """One family and one multiple of the default scales for all sds at a time; other joint priors for a joint one."""
+    """Return one family and multiple of the default scales for all sds at a time, or joint priors for a joint one."""
     if is_decomposed(fit.priors):
         return _joint_combinations(fit)
     defaults = default_priors(fit.design)
@@ -150,7 +150,7 @@ def _combinations(fit: Fit) -> list[dict[str, Prior]]:
 
 
 def _joint_combinations(fit: Fit) -> list[dict[str, Prior]]:
-    """Priors of the ICC from flat to opinionated, of the total sd at half to double its scale, and of the split."""
+    """Return priors of the ICC, flat to informative, of the total sd at half to double its scale, and of the split."""
     alike = [Prior("Beta", alpha=a, beta=b) for a, b in ((1, 1), (0.5, 0.5), (2, 2), (1, 3), (3, 1))]
     totals: list[dict[str, Prior]] = [{}]
     if TOTAL_SD in fit.priors:
@@ -166,7 +166,7 @@ def _joint_combinations(fit: Fit) -> list[dict[str, Prior]]:
 
 
 def _ranges(study: xr.Dataset, followed: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """Over the study and the fit itself: a prior of the user's own may lie far from all of the study's."""
+    """Return ranges over the study and the fit itself, since the user's prior may be far from all of the study's."""
     rows = {}
     for name, draws in followed.items():
         if name not in study:
@@ -179,12 +179,12 @@ def _ranges(study: xr.Dataset, followed: Mapping[str, np.ndarray]) -> pd.DataFra
 
 
 def _sentences(fit: Fit, power: PowerScaling, ranges: pd.DataFrame, moving: list[str]) -> tuple[str, str]:
-    """What moves, the ICC first, and with how many levels; what does not, fixed effects first."""
+    """State what moves, the ICC first, and with how many levels; then what does not, fixed effects first."""
     levels = ", ".join(f"{factor.n_levels} levels of {factor.name}" for factor in fit.design.factors)
     studied = len(ranges) > 0
     if not moving:
         tried = "with the priors that were tried, nor with" if studied else "with"
-        return f"No answer moves {tried} powers of its priors near 1.", f"With {levels} the data decide."
+        return f"No answer moves {tried} powers of its priors near 1.", f"With {levels} the data determine the answers."
     moving = sorted(moving, key=lambda name: not name.startswith("icc"))
     span = {str(n): (float(r["lowest"]), float(r["highest"])) for n, r in ranges.iterrows() if bool(r["moves"])}
     said = [
@@ -194,9 +194,9 @@ def _sentences(fit: Fit, power: PowerScaling, ranges: pd.DataFrame, moving: list
         for name in moving[:3]
     ]
     more = f", and {len(moving) - 3} more" if len(moving) > 3 else ""
-    # Data that say little about what moves leave it to the prior; others only hear it.
+    # If the data hardly inform what moves, the prior dominates; otherwise it is only influential.
     weak = power.frame["diagnosis"].reindex([moving[0]]).eq(STRONG_PRIOR).any()
-    role = "the prior decides" if weak else "the prior has a say"
+    role = "the prior dominates" if weak else "the prior is influential"
     first = f"{'; '.join(said)}{more}: with {levels} {role}."
     still = sorted((n for n in power.frame.index if n not in moving), key=lambda name: not name.startswith(BETA))
     if not still:

@@ -1,4 +1,4 @@
-"""How far each level is pulled towards the population, and why: no pooling, complete pooling, partial pooling."""
+"""Shrinkage of each level towards the population: no pooling, complete pooling and partial pooling."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -19,27 +19,27 @@ _LEVELS_AT_ONCE = 64
 
 
 def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = MappingProxyType({})) -> xr.Dataset:
-    """Return each level's estimates without, with complete and with partial pooling, and the weights of the data.
+    """Return each level's estimates with no, complete and partial pooling, and the weights of the level's own data.
 
-    Given theta, the effects of level j are B_j times what its own rows say, B_j = Sigma Z_j' V_j^-1 Z_j =
-    Sigma (G_j Sigma + sigma^2 I)^-1 G_j, G_j = Z_j'Z_j, V_j = Z_j Sigma Z_j' + sigma^2 I, with fixed effects and other
-    factors known: the identity is no pooling, 0 complete pooling. For a balanced varying intercept it is
-    n tau^2 / (n tau^2 + sigma^2).
+    Given theta, and with fixed effects and other factors known, the effects of level j are B_j times the estimates
+    from its own rows, B_j = Sigma Z_j' V_j^-1 Z_j = Sigma (G_j Sigma + sigma^2 I)^-1 G_j, G_j = Z_j'Z_j,
+    V_j = Z_j Sigma Z_j' + sigma^2 I: the identity is no pooling, 0 complete pooling. For a balanced varying intercept
+    it is n tau^2 / (n tau^2 + sigma^2).
 
-    An estimate is of the level where it stands. Predictors that change its effects (the sex in `age * sex` with a
-    varying slope of age) are at the level's own value, unless they vary within levels. All others are at one place for
-    all levels: numbers and the offset at their means, categories averaged over the rows. So a level's slope is that of
-    its own predictions, and two intercepts differ by what is not explained. Where zero is far from a predictor whose
-    slope varies (calendar years), effects are at its mean. `attrs` say where.
+    Estimates are at the level's own values of the predictors that change its effects (the sex in `age * sex` with a
+    varying slope of age), unless these vary within levels. All other predictors are at one value for all levels:
+    numbers and the offset at their means, categories averaged over the rows. So a level's slope is that of its own
+    predictions, and two intercepts differ by what the fixed effects do not explain. If zero is far from the values of a
+    predictor whose slope varies (calendar years), effects are at its mean. `attrs` state these values.
 
     Parameters
     ----------
     fit
         A fit of a normal response (gaussian or lognormal, identity link).
     factor
-        Its grouping factor; may be left out where there is only one.
+        Its grouping factor; optional if there is only one.
     at
-        One value by column, `{"sex": "Male"}`, for all levels, in place of where they stand.
+        One value by column, `{"sex": "Male"}`, for all levels, in place of the levels' own values.
 
     Returns
     -------
@@ -50,19 +50,19 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
         - by level and effect: `no_pooling`, least squares of the level's own rows, everything else at its posterior
           mean, and `no_pooling_se`, its standard error, sigma^2 at its posterior mean; NaN where the rows do not
           identify them;
-        - by effect, or by level and effect where levels stand at values of their own: `complete_pooling`, least squares
-          of all rows, groups ignored (0 for an effect that the fixed effects do not have), and `complete_pooling_se`,
-          which is too sure of itself;
+        - by effect, or by level and effect if levels have their own predictor values: `complete_pooling`, least squares
+          of all rows, ignoring the grouping (0 for an effect that is not among the fixed effects), and
+          `complete_pooling_se`, which is too small since it ignores the grouping;
         - by effect: `pooling_factor` of Gelman & Pardoe (2006), 1 - Var_j(E b_j) / E(Var_j b_j), where 1 is complete
           pooling;
-        - (chain, draw, level, effect): `partial_pooling`, what the fixed effects come to plus b;
+        - (chain, draw, level, effect): `partial_pooling`, the fixed effects at the level's predictor values plus b;
         - (chain, draw, level, effect, effect_bis): `weight`, B_j;
         - (chain, draw, effect, effect_bis): `covariance`, Sigma.
 
     Raises
     ------
     DataError
-        Another family; no such factor; `at` names a column that the model does not read, or whose effect varies.
+        Another family; no such factor; `at` names a column that the model does not use, or whose effect varies.
 
     Examples
     --------
@@ -115,7 +115,7 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
 
 
 def _weights(sigma: np.ndarray, gram: np.ndarray, sigma2: np.ndarray) -> np.ndarray:
-    """Sigma (G_j Sigma + sigma^2 I)^-1 G_j, (chains, draws, levels, effects, effects)."""
+    """Return Sigma (G_j Sigma + sigma^2 I)^-1 G_j, (chains, draws, levels, effects, effects)."""
     q = gram.shape[1]
     out = np.empty((*sigma.shape[:2], len(gram), q, q))
     noise = np.broadcast_to(sigma2, sigma.shape[:2])[:, :, None, None, None] * np.eye(q)
@@ -129,7 +129,7 @@ def _weights(sigma: np.ndarray, gram: np.ndarray, sigma2: np.ndarray) -> np.ndar
 
 
 def _pooling_factor(b: np.ndarray) -> np.ndarray:
-    """1 - Var_j(E b_j) / E(Var_j b_j) per effect, from draws (chains, draws, levels, effects)."""
+    """Return 1 - Var_j(E b_j) / E(Var_j b_j) per effect, from draws (chains, draws, levels, effects)."""
     of_means = b.mean(axis=(0, 1)).var(axis=0, ddof=1)
     mean_of = b.var(axis=2, ddof=1).mean(axis=(0, 1))
     return 1 - np.divide(of_means, mean_of, out=np.zeros_like(of_means), where=mean_of > 0)

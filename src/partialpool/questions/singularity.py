@@ -1,4 +1,4 @@
-"""Which effect or correlation the data do not support: singular fits, by a posterior that has no boundary problem."""
+"""Singular fits: which effects or correlations the data do not support, judged by the posterior."""
 
 import warnings
 from collections import Counter
@@ -32,19 +32,19 @@ from partialpool.spec.model import ModelSpec
 __all__ = ["singularity"]
 
 NEGLIGIBLE = 0.1
-"""An effect is near zero where it raises the variance of a level's mean by less than this: a design effect of 1.1."""
+"""An effect is near zero if it raises the variance of a level's mean by less than this: a design effect of 1.1."""
 EXTREME = 0.95
-"""A correlation beyond this, either way, is near +-1."""
+"""A correlation beyond this, of either sign, is near +-1."""
 ENOUGH = 0.1
-"""Posterior mass near +-1 that counts, where it is three times the prior's."""
+"""Posterior mass near +-1 that counts, if it is three times the prior's."""
 DOUBTFUL = 0.25
-"""Posterior mass near zero that counts where no score prefers the effect."""
+"""Posterior mass near zero that counts if the score does not prefer the model with the effect."""
 UNDECIDED = 0.01
-"""Posterior mass near zero from which on the model without the effect is scored."""
+"""Posterior mass near zero at or above which the model without the effect is scored."""
 UNDECIDED_ALONE = 0.1
-"""The same where there is no likelihood: more than this, and more than before the data, decides nothing."""
+"""The same if there is no likelihood: with more than this, and more than under the prior, the data are undecided."""
 LIKELY = 0.5
-"""Posterior mass near zero that counts where there is no likelihood to score the model without the effect."""
+"""Posterior mass near zero that counts if there is no likelihood to score the model without the effect."""
 _GRID = 200
 
 
@@ -65,30 +65,31 @@ class _Pair:
 
 
 def singularity(fit: Fit) -> xr.Dataset:
-    """Ask which varying effects and correlations the data support, and what simpler model is left.
+    """Determine which varying effects and correlations the data support, and advise a simpler model if there is one.
 
     An effect's contribution is its sd times the root mean square of its column: what it adds to the linear predictor.
-    Correlated effects are taken at the predictors' means, so that no answer depends on where zero is. A contribution is
-    near zero where a level's rows cannot distinguish it from their own noise: where it raises the variance of the
-    level's mean by less than a tenth, a design effect of 1.1. That is below sqrt(0.1 sum_j W_j / sum_j W_j^2), W_j the
-    information of a level's rows, 1 / (residual variance) each; a row of n trials counts n times, a known error by its
-    own variance. Of a Student t response, whose variance may be infinite, it is (nu + 1) / ((nu + 3) sigma^2).
+    Correlated effects are taken at the predictors' means, so that results do not depend on the predictors' zero. A
+    contribution is near zero if a level's rows cannot distinguish it from their own noise: if it raises the variance of
+    the level's mean by less than a tenth, a design effect of 1.1. That is below sqrt(0.1 sum_j W_j / sum_j W_j^2), W_j
+    the information of a level's rows, 1 / (residual variance) each; a row of n trials counts n times, a row with a
+    known standard error by its own variance. For a Student t response, whose variance may be infinite, the information
+    of a row is (nu + 1) / ((nu + 3) sigma^2).
 
-    An effect is not supported where a quarter of its posterior mass or more is near zero and the model without it
-    predicts no worse (AIC, where there is a likelihood), or where half of the mass is. The prior's mass near zero is
-    reported, and decides nothing: a wide prior has next to none there, whatever the data say (Lindley 1957). Two
-    effects are nearly one if a tenth of the mass of their correlation lies beyond +-0.95, three times the prior's. The
+    An effect is not supported if a quarter of its posterior mass or more is near zero and the model without it
+    predicts no worse (AIC, if there is a likelihood), or if half of the mass is. The prior's mass near zero is
+    reported, but not used for this: a wide prior has almost none there, whatever the data (Lindley 1957). Two effects
+    are nearly one if a tenth of the mass of their correlation is beyond +-0.95, and three times the prior's mass. The
     effective rank of a factor's covariance is exp(entropy of its normalised eigenvalues) (Roy & Vetterli 2007,
-    EUSIPCO), columns scaled to sd 1: 2 for two independent effects of one size, 1 for effects that are one.
+    EUSIPCO), columns scaled to sd 1: 2 for two independent effects of equal size, 1 for perfectly correlated effects.
 
-    Where a hundredth or more of the mass is near zero, and the model without the effect is no worse, the data decide
-    neither way: `undecided`. Without a likelihood this is said from a tenth on, if it is more than before the data.
+    If a hundredth or more of the mass is near zero, and the model without the effect is no worse, the data support
+    neither conclusion: `undecided`. Without a likelihood this holds from a tenth on, if it exceeds the prior's mass.
 
-    For normal responses the maximum-likelihood fit is judged as lme4 does (`isSingular`): a diagonal element of the
+    For normal responses the maximum-likelihood fit is judged as in lme4 (`isSingular`): a diagonal element of the
     relative Cholesky factor below 1e-4, here of effects at the predictors' means; and a simpler model is advised only
-    if its AIC is no worse: a correlation that is truly near 1 had better stay. A varying intercept is never advised
-    away: where levels structure the data (subjects of a trial, sites of a survey), leaving them out takes rows for
-    independent that are not, however small their sd is estimated.
+    if its AIC is no worse, since a correlation that is truly near 1 should be kept. Removing a varying intercept is
+    never advised: if levels structure the data (subjects of a trial, sites of a survey), a model without them treats
+    dependent rows as independent, however small the estimated sd.
 
     Parameters
     ----------
@@ -99,16 +100,16 @@ def singularity(fit: Fit) -> xr.Dataset:
     -------
     xarray.Dataset
         - (chain, draw, term): `contribution`, in units of the linear predictor;
-        - by term: `small`, the threshold; `near_zero`, posterior mass below it, `near_zero_prior`, `supported`,
+        - by term: `small`, the threshold; `near_zero`, posterior mass below it; `near_zero_prior`, `supported`,
           `undecided`; `prior_density` (term, grid), of the contribution; `ml_relative`, diagonal of the relative
           Cholesky factor at maximum likelihood (NaN where there is none);
         - (chain, draw, pair): `correlation`; by pair: `extreme`, posterior mass beyond +-0.95,
           `extreme_prior`, `piled`;
-        - (chain, draw, factor): `effective_rank`; `effects`, how many there are.
+        - (chain, draw, factor): `effective_rank`; by factor: `effects`, the number of effects.
 
-        `good`: whether every slope is supported, no two effects are one, and data of this design identify all
+        `good`: whether every slope is supported, no two effects are nearly one, and data of this design identify all
         variances and correlations. attrs: `finding`, in words; `sentence`, with the advice; `simpler`, a formula
-        without the slopes and correlations that are not supported, to pass to `fit`, empty where there is none;
+        without the slopes and correlations that are not supported, to pass to `fit`, empty if there is none;
         `ml_singular`, "yes", "no" or why there is no maximum.
 
     Raises
@@ -192,7 +193,7 @@ def singularity(fit: Fit) -> xr.Dataset:
 
 
 def _pairs_of(design: Design) -> list["_Pair"]:
-    """Every pair of effects that have a correlation."""
+    """Return every pair of effects that have a correlation."""
     return [
         _Pair(f, block[i], block[j], len(block))
         for f in design.factors
@@ -204,7 +205,7 @@ def _pairs_of(design: Design) -> list["_Pair"]:
 
 @dataclass(frozen=True, eq=False)
 class _NearZero:
-    """What each effect contributes, and how much of its posterior and prior lies near zero.
+    """The contribution of each effect, and how much of its posterior and prior is near zero.
 
     Attributes
     ----------
@@ -215,7 +216,7 @@ class _NearZero:
     near, near_prior
         Mass below it, (terms,).
     priors, scales
-        Of each sd, SciPy's distribution, and the root mean square of its column.
+        SciPy's distribution of each sd under the prior, and the root mean square of its column.
     """
 
     contribution: np.ndarray
@@ -247,13 +248,16 @@ def _mass_near_zero(fit: Fit, terms: list[tuple[FactorEffects, int]]) -> _NearZe
 
 
 def _column_sizes(design: Design, factor: FactorEffects) -> np.ndarray:
-    """Root mean squares of the columns at the means, over rows or trials, own entries of cov counted, (effects,)."""
+    """Return root mean squares of the columns at the means, over rows or trials, (effects,).
+
+    With a known covariance of levels, each row is weighted by the diagonal element of its level.
+    """
     square = factor.freed_values**2 * factor.own[:, None]
     return np.sqrt(np.average(square, axis=0, weights=design.response.trials))
 
 
 def _residual_variance(fit: Fit) -> float:
-    """Residual variance of one observation; of a Student t, 1 / its information, which exists whatever nu is."""
+    """Return the residual variance of one observation; for Student t 1 / its information, which exists for any nu."""
     if "nu" not in fit.spec.family_record.shapes or fit.design.se is not None:
         return float(partition_over_rows(fit.posterior, fit.design).residual.mean())
     nu, sigma = fit.posterior["nu"].to_numpy(), fit.posterior["sigma"].to_numpy()
@@ -261,14 +265,14 @@ def _residual_variance(fit: Fit) -> float:
 
 
 class _Worth:
-    """Whether one effect is worth its place, by the posterior and by the model without it."""
+    """Assessment of one effect, by the posterior and by the model without it."""
 
     def __init__(self, fit: Fit, ml: "_Likelihood", term: tuple[FactorEffects, int]) -> None:
         self.fit, self.ml, self.term = fit, ml, term
 
     @cached_property
     def needless(self) -> bool:
-        """Whether the model without it has an AIC that is no worse; False where there is no such model or score."""
+        """Whether the model without it has an AIC that is no worse; False if there is no such model or score."""
         if self.ml.fit is None:
             return False
         factor, effect = self.term
@@ -281,21 +285,21 @@ class _Worth:
         return near < DOUBTFUL or (near < LIKELY and not self.needless)
 
     def is_undecided(self, near: float, near_prior: float) -> bool:
-        """Whether the data neither support nor contradict it, as those of two or three levels hardly can."""
+        """Whether the data neither support nor contradict it, as is usual with two or three levels."""
         if self.ml.fit is None:
             return near >= max(UNDECIDED_ALONE, near_prior)
         return near >= UNDECIDED and self.needless
 
 
 def _sd_prior(fit: Fit, parameter: str) -> Any:
-    """The prior of one sd, with `cdf` and `pdf`: its own, or what a joint prior says of it."""
+    """Return the prior of one sd, with `cdf` and `pdf`: a separate prior, or the one that a joint prior implies."""
     if is_decomposed(fit.priors):
         return implied_sd(fit.design, fit.priors, parameter)
     return frozen(fit.priors[parameter])
 
 
 def _correlations(fit: Fit, pairs: list[_Pair]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draws, posterior and prior mass near +-1.
+    """Return draws, posterior mass and prior mass near +-1.
 
     Under LKJ(eta) of n effects (r + 1) / 2 ~ Beta(a, a), a = eta + n / 2 - 1.
     """
@@ -311,7 +315,10 @@ def _correlations(fit: Fit, pairs: list[_Pair]) -> tuple[np.ndarray, np.ndarray,
 
 
 def _ranks(fit: Fit) -> np.ndarray:
-    """Effective rank of each factor's covariance at the means, columns scaled to sd 1, (chains, draws, factors)."""
+    """Return the effective rank of each factor's covariance at the means, columns scaled to sd 1.
+
+    Its shape is (chains, draws, factors).
+    """
     ranks = []
     for factor in fit.design.factors:
         sd, corr = effects_at_means(fit.posterior, factor)
@@ -327,13 +334,13 @@ def _ranks(fit: Fit) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class _Likelihood:
-    """The maximum-likelihood fit, where there is one."""
+    """The maximum-likelihood fit, if there is one."""
 
     fit: LikelihoodFit | None
     singular: str
     """`yes`, `no`, or why there is no maximum."""
     relative: np.ndarray
-    """Diagonal of the relative Cholesky factor by term; NaN where there is none."""
+    """Diagonal of the relative Cholesky factor by term; NaN if there is none."""
 
     @classmethod
     def of(cls, fit: Fit) -> "_Likelihood":
@@ -349,12 +356,12 @@ class _Likelihood:
 
 
 def _advised(fit: Fit, ml: _Likelihood, weak: set[tuple[str, int]], tied: list[_Pair]) -> ModelSpec | None:
-    """The simplest model worth advising: without weak effects and tied correlations, or without weak effects alone."""
+    """Return the simplest model to advise: without weak effects and tied correlations, or without weak effects only."""
     for pairs in [tied, []] if tied and weak else [tied]:
         simpler = without_effects(fit.design, weak, {(p.factor.name, p.first, p.second) for p in pairs})
         if Counter(simpler.groups) == Counter(fit.spec.groups):
             continue
-        # Without a likelihood the posterior alone speaks, and it says nothing of what no correlation would cost.
+        # Without a likelihood there is only the posterior, which does not show the cost of omitting a correlation.
         if ml.fit is None and not pairs:
             return simpler
         if ml.fit is not None and _is_no_worse(fit.design, simpler, ml.fit):
@@ -366,7 +373,7 @@ def _is_no_worse(design: Design, simpler: ModelSpec, full: LikelihoodFit) -> boo
     """Whether a simpler model's AIC is no larger."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DataWarning)  # told when the full model was fitted
+            warnings.simplefilter("ignore", DataWarning)  # given when the full model was fitted
             other = likelihood_fit(build_design(simpler, design.frame), reml=False)
     except PartialPoolError:
         return False

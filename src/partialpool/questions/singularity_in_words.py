@@ -1,4 +1,4 @@
-"""What `singularity` found, as sentences, and what they advise."""
+"""Sentences that state the findings of `singularity`, and the advice."""
 
 import numpy as np
 import xarray as xr
@@ -13,7 +13,7 @@ __all__ = ["finding_in_words", "singularity_in_words"]
 def singularity_in_words(
     fit: Fit, found: xr.Dataset, confounded: tuple[Dependency, ...], *, doubtful_intercept: bool
 ) -> str:
-    """The finding, and what to do."""
+    """Return the finding and the advice, in sentences."""
     simpler = found.attrs["simpler"]
     keep = " Keep it if the design has it." if doubtful_intercept else ""
     if found["good"]:
@@ -23,20 +23,20 @@ def singularity_in_words(
 
 
 def _other_advice(confounded: tuple[Dependency, ...]) -> str:
-    """Advise what to leave out of what no data of this design can divide."""
+    """Advise which of the effects to leave out that data of this design cannot separate."""
     if not confounded:
         return " No simpler model is advised."
     return f" Consider {'; '.join(dict.fromkeys(one.do for one in confounded))}."
 
 
 def finding_in_words(found: xr.Dataset, confounded: tuple[Dependency, ...]) -> str:
-    """Say which effects are not supported, which correlations are extreme, and what maximum likelihood says."""
+    """State which effects are not supported, which correlations are extreme, and whether the ML fit is singular."""
     parts = [f"with this design {one.wrong}: {one.got}" for one in confounded]
     for k in np.flatnonzero(~found["supported"].to_numpy()):
         factor, _, effect = str(found["term"].to_numpy()[k]).partition(": ")
         near = f"(near zero with probability {float(found['near_zero'][k]):.2f})"
         if effect == INTERCEPT:
-            parts.append(f"how much the {INTERCEPT} varies over {factor} is estimated small {near}")
+            parts.append(f"the variation of the {INTERCEPT} over {factor} is estimated to be small {near}")
         else:
             parts.append(f"the data do not support that {effect} varies over {factor} {near}")
     for k in np.flatnonzero(found["piled"].to_numpy()):
@@ -49,7 +49,7 @@ def finding_in_words(found: xr.Dataset, confounded: tuple[Dependency, ...]) -> s
     for factor, _, effect in undecided:
         mass = float(found["near_zero"].sel(term=f"{factor}: {effect}"))
         parts.append(
-            f"the data cannot tell whether {effect} varies over {factor} (near zero with probability {mass:.2f})"
+            f"the data do not determine whether {effect} varies over {factor} (near zero with probability {mass:.2f})"
         )
     ml = found.attrs["ml_singular"]
     if not parts:

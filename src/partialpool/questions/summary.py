@@ -1,4 +1,4 @@
-"""The table of a fit, or of any labelled draws."""
+"""The summary table of a fit, or of any labelled draws."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ _LARGEST: Final = 1e9
 
 
 def summary(x: Fit | xr.Dataset | xr.DataArray) -> Digest | pd.DataFrame:
-    """Summarise a fit, or the draws that any question of a fit returns.
+    """Summarise a fit, or the draws that any function of a fit returns.
 
     Parameters
     ----------
@@ -36,16 +36,16 @@ def summary(x: Fit | xr.Dataset | xr.DataArray) -> Digest | pd.DataFrame:
     -------
     Digest or pandas.DataFrame
         For a fit its variance components with correlations, fixed effects, ICC and diagnostics, which print
-        as tables (HTML in a notebook) and are numbers in `.frame`; for draws ArviZ's summary table, of what has draws,
-        the ends of intervals printed to the decimals of the mean at least, and a row's mean, sd and ends all with an
-        exponent or all without (in text, HTML and LaTeX; the numbers in it are as precise as they were). Where a few
-        draws decide the mean of a row, as of an expectation over new levels under a log link, there is a `median`
-        beside it, and a `SamplingWarning` names the rows.
+        as tables (HTML in a notebook) and are numbers in `.frame`; for draws ArviZ's summary table of the variables
+        that have draws, with the ends of intervals printed to at least as many decimals as the mean, and a row's mean,
+        sd and ends all with an exponent or all without (in text, HTML and LaTeX; the numbers in the table keep their
+        precision). If a few draws determine the mean of a row, as of an expectation over new levels under a log link,
+        the table has a `median` beside it, and a `SamplingWarning` names the rows.
 
     Raises
     ------
     DataError
-        Nothing in it was drawn.
+        The dataset contains no draws.
     """
     if isinstance(x, Fit):
         return x.digest
@@ -53,14 +53,14 @@ def summary(x: Fit | xr.Dataset | xr.DataArray) -> Digest | pd.DataFrame:
         raise DataError(
             "only a fit, or draws of an answer, can be summarised",
             got=repr(x)[:60],
-            allowed="a Fit, or what a question of a fit returns",
+            allowed="a Fit, or draws that a function of a fit returns",
             do="for instance pp.summary(pp.icc(fit))",
         )
     every = x.to_dataset(name=x.name or "x") if isinstance(x, xr.DataArray) else x
     drawn = [name for name, values in every.data_vars.items() if {"chain", "draw"} <= set(values.dims)]
     if not drawn:
         raise DataError(
-            "nothing here was drawn",
+            "the dataset contains no draws",
             got=", ".join(map(str, every.data_vars)) or "no variable",
             allowed="variables with dimensions chain and draw",
             do="show it as a table by .to_dataframe()",
@@ -103,7 +103,7 @@ def _row(values: Mapping[str, float], cells: Mapping[str, str]) -> dict[str, str
 
 
 def _with_medians(frame: pd.DataFrame, drawn: xr.Dataset) -> pd.DataFrame:
-    """Put medians beside means, if a few draws decide any of these, and say which."""
+    """Put medians beside means, if a few draws determine any of these, and name the rows."""
     stacked = xr.concat([_each(ask, drawn) for ask in (MEDIAN.of, MEDIAN.spread, _is_known)], dim="summary")
     stacked = stacked.assign_coords(summary=["median", "spread", "known"])
     found = dataset_to_dataframe(stacked, sample_dims=["summary"]).T  # rows in ArviZ's order
@@ -126,7 +126,7 @@ def _with_medians(frame: pd.DataFrame, drawn: xr.Dataset) -> pd.DataFrame:
 
 
 def _each(ask: Callable[[np.ndarray], object], drawn: xr.Dataset) -> xr.Dataset:
-    """Ask the draws of each quantity."""
+    """Apply a function to the draws of each quantity."""
     found: xr.Dataset = xr.apply_ufunc(
         ask, drawn, input_core_dims=[["chain", "draw"]], vectorize=True, output_dtypes=[float]
     )
@@ -134,12 +134,12 @@ def _each(ask: Callable[[np.ndarray], object], drawn: xr.Dataset) -> xr.Dataset:
 
 
 def _is_known(draws: np.ndarray) -> bool:
-    """Whether the mean is known; what has gaps has no median either."""
+    """Whether the mean is finite; a quantity with missing draws has no median either."""
     return bool(np.isnan(draws).any()) or mean_is_known(draws)
 
 
 def _places(cell: str) -> int:
-    """Count the places behind the point of a cell; below 0 where an exponent leaves fewer than all digits before it.
+    """Count the decimal places of a cell; below 0 if the exponent leaves fewer than all digits before the point.
 
     Examples
     --------
@@ -151,7 +151,7 @@ def _places(cell: str) -> int:
 
 
 def _with_exponent(value: float, places: int) -> str:
-    """Write a number with an exponent, down to so many places behind the point.
+    """Write a number with an exponent, to the given number of decimal places.
 
     Examples
     --------

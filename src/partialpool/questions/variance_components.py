@@ -1,4 +1,4 @@
-"""Where the variance sits: variance components, their shares, and R2."""
+"""Variance components, their shares of the total, and R2."""
 
 import numpy as np
 import xarray as xr
@@ -26,10 +26,11 @@ def variance_components(fit: Fit) -> xr.Dataset:
         each effect, in units of the linear predictor over the predictor's. Dims (chain, draw, pair): `covariance`
         and `correlation` of two effects of a block. Dims (chain, draw, part), parts `fixed`, each factor (one called
         `fixed` or `residual` has `_column` added), `residual`: `part_variance` averaged over the rows and `share` of
-        their sum. Dims (chain, draw): `r2_marginal`, the share of the fixed effects, and `r2_conditional`, of fixed
-        and group effects (Nakagawa & Schielzeth 2013; random slopes after Johnson 2014; the fixed effects' variance is
-        that of X beta over the rows, ddof 1, as in the R package insight). In draws in which a Student t response has
-        no variance (nu of 2 or less) the residual's is infinite and its share 1; `attrs["residual"]` says in how many.
+        their sum. Dims (chain, draw): `r2_marginal`, the share of the fixed effects, and `r2_conditional`, that of
+        fixed and group effects (Nakagawa & Schielzeth 2013; random slopes after Johnson 2014; the fixed effects'
+        variance is that of X beta over the rows, ddof 1, as in the R package insight). In draws in which a Student t
+        response has no finite variance (nu of 2 or less) the residual variance is infinite and its share 1;
+        `attrs["residual"]` states in how many.
 
     Examples
     --------
@@ -56,7 +57,7 @@ def variance_components(fit: Fit) -> xr.Dataset:
     residual = np.broadcast_to(partition.residual[..., 0], common.shape)
     parts = [common, *(values[..., 0] for values in partition.factors.values()), residual]
     total = sum(parts, np.zeros(common.shape))
-    # The residual's is what the others leave: its variance may be infinite (a Student t).
+    # The residual's share is 1 minus the others: its variance may be infinite (Student t).
     known = [np.divide(part, total, out=np.zeros(total.shape), where=total > 0) for part in parts[:-1]]
     share = _stacked([*known, 1 - sum(known, np.zeros(total.shape))], posterior)
     variance = _stacked(list(components.values()), posterior)

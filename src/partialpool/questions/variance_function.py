@@ -1,4 +1,4 @@
-"""How the variance of a response opens and closes along a predictor: the variance function."""
+"""The variance function: how the variance of a response changes along a predictor."""
 
 import numpy as np
 import xarray as xr
@@ -24,23 +24,23 @@ def variance_function(fit: Fit, at: At) -> xr.Dataset:
     fit
         A fit with grouping factors.
     at
-        A grid of predictor values, `{"Days": numpy.linspace(0, 9, 19)}`; others are held at their means, those that the
-        offset reads too.
+        A grid of predictor values, `{"Days": numpy.linspace(0, 9, 19)}`; others are fixed at their means, including
+        those used by the offset.
 
     Returns
     -------
     xarray.Dataset
         In squared units of the linear predictor. `variance` (chain, draw, grid); `parts` (chain, draw, part, grid):
         each factor, then `residual`; `covariance` (chain, draw, factor, grid, grid with `_bis`): Cov(y(x), y(x')) of
-        two rows of one level; `mean` (chain, draw, grid): the linear predictor of the population, the offset counted;
-        `attrs["offset"]` says what that is. The grid's dimensions are the columns; one that is called like a dimension
-        or a variable here has `_column` added to its name, and so has a factor called `fixed` or `residual` among the
-        parts.
+        two rows of one level; `mean` (chain, draw, grid): the linear predictor of the population, including the offset,
+        which is stated in `attrs["offset"]`. The grid's dimensions are the columns; one that has the name of a
+        dimension or a variable here has `_column` added to its name, and so has a factor called `fixed` or `residual`
+        among the parts.
 
     Raises
     ------
     DataError
-        A predictor that the model does not read, a category that must be named.
+        A predictor that the model does not use, a category that must be named.
 
     Examples
     --------

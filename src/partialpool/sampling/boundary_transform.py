@@ -1,8 +1,8 @@
 """Coordinates in which a standard deviation near zero has no long tail.
 
-The density of log sd falls off only as exp(log sd) when the data allow sd = 0: a ridge that a t-mixture covers
-badly. On the line x = +- asinh(sd / c) it is smooth through zero and light on both sides, so a proposal on the
-whole line is folded: both signs of x mean the same sd, and the density of |x| is the sum over signs.
+The density of log sd decreases only as exp(log sd) if the data are compatible with sd = 0: a ridge that a t-mixture
+covers badly. On the line x = +- asinh(sd / c) it is smooth through zero and has light tails on both sides, so a
+proposal on the whole line is folded: both signs of x mean the same sd, and the density of |x| is the sum over signs.
 """
 
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ from partialpool.sampling.target import Target
 __all__ = ["Folding", "choose_folding"]
 
 _FOLD_FROM = 0.25
-"""Sd of log sd at the mode from which zero is near enough to matter: some 5 sds of x away."""
+"""Sd of log sd at the mode at or above which zero is near enough to matter: some 5 sds of x away."""
 _FAR_BELOW = 8.0
-"""Logarithms of an sd below its mode, where its density is that at zero."""
+"""Distance of log sd below its mode at which its density is taken as that at zero."""
 _MATTERS = -14.0
-"""Log density of an sd at zero, relative to its mode, from which draws in the tail decide whether weights can be
-trusted: e^-14 is one draw in a million."""
+"""Log density of an sd at zero, relative to its mode, at or above which draws in the tail decide whether weights are
+reliable: e^-14 is one draw in a million."""
 _MOST_FOLDED, _FEWEST_FOLDED = 6, 3
-"""Elements folded at once, few and many in all: the density sums 2^folded signs."""
+"""Most elements folded at once, for a few and for many elements in all: the density sums 2^folded signs."""
 _FOLDED_BY_SIZE = 40
-"""Elements x folded: what every mirror image costs grows with the elements."""
+"""Limit of elements x folded: the cost of every mirror image grows with the number of elements."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +63,7 @@ class Folding:
         return slopes
 
     def images(self, x: np.ndarray) -> np.ndarray:
-        """All sign combinations of each x (n, elements): shape (images, n, elements)."""
+        """Return all sign combinations of each x (n, elements): shape (images, n, elements)."""
         signs = np.ones((2 ** len(self.folded), x.shape[1]))
         signs[:, self.folded] = np.array(list(product((1.0, -1.0), repeat=len(self.folded))))
         return x * signs[:, None, :]
@@ -72,15 +72,15 @@ class Folding:
 def choose_folding(target: Target, peaks: tuple[Peak, ...], *, workers: int = 1) -> Folding:
     """Fold the sds that the data do not keep away from zero.
 
-    A narrow peak does not say so: under a prior that pulls to zero, away from what the data say, the density at zero
-    may be small and still hold draws, far outside of what the peak's curvature foretells.
+    A narrow peak is no proof that an sd is away from zero: under a prior that pulls to zero, against the data, the
+    density at zero may be small and draws still occur there, far outside the range that the peak's curvature implies.
 
     Parameters
     ----------
     target
         The posterior of theta.
     peaks
-        Modes and covariances, the largest first: it sets the scales.
+        Modes and covariances, the largest first, which sets the scales.
     """
     log_sds = target.log_sds
     spread = np.max([np.sqrt(np.diagonal(peak.covariance))[log_sds] for peak in peaks], axis=0)
@@ -93,7 +93,7 @@ def choose_folding(target: Target, peaks: tuple[Peak, ...], *, workers: int = 1)
 
 
 def _at_zero(target: Target, peak: Peak, workers: int) -> np.ndarray:
-    """Log density of each sd (not its logarithm) at zero relative to the mode, the others at the mode, (log sds,)."""
+    """Return the log density of each sd (not of its log) at zero, relative to the mode, others at it, (log sds,)."""
     points = np.tile(peak.theta, (len(target.log_sds), 1))
     points[np.arange(len(points)), target.log_sds] -= _FAR_BELOW
     return target.log_densities(points, workers=workers) + _FAR_BELOW - peak.value

@@ -1,8 +1,8 @@
 """Chains, diagnostics and evidence from a sample of an adapted proposal.
 
-Fresh draws serve three ends: their importance weights, whose Pareto k-hat says whether they can be trusted (Vehtari,
+Fresh draws have three uses: their importance weights, whose Pareto k-hat shows whether they are reliable (Vehtari,
 Simpson, Gelman, Yao & Gabry 2024, JMLR 25:72); the evidence, which is their mean weight; and candidates of an
-independence Metropolis sampler, whose chains keep the meaning of R-hat and ESS.
+independence Metropolis sampler, for whose chains R-hat and ESS have their usual meaning.
 """
 
 from dataclasses import dataclass
@@ -18,27 +18,27 @@ __all__ = ["Candidates", "Chains", "has_no_tail", "propose", "run_chains"]
 MAX_KHAT: Final = 0.7
 MIN_EFFICIENCY: Final = 0.5
 EVEN_WEIGHT: Final = 5.0
-"""Times the mean weight: where no weight is larger, no draw decides anything, and k-hat has no tail to extrapolate.
-Chains of an independence sampler whose weights are at most w times their mean forget where they were at the rate
-1 - 1 / w (Mengersen & Tweedie 1996, Annals of Statistics 24:101)."""
+"""Multiple of the mean weight: if no weight is larger, no single draw dominates, and k-hat has no tail to extrapolate.
+Chains of an independence sampler whose weights are at most w times their mean converge at the rate 1 - 1 / w
+(Mengersen & Tweedie 1996, Annals of Statistics 24:101)."""
 
 
 def has_no_tail(khat: float, largest: float) -> bool:
-    """Whether importance weights can be trusted, as far as their largest ones go.
+    """Whether importance weights are reliable, judged by their largest ones.
 
     Parameters
     ----------
     khat
         Pareto k of the weights.
     largest
-        The largest weight, in mean weights.
+        The largest weight, as a multiple of the mean weight.
     """
     return khat < MAX_KHAT or largest <= EVEN_WEIGHT
 
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """A sample in the order chains will look at it.
+    """A sample in the order in which chains use it.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class Candidates:
 
 @dataclass(frozen=True, eq=False)
 class Chains:
-    """Which candidates the chains stand at, and what is known of their quality.
+    """The states of the chains, as indices of candidates, and diagnostics.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class Chains:
     log_evidence, log_evidence_se
         log p(y), and its Monte Carlo standard error.
     largest
-        The largest importance weight, in mean weights.
+        The largest importance weight, as a multiple of the mean weight.
     """
 
     index: np.ndarray
@@ -84,7 +84,7 @@ class Chains:
 
     @property
     def trouble(self) -> str:
-        """Why these draws should not be used; empty if they may be."""
+        """Reason not to use these draws; empty if there is none."""
         if not has_no_tail(self.khat, self.largest):
             return f"Pareto k-hat {self.khat:.2f} of the importance weights is not below {MAX_KHAT}"
         if self.efficiency < MIN_EFFICIENCY:
@@ -93,7 +93,7 @@ class Chains:
 
 
 def propose(proposal: Proposal, chains: int, draws: int, thin: int, rng: np.random.Generator) -> Candidates:
-    """Draw candidates for chains; each chain starts from the posterior as the adaptation knows it."""
+    """Draw candidates for chains; each chain starts from a weighted draw of the adaptation."""
     fresh = proposal.mixture.sample(chains * draws * thin, rng)
     starts = proposal.seen[rng.choice(len(proposal.seen), chains, p=proposal.weights)]
     return Candidates(proposal.describe(np.concatenate([fresh, starts])), chains, draws, thin)
@@ -109,7 +109,7 @@ def run_chains(candidates: Candidates, values: np.ndarray, rng: np.random.Genera
     values
         Log density of each candidate's theta, (n,).
     rng
-        For the acceptances.
+        Random numbers for the acceptances.
     """
     chains, draws, thin = candidates.chains, candidates.draws, candidates.thin
     n = chains * draws * thin
@@ -137,7 +137,7 @@ def run_chains(candidates: Candidates, values: np.ndarray, rng: np.random.Genera
 
 
 def _metropolis(log_weights: np.ndarray, start: float, log_uniforms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Run a chain over its candidates; return the index of each state (-1: still the start) and acceptance."""
+    """Run a chain over its candidates; return the index of each state (-1: still the start) and acceptances."""
     rates = np.empty(len(log_weights))
     states = np.empty(len(log_weights), np.int64)
     at, current = -1, start

@@ -1,4 +1,4 @@
-"""Which engine, and why: the first that applies, unless another is predicted to take clearly less time."""
+"""Choice of the engine: the first that applies, unless another is predicted to take clearly less time."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,27 +16,27 @@ from partialpool.spec.model import ModelSpec
 __all__ = ["ENGINES", "EngineCard", "choose_engine", "load_engine", "weigh_engines"]
 
 _WORTH: Final = 1.3
-"""How many times longer the preferred engine may take: it gives evidence, and nearly independent draws."""
+"""How many times longer the preferred engine may take, since it gives evidence and nearly independent draws."""
 _SOON: Final = 10.0
-"""Seconds below which nobody wants to hear of a choice."""
+"""Predicted seconds below which the times are not compared."""
 
 
 @dataclass(frozen=True)
 class EngineCard:
-    """What is known of an engine before it is loaded: PyMC and nutpie load only when they are to be used.
+    """The properties of an engine that are known before it is loaded: PyMC and nutpie are loaded only when needed.
 
     Attributes
     ----------
     path
-        Where its class lives.
+        Module in which its class is defined.
     forecast
-        Predicts the processor seconds of a run; None where nothing else is weighed against it.
+        Function that predicts the processor seconds of a run; None where no other engine is compared with it.
     refits_cheaply
-        Whether fitting again takes so little that questions may do it dozens of times unasked.
+        Whether a fit takes so little time that other functions may repeat it dozens of times without a request.
     warms_up
-        Whether its chains have a warm-up that `tune` lengthens.
+        Whether its chains have a warm-up whose length is set by `tune`.
     takes_every_setting
-        Whether settings of the sampler steer it; else only draws, chains and seed.
+        Whether it uses all settings of the sampler; otherwise only draws, chains and seed.
     """
 
     path: str
@@ -71,7 +71,7 @@ def load_engine(name: str) -> Engine:
 def choose_engine(spec: ModelSpec, wanted: str = "auto") -> tuple[Engine, str]:
     """Choose an engine.
 
-    `auto` takes the first engine of `ENGINES` whose `why_not(spec)` is empty; `weigh_engines` then looks at the times.
+    `auto` takes the first engine of `ENGINES` whose `why_not(spec)` is empty; `weigh_engines` then compares times.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def choose_engine(spec: ModelSpec, wanted: str = "auto") -> tuple[Engine, str]:
                 "unknown engine",
                 got=repr(wanted),
                 allowed="'auto', " + nearest(wanted, ENGINES),
-                do="name one, or leave it to 'auto'",
+                do="name one, or use 'auto'",
             )
         engine = load_engine(wanted)
         reason = engine.why_not(spec)
@@ -98,9 +98,9 @@ def choose_engine(spec: ModelSpec, wanted: str = "auto") -> tuple[Engine, str]:
                 f"engine {wanted!r} does not apply to this model",
                 got=reason,
                 allowed="engine='auto'",
-                do="leave the choice to 'auto'",
+                do="use 'auto'",
             )
-        return engine, "as asked"
+        return engine, "as requested"
     refused: list[str] = []
     for name in ENGINES:
         engine = load_engine(name)
@@ -112,14 +112,14 @@ def choose_engine(spec: ModelSpec, wanted: str = "auto") -> tuple[Engine, str]:
         "no engine applies to this model",
         got="; ".join(refused),
         allowed="a model that one of the engines can draw from: " + ", ".join(ENGINES),
-        do="change what the reasons above name",
+        do="change the model according to the reasons above",
     )
 
 
 def weigh_engines(preferred: Engine, reason: str, design: Design, settings: Settings) -> tuple[Engine, str]:
     """Keep the preferred engine of `choose_engine(spec)`, unless another that applies will clearly take less time.
 
-    Times are predicted from counts (`sampling/forecast.py`), so that the choice repeats everywhere.
+    Times are predicted from counts (`sampling/forecast.py`), so that the choice is the same on every machine.
 
     Returns
     -------
@@ -148,11 +148,11 @@ def weigh_engines(preferred: Engine, reason: str, design: Design, settings: Sett
 
 def _forecast(name: str, design: Design, settings: Settings) -> Forecast:
     forecast = ENGINES[name].forecast
-    return Forecast(float("inf"), "nothing is known of it") if forecast is None else forecast(design, settings)
+    return Forecast(float("inf"), "no forecast is available") if forecast is None else forecast(design, settings)
 
 
 def _about(seconds: float) -> str:
-    """Two digits of processor seconds or minutes; a time without end is said as such."""
+    """Write processor seconds or minutes with two digits; an infinite time means too little memory."""
     if seconds == float("inf"):
         return "more memory than there is"
     return f"{seconds:.2g} s of computing" if seconds < 100 else f"{seconds / 60:.2g} min of computing"

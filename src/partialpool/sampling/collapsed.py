@@ -1,4 +1,4 @@
-"""The collapsed engine: group effects integrated out exactly, theta drawn nearly independently, effects put back."""
+"""The collapsed engine: random effects integrated out exactly, theta drawn nearly independently, effects recovered."""
 
 import math
 import time
@@ -32,11 +32,11 @@ from partialpool.spec.model import ModelSpec
 __all__ = ["CollapsedEngine"]
 
 _DENSE: Final = 2e8
-"""Multiplications per evaluation from which a fit takes minutes."""
+"""Multiplications per evaluation above which a fit takes minutes."""
 _MOST_READAPTATIONS: Final = 3
-"""Fits of the proposal to a whole sample before NUTS, which costs tens of times a sample, takes over."""
+"""Fits of the proposal to a whole sample before NUTS is used, which costs tens of times as much as a sample."""
 _FEWEST_CANDIDATES: Final = 1000
-"""However few draws are kept: the diagnostics of importance weights need a sample."""
+"""Fewest candidates, however few draws are kept: the diagnostics of importance weights need a sample."""
 
 
 class CollapsedEngine:
@@ -77,7 +77,7 @@ class CollapsedEngine:
 
 
 def _warn_if_dense(marginal: Marginal) -> None:
-    """Say so where related levels beside another factor make every evaluation a dense one."""
+    """Warn if related levels beside another large factor make every evaluation expensive."""
     if any(marginal.rotations) and marginal.arrangement.work > _DENSE:
         work = marginal.arrangement.work / 1e6
         warn(
@@ -89,7 +89,7 @@ def _warn_if_dense(marginal: Marginal) -> None:
 
 @dataclass(frozen=True, eq=False)
 class _Theta:
-    """Draws of theta (chains, draws, elements), what is known of them, and their effects where they came along."""
+    """Draws of theta (chains, draws, elements), their statistics and facts, and their effects if already drawn."""
 
     theta: np.ndarray
     stats: Mapping[str, np.ndarray]
@@ -100,7 +100,7 @@ class _Theta:
 def _draw_theta(
     marginal: Marginal, settings: Settings, streams: list[np.random.SeedSequence], line: ProgressLine, clock: "_Clock"
 ) -> _Theta:
-    """Draw theta by an adapted proposal; where its weights cannot be trusted, by NUTS."""
+    """Draw theta by an adapted proposal; if its weights are unreliable, by NUTS."""
     peaks = find_peaks(marginal, starts(marginal), workers=settings.threads)
     clock.lap("mode")
     line.say("adapting the proposal")
@@ -132,7 +132,7 @@ def _draw_theta(
 
 
 def _nothing_but_effects(marginal: Marginal, settings: Settings) -> _Theta:
-    """Answer where nothing is left in theta: every draw is independent, and the evidence is the density itself."""
+    """Return the draws if theta has no elements: all are independent, and the evidence is the density itself."""
     shape = (settings.chains, settings.draws)
     value = marginal.log_density(np.zeros(0))
     facts = {
@@ -146,7 +146,7 @@ def _nothing_but_effects(marginal: Marginal, settings: Settings) -> _Theta:
 
 @dataclass(frozen=True, eq=False)
 class _Drawn:
-    """Candidates with their densities, and with their effects where one pass gives both; and the chains over them."""
+    """Candidates with their densities, with their effects if one pass gives both, and the chains over them."""
 
     candidates: Candidates
     values: np.ndarray
@@ -159,9 +159,9 @@ def _draw(
 ) -> _Drawn:
     """Draw candidates and run chains over them.
 
-    A cheap density is evaluated at several candidates per kept draw, so that chains hardly repeat themselves, and
-    effects follow for the draws kept. For an expensive one each candidate brings its effects from the same
-    factorisation: a proposal of theta and b together, whose weight is that of theta.
+    A cheap density is evaluated at several candidates per kept draw, so that chains rarely repeat a draw, and effects
+    are drawn afterwards for the kept draws. For an expensive one the effects of each candidate are drawn from the same
+    factorisation: a joint proposal of theta and b, whose weight is that of theta.
     """
     candidate_stream, accept_stream, effect_stream = stream.spawn(3)
     thin = max(2 if marginal.is_cheap else 1, math.ceil(_FEWEST_CANDIDATES / (settings.chains * settings.draws)))
@@ -201,8 +201,8 @@ def _too_many(marginal: Marginal, proposal: Proposal) -> str:
 
 
 def _by_nuts(marginal: Marginal, peaks: tuple[Peak, ...], why: str, settings: Settings, line: ProgressLine) -> _Theta:
-    """Sample theta by NUTS where importance weights cannot be trusted; no evidence then, since it rests on them."""
-    from partialpool.sampling.theta_nuts import sample_theta  # noqa: PLC0415 - nutpie takes seconds to load, and is rare
+    """Sample theta by NUTS if importance weights are unreliable; without evidence, which is computed from them."""
+    from partialpool.sampling.theta_nuts import sample_theta  # noqa: PLC0415 - nutpie takes seconds to load, and is rarely needed
 
     theta, stats, interrupted = sample_theta(marginal, peaks, settings, line)
     return _Theta(theta, stats, {"sampler": f"NUTS on the collapsed density: {why}", "interrupted": interrupted})

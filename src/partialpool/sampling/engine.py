@@ -1,4 +1,4 @@
-"""What an engine is: something that can say why it does not apply, and draw where it does."""
+"""The interface of an engine: it states why it does not apply to a model, or draws from its posterior."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ __all__ = ["Engine", "RawDraws", "check_room_for_effects"]
 
 @dataclass(frozen=True, eq=False)
 class RawDraws:
-    """Draws as they leave an engine: arrays only, in the vocabulary of `names.py`.
+    """Draws as an engine returns them: arrays only, named as in `names.py`.
 
     Attributes
     ----------
@@ -27,7 +27,7 @@ class RawDraws:
     sample_stats
         `diverging`, `energy`, ... each of shape (chains, draws).
     facts
-        What the run wants remembered: sampler, seconds, whether it was interrupted.
+        Facts of the run to store with the draws: sampler, seconds, whether it was interrupted.
     """
 
     posterior: Mapping[str, np.ndarray]
@@ -40,14 +40,14 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """Its name, as in `fit(engine=...)`."""
+        """Name of the engine, as in `fit(engine=...)`."""
 
     @property
     def merit(self) -> str:
-        """Why it is chosen where it applies, in a few words."""
+        """Short reason for choosing it where it applies."""
 
     def why_not(self, spec: ModelSpec) -> str:
-        """Say why it does not apply to a model; empty where it does."""
+        """Return why it does not apply to a model; empty if it does."""
 
     def run(self, design: Design, priors: PriorSet, settings: Settings) -> RawDraws:
         """Draw from the posterior."""
@@ -60,5 +60,5 @@ def check_room_for_effects(design: Design, settings: Settings) -> None:
         8.0 * effects * settings.chains * settings.draws,
         wrong="the draws of the group effects do not fit into memory",
         got=f"{effects} effects x {settings.chains} chains x {settings.draws} draws",
-        do="keep fewer draws: effects x chains x draws x 8 bytes is what they take",
+        do="keep fewer draws: they take effects x chains x draws x 8 bytes",
     )

@@ -1,7 +1,7 @@
-"""How long an engine will take, predicted from counts: never measured, so that a choice repeats on any machine.
+"""Forecast of an engine's run time from counts: never measured, so that a choice is the same on every machine.
 
-Processor seconds of a machine of 2025, right within a factor of two: evaluations times what one costs. Only their
-ratio counts. Constants were fitted to the designs of `benchmarks/engine_choice.py`.
+Forecasts are processor seconds of a machine of 2025, accurate within a factor of two: evaluations times the cost of
+one. Only their ratio is used. Constants were fitted to the designs of `benchmarks/engine_choice.py`.
 """
 
 from dataclasses import dataclass
@@ -19,26 +19,26 @@ __all__ = ["Forecast", "forecast_collapsed", "forecast_pymc"]
 _ROUNDS: Final = 3
 _CLIMB: Final = 100
 _WITH_EFFECTS: Final = 1.1
-"""Of a usual fit: rounds of adaptation, gradients on the way to the modes, what a draw costs with its effects."""
+"""Of a usual fit: rounds of adaptation, gradients in the search for modes, cost of a draw with its effects."""
 _COVERED: Final = 16
-"""Elements of theta that a proposal usually covers; NUTS on the collapsed density is for more."""
+"""Most elements of theta that a proposal usually covers; with more, NUTS is run on the collapsed density."""
 _STEPS: Final = 12
 _GRADIENT: Final = 2.0
 _CALL: Final = 5e-5
-"""Of NUTS on the collapsed density: steps per draw, densities that a gradient costs, seconds of a call from Python."""
+"""Of NUTS on the collapsed density: steps per draw, cost of a gradient in densities, seconds of a call from Python."""
 _COMPILE: Final = 4.0
 _COMPILE_EFFECT: Final = 0.8
 _NUTS_STEPS: Final = 25
 _STEP: Final = 1e-5
 _PER_CELL: Final = 1e-9
 _PER_EFFECT: Final = 6e-8
-"""Of NUTS on every effect: compilation, and of each varying effect; steps per draw; seconds per step, per number of X
-and Z, per group effect."""
+"""Of NUTS on every effect: seconds of compilation, and for each varying effect; steps per draw; seconds per step, per
+number of X and Z, per group effect."""
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """Processor seconds, and what makes them many."""
+    """Predicted processor seconds, and what makes them many."""
 
     seconds: float
     because: str

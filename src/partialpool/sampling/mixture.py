@@ -10,7 +10,7 @@ from partialpool.kernels import kernel
 __all__ = ["Mixture", "fit_mixture"]
 
 _PIECE = 50_000
-"""Draws looked at together: they stay in the processor's cache, and Ctrl-C is heard in between."""
+"""Draws processed at a time: they fit into the processor's cache, and Ctrl-C is handled in between."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,12 +72,12 @@ def fit_mixture(start: Mixture, images: np.ndarray, weights: np.ndarray, *, iter
     start
         First guess; components that lose their draws are dropped.
     images
-        Draws, and their mirror images where the mixture is folded: (images, n, elements). A draw may come from
+        Draws, and their mirror images if the mixture is folded: (images, n, elements). A draw may come from
         any component by any image.
     weights
-        Of the draws, (n,), summing to 1.
+        Weights of the draws, (n,), summing to 1.
     iterations
-        Sweeps.
+        Number of sweeps.
     """
     mixture = start
     _, n, d = images.shape
@@ -91,7 +91,7 @@ def fit_mixture(start: Mixture, images: np.ndarray, weights: np.ndarray, *, iter
         share = share.reshape(len(mixture.weights), -1)
         scaled = share * (mixture.freedom + d) / (mixture.freedom + distance)
         mass = share.sum(axis=1)
-        # Draws a component effectively rests on: with fewer than it has parameters it would collapse.
+        # Effective number of draws of a component: with fewer than it has parameters it would collapse.
         support = mass**2 / np.maximum((share**2).sum(axis=1), 1e-300)
         alive = (mass > 1e-3) & (support > 3 * d + 3)
         if not alive.any():
@@ -111,7 +111,7 @@ def fit_mixture(start: Mixture, images: np.ndarray, weights: np.ndarray, *, iter
 
 @kernel
 def _distances(x: np.ndarray, means: np.ndarray, factors: np.ndarray) -> np.ndarray:
-    """Squared Mahalanobis distances, (components, n)."""
+    """Return squared Mahalanobis distances, (components, n)."""
     n, d = x.shape
     out = np.empty((len(means), n))
     e = np.empty(d)

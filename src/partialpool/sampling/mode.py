@@ -1,4 +1,4 @@
-"""Where the collapsed posterior peaks, how high and how sharply: the first guess of a proposal."""
+"""Modes of the collapsed posterior, with heights and covariances: the starting point of a proposal."""
 
 from dataclasses import dataclass
 
@@ -10,18 +10,18 @@ from partialpool.sampling.target import Target
 __all__ = ["Peak", "find_peaks", "widths"]
 
 _STEP = 1e-4
-"""Of first differences: log and atanh coordinates are all of order 1."""
+"""Step of first differences: log and atanh coordinates are all of order 1."""
 _SECOND_STEP = 3e-3
-"""Of second differences."""
+"""Step of second differences."""
 _SAME_VALUE, _SAME_PLACE = 0.05, 0.25
 """Difference in log density, and squared distance in sds, up to which a point belongs to a peak."""
 _NEGLIGIBLE = 9.0
-"""Peaks with less than exp(-9) of the largest one's mass are let go."""
+"""Peaks with less than exp(-9) of the largest one's mass are dropped."""
 _NEAR = 50.0
 _SLOPES_FROM = 6
-"""Elements from which one gradient is cheaper than differences, where an evaluation is no matter of microseconds."""
+"""Elements from which one gradient is cheaper than differences, if an evaluation takes more than microseconds."""
 _FLATTEST = 0.04
-"""Smallest curvature trusted: beyond 5 units of a log or atanh coordinate the mode says nothing about the mass."""
+"""Smallest curvature used: beyond 5 units of a log or atanh coordinate the mode is not informative about the mass."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,9 +33,9 @@ class Peak:
     theta
         Shape (elements,).
     value
-        Log density there.
+        Log density at the mode.
     covariance
-        Inverse of the negative Hessian, its flat directions cut to a finite width, (elements, elements).
+        Inverse of the negative Hessian, with flat directions limited to a finite width, (elements, elements).
     """
 
     theta: np.ndarray
@@ -44,11 +44,11 @@ class Peak:
 
     @property
     def log_mass(self) -> float:
-        """Laplace's approximation of the log of its share of p(y), up to what all peaks have in common."""
+        """Laplace's approximation of the log of its share of p(y), up to a constant common to all peaks."""
         return self.value + 0.5 * float(np.linalg.slogdet(self.covariance)[1])
 
     def holds(self, theta: np.ndarray, value: float) -> bool:
-        """Whether a point lies on this peak: within half an sd, and as high as its curvature says."""
+        """Whether a point belongs to this peak: within half an sd, and as high as its curvature implies."""
         gap = theta - self.theta
         distance = float(gap @ np.linalg.solve(self.covariance, gap))
         return distance < _SAME_PLACE and abs(value - self.value + distance / 2) < _SAME_VALUE
@@ -57,12 +57,12 @@ class Peak:
 def find_peaks(target: Target, points: np.ndarray, *, workers: int = 1) -> tuple[Peak, ...]:
     """Climb by BFGS from every start, and keep the peaks that have mass, the largest first.
 
-    Where an evaluation takes milliseconds there are so many levels that modes far apart are a rarity, and climbs are
-    dear: a start other than the first is climbed from only where its density is near the peak's already.
+    If an evaluation takes milliseconds, there are so many levels that distant modes are rare, and searches are
+    expensive: a start other than the first is used only if its density is already near that of the peak.
 
-    A proposal needs no more of a mode than differences give, and of few elements they cost no more than the exact
-    gradient; of many they do, and so do second differences. Where BFGS does not move (a prior that cuts off) the
-    covariance there is wide, and the proposal adapts.
+    For a proposal the accuracy of differences is enough, and for few elements they cost no more than the exact
+    gradient; for many elements they cost more, and so do second differences. If BFGS does not move (a truncated prior),
+    the covariance there is wide, and the proposal adapts.
     """
     values = target.log_densities(points, workers=workers)
     peaks: list[Peak] = []
@@ -78,7 +78,7 @@ def find_peaks(target: Target, points: np.ndarray, *, workers: int = 1) -> tuple
 
 
 def _climb(target: Target, start: np.ndarray, workers: int, known: list[Peak]) -> tuple[np.ndarray, float]:
-    """Climb until the top, or until it is clear that it leads to a known peak."""
+    """Climb to the mode, or until it is clear that the path leads to a known peak."""
 
     def descend(theta: np.ndarray) -> tuple[float, np.ndarray]:
         value, slopes = _slopes(target, theta, workers)
@@ -98,7 +98,7 @@ def _by_slopes(target: Target) -> bool:
 
 
 def _slopes(target: Target, theta: np.ndarray, workers: int) -> tuple[float, np.ndarray]:
-    """Log density and its gradient: exact, or by differences that are evaluated side by side."""
+    """Return the log density and its gradient: exact, or by differences that are evaluated in parallel."""
     if _by_slopes(target):
         return target.gradient(theta)
     steps = _STEP * np.eye(len(theta))
@@ -125,6 +125,6 @@ def _covariance(target: Target, theta: np.ndarray, workers: int) -> np.ndarray:
 
 
 def widths(hessian: np.ndarray, flattest: float) -> np.ndarray:
-    """Invert a negative Hessian (elements, elements), curvatures below the flattest trusted raised to it."""
+    """Invert a negative Hessian (elements, elements), with curvatures below `flattest` raised to it."""
     curvature, axes = np.linalg.eigh(hessian)
     return (axes / np.maximum(curvature, flattest)) @ axes.T

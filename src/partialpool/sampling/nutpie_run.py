@@ -1,4 +1,4 @@
-"""A nutpie run: started, watched, interrupted, and read, whatever the density."""
+"""Run nutpie on any compiled density: start it, wait, handle interruptions, and read the draws."""
 
 import warnings
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ _STATS: Final = {
     "step_size": ("step_size",),
     "tree_depth": ("depth", "tree_depth"),
 }
-"""Statistics kept, under ArviZ's names, and what the samplers call them."""
+"""Statistics kept, under ArviZ's names, with the samplers' names for them."""
 
 
 def run_nutpie(compiled: Any, settings: Settings, line: ProgressLine) -> tuple[xr.DataTree, bool]:
@@ -31,9 +31,9 @@ def run_nutpie(compiled: Any, settings: Settings, line: ProgressLine) -> tuple[x
     total = settings.chains * (settings.draws + settings.tune)
     line.say("sampling")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # third-party deprecations are not the user's to mend
-        # Draw variances, not gradients, set the mass matrix: on crossed and nested designs it gave two to five
-        # times the effective draws (see CHANGELOG).
+        warnings.simplefilter("ignore")  # the user cannot fix third-party deprecations
+        # The mass matrix is set by variances of draws, not of gradients: on crossed and nested designs this gave two to
+        # five times the effective draws (see CHANGELOG).
         running = nutpie.sample(
             compiled,
             draws=settings.draws,
@@ -58,7 +58,7 @@ def run_nutpie(compiled: Any, settings: Settings, line: ProgressLine) -> tuple[x
 
 
 def _wait(running: Any) -> xr.DataTree:
-    """Wait in short steps, so that Ctrl-C is heard at once; `is_finished` cannot be asked in nutpie 0.16."""
+    """Wait in short steps, so that Ctrl-C is handled at once; `is_finished` cannot be called in nutpie 0.16."""
     while True:
         try:
             return running.wait(timeout=0.2)
@@ -67,10 +67,10 @@ def _wait(running: Any) -> xr.DataTree:
 
 
 def whole_chains(stats: xr.Dataset) -> tuple[np.ndarray, int]:
-    """Find the chains, and the draws each of them has, that together keep the most draws.
+    """Find the chains, and the number of draws that each of them has, that together keep the most draws.
 
-    A chain cut short is padded with NaN; one that waited for a core has no draw at all. Of chains of unequal
-    length the shortest may cost more draws than it brings.
+    A chain cut short is padded with NaN; one that waited for a core has no draws. Since all chains are cut to
+    the same length, keeping the shortest one may lose more draws than it adds.
     """
     energy = stats["energy"].transpose("chain", "draw").to_numpy()
     counts = np.isfinite(energy).sum(axis=1)
@@ -80,12 +80,12 @@ def whole_chains(stats: xr.Dataset) -> tuple[np.ndarray, int]:
 
 
 def warn_interrupted(chains: int, draws: int, settings: Settings) -> None:
-    """Say what an interrupted run kept; with nothing kept it is a KeyboardInterrupt."""
+    """Warn which draws an interrupted run kept; if none, raise KeyboardInterrupt."""
     if draws == 0:
         raise KeyboardInterrupt("interrupted before the first draw was kept")
     warn(
         f"sampling was interrupted: got {draws} of {settings.draws} draws from each of {chains} of "
-        f"{settings.chains} chains; they are kept, and the diagnostics say whether they suffice",
+        f"{settings.chains} chains; they are kept, and the diagnostics show whether they suffice",
         SamplingWarning,
     )
 

@@ -1,4 +1,4 @@
-"""Draws become a DataTree that ArviZ reads as it is."""
+"""Pack draws into a DataTree that ArviZ reads directly."""
 
 import json
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ __all__ = ["label_draws", "label_observed", "label_responses", "label_rows", "pa
 
 FORMAT = "partialpool-fit-1"
 COVARIANCES = "model_covariances"
-"""Group of a fit's tree that holds known covariances among levels."""
+"""Group of a fit's tree with the known covariances among levels."""
 
 
 def label_draws(design: Design, arrays: Mapping[str, np.ndarray]) -> xr.Dataset:
@@ -47,7 +47,7 @@ def label_responses(design: Design, values: np.ndarray, index: np.ndarray) -> xr
 
 
 def label_observed(design: Design) -> xr.Dataset:
-    """Label the response, (rows,), under the name and with the labels that predictive draws of it have too."""
+    """Label the response, (rows,), with the name and labels that its predictive draws also have."""
     name = observed_name(design)
     return xr.Dataset({name: (OBS, design.response.values, design.response.attrs)}, coords={OBS: design.rows})
 
@@ -55,10 +55,10 @@ def label_observed(design: Design) -> xr.Dataset:
 def pack(
     raw: RawDraws, design: Design, priors: PriorSet, settings: Settings, *, engine: str, reason: str
 ) -> xr.DataTree:
-    """Pack draws, data and everything worth remembering into one tree.
+    """Pack draws, data and the record of the run into one tree.
 
     Groups: `posterior`, `sample_stats`, `observed_data`, `constant_data`, and `model_table`, the rows and
-    columns the model read, from which the design is rebuilt; `model_covariances`, where levels have known ones.
+    columns that the model uses, from which the design is rebuilt; `model_covariances`, if levels have known ones.
     """
     stats = xr.Dataset({name: (("chain", "draw"), values) for name, values in raw.sample_stats.items()})
     groups = {
@@ -91,7 +91,7 @@ def pack(
 
 
 def prior_texts(priors: PriorSet) -> dict[str, str]:
-    """Write every prior by parameter, as a saved fit remembers them."""
+    """Write every prior by parameter, as stored in a saved fit."""
     return {entry.parameter: str(entry.prior) for entry in priors.entries}
 
 

@@ -1,4 +1,4 @@
-"""A proposal for theta, adapted until fresh draws from it weigh nearly evenly.
+"""A proposal for theta, adapted until fresh draws from it have nearly equal weights.
 
 A t-mixture starts at the mode and is fitted, round after round, to all draws so far under their deterministic-mixture
 weights: adaptive multiple importance sampling (Cornuet, Marin, Mira & Robert 2012, Scand. J. Stat. 39:798).
@@ -29,24 +29,24 @@ _FREEDOM: Final = 12.0
 _COMPONENTS: Final = 6
 _MAX_ROUNDS: Final = 8
 _GOOD: Final = 0.9
-"""Importance ESS per draw of a fresh round at which adapting more is not worth its evaluations."""
+"""Importance ESS per draw of a fresh round at which further adaptation is not worth its evaluations."""
 _GOOD_ENOUGH: Final = 0.8
-"""The same where an evaluation takes milliseconds."""
+"""The same if an evaluation takes milliseconds."""
 MANY: Final = 12
-"""Elements up to which a proposal hardly ever fails to weigh evenly in the end: rounds are not cut short."""
+"""Elements up to which adaptation hardly ever fails in the end, so that rounds are not cut short."""
 _LOOKS: Final = 3
 _HOPELESS: Final = 0.2
-"""Importance ESS per draw that of more elements at least one of the first rounds must have for more to be tried."""
+"""With more elements, importance ESS per draw that one of the first rounds must reach for adaptation to continue."""
 _DEAR: Final = 1e7
-"""Multiplications per evaluation, some milliseconds, from which a round makes do with fewer draws."""
+"""Multiplications per evaluation, some milliseconds, above which a round uses fewer draws."""
 _START_WEIGHTS: Final = np.array([0.6, 0.3, 0.1])
 _START_WIDTHS: Final = np.array([1.0, 1.5, 2.5])
-"""Widths, in sds of the Gaussian approximation, of the three t distributions to begin with."""
+"""Widths, in sds of the Gaussian approximation, of the three initial t distributions."""
 _LEAST_SHARE: Final = 0.1
-"""Of the first draws, for each mode that has mass."""
+"""Number of first draws, for each mode that has mass."""
 _WIDE_SHARE: Final = 0.05
 _WIDTH: Final = 1.7
-"""Share and width, in posterior sds, of a component kept in every mixture for what the others miss."""
+"""Share and width, in posterior sds, of a component kept in every mixture to cover what the others miss."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ class Sample:
     Attributes
     ----------
     x, theta
-        In the proposal's coordinates, and as the density takes them, (n, elements).
+        Draws in the proposal's coordinates, and in those of the density, (n, elements).
     log_slope
         log |d theta / dx|, (n,).
     log_proposal
@@ -69,7 +69,7 @@ class Sample:
     log_proposal: np.ndarray
 
     def log_weights(self, values: np.ndarray) -> np.ndarray:
-        """Log importance weights, for log densities of theta (n,)."""
+        """Return log importance weights, for log densities of theta (n,)."""
         return values + self.log_slope - self.log_proposal
 
 
@@ -80,17 +80,17 @@ class Proposal:
     Attributes
     ----------
     mixture, folding
-        To draw from, and what its coordinates mean.
+        The mixture to draw from, and the map from its coordinates to theta.
     anchors
-        One component per mode: where every refit looks first.
+        One component per mode; if there are several, every refit starts with them too.
     rounds
         Rounds of adaptation.
     efficiency
-        Importance ESS per draw of the last of them.
+        Importance ESS per draw of the last round.
     seen, weights
-        Draws made on the way, and their weights, which sum to 1: starts for chains.
+        Draws made during adaptation, and their weights, which sum to 1: starts for chains.
     is_given_up
-        Whether there were too many elements and too little progress to go on.
+        Whether adaptation stopped because of too many elements and too little progress.
     """
 
     mixture: Mixture
@@ -107,7 +107,7 @@ class Proposal:
         return self.describe(self.mixture.sample(size, rng))
 
     def describe(self, x: np.ndarray) -> Sample:
-        """Say everything about given draws (n, elements)."""
+        """Return the sample of given draws (n, elements), with their log densities and slopes."""
         theta, log_slope = self.folding.to_theta(x)
         return Sample(x, theta, log_slope, self.mixture.log_density(self.folding.images(x)))
 
@@ -143,12 +143,12 @@ def adapt(target: Target, peaks: tuple[Peak, ...], rng: np.random.Generator, *, 
 
 
 def round_size(elements: int, work: float) -> int:
-    """Draws in a round of adaptation, for a theta of so many elements and so many multiplications per evaluation."""
+    """Return the draws per round of adaptation, given the elements of theta and the multiplications per evaluation."""
     return 1000 if work < _DEAR else 100 + 30 * elements
 
 
 def readapt(proposal: Proposal, sample: Sample, values: np.ndarray, rng: np.random.Generator) -> Proposal:
-    """Fit once more, to a large sample that weighed too unevenly."""
+    """Fit once more, to a large sample whose weights were too uneven."""
     weights = normalised(sample.log_weights(values))
     mixture = _refit(proposal, proposal.folding.images(sample.x), weights, rng)
     return replace(proposal, mixture=mixture, rounds=proposal.rounds + 1, seen=sample.x, weights=weights)
@@ -189,11 +189,11 @@ def _refit(proposal: Proposal, images: np.ndarray, weights: np.ndarray, rng: np.
 
 
 def normalised(log_weights: np.ndarray) -> np.ndarray:
-    """Weights that sum to 1."""
+    """Return weights that sum to 1."""
     weights = np.exp(log_weights - log_weights.max())
     return weights / weights.sum()
 
 
 def effective_size(weights: np.ndarray) -> float:
-    """Kish's effective number of draws of weights that sum to 1."""
+    """Return Kish's effective number of draws, for weights that sum to 1."""
     return float(1 / (weights @ weights))

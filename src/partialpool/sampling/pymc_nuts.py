@@ -26,16 +26,16 @@ class PyMCEngine:
     """No-U-Turn sampling of the PyMC model, group effects included."""
 
     name = "pymc"
-    merit = "it takes every model"
+    merit = "it applies to every model"
 
     def why_not(self, spec: ModelSpec) -> str:
-        """Say why it does not apply: it always does."""
+        """Return an empty string, since it always applies."""
         return ""
 
     def run(self, design: Design, priors: PriorSet, settings: Settings) -> RawDraws:
         """Draw from the posterior.
 
-        Ctrl-C during the kept draws returns what there is, the same number from every chain that has
+        Ctrl-C during the kept draws returns those made so far, the same number from every chain that has
         draws, with a `SamplingWarning`; earlier it raises KeyboardInterrupt.
         """
         started = time.perf_counter()
@@ -65,7 +65,7 @@ class PyMCEngine:
 def _sample_nutpie(model: pm.Model, settings: Settings, line: ProgressLine) -> tuple[xr.DataTree, bool]:
     line.say("compiling the model")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # third-party deprecations are not the user's to mend
+        warnings.simplefilter("ignore")  # the user cannot fix third-party deprecations
         compiled = nutpie.compile_pymc_model(model)
     return run_nutpie(compiled, settings, line)
 

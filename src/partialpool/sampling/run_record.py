@@ -1,4 +1,4 @@
-"""What a fit remembers of the run that made it, read back from the attributes of its tree."""
+"""The record of the run that made a fit, read from the attributes of its tree."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from partialpool.sampling.choose import ENGINES, EngineCard
 __all__ = ["RunRecord"]
 
 _UNKNOWN: Final = EngineCard(path="", forecast=None)
-"""Of an engine that this version does not have: nothing is taken for granted."""
+"""Card of an engine that this version does not have: no property is assumed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,19 +26,19 @@ class RunRecord:
     engine, reason
         Which engine, and why it was chosen.
     settings
-        As they were given, by name.
+        Settings as given, by name.
     sampler
-        What the engine did, in words; empty if there is nothing to say.
+        The sampling method of the engine, in words; empty if there is no choice.
     seconds
-        The run took.
+        Duration of the run.
     interrupted
         Whether it was stopped before all draws were made.
     log_evidence, log_evidence_se
         log p(y), and its Monte Carlo standard error.
     importance_khat, importance_largest, importance_efficiency
-        Pareto k of the importance weights, the largest of them in mean weights, and their effective number per draw.
+        Pareto k of the importance weights, the largest weight as a multiple of the mean, and importance ESS per draw.
     rounds
-        In which the proposal was adapted.
+        Rounds of adaptation of the proposal.
     """
 
     engine: str = ""
@@ -56,7 +56,7 @@ class RunRecord:
 
     @classmethod
     def of(cls, tree: xr.DataTree) -> "RunRecord":
-        """Read the record of a fit's tree; what an older file does not have stays at its default."""
+        """Read the record of a fit's tree; facts that an older file lacks keep their defaults."""
         attrs = tree.attrs
         facts = json.loads(attrs.get("run", "{}"))
         known = {f.name: facts[f.name] for f in fields(cls) if f.name in facts}
@@ -69,17 +69,17 @@ class RunRecord:
 
     @property
     def card(self) -> EngineCard:
-        """What is true of every run of the engine."""
+        """The card of the engine: properties of all its runs."""
         return ENGINES.get(self.engine, _UNKNOWN)
 
     @property
     def weights_can_be_trusted(self) -> bool:
-        """Whether the importance weights, where there are any, have no tail that decides."""
+        """Whether the importance weights, if there are any, are reliable."""
         return self.importance_khat is None or has_no_tail(self.importance_khat, self.importance_largest)
 
     @property
     def evidence(self) -> tuple[float, float] | None:
-        """Log p(y) and its Monte Carlo standard error; None where the engine does not know it."""
+        """Log p(y) and its Monte Carlo standard error; None if the engine does not compute it."""
         if self.log_evidence is None or self.log_evidence_se is None:
             return None
         return self.log_evidence, self.log_evidence_se

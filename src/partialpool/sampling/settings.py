@@ -1,4 +1,4 @@
-"""How to sample: checked once, here, then passed on as it is."""
+"""Sampling settings, checked once here and then passed on unchanged."""
 
 import os
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ class Settings:
         Kept draws per chain, warm-up draws per chain, chains. NUTS on the collapsed density warms up for 300 at most;
         importance-weighted chains need none.
     seed
-        Repeats the draws exactly on the same machine and versions; None for new ones.
+        Reproduces the draws exactly on the same machine and versions; None for a new seed.
     sampler
         `nutpie` or `pymc`, for the nuts engine.
     target_accept
@@ -34,7 +34,7 @@ class Settings:
     parametrization
         `adapted`, `centered` or `noncentered` by factor, for the nuts engine.
     cores
-        Chains run at once; None for all cores, or `PARTIALPOOL_NUM_THREADS`.
+        Number of chains run at once; None for all cores, or `PARTIALPOOL_NUM_THREADS`.
     progressbar
         Whether to show progress.
     keep_z
@@ -57,14 +57,14 @@ class Settings:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise SpecError(
-                    f"{name} is a whole number from 1",
+                    f"{name} must be a positive integer",
                     got=repr(value),
                     allowed="1, 2, ...",
                     do=f"change {name}",
                 )
         if self.seed is not None and (isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0):
             raise SpecError(
-                "seed is a whole number from 0",
+                "seed must be a non-negative integer",
                 got=repr(self.seed),
                 allowed="0, 1, 2, ... or None",
                 do="change seed",
@@ -73,7 +73,7 @@ class Settings:
             isinstance(self.cores, bool) or not isinstance(self.cores, int) or self.cores < 1
         ):
             raise SpecError(
-                "cores is a whole number from 1",
+                "cores must be a positive integer",
                 got=repr(self.cores),
                 allowed="1, 2, ... or None for all",
                 do="change cores",
@@ -81,7 +81,7 @@ class Settings:
         target = 0.9 if self.target_accept is None else self.target_accept
         if not isinstance(target, (int, float)) or not 0.5 <= target < 1:
             raise SpecError(
-                "target_accept is a probability",
+                "target_accept must be a probability",
                 got=repr(self.target_accept),
                 allowed="from 0.5 to below 1, or None for the engine's own",
                 do="for instance 0.95",
@@ -95,7 +95,7 @@ class Settings:
             )
         if not isinstance(self.parametrization, Mapping):
             raise SpecError(
-                "parametrization is given by factor",
+                "parametrization must be given by factor",
                 got=repr(self.parametrization),
                 allowed="{'Subject': 'centered'}",
                 do="write a dictionary",
@@ -109,26 +109,26 @@ class Settings:
 
     @property
     def acceptance(self) -> float:
-        """Target acceptance for NUTS on all effects, funnels included."""
+        """Target acceptance for NUTS on all effects, whose posterior may have funnels."""
         return _ACCEPTANCE if self.target_accept is None else self.target_accept
 
     def without_funnel(self) -> "Settings":
-        """Return settings for coordinates whitened beforehand: a short warm-up for the step size, and longer steps."""
+        """Return settings for whitened coordinates: a short warm-up for the step size, and longer steps."""
         accept = _ACCEPTANCE_WHITENED if self.target_accept is None else self.target_accept
         return replace(self, tune=min(self.tune, _SHORT_WARM_UP), target_accept=accept)
 
     @property
     def threads(self) -> int:
-        """Threads to work with."""
+        """Number of threads to use."""
         return self.cores or _threads_wished() or _cores_allowed()
 
     @property
     def workers(self) -> int:
-        """Chains to run at once."""
+        """Number of chains to run at once."""
         return min(self.threads, self.chains)
 
     def as_record(self) -> dict[str, Any]:
-        """Return what is worth remembering beside the draws."""
+        """Return the settings to store with the draws."""
         skip = ("progressbar", "cores")
         record = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in skip}
         return record | {"parametrization": dict(self.parametrization)}
@@ -140,7 +140,7 @@ def _threads_wished() -> int | None:
         return None
     if not (wish.isdecimal() and int(wish) > 0):
         raise EngineError(
-            "PARTIALPOOL_NUM_THREADS is a whole number from 1",
+            "PARTIALPOOL_NUM_THREADS must be a positive integer",
             got=repr(wish),
             allowed="1, 2, ..., or unset for all cores",
             do="change the environment variable",
@@ -149,6 +149,6 @@ def _threads_wished() -> int | None:
 
 
 def _cores_allowed() -> int:
-    if hasattr(os, "sched_getaffinity"):  # Linux; other systems do not tie a process to cores
+    if hasattr(os, "sched_getaffinity"):  # Linux; other systems do not bind a process to cores
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,8 +1,9 @@
 """Coordinates for NUTS in which a standard deviation passes through zero.
 
-The log of an sd that the data allow to be zero has a long left tail, in which steps are short for everything else. On
-the line x = asinh(s / c), s an sd with a sign, the density is light on both sides, and smooth through zero: Sigma =
-diag(s) R diag(s) is a smooth function of s, and a sign of s_k stands for one of all correlations of effect k. So
+If the data are compatible with an sd of zero, its log has a long left tail, in which steps are too short for all other
+elements. On the line x = asinh(s / c), s an sd with a sign, the density has light tails on both sides and is smooth
+through zero: Sigma = diag(s) R diag(s) is a smooth function of s, and the sign of s_k is equivalent to that of all
+correlations of effect k. So
 
     sd_k = |s_k|,    z_kj = sign(s_k) sign(s_j) tanh(x_kj)
 
@@ -21,12 +22,12 @@ from partialpool.sampling.target import Target
 __all__ = ["Signed", "choose_signed"]
 
 _SMALLEST: Final = 1e-10
-"""Of |x|: nearer to zero the log of the sd would be minus infinity."""
+"""Smallest |x|: nearer to zero the log of the sd would be minus infinity."""
 _LARGEST: Final = 500.0
 _STEP: Final = 1e-3
-"""Of differences of gradients."""
+"""Step of differences of gradients."""
 _FLATTEST: Final = 0.1
-"""Smallest curvature trusted: 3 units of these coordinates are wider than any posterior that has data."""
+"""Smallest curvature used: 3 units of these coordinates are wider than any posterior that has data."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +37,7 @@ class Signed:
     Attributes
     ----------
     target
-        Whose theta is meant.
+        The target that defines theta.
     sds, log_scale
         Positions in theta of the log sds, and log c of each.
     partials, first, second
@@ -73,14 +74,14 @@ class Signed:
         return value - float(np.log(slope).sum()), gradient
 
     def covariance(self, peak: Peak) -> np.ndarray:
-        """Inverse of the negative Hessian at a peak, from differences of the gradient, (elements, elements)."""
+        """Return the inverse negative Hessian at a peak, by differences of the gradient, (elements, elements)."""
         x = self.from_theta(peak.theta)
         steps = _STEP * np.eye(len(x))
         slopes = np.array([self.gradient(x + step)[1] - self.gradient(x - step)[1] for step in steps])
         return widths(-(slopes + slopes.T) / (4 * _STEP), _FLATTEST)
 
     def _theta_and_signs(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """theta, the sign of each log sd, and that of each partial correlation."""
+        """Return theta, the sign of each log sd, and that of each partial correlation."""
         theta, signs = x.copy(), np.ones_like(x)
         signs[self.sds] = np.where(x[self.sds] < 0, -1.0, 1.0)
         size = np.clip(np.abs(x[self.sds]), _SMALLEST, _LARGEST)

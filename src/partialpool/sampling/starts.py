@@ -1,8 +1,8 @@
-"""Where to look for modes of theta: corners of what the variance may be made of.
+"""Starting points in the search for modes of theta: corners of the possible decompositions of the variance.
 
-A posterior of standard deviations can have several modes: one factor or another carries the variance, or neither does;
-a predictor far from its zero puts intercepts and slopes at another correlation; a coefficient with a heavy-tailed prior
-believes the prior or the data.
+A posterior of standard deviations can have several modes: the variance is attributed to one factor, to another, or to
+neither; if a predictor is far from its zero, intercepts and slopes have another correlation; a coefficient with a
+heavy-tailed prior follows the prior or the data.
 """
 
 from typing import Final
@@ -76,7 +76,7 @@ def _put(layout: Layout, theta: np.ndarray, at: np.ndarray, values: np.ndarray) 
 
 
 def _least_squares(marginal: Marginal) -> np.ndarray:
-    """Ordinary least-squares estimates of the kept coefficients, (kept,)."""
+    """Return ordinary least-squares estimates of the kept coefficients, (kept,)."""
     tail, shift = marginal.arrangement.density.tail, marginal.layout.kept_shift
     gram = tail.gram[tail.columns :, tail.columns :]
     solved = np.linalg.lstsq(gram[:-1, :-1], gram[:-1, -1], rcond=None)[0]

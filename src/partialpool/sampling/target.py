@@ -1,4 +1,4 @@
-"""What samplers ask of a density: any marginal that has this can be drawn from."""
+"""The interface of a density to the samplers: they can draw from any marginal that has it."""
 
 from typing import Protocol
 
@@ -8,15 +8,15 @@ __all__ = ["Target"]
 
 
 class Target(Protocol):
-    """A log density of theta, a vector on the real line, with what is known of its elements."""
+    """A log density of theta, a real vector, with information about its elements."""
 
     @property
     def size(self) -> int:
-        """Elements of theta."""
+        """Number of elements of theta."""
 
     @property
     def log_sds(self) -> np.ndarray:
-        """Positions in theta of the standard deviations that live on the log scale: near zero they have long tails."""
+        """Positions in theta of the standard deviations on the log scale, which have long tails near zero."""
 
     @property
     def partial_correlations(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -24,7 +24,7 @@ class Target(Protocol):
 
     @property
     def work(self) -> float:
-        """Multiplications of one evaluation."""
+        """Number of multiplications of one evaluation."""
 
     @property
     def is_cheap(self) -> bool:

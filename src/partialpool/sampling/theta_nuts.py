@@ -1,4 +1,4 @@
-"""NUTS on the collapsed density: for a theta whose posterior no proposal covers."""
+"""NUTS on the collapsed density, for a theta whose posterior cannot be covered by a proposal."""
 
 from collections.abc import Callable
 
@@ -21,12 +21,12 @@ def sample_theta(
 ) -> tuple[np.ndarray, dict[str, np.ndarray], bool]:
     """Sample theta with signed sds, whitened by the Hessian at the largest peak.
 
-    Chains start around peaks taken at random, two sds wide: where they cannot get from one to another, R-hat says so.
+    Chains start around randomly chosen peaks, two sds wide: if they cannot move between peaks, R-hat shows it.
 
     Returns
     -------
     numpy.ndarray, dict, bool
-        theta (chains, draws, elements); the sampler's statistics (chains, draws); whether Ctrl-C cut it short.
+        theta (chains, draws, elements); the sampler's statistics (chains, draws); whether Ctrl-C interrupted the run.
     """
     signed = choose_signed(target, peaks[0])
     with single_lapack():  # for small matrices more threads only wait

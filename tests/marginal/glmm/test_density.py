@@ -137,7 +137,10 @@ def test_every_family_has_it_under_every_link(family, link):
 
 
 OTHERS = {
-    "priors that are not normal": ("y ~ x + w + (1 | a)", {"priors": {"beta[w]": pp.Prior("StudentT", nu=4, mu=0, sigma=0.1)}}),
+    "priors that are not normal": (
+        "y ~ x + w + (1 | a)",
+        {"priors": {"beta[w]": pp.Prior("StudentT", nu=4, mu=0, sigma=0.1)}},
+    ),
     "an offset": ("y ~ x + offset(v) + (x | a)", {}),
     "no intercept": ("y ~ 0 + x + (x | a)", {}),
     "no factor": ("y ~ x + w", {}),

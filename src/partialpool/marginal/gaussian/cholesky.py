@@ -1,4 +1,4 @@
-"""The forward half: group effects are eliminated, the density is what remains.
+"""The forward half: the group effects are eliminated, which leaves the density.
 
 In relative units Lambda_f = B_f diag(sd_f) L_f / sigma (B_f from `Units`), with W = [Z X] and u ~ N(mu, I),
 mu = 0 but for fixed effects whose prior mean is not 0:
@@ -8,11 +8,11 @@ mu = 0 but for fixed effects whose prior mean is not 0:
     log p(r) = -1/2 [ n log(2 pi sigma^2) + 2 sum log diag L + q / sigma^2 ]
 
 A is factorised leaf first. A level j of the leaf has the block D_j = I + Lambda'Z_j'Z_j Lambda = L_j L_j' and shares
-E_j with later columns; F_j = L_j^-1 Lambda' E_j; what is left of the later columns' cross-products is
-S = W'W - sum_j F_j'F_j, to which the scaling by the later Lambdas is applied when their turn comes. The right-hand
+E_j with later columns; F_j = L_j^-1 Lambda' E_j; the remaining cross-products of the later columns are
+S = W'W - sum_j F_j'F_j, to which the scaling by the later Lambdas is applied when these are eliminated. The right-hand
 sides are columns like the others. With Lambda = 0 a factor drops out exactly.
 
-The identity of A may be taken off for common columns (`precision` 0): that is the flat prior of REML.
+The identity of A may be omitted for common columns (`precision` 0): this is the flat prior of REML.
 """
 
 from typing import NamedTuple
@@ -37,7 +37,7 @@ class Scales(NamedTuple):
     sigma
         Residual sd, in `Units`.
     combine
-        The right-hand side as a combination of the system's: minus the kept coefficients, then 1 for y.
+        The right-hand side as a combination of those of the system: minus the kept coefficients, then 1 for y.
     """
 
     relative: np.ndarray
@@ -64,12 +64,12 @@ class Common(NamedTuple):
 
 
 class Workspace(NamedTuple):
-    """Room for the tail's matrices, kept from one theta to the next: fresh memory costs more than arithmetic.
+    """Memory for the tail's matrices, reused from one theta to the next: allocation costs more than arithmetic.
 
     Attributes
     ----------
     left, factor
-        As the tail's Gram matrix; (columns + common, same).
+        Of the shape of the tail's Gram matrix, (columns + common, same).
     """
 
     left: np.ndarray
@@ -77,7 +77,7 @@ class Workspace(NamedTuple):
 
 
 class Forward(NamedTuple):
-    """What elimination leaves.
+    """The result of elimination.
 
     Attributes
     ----------
@@ -94,7 +94,7 @@ class Forward(NamedTuple):
     center
         c for the combined right-hand side.
     remainder
-        [rhs]'[rhs] less what group effects and common columns explain, (rhs, rhs).
+        [rhs]'[rhs] less the part that group effects and common columns explain, (rhs, rhs).
     branch_factor, branch_tail, branch_dense
         U_k and F_k of every branch.
     """
@@ -169,7 +169,7 @@ def _eliminate_branch(
 
 @part
 def _scale_columns(tail: Tail, scales: Scales, common: Common, x: np.ndarray) -> None:
-    """Overwrite x (columns + common, any) with Lambda' x: the tail's own scaling."""
+    """Overwrite x (columns + common, any) with Lambda' x, the scaling of the tail."""
     width = x.shape[1]
     kept = np.empty(scales.relative.shape[1])
     skip = len(scales.relative) - len(tail.first)
@@ -194,7 +194,7 @@ def _scale_columns(tail: Tail, scales: Scales, common: Common, x: np.ndarray) ->
 def scale_both(tail: Tail, mixing: np.ndarray, common: Common, x: np.ndarray) -> None:
     """Overwrite the upper triangle of x (columns + common, same) with that of M' x M, M the mixing of each level.
 
-    Rows first, from each level's own columns on; then columns, so that every inner loop runs along a row.
+    Rows are mixed first, starting at each level's own columns; then columns, so that every inner loop is along a row.
     """
     size = tail.columns + tail.common
     skip = len(mixing) - len(tail.first)
@@ -216,7 +216,7 @@ def scale_both(tail: Tail, mixing: np.ndarray, common: Common, x: np.ndarray) ->
 
 @part
 def _mix_rows(x: np.ndarray, first: int, q: int, mixing: np.ndarray, f: int, held: np.ndarray) -> None:
-    """Overwrite the q rows of one level, from column `first` on, with M' x; its own block is mirrored before."""
+    """Overwrite the q rows of one level, from column `first` on, with M' x; its own block is mirrored beforehand."""
     size = x.shape[1]
     if q == 1:
         for c in range(first, size):
@@ -274,16 +274,16 @@ def unscale(tail: Tail, scales: Scales, common: Common, x: np.ndarray) -> None:
 
 @part
 def make_workspace(system: System) -> Workspace:
-    """Make room for `eliminate`."""
+    """Allocate the workspace of `eliminate`."""
     size = system.tail.columns + system.tail.common
     return Workspace(np.empty(system.tail.gram.shape), np.empty((size, size)))
 
 
 @part
 def eliminate(system: System, scales: Scales, common: Common, room: Workspace) -> Forward:
-    """Factorise A and evaluate what the density needs; see the module's text for the formulas.
+    """Factorise A and evaluate the terms of the density; the module's docstring has the formulas.
 
-    The factor it returns lives in `room`, until the next call.
+    The returned factor is stored in `room` and is valid until the next call.
     """
     tail, branch = system.tail, system.branch
     size, rhs = tail.columns + tail.common, len(scales.combine)

@@ -1,4 +1,4 @@
-"""The backward half: effects given the factorisation.
+"""The backward half: draws of the effects, given the factorisation.
 
 Given theta, A = L L' and u = L'^-1 (c + sigma e) / sigma with e ~ N(0, I) is a draw of N(m, A^-1): one
 back-substitution, tail first, then branches, then leaves. u are the non-centred offsets z; b = diag(sd) L_corr z.
@@ -101,7 +101,7 @@ def put_back(
 
 @part
 def _right_side(dense: np.ndarray, row: int, a: int, tail: Tail, combine: np.ndarray, t: np.ndarray) -> float:
-    """The right-hand side less the common columns' part."""
+    """Return the right-hand side less the part of the common columns."""
     s = 0.0
     for k in range(len(combine)):
         s += dense[row, a, tail.common + k] * combine[k]

@@ -1,4 +1,4 @@
-"""The backward half: second moments of the effects given theta, which are all that the gradient needs.
+"""The backward half: second moments of the effects given theta, from which the gradient follows.
 
 Given theta, u | y ~ N(m, A^-1). With M_f = sum_j E[u_j u_j'] over the levels of factor f, J_f levels,
 
@@ -7,7 +7,7 @@ Given theta, u | y ~ N(m, A^-1). With M_f = sum_j E[u_j u_j'] over the levels of
     d log p / d beta_k = x_k' (r - W Lambda m) / sigma^2                        (common columns kept in theta)
 
 N is the number of effects integrated out. Both follow from d log p(y) = E[d log p(y, u) | y] (Fisher's identity).
-A^-1 is needed in the blocks of A only: it is carried from the tail to the branches and leaves.
+A^-1 is needed only in the blocks of A: it is computed for the tail, then for the branches and leaves.
 """
 
 from typing import NamedTuple
@@ -24,7 +24,7 @@ __all__ = ["SecondMoments", "second_moments"]
 
 
 class SecondMoments(NamedTuple):
-    """What is expected of the effects given theta.
+    """Conditional moments of the effects given theta.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class SecondMoments(NamedTuple):
     tail
         M_f of every tail factor, (tail factors, most effects, most effects).
     squared
-        E|u - mu|^2 over everything integrated out, common columns of precision 0 left out.
+        E|u - mu|^2 over all integrated effects, without common columns of precision 0.
     slope
         x_k'(r - W Lambda m), per right-hand side, (rhs,).
     """
@@ -46,7 +46,7 @@ class SecondMoments(NamedTuple):
 
 
 class _Tail(NamedTuple):
-    """The tail's columns in their own units, t = Lambda u: mean (columns + common,) and relative covariance."""
+    """The tail's columns in their original units, t = Lambda u: mean (columns + common,) and relative covariance."""
 
     mean: np.ndarray
     cov: np.ndarray
@@ -63,7 +63,7 @@ class _Branches(NamedTuple):
 
 @part
 def second_moments(system: System, scales: Scales, common: Common, forward: Forward) -> SecondMoments:
-    """Carry mean and covariance of u from the tail to branches and leaves."""
+    """Compute mean and covariance of u in the tail, then in branches and leaves."""
     tail = system.tail
     mean = forward.center.copy()
     solve_upper(forward.factor, mean)
@@ -114,7 +114,7 @@ def _tail_moments(
 
 @part
 def _branch_moments(system: System, scales: Scales, forward: Forward, columns: _Tail, out: np.ndarray) -> _Branches:
-    """Add up E[u u'] over branches into out; return what their leaves need."""
+    """Add up E[u u'] over branches into out; return the moments that their leaves need."""
     branch, rhs = system.branch, len(scales.combine)
     levels, q, width = branch.gram.shape[0], branch.gram.shape[1], system.tail.common
     branches = _Branches(
@@ -173,7 +173,7 @@ def _branch_moments(system: System, scales: Scales, forward: Forward, columns: _
 def _leaf_moments(system: System, scales: Scales, columns: _Tail, branches: _Branches, out: np.ndarray) -> None:
     """Add up E[u u'] over leaves into out.
 
-    (U'U)^-1 + R Cov R' + m m' / sigma^2 of each level, with R = U^-1 F and m = U^-1 (w - F t).
+    For each level it is (U'U)^-1 + R Cov R' + m m' / sigma^2, with R = U^-1 F and m = U^-1 (w - F t).
     """
     leaf, offset = system.leaf, system.tail.columns
     q, above, width, rhs = leaf.up.shape[1], leaf.up.shape[2], system.tail.common, len(scales.combine)
@@ -226,7 +226,7 @@ def _leaf_moments(system: System, scales: Scales, columns: _Tail, branches: _Bra
 def _add_products(leaf: Leaf, pattern: int, scales: Scales, columns: _Tail, own: np.ndarray, out: np.ndarray) -> None:
     """Add B H B' over the levels of a pattern, B = (U'U)^-1 Lambda', H_ab = sum_j E_ja' K E_jb.
 
-    K is Cov + v v' / sigma^2, v what the right-hand side and the means make of E_j's columns.
+    K is Cov + v v' / sigma^2, v the coefficients of E_j's columns: minus the mean, or the right-hand side's weight.
     """
     size, width, q = len(columns.mean), leaf.products.shape[2], len(out)
     spread, v, line = np.zeros((width, width)), np.empty(width), np.empty(width)
@@ -242,7 +242,7 @@ def _add_products(leaf: Leaf, pattern: int, scales: Scales, columns: _Tail, own:
     pair = 0
     for a in range(q):
         for b in range(a, q):
-            # K and the products are symmetric: twice what stands above the diagonal.
+            # K and the products are symmetric: elements above the diagonal count twice.
             total = 0.0
             for j in range(width):
                 line[j] = 0.0
@@ -269,7 +269,7 @@ def _add_products(leaf: Leaf, pattern: int, scales: Scales, columns: _Tail, own:
 
 @part
 def _add_spread(gathered: np.ndarray, held: int, cov: np.ndarray, q: int, out: np.ndarray) -> None:
-    """Add R Cov R' of many rows, q lines of `gathered` each."""
+    """Add R Cov R' of many rows, each with q lines of `gathered`."""
     for i in range(held, len(gathered)):
         for c in range(gathered.shape[1]):
             gathered[i, c] = 0.0
@@ -307,7 +307,7 @@ def _add_listed(system: System, cov: np.ndarray, j: int, row: np.ndarray, line: 
 
 @part
 def _add_above(system: System, branches: _Branches, j: int, row: np.ndarray, out: np.ndarray) -> None:
-    """Add what the branch above one row brings: its own covariance, and that with the row's other columns."""
+    """Add the terms of the branch above one row: its own covariance, and that with the row's other columns."""
     leaf, start, width = system.leaf, system.branch.tail_start, system.tail.common
     begin, k, above, q = leaf.tail_start[j], leaf.branch[j], leaf.up.shape[2], len(out)
     listed = leaf.tail_start[j + 1] - begin
@@ -328,7 +328,7 @@ def _add_above(system: System, branches: _Branches, j: int, row: np.ndarray, out
 
 @part
 def _column(listed_columns: np.ndarray, begin: int, listed: int, columns: int, c: int) -> int:
-    """Column of the tail that entry c of a row stands for: listed ones first, then the common ones."""
+    """Return the tail column of entry c of a row: listed ones first, then the common ones."""
     return listed_columns[begin + c] if c < listed else columns + c - listed
 
 

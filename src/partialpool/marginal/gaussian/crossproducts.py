@@ -1,8 +1,8 @@
-"""Cross-products of [Z X y]: all that a Gaussian model needs to know of its rows.
+"""Cross-products of [Z X y], which contain all that a Gaussian model needs of its rows.
 
-They are made in one pass, add up over chunks of rows, and do not grow with the number of rows. The idea of
-keeping the data as A = [Z X y]'[Z X y] and nothing else is that of lme4 and MixedModels.jl (Bates et al. 2015,
-J. Stat. Soft. 67:1, section 3).
+They are computed in one pass, add up over chunks of rows, and do not grow with the number of rows. The idea of
+storing only A = [Z X y]'[Z X y] is that of lme4 and MixedModels.jl (Bates et al. 2015, J. Stat. Soft. 67:1,
+section 3).
 """
 
 from dataclasses import dataclass, replace
@@ -45,7 +45,7 @@ class Coupling:
 
     @property
     def transposed(self) -> "Coupling":
-        """The same pairs seen from the other factor."""
+        """The same pairs with the two factors exchanged."""
         order = np.lexsort((self.first, self.second))
         return Coupling(self.second[order], self.first[order], self.values[order].transpose(0, 2, 1))
 
@@ -57,11 +57,11 @@ class Moments:
     Attributes
     ----------
     rows
-        Rows seen.
+        Number of rows.
     log_jacobian
-        Sum of log |d y* / d y|, but for the unit: of the weights unit / se, and of the logarithm of a lognormal y.
+        Sum of log |d y* / d y| without the unit: from the weights unit / se, and from the logarithm of a lognormal y.
     own
-        Z_f'Z_f per factor: it is block diagonal, so shape (levels, effects, effects).
+        Z_f'Z_f per factor, which is block diagonal: shape (levels, effects, effects).
     dense
         Z_f'[X y] per factor, shape (levels, effects, columns + 1).
     couplings
@@ -114,7 +114,7 @@ class Moments:
         return replace(self, dense=dense, common=turn.T @ self.common @ turn)
 
     def coupling(self, f: int, g: int) -> Coupling:
-        """Z_f'Z_g of two different factors."""
+        """Return Z_f'Z_g of two different factors."""
         return self.couplings[f][g - f - 1] if f < g else self.couplings[g][f - g - 1].transposed
 
 
@@ -168,7 +168,7 @@ def _standard_effects(factor: FactorEffects, units: EffectUnits, rows: slice, we
 
 @kernel
 def _level_products(codes: np.ndarray, z: np.ndarray, xy: np.ndarray, levels: int) -> tuple[np.ndarray, np.ndarray]:
-    """Z'Z and Z'[X y] level by level: (levels, q, q) and (levels, q, columns)."""
+    """Return Z'Z and Z'[X y] level by level: (levels, q, q) and (levels, q, columns)."""
     n, q = z.shape
     width = xy.shape[1]
     own = np.zeros((levels, q, q))

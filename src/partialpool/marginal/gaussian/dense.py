@@ -1,13 +1,13 @@
-"""Small dense linear algebra for the kernels: loops for a handful of columns, LAPACK for many.
+"""Small dense linear algebra for the kernels: loops for a few columns, LAPACK for many.
 
-A factorisation is kept as U = L', U'U = a, upper triangle, rows contiguous: so every loop below runs along rows.
+A factorisation is stored as U = L', U'U = a, upper triangle, rows contiguous, so that every loop below is along rows.
 """
 
 from typing import Any
 
 import numba as nb
 import numpy as np
-from numba.np import linalg as _lapack_is_loaded  # noqa: F401 - it brings the LAPACK entry points below
+from numba.np import linalg as _lapack_is_loaded  # noqa: F401 - it loads the LAPACK entry points used below
 
 from partialpool.kernels import part
 
@@ -23,9 +23,9 @@ __all__ = [
 ]
 
 _LOOPS_UP_TO = 24
-"""Columns up to which plain loops beat a LAPACK call."""
+"""Columns up to which plain loops are faster than a LAPACK call."""
 _BLOCK = 48
-"""Rows inverted by loops before the rest is left to matrix products."""
+"""Rows inverted by loops at a time; the rest is done by matrix products."""
 
 _potrf: Any = nb.types.ExternalFunction(
     "numba_xxpotrf",
@@ -33,7 +33,7 @@ _potrf: Any = nb.types.ExternalFunction(
 )
 """LAPACK's Cholesky factorisation, in place: (kind, triangle, n, a, leading dimension) -> info.
 
-np.linalg.cholesky calls the same, but copies twice and takes five seconds to compile."""
+np.linalg.cholesky calls the same routine, but copies twice and takes five seconds to compile."""
 
 
 @part
@@ -59,18 +59,18 @@ def small_cholesky(a: np.ndarray) -> bool:
 
 @part
 def cholesky(a: np.ndarray) -> bool:
-    """Do as `small_cholesky` for a contiguous a (n, n) of any size."""
+    """Do as `small_cholesky` does, for a contiguous a (n, n) of any size."""
     n = a.shape[0]
     if n <= _LOOPS_UP_TO:
         return small_cholesky(a)
     for i in range(n):
-        # NaN and infinity reach the diagonal of every row they stand in only later: look at the rows' sums.
+        # NaN and infinity may not have reached the diagonals of their rows yet: check the sums of rows.
         s = 0.0
         for j in range(i, n):
             s += a[i, j]
         if not np.isfinite(s):
             return False
-    # LAPACK reads columns: what it calls the lower triangle is our upper one, and its L our U.
+    # LAPACK is column-major: its lower triangle is our upper one, and its L our U.
     return bool(_potrf(ord("d"), ord("L"), n, a.ctypes, n) == 0)
 
 

@@ -1,4 +1,4 @@
-"""The collapsed posterior density of theta, compiled: log p(y | theta) + log p(theta); and effects with it."""
+"""The collapsed posterior density of theta, compiled: log p(y | theta) + log p(theta); optionally with effects."""
 
 import numpy as np
 
@@ -30,7 +30,7 @@ def log_likelihood(system: System, normals: Normals, sigma: float, forward: Forw
 
 @part
 def log_prior(layout: Layout, thetas: np.ndarray, i: int) -> float:
-    """Log prior density of row i of thetas, as a density on the real line."""
+    """Return the log prior density of row i of thetas, as a density on the real line."""
     total = 0.0
     for x in range(thetas.shape[1]):
         v, _, log_slope, _ = place(layout.coordinates[x], layout.arguments, x, thetas[i, x])
@@ -53,8 +53,8 @@ def evaluate(
 ) -> None:
     """Evaluate the log posterior density, up to p(y), of each row of thetas (n, elements) into out (n,).
 
-    One factorisation gives the effects too: where noise (n, effects) has columns of standard normals, it is
-    overwritten with u, and effects, same shape, with diag(sd) L u; with none, the density is all that is wanted.
+    The same factorisation also gives draws of the effects: if noise (n, effects) has columns of standard normals, it is
+    overwritten with u, and effects, same shape, with diag(sd) L u; without columns, only the density is evaluated.
     """
     room = make_workspace(system)
     draws = noise.shape[1] > 0

@@ -1,4 +1,4 @@
-"""Where the collapsed engine applies."""
+"""The models to which the collapsed engine applies."""
 
 from partialpool.spec.model import ModelSpec
 
@@ -6,7 +6,7 @@ __all__ = ["why_not"]
 
 
 def why_not(spec: ModelSpec) -> str:
-    """Say why group effects cannot be integrated out exactly; empty where they can.
+    """Return why group effects cannot be integrated out exactly; empty if they can.
 
     Examples
     --------

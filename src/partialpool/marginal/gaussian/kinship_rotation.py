@@ -1,18 +1,18 @@
-"""Levels with a known covariance, turned into independent ones.
+"""Rotation of levels with a known covariance into independent pseudo-levels.
 
 With b ~ N(0, sd^2 K), K = L L', and one effect per level, Z b = Z L u for u ~ N(0, sd^2 I). Z'Z is diagonal, and with
-L'Z'Z L = V diag(s) V' the coordinates w = V'u are independent N(0, sd^2) a priori, and the data tell them apart: their
-Gram matrix is diag(s). So a factor with a known covariance is one without, of as many pseudo-levels, whose
-cross-products are those of its levels times R = L V; afterwards b = R w. One symmetric eigenproblem per model, and
-every evaluation costs what it costs without K. The rotation is that of FaST-LMM and GEMMA (Lippert et al. 2011, Nature
-Methods 8:833; Zhou & Stephens 2012, Nature Genetics 44:821), on moments, so that levels may have any number of rows and
-other factors stand beside them.
+L'Z'Z L = V diag(s) V' the coordinates w = V'u are independent N(0, sd^2) a priori, and independent in the likelihood:
+their Gram matrix is diag(s). So a factor with a known covariance is equivalent to one without, with as many
+pseudo-levels, whose cross-products are those of its levels times R = L V; afterwards b = R w. This takes one symmetric
+eigenproblem per model, and every evaluation costs the same as without K. The rotation is that of FaST-LMM and GEMMA
+(Lippert et al. 2011, Nature Methods 8:833; Zhou & Stephens 2012, Nature Genetics 44:821), applied to moments, so that
+levels may have any number of rows and the model may have other factors.
 
-The factor met most often beside it is its copy: the same levels without K, for what lasts of a level and is not
-inherited (the permanent environment of a repeatability model). Where all levels have the same cross-products, the
-two turn together. With L = W diag(d) V', Z_f'Z_g = m P for a permutation P, and g turned by Q = P'W, which is
-orthogonal and leaves its prior alone, V'L' m P Q = m diag(d): each pseudo-level of one shares rows with one of the
-other, and the cost stays that of two nested factors.
+The most common other factor is a copy of it: the same levels without K, for permanent effects of a level that are not
+inherited (the permanent environment of a repeatability model). If all levels have the same cross-products, the two are
+rotated together. With L = W diag(d) V', Z_f'Z_g = m P for a permutation P, and g rotated by Q = P'W, which is
+orthogonal and does not change its prior, V'L' m P Q = m diag(d): each pseudo-level of one shares rows with one of the
+other, and the cost is that of two nested factors.
 """
 
 from collections.abc import Sequence
@@ -26,12 +26,12 @@ from partialpool.marginal.gaussian.crossproducts import Coupling, Moments
 __all__ = ["Rotation", "find_rotations", "rotate"]
 
 _EQUAL: Final = 1e-10
-"""Relative difference of cross-products up to which levels have the same."""
+"""Relative difference up to which cross-products of levels count as equal."""
 
 
 @dataclass(frozen=True, eq=False)
 class Rotation:
-    """How pseudo-levels make levels.
+    """The map from pseudo-levels to levels.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class Rotation:
     own
         Z'Z of the pseudo-levels, diag(s), (pseudo-levels,).
     original
-        The factor that this one copies; None where it has a known covariance itself.
+        The factor that this one copies; None if it has a known covariance itself.
     """
 
     basis: np.ndarray
@@ -52,16 +52,16 @@ class Rotation:
 
 
 def find_rotations(moments: Moments, roots: Sequence[np.ndarray | None]) -> tuple[Rotation | None, ...]:
-    """Find the rotation of every factor with a known covariance, and of its copy where the two turn together.
+    """Find the rotation of every factor with a known covariance, and of its copy if the two are rotated together.
 
-    It depends on the rows, but not on the response.
+    Rotations depend on the rows, but not on the response.
 
     Parameters
     ----------
     moments
-        Of the levels.
+        Moments of the levels.
     roots
-        L of each factor, (levels, levels), of one effect; None where levels are independent.
+        L of each factor, (levels, levels), with one effect; None if levels are independent.
     """
     found: list[Rotation | None] = [None] * len(roots)
     for f, root in enumerate(roots):
@@ -83,7 +83,7 @@ def _rotation(own: np.ndarray, root: np.ndarray) -> Rotation:
 
 
 def _copies(moments: Moments, f: int, g: int) -> bool:
-    """Whether g has the levels of f, under other names perhaps, and all of them the same cross-products."""
+    """Whether g has the levels of f, possibly under other names, and all have the same cross-products."""
     if moments.own[f].shape != moments.own[g].shape or moments.own[g].shape[1] > 1:
         return False
     pairs = moments.coupling(f, g)
@@ -103,7 +103,7 @@ def _rotations_of_both(moments: Moments, f: int, g: int, root: np.ndarray) -> tu
 
 
 def rotate(moments: Moments, rotations: Sequence[Rotation | None]) -> Moments:
-    """Turn the levels of every factor with a rotation into independent pseudo-levels."""
+    """Rotate the levels of every factor with a rotation into independent pseudo-levels."""
     for f, rotation in enumerate(rotations):
         if rotation is None:
             continue
@@ -118,17 +118,17 @@ def rotate(moments: Moments, rotations: Sequence[Rotation | None]) -> Moments:
 
 
 def _paired(moments: Moments, f: int, g: int) -> tuple[tuple[Coupling, ...], ...]:
-    """Couplings with those of a factor and its copy on their diagonal, where all but rounding is."""
+    """Return couplings in which those of a factor and its copy keep only their diagonal; the rest is rounding."""
     pairs = moments.coupling(f, g)
     on = pairs.first == pairs.second
     kept = Coupling(pairs.first[on], pairs.second[on], pairs.values[on])
     couplings = [list(row) for row in moments.couplings]
-    couplings[min(f, g)][abs(f - g) - 1] = kept  # the same seen from either, with one effect each
+    couplings[min(f, g)][abs(f - g) - 1] = kept  # the same from either factor, with one effect each
     return tuple(tuple(row) for row in couplings)
 
 
 def _turned(moments: Moments, f: int, effects: np.ndarray) -> tuple[tuple[Coupling, ...], ...]:
-    """Couplings with factor f: every pseudo-level shares rows with every level of the others."""
+    """Return couplings with factor f: every pseudo-level shares rows with every level of the others."""
     factors = len(moments.own)
     couplings = [list(row) for row in moments.couplings]
     for g in range(factors):

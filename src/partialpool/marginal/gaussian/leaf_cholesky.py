@@ -1,7 +1,7 @@
-"""Levels of the leaf, eliminated row by row; where every row shares most of many columns, many rows at once.
+"""Elimination of the leaf's levels, row by row, or many rows at once if every row shares most of many columns.
 
-Levels with equal Z'Z have one factor L, and F'F = sum_ab G_ab E_a E_b' with G = Lambda (L L')^-1 Lambda': their sums of
-products are all that is needed (`Leaf.products`).
+Levels with equal Z'Z have the same factor L, and F'F = sum_ab G_ab E_a E_b' with G = Lambda (L L')^-1 Lambda': only
+their sums of products are needed (`Leaf.products`).
 """
 
 from typing import Final
@@ -15,9 +15,9 @@ from partialpool.marginal.gaussian.ordering import Leaf
 __all__ = ["BLOCK", "eliminate_leaf", "leaf_factor", "leaf_row", "shares_most", "spread_row", "widest"]
 
 _WIDE: Final = 48
-"""Columns from which a matrix product beats loops over single rows."""
+"""Columns from which a matrix product is faster than loops over single rows."""
 _MOST: Final = 0.3
-"""Share of the columns that rows must have, on average, for a product over all of them to be worth its zeros."""
+"""Average share of the columns that rows must have for a product over all columns, zeros included, to be faster."""
 BLOCK: Final = 128
 """Rows that are multiplied at once."""
 
@@ -62,7 +62,7 @@ def leaf_row(leaf: Leaf, row: int, relative: np.ndarray, factor: np.ndarray, out
 
 @part
 def widest(start: np.ndarray) -> int:
-    """Return the most entries that a list has, of lists that start so."""
+    """Return the length of the longest list, given where lists start."""
     most = 0
     for i in range(len(start) - 1):
         most = max(most, start[i + 1] - start[i])
@@ -71,16 +71,16 @@ def widest(start: np.ndarray) -> int:
 
 @part
 def shares_most(leaf: Leaf, columns: int) -> bool:
-    """Whether rows share so many of the tail's columns that matrix products over all of them are worth it."""
+    """Whether rows share so many of the tail's columns that matrix products over all of them are faster."""
     rows = len(leaf.tail_start) - 1
     return rows > 0 and leaf.up.shape[2] == 0 and columns >= _WIDE and len(leaf.tail) >= _MOST * rows * columns
 
 
 @part
 def spread_row(leaf: Leaf, j: int, row: np.ndarray, columns: int, out: np.ndarray, at: int) -> None:
-    """Write a row (q, listed + dense) into lines `at` on of out, each entry under its own column, 0 elsewhere.
+    """Write a row (q, listed + dense) into the lines of out from `at` on, each entry in its own column, 0 elsewhere.
 
-    As many of the dense columns, which follow the tail's, as out has room for.
+    The dense columns, which follow those of the tail, are written as far as out has room.
     """
     begin = leaf.tail_start[j]
     listed = leaf.tail_start[j + 1] - begin
@@ -105,7 +105,7 @@ def eliminate_leaf(
     above_dense: np.ndarray,
     above_start: np.ndarray,
 ) -> float:
-    """Take the leaf off the tail's Gram matrix `left` (upper triangle) and the branches; return 2 sum log diag L."""
+    """Subtract the leaf from the tail's Gram matrix `left` (upper triangle) and branches; return 2 sum log diag L."""
     q, above, width = leaf.up.shape[1], leaf.up.shape[2], leaf.dense.shape[2]
     factor = np.zeros((q, q))
     row = np.zeros((q, above + widest(leaf.tail_start) + width))
@@ -181,7 +181,7 @@ def _take_off_products(leaf: Leaf, pattern: int, relative: np.ndarray, factor: n
 
 @part
 def _take_off(left: np.ndarray, gathered: np.ndarray, held: int) -> None:
-    """Subtract F'F from the upper triangle of left, F being the first rows of gathered, which share every column."""
+    """Subtract F'F from the upper triangle of left, where F is the first rows of gathered, which share every column."""
     for k in range(held, len(gathered)):
         for c in range(gathered.shape[1]):
             gathered[k, c] = 0.0

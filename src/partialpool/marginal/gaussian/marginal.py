@@ -1,4 +1,4 @@
-"""The marginal: a design and its priors, with everything but theta integrated out."""
+"""The marginal density of a design and its priors, with everything but theta integrated out."""
 
 from dataclasses import dataclass, replace
 from typing import Final
@@ -37,26 +37,26 @@ class Marginal:
     design
         The model's arrays.
     units
-        What the algebra works in.
+        The units in which the algebra is done.
     arrangement
         The moments in elimination order.
     turn
-        C of the common columns as the algebra has them, X* C: coordinates with a prior each, (coefs, coefs).
+        C of the common columns used in the algebra, X* C: coordinates with a separate prior each, (coefs, coefs).
     layout, normals
-        Where theta's elements stand, with their priors; priors of the integrated common columns.
+        Positions of theta's elements, with their priors; priors of the integrated common columns.
     known
-        What is taken off the response for each integrated column, in `Units`, (integrated,): the mean of a prior
-        narrower than the data's own standard error. As u's mean, mu / sd, its square would cost the digits; off the
-        response, that of a wide prior would.
+        Coefficient of each integrated column whose contribution is subtracted from the response, in `Units`,
+        (integrated,): the mean of a prior narrower than the standard error from the data. As the mean of u, mu / sd,
+        its square would cost digits; subtracting the mean of a wide prior from the response would cost them too.
     integrated
         Which columns are integrated out, boolean (coefs,).
     elements
         Name of each element of theta.
     log_constant
-        What turns the density of y* into that of y.
+        Constant that converts the log density of y* into that of y.
     rotations
-        Per factor of the design, how the pseudo-levels of the arrangement make levels with a known covariance; None
-        where levels are independent.
+        Per factor of the design, the map from pseudo-levels of the arrangement to levels with a known covariance; None
+        if levels are independent.
     """
 
     design: Design
@@ -73,12 +73,12 @@ class Marginal:
 
     @property
     def size(self) -> int:
-        """Elements of theta."""
+        """Number of elements of theta."""
         return len(self.elements)
 
     @property
     def log_sds(self) -> np.ndarray:
-        """Positions in theta of the group sds that live on the log scale."""
+        """Positions in theta of the group sds that are on the log scale."""
         at = [i for i, e in enumerate(self.elements) if e.startswith("sd_") and self.layout.coordinates[i] == LOG]
         return np.array(at, np.int64)
 
@@ -92,7 +92,7 @@ class Marginal:
 
     @property
     def work(self) -> float:
-        """Multiplications of one evaluation."""
+        """Number of multiplications of one evaluation."""
         return self.arrangement.work
 
     @property
@@ -101,7 +101,7 @@ class Marginal:
         return self.arrangement.work < _CHEAP
 
     def sigma(self, theta: np.ndarray) -> float:
-        """Residual sd of one theta in the units of the algebra; 1 where standard errors are known."""
+        """Return the residual sd of one theta in the units of the algebra; 1 if standard errors are known."""
         return float(unpack_many(self.layout, theta[None])[2][0])
 
     def log_density(self, theta: np.ndarray) -> float:
@@ -128,7 +128,7 @@ class Marginal:
         return out
 
     def evaluate(self, thetas: np.ndarray, noise: np.ndarray, effects: np.ndarray, out: np.ndarray) -> None:
-        """Evaluate log densities into out, and effects where noise has columns; see `density.evaluate`."""
+        """Evaluate log densities into out, and effects if noise has columns; see `density.evaluate`."""
         system = self.arrangement
         evaluate(system.density, system.levels, self.layout, self.normals, thetas, noise, effects, out)
         out += self.log_constant
@@ -144,7 +144,7 @@ def build_marginal(
     design, priors
         From `build_design` and `resolve_priors`.
     moments
-        Of the design's rows in `choose_units(design)`, where they are known already.
+        Moments of the design's rows in `choose_units(design)`, if they are known already.
     branch_from
         See `arrange`.
     """
@@ -180,7 +180,7 @@ def _integrated(columns: "_Columns", moments: Moments) -> tuple[np.ndarray, np.n
 
 
 def build_flat(design: Design, priors: PriorSet, moments: Moments, *, integrate: bool) -> Marginal:
-    """Build the marginal that likelihood methods use: common columns in theta (ML), or flat and integrated (REML).
+    """Build the marginal for likelihood methods: common columns in theta (ML), or flat and integrated out (REML).
 
     Priors must be normal for common columns and on the log scale for sds, as the defaults are.
     """
@@ -196,7 +196,7 @@ def build_flat(design: Design, priors: PriorSet, moments: Moments, *, integrate:
 
 @dataclass(frozen=True, eq=False)
 class _Columns:
-    """The common columns as the algebra has them: C, the prior of each in `Units`, what the location takes off each."""
+    """The common columns of the algebra: C, the prior of each in `Units`, the location's part of each coefficient."""
 
     turn: np.ndarray
     priors: tuple[Prior, ...]
@@ -318,7 +318,7 @@ def _layout(
 
 
 def _joint(design: Design, priors: PriorSet, units: Units, elements: list[str]) -> Joint:
-    """The prior of the variance as a whole, in units of the algebra."""
+    """Return the joint prior of the variances, in units of the algebra."""
     parts = decompose(design)
     scales = np.concatenate([unit.scale for unit in units.factors])
     kind, _, arguments = encode(priors[TOTAL_SD].in_units_of(units.unit))

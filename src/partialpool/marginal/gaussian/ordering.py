@@ -1,15 +1,15 @@
-"""Moments become arrays in elimination order: leaf, branch, tail.
+"""Arrangement of moments as arrays in elimination order: leaf, branch, tail.
 
 The factor with most columns is the *leaf*: its levels share no rows, so that Z'Z is block diagonal and each
-level is eliminated by itself. A factor in which the leaf is nested can be eliminated level by level after it (the
+level is eliminated separately. A factor in which the leaf is nested can be eliminated level by level after it (the
 *branch*). All other factors, the integrated common columns and the right-hand sides form the *tail*, whose
 Schur complement is dense.
 
-Levels with equal Z_j'Z_j have equal Cholesky factors, and enter the density through sum_j E_j (x) E_j only
-(E_j: what level j shares with the tail). Where they are many, those sums are kept: one matrix of the tail's size per
-pair of effects. Where such matrices would be too large, they are replaced by the rows of the QR factor of their stacked
-E_j: at most effects x columns pseudo-levels. Either way the number of levels does not matter: a balanced design costs
-the same for ten levels as for a million.
+Levels with equal Z_j'Z_j have equal Cholesky factors, and enter the density only through sum_j E_j (x) E_j
+(E_j: cross-products of level j with the tail). If they are many, these sums are stored: one matrix of the tail's size
+per pair of effects. If such matrices would be too large, the levels are replaced by the rows of the QR factor of their
+stacked E_j: at most effects x columns pseudo-levels. In both cases the number of levels does not matter: a balanced
+design costs the same for ten levels as for a million.
 """
 
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ from partialpool.memory import check_fits
 __all__ = ["TAIL_COPIES", "Arrangement", "Branch", "Leaf", "System", "Tail", "arrange"]
 
 BRANCH_FROM: Final = 40
-"""Columns a nesting factor must have before it is worth eliminating level by level."""
+"""Fewest columns for which a nesting factor is eliminated level by level."""
 _LARGEST_PRODUCTS: Final = 4e6
-"""Numbers that the sums over patterns may take: 32 MB, past which they come from memory more slowly than rows do."""
+"""Most numbers in the sums over patterns: 32 MB, beyond which reading them is slower than reading the rows."""
 TAIL_COPIES: Final = 6
-"""Matrices of the tail's size alive at once: moments, two to work in per thread, and what comes and goes."""
+"""Matrices of the tail's size in memory at once: moments, two workspaces per thread, and temporary ones."""
 
 _NO_PRODUCTS: Final = np.zeros((0, 0, 0, 0))
 
@@ -46,13 +46,14 @@ class Leaf(NamedTuple):
     branch, up
         The branch above each row, and Z_j'Z_branch, (rows, q, q of branch).
     tail_start, tail, tail_at, tail_values
-        Columns of tail factors that share rows with each row: where they start (rows + 1,), which, at which place of
-        the branch's own list, and Z_j'Z_tail (entries, q).
+        Columns of tail factors that share observations with each row: where their list starts (rows + 1,), which
+        columns, at which place of the branch's list, and Z_j'Z_tail (entries, q).
     dense
         Z_j'[X rhs], (rows, q, columns + rhs).
     products
         In place of rows, for E_j = Z_j'[Z_tail X rhs]: sum_j E_ja E_jb' + E_jb E_ja' (once, if a = b) over the levels
-        of each pattern, for every pair a <= b of effects, (patterns, pairs, columns, columns); without pairs, rows.
+        of each pattern, for every pair a <= b of effects, (patterns, pairs, columns, columns); if there are no pairs,
+        rows are used.
     """
 
     gram: np.ndarray
@@ -80,7 +81,7 @@ class Branch(NamedTuple):
 
 
 class Tail(NamedTuple):
-    """What is left: the Gram matrix of [Z_tail X rhs], and first column, levels and effects of each tail factor."""
+    """The remaining columns: the Gram matrix of [Z_tail X rhs], and first column, levels and effects of each factor."""
 
     gram: np.ndarray
     first: np.ndarray
@@ -91,7 +92,7 @@ class Tail(NamedTuple):
 
 
 class System(NamedTuple):
-    """One system in elimination order, as the kernels take it; a design without factors has no leaf rows."""
+    """One system in elimination order, as used by the kernels; a design without factors has no leaf rows."""
 
     leaf: Leaf
     branch: Branch
@@ -101,14 +102,14 @@ class System(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Arrangement:
-    """The system of a model, and where each factor went.
+    """The system of a model, and the place of each factor in it.
 
     Attributes
     ----------
     density
-        With levels of equal Z'Z merged: what the density, its gradient and the factorisation need.
+        The system with levels of equal Z'Z merged, for the density, its gradient and the factorisation.
     levels
-        The leaf with every level by itself: for draws of the effects.
+        The leaf with every level separate, for draws of the effects.
     order
         Factors in elimination order; the first is the leaf.
     has_branch
@@ -122,7 +123,7 @@ class Arrangement:
 
     @property
     def work(self) -> float:
-        """Rough count of multiplications for one evaluation: to plan with, independent of the machine."""
+        """Rough count of multiplications for one evaluation, independent of the machine, for planning."""
         leaf, branch, tail = self.density.leaf, self.density.branch, self.density.tail
         q, width = leaf.up.shape[1], leaf.dense.shape[2] + leaf.up.shape[2]
         entries = np.diff(leaf.tail_start) + width
@@ -138,11 +139,11 @@ def arrange(moments: Moments, integrated: np.ndarray, *, branch_from: int = BRAN
     Parameters
     ----------
     moments
-        Of a whole table.
+        Moments of a whole table.
     integrated
-        Which common columns are integrated out, boolean (columns,); the others join y as right-hand sides.
+        Which common columns are integrated out, boolean (columns,); the others become right-hand sides, as y is.
     branch_from
-        Columns a nesting factor must have to be eliminated level by level.
+        Fewest columns for which a nesting factor is eliminated level by level.
     """
     columns = np.concatenate([np.flatnonzero(integrated), np.flatnonzero(~integrated), [len(integrated)]])
     order = _order(moments, branch_from)
@@ -176,8 +177,8 @@ def _tail(moments: Moments, factors: tuple[int, ...], columns: np.ndarray, commo
     check_fits(
         TAIL_COPIES * 8.0 * k * k,
         wrong="the crossed factors have too many levels to be integrated out",
-        got=f"a dense matrix of {k} x {k}, and what is made of it",
-        do="use engine='nuts', or leave out a crossed factor: the one with most levels costs little, the others count",
+        got=f"a dense matrix of {k} x {k}, with its workspaces",
+        do="use engine='nuts', or leave out a crossed factor, but not the one with most levels, which costs little",
     )
     gram = np.zeros((k + len(columns), k + len(columns)))
     gram[k:, k:] = moments.common[np.ix_(columns, columns)]
@@ -196,7 +197,7 @@ def _tail(moments: Moments, factors: tuple[int, ...], columns: np.ndarray, commo
 def _lists(
     moments: Moments, f: int, tail_factors: tuple[int, ...], tail: Tail
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Columns of the tail that share rows with each level of f: start, column, Z_f'Z_tail."""
+    """Return the columns of the tail that share rows with each level of f: start, column, Z_f'Z_tail."""
     levels, effects = moments.own[f].shape[:2]
     owners, columns, values = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros((0, effects))]
     for n, g in enumerate(tail_factors):
@@ -271,12 +272,12 @@ def _leaf(
 
 
 def _tail_full(leaf: Leaf, tail: Tail) -> bool:
-    """Whether every level shares rows with every tail column: then levels can be compared row by row."""
+    """Whether every level shares rows with every tail column, so that levels can be compared row by row."""
     return len(leaf.tail) == len(leaf.level) * tail.columns
 
 
 def _by_pattern(leaf: Leaf, tail: Tail) -> Leaf:
-    """Sort levels into groups of equal Z'Z, where that leaves clearly fewer groups than levels."""
+    """Sort levels into groups of equal Z'Z, if there are clearly fewer groups than levels."""
     n, q = leaf.gram.shape[:2]
     flat = np.ascontiguousarray(leaf.gram.reshape(n, -1)[:, np.tril_indices(q)[0] * q + np.tril_indices(q)[1]])
     as_bytes = flat.view(np.dtype((np.void, flat.shape[1] * 8))).ravel()
@@ -296,7 +297,7 @@ def _by_pattern(leaf: Leaf, tail: Tail) -> Leaf:
 
 
 def _merged(leaf: Leaf, tail: Tail) -> Leaf:
-    """Replace the levels of each pattern by their sums, or where those are too large by the rows of their QR factor."""
+    """Replace the levels of each pattern by their sums, or if those are too large by the rows of their QR factor."""
     n, q, width = leaf.dense.shape
     if len(leaf.gram) == n or len(leaf.gram) == 0:
         return leaf

@@ -1,4 +1,4 @@
-"""Where everything stands in theta, and what it means.
+"""The elements of theta: their positions and meanings.
 
 theta = (log sd and atanh partial correlations of every factor, log sigma, kept fixed effects), all in `Units`.
 A correlation matrix is L L' with rows built from partial correlations z = tanh(x) (Lewandowski, Kurowicka & Joe
@@ -18,7 +18,7 @@ __all__ = ["Layout", "Normals", "Parameters", "common_of", "scales_of", "unpack"
 
 
 class Layout(NamedTuple):
-    """Where everything stands in theta.
+    """Positions of the parameters in theta.
 
     Attributes
     ----------
@@ -29,13 +29,13 @@ class Layout(NamedTuple):
     partial_factor, partial_row, partial_column
         Factor (in elimination order), row and column of each partial correlation, row by row.
     partial_first
-        Position in theta of the first partial correlation; they stand together.
+        Position in theta of the first partial correlation; they are consecutive.
     sigma
-        Position of log sigma; -1 where the residual sds are known.
+        Position of log sigma; -1 if the residual sds are known.
     kept
         Position of the first kept coefficient.
     kept_shift
-        What the units took off each kept coefficient (the response's location, off the intercept).
+        What the units subtracted from each kept coefficient (the response's location, from the intercept).
     shifts
         B of each factor, (factors, most effects, most effects).
     has_branch
@@ -43,7 +43,7 @@ class Layout(NamedTuple):
     kinds, coordinates, arguments
         Prior of each element: distribution, coordinate, arguments.
     joint
-        The prior that sds and sigma have together, where they have one.
+        The joint prior of sds and sigma, if they have one.
     """
 
     effects: np.ndarray
@@ -72,7 +72,7 @@ class Normals(NamedTuple):
 
 
 class Parameters(NamedTuple):
-    """theta in its own units.
+    """The parameters of one theta, transformed back from log and atanh coordinates.
 
     Attributes
     ----------
@@ -94,7 +94,7 @@ class Parameters(NamedTuple):
 
 @part
 def unpack(layout: Layout, thetas: np.ndarray, i: int) -> Parameters:
-    """Take row i of thetas (n, elements) apart."""
+    """Unpack row i of thetas (n, elements)."""
     factors, most = layout.shifts.shape[0], layout.shifts.shape[1]
     sd = np.zeros((factors, most))
     corr = np.zeros((factors, most, most))
@@ -106,7 +106,7 @@ def unpack(layout: Layout, thetas: np.ndarray, i: int) -> Parameters:
     for n in range(len(layout.partial_factor)):
         f, row, column = layout.partial_factor[n], layout.partial_row[n], layout.partial_column[n]
         x = thetas[i, layout.partial_first + n]
-        # L_ii holds what is left of the row so far.
+        # L_ii holds the remainder of the row so far.
         left = corr[f, row, row]
         corr[f, row, column] = np.tanh(x) * left
         corr[f, row, row] = left / np.cosh(x)
@@ -123,7 +123,7 @@ def unpack(layout: Layout, thetas: np.ndarray, i: int) -> Parameters:
 
 @part
 def scales_of(layout: Layout, parameters: Parameters) -> Scales:
-    """Lambda of every factor relative to sigma, B diag(sd) L / sigma, and the right-hand side's combination."""
+    """Return Lambda of every factor relative to sigma, B diag(sd) L / sigma, and the right-hand side's combination."""
     factors, most = layout.shifts.shape[0], layout.shifts.shape[1]
     relative = np.zeros((factors, most, most))
     for f in range(factors):
@@ -141,7 +141,7 @@ def scales_of(layout: Layout, parameters: Parameters) -> Scales:
 
 @part
 def common_of(normals: Normals, sigma: float) -> Common:
-    """Priors of the common columns relative to sigma; a flat one has sigma for its unit."""
+    """Return priors of the common columns relative to sigma; a flat one has sigma as its unit."""
     scale = np.ones(len(normals.sd))
     for i in range(len(scale)):
         if normals.precision[i] > 0.0:
@@ -151,7 +151,7 @@ def common_of(normals: Normals, sigma: float) -> Common:
 
 @kernel
 def unpack_many(layout: Layout, thetas: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Take every row of thetas apart: sd, corr, sigma and kept of `Parameters`, each with rows in front."""
+    """Unpack every row of thetas: sd, corr, sigma and kept of `Parameters`, each with rows as first dimension."""
     n, factors, most = len(thetas), layout.shifts.shape[0], layout.shifts.shape[1]
     sd, corr = np.empty((n, factors, most)), np.empty((n, factors, most, most))
     sigma, kept = np.empty(n), np.empty((n, thetas.shape[1] - layout.kept))

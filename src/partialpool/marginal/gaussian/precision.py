@@ -1,12 +1,13 @@
-"""Whether cross-products carry enough digits for the noise they are to resolve.
+"""Check that cross-products have enough digits to resolve the noise.
 
-What the model leaves unexplained, q = |r - W Lambda u|^2, is a difference of cross-products of size n in the units
-of the response, known to about 10 n eps (eps 2.2e-16). The log density contains q / (2 sigma^2): once the noise is
-some millionths of the response's sd, that term is rounding. Weights unit / se play the part of 1 / sigma.
+The unexplained sum of squares, q = |r - W Lambda u|^2, is a difference of cross-products of size n in the units
+of the response, accurate to about 10 n eps (eps 2.2e-16). The log density contains q / (2 sigma^2): if the noise is
+some millionths of the response's sd, that term is mostly rounding. Weights unit / se have the role of 1 / sigma.
 
-Effects with one row each can explain everything (levels with a known covariance, say), so that sigma = 0 is possible
-and has little mass. A density that is rounding there has peaks of any height, so it is left out: below a tenth of the
-smallest noise it is taken to be 0. What is left of perfectly fitted data then peaks next to that, and is refused.
+Effects with one row each can explain all variation (levels with a known covariance, for instance), so that sigma = 0 is
+possible and has little mass. A density that is mostly rounding there has peaks of any height, so it is excluded: below
+a tenth of the smallest noise it is set to 0. For perfectly fitted data the peak is then next to that limit, and the fit
+is refused.
 """
 
 from typing import Final
@@ -20,13 +21,13 @@ from partialpool.kernels import part
 __all__ = ["check_digits", "is_rounding", "smallest_noise"]
 
 BLUR: Final = 0.01
-"""Error of the log density that chains, evidence and maxima do not notice."""
+"""Error of the log density that does not affect chains, evidence and maxima."""
 _SMALLEST: Final = float(np.sqrt(10 * np.finfo(float).eps / BLUR))
 _LEFT_OUT: Final = 0.1 * _SMALLEST
 
 
 def smallest_noise(rows: int) -> float:
-    """Return the smallest sd of noise, in sds of the response, for which the log density is right to 0.01."""
+    """Return the smallest sd of noise, in sds of the response, for which the log density is accurate to 0.01."""
     return float(_SMALLEST * np.sqrt(rows))
 
 
@@ -37,16 +38,16 @@ def is_rounding(sigma: float, rows: int) -> bool:
 
 
 def check_digits(design: Design, unit: float, sigma: float) -> None:
-    """Refuse a noise too small to be told from rounding.
+    """Refuse noise that is too small to be distinguished from rounding.
 
     Parameters
     ----------
     design
-        Of what is to be evaluated.
+        The design to be evaluated.
     unit
-        Scale of the response, as the algebra's units have it.
+        Scale of the response in the algebra's units.
     sigma
-        Residual sd in the units of the algebra; not looked at where standard errors are known.
+        Residual sd in the units of the algebra; not used if standard errors are known.
 
     Raises
     ------
@@ -57,9 +58,9 @@ def check_digits(design: Design, unit: float, sigma: float) -> None:
     least = smallest_noise(design.n_rows)
     if not noise > least:
         raise EngineError(
-            "the noise is too small against the response to be told from rounding",
+            "the noise is too small, relative to the response, to be distinguished from rounding",
             got=f"a {name} of {noise * unit:.2g}, {noise:.2g} of the scale of the response ({unit:.3g})",
             allowed=f"at least {least:.2g} of it, with {design.n_rows} rows",
-            do="look whether the response is computed from its predictors, or subtract what is known exactly by an "
+            do="check whether the response is computed from its predictors, or subtract parts known exactly by an "
             "offset; engine='nuts' works on the rows themselves",
         )

@@ -1,4 +1,4 @@
-"""Put the effects back: exact draws of group effects and fixed effects given theta, in the units of the data."""
+"""Exact draws of group effects and fixed effects given theta, in the units of the data."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ __all__ = [
 ]
 
 _WORK_PER_EFFECT = 40.0
-"""Multiplications, roughly, to draw one effect: mostly its random number."""
+"""Approximate number of multiplications to draw one effect, mostly for its random number."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,11 +34,11 @@ class Recovered:
     sd, corr
         Per factor of the design: (draws, effects), (draws, effects, effects).
     sigma
-        (draws,); None where it is known.
+        (draws,); None if it is known.
     z, b
-        Per factor of the design: (draws, levels, effects); z is empty where it was not asked for.
+        Per factor of the design: (draws, levels, effects); z is empty if it was not requested.
     log_density
-        Of each theta, (draws,).
+        Log density of each theta, (draws,).
     """
 
     beta: np.ndarray
@@ -80,13 +80,13 @@ def recover(
     thetas
         Shape (draws, elements).
     seed
-        Each piece of draws has a child of it: the draws do not depend on the number of threads.
+        Seed; each piece of draws uses a child of it, so that draws do not depend on the number of threads.
     workers
-        Threads.
+        Number of threads.
     keep_z
         Whether to keep the offsets; they take as much memory as the effects.
     done
-        Told how many draws are done.
+        Function called with the number of draws done.
     """
     size = piece_size(_work(marginal))
     starts = range(0, len(thetas), size)
@@ -178,7 +178,7 @@ def _work(marginal: Marginal) -> float:
 
 
 def conditional_modes(marginal: Marginal, theta: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Mean of the group effects given theta (elements,), per factor of the design, (levels, effects)."""
+    """Return the mean of the group effects given theta (elements,), per factor of the design, (levels, effects)."""
     shapes = [(f.n_levels, len(f.names)) for f in marginal.design.factors]
     total = sum(j * q for j, q in shapes) + marginal.arrangement.density.tail.common
     effects, noise = np.zeros((1, total)), np.zeros((1, total))
@@ -210,7 +210,7 @@ def _parameters(
 
 
 def _beta(marginal: Marginal, integrated: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """Coefficients at the predictors' original zero, (draws, coefs), from u and the kept ones."""
+    """Return coefficients at the predictors' original zero, (draws, coefs), from u and the kept ones."""
     standard = np.empty((len(integrated), len(marginal.integrated)))
     standard[:, marginal.integrated] = integrated * marginal.normals.sd + marginal.known
     standard[:, ~marginal.integrated] = kept - marginal.layout.kept_shift
@@ -218,5 +218,5 @@ def _beta(marginal: Marginal, integrated: np.ndarray, kept: np.ndarray) -> np.nd
 
 
 def original_beta(marginal: Marginal, standard: np.ndarray) -> np.ndarray:
-    """Take coefficients of the algebra's columns (draws, coefs), the location taken off, to the data's scale."""
+    """Convert coefficients of the algebra's columns (draws, coefs), without the location, to the data's scale."""
     return marginal.units.original(standard @ marginal.turn.T)

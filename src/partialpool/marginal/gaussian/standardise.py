@@ -1,11 +1,11 @@
-"""Units the algebra works in: everything near 1, so that squaring costs no digits.
+"""Units of the algebra: all columns are scaled to be near 1, so that squaring costs no digits.
 
     y* = (y - offset - location) / unit        X* = (X - center) R^-1        Z* = (Z - center) M / s
 
-Common columns are orthonormal (`design/common_basis.py`). Columns of Z are freed of those of lower degree where their
-factor has a constant among them to take up the shift (`design/effect_basis.py`). That changes no model: with U b the
-effects of Z*, and b = T^-1 b* those that priors are stated of, Z b = Z* B b* s* / unit with B = U T^-1 / s*, so that a
-shifted column is paid for in Lambda, not in the data.
+Common columns are orthonormal (`design/common_basis.py`). Columns of Z are replaced by their residuals on those of
+lower degree if their factor has a constant to absorb the shift (`design/effect_basis.py`). This does not change the
+model: with U b the effects of Z*, and b = T^-1 b* those for which priors are stated, Z b = Z* B b* s* / unit with
+B = U T^-1 / s*, so that the shift of a column is accounted for in Lambda, not in the data.
 """
 
 from dataclasses import dataclass
@@ -22,19 +22,19 @@ __all__ = ["EffectUnits", "Units", "choose_units"]
 
 @dataclass(frozen=True, eq=False)
 class EffectUnits:
-    """How one factor's columns are made, and its effects.
+    """The transformation of one factor's columns and effects.
 
     Attributes
     ----------
     columns, size
-        Z* = (Z freed of lower degrees) / size; size (effects,).
+        Z* = (residuals of Z on columns of lower degree) / size; size (effects,).
     scale
-        s*, what an effect is worth as its prior sees it, (effects,).
+        s*, the scale of each effect for which priors are stated, (effects,).
     shift
         B, (effects, effects).
     to_data
-        T^-1 / s*, (effects, effects): takes effects that priors are stated of, in `Units`, to the data's columns; times
-        `Units.unit`, to the data's scale.
+        T^-1 / s*, (effects, effects): converts effects for which priors are stated, in `Units`, to those of the data's
+        columns; times `Units.unit`, to the data's scale.
     """
 
     columns: FreedColumns
@@ -44,15 +44,15 @@ class EffectUnits:
     to_data: np.ndarray
 
     def of(self, values: np.ndarray) -> np.ndarray:
-        """Z* of columns Z, both (rows, effects)."""
+        """Return Z* of columns Z, both (rows, effects)."""
         return self.columns.of(values) / self.size
 
     def covariance(self, sd: np.ndarray, half: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Turn sds (..., effects) and Cholesky factors of correlations into sds and correlations of the data's effects.
+        """Return sds and correlations of the data's effects, from sds and Cholesky factors of correlations.
 
         All in `Units`, times `Units.unit` for the data's scale; shapes (..., effects) and (..., effects, effects).
         """
-        if np.count_nonzero(self.to_data) == len(self.scale):  # every effect is its own
+        if np.count_nonzero(self.to_data) == len(self.scale):  # diagonal
             return sd * np.diagonal(self.to_data), half @ np.swapaxes(half, -1, -2)
         root = self.to_data @ (sd[..., None] * half)
         return covariance_parts(root @ np.swapaxes(root, -1, -2))
@@ -60,7 +60,7 @@ class EffectUnits:
 
 @dataclass(frozen=True, eq=False)
 class Units:
-    """Location and unit of the response, and how every column is made.
+    """Location and unit of the response, and the transformation of every column.
 
     Attributes
     ----------
@@ -79,13 +79,13 @@ class Units:
 
     @property
     def log_volume(self) -> float:
-        """Log |d beta / d delta| of the coefficients of X*, delta, the intercept's with them."""
+        """Log |d beta / d delta| of the coefficients delta of X*, including that of the intercept."""
         own = np.log(self.unit) * len(self.common.coefs)
         return float(own - np.log(np.diagonal(self.common.basis.root)).sum())
 
     @property
     def taken_off(self) -> np.ndarray:
-        """What the location takes off the coefficients of X*, (coefs,)."""
+        """What the location subtracts from the coefficients of X*, (coefs,)."""
         off = np.zeros(len(self.common.coefs))
         if self.common.intercept:
             off[0] = self.location / self.unit
@@ -94,11 +94,11 @@ class Units:
         return off
 
     def standard_columns(self, values: np.ndarray) -> np.ndarray:
-        """X* of some rows of X, (rows, columns)."""
+        """Return X* of some rows of X, (rows, columns)."""
         return (values - self.common.center) @ self.common.basis.inverse
 
     def original(self, delta: np.ndarray) -> np.ndarray:
-        """Take coefficients of X* (draws, coefs), the location taken off, to the data's scale and zero."""
+        """Convert coefficients of X* (draws, coefs), without the location, to the data's scale and zero."""
         common, first = self.common, 1 if self.common.intercept else 0
         out = np.empty_like(delta)
         out[:, first:] = delta[:, first:] @ common.basis.inverse.T * self.unit
@@ -110,14 +110,14 @@ class Units:
 
 
 def choose_units(design: Design) -> Units:
-    """Choose the units of a design; the location is the mean of y where a constant can take it up."""
+    """Choose the units of a design; the location is the mean of y if a constant column can absorb it."""
     y, common = working_response(design), design.common
     location = float(y.mean()) if common.intercept or common.basis.constant is not None else 0.0
     return Units(location, predictor_unit(design), common, tuple(map(_effects, design.factors)))
 
 
 def working_response(design: Design) -> np.ndarray:
-    """What is normal given the effects: y or log y, less the offset, shape (rows,)."""
+    """Return the response that is normal given the effects: y or log y, less the offset, shape (rows,)."""
     y = design.response.values
     if design.spec.family_record.on_log_scale:
         y = np.log(y)

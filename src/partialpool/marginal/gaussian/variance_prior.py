@@ -1,4 +1,4 @@
-"""The joint prior of ICC, total sd and shares, as a density of the sds, compiled; with its gradient.
+"""The joint prior of ICC, total sd and shares as a density of the sds, with its gradient, compiled.
 
 With l_k = log v_k of every effect, l_s = 2 log sigma, V = sum_k v_k + sigma^2 = T^2, T = total_sd, p_k = v_k / V,
 p_s = sigma^2 / V, icc = sum_k p_k, A = sum_k a_k and K effects (`model/variance_prior.py`), changing variables from
@@ -8,11 +8,11 @@ p_s = sigma^2 / V, icc = sum_k p_k, A = sum_k a_k and K effects (`model/variance
         = log p_T(T) + log T + (alpha - A) log icc + sum_k a_k log p_k + beta log p_s
         + K log 2 - log B(alpha, beta) + log Gamma(A) - sum_k log Gamma(a_k),
 
-where the last two terms are of several effects only. With a_s = beta its slope along l_j is
+where the last two terms apply only with several effects. With a_s = beta its slope along l_j is
 
     (d log p_T / d log T + 1) p_j / 2 + (alpha - A) (p_j / icc - p_j  or, for sigma,  -p_s) + a_j - p_j (A + beta),
 
-and l = 2 log sd + constant. Everything is worked out from logarithms, so that an sd may be as small as it likes.
+and l = 2 log sd + constant. Everything is computed from logarithms, so that an sd may be arbitrarily small.
 """
 
 from typing import NamedTuple
@@ -28,20 +28,20 @@ __all__ = ["Joint", "add_joint_gradient", "joint_log_prior", "make_joint", "no_j
 
 
 class Joint(NamedTuple):
-    """The joint prior and where its parameters stand.
+    """The joint prior and the positions of its parameters.
 
     Attributes
     ----------
     places
-        Position in theta of each effect's log sd, (components,); empty where every sd has a prior of its own.
+        Position in theta of each effect's log sd, (components,); empty if every sd has a separate prior.
     log_squares
-        log m of each, in `Units`, (components,).
+        log m of each effect, in `Units`, (components,).
     concentrations
         a of each share, (components,).
     icc
         alpha and beta, (2,).
     constant
-        The terms without theta, but that of total_sd.
+        The sum of the terms without theta, except that of total_sd.
     total_kind, total_arguments
         The prior of total_sd, in `Units`; see `scalar.log_density`.
     """
@@ -56,7 +56,7 @@ class Joint(NamedTuple):
 
 
 def no_joint() -> Joint:
-    """Every sd has a prior of its own."""
+    """Return an empty joint prior: every sd has a separate prior."""
     none = np.zeros(0)
     return Joint(np.zeros(0, np.int64), none, none, np.ones(2), 0.0, 0, np.zeros((1, 4)))
 
@@ -64,20 +64,20 @@ def no_joint() -> Joint:
 def make_joint(
     places: np.ndarray, mean_squares: np.ndarray, concentrations: np.ndarray, icc: Prior, total: tuple[int, np.ndarray]
 ) -> Joint:
-    """Make the joint prior of effects whose mean squares, in `Units`, are known.
+    """Create the joint prior of effects with the given mean squares, in `Units`.
 
     Parameters
     ----------
     places, mean_squares, concentrations
-        Of each effect, (components,).
+        One per effect, (components,).
     icc
-        A Beta.
+        A Beta prior.
     total
         Kind and arguments of the prior of total_sd, in `Units`, from `scalar.encode`.
     """
     alpha, beta = icc.arguments["alpha"], icc.arguments["beta"]
     if len(places) == 1:
-        concentrations = np.ones(1)  # one effect has all of it, whatever is said of shares
+        concentrations = np.ones(1)  # a single effect has all of the variance, whatever the prior of shares
     constant = len(places) * np.log(2.0) - betaln(alpha, beta)
     constant += gammaln(concentrations.sum()) - gammaln(concentrations).sum()
     return Joint(
@@ -93,7 +93,7 @@ def make_joint(
 
 @part
 def _log_parts(joint: Joint, sigma: int, thetas: np.ndarray, i: int) -> tuple[np.ndarray, float, float]:
-    """Log p_k of every effect and, last, of sigma; log icc; log V."""
+    """Return log p_k of every effect and, last, of sigma; log icc; log V."""
     n = len(joint.places)
     logs = np.empty(n + 1)
     for k in range(n):
@@ -105,7 +105,7 @@ def _log_parts(joint: Joint, sigma: int, thetas: np.ndarray, i: int) -> tuple[np
         groups += np.exp(logs[k] - top)
     whole = groups + np.exp(logs[n] - top)
     log_whole = top + np.log(whole)
-    # Where sigma towers over all, the sum of the groups is taken from its own largest term.
+    # If sigma is much larger than all group sds, their sum is computed relative to their own largest term.
     most = logs[:n].max()
     within = 0.0
     for k in range(n):
@@ -115,7 +115,7 @@ def _log_parts(joint: Joint, sigma: int, thetas: np.ndarray, i: int) -> tuple[np
 
 @part
 def joint_log_prior(joint: Joint, sigma: int, thetas: np.ndarray, i: int) -> float:
-    """Log density of the sds and sigma of row i, as a density of themselves; sigma stands at a position of theta."""
+    """Return the log density of the sds and sigma of row i, not of their logs; `sigma` is a position in theta."""
     n = len(joint.places)
     logs, log_icc, log_whole = _log_parts(joint, sigma, thetas, i)
     total = joint.constant + log_density(joint.total_kind, joint.total_arguments, 0, np.exp(0.5 * log_whole))[0]
@@ -127,7 +127,7 @@ def joint_log_prior(joint: Joint, sigma: int, thetas: np.ndarray, i: int) -> flo
 
 @part
 def add_joint_gradient(joint: Joint, sigma: int, thetas: np.ndarray, i: int, gradient: np.ndarray) -> None:
-    """Add its gradient along theta, less 1 for each log sd as the density is of sds themselves."""
+    """Add its gradient with respect to theta, less 1 for each log sd, since it is a density of sds."""
     n = len(joint.places)
     logs, log_icc, log_whole = _log_parts(joint, sigma, thetas, i)
     size = np.exp(0.5 * log_whole)

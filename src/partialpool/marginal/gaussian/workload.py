@@ -1,4 +1,4 @@
-"""What one evaluation of the collapsed density costs, from the design alone: before anything is squared or arranged.
+"""Cost of one evaluation of the collapsed density, from the design alone, before moments are computed or arranged.
 
 It follows `arrange`: the factor with most columns is the leaf, one above it the branch, all others the dense tail.
 """
@@ -19,21 +19,21 @@ _LEVEL: Final = 1e-7
 _PAIR: Final = 2e-8
 _LOOPED: Final = 3e-10
 _BLOCKED: Final = 1e-10
-"""Seconds per evaluation, per level, per pair of its effects, and per multiplication up to and beyond what the cache
-holds; measured."""
+"""Measured seconds per evaluation, per level, per pair of its effects, and per multiplication within and beyond the
+size of the cache."""
 _CACHED: Final = 1e7
 
 
 @dataclass(frozen=True)
 class Workload:
-    """What one evaluation takes.
+    """The work of one evaluation.
 
     Attributes
     ----------
     size
-        Elements of theta, with default priors of the fixed effects.
+        Number of elements of theta, with default priors of the fixed effects.
     levels, pairs
-        Levels that are eliminated one by one, and pairs of effects in them, q^2 a level.
+        Levels that are eliminated one by one, and pairs of effects in them, q^2 per level.
     tail
         Columns of the dense tail.
     multiplications
@@ -55,7 +55,7 @@ class Workload:
 
 
 def expect_workload(design: Design) -> Workload:
-    """Count what one evaluation takes, roughly; levels with a known covariance as if they were independent."""
+    """Count the work of one evaluation, roughly; levels with a known covariance count as if independent."""
     factors = sorted(design.factors, key=lambda f: -f.n_levels * len(f.names))
     partials = sum(len(block) * (len(block) - 1) // 2 for f in factors for block in f.blocks)
     size = sum(len(f.names) for f in factors) + partials + (design.se is None)
@@ -77,7 +77,7 @@ def expect_workload(design: Design) -> Workload:
 
 
 def _level_by_level(factor: FactorEffects, tail: list[FactorEffects], width: int, rows: int) -> float:
-    """Multiplications of eliminating a factor whose rows fall on the tail's levels at random."""
+    """Return the multiplications of eliminating a factor whose rows are spread at random over the tail's levels."""
     each = rows / factor.n_levels
     listed = sum(len(f.names) * f.n_levels * -np.expm1(-each / f.n_levels) for f in tail)
     return float(len(factor.names) * factor.n_levels * (listed + width) ** 2)

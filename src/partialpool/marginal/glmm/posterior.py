@@ -95,7 +95,7 @@ def own_priors(design: Design, priors: PriorSet) -> Own:
     )
     codes = [encode(priors[name]) for name in names]
     start = [
-        unplaced(coordinate, arguments, float(frozen(priors[name]).median()))
+        unplaced(coordinate, arguments, float(frozen(priors[name]).ppf(0.5)))
         for name, (_, coordinate, arguments) in zip(names, codes, strict=True)
     ]
     return Own(
