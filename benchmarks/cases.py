@@ -1,4 +1,4 @@
-"""The models that are timed: a table, a formula, and which of its columns are labels."""
+"""The models that are timed: a table, a formula, and the columns of the table that are labels."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ class Case:
     uncorrelated: str | None = None
 
     def table(self) -> pd.DataFrame:
-        """Read the columns as the model wants them: labels are text."""
+        """Read the columns as the model needs them: labels as text."""
         table = self.read()
         return table.astype(dict.fromkeys(self.labels, str))
 
 
 def _packaged(name: str) -> Callable[[], pd.DataFrame]:
     def read() -> pd.DataFrame:
-        import partialpool as pp  # noqa: PLC0415 - only a process that fits should load it
+        import partialpool as pp  # noqa: PLC0415 - loaded only in processes that fit
 
         return pp.load_dataset(name)
 
@@ -70,7 +70,7 @@ CASES = {
             ("s", "d", "dept", "service"),
             lambda: pd.read_csv(HERE / "data" / "insteval.csv.gz"),
         ),
-        # Small and crossed: it warms the kernels that insteval needs.
+        # Small and crossed: it compiles the kernels that insteval needs.
         Case(
             "penicillin",
             "diameter ~ 1 + (1 | plate) + (1 | sample)",

@@ -1,4 +1,4 @@
-"""Two pictures: cost against rows, cost against levels."""
+"""Two figures: cost against rows, cost against levels."""
 
 from pathlib import Path
 
@@ -10,11 +10,11 @@ from matplotlib.ticker import EngFormatter, FuncFormatter
 
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, save_figure
 
-GREEN = "#009E73"  # Okabe & Ito's, as the house colours
+GREEN = "#009E73"  # of Okabe & Ito, like the package's other colours
 
 
 def draw_rows(result: Result, path: Path) -> None:
-    """What is paid once for the rows, and what is paid for every draw afterwards."""
+    """Draw the cost per table and the cost per draw against rows."""
     with house_style():
         figure, axes = plt.subplots(figsize=(7.2, 4.2))
         _line(axes, result, "design", color=GREY, marker="s", label="build the design")
@@ -26,7 +26,7 @@ def draw_rows(result: Result, path: Path) -> None:
 
 
 def draw_levels(result: Result, path: Path) -> None:
-    """Evaluations and draws, beside a guide that is proportional to the levels."""
+    """Draw the cost of evaluations and draws against levels, with a line proportional to the levels."""
     with house_style():
         figure, axes = plt.subplots(figsize=(7.2, 4.2))
         x = np.array([size["levels"] for size in result["sizes"]])

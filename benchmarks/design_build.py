@@ -1,8 +1,8 @@
-"""How long, and how much memory, it takes to turn a large table into a design.
+"""Time and memory needed to turn a large table into a design.
 
     python benchmarks/design_build.py
 
-formulae's own design for the first case asks for 41 GiB: one dummy column per level.
+The design of formulae itself would need 41 GiB for the first case: one dummy column per level.
 """
 
 import resource

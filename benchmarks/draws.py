@@ -1,4 +1,4 @@
-"""How many independent draws some draws are worth: computed here for every program, by ArviZ."""
+"""Effective sample size, computed by ArviZ for every program."""
 
 from collections.abc import Mapping
 from statistics import median
@@ -10,7 +10,7 @@ import xarray as xr
 
 
 def smallest_bulk_ess(draws: Mapping[str, Any]) -> tuple[float, str]:
-    """Return the smallest bulk ESS of some quantities, each (chains, draws), and whose it is."""
+    """Return the smallest bulk ESS of some quantities, each (chains, draws), and the name of that quantity."""
     arrays = {name: (("chain", "draw"), np.asarray(values, float)) for name, values in draws.items()}
     found = az.ess(xr.Dataset(arrays), method="bulk")
     sizes = {str(name): float(value) for name, value in found.data_vars.items()}
@@ -19,7 +19,7 @@ def smallest_bulk_ess(draws: Mapping[str, Any]) -> tuple[float, str]:
 
 
 def rates(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Summarise runs of one program on one model: medians, and each run's numbers; the draws themselves are let go."""
+    """Summarise runs of one program on one model: medians, and each run's numbers; the draws are discarded."""
     sizes = [smallest_bulk_ess(run["draws"]) for run in runs]
     seconds = [run["seconds"] for run in runs]
     per_second = [size / second for (size, _), second in zip(sizes, seconds, strict=True)]

@@ -1,8 +1,8 @@
-"""Thirty designs, and one fit of one of them: does `engine="auto"` take the engine that is done first?
+"""Thirty designs, and one fit of one of them: does `engine="auto"` choose the faster engine?
 
-As a program of `sections/engine_choice.py`, the request: design, engine, draws, seed, most_seconds. The answer:
-processor seconds and wall_seconds from call to answer, the engine taken, its sampler and reason, smallest bulk ESS,
-divergences. A process that has used most_seconds of processor time is ended. By hand, for some designs:
+This is a program of `sections/engine_choice.py`. Request: design, engine, draws, seed, most_seconds. Answer: processor
+seconds and wall_seconds from call to result, the engine used, its sampler and reason, smallest bulk ESS, divergences. A
+process that has used most_seconds of processor time is ended. To run it for some designs:
 `python -m benchmarks.engine_choice crossed-24-q4 crossed-50-q4`.
 """
 
@@ -29,12 +29,12 @@ __all__ = ["DESIGNS", "Grid", "compare"]
 _CORES = 2
 _LONGEST = 3600.0
 _SHORTEST = 30.0
-"""Processor seconds: of the first engine, and of the second however quick the first was, so that its ESS is known."""
+"""Processor seconds: the limit of the first engine, and the least limit of the second, so that its ESS is known."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Factors with so many levels, crossed unless nested, each with an intercept and so many slopes."""
+    """A simulated table: factors, crossed or nested, each with so many levels, an intercept and so many slopes."""
 
     rows: int
     levels: tuple[int, ...]
@@ -46,7 +46,7 @@ class Grid:
 
     @property
     def formula(self) -> str:
-        """The model; every slope stands among the fixed effects too."""
+        """Formula of the model; every slope is also a fixed effect."""
         names = [f"w{k}" for k in range(max(self.slopes))]
         bar = "|" if self.correlated else "||"
         path = [":".join(f"g{n}" for n in range(k + 1)) if self.nested else f"g{k}" for k in range(len(self.levels))]
@@ -57,7 +57,7 @@ class Grid:
         return "y ~ " + " + ".join(["1", *names, *groups])
 
     def table(self) -> pd.DataFrame:
-        """Rows fall on levels at random, or level after level."""
+        """Simulate the table; rows are assigned to levels at random, or in turn if balanced."""
         rng = np.random.default_rng(SEED)
         shape = (self.rows, max(self.slopes))
         x = rng.choice([-0.5, 0.5], shape) if self.balanced else rng.normal(size=shape)
@@ -107,14 +107,14 @@ DESIGNS = {
     "three-30-20-10-q2": Grid(800, (30, 20, 10), (1, 1, 1)),
     "three-300-200-100-q1": Grid(20_000, (300, 200, 100), (0, 0, 0)),
 }
-"""By name: factors and their levels, and q effects each; between them what people fit."""
+"""Designs by name (factors, their levels, and q effects each), which cover the range of common models."""
 
 
 def compare(name: str, draws: int = 1000) -> dict[str, dict[str, Any]]:
-    """Fit a design by `auto`, then by the engine that it did not take, each in a process of its own.
+    """Fit a design by `auto`, then by the engine that it did not choose, each in its own process.
 
-    The second is given up once it has taken twice the first one's processor time: that it is not the better one is then
-    known.
+    The second is stopped once it has used twice the processor time of the first: it is then known not to be the better
+    one.
     """
     request = {"design": name, "draws": draws, "seed": SEED}
     auto = ask_python("engine_choice", request | {"engine": "auto", "most_seconds": _LONGEST})
@@ -130,7 +130,7 @@ def compare(name: str, draws: int = 1000) -> dict[str, dict[str, Any]]:
 def main(request: dict[str, Any]) -> dict[str, Any]:
     grid = DESIGNS[request["design"]]
     table = grid.table()
-    # Kernels are loaded before the clock starts; a model's own compilation is part of its time.
+    # Kernels are loaded before the clock starts; compilation of the model itself counts.
     pp.fit("y ~ w0 + (w0 | g0)", DESIGNS["one-30-q2"].table(), draws=10, seed=SEED, progressbar=False)
     wall, processor = time.perf_counter(), time.process_time()
     resource.setrlimit(resource.RLIMIT_CPU, (int(processor + request["most_seconds"]) + 1, resource.RLIM_INFINITY))

@@ -1,4 +1,4 @@
-"""The machine a benchmark ran on, and what a process took of it."""
+"""The machine that a benchmark ran on, and the memory that a process used."""
 
 import os
 import platform
@@ -16,7 +16,7 @@ def cores() -> int:
 
 
 def describe() -> dict[str, str]:
-    """Say what the machine is; nothing that tells whose it is."""
+    """Describe the machine, without anything that identifies its owner."""
     return {
         "CPU": _cpu(),
         "cores": str(cores()),
@@ -35,9 +35,9 @@ def _cpu() -> str:
 
 
 def peak_gigabytes() -> float:
-    """Most memory this process ever held.
+    """Return the peak memory of this process.
 
-    Linux's own mark of the process, where there is one: `getrusage` also counts the process that started it.
+    This is the process's high-water mark on Linux; `getrusage`, used elsewhere, also counts the parent process.
     """
     status = Path("/proc/self/status")
     if status.exists():

@@ -1,8 +1,8 @@
 """partialpool's side of every comparison: fits of one case in one process.
 
-The request: case, formula (another than the case's own, if any), draws, seeds (a fit each), warm (a case fitted
-before the clock starts, or null), effects (how many group effects to return beside the parameters), likelihood (how
-many maximum-likelihood fits to time as well). The answer: runs, each with seconds, stages, peak_gigabytes and draws.
+Request: case, formula (if another than that of the case), draws, seeds (one fit each), warm (a case to fit before the
+clock starts, or null), effects (number of group effects to return in addition to the parameters), likelihood (number of
+maximum-likelihood fits to time as well). Answer: runs, each with seconds, stages, peak_gigabytes and draws.
 """
 
 import json
@@ -19,7 +19,7 @@ import partialpool as pp
 
 
 def parameters(fit: pp.Fit) -> dict[str, np.ndarray]:
-    """Fixed effects, group sds, correlations and sigma, each (chains, draws)."""
+    """Return fixed effects, group sds, correlations and sigma, each (chains, draws)."""
     found: dict[str, np.ndarray] = {}
     for name, values in ((str(name), values) for name, values in fit.posterior.data_vars.items()):
         array = values.transpose("chain", "draw", ...).to_numpy()
@@ -33,7 +33,7 @@ def parameters(fit: pp.Fit) -> dict[str, np.ndarray]:
 
 
 def some_effects(fit: pp.Fit, count: int) -> dict[str, np.ndarray]:
-    """Group effects at random, always the same ones."""
+    """Return a random selection of group effects, the same in every run."""
     names = [str(name) for name in fit.posterior.data_vars if str(name).startswith("b_")]
     arrays = [fit.posterior[name].transpose("chain", "draw", ...).to_numpy() for name in names]
     flat = np.concatenate([array.reshape(*array.shape[:2], -1) for array in arrays], axis=2)
@@ -68,7 +68,7 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
     for count in range(1 + request["likelihood"] if request.get("likelihood") else 0):
         started = time.perf_counter()
         pp.maximum_likelihood(formula, table)
-        if count:  # the first one warms its kernels
+        if count:  # the first one compiles its kernels
             likelihood.append(time.perf_counter() - started)
     return {"runs": runs, "likelihood": likelihood}
 

@@ -1,4 +1,4 @@
-"""Other programs: each is handed a request as a JSON file, and leaves its answer in another."""
+"""Run other programs: each receives a request as a JSON file and writes its answer to another."""
 
 import json
 import os
@@ -15,15 +15,15 @@ from typing import Any
 
 HERE = Path(__file__).parent
 PATIENCE = 1800
-"""Seconds after which a program is given up."""
+"""Seconds after which a program is stopped."""
 
 
 class NotMeasured(Exception):
-    """A peer is not here, or did not work; the text says why, in words fit for the results."""
+    """A peer is not installed or did not work; the text states why, in words for the results."""
 
 
 class RanOut(Exception):
-    """A program had used the processor time that it was given."""
+    """A program exceeded its limit of processor time."""
 
 
 def say(text: str) -> None:
@@ -58,12 +58,12 @@ def ask(command: Sequence[str], request: Mapping[str, Any], *, env: Mapping[str,
 
 
 def ask_python(module: str, request: Mapping[str, Any], *, env: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Ask one of our own modules, in a fresh process."""
+    """Run one of the benchmark modules on a request, in a fresh process."""
     return ask([sys.executable, "-m", f"benchmarks.{module}"], request, env=env)
 
 
 def ask_r(script: str, packages: Sequence[str], request: Mapping[str, Any]) -> dict[str, Any]:
-    """Ask a script in R; raises NotMeasured where R or a package of it is missing."""
+    """Run an R script on a request; raise NotMeasured where R or one of the packages is missing."""
     for package in packages:
         if not _r_has(package):
             raise NotMeasured(f"{package} is not installed in R" if shutil.which("Rscript") else "R is not installed")

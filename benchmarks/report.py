@@ -1,4 +1,4 @@
-"""results.json becomes results.md and two pictures."""
+"""Write results.md and two figures from results.json."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ MET = {True: "met", False: "**not met**", None: "not measured"}
 
 
 def write_report(sections: list[Section], records: dict[str, Any], folder: Path) -> Path:
-    """Write results.md and the pictures from the record of every section."""
+    """Write results.md and the figures from the records of all sections."""
     draw_rows(records["rows"]["result"], folder / "rows.png")
     draw_levels(records["levels"]["result"], folder / "levels.png")
     text = [
@@ -43,7 +43,7 @@ def _when(record: dict[str, Any]) -> str:
 
 
 def _machine_lines(sections: list[Section], records: dict[str, Any]) -> list[str]:
-    """Say what the machine is, once for all sections that ran on the same."""
+    """Describe the machine, once for all sections that ran on the same one."""
     groups: dict[str, list[str]] = {}
     for section in sections:
         machine = ", ".join(f"{name} {value}" for name, value in records[section.name]["machine"].items())

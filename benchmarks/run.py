@@ -1,7 +1,7 @@
-"""Run the benchmarks, all or some, and write what they found: `make bench`, `make bench ONLY="bambi insteval"`.
+"""Run the benchmarks, all or some, and write the results: `make bench`, `make bench ONLY="bambi insteval"`.
 
-Every section's result goes to results.json as soon as it is there; results.md is written from all of them, so that one
-section can be measured again by itself.
+Every section's result is written to results.json as soon as it is available; results.md is written from all of them, so
+that a single section can be measured again.
 """
 
 import argparse
@@ -24,7 +24,7 @@ NAMES = [section.name for section in SECTIONS]
 
 
 def run_section(section: Section, settings: Settings) -> dict[str, Any]:
-    """Measure one section, and say when and where."""
+    """Measure one section, and record date, machine and result."""
     started = time.perf_counter()
     result = section.measure(settings)
     return {

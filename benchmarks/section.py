@@ -1,4 +1,4 @@
-"""What every section of the benchmarks is: it measures, then says what it found as a table and against targets."""
+"""The parts of a benchmark section: its measurement, the lines of its report, and its targets."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ Result = dict[str, Any]
 
 @dataclass(frozen=True)
 class Settings:
-    """How often to repeat a measurement, and on how many cores programs may run."""
+    """Number of repetitions of a measurement, and of cores for the programs."""
 
     repeats: int
     cores: int
@@ -25,13 +25,13 @@ class Settings:
         return self.first_seeds(self.repeats)
 
     def first_seeds(self, most: int) -> list[int]:
-        """At most so many of them, for what takes minutes."""
+        """Return at most so many seeds, for measurements that take minutes."""
         return [SEED + count for count in range(1, 1 + min(self.repeats, most))]
 
 
 @dataclass(frozen=True)
 class Target:
-    """What was wanted, and what came out; `met` is None where nothing could be measured."""
+    """A target and the measured value; `met` is None where nothing could be measured."""
 
     what: str
     wanted: str
@@ -41,7 +41,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Section:
-    """One section: `measure` runs for minutes, `lines` and `targets` read its result."""
+    """One section: `measure` may run for minutes; `lines` and `targets` use its result."""
 
     name: str
     title: str
@@ -52,7 +52,7 @@ class Section:
 
 @contextmanager
 def table_file(case: Case) -> Iterator[str]:
-    """Write a case's table where other programs can read it."""
+    """Write a case's table to a temporary file for other programs."""
     with TemporaryDirectory(prefix="bench-") as folder:
         path = Path(folder, f"{case.name}.csv")
         case.table().to_csv(path, index=False)

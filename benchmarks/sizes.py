@@ -1,7 +1,7 @@
-"""How the cost of `y ~ x + (x | g)` grows: each step of a fit, timed apart in one process.
+"""Growth of the cost of `y ~ x + (x | g)`: each step of a fit, timed separately in one process.
 
-The request: rows, levels, batches (how often each repeated step is timed), fit (whether to time a whole fit too). The
-answer: seconds of each step, and peak_gigabytes.
+Request: rows, levels, batches (how often each repeated step is timed), fit (whether to time a whole fit too). Answer:
+seconds of each step, and peak_gigabytes.
 """
 
 import json
@@ -33,7 +33,7 @@ FEWEST, MOST = 20, 4000
 
 
 def make_table(rows: int, levels: int) -> pd.DataFrame:
-    """Every level has a row; the other rows fall where they fall, so that levels differ in size."""
+    """Simulate a table: every level has a row, the other rows are assigned at random, so that levels differ in size."""
     rng = np.random.default_rng(SEED)
     g = np.concatenate([np.arange(levels), rng.integers(0, levels, rows - levels)])
     x, b = rng.normal(size=rows), rng.normal(size=(levels, 2)) * (0.6, 0.3)
@@ -41,7 +41,7 @@ def make_table(rows: int, levels: int) -> pd.DataFrame:
 
 
 def per_item(work: Callable[[int], object], batches: int, *, fewest: int) -> float:
-    """Median seconds per item over batches, each long enough for the clock."""
+    """Return the median seconds per item over batches, each long enough to be timed."""
     started = time.perf_counter()
     work(fewest)
     once = (time.perf_counter() - started) / fewest
@@ -89,7 +89,7 @@ def steps(rows: int, levels: int, batches: int, *, fit: bool) -> dict[str, float
 
 
 def main(request: dict[str, Any]) -> dict[str, Any]:
-    steps(2000, 100, 1, fit=request["fit"])  # warms the kernels
+    steps(2000, 100, 1, fit=request["fit"])  # compiles the kernels
     found = steps(request["rows"], request["levels"], request["batches"], fit=request["fit"])
     return {**found, "peak_gigabytes": peak_gigabytes()}
 

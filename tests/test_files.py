@@ -106,7 +106,7 @@ def test_a_link_is_followed_and_stays(tmp_path, exists):
 def test_a_link_to_itself_and_no_name_are_refused(tmp_path):
     link = tmp_path / "loop"
     link.symlink_to(link)
-    assert f"got:     {link}: a link that leads back to itself" in refused(link)
+    assert f"got:     {link}: a link that points back to itself" in refused(link)
     assert link.is_symlink()
     assert refused("") == (
         "cannot write it\n  got:     an empty name\n  allowed: a file's name\n  do:      name a file"

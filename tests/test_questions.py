@@ -67,9 +67,9 @@ def test_a_picture_of_a_fit_is_refused_with_the_question_to_ask(question, pictur
     fit = fit_at(
         "Reaction ~ 1 + (1 | Subject)", pp.load_dataset("sleepstudy"), beta=[300.0], sd_Subject=[30.0], sigma=40.0
     )
-    with pytest.raises(pp.DataError, match="a picture is drawn of an answer, not of a fit") as error:
+    with pytest.raises(pp.DataError, match="a plot is drawn from an answer, not from a fit") as error:
         getattr(pp, picture)(fit)
-    assert error.value.do == f"ask first: pp.{picture}(pp.{question}(fit))"
+    assert error.value.do == f"ask the question first: pp.{picture}(pp.{question}(fit))"
 
 
 HELD = {

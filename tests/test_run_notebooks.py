@@ -63,9 +63,9 @@ def test_a_stale_number_or_word_is_told(old, new, told):
 
 def test_a_line_more_or_less_is_told():
     assert (
-        "4 lines committed, now 5: the shorter one breaks off" in text_differences(COMMITTED, COMMITTED + "\nmore")[0]
+        "4 lines committed, now 5: the shorter one ends early" in text_differences(COMMITTED, COMMITTED + "\nmore")[0]
     )
-    assert "first apart at 'new'" in text_differences("a\nb", "a\nnew\nb")[0]
+    assert "first difference at 'new'" in text_differences("a\nb", "a\nnew\nb")[0]
 
 
 OTHERS = ["43", "47", "45", "41", "44", "46"]
@@ -121,7 +121,7 @@ def test_pictures_are_compared_by_size_and_words():
     assert told_differences(told, told) == []
     other = [Told("cell [1]", "", ("<Figure size 700x400 with 2 Axes>: a line",))]
     assert "pictures committed" in told_differences(told, other)[0]
-    assert "cells tell something" in told_differences(told, [])[0]
+    assert "cells have output" in told_differences(told, [])[0]
 
 
 def notebook(*sources, text="1 row"):
@@ -142,8 +142,8 @@ def test_a_tidy_notebook_has_no_fault():
     [
         (new_output("stream", name="stderr", text="careful"), "writes to stderr: careful"),
         (new_output("error", ename="ValueError"), "raises ValueError"),
-        (new_output("display_data", data={"image/png": "x", "text/plain": "<Figure>"}), "words for who cannot see it"),
-        (new_output("execute_result", data={"text/plain": "<object at 0x7f3a5c1d2e80>"}), "address in memory"),
+        (new_output("display_data", data={"image/png": "x", "text/plain": "<Figure>"}), "without alternative text"),
+        (new_output("execute_result", data={"text/plain": "<object at 0x7f3a5c1d2e80>"}), "memory address"),
         (new_output("display_data", data={"text/html": "<div class='xr-wrap'>"}), "bare xarray object"),
         (new_output("stream", text="x" * 1_000_000), "at most 1 MB"),
     ],

@@ -17,7 +17,7 @@ def test_a_seed_repeats_and_has_a_stream_of_its_own():
 
 @pytest.mark.parametrize("seed", [-1, 1.5, "a", True])
 def test_what_is_no_seed(seed):
-    with pytest.raises(pp.SpecError, match="seed is a whole number from 0"):
+    with pytest.raises(pp.SpecError, match="seed must be a non-negative integer"):
         seed_sequence(seed)
 
 
@@ -54,5 +54,5 @@ def test_a_shift_reaches_engines_and_questions_and_is_not_recorded(monkeypatch):
 
 def test_what_is_no_shift(monkeypatch):
     monkeypatch.setenv("PARTIALPOOL_SEED_SHIFT", "-1")
-    with pytest.raises(pp.SpecError, match="PARTIALPOOL_SEED_SHIFT is a whole number from 0"):
+    with pytest.raises(pp.SpecError, match="PARTIALPOOL_SEED_SHIFT must be a non-negative integer"):
         shifted(3)

@@ -1,7 +1,7 @@
-"""Solutions folded into a notebook's text: `<details>` with Python in it, which runs as the cells do.
+"""Read and write the folded solutions of notebooks: `<details>` with Python in it, which runs like the cells.
 
 Folded text is folded wherever a notebook is read: on GitHub, in JupyterLab, in the built documentation. A hidden code
-cell is hidden in some of them only. So a solution is Markdown, its code a fence, and what it prints the fence behind.
+cell is hidden only in some of them. So a solution is Markdown with a code fence, followed by a fence with its output.
 """
 
 import re
@@ -22,9 +22,9 @@ class FoldedCode:
     Attributes
     ----------
     source
-        Its code.
+        Code in the fence.
     printed
-        What the text says that it prints.
+        Output recorded in the text.
     """
 
     source: str
@@ -48,7 +48,7 @@ def folded_code(markdown: str) -> tuple[FoldedCode, ...]:
 
 
 def with_printed(markdown: str, printed: list[str]) -> str:
-    """Put what each fence prints behind it; nothing where it prints nothing."""
+    """Put the output of each code fence after it; fences without output get none."""
     texts = iter(printed)
 
     def renewed(fence: re.Match[str]) -> str:

@@ -1,15 +1,15 @@
-"""Compare what a notebook says when run again with what is committed: words and pictures exactly, numbers within error.
+"""Compare a notebook's output when run again with the committed one: words and pictures exactly, numbers within error.
 
-The draws of a seed repeat on one machine. On another, rounding parts the chains, and every estimate is as if drawn
-anew. With 4000 draws that are nearly independent, a posterior sd is known to 1.1 %, so that two runs differ by 1.6 %,
-one standard error: five per cent is three of them. A mean near zero has no relative error to speak of; its printed
-digits say how well it is known, and three units of the last one are allowed. An effective sample size, a whole number
+The draws of a seed repeat on one machine. On another machine rounding makes the chains diverge, and every estimate is
+as if from new draws. With 4000 nearly independent draws, a posterior sd is known to 1.1 %, so two runs differ by 1.6 %
+(one standard error), and five per cent is three standard errors. For a mean near zero a relative error is meaningless;
+its printed digits show its precision, and three units of the last one are allowed. An effective sample size, an integer
 in the thousands, is an estimate from autocorrelations, and noisier.
 
-These rules are quick and rough: of a thousand printed numbers some break them by chance, the quantiles first. So where
-numbers disagree, the same is run again with other seeds (PARTIALPOOL_SEED_SHIFT), and a committed number passes inside
-the range of those nine runs, widened by twice that range on either side. Of normal estimates one in 7,000 lies outside,
-whatever their standard error. What is left over is told. Words agree exactly, whatever the seed.
+These rules are quick and rough: of a thousand printed numbers some break them by chance, quantiles most often. So where
+numbers disagree, the notebook is run again with other seeds (PARTIALPOOL_SEED_SHIFT), and a committed number passes if
+it is inside the range of those nine runs, widened by twice that range on either side. Of normal estimates one in 7,000
+is outside, whatever their standard error. Any remaining difference is reported. Words must agree exactly.
 """
 
 import re
@@ -21,26 +21,26 @@ __all__ = ["OTHER_SEEDS", "Told", "number_agrees", "text_differences", "told_dif
 
 _NUMBER: Final = re.compile(r"(?<![\w.])[-+\N{MINUS SIGN}]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e[-+]?\d+)?", re.I)
 _CLOCK: Final = re.compile(r"(seed \d+, )\d+\.\d s\b|(k-hat above 0\.7 in )[^:]+(?=:)|(k-hat )(?!above)-?\d+\.\d+")
-"""The seconds a fit took, and Pareto k-hat, a diagnostic whose verdict stands beside it in words: in how many rows it
-is above 0.7 hangs on a few draws far out."""
+"""The seconds of a fit, and Pareto k-hat: the number of rows in which it is above 0.7 depends on a few extreme draws,
+and its verdict is printed beside it in words."""
 _RELATIVE: Final = 0.05
 _LARGE: Final = 1000
 _RELATIVE_LARGE: Final = 0.15
 _UNITS: Final = 3
 OTHER_SEEDS: Final = 8
-"""Runs with other seeds that say how far a number moves by chance, where one disagrees."""
+"""Number of runs with other seeds that show how far a number moves by chance, where one disagrees."""
 
 
 @dataclass(frozen=True)
 class Told:
-    """What one cell tells its reader.
+    """The output of one cell.
 
     Attributes
     ----------
     where
         The cell, for messages.
     text
-        All it prints and returns.
+        Everything that the cell prints and returns.
     pictures
         Size and alternative text of each picture; pixels are not compared.
     """
@@ -51,9 +51,9 @@ class Told:
 
 
 def told_differences(committed: list[Told], rerun: list[Told], others: Sequence[list[Told]] = ()) -> list[str]:
-    """Say, cell by cell, where a new run disagrees with what is committed; others are runs with other seeds."""
+    """List, cell by cell, where a new run disagrees with the committed one; `others` are runs with other seeds."""
     if len(committed) != len(rerun):
-        return [f"{len(committed)} cells tell something, and {len(rerun)} when run again"]
+        return [f"{len(committed)} cells have output, and {len(rerun)} when run again"]
     cells = zip(committed, rerun, *others, strict=True)
     return [line for old, new, *more in cells for line in _cell_differences(old, new, more)]
 
@@ -66,14 +66,14 @@ def _cell_differences(old: Told, new: Told, others: list[Told]) -> Iterator[str]
 
 
 def text_differences(committed: str, rerun: str, others: Sequence[str] = ()) -> list[str]:
-    """Compare two texts: words exactly, white space not at all, numbers within the tolerance.
+    """Compare two texts: words exactly, numbers within the tolerance, ignoring white space.
 
     Parameters
     ----------
     committed, rerun
-        What was printed, and what is printed now.
+        Committed output, and output of the new run.
     others
-        What runs with other seeds print.
+        Output of runs with other seeds.
 
     Examples
     --------
@@ -115,7 +115,7 @@ def _beside(others: list[str]) -> str:
 
 
 def _by_chance(committed: str, runs: list[str]) -> bool:
-    """Whether a number lies in the range of runs with different seeds, widened by twice that range on either side."""
+    """Whether a number is in the range of runs with different seeds, widened by twice that range on either side."""
     values = [_value(run) for run in runs]
     slack = 2 * (max(values) - min(values))
     return min(values) - slack <= _value(committed) <= max(values) + slack
@@ -128,11 +128,11 @@ def _words(line: str) -> list[str]:
 
 def _first_apart(old: list[str], new: list[str]) -> str:
     pairs = [(a, b) for a, b in zip(old, new, strict=False) if _words(a) != _words(b)]
-    return f"first apart at {pairs[0][1].strip()!r}" if pairs else "the shorter one breaks off"
+    return f"first difference at {pairs[0][1].strip()!r}" if pairs else "the shorter one ends early"
 
 
 def number_agrees(committed: str, rerun: str) -> bool:
-    """Compare two printed numbers: five per cent (large whole ones: fifteen) or three units of the last place.
+    """Compare two printed numbers: five per cent (large integers: fifteen) or three units of the last place.
 
     Examples
     --------
@@ -144,7 +144,7 @@ def number_agrees(committed: str, rerun: str) -> bool:
     old, new = _value(committed), _value(rerun)
     whole = _place(committed) == _place(rerun) == 1
     relative = _RELATIVE_LARGE if whole and abs(old) >= _LARGE else _RELATIVE
-    # The least slack keeps 0.39 and 0.42, three units apart, from failing by a rounding of binary fractions.
+    # The small slack prevents 0.39 and 0.42, three units apart, from failing through binary rounding.
     return abs(old - new) <= max(relative * abs(old), _UNITS * max(_place(committed), _place(rerun))) * (1 + 1e-9)
 
 
@@ -153,11 +153,11 @@ def _value(number: str) -> float:
 
 
 def _place(number: str) -> float:
-    """Worth of the last printed digit."""
+    """Return the value of one unit in the last printed digit."""
     mantissa, _, exponent = number.lower().partition("e")
     return 10.0 ** (int(exponent or 0) - len(mantissa.partition(".")[2]))
 
 
 def without_clock(text: str) -> str:
-    """Leave out what is never twice the same, the seconds of a fit."""
+    """Remove what differs in every run, such as the seconds of a fit."""
     return _CLOCK.sub(r"\1\2\3", text)

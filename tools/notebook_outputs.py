@@ -1,4 +1,4 @@
-"""What is kept of a notebook's outputs, what each cell tells, and which faults a machine can see."""
+"""Clean a notebook's outputs, list the output of each cell, and find faults automatically."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from notebook_agreement import Told, without_clock
 __all__ = ["faults", "keep_equal", "tells", "tidy"]
 
 _KEPT: Final = ("text/plain", "text/html", "text/markdown", "text/latex", "image/png")
-"""Kinds of output that every reader of notebooks shows."""
+"""Types of output that every notebook viewer shows."""
 _MOST_BYTES: Final = 1_000_000
 _ADDRESS: Final = re.compile(r"\b0x[0-9a-f]{6,}")
 
@@ -29,7 +29,7 @@ def tidy(notebook: NotebookNode) -> None:
     for index, cell in enumerate(notebook.cells):
         cell.id = f"cell-{index:02d}"
         cell.metadata = NotebookNode({k: v for k, v in cell.metadata.items() if k in {"mystnb", "tags"} and v})
-        if "hide-input" in cell.metadata.get("tags", []):  # MyST-NB reads the tag, JupyterLab this
+        if "hide-input" in cell.metadata.get("tags", []):  # MyST-NB uses the tag, JupyterLab this field
             cell.metadata["jupyter"] = NotebookNode(source_hidden=True)
         if cell.cell_type != "code":
             continue
@@ -41,7 +41,7 @@ def tidy(notebook: NotebookNode) -> None:
 
 
 def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
-    """Join neighbouring pieces of one stream: where they part is chance."""
+    """Join adjacent pieces of one stream, which is split at random places."""
     joined: list[NotebookNode] = []
     for output in outputs:
         if joined and output.output_type == "stream" == joined[-1].output_type and output.name == joined[-1].name:
@@ -62,12 +62,12 @@ def _tidy_output(output: NotebookNode, count: int, alternative: str) -> None:
 
 
 def _alternative(cell: NotebookNode) -> str:
-    """Return the words for who cannot see the picture: `mystnb: {image: {alt: ...}}` in the cell's metadata."""
+    """Return the alternative text of a cell's picture: `mystnb: {image: {alt: ...}}` in its metadata."""
     return str(cell.metadata.get("mystnb", {}).get("image", {}).get("alt", ""))
 
 
 def keep_equal(committed: NotebookNode, rerun: NotebookNode) -> None:
-    """Keep each committed output that differs from the new one in its clock alone: a diff shows what changed."""
+    """Keep a committed output if the new one differs only in its times, so that a diff shows real changes."""
     before = {cell.source: cell for cell in _code_cells(committed)}
     for cell in _code_cells(rerun):
         old = before.get(cell.source)
@@ -80,7 +80,7 @@ def _clockless(outputs: list[NotebookNode]) -> str:
 
 
 def tells(notebook: NotebookNode) -> list[Told]:
-    """List what the cells and the folded solutions tell."""
+    """List the output of the cells and of the folded solutions."""
     told: list[Told] = []
     for cell in notebook.cells:
         if cell.cell_type == "code":
@@ -103,7 +103,7 @@ def _cell_tells(cell: NotebookNode) -> Told:
 
 
 def faults(notebook: NotebookNode) -> list[str]:
-    """Say what is wrong with a committed notebook, without running it."""
+    """List what is wrong with a committed notebook, without running it."""
     return [*_faults_of_notebook(notebook), *(line for cell in _code_cells(notebook) for line in _faults_of_cell(cell))]
 
 
@@ -129,11 +129,11 @@ def _faults_of_cell(cell: NotebookNode) -> Iterator[str]:
         if output.get("name") == "stderr":
             yield f"{where} writes to stderr: {output.text.strip()[:200]}"
         if "image/png" in output.get("data", {}) and not _alternative(cell):
-            yield f"{where} draws a picture without words for who cannot see it: mystnb.image.alt in its metadata"
+            yield f"{where} draws a picture without alternative text: mystnb.image.alt in its metadata"
         if _ADDRESS.search(_text(output)):
-            yield f"{where} shows an address in memory, which no other run repeats"
+            yield f"{where} shows a memory address, which differs in every run"
         if "xr-wrap" in _text(output):
-            yield f"{where} shows a bare xarray object, whose page differs in every run: show pp.summary(...) of it"
+            yield f"{where} shows a bare xarray object, whose HTML differs in every run: show pp.summary(...) of it"
 
 
 def _text(output: NotebookNode) -> str:

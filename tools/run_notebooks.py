@@ -1,4 +1,4 @@
-"""Run the teaching notebooks from clean kernels and write what they show: `make notebooks`, or some: `ONLY="01 03"`."""
+"""Run the notebooks from clean kernels and write their outputs: `make notebooks`; only some of them: `ONLY="01 03"`."""
 
 import argparse
 import asyncio
@@ -31,9 +31,9 @@ __all__ = ["AT_ONCE", "FOLDER", "NotebookFault", "execute", "notebooks", "stale"
 ROOT: Final = Path(__file__).parents[1]
 FOLDER: Final = ROOT / "notebooks"
 AT_ONCE: Final = 2
-"""Kernels side by side: most of a short notebook is imports, and those keep to one core."""
+"""Kernels at the same time: most of the time of a short notebook is imports, which use one core."""
 _SECONDS: Final = 120
-"""A cell that takes longer hangs."""
+"""Time limit of a cell."""
 
 _PREFACE: Final = """
 import socket as _socket, warnings as _warnings
@@ -52,12 +52,12 @@ if _shifted(0):
     _walk = _nutpie.sample
     _nutpie.sample = lambda *given, seed=None, **named: _walk(*given, seed=_shifted(seed), **named)
 """
-"""What runs before the first cell, and is not shown: no network, a warning is an error, and no line of progress, which
-nobody watches and which would be part of the output on a slow machine alone. A sampler that a notebook calls itself has
-its seed shifted as those of the package are.
+"""Code that runs before the first cell and is not shown: no network, warnings are errors, and no progress line, which
+would be part of the output on a slow machine only. A sampler that a notebook calls directly has its seed shifted like
+those of the package.
 """
 _KERNEL_ITSELF: Final = '_warnings.filterwarnings("ignore", module="ipykernel")\n'
-"""The kernel warns, as it shuts down, of a method of its own."""
+"""On shutdown the kernel gives a warning on one of its own methods."""
 _COLOURS: Final = re.compile(r"\x1b\[[\d;]*m")
 
 
@@ -66,20 +66,20 @@ class NotebookFault(Exception):
 
 
 def notebooks(only: list[str] | None = None) -> list[Path]:
-    """List the notebooks in reading order; `only` names some by the beginnings of their names."""
+    """List the notebooks in reading order; `only` selects some by the beginnings of their names."""
     paths = sorted(FOLDER.glob("[0-9]*.ipynb"))
     return [path for path in paths if not only or path.name.startswith(tuple(only))]
 
 
 def execute(notebook: NotebookNode, *, shift: int = 0) -> NotebookNode:
-    """Run a copy of a notebook, folded solutions and all, from a clean kernel in an empty folder.
+    """Run a copy of a notebook, including its folded solutions, from a clean kernel in an empty folder.
 
     Parameters
     ----------
     notebook
-        Read by nbformat; left alone.
+        A notebook read by nbformat; it is not changed.
     shift
-        Added to PARTIALPOOL_SEED_SHIFT: runs it with other seeds.
+        Added to PARTIALPOOL_SEED_SHIFT, to run it with other seeds.
 
     Raises
     ------
@@ -102,9 +102,9 @@ def execute(notebook: NotebookNode, *, shift: int = 0) -> NotebookNode:
 
 
 def stale(path: Path) -> list[str]:
-    """Run a notebook again; say what is wrong with the committed one: faults, and where it disagrees.
+    """Run a notebook again, and list what is wrong with the committed one: faults and disagreements.
 
-    Where it disagrees it is run with other seeds, too, which say whether that is chance.
+    Where it disagrees it is run with other seeds too, to see whether that is by chance.
     """
     committed = nbformat.read(path, as_version=4)
     wrong = faults(committed)
@@ -122,7 +122,7 @@ def stale(path: Path) -> list[str]:
 
 
 def _runnable(notebook: NotebookNode) -> tuple[NotebookNode, list[int | None]]:
-    """Return a copy with code cells alone, and which cell of the notebook each comes from."""
+    """Return a copy with code cells only, and the cell of the notebook that each comes from."""
     running = copy.deepcopy(notebook)
     running.cells, homes = [new_code_cell(_PREFACE + _KERNEL_ITSELF + _allowed_warnings())], [None]
     for index, cell in enumerate(notebook.cells):
@@ -144,7 +144,7 @@ def _put_back(notebook: NotebookNode, running: NotebookNode, homes: list[int | N
 
 
 def _printed(cell: NotebookNode) -> Iterator[str]:
-    """Yield what a solution prints or returns; a fence of text can show no picture."""
+    """Yield what a solution prints or returns; a text fence cannot show pictures."""
     for output in cell.outputs:
         if output.get("name") == "stderr":
             raise NotebookFault(f"a solution writes to stderr: {output.text}")
@@ -152,7 +152,7 @@ def _printed(cell: NotebookNode) -> Iterator[str]:
 
 
 def _allowed_warnings() -> str:
-    """Return the exceptions that the tests make, from the one place where they are listed with their reasons."""
+    """Return the warnings that the tests ignore, from pyproject.toml, where they are listed with reasons."""
     options = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]["ini_options"]
     lines = [entry.split(":") for entry in options["filterwarnings"] if entry.count(":") == 2]
     return "".join(f"_warnings.filterwarnings({action!r}, {text!r}, {kind})\n" for action, text, kind in lines)
@@ -170,7 +170,7 @@ def _kernel_environment(folder: Path, shift: int) -> dict[str, str]:
 
 
 def write_pictures(notebook: NotebookNode, folder: Path, stem: str) -> list[Path]:
-    """Write each picture as a file, to be looked at: `01-cell03.png`."""
+    """Write each picture as a file for inspection: `01-cell03.png`."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for cell in (c for c in notebook.cells if c.cell_type == "code"):
@@ -183,7 +183,7 @@ def write_pictures(notebook: NotebookNode, folder: Path, stem: str) -> list[Path
 
 
 def _renew(path: Path, pictures: Path | None) -> tuple[bool, str]:
-    """Run one notebook in place; say whether all is well, and in words."""
+    """Run one notebook in place; return whether it is in order, and a message."""
     start = time.perf_counter()
     committed = nbformat.read(path, as_version=4)
     try:
@@ -201,7 +201,7 @@ def _renew(path: Path, pictures: Path | None) -> tuple[bool, str]:
 
 
 def _failures(path: Path, seeds: int) -> tuple[bool, str]:
-    """Run one notebook with several seeds, and write nothing; say whether its assertions hold, and in words."""
+    """Run one notebook with several seeds without writing; return whether its assertions hold, and a message."""
     committed, wrong = nbformat.read(path, as_version=4), []
     for shift in range(1, seeds + 1):
         try:
@@ -214,9 +214,9 @@ def _failures(path: Path, seeds: int) -> tuple[bool, str]:
 def main() -> int:
     """Run notebooks in place; the exit code is 1 where one fails or has a fault."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("only", nargs="*", help="beginnings of names, such as 01 03; all without")
-    parser.add_argument("--pictures", type=Path, help="a folder that takes a copy of every picture, to look at")
-    parser.add_argument("--seeds", type=int, help="write nothing, and run them with so many other seeds")
+    parser.add_argument("only", nargs="*", help="beginnings of names, such as 01 03; default: all")
+    parser.add_argument("--pictures", type=Path, help="a folder for a copy of every picture, for inspection")
+    parser.add_argument("--seeds", type=int, help="run them with this many other seeds, without writing")
     given = parser.parse_args()
     work = partial(_failures, seeds=given.seeds) if given.seeds else partial(_renew, pictures=given.pictures)
     with ThreadPoolExecutor(AT_ONCE) as pool:

@@ -1,4 +1,4 @@
-"""Write the simulated tables and the gallery's kinship matrix as they are committed: after a simulation changed."""
+"""Write the committed simulated tables and the gallery's kinship matrix; run it after a simulation has changed."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ KINSHIP = ROOT / "models" / "gene_expression_kinship.csv"
 
 
 def texts() -> dict[Path, str]:
-    """What each file holds."""
+    """Return the content of each file."""
     tables = {TABLES / f"{name}.csv": made.simulate(made.seed).text for name, made in SIMULATIONS.items()}
     return tables | {KINSHIP: kinship().to_csv(float_format="%g", lineterminator="\n")}
 

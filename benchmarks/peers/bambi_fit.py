@@ -1,4 +1,4 @@
-"""Bambi's side: runs inside Bambi's own environment, and imports nothing of this project.
+"""Fits by Bambi; runs inside Bambi's own environment, and imports nothing of this project.
 
 The request: table (a CSV file), labels, formula, chains, draws, cores, seeds (a fit each, after one that warms the
 caches). The clock runs from building the model to its draws. The answer: versions, sampler, runs.
@@ -18,7 +18,7 @@ import pandas as pd
 
 
 def parameters(posterior: Any) -> dict[str, np.ndarray]:
-    """Fixed effects, group sds and sigma, each (chains, draws): all that is not an effect of a level."""
+    """Return fixed effects, group sds and sigma, each (chains, draws): everything except group effects."""
     found = {}
     for name, values in posterior.data_vars.items():
         if "|" in name and not name.endswith("_sigma"):

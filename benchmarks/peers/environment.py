@@ -1,4 +1,4 @@
-"""An environment of its own for a peer whose dependencies do not agree with ours."""
+"""A separate environment for a peer whose dependencies conflict with ours."""
 
 import shutil
 import subprocess
@@ -9,7 +9,7 @@ from benchmarks.processes import HERE, NotMeasured, say
 
 
 def python_with(name: str, requirement: str) -> str:
-    """Return the interpreter of the environment `.peers/<name>`; make it first where it is not there whole."""
+    """Return the interpreter of the environment `.peers/<name>`, which is created first unless it is complete."""
     folder = HERE / ".peers" / name
     python, stamp = folder / "bin" / "python", folder / "installed"
     if stamp.exists() and stamp.read_text() == requirement and python.exists():

@@ -1,4 +1,4 @@
-"""Against Bambi with its default sampler: smallest bulk ESS per second of the same model."""
+"""Comparison with Bambi and its default sampler: smallest bulk ESS per second of the same model."""
 
 from benchmarks.cases import CASES, THREE
 from benchmarks.draws import rates

@@ -1,4 +1,4 @@
-"""`fit()` from call to answer: in a warm process, in a fresh one, and the first call ever on a machine."""
+"""`fit()` from call to result: in a warm process, in a fresh one, and the first call on a machine."""
 
 from statistics import median
 from tempfile import TemporaryDirectory

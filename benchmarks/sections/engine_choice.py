@@ -1,4 +1,4 @@
-"""Whether `engine="auto"` takes the engine that is done first, over thirty designs."""
+"""Whether `engine="auto"` chooses the faster engine, over thirty designs."""
 
 from benchmarks.engine_choice import DESIGNS, compare
 from benchmarks.processes import say
@@ -6,7 +6,7 @@ from benchmarks.section import Result, Section, Settings, Target
 from benchmarks.tables import number, paragraph, seconds, table, times
 
 WORST = 1.5
-"""Times the better engine's time that a fit may take."""
+"""Largest allowed ratio of a fit's time to the better engine's time."""
 
 
 def measure(settings: Settings) -> Result:
@@ -18,7 +18,7 @@ def measure(settings: Settings) -> Result:
 
 
 def ratios(result: Result) -> dict[str, float]:
-    """The time of the engine taken over that of the faster one, by design."""
+    """Return the ratio of the chosen engine's time to the faster one's, by design."""
     return {
         name: runs["auto"]["seconds"] / min(run["seconds"] for run in runs.values())
         for name, runs in result["designs"].items()

@@ -1,4 +1,4 @@
-"""Cost against levels: linear."""
+"""Cost against levels, expected to be linear."""
 
 from benchmarks.growth import exponent
 from benchmarks.processes import ask_python, say
@@ -8,7 +8,7 @@ from benchmarks.tables import number, paragraph, seconds, table
 LEVELS = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
 ROWS_EACH = 5
 SLOPE = 1.1
-"""Exponent up to which time counts as linear: the arrays outgrow the processor's caches on the way."""
+"""Exponent up to which time counts as linear; larger arrays no longer fit into the processor's caches."""
 
 
 def measure(settings: Settings) -> Result:

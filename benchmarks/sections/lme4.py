@@ -1,4 +1,4 @@
-"""Beside lme4: the whole posterior against the maximum-likelihood estimate, on small tables."""
+"""Comparison with lme4: the posterior against the maximum-likelihood estimate, on small tables."""
 
 from statistics import median
 

@@ -1,4 +1,4 @@
-"""Cost against rows: one pass over them, and then nothing that grows."""
+"""Cost against rows: one pass over them, after which the cost does not depend on them."""
 
 from benchmarks.growth import exponent
 from benchmarks.processes import ask_python, say
@@ -8,7 +8,7 @@ from benchmarks.tables import number, paragraph, seconds, table
 ROWS = (10_000, 100_000, 1_000_000, 10_000_000)
 LEVELS = 1000
 FLAT = 0.03
-"""Exponent up to which a time counts as flat: a quarter more at a thousand times the rows."""
+"""Exponent up to which a time counts as flat: a quarter more time for a thousand times the rows."""
 
 
 def measure(settings: Settings) -> Result:

@@ -1,4 +1,4 @@
-"""Beside rstanarm and brms, where they are installed: smallest bulk ESS per second."""
+"""Comparison with rstanarm and brms, where they are installed: smallest bulk ESS per second."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from benchmarks.tables import number, paragraph, seconds, table, times
 CHAINS, DRAWS = 4, 1000
 PROGRAMS = {"rstanarm": ["rstanarm", "jsonlite"], "brms": ["brms", "rstan", "jsonlite"]}
 MOST = {"sleepstudy": 3}
-"""Repetitions at most; 1 where it is not said, since a run takes a minute or several."""
+"""Greatest number of repetitions; 1 for cases not listed, since a run takes a minute or more."""
 
 
 def measure(settings: Settings) -> Result:

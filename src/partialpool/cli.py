@@ -16,7 +16,7 @@ from partialpool.errors import FileError, PartialPoolError, PartialPoolWarning
 __all__ = ["main"]
 
 GOOD, DIAGNOSTICS_FAILED, BAD_INPUT, BUG, INTERRUPTED = 0, 1, 2, 70, 130
-"""A bug must not look like failed diagnostics: 70 is EX_SOFTWARE of sysexits.h, where Python itself would give 1."""
+"""A bug must not look like failed diagnostics: 70 is EX_SOFTWARE of sysexits.h; Python itself would return 1."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,35 +49,35 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("spec", type=_path, help="a TOML file, for instance models/sleepstudy.toml")
     _sampling_options(fit, out=None)
     check = _command(
-        commands, "check", _check, "read a model file and its data, show the model and its priors, draw nothing"
+        commands, "check", _check, "read a model file and its data, and show the model and its priors without sampling"
     )
     check.add_argument("spec", type=_path, help="a TOML file, for instance models/sleepstudy.toml")
     sensitivity = _command(
         commands,
         "sensitivity",
         _sensitivity,
-        "fit a model file and ask whether its priors decide",
+        "fit a model file and check its sensitivity to the priors",
     )
     sensitivity.add_argument("spec", type=_path, help="a TOML file, for instance models/eight_schools.toml")
     _sampling_options(sensitivity, out=Path("out/sensitivity"))
-    report = _command(commands, "report", _report, "write a saved fit as one HTML page, with tables and pictures")
-    report.add_argument("fit", type=_path, help="a file written by fit.save(), for instance out/fit.nc")
-    report.add_argument("--out", type=_path, help="the page; report.html beside the fit unless given")
-    explore = _command(
-        commands, "explore", _explore, "write a page on which the sd of a saved fit's groups is moved by hand"
+    report = _command(
+        commands, "report", _report, "write a report of a saved fit: one HTML page with tables and figures"
     )
+    report.add_argument("fit", type=_path, help="a file written by fit.save(), for instance out/fit.nc")
+    report.add_argument("--out", type=_path, help="the page to write; default: report.html beside the fit")
+    explore = _command(commands, "explore", _explore, "write an interactive page on partial pooling in a saved fit")
     explore.add_argument("fit", type=_path, help="a file written by fit.save(), for instance out/fit.nc")
-    explore.add_argument("--out", type=_path, help="the page; explorer.html beside the fit unless given")
-    explore.add_argument("--factor", help="the grouping factor; the first unless given")
-    explore.add_argument("--effect", help="its effect; the intercept unless given")
-    explore.add_argument("--levels", nargs="+", help="the levels to show; all, or 200 of many, unless given")
-    explore.add_argument("--seed", type=int, help="of the fits under other priors; the fit's own unless given")
+    explore.add_argument("--out", type=_path, help="the page to write; default: explorer.html beside the fit")
+    explore.add_argument("--factor", help="the grouping factor; default: the first")
+    explore.add_argument("--effect", help="the effect of the factor; default: the intercept")
+    explore.add_argument("--levels", nargs="+", help="the levels to show; default: all, or 200 of many")
+    explore.add_argument("--seed", type=int, help="seed of the fits under other priors; default: that of the fit")
     explore.add_argument("--quiet", action="store_true", help="no progress line")
     return parser
 
 
 def _path(text: str) -> Path:
-    """Read a path; an empty text, which a script's unset variable gives, would be the folder one is in."""
+    """Return a path; refuse an empty text (a script's unset variable), which would mean the current folder."""
     if not text:
         raise FileError(
             "an empty name was given", got="''", allowed="a file or a folder", do="name one, or check the variable"
@@ -96,14 +96,14 @@ def _sampling_options(command: argparse.ArgumentParser, *, out: Path | None) -> 
     command.add_argument("--draws", type=int, help="kept draws per chain")
     command.add_argument("--tune", type=int, help="warm-up draws per chain")
     command.add_argument("--chains", type=int)
-    command.add_argument("--seed", type=int, help="repeats the draws exactly")
+    command.add_argument("--seed", type=int, help="makes the draws exactly reproducible")
     command.add_argument("--engine", help="'auto' or an engine's name")
     command.add_argument("--sampler", choices=("nutpie", "pymc"))
     command.add_argument("--quiet", action="store_true", help="no progress line")
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from partialpool.datasets.load import load_dataset  # noqa: PLC0415 - `--help` must answer at once
+    from partialpool.datasets.load import load_dataset  # noqa: PLC0415 - keeps `--help` fast
     from partialpool.fitting.fit import fit  # noqa: PLC0415
 
     table = load_dataset("sleepstudy")
@@ -168,7 +168,7 @@ def _explore(options: argparse.Namespace) -> int:
 
 
 def _saved_fit(options: argparse.Namespace, page: str) -> tuple[Any, Path]:
-    """Read the fit a page is to be made of, and where the page goes: beside it unless said."""
+    """Return the fit that a page is written from, and the page's path (beside the fit by default)."""
     from partialpool.fitting.fit import load_fit  # noqa: PLC0415
 
     if options.fit.exists() and not options.fit.is_file():
@@ -184,14 +184,14 @@ def _saved_fit(options: argparse.Namespace, page: str) -> tuple[Any, Path]:
         raise FileError(
             "the page would replace the fit",
             got=f"--out {out}",
-            allowed="a file of its own",
+            allowed="a separate file",
             do="name another --out",
         )
     return fit, out
 
 
 def _finish(fit: Any, folder: Path) -> int:
-    """Show the fit, write its bundle, answer with its verdict."""
+    """Print the fit, write its output folder, and return the exit code."""
     from partialpool.reporting.bundle import write_bundle  # noqa: PLC0415
 
     _say(str(fit))

@@ -1,6 +1,6 @@
-"""The exception tree, by stage, and the one way an error is written.
+"""The exceptions, by stage, and the common format of their messages.
 
-Every message has four parts: what is wrong, what we got, what is allowed, what to do.
+Every message has four parts: what is wrong, what was found, what is allowed, what to do.
 """
 
 import contextlib
@@ -29,10 +29,10 @@ __all__ = [
 
 _PACKAGE: Final = str(Path(__file__).parent) + os.sep
 _BETWEEN: Final = (_PACKAGE, contextlib.__file__.removesuffix(".py"))
-"""What files that stand between the line that called the package and a warning begin with; their whole names do not
-count as such."""
+"""Prefixes of the files between the line that called the package and a warning; a full file name does not count as a
+prefix."""
 _CALLING_BACK: Final = ("formulae",)
-"""Libraries that call functions of this package, which may warn."""
+"""Libraries that call functions of this package, which may give warnings."""
 
 
 class PartialPoolError(Exception):
@@ -45,7 +45,7 @@ class PartialPoolError(Exception):
     got
         What was found.
     allowed
-        What would have been right.
+        What would be valid.
     do
         What to do about it.
 
@@ -63,7 +63,7 @@ class PartialPoolError(Exception):
         super().__init__(f"{wrong}\n  got:     {got}\n  allowed: {allowed}\n  do:      {do}")
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Rebuild from the four parts: errors cross process borders unharmed."""
+        """Pickle the four parts, so that errors can be passed between processes."""
         return _rebuild, (type(self), self.wrong, self.got, self.allowed, self.do)
 
 
@@ -76,7 +76,7 @@ class SpecError(PartialPoolError):
 
 
 class FormulaError(SpecError):
-    """A formula cannot be read, or asks for something a formula may not do."""
+    """A formula cannot be read, or contains something that is not allowed in a formula."""
 
 
 class PriorError(SpecError):
@@ -88,7 +88,7 @@ class DataError(PartialPoolError):
 
 
 class EngineError(PartialPoolError):
-    """An engine cannot draw from this model, or was asked for something it does not do."""
+    """An engine cannot sample this model, or does not support what was requested."""
 
 
 class FileError(PartialPoolError):
@@ -100,7 +100,7 @@ class PartialPoolWarning(UserWarning):
 
 
 class DataWarning(PartialPoolWarning):
-    """The table was changed (rows dropped) or carries little information on some term."""
+    """The table was changed (rows dropped), or has little information on some term."""
 
 
 class SamplingWarning(PartialPoolWarning):
@@ -108,12 +108,12 @@ class SamplingWarning(PartialPoolWarning):
 
 
 def warn(message: str, category: type[PartialPoolWarning]) -> None:
-    """Warn of something that is allowed; the warning points at the line that called the package, however deep inside.
+    """Give a warning that points at the line that called the package, however deep inside it is raised.
 
     Parameters
     ----------
     message
-        What is so, and what to do if it is not meant.
+        What was found, and what to do if it is not intended.
     category
         `DataWarning` or `SamplingWarning`.
     """
@@ -122,7 +122,7 @@ def warn(message: str, category: type[PartialPoolWarning]) -> None:
 
 
 def nearest(name: object, allowed: Iterable[str], count: int = 3) -> str:
-    """Write the allowed names, nearest spelling first, for the `allowed` part of an error.
+    """Return the allowed names, nearest spelling first, for the `allowed` part of an error.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Files appear under their name only when they are whole."""
+"""Write files that appear under their name only when they are complete."""
 
 import errno
 import secrets
@@ -14,20 +14,20 @@ __all__ = ["check_place", "made_folder", "whole_file"]
 
 @contextmanager
 def whole_file(path: str | Path, *, doing: str) -> Iterator[Path]:
-    """Give a temporary path in the same folder, which takes the file's name when the block ends well.
+    """Yield a temporary path in the same folder, which is renamed to the file when the block succeeds.
 
     Parameters
     ----------
     path
-        The file to make, or to replace. Of a link the file it leads to is made or replaced; the link stays.
+        The file to create or replace. For a link, its target is created or replaced, and the link stays.
     doing
-        What is done, for the error: `"save the fit"`.
+        The action, for the error message: `"save the fit"`.
 
     Raises
     ------
     FileError
-        The folder is not there or cannot be written to, or a folder, a device or a pipe has this name; before the
-        block begins.
+        The folder does not exist or cannot be written to, or the path is a folder, a device or a pipe. It is raised
+        before the block begins.
 
     Examples
     --------
@@ -48,9 +48,9 @@ def whole_file(path: str | Path, *, doing: str) -> Iterator[Path]:
 
 
 def check_place(path: str | Path, *, doing: str) -> None:
-    """Refuse what `whole_file` would refuse, before long work whose end alone writes.
+    """Raise the error that `whole_file` would raise, before long work that writes only at its end.
 
-    Nothing stands in the folder meanwhile, whatever becomes of the work.
+    No temporary file stays in the folder meanwhile.
 
     Parameters
     ----------
@@ -66,12 +66,12 @@ def check_place(path: str | Path, *, doing: str) -> None:
 
 
 def _begun(path: str | Path, doing: str) -> tuple[Path, Path]:
-    """Return the file to make, behind a link the one it leads to, and an empty one beside it to begin with."""
+    """Return the file to write (a link's target), and an empty temporary file beside it."""
     _check_name(path, doing)
     path = Path(path)
     if path.is_symlink():
         path = path.resolve()
-    # Made by its name, not by tempfile: the file keeps the permissions that any new file has here.
+    # Created by name, not by tempfile, so that the file has the usual permissions of a new file.
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         temporary.touch(exist_ok=False)
@@ -80,36 +80,38 @@ def _begun(path: str | Path, doing: str) -> tuple[Path, Path]:
             f"cannot {doing}",
             got=f"{path}: {error.strerror}",
             allowed="a folder that exists",
-            do="make the folder first",
+            do="create the folder first",
         ) from error
     return path, temporary
 
 
 def made_folder(path: str | Path, *, what: str, do: str) -> Path:
-    """Make a folder, and those above it, where it is not there.
+    """Create a folder and its parents if they do not exist.
 
     Parameters
     ----------
     path
         The folder.
     what, do
-        For the error: which folder it is, and what to do.
+        For the error message: the purpose of the folder, and what to do.
 
     Raises
     ------
     FileError
-        It cannot be made.
+        It cannot be created.
     """
     folder = Path(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise FileError(f"cannot make {what}", got=f"{folder}: {error.strerror}", allowed="a folder", do=do) from error
+        raise FileError(
+            f"cannot create {what}", got=f"{folder}: {error.strerror}", allowed="a folder", do=do
+        ) from error
     return folder
 
 
 def _check_name(path: str | Path, doing: str) -> None:
-    """Refuse what a file cannot replace: it may not take a folder's, a device's or a pipe's place."""
+    """Refuse a path that a file cannot replace: a folder, a device or a pipe."""
     if not str(path):
         raise FileError(f"cannot {doing}", got="an empty name", allowed="a file's name", do="name a file")
     path = Path(path)
@@ -117,8 +119,8 @@ def _check_name(path: str | Path, doing: str) -> None:
         mode = path.stat().st_mode
     except OSError as error:
         if error.errno != errno.ELOOP:
-            return  # It is not there, or cannot be looked at: writing beside it will tell.
-        mode, kind = 0, "a link that leads back to itself"
+            return  # It does not exist or cannot be read: writing beside it will raise the error.
+        mode, kind = 0, "a link that points back to itself"
     else:
         kind = "a device, a pipe or a socket"
     if stat.S_ISDIR(mode):

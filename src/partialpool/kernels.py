@@ -1,4 +1,4 @@
-"""How every kernel is compiled: once per machine, without the interpreter's lock, with IEEE division."""
+"""Compilation of kernels: cached on disk, without the interpreter's lock (GIL), with IEEE division."""
 
 from collections.abc import Callable
 from functools import partial
@@ -20,14 +20,14 @@ _SOURCES = tuple(
     for room in _ROOMS
     for path in sorted(Path(__file__).with_name(room).rglob("*.py"))
 )
-"""Every file a kernel may be made of. numba looks at the kernel's own file only, and would go on using a compiled
-kernel whose callee in another file has changed."""
+"""Every file that a kernel may depend on. numba checks only the kernel's own file, and would keep using a compiled
+kernel after a function that it calls from another file has changed."""
 
 
 def kernel(function: Callable[..., Any] | None = None, *, fastmath: frozenset[str] = frozenset()) -> Any:
     """Compile a function that Python calls.
 
-    Kernels and their parts keep to loops over plain arrays: slices and array expressions compile slowly.
+    Kernels and their parts use only loops over plain arrays: slices and array expressions compile slowly.
 
     Parameters
     ----------
@@ -72,12 +72,12 @@ def _compile(
 
 
 def _forgetting(load: Callable[[], Any]) -> Callable[[], Any]:
-    """Take an index on disk that cannot be read for none: another version wrote it, whose types are gone."""
+    """Treat an index on disk that cannot be read as empty: another version wrote it, whose types no longer exist."""
 
     def load_or_none() -> Any:
         try:
             return load()
-        except Exception:  # noqa: BLE001 - whatever unpickling raises, compiling again is the answer
+        except Exception:  # unpickling may raise anything; compiling again is the answer
             return {}
 
     return load_or_none

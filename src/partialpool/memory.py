@@ -1,4 +1,4 @@
-"""What would not fit into memory is refused before it is made."""
+"""Checks that refuse work that would not fit into memory before it starts."""
 
 from typing import Final
 
@@ -9,23 +9,23 @@ from partialpool.errors import EngineError
 __all__ = ["SHARE", "check_fits", "fits"]
 
 SHARE: Final = 0.6
-"""Of the memory installed."""
+"""Largest share of the installed memory that may be used."""
 
 
 def fits(needed: float) -> bool:
-    """Whether so many bytes take no more than their share of the memory installed."""
+    """Whether so many bytes are within the allowed share of the installed memory."""
     return needed <= SHARE * psutil.virtual_memory().total
 
 
 def check_fits(needed: float, *, wrong: str, got: str, do: str) -> None:
-    """Refuse what takes more than its share of the memory installed.
+    """Raise an error if more than the allowed share of the installed memory is needed.
 
     Parameters
     ----------
     needed
-        Bytes.
+        Number of bytes.
     wrong, got, do
-        What to say: got is completed with the amount.
+        Parts of the message; the amount is added to `got`.
 
     Raises
     ------

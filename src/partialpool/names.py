@@ -1,6 +1,6 @@
-"""The one vocabulary: names of posterior variables, dimensions and coordinates.
+"""Names of posterior variables, dimensions and coordinates.
 
-Both engines, every summary and every file use these and no others.
+Both engines, every summary and every file use these names only.
 """
 
 from collections.abc import Container, Mapping, Sequence
@@ -45,11 +45,11 @@ BETA: Final = "beta"
 COEF: Final = "coef"
 """Dimension of the fixed effects."""
 OBS: Final = "obs"
-"""Dimension of the table's rows; its coordinate is the row number in the table as given, from 0."""
+"""Dimension of the table's rows; its coordinate is the row number in the given table, from 0."""
 SIGMA: Final = "sigma"
 """Residual standard deviation."""
 ICC: Final = "icc"
-"""In a prior: the share of the variance that lies between groups."""
+"""In a prior: the share of the variance between groups."""
 TOTAL_SD: Final = "total_sd"
 """In a prior: the square root of the variance between and within groups together."""
 SHARES: Final = "shares"
@@ -65,13 +65,13 @@ FAMILY_PARAMETERS: Final[Mapping[str, str]] = MappingProxyType(
         "cutpoints": "thresholds between categories",
     }
 )
-"""What families have beside their mean, in words. All but the cutpoints are one number a draw, `(chain, draw)`."""
+"""Descriptions of the families' parameters beside the mean. All but cutpoints are scalar, `(chain, draw)`."""
 FIXED: Final = "fixed"
 """In an answer: the fixed effects' part of the variance."""
 ALL_FACTORS: Final = "all factors"
-"""In an answer: every factor together."""
+"""In an answer: all factors together."""
 RESIDUAL: Final = "residual"
-"""In an answer: the part of the variance that no factor has."""
+"""In an answer: the residual part of the variance."""
 OF_POSTERIORS: Final = frozenset(
     {
         *("chain", "draw", OBS, COEF, BETA, CUTPOINT),
@@ -79,7 +79,7 @@ OF_POSTERIORS: Final = frozenset(
         *("common_values", "offset_values", "se_values", "trials_values"),
     }
 )
-"""Dimensions and variables of posteriors and PyMC models that belong to no factor; parameters of families apart."""
+"""Dimensions and variables of posteriors and PyMC models that belong to no factor, except parameters of families."""
 RESERVED: Final = frozenset(
     {
         *OF_POSTERIORS,
@@ -151,7 +151,7 @@ def effect_bis_dim(factor: str) -> str:
 
 
 def names_of_factor(factor: str) -> tuple[str, ...]:
-    """List what a factor is called in posteriors and PyMC models: its dimensions, its variables.
+    """List the names of a factor's dimensions and variables in posteriors and PyMC models.
 
     Examples
     --------
@@ -175,7 +175,7 @@ def values_name(factor: str) -> str:
 
 
 def answer_name(column: str, taken: Container[str]) -> str:
-    """Name a column of the table in an answer: as it is, with `_column` added while that is a name of the answer's own.
+    """Return a column's name in an answer, with `_column` added where the answer itself uses that name.
 
     Examples
     --------
@@ -188,7 +188,7 @@ def answer_name(column: str, taken: Container[str]) -> str:
 
 
 def part_names(factors: Sequence[str]) -> list[str]:
-    """Name the factors' parts of the variance, apart from each other and from the fixed effects' and the residual.
+    """Name the factors' parts of the variance, distinct from each other and from the fixed and residual parts.
 
     Examples
     --------
@@ -202,7 +202,7 @@ def part_names(factors: Sequence[str]) -> list[str]:
 
 
 def tree_name(column: str, taken: Container[str] = ()) -> str:
-    """Name a column in a DataTree, which is saved to a file: no `/`, and something else than dots.
+    """Return a column's name in a DataTree that can be saved to a file: without `/`, and not only dots.
 
     Examples
     --------

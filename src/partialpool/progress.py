@@ -1,4 +1,4 @@
-"""A progress line for runs over a second, in a terminal or a notebook; silence elsewhere."""
+"""A progress line for runs longer than a second, in a terminal or a notebook; none elsewhere."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,12 +13,12 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 __all__ = ["ProgressLine", "progress_line"]
 
 PATIENCE: Final = 1.0
-"""Seconds before anybody wants to know."""
+"""Seconds before the line appears."""
 
 
 @dataclass(frozen=True)
 class ProgressLine:
-    """One line with a bar; every method is safe to call often."""
+    """One line with a progress bar; its methods may be called often."""
 
     _bar: Progress
     _task: TaskID
@@ -28,7 +28,7 @@ class ProgressLine:
         self._bar.update(self._task, description=what)
 
     def count(self, done: int, total: int) -> None:
-        """Show how far it is."""
+        """Show how much is done."""
         self._bar.update(self._task, completed=done, total=total)
 
 
@@ -41,15 +41,15 @@ def progress_line(what: str, *, shown: bool) -> Iterator[ProgressLine]:
     what
         The first stage.
     shown
-        Whether to show anything; nothing is shown where nobody looks (a file, a pipe).
+        Whether to show anything; nothing is shown if the output is a file or a pipe.
     """
     console = Console(stderr=True)
-    # Without widgets a notebook would get a warning in place of the line.
+    # Without ipywidgets a notebook would show a warning instead of the line.
     visible = shown and (find_spec("ipywidgets") is not None if console.is_jupyter else console.is_terminal)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     bar = Progress(*columns, console=console, transient=True, disable=not visible)
     task = bar.add_task(what, total=None)
-    # A timer, since the first step of a long run may be the long one.
+    # A timer, because the first step of a run may take the longest.
     appear = Timer(PATIENCE, bar.start)
     appear.daemon = True
     appear.start()

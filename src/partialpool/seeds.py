@@ -1,4 +1,4 @@
-"""What repeats random draws, and what shifts all of them at once."""
+"""Seeds of random numbers, and an environment variable that shifts all of them."""
 
 import os
 
@@ -12,15 +12,15 @@ _QUESTIONS = 0x51
 """Branch of the seed that questions use; engines use the first few."""
 
 _STRIDE = 1_000_003
-"""From one shift to the next: further than the seeds that anybody counts through."""
+"""Distance between shifts, larger than the range of seeds in use."""
 
 
 def shifted(seed: int | None) -> int | None:
-    """Return the seed that random numbers are made from: the one given, unless PARTIALPOOL_SEED_SHIFT is set.
+    """Return the seed for random numbers: the given seed, shifted if PARTIALPOOL_SEED_SHIFT is set.
 
-    With PARTIALPOOL_SEED_SHIFT=1, 2, ... in the environment every seed stands for other draws, in this process and in
-    those it starts. What is said of an estimate must hold under any shift: that is how the tests are run again with
-    other seeds (CONTRIBUTING.md). Without it, seeds are taken as they are.
+    With PARTIALPOOL_SEED_SHIFT=1, 2, ... in the environment every seed gives other draws, in this process and in its
+    child processes. Statements on estimates must hold under any shift; the tests are run again with other seeds in
+    this way (CONTRIBUTING.md). Without the variable, seeds are used unchanged.
 
     Examples
     --------
@@ -32,7 +32,7 @@ def shifted(seed: int | None) -> int | None:
         return seed
     if not shift.isdecimal():
         raise SpecError(
-            "PARTIALPOOL_SEED_SHIFT is a whole number from 0",
+            "PARTIALPOOL_SEED_SHIFT must be a non-negative integer",
             got=repr(shift),
             allowed="0, 1, 2, ..., or unset",
             do="change the environment variable",
@@ -41,12 +41,12 @@ def shifted(seed: int | None) -> int | None:
 
 
 def seed_sequence(seed: int | None) -> np.random.SeedSequence:
-    """Return the source of a question's random numbers: a stream of its own, whatever fit had the same seed.
+    """Return the source of a question's random numbers, a separate stream from that of a fit with the same seed.
 
     Raises
     ------
     SpecError
-        Not a whole number from 0.
+        The seed is not a non-negative integer.
 
     Examples
     --------
@@ -55,6 +55,6 @@ def seed_sequence(seed: int | None) -> np.random.SeedSequence:
     """
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0):
         raise SpecError(
-            "seed is a whole number from 0", got=repr(seed), allowed="0, 1, 2, ... or None", do="change seed"
+            "seed must be a non-negative integer", got=repr(seed), allowed="0, 1, 2, ... or None", do="change seed"
         )
     return np.random.SeedSequence(shifted(seed), spawn_key=(_QUESTIONS,))

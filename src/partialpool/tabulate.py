@@ -1,4 +1,4 @@
-"""One small table, shown three ways: rich in a terminal, plain text in a repr, HTML in a notebook."""
+"""Tables of text, written as plain text or as HTML in a notebook, and numbers formatted for them."""
 
 import html
 import io
@@ -18,7 +18,7 @@ class TextTable:
     headers
         Column heads. Columns whose cells are all numbers are aligned to the right.
     rows
-        Cells, already written as text.
+        Cells, already formatted as text.
     title, notes
         Lines above and below.
 
@@ -37,11 +37,11 @@ class TextTable:
 
     @property
     def numeric(self) -> tuple[bool, ...]:
-        """Whether each column holds numbers and nothing else; gaps (`-`, `nan`, empty) count as numbers."""
+        """Whether each column has only numbers; gaps (`-`, `nan`, empty) count as numbers."""
         return tuple(bool(self.rows) and all(_is_number(row[k]) for row in self.rows) for k in range(len(self.headers)))
 
     def __str__(self) -> str:
-        from rich.cells import cell_len  # noqa: PLC0415 - only what prints pays for rich
+        from rich.cells import cell_len  # noqa: PLC0415 - rich is imported only for printing
         from rich.console import Console  # noqa: PLC0415
         from rich.table import Table  # noqa: PLC0415
 
@@ -53,7 +53,7 @@ class TextTable:
         stream = io.StringIO()
         # Wide enough for the longest row: a repr must not depend on the width of the terminal.
         width = 4 + sum(3 + max(cell_len(r[i]) for r in (self.headers, *self.rows)) for i in range(len(self.headers)))
-        # Where it believes to be in a notebook's kernel, rich shows the table instead of writing it.
+        # In a notebook's kernel rich would display the table instead of writing it.
         console = Console(
             file=stream, width=width, highlight=False, markup=False, emoji=False, color_system=None, force_jupyter=False
         )
@@ -64,7 +64,7 @@ class TextTable:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        """Write an HTML table, for notebooks."""
+        """Return an HTML table, for notebooks."""
         align = ["right" if right else "left" for right in self.numeric]
         head = "".join(
             f'<th style="text-align:{a}">{html.escape(h)}</th>' for h, a in zip(self.headers, align, strict=True)
@@ -81,7 +81,7 @@ class TextTable:
 
 
 def number(value: float, digits: int = 3) -> str:
-    """Write a number to so many significant digits, without a needless exponent.
+    """Format a number with so many significant digits, without a needless exponent.
 
     Examples
     --------
@@ -98,7 +98,7 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def fixed(value: float, decimals: int) -> str:
-    """Write a number to so many decimals; what rounds to zero has no sign.
+    """Format a number with so many decimals; a number that rounds to zero has no sign.
 
     Examples
     --------
@@ -109,7 +109,7 @@ def fixed(value: float, decimals: int) -> str:
 
 
 def p_value(p: float) -> str:
-    """Write a p-value in a sentence.
+    """Format a p-value for a sentence.
 
     Examples
     --------
@@ -120,7 +120,7 @@ def p_value(p: float) -> str:
 
 
 def estimate_cells(values: Sequence[float], sd: float, digits: int = 2) -> tuple[str, ...]:
-    """Write a mean, its sd and quantiles to the same decimals: so many significant digits of the sd.
+    """Format a mean, its sd and quantiles with the same decimals: so many significant digits of the sd.
 
     Examples
     --------
@@ -140,7 +140,7 @@ def estimate_cells(values: Sequence[float], sd: float, digits: int = 2) -> tuple
 
 
 def _is_number(cell: str) -> bool:
-    """Tell whether a cell is a number as tables write them: 1.5, -2e-05, 1,000, 12 %, inf, or a gap."""
+    """Whether a cell is a number as formatted in tables (1.5, -2e-05, 1,000, 12 %, inf) or a gap."""
     text = cell.strip().removesuffix("%").strip().replace(",", "")
     if text in ("", "-"):
         return True

@@ -1,4 +1,4 @@
-"""Pieces of work on several threads; kernels release the GIL, and Ctrl-C is heard between pieces."""
+"""Pieces of work on several threads; kernels release the GIL, and Ctrl-C is handled between pieces."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -12,15 +12,15 @@ from threadpoolctl import ThreadpoolController
 __all__ = ["map_pieces", "piece_size", "single_lapack"]
 
 _PIECE_WORK = 2e9
-"""Multiplications in a piece: a fraction of a second, so that Ctrl-C is heard."""
+"""Multiplications in a piece: a fraction of a second, so that Ctrl-C is handled soon."""
 _LISTEN = 0.1
-"""Seconds between looks at how far the threads are."""
+"""Seconds between checks of the threads' progress."""
 _MOST_ITEMS = 512
-"""Items in a piece, so that threads share the work evenly."""
+"""Most items in a piece, so that threads share the work evenly."""
 
 
 def piece_size(work: float) -> int:
-    """How many items of this much work (multiplications) make a piece."""
+    """Return the number of items of this much work (multiplications) in a piece."""
     return int(max(1, min(_MOST_ITEMS, _PIECE_WORK / max(work, 1.0))))
 
 
@@ -33,24 +33,24 @@ def map_pieces[T](
 ) -> None:
     """Call `function` on every piece.
 
-    One thread calls it in order, more share it; LAPACK keeps to one thread in each. An interrupt waits for the pieces
-    that run, drops the others, and goes on to the caller.
+    A single thread calls it in order; several threads share the pieces. LAPACK uses one thread in each. An interrupt
+    waits for the running pieces, drops the others, and is then raised in the caller.
 
     Parameters
     ----------
     function
-        Writes its result where it belongs: pieces do not overlap.
+        Stores its result itself; pieces do not overlap.
     pieces
-        What to call it with.
+        Arguments, one per call.
     workers
-        Threads.
+        Number of threads.
     done
-        Told how many pieces are done.
+        Called with the number of pieces done.
 
     Raises
     ------
     BaseException
-        What the first piece that failed raised; no new piece is begun then.
+        The exception of the first piece that failed; no new piece is started then.
     """
     with _LAPACK.single:
         if workers == 1 or len(pieces) == 1:
@@ -78,7 +78,7 @@ def map_pieces[T](
 
 
 def _call[T](function: Callable[[T], object], piece: T) -> None:
-    """Call in this thread; an interrupt that struck while a compiled kernel was entered is an interrupt still."""
+    """Call in this thread; an interrupt during the entry of a compiled kernel is raised as KeyboardInterrupt."""
     try:
         function(piece)
     except SystemError as error:
@@ -91,10 +91,10 @@ def _call[T](function: Callable[[T], object], piece: T) -> None:
 
 
 class _Queue[T]:
-    """Pieces that threads take one by one.
+    """A queue of pieces from which threads take one at a time.
 
-    The caller holds no lock that a worker needs: an interrupt may strike at any of its instructions, also between
-    acquiring and releasing one. (`concurrent.futures.wait` holds every future's lock, and has hung on Ctrl-C here.)
+    The caller holds no lock that a worker needs: an interrupt may occur at any of its instructions, also between
+    acquiring and releasing a lock. (`concurrent.futures.wait` holds every future's lock, and has hung on Ctrl-C here.)
     """
 
     def __init__(self, function: Callable[[T], object], pieces: Sequence[T]) -> None:
@@ -104,7 +104,7 @@ class _Queue[T]:
         self.errors: deque[BaseException] = deque()
 
     def work(self) -> None:
-        """Take pieces until none are left, or one fails."""
+        """Work on pieces until none are left or one fails."""
         while True:
             try:
                 piece = self.waiting.popleft()
@@ -120,9 +120,10 @@ class _Queue[T]:
 
 
 class _Lapack:
-    """Thread pools of the linear-algebra libraries: kept to one thread while pieces are worked on, by whichever caller.
+    """Limit the linear-algebra libraries to one thread while any caller works on pieces.
 
-    A limit is the process's, not the thread's: overlapping callers that each saved and restored it would leave it on.
+    The limit applies to the process, not to the thread: overlapping callers that each saved and restored it would
+    leave it in place.
     """
 
     def __init__(self) -> None:
@@ -133,7 +134,7 @@ class _Lapack:
     @property
     @contextmanager
     def single(self) -> Iterator[None]:
-        """Keep to one thread inside."""
+        """Limit to one thread inside the block."""
         try:
             with self._lock:
                 self._callers += 1
@@ -151,11 +152,11 @@ _LAPACK: Final = _Lapack()
 
 
 def single_lapack() -> AbstractContextManager[None]:
-    """Keep the linear-algebra libraries to one thread inside: for small matrices more of them only wait."""
+    """Limit the linear-algebra libraries to one thread inside the block: more only slow down small matrices."""
     return _LAPACK.single
 
 
 @cache
 def _libraries() -> ThreadpoolController:
-    """Find the libraries loaded, which takes longer than a small model."""
+    """Find the loaded libraries; cached, because this takes longer than a small model."""
     return ThreadpoolController()

@@ -114,11 +114,11 @@ def test_families_of_the_genes_are_couples_with_children():
 @pytest.mark.parametrize(
     ("rows", "wrong", "got"),
     [
-        ([("a", "0", "0"), ("a", "0", "0")], "every row of a pedigree is of a person, who has one", "'a' twice"),
-        ([("a", "0", "0"), (None, "a", "0")], "every row of a pedigree is of a person, who has one", "none in row 1"),
-        ([("a", "b", "0")], "a parent without a row of their own", "'b', of 'a'"),
-        ([("a", "b", "0"), ("b", "0", "a")], "nobody is their own ancestor", "a circle among a, b"),
-        ([("a", "a", "0")], "nobody is their own ancestor", "a circle among a"),
+        ([("a", "0", "0"), ("a", "0", "0")], "every person of a pedigree must have exactly one row", "'a' twice"),
+        ([("a", "0", "0"), (None, "a", "0")], "every person of a pedigree must have exactly one row", "none in row 1"),
+        ([("a", "b", "0")], "a parent has no row", "'b', of 'a'"),
+        ([("a", "b", "0"), ("b", "0", "a")], "a person must not be their own ancestor", "a cycle among a, b"),
+        ([("a", "a", "0")], "a person must not be their own ancestor", "a cycle among a"),
     ],
 )
 def test_a_pedigree_that_cannot_be_is_refused(rows, wrong, got):
@@ -141,11 +141,11 @@ def test_a_pedigree_that_cannot_be_is_refused(rows, wrong, got):
     ],
 )
 def test_what_is_no_pedigree_is_refused(table, got):
-    with pytest.raises(pp.DataError, match=r"this is not a pedigree|two columns of one name") as caught:
+    with pytest.raises(pp.DataError, match=r"this is not a pedigree|two columns with the same name") as caught:
         relationship_matrix(table)
     assert caught.value.got == got
 
 
 def test_a_table_without_parents_is_refused():
-    with pytest.raises(pp.DataError, match="a column for the person, the father and the mother"):
+    with pytest.raises(pp.DataError, match="columns for the person, the father and the mother"):
         relationship_matrix(TANGLED[["animal", "sire"]])

@@ -130,7 +130,7 @@ def test_a_balanced_crossing_moves_as_its_share_says(browser, files, penicillin)
     browser.open(files["penicillin"])
     sd, sigma = (float(penicillin.posterior[name].median()) for name in ("sd_plate", "sigma"))
     share = 6 * sd**2 / (6 * sd**2 + sigma**2)
-    assert f"An estimate stands {100 * share:.0f}\xa0% of the way" in text_of(browser, "#reads")
+    assert f"An estimate is {100 * share:.0f}\xa0% of the way" in text_of(browser, "#reads")
     mean = browser.value(f"{MODEL}('population').location")
     moved, own = column(browser, "here") - mean, column(browser, "own") - mean
     np.testing.assert_allclose(moved, share * own, atol=2e-3 * np.abs(own).max())
@@ -285,7 +285,7 @@ def test_the_curves_drawn_are_those_of_the_prior_that_is_chosen(browser, files, 
     quantiles = [f"{q:.2f}" for q in np.quantile(icc, [0.5, 0.05, 0.95])]
     low, high = np.quantile(sd, [0.05, 0.95])
     text = text_of(browser, "#summary")
-    told = f"The posterior is then: sd {np.median(sd):.2f} SAT points, 90\xa0% interval {low:.2f} to {high:.2f}"
+    told = f"Posterior under this prior: sd {np.median(sd):.2f} SAT points, 90\xa0% interval {low:.2f} to {high:.2f}"
     assert text.startswith(told)
     assert "; ICC {}, {} to {}".format(*quantiles) in text
     marks = [column(browser, name, "icc-summary")[0] for name in ("middle", "low", "high")]
@@ -405,5 +405,5 @@ def test_hostile_names_are_only_names(browser, files):
     assert np.isnan(column(browser, "here")[at])
     browser.value(f"document.querySelectorAll('#levels tbody input')[{at}].focus()")
     browser.settle()
-    assert "its own rows do not tell it" in text_of(browser, "#told")
+    assert "not identified by its own rows" in text_of(browser, "#told")
     assert browser.complaints == []

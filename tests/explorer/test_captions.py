@@ -78,11 +78,11 @@ def tried(of: PoolingCurves, medians=(30.0,) * 9, about=None):
 def test_the_ends_have_this_fits_numbers(balanced):
     (_, left), (_, right), *_ = tried(balanced)
     assert "1527.5 ms: complete pooling" in left
-    assert "each level has an estimate from its own rows, chance included" in right
-    assert "E stands farthest out, at 1600.0 ms from 5 rows" in right
+    assert "each level has an estimate from its own rows, including their noise" in right
+    assert "E is farthest out, at 1600.0 ms from 5 rows" in right
     said = readings(balanced, topic())
-    assert said["complete"] == "Complete pooling: levels do not differ, and all rows together make one estimate."
-    assert said["none"] == "No pooling: levels differ without limit, and each estimate is from own rows."
+    assert said["complete"] == "Complete pooling: levels do not differ, and all rows together give one estimate."
+    assert said["none"] == "No pooling: levels may differ without limit, and each estimate is from its own rows."
     assert "gives {share} of its weight to the level\u2019s own rows" in said["between"]
 
 
@@ -94,16 +94,16 @@ def test_what_all_rows_tell_is_said_at_the_right_end():
     right, none = tried(of)[1][1], plain(readings(of, topic())["none"])
     for text in (right, none):
         assert "own rows, given fixed effects of floor, log_uranium estimated from all rows" in text
-        assert "Without pooling nothing tells the coefficient of log_uranium" in text
+        assert "Without pooling the rows do not identify the coefficient of log_uranium" in text
     assert plain(readings(of, topic())["between"]).startswith("Given the fixed effects, an estimate gives")
     rows_only = curves(
         fit_at("log_radon ~ floor + (1 | county)", pp.load_dataset("radon"), sd_county=[0.3], sigma=0.75,
                beta=[1.46, -0.67]), 0.3)  # fmt: skip
-    assert "nothing tells" not in readings(rows_only, topic())["none"]
+    assert "do not identify" not in readings(rows_only, topic())["none"]
 
 
 def test_known_errors_weigh_the_rows(known):
-    assert "all rows together make one estimate, each counting by its standard error" in readings(
+    assert "all rows together give one estimate, weighted by their standard errors" in readings(
         known, topic(known=True)
     )["complete"]  # fmt: skip
 
@@ -152,10 +152,10 @@ def test_slopes_that_move_along_are_named(sleeping):
     moved = np.abs(sleeping.values[1] - sleeping.values[2])
     assert f"{sleeping.labels[np.argmax(moved)]} moves most" in text
     said = readings(sleeping, about)
-    assert (
-        plain(said["between"]) == "No one weight says how far an estimate is pulled: the level\u2019s Days moves along."
+    assert plain(said["between"]) == (
+        "No single weight describes how far an estimate is pulled: the level\u2019s Days moves along."
     )
-    assert "make one line" in said["complete"]
+    assert "give one line" in said["complete"]
 
 
 def test_levels_between_which_other_factors_move_have_no_one_share():
@@ -167,7 +167,7 @@ def test_levels_between_which_other_factors_move_have_no_one_share():
     )[2][1]  # fmt: skip
     batches = nested("batch")
     assert "pulled by the same share" in tried(batches, about=topic(other_factors=("batch:cask",)))[2][1]
-    assert readings(batches, about)["between"].startswith("An estimate stands {share} of the way from the population")
+    assert readings(batches, about)["between"].startswith("An estimate is {share} of the way from the population")
     assert "own rows, given effects of batch estimated from all rows" in plain(readings(of, about)["none"])
     # With batches of one cask and of three those of one give way first.
     data = pp.load_dataset("pastes")
@@ -182,19 +182,19 @@ def test_names_keep_their_direction_to_themselves():
     data = pp.load_dataset("dyestuff")
     fit = fit_at("Yield ~ 1 + (1 | Batch)", data, sd_Batch=[40.0], sigma=50.0, beta=[1527.0])
     text = things_to_try(curves(fit, 40.0), 1, topic(), studies((30.0,) * 9))[1][1]
-    assert f"{isolated('E')} stands farthest out" in text
+    assert f"{isolated('E')} is farthest out" in text
 
 
-NOBODY, BOTH = "Nobody has to choose the sd", "Here both count"
+NOBODY, BOTH = "The sd need not be chosen", "Here both matter"
 
 
 @pytest.mark.parametrize(
     ("medians", "expected", "median"),
     [
         # Scales 0.25 to 64.
-        ((30.0,) * 9, "not even the narrowest is heard", NOBODY),
+        ((30.0,) * 9, "not even the narrowest is influential", NOBODY),
         ((1, 3, 9, 20, 28, 29.5, 30, 30, 30), "From a scale of 4.0 ms on it hardly moves", NOBODY),
-        ((1, 2, 4, 7, 11, 16, 22, 28, 33), "the prior has a say", BOTH),
+        ((1, 2, 4, 7, 11, 16, 22, 28, 33), "the prior is influential", BOTH),
     ],
 )
 def test_whether_the_prior_is_heard(balanced, medians, expected, median):

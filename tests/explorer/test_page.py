@@ -175,16 +175,16 @@ def test_the_page_says_what_its_numbers_are(sleep, penicillin, schools, radon):
              {"matrix": sleep, "share": penicillin, "weight": schools}.items()}  # fmt: skip
     for pull, text in texts.items():
         assert numbers_of(text)["pull"] == pull
-        assert "E(<i>&beta;</i> + <i>b<sub>j</sub></i> | sd, everything else held, <i>y</i>)" in text
+        assert "E(<i>&beta;</i> + <i>b<sub>j</sub></i> | sd, everything else fixed, <i>y</i>)" in text
         assert "data say" not in text
         assert (numbers_of(text)["shares"] is None) == (pull == "matrix")
         assert text.count('data-cell="share"') == (0 if pull == "matrix" else len(numbers_of(text)["names"]))
-    assert "pp.shrinkage holds them at their posterior means" in texts["share"]
+    assert "pp.shrinkage fixes them at their posterior means" in texts["share"]
     assert "pp.shrinkage" not in texts["weight"]
     assert "the matrix" in texts["matrix"]
     counties = render_explorer(radon, progressbar=False)
     assert "given the fixed effects" in counties
-    assert "Coefficients of floor are estimated anew at every sd; pp.shrinkage holds them" in counties
+    assert "Coefficients of floor are estimated anew at every sd; pp.shrinkage fixes them" in counties
 
 
 @pytest.mark.usefixtures("quick")
@@ -200,8 +200,8 @@ def test_where_other_predictors_are_is_said(radon):
     numbers = numbers_of(both)
     assert numbers["population"] is None
     assert len(set(numbers["populations"][0])) == 2
-    assert "Complete pooling: one value for all levels at the same values of these." in both
-    assert "each gets the estimate of all like it" in both
+    assert "Complete pooling: one value for all levels with the same values of these." in both
+    assert "levels with equal predictors get the same estimate" in both
 
 
 @pytest.mark.usefixtures("quick")
@@ -228,7 +228,7 @@ def test_what_cannot_be_explored_is_refused_in_four_parts(sleep, schools):
         render_explorer(schools, levels=[])
     with pytest.raises(pp.DataError, match=r"does not vary over 'school'"):
         render_explorer(schools, effect="Days")
-    with pytest.raises(pp.SpecError, match="seed is a whole number"):
+    with pytest.raises(pp.SpecError, match="seed must be a non-negative integer"):
         render_explorer(schools, seed=-1)
     plain = pp.fit("Reaction ~ Days", pp.load_dataset("sleepstudy"), seed=1, progressbar=False)
     with pytest.raises(pp.DataError, match="this model has no groups"):

@@ -136,7 +136,7 @@ def test_a_failed_save_leaves_the_old_file_and_no_other(sleepstudy_fit, tmp_path
         sleepstudy_fit.save(path)
     assert path.read_text() == "the old one"
     assert [p.name for p in tmp_path.iterdir()] == ["fit.nc"]
-    with pytest.raises(pp.FileError, match="make the folder first"):
+    with pytest.raises(pp.FileError, match="create the folder first"):
         sleepstudy_fit.save(tmp_path / "nowhere" / "fit.nc")
 
 
@@ -239,7 +239,7 @@ def test_a_fit_without_draws_answers_no_question(broken):
         pp.check,
         pp.design_effect,
     ):
-        with pytest.raises(pp.DataError, match="this fit holds no draws"):
+        with pytest.raises(pp.DataError, match="this fit has no draws"):
             question(empty)
 
 
@@ -261,6 +261,6 @@ def test_a_file_whose_columns_were_coded_otherwise_is_refused(tmp_path):
     old.to_netcdf(path, engine="h5netcdf")
     with pytest.raises(pp.FileError) as caught:
         pp.load_fit(path)
-    assert "coded its columns otherwise" in caught.value.wrong
+    assert "coded its columns differently" in caught.value.wrong
     assert (caught.value.got, caught.value.allowed) == ("draws of Intercept, b", "draws of Intercept, b[True]")
     assert "fit the model again" in caught.value.do

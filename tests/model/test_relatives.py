@@ -89,7 +89,7 @@ def test_what_asks_for_independent_levels_is_refused(fit):
             ask()
     assert "not judged" in str(pp.check(fit, seed=1))
     assert "K_animal (x) sd_animal^2" in describe_mathematics(fit.design, fit.priors)
-    assert "which covary as stated" in describe_words(fit.design)
+    assert "with the given covariance between levels" in describe_words(fit.design)
 
 
 def test_the_design_effect_counts_relatives(fit):
@@ -196,7 +196,7 @@ def test_a_fit_whose_sds_belonged_to_a_divided_matrix_is_refused(fit, tmp_path):
     inbred = pp.ModelSpec.from_formula(FORMULA, cov={"animal": KINSHIP + np.eye(len(KINSHIP))})
     older.attrs = {**older.attrs, "spec": inbred.to_toml()}
     older.to_netcdf(tmp_path / "older.nc", engine="h5netcdf")
-    with pytest.raises(pp.FileError, match="over its mean own entry"):
+    with pytest.raises(pp.FileError, match="divided by its mean diagonal entry"):
         pp.load_fit(tmp_path / "older.nc")
 
 

@@ -50,10 +50,10 @@ def close():
 
 def refused(picture, answer):
     question = QUESTIONS[picture]
-    with pytest.raises(pp.DataError, match=rf"this is no answer of pp\.{question}") as error:
+    with pytest.raises(pp.DataError, match=rf"this is not an answer of pp\.{question}") as error:
         getattr(pp, picture)(answer, *SECOND.get(picture, ()))
     assert error.value.allowed == f"what pp.{question} returns"
-    assert error.value.do == f"ask first: pp.{picture}(pp.{question}(fit))"
+    assert error.value.do == f"ask the question first: pp.{picture}(pp.{question}(fit))"
     return error.value.got
 
 
@@ -85,7 +85,7 @@ def test_the_refusal_says_what_it_got(answers):
     assert refused("plot_level_statistics", answers["posterior_checks"]).endswith(
         "without 'observed_data/level', 'posterior_predictive/level'"
     )
-    with pytest.raises(pp.DataError, match=r"this is no answer of pp\.icc"):
+    with pytest.raises(pp.DataError, match=r"this is not an answer of pp\.icc"):
         pp.plot_icc(correlations=3)
     with pytest.raises(TypeError, match="correlations"):
         pp.plot_icc()

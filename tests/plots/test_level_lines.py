@@ -96,5 +96,5 @@ def test_what_is_held_is_said_and_an_untold_line_left_out():
 
 @pytest.mark.parametrize("most", [0, -1, 2.5, "all"])
 def test_panels_are_counted(most):
-    with pytest.raises(pp.DataError, match="one panel or more"):
+    with pytest.raises(pp.DataError, match="most must be a positive integer"):
         plot_level_lines(level_lines(heights(3)[1], "x"), most=most)

@@ -51,7 +51,7 @@ def test_categories_are_points_and_probabilities_have_no_responses(logistic):
 
 def test_what_cannot_be_drawn(slopes):
     predictions = pp.predict(slopes)
-    with pytest.raises(pp.DataError, match="two rows stand at one place"):
+    with pytest.raises(pp.DataError, match="two rows have the same value"):
         pp.plot_predictions(predictions, "Days")
     with pytest.raises(pp.DataError, match="too many colours"):
         pp.plot_predictions(predictions, "Days", by="Subject")

@@ -135,10 +135,10 @@ def test_the_power_scaling_picture(schools):
 
 
 def test_what_cannot_be_drawn_is_refused(study):
-    with pytest.raises(pp.DataError, match="did not follow this answer"):
+    with pytest.raises(pp.DataError, match="does not include this answer"):
         pp.plot_prior_grid(study, "icc")
     many = study.isel(prior=[0] * 61)
-    with pytest.raises(pp.DataError, match="too many priors for one picture"):
+    with pytest.raises(pp.DataError, match="too many priors for one figure"):
         pp.plot_prior_grid(many, "icc[school]")
 
 

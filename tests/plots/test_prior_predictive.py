@@ -87,7 +87,9 @@ def test_so_many_lines_beside_the_range_of_the_data(slopes):
     assert legend(panel) == ["30 draws", "90 % of 200 draws", "the data: 194 to 466"]
     assert len(pp.plot_prior_predictive(slopes, lines=1000).axes[-1].get_lines()) == 200 + 2
     for wrong in (0, 2.5, True):
-        with pytest.raises(pp.DataError, match=f"one line or more\n  got:     lines={wrong}\n  allowed: a whole"):
+        with pytest.raises(
+            pp.DataError, match=f"lines must be a positive integer\n  got:     lines={wrong}\n  allowed: 1, 2"
+        ):
             pp.plot_prior_predictive(slopes, lines=wrong)
 
 

@@ -120,5 +120,5 @@ def test_arrows_need_a_level_that_tells_its_effects():
     fit = fit_at(
         "y ~ x + (x | g)", data | {"x": [0.0, 1, 4, 9, 16, 16]}, beta=[0, 0], sd_g=[1, 1], corr_g=np.eye(2), sigma=1.0
     )
-    with pytest.raises(pp.DataError, match="no level tells its effects"):
+    with pytest.raises(pp.DataError, match="own rows identify its effects"):
         pp.plot_shrinkage(pp.shrinkage(fit))

@@ -59,5 +59,5 @@ def test_slopes_that_never_vary_are_uncorrelated_nowhere(fit):
 
 @pytest.mark.parametrize("origin", [{}, {"Days": 4.5}, {"Days": [4.5]}])
 def test_it_runs_along_the_origin(fit, origin):
-    with pytest.raises(pp.DataError, match="the picture runs along the origin"):
+    with pytest.raises(pp.DataError, match="the plot needs several origins"):
         plot_recenter(pp.recenter(fit, **origin))

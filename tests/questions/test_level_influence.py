@@ -162,5 +162,5 @@ def test_the_picture(found):
     (axes,) = pp.plot_level_influence(found, "sigma").axes
     assert axes.get_yticklabels()[0].get_text() == "332"
     assert "posterior sds" in axes.get_xlabel()
-    with pytest.raises(pp.DataError, match="was not worked out"):
+    with pytest.raises(pp.DataError, match="was not computed"):
         pp.plot_level_influence(found, "sigmas")

@@ -442,7 +442,7 @@ def test_models_the_wrong_way_round_and_bad_seeds(sleepstudy):
     with pytest.raises(pp.SpecError, match="the models are in the wrong order"):
         quick(SLEEP, f"{SLEEP} + (1 | Subject)", sleepstudy)
     for seed in (-1, "a", 1.5):
-        with pytest.raises(pp.SpecError, match="seed is a whole number"):
+        with pytest.raises(pp.SpecError, match="seed must be a non-negative integer"):
             quick(f"{SLEEP} + (1 | Subject)", SLEEP, sleepstudy, simulations=5, seed=seed)
     assert len(quick(f"{SLEEP} + (1 | Subject)", SLEEP, sleepstudy, simulations=np.int64(5)).null) >= 5
 

@@ -286,7 +286,7 @@ def test_wrong_arguments(schools, tmp_path):
     for wrong, message in (
         ({"drawz": 10}, "unknown setting"),
         ({"draws": 0}, "draws must be a positive integer"),
-        ({"seed": -1}, "seed is a whole number from 0"),
+        ({"seed": -1}, "seed must be a non-negative integer"),
         ({"quantities": {"prior": lambda f: f.posterior["beta"]}}, "the name 'prior' is taken"),
         ({"quantities": {"mean": "beta"}}, "the quantity 'mean' is not labelled draws"),
     ):
@@ -298,7 +298,7 @@ def test_wrong_arguments(schools, tmp_path):
     with pytest.raises(pp.PriorError, match="does not exist"):
         prior_grid(SCHOOLS, schools, {"sd_scool": [pp.Prior("HalfNormal", sigma=1)]}, **QUICK)
     (tmp_path / "file").write_text("")
-    with pytest.raises(pp.FileError, match="cannot make the study's folder"):
+    with pytest.raises(pp.FileError, match="cannot create the study's folder"):
         prior_grid(
             SCHOOLS, schools, {"sd_school": [pp.Prior("HalfNormal", sigma=1)]}, folder=tmp_path / "file", **QUICK
         )

@@ -104,7 +104,7 @@ def test_a_folder_that_is_not_there_is_refused_before_any_work(sleep, tmp_path, 
         report(sleep, tmp_path / "nowhere" / "report.html")
     assert str(refused.value) == (
         f"cannot write the report\n  got:     {tmp_path / 'nowhere' / 'report.html'}: No such file or directory\n"
-        "  allowed: a folder that exists\n  do:      make the folder first"
+        "  allowed: a folder that exists\n  do:      create the folder first"
     )
     with pytest.raises(pp.FileError, match="a file's name"):
         report(sleep, tmp_path)

@@ -48,8 +48,8 @@ def test_absurd_priors_are_called_so(fit):
     (note,) = (p for p in priors_section(replace(fit, priors=PriorSet(entries))).prose if isinstance(p, Note))
     assert note.tone == "bad"
     assert note.text == (
-        "Before the data, 100 % of what the priors make are responses more than 10 observed sds from the observed "
-        "mean: check the priors, and consider narrower ones."
+        "100 % of the data simulated from the priors are responses more than 10 observed sds from the observed mean: "
+        "check the priors, and consider narrower ones."
     )
     assert not any(isinstance(p, Note) for p in priors_section(fit).prose)
 

@@ -100,7 +100,7 @@ def test_a_spread_holds_categories_at_their_first():
     }
     fit = fit_at("y ~ x + z + c + (x | g)", data, beta=[0, 1, 0, 5], sd_g=[1, 1], corr_g=np.eye(2), sigma=1.0)
     (fan,) = variance_function_section(fit).pictures
-    assert fan.caption.endswith("Other predictors held: c=u (first), z=3 (mean).")
+    assert fan.caption.endswith("Other predictors fixed at: c=u (first), z=3 (mean).")
 
 
 def test_shares_and_r2(nested, slopes):
@@ -117,7 +117,7 @@ def test_shares_and_r2(nested, slopes):
 def test_arrows_are_said_in_numbers(slopes, nested):
     (plane,) = shrinkage_section(slopes).pictures
     assert "Intercept: pooling factor 1 (0 none, 1 complete); 310 is pulled farthest, from 203 to 250" in plane.alt
-    assert plane.caption.endswith("The cross is complete pooling, where groups are ignored.")
+    assert plane.caption.endswith("The cross is complete pooling, which ignores the grouping.")
     assert [p.caption.split(":")[0] for p in shrinkage_section(nested).pictures] == ["batch", "batch"]
 
 
@@ -152,7 +152,7 @@ def test_only_the_packages_own_errors_become_lines(plain):
         which_can([("a", lambda: break_down(plain))])
 
 
-LIKE_THESE = "Data simulated from the model look like these in what was checked: "
+LIKE_THESE = "Data simulated from the model look like the observed data in what was checked: "
 WITH_GROUPS = (icc_section, shrinkage_section, variance_function_section, group_effects_section)
 
 
@@ -194,7 +194,7 @@ def test_three_factors_are_drawn_and_the_others_named():
 
 def test_odds_ratios_stand_beside_a_logit_link(counts, sleep):
     ratios = estimates(counts).tables[-1]
-    assert ratios.title == "Odds ratios for one unit more (exp of the coefficient)"
+    assert ratios.title == "Odds ratios per unit (exp of the coefficient)"
     assert ratios.rows[0][0] == "period[2]"
     assert float(ratios.rows[0][1]) == pytest.approx(np.exp(-1.0), rel=1e-4)
     assert "on the logit scale" in estimates(counts).prose[0]
@@ -254,7 +254,7 @@ def test_priors_count_whose_they_are():
         seed=1,
         progressbar=False,
     )
-    assert priors_section(fit).prose[0].endswith("1 of 3 were chosen, the others default.")
+    assert priors_section(fit).prose[0].endswith("1 of 3 were set, the rest are defaults.")
 
 
 def test_settings_are_those_that_mattered(sleep):
@@ -314,7 +314,7 @@ def test_predictions_are_of_the_mean_exposure_and_of_a_category_that_there_is(pe
     mean = periods.design.frame["w"].mean()
     along_x, along_period = section.pictures
     held = f"w={mean:.4g} (mean). Offset: log(w) = {np.log(mean):.4g}."
-    assert f"Other predictors held: period=1 (first), {held}" in along_x.caption
+    assert f"Other predictors fixed at: period=1 (first), {held}" in along_x.caption
     ends = np.array([periods.design.frame["x"].min(), periods.design.frame["x"].max()])
     # Group effects integrated out under a log link: exp(eta + variance / 2).
     expected = mean * np.exp(-1 + 0.3 * ends + (0.25 + 0.01 * ends**2) / 2)
@@ -365,14 +365,14 @@ def test_levels_are_drawn_where_the_covariates_are():
     mean = data["base"].mean()
     (arrows,) = shrinkage_section(fit).pictures
     assert arrows.caption.endswith(
-        "Crosses are complete pooling, where groups are ignored. Other predictors held: arm (each level's own), "
+        "Crosses are complete pooling, which ignores the grouping. Other predictors fixed at: arm (each level's own), "
         f"base={mean:.4g} "
         "(mean)."
     )
     shown = [float(n) for n in re.findall(r"pulled farthest, from ([\d.]+) to ([\d.]+)", arrows.alt)[0]]
     assert 100 < min(shown) < max(shown) < 180
     (panels,) = level_lines_section(fit).pictures
-    assert panels.caption.endswith(f"Other predictors held: arm (each level's own), base={mean:.4g} (mean).")
+    assert panels.caption.endswith(f"Other predictors fixed at: arm (each level's own), base={mean:.4g} (mean).")
 
 
 def test_a_variance_holds_numbers_read_as_categories_at_their_first(periods):
@@ -395,7 +395,7 @@ def test_both_views_are_explained_where_they_differ(counts):
 def test_support_is_a_sentence_with_probabilities(slopes, plain):
     section = singularity_section(slopes)
     assert section.prose[0].text.startswith("The data support every effect")
-    assert "Subject: Days: near zero with probability 0.00, before the data 0.03" in section.pictures[0].alt
+    assert "Subject: Days: near zero with probability 0.00, under the prior 0.03" in section.pictures[0].alt
     assert singularity_section(plain) is None
 
 

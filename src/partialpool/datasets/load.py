@@ -1,4 +1,4 @@
-"""Read the embedded teaching data."""
+"""Load the embedded data sets."""
 
 import tomllib
 from importlib.resources import files
@@ -13,7 +13,7 @@ _HERE = files("partialpool.datasets")
 
 
 def dataset_names() -> tuple[str, ...]:
-    """Name the embedded data sets.
+    """Return the names of the embedded data sets.
 
     Examples
     --------
@@ -24,7 +24,7 @@ def dataset_names() -> tuple[str, ...]:
 
 
 def load_dataset(name: str) -> pd.DataFrame:
-    """Read an embedded data set.
+    """Load an embedded data set.
 
     Parameters
     ----------
@@ -34,9 +34,9 @@ def load_dataset(name: str) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Category columns are pandas categoricals; levels are sorted, numbers by value.
-        `attrs` holds `about`, `source` and, per column, `units` and `descriptions`; of simulated data also `truth`,
-        what they were drawn from, under the names of a fit.
+        Category columns are pandas categoricals; their categories are sorted, numbers by value.
+        `attrs` has `about`, `source` and, per column, `units` and `descriptions`; for simulated data also `truth`,
+        the true parameter values under the names of a fit.
 
     Raises
     ------
@@ -77,5 +77,5 @@ def _index() -> dict[str, dict]:
 
 
 def _natural(label: str) -> tuple[int, float, str]:
-    """Sort numbers by value before words by letter: 2 before 10."""
+    """Return a sort key: numbers by value (2 before 10), then words alphabetically."""
     return (0, float(label), "") if label.isdigit() else (1, 0.0, label)

@@ -1,4 +1,4 @@
-"""Who descends from whom, and how alike that makes them."""
+"""Pedigrees and their relationship matrices."""
 
 import math
 from typing import Any, Final
@@ -15,7 +15,7 @@ _COLUMNS: Final = 3
 
 
 def relationship_matrix(pedigree: Any, *, unknown: str = "0") -> pd.DataFrame:
-    """Work out the numerator relationship matrix of a pedigree: the covariance among breeding values of variance 1.
+    """Compute the numerator relationship matrix of a pedigree: the covariance of breeding values with variance 1.
 
     By the tabular method (Emik & Terrill 1949, *J. Heredity* 40:51): with parents before children, A_ij of every j
     before i is the mean of A_fj and A_mj, where f and m are the parents of i, and A_ii = 1 + A_fm / 2. These are twice
@@ -25,9 +25,9 @@ def relationship_matrix(pedigree: Any, *, unknown: str = "0") -> pd.DataFrame:
     ----------
     pedigree
         A pandas, polars or pyarrow table with one row per person, in any order. The first three columns are the person,
-        the father and the mother, whatever they are called: animal, sire, dam.
+        the father and the mother, under any names (animal, sire, dam).
     unknown
-        How a parent is written who is not known; a missing value is one too.
+        Text that marks an unknown parent; missing values do too.
 
     Returns
     -------
@@ -37,8 +37,8 @@ def relationship_matrix(pedigree: Any, *, unknown: str = "0") -> pd.DataFrame:
     Raises
     ------
     DataError
-        No table (a list, a lazy frame); fewer than three columns, two of one name; a person twice, a parent without a
-        row, somebody who is their own ancestor.
+        Not a table (a list, a lazy frame); fewer than three columns, or two with the same name; a person twice, a
+        parent without a row, or a person who is their own ancestor.
 
     Examples
     --------
@@ -59,28 +59,28 @@ def relationship_matrix(pedigree: Any, *, unknown: str = "0") -> pd.DataFrame:
 
 
 def _read(pedigree: Any, unknown: str) -> tuple[list[str], list[tuple[int | None, ...]]]:
-    """Names, and for each the places of father and mother."""
+    """Return the names, and for each the positions of father and mother."""
     rows = [[_name(cell, unknown) for cell in row] for row in zip(*_columns(pedigree), strict=True)]
     place: dict[str, int] = {}
     for k, (person, *_) in enumerate(rows):
         if person is None or person in place:
             got = f"none in row {k}" if person is None else f"{person!r} twice"
-            raise _refused("every row of a pedigree is of a person, who has one", got)
+            raise _refused("every person of a pedigree must have exactly one row", got)
         place[person] = k
     for person, *named in rows:
         strangers = [name for name in named if name is not None and name not in place]
         if strangers:
-            raise _refused("a parent without a row of their own", f"{strangers[0]!r}, of {person!r}")
+            raise _refused("a parent has no row", f"{strangers[0]!r}, of {person!r}")
     return list(place), [tuple(None if name is None else place[name] for name in named) for _, *named in rows]
 
 
 def _columns(pedigree: Any) -> list[list[object]]:
-    """The first three columns."""
+    """Return the first three columns."""
     try:
         table = nw.from_native(pedigree, eager_only=True)
     except nw.exceptions.DuplicateError as error:
         raise _refused(
-            "a pedigree has two columns of one name", str(error).partition("got:")[2].strip(" -\n")
+            "a pedigree has two columns with the same name", str(error).partition("got:")[2].strip(" -\n")
         ) from error
     except TypeError as error:
         raise DataError(
@@ -91,12 +91,12 @@ def _columns(pedigree: Any) -> list[list[object]]:
         ) from error
     if table.shape[1] < _COLUMNS:
         named = ", ".join(map(str, table.columns))
-        raise _refused("a pedigree has a column for the person, the father and the mother", named)
+        raise _refused("a pedigree must have columns for the person, the father and the mother", named)
     return [table[:, k].to_list() for k in range(_COLUMNS)]
 
 
 def _name(cell: object, unknown: str) -> str | None:
-    """A name as `str` writes the level in the data; a column of numbers with gaps holds 3 as 3.0."""
+    """Return a name as `str` writes the level in the data; numeric columns with gaps have 3.0 for 3."""
     if cell is None or cell is pd.NA or (isinstance(cell, float) and math.isnan(cell)):
         return None
     name = str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
@@ -112,7 +112,7 @@ def _ancestors_first(people: list[str], parents: list[tuple[int | None, ...]]) -
         ready = [k for k in waiting if placed.issuperset(parents[k])]
         if not ready:
             raise _refused(
-                "nobody is their own ancestor", f"a circle among {', '.join(people[k] for k in waiting[:5])}"
+                "a person must not be their own ancestor", f"a cycle among {', '.join(people[k] for k in waiting[:5])}"
             )
         order += ready
         placed.update(ready)
@@ -124,6 +124,6 @@ def _refused(what: str, got: str) -> DataError:
     return DataError(
         what,
         got=got,
-        allowed="one row per person, parents too; '0' or nothing for a parent who is not known",
+        allowed="one row per person, parents included; '0' or nothing for an unknown parent",
         do="correct the pedigree",
     )

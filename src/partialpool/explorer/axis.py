@@ -1,4 +1,4 @@
-"""The slider's axis: even in the sd where the posterior lies, then compressed, so that its end is infinity."""
+"""The slider's axis: linear in the sd over the range of the posterior, then compressed so that it ends at infinity."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -8,17 +8,17 @@ import numpy as np
 __all__ = ["LAST", "PLAIN", "SdAxis"]
 
 PLAIN: Final = 160
-"""Steps of the slider over which the sd grows evenly from 0."""
+"""Number of steps of the slider over which the sd grows linearly from 0."""
 LAST: Final = 200
 """The slider's last step, where the sd is infinite."""
 
 
 @dataclass(frozen=True)
 class SdAxis:
-    """What each step of the slider stands for.
+    """The sd at each step of the slider.
 
     sd = edge x step / PLAIN up to the edge; from there edge (1 + a u / (1 - u)), u = (step - PLAIN) / (LAST - PLAIN),
-    a = (LAST - PLAIN) / PLAIN: it leaves the edge at the same pace, and ends at infinity.
+    a = (LAST - PLAIN) / PLAIN: the slope is continuous at the edge, and the axis ends at infinity.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class SdAxis:
         return self.edge * np.where(steps <= PLAIN, steps / PLAIN, 1 + beyond)
 
     def step_of(self, sd: float) -> float:
-        """Return the step, whole or not, at which an sd stands."""
+        """Return the step of an sd, which need not be an integer."""
         if sd <= self.edge:
             return PLAIN * float(sd) / self.edge
         if np.isinf(sd):
@@ -55,7 +55,7 @@ class SdAxis:
         return PLAIN + (LAST - PLAIN) * beyond / (1 + beyond)
 
     def ticks(self, most: int = 5) -> list[float]:
-        """Return round sds from 0 to the edge, `most` at most, for labels.
+        """Return at most `most` round sds from 0 to the edge, for labels.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""What the page says in words: what to try, and what will be seen, with this fit's own numbers."""
+"""Texts of the page: what to try and what will then be seen, with the numbers of this fit."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,25 +14,25 @@ from partialpool.plots.style import short
 __all__ = ["Topic", "is_balanced", "isolated", "readings", "things_to_try"]
 
 _ALIKE: Final = 0.01
-"""Range of the levels' own errors, relative to the largest, within which they count as one."""
+"""Range of the levels' own errors, relative to the largest, within which they count as equal."""
 _ONE_SHARE: Final = 0.005
-"""Range of the shares within which they count as one."""
+"""Range of the shares within which they count as equal."""
 _LONG: Final = 2.0
-"""Times the standard error of another level: one with more gives way long before it."""
+"""Ratio of two levels' standard errors from which the text says that one gives way long before the other."""
 _STAYS: Final = 0.1
-"""Share of the median under the widest prior within which another is said to stay there."""
+"""Relative difference to the median under the widest prior below which a median counts as unchanged."""
 _NARROW: Final = 2.0
-"""Times the posterior median: a prior whose scale is above this, and which still moves it, has a say."""
+"""Ratio to the posterior median: the prior is influential if one with a larger scale still moves the median."""
 
 
 @dataclass(frozen=True)
 class Topic:
-    """What the words are about.
+    """Subject of the texts.
 
     Attributes
     ----------
     factor
-        Its name.
+        Name of the factor.
     others
         The factor's other effects.
     other_factors
@@ -51,7 +51,7 @@ class Topic:
 
 
 class _Heard(Enum):
-    """Whether the posterior follows a prior that is made narrower."""
+    """Whether the posterior follows as the prior is narrowed."""
 
     UNTRIED = auto()
     NEVER = auto()
@@ -60,7 +60,7 @@ class _Heard(Enum):
 
 
 def isolated(name: object) -> str:
-    r"""Keep a name's direction of writing to itself, so that one from right to left does not reorder what follows.
+    r"""Isolate a name's writing direction, so that a right-to-left name does not reorder the text after it.
 
     Examples
     --------
@@ -71,7 +71,7 @@ def isolated(name: object) -> str:
 
 
 def is_balanced(errors: np.ndarray) -> bool:
-    """Whether every level's own rows tell it equally well: whether its estimates without pooling have one error.
+    """Whether the estimates without pooling have the same standard error in every level.
 
     Examples
     --------
@@ -82,18 +82,20 @@ def is_balanced(errors: np.ndarray) -> bool:
 
 
 def readings(curves: PoolingCurves, about: Topic) -> dict[str, str]:
-    """Say what is seen at 0 (`complete`), at infinity (`none`) and `between`, where `{share}` stands for the shares."""
-    weighing = ", each counting by its standard error" if about.known else ""
+    """Describe the estimates at 0 (`complete`), infinity (`none`) and `between`, with `{share}` for the shares."""
+    weighing = ", weighted by their standard errors" if about.known else ""
     one = "one line" if about.others else "one estimate"
     if curves.differ:
-        one += " for all levels that stand at the same values of other predictors"
-    complete = f"Complete pooling: levels do not differ, and all rows together make {one}{weighing}."
-    none = f"No pooling: levels differ without limit, and each estimate is from own rows{_given(curves, about)}."
+        one += " for all levels with the same values of the other predictors"
+    complete = f"Complete pooling: levels do not differ, and all rows together give {one}{weighing}."
+    none = (
+        f"No pooling: levels may differ without limit, and each estimate is from its own rows{_given(curves, about)}."
+    )
     between = {
         Pull.WEIGHT: f"{'Given the fixed effects, an' if curves.given else 'An'} estimate gives {{share}} of its "
         "weight to the level\N{RIGHT SINGLE QUOTATION MARK}s own rows, the rest to all levels together.",
-        Pull.SHARE: "An estimate stands {share} of the way from the population mean to the one without pooling.",
-        Pull.MATRIX: "No one weight says how far an estimate is pulled: the "
+        Pull.SHARE: "An estimate is {share} of the way from the population mean to the one without pooling.",
+        Pull.MATRIX: "No single weight describes how far an estimate is pulled: the "
         f"level\N{RIGHT SINGLE QUOTATION MARK}s {' and '.join(map(isolated, about.others))} moves along.",
     }
     return {"complete": complete, "none": none + _limits(curves), "between": between[curves.pull]}
@@ -102,23 +104,23 @@ def readings(curves: PoolingCurves, about: Topic) -> dict[str, str]:
 def things_to_try(
     curves: PoolingCurves, at: int, about: Topic, studies: Sequence[Study]
 ) -> tuple[tuple[str, str], ...]:
-    """Write what to do and what is seen then, a pair each.
+    """Return pairs of what to do and what is then seen.
 
     Parameters
     ----------
     curves, at
-        The curves, and the place in them of the posterior median.
+        The curves, and the position of the posterior median in them.
     about
-        What they are curves of.
+        Subject of the curves.
     studies
-        The fit's own first.
+        That of the fit itself first.
     """
     told = np.flatnonzero(np.isfinite(curves.values[-1]))
     whole = curves.values[0]
     if curves.differ:
-        all_get = "differ by the predictors of the model alone, and each gets the estimate of all like it"
+        all_get = "differ only by the predictors of the model; levels with equal predictors get the same estimate"
     else:
-        all_get = f"do not differ, and all get one estimate, {about.say(float(whole[0]))}"
+        all_get = f"do not differ, and all get the same estimate, {about.say(float(whole[0]))}"
     left = f"With an sd of 0 the levels of {isolated(about.factor)} {all_get}: complete pooling."
     out = [("Drag the slider to its left end.", left)]
     if len(told):
@@ -126,8 +128,8 @@ def things_to_try(
         out.append(
             (
                 "Drag it to the right end.",
-                f"Now each level has an estimate from its own rows{_given(curves, about)}, chance included: "
-                f"{_named(curves, far)} stands farthest out, at {about.say(float(curves.values[-1][far]))} from "
+                f"Now each level has an estimate from its own rows{_given(curves, about)}, including their noise: "
+                f"{_named(curves, far)} is farthest out, at {about.say(float(curves.values[-1][far]))} from "
                 f"{_rows(curves.rows[far])}. Where would you expect its next rows?{_limits(curves)}",
             )
         )
@@ -140,17 +142,17 @@ def things_to_try(
 _QUESTION: Final = "Does the curve follow the prior, or does it stay where the data are?"
 _MEDIAN: Final = {
     _Heard.UNTRIED: "The curve shows which sds are plausible, given the data and the prior.",
-    _Heard.ALWAYS: "The curve shows which sds are plausible, given the data and the prior. Here both count, as the "
+    _Heard.ALWAYS: "The curve shows which sds are plausible, given the data and the prior. Here both matter, as the "
     "next point shows.",
 } | dict.fromkeys(
     (_Heard.NEVER, _Heard.WHEN_NARROW),
-    "Nobody has to choose the sd: the levels that there are tell how much levels differ. The curve shows which sds are "
+    "The sd need not be chosen: it is estimated from the differences between levels. The curve shows which sds are "
     "plausible.",
 )
 
 
 def _given(curves: PoolingCurves, about: Topic) -> str:
-    """Say what else is estimated from all rows, and so is given to every level."""
+    """Name the other effects that are estimated from all rows and so are the same for every level."""
     parts = [f"fixed effects of {_listed(curves.given)}"] if curves.given else []
     parts += [f"effects of {_listed(about.other_factors)}"] if about.other_factors else []
     return f", given {' and '.join(parts)} estimated from all rows" if parts else ""
@@ -160,19 +162,19 @@ def _limits(curves: PoolingCurves) -> str:
     if not curves.untold:
         return ""
     return (
-        f" Without pooling nothing tells the coefficient{'s' if len(curves.untold) > 1 else ''} of "
-        f"{_listed(curves.untold)}: what is drawn is the limit as the sd grows."
+        f" Without pooling the rows do not identify the coefficient{'s' if len(curves.untold) > 1 else ''} of "
+        f"{_listed(curves.untold)}: the picture shows the limit as the sd grows."
     )
 
 
 def _on_the_way(curves: PoolingCurves, at: int, about: Topic) -> str:
-    """Say who moves more than others, and why, where that is so."""
+    """Describe which levels move most, and why, where it can be said."""
     if about.others:
         most = int(np.nanargmax(np.abs(curves.values[at] - curves.values[-1])))
         return (
-            "Levels at one distance do not move alike here: their "
-            f"{' and '.join(map(isolated, about.others))} moves along, out of sight, "
-            "and a level whose rows say something unusual of that gives way here too. "
+            "Levels at the same distance do not move equally here: their "
+            f"{' and '.join(map(isolated, about.others))} moves along, which is not shown, "
+            "and a level that is unusual in that moves here too. "
             f"{_named(curves, most)} moves most."
         )
     shares, errors, balanced = curves.shares[at], curves.own_errors, is_balanced(curves.own_errors)
@@ -182,8 +184,8 @@ def _on_the_way(curves: PoolingCurves, at: int, about: Topic) -> str:
     low, high = float(shares[clear].min()), float(shares[clear].max())
     if balanced and high - low < _ONE_SHARE:
         return (
-            "All levels have equally much to say here, so all are pulled by the same share of their distance: "
-            "the farther out, the longer the way."
+            "All levels carry the same information here, so all are pulled by the same share of their distance: "
+            "levels farther out move farther."
         )
     least, most = int(clear[np.argmax(errors[clear])]), int(clear[np.argmin(errors[clear])])
     if not balanced and shares[least] < shares[most]:
@@ -191,17 +193,17 @@ def _on_the_way(curves: PoolingCurves, at: int, about: Topic) -> str:
         return (
             f"{_named(curves, least)} ({_strength(curves, least, about)}) gives way {long}before "
             f"{_named(curves, most)} ({_strength(curves, most, about)}): "
-            "the less a level says for itself, the more the others say for it."
+            "the less information a level's own rows carry, the more its estimate is drawn to the other levels."
         )
     return (
-        "Levels do not keep one share of their distance from the population mean: at the posterior median it is "
+        "The share of the distance from the population mean differs between levels: at the posterior median it is "
         f"between {100 * low:.0f} and {100 * high:.0f}\N{NO-BREAK SPACE}%, since effects of "
         f"{_listed(about.other_factors)} move along."
     )
 
 
 def _about_priors(studies: Sequence[Study], levels: int, about: Topic) -> tuple[_Heard, str]:
-    """Say whether the posterior follows a half-normal prior that is made narrower."""
+    """Describe whether the posterior follows as a half-normal prior is narrowed."""
     family = next(iter(FAMILIES))
     usable = [study for study in studies if study.family == family and len(study.sd) and study.good]
     usable.sort(key=lambda study: study.scale)
@@ -215,19 +217,19 @@ def _about_priors(studies: Sequence[Study], levels: int, about: Topic) -> tuple[
     )
     middle, high = np.quantile(studies[0].sd, [0.5, 0.95])
     if not usable[0].scale < middle <= high < usable[-1].scale:
-        # Priors that all lie on one side of the posterior cannot tell whether it would follow.
+        # Priors that are all on one side of the posterior cannot show whether it would follow.
         return _Heard.UNTRIED, f"{span} {_QUESTION}"
     against = f"{levels} levels of {isolated(about.factor)}"
     stays = np.abs(medians - medians[-1]) < _STAYS * medians[-1]
     first = len(stays) - int(np.argmin(stays[::-1])) if not stays.all() else 0
     if first == 0:
-        return _Heard.NEVER, f"{span} Against {against} not even the narrowest is heard."
+        return _Heard.NEVER, f"{span} With {against} not even the narrowest is influential."
     if first == len(usable) - 1 or usable[first].scale > _NARROW * medians[-1]:
-        return _Heard.ALWAYS, f"{span} With {against} the data do not settle it: the prior has a say."
+        return _Heard.ALWAYS, f"{span} With {against} the data do not determine it: the prior is influential."
     return (
         _Heard.WHEN_NARROW,
-        f"{span} From a scale of {say(usable[first].scale)} on it hardly moves: against {against} "
-        "only a prior that insists on less is heard.",
+        f"{span} From a scale of {say(usable[first].scale)} on it hardly moves: with {against} "
+        "only a narrower prior is influential.",
     )
 
 
@@ -244,7 +246,7 @@ def _rows(count: int) -> str:
 
 
 def _strength(curves: PoolingCurves, at: int, about: Topic) -> str:
-    """Say how much a level tells: its rows where they alone decide, or else the error of its own estimate."""
+    """State the information in a level: its number of rows if only that matters, else its standard error."""
     told = np.isfinite(curves.own_errors)
     if is_balanced((curves.own_errors * np.sqrt(curves.rows))[told]):
         return _rows(int(curves.rows[at]))

@@ -1,4 +1,4 @@
-"""Where every level's estimate stands at every sd of its factor, from complete pooling to no pooling."""
+"""Estimates of every level as functions of the factor's sd, from complete pooling to no pooling."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -22,18 +22,18 @@ from partialpool.names import INTERCEPT, SIGMA
 __all__ = ["PoolingCurves", "Pull", "chosen_effect", "pooling_curves"]
 
 _AT_THE_MEAN: Final = 0.1
-"""Distance from the population mean, relative to the root mean square of all, of which a share says nothing."""
+"""Distance from the population mean, relative to the root mean square of all, below which no share is computed."""
 
 
 class Pull(StrEnum):
-    """How a level is pulled from its own estimate towards the population, and what one number can say of it."""
+    """Kind of number, if any, that describes how far a level is pulled towards the population."""
 
     WEIGHT = "weight"
-    """One varying effect and nothing else: its own rows have the weight n sd^2 / (n sd^2 + sigma^2), or its like."""
+    """One varying effect and nothing else: the weight of its own rows, n sd^2 / (n sd^2 + sigma^2) or similar."""
     SHARE = "share"
-    """Other factors besides: what is left of the distance between no pooling and the population mean."""
+    """With other factors: the remaining share of the distance between no pooling and the population mean."""
     MATRIX = "matrix"
-    """The factor's other effects move along: no one number."""
+    """The factor's other effects change too: no single number."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,30 +47,31 @@ class PoolingCurves:
     rows
         Rows of each level, (levels,).
     sds
-        Where the curves are known, ascending; 0 is complete pooling, infinity no pooling, (sds,).
+        The sds of the curves, ascending, (sds,); 0 is complete pooling, infinity no pooling.
     values
-        E(fixed effect + b_j | sd, y), (sds, levels), where the level stands, as `shrinkage` has it; NaN at infinity
-        where a level's own rows do not identify it.
+        E(fixed effect + b_j | sd, y), (sds, levels), at the level's values of other predictors, as in `shrinkage`; NaN
+        at infinity where a level's own rows do not identify it.
     pull
-        What the shares are.
+        Meaning of the shares.
     shares
-        How far an estimate stands on the way from the population mean to the level's own, (sds, levels). With
+        Position of an estimate between the population mean (0) and the level's own (1), (sds, levels). With
         `Pull.WEIGHT` the weight of the level's own rows given the fixed effects, sd^2 Z'V^-1 Z. With `Pull.SHARE`
         (value - population) / (value at infinity - population); NaN where that is not between 0 and 1, or the level's
         own estimate is at the population mean. With `Pull.MATRIX` NaN.
     population
-        E(fixed effect | sd, y) where each level stands, (sds, levels): 0 for an effect without one.
+        E(fixed effect | sd, y) at each level's values of other predictors, (sds, levels); 0 if there is no fixed
+        effect.
     own_errors
-        Standard error of least squares of the level's own rows, all else known, (levels,): `no_pooling_se` of
-        `shrinkage`, with sigma at its median; NaN where the rows do not tell.
+        Standard error of least squares on the level's own rows, all else known, (levels,): `no_pooling_se` of
+        `shrinkage`, with sigma at its median; NaN where the rows do not identify the effect.
     held, origin
-        Where other predictors are, and the varying ones for an intercept, in words; empty where there are none, or at
-        zero.
+        Values of other predictors, and of the varying ones for an intercept, in words; empty where there are none, or
+        where they are zero.
     given
-        Fixed effects that are no part of the levels' own, and are estimated from all rows at every sd.
+        Fixed effects that do not vary over the factor and are estimated from all rows at every sd.
     untold
-        Those of them that nothing tells without pooling, such as coefficients of what is the same in all of a level's
-        rows: the values at infinity are limits.
+        Those of `given` that are not identified without pooling, such as coefficients of predictors that are constant
+        within levels: the values at infinity are limits.
     """
 
     labels: tuple[str, ...]
@@ -88,12 +89,12 @@ class PoolingCurves:
 
     @property
     def differ(self) -> bool:
-        """Whether levels stand at different places: whether complete pooling has more estimates than one."""
+        """Whether levels have different values of other predictors, so that complete pooling has several estimates."""
         return bool(np.ptp(self.population, axis=1).max() > 0)
 
 
 def chosen_effect(design: Design, factor: str | None, effect: str | None) -> tuple[FactorEffects, str]:
-    """Return a factor, the first unless named, and one of its effects, the intercept or else the first unless named.
+    """Return a factor (by default the first) and one of its effects (by default the intercept, else the first).
 
     Raises
     ------
@@ -116,23 +117,24 @@ def chosen_effect(design: Design, factor: str | None, effect: str | None) -> tup
 
 
 def pooling_curves(fit: Fit, factor: FactorEffects, effect: str, sds: np.ndarray) -> PoolingCurves:
-    """Estimate every level given each sd in turn, by generalised least squares.
+    """Estimate every level given each sd, by generalised least squares.
 
-    E(beta_e + b_je | sd, everything else held, y), beta_e what the fixed effects come to where level j stands. Sigma,
-    the covariance of the factor's effects, is that at the posterior medians of its sds and the posterior means of its
-    correlations, times (sd / median of the sd)^2: the sds of its other effects move in proportion, so that sd = 0
-    leaves one line for all levels (of one sex, say, where slopes differ by sex) and sd = infinity gives each level its
-    own. Effects of a correlated block are at the predictors' means, where its priors are stated (b* = T b, see
-    `design.effect_basis`). sds of other factors and sigma are at their posterior medians, correlations of other factors
-    at their means (a mean of correlation matrices is one, a median need not be). Fixed effects are integrated out
-    under flat priors, effects of other factors under N(0, Sigma_f): with V = sum_f Z_f Sigma_f Z_f' + sigma^2 I,
+    The estimate is E(beta_e + b_je | sd, everything else fixed, y), where beta_e is the sum of the fixed effects at
+    level j's values of other predictors. Sigma, the covariance of the factor's effects, is at the posterior medians of
+    its sds and the posterior means of its correlations, times (sd / median of the sd)^2: the sds of its other effects
+    move in proportion, so that sd = 0 gives one line for all levels (of one sex, say, where slopes differ by sex) and
+    sd = infinity gives each level its own line. Effects of a correlated block are evaluated at the predictors' means,
+    where its priors are stated (b* = T b, see `design.effect_basis`). The sds of other factors and sigma are at their
+    posterior medians, correlations of other factors at their means (a mean of correlation matrices is one, a median
+    need not be). Fixed effects are integrated out under flat priors, effects of other factors under N(0, Sigma_f): with
+    V = sum_f Z_f Sigma_f Z_f' + sigma^2 I,
 
         beta = (X' V^-1 X)^-1 X' V^-1 y          b = Sigma Z' V^-1 (y - X beta)
 
-    At sd = 0 and with no other factor this is least squares of all rows, `complete_pooling` of `shrinkage`. At
+    At sd = 0 and without other factors this is least squares on all rows, `complete_pooling` of `shrinkage`. At
     infinity it is least squares with effects of every level among the predictors, which is `no_pooling` of `shrinkage`
-    where all fixed effects vary over the factor and there is no other factor; `shrinkage` holds what is left of the
-    model at its posterior means, here it is estimated anew at every sd.
+    where all fixed effects vary over the factor and there is no other factor. `shrinkage` fixes the rest of the model
+    at its posterior means; here it is estimated anew at every sd.
 
     Parameters
     ----------
@@ -141,7 +143,7 @@ def pooling_curves(fit: Fit, factor: FactorEffects, effect: str, sds: np.ndarray
     factor, effect
         From `chosen_effect`.
     sds
-        In units of the effect, from 0; may end in infinity.
+        In units of the effect, ascending from 0; the last may be infinity.
     """
     design, posterior = fit.design, fit.posterior
     at = factor.names.index(effect)
@@ -151,7 +153,7 @@ def pooling_curves(fit: Fit, factor: FactorEffects, effect: str, sds: np.ndarray
     coefficients = level_coefficients(design, factor, {}, at_means=True)
 
     def common(solution: Solution) -> np.ndarray:
-        """What the fixed effects come to in each level, (levels,)."""
+        """Return the sum of the fixed effects in each level, (levels,)."""
         return coefficients.by_level(coefficients.common(back @ solution.rest[: len(back)]), 0)[:, at]
 
     values, population = [], []
@@ -189,7 +191,7 @@ def pooling_curves(fit: Fit, factor: FactorEffects, effect: str, sds: np.ndarray
 
 
 def _shares(values: np.ndarray, population: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """Return how far values stand on the way from the population to the levels' own estimates, (sds, levels)."""
+    """Return the position of values between the population (0) and the levels' own estimates (1), (sds, levels)."""
     way = own - population
     size = np.sqrt(np.nanmean(way**2, axis=1, keepdims=True)) if np.isfinite(own).any() else np.inf
     clear = np.abs(way) > _AT_THE_MEAN * size
@@ -199,14 +201,14 @@ def _shares(values: np.ndarray, population: np.ndarray, own: np.ndarray) -> np.n
 
 
 def _halves(posterior: xr.Dataset, design: Design, factor: FactorEffects) -> tuple[Halves, np.ndarray]:
-    """The rows over their residual sds, split by the factor; what turns standardised coefficients back."""
+    """Return the rows over their residual sds, split by the factor, and the map back from standardised coefficients."""
     noise = design.se if design.se is not None else np.full(design.n_rows, float(posterior[SIGMA].median()))
     others = [other for other in design.factors if other is not factor]
     width = sum(other.n_levels * len(other.names) for other in others)
     common = design.common
     check_fits(
         3 * 8.0 * design.n_rows * (len(common.coefs) + width),
-        wrong="the other factors have too many levels to be estimated along",
+        wrong="the other factors have too many levels to be estimated at every sd",
         got=f"{design.n_rows} rows x {width} effects of other factors",
         do="explore a model of this factor alone, or fewer rows",
     )

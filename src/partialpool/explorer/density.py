@@ -1,4 +1,4 @@
-"""Outlines of densities for the page: smooth curves of draws, and the quantiles that sum them up."""
+"""Densities for the page: kernel density estimates of draws, with quantiles as their summary."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ _PROBS: Final = (0.05, 0.5, 0.95)
 
 @dataclass(frozen=True, eq=False)
 class Outline:
-    """A posterior and its prior over one axis.
+    """Densities of a posterior and its prior along one axis.
 
     Attributes
     ----------
     posterior, prior
-        Densities at the axis' points, divided by one number so that the larger of the two peaks is near 1.
+        Densities at the axis' points, divided by a common number so that the larger of the two peaks is near 1.
     low, median, high
-        Of the draws: 5, 50, 95 %.
+        The 5, 50 and 95 % quantiles of the draws.
     beyond
         Share of the draws beyond the axis.
     """
@@ -37,24 +37,24 @@ class Outline:
 def outline(
     draws: np.ndarray, prior: np.ndarray | Callable[[np.ndarray], np.ndarray], points: np.ndarray, top: float
 ) -> Outline:
-    """Outline draws of a positive quantity.
+    """Estimate the density of draws of a positive quantity, beside its prior.
 
-    Kernel density estimates are ArviZ's, reflected at the ends of what the quantity can be.
+    Kernel density estimates are ArviZ's, reflected at the bounds of the quantity.
 
     Parameters
     ----------
     draws
-        From the posterior, (draws,).
+        Draws from the posterior, (draws,).
     prior
         The prior's density, or draws from it.
     points
-        Of the axis, from 0.
+        Points of the axis, from 0.
     top
         The largest value the quantity can have; infinity for an sd.
     """
     posterior = _smooth(draws, points, top)
     before = prior(points) if callable(prior) else _smooth(prior, points, top)
-    # A prior that spikes at 0 runs off the picture; the posterior never does.
+    # A prior with a spike at 0 may exceed the picture; the posterior never does.
     before = np.nan_to_num(before, nan=0.0, posinf=np.finfo(float).max)
     peak = max(float(posterior.max()), min(float(before.max()), 1.2 * float(posterior.max()))) or 1.0
     low, median, high = (float(q) for q in np.quantile(draws, _PROBS))
@@ -64,7 +64,7 @@ def outline(
 
 
 def _smooth(draws: np.ndarray, points: np.ndarray, top: float) -> np.ndarray:
-    """Density at the points; draws far beyond them count, but need no outline."""
+    """Return the density at the points; draws far beyond them count in the normalisation but not in the estimate."""
     end = min(top, 2 * float(points[-1]))
     near = draws[draws <= end]
     if len(near) < 2 or np.ptp(near) == 0:

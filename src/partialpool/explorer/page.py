@@ -1,4 +1,4 @@
-"""The explorer: one HTML page on which partial pooling is taken in hand."""
+"""The explorer: one interactive HTML page on partial pooling."""
 
 import json
 from collections.abc import Sequence
@@ -38,42 +38,43 @@ def explore(
     seed: int | None = None,
     progressbar: bool = True,
 ) -> Path:
-    """Write a page on which the sd of a factor is moved by hand, and every level's estimate moves with it.
+    """Write an interactive page: a slider moves the sd of a factor, and every level's estimate moves with it.
 
-    The page needs nothing else: no network, no server. At the left end of its slider stands complete pooling, at the
-    right end no pooling, and the posterior of the sd in between. Another prior of the sd can be chosen; the posteriors
-    of the sd and of the ICC follow.
+    The page is self-contained: it needs no network and no server. The left end of its slider is complete pooling, the
+    right end is no pooling, and the posterior of the sd is in between. The reader can choose another prior of the sd;
+    the posteriors of the sd and of the ICC under that prior are then shown.
 
-    Effects of a correlated block are at the means of the predictors that vary it, as their priors are, so that the
-    slider moves what the prior is of; other predictors are where `shrinkage` has them. The page says where.
+    Effects of a correlated block are evaluated at the means of the predictors that vary it, where their priors are
+    stated, so that the slider moves the sd that the prior describes. Other predictors are fixed as in `shrinkage`. The
+    page states these values.
 
-    An estimate is E(fixed effect + b_j | sd, everything else held, y): sigma and the sds of other factors at their
-    posterior medians, correlations at their means, fixed effects under flat priors (generalised least squares). The
-    sds of the factor's other effects move in proportion, so that the ends are one line for all levels and a line of its
-    own for each. The page interpolates between 201 sds.
+    An estimate is E(fixed effect + b_j | sd, everything else fixed, y): sigma and the sds of other factors are at their
+    posterior medians, correlations at their means, and fixed effects have flat priors (generalised least squares). The
+    sds of the factor's other effects move in proportion, so that the two ends are one line for all levels and a
+    separate line for each. The page interpolates between 201 sds.
 
-    Posteriors under other priors of the sd are full refits by the collapsed engine, nothing is reweighted: four
-    families (half-normal, half-t with 3 degrees of freedom, half-Cauchy, exponential) at nine scales, from a 64th of
-    the default prior's to four times it, or farther where the fit's own is beyond. That is about 36 times the time of
-    the fit.
+    Posteriors under other priors of the sd are full refits by the collapsed engine (random effects integrated out
+    exactly), without reweighting: four families (half-normal, half-t with 3 degrees of freedom, half-Cauchy,
+    exponential) at nine scales, from 1/64 of the default prior's scale to four times it, or a wider range where the
+    scale of the fit's prior requires it. This takes about 36 times as long as the fit.
 
     Parameters
     ----------
     fit
         A fit of a normal response (gaussian or lognormal, identity link) by either engine.
     path
-        The file to write, for instance `explorer.html`. It appears only when it is whole.
+        The file to write, for instance `explorer.html`. It appears only when it is complete.
     factor
-        Its grouping factor; the first if left out.
+        The grouping factor; the first if left out.
     effect
         The factor's effect whose sd is moved; the intercept, where there is one, if left out.
     levels
-        Labels of the levels to show, or their texts; left out, all of them, or 200 from those with fewest rows to
-        those with most. The estimates are those of the whole model either way.
+        Labels of the levels to show, or the labels as text; if left out, all of them, or 200 spread from the levels
+        with fewest rows to those with most. Either way, the estimates are those of the whole model.
     seed
-        Of the refits; the fit's own if left out.
+        Seed of the refits; that of the fit if left out.
     progressbar
-        Whether to show how many refits are made.
+        Whether to show the number of refits done.
 
     Returns
     -------
@@ -85,9 +86,9 @@ def explore(
     DataError
         Another family; no groups; no such factor, effect or level; a factor whose levels have a known covariance.
     EngineError
-        The columns of the other factors do not fit into memory.
+        The design columns of the other factors do not fit into memory.
     FileError
-        The folder is not there or cannot be written to, or a folder, a device or a pipe has this name.
+        The folder does not exist or cannot be written to, or the path is a folder, a device or a pipe.
 
     Examples
     --------
@@ -116,7 +117,7 @@ def render_explorer(
     """Return the page as text."""
     found = _explored(fit, factor, effect, levels, seed=_seed(fit, seed), progressbar=progressbar)
     environment = page_environment("explorer/templates")
-    # Bokeh reads a model before what refers to it: the order of keys matters.
+    # Bokeh must read a model before anything that refers to it, so the order of keys matters.
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False, "separators": (",", ":"), "allow_nan": False}
     text = environment.get_template("explorer.html").render(
         **_content(fit, found),
@@ -131,9 +132,9 @@ def render_explorer(
 
 @dataclass(frozen=True, eq=False)
 class _Explored:
-    """What is on the page: whose sd is moved, what it does, what other priors make of it.
+    """Content of the page: the effect whose sd the slider moves, the estimates, and the refits under other priors.
 
-    `order` are the positions of the levels shown, the highest first; `at` is the step of the posterior median.
+    `order` are the positions of the levels shown, the highest first; `at` is the slider step of the posterior median.
     """
 
     factor: FactorEffects
@@ -148,7 +149,7 @@ class _Explored:
 
     @property
     def decimals(self) -> int:
-        """Those that show the sd to three digits."""
+        """Number of decimals that show the sd with three significant digits."""
         return int(max(0, 2 - np.floor(np.log10(np.median(self.studies[0].sd)))))
 
     @property
@@ -164,7 +165,7 @@ class _Explored:
 def _explored(
     fit: Fit, factor: str | None, effect: str | None, levels: Sequence[Any] | None, *, seed: int, progressbar: bool
 ) -> _Explored:
-    """Work out the page's numbers."""
+    """Compute the page's numbers."""
     _check_normal(fit)
     chosen, effect = chosen_effect(fit.design, factor, effect)
     kept = _kept(chosen.levels.labels, chosen.counts, levels)
@@ -178,7 +179,7 @@ def _explored(
 
 
 def _content(fit: Fit, found: _Explored) -> dict[str, Any]:
-    """Write the numbers, pictures and words of the page."""
+    """Return the numbers, pictures and texts of the page."""
     design, chosen, curves, order = fit.design, found.factor, found.curves, found.order
     others = [name for name in chosen.names if name != found.effect]
     other_factors = [factor.name for factor in design.factors if factor is not chosen]
@@ -230,13 +231,13 @@ def _content(fit: Fit, found: _Explored) -> dict[str, Any]:
 
 
 def _ends(values: np.ndarray, at: int) -> tuple[float, float]:
-    """Ends of the axis of estimates, (sds, levels): all up to the starting sd are on it, own ones unless far off."""
+    """Ends of the axis of estimates: it holds all those up to the starting sd, and own estimates unless far off."""
     limits = robust_limits(values[: at + 1], values[-1])
     return (float(np.nanmin(values)), float(np.nanmax(values))) if limits is None else (limits.low, limits.high)
 
 
 def _with_unit(name: str, unit: str) -> str:
-    """Write a label with its unit, in brackets unless it has some.
+    """Return a label with its unit, in brackets unless the unit has brackets itself.
 
     Examples
     --------
@@ -251,10 +252,10 @@ def _with_unit(name: str, unit: str) -> str:
 def _check_normal(fit: Fit) -> None:
     if not fit.spec.is_normal:
         raise DataError(
-            "the explorer works out estimates at every sd exactly, which only a normal response allows",
+            "the explorer computes estimates at every sd exactly, which only a normal response allows",
             got=f"family {fit.spec.family!r}, link {fit.spec.link!r}",
             allowed="family 'gaussian' or 'lognormal' with the identity link",
-            do="use pp.prior_grid to see what other priors of the sds would make of this model",
+            do="use pp.prior_grid to refit this model under other priors of the sds",
         )
 
 
@@ -280,7 +281,7 @@ def _kept(labels: Sequence[Any], rows: np.ndarray, levels: Sequence[Any] | None)
 
 
 def _seed(fit: Fit, seed: int | None) -> int:
-    """Return the seed of the refits: what is given, or the fit's own, or a new one."""
+    """Return the seed of the refits: the given one, else the fit's, else a new one."""
     stored = int(fit.tree.attrs.get("seed", -1))
     if seed is None and stored >= 0:
         return stored
@@ -289,6 +290,6 @@ def _seed(fit: Fit, seed: int | None) -> int:
 
 
 def _order(curves: PoolingCurves, at: int, kept: np.ndarray) -> np.ndarray:
-    """Positions of the levels from the highest own estimate to the lowest; where there is none, by partial pooling."""
+    """Positions of the levels from the highest own estimate to the lowest; without one, the pooled estimate counts."""
     own = np.where(np.isfinite(curves.values[-1]), curves.values[-1], curves.values[at])
     return kept[np.argsort(-own[kept], kind="stable")]

@@ -1,4 +1,4 @@
-"""The page's three pictures as Bokeh models: densities of the sd and of the ICC, and the levels. Scripts fill them."""
+"""The page's three pictures as Bokeh models (density of the sd, density of the ICC, levels), filled by its script."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -17,17 +17,17 @@ from partialpool.tabulate import number
 __all__ = ["THUMB", "bokeh_script", "icc_picture", "levels_picture", "sd_picture"]
 
 THUMB: Final = 24
-"""Width of the slider's thumb in pixels: half of it is the margin beside the density, so that the two line up."""
+"""Width of the slider's thumb in pixels; half of it is the margin beside the density, so that the two align."""
 _FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 _PALE: Final = "#E6E6E6"
 _TOP: Final = 1.12
 """Top of a picture of densities, which are drawn to a height of 1."""
 _MOST_NAMED: Final = 60
-"""Levels above which names beside the rows have no room."""
+"""Most levels whose names fit beside the rows."""
 
 
 def bokeh_script() -> str:
-    """Return Bokeh's own script, the core without widgets."""
+    """Return Bokeh's script, the core without widgets."""
     resources = Resources(mode="inline", components=["bokeh"])
     return resources.js_raw[0]
 
@@ -38,9 +38,9 @@ def sd_picture(axis: SdAxis, label: str) -> dict[str, Any]:
     Parameters
     ----------
     axis
-        The slider's.
+        The slider's axis.
     label
-        Of the axis.
+        Label of the axis.
     """
     plot = _bare("sd-plot", height=145, x_range=(0, LAST), y_range=(0, _TOP))
     plot.min_border_left = plot.min_border_right = THUMB // 2
@@ -67,7 +67,7 @@ def icc_picture() -> dict[str, Any]:
 def levels_picture(names: Sequence[str], low: float, high: float, label: str) -> dict[str, Any]:
     """Draw a row per level, with an empty source `levels`, lines `complete` and `population`, a band `pointed`.
 
-    Estimates beyond the axis stand in sources `beyond-own` and `beyond-here`: arrowheads at its ends.
+    Estimates beyond the axis are in sources `beyond-own` and `beyond-here`, drawn as arrowheads at its ends.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def levels_picture(names: Sequence[str], low: float, high: float, label: str) ->
     low, high
         Least and largest value of the effect on the axis.
     label
-        Of its axis.
+        Label of that axis.
     """
     rows = len(names)
     pitch = 22 if rows <= 40 else 14 if rows <= _MOST_NAMED else 7
@@ -105,7 +105,7 @@ def levels_picture(names: Sequence[str], low: float, high: float, label: str) ->
     )
     plot.add_layout(Span(name="complete", line_color=VERMILION, line_width=1.5, line_dash="dashed", **behind))
     plot.add_layout(Span(name="population", line_color=BLUE, line_width=1.2, **behind))
-    # Where levels stand at values of their own, each has its own mark in place of the lines.
+    # Where levels have different values of other predictors, each has its own mark instead of the lines.
     for name, color in (("complete", VERMILION), ("population", BLUE)):
         plot.scatter(
             name, "y", source=source, marker="dash", angle=np.pi / 2, size=0.8 * pitch, line_color=color, line_width=1.5
@@ -131,7 +131,7 @@ def levels_picture(names: Sequence[str], low: float, high: float, label: str) ->
 
 
 def _bare(name: str, *, height: int, x_range: tuple[float, float], y_range: tuple[float, float]) -> Any:
-    """Return a figure without tools: a finger on it scrolls the page."""
+    """Return a figure without tools, so that a touch on it scrolls the page."""
     options: dict[str, Any] = {
         "name": name,
         "height": height,
@@ -155,7 +155,7 @@ def _bare(name: str, *, height: int, x_range: tuple[float, float], y_range: tupl
 
 
 def _density(plot: Any, kind: str) -> None:
-    """Posterior filled, prior a thin line over it and a mark where it leaves; median and 90 % interval at the foot."""
+    """Add the posterior, filled; the prior, dashed, marked where it exceeds the top; median and 90 % interval below."""
     curve = ColumnDataSource({"x": [], "posterior": [], "prior": []}, name=f"{kind}-curve")
     plot.varea("x", y1=0, y2="posterior", source=curve, fill_color=BLUE, fill_alpha=0.25)
     plot.line("x", "posterior", source=curve, line_color=BLUE, line_width=2)
@@ -168,7 +168,7 @@ def _density(plot: Any, kind: str) -> None:
 
 
 def _item(plot: Any) -> dict[str, Any]:
-    """Return the picture as data for Bokeh's script, the same whenever the same picture is drawn."""
+    """Return the picture as data for Bokeh's script, with ids that are the same for the same picture."""
     ids: dict[str, str] = {}
 
     def numbered(part: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The numbers that the page's script moves: curves, shares, ranks and the outlines of every prior's posterior."""
+"""Numbers for the page's script: curves, shares, ranks, and the densities of the posterior under every prior."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -16,12 +16,12 @@ __all__ = ["SHARE_DIGITS", "drawn_edge", "level_numbers", "study_numbers"]
 _DIGITS: Final = 10
 """Significant digits of the curves on the page."""
 SHARE_DIGITS: Final = 5
-"""Those of the shares, which the page shows in whole percent."""
+"""Significant digits of the shares, which the page shows in whole percent."""
 _ICC_POINTS: Final = 201
 
 
 def drawn_edge(studies: Sequence[Study]) -> float:
-    """Return the largest sd drawn to scale: room for the posteriors, but not for the tail that a vague prior leaves."""
+    """Return the largest sd drawn to scale: room for the posteriors, but not for long tails under vague priors."""
     own = studies[0].sd
     median, high = (float(q) for q in np.quantile(own, [0.5, 0.95]))
     widest = max(float(np.quantile(study.sd, 0.95)) for study in studies if len(study.sd))
@@ -29,7 +29,7 @@ def drawn_edge(studies: Sequence[Study]) -> float:
 
 
 def level_numbers(curves: PoolingCurves, order: np.ndarray) -> dict[str, Any]:
-    """Write what is known of every level, in the order given."""
+    """Return the numbers of every level, in the given order."""
     return {
         "plain": PLAIN,
         "last": LAST,
@@ -47,7 +47,7 @@ def level_numbers(curves: PoolingCurves, order: np.ndarray) -> dict[str, Any]:
 
 
 def study_numbers(studies: Sequence[Study], scales: PriorScales, axis: SdAxis) -> dict[str, Any]:
-    """Write the curves of every prior."""
+    """Return the curves of every prior."""
     return {
         "studies": [_outlined(study, scales.sizes, axis) for study in studies],
         "scales": [number(size) for size in scales.sizes],
@@ -56,7 +56,7 @@ def study_numbers(studies: Sequence[Study], scales: PriorScales, axis: SdAxis) -
 
 
 def _ranks(curves: PoolingCurves, order: np.ndarray) -> dict[str, list[int]]:
-    """Row of the picture of each level, from 1 at the foot: by own estimate, and by how well its rows tell it."""
+    """Row of each level in the picture, from 1 at the bottom: by its own estimate, and by its standard error."""
     errors = np.where(np.isfinite(curves.own_errors), curves.own_errors, np.inf)[order]
     by_error = np.empty(len(order), int)
     by_error[np.argsort(-errors, kind="stable")] = np.arange(1, len(order) + 1)
@@ -64,7 +64,7 @@ def _ranks(curves: PoolingCurves, order: np.ndarray) -> dict[str, list[int]]:
 
 
 def _outlined(study: Study, sizes: Sequence[float], axis: SdAxis) -> dict[str, Any]:
-    """Write one prior's curves as the page takes them."""
+    """Return one prior's curves in the format of the page."""
     scale = [k for k, size in enumerate(sizes) if np.isclose(size, study.scale, rtol=1e-9)]
     out: dict[str, Any] = {"family": study.family, "scale": scale[0] if scale else None, "good": study.good}
     out["sd"] = out["icc"] = None
@@ -89,5 +89,5 @@ def _curve(curve: Outline) -> dict[str, Any]:
 
 
 def _listed(values: np.ndarray, digits: int = _DIGITS) -> list[float | None]:
-    """Write numbers to some significant digits; what is no finite number becomes a gap."""
+    """Round numbers to significant digits; those that are not finite become None."""
     return [float(f"{value:.{digits}g}") if np.isfinite(value) else None for value in values.tolist()]

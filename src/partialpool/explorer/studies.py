@@ -1,4 +1,4 @@
-"""What other priors of the sd would make of it and of the ICC: the model fitted again under each."""
+"""Posteriors of the sd and of the ICC under other priors of the sd, each by a full refit of the model."""
 
 import contextlib
 import json
@@ -40,27 +40,27 @@ FAMILIES: Final[Mapping[str, Callable[[float], Prior]]] = MappingProxyType(
         "exponential": lambda scale: Prior("Exponential", lam=1 / scale),
     }
 )
-"""Priors to try, by name, as functions of their scale; that of the exponential is its mean."""
+"""Priors to try, by name, as functions of their scale; the scale of the exponential is its mean."""
 PLACES: Final = 9
-"""How many scales of a prior there are to choose from."""
+"""Number of scales of a prior that can be chosen."""
 _BELOW: Final = 64.0
 _ABOVE: Final = 4.0
 OWN: Final = "as fitted"
-"""The family of a fit's own prior where it is none of `FAMILIES`."""
+"""Name of the family of the fit's prior where it is none of `FAMILIES`."""
 _PRIOR_DRAWS: Final = 4000
 _NONE: Final = np.zeros(0)
 
 
 @dataclass(frozen=True)
 class PriorScales:
-    """Scales to choose from.
+    """Scales of a prior that can be chosen.
 
     Attributes
     ----------
     sizes
-        Ascending.
+        The scales, ascending.
     start
-        Which of them is the fit's own; that of the default prior where the fit's own prior is none of `FAMILIES`.
+        Position of the scale of the fit's prior, or of the default prior where the fit's prior is none of `FAMILIES`.
     """
 
     sizes: tuple[float, ...]
@@ -74,15 +74,15 @@ class Study:
     Attributes
     ----------
     family, scale
-        Which prior; scale is NaN for a fit's own that is none of `FAMILIES`.
+        The prior; scale is NaN for a fit's prior that is none of `FAMILIES`.
     prior
-        Its density of the sd, as a function.
+        The prior density of the sd, as a function.
     sd
-        Draws of the sd, (draws,), at the predictors' means where its prior is; empty where the fit failed.
+        Draws of the sd, (draws,), at the predictors' means, where its prior is stated; empty where the fit failed.
     icc, prior_icc
         Draws of the factor's ICC from the posterior and from the prior; empty where the model has none.
     good
-        Whether the fit's diagnostics are.
+        Whether the diagnostics of this fit are good.
     """
 
     family: str
@@ -95,10 +95,10 @@ class Study:
 
 
 def prior_scales(fit: Fit, factor: FactorEffects, effect: str) -> PriorScales:
-    """Spread scales from a 64th of the default prior's to four times it, or farther, the fit's own among them.
+    """Return scales from 1/64 of the default prior's to four times it, or a wider range, with the fit's among them.
 
-    A prior that the fit was given may lie far from the data: the default's scale, which is of the size of the response,
-    keeps a narrow and a wide one in reach all the same.
+    The scale of a user's prior may be far from the data. The default's scale, which is of the size of the response,
+    ensures that a narrow and a wide prior can still be chosen.
 
     Examples
     --------
@@ -113,7 +113,7 @@ def prior_scales(fit: Fit, factor: FactorEffects, effect: str) -> PriorScales:
     own = scale if family in FAMILIES else default
     low, high = min(own, default) / _BELOW, max(own, default) * _ABOVE
     steps = PLACES - 1
-    # Steps below the fit's own and above it are as even, on the scale of logarithms, as whole numbers of them allow.
+    # Steps below and above the scale of the fit are as even on the log scale as integer numbers of steps allow.
     below = min(max(round(steps * np.log(own / low) / np.log(high / low)), 1), steps - 1) if steps else 0
     sizes = [*np.geomspace(low, own, below + 1)[:-1], own, *np.geomspace(own, high, steps - below + 1)[1:]]
     return PriorScales(tuple(float(size) for size in sizes), below)
@@ -122,27 +122,28 @@ def prior_scales(fit: Fit, factor: FactorEffects, effect: str) -> PriorScales:
 def prior_studies(
     fit: Fit, factor: FactorEffects, effect: str, scales: PriorScales, *, seed: int, progressbar: bool
 ) -> tuple[Study, ...]:
-    """Fit the model under every family of prior at every scale, and take the fit itself for its own.
+    """Refit the model under every family of prior at every scale; the fit itself serves for its own prior.
 
-    All else keeps its prior. Where the fit has a joint prior of ICC and total sd, the others are of a model without.
+    All other parameters keep their priors. Where the fit has a joint prior of ICC and total sd, the refits are without
+    it.
 
     Parameters
     ----------
     fit
         A fit of a normal response.
     factor, effect
-        Whose sd.
+        The effect whose sd has the prior.
     scales
         From `prior_scales`.
     seed
-        The same for every fit, so that fits differ by their priors.
+        The same for every fit, so that fits differ only by their priors.
     progressbar
-        Whether to show how many fits are made.
+        Whether to show the number of refits done.
 
     Returns
     -------
     tuple of Study
-        The fit's own first.
+        That of the fit itself first.
     """
     parameter = f"{sd_name(factor.name)}[{effect}]"
     family, scale = _recognised(fit, parameter)
@@ -163,7 +164,7 @@ def prior_studies(
 
 
 def _refitted(design: Design, seed: int) -> Fit:
-    """Fit again, and keep what the page asks for: group effects would be all that takes memory."""
+    """Refit, and keep only what the page needs: the group effects would take most of the memory."""
     priors = resolve_priors(design)
     raw = choose_engine(design.spec)[0].run(design, priors, Settings(seed=seed, progressbar=False))
     effects = {b_name(factor.name) for factor in design.factors}
@@ -175,17 +176,17 @@ def _refitted(design: Design, seed: int) -> Fit:
 
 
 def _answers(fit: Fit, factor: FactorEffects, effect: str, seed: int) -> dict[str, Any]:
-    """Take from a fit what the page shows of it."""
+    """Return the quantities of a fit that the page shows."""
     sd = effects_at_means(fit.posterior, factor)[0][:, :, factor.names.index(effect)].ravel()
     out = {"sd": sd, "icc": _NONE, "prior_icc": _NONE, "good": judge(fit.tree).good}
-    with contextlib.suppress(PartialPoolError):  # a response without a variance that a share could be of
+    with contextlib.suppress(PartialPoolError):  # a response without a variance has no ICC
         out["icc"] = icc(fit)["icc"].sel(factor=factor.name).to_numpy().ravel()
         out["prior_icc"] = _prior_icc(fit.design, fit.priors, factor, seed)
     return out
 
 
 def _recognised(fit: Fit, parameter: str) -> tuple[str, float]:
-    """Family and scale of the fit's own prior, or `OWN` and NaN."""
+    """Return family and scale of the fit's prior, or `OWN` and NaN."""
     prior = fit.priors.get(parameter)
     for name, family in FAMILIES.items():
         if prior is not None and prior.distribution == family(1.0).distribution:

@@ -1,22 +1,22 @@
-"""A model's rows in two halves: what differs within the levels of a factor, and what differs between them.
+"""Split a model's rows into two parts: differences within the levels of a factor, and differences between them.
 
-Let the rows, divided by their residual sds, be y = W r + Z b + e, e ~ N(0, I): Z b the effects of the factor in
-question, b_j ~ N(0, c^2 L L'), W everything else (common columns, flat; columns of other factors, each times the square
-root of its covariance, r ~ N(0, 1)). With the thin singular value decomposition Z_j L = U_j D_j V_j' of each level's
-rows,
+Let the rows, divided by their residual sds, be y = W r + Z b + e, e ~ N(0, I). Z b are the effects of the factor in
+question, b_j ~ N(0, c^2 L L'). W is everything else: the columns of the fixed effects, with flat priors, and those of
+other factors, each times the square root of its covariance, r ~ N(0, 1). With the thin singular value decomposition
+Z_j L = U_j D_j V_j' of each level's rows,
 
     V_j^-1 = (I + c^2 Z_j L L' Z_j')^-1 = (I - U_j U_j') + U_j (I + c^2 D_j^2)^-1 U_j'
 
-the first part is the within half, which no c reaches, the second the between half, E = U'[W y] with one row per
-direction d of a level, weighted by h = 1 / (1 + c^2 d^2): 1 at c = 0, 0 at c = infinity. Hence generalised least
-squares, with W_w the within half of W and P the precision of r,
+the first part is the within half, which does not depend on c. The second is the between half, E = U'[W y], with one
+row per direction d of a level, weighted by h = 1 / (1 + c^2 d^2): 1 at c = 0, 0 at c = infinity. Generalised least
+squares is then, with W_w the within half of W and P the precision of r,
 
     (W_w'W_w + P + E_W' h E_W) r = W_w'y_w + E_W' h E_y
     b_j = L V_j k (E_y - E_W r),   k = c^2 d / (1 + c^2 d^2)
 
-Columns that vary between levels alone (the intercept; a predictor of the levels) vanish from the within half: as c
-grows their equations shrink by c^2 and would drown in rounding. They are multiplied by 1 + c^2, which leaves
-(1 + c^2) h = 1 / d^2 at c = infinity: the limit is as exact as any other place.
+Columns that vary only between levels (the intercept, a predictor of the levels) vanish from the within half. As c
+grows, their equations shrink by c^2 and would be lost to rounding. They are multiplied by 1 + c^2, which gives
+(1 + c^2) h = 1 / d^2 at c = infinity, so the limit is as exact as any other c.
 """
 
 from collections.abc import Sequence
@@ -29,9 +29,9 @@ import numpy as np
 __all__ = ["Halves", "Solution", "split_rows"]
 
 _NOTHING: Final = 1e-13
-"""Squared share of a column that counts as none: rounding leaves 1e-16."""
+"""Squared share of a column below which it counts as zero; rounding leaves about 1e-16."""
 _NO_DIRECTION: Final = 1e-8
-"""Singular value, relative to the level's largest, that counts as none."""
+"""Singular value, relative to the level's largest, below which it counts as zero."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,26 +52,27 @@ class Solution:
 
 @dataclass(frozen=True, eq=False)
 class Halves:
-    """The two halves, ready to be put together at any c.
+    """The two halves of the rows, from which the estimates at any c are computed.
 
     Attributes
     ----------
     within
-        [W_w y_w]'[W_w y_w] with P added, (columns + 1, columns + 1), of columns scaled to a diagonal of 1 in all.
+        [W_w y_w]'[W_w y_w] with P added, (columns + 1, columns + 1), with columns scaled so that the diagonal of both
+        halves together is 1.
     between
         E, (directions, columns + 1).
     scale
-        What the columns were divided by, (columns,).
+        Divisors of the columns, (columns,).
     size
         d, (directions,).
     level
         Level of each direction.
     back
-        L v of each direction: what turns it into effects, (directions, effects).
+        L v of each direction, which maps it to effects, (directions, effects).
     own
         u'Z of each direction, (directions, effects).
     levels
-        How many levels there are.
+        Number of levels.
     """
 
     within: np.ndarray
@@ -84,7 +85,7 @@ class Halves:
     levels: int
 
     def solve(self, c: float) -> Solution:
-        """Estimate everything at c, which may be 0 or infinite."""
+        """Return all estimates at c, which may be 0 or infinite."""
         design, y = self.between[:, :-1], self.between[:, -1]
         left, right = self.within[:-1, :-1], self.within[:-1, -1]
         inside, outside = self._directions
@@ -98,27 +99,27 @@ class Halves:
 
     @cached_property
     def _directions(self) -> tuple[np.ndarray, np.ndarray]:
-        """Directions of the other columns that the within half sees, and those it does not, whatever c is."""
+        """Directions of the other columns that the within half identifies, and those it does not, at any c."""
         values, axes = np.linalg.eigh(self.within[:-1, :-1])
         seen = values > _NOTHING * max(values.max(initial=0.0), 1.0)
         return axes[:, seen], axes[:, ~seen]
 
     def weights(self, c: float) -> np.ndarray:
-        """Diagonal of B_j = c^2 Sigma Z_j' (I + c^2 Z_j Sigma Z_j')^-1 Z_j, all else known, (levels, effects)."""
+        """Diagonal of B_j = c^2 Sigma Z_j' (I + c^2 Z_j Sigma Z_j')^-1 Z_j, all else known: (levels, effects)."""
         return _summed(self.level, self.levels, _times(self._taken(c), self.back) * self.own)
 
     def told(self) -> np.ndarray:
-        """Whether a level's own rows tell each of its effects, boolean (levels, effects)."""
+        """Whether a level's own rows identify each of its effects, boolean (levels, effects)."""
         share = self.back[:, :, None] * _times(self._taken(np.inf), self.own)[:, None, :]
         projection = _summed(self.level, self.levels, share)
         return np.abs(projection - np.eye(self.back.shape[1])).max(axis=2) < 1e-6
 
     def own_errors(self) -> np.ndarray:
-        """Standard errors of least squares of each level's own rows, all else known, (levels, effects)."""
+        """Standard errors of least squares on each level's own rows, all else known: (levels, effects)."""
         return np.sqrt(_summed(self.level, self.levels, _times(self._taken(np.inf), self.back) ** 2))
 
     def untold(self) -> np.ndarray:
-        """Which flat columns do not differ within levels once the factor's effects are taken off, boolean (columns,).
+        """Which flat columns have no variation within levels beyond the factor's effects, boolean (columns,).
 
         Their coefficients are not identified without pooling.
         """
@@ -140,14 +141,14 @@ class Halves:
 def split_rows(
     columns: np.ndarray, precision: np.ndarray, z: np.ndarray, rows_of_levels: Sequence[np.ndarray], root: np.ndarray
 ) -> Halves:
-    """Split rows that are divided by their residual sds.
+    """Split rows, already divided by their residual sds, into the within and the between half.
 
     Parameters
     ----------
     columns
         [W y], (rows, columns + 1).
     precision
-        Diagonal of P, (columns,): 0 where flat, 1 where r ~ N(0, 1).
+        Diagonal of P, (columns,): 0 for a flat prior, 1 for r ~ N(0, 1).
     z
         Values of the factor's effects, (rows, effects).
     rows_of_levels
@@ -189,7 +190,7 @@ def _summed(level: np.ndarray, levels: int, rows: np.ndarray) -> np.ndarray:
 
 
 def _solved(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Solve, also where the rows do not tell every coefficient."""
+    """Solve, also where the rows do not identify every coefficient."""
     try:
         return np.linalg.solve(left, right)
     except np.linalg.LinAlgError:

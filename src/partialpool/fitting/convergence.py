@@ -1,4 +1,4 @@
-"""Can these draws be trusted? A verdict with its reasons and, for each, a cure.
+"""Diagnostics of a fit's draws: a verdict with its reasons and a remedy for each problem.
 
 Thresholds: R-hat < 1.01 and bulk and tail ESS of 100 per chain (Vehtari et al. 2021, Bayesian Analysis 16:667);
 no divergences; E-BFMI of at least 0.2 (Betancourt 2016); Pareto k-hat < 0.7 (Vehtari et al. 2024, JMLR 25:72).
@@ -18,21 +18,21 @@ __all__ = ["Finding", "Verdict", "alarm", "judge"]
 
 MAX_RHAT: Final = 1.01
 ALARMING_RHAT: Final = 1.05
-"""Of a parameter: not a matter of a few draws more."""
+"""R-hat of a parameter that a few more draws will not bring down."""
 ALARMING_FROM: Final = 100
-"""Draws per chain: of fewer, independent draws have as high an R-hat now and then."""
+"""Draws per chain needed for the alarm: with fewer, even independent draws sometimes have such an R-hat."""
 MIN_ESS_PER_CHAIN: Final = 100
 MIN_BFMI: Final = 0.2
 _CAREFUL: Final = 0.99
 _FEWEST_DRAWS: Final = 4
 _OF_LEVELS: Final = ("b_", "z_")
 MAX_CHECKED: Final = 4000
-"""Group effects whose R-hat and ESS are computed; of more, an even selection."""
+"""Most group effects whose R-hat and ESS are computed; of more, an evenly spaced selection."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One check: what was found, and what to do if it is not good; `good` but not `judged` where it cannot be made."""
+    """One check: the finding, and the remedy if it failed. A check that cannot be made is `good` but not `judged`."""
 
     check: str
     good: bool
@@ -43,7 +43,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Everything the diagnostics say."""
+    """The findings of all diagnostics."""
 
     findings: tuple[Finding, ...]
 
@@ -53,7 +53,7 @@ class Verdict:
         return all(finding.good for finding in self.findings)
 
     def __str__(self) -> str:
-        """Write one line if good, else a line per problem with its cure."""
+        """Return one line if good, else two lines per problem: finding and remedy."""
         if self.good:
             return "Diagnostics: good (" + "; ".join(f.found for f in self.findings) + ")"
         lines = ["Diagnostics: do not rely on these draws yet"]
@@ -64,12 +64,12 @@ class Verdict:
 
 
 def judge(tree: xr.DataTree) -> Verdict:
-    """Judge a fit's draws.
+    """Check a fit's draws.
 
     Parameters
     ----------
     tree
-        With groups `posterior` and `sample_stats`.
+        A DataTree with groups `posterior` and `sample_stats`.
     """
     posterior, stats = tree["posterior"].to_dataset(), tree["sample_stats"].to_dataset()
     chains, draws = posterior.sizes["chain"], posterior.sizes["draw"]
@@ -79,7 +79,7 @@ def judge(tree: xr.DataTree) -> Verdict:
     if draws < _FEWEST_DRAWS:
         return Verdict((*findings, Finding("draws", False, f"{draws} draws per chain", "raise draws to 1000")))
     if not columns:
-        cure = "look whether the response varies, and whether a prior leaves nothing to learn"
+        cure = "check whether the response varies, and whether a prior leaves nothing to be estimated"
         return Verdict((*findings, Finding("draws", False, "no parameter varies from draw to draw", cure)))
     findings.append(_rhat(columns, chains, warms_up=warms_up))
     findings += [_ess(columns, chains, method, warms_up=warms_up) for method in ("bulk", "tail")]
@@ -89,15 +89,15 @@ def judge(tree: xr.DataTree) -> Verdict:
 
 
 def alarm(tree: xr.DataTree) -> str:
-    """Say what cannot wait until somebody prints the fit; empty if there is nothing of the kind.
+    """Describe problems that need a warning right after sampling; empty if there are none.
 
-    Divergences, draws that are not finite, and parameters (group effects left out: they are many) on which the chains
-    do not agree at all.
+    These are divergences, draws that are not finite, and parameters on which the chains clearly disagree (group
+    effects, of which there are many, are left out).
 
     Parameters
     ----------
     tree
-        With groups `posterior` and `sample_stats`.
+        A DataTree with groups `posterior` and `sample_stats`.
     """
     posterior, run = tree["posterior"].to_dataset(), RunRecord.of(tree)
     findings = _divergences(tree["sample_stats"].to_dataset(), run) + _not_finite(posterior)
@@ -111,7 +111,7 @@ def alarm(tree: xr.DataTree) -> str:
 
 
 def _importance(run: RunRecord) -> list[Finding]:
-    """Judge importance-weighted chains by their largest weights, and by the Pareto k of the weights."""
+    """Check importance-weighted chains by their largest weights, and by the Pareto k of the weights."""
     khat = run.importance_khat
     if run.evidence is None or khat is None:
         return []
@@ -122,9 +122,9 @@ def _importance(run: RunRecord) -> list[Finding]:
 
 
 def _not_finite(posterior: xr.Dataset) -> list[Finding]:
-    """Name variables with draws that are no numbers: R-hat and ESS would pass over them."""
+    """Name variables with draws that are not finite, which R-hat and ESS would ignore."""
     names = [str(name) for name, values in posterior.data_vars.items() if not np.isfinite(values.to_numpy()).all()]
-    cure = "look whether the response and the predictors are of a sensible size; use tighter priors"
+    cure = "check whether the response and the predictors are of a sensible size; use tighter priors"
     return [Finding("finite", False, f"draws of {', '.join(names)} are not finite", cure)] if names else []
 
 
@@ -164,19 +164,19 @@ def _divergences(stats: xr.Dataset, run: RunRecord) -> list[Finding]:
 
 
 def _cure_of_divergences(run: RunRecord) -> str:
-    """What has not been tried yet."""
+    """Return a remedy that the run's settings have not tried yet."""
     settings = run.settings
     chosen = {factor: choice for factor, choice in settings.get("parametrization", {}).items() if choice != "adapted"}
     if chosen and run.card.takes_every_setting:
-        return f"leave out parametrization={chosen}: by default coordinates adapt to what is known of each level"
+        return f"leave out parametrization={chosen}: by default coordinates adapt to the information in each level"
     if (settings.get("target_accept") or 0.0) < _CAREFUL:
-        return f"raise target_accept to {_CAREFUL}; else use a tighter prior on the sds, or a simpler model"
+        return f"raise target_accept to {_CAREFUL}; or use a tighter prior on the sds, or a simpler model"
     return "use a tighter prior on the sds, or a simpler model"
 
 
 def _rhat(columns: dict[str, np.ndarray], chains: int, *, warms_up: bool) -> Finding:
     if chains < 2:
-        return Finding("R-hat", False, "R-hat needs two chains or more", "set chains=4")
+        return Finding("R-hat", False, "R-hat needs at least two chains", "set chains=4")
     values = {name: rhat(draws) for name, draws in columns.items()}
     worst = max(values, key=lambda name: values[name])
     good = values[worst] < MAX_RHAT
@@ -185,7 +185,7 @@ def _rhat(columns: dict[str, np.ndarray], chains: int, *, warms_up: bool) -> Fin
         "R-hat",
         good,
         f"R-hat up to {values[worst]:.3f}{where}",
-        f"raise {'tune and ' if warms_up else ''}draws; if it stays, simplify the model",
+        f"raise {'tune and ' if warms_up else ''}draws; if it stays high, simplify the model",
     )
 
 

@@ -1,4 +1,4 @@
-"""Fit: a specification, its design and its posterior, together; and how one is made, saved and loaded."""
+"""The `Fit` object (specification, design, priors, draws), and functions to create, save and load one."""
 
 import json
 import warnings
@@ -39,14 +39,14 @@ class Fit:
     Attributes
     ----------
     spec
-        What was asked.
+        The model specification.
     design
-        The arrays it became.
+        The arrays that the specification and the table define.
     priors
-        Every prior, with scale and reason.
+        Every prior, with its scale and reason.
     tree
         The draws, as a DataTree for ArviZ: posterior, sample_stats, observed_data (codes of categories with their
-        labels in `attrs["categories"]`), constant_data; formula, engine, seed, priors and versions in its attrs.
+        labels in `attrs["categories"]`), constant_data; formula, engine, seed, priors and versions are in its attrs.
     """
 
     spec: ModelSpec
@@ -61,20 +61,20 @@ class Fit:
         Raises
         ------
         DataError
-            There are none.
+            The fit has no draws.
         """
         _check_draws(self.tree)
         return self.tree["posterior"].to_dataset()
 
     @cached_property
     def digest(self) -> Digest:
-        """Its summary: tables, frame, verdict."""
+        """Summary of the fit: tables, frame, verdict."""
         _check_draws(self.tree)
         return Digest(self.design, self.tree)
 
     @cached_property
     def run(self) -> RunRecord:
-        """Engine, settings and facts of the run that made the draws."""
+        """Engine, settings and facts of the run that produced the draws."""
         return RunRecord.of(self.tree)
 
     def stacked(self) -> Mapping[str, np.ndarray]:
@@ -83,19 +83,19 @@ class Fit:
         return {name: values.reshape(-1, *values.shape[2:]) for name, values in arrays.items()}
 
     def save(self, path: str | Path) -> Path:
-        """Write to a netCDF file; the file appears under its name only when it is whole.
+        """Write the fit to a netCDF file; the file appears under its name only when it is complete.
 
         Raises
         ------
         FileError
-            The folder is not there or cannot be written to, or a folder has this name.
+            The folder does not exist or cannot be written to, or the path is a folder.
         """
         with whole_file(path, doing="save the fit") as temporary:
             self.tree.to_netcdf(temporary, engine="h5netcdf")
         return Path(path)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle as the tree, as a file does: a worker may hand a fit back."""
+        """Pickle only the tree, as a file does, so that a worker process can return a fit."""
         return _fit_of, (self.tree,)
 
     def __repr__(self) -> str:
@@ -109,10 +109,10 @@ def _check_draws(tree: xr.DataTree) -> None:
     sizes = dict(tree["posterior"].sizes) if "posterior" in tree.children else {}
     if not sizes.get("chain") or not sizes.get("draw"):
         raise DataError(
-            "this fit holds no draws",
+            "this fit has no draws",
             got=f"groups {', '.join(tree.children) or 'none'}, {sizes.get('draw', 0)} draws",
-            allowed="a group `posterior` with one draw or more",
-            do="fit again, or load the whole file",
+            allowed="a group `posterior` with at least one draw",
+            do="fit again, or load the complete file",
         )
 
 
@@ -147,20 +147,20 @@ def fit(
     data
         A pandas, polars or pyarrow table, or a dictionary of columns.
     family, link, priors, se, cov
-        With a formula only; a `ModelSpec` has its own. `cov={"animal": kinship}`: the levels of a factor covary as a
-        labelled table says (pedigree, phylogeny, kinship).
+        Only with a formula; a `ModelSpec` has its own. `cov={"animal": kinship}` gives the covariance between the
+        levels of a factor as a labelled table (pedigree, phylogeny, kinship).
     engine
-        `auto`: `collapsed` where group effects integrate out exactly (a normal or lognormal response), else `nuts`;
-        or the name of one.
+        `auto`: `collapsed` where the random effects can be integrated out exactly (a normal or lognormal response),
+        else `nuts`; or the name of an engine.
     draws, tune, chains, seed
-        Kept and warm-up draws per chain; chains; a seed repeats the draws exactly.
+        Kept and warm-up draws per chain; number of chains; a seed makes the draws exactly reproducible.
     sampler, target_accept, parametrization
         For the nuts engine: `nutpie` or `pymc`; its target acceptance (0.9; NUTS on the collapsed density: 0.8);
         `adapted` (the default), `centered` or `noncentered` by factor.
     cores
-        Chains at once; default all cores, or `PARTIALPOOL_NUM_THREADS`.
+        Number of chains at once; default all cores, or `PARTIALPOOL_NUM_THREADS`.
     progressbar
-        Whether to show progress where someone looks.
+        Whether to show progress in a terminal or a notebook.
     keep_z
         Whether to keep the standard-normal offsets of the group effects too, `z_<f>`.
     missing
@@ -169,18 +169,19 @@ def fit(
     Returns
     -------
     Fit
-        Prints its summary; `.tree` holds the draws.
+        The fit, which prints its summary; `.tree` has the draws.
 
     Raises
     ------
     SpecError, DataError, EngineError
-        What is wrong, what was found, what is allowed, what to do.
+        The model, the table or a setting is not valid. The message states what is wrong, what was found, what is
+        allowed and what to do.
 
     Warns
     -----
     SamplingWarning
         Draws diverged or are not finite, or chains do not agree on a parameter (R-hat of 1.05 or more); `print(fit)`
-        holds every diagnostic to stricter thresholds.
+        applies stricter thresholds to every diagnostic.
     """
     spec = as_spec(model, family=family, link=link, priors=priors, se=se, cov=cov)
     settings = Settings(draws, tune, chains, seed, sampler, target_accept, parametrization, cores, progressbar, keep_z)
@@ -236,7 +237,7 @@ def load_fit(path: str | Path) -> Fit:
     Raises
     ------
     FileError
-        The file is not there, is cut short, or is something else.
+        The file does not exist, is incomplete, or is not a fit.
     """
     path = Path(path)
     try:
@@ -248,9 +249,9 @@ def load_fit(path: str | Path) -> Fit:
     except Exception as error:
         raise FileError(
             "cannot read this file as a fit",
-            got=f"{path}: not a whole netCDF file",
-            allowed="a whole netCDF file written by fit.save()",
-            do="save the fit again; the file is cut short or is something else",
+            got=f"{path}: not a complete netCDF file",
+            allowed="a complete netCDF file written by fit.save()",
+            do="save the fit again; the file is incomplete or not a fit",
         ) from error
     if tree.attrs.get("format") != FORMAT:
         raise FileError(
@@ -263,12 +264,12 @@ def load_fit(path: str | Path) -> Fit:
 
 
 def _fit_of(tree: xr.DataTree) -> Fit:
-    """Rebuild a fit from its tree, which holds the rows and columns the model read."""
+    """Rebuild a fit from its tree, which contains the rows and columns that the model used."""
     stored = tree[COVARIANCES].to_dataset() if COVARIANCES in tree.children else None
     spec = ModelSpec.from_toml_text(tree.attrs["spec"], cov={} if stored is None else dataset_to_covariances(stored))
     table = tree["model_table"].to_dataset()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)  # said when the model was fitted
+        warnings.simplefilter("ignore", DataWarning)  # already given when the model was fitted
         design = build_design(spec, dataset_to_frame(table))
     _check_same_coefficients(tree, design)
     if stored is None:
@@ -277,8 +278,8 @@ def _fit_of(tree: xr.DataTree) -> Fit:
     resolved = resolve_priors(design)
     if json.loads(tree.attrs["priors"]) != prior_texts(resolved):
         warn(
-            "this fit was drawn with other priors than the same model has now: its draws are as they were, but "
-            f"answers that use priors (pp.power_scale, pp.singularity, pp.log_prior) take today's; drawn with "
+            "this fit was drawn with other priors than the same model has now: its draws are unchanged, but answers "
+            "that use priors (pp.power_scale, pp.singularity, pp.log_prior) use the present ones; drawn with "
             f"{tree.attrs['priors']}; fit again, or state these priors",
             DataWarning,
         )
@@ -286,26 +287,26 @@ def _fit_of(tree: xr.DataTree) -> Fit:
 
 
 def _check_same_coefficients(tree: xr.DataTree, design: Design) -> None:
-    """Refuse draws of other columns than the model has today: booleans and declared orders were read otherwise once."""
+    """Refuse draws whose columns differ from the model's: earlier versions read booleans and orders differently."""
     if "posterior" not in tree.children or COEF not in tree["posterior"].coords:
         return
     stored = tuple(str(coef) for coef in tree["posterior"][COEF].to_numpy())
     if stored != design.common.coefs:
         raise FileError(
-            "this fit was saved by a version that coded its columns otherwise",
+            "this fit was saved by a version that coded its columns differently",
             got=f"draws of {', '.join(stored)}",
             allowed=f"draws of {', '.join(design.common.coefs)}",
-            do="fit the model again; fit.tree of the old file is still read by arviz.from_netcdf",
+            do="fit the model again; arviz.from_netcdf still reads the draws of the old file",
         )
 
 
 def _check_sds_of_cov(design: Design) -> None:
-    """Refuse a fit whose file has a covariance as text: its sds were those of the matrix over its mean own entry."""
+    """Refuse a file with a covariance as text: its sds were for the matrix divided by its mean diagonal entry."""
     scaled = [factor for factor in design.factors if abs(factor.mean_own - 1) > 1e-9]
     if scaled:
         raise FileError(
-            "this fit was saved by a version whose sds belonged to cov over its mean own entry",
-            got=", ".join(f"sd_{factor.name} of a mean own entry of {factor.mean_own:.4g}" for factor in scaled),
-            allowed="sds that belong to cov as it is given",
-            do="fit the model again; fit.tree of the old file is still read by arviz.from_netcdf",
+            "this fit was saved by a version whose sds were for cov divided by its mean diagonal entry",
+            got=", ".join(f"sd_{factor.name} with a mean diagonal entry of {factor.mean_own:.4g}" for factor in scaled),
+            allowed="sds for cov as it is given",
+            do="fit the model again; arviz.from_netcdf still reads the draws of the old file",
         )

@@ -1,4 +1,4 @@
-"""Worked models: a TOML file with its data, fitted as it says."""
+"""Fit a model file: a TOML file that specifies the model, its data and the sampling settings."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +20,7 @@ _OTHER_SEPARATORS: Final = ";\t|"
 
 
 def fit_file(path: str | Path, **overrides: Any) -> Fit:
-    """Fit a worked model as its file says.
+    """Fit the model of a model file.
 
     Parameters
     ----------
@@ -32,30 +32,31 @@ def fit_file(path: str | Path, **overrides: Any) -> Fit:
     Raises
     ------
     FileError, SpecError, DataError
-        What is wrong, what was found, what is allowed, what to do.
+        The file, the model or the table is not valid. The message states what is wrong, what was found, what is
+        allowed and what to do.
     """
     model = read_model_file(path)
     return fit(model.spec, read_source(model.data, model.spec), **(dict(model.sampling) | overrides))
 
 
 def read_source(source: DataSource, spec: ModelSpec) -> pd.DataFrame:
-    """Read the table a model file names.
+    """Read the table that a model file names.
 
-    Labels stay apart as they are in the file: `1`, `01` and `1.0` are three levels. A grouping factor's labels become
-    numbers only where all are written as such and no two are the same number, so that a dose can be a factor and a
-    predictor; a column with a whole number that begins with 0, such as a postal code, stays text.
+    Labels are kept as they are in the file: `1`, `01` and `1.0` are three levels. A grouping factor's labels become
+    numbers only where all are written as numbers and no two are the same number, so that a dose can be both a factor
+    and a predictor. A column with an integer that begins with 0, such as a postal code, stays text.
 
     Parameters
     ----------
     source
-        A data set of the package, or a file: `.parquet`, `.tsv` (tabs), or else commas between columns.
+        A data set of the package, or a file: `.parquet`, `.tsv` (tab-separated), otherwise comma-separated.
     spec
-        The model, which knows the grouping factors.
+        The model, which names the grouping factors.
 
     Raises
     ------
     FileError
-        The file cannot be read, or has no commas between its columns.
+        The file cannot be read, or its columns are not separated by commas.
     DataError
         No such embedded data set.
     """
@@ -92,6 +93,6 @@ def _read_text(path: Path, factors: set[str]) -> pd.DataFrame:
 
 
 def _are_numbers(labels: pd.Series) -> bool:
-    """Whether every label is written as a number, and no two labels as the same one."""
+    """Whether every label is written as a number, and no two labels are the same number."""
     distinct = labels.dropna().drop_duplicates()
     return bool(distinct.str.fullmatch(_NUMBER).all()) and pd.to_numeric(distinct).nunique() == len(distinct)

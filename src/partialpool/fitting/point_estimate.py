@@ -1,16 +1,16 @@
-"""One number for many draws: their mean, or their median where a few draws decide the mean.
+"""Point estimate of draws: their mean, or their median where a few draws decide the mean.
 
-Under a log link an average over a population of levels is exp(x beta + sigma^2 / 2): its posterior has a tail so long
-that the mean of some thousand draws is decided by the largest of them, changes with the seed, and may lie where hardly
-a draw does. The mean is taken to be known unless
+Under a log link an average over a population of levels is exp(x beta + sigma^2 / 2). Its posterior has a tail so long
+that the mean of some thousand draws is decided by the largest of them, changes with the seed, and may be in a region
+with hardly any draws. The mean counts as known unless
 
 * a draw is infinite or not a number; or
-* the mean lies outside the central half of the draws: less than a quarter of them outweigh all others; or
-* the Pareto k-hat of a tail is above 0.7: the variance is infinite or as good as that, so that more draws hardly make
-  the mean surer (Vehtari et al. 2024, JMLR 25:72).
+* the mean is outside the central half of the draws: less than a quarter of them outweigh all others; or
+* the Pareto k-hat of a tail is above 0.7: the variance is infinite or practically so, and more draws hardly make
+  the mean more precise (Vehtari et al. 2024, JMLR 25:72).
 
-None of the three changes with the unit, with where zero is, or with the order of the draws. A median is always known
-as well as its neighbours are close.
+None of the three criteria depends on the unit, the origin or the order of the draws. The precision of a median is
+always given by the distance of its neighbours.
 """
 
 from dataclasses import dataclass
@@ -29,19 +29,19 @@ _NORMAL_HALF: Final = 1.349
 """Width of the central half of a standard normal."""
 _ROUNDING: Final = 1e-9
 _FEWEST: Final = 100
-"""Draws without which no tail is fitted."""
+"""Fewest draws for which a tail is fitted."""
 _BLOCK: Final = 256
-"""Quantities that are looked at together: copies of all draws of thousands of levels would fill the memory."""
+"""Quantities that are checked at once: copies of all draws of thousands of levels would fill the memory."""
 _FAR: Final = 10.0
-"""In ranges of the central half: where no draw is farther from the median, there is no long tail to fit.
+"""Distance from the median, in widths of the central half; where no draw is farther, no tail needs to be fitted.
 
-Of 4000 draws whose k is 0.7 the farthest is some 200 away.
+Of 4000 draws with a k of 0.7, the farthest is at about 200.
 """
 
 
 @dataclass(frozen=True)
 class Point:
-    """The kind of a point estimate: one for a whole picture or column of a table.
+    """The kind of a point estimate, the same for a whole figure or a column of a table.
 
     Parameters
     ----------
@@ -53,11 +53,11 @@ class Point:
 
     @property
     def name(self) -> str:
-        """What it is and, of a median, why it is no mean."""
+        """Name of the point estimate and, for a median, the reason."""
         return "posterior mean" if self.kind == "mean" else "posterior median (a few draws decide the mean)"
 
     def of(self, draws: np.ndarray, axis: int | None = None) -> np.ndarray:
-        """Evaluate it along an axis, of all draws if none is named.
+        """Evaluate the point estimate along an axis, or over all draws.
 
         Examples
         --------
@@ -68,9 +68,9 @@ class Point:
         return np.asarray(values.mean(axis=axis) if self.kind == "mean" else np.median(values, axis=axis))
 
     def spread(self, draws: np.ndarray) -> float:
-        """Return the sd of draws of one quantity; beside a median that of a normal with the same central half.
+        """Return the sd of draws of one quantity; for a median, that of a normal with the same central half.
 
-        The digits that are printed follow it: the sd is decided by a few draws where the mean is.
+        It determines the printed digits. Where a few draws decide the mean, they decide the sd too.
         """
         if self.kind == "mean":
             return float(np.std(draws, ddof=1)) if draws.size > 1 else 0.0
@@ -83,7 +83,7 @@ MEDIAN: Final = Point("median")
 
 
 def mean_is_known(draws: np.ndarray) -> bool:
-    """Tell whether the mean of draws of one quantity, of any shape, is known to a digit of what is printed.
+    """Return whether the mean of draws of one quantity (any shape) is known to the printed digits.
 
     Examples
     --------
@@ -95,7 +95,7 @@ def mean_is_known(draws: np.ndarray) -> bool:
 
 
 def point_estimate(draws: np.ndarray) -> tuple[float, Literal["mean", "median"]]:
-    """Return the mean of draws of one quantity where it is known, else the median; and which it is.
+    """Return the mean of draws of one quantity where it is known, else the median; and the kind returned.
 
     Examples
     --------
@@ -107,13 +107,13 @@ def point_estimate(draws: np.ndarray) -> tuple[float, Literal["mean", "median"]]
 
 
 def common_point(*quantities: xr.DataArray | np.ndarray) -> Point:
-    """Choose the mean if every quantity's is known, else the median of all.
+    """Choose the mean if it is known for every quantity, else the median for all.
 
     Parameters
     ----------
     quantities
-        Labelled draws with dims (chain, draw, ...); or arrays whose first dimension is the draws'. A quantity that is
-        not a number in some draws has no point of either kind, and decides nothing.
+        Labelled draws with dims (chain, draw, ...), or arrays whose first dimension is draws. A quantity that is NaN in
+        some draws has neither mean nor median, and is ignored.
     """
     for values in quantities:
         if isinstance(values, xr.DataArray):
@@ -130,7 +130,7 @@ def common_point(*quantities: xr.DataArray | np.ndarray) -> Point:
 
 
 def quantiles(draws: np.ndarray, probs: tuple[float, ...], axis: int | None = None) -> np.ndarray:
-    """Return quantiles, the first dimension; of draws that may be infinite without a mean of two of them.
+    """Return quantiles along the first dimension; draws may be infinite, and are then not interpolated.
 
     Examples
     --------
@@ -142,7 +142,7 @@ def quantiles(draws: np.ndarray, probs: tuple[float, ...], axis: int | None = No
 
 
 def _known(columns: np.ndarray) -> np.ndarray:
-    """Whether the mean of each column is, shape (columns,), of draws (draws, columns)."""
+    """Whether the mean of each column of draws (draws, columns) is known, boolean (columns,)."""
     known = np.isfinite(columns).all(axis=0) & (len(columns) > 0)
     finite = columns[:, known]
     if not finite.size:
@@ -150,9 +150,9 @@ def _known(columns: np.ndarray) -> np.ndarray:
     low, middle, high = np.quantile(finite, _CENTRAL, axis=0)
     largest = np.abs(finite).max(axis=0)
     largest = np.where(largest > 0, largest, 1.0)
-    mean = (finite / largest).mean(axis=0) * largest  # of large numbers without overflow
+    mean = (finite / largest).mean(axis=0) * largest  # scaled, so that large numbers do not overflow
     rounding = _ROUNDING * np.maximum(np.abs(low), np.abs(high))
-    # Where half of the draws are one number, as zeros and ones are, the central half says nothing of a mean.
+    # Where half of the draws are equal, as with zeros and ones, the central half is no criterion for the mean.
     outside = ((mean < low - rounding) | (mean > high + rounding)) & (high - low > rounding)
     distance = np.abs(finite - middle).max(axis=0)
     far = distance > _FAR * (high - low) + rounding
@@ -163,10 +163,10 @@ def _known(columns: np.ndarray) -> np.ndarray:
 
 
 def _khat(draws: np.ndarray) -> float:
-    """Pareto k-hat of the longer tail, whatever the order of the draws; NaN where there is no tail to fit."""
+    """Pareto k-hat of the longer tail, independent of the order of the draws; NaN where no tail can be fitted."""
     if len(draws) < _FEWEST:
         return float("nan")
     try:
         return float(array_stats.pareto_khat(draws[None, :], r_eff=1.0))
-    except ValueError:  # all draws of a tail are one number
+    except ValueError:  # all draws of a tail are equal
         return float("nan")

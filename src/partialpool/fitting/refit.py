@@ -1,4 +1,4 @@
-"""The same fit again, on other rows or under other priors: same engine, same settings."""
+"""Repeat a fit on other rows or under other priors, with the same engine and settings."""
 
 from dataclasses import fields, replace
 
@@ -18,16 +18,16 @@ def repeat_fit(fit: Fit, *, design: Design | None = None, priors: PriorSet | Non
     Parameters
     ----------
     fit
-        What is repeated.
+        The fit to repeat.
     design, priors
-        What is different.
+        The rows or priors that differ.
     seed
-        Of the draws.
+        Seed of the draws.
 
     Returns
     -------
     Fit
-        For questions asked at once: its file would not know of rows or priors that no specification states.
+        Only for immediate use: a saved file would not record rows or priors that are not in the specification.
     """
     run = fit.run
     known = {field.name: run.settings[field.name] for field in fields(Settings) if field.name in run.settings}

@@ -1,4 +1,4 @@
-"""What a fit says at a glance: tables of its parameters, its ICC, its verdict."""
+"""Summary of a fit: tables of its parameters, its ICC, and the verdict of the diagnostics."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,7 +21,7 @@ __all__ = ["Digest"]
 
 _PROB = 0.9
 _CORRELATION_DIGIT = 0.1
-"""sd of a correlation below which it is shown as with this one."""
+"""Least sd of a correlation for the choice of digits."""
 _LINES = {
     "Modelled": "modelled: {}",
     "Reference categories": "reference categories: {}",
@@ -29,14 +29,14 @@ _LINES = {
     "Engine": "engine {}",
     "Log evidence": "log evidence {}",
 }
-"""How the heading prints: the first lines speak for themselves."""
+"""Printed form of the heading's lines; lines that are not listed print as they are."""
 _BOUNDED = ("corr_", "icc[")
 _HEADERS = ("mean", "median", "sd", "5%", "95%", "ESS", "R-hat")
 
 
 @dataclass(frozen=True, eq=False)
 class _Line:
-    """One row of a table: what it is of, and its draws."""
+    """One row of a table: its labels and its draws."""
 
     labels: tuple[str, ...]
     key: str
@@ -44,23 +44,23 @@ class _Line:
 
     @property
     def at_means(self) -> "_Line":
-        """The same quantity at the predictors' means: said so in its name."""
+        """The same quantity at the predictors' means, with that in its name."""
         name, _, of = self.key.partition("[")
         return _Line((self.labels[0], f"{self.labels[1]}, at the means"), f"{name}_at_means[{of}", self.draws)
 
     @cached_property
     def mean_is_known(self) -> bool:
-        """Whether its mean is more than what a few draws make of it; a few can move what is bounded by little."""
+        """Whether the mean is not decided by a few draws; always true of bounded quantities, which they hardly move."""
         return (self.key.startswith(_BOUNDED) and bool(np.isfinite(self.draws).all())) or mean_is_known(self.draws)
 
     @cached_property
     def cells(self) -> list[str]:
-        """Mean, median, sd, quantiles, ESS and R-hat, as tables write them."""
+        """Mean, median, sd, quantiles, ESS and R-hat, formatted for a table."""
         s = self.statistics
         # A correlation that rounds to 1 needs no more digits than any other.
         scale = max(s["sd"], _CORRELATION_DIGIT) if self.key.startswith("corr_") else s["sd"]
         mean, sd, low, high = estimate_cells([s[k] for k in ("mean", "sd", "q5", "q95")], scale)
-        if not self.mean_is_known:  # neither is its sd, which shall not decide the digits of the others
+        if not self.mean_is_known:  # nor is its sd, which must not determine the digits of the others
             median, low, high = estimate_cells([s[k] for k in ("q50", "q5", "q95")], MEDIAN.spread(self.draws))
         else:
             (median,) = estimate_cells([s["q50"]], scale)
@@ -68,18 +68,18 @@ class _Line:
 
     @cached_property
     def statistics(self) -> dict[str, float]:
-        """Worked out once, for the tables and the frame."""
+        """Statistics of the draws, computed once for the tables and the frame."""
         return _statistics(self.draws)
 
 
 @dataclass(frozen=True, eq=False)
 class Digest:
-    """The summary of a fit: prints as lme4 and brms users expect, in HTML in a notebook.
+    """Summary of a fit, printed in the style of lme4 and brms, and as HTML in a notebook.
 
     Attributes
     ----------
     design, tree
-        Of the fit.
+        Design and draws of the fit.
     """
 
     design: Design
@@ -91,12 +91,12 @@ class Digest:
 
     @cached_property
     def verdict(self) -> Verdict:
-        """What the diagnostics say."""
+        """Verdict of the diagnostics."""
         return judge(self.tree)
 
     @property
     def heading(self) -> dict[str, str]:
-        """Formula, data, categories, engine and evidence, by name; what there is nothing to say of is left out."""
+        """Formula, data, categories, engine and evidence, by name; lines that do not apply are left out."""
         design, run = self.design, RunRecord.of(self.tree)
         sizes = "; ".join(f"{f.name} {f.how_many}" for f in design.factors)
         dropped = design.n_given - design.n_rows
@@ -137,13 +137,13 @@ class Digest:
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        """Every parameter but the group effects, one row each: mean, sd, quantiles, mcse, ESS, R-hat."""
+        """One row for every parameter except group effects: mean, sd, quantiles, mcse, ESS, R-hat."""
         lines = [*self._common_lines, *self._component_lines, *self._icc_lines]
         return pd.DataFrame({line.key: line.statistics for line in lines}).T.rename_axis("parameter")
 
     @cached_property
     def means_not_known(self) -> tuple[str, ...]:
-        """Rows of the frame whose mean a few draws decide: their median says more."""
+        """Rows of the frame whose mean is decided by a few draws, so that the median should be used."""
         lines = [*self._common_lines, *self._component_lines, *self._icc_lines]
         return tuple(line.key for line in lines if not line.mean_is_known)
 
@@ -230,7 +230,7 @@ class Digest:
 
 
 def _lines_at(factor: FactorEffects, sd: np.ndarray, corr: np.ndarray | None) -> list[_Line]:
-    """Lines of a factor's sds (chains, draws, effects) and, where there are some, of its correlations."""
+    """Return the lines of a factor's sds (chains, draws, effects) and of its correlations, if any."""
     name, effects = factor.name, factor.names
     lines = [_Line((name, e), f"{sd_name(name)}[{e}]", sd[..., i]) for i, e in enumerate(effects)]
     if corr is None:
@@ -252,7 +252,7 @@ def _statistics(draws: np.ndarray) -> dict[str, float]:
     low, middle, high = quantiles(draws, (tail, 0.5, 1 - tail))
     values = {"mean": draws.mean(), "sd": draws.std(ddof=1), "q5": low, "q50": middle, "q95": high}
     diagnose = {"mcse_mean": mcse_mean, "ess_bulk": bulk_ess, "ess_tail": tail_ess, "r_hat": rhat}
-    enough = draws.shape[1] >= 4 and np.ptp(draws) > 0  # what is fixed has nothing to converge
+    enough = draws.shape[1] >= 4 and np.ptp(draws) > 0  # constants have no convergence to check
     return {name: float(v) for name, v in values.items()} | {
         n: f(draws) if enough else np.nan for n, f in diagnose.items()
     }

@@ -1,8 +1,8 @@
-"""How much of the variance each factor carries, averaged over the rows, per draw.
+"""Each factor's share of the variance (ICC), averaged over the rows, per draw.
 
 With Sigma_f the covariance of a factor's effects and z_i its values in row i, the factor's variance averaged over
 rows is tr(Sigma_f M_f), M_f = sum_i z_i z_i' / n (Johnson 2014, Methods in Ecology and Evolution 5:944), and
-the adjusted ICC is that share of the sum over factors and residual. The fixed effects' variance is left out.
+the adjusted ICC is its share of the sum over factors and residual. The fixed effects' variance is left out.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ __all__ = ["intraclass_correlation", "residual_variance"]
 
 
 def residual_variance(posterior: xr.Dataset, design: Design) -> tuple[np.ndarray | float, str] | None:
-    """Return the variance below the groups and the scale it is on; None where no single number is one.
+    """Return the residual variance and its scale; None where the variance is not a single number.
 
     Gaussian and lognormal: sigma^2. Student t: sigma^2 nu / (nu - 2), infinite in draws with nu of 2 or less. Binary
     and ordinal: the latent variance of the link.

@@ -1,4 +1,4 @@
-"""A picture is drawn of an answer: who passes anything else is told which question to ask first."""
+"""Check that a plot function gets the answer it draws; the error names the question to ask first."""
 
 import inspect
 from collections.abc import Callable
@@ -13,25 +13,25 @@ from partialpool.fitting.fit import Fit
 __all__ = ["draws_answer_of"]
 
 _RESPONSE = "response"
-"""An attribute that all labelled answers have, and all pictures read."""
+"""An attribute that all labelled answers have and all plots read."""
 
 
 def draws_answer_of[**P, R](
     question: str, *names: str, attrs: tuple[str, ...] = ()
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Refuse whatever is not the answer that a picture draws.
+    """Raise an error for anything that is not the answer that the plot draws.
 
-    The type of the answer is the one that the picture's first parameter is annotated with.
+    The type of the answer is the annotation of the plot function's first parameter.
 
     Parameters
     ----------
     question
-        Whose answer the picture takes, a public function's name.
+        Name of the public function whose answer the plot takes.
     names
-        What this answer has and the picture reads, together in no other answer: variables or coordinates of a Dataset,
-        groups of a DataTree or variables in them, `group/variable`.
+        Names that together identify this answer and that the plot reads: variables or coordinates of a Dataset,
+        groups of a DataTree or variables in them (`group/variable`).
     attrs
-        Attributes of the same kind, beside `response`.
+        Attributes that identify the answer, in addition to `response`.
     """
 
     def decorate(draw: Callable[P, R]) -> Callable[P, R]:
@@ -41,12 +41,12 @@ def draws_answer_of[**P, R](
         @wraps(draw)
         def checked(*args: P.args, **kwargs: P.kwargs) -> R:
             if any(isinstance(value, Fit) for value in (*args, *kwargs.values())):
-                raise _refused(question, name, "a picture is drawn of an answer, not of a fit", "a fit")
-            if args or first.name in kwargs:  # else Python names the argument that is missing
+                raise _refused(question, name, "a plot is drawn from an answer, not from a fit", "a fit")
+            if args or first.name in kwargs:  # otherwise Python names the missing argument
                 answer = args[0] if args else kwargs[first.name]
                 got = _no_such_answer(answer, first.annotation, names, (_RESPONSE, *attrs))
                 if got:
-                    raise _refused(question, name, f"this is no answer of pp.{question}", got)
+                    raise _refused(question, name, f"this is not an answer of pp.{question}", got)
             return draw(*args, **kwargs)
 
         return checked
@@ -59,12 +59,12 @@ def _refused(question: str, name: str, wrong: str, got: str) -> DataError:
         wrong,
         got=got,
         allowed=f"what pp.{question} returns",
-        do=f"ask first: pp.{name}(pp.{question}(fit))",
+        do=f"ask the question first: pp.{name}(pp.{question}(fit))",
     )
 
 
 def _no_such_answer(answer: Any, kind: type, names: tuple[str, ...], attrs: tuple[str, ...]) -> str:
-    """What it is instead, in words; empty where it is one."""
+    """Describe what the object is instead; empty where it is such an answer."""
     if not isinstance(answer, kind):
         return f"{type(answer).__name__}: {' '.join(repr(answer).split())[:60]}"
     if not isinstance(answer, xr.Dataset | xr.DataTree):

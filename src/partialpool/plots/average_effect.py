@@ -1,4 +1,4 @@
-"""What a predictor does on average: for the population, and for one subject."""
+"""Average effects of a predictor: for the population, and for one subject."""
 
 import matplotlib.pyplot as plt
 import xarray as xr
@@ -23,14 +23,14 @@ def plot_average_effect(effects: xr.Dataset, *, unit: str = "") -> Figure:
     effects
         From `average_effect`.
     unit
-        Of differences and slopes, for the axis.
+        Unit of differences and slopes, for the axis.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Posterior mean, 50 % and 90 % intervals of each contrast; the line where nothing happens. Where a few draws
-        decide a mean, all circles are medians, and the axis says so. The title says where the means of levels stay as
-        they are, so that the effect is one within levels.
+        Posterior mean, 50 % and 90 % intervals of each contrast; a line marks no effect. Where a few draws
+        decide a mean, all circles are medians, and the axis says so. The title says where the means of levels stay
+        unchanged, so that the effect is a within-level effect.
     """
     ratio = effects.attrs["measure"] in ("ratio", "odds_ratio")
     rows = [

@@ -1,4 +1,4 @@
-"""Axis limits that a few far values do not decide; what lies beyond them stands at the edge, with its number."""
+"""Axis limits that ignore a few far values, and arrowheads with numbers for the values beyond them."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -13,10 +13,10 @@ __all__ = ["AxisLimits", "mark_beyond", "robust_limits"]
 _FENCE: Final = 1.5
 """Interquartile ranges beyond the quartiles from which a value is far (Tukey 1977, Exploratory Data Analysis)."""
 _WORTH: Final = 2.0
-"""How many times longer the axis must otherwise be: a value a little away is not left out."""
+"""A far value is left out only if the axis would otherwise be at least this many times as long."""
 _MARGIN: Final = 0.05
 _MOST_WRITTEN: Final = 8
-"""Values at the edges that have their number beside them."""
+"""Most values at the edges that are labelled with their number."""
 
 
 @dataclass(frozen=True)
@@ -26,38 +26,39 @@ class AxisLimits:
     Attributes
     ----------
     low, high
-        Where the axis ends.
+        Ends of the axis.
     """
 
     low: float
     high: float
 
     def beyond(self, values: np.ndarray) -> np.ndarray:
-        """Return -1 where a value lies below the axis, 1 where it lies above, else 0 (also where it is NaN)."""
+        """Return -1 where a value is below the axis, 1 where it is above, else 0 (also for NaN)."""
         return (values > self.high).astype(int) - (values < self.low)
 
     def clipped(self, values: np.ndarray) -> np.ndarray:
-        """Return values on the axis: those beyond it at its ends, NaN as it is."""
+        """Return the values clipped to the axis; NaN stays NaN."""
         return np.clip(values, self.low, self.high)
 
 
 def robust_limits(shown: np.ndarray, others: np.ndarray) -> AxisLimits | None:
-    """Return limits that hold all of `shown`, and of `others` those that are not far from the rest.
+    """Return limits that include all of `shown`, and those of `others` that are not far from the rest.
 
-    Far is what lies more than 1.5 interquartile ranges beyond the quartiles of `others`, and beyond `shown`. It is left
-    out only where the axis would otherwise be more than twice as long. Neither units nor the order of values matter.
+    A value is far if it is more than 1.5 interquartile ranges beyond the quartiles of `others`, and beyond `shown`. Far
+    values are left out only where the axis would otherwise be more than twice as long. Neither units nor the order of
+    values matter.
 
     Parameters
     ----------
     shown
         Values that must be on the axis, of any shape.
     others
-        Values of which some may be left out, of any shape. What is not finite is passed over in both.
+        Values of which some may be left out, of any shape. Values that are not finite are ignored in both.
 
     Returns
     -------
     AxisLimits or None
-        None where every value has its place: the axis can end where it likes.
+        None where no value needs to be left out, so that the axis can be scaled automatically.
 
     Examples
     --------
@@ -86,23 +87,23 @@ def mark_beyond(
     limits: tuple[AxisLimits | None, AxisLimits | None],
     color: str,
 ) -> np.ndarray:
-    """Draw an arrowhead at the edge for every point beyond the limits, with the value that has no place on the axis.
+    """Draw an arrowhead at the edge for every point beyond the limits, with its value.
 
     Parameters
     ----------
     axes
         A panel.
     places
-        x and y of all points, (points,) each; a NaN is no point.
+        x and y of all points, (points,) each; NaN points are skipped.
     limits
-        Of the horizontal and of the vertical axis; None has room for everything. They become the panel's.
+        Limits of the horizontal and of the vertical axis; None includes every value. The panel gets these limits.
     color
-        Of the points.
+        Color of the points.
 
     Returns
     -------
     numpy.ndarray
-        True where a point lies beyond, (points,).
+        True where a point is beyond the limits, (points,).
     """
     if limits[0]:
         axes.set_xlim(limits[0].low, limits[0].high)

@@ -1,4 +1,4 @@
-"""What stands in brackets behind the name of an axis: a unit, or the scale of the linear predictor."""
+"""The text in brackets after the name of an axis: a unit, or the scale of the linear predictor."""
 
 from partialpool.families.links import LINKS
 
@@ -6,14 +6,14 @@ __all__ = ["bracketed", "unit_or_scale"]
 
 
 def unit_or_scale(unit: str, scale: str) -> str:
-    """Return the unit, if one is given, else the scale of the linear predictor; nothing where it is the response's own.
+    """Return the unit if given, else the scale of the linear predictor; empty where it is the response's scale.
 
     Parameters
     ----------
     unit
-        Of the quantity on the axis; may be empty.
+        Unit of the quantity on the axis; may be empty.
     scale
-        Name of the link, as answers have it in `attrs["scale"]`, or `log` of a model of log y.
+        Name of the link, as in the answers' `attrs["scale"]`, or `log` for a model of log y.
 
     Examples
     --------
@@ -24,7 +24,7 @@ def unit_or_scale(unit: str, scale: str) -> str:
 
 
 def bracketed(text: str) -> str:
-    """Put a text into brackets behind a space; nothing stays nothing.
+    """Return a text in brackets with a space before them; an empty text stays empty.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Where order statistics and quantiles of independent uniform numbers lie, all of them together."""
+"""Bands for order statistics and intervals for quantiles of independent uniform numbers."""
 
 import numpy as np
 from scipy import special
@@ -11,22 +11,22 @@ _SEED = 0
 
 
 def order_band(n: int, coverage: float = 0.95) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Bound the order statistics of n independent uniform numbers, all of them with the probability given.
+    """Bound the order statistics of n independent uniform numbers simultaneously, with the given probability.
 
-    The r-th smallest is Beta(r, n + 1 - r). Every one has the same probability of leaving the band, which is found by
+    The r-th smallest is Beta(r, n + 1 - r). Each has the same probability of leaving the band, which is found by
     simulation (Aldor-Noiman, Brown, Buja, Rolke & Stine 2013, The American Statistician 67:249).
 
     Parameters
     ----------
     n
-        How many numbers.
+        Number of uniform numbers.
     coverage
         Probability that none of them leaves the band.
 
     Returns
     -------
     tuple of numpy.ndarray
-        Ranks from 1 (of many numbers some two hundred of them, denser at the ends), lower and upper bound of each.
+        Ranks from 1 (for large n about two hundred of them, denser at the ends), lower and upper bound of each.
 
     Examples
     --------
@@ -56,14 +56,14 @@ def quantile_interval(n: np.ndarray, probability: np.ndarray, coverage: float) -
     """Bound single sample quantiles of n independent uniform numbers.
 
     The quantile at p, interpolated between order statistics at rank p (n + 1), is Beta(p (n + 1), (1 - p) (n + 1)):
-    exactly where the rank is whole, closely elsewhere.
+    exact where the rank is an integer, a close approximation elsewhere.
 
     Parameters
     ----------
     n, probability
-        Broadcastable to each other.
+        Arrays that broadcast to each other.
     coverage
-        Of each interval.
+        Coverage of each interval.
 
     Examples
     --------

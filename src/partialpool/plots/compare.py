@@ -1,4 +1,4 @@
-"""Models side by side."""
+"""Plot of a model comparison."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,7 +13,7 @@ __all__ = ["plot_compare"]
 
 @draws_answer_of("compare")
 def plot_compare(comparison: Comparison) -> Figure:
-    """Draw each model's distance from the best, by every criterion.
+    """Draw each model's difference from the best model, by every criterion.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the groups cost a mean: design effects, and how many independent rows the table is worth."""
+"""Plot of design effects and effective sample sizes."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,7 +16,7 @@ __all__ = ["plot_design_effect"]
 
 @draws_answer_of("design_effect", "design_effect")
 def plot_design_effect(effects: xr.Dataset) -> Figure:
-    """Draw the design effect of each factor, and how many independent rows the table is worth.
+    """Draw the design effect of each factor, and the number of independent rows that the table is equivalent to.
 
     Parameters
     ----------
@@ -26,8 +26,8 @@ def plot_design_effect(effects: xr.Dataset) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        Left: design effect, with the factor by which a standard error that ignores the groups is too small on top.
-        Right: effective sample size, a share of all rows. Posterior mean, 50 % and 90 % intervals;
+        Left: design effect; the top axis has the factor by which a standard error that ignores the grouping is too
+        small. Right: effective sample size, against the number of rows. Posterior mean, 50 % and 90 % intervals;
         medians where a few draws decide a mean, as the title then says.
     """
     names = [short(f) for f in effects["factor"].to_numpy()]
@@ -51,7 +51,7 @@ def plot_design_effect(effects: xr.Dataset) -> Figure:
         above.set_xticks(factors, [f"{factor:g}" for factor in factors])
         above.set_xlabel("naive standard error of the mean too small by the factor")
         right.axvline(rows, color=GREY, lw=1, zorder=0)
-        # Slopes about a centre make a mean surer than independent rows would.
+        # Slopes about a centre can make a mean more precise than independent rows would.
         right.set_xlim(0, max(1.05 * rows, right.get_xlim()[1]))
         _write_numbers(left, effects["design_effect"], point)
         _write_numbers(right, effects["effective_sample_size"], point)
@@ -79,7 +79,7 @@ def _write_numbers(panel: Axes, values: xr.DataArray, point: Point) -> None:
 
 
 def _few(highest: float) -> list[float]:
-    """Plain numbers from 1 to a highest one, seven at most."""
+    """Round numbers from 1 to the highest value, at most seven."""
     step = next(step for step in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, np.inf) if (highest - 1) / step <= 6)
     return [1.0, *np.arange(step * np.floor(1 / step) + step, highest, step)] if np.isfinite(step) else [1.0, highest]
 

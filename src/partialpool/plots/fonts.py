@@ -1,4 +1,4 @@
-"""Fonts for names in any script: an installed font that has the characters joins the picture's own, as in browsers."""
+"""Fonts for names in any script: installed fonts with the missing characters serve as fallbacks, as in browsers."""
 
 from functools import cache
 from pathlib import Path
@@ -16,26 +16,26 @@ __all__ = ["complete_fonts"]
 
 _REGULAR: Final = 400
 _LESS_LEGIBLE: Final = ("mono", "serif")
-"""In a family's name: taken where no sans serif has as many of the characters."""
+"""Words in the names of families that are used only if no sans-serif family has as many of the characters."""
 _BOXES: Final = "Last Resort"
-"""Of matplotlib: it has a box for every character."""
+"""A font of matplotlib that has a box for every character."""
 _MOST_SHOWN: Final = 12
 
 
 def complete_fonts(figure: Figure) -> None:
-    """Add fonts to texts whose own fonts lack some of their characters, such as names in Chinese.
+    """Add fallback fonts to texts whose fonts lack some of their characters, such as names in Chinese.
 
-    Matplotlib takes each character from the first font of a text that has it.
+    Matplotlib draws each character with the first font of a text that has it.
 
     Parameters
     ----------
     figure
-        A figure with its texts; they keep the fonts they have.
+        A figure with its texts, which keep their fonts.
 
     Warns
     -----
     PartialPoolWarning
-        No installed font has a character: it is drawn as a box.
+        No installed font has a character, which is then drawn as a box.
     """
     unknown: set[str] = set()
     for text in figure.findobj(Text):
@@ -55,7 +55,7 @@ def complete_fonts(figure: Figure) -> None:
 
 
 def _missing(text: Text) -> frozenset[str]:
-    """Characters of a text that none of its fonts has."""
+    """Return the characters of a text that none of its fonts has."""
     written = text.get_text()
     if written.isascii():
         return frozenset()
@@ -75,7 +75,7 @@ def _characters(path: str) -> frozenset[int]:
 
 
 def _families_with(characters: frozenset[str]) -> tuple[list[str], frozenset[str]]:
-    """Installed families that together have the characters, the one with most of them first, and what none has."""
+    """Return installed families that have the characters, best first, and the characters that no family has."""
     families: list[str] = []
     fonts = sorted(
         (f for f in font_manager.fontManager.ttflist if _is_regular(f)),

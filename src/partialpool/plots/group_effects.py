@@ -22,7 +22,7 @@ _MAX_LABELS = 60
 
 @draws_answer_of("group_effects", "effects", "level", "effect")
 def plot_group_effects(effects: xr.Dataset, *, units: Mapping[str, str] = MappingProxyType({})) -> Figure:
-    """Draw each level's effects with intervals, a panel per effect, levels sorted by the first.
+    """Draw each level's effects with intervals: one panel per effect, levels sorted by the first effect.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Where other predictors are held, as pictures of levels say it."""
+"""Values at which other predictors are fixed, for the titles and axes of figures."""
 
 from collections.abc import Mapping
 from textwrap import fill
@@ -10,11 +10,11 @@ from partialpool.plots.style import short
 __all__ = ["held_in_title", "named_effect"]
 
 _LETTERS, _PLACE = 150, 50
-"""Most letters of all that is held, and of one predictor with its place."""
+"""Most characters of the whole text, and of one predictor with its value."""
 
 
 def held_in_title(attrs: Mapping[str, Any], width: int) -> str:
-    r"""Write where other predictors are held as further lines of a title; nothing where there are none.
+    r"""Return the values of other predictors as further lines of a title; empty where there are none.
 
     Examples
     --------
@@ -31,7 +31,7 @@ def held_in_title(attrs: Mapping[str, Any], width: int) -> str:
 
 
 def named_effect(attrs: Mapping[str, Any], effect: str, most: int) -> str:
-    """Name an effect on an axis, an intercept with its place where that is not at zero.
+    """Return the name of an effect for an axis; an intercept has its origin added where that is not zero.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Intraclass correlations: an interval per factor, or a curve along a predictor."""
+"""Plot of intraclass correlations."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -29,8 +29,8 @@ def plot_icc(correlations: xr.Dataset) -> Figure:
     -------
     matplotlib.figure.Figure
         Posterior mean, 50 % and 90 % intervals, on a scale from 0 to 1; where a few draws decide a mean, all points
-        are medians, and the title says so. Where factors nest, two responses of one level share more than its own
-        share, `same`: the axis then says that shares are drawn.
+        are medians, and the title says so. Where factors are nested, the correlation of two responses of one level
+        (`same`) is larger than that level's share of the variance; the axis then says that shares are drawn.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def plot_icc(correlations: xr.Dataset) -> Figure:
 
 
 def _meaning(correlations: xr.Dataset) -> str:
-    """What a factor's share is: where it shares nothing else, the correlation of two responses of one level."""
+    """Return the meaning of a factor's share: a correlation where the level shares no other factor, else a share."""
     alone = np.allclose(correlations["same"], correlations["icc"], equal_nan=True)
     return "correlation of two responses\nthat share a level" if alone else "share of the variance"
 

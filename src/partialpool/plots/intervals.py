@@ -1,4 +1,4 @@
-"""The intervals that pictures draw, and how one looks: a thin bar, a thick one within, and a circle for the point."""
+"""Intervals in figures: a thin bar, a thick bar within it, and a circle for the point estimate."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ __all__ = ["INNER", "OUTER", "draw_interval"]
 
 INNER: Final = (0.25, 0.75)
 OUTER: Final = (0.05, 0.95)
-"""Probabilities at the ends of the thick bar, 50 % of the draws, and of the thin one, 90 %."""
+"""Quantile probabilities at the ends of the thick bar (50 % interval) and of the thin bar (90 %)."""
 
 
 def draw_interval(
@@ -27,20 +27,20 @@ def draw_interval(
     clip_on: bool = True,
     label: str = "_",
 ) -> None:
-    """Draw the intervals and the point of one quantity's draws, of any shape, across the panel at a height.
+    """Draw horizontal intervals and the point estimate of one quantity's draws (of any shape).
 
     Parameters
     ----------
     axes, place
-        The panel, and where on its vertical axis.
+        The panel, and the position on its vertical axis.
     draws, point
-        The quantity, and whether its circle is a mean or a median.
+        Draws of the quantity, and whether the circle is their mean or median.
     color, edge, edge_width
-        Of the bars, and of the circle.
+        Color of the bars; edge color and width of the circle.
     clip_on
-        Whether the circle ends at the panel's edge.
+        Whether the circle is clipped at the panel's edge.
     label
-        Of the circle in a legend.
+        Label of the circle in a legend.
     """
     for (low, high), width in ((OUTER, 1.2), (INNER, 4.0)):
         axes.hlines(place, *quantiles(draws, (low, high)), lw=width, color=color)

@@ -1,4 +1,4 @@
-"""Who responds? Levels in order of their effect, coloured by the chance that it is large."""
+"""Plot of level effects: levels in order of their effect, coloured by the probability that it is large."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -20,27 +20,27 @@ __all__ = ["plot_level_effects"]
 _MOST_LABELS = 60
 _SURE = 0.95
 _CHANCE = LinearSegmentedColormap.from_list("chance", [VERMILION, "#B5A79B", BLUE])
-"""From surely below to surely above the threshold, both ends and the middle told apart by any eye."""
+"""Colours from surely below to surely above the threshold, distinguishable under colour blindness."""
 
 
 @draws_answer_of("level_effects", "effect", "population", "above")
 def plot_level_effects(effects: xr.Dataset, *, unit: str = "") -> Figure:
-    """Draw each level's coefficient with intervals, in order, coloured by the chance that it exceeds the threshold.
+    """Draw each level's coefficient with intervals, in order, coloured by the probability of exceeding the threshold.
 
     Parameters
     ----------
     effects
         From `level_effects`.
     unit
-        Of the coefficient, for the axis: `ms/day`.
+        Unit of the coefficient, for the axis: `ms/day`.
 
     Returns
     -------
     matplotlib.figure.Figure
         Dot: posterior mean; thick bar: 50 % interval; thin bar: 90 %. Solid line and band: the population's effect with
-        its 90 % interval, for each level where levels stand at values of their own; dashed: the threshold. The title
-        says where other predictors are held. Where a few draws decide a mean, dots and line are medians, and the axis
-        says so.
+        its 90 % interval, one per level where levels have different values of other predictors; dashed: the threshold.
+        The title says at which values other predictors are fixed. Where a few draws decide a mean, dots and line are
+        medians, and the axis says so.
     """
     draws = effects["effect"].stack(sample=("chain", "draw")).transpose("sample", "level").to_numpy()
     point = common_point(draws, effects["population"])
@@ -79,7 +79,7 @@ def plot_level_effects(effects: xr.Dataset, *, unit: str = "") -> Figure:
 
 
 def _draw_population(axes: Axes, population: xr.DataArray, order: np.ndarray, point: Point) -> None:
-    """Draw what is expected without the levels' own effects: one line with its band, or a piece for each level."""
+    """Draw the population's effect: one line with its band, or a piece for each level."""
     label = "population, 90 % interval"
     if "level" not in population.dims:
         axes.axvspan(*np.quantile(population, OUTER), color=GREY, alpha=0.22, lw=0, zorder=0)

@@ -1,4 +1,4 @@
-"""Which levels an answer hangs on."""
+"""Plot of the influence of each level on an answer."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,19 +17,19 @@ _LARGE = 0.5
 
 @draws_answer_of("level_influence", "quantity", "shift", "khat")
 def plot_level_influence(influence: xr.Dataset, quantity: str) -> Figure:
-    """Draw how far an answer moves when each level is left out.
+    """Draw how far an answer moves when a level is left out, for each level.
 
     Parameters
     ----------
     influence
         From `level_influence`.
     quantity
-        Which answer.
+        Name of the answer.
 
     Returns
     -------
     matplotlib.figure.Figure
-        A row per level, in order of the shift; vermilion: more than half a posterior sd; open: by a refit.
+        A row per level, in order of the shift; vermilion: more than half a posterior sd; open circle: by a refit.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def plot_level_influence(influence: xr.Dataset, quantity: str) -> Figure:
     names = [str(q) for q in influence["quantity"].to_numpy()]
     if quantity not in names:
         raise DataError(
-            "the influence of levels on this answer was not worked out",
+            "the influence of levels on this answer was not computed",
             got=repr(quantity),
             allowed=nearest(quantity, names),
             do="name one of these",

@@ -1,4 +1,4 @@
-"""Small multiples: each level's rows with its own line, everybody's, and the one in between."""
+"""Small multiples: each level's rows with its lines without, with complete and with partial pooling."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,35 +23,34 @@ _LEGEND = ("no pooling", "complete pooling", "partial pooling", "its 90 % interv
 
 @draws_answer_of("level_lines", "no_pooling", "complete_pooling", "partial_pooling", "adjusted")
 def plot_level_lines(lines: xr.Dataset, *, unit: str = "", xunit: str = "", most: int = 20) -> Figure:
-    """Draw a panel per level: its rows, and its lines without, with complete and with partial pooling.
+    """Draw one panel per level: its rows, and its lines without, with complete and with partial pooling.
 
     Parameters
     ----------
     lines
         From `level_lines`.
     unit, xunit
-        Of the response and of the predictor, for the axes.
+        Units of the response and of the predictor, for the axes.
     most
-        Panels at most; of more levels, some evenly from the order of their heights are drawn, and the title says so.
+        Greatest number of panels; of more levels, some are drawn, evenly spaced in the order of their heights, and the
+        title says so.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Panels in order of the partially pooled line's mean height, on shared axes that hold all but
-        no-pooling lines that run off. Dots: rows,
-        other predictors and factors taken off; dotted: no pooling, left out where a level's rows do not tell its line;
+        Panels in order of the partially pooled line's mean height, on shared axes; no-pooling lines
+        may leave the axes. Dots: rows, adjusted for other predictors and factors; dotted: no pooling, left out where a
+        level's rows do not identify its line;
         vermilion, dashed: complete pooling; blue: partial pooling, mean and 90 % band
         (median where a few draws decide a mean: the title says so).
 
     Raises
     ------
     DataError
-        `most` is not a whole number from 1.
+        `most` is not a positive integer.
     """
     if not isinstance(most, int | np.integer) or most < 1:
-        raise DataError(
-            "a picture has one panel or more", got=f"most={most!r}", allowed="a whole number from 1", do="give most=20"
-        )
+        raise DataError("most must be a positive integer", got=f"most={most!r}", allowed="1, 2, ...", do="give most=20")
     pooled = lines["partial_pooling"]
     point = common_point(pooled)
     height = point.of(
@@ -70,7 +69,7 @@ def plot_level_lines(lines: xr.Dataset, *, unit: str = "", xunit: str = "", most
         spans = []
         for i, panel in enumerate(panels[:count]):
             spans.append(_draw_level(panel, shown.isel(level=i), point, most=16 if count > 1 else 40))
-            # The last panel of a column carries its numbers, also above an empty place.
+            # The last panel of a column has the tick labels, also where the place below it is empty.
             panel.tick_params(labelbottom=i + columns >= count)
         for panel in panels[count:]:
             panel.set_axis_off()
@@ -88,7 +87,7 @@ def plot_level_lines(lines: xr.Dataset, *, unit: str = "", xunit: str = "", most
 
 
 def _draw_level(panel: Axes, level: xr.Dataset, point: Point, *, most: int) -> tuple[float, float]:
-    """Draw one level, named by so many letters; return the range that must be seen."""
+    """Draw one level, its name cut to `most` characters; return the range that must be visible."""
     label = level["level"].item()
     own = level["row_level"].to_numpy() == label
     x, y = level["x"].to_numpy()[own], level["adjusted"].to_numpy()[own]
@@ -99,7 +98,7 @@ def _draw_level(panel: Axes, level: xr.Dataset, point: Point, *, most: int) -> t
     panel.plot(grid, level["complete_pooling"], color=VERMILION, lw=1.3, ls="--", label="complete pooling")
     panel.plot(grid, point.of(draws, axis=0), color=BLUE, lw=1.8, label="partial pooling")
     if np.isfinite(level["no_pooling"]).all():
-        # On top and dotted: where the rows tell much, it runs along the partially pooled line.
+        # On top and dotted: with much information in the rows it coincides with the partially pooled line.
         panel.plot(grid, level["no_pooling"], color=INK, lw=1.5, ls=":", label="no pooling")
     panel.plot(x, y, "o", ms=3, mfc="white", mec=INK, mew=0.8)
     panel.set_title(short(label, most), fontsize=9, pad=3)

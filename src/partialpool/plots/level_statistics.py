@@ -20,21 +20,21 @@ _MOST_LABELS = 30
 
 @draws_answer_of("level_statistics", "observed_data/level", "posterior_predictive/level")
 def plot_level_statistics(statistics: xr.DataTree, *, unit: str = "") -> Figure:
-    """Draw each level's mean, spread and trends against what new data of the model would show.
+    """Draw each level's mean, spread and trends against those of data simulated from the model.
 
     Parameters
     ----------
     statistics
         From `level_statistics`.
     unit
-        Of the response, for the axes.
+        Unit of the response, for the axes.
 
     Returns
     -------
     matplotlib.figure.Figure
         A panel per statistic, levels sorted by their means. Vermilion: the data; blue: medians, 50 % and 90 % intervals
-        of new responses (`arviz_plots.plot_ppc_interval`). A level far from all others, as the trend of two rows at
-        nearly one place, is an arrowhead at the edge with its value.
+        of new responses (`arviz_plots.plot_ppc_interval`). A level far from all others, such as a trend through two
+        rows with nearly equal predictor values, is an arrowhead at the edge with its value.
     """
     order = np.argsort(statistics["observed_data"]["mean"].to_numpy())
     ordered = xr.DataTree.from_dict(
@@ -87,7 +87,7 @@ def plot_level_statistics(statistics: xr.DataTree, *, unit: str = "") -> Figure:
 
 
 def _limit(axes: Axes, ordered: xr.DataTree, name: str) -> None:
-    """Let no level alone decide how long the axis is."""
+    """Set limits that do not depend on a single far level."""
     data = ordered["observed_data"].to_dataset()[name].to_numpy()
     new = ordered["posterior_predictive"].to_dataset()[name]
     ends = new.quantile([0.05, 0.95], dim=("chain", "draw")).transpose("quantile", "level").to_numpy()

@@ -1,4 +1,4 @@
-"""The null distributions of a likelihood-ratio test, and where the observed statistic stands."""
+"""Plot of the null distributions and the observed statistic of a likelihood-ratio test."""
 
 from typing import Final
 
@@ -16,9 +16,9 @@ __all__ = ["plot_lrt"]
 
 _BINS: Final = 40
 _SHOWN: Final = 0.999
-"""Share of each null that the axis shows at least."""
+"""Least share of each null distribution that the axis shows."""
 _FAR: Final = 2.0
-"""How many times as far as the nulls reach the observed statistic may stand before an arrow stands for it."""
+"""If the observed statistic exceeds the range of the nulls by more than this factor, an arrow replaces its line."""
 _SIMULATED, _MIXTURE, _NAIVE = GREY, PALETTE[0], PALETTE[1]
 
 
@@ -34,7 +34,7 @@ def plot_lrt(test: LikelihoodRatioTest) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        Right: densities of the statistics above 0, each of the area that lies there. Left, where a null has one: the
+        Right: densities of statistics above 0, each with the area of that part. Left, where a null has one: the
         probability of a statistic of exactly 0, which has no density.
     """
     reach = float(chi2.isf(1 - _SHOWN, test.naive_df))
@@ -59,7 +59,7 @@ def plot_lrt(test: LikelihoodRatioTest) -> Figure:
         axes.set_xlim(0, right)
         axes.set_xlabel("likelihood-ratio statistic" + (" above 0" if masses else ""))
         axes.set_ylabel("density")
-        # Below: within, the observed statistic may stand in its place.
+        # Below the panel: inside, it could cover the observed statistic.
         legend = figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
         for text in legend.get_texts():
             text.set_parse_math(True)
@@ -68,7 +68,7 @@ def plot_lrt(test: LikelihoodRatioTest) -> Figure:
 
 
 def _masses_at_zero(test: LikelihoodRatioTest) -> dict[str, tuple[float, str]]:
-    """Probability of exactly 0 and colour, by null; empty where no null has any worth a bar."""
+    """Return the probability of exactly 0 and the colour, by null; empty where all are negligible."""
     found = {}
     if len(test.null):
         found["simulated"] = (float((test.null == 0).mean()), _SIMULATED)
@@ -95,7 +95,7 @@ def _draw_densities(axes: Axes, test: LikelihoodRatioTest, right: float) -> None
     mixed = np.zeros(0)
     if test.mixture is not None:
         mixed = np.sum([weight * chi2.pdf(x, df) for df, weight in test.mixture if df > 0], axis=0)
-    # chi2_1 has a pole at 0: what lies above the histogram is cut a little over its height or the lines' second bin.
+    # chi2_1 has a pole at 0: the axis ends slightly above the histogram and the lines beyond the first half bin.
     heights = [float(line[x > edges[1] / 2].max(initial=0.0)) for line in (naive, mixed) if len(line)]
     if len(test.null):
         label = f"simulated ({test.method}, {len(test.null)} draws)"
@@ -112,12 +112,12 @@ def _draw_densities(axes: Axes, test: LikelihoodRatioTest, right: float) -> None
 
 
 def _math(text: str) -> str:
-    """Write chi2_1 as a Greek letter with its indices."""
+    """Return a text with chi2_1 as a Greek letter with indices."""
     return " ".join(rf"$\chi^2_{{{w.removeprefix('chi2_')}}}$" if w.startswith("chi2_") else w for w in text.split())
 
 
 def _draw_observed(axes: Axes, statistic: float, at: float) -> None:
-    """Draw the statistic as a line with its number; as an arrow to the right edge, where it stands beyond."""
+    """Draw the statistic as a line with its number, or as an arrow to the right edge where it is beyond."""
     label = f"observed {statistic:.4g}"
     if at < statistic:
         axes.annotate(

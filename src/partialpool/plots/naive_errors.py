@@ -1,4 +1,4 @@
-"""Standard errors that ignore the groups beside honest ones."""
+"""Plot of standard errors that ignore the grouping beside those that account for it."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -14,7 +14,7 @@ from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, roo
 __all__ = ["plot_naive_errors"]
 
 _NO_SPREAD = 1e-9
-"""A ratio up to this is what rounding leaves of draws that are all alike."""
+"""Ratio up to which all draws count as equal (rounding error)."""
 _TICKS = (
     0.02,
     0.05,
@@ -43,7 +43,7 @@ _TICKS = (
 
 @draws_answer_of("naive_errors", "naive", "honest", "overconfidence")
 def plot_naive_errors(errors: xr.Dataset) -> Figure:
-    """Draw each coefficient's honest standard error in units of the naive one.
+    """Draw each coefficient's honest standard error (accounting for the grouping) in units of the naive one.
 
     Parameters
     ----------
@@ -53,9 +53,9 @@ def plot_naive_errors(errors: xr.Dataset) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        A dumbbell per coefficient on a logarithmic scale, comparable whatever its unit. Open circle at 1: naive; dot:
-        honest, vermilion where naive is too small, blue where it is too large. On the right both as numbers. A
-        coefficient whose draws are all alike, or whose naive error is 0, has no ratio: the picture says so instead.
+        A dumbbell per coefficient on a logarithmic scale, so that units do not matter. Open circle at 1: naive;
+        dot: honest, vermilion where naive is too small, blue where it is too large. On the right both as numbers. A
+        coefficient whose draws are all equal, or whose naive error is 0, has no ratio: the figure says so instead.
     """
     names = [short(c) for c in errors[COEF].to_numpy()]
     every = errors["overconfidence"].to_numpy()
@@ -98,7 +98,7 @@ def plot_naive_errors(errors: xr.Dataset) -> Figure:
 
 
 def _ratio_axis(axes: Axes, ratio: np.ndarray) -> None:
-    """Logarithmic, so that twice and half are equally far from 1, ticked at plain numbers."""
+    """Set a logarithmic axis, on which 2 and 1/2 are equally far from 1, with ticks at round numbers."""
     low, high = 0.9 * float(ratio.min(initial=0.8 / 0.9)), 1.1 * float(ratio.max(initial=1.25 / 1.1))
     axes.set_xscale("log")
     axes.set_xlim(low, high)

@@ -1,4 +1,4 @@
-"""The response and new responses of the model: drawn over each other by ArviZ, and their statistics."""
+"""Plot of observed and simulated responses, drawn by ArviZ, and of their statistics."""
 
 import warnings
 from typing import Any
@@ -21,44 +21,45 @@ from partialpool.tabulate import p_value
 __all__ = ["plot_posterior_checks"]
 
 _MOST_COUNTS = 100
-"""The largest count up to which each has a mark of its own."""
+"""The largest count up to which each count has its own mark."""
 _INTERVAL = 0.9
 _BINS = 30
 _FINEST = 1000
-"""Values of a count or share above which bins do not keep to them."""
+"""Number of possible values of a count or share above which bins are not aligned with them."""
 _THIN = 0.02
-"""Half the width of the bar of a statistic that never varies."""
+"""Half the width of the bar of a statistic that does not vary."""
 _HARMLESS = ("binary", "single value", "Found chain dimension to be longer")
-"""What ArviZ warns of: counts that happen to be 0 and 1; new tables in which nothing varies; fewer than four counts."""
+"""Harmless ArviZ warnings: counts that are all 0 or 1; simulated tables that do not vary; fewer than four counts."""
 _SMALLEST = np.finfo(float).tiny
-"""New responses that round to 0 have a logarithm too."""
+"""Lower bound of responses on a logarithmic axis, for those that round to 0."""
 _NARROWEST = 6.2
-"""Inches: the title has room."""
+"""Least width in inches, so that the title fits."""
 _SAMPLES = 50
 _BEYOND = 0.5
-"""Of the range of the data: how far beyond it new responses are shown."""
+"""How far beyond the data new responses are shown, as a share of the range of the data."""
 
 
 @draws_answer_of("posterior_checks", "checks", "posterior_predictive", "observed_data")
 def plot_posterior_checks(checks: xr.DataTree, *, unit: str = "") -> Figure:
-    """Draw the response over new responses of the model, and the statistics that are compared.
+    """Draw the response over responses simulated from the model, and the statistics that are compared.
 
     Parameters
     ----------
     checks
         From `posterior_checks`.
     unit
-        Of the response, for the axis.
+        Unit of the response, for the axis.
 
     Returns
     -------
     matplotlib.figure.Figure
-        The data are vermilion, new responses of the model blue. Left, by the family: counts, the frequency of each with
-        the 90 % interval of new ones, on a square-root scale (`arviz_plots.plot_ppc_rootogram`); binary responses,
-        their share along the predicted probability, calibrated by monotone regression (`plot_ppc_pava`); ordered
-        categories, the frequency of each; numbers, densities of 50 new tables, or their distribution functions where
-        the family has a long tail (`plot_ppc_dist`). Right: each statistic of the data and of new responses, a draw
-        each, with its two-sided p; one that does not depend on parameters is a line.
+        The data are vermilion, new responses of the model blue. Left, depending on the family: for counts, the
+        frequency of each with the 90 % interval of new responses, on a square-root scale
+        (`arviz_plots.plot_ppc_rootogram`); for binary responses, their share along the predicted probability,
+        calibrated by monotone regression (`plot_ppc_pava`); for ordered categories, the frequency of each; for other
+        numbers, densities of 50 new tables, or their distribution functions where the family has a long tail
+        (`plot_ppc_dist`). Right: each statistic in the data and in new responses, one value per draw, with its
+        two-sided p; a statistic that does not depend on parameters is a line.
     """
     of_categories = family_named(checks.attrs["family"]).picture == "categories"
     statistics = [] if of_categories else checks["checks"]["statistic"].to_numpy().tolist()
@@ -95,7 +96,7 @@ def _overlay(checks: xr.DataTree, unit: str) -> tuple[Figure, Axes]:
 
 
 def _only(responses: xr.Dataset) -> np.ndarray:
-    """Values of the one variable there is, whatever it is called."""
+    """Return the values of the only variable."""
     (values,) = responses.data_vars.values()
     return values.to_numpy()
 
@@ -112,7 +113,7 @@ def _by_arviz(draw: Any, checks: xr.DataTree, **options: Any) -> tuple[Figure, A
 def _frequencies(checks: xr.DataTree, label: str) -> tuple[Figure, Axes]:
     data, new = (checks[name].to_dataset() for name in ("observed_data", "posterior_predictive"))
     _, high = _shown(data, new)
-    # What lies beyond the picture is one value, so that ArviZ counts few of them.
+    # Counts beyond the picture are set to one value, so that ArviZ has few distinct counts.
     shown = {"observed_data": data.astype(int), "posterior_predictive": new.clip(max=int(high) + 3).astype(int)}
     figure, axes = _by_arviz(
         azp.plot_ppc_rootogram,
@@ -151,14 +152,14 @@ def _calibration(checks: xr.DataTree, response: str) -> tuple[Figure, Axes]:
 
 
 def _distributions(checks: xr.DataTree, label: str) -> tuple[Figure, Axes]:
-    """Densities, of positive responses on a logarithmic axis; distribution functions of long tails, large counts."""
+    """Draw densities (log axis for positive responses), or distribution functions for long tails and large counts."""
     family = family_named(checks.attrs["family"])
     density, logarithmic = family.picture == "densities", family.logarithmic_axis
     names = ("posterior_predictive", "observed_data")
     values = {name: checks[name].to_dataset().astype(float) for name in names}
     values = {name: one.clip(min=_SMALLEST).map(np.log10) for name, one in values.items()} if logarithmic else values
     low, high = _shown(values["observed_data"], values["posterior_predictive"])
-    # A grid over the furthest value would be too coarse for the others.
+    # A grid up to the farthest value would be too coarse for the others.
     beyond = high - low if density else 0.0
     values = {name: one.clip(low - beyond, high + beyond) for name, one in values.items()}
     samples = min(_SAMPLES, int(np.prod([values["posterior_predictive"].sizes[d] for d in ("chain", "draw")])))
@@ -189,7 +190,7 @@ def _distributions(checks: xr.DataTree, label: str) -> tuple[Figure, Axes]:
 
 
 def _shown(data: xr.Dataset, new: xr.Dataset) -> tuple[float, float]:
-    """The range of the data and, as far as half of it beyond, of new responses."""
+    """Return the range of the data, extended to new responses by at most half of it on each side."""
     y, drawn = _only(data), _only(new)
     reach, rim = _BEYOND * np.ptp(y), 0.03 * np.ptp(y)
     low, high = max(drawn.min(), y.min() - reach), min(drawn.max(), y.max() + reach)
@@ -237,7 +238,7 @@ def _statistic(axes: Axes, checks: xr.Dataset, name: str) -> None:
 
 
 def _edges(values: np.ndarray) -> list[float]:
-    """Edges of about thirty bins; of counts and shares each bin has the same number of values that can be."""
+    """Return edges of about thirty bins; for counts and shares each bin has the same number of possible values."""
     found = np.unique(values)
     if len(found) == 1:
         return [found[0] - _THIN, found[0] + _THIN]
@@ -250,7 +251,7 @@ def _edges(values: np.ndarray) -> list[float]:
 
 
 def _wrapped(text: str, most: int = 26) -> str:
-    """Break a text into two lines at the space that is nearest to its middle, where it is long."""
+    """Break a long text into two lines, at the space nearest to its middle."""
     spaces = [k for k, letter in enumerate(text) if letter == " "]
     if len(text) <= most or not spaces:
         return text

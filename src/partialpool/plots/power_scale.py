@@ -1,4 +1,4 @@
-"""How far each answer moves where the prior, or the likelihood, counts a little more."""
+"""Plot of power-scaling sensitivities to the priors and the likelihood."""
 
 import matplotlib.pyplot as plt
 import numpy as np

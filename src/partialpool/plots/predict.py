@@ -21,9 +21,9 @@ from partialpool.plots.style import INK, PALETTE, house_style, short
 __all__ = ["plot_predictions"]
 
 _WIDTH, _PER_PLACE = 6.8, 0.32
-"""Inches, of a picture and of a category whose name is turned."""
+"""Width in inches of a figure, and of a category with a rotated name."""
 _LETTERS = 44
-"""As many stand side by side under the axis."""
+"""Most characters of category names that fit side by side under the axis."""
 
 
 @draws_answer_of("predict", "expectation")
@@ -37,11 +37,11 @@ def plot_predictions(
     predictions
         From `predict`.
     over
-        The predictor on the horizontal axis: numbers make a curve, categories points.
+        The predictor on the horizontal axis: a curve for numbers, points for categories.
     by
-        A column whose values get a colour each, six at most; an ordinal response has a colour per category instead.
+        A column with one colour per value, at most six values; an ordinal response has a colour per category instead.
     unit, xunit
-        Of the response and of the predictor, for the axes.
+        Units of the response and of the predictor, for the axes.
 
     Returns
     -------
@@ -53,13 +53,13 @@ def plot_predictions(
     Raises
     ------
     DataError
-        No such column; two rows at one place; more than six colours.
+        No such column; two rows with the same predictor value and colour; more than six colours.
     """
     _check_columns(predictions, over, by)
     series = _series(predictions, by)
     if len(series) > len(PALETTE):
         raise DataError(
-            "too many colours to tell apart",
+            "too many colours to distinguish",
             got=f"{len(series)} values of {by!r}",
             allowed=f"up to {len(PALETTE)}",
             do="predict for fewer, or draw them one by one",
@@ -75,10 +75,10 @@ def plot_predictions(
             x = values[rows]
             if len(set(x.tolist())) < len(x):
                 raise DataError(
-                    f"two rows stand at one place of {over!r}",
-                    got=f"{len(x)} rows at {len(set(x.tolist()))} places",
-                    allowed="one row at each place and colour",
-                    do="predict for a grid of this predictor, or name the column that parts them by by=",
+                    f"two rows have the same value of {over!r}",
+                    got=f"{len(x)} rows with {len(set(x.tolist()))} values",
+                    allowed="one row for each value and colour",
+                    do="predict for a grid of this predictor, or name the column that distinguishes them by by=",
                 )
             if places is None:
                 _curve(axes, x, (draws, responses), (PALETTE[k], short(label, 18)), point)
@@ -103,7 +103,7 @@ def plot_predictions(
 
 
 def _title(predictions: xr.Dataset, point: Point, *, new_responses: bool) -> str:
-    """What is predicted, for whom, and what line and bands are."""
+    """Return the title: what is predicted, for which level, and the meaning of line and bands."""
     what, kind = short(predictions.attrs["response"]), predictions.attrs["kind"]
     whom = "\n".join(fill(kind, 72).splitlines()[:3])
     line = "mean and its " if point.kind == "mean" else f"mean: {point.name},\n"
@@ -112,7 +112,7 @@ def _title(predictions: xr.Dataset, point: Point, *, new_responses: bool) -> str
 
 
 def _width(places: list[object] | None) -> float:
-    """Many categories want a wider picture, or their names lie on each other."""
+    """Return the figure's width: many categories need more, or their names would overlap."""
     return _WIDTH if places is None else min(max(_WIDTH, 1.2 + _PER_PLACE * len(places)), 2 * _WIDTH)
 
 
@@ -143,7 +143,7 @@ def _series(predictions: xr.Dataset, by: str | None) -> list[_Series]:
         draws = mean.transpose("sample", OBS, "category").to_numpy()
         return [(str(c), draws[:, :, k], None, every) for k, c in enumerate(predictions["category"].to_numpy())]
     draws = mean.transpose("sample", OBS).to_numpy()
-    # New responses that are 0 or 1, or counted on another scale than the mean, would only blur the picture.
+    # New responses that are 0 or 1, or on another scale than the mean, are not drawn.
     comparable = predictions.attrs["expectation"] == "mean of the response" and len(np.unique(response)) > 2
     groups = [("", every)]
     if by is not None:
@@ -177,7 +177,7 @@ def _points(
 def _response_axis(predictions: xr.Dataset, unit: str) -> str:
     what = predictions.attrs["expectation"]
     name = predictions.attrs["response"]
-    # Counts hang on their exposure: without it the axis says nothing.
+    # Expected counts depend on the exposure, so the axis must state it.
     offset = f"\nat offset {short(predictions.attrs['offset'], 40)}" if "offset" in predictions.attrs else ""
     if what == "mean of the response":
         return f"{short(name)}{bracketed(unit)}{offset}"

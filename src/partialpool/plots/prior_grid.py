@@ -1,4 +1,4 @@
-"""Sensitivity to priors at a glance: posteriors that move, or do not, and what moves them."""
+"""Plot of an answer under several priors."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,18 +23,18 @@ _MOST_ROWS = 60
 
 @dataclass(frozen=True, eq=False)
 class _Panel:
-    """Rows of a study that stand together.
+    """Rows of a study that share a panel.
 
     Attributes
     ----------
     title
-        What they share; empty where nothing needs to be said.
+        What the rows have in common; may be empty.
     rows
-        Places in the study, (rows,), in the order they are drawn.
+        Positions in the study, (rows,), in the order in which they are drawn.
     labels
-        What tells them apart.
+        Labels that distinguish the rows.
     joined
-        Whether they are one course, from narrow priors to wide ones.
+        Whether the rows are one series from narrow to wide priors, with medians joined by a line.
     """
 
     title: str
@@ -52,34 +52,34 @@ def plot_prior_grid(study: xr.Dataset, quantity: str, *, unit: str = "") -> Figu
     study
         From `prior_grid`.
     quantity
-        Which answer: `"sd_Subject[Intercept]"`, `"icc[Subject]"`.
+        Name of the answer: `"sd_Subject[Intercept]"`, `"icc[Subject]"`.
     unit
-        Of the answer, for the axis.
+        Unit of the answer, for the axis.
 
     Returns
     -------
     matplotlib.figure.Figure
         A row per prior: posterior median, 50 % and 90 % intervals (blue); the prior's median and 90 % interval above it
-        (grey), cut off where it leaves the picture. Where families of priors were compared, a panel per family, from
-        the narrowest prior to the widest, medians joined. Fits whose diagnostics are not good have an orange mark, fits
-        that failed say so.
+        (grey), cut off where it leaves the figure. Where families of priors were compared, there is a panel per family,
+        from the narrowest prior to the widest, with medians joined. Fits whose diagnostics are not good have an orange
+        mark; failed fits are labelled.
 
     Raises
     ------
     DataError
-        No such answer; more priors than rows have room.
+        No such answer; more priors than rows fit.
     """
     answers = [str(name) for name, values in study.data_vars.items() if "chain" in values.dims]
     if quantity not in answers:
         raise DataError(
-            "the study did not follow this answer",
+            "the study does not include this answer",
             got=repr(quantity),
             allowed=nearest(quantity, answers),
             do="name one of these",
         )
     if study.sizes["prior"] > _MOST_ROWS:
         raise DataError(
-            "too many priors for one picture",
+            "too many priors for one figure",
             got=f"{study.sizes['prior']}",
             allowed=f"up to {_MOST_ROWS}",
             do="select some first: study.isel(prior=slice(0, 20))",
@@ -105,7 +105,7 @@ def plot_prior_grid(study: xr.Dataset, quantity: str, *, unit: str = "") -> Figu
 
 
 def _panels(study: xr.Dataset, quantity: str) -> list[_Panel]:
-    """Split a study by the families of its priors, each from narrow to wide; one panel where that says nothing."""
+    """Split a study by the families of its priors, each from narrow to wide; one panel if there are no such groups."""
     stated = _stated(study)
     families: dict[tuple[str, ...], list[int]] = {}
     for row in range(study.sizes["prior"]):
@@ -125,7 +125,7 @@ def _panels(study: xr.Dataset, quantity: str) -> list[_Panel]:
 
 
 def _stated(study: xr.Dataset) -> dict[str, list[str]]:
-    """The priors of each parameter that varies, as text."""
+    """Return the priors, as text, of each parameter whose prior varies."""
     mark = "prior_of_"
     return {
         str(c).removeprefix(mark): list(map(str, study[c].to_numpy())) for c in study.coords if str(c).startswith(mark)
@@ -133,7 +133,7 @@ def _stated(study: xr.Dataset) -> dict[str, list[str]]:
 
 
 def _telling(stated: dict[str, list[str]], families: Iterable[list[int]], quantity: str) -> dict[str, list[str]]:
-    """One parameter whose prior tells the rows of a family apart, the answer's own rather than others; else all."""
+    """Return one parameter whose prior distinguishes the rows of each family, preferably the answer's; else all."""
     groups = list(families)
     for parameter in sorted(stated, key=lambda parameter: parameter not in (quantity, quantity.partition("[")[0])):
         if all(len({stated[parameter][row] for row in rows}) == len(rows) for rows in groups):
@@ -142,7 +142,7 @@ def _telling(stated: dict[str, list[str]], families: Iterable[list[int]], quanti
 
 
 def _arguments(shown: dict[str, list[str]], row: int) -> str:
-    """What tells a prior from the others of its family: `sigma=5`."""
+    """Return the arguments that distinguish a prior from others of its family: `sigma=5`."""
     said = {parameter: text[row].partition("(")[2].removesuffix(")") for parameter, text in shown.items()}
     if len(said) == 1:
         return short(next(iter(said.values())), most=60)
@@ -150,7 +150,7 @@ def _arguments(shown: dict[str, list[str]], row: int) -> str:
 
 
 def _prior_medians(study: xr.Dataset, parameter: str) -> np.ndarray:
-    """How wide each prior is; zeros, which keep the order as it is, where the study does not say."""
+    """Return the median of each prior; zeros, which keep the order, where the study does not have them."""
     for name, values in study.data_vars.items():
         if "level" in values.dims and f"{name}[".startswith(f"prior_{parameter}["):
             return values.sel(level=0.5).to_numpy()
@@ -158,7 +158,7 @@ def _prior_medians(study: xr.Dataset, parameter: str) -> np.ndarray:
 
 
 def _heading(study: xr.Dataset, quantity: str, panels: list[_Panel]) -> str:
-    """What is drawn; and of which parameters the priors are, where rows do not say it."""
+    """Return the title: the answer, and the parameter whose prior varies, where row labels do not name it."""
     heading = f"{study.attrs['response']}: {quantity} under {study.sizes['prior']} priors"
     stated = _stated(study)
     first = next(iter(_telling(stated, [list(panel.rows) for panel in panels], quantity)))
@@ -168,7 +168,7 @@ def _heading(study: xr.Dataset, quantity: str, panels: list[_Panel]) -> str:
 
 
 def _limits(answer: xr.DataArray, kind: str) -> tuple[float, float]:
-    """Room for all but the outermost draws under any prior; sds from zero, shares to one."""
+    """Return axis limits for all but the outermost draws under any prior; sds start at 0, ICCs range from 0 to 1."""
     if kind == ICC:
         return -0.005, 1.005
     draws = answer.stack(sample=("chain", "draw")).transpose("prior", "sample").to_numpy()
@@ -183,13 +183,13 @@ def _limits(answer: xr.DataArray, kind: str) -> tuple[float, float]:
 
 
 def _mark_cut_priors(axes: Axes, panel: _Panel, study: xr.Dataset, quantity: str) -> None:
-    """Arrowheads where a prior's interval goes on outside the picture."""
+    """Draw arrowheads where a prior's interval continues outside the figure."""
     if f"prior_{quantity}" not in study:
         return
     own = study[f"prior_{quantity}"].transpose("prior", "level").to_numpy()[panel.rows]
     places, ends = np.arange(len(panel.rows)) - 0.3, axes.get_xlim()
     for end, mark, cut in ((ends[0], "<", own[:, 0] < ends[0]), (ends[1], ">", own[:, 2] > ends[1])):
-        if cut.any():  # an empty mark that is not clipped has no size, and the layout collapses
+        if cut.any():  # an empty marker that is not clipped has no size and would break the layout
             axes.plot(np.full(cut.sum(), end), places[cut], mark, color=GREY, ms=5, clip_on=False)
 
 

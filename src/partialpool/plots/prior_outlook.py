@@ -1,4 +1,4 @@
-"""Panels along one predictor, before the data: how far responses scatter, and how wild the lines of levels are."""
+"""Panels of the prior predictive along one predictor: sd of a response, and lines of new levels."""
 
 from typing import Final
 
@@ -17,14 +17,14 @@ from partialpool.tabulate import number
 __all__ = ["draw_level_lines", "draw_scatter", "drawable"]
 
 _SEEN: Final = (0.05, 0.95)
-"""Quantiles of what is drawn that the panel holds: one wild line must not flatten all others."""
+"""Quantiles of the lines that set the panel's limits, so that one extreme line does not flatten all others."""
 
 _FARTHEST: Final = 1e100
-"""Absurd priors overflow; axes must not, and beyond this everything is as far."""
+"""Largest value on an axis: very wide priors may overflow."""
 
 
 def drawable(values: np.ndarray) -> np.ndarray:
-    """Return numbers that an axis can hold: infinite ones and those that are nearly so are brought to 1e100.
+    """Return numbers that an axis can show: those beyond 1e100 in absolute value are clipped to it.
 
     Examples
     --------
@@ -35,16 +35,16 @@ def drawable(values: np.ndarray) -> np.ndarray:
 
 
 def draw_scatter(panel: Axes, outlook: xr.Dataset, *, unit: str, xunit: str) -> None:
-    """Draw the sd of a response along the predictor: median, 50 % and 90 % of the prior, and that of the data.
+    """Draw the prior's sd of a response along the predictor (median, 50 %, 90 %), and the sd of the data.
 
     Parameters
     ----------
     panel
-        Where.
+        The panel to draw in.
     outlook
         The group `outlook` of `prior_predictive`, with `variance`.
     unit, xunit
-        Of the response, written where the sd is in it; of the predictor.
+        Unit of the response, shown where the sd has that unit; unit of the predictor.
     """
     x, variance = _sorted(outlook, "variance")
     panel.set(
@@ -63,24 +63,24 @@ def draw_scatter(panel: Axes, outlook: xr.Dataset, *, unit: str, xunit: str) -> 
     elif "latent_sd" in data:
         panel.axhline(data["latent_sd"], color=INK, lw=1.4, ls=":", label="without any groups")
     panel.set_ylim(bottom=0)
-    own = LINKS[data["scale"]].is_identity  # elsewhere the response's unit is not that of the sd
+    own = LINKS[data["scale"]].is_identity  # otherwise the sd is not in the response's unit
     panel.set_ylabel(f"sd of a response{bracketed(unit_or_scale(unit if own else '', data['scale']))}")
     _legend(panel)
 
 
 def draw_level_lines(panel: Axes, outlook: xr.Dataset, *, unit: str, xunit: str, lines: int) -> None:
-    """Draw lines of new levels, each of a draw of its own, beside the range of the data.
+    """Draw lines of new levels, each from a separate draw, beside the range of the data.
 
     Parameters
     ----------
     panel
-        Where.
+        The panel to draw in.
     outlook
         The group `outlook` of `prior_predictive`.
     unit, xunit
-        Of the response, written where lines are in it; of the predictor.
+        Unit of the response, shown where the lines have that unit; unit of the predictor.
     lines
-        How many at most.
+        Greatest number of lines.
     """
     x, draws = _sorted(outlook, "level_line")
     data = outlook.attrs
@@ -108,7 +108,7 @@ def draw_level_lines(panel: Axes, outlook: xr.Dataset, *, unit: str, xunit: str,
 
 
 def _limit(panel: Axes, lines: np.ndarray, outlook: xr.Dataset) -> None:
-    """Set the panel's ends, and its scale: under a log link lines differ by factors."""
+    """Set the panel's limits, and a log scale under a log link, where lines differ by factors."""
     data = outlook.attrs
     family = family_named(data["family"])
     if family.has_mean and family.support.mean_is_probability:
@@ -135,17 +135,17 @@ def _say_nothing(panel: Axes) -> None:
 
 
 def _legend(panel: Axes) -> None:
-    # Beside the panel: within, no corner is free of lines.
+    # Beside the panel: inside, lines may cover every corner.
     panel.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=9)
 
 
 def _sorted(outlook: xr.Dataset, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Values of the predictor in order, and draws there, (draws, places); none where most are no numbers."""
+    """Return sorted values of the predictor, and draws there, (draws, places); none where most draws are NaN."""
     along = outlook[name].dims[-1]
     values = outlook[name].sortby(along)
     draws = drawable(values.stack(sample=("chain", "draw")).transpose("sample", along).to_numpy())
     known = ~np.isnan(draws).any(axis=1)
-    # The few that are left where most overflow are no picture of the prior.
+    # Where most draws overflow, the rest do not represent the prior.
     return values[along].to_numpy(), draws[known & (known.mean() > 0.5)]
 
 

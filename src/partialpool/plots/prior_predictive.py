@@ -1,4 +1,4 @@
-"""What the priors say before any data are seen."""
+"""Plot of the prior predictive distribution."""
 
 from functools import partial
 
@@ -29,29 +29,29 @@ _STEPS = 400
 
 @draws_answer_of("prior_predictive", attrs=("implausible",))
 def plot_prior_predictive(tree: xr.DataTree, *, unit: str = "", xunit: str = "", lines: int = 40) -> Figure:
-    """Draw tables that the priors could have made beside the one observed, and what they believe of groups.
+    """Draw tables simulated from the priors beside the observed one, and the priors' spread and ICC.
 
     Parameters
     ----------
     tree
-        From `prior_predictive`; of a group that was dropped from it there is no panel.
+        From `prior_predictive`; a group that was dropped from it has no panel.
     unit, xunit
-        Of the response, and of the predictor along which it is followed, for the axes.
+        Units of the response and of the predictor along which it is drawn, for the axes.
     lines
-        Lines of new levels, each of a prior draw of its own; at most as many as there are draws.
+        Number of lines of new levels, each from a separate prior draw; at most the number of draws.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Distribution functions of 60 replicated tables (grey) and of the data (vermilion); of a response that is 0 or
+        Distribution functions of 60 replicated tables (grey) and of the data (vermilion); for a response that is 0 or
         1, the share of ones in each table. Where they exist: the prior's sd of a response, its ICC; along a
         predictor, the prior's sd of a response (median, 50 % and 90 %) with that of the data, and lines of new
-        levels beside the range of the data, on a log scale under a log link. Lines that run off are cut.
+        levels beside the range of the data, on a log scale under a log link. Lines that leave the axes are cut.
 
     Raises
     ------
     DataError
-        `lines` is not a whole number from 1.
+        `lines` is not a positive integer.
 
     Examples
     --------
@@ -62,13 +62,13 @@ def plot_prior_predictive(tree: xr.DataTree, *, unit: str = "", xunit: str = "",
     """
     if isinstance(lines, bool) or not isinstance(lines, int | np.integer) or lines < 1:
         raise DataError(
-            "a picture has one line or more",
+            "lines must be a positive integer",
             got=f"lines={lines!r}",
-            allowed="a whole number from 1",
+            allowed="1, 2, ...",
             do="give lines=40",
         )
     panels = _panels(tree, unit, xunit, int(lines))
-    # One row of up to three; then two rows, the upper one not the shorter.
+    # Up to three panels in one row; more in two rows, the upper one at least as long.
     upper = len(panels) if len(panels) <= 3 else -(-len(panels) // 2)
     rows = [panels[:upper], panels[upper:]] if len(panels) > upper else [panels]
     with house_style():
@@ -85,7 +85,7 @@ def plot_prior_predictive(tree: xr.DataTree, *, unit: str = "", xunit: str = "",
 
 
 def _panels(tree: xr.DataTree, unit: str, xunit: str, lines: int) -> list[partial[None]]:
-    """What draws each panel, in order."""
+    """Return the functions that draw the panels, in order."""
     derived = tree["derived"].to_dataset() if "derived" in tree.children else xr.Dataset()
     outlook = tree["outlook"].to_dataset() if "outlook" in tree.children else xr.Dataset()
     panels: list[partial[None]] = []
@@ -103,7 +103,7 @@ def _panels(tree: xr.DataTree, unit: str, xunit: str, lines: int) -> list[partia
 
 
 def _width(draw: partial[None]) -> float:
-    """Inches: a legend beside a panel takes its own."""
+    """Return the width in inches; a panel with a legend beside it is wider."""
     return 4.6 if draw.func in (draw_scatter, draw_level_lines) else 3.4
 
 
@@ -121,7 +121,7 @@ def _tables(panel: Axes, tree: xr.DataTree, unit: str) -> None:
         return
     places = np.linspace(0, len(values) - 1, min(_SHOWN, len(values))).round().astype(int)
     chosen = drawable(values[places].to_numpy())
-    # Of many rows some evenly by rank: a step for each would be a heavy picture of the same curve.
+    # With many rows, only some ranks are drawn: a step for each row would make a large file of the same curve.
     ranks = np.unique(np.linspace(0, len(observed) - 1, min(_STEPS, len(observed))).round().astype(int))
     steps = (ranks + 1) / len(observed)
     for k, replicate in enumerate(chosen):
@@ -140,14 +140,14 @@ def _tables(panel: Axes, tree: xr.DataTree, unit: str) -> None:
 
 
 def _only(tree: xr.DataTree, group: str) -> xr.DataArray:
-    """The response: the one variable of its group."""
+    """Return the response, the only variable of its group."""
     return next(iter(tree.children[group].data_vars.values()))
 
 
 def _in_factors(panel: Axes, observed: np.ndarray) -> None:
-    """Let the axis show factors, with its zero where the data have one."""
+    """Set a logarithmic axis, symmetric-log where the data have zeros."""
     if observed.min() > 0:
-        panel.set_xlim(left=max(panel.get_xlim()[0], 1e-100))  # what underflows to 0 has no place there
+        panel.set_xlim(left=max(panel.get_xlim()[0], 1e-100))  # values that underflow to 0 cannot be shown
         panel.set_xscale("log")
         panel.xaxis.set_major_locator(LogLocator(numticks=6))
         panel.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
@@ -161,7 +161,7 @@ def _in_factors(panel: Axes, observed: np.ndarray) -> None:
 
 
 def _unit_of_sd(tree: xr.DataTree, unit: str) -> str:
-    """The sd is on the scale of the linear predictor."""
+    """Return the unit of the sd, which is on the scale of the linear predictor."""
     family = family_named(tree.attrs["family"])
     if family.on_log_scale:
         return "log scale"

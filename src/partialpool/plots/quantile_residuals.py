@@ -1,4 +1,4 @@
-"""Quantile residuals: against the distribution they should have, and along what they should not depend on."""
+"""Plot of quantile residuals: against their expected distribution, and along a predictor."""
 
 from dataclasses import dataclass
 
@@ -23,15 +23,15 @@ __all__ = ["plot_quantile_residuals"]
 _COVERAGE = 0.95
 _QUARTILES = np.array([0.25, 0.5, 0.75])
 _FEWEST = 8
-"""Rows whose quartiles are drawn, at least."""
+"""Fewest rows of a class whose quartiles are drawn."""
 _MOST_VALUES = 12
-"""Values of a number that have a class each."""
+"""Most distinct values of a numeric predictor for which each value is a class."""
 _CLASSES = 10
 _ROWS_OF_CLASS = 20
 _MOST_LABELS = 30
 _MOST_DOTS = 5000
 _FURTHEST = 1.5
-"""Residuals further out than this times what is expected are drawn at the edge."""
+"""Residuals beyond this times the expected range are drawn at the edge."""
 _WIDE = 30.0
 """Ratio of the largest to the smallest expected response above which its axis is logarithmic."""
 
@@ -43,13 +43,13 @@ class _Classes:
     Attributes
     ----------
     x
-        Place of each row, (rows,).
+        Position of each row, (rows,).
     member
         Class of each row, (rows,).
     places, edges
         Middle of each class, (classes,), and its left and right end, (2, classes).
     labels
-        Of categories; empty for numbers.
+        Labels of categories; empty for numbers.
     """
 
     x: np.ndarray
@@ -70,19 +70,19 @@ def plot_quantile_residuals(
     residuals
         From `quantile_residuals`.
     along
-        A predictor or grouping factor, or a column that was added; left out: the expected response. Rows where it is
-        missing are left out on the right.
+        A predictor or grouping factor, or a column that was added; if left out, the expected response. Rows where it
+        is missing are left out on the right.
     unit, xunit
-        Of the response and of the predictor, for the axis.
+        Units of the response and of the predictor, for the axis.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Left: z, sorted, against normal quantiles, with a band that holds all of them with probability 0.95 where the
-        model is right. Right: u of each row (grey), and its quartiles in classes of rows (dots), over the intervals in
-        which those of a right model lie, all of them with probability 0.95 or more. What lies outside is vermilion.
-        Both take rows as independent; residuals given effects that have seen the row lean towards the middle, and stay
-        inside more often.
+        Left: z, sorted, against normal quantiles, with a band that includes all of them with probability 0.95 if the
+        model is correct. Right: u of each row (grey), and its quartiles in classes of rows (dots), over intervals that
+        include all quartiles with probability 0.95 or more if the model is correct. Values outside are vermilion.
+        Both panels treat rows as independent. Residuals given effects that were estimated with the row are closer to
+        the middle, and are inside more often.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def plot_quantile_residuals(
 
 
 def _axis(residuals: xr.Dataset, along: str | None, unit: str, xunit: str) -> tuple[str, str, bool]:
-    """Which variable is along the axis, what the axis is called, and whether it is of categories."""
+    """Return the variable along the axis, the axis label, and whether the variable is categorical."""
     if along is None:
         share = family_named(residuals.attrs["family"]).support.mean_is_probability
         said = f"expected response: {short(residuals.attrs['expected'], 40)}"
@@ -130,21 +130,21 @@ def _axis(residuals: xr.Dataset, along: str | None, unit: str, xunit: str) -> tu
 
 
 def _of_categories(values: xr.DataArray) -> _Classes:
-    """A class per category, in the model's order; sorted where it has none."""
+    """Return a class per category, in the model's order; sorted where it has none."""
     own = pd.Series(values.to_numpy()).astype(str)
     found = set(own)
     known = [label for label in values.attrs.get("categories", ()) if label in found]
     order = [*known, *sorted(found.difference(known))]
     codes = pd.Categorical(own, order).codes.astype(int)
     places = np.arange(len(order), dtype=float)
-    # Dots beside each other, in the order of the rows: a pattern in time shows.
+    # Dots side by side, in the order of the rows, so that a pattern in time is visible.
     within = pd.Series(codes).groupby(codes).rank(method="first", pct=True).to_numpy() - 0.5
     edges = places + np.array([[-0.4], [0.4]])
     return _Classes(codes + 0.6 * within, codes, places, edges, tuple(short(label, 14) for label in order))
 
 
 def _of_numbers(x: np.ndarray) -> _Classes:
-    """Classes of about equal size; a number of few values has one for each."""
+    """Return classes of about equal size, or one per value where there are few distinct values."""
     found = np.unique(x)
     if len(found) <= _MOST_VALUES:
         member = np.searchsorted(found, x)
@@ -195,7 +195,7 @@ def _along(axes: Axes, u: np.ndarray, classes: _Classes, *, logarithmic: bool) -
     low, high = quantile_interval(size[big, None], _QUARTILES, each)
     outside = (found < low) | (found > high)
     left, right = np.log(classes.edges[:, big]) if logarithmic else classes.edges[:, big]
-    for q in range(3):  # beside each other, since their intervals overlap
+    for q in range(3):  # side by side, since their intervals overlap
         place = left + (right - left) * (0.2 + 0.3 * q)
         place = np.exp(place) if logarithmic else place
         axes.axhline(_QUARTILES[q], color=GREY, lw=0.8, zorder=0)

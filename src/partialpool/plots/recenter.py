@@ -1,4 +1,4 @@
-"""What a correlation of intercepts and slopes says about where zero is."""
+"""Plot of the correlation of intercepts and slopes along the origin of a predictor."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -26,15 +26,15 @@ def plot_recenter(moved: xr.Dataset, *, unit: str = "", xunit: str = "") -> Figu
     moved
         From `recenter` with several origins of one predictor.
     unit, xunit
-        Of the response and of the predictor, for the axes.
+        Units of the response and of the predictor, for the axes.
 
     Returns
     -------
     matplotlib.figure.Figure
         Left: correlation; right: sd of the intercepts; both with posterior mean, 50 % and 90 % bands along the origin
         (medians where a few draws decide a mean: the title says so).
-        Vermilion: where they are uncorrelated, which is where intercepts differ least, as median and 90 % interval;
-        grey ground: the predictor's range in the rows.
+        Vermilion: the origin at which they are uncorrelated, where intercepts differ least, as median and 90 %
+        interval; grey background: the predictor's range in the rows.
 
     Raises
     ------
@@ -43,10 +43,10 @@ def plot_recenter(moved: xr.Dataset, *, unit: str = "", xunit: str = "") -> Figu
     """
     if moved.sizes.get("origin", 1) < 2:
         raise DataError(
-            "the picture runs along the origin",
+            "the plot needs several origins",
             got=f"origin {moved.attrs['origin']}",
             allowed="several origins of one predictor",
-            do="ask for instance pp.recenter(fit, Days=numpy.linspace(-5, 10, 31))",
+            do="call for instance pp.recenter(fit, Days=numpy.linspace(-5, 10, 31))",
         )
     slope = moved.attrs["along"]
     moved = moved.sortby("origin")
@@ -86,7 +86,7 @@ def _bands(panel: Axes, c: np.ndarray, draws: np.ndarray, point: Point) -> None:
 
 
 def _uncorrelated(panel: Axes, origins: np.ndarray, height: float) -> None:
-    """Median and interval: the ratio -tau_01 / tau_1^2 has tails too long for a mean."""
+    """Draw median and interval: the tails of the ratio -tau_01 / tau_1^2 are too long for a mean."""
     finite = origins[np.isfinite(origins)]
     if not len(finite):
         return

@@ -1,4 +1,4 @@
-"""Residuals along a predictor, level by level, and how surprising their trends are."""
+"""Plot of residuals along a predictor by level, and of the check of their trends."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -18,20 +18,21 @@ _BINS = 40
 
 @draws_answer_of("residual_trends", "trend", "discrepancy", "replicated")
 def plot_residual_trends(trends: xr.Dataset, *, unit: str = "", xunit: str = "") -> Figure:
-    """Draw each level's trend in the residuals, and the check that judges them together.
+    """Draw each level's trend in the residuals, and the check of all trends together.
 
     Parameters
     ----------
     trends
         From `residual_trends`.
     unit, xunit
-        Of the response and of the predictor, for the axes.
+        Units of the response and of the predictor, for the axes.
 
     Returns
     -------
     matplotlib.figure.Figure
         Left: mean residuals (dots) and a line per level at the posterior mean of its trend. Right: the discrepancy in
-        the data and in new responses of the model, a draw each; p is the share of new ones that are larger.
+        the data and in new responses of the model, one value per draw; p is the share of draws in which the new one is
+        larger.
     """
     attrs = trends.attrs
     with house_style():

@@ -1,4 +1,4 @@
-"""Shares of a variance: intervals on an axis from 0 to 1."""
+"""Plot of shares of a variance, on an axis from 0 to 1."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,7 +13,7 @@ __all__ = ["draw_shares", "entitle_shares"]
 
 
 def draw_shares(rows: dict[str, np.ndarray], xlabel: str, title: str) -> Figure:
-    """Draw the posterior of each share: a row each, by name."""
+    """Draw the posterior of each share, one named row per share."""
     point = common_point(*(draws.ravel() for draws in rows.values()))
     with house_style():
         figure, axes = plt.subplots(figsize=(6.4, 1.5 + 0.42 * len(rows)))
@@ -28,7 +28,7 @@ def draw_shares(rows: dict[str, np.ndarray], xlabel: str, title: str) -> Figure:
 
 
 def entitle_shares(figure: Figure, title: str, point: Point) -> None:
-    """Over the whole figure: over the axes alone, beside long names, there is no room."""
+    """Set the title over the whole figure: beside long names there is no room over the axes alone."""
     figure.suptitle(f"{title}\n{point.name}, 50 % and 90 % intervals", fontsize=10.5, x=0.01, ha="left")
 
 

@@ -1,4 +1,4 @@
-"""The classic pictures of partial pooling: arrows from each level's own estimate to where the model puts it."""
+"""Plot of shrinkage: arrows from each level's own estimate to its partially pooled estimate."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -30,26 +30,27 @@ def plot_shrinkage(pooling: xr.Dataset, *, unit: str = "") -> Figure:
     pooling
         From `shrinkage`.
     unit
-        Of the response, for the axes.
+        Unit of the response, for the axes.
 
     Returns
     -------
     matplotlib.figure.Figure
         Open circle: the level's own estimate; dot: partial pooling; arrow between them; dashed line or cross: complete
-        pooling, one for each level where levels stand at values of their own. With two effects or more the first two
-        span the plane, with the ellipse that holds 90 % of levels in the population. Own estimates far from all others
-        are arrowheads at the edge, with their value. The title says where other predictors are held.
+        pooling, one per level where levels have different values of other predictors. With two or more effects the
+        first two span the plane, with the ellipse that contains 90 % of levels in the population. Own estimates far
+        from all others are arrowheads at the edge, with their value. The title says at which values other predictors
+        are fixed.
 
     Raises
     ------
     DataError
-        No level has an estimate of its own.
+        No level has its own estimate.
     """
     own, partial = pooling["no_pooling"].to_numpy(), pooling["partial_pooling"].mean(("chain", "draw")).to_numpy()
     if not np.isfinite(own).any():
         raise DataError(
-            "no level tells its effects by itself",
-            got="no level with rows enough",
+            "no level's own rows identify its effects",
+            got="no level with enough rows",
             allowed="a level with more rows than effects",
             do="draw pp.plot_group_effects instead",
         )
@@ -96,7 +97,7 @@ def _line(pooling: xr.Dataset, own: np.ndarray, partial: np.ndarray, unit: str) 
 
 
 def _known(pooling: xr.Dataset) -> list[str]:
-    """How much each level tells: its rows; in a table of estimates, their standard errors."""
+    """Return the information in each level: its number of rows, or in a table of estimates its standard error."""
     n, errors = pooling["n"].to_numpy(), pooling["no_pooling_se"].isel(effect=0).to_numpy()
     if (n == 1).all() and np.ptp(errors) > 0:
         return [f"se {number(error, 2)}" for error in errors]
@@ -108,7 +109,7 @@ def _plane(pooling: xr.Dataset, own: np.ndarray, partial: np.ndarray, unit: str)
     complete = np.atleast_2d(pooling["complete_pooling"].transpose(..., "effect").to_numpy()[..., :2])
     crosses, place = np.unique(complete, axis=0, return_inverse=True)
     shown = [partial[:, :2], crosses]
-    # Levels that stand at different places are not of one population.
+    # Levels with different values of other predictors have different population means.
     for k in range(len(crosses)) if len(crosses) <= _MOST_ELLIPSES else ():
         here = partial if len(complete) == 1 else partial[place.ravel() == k]
         center, outline = here.mean(axis=0)[:2], _ellipse(pooling)
@@ -151,7 +152,7 @@ def _draw_own(
     partial: tuple[np.ndarray, np.ndarray],
     limits: tuple[AxisLimits | None, AxisLimits | None],
 ) -> None:
-    """Draw the levels' own estimates, and arrows from them: from the edge where they lie beyond it."""
+    """Draw the levels' own estimates, and arrows from them, or from the edge where they are beyond it."""
     at = [values if end is None else end.clipped(values) for values, end in zip(own, limits, strict=True)]
     for a, b, c, d in zip(*at, *partial, strict=True):
         if np.isfinite(a + b):
@@ -161,7 +162,7 @@ def _draw_own(
 
 
 def _ellipse(pooling: xr.Dataset) -> np.ndarray:
-    """Outline that holds 90 % of a bivariate normal with the posterior mean of Sigma, (2, points)."""
+    """Return the outline that contains 90 % of a bivariate normal with the posterior mean of Sigma, (2, points)."""
     sigma = pooling["covariance"].mean(("chain", "draw")).to_numpy()[:2, :2]
     angle = np.linspace(0, 2 * np.pi, 200)
     return np.sqrt(-2 * np.log(0.1)) * singular_root(sigma) @ np.stack([np.cos(angle), np.sin(angle)])

@@ -1,4 +1,4 @@
-"""Standard deviations near zero and correlations near one: what a singular fit looks like in a posterior."""
+"""Plot of standard deviations near zero and correlations near one, the signs of a singular fit."""
 
 import matplotlib.pyplot as plt
 import xarray as xr
@@ -13,25 +13,25 @@ __all__ = ["plot_singularity"]
 
 _BINS = 50
 _ROW = 3
-"""Panels side by side."""
+"""Most panels in a row."""
 
 
 @draws_answer_of("singularity", "contribution", "near_zero", "prior_density")
 def plot_singularity(singular: xr.Dataset, *, unit: str = "") -> Figure:
-    """Draw every varying effect's posterior against its prior near zero, and every correlation between -1 and 1.
+    """Draw posterior and prior of every varying effect's contribution, and the posterior of every correlation.
 
     Parameters
     ----------
     singular
         From `singularity`.
     unit
-        Of the linear predictor, for the axes.
+        Unit of the linear predictor, for the axes.
 
     Returns
     -------
     matplotlib.figure.Figure
-        A panel per effect: posterior of its contribution (histogram), prior (line), what counts as near zero (shaded).
-        A panel per correlation. Vermilion: what the data do not support.
+        A panel per effect: posterior of its contribution (histogram), prior (line), and the range that counts as near
+        zero (shaded). A panel per correlation. Vermilion: effects and correlations that the data do not support.
     """
     terms, pairs = singular["term"].to_numpy(), singular["pair"].to_numpy()
     count = len(terms) + len(pairs)
@@ -72,5 +72,5 @@ def _correlation(panel: Axes, pair: xr.Dataset) -> None:
 
 
 def _look(*, supported: bool) -> tuple[str, str]:
-    """Colour and name of a posterior."""
+    """Return colour and name of a posterior."""
     return (BLUE, "posterior") if supported else (VERMILION, "posterior, not supported by the data")

@@ -1,4 +1,4 @@
-"""One style for every picture: colours that survive colour blindness and print, no clutter."""
+"""The common style of all figures: colours distinguishable under colour blindness and in print, no clutter."""
 
 import io
 import re
@@ -38,7 +38,7 @@ BLUE: Final = "#0072B2"
 VERMILION: Final = "#D55E00"
 INK: Final = "#222222"
 GREY: Final = "#808080"
-"""Dark enough for lines and marks (4:1 on white); words are in ink."""
+"""Dark enough for lines and marks (4:1 on white); texts are in INK."""
 PALETTE: Final = (BLUE, VERMILION, "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """For several series side by side."""
 
@@ -47,7 +47,7 @@ _STYLE: Final[dict[Any, Any]] = {
     "savefig.dpi": 160,
     "figure.constrained_layout.use": True,
     "font.size": 10,
-    # A label such as `$\x$` is a name, not mathematics: what is mathematics says so itself.
+    # A label such as `$\x$` is a name, not mathematics; texts with mathematics turn parsing on.
     "text.parse_math": False,
     "axes.titlesize": 11,
     "axes.titlelocation": "left",
@@ -65,11 +65,11 @@ _STYLE: Final[dict[Any, Any]] = {
     "axes.axisbelow": True,
 }
 _LARGEST_SVG: Final = 400_000
-"""Bytes above which a figure with many marks is better a bitmap."""
+"""Bytes above which a figure is written as a bitmap."""
 _CLIP: Final = re.compile(r'(?<=["#])p[0-9a-f]{10}(?=[")])')
-"""The name of a clip path, where it is given and where it is used."""
+"""The name of a clip path, at its definition and where it is used."""
 _UNPRINTABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-"""What XML or HTML forbid in a text: control characters but tab and line ends, surrogates, noncharacters."""
+"""Characters forbidden in XML or HTML: control characters except tab and line ends, surrogates, noncharacters."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,9 @@ class Image:
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """Draw in the house style, names in any script included; the user's own settings come back after.
+    """Draw in the house style, with fonts for names in any script; restore the user's settings afterwards.
 
-    Those that the style sets, and no others: a notebook may switch to its inline back end meanwhile.
+    Only the settings that the style changes are restored: a notebook may switch to its inline back end meanwhile.
     """
     before = {name: mpl.rcParams[name] for name in _STYLE}
     opened = set(plt.get_fignums())
@@ -111,7 +111,7 @@ def house_style() -> Iterator[None]:
 
 
 def printable(text: str) -> str:
-    r"""Replace every character that a page or a picture cannot hold, such as control characters.
+    r"""Replace every character that a page or a figure cannot contain, such as control characters.
 
     Examples
     --------
@@ -122,14 +122,14 @@ def printable(text: str) -> str:
 
 
 def short(label: object, most: int = 30) -> str:
-    """Write a label of the data for a picture: on one line, and without its middle where it is long.
+    """Return a label for a figure: on one line, and shortened in the middle where it is long.
 
     Parameters
     ----------
     label
-        A level, a column or whatever else comes from the table.
+        A level, a column or any other text from the table.
     most
-        Letters at most. What is left out is in the middle: labels often differ at their ends.
+        Greatest number of characters. The middle is left out, because labels often differ at their ends.
 
     Examples
     --------
@@ -146,7 +146,7 @@ def short(label: object, most: int = 30) -> str:
 
 
 def room(labels: Iterable[str]) -> float:
-    """Return the inches by which long labels beside an axis should widen a figure, so that its panels keep theirs.
+    """Return the inches by which long labels beside an axis should widen a figure, so that its panels keep their width.
 
     Examples
     --------
@@ -157,7 +157,7 @@ def room(labels: Iterable[str]) -> float:
 
 
 def legend_below(figure: Figure, panels: Iterable[Axes], *, columns: int) -> None:
-    """Name every kind of mark in the panels once, under all of them."""
+    """Draw one legend below all panels, with every label once."""
     handles = {
         label: handle for panel in panels for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
     }
@@ -172,10 +172,10 @@ def save_figure(figure: Figure, path: str | Path, *, colors: int | None = None) 
     Parameters
     ----------
     figure, path
-        What, and where.
+        The figure, and the file to write.
     colors
-        To how many colours a bitmap is reduced, for fewer bytes; one with a colour bar keeps them all, since there
-        every shade means something.
+        Number of colours to which a bitmap is reduced, for a smaller file; a figure with a colour bar keeps them all,
+        since every shade there has a meaning.
     """
     _write(figure, path)
     graded = any(axes.get_label() == "<colorbar>" for axes in figure.axes)
@@ -193,25 +193,25 @@ def figure_image(figure: Figure, *, widest: float | None = None, largest_svg: in
     Parameters
     ----------
     figure
-        What to draw.
+        The figure to draw.
     widest
-        Inches to which a wider figure is narrowed: its text keeps its size, so that it is legible on a phone.
+        Inches to which a wider figure is narrowed; its text keeps its size, so that it is legible on a phone.
     largest_svg
-        Bytes above which PNG is taken.
+        Bytes above which PNG is used.
 
     Returns
     -------
     Image
-        The same bytes whenever the same figure is drawn.
+        The image; equal figures give equal bytes.
     """
     if widest is not None:
         figure.set_size_inches(min(widest, figure.get_size_inches()[0]), figure.get_size_inches()[1])
     width, height = (round(96 * inches) for inches in figure.get_size_inches())
     stream = io.BytesIO()
-    # Ids are hashed with a salt, and a date is written, unless told otherwise: equal figures would differ.
+    # By default ids are hashed with a random salt and a date is written, so that equal figures would differ.
     with mpl.rc_context({"svg.hashsalt": "partialpool", "svg.fonttype": "path"}):
         _write(figure, stream, format="svg", metadata={"Date": None})
-    # Every text stands in a comment beside its outlines.
+    # Every text is also in a comment beside its outlines, so it must be printable.
     image = Image("image/svg+xml", printable(_with_counted_clips(stream.getvalue().decode())).encode(), width, height)
     if len(image.data) > largest_svg:
         stream = io.BytesIO()
@@ -222,13 +222,13 @@ def figure_image(figure: Figure, *, widest: float | None = None, largest_svg: in
 
 
 def _with_counted_clips(svg: str) -> str:
-    """Number the clip paths: matplotlib names them by their corners' last digits, which a layout leaves to chance."""
+    """Number the clip paths: matplotlib's names depend on the last digits of their corners, which are not stable."""
     names = {name: f"clip{k}" for k, name in enumerate(dict.fromkeys(_CLIP.findall(svg)))}
     return _CLIP.sub(lambda found: names[found[0]], svg)
 
 
 def _write(figure: Figure, place: str | Path | io.BytesIO, **options: Any) -> None:
     with warnings.catch_warnings():
-        # `complete_fonts` has said it once, and what to do; matplotlib says it for every character.
+        # `complete_fonts` has warned once, with advice; matplotlib would warn for every character.
         warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font", UserWarning)
         figure.savefig(place, **options)

@@ -1,4 +1,4 @@
-"""Where a logarithmic axis has its ticks: matplotlib labels none of less than a decade."""
+"""Ticks of a logarithmic axis: matplotlib labels none if the axis spans less than a decade."""
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator
@@ -7,7 +7,7 @@ __all__ = ["round_numbers"]
 
 
 def round_numbers(low: float, high: float) -> list[float]:
-    """Return three to seven places for the ticks of a logarithmic axis, of however few decades.
+    """Return three to seven ticks for a logarithmic axis, which may span less than a decade.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Where the variance sits: the share of every part."""
+"""Plot of variance components as shares."""
 
 import xarray as xr
 from matplotlib.figure import Figure
@@ -12,7 +12,7 @@ __all__ = ["plot_variance_components"]
 
 @draws_answer_of("variance_components", "share")
 def plot_variance_components(components: xr.Dataset) -> Figure:
-    """Draw the share of the variance that fixed effects, each factor and the residual carry.
+    """Draw the shares of fixed effects, of each factor and of the residual in the variance.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Fans: the spread of a response along a predictor, and what it is made of."""
+"""Plot of the spread of a response along a predictor, and of its sources."""
 
 from collections.abc import Hashable
 
@@ -28,15 +28,15 @@ def plot_variance_function(variances: xr.Dataset, *, unit: str = "", xunit: str 
     variances
         From `variance_function`, along one numeric predictor.
     unit, xunit
-        Of the response and of the predictor, for the axes.
+        Units of the response and of the predictor, for the axes.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Left: mean line; bands of +- 1.64 sd, which hold 90 % of responses, of the residual alone and of everything.
+        Left: mean line; bands of +- 1.64 sd, which contain 90 % of responses, for the residual alone and in total.
         Right: sd of each source and in total, posterior mean and 90 % intervals. Where a few draws decide a mean, as
-        in draws of a Student t response without a variance, the bands' sds and all lines are of medians, and the title
-        says so; an interval without an upper end goes to the top of its panel, and an infinite sd is in the legend.
+        in draws of a Student t response without a variance, the bands' sds and all lines are medians, and the title
+        says so; an interval without an upper end reaches the top of its panel, and the legend states an infinite sd.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def plot_variance_function(variances: xr.Dataset, *, unit: str = "", xunit: str 
     dims = [d for d in variances["variance"].dims if d not in ("chain", "draw")]
     if len(dims) != 1 or not np.issubdtype(variances[dims[0]].dtype, np.number):
         raise DataError(
-            "a fan is drawn along one numeric predictor",
+            "the variance function is drawn along one numeric predictor",
             got=", ".join(map(str, dims)) or "no predictor",
             allowed="a grid of one numeric column",
             do="select the others first: variances.sel(...)",
@@ -79,7 +79,7 @@ def plot_variance_function(variances: xr.Dataset, *, unit: str = "", xunit: str 
             ylabel=f"standard deviation{bracketed(unit)}",
             title="Where the spread comes from",
         )
-        # The finite ends decide the height of the panel; the others leave it.
+        # The finite ends determine the height of the panel; infinite ones leave it.
         right.set_ylim(0, top if endless.any() and top > 0 else None)
         right.legend(frameon=False)
         if point.kind == "median":
@@ -88,7 +88,7 @@ def plot_variance_function(variances: xr.Dataset, *, unit: str = "", xunit: str 
 
 
 def common_point_of_fan(variances: xr.Dataset) -> Point:
-    """Choose the mean, or the median where a few draws decide a mean: of variances on the left, of sds on the right."""
+    """Choose the mean, or the median where a few draws decide the mean of a variance (left) or an sd (right)."""
     squares = (variances["parts"], variances["variance"])
     return common_point(variances["mean"], *squares, *(np.sqrt(values) for values in squares))
 

@@ -1,4 +1,4 @@
-"""What `partialpool fit` leaves in a folder: the fit, its table, its pictures."""
+"""Write the output folder of `partialpool fit`: the fit, its summary table and its figures."""
 
 from collections.abc import Iterable
 from itertools import count
@@ -18,7 +18,7 @@ __all__ = ["write_bundle", "write_sensitivity"]
 
 _MOST_STUDIES = 4
 _LONGEST = 60
-"""Letters of a name that a file keeps: file systems take 255 bytes."""
+"""Characters of a name that are kept in a file name: file systems allow 255 bytes."""
 
 
 def write_bundle(fit: Fit, folder: str | Path) -> list[Path]:
@@ -32,7 +32,7 @@ def write_bundle(fit: Fit, folder: str | Path) -> list[Path]:
     Raises
     ------
     FileError
-        The folder cannot be made.
+        The folder cannot be created.
     """
     folder = _made(folder)
     table = folder / "summary.csv"
@@ -47,7 +47,7 @@ def write_bundle(fit: Fit, folder: str | Path) -> list[Path]:
 
 
 def write_sensitivity(verdict: SensitivityVerdict, folder: str | Path) -> list[Path]:
-    """Write `power_scaling.csv`, its picture, and a picture of the study for up to four answers, those that move first.
+    """Write `power_scaling.csv`, its figure, and a figure of the refits for the (up to four) most sensitive answers.
 
     Returns
     -------
@@ -57,7 +57,7 @@ def write_sensitivity(verdict: SensitivityVerdict, folder: str | Path) -> list[P
     Raises
     ------
     FileError
-        The folder cannot be made.
+        The folder cannot be created.
     """
     folder = _made(folder)
     table = folder / "power_scaling.csv"
@@ -75,7 +75,7 @@ def _made(folder: str | Path) -> Path:
 
 
 def _plain_names(names: Iterable[str]) -> dict[str, str]:
-    """Write each name with letters and digits alone; names that would be one file, in capitals or not, are numbered."""
+    """Replace all but letters and digits in each name; number names that then coincide, ignoring case."""
     out: dict[str, str] = {}
     taken: set[str] = set()
     for name in names:

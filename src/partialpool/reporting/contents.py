@@ -1,7 +1,7 @@
-"""The table of contents: what stands on the page, in this order.
+"""The table of contents: the chapters of the page, in order.
 
-To add a section: a file in `sections/` with a function from a `Fit` to a `Section` (None where it does not apply), its
-import, and its line here.
+To add a section, write a file in `sections/` with a function that takes a `Fit` and returns a `Section` (None where it
+does not apply), import it here, and add its line below.
 """
 
 from typing import Final
@@ -29,7 +29,7 @@ from partialpool.reporting.sections.variance_function import variance_function_s
 __all__ = ["CHAPTERS"]
 
 CHAPTERS: Final = (
-    Chapter("In short", in_short),
+    Chapter("Summary", in_short),
     Chapter("The model", the_model),
     Chapter("Priors", priors_section),
     Chapter("Diagnostics of the draws", diagnostics_section),
@@ -40,7 +40,7 @@ CHAPTERS: Final = (
     Chapter("Variance components", variance_components_section),
     Chapter("Design effect", design_effect_section),
     Chapter("Shrinkage", shrinkage_section),
-    Chapter("Lines of the levels", level_lines_section),
+    Chapter("Fitted lines by level", level_lines_section),
     Chapter("Variance along the predictors", variance_function_section),
     Chapter("Group effects", group_effects_section),
     Chapter("Support for the varying effects", singularity_section),

@@ -1,4 +1,4 @@
-"""A model in words and in mathematics, before anything is drawn."""
+"""Describe a model in words and as equations, before any draws are made."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ __all__ = ["describe_data", "describe_mathematics", "describe_words"]
 
 
 def describe_words(design: Design) -> str:
-    """Say in words what varies over what.
+    """Describe in words which coefficients the model has and which of them vary over which factor.
 
     Examples
     --------
@@ -26,7 +26,7 @@ def describe_words(design: Design) -> str:
     Intercept and Days vary over the 18 levels of Subject, correlated.
     """
     spec = design.spec
-    coefs = ", ".join(design.common.coefs) or "nothing but its cutpoints"
+    coefs = ", ".join(design.common.coefs) or "its cutpoints only"
     lines = [f"{spec.response} (family {spec.family}, link {spec.link}) depends on {coefs} in the population."]
     if design.response.success:
         lines.append(f"What is modelled is the {design.response.success}.")
@@ -43,7 +43,7 @@ def describe_words(design: Design) -> str:
 
 
 def describe_mathematics(design: Design, priors: PriorSet) -> str:
-    """Write the model as equations, with the prior that several coefficients have together.
+    """Write the model as equations, including a joint prior of several coefficients where there is one.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def _distribution(spec: ModelSpec) -> str:
 
 
 def _joint_mean(mu: float) -> str:
-    return "0" if mu == 0 else f"{mu:.4g} c"  # with X c = 1
+    return "0" if mu == 0 else f"{mu:.4g} c"  # c solves X c = 1
 
 
 def _words_of(factor: FactorEffects) -> str:
@@ -110,7 +110,7 @@ def _words_of(factor: FactorEffects) -> str:
         joined = names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
         verb = "varies" if len(names) == 1 else "vary"
         correlated = ", correlated" if len(names) > 1 else ""
-        correlated += ", which covary as stated" if factor.kinship is not None else ""
+        correlated += ", with the given covariance between levels" if factor.kinship is not None else ""
         parts.append(f"{joined} {verb} over the {factor.n_levels} levels of {factor.name}{correlated}.")
     independent = " The blocks are independent." if len(factor.blocks) > 1 else ""
     return " ".join(parts) + independent

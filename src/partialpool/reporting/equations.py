@@ -1,4 +1,4 @@
-"""A model as mathematics for a page: the same equations as `describe_mathematics`, in MathML."""
+"""Write a model's equations in MathML: the same equations as `describe_mathematics`."""
 
 from collections.abc import Iterator
 from types import MappingProxyType
@@ -28,7 +28,7 @@ from partialpool.spec.model import ModelSpec
 __all__ = ["write_equations"]
 
 _WIDEST = 26
-"""Letters of a sum on one line: what a phone shows without scrolling."""
+"""Characters of a sum per line: as many as a phone shows without scrolling."""
 
 _LETTERS: Final = MappingProxyType({"sigma": "σ", "nu": "ν", "alpha": "α", "phi": "φ"})
 
@@ -36,7 +36,7 @@ _Line = tuple[Element, Element, Element]
 
 
 def write_equations(design: Design, priors: PriorSet) -> Equations:
-    """Write the distribution of the response, its predictor, that of the group effects, and a joint prior.
+    """Write the response's distribution, the linear predictor, the group effects' distributions and a joint prior.
 
     Examples
     --------
@@ -68,7 +68,7 @@ def _response(design: Design) -> _Line:
 
 
 def _argument(spec: ModelSpec, label: str, what: str) -> Element:
-    """One argument of the response's distribution: the location, the trials, standard errors, or a Greek letter."""
+    """Write one argument of the response's distribution: location, trials, standard errors, or a Greek letter."""
     if what == "location":
         value = _eta() if spec.link_record.is_identity else applied(_inverse(spec.link_record), _eta())
     elif what == "trials":
@@ -82,7 +82,7 @@ def _argument(spec: ModelSpec, label: str, what: str) -> Element:
 
 
 def _predictor(design: Design) -> Iterator[_Line]:
-    """The sum, as many terms to a line as fit."""
+    """Write the linear predictor, with as many terms per line as fit."""
     terms = [_common(name) for name in design.common.coefs]
     terms += [_of_row(word(offset)) for offset in design.spec.offsets]
     terms += [_varying(factor, effect) for factor in design.factors for effect in factor.names]
@@ -97,7 +97,7 @@ def _predictor(design: Design) -> Iterator[_Line]:
 
 
 def _effects(factor: FactorEffects) -> Iterator[_Line]:
-    """B ~ Normal(0, Sigma), and what Sigma is made of."""
+    """Write the effects' distribution, b ~ Normal(0, Sigma), and the parts of Sigma."""
     b = subscript(identifier("b"), row(word(factor.name), operator("="), identifier("g")))
     sds = [subscript(word("sd"), word(f"{factor.name}, {effect}")) for effect in factor.names]
     known: tuple[Element, ...] = ()
@@ -115,7 +115,7 @@ def _effects(factor: FactorEffects) -> Iterator[_Line]:
 
 
 def _joint_prior(design: Design, priors: PriorSet) -> Iterator[_Line]:
-    """The coefficients that have one prior together: Normal(0, sigma^2 (X'X / n)^-1)."""
+    """Write the joint prior of several coefficients: Normal(mean, sigma^2 (X'X / n)^-1)."""
     if not priors.together:
         return
     stated = priors[BETA].arguments

@@ -1,4 +1,4 @@
-"""Along which predictors a picture is worth drawing, and where the others are held meanwhile."""
+"""Predictors along which the report draws figures, and the values at which the other predictors are fixed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,25 +16,25 @@ __all__ = ["Grid", "predictor_grids", "slope_grids"]
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """A predictor's values, with every other category held at its first.
+    """Values of one predictor, with every other categorical predictor fixed at its first category.
 
     Attributes
     ----------
     column
         The predictor.
     at
-        What questions take: values by column.
+        Values by column, as the questions take them.
     """
 
     column: str
     at: dict[str, Sequence[Any]]
 
     def along(self, answer: xr.Dataset) -> xr.Dataset:
-        """Drop the categories, of which one was asked for, from an answer's dimensions."""
+        """Drop the dimensions of the other categorical predictors, which have one value each, from an answer."""
         return answer.isel({coordinate_of(answer, name): 0 for name in self.at if name != self.column}, drop=True)
 
     def held(self, answer: xr.Dataset) -> str:
-        """Say where the other predictors and the offset were held, in sentences; nothing where there are none."""
+        """State the values of the other predictors and of the offset, in sentences; empty where there are none."""
         chosen = [str(Held(name, values[0], "first")) for name, values in self.at.items() if name != self.column]
         others = chosen + ([answer.attrs["held"]] if "held" in answer.attrs else [])
         offset = f" Offset: {answer.attrs['offset']}." if "offset" in answer.attrs else ""
@@ -42,14 +42,14 @@ class Grid:
 
 
 def slope_grids(design: Design) -> list[Grid]:
-    """Return a grid for each number whose effect varies over some factor."""
+    """Return a grid for each numeric predictor whose effect varies over some factor."""
     categories = _first_categories(design)
     varying = numbers_among(design, read_columns(design, common=False))
     return [Grid(column, {column: range_of(design, column), **categories}) for column in varying]
 
 
 def predictor_grids(design: Design, *, most: int = 4) -> list[Grid]:
-    """Return a grid for each of the first predictors of the fixed effects: a number's range, a category's values."""
+    """Return a grid for each of the first `most` predictors of the fixed effects: a range, or all categories."""
     categories = _first_categories(design)
     read = list(design.common.recipe.numeric)
     return [
@@ -60,6 +60,6 @@ def predictor_grids(design: Design, *, most: int = 4) -> list[Grid]:
 
 
 def _first_categories(design: Design) -> dict[str, list[Any]]:
-    """Return every category that effects read, at its first."""
+    """Return every categorical predictor that the model uses, at its first category."""
     read = read_columns(design)
     return {column: [categories_of(design, column)[0]] for column in read if not is_number(design, column)}

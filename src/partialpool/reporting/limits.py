@@ -1,12 +1,12 @@
-"""How much a page shows."""
+"""Limits on what a page shows."""
 
 from typing import Final
 
 __all__ = ["MOST_LABELLED", "MOST_LEVELS", "PHONE"]
 
 MOST_LABELLED: Final = 60
-"""Levels of a factor above which a forest would have no room for their names: the lowest and the highest are drawn."""
+"""Most levels of a factor that a forest plot names; of more, only the lowest and the highest are drawn."""
 MOST_LEVELS: Final = 200
-"""Levels of a factor above which an arrow for each is a blot."""
+"""Most levels of a factor that are drawn one by one; with more, arrows would overlap."""
 PHONE: Final = 5.0
-"""Inches to which a picture of one panel is narrowed: on a phone its letters are then three quarters of their size."""
+"""Greatest width in inches of a one-panel figure: on a phone its letters then have three quarters of their size."""

@@ -1,6 +1,6 @@
-"""MathML, element by element: what HTML pages show as mathematics without any script.
+"""Build MathML elements, which HTML pages show as mathematics without any script.
 
-Elements of MathML Core only, which Chromium, Firefox and Safari lay out themselves. Text is escaped by the XML writer.
+Only elements of MathML Core are used, which Chromium, Firefox and Safari render natively. The XML writer escapes text.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,17 +10,17 @@ __all__ = ["applied", "identifier", "operator", "row", "subscript", "superscript
 
 
 def identifier(name: str) -> ET.Element:
-    """Make a symbol of one letter, which is set in italics."""
+    """Return a symbol of one letter, which is set in italics."""
     return _leaf("mi", name)
 
 
 def word(text: str) -> ET.Element:
-    """Make a name of the data, or a distribution's, which is set upright."""
+    """Return a name from the data or of a distribution, which is set upright."""
     return _leaf("mtext", text)
 
 
 def operator(symbol: str, *, form: str | None = None) -> ET.Element:
-    """Make an operator, a relation, a bracket or a comma; `form="infix"` keeps its space at the start of a line."""
+    """Return an operator, a relation, a bracket or a comma; `form="infix"` keeps its space at the start of a line."""
     element = _leaf("mo", symbol)
     if form:
         element.set("form", form)
@@ -28,22 +28,22 @@ def operator(symbol: str, *, form: str | None = None) -> ET.Element:
 
 
 def row(*parts: ET.Element) -> ET.Element:
-    """Set parts side by side."""
+    """Return parts side by side."""
     return _parent("mrow", parts)
 
 
 def subscript(base: ET.Element, index: ET.Element) -> ET.Element:
-    """Set an index below right."""
+    """Return a base with a subscript."""
     return _parent("msub", (base, index))
 
 
 def superscript(base: ET.Element, index: ET.Element) -> ET.Element:
-    """Set an exponent above right."""
+    """Return a base with a superscript."""
     return _parent("msup", (base, index))
 
 
 def applied(function: ET.Element, *arguments: ET.Element) -> ET.Element:
-    """Write a function, or a distribution, of its arguments.
+    """Return a function or a distribution with its arguments in brackets.
 
     Examples
     --------
@@ -55,7 +55,7 @@ def applied(function: ET.Element, *arguments: ET.Element) -> ET.Element:
 
 
 def table(lines: Iterable[Sequence[ET.Element]]) -> ET.Element:
-    """Set lines of three cells below each other: left side, relation, right side."""
+    """Return a table with a row per line and three cells each: left side, relation, right side."""
     rows = []
     for line in lines:
         cells = [_parent("mtd", (cell,)) for cell in line]
@@ -66,7 +66,7 @@ def table(lines: Iterable[Sequence[ET.Element]]) -> ET.Element:
 
 
 def write_math(content: ET.Element, *, alternative: str) -> str:
-    """Write a `math` element, with the text that stands for it where it cannot be shown.
+    """Return a `math` element as text, with alternative text for readers that cannot show it.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The report: one HTML page that holds everything, for a phone, a screen or paper."""
+"""The report: one self-contained HTML page for phone, screen or print."""
 
 import base64
 import json
@@ -18,10 +18,10 @@ __all__ = ["render", "report"]
 
 
 def report(fit: Fit, path: str | Path) -> Path:
-    """Write a fit as one HTML page: model, priors, diagnostics, estimates, and what they mean, with pictures.
+    """Write a report of a fit as one HTML page: model, priors, diagnostics, estimates and their meaning, with figures.
 
-    The page needs nothing else: pictures and styles are in it, there is no script, and nothing is fetched. It reads
-    on a phone and prints. It appears under its name only when it is whole.
+    The page is self-contained: it includes its figures and styles, has no script and fetches nothing. It can be read
+    on a phone and printed. The file appears under its name only when it is complete.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def report(fit: Fit, path: str | Path) -> Path:
     Raises
     ------
     FileError
-        The folder is not there or cannot be written to, or a folder, a device or a pipe has this name.
+        The folder does not exist or cannot be written to, or the path is a folder, a device or a pipe.
 
     Examples
     --------
@@ -76,12 +76,12 @@ def render(fit: Fit) -> str:
 
 
 def _anchor(title: str) -> str:
-    """Write a heading as the end of a link.
+    """Return the anchor of a heading.
 
     Examples
     --------
-    >>> _anchor("Can the draws be trusted?")
-    'can-the-draws-be-trusted'
+    >>> _anchor("Diagnostics of the draws")
+    'diagnostics-of-the-draws'
     """
     return "-".join(re.findall(r"[a-z0-9]+", title.lower()))
 
@@ -91,7 +91,7 @@ def _data_uri(image: Image) -> str:
 
 
 def _filled(table: TextTable) -> list[tuple[str, bool]]:
-    """Return the first column with its gaps filled, and whether each was a gap: on paper it repeats the cell above."""
+    """Return the cells of the first column with gaps filled from above (as in print), and whether each was a gap."""
     names: list[tuple[str, bool]] = []
     for first, *_ in table.rows:
         names.append((first, False) if first or not names else (names[-1][0], True))

@@ -1,4 +1,4 @@
-"""How pages are made from templates: whatever a label or a formula holds is escaped, and a gap is an error."""
+"""Render pages from templates: labels and formulas are escaped, and an undefined variable is an error."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +11,7 @@ __all__ = ["page_environment", "write_page"]
 
 
 def page_environment(folder: str) -> Environment:
-    """Return the environment of a folder of templates, `reporting/templates` for instance."""
+    """Return the Jinja environment of a folder of templates, `reporting/templates` for instance."""
     return Environment(
         loader=PackageLoader("partialpool", folder),
         autoescape=True,
@@ -23,14 +23,14 @@ def page_environment(folder: str) -> Environment:
 
 
 def write_page(path: str | Path, render: Callable[[], str], *, doing: str) -> Path:
-    """Write a page whose making takes long: a place that cannot be written to is refused before, not after.
+    """Write a page that takes long to render; a path that cannot be written to is refused before rendering starts.
 
     Parameters
     ----------
     path, doing
         As for `whole_file`.
     render
-        Makes the page's text.
+        Returns the page's text.
 
     Raises
     ------

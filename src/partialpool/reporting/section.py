@@ -1,4 +1,4 @@
-"""What a page is made of: sections of prose, equations, tables and pictures."""
+"""The parts of a page: sections of prose, equations, tables and figures."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ __all__ = ["Chapter", "Equations", "Note", "Picture", "Section", "refusal", "whi
 
 @dataclass(frozen=True)
 class Note:
-    """A paragraph that stands out: good news, bad news, or an aside."""
+    """A highlighted paragraph: a good result, a bad result, or a remark."""
 
     text: str
     tone: Literal["good", "bad", "aside"] = "aside"
@@ -22,7 +22,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Equations:
-    """Mathematics as a `math` element, and the same as text."""
+    """Equations as a `math` element, and the same equations as text."""
 
     mathml: str
     text: str
@@ -30,7 +30,7 @@ class Equations:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure, what is seen in it in words and numbers, and how to read it."""
+    """A figure, its alternative text (its content in words and numbers), and its caption."""
 
     image: Image
     alt: str
@@ -39,7 +39,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """What one part of the page holds, in the order in which it is shown."""
+    """The content of one part of the page, in the order in which it is shown."""
 
     prose: tuple[str | Note, ...] = ()
     equations: tuple[Equations, ...] = ()
@@ -49,22 +49,22 @@ class Section:
 
 @dataclass(frozen=True)
 class Chapter:
-    """A heading, and the function that writes what stands under it.
+    """A heading, and the function that writes the section under it.
 
     Parameters
     ----------
     title
         The heading.
     write
-        Makes the section from a fit; None where it does not apply. An error of the package's own tells why a
-        question has no answer for this model.
+        Writes the section of a fit, or returns None where it does not apply. It may raise an error of the package,
+        whose message then states why the question has no answer for this model.
     """
 
     title: str
     write: Callable[[Fit], Section | None]
 
     def of(self, fit: Fit) -> Section | None:
-        """Write the section, or say why it cannot be written."""
+        """Write the section, or a note that states why it is not available."""
         try:
             return self.write(fit)
         except PartialPoolError as error:
@@ -72,13 +72,13 @@ class Chapter:
 
 
 def refusal(error: PartialPoolError, subject: str = "") -> Note:
-    """Write an error as a line of the page.
+    """Return an error as a note on the page.
 
     Examples
     --------
-    >>> error = PartialPoolError("a fan needs a number", got="a category", allowed="numbers", do="name one")
+    >>> error = PartialPoolError("a band needs a numeric predictor", got="a category", allowed="numbers", do="name one")
     >>> refusal(error, "sex").text
-    'Not available for sex: a fan needs a number (here: a category; needed: numbers).'
+    'Not available for sex: a band needs a numeric predictor (here: a category; needed: numbers).'
     """
     about = f" for {subject}" if subject else ""
     return Note(f"Not available{about}: {error.wrong} (here: {error.got}; needed: {error.allowed}).")
@@ -87,12 +87,12 @@ def refusal(error: PartialPoolError, subject: str = "") -> Note:
 def which_can[Answer](
     questions: Iterable[tuple[str, Callable[[], Answer]]],
 ) -> tuple[tuple[Answer, ...], tuple[Note, ...]]:
-    """Answer every question that has an answer; a line for each reason says which others have none, and why.
+    """Return the answers of all questions that have one, and a note for each reason why others have none.
 
     Parameters
     ----------
     questions
-        What each is about, and the call that answers it.
+        The subject of each question, and the function that answers it.
     """
     answers: list[Answer] = []
     refused: dict[str, tuple[PartialPoolError, list[str]]] = {}

@@ -1,4 +1,4 @@
-"""Verdicts that several sections state, worked out once: of the fit to the data, and of the priors."""
+"""Verdicts that several sections state, computed once: on the fit to the data and on the priors."""
 
 from weakref import WeakKeyDictionary
 
@@ -10,13 +10,13 @@ from partialpool.questions.power_scale import ROBUST, PowerScaling, power_scale
 __all__ = ["SEED", "fit_findings", "is_predictive", "listed", "moved_answers", "prior_sensitivity"]
 
 SEED = 1
-"""Of the new data that a report compares with the table."""
+"""Seed of the simulated data that a report compares with the table."""
 _checks: WeakKeyDictionary[Fit, tuple[Finding, ...]] = WeakKeyDictionary()
 _priors: WeakKeyDictionary[Fit, PowerScaling] = WeakKeyDictionary()
 
 
 def fit_findings(fit: Fit) -> tuple[Finding, ...]:
-    """Return the findings of `check`, but for draws and effects, which have their own sections."""
+    """Return the findings of `check`, except those on draws and effects, which have their own sections."""
     if fit not in _checks:
         others = {finding.check for finding in fit.digest.verdict.findings} | {"effects"}
         _checks[fit] = tuple(f for f in check(fit, seed=SEED).findings if f.check not in others)
@@ -24,12 +24,12 @@ def fit_findings(fit: Fit) -> tuple[Finding, ...]:
 
 
 def is_predictive(finding: Finding) -> bool:
-    """Whether a finding compares the data with new data, and does not only describe the table."""
+    """Whether a finding compares the data with simulated data, rather than only describing the table."""
     return finding.check not in ("identified", "categories")
 
 
 def prior_sensitivity(fit: Fit) -> PowerScaling:
-    """Return power scaling with weights alone."""
+    """Return power-scaling sensitivities, by importance weights only (no refits)."""
     if fit not in _priors:
         _priors[fit] = power_scale(fit, alphas=())
     return _priors[fit]

@@ -1,4 +1,4 @@
-"""Numbers in sentences, and the units that stand behind them."""
+"""Numbers and their units in sentences."""
 
 from collections.abc import Iterable
 
@@ -22,14 +22,14 @@ __all__ = [
 
 
 def estimate_in_words(draws: np.ndarray, point: Point | None = None) -> str:
-    """Say the mean and the central 90 % interval of draws of one quantity.
+    """Return the mean (or median) and the central 90 % interval of draws of one quantity, in words.
 
     Parameters
     ----------
     draws
-        Of any shape.
+        An array of any shape.
     point
-        Mean or median, as in the picture beside it; by default the median where a few draws decide the mean.
+        Mean or median, as in the figure beside it; by default the median where a few draws decide the mean.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def estimate_in_words(draws: np.ndarray, point: Point | None = None) -> str:
         point = MEAN if mean_is_known(draws) else MEDIAN
     low, high = quantiles(draws, (0.05, 0.95))
     spread = point.spread(draws)
-    # Differences in the last bits are not a spread.
+    # Differences by rounding error do not count as spread.
     middle = float(point.of(draws))
     constant = spread <= 1e-12 * abs(middle)
     values = (middle, float(low), float(high))
@@ -53,36 +53,36 @@ def estimate_in_words(draws: np.ndarray, point: Point | None = None) -> str:
 
 
 def response_name(fit: Fit) -> str:
-    """Return the response as a reader names it, without the backquotes that a formula puts around odd names."""
+    """Return the response's name without the backquotes that a formula needs around unusual names."""
     return fit.spec.response.replace("`", "")
 
 
 def response_unit(fit: Fit) -> str:
-    """Return the unit of the linear predictor, where it is the response's own and the table says it, else nothing."""
+    """Return the unit of the linear predictor where it is the response's unit and the table states it, else ''."""
     own = fit.spec.link_record.is_identity and not fit.spec.family_record.on_log_scale
     return fit.design.units.get(fit.spec.response, "") if own else ""
 
 
 def on_scale(fit: Fit) -> str:
-    """Say on which scale the linear predictor is, as the end of a sentence; nothing where it is the response's own."""
+    """Name the scale of the linear predictor, as the end of a sentence; empty where it is the response's scale."""
     if fit.spec.family_record.on_log_scale:
         return " on the log scale"
     return fit.spec.link_record.scale_in_words
 
 
 def held_meanwhile(answer: xr.Dataset) -> str:
-    """Say where an answer holds other predictors, as a sentence; nothing where there are none."""
+    """State the values at which an answer fixes other predictors, as a sentence; empty where there are none."""
     held = answer.attrs.get("held", "nothing")
     return others_held("" if held == "nothing" else held)
 
 
 def others_held(places: str) -> str:
-    """Say where other predictors are held, as a sentence behind another; nothing where there are none."""
-    return f" Other predictors held: {places}." if places else ""
+    """State the values of other predictors, as a sentence that follows another; empty where there are none."""
+    return f" Other predictors fixed at: {places}." if places else ""
 
 
 def effect_units(fit: Fit, effects: Iterable[str]) -> dict[str, str]:
-    """Return the units of effects, by name, from the table's own; empty where it says none for the response."""
+    """Return the units of effects, by name, from the table's units; empty where the response has none."""
     response, units = response_unit(fit), fit.design.units
     if not response:
         return {}
@@ -91,7 +91,7 @@ def effect_units(fit: Fit, effects: Iterable[str]) -> dict[str, str]:
         if effect == INTERCEPT:
             return response
         unit = units.get(effect, "")
-        # A unit of several words describes a code: "0 basement, 1 first floor".
+        # A unit of several words is the description of a code: "0 basement, 1 first floor".
         return f"{response}/{unit.removesuffix('s')}" if len(unit.split()) == 1 else f"{response} per unit of {effect}"
 
     return {effect: unit_of(effect) for effect in effects}

@@ -13,7 +13,7 @@ from partialpool.kernels import awaits_compilation
 from partialpool.marginal.gaussian.recover import posterior_variables, recover_from_noise
 from partialpool.marginal.glmm.density import evaluate
 from partialpool.marginal.glmm.eligibility import why_not
-from partialpool.marginal.glmm.posterior import Own, Posterior, Response, own_priors, read_response
+from partialpool.marginal.glmm.posterior import Posterior, Response, own_priors, read_response
 from partialpool.marginal.glmm.weighted_rows import link_units, stand_in
 from partialpool.model.default_priors import PriorSet
 from partialpool.progress import ProgressLine, progress_line

@@ -1,4 +1,4 @@
-"""Every simulated data set: how it is made, and what it was made from."""
+"""All simulated data sets: their simulation, seed and true values."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ __all__ = ["SIMULATIONS", "Simulation"]
 
 @dataclass(frozen=True)
 class Simulation:
-    """One of them.
+    """One simulated data set.
 
     Attributes
     ----------
     simulate
-        From a seed to a draw.
+        Function from a seed to a draw.
     seed
-        Of the table that comes with the package.
+        Seed of the table that comes with the package.
     truth
-        What is true, under the names of a fit; of several responses, by response.
+        True parameter values, under the names of a fit; for several responses, by response.
     """
 
     simulate: Callable[[int], Simulated]

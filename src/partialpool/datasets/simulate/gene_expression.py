@@ -1,8 +1,8 @@
-"""Genomics: how much of the spread of a gene's expression is inherited, among relatives of twenty families.
+"""Genomics: heritability of gene expression among relatives of twenty families.
 
-Two samples are taken of everybody. Expression differs between people for two lasting reasons, what they inherited and
-what else is their own, and it differs between samples of one person. What is inherited covaries as the pedigree says;
-what else lasts does not, and without a term of its own it would pass for inherited.
+Two samples are taken from every person. Expression differs between people for two lasting reasons, inheritance and
+other permanent differences, and it differs between samples of one person. The inherited part covaries according to the
+pedigree. The other permanent part does not, and without a separate term it would be attributed to inheritance.
 """
 
 from collections.abc import Mapping
@@ -23,14 +23,14 @@ SEED: Final = 1
 FAMILIES: Final = 20
 CHILDREN: Final = 4
 SAMPLES: Final = 2
-"""Of each person."""
+"""Samples of each person."""
 SEX: Final = 0.3
-"""How much higher expression is in men, log2 counts per million."""
+"""Difference in expression of men from women, log2 counts per million."""
 
 
 @dataclass(frozen=True)
 class GeneTruth:
-    """Of one gene: its mean in women (log2 counts per million), and its variances."""
+    """True values of one gene: its mean in women (log2 counts per million) and its variances."""
 
     intercept: float
     inherited: float
@@ -44,7 +44,7 @@ class GeneTruth:
 
     @property
     def parameters(self) -> dict[str, float]:
-        """Under the names of a fit."""
+        """True parameter values, under the names of a fit."""
         return {
             "beta[Intercept]": self.intercept,
             "beta[sex[M]]": SEX,
@@ -84,7 +84,7 @@ def family_tree() -> pd.DataFrame:
 
 
 def kinship() -> pd.DataFrame:
-    """Work out how alike any two of them are: 0.5 for a parent and a child, and for two siblings."""
+    """Compute the relationship matrix of the families: 0.5 for parent and child, and for two siblings."""
     return relationship_matrix(family_tree())
 
 
@@ -94,7 +94,8 @@ def simulate(seed: int = SEED, truth: Mapping[str, GeneTruth] = TRUTH) -> Simula
     Returns
     -------
     Simulated
-        Its effects: by gene, a table of what each person inherited (`person`) and what else lasts (`environment`).
+        Table and effects. Effects are tables by gene: each person's inherited part (`person`) and other permanent part
+        (`environment`).
 
     Examples
     --------

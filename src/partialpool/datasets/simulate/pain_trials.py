@@ -1,8 +1,8 @@
 """Personalised medicine: a drug against chronic pain, tried on and off several times by each patient (n-of-1 trials).
 
 In each cycle a patient takes the drug for one period and a placebo for another, in random order; the score of a period
-is the mean of a pain diary. Patients differ in their pain and in what the drug does to them, and some stop early.
-Nothing is carried over from one period to the next: what is not simulated cannot be found.
+is the mean of a pain diary. Patients differ in their pain and in their response to the drug, and some stop early.
+There is no carry-over from one period to the next in the simulation.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ CYCLES: Final = (2, 3, 4)
 
 @dataclass(frozen=True)
 class PainTruth:
-    """What scores are drawn from, in points of a scale from 0 to 10; `drug` is the effect, below 0 where it helps."""
+    """True values of the scores, in points on a scale from 0 to 10; a `drug` effect below 0 is an improvement."""
 
     intercept: float = 5.4
     drug: float = -0.8
@@ -34,7 +34,7 @@ class PainTruth:
 
     @property
     def parameters(self) -> dict[str, float]:
-        """Under the names of a fit."""
+        """True parameter values, under the names of a fit."""
         return {
             "beta[Intercept]": self.intercept,
             "beta[drug]": self.drug,
@@ -64,7 +64,7 @@ def simulate(seed: int = SEED, truth: PainTruth = TRUTH) -> Simulated:
     cycles = rng.choice(CYCLES, size=PATIENTS, p=(0.2, 0.2, 0.6))
     patient = np.repeat(np.arange(PATIENTS), 2 * cycles)
     period = np.concatenate([np.arange(1, 2 * n + 1) for n in cycles])
-    # The first period of a cycle is a coin toss, the second is the other treatment.
+    # The treatment of the first period of a cycle is random, the second is the other treatment.
     first = np.repeat(rng.integers(0, 2, size=cycles.sum()), 2)
     drug = np.where(period % 2 == 1, first, 1 - first)
     mean = truth.intercept + effects[patient, 0] + (truth.drug + effects[patient, 1]) * drug

@@ -1,4 +1,4 @@
-"""What a simulation hands over: the table, and the effects it was made from."""
+"""The result of a simulation: the table and the true effects."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,9 +15,9 @@ class Simulated:
     Attributes
     ----------
     table
-        As it is stored, numbers rounded as they would be written down.
+        The table as it is stored, with numbers rounded as in a record.
     effects
-        What each level was given, by variable of the posterior (`b_patient`): a row per level, a column per effect.
+        True effects of each level, by variable of the posterior (`b_patient`): a row per level, a column per effect.
     """
 
     table: pd.DataFrame

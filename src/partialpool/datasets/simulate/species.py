@@ -1,7 +1,7 @@
-"""Ecology: how many of each species are counted at each site, up a mountain.
+"""Ecology: counts of species at sites along the slope of a mountain.
 
-Every species is looked for at every site, so that the two factors cross. Species differ in how common they are and in
-what elevation does to them; sites differ, at one elevation, in how much lives there.
+Every species is counted at every site, so that the two factors are crossed. Species differ in their abundance and in
+their response to elevation; sites at the same elevation differ in total abundance.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ SITES: Final = 24
 
 @dataclass(frozen=True)
 class SpeciesTruth:
-    """What counts are drawn from, on the log scale; elevation in units of 100 m.
+    """True values of the counts, on the log scale; elevation in units of 100 m.
 
     A count with mean m has variance m + m^2 / alpha.
     """
@@ -36,7 +36,7 @@ class SpeciesTruth:
 
     @property
     def parameters(self) -> dict[str, float]:
-        """Under the names of a fit."""
+        """True parameter values, under the names of a fit."""
         return {
             "beta[Intercept]": self.intercept,
             "beta[elevation]": self.elevation,
@@ -74,7 +74,7 @@ def simulate(seed: int = SEED, truth: SpeciesTruth = TRUTH) -> Simulated:
         + (truth.elevation + of_species[kind, 1]) * elevation[site]
         + of_site[site]
     )
-    # A negative binomial count is a Poisson count whose mean varies as a gamma variable does.
+    # A negative binomial count is a Poisson count whose mean has a gamma distribution.
     count = rng.poisson(np.exp(eta) * rng.gamma(truth.alpha, 1 / truth.alpha, size=len(eta)))
     table = pd.DataFrame(
         {

@@ -1,6 +1,6 @@
-"""Public health: who is vaccinated, among people in neighbourhoods in districts.
+"""Public health: vaccination of people in neighbourhoods within districts.
 
-Neighbourhoods are numbered within districts, as they are on a survey's forms, and differ in their deprivation.
+Neighbourhoods are numbered within districts, as on the forms of a survey, and differ in deprivation.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ PEOPLE: Final = 12
 
 @dataclass(frozen=True)
 class VaccinationTruth:
-    """What answers are drawn from, on the logit scale; age in years, deprivation in sds."""
+    """True values of the answers, on the logit scale; age in years, deprivation in sds."""
 
     intercept: float = -0.9
     age: float = 0.025
@@ -31,7 +31,7 @@ class VaccinationTruth:
 
     @property
     def parameters(self) -> dict[str, float]:
-        """Under the names of a fit."""
+        """True parameter values, under the names of a fit."""
         return {
             "beta[Intercept]": self.intercept,
             "beta[age]": self.age,

@@ -6,7 +6,7 @@
   const drawn = pictures.filter(picture => element(picture.target_id) !== null);
   await Promise.all(drawn.map(picture => Bokeh.embed.embed_item(picture)));
 
-  // Bokeh's layers of events take the focus for keys that these pictures do not have.
+  // Bokeh's event layers can take the focus, but these pictures have no keyboard controls.
   const unfocus = root => root.querySelectorAll("*").forEach(part => {
     part.removeAttribute("tabindex");
     if (part.shadowRoot) unfocus(part.shadowRoot);
@@ -19,7 +19,7 @@
   const cell = (row, name) => row.querySelector(`[data-cell=${name}]`);
   const byPrior = new Map(numbers.studies.map(study => [`${study.family} ${study.scale}`, study]));
 
-  // What the page shows: a step of the slider (whole or not), a prior, an order, and which levels.
+  // State of the page: the slider's step (may be fractional), the prior, the order, and the levels shown.
   const state = {
     step: 0,
     follows: true,
@@ -32,11 +32,11 @@
   const written = value => value === null ? "\u2013" : value.toFixed(numbers.decimals).replace("-", "\u2212");
   const withUnit = value => written(value) + (numbers.unit ? ` ${numbers.unit}` : "");
   const percent = share => share === null ? "\u2013" : `${Math.round(100 * share)}\u00a0%`;
-  // A name that is written from right to left must not reorder the numbers after it.
+  // A right-to-left name must not reorder the numbers after it.
   const isolated = name => `\u2068${name}\u2069`;
   const sdText = sd => sd === null ? "infinite" : withUnit(sd);
 
-  // Between two columns of numbers a straight line; where the right one has a gap, the left one up to it.
+  // Linear interpolation between two columns; where the right one has a gap, the left value is kept.
   const between = (left, right, share) => left === null || right === null ? left : left + share * (right - left);
   const place = () => {
     const low = Math.min(Math.floor(state.step), last);
@@ -55,7 +55,7 @@
     const here = every(numbers.values), own = numbers.values[last], y = numbers.ranks[state.order];
     const shown = here.map((_, k) => k).filter(k => !state.hidden.has(k));
     const gaps = values => shown.map(k => values[k] === null ? NaN : values[k]);
-    // Where levels stand at values of their own, each has marks in place of the two lines.
+    // Where levels have different values of other predictors, each has marks instead of the two lines.
     const marks = numbers.populations ? every(numbers.populations) : here.map(() => null);
     const ends = numbers.populations ? numbers.values[0] : marks;
     // An estimate beyond the axis is an arrowhead at its end; its number is in the table.
@@ -111,7 +111,7 @@
     model(`${kind}-curve`).data = outline ? {x, posterior: outline.posterior, prior: outline.prior} : none;
     const summed = outline ? {low: [marks.low], middle: [marks.median], high: [marks.high], y: [0.06]} : {low: [], middle: [], high: [], y: []};
     model(`${kind}-summary`).data = summed;
-    // A prior that leaves the picture at the top is marked there, inside the frame.
+    // A prior that exceeds the top of the picture is marked there, inside the frame.
     const {x_range: wide, y_range: high} = model(`${kind}-plot`);
     const leaves = outline ? outline.prior.findIndex(density => density > high.end) : -1;
     const room = 0.02 * (wide.end - wide.start);
@@ -122,9 +122,9 @@
 
   function summary(sd, icc, good) {
     if (!sd) return "Under this prior the model could not be fitted.";
-    let text = `The posterior is then: sd ${withUnit(sd.median)}, 90\u00a0% interval ${written(sd.low)} to ${written(sd.high)}`;
+    let text = `Posterior under this prior: sd ${withUnit(sd.median)}, 90\u00a0% interval ${written(sd.low)} to ${written(sd.high)}`;
     if (icc) text += `; ICC ${icc.median.toFixed(2)}, ${icc.low.toFixed(2)} to ${icc.high.toFixed(2)}`;
-    if (sd.beyond >= 0.01) text += `. ${percent(sd.beyond)} lies beyond the even part of the axis`;
+    if (sd.beyond >= 0.01) text += `. ${percent(sd.beyond)} is beyond the linear part of the axis`;
     return text + (good ? "." : ". The diagnostics of this fit are not good: do not rely on it.");
   }
 
@@ -139,11 +139,11 @@
       band.setv({bottom: y - 0.5, top: y + 0.5, visible: true});
     }
     if (k === null) {
-      element("told").textContent = "Point at a level, or tap it, for its numbers; the table has them all.";
+      element("told").textContent = "Point at a level, or tap it, for its numbers; the table lists them all.";
       return;
     }
     const own = numbers.values[last][k], error = numbers.errors[k];
-    const alone = own === null ? "its own rows do not tell it" : `no pooling ${written(own)} (standard error ${written(error)})`;
+    const alone = own === null ? "not identified by its own rows" : `no pooling ${written(own)} (standard error ${written(error)})`;
     const rows = numbers.rows[k] === 1 ? "1 row" : `${numbers.rows[k]} rows`;
     const share = numbers.shares && every(numbers.shares)[k];
     const pull = share === null ? "" : `, ${numbers.pull} ${percent(share)}`;
@@ -151,7 +151,7 @@
       + `here ${withUnit(every(numbers.values)[k])}${pull}.`;
   }
 
-  // Many events may come between two pictures: each is drawn once.
+  // Many events may occur between two frames: each picture is redrawn only once.
   const waiting = new Set();
   function redraw(...parts) {
     if (waiting.size === 0) requestAnimationFrame(() => {
@@ -194,7 +194,7 @@
   function reorder(order) {
     state.order = order;
     const axis = model("levels-axis"), texts = axis.major_label_overrides;
-    // Where names have no room there are none.
+    // Names are left out where there is no room for them.
     if (texts.size > 0) {
       state.labels ??= new Map(numbers.ranks.estimate.map((rank, k) => [k, texts.get(rank)]));
       axis.major_label_overrides = new Map(numbers.ranks[order].map((rank, k) => [rank, state.labels.get(k)]));
@@ -231,7 +231,7 @@
     element("complete-here").textContent = withUnit(numbers.values[0][0]);
     model("complete").location = numbers.values[0][0];
   } else ["complete", "population"].forEach(name => { model(name).visible = false; });
-  // A browser may have kept what was chosen before the page was loaded again.
+  // After a reload the browser may have kept the previous choices.
   element("family").value = state.study.family;
   element("scale").value = state.study.scale ?? numbers.own_scale;
   if (element("order")) element("order").value = state.order;

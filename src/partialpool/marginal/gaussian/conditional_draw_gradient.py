@@ -5,8 +5,9 @@
     A = I + Lambda' W'W Lambda = U'U,    c = U'^-1 (Lambda' W'r + mu),    u = U^-1 (c + e).
 
 The derivative of a function of a = Lambda u in a is given. To the function are added -|u - mu|^2 / 2 - log |U|, the
-density of the offsets and the Jacobian of the map. Derivatives in e and in Lambda follow by the chain rule, block by block
-in the opposite order of the elimination. With v = U'^-1 du and w = U^-1 v, the derivatives in c + e and in Lambda'W'r,
+density of the offsets and the Jacobian of the map. Derivatives in e and in Lambda follow by the chain rule, block by
+block in the opposite order of the elimination. With v = U'^-1 du and w = U^-1 v, the derivatives in c + e and in
+Lambda'W'r,
 
     dU = -triu(v u') - triu(c w') - diag(U)^-1,
     dA = 1/2 U^-1 (T + T') U'^-1,    T the lower triangle of U dU', half its diagonal,

@@ -6,8 +6,8 @@ noise e for everything else. Given theta the stand-in's conditional draw maps e 
     log p(theta, own, e | y) = sum_i log p(y_i | eta_i, own) + log p(theta) + log p(own)
                              - |u - mu|^2 / 2 - log |U(theta)| - N / 2 log(2 pi),
 
-A(theta) = U'U, exact whatever the working response is. Where the rows are nearly normal given theta, e is nearly N(0, I)
-for every theta: neither the funnel of small sds nor the trade-off of crossed or nested factors is left.
+A(theta) = U'U. It is exact whatever the working response is. Where the rows are nearly normal given theta, e is nearly
+N(0, I) for every theta: neither the funnel of small sds nor the trade-off of crossed or nested factors is left.
 """
 
 from typing import NamedTuple

@@ -1,7 +1,7 @@
 """Calling a family's row kernel by its address, so that one compiled density serves every family.
 
-A density that took the family's kernel as an argument would be compiled anew for each family, and numba would not keep it
-on disk. An address is a number: the density is compiled once per machine, whatever the family.
+A density that took the family's kernel as an argument would be compiled anew for each family, and numba would not keep
+it on disk. An address is a number: the density is compiled once per machine, whatever the family.
 """
 
 from collections.abc import Callable

@@ -5,7 +5,7 @@ eta + u / W has known variances 1 / W. Given theta it is a normal model, whose c
 whose conditional covariance is that of Laplace's approximation (Breslow & Clayton 1993, J. Am. Stat. Assoc. 88:9).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np

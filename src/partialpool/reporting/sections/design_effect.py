@@ -1,4 +1,4 @@
-"""What grouping costs: rows that are worth fewer, and standard errors that ignore it."""
+"""Consequences of grouping: the effective number of rows, and the errors of an analysis that ignores it."""
 
 from functools import partial
 
@@ -17,15 +17,18 @@ __all__ = ["design_effect_section"]
 
 
 def design_effect_section(fit: Fit) -> Section | None:
-    """Draw design effects, and naive standard errors beside honest ones."""
+    """Draw design effects, and naive standard errors beside those that account for the grouping."""
     if not fit.design.factors:
         return None
     pictures, refused = which_can(
-        (("the design effect", partial(_worth, fit)), ("standard errors that ignore groups", partial(_naive, fit)))
+        (
+            ("the design effect", partial(_worth, fit)),
+            ("standard errors that ignore the grouping", partial(_naive, fit)),
+        )
     )
     prose = (
-        "Members of a group are alike, so that each row carries less information than an independent row. An analysis "
-        "that ignores groups reports standard errors that are wrong."
+        "Responses of one group are correlated, so a row carries less information than an independent row. An analysis "
+        "that ignores the grouping reports wrong standard errors."
     )
     return Section(prose=(prose, *refused), pictures=pictures)
 
@@ -37,11 +40,11 @@ def _worth(fit: Fit) -> Picture:
     for factor in answer["factor"].to_numpy():
         effect = answer["design_effect"].sel(factor=factor).to_numpy()
         size = answer["effective_sample_size"].sel(factor=factor).to_numpy()
-        worth = f"worth {number(float(point.of(size)))} independent rows"
+        worth = f"equivalent to {number(float(point.of(size)))} independent rows"
         said.append(f"{factor}: design effect {estimate_in_words(effect, point)}; {worth}")
     counted, scale = f"{answer.attrs['rows']:,.0f} {answer.attrs['counted']}", answer.attrs["scale"]
     whose = "the mean of the response" if scale == "response" else f"a mean on the {scale}"
-    caption = f"The {counted}, for {whose}: design effect, and what they are worth."
+    caption = f"Design effect of the {counted}, for {whose}, and the equivalent number of independent rows."
     return Picture(figure_image(plot_design_effect(answer)), f"{'. '.join(said)}.", caption)
 
 
@@ -52,7 +55,7 @@ def _naive(fit: Fit) -> Picture:
         for coef, naive, honest in zip(answer["coef"].to_numpy(), answer["naive"], answer["honest"], strict=True)
     ]
     caption = (
-        "Standard errors of the fixed effects: naive (groups ignored) and honest (the posterior's, groups accounted "
-        "for)."
+        "Standard errors of the fixed effects: naive (grouping ignored) and honest (posterior, accounting for the "
+        "grouping)."
     )
     return Picture(figure_image(plot_naive_errors(answer)), f"Standard errors. {'; '.join(said)}.", caption)

@@ -1,4 +1,4 @@
-"""Can the draws be trusted? Each check, what it found, and a cure where it failed."""
+"""Diagnostics of the draws: each check, its finding, and a remedy where it failed."""
 
 from partialpool.fitting.fit import Fit
 from partialpool.reporting.section import Note, Section

@@ -1,4 +1,4 @@
-"""Words a reader may not know."""
+"""A glossary of the page's technical terms."""
 
 from partialpool.fitting.fit import Fit
 from partialpool.reporting.section import Section
@@ -7,13 +7,13 @@ from partialpool.tabulate import TextTable
 __all__ = ["glossary_section"]
 
 _WORDS = (
-    ("posterior", "what is known of a quantity after the data: a distribution, given as draws", False),
-    ("90 % interval", "the quantity lies in it with probability 90 %, given model, priors and data", False),
-    ("fixed effect", "a coefficient of the whole population; also: population-level effect", False),
+    ("posterior", "what is known about a quantity after seeing the data: a distribution, represented by draws", False),
+    ("90 % interval", "contains the quantity with probability 90 %, given model, priors and data", False),
+    ("fixed effect", "a coefficient that is the same for the whole population; also: population-level effect", False),
     ("factor, level", "a grouping variable, and one of its groups", True),
     (
         "group effect",
-        "how far one level's coefficient is from the population's; also: random or group-level effect",
+        "difference of one level's coefficient from the population's; also: random or group-level effect",
         True,
     ),
     (
@@ -22,13 +22,17 @@ _WORDS = (
         True,
     ),
     ("ICC", "correlation of two responses that share a level", True),
-    ("ESS", "effective sample size: how many independent draws these are worth; several hundred are enough", False),
-    ("R-hat", "whether the chains agree: below 1.01 they do", False),
+    (
+        "ESS",
+        "effective sample size: the number of independent draws of the same precision; several hundred are enough",
+        False,
+    ),
+    ("R-hat", "a measure of agreement between the chains: below 1.01 they agree", False),
 )
-"""Term, meaning, and whether it needs groups."""
+"""Term, meaning, and whether it applies only to models with groups."""
 
 
 def glossary_section(fit: Fit) -> Section:
-    """List the words of the page that this fit needs."""
+    """List the terms that the page of this fit uses."""
     rows = tuple((term, meaning) for term, meaning, of_groups in _WORDS if fit.design.factors or not of_groups)
     return Section(tables=(TextTable(("term", "meaning"), rows, title="Terms"),))

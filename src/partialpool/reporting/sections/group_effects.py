@@ -1,4 +1,4 @@
-"""Who is where: the effects of each level, sorted."""
+"""Group effects: the effects of each level, sorted."""
 
 from functools import partial
 
@@ -22,7 +22,7 @@ _OF_EACH_END = 15
 
 
 def group_effects_section(fit: Fit) -> Section | None:
-    """Draw a forest of each factor's effects; of many levels, the lowest and the highest."""
+    """Draw a forest plot of each factor's effects; with many levels, only of the lowest and the highest."""
     factors = fit.design.factors
     if not factors:
         return None
@@ -30,7 +30,7 @@ def group_effects_section(fit: Fit) -> Section | None:
     left_out = [factor.name for factor in factors[_MOST_FACTORS:]]
     more = [Note(f"Not drawn, to keep the page short: {', '.join(left_out)}.")] if left_out else []
     pictures, refused = which_can((factor.name, partial(_picture, fit, factor)) for factor in drawn)
-    prose = "How far each level is from the population, in order of the first effect."
+    prose = "Deviation of each level from the population, in order of the first effect."
     return Section(prose=(prose, *more, *refused), pictures=pictures)
 
 
@@ -53,7 +53,7 @@ def _picture(fit: Fit, factor: FactorEffects) -> Picture:
 
 
 def _in_numbers(answer: xr.Dataset, effect: str, point: Point) -> str:
-    """The lowest and the highest level, and how many are apart from 0."""
+    """Describe the lowest and the highest level, and count the levels whose interval excludes 0."""
     draws = answer["effects"].sel(effect=effect).transpose("chain", "draw", "level").to_numpy()
     draws = draws.reshape(-1, draws.shape[2])
     points, (low, high) = point.of(draws, axis=0), np.quantile(draws, [0.05, 0.95], axis=0)

@@ -1,4 +1,4 @@
-"""How alike two members of a group are."""
+"""Intraclass correlation of each factor."""
 
 from functools import partial
 
@@ -23,7 +23,7 @@ def icc_section(fit: Fit) -> Section | None:
     curves, refused = which_can((grid.column, partial(_along, fit, grid)) for grid in slope_grids(fit.design))
     prose = (
         "The intraclass correlation (ICC) is the correlation of two responses that share a level, and the share of the "
-        "variance that lies between levels: 0 says that groups do not matter, 1 that members of a group are alike."
+        "variance between levels: 0 means that levels do not differ, 1 that responses within a level do not differ."
     )
     return Section(prose=(prose, *refused), pictures=(_averaged(fit), *curves))
 

@@ -1,4 +1,4 @@
-"""The page in a few sentences: can it be trusted, what the population does, how much groups matter."""
+"""Summary of the page: verdicts on the fit, coefficients in the population, correlations within groups."""
 
 from collections.abc import Callable
 
@@ -14,11 +14,11 @@ from partialpool.tabulate import estimate_cells
 __all__ = ["in_short"]
 
 _MOST = 6
-"""Coefficients that are said in sentences; a longer list is a table's work."""
+"""Most coefficients that are listed in the text; the rest are only in the table."""
 
 
 def in_short(fit: Fit) -> Section:
-    """Say the verdicts on draws, fit to the data and priors, the fixed effects and the correlations within groups."""
+    """State the verdicts on draws, fit and priors, the fixed effects, and the correlations within groups."""
     frame = fit.digest.frame
     slopes = [name for name in fit.design.common.coefs if name != INTERCEPT]
     units = effect_units(fit, slopes)
@@ -38,18 +38,18 @@ def in_short(fit: Fit) -> Section:
 
 
 def _verdicts(fit: Fit) -> tuple[Note, ...]:
-    """State three verdicts: a chain that mixes well does not make a model right, nor its priors harmless."""
+    """State three separate verdicts: on the draws, on the fit to the data, and on the priors."""
     draws = (
         Note("Draws: the diagnostics are good.", "good")
         if fit.digest.verdict.good
-        else Note("Draws: do not rely on these numbers yet. The diagnostics below failed, and say what to do.", "bad")
+        else Note("Draws: do not rely on these numbers yet. The diagnostics below failed; see there what to do.", "bad")
     )
     others = (_or_why("Fit to the data", _fit_to_data, fit), _or_why("Priors", _priors, fit))
     return (draws, *others, *_of_the_table(fit))
 
 
 def _or_why(subject: str, judge: Callable[[Fit], Note], fit: Fit) -> Note:
-    """State a verdict, or why there is none."""
+    """State a verdict, or why none can be given."""
     try:
         return judge(fit)
     except PartialPoolError as error:
@@ -60,22 +60,22 @@ def _fit_to_data(fit: Fit) -> Note:
     findings = [f for f in fit_findings(fit) if is_predictive(f)]
     failed = [f"{f.check} ({f.found})" for f in findings if not f.good]
     if failed:
-        return Note(f"Fit to the data: {listed(failed)} differ from what the model makes; see below.", "bad")
+        return Note(f"Fit to the data: {listed(failed)} differ from data simulated from the model; see below.", "bad")
     judged = [f.check for f in findings if f.judged]
     if not judged:
         reasons = listed(list(dict.fromkeys(f.found for f in findings)))
-        return Note(f"Fit to the data: {reasons or 'there was nothing to judge'}.")
+        return Note(f"Fit to the data: {reasons or 'no check applies'}.")
     return Note(f"Fit to the data: good in what was checked ({listed(judged)}).", "good")
 
 
 def _of_the_table(fit: Fit) -> tuple[Note, ...]:
-    """What to look at in the table and the design, where there is anything."""
+    """State the findings on the table and the design that need attention, if any."""
     try:
         findings = fit_findings(fit)
-    except PartialPoolError:  # which the verdict on the fit has said
+    except PartialPoolError:  # the verdict on the fit has already stated it
         return ()
     failed = [f"{f.check} ({f.found})" for f in findings if not f.good and not is_predictive(f)]
-    return (Note(f"To look at: {listed(failed)}; see below.", "bad"),) if failed else ()
+    return (Note(f"Needs attention: {listed(failed)}; see below.", "bad"),) if failed else ()
 
 
 def _priors(fit: Fit) -> Note:

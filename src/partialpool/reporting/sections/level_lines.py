@@ -1,4 +1,4 @@
-"""The line of each level along a predictor: by itself, with everybody, and in between."""
+"""The line of each level along a predictor: without pooling, with complete pooling, and partially pooled."""
 
 from functools import partial
 
@@ -31,7 +31,7 @@ def level_lines_section(fit: Fit) -> Section | None:
     pictures, refused = which_can(
         (f"{grid.column} by {factor}", partial(_picture, fit, grid, factor)) for grid, factor in asked
     )
-    prose = "A panel per level: the fit to that level alone, the fit to all rows, and the partially pooled fit."
+    prose = "One panel per level: the fit to its own rows alone, the fit to all rows, and the partially pooled fit."
     return Section(prose=(prose, *refused), pictures=pictures)
 
 
@@ -51,14 +51,14 @@ def _picture(fit: Fit, grid: Grid, factor: str) -> Picture:
         answer, unit=response_unit(fit), xunit=fit.design.units.get(grid.column, ""), most=_PANELS
     )
     caption = (
-        f"Levels of {factor} along {grid.column}{on_scale(fit)}, up to {_PANELS} of them in order of their heights."
+        f"Levels of {factor} along {grid.column}{on_scale(fit)}, up to {_PANELS} of them, in order of their heights."
         f"{held_meanwhile(answer)}"
     )
     return Picture(figure_image(figure), alt, caption)
 
 
 def _changes(change: np.ndarray, labels: np.ndarray, factor: str) -> str:
-    """Say which line rises or falls most, and which least.
+    """Describe the lines that rise or fall most and least.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""How the page can be made again: versions, settings, seed."""
+"""Software versions, settings and seed: the information needed to reproduce the fit."""
 
 import json
 
@@ -9,11 +9,11 @@ from partialpool.tabulate import TextTable
 __all__ = ["made_from"]
 
 _OF_EVERY_ENGINE = ("draws", "chains", "seed")
-"""The others steer the nuts engine."""
+"""Settings that every engine uses; the others apply to the nuts engine only."""
 
 
 def made_from(fit: Fit) -> Section:
-    """Tabulate the software and the settings that made the draws."""
+    """Tabulate the software and the settings that produced the draws."""
     run, versions = fit.run, tuple(json.loads(fit.tree.attrs["versions"]).items())
     settings = (
         ("engine", f"{run.engine}{f' ({run.sampler})' if run.sampler else ''}"),
@@ -25,7 +25,7 @@ def made_from(fit: Fit) -> Section:
         ),
     )
     return Section(
-        prose=("The same model, data, settings and versions give the same draws where a seed was set.",),
+        prose=("The same model, data, settings and versions give the same draws if a seed was set.",),
         tables=(
             TextTable(("setting", "value"), settings, title="Settings"),
             TextTable(("software", "version"), versions, title="Versions"),

@@ -1,4 +1,4 @@
-"""Does the model fit? New data of the model against the table, level by level."""
+"""Model checks: data simulated from the model against the table, also level by level."""
 
 from functools import partial
 
@@ -23,7 +23,7 @@ _NOT_JUDGED = "not judged"
 
 
 def posterior_checks_section(fit: Fit) -> Section:
-    """Tabulate the predictive checks with their cures; draw the response, and means, spreads and trends of levels."""
+    """Tabulate the predictive checks with remedies; draw the response, and the levels' means, spreads and trends."""
     findings = fit_findings(fit)
     failed = [Note(f"{f.check}: {f.found}. What to do: {f.cure}.", "bad") for f in findings if not f.good]
     rows = tuple((f.check, _result(f), f.found) for f in findings)
@@ -35,8 +35,8 @@ def posterior_checks_section(fit: Fit) -> Section:
     ]
     pictures, refused = which_can(questions)
     prose = (
-        "New data simulated from the fitted model are compared with the table. A small p says that simulated data "
-        "rarely look like these in that respect."
+        "Data simulated from the fitted model are compared with the table. A small p means that simulated data rarely "
+        "look like the observed data in that respect."
     )
     notes = failed or _praise(tuple(row for row, f in zip(rows, findings, strict=True) if is_predictive(f)))
     return Section(prose=(prose, *notes, *refused), pictures=pictures, tables=tables if rows else ())
@@ -45,18 +45,21 @@ def posterior_checks_section(fit: Fit) -> Section:
 def _result(finding: Finding) -> str:
     if not finding.judged:
         return _NOT_JUDGED
-    return "passed" if finding.good else "look"
+    return "passed" if finding.good else "failed"
 
 
 def _praise(rows: tuple[tuple[str, str, str], ...]) -> list[Note]:
-    """Say what passed where nothing failed, by name, and claim no more."""
+    """Name the checks that passed, and those not judged, where none failed."""
     passed = [name for name, result, _ in rows if result != _NOT_JUDGED]
     left = [name for name, result, _ in rows if result == _NOT_JUDGED]
     if not passed:
         return []
     beside = f" Not judged: {listed(left)}." if left else ""
     return [
-        Note(f"Data simulated from the model look like these in what was checked: {listed(passed)}.{beside}", "good")
+        Note(
+            f"Data simulated from the model look like the observed data in what was checked: {listed(passed)}.{beside}",
+            "good",
+        )
     ]
 
 
@@ -70,10 +73,10 @@ def _of_response(fit: Fit) -> Picture:
     figure = plot_posterior_checks(checks, unit=fit.design.units.get(fit.spec.response, ""))
     said = "; ".join(finding.found for finding in judge_response(checks))
     rows = checks["observed_data"].sizes["obs"]
-    alt = f"The data over new responses of the model, {rows} rows{': ' if said else ''}{said}."
+    alt = f"Observed data and data simulated from the model, {rows} rows{': ' if said else ''}{said}."
     caption = (
-        "The response in the data (vermilion) against new responses of the model (blue), and the statistics that "
-        "compare them; the table below has their values."
+        "Observed responses (vermilion) against responses simulated from the model (blue), and the statistics that "
+        "compare them; the table below lists their values."
     )
     return Picture(figure_image(figure), alt, caption)
 
@@ -84,10 +87,12 @@ def _picture(fit: Fit, factor: str) -> Picture:
     said = []
     for name in [str(variable) for variable in data.data_vars]:
         seen = data[name].to_numpy()
-        told = np.isfinite(seen)  # one row has no sd
+        told = np.isfinite(seen)  # a single row has no sd
         low, high = new[name].isel(level=np.flatnonzero(told)).quantile([0.05, 0.95], ("chain", "draw")).to_numpy()
         inside = np.mean((seen[told] >= low) & (seen[told] <= high))
         said.append(f"{_in_words(data, name)} of {100 * inside:.0f} % of levels inside")
     figure = plot_level_statistics(statistics, unit=fit.design.units.get(fit.spec.response, ""))
-    caption = f"Levels of {factor} in the data (vermilion) against new levels of the model: 50 % and 90 % intervals."
+    caption = (
+        f"Observed levels of {factor} (vermilion) against new levels simulated from the model: 50 % and 90 % intervals."
+    )
     return Picture(figure_image(figure), f"90 % intervals of new levels of {factor}: {'; '.join(said)}.", caption)

@@ -1,4 +1,4 @@
-"""Whether the priors move the answers, by power scaling with weights alone: no refit, no wait."""
+"""Sensitivity of the answers to the priors, by power scaling with importance weights (no refits)."""
 
 from partialpool.fitting.fit import Fit
 from partialpool.plots.power_scale import plot_power_scale
@@ -11,23 +11,24 @@ __all__ = ["power_scale_section"]
 
 
 def power_scale_section(fit: Fit) -> Section:
-    """Draw power-scaling sensitivities, and name the answers that are not robust."""
+    """Draw power-scaling sensitivities, and name the answers that are sensitive to the priors."""
     found = prior_sensitivity(fit)
     frame = found.frame
     moved = [f"{name}: {diagnosis}" for name, diagnosis in moved_answers(fit).items()]
     note = (
-        Note(f"Not robust to the priors: {'; '.join(moved)}. Fit under other priors before you rely on them.", "bad")
+        Note(f"Not robust to the priors: {'; '.join(moved)}. Refit under other priors before you rely on them.", "bad")
         if moved
         else Note("Every answer is robust to the priors.", "good")
     )
     said = [f"{name} {number(float(row['prior']))}" for name, row in frame.iterrows() if "prior" in frame]
-    alt = f"Sensitivity to all priors together, where 0.05 counts: {'; '.join(said)}."
+    alt = f"Sensitivity to all priors together (values above 0.05 count): {'; '.join(said)}."
     caption = (
-        "How fast each answer moves when one prior, all of them or the likelihood is raised to a power near 1 "
-        "(Kallioinen et al. 2024). An estimate that moves with the prior and not with the likelihood "
+        "How fast each answer changes when one prior, all priors or the likelihood is raised to a power near 1 "
+        "(Kallioinen et al. 2024). An estimate that changes with the prior and not with the likelihood "
         "depends mainly on the prior."
     )
     prose = (
-        "Priors say what was believed before the data. With few data they can dominate; this section shows how much."
+        "Priors express what was assumed before the data were seen. With few data they can dominate the estimates; "
+        "this section shows how much."
     )
     return Section(prose=(prose, note), pictures=(Picture(figure_image(plot_power_scale(found)), alt, caption),))

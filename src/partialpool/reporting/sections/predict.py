@@ -1,4 +1,4 @@
-"""What the model predicts along each predictor, for the population and for its typical level."""
+"""Predictions along each predictor, and average effects for the population and for a typical level."""
 
 from functools import partial
 
@@ -25,7 +25,7 @@ from partialpool.tabulate import TextTable, estimate_cells
 __all__ = ["predict_section"]
 
 _SEED = 1
-"""Of new responses: the page of one fit is always the same."""
+"""Seed of new responses: the page of a fit is always the same."""
 
 
 def predict_section(fit: Fit) -> Section | None:
@@ -38,26 +38,26 @@ def predict_section(fit: Fit) -> Section | None:
     contrasts = [contrast for found in effects for contrast in found]
     point = common_point(*(draws.ravel() for _, _, views in contrasts for draws in views))
     rows = tuple(_row(contrast, point) for contrast in contrasts)
-    title = f"Average effects on the mean, others as they are in the rows: {point.name}, 90 % interval"
-    heads = ("predictor", "contrast", "population average", "5%", "95%", "subject specific", "5%", "95%")
+    title = f"Average effects on the mean, other predictors as observed: {point.name}, 90 % interval"
+    heads = ("predictor", "contrast", "population average", "5%", "95%", "subject-specific", "5%", "95%")
     tables = (TextTable(heads, rows, title=title),) if rows else ()
     prose = [
-        "Predictions for a member of a level drawn at random, group effects integrated out; other predictors are held."
+        "Predictions for a member of a randomly drawn level (group effects integrated out); other predictors are fixed."
     ]
     if not fit.spec.link_record.is_identity and fit.design.factors:
         prose.append(
-            "The population average says how the mean over everybody changes when everybody changes; the subject-"
-            f"specific effect is that of a subject in the middle of the population. Under a {fit.spec.link} link the "
-            "two differ."
+            "The population average is the change of the mean over the whole population when the predictor changes for "
+            "all its members; the subject-specific effect is that of a subject in the middle of the population. Under "
+            f"a {fit.spec.link} link the two differ."
         )
     shown = list(dict.fromkeys(column for column, _, _ in contrasts))
     prose += [
-        f"{column} has a spline: the table has its slope, per unit, inside the range of the rows."
+        f"{column} has a spline: the table lists its slope, per unit, inside the range of the rows."
         for column in shown
         if spline_range(fit.design, column) is not None
     ]
     prose += [
-        f"The table's effect of {c} leaves {held} as they are." for c in shown if (held := means_held(fit.design, c))
+        f"The table's effect of {c} leaves {held} unchanged." for c in shown if (held := means_held(fit.design, c))
     ]
     return Section(prose=(*prose, *refused, *not_defined), pictures=pictures, tables=tables)
 
@@ -115,7 +115,7 @@ def _contrasts(fit: Fit, grid: Grid) -> list[_Contrast]:
     effects = average_effect(fit, grid.column, measure="slope" if splined else "difference")
     if "category" in effects.dims:
         raise DataError(
-            "effects on each category are left out of the page",
+            "the report does not show effects on each category",
             got="an ordinal response",
             allowed="a response with a mean",
             do="use pp.average_effect",

@@ -1,4 +1,4 @@
-"""What was assumed before the data, and why."""
+"""The priors: a table with reasons, and data simulated from them."""
 
 from typing import Final
 
@@ -17,15 +17,15 @@ __all__ = ["priors_section"]
 
 _DRAWS: Final = 200
 _MOST_ROWS: Final = 20_000
-"""Rows above which tables drawn from the priors would take longer than the rest of the chapter is worth."""
+"""Most rows for which data are simulated from the priors; with more it would take too long."""
 
 
 def priors_section(fit: Fit) -> Section:
-    """Tabulate every prior with its reason, and draw what they say together before the data."""
+    """Tabulate every prior with its reason, and draw data simulated from the priors."""
     yours = sum(not entry.is_default for entry in fit.priors.entries)
     total = len(fit.priors.entries)
-    who = "All are defaults, scaled to the data" if not yours else f"{yours} of {total} were chosen, the others default"
-    prose = f"What was assumed of each parameter before the data were seen. {who}."
+    who = "All are defaults, scaled to the data" if not yours else f"{yours} of {total} were set, the rest are defaults"
+    prose = f"What was assumed about each parameter before the data were seen. {who}."
     if fit.design.n_rows > _MOST_ROWS:
         return Section(prose=(prose,), tables=(fit.priors.table,))
     answers, refused = which_can([("", lambda: _foreseen(fit))])
@@ -35,20 +35,19 @@ def priors_section(fit: Fit) -> Section:
 
 
 def _foreseen(fit: Fit) -> tuple[Picture, tuple[Note, ...]]:
-    """Draw the priors' picture; a note where they say what no data of this kind can be."""
-    # The same page from the same fit: a seed of its own.
+    """Draw data simulated from the priors; add a note where too many of them are implausible."""
+    # A fixed seed: the same fit gives the same page.
     tree = prior_predictive_of(fit.design, fit.priors, draws=_DRAWS, seed=0)
-    said = (
-        f"{number(100 * tree.attrs['implausible'], 2)} % of what the priors make are {tree.attrs['implausible_means']}"
-    )
+    share, means = number(100 * tree.attrs["implausible"], 2), tree.attrs["implausible_means"]
+    said = f"{share} % of the data simulated from the priors are {means}"
     parts = [said, *_averages(tree), *_course(tree)]
-    if "outlook" in tree.children:  # it shows the same, and where along the predictor
+    if "outlook" in tree.children:  # it shows the same along the predictor
         tree = tree.filter(lambda node: node.name not in ("prior_predictive", "derived"))
     along = tree["outlook"].attrs["along"] if "outlook" in tree.children else ""
     figure = plot_prior_predictive(tree, unit=response_unit(fit), xunit=fit.design.units.get(along, ""), lines=20)
     held = held_meanwhile(tree["outlook"].to_dataset()) if along else ""
     caption = f"Data simulated from {_DRAWS} draws of the priors, with the observed data.{held}"
-    bad = Note(f"Before the data, {said}: check the priors, and consider narrower ones.", "bad")
+    bad = Note(f"{said[0].upper()}{said[1:]}: check the priors, and consider narrower ones.", "bad")
     return Picture(figure_image(figure), f"{'; '.join(parts)}.", caption), (
         (bad,) if tree.attrs["implausible"] > MOST else ()
     )
@@ -80,7 +79,7 @@ def _course(tree: xr.DataTree) -> list[str]:
 
 
 def _in_words(draws: np.ndarray) -> str:
-    """Say the median and the central 90 % of draws from a prior.
+    """Return the median and the central 90 % of draws from a prior, in words.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""How far each level is pulled towards the population."""
+"""Shrinkage: how far each level's estimate is pulled towards the population."""
 
 from functools import partial
 
@@ -19,7 +19,7 @@ __all__ = ["shrinkage_section"]
 
 
 def shrinkage_section(fit: Fit) -> Section | None:
-    """Draw arrows from each level's own estimate to where the model puts it."""
+    """Draw arrows from each level's own estimate to its partially pooled estimate."""
     factors = fit.design.factors
     if not factors:
         return None
@@ -31,8 +31,8 @@ def shrinkage_section(fit: Fit) -> Section | None:
     ]
     pictures, refused = which_can((factor.name, partial(_picture, fit, factor)) for factor in drawn)
     prose = (
-        "Partial pooling: each level's estimate is a compromise of its own rows and the population. The less its own "
-        "rows say, the more it leans on the population."
+        "Partial pooling: each level's estimate is a compromise between its own rows and the population. The less "
+        "information its own rows carry, the closer it is to the population."
     )
     return Section(prose=(prose, *many, *refused), pictures=pictures)
 
@@ -47,13 +47,13 @@ def _picture(fit: Fit, factor: FactorEffects) -> Picture:
     moved = "" if origin == "zero" else f" Intercepts are at {origin}."
     caption = (
         f"{factor.name}: from each level's own estimate (open circle) to partial pooling (dot){on_scale(fit)}. "
-        f"{mark} complete pooling, where groups are ignored.{moved}{held_meanwhile(answer)}"
+        f"{mark} complete pooling, which ignores the grouping.{moved}{held_meanwhile(answer)}"
     )
     return Picture(figure_image(figure), f"{said}.", caption)
 
 
 def _in_numbers(answer: xr.Dataset, effect: str) -> str:
-    """The pooling factor, and the level that is pulled farthest."""
+    """State the pooling factor, and the level that is pulled farthest."""
     one = answer.sel(effect=effect)
     own, partial_pooling = one["no_pooling"].to_numpy(), one["partial_pooling"].mean(("chain", "draw")).to_numpy()
     said = f"{effect}: pooling factor {number(float(one['pooling_factor']), 2)} (0 none, 1 complete)"

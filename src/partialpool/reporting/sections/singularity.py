@@ -1,4 +1,4 @@
-"""Which varying effects and correlations the data support."""
+"""Support in the data for the varying effects and their correlations."""
 
 from partialpool.fitting.fit import Fit
 from partialpool.plots.singularity import plot_singularity
@@ -11,23 +11,23 @@ __all__ = ["singularity_section"]
 
 
 def singularity_section(fit: Fit) -> Section | None:
-    """Say what the data do not support, with the simpler model, and draw it."""
+    """State which effects the data do not support, with the simpler model, and draw them."""
     if not fit.design.factors:
         return None
     answer = singularity(fit)
     said = [
-        f"{term}: near zero with probability {float(near):.2f}, before the data {float(prior):.2f}"
+        f"{term}: near zero with probability {float(near):.2f}, under the prior {float(prior):.2f}"
         for term, near, prior in zip(
             answer["term"].to_numpy(), answer["near_zero"], answer["near_zero_prior"], strict=True
         )
     ]
     said += [
-        f"correlation of {pair}: beyond 0.95 either way with probability {float(extreme):.2f}"
+        f"correlation of {pair}: above 0.95 in absolute value with probability {float(extreme):.2f}"
         for pair, extreme in zip(answer["pair"].to_numpy(), answer["extreme"], strict=True)
     ]
     caption = (
-        f"What each varying effect adds to the linear predictor{on_scale(fit)}, posterior (bars) against prior (line); "
-        "near zero (grey) is too small to distinguish from the noise of a level's rows."
+        f"Contribution of each varying effect to the linear predictor{on_scale(fit)}, posterior (bars) against prior "
+        "(line); near zero (grey) is too small to distinguish from the noise of a level's rows."
     )
     picture = Picture(figure_image(plot_singularity(answer, unit=response_unit(fit))), "; ".join(said) + ".", caption)
     sentence = answer.attrs["sentence"]

@@ -1,4 +1,4 @@
-"""The model in words and in mathematics, and the groups it has."""
+"""The model in words and as equations, and its groups."""
 
 from partialpool.fitting.fit import Fit
 from partialpool.reporting.describe import describe_data, describe_words
@@ -9,15 +9,15 @@ __all__ = ["the_model"]
 
 
 def the_model(fit: Fit) -> Section:
-    """Describe what depends on what, write it as equations, and count rows per level."""
+    """Describe the model in words, write its equations, and count the rows per level."""
     groups, _ = describe_data(fit.design, fit.priors)
     legend = "i is a row of the table"
     if fit.design.factors:
-        legend += ", g a level; b is how far a level is from the population"
+        legend += ", g a level; b is the deviation of a level from the population"
     if any(factor.correlated for factor in fit.design.factors):
         legend += ", R the correlations of its effects"
     if fit.priors.together:
-        centred = " and their means taken off (c)" if fit.design.spec.intercept else ""
+        centred = " minus their means (c)" if fit.design.spec.intercept else ""
         legend += f", X the columns of the n rows{centred}"
     return Section(
         prose=(*describe_words(fit.design).splitlines(), f"In the equations {legend}."),

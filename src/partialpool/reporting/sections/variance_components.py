@@ -1,4 +1,4 @@
-"""Where the variance sits: between groups, within them, in what predictors explain."""
+"""Variance components: shares of the fixed effects, of each factor, and of the residual."""
 
 import xarray as xr
 
@@ -15,7 +15,7 @@ __all__ = ["variance_components_section"]
 
 
 def variance_components_section(fit: Fit) -> Section:
-    """Draw the shares of fixed effects, factors and residual, and say R2."""
+    """Draw the shares of fixed effects, factors and residual, and state marginal and conditional R2."""
     answer = variance_components(fit)
     point = common_point(answer["share"])
     shares = [f"{part}: {_said(answer['share'].sel(part=part), point)}" for part in answer["part"].to_numpy()]

@@ -1,4 +1,4 @@
-"""How the spread of the response changes along a predictor whose slope varies."""
+"""Spread of the response along a predictor whose slope varies."""
 
 from functools import partial
 
@@ -20,7 +20,7 @@ def variance_function_section(fit: Fit) -> Section | None:
     if not grids:
         return None
     pictures, refused = which_can((grid.column, partial(_picture, fit, grid)) for grid in grids)
-    prose = "Where slopes vary over groups, the spread of the responses changes along the predictor."
+    prose = "Where slopes vary over levels, the spread of the responses changes along the predictor."
     return Section(prose=(prose, *refused), pictures=pictures)
 
 
@@ -37,7 +37,7 @@ def _picture(fit: Fit, grid: Grid) -> Picture:
     scale = on_scale(fit)
     figure = plot_variance_function(answer, unit=response_unit(fit), xunit=fit.design.units.get(grid.column, ""))
     caption = (
-        f"Left: the population's mean and 90 % of responses{scale} around it. Right: where the spread comes from.{held}"
+        f"Left: the population's mean and 90 % of responses{scale} around it. Right: the sources of the spread.{held}"
     )
     alt = f"Standard deviation of {response_name(fit)}{scale}: {'; '.join(said)}."
     return Picture(figure_image(figure), alt, caption)
