@@ -68,7 +68,7 @@ def variables(posterior, x):
 def effects(design, draws):
     """All that noise is mapped to, (draws, effects)."""
     parts = [draws[b_name(f.name)].reshape(len(draws[b_name(f.name)]), -1) for f in design.factors]
-    return np.concatenate([*parts, draws[BETA]], axis=1)
+    return np.concatenate([*parts, draws[BETA]] if BETA in draws else parts, axis=1)
 
 
 def model_density(design, priors, posterior, x):
@@ -79,7 +79,8 @@ def model_density(design, priors, posterior, x):
         sd = draws[sd_name(factor.name)][0]
         corr = draws[corr_name(factor.name)][0] if factor.correlated else np.eye(len(sd))
         total += stats.multivariate_normal.logpdf(draws[b_name(factor.name)][0], cov=corr * np.outer(sd, sd)).sum()
-    total += log_prior_density(design, priors, draws)[BETA].sum()
+    if BETA in draws:
+        total += log_prior_density(design, priors, draws)[BETA].sum()
     h, head = 1e-5, posterior.size
     steps = h * np.eye(len(x))[head:]
     moved = effects(design, variables(posterior, np.concatenate([x + steps, x - steps])))
@@ -96,8 +97,8 @@ def theta_prior(priors, posterior, x):
     h, own = 1e-6, posterior.own
     at = x[elements : posterior.size]
     slopes = (own.values(at + h) - own.values(at - h)) / (2 * h)
-    values = zip(own.names, own.values(at), slopes, strict=True)
-    return total + sum(frozen(priors[name]).logpdf(value) + np.log(slope) for name, value, slope in values)
+    values = zip(own.all, own.values(at), slopes, strict=True)
+    return total + sum(frozen(priors[name]).logpdf(v) + np.log(slope) for name, v, slope in values if name in own.names)
 
 
 def check_density(design, priors, posterior, x):
@@ -145,7 +146,6 @@ OTHERS = {
     "no intercept": ("y ~ 0 + x + (x | a)", {}),
     "no factor": ("y ~ x + w", {}),
     "no fixed effect": ("y ~ 0 + (1 | a)", {}),
-    "sds between bounds": ("y ~ x + (1 | a)", {"priors": {"sd_a": pp.Prior("Uniform", lower=0, upper=3)}}),
 }
 
 
@@ -156,6 +156,16 @@ def test_other_models_have_it_too(case):
     frame["y"] = rng.poisson(3, len(frame))
     formula, options = OTHERS[case]
     design, priors, posterior = problem(formula, frame, family="poisson", **options)
+    check_density(design, priors, posterior, spread(posterior, rng))
+
+
+def test_a_fixed_parameter_is_no_coordinate():
+    rng = np.random.default_rng(6)
+    frame = table("unbalanced")
+    frame["y"] = rng.standard_t(4, len(frame))
+    options = {"family": "student_t", "priors": {"nu": 4}}
+    design, priors, posterior = problem("y ~ x + (1 | a)", frame, **options)
+    assert posterior.own.names == ("sigma",)
     check_density(design, priors, posterior, spread(posterior, rng))
 
 

@@ -30,11 +30,16 @@ __all__ = ["OwnCodes", "evaluate"]
 
 
 class OwnCodes(NamedTuple):
-    """Priors of the family's own parameters: distribution, coordinate and arguments of each."""
+    """Priors of the family's own parameters: distribution, coordinate and arguments of each; its value if it is fixed.
+
+    `fixed` is NaN for a parameter that is estimated. `estimated` counts those.
+    """
 
     kinds: np.ndarray
     coordinates: np.ndarray
     arguments: np.ndarray
+    fixed: np.ndarray
+    estimated: int
 
 
 @part
@@ -92,22 +97,28 @@ def _unscale_levels(
 @part
 def _own_parameters(own: OwnCodes, x: np.ndarray, first: int, values: np.ndarray) -> float:
     """Write the family's own parameters into values; return their log prior density on the real line."""
-    kinds, coordinates, arguments = own.kinds, own.coordinates, own.arguments
-    total = 0.0
+    kinds, coordinates, arguments, fixed = own.kinds, own.coordinates, own.arguments, own.fixed
+    total, at = 0.0, first
     for k in range(len(kinds)):
-        v, _, log_slope, _ = place(coordinates[k], arguments, k, x[first + k])
-        values[k] = v
-        total += log_slope + log_density(kinds[k], arguments, k, v)[0]
+        values[k] = fixed[k]
+        if np.isnan(fixed[k]):
+            v, _, log_slope, _ = place(coordinates[k], arguments, k, x[at])
+            values[k] = v
+            total += log_slope + log_density(kinds[k], arguments, k, v)[0]
+            at += 1
     return total
 
 
 @part
 def _own_gradient(own: OwnCodes, x: np.ndarray, first: int, slope: np.ndarray, out: np.ndarray) -> None:
     """Write the derivatives along the own parameters' places, given those of the rows in the parameters."""
-    kinds, coordinates, arguments = own.kinds, own.coordinates, own.arguments
+    kinds, coordinates, arguments, fixed = own.kinds, own.coordinates, own.arguments, own.fixed
+    at = first
     for k in range(len(kinds)):
-        v, by, _, by_log = place(coordinates[k], arguments, k, x[first + k])
-        out[first + k] = by_log + by * (slope[k] + log_density(kinds[k], arguments, k, v)[1])
+        if np.isnan(fixed[k]):
+            v, by, _, by_log = place(coordinates[k], arguments, k, x[at])
+            out[at] = by_log + by * (slope[k] + log_density(kinds[k], arguments, k, v)[1])
+            at += 1
 
 
 @part
@@ -174,7 +185,7 @@ def evaluate(
     """
     leaf, parameters_own, rhs = system.leaf, len(own.kinds), len(layout.kept_shift)
     elements = layout.kept + rhs
-    first = elements + parameters_own
+    first = elements + own.estimated
     size, integrated = len(x) - first, len(normals.sd)
     levels = size - integrated
     theta, values, own_slope = np.empty((1, elements)), np.empty(parameters_own), np.zeros(parameters_own)

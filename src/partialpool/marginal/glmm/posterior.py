@@ -72,17 +72,34 @@ def read_response(design: Design) -> Response:
 
 @dataclass(frozen=True, eq=False)
 class Own:
-    """The family's own parameters: names, priors as the kernels read them, and where they begin on the real line."""
+    """The family's own parameters.
 
+    Attributes
+    ----------
+    all
+        Names, in the order of the row kernels.
+    names
+        Names of those that are estimated; the others are fixed.
+    codes
+        Their priors as the kernels read them.
+    start
+        Where those estimated begin on the real line: the medians of their priors.
+    """
+
+    all: tuple[str, ...]
     names: tuple[str, ...]
     codes: OwnCodes
     start: np.ndarray
 
     def values(self, at: np.ndarray) -> np.ndarray:
-        """Map places on the real line (..., parameters) to parameters."""
-        columns = [
-            placed(int(self.codes.coordinates[k]), self.codes.arguments[k], at[..., k]) for k in range(len(self.names))
-        ]
+        """Map places on the real line (..., estimated) to all parameters (..., parameters)."""
+        columns = []
+        for k, name in enumerate(self.all):
+            if name in self.names:
+                place = at[..., self.names.index(name)]
+                columns.append(placed(int(self.codes.coordinates[k]), self.codes.arguments[k], place))
+            else:
+                columns.append(np.full(at.shape[:-1], self.codes.fixed[k]))
         return np.stack(columns, axis=-1) if columns else np.zeros((*at.shape[:-1], 0))
 
 
@@ -93,17 +110,24 @@ def own_priors(design: Design, priors: PriorSet) -> Own:
         for name, _ in design.spec.family_record.parameters
         if name in priors and not (name == SIGMA and design.se is not None)
     )
-    codes = [encode(priors[name]) for name in names]
+    estimated = tuple(name for name in names if priors[name].support != "fixed")
+    nothing = (0, 0, np.zeros(4))
+    codes = [encode(priors[name]) if name in estimated else nothing for name in names]
     start = [
         unplaced(coordinate, arguments, float(frozen(priors[name]).ppf(0.5)))
         for name, (_, coordinate, arguments) in zip(names, codes, strict=True)
+        if name in estimated
     ]
+    fixed = [np.nan if name in estimated else float(frozen(priors[name]).ppf(0.5)) for name in names]
     return Own(
         names,
+        estimated,
         OwnCodes(
             np.array([c[0] for c in codes], np.int64),
             np.array([c[1] for c in codes], np.int64),
             np.array([c[2] for c in codes], float).reshape(-1, 4),
+            np.array(fixed, float),
+            len(estimated),
         ),
         np.array(start, float),
     )
@@ -206,6 +230,6 @@ class Posterior:
         return eta
 
     def own_values(self, at: np.ndarray) -> dict[str, np.ndarray]:
-        """The family's own parameters by name, (draws,), from their places on the real line (draws, parameters)."""
+        """The family's own parameters by name, (draws,), from their places on the real line (draws, estimated)."""
         values = self.own.values(at)
-        return {name: values[:, k] for k, name in enumerate(self.own.names)}
+        return {name: values[:, k] for k, name in enumerate(self.own.all)}
