@@ -135,7 +135,7 @@ def test_known_standard_errors_take_the_place_of_sigma(family, link):
 
 @pytest.mark.parametrize(
     ("name", "link"),
-    [("binomial", "cloglog"), ("negative_binomial", "log"), ("beta", "logit"), ("cumulative", "probit")],
+    [("binomial", "cloglog"), ("negative_binomial", "log"), ("beta", "logit"), ("cumulative", "logit")],
 )
 def test_the_sum_is_that_of_the_pymc_model(name, link):
     import pymc as pm
@@ -270,7 +270,7 @@ def test_positive_responses_are_exact_from_tiny_to_huge_means_and_shapes(name, l
                 slack = 1e-13 * (own[0] if own else 1.0) * (1 / value if link == "inverse" else 1.0)
                 holds(family, link, [y], [value], own, digits=1e-12, slack=slack)
     if link == "inverse":
-        for impossible in (0.0, -1.0):
+        for impossible in (0.0, -1.0, 1e-200):
             assert Evaluated(family, link, [1.0], [impossible]).value == -np.inf
 
 
@@ -296,6 +296,15 @@ def test_categories_are_exact_when_narrow_wide_or_far_out(link):
         for k in range(len(own) + 1):
             for eta in [*far, -1.0, 0.5, 1.0]:
                 holds(FAMILIES["cumulative"], link, [k], [eta], own, digits=1e-12, slack=1e-11)
+
+
+@pytest.mark.parametrize("link", FAMILIES["cumulative"].links)
+def test_outer_categories_have_no_end(link):
+    """Also where the linear predictor is as large as no sampler should make it."""
+    for eta, category, log_p in [(2e5, 2, 0.0), (-2e5, 0, 0.0), (-2e5, 2, -np.inf if link == "cloglog" else None)]:
+        found = Evaluated(FAMILIES["cumulative"], link, [category], [eta], [-1.0, 1.0])
+        expected = {"logit": eta - 1.0, "probit": -0.5 * (eta - 1.0) ** 2}.get(link) if log_p is None else log_p
+        assert found.value == pytest.approx(expected, rel=1e-9)
 
 
 def test_cutpoints_that_do_not_ascend_are_impossible():

@@ -4,9 +4,9 @@ F(eta) is the mean and G = 1 - F (`binary_links`). With l(r) = r - 1 - log r and
 
     log p = -a l(y / F) - b l((1 - y) / G) + S(phi) - S(a) - S(b) - log y - log(1 - y),
 
-in which no term is large where others are large of the other sign. The last two are left out. Where a is tiny,
-Gamma(a) = Gamma(a + 1) / a with log a = log phi + log F, which is right where F itself underflows. The mean is not
-moved off 0 and 1, as it is in `Beta.log_density` within 2e-16 of them.
+in which large terms do not cancel. The last two are left out. Gamma(a) = Gamma(a + 1) / a with log a = log phi +
+log F, which is right even where F underflows. `Beta.log_density` keeps the mean 2e-16 away from 0 and 1; these
+kernels do not.
 
 The information is the expected one, f^2 phi^2 (psi'(a) + psi'(b)) (Ferrari & Cribari-Neto 2004, Journal of Applied
 Statistics 31:799).
@@ -39,7 +39,7 @@ __all__ = [
 
 _Link = tuple[float, float, float, float, float, float]
 _TINY: Final = 1e-290
-"""Means are not less than this, but in their logarithm."""
+"""Smallest mean outside its logarithm."""
 _HALF_LOG_TWO_PI: Final = 0.9189385332046727
 
 
@@ -50,7 +50,7 @@ def constant(y: np.ndarray, known: np.ndarray) -> float:
 
 @part(fastmath=FUSED, inlined=True)
 def _side(y: float, share: float, log_share: float, phi: float, log_phi: float) -> tuple[float, float, float, float]:
-    """Return what one of the two outcomes, of mean `share` and observed share y, adds.
+    """Return the terms of one side: of F and a, or of G and b with 1 - y for y.
 
     Returns
     -------

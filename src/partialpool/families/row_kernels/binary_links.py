@@ -19,7 +19,7 @@ _HALF_LOG_TWO_PI: Final = 0.9189385332046727
 _ROOT_TWO_PI: Final = 2.5066282746310002
 _LN2: Final = 0.6931471805599453
 _FAR: Final = 200.0
-"""From here on the normal's second derivative is taken from its asymptotic series."""
+"""Distance from which the second derivative of log Phi is computed by its asymptotic series."""
 _OVERFLOW: Final = 708.0
 
 
@@ -46,7 +46,7 @@ def logistic(eta: float) -> tuple[float, float, float, float, float, float]:
 
 @part(fastmath=FUSED, inlined=True)
 def mills_ratio(t: float) -> float:
-    """Evaluate R(t) = Phi(-t) / phi(t), t >= 0, to 4e-16 of its value.
+    """Evaluate R(t) = Phi(-t) / phi(t), t >= 0, to 2e-15 of its value.
 
     (1 + t) R(t) falls from sqrt(pi / 2) to 1; it is a polynomial of degree 24 in (t - 5) / (t + 5), interpolated at
     Chebyshev's nodes to 1.2e-17 (Shepherd & Laframboise 1981, Mathematics of Computation 36:249, do so for erfcx).

@@ -3,8 +3,8 @@
     log p = y log F(eta) + (n - y) log G(eta),   d / d eta = y f / F - (n - y) f / G,
 
 without log(n choose y). Both terms of log p have one sign, so that a likely outcome keeps its digits. `trials` is
-empty where every row is one trial. The loops differ in one name: numba does not keep a compiled function that takes
-another one as its argument.
+empty where every row is one trial. The loops differ in one name only: numba does not cache a compiled function that
+takes another one as its argument.
 """
 
 import numpy as np

@@ -4,6 +4,7 @@ import numpy as np
 from scipy import special
 
 from partialpool.families.row_kernels import binary_rows
+from partialpool.families.row_kernels.gamma_functions import log_poisson_at_count
 from partialpool.kernels import kernel
 
 __all__ = [
@@ -18,8 +19,11 @@ __all__ = [
 
 
 def constant(y: np.ndarray, known: np.ndarray) -> float:
-    """Return the sum of log(n choose y)."""
-    return float(np.sum(special.gammaln(known + 1) - special.gammaln(y + 1) - special.gammaln(known - y + 1)))
+    """Return the sum of log(n choose y), from c(n) = n log n - n - log(n!), which is small for large counts."""
+    failures = known - y
+    entropy = special.xlogy(known, known) - special.xlogy(y, y) - special.xlogy(failures, failures)
+    rest = log_poisson_at_count(y) + log_poisson_at_count(failures) - log_poisson_at_count(known)
+    return float(np.sum(entropy + rest))
 
 
 @kernel

@@ -7,10 +7,10 @@ g = 1 - exp(-d), G = 1 - F and h(x) = exp(x),
     cloglog:  log p = -h(l) + log(1 - exp(-g h(u))) = log G(l) + log F(u + log g),
 
 in which nothing cancels. Probit is described at `_row_probit`. The lowest and the highest category end at
-+-1e5, where F is 0 or 1. Nothing is left out.
++-1e50, where F is 0 or 1. Nothing is left out.
 
-Rows are taken in blocks of 256. What the rows of one need is put side by side in one array, on which the arithmetic
-vectorises; the slopes in l and u then go back to the cutpoints of each row's category.
+Rows are taken in blocks of 256. The ends of their categories are copied side by side into one array, on which the
+arithmetic vectorises; the slopes in l and u are then added to those of the cutpoints.
 """
 
 from typing import Final
@@ -32,8 +32,8 @@ __all__ = [
     "value_probit",
 ]
 
-_END: Final = 1e5
-"""Distance of the outer categories' ends: none."""
+_END: Final = 1e50
+"""The outer categories' ends; cutpoints beyond are impossible."""
 _BLOCK: Final = 256
 _LOWER: Final = 0
 _UPPER: Final = 1

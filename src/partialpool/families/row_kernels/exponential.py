@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from partialpool.families.row_kernels.outcome import bounded, finite_or_impossible
-from partialpool.families.row_kernels.vector_math import NORMAL, exp, log
+from partialpool.families.row_kernels.outcome import LEAST_RATE, bounded, finite_or_impossible
+from partialpool.families.row_kernels.vector_math import exp, log
 from partialpool.kernels import FUSED, REORDERED, kernel, part
 
 __all__ = ["constant", "curved_inverse", "curved_log", "value_inverse", "value_log"]
@@ -23,9 +23,9 @@ def _row_log(y: float, eta: float) -> tuple[float, float, float]:
 
 @part(fastmath=FUSED, inlined=True)
 def _row_inverse(y: float, eta: float) -> tuple[float, float, float]:
-    """Return log eta - y eta, 1 / eta - y and 1 / eta^2; -infinity of no positive mean."""
-    at = eta if eta >= NORMAL else 1.0
-    return log(at) - y * at if eta >= NORMAL else -np.inf, (1.0 - y * at) / at, bounded(1.0 / at / at)
+    """Return log eta - y eta, 1 / eta - y and 1 / eta^2; -infinity if the mean is not positive or above 1e150."""
+    at = eta if eta > LEAST_RATE else 1.0
+    return log(at) - y * at if eta > LEAST_RATE else -np.inf, (1.0 - y * at) / at, bounded(1.0 / at / at)
 
 
 @kernel(fastmath=REORDERED)

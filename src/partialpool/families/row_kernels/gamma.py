@@ -8,7 +8,7 @@ in which nothing cancels however large alpha is. The last term is left out.
 import numpy as np
 
 from partialpool.families.row_kernels.gamma_functions import log_gamma_excess
-from partialpool.families.row_kernels.outcome import bounded, finite_or_impossible, is_positive
+from partialpool.families.row_kernels.outcome import LEAST_RATE, bounded, finite_or_impossible, is_positive
 from partialpool.families.row_kernels.vector_math import NORMAL, excess_of_exp, exp, log, log_excess
 from partialpool.kernels import FUSED, REORDERED, kernel, part
 
@@ -22,7 +22,7 @@ def constant(y: np.ndarray, known: np.ndarray) -> float:
 
 @part(fastmath=FUSED, inlined=True)
 def _row_log(y: float, alpha: float, eta: float) -> tuple[float, float, float]:
-    """Return (log p) / alpha of t = log y - eta, its slope and the observed information: alpha (e^t - 1), alpha e^t."""
+    """Return log p / alpha, the slope alpha (e^t - 1) and the information alpha e^t, with t = log y - eta."""
     t = log(y) - eta
     less_one, excess = excess_of_exp(t)
     return -excess, alpha * less_one, bounded(alpha * exp(t))
@@ -30,9 +30,13 @@ def _row_log(y: float, alpha: float, eta: float) -> tuple[float, float, float]:
 
 @part(fastmath=FUSED, inlined=True)
 def _row_inverse(y: float, alpha: float, eta: float) -> tuple[float, float, float]:
-    """Return the same of y / mean = y eta: alpha (1 - y eta) / eta, alpha / eta^2; -infinity of no positive mean."""
-    at = eta if eta >= NORMAL else 1.0
-    log_p = -log_excess(y * at) if eta >= NORMAL else -np.inf
+    """Return log p / alpha, the slope alpha (1 - y eta) / eta and the information alpha / eta^2.
+
+    -infinity where the mean is not positive, or above 1e150, or more than 1e307 times y.
+    """
+    possible = (eta > LEAST_RATE) & (y * eta >= NORMAL)
+    at = eta if possible else 1.0
+    log_p = -log_excess(y * at) if possible else -np.inf
     return log_p, alpha * (1.0 - y * at) / at, bounded(alpha / at / at)
 
 

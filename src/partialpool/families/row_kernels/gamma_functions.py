@@ -57,7 +57,7 @@ def stirling_remainder(m: float) -> tuple[float, float]:
 
 @part(fastmath=FUSED, inlined=True)
 def tail(x: float) -> tuple[float, float]:
-    """Return tail(x) and what digamma adds to log m: psi(x) = log m - 1 / (2 m) + delta'(m) - Q'(x) / Q(x), x > 0."""
+    """Return tail(x) and psi(x) - log m = -1 / (2 m) + delta'(m) - Q'(x) / Q(x), psi being digamma, x > 0."""
     q, slope = x, 1.0
     for j in range(1, 8):
         slope = slope * (x + j) + q
@@ -71,8 +71,8 @@ def tail(x: float) -> tuple[float, float]:
 def successor_tail(x: float) -> tuple[float, float, float]:
     """Return tail(x) + log x, psi(x + 1) - log m and the sum of 1 / (x + j)^2, j = 1 to 7, for x >= 0.
 
-    Of log Gamma(x + 1) and its derivatives what `tail` is of log Gamma(x): with P = (x + 1) ... (x + 7) in place of
-    Q, the sum being (P' / P)^2 - P'' / P.
+    These are the parts of log Gamma(x + 1) and its first two derivatives, as those of `tail` with P = (x + 1) ...
+    (x + 7) in place of Q. The sum is (P' / P)^2 - P'' / P.
     """
     q, slope, half_second = 1.0, 0.0, 0.0
     for j in range(1, 8):

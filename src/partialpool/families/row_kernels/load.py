@@ -13,7 +13,7 @@ __all__ = ["RowKernels", "load_row_kernels"]
 
 @dataclass(frozen=True)
 class RowKernels:
-    """The log density of all rows of a family under one link, compiled.
+    """The compiled log density of all rows of a family under one link.
 
     Arrays are C-contiguous and of float64. `y`, `eta`, `slope` and `information` have shape (rows,); `own` and
     `own_slope` (k,).

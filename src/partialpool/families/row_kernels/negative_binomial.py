@@ -1,10 +1,10 @@
 """Row kernels of the negative binomial family, own parameter the shape alpha.
 
-With e = log(mean / alpha), n = y + alpha and F the logistic function, y counts successes of n in all:
+With e = log(mean / alpha), n = y + alpha and F the logistic function:
 
     log p = y log F(e) + alpha log F(-e) + log Gamma(n) - log Gamma(alpha) - log(y!).
 
-The two log gammas by `gamma_functions` with m = alpha + 8, so that no term is much larger than what it adds to:
+With m = alpha + 8 and `tail` of `gamma_functions` this is, without differences of large numbers:
 
     y (log(1 + m / y) + log F(e)) + alpha log F(-e) + (m - 1/2) log(1 + y / m) + tail(n) - tail(alpha)
     + y log y - y - log(y!).
@@ -66,8 +66,8 @@ def _row_log(y: float, alpha: float, log_alpha: float, eta: float) -> tuple[floa
 def _row_sqrt(y: float, alpha: float, eta: float) -> tuple[float, float, float, float]:
     """Return log p, its slope, its expected information 4 F(-e) and its slope in alpha.
 
-    The slope is (y / mean - n / (mean + alpha)) d mean / d eta = 2 F(-e) (y - mean) / eta. Of no mean log p is
-    -infinity unless y = 0.
+    The slope is (y / mean - n / (mean + alpha)) d mean / d eta = 2 F(-e) (y - mean) / eta. If the mean is 0, log p
+    is -infinity unless y = 0.
     """
     mean = eta * eta
     usable = mean if mean > _NO_MEAN else 1.0

@@ -6,11 +6,15 @@ import numpy as np
 
 from partialpool.kernels import part
 
-__all__ = ["SMALLEST", "bounded", "finite_or_impossible", "is_positive"]
+__all__ = ["LEAST_RATE", "SMALLEST", "bounded", "finite_or_impossible", "is_positive"]
 
 SMALLEST: Final = 1e-300
-"""Information is never less: of a row that carries none, and where it underflows."""
+"""Smallest information: of a row that carries none, or where it underflows."""
+LEAST_RATE: Final = 1e-150
+"""Under the inverse link, linear predictors of this and less have no mean."""
 _LARGEST: Final = 1e300
+_LEAST: Final = 1e-100
+_MOST: Final = 1e100
 
 
 @part(inlined=True)
@@ -27,5 +31,5 @@ def bounded(information: float) -> float:
 
 @part(inlined=True)
 def is_positive(parameter: float) -> bool:
-    """Return whether a scale or a shape is positive and finite."""
-    return parameter > 0.0 and parameter < np.inf
+    """Return whether a scale or a shape is within 1e-100 and 1e100, so that its powers are finite and positive."""
+    return _LEAST < parameter < _MOST

@@ -1,8 +1,8 @@
-"""Row kernels of the Poisson family, as the distance from a mean that equals the count.
+"""Row kernels of the Poisson family: the log density less that at a mean equal to the count.
 
     log p - log p at mean y = -(mean - y - y log(mean / y)),
 
-which stays small where y log(mean) and the mean are 1e10 and nearly cancel. Left out: y log y - y - log(y!).
+which is small even where y log(mean) and the mean are about 1e10 and nearly cancel. Left out: y log y - y - log(y!).
 """
 
 from typing import Final
@@ -29,7 +29,7 @@ def constant(y: np.ndarray, known: np.ndarray) -> float:
 def _row_log(y: float, eta: float) -> tuple[float, float, float]:
     """Return log p, its slope and its information, the mean.
 
-    With t = eta - log y they are -y (e^t - 1 - t), -y (e^t - 1) and y e^t. No count: -mean, -mean, mean.
+    With t = eta - log y they are -y (e^t - 1 - t), -y (e^t - 1) and y e^t; for y = 0 they are -mean, -mean and mean.
     """
     base = max(y, 1.0)
     t = eta - log(base)
@@ -40,7 +40,7 @@ def _row_log(y: float, eta: float) -> tuple[float, float, float]:
 
 @part(fastmath=FUSED, inlined=True)
 def _row_sqrt(y: float, eta: float) -> tuple[float, float]:
-    """Return log p and its slope 2 y / eta - 2 eta; of no mean, -infinity unless y = 0."""
+    """Return log p and its slope 2 y / eta - 2 eta. If the mean is 0, log p is -infinity unless y = 0."""
     mean = eta * eta
     base = max(y, 1.0)
     of_count = -base * log_excess(mean / base) if mean > _NO_MEAN else -np.inf

@@ -20,7 +20,7 @@ from partialpool.kernels import FUSED, REORDERED, kernel, part
 __all__ = ["constant", "curved_identity", "curved_log", "value_identity", "value_log"]
 
 _SQUARE_OVERFLOWS: Final = 1e100
-"""From this abs(z) / sqrt(nu) on, log(1 + w) is 2 log(abs(z) / sqrt(nu))."""
+"""Above this abs(z) / sqrt(nu), log(1 + w) is computed as 2 log(abs(z) / sqrt(nu))."""
 
 
 def constant(y: np.ndarray, known: np.ndarray) -> float:
