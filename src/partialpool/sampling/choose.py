@@ -9,7 +9,7 @@ from typing import Final
 from partialpool.design.design import Design
 from partialpool.errors import EngineError, nearest
 from partialpool.sampling.engine import Engine
-from partialpool.sampling.forecast import Forecast, forecast_collapsed, forecast_pymc
+from partialpool.sampling.forecast import Forecast, forecast_collapsed, forecast_nuts, forecast_pymc
 from partialpool.sampling.settings import Settings
 from partialpool.spec.model import ModelSpec
 
@@ -30,7 +30,7 @@ class EngineCard:
     path
         Module in which its class is defined.
     forecast
-        Function that predicts the processor seconds of a run; None where no other engine is compared with it.
+        Function that predicts the processor seconds of a run.
     refits_cheaply
         Whether a fit takes so little time that other functions may repeat it dozens of times without a request.
     warms_up
@@ -55,7 +55,7 @@ ENGINES: Final[Mapping[str, EngineCard]] = MappingProxyType(
             warms_up=False,
             takes_every_setting=False,
         ),
-        "nuts": EngineCard("partialpool.sampling.nuts:NutsEngine", None, takes_every_setting=False),
+        "nuts": EngineCard("partialpool.sampling.nuts:NutsEngine", forecast_nuts),
         "pymc": EngineCard("partialpool.sampling.pymc_nuts:PyMCEngine", forecast_pymc),
     }
 )
@@ -129,7 +129,7 @@ def weigh_engines(preferred: Engine, reason: str, design: Design, settings: Sett
     if settings.is_for_pymc and preferred.name == "nuts":
         return load_engine("pymc"), "sampler and parametrization are those of the PyMC model"
     ours = _forecast(preferred.name, design, settings)
-    if ours.seconds < _SOON or ENGINES[preferred.name].forecast is None:
+    if ours.seconds < _SOON:
         return preferred, reason
     later = list(ENGINES)[list(ENGINES).index(preferred.name) + 1 :]
     others = {name: _forecast(name, design, settings) for name in later}

@@ -82,7 +82,7 @@ def _warn_if_dense(marginal: Marginal) -> None:
         work = marginal.arrangement.work / 1e6
         warn(
             f"related levels beside another large factor: every evaluation takes {work:.0f} million multiplications, "
-            "and a fit some thousands of evaluations; engine='nuts' may be faster",
+            "and a fit some thousands of evaluations; engine='pymc' may be faster",
             DataWarning,
         )
 

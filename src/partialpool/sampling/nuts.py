@@ -57,11 +57,11 @@ class NutsEngine:
         with progress_line("preparing", shown=settings.progressbar) as line, single_lapack():
             line.say("compiling, once per machine" if awaits_compilation(evaluate) else "finding the mode")
             posterior, peak = find_mode(design, priors)
-            drawn = _sample(posterior, peak, settings, line)
+            drawn = _sample(posterior.whitened(peak.theta, peak.covariance), settings, line)
             line.say("drawing group effects")
             recovered = recover_from_noise(
                 posterior.stand_in,
-                np.ascontiguousarray(drawn.theta),
+                drawn.theta,
                 lambda piece: drawn.noise[piece].copy(),
                 workers=settings.threads,
                 keep_z=settings.keep_z,
@@ -142,7 +142,7 @@ class _Drawn:
     interrupted: bool
 
 
-def _sample(posterior: Posterior, peak: Peak, settings: Settings, line: ProgressLine) -> _Drawn:
+def _sample(posterior: Posterior, settings: Settings, line: ProgressLine) -> _Drawn:
     """Run nutpie over (theta, own) whitened by the Hessian at the mode, and the noise as it is."""
     from nutpie.compiled_pyfunc import from_pyfunc  # noqa: PLC0415 - takes a second to load
 
@@ -154,19 +154,6 @@ def _sample(posterior: Posterior, peak: Peak, settings: Settings, line: Progress
     )
 
     head, size = posterior.size, posterior.size + posterior.noise_size
-    center, factor = peak.theta, np.linalg.cholesky(peak.covariance) if head else np.zeros((0, 0))
-
-    def density() -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
-        evaluate_at = posterior.evaluator()
-
-        def whitened(x: np.ndarray) -> tuple[float, np.ndarray]:
-            at = x.copy()
-            at[:head] = center + factor @ x[:head]
-            value, gradient = evaluate_at(at)
-            gradient[:head] = factor.T @ gradient[:head]
-            return value, gradient
-
-        return whitened
 
     def expansion(*_: Any) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
         return lambda x: {"x": x}
@@ -175,7 +162,7 @@ def _sample(posterior: Posterior, peak: Peak, settings: Settings, line: Progress
         return np.random.default_rng(seed).uniform(-1, 1, size)
 
     compiled = from_pyfunc(
-        size, density, expansion, [np.dtype("float64")], [(size,)], ["x"], make_initial_point_fn=start
+        size, posterior.evaluator, expansion, [np.dtype("float64")], [(size,)], ["x"], make_initial_point_fn=start
     )
     tree, interrupted = run_nutpie(compiled, settings.without_funnel(), line)
     stats = tree["sample_stats"].to_dataset()
@@ -184,13 +171,6 @@ def _sample(posterior: Posterior, peak: Peak, settings: Settings, line: Progress
         warn_interrupted(len(chains), draws, settings)
     whole = {"chain": chains, "draw": slice(None, draws)}
     x = tree["posterior"].to_dataset().isel(whole)["x"].to_numpy().reshape(-1, size)
-    inner = center + x[:, :head] @ factor.T
-    elements = posterior.stand_in.size
-    return _Drawn(
-        inner[:, :elements],
-        inner[:, elements:],
-        x[:, head:],
-        (len(chains), draws),
-        dict(kept_statistics(stats.isel(whole))),
-        interrupted,
-    )
+    theta, own = posterior.from_whitened(x[:, :head])
+    kept = dict(kept_statistics(stats.isel(whole)))
+    return _Drawn(theta, own, x[:, head:], (len(chains), draws), kept, interrupted)

@@ -152,17 +152,17 @@ def pull_back(
 
 @part
 def _own_draw(
-    factor: np.ndarray, offsets: np.ndarray, at: int, slope: np.ndarray, out: np.ndarray, drawn: np.ndarray
+    factor: np.ndarray, offsets: np.ndarray, at: int, slope: np.ndarray, out: np.ndarray, j: int, drawn: np.ndarray
 ) -> None:
-    """Write v = U'^-1 slope into slope, -triu(v u') - diag(U)^-1 into out (q, q), U u into drawn, of one level."""
+    """Write v = U'^-1 slope into slope, -triu(v u') - diag(U)^-1 into out[j] (q, q), U u into drawn, of one level."""
     q = len(factor)
     solve_lower(factor, slope)
     for a in range(q):
         drawn[a] = 0.0
         for b in range(a, q):
             drawn[a] += factor[a, b] * offsets[at + b]
-            out[a, b] = -slope[a] * offsets[at + b]
-        out[a, a] -= 1.0 / factor[a, a]
+            out[j, a, b] = -slope[a] * offsets[at + b]
+        out[j, a, a] -= 1.0 / factor[a, a]
 
 
 @part
@@ -177,24 +177,40 @@ def _through_leaf_draws(
 ) -> None:
     """Undo the last step of the draw, level by level: u_j = U_j^-1 (U_j'^-1 Lambda' (r_j - E_j a) + e_j)."""
     q, qb = leaf.up.shape[1], leaf.up.shape[2]
+    effects, products, of_leaf, of_tail, of_branch = (
+        pulled.effects,
+        pulled.products,
+        pulled.leaf,
+        pulled.tail,
+        pulled.above,
+    )
+    combine, dense, up, tail_values, listed, start = (
+        pulled.combine,
+        leaf.dense,
+        leaf.up,
+        leaf.tail_values,
+        leaf.tail,
+        leaf.tail_start,
+    )
+    level_of, branch_of = leaf.level, leaf.branch
     factor = np.zeros((q, q))
     slope, drawn, back, side = np.empty(q), np.empty(q), np.empty(q), np.empty(q)
     for pattern in range(len(leaf.multiplicity)):
         leaf_factor(leaf.gram, pattern, relative, 0, factor)
         for j in range(leaf.start[pattern], leaf.start[pattern + 1]):
-            at = leaf.level[j] * q
+            at = level_of[j] * q
             for a in range(q):
                 slope[a] = 0.0
                 for b in range(q):
-                    slope[a] += relative[0, b, a] * pulled.effects[at + b]
+                    slope[a] += relative[0, b, a] * effects[at + b]
             for a in range(q):
                 for b in range(q):
-                    pulled.products[0, a, b] += slope[a] * offsets[at + b]
+                    products[0, a, b] += slope[a] * offsets[at + b]
             for a in range(q):
                 slope[a] -= offsets[at + a]
-            _own_draw(factor, offsets, at, slope, pulled.leaf[j], drawn)
+            _own_draw(factor, offsets, at, slope, of_leaf, j, drawn)
             for a in range(q):
-                pulled.effects[at + a] = slope[a]
+                effects[at + a] = slope[a]
                 drawn[a] -= noise[at + a]
                 back[a] = slope[a]
             solve_upper(factor, back)
@@ -203,22 +219,22 @@ def _through_leaf_draws(
                 for b in range(a + 1):
                     r += factor[b, a] * drawn[b]
                 for b in range(q):
-                    pulled.products[0, a, b] += r * back[b]
+                    products[0, a, b] += r * back[b]
                 for b in range(a, q):
-                    pulled.leaf[j, a, b] -= drawn[a] * back[b]
+                    of_leaf[j, a, b] -= drawn[a] * back[b]
             for a in range(q):
                 side[a] = 0.0
                 for b in range(q):
                     side[a] += relative[0, a, b] * back[b]
             for a in range(q):
-                for c in range(leaf.tail_start[j], leaf.tail_start[j + 1]):
-                    pulled.tail[leaf.tail[c]] -= leaf.tail_values[c, a] * side[a]
+                for c in range(start[j], start[j + 1]):
+                    of_tail[listed[c]] -= tail_values[c, a] * side[a]
                 for c in range(common):
-                    pulled.tail[columns + c] -= leaf.dense[j, a, c] * side[a]
-                for m in range(len(pulled.combine)):
-                    pulled.combine[m] += leaf.dense[j, a, common + m] * side[a]
+                    of_tail[columns + c] -= dense[j, a, c] * side[a]
+                for m in range(len(combine)):
+                    combine[m] += dense[j, a, common + m] * side[a]
                 for c in range(qb):
-                    pulled.above[leaf.branch[j], c] -= leaf.up[j, a, c] * side[a]
+                    of_branch[branch_of[j], c] -= up[j, a, c] * side[a]
 
 
 @part
@@ -248,7 +264,7 @@ def _through_branch_draws(
                 pulled.products[1, a, b] += slope[a] * offsets[at + b]
         for a in range(q):
             slope[a] -= offsets[at + a]
-        _own_draw(factor, offsets, at, slope, pulled.branch[k], drawn)
+        _own_draw(factor, offsets, at, slope, pulled.branch, k, drawn)
         for a in range(q):
             v = slope[a]
             pulled.effects[at + a] = v
@@ -381,14 +397,16 @@ def _scale_symmetric(tail: Tail, relative: np.ndarray, common: Common, x: np.nda
 
 
 @part
-def _through_factor(factor: np.ndarray, slope: np.ndarray, products: np.ndarray, f: int, out: np.ndarray) -> None:
-    """Write dD of D = U'U into out (q, q), given dU in slope, and add 2 (D - I) dD to the products of factor f."""
+def _through_factor(
+    factor: np.ndarray, slope: np.ndarray, at: int, products: np.ndarray, f: int, out: np.ndarray
+) -> None:
+    """Write dD of D = U'U into out (q, q), given dU in slope[at], and add 2 (D - I) dD to the products of factor f."""
     q = len(factor)
     for i in range(q):
         for j in range(i + 1):
             s = 0.0
             for k in range(i, q):
-                s += factor[i, k] * slope[j, k]
+                s += factor[i, k] * slope[at, j, k]
             out[i, j] = 0.5 * s
             out[j, i] = out[i, j]
     solve_upper_columns(factor, out, q)
@@ -409,22 +427,30 @@ def _through_factor(factor: np.ndarray, slope: np.ndarray, products: np.ndarray,
 
 @part
 def _through_row(
-    factor: np.ndarray, row: np.ndarray, slope: np.ndarray, width: int, out: np.ndarray, products: np.ndarray, f: int
+    factor: np.ndarray,
+    row: np.ndarray,
+    slope: np.ndarray,
+    width: int,
+    out: np.ndarray,
+    at: int,
+    products: np.ndarray,
+    f: int,
 ) -> None:
-    """Overwrite dF with d(Lambda'E), F = U'^-1 Lambda'E (q, width); take its part off dU and add it to the products."""
+    """Overwrite dF with d(Lambda'E), F = U'^-1 Lambda'E (q, width); take its part off dU, which is out[at].
+
+    With d(Lambda'E) = dE, triu(F dE') is that part, and U' F dE' is added to the products.
+    """
     q = len(factor)
     solve_upper_columns(factor, slope, width)
-    inner = np.zeros((q, q))
     for a in range(q):
         for b in range(q):
+            s = 0.0
             for c in range(width):
-                inner[a, b] += row[a, c] * slope[b, c]
-    for a in range(q):
-        for b in range(a, q):
-            out[a, b] -= inner[a, b]
-        for b in range(q):
-            for c in range(a + 1):
-                products[f, a, b] += factor[c, a] * inner[c, b]
+                s += row[a, c] * slope[b, c]
+            if b >= a:
+                out[at, a, b] -= s
+            for c in range(a, q):
+                products[f, c, b] += factor[a, c] * s
 
 
 @part
@@ -462,7 +488,7 @@ def _through_branch_elimination(
                 slope[a, listed + c] -= v * columns[before + c]
             for m in range(width - common):
                 slope[a, listed + common + m] += v * combine[m]
-        _through_row(factor, row, slope, listed + width, pulled.branch[k], pulled.products, 1)
+        _through_row(factor, row, slope, listed + width, pulled.branch, k, pulled.products, 1)
         for a in range(q):
             for c in range(listed):
                 s = 0.0
@@ -474,7 +500,7 @@ def _through_branch_elimination(
                 for b in range(q):
                     s += relative[1, a, b] * slope[b, listed + c]
                 pulled.branch_dense[k, a, c] = s
-        _through_factor(factor, pulled.branch[k], pulled.products, 1, own)
+        _through_factor(factor, pulled.branch, k, pulled.products, 1, own)
         for a in range(q):
             for b in range(q):
                 moved[a, b] = 0.0
@@ -526,18 +552,20 @@ def _through_leaf_elimination(
     """Undo the elimination of every level of the leaf; its data do not depend on theta."""
     q, above, width = leaf.up.shape[1], leaf.up.shape[2], leaf.dense.shape[2]
     factor, own = np.zeros((q, q)), np.zeros((q, q))
+    products, of_leaf, schur = pulled.products, pulled.leaf, pulled.schur
+    listed_columns, start = leaf.tail, leaf.tail_start
     most = above + widest(leaf.tail_start) + width
     row, slope = np.zeros((q, most)), np.zeros((q, most))
     for pattern in range(len(leaf.multiplicity)):
         leaf_factor(leaf.gram, pattern, relative, 0, factor)
         for j in range(leaf.start[pattern], leaf.start[pattern + 1]):
             total = leaf_row(leaf, j, relative, factor, row)
-            begin, listed = leaf.tail_start[j], leaf.tail_start[j + 1] - leaf.tail_start[j]
-            _from_schur(leaf.tail, begin, listed, columns, width, row, above, pulled.schur, slope)
+            begin, listed = start[j], start[j + 1] - start[j]
+            _from_schur(listed_columns, begin, listed, columns, width, row, above, schur, slope)
             if above > 0:
                 _from_branch(leaf, branch_start, j, row, listed, width, pulled, slope)
-            _through_row(factor, row, slope, total, pulled.leaf[j], pulled.products, 0)
-            _through_factor(factor, pulled.leaf[j], pulled.products, 0, own)
+            _through_row(factor, row, slope, total, of_leaf, j, products, 0)
+            _through_factor(factor, of_leaf, j, products, 0, own)
 
 
 @part

@@ -10,9 +10,11 @@ A(theta) = U'U. It is exact whatever the working response is. Where the rows are
 N(0, I) for every theta: neither the funnel of small sds nor the trade-off of crossed or nested factors is left.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numba as nb
 import numpy as np
+from numba.experimental import structref
 
 from partialpool.distributions.density_kernel import log_density, place
 from partialpool.kernels import REORDERED, kernel, part
@@ -26,7 +28,7 @@ from partialpool.marginal.gaussian.parameters import Layout, Normals, Parameters
 from partialpool.marginal.glmm.row_call import call_rows
 from partialpool.marginal.glmm.weighted_rows import Rows
 
-__all__ = ["OwnCodes", "evaluate"]
+__all__ = ["OwnCodes", "Problem", "evaluate", "make_problem"]
 
 
 class OwnCodes(NamedTuple):
@@ -152,8 +154,28 @@ def _coefficients(
     return total
 
 
+@structref.register
+class ProblemType(nb.types.StructRef):
+    """numba's type of a `Problem`."""
+
+    def preprocess_fields(self, fields: Any) -> Any:
+        """Forget literal types, so that one compiled density serves all problems."""
+        return tuple((name, nb.types.unliteral(kind)) for name, kind in fields)
+
+
+class Problem(structref.StructRefProxy):
+    """All that `evaluate` needs beside x, as one reference: unpacking dozens of arrays at each call takes longer than
+    a small model does.
+    """
+
+
+structref.define_proxy(
+    Problem, ProblemType, ["system", "layout", "normals", "known", "own", "rows", "address", "center", "factor"]
+)
+
+
 @kernel
-def evaluate(
+def make_problem(
     system: System,
     layout: Layout,
     normals: Normals,
@@ -161,43 +183,62 @@ def evaluate(
     own: OwnCodes,
     rows: Rows,
     address: int,
-    x: np.ndarray,
-    eta: np.ndarray,
-    out: np.ndarray,
-) -> float:
-    """Evaluate the log density at x = (theta, own parameters, noise), and its gradient into out, same shape.
+    center: np.ndarray,
+    factor: np.ndarray,
+) -> Any:
+    """Put a problem together.
 
     Parameters
     ----------
     system
         The stand-in's, its leaf with every level by itself.
+    layout, normals
+        The stand-in's.
     known
         What is taken off the response for each integrated column, (integrated,).
+    own, rows
+        The family's own parameters, and the rows.
     address
         Of the family's row kernel.
-    eta
-        Overwritten with the linear predictor, (rows,).
+    center, factor
+        (theta, own) = center + factor h, the first elements h of x; (elements,) and lower triangular.
+    """
+    return Problem(system, layout, normals, known, own, rows, address, center, factor)
+
+
+@kernel
+def evaluate(problem: Any, x: np.ndarray, eta: np.ndarray, out: np.ndarray) -> float:
+    """Evaluate the log density at x = (h, noise), and its gradient into out, same shape.
+
+    The Jacobian of h is left out: it is a constant. `eta` is overwritten with the linear predictor, (rows,).
 
     Returns
     -------
     float
         Up to what the row kernel leaves out; -inf where a row or the prior has no density.
     """
+    system, layout, normals, own, rows = problem.system, problem.layout, problem.normals, problem.own, problem.rows
+    center, factor = problem.center, problem.factor
     leaf, parameters_own, rhs = system.leaf, len(own.kinds), len(layout.kept_shift)
     elements = layout.kept + rhs
     first = elements + own.estimated
     size, integrated = len(x) - first, len(normals.sd)
     levels = size - integrated
     theta, values, own_slope = np.empty((1, elements)), np.empty(parameters_own), np.zeros(parameters_own)
+    at, slopes = np.empty(first), np.zeros(first)
     offsets, effects, noise = np.empty((1, size)), np.empty((1, size)), np.empty(size)
+    for i in range(first):
+        at[i] = center[i]
+        for k in range(i + 1):
+            at[i] += factor[i, k] * x[k]
     for i in range(elements):
-        theta[0, i] = x[i]
+        theta[0, i] = at[i]
     for j in range(size):
         noise[j] = x[first + j]
         offsets[0, j] = noise[j]
     for i in range(len(x)):
         out[i] = 0.0
-    total = log_prior(layout, theta, 0) + _own_parameters(own, x, elements, values)
+    total = log_prior(layout, theta, 0) + _own_parameters(own, at, elements, values)
     if not np.isfinite(total):
         return -np.inf
     parameters = unpack(layout, theta, 0)
@@ -210,9 +251,9 @@ def evaluate(
     pulled = make_pulled(leaf, system, scales)
     bar, products, combine = pulled.effects, pulled.products, pulled.combine
     _unscale_levels(rows.widths, rows.levels, scales.relative, of_noise, bar)
-    total += _coefficients(of_noise, levels, common, known, parameters, layout, coefficients)
+    total += _coefficients(of_noise, levels, common, problem.known, parameters, layout, coefficients)
     _predict(rows, coefficients, bar, eta)
-    total += call_rows(address, rows.y, rows.known, eta, values, slope, own_slope)
+    total += call_rows(problem.address, rows.y, rows.known, eta, values, slope, own_slope)
     total -= 0.5 * (forward.log_det + forward.log_det_common + size * np.log(2.0 * np.pi))
     if not np.isfinite(total):
         return -np.inf
@@ -220,13 +261,16 @@ def evaluate(
     for c in range(integrated):
         bar[levels + c] = coefficients[c]
     pull_back(leaf, system, scales, common, forward, room, of_noise, noise, pulled)
-    add_prior_gradient(layout, theta, out)
-    add_scales_gradient(layout, parameters, products, theta[0], out)
+    add_prior_gradient(layout, theta, slopes)
+    add_scales_gradient(layout, parameters, products, theta[0], slopes)
     for k in range(rhs):
-        at = layout.kept + k
-        by = place(layout.coordinates[at], layout.arguments, at, x[at])[1]
-        out[at] += by * (coefficients[integrated + k] - combine[k])
-    _own_gradient(own, x, elements, own_slope, out)
+        here = layout.kept + k
+        by = place(layout.coordinates[here], layout.arguments, here, at[here])[1]
+        slopes[here] += by * (coefficients[integrated + k] - combine[k])
+    _own_gradient(own, at, elements, own_slope, slopes)
+    for i in range(first):
+        for k in range(i, first):
+            out[i] += factor[k, i] * slopes[k]
     for j in range(size):
         out[first + j] = bar[j]
     return total

@@ -20,5 +20,5 @@ def why_not(spec: ModelSpec) -> str:
     if any(group.cov for group in spec.groups):
         return "levels that covary (cov=) are not rotated for it yet"
     if spec.states_shares:
-        return "priors of the ICC and total sd are those of a normal response"
+        return "priors of the ICC, the total sd and shares are not among its coordinates yet"
     return ""

@@ -1,7 +1,7 @@
 """The posterior of a generalised model in coordinates that follow theta, ready to evaluate."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -12,7 +12,7 @@ from partialpool.distributions.frozen import frozen
 from partialpool.families.row_kernels.load import RowKernels, load_row_kernels
 from partialpool.marginal.gaussian.marginal import Marginal
 from partialpool.marginal.gaussian.ordering import System
-from partialpool.marginal.glmm.density import OwnCodes, evaluate
+from partialpool.marginal.glmm.density import OwnCodes, Problem, evaluate, make_problem
 from partialpool.marginal.glmm.row_call import address_of
 from partialpool.marginal.glmm.weighted_rows import Rows, collect_rows
 from partialpool.model.default_priors import PriorSet
@@ -148,17 +148,33 @@ class Posterior:
         The response, and the family's own parameters.
     rows
         The rows, as the kernels read them.
+    center, factor
+        (theta, own) = center + factor h, h being what is evaluated at: (elements,), lower triangular.
     """
 
     stand_in: Marginal
     response: Response
     own: Own
     rows: Rows
+    center: np.ndarray
+    factor: np.ndarray
 
     @classmethod
     def of(cls, stand_in: Marginal, response: Response, own: Own) -> "Posterior":
-        """Put a stand-in and a response together."""
-        return cls(stand_in, response, own, collect_rows(stand_in, response.y, response.known))
+        """Put a stand-in and a response together; h is (theta, own) itself."""
+        size = stand_in.size + len(own.names)
+        rows = collect_rows(stand_in, response.y, response.known)
+        return cls(stand_in, response, own, rows, np.zeros(size), np.eye(size))
+
+    def whitened(self, center: np.ndarray, covariance: np.ndarray) -> "Posterior":
+        """Return the same with (theta, own) in units of a covariance about a center."""
+        factor = np.ascontiguousarray(np.linalg.cholesky(covariance)) if len(center) else np.eye(0)
+        return replace(self, center=np.ascontiguousarray(center), factor=factor)
+
+    def from_whitened(self, h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Map h (draws, elements) to theta and the own parameters' places on the real line."""
+        both = self.center + h @ self.factor.T
+        return np.ascontiguousarray(both[:, : self.stand_in.size]), both[:, self.stand_in.size :]
 
     @property
     def size(self) -> int:
@@ -198,19 +214,29 @@ class Posterior:
         arrangement = self.stand_in.arrangement
         return arrangement.density._replace(leaf=arrangement.levels)
 
-    def evaluator(self) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
-        """Return a function of x = (theta, own, noise) that gives the log density and its gradient; one per thread."""
-        return self._evaluator(np.empty(len(self.rows.y)))
+    @cached_property
+    def problem(self) -> Problem:
+        """The same as the kernel reads it."""
+        normal = self.stand_in
+        return make_problem(
+            self.system,
+            normal.layout,
+            normal.normals,
+            normal.known,
+            self.own.codes,
+            self.rows,
+            address_of(self.response.kernels.value),
+            self.center,
+            self.factor,
+        )
 
-    def _evaluator(self, eta: np.ndarray) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
-        """The same; it leaves the linear predictor in eta."""
-        normal, constant = self.stand_in, self.response.constant
-        address = address_of(self.response.kernels.value)
-        arguments = (self.system, normal.layout, normal.normals, normal.known, self.own.codes, self.rows, address)
+    def evaluator(self) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
+        """Return a function of x = (h, noise) that gives the log density and its gradient; one per thread."""
+        eta, problem, constant = np.empty(len(self.rows.y)), self.problem, self.response.constant
 
         def density(x: np.ndarray) -> tuple[float, np.ndarray]:
             out = np.empty(len(x))
-            return evaluate(*arguments, x, eta, out) + constant, out
+            return evaluate(problem, x, eta, out) + constant, out
 
         return density
 
@@ -225,8 +251,9 @@ class Posterior:
 
     def linear_predictor(self, theta: np.ndarray) -> np.ndarray:
         """The linear predictor at the conditional mode of everything else given (theta, own), (rows,)."""
+        x = np.concatenate([theta, np.zeros(self.noise_size)])
         eta = np.empty(len(self.rows.y))
-        self._evaluator(eta)(np.concatenate([theta, np.zeros(self.noise_size)]))
+        evaluate(self.problem, x, eta, np.empty(len(x)))
         return eta
 
     def own_values(self, at: np.ndarray) -> dict[str, np.ndarray]:
