@@ -96,9 +96,9 @@ def test_a_sampler_or_parametrization_of_the_pymc_model_chooses_it(monkeypatch):
     assert asked == ["pymc", "pymc"]
 
 
-@pytest.mark.parametrize("sd", [0.0, 30.0])
+@pytest.mark.parametrize("sd", [0.0, 5.0])
 def test_groups_that_are_alike_or_far_apart(sd):
-    """At sd 0 the map is the non-centred one, at sd 30 the centred one: no funnel either way."""
+    """At sd 0 the map is the non-centred one, at sd 5 the centred one: no funnel either way."""
     rng = np.random.default_rng(11)
     g = np.repeat(np.arange(40), 8)
     y = (rng.random(320) < 1 / (1 + np.exp(-rng.normal(0, 1, 40)[g] * sd))).astype(int)

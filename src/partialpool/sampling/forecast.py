@@ -28,8 +28,10 @@ _CALL: Final = 5e-5
 """Of NUTS on the collapsed density: steps per draw, cost of a gradient in densities, seconds of a call from Python."""
 _ELIMINATIONS: Final = 4.0
 _WHITENED_STEPS: Final = 12
+_WHITENED_CALL: Final = 2e-5
 _PER_ROW: Final = 1e-8
-"""Of NUTS in coordinates that follow theta: eliminations that a gradient costs; steps per draw; seconds per row."""
+"""Of NUTS in coordinates that follow theta: eliminations that a gradient costs; steps per draw; seconds of a call from
+Python, and per row."""
 _COMPILE: Final = 4.0
 _COMPILE_EFFECT: Final = 0.8
 _NUTS_STEPS: Final = 25
@@ -69,7 +71,7 @@ def forecast_nuts(design: Design, settings: Settings) -> Forecast:
     if not fits(TAIL_COPIES * 8.0 * load.tail**2):
         return Forecast(float("inf"), f"{because}: it does not fit")
     columns = len(design.common.coefs) + sum(len(f.names) for f in design.factors)
-    step = _ELIMINATIONS * load.seconds + (_PER_ROW + _PER_CELL * columns) * design.n_rows
+    step = _WHITENED_CALL + _ELIMINATIONS * load.elimination_seconds + (_PER_ROW + _PER_CELL * columns) * design.n_rows
     steps = _WHITENED_STEPS * settings.chains * (settings.draws + settings.without_funnel().tune)
     return Forecast(steps * step, because)
 

@@ -150,7 +150,7 @@ def pull_back(
                 pulled.products[f, b, a] = kept
 
 
-@part
+@part(inlined=True)
 def _own_draw(
     factor: np.ndarray, offsets: np.ndarray, at: int, slope: np.ndarray, out: np.ndarray, j: int, drawn: np.ndarray
 ) -> None:
@@ -396,7 +396,7 @@ def _scale_symmetric(tail: Tail, relative: np.ndarray, common: Common, x: np.nda
             x[i, j] = x[j, i]
 
 
-@part
+@part(inlined=True)
 def _through_factor(
     factor: np.ndarray, slope: np.ndarray, at: int, products: np.ndarray, f: int, out: np.ndarray
 ) -> None:
@@ -425,7 +425,7 @@ def _through_factor(
             products[f, a, b] += 2.0 * s
 
 
-@part
+@part(inlined=True)
 def _through_row(
     factor: np.ndarray,
     row: np.ndarray,
@@ -514,7 +514,7 @@ def _through_branch_elimination(
                 pulled.branch_gram[k, a, b] = s
 
 
-@part
+@part(inlined=True)
 def _from_schur(
     listed_columns: np.ndarray,
     begin: int,
@@ -568,7 +568,7 @@ def _through_leaf_elimination(
             _through_factor(factor, of_leaf, j, products, 0, own)
 
 
-@part
+@part(inlined=True)
 def _from_branch(
     leaf: Leaf,
     branch_start: np.ndarray,
