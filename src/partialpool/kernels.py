@@ -1,14 +1,20 @@
 """Compilation of kernels: cached on disk, without the interpreter's lock (GIL), with IEEE division."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numba as nb
 
-__all__ = ["awaits_compilation", "kernel", "part"]
+__all__ = ["FUSED", "REORDERED", "awaits_compilation", "kernel", "part"]
 
-_ROOMS = ("distributions", "marginal", "likelihood", "sampling")
+FUSED: Final = frozenset({"contract"})
+"""A product and a sum may be rounded once (fused multiply-add); the order of operations stays as written."""
+REORDERED: Final = frozenset({"contract", "reassoc", "nsz", "arcp"})
+"""Sums may also be added in another order, which lets LLVM vectorise loops that accumulate. Neither set includes
+`nnan` and `ninf`, which would assume that no value is NaN or infinite."""
+_ROOMS = ("distributions", "families", "marginal", "likelihood", "sampling")
 _SOURCES = tuple(
     (path.relative_to(Path(__file__).parent).as_posix(), path.stat().st_mtime_ns, path.stat().st_size)
     for room in _ROOMS
@@ -18,35 +24,67 @@ _SOURCES = tuple(
 kernel after a function that it calls from another file has changed."""
 
 
-def kernel(function: Callable[..., Any]) -> Any:
+def kernel(function: Callable[..., Any] | None = None, *, fastmath: frozenset[str] = frozenset()) -> Any:
     """Compile a function that Python calls.
 
     Kernels and their parts use only loops over plain arrays: slices and array expressions compile slowly.
+
+    Parameters
+    ----------
+    function
+        The function; left out where the decorator is called with `fastmath`.
+    fastmath
+        LLVM's flags on the arithmetic written in this function, not in those it calls: `FUSED`, `REORDERED`, or none.
     """
-    return _compile(function, called_by_python=True)
+    if function is None:
+        return partial(_compile, called_by_python=True, fastmath=fastmath)
+    return _compile(function, called_by_python=True, fastmath=fastmath)
 
 
-def part(function: Callable[..., Any]) -> Any:
-    """Compile a function that only kernels call: without the wrapper for Python, which is slow to compile."""
-    return _compile(function, called_by_python=False)
+def part(
+    function: Callable[..., Any] | None = None, *, fastmath: frozenset[str] = frozenset(), inlined: bool = False
+) -> Any:
+    """Compile a function that kernels call: without the way in from Python, which for many arrays compiles slowly.
+
+    With `inlined`, LLVM copies it into its callers whatever its length: a loop that calls it can then be vectorised.
+    """
+    if function is None:
+        return partial(_compile, called_by_python=False, fastmath=fastmath, inlined=inlined)
+    return _compile(function, called_by_python=False, fastmath=fastmath, inlined=inlined)
 
 
-def _compile(function: Callable[..., Any], *, called_by_python: bool) -> Any:
-    njit: Any = nb.njit  # its type hints lack the wrappers' options
-    options = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+def _compile(
+    function: Callable[..., Any], *, called_by_python: bool, fastmath: frozenset[str], inlined: bool = False
+) -> Any:
+    njit: Any = nb.njit  # its type hints do not know the wrappers' options
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
     options["no_cpython_wrapper"] = not called_by_python
+    options |= {"fastmath": set(fastmath) or False, "forceinline": inlined}
     try:
         compiled = njit(cache=True, **options)(function)
-    except RuntimeError:  # numba has no folder to write to: every process compiles again
+    except RuntimeError:  # no folder numba may write to: every process compiles for itself
         return njit(**options)(function)
     file: Any = getattr(compiled._cache, "_cache_file", None)
     if hasattr(file, "_source_stamp"):
         file._source_stamp = _SOURCES
+        file._load_index = _forgetting(file._load_index)
     return compiled
 
 
+def _forgetting(load: Callable[[], Any]) -> Callable[[], Any]:
+    """Treat an index on disk that cannot be read as empty: another version wrote it, whose types no longer exist."""
+
+    def load_or_none() -> Any:
+        try:
+            return load()
+        except Exception:  # unpickling may raise anything; compiling again is the answer
+            return {}
+
+    return load_or_none
+
+
 def awaits_compilation(compiled: Any) -> bool:
-    """Whether a kernel's next call compiles it, because neither this process nor the disk has a current version."""
+    """Whether a kernel's next call compiles it: it has no version in this process, nor a current one on disk."""
     file: Any = getattr(compiled._cache, "_cache_file", None)
     on_disk: Any = getattr(file, "_load_index", dict)()
     return not (compiled.signatures or on_disk)

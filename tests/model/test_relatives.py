@@ -227,14 +227,14 @@ def test_a_dense_problem_is_told_before_it_is_waited_for():
     data["own"] = data["animal"]
     design = build_design(pp.ModelSpec.from_formula("y ~ x + (1 | animal) + (1 | own)", cov={"animal": kinship}), data)
     marginal = build_marginal(design, resolve_priors(design))
-    with pytest.warns(pp.DataWarning, match="engine='nuts' may be faster"):
+    with pytest.warns(pp.DataWarning, match="engine='pymc' may be faster"):
         _warn_if_dense(marginal)
 
 
 @pytest.mark.slow
 def test_both_engines_have_one_posterior(fit):
     """Means of everything within five standard errors of both engines' draws."""
-    other = pp.fit(FORMULA, DATA, cov={"animal": KINSHIP}, seed=2, engine="nuts", progressbar=False)
+    other = pp.fit(FORMULA, DATA, cov={"animal": KINSHIP}, seed=2, engine="pymc", progressbar=False)
     for name in ("beta", "sd_animal", "sigma", "b_animal"):
         draws = [f.posterior[name].transpose("chain", "draw", ...).to_numpy() for f in (fit, other)]
         flat = [d.reshape(*d.shape[:2], -1) for d in draws]

@@ -50,10 +50,10 @@ def test_ordinary_models_are_not_worth_a_word():
     assert (engine.name, reason) == ("collapsed", "group effects integrate out exactly")
 
 
-def test_many_elements_over_a_large_dense_matrix_go_to_nuts_and_say_why():
+def test_many_elements_over_a_large_dense_matrix_go_to_the_pymc_model_and_say_why():
     design = design_of("y ~ u + v + w + (u + v + w | g) + (u + v + w | h)", {"g": 60, "h": 60}, 4000)
     engine, reason = choice(design)
-    assert engine.name == "nuts"
+    assert engine.name == "pymc"
     assert "theta has 21 elements, and crossed factors make a dense matrix of 240 columns" in reason
     assert "predicted to take about" in reason
 
@@ -65,12 +65,12 @@ def test_few_elements_over_the_same_matrix_stay_and_say_what_else_there_is():
     assert reason.startswith("group effects integrate out exactly; nuts would take about ")
 
 
-def test_what_does_not_fit_into_memory_goes_to_nuts():
+def test_what_does_not_fit_into_memory_goes_to_the_pymc_model():
     each = np.arange(300_000)
     table = pd.DataFrame({"y": np.tile(each % 7.0, 2), "g": np.repeat(each, 2), "h": np.tile(each, 2)})
     design = build_design(ModelSpec.from_formula("y ~ 1 + (1 | g) + (1 | h)"), table)
     engine, reason = choice(design)
-    assert engine.name == "nuts"
+    assert engine.name == "pymc"
     assert "collapsed more memory than there is: crossed factors make a dense matrix of 300000 columns" in reason
 
 

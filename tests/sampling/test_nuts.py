@@ -1,16 +1,20 @@
-"""The nuts engine on real data: right, repeatable, interruptible."""
+"""The nuts engine on real data: right, without divergences, repeatable, interruptible."""
 
 import os
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import xarray as xr
 
 import partialpool as pp
-from checks.posterior import DEFAULTS, REFERENCE, check_against_reference
+from checks.posterior import DEFAULTS, REFERENCE, check_against_reference, stated_spec, table_of
 from partialpool.progress import ProgressLine
 from partialpool.sampling.nutpie_run import whole_chains
+
+COUNTS = [key for key, entry in REFERENCE.items() if entry["family"] != "gaussian"]
 
 
 def test_sleepstudy_agrees_with_the_reference(sleepstudy_fit):
@@ -19,22 +23,20 @@ def test_sleepstudy_agrees_with_the_reference(sleepstudy_fit):
     assert int(sleepstudy_fit.tree["sample_stats"]["diverging"].sum()) == 0
 
 
-def test_eight_schools_agrees_with_the_reference():
+def divergences(fit):
+    return int(fit.tree["sample_stats"]["diverging"].sum())
+
+
+@pytest.mark.parametrize("key", COUNTS, ids=[f"{data}: {formula}" for data, formula in COUNTS])
+def test_counts_and_choices_agree_with_the_references(key):
+    fit = pp.fit(stated_spec(REFERENCE[key]), table_of(REFERENCE[key]), seed=1, progressbar=False)
+    assert fit.run.engine == "nuts"
+    assert divergences(fit) == 0
+    check_against_reference(fit, REFERENCE[key])
+
+
+def test_default_priors_agree_with_the_reference():
     fit = pp.fit(
-        "effect | se(standard_error) ~ 1 + (1 | school)",
-        pp.load_dataset("eight_schools"),
-        engine="nuts",
-        seed=1,
-        progressbar=False,
-    )
-    check_against_reference(fit, REFERENCE["eight_schools", "effect ~ 1 + (1 | school), known sd"])
-    assert int(fit.tree["sample_stats"]["diverging"].sum()) == 0
-    assert "sigma" not in fit.posterior
-
-
-@pytest.fixture(scope="module")
-def cbpp_fit():
-    return pp.fit(
         "p(incidence, size) ~ period + (1 | herd)",
         pp.load_dataset("cbpp"),
         family="binomial",
@@ -42,10 +44,67 @@ def cbpp_fit():
         seed=1,
         progressbar=False,
     )
+    check_against_reference(fit, DEFAULTS["cbpp", "p(incidence, size) ~ period + (1 | herd)"])
+    assert {"diverging", "energy", "lp", "tree_depth", "n_steps"} <= set(fit.tree["sample_stats"].data_vars)
 
 
-def test_cbpp_agrees_with_the_reference(cbpp_fit):
-    check_against_reference(cbpp_fit, DEFAULTS["cbpp", "p(incidence, size) ~ period + (1 | herd)"])
+def test_known_standard_errors_need_no_sigma():
+    fit = pp.fit(
+        "effect | se(standard_error) ~ 1 + (1 | school)",
+        pp.load_dataset("eight_schools"),
+        engine="nuts",
+        seed=1,
+        keep_z=True,
+        progressbar=False,
+    )
+    check_against_reference(fit, REFERENCE["eight_schools", "effect ~ 1 + (1 | school), known sd"])
+    assert divergences(fit) == 0
+    posterior = fit.posterior
+    assert "sigma" not in posterior
+    assert posterior["z_school"].dims == posterior["b_school"].dims
+    b = posterior["z_school"] * posterior["sd_school"]
+    assert b.to_numpy() == pytest.approx(posterior["b_school"].to_numpy(), rel=1e-9)
+
+
+NO_PYMC = """
+import sys
+import partialpool as pp
+fit = pp.fit("p(incidence, size) ~ period + (1 | herd)", pp.load_dataset("cbpp"), family="binomial", seed=1,
+             draws=50, tune=50, progressbar=False)
+assert fit.run.engine == "nuts"
+assert "pytensor" not in sys.modules and "pymc" not in sys.modules, "the PyMC model was built"
+"""
+
+
+def test_nothing_is_compiled_for_a_model():
+    """PyTensor compiles the PyMC model: it is not even loaded."""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", NO_PYMC], check=True, timeout=300)
+
+
+def test_a_sampler_or_parametrization_of_the_pymc_model_chooses_it(monkeypatch):
+    asked = []
+
+    def stop(*_):
+        asked.append("pymc")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("partialpool.sampling.pymc_nuts.PyMCEngine.run", stop)
+    data = pp.load_dataset("cbpp")
+    for setting in ({"sampler": "pymc"}, {"parametrization": {"herd": "centered"}}):
+        with pytest.raises(KeyboardInterrupt):
+            pp.fit("p(incidence, size) ~ period + (1 | herd)", data, family="binomial", **setting)
+    assert asked == ["pymc", "pymc"]
+
+
+@pytest.mark.parametrize("sd", [0.0, 5.0])
+def test_groups_that_are_alike_or_far_apart(sd):
+    """At sd 0 the map is the non-centred one, at sd 5 the centred one: no funnel either way."""
+    rng = np.random.default_rng(11)
+    g = np.repeat(np.arange(40), 8)
+    y = (rng.random(320) < 1 / (1 + np.exp(-rng.normal(0, 1, 40)[g] * sd))).astype(int)
+    fit = pp.fit("y ~ 1 + (1 | g)", {"y": y, "g": g}, family="bernoulli", seed=1, progressbar=False)
+    assert divergences(fit) == 0
+    assert fit.digest.verdict.good, str(fit.digest.verdict)
 
 
 def test_the_same_seed_repeats_the_draws_and_another_does_not(sleepstudy):
@@ -65,26 +124,6 @@ def test_the_same_seed_repeats_the_draws_and_another_does_not(sleepstudy):
     first, again, other = draw(3, 2), draw(3, 1), draw(4, 2)
     assert first.identical(again)
     assert not np.array_equal(first["beta"], other["beta"])
-
-
-def test_the_pymc_sampler_gives_the_same_variables():
-    fit = pp.fit(
-        "effect | se(standard_error) ~ 1 + (1 | school)",
-        pp.load_dataset("eight_schools"),
-        engine="nuts",
-        sampler="pymc",
-        seed=1,
-        cores=1,
-        keep_z=True,
-        progressbar=False,
-    )
-    check_against_reference(fit, REFERENCE["eight_schools", "effect ~ 1 + (1 | school), known sd"], min_ess=400)
-    assert {"diverging", "energy", "lp", "tree_depth", "n_steps"} <= set(fit.tree["sample_stats"].data_vars)
-    assert "pymc" in repr(fit)
-    posterior = fit.posterior
-    assert posterior["z_school"].dims == posterior["b_school"].dims
-    b = posterior["z_school"] * posterior["sd_school"]
-    assert b.to_numpy() == pytest.approx(posterior["b_school"].to_numpy(), rel=1e-9)
 
 
 @pytest.fixture

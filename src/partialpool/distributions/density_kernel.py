@@ -7,7 +7,7 @@ logit of its relative position. All densities are normalised, so that evidence n
 from typing import Final
 
 import numpy as np
-from scipy.special import betaln
+from scipy.special import betaln, expit, logit
 
 from partialpool.distributions.distribution import (
     CAUCHY,
@@ -28,7 +28,18 @@ from partialpool.distributions.prior import Prior
 from partialpool.distributions.table import DISTRIBUTIONS
 from partialpool.kernels import part
 
-__all__ = ["IDENTITY", "INTERVAL", "LOG", "PART_OF_JOINT", "encode", "encode_partial", "log_density", "place"]
+__all__ = [
+    "IDENTITY",
+    "INTERVAL",
+    "LOG",
+    "PART_OF_JOINT",
+    "encode",
+    "encode_partial",
+    "log_density",
+    "place",
+    "placed",
+    "unplaced",
+]
 
 IDENTITY: Final = 0
 LOG: Final = 1
@@ -80,6 +91,24 @@ def place(coordinate: int, arguments: np.ndarray, of: int, x: float) -> tuple[fl
         log_slope = np.log(arguments[of, 1]) - np.abs(x) - 2.0 * np.log1p(np.exp(-np.abs(x)))
         return arguments[of, 0] + arguments[of, 1] * s, slope, log_slope, 1.0 - 2.0 * s
     return x, 1.0, 0.0, 0.0
+
+
+def placed(coordinate: int, arguments: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Map an array on the real line to the parameter, as `place` does; arguments (4,)."""
+    if coordinate == LOG:
+        return np.exp(x)
+    if coordinate == INTERVAL:
+        return np.asarray(arguments[0] + arguments[1] * expit(x))
+    return x
+
+
+def unplaced(coordinate: int, arguments: np.ndarray, value: float) -> float:
+    """Map a parameter to the real line: the inverse of `placed`."""
+    if coordinate == LOG:
+        return float(np.log(value))
+    if coordinate == INTERVAL:
+        return float(logit((value - arguments[0]) / arguments[1]))
+    return value
 
 
 @part

@@ -24,6 +24,7 @@ class Beta(Family):
     """y ~ Beta(mean phi, (1 - mean) phi)."""
 
     name = "beta"
+    row_kernels = "partialpool.families.row_kernels.beta"
     support = PROPORTION
     links = PROBABILITY_LINKS
     parameters = (("phi", SHAPE_PRIOR),)

@@ -49,6 +49,7 @@ class Bernoulli(_Successes):
     """P(y = 1) = mean."""
 
     name = "bernoulli"
+    row_kernels = "partialpool.families.row_kernels.bernoulli"
     support = BINARY
     notation = Notation("Bernoulli", (("", "location"),))
     checks = ("fitted",)
@@ -80,6 +81,7 @@ class Binomial(_Successes):
     """y successes in a known number of trials."""
 
     name = "binomial"
+    row_kernels = "partialpool.families.row_kernels.binomial"
     support = SUCCESSES
     notation = Notation("Binomial", (("", "trials"), ("", "location")))
     checks = ("dispersion", "none_or_all", "fitted")

@@ -27,6 +27,7 @@ class Cumulative(Family):
     """
 
     name = "cumulative"
+    row_kernels = "partialpool.families.row_kernels.cumulative"
     support = ORDINAL
     links = PROBABILITY_LINKS
     parameters = (("cutpoints", Prior("Dirichlet", a=1)),)

@@ -23,6 +23,7 @@ class Exponential(Family):
     """y ~ Exponential(rate 1 / mean)."""
 
     name = "exponential"
+    row_kernels = "partialpool.families.row_kernels.exponential"
     support = POSITIVE
     links = ("log", "inverse")
     log_concave_links = frozenset({"log"})

@@ -78,6 +78,8 @@ class Family(ABC):
     """Whether known standard errors can replace sigma."""
     log_concave_links: ClassVar[frozenset[str]] = frozenset()
     """Links under which the log density is concave in the linear predictor."""
+    row_kernels: ClassVar[str] = ""
+    """Module of its compiled kernels (`families/row_kernels/load.py`), which is imported on first use."""
     notation: ClassVar[Notation | None] = None
     """How the family is written; None for cutpoints, which have a separate equation."""
     variance_formula: ClassVar[str] = ""

@@ -23,6 +23,7 @@ class Gamma(Family):
     """y ~ Gamma(shape alpha, mean)."""
 
     name = "gamma"
+    row_kernels = "partialpool.families.row_kernels.gamma"
     support = POSITIVE
     links = ("log", "inverse")
     parameters = (("alpha", SHAPE_PRIOR),)

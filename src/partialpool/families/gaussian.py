@@ -24,6 +24,7 @@ class Gaussian(LocationScale):
     """y ~ Normal(mean, sigma)."""
 
     name = "gaussian"
+    row_kernels = "partialpool.families.row_kernels.gaussian"
     support = REAL
     links = ("identity", "log")
     is_normal = True

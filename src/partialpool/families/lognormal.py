@@ -27,6 +27,7 @@ class LogNormal(LocationScale):
     """log y ~ Normal(eta, sigma), so that E y = exp(eta + sigma^2 / 2)."""
 
     name = "lognormal"
+    row_kernels = "partialpool.families.row_kernels.lognormal"
     support = POSITIVE
     links = ("identity",)
     on_log_scale = True

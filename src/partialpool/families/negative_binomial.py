@@ -27,6 +27,7 @@ class NegativeBinomial(Family):
     """A Poisson distribution whose mean has a gamma distribution of shape alpha."""
 
     name = "negative_binomial"
+    row_kernels = "partialpool.families.row_kernels.negative_binomial"
     support = COUNT
     links = ("log", "sqrt")
     parameters = (("alpha", SHAPE_PRIOR),)

@@ -35,6 +35,7 @@ class Poisson(Family):
     """y ~ Poisson(mean)."""
 
     name = "poisson"
+    row_kernels = "partialpool.families.row_kernels.poisson"
     support = COUNT
     links = ("log", "sqrt")
     log_concave_links = frozenset({"log"})

@@ -151,12 +151,12 @@ def fit(
         levels of a factor as a labelled table (pedigree, phylogeny, kinship).
     engine
         `auto`: `collapsed` where the random effects can be integrated out exactly (a normal or lognormal response),
-        else `nuts`; or the name of an engine.
+        else `nuts`, else `pymc`, which samples the model of `build_model`; or the name of an engine.
     draws, tune, chains, seed
         Kept and warm-up draws per chain; number of chains; a seed makes the draws exactly reproducible.
     sampler, target_accept, parametrization
-        For the nuts engine: `nutpie` or `pymc`; its target acceptance (0.9; NUTS on the collapsed density: 0.8);
-        `adapted` (the default), `centered` or `noncentered` by factor.
+        For the pymc engine: `nutpie` or `pymc`; its target acceptance (0.9; the nuts engine and NUTS on the collapsed
+        density: 0.8); `adapted` (the default), `centered` or `noncentered` by factor.
     cores
         Number of chains at once; default all cores, or `PARTIALPOOL_NUM_THREADS`.
     progressbar

@@ -9,7 +9,7 @@ from typing import Final
 from partialpool.design.design import Design
 from partialpool.errors import EngineError, nearest
 from partialpool.sampling.engine import Engine
-from partialpool.sampling.forecast import Forecast, forecast_collapsed, forecast_nuts
+from partialpool.sampling.forecast import Forecast, forecast_collapsed, forecast_nuts, forecast_pymc
 from partialpool.sampling.settings import Settings
 from partialpool.spec.model import ModelSpec
 
@@ -56,6 +56,7 @@ ENGINES: Final[Mapping[str, EngineCard]] = MappingProxyType(
             takes_every_setting=False,
         ),
         "nuts": EngineCard("partialpool.sampling.nuts:NutsEngine", forecast_nuts),
+        "pymc": EngineCard("partialpool.sampling.pymc_nuts:PyMCEngine", forecast_pymc),
     }
 )
 """Every engine by name, the preferred first."""
@@ -125,6 +126,8 @@ def weigh_engines(preferred: Engine, reason: str, design: Design, settings: Sett
     Engine, str
         The engine, and the reason in words.
     """
+    if settings.is_for_pymc and preferred.name == "nuts":
+        return load_engine("pymc"), "sampler and parametrization are those of the PyMC model"
     ours = _forecast(preferred.name, design, settings)
     if ours.seconds < _SOON:
         return preferred, reason

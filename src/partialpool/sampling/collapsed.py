@@ -16,14 +16,12 @@ from partialpool.marginal.gaussian.density import evaluate
 from partialpool.marginal.gaussian.eligibility import why_not
 from partialpool.marginal.gaussian.marginal import Marginal, build_marginal
 from partialpool.marginal.gaussian.precision import check_digits
-from partialpool.marginal.gaussian.recover import Recovered, recover
+from partialpool.marginal.gaussian.recover import Recovered, posterior_variables, recover
 from partialpool.marginal.gaussian.standardise import choose_units
-from partialpool.memory import check_fits
 from partialpool.model.default_priors import PriorSet
-from partialpool.names import BETA, SIGMA, b_name, corr_name, sd_name, z_name
 from partialpool.progress import ProgressLine, progress_line
 from partialpool.sampling.chains import Candidates, Chains, propose, run_chains
-from partialpool.sampling.engine import RawDraws
+from partialpool.sampling.engine import RawDraws, check_room_for_effects
 from partialpool.sampling.mode import Peak, find_peaks
 from partialpool.sampling.proposal import Proposal, adapt, readapt
 from partialpool.sampling.settings import Settings
@@ -53,7 +51,7 @@ class CollapsedEngine:
 
     def run(self, design: Design, priors: PriorSet, settings: Settings) -> RawDraws:
         """Draw from the posterior."""
-        _check_memory(design, settings)
+        check_room_for_effects(design, settings)
         clock = _Clock()
         streams = np.random.SeedSequence(shifted(settings.seed)).spawn(5)
         with progress_line("preparing", shown=settings.progressbar) as line:
@@ -74,7 +72,7 @@ class CollapsedEngine:
                 effects = _recover(marginal, flat, settings, streams[4], line)
             clock.lap("draws")
         facts = {**found.facts, "seconds": clock.total, "stages": clock.laps}
-        posterior = _posterior(marginal, effects, found.theta.shape[:2], keep_z=settings.keep_z)
+        posterior = posterior_variables(marginal, effects, found.theta.shape[:2], keep_z=settings.keep_z)
         return RawDraws(posterior, found.stats, facts)
 
 
@@ -84,7 +82,7 @@ def _warn_if_dense(marginal: Marginal) -> None:
         work = marginal.arrangement.work / 1e6
         warn(
             f"related levels beside another large factor: every evaluation takes {work:.0f} million multiplications, "
-            "and a fit some thousands of evaluations; engine='nuts' may be faster",
+            "and a fit some thousands of evaluations; engine='pymc' may be faster",
             DataWarning,
         )
 
@@ -237,30 +235,3 @@ def _facts(drawn: Chains, rounds: int) -> dict[str, Any]:
         "log_evidence_se": drawn.log_evidence_se,
         "interrupted": False,
     }
-
-
-def _posterior(
-    marginal: Marginal, recovered: Recovered, shape: tuple[int, int], *, keep_z: bool
-) -> Mapping[str, np.ndarray]:
-    design = marginal.design
-    flat: dict[str, np.ndarray] = {BETA: recovered.beta} if design.common.coefs else {}
-    for f, factor in enumerate(design.factors):
-        flat[sd_name(factor.name)] = recovered.sd[f]
-        if factor.correlated:
-            flat[corr_name(factor.name)] = recovered.corr[f]
-        flat[b_name(factor.name)] = recovered.b[f]
-        if keep_z:
-            flat[z_name(factor.name)] = recovered.z[f]
-    if recovered.sigma is not None:
-        flat[SIGMA] = recovered.sigma
-    return {name: values.reshape(*shape, *values.shape[1:]) for name, values in flat.items()}
-
-
-def _check_memory(design: Design, settings: Settings) -> None:
-    effects = sum(f.n_levels * len(f.names) for f in design.factors) * (2 if settings.keep_z else 1)
-    check_fits(
-        8.0 * effects * settings.chains * settings.draws,
-        wrong="the draws of the group effects do not fit into memory",
-        got=f"{effects} effects x {settings.chains} chains x {settings.draws} draws",
-        do="keep fewer draws: they take effects x chains x draws x 8 bytes",
-    )

@@ -7,11 +7,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from partialpool.design.design import Design
+from partialpool.memory import check_fits
 from partialpool.model.default_priors import PriorSet
 from partialpool.sampling.settings import Settings
 from partialpool.spec.model import ModelSpec
 
-__all__ = ["Engine", "RawDraws"]
+__all__ = ["Engine", "RawDraws", "check_room_for_effects"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,3 +51,14 @@ class Engine(Protocol):
 
     def run(self, design: Design, priors: PriorSet, settings: Settings) -> RawDraws:
         """Draw from the posterior."""
+
+
+def check_room_for_effects(design: Design, settings: Settings) -> None:
+    """Refuse a run whose draws of the group effects do not fit into memory."""
+    effects = sum(f.n_levels * len(f.names) for f in design.factors) * (2 if settings.keep_z else 1)
+    check_fits(
+        8.0 * effects * settings.chains * settings.draws,
+        wrong="the draws of the group effects do not fit into memory",
+        got=f"{effects} effects x {settings.chains} chains x {settings.draws} draws",
+        do="keep fewer draws: they take effects x chains x draws x 8 bytes",
+    )

@@ -14,7 +14,7 @@ from partialpool.memory import fits
 from partialpool.sampling.proposal import round_size
 from partialpool.sampling.settings import Settings
 
-__all__ = ["Forecast", "forecast_collapsed", "forecast_nuts"]
+__all__ = ["Forecast", "forecast_collapsed", "forecast_nuts", "forecast_pymc"]
 
 _ROUNDS: Final = 3
 _CLIMB: Final = 100
@@ -26,6 +26,12 @@ _STEPS: Final = 12
 _GRADIENT: Final = 2.0
 _CALL: Final = 5e-5
 """Of NUTS on the collapsed density: steps per draw, cost of a gradient in densities, seconds of a call from Python."""
+_ELIMINATIONS: Final = 4.0
+_WHITENED_STEPS: Final = 12
+_WHITENED_CALL: Final = 2e-5
+_PER_ROW: Final = 1e-8
+"""Of NUTS in coordinates that follow theta: eliminations that a gradient costs; steps per draw; seconds of a call from
+Python, and per row."""
 _COMPILE: Final = 4.0
 _COMPILE_EFFECT: Final = 0.8
 _NUTS_STEPS: Final = 25
@@ -59,7 +65,19 @@ def forecast_collapsed(design: Design, settings: Settings) -> Forecast:
 
 
 def forecast_nuts(design: Design, settings: Settings) -> Forecast:
-    """Predict a run of the nuts engine."""
+    """Predict a run of the nuts engine: an elimination and its reverse, and two passes over the rows, at every step."""
+    load = expect_workload(design)
+    because = f"crossed factors make a dense matrix of {load.tail} columns"
+    if not fits(TAIL_COPIES * 8.0 * load.tail**2):
+        return Forecast(float("inf"), f"{because}: it does not fit")
+    columns = len(design.common.coefs) + sum(len(f.names) for f in design.factors)
+    step = _WHITENED_CALL + _ELIMINATIONS * load.elimination_seconds + (_PER_ROW + _PER_CELL * columns) * design.n_rows
+    steps = _WHITENED_STEPS * settings.chains * (settings.draws + settings.without_funnel().tune)
+    return Forecast(steps * step, because)
+
+
+def forecast_pymc(design: Design, settings: Settings) -> Forecast:
+    """Predict a run of the pymc engine."""
     varying = sum(len(f.names) for f in design.factors)
     columns = len(design.common.coefs) + varying
     effects = sum(f.n_levels * len(f.names) for f in design.factors)

@@ -1,103 +1,176 @@
-"""The nuts engine: the PyMC model, sampled by nutpie, or by PyMC itself."""
+"""The nuts engine: No-U-Turn sampling of everything, in coordinates that follow theta, with nothing to compile."""
 
 import time
-import warnings
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
 
-import nutpie
-import pymc as pm
-import xarray as xr
+import numpy as np
 
 from partialpool.design.design import Design
-from partialpool.design.labels import offset_dims, variable_dims
+from partialpool.errors import EngineError
+from partialpool.kernels import awaits_compilation
+from partialpool.marginal.gaussian.recover import posterior_variables, recover_from_noise
+from partialpool.marginal.glmm.density import evaluate
+from partialpool.marginal.glmm.eligibility import why_not
+from partialpool.marginal.glmm.posterior import Posterior, Response, own_priors, read_response
+from partialpool.marginal.glmm.weighted_rows import link_units, stand_in
 from partialpool.model.default_priors import PriorSet
 from partialpool.progress import ProgressLine, progress_line
-from partialpool.pymc_model.build import build_pymc_model
-from partialpool.sampling.engine import RawDraws
-from partialpool.sampling.nutpie_run import kept_statistics, run_nutpie, warn_interrupted, whole_chains
+from partialpool.sampling.engine import RawDraws, check_room_for_effects
+from partialpool.sampling.mode import Peak, find_peaks
 from partialpool.sampling.settings import Settings
-from partialpool.seeds import shifted
+from partialpool.sampling.starts import starts
 from partialpool.spec.model import ModelSpec
+from partialpool.workers import single_lapack
 
-__all__ = ["NutsEngine"]
+__all__ = ["NutsEngine", "find_mode"]
+
+_HELD_ROUNDS: Final = 2
+"""Newton steps before the sds move: from the rows' own starting values the first ones are long."""
+_MOST_ROUNDS: Final = 30
+_CLOSE: Final = 0.05
+"""Largest change of a row's linear predictor, in sds of what the row says of it, at which the mode is found."""
+_MOST_HALVINGS: Final = 20
+_ALLOWED_LOSS: Final = 1.0
+"""Log likelihood that a step may cost: towards the prior it goes down."""
 
 
 class NutsEngine:
-    """No-U-Turn sampling of the whole model, group effects included."""
+    """No-U-Turn sampling of theta, the family's own parameters and whitened effects."""
 
     name = "nuts"
-    merit = "it applies to every model"
+    merit = "its coordinates follow the variances, and nothing is compiled for the model"
 
     def why_not(self, spec: ModelSpec) -> str:
-        """Return an empty string, since it always applies."""
-        return ""
+        """Say why it does not apply to a model; empty where it does."""
+        return why_not(spec)
 
     def run(self, design: Design, priors: PriorSet, settings: Settings) -> RawDraws:
         """Draw from the posterior.
 
-        Ctrl-C during the kept draws returns those made so far, the same number from every chain that has
-        draws, with a `SamplingWarning`; earlier it raises KeyboardInterrupt.
+        Ctrl-C during the kept draws returns what there is, the same number from every chain that has draws, with a
+        `SamplingWarning`; earlier it raises KeyboardInterrupt.
         """
+        check_room_for_effects(design, settings)
         started = time.perf_counter()
-        with progress_line("building the model", shown=settings.progressbar) as line:
-            model = build_pymc_model(design, priors, parametrization=settings.parametrization, default="adapted")
-            sample = _sample_nutpie if settings.sampler == "nutpie" else _sample_pymc
-            tree, interrupted = sample(model, settings, line)
-        stats = tree["sample_stats"].to_dataset()
-        chains, draws = whole_chains(stats)
-        if interrupted:
-            warn_interrupted(len(chains), draws, settings)
-        whole = {"chain": chains, "draw": slice(None, draws)}
-        posterior = tree["posterior"].to_dataset().isel(whole)
-        facts = {
-            "sampler": settings.sampler,
-            "seconds": time.perf_counter() - started,
-            "interrupted": interrupted,
-        }
-        names = [*variable_dims(design), *(offset_dims(design) if settings.keep_z else ())]
-        return RawDraws(
-            {name: posterior[name].to_numpy() for name in names},
-            kept_statistics(stats.isel(whole)),
-            facts,
-        )
-
-
-def _sample_nutpie(model: pm.Model, settings: Settings, line: ProgressLine) -> tuple[xr.DataTree, bool]:
-    line.say("compiling the model")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the user cannot fix third-party deprecations
-        compiled = nutpie.compile_pymc_model(model)
-    return run_nutpie(compiled, settings, line)
-
-
-def _sample_pymc(model: pm.Model, settings: Settings, line: ProgressLine) -> tuple[xr.DataTree, bool]:
-    line.say("compiling and sampling")
-    count = 0
-
-    def advance(trace: Any, draw: Any) -> None:
-        nonlocal count
-        count += 1
-        line.count(count, settings.chains * (settings.draws + settings.tune))
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            tree = pm.sample(
-                settings.draws,
-                tune=settings.tune,
-                chains=settings.chains,
-                cores=settings.workers,
-                random_seed=shifted(settings.seed),
-                target_accept=settings.acceptance,
-                progressbar=False,
-                callback=advance,
-                compute_convergence_checks=False,
-                nuts_sampler="pymc",
-                model=model,
-                quiet=True,
+        with progress_line("preparing", shown=settings.progressbar) as line, single_lapack():
+            line.say("compiling, once per machine" if awaits_compilation(evaluate) else "finding the mode")
+            posterior, peak = find_mode(design, priors)
+            drawn = _sample(posterior.whitened(peak.theta, peak.covariance), settings, line)
+            line.say("drawing group effects")
+            recovered = recover_from_noise(
+                posterior.stand_in,
+                drawn.theta,
+                lambda piece: drawn.noise[piece].copy(),
+                workers=settings.threads,
+                keep_z=settings.keep_z,
             )
-        except ValueError as error:
-            if "Not enough samples" in str(error):  # PyMC's answer to Ctrl-C during warm-up
-                raise KeyboardInterrupt from error
-            raise
-    return tree, tree["posterior"].sizes["draw"] < settings.draws
+        named = posterior_variables(posterior.stand_in, recovered, drawn.shape, keep_z=settings.keep_z)
+        named |= {name: v.reshape(drawn.shape) for name, v in posterior.own_values(drawn.own).items()}
+        facts = {"sampler": "nutpie", "seconds": time.perf_counter() - started, "interrupted": drawn.interrupted}
+        return RawDraws(named, drawn.stats, facts)
+
+
+def find_mode(design: Design, priors: PriorSet) -> tuple[Posterior, Peak]:
+    """Find the mode of Laplace's approximation of theta's posterior, and the normal model that stands in there.
+
+    Newton steps of the linear predictor and climbs of theta take turns: at the end the working response is that of the
+    mode. Wherever this ends, the posterior is exact: the stand-in only chooses coordinates.
+
+    Raises
+    ------
+    EngineError
+        No linear predictor at which every row has a density was found.
+    """
+    response, own = read_response(design), own_priors(design, priors)
+    units = link_units(design)
+    eta, theta, own_at = response.start, None, own.start
+    peak: Peak | None = None
+    for round_ in range(_MOST_ROUNDS):
+        slope, information = response.curvature(eta, own.values(own_at))
+        normal = stand_in(design, priors, units, eta, slope, information)
+        posterior = Posterior.of(normal, response, own)
+        if theta is None:
+            theta = starts(normal)[0]
+        if round_ >= _HELD_ROUNDS and posterior.size:
+            peaks = find_peaks(posterior, np.concatenate([theta, own_at])[None])
+            if not peaks:
+                raise _no_mode(design)
+            peak = peaks[0]
+            theta, own_at = peak.theta[: normal.size], peak.theta[normal.size :]
+        moved = posterior.linear_predictor(np.concatenate([theta, own_at]))
+        moved = _shortened(response, own.values(own_at), eta, moved)
+        change = float(np.max(np.abs(moved - eta) * np.sqrt(information), initial=0.0))
+        eta = moved
+        if round_ > _HELD_ROUNDS and change < _CLOSE:
+            break
+    if peak is None:
+        peak = Peak(np.concatenate([theta, own_at]), 0.0, np.zeros((0, 0)))
+    return posterior, peak
+
+
+def _shortened(response: Response, own: np.ndarray, eta: np.ndarray, moved: np.ndarray) -> np.ndarray:
+    """Halve a step until the rows' density is finite and hardly lower than it was."""
+    before = response.log_density(eta, own)
+    for _ in range(_MOST_HALVINGS):
+        after = response.log_density(moved, own)
+        if np.isfinite(after) and after > before - _ALLOWED_LOSS - 0.1 * abs(before):
+            return moved
+        moved = (eta + moved) / 2
+    return moved
+
+
+def _no_mode(design: Design) -> EngineError:
+    return EngineError(
+        "no starting point was found for this model",
+        got=f"a {design.spec.family!r} response whose rows have no density where the search began",
+        allowed="a response and priors under which the rows have a density",
+        do="check the response and the offset, or sample the PyMC model: engine='pymc'",
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """Draws in one row each: theta, own parameters on the real line, noise; (chains, draws); statistics."""
+
+    theta: np.ndarray
+    own: np.ndarray
+    noise: np.ndarray
+    shape: tuple[int, int]
+    stats: dict[str, np.ndarray]
+    interrupted: bool
+
+
+def _sample(posterior: Posterior, settings: Settings, line: ProgressLine) -> _Drawn:
+    """Run nutpie over (theta, own) whitened by the Hessian at the mode, and the noise as it is."""
+    from nutpie.compiled_pyfunc import from_pyfunc  # noqa: PLC0415 - takes a second to load
+
+    from partialpool.sampling.nutpie_run import (  # noqa: PLC0415 - loads nutpie
+        kept_statistics,
+        run_nutpie,
+        warn_interrupted,
+        whole_chains,
+    )
+
+    head, size = posterior.size, posterior.size + posterior.noise_size
+
+    def expansion(*_: Any) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+        return lambda x: {"x": x}
+
+    def start(seed: int) -> np.ndarray:
+        return np.random.default_rng(seed).uniform(-1, 1, size)
+
+    compiled = from_pyfunc(
+        size, posterior.evaluator, expansion, [np.dtype("float64")], [(size,)], ["x"], make_initial_point_fn=start
+    )
+    tree, interrupted = run_nutpie(compiled, settings.without_funnel(), line)
+    stats = tree["sample_stats"].to_dataset()
+    chains, draws = whole_chains(stats)
+    if interrupted:
+        warn_interrupted(len(chains), draws, settings)
+    whole = {"chain": chains, "draw": slice(None, draws)}
+    x = tree["posterior"].to_dataset().isel(whole)["x"].to_numpy().reshape(-1, size)
+    theta, own = posterior.from_whitened(x[:, :head])
+    kept = dict(kept_statistics(stats.isel(whole)))
+    return _Drawn(theta, own, x[:, head:], (len(chains), draws), kept, interrupted)

@@ -27,12 +27,12 @@ class Settings:
     seed
         Reproduces the draws exactly on the same machine and versions; None for a new seed.
     sampler
-        `nutpie` or `pymc`, for the nuts engine.
+        `nutpie` or `pymc`, for the pymc engine.
     target_accept
         NUTS's target acceptance probability; None for 0.9 on all effects, and 0.8 on the collapsed density, which has
         no funnel.
     parametrization
-        `adapted`, `centered` or `noncentered` by factor, for the nuts engine.
+        `adapted`, `centered` or `noncentered` by factor, for the pymc engine.
     cores
         Number of chains run at once; None for all cores, or `PARTIALPOOL_NUM_THREADS`.
     progressbar
@@ -101,6 +101,11 @@ class Settings:
                 do="write a dictionary",
             )
         object.__setattr__(self, "parametrization", MappingProxyType(dict(self.parametrization)))
+
+    @property
+    def is_for_pymc(self) -> bool:
+        """Whether they ask for what only the PyMC model has: another sampler, or a parametrization."""
+        return self.sampler == "pymc" or bool(self.parametrization)
 
     @property
     def acceptance(self) -> float:

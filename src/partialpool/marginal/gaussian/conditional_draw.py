@@ -99,7 +99,7 @@ def put_back(
             at += layout.effects[f]
 
 
-@part
+@part(inlined=True)
 def _right_side(dense: np.ndarray, row: int, a: int, tail: Tail, combine: np.ndarray, t: np.ndarray) -> float:
     """Return the right-hand side less the part of the common columns."""
     s = 0.0

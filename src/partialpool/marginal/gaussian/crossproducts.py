@@ -15,7 +15,7 @@ from partialpool.errors import SpecError
 from partialpool.kernels import kernel
 from partialpool.marginal.gaussian.standardise import EffectUnits, Units, working_response
 
-__all__ = ["Coupling", "Moments", "collect_moments"]
+__all__ = ["Coupling", "Moments", "collect_moments", "weighted_moments"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,12 +131,21 @@ def collect_moments(design: Design, units: Units, rows: slice = slice(None)) -> 
         Which rows; all of them by default.
     """
     y = (working_response(design)[rows] - units.location) / units.unit
+    weight = np.ones(len(y)) if design.se is None else units.unit / design.se[rows]
+    moments = weighted_moments(design, units, y, weight, rows)
+    if not design.spec.family_record.on_log_scale:
+        return moments
+    by_log = float(np.log(design.response.values[rows]).sum())
+    return replace(moments, log_jacobian=moments.log_jacobian - by_log)
+
+
+def weighted_moments(
+    design: Design, units: Units, y: np.ndarray, weight: np.ndarray, rows: slice = slice(None)
+) -> Moments:
+    """Collect the moments of a response in `Units`, (rows,), every row multiplied by a weight, 1 / its sd, (rows,)."""
     columns = units.standard_columns(design.common.values[rows])
     ones = [np.ones((len(y), 1))] if design.common.intercept else []
-    xy = np.concatenate([*ones, columns, y[:, None]], axis=1)
-    weight = np.ones(len(y)) if design.se is None else units.unit / design.se[rows]
-    if design.se is not None:
-        xy *= weight[:, None]
+    xy = np.concatenate([*ones, columns, y[:, None]], axis=1) * weight[:, None]
     z = [_standard_effects(f, u, rows, weight) for f, u in zip(design.factors, units.factors, strict=True)]
     codes = [f.codes[rows] for f in design.factors]
     sizes = [f.n_levels for f in design.factors]
@@ -145,10 +154,8 @@ def collect_moments(design: Design, units: Units, rows: slice = slice(None)) -> 
         tuple(Coupling(*_pair_products(codes[f], codes[g], z[f], z[g], sizes[f], sizes[g])) for g in _after(f, z))
         for f in range(len(z))
     )
-    log_jacobian = float(np.log(weight).sum())
-    if design.spec.family_record.on_log_scale:
-        log_jacobian -= float(np.log(design.response.values[rows]).sum())
-    return Moments(len(y), log_jacobian, tuple(o for o, _ in blocks), tuple(d for _, d in blocks), couplings, xy.T @ xy)
+    own, dense = tuple(o for o, _ in blocks), tuple(d for _, d in blocks)
+    return Moments(len(y), float(np.log(weight).sum()), own, dense, couplings, xy.T @ xy)
 
 
 def _after(f: int, z: list[np.ndarray]) -> range:

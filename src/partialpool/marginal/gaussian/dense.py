@@ -14,6 +14,7 @@ from partialpool.kernels import part
 __all__ = [
     "cholesky",
     "inverse",
+    "inverse_factor",
     "small_cholesky",
     "solve_lower",
     "solve_lower_columns",
@@ -127,7 +128,7 @@ def solve_upper_columns(factor: np.ndarray, x: np.ndarray, width: int) -> None:
 def inverse(factor: np.ndarray) -> np.ndarray:
     """Return a^-1 = U^-1 U'^-1, shape (n, n)."""
     n = factor.shape[0]
-    half = _inverse_factor(factor)
+    half = inverse_factor(factor)
     if n > _LOOPS_UP_TO:
         return np.dot(half, half.T)
     out = np.zeros((n, n))
@@ -141,7 +142,7 @@ def inverse(factor: np.ndarray) -> np.ndarray:
 
 
 @part
-def _inverse_factor(factor: np.ndarray) -> np.ndarray:
+def inverse_factor(factor: np.ndarray) -> np.ndarray:
     """Return U^-1, upper triangular, by blocks of rows from the last.
 
     [[A, B], [0, D]]^-1 = [[A^-1, -A^-1 B D^-1], [0, D^-1]].

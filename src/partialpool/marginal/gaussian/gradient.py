@@ -12,7 +12,7 @@ from partialpool.marginal.gaussian.parameters import Layout, Normals, Parameters
 from partialpool.marginal.gaussian.precision import is_rounding
 from partialpool.marginal.gaussian.variance_prior import add_joint_gradient
 
-__all__ = ["evaluate_gradient", "evaluate_likelihood_gradient"]
+__all__ = ["add_prior_gradient", "add_scales_gradient", "evaluate_gradient", "evaluate_likelihood_gradient"]
 
 
 @kernel
@@ -22,12 +22,18 @@ def evaluate_gradient(system: System, layout: Layout, normals: Normals, thetas: 
     if not np.isfinite(prior) or (layout.sigma >= 0 and is_rounding(unpack(layout, thetas, 0).sigma, system.rows)):
         return -np.inf
     total = prior + evaluate_likelihood_gradient(system, layout, normals, thetas, out)
+    add_prior_gradient(layout, thetas, out)
+    return total
+
+
+@part
+def add_prior_gradient(layout: Layout, thetas: np.ndarray, out: np.ndarray) -> None:
+    """Add the gradient of the log prior density at thetas[0], as a density on the real line, to out (elements,)."""
     for x in range(thetas.shape[1]):
         v, slope, _, log_slope_slope = place(layout.coordinates[x], layout.arguments, x, thetas[0, x])
         out[x] += log_density(layout.kinds[x], layout.arguments, x, v)[1] * slope + log_slope_slope
     if len(layout.joint.places):
         add_joint_gradient(layout.joint, layout.sigma, thetas, 0, out)
-    return total
 
 
 @kernel
@@ -60,12 +66,11 @@ def _add_gradient(
     theta: np.ndarray,
     gradient: np.ndarray,
 ) -> None:
-    """Add the gradient of the log likelihood: d Lambda = Lambda L^-1 e e' L for log sd, Lambda L^-1 dL for corr."""
+    """Add the gradient of the log likelihood, from second moments of the effects given theta."""
     moments = second_moments(system, scales, common, forward)
     factors, most = layout.shifts.shape[0], layout.shifts.shape[1]
     skip = 2 if layout.has_branch else 1
-    solved = np.zeros((factors, most, most))  # (M - J I) L^-1
-    excess = np.zeros((most, most))
+    excess = np.zeros((factors, most, most))  # M - J I
     integrated = float(system.tail.common)
     for f in range(factors):
         q = layout.effects[f]
@@ -76,20 +81,42 @@ def _add_gradient(
         else:
             levels = float(system.tail.levels[f - skip])
         integrated += levels * q
-        factor = parameters.corr[f]
         for a in range(q):
             for b in range(q):
                 if f == 0:
-                    excess[a, b] = moments.leaf[a, b]
+                    excess[f, a, b] = moments.leaf[a, b]
                 elif f < skip:
-                    excess[a, b] = moments.branch[a, b]
+                    excess[f, a, b] = moments.branch[a, b]
                 else:
-                    excess[a, b] = moments.tail[f - skip, a, b]
-            excess[a, a] -= levels
+                    excess[f, a, b] = moments.tail[f - skip, a, b]
+            excess[f, a, a] -= levels
+    add_scales_gradient(layout, parameters, excess, theta, gradient)
+    if layout.sigma >= 0:
+        by_log = forward.quadratic / parameters.sigma**2 - moments.squared + integrated - system.rows
+        gradient[layout.sigma] += by_log * _log_slope(layout, theta, layout.sigma)
+    for k in range(len(parameters.kept)):
+        x = layout.kept + k
+        slope = place(layout.coordinates[x], layout.arguments, x, theta[x])[1]
+        gradient[x] += slope * moments.slope[k] / parameters.sigma**2
+
+
+@part
+def add_scales_gradient(
+    layout: Layout, parameters: Parameters, products: np.ndarray, theta: np.ndarray, gradient: np.ndarray
+) -> None:
+    """Add sum_f tr(P_f Lambda_f^-1 dLambda_f) along every sd and partial correlation in theta.
+
+    d Lambda = Lambda L^-1 e e' L for a log sd, Lambda L^-1 dL for a correlation. P is (factors, most effects, most
+    effects).
+    """
+    factors, most = layout.shifts.shape[0], layout.shifts.shape[1]
+    solved = np.zeros((factors, most, most))  # P L^-1
+    for f in range(factors):
+        q, factor = layout.effects[f], parameters.corr[f]
         for a in range(q):
             # Row by row: x L = e  from the last column back.
             for b in range(q - 1, -1, -1):
-                s = excess[a, b]
+                s = products[f, a, b]
                 for c in range(b + 1, q):
                     s -= solved[f, a, c] * factor[c, b]
                 solved[f, a, b] = s / factor[b, b]
@@ -114,13 +141,6 @@ def _add_gradient(
                 k = layout.partial_column[m]
                 s -= z * factor[i, k] * solved[f, k, i]
         gradient[layout.partial_first + n] += s
-    if layout.sigma >= 0:
-        by_log = forward.quadratic / parameters.sigma**2 - moments.squared + integrated - system.rows
-        gradient[layout.sigma] += by_log * _log_slope(layout, theta, layout.sigma)
-    for k in range(len(parameters.kept)):
-        x = layout.kept + k
-        slope = place(layout.coordinates[x], layout.arguments, x, theta[x])[1]
-        gradient[x] += slope * moments.slope[k] / parameters.sigma**2
 
 
 @part

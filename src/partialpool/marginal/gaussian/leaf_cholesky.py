@@ -22,7 +22,7 @@ BLOCK: Final = 128
 """Rows that are multiplied at once."""
 
 
-@part
+@part(inlined=True)
 def leaf_factor(gram: np.ndarray, at: int, relative: np.ndarray, f: int, out: np.ndarray) -> bool:
     """Factorise I + Lambda' gram Lambda into out (q, q), gram being gram[at] and Lambda relative[f]."""
     q = gram.shape[1]
@@ -39,7 +39,7 @@ def leaf_factor(gram: np.ndarray, at: int, relative: np.ndarray, f: int, out: np
     return small_cholesky(out)
 
 
-@part
+@part(inlined=True)
 def leaf_row(leaf: Leaf, row: int, relative: np.ndarray, factor: np.ndarray, out: np.ndarray) -> int:
     """Write F = L^-1 Lambda' [Z'branch, Z'tail, Z'[X rhs]] of one row into out (q, most columns); return its width."""
     q, above = leaf.up.shape[1], leaf.up.shape[2]

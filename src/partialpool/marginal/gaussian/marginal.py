@@ -22,7 +22,7 @@ from partialpool.model.variance_prior import decompose, is_decomposed
 from partialpool.names import BETA, ICC, SIGMA, TOTAL_SD, corr_name, sd_name
 from partialpool.workers import map_pieces, piece_size
 
-__all__ = ["Marginal", "build_flat", "build_marginal"]
+__all__ = ["Marginal", "build_flat", "build_marginal", "build_weighted"]
 
 _CHEAP: Final = 1e5
 """Multiplications per evaluation up to which it counts as cheap: some tens of microseconds."""
@@ -151,13 +151,32 @@ def build_marginal(
     units = choose_units(design)
     moments = collect_moments(design, units) if moments is None else moments
     columns = _columns(coefficient_prior(design, priors), units)
+    integrated, known = _integrated(columns, moments)
+    residual = design.se is None
+    return _assemble(design, priors, units, moments, columns, integrated, known, branch_from, residual=residual)
+
+
+def build_weighted(
+    design: Design, priors: PriorSet, units: Units, moments: Moments, *, branch_from: int = BRANCH_FROM
+) -> Marginal:
+    """Build the marginal of a working response whose rows have known variances, of which `moments` are weighted.
+
+    theta has no residual sd, and the priors of a family's own parameters play no part.
+    """
+    columns = _columns(coefficient_prior(design, priors), units)
+    integrated, known = _integrated(columns, moments)
+    return _assemble(design, priors, units, moments, columns, integrated, known, branch_from, residual=False)
+
+
+def _integrated(columns: "_Columns", moments: Moments) -> tuple[np.ndarray, np.ndarray]:
+    """Which columns have a normal prior, boolean (coefs,), and what is taken off the response for each, (coefs,)."""
     integrated = np.array([prior.distribution == "Normal" for prior in columns.priors], bool)
     known = np.zeros(len(columns.priors))
     for i in np.flatnonzero(integrated):
         stated = columns.priors[i].arguments
         if stated["sigma"] * np.sqrt(moments.rows) < 1:
             known[i] = stated["mu"] - columns.taken_off[i]
-    return _assemble(design, priors, units, moments, columns, integrated, known, branch_from)
+    return integrated, known
 
 
 def build_flat(design: Design, priors: PriorSet, moments: Moments, *, integrate: bool) -> Marginal:
@@ -169,7 +188,8 @@ def build_flat(design: Design, priors: PriorSet, moments: Moments, *, integrate:
     integrated = np.full(len(design.common.coefs), integrate)
     none = np.zeros(len(integrated))
     columns = _columns(coefficient_prior(design, priors), units)
-    marginal = _assemble(design, priors, units, moments, columns, integrated, none, BRANCH_FROM)
+    residual = design.se is None
+    marginal = _assemble(design, priors, units, moments, columns, integrated, none, BRANCH_FROM, residual=residual)
     ones = np.ones_like(marginal.normals.sd)
     return replace(marginal, normals=Normals(ones, 0 * ones, 0 * ones))
 
@@ -199,12 +219,14 @@ def _assemble(
     integrated: np.ndarray,
     known: np.ndarray,
     branch_from: int,
+    *,
+    residual: bool,
 ) -> Marginal:
     rotations = find_rotations(moments, [factor.root for factor in design.factors])
     if not np.array_equal(columns.turn, np.eye(len(columns.turn))):
         moments = moments.turned(columns.turn)
     arrangement = arrange(rotate(moments.less(known), rotations), integrated, branch_from=branch_from)
-    layout, elements = _layout(design, priors, units, arrangement, columns, integrated)
+    layout, elements = _layout(design, priors, units, arrangement, columns, integrated, residual=residual)
     return Marginal(
         design,
         units,
@@ -234,6 +256,8 @@ def _layout(
     arrangement: Arrangement,
     columns: _Columns,
     integrated: np.ndarray,
+    *,
+    residual: bool,
 ) -> tuple[Layout, tuple[str, ...]]:
     order = arrangement.order
     most = max((len(f.names) for f in design.factors), default=1)
@@ -263,7 +287,7 @@ def _layout(
                     codes.append(encode_partial(eta + (len(block) - 2 - j) / 2))
     partial_first = len(elements) - len(partials)
     sigma = -1
-    if design.se is None:
+    if residual:
         sigma = len(elements)
         elements.append(SIGMA)
         codes.append(PART_OF_JOINT if whole else encode(priors[SIGMA].in_units_of(units.unit)))

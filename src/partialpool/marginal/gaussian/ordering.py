@@ -178,7 +178,7 @@ def _tail(moments: Moments, factors: tuple[int, ...], columns: np.ndarray, commo
         TAIL_COPIES * 8.0 * k * k,
         wrong="the crossed factors have too many levels to be integrated out",
         got=f"a dense matrix of {k} x {k}, with its workspaces",
-        do="use engine='nuts', or leave out a crossed factor, but not the one with most levels, which costs little",
+        do="use engine='pymc', or leave out a crossed factor, but not the one with most levels, which costs little",
     )
     gram = np.zeros((k + len(columns), k + len(columns)))
     gram[k:, k:] = moments.common[np.ix_(columns, columns)]

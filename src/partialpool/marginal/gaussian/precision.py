@@ -62,5 +62,5 @@ def check_digits(design: Design, unit: float, sigma: float) -> None:
             got=f"a {name} of {noise * unit:.2g}, {noise:.2g} of the scale of the response ({unit:.3g})",
             allowed=f"at least {least:.2g} of it, with {design.n_rows} rows",
             do="check whether the response is computed from its predictors, or subtract parts known exactly by an "
-            "offset; engine='nuts' works on the rows themselves",
+            "offset; engine='pymc' works on the rows themselves",
         )

@@ -7,9 +7,17 @@ import numpy as np
 
 from partialpool.marginal.gaussian.marginal import Marginal
 from partialpool.marginal.gaussian.parameters import unpack_many
+from partialpool.names import BETA, SIGMA, b_name, corr_name, sd_name, z_name
 from partialpool.workers import map_pieces, piece_size
 
-__all__ = ["Recovered", "conditional_modes", "original_beta", "recover"]
+__all__ = [
+    "Recovered",
+    "conditional_modes",
+    "original_beta",
+    "posterior_variables",
+    "recover",
+    "recover_from_noise",
+]
 
 _WORK_PER_EFFECT = 40.0
 """Approximate number of multiplications to draw one effect, mostly for its random number."""
@@ -80,22 +88,49 @@ def recover(
     done
         Function called with the number of draws done.
     """
+    size = piece_size(_work(marginal))
+    starts = range(0, len(thetas), size)
+    seeds = dict(zip(starts, seed.spawn(len(starts)), strict=True))
+
+    def noise(piece: slice) -> np.ndarray:
+        return np.random.default_rng(seeds[piece.start]).standard_normal((piece.stop - piece.start, _effects(marginal)))
+
+    return recover_from_noise(marginal, thetas, noise, workers=workers, keep_z=keep_z, done=done)
+
+
+def recover_from_noise(
+    marginal: Marginal,
+    thetas: np.ndarray,
+    noise: Callable[[slice], np.ndarray],
+    *,
+    workers: int = 1,
+    keep_z: bool = False,
+    done: Callable[[int], object] = lambda count: None,
+) -> Recovered:
+    """Map noise to effects given each theta.
+
+    Parameters
+    ----------
+    noise
+        Gives the noise of some draws, (draws, effects), in elimination order, the integrated columns last; it is
+        overwritten.
+    marginal, thetas, workers, keep_z, done
+        As for `recover`.
+    """
     draws, design, order = len(thetas), marginal.design, marginal.arrangement.order
     shapes = [(f.n_levels, len(f.names)) for f in design.factors]
     b = [np.empty((draws, *shape)) for shape in shapes]
     z = [np.empty((draws, *shape)) for shape in shapes] if keep_z else []
     integrated = np.empty((draws, marginal.arrangement.density.tail.common))
     log_density = np.empty(draws)
-    total = sum(j * q for j, q in shapes) + integrated.shape[1]
-    size = piece_size(marginal.arrangement.work + _WORK_PER_EFFECT * total)
+    size = piece_size(_work(marginal))
     pieces = [slice(at, min(at + size, draws)) for at in range(0, draws, size)]
-    seeds = dict(zip([p.start for p in pieces], seed.spawn(len(pieces)), strict=True))
     thetas = np.ascontiguousarray(thetas)
 
     def work(piece: slice) -> None:
-        noise = np.random.default_rng(seeds[piece.start]).standard_normal((piece.stop - piece.start, total))
-        effects = np.empty_like(noise)
-        marginal.evaluate(thetas[piece], noise, effects, log_density[piece])
+        drawn = noise(piece)
+        effects = np.empty_like(drawn)
+        marginal.evaluate(thetas[piece], drawn, effects, log_density[piece])
         at = 0
         for f in order:
             width = shapes[f][0] * shapes[f][1]
@@ -104,14 +139,42 @@ def recover(
             levels = (own if rotation is None else own @ rotation.effects.T).reshape(-1, *shapes[f])
             b[f][piece] = levels @ (marginal.units.factors[f].to_data.T * marginal.units.unit)
             if keep_z:
-                offsets = noise[:, at : at + width]
+                offsets = drawn[:, at : at + width]
                 z[f][piece] = (offsets if rotation is None else offsets @ rotation.basis.T).reshape(-1, *shapes[f])
             at += width
-        integrated[piece] = noise[:, at:]
+        integrated[piece] = drawn[:, at:]
 
     map_pieces(work, pieces, workers, done=lambda count: done(min(count * size, draws)))
     sd, corr, sigma, kept = _parameters(marginal, thetas)
     return Recovered(_beta(marginal, integrated, kept), sd, corr, sigma, tuple(z), tuple(b), log_density)
+
+
+def posterior_variables(
+    marginal: Marginal, recovered: Recovered, shape: tuple[int, int], *, keep_z: bool
+) -> dict[str, np.ndarray]:
+    """Name what was recovered as posteriors do, each array of shape (chains, draws, ...) for shape (chains, draws)."""
+    design = marginal.design
+    flat: dict[str, np.ndarray] = {BETA: recovered.beta} if design.common.coefs else {}
+    for f, factor in enumerate(design.factors):
+        flat[sd_name(factor.name)] = recovered.sd[f]
+        if factor.correlated:
+            flat[corr_name(factor.name)] = recovered.corr[f]
+        flat[b_name(factor.name)] = recovered.b[f]
+        if keep_z:
+            flat[z_name(factor.name)] = recovered.z[f]
+    if recovered.sigma is not None:
+        flat[SIGMA] = recovered.sigma
+    return {name: values.reshape(*shape, *values.shape[1:]) for name, values in flat.items()}
+
+
+def _effects(marginal: Marginal) -> int:
+    """Everything that is integrated out: group effects and columns."""
+    of_factors = sum(f.n_levels * len(f.names) for f in marginal.design.factors)
+    return int(of_factors + marginal.arrangement.density.tail.common)
+
+
+def _work(marginal: Marginal) -> float:
+    return marginal.arrangement.work + _WORK_PER_EFFECT * _effects(marginal)
 
 
 def conditional_modes(marginal: Marginal, theta: np.ndarray) -> tuple[np.ndarray, ...]:

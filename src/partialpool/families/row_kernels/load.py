@@ -1,0 +1,74 @@
+"""Find the compiled kernels of a family on first use: families name theirs, and import no numba."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+
+import numpy as np
+
+from partialpool.families.family import Family
+
+__all__ = ["RowKernels", "load_row_kernels"]
+
+
+@dataclass(frozen=True)
+class RowKernels:
+    """The compiled log density of all rows of a family under one link.
+
+    Arrays are C-contiguous and of float64. `y`, `eta`, `slope` and `information` have shape (rows,); `own` and
+    `own_slope` (k,).
+
+    - `y`: the response; categories as codes from 0.
+    - `known`: (rows,): trials of the binomial family; known standard errors in place of sigma; else empty.
+    - `eta`: the linear predictor with its offset.
+    - `own`: the family's parameters on their natural scale, in the order of `Family.parameters`; without sigma where
+      standard errors are known; cutpoints, ascending, one after the other.
+
+    Attributes
+    ----------
+    value
+        `value(y, known, eta, own, slope, own_slope)` returns the sum of log p without what depends on y and known
+        alone. It writes d log p / d eta of each row into `slope`, and the slopes of the sum in the family's own
+        parameters into `own_slope`. Where the sum is not finite, or parameters lie outside their domain, it returns
+        -inf, and what it has written means nothing.
+    curved
+        `curved(y, known, eta, own, slope, information, own_slope)` does the same and writes weights for Newton's
+        steps into `information`: -d^2 log p / d eta^2 under the family's `log_concave_links`, else its expectation.
+        They are finite and never below 1e-300.
+    constant
+        `constant(y, known)`, a function of NumPy, returns what `value` leaves out, so that the two add up to the log
+        density.
+    """
+
+    value: Callable[..., float]
+    curved: Callable[..., float]
+    constant: Callable[[np.ndarray, np.ndarray], float]
+
+
+def load_row_kernels(family: Family, link: str) -> RowKernels:
+    """Load the kernels of a family under one of its links; numba compiles them when they are first called.
+
+    Raises
+    ------
+    NotImplementedError
+        The family, or its module, has no kernel of the link.
+
+    Examples
+    --------
+    >>> from partialpool.families.registry import FAMILIES
+    >>> kernels = load_row_kernels(FAMILIES["poisson"], "log")
+    >>> y, eta, none = np.array([2.0, 0.0]), np.array([0.5, -1.0]), np.empty(0)
+    >>> slope = np.empty(2)
+    >>> float(kernels.value(y, none, eta, none, slope, none) + kernels.constant(y, none)).__round__(6)
+    -1.709748
+    """
+    module = import_module(family.row_kernels) if family.row_kernels else None
+    try:
+        value, curved = getattr(module, f"value_{link}"), getattr(module, f"curved_{link}")
+        return RowKernels(value, curved, module.constant)  # type: ignore[union-attr]
+    except AttributeError:
+        raise NotImplementedError(
+            f"family {family.name!r} has no compiled row kernel of the {link} link: write value_{link}, "
+            f"curved_{link} and constant in families/row_kernels/{family.name}.py, and name that module in "
+            f"{type(family).__name__}.row_kernels (docs/extend.md)"
+        ) from None

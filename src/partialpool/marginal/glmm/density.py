@@ -1,0 +1,276 @@
+"""The posterior density in coordinates that follow theta, and its gradient, compiled.
+
+All unknowns are theta (sds, partial correlations, kept coefficients), the family's own parameters, and standard normal
+noise e for everything else. Given theta the stand-in's conditional draw maps e to offsets u, and
+
+    log p(theta, own, e | y) = sum_i log p(y_i | eta_i, own) + log p(theta) + log p(own)
+                             - |u - mu|^2 / 2 - log |U(theta)| - N / 2 log(2 pi),
+
+A(theta) = U'U. It is exact whatever the working response is. Where the rows are nearly normal given theta, e is nearly
+N(0, I) for every theta: neither the funnel of small sds nor the trade-off of crossed or nested factors is left.
+"""
+
+from typing import Any, NamedTuple
+
+import numba as nb
+import numpy as np
+from numba.experimental import structref
+
+from partialpool.distributions.density_kernel import log_density, place
+from partialpool.kernels import REORDERED, kernel, part
+from partialpool.marginal.gaussian.cholesky import Common, eliminate, make_workspace
+from partialpool.marginal.gaussian.conditional_draw import put_back
+from partialpool.marginal.gaussian.conditional_draw_gradient import make_pulled, pull_back
+from partialpool.marginal.gaussian.density import log_prior
+from partialpool.marginal.gaussian.gradient import add_prior_gradient, add_scales_gradient
+from partialpool.marginal.gaussian.ordering import System
+from partialpool.marginal.gaussian.parameters import Layout, Normals, Parameters, common_of, scales_of, unpack
+from partialpool.marginal.glmm.row_call import call_rows
+from partialpool.marginal.glmm.weighted_rows import Rows
+
+__all__ = ["OwnCodes", "Problem", "evaluate", "make_problem"]
+
+
+class OwnCodes(NamedTuple):
+    """Priors of the family's own parameters: distribution, coordinate and arguments of each; its value if it is fixed.
+
+    `fixed` is NaN for a parameter that is estimated. `estimated` counts those.
+    """
+
+    kinds: np.ndarray
+    coordinates: np.ndarray
+    arguments: np.ndarray
+    fixed: np.ndarray
+    estimated: int
+
+
+@part
+def _predict(rows: Rows, coefficients: np.ndarray, effects: np.ndarray, eta: np.ndarray) -> None:
+    """Write the linear predictor into eta (rows,)."""
+    columns, values, codes, widths = rows.columns, rows.effects, rows.codes, rows.widths
+    n = len(eta)
+    for i in range(n):
+        eta[i] = rows.start[i]
+    for c in range(len(coefficients)):
+        t = coefficients[c]
+        for i in range(n):
+            eta[i] += t * columns[c, i]
+    for f in range(len(widths)):
+        for a in range(widths[f]):
+            for i in range(n):
+                eta[i] += values[f, a, i] * effects[codes[f, i] + a]
+
+
+@part(fastmath=REORDERED)
+def _add_slopes(rows: Rows, slope: np.ndarray, effects: np.ndarray, levels: int, coefficients: np.ndarray) -> None:
+    """Write the derivatives in effects and coefficients, given those in the linear predictor."""
+    columns, values, codes, widths = rows.columns, rows.effects, rows.codes, rows.widths
+    n = len(slope)
+    for c in range(len(coefficients)):
+        s = 0.0
+        for i in range(n):
+            s += slope[i] * columns[c, i]
+        coefficients[c] = s
+    for j in range(levels):
+        effects[j] = 0.0
+    for f in range(len(widths)):
+        for a in range(widths[f]):
+            for i in range(n):
+                effects[codes[f, i] + a] += values[f, a, i] * slope[i]
+
+
+@part
+def _unscale_levels(
+    widths: np.ndarray, levels: np.ndarray, relative: np.ndarray, offsets: np.ndarray, out: np.ndarray
+) -> None:
+    """Write Lambda u of every level into out, in elimination order; the common columns are left out."""
+    at = 0
+    for f in range(len(widths)):
+        q = widths[f]
+        for _ in range(levels[f]):
+            for a in range(q):
+                s = 0.0
+                for b in range(q):
+                    s += relative[f, a, b] * offsets[at + b]
+                out[at + a] = s
+            at += q
+
+
+@part
+def _own_parameters(own: OwnCodes, x: np.ndarray, first: int, values: np.ndarray) -> float:
+    """Write the family's own parameters into values; return their log prior density on the real line."""
+    kinds, coordinates, arguments, fixed = own.kinds, own.coordinates, own.arguments, own.fixed
+    total, at = 0.0, first
+    for k in range(len(kinds)):
+        values[k] = fixed[k]
+        if np.isnan(fixed[k]):
+            v, _, log_slope, _ = place(coordinates[k], arguments, k, x[at])
+            values[k] = v
+            total += log_slope + log_density(kinds[k], arguments, k, v)[0]
+            at += 1
+    return total
+
+
+@part
+def _own_gradient(own: OwnCodes, x: np.ndarray, first: int, slope: np.ndarray, out: np.ndarray) -> None:
+    """Write the derivatives along the own parameters' places, given those of the rows in the parameters."""
+    kinds, coordinates, arguments, fixed = own.kinds, own.coordinates, own.arguments, own.fixed
+    at = first
+    for k in range(len(kinds)):
+        if np.isnan(fixed[k]):
+            v, by, _, by_log = place(coordinates[k], arguments, k, x[at])
+            out[at] = by_log + by * (slope[k] + log_density(kinds[k], arguments, k, v)[1])
+            at += 1
+
+
+@part
+def _coefficients(
+    offsets: np.ndarray,
+    levels: int,
+    common: Common,
+    known: np.ndarray,
+    parameters: Parameters,
+    layout: Layout,
+    out: np.ndarray,
+) -> float:
+    """Write the coefficients of every column, integrated ones first; return the log density of all offsets."""
+    scale, mean, precision, kept, shift = (
+        common.scale,
+        common.mean,
+        common.precision,
+        parameters.kept,
+        layout.kept_shift,
+    )
+    integrated = len(scale)
+    total = 0.0
+    for j in range(levels):
+        total -= 0.5 * offsets[j] * offsets[j]
+    for c in range(integrated):
+        u = offsets[levels + c]
+        out[c] = u * scale[c] + known[c]
+        total -= 0.5 * precision[c] * (u - mean[c]) ** 2
+    for k in range(len(kept)):
+        out[integrated + k] = kept[k] - shift[k]
+    return total
+
+
+@structref.register
+class ProblemType(nb.types.StructRef):
+    """numba's type of a `Problem`."""
+
+    def preprocess_fields(self, fields: Any) -> Any:
+        """Forget literal types, so that one compiled density serves all problems."""
+        return tuple((name, nb.types.unliteral(kind)) for name, kind in fields)
+
+
+class Problem(structref.StructRefProxy):
+    """All that `evaluate` needs beside x, as one reference: unpacking dozens of arrays at each call takes longer than
+    a small model does.
+    """
+
+
+structref.define_proxy(
+    Problem, ProblemType, ["system", "layout", "normals", "known", "own", "rows", "address", "center", "factor"]
+)
+
+
+@kernel
+def make_problem(
+    system: System,
+    layout: Layout,
+    normals: Normals,
+    known: np.ndarray,
+    own: OwnCodes,
+    rows: Rows,
+    address: int,
+    center: np.ndarray,
+    factor: np.ndarray,
+) -> Any:
+    """Put a problem together.
+
+    Parameters
+    ----------
+    system
+        The stand-in's, its leaf with every level by itself.
+    layout, normals
+        The stand-in's.
+    known
+        What is taken off the response for each integrated column, (integrated,).
+    own, rows
+        The family's own parameters, and the rows.
+    address
+        Of the family's row kernel.
+    center, factor
+        (theta, own) = center + factor h, the first elements h of x; (elements,) and lower triangular.
+    """
+    return Problem(system, layout, normals, known, own, rows, address, center, factor)
+
+
+@kernel
+def evaluate(problem: Any, x: np.ndarray, eta: np.ndarray, out: np.ndarray) -> float:
+    """Evaluate the log density at x = (h, noise), and its gradient into out, same shape.
+
+    The Jacobian of h is left out: it is a constant. `eta` is overwritten with the linear predictor, (rows,).
+
+    Returns
+    -------
+    float
+        Up to what the row kernel leaves out; -inf where a row or the prior has no density.
+    """
+    system, layout, normals, own, rows = problem.system, problem.layout, problem.normals, problem.own, problem.rows
+    center, factor = problem.center, problem.factor
+    leaf, parameters_own, rhs = system.leaf, len(own.kinds), len(layout.kept_shift)
+    elements = layout.kept + rhs
+    first = elements + own.estimated
+    size, integrated = len(x) - first, len(normals.sd)
+    levels = size - integrated
+    theta, values, own_slope = np.empty((1, elements)), np.empty(parameters_own), np.zeros(parameters_own)
+    at, slopes = np.empty(first), np.zeros(first)
+    offsets, effects, noise = np.empty((1, size)), np.empty((1, size)), np.empty(size)
+    for i in range(first):
+        at[i] = center[i]
+        for k in range(i + 1):
+            at[i] += factor[i, k] * x[k]
+    for i in range(elements):
+        theta[0, i] = at[i]
+    for j in range(size):
+        noise[j] = x[first + j]
+        offsets[0, j] = noise[j]
+    for i in range(len(x)):
+        out[i] = 0.0
+    total = log_prior(layout, theta, 0) + _own_parameters(own, at, elements, values)
+    if not np.isfinite(total):
+        return -np.inf
+    parameters = unpack(layout, theta, 0)
+    scales, common, room = scales_of(layout, parameters), common_of(normals, 1.0), make_workspace(system)
+    forward = eliminate(system, scales, common, room)
+    if not forward.ok:
+        return -np.inf
+    put_back(leaf, system, layout, parameters, scales, common, forward, offsets, effects, 0)
+    of_noise, slope, coefficients = offsets[0], np.empty(len(eta)), np.empty(integrated + rhs)
+    pulled = make_pulled(leaf, system, scales)
+    bar, products, combine = pulled.effects, pulled.products, pulled.combine
+    _unscale_levels(rows.widths, rows.levels, scales.relative, of_noise, bar)
+    total += _coefficients(of_noise, levels, common, problem.known, parameters, layout, coefficients)
+    _predict(rows, coefficients, bar, eta)
+    total += call_rows(problem.address, rows.y, rows.known, eta, values, slope, own_slope)
+    total -= 0.5 * (forward.log_det + forward.log_det_common + size * np.log(2.0 * np.pi))
+    if not np.isfinite(total):
+        return -np.inf
+    _add_slopes(rows, slope, bar, levels, coefficients)
+    for c in range(integrated):
+        bar[levels + c] = coefficients[c]
+    pull_back(leaf, system, scales, common, forward, room, of_noise, noise, pulled)
+    add_prior_gradient(layout, theta, slopes)
+    add_scales_gradient(layout, parameters, products, theta[0], slopes)
+    for k in range(rhs):
+        here = layout.kept + k
+        by = place(layout.coordinates[here], layout.arguments, here, at[here])[1]
+        slopes[here] += by * (coefficients[integrated + k] - combine[k])
+    _own_gradient(own, at, elements, own_slope, slopes)
+    for i in range(first):
+        for k in range(i, first):
+            out[i] += factor[k, i] * slopes[k]
+    for j in range(size):
+        out[first + j] = bar[j]
+    return total

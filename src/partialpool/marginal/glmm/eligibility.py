@@ -1,0 +1,24 @@
+"""Where the coordinates that follow theta apply."""
+
+from partialpool.spec.model import ModelSpec
+
+__all__ = ["why_not"]
+
+
+def why_not(spec: ModelSpec) -> str:
+    """Say why a model cannot be sampled in coordinates that follow theta; empty where it can.
+
+    Examples
+    --------
+    >>> why_not(ModelSpec.from_formula("y ~ x + (x | g)", family="poisson"))
+    ''
+    """
+    if not spec.family_record.row_kernels:
+        return f"the {spec.family!r} family has no compiled rows"
+    if spec.family_record.has_cutpoints:
+        return "cutpoints are not among its parameters yet"
+    if any(group.cov for group in spec.groups):
+        return "levels that covary (cov=) are not rotated for it yet"
+    if spec.states_shares:
+        return "priors of the ICC, the total sd and shares are not among its coordinates yet"
+    return ""

@@ -1,0 +1,262 @@
+"""The posterior of a generalised model in coordinates that follow theta, ready to evaluate."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from partialpool.design.design import Design
+from partialpool.distributions.density_kernel import encode, placed, unplaced
+from partialpool.distributions.frozen import frozen
+from partialpool.families.row_kernels.load import RowKernels, load_row_kernels
+from partialpool.marginal.gaussian.marginal import Marginal
+from partialpool.marginal.gaussian.ordering import System
+from partialpool.marginal.glmm.density import OwnCodes, Problem, evaluate, make_problem
+from partialpool.marginal.glmm.row_call import address_of
+from partialpool.marginal.glmm.weighted_rows import Rows, collect_rows
+from partialpool.model.default_priors import PriorSet
+from partialpool.names import SIGMA
+
+__all__ = ["Own", "Posterior", "Response", "own_priors", "read_response"]
+
+
+@dataclass(frozen=True, eq=False)
+class Response:
+    """The response of a design with its family's row kernels.
+
+    Attributes
+    ----------
+    y, known
+        As the row kernels read them, (rows,).
+    start
+        A linear predictor to begin with: the link of responses moved off the edges, (rows,).
+    kernels
+        The family's.
+    """
+
+    y: np.ndarray
+    known: np.ndarray
+    start: np.ndarray
+    kernels: RowKernels
+
+    @cached_property
+    def constant(self) -> float:
+        """What the row kernels leave out of the log density."""
+        return float(self.kernels.constant(self.y, self.known))
+
+    def log_density(self, eta: np.ndarray, own: np.ndarray) -> float:
+        """Evaluate the log density of all rows, up to the constant."""
+        return float(self.kernels.value(self.y, self.known, eta, own, np.empty(len(eta)), np.empty(len(own))))
+
+    def curvature(self, eta: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Evaluate d log p / d eta of each row, and its information, (rows,) each."""
+        slope, information = np.empty(len(eta)), np.empty(len(eta))
+        self.kernels.curved(self.y, self.known, eta, own, slope, information, np.empty(len(own)))
+        return slope, information
+
+
+def read_response(design: Design) -> Response:
+    """Read a design's response as its family's row kernels do."""
+    response, family, link = design.response, design.spec.family_record, design.spec.link_record
+    known = np.zeros(0)
+    if response.trials is not None:
+        known = np.asarray(response.trials, float)
+    elif design.se is not None:
+        known = np.asarray(design.se, float)
+    y = np.ascontiguousarray(response.values, dtype=float)
+    mean = np.broadcast_to(family.starting_mean(y, response.n_trials), y.shape)
+    start = np.log(y) if family.on_log_scale else link.forward(mean)
+    return Response(y, known, np.ascontiguousarray(start, dtype=float), load_row_kernels(family, link.name))
+
+
+@dataclass(frozen=True, eq=False)
+class Own:
+    """The family's own parameters.
+
+    Attributes
+    ----------
+    all
+        Names, in the order of the row kernels.
+    names
+        Names of those that are estimated; the others are fixed.
+    codes
+        Their priors as the kernels read them.
+    start
+        Where those estimated begin on the real line: the medians of their priors.
+    """
+
+    all: tuple[str, ...]
+    names: tuple[str, ...]
+    codes: OwnCodes
+    start: np.ndarray
+
+    def values(self, at: np.ndarray) -> np.ndarray:
+        """Map places on the real line (..., estimated) to all parameters (..., parameters)."""
+        columns = []
+        for k, name in enumerate(self.all):
+            if name in self.names:
+                place = at[..., self.names.index(name)]
+                columns.append(placed(int(self.codes.coordinates[k]), self.codes.arguments[k], place))
+            else:
+                columns.append(np.full(at.shape[:-1], self.codes.fixed[k]))
+        return np.stack(columns, axis=-1) if columns else np.zeros((*at.shape[:-1], 0))
+
+
+def own_priors(design: Design, priors: PriorSet) -> Own:
+    """Collect the priors of a family's own parameters; known standard errors leave sigma out."""
+    names = tuple(
+        name
+        for name, _ in design.spec.family_record.parameters
+        if name in priors and not (name == SIGMA and design.se is not None)
+    )
+    estimated = tuple(name for name in names if priors[name].support != "fixed")
+    nothing = (0, 0, np.zeros(4))
+    codes = [encode(priors[name]) if name in estimated else nothing for name in names]
+    start = [
+        unplaced(coordinate, arguments, float(frozen(priors[name]).ppf(0.5)))
+        for name, (_, coordinate, arguments) in zip(names, codes, strict=True)
+        if name in estimated
+    ]
+    fixed = [np.nan if name in estimated else float(frozen(priors[name]).ppf(0.5)) for name in names]
+    return Own(
+        names,
+        estimated,
+        OwnCodes(
+            np.array([c[0] for c in codes], np.int64),
+            np.array([c[1] for c in codes], np.int64),
+            np.array([c[2] for c in codes], float).reshape(-1, 4),
+            np.array(fixed, float),
+            len(estimated),
+        ),
+        np.array(start, float),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """log p(theta, own, e | y) up to p(y): theta and the family's own parameters on the real line, noise e.
+
+    As a `Target` it is the density of (theta, own) at e = 0: Laplace's approximation of their posterior, up to a
+    constant, where the working response is that of the mode.
+
+    Attributes
+    ----------
+    stand_in
+        The normal marginal whose conditional draw maps noise to effects.
+    response, own
+        The response, and the family's own parameters.
+    rows
+        The rows, as the kernels read them.
+    center, factor
+        (theta, own) = center + factor h, h being what is evaluated at: (elements,), lower triangular.
+    """
+
+    stand_in: Marginal
+    response: Response
+    own: Own
+    rows: Rows
+    center: np.ndarray
+    factor: np.ndarray
+
+    @classmethod
+    def of(cls, stand_in: Marginal, response: Response, own: Own) -> "Posterior":
+        """Put a stand-in and a response together; h is (theta, own) itself."""
+        size = stand_in.size + len(own.names)
+        rows = collect_rows(stand_in, response.y, response.known)
+        return cls(stand_in, response, own, rows, np.zeros(size), np.eye(size))
+
+    def whitened(self, center: np.ndarray, covariance: np.ndarray) -> "Posterior":
+        """Return the same with (theta, own) in units of a covariance about a center."""
+        factor = np.ascontiguousarray(np.linalg.cholesky(covariance)) if len(center) else np.eye(0)
+        return replace(self, center=np.ascontiguousarray(center), factor=factor)
+
+    def from_whitened(self, h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Map h (draws, elements) to theta and the own parameters' places on the real line."""
+        both = self.center + h @ self.factor.T
+        return np.ascontiguousarray(both[:, : self.stand_in.size]), both[:, self.stand_in.size :]
+
+    @property
+    def size(self) -> int:
+        """Elements of theta and of the family's own parameters together."""
+        return self.stand_in.size + len(self.own.names)
+
+    @property
+    def noise_size(self) -> int:
+        """Elements of the noise: group effects, and fixed effects with a normal prior."""
+        effects = sum(f.n_levels * len(f.names) for f in self.stand_in.design.factors)
+        return int(effects + self.stand_in.arrangement.density.tail.common)
+
+    @property
+    def log_sds(self) -> np.ndarray:
+        """Positions in theta of the group sds that are on the log scale."""
+        return self.stand_in.log_sds
+
+    @property
+    def partial_correlations(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Positions of the atanh partial correlations, and of the log sds of the two effects of each."""
+        return self.stand_in.partial_correlations
+
+    @property
+    def work(self) -> float:
+        """Multiplications of one evaluation, roughly."""
+        rows = self.rows
+        return 3 * self.stand_in.arrangement.work + len(rows.y) * (20.0 + len(rows.columns) + rows.widths.sum())
+
+    @property
+    def is_cheap(self) -> bool:
+        """Whether a density is evaluated in microseconds: never, since every row is visited."""
+        return False
+
+    @cached_property
+    def system(self) -> System:
+        """The stand-in's system, every level of the leaf by itself."""
+        arrangement = self.stand_in.arrangement
+        return arrangement.density._replace(leaf=arrangement.levels)
+
+    @cached_property
+    def problem(self) -> Problem:
+        """The same as the kernel reads it."""
+        normal = self.stand_in
+        return make_problem(
+            self.system,
+            normal.layout,
+            normal.normals,
+            normal.known,
+            self.own.codes,
+            self.rows,
+            address_of(self.response.kernels.value),
+            self.center,
+            self.factor,
+        )
+
+    def evaluator(self) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
+        """Return a function of x = (h, noise) that gives the log density and its gradient; one per thread."""
+        eta, problem, constant = np.empty(len(self.rows.y)), self.problem, self.response.constant
+
+        def density(x: np.ndarray) -> tuple[float, np.ndarray]:
+            out = np.empty(len(x))
+            return evaluate(problem, x, eta, out) + constant, out
+
+        return density
+
+    def gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
+        """Evaluate the log density of (theta, own) at e = 0 and its gradient, (elements,)."""
+        value, slope = self.evaluator()(np.concatenate([theta, np.zeros(self.noise_size)]))
+        return value, slope[: self.size]
+
+    def log_densities(self, thetas: np.ndarray, *, workers: int = 1) -> np.ndarray:
+        """Evaluate the log density at e = 0 of each row of thetas (n, elements), shape (n,)."""
+        return np.array([self.gradient(theta)[0] for theta in thetas])
+
+    def linear_predictor(self, theta: np.ndarray) -> np.ndarray:
+        """The linear predictor at the conditional mode of everything else given (theta, own), (rows,)."""
+        x = np.concatenate([theta, np.zeros(self.noise_size)])
+        eta = np.empty(len(self.rows.y))
+        evaluate(self.problem, x, eta, np.empty(len(x)))
+        return eta
+
+    def own_values(self, at: np.ndarray) -> dict[str, np.ndarray]:
+        """The family's own parameters by name, (draws,), from their places on the real line (draws, estimated)."""
+        values = self.own.values(at)
+        return {name: values[:, k] for k, name in enumerate(self.own.all)}

@@ -1,0 +1,111 @@
+"""Rows of a generalised model, and the normal model that stands in for them near a linear predictor.
+
+At eta, with u = d log p / d eta and W = -d^2 log p / d eta^2 (or its expectation) of every row, the working response
+eta + u / W has known variances 1 / W. Given theta it is a normal model, whose conditional mean is a Newton step, and
+whose conditional covariance is that of Laplace's approximation (Breslow & Clayton 1993, J. Am. Stat. Assoc. 88:9).
+"""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from partialpool.design.design import Design
+from partialpool.marginal.gaussian.crossproducts import weighted_moments
+from partialpool.marginal.gaussian.marginal import Marginal, build_weighted
+from partialpool.marginal.gaussian.standardise import Units, choose_units
+from partialpool.model.default_priors import PriorSet
+
+__all__ = ["Rows", "collect_rows", "link_units", "stand_in"]
+
+
+class Rows(NamedTuple):
+    """Columns and responses as the kernels read them.
+
+    Attributes
+    ----------
+    y, known
+        Responses; trials, known standard errors or nothing, as the family's row kernel reads it; (rows,).
+    start
+        The part of the linear predictor that has no coefficient: offset and location, (rows,).
+    columns
+        Columns of the fixed effects, integrated ones first, (coefs, rows).
+    effects
+        Columns of every factor in elimination order, (factors, most effects, rows).
+    codes
+        Position of each row's level's first effect among all effects, (factors, rows).
+    widths, levels
+        Effects and levels of every factor, (factors,).
+    """
+
+    y: np.ndarray
+    known: np.ndarray
+    start: np.ndarray
+    columns: np.ndarray
+    effects: np.ndarray
+    codes: np.ndarray
+    widths: np.ndarray
+    levels: np.ndarray
+
+
+def link_units(design: Design) -> Units:
+    """Choose units as the normal marginal does; a location is taken off where the linear predictor is the mean."""
+    units = choose_units(design)
+    return units if design.spec.link_record.is_identity else replace(units, location=0.0)
+
+
+def stand_in(
+    design: Design, priors: PriorSet, units: Units, eta: np.ndarray, slope: np.ndarray, information: np.ndarray
+) -> Marginal:
+    """Build the normal marginal of the working response at a linear predictor.
+
+    Parameters
+    ----------
+    eta
+        The linear predictor, offset counted, (rows,).
+    slope, information
+        u and W of each row, (rows,).
+    """
+    offset = 0.0 if design.offset is None else design.offset
+    y = (eta + slope / information - offset - units.location) / units.unit
+    return build_weighted(design, priors, units, weighted_moments(design, units, y, np.sqrt(information) * units.unit))
+
+
+def collect_rows(marginal: Marginal, y: np.ndarray, known: np.ndarray) -> Rows:
+    """Collect the rows of a design as the kernels read them, columns scaled by the response's unit.
+
+    Parameters
+    ----------
+    marginal
+        The normal marginal that stands in: it says in which order factors and columns are eliminated.
+    y, known
+        As in `Rows`.
+    """
+    design, units = marginal.design, marginal.units
+    columns = units.standard_columns(design.common.values)
+    if design.common.intercept:
+        columns = np.column_stack([np.ones(design.n_rows), columns])
+    columns = columns @ marginal.turn
+    columns = np.concatenate([columns[:, marginal.integrated], columns[:, ~marginal.integrated]], axis=1)
+    order = marginal.arrangement.order
+    factors = [design.factors[f] for f in order]
+    most = max((len(f.names) for f in factors), default=1)
+    effects = np.zeros((len(order), most, design.n_rows))
+    codes = np.zeros((len(order), design.n_rows), np.int64)
+    first = 0
+    for place, (f, factor) in enumerate(zip(order, factors, strict=True)):
+        q = len(factor.names)
+        effects[place, :q] = units.factors[f].of(factor.values).T * units.unit
+        codes[place] = first + factor.codes * q
+        first += factor.n_levels * q
+    offset = np.zeros(design.n_rows) if design.offset is None else design.offset
+    return Rows(
+        y,
+        known,
+        offset + units.location,
+        np.ascontiguousarray(columns.T) * units.unit,
+        effects,
+        codes,
+        np.array([len(f.names) for f in factors], np.int64),
+        np.array([f.n_levels for f in factors], np.int64),
+    )

@@ -1,0 +1,103 @@
+"""The pymc engine: the PyMC model of `build_model`, compiled and sampled by nutpie, or by PyMC itself."""
+
+import time
+import warnings
+from typing import Any
+
+import nutpie
+import pymc as pm
+import xarray as xr
+
+from partialpool.design.design import Design
+from partialpool.design.labels import offset_dims, variable_dims
+from partialpool.model.default_priors import PriorSet
+from partialpool.progress import ProgressLine, progress_line
+from partialpool.pymc_model.build import build_pymc_model
+from partialpool.sampling.engine import RawDraws
+from partialpool.sampling.nutpie_run import kept_statistics, run_nutpie, warn_interrupted, whole_chains
+from partialpool.sampling.settings import Settings
+from partialpool.seeds import shifted
+from partialpool.spec.model import ModelSpec
+
+__all__ = ["PyMCEngine"]
+
+
+class PyMCEngine:
+    """No-U-Turn sampling of the PyMC model, group effects included."""
+
+    name = "pymc"
+    merit = "it applies to every model"
+
+    def why_not(self, spec: ModelSpec) -> str:
+        """Return an empty string, since it always applies."""
+        return ""
+
+    def run(self, design: Design, priors: PriorSet, settings: Settings) -> RawDraws:
+        """Draw from the posterior.
+
+        Ctrl-C during the kept draws returns those made so far, the same number from every chain that has
+        draws, with a `SamplingWarning`; earlier it raises KeyboardInterrupt.
+        """
+        started = time.perf_counter()
+        with progress_line("building the model", shown=settings.progressbar) as line:
+            model = build_pymc_model(design, priors, parametrization=settings.parametrization, default="adapted")
+            sample = _sample_nutpie if settings.sampler == "nutpie" else _sample_pymc
+            tree, interrupted = sample(model, settings, line)
+        stats = tree["sample_stats"].to_dataset()
+        chains, draws = whole_chains(stats)
+        if interrupted:
+            warn_interrupted(len(chains), draws, settings)
+        whole = {"chain": chains, "draw": slice(None, draws)}
+        posterior = tree["posterior"].to_dataset().isel(whole)
+        facts = {
+            "sampler": settings.sampler,
+            "seconds": time.perf_counter() - started,
+            "interrupted": interrupted,
+        }
+        names = [*variable_dims(design), *(offset_dims(design) if settings.keep_z else ())]
+        return RawDraws(
+            {name: posterior[name].to_numpy() for name in names},
+            kept_statistics(stats.isel(whole)),
+            facts,
+        )
+
+
+def _sample_nutpie(model: pm.Model, settings: Settings, line: ProgressLine) -> tuple[xr.DataTree, bool]:
+    line.say("compiling the model")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the user cannot fix third-party deprecations
+        compiled = nutpie.compile_pymc_model(model)
+    return run_nutpie(compiled, settings, line)
+
+
+def _sample_pymc(model: pm.Model, settings: Settings, line: ProgressLine) -> tuple[xr.DataTree, bool]:
+    line.say("compiling and sampling")
+    count = 0
+
+    def advance(trace: Any, draw: Any) -> None:
+        nonlocal count
+        count += 1
+        line.count(count, settings.chains * (settings.draws + settings.tune))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            tree = pm.sample(
+                settings.draws,
+                tune=settings.tune,
+                chains=settings.chains,
+                cores=settings.workers,
+                random_seed=shifted(settings.seed),
+                target_accept=settings.acceptance,
+                progressbar=False,
+                callback=advance,
+                compute_convergence_checks=False,
+                nuts_sampler="pymc",
+                model=model,
+                quiet=True,
+            )
+        except ValueError as error:
+            if "Not enough samples" in str(error):  # PyMC's answer to Ctrl-C during warm-up
+                raise KeyboardInterrupt from error
+            raise
+    return tree, tree["posterior"].sizes["draw"] < settings.draws

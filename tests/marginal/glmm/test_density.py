@@ -1,0 +1,194 @@
+"""The density in coordinates that follow theta, held to the model written out on the scale of the data."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import partialpool as pp
+from marginal.gaussian.oracle import EFFECTS, FACTORS, table
+from partialpool.design.build import build_design
+from partialpool.design.newdata import own_rows
+from partialpool.distributions.frozen import frozen
+from partialpool.families.registry import FAMILIES
+from partialpool.marginal.gaussian.gradient import evaluate_gradient, evaluate_likelihood_gradient
+from partialpool.marginal.gaussian.recover import posterior_variables, recover_from_noise
+from partialpool.marginal.glmm.eligibility import why_not
+from partialpool.marginal.glmm.posterior import Posterior, own_priors, read_response
+from partialpool.marginal.glmm.weighted_rows import link_units, stand_in
+from partialpool.model.default_priors import resolve_priors
+from partialpool.model.predictor import linear_predictor
+from partialpool.model.prior import log_prior_density
+from partialpool.model.response import log_density
+from partialpool.names import BETA, b_name, corr_name, sd_name
+from partialpool.spec.model import ModelSpec
+
+CASES = [(name, link) for name, f in FAMILIES.items() if not f.has_cutpoints for link in f.links]
+RESPONSES = {
+    "bernoulli": lambda rng, n: (rng.random(n) < 0.4).astype(int),
+    "binomial": lambda rng, n: rng.binomial(7, 0.4, n),
+    "poisson": lambda rng, n: rng.poisson(3, n),
+    "negative_binomial": lambda rng, n: rng.negative_binomial(2, 0.4, n),
+    "gamma": lambda rng, n: rng.gamma(2, 1, n),
+    "exponential": lambda rng, n: rng.exponential(1, n),
+    "beta": lambda rng, n: rng.beta(2, 3, n),
+    "gaussian": lambda rng, n: rng.normal(5, 1, n),
+    "lognormal": lambda rng, n: np.exp(rng.normal(1, 1, n)),
+    "student_t": lambda rng, n: rng.standard_t(4, n) + 9,
+}
+
+
+def problem(formula, frame, seed=0, **options):
+    """A design, its priors and its posterior about a linear predictor taken at random."""
+    spec = ModelSpec.from_formula(formula, **options)
+    design = build_design(spec, frame)
+    priors = resolve_priors(design)
+    response, own = read_response(design), own_priors(design, priors)
+    eta = response.start + np.random.default_rng(seed).normal(0, 0.1, len(response.start))
+    slope, information = response.curvature(eta, own.values(own.start))
+    normal = stand_in(design, priors, link_units(design), eta, slope, information)
+    return design, priors, Posterior.of(normal, response, own)
+
+
+def spread(posterior, rng, scale=0.3):
+    """A point about the middle of the posterior's coordinates."""
+    theta = np.concatenate([rng.normal(-0.7, scale, posterior.stand_in.size), posterior.own.start])
+    theta[posterior.stand_in.size :] += rng.normal(0, 0.1, len(posterior.own.start))
+    return np.concatenate([theta, rng.normal(0, 1, posterior.noise_size)])
+
+
+def variables(posterior, x):
+    """Everything that rows of x say, as posteriors name it, draws first."""
+    elements, head = posterior.stand_in.size, posterior.size
+    thetas = np.ascontiguousarray(x[:, :elements])
+    recovered = recover_from_noise(posterior.stand_in, thetas, lambda piece: x[piece, head:].copy())
+    named = posterior_variables(posterior.stand_in, recovered, (1, len(x)), keep_z=False)
+    return {name: values[0] for name, values in named.items()} | posterior.own_values(x[:, elements:head])
+
+
+def effects(design, draws):
+    """All that noise is mapped to, (draws, effects)."""
+    parts = [draws[b_name(f.name)].reshape(len(draws[b_name(f.name)]), -1) for f in design.factors]
+    return np.concatenate([*parts, draws[BETA]] if BETA in draws else parts, axis=1)
+
+
+def model_density(design, priors, posterior, x):
+    """log p(y | b, beta, own) + log p(b | sd, corr) + log p(beta), nothing rearranged."""
+    draws = variables(posterior, x[None])
+    total = log_density(design, own_rows(design), linear_predictor(design, own_rows(design), draws), draws).sum()
+    for factor in design.factors:
+        sd = draws[sd_name(factor.name)][0]
+        corr = draws[corr_name(factor.name)][0] if factor.correlated else np.eye(len(sd))
+        total += stats.multivariate_normal.logpdf(draws[b_name(factor.name)][0], cov=corr * np.outer(sd, sd)).sum()
+    if BETA in draws:
+        total += log_prior_density(design, priors, draws)[BETA].sum()
+    return total
+
+
+def jacobian(design, posterior, x):
+    """log |d(b, beta) / d noise| by differences."""
+    h = 1e-5
+    steps = h * np.eye(len(x))[posterior.size :]
+    moved = effects(design, variables(posterior, np.concatenate([x + steps, x - steps])))
+    return np.linalg.slogdet((moved[: len(steps)] - moved[len(steps) :]) / (2 * h))[1]
+
+
+def theta_prior(priors, posterior, x):
+    """Log prior density of theta and of the own parameters, as a density on the real line."""
+    normal, elements = posterior.stand_in, posterior.stand_in.size
+    theta, out = x[None, :elements].copy(), np.empty(elements)
+    arguments = (normal.arrangement.density, normal.layout, normal.normals, theta, out)
+    total = evaluate_gradient(*arguments) - evaluate_likelihood_gradient(*arguments) if elements else 0.0
+    h, own = 1e-6, posterior.own
+    at = x[elements : posterior.size]
+    slopes = (own.values(at + h) - own.values(at - h)) / (2 * h)
+    values = zip(own.all, own.values(at), slopes, strict=True)
+    return total + sum(frozen(priors[name]).logpdf(v) + np.log(slope) for name, v, slope in values if name in own.names)
+
+
+def check_density(design, priors, posterior, x):
+    value = posterior.evaluator()(x)[0]
+    expected = model_density(design, priors, posterior, x) + jacobian(design, posterior, x)
+    assert value == pytest.approx(expected + theta_prior(priors, posterior, x), abs=2e-6)
+    check_gradient(posterior, x)
+
+
+def check_gradient(posterior, x):
+    evaluate, h = posterior.evaluator(), 1e-5
+    steps = h * np.eye(len(x))
+    differences = [(evaluate(x + step)[0] - evaluate(x - step)[0]) / (2 * h) for step in steps]
+    np.testing.assert_allclose(evaluate(x)[1], differences, atol=1e-6, rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", ["balanced", "unbalanced"])
+@pytest.mark.parametrize("effect", EFFECTS)
+@pytest.mark.parametrize("factors", FACTORS)
+@pytest.mark.filterwarnings("ignore::partialpool.errors.DataWarning")
+def test_it_is_the_density_of_the_model_and_its_gradient(factors, effect, shape):
+    rng = np.random.default_rng(3)
+    frame = table(shape)
+    frame["y"] = rng.poisson(3, len(frame))
+    formula = "y ~ x + " + " + ".join(EFFECTS[effect].format(f=f) for f in FACTORS[factors])
+    design, priors, posterior = problem(formula, frame, family="poisson")
+    check_density(design, priors, posterior, spread(posterior, rng))
+
+
+@pytest.mark.parametrize(("family", "link"), CASES, ids="-".join)
+def test_every_family_has_it_under_every_link(family, link):
+    rng = np.random.default_rng(4)
+    frame = table("unbalanced")
+    frame["y"], frame["n"] = RESPONSES[family](rng, len(frame)), 7
+    response = "p(y, n)" if family == "binomial" else "y"
+    design, priors, posterior = problem(f"{response} ~ x + (1 | a) + (1 | c)", frame, family=family, link=link)
+    x = spread(posterior, rng)
+    x[posterior.size :] *= 0.1 if link == "inverse" else 1.0  # means stay positive
+    check_density(design, priors, posterior, x)
+
+
+OTHERS = {
+    "an offset": ("y ~ x + offset(v) + (x | a)", {}),
+    "no intercept": ("y ~ 0 + x + (x | a)", {}),
+    "no factor": ("y ~ x + w", {}),
+    "no fixed effect": ("y ~ 0 + (1 | a)", {}),
+}
+
+
+@pytest.mark.parametrize("case", OTHERS)
+def test_other_models_have_it_too(case):
+    rng = np.random.default_rng(5)
+    frame = table("unbalanced")
+    frame["y"] = rng.poisson(3, len(frame))
+    formula, options = OTHERS[case]
+    design, priors, posterior = problem(formula, frame, family="poisson", **options)
+    check_density(design, priors, posterior, spread(posterior, rng))
+
+
+def test_coefficients_with_other_priors_are_part_of_theta():
+    """Their density is that of the model up to what depends on theta alone: the prior and the Jacobian."""
+    rng = np.random.default_rng(7)
+    frame = table("unbalanced")
+    frame["y"] = rng.poisson(3, len(frame))
+    options = {"family": "poisson", "priors": {"beta[w]": pp.Prior("StudentT", nu=4, mu=0, sigma=0.1)}}
+    design, priors, posterior = problem("y ~ x + w + (1 | a)", frame, **options)
+    assert posterior.stand_in.elements == ("sd_a[Intercept]", "beta[w]")
+    one, other = spread(posterior, rng), spread(posterior, rng)
+    other[: posterior.size] = one[: posterior.size]
+    evaluate = posterior.evaluator()
+    expected = model_density(design, priors, posterior, one) - model_density(design, priors, posterior, other)
+    assert evaluate(one)[0] - evaluate(other)[0] == pytest.approx(expected, abs=1e-9)
+    check_gradient(posterior, one)
+
+
+def test_a_fixed_parameter_is_no_coordinate():
+    rng = np.random.default_rng(6)
+    frame = table("unbalanced")
+    frame["y"] = rng.standard_t(4, len(frame))
+    options = {"family": "student_t", "priors": {"nu": pp.Prior("DiracDelta", c=4)}}
+    design, priors, posterior = problem("y ~ x + (1 | a)", frame, **options)
+    assert posterior.own.names == ("sigma",)
+    check_density(design, priors, posterior, spread(posterior, rng))
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_family_says_whether_it_has_compiled_rows(name):
+    spec = ModelSpec.from_formula("p(y, n) ~ x + (1 | g)" if name == "binomial" else "y ~ x + (1 | g)", family=name)
+    assert bool(why_not(spec)) == FAMILIES[name].has_cutpoints
