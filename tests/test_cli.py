@@ -35,7 +35,7 @@ def spec_file(tmp_path):
 def test_fit_writes_the_fit_its_table_and_a_picture(spec_file, tmp_path, capsys):
     assert main(["fit", str(spec_file), "--out", str(tmp_path / "out"), "--quiet"]) == 0
     out = capsys.readouterr().out
-    assert "Random effects" in out
+    assert "Variance components: random (group-level) effects" in out
     assert "Diagnostics: good" in out
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["effects_school.png", "fit.nc", "summary.csv"]
     fit = pp.load_fit(tmp_path / "out" / "fit.nc")

@@ -36,3 +36,14 @@ def test_without_a_folder_to_write_to_every_process_compiles(monkeypatch):
     assert awaits_compilation(homeless)
     assert homeless(np.pi) == 2 * np.pi
     assert not awaits_compilation(homeless)
+
+
+def test_an_index_that_cannot_be_read_is_compiled_anew(tmp_path, monkeypatch):
+    """Another version of the package left it: a class it names is gone."""
+    monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path))
+    kernel(double)(np.pi)
+    (index,) = tmp_path.rglob("*.nbi")
+    index.write_bytes(index.read_bytes()[:20] + b"cpartialpool.kernels\nGone\n.")
+    again = kernel(double)
+    assert awaits_compilation(again)
+    assert again(np.pi) == 2 * np.pi

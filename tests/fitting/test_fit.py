@@ -53,7 +53,7 @@ def test_repr_reads_like_a_summary(sleepstudy_fit):
         "Reaction ~ Days + (Days | Subject)   [gaussian]",
         "180 rows; Subject 18 levels",
         "4 chains x 1000 draws, seed 20",
-        "Random effects (group-level): sd and correlation",
+        "Variance components: random (group-level) effects",
         "corr(Intercept, Days)",
         "residual  sigma",
         "Fixed effects (population-level)",

@@ -129,7 +129,7 @@ class Digest:
     def tables(self) -> tuple[TextTable, ...]:
         """Group standard deviations and correlations, fixed effects, family parameters, ICC."""
         parts = (
-            ("Random effects (group-level): sd and correlation", ("factor", "effect"), self._component_lines),
+            ("Variance components: random (group-level) effects", ("factor", "effect"), self._component_lines),
             ("Fixed effects (population-level)", ("", ""), self._common_lines),
             (self._icc_title, ("", ""), self._icc_lines),
         )

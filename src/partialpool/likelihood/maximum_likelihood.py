@@ -133,7 +133,7 @@ class LikelihoodFit:
         )
         tables = [
             TextTable(
-                ("factor", "effect", "estimate"), components, title="Random effects (group-level): sd and correlation"
+                ("factor", "effect", "estimate"), components, title="Variance components: random (group-level) effects"
             ),
             TextTable(("", "estimate", "std. error"), common, title="Fixed effects (population-level)"),
         ]
@@ -185,7 +185,7 @@ def maximum_likelihood(
     30 rows; Batch 6 levels
     maximum likelihood: log likelihood -163.6635, deviance 327.3271, 3 parameters
     <BLANKLINE>
-    Random effects (group-level): sd and correlation
+    Variance components: random (group-level) effects
      factor    effect     estimate
      Batch     Intercept     37.26
      residual  sigma         49.51

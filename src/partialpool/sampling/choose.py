@@ -15,8 +15,6 @@ from partialpool.spec.model import ModelSpec
 
 __all__ = ["ENGINES", "EngineCard", "choose_engine", "load_engine", "weigh_engines"]
 
-_WORTH: Final = 1.3
-"""How many times longer the preferred engine may take, since it gives evidence and nearly independent draws."""
 _SOON: Final = 10.0
 """Predicted seconds below which the times are not compared."""
 
@@ -31,6 +29,9 @@ class EngineCard:
         Module in which its class is defined.
     forecast
         Function that predicts the processor seconds of a run.
+    patience
+        How many times longer than a later engine it may be predicted to take and still be preferred: its draws are
+        closer to independent.
     refits_cheaply
         Whether a fit takes so little time that other functions may repeat it dozens of times without a request.
     warms_up
@@ -41,6 +42,7 @@ class EngineCard:
 
     path: str
     forecast: Callable[[Design, Settings], Forecast] | None
+    patience: float = 1.0
     refits_cheaply: bool = False
     warms_up: bool = True
     takes_every_setting: bool = True
@@ -51,11 +53,12 @@ ENGINES: Final[Mapping[str, EngineCard]] = MappingProxyType(
         "collapsed": EngineCard(
             "partialpool.sampling.collapsed:CollapsedEngine",
             forecast_collapsed,
+            patience=1.3,
             refits_cheaply=True,
             warms_up=False,
             takes_every_setting=False,
         ),
-        "nuts": EngineCard("partialpool.sampling.nuts:NutsEngine", forecast_nuts),
+        "nuts": EngineCard("partialpool.sampling.nuts:NutsEngine", forecast_nuts, patience=6.0),
         "pymc": EngineCard("partialpool.sampling.pymc_nuts:PyMCEngine", forecast_pymc),
     }
 )
@@ -134,7 +137,7 @@ def weigh_engines(preferred: Engine, reason: str, design: Design, settings: Sett
     later = list(ENGINES)[list(ENGINES).index(preferred.name) + 1 :]
     others = {name: _forecast(name, design, settings) for name in later}
     best = min(others, key=lambda name: others[name].seconds, default=preferred.name)
-    if best == preferred.name or ours.seconds <= _WORTH * others[best].seconds:
+    if best == preferred.name or ours.seconds <= ENGINES[preferred.name].patience * others[best].seconds:
         told = [f"{name} would take about {_about(other.seconds)}" for name, other in others.items()]
         return preferred, "; ".join([reason, *told, f"this about {_about(ours.seconds)}"] if told else [reason])
     engine = load_engine(best)
