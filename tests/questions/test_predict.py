@@ -249,5 +249,5 @@ def test_fewer_draws_are_spread_over_the_chains(sleepstudy):
     assert some["expectation"].to_numpy() == pytest.approx(same.to_numpy())
     assert pp.predict(fit, draws=1).sizes["draw"] == 1
     for wrong in (0, True, 2.5, 10**9):
-        with pytest.raises(pp.SpecError, match="how many of the posterior draws"):
+        with pytest.raises(pp.SpecError, match="draws must be the number of posterior draws"):
             pp.predict(fit, draws=wrong)

@@ -308,7 +308,11 @@ def test_auto_takes_the_engine_that_fit_would_take(sleepstudy, monkeypatch):
     """What decides is the design too, not the model alone."""
     formula = "Reaction ~ Days + (Days | Subject)"
     scales = {"sigma": [pp.Prior("HalfNormal", sigma=s) for s in (20, 40)]}
-    forecasts = {"collapsed": lambda *_: Forecast(1000.0, "it is dense"), "pymc": lambda *_: Forecast(1.0, "quick")}
+    forecasts = {
+        "collapsed": lambda *_: Forecast(1000.0, "it is dense"),
+        "nuts": lambda *_: Forecast(1000.0, "it is dense"),
+        "pymc": lambda *_: Forecast(1.0, "quick"),
+    }
     cards = {name: replace(card, forecast=forecasts[name]) for name, card in choose.ENGINES.items()}
     monkeypatch.setattr(choose, "ENGINES", cards)
     asked = []

@@ -100,6 +100,11 @@ class FactorEffects:
         return None if self.kinship is None else self.kinship.root
 
     @property
+    def places(self) -> np.ndarray:
+        """Position of each row's level's first effect among all effects of the factor, level by level, (rows,)."""
+        return self.codes * len(self.names)
+
+    @property
     def counts(self) -> np.ndarray:
         """Number of rows of each level, (levels,)."""
         return np.bincount(self.codes, minlength=self.n_levels)

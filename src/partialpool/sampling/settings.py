@@ -10,6 +10,8 @@ from partialpool.errors import EngineError, SpecError
 
 __all__ = ["Settings"]
 
+_SAMPLERS: Final = ("nutpie", "pymc")
+"""Samplers of the PyMC model, the default first."""
 _SHORT_WARM_UP: Final = 300
 _ACCEPTANCE: Final = 0.9
 _ACCEPTANCE_WHITENED: Final = 0.8
@@ -86,7 +88,7 @@ class Settings:
                 allowed="from 0.5 to below 1, or None for the engine's own",
                 do="for instance 0.95",
             )
-        if self.sampler not in ("nutpie", "pymc"):
+        if self.sampler not in _SAMPLERS:
             raise SpecError(
                 "unknown sampler",
                 got=repr(self.sampler),
@@ -105,7 +107,7 @@ class Settings:
     @property
     def is_for_pymc(self) -> bool:
         """Whether they ask for what only the PyMC model has: another sampler, or a parametrization."""
-        return self.sampler == "pymc" or bool(self.parametrization)
+        return self.sampler != _SAMPLERS[0] or bool(self.parametrization)
 
     @property
     def acceptance(self) -> float:

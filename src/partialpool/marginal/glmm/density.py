@@ -20,18 +20,19 @@ from partialpool.distributions.density_kernel import log_density, place
 from partialpool.kernels import REORDERED, kernel, part
 from partialpool.marginal.gaussian.cholesky import Common, eliminate, make_workspace
 from partialpool.marginal.gaussian.conditional_draw import put_back
-from partialpool.marginal.gaussian.conditional_draw_gradient import make_pulled, pull_back
+from partialpool.marginal.gaussian.conditional_draw_gradient import pull_back
 from partialpool.marginal.gaussian.density import log_prior
+from partialpool.marginal.gaussian.elimination_gradient import make_pulled
 from partialpool.marginal.gaussian.gradient import add_prior_gradient, add_scales_gradient
 from partialpool.marginal.gaussian.ordering import System
 from partialpool.marginal.gaussian.parameters import Layout, Normals, Parameters, common_of, scales_of, unpack
 from partialpool.marginal.glmm.row_call import call_rows
 from partialpool.marginal.glmm.weighted_rows import Rows
 
-__all__ = ["OwnCodes", "Problem", "evaluate", "make_problem"]
+__all__ = ["OwnPriors", "Problem", "evaluate", "make_problem"]
 
 
-class OwnCodes(NamedTuple):
+class OwnPriors(NamedTuple):
     """Priors of the family's own parameters: distribution, coordinate and arguments of each; its value if it is fixed.
 
     `fixed` is NaN for a parameter that is estimated. `estimated` counts those.
@@ -47,7 +48,7 @@ class OwnCodes(NamedTuple):
 @part
 def _predict(rows: Rows, coefficients: np.ndarray, effects: np.ndarray, eta: np.ndarray) -> None:
     """Write the linear predictor into eta (rows,)."""
-    columns, values, codes, widths = rows.columns, rows.effects, rows.codes, rows.widths
+    columns, values, places, widths = rows.columns, rows.effects, rows.places, rows.widths
     n = len(eta)
     for i in range(n):
         eta[i] = rows.start[i]
@@ -58,13 +59,13 @@ def _predict(rows: Rows, coefficients: np.ndarray, effects: np.ndarray, eta: np.
     for f in range(len(widths)):
         for a in range(widths[f]):
             for i in range(n):
-                eta[i] += values[f, a, i] * effects[codes[f, i] + a]
+                eta[i] += values[f, a, i] * effects[places[f, i] + a]
 
 
 @part(fastmath=REORDERED)
 def _add_slopes(rows: Rows, slope: np.ndarray, effects: np.ndarray, levels: int, coefficients: np.ndarray) -> None:
     """Write the derivatives in effects and coefficients, given those in the linear predictor."""
-    columns, values, codes, widths = rows.columns, rows.effects, rows.codes, rows.widths
+    columns, values, places, widths = rows.columns, rows.effects, rows.places, rows.widths
     n = len(slope)
     for c in range(len(coefficients)):
         s = 0.0
@@ -76,7 +77,7 @@ def _add_slopes(rows: Rows, slope: np.ndarray, effects: np.ndarray, levels: int,
     for f in range(len(widths)):
         for a in range(widths[f]):
             for i in range(n):
-                effects[codes[f, i] + a] += values[f, a, i] * slope[i]
+                effects[places[f, i] + a] += values[f, a, i] * slope[i]
 
 
 @part
@@ -97,7 +98,7 @@ def _unscale_levels(
 
 
 @part
-def _own_parameters(own: OwnCodes, x: np.ndarray, first: int, values: np.ndarray) -> float:
+def _own_parameters(own: OwnPriors, x: np.ndarray, first: int, values: np.ndarray) -> float:
     """Write the family's own parameters into values; return their log prior density on the real line."""
     kinds, coordinates, arguments, fixed = own.kinds, own.coordinates, own.arguments, own.fixed
     total, at = 0.0, first
@@ -112,7 +113,7 @@ def _own_parameters(own: OwnCodes, x: np.ndarray, first: int, values: np.ndarray
 
 
 @part
-def _own_gradient(own: OwnCodes, x: np.ndarray, first: int, slope: np.ndarray, out: np.ndarray) -> None:
+def _own_gradient(own: OwnPriors, x: np.ndarray, first: int, slope: np.ndarray, out: np.ndarray) -> None:
     """Write the derivatives along the own parameters' places, given those of the rows in the parameters."""
     kinds, coordinates, arguments, fixed = own.kinds, own.coordinates, own.arguments, own.fixed
     at = first
@@ -180,7 +181,7 @@ def make_problem(
     layout: Layout,
     normals: Normals,
     known: np.ndarray,
-    own: OwnCodes,
+    own: OwnPriors,
     rows: Rows,
     address: int,
     center: np.ndarray,

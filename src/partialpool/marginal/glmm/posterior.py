@@ -12,7 +12,7 @@ from partialpool.distributions.frozen import frozen
 from partialpool.families.row_kernels.load import RowKernels, load_row_kernels
 from partialpool.marginal.gaussian.marginal import Marginal
 from partialpool.marginal.gaussian.ordering import System
-from partialpool.marginal.glmm.density import OwnCodes, Problem, evaluate, make_problem
+from partialpool.marginal.glmm.density import OwnPriors, Problem, evaluate, make_problem
 from partialpool.marginal.glmm.row_call import address_of
 from partialpool.marginal.glmm.weighted_rows import Rows, collect_rows
 from partialpool.model.default_priors import PriorSet
@@ -80,7 +80,7 @@ class Own:
         Names, in the order of the row kernels.
     names
         Names of those that are estimated; the others are fixed.
-    codes
+    priors
         Their priors as the kernels read them.
     start
         Where those estimated begin on the real line: the medians of their priors.
@@ -88,7 +88,7 @@ class Own:
 
     all: tuple[str, ...]
     names: tuple[str, ...]
-    codes: OwnCodes
+    priors: OwnPriors
     start: np.ndarray
 
     def values(self, at: np.ndarray) -> np.ndarray:
@@ -97,9 +97,9 @@ class Own:
         for k, name in enumerate(self.all):
             if name in self.names:
                 place = at[..., self.names.index(name)]
-                columns.append(placed(int(self.codes.coordinates[k]), self.codes.arguments[k], place))
+                columns.append(placed(int(self.priors.coordinates[k]), self.priors.arguments[k], place))
             else:
-                columns.append(np.full(at.shape[:-1], self.codes.fixed[k]))
+                columns.append(np.full(at.shape[:-1], self.priors.fixed[k]))
         return np.stack(columns, axis=-1) if columns else np.zeros((*at.shape[:-1], 0))
 
 
@@ -122,7 +122,7 @@ def own_priors(design: Design, priors: PriorSet) -> Own:
     return Own(
         names,
         estimated,
-        OwnCodes(
+        OwnPriors(
             np.array([c[0] for c in codes], np.int64),
             np.array([c[1] for c in codes], np.int64),
             np.array([c[2] for c in codes], float).reshape(-1, 4),
@@ -223,7 +223,7 @@ class Posterior:
             normal.layout,
             normal.normals,
             normal.known,
-            self.own.codes,
+            self.own.priors,
             self.rows,
             address_of(self.response.kernels.value),
             self.center,

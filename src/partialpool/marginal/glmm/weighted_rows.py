@@ -32,7 +32,7 @@ class Rows(NamedTuple):
         Columns of the fixed effects, integrated ones first, (coefs, rows).
     effects
         Columns of every factor in elimination order, (factors, most effects, rows).
-    codes
+    places
         Position of each row's level's first effect among all effects, (factors, rows).
     widths, levels
         Effects and levels of every factor, (factors,).
@@ -43,7 +43,7 @@ class Rows(NamedTuple):
     start: np.ndarray
     columns: np.ndarray
     effects: np.ndarray
-    codes: np.ndarray
+    places: np.ndarray
     widths: np.ndarray
     levels: np.ndarray
 
@@ -91,12 +91,12 @@ def collect_rows(marginal: Marginal, y: np.ndarray, known: np.ndarray) -> Rows:
     factors = [design.factors[f] for f in order]
     most = max((len(f.names) for f in factors), default=1)
     effects = np.zeros((len(order), most, design.n_rows))
-    codes = np.zeros((len(order), design.n_rows), np.int64)
+    places = np.zeros((len(order), design.n_rows), np.int64)
     first = 0
     for place, (f, factor) in enumerate(zip(order, factors, strict=True)):
         q = len(factor.names)
         effects[place, :q] = units.factors[f].of(factor.values).T * units.unit
-        codes[place] = first + factor.codes * q
+        places[place] = first + factor.places
         first += factor.n_levels * q
     offset = np.zeros(design.n_rows) if design.offset is None else design.offset
     return Rows(
@@ -105,7 +105,7 @@ def collect_rows(marginal: Marginal, y: np.ndarray, known: np.ndarray) -> Rows:
         offset + units.location,
         np.ascontiguousarray(columns.T) * units.unit,
         effects,
-        codes,
+        places,
         np.array([len(f.names) for f in factors], np.int64),
         np.array([f.n_levels for f in factors], np.int64),
     )
