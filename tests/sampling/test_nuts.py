@@ -11,6 +11,7 @@ import xarray as xr
 
 import partialpool as pp
 from checks.posterior import DEFAULTS, REFERENCE, check_against_reference, stated_spec, table_of
+from partialpool.marginal.glmm.posterior import Posterior
 from partialpool.progress import ProgressLine
 from partialpool.sampling.nutpie_run import whole_chains
 
@@ -105,6 +106,24 @@ def test_groups_that_are_alike_or_far_apart(sd):
     fit = pp.fit("y ~ 1 + (1 | g)", {"y": y, "g": g}, family="bernoulli", seed=1, progressbar=False)
     assert divergences(fit) == 0
     assert fit.digest.verdict.good, str(fit.digest.verdict)
+
+
+def test_where_it_mixes_slowly_a_longer_warm_up_is_no_advice():
+    """At most 300 draws warm it up, whatever `tune` says: levels of all 0 or all 1 make the sd's tail long."""
+    rng = np.random.default_rng(11)
+    g = np.repeat(np.arange(40), 8)
+    y = (rng.random(320) < 1 / (1 + np.exp(-rng.normal(0, 30, 40)[g]))).astype(int)
+    fit = pp.fit("y ~ 1 + (1 | g)", {"y": y, "g": g}, family="bernoulli", seed=1, draws=100, progressbar=False)
+    assert not fit.digest.verdict.good
+    assert "raise draws" in str(fit.digest.verdict)
+    assert "tune" not in str(fit.digest.verdict)
+
+
+def test_where_no_density_is_found_the_engine_says_so(monkeypatch):
+    monkeypatch.setattr(Posterior, "linear_predictor", lambda self, theta: np.full(len(self.rows.y), np.nan))
+    with pytest.raises(pp.EngineError, match="no starting point was found for this model") as error:
+        pp.fit("y ~ 1 + (1 | g)", {"y": [0, 1, 2, 1] * 5, "g": list("aabb") * 5}, family="poisson", progressbar=False)
+    assert "engine='pymc'" in error.value.do
 
 
 def test_the_same_seed_repeats_the_draws_and_another_does_not(sleepstudy):

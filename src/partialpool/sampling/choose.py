@@ -58,7 +58,7 @@ ENGINES: Final[Mapping[str, EngineCard]] = MappingProxyType(
             warms_up=False,
             takes_every_setting=False,
         ),
-        "nuts": EngineCard("partialpool.sampling.nuts:NutsEngine", forecast_nuts, patience=6.0),
+        "nuts": EngineCard("partialpool.sampling.nuts:NutsEngine", forecast_nuts, patience=6.0, warms_up=False),
         "pymc": EngineCard("partialpool.sampling.pymc_nuts:PyMCEngine", forecast_pymc),
     }
 )

@@ -27,13 +27,13 @@ from partialpool.workers import single_lapack
 __all__ = ["NutsEngine", "find_mode"]
 
 _HELD_ROUNDS: Final = 2
-"""Newton steps before the sds move: from the rows' own starting values the first ones are long."""
+"""Newton steps before the sds change: the first ones, from the rows' own starting values, are long."""
 _MOST_ROUNDS: Final = 30
 _CLOSE: Final = 0.05
-"""Largest change of a row's linear predictor, in sds of what the row says of it, at which the mode is found."""
+"""Largest change of a row's linear predictor, in units of its information to the power -1/2, at the mode."""
 _MOST_HALVINGS: Final = 20
 _ALLOWED_LOSS: Final = 1.0
-"""Log likelihood that a step may cost: towards the prior it goes down."""
+"""Log likelihood that a step may lose: steps towards the prior lower it."""
 
 
 class NutsEngine:
@@ -43,13 +43,13 @@ class NutsEngine:
     merit = "its coordinates follow the variances, and nothing is compiled for the model"
 
     def why_not(self, spec: ModelSpec) -> str:
-        """Say why it does not apply to a model; empty where it does."""
+        """Return the reason why it does not apply to a model; empty if it does."""
         return why_not(spec)
 
     def run(self, design: Design, priors: PriorSet, settings: Settings) -> RawDraws:
         """Draw from the posterior.
 
-        Ctrl-C during the kept draws returns what there is, the same number from every chain that has draws, with a
+        Ctrl-C during the kept draws returns those made so far, the same number from every chain that has draws, with a
         `SamplingWarning`; earlier it raises KeyboardInterrupt.
         """
         check_room_for_effects(design, settings)
@@ -73,10 +73,10 @@ class NutsEngine:
 
 
 def find_mode(design: Design, priors: PriorSet) -> tuple[Posterior, Peak]:
-    """Find the mode of Laplace's approximation of theta's posterior, and the normal model that stands in there.
+    """Find the mode of Laplace's approximation of theta's posterior, and the normal model of the rows there.
 
-    Newton steps of the linear predictor and climbs of theta take turns: at the end the working response is that of the
-    mode. Wherever this ends, the posterior is exact: the stand-in only chooses coordinates.
+    Newton steps of the linear predictor alternate with searches in theta; at the end the working response is that of
+    the mode. Wherever this ends, the posterior is exact: the normal model only determines the coordinates.
 
     Raises
     ------
@@ -100,6 +100,8 @@ def find_mode(design: Design, priors: PriorSet) -> tuple[Posterior, Peak]:
             peak = peaks[0]
             theta, own_at = peak.theta[: normal.size], peak.theta[normal.size :]
         moved = posterior.linear_predictor(np.concatenate([theta, own_at]))
+        if not np.isfinite(moved).all():
+            raise _no_mode(design)
         moved = _shortened(response, own.values(own_at), eta, moved)
         change = float(np.max(np.abs(moved - eta) * np.sqrt(information), initial=0.0))
         eta = moved

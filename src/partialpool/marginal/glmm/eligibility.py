@@ -6,7 +6,7 @@ __all__ = ["why_not"]
 
 
 def why_not(spec: ModelSpec) -> str:
-    """Say why a model cannot be sampled in coordinates that follow theta; empty where it can.
+    """Return why a model cannot be sampled in coordinates that follow theta; empty if it can.
 
     Examples
     --------

@@ -250,9 +250,9 @@ class Posterior:
         return np.array([self.gradient(theta)[0] for theta in thetas])
 
     def linear_predictor(self, theta: np.ndarray) -> np.ndarray:
-        """The linear predictor at the conditional mode of everything else given (theta, own), (rows,)."""
+        """The linear predictor at the conditional mode given (theta, own), (rows,); NaN where there is no density."""
         x = np.concatenate([theta, np.zeros(self.noise_size)])
-        eta = np.empty(len(self.rows.y))
+        eta = np.full(len(self.rows.y), np.nan)
         evaluate(self.problem, x, eta, np.empty(len(x)))
         return eta
 
