@@ -26,7 +26,9 @@ from checks.simulated_study import (
 
 DATA_SETS = 500
 DRAWS, THIN = 500, 5
-MAX_DIVERGENT = 1e-4
+"""Of one chain; the effective number of the 100 that are kept is 92 to 100 in the median data set, by quantity."""
+MAX_DIVERGENT = 2e-4
+"""Of all draws of a scheme; at most 5e-5 were seen."""
 FALSE_ALARM = 1e-3 / 5
 """Of each of the five sets of ranks that must be uniform here: four designs, and one posterior in closed form."""
 
@@ -200,7 +202,7 @@ class Study:
 
 
 def run_study(scheme, data_sets=DATA_SETS):
-    """Fit every data set, by one chain: every fifth draw is nearly independent."""
+    """Fit every data set by one chain; draws that diverge are kept and counted."""
     truths, draws, divergences = [], [], {}
     for seed in range(data_sets):
         rng = np.random.default_rng([scheme.seed, seed])
