@@ -11,6 +11,19 @@ from scipy import stats
 
 import partialpool as pp
 from checks.calibration import check_uniform, departures
+from checks.simulated_study import (
+    WRONG,
+    at_zero,
+    closed_form,
+    crossed_table,
+    factors_of,
+    intercepts,
+    one_draw,
+    one_factor_table,
+    predictor,
+    quantities,
+    slopes_at_zero,
+)
 
 DATA_SETS = 500
 FALSE_ALARM = 1e-3 / 5
@@ -18,29 +31,11 @@ FALSE_ALARM = 1e-3 / 5
 MAX_FALLBACK = 0.02
 
 
-def slopes_table():
-    """15 levels of 4 to 10 rows; x has a part of its own per level, and is far from centred."""
-    rng = np.random.default_rng(11)
-    g = np.repeat(np.arange(15), rng.permutation([4, 4, 5, 5, 6, 6, 7, 7, 7, 8, 8, 9, 9, 10, 10]))
-    return pd.DataFrame({"g": g, "x": 2 + 0.7 * rng.normal(size=15)[g] + rng.normal(size=len(g))})
-
-
 def slopes_truth(rng, table):
     slope, sigma, corr = rng.normal(0.5, 1), abs(rng.standard_t(3)), rng.uniform(-1, 1)
     sd = np.array([abs(rng.standard_t(3)), rng.exponential(0.5)])
-    b = rng.normal(size=(15, 2))
-    b[:, 1] = corr * b[:, 0] + np.sqrt(1 - corr**2) * b[:, 1]
-    # Priors are of the sds and the correlation at the mean of x; variables are those at zero.
-    move = np.array([[1, -table["x"].mean()], [0, 1]])
-    covariance = move @ (np.outer(sd, sd) * np.array([[1, corr], [corr, 1]])) @ move.T
-    own = np.sqrt(np.diagonal(covariance))
-    return {
-        "beta": np.array([rng.normal(1, 2) - slope * table["x"].mean(), slope]),
-        "sd_g": own,
-        "corr_g": covariance / np.outer(own, own),
-        "b_g": (sd * b) @ move.T,
-        "sigma": sigma,
-    }
+    truth = slopes_at_zero(rng, table, sd, corr)
+    return truth | {"beta": at_zero(table, rng.normal(1, 2), slope), "sigma": sigma}
 
 
 def one_icc_truth(rng, table):
@@ -57,31 +52,15 @@ def two_icc_truth(rng, table):
 
 def split_truth(rng, table, sds, sigma):
     slope = rng.normal(0.5, 1)
-    truth = {"beta": np.array([rng.normal(1, 2) - slope * table["x"].mean(), slope]), "sigma": sigma}
-    for factor, sd in sds.items():
-        truth[f"sd_{factor}"] = np.array([sd])
-        truth[f"b_{factor}"] = sd * rng.normal(size=(table[factor].nunique(), 1))
-    return truth
-
-
-def crossed_table():
-    """12 levels by 8, 57 of their 96 pairs seen 1 to 4 times; x has a part of its own per level of h."""
-    rng = np.random.default_rng(12)
-    g, h = np.append(np.arange(12), rng.integers(12, size=84)), np.append(np.arange(8), rng.integers(8, size=88))
-    return pd.DataFrame({"g": g, "h": h, "x": -1 + 0.5 * rng.normal(size=8)[h] + rng.normal(size=len(g))})
+    truth = {"beta": at_zero(table, rng.normal(1, 2), slope), "sigma": sigma}
+    return truth | intercepts(rng, table, sds)
 
 
 def crossed_truth(rng, table):
     slope = 0.5 * rng.standard_t(4)
-    sd_g, sd_h, sigma = rng.gamma(2, 0.5, 1), abs(rng.normal(0, 1, 1)), rng.exponential(1)
-    return {
-        "beta": np.array([rng.normal(-1, 2) - slope * table["x"].mean(), slope]),
-        "sd_g": sd_g,
-        "sd_h": sd_h,
-        "b_g": sd_g * rng.normal(size=(12, 1)),
-        "b_h": sd_h * rng.normal(size=(8, 1)),
-        "sigma": sigma,
-    }
+    sd_g, sd_h, sigma = rng.gamma(2, 0.5), abs(rng.normal(0, 1)), rng.exponential(1)
+    truth = {"beta": at_zero(table, rng.normal(-1, 2), slope), "sigma": sigma}
+    return truth | intercepts(rng, table, {"g": sd_g, "h": sd_h})
 
 
 @dataclass(frozen=True)
@@ -99,7 +78,7 @@ SCHEMES = {
     "correlated slopes": Scheme(
         1,
         "y ~ x + (x | g)",
-        slopes_table(),
+        one_factor_table(),
         {
             "beta[Intercept]": pp.Prior("Normal", mu=1, sigma=2),
             "beta[x]": pp.Prior("Normal", mu=0.5, sigma=1),
@@ -126,7 +105,7 @@ SCHEMES = {
     "ICC of one factor": Scheme(
         3,
         "y ~ x + (1 | g)",
-        slopes_table(),
+        one_factor_table(),
         {
             "beta[Intercept]": pp.Prior("Normal", mu=1, sigma=2),
             "beta[x]": pp.Prior("Normal", mu=0.5, sigma=1),
@@ -152,39 +131,15 @@ SCHEMES = {
 }
 
 
-def predictor(table, values):
-    """Linear predictor (draws, rows) of values (draws, ...) by variable."""
-    columns = np.stack([np.ones(len(table)), table["x"]])
-    eta = values["beta"] @ columns
-    for factor in ("g", "h"):
-        if factor in table:
-            b = values[f"b_{factor}"][:, table[factor]]
-            eta += np.einsum("dne,en->dn", b, columns[: b.shape[2]])
-    return eta
-
-
-def quantities(table, y, values):
-    """All that is ranked, by name, (draws,) each: effects of the first and of the smallest level of each factor."""
-    factors = [factor for factor in ("g", "h") if factor in table]
-    variance = {factor: values[f"sd_{factor}"][:, 0] ** 2 for factor in factors}
+def ranked(table, y, values):
+    """All that is ranked, by name, (draws,) each."""
+    variance = {factor: values[f"sd_{factor}"][:, 0] ** 2 for factor in factors_of(values)}
     total = sum(variance.values()) + values["sigma"] ** 2
-    eta = predictor(table, values)
-    out = {
-        "beta[Intercept]": values["beta"][:, 0],
-        "beta[x]": values["beta"][:, 1],
+    return quantities(table, values) | {
         "sigma": values["sigma"],
-        "log likelihood": stats.norm.logpdf(y, eta, values["sigma"][:, None]).sum(axis=1),
+        "log likelihood": stats.norm.logpdf(y, predictor(table, values), values["sigma"][:, None]).sum(axis=1),
+        **{f"icc_{factor}": part / total for factor, part in variance.items()},
     }
-    for factor in factors:
-        sd, b = values[f"sd_{factor}"], values[f"b_{factor}"]
-        smallest = int(table[factor].value_counts().sort_index().argmin())
-        for i, effect in enumerate(["Intercept", "x"][: sd.shape[1]]):
-            out[f"sd_{factor}[{effect}]"] = sd[:, i]
-            out |= {f"b_{factor}[{level}, {effect}]": b[:, level, i] for level in (0, smallest)}
-        out[f"icc_{factor}"] = variance[factor] / total
-        if f"corr_{factor}" in values:
-            out[f"corr_{factor}"] = values[f"corr_{factor}"][:, 0, 1]
-    return out
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,7 +156,7 @@ def run_study(scheme):
     truths, draws, by_nuts = [], [], []
     for seed in range(DATA_SETS):
         rng = np.random.default_rng([scheme.seed, seed])
-        truth = {name: np.asarray(value)[None] for name, value in scheme.draw_truth(rng, scheme.table).items()}
+        truth = one_draw(scheme.draw_truth(rng, scheme.table))
         y = rng.normal(predictor(scheme.table, truth)[0], truth["sigma"])
         fit = pp.fit(
             scheme.formula,
@@ -214,8 +169,8 @@ def run_study(scheme):
         )
         if "NUTS" in json.loads(fit.tree.attrs["run"])["sampler"]:
             by_nuts.append(seed)
-        truths.append(quantities(scheme.table, y, truth))
-        draws.append(quantities(scheme.table, y, {name: values[::5] for name, values in fit.stacked().items()}))
+        truths.append(ranked(scheme.table, y, truth))
+        draws.append(ranked(scheme.table, y, {name: values[::5] for name, values in fit.stacked().items()}))
     return Study(
         {name: np.concatenate([t[name] for t in truths]) for name in truths[0]},
         {name: np.stack([d[name] for d in draws]) for name in draws[0]},
@@ -235,19 +190,6 @@ def test_truths_rank_uniformly(study):
     check_uniform(study.truth, study.draws, false_alarm=FALSE_ALARM, note=note)
 
 
-def narrowed(draws):
-    center = draws.mean(axis=1, keepdims=True)
-    return center + 0.6 * (draws - center)
-
-
-WRONG = {
-    "spread of 60 %": ("", narrowed),
-    "half a posterior sd too high": ("", lambda draws: draws + 0.5 * draws.std(axis=1, keepdims=True)),
-    "sds 15 % too large": ("sd_", lambda draws: 1.15 * draws),
-    "effects shrunk by 40 %": ("b_", lambda draws: 0.6 * draws),
-}
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("wrong", WRONG)
 def test_a_wrong_posterior_would_be_told(study, wrong):
@@ -258,34 +200,16 @@ def test_a_wrong_posterior_would_be_told(study, wrong):
     assert [name for name, departure in found.items() if not departure.outside] == []
 
 
-def closed_form(*, spread=1.0, overlook=False):
-    """Truths and draws of mu ~ N(0, 1) and of the log likelihood of 5 rows y ~ N(mu, 1); or of something wrong.
-
-    Given y, mu ~ N(sum(y) / 6, 1 / 6).
-    """
-    rng = np.random.default_rng(5)
-    mu = rng.normal(size=(DATA_SETS, 1))
-    y = rng.normal(mu, size=(DATA_SETS, 5))
-    z = rng.normal(size=(DATA_SETS, 200))
-    draws = z if overlook else y.sum(axis=1, keepdims=True) / 6 + spread * z / 6**0.5
-
-    def log_likelihood(mu):
-        return stats.norm.logpdf(y[:, :, None], mu[:, None, :]).sum(axis=1)
-
-    truth = {"mu": mu[:, 0], "log likelihood": log_likelihood(mu)[:, 0]}
-    return truth, {"mu": draws, "log likelihood": log_likelihood(draws)}
-
-
 def test_exact_draws_are_calibrated():
-    check_uniform(*closed_form(), false_alarm=FALSE_ALARM)
+    check_uniform(*closed_form(DATA_SETS, 200), false_alarm=FALSE_ALARM)
 
 
 def test_draws_of_a_wrong_spread_are_not():
     with pytest.raises(AssertionError, match=r"ranks are not uniform\nOUTSIDE [+-]0\.\d+ of 0\.\d+  mu\n[\s\S]*a note"):
-        check_uniform(*closed_form(spread=0.7), false_alarm=FALSE_ALARM, note="a note")
+        check_uniform(*closed_form(DATA_SETS, 200, spread=0.7), false_alarm=FALSE_ALARM, note="a note")
 
 
 def test_the_log_likelihood_tells_draws_that_overlook_the_data():
-    found = departures(*closed_form(overlook=True), false_alarm=FALSE_ALARM)
+    found = departures(*closed_form(DATA_SETS, 200, overlook=True), false_alarm=FALSE_ALARM)
     assert not found["mu"].outside
     assert found["log likelihood"].outside
