@@ -153,10 +153,11 @@ def fit(
         `auto`: `collapsed` where the random effects can be integrated out exactly (a normal or lognormal response),
         else `nuts`, else `pymc`, which samples the model of `build_model`; or the name of an engine.
     draws, tune, chains, seed
-        Kept and warm-up draws per chain; number of chains; a seed makes the draws exactly reproducible.
+        Kept and warm-up draws per chain (the nuts engine uses at most 300 for its warm-up); number of chains; a seed
+        makes the draws exactly reproducible.
     sampler, target_accept, parametrization
-        For the pymc engine: `nutpie` or `pymc`; its target acceptance (0.9; the nuts engine and NUTS on the collapsed
-        density: 0.8); `adapted` (the default), `centered` or `noncentered` by factor.
+        For the pymc engine: `nutpie` or `pymc`; its target acceptance (0.9; NUTS on the collapsed density:
+        0.8), also for the nuts engine; `adapted` (the default), `centered` or `noncentered` by factor.
     cores
         Number of chains at once; default all cores, or `PARTIALPOOL_NUM_THREADS`.
     progressbar

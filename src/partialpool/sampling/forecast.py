@@ -72,7 +72,7 @@ def forecast_nuts(design: Design, settings: Settings) -> Forecast:
         return Forecast(float("inf"), f"{because}: it does not fit")
     columns = len(design.common.coefs) + sum(len(f.names) for f in design.factors)
     step = _WHITENED_CALL + _ELIMINATIONS * load.elimination_seconds + (_PER_ROW + _PER_CELL * columns) * design.n_rows
-    steps = _WHITENED_STEPS * settings.chains * (settings.draws + settings.without_funnel().tune)
+    steps = _WHITENED_STEPS * settings.chains * (settings.draws + settings.warmed_up_briefly().tune)
     return Forecast(steps * step, because)
 
 

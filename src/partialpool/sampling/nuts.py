@@ -166,7 +166,7 @@ def _sample(posterior: Posterior, settings: Settings, line: ProgressLine) -> _Dr
     compiled = from_pyfunc(
         size, posterior.evaluator, expansion, [np.dtype("float64")], [(size,)], ["x"], make_initial_point_fn=start
     )
-    tree, interrupted = run_nutpie(compiled, settings.without_funnel(), line)
+    tree, interrupted = run_nutpie(compiled, settings.warmed_up_briefly(), line)
     stats = tree["sample_stats"].to_dataset()
     chains, draws = whole_chains(stats)
     if interrupted:

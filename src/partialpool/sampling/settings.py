@@ -24,8 +24,8 @@ class Settings:
     Attributes
     ----------
     draws, tune, chains
-        Kept draws per chain, warm-up draws per chain, chains. NUTS on the collapsed density warms up for 300 at most;
-        importance-weighted chains need none.
+        Kept draws per chain, warm-up draws per chain, chains. The nuts engine and NUTS on the
+        collapsed density warm up for 300 at most; importance-weighted chains need none.
     seed
         Reproduces the draws exactly on the same machine and versions; None for a new seed.
     sampler
@@ -114,10 +114,14 @@ class Settings:
         """Target acceptance for NUTS on all effects, whose posterior may have funnels."""
         return _ACCEPTANCE if self.target_accept is None else self.target_accept
 
+    def warmed_up_briefly(self) -> "Settings":
+        """Return settings for coordinates whitened beforehand, whose warm-up only has to find the step size."""
+        return replace(self, tune=min(self.tune, _SHORT_WARM_UP))
+
     def without_funnel(self) -> "Settings":
         """Return settings for whitened coordinates: a short warm-up for the step size, and longer steps."""
         accept = _ACCEPTANCE_WHITENED if self.target_accept is None else self.target_accept
-        return replace(self, tune=min(self.tune, _SHORT_WARM_UP), target_accept=accept)
+        return replace(self.warmed_up_briefly(), target_accept=accept)
 
     @property
     def threads(self) -> int:
