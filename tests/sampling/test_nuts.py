@@ -108,6 +108,7 @@ def test_groups_that_are_alike_or_far_apart(sd):
     assert fit.digest.verdict.good, str(fit.digest.verdict)
 
 
+@pytest.mark.filterwarnings("ignore:do not rely on these draws")
 def test_where_it_mixes_slowly_a_longer_warm_up_is_no_advice():
     """At most 300 draws warm it up, whatever `tune` says: levels of all 0 or all 1 make the sd's tail long."""
     rng = np.random.default_rng(11)
