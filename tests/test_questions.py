@@ -100,7 +100,7 @@ def test_places_that_are_no_mapping_are_refused(question, places):
     if question == "icc":
         calls += [lambda: ask(fit, at={"Days": 1}, other=places), lambda: ask(fit, other=places)]
     for call in calls:
-        with pytest.raises(pp.DataError, match=r"values by column|at= must be a mapping") as error:
+        with pytest.raises(pp.DataError, match=r"must be given by column|at= must be a mapping") as error:
             call()
         assert error.value.got.startswith(repr(places)[:20])
         assert re.search("dictionary|mapping", error.value.allowed)
