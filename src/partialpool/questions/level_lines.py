@@ -75,6 +75,7 @@ def level_lines(
           response moved to the values at which the lines fix the other predictors, with the effects of other factors
           subtracted, all at posterior means: the points to compare with the lines. It equals y if the model has no
           other predictors and factors.
+
         attrs: `held` states the values of the other predictors, `rows` which rows are shown.
 
     Raises

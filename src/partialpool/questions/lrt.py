@@ -177,6 +177,7 @@ def lrt(
     """Test a normal mixed model against one nested in it, by the ratio of their likelihoods.
 
     A variance of 0 is on the boundary, where the ratio is not chi-square. Three null distributions are reported:
+
     - Simulated. If one variance is added to a model without others, draws from the exact distribution
       (Crainiceanu & Ruppert 2004, JRSS B 66:165; at least 10000, since they cost almost nothing): see
       `likelihood/exact_rlrt.py`. Otherwise a parametric bootstrap: y = X beta + Z b + e from the reduced fit, both

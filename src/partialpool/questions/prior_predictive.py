@@ -79,6 +79,7 @@ def prior_predictive(
           `level_line` (chain, draw, predictor), the mean of the response at a new level of every factor, drawn with
           the parameters of that draw; `typical_line`, the same at a level whose effects are 0; for an ordinal response
           lines are the linear predictor. Its attrs state the values of other predictors, and the offset.
+
         attrs: `implausible`, the share of replicates that are implausible for data of this kind, and
         `implausible_means`, what that means. A share above one half gives a warning.
 

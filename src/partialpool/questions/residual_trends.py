@@ -64,6 +64,7 @@ def residual_trends(
         - `discrepancy`, `replicated` (chain, draw): T of the data and of new responses, without unit;
         - `p_value`;
         - by obs: `residual`, posterior mean of y - E(y | b), `x` and `row_level`, for the plot.
+
         attrs: `suggestion`, a formula with this trend, for the same family, empty if p is above 0.05 or the model
         already has it; `sentence`, the result in words.
 
