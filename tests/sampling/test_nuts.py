@@ -209,7 +209,8 @@ def test_the_chains_kept_hold_the_most_draws(counts, chains, draws):
     assert (kept.tolist(), whole) == (chains, draws)
 
 
-def test_ctrl_c_during_warm_up_is_a_keyboard_interrupt(sleepstudy, interrupt_after):
+def test_ctrl_c_during_warm_up_is_a_keyboard_interrupt(sleepstudy, interrupt_after, monkeypatch):
+    monkeypatch.setattr("partialpool.sampling.settings._SHORT_WARM_UP", 1_000_000)
     interrupt_after(10)
     with pytest.raises(KeyboardInterrupt):
-        pp.fit("Reaction ~ Days + (1 | Subject)", sleepstudy, draws=10, tune=10_000_000, **ENDLESS)
+        pp.fit("Reaction ~ Days + (1 | Subject)", sleepstudy, draws=10, tune=1_000_000, **ENDLESS)
