@@ -28,16 +28,8 @@ class Evaluated:
         own = np.array(own_of(family) if own is None else own, float)
         kernels = load_row_kernels(family, link)
         self.slope, self.information, self.own_slope = np.empty(len(y)), np.empty(len(y)), np.empty(len(own))
-        slope, own_slope = np.empty(len(y)), np.empty(len(own))
-        self.value = kernels.curved(y, known, eta, own, self.slope, self.information, self.own_slope)
+        self.value = kernels.rows(y, known, eta, own, self.slope, self.information, self.own_slope)
         self.constant = kernels.constant(y, known)
-        again = kernels.value(y, known, eta, own, slope, own_slope)
-        if np.isfinite(self.value):  # the two kernels agree
-            assert again == pytest.approx(self.value, rel=1e-13, abs=1e-280)
-            assert slope == pytest.approx(self.slope, rel=1e-12, abs=1e-280)
-            assert own_slope == pytest.approx(self.own_slope, rel=1e-11, abs=1e-13 * len(y))
-        else:
-            assert again == self.value
 
     @property
     def log_density(self):
@@ -100,7 +92,7 @@ def test_a_family_without_kernels_is_refused_with_what_to_write():
         row_kernels = ""
 
     for family, link in [(Undeclared(), "log"), (FAMILIES["poisson"], "identity")]:
-        with pytest.raises(NotImplementedError, match=f"no compiled row kernel of the {link} link: write value_{link}"):
+        with pytest.raises(NotImplementedError, match=f"no compiled row kernel of the {link} link: write rows_{link}"):
             load_row_kernels(family, link)
 
 

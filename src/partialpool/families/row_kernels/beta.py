@@ -24,23 +24,14 @@ from partialpool.families.row_kernels.gamma_functions import (
     trigamma_from_eight,
 )
 from partialpool.families.row_kernels.outcome import bounded, finite_or_impossible, is_positive
-from partialpool.families.row_kernels.vector_math import exp, log, log1p, log_excess
+from partialpool.families.row_kernels.vector_math import HALF_LOG_TWO_PI, exp, log, log1p, log_excess
 from partialpool.kernels import FUSED, REORDERED, kernel, part
 
-__all__ = [
-    "constant",
-    "curved_cloglog",
-    "curved_logit",
-    "curved_probit",
-    "value_cloglog",
-    "value_logit",
-    "value_probit",
-]
+__all__ = ["constant", "rows_cloglog", "rows_logit", "rows_probit"]
 
 _Link = tuple[float, float, float, float, float, float]
 _TINY: Final = 1e-290
 """Smallest mean outside its logarithm."""
-_HALF_LOG_TWO_PI: Final = 0.9189385332046727
 
 
 def constant(y: np.ndarray, known: np.ndarray) -> float:
@@ -67,7 +58,7 @@ def _side(y: float, share: float, log_share: float, phi: float, log_phi: float) 
     m = a + SHIFT
     growth = log1p(SHIFT / a)
     remainder, remainder_slope, squares = successor_tail(a)
-    excess = (a * growth - SHIFT) + (SHIFT - 0.5) * log(m) + (_HALF_LOG_TWO_PI + remainder)
+    excess = (a * growth - SHIFT) + (SHIFT - 0.5) * log(m) + (HALF_LOG_TWO_PI + remainder)
     ratio = y / share
     distance = share * log_excess(ratio)
     past = growth + remainder_slope
@@ -92,26 +83,7 @@ def _row(y: float, phi: float, log_phi: float, link: _Link) -> tuple[float, floa
 
 
 @kernel(fastmath=REORDERED)
-def value_logit(
-    y: np.ndarray, known: np.ndarray, eta: np.ndarray, own: np.ndarray, slope: np.ndarray, own_slope: np.ndarray
-) -> float:
-    """Sum log p under the logit link and write its slopes."""
-    phi = own[0]
-    if not is_positive(phi):
-        return -np.inf
-    log_phi = np.log(phi)
-    total, own_total = 0.0, 0.0
-    for i in range(len(y)):
-        log_p, slope[i], _, of_phi = _row(y[i], phi, log_phi, logistic(eta[i]))
-        total += log_p
-        own_total += of_phi
-    excess, excess_slope = log_gamma_excess(phi)
-    own_slope[0] = own_total + len(y) * excess_slope
-    return finite_or_impossible(total + len(y) * excess)
-
-
-@kernel(fastmath=REORDERED)
-def curved_logit(
+def rows_logit(
     y: np.ndarray,
     known: np.ndarray,
     eta: np.ndarray,
@@ -136,26 +108,7 @@ def curved_logit(
 
 
 @kernel(fastmath=REORDERED)
-def value_probit(
-    y: np.ndarray, known: np.ndarray, eta: np.ndarray, own: np.ndarray, slope: np.ndarray, own_slope: np.ndarray
-) -> float:
-    """Sum log p under the probit link and write its slopes."""
-    phi = own[0]
-    if not is_positive(phi):
-        return -np.inf
-    log_phi = np.log(phi)
-    total, own_total = 0.0, 0.0
-    for i in range(len(y)):
-        log_p, slope[i], _, of_phi = _row(y[i], phi, log_phi, normal(eta[i]))
-        total += log_p
-        own_total += of_phi
-    excess, excess_slope = log_gamma_excess(phi)
-    own_slope[0] = own_total + len(y) * excess_slope
-    return finite_or_impossible(total + len(y) * excess)
-
-
-@kernel(fastmath=REORDERED)
-def curved_probit(
+def rows_probit(
     y: np.ndarray,
     known: np.ndarray,
     eta: np.ndarray,
@@ -180,26 +133,7 @@ def curved_probit(
 
 
 @kernel(fastmath=REORDERED)
-def value_cloglog(
-    y: np.ndarray, known: np.ndarray, eta: np.ndarray, own: np.ndarray, slope: np.ndarray, own_slope: np.ndarray
-) -> float:
-    """Sum log p under the cloglog link and write its slopes."""
-    phi = own[0]
-    if not is_positive(phi):
-        return -np.inf
-    log_phi = np.log(phi)
-    total, own_total = 0.0, 0.0
-    for i in range(len(y)):
-        log_p, slope[i], _, of_phi = _row(y[i], phi, log_phi, complementary_log_log(eta[i]))
-        total += log_p
-        own_total += of_phi
-    excess, excess_slope = log_gamma_excess(phi)
-    own_slope[0] = own_total + len(y) * excess_slope
-    return finite_or_impossible(total + len(y) * excess)
-
-
-@kernel(fastmath=REORDERED)
-def curved_cloglog(
+def rows_cloglog(
     y: np.ndarray,
     known: np.ndarray,
     eta: np.ndarray,

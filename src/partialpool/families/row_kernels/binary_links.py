@@ -10,12 +10,11 @@ without ever subtracting a probability from 1, so that all of them keep their di
 
 from typing import Final
 
-from partialpool.families.row_kernels.vector_math import excess_of_exp, exp, log, log1p, log1p_of_share
+from partialpool.families.row_kernels.vector_math import HALF_LOG_TWO_PI, excess_of_exp, exp, log, log1p, log1p_of_share
 from partialpool.kernels import FUSED, part
 
 __all__ = ["complementary_log_log", "logistic", "mills_ratio", "normal"]
 
-_HALF_LOG_TWO_PI: Final = 0.9189385332046727
 _ROOT_TWO_PI: Final = 2.5066282746310002
 _LN2: Final = 0.6931471805599453
 _FAR: Final = 200.0
@@ -91,7 +90,7 @@ def normal(eta: float) -> tuple[float, float, float, float, float, float]:
     t = abs(eta)
     ratio = mills_ratio(t)
     density = exp(-0.5 * t * t) / _ROOT_TWO_PI
-    rarer = -0.5 * t * t - _HALF_LOG_TWO_PI + log(ratio)
+    rarer = -0.5 * t * t - HALF_LOG_TWO_PI + log(ratio)
     chance = density * ratio
     commoner = log1p(-chance)
     steep = 1.0 / ratio

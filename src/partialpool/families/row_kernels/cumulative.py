@@ -19,19 +19,14 @@ import numpy as np
 
 from partialpool.families.row_kernels.binary_links import complementary_log_log, logistic, mills_ratio, normal
 from partialpool.families.row_kernels.outcome import bounded, finite_or_impossible
-from partialpool.families.row_kernels.vector_math import exp, log, log1p
+from partialpool.families.row_kernels.vector_math import HALF_LOG_TWO_PI, exp, log, log1p
 from partialpool.kernels import FUSED, REORDERED, kernel, part
 
-__all__ = [
-    "constant",
-    "curved_cloglog",
-    "curved_logit",
-    "curved_probit",
-    "value_cloglog",
-    "value_logit",
-    "value_probit",
-]
+__all__ = ["constant", "rows_cloglog", "rows_logit", "rows_probit"]
 
+_LOGIT: Final = 0
+_PROBIT: Final = 1
+_CLOGLOG: Final = 2
 _END: Final = 1e50
 """The outer categories' ends; cutpoints beyond are impossible."""
 _BLOCK: Final = 256
@@ -44,7 +39,6 @@ _ETA: Final = 4
 its slope."""
 _NARROW: Final = 0.01
 """A normal category is narrow if its width times the larger of 1 and its middle is less."""
-_HALF_LOG_TWO_PI: Final = 0.9189385332046727
 
 
 def constant(y: np.ndarray, known: np.ndarray) -> float:
@@ -94,12 +88,19 @@ def _gather(
 
 @part
 def _scatter(
-    y: np.ndarray, start: int, count: int, block: np.ndarray, slope: np.ndarray, own_slope: np.ndarray
+    y: np.ndarray,
+    start: int,
+    count: int,
+    block: np.ndarray,
+    slope: np.ndarray,
+    information: np.ndarray,
+    own_slope: np.ndarray,
 ) -> None:
-    """Write a block's slopes, and add those in l and u to the cutpoints'."""
+    """Write a block's slopes and information, and add the slopes in l and u to the cutpoints'."""
     for j in range(count):
         k = int(y[start + j])
         slope[start + j] = block[_ETA * _BLOCK + j]
+        information[start + j] = block[_INVERSE * _BLOCK + j]
         if k > 0:
             own_slope[k - 1] += block[_LOWER * _BLOCK + j]
         if k < len(own_slope):
@@ -186,7 +187,7 @@ def _row_probit(
     c2, d2 = c * c, width * width
     narrow = width * max(c, 1.0) < _NARROW
     narrow_log = (
-        -0.5 * c2 - _HALF_LOG_TWO_PI + log(width) + d2 * ((c2 - 1.0) / 24.0 - d2 * ((c2 + 4.0) * c2 - 2.0) / 2880.0)
+        -0.5 * c2 - HALF_LOG_TWO_PI + log(width) + d2 * ((c2 - 1.0) / 24.0 - d2 * ((c2 + 4.0) * c2 - 2.0) / 2880.0)
     )
     half = 0.5 * c * (1.0 - d2 / 12.0 + d2 * d2 * (c2 + 2.0) / 720.0)
     along = 1.0 / width + width * (c2 - 1.0) / 12.0 - d2 * width * ((c2 + 4.0) * c2 - 2.0) / 720.0
@@ -215,54 +216,6 @@ def _block_logit(block: np.ndarray, count: int) -> float:
     return total
 
 
-@kernel
-def value_logit(
-    y: np.ndarray, known: np.ndarray, eta: np.ndarray, own: np.ndarray, slope: np.ndarray, own_slope: np.ndarray
-) -> float:
-    """Sum log p under the logit link and write its slopes."""
-    ends, gaps, inverses = np.empty(len(own) + 2), np.empty(len(own) + 1), np.empty(len(own) + 1)
-    if not _describe(own, ends, gaps, inverses):
-        return -np.inf
-    block = np.empty(5 * _BLOCK)
-    for k in range(len(own)):
-        own_slope[k] = 0.0
-    total = 0.0
-    for start in range(0, len(y), _BLOCK):
-        count = min(_BLOCK, len(y) - start)
-        _gather(y, eta, start, count, ends, gaps, inverses, block)
-        total += _block_logit(block, count)
-        _scatter(y, start, count, block, slope, own_slope)
-    return finite_or_impossible(total)
-
-
-@kernel
-def curved_logit(
-    y: np.ndarray,
-    known: np.ndarray,
-    eta: np.ndarray,
-    own: np.ndarray,
-    slope: np.ndarray,
-    information: np.ndarray,
-    own_slope: np.ndarray,
-) -> float:
-    """Sum log p under the logit link; write its slopes and the observed information."""
-    ends, gaps, inverses = np.empty(len(own) + 2), np.empty(len(own) + 1), np.empty(len(own) + 1)
-    if not _describe(own, ends, gaps, inverses):
-        return -np.inf
-    block = np.empty(5 * _BLOCK)
-    for k in range(len(own)):
-        own_slope[k] = 0.0
-    total = 0.0
-    for start in range(0, len(y), _BLOCK):
-        count = min(_BLOCK, len(y) - start)
-        _gather(y, eta, start, count, ends, gaps, inverses, block)
-        total += _block_logit(block, count)
-        _scatter(y, start, count, block, slope, own_slope)
-        for j in range(count):
-            information[start + j] = block[_INVERSE * _BLOCK + j]
-    return finite_or_impossible(total)
-
-
 @part(fastmath=REORDERED)
 def _block_probit(block: np.ndarray, count: int) -> float:
     """Sum log p of a block and write its slopes and information."""
@@ -271,54 +224,6 @@ def _block_probit(block: np.ndarray, count: int) -> float:
         eta, bottom, top, gap, inverse = _load(block, j)
         total += _store(block, j, _row_probit(eta, bottom, top, gap, inverse))
     return total
-
-
-@kernel
-def value_probit(
-    y: np.ndarray, known: np.ndarray, eta: np.ndarray, own: np.ndarray, slope: np.ndarray, own_slope: np.ndarray
-) -> float:
-    """Sum log p under the probit link and write its slopes."""
-    ends, gaps, inverses = np.empty(len(own) + 2), np.empty(len(own) + 1), np.empty(len(own) + 1)
-    if not _describe(own, ends, gaps, inverses):
-        return -np.inf
-    block = np.empty(5 * _BLOCK)
-    for k in range(len(own)):
-        own_slope[k] = 0.0
-    total = 0.0
-    for start in range(0, len(y), _BLOCK):
-        count = min(_BLOCK, len(y) - start)
-        _gather(y, eta, start, count, ends, gaps, inverses, block)
-        total += _block_probit(block, count)
-        _scatter(y, start, count, block, slope, own_slope)
-    return finite_or_impossible(total)
-
-
-@kernel
-def curved_probit(
-    y: np.ndarray,
-    known: np.ndarray,
-    eta: np.ndarray,
-    own: np.ndarray,
-    slope: np.ndarray,
-    information: np.ndarray,
-    own_slope: np.ndarray,
-) -> float:
-    """Sum log p under the probit link; write its slopes and the observed information."""
-    ends, gaps, inverses = np.empty(len(own) + 2), np.empty(len(own) + 1), np.empty(len(own) + 1)
-    if not _describe(own, ends, gaps, inverses):
-        return -np.inf
-    block = np.empty(5 * _BLOCK)
-    for k in range(len(own)):
-        own_slope[k] = 0.0
-    total = 0.0
-    for start in range(0, len(y), _BLOCK):
-        count = min(_BLOCK, len(y) - start)
-        _gather(y, eta, start, count, ends, gaps, inverses, block)
-        total += _block_probit(block, count)
-        _scatter(y, start, count, block, slope, own_slope)
-        for j in range(count):
-            information[start + j] = block[_INVERSE * _BLOCK + j]
-    return finite_or_impossible(total)
 
 
 @part(fastmath=REORDERED)
@@ -331,11 +236,17 @@ def _block_cloglog(block: np.ndarray, count: int) -> float:
     return total
 
 
-@kernel
-def value_cloglog(
-    y: np.ndarray, known: np.ndarray, eta: np.ndarray, own: np.ndarray, slope: np.ndarray, own_slope: np.ndarray
+@part
+def _sum(
+    link: int,
+    y: np.ndarray,
+    eta: np.ndarray,
+    own: np.ndarray,
+    slope: np.ndarray,
+    information: np.ndarray,
+    own_slope: np.ndarray,
 ) -> float:
-    """Sum log p under the cloglog link and write its slopes."""
+    """Sum log p block by block; write its slopes and the observed information."""
     ends, gaps, inverses = np.empty(len(own) + 2), np.empty(len(own) + 1), np.empty(len(own) + 1)
     if not _describe(own, ends, gaps, inverses):
         return -np.inf
@@ -346,13 +257,46 @@ def value_cloglog(
     for start in range(0, len(y), _BLOCK):
         count = min(_BLOCK, len(y) - start)
         _gather(y, eta, start, count, ends, gaps, inverses, block)
-        total += _block_cloglog(block, count)
-        _scatter(y, start, count, block, slope, own_slope)
+        if link == _LOGIT:
+            total += _block_logit(block, count)
+        elif link == _PROBIT:
+            total += _block_probit(block, count)
+        else:
+            total += _block_cloglog(block, count)
+        _scatter(y, start, count, block, slope, information, own_slope)
     return finite_or_impossible(total)
 
 
 @kernel
-def curved_cloglog(
+def rows_logit(
+    y: np.ndarray,
+    known: np.ndarray,
+    eta: np.ndarray,
+    own: np.ndarray,
+    slope: np.ndarray,
+    information: np.ndarray,
+    own_slope: np.ndarray,
+) -> float:
+    """Sum log p under the logit link; write its slopes and the observed information."""
+    return _sum(_LOGIT, y, eta, own, slope, information, own_slope)
+
+
+@kernel
+def rows_probit(
+    y: np.ndarray,
+    known: np.ndarray,
+    eta: np.ndarray,
+    own: np.ndarray,
+    slope: np.ndarray,
+    information: np.ndarray,
+    own_slope: np.ndarray,
+) -> float:
+    """Sum log p under the probit link; write its slopes and the observed information."""
+    return _sum(_PROBIT, y, eta, own, slope, information, own_slope)
+
+
+@kernel
+def rows_cloglog(
     y: np.ndarray,
     known: np.ndarray,
     eta: np.ndarray,
@@ -362,18 +306,4 @@ def curved_cloglog(
     own_slope: np.ndarray,
 ) -> float:
     """Sum log p under the cloglog link; write its slopes and the observed information."""
-    ends, gaps, inverses = np.empty(len(own) + 2), np.empty(len(own) + 1), np.empty(len(own) + 1)
-    if not _describe(own, ends, gaps, inverses):
-        return -np.inf
-    block = np.empty(5 * _BLOCK)
-    for k in range(len(own)):
-        own_slope[k] = 0.0
-    total = 0.0
-    for start in range(0, len(y), _BLOCK):
-        count = min(_BLOCK, len(y) - start)
-        _gather(y, eta, start, count, ends, gaps, inverses, block)
-        total += _block_cloglog(block, count)
-        _scatter(y, start, count, block, slope, own_slope)
-        for j in range(count):
-            information[start + j] = block[_INVERSE * _BLOCK + j]
-    return finite_or_impossible(total)
+    return _sum(_CLOGLOG, y, eta, own, slope, information, own_slope)

@@ -6,7 +6,7 @@ from partialpool.families.row_kernels.outcome import LEAST_RATE, bounded, finite
 from partialpool.families.row_kernels.vector_math import exp, log
 from partialpool.kernels import FUSED, REORDERED, kernel, part
 
-__all__ = ["constant", "curved_inverse", "curved_log", "value_inverse", "value_log"]
+__all__ = ["constant", "rows_inverse", "rows_log"]
 
 
 def constant(y: np.ndarray, known: np.ndarray) -> float:
@@ -29,19 +29,7 @@ def _row_inverse(y: float, eta: float) -> tuple[float, float, float]:
 
 
 @kernel(fastmath=REORDERED)
-def value_log(
-    y: np.ndarray, known: np.ndarray, eta: np.ndarray, own: np.ndarray, slope: np.ndarray, own_slope: np.ndarray
-) -> float:
-    """Sum log p under the log link and write its slopes."""
-    total = 0.0
-    for i in range(len(y)):
-        log_p, slope[i], _ = _row_log(y[i], eta[i])
-        total += log_p
-    return finite_or_impossible(total)
-
-
-@kernel(fastmath=REORDERED)
-def curved_log(
+def rows_log(
     y: np.ndarray,
     known: np.ndarray,
     eta: np.ndarray,
@@ -59,19 +47,7 @@ def curved_log(
 
 
 @kernel(fastmath=REORDERED)
-def value_inverse(
-    y: np.ndarray, known: np.ndarray, eta: np.ndarray, own: np.ndarray, slope: np.ndarray, own_slope: np.ndarray
-) -> float:
-    """Sum log p under the inverse link and write its slopes."""
-    total = 0.0
-    for i in range(len(y)):
-        log_p, slope[i], _ = _row_inverse(y[i], eta[i])
-        total += log_p
-    return finite_or_impossible(total)
-
-
-@kernel(fastmath=REORDERED)
-def curved_inverse(
+def rows_inverse(
     y: np.ndarray,
     known: np.ndarray,
     eta: np.ndarray,

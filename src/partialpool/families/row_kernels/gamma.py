@@ -12,7 +12,7 @@ from partialpool.families.row_kernels.outcome import LEAST_RATE, bounded, finite
 from partialpool.families.row_kernels.vector_math import NORMAL, excess_of_exp, exp, log, log_excess
 from partialpool.kernels import FUSED, REORDERED, kernel, part
 
-__all__ = ["constant", "curved_inverse", "curved_log", "value_inverse", "value_log"]
+__all__ = ["constant", "rows_inverse", "rows_log"]
 
 
 def constant(y: np.ndarray, known: np.ndarray) -> float:
@@ -41,24 +41,7 @@ def _row_inverse(y: float, alpha: float, eta: float) -> tuple[float, float, floa
 
 
 @kernel(fastmath=REORDERED)
-def value_log(
-    y: np.ndarray, known: np.ndarray, eta: np.ndarray, own: np.ndarray, slope: np.ndarray, own_slope: np.ndarray
-) -> float:
-    """Sum log p under the log link and write its slopes."""
-    alpha = own[0]
-    if not is_positive(alpha):
-        return -np.inf
-    total = 0.0
-    for i in range(len(y)):
-        log_p, slope[i], _ = _row_log(y[i], alpha, eta[i])
-        total += log_p
-    excess, excess_slope = log_gamma_excess(alpha)
-    own_slope[0] = total - len(y) * excess_slope
-    return finite_or_impossible(alpha * total - len(y) * excess)
-
-
-@kernel(fastmath=REORDERED)
-def curved_log(
+def rows_log(
     y: np.ndarray,
     known: np.ndarray,
     eta: np.ndarray,
@@ -81,24 +64,7 @@ def curved_log(
 
 
 @kernel(fastmath=REORDERED)
-def value_inverse(
-    y: np.ndarray, known: np.ndarray, eta: np.ndarray, own: np.ndarray, slope: np.ndarray, own_slope: np.ndarray
-) -> float:
-    """Sum log p under the inverse link and write its slopes."""
-    alpha = own[0]
-    if not is_positive(alpha):
-        return -np.inf
-    total = 0.0
-    for i in range(len(y)):
-        log_p, slope[i], _ = _row_inverse(y[i], alpha, eta[i])
-        total += log_p
-    excess, excess_slope = log_gamma_excess(alpha)
-    own_slope[0] = total - len(y) * excess_slope
-    return finite_or_impossible(alpha * total - len(y) * excess)
-
-
-@kernel(fastmath=REORDERED)
-def curved_inverse(
+def rows_inverse(
     y: np.ndarray,
     known: np.ndarray,
     eta: np.ndarray,

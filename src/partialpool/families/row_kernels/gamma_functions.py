@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from scipy import special
 
-from partialpool.families.row_kernels.vector_math import log
+from partialpool.families.row_kernels.vector_math import HALF_LOG_TWO_PI, log
 from partialpool.kernels import FUSED, part
 
 __all__ = [
@@ -30,7 +30,6 @@ __all__ = [
 SHIFT: Final = 8.0
 """m - x."""
 _LARGE_COUNT: Final = 16.0
-_HALF_LOG_TWO_PI: Final = 0.9189385332046727
 
 
 @part(fastmath=FUSED, inlined=True)
@@ -107,7 +106,7 @@ def log_gamma_excess(x: float) -> tuple[float, float]:
     """
     remainder, remainder_slope = tail(x)
     growth = np.log1p(SHIFT / x)
-    excess = (x * growth - SHIFT) + (SHIFT - 0.5) * np.log(x + SHIFT) + (_HALF_LOG_TWO_PI + remainder)
+    excess = (x * growth - SHIFT) + (SHIFT - 0.5) * np.log(x + SHIFT) + (HALF_LOG_TWO_PI + remainder)
     return excess, growth + remainder_slope
 
 

@@ -6,16 +6,17 @@ standard errors.
 
 import numpy as np
 
-from partialpool.families.row_kernels.outcome import bounded, finite_or_impossible, is_positive
+from partialpool.families.row_kernels.normal_rows import constant_of_scale, scale_of, sum_of_squares
+from partialpool.families.row_kernels.outcome import bounded, is_positive
 from partialpool.families.row_kernels.vector_math import exp
 from partialpool.kernels import FUSED, REORDERED, kernel, part
 
-__all__ = ["constant", "curved_identity", "curved_log", "value_identity", "value_log"]
+__all__ = ["constant", "rows_identity", "rows_log"]
 
 
 def constant(y: np.ndarray, known: np.ndarray) -> float:
     """Return -rows log(2 pi) / 2, less the sum of the logs of known standard errors."""
-    return -float(0.5 * len(y) * np.log(2 * np.pi) + np.sum(np.log(known)))
+    return constant_of_scale(known, len(y))
 
 
 @part(fastmath=FUSED, inlined=True)
@@ -37,24 +38,7 @@ def _row_log(y: float, scale: float, eta: float) -> tuple[float, float, float]:
 
 
 @kernel(fastmath=REORDERED)
-def value_identity(
-    y: np.ndarray, known: np.ndarray, eta: np.ndarray, own: np.ndarray, slope: np.ndarray, own_slope: np.ndarray
-) -> float:
-    """Sum log p under the identity link and write its slopes."""
-    sigma = 1.0 if len(known) > 0 else own[0]
-    if not is_positive(sigma):
-        return -np.inf
-    squares = 0.0
-    for i in range(len(y)):
-        square, slope[i], _ = _row_identity(y[i], known[i] if len(known) > 0 else sigma, eta[i])
-        squares += square
-    if len(known) == 0:
-        own_slope[0] = (squares - len(y)) / sigma
-    return finite_or_impossible(-0.5 * squares - len(y) * np.log(sigma))
-
-
-@kernel(fastmath=REORDERED)
-def curved_identity(
+def rows_identity(
     y: np.ndarray,
     known: np.ndarray,
     eta: np.ndarray,
@@ -64,37 +48,18 @@ def curved_identity(
     own_slope: np.ndarray,
 ) -> float:
     """Sum log p under the identity link; write its slopes and the observed, and expected, information."""
-    sigma = 1.0 if len(known) > 0 else own[0]
+    sigma = scale_of(known, own)
     if not is_positive(sigma):
         return -np.inf
     squares = 0.0
     for i in range(len(y)):
         square, slope[i], information[i] = _row_identity(y[i], known[i] if len(known) > 0 else sigma, eta[i])
         squares += square
-    if len(known) == 0:
-        own_slope[0] = (squares - len(y)) / sigma
-    return finite_or_impossible(-0.5 * squares - len(y) * np.log(sigma))
+    return sum_of_squares(squares, len(y), known, sigma, own_slope)
 
 
 @kernel(fastmath=REORDERED)
-def value_log(
-    y: np.ndarray, known: np.ndarray, eta: np.ndarray, own: np.ndarray, slope: np.ndarray, own_slope: np.ndarray
-) -> float:
-    """Sum log p under the log link and write its slopes."""
-    sigma = 1.0 if len(known) > 0 else own[0]
-    if not is_positive(sigma):
-        return -np.inf
-    squares = 0.0
-    for i in range(len(y)):
-        square, slope[i], _ = _row_log(y[i], known[i] if len(known) > 0 else sigma, eta[i])
-        squares += square
-    if len(known) == 0:
-        own_slope[0] = (squares - len(y)) / sigma
-    return finite_or_impossible(-0.5 * squares - len(y) * np.log(sigma))
-
-
-@kernel(fastmath=REORDERED)
-def curved_log(
+def rows_log(
     y: np.ndarray,
     known: np.ndarray,
     eta: np.ndarray,
@@ -104,13 +69,11 @@ def curved_log(
     own_slope: np.ndarray,
 ) -> float:
     """Sum log p under the log link; write its slopes and the expected information."""
-    sigma = 1.0 if len(known) > 0 else own[0]
+    sigma = scale_of(known, own)
     if not is_positive(sigma):
         return -np.inf
     squares = 0.0
     for i in range(len(y)):
         square, slope[i], information[i] = _row_log(y[i], known[i] if len(known) > 0 else sigma, eta[i])
         squares += square
-    if len(known) == 0:
-        own_slope[0] = (squares - len(y)) / sigma
-    return finite_or_impossible(-0.5 * squares - len(y) * np.log(sigma))
+    return sum_of_squares(squares, len(y), known, sigma, own_slope)

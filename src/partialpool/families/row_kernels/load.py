@@ -26,22 +26,18 @@ class RowKernels:
 
     Attributes
     ----------
-    value
-        `value(y, known, eta, own, slope, own_slope)` returns the sum of log p without what depends on y and known
-        alone. It writes d log p / d eta of each row into `slope`, and the slopes of the sum in the family's own
-        parameters into `own_slope`. Where the sum is not finite, or parameters lie outside their domain, it returns
-        -inf, and what it has written means nothing.
-    curved
-        `curved(y, known, eta, own, slope, information, own_slope)` does the same and writes weights for Newton's
-        steps into `information`: -d^2 log p / d eta^2 under the family's `log_concave_links`, else its expectation.
-        They are finite and never below 1e-300.
+    rows
+        `rows(y, known, eta, own, slope, information, own_slope)` returns the sum of log p without what depends on y
+        and known alone. It writes d log p / d eta of each row into `slope`; weights for Newton's steps into
+        `information`, -d^2 log p / d eta^2 under the family's `log_concave_links`, else its expectation, finite and
+        never below 1e-300; and the slopes of the sum in the family's own parameters into `own_slope`. Where the sum is
+        not finite, or parameters lie outside their domain, it returns -inf, and what it has written means nothing.
     constant
-        `constant(y, known)`, a function of NumPy, returns what `value` leaves out, so that the two add up to the log
+        `constant(y, known)`, a function of NumPy, returns what `rows` leaves out, so that the two add up to the log
         density.
     """
 
-    value: Callable[..., float]
-    curved: Callable[..., float]
+    rows: Callable[..., float]
     constant: Callable[[np.ndarray, np.ndarray], float]
 
 
@@ -58,17 +54,17 @@ def load_row_kernels(family: Family, link: str) -> RowKernels:
     >>> from partialpool.families.registry import FAMILIES
     >>> kernels = load_row_kernels(FAMILIES["poisson"], "log")
     >>> y, eta, none = np.array([2.0, 0.0]), np.array([0.5, -1.0]), np.empty(0)
-    >>> slope = np.empty(2)
-    >>> float(kernels.value(y, none, eta, none, slope, none) + kernels.constant(y, none)).__round__(6)
+    >>> slope, information = np.empty(2), np.empty(2)
+    >>> log_p = kernels.rows(y, none, eta, none, slope, information, none)
+    >>> float(log_p + kernels.constant(y, none)).__round__(6)
     -1.709748
     """
     module = import_module(family.row_kernels) if family.row_kernels else None
-    try:
-        value, curved = getattr(module, f"value_{link}"), getattr(module, f"curved_{link}")
-        return RowKernels(value, curved, module.constant)  # type: ignore[union-attr]
-    except AttributeError:
+    rows = getattr(module, f"rows_{link}", None)
+    if module is None or rows is None:
         raise NotImplementedError(
-            f"family {family.name!r} has no compiled row kernel of the {link} link: write value_{link}, "
-            f"curved_{link} and constant in families/row_kernels/{family.name}.py, and name that module in "
-            f"{type(family).__name__}.row_kernels (docs/extend.md)"
-        ) from None
+            f"family {family.name!r} has no compiled row kernel of the {link} link: write rows_{link} and constant in "
+            f"families/row_kernels/{family.name}.py, and name that module in {type(family).__name__}.row_kernels "
+            "(docs/extend.md)"
+        )
+    return RowKernels(rows, module.constant)

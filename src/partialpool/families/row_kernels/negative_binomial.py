@@ -12,25 +12,16 @@ With m = alpha + 8 and `tail` of `gamma_functions` this is, without differences 
 The last line is left out.
 """
 
-from typing import Final
-
 import numpy as np
 
 from partialpool.families.row_kernels.binary_links import logistic
-from partialpool.families.row_kernels.gamma_functions import SHIFT, log_poisson_at_count, tail
-from partialpool.families.row_kernels.outcome import SMALLEST, finite_or_impossible, is_positive
+from partialpool.families.row_kernels.gamma_functions import SHIFT, tail
+from partialpool.families.row_kernels.outcome import NO_MEAN, SMALLEST, finite_or_impossible, is_positive
+from partialpool.families.row_kernels.poisson import constant
 from partialpool.families.row_kernels.vector_math import log1p
 from partialpool.kernels import FUSED, REORDERED, kernel, part
 
-__all__ = ["constant", "curved_log", "curved_sqrt", "value_log", "value_sqrt"]
-
-_NO_MEAN: Final = 1e-290
-"""Means below count as 0 under the square root."""
-
-
-def constant(y: np.ndarray, known: np.ndarray) -> float:
-    """Return the sum of y log y - y - log(y!)."""
-    return float(np.sum(log_poisson_at_count(y)))
+__all__ = ["constant", "rows_log", "rows_sqrt"]
 
 
 @part(fastmath=FUSED, inlined=True)
@@ -70,37 +61,18 @@ def _row_sqrt(y: float, alpha: float, eta: float) -> tuple[float, float, float, 
     is -infinity unless y = 0.
     """
     mean = eta * eta
-    usable = mean if mean > _NO_MEAN else 1.0
+    usable = mean if mean > NO_MEAN else 1.0
     log_rest = -log1p(mean / alpha)
     rest = 1.0 / (1.0 + mean / alpha)
     share = mean / (mean + alpha)
     log_p, own = _row(y, alpha, -log1p(alpha / usable), log_rest, share, rest)
-    impossible = (y > 0.0) & (mean <= _NO_MEAN)
-    up = 2.0 * rest * (y - mean) / (eta if mean > _NO_MEAN else 1.0)
+    impossible = (y > 0.0) & (mean <= NO_MEAN)
+    up = 2.0 * rest * (y - mean) / (eta if mean > NO_MEAN else 1.0)
     return -np.inf if impossible else log_p, up if y > 0.0 else -2.0 * rest * eta, max(4.0 * rest, SMALLEST), own
 
 
 @kernel(fastmath=REORDERED)
-def value_log(
-    y: np.ndarray, known: np.ndarray, eta: np.ndarray, own: np.ndarray, slope: np.ndarray, own_slope: np.ndarray
-) -> float:
-    """Sum log p under the log link and write its slopes."""
-    alpha = own[0]
-    if not is_positive(alpha):
-        return -np.inf
-    log_alpha = np.log(alpha)
-    total, own_total = 0.0, 0.0
-    for i in range(len(y)):
-        log_p, slope[i], _, of_alpha = _row_log(y[i], alpha, log_alpha, eta[i])
-        total += log_p
-        own_total += of_alpha
-    remainder, remainder_slope = tail(alpha)
-    own_slope[0] = own_total - len(y) * remainder_slope
-    return finite_or_impossible(total - len(y) * remainder)
-
-
-@kernel(fastmath=REORDERED)
-def curved_log(
+def rows_log(
     y: np.ndarray,
     known: np.ndarray,
     eta: np.ndarray,
@@ -125,25 +97,7 @@ def curved_log(
 
 
 @kernel(fastmath=REORDERED)
-def value_sqrt(
-    y: np.ndarray, known: np.ndarray, eta: np.ndarray, own: np.ndarray, slope: np.ndarray, own_slope: np.ndarray
-) -> float:
-    """Sum log p under the square-root link and write its slopes."""
-    alpha = own[0]
-    if not is_positive(alpha):
-        return -np.inf
-    total, own_total = 0.0, 0.0
-    for i in range(len(y)):
-        log_p, slope[i], _, of_alpha = _row_sqrt(y[i], alpha, eta[i])
-        total += log_p
-        own_total += of_alpha
-    remainder, remainder_slope = tail(alpha)
-    own_slope[0] = own_total - len(y) * remainder_slope
-    return finite_or_impossible(total - len(y) * remainder)
-
-
-@kernel(fastmath=REORDERED)
-def curved_sqrt(
+def rows_sqrt(
     y: np.ndarray,
     known: np.ndarray,
     eta: np.ndarray,

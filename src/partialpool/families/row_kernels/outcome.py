@@ -6,12 +6,14 @@ import numpy as np
 
 from partialpool.kernels import part
 
-__all__ = ["LEAST_RATE", "SMALLEST", "bounded", "finite_or_impossible", "is_positive"]
+__all__ = ["LEAST_RATE", "NO_MEAN", "SMALLEST", "bounded", "finite_or_impossible", "is_positive"]
 
 SMALLEST: Final = 1e-300
 """Smallest information: of a row that carries none, or where it underflows."""
 LEAST_RATE: Final = 1e-150
 """Under the inverse link, linear predictors of this and less have no mean."""
+NO_MEAN: Final = 1e-290
+"""Under the square-root link, means below this count as 0."""
 _LARGEST: Final = 1e300
 _LEAST: Final = 1e-100
 _MOST: Final = 1e100

@@ -5,19 +5,14 @@
 which is small even where y log(mean) and the mean are about 1e10 and nearly cancel. Left out: y log y - y - log(y!).
 """
 
-from typing import Final
-
 import numpy as np
 
 from partialpool.families.row_kernels.gamma_functions import log_poisson_at_count
-from partialpool.families.row_kernels.outcome import SMALLEST, finite_or_impossible
+from partialpool.families.row_kernels.outcome import NO_MEAN, SMALLEST, finite_or_impossible
 from partialpool.families.row_kernels.vector_math import excess_of_exp, exp, log, log_excess
 from partialpool.kernels import FUSED, REORDERED, kernel, part
 
-__all__ = ["constant", "curved_log", "curved_sqrt", "value_log", "value_sqrt"]
-
-_NO_MEAN: Final = 1e-290
-"""Means below count as 0 under the square root."""
+__all__ = ["constant", "rows_log", "rows_sqrt"]
 
 
 def constant(y: np.ndarray, known: np.ndarray) -> float:
@@ -43,25 +38,13 @@ def _row_sqrt(y: float, eta: float) -> tuple[float, float]:
     """Return log p and its slope 2 y / eta - 2 eta. If the mean is 0, log p is -infinity unless y = 0."""
     mean = eta * eta
     base = max(y, 1.0)
-    of_count = -base * log_excess(mean / base) if mean > _NO_MEAN else -np.inf
-    up = 2.0 * (y - mean) / (eta if mean > _NO_MEAN else 1.0)
+    of_count = -base * log_excess(mean / base) if mean > NO_MEAN else -np.inf
+    up = 2.0 * (y - mean) / (eta if mean > NO_MEAN else 1.0)
     return of_count if y > 0.0 else -mean, up if y > 0.0 else -2.0 * eta
 
 
 @kernel(fastmath=REORDERED)
-def value_log(
-    y: np.ndarray, known: np.ndarray, eta: np.ndarray, own: np.ndarray, slope: np.ndarray, own_slope: np.ndarray
-) -> float:
-    """Sum log p under the log link and write its slopes."""
-    total = 0.0
-    for i in range(len(y)):
-        log_p, slope[i], _ = _row_log(y[i], eta[i])
-        total += log_p
-    return finite_or_impossible(total)
-
-
-@kernel(fastmath=REORDERED)
-def curved_log(
+def rows_log(
     y: np.ndarray,
     known: np.ndarray,
     eta: np.ndarray,
@@ -79,19 +62,7 @@ def curved_log(
 
 
 @kernel(fastmath=REORDERED)
-def value_sqrt(
-    y: np.ndarray, known: np.ndarray, eta: np.ndarray, own: np.ndarray, slope: np.ndarray, own_slope: np.ndarray
-) -> float:
-    """Sum log p under the square-root link and write its slopes."""
-    total = 0.0
-    for i in range(len(y)):
-        log_p, slope[i] = _row_sqrt(y[i], eta[i])
-        total += log_p
-    return finite_or_impossible(total)
-
-
-@kernel(fastmath=REORDERED)
-def curved_sqrt(
+def rows_sqrt(
     y: np.ndarray,
     known: np.ndarray,
     eta: np.ndarray,

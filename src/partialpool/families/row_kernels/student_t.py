@@ -13,11 +13,12 @@ from typing import Final
 import numpy as np
 
 from partialpool.families.row_kernels.gamma_functions import log_gamma_half_step
+from partialpool.families.row_kernels.normal_rows import constant_of_scale, scale_of
 from partialpool.families.row_kernels.outcome import bounded, finite_or_impossible, is_positive
 from partialpool.families.row_kernels.vector_math import exp, log1p
 from partialpool.kernels import FUSED, REORDERED, kernel, part
 
-__all__ = ["constant", "curved_identity", "curved_log", "value_identity", "value_log"]
+__all__ = ["constant", "rows_identity", "rows_log"]
 
 _SQUARE_OVERFLOWS: Final = 1e100
 """Above this abs(z) / sqrt(nu), log(1 + w) is computed as 2 log(abs(z) / sqrt(nu))."""
@@ -25,7 +26,7 @@ _SQUARE_OVERFLOWS: Final = 1e100
 
 def constant(y: np.ndarray, known: np.ndarray) -> float:
     """Return -rows log(2 pi) / 2, less the sum of the logs of known standard errors."""
-    return -float(0.5 * len(y) * np.log(2 * np.pi) + np.sum(np.log(known)))
+    return constant_of_scale(known, len(y))
 
 
 @part(fastmath=FUSED, inlined=True)
@@ -40,31 +41,20 @@ def _row(residual: float, scale: float, nu: float, root: float) -> tuple[float, 
     return 2.0 * grown if large else grown, share, (nu + 1.0) * drawn / (scale * root)
 
 
-@kernel(fastmath=REORDERED)
-def value_identity(
-    y: np.ndarray, known: np.ndarray, eta: np.ndarray, own: np.ndarray, slope: np.ndarray, own_slope: np.ndarray
+@part
+def _sum(
+    logs: float, shares: float, rows: int, known: np.ndarray, sigma: float, nu: float, own_slope: np.ndarray
 ) -> float:
-    """Sum log p under the identity link and write its slopes."""
-    sigma, nu = 1.0 if len(known) > 0 else own[0], own[len(own) - 1]
-    if not (is_positive(sigma) and is_positive(nu)):
-        return -np.inf
-    root = np.sqrt(nu)
-    logs, shares = 0.0, 0.0
-    for i in range(len(y)):
-        scale = known[i] if len(known) > 0 else sigma
-        grown, share, drawn = _row(y[i] - eta[i], scale, nu, root)
-        slope[i] = drawn
-        logs += grown
-        shares += share
+    """Return the sum of log p, given those of log(1 + w) and w / (1 + w); write its slopes in sigma and nu."""
     step, step_slope = log_gamma_half_step(0.5 * nu)
     if len(known) == 0:
-        own_slope[0] = ((nu + 1.0) * shares - len(y)) / sigma
-    own_slope[len(own) - 1] = 0.5 * (len(y) * step_slope - (logs - shares) + shares / nu)
-    return finite_or_impossible(len(y) * (step - np.log(sigma)) - 0.5 * (nu + 1.0) * logs)
+        own_slope[0] = ((nu + 1.0) * shares - rows) / sigma
+    own_slope[len(own_slope) - 1] = 0.5 * (rows * step_slope - (logs - shares) + shares / nu)
+    return finite_or_impossible(rows * (step - np.log(sigma)) - 0.5 * (nu + 1.0) * logs)
 
 
 @kernel(fastmath=REORDERED)
-def curved_identity(
+def rows_identity(
     y: np.ndarray,
     known: np.ndarray,
     eta: np.ndarray,
@@ -74,7 +64,7 @@ def curved_identity(
     own_slope: np.ndarray,
 ) -> float:
     """Sum log p under the identity link; write its slopes and the expected information."""
-    sigma, nu = 1.0 if len(known) > 0 else own[0], own[len(own) - 1]
+    sigma, nu = scale_of(known, own), own[len(own) - 1]
     if not (is_positive(sigma) and is_positive(nu)):
         return -np.inf
     root = np.sqrt(nu)
@@ -87,39 +77,11 @@ def curved_identity(
         information[i] = bounded((nu + 1.0) / (nu + 3.0) * relative * relative)
         logs += grown
         shares += share
-    step, step_slope = log_gamma_half_step(0.5 * nu)
-    if len(known) == 0:
-        own_slope[0] = ((nu + 1.0) * shares - len(y)) / sigma
-    own_slope[len(own) - 1] = 0.5 * (len(y) * step_slope - (logs - shares) + shares / nu)
-    return finite_or_impossible(len(y) * (step - np.log(sigma)) - 0.5 * (nu + 1.0) * logs)
+    return _sum(logs, shares, len(y), known, sigma, nu, own_slope)
 
 
 @kernel(fastmath=REORDERED)
-def value_log(
-    y: np.ndarray, known: np.ndarray, eta: np.ndarray, own: np.ndarray, slope: np.ndarray, own_slope: np.ndarray
-) -> float:
-    """Sum log p under the log link and write its slopes."""
-    sigma, nu = 1.0 if len(known) > 0 else own[0], own[len(own) - 1]
-    if not (is_positive(sigma) and is_positive(nu)):
-        return -np.inf
-    root = np.sqrt(nu)
-    logs, shares = 0.0, 0.0
-    for i in range(len(y)):
-        scale = known[i] if len(known) > 0 else sigma
-        mean = exp(eta[i])
-        grown, share, drawn = _row(y[i] - mean, scale, nu, root)
-        slope[i] = drawn * mean
-        logs += grown
-        shares += share
-    step, step_slope = log_gamma_half_step(0.5 * nu)
-    if len(known) == 0:
-        own_slope[0] = ((nu + 1.0) * shares - len(y)) / sigma
-    own_slope[len(own) - 1] = 0.5 * (len(y) * step_slope - (logs - shares) + shares / nu)
-    return finite_or_impossible(len(y) * (step - np.log(sigma)) - 0.5 * (nu + 1.0) * logs)
-
-
-@kernel(fastmath=REORDERED)
-def curved_log(
+def rows_log(
     y: np.ndarray,
     known: np.ndarray,
     eta: np.ndarray,
@@ -129,7 +91,7 @@ def curved_log(
     own_slope: np.ndarray,
 ) -> float:
     """Sum log p under the log link; write its slopes and the expected information."""
-    sigma, nu = 1.0 if len(known) > 0 else own[0], own[len(own) - 1]
+    sigma, nu = scale_of(known, own), own[len(own) - 1]
     if not (is_positive(sigma) and is_positive(nu)):
         return -np.inf
     root = np.sqrt(nu)
@@ -143,8 +105,4 @@ def curved_log(
         information[i] = bounded((nu + 1.0) / (nu + 3.0) * relative * relative)
         logs += grown
         shares += share
-    step, step_slope = log_gamma_half_step(0.5 * nu)
-    if len(known) == 0:
-        own_slope[0] = ((nu + 1.0) * shares - len(y)) / sigma
-    own_slope[len(own) - 1] = 0.5 * (len(y) * step_slope - (logs - shares) + shares / nu)
-    return finite_or_impossible(len(y) * (step - np.log(sigma)) - 0.5 * (nu + 1.0) * logs)
+    return _sum(logs, shares, len(y), known, sigma, nu, own_slope)

@@ -16,8 +16,19 @@ import numpy as np
 
 from partialpool.kernels import FUSED, part
 
-__all__ = ["LARGEST", "NORMAL", "excess_of_exp", "exp", "log", "log1p", "log1p_of_share", "log_excess"]
+__all__ = [
+    "HALF_LOG_TWO_PI",
+    "LARGEST",
+    "NORMAL",
+    "excess_of_exp",
+    "exp",
+    "log",
+    "log1p",
+    "log1p_of_share",
+    "log_excess",
+]
 
+HALF_LOG_TWO_PI: Final = 0.9189385332046727
 LARGEST: Final = 709.0
 """Largest argument of `exp`; beyond it is infinity. Below -708, `exp` is exp(-708) = 3.3e-308."""
 NORMAL: Final = 2.2250738585072014e-308

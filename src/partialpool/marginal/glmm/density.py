@@ -248,13 +248,14 @@ def evaluate(problem: Any, x: np.ndarray, eta: np.ndarray, out: np.ndarray) -> f
     if not forward.ok:
         return -np.inf
     put_back(leaf, system, layout, parameters, scales, common, forward, offsets, effects, 0)
-    of_noise, slope, coefficients = offsets[0], np.empty(len(eta)), np.empty(integrated + rhs)
+    of_noise, coefficients = offsets[0], np.empty(integrated + rhs)
+    slope, information = np.empty(len(eta)), np.empty(len(eta))
     pulled = make_pulled(leaf, system, scales)
     bar, products, combine = pulled.effects, pulled.products, pulled.combine
     _unscale_levels(rows.widths, rows.levels, scales.relative, of_noise, bar)
     total += _coefficients(of_noise, levels, common, problem.known, parameters, layout, coefficients)
     _predict(rows, coefficients, bar, eta)
-    total += call_rows(problem.address, rows.y, rows.known, eta, values, slope, own_slope)
+    total += call_rows(problem.address, rows.y, rows.known, eta, values, slope, information, own_slope)
     total -= 0.5 * (forward.log_det + forward.log_det_common + size * np.log(2.0 * np.pi))
     if not np.isfinite(total):
         return -np.inf

@@ -13,22 +13,30 @@ from numba.extending import intrinsic
 __all__ = ["address_of", "call_rows"]
 
 _VECTOR: Final = nb.types.Array(nb.types.float64, 1, "C")
-_ARGUMENTS: Final = (_VECTOR,) * 6
+_ARGUMENTS: Final = (_VECTOR,) * 7
 
 
-def address_of(value: Callable[..., float]) -> int:
-    """Return the address of a row kernel `value(y, known, eta, own, slope, own_slope)`, compiled if it is not yet."""
-    kernel: Any = value
+def address_of(rows: Callable[..., float]) -> int:
+    """Return the address of a row kernel of `RowKernels.rows`, compiled if it is not yet."""
+    kernel: Any = rows
     kernel.compile(_ARGUMENTS)
     compiled = kernel.overloads[_ARGUMENTS]
     return int(compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name))
 
 
 def _call_rows(
-    typing_context: Any, address: Any, y: Any, known: Any, eta: Any, own: Any, slope: Any, own_slope: Any
+    typing_context: Any,
+    address: Any,
+    y: Any,
+    known: Any,
+    eta: Any,
+    own: Any,
+    slope: Any,
+    information: Any,
+    own_slope: Any,
 ) -> Any:
-    """Call the row kernel at an address, in a kernel: `call_rows(address, y, known, eta, own, slope, own_slope)`."""
-    arguments = (y, known, eta, own, slope, own_slope)
+    """Call the row kernel at an address, in a kernel: with the arguments of `RowKernels.rows`."""
+    arguments = (y, known, eta, own, slope, information, own_slope)
     if not isinstance(address, nb.types.Integer) or arguments != _ARGUMENTS:
         return None
 
