@@ -1,19 +1,22 @@
 """Run nutpie on any compiled density: start it, wait, handle interruptions, and read the draws."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
 import nutpie
 import xarray as xr
+from nutpie.compiled_pyfunc import from_pyfunc
 
 from partialpool.errors import SamplingWarning, warn
 from partialpool.progress import ProgressLine
 from partialpool.sampling.settings import Settings
 from partialpool.seeds import shifted
 
-__all__ = ["kept_statistics", "run_nutpie", "warn_interrupted", "whole_chains"]
+__all__ = ["compile_density", "keep_whole", "run_nutpie", "whole_chains"]
+
+Density = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 _STATS: Final = {
     "diverging": ("diverging",),
@@ -66,6 +69,40 @@ def _wait(running: Any) -> xr.DataTree:
             continue
 
 
+def keep_whole(tree: xr.DataTree, settings: Settings, *, interrupted: bool) -> tuple[xr.Dataset, dict[str, np.ndarray]]:
+    """Keep the chains that are whole as far as they go: their draws, and the sampler's statistics (chains, draws).
+
+    An interrupted run is warned about; if it kept nothing it is a KeyboardInterrupt.
+    """
+    stats = tree["sample_stats"].to_dataset()
+    chains, draws = whole_chains(stats)
+    if interrupted:
+        _warn_interrupted(len(chains), draws, settings)
+    whole = {"chain": chains, "draw": slice(None, draws)}
+    return tree["posterior"].to_dataset().isel(whole), dict(_kept_statistics(stats.isel(whole)))
+
+
+def compile_density(size: int, density: Callable[[], Density], start: Callable[[int], np.ndarray]) -> Any:
+    """Make a density of x (size,) ready for `run_nutpie`, which draws `x`; nothing is compiled.
+
+    Parameters
+    ----------
+    density
+        Makes a function that returns the log density at x and its gradient (size,); called once per thread.
+    start
+        Returns the initial x of a seed.
+    """
+    return from_pyfunc(
+        size,
+        density,
+        lambda *_: lambda x: {"x": x},
+        [np.dtype("float64")],
+        [(size,)],
+        ["x"],
+        make_initial_point_fn=start,
+    )
+
+
 def whole_chains(stats: xr.Dataset) -> tuple[np.ndarray, int]:
     """Find the chains, and the number of draws that each of them has, that together keep the most draws.
 
@@ -79,7 +116,7 @@ def whole_chains(stats: xr.Dataset) -> tuple[np.ndarray, int]:
     return np.flatnonzero((counts >= draws) & (counts > 0)), draws
 
 
-def warn_interrupted(chains: int, draws: int, settings: Settings) -> None:
+def _warn_interrupted(chains: int, draws: int, settings: Settings) -> None:
     """Warn which draws an interrupted run kept; if none, raise KeyboardInterrupt."""
     if draws == 0:
         raise KeyboardInterrupt("interrupted before the first draw was kept")
@@ -90,7 +127,7 @@ def warn_interrupted(chains: int, draws: int, settings: Settings) -> None:
     )
 
 
-def kept_statistics(stats: xr.Dataset) -> Mapping[str, np.ndarray]:
+def _kept_statistics(stats: xr.Dataset) -> Mapping[str, np.ndarray]:
     """Pick the statistics worth keeping, (chains, draws) each, under ArviZ's names."""
     found = {name: next((s for s in sources if s in stats), None) for name, sources in _STATS.items()}
     arrays = {name: stats[source].transpose("chain", "draw").to_numpy() for name, source in found.items() if source}

@@ -1,15 +1,15 @@
 """The nuts engine: No-U-Turn sampling of everything, in coordinates that follow theta, with nothing to compile."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from partialpool.design.design import Design
 from partialpool.errors import EngineError
 from partialpool.kernels import awaits_compilation
+from partialpool.marginal.gaussian.marginal import Marginal
 from partialpool.marginal.gaussian.recover import posterior_variables, recover_from_noise
 from partialpool.marginal.glmm.density import evaluate
 from partialpool.marginal.glmm.eligibility import why_not
@@ -85,14 +85,19 @@ def find_mode(design: Design, priors: PriorSet) -> tuple[Posterior, Peak]:
     """
     response, own = read_response(design), own_priors(design, priors)
     units = link_units(design)
-    eta, theta, own_at = response.start, None, own.start
+    eta, own_at = response.start, own.start
+
+    def working_response() -> tuple[Marginal, np.ndarray]:
+        slope, information = response.curvature(eta, own.values(own_at))
+        return stand_in(design, priors, units, eta, slope, information), information
+
+    normal, information = working_response()
+    posterior, theta = Posterior.of(normal, response, own), starts(normal)[0]
     peak: Peak | None = None
     for round_ in range(_MOST_ROUNDS):
-        slope, information = response.curvature(eta, own.values(own_at))
-        normal = stand_in(design, priors, units, eta, slope, information)
-        posterior = Posterior.of(normal, response, own)
-        if theta is None:
-            theta = starts(normal)[0]
+        if round_ > 0:
+            normal, information = working_response()
+            posterior = posterior.about(normal)
         if round_ >= _HELD_ROUNDS and posterior.size:
             peaks = find_peaks(posterior, np.concatenate([theta, own_at])[None])
             if not peaks:
@@ -146,33 +151,21 @@ class _Drawn:
 
 def _sample(posterior: Posterior, settings: Settings, line: ProgressLine) -> _Drawn:
     """Run nutpie over (theta, own) whitened by the Hessian at the mode, and the noise as it is."""
-    from nutpie.compiled_pyfunc import from_pyfunc  # noqa: PLC0415 - takes a second to load
-
-    from partialpool.sampling.nutpie_run import (  # noqa: PLC0415 - loads nutpie
-        kept_statistics,
+    from partialpool.sampling.nutpie_run import (  # noqa: PLC0415 - nutpie takes a second to load
+        compile_density,
+        keep_whole,
         run_nutpie,
-        warn_interrupted,
-        whole_chains,
     )
 
     head, size = posterior.size, posterior.size + posterior.noise_size
 
-    def expansion(*_: Any) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
-        return lambda x: {"x": x}
-
     def start(seed: int) -> np.ndarray:
         return np.random.default_rng(seed).uniform(-1, 1, size)
 
-    compiled = from_pyfunc(
-        size, posterior.evaluator, expansion, [np.dtype("float64")], [(size,)], ["x"], make_initial_point_fn=start
-    )
+    compiled = compile_density(size, posterior.evaluator, start)
     tree, interrupted = run_nutpie(compiled, settings.warmed_up_briefly(), line)
-    stats = tree["sample_stats"].to_dataset()
-    chains, draws = whole_chains(stats)
-    if interrupted:
-        warn_interrupted(len(chains), draws, settings)
-    whole = {"chain": chains, "draw": slice(None, draws)}
-    x = tree["posterior"].to_dataset().isel(whole)["x"].to_numpy().reshape(-1, size)
-    theta, own = posterior.from_whitened(x[:, :head])
-    kept = dict(kept_statistics(stats.isel(whole)))
-    return _Drawn(theta, own, x[:, head:], (len(chains), draws), kept, interrupted)
+    drawn, stats = keep_whole(tree, settings, interrupted=interrupted)
+    x = drawn["x"].to_numpy()
+    flat = x.reshape(-1, size)
+    theta, own = posterior.from_whitened(flat[:, :head])
+    return _Drawn(theta, own, flat[:, head:], x.shape[:2], stats, interrupted)

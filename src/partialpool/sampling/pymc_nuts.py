@@ -14,7 +14,7 @@ from partialpool.model.default_priors import PriorSet
 from partialpool.progress import ProgressLine, progress_line
 from partialpool.pymc_model.build import build_pymc_model
 from partialpool.sampling.engine import RawDraws
-from partialpool.sampling.nutpie_run import kept_statistics, run_nutpie, warn_interrupted, whole_chains
+from partialpool.sampling.nutpie_run import keep_whole, run_nutpie
 from partialpool.sampling.settings import Settings
 from partialpool.seeds import shifted
 from partialpool.spec.model import ModelSpec
@@ -43,12 +43,7 @@ class PyMCEngine:
             model = build_pymc_model(design, priors, parametrization=settings.parametrization, default="adapted")
             sample = _sample_nutpie if settings.sampler == "nutpie" else _sample_pymc
             tree, interrupted = sample(model, settings, line)
-        stats = tree["sample_stats"].to_dataset()
-        chains, draws = whole_chains(stats)
-        if interrupted:
-            warn_interrupted(len(chains), draws, settings)
-        whole = {"chain": chains, "draw": slice(None, draws)}
-        posterior = tree["posterior"].to_dataset().isel(whole)
+        posterior, stats = keep_whole(tree, settings, interrupted=interrupted)
         facts = {
             "sampler": settings.sampler,
             "seconds": time.perf_counter() - started,
@@ -57,7 +52,7 @@ class PyMCEngine:
         names = [*variable_dims(design), *(offset_dims(design) if settings.keep_z else ())]
         return RawDraws(
             {name: posterior[name].to_numpy() for name in names},
-            kept_statistics(stats.isel(whole)),
+            stats,
             facts,
         )
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from partialpool.distributions.density_kernel import IDENTITY, LOG
+from partialpool.distributions.density_kernel import IDENTITY, INTERVAL, LOG, unplaced
 from partialpool.likelihood.covariance_factor import relative_coordinates
 from partialpool.marginal.gaussian.marginal import Marginal
 from partialpool.marginal.gaussian.parameters import Layout
@@ -66,13 +66,13 @@ def starts(marginal: Marginal) -> np.ndarray:
 def _put(layout: Layout, theta: np.ndarray, at: np.ndarray, values: np.ndarray) -> None:
     """Write values of parameters, in `Units`, at positions of theta, whatever their coordinate."""
     for x, value in zip(at, values, strict=True):
-        if layout.coordinates[x] == IDENTITY:
-            theta[x] = value
-        elif layout.coordinates[x] == LOG:
-            theta[x] = np.log(max(value, 1e-3))
-        else:
-            share = np.clip((value - layout.arguments[x, 0]) / layout.arguments[x, 1], 0.01, 0.99)
-            theta[x] = np.log(share / (1 - share))
+        coordinate, (lower, width) = layout.coordinates[x], layout.arguments[x, :2]
+        inside = value
+        if coordinate == LOG:
+            inside = max(value, 1e-3)
+        elif coordinate == INTERVAL:
+            inside = np.clip(value, lower + 0.01 * width, lower + 0.99 * width)
+        theta[x] = unplaced(coordinate, layout.arguments[x], inside)
 
 
 def _least_squares(marginal: Marginal) -> np.ndarray:

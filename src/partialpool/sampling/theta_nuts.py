@@ -3,11 +3,10 @@
 from collections.abc import Callable
 
 import numpy as np
-from nutpie.compiled_pyfunc import from_pyfunc
 
 from partialpool.progress import ProgressLine
 from partialpool.sampling.mode import Peak
-from partialpool.sampling.nutpie_run import kept_statistics, run_nutpie, warn_interrupted, whole_chains
+from partialpool.sampling.nutpie_run import compile_density, keep_whole, run_nutpie
 from partialpool.sampling.settings import Settings
 from partialpool.sampling.signed_sds import choose_signed
 from partialpool.sampling.target import Target
@@ -39,30 +38,16 @@ def sample_theta(
 
         return evaluate
 
-    def expansion(*_: object) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
-        return lambda x: {"theta": signed.to_theta(center + factor @ x)}
-
     def start(seed: int) -> np.ndarray:
         rng = np.random.default_rng(seed)
         near = peaks[rng.integers(len(peaks))]
         theta = near.theta + np.linalg.cholesky(near.covariance) @ rng.uniform(-2, 2, target.size)
         return np.linalg.solve(factor, signed.from_theta(theta) - center)
 
-    compiled = from_pyfunc(
-        target.size,
-        density,
-        expansion,
-        [np.dtype("float64")],
-        [(target.size,)],
-        ["theta"],
-        make_initial_point_fn=start,
-    )
+    compiled = compile_density(target.size, density, start)
     with single_lapack():  # chains already share the cores
         tree, interrupted = run_nutpie(compiled, settings.without_funnel(), line)
-    stats = tree["sample_stats"].to_dataset()
-    chains, draws = whole_chains(stats)
-    if interrupted:
-        warn_interrupted(len(chains), draws, settings)
-    whole = {"chain": chains, "draw": slice(None, draws)}
-    theta = tree["posterior"].to_dataset().isel(whole)["theta"].to_numpy()
-    return theta, dict(kept_statistics(stats.isel(whole))), interrupted
+    drawn, stats = keep_whole(tree, settings, interrupted=interrupted)
+    x = drawn["x"].to_numpy()
+    theta = np.array([signed.to_theta(center + factor @ row) for row in x.reshape(-1, target.size)])
+    return theta.reshape(x.shape), stats, interrupted

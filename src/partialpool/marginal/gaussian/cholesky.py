@@ -24,7 +24,7 @@ from partialpool.marginal.gaussian.dense import cholesky, solve_lower, solve_low
 from partialpool.marginal.gaussian.leaf_cholesky import eliminate_leaf, leaf_factor, widest
 from partialpool.marginal.gaussian.ordering import System, Tail
 
-__all__ = ["Common", "Forward", "Scales", "eliminate", "make_workspace", "scale_both", "unscale"]
+__all__ = ["Common", "Forward", "Scales", "eliminate", "make_workspace", "scale_both", "unscale", "unscale_both"]
 
 
 class Scales(NamedTuple):
@@ -270,6 +270,20 @@ def unscale(tail: Tail, scales: Scales, common: Common, x: np.ndarray) -> None:
                 x[first + a] = kept[a]
     for i in range(tail.common):
         x[tail.columns + i] *= common.scale[i]
+
+
+@part
+def unscale_both(tail: Tail, relative: np.ndarray, common: Common, x: np.ndarray) -> None:
+    """Overwrite the symmetric x (columns + common, same) with Lambda x Lambda'."""
+    mixing = np.empty(relative.shape)
+    for f in range(mixing.shape[0]):
+        for a in range(mixing.shape[1]):
+            for b in range(mixing.shape[1]):
+                mixing[f, a, b] = relative[f, b, a]
+    scale_both(tail, mixing, common, x)
+    for i in range(len(x)):
+        for j in range(i):
+            x[i, j] = x[j, i]
 
 
 @part

@@ -19,7 +19,7 @@ what is returned: P_f' = sum_j Lambda_f' D_f, so that d log p = sum_f tr(P_f Lam
 import numpy as np
 
 from partialpool.kernels import part
-from partialpool.marginal.gaussian.cholesky import Common, Forward, Scales, Workspace, scale_both, unscale
+from partialpool.marginal.gaussian.cholesky import Common, Forward, Scales, Workspace, scale_both, unscale, unscale_both
 from partialpool.marginal.gaussian.dense import (
     inverse_factor,
     solve_lower,
@@ -230,10 +230,7 @@ def _through_tail(
     at: int,
     pulled: Pulled,
 ) -> None:
-    """Undo the tail's draw and its factorisation; what is left is the derivative in the Schur complement.
-
-    T of the module's text is -y_i v_j - v_i c_j below the diagonal, y = U u, and with -1 on it.
-    """
+    """Undo the tail's draw and its factorisation; what is left is the derivative in the Schur complement."""
     factor = forward.factor
     size, rhs = tail.columns + tail.common, len(scales.combine)
     skip = len(scales.relative) - len(tail.first)
@@ -272,28 +269,48 @@ def _through_tail(
                     r += factor[i, first + a] * forward.center[i]
                 for b in range(q):
                     pulled.products[skip + f, a, b] += r * back[first + b]
-    # The derivative in A.
+    _through_tail_factor(tail, scales, common, forward, left, drawn, slope, pulled)
+    unscale(tail, scales, common, back)
+    for i in range(size):
+        for m in range(rhs):
+            pulled.schur[i, size + m] = back[i] * scales.combine[m]
+            pulled.schur[size + m, i] = pulled.schur[i, size + m]
+            pulled.combine[m] += back[i] * left[i, size + m]
+
+
+@part
+def _through_tail_factor(
+    tail: Tail,
+    scales: Scales,
+    common: Common,
+    forward: Forward,
+    left: np.ndarray,
+    drawn: np.ndarray,
+    slope: np.ndarray,
+    pulled: Pulled,
+) -> None:
+    """Write the derivative in the tail's Schur complement, twice, and add its part to the products.
+
+    T of the module's text is -y_i v_j - v_i c_j below the diagonal, and that less 1 on it. y = U u is in `drawn`, v in
+    `slope`.
+    """
+    size = len(slope)
     t = np.empty((size, size))
     for i in range(size):
         t[i, i] = -drawn[i] * slope[i] - slope[i] * forward.center[i] - 1.0
         for j in range(i):
             t[i, j] = -drawn[i] * slope[j] - slope[i] * forward.center[j]
             t[j, i] = t[i, j]
-    half = inverse_factor(factor)
+    half = inverse_factor(forward.factor)
     t = np.dot(np.dot(half, t), half.T)
     for i in range(size):
         for j in range(size):
             t[i, j] *= 0.5
     _add_scaled_products(tail, scales.relative, common, left, t, pulled.products)
-    _scale_symmetric(tail, scales.relative, common, t)
-    unscale(tail, scales, common, back)
+    unscale_both(tail, scales.relative, common, t)
     for i in range(size):
         for j in range(size):
             pulled.schur[i, j] = 2.0 * t[i, j]
-        for m in range(rhs):
-            pulled.schur[i, size + m] = back[i] * scales.combine[m]
-            pulled.schur[size + m, i] = pulled.schur[i, size + m]
-            pulled.combine[m] += back[i] * left[i, size + m]
 
 
 @part
@@ -323,17 +340,3 @@ def _add_scaled_products(
                     for c in range(size):
                         s += scaled[first + a, c] * slope[first + b, c]
                     products[skip + f, a, b] += 2.0 * s
-
-
-@part
-def _scale_symmetric(tail: Tail, relative: np.ndarray, common: Common, x: np.ndarray) -> None:
-    """Overwrite the symmetric x (columns + common, same) with Lambda x Lambda'."""
-    mixing = np.empty(relative.shape)
-    for f in range(mixing.shape[0]):
-        for a in range(mixing.shape[1]):
-            for b in range(mixing.shape[1]):
-                mixing[f, a, b] = relative[f, b, a]
-    scale_both(tail, mixing, common, x)
-    for i in range(len(x)):
-        for j in range(i):
-            x[i, j] = x[j, i]

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from partialpool.kernels import part
-from partialpool.marginal.gaussian.cholesky import Common, Forward, Scales, scale_both, unscale
+from partialpool.marginal.gaussian.cholesky import Common, Forward, Scales, unscale, unscale_both
 from partialpool.marginal.gaussian.dense import inverse, solve_upper, solve_upper_columns
 from partialpool.marginal.gaussian.leaf_cholesky import BLOCK, leaf_factor, leaf_row, shares_most, spread_row, widest
 from partialpool.marginal.gaussian.ordering import Leaf, System
@@ -77,7 +77,7 @@ def second_moments(system: System, scales: Scales, common: Common, forward: Forw
         for i in range(len(mean)):
             slope[k] += forward.reduced[i, k] * (_combined(forward.reduced, i, scales.combine) - forward.center[i])
     unscale(tail, scales, common, mean)
-    _unscale_both(system, scales, common, cov)
+    unscale_both(system.tail, scales.relative, common, cov)
     columns = _Tail(mean, cov)
     of_branch = np.zeros((system.branch.gram.shape[1], system.branch.gram.shape[1]))
     branches = _branch_moments(system, scales, forward, columns, of_branch)
@@ -338,17 +338,3 @@ def _combined(x: np.ndarray, i: int, combine: np.ndarray) -> float:
     for k in range(len(combine)):
         s += x[i, k] * combine[k]
     return s
-
-
-@part
-def _unscale_both(system: System, scales: Scales, common: Common, cov: np.ndarray) -> None:
-    """Overwrite the symmetric cov (columns + common, same) with Lambda cov Lambda'."""
-    mixing = np.empty(scales.relative.shape)
-    for f in range(mixing.shape[0]):
-        for a in range(mixing.shape[1]):
-            for b in range(mixing.shape[1]):
-                mixing[f, a, b] = scales.relative[f, b, a]
-    scale_both(system.tail, mixing, common, cov)
-    for i in range(len(cov)):
-        for j in range(i):
-            cov[i, j] = cov[j, i]

@@ -143,9 +143,7 @@ def weighted_moments(
     design: Design, units: Units, y: np.ndarray, weight: np.ndarray, rows: slice = slice(None)
 ) -> Moments:
     """Collect the moments of a response in `Units`, (rows,), every row multiplied by a weight, 1 / its sd, (rows,)."""
-    columns = units.standard_columns(design.common.values[rows])
-    ones = [np.ones((len(y), 1))] if design.common.intercept else []
-    xy = np.concatenate([*ones, columns, y[:, None]], axis=1) * weight[:, None]
+    xy = np.column_stack([units.whole_columns(design.common.values[rows]), y]) * weight[:, None]
     z = [_standard_effects(f, u, rows, weight) for f, u in zip(design.factors, units.factors, strict=True)]
     codes = [f.codes[rows] for f in design.factors]
     sizes = [f.n_levels for f in design.factors]

@@ -93,6 +93,11 @@ class Units:
             off = self.common.basis.root @ self.common.basis.constant * (self.location / self.unit)
         return off
 
+    def whole_columns(self, values: np.ndarray) -> np.ndarray:
+        """[1 X*] of some rows of X, without ones where the model has no intercept, (rows, coefs)."""
+        columns = self.standard_columns(values)
+        return np.column_stack([np.ones(len(values)), columns]) if self.common.intercept else columns
+
     def standard_columns(self, values: np.ndarray) -> np.ndarray:
         """Return X* of some rows of X, (rows, columns)."""
         return (values - self.common.center) @ self.common.basis.inverse

@@ -47,13 +47,16 @@ class Response:
 
     def log_density(self, eta: np.ndarray, own: np.ndarray) -> float:
         """Evaluate the log density of all rows, up to the constant."""
-        return float(self.kernels.value(self.y, self.known, eta, own, np.empty(len(eta)), np.empty(len(own))))
+        return self._evaluate(eta, own)[0]
 
     def curvature(self, eta: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Evaluate d log p / d eta of each row, and its information, (rows,) each."""
+        return self._evaluate(eta, own)[1:]
+
+    def _evaluate(self, eta: np.ndarray, own: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         slope, information = np.empty(len(eta)), np.empty(len(eta))
-        self.kernels.curved(self.y, self.known, eta, own, slope, information, np.empty(len(own)))
-        return slope, information
+        log_p = self.kernels.rows(self.y, self.known, eta, own, slope, information, np.empty(len(own)))
+        return float(log_p), slope, information
 
 
 def read_response(design: Design) -> Response:
@@ -166,6 +169,10 @@ class Posterior:
         rows = collect_rows(stand_in, response.y, response.known)
         return cls(stand_in, response, own, rows, np.zeros(size), np.eye(size))
 
+    def about(self, stand_in: Marginal) -> "Posterior":
+        """Return the same about another linear predictor: the stand-in there has the same order of elimination."""
+        return replace(self, stand_in=stand_in)
+
     def whitened(self, center: np.ndarray, covariance: np.ndarray) -> "Posterior":
         """Return the same with (theta, own) in units of a covariance about a center."""
         factor = np.ascontiguousarray(np.linalg.cholesky(covariance)) if len(center) else np.eye(0)
@@ -225,7 +232,7 @@ class Posterior:
             normal.known,
             self.own.priors,
             self.rows,
-            address_of(self.response.kernels.value),
+            address_of(self.response.kernels.rows),
             self.center,
             self.factor,
         )

@@ -82,10 +82,7 @@ def collect_rows(marginal: Marginal, y: np.ndarray, known: np.ndarray) -> Rows:
         As in `Rows`.
     """
     design, units = marginal.design, marginal.units
-    columns = units.standard_columns(design.common.values)
-    if design.common.intercept:
-        columns = np.column_stack([np.ones(design.n_rows), columns])
-    columns = columns @ marginal.turn
+    columns = units.whole_columns(design.common.values) @ marginal.turn
     columns = np.concatenate([columns[:, marginal.integrated], columns[:, ~marginal.integrated]], axis=1)
     order = marginal.arrangement.order
     factors = [design.factors[f] for f in order]
