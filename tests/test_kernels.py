@@ -1,8 +1,9 @@
 """How kernels are compiled and kept."""
 
 import numpy as np
+import pytest
 
-from partialpool.kernels import _SOURCES, awaits_compilation, kernel
+from partialpool.kernels import _SOURCES, awaits_compilation, kernel, part
 from partialpool.marginal.gaussian.density import evaluate
 
 
@@ -19,6 +20,34 @@ def test_a_changed_kernel_file_is_compiled_anew():
         "likelihood/maximise.py",
         "sampling/mixture.py",
     } <= {name for name, _, _ in _SOURCES}
+
+
+@part
+def halved(x):
+    if x < 0.0:
+        raise ValueError("negative")
+    return 0.5 * x
+
+
+@part
+def quartered(x):
+    return halved(halved(x))
+
+
+def eighth(x):
+    return quartered(halved(x))
+
+
+def test_a_part_becomes_machine_code_only_inside_its_kernel(tmp_path, monkeypatch):
+    monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path))
+    whole = kernel(eighth)
+    assert whole(4.0) == 0.5
+    with pytest.raises(ValueError, match="negative"):
+        whole(-1.0)
+    inner = quartered.overloads[quartered.signatures[0]]
+    assert inner.library.get_pointer_to_function(inner.fndesc.llvm_func_name) == 0
+    assert kernel(eighth)(8.0) == 1.0  # from disk
+    assert len(list(tmp_path.rglob("*.nbi"))) == 1
 
 
 def test_it_is_known_whether_a_call_will_compile(tmp_path, monkeypatch):

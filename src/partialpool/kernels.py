@@ -5,7 +5,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import llvmlite.binding as llvm
 import numba as nb
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
 
 __all__ = ["FUSED", "REORDERED", "awaits_compilation", "kernel", "part"]
 
@@ -44,7 +47,7 @@ def kernel(function: Callable[..., Any] | None = None, *, fastmath: frozenset[st
 def part(
     function: Callable[..., Any] | None = None, *, fastmath: frozenset[str] = frozenset(), inlined: bool = False
 ) -> Any:
-    """Compile a function that kernels call: without the way in from Python, which for many arrays compiles slowly.
+    """Compile a function that kernels call, to intermediate code: machine code is made of whole kernels only.
 
     With `inlined`, LLVM copies it into its callers whatever its length: a loop that calls it can then be vectorised.
     """
@@ -58,8 +61,9 @@ def _compile(
 ) -> Any:
     njit: Any = nb.njit  # its type hints do not know the wrappers' options
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
-    options["no_cpython_wrapper"] = not called_by_python
     options |= {"fastmath": set(fastmath) or False, "forceinline": inlined}
+    if not called_by_python:
+        return njit(pipeline_class=_PartCompiler, no_cpython_wrapper=True, **options)(function)
     try:
         compiled = njit(cache=True, **options)(function)
     except RuntimeError:  # no folder numba may write to: every process compiles for itself
@@ -69,6 +73,33 @@ def _compile(
         file._source_stamp = _SOURCES
         file._load_index = _forgetting(file._load_index)
     return compiled
+
+
+class _PartLibrary(JITCodeLibrary):
+    """Intermediate code that is linked into kernels.
+
+    numba optimises a compiled function together with all that it calls and makes machine code of it, and does so again
+    for each of its callers: parts of parts would be compiled many times over, which took a third of the time.
+    """
+
+    def _optimize_final_module(self) -> None:
+        """Leave it to the kernel."""
+
+    def _finalize_final_module(self) -> None:
+        """Define the variables into which numba writes the function's environment, and nothing else."""
+        self._finalize_dynamic_globals()
+        names = [v.name for v in self._final_module.global_variables if v.name.startswith("_ZN08NumbaEnv")]
+        self._codegen._add_module(llvm.parse_assembly("\n".join(f'@"{name}" = common global i64 0' for name in names)))
+        self._codegen._engine.finalize_object()
+        self._finalized = True
+
+
+class _PartCompiler(Compiler):
+    """numba's compiler for parts. They are not kept on disk: the kernels that contain them are."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.state.library = _PartLibrary(self.state.targetctx.codegen(), "part of a kernel")
 
 
 def _forgetting(load: Callable[[], Any]) -> Callable[[], Any]:
