@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from partialpool.design.evaluate import _FROM_FORMULAE, ALLOWED
+from partialpool.design.transforms import ALLOWED, FROM_FORMULAE
 from partialpool.errors import FormulaError, PartialPoolError, SpecError
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.terms import Group
@@ -12,8 +12,8 @@ from partialpool.spec.whitelist import FUNCTIONS, MAX_LENGTH, RESPONSE_FUNCTIONS
 
 
 def test_what_a_formula_may_call_is_what_evaluation_provides():
-    assert set(ALLOWED) | set(_FROM_FORMULAE) == FUNCTIONS
-    assert not set(ALLOWED) & set(_FROM_FORMULAE)
+    assert set(ALLOWED) | set(FROM_FORMULAE) == FUNCTIONS
+    assert not set(ALLOWED) & set(FROM_FORMULAE)
     assert not RESPONSE_FUNCTIONS & FUNCTIONS
 
 

@@ -1,6 +1,6 @@
 """Build the `Design`: the named arrays of a specification and a table."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -21,12 +21,13 @@ from partialpool.design.column_types import value_columns
 from partialpool.design.common_basis import make_common_basis
 from partialpool.design.design import CommonEffects, Design
 from partialpool.design.effect_basis import make_effect_basis
-from partialpool.design.evaluate import learn_columns, learn_expression
+from partialpool.design.evaluate import evaluate_model
 from partialpool.design.factor_effects import FactorEffects
-from partialpool.design.factors import learn_levels
+from partialpool.design.factors import Levels, learn_levels
 from partialpool.design.identifiability import warn_not_identified
 from partialpool.design.kinship import match_levels
 from partialpool.design.odd_labels import warn_odd_labels
+from partialpool.design.recipe import Recipe
 from partialpool.design.response import read_response_values, read_standard_errors
 from partialpool.design.table import Missing, read_table
 from partialpool.errors import DataError
@@ -62,13 +63,16 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
     # 1. The columns the model reads, complete rows only.
     table = read_table(data, spec.columns, missing=missing, predictors=value_columns(spec))
     frame = table.frame
-    # 2. Response, known standard errors, offset.
-    response = read_response_values(spec.response_term, spec.family_record, frame, table.unused)
-    se = read_standard_errors(spec.se, frame) if spec.se else None
-    offsets = [learn_expression(expression, frame) for expression in spec.offsets]
-    offset = np.sum([values for _, values in offsets], axis=0) if offsets else None
-    # 3. Fixed effects.
-    common = _common_effects(spec, frame)
+    # 2. Every expression, evaluated.
+    columns = evaluate_model(spec, frame)
+    # 3. Response, known standard errors, offset.
+    response = read_response_values(
+        spec.response_term, spec.family_record, columns.response, columns.trials, table.unused
+    )
+    se = read_standard_errors(frame[spec.se]) if spec.se else None
+    offset = np.sum([values for _, values in columns.offsets], axis=0) if columns.offsets else None
+    # 4. Fixed effects.
+    common = _common_effects(spec, *columns.common)
     warn_dropped("fixed effects", (common.recipe,))
     own = [name for name, _ in spec.family_record.parameters if name != "sigma" or se is None]
     if not (common.coefs or spec.groups or own):
@@ -78,8 +82,8 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
             allowed="an intercept, a predictor or a grouping term",
             do="leave out the 0, or add a term",
         )
-    # 4. Group effects, one entry per factor.
-    factors = tuple(_factor_effects(spec, factor, frame) for factor in spec.factors)
+    # 5. Group effects, one entry per factor.
+    factors = tuple(_factor_effects(spec, *learn_levels(factor, frame), columns.groups) for factor in spec.factors)
     for factor in factors:
         # Relatives separate a level's effect from the residual, even where each level has one row.
         alone = _has_free_sigma(spec) and (factor.kinship is None or factor.kinship.is_diagonal)
@@ -95,7 +99,7 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
         common=common,
         factors=factors,
         offset=offset,
-        offset_recipes=tuple(recipe for recipe, _ in offsets),
+        offset_recipes=tuple(recipe for recipe, _ in columns.offsets),
         se=se,
         rows=table.rows,
         n_given=table.n_given,
@@ -103,7 +107,7 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
         units=_units_of(data),
     )
     warn_odd_labels(frame, design.categories, table.text.intersection(value_columns(spec)))
-    # 5. Covariance parameters that the data do not identify.
+    # 6. Covariance parameters that the data do not identify.
     warn_not_identified(design)
     return design
 
@@ -117,8 +121,7 @@ def _has_free_sigma(spec: ModelSpec) -> bool:
     return spec.se is None and spec.family_record.is_normal
 
 
-def _common_effects(spec: ModelSpec, frame: pd.DataFrame) -> CommonEffects:
-    recipe, values = learn_columns(spec.common, frame, intercept=spec.intercept)
+def _common_effects(spec: ModelSpec, recipe: Recipe, values: np.ndarray) -> CommonEffects:
     recipe, values = recipe.without(find_aliases(values, recipe.term_of_column, recipe.crossed), values)
     names = recipe.names[1:] if spec.intercept else recipe.names
     values = values[:, 1:] if spec.intercept else values
@@ -131,15 +134,17 @@ def _common_effects(spec: ModelSpec, frame: pd.DataFrame) -> CommonEffects:
     return CommonEffects(names, values, center, scale, has_intercept, recipe, basis)
 
 
-def _factor_effects(spec: ModelSpec, factor: str, frame: pd.DataFrame) -> FactorEffects:
-    levels, codes = learn_levels(factor, frame)
+def _factor_effects(
+    spec: ModelSpec, levels: Levels, codes: np.ndarray, evaluated: Sequence[tuple[Recipe, np.ndarray]]
+) -> FactorEffects:
+    factor = levels.factor
     recipes, columns = [], []
     blocks: list[tuple[int, ...]] = []
     at_means: list[bool] = []
     start = 0
-    for group in (g for g in spec.groups if g.factor == factor):
-        recipe, values = learn_columns(group.slopes, frame, intercept=group.intercept)
-        recipe, values = recipe.without(find_empty(values, recipe.crossed), values)
+    terms = [(group, *one) for group, one in zip(spec.groups, evaluated, strict=True) if group.factor == factor]
+    for group, full, every in terms:
+        recipe, values = full.without(find_empty(every, full.crossed), every)
         recipes.append(recipe)
         columns.append(values)
         positions = range(start, start + len(recipe.names))

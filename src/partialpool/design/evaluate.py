@@ -3,225 +3,85 @@
 formulae evaluates the terms. The functions that it may call are passed to it here, by name; it can access no others.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from formulae.categorical import Treatment
 from formulae.environment import Environment
 from formulae.matrices import DesignMatrices
-from formulae.terms.call import Call
 from formulae.terms.variable import Variable
-from formulae.transforms import BSpline
 
-from partialpool.design.categories import Categories, Coding, find_categories, merge_categories
+from partialpool.design.categories import Categories, find_categories, merge_categories
+from partialpool.design.category_columns import CategoryColumn, CodedColumn, categories_coded
 from partialpool.design.column_types import is_quantity
 from partialpool.design.recipe import Recipe, check_finite, quiet_evaluation
-from partialpool.errors import DataError, DataWarning, warn
+from partialpool.design.transforms import ALLOWED, use_ours
+from partialpool.errors import DataError
 from partialpool.names import INTERCEPT
 from partialpool.spec.expression import columns_of, describe_terms, is_single
-from partialpool.spec.uses import column_uses
+from partialpool.spec.formula import ResponseTerm
+from partialpool.spec.model import ModelSpec
+from partialpool.spec.uses import Use, column_uses
 from partialpool.spec.whitelist import CODING
 
-__all__ = ["ALLOWED", "evaluate", "learn_columns", "learn_expression"]
+__all__ = ["ModelColumns", "evaluate", "evaluate_model", "evaluate_trials", "learn_columns"]
 
 
-class Between:
-    """Mean of x over the levels of a factor, as learned; a new level has the mean of its own rows."""
+@dataclass(frozen=True, eq=False)
+class ModelColumns:
+    """Every expression of a model, evaluated on a table.
 
-    __stateful_transform__ = True
+    Attributes
+    ----------
+    response
+        Numbers, or the column of categories that the response is, indexed by the row numbers of the table.
+    trials
+        Trials of each row, where the response counts successes; None elsewhere.
+    offsets
+        Recipe and values (rows,) of each offset.
+    common
+        Recipe and columns (rows, columns) of the fixed effects.
+    groups
+        Recipe and columns (rows, columns) of each grouping term.
+    """
 
-    def __init__(self) -> None:
-        self.means: pd.Series | None = None
-
-    def __call__(self, x: pd.Series, by: pd.Series) -> np.ndarray:
-        """Return each row's level mean, shape (rows,)."""
-        labels = pd.Series(np.asarray(by, dtype=object))
-        own = pd.Series(np.asarray(x, dtype=float)).groupby(labels, sort=False).mean()
-        if self.means is None:
-            self.means = own
-        new = own.index.difference(self.means.index, sort=False)
-        if len(new):
-            some = ", ".join(map(str, new[:3])) + (f" and {len(new) - 3} more" if len(new) > 3 else "")
-            warn(
-                f"the means of {getattr(x, 'name', 'a predictor')!r} over levels the fit has not seen ({some}) are "
-                f"those of the rows given here: predictions for a row depend on the other rows of its level; pass all "
-                "rows of a new level together",
-                DataWarning,
-            )
-        return labels.map(self.means).fillna(labels.map(own)).to_numpy(dtype=float)
-
-
-class Within(Between):
-    """Deviation of x from its level's mean."""
-
-    def __call__(self, x: pd.Series, by: pd.Series) -> np.ndarray:
-        """Return each row's deviation, shape (rows,)."""
-        return np.asarray(x, dtype=float) - super().__call__(x, by)
+    response: pd.Series
+    trials: pd.Series | None
+    offsets: tuple[tuple[Recipe, np.ndarray], ...]
+    common: tuple[Recipe, np.ndarray]
+    groups: tuple[tuple[Recipe, np.ndarray], ...]
 
 
-class Scale:
-    """x minus its mean, divided by its sd with divisor n - 1, as R's `scale`; both as learned."""
+def evaluate_model(spec: ModelSpec, frame: pd.DataFrame) -> ModelColumns:
+    """Evaluate every expression of a model on the complete rows of a table.
 
-    __stateful_transform__ = True
-
-    def __init__(self) -> None:
-        self.learned: tuple[float, float] | None = None
-
-    def __call__(self, x: pd.Series) -> np.ndarray:
-        """Return the standardised values, shape (rows,)."""
-        values = np.asarray(x, dtype=float)
-        if self.learned is None:
-            self.learned = float(values.mean()), float(values.std(ddof=1))
-        mean, sd = self.learned
-        return (values - mean) / sd
-
-
-class Spline(BSpline):
-    """formulae's B-spline, with a warning where new values are beyond those it was learned from."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.learned: tuple[float, float] | None = None
-
-    def __call__(self, x: pd.Series, *given: Any, **named: Any) -> np.ndarray:
-        """Return the basis at each row's value, (rows, columns)."""
-        values = np.asarray(x, dtype=float)
-        if self.learned is None:
-            self.learned = float(values.min()), float(values.max())
-        low, high = self.learned
-        beyond = (values < low) | (values > high)
-        if beyond.any():
-            far = values[beyond][np.argmax(np.abs(values[beyond] - (low + high) / 2))]
-            warn(
-                f"the spline of {getattr(x, 'name', 'a predictor')!r} was fitted to values from {low:g} to {high:g}, "
-                f"and is evaluated at {far:g}: beyond its range a spline is arbitrary",
-                DataWarning,
-            )
-        return np.asarray(super().__call__(x, *given, **named))
+    Raises
+    ------
+    DataError
+        As `learn_columns`; an offset is not one column of numbers.
+    """
+    term = spec.response_term
+    column = frame.get(term.name)
+    labels = None if column is None or pd.api.types.is_numeric_dtype(column) else column
+    return ModelColumns(
+        response=evaluate(term.expression, frame) if labels is None else labels,
+        trials=evaluate_trials(term, frame),
+        offsets=tuple(_learn_expression(expression, frame) for expression in spec.offsets),
+        common=learn_columns(spec.common, frame, intercept=spec.intercept),
+        groups=tuple(learn_columns(group.slopes, frame, intercept=group.intercept) for group in spec.groups),
+    )
 
 
-def _of_one(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Allow one argument only: the second argument of a NumPy function is the array it writes to."""
-    return lambda x: function(x)
-
-
-_NUMPY: Final = ("abs", "sqrt", "exp", "expm1", "log", "log1p", "log2", "log10", "sin", "cos", "tan", "tanh")
-_FROM_FORMULAE: Final = ("I", "center", "scale", "standardize", "poly", "bs", "C", "T", "S", "offset")
-ALLOWED: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
-    {name: _of_one(getattr(np, name)) for name in _NUMPY} | {"between": Between, "within": Within}
-)
-"""Functions passed to formulae; the others of `spec.whitelist.FUNCTIONS` are formulae's own."""
-_INSTEAD: Final[Mapping[str, Callable[[], Any]]] = MappingProxyType(
-    {"scale": Scale, "standardize": Scale, "bs": Spline}
-)
-"""Functions that replace formulae's own functions of the same name, which formulae would find first."""
-
-
-class _CategoryColumn(Variable):
-    """A column of categories as a term, in the order that the table declares; formulae would sort them."""
-
-    def __init__(self, categories: Categories) -> None:
-        super().__init__(categories.column)
-        self.categories = categories
-
-    def set_type(self, data_mask: pd.DataFrame) -> None:
-        """Treat the column as categories, also where it is boolean."""
-        self.kind = "categoric"
-        self._intermediate_data = data_mask[self.name]
-
-    def eval_categoric(self, x: pd.Series, spans_intercept: bool) -> None:
-        """Code the categories against the first, or with one column for each."""
-        self.levels = list(self.categories.values)
-        self.contrast_matrix = _contrasts(Treatment(), self.levels, spans_intercept)
-        self.value = self.contrast_matrix.matrix[self.categories.encode(x)]
-        self.spans_intercept = spans_intercept
-
-    def eval_new_data(self, data_mask: pd.DataFrame) -> np.ndarray:
-        """Code new values as learned, shape (rows, columns)."""
-        return self.contrast_matrix.matrix[self.categories.encode(data_mask[self.categories.column])]
-
-
-class _CodedColumn(Call):
-    """`C(x)`, `T(x)`, `S(x)`: a column read as categories, in the order the table declares."""
-
-    def __init__(self, call: Any, categories: Categories) -> None:
-        super().__init__(call)
-        self.categories = categories
-
-    def eval_categorical_box(self, box: Any, spans_intercept: bool) -> None:
-        """Code the categories as specified in the call."""
-        self.levels = list(self.categories.values)
-        self.contrast_matrix = _contrasts(box.contrast or Treatment(), self.levels, spans_intercept)
-        self.value = self.contrast_matrix.matrix[self.categories.encode(pd.Series(box.data))]
-        self.spans_intercept = spans_intercept
-
-    def eval_new_data(self, data_mask: pd.DataFrame) -> np.ndarray:
-        """Code new values as learned, shape (rows, columns)."""
-        return self.contrast_matrix.matrix[self.categories.encode(data_mask[self.categories.column])]
-
-
-def _contrasts(coding: Any, levels: list[Any], spans_intercept: bool) -> Any:
-    return coding.code_with_intercept(levels) if spans_intercept else coding.code_without_intercept(levels)
-
-
-def _read_as_categories(model: Any, frame: pd.DataFrame) -> None:
-    """Replace formulae's columns of categories by those that keep the declared order and accept booleans."""
-    for term in model.common_terms:
-        if hasattr(term, "components"):
-            term.components = [_exchanged(component, frame) for component in term.components]
-
-
-def _put_instead(call: Any) -> None:
-    """Replace formulae's functions by those of `_INSTEAD` in a call and in the calls among its arguments."""
-    if getattr(call, "callee", None) in _INSTEAD:
-        call.stateful_transform = _INSTEAD[call.callee]()
-    for argument in (*getattr(call, "args", ()), *getattr(call, "kwargs", {}).values()):
-        _put_instead(argument)
-
-
-def _exchanged(component: Any, frame: pd.DataFrame) -> Any:
-    if isinstance(component, Variable):
-        column = frame[component.name]
-        return component if is_quantity(column) else _CategoryColumn(find_categories(column, component.name))
-    _put_instead(component.call)
-    coded = [name for name, uses in column_uses([component.name]).items() if "category" in uses]
-    if component.call.callee in CODING and coded:
-        return _CodedColumn(component.call, find_categories(frame[coded[0]], coded[0]))
-    return component
-
-
-def _categories_of(terms: Iterable[str], frame: pd.DataFrame, matrices: DesignMatrices | None) -> dict[str, Categories]:
-    """Collect the columns that the terms use as categories."""
-    if matrices is None:
-        return {}
-    coded: list[Mapping[str, Categories]] = [
-        {component.categories.column: _with_coding(component)}
-        for term in matrices.common.terms.values()
-        for component in getattr(term, "components", ())
-        if isinstance(component, _CategoryColumn | _CodedColumn)
-    ]
-    # Text and booleans are categories inside calls too; groups of within and between are labels.
-    other = {
-        name: replace(find_categories(frame[name], name), coding="label" if "label" in uses else "value")
-        for name, uses in column_uses(terms).items()
-        if "label" in uses or not is_quantity(frame[name])
-    }
-    return merge_categories(*coded, other)
-
-
-def _with_coding(component: "_CategoryColumn | _CodedColumn") -> Categories:
-    """Find the reference, the category without a column, and the coding."""
-    matrix, values = component.contrast_matrix.matrix, component.categories.values
-    codings: tuple[tuple[Coding, int], ...] = (("treatment", 0), ("sum", -1))
-    for coding, entry in codings:
-        alone = (matrix == entry).all(axis=1)
-        if alone.any() and not component.spans_intercept:
-            return replace(component.categories, reference=values[int(np.argmax(alone))], coding=coding)
-    return replace(component.categories, coding="each")
+def evaluate_trials(term: ResponseTerm, frame: pd.DataFrame) -> pd.Series | None:
+    """Return the number of trials of each row; None where the response does not count successes."""
+    if term.trials is None:
+        return None
+    if term.trials.isdigit():
+        return pd.Series(float(term.trials), index=frame.index)
+    return evaluate(term.trials, frame)
 
 
 def learn_columns(terms: Iterable[str], frame: pd.DataFrame, *, intercept: bool) -> tuple[Recipe, np.ndarray]:
@@ -257,13 +117,15 @@ def learn_columns(terms: Iterable[str], frame: pd.DataFrame, *, intercept: bool)
                 allowed="two values or more",
                 do="leave it out",
             )
+    uses = column_uses(terms)
+    known = _categories_read(uses, frame)
     model = describe_terms(terms, intercept=intercept) if terms else None
     if model is None:
         names: tuple[str, ...] = (INTERCEPT,) if intercept else ()
         return Recipe(names, MappingProxyType({}), MappingProxyType({}), None), np.ones((len(frame), len(names)))
     try:
         with quiet_evaluation():
-            _read_as_categories(model, frame)
+            _read_as_categories(model, frame, known)
             matrices = DesignMatrices(model, frame, Environment([dict(ALLOWED)]))
         labels = [str(label) for term in matrices.common.terms.values() for label in term.labels]
         values = np.asarray(matrices.common.design_matrix, dtype=float).reshape(len(frame), -1)
@@ -276,20 +138,14 @@ def learn_columns(terms: Iterable[str], frame: pd.DataFrame, *, intercept: bool)
             allowed="numbers inside functions and powers; numbers or categories as terms",
             do="check the types of the columns " + ", ".join(repr(c) for c in used),
         ) from error
-    categories = _categories_of(terms, frame, matrices)
+    categories = _categories_used(matrices, frame, uses, known)
     numeric = MappingProxyType({column: column not in categories for column in used})
     recipe = Recipe(tuple(labels), numeric, MappingProxyType(categories), matrices)
     return recipe, check_finite(values, tuple(labels), frame)
 
 
-def learn_expression(expression: str, frame: pd.DataFrame) -> tuple[Recipe, np.ndarray]:
-    """Evaluate one numeric expression, shape (rows,), and return the recipe for new data with it.
-
-    Raises
-    ------
-    DataError
-        The expression gives categories or several columns.
-    """
+def _learn_expression(expression: str, frame: pd.DataFrame) -> tuple[Recipe, np.ndarray]:
+    """Evaluate one numeric expression, shape (rows,), and return the recipe for new data with it."""
     category = frame.get(expression)
     text = expression if is_single(expression) else f"I({expression})"
     if category is not None and not is_quantity(category):
@@ -306,7 +162,50 @@ def _not_one_column(expression: str, got: str) -> DataError:
     )
 
 
-def evaluate(expression: str, frame: pd.DataFrame) -> np.ndarray:
-    """Evaluate one numeric expression of the response, shape (rows,); booleans count as 0 and 1."""
+def evaluate(expression: str, frame: pd.DataFrame) -> pd.Series:
+    """Evaluate one numeric expression of the response; booleans count as 0 and 1."""
     truths = [name for name in columns_of(expression) if pd.api.types.is_bool_dtype(frame[name])]
-    return learn_expression(expression, frame.astype(dict.fromkeys(truths, "int64")))[1]
+    values = _learn_expression(expression, frame.astype(dict.fromkeys(truths, "int64")))[1]
+    return pd.Series(values, index=frame.index)
+
+
+def _categories_read(uses: Mapping[str, frozenset[Use]], frame: pd.DataFrame) -> dict[str, Categories]:
+    """Find the categories of the columns that are not numbers, or that terms read as labels; uncoded."""
+    labels = {"category", "label"}
+    return {
+        name: find_categories(frame[name], name) for name in uses if uses[name] & labels or not is_quantity(frame[name])
+    }
+
+
+def _read_as_categories(model: Any, frame: pd.DataFrame, known: Mapping[str, Categories]) -> None:
+    """Replace formulae's columns of categories by those that keep the declared order and accept booleans."""
+    for term in model.common_terms:
+        if hasattr(term, "components"):
+            term.components = [_exchanged(component, frame, known) for component in term.components]
+
+
+def _exchanged(component: Any, frame: pd.DataFrame, known: Mapping[str, Categories]) -> Any:
+    if isinstance(component, Variable):
+        return component if is_quantity(frame[component.name]) else CategoryColumn(known[component.name])
+    use_ours(component.call)
+    coded = [name for name, uses in column_uses([component.name]).items() if "category" in uses]
+    return CodedColumn(component.call, known[coded[0]]) if component.call.callee in CODING and coded else component
+
+
+def _categories_used(
+    matrices: DesignMatrices, frame: pd.DataFrame, uses: Mapping[str, frozenset[Use]], known: Mapping[str, Categories]
+) -> dict[str, Categories]:
+    """Return the columns that the terms use as categories, with their coding."""
+    coded: list[Mapping[str, Categories]] = [
+        {component.categories.column: categories_coded(component)}
+        for term in matrices.common.terms.values()
+        for component in getattr(term, "components", ())
+        if isinstance(component, CategoryColumn | CodedColumn)
+    ]
+    # Text and booleans are categories inside calls too; groups of within and between are labels.
+    other = {
+        name: replace(one, coding="label" if "label" in uses[name] else "value")
+        for name, one in known.items()
+        if "label" in uses[name] or not is_quantity(frame[name])
+    }
+    return merge_categories(*coded, other)

@@ -9,8 +9,9 @@ import pandas as pd
 
 from partialpool.design.column_types import value_columns
 from partialpool.design.design import Design
+from partialpool.design.evaluate import evaluate_trials
 from partialpool.design.factor_effects import FactorEffects
-from partialpool.design.response import evaluate_trials, read_standard_errors
+from partialpool.design.response import check_trials, read_standard_errors
 from partialpool.design.table import Missing, read_table
 from partialpool.errors import DataError
 from partialpool.spec.expression import columns_of
@@ -248,11 +249,12 @@ def new_rows(
             raise _new_level(factor, unseen)
         groups.append(GroupRows(factor.name, codes, _effect_values(factor, frame), unseen))
     offset = _offset(design, frame)
-    se = read_standard_errors(spec.se, frame) if spec.se and spec.se in frame else None
+    se = read_standard_errors(frame[spec.se]) if spec.se and spec.se in frame else None
     trials = spec.response_term.trials
     counted = trials is not None and (trials.isdigit() or set(columns_of(trials)) <= set(frame))
     counts = evaluate_trials(spec.response_term, frame) if counted else None
-    return Rows(common, tuple(groups), offset, se, counts, table.rows, frame, new_levels, _unobserved(design, frame))
+    checked = None if counts is None else check_trials(counts)
+    return Rows(common, tuple(groups), offset, se, checked, table.rows, frame, new_levels, _unobserved(design, frame))
 
 
 def _unobserved(design: Design, frame: pd.DataFrame) -> np.ndarray | None:

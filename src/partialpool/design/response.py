@@ -10,13 +10,12 @@ import numpy as np
 import pandas as pd
 
 from partialpool.design.column_types import is_quantity
-from partialpool.design.evaluate import evaluate
 from partialpool.errors import DataError, DataWarning, warn
 from partialpool.families.family import Family
 from partialpool.families.support import BINARY, COUNT, ORDINAL, SUCCESSES
 from partialpool.spec.formula import ResponseTerm
 
-__all__ = ["Response", "evaluate_trials", "read_response_values", "read_standard_errors"]
+__all__ = ["Response", "check_trials", "read_response_values", "read_standard_errors"]
 
 
 _PLAIN: Final = frozenset({"0", "1", "False", "True", "0.0", "1.0"})
@@ -85,7 +84,11 @@ class Response:
 
 
 def read_response_values(
-    term: ResponseTerm, family: Family, frame: pd.DataFrame, unused: Mapping[str, Sequence[str]] = MappingProxyType({})
+    term: ResponseTerm,
+    family: Family,
+    column: pd.Series,
+    trials: pd.Series | None,
+    unused: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> Response:
     """Read the response and check it against the family's support.
 
@@ -93,8 +96,8 @@ def read_response_values(
     ----------
     term, family
         The response term, and the family of the model.
-    frame
-        Complete rows, as `read_table` gives them.
+    column, trials
+        The response, numbers or categories, and its trials, as `evaluate_model` gives them.
     unused
         By column, declared categories that have no row (`Table.unused`).
 
@@ -109,7 +112,7 @@ def read_response_values(
         A declared category of an ordinal response has no row.
     """
     if family.support is SUCCESSES:
-        return _read_successes(term, family, frame)
+        return _read_successes(term, family, column, trials)
     if term.trials is not None:
         raise DataError(
             f"{family.name} does not take p(successes, trials)",
@@ -125,36 +128,35 @@ def read_response_values(
             do="name family='bernoulli', or the column alone",
         )
     if family.support is BINARY:
-        return _read_binary(term, frame)
+        return _read_binary(term, column)
     if family.support is ORDINAL:
-        read = _read_ordinal(term, frame)
+        read = _read_ordinal(term, column)
         _warn_unused(read, unused.get(term.name, ()) if term.is_column else ())
         return read
-    values = _numbers(term, frame)
-    _check_support(term, family, values, frame)
-    return Response(term.name, values)
+    _check_numbers(term, column)
+    _check_support(term, family, column)
+    return Response(term.name, column.to_numpy(copy=True))
 
 
-def _numbers(term: ResponseTerm, frame: pd.DataFrame) -> np.ndarray:
-    column = frame.get(term.name)
-    if column is not None and not pd.api.types.is_numeric_dtype(column):
+def _check_numbers(term: ResponseTerm, column: pd.Series) -> None:
+    if not pd.api.types.is_numeric_dtype(column):
         raise DataError(
             f"the response {term.name!r} is text where numbers are needed",
             got=f"categories such as {column.iloc[0]!r}",
             allowed="numbers; categories under families 'bernoulli' and 'cumulative'",
             do="convert the column, or name the family that takes categories",
         )
-    return evaluate(term.expression, frame)
 
 
-def _check_support(term: ResponseTerm, family: Family, values: np.ndarray, frame: pd.DataFrame) -> None:
+def _check_support(term: ResponseTerm, family: Family, column: pd.Series) -> None:
+    values = column.to_numpy()
     fits = family.support.contains(values)
     if not fits.all():
         at = int(np.flatnonzero(~fits)[0])
         negative = "negative counts" if family.support is COUNT and (values < 0).any() else "values outside its support"
         raise DataError(
             f"family {family.name!r} cannot have made the response {term.text!r}: {negative}",
-            got=f"{values[at]:g} in row {frame.index[at]}, {int((~fits).sum())} such rows",
+            got=f"{values[at]:g} in row {column.index[at]}, {int((~fits).sum())} such rows",
             allowed=family.support.allowed,
             do="check the data or choose another family",
         )
@@ -167,39 +169,43 @@ def _check_support(term: ResponseTerm, family: Family, values: np.ndarray, frame
         )
 
 
-def _read_successes(term: ResponseTerm, family: Family, frame: pd.DataFrame) -> Response:
-    if term.trials is None:
+def _read_successes(term: ResponseTerm, family: Family, column: pd.Series, trials: pd.Series | None) -> Response:
+    if trials is None:
         raise DataError(
             f"{family.name} needs successes and trials",
             got=f"response {term.text!r}",
             allowed="p(successes, trials), or family 'bernoulli' for single trials",
             do="write the response as p(successes, trials)",
         )
-    successes = _numbers(term, frame)
-    _check_whole("successes", successes, frame)
-    trials = evaluate_trials(term, frame)
-    over = successes > trials
+    _check_numbers(term, column)
+    _check_whole("successes", column)
+    of = check_trials(trials)
+    successes = column.to_numpy(copy=True)
+    over = successes > of
     if over.any():
         at = int(np.flatnonzero(over)[0])
         raise DataError(
             "more successes than trials",
-            got=f"{successes[at]:g} of {trials[at]:g} in row {frame.index[at]}, {int(over.sum())} such rows",
+            got=f"{successes[at]:g} of {of[at]:g} in row {column.index[at]}, {int(over.sum())} such rows",
             allowed="successes from 0 to trials",
             do="check which column is which: p(successes, trials)",
         )
-    return Response(term.name, successes, trials=trials)
+    return Response(term.name, successes, trials=of)
 
 
-def evaluate_trials(term: ResponseTerm, frame: pd.DataFrame) -> np.ndarray:
-    """Return the number of trials per row, shape (rows,)."""
-    if term.trials is None or term.trials.isdigit():
-        return np.full(len(frame), float(term.trials or 1))
-    trials = evaluate(term.trials, frame)
-    _check_whole("trials", trials, frame)
-    return trials
+def check_trials(trials: pd.Series) -> np.ndarray:
+    """Return numbers of trials, shape (rows,).
+
+    Raises
+    ------
+    DataError
+        They are not non-negative integers.
+    """
+    _check_whole("trials", trials)
+    return trials.to_numpy(copy=True)
 
 
-def read_standard_errors(name: str, frame: pd.DataFrame) -> np.ndarray:
+def read_standard_errors(column: pd.Series) -> np.ndarray:
     """Read known standard errors of the response, shape (rows,).
 
     Raises
@@ -207,39 +213,39 @@ def read_standard_errors(name: str, frame: pd.DataFrame) -> np.ndarray:
     DataError
         Text, or a value that is not above 0.
     """
-    if not is_quantity(frame[name]):
+    if not is_quantity(column):
         raise DataError(
-            f"the standard errors {name!r} are text where numbers are needed",
-            got=f"{frame[name].iloc[0]!r}",
+            f"the standard errors {column.name!r} are text where numbers are needed",
+            got=f"{column.iloc[0]!r}",
             allowed="numbers above 0",
             do="name the column of standard errors",
         )
-    se = frame[name].to_numpy(dtype=float)
+    se = column.to_numpy(dtype=float)
     if not (se > 0).all():
         at = int(np.flatnonzero(~(se > 0))[0])
         raise DataError(
             "standard errors must be above 0",
-            got=f"{se[at]:g} in row {frame.index[at]}",
+            got=f"{se[at]:g} in row {column.index[at]}",
             allowed="numbers above 0",
             do="check the column",
         )
     return se
 
 
-def _check_whole(what: str, values: np.ndarray, frame: pd.DataFrame) -> None:
+def _check_whole(what: str, column: pd.Series) -> None:
+    values = column.to_numpy()
     bad = (values < 0) | (values != np.floor(values))
     if bad.any():
         at = int(np.flatnonzero(bad)[0])
         raise DataError(
             f"{what} must be non-negative integers",
-            got=f"{values[at]:g} in row {frame.index[at]}",
+            got=f"{values[at]:g} in row {column.index[at]}",
             allowed="0, 1, 2, ...",
             do="check the column",
         )
 
 
-def _read_binary(term: ResponseTerm, frame: pd.DataFrame) -> Response:
-    column = frame[term.name] if term.is_column else pd.Series(evaluate(term.expression, frame), index=frame.index)
+def _read_binary(term: ResponseTerm, column: pd.Series) -> Response:
     if isinstance(column.dtype, pd.CategoricalDtype):
         found = [str(c) for c in column.cat.remove_unused_categories().cat.categories]
         labels = column.astype(str)
@@ -266,9 +272,8 @@ def _read_binary(term: ResponseTerm, frame: pd.DataFrame) -> Response:
     return Response(term.name, (labels == success).to_numpy(dtype=float), categories=(failure, success))
 
 
-def _read_ordinal(term: ResponseTerm, frame: pd.DataFrame) -> Response:
-    column = frame.get(term.name) if term.is_column else None
-    if column is not None and isinstance(column.dtype, pd.CategoricalDtype):
+def _read_ordinal(term: ResponseTerm, column: pd.Series) -> Response:
+    if isinstance(column.dtype, pd.CategoricalDtype):
         if not column.cat.ordered:
             raise DataError(
                 f"the response {term.text!r} has categories without an order",
@@ -279,7 +284,8 @@ def _read_ordinal(term: ResponseTerm, frame: pd.DataFrame) -> Response:
         column = column.cat.remove_unused_categories()
         codes, labels = column.cat.codes.to_numpy(dtype=float), [str(c) for c in column.cat.categories]
     else:
-        values = _numbers(term, frame)
+        _check_numbers(term, column)
+        values = column.to_numpy()
         if (values != np.floor(values)).any():
             raise DataError(
                 f"the response {term.text!r} is not ordinal",

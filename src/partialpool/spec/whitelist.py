@@ -30,7 +30,7 @@ LEARNED: Final = frozenset({"center", "scale", "standardize", "poly", "bs", "wit
 CODING: Final = frozenset({"C", "T", "S"})
 """Functions that code categories as columns."""
 FUNCTIONS: Final = ARITHMETIC | LEARNED | CODING | {"offset"}
-"""Functions that an expression may call; `design/evaluate.py` defines each."""
+"""Functions that an expression may call; `design/transforms.py` defines each."""
 
 RESPONSE_FUNCTIONS: Final = frozenset({"p", "prop", "proportion"})
 """Functions allowed as the whole response: successes of trials."""
