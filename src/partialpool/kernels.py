@@ -1,16 +1,19 @@
 """Compilation of kernels: cached on disk, without the interpreter's lock (GIL), with IEEE division."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import llvmlite.binding as llvm
 import numba as nb
+from numba.core import sigutils
+from numba.core.ccallback import CFunc
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
 
-__all__ = ["FUSED", "REORDERED", "awaits_compilation", "kernel", "part"]
+__all__ = ["FUSED", "REORDERED", "awaits_compilation", "callback", "kernel", "part"]
 
 FUSED: Final = frozenset({"contract"})
 """A product and a sum may be rounded once (fused multiply-add); the order of operations stays as written."""
@@ -68,11 +71,28 @@ def _compile(
         compiled = njit(cache=True, **options)(function)
     except RuntimeError:  # no folder numba may write to: every process compiles for itself
         return njit(**options)(function)
-    file: Any = getattr(compiled._cache, "_cache_file", None)
+    _stamp(compiled._cache)
+    return compiled
+
+
+def callback(signature: Any, function: Callable[..., Any]) -> Any:
+    """Compile a function that C calls, of a signature of numba's types; it is compiled at once, or read from disk."""
+    compiled: Any = CFunc(
+        function, sigutils.normalize_signature(signature), locals={}, options={"error_model": "numpy"}
+    )
+    with suppress(RuntimeError):  # no folder numba may write to: every process compiles for itself
+        compiled.enable_caching()
+    _stamp(compiled._cache)
+    compiled.compile()
+    return compiled
+
+
+def _stamp(cache: Any) -> None:
+    """Make a cache on disk watch every file that a kernel may depend on."""
+    file: Any = getattr(cache, "_cache_file", None)
     if hasattr(file, "_source_stamp"):
         file._source_stamp = _SOURCES
         file._load_index = _forgetting(file._load_index)
-    return compiled
 
 
 class _PartLibrary(JITCodeLibrary):

@@ -2,21 +2,27 @@
 
 import warnings
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, Final
 
+import numba as nb
 import numpy as np
 import nutpie
 import xarray as xr
+from nutpie.compile_pymc import CompiledPyMCModel
 from nutpie.compiled_pyfunc import from_pyfunc
 
 from partialpool.errors import SamplingWarning, warn
+from partialpool.kernel_address import CFunction
+from partialpool.kernels import callback
 from partialpool.progress import ProgressLine
 from partialpool.sampling.settings import Settings
 from partialpool.seeds import shifted
 
-__all__ = ["compile_density", "keep_whole", "run_nutpie", "whole_chains"]
+__all__ = ["as_model", "as_model_of_c", "keep_whole", "run_nutpie", "whole_chains"]
 
 Density = Callable[[np.ndarray], tuple[float, np.ndarray]]
+Start = Callable[[int], np.ndarray]
 
 _STATS: Final = {
     "diverging": ("diverging",),
@@ -82,8 +88,8 @@ def keep_whole(tree: xr.DataTree, settings: Settings, *, interrupted: bool) -> t
     return tree["posterior"].to_dataset().isel(whole), dict(_kept_statistics(stats.isel(whole)))
 
 
-def compile_density(size: int, density: Callable[[], Density], start: Callable[[int], np.ndarray]) -> Any:
-    """Make a density of x (size,) ready for `run_nutpie`, which draws `x`; nothing is compiled.
+def as_model(size: int, density: Callable[[], Density], start: Start) -> Any:
+    """Make a density in Python ready for `run_nutpie`, which draws `x` (size,).
 
     Parameters
     ----------
@@ -101,6 +107,49 @@ def compile_density(size: int, density: Callable[[], Density], start: Callable[[
         ["x"],
         make_initial_point_fn=start,
     )
+
+
+def as_model_of_c(size: int, density: CFunction, start: Start) -> Any:
+    """Make a compiled density ready for `run_nutpie`; chains then run side by side, without Python's lock.
+
+    nutpie builds such a model from PyMC's. Here its parts are given: the density, and a copy of x as what is drawn.
+
+    Parameters
+    ----------
+    density
+        `int64 f(uint64 size, double* x, double* gradient, double* value, void* data)`; 0 where the value is finite.
+    start
+        Returns the initial x of a seed.
+    """
+    return CompiledPyMCModel(
+        compiled_logp_func=density,
+        compiled_expand_func=_copy(),
+        initial_point_func=start,
+        shared_data={},
+        shared_var_keys={},
+        user_data=density.data,
+        n_expanded=size,
+        shape_info=(["x"], [slice(0, size)], [(size,)]),
+        logp_func=density.kept,
+        expand_func=None,
+        dims={},
+        _n_dim=size,
+        _shapes={"x": (size,)},
+        _coords={},
+    )
+
+
+@cache
+def _copy() -> Any:
+    """The C function `int64 f(uint64 size, uint64 drawn, double* x, double* drawn, void*)` that draws x itself."""
+    doubles, anything = nb.types.CPointer(nb.types.float64), nb.types.voidptr
+    return callback(nb.types.int64(nb.types.uint64, nb.types.uint64, doubles, doubles, anything), _copy_x)
+
+
+def _copy_x(size: int, drawn: int, x: Any, out: Any, data: Any) -> int:
+    for i in range(size):
+        out[i] = x[i]
+    return 0
 
 
 def whole_chains(stats: xr.Dataset) -> tuple[np.ndarray, int]:

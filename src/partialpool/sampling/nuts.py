@@ -152,7 +152,7 @@ class _Drawn:
 def _sample(posterior: Posterior, settings: Settings, line: ProgressLine) -> _Drawn:
     """Run nutpie over (theta, own) whitened by the Hessian at the mode, and the noise as it is."""
     from partialpool.sampling.nutpie_run import (  # noqa: PLC0415 - nutpie takes a second to load
-        compile_density,
+        as_model_of_c,
         keep_whole,
         run_nutpie,
     )
@@ -162,7 +162,7 @@ def _sample(posterior: Posterior, settings: Settings, line: ProgressLine) -> _Dr
     def start(seed: int) -> np.ndarray:
         return np.random.default_rng(seed).uniform(-1, 1, size)
 
-    compiled = compile_density(size, posterior.evaluator, start)
+    compiled = as_model_of_c(size, posterior.c_function, start)
     tree, interrupted = run_nutpie(compiled, settings.warmed_up_briefly(), line)
     drawn, stats = keep_whole(tree, settings, interrupted=interrupted)
     x = drawn["x"].to_numpy()

@@ -6,7 +6,7 @@ import numpy as np
 
 from partialpool.progress import ProgressLine
 from partialpool.sampling.mode import Peak
-from partialpool.sampling.nutpie_run import compile_density, keep_whole, run_nutpie
+from partialpool.sampling.nutpie_run import as_model, keep_whole, run_nutpie
 from partialpool.sampling.settings import Settings
 from partialpool.sampling.signed_sds import choose_signed
 from partialpool.sampling.target import Target
@@ -44,7 +44,7 @@ def sample_theta(
         theta = near.theta + np.linalg.cholesky(near.covariance) @ rng.uniform(-2, 2, target.size)
         return np.linalg.solve(factor, signed.from_theta(theta) - center)
 
-    compiled = compile_density(target.size, density, start)
+    compiled = as_model(target.size, density, start)
     with single_lapack():  # chains already share the cores
         tree, interrupted = run_nutpie(compiled, settings.without_funnel(), line)
     drawn, stats = keep_whole(tree, settings, interrupted=interrupted)

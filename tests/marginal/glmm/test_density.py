@@ -1,5 +1,7 @@
 """The density in coordinates that follow theta, held to the model written out on the scale of the data."""
 
+import ctypes
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -192,3 +194,23 @@ def test_a_fixed_parameter_is_no_coordinate():
 def test_a_family_says_whether_it_has_compiled_rows(name):
     spec = ModelSpec.from_formula("p(y, n) ~ x + (1 | g)" if name == "binomial" else "y ~ x + (1 | g)", family=name)
     assert bool(why_not(spec)) == FAMILIES[name].has_cutpoints
+
+
+def test_a_compiled_caller_gets_the_same_density():
+    rng = np.random.default_rng(8)
+    frame = table("unbalanced")
+    frame["y"] = rng.poisson(3, len(frame))
+    _, _, posterior = problem("y ~ x + (1 | a)", frame, family="poisson")
+    x = spread(posterior, rng)
+    density = posterior.c_function
+    call = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_uint64, *[ctypes.c_void_p] * 4)(density.address)
+    value, gradient = np.empty(1), np.empty(len(x))
+
+    def answer(at):
+        return call(len(at), at.ctypes.data, gradient.ctypes.data, value.ctypes.data, density.data.ctypes.data)
+
+    assert answer(x) == 0
+    expected = posterior.evaluator()(x)
+    assert value[0] == expected[0]
+    np.testing.assert_array_equal(gradient, expected[1])
+    assert answer(np.full(len(x), 1e300)) > 0

@@ -10,13 +10,14 @@ A(theta) = U'U. It is exact whatever the working response is. Where the rows are
 N(0, I) for every theta: neither the funnel of small sds nor the trade-off of crossed or nested factors is left.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numba as nb
 import numpy as np
 from numba.experimental import structref
 
 from partialpool.distributions.density_kernel import log_density, place
+from partialpool.kernel_address import by_address
 from partialpool.kernels import REORDERED, kernel, part
 from partialpool.marginal.gaussian.cholesky import Common, eliminate, make_workspace
 from partialpool.marginal.gaussian.conditional_draw import put_back
@@ -26,10 +27,15 @@ from partialpool.marginal.gaussian.elimination_gradient import make_pulled
 from partialpool.marginal.gaussian.gradient import add_prior_gradient, add_scales_gradient
 from partialpool.marginal.gaussian.ordering import System
 from partialpool.marginal.gaussian.parameters import Layout, Normals, Parameters, common_of, scales_of, unpack
-from partialpool.marginal.glmm.row_call import call_rows
 from partialpool.marginal.glmm.weighted_rows import Rows
 
-__all__ = ["OwnPriors", "Problem", "evaluate", "make_problem"]
+__all__ = ["ROWS_ARGUMENTS", "VECTOR", "OwnPriors", "Problem", "evaluate", "make_problem"]
+
+
+VECTOR: Final = nb.types.Array(nb.types.float64, 1, "C")
+ROWS_ARGUMENTS: Final = (VECTOR,) * 7
+"""numba's types of the arguments of `RowKernels.rows`."""
+_call_rows = by_address(nb.types.float64, ROWS_ARGUMENTS)
 
 
 class OwnPriors(NamedTuple):
@@ -171,7 +177,9 @@ class Problem(structref.StructRefProxy):
 
 
 structref.define_proxy(
-    Problem, ProblemType, ["system", "layout", "normals", "known", "own", "rows", "address", "center", "factor"]
+    Problem,
+    ProblemType,
+    ["system", "layout", "normals", "known", "own", "rows", "constant", "address", "center", "factor"],
 )
 
 
@@ -183,6 +191,7 @@ def make_problem(
     known: np.ndarray,
     own: OwnPriors,
     rows: Rows,
+    constant: float,
     address: int,
     center: np.ndarray,
     factor: np.ndarray,
@@ -199,12 +208,14 @@ def make_problem(
         What is taken off the response for each integrated column, (integrated,).
     own, rows
         The family's own parameters, and the rows.
+    constant
+        What the family's row kernel leaves out of the log density.
     address
         Of the family's row kernel.
     center, factor
         (theta, own) = center + factor h, the first elements h of x; (elements,) and lower triangular.
     """
-    return Problem(system, layout, normals, known, own, rows, address, center, factor)
+    return Problem(system, layout, normals, known, own, rows, constant, address, center, factor)
 
 
 @kernel
@@ -216,7 +227,7 @@ def evaluate(problem: Any, x: np.ndarray, eta: np.ndarray, out: np.ndarray) -> f
     Returns
     -------
     float
-        Up to what the row kernel leaves out; -inf where a row or the prior has no density.
+        -inf where a row or the prior has no density.
     """
     system, layout, normals, own, rows = problem.system, problem.layout, problem.normals, problem.own, problem.rows
     center, factor = problem.center, problem.factor
@@ -239,7 +250,7 @@ def evaluate(problem: Any, x: np.ndarray, eta: np.ndarray, out: np.ndarray) -> f
         offsets[0, j] = noise[j]
     for i in range(len(x)):
         out[i] = 0.0
-    total = log_prior(layout, theta, 0) + _own_parameters(own, at, elements, values)
+    total = problem.constant + log_prior(layout, theta, 0) + _own_parameters(own, at, elements, values)
     if not np.isfinite(total):
         return -np.inf
     parameters = unpack(layout, theta, 0)
@@ -255,7 +266,7 @@ def evaluate(problem: Any, x: np.ndarray, eta: np.ndarray, out: np.ndarray) -> f
     _unscale_levels(rows.widths, rows.levels, scales.relative, of_noise, bar)
     total += _coefficients(of_noise, levels, common, problem.known, parameters, layout, coefficients)
     _predict(rows, coefficients, bar, eta)
-    total += call_rows(problem.address, rows.y, rows.known, eta, values, slope, information, own_slope)
+    total += _call_rows(problem.address, (rows.y, rows.known, eta, values, slope, information, own_slope))
     total -= 0.5 * (forward.log_det + forward.log_det_common + size * np.log(2.0 * np.pi))
     if not np.isfinite(total):
         return -np.inf

@@ -10,10 +10,11 @@ from partialpool.design.design import Design
 from partialpool.distributions.density_kernel import encode, placed, unplaced
 from partialpool.distributions.frozen import frozen
 from partialpool.families.row_kernels.load import RowKernels, load_row_kernels
+from partialpool.kernel_address import CFunction, address_of
 from partialpool.marginal.gaussian.marginal import Marginal
 from partialpool.marginal.gaussian.ordering import System
-from partialpool.marginal.glmm.density import OwnPriors, Problem, evaluate, make_problem
-from partialpool.marginal.glmm.row_call import address_of
+from partialpool.marginal.glmm.compiled_density import compiled_density
+from partialpool.marginal.glmm.density import ROWS_ARGUMENTS, OwnPriors, Problem, evaluate, make_problem
 from partialpool.marginal.glmm.weighted_rows import Rows, collect_rows
 from partialpool.model.default_priors import PriorSet
 from partialpool.names import SIGMA
@@ -232,20 +233,26 @@ class Posterior:
             normal.known,
             self.own.priors,
             self.rows,
-            address_of(self.response.kernels.rows),
+            self.response.constant,
+            address_of(self.response.kernels.rows, ROWS_ARGUMENTS),
             self.center,
             self.factor,
         )
 
     def evaluator(self) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
         """Return a function of x = (h, noise) that gives the log density and its gradient; one per thread."""
-        eta, problem, constant = np.empty(len(self.rows.y)), self.problem, self.response.constant
+        eta, problem = np.empty(len(self.rows.y)), self.problem
 
         def density(x: np.ndarray) -> tuple[float, np.ndarray]:
             out = np.empty(len(x))
-            return evaluate(problem, x, eta, out) + constant, out
+            return evaluate(problem, x, eta, out), out
 
         return density
+
+    @property
+    def c_function(self) -> CFunction:
+        """The same function as `evaluator` returns, for compiled callers."""
+        return compiled_density(self.problem, len(self.rows.y))
 
     def gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         """Evaluate the log density of (theta, own) at e = 0 and its gradient, (elements,)."""

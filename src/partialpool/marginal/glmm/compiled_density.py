@@ -1,0 +1,47 @@
+"""The posterior density as a C function, which samplers call without Python and without its lock (GIL)."""
+
+from functools import cache
+from typing import Any, Final
+
+import numba as nb
+import numpy as np
+
+from partialpool.kernel_address import CFunction, address_of, as_pointer, by_address, pointer_to
+from partialpool.kernels import callback, kernel
+from partialpool.marginal.glmm.density import VECTOR, Problem, evaluate
+
+__all__ = ["compiled_density"]
+
+_FINITE, _NOT_FINITE = 0, 4
+"""What the function returns: nutpie counts a positive number as a divergence."""
+_DOUBLES: Final = nb.types.CPointer(nb.types.float64)
+_call_evaluate = by_address(nb.types.float64, (nb.types.voidptr, VECTOR, VECTOR, VECTOR))
+
+
+def compiled_density(problem: Problem, rows: int) -> CFunction:
+    """Make `evaluate` on a problem of so many rows a C function; nothing is compiled for the problem.
+
+    It is `int64 f(uint64 size, double* x, double* gradient, double* value, void* data)`, and returns 0 where the value
+    is finite.
+    """
+    at = address_of(evaluate, (nb.typeof(problem), VECTOR, VECTOR, VECTOR))
+    return CFunction(_c_function().address, np.array([at, _pointer(problem), rows]), problem)
+
+
+@kernel
+def _pointer(problem: Any) -> int:
+    return pointer_to(problem)
+
+
+@cache
+def _c_function() -> Any:
+    """Compile the C function, or read it from disk: on first use, since importing must not compile."""
+    counts, numbers = nb.types.uint64, nb.types.CPointer(nb.types.int64)
+    return callback(nb.types.int64(counts, _DOUBLES, _DOUBLES, _DOUBLES, numbers), _density)
+
+
+def _density(size: int, x: Any, gradient: Any, value: Any, data: Any) -> int:
+    address, problem, rows = data[0], data[1], data[2]
+    at, out = nb.carray(x, (size,)), nb.carray(gradient, (size,))
+    value[0] = _call_evaluate(address, (as_pointer(problem), at, np.empty(rows), out))
+    return _FINITE if np.isfinite(value[0]) else _NOT_FINITE
