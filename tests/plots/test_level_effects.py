@@ -1,4 +1,4 @@
-"""Who responds: order, colours, threshold and population."""
+"""Level effects: order, colours, threshold and population."""
 
 import matplotlib as mpl
 import numpy as np

@@ -41,7 +41,7 @@ def rng():
 def test_counts_have_a_mark_each():
     y = rng().poisson(np.exp(1 + 0.3 * X)) * (rng().random(N) > 0.4)
     figure = drawn(y, "poisson", beta=[1.0, 0.3], unit="larvae")
-    assert titles(figure) == ["How often each count is there", "dispersion", "zeros", "largest", "fitted"]
+    assert titles(figure) == ["Frequency of each count", "dispersion", "zeros", "largest", "fitted"]
     overlay, zeros = figure.axes[0], figure.axes[2]
     assert overlay.get_xlabel() == "y (larvae)"
     (data,) = [c for c in overlay.collections if to_hex(c.get_facecolor()[0]).upper() == VERMILION]
@@ -107,7 +107,7 @@ def test_categories_have_a_mark_each():
 
 def test_successes_and_few_rows():
     figure = drawn(rng().binomial(9, 0.4, N), "binomial", response="p(y, 9)", beta=[-0.4, 0.0])
-    assert titles(figure) == ["How often each count is there", "dispersion", "none or all", "fitted"]
+    assert titles(figure) == ["Frequency of each count", "dispersion", "none or all", "fitted"]
     few = pd.DataFrame({"y": np.arange(20) % 2, "x": np.arange(20.0)})
     fit = fit_at("y ~ x", few, draws=DRAWS, family="bernoulli", beta=np.zeros((DRAWS, 2)))
     assert titles(pp.plot_posterior_checks(pp.posterior_checks(fit, seed=1))) == ["Calibration"]

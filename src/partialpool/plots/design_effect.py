@@ -57,7 +57,7 @@ def plot_design_effect(effects: xr.Dataset) -> Figure:
         _write_numbers(right, effects["effective_sample_size"], point)
         counted = effects.attrs["counted"]
         right.set_xlabel(f"independent {counted} that {rows} {counted} are worth")
-        title = f"The mean of {short(effects.attrs['response'])}: what the groups cost"
+        title = f"The mean of {short(effects.attrs['response'])}: design effect of the groups"
         figure.suptitle(f"{title}\n{point.name}, 50 % and 90 % intervals", fontsize=11, x=0.01, ha="left")
     return figure
 

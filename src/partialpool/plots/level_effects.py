@@ -69,7 +69,7 @@ def plot_level_effects(effects: xr.Dataset, *, unit: str = "") -> Figure:
         bar = figure.colorbar(ScalarMappable(Normalize(0, 1), _CHANCE), ax=axes, shrink=min(1.0, 3 / height), pad=0.02)
         bar.set_label(f"probability that it exceeds {threshold:g}")
         bar.outline.set_visible(False)
-        title = f"Who responds? {name} by {factor}, response {response}"
+        title = f"Effects of {name} by {factor}, response {response}"
         held = held_in_title(effects.attrs, 90)
         over, under = int((above > _SURE).sum()), int((above < 1 - _SURE).sum())
         sure = f"of {len(labels)} levels {over} are above and {under} below {threshold:g} with probability over {_SURE}"

@@ -128,7 +128,7 @@ def _frequencies(checks: xr.DataTree, label: str) -> tuple[Figure, Axes]:
         },
     )
     axes.set_xlim(-1, high + 1)
-    axes.set(xlabel=label, ylabel="rows (square-root scale)", title="How often each count is there")
+    axes.set(xlabel=label, ylabel="rows (square-root scale)", title="Frequency of each count")
     axes.grid(visible=False)
     return figure, axes
 
@@ -215,7 +215,7 @@ def _categories(checks: xr.DataTree) -> tuple[Figure, Axes]:
         ylabel="rows",
         ylim=(0, 1.08 * max(high.max(), seen.max())),
         xlim=(-0.6, len(labels) - 0.4),
-        title="How often each category is there",
+        title="Frequency of each category",
     )
     axes.grid(visible=True, axis="y")
     axes.grid(visible=False, axis="x")

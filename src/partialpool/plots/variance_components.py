@@ -27,5 +27,5 @@ def plot_variance_components(components: xr.Dataset) -> Figure:
     """
     rows = {str(part): components["share"].sel(part=part).to_numpy() for part in components["part"].to_numpy()}
     return draw_shares(
-        rows, "share of the variance", f"Where the variance of {short(components.attrs['response'], 20)} sits"
+        rows, "share of the variance", f"Variance components of {short(components.attrs['response'], 20)}"
     )
