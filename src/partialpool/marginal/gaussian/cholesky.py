@@ -20,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from partialpool.kernels import part
+from partialpool.marginal.gaussian.abreast import eliminate_abreast
 from partialpool.marginal.gaussian.dense import cholesky, solve_lower, solve_lower_columns
 from partialpool.marginal.gaussian.leaf_cholesky import eliminate_leaf, leaf_factor, widest
 from partialpool.marginal.gaussian.ordering import System, Tail
@@ -70,10 +71,14 @@ class Workspace(NamedTuple):
     ----------
     left, factor
         Of the shape of the tail's Gram matrix, (columns + common, same).
+    upper, rows
+        U and F of the leaf's levels side by side; see `abreast`.
     """
 
     left: np.ndarray
     factor: np.ndarray
+    upper: np.ndarray
+    rows: np.ndarray
 
 
 class Forward(NamedTuple):
@@ -290,7 +295,13 @@ def unscale_both(tail: Tail, relative: np.ndarray, common: Common, x: np.ndarray
 def make_workspace(system: System) -> Workspace:
     """Allocate the workspace of `eliminate`."""
     size = system.tail.columns + system.tail.common
-    return Workspace(np.empty(system.tail.gram.shape), np.empty((size, size)))
+    abreast = system.abreast
+    return Workspace(
+        np.empty(system.tail.gram.shape),
+        np.empty((size, size)),
+        np.empty(abreast.gram.shape),
+        np.empty(abreast.columns.shape),
+    )
 
 
 @part
@@ -306,9 +317,12 @@ def eliminate(system: System, scales: Scales, common: Common, room: Workspace) -
         for j in range(i, left.shape[0]):
             left[i, j] = tail.gram[i, j]
     gram, above_tail, dense = branch.gram.copy(), branch.tail_values.copy(), branch.dense.copy()
-    log_det = eliminate_leaf(
-        system.leaf, tail.columns, scales.relative, left, gram, above_tail, dense, branch.tail_start
-    )
+    if system.abreast.gram.shape[2] > 0:
+        log_det = eliminate_abreast(system.abreast, scales.relative, left, room.upper, room.rows)
+    else:
+        log_det = eliminate_leaf(
+            system.leaf, tail.columns, scales.relative, left, gram, above_tail, dense, branch.tail_start
+        )
     log_det += _eliminate_branch(
         branch.tail_start, branch.tail, tail.columns, scales.relative, left, gram, above_tail, dense
     )

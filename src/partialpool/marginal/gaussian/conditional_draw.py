@@ -13,7 +13,7 @@ from partialpool.marginal.gaussian.leaf_cholesky import leaf_factor
 from partialpool.marginal.gaussian.ordering import Leaf, System, Tail
 from partialpool.marginal.gaussian.parameters import Layout, Parameters
 
-__all__ = ["put_back"]
+__all__ = ["draw_levels", "draw_tail", "put_back"]
 
 
 @part
@@ -34,20 +34,51 @@ def put_back(
     Integrated common columns come last in both.
     """
     branch, tail = system.branch, system.tail
-    q, qb = leaf.up.shape[1], branch.gram.shape[1]
-    leaves, branches = len(leaf.level) * q, len(branch.gram) * qb
-    size = tail.columns + tail.common
-    own, above_own, t = np.empty(q), np.empty(qb), np.empty(size)
-    above, above_factor = np.zeros((len(branch.gram), qb)), np.empty((qb, qb))
-    factor = np.zeros((q, q))
-    sigma = parameters.sigma
-    # Tail.
+    t = draw_tail(leaf, system, scales, common, forward, noise, i)
+    draw_levels(leaf, system, scales, forward, t, noise, i)
+    # b = diag(sd) L u, level by level.
+    at = 0
+    skip = 2 if layout.has_branch else 1
+    for f in range(len(layout.effects)):
+        levels = len(leaf.level) if f == 0 else len(branch.gram) if f < skip else tail.levels[f - skip]
+        for _ in range(levels):
+            for a in range(layout.effects[f]):
+                s = 0.0
+                for c in range(a + 1):
+                    s += parameters.corr[f, a, c] * noise[i, at + c]
+                effects[i, at + a] = parameters.sd[f, a] * s
+            at += layout.effects[f]
+
+
+@part
+def draw_tail(
+    leaf: Leaf, system: System, scales: Scales, common: Common, forward: Forward, noise: np.ndarray, i: int
+) -> np.ndarray:
+    """Overwrite the tail's part of row i of noise with u; return Lambda u sigma, (columns + common,)."""
+    branch, tail = system.branch, system.tail
+    size, sigma = tail.columns + tail.common, scales.sigma
+    first = len(leaf.level) * leaf.up.shape[1] + len(branch.gram) * branch.gram.shape[1]
+    t = np.empty(size)
     for c in range(size):
-        t[c] = forward.center[c] + sigma * noise[i, leaves + branches + c]
+        t[c] = forward.center[c] + sigma * noise[i, first + c]
     solve_upper(forward.factor, t)
     for c in range(size):
-        noise[i, leaves + branches + c] = t[c] / sigma
+        noise[i, first + c] = t[c] / sigma
     unscale(tail, scales, common, t)
+    return t
+
+
+@part
+def draw_levels(
+    leaf: Leaf, system: System, scales: Scales, forward: Forward, t: np.ndarray, noise: np.ndarray, i: int
+) -> None:
+    """Overwrite the branches' and the leaf's part of row i of noise with u; t is what `draw_tail` returned."""
+    branch, tail = system.branch, system.tail
+    q, qb, sigma = leaf.up.shape[1], branch.gram.shape[1], scales.sigma
+    leaves = len(leaf.level) * q
+    own, above_own = np.empty(q), np.empty(qb)
+    above, above_factor = np.zeros((len(branch.gram), qb)), np.empty((qb, qb))
+    factor = np.zeros((q, q))
     # Branches.
     for k in range(len(branch.gram)):
         at = leaves + k * qb
@@ -85,18 +116,6 @@ def put_back(
             solve_upper(factor, own)
             for a in range(q):
                 noise[i, at + a] = own[a] / sigma
-    # b = diag(sd) L u, level by level.
-    at = 0
-    skip = 2 if layout.has_branch else 1
-    for f in range(len(layout.effects)):
-        levels = len(leaf.level) if f == 0 else len(branch.gram) if f < skip else tail.levels[f - skip]
-        for _ in range(levels):
-            for a in range(layout.effects[f]):
-                s = 0.0
-                for c in range(a + 1):
-                    s += parameters.corr[f, a, c] * noise[i, at + c]
-                effects[i, at + a] = parameters.sd[f, a] * s
-            at += layout.effects[f]
 
 
 @part(inlined=True)

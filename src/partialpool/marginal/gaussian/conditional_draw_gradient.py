@@ -19,6 +19,7 @@ what is returned: P_f' = sum_j Lambda_f' D_f, so that d log p = sum_f tr(P_f Lam
 import numpy as np
 
 from partialpool.kernels import part
+from partialpool.marginal.gaussian.abreast import pull_draws_abreast, pull_elimination_abreast, weigh_columns
 from partialpool.marginal.gaussian.cholesky import Common, Forward, Scales, Workspace, scale_both, unscale, unscale_both
 from partialpool.marginal.gaussian.dense import (
     inverse_factor,
@@ -80,11 +81,35 @@ def pull_back(
         for a in range(qb):
             pulled.above[k, a] = pulled.effects[leaves + k * qb + a]
     relative, combine = scales.relative, scales.combine
-    _through_leaf_draws(leaf, tail.columns, tail.common, relative, offsets, noise, pulled)
+    weights = weigh_columns(columns, combine)
+    side_by_side = system.abreast.gram.shape[2] > 0
+    if side_by_side:
+        pull_draws_abreast(
+            room.upper,
+            room.rows,
+            relative,
+            offsets,
+            pulled.effects,
+            pulled.products,
+            pulled.weights,
+            pulled.upper,
+            pulled.drawn,
+        )
+        for c in range(size):
+            pulled.tail[c] -= pulled.weights[c]
+        for m in range(len(combine)):
+            pulled.combine[m] += pulled.weights[size + m]
+    else:
+        _through_leaf_draws(leaf, tail.columns, tail.common, relative, offsets, noise, pulled)
     _through_branch_draws(branch, tail.columns, tail.common, relative, forward, offsets, leaves, pulled)
     _through_tail(tail, scales, common, forward, room.left, offsets, leaves + branches, pulled)
     through_branch_elimination(branch, tail.columns, tail.common, relative, combine, forward, columns, leaves, pulled)
-    through_leaf_elimination(leaf, branch.tail_start, tail.columns, relative, pulled)
+    if side_by_side:
+        pull_elimination_abreast(
+            room.upper, room.rows, weights, pulled.schur, pulled.drawn, pulled.upper, pulled.products
+        )
+    else:
+        through_leaf_elimination(leaf, branch.tail_start, tail.columns, relative, pulled)
     for f in range(pulled.products.shape[0]):
         for a in range(pulled.products.shape[1]):
             for b in range(a):

@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from partialpool.marginal.gaussian.abreast import Abreast
 from partialpool.marginal.gaussian.crossproducts import Moments
 from partialpool.memory import check_fits
 
@@ -26,6 +27,10 @@ BRANCH_FROM: Final = 40
 """Fewest columns for which a nesting factor is eliminated level by level."""
 _LARGEST_PRODUCTS: Final = 4e6
 """Most numbers in the sums over patterns: 32 MB, beyond which reading them is slower than reading the rows."""
+_SHARED: Final = 0.3
+"""Average share of the tail's columns that levels must have for products with all of them to be faster."""
+_LARGEST_ABREAST: Final = 4e6
+"""Most products of levels with columns held side by side: 32 MB, and as much for every thread."""
 TAIL_COPIES: Final = 6
 """Matrices of the tail's size in memory at once: moments, two workspaces per thread, and temporary ones."""
 
@@ -92,9 +97,13 @@ class Tail(NamedTuple):
 
 
 class System(NamedTuple):
-    """One system in elimination order, as used by the kernels; a design without factors has no leaf rows."""
+    """One system in elimination order, as used by the kernels; a design without factors has no leaf rows.
+
+    `abreast` has the leaf's rows once more, where they can be eliminated side by side.
+    """
 
     leaf: Leaf
+    abreast: Abreast
     branch: Branch
     tail: Tail
     rows: int
@@ -120,6 +129,12 @@ class Arrangement:
     levels: Leaf
     order: tuple[int, ...]
     has_branch: bool
+
+    @property
+    def by_level(self) -> System:
+        """The system with every level of the leaf by itself; side by side they are in the order of the levels."""
+        leaf, tail = self.levels, self.density.tail
+        return self.density._replace(leaf=leaf, abreast=_abreast(leaf, tail, np.argsort(leaf.level)))
 
     @property
     def work(self) -> float:
@@ -152,7 +167,9 @@ def arrange(moments: Moments, integrated: np.ndarray, *, branch_from: int = BRAN
     tail = _tail(moments, tail_factors, columns, int(integrated.sum()))
     branch = _branch(moments, order, has_branch, tail_factors, tail, columns)
     leaf = _leaf(moments, order, has_branch, tail_factors, tail, branch, columns)
-    return Arrangement(System(_merged(leaf, tail), branch, tail, moments.rows), leaf, order, has_branch)
+    merged = _merged(leaf, tail)
+    system = System(merged, _abreast(merged, tail, np.arange(len(merged.level))), branch, tail, moments.rows)
+    return Arrangement(system, leaf, order, has_branch)
 
 
 def _order(moments: Moments, branch_from: int) -> tuple[int, ...]:
@@ -293,6 +310,21 @@ def _by_pattern(leaf: Leaf, tail: Tail) -> Leaf:
         level=order,
         tail_values=tail_values,
         dense=leaf.dense[order],
+    )
+
+
+def _abreast(leaf: Leaf, tail: Tail, order: np.ndarray) -> Abreast:
+    """Put the leaf's rows, in an order, side by side; none if they are too many, have a branch, or share few columns."""
+    (n, q, above), k = leaf.up.shape, tail.columns
+    width = k + leaf.dense.shape[2]
+    if n == 0 or above > 0 or len(leaf.tail) < _SHARED * n * k or n * q * width > _LARGEST_ABREAST:
+        return Abreast(np.zeros((q, q, 0)), np.zeros((width, q, 0)))
+    columns = np.zeros((n, width, q))
+    columns[np.repeat(np.arange(n), np.diff(leaf.tail_start)), leaf.tail] = leaf.tail_values
+    columns[:, k:] = leaf.dense.transpose(0, 2, 1)
+    gram = np.repeat(leaf.gram, np.diff(leaf.start), axis=0)
+    return Abreast(
+        np.ascontiguousarray(gram[order].transpose(1, 2, 0)), np.ascontiguousarray(columns[order].transpose(1, 2, 0))
     )
 
 

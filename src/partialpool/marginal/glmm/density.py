@@ -19,8 +19,9 @@ from numba.experimental import structref
 from partialpool.distributions.density_kernel import log_density, place
 from partialpool.kernel_address import by_address
 from partialpool.kernels import REORDERED, kernel, part
+from partialpool.marginal.gaussian.abreast import draw_abreast, weigh_columns
 from partialpool.marginal.gaussian.cholesky import Common, eliminate, make_workspace
-from partialpool.marginal.gaussian.conditional_draw import put_back
+from partialpool.marginal.gaussian.conditional_draw import draw_levels, draw_tail
 from partialpool.marginal.gaussian.conditional_draw_gradient import pull_back
 from partialpool.marginal.gaussian.density import log_prior
 from partialpool.marginal.gaussian.elimination_gradient import make_pulled
@@ -238,7 +239,7 @@ def evaluate(problem: Any, x: np.ndarray, eta: np.ndarray, out: np.ndarray) -> f
     levels = size - integrated
     theta, values, own_slope = np.empty((1, elements)), np.empty(parameters_own), np.zeros(parameters_own)
     at, slopes = np.empty(first), np.zeros(first)
-    offsets, effects, noise = np.empty((1, size)), np.empty((1, size)), np.empty(size)
+    offsets, noise = np.empty((1, size)), np.empty(size)
     for i in range(first):
         at[i] = center[i]
         for k in range(i + 1):
@@ -258,7 +259,11 @@ def evaluate(problem: Any, x: np.ndarray, eta: np.ndarray, out: np.ndarray) -> f
     forward = eliminate(system, scales, common, room)
     if not forward.ok:
         return -np.inf
-    put_back(leaf, system, layout, parameters, scales, common, forward, offsets, effects, 0)
+    tail = draw_tail(leaf, system, scales, common, forward, offsets, 0)
+    if system.abreast.gram.shape[2] > 0:
+        draw_abreast(room.upper, room.rows, weigh_columns(tail, scales.combine), offsets[0])
+    else:
+        draw_levels(leaf, system, scales, forward, tail, offsets, 0)
     of_noise, coefficients = offsets[0], np.empty(integrated + rhs)
     slope, information = np.empty(len(eta)), np.empty(len(eta))
     pulled = make_pulled(leaf, system, scales)

@@ -219,8 +219,7 @@ class Posterior:
     @cached_property
     def system(self) -> System:
         """The stand-in's system, every level of the leaf by itself."""
-        arrangement = self.stand_in.arrangement
-        return arrangement.density._replace(leaf=arrangement.levels)
+        return self.stand_in.arrangement.by_level
 
     @cached_property
     def problem(self) -> Problem:
