@@ -13,6 +13,7 @@ from partialpool.design.newdata import own_rows
 from partialpool.distributions.frozen import frozen
 from partialpool.families.registry import FAMILIES
 from partialpool.marginal.gaussian.gradient import evaluate_gradient, evaluate_likelihood_gradient
+from partialpool.marginal.gaussian.nested_order import arrange_by_level
 from partialpool.marginal.gaussian.recover import posterior_variables, recover_from_noise
 from partialpool.marginal.glmm.eligibility import why_not
 from partialpool.marginal.glmm.posterior import Posterior, own_priors, read_response
@@ -131,6 +132,33 @@ def test_it_is_the_density_of_the_model_and_its_gradient(factors, effect, shape)
     frame["y"] = rng.poisson(3, len(frame))
     formula = "y ~ x + " + " + ".join(EFFECTS[effect].format(f=f) for f in FACTORS[factors])
     design, priors, posterior = problem(formula, frame, family="poisson")
+    check_density(design, priors, posterior, spread(posterior, rng))
+
+
+NESTS = {
+    "three nested": (["outer", "outer:inner", "row"], 3),
+    "two nested": (["outer", "row"], 2),
+    "two nested, one crossed": (["outer", "outer:inner", "a"], 2),
+    "rows in crossed factors": (["a", "c", "row"], 0),
+    "two crossed": (["a", "outer:inner"], 1),
+    "many levels that share little": (["half", "third"], 0),
+}
+"""Factors, and how many of them are eliminated side by side."""
+
+
+@pytest.mark.parametrize("effect", ["intercept", "correlated", "independent"])
+@pytest.mark.parametrize("nest", NESTS)
+@pytest.mark.filterwarnings("ignore::partialpool.errors.DataWarning")
+def test_nested_factors_are_eliminated_side_by_side(nest, effect):
+    rng = np.random.default_rng(9)
+    frame = table("unbalanced")
+    frame["row"], frame["y"] = np.arange(len(frame)), rng.poisson(3, len(frame))
+    frame["half"], frame["third"] = np.arange(len(frame)) // 2, rng.integers(0, 20, len(frame))
+    factors, depth = NESTS[nest]
+    formula = "y ~ w + " + " + ".join(EFFECTS[effect].format(f=f) for f in factors)
+    design, priors, posterior = problem(formula, frame, family="poisson")
+    _, factors_of_nest = arrange_by_level(posterior.stand_in.arrangement)
+    assert sum(factor.gram.shape[2] > 0 for factor in factors_of_nest) == depth
     check_density(design, priors, posterior, spread(posterior, rng))
 
 

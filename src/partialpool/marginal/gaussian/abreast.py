@@ -1,13 +1,13 @@
-"""Levels of the leaf side by side: its elimination and draws, with every loop along the levels, so that it vectorises.
+"""Levels of one factor side by side: elimination and draws with every loop along the levels, so that it vectorises.
 
-It serves a leaf without a branch above it whose levels share most columns of the tail, few enough to hold every product
-of a level with every column, zeros included. The algebra is that of `leaf_cholesky`, `conditional_draw` and
-`conditional_draw_gradient`: with E = Z'[tail X rhs] of a level,
+The algebra is that of `leaf_cholesky`, `conditional_draw` and `conditional_draw_gradient`. A level shares with later
+columns E = Z'[parent, grandparent, tail, X, rhs]: the columns of the levels that it is nested in, then those that it is
+taken to share with every level, zeros included. With
 
-    D = I + Lambda' Z'Z Lambda = U'U,    F = U'^-1 Lambda' E,    left -= F'F,    u = U^-1 (F w + e),
+    D = I + Lambda' Z'Z Lambda = U'U,    F = U'^-1 Lambda' E,    u = U^-1 (F w + e),
 
-w being minus the coefficients of the tail, and the combination of right-hand sides. The last axis of every array is the
-level.
+F'F is taken off what is left of the later columns. w is minus the effects of the later columns, Lambda u, and the
+combination of right-hand sides. The last axis of every array is the level.
 """
 
 from typing import Final, NamedTuple
@@ -19,11 +19,19 @@ from partialpool.kernels import REORDERED, part
 
 __all__ = [
     "Abreast",
-    "draw_abreast",
-    "eliminate_abreast",
-    "pull_draws_abreast",
-    "pull_elimination_abreast",
-    "weigh_columns",
+    "Pulled",
+    "Worked",
+    "add_above",
+    "add_shared",
+    "draw",
+    "factorise",
+    "pull_above",
+    "pull_draws",
+    "pull_factor",
+    "pull_shared",
+    "scale_effects",
+    "take_off_above",
+    "take_off_shared",
 ]
 
 _WIDE: Final = 16
@@ -31,39 +39,91 @@ _WIDE: Final = 16
 
 
 class Abreast(NamedTuple):
-    """Z'Z (q, q, levels) and Z'[tail X rhs] (columns, q, levels) of every level; no level if the leaf is not so held."""
+    """The levels of a factor.
+
+    Attributes
+    ----------
+    gram
+        Z'Z, (q, q, levels); no levels where the factor is not eliminated side by side.
+    columns
+        E', (columns, q, levels).
+    parent, grandparent
+        The levels that each level is nested in, of the factor after this one and of the one after that, (levels,);
+        empty without such a factor.
+    """
 
     gram: np.ndarray
     columns: np.ndarray
+    parent: np.ndarray
+    grandparent: np.ndarray
+
+
+class Worked(NamedTuple):
+    """What elimination leaves: U (q, q, levels), its upper triangle; F' (columns, q, levels)."""
+
+    upper: np.ndarray
+    rows: np.ndarray
+
+
+class Pulled(NamedTuple):
+    """Derivatives on their way back.
+
+    Attributes
+    ----------
+    drawn
+        In the noise, (q, levels).
+    upper
+        In U, (q, q, levels).
+    gram, columns
+        In Z'Z and E' as the factors eliminated before left them; shapes as in `Abreast`.
+    scaled
+        Lambda u itself, (q, levels).
+    """
+
+    drawn: np.ndarray
+    upper: np.ndarray
+    gram: np.ndarray
+    columns: np.ndarray
+    scaled: np.ndarray
 
 
 @part(fastmath=REORDERED)
-def eliminate_abreast(
-    abreast: Abreast, relative: np.ndarray, left: np.ndarray, upper: np.ndarray, rows: np.ndarray
-) -> float:
-    """Subtract the leaf from the upper triangle of `left`; return 2 sum log diag U.
+def factorise(gram: np.ndarray, columns: np.ndarray, relative: np.ndarray, f: int, worked: Worked) -> float:
+    """Write U and F of every level, Lambda being relative[f]; return 2 sum log diag U, NaN where D is not positive."""
+    _write_inner(gram, relative, f, worked.upper)
+    log_det = _write_factor(worked.upper)
+    if np.isfinite(log_det):
+        _write_rows(columns, relative, f, worked.upper, worked.rows)
+    return log_det
 
-    U is written into upper (q, q, levels), its upper triangle, and F into rows (columns, q, levels).
-    """
-    gram, columns = abreast.gram, abreast.columns
-    width, q, n = columns.shape
+
+@part(fastmath=REORDERED)
+def _write_inner(gram: np.ndarray, relative: np.ndarray, f: int, out: np.ndarray) -> None:
+    """Write the upper triangle of D = I + Lambda' gram Lambda."""
+    q, n = gram.shape[0], gram.shape[2]
     held = np.empty(n)
     for b in range(q):
         for a in range(b + 1):
             unit = 1.0 if a == b else 0.0
             for j in range(n):
-                upper[a, b, j] = unit
+                out[a, b, j] = unit
         for c in range(q):
             for j in range(n):
                 held[j] = 0.0
             for d in range(q):
-                t = relative[0, d, b]
+                t = relative[f, d, b]
                 for j in range(n):
                     held[j] += t * gram[c, d, j]
             for a in range(b + 1):
-                t = relative[0, c, a]
+                t = relative[f, c, a]
                 for j in range(n):
-                    upper[a, b, j] += t * held[j]
+                    out[a, b, j] += t * held[j]
+
+
+@part(fastmath=REORDERED)
+def _write_factor(upper: np.ndarray) -> float:
+    """Overwrite D with U, upper triangles; return 2 sum log diag U, NaN where D is not positive."""
+    q, n = upper.shape[0], upper.shape[2]
     log_det, positive = 0.0, 0
     for k in range(q):
         for i in range(k):
@@ -80,65 +140,97 @@ def eliminate_abreast(
                     upper[k, m, j] -= upper[i, k, j] * upper[i, m, j]
             for j in range(n):
                 upper[k, m, j] /= upper[k, k, j]
-    if positive < q * n:
-        return np.nan
+    return log_det if positive == q * n else np.nan
+
+
+@part(fastmath=REORDERED)
+def _write_rows(columns: np.ndarray, relative: np.ndarray, f: int, upper: np.ndarray, rows: np.ndarray) -> None:
+    """Write F' = (U'^-1 Lambda' E)'."""
+    width, q, n = columns.shape
+    inverse = np.empty(n)
     for a in range(q):
         for j in range(n):
-            held[j] = 1.0 / upper[a, a, j]
+            inverse[j] = 1.0 / upper[a, a, j]
         for c in range(width):
-            t = relative[0, a, a]
+            t = relative[f, 0, a]
             for j in range(n):
-                rows[c, a, j] = t * columns[c, a, j]
-            for b in range(a + 1, q):
-                t = relative[0, b, a]
+                rows[c, a, j] = t * columns[c, 0, j]
+            for b in range(1, q):
+                t = relative[f, b, a]
                 for j in range(n):
                     rows[c, a, j] += t * columns[c, b, j]
             for i in range(a):
                 for j in range(n):
                     rows[c, a, j] -= upper[i, a, j] * rows[c, i, j]
             for j in range(n):
-                rows[c, a, j] *= held[j]
-    if width >= _WIDE:
-        flat = rows.reshape((width, q * n))
+                rows[c, a, j] *= inverse[j]
+
+
+@part
+def take_off_above(rows: np.ndarray, first: int, parent: np.ndarray, gram: np.ndarray, columns: np.ndarray) -> None:
+    """Subtract F'F from what is left of the factor above, whose columns begin at `first`: its gram, and its columns."""
+    width, q, n = rows.shape
+    above = gram.shape[0]
+    for e in range(above):
+        c = first + e
+        for other in range(above):
+            for a in range(q):
+                for j in range(n):
+                    gram[e, other, parent[j]] -= rows[c, a, j] * rows[first + other, a, j]
+        for d in range(first + above, width):
+            for a in range(q):
+                for j in range(n):
+                    columns[d - first - above, e, parent[j]] -= rows[c, a, j] * rows[d, a, j]
+
+
+@part(fastmath=REORDERED)
+def take_off_shared(rows: np.ndarray, first: int, left: np.ndarray) -> None:
+    """Subtract F'F of the shared columns, from `first` on, from the upper triangle of left."""
+    width, q, n = rows.shape
+    if width - first >= _WIDE:
+        flat = rows[first:].reshape((width - first, q * n))
         product = np.dot(flat, flat.T)
-        for c in range(width):
-            for d in range(c, width):
+        for c in range(width - first):
+            for d in range(c, width - first):
                 left[c, d] -= product[c, d]
-        return log_det
-    for c in range(width):
+        return
+    for c in range(first, width):
         for d in range(c, width):
             s = 0.0
             for a in range(q):
                 for j in range(n):
                     s += rows[c, a, j] * rows[d, a, j]
-            left[c, d] -= s
-    return log_det
+            left[c - first, d - first] -= s
 
 
 @part
-def weigh_columns(tail: np.ndarray, combine: np.ndarray) -> np.ndarray:
-    """Return w, (columns,): minus the coefficients of the tail's columns, then the combination of right-hand sides."""
-    weights = np.empty(len(tail) + len(combine))
-    for c in range(len(tail)):
-        weights[c] = -tail[c]
-    for m in range(len(combine)):
-        weights[len(tail) + m] = combine[m]
-    return weights
+def add_above(rows: np.ndarray, first: int, parent: np.ndarray, scaled: np.ndarray, drawn: np.ndarray) -> None:
+    """Add F w to drawn (q, levels), over the columns of the factor above: its effects are scaled (q above, levels)."""
+    q, n = drawn.shape
+    for e in range(scaled.shape[0]):
+        for a in range(q):
+            for j in range(n):
+                drawn[a, j] -= scaled[e, parent[j]] * rows[first + e, a, j]
 
 
 @part
-def draw_abreast(upper: np.ndarray, rows: np.ndarray, weights: np.ndarray, offsets: np.ndarray) -> None:
-    """Overwrite noise with u, level by level, the first elements of offsets; U, F and w as in the module's text."""
-    width, q, n = rows.shape
-    drawn = np.empty((q, n))
+def add_shared(rows: np.ndarray, first: int, weights: np.ndarray, drawn: np.ndarray) -> None:
+    """Add F w to drawn (q, levels), over the shared columns, whose w is weights (shared,)."""
+    q, n = drawn.shape
     for a in range(q):
-        for j in range(n):
-            drawn[a, j] = offsets[j * q + a]
-        for c in range(width):
+        for c in range(len(weights)):
             t = weights[c]
             for j in range(n):
-                drawn[a, j] += t * rows[c, a, j]
+                drawn[a, j] += t * rows[first + c, a, j]
+
+
+@part
+def draw(upper: np.ndarray, drawn: np.ndarray, offsets: np.ndarray, at: int) -> None:
+    """Overwrite noise with u, level by level from offsets[at] on; drawn is F w, and overwritten too."""
+    q, n = drawn.shape
     for a in range(q - 1, -1, -1):
+        for j in range(n):
+            drawn[a, j] += offsets[at + j * q + a]
         for b in range(a + 1, q):
             for j in range(n):
                 drawn[a, j] -= upper[a, b, j] * drawn[b, j]
@@ -146,104 +238,183 @@ def draw_abreast(upper: np.ndarray, rows: np.ndarray, weights: np.ndarray, offse
             drawn[a, j] /= upper[a, a, j]
     for a in range(q):
         for j in range(n):
-            offsets[j * q + a] = drawn[a, j]
+            offsets[at + j * q + a] = drawn[a, j]
+
+
+@part
+def scale_effects(relative: np.ndarray, f: int, offsets: np.ndarray, at: int, scaled: np.ndarray) -> None:
+    """Write Lambda u into scaled (q, levels)."""
+    q, n = scaled.shape
+    for a in range(q):
+        for j in range(n):
+            scaled[a, j] = 0.0
+        for b in range(q):
+            t = relative[f, a, b]
+            for j in range(n):
+                scaled[a, j] += t * offsets[at + j * q + b]
 
 
 @part(fastmath=REORDERED)
-def pull_draws_abreast(
+def pull_draws(
     upper: np.ndarray,
-    rows: np.ndarray,
     relative: np.ndarray,
+    f: int,
     offsets: np.ndarray,
     effects: np.ndarray,
+    at: int,
     products: np.ndarray,
-    of_weights: np.ndarray,
-    of_upper: np.ndarray,
+    pulled: Pulled,
+) -> None:
+    """Undo the draw: from derivatives in Lambda u, from effects[at] on, to those in the noise, which overwrite them.
+
+    The density of u and the Jacobian 1 / |U| are counted. Derivatives in the noise, which are those in F w, are also
+    written into pulled.drawn, those in U into pulled.upper; Lambda's part is added to products[f], transposed.
+    """
+    v = pulled.drawn
+    _write_slopes(relative, f, offsets, effects, at, products, v)
+    _write_of_factor(upper, offsets, at, v, pulled.upper)
+    q, n = v.shape
+    for a in range(q):
+        for j in range(n):
+            effects[at + j * q + a] = v[a, j]
+
+
+@part(fastmath=REORDERED)
+def _write_slopes(
+    relative: np.ndarray,
+    f: int,
+    offsets: np.ndarray,
+    effects: np.ndarray,
+    at: int,
+    products: np.ndarray,
     v: np.ndarray,
 ) -> None:
-    """Undo the draw: from derivatives in Lambda u, in `effects`, to those in the noise, which overwrite them.
-
-    The density of u and the Jacobian 1 / |U| are counted. Derivatives in w are written into of_weights (columns,), in U
-    into of_upper, same shape; those in the noise also into v (q, levels); Lambda's part is added to products[0],
-    transposed.
-    """
-    width, q, n = rows.shape
+    """Write the derivatives in u into v: Lambda' times those in Lambda u, less u; Lambda's part goes to products[f]."""
+    q, n = v.shape
     for a in range(q):
         for j in range(n):
             v[a, j] = 0.0
         for b in range(q):
-            t = relative[0, b, a]
+            t = relative[f, b, a]
             for j in range(n):
-                v[a, j] += t * effects[j * q + b]
+                v[a, j] += t * effects[at + j * q + b]
         for b in range(q):
             s = 0.0
             for j in range(n):
-                s += v[a, j] * offsets[j * q + b]
-            products[0, a, b] += s
+                s += v[a, j] * offsets[at + j * q + b]
+            products[f, a, b] += s
         for j in range(n):
-            v[a, j] -= offsets[j * q + a]
+            v[a, j] -= offsets[at + j * q + a]
+
+
+@part
+def _write_of_factor(upper: np.ndarray, offsets: np.ndarray, at: int, v: np.ndarray, of_upper: np.ndarray) -> None:
+    """Overwrite the derivatives in u with those in the noise, U'^-1 v; write -triu(v u') - diag(U)^-1."""
+    q, n = v.shape
     for a in range(q):
         for i in range(a):
             for j in range(n):
                 v[a, j] -= upper[i, a, j] * v[i, j]
         for j in range(n):
             v[a, j] /= upper[a, a, j]
-        for j in range(n):
-            effects[j * q + a] = v[a, j]
         for b in range(a, q):
             for j in range(n):
-                of_upper[a, b, j] = -v[a, j] * offsets[j * q + b]
+                of_upper[a, b, j] = -v[a, j] * offsets[at + j * q + b]
         for j in range(n):
             of_upper[a, a, j] -= 1.0 / upper[a, a, j]
-    for c in range(width):
-        s = 0.0
-        for a in range(q):
-            for j in range(n):
-                s += rows[c, a, j] * v[a, j]
-        of_weights[c] = s
 
 
 @part(fastmath=REORDERED)
-def pull_elimination_abreast(
-    upper: np.ndarray,
+def pull_shared(
     rows: np.ndarray,
+    first: int,
     weights: np.ndarray,
     schur: np.ndarray,
     v: np.ndarray,
-    of_upper: np.ndarray,
-    products: np.ndarray,
+    slope: np.ndarray,
 ) -> None:
-    """Add to products[0], transposed, what U and F pass on: dF = v w' - F dS, dS twice the derivative in what is left.
-
-    `of_upper` has the derivatives in U that the draw gave, and is overwritten. Formulas: `elimination_gradient`.
-    """
+    """Write dF' = w v' - dS F' of the shared columns into slope; dS is twice the derivative in what is left of them."""
     width, q, n = rows.shape
-    slope = np.empty((width, q, n))
-    if width >= _WIDE:
-        product = np.dot(schur, rows.reshape((width, q * n)))
-        for c in range(width):
+    shared = width - first
+    if shared >= _WIDE:
+        product = np.dot(schur, rows[first:].reshape((shared, q * n)))
+        for c in range(shared):
             t = weights[c]
             for a in range(q):
                 for j in range(n):
-                    slope[c, a, j] = t * v[a, j] - product[c, a * n + j]
-    else:
-        for c in range(width):
-            t = weights[c]
-            for a in range(q):
+                    slope[first + c, a, j] = t * v[a, j] - product[c, a * n + j]
+        return
+    for c in range(shared):
+        t = weights[c]
+        for a in range(q):
+            for j in range(n):
+                slope[first + c, a, j] = t * v[a, j]
+            for d in range(shared):
+                s = schur[c, d]
                 for j in range(n):
-                    slope[c, a, j] = t * v[a, j]
-                for d in range(width):
-                    s = schur[c, d]
-                    for j in range(n):
-                        slope[c, a, j] -= s * rows[d, a, j]
+                    slope[first + c, a, j] -= s * rows[first + d, a, j]
+
+
+@part
+def pull_above(
+    rows: np.ndarray, first: int, parent: np.ndarray, above: Pulled, v: np.ndarray, slope: np.ndarray
+) -> None:
+    """Add to dF' what the factor above passes on: to its own columns, which begin at `first`, and to those behind."""
+    width, q, n = rows.shape
+    effects = above.scaled.shape[0]
+    of_gram, of_columns, scaled = above.gram, above.columns, above.scaled
+    for e in range(effects):
+        for a in range(q):
+            for j in range(n):
+                slope[first + e, a, j] -= scaled[e, parent[j]] * v[a, j]
+            for other in range(effects):
+                for j in range(n):
+                    slope[first + e, a, j] -= 2.0 * of_gram[e, other, parent[j]] * rows[first + other, a, j]
+            for d in range(first + effects, width):
+                for j in range(n):
+                    t = of_columns[d - first - effects, e, parent[j]]
+                    slope[first + e, a, j] -= t * rows[d, a, j]
+                    slope[d, a, j] -= t * rows[first + e, a, j]
+
+
+@part(fastmath=REORDERED)
+def pull_factor(
+    worked: Worked, relative: np.ndarray, f: int, slope: np.ndarray, pulled: Pulled, products: np.ndarray
+) -> None:
+    """Carry dF' and the derivatives in U back to Lambda, and to Z'Z and E'.
+
+    `slope` is overwritten. Lambda's part is added to products[f], transposed. Formulas: `elimination_gradient`.
+    """
+    q, n = worked.upper.shape[0], worked.upper.shape[2]
+    _solve_upper(worked.upper, slope)
     mixed, inner = np.empty((q, q, n)), np.empty((q, q, n))
+    _take_off_rows(worked, slope, f, mixed, pulled.upper, products)
+    _write_of_inner(worked.upper, pulled.upper, inner)
+    _add_inner(worked.upper, inner, f, products)
+    if pulled.gram.shape[2] > 0:
+        _unscale(relative, f, slope, inner, mixed, pulled)
+
+
+@part
+def _solve_upper(upper: np.ndarray, x: np.ndarray) -> None:
+    """Overwrite x' (columns, q, levels) with (U^-1 x)'."""
+    width, q, n = x.shape
     for c in range(width):
         for a in range(q - 1, -1, -1):
             for i in range(a + 1, q):
                 for j in range(n):
-                    slope[c, a, j] -= upper[a, i, j] * slope[c, i, j]
+                    x[c, a, j] -= upper[a, i, j] * x[c, i, j]
             for j in range(n):
-                slope[c, a, j] /= upper[a, a, j]
+                x[c, a, j] /= upper[a, a, j]
+
+
+@part(fastmath=REORDERED)
+def _take_off_rows(
+    worked: Worked, slope: np.ndarray, f: int, mixed: np.ndarray, of_upper: np.ndarray, products: np.ndarray
+) -> None:
+    """With d(Lambda'E)' in slope, take triu(F d(Lambda'E)') off dU, and add U' F d(Lambda'E)' to products[f]."""
+    upper, rows = worked.upper, worked.rows
+    width, q, n = rows.shape
     for a in range(q):
         for b in range(q):
             for j in range(n):
@@ -258,31 +429,36 @@ def pull_elimination_abreast(
                 s = 0.0
                 for j in range(n):
                     s += upper[a, i, j] * mixed[a, b, j]
-                products[0, i, b] += s
-    # dD into inner, from dU.
+                products[f, i, b] += s
+
+
+@part
+def _write_of_inner(upper: np.ndarray, of_upper: np.ndarray, out: np.ndarray) -> None:
+    """Write dD of D = U'U, given dU: 1/2 U^-1 (T + T') U'^-1, T the lower triangle of U dU', half its diagonal."""
+    q, n = upper.shape[0], upper.shape[2]
     for a in range(q):
         for b in range(a + 1):
             for j in range(n):
-                inner[a, b, j] = 0.0
+                out[b, a, j] = 0.0
             for k in range(a, q):
                 for j in range(n):
-                    inner[a, b, j] += 0.5 * upper[a, k, j] * of_upper[b, k, j]
+                    out[b, a, j] += 0.5 * upper[a, k, j] * of_upper[b, k, j]
             for j in range(n):
-                inner[b, a, j] = inner[a, b, j]
-    for _ in range(2):
-        for b in range(q):
-            for a in range(q - 1, -1, -1):
-                for i in range(a + 1, q):
-                    for j in range(n):
-                        inner[a, b, j] -= upper[a, i, j] * inner[i, b, j]
-                for j in range(n):
-                    inner[a, b, j] /= upper[a, a, j]
-        for a in range(q):
-            for b in range(a):
-                for j in range(n):
-                    kept = inner[a, b, j]
-                    inner[a, b, j] = inner[b, a, j]
-                    inner[b, a, j] = kept
+                out[a, b, j] = out[b, a, j]
+    _solve_upper(upper, out)
+    for a in range(q):
+        for b in range(a):
+            for j in range(n):
+                kept = out[a, b, j]
+                out[a, b, j] = out[b, a, j]
+                out[b, a, j] = kept
+    _solve_upper(upper, out)
+
+
+@part(fastmath=REORDERED)
+def _add_inner(upper: np.ndarray, inner: np.ndarray, f: int, products: np.ndarray) -> None:
+    """Add 2 (D - I) dD to products[f]."""
+    q, n = upper.shape[0], upper.shape[2]
     for a in range(q):
         for b in range(q):
             s = 0.0
@@ -292,4 +468,37 @@ def pull_elimination_abreast(
                 for k in range(min(a, c) + 1):
                     for j in range(n):
                         s += upper[k, a, j] * upper[k, c, j] * inner[c, b, j]
-            products[0, a, b] += 2.0 * s
+            products[f, a, b] += 2.0 * s
+
+
+@part
+def _unscale(
+    relative: np.ndarray, f: int, slope: np.ndarray, inner: np.ndarray, held: np.ndarray, pulled: Pulled
+) -> None:
+    """Write Lambda dD Lambda' into pulled.gram and Lambda d(Lambda'E) into pulled.columns."""
+    width, q, n = slope.shape
+    gram, columns = pulled.gram, pulled.columns
+    for c in range(width):
+        for a in range(q):
+            for j in range(n):
+                columns[c, a, j] = 0.0
+            for b in range(q):
+                t = relative[f, a, b]
+                for j in range(n):
+                    columns[c, a, j] += t * slope[c, b, j]
+    for a in range(q):
+        for b in range(q):
+            for j in range(n):
+                held[a, b, j] = 0.0
+            for c in range(q):
+                t = relative[f, b, c]
+                for j in range(n):
+                    held[a, b, j] += t * inner[a, c, j]
+    for a in range(q):
+        for b in range(q):
+            for j in range(n):
+                gram[a, b, j] = 0.0
+            for c in range(q):
+                t = relative[f, a, c]
+                for j in range(n):
+                    gram[a, b, j] += t * held[c, b, j]

@@ -20,12 +20,22 @@ from typing import NamedTuple
 import numpy as np
 
 from partialpool.kernels import part
-from partialpool.marginal.gaussian.abreast import eliminate_abreast
 from partialpool.marginal.gaussian.dense import cholesky, solve_lower, solve_lower_columns
 from partialpool.marginal.gaussian.leaf_cholesky import eliminate_leaf, leaf_factor, widest
 from partialpool.marginal.gaussian.ordering import System, Tail
 
-__all__ = ["Common", "Forward", "Scales", "eliminate", "make_workspace", "scale_both", "unscale", "unscale_both"]
+__all__ = [
+    "Common",
+    "Forward",
+    "Scales",
+    "eliminate",
+    "eliminate_tail",
+    "make_workspace",
+    "scale_both",
+    "start_tail",
+    "unscale",
+    "unscale_both",
+]
 
 
 class Scales(NamedTuple):
@@ -71,14 +81,10 @@ class Workspace(NamedTuple):
     ----------
     left, factor
         Of the shape of the tail's Gram matrix, (columns + common, same).
-    upper, rows
-        U and F of the leaf's levels side by side; see `abreast`.
     """
 
     left: np.ndarray
     factor: np.ndarray
-    upper: np.ndarray
-    rows: np.ndarray
 
 
 class Forward(NamedTuple):
@@ -295,13 +301,7 @@ def unscale_both(tail: Tail, relative: np.ndarray, common: Common, x: np.ndarray
 def make_workspace(system: System) -> Workspace:
     """Allocate the workspace of `eliminate`."""
     size = system.tail.columns + system.tail.common
-    abreast = system.abreast
-    return Workspace(
-        np.empty(system.tail.gram.shape),
-        np.empty((size, size)),
-        np.empty(abreast.gram.shape),
-        np.empty(abreast.columns.shape),
-    )
+    return Workspace(np.empty(system.tail.gram.shape), np.empty((size, size)))
 
 
 @part
@@ -311,21 +311,43 @@ def eliminate(system: System, scales: Scales, common: Common, room: Workspace) -
     The returned factor is stored in `room` and is valid until the next call.
     """
     tail, branch = system.tail, system.branch
-    size, rhs = tail.columns + tail.common, len(scales.combine)
-    left, factor = room.left, room.factor
+    start_tail(tail, room)
+    gram, above_tail, dense = branch.gram.copy(), branch.tail_values.copy(), branch.dense.copy()
+    log_det = eliminate_leaf(
+        system.leaf, tail.columns, scales.relative, room.left, gram, above_tail, dense, branch.tail_start
+    )
+    log_det += _eliminate_branch(
+        branch.tail_start, branch.tail, tail.columns, scales.relative, room.left, gram, above_tail, dense
+    )
+    return eliminate_tail(tail, scales, common, room, log_det, gram, above_tail, dense)
+
+
+@part
+def start_tail(tail: Tail, room: Workspace) -> None:
+    """Copy the upper triangle of the tail's Gram matrix, from which the factors before it will be taken off."""
+    left = room.left
     for i in range(left.shape[0]):
         for j in range(i, left.shape[0]):
             left[i, j] = tail.gram[i, j]
-    gram, above_tail, dense = branch.gram.copy(), branch.tail_values.copy(), branch.dense.copy()
-    if system.abreast.gram.shape[2] > 0:
-        log_det = eliminate_abreast(system.abreast, scales.relative, left, room.upper, room.rows)
-    else:
-        log_det = eliminate_leaf(
-            system.leaf, tail.columns, scales.relative, left, gram, above_tail, dense, branch.tail_start
-        )
-    log_det += _eliminate_branch(
-        branch.tail_start, branch.tail, tail.columns, scales.relative, left, gram, above_tail, dense
-    )
+
+
+@part
+def eliminate_tail(
+    tail: Tail,
+    scales: Scales,
+    common: Common,
+    room: Workspace,
+    log_det: float,
+    gram: np.ndarray,
+    above_tail: np.ndarray,
+    dense: np.ndarray,
+) -> Forward:
+    """Eliminate the tail, given what is left of it in `room`, and 2 sum log diag L of the factors before it.
+
+    The branches' U and F are passed on as they are.
+    """
+    size, rhs = tail.columns + tail.common, len(scales.combine)
+    left, factor = room.left, room.factor
     reduced = np.empty((size, rhs))
     for i in range(size):
         for j in range(i, size):

@@ -34,7 +34,7 @@ def put_back(
     Integrated common columns come last in both.
     """
     branch, tail = system.branch, system.tail
-    t = draw_tail(leaf, system, scales, common, forward, noise, i)
+    t = draw_tail(tail, scales, common, forward, noise, i)
     draw_levels(leaf, system, scales, forward, t, noise, i)
     # b = diag(sd) L u, level by level.
     at = 0
@@ -51,13 +51,10 @@ def put_back(
 
 
 @part
-def draw_tail(
-    leaf: Leaf, system: System, scales: Scales, common: Common, forward: Forward, noise: np.ndarray, i: int
-) -> np.ndarray:
-    """Overwrite the tail's part of row i of noise with u; return Lambda u sigma, (columns + common,)."""
-    branch, tail = system.branch, system.tail
+def draw_tail(tail: Tail, scales: Scales, common: Common, forward: Forward, noise: np.ndarray, i: int) -> np.ndarray:
+    """Overwrite the tail's part of row i of noise, its end, with u; return Lambda u sigma, (columns + common,)."""
     size, sigma = tail.columns + tail.common, scales.sigma
-    first = len(leaf.level) * leaf.up.shape[1] + len(branch.gram) * branch.gram.shape[1]
+    first = noise.shape[1] - size
     t = np.empty(size)
     for c in range(size):
         t[c] = forward.center[c] + sigma * noise[i, first + c]

@@ -19,7 +19,6 @@ what is returned: P_f' = sum_j Lambda_f' D_f, so that d log p = sum_f tr(P_f Lam
 import numpy as np
 
 from partialpool.kernels import part
-from partialpool.marginal.gaussian.abreast import pull_draws_abreast, pull_elimination_abreast, weigh_columns
 from partialpool.marginal.gaussian.cholesky import Common, Forward, Scales, Workspace, scale_both, unscale, unscale_both
 from partialpool.marginal.gaussian.dense import (
     inverse_factor,
@@ -32,6 +31,14 @@ from partialpool.marginal.gaussian.elimination_gradient import (
     through_leaf_elimination,
 )
 from partialpool.marginal.gaussian.leaf_cholesky import leaf_factor
+from partialpool.marginal.gaussian.nest import (
+    Nest,
+    NestPulled,
+    NestRoom,
+    has_nest,
+    pull_nest_draws,
+    pull_nest_elimination,
+)
 from partialpool.marginal.gaussian.ordering import Branch, Leaf, System, Tail
 
 __all__ = ["pull_back"]
@@ -48,24 +55,28 @@ def pull_back(
     offsets: np.ndarray,
     noise: np.ndarray,
     pulled: Pulled,
+    nest: Nest,
+    nest_room: NestRoom,
+    nest_pulled: NestPulled,
 ) -> None:
     """Carry derivatives from the effects back to noise and Lambda; see the module's text.
 
     Parameters
     ----------
     leaf
-        With every level by itself.
+        With every level by itself; without levels where there is a nest.
     forward, room
         Of `eliminate` at the same scales, `room` untouched since.
     offsets, noise
         u, and the noise it was made from, in elimination order, each (effects,).
     pulled
         `effects` is read and overwritten, everything else written.
+    nest, nest_room, nest_pulled
+        The factors eliminated as a nest, what `eliminate_nest` left of them, and room for their derivatives.
     """
     branch, tail = system.branch, system.tail
-    q, qb = leaf.up.shape[1], branch.gram.shape[1]
-    leaves, branches = len(leaf.level) * q, branch.gram.shape[0] * qb
-    size = tail.columns + tail.common
+    qb, size = branch.gram.shape[1], tail.columns + tail.common
+    leaves, before = len(leaf.level) * leaf.up.shape[1], len(offsets) - size
     for f in range(pulled.products.shape[0]):
         for a in range(pulled.products.shape[1]):
             for b in range(pulled.products.shape[2]):
@@ -74,41 +85,31 @@ def pull_back(
         pulled.combine[m] = 0.0
     columns = np.empty(size)
     for c in range(size):
-        columns[c] = offsets[leaves + branches + c]
-        pulled.tail[c] = pulled.effects[leaves + branches + c]
+        columns[c] = offsets[before + c]
+        pulled.tail[c] = pulled.effects[before + c]
     unscale(tail, scales, common, columns)
     for k in range(branch.gram.shape[0]):
         for a in range(qb):
             pulled.above[k, a] = pulled.effects[leaves + k * qb + a]
     relative, combine = scales.relative, scales.combine
-    weights = weigh_columns(columns, combine)
-    side_by_side = system.abreast.gram.shape[2] > 0
-    if side_by_side:
-        pull_draws_abreast(
-            room.upper,
-            room.rows,
-            relative,
-            offsets,
-            pulled.effects,
-            pulled.products,
-            pulled.weights,
-            pulled.upper,
-            pulled.drawn,
+    if has_nest(nest):
+        pull_nest_draws(
+            nest, nest_room, relative, columns, combine, offsets, pulled.effects, pulled.products, nest_pulled
         )
         for c in range(size):
-            pulled.tail[c] -= pulled.weights[c]
+            pulled.tail[c] -= nest_pulled.of_weights[c]
         for m in range(len(combine)):
-            pulled.combine[m] += pulled.weights[size + m]
+            pulled.combine[m] += nest_pulled.of_weights[size + m]
     else:
         _through_leaf_draws(leaf, tail.columns, tail.common, relative, offsets, noise, pulled)
-    _through_branch_draws(branch, tail.columns, tail.common, relative, forward, offsets, leaves, pulled)
-    _through_tail(tail, scales, common, forward, room.left, offsets, leaves + branches, pulled)
-    through_branch_elimination(branch, tail.columns, tail.common, relative, combine, forward, columns, leaves, pulled)
-    if side_by_side:
-        pull_elimination_abreast(
-            room.upper, room.rows, weights, pulled.schur, pulled.drawn, pulled.upper, pulled.products
-        )
+        _through_branch_draws(branch, tail.columns, tail.common, relative, forward, offsets, leaves, pulled)
+    _through_tail(tail, scales, common, forward, room.left, offsets, before, pulled)
+    if has_nest(nest):
+        pull_nest_elimination(nest, nest_room, relative, pulled.schur, pulled.products, nest_pulled)
     else:
+        through_branch_elimination(
+            branch, tail.columns, tail.common, relative, combine, forward, columns, leaves, pulled
+        )
         through_leaf_elimination(leaf, branch.tail_start, tail.columns, relative, pulled)
     for f in range(pulled.products.shape[0]):
         for a in range(pulled.products.shape[1]):

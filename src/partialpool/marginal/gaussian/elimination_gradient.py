@@ -44,8 +44,6 @@ class Pulled(NamedTuple):
         Twice the derivative in the Schur complement, and with right-hand sides, (columns + common + rhs, same).
     branch_gram, branch_tail, branch_dense
         Derivatives in what is left of the branches' own products when the leaf is gone; shapes as in `Branch`.
-    weights, upper, drawn
-        Derivatives in w, U and the noise of a leaf whose levels are side by side; see `abreast`.
     """
 
     effects: np.ndarray
@@ -59,23 +57,20 @@ class Pulled(NamedTuple):
     branch_gram: np.ndarray
     branch_tail: np.ndarray
     branch_dense: np.ndarray
-    weights: np.ndarray
-    upper: np.ndarray
-    drawn: np.ndarray
 
 
 @part
-def make_pulled(leaf: Leaf, system: System, scales: Scales) -> Pulled:
-    """Make room for `pull_back`."""
+def make_pulled(leaf: Leaf, system: System, scales: Scales, effects: int) -> Pulled:
+    """Make room for `pull_back`; `effects` counts all that is integrated out."""
     branch, tail = system.branch, system.tail
     q, most = leaf.up.shape[1], scales.relative.shape[1]
     size, rhs = tail.columns + tail.common, len(scales.combine)
-    levels, qb, abreast = branch.gram.shape[0], branch.gram.shape[1], system.abreast.gram.shape[2]
+    levels, qb = branch.gram.shape[0], branch.gram.shape[1]
     return Pulled(
-        np.zeros(len(leaf.level) * q + levels * qb + size),
+        np.zeros(effects),
         np.zeros((scales.relative.shape[0], most, most)),
         np.zeros(rhs),
-        np.zeros((0 if abreast > 0 else len(leaf.level), q, q)),
+        np.zeros((len(leaf.level), q, q)),
         np.zeros((levels, qb, qb)),
         np.zeros((levels, qb)),
         np.zeros(size),
@@ -83,9 +78,6 @@ def make_pulled(leaf: Leaf, system: System, scales: Scales) -> Pulled:
         np.zeros((levels, qb, qb)),
         np.zeros(branch.tail_values.shape),
         np.zeros(branch.dense.shape),
-        np.empty(size + rhs),
-        np.empty((q, q, abreast)),
-        np.empty((q, abreast)),
     )
 
 

@@ -12,25 +12,37 @@ stacked E_j: at most effects x columns pseudo-levels. In both cases the number o
 design costs the same for ten levels as for a million.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
 
-from partialpool.marginal.gaussian.abreast import Abreast
 from partialpool.marginal.gaussian.crossproducts import Moments
 from partialpool.memory import check_fits
 
-__all__ = ["TAIL_COPIES", "Arrangement", "Branch", "Leaf", "System", "Tail", "arrange"]
+__all__ = [
+    "MOST_NESTED",
+    "TAIL_COPIES",
+    "Arrangement",
+    "Branch",
+    "Leaf",
+    "System",
+    "Tail",
+    "arrange",
+    "listed_columns",
+    "make_tail",
+    "nested_in_order",
+    "no_branch",
+    "no_leaf",
+]
 
+MOST_NESTED: Final = 3
+"""Factors nested in one another that are eliminated one after the other."""
 BRANCH_FROM: Final = 40
 """Fewest columns for which a nesting factor is eliminated level by level."""
 _LARGEST_PRODUCTS: Final = 4e6
 """Most numbers in the sums over patterns: 32 MB, beyond which reading them is slower than reading the rows."""
-_SHARED: Final = 0.3
-"""Average share of the tail's columns that levels must have for products with all of them to be faster."""
-_LARGEST_ABREAST: Final = 4e6
-"""Most products of levels with columns held side by side: 32 MB, and as much for every thread."""
 TAIL_COPIES: Final = 6
 """Matrices of the tail's size in memory at once: moments, two workspaces per thread, and temporary ones."""
 
@@ -97,13 +109,9 @@ class Tail(NamedTuple):
 
 
 class System(NamedTuple):
-    """One system in elimination order, as used by the kernels; a design without factors has no leaf rows.
-
-    `abreast` has the leaf's rows once more, where they can be eliminated side by side.
-    """
+    """One system in elimination order, as used by the kernels; a design without factors has no leaf rows."""
 
     leaf: Leaf
-    abreast: Abreast
     branch: Branch
     tail: Tail
     rows: int
@@ -123,18 +131,16 @@ class Arrangement:
         Factors in elimination order; the first is the leaf.
     has_branch
         Whether the second is a branch.
+    moments, columns
+        What is arranged, and the order of its common columns: integrated ones, others, y.
     """
 
     density: System
     levels: Leaf
     order: tuple[int, ...]
     has_branch: bool
-
-    @property
-    def by_level(self) -> System:
-        """The system with every level of the leaf by itself; side by side they are in the order of the levels."""
-        leaf, tail = self.levels, self.density.tail
-        return self.density._replace(leaf=leaf, abreast=_abreast(leaf, tail, np.argsort(leaf.level)))
+    moments: Moments
+    columns: np.ndarray
 
     @property
     def work(self) -> float:
@@ -161,32 +167,41 @@ def arrange(moments: Moments, integrated: np.ndarray, *, branch_from: int = BRAN
         Fewest columns for which a nesting factor is eliminated level by level.
     """
     columns = np.concatenate([np.flatnonzero(integrated), np.flatnonzero(~integrated), [len(integrated)]])
-    order = _order(moments, branch_from)
-    has_branch = len(order) > 1 and _nests(moments, order[0], order[1], branch_from)
+    order = _order(moments)
+    has_branch = nested_in_order(moments, order) > 1 and moments.own[order[1]][:, :, 0].size >= branch_from
     tail_factors = order[2:] if has_branch else order[1:]
-    tail = _tail(moments, tail_factors, columns, int(integrated.sum()))
+    tail = make_tail(moments, tail_factors, columns, int(integrated.sum()))
     branch = _branch(moments, order, has_branch, tail_factors, tail, columns)
     leaf = _leaf(moments, order, has_branch, tail_factors, tail, branch, columns)
-    merged = _merged(leaf, tail)
-    system = System(merged, _abreast(merged, tail, np.arange(len(merged.level))), branch, tail, moments.rows)
-    return Arrangement(system, leaf, order, has_branch)
+    system = System(_merged(leaf, tail), branch, tail, moments.rows)
+    return Arrangement(system, leaf, order, has_branch, moments, columns)
 
 
-def _order(moments: Moments, branch_from: int) -> tuple[int, ...]:
-    by_size = sorted(range(len(moments.own)), key=lambda f: -moments.own[f].shape[0] * moments.own[f].shape[1])
-    if len(by_size) < 2:
-        return tuple(by_size)
-    above = [f for f in by_size[1:] if _nests(moments, by_size[0], f, branch_from)]
-    rest = [f for f in by_size[1:] if f not in above[:1]]
-    return (by_size[0], *above[:1], *rest)
+def _order(moments: Moments) -> tuple[int, ...]:
+    """Put the factor with most columns first, those that nest it next, larger ones first; then the others."""
+    rest = sorted(range(len(moments.own)), key=lambda f: -moments.own[f].shape[0] * moments.own[f].shape[1])
+    nested = rest[:1]
+    for f in rest[1:]:
+        if len(nested) < MOST_NESTED and _all_nest(moments, nested, f):
+            nested.append(f)
+    return (*nested, *(f for f in rest if f not in nested))
 
 
-def _nests(moments: Moments, leaf: int, f: int, branch_from: int) -> bool:
-    levels, effects = moments.own[f].shape[:2]
-    return levels * effects >= branch_from and len(moments.coupling(leaf, f).first) == len(moments.own[leaf])
+def nested_in_order(moments: Moments, order: tuple[int, ...]) -> int:
+    """Count the factors at the head of an order that are nested in all that follow them there, up to `MOST_NESTED`."""
+    depth = min(len(order), 1)
+    while depth < min(len(order), MOST_NESTED) and _all_nest(moments, order[:depth], order[depth]):
+        depth += 1
+    return depth
 
 
-def _tail(moments: Moments, factors: tuple[int, ...], columns: np.ndarray, common: int) -> Tail:
+def _all_nest(moments: Moments, below: Sequence[int], f: int) -> bool:
+    """Whether each level of the factors below shares rows with one level of f."""
+    return all(len(moments.coupling(g, f).first) == len(moments.own[g]) for g in below)
+
+
+def make_tail(moments: Moments, factors: tuple[int, ...], columns: np.ndarray, common: int) -> Tail:
+    """Put factors, and common columns in an order, so many of which are integrated out, into a tail."""
     levels = np.array([moments.own[f].shape[0] for f in factors], np.int64)
     effects = np.array([moments.own[f].shape[1] for f in factors], np.int64)
     first = np.concatenate([[0], np.cumsum(levels * effects)]).astype(np.int64)
@@ -211,7 +226,7 @@ def _tail(moments: Moments, factors: tuple[int, ...], columns: np.ndarray, commo
     return Tail(gram, first[:-1], levels, effects, k, common)
 
 
-def _lists(
+def listed_columns(
     moments: Moments, f: int, tail_factors: tuple[int, ...], tail: Tail
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the columns of the tail that share rows with each level of f: start, column, Z_f'Z_tail."""
@@ -231,6 +246,21 @@ def _lists(
     return start, column, np.ascontiguousarray(value)
 
 
+def no_leaf(dense: int) -> Leaf:
+    """Return a leaf without levels, for so many columns [X rhs]."""
+    none, one = np.zeros(0, np.int64), np.zeros(1, np.int64)
+    return Leaf(
+        np.zeros((0, 1, 1)), np.zeros(0), one, none, none, np.zeros((0, 1, 0)),
+        one, none, none, np.zeros((0, 1)), np.zeros((0, 1, dense)), _NO_PRODUCTS,
+    )  # fmt: skip
+
+
+def no_branch(dense: int) -> Branch:
+    """Return a branch without levels, for so many columns [X rhs]."""
+    none = np.zeros(0, np.int64)
+    return Branch(np.zeros((0, 0, 0)), np.zeros(1, np.int64), none, np.zeros((0, 0)), np.zeros((0, 0, dense)))
+
+
 def _branch(
     moments: Moments,
     order: tuple[int, ...],
@@ -240,11 +270,8 @@ def _branch(
     columns: np.ndarray,
 ) -> Branch:
     if not has_branch:
-        none = np.zeros(0, np.int64)
-        return Branch(
-            np.zeros((0, 0, 0)), np.zeros(1, np.int64), none, np.zeros((0, 0)), np.zeros((0, 0, len(columns)))
-        )
-    start, column, value = _lists(moments, order[1], tail_factors, tail)
+        return no_branch(len(columns))
+    start, column, value = listed_columns(moments, order[1], tail_factors, tail)
     return Branch(
         moments.own[order[1]], start, column, value, np.ascontiguousarray(moments.dense[order[1]][:, :, columns])
     )
@@ -260,13 +287,9 @@ def _leaf(
     columns: np.ndarray,
 ) -> Leaf:
     if not order:
-        none = np.zeros(0, np.int64)
-        return Leaf(
-            np.zeros((0, 1, 1)), np.zeros(0), np.zeros(1, np.int64), none, none, np.zeros((0, 1, 0)),
-            np.zeros(1, np.int64), none, none, np.zeros((0, 1)), np.zeros((0, 1, len(columns))), _NO_PRODUCTS,
-        )  # fmt: skip
+        return no_leaf(len(columns))
     levels, q = moments.own[order[0]].shape[:2]
-    start, column, value = _lists(moments, order[0], tail_factors, tail)
+    start, column, value = listed_columns(moments, order[0], tail_factors, tail)
     above = np.zeros(levels, np.int64)
     up = np.zeros((levels, q, branch.gram.shape[1]))
     place = np.zeros(len(column), np.int64)
@@ -310,21 +333,6 @@ def _by_pattern(leaf: Leaf, tail: Tail) -> Leaf:
         level=order,
         tail_values=tail_values,
         dense=leaf.dense[order],
-    )
-
-
-def _abreast(leaf: Leaf, tail: Tail, order: np.ndarray) -> Abreast:
-    """Put the leaf's rows, in an order, side by side; none if they are too many, have a branch, or share few columns."""
-    (n, q, above), k = leaf.up.shape, tail.columns
-    width = k + leaf.dense.shape[2]
-    if n == 0 or above > 0 or len(leaf.tail) < _SHARED * n * k or n * q * width > _LARGEST_ABREAST:
-        return Abreast(np.zeros((q, q, 0)), np.zeros((width, q, 0)))
-    columns = np.zeros((n, width, q))
-    columns[np.repeat(np.arange(n), np.diff(leaf.tail_start)), leaf.tail] = leaf.tail_values
-    columns[:, k:] = leaf.dense.transpose(0, 2, 1)
-    gram = np.repeat(leaf.gram, np.diff(leaf.start), axis=0)
-    return Abreast(
-        np.ascontiguousarray(gram[order].transpose(1, 2, 0)), np.ascontiguousarray(columns[order].transpose(1, 2, 0))
     )
 
 

@@ -19,13 +19,30 @@ from numba.experimental import structref
 from partialpool.distributions.density_kernel import log_density, place
 from partialpool.kernel_address import by_address
 from partialpool.kernels import REORDERED, kernel, part
-from partialpool.marginal.gaussian.abreast import draw_abreast, weigh_columns
-from partialpool.marginal.gaussian.cholesky import Common, eliminate, make_workspace
+from partialpool.marginal.gaussian.cholesky import (
+    Common,
+    Forward,
+    Scales,
+    Workspace,
+    eliminate,
+    eliminate_tail,
+    make_workspace,
+    start_tail,
+)
 from partialpool.marginal.gaussian.conditional_draw import draw_levels, draw_tail
 from partialpool.marginal.gaussian.conditional_draw_gradient import pull_back
 from partialpool.marginal.gaussian.density import log_prior
 from partialpool.marginal.gaussian.elimination_gradient import make_pulled
 from partialpool.marginal.gaussian.gradient import add_prior_gradient, add_scales_gradient
+from partialpool.marginal.gaussian.nest import (
+    Nest,
+    NestRoom,
+    draw_nest,
+    eliminate_nest,
+    has_nest,
+    make_nest_pulled,
+    make_nest_room,
+)
 from partialpool.marginal.gaussian.ordering import System
 from partialpool.marginal.gaussian.parameters import Layout, Normals, Parameters, common_of, scales_of, unpack
 from partialpool.marginal.glmm.weighted_rows import Rows
@@ -180,13 +197,14 @@ class Problem(structref.StructRefProxy):
 structref.define_proxy(
     Problem,
     ProblemType,
-    ["system", "layout", "normals", "known", "own", "rows", "constant", "address", "center", "factor"],
+    ["system", "nest", "layout", "normals", "known", "own", "rows", "constant", "address", "center", "factor"],
 )
 
 
 @kernel
 def make_problem(
     system: System,
+    nest: Nest,
     layout: Layout,
     normals: Normals,
     known: np.ndarray,
@@ -201,8 +219,8 @@ def make_problem(
 
     Parameters
     ----------
-    system
-        The stand-in's, its leaf with every level by itself.
+    system, nest
+        The stand-in's, from `arrange_by_level`.
     layout, normals
         The stand-in's.
     known
@@ -216,7 +234,46 @@ def make_problem(
     center, factor
         (theta, own) = center + factor h, the first elements h of x; (elements,) and lower triangular.
     """
-    return Problem(system, layout, normals, known, own, rows, constant, address, center, factor)
+    return Problem(system, nest, layout, normals, known, own, rows, constant, address, center, factor)
+
+
+@part
+def _place_all(problem: Any, x: np.ndarray, at: np.ndarray, theta: np.ndarray, noise: np.ndarray) -> None:
+    """Write theta and the own parameters' places into `at`, theta alone into its row, and the noise."""
+    center, factor = problem.center, problem.factor
+    for i in range(len(at)):
+        at[i] = center[i]
+        for k in range(i + 1):
+            at[i] += factor[i, k] * x[k]
+    for i in range(theta.shape[1]):
+        theta[0, i] = at[i]
+    for j in range(len(noise)):
+        noise[j] = x[len(at) + j]
+
+
+@part
+def _eliminate(problem: Any, scales: Scales, common: Common, room: Workspace, nest_room: NestRoom) -> Forward:
+    """Eliminate all that is integrated out: side by side where that is how it is arranged."""
+    system, nest = problem.system, problem.nest
+    if not has_nest(nest):
+        return eliminate(system, scales, common, room)
+    start_tail(system.tail, room)
+    log_det = eliminate_nest(nest, scales.relative, room.left, nest_room)
+    none = system.branch
+    return eliminate_tail(system.tail, scales, common, room, log_det, none.gram, none.tail_values, none.dense)
+
+
+@part
+def _draw(
+    problem: Any, scales: Scales, common: Common, forward: Forward, nest_room: NestRoom, offsets: np.ndarray
+) -> None:
+    """Overwrite noise (1, effects) with u."""
+    system, nest = problem.system, problem.nest
+    tail = draw_tail(system.tail, scales, common, forward, offsets, 0)
+    if has_nest(nest):
+        draw_nest(nest, nest_room, scales.relative, tail, scales.combine, offsets[0])
+    else:
+        draw_levels(system.leaf, system, scales, forward, tail, offsets, 0)
 
 
 @kernel
@@ -230,65 +287,51 @@ def evaluate(problem: Any, x: np.ndarray, eta: np.ndarray, out: np.ndarray) -> f
     float
         -inf where a row or the prior has no density.
     """
-    system, layout, normals, own, rows = problem.system, problem.layout, problem.normals, problem.own, problem.rows
-    center, factor = problem.center, problem.factor
-    leaf, parameters_own, rhs = system.leaf, len(own.kinds), len(layout.kept_shift)
+    system, nest, layout, own, rows = problem.system, problem.nest, problem.layout, problem.own, problem.rows
+    rhs = len(layout.kept_shift)
     elements = layout.kept + rhs
     first = elements + own.estimated
-    size, integrated = len(x) - first, len(normals.sd)
-    levels = size - integrated
-    theta, values, own_slope = np.empty((1, elements)), np.empty(parameters_own), np.zeros(parameters_own)
-    at, slopes = np.empty(first), np.zeros(first)
-    offsets, noise = np.empty((1, size)), np.empty(size)
-    for i in range(first):
-        at[i] = center[i]
-        for k in range(i + 1):
-            at[i] += factor[i, k] * x[k]
-    for i in range(elements):
-        theta[0, i] = at[i]
-    for j in range(size):
-        noise[j] = x[first + j]
-        offsets[0, j] = noise[j]
+    size, integrated = len(x) - first, len(problem.normals.sd)
+    theta, values, own_slope = np.empty((1, elements)), np.empty(len(own.kinds)), np.zeros(len(own.kinds))
+    at, slopes, noise = np.empty(first), np.zeros(first), np.empty(size)
+    _place_all(problem, x, at, theta, noise)
     for i in range(len(x)):
         out[i] = 0.0
     total = problem.constant + log_prior(layout, theta, 0) + _own_parameters(own, at, elements, values)
     if not np.isfinite(total):
         return -np.inf
     parameters = unpack(layout, theta, 0)
-    scales, common, room = scales_of(layout, parameters), common_of(normals, 1.0), make_workspace(system)
-    forward = eliminate(system, scales, common, room)
+    scales, common = scales_of(layout, parameters), common_of(problem.normals, 1.0)
+    room, nest_room = make_workspace(system), make_nest_room(nest)
+    forward = _eliminate(problem, scales, common, room, nest_room)
     if not forward.ok:
         return -np.inf
-    tail = draw_tail(leaf, system, scales, common, forward, offsets, 0)
-    if system.abreast.gram.shape[2] > 0:
-        draw_abreast(room.upper, room.rows, weigh_columns(tail, scales.combine), offsets[0])
-    else:
-        draw_levels(leaf, system, scales, forward, tail, offsets, 0)
-    of_noise, coefficients = offsets[0], np.empty(integrated + rhs)
-    slope, information = np.empty(len(eta)), np.empty(len(eta))
-    pulled = make_pulled(leaf, system, scales)
-    bar, products, combine = pulled.effects, pulled.products, pulled.combine
-    _unscale_levels(rows.widths, rows.levels, scales.relative, of_noise, bar)
-    total += _coefficients(of_noise, levels, common, problem.known, parameters, layout, coefficients)
+    offsets = noise.copy()
+    _draw(problem, scales, common, forward, nest_room, offsets.reshape((1, size)))
+    coefficients, slope, information = np.empty(integrated + rhs), np.empty(len(eta)), np.empty(len(eta))
+    pulled, nest_pulled = make_pulled(system.leaf, system, scales, size), make_nest_pulled(nest, len(room.left))
+    bar = pulled.effects
+    _unscale_levels(rows.widths, rows.levels, scales.relative, offsets, bar)
+    total += _coefficients(offsets, size - integrated, common, problem.known, parameters, layout, coefficients)
     _predict(rows, coefficients, bar, eta)
     total += _call_rows(problem.address, (rows.y, rows.known, eta, values, slope, information, own_slope))
     total -= 0.5 * (forward.log_det + forward.log_det_common + size * np.log(2.0 * np.pi))
     if not np.isfinite(total):
         return -np.inf
-    _add_slopes(rows, slope, bar, levels, coefficients)
+    _add_slopes(rows, slope, bar, size - integrated, coefficients)
     for c in range(integrated):
-        bar[levels + c] = coefficients[c]
-    pull_back(leaf, system, scales, common, forward, room, of_noise, noise, pulled)
+        bar[size - integrated + c] = coefficients[c]
+    pull_back(system.leaf, system, scales, common, forward, room, offsets, noise, pulled, nest, nest_room, nest_pulled)
     add_prior_gradient(layout, theta, slopes)
-    add_scales_gradient(layout, parameters, products, theta[0], slopes)
+    add_scales_gradient(layout, parameters, pulled.products, theta[0], slopes)
     for k in range(rhs):
         here = layout.kept + k
         by = place(layout.coordinates[here], layout.arguments, here, at[here])[1]
-        slopes[here] += by * (coefficients[integrated + k] - combine[k])
+        slopes[here] += by * (coefficients[integrated + k] - pulled.combine[k])
     _own_gradient(own, at, elements, own_slope, slopes)
     for i in range(first):
         for k in range(i, first):
-            out[i] += factor[k, i] * slopes[k]
+            out[i] += problem.factor[k, i] * slopes[k]
     for j in range(size):
         out[first + j] = bar[j]
     return total

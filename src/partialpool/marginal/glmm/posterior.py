@@ -12,7 +12,7 @@ from partialpool.distributions.frozen import frozen
 from partialpool.families.row_kernels.load import RowKernels, load_row_kernels
 from partialpool.kernel_address import CFunction, address_of
 from partialpool.marginal.gaussian.marginal import Marginal
-from partialpool.marginal.gaussian.ordering import System
+from partialpool.marginal.gaussian.nested_order import arrange_by_level
 from partialpool.marginal.glmm.compiled_density import compiled_density
 from partialpool.marginal.glmm.density import ROWS_ARGUMENTS, OwnPriors, Problem, evaluate, make_problem
 from partialpool.marginal.glmm.weighted_rows import Rows, collect_rows
@@ -217,16 +217,11 @@ class Posterior:
         return False
 
     @cached_property
-    def system(self) -> System:
-        """The stand-in's system, every level of the leaf by itself."""
-        return self.stand_in.arrangement.by_level
-
-    @cached_property
     def problem(self) -> Problem:
         """The same as the kernel reads it."""
         normal = self.stand_in
         return make_problem(
-            self.system,
+            *arrange_by_level(normal.arrangement),
             normal.layout,
             normal.normals,
             normal.known,

@@ -1,0 +1,297 @@
+"""Factors nested in one another, up to three deep, eliminated with their levels side by side: leaf, branch, top.
+
+Each step is that of `abreast`. Levels of the leaf pass on to their branch, their top and the shared columns; branches
+to their top and the shared columns; tops to the shared columns, which are the tail of the system.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from partialpool.kernels import REORDERED, part
+from partialpool.marginal.gaussian.abreast import (
+    Abreast,
+    Pulled,
+    Worked,
+    add_above,
+    add_shared,
+    draw,
+    factorise,
+    pull_above,
+    pull_draws,
+    pull_factor,
+    pull_shared,
+    scale_effects,
+    take_off_above,
+    take_off_shared,
+)
+
+__all__ = [
+    "Nest",
+    "NestPulled",
+    "NestRoom",
+    "draw_nest",
+    "eliminate_nest",
+    "has_nest",
+    "make_nest_pulled",
+    "make_nest_room",
+    "pull_nest_draws",
+    "pull_nest_elimination",
+]
+
+
+class Nest(NamedTuple):
+    """The factors; one without levels is not there."""
+
+    leaf: Abreast
+    branch: Abreast
+    top: Abreast
+
+
+class NestRoom(NamedTuple):
+    """What elimination leaves of each factor, and what the factors below left of Z'Z and E' of branch and top."""
+
+    leaf: Worked
+    branch: Worked
+    top: Worked
+    branch_gram: np.ndarray
+    branch_columns: np.ndarray
+    top_gram: np.ndarray
+    top_columns: np.ndarray
+
+
+class NestPulled(NamedTuple):
+    """Derivatives on their way back, of each factor; w of the shared columns, and derivatives in it, (shared,)."""
+
+    leaf: Pulled
+    branch: Pulled
+    top: Pulled
+    weights: np.ndarray
+    of_weights: np.ndarray
+
+
+@part
+def has_nest(nest: Nest) -> bool:
+    """Whether there are factors to eliminate this way."""
+    return nest.leaf.gram.shape[2] > 0
+
+
+@part
+def _make_worked(level: Abreast) -> Worked:
+    return Worked(np.empty(level.gram.shape), np.empty(level.columns.shape))
+
+
+@part
+def make_nest_room(nest: Nest) -> NestRoom:
+    """Allocate the workspace of `eliminate_nest`."""
+    return NestRoom(
+        _make_worked(nest.leaf),
+        _make_worked(nest.branch),
+        _make_worked(nest.top),
+        np.empty(nest.branch.gram.shape),
+        np.empty(nest.branch.columns.shape),
+        np.empty(nest.top.gram.shape),
+        np.empty(nest.top.columns.shape),
+    )
+
+
+@part
+def _copy(given: np.ndarray, out: np.ndarray) -> None:
+    of, to = given.ravel(), out.ravel()
+    for i in range(len(of)):
+        to[i] = of[i]
+
+
+@part
+def eliminate_nest(nest: Nest, relative: np.ndarray, left: np.ndarray, room: NestRoom) -> float:
+    """Subtract the factors from the upper triangle of `left`, the shared columns; return 2 sum log diag U.
+
+    `relative` has Lambda of the leaf, the branch and the top, as far as they are there, first.
+    """
+    leaf, branch, top = nest.leaf, nest.branch, nest.top
+    above, highest = branch.gram.shape[0], top.gram.shape[0]
+    log_det = factorise(leaf.gram, leaf.columns, relative, 0, room.leaf)
+    take_off_shared(room.leaf.rows, above + highest, left)
+    if branch.gram.shape[2] == 0:
+        return log_det
+    _copy(branch.gram, room.branch_gram)
+    _copy(branch.columns, room.branch_columns)
+    take_off_above(room.leaf.rows, 0, leaf.parent, room.branch_gram, room.branch_columns)
+    log_det += factorise(room.branch_gram, room.branch_columns, relative, 1, room.branch)
+    take_off_shared(room.branch.rows, highest, left)
+    if top.gram.shape[2] == 0:
+        return log_det
+    _copy(top.gram, room.top_gram)
+    _copy(top.columns, room.top_columns)
+    take_off_above(room.leaf.rows, above, leaf.grandparent, room.top_gram, room.top_columns)
+    take_off_above(room.branch.rows, 0, branch.parent, room.top_gram, room.top_columns)
+    log_det += factorise(room.top_gram, room.top_columns, relative, 2, room.top)
+    take_off_shared(room.top.rows, 0, left)
+    return log_det
+
+
+@part
+def draw_nest(
+    nest: Nest, room: NestRoom, relative: np.ndarray, tail: np.ndarray, combine: np.ndarray, offsets: np.ndarray
+) -> None:
+    """Overwrite the noise of the factors, with which offsets begin, with u, top first.
+
+    Parameters
+    ----------
+    tail, combine
+        Lambda u of the tail's columns, and the combination of right-hand sides.
+    """
+    leaf, branch, top = nest.leaf, nest.branch, nest.top
+    weights = _weigh_shared(tail, combine)
+    above, highest = branch.gram.shape[0], top.gram.shape[0]
+    at_branch = leaf.gram.shape[0] * leaf.gram.shape[2]
+    at_top = at_branch + above * branch.gram.shape[2]
+    of_top, of_branch = np.zeros((highest, top.gram.shape[2])), np.zeros((above, branch.gram.shape[2]))
+    if top.gram.shape[2] > 0:
+        drawn = np.zeros((highest, top.gram.shape[2]))
+        add_shared(room.top.rows, 0, weights, drawn)
+        draw(room.top.upper, drawn, offsets, at_top)
+        scale_effects(relative, 2, offsets, at_top, of_top)
+    if branch.gram.shape[2] > 0:
+        drawn = np.zeros((above, branch.gram.shape[2]))
+        add_shared(room.branch.rows, highest, weights, drawn)
+        if highest > 0:
+            add_above(room.branch.rows, 0, branch.parent, of_top, drawn)
+        draw(room.branch.upper, drawn, offsets, at_branch)
+        scale_effects(relative, 1, offsets, at_branch, of_branch)
+    drawn = np.zeros((leaf.gram.shape[0], leaf.gram.shape[2]))
+    add_shared(room.leaf.rows, above + highest, weights, drawn)
+    if above > 0:
+        add_above(room.leaf.rows, 0, leaf.parent, of_branch, drawn)
+    if highest > 0:
+        add_above(room.leaf.rows, above, leaf.grandparent, of_top, drawn)
+    draw(room.leaf.upper, drawn, offsets, 0)
+
+
+@part
+def _weigh_shared(tail: np.ndarray, combine: np.ndarray) -> np.ndarray:
+    """Return w of the shared columns: minus the effects of the tail, then the combination of right-hand sides."""
+    weights = np.empty(len(tail) + len(combine))
+    for c in range(len(tail)):
+        weights[c] = -tail[c]
+    for m in range(len(combine)):
+        weights[len(tail) + m] = combine[m]
+    return weights
+
+
+@part
+def _make_pulled(level: Abreast, passing_on: int) -> Pulled:
+    """Make room; derivatives in Z'Z and E' are kept of so many levels, all or none."""
+    q, n = level.gram.shape[0], level.gram.shape[2]
+    kept, width = passing_on, level.columns.shape[0]
+    return Pulled(
+        np.empty((q, n)),
+        np.empty((q, q, n)),
+        np.empty((q, q, kept)),
+        np.empty((width, q, kept)),
+        np.empty((q, n)),
+    )
+
+
+@part
+def make_nest_pulled(nest: Nest, shared: int) -> NestPulled:
+    """Make room for the way back."""
+    return NestPulled(
+        _make_pulled(nest.leaf, 0),
+        _make_pulled(nest.branch, nest.branch.gram.shape[2]),
+        _make_pulled(nest.top, nest.top.gram.shape[2]),
+        np.empty(shared),
+        np.empty(shared),
+    )
+
+
+@part
+def pull_nest_draws(
+    nest: Nest,
+    room: NestRoom,
+    relative: np.ndarray,
+    tail: np.ndarray,
+    combine: np.ndarray,
+    offsets: np.ndarray,
+    effects: np.ndarray,
+    products: np.ndarray,
+    pulled: NestPulled,
+) -> None:
+    """Undo the draws, leaf first: derivatives in Lambda u, in `effects`, become those in the noise.
+
+    Derivatives in w of the shared columns are left in pulled.of_weights.
+    """
+    leaf, branch, top = nest.leaf, nest.branch, nest.top
+    above, highest = branch.gram.shape[0], top.gram.shape[0]
+    at_branch = leaf.gram.shape[0] * leaf.gram.shape[2]
+    at_top = at_branch + above * branch.gram.shape[2]
+    weights = _weigh_shared(tail, combine)
+    for c in range(len(weights)):
+        pulled.weights[c] = weights[c]
+        pulled.of_weights[c] = 0.0
+    pull_draws(room.leaf.upper, relative, 0, offsets, effects, 0, products, pulled.leaf)
+    _add_of_weights(room.leaf.rows, above + highest, pulled.leaf.drawn, pulled.of_weights)
+    if branch.gram.shape[2] == 0:
+        return
+    _pass_to_effects(room.leaf.rows, 0, leaf.parent, pulled.leaf.drawn, effects, at_branch, above)
+    if highest > 0:
+        _pass_to_effects(room.leaf.rows, above, leaf.grandparent, pulled.leaf.drawn, effects, at_top, highest)
+    scale_effects(relative, 1, offsets, at_branch, pulled.branch.scaled)
+    pull_draws(room.branch.upper, relative, 1, offsets, effects, at_branch, products, pulled.branch)
+    _add_of_weights(room.branch.rows, highest, pulled.branch.drawn, pulled.of_weights)
+    if highest == 0:
+        return
+    _pass_to_effects(room.branch.rows, 0, branch.parent, pulled.branch.drawn, effects, at_top, highest)
+    scale_effects(relative, 2, offsets, at_top, pulled.top.scaled)
+    pull_draws(room.top.upper, relative, 2, offsets, effects, at_top, products, pulled.top)
+    _add_of_weights(room.top.rows, 0, pulled.top.drawn, pulled.of_weights)
+
+
+@part(fastmath=REORDERED)
+def _add_of_weights(rows: np.ndarray, first: int, v: np.ndarray, out: np.ndarray) -> None:
+    """Add derivatives in w of the shared columns, given those in F w."""
+    q, n = v.shape
+    for c in range(len(out)):
+        s = 0.0
+        for a in range(q):
+            for j in range(n):
+                s += rows[first + c, a, j] * v[a, j]
+        out[c] += s
+
+
+@part
+def _pass_to_effects(
+    rows: np.ndarray, first: int, parent: np.ndarray, v: np.ndarray, effects: np.ndarray, at: int, above: int
+) -> None:
+    """Add derivatives in the effects of the factor above, whose columns begin at `first`, given those in F w."""
+    q, n = v.shape
+    for e in range(above):
+        for a in range(q):
+            for j in range(n):
+                effects[at + parent[j] * above + e] -= rows[first + e, a, j] * v[a, j]
+
+
+@part
+def pull_nest_elimination(
+    nest: Nest, room: NestRoom, relative: np.ndarray, schur: np.ndarray, products: np.ndarray, pulled: NestPulled
+) -> None:
+    """Undo the elimination, top first, given twice the derivative in what is left of the shared columns."""
+    leaf, branch, top = nest.leaf, nest.branch, nest.top
+    above, highest = branch.gram.shape[0], top.gram.shape[0]
+    if top.gram.shape[2] > 0:
+        slope = np.empty(room.top.rows.shape)
+        pull_shared(room.top.rows, 0, pulled.weights, schur, pulled.top.drawn, slope)
+        pull_factor(room.top, relative, 2, slope, pulled.top, products)
+    if branch.gram.shape[2] > 0:
+        slope = np.zeros(room.branch.rows.shape)
+        pull_shared(room.branch.rows, highest, pulled.weights, schur, pulled.branch.drawn, slope)
+        if highest > 0:
+            pull_above(room.branch.rows, 0, branch.parent, pulled.top, pulled.branch.drawn, slope)
+        pull_factor(room.branch, relative, 1, slope, pulled.branch, products)
+    slope = np.zeros(room.leaf.rows.shape)
+    pull_shared(room.leaf.rows, above + highest, pulled.weights, schur, pulled.leaf.drawn, slope)
+    if above > 0:
+        pull_above(room.leaf.rows, 0, leaf.parent, pulled.branch, pulled.leaf.drawn, slope)
+    if highest > 0:
+        pull_above(room.leaf.rows, above, leaf.grandparent, pulled.top, pulled.leaf.drawn, slope)
+    pull_factor(room.leaf, relative, 0, slope, pulled.leaf, products)
