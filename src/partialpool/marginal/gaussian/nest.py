@@ -11,20 +11,16 @@ import numpy as np
 from partialpool.kernels import REORDERED, part
 from partialpool.marginal.gaussian.abreast import (
     Abreast,
-    Pulled,
     Worked,
     add_above,
     add_shared,
     draw,
     factorise,
-    pull_above,
-    pull_draws,
-    pull_factor,
-    pull_shared,
     scale_effects,
     take_off_above,
     take_off_shared,
 )
+from partialpool.marginal.gaussian.abreast_gradient import Pulled, pull_above, pull_draws, pull_factor, pull_shared
 
 __all__ = [
     "Nest",
