@@ -13,9 +13,11 @@ from partialpool.marginal.gaussian.marginal import Marginal
 from partialpool.marginal.gaussian.recover import posterior_variables, recover_from_noise
 from partialpool.marginal.glmm.density import evaluate
 from partialpool.marginal.glmm.eligibility import why_not
-from partialpool.marginal.glmm.posterior import Posterior, Response, own_priors, read_response
+from partialpool.marginal.glmm.own_parameters import own_priors
+from partialpool.marginal.glmm.posterior import Posterior, Response, read_response
 from partialpool.marginal.glmm.weighted_rows import link_units, stand_in
 from partialpool.model.default_priors import PriorSet
+from partialpool.names import BETA
 from partialpool.progress import ProgressLine, progress_line
 from partialpool.sampling.engine import RawDraws, check_room_for_effects
 from partialpool.sampling.mode import Peak, find_peaks
@@ -67,9 +69,18 @@ class NutsEngine:
                 keep_z=settings.keep_z,
             )
         named = posterior_variables(posterior.stand_in, recovered, drawn.shape, keep_z=settings.keep_z)
-        named |= {name: v.reshape(drawn.shape) for name, v in posterior.own_values(drawn.own).items()}
+        named |= _own_variables(posterior, drawn, named)
         facts = {"sampler": "nutpie", "seconds": time.perf_counter() - started, "interrupted": drawn.interrupted}
         return RawDraws(named, drawn.stats, facts)
+
+
+def _own_variables(posterior: Posterior, drawn: "_Drawn", named: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the family's own parameters, (chains, draws, ...); cutpoints are sampled at the predictors' means."""
+    own = {name: v.reshape(*drawn.shape, *v.shape[1:]) for name, v in posterior.own.named(drawn.own).items()}
+    common = posterior.stand_in.design.common
+    if posterior.own.priors.cutpoints.number and common.names:
+        own = {name: v + (named[BETA] @ common.center)[..., None] for name, v in own.items()}
+    return own
 
 
 def find_mode(design: Design, priors: PriorSet) -> tuple[Posterior, Peak]:

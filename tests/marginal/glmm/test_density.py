@@ -16,7 +16,8 @@ from partialpool.marginal.gaussian.gradient import evaluate_gradient, evaluate_l
 from partialpool.marginal.gaussian.nested_order import arrange_by_level
 from partialpool.marginal.gaussian.recover import posterior_variables, recover_from_noise
 from partialpool.marginal.glmm.eligibility import why_not
-from partialpool.marginal.glmm.posterior import Posterior, own_priors, read_response
+from partialpool.marginal.glmm.own_parameters import own_priors
+from partialpool.marginal.glmm.posterior import Posterior, read_response
 from partialpool.marginal.glmm.weighted_rows import link_units, stand_in
 from partialpool.model.default_priors import resolve_priors
 from partialpool.model.predictor import linear_predictor
@@ -25,7 +26,7 @@ from partialpool.model.response import log_density
 from partialpool.names import BETA, b_name, corr_name, sd_name
 from partialpool.spec.model import ModelSpec
 
-CASES = [(name, link) for name, f in FAMILIES.items() if not f.has_cutpoints for link in f.links]
+CASES = [(name, link) for name, f in FAMILIES.items() for link in f.links]
 RESPONSES = {
     "bernoulli": lambda rng, n: (rng.random(n) < 0.4).astype(int),
     "binomial": lambda rng, n: rng.binomial(7, 0.4, n),
@@ -36,6 +37,7 @@ RESPONSES = {
     "beta": lambda rng, n: rng.beta(2, 3, n),
     "gaussian": lambda rng, n: rng.normal(5, 1, n),
     "lognormal": lambda rng, n: np.exp(rng.normal(1, 1, n)),
+    "cumulative": lambda rng, n: rng.integers(0, 4, n),
     "student_t": lambda rng, n: rng.standard_t(4, n) + 9,
 }
 
@@ -65,7 +67,11 @@ def variables(posterior, x):
     thetas = np.ascontiguousarray(x[:, :elements])
     recovered = recover_from_noise(posterior.stand_in, thetas, lambda piece: x[piece, head:].copy())
     named = posterior_variables(posterior.stand_in, recovered, (1, len(x)), keep_z=False)
-    return {name: values[0] for name, values in named.items()} | posterior.own_values(x[:, elements:head])
+    own = posterior.own.named(x[:, elements:head])
+    named = {name: values[0] for name, values in named.items()}
+    if "cutpoints" in own and BETA in named:
+        own["cutpoints"] = own["cutpoints"] + (named[BETA] @ posterior.stand_in.design.common.center)[:, None]
+    return named | own
 
 
 def effects(design, draws):
@@ -95,7 +101,20 @@ def jacobian(design, posterior, x):
     return np.linalg.slogdet((moved[: len(steps)] - moved[len(steps) :]) / (2 * h))[1]
 
 
-def theta_prior(priors, posterior, x):
+def cutpoints_prior(design, priors, at):
+    """Log prior density of the cutpoints' places: Dirichlet, and log |d probabilities / d places| by differences."""
+
+    def shares(places):
+        cutpoints = np.cumsum(np.concatenate([places[:1], np.exp(places[1:])]))
+        return np.diff(np.concatenate([[0.0], design.spec.link_record.inverse(cutpoints), [1.0]]))
+
+    h, steps = 1e-6, np.eye(len(at))
+    slopes = [(shares(at + h * step) - shares(at - h * step))[:-1] / (2 * h) for step in steps]
+    concentration = np.full(len(at) + 1, priors["cutpoints"].arguments["a"])
+    return stats.dirichlet.logpdf(shares(at), concentration) + np.linalg.slogdet(slopes)[1]
+
+
+def theta_prior(design, priors, posterior, x):
     """Log prior density of theta and of the own parameters, as a density on the real line."""
     normal, elements = posterior.stand_in, posterior.stand_in.size
     theta, out = x[None, :elements].copy(), np.empty(elements)
@@ -103,6 +122,8 @@ def theta_prior(priors, posterior, x):
     total = evaluate_gradient(*arguments) - evaluate_likelihood_gradient(*arguments) if elements else 0.0
     h, own = 1e-6, posterior.own
     at = x[elements : posterior.size]
+    if "cutpoints" in own.names:
+        return total + cutpoints_prior(design, priors, at)
     slopes = (own.values(at + h) - own.values(at - h)) / (2 * h)
     values = zip(own.all, own.values(at), slopes, strict=True)
     return total + sum(frozen(priors[name]).logpdf(v) + np.log(slope) for name, v, slope in values if name in own.names)
@@ -111,7 +132,7 @@ def theta_prior(priors, posterior, x):
 def check_density(design, priors, posterior, x):
     value = posterior.evaluator()(x)[0]
     expected = model_density(design, priors, posterior, x) + jacobian(design, posterior, x)
-    assert value == pytest.approx(expected + theta_prior(priors, posterior, x), abs=2e-6)
+    assert value == pytest.approx(expected + theta_prior(design, priors, posterior, x), abs=2e-6)
     check_gradient(posterior, x)
 
 
@@ -208,6 +229,19 @@ def test_coefficients_with_other_priors_are_part_of_theta():
     check_gradient(posterior, one)
 
 
+@pytest.mark.parametrize("link", FAMILIES["cumulative"].links)
+def test_probabilities_of_categories_may_have_another_concentration(link):
+    rng = np.random.default_rng(10)
+    frame = table("unbalanced")
+    frame["y"] = rng.integers(0, 4, len(frame))
+    options = {"family": "cumulative", "link": link, "priors": {"cutpoints": pp.Prior("Dirichlet", a=2.5)}}
+    design, priors, posterior = problem("y ~ x + (1 | a)", frame, **options)
+    for place in (-2.5, 0.0, 1.0):
+        x = spread(posterior, rng)
+        x[posterior.stand_in.size] = place
+        check_density(design, priors, posterior, x)
+
+
 def test_a_fixed_parameter_is_no_coordinate():
     rng = np.random.default_rng(6)
     frame = table("unbalanced")
@@ -219,9 +253,9 @@ def test_a_fixed_parameter_is_no_coordinate():
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_a_family_says_whether_it_has_compiled_rows(name):
+def test_every_family_is_sampled_in_these_coordinates(name):
     spec = ModelSpec.from_formula("p(y, n) ~ x + (1 | g)" if name == "binomial" else "y ~ x + (1 | g)", family=name)
-    assert bool(why_not(spec)) == FAMILIES[name].has_cutpoints
+    assert not why_not(spec)
 
 
 def test_a_compiled_caller_gets_the_same_density():

@@ -45,6 +45,7 @@ from partialpool.marginal.gaussian.nest import (
 )
 from partialpool.marginal.gaussian.ordering import System
 from partialpool.marginal.gaussian.parameters import Layout, Normals, Parameters, common_of, scales_of, unpack
+from partialpool.marginal.glmm.cutpoints import CutpointsPrior, place_cutpoints, pull_cutpoints
 from partialpool.marginal.glmm.weighted_rows import Rows
 
 __all__ = ["ROWS_ARGUMENTS", "VECTOR", "OwnPriors", "Problem", "evaluate", "make_problem"]
@@ -59,7 +60,8 @@ _call_rows = by_address(nb.types.float64, ROWS_ARGUMENTS)
 class OwnPriors(NamedTuple):
     """Priors of the family's own parameters: distribution, coordinate and arguments of each; its value if it is fixed.
 
-    `fixed` is NaN for a parameter that is estimated. `estimated` counts those.
+    `fixed` is NaN for a parameter that is estimated. `estimated` counts those. A family has either such scalars, or
+    cutpoints.
     """
 
     kinds: np.ndarray
@@ -67,6 +69,7 @@ class OwnPriors(NamedTuple):
     arguments: np.ndarray
     fixed: np.ndarray
     estimated: int
+    cutpoints: CutpointsPrior
 
 
 @part
@@ -124,6 +127,8 @@ def _unscale_levels(
 @part
 def _own_parameters(own: OwnPriors, x: np.ndarray, first: int, values: np.ndarray) -> float:
     """Write the family's own parameters into values; return their log prior density on the real line."""
+    if own.cutpoints.number > 0:
+        return place_cutpoints(own.cutpoints, x, first, values)
     kinds, coordinates, arguments, fixed = own.kinds, own.coordinates, own.arguments, own.fixed
     total, at = 0.0, first
     for k in range(len(kinds)):
@@ -137,8 +142,13 @@ def _own_parameters(own: OwnPriors, x: np.ndarray, first: int, values: np.ndarra
 
 
 @part
-def _own_gradient(own: OwnPriors, x: np.ndarray, first: int, slope: np.ndarray, out: np.ndarray) -> None:
+def _own_gradient(
+    own: OwnPriors, x: np.ndarray, first: int, values: np.ndarray, slope: np.ndarray, out: np.ndarray
+) -> None:
     """Write the derivatives along the own parameters' places, given those of the rows in the parameters."""
+    if own.cutpoints.number > 0:
+        pull_cutpoints(own.cutpoints, x, first, values, slope, out)
+        return
     kinds, coordinates, arguments, fixed = own.kinds, own.coordinates, own.arguments, own.fixed
     at = first
     for k in range(len(kinds)):
@@ -292,7 +302,8 @@ def evaluate(problem: Any, x: np.ndarray, eta: np.ndarray, out: np.ndarray) -> f
     elements = layout.kept + rhs
     first = elements + own.estimated
     size, integrated = len(x) - first, len(problem.normals.sd)
-    theta, values, own_slope = np.empty((1, elements)), np.empty(len(own.kinds)), np.zeros(len(own.kinds))
+    of_family = len(own.kinds) + own.cutpoints.number
+    theta, values, own_slope = np.empty((1, elements)), np.empty(of_family), np.zeros(of_family)
     at, slopes, noise = np.empty(first), np.zeros(first), np.empty(size)
     _place_all(problem, x, at, theta, noise)
     for i in range(len(x)):
@@ -328,7 +339,7 @@ def evaluate(problem: Any, x: np.ndarray, eta: np.ndarray, out: np.ndarray) -> f
         here = layout.kept + k
         by = place(layout.coordinates[here], layout.arguments, here, at[here])[1]
         slopes[here] += by * (coefficients[integrated + k] - pulled.combine[k])
-    _own_gradient(own, at, elements, own_slope, slopes)
+    _own_gradient(own, at, elements, values, own_slope, slopes)
     for i in range(first):
         for k in range(i, first):
             out[i] += problem.factor[k, i] * slopes[k]

@@ -15,8 +15,6 @@ def why_not(spec: ModelSpec) -> str:
     """
     if not spec.family_record.row_kernels:
         return f"the {spec.family!r} family has no compiled rows"
-    if spec.family_record.has_cutpoints:
-        return "cutpoints are not among its parameters yet"
     if any(group.cov for group in spec.groups):
         return "levels that covary (cov=) are not rotated for it yet"
     if spec.states_shares:

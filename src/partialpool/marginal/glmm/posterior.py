@@ -7,19 +7,16 @@ from functools import cached_property
 import numpy as np
 
 from partialpool.design.design import Design
-from partialpool.distributions.density_kernel import encode, placed, unplaced
-from partialpool.distributions.frozen import frozen
 from partialpool.families.row_kernels.load import RowKernels, load_row_kernels
 from partialpool.kernel_address import CFunction, address_of
 from partialpool.marginal.gaussian.marginal import Marginal
 from partialpool.marginal.gaussian.nested_order import arrange_by_level
 from partialpool.marginal.glmm.compiled_density import compiled_density
-from partialpool.marginal.glmm.density import ROWS_ARGUMENTS, OwnPriors, Problem, evaluate, make_problem
+from partialpool.marginal.glmm.density import ROWS_ARGUMENTS, Problem, evaluate, make_problem
+from partialpool.marginal.glmm.own_parameters import Own
 from partialpool.marginal.glmm.weighted_rows import Rows, collect_rows
-from partialpool.model.default_priors import PriorSet
-from partialpool.names import SIGMA
 
-__all__ = ["Own", "Posterior", "Response", "own_priors", "read_response"]
+__all__ = ["Posterior", "Response", "read_response"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +28,7 @@ class Response:
     y, known
         As the row kernels read them, (rows,).
     start
-        A linear predictor to begin with: the link of responses moved off the edges, (rows,).
+        A linear predictor to begin with: the link of responses moved off the edges, or 0 beside cutpoints, (rows,).
     kernels
         The family's.
     """
@@ -69,72 +66,13 @@ def read_response(design: Design) -> Response:
     elif design.se is not None:
         known = np.asarray(design.se, float)
     y = np.ascontiguousarray(response.values, dtype=float)
-    mean = np.broadcast_to(family.starting_mean(y, response.n_trials), y.shape)
-    start = np.log(y) if family.on_log_scale else link.forward(mean)
+    if family.has_cutpoints:
+        start = np.zeros(y.shape)
+    elif family.on_log_scale:
+        start = np.log(y)
+    else:
+        start = link.forward(np.broadcast_to(family.starting_mean(y, response.n_trials), y.shape))
     return Response(y, known, np.ascontiguousarray(start, dtype=float), load_row_kernels(family, link.name))
-
-
-@dataclass(frozen=True, eq=False)
-class Own:
-    """The family's own parameters.
-
-    Attributes
-    ----------
-    all
-        Names, in the order of the row kernels.
-    names
-        Names of those that are estimated; the others are fixed.
-    priors
-        Their priors as the kernels read them.
-    start
-        Where those estimated begin on the real line: the medians of their priors.
-    """
-
-    all: tuple[str, ...]
-    names: tuple[str, ...]
-    priors: OwnPriors
-    start: np.ndarray
-
-    def values(self, at: np.ndarray) -> np.ndarray:
-        """Map places on the real line (..., estimated) to all parameters (..., parameters)."""
-        columns = []
-        for k, name in enumerate(self.all):
-            if name in self.names:
-                place = at[..., self.names.index(name)]
-                columns.append(placed(int(self.priors.coordinates[k]), self.priors.arguments[k], place))
-            else:
-                columns.append(np.full(at.shape[:-1], self.priors.fixed[k]))
-        return np.stack(columns, axis=-1) if columns else np.zeros((*at.shape[:-1], 0))
-
-
-def own_priors(design: Design, priors: PriorSet) -> Own:
-    """Collect the priors of a family's own parameters; known standard errors leave sigma out."""
-    names = tuple(
-        name
-        for name, _ in design.spec.family_record.parameters
-        if name in priors and not (name == SIGMA and design.se is not None)
-    )
-    estimated = tuple(name for name in names if priors[name].support != "fixed")
-    nothing = (0, 0, np.zeros(4))
-    codes = [encode(priors[name]) if name in estimated else nothing for name in names]
-    start = [
-        unplaced(coordinate, arguments, float(frozen(priors[name]).ppf(0.5)))
-        for name, (_, coordinate, arguments) in zip(names, codes, strict=True)
-        if name in estimated
-    ]
-    fixed = [np.nan if name in estimated else float(frozen(priors[name]).ppf(0.5)) for name in names]
-    return Own(
-        names,
-        estimated,
-        OwnPriors(
-            np.array([c[0] for c in codes], np.int64),
-            np.array([c[1] for c in codes], np.int64),
-            np.array([c[2] for c in codes], float).reshape(-1, 4),
-            np.array(fixed, float),
-            len(estimated),
-        ),
-        np.array(start, float),
-    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +104,7 @@ class Posterior:
     @classmethod
     def of(cls, stand_in: Marginal, response: Response, own: Own) -> "Posterior":
         """Put a stand-in and a response together; h is (theta, own) itself."""
-        size = stand_in.size + len(own.names)
+        size = stand_in.size + own.priors.estimated
         rows = collect_rows(stand_in, response.y, response.known)
         return cls(stand_in, response, own, rows, np.zeros(size), np.eye(size))
 
@@ -187,7 +125,7 @@ class Posterior:
     @property
     def size(self) -> int:
         """Elements of theta and of the family's own parameters together."""
-        return self.stand_in.size + len(self.own.names)
+        return self.stand_in.size + self.own.priors.estimated
 
     @property
     def noise_size(self) -> int:
@@ -263,8 +201,3 @@ class Posterior:
         eta = np.full(len(self.rows.y), np.nan)
         evaluate(self.problem, x, eta, np.empty(len(x)))
         return eta
-
-    def own_values(self, at: np.ndarray) -> dict[str, np.ndarray]:
-        """The family's own parameters by name, (draws,), from their places on the real line (draws, estimated)."""
-        values = self.own.values(at)
-        return {name: values[:, k] for k, name in enumerate(self.own.all)}
