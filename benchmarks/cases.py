@@ -26,7 +26,7 @@ class Case:
         return table.astype(dict.fromkeys(self.labels, str))
 
 
-def _packaged(name: str) -> Callable[[], pd.DataFrame]:
+def packaged(name: str) -> Callable[[], pd.DataFrame]:
     def read() -> pd.DataFrame:
         import partialpool as pp  # noqa: PLC0415 - loaded only in processes that fit
 
@@ -47,7 +47,7 @@ CASES = {
             "sleepstudy",
             "Reaction ~ Days + (Days | Subject)",
             ("Subject",),
-            _packaged("sleepstudy"),
+            packaged("sleepstudy"),
             "Reaction ~ Days + (Days || Subject)",
         ),
         Case(
@@ -61,7 +61,7 @@ CASES = {
             "radon",
             "log_radon ~ floor + log_uranium + (floor | county)",
             ("county",),
-            _packaged("radon"),
+            packaged("radon"),
             "log_radon ~ floor + log_uranium + (floor || county)",
         ),
         Case(
@@ -75,7 +75,7 @@ CASES = {
             "penicillin",
             "diameter ~ 1 + (1 | plate) + (1 | sample)",
             ("plate", "sample"),
-            _packaged("penicillin"),
+            packaged("penicillin"),
         ),
     )
 }

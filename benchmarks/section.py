@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.cases import SEED, Case
+from benchmarks.generalised_cases import GeneralisedCase
 
 Result = dict[str, Any]
 
@@ -51,7 +52,7 @@ class Section:
 
 
 @contextmanager
-def table_file(case: Case) -> Iterator[str]:
+def table_file(case: Case | GeneralisedCase) -> Iterator[str]:
     """Write a case's table to a temporary file for other programs."""
     with TemporaryDirectory(prefix="bench-") as folder:
         path = Path(folder, f"{case.name}.csv")

@@ -1,0 +1,37 @@
+"""partialpool's side of the comparison with glmer: fits of one generalised case in one process.
+
+Request: case, seeds (one fit each). Answer: seconds (one each), ess (the smallest bulk ESS of each fit), divergences.
+"""
+
+import json
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+from benchmarks.cases import SEED
+from benchmarks.draws import smallest_bulk_ess
+from benchmarks.generalised_cases import GENERALISED
+from benchmarks.ours import parameters
+
+import partialpool as pp
+
+
+def main(request: dict[str, Any]) -> dict[str, Any]:
+    case = next(case for case in GENERALISED if case.name == request["case"])
+    table = case.table()
+    warnings.simplefilter("ignore")
+    pp.fit(case.formula, table, family=case.family, seed=SEED, progressbar=False)  # as glmer is warmed up
+    seconds, ess, divergences = [], [], 0
+    for seed in request["seeds"]:
+        started = time.perf_counter()
+        fit = pp.fit(case.formula, table, family=case.family, seed=seed, progressbar=False)
+        seconds.append(time.perf_counter() - started)
+        ess.append(smallest_bulk_ess(parameters(fit))[0])
+        divergences += int(fit.tree["sample_stats"]["diverging"].sum())
+    return {"seconds": seconds, "ess": ess, "divergences": divergences}
+
+
+if __name__ == "__main__":
+    Path(sys.argv[2]).write_text(json.dumps(main(json.loads(Path(sys.argv[1]).read_text()))))
