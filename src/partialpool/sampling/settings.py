@@ -31,8 +31,8 @@ class Settings:
     sampler
         `nutpie` or `pymc`, for the pymc engine.
     target_accept
-        NUTS's target acceptance probability; None for 0.9 on all effects, and 0.8 on the collapsed density, which has
-        no funnel.
+        NUTS's target acceptance probability; None for 0.9 on the PyMC model, and 0.8 in the coordinates of the nuts
+        engine and on the collapsed density, which have no funnel.
     parametrization
         `adapted`, `centered` or `noncentered` by factor, for the pymc engine.
     cores
@@ -111,7 +111,7 @@ class Settings:
 
     @property
     def acceptance(self) -> float:
-        """Target acceptance for NUTS on all effects, whose posterior may have funnels."""
+        """Target acceptance for NUTS on the PyMC model, whose posterior may have funnels."""
         return _ACCEPTANCE if self.target_accept is None else self.target_accept
 
     def warmed_up_briefly(self) -> "Settings":
