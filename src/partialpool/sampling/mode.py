@@ -18,8 +18,6 @@ _SAME_VALUE, _SAME_PLACE = 0.05, 0.25
 _NEGLIGIBLE = 9.0
 """Peaks with less than exp(-9) of the largest one's mass are dropped."""
 _NEAR = 50.0
-_SLOPES_FROM = 6
-"""Elements from which one gradient is cheaper than differences, if an evaluation takes more than microseconds."""
 _FLATTEST = 0.04
 """Smallest curvature used: beyond 5 units of a log or atanh coordinate the mode is not informative about the mass."""
 
@@ -93,13 +91,9 @@ def _climb(target: Target, start: np.ndarray, workers: int, known: list[Peak]) -
     return np.asarray(found.x), -float(found.fun)
 
 
-def _by_slopes(target: Target) -> bool:
-    return target.size >= _SLOPES_FROM and not target.is_cheap
-
-
 def _slopes(target: Target, theta: np.ndarray, workers: int) -> tuple[float, np.ndarray]:
     """Return the log density and its gradient: exact, or by differences that are evaluated in parallel."""
-    if _by_slopes(target):
+    if target.has_cheap_gradient:
         return target.gradient(theta)
     steps = _STEP * np.eye(len(theta))
     values = target.log_densities(np.concatenate([theta[None], theta + steps, theta - steps]), workers=workers)
@@ -111,7 +105,7 @@ def _slopes(target: Target, theta: np.ndarray, workers: int) -> tuple[float, np.
 def _covariance(target: Target, theta: np.ndarray, workers: int) -> np.ndarray:
     d, h = len(theta), _SECOND_STEP
     steps = h * np.eye(d)
-    if _by_slopes(target):
+    if target.has_cheap_gradient:
         slopes = np.array([target.gradient(theta + s)[1] - target.gradient(theta - s)[1] for s in steps])
         return widths(-(slopes + slopes.T) / (4 * h), _FLATTEST)
     first, second = np.tril_indices(d)

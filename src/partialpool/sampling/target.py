@@ -30,6 +30,10 @@ class Target(Protocol):
     def is_cheap(self) -> bool:
         """Whether a density is evaluated in microseconds."""
 
+    @property
+    def has_cheap_gradient(self) -> bool:
+        """Whether a gradient costs less than differences of the log density do."""
+
     def log_densities(self, thetas: np.ndarray, *, workers: int = 1) -> np.ndarray:
         """Evaluate the log density of each row of thetas (n, elements), on some threads; shape (n,)."""
 

@@ -24,6 +24,8 @@ from partialpool.workers import map_pieces, piece_size
 
 __all__ = ["Marginal", "build_flat", "build_marginal", "build_weighted"]
 
+_SLOPES_FROM: Final = 6
+"""Elements from which one gradient is cheaper than differences, if an evaluation takes more than microseconds."""
 _CHEAP: Final = 1e5
 """Multiplications per evaluation up to which it counts as cheap: some tens of microseconds."""
 
@@ -99,6 +101,11 @@ class Marginal:
     def is_cheap(self) -> bool:
         """Whether a density is evaluated in microseconds."""
         return self.arrangement.work < _CHEAP
+
+    @property
+    def has_cheap_gradient(self) -> bool:
+        """Whether a gradient costs less than differences of the log density: for many elements, on a large system."""
+        return self.size >= _SLOPES_FROM and not self.is_cheap
 
     def sigma(self, theta: np.ndarray) -> float:
         """Return the residual sd of one theta in the units of the algebra; 1 if standard errors are known."""

@@ -103,8 +103,14 @@ def _add_slopes(rows: Rows, slope: np.ndarray, effects: np.ndarray, levels: int,
         effects[j] = 0.0
     for f in range(len(widths)):
         for a in range(widths[f]):
+            # Rows of one level often follow each other: their sum is kept until the level changes.
+            at, s = places[f, 0], 0.0
             for i in range(n):
-                effects[places[f, i] + a] += values[f, a, i] * slope[i]
+                if places[f, i] != at:
+                    effects[at + a] += s
+                    at, s = places[f, i], 0.0
+                s += values[f, a, i] * slope[i]
+            effects[at + a] += s
 
 
 @part

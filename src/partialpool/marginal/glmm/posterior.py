@@ -154,6 +154,11 @@ class Posterior:
         """Whether a density is evaluated in microseconds: never, since every row is visited."""
         return False
 
+    @property
+    def has_cheap_gradient(self) -> bool:
+        """Whether a gradient costs less than differences of the log density: always, since it comes with it."""
+        return True
+
     @cached_property
     def problem(self) -> Problem:
         """The same as the kernel reads it."""
