@@ -156,8 +156,8 @@ def fit(
         Kept and warm-up draws per chain (the nuts engine uses at most 300 for its warm-up); number of chains; a seed
         makes the draws exactly reproducible.
     sampler, target_accept, parametrization
-        For the pymc engine: `nutpie` or `pymc`; its target acceptance (0.9; NUTS on the collapsed density:
-        0.8), also for the nuts engine; `adapted` (the default), `centered` or `noncentered` by factor.
+        `nutpie` or `pymc`, for the pymc engine; the target acceptance of NUTS (pymc engine 0.9, nuts engine 0.7, on the
+        collapsed density 0.8); `adapted` (the default), `centered` or `noncentered` by factor, for the pymc engine.
     cores
         Number of chains at once; default all cores, or `PARTIALPOOL_NUM_THREADS`.
     progressbar

@@ -174,7 +174,7 @@ def _sample(posterior: Posterior, settings: Settings, line: ProgressLine) -> _Dr
         return np.random.default_rng(seed).uniform(-1, 1, size)
 
     compiled = as_model_of_c(size, posterior.c_function, start)
-    tree, interrupted = run_nutpie(compiled, settings.without_funnel(), line)
+    tree, interrupted = run_nutpie(compiled, settings.following_theta(), line)
     drawn, stats = keep_whole(tree, settings, interrupted=interrupted)
     x = drawn["x"].to_numpy()
     flat = x.reshape(-1, size)
