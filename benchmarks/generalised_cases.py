@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-
 from benchmarks.cases import SEED, packaged
 
 HERE = Path(__file__).parent
