@@ -12,10 +12,10 @@ demo: .venv/installed  ## the posterior of a random-slope model of real data, in
 	@$(BIN)/partialpool demo
 
 test: .venv/developed  ## the quick tests, on every core
-	$(BIN)/python -m pytest -n logical --dist loadgroup --durations=25
+	$(BIN)/python -m pytest -n logical --dist loadfile --durations=25
 
 test-slow: .venv/developed  ## the gallery, long posteriors and big tables
-	$(BIN)/python -m pytest -m slow -n logical --dist loadgroup --durations=25
+	$(BIN)/python -m pytest -m slow -n logical --dist loadfile --durations=25
 
 lint: .venv/developed  ## ruff, mypy, import layers
 	$(BIN)/ruff check src tests benchmarks tools notebooks docs models

@@ -8,9 +8,7 @@ import pytest
 
 import partialpool as pp
 
-TESTS = Path(__file__).parent
-SHARED = TESTS / "reference"
-TOGETHER = (TESTS / "explorer", TESTS / "reporting")
+SHARED = Path(__file__).parent / "reference"
 BUDGET = 240
 """Seconds that the quick tests of one file may take, on a busy machine too; what takes longer is a slow test."""
 _seconds: Counter[str] = Counter()
@@ -30,14 +28,6 @@ def pytest_runtest_makereport(item, call):
     if report.skipped and os.environ.get("PARTIALPOOL_NO_SKIP") and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"skipped where skipping is refused: {report.longrepr}"
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Let one worker run a file, or a folder whose files share pages that take half a minute to write."""
-    for item in items:
-        together = next((folder for folder in TOGETHER if folder in item.path.parents), item.path)
-        item.add_marker(pytest.mark.xdist_group(str(together)))
 
 
 def pytest_runtest_logreport(report):
