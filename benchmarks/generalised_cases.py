@@ -1,32 +1,27 @@
 """The generalised models that are timed: counts, proportions and choices."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from benchmarks.cases import SEED, packaged
+from benchmarks.cases import SEED, Case, packaged
 
 HERE = Path(__file__).parent
 
 
-@dataclass(frozen=True)
-class GeneralisedCase:
-    """One model of one table, for us and for glmer; nodes of its quadrature, 1 for Laplace's approximation."""
+@dataclass(frozen=True, kw_only=True)
+class GeneralisedCase(Case):
+    """A case whose response has a family; the formula in R, and the nodes of glmer's quadrature, 1 for Laplace's."""
 
-    name: str
-    formula: str
     r_formula: str
     family: str
-    r_family: str
-    labels: tuple[str, ...]
-    read: Callable[[], pd.DataFrame]
     nodes: int = 1
 
-    def table(self) -> pd.DataFrame:
-        """Read the columns as the model needs them: labels as text."""
-        return self.read().astype(dict.fromkeys(self.labels, str))
+    @property
+    def r_family(self) -> str:
+        """R's name of the family."""
+        return "binomial" if self.family == "bernoulli" else self.family
 
 
 def _toenail() -> pd.DataFrame:
@@ -53,47 +48,42 @@ GENERALISED = (
     GeneralisedCase(
         "cbpp",
         "p(incidence, size) ~ period + (1 | herd)",
-        "cbind(incidence, size - incidence) ~ period + (1 | herd)",
-        "binomial",
-        "binomial",
         ("period", "herd"),
         packaged("cbpp"),
+        r_formula="cbind(incidence, size - incidence) ~ period + (1 | herd)",
+        family="binomial",
     ),
     GeneralisedCase(
         "contraception",
         "used ~ age + I(age**2) + livch + urban + (urban | district)",
-        "used ~ age + I(age^2) + livch + urban + (urban | district)",
-        "bernoulli",
-        "binomial",
         ("livch", "urban", "district"),
         _contraception,
+        r_formula="used ~ age + I(age^2) + livch + urban + (urban | district)",
+        family="bernoulli",
     ),
     GeneralisedCase(
         "grouseticks",
         "TICKS ~ YEAR + scale(HEIGHT) + (1 | BROOD) + (1 | INDEX) + (1 | LOCATION)",
-        "TICKS ~ YEAR + scale(HEIGHT) + (1 | BROOD) + (1 | INDEX) + (1 | LOCATION)",
-        "poisson",
-        "poisson",
         ("YEAR", "BROOD", "INDEX", "LOCATION"),
         packaged("grouseticks"),
+        r_formula="TICKS ~ YEAR + scale(HEIGHT) + (1 | BROOD) + (1 | INDEX) + (1 | LOCATION)",
+        family="poisson",
     ),
     GeneralisedCase(
         "toenail",
         "severe ~ treatment * time + (1 | patientID)",
-        "severe ~ treatment * time + (1 | patientID)",
-        "bernoulli",
-        "binomial",
         ("patientID",),
         _toenail,
-        25,
+        r_formula="severe ~ treatment * time + (1 | patientID)",
+        family="bernoulli",
+        nodes=25,
     ),
     GeneralisedCase(
         "answers",
         "right ~ x + (1 | person) + (1 | item)",
-        "right ~ x + (1 | person) + (1 | item)",
-        "bernoulli",
-        "binomial",
         ("person", "item"),
         _answers,
+        r_formula="right ~ x + (1 | person) + (1 | item)",
+        family="bernoulli",
     ),
 )

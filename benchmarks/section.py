@@ -8,7 +8,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.cases import SEED, Case
-from benchmarks.generalised_cases import GeneralisedCase
 
 Result = dict[str, Any]
 
@@ -52,7 +51,7 @@ class Section:
 
 
 @contextmanager
-def table_file(case: Case | GeneralisedCase) -> Iterator[str]:
+def table_file(case: Case) -> Iterator[str]:
     """Write a case's table to a temporary file for other programs."""
     with TemporaryDirectory(prefix="bench-") as folder:
         path = Path(folder, f"{case.name}.csv")

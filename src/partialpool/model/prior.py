@@ -117,7 +117,7 @@ def draw_parameters(design: Design, priors: PriorSet, size: int, *, seed: Seed) 
             concentration = np.full(len(design.response.categories), priors[name].arguments["a"])
             below = np.cumsum(rng.dirichlet(concentration, size), axis=1)[:, :-1]
             centred = design.spec.probability_link.forward(np.clip(below, 1e-15, 1 - 1e-15))
-            out[name] = centred + _shift(design, out)[:, None]
+            out[name] = centred + mean_shift(design, out)[:, None]
         elif name in priors:
             out[name] = _rvs(priors[name], size, rng)
     return out
@@ -139,11 +139,11 @@ def _rvs(prior: Prior, size: int, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(frozen(prior).rvs(size=size, random_state=rng))
 
 
-def _shift(design: Design, draws: Draws) -> np.ndarray:
-    """Return X-bar beta, the intercept at the predictors' means minus the intercept at zero, shape (draws,)."""
+def mean_shift(design: Design, draws: Draws) -> np.ndarray:
+    """Return X-bar beta, what the predictors' means add to the linear predictor, (draws,) or (chains, draws)."""
     if not design.common.names:
-        return np.zeros(len(next(iter(draws.values())))) if draws else np.zeros(1)
-    slopes = draws[BETA][:, 1 if design.common.intercept else 0 :]
+        return np.zeros(1)
+    slopes = draws[BETA][..., 1 if design.common.intercept else 0 :]
     return slopes @ design.common.center
 
 
@@ -176,7 +176,7 @@ def _elementwise(priors: PriorSet, name: str, labels: tuple[str, ...], values: n
 
 def _cutpoints_density(design: Design, prior: Prior, draws: Draws) -> np.ndarray:
     """Return the log density of the category probabilities at the predictors' means, p_k = F(c_k) - F(c_(k-1))."""
-    centred = draws["cutpoints"] - _shift(design, draws)[:, None]
+    centred = draws["cutpoints"] - mean_shift(design, draws)[:, None]
     cdf = design.spec.probability_link.inverse
     edges = np.concatenate([np.zeros((len(centred), 1)), cdf(centred), np.ones((len(centred), 1))], axis=1)
     p = np.clip(np.diff(edges, axis=1), 1e-300, None)

@@ -17,7 +17,7 @@ from partialpool.marginal.glmm.own_parameters import own_priors
 from partialpool.marginal.glmm.posterior import Posterior, Response, read_response
 from partialpool.marginal.glmm.weighted_rows import link_units, stand_in
 from partialpool.model.default_priors import PriorSet
-from partialpool.names import BETA
+from partialpool.model.prior import mean_shift
 from partialpool.progress import ProgressLine, progress_line
 from partialpool.sampling.engine import RawDraws, check_room_for_effects
 from partialpool.sampling.mode import Peak, find_peaks
@@ -77,9 +77,8 @@ class NutsEngine:
 def _own_variables(posterior: Posterior, drawn: "_Drawn", named: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the family's own parameters, (chains, draws, ...); cutpoints are sampled at the predictors' means."""
     own = {name: v.reshape(*drawn.shape, *v.shape[1:]) for name, v in posterior.own.named(drawn.own).items()}
-    common = posterior.stand_in.design.common
-    if posterior.own.priors.cutpoints.number and common.names:
-        own = {name: v + (named[BETA] @ common.center)[..., None] for name, v in own.items()}
+    if posterior.own.priors.cutpoints.number:
+        own = {name: v + mean_shift(posterior.stand_in.design, named)[..., None] for name, v in own.items()}
     return own
 
 

@@ -11,10 +11,10 @@ import numpy as np
 from partialpool.kernels import REORDERED, part
 from partialpool.marginal.gaussian.abreast import WIDE, Worked
 
-__all__ = ["Pulled", "pull_above", "pull_draws", "pull_factor", "pull_shared"]
+__all__ = ["LevelsPulled", "pull_above", "pull_draws", "pull_factor", "pull_shared"]
 
 
-class Pulled(NamedTuple):
+class LevelsPulled(NamedTuple):
     """Derivatives on their way back.
 
     Attributes
@@ -45,7 +45,7 @@ def pull_draws(
     effects: np.ndarray,
     at: int,
     products: np.ndarray,
-    pulled: Pulled,
+    pulled: LevelsPulled,
 ) -> None:
     """Undo the draw: from derivatives in Lambda u, from effects[at] on, to those in the noise, which overwrite them.
 
@@ -139,7 +139,7 @@ def pull_shared(
 
 @part
 def pull_above(
-    rows: np.ndarray, first: int, parent: np.ndarray, above: Pulled, v: np.ndarray, slope: np.ndarray
+    rows: np.ndarray, first: int, parent: np.ndarray, above: LevelsPulled, v: np.ndarray, slope: np.ndarray
 ) -> None:
     """Add to dF' what the factor above passes on: to its own columns, which begin at `first`, and to those behind."""
     width, q, n = rows.shape
@@ -161,7 +161,7 @@ def pull_above(
 
 @part(fastmath=REORDERED)
 def pull_factor(
-    worked: Worked, relative: np.ndarray, f: int, slope: np.ndarray, pulled: Pulled, products: np.ndarray
+    worked: Worked, relative: np.ndarray, f: int, slope: np.ndarray, pulled: LevelsPulled, products: np.ndarray
 ) -> None:
     """Carry dF' and the derivatives in U back to Lambda, and to Z'Z and E'.
 
@@ -228,12 +228,7 @@ def _write_of_inner(upper: np.ndarray, of_upper: np.ndarray, out: np.ndarray) ->
             for j in range(n):
                 out[a, b, j] = out[b, a, j]
     _solve_upper(upper, out)
-    for a in range(q):
-        for b in range(a):
-            for j in range(n):
-                kept = out[a, b, j]
-                out[a, b, j] = out[b, a, j]
-                out[b, a, j] = kept
+    _transpose(out)
     _solve_upper(upper, out)
 
 
@@ -255,32 +250,36 @@ def _add_inner(upper: np.ndarray, inner: np.ndarray, f: int, products: np.ndarra
 
 @part
 def _unscale(
-    relative: np.ndarray, f: int, slope: np.ndarray, inner: np.ndarray, held: np.ndarray, pulled: Pulled
+    relative: np.ndarray, f: int, slope: np.ndarray, inner: np.ndarray, held: np.ndarray, pulled: LevelsPulled
 ) -> None:
     """Write Lambda dD Lambda' into pulled.gram and Lambda d(Lambda'E) into pulled.columns."""
-    width, q, n = slope.shape
-    gram, columns = pulled.gram, pulled.columns
+    _mix(relative, f, slope, pulled.columns)
+    _mix(relative, f, inner, held)
+    _transpose(held)
+    _mix(relative, f, held, pulled.gram)
+
+
+@part
+def _mix(relative: np.ndarray, f: int, x: np.ndarray, out: np.ndarray) -> None:
+    """Write (Lambda x)' into out, given x' (columns, q, levels), same shape."""
+    width, q, n = x.shape
     for c in range(width):
         for a in range(q):
             for j in range(n):
-                columns[c, a, j] = 0.0
+                out[c, a, j] = 0.0
             for b in range(q):
                 t = relative[f, a, b]
                 for j in range(n):
-                    columns[c, a, j] += t * slope[c, b, j]
+                    out[c, a, j] += t * x[c, b, j]
+
+
+@part
+def _transpose(x: np.ndarray) -> None:
+    """Transpose x (q, q, levels) in place, level by level."""
+    q, n = x.shape[0], x.shape[2]
     for a in range(q):
-        for b in range(q):
+        for b in range(a):
             for j in range(n):
-                held[a, b, j] = 0.0
-            for c in range(q):
-                t = relative[f, b, c]
-                for j in range(n):
-                    held[a, b, j] += t * inner[a, c, j]
-    for a in range(q):
-        for b in range(q):
-            for j in range(n):
-                gram[a, b, j] = 0.0
-            for c in range(q):
-                t = relative[f, a, c]
-                for j in range(n):
-                    gram[a, b, j] += t * held[c, b, j]
+                kept = x[a, b, j]
+                x[a, b, j] = x[b, a, j]
+                x[b, a, j] = kept

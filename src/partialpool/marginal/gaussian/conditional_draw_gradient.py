@@ -46,7 +46,6 @@ __all__ = ["pull_back"]
 
 @part
 def pull_back(
-    leaf: Leaf,
     system: System,
     scales: Scales,
     common: Common,
@@ -63,26 +62,20 @@ def pull_back(
 
     Parameters
     ----------
-    leaf
-        With every level by itself; without levels where there is a nest.
+    system
+        Its leaf with every level by itself; without levels where there is a nest.
     forward, room
         Of `eliminate` at the same scales, `room` untouched since.
     offsets, noise
         u, and the noise it was made from, in elimination order, each (effects,).
     pulled
-        `effects` is read and overwritten, everything else written.
+        From `make_pulled`, with the derivatives in `effects`, which are overwritten.
     nest, nest_room, nest_pulled
         The factors eliminated as a nest, what `eliminate_nest` left of them, and room for their derivatives.
     """
-    branch, tail = system.branch, system.tail
+    leaf, branch, tail = system.leaf, system.branch, system.tail
     qb, size = branch.gram.shape[1], tail.columns + tail.common
     leaves, before = len(leaf.level) * leaf.up.shape[1], len(offsets) - size
-    for f in range(pulled.products.shape[0]):
-        for a in range(pulled.products.shape[1]):
-            for b in range(pulled.products.shape[2]):
-                pulled.products[f, a, b] = 0.0
-    for m in range(len(pulled.combine)):
-        pulled.combine[m] = 0.0
     columns = np.empty(size)
     for c in range(size):
         columns[c] = offsets[before + c]

@@ -23,7 +23,7 @@ __all__ = ["Pulled", "make_pulled", "through_branch_elimination", "through_leaf_
 
 
 class Pulled(NamedTuple):
-    """Derivatives on their way back, kept from one evaluation to the next.
+    """Derivatives on their way back, for one evaluation.
 
     Attributes
     ----------
@@ -60,9 +60,9 @@ class Pulled(NamedTuple):
 
 
 @part
-def make_pulled(leaf: Leaf, system: System, scales: Scales, effects: int) -> Pulled:
-    """Make room for `pull_back`; `effects` counts all that is integrated out."""
-    branch, tail = system.branch, system.tail
+def make_pulled(system: System, scales: Scales, effects: int) -> Pulled:
+    """Make room for `pull_back`, all 0; `effects` counts all that is integrated out."""
+    leaf, branch, tail = system.leaf, system.branch, system.tail
     q, most = leaf.up.shape[1], scales.relative.shape[1]
     size, rhs = tail.columns + tail.common, len(scales.combine)
     levels, qb = branch.gram.shape[0], branch.gram.shape[1]

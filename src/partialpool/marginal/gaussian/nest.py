@@ -20,7 +20,13 @@ from partialpool.marginal.gaussian.abreast import (
     take_off_above,
     take_off_shared,
 )
-from partialpool.marginal.gaussian.abreast_gradient import Pulled, pull_above, pull_draws, pull_factor, pull_shared
+from partialpool.marginal.gaussian.abreast_gradient import (
+    LevelsPulled,
+    pull_above,
+    pull_draws,
+    pull_factor,
+    pull_shared,
+)
 
 __all__ = [
     "Nest",
@@ -59,9 +65,9 @@ class NestRoom(NamedTuple):
 class NestPulled(NamedTuple):
     """Derivatives on their way back, of each factor; w of the shared columns, and derivatives in it, (shared,)."""
 
-    leaf: Pulled
-    branch: Pulled
-    top: Pulled
+    leaf: LevelsPulled
+    branch: LevelsPulled
+    top: LevelsPulled
     weights: np.ndarray
     of_weights: np.ndarray
 
@@ -176,11 +182,11 @@ def _weigh_shared(tail: np.ndarray, combine: np.ndarray) -> np.ndarray:
 
 
 @part
-def _make_pulled(level: Abreast, passing_on: int) -> Pulled:
+def _make_pulled(level: Abreast, passing_on: int) -> LevelsPulled:
     """Make room; derivatives in Z'Z and E' are kept of so many levels, all or none."""
     q, n = level.gram.shape[0], level.gram.shape[2]
     kept, width = passing_on, level.columns.shape[0]
-    return Pulled(
+    return LevelsPulled(
         np.empty((q, n)),
         np.empty((q, q, n)),
         np.empty((q, q, kept)),

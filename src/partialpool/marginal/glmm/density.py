@@ -326,7 +326,7 @@ def evaluate(problem: Any, x: np.ndarray, eta: np.ndarray, out: np.ndarray) -> f
     offsets = noise.copy()
     _draw(problem, scales, common, forward, nest_room, offsets.reshape((1, size)))
     coefficients, slope, information = np.empty(integrated + rhs), np.empty(len(eta)), np.empty(len(eta))
-    pulled, nest_pulled = make_pulled(system.leaf, system, scales, size), make_nest_pulled(nest, len(room.left))
+    pulled, nest_pulled = make_pulled(system, scales, size), make_nest_pulled(nest, len(room.left))
     bar = pulled.effects
     _unscale_levels(rows.widths, rows.levels, scales.relative, offsets, bar)
     total += _coefficients(offsets, size - integrated, common, problem.known, parameters, layout, coefficients)
@@ -338,7 +338,7 @@ def evaluate(problem: Any, x: np.ndarray, eta: np.ndarray, out: np.ndarray) -> f
     _add_slopes(rows, slope, bar, size - integrated, coefficients)
     for c in range(integrated):
         bar[size - integrated + c] = coefficients[c]
-    pull_back(system.leaf, system, scales, common, forward, room, offsets, noise, pulled, nest, nest_room, nest_pulled)
+    pull_back(system, scales, common, forward, room, offsets, noise, pulled, nest, nest_room, nest_pulled)
     add_prior_gradient(layout, theta, slopes)
     add_scales_gradient(layout, parameters, pulled.products, theta[0], slopes)
     for k in range(rhs):
