@@ -98,6 +98,7 @@ def test_an_interrupted_fit_stops_the_study_and_is_not_kept(schools, tmp_path, m
     assert len(list(tmp_path.iterdir())) == 1
 
 
+@pytest.mark.filterwarnings("ignore:A worker stopped while some jobs:UserWarning")  # joblib's, if it notices first
 def test_a_worker_that_dies_leaves_the_cells_that_came_back(schools, tmp_path):
     def dies_of_ten(fit):
         if fit.spec.priors["sd_school"].arguments["sigma"] == 10:
