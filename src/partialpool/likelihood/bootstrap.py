@@ -1,6 +1,8 @@
 """Simulated null distribution of a likelihood ratio: exact if possible, otherwise by parametric bootstrap."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -8,6 +10,7 @@ import numpy as np
 from partialpool.design.design import Design
 from partialpool.errors import EngineError, SamplingWarning, warn
 from partialpool.likelihood.bootstrap_refit import Replicates
+from partialpool.likelihood.bootstrap_refit_generalised import GeneralisedReplicates
 from partialpool.likelihood.exact_rlrt import find_spectrum
 from partialpool.likelihood.maximum_likelihood import LikelihoodFit, likelihood_fit
 from partialpool.progress import ProgressLine, progress_line
@@ -44,7 +47,8 @@ def simulate_null(
     if not simulations:
         return "", np.zeros(0), 0
     source = seed_sequence(seed)
-    spectrum = find_spectrum(full.design, reduced.design, reml=full.reml)
+    normal = full.design.spec.is_normal
+    spectrum = find_spectrum(full.design, reduced.design, reml=full.reml) if normal else None
     if spectrum is not None:
         return "exact", spectrum.simulate(max(simulations, _EXACT), source), 0
     with progress_line("simulating the null", shown=progressbar) as line:
@@ -57,16 +61,15 @@ def _bootstrap(
     full: LikelihoodFit, reduced: LikelihoodFit, seeds: list[np.random.SeedSequence], line: ProgressLine
 ) -> np.ndarray:
     """Refit both models to responses simulated from the reduced one, (simulations,); nan where no maximum was found."""
-    models = [Replicates(fit.design, reml=fit.reml) for fit in (full, reduced)]
-    starts = [m.start(*_null_scales(fit.design, reduced)) for m, fit in zip(models, (full, reduced), strict=True)]
+    refits = _refits(full, reduced)
     out, finished = np.full(len(seeds), np.nan), np.zeros(len(seeds), bool)
 
     def simulate(at: int) -> None:
         y = reduced.draw_response(np.random.default_rng(seeds[at]))
         designs = [replace(f.design, response=replace(f.design.response, values=y)) for f in (full, reduced)]
-        high, low = (m.deviance(d, start) for m, d, start in zip(models, designs, starts, strict=True))
+        high, low = (deviance(design) for deviance, design in zip(refits, designs, strict=True))
         if low - high < -slack_of(high):
-            high, low = _searched(designs, reml=full.reml)
+            high, low = _searched(designs, full)
         out[at] = low - high if low - high > rounding_of(high) else 0.0
         finished[at] = True
 
@@ -80,12 +83,23 @@ def _bootstrap(
     return out[finished]
 
 
-def _searched(designs: list[Design], *, reml: bool) -> tuple[float, float]:
+def _refits(full: LikelihoodFit, reduced: LikelihoodFit) -> list[Callable[[Design], float]]:
+    """Return functions of a design with a simulated response: the least deviance of each model."""
+    fits = full, reduced
+    if not full.design.spec.is_normal:
+        return [GeneralisedReplicates(fit.design, full.maximum.method).deviance for fit in fits]
+    models = [Replicates(fit.design, reml=fit.reml) for fit in fits]
+    starts = [model.start(*_null_scales(fit.design, reduced)) for model, fit in zip(models, fits, strict=True)]
+    return [partial(model.deviance, start=start) for model, start in zip(models, starts, strict=True)]
+
+
+def _searched(designs: list[Design], like: LikelihoodFit) -> tuple[float, float]:
     """Return deviances by the thorough search, for when the quick one missed a maximum; nan if that fails too."""
     try:
-        full, reduced = (likelihood_fit(design, reml=reml).deviance for design in designs)
+        fits = [likelihood_fit(design, reml=like.reml, method=like.maximum.method) for design in designs]
     except EngineError:
         return float("nan"), float("nan")
+    full, reduced = (fit.deviance for fit in fits)
     return (full, reduced) if reduced - full >= -slack_of(full) else (float("nan"), float("nan"))
 
 

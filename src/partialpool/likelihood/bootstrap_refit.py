@@ -16,7 +16,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from partialpool.design.design import Design
-from partialpool.likelihood.covariance_factor import relative_coordinates
+from partialpool.likelihood.covariance_factor import covariance_roots, relative_coordinates
 from partialpool.likelihood.maximise import eliminated
 from partialpool.marginal.gaussian.crossproducts import collect_moments
 from partialpool.marginal.gaussian.gradient import evaluate_likelihood_gradient
@@ -67,35 +67,17 @@ class Replicates:
         self._lay_out()
 
     def _lay_out(self) -> None:
-        """Find factor, row and column of T's elements, in the order of `Relative`, and their places in the gradient.
-
-        B C is `_outer`; a factor with fewer effects than another is padded with ones on the diagonal (`_empty`).
-        """
-        layout, order = self._kept.layout, self._kept.arrangement.order
-        most = layout.shifts.shape[1]
-        self._outer = np.tile(np.eye(most), (len(order), 1, 1))
-        self._empty = np.zeros((len(order), most, most))
-        elements, partial = [], layout.partial_first
-        for place, f in enumerate(order):
-            shift, blocks = self._units.factors[f].shift, self._design.factors[f].blocks
-            q = len(shift)
-            inside = np.eye(q)
-            self._empty[place, range(q, most), range(q, most)] = 1.0
-            for block in blocks:
-                inside[np.ix_(block, block)] = np.linalg.inv(shift[np.ix_(block, block)])
-                for i, row in enumerate(block):
-                    elements += [(place, row, column, partial + n) for n, column in enumerate(block[:i])]
-                    elements.append((place, row, row, layout.first[place] + row))
-                    partial += i
-            self._outer[place, :q, :q] = shift @ inside
-        self._place, self._row, self._column, self._slope = np.array(elements, np.int64).reshape(-1, 4).T
-        self._coordinates = relative_coordinates(self._kept)
+        """Find the elements of T, and the place of each in the gradient with respect to theta."""
+        layout = self._kept.layout
+        self._roots, self._coordinates = covariance_roots(self._kept), relative_coordinates(self._kept)
         self._diagonal = self._coordinates.diagonal
+        partial = layout.partial_first + np.cumsum(~self._diagonal) - 1
+        self._slope = np.where(self._diagonal, layout.first[self._roots.place] + self._roots.row, partial)
 
     def start(self, sd: list[np.ndarray], corr: list[np.ndarray], sigma: float | None) -> np.ndarray:
         """Return the elements of T, (size,), near these sds and correlations per factor, but away from 0."""
         residual = self._units.unit if sigma is None else sigma
-        factors = self._empty.copy()
+        factors = self._roots.padding.copy()
         for place, f in enumerate(self._kept.arrangement.order):
             units, basis = self._units.factors[f], self._design.factors[f].basis
             own_sd, own_corr = basis.at_means(sd[f], corr[f])
@@ -105,7 +87,7 @@ class Replicates:
             for block in self._design.factors[f].blocks:
                 inside = np.ix_(block, block)
                 factors[place][inside] = np.linalg.cholesky(units.shift[inside] @ cov[inside] @ units.shift[inside].T)
-        return factors[self._place, self._row, self._column]
+        return self._roots.elements(factors)
 
     def deviance(self, design: Design, start: np.ndarray) -> float:
         """Return the least -2 log likelihood, accurate to about 1e-8 of its size unless a maximum is missed.
@@ -175,18 +157,12 @@ class Replicates:
                     least, lifted = tried, moved
         return lowest, t, lifted
 
-    def _shifts(self, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return T of every factor, and B C T: both (factors, most effects, most effects)."""
-        factors = self._empty.copy()
-        factors[self._place, self._row, self._column] = t
-        return factors, self._outer @ factors
-
     def _profile(self, system: System, t: np.ndarray) -> tuple[float, np.ndarray, float]:
         """Return -2 log likelihood, beta and sigma at T; see `maximise`."""
         p = self._common
         layout = self._kept.layout
-        if len(self._place):
-            layout = layout._replace(shifts=self._shifts(t)[1])
+        if len(t):
+            layout = layout._replace(shifts=self._roots.of(t))
         theta = np.zeros((1, self._kept.size))
         log_det, cross = eliminated(system, layout, self._kept.normals, theta)
         beta = np.linalg.lstsq(cross[:p, :p], cross[:p, p], rcond=None)[0] if p else np.zeros(0)
@@ -199,8 +175,9 @@ class Replicates:
 
     def _gradient(self, system: System, t: np.ndarray, beta: np.ndarray, sigma: float) -> np.ndarray:
         """Return the gradient of the deviance with respect to T's elements, (size,)."""
-        factors, shifts = self._shifts(np.where(self._diagonal, np.maximum(t, _FLOOR), t))
-        layout = self._flat.layout._replace(shifts=shifts)
+        t = np.where(self._diagonal, np.maximum(t, _FLOOR), t)
+        roots, factors = self._roots, self._roots.factors(t)
+        layout = self._flat.layout._replace(shifts=roots.of(t))
         theta = np.zeros(self._flat.size)
         theta[: layout.partial_first] = np.log(sigma)
         if layout.sigma >= 0:
@@ -210,6 +187,6 @@ class Replicates:
         out = np.zeros(len(theta))
         evaluate_likelihood_gradient(system, layout, self._flat.normals, theta[None], out)
         excess = np.zeros_like(factors)
-        excess[self._place, self._row, self._column] = out[self._slope]
-        excess[self._place, self._column, self._row] = out[self._slope]
-        return -2 * np.linalg.solve(factors.transpose(0, 2, 1), excess)[self._place, self._row, self._column]
+        excess[roots.place, roots.row, roots.column] = out[self._slope]
+        excess[roots.place, roots.column, roots.row] = out[self._slope]
+        return -2 * roots.elements(np.linalg.solve(factors.transpose(0, 2, 1), excess))

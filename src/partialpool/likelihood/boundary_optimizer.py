@@ -6,17 +6,15 @@ element that ended at 0 is lifted again, from each of these factors and by sever
 from any point with a lower deviance.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from scipy.optimize import minimize
 
-from partialpool.likelihood.covariance_factor import Relative
-
-__all__ = ["Minimum", "descend"]
+__all__ = ["NO_DENSITY", "Coordinates", "Deviance", "Minimum", "curvature", "descend", "limited", "polish"]
 
 _NEGLIGIBLE: Final = 1e-9
 """Difference of deviances, relative to their size if that is above 1, that counts as zero."""
@@ -27,8 +25,34 @@ _ROUNDS: Final = 6
 _FARTHEST: Final = 1e6
 """Beyond this relative sd the residual is mostly rounding error, and the deviance meaningless."""
 _NEWTON_STEPS: Final = 5
+NO_DENSITY: Final = 1e50
+"""Deviance of parameters under which a row has no density: the search needs finite numbers."""
 
-Function = Callable[[np.ndarray], tuple[float, np.ndarray]]
+
+def limited(deviance: float) -> float:
+    """Return a deviance, `NO_DENSITY` where it is larger or not a number."""
+    return NO_DENSITY if np.isnan(deviance) else min(float(deviance), NO_DENSITY)
+
+
+class Coordinates(Protocol):
+    """Coordinates of which some are diagonal elements of Cholesky factors."""
+
+    @property
+    def diagonal(self) -> np.ndarray:
+        """Which elements are on a diagonal, and so bounded below by 0, boolean (size,)."""
+
+    def same(self, t: np.ndarray, k: int) -> list[np.ndarray]:
+        """Return other t of the same covariance, for a t whose diagonal element k is 0."""
+
+
+class Deviance(Protocol):
+    """A deviance."""
+
+    def value(self, t: np.ndarray) -> float:
+        """Evaluate it at t, (size,)."""
+
+    def slope(self, t: np.ndarray) -> tuple[float, np.ndarray]:
+        """Evaluate it and its gradient, (size,)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,24 +65,21 @@ class Minimum:
         Elements at the minimum, (size,).
     deviance
         Deviance at the minimum.
-    steepest
-        Largest slope of half the deviance over the elements that are not at their bound.
     """
 
     t: np.ndarray
     deviance: float
-    steepest: float
 
 
-def descend(function: Function, coordinates: Relative, starts: Sequence[np.ndarray]) -> Minimum:
+def descend(function: Deviance, coordinates: Coordinates, starts: Sequence[np.ndarray]) -> Minimum:
     """Minimise a deviance.
 
     Parameters
     ----------
     function
-        Deviance and its gradient, (size,), at t (size,).
+        The deviance.
     coordinates
-        The coordinates t; their diagonal elements are bounded below by 0.
+        Its coordinates.
     starts
         Starting points; the search continues from the lowest of their minima.
     """
@@ -70,73 +91,83 @@ def descend(function: Function, coordinates: Relative, starts: Sequence[np.ndarr
         if lifted is None:
             break
         best = min(best, _slide(function, diagonal, lifted), key=lambda m: m.deviance)
-    return _polished(function, diagonal, best)
+    return best
 
 
-def _slide(function: Function, diagonal: np.ndarray, start: np.ndarray) -> Minimum:
+def _slide(function: Deviance, diagonal: np.ndarray, start: np.ndarray) -> Minimum:
     if len(start) == 0:
-        return Minimum(start, function(start)[0], 0.0)
+        return Minimum(start, function.value(start))
     bounds = [(0.0 if bounded else -_FARTHEST, _FARTHEST) for bounded in diagonal]
     options = {"maxiter": 500, "ftol": 1e-13, "gtol": 1e-7, "maxls": 40}
-    found = minimize(function, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
-    return Minimum(np.asarray(found.x), float(found.fun), float("nan"))
+    found = minimize(function.slope, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    return Minimum(np.asarray(found.x), float(found.fun))
 
 
-def _at_bounds(function: Function, diagonal: np.ndarray, at: Minimum) -> Minimum:
+def _at_bounds(function: Deviance, diagonal: np.ndarray, at: Minimum) -> Minimum:
     """Set diagonal elements to 0 where that does not raise the deviance."""
     allowed = _NEGLIGIBLE * max(1.0, abs(at.deviance))
     for k in np.flatnonzero(diagonal & (at.t > 0) & (at.t < _NEAR_ZERO)):
         moved = at.t.copy()
         moved[k] = 0.0
-        deviance = function(moved)[0]
+        deviance = function.value(moved)
         if deviance <= at.deviance + allowed:
-            at = Minimum(moved, deviance, at.steepest)
+            at = Minimum(moved, deviance)
     return at
 
 
-def _lifted(function: Function, coordinates: Relative, at: Minimum) -> np.ndarray | None:
+def _lifted(function: Deviance, coordinates: Coordinates, at: Minimum) -> np.ndarray | None:
     """Lift an element at its bound to a point with a clearly lower deviance; None if there is none."""
     lowest, place = at.deviance - _NEGLIGIBLE * max(1.0, abs(at.deviance)), None
     for k in np.flatnonzero(coordinates.diagonal & (at.t == 0)):
         for t, lift in product([at.t, *coordinates.same(at.t, int(k))], _LIFTS):
             moved = t.copy()
             moved[k] = lift
-            deviance = function(moved)[0]
+            deviance = function.value(moved)
             if deviance < lowest:
                 lowest, place = deviance, moved
     return place
 
 
-def _polished(function: Function, diagonal: np.ndarray, at: Minimum) -> Minimum:
-    """Take Newton steps on the gradient of the free elements, which is not affected by rounding of the deviance."""
+def polish(function: Deviance, diagonal: np.ndarray, at: Minimum) -> tuple[Minimum, float]:
+    """Take Newton steps on the gradient of the free elements, which is not affected by rounding of the deviance.
+
+    Returns
+    -------
+    Minimum, float
+        The minimum, and the largest slope of half the deviance over the elements that are not at their bound.
+    """
     free = ~(diagonal & (at.t == 0))
     t, allowed = at.t, _NEGLIGIBLE * max(1.0, abs(at.deviance))
-
-    def slopes(x: np.ndarray) -> np.ndarray:
-        moved = t.copy()
-        moved[free] = x
-        return function(moved)[1][free]
-
     for _ in range(_NEWTON_STEPS if free.any() else 0):
-        x, step = t[free], 1e-4 * np.maximum(np.abs(t[free]), 1e-2)
-        slope = slopes(x)
-        with np.errstate(invalid="ignore"):
-            rows = [(slopes(x + h) - slopes(x - h)) / (2 * h.max()) for h in np.diag(step)]
-        hessian = np.array(rows)
-        if not np.isfinite(hessian).all():
+        half = curvature(function, t, free)
+        if half is None:
             break
-        curvature, axes = np.linalg.eigh((hessian + hessian.T) / 2)
-        if not curvature[0] > 0:
+        values, axes = np.linalg.eigh(half)
+        if not values[0] > 0:
             break
-        move = axes @ ((axes.T @ slope) / curvature)
+        move = axes @ ((axes.T @ function.slope(t)[1][free]) / values)
         moved = t.copy()
-        moved[free] = x - move
-        if np.abs(move).max() > 0.1 * np.abs(x).max() or (moved[diagonal] < 0).any():
+        moved[free] -= move
+        if np.abs(move).max() > 0.1 * np.abs(t[free]).max() or (moved[diagonal] < 0).any():
             break
-        if function(moved)[0] > at.deviance + allowed:
+        if function.value(moved) > at.deviance + allowed:
             break
         t = moved
         if np.abs(move).max() < 1e-11:
             break
-    deviance, slope = function(t)
-    return Minimum(t, deviance, float(np.abs(slope[free]).max(initial=0.0)) / 2)
+    deviance, slope = function.slope(t)
+    return Minimum(t, deviance), float(np.abs(slope[free]).max(initial=0.0)) / 2
+
+
+def curvature(function: Deviance, t: np.ndarray, free: np.ndarray) -> np.ndarray | None:
+    """Return the Hessian of a deviance in some elements by differences of its gradient; None where it is not finite."""
+    step = 1e-4 * np.maximum(np.abs(t[free]), 1e-2)
+    rows = []
+    for k, h in zip(np.flatnonzero(free), step, strict=True):
+        ahead, behind = t.copy(), t.copy()
+        ahead[k] += h
+        behind[k] -= h
+        with np.errstate(invalid="ignore"):
+            rows.append((function.slope(ahead)[1][free] - function.slope(behind)[1][free]) / (2 * h))
+    hessian = np.array(rows)
+    return (hessian + hessian.T) / 2 if np.isfinite(hessian).all() else None

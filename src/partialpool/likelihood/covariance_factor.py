@@ -13,7 +13,7 @@ import numpy as np
 
 from partialpool.marginal.gaussian.marginal import Marginal
 
-__all__ = ["Relative", "relative_coordinates"]
+__all__ = ["Relative", "Roots", "covariance_roots", "relative_coordinates"]
 
 _PARTIAL_AT_ONE: Final = 19.0
 """atanh of a correlation that is 1 to machine precision."""
@@ -156,3 +156,63 @@ def relative_coordinates(marginal: Marginal) -> Relative:
             partial += pairs
             diagonal += list(rows == columns)
     return Relative(np.array(diagonal, bool), tuple(blocks))
+
+
+@dataclass(frozen=True, eq=False)
+class Roots:
+    """Roots of the covariance of every factor's effects in the algebra, linear in t.
+
+    With T in block diagonal form, Lambda = B C T, C the inverse of B within blocks, is the root of Relative's Sigma up
+    to a rotation of the effects. Factors are in order of elimination; one with fewer effects than another is padded
+    with ones on the diagonal.
+
+    Attributes
+    ----------
+    outer
+        B C, (factors, most effects, most effects).
+    padding
+        T where all elements are 0: the padding, same shape.
+    place, row, column
+        Factor, row and column of each element of t, (size,).
+    """
+
+    outer: np.ndarray
+    padding: np.ndarray
+    place: np.ndarray
+    row: np.ndarray
+    column: np.ndarray
+
+    def factors(self, t: np.ndarray) -> np.ndarray:
+        """Return T of every factor, (factors, most effects, most effects)."""
+        out = self.padding.copy()
+        out[self.place, self.row, self.column] = t
+        return out
+
+    def elements(self, factors: np.ndarray) -> np.ndarray:
+        """Return the elements of T of every factor, (size,)."""
+        return factors[self.place, self.row, self.column]
+
+    def of(self, t: np.ndarray) -> np.ndarray:
+        """Return Lambda of every factor, (factors, most effects, most effects)."""
+        return self.outer @ self.factors(t)
+
+    def pull_back(self, slope: np.ndarray) -> np.ndarray:
+        """Turn a gradient with respect to Lambda, in its shape, into one with respect to t, (size,)."""
+        return self.elements(self.outer.transpose(0, 2, 1) @ slope)
+
+
+def covariance_roots(marginal: Marginal) -> Roots:
+    """Lay out the roots of a marginal's factors, whose elements are in the order of `Relative`."""
+    order, most = marginal.arrangement.order, marginal.layout.shifts.shape[1]
+    outer, padding = np.tile(np.eye(most), (len(order), 1, 1)), np.zeros((len(order), most, most))
+    elements: list[tuple[int, int, int]] = []
+    for place, f in enumerate(order):
+        shift = marginal.units.factors[f].shift
+        q = len(shift)
+        inside = np.eye(q)
+        padding[place, range(q, most), range(q, most)] = 1.0
+        for block in marginal.design.factors[f].blocks:
+            inside[np.ix_(block, block)] = np.linalg.inv(shift[np.ix_(block, block)])
+            elements += [(place, row, column) for i, row in enumerate(block) for column in block[: i + 1]]
+        outer[place, :q, :q] = shift @ inside
+    return Roots(outer, padding, *np.array(elements, np.int64).reshape(-1, 3).T)

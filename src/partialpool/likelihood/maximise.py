@@ -18,8 +18,9 @@ import numpy as np
 from partialpool.design.design import Design
 from partialpool.errors import EngineError
 from partialpool.kernels import kernel
-from partialpool.likelihood.boundary_optimizer import descend
+from partialpool.likelihood.boundary_optimizer import descend, polish
 from partialpool.likelihood.covariance_factor import Relative, relative_coordinates
+from partialpool.likelihood.maximum import EXACT, SINGULAR, Maximum
 from partialpool.marginal.gaussian.cholesky import eliminate, make_workspace
 from partialpool.marginal.gaussian.crossproducts import collect_moments
 from partialpool.marginal.gaussian.gradient import evaluate_likelihood_gradient
@@ -31,59 +32,16 @@ from partialpool.marginal.gaussian.recover import conditional_modes, original_be
 from partialpool.marginal.gaussian.standardise import choose_units
 from partialpool.model.default_priors import default_priors
 
-__all__ = ["Maximum", "eliminated", "maximise"]
+__all__ = ["eliminated", "maximise"]
 
 _STEEPEST: Final = 1e-3
 """Largest slope that counts as zero; a successful search ends below 1e-6."""
 _STARTS: Final = (1.0, 0.1)
 """Relative sds to start from; only the first is used if an evaluation takes milliseconds."""
-SINGULAR: Final = 1e-4
-"""Smallest diagonal element of a relative Cholesky factor that counts as above 0, as in lme4."""
 _LARGE: Final = 10.0
 """Relative sd at or above which it is checked whether the residual sd is 0."""
 _LEVEL: Final = 1e-6
 """How much a constant deviance may rise by rounding."""
-
-
-@dataclass(frozen=True, eq=False)
-class Maximum:
-    """A maximum of the likelihood, in the units of the data.
-
-    Attributes
-    ----------
-    log_likelihood
-        Log likelihood at the maximum; for REML, the restricted one.
-    beta, covariance
-        Coefficients (coefs,) and their covariance given the variances, (coefs, coefs).
-    sigma
-        Residual sd; None if it is known.
-    sd, corr
-        Per factor: (effects,), (effects, effects).
-    modes
-        Conditional modes of the group effects per factor, (levels, effects).
-    relative
-        Per factor the diagonal of the relative Cholesky factor, Sigma / sigma^2 = L L', of effects at the predictors'
-        means, columns scaled to sd 1, (effects,): the sd of each effect given those before it, in residual sds.
-    singular
-        Whether one of `relative` is below 1e-4, or the residual sd is 0.
-    no_residual
-        Whether the maximum of the likelihood is at a residual sd of 0; `sigma` is then near 0.
-    steepest
-        Largest element of the gradient at the end, in log likelihood per unit of a relative Cholesky factor; elements
-        at their bound are left out.
-    """
-
-    log_likelihood: float
-    beta: np.ndarray
-    covariance: np.ndarray
-    sigma: float | None
-    sd: tuple[np.ndarray, ...]
-    corr: tuple[np.ndarray, ...]
-    modes: tuple[np.ndarray, ...]
-    relative: tuple[np.ndarray, ...]
-    singular: bool
-    no_residual: bool
-    steepest: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,6 +116,24 @@ def eliminated(system: System, layout: Layout, normals: Normals, thetas: np.ndar
     return forward.log_det, forward.remainder
 
 
+@dataclass(frozen=True, eq=False)
+class _OfFactor:
+    """The deviance as a function of relative covariance factors."""
+
+    problem: _Problem
+    coordinates: Relative
+
+    def value(self, t: np.ndarray) -> float:
+        """Evaluate it."""
+        return self.problem.profile(self.coordinates.to_theta(t)).deviance
+
+    def slope(self, t: np.ndarray) -> tuple[float, np.ndarray]:
+        """Evaluate it and its gradient."""
+        relative = self.coordinates.to_theta(t)
+        at = self.problem.profile(relative)
+        return at.deviance, self.coordinates.pull_back(t, self.problem.gradient(relative, at))
+
+
 def maximise(design: Design, *, reml: bool = False) -> Maximum:
     """Maximise the likelihood, or the restricted likelihood, of a normal model.
 
@@ -169,26 +145,22 @@ def maximise(design: Design, *, reml: bool = False) -> Maximum:
     _check_rows(design, reml=reml)
     problem = _Problem(design, reml=reml)
     coordinates = relative_coordinates(problem.kept)
-
-    def evaluate(t: np.ndarray) -> tuple[float, np.ndarray]:
-        relative = coordinates.to_theta(t)
-        at = problem.profile(relative)
-        return at.deviance, coordinates.pull_back(t, problem.gradient(relative, at))
-
     scales = _STARTS if problem.kept.is_cheap else _STARTS[:1]
-    found = descend(evaluate, coordinates, [coordinates.start(scale) for scale in scales])
+    deviance = _OfFactor(problem, coordinates)
+    lowest = descend(deviance, coordinates, [coordinates.start(scale) for scale in scales])
+    found, steepest = polish(deviance, coordinates.diagonal, lowest)
     nearest = _without_residual(problem, coordinates, found.t)
     relative = coordinates.to_theta(found.t if nearest is None else nearest)
     check_digits(problem.kept.design, problem.kept.units.unit, problem.profile(relative).sigma)
-    if not found.steepest < _STEEPEST:
+    if not steepest < _STEEPEST:
         raise EngineError(
             "the likelihood could not be maximised",
-            got=f"a slope of {found.steepest:.2g} where the search ended",
+            got=f"a slope of {steepest:.2g} where the search ended",
             allowed=f"a slope below {_STEEPEST} per unit of a relative Cholesky factor",
             do="check whether the response is computed from its predictors; if not, use fit: a posterior needs no "
             "maximum",
         )
-    return _describe(problem, relative, found.steepest, no_residual=nearest is not None)
+    return _describe(problem, relative, steepest, no_residual=nearest is not None)
 
 
 def _without_residual(problem: _Problem, coordinates: Relative, t: np.ndarray) -> np.ndarray | None:
@@ -254,4 +226,6 @@ def _describe(problem: _Problem, relative: np.ndarray, steepest: float, *, no_re
         any(bool((own < SINGULAR).any()) for own in relative_diagonal.values()) or no_residual,
         no_residual,
         steepest,
+        {},
+        EXACT,
     )

@@ -10,16 +10,22 @@ import pandas as pd
 
 from partialpool.design.build import build_design
 from partialpool.design.design import Design
+from partialpool.design.newdata import own_rows
 from partialpool.design.psd_root import singular_root
 from partialpool.design.table import Missing
 from partialpool.errors import EngineError
-from partialpool.likelihood.maximise import Maximum, maximise
-from partialpool.marginal.gaussian.eligibility import why_not
+from partialpool.likelihood.maximise import maximise
+from partialpool.likelihood.maximise_generalised import integration_of, maximise_generalised
+from partialpool.likelihood.maximum import EXACT, LAPLACE, Maximum
+from partialpool.marginal.gaussian import eligibility as normal
+from partialpool.marginal.glmm import eligibility as generalised
+from partialpool.model.response import given_of
+from partialpool.names import SIGMA
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.options import as_spec
 from partialpool.tabulate import TextTable, estimate_cells, fixed, number
 
-__all__ = ["LikelihoodFit", "check_likelihood", "likelihood_fit", "maximum_likelihood"]
+__all__ = ["LikelihoodFit", "check_likelihood", "likelihood_fit", "maximum_likelihood", "why_no_likelihood"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -52,10 +58,11 @@ class LikelihoodFit:
 
     @property
     def n_parameters(self) -> int:
-        """Number of parameters estimated: fixed effects, sds, correlations, sigma."""
+        """Number of parameters estimated: fixed effects, sds, correlations, sigma or the family's own."""
         pairs = sum(len(b) * (len(b) - 1) // 2 for f in self.design.factors for b in f.blocks)
         sds = sum(len(f.names) for f in self.design.factors)
-        return len(self.design.common.coefs) + sds + pairs + (self.maximum.sigma is not None)
+        own = sum(values.size for values in self.maximum.own.values())
+        return len(self.design.common.coefs) + sds + pairs + own + (self.maximum.sigma is not None)
 
     @property
     def singular(self) -> bool:
@@ -71,7 +78,7 @@ class LikelihoodFit:
 
     @property
     def variance_components(self) -> pd.DataFrame:
-        """Standard deviations and correlations: factor, effects, estimate."""
+        """Standard deviations and correlations, and the family's own parameters: factor, effects, estimate."""
         return pd.DataFrame(self._components, columns=["factor", "effect", "with", "estimate"])
 
     @property
@@ -87,6 +94,9 @@ class LikelihoodFit:
                 ]
         if self.maximum.sigma is not None:
             rows.append(("residual", "sigma", "", self.maximum.sigma))
+        for name, values in self.maximum.own.items():
+            names = [name] if values.size == 1 else [f"{name}[{k}]" for k in range(1, values.size + 1)]
+            rows += [("family", n, "", float(v)) for n, v in zip(names, values.ravel(), strict=True)]
         return rows
 
     def conditional_modes(self, factor: str) -> pd.DataFrame:
@@ -100,20 +110,21 @@ class LikelihoodFit:
         """Draw a response of the same rows with new group effects, at the estimates; shape (rows,)."""
         design, maximum = self.design, self.maximum
         intercept = [np.ones((design.n_rows, 1))] if design.common.intercept else []
-        y = np.concatenate([*intercept, design.common.values], axis=1) @ maximum.beta
-        y += 0.0 if design.offset is None else design.offset
+        eta = np.concatenate([*intercept, design.common.values], axis=1) @ maximum.beta
+        eta += 0.0 if design.offset is None else design.offset
         for factor, sd, corr in zip(design.factors, maximum.sd, maximum.corr, strict=True):
             half = sd[:, None] * singular_root(corr)
             effects = rng.standard_normal((factor.n_levels, len(sd))) @ half.T
             if factor.root is not None:
                 effects = factor.root @ effects
-            y += factor.apply(effects)
-        noise = np.asarray(maximum.sigma if design.se is None else design.se, float)
-        y += rng.standard_normal(design.n_rows) * noise
-        return np.exp(y) if design.spec.family_record.on_log_scale else y
+            eta += factor.apply(effects)
+        own = maximum.own if maximum.sigma is None else {SIGMA: np.array([maximum.sigma])}
+        return design.spec.family_record.draw(given_of(design, own_rows(design), eta[None], own), rng)[0]
 
     def __str__(self) -> str:
         how = "REML" if self.reml else "maximum likelihood"
+        if self.maximum.method != EXACT:
+            how += f" (group effects integrated out {self.maximum.method})"
         heading = (
             f"{self.design.spec}",
             f"{self.design.n_rows} rows; "
@@ -157,15 +168,23 @@ def maximum_likelihood(
     se: str | None = None,
     cov: Mapping[str, object] = MappingProxyType({}),
     missing: Missing = "drop",
+    laplace: bool = False,
 ) -> LikelihoodFit:
     """Fit by maximum likelihood, or by restricted maximum likelihood.
+
+    Group effects of a normal response are integrated out exactly. Those of other responses are integrated out by
+    quadrature, to errors far below what matters, if there is one grouping factor with at most three effects
+    (`marginal/glmm/level_integrals.py`); otherwise by Laplace's approximation (`likelihood/laplace.py`), as in lme4's
+    `glmer` by default. The fit says which.
 
     Parameters
     ----------
     model, data, family, link, priors, se, cov, missing
         As for `fit`; priors are not used.
     reml
-        Whether to maximise the restricted likelihood, which does not favour small variances.
+        Whether to maximise the restricted likelihood, which does not favour small variances; for normal responses.
+    laplace
+        Whether to use Laplace's approximation also where quadrature applies, to compare with other software.
 
     Returns
     -------
@@ -175,7 +194,8 @@ def maximum_likelihood(
     Raises
     ------
     EngineError
-        The group effects cannot be integrated out exactly (a family other than gaussian and lognormal, another link).
+        REML for a response that is not normal; a known covariance of the levels with such a response; no maximum at
+        finite values.
 
     Examples
     --------
@@ -195,28 +215,58 @@ def maximum_likelihood(
      Intercept   1527.50       17.69
     """
     spec = as_spec(model, family=family, link=link, priors=priors, se=se, cov=cov)
-    check_likelihood(spec)
-    return likelihood_fit(build_design(spec, data, missing=missing), reml=reml)
+    check_likelihood(spec, reml=reml)
+    design = build_design(spec, data, missing=missing)
+    return likelihood_fit(design, reml=reml, method=LAPLACE if laplace and design.factors else None)
 
 
-def check_likelihood(spec: ModelSpec) -> None:
-    """Refuse a model whose group effects cannot be integrated out exactly.
+def why_no_likelihood(spec: ModelSpec) -> str:
+    """Return why there is no likelihood of a model; empty if there is one.
+
+    Examples
+    --------
+    >>> why_no_likelihood(ModelSpec.from_formula("y ~ x + (x | g)", family="poisson"))
+    ''
+    """
+    return normal.why_not(spec) if spec.is_normal else generalised.why_not(spec.with_priors({}))
+
+
+def check_likelihood(spec: ModelSpec, *, reml: bool = False) -> None:
+    """Refuse a model whose group effects cannot be integrated out, and REML of a response that is not normal.
 
     Raises
     ------
     EngineError
-        A family other than gaussian and lognormal, or another link.
+        See `maximum_likelihood`.
     """
-    reason = why_not(spec)
+    reason = why_no_likelihood(spec)
     if reason:
         raise EngineError(
-            "there is no exact likelihood for this model",
+            "there is no likelihood of this model",
             got=reason,
-            allowed="family 'gaussian' or 'lognormal' with the identity link",
+            allowed="normal responses; other responses with independent levels",
             do="use pp.fit for its posterior",
+        )
+    if reml and not spec.is_normal:
+        raise EngineError(
+            "REML is for normal responses",
+            got=f"family {spec.family!r}, link {spec.link!r}",
+            allowed="family 'gaussian' or 'lognormal' with the identity link",
+            do="leave out reml=True",
         )
 
 
-def likelihood_fit(design: Design, *, reml: bool = False) -> LikelihoodFit:
-    """Fit a design whose model has passed `check_likelihood`."""
-    return LikelihoodFit(design, maximise(design, reml=reml), reml)
+def likelihood_fit(design: Design, *, reml: bool = False, method: str | None = None) -> LikelihoodFit:
+    """Fit a design whose model has passed `check_likelihood`.
+
+    Parameters
+    ----------
+    design, reml
+        As for `maximum_likelihood`.
+    method
+        How group effects of a response that is not normal are integrated out, from `integration_of`; None for the
+        design's own method.
+    """
+    if design.spec.is_normal:
+        return LikelihoodFit(design, maximise(design, reml=reml), reml)
+    return LikelihoodFit(design, maximise_generalised(design, method or integration_of(design)), reml)

@@ -1,4 +1,4 @@
-"""Likelihood-ratio tests of nested normal models, in which a variance may be on the boundary of its range."""
+"""Likelihood-ratio tests of nested models, in which a variance may be on the boundary of its range."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +15,8 @@ from partialpool.design.table import Missing
 from partialpool.errors import DataError, EngineError, SpecError
 from partialpool.fitting.fit import Fit
 from partialpool.likelihood.bootstrap import rounding_of, simulate_null, slack_of
+from partialpool.likelihood.maximise_generalised import integration_of
+from partialpool.likelihood.maximum import EXACT
 from partialpool.likelihood.maximum_likelihood import LikelihoodFit, check_likelihood, likelihood_fit
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.options import as_spec
@@ -114,6 +116,8 @@ class LikelihoodRatioTest:
     @property
     def _tables(self) -> tuple[TextTable, TextTable]:
         how = "REML" if self.reml else "maximum likelihood"
+        if self.full.maximum.method != EXACT:
+            how += f", group effects integrated out {self.full.maximum.method}"
         fits = [
             (name, fit.design.spec.to_formula(), fixed(fit.log_likelihood, 4), str(fit.n_parameters))
             for name, fit in (("full", self.full), ("reduced", self.reduced))
@@ -174,14 +178,17 @@ def lrt(
     missing: Missing = "drop",
     progressbar: bool = True,
 ) -> LikelihoodRatioTest:
-    """Test a normal mixed model against one nested in it, by the ratio of their likelihoods.
+    """Test a mixed model against one nested in it, by the ratio of their likelihoods.
+
+    Group effects of both models are integrated out in the same way: exactly for normal responses; by quadrature for
+    other responses where that applies to both models, else by Laplace's approximation (`maximum_likelihood`).
 
     A variance of 0 is on the boundary, where the ratio is not chi-square. Three null distributions are reported:
 
-    - Simulated. If one variance is added to a model without others, draws from the exact distribution
+    - Simulated. If one variance is added to a normal model without others, draws from the exact distribution
       (Crainiceanu & Ruppert 2004, JRSS B 66:165; at least 10000, since they cost almost nothing): see
-      `likelihood/exact_rlrt.py`. Otherwise a parametric bootstrap: y = X beta + Z b + e from the reduced fit, both
-      models refitted. Its p is (1 + #{simulated >= observed}) / (1 + simulations).
+      `likelihood/exact_rlrt.py`. Otherwise a parametric bootstrap: responses drawn from the reduced fit, both models
+      refitted. Its p is (1 + #{simulated >= observed}) / (1 + simulations).
     - Mixture. For one effect added to k correlated ones, chi2_k / 2 + chi2_(k+1) / 2 (Self & Liang 1987, JASA
       82:605; Stram & Lee 1994, Biometrics 50:1171). Fixed effects, and correlations between effects that both models
       have, are interior parameters and add their degrees of freedom. Variances added in different blocks or factors
@@ -218,7 +225,7 @@ def lrt(
     DataError
         The two use different rows or values.
     EngineError
-        No exact likelihood (another family or link); a maximum was missed.
+        There is no likelihood (see `maximum_likelihood`); a maximum was missed.
 
     Examples
     --------
@@ -240,11 +247,12 @@ def lrt(
     By the simulated null the data support Intercept varying over Batch (p = 0.00...).
     """
     larger, smaller = _designs(
-        full, reduced, data, {"family": family, "link": link, "se": se, "cov": cov or None}, missing
+        full, reduced, data, {"family": family, "link": link, "se": se, "cov": cov or None}, missing, reml=reml
     )
     additions = _additions(larger, smaller)
     _check_settings(additions, simulations, reml=reml)
-    fits = likelihood_fit(larger, reml=reml), likelihood_fit(smaller, reml=reml)
+    method = integration_of(larger, smaller)
+    fits = likelihood_fit(larger, reml=reml, method=method), likelihood_fit(smaller, reml=reml, method=method)
     statistic = _statistic(*fits)
     method, null, n_failed = simulate_null(*fits, simulations, seed, progressbar=progressbar)
     return LikelihoodRatioTest(*fits, str(additions), statistic, _mixture(additions), null, method, n_failed)
@@ -287,7 +295,9 @@ def _upper_tail(value: float, df: int) -> float:
     return float(chi2.sf(value, df)) if df else float(value <= 0)
 
 
-def _designs(full: Any, reduced: Any, data: Any, options: dict[str, Any], missing: Missing) -> tuple[Design, Design]:
+def _designs(
+    full: Any, reduced: Any, data: Any, options: dict[str, Any], missing: Missing, *, reml: bool
+) -> tuple[Design, Design]:
     fits = [isinstance(model, Fit) for model in (full, reduced)]
     said = ["data"] * (data is not None) + [name for name, value in options.items() if value is not None]
     if any(fits) and (said or not all(fits)):
@@ -300,7 +310,7 @@ def _designs(full: Any, reduced: Any, data: Any, options: dict[str, Any], missin
     if all(fits):
         designs = full.design, reduced.design
         for design in designs:
-            check_likelihood(design.spec)
+            check_likelihood(design.spec, reml=reml)
         return designs
     if data is None:
         raise SpecError(
@@ -309,7 +319,7 @@ def _designs(full: Any, reduced: Any, data: Any, options: dict[str, Any], missin
         )  # fmt: skip
     specs = [_spec_of(model, options) for model in (full, reduced)]
     for spec in specs:
-        check_likelihood(spec)
+        check_likelihood(spec, reml=reml)
     larger, smaller = (build_design(spec, data, missing=missing) for spec in specs)
     return larger, smaller
 

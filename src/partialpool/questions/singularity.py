@@ -18,8 +18,7 @@ from partialpool.design.simplify import without_effects
 from partialpool.distributions.frozen import frozen
 from partialpool.errors import DataError, DataWarning, EngineError, PartialPoolError
 from partialpool.fitting.fit import Fit
-from partialpool.likelihood.maximum_likelihood import LikelihoodFit, likelihood_fit
-from partialpool.marginal.gaussian.eligibility import why_not
+from partialpool.likelihood.maximum_likelihood import LikelihoodFit, likelihood_fit, why_no_likelihood
 from partialpool.model.covariance import effects_at_means
 from partialpool.model.level_information import information_alike, row_information_of
 from partialpool.model.partition import partition_over_rows
@@ -345,11 +344,11 @@ class _Likelihood:
     @classmethod
     def of(cls, fit: Fit) -> "_Likelihood":
         nothing = np.full(sum(len(f.names) for f in fit.design.factors), np.nan)
-        reason = why_not(fit.spec)
+        reason = why_no_likelihood(fit.spec)
         if reason:
-            return cls(None, f"no exact likelihood: {reason}", nothing)
+            return cls(None, f"no likelihood: {reason}", nothing)
         try:
-            found = likelihood_fit(fit.design, reml=False)
+            found = likelihood_fit(fit.design)
         except EngineError as error:
             return cls(None, error.wrong, nothing)
         return cls(found, "yes" if found.singular else "no", np.concatenate(found.maximum.relative))
@@ -374,7 +373,7 @@ def _is_no_worse(design: Design, simpler: ModelSpec, full: LikelihoodFit) -> boo
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DataWarning)  # given when the full model was fitted
-            other = likelihood_fit(build_design(simpler, design.frame), reml=False)
+            other = likelihood_fit(build_design(simpler, design.frame), method=full.maximum.method)
     except PartialPoolError:
         return False
     return other.deviance + 2 * other.n_parameters <= full.deviance + 2 * full.n_parameters + 1e-6

@@ -33,7 +33,7 @@ def starts(marginal: Marginal) -> np.ndarray:
     _put(layout, base, sds, np.full(len(sds), _SD))
     if layout.sigma >= 0:
         _put(layout, base, np.array([layout.sigma]), np.array([_SIGMA]))
-    _put(layout, base, kept, _least_squares(marginal))
+    _put(layout, base, kept, marginal.least_squares() + layout.kept_shift)
     found = [base]
 
     def vary(at: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -73,11 +73,3 @@ def _put(layout: Layout, theta: np.ndarray, at: np.ndarray, values: np.ndarray) 
         elif coordinate == INTERVAL:
             inside = np.clip(value, lower + 0.01 * width, lower + 0.99 * width)
         theta[x] = unplaced(coordinate, layout.arguments[x], inside)
-
-
-def _least_squares(marginal: Marginal) -> np.ndarray:
-    """Return ordinary least-squares estimates of the kept coefficients, (kept,)."""
-    tail, shift = marginal.arrangement.density.tail, marginal.layout.kept_shift
-    gram = tail.gram[tail.columns :, tail.columns :]
-    solved = np.linalg.lstsq(gram[:-1, :-1], gram[:-1, -1], rcond=None)[0]
-    return solved[len(solved) - len(shift) :] + shift

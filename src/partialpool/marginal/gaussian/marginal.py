@@ -111,6 +111,19 @@ class Marginal:
         """Return the residual sd of one theta in the units of the algebra; 1 if standard errors are known."""
         return float(unpack_many(self.layout, theta[None])[2][0])
 
+    def least_squares(self) -> np.ndarray:
+        """Return ordinary least-squares estimates of the columns that are kept in theta, (kept,)."""
+        tail, kept = self.arrangement.density.tail, len(self.layout.kept_shift)
+        gram = tail.gram[tail.columns :, tail.columns :]
+        solved = np.linalg.lstsq(gram[:-1, :-1], gram[:-1, -1], rcond=None)[0]
+        return solved[len(solved) - kept :]
+
+    def with_moments(self, moments: Moments) -> "Marginal":
+        """Return the same model of other weights, of which these are the moments; `log_constant` is not changed."""
+        if not np.array_equal(self.turn, np.eye(len(self.turn))):
+            moments = moments.turned(self.turn)
+        return replace(self, arrangement=arrange(rotate(moments, self.rotations), self.integrated))
+
     def log_density(self, theta: np.ndarray) -> float:
         """Evaluate log p(y | theta) + log p(theta), in the units of y, theta on the real line."""
         return float(self.log_densities(theta[None])[0])
@@ -186,16 +199,24 @@ def _integrated(columns: "_Columns", moments: Moments) -> tuple[np.ndarray, np.n
     return integrated, known
 
 
-def build_flat(design: Design, priors: PriorSet, moments: Moments, *, integrate: bool) -> Marginal:
+def build_flat(
+    design: Design, priors: PriorSet, moments: Moments, *, integrate: bool, weighted: Units | None = None
+) -> Marginal:
     """Build the marginal for likelihood methods: common columns in theta (ML), or flat and integrated out (REML).
 
     Priors must be normal for common columns and on the log scale for sds, as the defaults are.
+
+    Parameters
+    ----------
+    weighted
+        The units of a working response whose rows have known variances, of which `moments` are weighted; None for the
+        response itself.
     """
-    units = choose_units(design)
+    units = choose_units(design) if weighted is None else weighted
     integrated = np.full(len(design.common.coefs), integrate)
     none = np.zeros(len(integrated))
     columns = _columns(coefficient_prior(design, priors), units)
-    residual = design.se is None
+    residual = design.se is None and weighted is None
     marginal = _assemble(design, priors, units, moments, columns, integrated, none, BRANCH_FROM, residual=residual)
     ones = np.ones_like(marginal.normals.sd)
     return replace(marginal, normals=Normals(ones, 0 * ones, 0 * ones))

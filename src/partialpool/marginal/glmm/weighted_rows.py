@@ -11,12 +11,12 @@ from typing import NamedTuple
 import numpy as np
 
 from partialpool.design.design import Design
-from partialpool.marginal.gaussian.crossproducts import weighted_moments
+from partialpool.marginal.gaussian.crossproducts import Moments, weighted_moments
 from partialpool.marginal.gaussian.marginal import Marginal, build_weighted
 from partialpool.marginal.gaussian.standardise import Units, choose_units
 from partialpool.model.default_priors import PriorSet
 
-__all__ = ["Rows", "collect_rows", "link_units", "stand_in"]
+__all__ = ["Rows", "collect_rows", "link_units", "stand_in", "working_moments"]
 
 
 class Rows(NamedTuple):
@@ -66,9 +66,16 @@ def stand_in(
     slope, information
         u and W of each row, (rows,).
     """
+    return build_weighted(design, priors, units, working_moments(design, units, eta, slope, information))
+
+
+def working_moments(
+    design: Design, units: Units, eta: np.ndarray, slope: np.ndarray, information: np.ndarray
+) -> Moments:
+    """Collect the moments of the working response at a linear predictor; parameters are those of `stand_in`."""
     offset = 0.0 if design.offset is None else design.offset
     y = (eta + slope / information - offset - units.location) / units.unit
-    return build_weighted(design, priors, units, weighted_moments(design, units, y, np.sqrt(information) * units.unit))
+    return weighted_moments(design, units, y, np.sqrt(information) * units.unit)
 
 
 def collect_rows(marginal: Marginal, y: np.ndarray, known: np.ndarray) -> Rows:

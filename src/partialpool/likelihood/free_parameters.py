@@ -1,0 +1,121 @@
+"""The parameters of a generalised model as free coordinates, in which its likelihood is maximised.
+
+They are the elements of T (`covariance_factor`), the coefficients of the algebra's columns, and the family's own
+parameters on the real line, each in units of about its standard error.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final, Self
+
+import numpy as np
+
+from partialpool.likelihood.covariance_factor import Relative, Roots, covariance_roots, relative_coordinates
+from partialpool.marginal.gaussian.marginal import Marginal
+from partialpool.marginal.glmm.own_parameters import Own
+
+__all__ = ["FreeParameters", "Point"]
+
+_WIDE: Final = 0.05
+"""Step of the second differences that determine units."""
+_STEP: Final = 1e-6
+"""Step of the differences of the own parameters' transformation, whose error is about its square."""
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """Parameters of a generalised model.
+
+    Attributes
+    ----------
+    roots
+        Lambda of every factor in order of elimination, (factors, most effects, most effects).
+    beta
+        Coefficients of the algebra's columns, (coefs,).
+    own
+        The family's parameters on their natural scale, (parameters,).
+    """
+
+    roots: np.ndarray
+    beta: np.ndarray
+    own: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class FreeParameters:
+    """Coordinates t, (size,): elements of T, coefficients, own parameters, divided by their units.
+
+    Attributes
+    ----------
+    relative, roots
+        The first elements' coordinates.
+    coefs
+        Number of coefficients.
+    own
+        The family's own parameters.
+    units
+        Unit of each element, (size,).
+    """
+
+    relative: Relative
+    roots: Roots
+    coefs: int
+    own: Own
+    units: np.ndarray
+
+    @classmethod
+    def of(cls, marginal: Marginal, own: Own) -> Self:
+        """Lay out the parameters of a marginal that keeps all coefficients."""
+        relative, coefs = relative_coordinates(marginal), len(marginal.integrated)
+        size = relative.size + coefs + len(own.start)
+        return cls(relative, covariance_roots(marginal), coefs, own, np.ones(size))
+
+    def scaled(self, t: np.ndarray, deviance: Callable[[np.ndarray], float]) -> Self:
+        """Return the same in units of about a standard error, from second differences of the deviance at t.
+
+        t is in the units so far.
+        """
+        here, units = deviance(t), np.ones(len(t))
+        for k, step in enumerate(_WIDE * np.eye(len(t))):
+            bend = (deviance(t + step) - 2 * here + deviance(t - step)) / (2 * _WIDE**2)
+            if np.isfinite(bend) and bend > 0:
+                units[k] = min(1.0, 1 / np.sqrt(bend))
+        return replace(self, units=self.units * units)
+
+    @property
+    def diagonal(self) -> np.ndarray:
+        """Which elements are on a diagonal of T, and therefore bounded by 0, boolean (size,)."""
+        return np.append(self.relative.diagonal, np.zeros(self.coefs + len(self.own.start), bool))
+
+    @property
+    def of_beta(self) -> slice:
+        """Where the coefficients are."""
+        return slice(self.relative.size, self.relative.size + self.coefs)
+
+    @property
+    def of_own(self) -> slice:
+        """Where the own parameters are."""
+        return slice(self.relative.size + self.coefs, None)
+
+    def start(self, scale: float, beta: np.ndarray) -> np.ndarray:
+        """Return a starting point with T = scale I, (size,)."""
+        return np.concatenate([self.relative.start(scale), beta, self.own.start]) / self.units
+
+    def same(self, t: np.ndarray, k: int) -> list[np.ndarray]:
+        """Return other t of the same covariances; see `Relative.same`."""
+        head, rest = np.split(t * self.units, [self.relative.size])
+        return [np.append(other, rest) / self.units for other in self.relative.same(head, k)]
+
+    def point(self, t: np.ndarray) -> Point:
+        """Return the parameters at t."""
+        t = t * self.units
+        return Point(self.roots.of(t[: self.relative.size]), t[self.of_beta], self.own.values(t[self.of_own]))
+
+    def pull_back(self, t: np.ndarray, roots: np.ndarray, beta: np.ndarray, own: np.ndarray) -> np.ndarray:
+        """Turn slopes with respect to a point's roots, coefficients and own parameters into those in t, (size,)."""
+        at = (t * self.units)[self.of_own]
+        of_own = [
+            own @ (self.own.values(at + step) - self.own.values(at - step)) / (2 * _STEP)
+            for step in _STEP * np.eye(len(at))
+        ]
+        return np.concatenate([self.roots.pull_back(roots), beta, np.array(of_own, float)]) * self.units

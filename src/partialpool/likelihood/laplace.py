@@ -1,0 +1,192 @@
+"""The likelihood of a generalised model by Laplace's approximation, for any number of grouping factors.
+
+With standard normal effects u of all levels and Lambda the roots of their covariances,
+
+    h(u) = log p(y | X beta + Z Lambda u) - u'u / 2,        A = I + Lambda'Z'W Z Lambda,
+    log p(y | theta) ~ h(u^) - log |A| / 2,                 u^ the mode of h,
+
+W the rows' information at u^ (Breslow & Clayton 1993, J. Am. Stat. Assoc. 88:9; lme4's nAGQ = 1). A Newton step is the
+conditional mean of the normal model that stands in for the rows (`marginal/glmm/weighted_rows.py`).
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from partialpool.likelihood.boundary_optimizer import NO_DENSITY, limited
+from partialpool.likelihood.free_parameters import FreeParameters, Point
+from partialpool.marginal.gaussian.conditional_mean import conditional_mean
+from partialpool.marginal.gaussian.marginal import Marginal
+from partialpool.marginal.glmm.posterior import Response
+from partialpool.marginal.glmm.weighted_rows import collect_rows, working_moments
+
+__all__ = ["Laplace"]
+
+_STEPS: Final = 200
+_CLOSE: Final = 1e-9
+"""Largest change of a row's linear predictor, in units of its information to the power -1/2, at the mode."""
+_HALVINGS: Final = 40
+_ROUNDING: Final = 1e-12
+"""Decrease of h, relative to its size, that may be rounding."""
+_DIFFERENCE: Final = 1e-4
+"""Step of the differences in t."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Mode:
+    """The conditional mode of the effects under some parameters.
+
+    Attributes
+    ----------
+    offsets
+        u^, (effects,), in order of elimination.
+    eta
+        The linear predictor, (rows,).
+    log_density
+        log p(y | eta) without the row kernel's constant.
+    normal
+        The normal model that stands in for the rows there.
+    """
+
+    offsets: np.ndarray
+    eta: np.ndarray
+    log_density: float
+    normal: Marginal
+
+    @property
+    def height(self) -> float:
+        """h(u^)."""
+        return self.log_density - 0.5 * float(self.offsets @ self.offsets)
+
+
+class Laplace:
+    """-2 log p(y | parameters) by Laplace's approximation.
+
+    Parameters
+    ----------
+    marginal
+        A normal model of the rows that keeps all coefficients: it determines the columns and the order of elimination.
+    response
+        The response and its row kernels.
+    parameters
+        The coordinates.
+    """
+
+    def __init__(self, marginal: Marginal, response: Response, parameters: FreeParameters) -> None:
+        self.parameters, self.response = parameters, response
+        self._start = marginal
+        self._rows = collect_rows(marginal, response.y, response.known)
+        self._effects = int((self._rows.levels * self._rows.widths).sum())
+
+    def value(self, t: np.ndarray) -> float:
+        """Evaluate -2 log p(y | t); `NO_DENSITY` where a row has none."""
+        point = self.parameters.point(t)
+        mode = self._mode(point)
+        return NO_DENSITY if mode is None else self._deviance(mode, point)
+
+    def slope(self, t: np.ndarray) -> tuple[float, np.ndarray]:
+        """Evaluate -2 log p(y | t) and its gradient, (size,); `NO_DENSITY` where a row has none.
+
+        The gradient is by central differences, each with one Newton step from the mode at t: the mode's own movement
+        counts, since W depends on it.
+        """
+        point = self.parameters.point(t)
+        mode = self._mode(point)
+        if mode is None:
+            return NO_DENSITY, np.zeros(len(t))
+        gradient = np.empty(len(t))
+        for k, step in enumerate(_DIFFERENCE * np.eye(len(t))):
+            ahead, behind = self._near(mode, t + step), self._near(mode, t - step)
+            gradient[k] = (ahead - behind) / (2 * _DIFFERENCE)
+        return self._deviance(mode, point), -2 * np.nan_to_num(gradient)
+
+    def _deviance(self, mode: _Mode, point: Point) -> float:
+        log_det = self._step(mode.normal, point)[1]
+        return limited(log_det - 2 * (mode.height + self.response.constant))
+
+    def modes(self, t: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Return the conditional modes of the group effects per factor of the design, (levels, effects)."""
+        point = self.parameters.point(t)
+        mode = self._mode(point)
+        offsets = np.zeros(self._effects) if mode is None else mode.offsets
+        marginal, rows, at, out = self._start, self._rows, 0, {}
+        for place, f in enumerate(marginal.arrangement.order):
+            levels, width = int(rows.levels[place]), int(rows.widths[place])
+            own = offsets[at : at + levels * width].reshape(levels, width) @ point.roots[place, :width, :width].T
+            units = marginal.units.factors[f]
+            # Lambda u are effects of Z*, B times those for which priors are stated.
+            out[f] = np.linalg.solve(units.shift, own.T).T @ (units.to_data.T * marginal.units.unit)
+            at += levels * width
+        return tuple(out[f] for f in range(len(out)))
+
+    def _near(self, mode: _Mode, t: np.ndarray) -> float:
+        """Evaluate the log likelihood at a t near that of a mode, one Newton step further."""
+        point = self.parameters.point(t)
+        eta = self._predict(point, self._step(mode.normal, point)[0])
+        normal = self._stand_in(eta, point)
+        offsets, log_det = self._step(normal, point)
+        log_density = self.response.log_density(self._predict(point, offsets), point.own)
+        return float(log_density - 0.5 * offsets @ offsets - 0.5 * log_det)
+
+    def _mode(self, point: Point) -> _Mode | None:
+        """Find the conditional mode by Newton steps, halved until h increases; None where no row has a density."""
+        begin = self._at(point, np.zeros(self._effects)) or self._at(point, self._step(self._start, point)[0])
+        if begin is None:
+            return None
+        mode = begin
+        for _ in range(_STEPS):
+            before, mode = mode, self._higher(mode, point)
+            scale = np.sqrt(self.response.curvature(mode.eta, point.own)[1])
+            if np.max(np.abs(mode.eta - before.eta) * scale, initial=0.0) < _CLOSE:
+                break
+        return mode
+
+    def _higher(self, mode: _Mode, point: Point) -> _Mode:
+        """Take a Newton step, halved until h is not lower; return the mode itself if no step is higher."""
+        offsets = self._step(mode.normal, point)[0]
+        for _ in range(_HALVINGS):
+            moved = self._at(point, offsets)
+            if moved is not None and moved.height >= mode.height - _ROUNDING * abs(mode.height):
+                return moved
+            offsets = 0.5 * (offsets + mode.offsets)
+        return mode
+
+    def _at(self, point: Point, offsets: np.ndarray) -> _Mode | None:
+        """Describe the rows at some offsets; None where a row has no density."""
+        eta = self._predict(point, offsets)
+        log_density = self.response.log_density(eta, point.own)
+        if not np.isfinite(log_density):
+            return None
+        return _Mode(offsets, eta, log_density, self._stand_in(eta, point))
+
+    def _stand_in(self, eta: np.ndarray, point: Point) -> Marginal:
+        """Build the normal model of the rows at a linear predictor."""
+        slope, information = self.response.curvature(eta, point.own)
+        marginal = self._start
+        return marginal.with_moments(working_moments(marginal.design, marginal.units, eta, slope, information))
+
+    def _step(self, normal: Marginal, point: Point) -> tuple[np.ndarray, float]:
+        """Return the conditional mean of the offsets in a normal model of the rows, (effects,), and log |A|."""
+        # With log sds and correlations at 0, Lambda is `shifts`.
+        layout = normal.layout
+        if len(point.roots):
+            layout = layout._replace(shifts=np.ascontiguousarray(point.roots))
+        theta, offsets = np.zeros((1, normal.size)), np.zeros((1, self._effects))
+        theta[0, layout.kept :] = point.beta + layout.kept_shift
+        arrangement = normal.arrangement
+        log_det = conditional_mean(arrangement.density, arrangement.levels, layout, normal.normals, theta, offsets)
+        return offsets[0], log_det
+
+    def _predict(self, point: Point, offsets: np.ndarray) -> np.ndarray:
+        """Return the linear predictor, (rows,)."""
+        rows, at, effects = self._rows, 0, np.empty(len(offsets))
+        for place, (levels, width) in enumerate(zip(rows.levels, rows.widths, strict=True)):
+            own = slice(at, at + levels * width)
+            effects[own] = (offsets[own].reshape(levels, width) @ point.roots[place, :width, :width].T).ravel()
+            at += levels * width
+        eta = rows.start + point.beta @ rows.columns
+        for place, width in enumerate(rows.widths):
+            for a in range(width):
+                eta += rows.effects[place, a] * effects[rows.places[place] + a]
+        return eta

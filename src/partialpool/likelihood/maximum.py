@@ -1,0 +1,63 @@
+"""The result of maximum likelihood, as arrays."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+__all__ = ["EXACT", "LAPLACE", "QUADRATURE", "SINGULAR", "Maximum"]
+
+SINGULAR: Final = 1e-4
+"""Smallest diagonal element of a relative Cholesky factor that counts as above 0, as in lme4."""
+EXACT: Final = "exactly"
+QUADRATURE: Final = "by adaptive quadrature"
+LAPLACE: Final = "by Laplace's approximation"
+
+
+@dataclass(frozen=True, eq=False)
+class Maximum:
+    """A maximum of the likelihood, in the units of the data.
+
+    Attributes
+    ----------
+    log_likelihood
+        Log likelihood at the maximum; for REML, the restricted one.
+    beta, covariance
+        Coefficients (coefs,) and their covariance given the variances, (coefs, coefs).
+    sigma
+        Residual sd; None if it is known, or the response is not normal.
+    sd, corr
+        Per factor: (effects,), (effects, effects).
+    modes
+        Conditional modes of the group effects per factor, (levels, effects).
+    relative
+        Per factor the diagonal of the relative Cholesky factor, Sigma / sigma^2 = L L', of effects at the predictors'
+        means, columns scaled to sd 1, (effects,): the sd of each effect given those before it, in residual sds; sigma
+        is 1 for a response that is not normal.
+    singular
+        Whether one of `relative` is below 1e-4, or the residual sd is 0.
+    no_residual
+        Whether the maximum of the likelihood is at a residual sd of 0; `sigma` is then near 0.
+    steepest
+        Largest element of the gradient at the end, in log likelihood per unit of a relative Cholesky factor; elements
+        at their bound are left out. For a response that is not normal, per standard error of a parameter.
+    own
+        The family's own parameters by name, (1,), or (1, cutpoints); empty for a normal response.
+    method
+        How group effects were integrated out.
+    """
+
+    log_likelihood: float
+    beta: np.ndarray
+    covariance: np.ndarray
+    sigma: float | None
+    sd: tuple[np.ndarray, ...]
+    corr: tuple[np.ndarray, ...]
+    modes: tuple[np.ndarray, ...]
+    relative: tuple[np.ndarray, ...]
+    singular: bool
+    no_residual: bool
+    steepest: float
+    own: Mapping[str, np.ndarray]
+    method: str
