@@ -313,10 +313,43 @@ def test_what_is_not_nested_is_refused(full, reduced, error, text):
         quick(full, reduced, unbalanced() | {"h": np.arange(60) % 7})
 
 
-def test_other_families_are_refused():
-    data = {"y": [0, 1, 3, 2], "g": [1, 1, 2, 2]}
-    with pytest.raises(pp.EngineError, match="no exact likelihood"):
-        quick("y ~ 1 + (1 | g)", "y ~ 1", data, family="poisson")
+def test_a_known_covariance_of_counts_is_refused():
+    data = {"y": [0, 1, 3, 2], "g": ["a", "b", "a", "b"]}
+    cov = {"g": pd.DataFrame([[1.0, 0.5], [0.5, 1.0]], index=["a", "b"], columns=["a", "b"])}
+    with pytest.raises(pp.EngineError, match=r"there is no likelihood of this model\n.*levels that covary"):
+        quick("y ~ 1 + (1 | g)", "y ~ 1", data, family="poisson", cov=cov)
+    with pytest.raises(pp.EngineError, match="REML is for normal responses"):
+        quick("y ~ 1 + (1 | g)", "y ~ 1", data, family="poisson", reml=True)
+
+
+def test_counts_and_choices_are_tested():
+    """Both models are integrated in the same way: by quadrature with one factor, else by Laplace's approximation."""
+    rng = np.random.default_rng(3)
+    g, h = np.repeat(np.arange(12), 6), np.tile(np.arange(6), 12)
+    y = rng.poisson(np.exp(0.5 + rng.normal(0, 0.8, 12)[g]))
+    data = {"y": y, "g": g, "h": h, "x": rng.normal(size=72)}
+    one = lrt("y ~ x + (1 | g)", "y ~ x", data, family="poisson", simulations=30, seed=1, progressbar=False)
+    assert one.mixture == ((0, 0.5), (1, 0.5))
+    assert one.p_simulated == pytest.approx(1 / 31)
+    assert "by adaptive quadrature" in str(one)
+    two = lrt("y ~ x + (1 | g) + (1 | h)", "y ~ x + (1 | g)", data, family="poisson", simulations=3, seed=1)
+    assert two.full.maximum.method == two.reduced.maximum.method == "by Laplace's approximation"
+    assert len(two.null) == 3
+    fixed = lrt("y ~ x + (1 | g)", "y ~ 1 + (1 | g)", data, family="poisson", simulations=0)
+    plain = pp.maximum_likelihood("y ~ x + (1 | g)", data, family="poisson")
+    assert fixed.full.log_likelihood == pytest.approx(plain.log_likelihood, abs=1e-9)
+
+
+@pytest.mark.slow
+def test_the_null_of_a_variance_of_counts_is_half_at_zero():
+    """Chernoff's mixture: about half of the simulated statistics are 0, and their upper tail is chi-square's half."""
+    rng = np.random.default_rng(5)
+    g = np.repeat(np.arange(40), 5)
+    data = {"y": rng.poisson(2.0, 200), "g": g}
+    test = lrt("y ~ 1 + (1 | g)", "y ~ 1", data, family="poisson", simulations=400, seed=2, progressbar=False)
+    zero, tail = (test.null < 1e-3).mean(), (test.null > stats.chi2.ppf(0.8, 1)).mean()
+    assert abs(zero - 0.5) < 5 * np.sqrt(0.25 / 400) + 0.05  # 40 levels: the asymptotic share is approached
+    assert abs(tail - 0.1) < 5 * np.sqrt(0.09 / 400)
 
 
 def test_settings_are_checked():
@@ -357,8 +390,8 @@ def test_designs_of_different_tables_are_refused():
 
 
 def test_a_missed_maximum_is_not_clipped(monkeypatch):
-    def shifted(design, *, reml):
-        fit = likelihood_fit(design, reml=reml)
+    def shifted(design, **options):
+        fit = likelihood_fit(design, **options)
         higher = 0.0 if design.factors else 10.0
         return replace(fit, maximum=replace(fit.maximum, log_likelihood=fit.log_likelihood + higher))
 

@@ -26,6 +26,9 @@ __all__ = ["Laplace"]
 _STEPS: Final = 200
 _CLOSE: Final = 1e-9
 """Largest change of a row's linear predictor, in units of its information to the power -1/2, at the mode."""
+_NEARLY: Final = 2e-8
+"""The same for the differences, of modes that are 1e-4 standard errors apart: one Newton step, where W is the observed
+information."""
 _HALVINGS: Final = 40
 _ROUNDING: Final = 1e-12
 """Decrease of h, relative to its size, that may be rounding."""
@@ -88,8 +91,8 @@ class Laplace:
     def slope(self, t: np.ndarray) -> tuple[float, np.ndarray]:
         """Evaluate -2 log p(y | t) and its gradient, (size,); `NO_DENSITY` where a row has none.
 
-        The gradient is by central differences, each with one Newton step from the mode at t: the mode's own movement
-        counts, since W depends on it.
+        The gradient is by central differences, each by Newton steps from the mode at t: the mode's own movement counts,
+        since W depends on it.
         """
         point = self.parameters.point(t)
         mode = self._mode(point)
@@ -121,13 +124,21 @@ class Laplace:
         return tuple(out[f] for f in range(len(out)))
 
     def _near(self, mode: _Mode, t: np.ndarray) -> float:
-        """Evaluate the log likelihood at a t near that of a mode, one Newton step further."""
+        """Evaluate the log likelihood at a t near that of a mode, by Newton steps from there."""
         point = self.parameters.point(t)
         eta = self._predict(point, self._step(mode.normal, point)[0])
-        normal = self._stand_in(eta, point)
-        offsets, log_det = self._step(normal, point)
-        log_density = self.response.log_density(self._predict(point, offsets), point.own)
-        return float(log_density - 0.5 * offsets @ offsets - 0.5 * log_det)
+        for _ in range(_STEPS):
+            normal, before = self._stand_in(eta, point), eta
+            offsets, log_det = self._step(normal, point)
+            eta = self._predict(point, offsets)
+            if self._moved(eta, before, point) < _NEARLY:
+                break
+        return float(self.response.log_density(eta, point.own) - 0.5 * offsets @ offsets - 0.5 * log_det)
+
+    def _moved(self, eta: np.ndarray, before: np.ndarray, point: Point) -> float:
+        """Return the largest change of a row's linear predictor, in units of its information to the power -1/2."""
+        scale = np.sqrt(self.response.curvature(eta, point.own)[1])
+        return float(np.max(np.abs(eta - before) * scale, initial=0.0))
 
     def _mode(self, point: Point) -> _Mode | None:
         """Find the conditional mode by Newton steps, halved until h increases; None where no row has a density."""
@@ -137,8 +148,7 @@ class Laplace:
         mode = begin
         for _ in range(_STEPS):
             before, mode = mode, self._higher(mode, point)
-            scale = np.sqrt(self.response.curvature(mode.eta, point.own)[1])
-            if np.max(np.abs(mode.eta - before.eta) * scale, initial=0.0) < _CLOSE:
+            if self._moved(mode.eta, before.eta, point) < _CLOSE:
                 break
         return mode
 

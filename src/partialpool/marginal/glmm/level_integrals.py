@@ -6,7 +6,7 @@ With standard normal effects v of level j, Lambda the root of their covariance a
 
 1. Newton's steps from v = 0, shortened until f increases, find the mode m; there C C' = I + Lambda'Z'WZ Lambda. The
    result does not depend on what was evaluated before.
-2. In v = m + C'^-1 x, the points are found along every axis, in both directions, where f has fallen by 20 to 30.
+2. In v = m + C'^-1 x, the points are found along every axis, in both directions, where f has fallen by 24 to 34.
 3. The trapezoidal rule on the product of these ranges, without nodes outside their ellipsoid. Its error decreases
    geometrically in the number of nodes (Trefethen & Weideman 2014, SIAM Review 56:385): halving the step squares it, or
    better, so that the square of the change bounds it. The step is halved, level by level, until that is below 1e-9.
@@ -39,9 +39,9 @@ _CLIMB: Final = 100
 """Largest number of Newton steps; most levels need four."""
 _NEAR: Final = 1e-6
 """Squared length of a step, in sds of the integrand, at which the mode is near enough: the rule needs no more."""
-_REACH: Final = 6.6
+_REACH: Final = 7.2
 """Sds to the ends of a range, for a normal integrand."""
-_FALL: Final = (20.0, 30.0)
+_FALL: Final = (24.0, 34.0)
 """Range within which f must have fallen at the ends."""
 _SEARCH: Final = 60
 _PRIOR_REACH: Final = 7.0
