@@ -123,14 +123,13 @@ class LikelihoodFit:
 
     def __str__(self) -> str:
         how = "REML" if self.reml else "maximum likelihood"
-        if self.maximum.method != EXACT:
-            how += f" (group effects integrated out {self.maximum.method})"
         heading = (
             f"{self.design.spec}",
             f"{self.design.n_rows} rows; "
             + "; ".join([f"{f.name} {f.how_many}" for f in self.design.factors] or ["no grouping factor"]),
             f"{how}: log likelihood {fixed(self.log_likelihood, 4)}, deviance {fixed(self.deviance, 4)}, "
             f"{self.n_parameters} parameters",
+            *([f"group effects integrated out {self.maximum.method}"] if self.maximum.method != EXACT else []),
         )
         components = tuple(
             (factor, f"corr({effect}, {other})" if other else effect, number(value, digits=4))
