@@ -11,7 +11,8 @@ from partialpool.likelihood.boundary_optimizer import NO_DENSITY, limited
 from partialpool.likelihood.free_parameters import FreeParameters
 from partialpool.marginal.gaussian.marginal import Marginal
 from partialpool.marginal.glmm.density import ROWS_ARGUMENTS
-from partialpool.marginal.glmm.level_integrals import MOST_EFFECTS, LevelRows, integrate_levels, rows_by_level
+from partialpool.marginal.glmm.level_integrals import MOST_EFFECTS, integrate_levels
+from partialpool.marginal.glmm.level_rows import LevelRows, rows_by_level
 from partialpool.marginal.glmm.posterior import Response
 from partialpool.marginal.glmm.weighted_rows import collect_rows
 

@@ -9,7 +9,8 @@ from partialpool.design.build import build_design
 from partialpool.families.given import Given
 from partialpool.kernel_address import address_of
 from partialpool.marginal.glmm.density import ROWS_ARGUMENTS
-from partialpool.marginal.glmm.level_integrals import LevelRows, integrate_levels
+from partialpool.marginal.glmm.level_integrals import integrate_levels
+from partialpool.marginal.glmm.level_rows import LevelRows
 from partialpool.marginal.glmm.own_parameters import own_priors
 from partialpool.marginal.glmm.posterior import read_response
 from partialpool.model.default_priors import resolve_priors

@@ -27,9 +27,9 @@ import numpy as np
 
 from partialpool.kernel_address import by_address
 from partialpool.kernels import REORDERED, kernel, part
-from partialpool.marginal.glmm.weighted_rows import Rows
+from partialpool.marginal.glmm.level_rows import LevelRows
 
-__all__ = ["MOST_EFFECTS", "LevelRows", "integrate_levels", "rows_by_level"]
+__all__ = ["MOST_EFFECTS", "integrate_levels"]
 
 MOST_EFFECTS: Final = 3
 """Largest number of effects: nodes are a product over effects."""
@@ -53,47 +53,6 @@ _HALVINGS: Final = (10, 5, 3)
 """Largest number of halvings, for one, two and three effects."""
 _NEGLIGIBLE: Final = 1e-18
 """Nodes with less weight than this, relative to the mode, contribute nothing to the gradient."""
-
-
-class LevelRows(NamedTuple):
-    """Rows sorted by level.
-
-    Attributes
-    ----------
-    y, known, start
-        As in `weighted_rows.Rows`, (rows,).
-    columns
-        Columns of the fixed effects, (coefs, rows).
-    effects
-        Columns of the group effects, (effects, rows).
-    first
-        First row of every level, and the number of rows, (levels + 1,).
-    is_concave
-        Whether every log density is concave in the linear predictor, so that f has one mode.
-    """
-
-    y: np.ndarray
-    known: np.ndarray
-    start: np.ndarray
-    columns: np.ndarray
-    effects: np.ndarray
-    first: np.ndarray
-    is_concave: bool
-
-
-def rows_by_level(rows: Rows, *, is_concave: bool) -> LevelRows:
-    """Sort the rows of a model with one grouping factor by level."""
-    order = np.argsort(rows.places[0], kind="stable")
-    counts = np.bincount(rows.places[0] // rows.widths[0], minlength=int(rows.levels[0]))
-    return LevelRows(
-        rows.y[order],
-        rows.known[order] if len(rows.known) else rows.known,
-        rows.start[order],
-        np.ascontiguousarray(rows.columns[:, order]),
-        np.ascontiguousarray(rows.effects[0, : rows.widths[0], order].T),
-        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        is_concave,
-    )
 
 
 class _Level(NamedTuple):
