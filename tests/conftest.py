@@ -1,4 +1,4 @@
-"""Fixtures shared by all tests, and the two rules that keep them honest: no silent skips, calibrated Monte Carlo."""
+"""Fixtures shared by all tests, how tests are shared between workers, and a rule: no silent skips."""
 
 import os
 from collections import Counter
@@ -7,11 +7,46 @@ from pathlib import Path
 import pytest
 
 import partialpool as pp
+from checks import kernels_first
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # each worker has a core: threads of linear algebra would wait for each other
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 SHARED = Path(__file__).parent / "reference"
 BUDGET = 240
 """Seconds that the quick tests of one file may take, on a busy machine too; what takes longer is a slow test."""
+TOGETHER = ("tests/explorer", "tests/reporting")
+"""Folders whose files share pages that take long to make: one worker makes them once."""
 _seconds: Counter[str] = Counter()
+_compilers = []
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes():
+    """Start to compile before the workers start."""
+    _compilers.extend(kernels_first.start())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished():
+    """No test starts before every worker has collected: wait here for the kernels that all of them need."""
+    for process in _compilers:
+        process.wait()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Share tests by file, and files that make the same pages by folder."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFileOrFolder(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            whole = [folder for folder in TOGETHER if nodeid.startswith(f"{folder}/")]
+            return whole[0] if whole else super()._split_scope(nodeid)
+
+    return ByFileOrFolder(config, log)
 
 
 def pytest_report_header():

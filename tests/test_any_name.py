@@ -168,7 +168,10 @@ def ask(fit: Fit, columns: Columns, path) -> None:
 def test_any_name_has_any_role(shift, tmp_path):
     columns = rotated(shift)
     formula = formula_of(columns)
-    fit = pp.fit(formula, columns.table, draws=25, chains=2, seed=1, progressbar=False)
+    if shift % 4 == 0:  # the slow tests fit them all, for the report
+        fit = pp.fit(formula, columns.table, draws=25, chains=2, seed=1, progressbar=False)
+    else:
+        fit = drawn_before_the_data(formula, columns.table)
     assert pp.ModelSpec.from_formula(fit.spec.to_formula()) == fit.spec
     ask(fit, columns, tmp_path)
     assert pp.shrinkage(fit, columns.factor)["weight"].sizes["level"] == 8
@@ -197,6 +200,7 @@ def test_any_name_is_of_standard_errors_or_of_trials(shift, tmp_path):
 def test_any_name_is_reported(shift, tmp_path):
     columns = rotated(shift)
     fit = pp.fit(formula_of(columns), columns.table, draws=25, chains=2, seed=1, progressbar=False)
+    ask(fit, columns, tmp_path)
     assert pp.report(fit, tmp_path / "report.html").stat().st_size > 1e5
 
 

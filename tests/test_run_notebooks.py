@@ -267,11 +267,23 @@ def test_other_seeds_are_asked_where_a_run_disagrees(tmp_path, two_others):
         assert (told in " ".join(stale(path))) if told else stale(path) == []
 
 
+def test_no_more_seeds_are_asked_once_a_run_agrees(tmp_path, monkeypatch):
+    path, asked = tmp_path / "01_trial.ipynb", []
+    committed, new = notebook("a", text="n 50"), ["n 43", "n 47", "n 45"]
+    nbformat.write(committed, path)
+
+    def run(_, *, shift=0):
+        asked.append(shift)
+        return notebook("a", text=new[shift])
+
+    monkeypatch.setattr("run_notebooks.execute", run)
+    assert stale(path) == []
+    assert asked == [0, 1]
+
+
 def test_a_notebook_that_fails_with_another_seed_is_told(tmp_path, two_others):
     path = tmp_path / "01_trial.ipynb"
-    source = (
-        "from partialpool.seeds import shifted\nprint(shifted(0))\nshift = shifted(0) // 1_000_003\nassert shift < {}"
-    )
+    source = "from partialpool.seeds import shifted\nprint(7)\nshift = shifted(0) // 1_000_003\nassert shift < {}"
     base = int(os.environ.get("PARTIALPOOL_SEED_SHIFT") or 0)
     ran = execute(notebook(source.format(base + 2)))
     tidy(ran)

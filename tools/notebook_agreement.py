@@ -9,7 +9,8 @@ in the thousands, is an estimate from autocorrelations, and noisier.
 These rules are quick and rough: of a thousand printed numbers some break them by chance, quantiles most often. So where
 numbers disagree, the notebook is run again with other seeds (PARTIALPOOL_SEED_SHIFT), and a committed number passes if
 it is inside the range of those nine runs, widened by twice that range on either side. Of normal estimates one in 7,000
-is outside, whatever their standard error. Any remaining difference is reported. Words must agree exactly.
+is outside, whatever their standard error. A further run only widens the range, so runs end once every number passes.
+Any remaining difference is reported. Words must agree exactly.
 """
 
 import re

@@ -11,7 +11,8 @@ def saved(schools, tmp_path):
     return schools.save(tmp_path / "fit.nc")
 
 
-def test_it_writes_a_page_beside_the_fit(saved, capsys):
+def test_it_writes_a_page_beside_the_fit(saved, capsys, monkeypatch):
+    monkeypatch.setattr("partialpool.explorer.studies.PLACES", 1)  # 4 refits in place of 36
     assert main(["explore", str(saved), "--quiet"]) == 0
     out = capsys.readouterr().out
     assert "Diagnostics: good" in out

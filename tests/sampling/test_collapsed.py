@@ -195,7 +195,7 @@ def test_evidence_of_dyestuff_by_quadrature():
         density = stats.multivariate_normal(np.full(len(y), mean), cov).logpdf(y)
         return np.exp(density - log_top) * 4 * stats.t(3, 0, scale).pdf(tau) * stats.t(3, 0, scale).pdf(sigma)
 
-    nodes, weights = np.polynomial.legendre.leggauss(60)
+    nodes, weights = np.polynomial.legendre.leggauss(40)
     log_tau, log_sigma = np.log([1e-3, 2000]), np.log([25, 130])
 
     def over(f, bounds):

@@ -13,6 +13,7 @@ from partialpool.fitting.chains import bulk_ess
 from partialpool.progress import ProgressLine
 
 QUIET = {"progressbar": False, "seed": 1}
+MAXIMAL = "y ~ a*b + (a*b | subj) + (a*b | item)"
 
 
 def crossed(subjects, items, seed=7):
@@ -30,7 +31,7 @@ def crossed(subjects, items, seed=7):
 
 @pytest.fixture(scope="module")
 def maximal():
-    return pp.fit("y ~ a*b + (a*b | subj) + (a*b | item)", crossed(24, 24), engine="collapsed", **QUIET)
+    return pp.fit(MAXIMAL, crossed(24, 12), engine="collapsed", draws=500, **QUIET)
 
 
 def test_a_maximal_crossed_model_comes_back(maximal):
@@ -40,17 +41,15 @@ def test_a_maximal_crossed_model_comes_back(maximal):
     assert maximal.digest.verdict.good
     assert not maximal.tree["sample_stats"]["diverging"].any()
     assert maximal.tree["sample_stats"]["n_steps"].mean() < 20
-    values = np.concatenate(
-        [maximal.posterior[f"sd_{f}"].to_numpy().reshape(4, 1000, -1) for f in ("subj", "item")], -1
-    )
-    assert min(bulk_ess(values[..., k]) for k in range(8)) > 1500
+    values = np.concatenate([maximal.posterior[f"sd_{f}"].to_numpy().reshape(4, 500, -1) for f in ("subj", "item")], -1)
+    assert min(bulk_ess(values[..., k]) for k in range(8)) > 750
 
 
 @pytest.mark.slow
 def test_it_draws_from_the_posterior_of_the_other_engine(maximal):
-    nuts = pp.fit("y ~ a*b + (a*b | subj) + (a*b | item)", crossed(24, 24), engine="nuts", **QUIET).posterior
+    nuts = pp.fit(MAXIMAL, crossed(24, 12), engine="nuts", draws=500, **QUIET).posterior
     for name in ("beta", "sd_subj", "sd_item", "corr_subj", "corr_item", "sigma", "b_subj"):
-        a, b = (v.to_numpy().reshape(4, 1000, -1) for v in (maximal.posterior[name], nuts[name]))
+        a, b = (v.to_numpy().reshape(4, 500, -1) for v in (maximal.posterior[name], nuts[name]))
         for i in range(a.shape[2]):
             if np.ptp(a[..., i]) > 1e-9:
                 error = np.hypot(*(v[..., i].std() / bulk_ess(v[..., i]) ** 0.5 for v in (a, b)))
@@ -68,7 +67,7 @@ def test_seven_effects_over_four_levels():
         + 0.3 * rng.normal(size=(7, 4))[camp, trt]
     )
     table = pd.DataFrame({"y": y, "camp": [f"c{c}" for c in camp], "trt": [f"t{t}" for t in trt]})
-    fit = pp.fit("y ~ camp + (camp | trt)", table, **QUIET)
+    fit = pp.fit("y ~ camp + (camp | trt)", table, draws=500, **QUIET)
     assert "NUTS on the collapsed density" in repr(fit)
     assert fit.digest.verdict.good
 
