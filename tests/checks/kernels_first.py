@@ -20,6 +20,7 @@ design = build_design(pp.ModelSpec.from_formula(formula), data)
 marginal = build_marginal(design, resolve_priors(design))
 marginal.gradient(np.zeros(marginal.size))
 pp.maximum_likelihood(formula, data)
+pp.maximum_likelihood("y ~ 1 + (1 | g)", {"y": [1, 2, 0, 3], "g": [1, 1, 2, 2]}, family="poisson")
 """,
     """
 import partialpool as pp
@@ -28,8 +29,8 @@ few = {"draws": 2, "tune": 20, "chains": 1, "seed": 1, "progressbar": False}
 pp.fit("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff"), engine="nuts", **few)
 """,
 )
-"""Two programs, a minute each: the kernels of the Gaussian model, and those of all other models."""
-LAST_OF_EACH = ("maximise.eliminated", "compiled_density._density")
+"""Two programs, a minute each: the kernels of the Gaussian model and of likelihoods, and those of all other models."""
+LAST_OF_EACH = ("level_integrals.integrate_levels", "compiled_density._density")
 """The kernels that these programs compile last."""
 
 
