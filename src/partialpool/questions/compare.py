@@ -85,8 +85,8 @@ def compare(
     - levels: log p(y_j | y_-j), all rows of level j together, its effects integrated out (`leaveout.score_levels`):
       which model best predicts a new patient? Under the collapsed engine, levels whose importance weights are
       unreliable are left out exactly, by refits.
-    - evidence: log p(y), if every fit is by the collapsed engine: which model, priors included, gave the observed data
-      the highest probability?
+    - evidence: log p(y), if every fit is by the collapsed or the nuts engine, by importance weights or bridge sampling:
+      which model, priors included, gave the observed data the highest probability?
 
     Parameters
     ----------

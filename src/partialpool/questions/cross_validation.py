@@ -268,5 +268,8 @@ def leave_one_out(fit: Fit, scores: xr.Dataset) -> azs.ELPDData:
 
 
 def _evidence(fit: Fit) -> tuple[float, float] | None:
-    """Return log evidence and its Monte Carlo error, if the engine computes it and its weights are reliable."""
-    return fit.run.evidence if fit.run.weights_can_be_trusted else None
+    """Return log evidence and its Monte Carlo error, if it is from reliable importance weights.
+
+    Bridge sampling has a larger error than the score that it would replace.
+    """
+    return fit.run.evidence if fit.run.has_weights and fit.run.weights_can_be_trusted else None

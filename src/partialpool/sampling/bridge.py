@@ -29,7 +29,11 @@ _FEWEST: Final = 20
 
 
 def bridge(
-    density: Callable[[np.ndarray], float], draws: np.ndarray, values: np.ndarray, head: int, seed: int
+    density: Callable[[np.ndarray], float],
+    draws: np.ndarray,
+    values: np.ndarray,
+    head: int,
+    seed: np.random.SeedSequence,
 ) -> tuple[float, float] | None:
     """Estimate log p(y).
 

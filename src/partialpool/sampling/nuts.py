@@ -19,10 +19,12 @@ from partialpool.marginal.glmm.weighted_rows import link_units, stand_in
 from partialpool.model.default_priors import PriorSet
 from partialpool.model.prior import mean_shift
 from partialpool.progress import ProgressLine, progress_line
+from partialpool.sampling.bridge import bridge
 from partialpool.sampling.engine import RawDraws, check_room_for_effects
 from partialpool.sampling.mode import Peak, find_peaks
 from partialpool.sampling.settings import Settings
 from partialpool.sampling.starts import starts
+from partialpool.seeds import seed_sequence
 from partialpool.spec.model import ModelSpec
 from partialpool.workers import single_lapack
 
@@ -59,7 +61,8 @@ class NutsEngine:
         with progress_line("preparing", shown=settings.progressbar) as line, single_lapack():
             line.say("compiling, once per machine" if awaits_compilation(evaluate) else "finding the mode")
             posterior, peak = find_mode(design, priors)
-            drawn = _sample(posterior.whitened(peak.theta, peak.covariance), settings, line)
+            whitened = posterior.whitened(peak.theta, peak.covariance)
+            drawn = _sample(whitened, settings, line)
             line.say("drawing group effects")
             recovered = recover_from_noise(
                 posterior.stand_in,
@@ -70,8 +73,25 @@ class NutsEngine:
             )
         named = posterior_variables(posterior.stand_in, recovered, drawn.shape, keep_z=settings.keep_z)
         named |= _own_variables(posterior, drawn, named)
+        evidence = _evidence(whitened, drawn, settings)
         facts = {"sampler": "nutpie", "seconds": time.perf_counter() - started, "interrupted": drawn.interrupted}
-        return RawDraws(named, drawn.stats, facts)
+        return RawDraws(named, drawn.stats, facts | evidence)
+
+
+def _evidence(posterior: Posterior, drawn: "_Drawn", settings: Settings) -> dict[str, float]:
+    """Estimate log p(y) and its error, as the record of the run names them; nothing where there are too few draws."""
+    evaluate_at = posterior.evaluator()
+    found = bridge(
+        lambda x: evaluate_at(x)[0],
+        drawn.x,
+        drawn.stats["lp"],
+        posterior.size,
+        seed_sequence(settings.seed).spawn(1)[0],
+    )
+    if found is None:
+        return {}
+    unit = float(np.log(np.diagonal(posterior.factor)).sum())
+    return {"log_evidence": found[0] + unit, "log_evidence_se": found[1]}
 
 
 def _own_variables(posterior: Posterior, drawn: "_Drawn", named: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -149,14 +169,23 @@ def _no_mode(design: Design) -> EngineError:
 
 @dataclass(frozen=True, eq=False)
 class _Drawn:
-    """Draws in one row each: theta, own parameters on the real line, noise; (chains, draws); statistics."""
+    """Draws of all coordinates, (chains, draws, size); in one row each theta, and own parameters on the real line."""
 
+    x: np.ndarray
     theta: np.ndarray
     own: np.ndarray
-    noise: np.ndarray
-    shape: tuple[int, int]
     stats: dict[str, np.ndarray]
     interrupted: bool
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Chains and draws."""
+        return self.x.shape[0], self.x.shape[1]
+
+    @property
+    def noise(self) -> np.ndarray:
+        """The noise of every draw, (all draws, effects)."""
+        return self.x.reshape(-1, self.x.shape[2])[:, self.theta.shape[1] + self.own.shape[1] :]
 
 
 def _sample(posterior: Posterior, settings: Settings, line: ProgressLine) -> _Drawn:
@@ -176,6 +205,5 @@ def _sample(posterior: Posterior, settings: Settings, line: ProgressLine) -> _Dr
     tree, interrupted = run_nutpie(compiled, settings.following_theta(), line)
     drawn, stats = keep_whole(tree, settings, interrupted=interrupted)
     x = drawn["x"].to_numpy()
-    flat = x.reshape(-1, size)
-    theta, own = posterior.from_whitened(flat[:, :head])
-    return _Drawn(theta, own, flat[:, head:], x.shape[:2], stats, interrupted)
+    theta, own = posterior.from_whitened(x.reshape(-1, size)[:, :head])
+    return _Drawn(x, theta, own, stats, interrupted)

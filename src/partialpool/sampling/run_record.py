@@ -78,6 +78,11 @@ class RunRecord:
         return self.importance_khat is None or has_no_tail(self.importance_khat, self.importance_largest)
 
     @property
+    def has_weights(self) -> bool:
+        """Whether the evidence is from importance weights, or known without any error."""
+        return self.importance_khat is not None or self.log_evidence_se == 0
+
+    @property
     def evidence(self) -> tuple[float, float] | None:
         """Log p(y) and its Monte Carlo standard error; None if the engine does not compute it."""
         if self.log_evidence is None or self.log_evidence_se is None:
