@@ -8,10 +8,8 @@ import numpy as np
 import xarray as xr
 
 from partialpool.fitting.fit import Fit
-from partialpool.marginal.gaussian.standardise import working_response
+from partialpool.fitting.pooling_ends import complete_pooling, no_pooling, refuse_cutpoints
 from partialpool.model.level_coefficients import level_coefficients
-from partialpool.model.no_pooling import check_normal, unpooled
-from partialpool.model.pooled_regression import least_squares
 
 __all__ = ["shrinkage"]
 
@@ -72,15 +70,16 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
     array([5, 5, 5, 5, 5, 5])
     """
     design = fit.design
-    check_normal(fit.spec)
+    refuse_cutpoints(fit)
     chosen = design.factor_named(factor)
     chosen.check_unrelated("a level's weight")
-    y = working_response(design)
     coefficients = level_coefficients(design, chosen, at)
     places = coefficients.places
-    own = unpooled(fit.posterior, coefficients, y)
-    pooled = least_squares(design, y)
-    complete, errors = coefficients.common(pooled.estimate), coefficients.standard_errors(pooled.covariance)
+    own, pooled = no_pooling(fit, coefficients), complete_pooling(fit)
+    complete, errors = (
+        coefficients.without_infinite(values, pooled.infinite)
+        for values in (coefficients.common(pooled.estimate), coefficients.standard_errors(pooled.covariance))
+    )
     common, sigma = coefficients.common_draws(fit.posterior), coefficients.covariance_draws(fit.posterior)
     b = coefficients.own_draws(fit.posterior)
     names, labels = list(chosen.names), list(chosen.levels.labels)
@@ -90,6 +89,7 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
         "n": (("level",), chosen.counts),
         "no_pooling": (per_effect, own.estimate),
         "no_pooling_se": (per_effect, own.error),
+        "no_estimate": (per_effect, own.no_estimate),
         "complete_pooling": (of_all, coefficients.by_level(complete, 0) if places.differ else complete[0]),
         "complete_pooling_se": (of_all, coefficients.by_level(errors, 0) if places.differ else errors[0]),
         "partial_pooling": (("chain", "draw", *per_effect), b + coefficients.by_level(common, 2)),
