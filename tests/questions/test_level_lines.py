@@ -176,9 +176,3 @@ def test_the_offset_is_in_the_lines_at_its_mean():
     assert lines["adjusted"].to_numpy() == pytest.approx(data["y"] - data["base"] + mean)
     assert lines["y"].to_numpy() == pytest.approx(data["y"])
     assert lines.attrs["held"] == f"base={mean:.4g} (mean)"
-
-
-def test_another_family_is_refused():
-    data = {"y": [0, 1, 1, 0], "x": [0.0, 1, 2, 3], "g": [0, 0, 1, 1]}
-    with pytest.raises(pp.DataError, match="defined for normal responses"):
-        level_lines(fit_at("y ~ x + (1 | g)", data, family="bernoulli", beta=[0, 0], sd_g=[1.0]), "x")

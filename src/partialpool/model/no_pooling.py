@@ -48,6 +48,12 @@ class Unpooled:
     no_estimate: np.ndarray
     sigma2: np.ndarray
 
+    @property
+    def reasons(self) -> np.ndarray:
+        """Why each level has no line, (levels,): the reason of any of its effects, or an empty text."""
+        infinite, unknown = ((self.no_estimate == reason).any(axis=1) for reason in (INFINITE, NOT_IDENTIFIED))
+        return np.where(infinite, INFINITE, np.where(unknown, NOT_IDENTIFIED, ""))
+
 
 def least_squares_by_level(posterior: xr.Dataset, coefficients: LevelCoefficients, y: np.ndarray) -> Unpooled:
     """Regress each level's rows on its effects, after subtracting other effects at their posterior means.
@@ -100,8 +106,7 @@ def likelihood_by_level(posterior: xr.Dataset, coefficients: LevelCoefficients, 
     found = maximise_by_group(density, z, factor.codes, rest, start, can_diverge=can_diverge)
     _, information = density.curvature(rest + (z * factor.of_rows(start)).sum(axis=1))
     gram = factor.sum(information[:, None, None] * z[:, :, None] * z[:, None, :], axis=0)
-    reason = np.where(found.is_infinite, INFINITE, "")
-    reason[~found.identified] = NOT_IDENTIFIED
+    reason = np.where(found.identified[:, None], np.where(found.is_infinite, INFINITE, ""), NOT_IDENTIFIED)
     error = np.sqrt(np.diagonal(found.covariance, axis1=1, axis2=2))
     known = reason == ""
     return Unpooled(

@@ -33,6 +33,11 @@ class Ungrouped:
     freedom: int
     infinite: Recession | None = None
 
+    def at(self, x: np.ndarray) -> np.ndarray:
+        """Return X times the estimate, (rows,), NaN where it goes to infinity."""
+        value = x @ self.estimate
+        return value if self.infinite is None else np.where(self.infinite.changes(x), np.nan, value)
+
 
 def least_squares(design: Design, y: np.ndarray) -> Ungrouped:
     """Regress y on the fixed effects: (X'WX)^-1 X'Wy.
