@@ -114,7 +114,7 @@ class LevelCoefficients:
         return np.sqrt(np.einsum("pec,cd,ped->pe", self.weights, covariance, self.weights))
 
     def without_infinite(self, common: np.ndarray, infinite: Recession | None) -> np.ndarray:
-        """Return `common` (places, effects) at an estimate of beta, NaN where it goes to infinity with that estimate."""
+        """Return `common` (places, effects) at an estimate of beta, NaN where it goes to infinity with that."""
         return common if infinite is None else np.where(infinite.changes(self.weights), np.nan, common)
 
     def off_the_lines(self, beta: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
-__all__ = ["Maxima", "Recession", "Rowwise", "maximise_by_group", "unit_grams"]
+__all__ = ["Maxima", "Recession", "Rowwise", "diverging_rows", "maximise_by_group", "recession", "unit_grams"]
 
 _ROUNDS: Final = 200
 _HALVINGS: Final = 40
@@ -158,7 +158,16 @@ def maximise_by_group(
             moves[here] = np.abs(along[here])
             eta = eta + size[codes] * along
             active &= (gain > _GAIN) & (size > 0)
-    return _collect(density, columns, codes, (estimate, scale, identified), (eta, moves), can_diverge)
+    _, information = density.curvature(eta)
+    gone = diverging_rows(moves, eta, information) & can_diverge & identified[codes]
+    covariance = _inverses(_grams(columns, np.where(gone, 0.0, information), codes, groups), scale)
+    infinite: dict[int, Recession] = {}
+    for group in np.unique(codes[gone]).tolist():
+        here = codes == group
+        found = recession(z[here], ~gone[here])
+        if found.directions.size:
+            infinite[group] = found
+    return Maxima(estimate, covariance, identified, infinite)
 
 
 def _sizes(
@@ -175,31 +184,18 @@ def _sizes(
     return np.where(falls, 0.0, size), np.where(falls, best, reached)
 
 
-def _collect(
-    density: Rowwise,
-    columns: np.ndarray,
-    codes: np.ndarray,
-    found: tuple[np.ndarray, np.ndarray, np.ndarray],
-    ends: tuple[np.ndarray, np.ndarray],
-    can_diverge: bool,
-) -> Maxima:
-    """Tell which rows have gone to infinity, and invert the information of the others."""
-    (estimate, scale, identified), (eta, moves) = found, ends
-    _, information = density.curvature(eta)
-    gone = (moves > _MOVES * (1 + np.abs(eta))) | (information < _VANISHED)
-    gone &= can_diverge & identified[codes]
-    gram = _grams(columns, np.where(gone, 0.0, information), codes, len(estimate))
-    size, unit, _ = unit_grams(gram)
-    both = size * scale
-    covariance = np.linalg.pinv(unit, rcond=_SINGULAR, hermitian=True) / (both[:, :, None] * both[:, None, :])
-    infinite = {}
-    for group in np.unique(codes[gone]).tolist():
-        kept = columns[(codes == group) & ~gone]
-        _, sizes, axes = np.linalg.svd(np.vstack([kept, np.zeros((columns.shape[1], columns.shape[1]))]))
-        free = axes[sizes <= np.sqrt(_SINGULAR)].T
-        if free.size:
-            infinite[group] = Recession(np.diag(1 / scale[group]), free)
-    return Maxima(estimate, covariance, identified, infinite)
+def diverging_rows(moves: np.ndarray, eta: np.ndarray, information: np.ndarray) -> np.ndarray:
+    """Whether linear predictors go to infinity, from their last move before convergence, boolean (rows,)."""
+    return (np.abs(moves) > _MOVES * (1 + np.abs(eta))) | (information < _VANISHED)
+
+
+def recession(columns: np.ndarray, kept: np.ndarray) -> Recession:
+    """Return the directions of coefficients that leave the kept rows (rows,) of columns (rows, coefs) unchanged."""
+    scale = np.linalg.norm(columns, axis=0)
+    scale[scale == 0] = 1.0
+    q = columns.shape[1]
+    _, sizes, axes = np.linalg.svd(np.vstack([columns[kept] / scale, np.zeros((q, q))]))
+    return Recession(np.diag(1 / scale), axes[sizes <= np.sqrt(_SINGULAR)].T)
 
 
 def _grams(z: np.ndarray, weight: np.ndarray, codes: np.ndarray, groups: int) -> np.ndarray:
@@ -212,6 +208,13 @@ def _grams(z: np.ndarray, weight: np.ndarray, codes: np.ndarray, groups: int) ->
         for j in range(i + 1):
             out[:, i, j] = out[:, j, i] = np.bincount(codes, weight * z[:, i] * z[:, j], groups)
     return out
+
+
+def _inverses(gram: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Return pseudo-inverses of grams of columns divided by their scales, for the columns themselves."""
+    size, unit, _ = unit_grams(gram)
+    both = size * scale
+    return np.asarray(np.linalg.pinv(unit, rcond=_SINGULAR, hermitian=True) / (both[:, :, None] * both[:, None, :]))
 
 
 def _solve(gram: np.ndarray, score: np.ndarray) -> np.ndarray:

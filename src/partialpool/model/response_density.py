@@ -41,7 +41,7 @@ class ResponseDensity:
     own: Mapping[str, float]
 
     def log_density(self, eta: np.ndarray) -> np.ndarray:
-        """Evaluate log p of each row, (rows,), at linear predictors with their offset; NaN outside the link's domain."""
+        """Evaluate log p of each row, (rows,), at linear predictors with offset; NaN outside the link's domain."""
         draws = {name: np.array([value]) for name, value in self.own.items()}
         return np.asarray(log_density(self.design, own_rows(self.design), eta[None], draws)[0])
 

@@ -72,7 +72,9 @@ def as_drawn(pooling: xr.Dataset) -> tuple[xr.Dataset, bool]:
     if [str(effect) for effect in pooling["effect"].to_numpy()] != [INTERCEPT] or scale not in _INCREASING:
         return pooling, False
     estimates = ("no_pooling", "complete_pooling", "partial_pooling")
-    return pooling.assign({name: LINKS[scale].inverse(pooling[name]) for name in estimates}), True
+    return pooling.assign(
+        {name: (pooling[name].dims, LINKS[scale].inverse(pooling[name].to_numpy())) for name in estimates}
+    ), True
 
 
 def _line(pooling: xr.Dataset, unit: str) -> Figure:

@@ -79,7 +79,7 @@ def level_lines(
           response moved to the values at which the lines fix the other predictors, with the effects of other factors
           subtracted, all at posterior means: the points to compare with the lines. It equals y if the model has no
           other predictors and factors. Under a link other than the identity its linear predictor is moved: counts are
-          multiplied, 0 stays 0 and a share of 1 stays 1. `trials`: the row's trials, where rows have several.
+          multiplied, 0 stays 0 and a share of 1 stays 1; NaN where y has no linear predictor (below 0 under a log). `trials`: the row's trials, where rows have several.
 
         attrs: `held` states the values of the other predictors, `rows` which rows are shown.
 
@@ -125,13 +125,13 @@ def level_lines(
     # 2. The rows, adjusted to the predictor values of the lines.
     rows = shown & chosen.in_levels(kept)
     labels = np.array(chosen.levels.labels, dtype=object)
-    variables = {
+    predictors: dict[str, tuple[tuple[str, ...], np.ndarray]] = {
         "no_pooling": (("level", "grid"), by_level(x @ beta + offset) + np.einsum("je,jge->jg", own, z)),
         "complete_pooling": (("level", "grid"), by_level(complete)) if places.differ else (("grid",), complete),
         "partial_pooling": (("chain", "draw", "level", "grid"), partial + np.einsum("cdje,jge->cdjg", b, z)),
     }
-    variables = {name: (dims, link.inverse(values)) for name, (dims, values) in variables.items()}
-    variables |= {
+    variables = {
+        **{name: (dims, link.inverse(values)) for name, (dims, values) in predictors.items()},
         "no_estimate": (("level",), alone.reasons[kept]),
         **_points(fit, places, over, rows),
         "row_level": ((OBS,), chosen.of_rows(labels)[rows].tolist()),
