@@ -218,10 +218,10 @@ def test_axes_have_units(pages):
 
 
 def test_what_cannot_be_explored_is_refused_in_four_parts(sleep, schools):
-    poisson = pp.ModelSpec.from_formula("TICKS ~ 1 + (1 | BROOD)", family="poisson")
-    counted = pp.Fit(poisson, sleep.design, sleep.priors, sleep.tree)
-    with pytest.raises(pp.DataError, match=r"only a normal response(?s:.*)got: .*poisson(?s:.*)do: .*prior_grid"):
-        render_explorer(counted)
+    ordinal = pp.ModelSpec.from_formula("Reaction ~ Days + (Days | Subject)", family="cumulative")
+    ordered = pp.Fit(ordinal, sleep.design, sleep.priors, sleep.tree)
+    with pytest.raises(pp.DataError, match=r"cutpoints(?s:.*)got: .*cumulative(?s:.*)do: .*level_effects"):
+        render_explorer(ordered)
     with pytest.raises(pp.DataError, match=r"no such level(?s:.*)'Z'(?s:.*)'A'"):
         render_explorer(schools, levels=["A", "Z"])
     with pytest.raises(pp.DataError, match="no level is named"):

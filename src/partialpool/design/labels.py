@@ -87,23 +87,17 @@ def mean_by_name(design: Design) -> str:
 
 def mean_on_axis(design: Design) -> str:
     """Name the mean of the response for an axis: `probability of hits`, `expected visits`, `mean of y`."""
-    response, support = design.response, design.spec.family_record.support
+    response = design.response
     if response.is_binary:
         return response.outcome
     if design.spec.link_record.is_identity:
         return response.name
-    words = {"successes": "probability of {}", "count": "expected {}"}.get(support.name, support.mean_by_name)
-    return words.format(response.name)
+    return design.spec.family_record.support.mean_on_axis.format(response.name)
 
 
 def predictor_on_axis(design: Design) -> str:
     """Name the linear predictor for an axis: `log odds of hits`, `log expected visits`, or the response itself."""
-    mean, link = mean_on_axis(design), design.spec.link
-    if link == "logit":
-        return f"log odds of {mean.removeprefix('probability of ')}"
-    if link == "log":
-        return f"log {mean}"
-    return mean if design.spec.link_record.is_identity else f"{link} of {mean}"
+    return design.spec.link_record.name_predictor(mean_on_axis(design))
 
 
 def variable_dims(design: Design) -> dict[str, tuple[str, ...]]:

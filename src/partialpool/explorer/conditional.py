@@ -112,11 +112,11 @@ class Conditional:
 
     def infinite(self, found: GivenSd) -> np.ndarray:
         """Whether estimates of each level's effects go to infinity, boolean (levels, effects)."""
-        z, codes = self.factor.freed_values, self.factor.codes
+        z = self.factor.freed_values
         out = np.zeros((self.factor.n_levels, z.shape[1]), bool)
-        for level in np.unique(codes[found.diverging]):
-            here = codes == level
-            out[level] = recession(z[here], ~found.diverging[here]).changes(np.eye(z.shape[1]))
+        for level, rows in enumerate(self.factor.rows_of_levels):
+            if found.diverging[rows].any():
+                out[level] = recession(z[rows], ~found.diverging[rows]).changes(np.eye(z.shape[1]))
         return out
 
     @cached_property

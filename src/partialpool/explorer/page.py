@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +18,6 @@ from partialpool.explorer.curves import PoolingCurves, Pull, chosen_effect, pool
 from partialpool.explorer.pictures import THUMB, MeanAxis, bokeh_script, icc_picture, levels_picture, sd_picture
 from partialpool.explorer.script_data import drawn_edge, level_numbers, study_numbers
 from partialpool.explorer.studies import FAMILIES, OWN, PriorScales, Study, prior_scales, prior_studies
-from partialpool.families.link import ProbabilityLink
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.pooling_ends import refuse_cutpoints
 from partialpool.names import FAMILY_PARAMETERS, INTERCEPT
@@ -30,13 +29,6 @@ from partialpool.reporting.wording import effect_units, response_name
 from partialpool.seeds import seed_sequence
 
 __all__ = ["explore", "render_explorer"]
-
-_WEIGHTS: Final = {
-    ("bernoulli", "logit"): "w = p (1 − p)",
-    ("binomial", "logit"): "w = n p (1 − p) of a row with n trials",
-    ("poisson", "log"): "w = the expected count of a row",
-}
-"""The information of a row, in words, by family and link."""
 
 
 def explore(
@@ -217,7 +209,6 @@ def _content(fit: Fit, found: _Explored) -> dict[str, Any]:
             "counted": counted,
             "normal": fit.spec.is_normal,
             "own": " and ".join(FAMILY_PARAMETERS[name] for name, _ in fit.spec.family_record.parameters),
-            "weight": _WEIGHTS.get((fit.spec.family, fit.spec.link), ""),
         },
         "levels": [(curves.labels[k], int(curves.rows[k])) for k in order],
         "left_out": chosen.n_levels - len(order),
@@ -264,7 +255,7 @@ def _scale_in_words(fit: Fit, predictor: str) -> str:
 def _means(fit: Fit, found: _Explored) -> MeanAxis | None:
     """Return a second axis, of the response's mean, for an intercept under a link that increases."""
     link = fit.spec.link_record
-    if found.effect != INTERCEPT or not (link.name == "log" or isinstance(link, ProbabilityLink)):
+    if found.effect != INTERCEPT or link.is_identity or not link.is_increasing:
         return None
     return MeanAxis(link, short(mean_on_axis(fit.design), 60))
 

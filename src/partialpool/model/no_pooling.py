@@ -103,7 +103,8 @@ def likelihood_by_level(posterior: xr.Dataset, coefficients: LevelCoefficients, 
     common = coefficients.common(mean_beta(posterior, design))[coefficients.places.place_of_level]
     start = common + mean_effects(posterior, factor) @ coefficients.turn.T
     can_diverge = not design.spec.link_record.is_identity
-    found = maximise_by_group(density, z, factor.codes, rest, start, can_diverge=can_diverge)
+    level_of_row = factor.of_rows(np.arange(factor.n_levels))
+    found = maximise_by_group(density, z, level_of_row, rest, start, can_diverge=can_diverge)
     _, information = density.curvature(rest + (z * factor.of_rows(start)).sum(axis=1))
     gram = factor.sum(information[:, None, None] * z[:, :, None] * z[:, None, :], axis=0)
     reason = np.where(found.identified[:, None], np.where(found.is_infinite, INFINITE, ""), NOT_IDENTIFIED)

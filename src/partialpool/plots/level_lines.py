@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from partialpool.errors import DataError
+from partialpool.families.links import LINKS
 from partialpool.fitting.point_estimate import Point, common_point
-from partialpool.names import OBS
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_units import bracketed
 from partialpool.plots.held import held_in_title
@@ -20,7 +20,7 @@ __all__ = ["plot_level_lines"]
 
 _MOST_COLUMNS = 6
 _AREA = 10.0
-"""Area of a row's point, in square points: of the median number of trials where rows have several."""
+"""Area of a point for the median number of trials, in square points."""
 _LEGEND = ("no pooling", "complete pooling", "partial pooling", "its 90 % interval")
 
 
@@ -105,7 +105,7 @@ def _draw_level(panel: Axes, level: xr.Dataset, point: Point, *, most: int) -> t
     if np.isfinite(level["no_pooling"]).all():
         # On top and dotted: with much information in the rows it coincides with the partially pooled line.
         panel.plot(grid, level["no_pooling"], color=INK, lw=1.5, ls=":", label="no pooling")
-    panel.scatter(x, y, _areas(level)[own], facecolors="white", edgecolors=INK, linewidths=0.8, zorder=3)
+    _draw_rows(panel, x, y, level, own)
     infinite = level.get("no_estimate", xr.DataArray("")).item() == "infinite"
     panel.set_title(f"{short(label, most)}{'\nno finite estimate' if infinite else ''}", fontsize=9, pad=3)
     panel.grid(visible=True, axis="both")
@@ -113,18 +113,20 @@ def _draw_level(panel: Axes, level: xr.Dataset, point: Point, *, most: int) -> t
     return np.nanmin(drawn), np.nanmax(drawn)
 
 
-def _areas(lines: xr.Dataset) -> np.ndarray:
-    """Return the area of each row's point, in proportion to its trials where rows have several, (rows,)."""
-    if "trials" not in lines:
-        return np.full(lines.sizes[OBS], _AREA)
-    trials = lines["trials"].to_numpy()
-    return np.clip(_AREA * trials / np.median(trials), _AREA / 3, 6 * _AREA)
+def _draw_rows(panel: Axes, x: np.ndarray, y: np.ndarray, level: xr.Dataset, own: np.ndarray) -> None:
+    """Draw a level's rows; where rows have several trials, the area of a point is in proportion to them."""
+    if "trials" not in level:
+        panel.plot(x, y, "o", ms=3, mfc="white", mec=INK, mew=0.8)
+        return
+    trials = level["trials"].to_numpy()
+    areas = np.clip(_AREA * trials / np.median(trials), _AREA / 3, 6 * _AREA)
+    panel.scatter(x, y, areas[own], facecolors="white", edgecolors=INK, linewidths=0.8, zorder=3)
 
 
 def _vertical(lines: xr.Dataset) -> str:
     """Name the mean where it is a function of the linear predictor, else the response."""
-    curved = lines.attrs.get("scale", "identity") != "identity"
-    return str(lines.attrs["mean"] if curved else lines.attrs["response"])
+    own = LINKS[lines.attrs.get("scale", "identity")].is_identity
+    return str(lines.attrs["response" if own else "mean"])
 
 
 def _title(lines: xr.Dataset, count: int, point: Point) -> str:

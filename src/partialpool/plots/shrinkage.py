@@ -8,11 +8,11 @@ from matplotlib.figure import Figure
 
 from partialpool.design.psd_root import singular_root
 from partialpool.errors import DataError
-from partialpool.families.links import LINKS, PROBABILITY_LINKS
+from partialpool.families.link import Link
+from partialpool.families.links import LINKS
 from partialpool.names import INTERCEPT
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_limits import AxisLimits, mark_beyond, robust_limits
-from partialpool.plots.axis_units import unit_or_scale
 from partialpool.plots.held import held_in_title, named_effect
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, room, short
 from partialpool.tabulate import number
@@ -22,8 +22,6 @@ __all__ = ["as_drawn", "plot_shrinkage"]
 _MOST_LABELS = 40
 _MOST_ELLIPSES = 6
 _MOST_NAMED = 4
-_INCREASING = ("log", *PROBABILITY_LINKS)
-"""Links other than the identity whose inverse increases everywhere, so that intervals stay intervals."""
 
 
 @draws_answer_of("shrinkage", "no_pooling", "no_pooling_se", "complete_pooling", "partial_pooling", "covariance", "n")
@@ -68,13 +66,15 @@ def plot_shrinkage(pooling: xr.Dataset, *, unit: str = "") -> Figure:
 
 def as_drawn(pooling: xr.Dataset) -> tuple[xr.Dataset, bool]:
     """Return the estimates as means of the response if the only effect is an intercept, and whether they are."""
-    scale = pooling.attrs.get("scale", "identity")
-    if [str(effect) for effect in pooling["effect"].to_numpy()] != [INTERCEPT] or scale not in _INCREASING:
+    link, effects = _link(pooling), [str(effect) for effect in pooling["effect"].to_numpy()]
+    if effects != [INTERCEPT] or link.is_identity or not link.is_increasing:
         return pooling, False
-    estimates = ("no_pooling", "complete_pooling", "partial_pooling")
-    return pooling.assign(
-        {name: (pooling[name].dims, LINKS[scale].inverse(pooling[name].to_numpy())) for name in estimates}
-    ), True
+    estimates = {name: pooling[name] for name in ("no_pooling", "complete_pooling", "partial_pooling")}
+    return pooling.assign({name: (v.dims, link.inverse(v.to_numpy())) for name, v in estimates.items()}), True
+
+
+def _link(pooling: xr.Dataset) -> Link:
+    return LINKS[pooling.attrs.get("scale", "identity")]
 
 
 def _line(pooling: xr.Dataset, unit: str) -> Figure:
@@ -113,19 +113,12 @@ def _along(pooling: xr.Dataset, unit: str, *, as_means: bool) -> str:
         return f"{short(pooling.attrs['mean'], 60)}{_in_units(effect, unit)}"
     if effect == INTERCEPT:
         return f"{short(pooling.attrs.get('predictor', pooling.attrs['response']), 60)}{_in_units(effect, unit)}"
-    return f"{short(effect)}{_in_units(effect, unit or _scale_unit(pooling))}"
-
-
-def _scale_unit(pooling: xr.Dataset) -> str:
-    """Return the linear predictor's unit: log odds, the name of another scale, or nothing for the response's own."""
-    scale = pooling.attrs.get("scale", "identity")
-    return "log odds" if scale == "logit" else unit_or_scale("", scale)
+    return f"{short(effect)}{_in_units(effect, unit or _link(pooling).unit_in_words)}"
 
 
 def _predictor(pooling: xr.Dataset) -> str:
     """Return the name of the linear predictor; empty where it is the response."""
-    own = pooling.attrs.get("scale", "identity") == "identity"
-    return "" if own else short(pooling.attrs["predictor"], 36)
+    return "" if _link(pooling).is_identity else short(pooling.attrs["predictor"], 36)
 
 
 def _infinite(pooling: xr.Dataset) -> np.ndarray:
@@ -140,7 +133,7 @@ def _known(pooling: xr.Dataset) -> list[str]:
     n, errors = pooling["n"].to_numpy(), pooling["no_pooling_se"].isel(effect=0).to_numpy()
     if "trials" in pooling:
         return [f"n {k}" for k in pooling["trials"].to_numpy()]
-    if pooling.attrs.get("scale", "identity") == "identity" and (n == 1).all() and np.ptp(errors) > 0:
+    if _link(pooling).is_identity and (n == 1).all() and np.ptp(errors) > 0:
         return [f"se {number(error, 2)}" for error in errors]
     return [f"n {k}" for k in n]
 
@@ -167,7 +160,7 @@ def _plane(pooling: xr.Dataset, unit: str) -> Figure:
             axes.annotate(short(label, 18), (x, y), xytext=(4, 3), textcoords="offset points", fontsize=7, color=INK)
     factor = short(pooling.attrs["factor"], 22)
     names = [str(effect) for effect in pooling["effect"].to_numpy()[:2]]
-    units = [unit or (_predictor(pooling) if name == INTERCEPT else _scale_unit(pooling)) for name in names]
+    units = [unit or (_predictor(pooling) if name == INTERCEPT else _link(pooling).unit_in_words) for name in names]
     along, up = (
         f"{named_effect(pooling.attrs, name, 22)} of each {factor}{_in_units(name, of)}"
         for name, of in zip(names, units, strict=True)

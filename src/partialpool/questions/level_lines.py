@@ -79,7 +79,8 @@ def level_lines(
           response moved to the values at which the lines fix the other predictors, with the effects of other factors
           subtracted, all at posterior means: the points to compare with the lines. It equals y if the model has no
           other predictors and factors. Under a link other than the identity its linear predictor is moved: counts are
-          multiplied, 0 stays 0 and a share of 1 stays 1; NaN where y has no linear predictor (below 0 under a log). `trials`: the row's trials, where rows have several.
+          multiplied, 0 stays 0 and a share of 1 stays 1; NaN where y has no linear predictor (below 0 under a log).
+          `trials`: the row's trials, where rows have several.
 
         attrs: `held` states the values of the other predictors, `rows` which rows are shown.
 
