@@ -62,7 +62,7 @@ def visits(seed=4):
 
 @pytest.mark.parametrize(("effect", "sd"), [("Intercept", 0.4), ("x", 0.15)])
 def test_slopes_and_another_factor_move_along(effect, sd):
-    """Counts with an exposure: the mode of all effects, the slope's sd in proportion, those of the other factor fixed."""
+    """Counts with an exposure: the mode of all effects; the slope's sd in proportion, the other factor's fixed."""
     data, corr = visits(), np.array([[1, 0.4], [0.4, 1]])
     fit = fit_at("y ~ x + offset(logt) + (x | g) + (1 | h)", data, family="poisson", beta=[0.5, 0.3],
                  sd_g=[0.5, 0.2], corr_g=corr, sd_h=[0.3])  # fmt: skip
