@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import partialpool as pp
+from checks.fixed import fit_at
 from checks.outline import Outline
 from explorer.conftest import HOSTILE
 from partialpool.explorer import page
@@ -233,6 +234,13 @@ def test_what_cannot_be_explored_is_refused_in_four_parts(sleep, schools):
     plain = pp.fit("Reaction ~ Days", pp.load_dataset("sleepstudy"), seed=1, progressbar=False)
     with pytest.raises(pp.DataError, match="this model has no groups"):
         render_explorer(plain)
+
+
+def test_fixed_effects_that_are_infinite_are_refused_before_the_refits():
+    table = {"y": [0, 0, 1, 1, 0, 1], "x": [1.0, 2, 3, 4, 1, 4], "g": list("aabbcc")}
+    fit = fit_at("y ~ x + (1 | g)", table, family="bernoulli", beta=[0.0, 0.1], sd_g=[1.0])
+    with pytest.raises(pp.DataError, match=r"no finite estimate under the flat priors(?s:.*)separates the outcomes"):
+        render_explorer(fit, seed=1, progressbar=False)
 
 
 def test_nothing_else_loads_bokeh():

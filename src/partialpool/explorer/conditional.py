@@ -129,9 +129,7 @@ class Conditional:
     def _halves(self, y: np.ndarray, weight: np.ndarray) -> Halves:
         size = np.sqrt(weight)[:, None]
         everything = np.concatenate([self.columns, y[:, None]], axis=1) * size
-        return split_rows(
-            everything, self.precision, self.factor.freed_values * size, self.factor.rows_of_levels, self.root
-        )
+        return split_rows(everything, self.precision, self._z * size, self._rows_of_levels, self.root)
 
     def _iterated(self, c: float, density: ResponseDensity, begin: GivenSd | None) -> GivenSd:
         solution, best = (None, -np.inf) if begin is None else (begin.solution, self._objective(c, begin.solution))
@@ -171,14 +169,27 @@ class Conditional:
         assert self.density is not None
         with np.errstate(all="ignore"):
             total = float(self.density.log_density(self._predictor(solution)).sum())
-        unit = solution.effects @ np.linalg.pinv(self.root).T
+        unit = solution.effects @ self._to_unit
         own = 0.0 if c == 0 or np.isinf(c) else float((unit**2).sum()) / c**2
         value = total - own / 2 - float((self.precision * solution.rest**2).sum()) / 2
         return value if np.isfinite(value) else -np.inf
 
     def _predictor(self, solution: Solution) -> np.ndarray:
         effects = self.factor.of_rows(solution.effects)
-        return self._offset + self.columns @ solution.rest + (self.factor.freed_values * effects).sum(axis=1)
+        return self._offset + self.columns @ solution.rest + (self._z * effects).sum(axis=1)
+
+    @cached_property
+    def _z(self) -> np.ndarray:
+        return self.factor.freed_values
+
+    @cached_property
+    def _rows_of_levels(self) -> list[np.ndarray]:
+        return self.factor.rows_of_levels
+
+    @cached_property
+    def _to_unit(self) -> np.ndarray:
+        """L^-1, transposed: effects times it have variance c^2."""
+        return np.asarray(np.linalg.pinv(self.root).T)
 
     @cached_property
     def _offset(self) -> np.ndarray:

@@ -19,7 +19,7 @@ from partialpool.explorer.pictures import THUMB, MeanAxis, bokeh_script, icc_pic
 from partialpool.explorer.script_data import drawn_edge, level_numbers, study_numbers
 from partialpool.explorer.studies import FAMILIES, OWN, PriorScales, Study, prior_scales, prior_studies
 from partialpool.fitting.fit import Fit
-from partialpool.fitting.pooling_ends import refuse_cutpoints
+from partialpool.fitting.pooling_ends import complete_pooling, refuse_cutpoints
 from partialpool.names import FAMILY_PARAMETERS, INTERCEPT
 from partialpool.plots.axis_limits import robust_limits
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, printable, short
@@ -89,7 +89,8 @@ def explore(
     Raises
     ------
     DataError
-        Ordered categories; no groups; no such factor, effect or level; a factor whose levels have a known covariance.
+        Ordered categories; fixed effects without a finite estimate; no groups; no such factor, effect or level; a
+        factor whose levels have a known covariance.
     EngineError
         The design columns of the other factors do not fit into memory.
     FileError
@@ -177,6 +178,7 @@ def _explored(
     """Compute the page's numbers."""
     refuse_cutpoints(fit)
     chosen, effect = chosen_effect(fit.design, factor, effect)
+    _check_complete(fit)
     kept = _kept(chosen.levels.labels, chosen.counts, levels)
     scales = prior_scales(fit, chosen, effect)
     studies = prior_studies(fit, chosen, effect, scales, seed=seed, progressbar=progressbar)
@@ -283,6 +285,17 @@ def _with_unit(name: str, unit: str) -> str:
     if not unit:
         return name
     return f"{name}, {unit}" if "(" in unit else f"{name} ({unit})"
+
+
+def _check_complete(fit: Fit) -> None:
+    """Refuse fixed effects that are infinite without a prior: they are so at every sd of the slider."""
+    if complete_pooling(fit).infinite is not None:
+        raise DataError(
+            "the fixed effects have no finite estimate under the flat priors of this page",
+            got="a predictor, or a category, that separates the outcomes; or one outcome only",
+            allowed="fixed effects with a maximum of the likelihood",
+            do="leave out the predictor that separates the outcomes, or use pp.prior_grid, which keeps all priors",
+        )
 
 
 def _kept(labels: Sequence[Any], rows: np.ndarray, levels: Sequence[Any] | None) -> np.ndarray:
