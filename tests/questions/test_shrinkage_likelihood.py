@@ -244,6 +244,31 @@ def test_the_order_of_rows_and_levels_changes_nothing():
     same(one, other.sel(level=[names[level] for level in one["level"].to_numpy()]))
 
 
+def test_without_fixed_effects_and_under_links_with_a_domain():
+    """No fixed effect: complete pooling is 0. The inverse link: 1 / mean, whatever the units of the response."""
+    data = counts().query("g != 4")
+    found = pp.shrinkage(fit_at("y ~ 0 + offset(logt) + (1 | g)", data, family="poisson", sd_g=[0.5]))
+    assert found["complete_pooling"].to_numpy().tolist() == [0.0]
+    assert np.isfinite(found["no_pooling"]).all()
+    table = {"y": [1.0, 2.0, 4.0, 3.0, 8.0, 5.0], "g": list("aabbbb")}
+    for unit in (1.0, 1e6):
+        fit = fit_at("y ~ 1 + (1 | g)", {"y": unit * np.array(table["y"]), "g": table["g"]}, family="gamma",
+                     link="inverse", beta=[0.3 / unit], sd_g=[0.05 / unit], alpha=3.0)  # fmt: skip
+        found = pp.shrinkage(fit)
+        assert found["no_pooling"].to_numpy()[:, 0] * unit == pytest.approx([1 / 1.5, 1 / 5])
+        assert found["complete_pooling"].to_numpy() * unit == pytest.approx([6 / 23])
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_a_negative_mean_has_no_logarithm():
+    """Rows below 0 under a log link: the mean falls for ever, and the level says so."""
+    table = {"y": [-3.0, -2.5, -1.0, 2.0, 3.0, 2.5], "g": list("aaabbb")}
+    fit = fit_at("y ~ 1 + (1 | g)", table, link="log", beta=[0.1], sd_g=[0.5], sigma=1.0)
+    found = pp.shrinkage(fit)
+    assert found["no_estimate"].to_numpy().ravel().tolist() == ["infinite", ""]
+    assert found["no_pooling"].to_numpy()[1, 0] == pytest.approx(np.log(2.5))
+
+
 def test_an_ordinal_response_is_refused():
     data = {"y": [1, 2, 3, 1, 2, 3], "g": list("aaabbb")}
     fit = fit_at("y ~ 1 + (1 | g)", data, family="cumulative", sd_g=[1.0], cutpoints=[-1.0, 1.0])

@@ -185,7 +185,7 @@ def _of_similar_size(rows_of_levels: Sequence[np.ndarray]) -> list[tuple[np.ndar
         levels = np.flatnonzero(doublings == doubling)
         filled = np.arange(counts[levels].max()) < counts[levels][:, None]
         rows = np.zeros(filled.shape, int)
-        rows[filled] = np.concatenate([rows_of_levels[level] for level in levels])
+        rows[filled] = np.concatenate([rows_of_levels[level] for level in levels.tolist()])
         groups.append((levels, rows, filled))
     return groups
 
