@@ -13,7 +13,6 @@ from bokeh.resources import Resources
 
 from partialpool.explorer.axis import LAST, PLAIN, SdAxis
 from partialpool.families.link import Link, ProbabilityLink
-from partialpool.families.links import LINKS  # noqa: F401, in the example
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION
 from partialpool.tabulate import number
 
@@ -96,6 +95,7 @@ class MeanAxis:
 
         Examples
         --------
+        >>> from partialpool.families.links import LINKS
         >>> sorted(MeanAxis(LINKS["logit"], "probability").ticks(-2.0, 1.0).values())
         ['0.2', '0.3', '0.4', '0.5', '0.6', '0.7']
         """
