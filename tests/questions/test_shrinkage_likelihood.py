@@ -245,7 +245,7 @@ def test_the_order_of_rows_and_levels_changes_nothing():
 
 
 def test_without_fixed_effects_and_under_links_with_a_domain():
-    """No fixed effect: complete pooling is the offset alone. The inverse link: 1 / mean, whatever the units of the response."""
+    """No fixed effect: complete pooling is the offset alone. The inverse link: 1 / mean, in any units."""
     data = counts().query("g != 4")
     found = pp.shrinkage(fit_at("y ~ 0 + offset(logt) + (1 | g)", data, family="poisson", sd_g=[0.5]))
     assert found["complete_pooling"].to_numpy() == pytest.approx([data["logt"].mean()])
