@@ -78,16 +78,24 @@ def far():
 
 
 @pytest.fixture(scope="session")
-def pages(sleep, schools, radon, hostile, gamma, penicillin, far):
+def throws():
+    """A class's free throws; one pupil has thrown five times, and never hit."""
+    hits, n = [2, 0, 5, 11, 9, 7, 6, 3], [4, 5, 6, 20, 40, 9, 15, 12]
+    data = {"hits": hits, "throws": n, "pupil": list("abcdefgh")}
+    return pp.fit("p(hits, throws) ~ 1 + (1 | pupil)", data, family="binomial", seed=1, progressbar=False)
+
+
+@pytest.fixture(scope="session")
+def pages(sleep, schools, radon, hostile, gamma, penicillin, far, throws):
     fits = {"sleep": sleep, "schools": schools, "radon": radon, "hostile": hostile, "gamma": gamma}
-    fits |= {"penicillin": penicillin, "far": far}
+    fits |= {"penicillin": penicillin, "far": far, "throws": throws}
     # The effect that is moved; for two factors the first.
     effects = {"hostile": "x", "far": "x"}
     written = {}
     for name, fit in fits.items():
         with pytest.MonkeyPatch.context() as patch:
             if name not in ("sleep", "schools"):  # three scales do: 12 refits in place of 36
-                patch.setattr(studies, "PLACES", 3)
+                patch.setattr(studies, "PLACES", 2 if name == "throws" else 3)
             written[name] = render_explorer(fit, effect=effects.get(name), progressbar=False)
     return written
 

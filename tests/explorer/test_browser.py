@@ -19,7 +19,7 @@ _WHOLE = 0.5 + 50 * 10.0**-SHARE_DIGITS
 page with so many digits."""
 
 
-@pytest.mark.parametrize("name", ["sleep", "schools", "radon", "hostile", "penicillin"])
+@pytest.mark.parametrize("name", ["sleep", "schools", "radon", "hostile", "penicillin", "throws"])
 def test_it_loads_without_a_complaint_and_fetches_nothing(browser, files, name):
     browser.open(files[name])
     assert browser.complaints == []
@@ -54,6 +54,40 @@ def test_a_level_far_from_all_others_stands_at_the_edge(browser, files):
     assert np.isfinite(column(browser, "here")).all()
     set_value(browser, "sd", "200")  # no pooling: the estimate itself is beyond
     assert row in column(browser, "y", "beyond-here")
+
+
+def test_log_odds_move_between_all_throws_and_each_pupils_own(browser, files, throws):
+    """The ends are shrinkage's; a pupil who never hit has no estimate of its own, and says so."""
+    browser.open(files["throws"])
+    pooling = pp.shrinkage(throws).sel(effect="Intercept")
+    names = levels_drawn(browser)
+    own = pooling["no_pooling"].sel(level=names).to_numpy()
+    curves, order = halfway(browser, throws)
+    here, expected = column(browser, "here"), curves.values[0][order]
+    drawn = np.isfinite(here)
+    np.testing.assert_allclose(here[drawn], expected[drawn], rtol=1e-7, atol=1e-9)
+    # The estimate without a finite end leaves the picture as the sd grows.
+    assert [name for name, inside in zip(names, drawn, strict=True) if not inside] in ([], ["b"])
+    set_value(browser, "sd", "0")
+    np.testing.assert_allclose(column(browser, "here"), float(pooling["complete_pooling"]), rtol=1e-7)
+    set_value(browser, "sd", "200")
+    np.testing.assert_allclose(column(browser, "own"), own, rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(column(browser, "here"), own, rtol=1e-7, atol=1e-9)
+    assert np.isnan(own[names.index("b")])
+    assert cells(browser, "own")[names.index("b")] == "not finite"
+    assert "No finite estimate: \u2068b\u2069." in text_of(browser, "#reads")
+    browser.value(f"document.querySelectorAll('#levels tbody tr input')[{names.index('b')}].focus()")
+    browser.settle()
+    assert "b\u2069: 5 trials; no finite estimate without pooling;" in text_of(browser, "#told")
+    assert "on the scale of the log odds of hits" in text_of(browser, "header")
+    labels = browser.value(f"{MODEL}('levels-plot').above.map(axis => axis.axis_label.text)")
+    assert labels == ["probability of hits"]
+    ticks = browser.value(
+        f"[...{MODEL}('levels-plot').above[0].major_label_overrides].map(([at, label]) => [Number(at), label.text])"
+    )
+    assert len(ticks) >= 3
+    for at, text in ticks:
+        assert 1 / (1 + np.exp(-at)) == pytest.approx(float(text))
 
 
 def test_it_opens_at_the_posterior_median(sleeping, sleep_at_the_mean):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import partialpool as pp
+from checks.fixed import fit_at
 from checks.outline import Outline
 from explorer.conftest import HOSTILE
 from partialpool.explorer import page
@@ -219,10 +220,10 @@ def test_axes_have_units(pages):
 
 
 def test_what_cannot_be_explored_is_refused_in_four_parts(sleep, schools):
-    poisson = pp.ModelSpec.from_formula("TICKS ~ 1 + (1 | BROOD)", family="poisson")
-    counted = pp.Fit(poisson, sleep.design, sleep.priors, sleep.tree)
-    with pytest.raises(pp.DataError, match=r"only a normal response(?s:.*)got: .*poisson(?s:.*)do: .*prior_grid"):
-        render_explorer(counted)
+    ordinal = pp.ModelSpec.from_formula("Reaction ~ Days + (Days | Subject)", family="cumulative")
+    ordered = pp.Fit(ordinal, sleep.design, sleep.priors, sleep.tree)
+    with pytest.raises(pp.DataError, match=r"cutpoints(?s:.*)got: .*cumulative(?s:.*)do: .*level_effects"):
+        render_explorer(ordered)
     with pytest.raises(pp.DataError, match=r"no such level(?s:.*)'Z'(?s:.*)'A'"):
         render_explorer(schools, levels=["A", "Z"])
     with pytest.raises(pp.DataError, match="no level is named"):
@@ -234,6 +235,13 @@ def test_what_cannot_be_explored_is_refused_in_four_parts(sleep, schools):
     plain = pp.fit("Reaction ~ Days", pp.load_dataset("sleepstudy"), seed=1, progressbar=False)
     with pytest.raises(pp.DataError, match="this model has no groups"):
         render_explorer(plain)
+
+
+def test_fixed_effects_that_are_infinite_are_refused_before_the_refits():
+    table = {"y": [0, 0, 1, 1, 0, 1], "x": [1.0, 2, 3, 4, 1, 4], "g": list("aabbcc")}
+    fit = fit_at("y ~ x + (1 | g)", table, family="bernoulli", beta=[0.0, 0.1], sd_g=[1.0])
+    with pytest.raises(pp.DataError, match=r"no finite estimate under the flat priors(?s:.*)separates the outcomes"):
+        render_explorer(fit, seed=1, progressbar=False)
 
 
 def test_nothing_else_loads_bokeh():

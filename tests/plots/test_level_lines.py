@@ -98,3 +98,16 @@ def test_what_is_held_is_said_and_an_untold_line_left_out():
 def test_panels_are_counted(most):
     with pytest.raises(pp.DataError, match="most must be a positive integer"):
         plot_level_lines(level_lines(heights(3)[1], "x"), most=most)
+
+
+def test_curves_of_shares_name_the_mean_and_the_levels_without_an_estimate():
+    table = {"hits": [1, 3, 4, 0, 0, 0], "throws": [5, 5, 20, 5, 6, 5], "x": [0.0, 1, 2] * 2, "g": list("aaabbb")}
+    fit = fit_at("p(hits, throws) ~ x + (1 | g)", table, family="binomial", beta=[0.0, 0.2], sd_g=[1.0])
+    figure = plot_level_lines(level_lines(fit, "x"))
+    assert figure.get_supylabel() == "probability of hits"
+    assert [axes.get_title(loc="left") for axes in shown(figure)] == ["a", "b\nno finite estimate"]
+    first, second = shown(figure)
+    assert "no pooling" in [line.get_label() for line in first.lines]
+    assert "no pooling" not in [line.get_label() for line in second.lines]
+    areas = next(c for c in first.collections if len(c.get_offsets()) == 3).get_sizes()
+    assert areas[2] == pytest.approx(4 * areas[0])

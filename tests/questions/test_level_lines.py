@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import special
 
 import partialpool as pp
 from checks.fixed import fit_at
@@ -178,7 +179,62 @@ def test_the_offset_is_in_the_lines_at_its_mean():
     assert lines.attrs["held"] == f"base={mean:.4g} (mean)"
 
 
-def test_another_family_is_refused():
-    data = {"y": [0, 1, 1, 0], "x": [0.0, 1, 2, 3], "g": [0, 0, 1, 1]}
-    with pytest.raises(pp.DataError, match="defined for normal responses"):
-        level_lines(fit_at("y ~ x + (1 | g)", data, family="bernoulli", beta=[0, 0], sd_g=[1.0]), "x")
+def shares():
+    rng = np.random.default_rng(3)
+    table = {"x": np.tile(np.arange(4.0), 5), "g": np.repeat(list("abcde"), 4), "n": rng.integers(4, 30, 20)}
+    p = special.expit(-1 + 0.5 * table["x"])
+    return table | {"hits": np.where(table["g"] == "e", 0, rng.binomial(table["n"], p))}
+
+
+SHARES = {"family": "binomial", "beta": [-1.0, 0.5], "sd_g": [1.0]}
+
+
+def test_curves_of_shares_by_hand():
+    """No pooling: a level's log odds that make expected hits equal to its hits, the slope at its posterior mean."""
+    table, b = shares(), np.array([[0.3], [-0.4], [0.1], [0.6], [-1.0]])
+    lines = level_lines(fit_at("p(hits, n) ~ x + (1 | g)", table, b_g=b, **SHARES), "x", points=4)
+    grid = np.arange(4.0)
+    partial = special.expit(-1 + 0.5 * grid + b)
+    assert lines["partial_pooling"].to_numpy()[0, 0] == pytest.approx(partial)
+    for at, level in enumerate("abcd"):
+        n, hits = (table[name].reshape(5, 4)[at] for name in ("n", "hits"))
+        p = lines["no_pooling"].sel(level=level).to_numpy()
+        assert np.diff(special.logit(p)) == pytest.approx(np.full(3, 0.5))
+        assert n @ p == pytest.approx(hits.sum())
+    assert np.isnan(lines["no_pooling"].sel(level="e")).all()
+    assert lines["no_estimate"].to_series().to_dict() == dict.fromkeys("abcd", "") | {"e": "infinite"}
+    # Complete pooling: the score equations of all rows.
+    p = lines["complete_pooling"].to_numpy()[table["x"].astype(int)]
+    assert [(table["n"] * p).sum(), (table["n"] * p * table["x"]).sum()] == pytest.approx(
+        [table["hits"].sum(), (table["hits"] * table["x"]).sum()]
+    )
+    assert lines["y"].to_numpy() == pytest.approx(table["hits"] / table["n"])
+    assert lines["adjusted"].to_numpy() == pytest.approx(table["hits"] / table["n"])
+    assert lines["trials"].to_numpy().tolist() == table["n"].tolist()
+    assert (lines.attrs["scale"], lines.attrs["mean"]) == ("logit", "probability of hits")
+
+
+def test_rows_of_shares_and_counts_move_along_the_link():
+    """Odds are multiplied, so that 0 stays 0; counts per exposure are brought to the mean log exposure."""
+    table = shares() | {"w": np.arange(20.0)}
+    fit = fit_at("p(hits, n) ~ x + w + (1 | g)", table, **(SHARES | {"beta": [-1.0, 0.5, 0.1]}))
+    share = table["hits"] / table["n"]
+    with np.errstate(divide="ignore"):
+        expected = special.expit(special.logit(share) - 0.1 * (table["w"] - 9.5))
+    found = level_lines(fit, "x")["adjusted"].to_numpy()
+    assert found == pytest.approx(expected)
+    assert (found[16:] == 0).all()
+    table = table | {"logn": np.log(table["n"])}
+    fit = fit_at("hits ~ x + offset(logn) + (1 | g)", table, family="poisson", beta=[-1.0, 0.5], sd_g=[1.0])
+    lines = level_lines(fit, "x", points=2)
+    middle = np.exp(table["logn"].mean())
+    assert lines["adjusted"].to_numpy() == pytest.approx(share * middle)
+    assert lines["complete_pooling"].attrs == {}
+    assert lines["partial_pooling"].to_numpy()[0, 0, 0] == pytest.approx(middle * np.exp([-1.0, 0.5]))
+
+
+def test_an_ordinal_response_is_refused():
+    data = {"y": [1, 2, 3, 1, 2, 3], "x": [0.0, 1, 2, 3, 4, 5], "g": list("aaabbb")}
+    fit = fit_at("y ~ x + (1 | g)", data, family="cumulative", beta=[0.0], sd_g=[1.0], cutpoints=[-1.0, 1.0])
+    with pytest.raises(pp.DataError, match="cutpoints in place of an intercept"):
+        level_lines(fit, "x")

@@ -84,10 +84,7 @@ def test_a_posterior_lies_between_the_extremes():
     assert 0 < float(found["pooling_factor"][0]) < 1
 
 
-def test_another_family_is_refused():
-    fit = fit_at("y ~ 1 + (1 | g)", {"y": [0, 1, 1, 0], "g": [0, 0, 1, 1]}, family="bernoulli", beta=[0.0], sd_g=[1.0])
-    with pytest.raises(pp.DataError, match="defined for normal responses"):
-        pp.shrinkage(fit)
+def test_a_factor_must_be_named_among_several():
     crossed = fit_at(
         "diameter ~ 1 + (1 | plate) + (1 | sample)",
         pp.load_dataset("penicillin"), beta=[23.0], sd_plate=[1.0], sd_sample=[2.0], sigma=0.5,

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+import scipy
 
 import partialpool as pp
 from checks.fixed import fit_at
@@ -30,6 +31,7 @@ from partialpool.reporting.sections.shrinkage import shrinkage_section
 from partialpool.reporting.sections.singularity import singularity_section
 from partialpool.reporting.sections.variance_components import variance_components_section
 from partialpool.reporting.sections.variance_function import variance_function_section
+from partialpool.tabulate import number
 
 SLOPES = {"beta": [250, 10], "sd_Subject": [20, 5], "corr_Subject": [[1, -0.4], [-0.4, 1]], "sigma": 25}
 NESTED = {"beta": [60.0], "sd_batch": [1.3], "sd_batch:cask": [2.9], "sigma": 0.8}
@@ -121,13 +123,43 @@ def test_arrows_are_said_in_numbers(slopes, nested):
     assert [p.caption.split(":")[0] for p in shrinkage_section(nested).pictures] == ["batch", "batch"]
 
 
-def test_a_question_that_has_no_answer_says_why_once(counts):
-    section = shrinkage_section(counts)
+def test_a_chapter_on_counts_is_on_the_scale_of_its_picture(counts):
+    (picture,) = shrinkage_section(counts).pictures
+    assert ", as the probability of incidence. The dashed line is complete pooling" in picture.caption
+    answer = pp.shrinkage(counts)
+    own = scipy.special.expit(answer["no_pooling"].to_numpy()[:, 0])
+    partial = scipy.special.expit(answer["partial_pooling"].to_numpy()[..., 0]).mean(axis=(0, 1))
+    farthest = int(np.nanargmax(np.abs(own - partial)))
+    label = answer["level"].to_numpy()[farthest]
+    told = f"{label} is pulled farthest, from {number(own[farthest])} to {number(partial[farthest])}"
+    assert told in picture.alt
+
+
+def test_a_chapter_names_levels_without_a_finite_estimate():
+    table = {"hits": [2, 0, 5, 11], "throws": [4, 3, 5, 20], "pupil": list("abcd")}
+    fit = fit_at("p(hits, throws) ~ 1 + (1 | pupil)", table, family="binomial", beta=[0.1], sd_pupil=[1.0])
+    (picture,) = shrinkage_section(fit).pictures
+    assert picture.alt.endswith("No finite estimate without pooling: b, c (2 of 4).")
+    assert "Levels without a circle have no finite estimate" in picture.caption
+
+
+def test_curves_of_counts_are_on_the_scale_of_the_response():
+    rng = np.random.default_rng(1)
+    table = {"y": rng.poisson(3, 30), "x": np.tile(np.arange(5.0), 6), "g": np.repeat(list("abcdef"), 5)}
+    values = {"beta": [1.0, 0.1], "sd_g": [0.2, 0.1], "corr_g": np.eye(2)}
+    (picture,) = level_lines_section(fit_at("y ~ x + (x | g)", table, family="poisson", **values)).pictures
+    assert "along x, as the expected y, up to 12" in picture.caption
+    rise = np.exp(1.4) - np.exp(1)
+    assert picture.alt == f"From x 0 to 4 every line of g rises by {number(rise)}, as the expected y."
+
+
+def test_a_question_that_has_no_answer_says_why_once():
+    table = {"y": [1, 2, 3, 1, 2, 3], "g": list("aaabbb")}
+    ordinal = fit_at("y ~ 1 + (1 | g)", table, family="cumulative", sd_g=[1.0], cutpoints=[-1.0, 1.0])
+    section = shrinkage_section(ordinal)
     (note,) = [paragraph for paragraph in section.prose if isinstance(paragraph, Note)]
-    assert note.text == (
-        "Not available for herd: a level's least-squares estimate and its weight are defined for normal responses "
-        "(here: family 'binomial', link 'logit'; needed: family 'gaussian' or 'lognormal' with the identity link)."
-    )
+    assert note.text.startswith("Not available for g: an ordinal model has cutpoints in place of an intercept")
+    assert "(here: family 'cumulative'; needed: a family" in note.text
     assert section.pictures == ()
 
     def refuse():

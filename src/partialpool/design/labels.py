@@ -30,8 +30,10 @@ __all__ = [
     "coordinates",
     "mean_by_name",
     "mean_in_words",
+    "mean_on_axis",
     "observed_name",
     "offset_dims",
+    "predictor_on_axis",
     "variable_attrs",
     "variable_dims",
 ]
@@ -81,6 +83,21 @@ def mean_by_name(design: Design) -> str:
     return (
         response.outcome if response.is_binary else design.spec.family_record.support.mean_by_name.format(response.name)
     )
+
+
+def mean_on_axis(design: Design) -> str:
+    """Name the mean of the response for an axis: `probability of hits`, `expected visits`, `mean of y`."""
+    response = design.response
+    if response.is_binary:
+        return response.outcome
+    if design.spec.link_record.is_identity:
+        return response.name
+    return design.spec.family_record.support.mean_on_axis.format(response.name)
+
+
+def predictor_on_axis(design: Design) -> str:
+    """Name the linear predictor for an axis: `log odds of hits`, `log expected visits`, or the response itself."""
+    return design.spec.link_record.name_predictor(mean_on_axis(design))
 
 
 def variable_dims(design: Design) -> dict[str, tuple[str, ...]]:

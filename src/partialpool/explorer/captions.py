@@ -21,6 +21,7 @@ _LONG: Final = 2.0
 """Ratio of two levels' standard errors from which the text says that one gives way long before the other."""
 _STAYS: Final = 0.1
 """Relative difference to the median under the widest prior below which a median counts as unchanged."""
+_MOST_NAMED: Final = 5
 _NARROW: Final = 2.0
 """Ratio to the posterior median: the prior is influential if one with a larger scale still moves the median."""
 
@@ -41,6 +42,8 @@ class Topic:
         Whether the standard errors of the rows are known.
     say
         Writes a value of the effect with its unit.
+    counted
+        What a level has many of: rows, or trials where rows have several.
     """
 
     factor: str
@@ -48,6 +51,7 @@ class Topic:
     other_factors: Sequence[str]
     known: bool
     say: Callable[[float], str]
+    counted: str = "row"
 
 
 class _Heard(Enum):
@@ -98,7 +102,7 @@ def readings(curves: PoolingCurves, about: Topic) -> dict[str, str]:
         Pull.MATRIX: "No single weight describes how far an estimate is pulled: the "
         f"level\N{RIGHT SINGLE QUOTATION MARK}s {' and '.join(map(isolated, about.others))} moves along.",
     }
-    return {"complete": complete, "none": none + _limits(curves), "between": between[curves.pull]}
+    return {"complete": complete, "none": none + _limits(curves) + _infinite(curves), "between": between[curves.pull]}
 
 
 def things_to_try(
@@ -130,7 +134,8 @@ def things_to_try(
                 "Drag it to the right end.",
                 f"Now each level has an estimate from its own rows{_given(curves, about)}, including their noise: "
                 f"{_named(curves, far)} is farthest out, at {about.say(float(curves.values[-1][far]))} from "
-                f"{_rows(curves.rows[far])}. Where would you expect its next rows?{_limits(curves)}",
+                f"{_many(curves.rows[far], about)}. Where would you expect its next {about.counted}s?{_limits(curves)}"
+                f"{_infinite(curves)}",
             )
         )
     out.append(("Go slowly from one end to the other.", _on_the_way(curves, at, about)))
@@ -164,6 +169,18 @@ def _limits(curves: PoolingCurves) -> str:
     return (
         f" Without pooling the rows do not identify the coefficient{'s' if len(curves.untold) > 1 else ''} of "
         f"{_listed(curves.untold)}: the picture shows the limit as the sd grows."
+    )
+
+
+def _infinite(curves: PoolingCurves) -> str:
+    """Name the levels whose own estimate is infinite."""
+    levels = [label for label, infinite in zip(curves.labels, curves.infinite, strict=True) if infinite]
+    if not levels:
+        return ""
+    shown = f"{_listed(levels[:_MOST_NAMED])}{f' and {len(levels) - _MOST_NAMED} more' if levels[_MOST_NAMED:] else ''}"
+    return (
+        f" No finite estimate: {shown}. Rows with only one outcome, or outcomes that a predictor separates, fit better "
+        "the farther out the estimate is."
     )
 
 
@@ -241,13 +258,13 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(isolated(short(name, 40)) for name in names)
 
 
-def _rows(count: int) -> str:
-    return "1 row" if count == 1 else f"{count} rows"
+def _many(count: int, about: Topic) -> str:
+    return f"{count} {about.counted}{'s' if count != 1 else ''}"
 
 
 def _strength(curves: PoolingCurves, at: int, about: Topic) -> str:
     """State the information in a level: its number of rows if only that matters, else its standard error."""
     told = np.isfinite(curves.own_errors)
     if is_balanced((curves.own_errors * np.sqrt(curves.rows))[told]):
-        return _rows(int(curves.rows[at]))
+        return _many(int(curves.rows[at]), about)
     return f"standard error {about.say(float(curves.own_errors[at]))}"

@@ -5,19 +5,15 @@ from enum import StrEnum
 from typing import Final
 
 import numpy as np
-import xarray as xr
 
 from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
-from partialpool.design.psd_root import singular_root
 from partialpool.errors import DataError, nearest
-from partialpool.explorer.within_between import Halves, Solution, split_rows
+from partialpool.explorer.conditional import GivenSd, conditional_of, medians
+from partialpool.explorer.within_between import Solution
 from partialpool.fitting.fit import Fit
-from partialpool.marginal.gaussian.standardise import working_response
-from partialpool.memory import check_fits
-from partialpool.model.covariance import effects_at_means
 from partialpool.model.level_coefficients import level_coefficients
-from partialpool.names import INTERCEPT, SIGMA
+from partialpool.names import INTERCEPT
 
 __all__ = ["PoolingCurves", "Pull", "chosen_effect", "pooling_curves"]
 
@@ -45,12 +41,12 @@ class PoolingCurves:
     labels
         The levels.
     rows
-        Rows of each level, (levels,).
+        Rows of each level, or trials where rows have several, (levels,).
     sds
         The sds of the curves, ascending, (sds,); 0 is complete pooling, infinity no pooling.
     values
-        E(fixed effect + b_j | sd, y), (sds, levels), at the level's values of other predictors, as in `shrinkage`; NaN
-        at infinity where a level's own rows do not identify it.
+        E(fixed effect + b_j | sd, y), or its mode, (sds, levels), at the level's values of other predictors, as in
+        `shrinkage`; NaN at infinity where a level's own rows do not identify it.
     pull
         Meaning of the shares.
     shares
@@ -67,6 +63,9 @@ class PoolingCurves:
     held, origin
         Values of other predictors, and of the varying ones for an intercept, in words; empty where there are none, or
         where they are zero.
+    infinite
+        Whether a level's own estimate is infinite, boolean (levels,): only successes, only zeros, or a predictor that
+        separates the outcomes. Its value at infinity is NaN.
     given
         Fixed effects that do not vary over the factor and are estimated from all rows at every sd.
     untold
@@ -82,6 +81,7 @@ class PoolingCurves:
     shares: np.ndarray
     population: np.ndarray
     own_errors: np.ndarray
+    infinite: np.ndarray
     held: str
     origin: str
     given: tuple[str, ...]
@@ -136,53 +136,59 @@ def pooling_curves(fit: Fit, factor: FactorEffects, effect: str, sds: np.ndarray
     where all fixed effects vary over the factor and there is no other factor. `shrinkage` fixes the rest of the model
     at its posterior means; here it is estimated anew at every sd.
 
+    For a response that is not normal, estimates are the conditional modes of the effects given sd, the family's own
+    parameters at their posterior means (`explorer.conditional`): at 0 and infinity maximum likelihood, as in
+    `shrinkage`.
+
     Parameters
     ----------
     fit
-        A fit of a normal response.
+        A fit of any family but `cumulative`.
     factor, effect
         From `chosen_effect`.
     sds
         In units of the effect, ascending from 0; the last may be infinity.
     """
-    design, posterior = fit.design, fit.posterior
+    design, posterior, trials = fit.design, fit.posterior, fit.design.response.trials
     at = factor.names.index(effect)
-    median = float(_medians(posterior, factor)[at])
-    halves, back = _halves(posterior, design, factor)
+    median = float(medians(posterior, factor)[at])
+    model = conditional_of(fit, factor)
     coefs = design.common.coefs
     coefficients = level_coefficients(design, factor, {}, at_means=True)
 
     def common(solution: Solution) -> np.ndarray:
         """Return the sum of the fixed effects in each level, (levels,)."""
-        return coefficients.by_level(coefficients.common(back @ solution.rest[: len(back)]), 0)[:, at]
+        beta = model.back @ solution.rest[: len(model.back)]
+        return coefficients.by_level(coefficients.common(beta), 0)[:, at]
 
-    values, population = [], []
+    found: list[GivenSd] = []
     for sd in sds:
-        solution = halves.solve(float(sd) / median)
-        population.append(common(solution))
-        values.append(population[-1] + solution.effects[:, at])
-    told = halves.told()[:, at]
-    curves, means = np.stack(values), np.stack(population)
+        found.append(model.at(float(sd) / median, found[-1] if found else None))
+    limit = found[-1] if np.isinf(sds[-1]) else model.at(np.inf, found[-1])
+    infinite = model.infinite(limit)[:, at]
+    told = model.told()[:, at] & ~infinite
+    means = np.stack([common(one.solution) for one in found])
+    curves = means + np.stack([one.solution.effects[:, at] for one in found])
     curves[np.ix_(np.isinf(sds), ~told)] = np.nan
     pull = Pull.MATRIX if len(factor.names) > 1 else Pull.SHARE if len(design.factors) > 1 else Pull.WEIGHT
     if pull is Pull.WEIGHT:
-        shares = np.stack([halves.weights(float(sd) / median)[:, at] for sd in sds])
+        shares = np.stack([one.halves.weights(float(sd) / median)[:, at] for one, sd in zip(found, sds, strict=True)])
     elif pull is Pull.SHARE:
-        limit = halves.solve(np.inf)
-        shares = _shares(curves, means, np.where(told, limit.effects[:, at] + common(limit), np.nan))
+        own = np.where(told, limit.solution.effects[:, at] + common(limit.solution), np.nan)
+        shares = _shares(curves, means, own)
     else:
         shares = np.full(curves.shape, np.nan)
-    given = coefficients.beside
-    untold = halves.untold()[: len(coefs)]
+    given, untold = coefficients.beside, model.untold()
     return PoolingCurves(
         labels=tuple(str(label) for label in factor.levels.labels),
-        rows=factor.counts,
+        rows=factor.counts if trials is None else factor.sum(np.asarray(trials, float)).round().astype(int),
         sds=sds,
         values=curves,
         pull=pull,
         shares=shares,
         population=means,
-        own_errors=np.where(told, halves.own_errors()[:, at], np.nan),
+        own_errors=np.where(told, limit.halves.own_errors()[:, at], np.nan),
+        infinite=infinite,
         held=coefficients.places.in_words,
         origin=coefficients.origin if effect == INTERCEPT else "",
         given=tuple(name for name, kept in zip(coefs, given, strict=True) if kept),
@@ -198,50 +204,3 @@ def _shares(values: np.ndarray, population: np.ndarray, own: np.ndarray) -> np.n
     share = np.divide(values - population, way, out=np.full(way.shape, np.nan), where=clear)
     # Rounding may leave 1e-12 beyond an end.
     return np.where((share > -1e-9) & (share < 1 + 1e-9), np.clip(share, 0.0, 1.0), np.nan)
-
-
-def _halves(posterior: xr.Dataset, design: Design, factor: FactorEffects) -> tuple[Halves, np.ndarray]:
-    """Return the rows over their residual sds, split by the factor, and the map back from standardised coefficients."""
-    noise = design.se if design.se is not None else np.full(design.n_rows, float(posterior[SIGMA].median()))
-    others = [other for other in design.factors if other is not factor]
-    width = sum(other.n_levels * len(other.names) for other in others)
-    common = design.common
-    check_fits(
-        3 * 8.0 * design.n_rows * (len(common.coefs) + width),
-        wrong="the other factors have too many levels to be estimated at every sd",
-        got=f"{design.n_rows} rows x {width} effects of other factors",
-        do="explore a model of this factor alone, or fewer rows",
-    )
-    first = 1 if common.intercept else 0
-    columns = [np.ones((design.n_rows, first)), common.standardised]
-    columns += [_level_columns(posterior, other) for other in others]
-    everything = np.concatenate([*columns, working_response(design)[:, None]], axis=1) / noise[:, None]
-    precision = np.concatenate([np.zeros(len(common.coefs)), np.ones(width)])
-    z = _columns(factor) / noise[:, None]
-    halves = split_rows(everything, precision, z, factor.rows_of_levels, _root(posterior, factor))
-    back = np.diag(np.concatenate([np.ones(first), 1 / common.scale]))
-    back[:first, first:] = -common.center / common.scale
-    return halves, back
-
-
-def _level_columns(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
-    """Z times the root of the effects' covariance as one column per level and effect, (rows, levels x effects)."""
-    among = np.eye(factor.n_levels) if factor.root is None else factor.root
-    own = _columns(factor) @ _root(posterior, factor)
-    return (factor.of_rows(among)[:, :, None] * own[:, None, :]).reshape(len(own), -1)
-
-
-def _columns(factor: FactorEffects) -> np.ndarray:
-    """Z of the effects at the predictors' means, (rows, effects)."""
-    return factor.freed_values
-
-
-def _root(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
-    """L, L L' the covariance of the effects at the predictors' means, at medians of sds and means of correlations."""
-    sd, corr = effects_at_means(posterior, factor)
-    return np.median(sd, axis=(0, 1))[:, None] * singular_root(corr.mean(axis=(0, 1)))
-
-
-def _medians(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
-    medians: np.ndarray = np.median(effects_at_means(posterior, factor)[0], axis=(0, 1))
-    return medians

@@ -10,14 +10,17 @@ from typing import Any
 import numpy as np
 
 from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.labels import mean_on_axis, predictor_on_axis
 from partialpool.errors import DataError, nearest
 from partialpool.explorer.axis import LAST, SdAxis
 from partialpool.explorer.captions import Topic, is_balanced, readings, things_to_try
 from partialpool.explorer.curves import PoolingCurves, Pull, chosen_effect, pooling_curves
-from partialpool.explorer.pictures import THUMB, bokeh_script, icc_picture, levels_picture, sd_picture
+from partialpool.explorer.pictures import THUMB, MeanAxis, bokeh_script, icc_picture, levels_picture, sd_picture
 from partialpool.explorer.script_data import drawn_edge, level_numbers, study_numbers
 from partialpool.explorer.studies import FAMILIES, OWN, PriorScales, Study, prior_scales, prior_studies
 from partialpool.fitting.fit import Fit
+from partialpool.fitting.pooling_ends import complete_pooling, refuse_cutpoints
+from partialpool.names import FAMILY_PARAMETERS, INTERCEPT
 from partialpool.plots.axis_limits import robust_limits
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, printable, short
 from partialpool.reporting.limits import MOST_LEVELS
@@ -51,17 +54,19 @@ def explore(
     An estimate is E(fixed effect + b_j | sd, everything else fixed, y): sigma and the sds of other factors are at their
     posterior medians, correlations at their means, and fixed effects have flat priors (generalised least squares). The
     sds of the factor's other effects move in proportion, so that the two ends are one line for all levels and a
-    separate line for each. The page interpolates between 201 sds.
+    separate line for each. The page interpolates between 201 sds. For a response that is not normal it is the most
+    probable value given the sd, on the scale of the linear predictor (log odds, log counts), with the family's own
+    parameters at their posterior means; a second axis has the mean of the response.
 
-    Posteriors under other priors of the sd are full refits by the collapsed engine (random effects integrated out
-    exactly), without reweighting: four families (half-normal, half-t with 3 degrees of freedom, half-Cauchy,
-    exponential) at nine scales, from 1/64 of the default prior's scale to four times it, or a wider range where the
-    scale of the fit's prior requires it. This takes about 36 times as long as the fit.
+    Posteriors under other priors of the sd are full refits, without reweighting, by the collapsed engine (random
+    effects integrated out exactly), or by NUTS if the response is not normal: four families (half-normal, half-t with
+    3 degrees of freedom, half-Cauchy, exponential) at nine scales, from 1/64 of the default prior's scale to four times
+    it, or a wider range where the scale of the fit's prior requires it. This takes about 36 times as long as the fit.
 
     Parameters
     ----------
     fit
-        A fit of a normal response (gaussian or lognormal, identity link) by either engine.
+        A fit of any family but `cumulative`, by either engine.
     path
         The file to write, for instance `explorer.html`. It appears only when it is complete.
     factor
@@ -84,7 +89,8 @@ def explore(
     Raises
     ------
     DataError
-        Another family; no groups; no such factor, effect or level; a factor whose levels have a known covariance.
+        Ordered categories; fixed effects without a finite estimate; no groups; no such factor, effect or level; a
+        factor whose levels have a known covariance.
     EngineError
         The design columns of the other factors do not fit into memory.
     FileError
@@ -134,7 +140,8 @@ def render_explorer(
 class _Explored:
     """Content of the page: the effect whose sd the slider moves, the estimates, and the refits under other priors.
 
-    `order` are the positions of the levels shown, the highest first; `at` is the slider step of the posterior median.
+    `order` are the positions of the levels shown, the highest first; `at` is the slider step of the posterior median;
+    `predictor` is the name of the linear predictor, empty where it is the response.
     """
 
     factor: FactorEffects
@@ -146,6 +153,7 @@ class _Explored:
     curves: PoolingCurves
     at: int
     order: np.ndarray
+    predictor: str
 
     @property
     def decimals(self) -> int:
@@ -155,7 +163,9 @@ class _Explored:
     @property
     def label(self) -> str:
         at = f" at {short(self.curves.origin, 40)}" if self.curves.origin else ""
-        return _with_unit(f"{self.effect}{at}", self.unit)
+        if not self.predictor:
+            return _with_unit(f"{self.effect}{at}", self.unit)
+        return f"{self.predictor}{at}" if self.effect == INTERCEPT else f"{self.effect} ({self.predictor}, per unit)"
 
     def say(self, value: float) -> str:
         text = f"{value:.{self.decimals}f}{f' {self.unit}' if self.unit else ''}"
@@ -166,8 +176,9 @@ def _explored(
     fit: Fit, factor: str | None, effect: str | None, levels: Sequence[Any] | None, *, seed: int, progressbar: bool
 ) -> _Explored:
     """Compute the page's numbers."""
-    _check_normal(fit)
+    refuse_cutpoints(fit)
     chosen, effect = chosen_effect(fit.design, factor, effect)
+    _check_complete(fit)
     kept = _kept(chosen.levels.labels, chosen.counts, levels)
     scales = prior_scales(fit, chosen, effect)
     studies = prior_studies(fit, chosen, effect, scales, seed=seed, progressbar=progressbar)
@@ -175,7 +186,8 @@ def _explored(
     curves = pooling_curves(fit, chosen, effect, axis.sds)
     at = round(axis.step_of(float(np.median(studies[0].sd))))
     unit = effect_units(fit, chosen.names).get(effect, "")
-    return _Explored(chosen, effect, unit, scales, studies, axis, curves, at, _order(curves, at, kept))
+    predictor = "" if fit.spec.link_record.is_identity else predictor_on_axis(fit.design)
+    return _Explored(chosen, effect, unit, scales, studies, axis, curves, at, _order(curves, at, kept), predictor)
 
 
 def _content(fit: Fit, found: _Explored) -> dict[str, Any]:
@@ -183,8 +195,9 @@ def _content(fit: Fit, found: _Explored) -> dict[str, Any]:
     design, chosen, curves, order = fit.design, found.factor, found.curves, found.order
     others = [name for name in chosen.names if name != found.effect]
     other_factors = [factor.name for factor in design.factors if factor is not chosen]
-    topic = Topic(chosen.name, others, other_factors, design.se is not None, found.say)
-    seen = curves.values[:, order]
+    counted = "row" if design.response.trials is None else "trial"
+    topic = Topic(chosen.name, others, other_factors, design.se is not None, found.say, counted)
+    ends = _ends(curves.values[:, order], found.at, curves.infinite[order])
     names = [short(curves.labels[k], 18) for k in order[::-1]]
     return {
         "about": {
@@ -194,7 +207,10 @@ def _content(fit: Fit, found: _Explored) -> dict[str, Any]:
             "response": response_name(fit),
             "formula": str(fit.spec),
             "rows": design.n_rows,
-            "log": fit.spec.family_record.on_log_scale,
+            "scale": _scale_in_words(fit, found.predictor),
+            "counted": counted,
+            "normal": fit.spec.is_normal,
+            "own": " and ".join(FAMILY_PARAMETERS[name] for name, _ in fit.spec.family_record.parameters),
         },
         "levels": [(curves.labels[k], int(curves.rows[k])) for k in order],
         "left_out": chosen.n_levels - len(order),
@@ -216,6 +232,7 @@ def _content(fit: Fit, found: _Explored) -> dict[str, Any]:
         "tries": things_to_try(curves, found.at, topic, found.studies),
         "numbers": {
             "unit": found.unit,
+            "counted": counted,
             "pull": curves.pull,
             "decimals": found.decimals,
             "readings": readings(curves, topic),
@@ -225,15 +242,36 @@ def _content(fit: Fit, found: _Explored) -> dict[str, Any]:
         "pictures": [
             sd_picture(found.axis, _with_unit("sd", found.unit)),
             icc_picture(),
-            levels_picture(names, *_ends(seen, found.at), short(found.label, 60)),
+            levels_picture(names, *ends, short(found.label, 60), _means(fit, found)),
         ],
     }
 
 
-def _ends(values: np.ndarray, at: int) -> tuple[float, float]:
-    """Ends of the axis of estimates: it holds all those up to the starting sd, and own estimates unless far off."""
+def _scale_in_words(fit: Fit, predictor: str) -> str:
+    """Name the scale of the estimates where it is not the response's."""
+    if fit.spec.family_record.on_log_scale:
+        return f"on the log scale of {response_name(fit)}"
+    return f"on the scale of the {predictor}" if predictor else ""
+
+
+def _means(fit: Fit, found: _Explored) -> MeanAxis | None:
+    """Return a second axis, of the response's mean, for an intercept under a link that increases."""
+    link = fit.spec.link_record
+    if found.effect != INTERCEPT or link.is_identity or not link.is_increasing:
+        return None
+    return MeanAxis(link, short(mean_on_axis(fit.design), 60))
+
+
+def _ends(values: np.ndarray, at: int, infinite: np.ndarray) -> tuple[float, float]:
+    """Ends of the axis of estimates: it holds all those up to the starting sd, and own estimates unless far off.
+
+    Estimates of levels whose own one is infinite leave it as the sd grows.
+    """
     limits = robust_limits(values[: at + 1], values[-1])
-    return (float(np.nanmin(values)), float(np.nanmax(values))) if limits is None else (limits.low, limits.high)
+    if limits is not None:
+        return limits.low, limits.high
+    drawn = np.concatenate([values[: at + 1].ravel(), values[:, ~infinite].ravel()])
+    return float(np.nanmin(drawn)), float(np.nanmax(drawn))
 
 
 def _with_unit(name: str, unit: str) -> str:
@@ -249,13 +287,14 @@ def _with_unit(name: str, unit: str) -> str:
     return f"{name}, {unit}" if "(" in unit else f"{name} ({unit})"
 
 
-def _check_normal(fit: Fit) -> None:
-    if not fit.spec.is_normal:
+def _check_complete(fit: Fit) -> None:
+    """Refuse fixed effects that are infinite without a prior: they are so at every sd of the slider."""
+    if complete_pooling(fit).infinite is not None:
         raise DataError(
-            "the explorer computes estimates at every sd exactly, which only a normal response allows",
-            got=f"family {fit.spec.family!r}, link {fit.spec.link!r}",
-            allowed="family 'gaussian' or 'lognormal' with the identity link",
-            do="use pp.prior_grid to refit this model under other priors of the sds",
+            "the fixed effects have no finite estimate under the flat priors of this page",
+            got="a predictor, or a category, that separates the outcomes; or one outcome only",
+            allowed="fixed effects with a maximum of the likelihood",
+            do="leave out the predictor that separates the outcomes, or use pp.prior_grid, which keeps all priors",
         )
 
 

@@ -1,20 +1,22 @@
 """The page's three pictures as Bokeh models (density of the sd, density of the ICC, levels), filled by its script."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from bokeh.embed import json_item
-from bokeh.models import ColumnDataSource, FixedTicker, PlainText, Range1d
+from bokeh.models import ColumnDataSource, FixedTicker, LinearAxis, PlainText, Range1d
 from bokeh.models.annotations import BoxAnnotation, Span
 from bokeh.plotting import figure
 from bokeh.resources import Resources
 
 from partialpool.explorer.axis import LAST, PLAIN, SdAxis
+from partialpool.families.link import Link, ProbabilityLink
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION
 from partialpool.tabulate import number
 
-__all__ = ["THUMB", "bokeh_script", "icc_picture", "levels_picture", "sd_picture"]
+__all__ = ["THUMB", "MeanAxis", "bokeh_script", "icc_picture", "levels_picture", "sd_picture"]
 
 THUMB: Final = 24
 """Width of the slider's thumb in pixels; half of it is the margin beside the density, so that the two align."""
@@ -24,6 +26,15 @@ _TOP: Final = 1.12
 """Top of a picture of densities, which are drawn to a height of 1."""
 _MOST_NAMED: Final = 60
 """Most levels whose names fit beside the rows."""
+
+_PROBABILITIES: Final = (0.5, 0.2, 0.8, 0.1, 0.9, 0.05, 0.95, 0.01, 0.99, 0.02, 0.98, 0.3, 0.7, 0.4, 0.6, 0.001, 0.999)
+"""Round probabilities, those that are ticks first where there is room for few."""
+_AXIS: Final[dict[str, Any]] = {
+    "axis_line_color": GREY, "major_tick_line_color": GREY, "minor_tick_line_color": None,
+    "major_label_text_color": INK, "major_label_text_font": _FONT, "major_label_text_font_size": "12px",
+    "axis_label_text_color": INK, "axis_label_text_font": _FONT, "axis_label_text_font_size": "13px",
+    "axis_label_text_font_style": "normal",
+}  # fmt: skip
 
 
 def bokeh_script() -> str:
@@ -64,7 +75,47 @@ def icc_picture() -> dict[str, Any]:
     return _item(plot)
 
 
-def levels_picture(names: Sequence[str], low: float, high: float, label: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class MeanAxis:
+    """A second axis of estimates: the mean of the response under a link.
+
+    Attributes
+    ----------
+    link
+        The link, whose inverse increases.
+    label
+        Name of the mean.
+    """
+
+    link: Link
+    label: str
+
+    def ticks(self, low: float, high: float) -> dict[float, str]:
+        """Return round means between two linear predictors, by linear predictor, not closer than a tenth of the axis.
+
+        Examples
+        --------
+        >>> from partialpool.families.links import LINKS
+        >>> sorted(MeanAxis(LINKS["logit"], "probability").ticks(-2.0, 1.0).values())
+        ['0.2', '0.3', '0.4', '0.5', '0.6', '0.7']
+        """
+        ends = self.link.inverse(np.array([low, high]))
+        if isinstance(self.link, ProbabilityLink):
+            round_means = np.array(_PROBABILITIES)
+        else:
+            tens = 10.0 ** np.arange(np.floor(np.log10(ends[0])), np.ceil(np.log10(ends[1])) + 1)
+            round_means = np.sort(np.concatenate([m * tens for m in (1, 2, 5)]))
+        inside = round_means[(round_means >= ends[0]) & (round_means <= ends[1])]
+        kept: dict[float, str] = {}
+        for mean, at in zip(inside.tolist(), self.link.forward(inside).tolist(), strict=True):
+            if all(abs(at - other) >= (high - low) / 10 for other in kept):
+                kept[at] = number(mean)
+        return kept
+
+
+def levels_picture(
+    names: Sequence[str], low: float, high: float, label: str, means: MeanAxis | None = None
+) -> dict[str, Any]:
     """Draw a row per level, with an empty source `levels`, lines `complete` and `population`, a band `pointed`.
 
     Estimates beyond the axis are in sources `beyond-own` and `beyond-here`, drawn as arrowheads at its ends.
@@ -77,13 +128,15 @@ def levels_picture(names: Sequence[str], low: float, high: float, label: str) ->
         Least and largest value of the effect on the axis.
     label
         Label of that axis.
+    means
+        A second axis above the picture.
     """
     rows = len(names)
     pitch = 22 if rows <= 40 else 14 if rows <= _MOST_NAMED else 7
     margin = 0.05 * (high - low) or 1.0
     plot = _bare(
         "levels-plot",
-        height=60 + max(pitch * rows, 120),
+        height=60 + (45 if means else 0) + max(pitch * rows, 120),
         x_range=(low - margin, high + margin),
         y_range=(0.4, rows + 0.6),
     )
@@ -121,6 +174,8 @@ def levels_picture(names: Sequence[str], low: float, high: float, label: str) ->
     plot.scatter("here", "y", source=source, size=dot + 1, fill_color=BLUE, line_color="white", line_width=0.8)
     plot.xaxis.axis_label = PlainText(text=label)
     plot.xgrid.visible = True
+    if means:
+        _add_means(plot, means, means.ticks(low - margin, high + margin))
     if rows <= _MOST_NAMED:
         plot.yaxis.visible = plot.ygrid.visible = True
         plot.yaxis.ticker = FixedTicker(ticks=list(range(1, rows + 1)))
@@ -144,14 +199,17 @@ def _bare(name: str, *, height: int, x_range: tuple[float, float], y_range: tupl
     }
     plot = figure(**options, background_fill_color=None, border_fill_color=None, outline_line_color=None)
     for axis in (*plot.xaxis, *plot.yaxis):
-        axis.update(
-            axis_line_color=GREY, major_tick_line_color=GREY, minor_tick_line_color=None, major_label_text_color=INK,
-            major_label_text_font=_FONT, major_label_text_font_size="12px", axis_label_text_color=INK,
-            axis_label_text_font=_FONT, axis_label_text_font_size="13px", axis_label_text_font_style="normal",
-        )  # fmt: skip
+        axis.update(**_AXIS)
     plot.yaxis.visible = plot.xgrid.visible = plot.ygrid.visible = False
     plot.xgrid.grid_line_color = _PALE
     return plot
+
+
+def _add_means(plot: Any, means: MeanAxis, ticks: dict[float, str]) -> None:
+    axis = LinearAxis(axis_label=PlainText(text=means.label), **_AXIS)
+    axis.update(ticker=FixedTicker(ticks=list(ticks)))
+    axis.major_label_overrides = {at: PlainText(text=text) for at, text in ticks.items()}
+    plot.add_layout(axis, "above")
 
 
 def _density(plot: Any, kind: str) -> None:

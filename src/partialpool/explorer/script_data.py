@@ -41,6 +41,7 @@ def level_numbers(curves: PoolingCurves, order: np.ndarray) -> dict[str, Any]:
         "shares": None if curves.pull is Pull.MATRIX else [_listed(row[order], SHARE_DIGITS) for row in curves.shares],
         "errors": _listed(curves.own_errors[order]),
         "rows": curves.rows[order].tolist(),
+        "infinite": curves.infinite[order].tolist(),
         "names": [curves.labels[k] for k in order],
         "ranks": _ranks(curves, order),
     }

@@ -160,23 +160,61 @@ def split_rows(
     scale[scale == 0] = 1.0
     columns = np.concatenate([columns[:, :-1] / scale, columns[:, -1:]], axis=1)
     within = columns.copy()
-    between, size, level, back, own = [], [], [], [], []
-    for j, rows in enumerate(rows_of_levels):
-        u, d, vt = np.linalg.svd(z[rows] @ root, full_matrices=False)
-        kept = d > _NO_DIRECTION * d.max(initial=0.0)
-        u, d, vt = u[:, kept], d[kept], vt[kept]
-        between.append(u.T @ columns[rows])
-        within[rows] -= u @ between[-1]
-        size.append(d)
-        level.append(np.full(len(d), j))
-        back.append(vt @ root.T)
-        own.append(u.T @ z[rows])
+    parts = [_split(alike, columns, z, root, within) for alike in _of_similar_size(rows_of_levels)]
+    between, size, level, back, own = (np.concatenate(found) for found in zip(*parts, strict=True))
+    order = np.argsort(level, kind="stable")
     gram = within.T @ within
     gram[np.arange(len(scale)), np.arange(len(scale))] += precision / scale**2
     return Halves(
-        gram, np.concatenate(between), scale, np.concatenate(size), np.concatenate(level),
-        np.concatenate(back), np.concatenate(own), len(rows_of_levels),
+        gram, between[order], scale, size[order], level[order], back[order], own[order], len(rows_of_levels)
     )  # fmt: skip
+
+
+def _of_similar_size(rows_of_levels: Sequence[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Group levels whose numbers of rows differ by less than a factor of 2, so that they are split together.
+
+    Returns
+    -------
+    list of tuple
+        Of each group the levels, (levels,); positions of their rows, (levels, most rows); and which places have one.
+    """
+    counts = np.array([len(rows) for rows in rows_of_levels])
+    groups = []
+    doublings = np.ceil(np.log2(counts)).astype(int)
+    for doubling in np.unique(doublings):
+        levels = np.flatnonzero(doublings == doubling)
+        filled = np.arange(counts[levels].max()) < counts[levels][:, None]
+        rows = np.zeros(filled.shape, int)
+        rows[filled] = np.concatenate([rows_of_levels[level] for level in levels.tolist()])
+        groups.append((levels, rows, filled))
+    return groups
+
+
+def _split(
+    alike: tuple[np.ndarray, np.ndarray, np.ndarray],
+    columns: np.ndarray,
+    z: np.ndarray,
+    root: np.ndarray,
+    within: np.ndarray,
+) -> tuple[np.ndarray, ...]:
+    """Split the rows of some levels: subtract their between half from `within`, and return E, d, level, L v and u'Z.
+
+    Rows of zeros fill levels up to the same number of rows: they change none of these.
+    """
+    levels, rows, filled = alike
+    mine = z[rows] * filled[:, :, None]
+    u, d, vt = np.linalg.svd(mine @ root, full_matrices=False)
+    kept = d > _NO_DIRECTION * d.max(axis=1, initial=0.0, keepdims=True)
+    u = u * (kept[:, None, :] & filled[:, :, None])
+    found = np.swapaxes(u, 1, 2) @ columns[rows]
+    within[rows[filled]] -= (u @ found)[filled]
+    return (
+        found[kept],
+        d[kept],
+        np.repeat(levels, kept.sum(axis=1)),
+        (vt @ root.T)[kept],
+        (np.swapaxes(u, 1, 2) @ mine)[kept],
+    )
 
 
 def _times(weights: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -37,6 +37,10 @@ class Link(ABC):
     """Whether adding to the linear predictor multiplies the mean."""
     coefficient_ratio: ClassVar[str] = ""
     """Name of exp(coefficient), as a heading; empty where it has none."""
+    is_increasing: ClassVar[bool] = True
+    """Whether the mean increases with every linear predictor, so that intervals of one are intervals of the other."""
+    unit_in_words: ClassVar[str] = ""
+    """Name of the linear predictor's unit; empty where it is the response's."""
     as_function: ClassVar[str] = ""
     """Name of the inverse as a function, where it has one."""
 
@@ -102,6 +106,10 @@ class Link(ABC):
     def observed_sd(self, y: np.ndarray, shift: np.ndarray) -> float | None:
         """Return the sd of the data minus the offset, on the scale of the linear predictor; None if not defined."""
         return None
+
+    def name_predictor(self, mean: str) -> str:
+        """Name the linear predictor of a mean that has a name: `log expected visits`."""
+        return f"{self.name} {mean}"
 
     @property
     def scale_in_words(self) -> str:

@@ -23,6 +23,10 @@ class Identity(Link):
     is_identity = True
 
     @override
+    def name_predictor(self, mean: str) -> str:
+        return mean
+
+    @override
     def inverse(self, eta: np.ndarray) -> np.ndarray:
         return eta
 
@@ -62,6 +66,7 @@ class Log(Link):
     coefficients_are_log_ratios = True
     coefficient_ratio = "Ratios of means"
     as_function = "exp"
+    unit_in_words = "log scale"
 
     @override
     def inverse(self, eta: np.ndarray) -> np.ndarray:
@@ -112,6 +117,8 @@ class Sqrt(Link):
 
     name = "sqrt"
     written_location = "sqrt(mean y)"
+    is_increasing = False
+    unit_in_words = "sqrt scale"
 
     @override
     def inverse(self, eta: np.ndarray) -> np.ndarray:
@@ -149,6 +156,8 @@ class Inverse(Link):
     written_location = "1 / mean y"
     has_closed_mean = False
     takes_any_predictor = False
+    is_increasing = False
+    unit_in_words = "inverse scale"
 
     @override
     def inverse(self, eta: np.ndarray) -> np.ndarray:
@@ -198,6 +207,11 @@ class Logit(IntegratedLink):
     coefficient_ratio = "Odds ratios"
     latent_variance = np.pi**2 / 3
     strip = np.pi
+    unit_in_words = "log odds"
+
+    @override
+    def name_predictor(self, mean: str) -> str:
+        return f"log odds of {mean.removeprefix('probability of ')}"
 
     @override
     def inverse(self, eta: np.ndarray) -> np.ndarray:
@@ -237,6 +251,7 @@ class Probit(ProbabilityLink):
 
     name = "probit"
     latent_variance = 1.0
+    unit_in_words = "probit scale"
 
     @override
     def inverse(self, eta: np.ndarray) -> np.ndarray:
@@ -288,6 +303,7 @@ class Cloglog(IntegratedLink):
     latent_variance = np.pi**2 / 6
     is_symmetric = False
     strip = 1.3
+    unit_in_words = "cloglog scale"
 
     @override
     def inverse(self, eta: np.ndarray) -> np.ndarray:

@@ -34,6 +34,8 @@ class Support:
         Whether a mean may be below 0.
     mean_in_words, mean_by_name
         Descriptions of the mean; the second contains the response's name.
+    mean_on_axis
+        Name of the mean for an axis, with the response's name.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Support:
     may_be_negative: bool = False
     mean_in_words: str = "mean of the response"
     mean_by_name: str = "mean of {}"
+    mean_on_axis: str = "mean of {}"
 
     def contains(self, values: np.ndarray) -> np.ndarray:
         """Whether each number can be a response, boolean of the same shape."""
@@ -96,8 +99,9 @@ SUCCESSES: Final = Support(
     mean_is_probability=True,
     mean_in_words="probability of success in one trial",
     mean_by_name="share of successes of {}",
+    mean_on_axis="probability of {}",
 )
-COUNT: Final = Support("count", "counts: 0, 1, 2, ...")
+COUNT: Final = Support("count", "counts: 0, 1, 2, ...", mean_on_axis="expected {}")
 ORDINAL: Final = Support(
     "ordinal",
     "an ordered categorical, or whole numbers",

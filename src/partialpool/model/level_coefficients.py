@@ -26,6 +26,7 @@ from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.held import Held
 from partialpool.design.level_places import LevelPlaces, level_places, varying_columns
 from partialpool.model.covariance import effect_covariance
+from partialpool.model.newton import Recession
 from partialpool.names import BETA, INTERCEPT, b_name
 from partialpool.spec.degree import degree_of
 
@@ -111,6 +112,10 @@ class LevelCoefficients:
     def standard_errors(self, covariance: np.ndarray) -> np.ndarray:
         """Return standard errors of `common`, from the covariance of beta, (places, effects)."""
         return np.sqrt(np.einsum("pec,cd,ped->pe", self.weights, covariance, self.weights))
+
+    def without_infinite(self, common: np.ndarray, infinite: Recession | None) -> np.ndarray:
+        """Return `common` (places, effects) at an estimate of beta, NaN where it goes to infinity with that."""
+        return common if infinite is None else np.where(infinite.changes(self.weights), np.nan, common)
 
     def off_the_lines(self, beta: np.ndarray) -> np.ndarray:
         """Return X beta minus the level's line in each row, without the offset, (rows,), for beta (coefs,)."""

@@ -1,18 +1,27 @@
-"""No pooling: least squares on each level's own rows, with the rest of the model subtracted."""
+"""No pooling: the estimate from each level's own rows, with the rest of the model at its posterior means.
+
+Normal responses: least squares. Others: maximum likelihood.
+"""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import xarray as xr
 
 from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
-from partialpool.errors import DataError
 from partialpool.model.level_coefficients import LevelCoefficients
+from partialpool.model.newton import maximise_by_group, unit_grams
+from partialpool.model.response_density import ResponseDensity
 from partialpool.names import BETA, SIGMA, b_name
-from partialpool.spec.model import ModelSpec
 
-__all__ = ["Unpooled", "check_normal", "mean_beta", "mean_effects", "unpooled"]
+__all__ = ["INFINITE", "NOT_IDENTIFIED", "Unpooled", "least_squares_by_level", "likelihood_by_level", "mean_beta",
+           "mean_effects"]  # fmt: skip
+
+NOT_IDENTIFIED: Final = "not identified by the level's rows"
+INFINITE: Final = "infinite"
+"""Reasons why a level has no estimate."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,39 +31,34 @@ class Unpooled:
     Attributes
     ----------
     gram
-        Z_j'Z_j, rows weighted by 1 / se^2 where standard errors are known, (levels, effects, effects).
+        Z_j'W_j Z_j, (levels, effects, effects). Normal responses: W_j = I, or diag(1 / se^2) where standard errors are
+        known. Others: the information of the level's rows about their linear predictors, at these predictors' posterior
+        means.
     estimate, error
-        Effects, including the fixed effects, and their standard errors with sigma^2 at its posterior mean, (levels,
-        effects); NaN where a level's own rows do not identify them.
+        Effects, including the fixed effects, and their standard errors, (levels, effects); NaN where there is none.
+    no_estimate
+        Why there is none, (levels, effects): `NOT_IDENTIFIED`, `INFINITE`, or an empty text.
     sigma2
-        Residual variance per draw, (chains, draws); with known standard errors 1, (1, 1).
+        Residual variance per draw that divides `gram`, (chains, draws); 1, (1, 1), where `gram` is the information.
     """
 
     gram: np.ndarray
     estimate: np.ndarray
     error: np.ndarray
+    no_estimate: np.ndarray
     sigma2: np.ndarray
 
-
-def check_normal(spec: ModelSpec) -> None:
-    """Refuse responses for which a level's own rows have no least-squares estimate.
-
-    Raises
-    ------
-    DataError
-        The response is not normal, or the link is not the identity.
-    """
-    if not spec.is_normal:
-        raise DataError(
-            "a level's least-squares estimate and its weight are defined for normal responses",
-            got=f"family {spec.family!r}, link {spec.link!r}",
-            allowed="family 'gaussian' or 'lognormal' with the identity link",
-            do="use pp.group_effects for the effects themselves",
-        )
+    @property
+    def reasons(self) -> np.ndarray:
+        """Why each level has no line, (levels,): the reason of any of its effects, or an empty text."""
+        infinite, unknown = ((self.no_estimate == reason).any(axis=1) for reason in (INFINITE, NOT_IDENTIFIED))
+        return np.where(infinite, INFINITE, np.where(unknown, NOT_IDENTIFIED, ""))
 
 
-def unpooled(posterior: xr.Dataset, coefficients: LevelCoefficients, y: np.ndarray) -> Unpooled:
+def least_squares_by_level(posterior: xr.Dataset, coefficients: LevelCoefficients, y: np.ndarray) -> Unpooled:
     """Regress each level's rows on its effects, after subtracting other effects at their posterior means.
+
+    Standard errors have sigma^2 at its posterior mean.
 
     Parameters
     ----------
@@ -72,12 +76,53 @@ def unpooled(posterior: xr.Dataset, coefficients: LevelCoefficients, y: np.ndarr
     sigma2 = np.ones((1, 1))
     if design.se is None:
         sigma2 = posterior[SIGMA].transpose("chain", "draw").to_numpy() ** 2
+    rest = _rest(posterior, coefficients)
+    right = factor.sum(weight[:, None] * z * (y - rest)[:, None], axis=0)
+    estimate, error = _solved(gram, right, float(sigma2.mean()))
+    return Unpooled(gram, estimate, error, np.where(np.isnan(estimate), NOT_IDENTIFIED, ""), sigma2)
+
+
+def likelihood_by_level(posterior: xr.Dataset, coefficients: LevelCoefficients, density: ResponseDensity) -> Unpooled:
+    """Maximise the likelihood of each level's rows over its effects, other effects at their posterior means.
+
+    Standard errors are from the inverse information Z_j'W_j Z_j at the estimate. A level with only successes, only
+    zeros under a log link, or a predictor that separates its outcomes has an infinite estimate.
+
+    Parameters
+    ----------
+    posterior
+        Posterior of a fit.
+    coefficients
+        Coefficients of the factor's levels.
+    density
+        log p of the rows, the family's own parameters at their posterior means.
+    """
+    design, factor = coefficients.design, coefficients.factor
+    z = coefficients.columns
+    rest = _rest(posterior, coefficients) + (0.0 if design.offset is None else design.offset)
+    common = coefficients.common(mean_beta(posterior, design))[coefficients.places.place_of_level]
+    start = common + mean_effects(posterior, factor) @ coefficients.turn.T
+    can_diverge = not design.spec.link_record.is_identity
+    level_of_row = factor.of_rows(np.arange(factor.n_levels))
+    found = maximise_by_group(density, z, level_of_row, rest, start, can_diverge=can_diverge)
+    _, information = density.curvature(rest + (z * factor.of_rows(start)).sum(axis=1))
+    gram = factor.sum(information[:, None, None] * z[:, :, None] * z[:, None, :], axis=0)
+    reason = np.where(found.identified[:, None], np.where(found.is_infinite, INFINITE, ""), NOT_IDENTIFIED)
+    error = np.sqrt(np.diagonal(found.covariance, axis1=1, axis2=2))
+    known = reason == ""
+    return Unpooled(
+        gram, np.where(known, found.estimate, np.nan), np.where(known, error, np.nan), reason, np.ones((1, 1))
+    )
+
+
+def _rest(posterior: xr.Dataset, coefficients: LevelCoefficients) -> np.ndarray:
+    """Return what the level's coefficients leave out of the linear predictor, without its offset, (rows,)."""
+    design, factor = coefficients.design, coefficients.factor
     rest = coefficients.off_the_lines(mean_beta(posterior, design))
     for other in design.factors:
         if other is not factor:
             rest += other.apply(mean_effects(posterior, other))
-    right = factor.sum(weight[:, None] * z * (y - rest)[:, None], axis=0)
-    return Unpooled(gram, *_solved(gram, right, float(sigma2.mean())), sigma2)
+    return rest
 
 
 def mean_beta(posterior: xr.Dataset, design: Design) -> np.ndarray:
@@ -95,9 +140,7 @@ def mean_effects(posterior: xr.Dataset, factor: FactorEffects) -> np.ndarray:
 
 def _solved(gram: np.ndarray, right: np.ndarray, sigma2: float) -> tuple[np.ndarray, np.ndarray]:
     levels, q = right.shape
-    scale = np.sqrt(np.maximum(np.diagonal(gram, axis1=1, axis2=2), 1e-300))
-    unit = gram / (scale[:, :, None] * scale[:, None, :])
-    told = np.linalg.eigvalsh(unit)[:, 0] > 1e-10
+    scale, unit, told = unit_grams(gram)
     estimate, error = np.full((levels, q), np.nan), np.full((levels, q), np.nan)
     inverse = np.linalg.inv(unit[told]) / (scale[told][:, :, None] * scale[told][:, None, :])
     estimate[told] = np.einsum("lij,lj->li", inverse, right[told])

@@ -1,20 +1,14 @@
 """Regression on the fixed effects only, treating all rows as independent: least squares, and Fisher scoring."""
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
 from partialpool.design.design import Design
-from partialpool.design.newdata import own_rows
-from partialpool.errors import DataError
-from partialpool.model.response import log_density
+from partialpool.model.newton import Recession, maximise_by_group
+from partialpool.model.response_density import ResponseDensity
 
 __all__ = ["Ungrouped", "fisher_scoring", "least_squares"]
-
-_ROUNDS: Final = 50
-_CLOSE: Final = 1e-9
-"""Largest step of a linear predictor, relative to its size, at which the scoring stops."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,11 +23,20 @@ class Ungrouped:
         Covariance of the estimate, (coefs, coefs): s^2 (X'WX)^-1, or the inverse Fisher information.
     freedom
         Number of rows minus number of coefficients.
+    infinite
+        Directions in which the likelihood rises to infinity, for instance because a predictor separates the outcomes;
+        None where every estimate is finite.
     """
 
     estimate: np.ndarray
     covariance: np.ndarray
     freedom: int
+    infinite: Recession | None = None
+
+    def at(self, x: np.ndarray) -> np.ndarray:
+        """Return X times the estimate, (rows,), NaN where it goes to infinity."""
+        value = x @ self.estimate
+        return value if self.infinite is None else np.where(self.infinite.changes(x), np.nan, value)
 
 
 def least_squares(design: Design, y: np.ndarray) -> Ungrouped:
@@ -60,46 +63,37 @@ def least_squares(design: Design, y: np.ndarray) -> Ungrouped:
     return Ungrouped(back @ beta, scale * (back @ inverse @ back.T), freedom)
 
 
-def fisher_scoring(design: Design) -> Ungrouped:
-    """Maximise the likelihood of a generalised linear model by iteratively reweighted least squares.
+def fisher_scoring(density: ResponseDensity, start: np.ndarray) -> Ungrouped:
+    """Maximise the likelihood of a generalised linear model, the family's own parameters given.
 
-    Each round regresses the working response eta + (y - mean) / slope on X with weights slope^2 / Var(y), slope
-    d mean / d eta: a Newton step with the expected information X'WX, whose inverse at the maximum is the covariance
-    (Nelder & Wedderburn 1972, J. R. Stat. Soc. A 135:370). A step that lowers the likelihood is halved.
+    The covariance is the inverse Fisher information (X'WX)^-1 at the maximum, W = diag((d mean / d eta)^2 / Var(y))
+    where the mean is the family's only parameter, else the information of the family's row kernel (Nelder &
+    Wedderburn 1972, J. R. Stat. Soc. A 135:370).
 
     Parameters
     ----------
-    design
-        Design of a model whose family has no parameter other than the mean (`Family.is_scored`).
-
-    Raises
-    ------
-    DataError
-        The likelihood has no maximum, for instance because a predictor separates the outcomes.
+    density
+        log p of the rows.
+    start
+        Coefficients to begin with, (coefs,).
     """
+    design = density.design
     x, back = _standard_columns(design)
-    rows = own_rows(design)
+    freedom = design.n_rows - len(start)
+    if not len(start):
+        return Ungrouped(start, np.zeros((0, 0)), freedom)
     offset = np.zeros(design.n_rows) if design.offset is None else design.offset
-
-    def likelihood(eta: np.ndarray) -> float:
-        return float(log_density(design, rows, eta[None], {}).sum())
-
-    eta, best = _start(design), -np.inf
-    with np.errstate(all="ignore"):  # divergence raises an error below
-        for _ in range(_ROUNDS):
-            weight, working = _working(design, eta)
-            if not np.isfinite(weight + working).all():
-                raise _no_maximum(eta)
-            beta, _ = _weighted(x, working - offset, weight)
-            ahead = offset + x @ beta
-            while (reached := likelihood(ahead)) < best - 1e-9 * abs(best) and np.abs(ahead - eta).max() > _CLOSE:
-                ahead = (eta + ahead) / 2
-            moved = float(np.abs(ahead - eta).max())
-            eta, best = ahead, reached
-            if moved <= _CLOSE * (1 + np.abs(eta).max()):
-                beta, inverse = _weighted(x, eta - offset, _working(design, eta)[0])
-                return Ungrouped(back @ beta, back @ inverse @ back.T, design.n_rows - len(beta))
-    raise _no_maximum(eta)
+    one_group, can_diverge = np.zeros(design.n_rows, np.int64), not design.spec.link_record.is_identity
+    begin = np.linalg.solve(back, start)[None]
+    found = maximise_by_group(density, x, one_group, offset, begin, can_diverge=can_diverge)
+    if not found.identified[0]:
+        nothing = np.full(len(start), np.nan)
+        return Ungrouped(nothing, np.diag(nothing), freedom)
+    infinite = found.infinite[0].turned(back) if found.infinite else None
+    inverse = found.covariance[0]
+    if design.spec.family_record.is_scored and infinite is None:
+        _, inverse = _weighted(x, np.zeros(len(x)), _expected_information(design, offset + x @ found.estimate[0]))
+    return Ungrouped(back @ found.estimate[0], back @ inverse @ back.T, freedom, infinite)
 
 
 def _standard_columns(design: Design) -> tuple[np.ndarray, np.ndarray]:
@@ -120,24 +114,8 @@ def _weighted(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> tuple[np.ndar
     return inverse @ (q.T @ (y * root)), inverse @ inverse.T
 
 
-def _start(design: Design) -> np.ndarray:
-    """Return the linear predictors of the responses themselves, moved away from the bounds."""
-    mean = design.spec.family_record.starting_mean(design.response.values, design.response.n_trials)
-    return design.spec.link_record.forward(mean)
-
-
-def _working(design: Design, eta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the weights slope^2 / Var(y) and the working response, each (rows,)."""
-    trials, link = design.response.n_trials, design.spec.link_record
-    mean, slope = link.inverse(eta), link.slope(eta)
-    variance = design.spec.family_record.variance(mean, {})
-    return trials * slope**2 / variance, eta + (design.response.values / trials - mean) / slope
-
-
-def _no_maximum(eta: np.ndarray) -> DataError:
-    return DataError(
-        "without its groups the model has no maximum of the likelihood: a coefficient goes to infinity",
-        got=f"linear predictors up to {np.abs(eta).max():.3g} and growing",
-        allowed="predictors that do not separate the outcomes; no category with zeros only, or ones only",
-        do="leave out the predictor that separates the outcomes, or merge its categories",
-    )
+def _expected_information(design: Design, eta: np.ndarray) -> np.ndarray:
+    """Return slope^2 / Var(y) of each row, slope = d mean / d eta, for a family without own parameters, (rows,)."""
+    link = design.spec.link_record
+    variance = design.spec.family_record.variance(link.inverse(eta), {})
+    return np.asarray(design.response.n_trials * link.slope(eta) ** 2 / variance)

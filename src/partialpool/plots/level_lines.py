@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from partialpool.errors import DataError
+from partialpool.families.links import LINKS
 from partialpool.fitting.point_estimate import Point, common_point
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_units import bracketed
@@ -18,6 +19,8 @@ from partialpool.plots.style import BLUE, INK, VERMILION, house_style, short
 __all__ = ["plot_level_lines"]
 
 _MOST_COLUMNS = 6
+_AREA = 10.0
+"""Area of a point for the median number of trials, in square points."""
 _LEGEND = ("no pooling", "complete pooling", "partial pooling", "its 90 % interval")
 
 
@@ -30,7 +33,8 @@ def plot_level_lines(lines: xr.Dataset, *, unit: str = "", xunit: str = "", most
     lines
         From `level_lines`.
     unit, xunit
-        Units of the response and of the predictor, for the axes.
+        Units of the response and of the predictor, for the axes. Without one, the vertical axis names the mean of a
+        response that is not normal: a probability, an expected count.
     most
         Greatest number of panels; of more levels, some are drawn, evenly spaced in the order of their heights, and the
         title says so.
@@ -39,8 +43,9 @@ def plot_level_lines(lines: xr.Dataset, *, unit: str = "", xunit: str = "", most
     -------
     matplotlib.figure.Figure
         Panels in order of the partially pooled line's mean height, on shared axes; no-pooling lines
-        may leave the axes. Dots: rows, adjusted for other predictors and factors; dotted: no pooling, left out where a
-        level's rows do not identify its line;
+        may leave the axes. Dots: rows, adjusted for other predictors and factors, with an area that grows with a row's
+        trials; dotted: no pooling, left out where a level's rows do not identify its line, or where its estimate is
+        infinite (the panel says "no finite estimate");
         vermilion, dashed: complete pooling; blue: partial pooling, mean and 90 % band
         (median where a few draws decide a mean: the title says so).
 
@@ -76,7 +81,7 @@ def plot_level_lines(lines: xr.Dataset, *, unit: str = "", xunit: str = "", most
         low, high = np.min(spans), np.max(spans)
         panels[0].set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
         figure.supxlabel(f"{short(lines.attrs['over'])}{f' ({xunit})' if xunit else ''}", fontsize=10)
-        figure.supylabel(f"{short(lines.attrs['response'])}{bracketed(unit)}", fontsize=10)
+        figure.supylabel(f"{short(_vertical(lines), 40)}{bracketed(unit)}", fontsize=10)
         figure.suptitle(_title(lines, count, point), fontsize=11, x=0.01, ha="left")
         named: dict[str, Artist] = {}
         for panel in panels[:count]:
@@ -100,11 +105,28 @@ def _draw_level(panel: Axes, level: xr.Dataset, point: Point, *, most: int) -> t
     if np.isfinite(level["no_pooling"]).all():
         # On top and dotted: with much information in the rows it coincides with the partially pooled line.
         panel.plot(grid, level["no_pooling"], color=INK, lw=1.5, ls=":", label="no pooling")
-    panel.plot(x, y, "o", ms=3, mfc="white", mec=INK, mew=0.8)
-    panel.set_title(short(label, most), fontsize=9, pad=3)
+    _draw_rows(panel, x, y, level, own)
+    infinite = level.get("no_estimate", xr.DataArray("")).item() == "infinite"
+    panel.set_title(f"{short(label, most)}{'\nno finite estimate' if infinite else ''}", fontsize=9, pad=3)
     panel.grid(visible=True, axis="both")
     drawn = np.concatenate([y, low, high, level["complete_pooling"].to_numpy()])
-    return drawn.min(), drawn.max()
+    return np.nanmin(drawn), np.nanmax(drawn)
+
+
+def _draw_rows(panel: Axes, x: np.ndarray, y: np.ndarray, level: xr.Dataset, own: np.ndarray) -> None:
+    """Draw a level's rows; where rows have several trials, the area of a point is in proportion to them."""
+    if "trials" not in level:
+        panel.plot(x, y, "o", ms=3, mfc="white", mec=INK, mew=0.8)
+        return
+    trials = level["trials"].to_numpy()
+    areas = np.clip(_AREA * trials / np.median(trials), _AREA / 3, 6 * _AREA)
+    panel.scatter(x, y, areas[own], facecolors="white", edgecolors=INK, linewidths=0.8, zorder=3)
+
+
+def _vertical(lines: xr.Dataset) -> str:
+    """Name the mean where it is a function of the linear predictor, else the response."""
+    own = LINKS[lines.attrs.get("scale", "identity")].is_identity
+    return str(lines.attrs["response" if own else "mean"])
 
 
 def _title(lines: xr.Dataset, count: int, point: Point) -> str:

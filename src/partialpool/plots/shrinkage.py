@@ -8,6 +8,8 @@ from matplotlib.figure import Figure
 
 from partialpool.design.psd_root import singular_root
 from partialpool.errors import DataError
+from partialpool.families.link import Link
+from partialpool.families.links import LINKS
 from partialpool.names import INTERCEPT
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_limits import AxisLimits, mark_beyond, robust_limits
@@ -15,10 +17,11 @@ from partialpool.plots.held import held_in_title, named_effect
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, room, short
 from partialpool.tabulate import number
 
-__all__ = ["plot_shrinkage"]
+__all__ = ["as_drawn", "plot_shrinkage"]
 
 _MOST_LABELS = 40
 _MOST_ELLIPSES = 6
+_MOST_NAMED = 4
 
 
 @draws_answer_of("shrinkage", "no_pooling", "no_pooling_se", "complete_pooling", "partial_pooling", "covariance", "n")
@@ -38,76 +41,108 @@ def plot_shrinkage(pooling: xr.Dataset, *, unit: str = "") -> Figure:
         Open circle: the level's own estimate; dot: partial pooling; arrow between them; dashed line or cross: complete
         pooling, one per level where levels have different values of other predictors. With two or more effects the
         first two span the plane, with the ellipse that contains 90 % of levels in the population. Own estimates far
-        from all others are arrowheads at the edge, with their value. The title says at which values other predictors
-        are fixed.
+        from all others are arrowheads at the edge, with their value. Levels whose own estimate is infinite have no
+        circle; their names say "no finite estimate". The title says at which values other predictors are fixed.
+
+        A single varying intercept is drawn as the mean of the response: a probability, an expected count. Other effects
+        are on the scale of the linear predictor.
 
     Raises
     ------
     DataError
         No level has its own estimate.
     """
-    own, partial = pooling["no_pooling"].to_numpy(), pooling["partial_pooling"].mean(("chain", "draw")).to_numpy()
-    if not np.isfinite(own).any():
+    if not np.isfinite(pooling["no_pooling"]).any():
         raise DataError(
-            "no level's own rows identify its effects",
-            got="no level with enough rows",
-            allowed="a level with more rows than effects",
+            "no level's own rows identify its effects, or all their estimates are infinite",
+            got="no level with an estimate of its own",
+            allowed="a level with more rows than effects, and with more than one outcome",
             do="draw pp.plot_group_effects instead",
         )
     names = [str(e) for e in pooling["effect"].to_numpy()]
     with house_style():
-        return (
-            _line(pooling, own[:, 0], partial[:, 0], unit) if len(names) == 1 else _plane(pooling, own, partial, unit)
-        )
+        return _line(pooling, unit) if len(names) == 1 else _plane(pooling, unit)
 
 
-def _line(pooling: xr.Dataset, own: np.ndarray, partial: np.ndarray, unit: str) -> Figure:
+def as_drawn(pooling: xr.Dataset) -> tuple[xr.Dataset, bool]:
+    """Return the estimates as means of the response if the only effect is an intercept, and whether they are."""
+    link, effects = _link(pooling), [str(effect) for effect in pooling["effect"].to_numpy()]
+    if effects != [INTERCEPT] or link.is_identity or not link.is_increasing:
+        return pooling, False
+    estimates = {name: pooling[name] for name in ("no_pooling", "complete_pooling", "partial_pooling")}
+    return pooling.assign({name: (v.dims, link.inverse(v.to_numpy())) for name, v in estimates.items()}), True
+
+
+def _link(pooling: xr.Dataset) -> Link:
+    return LINKS[pooling.attrs.get("scale", "identity")]
+
+
+def _line(pooling: xr.Dataset, unit: str) -> Figure:
+    pooling, as_means = as_drawn(pooling)
+    draws = pooling["partial_pooling"].isel(effect=0).stack(sample=("chain", "draw")).transpose("sample", "level")
+    own, partial = pooling["no_pooling"].to_numpy()[:, 0], draws.mean("sample").to_numpy()
     order = np.argsort(partial)
-    levels, known = pooling["level"].to_numpy(), _known(pooling)
-    labels = [f"{short(levels[i])}  ({known[i]})" for i in order]
+    levels, known, infinite = pooling["level"].to_numpy(), _known(pooling), _infinite(pooling)
+    labels = [f"{short(levels[i])}  ({known[i]}{', no finite estimate' if infinite[i] else ''})" for i in order]
     few = len(order) <= _MOST_LABELS
     size = (7.2 + (room(labels) if few else 0.0), float(np.clip(1.8 + 0.22 * len(order), 2.8, 12)))
     figure, axes = plt.subplots(figsize=size)
     places = np.arange(len(order))
-    draws = (
-        pooling["partial_pooling"]
-        .stack(sample=("chain", "draw"))
-        .isel(effect=0)
-        .transpose("sample", "level")
-        .to_numpy()
-    )
-    ends = np.quantile(draws[:, order], [0.05, 0.95], axis=0)
+    ends = np.quantile(draws.to_numpy()[:, order], [0.05, 0.95], axis=0)
     axes.hlines(places, *ends, color=BLUE, lw=1.2)
     complete = pooling["complete_pooling"].isel(effect=0).to_numpy()
     if complete.ndim:
         axes.plot(complete[order], places, "|", ms=9, mew=1.6, color=VERMILION, label="complete pooling")
-    else:
+    elif np.isfinite(complete):
         axes.axvline(float(complete), color=VERMILION, lw=1.2, ls="--", label="complete pooling")
     limits = robust_limits(np.concatenate([ends.ravel(), complete.ravel()]), own)
     _draw_own(axes, (own[order], places), (partial[order], places), (limits, None))
     axes.plot(partial[order], places, "o", ms=5, color=BLUE, label="partial pooling, 90 % interval")
     axes.set_yticks(places if few else [], labels if few else [])
-    effect = str(pooling["effect"].to_numpy()[0])
-    what = pooling.attrs["response"] if effect == INTERCEPT else effect
-    axes.set_xlabel(f"{short(what)}{_in_units(effect, unit)}")
+    axes.set_xlabel(_along(pooling, unit, as_means=as_means))
     axes.set_ylabel(short(pooling.attrs["factor"]))
-    _entitle(figure, pooling)
+    _entitle(figure, pooling, named=few)
     figure.legend(frameon=False, loc="outside lower center", ncols=3)
     return figure
 
 
+def _along(pooling: xr.Dataset, unit: str, *, as_means: bool) -> str:
+    """Return the label of the axis of a single effect."""
+    effect = str(pooling["effect"].to_numpy()[0])
+    if as_means:
+        return f"{short(pooling.attrs['mean'], 60)}{_in_units(effect, unit)}"
+    if effect == INTERCEPT:
+        return f"{short(pooling.attrs.get('predictor', pooling.attrs['response']), 60)}{_in_units(effect, unit)}"
+    return f"{short(effect)}{_in_units(effect, unit or _link(pooling).unit_in_words)}"
+
+
+def _predictor(pooling: xr.Dataset) -> str:
+    """Return the name of the linear predictor; empty where it is the response."""
+    return "" if _link(pooling).is_identity else short(pooling.attrs["predictor"], 36)
+
+
+def _infinite(pooling: xr.Dataset) -> np.ndarray:
+    """Whether the own estimate of each level goes to infinity, boolean (levels,)."""
+    if "no_estimate" not in pooling:
+        return np.zeros(pooling.sizes["level"], bool)
+    return np.asarray((pooling["no_estimate"] == "infinite").any("effect").to_numpy())
+
+
 def _known(pooling: xr.Dataset) -> list[str]:
-    """Return the information in each level: its number of rows, or in a table of estimates its standard error."""
+    """Return the information in each level: rows or trials, or in a table of estimates the standard error."""
     n, errors = pooling["n"].to_numpy(), pooling["no_pooling_se"].isel(effect=0).to_numpy()
-    if (n == 1).all() and np.ptp(errors) > 0:
+    if "trials" in pooling:
+        return [f"n {k}" for k in pooling["trials"].to_numpy()]
+    if _link(pooling).is_identity and (n == 1).all() and np.ptp(errors) > 0:
         return [f"se {number(error, 2)}" for error in errors]
     return [f"n {k}" for k in n]
 
 
-def _plane(pooling: xr.Dataset, own: np.ndarray, partial: np.ndarray, unit: str) -> Figure:
+def _plane(pooling: xr.Dataset, unit: str) -> Figure:
+    own, partial = pooling["no_pooling"].to_numpy(), pooling["partial_pooling"].mean(("chain", "draw")).to_numpy()
     figure, axes = plt.subplots(figsize=(6.6, 5.4))
     complete = np.atleast_2d(pooling["complete_pooling"].transpose(..., "effect").to_numpy()[..., :2])
-    crosses, place = np.unique(complete, axis=0, return_inverse=True)
+    crosses, place = np.unique(complete, axis=0, return_inverse=True, equal_nan=True)
     shown = [partial[:, :2], crosses]
     # Levels with different values of other predictors have different population means.
     for k in range(len(crosses)) if len(crosses) <= _MOST_ELLIPSES else ():
@@ -125,9 +160,13 @@ def _plane(pooling: xr.Dataset, own: np.ndarray, partial: np.ndarray, unit: str)
             axes.annotate(short(label, 18), (x, y), xytext=(4, 3), textcoords="offset points", fontsize=7, color=INK)
     factor = short(pooling.attrs["factor"], 22)
     names = [str(effect) for effect in pooling["effect"].to_numpy()[:2]]
-    along, up = (f"{named_effect(pooling.attrs, name, 22)} of each {factor}{_in_units(name, unit)}" for name in names)
+    units = [unit or (_predictor(pooling) if name == INTERCEPT else _link(pooling).unit_in_words) for name in names]
+    along, up = (
+        f"{named_effect(pooling.attrs, name, 22)} of each {factor}{_in_units(name, of)}"
+        for name, of in zip(names, units, strict=True)
+    )
     axes.set(xlabel=along, ylabel=up)
-    _entitle(figure, pooling)
+    _entitle(figure, pooling, named=False)
     axes.grid(visible=True, axis="both")
     axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=4, fontsize=9)
     return figure
@@ -140,10 +179,15 @@ def _in_units(effect: str, unit: str) -> str:
     return f" ({unit})" if effect == INTERCEPT or effect.endswith("]") else f" ({unit} per unit)"
 
 
-def _entitle(figure: Figure, pooling: xr.Dataset) -> None:
+def _entitle(figure: Figure, pooling: xr.Dataset, *, named: bool) -> None:
     title = f"{short(pooling.attrs['response'])}: pulled towards the population"
-    held = held_in_title(pooling.attrs, 80)
-    figure.suptitle(f"{title}{held}", fontsize=10.5 if held else 11, x=0.01, ha="left")
+    below = held_in_title(pooling.attrs, 80)
+    infinite = pooling["level"].to_numpy()[_infinite(pooling)]
+    if len(infinite) and not named:
+        which = ", ".join(short(level, 18) for level in infinite[:_MOST_NAMED])
+        below += f"\nno finite estimate without pooling: {which}{', ...' if len(infinite) > _MOST_NAMED else ''}"
+        below += f" ({len(infinite)} of {pooling.sizes['level']})"
+    figure.suptitle(f"{title}{below}", fontsize=10.5 if below else 11, x=0.01, ha="left")
 
 
 def _draw_own(

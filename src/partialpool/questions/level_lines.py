@@ -12,14 +12,14 @@ from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.grid import check_places
 from partialpool.design.held import is_number, numbers_among, range_of, read_columns
+from partialpool.design.labels import mean_on_axis
 from partialpool.design.level_places import LevelPlaces, Values, level_places
 from partialpool.errors import DataError, nearest
 from partialpool.fitting.fit import Fit
-from partialpool.marginal.gaussian.standardise import working_response
+from partialpool.fitting.pooling_ends import complete_pooling, no_pooling, refuse_cutpoints
 from partialpool.model.level_coefficients import level_coefficients
-from partialpool.model.no_pooling import check_normal, mean_beta, mean_effects, unpooled
+from partialpool.model.no_pooling import mean_beta, mean_effects
 from partialpool.model.partition import linear_predictor_at
-from partialpool.model.pooled_regression import least_squares
 from partialpool.names import OBS, b_name
 
 __all__ = ["level_lines"]
@@ -38,9 +38,11 @@ def level_lines(
 ) -> xr.Dataset:
     """Return every level's line along a predictor with no, complete and partial pooling, and its rows.
 
-    No pooling: least squares of the level's own rows on the effects that vary over the factor; the rest of the model
-    (including slopes that do not vary) is at its posterior mean. Complete pooling: least squares of all rows, ignoring
-    the grouping. Partial pooling: fixed effects plus the level's group effects, draw by draw.
+    No pooling: least squares (maximum likelihood if the response is not normal) of the level's own rows on the effects
+    that vary over the factor; the rest of the model (including slopes that do not vary) is at its posterior mean.
+    Complete pooling: the same of all rows, ignoring the grouping. Partial pooling: fixed effects plus the level's group
+    effects, draw by draw. Under a link other than the identity the lines are curves of the mean: probabilities,
+    expected counts.
 
     Predictors that change the slope along `over` (a treatment, in `week * treatment`) are at the level's own value,
     unless they vary within levels. All others are at one value for all lines: numbers and the offset at their means,
@@ -50,7 +52,7 @@ def level_lines(
     Parameters
     ----------
     fit
-        A fit of a normal response (gaussian or lognormal, identity link).
+        A fit of any family but `cumulative`.
     over
         A numeric column that the model uses.
     factor
@@ -66,22 +68,26 @@ def level_lines(
     Returns
     -------
     xarray.Dataset
-        On the scale of the response (lognormal: of its logarithm). `grid`: values of the predictor.
+        On the scale of the response (lognormal: of its logarithm; several trials: of the share of successes). `grid`:
+        values of the predictor.
 
-        - `no_pooling` (level, grid), NaN where a level's rows do not identify its effects;
+        - `no_pooling` (level, grid), NaN where a level has no finite estimate, and `no_estimate` (level), the reason:
+          its rows do not identify its effects, or they are infinite;
         - `complete_pooling` (grid), or (level, grid) if levels have their own predictor values;
         - `partial_pooling` (chain, draw, level, grid);
         - by row that is shown (`obs`): `x`, its predictor; `y`, its response; `row_level`, its level; `adjusted`, its
           response moved to the values at which the lines fix the other predictors, with the effects of other factors
           subtracted, all at posterior means: the points to compare with the lines. It equals y if the model has no
-          other predictors and factors.
+          other predictors and factors. Under a link other than the identity its linear predictor is moved: counts are
+          multiplied, 0 stays 0 and a share of 1 stays 1; NaN where y has no linear predictor (below 0 under a log).
+          `trials`: the row's trials, where rows have several.
 
         attrs: `held` states the values of the other predictors, `rows` which rows are shown.
 
     Raises
     ------
     DataError
-        Another family; no such factor, column, category or level; fewer than two points.
+        Ordered categories; no such factor, column, category or level; fewer than two points.
 
     Examples
     --------
@@ -94,14 +100,14 @@ def level_lines(
     array([244.2, 440.1])
     """
     design, posterior = fit.design, fit.posterior
-    check_normal(fit.spec)
+    refuse_cutpoints(fit)
     chosen = design.factor_named(factor)
     _check_line(design, over, points, at)
     places = level_places(design, chosen, [over], at)
     shown, named = _rows_shown(design, at)
     kept = _positions(chosen, levels, shown)
     grid = range_of(design, over, points)
-    y, beta = working_response(design), mean_beta(posterior, design)
+    beta, link = mean_beta(posterior, design), design.spec.link_record
     # 1. The three lines, at the levels' predictor values.
     count = len(places.places)
     there = places.values(pd.DataFrame({over: np.tile(grid, count)}), np.repeat(np.arange(count), points))
@@ -112,20 +118,23 @@ def level_lines(
         return line.reshape(*line.shape[:-1], count, points)[..., places.place_of_level[kept], :]
 
     coefficients = level_coefficients(design, chosen, {})
-    own = coefficients.own_deviations(unpooled(posterior, coefficients, y).estimate, beta)[kept]
-    complete = x @ least_squares(design, y).estimate + offset
+    alone, pooled = no_pooling(fit, coefficients), complete_pooling(fit)
+    own = coefficients.own_deviations(alone.estimate, beta)[kept]
+    complete = pooled.at(x) + offset
     b = posterior[b_name(chosen.name)].transpose("chain", "draw", ...).to_numpy()[:, :, kept]
     partial = by_level(linear_predictor_at(posterior, design, there.common) + offset)
     # 2. The rows, adjusted to the predictor values of the lines.
     rows = shown & chosen.in_levels(kept)
     labels = np.array(chosen.levels.labels, dtype=object)
-    variables = {
+    predictors: dict[str, tuple[tuple[str, ...], np.ndarray]] = {
         "no_pooling": (("level", "grid"), by_level(x @ beta + offset) + np.einsum("je,jge->jg", own, z)),
         "complete_pooling": (("level", "grid"), by_level(complete)) if places.differ else (("grid",), complete),
         "partial_pooling": (("chain", "draw", "level", "grid"), partial + np.einsum("cdje,jge->cdjg", b, z)),
-        "x": ((OBS,), design.frame[over].to_numpy(dtype=float)[rows]),
-        "y": ((OBS,), (y if design.offset is None else y + design.offset)[rows]),
-        "adjusted": ((OBS,), _brought(fit, places, over, rows)),
+    }
+    variables = {
+        **{name: (dims, link.inverse(values)) for name, (dims, values) in predictors.items()},
+        "no_estimate": (("level",), alone.reasons[kept]),
+        **_points(fit, places, over, rows),
         "row_level": ((OBS,), chosen.of_rows(labels)[rows].tolist()),
     }
     coords = {
@@ -136,14 +145,17 @@ def level_lines(
         OBS: design.rows[rows],
     }
     others = [f.name for f in design.factors if f is not chosen]
+    how = "least squares" if fit.spec.is_normal else "maximum likelihood"
     attrs = {
         "over": over,
         "factor": chosen.name,
         "held": places.in_words or "nothing",
         "rows": f"of {named}" if named else "all",
         "other_factors": f"effects of {', '.join(others)} at 0" if others else "none",
-        "definition": "least squares per level; least squares of all rows; fixed effects plus the level's own",
+        "definition": f"{how} per level; {how} of all rows; fixed effects plus the level's own",
         "response": f"log {fit.spec.response}" if fit.spec.family_record.on_log_scale else fit.spec.response,
+        "scale": fit.spec.link,
+        "mean": mean_on_axis(design),
     }
     return xr.Dataset(variables, coords=coords, attrs=attrs)
 
@@ -153,13 +165,32 @@ def _columns(design: Design, values: Values) -> np.ndarray:
     return np.concatenate([np.ones((len(common), 1 if design.common.intercept else 0)), common], axis=1)
 
 
-def _brought(fit: Fit, places: LevelPlaces, over: str, rows: np.ndarray) -> np.ndarray:
-    """Return responses adjusted to the lines: other predictors at the lines' values, other factors subtracted."""
+def _points(fit: Fit, places: LevelPlaces, over: str, rows: np.ndarray) -> dict[str, tuple[tuple[str], np.ndarray]]:
+    """Return the rows as points: the predictor, the response, the response adjusted to the lines, and trials."""
+    design, trials, link = fit.design, fit.design.response.trials, fit.design.spec.link_record
+    y = design.response.values[rows] / design.response.n_trials[rows]
+    if fit.spec.family_record.on_log_scale:
+        y = np.log(y)
+    moved = _distance(fit, places, over, rows)
+    with np.errstate(all="ignore"):  # the link of 0 is infinite, and 0 again after the move
+        adjusted = np.where(moved == 0, y, link.inverse(link.forward(y) + moved))
+    points = {
+        "x": ((OBS,), design.frame[over].to_numpy(dtype=float)[rows]),
+        "y": ((OBS,), y),
+        "adjusted": ((OBS,), adjusted),
+    }
+    return points if trials is None else points | {"trials": ((OBS,), np.asarray(trials, float)[rows])}
+
+
+def _distance(fit: Fit, places: LevelPlaces, over: str, rows: np.ndarray) -> np.ndarray:
+    """Return how far each row's linear predictor is moved: to the lines' values of others, without other factors."""
     design, posterior, chosen = fit.design, fit.posterior, places.factor
     beta = mean_beta(posterior, design)
     there = places.values(design.frame.loc[rows, [over]], chosen.of_rows(places.place_of_level)[rows])
     own = Values(design.common.values[rows], chosen.values[rows], np.zeros(int(rows.sum())))
-    out = working_response(design)[rows] + there.offset + (_columns(design, there) - _columns(design, own)) @ beta
+    out = there.offset + (_columns(design, there) - _columns(design, own)) @ beta
+    if design.offset is not None:
+        out = out - design.offset[rows]
     out -= (chosen.of_rows(mean_effects(posterior, chosen))[rows] * (own.effects - there.effects)).sum(axis=1)
     for factor in design.factors:
         if factor is not chosen:

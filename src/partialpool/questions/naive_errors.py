@@ -6,8 +6,8 @@ import xarray as xr
 from partialpool.errors import DataError
 from partialpool.families.registry import FAMILIES
 from partialpool.fitting.fit import Fit
-from partialpool.marginal.gaussian.standardise import working_response
-from partialpool.model.pooled_regression import Ungrouped, fisher_scoring, least_squares
+from partialpool.fitting.pooling_ends import complete_pooling
+from partialpool.model.pooled_regression import Ungrouped
 from partialpool.names import BETA, COEF
 
 __all__ = ["naive_errors"]
@@ -59,7 +59,7 @@ def naive_errors(fit: Fit) -> xr.Dataset:
     """
     _check(fit)
     scored = fit.spec.family_record.is_scored
-    alone = fisher_scoring(fit.design) if scored else _least_squares(fit)
+    alone = _scoring(fit) if scored else _least_squares(fit)
     naive = np.sqrt(np.diagonal(alone.covariance))
     beta = fit.posterior[BETA]
     honest = beta.std(("chain", "draw"), ddof=1).to_numpy()
@@ -107,13 +107,24 @@ def _check(fit: Fit) -> None:
 
 
 def _least_squares(fit: Fit) -> Ungrouped:
-    design = fit.design
-    alone = least_squares(design, working_response(design))
+    design, alone = fit.design, complete_pooling(fit)
     if design.se is None and alone.freedom < 1:
         raise DataError(
             "too few rows for least squares to estimate the residual variance",
             got=f"{design.n_rows} rows, {len(alone.estimate)} fixed effects",
             allowed="more rows than fixed effects",
             do="leave a predictor out",
+        )
+    return alone
+
+
+def _scoring(fit: Fit) -> Ungrouped:
+    alone = complete_pooling(fit)
+    if alone.infinite is not None or not np.isfinite(alone.estimate).all():
+        raise DataError(
+            "without its groups the model has no maximum of the likelihood: a coefficient goes to infinity",
+            got="a predictor, or a category, that separates the outcomes",
+            allowed="predictors that do not separate the outcomes; no category with zeros only, or ones only",
+            do="leave out the predictor that separates the outcomes, or merge its categories",
         )
     return alone

@@ -2,20 +2,26 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import xarray as xr
 
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.labels import mean_on_axis, predictor_on_axis
 from partialpool.fitting.fit import Fit
-from partialpool.marginal.gaussian.standardise import working_response
+from partialpool.fitting.pooling_ends import complete_pooling, no_pooling, refuse_cutpoints
 from partialpool.model.level_coefficients import level_coefficients
-from partialpool.model.no_pooling import check_normal, unpooled
-from partialpool.model.pooled_regression import least_squares
 
 __all__ = ["shrinkage"]
 
 _LEVELS_AT_ONCE = 64
+_DEFINITION: Final = "weight = Sigma Z' V^-1 Z per level, V = Z Sigma Z' + sigma^2 I; 0 is complete pooling"
+_APPROXIMATION: Final = (
+    "weight = Sigma (G Sigma + I)^-1 G per level, G = Z'W Z, W the information at the posterior mean of the linear "
+    "predictor; 0 is complete pooling"
+)
 
 
 def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = MappingProxyType({})) -> xr.Dataset:
@@ -26,6 +32,13 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
     V_j = Z_j Sigma Z_j' + sigma^2 I: the identity is no pooling, 0 complete pooling. For a balanced varying intercept
     it is n tau^2 / (n tau^2 + sigma^2).
 
+    For responses that are not normal, everything is on the scale of the linear predictor, and B_j is that of Laplace's
+    approximation of the effects' posterior given theta: B_j = Sigma (G_j Sigma + I)^-1 G_j, G_j = Z_j'W_j Z_j, W_j the
+    information of the level's rows about their linear predictors (n p (1 - p) under a logit link, the mean of a count
+    under a log link). W_j is at the posterior mean of each row's linear predictor, the family's own parameters at their
+    posterior means: a conditional mode for each draw would cost a fit per draw, and differs by less than the
+    approximation itself. Here the weight is not exact, since the information depends on the estimate.
+
     Estimates are at the level's own values of the predictors that change its effects (the sex in `age * sex` with a
     varying slope of age), unless these vary within levels. All other predictors are at one value for all levels:
     numbers and the offset at their means, categories averaged over the rows. So a level's slope is that of its own
@@ -35,7 +48,7 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
     Parameters
     ----------
     fit
-        A fit of a normal response (gaussian or lognormal, identity link).
+        A fit of any family but `cumulative`.
     factor
         Its grouping factor; optional if there is only one.
     at
@@ -44,15 +57,18 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
     Returns
     -------
     xarray.Dataset
-        On the scale of the response (lognormal: of its logarithm).
+        On the scale of the linear predictor: the response's, its logarithm, or its log odds (`attrs["predictor"]`).
 
-        - by level: `n`, its rows;
-        - by level and effect: `no_pooling`, least squares of the level's own rows, everything else at its posterior
-          mean, and `no_pooling_se`, its standard error, sigma^2 at its posterior mean; NaN where the rows do not
-          identify them;
+        - by level: `n`, its rows; where rows have several trials, `trials`, their sum;
+        - by level and effect: `no_pooling`, least squares of the level's own rows, or maximum likelihood if the
+          response is not normal, everything else at its posterior mean, and `no_pooling_se`, its standard error
+          (sigma^2 at its posterior mean; inverse information); NaN where there is no finite estimate, and
+          `no_estimate`, the reason: the rows do not identify it, or it is infinite (a level with only successes, with
+          counts of 0 only under a log link, with outcomes that a predictor separates);
         - by effect, or by level and effect if levels have their own predictor values: `complete_pooling`, least squares
-          of all rows, ignoring the grouping (0 for an effect that is not among the fixed effects), and
-          `complete_pooling_se`, which is too small since it ignores the grouping;
+          or maximum likelihood of all rows, ignoring the grouping (0 for an effect that is not among the fixed effects,
+          NaN where the estimate is infinite), and `complete_pooling_se`, which is too small since it ignores the
+          grouping;
         - by effect: `pooling_factor` of Gelman & Pardoe (2006), 1 - Var_j(E b_j) / E(Var_j b_j), where 1 is complete
           pooling;
         - (chain, draw, level, effect): `partial_pooling`, the fixed effects at the level's predictor values plus b;
@@ -62,7 +78,7 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
     Raises
     ------
     DataError
-        Another family; no such factor; `at` names a column that the model does not use, or whose effect varies.
+        Ordered categories; no such factor; `at` names a column that the model does not use, or whose effect varies.
 
     Examples
     --------
@@ -72,24 +88,26 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
     array([5, 5, 5, 5, 5, 5])
     """
     design = fit.design
-    check_normal(fit.spec)
+    refuse_cutpoints(fit)
     chosen = design.factor_named(factor)
     chosen.check_unrelated("a level's weight")
-    y = working_response(design)
     coefficients = level_coefficients(design, chosen, at)
     places = coefficients.places
-    own = unpooled(fit.posterior, coefficients, y)
-    pooled = least_squares(design, y)
-    complete, errors = coefficients.common(pooled.estimate), coefficients.standard_errors(pooled.covariance)
+    own, pooled = no_pooling(fit, coefficients), complete_pooling(fit)
+    complete, errors = (
+        coefficients.without_infinite(values, pooled.infinite)
+        for values in (coefficients.common(pooled.estimate), coefficients.standard_errors(pooled.covariance))
+    )
     common, sigma = coefficients.common_draws(fit.posterior), coefficients.covariance_draws(fit.posterior)
     b = coefficients.own_draws(fit.posterior)
     names, labels = list(chosen.names), list(chosen.levels.labels)
     per_effect = ("level", "effect")
     of_all = per_effect if places.differ else ("effect",)
     variables = {
-        "n": (("level",), chosen.counts),
+        **_sizes(design, chosen),
         "no_pooling": (per_effect, own.estimate),
         "no_pooling_se": (per_effect, own.error),
+        "no_estimate": (per_effect, own.no_estimate),
         "complete_pooling": (of_all, coefficients.by_level(complete, 0) if places.differ else complete[0]),
         "complete_pooling_se": (of_all, coefficients.by_level(errors, 0) if places.differ else errors[0]),
         "partial_pooling": (("chain", "draw", *per_effect), b + coefficients.by_level(common, 2)),
@@ -106,12 +124,23 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
     }
     attrs = {
         "factor": chosen.name,
-        "definition": "weight = Sigma Z' V^-1 Z per level, V = Z Sigma Z' + sigma^2 I; 0 is complete pooling",
+        "definition": _DEFINITION if fit.spec.is_normal else _APPROXIMATION,
         "pooling_factor": "Gelman & Pardoe (2006): 1 - Var_j(E b_j) / E(Var_j b_j)",
         "response": fit.spec.response,
+        "scale": fit.spec.link,
+        "mean": mean_on_axis(design),
+        "predictor": predictor_on_axis(design),
         **coefficients.in_words,
     }
     return xr.Dataset(variables, coords=coords, attrs=attrs)
+
+
+def _sizes(design: Design, factor: FactorEffects) -> dict[str, tuple[tuple[str], np.ndarray]]:
+    """Return the rows of each level, and its trials where rows have several."""
+    sizes = {"n": (("level",), factor.counts)}
+    if design.response.trials is not None:
+        sizes["trials"] = (("level",), factor.sum(np.asarray(design.response.trials, float)).round().astype(int))
+    return sizes
 
 
 def _weights(sigma: np.ndarray, gram: np.ndarray, sigma2: np.ndarray) -> np.ndarray:

@@ -143,8 +143,9 @@
       return;
     }
     const own = numbers.values[last][k], error = numbers.errors[k];
-    const alone = own === null ? "not identified by its own rows" : `no pooling ${written(own)} (standard error ${written(error)})`;
-    const rows = numbers.rows[k] === 1 ? "1 row" : `${numbers.rows[k]} rows`;
+    const missing = numbers.infinite[k] ? "no finite estimate without pooling" : "not identified by its own rows";
+    const alone = own === null ? missing : `no pooling ${written(own)} (standard error ${written(error)})`;
+    const rows = `${numbers.rows[k]} ${numbers.counted}${numbers.rows[k] === 1 ? "" : "s"}`;
     const share = numbers.shares && every(numbers.shares)[k];
     const pull = share === null ? "" : `, ${numbers.pull} ${percent(share)}`;
     element("told").textContent = `${isolated(numbers.names[k])}: ${rows}; ${alone}; complete pooling ${written(numbers.values[0][k])}; `
@@ -224,7 +225,7 @@
   });
 
   table.forEach((row, k) => {
-    cell(row, "own").textContent = written(numbers.values[last][k]);
+    cell(row, "own").textContent = numbers.infinite[k] ? "not finite" : written(numbers.values[last][k]);
     cell(row, "error").textContent = written(numbers.errors[k]);
   });
   if (numbers.population) {

@@ -43,15 +43,17 @@ def _picture(fit: Fit, grid: Grid, factor: str) -> Picture:
     change = (rise.isel(grid=-1) - rise.isel(grid=0)).to_numpy()
     first, last = float(answer["grid"][0]), float(answer["grid"][-1])
     some = f", of {len(change)} of {len(chosen)} levels" if step > 1 else ""
+    curved = not fit.spec.link_record.is_identity
+    scale = f", as the {answer.attrs['mean']}" if curved else on_scale(fit)
     alt = (
         f"From {grid.column} {number(first)} to {number(last)}{some} "
-        f"{_changes(change, answer['level'].to_numpy(), factor)}{on_scale(fit)}."
+        f"{_changes(change, answer['level'].to_numpy(), factor)}{scale}."
     )
     figure = plot_level_lines(
         answer, unit=response_unit(fit), xunit=fit.design.units.get(grid.column, ""), most=_PANELS
     )
     caption = (
-        f"Levels of {factor} along {grid.column}{on_scale(fit)}, up to {_PANELS} of them, in order of their heights."
+        f"Levels of {factor} along {grid.column}{scale}, up to {_PANELS} of them, in order of their heights."
         f"{held_meanwhile(answer)}"
     )
     return Picture(figure_image(figure), alt, caption)

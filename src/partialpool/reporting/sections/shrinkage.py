@@ -7,7 +7,7 @@ import xarray as xr
 
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.fitting.fit import Fit
-from partialpool.plots.shrinkage import plot_shrinkage
+from partialpool.plots.shrinkage import as_drawn, plot_shrinkage
 from partialpool.plots.style import figure_image
 from partialpool.questions.shrinkage import shrinkage
 from partialpool.reporting.limits import MOST_LEVELS
@@ -16,6 +16,8 @@ from partialpool.reporting.wording import held_meanwhile, on_scale, response_uni
 from partialpool.tabulate import number
 
 __all__ = ["shrinkage_section"]
+
+_MOST_NAMED = 5
 
 
 def shrinkage_section(fit: Fit) -> Section | None:
@@ -40,16 +42,43 @@ def shrinkage_section(fit: Fit) -> Section | None:
 def _picture(fit: Fit, factor: FactorEffects) -> Picture:
     answer = shrinkage(fit, factor.name)
     figure = plot_shrinkage(answer, unit=response_unit(fit))
-    said = ". ".join(_in_numbers(answer, effect) for effect in factor.names)
+    drawn, as_means = as_drawn(answer)
+    said = ". ".join([*(_in_numbers(drawn, effect) for effect in factor.names), *_infinite_in_words(answer)])
     alone, one = len(factor.names) == 1, "level" not in answer["complete_pooling"].dims
     mark = ("The dashed line is" if one else "Marks are") if alone else "The cross is" if one else "Crosses are"
     origin = answer.attrs["origin"]
     moved = "" if origin == "zero" else f" Intercepts are at {origin}."
+    scale = f", as the {answer.attrs['mean']}" if as_means else on_scale(fit)
     caption = (
-        f"{factor.name}: from each level's own estimate (open circle) to partial pooling (dot){on_scale(fit)}. "
-        f"{mark} complete pooling, which ignores the grouping.{moved}{held_meanwhile(answer)}"
+        f"{factor.name}: from each level's own estimate (open circle) to partial pooling (dot){scale}. "
+        f"{mark} complete pooling, which ignores the grouping.{_infinite_explained(answer)}{moved}"
+        f"{held_meanwhile(answer)}"
     )
     return Picture(figure_image(figure), f"{said}.", caption)
+
+
+def _without(answer: xr.Dataset) -> list[str]:
+    """Return the levels whose own estimate is infinite."""
+    return [str(level) for level in answer["level"].to_numpy()[(answer["no_estimate"] == "infinite").any("effect")]]
+
+
+def _infinite_in_words(answer: xr.Dataset) -> list[str]:
+    """State the levels without a finite estimate; an empty list where there are none."""
+    levels = _without(answer)
+    if not levels:
+        return []
+    named = ", ".join(levels[:_MOST_NAMED]) + (", ..." if len(levels) > _MOST_NAMED else "")
+    return [f"No finite estimate without pooling: {named} ({len(levels)} of {answer.sizes['level']})"]
+
+
+def _infinite_explained(answer: xr.Dataset) -> str:
+    """Say why a level may have no circle, as a sentence that follows another; empty where all have one."""
+    if not _without(answer):
+        return ""
+    return (
+        " Levels without a circle have no finite estimate from their own rows: these have only one outcome, or a "
+        "predictor separates their outcomes."
+    )
 
 
 def _in_numbers(answer: xr.Dataset, effect: str) -> str:

@@ -1,0 +1,60 @@
+"""The two ends of partial pooling: estimates from each level's own rows, and from all rows without their groups."""
+
+import numpy as np
+
+from partialpool.errors import DataError
+from partialpool.fitting.fit import Fit
+from partialpool.marginal.gaussian.standardise import working_response
+from partialpool.marginal.glmm.posterior import read_response
+from partialpool.model.level_coefficients import LevelCoefficients
+from partialpool.model.no_pooling import Unpooled, least_squares_by_level, likelihood_by_level, mean_beta
+from partialpool.model.pooled_regression import Ungrouped, fisher_scoring, least_squares
+from partialpool.model.response_density import ResponseDensity, mean_parameters
+
+__all__ = ["complete_pooling", "density_of", "no_pooling", "refuse_cutpoints"]
+
+
+def refuse_cutpoints(fit: Fit) -> None:
+    """Refuse ordered categories, whose levels have no estimates without, or with complete, pooling.
+
+    Raises
+    ------
+    DataError
+        The response is an ordered category.
+    """
+    if fit.spec.family_record.has_cutpoints:
+        raise DataError(
+            "an ordinal model has cutpoints in place of an intercept: without its groups they would be others, so "
+            "that a level has no estimates without and with complete pooling on the same scale",
+            got=f"family {fit.spec.family!r}",
+            allowed="a family whose mean is a function of the linear predictor",
+            do="use pp.level_effects or pp.group_effects for the effects themselves",
+        )
+
+
+def density_of(fit: Fit) -> ResponseDensity:
+    """Return log p of the rows given their linear predictor, the family's own parameters at their posterior means."""
+    with np.errstate(invalid="ignore"):  # a starting value that is not used here: the logarithm of a response below 0
+        response = read_response(fit.design)
+    return ResponseDensity(fit.design, response, mean_parameters(fit.posterior, fit.design))
+
+
+def no_pooling(fit: Fit, coefficients: LevelCoefficients) -> Unpooled:
+    """Estimate each level's effects from its own rows, the rest of the model at its posterior means.
+
+    Least squares for normal responses, maximum likelihood for others.
+    """
+    if fit.spec.is_normal:
+        return least_squares_by_level(fit.posterior, coefficients, working_response(fit.design))
+    return likelihood_by_level(fit.posterior, coefficients, density_of(fit))
+
+
+def complete_pooling(fit: Fit) -> Ungrouped:
+    """Estimate the fixed effects from all rows, ignoring the grouping.
+
+    Least squares for normal responses. For others maximum likelihood, with the family's own parameters (such as a
+    shape) at their posterior means.
+    """
+    if fit.spec.is_normal:
+        return least_squares(fit.design, working_response(fit.design))
+    return fisher_scoring(density_of(fit), mean_beta(fit.posterior, fit.design))
