@@ -1,7 +1,10 @@
 """How kernels are compiled and kept."""
 
+import sys
+
 import numpy as np
 import pytest
+from numba.core.runtime import _nrt_python, rtsys
 
 from partialpool.kernels import _SOURCES, awaits_compilation, kernel, part
 from partialpool.marginal.gaussian.density import evaluate
@@ -48,6 +51,57 @@ def test_a_part_becomes_machine_code_only_inside_its_kernel(tmp_path, monkeypatc
     assert inner.library.get_pointer_to_function(inner.fndesc.llvm_func_name) == 0
     assert kernel(eighth)(8.0) == 1.0  # from disk
     assert len(list(tmp_path.rglob("*.nbi"))) == 1
+
+
+@part
+def summed(pair):
+    first, second = pair
+    total = 0.0
+    for i in range(len(first)):
+        total += first[i] + second[1:][i]
+    return total
+
+
+@part
+def passed_on(x):
+    return x
+
+
+@part
+def doubled(x):
+    out = np.empty(len(x))
+    for i in range(len(x)):
+        out[i] = 2.0 * x[i]
+    return out
+
+
+@part
+def borrowed_from_made(x, longer):
+    return summed((doubled(x), doubled(longer)))
+
+
+def use_parts(x, longer):
+    return summed((passed_on(x), longer)) + summed((doubled(x), longer)) + borrowed_from_made(x, longer)
+
+
+def test_a_part_that_only_borrows_arrays_counts_no_references_and_others_do(tmp_path, monkeypatch):
+    monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path))
+    whole, x, longer = kernel(use_parts), np.arange(3.0), np.arange(4.0)
+    expected = (3.0 + 6.0) + (6.0 + 6.0) + (6.0 + 12.0)
+    _nrt_python.memsys_enable_stats()
+    try:
+        before, references = rtsys.get_allocation_stats(), (sys.getrefcount(x), sys.getrefcount(longer))
+        assert [whole(x, longer) for _ in range(50)] == [expected] * 50
+        after = rtsys.get_allocation_stats()
+    finally:
+        _nrt_python.memsys_disable_stats()
+    assert after.alloc - before.alloc == after.free - before.free >= 150
+    assert (sys.getrefcount(x), sys.getrefcount(longer)) == references
+    counts = {
+        each: "NRT_incref" in str(each.overloads[each.signatures[0]].library._final_module)
+        for each in (summed, passed_on, doubled, borrowed_from_made)
+    }
+    assert counts == {summed: False, passed_on: True, doubled: True, borrowed_from_made: True}
 
 
 def test_it_is_known_whether_a_call_will_compile(tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ import numpy as np
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-__all__ = ["CFunction", "address_of", "as_pointer", "by_address", "pointer_to"]
+__all__ = ["CFunction", "address_of", "as_pointer", "borrow", "by_address", "pointer_to"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,3 +93,40 @@ def _as_pointer(typing_context: Any, address: Any) -> Any:
 
 
 as_pointer: Any = intrinsic(_as_pointer)
+
+
+def _borrow(typing_context: Any, record: Any) -> Any:
+    """Return the field `given` of a record of `numba.experimental.structref`, its arrays as if they had no owner.
+
+    References to them are then not counted. Counting takes an atomic instruction for each array and variable, and
+    threads that count the same arrays wait for one another. The record must outlive what is returned.
+    """
+    kind = record.field_dict["given"]
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        held = cgutils.create_struct_proxy(record)(context, builder, value=values[0])
+        data = context.nrt.meminfo_data(builder, held.meminfo)
+        fields = record.get_data_type()
+        at = builder.bitcast(data, context.get_data_type(fields).as_pointer())
+        whole = context.make_data_helper(builder, fields, ref=at)
+        return _disown(context, builder, kind, whole.given)
+
+    return kind(record), generate
+
+
+def _disown(context: Any, builder: Any, kind: Any, value: Any) -> Any:
+    """Return a value, an array or a tuple of any depth, with no owner of any array."""
+    if isinstance(kind, nb.types.BaseTuple):
+        members: Any = kind
+        for i, inner in enumerate(members):
+            part = _disown(context, builder, inner, builder.extract_value(value, i))
+            value = builder.insert_value(value, part, i)
+        return value
+    if isinstance(kind, nb.types.Array):
+        array = context.make_array(kind)(context, builder, value=value)
+        array.meminfo, array.parent = (cgutils.get_null_value(v.type) for v in (array.meminfo, array.parent))
+        return array._getvalue()
+    return value
+
+
+borrow: Any = intrinsic(_borrow)

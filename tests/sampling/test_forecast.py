@@ -1,5 +1,7 @@
 """Predicted times: right in order, the same on every machine, and the reason for a choice."""
 
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,8 +11,11 @@ from partialpool.marginal.gaussian.marginal import build_marginal
 from partialpool.marginal.gaussian.workload import expect_workload
 from partialpool.model.default_priors import resolve_priors
 from partialpool.sampling.choose import ENGINES, choose_engine, weigh_engines
+from partialpool.sampling.forecast import forecast_nuts
+from partialpool.sampling.nuts import find_mode
 from partialpool.sampling.settings import Settings
 from partialpool.spec.model import ModelSpec
+from partialpool.workers import single_lapack
 
 
 def design_of(formula, levels, rows, seed=1):
@@ -88,3 +93,42 @@ def test_other_families_are_not_weighed():
     engine, reason = weigh_engines(*choose_engine(spec), design, Settings())
     assert engine.name == "nuts"
     assert "not normal given the effects" in reason
+
+
+COUNTS = {
+    "few rows": ("y ~ u + (1 | g)", {"g": 15}, 60),
+    "many rows": ("y ~ u + (1 | g)", {"g": 20}, 10_000),
+    "many levels": ("y ~ u + (1 | g)", {"g": 500}, 1000),
+    "slopes": ("y ~ u + v + (u + v | g)", {"g": 200}, 5000),
+    "nested": ("y ~ u + (1 | h) + (1 | h:g)", {"g": 5, "h": 60}, 2000),
+    "crossed": ("y ~ u + (1 | g) + (1 | h)", {"g": 300, "h": 24}, 7000),
+    "crossed slopes": ("y ~ u + v + (u + v | g) + (u + v | h)", {"g": 60, "h": 40}, 4000),
+}
+
+
+def seconds_of_an_evaluation(design):
+    """The least processor time of one evaluation by this thread: what others on the machine do adds to the rest."""
+    with single_lapack():
+        posterior, peak = find_mode(design, resolve_priors(design))
+        density = posterior.whitened(peak.theta, peak.covariance).evaluator()
+        x, taken = np.zeros(posterior.size + posterior.noise_size), []
+        for _ in range(30):
+            started = time.thread_time()
+            for _ in range(10):
+                density(x)
+            taken.append((time.thread_time() - started) / 10)
+    return min(taken)
+
+
+def test_the_nuts_forecast_is_proportional_to_measured_evaluations():
+    """Within a factor of three of the same multiple: the multiple is the machine's, and cancels in a choice."""
+    ratios = {}
+    for name, (formula, levels, rows) in COUNTS.items():
+        rng = np.random.default_rng(1)
+        table = {factor: rng.integers(0, n, rows) for factor, n in levels.items()}
+        table |= {"u": rng.normal(size=rows), "v": rng.normal(size=rows)}
+        y = rng.poisson(np.exp(0.3 * table["u"]))
+        design = build_design(ModelSpec.from_formula(formula, family="poisson"), pd.DataFrame(table | {"y": y}))
+        ratios[name] = forecast_nuts(design, Settings()).seconds / seconds_of_an_evaluation(design)
+    usual = np.median(list(ratios.values()))
+    assert {name: ratio / usual for name, ratio in ratios.items() if not 1 / 3 < ratio / usual < 3} == {}

@@ -110,7 +110,7 @@ def test_groups_that_are_alike_or_far_apart(sd):
 
 @pytest.mark.filterwarnings("ignore:do not rely on these draws")
 def test_where_it_mixes_slowly_a_longer_warm_up_is_no_advice():
-    """At most 300 draws warm it up, whatever `tune` says: levels of all 0 or all 1 make the sd's tail long."""
+    """At most 150 draws warm it up, whatever `tune` says: levels of all 0 or all 1 make the sd's tail long."""
     rng = np.random.default_rng(11)
     g = np.repeat(np.arange(40), 8)
     y = (rng.random(320) < 1 / (1 + np.exp(-rng.normal(0, 30, 40)[g]))).astype(int)
@@ -210,7 +210,8 @@ def test_the_chains_kept_hold_the_most_draws(counts, chains, draws):
 
 
 def test_ctrl_c_during_warm_up_is_a_keyboard_interrupt(sleepstudy, interrupt_after, monkeypatch):
-    monkeypatch.setattr("partialpool.sampling.settings._SHORT_WARM_UP", 1_000_000)
+    for name in ("_SHORT_WARM_UP", "_SHORTEST_WARM_UP"):
+        monkeypatch.setattr(f"partialpool.sampling.settings.{name}", 1_000_000)
     interrupt_after(10)
     with pytest.raises(KeyboardInterrupt):
         pp.fit("Reaction ~ Days + (1 | Subject)", sleepstudy, draws=10, tune=1_000_000, **ENDLESS)

@@ -153,7 +153,7 @@ def fit(
         `auto`: `collapsed` where the random effects can be integrated out exactly (a normal or lognormal response),
         else `nuts`, else `pymc`, which samples the model of `build_model`; or the name of an engine.
     draws, tune, chains, seed
-        Kept and warm-up draws per chain (the nuts engine uses at most 300 for its warm-up); number of chains; a seed
+        Kept and warm-up draws per chain (the nuts engine uses at most 150 for its warm-up); number of chains; a seed
         makes the draws exactly reproducible.
     sampler, target_accept, parametrization
         `nutpie` or `pymc`, for the pymc engine; the target acceptance of NUTS (pymc engine 0.9, nuts engine 0.7, on the

@@ -1,7 +1,9 @@
 """Forecast of an engine's run time from counts: never measured, so that a choice is the same on every machine.
 
 Forecasts are processor seconds of a machine of 2025, accurate within a factor of two: evaluations times the cost of
-one. Only their ratio is used. Constants were fitted to the designs of `benchmarks/engine_choice.py`.
+one. Only their ratio is used. Constants were fitted to the designs of `benchmarks/engine_choice.py`; those of the nuts
+engine to the models of `benchmarks/generalised_cases.py` and seven others, of which it predicts the cost of an
+evaluation within a factor of 1.5.
 """
 
 from dataclasses import dataclass
@@ -26,12 +28,13 @@ _STEPS: Final = 12
 _GRADIENT: Final = 2.0
 _CALL: Final = 5e-5
 """Of NUTS on the collapsed density: steps per draw, cost of a gradient in densities, seconds of a call from Python."""
-_ELIMINATIONS: Final = 4.0
 _WHITENED_STEPS: Final = 12
-_WHITENED_CALL: Final = 2e-5
+_WHITENED_CALL: Final = 9e-6
 _PER_ROW: Final = 1e-8
-"""Of NUTS in coordinates that follow theta: eliminations that a gradient costs; steps per draw; seconds of a call from
-Python, and per row."""
+_PER_VALUE: Final = 5e-10
+_PER_MULTIPLICATION: Final = 3.8e-10
+"""Of NUTS in coordinates that follow theta: steps per draw; seconds per step, per row, per number of X and Z, and per
+multiplication of the elimination."""
 _COMPILE: Final = 4.0
 _COMPILE_EFFECT: Final = 0.8
 _NUTS_STEPS: Final = 25
@@ -71,8 +74,9 @@ def forecast_nuts(design: Design, settings: Settings) -> Forecast:
     if not fits(TAIL_COPIES * 8.0 * load.tail**2):
         return Forecast(float("inf"), f"{because}: it does not fit")
     columns = len(design.common.coefs) + sum(len(f.names) for f in design.factors)
-    step = _WHITENED_CALL + _ELIMINATIONS * load.elimination_seconds + (_PER_ROW + _PER_CELL * columns) * design.n_rows
-    steps = _WHITENED_STEPS * settings.chains * (settings.draws + settings.warmed_up_briefly().tune)
+    of_rows = (_PER_ROW + _PER_VALUE * columns) * design.n_rows
+    step = _WHITENED_CALL + _PER_MULTIPLICATION * load.multiplications + of_rows
+    steps = _WHITENED_STEPS * settings.chains * (settings.draws + settings.following_theta().tune)
     return Forecast(steps * step, because)
 
 

@@ -13,6 +13,7 @@ __all__ = ["Settings"]
 _SAMPLERS: Final = ("nutpie", "pymc")
 """Samplers of the PyMC model, the default first."""
 _SHORT_WARM_UP: Final = 300
+_SHORTEST_WARM_UP: Final = 150
 _ACCEPTANCE: Final = 0.9
 _ACCEPTANCE_WHITENED: Final = 0.8
 _ACCEPTANCE_FOLLOWING: Final = 0.7
@@ -25,8 +26,8 @@ class Settings:
     Attributes
     ----------
     draws, tune, chains
-        Kept draws per chain, warm-up draws per chain, chains. The nuts engine and NUTS on the
-        collapsed density warm up for 300 at most; importance-weighted chains need none.
+        Kept draws per chain, warm-up draws per chain, chains. The nuts engine warms up for 150 at most, NUTS on the
+        collapsed density for 300; importance-weighted chains need none.
     seed
         Reproduces the draws exactly on the same machine and versions; None for a new seed.
     sampler
@@ -126,10 +127,11 @@ class Settings:
     def following_theta(self) -> "Settings":
         """Return settings for coordinates that follow theta, in which everything is nearly N(0, 1): the longest steps.
 
+        The warm-up only has to find the step size: with 150 draws instead of 300 the effective draws are the same.
         For many normal coordinates the cost of an independent draw is least at an acceptance of 0.65 (Beskos et al.
         2013, Bernoulli 19:1501).
         """
-        return self._accepting(_ACCEPTANCE_FOLLOWING)
+        return replace(self._accepting(_ACCEPTANCE_FOLLOWING), tune=min(self.tune, _SHORTEST_WARM_UP))
 
     def _accepting(self, target: float) -> "Settings":
         accept = target if self.target_accept is None else self.target_accept

@@ -27,6 +27,8 @@ class LevelsPulled(NamedTuple):
         In Z'Z and E' as the factors eliminated before left them; shapes as in `Abreast`.
     scaled
         Lambda u itself, (q, levels).
+    slope
+        In F', (columns, q, levels).
     """
 
     drawn: np.ndarray
@@ -34,6 +36,7 @@ class LevelsPulled(NamedTuple):
     gram: np.ndarray
     columns: np.ndarray
     scaled: np.ndarray
+    slope: np.ndarray
 
 
 @part(fastmath=REORDERED)
@@ -115,9 +118,16 @@ def pull_shared(
     v: np.ndarray,
     slope: np.ndarray,
 ) -> None:
-    """Write dF' = w v' - dS F' of the shared columns into slope; dS is twice the derivative in what is left of them."""
+    """Write dF' = w v' - dS F' of the shared columns into slope; dS is twice the derivative in what is left of them.
+
+    Columns before `first`, those of the levels above, become 0.
+    """
     width, q, n = rows.shape
     shared = width - first
+    for c in range(first):
+        for a in range(q):
+            for j in range(n):
+                slope[c, a, j] = 0.0
     if shared >= WIDE:
         product = np.dot(schur, rows[first:].reshape((shared, q * n)))
         for c in range(shared):

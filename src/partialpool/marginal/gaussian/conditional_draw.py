@@ -10,37 +10,43 @@ from partialpool.kernels import part
 from partialpool.marginal.gaussian.cholesky import Common, Forward, Scales, unscale
 from partialpool.marginal.gaussian.dense import solve_lower, solve_upper
 from partialpool.marginal.gaussian.leaf_cholesky import leaf_factor
+from partialpool.marginal.gaussian.nest import Nest, NestRoom, depth, draw_nest, has_nest
 from partialpool.marginal.gaussian.ordering import Leaf, System, Tail
 from partialpool.marginal.gaussian.parameters import Layout, Parameters
 
-__all__ = ["draw_levels", "draw_tail", "put_back"]
+__all__ = ["draw_all", "put_back"]
 
 
 @part
 def put_back(
     leaf: Leaf,
     system: System,
+    nest: Nest,
     layout: Layout,
     parameters: Parameters,
     scales: Scales,
     common: Common,
     forward: Forward,
+    nest_room: NestRoom,
     noise: np.ndarray,
     effects: np.ndarray,
     i: int,
 ) -> None:
     """Overwrite row i of noise (draws, effects) with u, and of effects with diag(sd) L u, in order of elimination.
 
-    Integrated common columns come last in both.
+    Integrated common columns come last in both. See `draw_all` for `leaf` and `nest`.
     """
-    branch, tail = system.branch, system.tail
-    t = draw_tail(tail, scales, common, forward, noise, i)
-    draw_levels(leaf, system, scales, forward, t, noise, i)
+    draw_all(leaf, system, nest, scales, common, forward, nest_room, noise, i)
     # b = diag(sd) L u, level by level.
-    at = 0
-    skip = 2 if layout.has_branch else 1
+    tail, at = system.tail, 0
+    skip = depth(nest) if has_nest(nest) else 2 if layout.has_branch else 1
     for f in range(len(layout.effects)):
-        levels = len(leaf.level) if f == 0 else len(branch.gram) if f < skip else tail.levels[f - skip]
+        if f >= skip:
+            levels = tail.levels[f - skip]
+        elif has_nest(nest):
+            levels = (nest.leaf if f == 0 else nest.branch if f == 1 else nest.top).gram.shape[2]
+        else:
+            levels = len(leaf.level) if f == 0 else len(system.branch.gram)
         for _ in range(levels):
             for a in range(layout.effects[f]):
                 s = 0.0
@@ -51,7 +57,30 @@ def put_back(
 
 
 @part
-def draw_tail(tail: Tail, scales: Scales, common: Common, forward: Forward, noise: np.ndarray, i: int) -> np.ndarray:
+def draw_all(
+    leaf: Leaf,
+    system: System,
+    nest: Nest,
+    scales: Scales,
+    common: Common,
+    forward: Forward,
+    nest_room: NestRoom,
+    noise: np.ndarray,
+    i: int,
+) -> None:
+    """Overwrite row i of noise (draws, effects) with u.
+
+    The leaf has every level by itself; where there is a nest, it comes instead of the system's leaf and branch.
+    """
+    t = _draw_tail(system.tail, scales, common, forward, noise, i)
+    if has_nest(nest):
+        draw_nest(nest, nest_room, scales, t, noise[i])
+    else:
+        _draw_levels(leaf, system, scales, forward, t, noise, i)
+
+
+@part
+def _draw_tail(tail: Tail, scales: Scales, common: Common, forward: Forward, noise: np.ndarray, i: int) -> np.ndarray:
     """Overwrite the tail's part of row i of noise, its end, with u; return Lambda u sigma, (columns + common,)."""
     size, sigma = tail.columns + tail.common, scales.sigma
     first = noise.shape[1] - size
@@ -66,10 +95,10 @@ def draw_tail(tail: Tail, scales: Scales, common: Common, forward: Forward, nois
 
 
 @part
-def draw_levels(
+def _draw_levels(
     leaf: Leaf, system: System, scales: Scales, forward: Forward, t: np.ndarray, noise: np.ndarray, i: int
 ) -> None:
-    """Overwrite the branches' and the leaf's part of row i of noise with u; t is what `draw_tail` returned."""
+    """Overwrite the branches' and the leaf's part of row i of noise with u; t is what `_draw_tail` returned."""
     branch, tail = system.branch, system.tail
     q, qb, sigma = leaf.up.shape[1], branch.gram.shape[1], scales.sigma
     leaves = len(leaf.level) * q

@@ -71,12 +71,12 @@ def pull_back(
     pulled
         From `make_pulled`, with the derivatives in `effects`, which are overwritten.
     nest, nest_room, nest_pulled
-        The factors eliminated as a nest, what `eliminate_nest` left of them, and room for their derivatives.
+        The factors eliminated as a nest, what `eliminate_all` left of them, and room for their derivatives.
     """
     leaf, branch, tail = system.leaf, system.branch, system.tail
     qb, size = branch.gram.shape[1], tail.columns + tail.common
     leaves, before = len(leaf.level) * leaf.up.shape[1], len(offsets) - size
-    columns = np.empty(size)
+    columns = pulled.columns
     for c in range(size):
         columns[c] = offsets[before + c]
         pulled.tail[c] = pulled.effects[before + c]

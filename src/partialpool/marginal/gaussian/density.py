@@ -4,8 +4,9 @@ import numpy as np
 
 from partialpool.distributions.density_kernel import log_density, place
 from partialpool.kernels import kernel, part
-from partialpool.marginal.gaussian.cholesky import Forward, eliminate, make_workspace
+from partialpool.marginal.gaussian.cholesky import Forward, make_workspace
 from partialpool.marginal.gaussian.conditional_draw import put_back
+from partialpool.marginal.gaussian.nest import Nest, eliminate_all, make_nest_room
 from partialpool.marginal.gaussian.ordering import Leaf, System
 from partialpool.marginal.gaussian.parameters import Layout, Normals, common_of, scales_of, unpack
 from partialpool.marginal.gaussian.precision import is_rounding
@@ -44,6 +45,7 @@ def log_prior(layout: Layout, thetas: np.ndarray, i: int) -> float:
 def evaluate(
     system: System,
     levels: Leaf,
+    nest: Nest,
     layout: Layout,
     normals: Normals,
     thetas: np.ndarray,
@@ -55,8 +57,9 @@ def evaluate(
 
     The same factorisation also gives draws of the effects: if noise (n, effects) has columns of standard normals, it is
     overwritten with u, and effects, same shape, with diag(sd) L u; without columns, only the density is evaluated.
+    `levels` has the leaf's levels one by one; where there is a nest, it comes instead of leaf and branch.
     """
-    room = make_workspace(system)
+    room, nest_room = make_workspace(system), make_nest_room(nest)
     draws = noise.shape[1] > 0
     for i in range(len(thetas)):
         out[i] = -np.inf
@@ -65,11 +68,11 @@ def evaluate(
         if (layout.sigma >= 0 and is_rounding(parameters.sigma, system.rows)) or not (draws or np.isfinite(prior)):
             continue
         scales, common = scales_of(layout, parameters), common_of(normals, parameters.sigma)
-        forward = eliminate(system, scales, common, room)
+        forward = eliminate_all(system, nest, scales, common, room, nest_room)
         if not forward.ok:
             continue
         total = prior + log_likelihood(system, normals, parameters.sigma, forward)
         if np.isfinite(total):
             out[i] = total
         if draws:
-            put_back(levels, system, layout, parameters, scales, common, forward, noise, effects, i)
+            put_back(levels, system, nest, layout, parameters, scales, common, forward, nest_room, noise, effects, i)

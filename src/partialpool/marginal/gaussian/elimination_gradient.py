@@ -40,6 +40,8 @@ class Pulled(NamedTuple):
         Derivatives in the branches' a, (branches, q).
     tail
         Derivatives in the tail's a, (columns + common,).
+    columns
+        The tail's a itself, (columns + common,).
     schur
         Twice the derivative in the Schur complement, and with right-hand sides, (columns + common + rhs, same).
     branch_gram, branch_tail, branch_dense
@@ -53,6 +55,7 @@ class Pulled(NamedTuple):
     branch: np.ndarray
     above: np.ndarray
     tail: np.ndarray
+    columns: np.ndarray
     schur: np.ndarray
     branch_gram: np.ndarray
     branch_tail: np.ndarray
@@ -74,6 +77,7 @@ def make_pulled(system: System, scales: Scales, effects: int) -> Pulled:
         np.zeros((levels, qb, qb)),
         np.zeros((levels, qb)),
         np.zeros(size),
+        np.empty(size),
         np.zeros((size + rhs, size + rhs)),
         np.zeros((levels, qb, qb)),
         np.zeros(branch.tail_values.shape),

@@ -1,6 +1,7 @@
 """The marginal density of a design and its priors, with everything but theta integrated out."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -12,7 +13,9 @@ from partialpool.marginal.gaussian.crossproducts import Moments, collect_moments
 from partialpool.marginal.gaussian.density import evaluate
 from partialpool.marginal.gaussian.gradient import evaluate_gradient
 from partialpool.marginal.gaussian.kinship_rotation import Rotation, find_rotations, rotate
-from partialpool.marginal.gaussian.ordering import BRANCH_FROM, Arrangement, arrange
+from partialpool.marginal.gaussian.nest import Nest
+from partialpool.marginal.gaussian.nested_order import arrange_by_level, no_nest
+from partialpool.marginal.gaussian.ordering import BRANCH_FROM, Arrangement, Leaf, System, arrange
 from partialpool.marginal.gaussian.parameters import Layout, Normals, unpack_many
 from partialpool.marginal.gaussian.standardise import Units, choose_units
 from partialpool.marginal.gaussian.variance_prior import Joint, make_joint, no_joint
@@ -124,6 +127,17 @@ class Marginal:
             moments = moments.turned(self.turn)
         return replace(self, arrangement=arrange(rotate(moments, self.rotations), self.integrated))
 
+    @cached_property
+    def _for_draws(self) -> tuple[System, Leaf, Nest]:
+        """What is eliminated where effects are drawn: nested factors with their levels side by side, if there are any.
+
+        Without a nest, rows with the same predictors are still counted once.
+        """
+        system, nest = arrange_by_level(self.arrangement)
+        if nest.leaf.gram.shape[2] > 0:
+            return system, system.leaf, nest
+        return self.arrangement.density, self.arrangement.levels, nest
+
     def log_density(self, theta: np.ndarray) -> float:
         """Evaluate log p(y | theta) + log p(theta), in the units of y, theta on the real line."""
         return float(self.log_densities(theta[None])[0])
@@ -149,8 +163,11 @@ class Marginal:
 
     def evaluate(self, thetas: np.ndarray, noise: np.ndarray, effects: np.ndarray, out: np.ndarray) -> None:
         """Evaluate log densities into out, and effects if noise has columns; see `density.evaluate`."""
-        system = self.arrangement
-        evaluate(system.density, system.levels, self.layout, self.normals, thetas, noise, effects, out)
+        if noise.shape[1] > 0:
+            system, leaf, nest = self._for_draws
+        else:
+            system, leaf, nest = self.arrangement.density, self.arrangement.levels, no_nest(self.arrangement)
+        evaluate(system, leaf, nest, self.layout, self.normals, thetas, noise, effects, out)
         out += self.log_constant
 
 

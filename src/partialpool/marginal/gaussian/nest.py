@@ -27,13 +27,24 @@ from partialpool.marginal.gaussian.abreast_gradient import (
     pull_factor,
     pull_shared,
 )
+from partialpool.marginal.gaussian.cholesky import (
+    Common,
+    Forward,
+    Scales,
+    Workspace,
+    eliminate,
+    eliminate_tail,
+    start_tail,
+)
+from partialpool.marginal.gaussian.ordering import System
 
 __all__ = [
     "Nest",
     "NestPulled",
     "NestRoom",
+    "depth",
     "draw_nest",
-    "eliminate_nest",
+    "eliminate_all",
     "has_nest",
     "make_nest_pulled",
     "make_nest_room",
@@ -79,13 +90,19 @@ def has_nest(nest: Nest) -> bool:
 
 
 @part
+def depth(nest: Nest) -> int:
+    """Return the number of factors to eliminate this way."""
+    return (nest.leaf.gram.shape[2] > 0) + (nest.branch.gram.shape[2] > 0) + (nest.top.gram.shape[2] > 0)
+
+
+@part
 def _make_worked(level: Abreast) -> Worked:
     return Worked(np.empty(level.gram.shape), np.empty(level.columns.shape))
 
 
 @part
 def make_nest_room(nest: Nest) -> NestRoom:
-    """Allocate the workspace of `eliminate_nest`."""
+    """Allocate the workspace of `eliminate_all`."""
     return NestRoom(
         _make_worked(nest.leaf),
         _make_worked(nest.branch),
@@ -105,7 +122,20 @@ def _copy(given: np.ndarray, out: np.ndarray) -> None:
 
 
 @part
-def eliminate_nest(nest: Nest, relative: np.ndarray, left: np.ndarray, room: NestRoom) -> float:
+def eliminate_all(
+    system: System, nest: Nest, scales: Scales, common: Common, room: Workspace, nest_room: NestRoom
+) -> Forward:
+    """Factorise A, as `eliminate` does, with the nest's levels side by side if there is a nest."""
+    if not has_nest(nest):
+        return eliminate(system, scales, common, room)
+    start_tail(system.tail, room)
+    log_det = _eliminate_nest(nest, scales.relative, room.left, nest_room)
+    none = system.branch
+    return eliminate_tail(system.tail, scales, common, room, log_det, none.gram, none.tail_values, none.dense)
+
+
+@part
+def _eliminate_nest(nest: Nest, relative: np.ndarray, left: np.ndarray, room: NestRoom) -> float:
     """Subtract the factors from the upper triangle of `left`, the shared columns; return 2 sum log diag U.
 
     `relative` has Lambda of the leaf, the branch and the top, as far as they are there, first.
@@ -133,18 +163,14 @@ def eliminate_nest(nest: Nest, relative: np.ndarray, left: np.ndarray, room: Nes
 
 
 @part
-def draw_nest(
-    nest: Nest, room: NestRoom, relative: np.ndarray, tail: np.ndarray, combine: np.ndarray, offsets: np.ndarray
-) -> None:
+def draw_nest(nest: Nest, room: NestRoom, scales: Scales, tail: np.ndarray, offsets: np.ndarray) -> None:
     """Overwrite the noise of the factors, with which offsets begin, with u, top first.
 
-    Parameters
-    ----------
-    tail, combine
-        Lambda u of the tail's columns, and the combination of right-hand sides.
+    `tail` is Lambda u sigma of the tail's columns.
     """
-    leaf, branch, top = nest.leaf, nest.branch, nest.top
-    weights = _weigh_shared(tail, combine)
+    leaf, branch, top, relative = nest.leaf, nest.branch, nest.top, scales.relative
+    weights = np.empty(len(tail) + len(scales.combine))
+    _weigh_shared(tail, scales.combine, scales.sigma, weights)
     above, highest = branch.gram.shape[0], top.gram.shape[0]
     at_branch = leaf.gram.shape[0] * leaf.gram.shape[2]
     at_top = at_branch + above * branch.gram.shape[2]
@@ -171,14 +197,12 @@ def draw_nest(
 
 
 @part
-def _weigh_shared(tail: np.ndarray, combine: np.ndarray) -> np.ndarray:
-    """Return w of the shared columns: minus the effects of the tail, then the combination of right-hand sides."""
-    weights = np.empty(len(tail) + len(combine))
+def _weigh_shared(tail: np.ndarray, combine: np.ndarray, sigma: float, out: np.ndarray) -> None:
+    """Write w of the shared columns, over sigma: minus the effects of the tail, then the combination."""
     for c in range(len(tail)):
-        weights[c] = -tail[c]
+        out[c] = -tail[c] / sigma
     for m in range(len(combine)):
-        weights[len(tail) + m] = combine[m]
-    return weights
+        out[len(tail) + m] = combine[m] / sigma
 
 
 @part
@@ -192,6 +216,7 @@ def _make_pulled(level: Abreast, passing_on: int) -> LevelsPulled:
         np.empty((q, q, kept)),
         np.empty((width, q, kept)),
         np.empty((q, n)),
+        np.empty((width, q, n)),
     )
 
 
@@ -227,9 +252,8 @@ def pull_nest_draws(
     above, highest = branch.gram.shape[0], top.gram.shape[0]
     at_branch = leaf.gram.shape[0] * leaf.gram.shape[2]
     at_top = at_branch + above * branch.gram.shape[2]
-    weights = _weigh_shared(tail, combine)
-    for c in range(len(weights)):
-        pulled.weights[c] = weights[c]
+    _weigh_shared(tail, combine, 1.0, pulled.weights)
+    for c in range(len(pulled.of_weights)):
         pulled.of_weights[c] = 0.0
     pull_draws(room.leaf.upper, relative, 0, offsets, effects, 0, products, pulled.leaf)
     _add_of_weights(room.leaf.rows, above + highest, pulled.leaf.drawn, pulled.of_weights)
@@ -281,16 +305,16 @@ def pull_nest_elimination(
     leaf, branch, top = nest.leaf, nest.branch, nest.top
     above, highest = branch.gram.shape[0], top.gram.shape[0]
     if top.gram.shape[2] > 0:
-        slope = np.empty(room.top.rows.shape)
+        slope = pulled.top.slope
         pull_shared(room.top.rows, 0, pulled.weights, schur, pulled.top.drawn, slope)
         pull_factor(room.top, relative, 2, slope, pulled.top, products)
     if branch.gram.shape[2] > 0:
-        slope = np.zeros(room.branch.rows.shape)
+        slope = pulled.branch.slope
         pull_shared(room.branch.rows, highest, pulled.weights, schur, pulled.branch.drawn, slope)
         if highest > 0:
             pull_above(room.branch.rows, 0, branch.parent, pulled.top, pulled.branch.drawn, slope)
         pull_factor(room.branch, relative, 1, slope, pulled.branch, products)
-    slope = np.zeros(room.leaf.rows.shape)
+    slope = pulled.leaf.slope
     pull_shared(room.leaf.rows, above + highest, pulled.weights, schur, pulled.leaf.drawn, slope)
     if above > 0:
         pull_above(room.leaf.rows, 0, leaf.parent, pulled.branch, pulled.leaf.drawn, slope)

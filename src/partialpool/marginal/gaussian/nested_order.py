@@ -19,7 +19,7 @@ from partialpool.marginal.gaussian.ordering import (
     no_leaf,
 )
 
-__all__ = ["arrange_by_level"]
+__all__ = ["arrange_by_level", "no_nest"]
 
 _SHARED: Final = 0.3
 """Average share of the tail's columns that levels must have for products with all of them to be faster."""
@@ -40,11 +40,16 @@ def arrange_by_level(arrangement: Arrangement) -> tuple[System, Nest]:
     depth = nested_in_order(moments, order)
     nested, others = order[:depth], order[depth:]
     if not depth or not all(_holds(moments, nested, f, others, len(columns)) for f in nested):
-        return arrangement.density._replace(leaf=arrangement.levels), Nest(*[_no_levels(len(columns))] * MOST_NESTED)
+        return arrangement.density._replace(leaf=arrangement.levels), no_nest(arrangement)
     tail = make_tail(moments, others, columns, arrangement.density.tail.common)
     factors = [_side_by_side(moments, nested[at], nested[at + 1 :], others, tail, columns) for at in range(depth)]
     missing = [_no_levels(len(columns))] * (MOST_NESTED - depth)
     return System(no_leaf(len(columns)), no_branch(len(columns)), tail, moments.rows), Nest(*factors, *missing)
+
+
+def no_nest(arrangement: Arrangement) -> Nest:
+    """Return a nest without factors."""
+    return Nest(*[_no_levels(len(arrangement.columns))] * MOST_NESTED)
 
 
 def _holds(moments: Moments, nested: tuple[int, ...], f: int, others: tuple[int, ...], dense: int) -> bool:

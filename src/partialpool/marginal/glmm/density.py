@@ -17,38 +17,21 @@ import numpy as np
 from numba.experimental import structref
 
 from partialpool.distributions.density_kernel import log_density, place
-from partialpool.kernel_address import by_address
+from partialpool.kernel_address import borrow, by_address
 from partialpool.kernels import REORDERED, kernel, part
-from partialpool.marginal.gaussian.cholesky import (
-    Common,
-    Forward,
-    Scales,
-    Workspace,
-    eliminate,
-    eliminate_tail,
-    make_workspace,
-    start_tail,
-)
-from partialpool.marginal.gaussian.conditional_draw import draw_levels, draw_tail
+from partialpool.marginal.gaussian.cholesky import Common, make_workspace
+from partialpool.marginal.gaussian.conditional_draw import draw_all
 from partialpool.marginal.gaussian.conditional_draw_gradient import pull_back
 from partialpool.marginal.gaussian.density import log_prior
 from partialpool.marginal.gaussian.elimination_gradient import make_pulled
 from partialpool.marginal.gaussian.gradient import add_prior_gradient, add_scales_gradient
-from partialpool.marginal.gaussian.nest import (
-    Nest,
-    NestRoom,
-    draw_nest,
-    eliminate_nest,
-    has_nest,
-    make_nest_pulled,
-    make_nest_room,
-)
+from partialpool.marginal.gaussian.nest import Nest, eliminate_all, make_nest_pulled, make_nest_room
 from partialpool.marginal.gaussian.ordering import System
 from partialpool.marginal.gaussian.parameters import Layout, Normals, Parameters, common_of, scales_of, unpack
 from partialpool.marginal.glmm.cutpoints import CutpointsPrior, place_cutpoints, pull_cutpoints
 from partialpool.marginal.glmm.weighted_rows import Rows
 
-__all__ = ["ROWS_ARGUMENTS", "VECTOR", "OwnPriors", "Problem", "evaluate", "make_problem"]
+__all__ = ["ROWS_ARGUMENTS", "VECTOR", "Given", "OwnPriors", "Problem", "evaluate", "make_problem"]
 
 
 VECTOR: Final = nb.types.Array(nb.types.float64, 1, "C")
@@ -195,45 +178,10 @@ def _coefficients(
     return total
 
 
-@structref.register
-class ProblemType(nb.types.StructRef):
-    """numba's type of a `Problem`."""
+class Given(NamedTuple):
+    """All that `evaluate` needs beside x.
 
-    def preprocess_fields(self, fields: Any) -> Any:
-        """Forget literal types, so that one compiled density serves all problems."""
-        return tuple((name, nb.types.unliteral(kind)) for name, kind in fields)
-
-
-class Problem(structref.StructRefProxy):
-    """All that `evaluate` needs beside x, as one reference: unpacking dozens of arrays at each call takes longer than
-    a small model does.
-    """
-
-
-structref.define_proxy(
-    Problem,
-    ProblemType,
-    ["system", "nest", "layout", "normals", "known", "own", "rows", "constant", "address", "center", "factor"],
-)
-
-
-@kernel
-def make_problem(
-    system: System,
-    nest: Nest,
-    layout: Layout,
-    normals: Normals,
-    known: np.ndarray,
-    own: OwnPriors,
-    rows: Rows,
-    constant: float,
-    address: int,
-    center: np.ndarray,
-    factor: np.ndarray,
-) -> Any:
-    """Put a problem together.
-
-    Parameters
+    Attributes
     ----------
     system, nest
         The stand-in's, from `arrange_by_level`.
@@ -250,13 +198,42 @@ def make_problem(
     center, factor
         (theta, own) = center + factor h, the first elements h of x; (elements,) and lower triangular.
     """
-    return Problem(system, nest, layout, normals, known, own, rows, constant, address, center, factor)
+
+    system: System
+    nest: Nest
+    layout: Layout
+    normals: Normals
+    known: np.ndarray
+    own: OwnPriors
+    rows: Rows
+    constant: float
+    address: int
+    center: np.ndarray
+    factor: np.ndarray
+
+
+@structref.register
+class ProblemType(nb.types.StructRef):
+    """numba's type of a `Problem`."""
+
+
+class Problem(structref.StructRefProxy):
+    """A `Given`, as one reference: unpacking dozens of arrays at each call takes longer than a small model does."""
+
+
+structref.define_proxy(Problem, ProblemType, ["given"])
+
+
+@kernel
+def make_problem(given: Given) -> Any:
+    """Keep what is given as one reference."""
+    return Problem(given)
 
 
 @part
-def _place_all(problem: Any, x: np.ndarray, at: np.ndarray, theta: np.ndarray, noise: np.ndarray) -> None:
+def _place_all(given: Given, x: np.ndarray, at: np.ndarray, theta: np.ndarray, noise: np.ndarray) -> None:
     """Write theta and the own parameters' places into `at`, theta alone into its row, and the noise."""
-    center, factor = problem.center, problem.factor
+    center, factor = given.center, given.factor
     for i in range(len(at)):
         at[i] = center[i]
         for k in range(i + 1):
@@ -265,31 +242,6 @@ def _place_all(problem: Any, x: np.ndarray, at: np.ndarray, theta: np.ndarray, n
         theta[0, i] = at[i]
     for j in range(len(noise)):
         noise[j] = x[len(at) + j]
-
-
-@part
-def _eliminate(problem: Any, scales: Scales, common: Common, room: Workspace, nest_room: NestRoom) -> Forward:
-    """Eliminate all that is integrated out: side by side where that is how it is arranged."""
-    system, nest = problem.system, problem.nest
-    if not has_nest(nest):
-        return eliminate(system, scales, common, room)
-    start_tail(system.tail, room)
-    log_det = eliminate_nest(nest, scales.relative, room.left, nest_room)
-    none = system.branch
-    return eliminate_tail(system.tail, scales, common, room, log_det, none.gram, none.tail_values, none.dense)
-
-
-@part
-def _draw(
-    problem: Any, scales: Scales, common: Common, forward: Forward, nest_room: NestRoom, offsets: np.ndarray
-) -> None:
-    """Overwrite noise (1, effects) with u."""
-    system, nest = problem.system, problem.nest
-    tail = draw_tail(system.tail, scales, common, forward, offsets, 0)
-    if has_nest(nest):
-        draw_nest(nest, nest_room, scales.relative, tail, scales.combine, offsets[0])
-    else:
-        draw_levels(system.leaf, system, scales, forward, tail, offsets, 0)
 
 
 @kernel
@@ -303,35 +255,36 @@ def evaluate(problem: Any, x: np.ndarray, eta: np.ndarray, out: np.ndarray) -> f
     float
         -inf where a row or the prior has no density.
     """
-    system, nest, layout, own, rows = problem.system, problem.nest, problem.layout, problem.own, problem.rows
+    given = borrow(problem)
+    system, nest, layout, own, rows = given.system, given.nest, given.layout, given.own, given.rows
     rhs = len(layout.kept_shift)
     elements = layout.kept + rhs
     first = elements + own.estimated
-    size, integrated = len(x) - first, len(problem.normals.sd)
+    size, integrated = len(x) - first, len(given.normals.sd)
     of_family = len(own.kinds) + own.cutpoints.number
     theta, values, own_slope = np.empty((1, elements)), np.empty(of_family), np.zeros(of_family)
     at, slopes, noise = np.empty(first), np.zeros(first), np.empty(size)
-    _place_all(problem, x, at, theta, noise)
+    _place_all(given, x, at, theta, noise)
     for i in range(len(x)):
         out[i] = 0.0
-    total = problem.constant + log_prior(layout, theta, 0) + _own_parameters(own, at, elements, values)
+    total = given.constant + log_prior(layout, theta, 0) + _own_parameters(own, at, elements, values)
     if not np.isfinite(total):
         return -np.inf
     parameters = unpack(layout, theta, 0)
-    scales, common = scales_of(layout, parameters), common_of(problem.normals, 1.0)
+    scales, common = scales_of(layout, parameters), common_of(given.normals, 1.0)
     room, nest_room = make_workspace(system), make_nest_room(nest)
-    forward = _eliminate(problem, scales, common, room, nest_room)
+    forward = eliminate_all(system, nest, scales, common, room, nest_room)
     if not forward.ok:
         return -np.inf
     offsets = noise.copy()
-    _draw(problem, scales, common, forward, nest_room, offsets.reshape((1, size)))
+    draw_all(system.leaf, system, nest, scales, common, forward, nest_room, offsets.reshape((1, size)), 0)
     coefficients, slope, information = np.empty(integrated + rhs), np.empty(len(eta)), np.empty(len(eta))
     pulled, nest_pulled = make_pulled(system, scales, size), make_nest_pulled(nest, len(room.left))
     bar = pulled.effects
     _unscale_levels(rows.widths, rows.levels, scales.relative, offsets, bar)
-    total += _coefficients(offsets, size - integrated, common, problem.known, parameters, layout, coefficients)
+    total += _coefficients(offsets, size - integrated, common, given.known, parameters, layout, coefficients)
     _predict(rows, coefficients, bar, eta)
-    total += _call_rows(problem.address, (rows.y, rows.known, eta, values, slope, information, own_slope))
+    total += _call_rows(given.address, (rows.y, rows.known, eta, values, slope, information, own_slope))
     total -= 0.5 * (forward.log_det + forward.log_det_common + size * np.log(2.0 * np.pi))
     if not np.isfinite(total):
         return -np.inf
@@ -348,7 +301,7 @@ def evaluate(problem: Any, x: np.ndarray, eta: np.ndarray, out: np.ndarray) -> f
     _own_gradient(own, at, elements, values, own_slope, slopes)
     for i in range(first):
         for k in range(i, first):
-            out[i] += problem.factor[k, i] * slopes[k]
+            out[i] += given.factor[k, i] * slopes[k]
     for j in range(size):
         out[first + j] = bar[j]
     return total

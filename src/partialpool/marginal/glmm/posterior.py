@@ -12,7 +12,7 @@ from partialpool.kernel_address import CFunction, address_of
 from partialpool.marginal.gaussian.marginal import Marginal
 from partialpool.marginal.gaussian.nested_order import arrange_by_level
 from partialpool.marginal.glmm.compiled_density import compiled_density
-from partialpool.marginal.glmm.density import ROWS_ARGUMENTS, Problem, evaluate, make_problem
+from partialpool.marginal.glmm.density import ROWS_ARGUMENTS, Given, Problem, evaluate, make_problem
 from partialpool.marginal.glmm.own_parameters import Own
 from partialpool.marginal.glmm.weighted_rows import Rows, collect_rows
 
@@ -164,16 +164,18 @@ class Posterior:
         """The same as the kernel reads it."""
         normal = self.stand_in
         return make_problem(
-            *arrange_by_level(normal.arrangement),
-            normal.layout,
-            normal.normals,
-            normal.known,
-            self.own.priors,
-            self.rows,
-            self.response.constant,
-            address_of(self.response.kernels.rows, ROWS_ARGUMENTS),
-            self.center,
-            self.factor,
+            Given(
+                *arrange_by_level(normal.arrangement),
+                normal.layout,
+                normal.normals,
+                normal.known,
+                self.own.priors,
+                self.rows,
+                self.response.constant,
+                address_of(self.response.kernels.rows, ROWS_ARGUMENTS),
+                self.center,
+                self.factor,
+            )
         )
 
     def evaluator(self) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
