@@ -184,8 +184,7 @@ class Laplace:
             layout = layout._replace(shifts=np.ascontiguousarray(point.roots))
         theta, offsets = np.zeros((1, normal.size)), np.zeros((1, self._effects))
         theta[0, layout.kept :] = point.beta + layout.kept_shift
-        arrangement = normal.arrangement
-        log_det = conditional_mean(arrangement.density, arrangement.levels, layout, normal.normals, theta, offsets)
+        log_det = conditional_mean(*normal.for_draws, layout, normal.normals, theta, offsets)
         return offsets[0], log_det
 
     def _predict(self, point: Point, offsets: np.ndarray) -> np.ndarray:

@@ -3,8 +3,9 @@
 import numpy as np
 
 from partialpool.kernels import kernel
-from partialpool.marginal.gaussian.cholesky import eliminate, make_workspace
-from partialpool.marginal.gaussian.conditional_draw import draw_levels, draw_tail
+from partialpool.marginal.gaussian.cholesky import make_workspace
+from partialpool.marginal.gaussian.conditional_draw import draw_all
+from partialpool.marginal.gaussian.nest import Nest, eliminate_all, make_nest_room
 from partialpool.marginal.gaussian.ordering import Leaf, System
 from partialpool.marginal.gaussian.parameters import Layout, Normals, common_of, scales_of, unpack
 
@@ -13,14 +14,16 @@ __all__ = ["conditional_mean"]
 
 @kernel
 def conditional_mean(
-    system: System, levels: Leaf, layout: Layout, normals: Normals, thetas: np.ndarray, offsets: np.ndarray
+    system: System, levels: Leaf, nest: Nest, layout: Layout, normals: Normals, thetas: np.ndarray, offsets: np.ndarray
 ) -> float:
     """Write E(u | y, theta) at thetas[0] into offsets (1, effects), zeros before, in order of elimination.
 
     Parameters
     ----------
-    system, levels, layout, normals
-        Those of a `Marginal` and its arrangement; no columns are integrated out.
+    system, levels, nest
+        From `Marginal.for_draws`; no columns are integrated out.
+    layout, normals
+        Those of the marginal.
     thetas
         (1, elements).
 
@@ -31,9 +34,9 @@ def conditional_mean(
     """
     parameters = unpack(layout, thetas, 0)
     scales, common = scales_of(layout, parameters), common_of(normals, parameters.sigma)
-    forward = eliminate(system, scales, common, make_workspace(system))
+    nest_room = make_nest_room(nest)
+    forward = eliminate_all(system, nest, scales, common, make_workspace(system), nest_room)
     if not forward.ok:
         return np.nan
-    tail = draw_tail(system.tail, scales, common, forward, offsets, 0)
-    draw_levels(levels, system, scales, forward, tail, offsets, 0)
+    draw_all(levels, system, nest, scales, common, forward, nest_room, offsets, 0)
     return forward.log_det

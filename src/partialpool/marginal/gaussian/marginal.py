@@ -128,7 +128,7 @@ class Marginal:
         return replace(self, arrangement=arrange(rotate(moments, self.rotations), self.integrated))
 
     @cached_property
-    def _for_draws(self) -> tuple[System, Leaf, Nest]:
+    def for_draws(self) -> tuple[System, Leaf, Nest]:
         """What is eliminated where effects are drawn: nested factors with their levels side by side, if there are any.
 
         Without a nest, rows with the same predictors are still counted once.
@@ -164,7 +164,7 @@ class Marginal:
     def evaluate(self, thetas: np.ndarray, noise: np.ndarray, effects: np.ndarray, out: np.ndarray) -> None:
         """Evaluate log densities into out, and effects if noise has columns; see `density.evaluate`."""
         if noise.shape[1] > 0:
-            system, leaf, nest = self._for_draws
+            system, leaf, nest = self.for_draws
         else:
             system, leaf, nest = self.arrangement.density, self.arrangement.levels, no_nest(self.arrangement)
         evaluate(system, leaf, nest, self.layout, self.normals, thetas, noise, effects, out)
