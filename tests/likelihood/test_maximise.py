@@ -213,9 +213,9 @@ def test_known_errors_profile_no_sigma():
     assert fit.coefficients.loc["Intercept", "std_error"] == pytest.approx(1 / np.sqrt(w.sum()))
 
 
-def test_other_families_are_refused():
-    with pytest.raises(pp.EngineError, match="no exact likelihood"):
-        pp.maximum_likelihood("y ~ 1 + (1 | g)", {"y": [0, 1], "g": [1, 2]}, family="poisson")
+def test_restricted_likelihoods_of_other_families_are_refused():
+    with pytest.raises(pp.EngineError, match="REML is for normal responses"):
+        pp.maximum_likelihood("y ~ 1 + (1 | g)", {"y": [0, 1], "g": [1, 2]}, family="poisson", reml=True)
 
 
 @pytest.mark.parametrize("reml", [False, True])

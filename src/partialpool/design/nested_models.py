@@ -113,6 +113,14 @@ def _check_same_kind(full: Design, reduced: Design) -> None:
                 allowed="one response, family, link and se: only effects may be added",
                 do="let the two models differ only in the tested effects",
             )
+    fixed = full.spec.fixed_parameters, reduced.spec.fixed_parameters
+    if fixed[0] != fixed[1]:
+        raise SpecError(
+            "the two models fix different parameters of the family",
+            got=" and ".join(", ".join(f"{name}: {prior}" for name, prior in f.items()) or "none" for f in fixed),
+            allowed="the same fixed parameters in both",
+            do="state the same prior DiracDelta in both models, or leave it out of both",
+        )
     if set(full.spec.offsets) != set(reduced.spec.offsets):
         raise SpecError(
             "the two models differ in their offset",

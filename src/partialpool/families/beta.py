@@ -9,6 +9,7 @@ from scipy import special, stats
 
 from partialpool.families.family import SHAPE_PRIOR, Family, Notation, Own
 from partialpool.families.given import Given
+from partialpool.families.link import Link
 from partialpool.families.links import PROBABILITY_LINKS
 from partialpool.families.support import PROPORTION
 
@@ -71,3 +72,8 @@ class Beta(Family):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the overall mean, moved away from 0 and 1, and the variance of all rows."""
         return np.asarray((y.sum() + 0.5) / (trials.sum() + 1)), np.asarray(np.var(y))
+
+    @override
+    def starting_mean(self, link: Link, y: np.ndarray, trials: np.ndarray) -> np.ndarray:
+        """Return the proportions themselves."""
+        return y

@@ -74,6 +74,6 @@ class Exponential(Family):
         return mean, mean**2
 
     @override
-    def starting_mean(self, y: np.ndarray, trials: np.ndarray) -> np.ndarray:
+    def starting_mean(self, link: Link, y: np.ndarray, trials: np.ndarray) -> np.ndarray:
         """Return the times themselves."""
         return y

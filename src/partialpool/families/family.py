@@ -252,6 +252,9 @@ class Family(ABC):
         mean, variance = self.pilot(y, trials, residual)
         return trials * link.slope(link.forward(mean)) ** 2 / variance
 
-    def starting_mean(self, y: np.ndarray, trials: np.ndarray) -> np.ndarray:
-        """Return the responses, moved away from the bounds, as the means at which Fisher scoring starts."""
+    def starting_mean(self, link: Link, y: np.ndarray, trials: np.ndarray) -> np.ndarray:
+        """Return the responses, moved into the link's domain, as the means at which Newton's steps start.
+
+        Shares are moved away from 0 and 1. A family whose responses have a unit must not depend on it.
+        """
         return (y + 0.5) / (trials + 1)

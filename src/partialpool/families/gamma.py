@@ -68,3 +68,8 @@ class Gamma(Family):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the mean and variance of all rows."""
         return np.full(len(y), np.mean(y)), np.asarray(np.var(y))
+
+    @override
+    def starting_mean(self, link: Link, y: np.ndarray, trials: np.ndarray) -> np.ndarray:
+        """Return the responses themselves."""
+        return y

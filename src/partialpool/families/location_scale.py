@@ -49,6 +49,11 @@ class LocationScale(Family):
         return link.observed_sd(y, shift) if link.is_identity else None
 
     @override
+    def starting_mean(self, link: Link, y: np.ndarray, trials: np.ndarray) -> np.ndarray:
+        """Return the responses; under a link for means above 0, none below a tenth of their mean size."""
+        return y if link.is_identity else np.maximum(y, 0.1 * np.abs(y).mean())
+
+    @override
     def pilot(
         self, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray]:

@@ -9,6 +9,7 @@ from scipy import special, stats
 
 from partialpool.families.family import EFFECT_OF_EACH_ROW, SHAPE_PRIOR, Family, Notation, Own
 from partialpool.families.given import Given
+from partialpool.families.link import Link
 from partialpool.families.poisson import MORE_ZEROS, draw_counts
 from partialpool.families.support import COUNT
 
@@ -78,3 +79,8 @@ class NegativeBinomial(Family):
         """Return means and variances based on each row's count."""
         mean = y + 0.5
         return mean, mean + mean**2 / _PILOT_SHAPE
+
+    @override
+    def starting_mean(self, link: Link, y: np.ndarray, trials: np.ndarray) -> np.ndarray:
+        """Return the counts, moved above 0."""
+        return y + 0.1

@@ -90,6 +90,6 @@ class Poisson(Family):
         return y + 0.5, y + 0.5
 
     @override
-    def starting_mean(self, y: np.ndarray, trials: np.ndarray) -> np.ndarray:
+    def starting_mean(self, link: Link, y: np.ndarray, trials: np.ndarray) -> np.ndarray:
         """Return the counts, moved above 0."""
         return y + 0.1

@@ -1,7 +1,5 @@
 """The two ends of partial pooling: estimates from each level's own rows, and from all rows without their groups."""
 
-import numpy as np
-
 from partialpool.errors import DataError
 from partialpool.fitting.fit import Fit
 from partialpool.marginal.gaussian.standardise import working_response
@@ -34,9 +32,7 @@ def refuse_cutpoints(fit: Fit) -> None:
 
 def density_of(fit: Fit) -> ResponseDensity:
     """Return log p of the rows given their linear predictor, the family's own parameters at their posterior means."""
-    with np.errstate(invalid="ignore"):  # a starting value that is not used here: the logarithm of a response below 0
-        response = read_response(fit.design)
-    return ResponseDensity(fit.design, response, mean_parameters(fit.posterior, fit.design))
+    return ResponseDensity(fit.design, read_response(fit.design), mean_parameters(fit.posterior, fit.design))
 
 
 def no_pooling(fit: Fit, coefficients: LevelCoefficients) -> Unpooled:

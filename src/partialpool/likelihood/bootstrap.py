@@ -70,7 +70,7 @@ def _bootstrap(
         high, low = (deviance(design) for deviance, design in zip(refits, designs, strict=True))
         if low - high < -slack_of(high):
             high, low = _searched(designs, full)
-        out[at] = low - high if low - high > rounding_of(high) else 0.0
+        out[at] = 0.0 if low - high <= rounding_of(high) else low - high
         finished[at] = True
 
     try:

@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 
 from partialpool.design.design import Design
+from partialpool.likelihood.boundary_optimizer import has_density
 from partialpool.likelihood.maximise_generalised import GeneralisedLikelihood
 
 __all__ = ["GeneralisedReplicates"]
@@ -33,6 +34,7 @@ class GeneralisedReplicates:
         self._start = np.where(diagonal, np.maximum(t, lowest), t)
 
     def deviance(self, design: Design) -> float:
-        """Return the least -2 log likelihood of the same design with another response."""
+        """Return the least -2 log likelihood of the same design with another response; NaN if none was found."""
         with np.errstate(all="ignore"):
-            return self._likelihood.of_response(design, self._start).maximised().deviance
+            deviance = self._likelihood.of_response(design, self._start).maximised().deviance
+        return deviance if has_density(deviance) else np.nan

@@ -14,7 +14,17 @@ from typing import Final, Protocol
 import numpy as np
 from scipy.optimize import minimize
 
-__all__ = ["NO_DENSITY", "Coordinates", "Deviance", "Minimum", "curvature", "descend", "limited", "polish"]
+__all__ = [
+    "NO_DENSITY",
+    "Coordinates",
+    "Deviance",
+    "Minimum",
+    "curvature",
+    "descend",
+    "has_density",
+    "limited",
+    "polish",
+]
 
 _NEGLIGIBLE: Final = 1e-9
 """Difference of deviances, relative to their size if that is above 1, that counts as zero."""
@@ -22,11 +32,14 @@ _NEAR_ZERO: Final = 1e-2
 """Diagonal elements below this are tried at 0."""
 _LIFTS: Final = tuple(float(lift) for lift in np.geomspace(1e-5, 30, 14))
 _ROUNDS: Final = 6
-_FARTHEST: Final = 1e6
-"""Beyond this relative sd the residual is mostly rounding error, and the deviance meaningless."""
 _NEWTON_STEPS: Final = 5
 NO_DENSITY: Final = 1e50
 """Deviance of parameters under which a row has no density: the search needs finite numbers."""
+
+
+def has_density(deviance: float) -> bool:
+    """Whether a deviance is of parameters under which every row has a density."""
+    return deviance < NO_DENSITY
 
 
 def limited(deviance: float) -> float:
@@ -40,6 +53,10 @@ class Coordinates(Protocol):
     @property
     def diagonal(self) -> np.ndarray:
         """Which elements are on a diagonal, and so bounded below by 0, boolean (size,)."""
+
+    @property
+    def reach(self) -> np.ndarray:
+        """How far from the start each element is searched, (size,)."""
 
     def same(self, t: np.ndarray, k: int) -> list[np.ndarray]:
         """Return other t of the same covariance, for a t whose diagonal element k is 0."""
@@ -84,20 +101,23 @@ def descend(function: Deviance, coordinates: Coordinates, starts: Sequence[np.nd
         Starting points; the search continues from the lowest of their minima.
     """
     diagonal = coordinates.diagonal
-    best = min((_slide(function, diagonal, start) for start in starts), key=lambda m: m.deviance)
+    best = min((_slide(function, coordinates, start) for start in starts), key=lambda m: m.deviance)
     for _ in range(_ROUNDS):
         best = _at_bounds(function, diagonal, best)
         lifted = _lifted(function, coordinates, best)
         if lifted is None:
             break
-        best = min(best, _slide(function, diagonal, lifted), key=lambda m: m.deviance)
+        best = min(best, _slide(function, coordinates, lifted), key=lambda m: m.deviance)
     return best
 
 
-def _slide(function: Deviance, diagonal: np.ndarray, start: np.ndarray) -> Minimum:
+def _slide(function: Deviance, coordinates: Coordinates, start: np.ndarray) -> Minimum:
     if len(start) == 0:
         return Minimum(start, function.value(start))
-    bounds = [(0.0 if bounded else -_FARTHEST, _FARTHEST) for bounded in diagonal]
+    bounds = [
+        (0.0 if bounded else at - far, at + far)
+        for bounded, at, far in zip(coordinates.diagonal, start, coordinates.reach, strict=True)
+    ]
     options = {"maxiter": 500, "ftol": 1e-13, "gtol": 1e-7, "maxls": 40}
     found = minimize(function.slope, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     return Minimum(np.asarray(found.x), float(found.fun))
@@ -139,7 +159,7 @@ def polish(function: Deviance, diagonal: np.ndarray, at: Minimum) -> tuple[Minim
     free = ~(diagonal & (at.t == 0))
     t, allowed = at.t, _NEGLIGIBLE * max(1.0, abs(at.deviance))
     for _ in range(_NEWTON_STEPS if free.any() else 0):
-        half = curvature(function, t, free)
+        half = curvature(function, t, free, 1e-4 * np.maximum(np.abs(t[free]), 1e-2))
         if half is None:
             break
         values, axes = np.linalg.eigh(half)
@@ -159,9 +179,18 @@ def polish(function: Deviance, diagonal: np.ndarray, at: Minimum) -> tuple[Minim
     return Minimum(t, deviance), float(np.abs(slope[free]).max(initial=0.0)) / 2
 
 
-def curvature(function: Deviance, t: np.ndarray, free: np.ndarray) -> np.ndarray | None:
-    """Return the Hessian of a deviance in some elements by differences of its gradient; None where it is not finite."""
-    step = 1e-4 * np.maximum(np.abs(t[free]), 1e-2)
+def curvature(function: Deviance, t: np.ndarray, free: np.ndarray, step: np.ndarray) -> np.ndarray | None:
+    """Return the Hessian of a deviance in some elements by differences of its gradient; None where it is not finite.
+
+    Parameters
+    ----------
+    function, t
+        The deviance, and where.
+    free
+        Which elements, boolean (size,).
+    step
+        The step in each of them, (free elements,).
+    """
     rows = []
     for k, h in zip(np.flatnonzero(free), step, strict=True):
         ahead, behind = t.copy(), t.copy()

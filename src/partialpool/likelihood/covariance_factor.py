@@ -17,6 +17,8 @@ __all__ = ["Relative", "Roots", "covariance_roots", "relative_coordinates"]
 
 _PARTIAL_AT_ONE: Final = 19.0
 """atanh of a correlation that is 1 to machine precision."""
+_FARTHEST: Final = 1e6
+"""Relative sd beyond which the residual is mostly rounding error, and the deviance meaningless."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +68,11 @@ class Relative:
     def size(self) -> int:
         """Number of elements, equal to that of log sds and partial correlations in theta."""
         return len(self.diagonal)
+
+    @property
+    def reach(self) -> np.ndarray:
+        """How far from the start each element is searched, (size,)."""
+        return np.full(self.size, _FARTHEST)
 
     def start(self, scale: float) -> np.ndarray:
         """Diagonal T, shape (size,)."""

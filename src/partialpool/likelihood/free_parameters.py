@@ -10,6 +10,7 @@ from typing import Final, Self
 
 import numpy as np
 
+from partialpool.likelihood.boundary_optimizer import has_density
 from partialpool.likelihood.covariance_factor import Relative, Roots, covariance_roots, relative_coordinates
 from partialpool.marginal.gaussian.marginal import Marginal
 from partialpool.marginal.glmm.own_parameters import Own
@@ -18,6 +19,8 @@ __all__ = ["FreeParameters", "Point"]
 
 _WIDE: Final = 0.05
 """Step of the second differences that determine units."""
+_OWN_REACH: Final = 25.0
+"""How far the own parameters are searched on the real line: beyond, only rounding changes."""
 _STEP: Final = 1e-6
 """Step of the differences of the own parameters' transformation, whose error is about its square."""
 
@@ -64,11 +67,19 @@ class FreeParameters:
     units: np.ndarray
 
     @classmethod
-    def of(cls, marginal: Marginal, own: Own) -> Self:
-        """Lay out the parameters of a marginal that keeps all coefficients."""
+    def of(cls, marginal: Marginal, own: Own, spread: float) -> Self:
+        """Lay out the parameters of a marginal that keeps all coefficients.
+
+        Parameters
+        ----------
+        marginal, own
+            The marginal, and the family's own parameters.
+        spread
+            Unit of T and of the coefficients: how much the linear predictor varies, in units of the algebra.
+        """
         relative, coefs = relative_coordinates(marginal), len(marginal.integrated)
-        size = relative.size + coefs + len(own.start)
-        return cls(relative, covariance_roots(marginal), coefs, own, np.ones(size))
+        units = np.append(np.full(relative.size + coefs, spread), np.ones(len(own.start)))
+        return cls(relative, covariance_roots(marginal), coefs, own, units)
 
     def scaled(self, t: np.ndarray, deviance: Callable[[np.ndarray], float]) -> Self:
         """Return the same in units of about a standard error, from second differences of the deviance at t.
@@ -77,15 +88,24 @@ class FreeParameters:
         """
         here, units = deviance(t), np.ones(len(t))
         for k, step in enumerate(_WIDE * np.eye(len(t))):
-            bend = (deviance(t + step) - 2 * here + deviance(t - step)) / (2 * _WIDE**2)
-            if np.isfinite(bend) and bend > 0:
-                units[k] = min(1.0, 1 / np.sqrt(bend))
+            beside = deviance(t + step), deviance(t - step)
+            bend = (beside[0] - 2 * here + beside[1]) / (2 * _WIDE**2)
+            if has_density(max(here, *beside)) and bend > 0:
+                units[k] = 1 / np.sqrt(bend)
+        # A factor of e is a step of 1 in the own parameters' logarithms: more leads beyond all numbers.
+        units[self.of_own] = np.minimum(units[self.of_own], 1.0)
         return replace(self, units=self.units * units)
 
     @property
     def diagonal(self) -> np.ndarray:
         """Which elements are on a diagonal of T, and therefore bounded by 0, boolean (size,)."""
         return np.append(self.relative.diagonal, np.zeros(self.coefs + len(self.own.start), bool))
+
+    @property
+    def reach(self) -> np.ndarray:
+        """How far from the start each element is searched, (size,): own parameters over a factor of e^25."""
+        out = np.append(self.relative.reach, np.full(self.coefs, np.inf))
+        return np.append(out, _OWN_REACH / self.units[self.of_own])
 
     @property
     def of_beta(self) -> slice:
@@ -98,7 +118,7 @@ class FreeParameters:
         return slice(self.relative.size + self.coefs, None)
 
     def start(self, scale: float, beta: np.ndarray) -> np.ndarray:
-        """Return a starting point with T = scale I, (size,)."""
+        """Return a starting point with T = scale I, (size,); scale and coefficients in units of the algebra."""
         return np.concatenate([self.relative.start(scale), beta, self.own.start]) / self.units
 
     def same(self, t: np.ndarray, k: int) -> list[np.ndarray]:

@@ -62,9 +62,20 @@ class LevelQuadrature:
 
     def slope(self, t: np.ndarray) -> tuple[float, np.ndarray]:
         """Evaluate -2 log p(y | t) and its gradient, (size,); `NO_DENSITY` where a row has none."""
+        value, _, gradient = self._integrated(t)
+        if not np.isfinite(value):
+            return NO_DENSITY, np.zeros(len(t))
+        return limited(-2 * (value + self.response.constant)), -2 * gradient
+
+    def error(self, t: np.ndarray) -> float:
+        """Return a bound of the error of log p(y | t)."""
+        return self._integrated(t)[1]
+
+    def _integrated(self, t: np.ndarray) -> tuple[float, float, np.ndarray]:
+        """Return log p(y | t) without the constant, the bound of its error, and its gradient in t."""
         point = self.parameters.point(t)
         root, beta, own = np.zeros_like(point.roots[0]), np.zeros_like(point.beta), np.zeros_like(point.own)
-        value, _, _ = integrate_levels(
+        value, error, _ = integrate_levels(
             self.address,
             self.rows,
             np.ascontiguousarray(point.roots[0]),
@@ -75,7 +86,4 @@ class LevelQuadrature:
             beta,
             own,
         )
-        if not np.isfinite(value):
-            return NO_DENSITY, np.zeros(len(t))
-        gradient = self.parameters.pull_back(t, root[None], beta, own)
-        return limited(-2 * (value + self.response.constant)), -2 * gradient
+        return value, error, self.parameters.pull_back(t, root[None], beta, own)

@@ -12,7 +12,8 @@ import numpy as np
 from partialpool.design.design import Design
 from partialpool.design.effect_basis import covariance_parts
 from partialpool.errors import EngineError
-from partialpool.likelihood.boundary_optimizer import Deviance, Minimum, curvature, descend
+from partialpool.likelihood.boundary_optimizer import Deviance, Minimum, descend
+from partialpool.likelihood.check_peak import Peak, check_peak
 from partialpool.likelihood.free_parameters import FreeParameters
 from partialpool.likelihood.laplace import Laplace
 from partialpool.likelihood.level_quadrature import LevelQuadrature
@@ -28,12 +29,10 @@ from partialpool.names import BETA
 
 __all__ = ["GeneralisedLikelihood", "integration_of", "maximise_generalised"]
 
-_STEEPEST: Final = 0.03
-"""Largest distance from the maximum, in standard errors, at which the search may end."""
-_LEAST_INFORMATION: Final = 1e-3
-"""Least information about a parameter, in units of columns of size 1: with less, a coefficient's estimate is infinite,
-and a parameter of the family is at the end of its range."""
 _START: Final = 0.5
+"""Group sds at the start, relative to the spread of the linear predictor."""
+_MOST_ERROR: Final = 1e-4
+"""Largest error of the quadrature, in log likelihood."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +46,7 @@ class GeneralisedLikelihood:
     parameters
         The coordinates.
     start
-        Where the search starts, (size,): coefficients of the working response, sds of one half.
+        Where the search starts, (size,): coefficients of the working response, sds of half its spread.
     deviance
         The deviance, by the method.
     laplace
@@ -75,14 +74,15 @@ class GeneralisedLikelihood:
             How to integrate group effects out, from `integration_of`.
         """
         response, priors, units = read_response(design), default_priors(design), link_units(design)
-        own = own_priors(design, priors)
+        own = own_priors(design, {**priors, **design.spec.fixed_parameters})
         slope, information = response.curvature(response.start, own.values(own.start))
         moments = working_moments(design, units, response.start, slope, information)
         marginal = build_flat(design, priors, moments, integrate=False, weighted=units)
-        plain = FreeParameters.of(marginal, own)
-        start = plain.start(_START, marginal.least_squares())
-        parameters = plain.scaled(start, Laplace(marginal, response, plain).value)
-        return cls._put_together(marginal, parameters, start / parameters.units, response, method)
+        spread = float(np.std(response.start)) / units.unit or 1.0
+        plain = FreeParameters.of(marginal, own, spread)
+        beta = marginal.least_squares()
+        parameters = plain.scaled(plain.start(_START * spread, beta), Laplace(marginal, response, plain).value)
+        return cls._put_together(marginal, parameters, parameters.start(_START * spread, beta), response, method)
 
     @classmethod
     def _put_together(
@@ -102,6 +102,23 @@ class GeneralisedLikelihood:
     def maximised(self) -> Minimum:
         """Search for the maximum."""
         return descend(self.deviance, self.parameters, [self.start])
+
+    def check_integral(self, t: np.ndarray) -> None:
+        """Refuse a quadrature that has not converged.
+
+        Raises
+        ------
+        EngineError
+            Its error may be large.
+        """
+        error = self.deviance.error(t) if isinstance(self.deviance, LevelQuadrature) else 0.0
+        if not error < _MOST_ERROR:
+            raise EngineError(
+                "the effects of a level cannot be integrated out",
+                got=f"a quadrature that has not converged: its error may be {error:.1g} in log likelihood",
+                allowed=f"an error below {_MOST_ERROR}",
+                do="use laplace=True in pp.maximum_likelihood, or fit",
+            )
 
 
 def integration_of(*designs: Design) -> str:
@@ -129,48 +146,13 @@ def maximise_generalised(design: Design, method: str) -> Maximum:
     with np.errstate(all="ignore"):  # the search may try parameters under which rows have no density
         likelihood = GeneralisedLikelihood.of(design, method)
         found = likelihood.maximised()
-        covariance, steepest = _information(likelihood, found.t)
-    if not steepest < _STEEPEST:
-        raise EngineError(
-            "the likelihood could not be maximised",
-            got=f"a search that ended {steepest:.2g} standard errors from the maximum",
-            allowed=f"a distance below {_STEEPEST}",
-            do="use fit: a posterior needs no maximum",
-        )
-    return _describe(likelihood, found.t, covariance, steepest)
+        peak = check_peak(likelihood.deviance, likelihood.parameters, found)
+        likelihood.check_integral(peak.t)
+        return _describe(likelihood, peak)
 
 
-def _information(likelihood: GeneralisedLikelihood, t: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return the covariance of the coefficients, (coefs, coefs), and the distance to the maximum in standard errors.
-
-    Elements at their bound, and parameters of the family about which the data say nothing, are taken as known.
-    """
-    parameters = likelihood.parameters
-    free = ~(parameters.diagonal & (t == 0))
-    hessian = curvature(likelihood.deviance, t, free)
-    if hessian is None or not len(hessian):
-        return np.zeros((parameters.coefs, parameters.coefs)), np.inf if hessian is None else 0.0
-    at = np.flatnonzero(free)
-    information = hessian / 2 / np.outer(parameters.units[at], parameters.units[at])
-    informed = (at < parameters.of_own.start) | (np.diagonal(information) > _LEAST_INFORMATION)
-    at, information = at[informed], information[np.ix_(informed, informed)]
-    is_beta = (at >= parameters.of_beta.start) & (at < parameters.of_beta.stop)
-    least = float(np.linalg.eigvalsh(information[np.ix_(is_beta, is_beta)]).min(initial=np.inf))
-    if least < _LEAST_INFORMATION:
-        raise EngineError(
-            "the likelihood has no maximum at finite coefficients",
-            got=f"a combination of coefficients with information {least:.1g}, in units of columns of size 1",
-            allowed="a response that no predictor, and no combination of predictors, separates: no category whose "
-            "responses are all 0, or all at the same end",
-            do="leave out the predictor that separates the response, or use fit, whose priors keep estimates finite",
-        )
-    slope = likelihood.deviance.slope(t)[1][at] / 2 / parameters.units[at]
-    covariance = np.linalg.pinv(information, hermitian=True)
-    return covariance[np.ix_(is_beta, is_beta)], float(np.sqrt(max(slope @ covariance @ slope, 0.0)))
-
-
-def _describe(likelihood: GeneralisedLikelihood, t: np.ndarray, covariance: np.ndarray, steepest: float) -> Maximum:
-    marginal, parameters = likelihood.marginal, likelihood.parameters
+def _describe(likelihood: GeneralisedLikelihood, peak: Peak) -> Maximum:
+    marginal, parameters, t = likelihood.marginal, likelihood.parameters, peak.t
     design, units = marginal.design, marginal.units
     point = parameters.point(t)
     sd, corr, relative = {}, {}, {}
@@ -188,9 +170,9 @@ def _describe(likelihood: GeneralisedLikelihood, t: np.ndarray, covariance: np.n
         shift = mean_shift(design, {BETA: beta})
         own_values = {name: values + shift[:, None] for name, values in own_values.items()}
     return Maximum(
-        -0.5 * likelihood.deviance.value(t),
+        -0.5 * peak.deviance,
         beta[0],
-        turn.T @ covariance @ turn,
+        turn.T @ peak.covariance @ turn,
         None,
         tuple(sd[f] for f in range(len(sd))),
         tuple(corr[f] for f in range(len(corr))),
@@ -198,7 +180,9 @@ def _describe(likelihood: GeneralisedLikelihood, t: np.ndarray, covariance: np.n
         tuple(relative[f] for f in range(len(sd))),
         any(bool((of_factor < SINGULAR).any()) for of_factor in relative.values()),
         no_residual=False,
-        steepest=steepest,
+        steepest=peak.distance,
         own=own_values,
+        estimated=parameters.own.names,
+        at_end=peak.at_end,
         method=likelihood.method,
     )

@@ -24,7 +24,8 @@ class Maximum:
     log_likelihood
         Log likelihood at the maximum; for REML, the restricted one.
     beta, covariance
-        Coefficients (coefs,) and their covariance given the variances, (coefs, coefs).
+        Coefficients (coefs,) and their covariance, (coefs, coefs): for a normal response given the variances; for
+        others from the Hessian in all parameters, given those at the end of their range.
     sigma
         Residual sd; None if it is known, or the response is not normal.
     sd, corr
@@ -46,6 +47,10 @@ class Maximum:
         The family's own parameters by name, (1,), or (1, cutpoints); empty for a normal response.
     method
         How group effects were integrated out.
+    estimated
+        Names of the family's own parameters that are estimated; the model may fix others.
+    at_end
+        Names of those about which the data say nothing: their estimate is at the end of their range.
     """
 
     log_likelihood: float
@@ -61,3 +66,5 @@ class Maximum:
     steepest: float
     own: Mapping[str, np.ndarray]
     method: str
+    estimated: tuple[str, ...] = ()
+    at_end: tuple[str, ...] = ()

@@ -61,7 +61,7 @@ class LikelihoodFit:
         """Number of parameters estimated: fixed effects, sds, correlations, sigma or the family's own."""
         pairs = sum(len(b) * (len(b) - 1) // 2 for f in self.design.factors for b in f.blocks)
         sds = sum(len(f.names) for f in self.design.factors)
-        own = sum(values.size for values in self.maximum.own.values())
+        own = sum(self.maximum.own[name].size for name in self.maximum.estimated)
         return len(self.design.common.coefs) + sds + pairs + own + (self.maximum.sigma is not None)
 
     @property
@@ -150,8 +150,12 @@ class LikelihoodFit:
         what = (
             "the residual sd is 0" if self.maximum.no_residual else "some combination of group effects has no variance"
         )
-        note = ["", f"The fit is singular: {what}."] if self.singular else []
-        return "\n".join([*heading, *("\n" + str(t) for t in tables if t.rows), *note])
+        notes = [f"The fit is singular: {what}."] if self.singular else []
+        notes += [
+            f"{name} is at the end of its range: the likelihood is as high for all values beyond some value."
+            for name in self.maximum.at_end
+        ]
+        return "\n".join([*heading, *("\n" + str(t) for t in tables if t.rows), *([""] if notes else []), *notes])
 
     __repr__ = __str__
 

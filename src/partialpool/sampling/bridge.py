@@ -51,13 +51,17 @@ def bridge(
     Returns
     -------
     tuple or None
-        log p(y) and its Monte Carlo standard error; None if there are too few draws.
+        log p(y) and its Monte Carlo standard error; None if there are too few draws, or they do not determine g, as
+        where a chain is stuck.
     """
     half = draws.shape[1] // 2
     if half < max(_FEWEST, head + 1):
         return None
     size = draws.shape[2]
-    normal = _Normal.of(draws[:, :half].reshape(-1, size), head)
+    try:
+        normal = _Normal.of(draws[:, :half].reshape(-1, size), head)
+    except np.linalg.LinAlgError:
+        return None
     kept = draws[:, half:]
     ratios = (values[:, half:].ravel() - normal.log_density(kept.reshape(-1, size))).reshape(kept.shape[:2])
     proposals = normal.draw(_PROPOSALS, np.random.default_rng(seed))
@@ -82,7 +86,10 @@ class _Normal:
     def of(cls, draws: np.ndarray, head: int) -> "_Normal":
         """Fit one to draws, (draws, size)."""
         covariance = np.cov(draws[:, :head], rowvar=False).reshape(head, head)
-        return cls(draws.mean(axis=0), np.linalg.cholesky(covariance), draws[:, head:].std(axis=0, ddof=1))
+        sd = draws[:, head:].std(axis=0, ddof=1)
+        if not (sd > 0).all():
+            raise np.linalg.LinAlgError("a coordinate does not vary")
+        return cls(draws.mean(axis=0), np.linalg.cholesky(covariance), sd)
 
     def draw(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """Draw from it, (count, size)."""
@@ -99,15 +106,20 @@ class _Normal:
         return -0.5 * (squares + x.shape[1] * np.log(2 * np.pi)) - volume
 
 
-def _fixed_point(ratios: np.ndarray, there: np.ndarray) -> tuple[float, float]:
-    """Find the fixed point and its error, given log q / g at draws of the posterior (chains, draws) and of g (n,)."""
-    log_p, effective = float(np.median(ratios)), _effective(ratios)
+def _fixed_point(ratios: np.ndarray, there: np.ndarray) -> tuple[float, float] | None:
+    """Find the fixed point and its error, given log q / g at draws of the posterior (chains, draws) and of g (n,).
+
+    None where it is not reached.
+    """
+    log_p, effective, change = float(np.median(ratios)), _effective(ratios), np.inf
     for _ in range(_ROUNDS):
         above, below = _terms(ratios, there, log_p, effective)
         moved = float(special.logsumexp(above) - np.log(above.size) - special.logsumexp(below) + np.log(below.size))
         change, log_p = abs(moved - log_p), moved
         if change < _CLOSE:
             break
+    if not change < _CLOSE:
+        return None
     above, below = (np.exp(terms - terms.max()) for terms in _terms(ratios, there, log_p, effective))
     variance = (above.std() / above.mean()) ** 2 / above.size + (below.std() / below.mean()) ** 2 / _effective(below)
     return log_p, float(np.sqrt(variance))
@@ -122,7 +134,8 @@ def _terms(ratios: np.ndarray, there: np.ndarray, log_p: float, effective: float
 
 
 def _effective(values: np.ndarray) -> float:
-    """Return the effective sample size of a mean, values (chains, draws)."""
+    """Return the effective sample size of a mean, values (chains, draws); 1 where chains are too stuck to tell."""
     if values.std() == 0:
         return float(values.size)
-    return float(min(array_stats.ess(values, method="mean"), values.size))
+    found = float(array_stats.ess(values, method="mean"))
+    return min(found, values.size) if found > 0 else 1.0

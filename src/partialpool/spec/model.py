@@ -6,6 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from partialpool.distributions.prior import Prior
 from partialpool.errors import SpecError
 from partialpool.families.family import Family
 from partialpool.families.link import Link, ProbabilityLink
@@ -263,6 +264,11 @@ class ModelSpec:
     def is_normal(self) -> bool:
         """Whether the response, or its logarithm, is normal with a mean that is linear in the effects."""
         return self.family_record.is_normal and self.link_record.is_identity
+
+    @property
+    def fixed_parameters(self) -> dict[str, Prior]:
+        """The family's parameters that the model fixes, by name: a part of the model, not a prior."""
+        return {name: prior for name, prior in self.priors.items() if prior.support == "fixed"}
 
     @property
     def states_shares(self) -> bool:

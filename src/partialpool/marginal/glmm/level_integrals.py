@@ -45,7 +45,8 @@ _FALL: Final = (24.0, 34.0)
 """Range within which f must have fallen at the ends."""
 _SEARCH: Final = 60
 _PRIOR_REACH: Final = 7.0
-"""Sds of the prior that the ranges cover where f may have several modes."""
+"""Sds of the prior within which other modes are searched for."""
+_SCAN: Final = 48
 _INTERVALS: Final = 12
 _COARSE: Final = 3e-5
 """Largest accepted change of the log integral when the step was halved last: its square bounds the error."""
@@ -200,6 +201,25 @@ def _find_end(level: _Level, plan: _Plan, axis: int, sign: float, trial: np.ndar
 
 
 @part
+def _reach_other_modes(level: _Level, plan: _Plan, axis: int, sign: float, trial: np.ndarray) -> float:
+    """Return the end of an axis, moved to where f is large again within the range of the prior."""
+    far, size = 0.0, 0.0
+    for c in range(len(trial)):
+        far += plan.mode[c] * plan.mode[c]
+        size += plan.axes[c, axis] * plan.axes[c, axis]
+    step = (np.sqrt(far) + _PRIOR_REACH) / np.sqrt(size) / _SCAN
+    end = plan.above[axis] if sign > 0.0 else plan.below[axis]
+    for k in range(1, _SCAN + 1):
+        x = k * step
+        if x > end:
+            for c in range(len(trial)):
+                trial[c] = plan.mode[c] + sign * x * plan.axes[c, axis]
+            if plan.top - (_log_density(level, trial) - _penalty(trial)) < _FALL[0]:
+                end = x + step
+    return end
+
+
+@part
 def _make_plan(level: _Level) -> _Plan:
     """Find the mode, the axes and the ends of a level's integrand."""
     q = level.turned.shape[0]
@@ -221,12 +241,8 @@ def _make_plan(level: _Level) -> _Plan:
         plan.below[k] = _find_end(level, plan, k, -1.0, trial)
         plan.above[k] = _find_end(level, plan, k, 1.0, trial)
         if not level.is_concave:
-            far, size = 0.0, 0.0
-            for c in range(q):
-                far += mode[c] * mode[c]
-                size += axes[c, k] * axes[c, k]
-            reach = (np.sqrt(far) + _PRIOR_REACH) / np.sqrt(size)
-            plan.below[k], plan.above[k] = max(plan.below[k], reach), max(plan.above[k], reach)
+            plan.below[k] = _reach_other_modes(level, plan, k, -1.0, trial)
+            plan.above[k] = _reach_other_modes(level, plan, k, 1.0, trial)
     return _Plan(mode, axes, plan.below, plan.above, top, log_scale)
 
 

@@ -1,5 +1,6 @@
 """The family's own parameters, on the real line: scalars such as a shape or a scale, or cutpoints."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,9 +8,9 @@ import numpy as np
 from partialpool.design.design import Design
 from partialpool.distributions.density_kernel import encode, placed, unplaced
 from partialpool.distributions.frozen import frozen
+from partialpool.distributions.prior import Prior
 from partialpool.marginal.glmm.cutpoints import CutpointsPrior, as_cutpoints, cutpoints_prior, starting_cutpoints
 from partialpool.marginal.glmm.density import OwnPriors
-from partialpool.model.default_priors import PriorSet
 from partialpool.names import SIGMA
 
 __all__ = ["Own", "own_priors"]
@@ -57,7 +58,7 @@ class Own:
         return {name: values[:, k] for k, name in enumerate(self.all)}
 
 
-def own_priors(design: Design, priors: PriorSet) -> Own:
+def own_priors(design: Design, priors: Mapping[str, Prior]) -> Own:
     """Collect the priors of a family's own parameters; known standard errors leave sigma out."""
     names = tuple(
         name

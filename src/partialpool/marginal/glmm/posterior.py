@@ -71,7 +71,7 @@ def read_response(design: Design) -> Response:
     elif family.on_log_scale:
         start = np.log(y)
     else:
-        start = link.forward(np.broadcast_to(family.starting_mean(y, response.n_trials), y.shape))
+        start = link.forward(np.broadcast_to(family.starting_mean(link, y, response.n_trials), y.shape))
     return Response(y, known, np.ascontiguousarray(start, dtype=float), load_row_kernels(family, link.name))
 
 
