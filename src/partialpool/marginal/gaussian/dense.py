@@ -16,6 +16,7 @@ __all__ = [
     "inverse",
     "inverse_factor",
     "small_cholesky",
+    "solve_factored",
     "solve_lower",
     "solve_lower_columns",
     "solve_upper",
@@ -182,3 +183,19 @@ def _invert_block(factor: np.ndarray, half: np.ndarray, begin: int, end: int) ->
         t = 1.0 / factor[k, k]
         for c in range(k, end):
             half[k, c] *= t
+
+
+@part
+def solve_factored(factor: np.ndarray, step: np.ndarray) -> float:
+    """Overwrite a gradient with C'^-1 C^-1 gradient; return the squared length of C^-1 gradient."""
+    q, length = len(step), 0.0
+    for c in range(q):
+        for d in range(c):
+            step[c] -= factor[c, d] * step[d]
+        step[c] /= factor[c, c]
+        length += step[c] * step[c]
+    for c in range(q - 1, -1, -1):
+        for d in range(c + 1, q):
+            step[c] -= factor[d, c] * step[d]
+        step[c] /= factor[c, c]
+    return length

@@ -27,6 +27,7 @@ import numpy as np
 
 from partialpool.kernel_address import by_address
 from partialpool.kernels import REORDERED, kernel, part
+from partialpool.marginal.gaussian.dense import solve_factored
 from partialpool.marginal.glmm.level_rows import LevelRows
 
 __all__ = ["MOST_EFFECTS", "integrate_levels"]
@@ -134,22 +135,6 @@ def _fill_newton(level: _Level, v: np.ndarray, gradient: np.ndarray, factor: np.
 
 
 @part
-def _solve(factor: np.ndarray, step: np.ndarray) -> float:
-    """Overwrite a gradient with C'^-1 C^-1 gradient; return the squared length of C^-1 gradient."""
-    q, length = len(step), 0.0
-    for c in range(q):
-        for d in range(c):
-            step[c] -= factor[c, d] * step[d]
-        step[c] /= factor[c, c]
-        length += step[c] * step[c]
-    for c in range(q - 1, -1, -1):
-        for d in range(c + 1, q):
-            step[c] -= factor[d, c] * step[d]
-        step[c] /= factor[c, c]
-    return length
-
-
-@part
 def _climb(level: _Level, mode: np.ndarray, factor: np.ndarray) -> float:
     """Move `mode` from 0 to the mode of f; write the factor of the curvature there; return f, -inf without density."""
     q = len(mode)
@@ -161,7 +146,7 @@ def _climb(level: _Level, mode: np.ndarray, factor: np.ndarray) -> float:
         if not np.isfinite(top):
             return -np.inf
         _fill_newton(level, mode, step, factor)
-        if not _solve(factor, step) > _NEAR:
+        if not solve_factored(factor, step) > _NEAR:
             break
         part_of_step, higher = 1.0, -np.inf
         for _ in range(_SEARCH):
