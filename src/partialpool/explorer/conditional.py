@@ -31,6 +31,7 @@ from partialpool.memory import check_fits
 from partialpool.model.covariance import effects_at_means
 from partialpool.model.newton import diverging_rows, recession
 from partialpool.model.no_pooling import mean_beta, mean_effects
+from partialpool.model.pooled_regression import standard_columns
 from partialpool.model.response_density import ResponseDensity
 from partialpool.names import SIGMA
 
@@ -214,11 +215,8 @@ def conditional_of(fit: Fit, factor: FactorEffects) -> Conditional:
         got=f"{design.n_rows} rows x {width} effects of other factors",
         do="explore a model of this factor alone, or fewer rows",
     )
-    first = 1 if common.intercept else 0
-    columns = [np.ones((design.n_rows, first)), common.standardised]
-    columns += [_level_columns(posterior, other) for other in others]
-    back = np.diag(np.concatenate([np.ones(first), 1 / common.scale]))
-    back[:first, first:] = -common.center / common.scale
+    fixed, back = standard_columns(design)
+    columns = [fixed, *(_level_columns(posterior, other) for other in others)]
     y, weight, density, start = None, np.ones(design.n_rows), None, np.zeros(design.n_rows)
     if fit.spec.is_normal:
         y = working_response(design)

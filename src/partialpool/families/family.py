@@ -133,6 +133,10 @@ class Family(ABC):
         """Return the variance of the response's latent variable; None where there is none."""
         return link.latent_variance if self.is_latent and isinstance(link, ProbabilityLink) else None
 
+    def is_log_concave(self, link: Link) -> bool:
+        """Whether the log density is concave in the linear predictor."""
+        return link.name in self.log_concave_links
+
     def is_additive(self, link: Link) -> bool:
         """Whether the residual is added to the linear predictor and has a single variance."""
         return self.is_latent or (self.is_normal and link.is_identity)

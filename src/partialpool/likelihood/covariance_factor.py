@@ -13,7 +13,7 @@ import numpy as np
 
 from partialpool.marginal.gaussian.marginal import Marginal
 
-__all__ = ["Relative", "Roots", "covariance_roots", "relative_coordinates"]
+__all__ = ["Relative", "Roots", "covariance_roots", "relative_coordinates", "relative_diagonal"]
 
 _PARTIAL_AT_ONE: Final = 19.0
 """atanh of a correlation that is 1 to machine precision."""
@@ -223,3 +223,8 @@ def covariance_roots(marginal: Marginal) -> Roots:
             elements += [(place, row, column) for i, row in enumerate(block) for column in block[: i + 1]]
         outer[place, :q, :q] = shift @ inside
     return Roots(outer, padding, *np.array(elements, np.int64).reshape(-1, 3).T)
+
+
+def relative_diagonal(root: np.ndarray) -> np.ndarray:
+    """Return the diagonal of the Cholesky factor of L L', (effects,), from any root L (effects, effects)."""
+    return np.abs(np.diagonal(np.linalg.qr(root.T, mode="r")))

@@ -11,10 +11,11 @@ from partialpool.likelihood.boundary_optimizer import NO_DENSITY, limited
 from partialpool.likelihood.free_parameters import FreeParameters
 from partialpool.marginal.gaussian.marginal import Marginal
 from partialpool.marginal.glmm.density import ROWS_ARGUMENTS
-from partialpool.marginal.glmm.level_integrals import MOST_EFFECTS, integrate_levels
+from partialpool.marginal.glmm.level_integrals import integrate_levels
 from partialpool.marginal.glmm.level_rows import LevelRows, rows_by_level
 from partialpool.marginal.glmm.posterior import Response
 from partialpool.marginal.glmm.weighted_rows import collect_rows
+from partialpool.model.quadrature import MOST_EFFECTS
 
 __all__ = ["LevelQuadrature"]
 
@@ -52,7 +53,7 @@ class LevelQuadrature:
         spec = marginal.design.spec
         rows = rows_by_level(
             collect_rows(marginal, response.y, response.known),
-            is_concave=spec.link in spec.family_record.log_concave_links,
+            is_concave=spec.family_record.is_log_concave(spec.link_record),
         )
         return cls(parameters, response, rows, address_of(response.kernels.rows, ROWS_ARGUMENTS))
 

@@ -19,7 +19,7 @@ from partialpool.design.design import Design
 from partialpool.errors import EngineError
 from partialpool.kernels import kernel
 from partialpool.likelihood.boundary_optimizer import descend, polish
-from partialpool.likelihood.covariance_factor import Relative, relative_coordinates
+from partialpool.likelihood.covariance_factor import Relative, relative_coordinates, relative_diagonal
 from partialpool.likelihood.maximum import EXACT, SINGULAR, Maximum
 from partialpool.marginal.gaussian.cholesky import eliminate, make_workspace
 from partialpool.marginal.gaussian.crossproducts import collect_moments
@@ -28,7 +28,7 @@ from partialpool.marginal.gaussian.marginal import build_flat
 from partialpool.marginal.gaussian.ordering import System
 from partialpool.marginal.gaussian.parameters import Layout, Normals, common_of, scales_of, unpack, unpack_many
 from partialpool.marginal.gaussian.precision import check_digits, smallest_noise
-from partialpool.marginal.gaussian.recover import conditional_modes, original_beta
+from partialpool.marginal.gaussian.recover import conditional_modes, original_beta, original_covariance
 from partialpool.marginal.gaussian.standardise import choose_units
 from partialpool.model.default_priors import default_priors
 
@@ -197,7 +197,7 @@ def _describe(problem: _Problem, relative: np.ndarray, steepest: float, *, no_re
     at = problem.profile(relative)
     theta = problem.theta(relative, at.sigma, at.beta + kept.layout.kept_shift)
     scaled_sd, cholesky, _, _ = unpack_many(kept.layout, theta[None])
-    sd, corr, relative_diagonal = {}, {}, {}
+    sd, corr, diagonal = {}, {}, {}
     for place, f in enumerate(kept.arrangement.order):
         q = len(design.factors[f].names)
         half = cholesky[0, place, :q, :q]
@@ -207,13 +207,12 @@ def _describe(problem: _Problem, relative: np.ndarray, steepest: float, *, no_re
         # lme4 takes columns as they are, so that an intercept far from the data is almost determined by its slope. Here
         # effects are judged at the predictors' means, columns scaled: no unit and no origin makes a fit singular.
         root = own.shift @ (scaled[:, None] * half) / at.sigma
-        relative_diagonal[f] = np.abs(np.diagonal(np.linalg.qr(root.T, mode="r")))
+        diagonal[f] = relative_diagonal(root)
     log_constant = kept.log_constant
     if problem.reml:
         log_constant += units.log_volume
     p = problem.common
-    turn = original_beta(kept, np.eye(p)) - original_beta(kept, np.zeros((1, p)))  # rows: images of unit vectors
-    covariance = at.sigma**2 * turn.T @ np.linalg.inv(at.cross[:p, :p]) @ turn
+    covariance = original_covariance(kept, at.sigma**2 * np.linalg.inv(at.cross[:p, :p]))
     return Maximum(
         -0.5 * at.deviance + log_constant,
         original_beta(kept, at.beta[None])[0],
@@ -222,8 +221,7 @@ def _describe(problem: _Problem, relative: np.ndarray, steepest: float, *, no_re
         tuple(sd[f] for f in range(len(sd))),
         tuple(corr[f] for f in range(len(corr))),
         conditional_modes(kept, theta),
-        tuple(relative_diagonal[f] for f in range(len(sd))),
-        any(bool((own < SINGULAR).any()) for own in relative_diagonal.values()) or no_residual,
+        tuple(diagonal[f] for f in range(len(sd))),
         no_residual,
         steepest,
         {},

@@ -4,7 +4,8 @@ The search runs over elements of the relative Cholesky factors, coefficients and
 (`free_parameters`), as `glmer` of lme4 does. Standard errors are from the Hessian of the log likelihood in all of them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final, Self
 
 import numpy as np
@@ -14,12 +15,13 @@ from partialpool.design.effect_basis import covariance_parts
 from partialpool.errors import EngineError
 from partialpool.likelihood.boundary_optimizer import Deviance, Minimum, descend
 from partialpool.likelihood.check_peak import Peak, check_peak
+from partialpool.likelihood.covariance_factor import relative_diagonal
 from partialpool.likelihood.free_parameters import FreeParameters
 from partialpool.likelihood.laplace import Laplace
 from partialpool.likelihood.level_quadrature import LevelQuadrature
-from partialpool.likelihood.maximum import EXACT, LAPLACE, QUADRATURE, SINGULAR, Maximum
+from partialpool.likelihood.maximum import EXACT, LAPLACE, QUADRATURE, Maximum
 from partialpool.marginal.gaussian.marginal import Marginal, build_flat
-from partialpool.marginal.gaussian.recover import original_beta
+from partialpool.marginal.gaussian.recover import original_beta, original_covariance
 from partialpool.marginal.glmm.own_parameters import own_priors
 from partialpool.marginal.glmm.posterior import Response, read_response
 from partialpool.marginal.glmm.weighted_rows import link_units, working_moments
@@ -47,10 +49,8 @@ class GeneralisedLikelihood:
         The coordinates.
     start
         Where the search starts, (size,): coefficients of the working response, sds of half its spread.
-    deviance
-        The deviance, by the method.
-    laplace
-        The same by Laplace's approximation.
+    response
+        The response and its row kernels.
     method
         How group effects are integrated out.
     """
@@ -58,8 +58,7 @@ class GeneralisedLikelihood:
     marginal: Marginal
     parameters: FreeParameters
     start: np.ndarray
-    deviance: Deviance
-    laplace: Laplace
+    response: Response
     method: str
 
     @classmethod
@@ -82,22 +81,23 @@ class GeneralisedLikelihood:
         plain = FreeParameters.of(marginal, own, spread)
         beta = marginal.least_squares()
         parameters = plain.scaled(plain.start(_START * spread, beta), Laplace(marginal, response, plain).value)
-        return cls._put_together(marginal, parameters, parameters.start(_START * spread, beta), response, method)
-
-    @classmethod
-    def _put_together(
-        cls, marginal: Marginal, parameters: FreeParameters, start: np.ndarray, response: Response, method: str
-    ) -> Self:
-        laplace = Laplace(marginal, response, parameters)
-        deviance: Deviance = laplace
-        if method == QUADRATURE and marginal.design.factors:
-            deviance = LevelQuadrature.of(marginal, response, parameters)
-        return cls(marginal, parameters, start, deviance, laplace, method)
+        return cls(marginal, parameters, parameters.start(_START * spread, beta), response, method)
 
     def of_response(self, design: Design, start: np.ndarray) -> "GeneralisedLikelihood":
         """Return the likelihood of the same design with another response, in the same coordinates."""
-        response = read_response(design)
-        return self._put_together(self.marginal, self.parameters, start, response, self.method)
+        return replace(self, response=read_response(design), start=start)
+
+    @cached_property
+    def laplace(self) -> Laplace:
+        """The deviance by Laplace's approximation."""
+        return Laplace(self.marginal, self.response, self.parameters)
+
+    @cached_property
+    def deviance(self) -> Deviance:
+        """The deviance, by the method."""
+        if self.method == QUADRATURE and self.marginal.design.factors:
+            return LevelQuadrature.of(self.marginal, self.response, self.parameters)
+        return self.laplace
 
     def maximised(self) -> Minimum:
         """Search for the maximum."""
@@ -161,9 +161,7 @@ def _describe(likelihood: GeneralisedLikelihood, peak: Peak) -> Maximum:
         root, own = point.roots[place, :q, :q], units.factors[f]
         stated = own.to_data @ np.linalg.solve(own.shift, root) * units.unit
         sd[f], corr[f] = covariance_parts(stated @ stated.T)
-        relative[f] = np.abs(np.diagonal(np.linalg.qr(root.T, mode="r")))
-    p = parameters.coefs
-    turn = original_beta(marginal, np.eye(p)) - original_beta(marginal, np.zeros((1, p)))  # rows: of unit vectors
+        relative[f] = relative_diagonal(root)
     beta = original_beta(marginal, point.beta[None])
     own_values = parameters.own.named((t * parameters.units)[parameters.of_own][None])
     if design.spec.family_record.has_cutpoints:
@@ -172,13 +170,12 @@ def _describe(likelihood: GeneralisedLikelihood, peak: Peak) -> Maximum:
     return Maximum(
         -0.5 * peak.deviance,
         beta[0],
-        turn.T @ peak.covariance @ turn,
+        original_covariance(marginal, peak.covariance),
         None,
         tuple(sd[f] for f in range(len(sd))),
         tuple(corr[f] for f in range(len(corr))),
         likelihood.laplace.modes(t),
         tuple(relative[f] for f in range(len(sd))),
-        any(bool((of_factor < SINGULAR).any()) for of_factor in relative.values()),
         no_residual=False,
         steepest=peak.distance,
         own=own_values,

@@ -36,8 +36,6 @@ class Maximum:
         Per factor the diagonal of the relative Cholesky factor, Sigma / sigma^2 = L L', of effects at the predictors'
         means, columns scaled to sd 1, (effects,): the sd of each effect given those before it, in residual sds; sigma
         is 1 for a response that is not normal.
-    singular
-        Whether one of `relative` is below 1e-4, or the residual sd is 0.
     no_residual
         Whether the maximum of the likelihood is at a residual sd of 0; `sigma` is then near 0.
     steepest
@@ -61,10 +59,14 @@ class Maximum:
     corr: tuple[np.ndarray, ...]
     modes: tuple[np.ndarray, ...]
     relative: tuple[np.ndarray, ...]
-    singular: bool
     no_residual: bool
     steepest: float
     own: Mapping[str, np.ndarray]
     method: str
     estimated: tuple[str, ...] = ()
     at_end: tuple[str, ...] = ()
+
+    @property
+    def singular(self) -> bool:
+        """Whether one of `relative` is below 1e-4, or the residual sd is 0."""
+        return self.no_residual or any(bool((diagonal < SINGULAR).any()) for diagonal in self.relative)

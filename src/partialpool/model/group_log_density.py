@@ -200,7 +200,7 @@ def _integrated(given: _Conditional, own: list[_Own], guess: np.ndarray) -> np.n
     """Return the log density with the set's own effects integrated out, (draws,), after checking its bounds."""
     z, root = _columns(own), _covariance_root(given.design, own, given.draws)
     spec = given.design.spec
-    found = log_integral(given, z, root, guess, concave=spec.link in spec.family_record.log_concave_links)
+    found = log_integral(given, z, root, guess, concave=spec.family_record.is_log_concave(spec.link_record))
     spread = np.sqrt(((root.transpose(0, 2, 1) @ z.T) ** 2).sum(axis=1))
     with np.errstate(all="ignore"):
         rows = sum(weight * given.log_density(node * spread) for node, weight in zip(_NODES, _WEIGHTS, strict=True))

@@ -8,7 +8,7 @@ from partialpool.design.design import Design
 from partialpool.model.newton import Recession, maximise_by_group
 from partialpool.model.response_density import ResponseDensity
 
-__all__ = ["Ungrouped", "fisher_scoring", "least_squares"]
+__all__ = ["Ungrouped", "fisher_scoring", "least_squares", "standard_columns"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ def least_squares(design: Design, y: np.ndarray) -> Ungrouped:
     y
         The response minus its offset, (rows,).
     """
-    x, back = _standard_columns(design)
+    x, back = standard_columns(design)
     weight = np.ones(design.n_rows) if design.se is None else 1 / design.se**2
     beta, inverse = _weighted(x, y, weight)
     freedom = design.n_rows - len(beta)
@@ -78,7 +78,7 @@ def fisher_scoring(density: ResponseDensity, start: np.ndarray) -> Ungrouped:
         Coefficients to begin with, (coefs,).
     """
     design = density.design
-    x, back = _standard_columns(design)
+    x, back = standard_columns(design)
     freedom = design.n_rows - len(start)
     if not len(start):
         return Ungrouped(start, np.zeros((0, 0)), freedom)
@@ -96,7 +96,7 @@ def fisher_scoring(density: ResponseDensity, start: np.ndarray) -> Ungrouped:
     return Ungrouped(back @ found.estimate[0], back @ inverse @ back.T, freedom, infinite)
 
 
-def _standard_columns(design: Design) -> tuple[np.ndarray, np.ndarray]:
+def standard_columns(design: Design) -> tuple[np.ndarray, np.ndarray]:
     """Return X centred and scaled, so that squaring loses no digits, and the matrix that converts coefficients back."""
     common = design.common
     first = 1 if common.intercept else 0

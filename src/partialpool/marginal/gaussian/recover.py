@@ -14,6 +14,7 @@ __all__ = [
     "Recovered",
     "conditional_modes",
     "original_beta",
+    "original_covariance",
     "posterior_variables",
     "recover",
     "recover_from_noise",
@@ -220,3 +221,11 @@ def _beta(marginal: Marginal, integrated: np.ndarray, kept: np.ndarray) -> np.nd
 def original_beta(marginal: Marginal, standard: np.ndarray) -> np.ndarray:
     """Convert coefficients of the algebra's columns (draws, coefs), without the location, to the data's scale."""
     return marginal.units.original(standard @ marginal.turn.T)
+
+
+def original_covariance(marginal: Marginal, covariance: np.ndarray) -> np.ndarray:
+    """Convert a covariance of coefficients of the algebra's columns to the data's scale, both (coefs, coefs)."""
+    coefs = len(covariance)
+    # Rows: images of unit vectors.
+    turn = original_beta(marginal, np.eye(coefs)) - original_beta(marginal, np.zeros((1, coefs)))
+    return np.asarray(turn.T @ covariance @ turn)

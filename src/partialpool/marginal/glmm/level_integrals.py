@@ -30,10 +30,8 @@ from partialpool.kernels import REORDERED, kernel, part
 from partialpool.marginal.gaussian.dense import solve_factored
 from partialpool.marginal.glmm.level_rows import LevelRows
 
-__all__ = ["MOST_EFFECTS", "integrate_levels"]
+__all__ = ["integrate_levels"]
 
-MOST_EFFECTS: Final = 3
-"""Largest number of effects: nodes are a product over effects."""
 _VECTOR: Final = nb.types.Array(nb.types.float64, 1, "C")
 _call_rows = by_address(nb.types.float64, (_VECTOR,) * 7)
 _CLIMB: Final = 100
