@@ -10,12 +10,16 @@ import pytest
 from scipy import optimize
 
 import partialpool as pp
+from checks.kin import sib_matrix, traits
 from marginal.glmm.test_density import CASES, RESPONSES
 from partialpool.design.build import build_design
 from partialpool.design.newdata import own_rows
 from partialpool.likelihood.maximise_generalised import GeneralisedLikelihood, integration_of
 from partialpool.likelihood.maximum import EXACT, LAPLACE, QUADRATURE
+from partialpool.marginal.gaussian.recover import original_beta
+from partialpool.model.predictor import linear_predictor
 from partialpool.model.response import log_density
+from partialpool.names import BETA, b_name
 from partialpool.spec.model import ModelSpec
 
 REFERENCE = Path(__file__).parents[1] / "reference"
@@ -157,6 +161,9 @@ def written_out(likelihood, t):
             here = rows.places[place] == first + level * width
             z = np.where(here[:, None], rows.effects[place, :width].T, 0.0)
             columns.append(z @ point.roots[place, :width, :width])
+        among = design.factors[marginal.arrangement.order[place]].root
+        if among is not None:
+            columns[-levels:] = [np.concatenate(columns[-levels:], axis=1) @ among]
     z = np.concatenate(columns, axis=1)
     base = rows.start + point.beta @ rows.columns
 
@@ -187,11 +194,32 @@ def written_out(likelihood, t):
 def test_laplace_is_the_mode_and_a_dense_determinant(family, link):
     with np.errstate(all="ignore"):
         likelihood = GeneralisedLikelihood.of(simulated(family, link, crossed=True), LAPLACE)
-    t = likelihood.start
+    check_laplace(likelihood, likelihood.start)
+
+
+def check_laplace(likelihood, t):
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         expected = written_out(likelihood, t)
     assert -0.5 * likelihood.deviance.value(t) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("formula", ["y ~ x + (1 | animal)", "y ~ x + (1 | animal) + (x | litter)"])
+def test_laplace_with_relatives(formula):
+    kinship = sib_matrix(4, 3)
+    frame, _ = traits(kinship, sd=1, sigma=1, rows=30, seed=3)
+    frame["y"] = (frame["y"] > frame["y"].median()).astype(int)
+    design = build_design(ModelSpec.from_formula(formula, family="bernoulli", cov={"animal": kinship}), frame)
+    assert integration_of(design) == LAPLACE
+    likelihood = GeneralisedLikelihood.of(design, LAPLACE)
+    check_laplace(likelihood, likelihood.start)
+    # The modes are on the scale of the data: with them, the linear predictor comes back.
+    rows, point = own_rows(design), likelihood.parameters.point(likelihood.start)
+    modes = likelihood.laplace.modes(likelihood.start)
+    eta = likelihood.laplace._mode(point).eta
+    beta = original_beta(likelihood.marginal, point.beta[None])
+    draws = {b_name(f.name): b[None] for f, b in zip(design.factors, modes, strict=True)} | {BETA: beta}
+    np.testing.assert_allclose(linear_predictor(design, rows, draws)[0], eta, atol=1e-9)
 
 
 @pytest.mark.parametrize("method", [LAPLACE, QUADRATURE])

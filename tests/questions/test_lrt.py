@@ -313,11 +313,11 @@ def test_what_is_not_nested_is_refused(full, reduced, error, text):
         quick(full, reduced, unbalanced() | {"h": np.arange(60) % 7})
 
 
-def test_a_known_covariance_of_counts_is_refused():
-    data = {"y": [0, 1, 3, 2], "g": ["a", "b", "a", "b"]}
+def test_slopes_of_relatives_in_counts_are_refused():
+    data = {"y": [0, 1, 3, 2], "x": [0.0, 1.0, 2.0, 1.0], "g": ["a", "b", "a", "b"]}
     cov = {"g": pd.DataFrame([[1.0, 0.5], [0.5, 1.0]], index=["a", "b"], columns=["a", "b"])}
-    with pytest.raises(pp.EngineError, match=r"there is no likelihood of this model\n.*levels that covary"):
-        quick("y ~ 1 + (1 | g)", "y ~ 1", data, family="poisson", cov=cov)
+    with pytest.raises(pp.EngineError, match=r"there is no likelihood of this model\n.*several effects of g"):
+        quick("y ~ x + (x | g)", "y ~ x", data, family="poisson", cov=cov)
     with pytest.raises(pp.EngineError, match="REML is for normal responses"):
         quick("y ~ 1 + (1 | g)", "y ~ 1", data, family="poisson", reml=True)
 

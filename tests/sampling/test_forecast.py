@@ -12,8 +12,8 @@ from partialpool.marginal.gaussian.workload import expect_workload
 from partialpool.model.default_priors import resolve_priors
 from partialpool.sampling.choose import ENGINES, choose_engine, weigh_engines
 from partialpool.sampling.forecast import forecast_nuts
-from partialpool.sampling.nuts import find_mode
 from partialpool.sampling.settings import Settings
+from partialpool.sampling.working_response import find_mode
 from partialpool.spec.model import ModelSpec
 from partialpool.workers import single_lapack
 

@@ -10,6 +10,7 @@ import pytest
 import xarray as xr
 
 import partialpool as pp
+from checks.kin import sib_matrix
 from checks.posterior import DEFAULTS, REFERENCE, check_against_reference, stated_spec, table_of
 from partialpool.marginal.glmm.posterior import Posterior
 from partialpool.progress import ProgressLine
@@ -65,6 +66,24 @@ def test_known_standard_errors_need_no_sigma():
     assert posterior["z_school"].dims == posterior["b_school"].dims
     b = posterior["z_school"] * posterior["sd_school"]
     assert b.to_numpy() == pytest.approx(posterior["b_school"].to_numpy(), rel=1e-9)
+
+
+def test_relatives_are_sampled_without_a_compiled_model():
+    kinship = sib_matrix(30, 4)
+    rng = np.random.default_rng(2)
+    b = 1.5 * np.linalg.cholesky(kinship.to_numpy()) @ rng.normal(size=len(kinship))
+    animal = np.repeat(np.arange(len(kinship)), 4)
+    table = {"y": rng.poisson(np.exp(0.5 + b[animal])), "animal": kinship.index.to_numpy()[animal]}
+    fit = pp.fit("y ~ 1 + (1 | animal)", table, family="poisson", cov={"animal": kinship}, seed=1, progressbar=False)
+    assert fit.run.engine == "nuts"
+    assert fit.digest.verdict.good
+    drawn = fit.posterior["beta"] + fit.posterior["b_animal"].squeeze()
+    truth = xr.DataArray(0.5 + b, coords={"animal": kinship.index.to_numpy()}, dims="animal")
+    z = ((drawn.mean(("chain", "draw")) - truth) / drawn.std(("chain", "draw"))).to_numpy()
+    assert np.abs(z).max() < 5
+    assert 0.7 < np.sqrt((z**2).mean()) < 1.3
+    sd = fit.posterior["sd_animal"]
+    assert abs(float(sd.mean()) - 1.5) < 4 * float(sd.std())
 
 
 NO_PYMC = """

@@ -43,7 +43,7 @@ class _Mode:
     Attributes
     ----------
     offsets
-        u^, (effects,), in order of elimination.
+        u^ of every level, (effects,), in order of elimination.
     eta
         The linear predictor, (rows,).
     log_density
@@ -113,14 +113,11 @@ class Laplace:
         point = self.parameters.point(t)
         mode = self._mode(point)
         offsets = np.zeros(self._effects) if mode is None else mode.offsets
-        marginal, rows, at, out = self._start, self._rows, 0, {}
-        for place, f in enumerate(marginal.arrangement.order):
-            levels, width = int(rows.levels[place]), int(rows.widths[place])
-            own = offsets[at : at + levels * width].reshape(levels, width) @ point.roots[place, :width, :width].T
+        marginal, out = self._start, {}
+        for f, own in zip(marginal.arrangement.order, self._effects_of(point, offsets), strict=True):
             units = marginal.units.factors[f]
             # Lambda u are effects of Z*, B times those for which priors are stated.
             out[f] = np.linalg.solve(units.shift, own.T).T @ (units.to_data.T * marginal.units.unit)
-            at += levels * width
         return tuple(out[f] for f in range(len(out)))
 
     def _near(self, mode: _Mode, t: np.ndarray) -> float:
@@ -185,15 +182,33 @@ class Laplace:
         theta, offsets = np.zeros((1, normal.size)), np.zeros((1, self._effects))
         theta[0, layout.kept :] = point.beta + layout.kept_shift
         log_det = conditional_mean(*normal.for_draws, layout, normal.normals, theta, offsets)
+        for f, own in zip(normal.arrangement.order, self._by_factor(offsets[0]), strict=True):
+            rotation = normal.rotations[f]
+            if rotation is not None:
+                own[:] = rotation.basis @ own
         return offsets[0], log_det
+
+    def _by_factor(self, offsets: np.ndarray) -> list[np.ndarray]:
+        """Return views of the offsets of every factor in order of elimination, (levels, effects) each."""
+        shapes = list(zip(self._rows.levels, self._rows.widths, strict=True))
+        ends = np.cumsum([levels * width for levels, width in shapes], dtype=int)
+        pieces = np.split(offsets, ends[:-1]) if shapes else []
+        return [piece.reshape(shape) for piece, shape in zip(pieces, shapes, strict=True)]
+
+    def _effects_of(self, point: Point, offsets: np.ndarray) -> list[np.ndarray]:
+        """Return Lambda u of every factor in order of elimination, (levels, effects) each; L Lambda u of relatives."""
+        out = []
+        for place, own in enumerate(self._by_factor(offsets)):
+            width = own.shape[1]
+            root = self._start.design.factors[self._start.arrangement.order[place]].root
+            effects = own @ point.roots[place, :width, :width].T
+            out.append(effects if root is None else root @ effects)
+        return out
 
     def _predict(self, point: Point, offsets: np.ndarray) -> np.ndarray:
         """Return the linear predictor, (rows,)."""
-        rows, at, effects = self._rows, 0, np.empty(len(offsets))
-        for place, (levels, width) in enumerate(zip(rows.levels, rows.widths, strict=True)):
-            own = slice(at, at + levels * width)
-            effects[own] = (offsets[own].reshape(levels, width) @ point.roots[place, :width, :width].T).ravel()
-            at += levels * width
+        rows = self._rows
+        effects = np.concatenate([np.zeros(0), *(own.ravel() for own in self._effects_of(point, offsets))])
         eta = rows.start + point.beta @ rows.columns
         for place, width in enumerate(rows.widths):
             for a in range(width):

@@ -247,7 +247,7 @@ def check_likelihood(spec: ModelSpec, *, reml: bool = False) -> None:
         raise EngineError(
             "there is no likelihood of this model",
             got=reason,
-            allowed="normal responses; other responses with independent levels",
+            allowed="independent levels, or one effect of levels with a known covariance",
             do="use pp.fit for its posterior",
         )
     if reml and not spec.is_normal:

@@ -2,42 +2,27 @@
 
 import time
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
 from partialpool.design.design import Design
-from partialpool.errors import EngineError
 from partialpool.kernels import awaits_compilation
-from partialpool.marginal.gaussian.marginal import Marginal
 from partialpool.marginal.gaussian.recover import posterior_variables, recover_from_noise
 from partialpool.marginal.glmm.density import evaluate
 from partialpool.marginal.glmm.eligibility import why_not
-from partialpool.marginal.glmm.own_parameters import own_priors
-from partialpool.marginal.glmm.posterior import Posterior, Response, read_response
-from partialpool.marginal.glmm.weighted_rows import link_units, stand_in
+from partialpool.marginal.glmm.posterior import Posterior
 from partialpool.model.default_priors import PriorSet
 from partialpool.model.prior import mean_shift
 from partialpool.progress import ProgressLine, progress_line
 from partialpool.sampling.bridge import bridge
 from partialpool.sampling.engine import RawDraws, check_room_for_effects
-from partialpool.sampling.mode import Peak, find_peaks
 from partialpool.sampling.settings import Settings
-from partialpool.sampling.starts import starts
+from partialpool.sampling.working_response import find_mode, with_wide_weights
 from partialpool.seeds import seed_sequence
 from partialpool.spec.model import ModelSpec
 from partialpool.workers import single_lapack
 
-__all__ = ["NutsEngine", "find_mode"]
-
-_HELD_ROUNDS: Final = 2
-"""Newton steps before the sds change: the first ones, from the rows' own starting values, are long."""
-_MOST_ROUNDS: Final = 30
-_CLOSE: Final = 0.05
-"""Largest change of a row's linear predictor, in units of its information to the power -1/2, at the mode."""
-_MOST_HALVINGS: Final = 20
-_ALLOWED_LOSS: Final = 1.0
-"""Log likelihood that a step may lose: steps towards the prior lower it."""
+__all__ = ["NutsEngine"]
 
 
 class NutsEngine:
@@ -61,8 +46,10 @@ class NutsEngine:
         with progress_line("preparing", shown=settings.progressbar) as line, single_lapack():
             line.say("compiling, once per machine" if awaits_compilation(evaluate) else "finding the mode")
             posterior, peak = find_mode(design, priors)
+            posterior = with_wide_weights(posterior, priors, peak)
             whitened = posterior.whitened(peak.theta, peak.covariance)
             drawn = _sample(whitened, settings, line)
+            drawn, sampler = _again_if_diverged(whitened, drawn, settings, line)
             line.say("drawing group effects")
             recovered = recover_from_noise(
                 posterior.stand_in,
@@ -74,7 +61,7 @@ class NutsEngine:
         named = posterior_variables(posterior.stand_in, recovered, drawn.shape, keep_z=settings.keep_z)
         named |= _own_variables(posterior, drawn, named)
         evidence = _evidence(whitened, drawn, settings)
-        facts = {"sampler": "nutpie", "seconds": time.perf_counter() - started, "interrupted": drawn.interrupted}
+        facts = {"sampler": sampler, "seconds": time.perf_counter() - started, "interrupted": drawn.interrupted}
         return RawDraws(named, drawn.stats, facts | evidence)
 
 
@@ -102,71 +89,6 @@ def _own_variables(posterior: Posterior, drawn: "_Drawn", named: dict[str, np.nd
     return own
 
 
-def find_mode(design: Design, priors: PriorSet) -> tuple[Posterior, Peak]:
-    """Find the mode of Laplace's approximation of theta's posterior, and the normal model of the rows there.
-
-    Newton steps of the linear predictor alternate with searches in theta; at the end the working response is that of
-    the mode. Wherever this ends, the posterior is exact: the normal model only determines the coordinates.
-
-    Raises
-    ------
-    EngineError
-        No linear predictor at which every row has a density was found.
-    """
-    response, own = read_response(design), own_priors(design, priors)
-    units = link_units(design)
-    eta, own_at = response.start, own.start
-
-    def working_response() -> tuple[Marginal, np.ndarray]:
-        slope, information = response.curvature(eta, own.values(own_at))
-        return stand_in(design, priors, units, eta, slope, information), information
-
-    normal, information = working_response()
-    posterior, theta = Posterior.of(normal, response, own), starts(normal)[0]
-    peak: Peak | None = None
-    for round_ in range(_MOST_ROUNDS):
-        if round_ > 0:
-            normal, information = working_response()
-            posterior = posterior.about(normal)
-        if round_ >= _HELD_ROUNDS and posterior.size:
-            peaks = find_peaks(posterior, np.concatenate([theta, own_at])[None])
-            if not peaks:
-                raise _no_mode(design)
-            peak = peaks[0]
-            theta, own_at = peak.theta[: normal.size], peak.theta[normal.size :]
-        moved = posterior.linear_predictor(np.concatenate([theta, own_at]))
-        if not np.isfinite(moved).all():
-            raise _no_mode(design)
-        moved = _shortened(response, own.values(own_at), eta, moved)
-        change = float(np.max(np.abs(moved - eta) * np.sqrt(information), initial=0.0))
-        eta = moved
-        if round_ > _HELD_ROUNDS and change < _CLOSE:
-            break
-    if peak is None:
-        peak = Peak(np.concatenate([theta, own_at]), 0.0, np.zeros((0, 0)))
-    return posterior, peak
-
-
-def _shortened(response: Response, own: np.ndarray, eta: np.ndarray, moved: np.ndarray) -> np.ndarray:
-    """Halve a step until the rows' density is finite and hardly lower than it was."""
-    before = response.log_density(eta, own)
-    for _ in range(_MOST_HALVINGS):
-        after = response.log_density(moved, own)
-        if np.isfinite(after) and after > before - _ALLOWED_LOSS - 0.1 * abs(before):
-            return moved
-        moved = (eta + moved) / 2
-    return moved
-
-
-def _no_mode(design: Design) -> EngineError:
-    return EngineError(
-        "no starting point was found for this model",
-        got=f"a {design.spec.family!r} response whose rows have no density where the search began",
-        allowed="a response and priors under which the rows have a density",
-        do="check the response and the offset, or sample the PyMC model: engine='pymc'",
-    )
-
-
 @dataclass(frozen=True, eq=False)
 class _Drawn:
     """Draws of all coordinates, (chains, draws, size); in one row each theta, and own parameters on the real line."""
@@ -186,6 +108,21 @@ class _Drawn:
     def noise(self) -> np.ndarray:
         """The noise of every draw, (all draws, effects)."""
         return self.x.reshape(-1, self.x.shape[2])[:, self.theta.shape[1] + self.own.shape[1] :]
+
+
+def _again_if_diverged(
+    posterior: Posterior, drawn: _Drawn, settings: Settings, line: ProgressLine
+) -> tuple[_Drawn, str]:
+    """Sample once more in smaller steps if draws diverged; return the draws, and how they were sampled.
+
+    Steps are long because they nearly always may be. The cost of a second run is borne by the few models that need it.
+    """
+    diverged, careful = int(drawn.stats["diverging"].sum()), settings.in_smaller_steps()
+    if not diverged or drawn.interrupted or careful is None:
+        return drawn, "nutpie"
+    line.say("sampling again in smaller steps")
+    why = f"nutpie, target_accept {careful.target_accept}: {diverged} divergences with longer steps"
+    return _sample(posterior, careful, line), why
 
 
 def _sample(posterior: Posterior, settings: Settings, line: ProgressLine) -> _Drawn:

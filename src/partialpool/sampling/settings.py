@@ -17,6 +17,7 @@ _SHORTEST_WARM_UP: Final = 150
 _ACCEPTANCE: Final = 0.9
 _ACCEPTANCE_WHITENED: Final = 0.8
 _ACCEPTANCE_FOLLOWING: Final = 0.7
+_ACCEPTANCE_AGAIN: Final = 0.95
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Settings:
         `nutpie` or `pymc`, for the pymc engine.
     target_accept
         NUTS's target acceptance probability; None for 0.9 on the PyMC model, 0.7 in the coordinates of the nuts
-        engine and 0.8 on the collapsed density, which have no funnel.
+        engine (0.95 if draws diverged) and 0.8 on the collapsed density, which have no funnel.
     parametrization
         `adapted`, `centered` or `noncentered` by factor, for the pymc engine.
     cores
@@ -132,6 +133,10 @@ class Settings:
         2013, Bernoulli 19:1501).
         """
         return replace(self._accepting(_ACCEPTANCE_FOLLOWING), tune=min(self.tune, _SHORTEST_WARM_UP))
+
+    def in_smaller_steps(self) -> "Settings | None":
+        """Return settings for a second run in the same coordinates, if the first diverged; None if steps are stated."""
+        return None if self.target_accept is not None else replace(self, target_accept=_ACCEPTANCE_AGAIN)
 
     def _accepting(self, target: float) -> "Settings":
         accept = target if self.target_accept is None else self.target_accept

@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 import partialpool as pp
+from checks.kin import sib_matrix, traits
 from marginal.gaussian.oracle import EFFECTS, FACTORS, table
 from partialpool.design.build import build_design
 from partialpool.design.newdata import own_rows
@@ -87,7 +88,9 @@ def model_density(design, priors, posterior, x):
     for factor in design.factors:
         sd = draws[sd_name(factor.name)][0]
         corr = draws[corr_name(factor.name)][0] if factor.correlated else np.eye(len(sd))
-        total += stats.multivariate_normal.logpdf(draws[b_name(factor.name)][0], cov=corr * np.outer(sd, sd)).sum()
+        among = np.eye(factor.n_levels) if factor.root is None else factor.root @ factor.root.T
+        whole = np.kron(among, corr * np.outer(sd, sd))
+        total += stats.multivariate_normal.logpdf(draws[b_name(factor.name)][0].ravel(), cov=whole)
     if BETA in draws:
         total += log_prior_density(design, priors, draws)[BETA].sum()
     return total
@@ -180,6 +183,36 @@ def test_nested_factors_are_eliminated_side_by_side(nest, effect):
     design, priors, posterior = problem(formula, frame, family="poisson")
     _, factors_of_nest = arrange_by_level(posterior.stand_in.arrangement)
     assert sum(factor.gram.shape[2] > 0 for factor in factors_of_nest) == depth
+    check_density(design, priors, posterior, spread(posterior, rng))
+
+
+RELATED = {
+    "alone": ("y ~ x + (1 | animal)", 1),
+    "a varying slope alone": ("y ~ x + (0 + x | animal)", 1),
+    "beside slopes": ("y ~ x + (1 | animal) + (x | litter)", 1),
+    "beside its copy": ("y ~ x + (1 | animal) + (1 | lasting)", 2),
+}
+"""Models with relatives, and how many factors are rotated: a copy only where all rows have one weight."""
+
+
+@pytest.mark.parametrize("case", RELATED)
+def test_levels_with_a_known_covariance_are_rotated(case):
+    rng = np.random.default_rng(11)
+    kinship = sib_matrix(4, 3)
+    formula, turned = RELATED[case]
+    frame = traits(kinship, sd=1, sigma=1, rows=24, seed=3)[0]
+    if "lasting" in formula:
+        frame = frame.assign(animal=np.repeat(kinship.index, 2), lasting=np.repeat(rng.permutation(12), 2))
+    frame["y"] = rng.poisson(3, len(frame))
+    spec = ModelSpec.from_formula(formula, family="poisson", cov={"animal": kinship})
+    assert not why_not(spec)
+    design = build_design(spec, frame)
+    priors, response = resolve_priors(design), read_response(design)
+    own, eta = own_priors(design, priors), np.zeros(len(frame)) if turned == 2 else response.start
+    slope, information = response.curvature(eta, own.values(own.start))
+    normal = stand_in(design, priors, link_units(design), eta, slope, information)
+    assert sum(rotation is not None for rotation in normal.rotations) == turned
+    posterior = Posterior.of(normal, response, own)
     check_density(design, priors, posterior, spread(posterior, rng))
 
 

@@ -2,7 +2,7 @@
 
 from partialpool.spec.model import ModelSpec
 
-__all__ = ["why_not"]
+__all__ = ["why_not", "why_not_rotated"]
 
 
 def why_not(spec: ModelSpec) -> str:
@@ -19,6 +19,11 @@ def why_not(spec: ModelSpec) -> str:
         return f"a {spec.family!r} response is not normal given the effects"
     if not spec.link_record.is_identity:
         return f"the link {spec.link!r} is not linear in the effects"
+    return why_not_rotated(spec)
+
+
+def why_not_rotated(spec: ModelSpec) -> str:
+    """Return why levels with a known covariance cannot be rotated into independent ones; empty if they can."""
     for factor in spec.factors:
         groups = [group for group in spec.groups if group.factor == factor]
         if any(group.cov for group in groups) and sum(len(group.terms) for group in groups) > 1:

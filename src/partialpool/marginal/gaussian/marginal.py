@@ -123,9 +123,10 @@ class Marginal:
 
     def with_moments(self, moments: Moments) -> "Marginal":
         """Return the same model of other weights, of which these are the moments; `log_constant` is not changed."""
+        rotations = find_rotations(moments, [factor.root for factor in self.design.factors])
         if not np.array_equal(self.turn, np.eye(len(self.turn))):
             moments = moments.turned(self.turn)
-        return replace(self, arrangement=arrange(rotate(moments, self.rotations), self.integrated))
+        return replace(self, arrangement=arrange(rotate(moments, rotations), self.integrated), rotations=rotations)
 
     @cached_property
     def for_draws(self) -> tuple[System, Leaf, Nest]:

@@ -29,6 +29,7 @@ from partialpool.marginal.gaussian.nest import Nest, eliminate_all, make_nest_pu
 from partialpool.marginal.gaussian.ordering import System
 from partialpool.marginal.gaussian.parameters import Layout, Normals, Parameters, common_of, scales_of, unpack
 from partialpool.marginal.glmm.cutpoints import CutpointsPrior, place_cutpoints, pull_cutpoints
+from partialpool.marginal.glmm.kinship_turn import Turns, turn_effects, turn_slopes
 from partialpool.marginal.glmm.weighted_rows import Rows
 
 __all__ = ["ROWS_ARGUMENTS", "VECTOR", "Given", "OwnPriors", "Problem", "evaluate", "make_problem"]
@@ -189,8 +190,8 @@ class Given(NamedTuple):
         The stand-in's.
     known
         What is taken off the response for each integrated column, (integrated,).
-    own, rows
-        The family's own parameters, and the rows.
+    own, rows, turns
+        The family's own parameters, the rows, and the rotations of levels with a known covariance.
     constant
         What the family's row kernel leaves out of the log density.
     address
@@ -206,6 +207,7 @@ class Given(NamedTuple):
     known: np.ndarray
     own: OwnPriors
     rows: Rows
+    turns: Turns
     constant: float
     address: int
     center: np.ndarray
@@ -282,6 +284,7 @@ def evaluate(problem: Any, x: np.ndarray, eta: np.ndarray, out: np.ndarray) -> f
     pulled, nest_pulled = make_pulled(system, scales, size), make_nest_pulled(nest, len(room.left))
     bar = pulled.effects
     _unscale_levels(rows.widths, rows.levels, scales.relative, offsets, bar)
+    turn_effects(given.turns, bar)
     total += _coefficients(offsets, size - integrated, common, given.known, parameters, layout, coefficients)
     _predict(rows, coefficients, bar, eta)
     total += _call_rows(given.address, (rows.y, rows.known, eta, values, slope, information, own_slope))
@@ -289,6 +292,7 @@ def evaluate(problem: Any, x: np.ndarray, eta: np.ndarray, out: np.ndarray) -> f
     if not np.isfinite(total):
         return -np.inf
     _add_slopes(rows, slope, bar, size - integrated, coefficients)
+    turn_slopes(given.turns, bar)
     for c in range(integrated):
         bar[size - integrated + c] = coefficients[c]
     pull_back(system, scales, common, forward, room, offsets, noise, pulled, nest, nest_room, nest_pulled)

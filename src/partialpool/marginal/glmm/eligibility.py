@@ -1,5 +1,6 @@
 """Where the coordinates that follow theta apply."""
 
+from partialpool.marginal.gaussian.eligibility import why_not_rotated
 from partialpool.spec.model import ModelSpec
 
 __all__ = ["why_not"]
@@ -15,8 +16,6 @@ def why_not(spec: ModelSpec) -> str:
     """
     if not spec.family_record.row_kernels:
         return f"the {spec.family!r} family has no compiled rows"
-    if any(group.cov for group in spec.groups):
-        return "levels that covary (cov=) are not rotated for it yet"
     if spec.states_shares:
         return "priors of the ICC, the total sd and shares are not among its coordinates yet"
-    return ""
+    return why_not_rotated(spec)

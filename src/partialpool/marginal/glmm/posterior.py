@@ -13,6 +13,7 @@ from partialpool.marginal.gaussian.marginal import Marginal
 from partialpool.marginal.gaussian.nested_order import arrange_by_level
 from partialpool.marginal.glmm.compiled_density import compiled_density
 from partialpool.marginal.glmm.density import ROWS_ARGUMENTS, Given, Problem, evaluate, make_problem
+from partialpool.marginal.glmm.kinship_turn import collect_turns
 from partialpool.marginal.glmm.own_parameters import Own
 from partialpool.marginal.glmm.weighted_rows import Rows, collect_rows
 
@@ -171,6 +172,7 @@ class Posterior:
                 normal.known,
                 self.own.priors,
                 self.rows,
+                collect_turns(self.stand_in),
                 self.response.constant,
                 address_of(self.response.kernels.rows, ROWS_ARGUMENTS),
                 self.center,

@@ -1,0 +1,165 @@
+"""The normal model that stands in for the rows of a generalised model: where it is taken, and with which weights.
+
+It has the working response of the mode of Laplace's approximation, so that the conditional mean of the effects is
+right there. Its weights determine how the coordinates of the nuts engine follow theta, and are exact for none.
+
+If rows saturate (levels of all 0 or all 1, counts of 0), their information falls as the sds grow, and their effects
+spread in proportion to the sds: weights of the mode would keep the effects from spreading, and the coordinates would
+have a funnel at large sds, where weakly identified models have much of their mass. So each row's weight is its
+information at the conditional mode under larger sds, where that is less. Rows whose information does not depend on the
+sds, those of levels with many mixed outcomes or large counts, keep the weights of the mode; saturated ones approach a
+weight of 0, which gives non-centred coordinates.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from partialpool.design.design import Design
+from partialpool.errors import EngineError
+from partialpool.marginal.gaussian.marginal import Marginal
+from partialpool.marginal.glmm.own_parameters import own_priors
+from partialpool.marginal.glmm.posterior import Posterior, Response, read_response
+from partialpool.marginal.glmm.weighted_rows import link_units, stand_in
+from partialpool.model.default_priors import PriorSet
+from partialpool.sampling.mode import Peak, find_peaks
+from partialpool.sampling.starts import starts
+
+__all__ = ["find_mode", "with_wide_weights"]
+
+_HELD_ROUNDS: Final = 2
+"""Newton steps before the sds change: the first ones, from the rows' own starting values, are long."""
+_MOST_ROUNDS: Final = 30
+_CLOSE: Final = 0.05
+"""Largest change of a row's linear predictor, in units of its information to the power -1/2, at the mode."""
+_MOST_HALVINGS: Final = 20
+_MOST_SURPRISE, _ALLOWED_LOSS = 1.0, 1.0
+"""Log density that a step may lose beyond what is expected, relative to that and absolutely."""
+_WIDER: Final = 3.0
+"""How many posterior sds larger the log sds are for the weights: nearly all of the posterior is below."""
+_LEAST_WIDER, _MOST_WIDER = float(np.log(2.0)), 4.0
+"""Bounds of the same on the log scale; without the lower one, levels saturate too little where an sd is well known."""
+_LEAST_WEIGHT: Final = 1e-3
+"""Smallest weight, relative to the one at the mode: the working response is finite."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Rows of a design, from which normal models are built."""
+
+    design: Design
+    priors: PriorSet
+    response: Response
+
+    def stand_in(self, eta: np.ndarray, slope: np.ndarray, weights: np.ndarray) -> Marginal:
+        """Build the normal model whose log density has this slope at a linear predictor, with these weights."""
+        return stand_in(self.design, self.priors, link_units(self.design), eta, slope, weights)
+
+    def about(self, eta: np.ndarray, own: np.ndarray) -> Marginal:
+        """Build the normal model with the rows' own information at a linear predictor."""
+        return self.stand_in(eta, *self.response.curvature(eta, own))
+
+    def step(
+        self, posterior: Posterior, theta: np.ndarray, own: np.ndarray, eta: np.ndarray
+    ) -> tuple[np.ndarray, float]:
+        """Take a Newton step to the conditional mode given (theta, own).
+
+        It is halved while the rows lose far more log density than their quadratic approximation does. A loss by itself
+        is no reason: the first steps go from the responses towards the prior.
+
+        Returns
+        -------
+        np.ndarray, float
+            The linear predictor, (rows,); the largest change of a row by the whole step, in units of its information
+            to the power -1/2.
+
+        Raises
+        ------
+        EngineError
+            The rows have no density there.
+        """
+        change = posterior.linear_predictor(theta) - eta
+        if not np.isfinite(change).all():
+            raise _no_mode(self.design)
+        slope, information = self.response.curvature(eta, own)
+        before, share = self.response.log_density(eta, own), 1.0
+        for _ in range(_MOST_HALVINGS):
+            after = self.response.log_density(eta + share * change, own)
+            expected = float(share * slope @ change - 0.5 * share**2 * information @ change**2)
+            if np.isfinite(after) and after - before > expected - _MOST_SURPRISE * abs(expected) - _ALLOWED_LOSS:
+                break
+            share /= 2
+        return eta + share * change, float(np.max(np.abs(change) * np.sqrt(information), initial=0.0))
+
+
+def find_mode(design: Design, priors: PriorSet) -> tuple[Posterior, Peak]:
+    """Find the mode of Laplace's approximation of theta's posterior, and the normal model of the rows there.
+
+    Newton steps of the linear predictor alternate with searches in theta; at the end the working response is that of
+    the mode. Wherever this ends, the posterior is exact: the normal model only determines the coordinates.
+
+    Raises
+    ------
+    EngineError
+        No linear predictor at which every row has a density was found.
+    """
+    response, own = read_response(design), own_priors(design, priors)
+    rows, eta, own_at = _Rows(design, priors, response), response.start, own.start
+    normal = rows.about(eta, own.values(own_at))
+    posterior, theta = Posterior.of(normal, response, own), starts(normal)[0]
+    peak: Peak | None = None
+    for round_ in range(_MOST_ROUNDS):
+        if round_ > 0:
+            normal = rows.about(eta, own.values(own_at))
+            posterior = posterior.about(normal)
+        if round_ >= _HELD_ROUNDS and posterior.size:
+            peaks = find_peaks(posterior, np.concatenate([theta, own_at])[None])
+            if not peaks:
+                raise _no_mode(design)
+            peak = peaks[0]
+            theta, own_at = peak.theta[: normal.size], peak.theta[normal.size :]
+        eta, change = rows.step(posterior, np.concatenate([theta, own_at]), own.values(own_at), eta)
+        if round_ > _HELD_ROUNDS and change < _CLOSE:
+            break
+    if peak is None:
+        peak = Peak(np.concatenate([theta, own_at]), 0.0, np.zeros((0, 0)))
+    return posterior, peak
+
+
+def with_wide_weights(posterior: Posterior, priors: PriorSet, peak: Peak) -> Posterior:
+    """Return the posterior in coordinates with weights of larger sds, about the linear predictor of the peak.
+
+    Parameters
+    ----------
+    posterior, priors
+        The posterior about its mode, and the model's priors.
+    peak
+        The mode of (theta, own), with its covariance.
+    """
+    log_sds = posterior.log_sds
+    if not len(log_sds):
+        return posterior
+    rows = _Rows(posterior.stand_in.design, priors, posterior.response)
+    own = posterior.own.values(peak.theta[posterior.stand_in.size :])
+    at_mode = posterior.linear_predictor(peak.theta)
+    slope, information = posterior.response.curvature(at_mode, own)
+    wider, eta = peak.theta.copy(), at_mode
+    spread = np.sqrt(np.diagonal(peak.covariance))[log_sds]
+    wider[log_sds] += np.clip(_WIDER * spread, _LEAST_WIDER, _MOST_WIDER)
+    for _ in range(_MOST_ROUNDS):
+        eta, change = rows.step(posterior.about(rows.about(eta, own)), wider, own, eta)
+        if change < _CLOSE:
+            break
+    wide = posterior.response.curvature(eta, own)[1]
+    weights = np.clip(wide, _LEAST_WEIGHT * information, information)
+    return posterior.about(rows.stand_in(at_mode, slope, weights))
+
+
+def _no_mode(design: Design) -> EngineError:
+    return EngineError(
+        "no starting point was found for this model",
+        got=f"a {design.spec.family!r} response whose rows have no density where the search began",
+        allowed="a response and priors under which the rows have a density",
+        do="check the response and the offset, or sample the PyMC model: engine='pymc'",
+    )
