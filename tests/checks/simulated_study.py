@@ -52,9 +52,9 @@ def level_of_row(table, factor):
 
 
 def predictor(table, values):
-    """Linear predictor (draws, rows)."""
+    """Linear predictor (draws, rows); beside cutpoints it has no fixed intercept."""
     columns = np.stack([np.ones(len(table)), table["x"]])
-    eta = values["beta"] @ columns
+    eta = values["beta"] @ columns[-values["beta"].shape[1] :]
     for factor in factors_of(values):
         b = values[f"b_{factor}"][:, level_of_row(table, factor)]
         eta += np.einsum("dne,en->dn", b, columns[: b.shape[2]])
@@ -67,7 +67,8 @@ def factors_of(values):
 
 def quantities(table, values):
     """beta, sds, correlations, and effects of the first and of the smallest level of each factor."""
-    out = {"beta[Intercept]": values["beta"][:, 0], "beta[x]": values["beta"][:, 1]}
+    beta = values["beta"]
+    out = {f"beta[{name}]": beta[:, k] for k, name in enumerate(["Intercept", "x"][-beta.shape[1] :])}
     for factor in factors_of(values):
         sd, b = values[f"sd_{factor}"], values[f"b_{factor}"]
         smallest = int(np.bincount(level_of_row(table, factor)).argmin())

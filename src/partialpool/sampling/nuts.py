@@ -7,7 +7,7 @@ import numpy as np
 
 from partialpool.design.design import Design
 from partialpool.kernels import awaits_compilation
-from partialpool.marginal.gaussian.recover import posterior_variables, recover_from_noise
+from partialpool.marginal.gaussian.recover import posterior_variables
 from partialpool.marginal.glmm.density import evaluate
 from partialpool.marginal.glmm.eligibility import why_not
 from partialpool.marginal.glmm.posterior import Posterior
@@ -51,12 +51,8 @@ class NutsEngine:
             drawn = _sample(whitened, settings, line)
             drawn, sampler = _again_if_diverged(whitened, drawn, settings, line)
             line.say("drawing group effects")
-            recovered = recover_from_noise(
-                posterior.stand_in,
-                drawn.theta,
-                lambda piece: drawn.noise[piece].copy(),
-                workers=settings.threads,
-                keep_z=settings.keep_z,
+            recovered = posterior.recover(
+                drawn.theta, drawn.own, drawn.noise, workers=settings.threads, keep_z=settings.keep_z
             )
         named = posterior_variables(posterior.stand_in, recovered, drawn.shape, keep_z=settings.keep_z)
         named |= _own_variables(posterior, drawn, named)

@@ -17,7 +17,7 @@ _SHORTEST_WARM_UP: Final = 150
 _ACCEPTANCE: Final = 0.9
 _ACCEPTANCE_WHITENED: Final = 0.8
 _ACCEPTANCE_FOLLOWING: Final = 0.7
-_ACCEPTANCE_AGAIN: Final = 0.95
+_ACCEPTANCE_AGAIN: Final = 0.98
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Settings:
         `nutpie` or `pymc`, for the pymc engine.
     target_accept
         NUTS's target acceptance probability; None for 0.9 on the PyMC model, 0.7 in the coordinates of the nuts
-        engine (0.95 if draws diverged) and 0.8 on the collapsed density, which have no funnel.
+        engine (0.98 if draws diverged) and 0.8 on the collapsed density, which have no funnel.
     parametrization
         `adapted`, `centered` or `noncentered` by factor, for the pymc engine.
     cores

@@ -19,7 +19,8 @@ import numpy as np
 from partialpool.design.design import Design
 from partialpool.errors import EngineError
 from partialpool.marginal.gaussian.marginal import Marginal
-from partialpool.marginal.glmm.own_parameters import own_priors
+from partialpool.marginal.glmm.information_scale import InformationScale, constant_information, measure_information
+from partialpool.marginal.glmm.own_parameters import Own, own_priors
 from partialpool.marginal.glmm.posterior import Posterior, Response, read_response
 from partialpool.marginal.glmm.weighted_rows import link_units, stand_in
 from partialpool.model.default_priors import PriorSet
@@ -51,19 +52,30 @@ class _Rows:
     design: Design
     priors: PriorSet
     response: Response
+    own: Own
+
+    def curvature(self, eta: np.ndarray, own_at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Evaluate slope and information of each row, given the own parameters' places, (rows,) each."""
+        return self.response.curvature(eta, self.own.values(own_at))
 
     def stand_in(self, eta: np.ndarray, slope: np.ndarray, weights: np.ndarray) -> Marginal:
         """Build the normal model whose log density has this slope at a linear predictor, with these weights."""
         return stand_in(self.design, self.priors, link_units(self.design), eta, slope, weights)
 
-    def about(self, eta: np.ndarray, own: np.ndarray) -> Marginal:
+    def information(self, eta: np.ndarray, own_at: np.ndarray) -> InformationScale:
+        """Measure how the information at a linear predictor grows with the own parameters; cutpoints move its mean."""
+        if self.own.priors.cutpoints.number:
+            return constant_information(len(own_at))
+        return measure_information(lambda at: self.curvature(eta, at)[1], own_at)
+
+    def about(self, eta: np.ndarray, own_at: np.ndarray) -> tuple[Marginal, InformationScale]:
         """Build the normal model with the rows' own information at a linear predictor."""
-        return self.stand_in(eta, *self.response.curvature(eta, own))
+        return self.stand_in(eta, *self.curvature(eta, own_at)), self.information(eta, own_at)
 
     def step(
-        self, posterior: Posterior, theta: np.ndarray, own: np.ndarray, eta: np.ndarray
+        self, posterior: Posterior, theta: np.ndarray, own_at: np.ndarray, eta: np.ndarray
     ) -> tuple[np.ndarray, float]:
-        """Take a Newton step to the conditional mode given (theta, own).
+        """Take a Newton step to the conditional mode given theta and the own parameters' places.
 
         It is halved while the rows lose far more log density than their quadratic approximation does. A loss by itself
         is no reason: the first steps go from the responses towards the prior.
@@ -79,9 +91,10 @@ class _Rows:
         EngineError
             The rows have no density there.
         """
-        change = posterior.linear_predictor(theta) - eta
+        change = posterior.linear_predictor(np.concatenate([theta, own_at])) - eta
         if not np.isfinite(change).all():
             raise _no_mode(self.design)
+        own = self.own.values(own_at)
         slope, information = self.response.curvature(eta, own)
         before, share = self.response.log_density(eta, own), 1.0
         for _ in range(_MOST_HALVINGS):
@@ -105,21 +118,21 @@ def find_mode(design: Design, priors: PriorSet) -> tuple[Posterior, Peak]:
         No linear predictor at which every row has a density was found.
     """
     response, own = read_response(design), own_priors(design, priors)
-    rows, eta, own_at = _Rows(design, priors, response), response.start, own.start
-    normal = rows.about(eta, own.values(own_at))
-    posterior, theta = Posterior.of(normal, response, own), starts(normal)[0]
+    rows, eta, own_at = _Rows(design, priors, response, own), response.start, own.start
+    posterior = Posterior.of(*rows.about(eta, own_at), response, own)
+    normal = posterior.stand_in
+    theta = starts(normal)[0]
     peak: Peak | None = None
     for round_ in range(_MOST_ROUNDS):
         if round_ > 0:
-            normal = rows.about(eta, own.values(own_at))
-            posterior = posterior.about(normal)
+            posterior = posterior.about(*rows.about(eta, own_at))
         if round_ >= _HELD_ROUNDS and posterior.size:
             peaks = find_peaks(posterior, np.concatenate([theta, own_at])[None])
             if not peaks:
                 raise _no_mode(design)
             peak = peaks[0]
             theta, own_at = peak.theta[: normal.size], peak.theta[normal.size :]
-        eta, change = rows.step(posterior, np.concatenate([theta, own_at]), own.values(own_at), eta)
+        eta, change = rows.step(posterior, theta, own_at, eta)
         if round_ > _HELD_ROUNDS and change < _CLOSE:
             break
     if peak is None:
@@ -140,20 +153,21 @@ def with_wide_weights(posterior: Posterior, priors: PriorSet, peak: Peak) -> Pos
     log_sds = posterior.log_sds
     if not len(log_sds):
         return posterior
-    rows = _Rows(posterior.stand_in.design, priors, posterior.response)
-    own = posterior.own.values(peak.theta[posterior.stand_in.size :])
+    size = posterior.stand_in.size
+    rows = _Rows(posterior.stand_in.design, priors, posterior.response, posterior.own)
+    theta, own_at = peak.theta[:size], peak.theta[size:]
     at_mode = posterior.linear_predictor(peak.theta)
-    slope, information = posterior.response.curvature(at_mode, own)
-    wider, eta = peak.theta.copy(), at_mode
+    slope, information = rows.curvature(at_mode, own_at)
+    wider, eta = theta.copy(), at_mode
     spread = np.sqrt(np.diagonal(peak.covariance))[log_sds]
     wider[log_sds] += np.clip(_WIDER * spread, _LEAST_WIDER, _MOST_WIDER)
     for _ in range(_MOST_ROUNDS):
-        eta, change = rows.step(posterior.about(rows.about(eta, own)), wider, own, eta)
+        eta, change = rows.step(posterior.about(*rows.about(eta, own_at)), wider, own_at, eta)
         if change < _CLOSE:
             break
-    wide = posterior.response.curvature(eta, own)[1]
+    wide = rows.curvature(eta, own_at)[1]
     weights = np.clip(wide, _LEAST_WEIGHT * information, information)
-    return posterior.about(rows.stand_in(at_mode, slope, weights))
+    return posterior.about(rows.stand_in(at_mode, slope, weights), rows.information(at_mode, own_at))
 
 
 def _no_mode(design: Design) -> EngineError:

@@ -15,8 +15,14 @@ from partialpool.distributions.frozen import frozen
 from partialpool.families.registry import FAMILIES
 from partialpool.marginal.gaussian.gradient import evaluate_gradient, evaluate_likelihood_gradient
 from partialpool.marginal.gaussian.nested_order import arrange_by_level
-from partialpool.marginal.gaussian.recover import posterior_variables, recover_from_noise
+from partialpool.marginal.gaussian.recover import posterior_variables
 from partialpool.marginal.glmm.eligibility import why_not
+from partialpool.marginal.glmm.information_scale import (
+    InformationScale,
+    constant_information,
+    log_roots,
+    measure_information,
+)
 from partialpool.marginal.glmm.own_parameters import own_priors
 from partialpool.marginal.glmm.posterior import Posterior, read_response
 from partialpool.marginal.glmm.weighted_rows import link_units, stand_in
@@ -52,7 +58,13 @@ def problem(formula, frame, seed=0, **options):
     eta = response.start + np.random.default_rng(seed).normal(0, 0.1, len(response.start))
     slope, information = response.curvature(eta, own.values(own.start))
     normal = stand_in(design, priors, link_units(design), eta, slope, information)
-    return design, priors, Posterior.of(normal, response, own)
+    # Any slopes give the same posterior.
+    slopes = np.linspace(1.5, -1.0, len(own.start))[:, None]
+    steps = np.arange(-3, 4)
+    growth = InformationScale(own.start - 1.6, 0.5 * slopes * steps + 0.1 * np.sin(steps))
+    if own.priors.cutpoints.number:
+        growth = constant_information(len(own.start))
+    return design, priors, Posterior.of(normal, growth, response, own)
 
 
 def spread(posterior, rng, scale=0.3):
@@ -66,7 +78,7 @@ def variables(posterior, x):
     """Everything that rows of x say, as posteriors name it, draws first."""
     elements, head = posterior.stand_in.size, posterior.size
     thetas = np.ascontiguousarray(x[:, :elements])
-    recovered = recover_from_noise(posterior.stand_in, thetas, lambda piece: x[piece, head:].copy())
+    recovered = posterior.recover(thetas, x[:, elements:head], x[:, head:])
     named = posterior_variables(posterior.stand_in, recovered, (1, len(x)), keep_z=False)
     own = posterior.own.named(x[:, elements:head])
     named = {name: values[0] for name, values in named.items()}
@@ -212,7 +224,7 @@ def test_levels_with_a_known_covariance_are_rotated(case):
     slope, information = response.curvature(eta, own.values(own.start))
     normal = stand_in(design, priors, link_units(design), eta, slope, information)
     assert sum(rotation is not None for rotation in normal.rotations) == turned
-    posterior = Posterior.of(normal, response, own)
+    posterior = Posterior.of(normal, constant_information(0), response, own)
     check_density(design, priors, posterior, spread(posterior, rng))
 
 
@@ -289,6 +301,25 @@ def test_a_fixed_parameter_is_no_coordinate():
 def test_every_family_is_sampled_in_these_coordinates(name):
     spec = ModelSpec.from_formula("p(y, n) ~ x + (1 | g)" if name == "binomial" else "y ~ x + (1 | g)", family=name)
     assert not why_not(spec)
+
+
+@pytest.mark.parametrize(
+    ("family", "slopes"), {"gamma": [1.0], "student_t": [-2.0, 0.2], "gaussian": [-2.0], "poisson": []}.items()
+)
+def test_the_growth_of_information_is_measured(family, slopes):
+    """It is proportional to a gamma's shape and to sigma^-2, and hardly depends on degrees of freedom."""
+    frame = table("unbalanced")
+    frame["y"] = RESPONSES[family](np.random.default_rng(3), len(frame))
+    _, _, posterior = problem("y ~ x + (1 | a)", frame, family=family)
+    own, eta = posterior.own, posterior.response.start
+    found = measure_information(lambda at: posterior.response.curvature(eta, own.values(at))[1], own.start)
+    expected = dict(zip(("sigma", "nu") if family == "student_t" else own.names, slopes, strict=True))
+    for step in (-3.3, 0.0, 0.7):
+        for k, name in enumerate(own.names):
+            at = np.array(own.start)
+            at[k] += step
+            root = log_roots(found, at[None])[0]
+            assert 2 * root == pytest.approx(expected[name] * step, abs=1.0 if name == "nu" else 1e-6)
 
 
 def test_a_compiled_caller_gets_the_same_density():

@@ -14,6 +14,7 @@ Lambda'W'r,
 
 after Murray (2016, arXiv:1602.07527). The derivative D_f in Lambda_f enters that in theta only through P_f, which is
 what is returned: P_f' = sum_j Lambda_f' D_f, so that d log p = sum_f tr(P_f Lambda_f^-1 dLambda_f), as in `gradient`.
+Of the common columns, whose scales do not depend on theta, the sum of the derivatives along all log scales is returned.
 """
 
 import numpy as np
@@ -269,7 +270,9 @@ def _through_tail(
                 slope[first + a] -= offsets[at + first + a]
     for i in range(tail.common):
         own = tail.columns + i
-        slope[own] = common.scale[i] * pulled.tail[own] - common.precision[i] * (offsets[at + own] - common.mean[i])
+        slope[own] = common.scale[i] * pulled.tail[own]
+        pulled.common[0] += slope[own] * offsets[at + own]
+        slope[own] -= common.precision[i] * (offsets[at + own] - common.mean[i])
     solve_lower(factor, slope)
     back = slope.copy()
     solve_upper(factor, back)
@@ -288,6 +291,12 @@ def _through_tail(
                     r += factor[i, first + a] * forward.center[i]
                 for b in range(q):
                     pulled.products[skip + f, a, b] += r * back[first + b]
+    for c in range(tail.common):
+        own = tail.columns + c
+        r = -common.precision[c] * common.mean[c]  # U' c less mu
+        for i in range(own + 1):
+            r += factor[i, own] * forward.center[i]
+        pulled.common[0] += r * back[own]
     _through_tail_factor(tail, scales, common, forward, left, drawn, slope, pulled)
     unscale(tail, scales, common, back)
     for i in range(size):
@@ -325,7 +334,7 @@ def _through_tail_factor(
     for i in range(size):
         for j in range(size):
             t[i, j] *= 0.5
-    _add_scaled_products(tail, scales.relative, common, left, t, pulled.products)
+    _add_scaled_products(tail, scales.relative, common, left, t, pulled)
     unscale_both(tail, scales.relative, common, t)
     for i in range(size):
         for j in range(size):
@@ -334,13 +343,11 @@ def _through_tail_factor(
 
 @part
 def _add_scaled_products(
-    tail: Tail, relative: np.ndarray, common: Common, left: np.ndarray, slope: np.ndarray, products: np.ndarray
+    tail: Tail, relative: np.ndarray, common: Common, left: np.ndarray, slope: np.ndarray, pulled: Pulled
 ) -> None:
-    """Add the diagonal blocks of 2 (A - I) dA to the products of the tail's factors; `left` is the Schur complement."""
-    size = tail.columns + tail.common
+    """Add the diagonal blocks of 2 (A - I) dA to the products of the tail; `left` is the Schur complement."""
+    products, size = pulled.products, tail.columns + tail.common
     skip = len(relative) - len(tail.first)
-    if tail.columns == 0:
-        return
     scaled = np.empty((size, size))
     for i in range(size):
         for j in range(i, size):
@@ -359,3 +366,6 @@ def _add_scaled_products(
                     for c in range(size):
                         s += scaled[first + a, c] * slope[first + b, c]
                     products[skip + f, a, b] += 2.0 * s
+    for i in range(tail.columns, size):
+        for c in range(size):
+            pulled.common[0] += 2.0 * scaled[i, c] * slope[i, c]

@@ -32,6 +32,8 @@ class Pulled(NamedTuple):
         noise.
     products
         P of every factor, (factors, most effects, most effects); its transpose while it is added up.
+    common
+        The same for the common columns, summed over them, (1,).
     combine
         Derivatives in the right-hand side's combination, (rhs,).
     leaf, branch
@@ -50,6 +52,7 @@ class Pulled(NamedTuple):
 
     effects: np.ndarray
     products: np.ndarray
+    common: np.ndarray
     combine: np.ndarray
     leaf: np.ndarray
     branch: np.ndarray
@@ -72,6 +75,7 @@ def make_pulled(system: System, scales: Scales, effects: int) -> Pulled:
     return Pulled(
         np.zeros(effects),
         np.zeros((scales.relative.shape[0], most, most)),
+        np.zeros(1),
         np.zeros(rhs),
         np.zeros((len(leaf.level), q, q)),
         np.zeros((levels, qb, qb)),

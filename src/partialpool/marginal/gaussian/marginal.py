@@ -128,6 +128,25 @@ class Marginal:
             moments = moments.turned(self.turn)
         return replace(self, arrangement=arrange(rotate(moments, rotations), self.integrated), rotations=rotations)
 
+    def with_residual(self) -> "Marginal":
+        """Return the same model with one more element of theta: a log sd by which the known sds of rows are multiplied.
+
+        It is in the place of a residual sd, at `layout.sigma`, and has no prior.
+        """
+        layout, (kind, coordinate, arguments) = self.layout, PART_OF_JOINT
+        at = layout.kept
+        return replace(
+            self,
+            layout=layout._replace(
+                sigma=at,
+                kept=at + 1,
+                kinds=np.insert(layout.kinds, at, kind),
+                coordinates=np.insert(layout.coordinates, at, coordinate),
+                arguments=np.insert(layout.arguments, at, arguments, axis=0),
+            ),
+            elements=(*self.elements[:at], SIGMA, *self.elements[at:]),
+        )
+
     @cached_property
     def for_draws(self) -> tuple[System, Leaf, Nest]:
         """What is eliminated where effects are drawn: nested factors with their levels side by side, if there are any.

@@ -29,6 +29,14 @@ from partialpool.marginal.gaussian.nest import Nest, eliminate_all, make_nest_pu
 from partialpool.marginal.gaussian.ordering import System
 from partialpool.marginal.gaussian.parameters import Layout, Normals, Parameters, common_of, scales_of, unpack
 from partialpool.marginal.glmm.cutpoints import CutpointsPrior, place_cutpoints, pull_cutpoints
+from partialpool.marginal.glmm.information_scale import (
+    InformationScale,
+    add_slopes_along_root,
+    divide_by_root,
+    log_root,
+    slope_along_root,
+    with_root,
+)
 from partialpool.marginal.glmm.kinship_turn import Turns, turn_effects, turn_slopes
 from partialpool.marginal.glmm.weighted_rows import Rows
 
@@ -192,6 +200,8 @@ class Given(NamedTuple):
         What is taken off the response for each integrated column, (integrated,).
     own, rows, turns
         The family's own parameters, the rows, and the rotations of levels with a known covariance.
+    information
+        How the rows' information grows with the own parameters.
     constant
         What the family's row kernel leaves out of the log density.
     address
@@ -208,6 +218,7 @@ class Given(NamedTuple):
     own: OwnPriors
     rows: Rows
     turns: Turns
+    information: InformationScale
     constant: float
     address: int
     center: np.ndarray
@@ -273,7 +284,9 @@ def evaluate(problem: Any, x: np.ndarray, eta: np.ndarray, out: np.ndarray) -> f
     if not np.isfinite(total):
         return -np.inf
     parameters = unpack(layout, theta, 0)
-    scales, common = scales_of(layout, parameters), common_of(given.normals, 1.0)
+    stated, stated_common = scales_of(layout, parameters), common_of(given.normals, 1.0)
+    root = np.exp(log_root(given.information, at, elements))
+    scales, common = with_root(stated, stated_common, root)
     room, nest_room = make_workspace(system), make_nest_room(nest)
     forward = eliminate_all(system, nest, scales, common, room, nest_room)
     if not forward.ok:
@@ -283,9 +296,10 @@ def evaluate(problem: Any, x: np.ndarray, eta: np.ndarray, out: np.ndarray) -> f
     coefficients, slope, information = np.empty(integrated + rhs), np.empty(len(eta)), np.empty(len(eta))
     pulled, nest_pulled = make_pulled(system, scales, size), make_nest_pulled(nest, len(room.left))
     bar = pulled.effects
-    _unscale_levels(rows.widths, rows.levels, scales.relative, offsets, bar)
+    _unscale_levels(rows.widths, rows.levels, stated.relative, offsets, bar)
+    effects = bar.copy()
     turn_effects(given.turns, bar)
-    total += _coefficients(offsets, size - integrated, common, given.known, parameters, layout, coefficients)
+    total += _coefficients(offsets, size - integrated, stated_common, given.known, parameters, layout, coefficients)
     _predict(rows, coefficients, bar, eta)
     total += _call_rows(given.address, (rows.y, rows.known, eta, values, slope, information, own_slope))
     total -= 0.5 * (forward.log_det + forward.log_det_common + size * np.log(2.0 * np.pi))
@@ -295,14 +309,18 @@ def evaluate(problem: Any, x: np.ndarray, eta: np.ndarray, out: np.ndarray) -> f
     turn_slopes(given.turns, bar)
     for c in range(integrated):
         bar[size - integrated + c] = coefficients[c]
+        effects[size - integrated + c] = offsets[size - integrated + c] * stated_common.scale[c]
+    along_root = divide_by_root(bar, effects, root)
     pull_back(system, scales, common, forward, room, offsets, noise, pulled, nest, nest_room, nest_pulled)
     add_prior_gradient(layout, theta, slopes)
     add_scales_gradient(layout, parameters, pulled.products, theta[0], slopes)
     for k in range(rhs):
         here = layout.kept + k
         by = place(layout.coordinates[here], layout.arguments, here, at[here])[1]
-        slopes[here] += by * (coefficients[integrated + k] - pulled.combine[k])
+        slopes[here] += by * (coefficients[integrated + k] - root * pulled.combine[k])
     _own_gradient(own, at, elements, values, own_slope, slopes)
+    along_root += slope_along_root(scales, pulled)
+    add_slopes_along_root(given.information, along_root, at, elements, slopes)
     for i in range(first):
         for k in range(i, first):
             out[i] += given.factor[k, i] * slopes[k]

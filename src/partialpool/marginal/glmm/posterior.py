@@ -7,12 +7,15 @@ from functools import cached_property
 import numpy as np
 
 from partialpool.design.design import Design
+from partialpool.errors import EngineError
 from partialpool.families.row_kernels.load import RowKernels, load_row_kernels
 from partialpool.kernel_address import CFunction, address_of
 from partialpool.marginal.gaussian.marginal import Marginal
 from partialpool.marginal.gaussian.nested_order import arrange_by_level
+from partialpool.marginal.gaussian.recover import Recovered, recover_from_noise
 from partialpool.marginal.glmm.compiled_density import compiled_density
 from partialpool.marginal.glmm.density import ROWS_ARGUMENTS, Given, Problem, evaluate, make_problem
+from partialpool.marginal.glmm.information_scale import InformationScale, log_roots
 from partialpool.marginal.glmm.kinship_turn import collect_turns
 from partialpool.marginal.glmm.own_parameters import Own
 from partialpool.marginal.glmm.weighted_rows import Rows, collect_rows
@@ -89,6 +92,8 @@ class Posterior:
         The normal marginal whose conditional draw maps noise to effects.
     response, own
         The response, and the family's own parameters.
+    information
+        How the rows' information grows with the own parameters.
     rows
         The rows, as the kernels read them.
     center, factor
@@ -98,20 +103,21 @@ class Posterior:
     stand_in: Marginal
     response: Response
     own: Own
+    information: InformationScale
     rows: Rows
     center: np.ndarray
     factor: np.ndarray
 
     @classmethod
-    def of(cls, stand_in: Marginal, response: Response, own: Own) -> "Posterior":
+    def of(cls, stand_in: Marginal, information: InformationScale, response: Response, own: Own) -> "Posterior":
         """Put a stand-in and a response together; h is (theta, own) itself."""
         size = stand_in.size + own.priors.estimated
         rows = collect_rows(stand_in, response.y, response.known)
-        return cls(stand_in, response, own, rows, np.zeros(size), np.eye(size))
+        return cls(stand_in, response, own, information, rows, np.zeros(size), np.eye(size))
 
-    def about(self, stand_in: Marginal) -> "Posterior":
+    def about(self, stand_in: Marginal, information: InformationScale) -> "Posterior":
         """Return the same about another linear predictor: the stand-in there has the same order of elimination."""
-        return replace(self, stand_in=stand_in)
+        return replace(self, stand_in=stand_in, information=information)
 
     def whitened(self, center: np.ndarray, covariance: np.ndarray) -> "Posterior":
         """Return the same with (theta, own) in units of a covariance about a center."""
@@ -173,6 +179,7 @@ class Posterior:
                 self.own.priors,
                 self.rows,
                 collect_turns(self.stand_in),
+                self.information,
                 self.response.constant,
                 address_of(self.response.kernels.rows, ROWS_ARGUMENTS),
                 self.center,
@@ -194,6 +201,30 @@ class Posterior:
     def c_function(self) -> CFunction:
         """The same function as `evaluator` returns, for compiled callers."""
         return compiled_density(self.problem, len(self.rows.y))
+
+    def recover(
+        self, theta: np.ndarray, own: np.ndarray, noise: np.ndarray, *, workers: int = 1, keep_z: bool = False
+    ) -> Recovered:
+        """Map noise to effects given theta and the own parameters' places, (draws, ...) each.
+
+        Raises
+        ------
+        EngineError
+            The information of some draw is so large that digits are lost.
+        """
+        # The stand-in's rows have variances 1 / (kappa W): kappa takes the place of a residual precision.
+        normal = self.stand_in.with_residual()
+        log_sigma = -log_roots(self.information, np.ascontiguousarray(own))
+        thetas = np.insert(theta, normal.layout.sigma, log_sigma, axis=1)
+        found = recover_from_noise(normal, thetas, lambda piece: noise[piece].copy(), workers=workers, keep_z=keep_z)
+        if not np.isfinite(found.log_density).all():
+            raise EngineError(
+                "effects cannot be drawn",
+                got="draws under which the rows carry so much information that rounding errors dominate",
+                allowed="a response whose dispersion is identified",
+                do="use a tighter prior on the family's own parameters",
+            )
+        return replace(found, sigma=None)
 
     def gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         """Evaluate the log density of (theta, own) at e = 0 and its gradient, (elements,)."""
