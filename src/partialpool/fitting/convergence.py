@@ -10,9 +10,10 @@ from typing import Final
 import numpy as np
 import xarray as xr
 
-from partialpool.fitting.chains import bulk_ess, rhat, tail_ess
+from partialpool.fitting.chains import mixing
 from partialpool.sampling.chains import EVEN_WEIGHT, MAX_KHAT
 from partialpool.sampling.run_record import RunRecord
+from partialpool.sampling.settings import Settings
 
 __all__ = ["Finding", "Verdict", "alarm", "judge"]
 
@@ -81,8 +82,10 @@ def judge(tree: xr.DataTree) -> Verdict:
     if not columns:
         cure = "check whether the response varies, and whether a prior leaves nothing to be estimated"
         return Verdict((*findings, Finding("draws", False, "no parameter varies from draw to draw", cure)))
-    findings.append(_rhat(columns, chains, warms_up=warms_up))
-    findings += [_ess(columns, chains, method, warms_up=warms_up) for method in ("bulk", "tail")]
+    found = mixing([column.draws for column in columns], workers=Settings().threads)
+    findings.append(_rhat(columns, found.rhat, chains, warms_up=warms_up))
+    findings.append(_ess(columns, found.bulk_ess, chains, "bulk", warms_up=warms_up))
+    findings.append(_ess(columns, found.tail_ess, chains, "tail", warms_up=warms_up))
     if "energy" in stats:
         findings.append(_bfmi(stats, warms_up=warms_up))
     return Verdict(tuple(findings))
@@ -104,9 +107,9 @@ def alarm(tree: xr.DataTree) -> str:
     if posterior.sizes["chain"] > 1 and posterior.sizes["draw"] >= ALARMING_FROM:
         few = posterior.drop_vars([name for name in posterior if str(name).startswith(_OF_LEVELS)])
         columns = _scalar_columns(few)
-        found = _rhat(columns, posterior.sizes["chain"], warms_up=run.card.warms_up) if columns else None
-        if found and not all(rhat(draws) < ALARMING_RHAT for draws in columns.values()):
-            findings.append(found)
+        values = mixing([column.draws for column in columns]).rhat
+        if not (values < ALARMING_RHAT).all():
+            findings.append(_rhat(columns, values, posterior.sizes["chain"], warms_up=run.card.warms_up))
     return "; ".join(f"{finding.found}: {finding.cure}" for finding in findings if not finding.good)
 
 
@@ -128,9 +131,29 @@ def _not_finite(posterior: xr.Dataset) -> list[Finding]:
     return [Finding("finite", False, f"draws of {', '.join(names)} are not finite", cure)] if names else []
 
 
-def _scalar_columns(posterior: xr.Dataset) -> dict[str, np.ndarray]:
-    """Flatten the posterior to named (chains, draws) arrays, constants (a correlation with itself) left out."""
-    columns: dict[str, np.ndarray] = {}
+@dataclass(frozen=True, eq=False)
+class _Column:
+    """Draws (chains, draws) of one element of a variable, by its position among all of them."""
+
+    variable: xr.DataArray
+    position: int
+    draws: np.ndarray
+
+    @property
+    def label(self) -> str:
+        """The variable's name, with the element's coordinates."""
+        variable = self.variable
+        dims = [d for d in variable.dims if d not in ("chain", "draw")]
+        if not dims:
+            return str(variable.name)
+        at = np.unravel_index(self.position, [variable.sizes[d] for d in dims])
+        labels = ", ".join(str(variable[d].to_numpy()[p]) for d, p in zip(dims, at, strict=True))
+        return f"{variable.name}[{labels}]"
+
+
+def _scalar_columns(posterior: xr.Dataset) -> list[_Column]:
+    """Flatten the posterior to columns, constants (a correlation with itself) left out."""
+    columns: list[_Column] = []
     for variable in posterior.data_vars.values():
         values = variable.transpose("chain", "draw", ...).to_numpy()
         flat = values.reshape(*values.shape[:2], -1)
@@ -138,17 +161,8 @@ def _scalar_columns(posterior: xr.Dataset) -> dict[str, np.ndarray]:
         for index in range(0, flat.shape[2], step):
             column = flat[:, :, index]
             if np.ptp(column) > 1e-12 * max(1.0, abs(float(column.flat[0]))):
-                columns[_label(variable, index)] = column
+                columns.append(_Column(variable, index, column))
     return columns
-
-
-def _label(variable: xr.DataArray, index: int) -> str:
-    dims = [d for d in variable.dims if d not in ("chain", "draw")]
-    if not dims:
-        return str(variable.name)
-    position = np.unravel_index(index, [variable.sizes[d] for d in dims])
-    labels = ", ".join(str(variable[d].to_numpy()[p]) for d, p in zip(dims, position, strict=True))
-    return f"{variable.name}[{labels}]"
 
 
 def _divergences(stats: xr.Dataset, run: RunRecord) -> list[Finding]:
@@ -174,13 +188,12 @@ def _cure_of_divergences(run: RunRecord) -> str:
     return "use a tighter prior on the sds, or a simpler model"
 
 
-def _rhat(columns: dict[str, np.ndarray], chains: int, *, warms_up: bool) -> Finding:
+def _rhat(columns: list[_Column], values: np.ndarray, chains: int, *, warms_up: bool) -> Finding:
     if chains < 2:
         return Finding("R-hat", False, "R-hat needs at least two chains", "set chains=4")
-    values = {name: rhat(draws) for name, draws in columns.items()}
-    worst = max(values, key=lambda name: values[name])
-    good = values[worst] < MAX_RHAT
-    where = "" if good else f" ({worst}): the chains do not agree"
+    worst = int(np.argmax(values))
+    good = bool(values[worst] < MAX_RHAT)
+    where = "" if good else f" ({columns[worst].label}): the chains do not agree"
     return Finding(
         "R-hat",
         good,
@@ -189,13 +202,11 @@ def _rhat(columns: dict[str, np.ndarray], chains: int, *, warms_up: bool) -> Fin
     )
 
 
-def _ess(columns: dict[str, np.ndarray], chains: int, method: str, *, warms_up: bool) -> Finding:
+def _ess(columns: list[_Column], values: np.ndarray, chains: int, method: str, *, warms_up: bool) -> Finding:
     need = MIN_ESS_PER_CHAIN * chains
-    measure = bulk_ess if method == "bulk" else tail_ess
-    values = {name: measure(draws) for name, draws in columns.items()}
-    worst = min(values, key=lambda name: values[name])
-    good = values[worst] >= need
-    where = "" if good else f" ({worst}): need {need}"
+    worst = int(np.argmin(values))
+    good = bool(values[worst] >= need)
+    where = "" if good else f" ({columns[worst].label}): need {need}"
     return Finding(
         f"{method} ESS",
         good,

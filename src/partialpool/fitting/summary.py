@@ -9,7 +9,7 @@ import xarray as xr
 
 from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
-from partialpool.fitting.chains import bulk_ess, mcse_mean, rhat, tail_ess
+from partialpool.fitting.chains import mcse_mean, mixing
 from partialpool.fitting.convergence import Verdict, judge
 from partialpool.fitting.point_estimate import MEDIAN, mean_is_known, quantiles
 from partialpool.fitting.variance import intraclass_correlation
@@ -251,11 +251,12 @@ def _statistics(draws: np.ndarray) -> dict[str, float]:
     tail = (1 - _PROB) / 2
     low, middle, high = quantiles(draws, (tail, 0.5, 1 - tail))
     values = {"mean": draws.mean(), "sd": draws.std(ddof=1), "q5": low, "q50": middle, "q95": high}
-    diagnose = {"mcse_mean": mcse_mean, "ess_bulk": bulk_ess, "ess_tail": tail_ess, "r_hat": rhat}
-    enough = draws.shape[1] >= 4 and np.ptp(draws) > 0  # constants have no convergence to check
-    return {name: float(v) for name, v in values.items()} | {
-        n: f(draws) if enough else np.nan for n, f in diagnose.items()
-    }
+    diagnostics = dict.fromkeys(("mcse_mean", "ess_bulk", "ess_tail", "r_hat"), np.nan)
+    if draws.shape[1] >= 4 and np.ptp(draws) > 0:  # constants have no convergence to check
+        found = mixing([draws])
+        chains = (mcse_mean(draws), found.bulk_ess[0], found.tail_ess[0], found.rhat[0])
+        diagnostics = dict(zip(diagnostics, map(float, chains), strict=True))
+    return {name: float(v) for name, v in values.items()} | diagnostics
 
 
 def _escape(text: str) -> str:
