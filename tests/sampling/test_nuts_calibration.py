@@ -24,7 +24,7 @@ from checks.simulated_study import (
     slopes_at_zero,
 )
 
-DATA_SETS = 500
+DATA_SETS = 600
 DRAWS, THIN = 500, 5
 """Of one chain; the effective number of the 100 that are kept is 92 to 100 in the median data set, by quantity."""
 MAX_DIVERGENT = 2e-4
@@ -105,7 +105,7 @@ def ratings_truth(rng, table):
     """Four categories, whose probabilities at the mean of x and without group effects are Dirichlet."""
     slope = rng.normal(0.3, 0.5)
     at_mean = special.logit(np.cumsum(rng.dirichlet([3, 3, 3, 3]))[:-1])
-    sd, corr = np.array([abs(rng.normal(0, 1)), rng.exponential(0.5)]), 2 * rng.beta(2, 2) - 1
+    sd, corr = np.array([abs(rng.normal(0, 1)), rng.exponential(0.7)]), 2 * rng.beta(2, 2) - 1
     own = {"cutpoints": at_mean + slope * table["x"].mean()}
     return {"beta": np.array([slope])} | own | slopes_at_zero(rng, table, sd, corr)
 
@@ -211,7 +211,7 @@ SCHEMES = {
             "beta[x]": pp.Prior("Normal", mu=0.3, sigma=0.5),
             "cutpoints": pp.Prior("Dirichlet", a=3),
             "sd_g[Intercept]": pp.Prior("HalfNormal", sigma=1),
-            "sd_g[x]": pp.Prior("Exponential", lam=2),
+            "sd_g[x]": pp.Prior("Exponential", lam=1 / 0.7),
             "corr_g": pp.Prior("LKJ", eta=2),
         },
         ratings_truth,

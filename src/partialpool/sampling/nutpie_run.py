@@ -8,6 +8,7 @@ from typing import Any, Final
 import numba as nb
 import numpy as np
 import nutpie
+import pyarrow
 import xarray as xr
 from nutpie.compile_pymc import CompiledPyMCModel
 from nutpie.compiled_pyfunc import from_pyfunc
@@ -19,7 +20,7 @@ from partialpool.progress import ProgressLine
 from partialpool.sampling.settings import Settings
 from partialpool.seeds import shifted
 
-__all__ = ["as_model", "as_model_of_c", "keep_whole", "run_nutpie", "whole_chains"]
+__all__ = ["as_model", "as_model_of_c", "keep_whole", "run_nutpie", "run_nutpie_on_x", "whole_chains"]
 
 Density = Callable[[np.ndarray], tuple[float, np.ndarray]]
 Start = Callable[[int], np.ndarray]
@@ -37,6 +38,44 @@ _STATS: Final = {
 
 def run_nutpie(compiled: Any, settings: Settings, line: ProgressLine) -> tuple[xr.DataTree, bool]:
     """Sample a compiled density; return the draws, and whether Ctrl-C cut them short."""
+    return _run(compiled, settings, line, return_raw_trace=False)
+
+
+def run_nutpie_on_x(compiled: Any, settings: Settings, line: ProgressLine) -> tuple[xr.Dataset, xr.Dataset, bool]:
+    """Sample a model of `as_model` or `as_model_of_c`; return `x`, statistics, and whether Ctrl-C cut them short.
+
+    nutpie's conversion of its trace takes longer than a small model takes to sample: here `x` and the statistics that
+    are kept are read from it.
+    """
+    trace, interrupted = _run(compiled, settings, line, return_raw_trace=True)
+    draws, statistics = trace.get_arrow_trace()
+    warm_up = [int(_values(batch, "tuning").sum()) for batch in statistics]
+    dims = ("chain", "draw")
+    names = [name for sources in _STATS.values() for name in sources if name in statistics[0].column_names]
+    stats = {name: (dims, _padded(statistics, name, warm_up)[:, :, 0]) for name in names}
+    return xr.Dataset({"x": ((*dims, "element"), _padded(draws, "x", warm_up))}), xr.Dataset(stats), interrupted
+
+
+def _values(batch: Any, name: str) -> np.ndarray:
+    """Read a column of an Arrow batch, all draws and elements in one row."""
+    column = pyarrow.array(batch.column(name))
+    values = column.flatten() if hasattr(column, "flatten") else column
+    return np.asarray(values.to_numpy(zero_copy_only=False))
+
+
+def _padded(batches: list[Any], name: str, warm_up: list[int]) -> np.ndarray:
+    """Stack draws after the warm-up of every chain, (chains, draws, elements); NaN where a chain is short."""
+    draws = [batch.num_rows - skip for batch, skip in zip(batches, warm_up, strict=True)]
+    values = [_values(batch, name) for batch in batches]
+    elements = next((v.size // batch.num_rows for v, batch in zip(values, batches, strict=True) if batch.num_rows), 1)
+    out = np.full((len(batches), max(draws), elements), np.nan)
+    for chain, kept in enumerate(draws):
+        out[chain, :kept] = values[chain].reshape(-1, elements)[warm_up[chain] :]
+    return out
+
+
+def _run(compiled: Any, settings: Settings, line: ProgressLine, *, return_raw_trace: bool) -> tuple[Any, bool]:
+    """Sample a compiled density; return what nutpie returns, and whether Ctrl-C cut it short."""
     total = settings.chains * (settings.draws + settings.tune)
     line.say("sampling")
     with warnings.catch_warnings():
@@ -56,6 +95,7 @@ def run_nutpie(compiled: Any, settings: Settings, line: ProgressLine) -> tuple[x
             progress_bar=False,
             progress_callback=lambda chains: line.count(sum(c.finished_draws for c in chains), total),
             blocking=False,
+            return_raw_trace=return_raw_trace,
         )
         try:
             return _wait(running), False
@@ -66,7 +106,7 @@ def run_nutpie(compiled: Any, settings: Settings, line: ProgressLine) -> tuple[x
             raise
 
 
-def _wait(running: Any) -> xr.DataTree:
+def _wait(running: Any) -> Any:
     """Wait in short steps, so that Ctrl-C is handled at once; `is_finished` cannot be called in nutpie 0.16."""
     while True:
         try:
@@ -75,17 +115,18 @@ def _wait(running: Any) -> xr.DataTree:
             continue
 
 
-def keep_whole(tree: xr.DataTree, settings: Settings, *, interrupted: bool) -> tuple[xr.Dataset, dict[str, np.ndarray]]:
+def keep_whole(
+    drawn: xr.Dataset, stats: xr.Dataset, settings: Settings, *, interrupted: bool
+) -> tuple[xr.Dataset, dict[str, np.ndarray]]:
     """Keep the chains that are whole as far as they go: their draws, and the sampler's statistics (chains, draws).
 
     An interrupted run is warned about; if it kept nothing it is a KeyboardInterrupt.
     """
-    stats = tree["sample_stats"].to_dataset()
     chains, draws = whole_chains(stats)
     if interrupted:
         _warn_interrupted(len(chains), draws, settings)
     whole = {"chain": chains, "draw": slice(None, draws)}
-    return tree["posterior"].to_dataset().isel(whole), dict(_kept_statistics(stats.isel(whole)))
+    return drawn.isel(whole), dict(_kept_statistics(stats.isel(whole)))
 
 
 def as_model(size: int, density: Callable[[], Density], start: Start) -> Any:

@@ -126,7 +126,7 @@ def _sample(posterior: Posterior, settings: Settings, line: ProgressLine) -> _Dr
     from partialpool.sampling.nutpie_run import (  # noqa: PLC0415 - nutpie takes a second to load
         as_model_of_c,
         keep_whole,
-        run_nutpie,
+        run_nutpie_on_x,
     )
 
     head, size = posterior.size, posterior.size + posterior.noise_size
@@ -135,8 +135,8 @@ def _sample(posterior: Posterior, settings: Settings, line: ProgressLine) -> _Dr
         return np.random.default_rng(seed).uniform(-1, 1, size)
 
     compiled = as_model_of_c(size, posterior.c_function, start)
-    tree, interrupted = run_nutpie(compiled, settings.following_theta(), line)
-    drawn, stats = keep_whole(tree, settings, interrupted=interrupted)
+    everything, statistics, interrupted = run_nutpie_on_x(compiled, settings.following_theta(), line)
+    drawn, stats = keep_whole(everything, statistics, settings, interrupted=interrupted)
     x = drawn["x"].to_numpy()
     theta, own = posterior.from_whitened(x.reshape(-1, size)[:, :head])
     return _Drawn(x, theta, own, stats, interrupted)

@@ -43,7 +43,8 @@ class PyMCEngine:
             model = build_pymc_model(design, priors, parametrization=settings.parametrization, default="adapted")
             sample = _sample_nutpie if settings.sampler == "nutpie" else _sample_pymc
             tree, interrupted = sample(model, settings, line)
-        posterior, stats = keep_whole(tree, settings, interrupted=interrupted)
+        groups = tree["posterior"].to_dataset(), tree["sample_stats"].to_dataset()
+        posterior, stats = keep_whole(*groups, settings, interrupted=interrupted)
         facts = {
             "sampler": settings.sampler,
             "seconds": time.perf_counter() - started,
