@@ -41,13 +41,24 @@ def run_nutpie(compiled: Any, settings: Settings, line: ProgressLine) -> tuple[x
     return _run(compiled, settings, line, return_raw_trace=False)
 
 
-def run_nutpie_on_x(compiled: Any, settings: Settings, line: ProgressLine) -> tuple[xr.Dataset, xr.Dataset, bool]:
+def run_nutpie_on_x(
+    compiled: Any, settings: Settings, line: ProgressLine, *, near_normal: bool = False
+) -> tuple[xr.Dataset, xr.Dataset, bool]:
     """Sample a model of `as_model` or `as_model_of_c`; return `x`, statistics, and whether Ctrl-C cut them short.
 
     nutpie's conversion of its trace takes longer than a small model takes to sample: here `x` and the statistics that
     are kept are read from it.
+
+    Parameters
+    ----------
+    compiled, settings, line
+        The model, how to sample it, and where to show progress.
+    near_normal
+        Whether x is nearly independent standard normal. Then the dynamics are split into that of the normal, which is
+        solved exactly, and the difference (Shahbaba, Lan, Johnson & Neal 2014, Statistics and Computing 24:339): steps
+        are as long as the difference allows, however many elements x has.
     """
-    trace, interrupted = _run(compiled, settings, line, return_raw_trace=True)
+    trace, interrupted = _run(compiled, settings, line, return_raw_trace=True, exact_normal_trajectory=near_normal)
     draws, statistics = trace.get_arrow_trace()
     warm_up = [int(_values(batch, "tuning").sum()) for batch in statistics]
     dims = ("chain", "draw")
@@ -74,8 +85,8 @@ def _padded(batches: list[Any], name: str, warm_up: list[int]) -> np.ndarray:
     return out
 
 
-def _run(compiled: Any, settings: Settings, line: ProgressLine, *, return_raw_trace: bool) -> tuple[Any, bool]:
-    """Sample a compiled density; return what nutpie returns, and whether Ctrl-C cut it short."""
+def _run(compiled: Any, settings: Settings, line: ProgressLine, **options: bool) -> tuple[Any, bool]:
+    """Sample a compiled density under nutpie's further options; return its result, and whether Ctrl-C cut it short."""
     total = settings.chains * (settings.draws + settings.tune)
     line.say("sampling")
     with warnings.catch_warnings():
@@ -95,7 +106,7 @@ def _run(compiled: Any, settings: Settings, line: ProgressLine, *, return_raw_tr
             progress_bar=False,
             progress_callback=lambda chains: line.count(sum(c.finished_draws for c in chains), total),
             blocking=False,
-            return_raw_trace=return_raw_trace,
+            **options,
         )
         try:
             return _wait(running), False

@@ -135,7 +135,8 @@ def _sample(posterior: Posterior, settings: Settings, line: ProgressLine) -> _Dr
         return np.random.default_rng(seed).uniform(-1, 1, size)
 
     compiled = as_model_of_c(size, posterior.c_function, start)
-    everything, statistics, interrupted = run_nutpie_on_x(compiled, settings.following_theta(), line)
+    settings = settings.following_theta()
+    everything, statistics, interrupted = run_nutpie_on_x(compiled, settings, line, near_normal=True)
     drawn, stats = keep_whole(everything, statistics, settings, interrupted=interrupted)
     x = drawn["x"].to_numpy()
     theta, own = posterior.from_whitened(x.reshape(-1, size)[:, :head])

@@ -16,7 +16,7 @@ _SHORT_WARM_UP: Final = 300
 _SHORTEST_WARM_UP: Final = 150
 _ACCEPTANCE: Final = 0.9
 _ACCEPTANCE_WHITENED: Final = 0.8
-_ACCEPTANCE_FOLLOWING: Final = 0.7
+_ACCEPTANCE_FOLLOWING: Final = 0.65
 _ACCEPTANCE_AGAIN: Final = 0.98
 
 
@@ -34,7 +34,7 @@ class Settings:
     sampler
         `nutpie` or `pymc`, for the pymc engine.
     target_accept
-        NUTS's target acceptance probability; None for 0.9 on the PyMC model, 0.7 in the coordinates of the nuts
+        NUTS's target acceptance probability; None for 0.9 on the PyMC model, 0.65 in the coordinates of the nuts
         engine (0.98 if draws diverged) and 0.8 on the collapsed density, which have no funnel.
     parametrization
         `adapted`, `centered` or `noncentered` by factor, for the pymc engine.
