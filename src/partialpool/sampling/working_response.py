@@ -74,7 +74,7 @@ class _Rows:
 
     def step(
         self, posterior: Posterior, theta: np.ndarray, own_at: np.ndarray, eta: np.ndarray
-    ) -> tuple[np.ndarray, float]:
+    ) -> tuple[np.ndarray, float] | None:
         """Take a Newton step to the conditional mode given theta and the own parameters' places.
 
         It is halved while the rows lose far more log density than their quadratic approximation does. A loss by itself
@@ -84,16 +84,11 @@ class _Rows:
         -------
         np.ndarray, float
             The linear predictor, (rows,); the largest change of a row by the whole step, in units of its information
-            to the power -1/2.
-
-        Raises
-        ------
-        EngineError
-            The rows have no density there.
+            to the power -1/2. None if the posterior has no density at (theta, own).
         """
         change = posterior.linear_predictor(np.concatenate([theta, own_at])) - eta
         if not np.isfinite(change).all():
-            raise _no_mode(self.design)
+            return None
         own = self.own.values(own_at)
         slope, information = self.response.curvature(eta, own)
         before, share = self.response.log_density(eta, own), 1.0
@@ -132,7 +127,10 @@ def find_mode(design: Design, priors: PriorSet) -> tuple[Posterior, Peak]:
                 raise _no_mode(design)
             peak = peaks[0]
             theta, own_at = peak.theta[: normal.size], peak.theta[normal.size :]
-        eta, change = rows.step(posterior, theta, own_at, eta)
+        step = rows.step(posterior, theta, own_at, eta)
+        if step is None:
+            raise _no_mode(design)
+        eta, change = step
         if round_ > _HELD_ROUNDS and change < _CLOSE:
             break
     if peak is None:
@@ -162,7 +160,10 @@ def with_wide_weights(posterior: Posterior, priors: PriorSet, peak: Peak) -> Pos
     spread = np.sqrt(np.diagonal(peak.covariance))[log_sds]
     wider[log_sds] += np.clip(_WIDER * spread, _LEAST_WIDER, _MOST_WIDER)
     for _ in range(_MOST_ROUNDS):
-        eta, change = rows.step(posterior.about(*rows.about(eta, own_at)), wider, own_at, eta)
+        step = rows.step(posterior.about(*rows.about(eta, own_at)), wider, own_at, eta)
+        if step is None:
+            break  # so wide that numbers overflow: the weights reached so far will do
+        eta, change = step
         if change < _CLOSE:
             break
     wide = rows.curvature(eta, own_at)[1]
