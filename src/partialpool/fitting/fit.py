@@ -156,8 +156,9 @@ def fit(
         Kept and warm-up draws per chain (the nuts engine uses at most 150 for its warm-up); number of chains; a seed
         makes the draws exactly reproducible.
     sampler, target_accept, parametrization
-        `nutpie` or `pymc`, for the pymc engine; the target acceptance of NUTS (pymc engine 0.9, nuts engine 0.7, on the
-        collapsed density 0.8); `adapted` (the default), `centered` or `noncentered` by factor, for the pymc engine.
+        `nutpie` or `pymc`, for the pymc engine; the target acceptance of NUTS (pymc engine 0.9; nuts engine 0.65, and
+        0.98 again if draws diverged; on the collapsed density 0.8); `adapted` (the default), `centered` or
+        `noncentered` by factor, for the pymc engine.
     cores
         Number of chains at once; default all cores, or `PARTIALPOOL_NUM_THREADS`.
     progressbar

@@ -9,7 +9,6 @@ from typing import Any, Final
 import numpy as np
 
 from partialpool.design.design import Design
-from partialpool.errors import DataWarning, warn
 from partialpool.kernels import awaits_compilation
 from partialpool.marginal.gaussian.crossproducts import collect_moments
 from partialpool.marginal.gaussian.density import evaluate
@@ -21,6 +20,7 @@ from partialpool.marginal.gaussian.standardise import choose_units
 from partialpool.model.default_priors import PriorSet
 from partialpool.progress import ProgressLine, progress_line
 from partialpool.sampling.chains import Candidates, Chains, propose, run_chains
+from partialpool.sampling.dense_levels import warn_if_dense
 from partialpool.sampling.engine import RawDraws, check_room_for_effects
 from partialpool.sampling.mode import Peak, find_peaks
 from partialpool.sampling.proposal import Proposal, adapt, readapt
@@ -31,8 +31,6 @@ from partialpool.spec.model import ModelSpec
 
 __all__ = ["CollapsedEngine"]
 
-_DENSE: Final = 2e8
-"""Multiplications per evaluation above which a fit takes minutes."""
 _MOST_READAPTATIONS: Final = 3
 """Fits of the proposal to a whole sample before NUTS is used, which costs tens of times as much as a sample."""
 _FEWEST_CANDIDATES: Final = 1000
@@ -59,7 +57,7 @@ class CollapsedEngine:
             moments = collect_moments(design, choose_units(design))
             marginal = build_marginal(design, priors, moments)
             clock.lap("moments")
-            _warn_if_dense(marginal)
+            warn_if_dense(marginal)
             line.say("compiling, once per machine" if awaits_compilation(evaluate) else "finding the mode")
             found = (
                 _draw_theta(marginal, settings, streams[:4], line, clock)
@@ -74,17 +72,6 @@ class CollapsedEngine:
         facts = {**found.facts, "seconds": clock.total, "stages": clock.laps}
         posterior = posterior_variables(marginal, effects, found.theta.shape[:2], keep_z=settings.keep_z)
         return RawDraws(posterior, found.stats, facts)
-
-
-def _warn_if_dense(marginal: Marginal) -> None:
-    """Warn if related levels beside another large factor make every evaluation expensive."""
-    if any(marginal.rotations) and marginal.arrangement.work > _DENSE:
-        work = marginal.arrangement.work / 1e6
-        warn(
-            f"related levels beside another large factor: every evaluation takes {work:.0f} million multiplications, "
-            "and a fit some thousands of evaluations; engine='pymc' may be faster",
-            DataWarning,
-        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -75,11 +75,13 @@ def _values(batch: Any, name: str) -> np.ndarray:
 
 
 def _padded(batches: list[Any], name: str, warm_up: list[int]) -> np.ndarray:
-    """Stack draws after the warm-up of every chain, (chains, draws, elements); NaN where a chain is short."""
+    """Stack draws after the warm-up of every chain, (chains, draws, elements); NaN, or 0, where a chain is short."""
     draws = [batch.num_rows - skip for batch, skip in zip(batches, warm_up, strict=True)]
     values = [_values(batch, name) for batch in batches]
     elements = next((v.size // batch.num_rows for v, batch in zip(values, batches, strict=True) if batch.num_rows), 1)
-    out = np.full((len(batches), max(draws), elements), np.nan)
+    kind = values[0].dtype
+    missing = np.nan if kind.kind == "f" else 0  # `whole_chains` tells by the energy which draws are missing
+    out = np.full((len(batches), max(draws), elements), missing, kind)
     for chain, kept in enumerate(draws):
         out[chain, :kept] = values[chain].reshape(-1, elements)[warm_up[chain] :]
     return out

@@ -1,11 +1,13 @@
 """The nuts engine: No-U-Turn sampling of everything, in coordinates that follow theta, with nothing to compile."""
 
 import time
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
 from partialpool.design.design import Design
+from partialpool.errors import SamplingWarning
 from partialpool.kernels import awaits_compilation
 from partialpool.marginal.gaussian.recover import posterior_variables
 from partialpool.marginal.glmm.density import evaluate
@@ -112,13 +114,21 @@ def _again_if_diverged(
     """Sample once more in smaller steps if draws diverged; return the draws, and how they were sampled.
 
     Steps are long because they nearly always may be. The cost of a second run is borne by the few models that need it.
+    If it is interrupted, the first run is kept, whose divergences the verdict states.
     """
     diverged, careful = int(drawn.stats["diverging"].sum()), settings.in_smaller_steps()
     if not diverged or drawn.interrupted or careful is None:
         return drawn, "nutpie"
     line.say("sampling again in smaller steps")
-    why = f"nutpie, target_accept {careful.target_accept}: {diverged} divergences with longer steps"
-    return _sample(posterior, careful, line), why
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SamplingWarning)  # which says what an interrupted run keeps
+            second = _sample(posterior, careful, line)
+    except KeyboardInterrupt:
+        second = None
+    if second is None or second.interrupted:
+        return drawn, "nutpie, a second run in smaller steps was interrupted"
+    return second, f"nutpie, target_accept {careful.target_accept}: {diverged} divergences with longer steps"
 
 
 def _sample(posterior: Posterior, settings: Settings, line: ProgressLine) -> _Drawn:

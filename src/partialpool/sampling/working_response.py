@@ -24,6 +24,7 @@ from partialpool.marginal.glmm.own_parameters import Own, own_priors
 from partialpool.marginal.glmm.posterior import Posterior, Response, read_response
 from partialpool.marginal.glmm.weighted_rows import link_units, stand_in
 from partialpool.model.default_priors import PriorSet
+from partialpool.sampling.dense_levels import warn_if_dense
 from partialpool.sampling.mode import Peak, find_peaks
 from partialpool.sampling.starts import starts
 
@@ -116,6 +117,7 @@ def find_mode(design: Design, priors: PriorSet) -> tuple[Posterior, Peak]:
     rows, eta, own_at = _Rows(design, priors, response, own), response.start, own.start
     posterior = Posterior.of(*rows.about(eta, own_at), response, own)
     normal = posterior.stand_in
+    warn_if_dense(normal)
     theta = starts(normal)[0]
     peak: Peak | None = None
     for round_ in range(_MOST_ROUNDS):
@@ -160,7 +162,8 @@ def with_wide_weights(posterior: Posterior, priors: PriorSet, peak: Peak) -> Pos
     spread = np.sqrt(np.diagonal(peak.covariance))[log_sds]
     wider[log_sds] += np.clip(_WIDER * spread, _LEAST_WIDER, _MOST_WIDER)
     for _ in range(_MOST_ROUNDS):
-        step = rows.step(posterior.about(*rows.about(eta, own_at)), wider, own_at, eta)
+        normal = rows.stand_in(eta, *rows.curvature(eta, own_at))
+        step = rows.step(posterior.about(normal, constant_information(len(own_at))), wider, own_at, eta)
         if step is None:
             break  # so wide that numbers overflow: the weights reached so far will do
         eta, change = step

@@ -51,8 +51,12 @@ RESPONSES = {
 
 def problem(formula, frame, seed=0, **options):
     """A design, its priors and its posterior about a linear predictor taken at random."""
-    spec = ModelSpec.from_formula(formula, **options)
-    design = build_design(spec, frame)
+    design = build_design(ModelSpec.from_formula(formula, **options), frame)
+    return design, *posterior_of(design, seed)
+
+
+def posterior_of(design, seed=0):
+    """The priors of a design and its posterior about a linear predictor taken at random."""
     priors = resolve_priors(design)
     response, own = read_response(design), own_priors(design, priors)
     eta = response.start + np.random.default_rng(seed).normal(0, 0.1, len(response.start))
@@ -64,7 +68,7 @@ def problem(formula, frame, seed=0, **options):
     growth = InformationScale(own.start - 1.6, 0.5 * slopes * steps + 0.1 * np.sin(steps))
     if own.priors.cutpoints.number:
         growth = constant_information(len(own.start))
-    return design, priors, Posterior.of(normal, growth, response, own)
+    return priors, Posterior.of(normal, growth, response, own)
 
 
 def spread(posterior, rng, scale=0.3):
@@ -199,33 +203,45 @@ def test_nested_factors_are_eliminated_side_by_side(nest, effect):
 
 
 RELATED = {
-    "alone": ("y ~ x + (1 | animal)", 1),
-    "a varying slope alone": ("y ~ x + (0 + x | animal)", 1),
-    "beside slopes": ("y ~ x + (1 | animal) + (x | litter)", 1),
-    "beside its copy": ("y ~ x + (1 | animal) + (1 | lasting)", 2),
+    "alone": "y ~ x + (1 | animal)",
+    "a varying slope alone": "y ~ x + (0 + x | animal)",
+    "beside slopes": "y ~ x + (1 | animal) + (x | litter)",
+    "beside its copy": "y ~ x + (1 | animal) + (1 | lasting)",
 }
-"""Models with relatives, and how many factors are rotated: a copy only where all rows have one weight."""
 
 
-@pytest.mark.parametrize("case", RELATED)
-def test_levels_with_a_known_covariance_are_rotated(case):
-    rng = np.random.default_rng(11)
+def related(formula, family, seed=11):
+    """A design of 12 relatives; `lasting` has the same levels under names in another order."""
+    rng = np.random.default_rng(seed)
     kinship = sib_matrix(4, 3)
-    formula, turned = RELATED[case]
     frame = traits(kinship, sd=1, sigma=1, rows=24, seed=3)[0]
     if "lasting" in formula:
         frame = frame.assign(animal=np.repeat(kinship.index, 2), lasting=np.repeat(rng.permutation(12), 2))
-    frame["y"] = rng.poisson(3, len(frame))
-    spec = ModelSpec.from_formula(formula, family="poisson", cov={"animal": kinship})
+    frame["y"] = RESPONSES[family](rng, len(frame))
+    frame["session"] = np.arange(len(frame))
+    spec = ModelSpec.from_formula(formula, family=family, cov={"animal": kinship})
     assert not why_not(spec)
-    design = build_design(spec, frame)
+    return build_design(spec, frame)
+
+
+@pytest.mark.parametrize("family", ["poisson", "gamma", "student_t"])
+@pytest.mark.parametrize("case", RELATED)
+def test_levels_with_a_known_covariance_are_rotated(case, family):
+    design = related(RELATED[case], family)
+    priors, posterior = posterior_of(design)
+    assert sum(rotation is not None for rotation in posterior.stand_in.rotations) == 1
+    check_density(design, priors, posterior, spread(posterior, np.random.default_rng(11)))
+
+
+def test_the_order_of_elimination_does_not_depend_on_the_weights():
+    """A factor with the same levels was rotated with the relatives where all rows had one weight, and not elsewhere."""
+    design = related("y ~ x + (1 | animal) + (1 | lasting) + (1 | session)", "poisson")
     priors, response = resolve_priors(design), read_response(design)
-    own, eta = own_priors(design, priors), np.zeros(len(frame)) if turned == 2 else response.start
-    slope, information = response.curvature(eta, own.values(own.start))
-    normal = stand_in(design, priors, link_units(design), eta, slope, information)
-    assert sum(rotation is not None for rotation in normal.rotations) == turned
-    posterior = Posterior.of(normal, constant_information(0), response, own)
-    check_density(design, priors, posterior, spread(posterior, rng))
+    orders = set()
+    for eta in (np.zeros(design.n_rows), response.start):
+        slope, information = response.curvature(eta, np.zeros(0))
+        orders.add(stand_in(design, priors, link_units(design), eta, slope, information).arrangement.order)
+    assert len(orders) == 1
 
 
 @pytest.mark.parametrize(("family", "link"), CASES, ids="-".join)

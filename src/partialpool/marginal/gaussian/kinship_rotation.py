@@ -51,7 +51,9 @@ class Rotation:
     original: int | None = None
 
 
-def find_rotations(moments: Moments, roots: Sequence[np.ndarray | None]) -> tuple[Rotation | None, ...]:
+def find_rotations(
+    moments: Moments, roots: Sequence[np.ndarray | None], *, jointly: bool = True
+) -> tuple[Rotation | None, ...]:
     """Find the rotation of every factor with a known covariance, and of its copy if the two are rotated together.
 
     Rotations depend on the rows, but not on the response.
@@ -62,14 +64,16 @@ def find_rotations(moments: Moments, roots: Sequence[np.ndarray | None]) -> tupl
         Moments of the levels.
     roots
         L of each factor, (levels, levels), with one effect; None if levels are independent.
+    jointly
+        Whether a copy may be rotated together with the factor. With weights that change from one linear predictor to
+        the next it must not be: the order of elimination would depend on them.
     """
     found: list[Rotation | None] = [None] * len(roots)
     for f, root in enumerate(roots):
         if root is None:
             continue
-        copy = next(
-            (g for g in range(len(roots)) if roots[g] is None and found[g] is None and _copies(moments, f, g)), None
-        )
+        free = [g for g in range(len(roots)) if jointly and roots[g] is None and found[g] is None]
+        copy = next((g for g in free if _copies(moments, f, g)), None)
         if copy is None:
             found[f] = _rotation(moments.own[f][:, 0, 0], root)
         else:

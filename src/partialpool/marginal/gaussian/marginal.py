@@ -122,8 +122,11 @@ class Marginal:
         return solved[len(solved) - kept :]
 
     def with_moments(self, moments: Moments) -> "Marginal":
-        """Return the same model of other weights, of which these are the moments; `log_constant` is not changed."""
-        rotations = find_rotations(moments, [factor.root for factor in self.design.factors])
+        """Return the same model of a working response with other weights, of which these are the moments.
+
+        `log_constant` is not changed.
+        """
+        rotations = find_rotations(moments, [factor.root for factor in self.design.factors], jointly=False)
         if not np.array_equal(self.turn, np.eye(len(self.turn))):
             moments = moments.turned(self.turn)
         return replace(self, arrangement=arrange(rotate(moments, rotations), self.integrated), rotations=rotations)
@@ -222,7 +225,9 @@ def build_weighted(
     """
     columns = _columns(coefficient_prior(design, priors), units)
     integrated, known = _integrated(columns, moments)
-    return _assemble(design, priors, units, moments, columns, integrated, known, branch_from, residual=False)
+    return _assemble(
+        design, priors, units, moments, columns, integrated, known, branch_from, residual=False, jointly=False
+    )
 
 
 def _integrated(columns: "_Columns", moments: Moments) -> tuple[np.ndarray, np.ndarray]:
@@ -254,7 +259,18 @@ def build_flat(
     none = np.zeros(len(integrated))
     columns = _columns(coefficient_prior(design, priors), units)
     residual = design.se is None and weighted is None
-    marginal = _assemble(design, priors, units, moments, columns, integrated, none, BRANCH_FROM, residual=residual)
+    marginal = _assemble(
+        design,
+        priors,
+        units,
+        moments,
+        columns,
+        integrated,
+        none,
+        BRANCH_FROM,
+        residual=residual,
+        jointly=weighted is None,
+    )
     ones = np.ones_like(marginal.normals.sd)
     return replace(marginal, normals=Normals(ones, 0 * ones, 0 * ones))
 
@@ -286,8 +302,9 @@ def _assemble(
     branch_from: int,
     *,
     residual: bool,
+    jointly: bool = True,
 ) -> Marginal:
-    rotations = find_rotations(moments, [factor.root for factor in design.factors])
+    rotations = find_rotations(moments, [factor.root for factor in design.factors], jointly=jointly)
     if not np.array_equal(columns.turn, np.eye(len(columns.turn))):
         moments = moments.turned(columns.turn)
     arrangement = arrange(rotate(moments.less(known), rotations), integrated, branch_from=branch_from)

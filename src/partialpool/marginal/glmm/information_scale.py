@@ -71,9 +71,9 @@ def measure_information(information: Callable[[np.ndarray], np.ndarray], at: np.
     grid = np.arange(-_REACH, _REACH + _STEP / 2, _STEP)
     growth = np.zeros((len(at), len(grid)))
     with np.errstate(all="ignore"):  # at the ends the information may overflow, or vanish
+        here = information(at).sum()
         for k, unit in enumerate(np.eye(len(at))):
-            total = np.array([information(at + step * unit).sum() for step in grid])
-            growth[k] = np.log(total / information(at).sum())
+            growth[k] = np.log(np.array([information(at + step * unit).sum() for step in grid]) / here)
             finite = np.isfinite(growth[k])
             growth[k] = np.interp(grid, grid[finite], growth[k][finite]) if finite.any() else 0.0
     return InformationScale(at - _REACH, growth)

@@ -116,7 +116,15 @@ class Posterior:
         return cls(stand_in, response, own, information, rows, np.zeros(size), np.eye(size))
 
     def about(self, stand_in: Marginal, information: InformationScale) -> "Posterior":
-        """Return the same about another linear predictor: the stand-in there has the same order of elimination."""
+        """Return the same about another linear predictor.
+
+        Raises
+        ------
+        ValueError
+            The stand-in there has another order of elimination, on which the rows' places depend.
+        """
+        if stand_in.arrangement.order != self.stand_in.arrangement.order:
+            raise ValueError("the order of elimination must not depend on the linear predictor")
         return replace(self, stand_in=stand_in, information=information)
 
     def whitened(self, center: np.ndarray, covariance: np.ndarray) -> "Posterior":
