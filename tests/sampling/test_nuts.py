@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +15,9 @@ from checks.kin import sib_matrix
 from checks.posterior import DEFAULTS, REFERENCE, check_against_reference, stated_spec, table_of
 from partialpool.marginal.glmm.posterior import Posterior
 from partialpool.progress import ProgressLine
+from partialpool.sampling import nuts
 from partialpool.sampling.nutpie_run import whole_chains
+from partialpool.sampling.settings import Settings
 
 COUNTS = [key for key, entry in REFERENCE.items() if entry["family"] != "gaussian"]
 
@@ -234,3 +237,35 @@ def test_ctrl_c_during_warm_up_is_a_keyboard_interrupt(sleepstudy, interrupt_aft
     interrupt_after(10)
     with pytest.raises(KeyboardInterrupt):
         pp.fit("Reaction ~ Days + (1 | Subject)", sleepstudy, draws=10, tune=1_000_000, **ENDLESS)
+
+
+def drawn(diverged, *, interrupted=False):
+    return SimpleNamespace(stats={"diverging": np.arange(100) < diverged}, interrupted=interrupted)
+
+
+def stopped():
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "stated", "kept", "said"),
+    [
+        (drawn(0), stopped, None, 0, "nutpie"),
+        (drawn(3), lambda: drawn(0), None, 0, "nutpie, target_accept 0.98: 3 divergences with longer steps"),
+        (drawn(3), lambda: drawn(0), 0.9, 3, "nutpie"),
+        (drawn(3, interrupted=True), stopped, None, 3, "nutpie"),
+        (drawn(3), stopped, None, 3, "nutpie, a second run in smaller steps was interrupted"),
+        (
+            drawn(3),
+            lambda: drawn(0, interrupted=True),
+            None,
+            3,
+            "nutpie, a second run in smaller steps was interrupted",
+        ),
+    ],
+)
+def test_a_run_that_diverged_is_repeated_once(monkeypatch, first, second, stated, kept, said):
+    monkeypatch.setattr(nuts, "_sample", lambda posterior, settings, line: second())
+    line = SimpleNamespace(say=lambda text: None)
+    found, how = nuts._again_if_diverged(None, first, Settings(target_accept=stated), line)
+    assert (int(found.stats["diverging"].sum()), how) == (kept, said)
