@@ -122,10 +122,7 @@ class Marginal:
         return solved[len(solved) - kept :]
 
     def with_moments(self, moments: Moments) -> "Marginal":
-        """Return the same model of a working response with other weights, of which these are the moments.
-
-        `log_constant` is not changed.
-        """
+        """Return the same model of a working response with other weights; `log_constant` is not changed."""
         rotations = find_rotations(moments, [factor.root for factor in self.design.factors], jointly=False)
         if not np.array_equal(self.turn, np.eye(len(self.turn))):
             moments = moments.turned(self.turn)
@@ -137,18 +134,15 @@ class Marginal:
         It is in the place of a residual sd, at `layout.sigma`, and has no prior.
         """
         layout, (kind, coordinate, arguments) = self.layout, PART_OF_JOINT
-        at = layout.kept
-        return replace(
-            self,
-            layout=layout._replace(
-                sigma=at,
-                kept=at + 1,
-                kinds=np.insert(layout.kinds, at, kind),
-                coordinates=np.insert(layout.coordinates, at, coordinate),
-                arguments=np.insert(layout.arguments, at, arguments, axis=0),
-            ),
-            elements=(*self.elements[:at], SIGMA, *self.elements[at:]),
+        at, elements = layout.kept, self.elements
+        layout = layout._replace(
+            sigma=at,
+            kept=at + 1,
+            kinds=np.insert(layout.kinds, at, kind),
+            coordinates=np.insert(layout.coordinates, at, coordinate),
+            arguments=np.insert(layout.arguments, at, arguments, axis=0),
         )
+        return replace(self, layout=layout, elements=(*elements[:at], SIGMA, *elements[at:]))
 
     @cached_property
     def for_draws(self) -> tuple[System, Leaf, Nest]:
@@ -259,18 +253,8 @@ def build_flat(
     none = np.zeros(len(integrated))
     columns = _columns(coefficient_prior(design, priors), units)
     residual = design.se is None and weighted is None
-    marginal = _assemble(
-        design,
-        priors,
-        units,
-        moments,
-        columns,
-        integrated,
-        none,
-        BRANCH_FROM,
-        residual=residual,
-        jointly=weighted is None,
-    )
+    how = {"residual": residual, "jointly": weighted is None}
+    marginal = _assemble(design, priors, units, moments, columns, integrated, none, BRANCH_FROM, **how)
     ones = np.ones_like(marginal.normals.sd)
     return replace(marginal, normals=Normals(ones, 0 * ones, 0 * ones))
 
