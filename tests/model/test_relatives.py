@@ -20,7 +20,7 @@ from partialpool.model.partition import partition_at, partition_over_rows
 from partialpool.model.prior import draw_prior
 from partialpool.model.variance_prior import decompose
 from partialpool.reporting.describe import describe_mathematics, describe_words
-from partialpool.sampling.collapsed import _warn_if_dense
+from partialpool.sampling.dense_levels import warn_if_dense
 from partialpool.sampling.pack import label_draws
 
 KINSHIP = sib_matrix(12, 6)
@@ -228,7 +228,7 @@ def test_a_dense_problem_is_told_before_it_is_waited_for():
     design = build_design(pp.ModelSpec.from_formula("y ~ x + (1 | animal) + (1 | own)", cov={"animal": kinship}), data)
     marginal = build_marginal(design, resolve_priors(design))
     with pytest.warns(pp.DataWarning, match="engine='pymc' may be faster"):
-        _warn_if_dense(marginal)
+        warn_if_dense(marginal)
 
 
 @pytest.mark.slow
