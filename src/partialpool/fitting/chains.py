@@ -48,7 +48,7 @@ class Mixing:
 
 
 def mixing(columns: Sequence[np.ndarray], *, workers: int = 1) -> Mixing:
-    """Compute the diagnostics of each column, draws of shape (chains, draws), at least four draws, all finite."""
+    """Compute the diagnostics of each column, (chains, draws); NaN for fewer than four draws or values not finite."""
     found = np.full((3, len(columns)), np.nan)
     pieces = [slice(at, at + _AT_ONCE) for at in range(0, len(columns), _AT_ONCE)]
 

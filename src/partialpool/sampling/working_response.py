@@ -1,7 +1,8 @@
 """The normal model that stands in for the rows of a generalised model: where it is taken, and with which weights.
 
 It has the working response of the mode of Laplace's approximation, so that the conditional mean of the effects is
-right there. Its weights determine how the coordinates of the nuts engine follow theta, and are exact for none.
+right there. Its weights determine how the coordinates of the nuts engine follow theta; the posterior is exact whatever
+they are.
 
 If rows saturate (levels of all 0 or all 1, counts of 0), their information falls as the sds grow, and their effects
 spread in proportion to the sds: weights of the mode would keep the effects from spreading, and the coordinates would
@@ -69,9 +70,9 @@ class _Rows:
             return constant_information(len(own_at))
         return measure_information(lambda at: self.curvature(eta, at)[1], own_at)
 
-    def about(self, eta: np.ndarray, own_at: np.ndarray) -> tuple[Marginal, InformationScale]:
+    def about(self, eta: np.ndarray, own_at: np.ndarray) -> Marginal:
         """Build the normal model with the rows' own information at a linear predictor."""
-        return self.stand_in(eta, *self.curvature(eta, own_at)), self.information(eta, own_at)
+        return self.stand_in(eta, *self.curvature(eta, own_at))
 
     def step(
         self, posterior: Posterior, theta: np.ndarray, own_at: np.ndarray, eta: np.ndarray
@@ -115,15 +116,17 @@ def find_mode(design: Design, priors: PriorSet) -> tuple[Posterior, Peak]:
     """
     response, own = read_response(design), own_priors(design, priors)
     rows, eta, own_at = _Rows(design, priors, response, own), response.start, own.start
-    posterior = Posterior.of(*rows.about(eta, own_at), response, own)
-    normal = posterior.stand_in
+    normal, constant = rows.about(eta, own_at), constant_information(len(own_at))
+    posterior = Posterior.of(normal, constant, response, own)
     warn_if_dense(normal)
     theta = starts(normal)[0]
     peak: Peak | None = None
     for round_ in range(_MOST_ROUNDS):
-        if round_ > 0:
-            posterior = posterior.about(*rows.about(eta, own_at))
-        if round_ >= _HELD_ROUNDS and posterior.size:
+        searched = round_ >= _HELD_ROUNDS and posterior.size > 0
+        if round_ > 0:  # the information matters only where the own parameters move
+            growth = rows.information(eta, own_at) if searched else constant
+            posterior = posterior.about(rows.about(eta, own_at), growth)
+        if searched:
             peaks = find_peaks(posterior, np.concatenate([theta, own_at])[None])
             if not peaks:
                 raise _no_mode(design)
@@ -162,8 +165,8 @@ def with_wide_weights(posterior: Posterior, priors: PriorSet, peak: Peak) -> Pos
     spread = np.sqrt(np.diagonal(peak.covariance))[log_sds]
     wider[log_sds] += np.clip(_WIDER * spread, _LEAST_WIDER, _MOST_WIDER)
     for _ in range(_MOST_ROUNDS):
-        normal = rows.stand_in(eta, *rows.curvature(eta, own_at))
-        step = rows.step(posterior.about(normal, constant_information(len(own_at))), wider, own_at, eta)
+        here = posterior.about(rows.about(eta, own_at), constant_information(len(own_at)))
+        step = rows.step(here, wider, own_at, eta)
         if step is None:
             break  # so wide that numbers overflow: the weights reached so far will do
         eta, change = step

@@ -253,8 +253,10 @@ def build_flat(
     none = np.zeros(len(integrated))
     columns = _columns(coefficient_prior(design, priors), units)
     residual = design.se is None and weighted is None
-    how = {"residual": residual, "jointly": weighted is None}
-    marginal = _assemble(design, priors, units, moments, columns, integrated, none, BRANCH_FROM, **how)
+    jointly = weighted is None
+    marginal = _assemble(
+        design, priors, units, moments, columns, integrated, none, BRANCH_FROM, residual=residual, jointly=jointly
+    )
     ones = np.ones_like(marginal.normals.sd)
     return replace(marginal, normals=Normals(ones, 0 * ones, 0 * ones))
 
