@@ -9,6 +9,7 @@ import pytest
 from partialpool.design.build import build_design
 from partialpool.marginal.gaussian.marginal import build_marginal
 from partialpool.marginal.gaussian.workload import expect_workload
+from partialpool.marginal.glmm.axes import axes_about
 from partialpool.model.default_priors import resolve_priors
 from partialpool.sampling.choose import ENGINES, choose_engine, weigh_engines
 from partialpool.sampling.forecast import forecast_nuts
@@ -110,7 +111,7 @@ def seconds_of_an_evaluation(design):
     """The least processor time of one evaluation by this thread: what others on the machine do adds to the rest."""
     with single_lapack():
         posterior, peak = find_mode(design, resolve_priors(design))
-        density = posterior.whitened(peak.theta, peak.covariance).evaluator()
+        density = posterior.along(axes_about(peak.theta, peak.covariance)).evaluator()
         x, taken = np.zeros(posterior.size + posterior.noise_size), []
         for _ in range(30):
             started = time.thread_time()

@@ -239,33 +239,49 @@ def test_ctrl_c_during_warm_up_is_a_keyboard_interrupt(sleepstudy, interrupt_aft
         pp.fit("Reaction ~ Days + (1 | Subject)", sleepstudy, draws=10, tune=1_000_000, **ENDLESS)
 
 
-def drawn(diverged, *, interrupted=False):
-    return SimpleNamespace(stats={"diverging": np.arange(100) < diverged}, interrupted=interrupted)
+def drawn(diverged, *, widest=1.0, interrupted=False):
+    return SimpleNamespace(
+        stats={"diverging": np.arange(100) < diverged},
+        interrupted=interrupted,
+        widest=widest,
+        about_them=lambda: (np.zeros(2), np.ones(2)),
+    )
 
 
 def stopped():
     raise KeyboardInterrupt
 
 
+INTERRUPTED = "nutpie, a second run in better coordinates was interrupted"
+
+
 @pytest.mark.parametrize(
-    ("first", "second", "stated", "kept", "said"),
+    ("first", "second", "kept", "said"),
     [
-        (drawn(0), stopped, None, 0, "nutpie"),
-        (drawn(3), lambda: drawn(0), None, 0, "nutpie, target_accept 0.98: 3 divergences with longer steps"),
-        (drawn(3), lambda: drawn(0), 0.9, 3, "nutpie"),
-        (drawn(3, interrupted=True), stopped, None, 3, "nutpie"),
-        (drawn(3), stopped, None, 3, "nutpie, a second run in smaller steps was interrupted"),
+        (drawn(0), stopped, 0, "nutpie"),
+        (drawn(3), lambda: drawn(0), 0, "nutpie, second run: 3 divergences in the first"),
         (
-            drawn(3),
-            lambda: drawn(0, interrupted=True),
-            None,
-            3,
-            "nutpie, a second run in smaller steps was interrupted",
+            drawn(0, widest=2.0),
+            lambda: drawn(1),
+            1,
+            "nutpie, second run: the first one's coordinates were too narrow",
         ),
+        (drawn(3, interrupted=True), stopped, 3, "nutpie"),
+        (drawn(3), stopped, 3, INTERRUPTED),
+        (drawn(3), lambda: drawn(0, interrupted=True), 3, INTERRUPTED),
     ],
 )
-def test_a_run_that_diverged_is_repeated_once(monkeypatch, first, second, stated, kept, said):
+def test_a_run_that_went_badly_is_repeated_once(monkeypatch, first, second, kept, said):
     monkeypatch.setattr(nuts, "_sample", lambda posterior, settings, line: second())
     line = SimpleNamespace(say=lambda text: None)
-    found, how = nuts._again_if_diverged(None, first, Settings(target_accept=stated), line)
+    found, how = nuts._again_if_needed(first, lambda center, spread: None, Settings(), line)
     assert (int(found.stats["diverging"].sum()), how) == (kept, said)
+
+
+@pytest.mark.parametrize(("stated", "second"), [(None, 0.98), (0.9, 0.9)])
+def test_a_second_run_has_smaller_steps_unless_they_are_stated(monkeypatch, stated, second):
+    taken = []
+    monkeypatch.setattr(nuts, "_sample", lambda posterior, settings, line: taken.append(settings) or drawn(0))
+    line = SimpleNamespace(say=lambda text: None)
+    nuts._again_if_needed(drawn(1), lambda center, spread: None, Settings(target_accept=stated), line)
+    assert [settings.target_accept for settings in taken] == [second]

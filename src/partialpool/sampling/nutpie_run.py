@@ -22,6 +22,20 @@ from partialpool.seeds import shifted
 
 __all__ = ["as_model", "as_model_of_c", "keep_whole", "run_nutpie", "run_nutpie_on_x", "whole_chains"]
 
+_ANY_SHAPE: Final[dict[str, Any]] = {"adaptation": "draw_diag"}
+"""The mass matrix is set by variances of draws, not of gradients: on crossed and nested designs this gave two to five
+times the effective draws (see CHANGELOG)."""
+_NEAR_NORMAL: Final[dict[str, Any]] = {
+    "adaptation": "diag",
+    "exact_normal_trajectory": True,
+    "max_step_size": 1.2,
+}
+"""The dynamics are split into that of the standard normal, which is solved exactly, and the difference (Shahbaba, Lan,
+Johnson & Neal 2014, Statistics and Computing 24:339): steps are as long as the difference allows, however many elements
+x has. The mass matrix is set by variances of draws over variances of gradients: where x is normal their ratio has no
+sampling error, while errors of the variances of draws would shorten the steps, the more the more elements there are. A
+step of pi would map x to -x: steps of 1.2 at most, three of which make a half-turn, also mix the distance from 0."""
+
 Density = Callable[[np.ndarray], tuple[float, np.ndarray]]
 Start = Callable[[int], np.ndarray]
 
@@ -38,7 +52,7 @@ _STATS: Final = {
 
 def run_nutpie(compiled: Any, settings: Settings, line: ProgressLine) -> tuple[xr.DataTree, bool]:
     """Sample a compiled density; return the draws, and whether Ctrl-C cut them short."""
-    return _run(compiled, settings, line, return_raw_trace=False)
+    return _run(compiled, settings, line, _ANY_SHAPE)
 
 
 def run_nutpie_on_x(
@@ -54,11 +68,10 @@ def run_nutpie_on_x(
     compiled, settings, line
         The model, how to sample it, and where to show progress.
     near_normal
-        Whether x is nearly independent standard normal. Then the dynamics are split into that of the normal, which is
-        solved exactly, and the difference (Shahbaba, Lan, Johnson & Neal 2014, Statistics and Computing 24:339): steps
-        are as long as the difference allows, however many elements x has.
+        Whether x is nearly independent standard normal, see `_NEAR_NORMAL`.
     """
-    trace, interrupted = _run(compiled, settings, line, return_raw_trace=True, exact_normal_trajectory=near_normal)
+    how = _NEAR_NORMAL if near_normal else _ANY_SHAPE
+    trace, interrupted = _run(compiled, settings, line, how | {"return_raw_trace": True})
     draws, statistics = trace.get_arrow_trace()
     warm_up = [int(_values(batch, "tuning").sum()) for batch in statistics]
     dims = ("chain", "draw")
@@ -87,14 +100,12 @@ def _padded(batches: list[Any], name: str, warm_up: list[int]) -> np.ndarray:
     return out
 
 
-def _run(compiled: Any, settings: Settings, line: ProgressLine, **options: bool) -> tuple[Any, bool]:
-    """Sample a compiled density under nutpie's further options; return its result, and whether Ctrl-C cut it short."""
+def _run(compiled: Any, settings: Settings, line: ProgressLine, how: dict[str, Any]) -> tuple[Any, bool]:
+    """Sample a compiled density as nutpie's further options say; return its result, and whether Ctrl-C cut it short."""
     total = settings.chains * (settings.draws + settings.tune)
     line.say("sampling")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the user cannot fix third-party deprecations
-        # The mass matrix is set by variances of draws, not of gradients: on crossed and nested designs this gave two to
-        # five times the effective draws (see CHANGELOG).
         running = nutpie.sample(
             compiled,
             draws=settings.draws,
@@ -103,12 +114,11 @@ def _run(compiled: Any, settings: Settings, line: ProgressLine, **options: bool)
             cores=settings.workers,
             seed=shifted(settings.seed),
             target_accept=settings.acceptance,
-            adaptation="draw_diag",
             save_warmup=False,
             progress_bar=False,
             progress_callback=lambda chains: line.count(sum(c.finished_draws for c in chains), total),
             blocking=False,
-            **options,
+            **how,
         )
         try:
             return _wait(running), False

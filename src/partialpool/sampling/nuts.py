@@ -2,7 +2,9 @@
 
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -19,12 +21,17 @@ from partialpool.progress import ProgressLine, progress_line
 from partialpool.sampling.bridge import bridge
 from partialpool.sampling.engine import RawDraws, check_room_for_effects
 from partialpool.sampling.settings import Settings
+from partialpool.sampling.skewed_axes import skewed_axes
 from partialpool.sampling.working_response import find_mode, with_wide_weights
 from partialpool.seeds import seed_sequence
 from partialpool.spec.model import ModelSpec
 from partialpool.workers import single_lapack
 
 __all__ = ["NutsEngine"]
+
+
+_WIDEST: Final = 1.3
+"""Largest sd of the noise with which draws are kept: of 500 tables of few yes-or-no rows, 1 in 100 had more."""
 
 
 class NutsEngine:
@@ -48,23 +55,27 @@ class NutsEngine:
         with progress_line("preparing", shown=settings.progressbar) as line, single_lapack():
             line.say("compiling, once per machine" if awaits_compilation(evaluate) else "finding the mode")
             posterior, peak = find_mode(design, priors)
-            posterior = with_wide_weights(posterior, priors, peak)
-            whitened = posterior.whitened(peak.theta, peak.covariance)
-            drawn = _sample(whitened, settings, line)
-            drawn, sampler = _again_if_diverged(whitened, drawn, settings, line)
+            axes = skewed_axes(posterior, peak)
+
+            def about(center: np.ndarray, spread: np.ndarray) -> Posterior:
+                return with_wide_weights(posterior, priors, center, spread).along(axes)
+
+            drawn = _sample(about(peak.theta, np.sqrt(np.diagonal(peak.covariance))), settings, line)
+            drawn, sampler = _again_if_needed(drawn, about, settings, line)
             line.say("drawing group effects")
-            recovered = posterior.recover(
+            recovered = drawn.posterior.recover(
                 drawn.theta, drawn.own, drawn.noise, workers=settings.threads, keep_z=settings.keep_z
             )
-        named = posterior_variables(posterior.stand_in, recovered, drawn.shape, keep_z=settings.keep_z)
-        named |= _own_variables(posterior, drawn, named)
-        evidence = _evidence(whitened, drawn, settings)
+        named = posterior_variables(drawn.posterior.stand_in, recovered, drawn.shape, keep_z=settings.keep_z)
+        named |= _own_variables(drawn, named)
+        evidence = _evidence(drawn, settings)
         facts = {"sampler": sampler, "seconds": time.perf_counter() - started, "interrupted": drawn.interrupted}
         return RawDraws(named, drawn.stats, facts | evidence)
 
 
-def _evidence(posterior: Posterior, drawn: "_Drawn", settings: Settings) -> dict[str, float]:
+def _evidence(drawn: "_Drawn", settings: Settings) -> dict[str, float]:
     """Estimate log p(y) and its error, as the record of the run names them; nothing where there are too few draws."""
+    posterior = drawn.posterior
     evaluate_at = posterior.evaluator()
     found = bridge(
         lambda x: evaluate_at(x)[0],
@@ -75,12 +86,13 @@ def _evidence(posterior: Posterior, drawn: "_Drawn", settings: Settings) -> dict
     )
     if found is None:
         return {}
-    unit = float(np.log(np.diagonal(posterior.factor)).sum())
+    unit = float(np.log(np.diagonal(posterior.axes.factor)).sum())
     return {"log_evidence": found[0] + unit, "log_evidence_se": found[1]}
 
 
-def _own_variables(posterior: Posterior, drawn: "_Drawn", named: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _own_variables(drawn: "_Drawn", named: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the family's own parameters, (chains, draws, ...); cutpoints are sampled at the predictors' means."""
+    posterior = drawn.posterior
     own = {name: v.reshape(*drawn.shape, *v.shape[1:]) for name, v in posterior.own.named(drawn.own).items()}
     if posterior.own.priors.cutpoints.number:
         own = {name: v + mean_shift(posterior.stand_in.design, named)[..., None] for name, v in own.items()}
@@ -89,8 +101,12 @@ def _own_variables(posterior: Posterior, drawn: "_Drawn", named: dict[str, np.nd
 
 @dataclass(frozen=True, eq=False)
 class _Drawn:
-    """Draws of all coordinates, (chains, draws, size); in one row each theta, and own parameters on the real line."""
+    """Draws of a posterior's coordinates, (chains, draws, size).
 
+    In one row each are theta, and the own parameters' places on the real line.
+    """
+
+    posterior: Posterior
     x: np.ndarray
     theta: np.ndarray
     own: np.ndarray
@@ -107,32 +123,52 @@ class _Drawn:
         """The noise of every draw, (all draws, effects)."""
         return self.x.reshape(-1, self.x.shape[2])[:, self.theta.shape[1] + self.own.shape[1] :]
 
+    @property
+    def widest(self) -> float:
+        """The largest sd of the noise; it is about 1 where the coordinates follow theta."""
+        return float(self.noise.std(axis=0).max(initial=0.0))
 
-def _again_if_diverged(
-    posterior: Posterior, drawn: _Drawn, settings: Settings, line: ProgressLine
+    def about_them(self) -> tuple[np.ndarray, np.ndarray]:
+        """Means and sds of (theta, own), (elements,) each."""
+        both = np.concatenate([self.theta, self.own], axis=1)
+        return both.mean(axis=0), both.std(axis=0)
+
+
+def _again_if_needed(
+    drawn: _Drawn,
+    about: Callable[[np.ndarray, np.ndarray], Posterior],
+    settings: Settings,
+    line: ProgressLine,
 ) -> tuple[_Drawn, str]:
-    """Sample once more in smaller steps if draws diverged; return the draws, and how they were sampled.
+    """Sample once more if draws diverged, or if the noise is too wide; return the draws, and how they were sampled.
 
-    Steps are long because they nearly always may be. The cost of a second run is borne by the few models that need it.
-    If it is interrupted, the first run is kept, whose divergences the verdict states.
+    Both are rare, and occur where the data determine an sd so poorly that its posterior is far from its approximation
+    at the mode. The second run is in coordinates about the draws of the first, and in smaller steps unless a target
+    acceptance is stated. If it is interrupted, the first run is kept, whose divergences the verdict states.
+
+    Parameters
+    ----------
+    about
+        Returns the posterior in coordinates about a center of (theta, own), given the sds there.
     """
-    diverged, careful = int(drawn.stats["diverging"].sum()), settings.in_smaller_steps()
-    if not diverged or drawn.interrupted or careful is None:
+    diverged = int(drawn.stats["diverging"].sum())
+    if drawn.interrupted or not (diverged or drawn.widest > _WIDEST):
         return drawn, "nutpie"
-    line.say("sampling again in smaller steps")
+    line.say("sampling again in better coordinates")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SamplingWarning)  # which says what an interrupted run keeps
-            second = _sample(posterior, careful, line)
+            second = _sample(about(*drawn.about_them()), settings.in_smaller_steps(), line)
     except KeyboardInterrupt:
         second = None
     if second is None or second.interrupted:
-        return drawn, "nutpie, a second run in smaller steps was interrupted"
-    return second, f"nutpie, target_accept {careful.target_accept}: {diverged} divergences with longer steps"
+        return drawn, "nutpie, a second run in better coordinates was interrupted"
+    reason = f"{diverged} divergences in the first" if diverged else "the first one's coordinates were too narrow"
+    return second, f"nutpie, second run: {reason}"
 
 
 def _sample(posterior: Posterior, settings: Settings, line: ProgressLine) -> _Drawn:
-    """Run nutpie over (theta, own) whitened by the Hessian at the mode, and the noise as it is."""
+    """Run nutpie over (theta, own) along its axes, and the noise as it is."""
     from partialpool.sampling.nutpie_run import (  # noqa: PLC0415 - nutpie takes a second to load
         as_model_of_c,
         keep_whole,
@@ -149,5 +185,5 @@ def _sample(posterior: Posterior, settings: Settings, line: ProgressLine) -> _Dr
     everything, statistics, interrupted = run_nutpie_on_x(compiled, settings, line, near_normal=True)
     drawn, stats = keep_whole(everything, statistics, settings, interrupted=interrupted)
     x = drawn["x"].to_numpy()
-    theta, own = posterior.from_whitened(x.reshape(-1, size)[:, :head])
-    return _Drawn(x, theta, own, stats, interrupted)
+    theta, own = posterior.from_axes(x.reshape(-1, size)[:, :head])
+    return _Drawn(posterior, x, theta, own, stats, interrupted)

@@ -16,7 +16,7 @@ _SHORT_WARM_UP: Final = 300
 _SHORTEST_WARM_UP: Final = 150
 _ACCEPTANCE: Final = 0.9
 _ACCEPTANCE_WHITENED: Final = 0.8
-_ACCEPTANCE_FOLLOWING: Final = 0.65
+_ACCEPTANCE_FOLLOWING: Final = 0.75
 _ACCEPTANCE_AGAIN: Final = 0.98
 
 
@@ -34,7 +34,7 @@ class Settings:
     sampler
         `nutpie` or `pymc`, for the pymc engine.
     target_accept
-        NUTS's target acceptance probability; None for 0.9 on the PyMC model, 0.65 in the coordinates of the nuts
+        NUTS's target acceptance probability; None for 0.9 on the PyMC model, 0.75 in the coordinates of the nuts
         engine (0.98 if draws diverged) and 0.8 on the collapsed density, which have no funnel.
     parametrization
         `adapted`, `centered` or `noncentered` by factor, for the pymc engine.
@@ -134,9 +134,9 @@ class Settings:
         """
         return replace(self._accepting(_ACCEPTANCE_FOLLOWING), tune=min(self.tune, _SHORTEST_WARM_UP))
 
-    def in_smaller_steps(self) -> "Settings | None":
-        """Return settings for a second run in the same coordinates, if the first diverged; None if steps are stated."""
-        return None if self.target_accept is not None else replace(self, target_accept=_ACCEPTANCE_AGAIN)
+    def in_smaller_steps(self) -> "Settings":
+        """Return settings for a second run, in smaller steps unless a target acceptance is stated."""
+        return self if self.target_accept is not None else replace(self, target_accept=_ACCEPTANCE_AGAIN)
 
     def _accepting(self, target: float) -> "Settings":
         accept = target if self.target_accept is None else self.target_accept

@@ -102,6 +102,20 @@ class _Rows:
             share /= 2
         return eta + share * change, float(np.max(np.abs(change) * np.sqrt(information), initial=0.0))
 
+    def conditional_mode(
+        self, posterior: Posterior, theta: np.ndarray, own_at: np.ndarray, eta: np.ndarray
+    ) -> np.ndarray:
+        """Climb from a linear predictor to the conditional mode given theta and the own parameters' places, (rows,)."""
+        for _ in range(_MOST_ROUNDS):
+            here = posterior.about(self.about(eta, own_at), constant_information(len(own_at)))
+            step = self.step(here, theta, own_at, eta)
+            if step is None:
+                break  # sds so large that numbers overflow: where the climb has come to will do
+            eta, change = step
+            if change < _CLOSE:
+                break
+        return eta
+
 
 def find_mode(design: Design, priors: PriorSet) -> tuple[Posterior, Peak]:
     """Find the mode of Laplace's approximation of theta's posterior, and the normal model of the rows there.
@@ -143,38 +157,29 @@ def find_mode(design: Design, priors: PriorSet) -> tuple[Posterior, Peak]:
     return posterior, peak
 
 
-def with_wide_weights(posterior: Posterior, priors: PriorSet, peak: Peak) -> Posterior:
-    """Return the posterior in coordinates with weights of larger sds, about the linear predictor of the peak.
+def with_wide_weights(posterior: Posterior, priors: PriorSet, center: np.ndarray, spread: np.ndarray) -> Posterior:
+    """Return the posterior in coordinates about the conditional mode at a center, with weights of larger sds.
 
     Parameters
     ----------
     posterior, priors
         The posterior about its mode, and the model's priors.
-    peak
-        The mode of (theta, own), with its covariance.
+    center, spread
+        (theta, own) about which the posterior is, and its posterior sds, as far as they are known; (elements,) each.
     """
     log_sds = posterior.log_sds
     if not len(log_sds):
         return posterior
     size = posterior.stand_in.size
     rows = _Rows(posterior.stand_in.design, priors, posterior.response, posterior.own)
-    theta, own_at = peak.theta[:size], peak.theta[size:]
-    at_mode = posterior.linear_predictor(peak.theta)
-    slope, information = rows.curvature(at_mode, own_at)
-    wider, eta = theta.copy(), at_mode
-    spread = np.sqrt(np.diagonal(peak.covariance))[log_sds]
-    wider[log_sds] += np.clip(_WIDER * spread, _LEAST_WIDER, _MOST_WIDER)
-    for _ in range(_MOST_ROUNDS):
-        here = posterior.about(rows.about(eta, own_at), constant_information(len(own_at)))
-        step = rows.step(here, wider, own_at, eta)
-        if step is None:
-            break  # so wide that numbers overflow: the weights reached so far will do
-        eta, change = step
-        if change < _CLOSE:
-            break
-    wide = rows.curvature(eta, own_at)[1]
+    theta, own_at = center[:size], center[size:]
+    wider = theta.copy()
+    wider[log_sds] += np.clip(_WIDER * spread[log_sds], _LEAST_WIDER, _MOST_WIDER)
+    at_center = rows.conditional_mode(posterior, theta, own_at, posterior.linear_predictor(center))
+    slope, information = rows.curvature(at_center, own_at)
+    wide = rows.curvature(rows.conditional_mode(posterior, wider, own_at, at_center), own_at)[1]
     weights = np.clip(wide, _LEAST_WEIGHT * information, information)
-    return posterior.about(rows.stand_in(at_mode, slope, weights), rows.information(at_mode, own_at))
+    return posterior.about(rows.stand_in(at_center, slope, weights), rows.information(at_center, own_at))
 
 
 def _no_mode(design: Design) -> EngineError:

@@ -28,6 +28,7 @@ from partialpool.marginal.gaussian.gradient import add_prior_gradient, add_scale
 from partialpool.marginal.gaussian.nest import Nest, eliminate_all, make_nest_pulled, make_nest_room
 from partialpool.marginal.gaussian.ordering import System
 from partialpool.marginal.gaussian.parameters import Layout, Normals, Parameters, common_of, scales_of, unpack
+from partialpool.marginal.glmm.axes import Axes, place_along, pull_along
 from partialpool.marginal.glmm.cutpoints import CutpointsPrior, place_cutpoints, pull_cutpoints
 from partialpool.marginal.glmm.information_scale import (
     InformationScale,
@@ -206,8 +207,8 @@ class Given(NamedTuple):
         What the family's row kernel leaves out of the log density.
     address
         Of the family's row kernel.
-    center, factor
-        (theta, own) = center + factor h, the first elements h of x; (elements,) and lower triangular.
+    axes
+        The map from z, the first elements of x, to (theta, own).
     """
 
     system: System
@@ -221,8 +222,7 @@ class Given(NamedTuple):
     information: InformationScale
     constant: float
     address: int
-    center: np.ndarray
-    factor: np.ndarray
+    axes: Axes
 
 
 @structref.register
@@ -244,24 +244,25 @@ def make_problem(given: Given) -> Any:
 
 
 @part
-def _place_all(given: Given, x: np.ndarray, at: np.ndarray, theta: np.ndarray, noise: np.ndarray) -> None:
-    """Write theta and the own parameters' places into `at`, theta alone into its row, and the noise."""
-    center, factor = given.center, given.factor
-    for i in range(len(at)):
-        at[i] = center[i]
-        for k in range(i + 1):
-            at[i] += factor[i, k] * x[k]
+def _place_all(axes: Axes, x: np.ndarray, at: np.ndarray, theta: np.ndarray, noise: np.ndarray) -> float:
+    """Write theta and the own parameters' places into `at`, theta alone into its row, and the noise.
+
+    Return the log Jacobian of the axes.
+    """
+    log_slope = place_along(axes, x, at)
     for i in range(theta.shape[1]):
         theta[0, i] = at[i]
     for j in range(len(noise)):
         noise[j] = x[len(at) + j]
+    return log_slope
 
 
 @kernel
 def evaluate(problem: Any, x: np.ndarray, eta: np.ndarray, out: np.ndarray) -> float:
-    """Evaluate the log density at x = (h, noise), and its gradient into out, same shape.
+    """Evaluate the log density at x = (z, noise), and its gradient into out, same shape.
 
-    The Jacobian of h is left out: it is a constant. `eta` is overwritten with the linear predictor, (rows,).
+    The Jacobian of the axes' `factor` is left out: it is a constant. `eta` is overwritten with the linear predictor,
+    (rows,).
 
     Returns
     -------
@@ -277,10 +278,10 @@ def evaluate(problem: Any, x: np.ndarray, eta: np.ndarray, out: np.ndarray) -> f
     of_family = len(own.kinds) + own.cutpoints.number
     theta, values, own_slope = np.empty((1, elements)), np.empty(of_family), np.zeros(of_family)
     at, slopes, noise = np.empty(first), np.zeros(first), np.empty(size)
-    _place_all(given, x, at, theta, noise)
+    total = given.constant + _place_all(given.axes, x, at, theta, noise)
     for i in range(len(x)):
         out[i] = 0.0
-    total = given.constant + log_prior(layout, theta, 0) + _own_parameters(own, at, elements, values)
+    total += log_prior(layout, theta, 0) + _own_parameters(own, at, elements, values)
     if not np.isfinite(total):
         return -np.inf
     parameters = unpack(layout, theta, 0)
@@ -321,9 +322,7 @@ def evaluate(problem: Any, x: np.ndarray, eta: np.ndarray, out: np.ndarray) -> f
     _own_gradient(own, at, elements, values, own_slope, slopes)
     along_root += slope_along_root(scales, pulled)
     add_slopes_along_root(given.information, along_root, at, elements, slopes)
-    for i in range(first):
-        for k in range(i, first):
-            out[i] += given.factor[k, i] * slopes[k]
+    pull_along(given.axes, x, slopes, out)
     for j in range(size):
         out[first + j] = bar[j]
     return total

@@ -13,6 +13,7 @@ from partialpool.kernel_address import CFunction, address_of
 from partialpool.marginal.gaussian.marginal import Marginal
 from partialpool.marginal.gaussian.nested_order import arrange_by_level
 from partialpool.marginal.gaussian.recover import Recovered, recover_from_noise
+from partialpool.marginal.glmm.axes import Axes, axes_about, places_along
 from partialpool.marginal.glmm.compiled_density import compiled_density
 from partialpool.marginal.glmm.density import ROWS_ARGUMENTS, Given, Problem, evaluate, make_problem
 from partialpool.marginal.glmm.information_scale import InformationScale, log_roots
@@ -96,8 +97,8 @@ class Posterior:
         How the rows' information grows with the own parameters.
     rows
         The rows, as the kernels read them.
-    center, factor
-        (theta, own) = center + factor h, h being what is evaluated at: (elements,), lower triangular.
+    axes
+        The map from z, which is what is evaluated at, to (theta, own).
     """
 
     stand_in: Marginal
@@ -105,15 +106,14 @@ class Posterior:
     own: Own
     information: InformationScale
     rows: Rows
-    center: np.ndarray
-    factor: np.ndarray
+    axes: Axes
 
     @classmethod
     def of(cls, stand_in: Marginal, information: InformationScale, response: Response, own: Own) -> "Posterior":
-        """Put a stand-in and a response together; h is (theta, own) itself."""
+        """Put a stand-in and a response together; z is (theta, own) itself."""
         size = stand_in.size + own.priors.estimated
         rows = collect_rows(stand_in, response.y, response.known)
-        return cls(stand_in, response, own, information, rows, np.zeros(size), np.eye(size))
+        return cls(stand_in, response, own, information, rows, axes_about(np.zeros(size), np.eye(size)))
 
     def about(self, stand_in: Marginal, information: InformationScale) -> "Posterior":
         """Return the same about another linear predictor.
@@ -127,14 +127,13 @@ class Posterior:
             raise ValueError("the order of elimination must not depend on the linear predictor")
         return replace(self, stand_in=stand_in, information=information)
 
-    def whitened(self, center: np.ndarray, covariance: np.ndarray) -> "Posterior":
-        """Return the same with (theta, own) in units of a covariance about a center."""
-        factor = np.ascontiguousarray(np.linalg.cholesky(covariance)) if len(center) else np.eye(0)
-        return replace(self, center=np.ascontiguousarray(center), factor=factor)
+    def along(self, axes: Axes) -> "Posterior":
+        """Return the same with (theta, own) along other axes."""
+        return replace(self, axes=axes)
 
-    def from_whitened(self, h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Map h (draws, elements) to theta and the own parameters' places on the real line."""
-        both = self.center + h @ self.factor.T
+    def from_axes(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Map z (draws, elements) to theta and the own parameters' places on the real line."""
+        both = places_along(self.axes, np.ascontiguousarray(z))
         return np.ascontiguousarray(both[:, : self.stand_in.size]), both[:, self.stand_in.size :]
 
     @property
@@ -190,13 +189,12 @@ class Posterior:
                 self.information,
                 self.response.constant,
                 address_of(self.response.kernels.rows, ROWS_ARGUMENTS),
-                self.center,
-                self.factor,
+                self.axes,
             )
         )
 
     def evaluator(self) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
-        """Return a function of x = (h, noise) that gives the log density and its gradient; one per thread."""
+        """Return a function of x = (z, noise) that gives the log density and its gradient; one per thread."""
         eta, problem = np.empty(len(self.rows.y)), self.problem
 
         def density(x: np.ndarray) -> tuple[float, np.ndarray]:
