@@ -7,6 +7,7 @@ from .errors import DataWarning as DataWarning
 from .errors import EngineError as EngineError
 from .errors import FileError as FileError
 from .errors import FormulaError as FormulaError
+from .errors import KeywordError as KeywordError
 from .errors import PartialPoolError as PartialPoolError
 from .errors import PartialPoolWarning as PartialPoolWarning
 from .errors import PriorError as PriorError

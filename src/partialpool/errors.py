@@ -18,6 +18,7 @@ __all__ = [
     "EngineError",
     "FileError",
     "FormulaError",
+    "KeywordError",
     "PartialPoolError",
     "PartialPoolWarning",
     "PriorError",
@@ -77,6 +78,10 @@ class SpecError(PartialPoolError):
 
 class FormulaError(SpecError):
     """A formula cannot be read, or contains something that is not allowed in a formula."""
+
+
+class KeywordError(SpecError, TypeError):
+    """A function was called with a keyword that it does not have."""
 
 
 class PriorError(SpecError):

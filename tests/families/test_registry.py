@@ -1,7 +1,7 @@
 import pytest
 
 from partialpool.errors import SpecError
-from partialpool.families.registry import FAMILIES, family_named
+from partialpool.families.registry import _ADVICE, _ELSEWHERE, FAMILIES, family_named
 from partialpool.names import FAMILY_PARAMETERS, RESERVED
 
 
@@ -27,6 +27,30 @@ def test_family_parameters_are_words_of_the_vocabulary(name):
 def test_an_unknown_family_names_the_nearest(name, suggestion, refuses):
     error = refuses(SpecError, lambda: family_named(name), repr(name))
     assert f"'{suggestion}' (nearest)" in error.allowed
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("negbinomial", "'negative_binomial'"),
+        ("nbinom2", "'negative_binomial'"),
+        ("ordinal", "'cumulative'"),
+        ("Normal", "'gaussian'"),
+        ("Student-t", "'student_t'"),
+        ("POISSON", "'poisson'"),
+        ("logistic", "'bernoulli'"),
+        ("zip", "posterior_checks"),
+        ("beta_binomial", "(1 | row)"),
+        ("unheard of", "one of these families"),
+    ],
+)
+def test_names_of_other_packages_are_answered(name, instead, refuses):
+    assert instead in refuses(SpecError, lambda: family_named(name), repr(name)).do
+
+
+def test_what_is_recommended_exists():
+    assert set(_ELSEWHERE.values()) <= set(FAMILIES)
+    assert not {*_ELSEWHERE, *_ADVICE} & set(FAMILIES)
 
 
 @pytest.mark.parametrize("name", ["", None, 3, FAMILIES["poisson"], ["gaussian"], {"family": "poisson"}])

@@ -38,6 +38,50 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
     }
 )
 
+_ELSEWHERE: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        **dict.fromkeys(("normal", "linear", "norm"), "gaussian"),
+        **dict.fromkeys(("t", "student", "studentt"), "student_t"),
+        **dict.fromkeys(("lognorm", "log_normal"), "lognormal"),
+        **dict.fromkeys(("binary", "bernoulli_logit"), "bernoulli"),
+        **dict.fromkeys(("binom",), "binomial"),
+        **dict.fromkeys(("pois", "count"), "poisson"),
+        **dict.fromkeys(
+            ("negbinomial", "negbin", "nbinom", "nbinom1", "nbinom2", "neg_binomial_2", "nb", "quasipoisson"),
+            "negative_binomial",
+        ),
+        **dict.fromkeys(("ordinal", "ordered", "polr", "clm", "cumulative_logit"), "cumulative"),
+        **dict.fromkeys(("exp",), "exponential"),
+    }
+)
+"""Names that other packages have for these families."""
+_BINARY: Final = "write family='bernoulli' for a column of 0 and 1, or 'binomial' with p(successes, trials) ~ ..."
+_ZEROS: Final = (
+    "fit family='poisson' or 'negative_binomial': posterior_checks says whether there are more zeros than they predict"
+)
+_ADVICE: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        **dict.fromkeys(("logistic", "logit", "probit", "cloglog"), _BINARY),
+        **dict.fromkeys(("zip", "zero_inflated_poisson", "hurdle_poisson"), _ZEROS),
+        **dict.fromkeys(("zinb", "zero_inflated_negbinomial", "zero_inflated_negative_binomial"), _ZEROS),
+        **dict.fromkeys(("hurdle_negbinomial", "hurdle_negative_binomial", "ziplss"), _ZEROS),
+        **dict.fromkeys(
+            ("beta_binomial", "betabinomial", "quasibinomial"),
+            "write family='binomial' and a group effect of every row: + (1 | row), where row numbers the rows",
+        ),
+    }
+)
+"""What to do instead of families that are not available, or where the name alone does not determine the family."""
+
+
+def _what_to_write(name: object) -> str:
+    """Advise on a name that is no family's."""
+    plain = str(name).lower().replace("-", "_").replace(" ", "_").replace(".", "")
+    if plain in _ADVICE:
+        return _ADVICE[plain]
+    meant = _ELSEWHERE.get(plain, plain if plain in FAMILIES else "")
+    return f"write family={meant!r}" if meant else "name one of these families"
+
 
 def family_named(name: str) -> Family:
     """Return a family by name.
@@ -57,6 +101,6 @@ def family_named(name: str) -> Family:
             "unknown family",
             got=repr(name),
             allowed=nearest(str(name), FAMILIES),
-            do="name one of these families",
+            do=_what_to_write(name),
         )
     return FAMILIES[name]

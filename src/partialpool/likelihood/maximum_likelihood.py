@@ -21,6 +21,7 @@ from partialpool.marginal.gaussian import eligibility as normal
 from partialpool.marginal.glmm import eligibility as generalised
 from partialpool.model.response import given_of
 from partialpool.names import SIGMA
+from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.options import as_spec
 from partialpool.tabulate import TextTable, estimate_cells, fixed, number
@@ -160,6 +161,7 @@ class LikelihoodFit:
     __repr__ = __str__
 
 
+@explains_keywords
 def maximum_likelihood(
     model: ModelSpec | str,
     data: Any,

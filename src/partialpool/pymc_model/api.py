@@ -9,12 +9,14 @@ from partialpool.design.table import Missing
 from partialpool.model.default_priors import resolve_priors
 from partialpool.pymc_model.build import build_pymc_model
 from partialpool.pymc_model.effects import Parametrization
+from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.options import as_spec
 
 __all__ = ["build_model"]
 
 
+@explains_keywords
 def build_model(
     model: ModelSpec | str,
     data: Any,

@@ -18,6 +18,7 @@ from partialpool.likelihood.bootstrap import rounding_of, simulate_null, slack_o
 from partialpool.likelihood.maximise_generalised import integration_of
 from partialpool.likelihood.maximum import EXACT
 from partialpool.likelihood.maximum_likelihood import LikelihoodFit, check_likelihood, likelihood_fit
+from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.options import as_spec
 from partialpool.tabulate import TextTable, fixed, number
@@ -163,6 +164,7 @@ class LikelihoodRatioTest:
         return "".join(table._repr_html_() for table in self._tables)
 
 
+@explains_keywords
 def lrt(
     full: ModelSpec | str | Fit,
     reduced: ModelSpec | str | Fit,

@@ -24,6 +24,7 @@ from partialpool.model.prior import draw_prior
 from partialpool.model.response import replicate
 from partialpool.sampling.pack import label_draws, label_observed, label_responses
 from partialpool.seeds import seed_sequence
+from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.options import as_spec
 
@@ -33,6 +34,7 @@ MOST = 0.5
 """Share of implausible replicates above which a warning is given."""
 
 
+@explains_keywords
 def prior_predictive(
     model: ModelSpec | str,
     data: Any,

@@ -47,6 +47,12 @@ _FOREIGN: Final[Mapping[str, str]] = MappingProxyType(
         **dict.fromkeys(CATEGORY_FUNCTIONS, _CATEGORY),
         "relevel": "make the column a pandas categorical whose first category is the reference",
         "interaction": "write a:b",
+        "cbind": "write p(successes, trials) ~ ...: the second is the number of trials, not of failures",
+        "weights": "write y | se(s) for known standard errors, p(y, n) for trials, offset(log(n)) for exposure",
+        **dict.fromkeys(("s", "t2", "te", "ti", "ns", "gp"), "write bs(x, df=4) for a smooth curve, or poly(x, 2)"),
+        "mm": "write (1 | first) + (1 | second), which takes the two memberships as factors of their own",
+        "gr": "write (1 | g), and pass cov={'g': matrix} for related levels",
+        "mo": "write C(x), or x as a number",
         **dict.fromkeys(("square", "pow", "power"), "write I(x**2)"),
     }
 )
