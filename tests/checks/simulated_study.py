@@ -8,11 +8,12 @@ import pandas as pd
 from scipy import stats
 
 
-def one_factor_table():
-    """15 levels of 4 to 10 rows; x has a part of its own per level, and is far from centred."""
+def one_factor_table(repeated=1):
+    """15 levels of 4 to 10 rows, or several times as many; x has a part of its own per level, far from centred."""
     rng = np.random.default_rng(11)
-    g = np.repeat(np.arange(15), rng.permutation([4, 4, 5, 5, 6, 6, 7, 7, 7, 8, 8, 9, 9, 10, 10]))
-    return pd.DataFrame({"g": g, "x": 2 + 0.7 * rng.normal(size=15)[g] + rng.normal(size=len(g))})
+    rows = np.tile([4, 4, 5, 5, 6, 6, 7, 7, 7, 8, 8, 9, 9, 10, 10], repeated)
+    g = np.repeat(np.arange(len(rows)), rng.permutation(rows))
+    return pd.DataFrame({"g": g, "x": 2 + 0.7 * rng.normal(size=len(rows))[g] + rng.normal(size=len(g))})
 
 
 def crossed_table():

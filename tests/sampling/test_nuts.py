@@ -239,11 +239,11 @@ def test_ctrl_c_during_warm_up_is_a_keyboard_interrupt(sleepstudy, interrupt_aft
         pp.fit("Reaction ~ Days + (1 | Subject)", sleepstudy, draws=10, tune=1_000_000, **ENDLESS)
 
 
-def drawn(diverged, *, widest=1.0, interrupted=False):
+def drawn(diverged, *, heaviest=0.0, interrupted=False):
     return SimpleNamespace(
         stats={"diverging": np.arange(100) < diverged},
         interrupted=interrupted,
-        widest=widest,
+        heaviest=heaviest,
         about_them=lambda: (np.zeros(2), np.ones(2)),
     )
 
@@ -261,10 +261,10 @@ INTERRUPTED = "nutpie, a second run in better coordinates was interrupted"
         (drawn(0), stopped, 0, "nutpie"),
         (drawn(3), lambda: drawn(0), 0, "nutpie, second run: 3 divergences in the first"),
         (
-            drawn(0, widest=2.0),
+            drawn(0, heaviest=9.0),
             lambda: drawn(1),
             1,
-            "nutpie, second run: the first one's coordinates were too narrow",
+            "nutpie, second run: heavy tails in the coordinates of the first",
         ),
         (drawn(3, interrupted=True), stopped, 3, "nutpie"),
         (drawn(3), stopped, 3, INTERRUPTED),

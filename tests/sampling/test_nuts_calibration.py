@@ -206,7 +206,7 @@ SCHEMES = {
         5,
         "y ~ x + (x | g)",
         "cumulative",
-        one_factor_table(),
+        one_factor_table(repeated=2),
         {
             "beta[x]": pp.Prior("Normal", mu=0.3, sigma=0.5),
             "cutpoints": pp.Prior("Dirichlet", a=3),

@@ -26,6 +26,7 @@ from partialpool.sampling.choose import choose_engine, weigh_engines
 from partialpool.sampling.pack import COVARIANCES, FORMAT, pack, prior_texts
 from partialpool.sampling.run_record import RunRecord
 from partialpool.sampling.settings import Settings
+from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.options import as_spec
 
@@ -116,6 +117,7 @@ def _check_draws(tree: xr.DataTree) -> None:
         )
 
 
+@explains_keywords
 def fit(
     model: ModelSpec | str,
     data: Any,
@@ -156,8 +158,8 @@ def fit(
         Kept and warm-up draws per chain (the nuts engine uses at most 150 for its warm-up); number of chains; a seed
         makes the draws exactly reproducible.
     sampler, target_accept, parametrization
-        `nutpie` or `pymc`, for the pymc engine; the target acceptance of NUTS (pymc engine 0.9; nuts engine 0.65, and
-        0.98 again if draws diverged; on the collapsed density 0.8); `adapted` (the default), `centered` or
+        `nutpie` or `pymc`, for the pymc engine; the target acceptance of NUTS (pymc engine 0.9; nuts engine 0.75, and
+        0.98 in a second run if it needs one; on the collapsed density 0.8); `adapted` (the default), `centered` or
         `noncentered` by factor, for the pymc engine.
     cores
         Number of chains at once; default all cores, or `PARTIALPOOL_NUM_THREADS`.
@@ -199,6 +201,7 @@ def fit(
     return Fit(spec, design, resolved, tree)
 
 
+@explains_keywords
 def priors(
     model: ModelSpec | str,
     data: Any,

@@ -28,7 +28,7 @@ _STEPS: Final = 12
 _GRADIENT: Final = 2.0
 _CALL: Final = 5e-5
 """Of NUTS on the collapsed density: steps per draw, cost of a gradient in densities, seconds of a call from Python."""
-_WHITENED_STEPS: Final = 12
+_WHITENED_STEPS: Final = 7
 _WHITENED_CALL: Final = 9e-6
 _PER_ROW: Final = 1e-8
 _PER_VALUE: Final = 5e-10
