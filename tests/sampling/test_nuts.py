@@ -239,49 +239,76 @@ def test_ctrl_c_during_warm_up_is_a_keyboard_interrupt(sleepstudy, interrupt_aft
         pp.fit("Reaction ~ Days + (1 | Subject)", sleepstudy, draws=10, tune=1_000_000, **ENDLESS)
 
 
-def drawn(diverged, *, heaviest=0.0, interrupted=False):
-    return SimpleNamespace(
-        stats={"diverging": np.arange(100) < diverged},
-        interrupted=interrupted,
-        heaviest=heaviest,
-        about_them=lambda: (np.zeros(2), np.ones(2)),
-    )
+def drawn(diverged, *, heavy=False, interrupted=False):
+    """A run of two elements and three noise variables, whose noise may have tails of a Student t with 1 df."""
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(4, 100, 5))
+    if heavy:
+        x[:, :, 4] = rng.standard_t(1, size=(4, 100))
+    rows = x.reshape(-1, 5)
+    stats = {"diverging": np.arange(400).reshape(4, 100) < diverged}
+    return nuts._Drawn(None, x, rows[:, :1], rows[:, 1:2], stats, interrupted)
 
 
 def stopped():
     raise KeyboardInterrupt
 
 
-INTERRUPTED = "nutpie, a second run in better coordinates was interrupted"
+def again(monkeypatch, first, second, target_accept=None):
+    """Sample once more if needed: what is kept, how it is said, and what the second run was given."""
+    given = []
+    monkeypatch.setattr(nuts, "_sample", lambda posterior, settings, line: given.append(settings) or second())
+
+    def about(center, spread, axes):
+        given.append((center, spread, axes))
+
+    line, settings = SimpleNamespace(say=lambda text: None), Settings(target_accept=target_accept)
+    return *nuts._again_if_needed(first, about, settings, line), given
+
+
+INTERRUPTED = "nutpie, a second run was interrupted"
 
 
 @pytest.mark.parametrize(
     ("first", "second", "kept", "said"),
     [
         (drawn(0), stopped, 0, "nutpie"),
-        (drawn(3), lambda: drawn(0), 0, "nutpie, second run: 3 divergences in the first"),
+        (drawn(3), lambda: drawn(1), 1, "nutpie, second run at target_accept 0.98: 3 divergences in the first"),
         (
-            drawn(0, heaviest=9.0),
-            lambda: drawn(1),
-            1,
-            "nutpie, second run: heavy tails in the coordinates of the first",
+            drawn(0, heavy=True),
+            lambda: drawn(0),
+            0,
+            "nutpie, second run at target_accept 0.98: heavy tails in the coordinates of the first",
         ),
+        (drawn(3), lambda: drawn(9), 3, "nutpie, a second run diverged more often"),
         (drawn(3, interrupted=True), stopped, 3, "nutpie"),
         (drawn(3), stopped, 3, INTERRUPTED),
         (drawn(3), lambda: drawn(0, interrupted=True), 3, INTERRUPTED),
     ],
 )
 def test_a_run_that_went_badly_is_repeated_once(monkeypatch, first, second, kept, said):
-    monkeypatch.setattr(nuts, "_sample", lambda posterior, settings, line: second())
-    line = SimpleNamespace(say=lambda text: None)
-    found, how = nuts._again_if_needed(first, lambda center, spread: None, Settings(), line)
+    found, how, _ = again(monkeypatch, first, second)
     assert (int(found.stats["diverging"].sum()), how) == (kept, said)
+
+
+def test_a_second_run_is_about_the_draws_of_the_first(monkeypatch):
+    first = drawn(1)
+    *_, ((center, spread, axes), _) = again(monkeypatch, first, lambda: drawn(0))
+    elements = first.x.reshape(-1, 5)[:, :2]
+    np.testing.assert_allclose(center, elements.mean(axis=0))
+    np.testing.assert_allclose(spread, elements.std(axis=0))
+    np.testing.assert_allclose(axes.factor @ axes.factor.T, np.cov(elements.T))
 
 
 @pytest.mark.parametrize(("stated", "second"), [(None, 0.98), (0.9, 0.9)])
 def test_a_second_run_has_smaller_steps_unless_they_are_stated(monkeypatch, stated, second):
-    taken = []
-    monkeypatch.setattr(nuts, "_sample", lambda posterior, settings, line: taken.append(settings) or drawn(0))
-    line = SimpleNamespace(say=lambda text: None)
-    nuts._again_if_needed(drawn(1), lambda center, spread: None, Settings(target_accept=stated), line)
-    assert [settings.target_accept for settings in taken] == [second]
+    *_, (_, settings) = again(monkeypatch, drawn(1), lambda: drawn(0), stated)
+    assert settings.target_accept == second
+
+
+def test_a_run_whose_draws_do_not_vary_is_kept(monkeypatch):
+    stuck = drawn(3)
+    stuck.theta[:] = 0.0
+    found, how, _ = again(monkeypatch, stuck, stopped)
+    assert found is stuck
+    assert how == "nutpie, a second run could not start"

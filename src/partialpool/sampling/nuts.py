@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy import stats
+from scipy.stats import kurtosis
 
 from partialpool.design.design import Design
 from partialpool.errors import SamplingWarning
 from partialpool.kernels import awaits_compilation
 from partialpool.marginal.gaussian.recover import posterior_variables
+from partialpool.marginal.glmm.axes import Axes
 from partialpool.marginal.glmm.density import evaluate
 from partialpool.marginal.glmm.eligibility import why_not
 from partialpool.marginal.glmm.posterior import Posterior
@@ -22,7 +23,7 @@ from partialpool.progress import ProgressLine, progress_line
 from partialpool.sampling.bridge import bridge
 from partialpool.sampling.engine import RawDraws, check_room_for_effects
 from partialpool.sampling.settings import Settings
-from partialpool.sampling.skewed_axes import skewed_axes
+from partialpool.sampling.skewed_axes import axes_of_draws, skewed_axes
 from partialpool.sampling.working_response import find_mode, with_wide_weights
 from partialpool.seeds import seed_sequence
 from partialpool.spec.model import ModelSpec
@@ -34,6 +35,10 @@ __all__ = ["NutsEngine"]
 _HEAVIEST: Final = 5.0
 """Largest excess kurtosis of the noise with which draws are kept: of 500 tables of few yes-or-no rows, 1 in 40 had
 more, those with an R-hat above 1.04 among them."""
+_SURE: Final = 6.0
+"""Standard errors of the kurtosis of normal draws beyond which it counts as large: noise may have 100,000 elements."""
+_BLOCK: Final = 1_000_000
+"""Numbers whose kurtosis is computed at once."""
 
 
 class NutsEngine:
@@ -57,12 +62,12 @@ class NutsEngine:
         with progress_line("preparing", shown=settings.progressbar) as line, single_lapack():
             line.say("compiling, once per machine" if awaits_compilation(evaluate) else "finding the mode")
             posterior, peak = find_mode(design, priors)
-            axes = skewed_axes(posterior, peak)
 
-            def about(center: np.ndarray, spread: np.ndarray) -> Posterior:
+            def about(center: np.ndarray, spread: np.ndarray, axes: Axes) -> Posterior:
                 return with_wide_weights(posterior, priors, center, spread).along(axes)
 
-            drawn = _sample(about(peak.theta, np.sqrt(np.diagonal(peak.covariance))), settings, line)
+            spread = np.sqrt(np.diagonal(peak.covariance))
+            drawn = _sample(about(peak.theta, spread, skewed_axes(posterior, peak)), settings, line)
             drawn, sampler = _again_if_needed(drawn, about, settings, line)
             line.say("drawing group effects")
             recovered = drawn.posterior.recover(
@@ -126,19 +131,25 @@ class _Drawn:
         return self.x.reshape(-1, self.x.shape[2])[:, self.theta.shape[1] + self.own.shape[1] :]
 
     @property
-    def heaviest(self) -> float:
-        """The largest excess kurtosis of the noise; it is about 0 where the coordinates follow theta."""
-        return float(np.max([stats.kurtosis(x) for x in self.noise.T], initial=0.0))
+    def elements(self) -> np.ndarray:
+        """(theta, own) of every draw, (all draws, elements)."""
+        return np.concatenate([self.theta, self.own], axis=1)
 
-    def about_them(self) -> tuple[np.ndarray, np.ndarray]:
-        """Means and sds of (theta, own), (elements,) each."""
-        both = np.concatenate([self.theta, self.own], axis=1)
-        return both.mean(axis=0), both.std(axis=0)
+    @property
+    def has_heavy_tails(self) -> bool:
+        """Whether the excess kurtosis of some noise is large, or cannot be computed; it is 0 of a normal variable."""
+        noise = self.noise
+        block = max(1, _BLOCK // max(1, len(noise)))
+        heaviest = _HEAVIEST + _SURE * np.sqrt(24.0 / len(noise))
+        return any(
+            not (kurtosis(noise[:, first : first + block], axis=0) <= heaviest).all()
+            for first in range(0, noise.shape[1], block)
+        )
 
 
 def _again_if_needed(
     drawn: _Drawn,
-    about: Callable[[np.ndarray, np.ndarray], Posterior],
+    about: Callable[[np.ndarray, np.ndarray, Axes], Posterior],
     settings: Settings,
     line: ProgressLine,
 ) -> tuple[_Drawn, str]:
@@ -146,27 +157,35 @@ def _again_if_needed(
 
     Both are rare, and occur where the data determine an sd so poorly that its posterior is far from its approximation
     at the mode. The second run is in coordinates about the draws of the first, and in smaller steps unless a target
-    acceptance is stated. If it is interrupted, the first run is kept, whose divergences the verdict states.
+    acceptance is stated. The first one is kept if the second is interrupted, cannot start or diverges more often; the
+    verdict states its divergences.
 
     Parameters
     ----------
     about
-        Returns the posterior in coordinates about a center of (theta, own), given the sds there.
+        Returns the posterior in coordinates about a center of (theta, own), given the sds there, along axes.
     """
     diverged = int(drawn.stats["diverging"].sum())
-    if drawn.interrupted or not (diverged or drawn.heaviest > _HEAVIEST):
-        return drawn, "nutpie"
-    line.say("sampling again in better coordinates")
+    careful = settings.in_smaller_steps()
     try:
+        if drawn.interrupted or not (diverged or drawn.has_heavy_tails):
+            return drawn, "nutpie"
+        line.say("sampling again in better coordinates")
+        elements = drawn.elements
+        posterior = about(elements.mean(axis=0), elements.std(axis=0), axes_of_draws(elements))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SamplingWarning)  # which says what an interrupted run keeps
-            second = _sample(about(*drawn.about_them()), settings.in_smaller_steps(), line)
+            second = _sample(posterior, careful, line)
     except KeyboardInterrupt:
-        second = None
-    if second is None or second.interrupted:
-        return drawn, "nutpie, a second run in better coordinates was interrupted"
+        return drawn, "nutpie, a second run was interrupted"
+    except np.linalg.LinAlgError:
+        return drawn, "nutpie, a second run could not start"
+    if second.interrupted:
+        return drawn, "nutpie, a second run was interrupted"
+    if int(second.stats["diverging"].sum()) > diverged:
+        return drawn, "nutpie, a second run diverged more often"
     reason = f"{diverged} divergences in the first" if diverged else "heavy tails in the coordinates of the first"
-    return second, f"nutpie, second run: {reason}"
+    return second, f"nutpie, second run at target_accept {careful.following_theta().target_accept}: {reason}"
 
 
 def _sample(posterior: Posterior, settings: Settings, line: ProgressLine) -> _Drawn:

@@ -1,7 +1,9 @@
 """Axes of (theta, own) fitted to the shape of their posterior, which is skewed where an sd may be near 0.
 
-Along each axis of the covariance at the mode, Laplace's approximation of the posterior is evaluated through the mode.
-Quantiles of that slice are matched to those of the standard normal. The posterior is exact whatever the axes are.
+Quantiles along each axis are matched to those of the standard normal: quantiles of a slice through the mode, where the
+density is evaluated at e = 0 about the working response of the mode, or those of draws. The columns of a Cholesky
+factor are the axes, so that each moves one element of (theta, own) and those after it. The posterior is exact whatever
+the axes are.
 """
 
 from typing import Final
@@ -14,15 +16,20 @@ from partialpool.marginal.glmm.axes import Axes, axes_about, bend
 from partialpool.marginal.glmm.posterior import Posterior
 from partialpool.sampling.mode import Peak
 
-__all__ = ["skewed_axes"]
+__all__ = ["axes_of_draws", "skewed_axes"]
 
 _FIRST_STEP, _GROWTH, _FARTHEST = 0.5, 1.25, 30.0
 """Steps away from the mode, in sds at the mode: the first one, the next relative to it, and how far they go."""
 _NEGLIGIBLE = 8.0
-"""A slice ends where its density is below exp(-8) of the mode's."""
+"""A slice ends where its density is below exp(-8) of its largest."""
 _NORMAL_QUANTILES: Final = np.array([-2.5, -2.0, -1.0, 1.0, 2.0, 2.5])
 _FINE: Final = 1000
+"""Points of the grid on which a slice is integrated."""
 _LEAST_SCALE = 0.1
+"""Of an axis, however much it is stretched: slopes stay away from 0."""
+_FARTHEST_MIDDLE = 3.0
+"""How far the middle of an axis may be from the mode, in sds there: the chains start about it."""
+_STRAIGHT: Final = (0.0, 1.0, 0.0, 0.0)
 
 
 def skewed_axes(posterior: Posterior, peak: Peak) -> Axes:
@@ -35,27 +42,44 @@ def skewed_axes(posterior: Posterior, peak: Peak) -> Axes:
     peak
         The mode of (theta, own), with its covariance.
     """
-    axes = axes_about(peak.theta, peak.covariance)
-    straight = posterior.along(axes)
-    for k in range(posterior.size):
-        axes.middle[k], axes.scale[k], axes.left[k], axes.right[k] = _shape(*_slice(straight, k))
-    return axes
+    straight = axes_about(peak.theta, peak.covariance)
+    along = posterior.along(straight)
+    return _shaped(straight, [_shape(*_slice(along, k)) for k in range(posterior.size)])
 
 
-def _slice(straight: Posterior, k: int) -> tuple[np.ndarray, np.ndarray]:
+def axes_of_draws(draws: np.ndarray) -> Axes:
+    """Fit axes to draws of (theta, own), (draws, elements).
+
+    Raises
+    ------
+    LinAlgError
+        The draws have no positive definite covariance.
+    """
+    center = draws.mean(axis=0)
+    straight = axes_about(center, np.cov(draws, rowvar=False).reshape(len(center), len(center)))
+    places = np.linalg.solve(straight.factor, (draws - center).T)
+    probabilities = stats.norm.cdf(np.concatenate([[0.0], _NORMAL_QUANTILES]))
+    return _shaped(straight, [_matched(*np.quantile(h, probabilities)) for h in places])
+
+
+def _shaped(straight: Axes, shapes: list[tuple[float, float, float, float]]) -> Axes:
+    """Give straight axes their middle, scale, left and right."""
+    return Axes(straight.center, straight.factor, *np.array(shapes).reshape(-1, 4).T.copy())
+
+
+def _slice(along: Posterior, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Evaluate the log density along an axis as far as it is not negligible; return places, increasing, and values."""
-    direction = np.eye(straight.size)[k]
-    top = straight.gradient(0.0 * direction)[0]
-    places, values = [0.0], [top]
+    direction = np.eye(along.size)[k]
+    places, values = [0.0], [along.gradient(0.0 * direction)[0]]
     for side in (-1.0, 1.0):
         step, h = _FIRST_STEP, _FIRST_STEP
         while h < _FARTHEST:
-            value = straight.gradient(side * h * direction)[0]
+            value = along.gradient(side * h * direction)[0]
             if not np.isfinite(value):
                 break
             places.append(side * h)
             values.append(value)
-            if value < top - _NEGLIGIBLE:
+            if value < max(values) - _NEGLIGIBLE:
                 break
             step *= _GROWTH
             h += step
@@ -64,14 +88,21 @@ def _slice(straight: Posterior, k: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _shape(places: np.ndarray, values: np.ndarray) -> tuple[float, float, float, float]:
-    """Return middle, scale, left and right by which normal quantiles become those of the slice, as near as they can."""
+    """Return middle, scale, left and right of an axis, given the log density at places on it, increasing."""
     if len(places) < 4:
-        return 0.0, 1.0, 0.0, 0.0
+        return _STRAIGHT
     grid = np.linspace(places[0], places[-1], _FINE)
     density = np.exp(PchipInterpolator(places, values)(grid) - values.max())
     below = np.concatenate([[0.0], np.cumsum(density[1:] + density[:-1])])
+    probabilities = stats.norm.cdf(np.concatenate([[0.0], _NORMAL_QUANTILES]))
+    return _matched(*np.interp(probabilities * below[-1], below, grid))
+
+
+def _matched(middle: float, *quantiles: float) -> tuple[float, float, float, float]:
+    """Return middle, scale, left and right by which normal quantiles become those given, as near as they can."""
     z = _NORMAL_QUANTILES
-    middle, *quantiles = np.interp(stats.norm.cdf(np.concatenate([[0.0], z])) * below[-1], below, grid)
     columns = np.stack([z, -bend(-z), bend(z)], axis=1)
-    (scale, left, right), _ = optimize.nnls(columns, np.array(quantiles) - middle)
-    return float(middle), max(float(scale), _LEAST_SCALE), float(left), float(right)
+    wanted = np.array(quantiles) - middle - _LEAST_SCALE * z
+    (scale, left, right), _ = optimize.nnls(columns, wanted, maxiter=100)
+    bounded = float(np.clip(middle, -_FARTHEST_MIDDLE, _FARTHEST_MIDDLE))
+    return bounded, float(scale) + _LEAST_SCALE, float(left), float(right)

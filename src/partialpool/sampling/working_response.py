@@ -1,8 +1,8 @@
 """The normal model that stands in for the rows of a generalised model: where it is taken, and with which weights.
 
-It has the working response of the mode of Laplace's approximation, so that the conditional mean of the effects is
-right there. Its weights determine how the coordinates of the nuts engine follow theta; the posterior is exact whatever
-they are.
+It has the working response of the mode of Laplace's approximation, its weights held, so that the conditional mean of
+the effects is right there. Its weights determine how the coordinates of the nuts engine follow theta; the posterior is
+exact whatever they are.
 
 If rows saturate (levels of all 0 or all 1, counts of 0), their information falls as the sds grow, and their effects
 spread in proportion to the sds: weights of the mode would keep the effects from spreading, and the coordinates would
@@ -118,7 +118,9 @@ class _Rows:
 
 
 def find_mode(design: Design, priors: PriorSet) -> tuple[Posterior, Peak]:
-    """Find the mode of Laplace's approximation of theta's posterior, and the normal model of the rows there.
+    """Find the mode of theta's posterior by Laplace's approximation, and the normal model of the rows there.
+
+    The weights are held while theta is searched, and are those of the mode at the end.
 
     Newton steps of the linear predictor alternate with searches in theta; at the end the working response is that of
     the mode. Wherever this ends, the posterior is exact: the normal model only determines the coordinates.
@@ -163,7 +165,7 @@ def with_wide_weights(posterior: Posterior, priors: PriorSet, center: np.ndarray
     Parameters
     ----------
     posterior, priors
-        The posterior about its mode, and the model's priors.
+        The posterior about its mode, z being (theta, own) itself, and the model's priors.
     center, spread
         (theta, own) about which the posterior is, and its posterior sds, as far as they are known; (elements,) each.
     """

@@ -4,8 +4,9 @@
 
     P(z) = (z^2 + z sqrt(z^2 + 1) + asinh z) / 4,    P'(z) = (z + sqrt(z^2 + 1)) / 2,
 
-and z is what is sampled. P is about z^2 / 2 for large z and nothing for large -z: with `left` the axis is stretched on
-the left, and a tail of h that falls like exp(h), as that of a log sd does which may be near 0, is that of a normal z.
+and z is what is sampled. P is about z^2 / 2 for large z, and only of the order of log |z| for large -z. With `left` the
+axis is stretched on the left, and a tail of h that falls like exp(h), as that of a log sd does which may be near 0, is
+that of a normal z.
 """
 
 from typing import NamedTuple

@@ -84,8 +84,9 @@ def read_response(design: Design) -> Response:
 class Posterior:
     """log p(theta, own, e | y) up to p(y): theta and the family's own parameters on the real line, noise e.
 
-    As a `Target` it is the density of (theta, own) at e = 0: Laplace's approximation of their posterior, up to a
-    constant, where the working response is that of the mode.
+    As a `Target` it is the density of z at e = 0, z being (theta, own) itself unless axes are given. About the working
+    response of a linear predictor that is Laplace's approximation of their posterior, up to a constant, with the
+    weights held.
 
     Attributes
     ----------
@@ -233,17 +234,17 @@ class Posterior:
         return replace(found, sigma=None)
 
     def gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
-        """Evaluate the log density of (theta, own) at e = 0 and its gradient, (elements,)."""
+        """Evaluate the log density at e = 0 and its gradient, (elements,); `theta` is z."""
         value, slope = self.evaluator()(np.concatenate([theta, np.zeros(self.noise_size)]))
         return value, slope[: self.size]
 
     def log_densities(self, thetas: np.ndarray, *, workers: int = 1) -> np.ndarray:
-        """Evaluate the log density at e = 0 of each row of thetas (n, elements), shape (n,)."""
+        """Evaluate the log density at e = 0 of each row of thetas (n, elements), which are z; shape (n,)."""
         return np.array([self.gradient(theta)[0] for theta in thetas])
 
-    def linear_predictor(self, theta: np.ndarray) -> np.ndarray:
-        """The linear predictor at the conditional mode given (theta, own), (rows,); NaN where there is no density."""
-        x = np.concatenate([theta, np.zeros(self.noise_size)])
+    def linear_predictor(self, z: np.ndarray) -> np.ndarray:
+        """The linear predictor at the conditional mode given z, (rows,); NaN where there is no density."""
+        x = np.concatenate([z, np.zeros(self.noise_size)])
         eta = np.full(len(self.rows.y), np.nan)
         evaluate(self.problem, x, eta, np.empty(len(x)))
         return eta
