@@ -135,17 +135,24 @@ class Digest:
         )
         return tuple(self._table(title, heads, lines) for title, heads, lines in parts if lines)
 
+    @property
+    def _lines(self) -> list[_Line]:
+        return [*self._common_lines, *self._component_lines, *self._icc_lines]
+
     @cached_property
     def frame(self) -> pd.DataFrame:
         """One row for every parameter except group effects: mean, sd, quantiles, mcse, ESS, R-hat."""
-        lines = [*self._common_lines, *self._component_lines, *self._icc_lines]
-        return pd.DataFrame({line.key: line.statistics for line in lines}).T.rename_axis("parameter")
+        return pd.DataFrame({line.key: line.statistics for line in self._lines}).T.rename_axis("parameter")
+
+    @property
+    def draws(self) -> dict[str, np.ndarray]:
+        """Draws of every row of the frame, (chains, draws) each."""
+        return {line.key: line.draws for line in self._lines}
 
     @cached_property
     def means_not_known(self) -> tuple[str, ...]:
         """Rows of the frame whose mean is decided by a few draws, so that the median should be used."""
-        lines = [*self._common_lines, *self._component_lines, *self._icc_lines]
-        return tuple(line.key for line in lines if not line.mean_is_known)
+        return tuple(line.key for line in self._lines if not line.mean_is_known)
 
     def __str__(self) -> str:
         return "\n".join([*self._heading_lines, *("\n" + str(table) for table in self.tables), "", str(self.verdict)])

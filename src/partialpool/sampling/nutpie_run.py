@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Mapping
 from functools import cache
+from types import MappingProxyType
 from typing import Any, Final
 
 import numba as nb
@@ -20,21 +21,33 @@ from partialpool.progress import ProgressLine
 from partialpool.sampling.settings import Settings
 from partialpool.seeds import shifted
 
-__all__ = ["as_model", "as_model_of_c", "keep_whole", "run_nutpie", "run_nutpie_on_x", "whole_chains"]
+__all__ = [
+    "ANY_SHAPE",
+    "NEAR_NORMAL",
+    "NORMAL_UP_TO_CORRELATION",
+    "as_model",
+    "as_model_of_c",
+    "keep_whole",
+    "run_nutpie",
+    "run_nutpie_on_x",
+    "whole_chains",
+]
 
-_ANY_SHAPE: Final[dict[str, Any]] = {"adaptation": "draw_diag"}
-"""The mass matrix is set by variances of draws, not of gradients: on crossed and nested designs this gave two to five
-times the effective draws (see CHANGELOG)."""
-_NEAR_NORMAL: Final[dict[str, Any]] = {
-    "adaptation": "diag",
-    "exact_normal_trajectory": True,
-    "max_step_size": 1.2,
-}
-"""The dynamics are split into that of the standard normal, which is solved exactly, and the difference (Shahbaba, Lan,
-Johnson & Neal 2014, Statistics and Computing 24:339): steps are as long as the difference allows, however many elements
-x has. The mass matrix is set by variances of draws over variances of gradients: where x is normal their ratio has no
-sampling error, while errors of the variances of draws would shorten the steps, the more the more elements there are. A
-step of pi would map x to -x: steps of 1.2 at most, three of which make a half-turn, also mix the distance from 0."""
+ANY_SHAPE: Final[Mapping[str, Any]] = MappingProxyType({"adaptation": "draw_diag"})
+"""How a density of any shape is sampled: the mass matrix is set by variances of draws, not of gradients. On crossed and
+nested designs this gave two to five times the effective draws (see CHANGELOG)."""
+NORMAL_UP_TO_CORRELATION: Final[Mapping[str, Any]] = MappingProxyType({"adaptation": "diag"})
+"""How nearly normal elements are sampled of which some are strongly correlated: the mass matrix is set by variances of
+draws over variances of gradients."""
+NEAR_NORMAL: Final[Mapping[str, Any]] = MappingProxyType(
+    {"adaptation": "diag", "exact_normal_trajectory": True, "max_step_size": 1.2}
+)
+"""How nearly independent standard normal elements are sampled. The dynamics are split into that of the standard normal,
+which is solved exactly, and the difference (Shahbaba, Lan, Johnson & Neal 2014, Statistics and Computing 24:339): steps
+are as long as the difference allows, however many elements there are. The mass matrix is set by variances of draws over
+variances of gradients: where x is normal their ratio has no sampling error, while errors of the variances of draws
+would shorten the steps, the more the more elements there are. A step of pi would map x to -x: steps of 1.2 at most,
+three of which make a half-turn, also mix the distance from 0."""
 
 Density = Callable[[np.ndarray], tuple[float, np.ndarray]]
 Start = Callable[[int], np.ndarray]
@@ -52,11 +65,11 @@ _STATS: Final = {
 
 def run_nutpie(compiled: Any, settings: Settings, line: ProgressLine) -> tuple[xr.DataTree, bool]:
     """Sample a compiled density; return the draws, and whether Ctrl-C cut them short."""
-    return _run(compiled, settings, line, _ANY_SHAPE)
+    return _run(compiled, settings, line, ANY_SHAPE)
 
 
 def run_nutpie_on_x(
-    compiled: Any, settings: Settings, line: ProgressLine, *, near_normal: bool = False
+    compiled: Any, settings: Settings, line: ProgressLine, how: Mapping[str, Any]
 ) -> tuple[xr.Dataset, xr.Dataset, bool]:
     """Sample a model of `as_model` or `as_model_of_c`; return `x`, statistics, and whether Ctrl-C cut them short.
 
@@ -67,11 +80,10 @@ def run_nutpie_on_x(
     ----------
     compiled, settings, line
         The model, how to sample it, and where to show progress.
-    near_normal
-        Whether x is nearly independent standard normal, see `_NEAR_NORMAL`.
+    how
+        `ANY_SHAPE`, `NORMAL_UP_TO_CORRELATION` or `NEAR_NORMAL`, by the shape of x's density.
     """
-    how = _NEAR_NORMAL if near_normal else _ANY_SHAPE
-    trace, interrupted = _run(compiled, settings, line, how | {"return_raw_trace": True})
+    trace, interrupted = _run(compiled, settings, line, {**how, "return_raw_trace": True})
     draws, statistics = trace.get_arrow_trace()
     warm_up = [int(_values(batch, "tuning").sum()) for batch in statistics]
     dims = ("chain", "draw")
@@ -100,7 +112,7 @@ def _padded(batches: list[Any], name: str, warm_up: list[int]) -> np.ndarray:
     return out
 
 
-def _run(compiled: Any, settings: Settings, line: ProgressLine, how: dict[str, Any]) -> tuple[Any, bool]:
+def _run(compiled: Any, settings: Settings, line: ProgressLine, how: Mapping[str, Any]) -> tuple[Any, bool]:
     """Sample a compiled density as nutpie's further options say; return its result, and whether Ctrl-C cut it short."""
     total = settings.chains * (settings.draws + settings.tune)
     line.say("sampling")

@@ -191,6 +191,8 @@ def _again_if_needed(
 def _sample(posterior: Posterior, settings: Settings, line: ProgressLine) -> _Drawn:
     """Run nutpie over (theta, own) along its axes, and the noise as it is."""
     from partialpool.sampling.nutpie_run import (  # noqa: PLC0415 - nutpie takes a second to load
+        NEAR_NORMAL,
+        NORMAL_UP_TO_CORRELATION,
         as_model_of_c,
         keep_whole,
         run_nutpie_on_x,
@@ -203,7 +205,9 @@ def _sample(posterior: Posterior, settings: Settings, line: ProgressLine) -> _Dr
 
     compiled = as_model_of_c(size, posterior.c_function, start)
     settings = settings.following_theta()
-    everything, statistics, interrupted = run_nutpie_on_x(compiled, settings, line, near_normal=True)
+    # The location of cutpoints and that of the effects of few levels are correlated.
+    how = NORMAL_UP_TO_CORRELATION if posterior.own.priors.cutpoints.number else NEAR_NORMAL
+    everything, statistics, interrupted = run_nutpie_on_x(compiled, settings, line, how)
     drawn, stats = keep_whole(everything, statistics, settings, interrupted=interrupted)
     x = drawn["x"].to_numpy()
     theta, own = posterior.from_axes(x.reshape(-1, size)[:, :head])

@@ -6,7 +6,7 @@ import numpy as np
 
 from partialpool.progress import ProgressLine
 from partialpool.sampling.mode import Peak
-from partialpool.sampling.nutpie_run import as_model, keep_whole, run_nutpie_on_x
+from partialpool.sampling.nutpie_run import ANY_SHAPE, as_model, keep_whole, run_nutpie_on_x
 from partialpool.sampling.settings import Settings
 from partialpool.sampling.signed_sds import choose_signed
 from partialpool.sampling.target import Target
@@ -46,7 +46,7 @@ def sample_theta(
 
     compiled = as_model(target.size, density, start)
     with single_lapack():  # chains already share the cores
-        everything, statistics, interrupted = run_nutpie_on_x(compiled, settings.without_funnel(), line)
+        everything, statistics, interrupted = run_nutpie_on_x(compiled, settings.without_funnel(), line, ANY_SHAPE)
     drawn, stats = keep_whole(everything, statistics, settings, interrupted=interrupted)
     x = drawn["x"].to_numpy()
     theta = np.array([signed.to_theta(center + factor @ row) for row in x.reshape(-1, target.size)])

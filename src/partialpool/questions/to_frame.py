@@ -1,0 +1,190 @@
+"""Answers and draws as data frames: a row for each quantity, or for each draw."""
+
+from collections.abc import Hashable, Iterator
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from partialpool.errors import DataError, SpecError
+from partialpool.fitting.fit import Fit
+from partialpool.fitting.point_estimate import MEAN, MEDIAN, mean_is_known, quantiles
+
+__all__ = ["draws_frame", "to_frame"]
+
+_SAMPLE: Final = ("chain", "draw")
+_ESTIMATE: Final = ("estimate", "std_error", "conf_low", "conf_high")
+
+
+def to_frame(answer: Fit | xr.Dataset | xr.DataArray, *, prob: float = 0.95) -> pd.DataFrame:
+    """Tabulate a fit's parameters, or what any function of a fit returns: a row for each quantity.
+
+    Columns have the names of marginaleffects (Arel-Bundock, Greifer & Heiss 2024, J. Stat. Softw. 111:9), so that code
+    written for its tables reads these.
+
+    Parameters
+    ----------
+    answer
+        A fit, whose group effects are left out (`group_effects` has them); or draws with dimensions chain and draw.
+    prob
+        Probability of the central interval.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `term`, the quantity; the columns that say which one it is, such as `factor`, `level`, or the covariates of
+        `predict`; `estimate`, the posterior mean; `std_error`, the posterior sd; `conf_low` and `conf_high`, the ends
+        of the interval. If a few draws determine a mean, the row's estimate is the posterior median, `std_error` is
+        missing, and `statistic` is "median" instead of "mean".
+
+    Raises
+    ------
+    DataError
+        There are no draws.
+    SpecError
+        `prob` is not between 0 and 1.
+
+    Examples
+    --------
+    >>> import partialpool as pp
+    >>> fit = pp.fit("Reaction ~ Days + (Days | Subject)", pp.load_dataset("sleepstudy"), seed=1, progressbar=False)
+    >>> rows = pp.predict(fit, pp.datagrid(fit, Days=[0, 9]), kind="marginal")
+    >>> pp.to_frame(rows["expectation"], prob=0.9).columns.tolist()
+    ['term', 'obs', 'Days', 'estimate', 'std_error', 'conf_low', 'conf_high', 'statistic']
+    """
+    if not isinstance(prob, (int, float)) or isinstance(prob, bool) or not 0.0 < prob < 1.0:
+        raise SpecError(
+            "prob must be a probability",
+            got=repr(prob),
+            allowed="above 0 and below 1",
+            do="for instance prob=0.9",
+        )
+    ends = ((1.0 - prob) / 2.0, (1.0 + prob) / 2.0)
+    tables = [_rows(name, values, ends) for name, values in _drawn(answer)]
+    together = pd.concat(tables, ignore_index=True)
+    where = [c for c in together.columns if c not in ("term", "statistic", *_ESTIMATE)]
+    return together[["term", *where, *_ESTIMATE, "statistic"]]
+
+
+def draws_frame(answer: Fit | xr.Dataset | xr.DataArray, *, long: bool = False) -> pd.DataFrame:
+    """Return draws as a data frame: a row for each draw, or in long form for each draw and quantity.
+
+    Parameters
+    ----------
+    answer
+        A fit, whose group effects are left out (pass `group_effects(fit)` for them); or draws with dimensions chain and
+        draw.
+    long
+        Whether every quantity of a draw has its own row.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `chain`, `draw`, and a column for each quantity, named as ArviZ names them: `sd_Subject[Days]`. In long form
+        `chain`, `draw`, `term`, the columns that say which quantity it is, and `value`.
+
+    Raises
+    ------
+    DataError
+        There are no draws.
+
+    Examples
+    --------
+    >>> import partialpool as pp
+    >>> fit = pp.fit("Reaction ~ Days + (1 | Subject)", pp.load_dataset("sleepstudy"), seed=1, progressbar=False)
+    >>> draws = pp.draws_frame(fit)
+    >>> draws.columns.tolist()
+    ['chain', 'draw', 'beta[Intercept]', 'beta[Days]', 'sd_Subject[Intercept]', 'sigma', 'icc[Subject]']
+    >>> float((draws["beta[Days]"] > 9).mean().round(1))
+    0.9
+    """
+    pieces = list(_drawn(answer))
+    if long:
+        return pd.concat([_long(name, values) for name, values in pieces], ignore_index=True)
+    columns = dict(zip(_SAMPLE, _counts(pieces[0][1]), strict=True))
+    for name, values in pieces:
+        flat = _flat(values)
+        for label, column in zip(_labels(name, values), flat.T, strict=True):
+            columns[label] = column
+    return pd.DataFrame(columns)
+
+
+def _drawn(answer: Fit | xr.Dataset | xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
+    """Yield every variable that has draws, dimensions chain and draw first, with its name."""
+    if isinstance(answer, Fit):
+        yield from ((name, xr.DataArray(draws, dims=_SAMPLE)) for name, draws in answer.digest.draws.items())
+        return
+    if not isinstance(answer, xr.Dataset | xr.DataArray):
+        raise DataError(
+            "only a fit, or draws of an answer, can be tabulated",
+            got=repr(answer)[:60],
+            allowed="a Fit, or draws that a function of a fit returns",
+            do="for instance pp.to_frame(pp.icc(fit))",
+        )
+    every = answer.to_dataset(name=answer.name or "x") if isinstance(answer, xr.DataArray) else answer
+    found = [(str(name), v) for name, v in every.data_vars.items() if set(_SAMPLE) <= set(v.dims)]
+    if not found:
+        raise DataError(
+            "the dataset contains no draws",
+            got=", ".join(map(str, every.data_vars)) or "no variable",
+            allowed="variables with dimensions chain and draw",
+            do="show it as a table by .to_dataframe()",
+        )
+    yield from ((name, values.transpose(*_SAMPLE, ...)) for name, values in found)
+
+
+def _flat(values: xr.DataArray) -> np.ndarray:
+    """Return the draws of each quantity as a column, (draws, quantities)."""
+    return np.asarray(values.to_numpy(), float).reshape(values.sizes["chain"] * values.sizes["draw"], -1)
+
+
+def _places(values: xr.DataArray) -> pd.DataFrame:
+    """Say which quantity each column of `_flat` is: coordinates of its dimensions, and those along one of them."""
+    dims = values.dims[2:]
+    index = pd.MultiIndex.from_product([range(values.sizes[d]) for d in dims], names=dims) if dims else pd.RangeIndex(1)
+    at = index.to_frame(index=False) if dims else pd.DataFrame(index=index)
+    found: dict[Hashable, np.ndarray] = {d: values[d].to_numpy()[at[d]] for d in dims}
+    for name, along in values.coords.items():
+        if len(along.dims) == 1 and along.dims[0] in dims and name not in dims:
+            found[name] = along.to_numpy()[at[along.dims[0]]]
+    return pd.DataFrame(found, index=at.index)
+
+
+def _counts(values: xr.DataArray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the chain and the number in it of every draw, (draws,) each."""
+    chain, draw = (values[dim].to_numpy() if dim in values.coords else np.arange(values.sizes[dim]) for dim in _SAMPLE)
+    return np.repeat(chain, len(draw)), np.tile(draw, len(chain))
+
+
+def _labels(name: str, values: xr.DataArray) -> list[str]:
+    """Name each quantity as ArviZ does: the variable, and the places along its dimensions in brackets."""
+    places = _places(values)[list(values.dims[2:])]
+    if not len(places.columns):
+        return [name]
+    return [f"{name}[{', '.join(map(str, row))}]" for row in places.itertuples(index=False)]
+
+
+def _rows(name: str, values: xr.DataArray, ends: tuple[float, float]) -> pd.DataFrame:
+    """Estimate each quantity of a variable."""
+    table, draws = _places(values), _flat(values)
+    known = np.array([mean_is_known(column) for column in draws.T])
+    low, high = quantiles(draws, ends, axis=0)
+    table.insert(0, "term", name)
+    table["estimate"] = np.where(known, MEAN.of(draws, axis=0), MEDIAN.of(draws, axis=0))
+    table["std_error"] = np.where(known, draws.std(axis=0, ddof=1), np.nan)
+    table["conf_low"], table["conf_high"] = low, high
+    table["statistic"] = np.where(known, MEAN.kind, MEDIAN.kind)
+    return table
+
+
+def _long(name: str, values: xr.DataArray) -> pd.DataFrame:
+    """Return a row for each draw of each quantity."""
+    places, draws = _places(values), _flat(values)
+    table = places.loc[np.tile(places.index, len(draws))].reset_index(drop=True)
+    chain, draw = _counts(values)
+    table.insert(0, "chain", np.repeat(chain, draws.shape[1]))
+    table.insert(1, "draw", np.repeat(draw, draws.shape[1]))
+    table.insert(2, "term", name)
+    table["value"] = draws.ravel()
+    return table
