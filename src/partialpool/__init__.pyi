@@ -54,6 +54,7 @@ from .questions.compare import compare as compare
 from .questions.datagrid import datagrid as datagrid
 from .questions.design_effect import design_effect as design_effect
 from .questions.group_effects import group_effects as group_effects
+from .questions.hypothesis import hypothesis as hypothesis
 from .questions.icc import icc as icc
 from .questions.level_effects import level_effects as level_effects
 from .questions.level_influence import level_influence as level_influence

@@ -20,9 +20,10 @@ import numpy as np
 import xarray as xr
 from arviz_stats.base import array_stats
 
+from partialpool.errors import SpecError
 from partialpool.fitting.convergence import MAX_KHAT
 
-__all__ = ["MEAN", "MEDIAN", "Point", "common_point", "mean_is_known", "point_estimate", "quantiles"]
+__all__ = ["MEAN", "MEDIAN", "Point", "central_ends", "common_point", "mean_is_known", "point_estimate", "quantiles"]
 
 _CENTRAL: Final = (0.25, 0.5, 0.75)
 _NORMAL_HALF: Final = 1.349
@@ -139,6 +140,24 @@ def quantiles(draws: np.ndarray, probs: tuple[float, ...], axis: int | None = No
     """
     method: Literal["inverted_cdf", "linear"] = "inverted_cdf" if np.isinf(draws).any() else "linear"
     return np.asarray(np.quantile(draws, probs, axis=axis, method=method))
+
+
+def central_ends(prob: float) -> tuple[float, float]:
+    """Return the probabilities below the ends of a central interval.
+
+    Raises
+    ------
+    SpecError
+        `prob` is not between 0 and 1.
+    """
+    if not isinstance(prob, (int, float)) or isinstance(prob, bool) or not 0.0 < prob < 1.0:
+        raise SpecError(
+            "prob must be a probability",
+            got=repr(prob),
+            allowed="above 0 and below 1",
+            do="for instance prob=0.9",
+        )
+    return (1.0 - prob) / 2.0, (1.0 + prob) / 2.0
 
 
 def _known(columns: np.ndarray) -> np.ndarray:

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from partialpool.errors import DataError, SpecError
+from partialpool.errors import DataError
 from partialpool.fitting.fit import Fit
-from partialpool.fitting.point_estimate import MEAN, MEDIAN, mean_is_known, quantiles
+from partialpool.fitting.point_estimate import MEAN, MEDIAN, central_ends, mean_is_known, quantiles
 
 __all__ = ["draws_frame", "to_frame"]
 
@@ -53,14 +53,7 @@ def to_frame(answer: Fit | xr.Dataset | xr.DataArray, *, prob: float = 0.95) -> 
     >>> pp.to_frame(rows["expectation"], prob=0.9).columns.tolist()
     ['term', 'obs', 'Days', 'estimate', 'std_error', 'conf_low', 'conf_high', 'statistic']
     """
-    if not isinstance(prob, (int, float)) or isinstance(prob, bool) or not 0.0 < prob < 1.0:
-        raise SpecError(
-            "prob must be a probability",
-            got=repr(prob),
-            allowed="above 0 and below 1",
-            do="for instance prob=0.9",
-        )
-    ends = ((1.0 - prob) / 2.0, (1.0 + prob) / 2.0)
+    ends = central_ends(prob)
     tables = [_rows(name, values, ends) for name, values in _drawn(answer)]
     together = pd.concat(tables, ignore_index=True)
     where = [c for c in together.columns if c not in ("term", "statistic", *_ESTIMATE)]

@@ -1,0 +1,103 @@
+"""Inequalities between quantities: their probability is the share of draws in which they are true."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import partialpool as pp
+
+
+@pytest.fixture(scope="module")
+def draws(sleepstudy_fit):
+    return pp.draws_frame(sleepstudy_fit)
+
+
+@pytest.mark.parametrize(
+    ("claim", "by_hand"),
+    [
+        ("beta[Days] > 10", lambda d: d["beta[Days]"] - 10),
+        ("Days > 10", lambda d: d["beta[Days]"] - 10),
+        ("10 < Days", lambda d: 10 - d["beta[Days]"]),
+        (
+            "sd_Subject[Days] * 5 < sd_Subject[Intercept]",
+            lambda d: d["sd_Subject[Days]"] * 5 - d["sd_Subject[Intercept]"],
+        ),
+        ("abs(corr_Subject[Intercept, Days]) < 0.2", lambda d: d["corr_Subject[Intercept, Days]"].abs() - 0.2),
+        (
+            "sd_Subject[Intercept]**2 / (sd_Subject[Intercept]**2 + sigma**2) > .6",
+            lambda d: d["sd_Subject[Intercept]"] ** 2 / (d["sd_Subject[Intercept]"] ** 2 + d["sigma"] ** 2) - 0.6,
+        ),
+        ("-(log(sigma) - 3.2) > exp(-3)", lambda d: -(np.log(d["sigma"]) - 3.2) - np.exp(-3)),
+        ("Intercept + 9*Days > 345", lambda d: d["beta[Intercept]"] + 9 * d["beta[Days]"] - 345),
+    ],
+)
+def test_a_claim_is_judged_draw_by_draw(sleepstudy_fit, draws, claim, by_hand):
+    (row,) = pp.hypothesis(sleepstudy_fit, claim, prob=0.8).itertuples()
+    difference = by_hand(draws).to_numpy()
+    true = difference > 0 if ">" in claim else difference < 0
+    np.testing.assert_allclose(row.probability, true.mean())
+    np.testing.assert_allclose(row.evidence_ratio, true.mean() / (1 - true.mean()))
+    np.testing.assert_allclose(row.estimate, difference.mean())
+    np.testing.assert_allclose([row.conf_low, row.conf_high], np.quantile(difference, [0.1, 0.9]))
+
+
+def test_of_opposite_claims_the_probabilities_add_to_1(sleepstudy_fit):
+    found = pp.hypothesis(sleepstudy_fit, "Days > 10.5", "Days < 10.5")
+    np.testing.assert_allclose(found["probability"].sum(), 1.0)
+    assert found["hypothesis"].tolist() == ["Days > 10.5", "Days < 10.5"]
+
+
+def test_a_claim_without_a_contradicting_draw_has_an_infinite_ratio(sleepstudy_fit):
+    assert pp.hypothesis(sleepstudy_fit, "sigma > 0")["evidence_ratio"].tolist() == [np.inf]
+
+
+def test_names_of_any_coefficient_are_read_whole():
+    """One name is part of another, and names have brackets, operators and spaces."""
+    names = ["x", "x:z", "C(x)[T.b]", "a b", "x**2"]
+    values = np.arange(5.0)
+    answer = xr.DataArray(
+        np.broadcast_to(values, (1, 3, 5)), dims=("chain", "draw", "coef"), coords={"coef": names}, name="beta"
+    )
+    for name, value in zip(names, values, strict=True):
+        found = pp.hypothesis(answer, f"beta[{name}] > {value - 0.5}")
+        np.testing.assert_allclose(found["estimate"], 0.5)
+
+
+def test_predictions_are_compared(sleepstudy_fit):
+    rows = pp.predict(sleepstudy_fit, pp.datagrid(sleepstudy_fit, Days=[0, 9]), kind="typical")["expectation"]
+    found = pp.hypothesis(rows, "expectation[1] - expectation[0] > 90")
+    difference = (rows[..., 1] - rows[..., 0]).to_numpy()
+    np.testing.assert_allclose(found["probability"], (difference > 90).mean())
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "",
+        "Days",
+        "Days = 0",
+        "Days == 0",
+        "0 < Days < 5",
+        "Hours > 0",
+        "Days >",
+        "Days > '0'",
+        "__import__('os').getcwd() > 0",
+        "Days.__class__ > 0",
+        "(lambda: 1)() > 0",
+        "max(Days, 1) > 0",
+        "9**9**9 > 0",
+        "1/0 > Days",
+        "Days > " + "-" * 500 + "1",
+    ],
+)
+def test_what_is_no_inequality_of_quantities_is_refused(sleepstudy_fit, claim):
+    with pytest.raises(pp.SpecError) as raised:
+        pp.hypothesis(sleepstudy_fit, claim)
+    error = raised.value
+    assert all(part.strip() for part in (error.wrong, error.allowed, error.do))
+
+
+def test_no_claim_is_refused(sleepstudy_fit):
+    for claims in ((), (3,)):
+        with pytest.raises(pp.SpecError, match="must be text"):
+            pp.hypothesis(sleepstudy_fit, *claims)
