@@ -1,6 +1,8 @@
 """The command line: what it prints, what it writes, how it ends."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -208,3 +210,58 @@ def test_sensitivity_ends_in_two_sentences(tmp_path, capsys):
     assert {"power_scaling.csv", "power_scaling.png", "study_icc_school.png"} <= made
     assert all(path.stat().st_size > 200 for path in (tmp_path / "out").iterdir())
     assert main(["sensitivity", str(tmp_path / "none.toml"), "--out", str(tmp_path)]) == 2
+
+
+@pytest.fixture
+def birds(tmp_path):
+    path = tmp_path / "birds.csv"
+    rows = [f"{(7 * i) % 5};{'wood' if i % 2 else 'field'};s{i % 6:02d}" for i in range(48)]
+    path.write_text("count;habitat;site\n" + "\n".join(rows) + "\n")
+    return path
+
+
+def test_a_formula_and_a_table_are_fitted_and_printed(birds, capsys):
+    arguments = ["fit", "count ~ habitat + (1 | site)", str(birds), "--family", "poisson", "--seed", "1", "--quiet"]
+    assert main([*arguments, "--draws", "500"]) == 0
+    out = capsys.readouterr().out
+    assert "count ~ habitat + (1 | site)   [poisson]" in out
+    assert "habitat = field" in out
+    assert "wrote" not in out
+    assert [p.name for p in birds.parent.iterdir()] == ["birds.csv"]
+
+
+def test_out_saves_the_fit_of_a_formula(birds, capsys):
+    folder = birds.parent / "out"
+    assert main(["fit", "count ~ 1 + (1 | site)", str(birds), "--out", str(folder), "--seed", "1", "--quiet"]) == 0
+    assert "wrote" in capsys.readouterr().out
+    assert pp.load_fit(folder / "fit.nc").design.n_rows == 48
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["count ~ 1 + (1 | site)"], "a formula needs a table"),
+        (["count ~ 1 + (1 | site)", "none.csv"], "cannot read the data file"),
+        (["m.toml", "birds.csv"], "a model file names its own table"),
+        (["m.toml", "--family", "poisson"], "a model file names its own table"),
+        (["count ~ 1 + (1 | site)", "birds.csv", "--family", "negbinomial"], "write family='negative_binomial'"),
+    ],
+)
+def test_a_formula_is_told_what_it_lacks(arguments, expected, birds, capsys, monkeypatch):
+    monkeypatch.chdir(birds.parent)
+    assert main(["fit", *arguments, "--quiet"]) == 2
+    assert expected in capsys.readouterr().err
+
+
+def test_the_version_is_printed(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"partialpool {pp.__version__}\n"
+
+
+def test_it_is_run_as_a_module():
+    found = subprocess.run(
+        [sys.executable, "-m", "partialpool", "--version"], capture_output=True, text=True, check=True
+    )
+    assert found.stdout == f"partialpool {pp.__version__}\n"

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from partialpool.errors import FileError, PartialPoolError, PartialPoolWarning
+from partialpool import __version__
+from partialpool.errors import FileError, PartialPoolError, PartialPoolWarning, SpecError
 
 __all__ = ["main"]
 
@@ -42,11 +43,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="partialpool", description="Bayesian hierarchical models from a grouping specification."
     )
+    parser.add_argument("--version", action="version", version=f"partialpool {__version__}")
     commands = parser.add_subparsers(required=True, metavar="command")
     demo = _command(commands, "demo", _demo, "fit a random-slope model of real data and show its posterior")
     _sampling_options(demo, out=Path("out/demo"))
-    fit = _command(commands, "fit", _fit, "fit a model file and write fit.nc, summary.csv and a forest plot per factor")
-    fit.add_argument("spec", type=_path, help="a TOML file, for instance models/sleepstudy.toml")
+    fit = _command(commands, "fit", _fit, "fit a formula to a table, or a model file, and print the fit")
+    fit.add_argument("model", help="a formula, 'count ~ habitat + (1 | site)', or a TOML file, models/sleepstudy.toml")
+    fit.add_argument("table", type=_path, nargs="?", help="with a formula: a CSV, TSV, Parquet, Feather or Excel file")
+    fit.add_argument("--family", help="with a formula: the family of the response; default: gaussian")
+    fit.add_argument("--link", help="with a formula: the link; default: the family's")
     _sampling_options(fit, out=None)
     check = _command(
         commands, "check", _check, "read a model file and its data, and show the model and its priors without sampling"
@@ -92,7 +97,8 @@ def _command(commands: Any, name: str, run: Callable[[argparse.Namespace], int],
 
 
 def _sampling_options(command: argparse.ArgumentParser, *, out: Path | None) -> None:
-    command.add_argument("--out", type=_path, default=out, required=out is None, help="folder for the results")
+    wrote = "folder for fit.nc, summary.csv and a forest plot per factor"
+    command.add_argument("--out", type=_path, default=out, help=wrote if out else f"{wrote}; default: nothing is saved")
     command.add_argument("--draws", type=int, help="kept draws per chain")
     command.add_argument("--tune", type=int, help="warm-up draws per chain")
     command.add_argument("--chains", type=int)
@@ -115,7 +121,34 @@ def _demo(options: argparse.Namespace) -> int:
 def _fit(options: argparse.Namespace) -> int:
     from partialpool.fitting.model_files import fit_file  # noqa: PLC0415
 
-    return _finish(fit_file(options.spec, **_overrides(options)), options.out)
+    if "~" in options.model:
+        return _finish(_fit_of_formula(options), options.out)
+    given = [f"--{name}" for name in ("family", "link") if getattr(options, name)]
+    if options.table is not None or given:
+        raise SpecError(
+            "a model file names its own table, family and link",
+            got=", ".join([*([str(options.table)] if options.table else []), *given]) + f" with {options.model}",
+            allowed="these with a formula, which has a ~",
+            do="write them into the file, or give a formula",
+        )
+    return _finish(fit_file(_path(options.model), **_overrides(options)), options.out)
+
+
+def _fit_of_formula(options: argparse.Namespace) -> Any:
+    from partialpool.fitting.fit import fit  # noqa: PLC0415
+    from partialpool.fitting.model_files import columns_of_factors  # noqa: PLC0415
+    from partialpool.fitting.table_file import read_table_file  # noqa: PLC0415
+    from partialpool.spec.options import as_spec  # noqa: PLC0415
+
+    if options.table is None:
+        raise SpecError(
+            "a formula needs a table",
+            got=f"fit {options.model!r} and no file",
+            allowed="a formula and the file of its table",
+            do=f"for instance: partialpool fit {options.model!r} table.csv",
+        )
+    spec = as_spec(options.model, family=options.family, link=options.link)
+    return fit(spec, read_table_file(options.table, columns_of_factors(spec)), **_overrides(options))
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -190,11 +223,13 @@ def _saved_fit(options: argparse.Namespace, page: str) -> tuple[Any, Path]:
     return fit, out
 
 
-def _finish(fit: Any, folder: Path) -> int:
-    """Print the fit, write its output folder, and return the exit code."""
+def _finish(fit: Any, folder: Path | None) -> int:
+    """Print the fit, write its output folder if there is one, and return the exit code."""
     from partialpool.reporting.bundle import write_bundle  # noqa: PLC0415
 
     _say(str(fit))
+    if folder is None:
+        return _ended(fit)
     written = write_bundle(fit, folder)
     _say("\nwrote " + "\n      ".join(str(path) for path in written))
     return _ended(fit)

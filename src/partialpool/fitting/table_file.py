@@ -1,0 +1,119 @@
+"""Read a table from a file as people save them: CSV with commas, semicolons or tabs, Parquet, Feather, Excel."""
+
+import csv
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+import pandas as pd
+
+from partialpool.errors import FileError
+
+__all__ = ["read_table_file"]
+
+_SEPARATORS: Final = (",", ";", "\t", "|")
+"""Tried in this order; the first of those that give the most columns is taken."""
+_ENCODING: Final = "utf-8-sig"
+"""UTF-8, with or without the mark that Excel puts first."""
+_LINES: Final = 50
+"""Lines from which the separator is found."""
+_LEADING_ZERO: Final = r"0\d+"
+_NUMBER: Final = r"-?(0|[1-9]\d{0,17})(\.\d+)?"
+_DECIMAL_COMMA: Final = r"\s*[-+]?\d+,\d+([eE][-+]?\d+)?\s*"
+_OTHER_NUMBER: Final = r"\s*[-+]?\d+\s*"
+
+
+def _read_excel(path: Path) -> pd.DataFrame:
+    """Read the first sheet; what is text there stays text, as the label 01."""
+    return pd.read_excel(path, dtype=object).infer_objects()
+
+
+_BINARY: Final[Mapping[str, Callable[[Path], pd.DataFrame]]] = MappingProxyType(
+    {
+        ".parquet": pd.read_parquet,
+        ".feather": pd.read_feather,
+        ".arrow": pd.read_feather,
+        ".xlsx": _read_excel,
+    }
+)
+_READABLE: Final = "a text file in UTF-8 (columns between commas, semicolons, tabs or |), .parquet, .feather or .xlsx"
+
+
+def read_table_file(path: Path, factors: set[str]) -> pd.DataFrame:
+    """Read a table from a file.
+
+    The separator of a text file, and whether decimals have a comma, are found from its content. Labels are kept as they
+    are in the file: `1`, `01` and `1.0` are three levels. A grouping factor's labels become numbers only where all are
+    written as numbers and no two are the same number, so that a dose can be both a factor and a predictor. A column
+    with an integer that begins with 0, such as a postal code, stays text.
+
+    Parameters
+    ----------
+    path
+        The file; the first sheet of an Excel file is read.
+    factors
+        Names of the columns of grouping factors.
+
+    Raises
+    ------
+    FileError
+        The file cannot be read.
+    """
+    try:
+        read = _BINARY.get(path.suffix.lower())
+        return _read_text(path, factors) if read is None else read(path)
+    except ImportError as error:
+        raise FileError(
+            "this kind of file needs another package",
+            got=f"{path}: {error}",
+            allowed=_READABLE,
+            do="pip install openpyxl, or save the table as CSV",
+        ) from error
+    except (OSError, ValueError) as error:
+        raise FileError(
+            "cannot read the data file",
+            got=f"{path}: {error}",
+            allowed=_READABLE,
+            do="check the file's name; a table in another encoding: save it as UTF-8",
+        ) from error
+
+
+def _read_text(path: Path, factors: set[str]) -> pd.DataFrame:
+    with path.open(encoding=_ENCODING, newline="") as file:
+        lines = [line for _, line in zip(range(_LINES), file, strict=False)]
+    separator = _separator(lines)
+    text = pd.read_csv(path, sep=separator, encoding=_ENCODING, dtype=str)
+    decimal = "," if separator != "," and any(_has_decimal_commas(text[c]) for c in text) else "."
+    kept = [
+        c for c in text if text[c].str.fullmatch(_LEADING_ZERO).any() or (c in factors and not _are_numbers(text[c]))
+    ]
+    return pd.read_csv(path, sep=separator, encoding=_ENCODING, decimal=decimal, dtype=dict.fromkeys(kept, str))
+
+
+def _separator(lines: list[str]) -> str:
+    r"""Return the separator under which every line has the same number of columns, the most of them.
+
+    Examples
+    --------
+    >>> _separator(["plot;dose;yield\n", "1;0,5;2,25\n"]), _separator(["y,note\n", '1,"a; b; c"\n'])
+    (';', ',')
+    """
+    counts = {}
+    for separator in _SEPARATORS:
+        widths = {len(row) for row in csv.reader(lines, delimiter=separator) if row}
+        counts[separator] = min(widths, default=0) if len(widths) == 1 else 0
+    return max(_SEPARATORS, key=lambda separator: counts[separator])
+
+
+def _has_decimal_commas(column: pd.Series) -> bool:
+    """Whether all values are numbers, some with a comma before the decimals."""
+    values = column.dropna()
+    with_comma = values.str.fullmatch(_DECIMAL_COMMA)
+    return bool(with_comma.any() and (with_comma | values.str.fullmatch(_OTHER_NUMBER)).all())
+
+
+def _are_numbers(labels: pd.Series) -> bool:
+    """Whether every label is written as a number, and no two labels are the same number."""
+    distinct = labels.dropna().drop_duplicates()
+    return bool(distinct.str.fullmatch(_NUMBER).all()) and pd.to_numeric(distinct).nunique() == len(distinct)
