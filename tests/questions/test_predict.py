@@ -251,3 +251,17 @@ def test_fewer_draws_are_spread_over_the_chains(sleepstudy):
     for wrong in (0, True, 2.5, 10**9):
         with pytest.raises(pp.SpecError, match="draws must be the number of posterior draws"):
             pp.predict(fit, draws=wrong)
+
+
+def test_a_grid_without_levels_is_predicted_for_the_population(sleepstudy_fit):
+    grid = pp.datagrid(sleepstudy_fit, Days=[0, 9])
+    found = pp.predict(sleepstudy_fit, grid, seed=1)
+    xr.testing.assert_identical(found, pp.predict(sleepstudy_fit, grid, kind="marginal", seed=1))
+    assert found.attrs["kind"] == "Subject: group effects integrated out"
+    with_level = pp.predict(sleepstudy_fit, grid.assign(Subject="308"), seed=1)
+    assert with_level.attrs["kind"] == "Subject: given each row's level"
+
+
+def test_a_factor_under_another_name_is_not_taken_for_absent(sleepstudy_fit):
+    with pytest.raises(pp.DataError, match="no column 'Subject'"):
+        pp.predict(sleepstudy_fit, {"Days": [0, 9], "subject": ["308", "309"]})

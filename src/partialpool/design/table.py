@@ -12,7 +12,7 @@ import pandas as pd
 from partialpool.design.columns import read_column, sort_undeclared, unused_categories
 from partialpool.errors import DataError, DataWarning, nearest, warn
 
-__all__ = ["Missing", "Table", "read_table"]
+__all__ = ["Missing", "Table", "column_names", "read_table"]
 
 Missing = Literal["drop", "error"]
 
@@ -77,7 +77,7 @@ def read_table(
             "unknown treatment of missing values", got=repr(missing), allowed="'drop' or 'error'", do="name one"
         )
     if optional:
-        there = _names(data)
+        there = column_names(data)
         columns = tuple(name for name in columns if name in there or name not in optional)
     raw = _select(data, columns)
     if len(raw) == 0:
@@ -130,7 +130,7 @@ def _select(data: Any, columns: tuple[str, ...]) -> pd.DataFrame:
     return frame if table.implementation.is_pandas_like() else frame.apply(sort_undeclared)
 
 
-def _names(data: Any) -> list[str]:
+def column_names(data: Any) -> list[str]:
     """Return the column names of anything that may be a table; `_select` refuses other objects."""
     if isinstance(data, Mapping):
         return [str(name) for name in data]

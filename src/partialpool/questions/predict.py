@@ -12,6 +12,7 @@ from partialpool.design.design import Design
 from partialpool.design.held import is_number, offset_in_words
 from partialpool.design.labels import mean_in_words
 from partialpool.design.newdata import NewLevels, Rows, check_new_levels, new_rows, own_rows
+from partialpool.design.table import column_names
 from partialpool.errors import SpecError, nearest
 from partialpool.fitting.fit import Fit
 from partialpool.memory import check_fits
@@ -22,6 +23,7 @@ from partialpool.model.predictor import linear_predictor
 from partialpool.model.response import replicate
 from partialpool.names import OBS, answer_name
 from partialpool.seeds import seed_sequence
+from partialpool.spec.terms import factor_columns
 
 __all__ = ["predict"]
 
@@ -37,7 +39,7 @@ def predict(
     fit: Fit,
     data: Any = None,
     *,
-    kind: Kind | Mapping[str, Kind] = "conditional",
+    kind: Kind | Mapping[str, Kind] | None = None,
     new_levels: NewLevels = "error",
     draws: int | None = None,
     seed: int | None = None,
@@ -65,7 +67,8 @@ def predict(
         are drawn.
     kind
         One of the three; or one per factor, `{"batch": "conditional", "batch:cask": "marginal"}`: factors that are not
-        named are conditional.
+        named are conditional. By default factors are conditional, except those whose columns are absent from a table
+        that has only columns of the model, as `datagrid` makes it: these are marginal. `attrs["kind"]` states it.
     new_levels
         How to treat a level that is not in the fit, for conditional factors: `error` refuses it, `sample` draws its
         effects from the population, independently for each new level, `population` sets them to zero. New levels that
@@ -118,7 +121,7 @@ def predict(
     array([10., 60.])
     """
     check_new_levels(new_levels)
-    kinds = _kinds(fit.design, kind)
+    kinds = _kinds(fit.design, _kinds_of_table(fit.design, data) if kind is None else kind)
     fit = fit if draws is None else _thinned(fit, draws)
     known = [name for name, how in kinds.items() if how == "conditional"]
     rows = (
@@ -186,6 +189,15 @@ def _lacking(design: Design, rows: Rows) -> str:
     if design.spec.response_term.trials and rows.trials is None:
         return f"numbers of trials, {design.spec.response_term.trials}"
     return ""
+
+
+def _kinds_of_table(design: Design, data: Any) -> dict[str, Kind]:
+    """Return the kinds that a table implies; a column that is not the model's may be a factor's with another name."""
+    names = set(column_names(data))
+    if data is None or not names <= set(design.spec.columns):
+        return {}
+    lacking = [f.name for f in design.factors if not names.issuperset(factor_columns(f.name))]
+    return dict.fromkeys(lacking, "marginal")
 
 
 def _kinds(design: Design, kind: Kind | Mapping[str, Kind]) -> dict[str, Kind]:
