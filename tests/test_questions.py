@@ -23,7 +23,7 @@ PARTNERS = {
 }  # fmt: skip
 SUPPORT = {
     "log_likelihood", "log_prior", "posterior_predictive", "prior_predictive", "summary", "group_effects",
-    "sensitivity_report", "datagrid", "check", "to_frame", "draws_frame", "hypothesis",
+    "sensitivity_report", "datagrid", "check", "to_frame", "draws_frame", "hypothesis", "to_datatree",
 }  # fmt: skip
 """Densities, replicates and tables, which other tools take; the README's example; a report of others."""
 

@@ -80,6 +80,7 @@ from .questions.sensitivity_report import sensitivity_report as sensitivity_repo
 from .questions.shrinkage import shrinkage as shrinkage
 from .questions.singularity import singularity as singularity
 from .questions.summary import summary as summary
+from .questions.to_datatree import to_datatree as to_datatree
 from .questions.to_frame import draws_frame as draws_frame
 from .questions.to_frame import to_frame as to_frame
 from .questions.variance_components import variance_components as variance_components

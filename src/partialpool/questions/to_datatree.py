@@ -1,0 +1,85 @@
+"""A fit's draws with the groups that ArviZ's functions ask for."""
+
+import xarray as xr
+
+from partialpool.design.design import Design
+from partialpool.fitting.fit import Fit
+from partialpool.fitting.summary import Digest
+from partialpool.questions.log_likelihood import log_likelihood as density_of_rows
+from partialpool.questions.posterior_predictive import posterior_predictive as new_responses
+from partialpool.questions.prior_predictive import prior_predictive_of
+
+__all__ = ["to_datatree"]
+
+
+def to_datatree(
+    fit: Fit,
+    *,
+    log_likelihood: bool = True,
+    posterior_predictive: bool = True,
+    prior: bool = False,
+    effects: bool = False,
+    seed: int | None = None,
+) -> xr.DataTree:
+    """Return the draws as ArviZ's functions take them; `fit.tree` itself stays as it is.
+
+    Parameters
+    ----------
+    fit
+        A fit by any engine.
+    log_likelihood
+        Whether to add the log density of each row: for `arviz.loo` and `arviz.compare`.
+    posterior_predictive
+        Whether to add new responses: for `arviz.plot_ppc_dist` and its relatives.
+    prior
+        Whether to add draws from the priors, and responses drawn from them: for `arviz.plot_prior_posterior`.
+    effects
+        Whether the posterior has all variables of the fit. By default it has one variable for each parameter and ICC,
+        without group effects and the diagonals of correlation matrices, so that plots of all variables can be read.
+    seed
+        Makes new responses and draws from the priors reproducible.
+
+    Returns
+    -------
+    xarray.DataTree
+        The groups of `fit.tree` and those asked for.
+
+    Raises
+    ------
+    EngineError
+        The draws do not fit into memory.
+
+    Examples
+    --------
+    >>> import arviz
+    >>> import partialpool as pp
+    >>> fit = pp.fit("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff"), seed=1, progressbar=False)
+    >>> tree = pp.to_datatree(fit, seed=1)
+    >>> round(float(arviz.loo(tree).elpd))
+    -164
+    >>> list(tree["posterior"].data_vars)
+    ['beta[Intercept]', 'sd_Batch[Intercept]', 'sigma', 'icc[Batch]']
+    """
+    groups = {name: group.to_dataset() for name, group in fit.tree.children.items()}
+    groups["posterior"] = fit.posterior
+    if log_likelihood:
+        groups["log_likelihood"] = density_of_rows(fit)
+    if posterior_predictive:
+        groups["posterior_predictive"] = new_responses(fit, seed=seed)
+    if prior:
+        drawn = prior_predictive_of(fit.design, fit.priors, seed=seed)
+        groups |= {name: drawn[name].to_dataset() for name in ("prior", "prior_predictive")}
+    if not effects:
+        for name in {"posterior", "prior"} & set(groups):
+            groups[name] = _parameters(fit.design, groups[name])
+    tree = xr.DataTree.from_dict(groups)
+    tree.attrs = dict(fit.tree.attrs)
+    return tree
+
+
+def _parameters(design: Design, draws: xr.Dataset) -> xr.Dataset:
+    """Return every parameter except group effects, and every ICC, as a variable of its own."""
+    found = Digest(design, xr.DataTree.from_dict({"posterior": draws})).draws
+    dims = ("chain", "draw")
+    variables = {name: (dims, values) for name, values in found.items()}
+    return xr.Dataset(variables, {dim: draws[dim] for dim in dims}, draws.attrs)
