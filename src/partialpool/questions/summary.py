@@ -10,7 +10,8 @@ import pandas as pd
 import xarray as xr
 from arviz_base import dataset_to_dataframe
 
-from partialpool.errors import DataError, SamplingWarning, warn
+from partialpool.errors import SamplingWarning, warn
+from partialpool.fitting.drawn_variables import drawn_variables
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.point_estimate import MEDIAN, mean_is_known
 from partialpool.fitting.summary import Digest
@@ -49,25 +50,10 @@ def summary(x: Fit | xr.Dataset | xr.DataArray) -> Digest | pd.DataFrame:
     """
     if isinstance(x, Fit):
         return x.digest
-    if not isinstance(x, xr.Dataset | xr.DataArray):
-        raise DataError(
-            "only a fit, or draws of an answer, can be summarised",
-            got=repr(x)[:60],
-            allowed="a Fit, or draws that a function of a fit returns",
-            do="for instance pp.summary(pp.icc(fit))",
-        )
-    every = x.to_dataset(name=x.name or "x") if isinstance(x, xr.DataArray) else x
-    drawn = [name for name, values in every.data_vars.items() if {"chain", "draw"} <= set(values.dims)]
-    if not drawn:
-        raise DataError(
-            "the dataset contains no draws",
-            got=", ".join(map(str, every.data_vars)) or "no variable",
-            allowed="variables with dimensions chain and draw",
-            do="show it as a table by .to_dataframe()",
-        )
+    drawn = drawn_variables(x, doing="summarised", example="pp.summary(pp.icc(fit))")
     with np.errstate(invalid="ignore", divide="ignore"):  # a correlation with itself does not vary
-        frame = azs.summary(xr.DataTree.from_dict({"posterior": every[drawn]}))
-    return _in_one_notation(_with_medians(frame, every[drawn]))
+        frame = azs.summary(xr.DataTree.from_dict({"posterior": drawn}))
+    return _in_one_notation(_with_medians(frame, drawn))
 
 
 def _in_one_notation(frame: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from partialpool.errors import DataError
+from partialpool.fitting.drawn_variables import drawn_variables
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.point_estimate import MEAN, MEDIAN, central_ends, mean_is_known, quantiles
 
@@ -108,23 +108,8 @@ def _drawn(answer: Fit | xr.Dataset | xr.DataArray) -> Iterator[tuple[str, xr.Da
     if isinstance(answer, Fit):
         yield from ((name, xr.DataArray(draws, dims=_SAMPLE)) for name, draws in answer.digest.draws.items())
         return
-    if not isinstance(answer, xr.Dataset | xr.DataArray):
-        raise DataError(
-            "only a fit, or draws of an answer, can be tabulated",
-            got=repr(answer)[:60],
-            allowed="a Fit, or draws that a function of a fit returns",
-            do="for instance pp.to_frame(pp.icc(fit))",
-        )
-    every = answer.to_dataset(name=answer.name or "x") if isinstance(answer, xr.DataArray) else answer
-    found = [(str(name), v) for name, v in every.data_vars.items() if set(_SAMPLE) <= set(v.dims)]
-    if not found:
-        raise DataError(
-            "the dataset contains no draws",
-            got=", ".join(map(str, every.data_vars)) or "no variable",
-            allowed="variables with dimensions chain and draw",
-            do="show it as a table by .to_dataframe()",
-        )
-    yield from ((name, values.transpose(*_SAMPLE, ...)) for name, values in found)
+    found = drawn_variables(answer, doing="tabulated", example="pp.to_frame(pp.icc(fit))")
+    yield from ((str(name), values.transpose(*_SAMPLE, ...)) for name, values in found.data_vars.items())
 
 
 def _flat(values: xr.DataArray) -> np.ndarray:
