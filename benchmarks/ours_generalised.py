@@ -1,6 +1,7 @@
 """partialpool's side of the comparison with glmer: fits of one generalised case in one process.
 
-Request: case, seeds (one fit each). Answer: seconds (one each), ess (the smallest bulk ESS of each fit), divergences.
+Request: case, seeds (one fit each), draws (whether to return them; no by default). Answer: seconds (one each), ess (the
+smallest bulk ESS of each fit), divergences; runs (seconds and draws of each) where draws are asked for.
 """
 
 import json
@@ -23,14 +24,18 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
     table = case.table()
     warnings.simplefilter("ignore")
     pp.fit(case.formula, table, family=case.family, seed=SEED, progressbar=False)  # as glmer is warmed up
-    seconds, ess, divergences = [], [], 0
+    seconds, ess, divergences, runs = [], [], 0, []
     for seed in request["seeds"]:
         started = time.perf_counter()
         fit = pp.fit(case.formula, table, family=case.family, seed=seed, progressbar=False)
         seconds.append(time.perf_counter() - started)
-        ess.append(smallest_bulk_ess(parameters(fit))[0])
+        draws = parameters(fit)
+        ess.append(smallest_bulk_ess(draws)[0])
+        if request.get("draws"):
+            plain = {name: values.tolist() for name, values in draws.items()}
+            runs.append({"seconds": seconds[-1], "draws": plain})
         divergences += int(fit.tree["sample_stats"]["diverging"].sum())
-    return {"seconds": seconds, "ess": ess, "divergences": divergences}
+    return {"seconds": seconds, "ess": ess, "divergences": divergences, "runs": runs}
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
-# rstanarm's side: its Stan models come compiled. The clock runs over stan_lmer() alone.
-# The request: table (a CSV file), labels, formula, chains, draws, cores, seeds. The answer: versions, runs.
+# rstanarm's side: its Stan models come compiled. The clock runs over stan_lmer() or stan_glmer() alone.
+# The request: table (a CSV file), labels, formula, chains, draws, cores, seeds; family, where it is not gaussian. The
+# answer: versions, runs.
 suppressMessages({library(rstanarm); library(jsonlite)})
 paths <- commandArgs(trailingOnly = TRUE)
 request <- fromJSON(paths[1])
@@ -27,8 +28,12 @@ parameters <- function(fit) {
 
 one <- function(seed) {
   started <- Sys.time()
-  fit <- suppressWarnings(stan_lmer(formula, data, chains = request$chains, iter = 2 * request$draws,
-                                    cores = request$cores, seed = seed, refresh = 0))
+  how <- list(formula, data, chains = request$chains, iter = 2 * request$draws, cores = request$cores, seed = seed,
+              refresh = 0)
+  fit <- suppressWarnings(
+    if (is.null(request$family)) do.call(stan_lmer, how)
+    else do.call(stan_glmer, c(how, list(family = get(request$family))))
+  )
   seconds <- as.numeric(Sys.time() - started, units = "secs")
   list(seconds = seconds, draws = parameters(fit))
 }

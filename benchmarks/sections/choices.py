@@ -1,0 +1,101 @@
+"""Comparison with rstanarm and Bambi on counts and choices: smallest bulk ESS per second of the same model."""
+
+from typing import Any
+
+from benchmarks.draws import rates
+from benchmarks.generalised_cases import GENERALISED, GeneralisedCase
+from benchmarks.peers.environment import python_with
+from benchmarks.processes import HERE, NotMeasured, ask, ask_python, ask_r, say
+from benchmarks.section import Result, Section, Settings, Target, table_file
+from benchmarks.sections.bambi import REQUIREMENT
+from benchmarks.tables import number, paragraph, seconds, table, times
+
+CHAINS, DRAWS = 4, 1000
+_CASES = [case for case in GENERALISED if case.name in ("cbpp", "contraception")]
+_WANTED = {"rstanarm": 20.0, "bambi": 100.0}
+
+
+def measure(settings: Settings) -> Result:
+    result: Result = {"models": {}, "versions": {}, "missing": {}, "cores": settings.cores}
+    for case in _CASES:
+        result["models"][case.name] = found = {}
+        request = {"labels": case.labels, "chains": CHAINS, "draws": DRAWS, "cores": settings.cores}
+        for program, run in {"rstanarm": _rstanarm, "bambi": _bambi}.items():
+            say(f"{case.name}: {program} (minutes)")
+            try:
+                with table_file(case) as path:
+                    answer = run(case, request | {"table": path, "seeds": settings.first_seeds(1)})
+            except NotMeasured as reason:
+                result["missing"][program] = str(reason)
+                continue
+            found[program] = rates(answer["runs"]) | {"repeats": 1}
+            result["versions"] |= answer["versions"]
+        say(f"{case.name}: ours")
+        ours = ask_python("ours_generalised", {"case": case.name, "seeds": settings.seeds, "draws": True})
+        found["ours"] = rates(ours["runs"]) | {"repeats": settings.repeats}
+    return result
+
+
+def _rstanarm(case: GeneralisedCase, request: dict[str, Any]) -> dict[str, Any]:
+    asked = request | {"formula": case.r_formula, "family": case.r_family}
+    return ask_r("rstanarm_fit.R", ["rstanarm", "jsonlite"], asked)
+
+
+def _bambi(case: GeneralisedCase, request: dict[str, Any]) -> dict[str, Any]:
+    python = python_with("bambi", REQUIREMENT)
+    return ask(
+        [python, str(HERE / "peers" / "bambi_fit.py")], request | {"formula": case.formula, "family": case.family}
+    )
+
+
+def _ratios(result: Result) -> dict[tuple[str, str], float | None]:
+    """Return our ESS per second over a program's, by case and program."""
+    return {
+        (case, program): found["ours"]["ess_per_second"] / found[program]["ess_per_second"]
+        if program in found
+        else None
+        for case, found in result["models"].items()
+        for program in _WANTED
+    }
+
+
+def lines(result: Result) -> list[str]:
+    ratios = _ratios(result)
+    rows = [
+        [
+            f"{case}, {program}",
+            seconds(of["seconds"]),
+            number(of["ess"]),
+            number(of["ess_per_second"]),
+            times(ratios[case, program]) if program in _WANTED else "",
+            str(of["repeats"]),
+        ]
+        for case, found in result["models"].items()
+        for program, of in found.items()
+    ]
+    missing = [f"{program}: not measured, {reason}." for program, reason in result["missing"].items()]
+    versions = ", ".join(f"{name} {value}" for name, value in result["versions"].items())
+    return [
+        *paragraph(
+            f"{CHAINS} chains of {DRAWS:,} draws, {result['cores']} cores, each with its own default priors; smallest",
+            "bulk ESS over fixed effects, group sds and correlations (Bambi has none). Bambi's time includes building",
+            f"the model; caches are warm. {versions}." if versions else "",
+            *missing,
+        ),
+        *table(["data, program", "time", "ESS", "ESS/s", "ours / theirs", "runs"], rows),
+    ]
+
+
+def targets(result: Result) -> list[Target]:
+    return [
+        Target(
+            f"{case}: bulk ESS per second against {program}",
+            f"at least {times(_WANTED[program])}",
+            "not measured" if ratio is None else times(ratio),
+            None if ratio is None else ratio >= _WANTED[program],
+        )
+        for (case, program), ratio in _ratios(result).items()
+    ]
+
+
+SECTION = Section("choices", "Counts and choices beside rstanarm and Bambi", measure, lines, targets)
