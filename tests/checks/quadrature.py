@@ -1,6 +1,13 @@
 """Means over a normal by adaptive quadrature: slow and obvious."""
 
-from scipy import integrate, stats
+import math
+
+from scipy import integrate
+
+
+def normal_density(t):
+    """The standard normal density of one number; SciPy's takes a hundred times as long."""
+    return math.exp(-t * t / 2) / math.sqrt(2 * math.pi)
 
 
 def by_quadrature(function, centre, sd):
@@ -8,7 +15,7 @@ def by_quadrature(function, centre, sd):
     if sd == 0:
         return function(centre)
     value, error = integrate.quad(
-        lambda t: function(centre + sd * t) * stats.norm.pdf(t), -14, 14, limit=2000, epsabs=1e-12, epsrel=1e-12,
+        lambda t: function(centre + sd * t) * normal_density(t), -14, 14, limit=2000, epsabs=1e-12, epsrel=1e-12,
         points=[-centre / sd] if abs(centre / sd) < 14 else None,
     )  # fmt: skip
     assert error < 1e-9 * max(1.0, abs(value))

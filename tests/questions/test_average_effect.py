@@ -4,10 +4,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import integrate, interpolate, special, stats
+from scipy import integrate, interpolate, special
 
 import partialpool as pp
 from checks.fixed import fit_at
+from checks.quadrature import normal_density
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def by_loop(fit, beta, sd, change):
     eta = beta[0] + beta[1] * data["age"] + beta[2] * (data["urban"] == "Y")
     distinct, counts = np.unique(eta.to_numpy(), return_counts=True)
     means = [
-        integrate.quad(lambda b, m=m: special.expit(m + b) * stats.norm.pdf(b, 0, sd), -15, 15, limit=300)[0]
+        integrate.quad(lambda b, m=m: special.expit(m + b) * normal_density(b / sd) / sd, -15, 15, limit=300)[0]
         for m in distinct
     ]
     return float(np.average(means, weights=counts))

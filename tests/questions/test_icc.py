@@ -4,10 +4,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import integrate, special, stats
+from scipy import integrate, special
 
 import partialpool as pp
 from checks.fixed import fit_at
+from checks.quadrature import normal_density
 from checks.r_values import SUMMARIES, fit_at_estimates
 from partialpool.families.links import LINKS
 
@@ -168,7 +169,7 @@ def test_on_the_scale_of_the_response(family):
     answer = pp.icc(fit, at={"x": [0.0, 1.5]}, scale="response")
 
     def expectation(f, center, sd):
-        return integrate.quad(lambda u: f(center + sd * u) * stats.norm.pdf(u), -9, 9, epsabs=1e-12, epsrel=1e-10)[0]
+        return integrate.quad(lambda u: f(center + sd * u) * normal_density(u), -9, 9, epsabs=1e-12, epsrel=1e-10)[0]
 
     for k, x in enumerate([0.0, 1.5]):
         eta, spread = -0.3 + 0.4 * x, np.sqrt(0.74)

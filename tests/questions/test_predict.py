@@ -5,10 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from scipy import integrate, special, stats
+from scipy import integrate, special
 
 import partialpool as pp
 from checks.fixed import fit_at
+from checks.quadrature import normal_density
 from partialpool import memory
 from partialpool.model import chunks as pieces
 
@@ -111,9 +112,9 @@ def test_marginal_probabilities_against_numerical_integration():
     found = pp.predict(fit, {"urban": ["N", "Y"]}, kind="marginal")
     variance = [0.64, 0.64 + 1.21 - 2 * 0.6 * 0.88]
     expected = [
-        integrate.quad(lambda u, m=m, v=v: special.expit(m + u) * stats.norm.pdf(u, 0, np.sqrt(v)), -30, 30, limit=500)[
-            0
-        ]
+        integrate.quad(
+            lambda u, m=m, v=v: special.expit(m + u) * normal_density(u / np.sqrt(v)) / np.sqrt(v), -30, 30, limit=500
+        )[0]
         for m, v in zip((-0.7, 0.3), variance, strict=True)
     ]
     assert means(found) == pytest.approx(expected, abs=1e-8)
