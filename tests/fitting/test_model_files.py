@@ -195,11 +195,14 @@ def test_tabs_and_parquet_by_the_ending(tmp_path):
     pd.testing.assert_frame_equal(found, frame, check_dtype=False)
 
 
+def test_semicolons_and_decimal_commas_of_a_model_files_table_are_read(tmp_path):
+    spec = ModelSpec.from_formula("y ~ 1 + (1 | g)")
+    table = read_source(source_of(tmp_path, "g;y\na;1,5\n"), spec)
+    assert table.to_dict("list") == {"g": ["a"], "y": [1.5]}
+
+
 def test_a_file_that_cannot_be_read_says_why(tmp_path):
     spec = ModelSpec.from_formula("y ~ 1 + (1 | g)")
-    with pytest.raises(pp.FileError, match="the data file has no commas between its columns") as error:
-        read_source(source_of(tmp_path, "g;y\na;1,5\n"), spec)
-    assert "'g;y'" in error.value.got
     (tmp_path / "latin.csv").write_bytes("g,y\nZürich,1\n".encode("latin-1"))
     with pytest.raises(pp.FileError, match="cannot read the data file") as error:
         read_source(DataSource(None, tmp_path / "latin.csv"), spec)
