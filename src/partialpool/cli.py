@@ -119,10 +119,14 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _fit(options: argparse.Namespace) -> int:
-    from partialpool.fitting.model_files import fit_file  # noqa: PLC0415
-
     if "~" in options.model:
         return _finish(_fit_of_formula(options), options.out)
+    return _finish(_fit_of_file(options), options.out)
+
+
+def _fit_of_file(options: argparse.Namespace) -> Any:
+    from partialpool.fitting.model_files import fit_file  # noqa: PLC0415
+
     given = [f"--{name}" for name in ("family", "link") if getattr(options, name)]
     if options.table is not None or given:
         raise SpecError(
@@ -131,7 +135,7 @@ def _fit(options: argparse.Namespace) -> int:
             allowed="these with a formula, which has a ~",
             do="write them into the file, or give a formula",
         )
-    return _finish(fit_file(_path(options.model), **_overrides(options)), options.out)
+    return fit_file(_path(options.model), **_overrides(options))
 
 
 def _fit_of_formula(options: argparse.Namespace) -> Any:

@@ -44,14 +44,14 @@ _ELSEWHERE: Final[Mapping[str, str]] = MappingProxyType(
         **dict.fromkeys(("t", "student", "studentt"), "student_t"),
         **dict.fromkeys(("lognorm", "log_normal"), "lognormal"),
         **dict.fromkeys(("binary", "bernoulli_logit"), "bernoulli"),
-        **dict.fromkeys(("binom",), "binomial"),
+        "binom": "binomial",
         **dict.fromkeys(("pois", "count"), "poisson"),
         **dict.fromkeys(
             ("negbinomial", "negbin", "nbinom", "nbinom1", "nbinom2", "neg_binomial_2", "nb", "quasipoisson"),
             "negative_binomial",
         ),
         **dict.fromkeys(("ordinal", "ordered", "polr", "clm", "cumulative_logit"), "cumulative"),
-        **dict.fromkeys(("exp",), "exponential"),
+        "exp": "exponential",
     }
 )
 """Names that other packages have for these families."""

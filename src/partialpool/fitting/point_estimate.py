@@ -23,7 +23,17 @@ from arviz_stats.base import array_stats
 from partialpool.errors import SpecError
 from partialpool.fitting.convergence import MAX_KHAT
 
-__all__ = ["MEAN", "MEDIAN", "Point", "central_ends", "common_point", "mean_is_known", "point_estimate", "quantiles"]
+__all__ = [
+    "MEAN",
+    "MEDIAN",
+    "Point",
+    "central_ends",
+    "common_point",
+    "mean_is_known",
+    "means_known",
+    "point_estimate",
+    "quantiles",
+]
 
 _CENTRAL: Final = (0.25, 0.5, 0.75)
 _NORMAL_HALF: Final = 1.349
@@ -92,7 +102,7 @@ def mean_is_known(draws: np.ndarray) -> bool:
     >>> mean_is_known(normal), mean_is_known(np.exp(3 * normal)), mean_is_known(np.full(4000, 0.1))
     (True, False, True)
     """
-    return bool(_known(np.asarray(draws, float).reshape(-1, 1))[0])
+    return bool(means_known(np.asarray(draws, float).reshape(-1, 1))[0])
 
 
 def point_estimate(draws: np.ndarray) -> tuple[float, Literal["mean", "median"]]:
@@ -125,7 +135,7 @@ def common_point(*quantities: xr.DataArray | np.ndarray) -> Point:
             columns = np.asarray(values).reshape(len(values), -1)
         for start in range(0, columns.shape[1], _BLOCK):
             block = columns[:, start : start + _BLOCK].astype(float)
-            if not _known(block[:, ~np.isnan(block).any(axis=0)]).all():
+            if not means_known(block[:, ~np.isnan(block).any(axis=0)]).all():
                 return MEDIAN
     return MEAN
 
@@ -160,7 +170,7 @@ def central_ends(prob: float) -> tuple[float, float]:
     return (1.0 - prob) / 2.0, (1.0 + prob) / 2.0
 
 
-def _known(columns: np.ndarray) -> np.ndarray:
+def means_known(columns: np.ndarray) -> np.ndarray:
     """Whether the mean of each column of draws (draws, columns) is known, boolean (columns,)."""
     known = np.isfinite(columns).all(axis=0) & (len(columns) > 0)
     finite = columns[:, known]

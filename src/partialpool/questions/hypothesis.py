@@ -13,8 +13,7 @@ import xarray as xr
 
 from partialpool.errors import SpecError, nearest
 from partialpool.fitting.fit import Fit
-from partialpool.fitting.point_estimate import MEAN, MEDIAN, central_ends, mean_is_known, quantiles
-from partialpool.questions.to_frame import draws_frame
+from partialpool.questions.to_frame import draws_frame, to_frame
 
 __all__ = ["hypothesis"]
 
@@ -34,10 +33,12 @@ _FUNCTIONS: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
     {"abs": np.abs, "exp": np.exp, "log": np.log, "sqrt": np.sqrt}
 )
 _ALLOWED: Final = "quantities, numbers, + - * / **, abs, exp, log, sqrt, and one < or > in each"
-_FEWEST: Final = 2
-"""Fewest draws that have an sd."""
 _LONGEST: Final = 400
 """Most characters of a claim."""
+
+
+class _Unclear(Exception):
+    """Why a claim is not understood."""
 
 
 def hypothesis(answer: Fit | xr.Dataset | xr.DataArray, *claims: str, prob: float = 0.95) -> pd.DataFrame:
@@ -76,14 +77,13 @@ def hypothesis(answer: Fit | xr.Dataset | xr.DataArray, *claims: str, prob: floa
     >>> found["probability"].round(1).tolist()
     [1.0, 0.0]
     """
-    ends = central_ends(prob)
     draws = draws_frame(answer).drop(columns=["chain", "draw"])
     known = {name: draws[name].to_numpy() for name in draws.columns}
     for name in draws.columns if isinstance(answer, Fit) else ():
         short = name.removeprefix("beta[").removesuffix("]")
         if name.startswith("beta[") and short not in known:
             known[short] = known[name]
-    return pd.DataFrame([_judge(claim, known, ends) for claim in _claims(claims)])
+    return _judged([(claim, *_sides(claim, known)) for claim in _claims(claims)], prob)
 
 
 def _claims(claims: tuple[str, ...]) -> tuple[str, ...]:
@@ -97,38 +97,43 @@ def _claims(claims: tuple[str, ...]) -> tuple[str, ...]:
     return claims
 
 
-def _judge(claim: str, known: Mapping[str, np.ndarray], ends: tuple[float, float]) -> dict[str, object]:
-    """Evaluate one claim in every draw."""
+def _sides(claim: str, known: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the left side less the right side in every draw, and in which draws the claim is true; (draws,) each."""
     text, names = _with_placeholders(claim, known)
-    if len(text) > _LONGEST:
-        raise _unclear(claim[:60] + "...", f"it has more than {_LONGEST} characters", known)
     try:
+        if len(text) > _LONGEST:
+            raise _Unclear(f"it has more than {_LONGEST} characters")
         compared = ast.parse(text.strip(), mode="eval").body
+        if not isinstance(compared, ast.Compare) or len(compared.ops) != 1 or type(compared.ops[0]) not in _COMPARISONS:
+            raise _Unclear("it is not an inequality of two sides")
+        values = {place: known[name] for place, name in names.items()}
+        with np.errstate(invalid="ignore", divide="ignore"):
+            left, right = (_evaluate(side, values) for side in (compared.left, compared.comparators[0]))
+            difference = np.broadcast_to(left - right, len(next(iter(known.values())))).astype(float)
+            return difference, _COMPARISONS[type(compared.ops[0])](difference, 0.0)
+    except _Unclear as reason:
+        wrong = str(reason)
     except (SyntaxError, ValueError):
-        raise _unclear(claim, "it cannot be read", known) from None
-    if not isinstance(compared, ast.Compare) or len(compared.ops) != 1 or type(compared.ops[0]) not in _COMPARISONS:
-        raise _unclear(claim, "it is not an inequality of two sides", known)
-    values = {place: known[name] for place, name in names.items()}
-    with np.errstate(invalid="ignore", divide="ignore"):
-        try:
-            left = _evaluate(compared.left, values, claim, known)
-            right = _evaluate(compared.comparators[0], values, claim, known)
-        except ArithmeticError:
-            raise _unclear(claim, "a number is too large, or divided by 0", known) from None
-        difference = np.broadcast_to(left - right, len(next(iter(known.values())))).astype(float)
-        true = _COMPARISONS[type(compared.ops[0])](difference, 0.0)
-    known_mean = mean_is_known(difference)
-    low, high = quantiles(difference, ends)
-    against = float((~true).mean())
-    return {
-        "hypothesis": claim,
-        "estimate": float((MEAN if known_mean else MEDIAN).of(difference)),
-        "std_error": float(difference.std(ddof=1)) if known_mean and len(difference) >= _FEWEST else np.nan,
-        "conf_low": float(low),
-        "conf_high": float(high),
-        "probability": 1.0 - against,
-        "evidence_ratio": (1.0 - against) / against if against > 0.0 else np.inf,
-    }
+        wrong = "it cannot be read"
+    except ArithmeticError:
+        wrong = "a number is too large, or divided by 0"
+    raise SpecError(
+        f"a hypothesis is not understood: {wrong}",
+        got=claim if len(claim) <= _LONGEST else f"{claim[:60]}...",
+        allowed=f"{_ALLOWED}; quantities: {nearest(claim, known)}",
+        do="write an inequality of quantities that draws_frame lists; for equality, abs(x) < what is negligible",
+    )
+
+
+def _judged(sides: list[tuple[str, np.ndarray, np.ndarray]], prob: float) -> pd.DataFrame:
+    """Tabulate claims with their differences and truth in every draw."""
+    names, differences, true = zip(*sides, strict=True)
+    dims, coords = ("chain", "draw", "hypothesis"), {"hypothesis": list(names)}
+    table = to_frame(xr.DataArray(np.stack(differences, axis=-1)[None], dims=dims, coords=coords), prob=prob)
+    against = (~np.stack(true)).mean(axis=1)
+    with np.errstate(divide="ignore"):
+        table["probability"], table["evidence_ratio"] = 1.0 - against, (1.0 - against) / against
+    return table.drop(columns=["term", "statistic"])
 
 
 def _with_placeholders(claim: str, known: Mapping[str, np.ndarray]) -> tuple[str, dict[str, str]]:
@@ -145,7 +150,7 @@ def _with_placeholders(claim: str, known: Mapping[str, np.ndarray]) -> tuple[str
     return re.sub(rf"(?<![\w.\]])({pattern})(?![\w\[(])", place, claim), used
 
 
-def _evaluate(node: ast.AST, values: Mapping[str, np.ndarray], claim: str, known: Mapping[str, np.ndarray]) -> Any:
+def _evaluate(node: ast.AST, values: Mapping[str, np.ndarray]) -> Any:
     """Evaluate one side; nothing but arithmetic of quantities and numbers is understood."""
     match node:
         case ast.Constant(value=int() | float() as number):
@@ -153,19 +158,9 @@ def _evaluate(node: ast.AST, values: Mapping[str, np.ndarray], claim: str, known
         case ast.Name(id=name) if name in values:
             return values[name]
         case ast.UnaryOp(op=op, operand=operand) if type(op) in _ARITHMETIC:
-            return _ARITHMETIC[type(op)](_evaluate(operand, values, claim, known))
+            return _ARITHMETIC[type(op)](_evaluate(operand, values))
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
-            sides = (_evaluate(side, values, claim, known) for side in (left, right))
-            return _ARITHMETIC[type(op)](*sides)
+            return _ARITHMETIC[type(op)](_evaluate(left, values), _evaluate(right, values))
         case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]) if name in _FUNCTIONS:
-            return _FUNCTIONS[name](_evaluate(argument, values, claim, known))
-    raise _unclear(claim, f"{ast.unparse(node)!r} is not known", known)
-
-
-def _unclear(claim: str, wrong: str, known: Mapping[str, np.ndarray]) -> SpecError:
-    return SpecError(
-        f"a hypothesis is not understood: {wrong}",
-        got=claim,
-        allowed=f"{_ALLOWED}; quantities: {nearest(claim, known)}",
-        do="write an inequality of quantities that draws_frame lists; for equality, abs(x) < what is negligible",
-    )
+            return _FUNCTIONS[name](_evaluate(argument, values))
+    raise _Unclear(f"{ast.unparse(node)!r} is not known")

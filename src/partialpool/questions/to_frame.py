@@ -9,7 +9,7 @@ import xarray as xr
 
 from partialpool.fitting.drawn_variables import drawn_variables
 from partialpool.fitting.fit import Fit
-from partialpool.fitting.point_estimate import MEAN, MEDIAN, central_ends, mean_is_known, quantiles
+from partialpool.fitting.point_estimate import MEAN, MEDIAN, central_ends, means_known, quantiles
 
 __all__ = ["draws_frame", "to_frame"]
 
@@ -146,11 +146,12 @@ def _labels(name: str, values: xr.DataArray) -> list[str]:
 def _rows(name: str, values: xr.DataArray, ends: tuple[float, float]) -> pd.DataFrame:
     """Estimate each quantity of a variable."""
     table, draws = _places(values), _flat(values)
-    known = np.array([mean_is_known(column) for column in draws.T])
+    known = means_known(draws)
+    sd = draws.std(axis=0, ddof=1) if len(draws) > 1 else np.nan
     low, high = quantiles(draws, ends, axis=0)
     table.insert(0, "term", name)
     table["estimate"] = np.where(known, MEAN.of(draws, axis=0), MEDIAN.of(draws, axis=0))
-    table["std_error"] = np.where(known, draws.std(axis=0, ddof=1), np.nan)
+    table["std_error"] = np.where(known, sd, np.nan)
     table["conf_low"], table["conf_high"] = low, high
     table["statistic"] = np.where(known, MEAN.kind, MEDIAN.kind)
     return table

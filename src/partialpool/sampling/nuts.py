@@ -185,7 +185,7 @@ def _again_if_needed(
     if int(second.stats["diverging"].sum()) > diverged:
         return drawn, "nutpie, a second run diverged more often"
     reason = f"{diverged} divergences in the first" if diverged else "heavy tails in the coordinates of the first"
-    return second, f"nutpie, second run at target_accept {careful.following_theta().target_accept}: {reason}"
+    return second, f"nutpie, second run at target_accept {careful.target_accept}: {reason}"
 
 
 def _sample(posterior: Posterior, settings: Settings, line: ProgressLine) -> _Drawn:

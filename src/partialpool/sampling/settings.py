@@ -35,7 +35,7 @@ class Settings:
         `nutpie` or `pymc`, for the pymc engine.
     target_accept
         NUTS's target acceptance probability; None for 0.9 on the PyMC model, 0.75 in the coordinates of the nuts
-        engine (0.98 if draws diverged) and 0.8 on the collapsed density, which have no funnel.
+        engine (0.98 in a second run) and 0.8 on the collapsed density, which have no funnel.
     parametrization
         `adapted`, `centered` or `noncentered` by factor, for the pymc engine.
     cores

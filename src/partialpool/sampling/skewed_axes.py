@@ -9,7 +9,7 @@ the axes are.
 from typing import Final
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize, special
 from scipy.interpolate import PchipInterpolator
 
 from partialpool.marginal.glmm.axes import Axes, axes_about, bend
@@ -23,6 +23,8 @@ _FIRST_STEP, _GROWTH, _FARTHEST = 0.5, 1.25, 30.0
 _NEGLIGIBLE = 8.0
 """A slice ends where its density is below exp(-8) of its largest."""
 _NORMAL_QUANTILES: Final = np.array([-2.5, -2.0, -1.0, 1.0, 2.0, 2.5])
+_PROBABILITIES: Final = special.ndtr(np.concatenate([[0.0], _NORMAL_QUANTILES]))
+"""Below the median, and below each of these quantiles."""
 _FINE: Final = 1000
 """Points of the grid on which a slice is integrated."""
 _LEAST_SCALE = 0.1
@@ -58,8 +60,7 @@ def axes_of_draws(draws: np.ndarray) -> Axes:
     center = draws.mean(axis=0)
     straight = axes_about(center, np.cov(draws, rowvar=False).reshape(len(center), len(center)))
     places = np.linalg.solve(straight.factor, (draws - center).T)
-    probabilities = stats.norm.cdf(np.concatenate([[0.0], _NORMAL_QUANTILES]))
-    return _shaped(straight, [_matched(*np.quantile(h, probabilities)) for h in places])
+    return _shaped(straight, [_matched(*np.quantile(h, _PROBABILITIES)) for h in places])
 
 
 def _shaped(straight: Axes, shapes: list[tuple[float, float, float, float]]) -> Axes:
@@ -94,8 +95,7 @@ def _shape(places: np.ndarray, values: np.ndarray) -> tuple[float, float, float,
     grid = np.linspace(places[0], places[-1], _FINE)
     density = np.exp(PchipInterpolator(places, values)(grid) - values.max())
     below = np.concatenate([[0.0], np.cumsum(density[1:] + density[:-1])])
-    probabilities = stats.norm.cdf(np.concatenate([[0.0], _NORMAL_QUANTILES]))
-    return _matched(*np.interp(probabilities * below[-1], below, grid))
+    return _matched(*np.interp(_PROBABILITIES * below[-1], below, grid))
 
 
 def _matched(middle: float, *quantiles: float) -> tuple[float, float, float, float]:
