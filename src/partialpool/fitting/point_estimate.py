@@ -20,14 +20,12 @@ import numpy as np
 import xarray as xr
 from arviz_stats.base import array_stats
 
-from partialpool.errors import SpecError
 from partialpool.fitting.convergence import MAX_KHAT
 
 __all__ = [
     "MEAN",
     "MEDIAN",
     "Point",
-    "central_ends",
     "common_point",
     "mean_is_known",
     "means_known",
@@ -150,24 +148,6 @@ def quantiles(draws: np.ndarray, probs: tuple[float, ...], axis: int | None = No
     """
     method: Literal["inverted_cdf", "linear"] = "inverted_cdf" if np.isinf(draws).any() else "linear"
     return np.asarray(np.quantile(draws, probs, axis=axis, method=method))
-
-
-def central_ends(prob: float) -> tuple[float, float]:
-    """Return the probabilities below the ends of a central interval.
-
-    Raises
-    ------
-    SpecError
-        `prob` is not between 0 and 1.
-    """
-    if not isinstance(prob, (int, float)) or isinstance(prob, bool) or not 0.0 < prob < 1.0:
-        raise SpecError(
-            "prob must be a probability",
-            got=repr(prob),
-            allowed="above 0 and below 1",
-            do="for instance prob=0.9",
-        )
-    return (1.0 - prob) / 2.0, (1.0 + prob) / 2.0
 
 
 def means_known(columns: np.ndarray) -> np.ndarray:

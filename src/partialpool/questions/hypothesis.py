@@ -13,6 +13,7 @@ import xarray as xr
 
 from partialpool.errors import SpecError, nearest
 from partialpool.fitting.fit import Fit
+from partialpool.intervals import DEFAULT_PROB
 from partialpool.questions.to_frame import draws_frame, to_frame
 
 __all__ = ["hypothesis"]
@@ -41,7 +42,7 @@ class _Unclear(Exception):
     """Why a claim is not understood."""
 
 
-def hypothesis(answer: Fit | xr.Dataset | xr.DataArray, *claims: str, prob: float = 0.95) -> pd.DataFrame:
+def hypothesis(answer: Fit | xr.Dataset | xr.DataArray, *claims: str, prob: float = DEFAULT_PROB) -> pd.DataFrame:
     """Return the posterior probability of each claim, which is an inequality.
 
     Parameters

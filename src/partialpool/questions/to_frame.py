@@ -9,7 +9,8 @@ import xarray as xr
 
 from partialpool.fitting.drawn_variables import drawn_variables
 from partialpool.fitting.fit import Fit
-from partialpool.fitting.point_estimate import MEAN, MEDIAN, central_ends, means_known, quantiles
+from partialpool.fitting.point_estimate import MEAN, MEDIAN, means_known, quantiles
+from partialpool.intervals import DEFAULT_PROB, central_ends
 
 __all__ = ["draws_frame", "to_frame"]
 
@@ -17,7 +18,7 @@ _SAMPLE: Final = ("chain", "draw")
 _ESTIMATE: Final = ("estimate", "std_error", "conf_low", "conf_high")
 
 
-def to_frame(answer: Fit | xr.Dataset | xr.DataArray, *, prob: float = 0.95) -> pd.DataFrame:
+def to_frame(answer: Fit | xr.Dataset | xr.DataArray, *, prob: float = DEFAULT_PROB) -> pd.DataFrame:
     """Tabulate a fit's parameters, or what any function of a fit returns: a row for each quantity.
 
     Columns have the names of marginaleffects (Arel-Bundock, Greifer & Heiss 2024, J. Stat. Softw. 111:9), so that code
