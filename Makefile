@@ -3,7 +3,7 @@ SHELL := bash
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-slow lint format install gallery docs notebooks bench clean
+.PHONY: help demo test test-thorough test-slow lint format install gallery docs notebooks bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -12,7 +12,10 @@ demo: .venv/installed  ## the posterior of a random-slope model of real data, in
 	@$(BIN)/partialpool demo
 
 test: .venv/developed  ## the quick tests, on every core
-	$(BIN)/python -m pytest -n logical --dist loadfile --durations=25
+	$(BIN)/python -m pytest -m "not slow and not thorough" -n logical --dist loadfile --durations=25
+
+test-thorough: .venv/developed  ## the quick tests and those that start processes, compile or sample long: what CI runs
+	$(BIN)/python -m pytest -m "not slow" -n logical --dist loadfile --durations=25
 
 test-slow: .venv/developed  ## the gallery, long posteriors and big tables
 	$(BIN)/python -m pytest -m slow -n logical --dist loadfile --durations=25

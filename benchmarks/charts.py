@@ -35,7 +35,7 @@ def draw_levels(result: Result, path: Path) -> None:
         guide = result["sizes"][0]["evaluation"] / 3 * x / x[0]
         axes.plot(x, guide, color=GREY, linestyle="--", linewidth=1)
         _label(axes, x[-1], guide[-1], "in proportion\nto the levels", INK)
-        _frame(axes, "levels", f"Cost against levels: y ~ x + (x | g), {result['rows_each']} rows a level on average")
+        _frame(axes, "levels", f"Cost against levels: y ~ x + (x | g), {result['rows_each']} rows per level on average")
         save_figure(figure, path)
 
 

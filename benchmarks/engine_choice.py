@@ -1,8 +1,8 @@
-"""Thirty designs, and one fit of one of them: does `engine="auto"` choose the faster engine?
+"""Fit thirty designs by both engines, to see whether `engine="auto"` chooses the faster one.
 
-This is a program of `sections/engine_choice.py`. Request: design, engine, draws, seed, most_seconds. Answer: processor
+`sections/engine_choice.py` runs this program. Request: design, engine, draws, seed, most_seconds. Answer: processor
 seconds and wall_seconds from call to result, the engine used, its sampler and reason, smallest bulk ESS, divergences. A
-process that has used most_seconds of processor time is ended. To run it for some designs:
+process that has used most_seconds of processor time is stopped. To run it for some designs:
 `python -m benchmarks.engine_choice crossed-24-q4 crossed-50-q4`.
 """
 
@@ -34,7 +34,7 @@ _SHORTEST = 30.0
 
 @dataclass(frozen=True)
 class Grid:
-    """A simulated table: factors, crossed or nested, each with so many levels, an intercept and so many slopes."""
+    """A simulated table: crossed or nested factors, each with its numbers of levels and slopes, and an intercept."""
 
     rows: int
     levels: tuple[int, ...]
@@ -113,8 +113,7 @@ DESIGNS = {
 def compare(name: str, draws: int = 1000) -> dict[str, dict[str, Any]]:
     """Fit a design by `auto`, then by the engine that it did not choose, each in its own process.
 
-    The second is stopped once it has used twice the processor time of the first: it is then known not to be the better
-    one.
+    The second is stopped once it has used twice the processor time of the first: it is then known to be slower.
     """
     request = {"design": name, "draws": draws, "seed": SEED}
     auto = ask_python("engine_choice", request | {"engine": "auto", "most_seconds": _LONGEST})
@@ -158,13 +157,13 @@ def report(names: list[str]) -> None:
     for name in names:
         found = compare(name)
         best = min(run["seconds"] for run in found.values())
-        for asked, run in found.items():
+        for choice, run in found.items():
             if run["given_up"]:
-                print(f"{name:28} {asked:9} {run['engine']:9} {run['seconds']:7.1f} s and not done", flush=True)
+                print(f"{name:28} {choice:9} {run['engine']:9} {run['seconds']:7.1f} s, not finished", flush=True)
                 continue
             own = run["seconds"]
             print(
-                f"{name:28} {asked:9} {run['engine']:9} {own:7.1f} s ({own / best:4.1f}x) "
+                f"{name:28} {choice:9} {run['engine']:9} {own:7.1f} s ({own / best:4.1f}x) "
                 f"wall {run['wall_seconds']:6.1f} s, ESS {run['ess']:5.0f}, {run['divergences']} divergences; "
                 f"{run['sampler'][:60]}; {run['reason']}",
                 flush=True,

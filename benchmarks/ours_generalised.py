@@ -1,7 +1,7 @@
 """partialpool's side of the comparison with glmer: fits of one generalised case in one process.
 
 Request: case, seeds (one fit each), draws (whether to return them; no by default). Answer: seconds (one each), ess (the
-smallest bulk ESS of each fit), divergences; runs (seconds and draws of each) where draws are asked for.
+smallest bulk ESS of each fit), divergences; runs (seconds and draws of each) where draws are requested.
 """
 
 import json
@@ -23,7 +23,7 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
     case = next(case for case in GENERALISED if case.name == request["case"])
     table = case.table()
     warnings.simplefilter("ignore")
-    pp.fit(case.formula, table, family=case.family, seed=SEED, progressbar=False)  # as glmer is warmed up
+    pp.fit(case.formula, table, family=case.family, seed=SEED, progressbar=False)  # a warm-up fit, as for glmer
     seconds, ess, divergences, runs = [], [], 0, []
     for seed in request["seeds"]:
         started = time.perf_counter()

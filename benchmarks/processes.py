@@ -48,7 +48,7 @@ def ask(command: Sequence[str], request: Mapping[str, Any], *, env: Mapping[str,
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
-            raise RuntimeError(f"{command[-1]} was given up after {PATIENCE} s") from error
+            raise RuntimeError(f"{command[-1]} was stopped after {PATIENCE} s") from error
         seconds = time.perf_counter() - started
         if done.returncode == -signal.SIGXCPU:
             raise RanOut(command[-1])

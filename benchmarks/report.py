@@ -19,7 +19,7 @@ def write_report(sections: list[Section], records: dict[str, Any], folder: Path)
         "# Benchmarks",
         "",
         *paragraph(
-            "Written by `make bench`; the [README](README.md) says what is run and how. ESS is ArviZ's bulk ESS,",
+            "Written by `make bench`; the [README](README.md) describes what is run and how. ESS is ArviZ's bulk ESS,",
             "computed by one function for every program. Times are medians.",
         ),
         *_machine_lines(sections, records),
@@ -32,14 +32,14 @@ def write_report(sections: list[Section], records: dict[str, Any], folder: Path)
         text += ["", f"## {section.title}", "", _when(record), "", *section.lines(record["result"])]
     found = {name: model["stages"] for name, model in records["call"]["result"]["models"].items()}
     found["insteval"] = records["insteval"]["result"]["stages"]
-    text += ["", "## Where the time goes", "", *stage_lines(found)]
+    text += ["", "## Time of each stage", "", *stage_lines(found)]
     path = folder / "results.md"
     path.write_text("\n".join(text) + "\n")
     return path
 
 
 def _when(record: dict[str, Any]) -> str:
-    return f"Measured {record['date']}; repetitions: {record['repeats']} where nothing else is said."
+    return f"Measured {record['date']}; repetitions: {record['repeats']} unless stated otherwise."
 
 
 def _machine_lines(sections: list[Section], records: dict[str, Any]) -> list[str]:

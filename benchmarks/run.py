@@ -48,7 +48,7 @@ def main() -> int:
     chosen = parser.parse_args()
     settings = Settings(chosen.repeats, cores())
     path, failed = chosen.folder / "results.json", []
-    say("compiling what is not compiled yet")
+    say("compiling kernels that are not compiled yet")
     for case in ("sleepstudy", "penicillin"):
         ask_python("ours", {"case": case, "draws": 10, "seeds": [1], "likelihood": 1})
     for section in [s for s in SECTIONS if s.name in chosen.only]:
@@ -67,7 +67,7 @@ def main() -> int:
     records = load(path)
     missing = [name for name in NAMES if name not in records]
     if missing:
-        say(f"results.md waits for: {', '.join(missing)}")
+        say(f"results.md is not written, because these sections have no result yet: {', '.join(missing)}")
     else:
         say(f"wrote {write_report(SECTIONS, records, chosen.folder).name}")
     if failed:

@@ -25,7 +25,7 @@ class Settings:
         return self.first_seeds(self.repeats)
 
     def first_seeds(self, most: int) -> list[int]:
-        """Return at most so many seeds, for measurements that take minutes."""
+        """Return at most `most` seeds, for measurements that take minutes."""
         return [SEED + count for count in range(1, 1 + min(self.repeats, most))]
 
 

@@ -1,4 +1,4 @@
-"""Fixtures shared by all tests, how tests are shared between workers, and a rule: no silent skips."""
+"""Fixtures shared by all tests, the distribution of tests to workers, and the rule that no test is skipped silently."""
 
 import os
 from collections import Counter
@@ -9,21 +9,21 @@ import pytest
 import partialpool as pp
 from checks import kernels_first
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # each worker has a core: threads of linear algebra would wait for each other
+if "PYTEST_XDIST_WORKER" in os.environ:  # each worker has one core: threads of linear algebra would wait for each other
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 SHARED = Path(__file__).parent / "reference"
 BUDGET = 240
-"""Seconds that the quick tests of one file may take, on a busy machine too; what takes longer is a slow test."""
+"""Seconds that the quick tests of one file may take, also on a busy machine; longer tests are marked slow."""
 TOGETHER = ("tests/explorer", "tests/reporting")
-"""Folders whose files share pages that take long to make: one worker makes them once."""
+"""Folders whose files share pages that take long to make: one worker runs them, and makes each page once."""
 _seconds: Counter[str] = Counter()
 _compilers = []
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_setupnodes():
-    """Start to compile before the workers start."""
+    """Start compilation before the workers start."""
     _compilers.extend(kernels_first.start())
 
 
@@ -50,7 +50,7 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 def pytest_report_header():
-    """Say what draws this run has, and on which BLAS kernel: PARTIALPOOL_SEED_SHIFT and OPENBLAS_CORETYPE."""
+    """Print the settings that change the draws: PARTIALPOOL_SEED_SHIFT, and the BLAS kernel, OPENBLAS_CORETYPE."""
     named = {name: os.environ.get(name) for name in ("PARTIALPOOL_SEED_SHIFT", "OPENBLAS_CORETYPE")}
     return [f"{name}={value}" for name, value in named.items() if value]
 
@@ -62,7 +62,7 @@ def pytest_runtest_makereport(item, call):
     report = outcome.get_result()
     if report.skipped and os.environ.get("PARTIALPOOL_NO_SKIP") and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
-        report.longrepr = f"skipped where skipping is refused: {report.longrepr}"
+        report.longrepr = f"skipped, although no test may be skipped: {report.longrepr}"
 
 
 def pytest_runtest_logreport(report):
@@ -77,10 +77,10 @@ def pytest_sessionfinish(session):
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    """Name the files that take longer than they may."""
+    """List the files that take longer than they may."""
     over = [f"{name}: {seconds:.0f} s" for name, seconds in _seconds.most_common() if seconds > BUDGET]
     if over and "not slow" in config.option.markexpr:
-        terminalreporter.section(f"files over their budget of {BUDGET} s: mark what takes longest as slow", red=True)
+        terminalreporter.section(f"files over their budget of {BUDGET} s: mark their longest tests as slow", red=True)
         for line in over:
             terminalreporter.line(line)
 

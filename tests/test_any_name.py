@@ -59,7 +59,7 @@ def refused(call, *mentions: str) -> None:
 
 @dataclass(frozen=True)
 class Columns:
-    """What each role is called, and the table with these columns."""
+    """The column of each role, and the table with these columns."""
 
     names: dict[str, str]
 
@@ -97,13 +97,13 @@ class Columns:
 
 
 def is_refused(role: str, name: str) -> bool:
-    """What the documentation says cannot be: see docs/formula.md."""
+    """Whether the documentation excludes the name in this role: see docs/formula.md."""
     factor = role in ("factor", "crossed") and (name in RESERVED or any(c in name for c in ":/[]"))
     return name == "Intercept" or factor
 
 
 def rotated(shift: int) -> Columns:
-    """Sixty tables, in which each name has every role once; a name that is refused in its role gives way."""
+    """Columns of one shift; over all shifts each name has every role once. Names that are refused are replaced."""
     names = {role: NAMES[(shift + 7 * k) % len(NAMES)] for k, role in enumerate(ROLES)}
     return Columns({role: PLAIN[role] if is_refused(role, name) else name for role, name in names.items()})
 
@@ -119,8 +119,8 @@ def formula_of(columns: Columns) -> str:
     return form.format(**columns.quoted)
 
 
-def drawn_before_the_data(formula: str, table: pd.DataFrame, **options) -> Fit:
-    """A fit whose draws are the prior's: labels, files and answers are those of any other."""
+def drawn_from_the_prior(formula: str, table: pd.DataFrame, **options) -> Fit:
+    """A fit with draws from the prior: labels, files and answers are like those of any other fit."""
     spec = pp.ModelSpec.from_formula(formula, **options)
     design = build_design(spec, table)
     priors, settings = resolve_priors(design), Settings(20, 1, 1, 1, progressbar=False)
@@ -130,7 +130,7 @@ def drawn_before_the_data(formula: str, table: pd.DataFrame, **options) -> Fit:
 
 
 def ask(fit: Fit, columns: Columns, path) -> None:
-    """Put every question of the issue to a fit."""
+    """Ask a fit the questions whose answers contain names of columns."""
     assert str(fit)
     assert fit._repr_html_()
     places = {columns.number: [0.0, 1.0], columns.slope: [0.0, 1.0]}
@@ -165,13 +165,13 @@ def ask(fit: Fit, columns: Columns, path) -> None:
 
 
 @pytest.mark.parametrize("shift", range(len(NAMES)))
-def test_any_name_has_any_role(shift, tmp_path):
+def test_any_role_may_have_any_name(shift, tmp_path):
     columns = rotated(shift)
     formula = formula_of(columns)
     if shift % 4 == 0:  # the slow tests fit them all, for the report
         fit = pp.fit(formula, columns.table, draws=25, chains=2, seed=1, progressbar=False)
     else:
-        fit = drawn_before_the_data(formula, columns.table)
+        fit = drawn_from_the_prior(formula, columns.table)
     assert pp.ModelSpec.from_formula(fit.spec.to_formula()) == fit.spec
     ask(fit, columns, tmp_path)
     assert pp.shrinkage(fit, columns.factor)["weight"].sizes["level"] == 8
@@ -184,20 +184,20 @@ def test_any_name_has_any_role(shift, tmp_path):
 
 
 @pytest.mark.parametrize("shift", quick(lambda shift: shift % 4 == 0))
-def test_any_name_is_of_standard_errors_or_of_trials(shift, tmp_path):
+def test_standard_errors_and_trials_may_have_any_name(shift, tmp_path):
     columns = rotated(shift)
     plain = "{response} ~ {number} + ({slope} | {factor})".format(**columns.quoted)
-    known = drawn_before_the_data(plain, columns.table, se=columns.se)
+    known = drawn_from_the_prior(plain, columns.table, se=columns.se)
     ask(known, columns, tmp_path)
     of_trials = "p({response}, {trials}) ~ {number} + offset({offset}) + ({slope} | {factor})"
-    counted = drawn_before_the_data(of_trials.format(**columns.quoted), columns.counted, family="binomial")
+    counted = drawn_from_the_prior(of_trials.format(**columns.quoted), columns.counted, family="binomial")
     ask(counted, columns, tmp_path)
     for fit, table in ((known, columns.table), (counted, columns.counted)):
         assert pp.build_model(fit.spec, table).observed_RVs[0].name == observed_name(fit.design)
 
 
 @pytest.mark.parametrize("shift", quick(lambda shift: shift in REPORTED))
-def test_any_name_is_reported(shift, tmp_path):
+def test_a_report_may_contain_any_name(shift, tmp_path):
     columns = rotated(shift)
     fit = pp.fit(formula_of(columns), columns.table, draws=25, chains=2, seed=1, progressbar=False)
     ask(fit, columns, tmp_path)
@@ -205,7 +205,7 @@ def test_any_name_is_reported(shift, tmp_path):
 
 
 @pytest.mark.parametrize(("role", "name"), [(r, n) for r in ROLES for n in NAMES if is_refused(r, n)])
-def test_what_is_refused_says_so(role, name):
+def test_an_excluded_name_is_refused_and_named(role, name):
     columns = Columns(PLAIN | {role: name})
     form = {
         "se": ("{response} ~ {number} + ({slope} | {factor})", {"se": columns.se}),
@@ -222,7 +222,7 @@ def test_a_factor_named_like_a_part_of_another_is_refused(other):
     pp.ModelSpec.from_formula(f"y ~ 1 + (1 | h) + (1 | {other})")
 
 
-def test_two_columns_that_differ_by_what_is_replaced_stay_apart():
+def test_columns_that_differ_only_by_a_replaced_character_stay_separate():
     rng = np.random.default_rng(1)
     columns = ["a/b", "a_b", "variance", "variance_column"]
     table = pd.DataFrame(rng.normal(size=(40, 4)), columns=columns).assign(g=np.arange(40) % 8)
@@ -239,7 +239,7 @@ def test_two_columns_that_differ_by_what_is_replaced_stay_apart():
 
 
 def test_a_prediction_is_drawn_over_the_column_and_not_over_the_rows():
-    """A predictor called `obs` has another coordinate in the answer; the picture finds it."""
+    """A predictor called `obs` has a coordinate of another name in the answer; the picture uses it."""
     rng = np.random.default_rng(1)
     table = pd.DataFrame({"obs": rng.normal(size=40), "g": np.arange(40) % 8})
     table["y"] = table["obs"] + rng.normal(size=40)
@@ -251,7 +251,7 @@ def test_a_prediction_is_drawn_over_the_column_and_not_over_the_rows():
 
 
 def test_r2_does_not_depend_on_what_a_factor_is_called():
-    """It was .59 for .93 where the factor was called `residual`. The same seed draws the same effects."""
+    """Before, R2 was 0.59 instead of 0.93 for a factor called `residual`. The same seed draws the same effects."""
     rng = np.random.default_rng(3)
     level, x = np.repeat(np.arange(12), 10), rng.normal(size=120)
     y = 2 + x + 3 * rng.normal(size=12)[level] + rng.normal(size=120)

@@ -1,4 +1,4 @@
-"""The command line: what it prints, what it writes, how it ends."""
+"""The command line: its output, the files it writes, its exit codes."""
 
 import os
 import subprocess
@@ -46,7 +46,7 @@ def test_fit_writes_the_fit_its_table_and_a_picture(spec_file, tmp_path, capsys)
     assert (tmp_path / "out" / "effects_school.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_failed_diagnostics_exit_with_1_and_a_cure(spec_file, tmp_path, capsys):
+def test_failed_diagnostics_exit_with_1_and_advice(spec_file, tmp_path, capsys):
     arguments = ["--draws", "20", "--tune", "20", "--chains", "2", "--quiet", "--seed", "3"]
     assert main(["fit", str(spec_file), "--out", str(tmp_path / "out"), *arguments]) == 1
     out = capsys.readouterr().out
@@ -54,7 +54,7 @@ def test_failed_diagnostics_exit_with_1_and_a_cure(spec_file, tmp_path, capsys):
     assert "-> raise" in out
 
 
-def test_check_shows_everything_and_draws_nothing(spec_file, capsys, monkeypatch):
+def test_check_prints_the_whole_model_and_does_not_sample(spec_file, capsys, monkeypatch):
     monkeypatch.setattr("partialpool.sampling.nuts.NutsEngine.run", lambda *_: pytest.fail("check must not sample"))
     assert main(["check", str(spec_file)]) == 0
     out = capsys.readouterr().out
@@ -157,7 +157,7 @@ def test_help_and_unknown_commands(capsys):
     assert ended.value.code == 2
 
 
-def test_report_of_what_is_no_file_says_so_plainly(tmp_path, capsys):
+def test_report_of_a_path_that_is_no_file_is_refused(tmp_path, capsys):
     assert main(["report", str(tmp_path)]) == 2
     assert capsys.readouterr().err == (
         f"error: cannot read this as a fit\n  got:     {tmp_path}: a folder\n"
@@ -169,7 +169,7 @@ def test_report_of_what_is_no_file_says_so_plainly(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("arguments", [["report", "fit.nc", "--out", ""], ["report", ""], ["fit", "m.toml", "--out="]])
-def test_an_empty_name_is_not_the_folder_one_is_in(arguments, capsys):
+def test_an_empty_name_is_not_the_current_folder(arguments, capsys):
     assert main(arguments) == 2
     assert capsys.readouterr().err == (
         "error: an empty name was given\n  got:     ''\n  allowed: a file or a folder\n"
@@ -247,7 +247,7 @@ def test_out_saves_the_fit_of_a_formula(birds, capsys):
         (["count ~ 1 + (1 | site)", "birds.csv", "--family", "negbinomial"], "write family='negative_binomial'"),
     ],
 )
-def test_a_formula_is_told_what_it_lacks(arguments, expected, birds, capsys, monkeypatch):
+def test_missing_or_conflicting_arguments_are_refused(arguments, expected, birds, capsys, monkeypatch):
     monkeypatch.chdir(birds.parent)
     assert main(["fit", *arguments, "--quiet"]) == 2
     assert expected in capsys.readouterr().err

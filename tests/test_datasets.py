@@ -58,7 +58,7 @@ def test_columns_are_numbers_or_used_text_categories(name):
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_attrs_say_what_it_is_and_where_it_is_from(name):
+def test_attrs_describe_the_data_and_their_source(name):
     data = load_dataset(name)
     assert set(data.attrs) - {"truth"} == {"about", "source", "units", "descriptions"}
     assert ("truth" in data.attrs) == data.attrs["source"].startswith("simulated")

@@ -10,7 +10,7 @@ PARTS = {"got": "0 rows", "allowed": "1 row", "do": "check"}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_error_writes_its_four_parts(kind):
+def test_the_text_of_every_error_has_its_four_parts(kind):
     error = kind("the table is empty", **PARTS)
     assert str(error) == "the table is empty\n  got:     0 rows\n  allowed: 1 row\n  do:      check"
     assert (error.wrong, error.got, error.allowed, error.do) == ("the table is empty", "0 rows", "1 row", "check")
@@ -18,7 +18,7 @@ def test_every_error_writes_its_four_parts(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_every_error_crosses_process_borders(kind, protocol):
+def test_every_error_can_be_pickled(kind, protocol):
     error = kind("wrong", **PARTS)
     back = pickle.loads(pickle.dumps(error, protocol))
     assert type(back) is kind

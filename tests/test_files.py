@@ -1,4 +1,4 @@
-"""Files are whole or not there."""
+"""Files are written completely or not at all."""
 
 import os
 import stat
@@ -20,7 +20,7 @@ def test_the_file_replaces_the_old_one_at_the_end(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["note.txt"]
 
 
-def test_a_failure_leaves_the_old_file_alone(tmp_path):
+def test_a_failure_does_not_change_the_old_file(tmp_path):
     path = tmp_path / "note.txt"
     path.write_text("old")
 
@@ -50,13 +50,13 @@ def test_a_new_file_has_the_permissions_of_any_other(tmp_path):
         ("", "cannot write it\n  got:     {}: a folder\n  allowed: a file's name"),
     ],
 )
-def test_what_cannot_be_written_is_said_before_the_work(tmp_path, name, text):
+def test_a_file_that_cannot_be_written_is_refused_before_the_work(tmp_path, name, text):
     with pytest.raises(pp.FileError) as refused, whole_file(tmp_path / name, doing="write it"):
         pytest.fail("the block began")
     assert str(refused.value).startswith(text.format(tmp_path / name))
 
 
-def test_a_place_is_checked_before_long_work_and_nothing_stands_there_meanwhile(tmp_path):
+def test_a_path_is_checked_before_long_work_and_has_no_file_meanwhile(tmp_path):
     seen = []
 
     def render():

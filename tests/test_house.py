@@ -1,4 +1,4 @@
-"""The plan of the house, counted: what stands where, and what nobody asks elsewhere. CONTRIBUTING.md has the map."""
+"""Rules of the code's structure, counted in its syntax trees; CONTRIBUTING.md describes the structure."""
 
 import ast
 from pathlib import Path
@@ -14,16 +14,16 @@ SOURCE = Path(partialpool.__file__).parent
 FILES = {path.relative_to(SOURCE).as_posix(): ast.parse(path.read_text("utf-8")) for path in SOURCE.rglob("*.py")}
 SUPPORTS = {"BINARY", "COUNT", "ORDINAL", "POSITIVE", "PROPORTION", "REAL", "SUCCESSES"}
 KINDS = {name.lower() for name in SUPPORTS}
-# Names that are other things too: a prior, the support of a prior, a number of something.
+# Names with other meanings: a prior, the support of a prior, a number of something.
 AMBIGUOUS = {"beta", "gamma", "real", "positive", "count"}
 
 
-def outside(*rooms):
-    return {name: tree for name, tree in FILES.items() if not name.startswith(rooms)}
+def outside(*folders):
+    return {name: tree for name, tree in FILES.items() if not name.startswith(folders)}
 
 
 def compared(tree):
-    """What is compared with `==`, `!=`, `in`, `is` in a file: strings, and names."""
+    """Strings and names that a file compares with `==`, `!=`, `in` or `is`."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Compare):
             for part in ast.walk(node):
@@ -34,25 +34,25 @@ def compared(tree):
 
 
 def keyed(tree):
-    """Keys of dictionaries that are written out."""
+    """Keys of dictionary literals."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Dict):
             yield {key.value for key in node.keys if isinstance(key, ast.Constant)}
 
 
-def test_few_files_ask_which_family_or_link_it_is():
-    """They ask what is true of it instead; 41 files did when the families became objects."""
+def test_few_files_compare_names_of_families_or_links():
+    """Other files use attributes of families and links; 41 files compared names when families became objects."""
     names = (set(FAMILIES) | set(LINKS) | KINDS) - AMBIGUOUS | SUPPORTS
-    asking = {
+    comparing = {
         name
         for name, tree in outside("families/", "datasets/").items()
         if names & set(compared(tree)) or any(len(names & keys) > 1 for keys in keyed(tree))
     }
-    assert len(asking) < 8, sorted(asking)
+    assert len(comparing) < 8, sorted(comparing)
 
 
-def test_level_codes_are_known_to_the_design_alone():
-    """51 uses in 32 files when the effects of a factor became a term."""
+def test_level_codes_are_used_almost_only_in_the_design():
+    """There were 51 uses in 32 files when the effects of a factor became a term."""
     uses = [
         (name, node.lineno)
         for name, tree in outside("design/").items()
@@ -63,10 +63,10 @@ def test_level_codes_are_known_to_the_design_alone():
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_no_engine_is_told_apart_by_its_name(engine):
-    """Outside of where it is chosen: what it can do stands on its card."""
-    asking = [name for name, tree in outside("sampling/choose.py").items() if engine in set(compared(tree))]
-    assert asking == []
+def test_no_engine_is_recognised_by_its_name(engine):
+    """Except where the engine is chosen: its `EngineCard` states what it can do."""
+    comparing = [name for name, tree in outside("sampling/choose.py").items() if engine in set(compared(tree))]
+    assert comparing == []
 
 
 def test_no_file_is_longer_than_400_lines():
@@ -91,7 +91,7 @@ def statements(function):
 
 
 def test_no_function_is_longer_than_70_lines():
-    """Docstrings and signatures left out: those of public functions are as long as their readers need."""
+    """Docstrings and signatures are not counted."""
     long = [
         (name, node.name, statements(node))
         for name, tree in FILES.items()

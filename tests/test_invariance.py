@@ -1,4 +1,4 @@
-"""Nothing a person reads depends on where zero is, on units, on the reference category, on how columns are written."""
+"""Answers do not depend on origins and units of columns, on the reference category, or on how a model is written."""
 
 import json
 
@@ -122,7 +122,7 @@ def test_answers_of_one_model_do_not_depend_on_how_it_is_written(name):
             check_same_draws(ask(first), ask(other), formula)
 
 
-def test_an_offset_is_as_good_as_taking_it_off_by_hand():
+def test_an_offset_equals_its_subtraction_from_the_response():
     with_offset, by_hand = fit_of("y ~ z + offset(known) + (1 | g)"), fit_of("y ~ z + (1 | g)", "y_rest")
     assert evidence_of(with_offset) == pytest.approx(evidence_of(by_hand), abs=1e-9)
     for name in ("beta", "sd_g", "b_g", "sigma"):
@@ -170,7 +170,7 @@ def test_the_prior_of_a_predictor_does_not_depend_on_its_columns(family, one, ot
     for design, prior, parameters in zip(designs, priors, (draws, rewritten(*designs, draws)), strict=True):
         parts = log_prior_density(design, prior, parameters)
         densities.append(sum(values.reshape(len(values), -1).sum(axis=1) for values in parts.values()))
-    # Correlations of the prior may lie within rounding of 1.
+    # Correlations drawn from the prior may round to 1.
     usual = np.isfinite(densities).all(axis=0)
     assert usual.mean() > 0.95
     gap = densities[0][usual] - densities[1][usual]
@@ -184,7 +184,7 @@ def rewritten(design, other, draws):
     turn = turning(theirs, ours)
     np.testing.assert_allclose(theirs @ turn, ours, atol=1e-6)
     beta = draws[BETA] @ turn.T if design.common.intercept else draws[BETA]
-    if not design.common.intercept:  # cutpoints take up the constant
+    if not design.common.intercept:  # the constant is moved into the cutpoints
         beta = np.column_stack([np.zeros(len(beta)), beta]) @ turn.T
         out["cutpoints"] = draws["cutpoints"] - beta[:, :1]
         beta = beta[:, 1:]

@@ -1,4 +1,4 @@
-"""How kernels are compiled and kept."""
+"""How kernels are compiled and cached."""
 
 import sys
 
@@ -15,7 +15,7 @@ def double(x):
 
 
 def test_a_changed_kernel_file_is_compiled_anew():
-    """Numba would watch the kernel's own file only: ours watch every file a kernel may be made of."""
+    """Numba checks the kernel's own file only; we check every file that a kernel may include."""
     assert evaluate._cache._cache_file._source_stamp == _SOURCES
     assert {
         "families/row_kernels/poisson.py",
@@ -104,7 +104,7 @@ def test_a_part_that_only_borrows_arrays_counts_no_references_and_others_do(tmp_
     assert counts == {summed: False, passed_on: True, doubled: True, borrowed_from_made: True}
 
 
-def test_it_is_known_whether_a_call_will_compile(tmp_path, monkeypatch):
+def test_awaits_compilation_states_whether_a_call_will_compile(tmp_path, monkeypatch):
     monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path))
     fresh = kernel(double)
     assert awaits_compilation(fresh)
@@ -115,14 +115,14 @@ def test_it_is_known_whether_a_call_will_compile(tmp_path, monkeypatch):
 
 def test_without_a_folder_to_write_to_every_process_compiles(monkeypatch):
     monkeypatch.setattr("numba.core.caching.CompileResultCacheImpl._locator_classes", [])
-    homeless = kernel(double)
-    assert awaits_compilation(homeless)
-    assert homeless(np.pi) == 2 * np.pi
-    assert not awaits_compilation(homeless)
+    uncached = kernel(double)
+    assert awaits_compilation(uncached)
+    assert uncached(np.pi) == 2 * np.pi
+    assert not awaits_compilation(uncached)
 
 
 def test_an_index_that_cannot_be_read_is_compiled_anew(tmp_path, monkeypatch):
-    """Another version of the package left it: a class it names is gone."""
+    """The index names a class that does not exist, as one of another version of the package may."""
     monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path))
     kernel(double)(np.pi)
     (index,) = tmp_path.rglob("*.nbi")

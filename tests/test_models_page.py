@@ -1,4 +1,4 @@
-"""The page of the worked models says of each what its file says, and shows a picture of it."""
+"""The page of the worked models agrees with the model files, and shows a picture of each model."""
 
 import importlib.util
 import re
@@ -68,7 +68,7 @@ def test_a_picture_is_small_and_not_empty(name):
     assert pixels[..., :3].std() > 0.02
 
 
-def test_links_lead_somewhere():
+def test_links_have_a_target():
     for target in re.findall(r"\]\((?!http|#)([^)#]+)", PAGE):
         assert (MODELS / target).exists(), target
 
@@ -95,18 +95,18 @@ def test_the_table_of_the_genes_states_the_truth():
     rows = rows_of("gene_expression")
     truth = {f"`{gene}`": of["icc[person]"] for gene, of in SIMULATIONS["gene_expression"].truth.items()}
     assert {row[0]: float(row[1]) for row in rows} == truth
-    held = []
+    contained = []
     for _, true, *cells in rows:
         (mean, *right), (too_high, *wrong) = (list(map(float, re.findall(r"[\d.]+", cell))) for cell in cells)
         assert mean < too_high
-        held.append([low <= float(true) <= high for low, high in (right, wrong)])
-    with_it, without = np.sum(held, axis=0)
+        contained.append([low <= float(true) <= high for low, high in (right, wrong)])
+    with_it, without = np.sum(contained, axis=0)
     assert with_it >= len(rows) - 2
     assert without == 2
     assert "four of six no longer contain the true value" in " ".join(PAGE.split())
 
 
-def test_the_table_of_a_collapsed_fit_is_what_the_fit_says(make):
+def test_the_table_of_a_collapsed_fit_agrees_with_a_new_fit(make):
     fit = pp.fit_file(PATHS["pain_trials"], progressbar=False)
     assert fit.digest.verdict.good
     again = [
@@ -116,5 +116,5 @@ def test_the_table_of_a_collapsed_fit_is_what_the_fit_says(make):
     for ours, shown in zip(again, rows_of("pain_trials"), strict=True):
         assert ours[:2] == shown[:2]
         low, high = map(float, shown[3].split(" to "))
-        # The draws repeat on one machine; on another, rounding may part the chains, so numbers agree as estimates do.
+        # The draws repeat on one machine; on another, rounding may make the chains diverge, so estimates are compared.
         assert abs(float(ours[2]) - float(shown[2])) < 0.2 * (high - low) / 3.3

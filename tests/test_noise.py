@@ -1,4 +1,4 @@
-"""Nothing is said that nobody asked for, and what is said points at the line that asked."""
+"""No needless warnings or output; a warning refers to the line that called the package."""
 
 import ast
 from pathlib import Path
@@ -19,8 +19,8 @@ def table(**more):
     return pd.DataFrame({"g": ONE_ROW_A_LEVEL, "x": rng.normal(size=15), "y": rng.normal(size=15)} | more)
 
 
-def test_levels_of_one_row_give_no_warnings_and_count_for_nothing():
-    """Warnings are errors in tests. One level has an sd, so that all or none of those with one lie inside."""
+def test_levels_of_one_row_give_no_warnings_and_are_not_counted():
+    """Warnings are errors in tests. Only one level has an sd, so that the share of levels inside is 0 or 100 %."""
     fit = pp.fit("y ~ x + (1 | g)", table(), seed=1, progressbar=False, draws=50)
     picture = posterior_checks_section(fit).pictures[-1]
     shares = [part.split("of levels")[0].strip() for part in picture.alt.partition(": ")[2].split(";")]
@@ -37,7 +37,7 @@ def test_a_refusal_prints_nothing(term, capfd):
 
 
 def test_a_power_of_a_column_is_refused_and_prints_nothing(capfd):
-    """It was the column itself, with a line on stderr that named another package's notation."""
+    """Before, it was read as the column itself, and a line about another package's notation was written to stderr."""
     for power in ("x**2", "(x)**2", "`x`**2", "log(x)**2"):
         with pytest.raises(pp.FormulaError, match="means interactions"):
             pp.ModelSpec.from_formula(f"y ~ {power} + (1 | g)")
@@ -57,30 +57,30 @@ CALLS = {
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-def test_a_warning_points_at_the_line_that_called_the_package(call):
+def test_a_warning_refers_to_the_line_that_called_the_package(call):
     rows = table()
     rows.loc[3, "x"] = np.nan
-    with pytest.warns(pp.DataWarning, match="dropped 1 of 15 rows") as said:
+    with pytest.warns(pp.DataWarning, match="dropped 1 of 15 rows") as caught:
         call(rows)
-    assert {warning.filename for warning in said if "dropped" in str(warning.message)} == {__file__}
+    assert {warning.filename for warning in caught if "dropped" in str(warning.message)} == {__file__}
 
 
-def test_warnings_of_predictions_point_there_too():
+def test_warnings_of_predictions_refer_to_the_calling_line():
     fit = CALLS["fit"](table())
     new = pd.DataFrame({"g": [1, 2], "x": [0.0, np.nan]})
-    with pytest.warns(pp.DataWarning, match="dropped 1 of 2 rows") as said:
+    with pytest.warns(pp.DataWarning, match="dropped 1 of 2 rows") as caught:
         pp.predict(fit, new)
-    assert said[0].filename == __file__
+    assert caught[0].filename == __file__
 
 
-def test_every_warning_of_the_package_goes_one_way():
-    """A fixed stacklevel points into the package as soon as another function stands between."""
+def test_every_warning_of_the_package_is_given_by_one_function():
+    """A fixed stacklevel would refer to a line of the package if another function is called in between."""
     package = Path(pp.__file__).parent
     direct = []
     for path in package.rglob("*.py"):
         calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
         direct += [path.name for call in calls if ast.unparse(call.func) == "warnings.warn"]
     assert direct == ["errors.py"]
-    with pytest.warns(PartialPoolWarning, match="this") as said:
+    with pytest.warns(PartialPoolWarning, match="this") as caught:
         warn("this", pp.DataWarning)
-    assert said[0].filename == __file__
+    assert caught[0].filename == __file__

@@ -9,7 +9,7 @@ from partialpool import progress
 
 @pytest.fixture
 def screen(monkeypatch):
-    """A terminal that keeps what it was shown."""
+    """A terminal that records what it is shown."""
     text = io.StringIO()
     console = Console(file=text, force_terminal=True, force_interactive=True, width=80)
     monkeypatch.setattr(progress, "Console", lambda **_: console)
@@ -23,7 +23,7 @@ def test_a_short_run_shows_nothing(screen):
     assert "drawing" not in screen.getvalue()
 
 
-def test_a_long_first_step_says_what_it_waits_for(screen, monkeypatch):
+def test_a_long_first_step_is_shown(screen, monkeypatch):
     monkeypatch.setattr(progress, "PATIENCE", 0.05)
     with progress.progress_line("preparing", shown=True) as line:
         line.say("compiling, once per machine")
@@ -32,7 +32,7 @@ def test_a_long_first_step_says_what_it_waits_for(screen, monkeypatch):
         line.count(1, 2)
 
 
-def test_nobody_looks(screen, monkeypatch):
+def test_nothing_is_shown_if_the_progress_line_is_off(screen, monkeypatch):
     monkeypatch.setattr(progress, "PATIENCE", 0.0)
     with progress.progress_line("preparing", shown=False) as line:
         line.say("drawing")
@@ -55,7 +55,7 @@ def test_an_error_ends_the_line(screen, monkeypatch):
 
 @pytest.mark.parametrize("widgets", [True, False])
 def test_a_notebook_needs_widgets(monkeypatch, widgets):
-    """Without ipywidgets rich warns from its thread; then there is no line."""
+    """Without ipywidgets rich would give a warning from its thread, so that no line is shown."""
     shown = []
     monkeypatch.setattr(progress, "Console", lambda **_: Console(file=io.StringIO(), force_jupyter=True, width=80))
     monkeypatch.setattr(progress, "find_spec", lambda name: object() if widgets else None)

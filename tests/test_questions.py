@@ -1,4 +1,4 @@
-"""Every question has its picture, and its line in the documentation."""
+"""Every question has a plot function and a line in the documentation."""
 
 import inspect
 import re
@@ -25,13 +25,13 @@ SUPPORT = {
     "log_likelihood", "log_prior", "posterior_predictive", "prior_predictive", "summary", "group_effects",
     "sensitivity_report", "datagrid", "check", "to_frame", "draws_frame", "hypothesis", "to_datatree",
 }  # fmt: skip
-"""Densities, replicates and tables, which other tools take; the README's example; a report of others."""
+"""Functions without a plot: densities, replicates and tables for other tools; reports of several questions."""
 
 
-def test_no_question_is_forgotten():
+def test_every_question_is_listed_with_its_plot():
     stub = (Path(pp.__file__).parent / "__init__.pyi").read_text(encoding="utf-8")
-    asked = set(re.findall(r"from \.questions\.\w+ import ([a-z]\w*) as", stub)) - SUPPORT
-    assert asked == set(PARTNERS)
+    questions = set(re.findall(r"from \.questions\.\w+ import ([a-z]\w*) as", stub)) - SUPPORT
+    assert questions == set(PARTNERS)
     drawn = set(re.findall(r"from \.plots\.\w+ import (plot_\w+) as", stub)) - {
         "plot_group_effects",
         "plot_prior_predictive",
@@ -40,7 +40,7 @@ def test_no_question_is_forgotten():
 
 
 @pytest.mark.parametrize("question", [*PARTNERS, "check", "report", "sensitivity_report"])
-def test_it_is_documented(question):
+def test_a_question_is_documented(question):
     assert f"`{question}(" in DOCS
     if question in PARTNERS:
         assert f"`{PARTNERS[question]}`" in DOCS
@@ -49,7 +49,7 @@ def test_it_is_documented(question):
         assert re.search(rf"^{section}\n-+$", text, re.M), section
 
 
-def test_what_is_drawn_is_tabulated(sleepstudy):
+def test_answers_with_plots_have_a_summary(sleepstudy):
     fit = pp.fit("Reaction ~ Days + (Days | Subject)", sleepstudy, seed=1, progressbar=False)
     answers = {
         "icc": (), "variance_components": (), "variance_function": ({"Days": [0, 9]},), "shrinkage": (), "recenter": (),
@@ -76,10 +76,10 @@ HELD = {
     "shrinkage": (), "recenter": (), "icc": (), "variance_function": (), "datagrid": (), "level_effects": ("Days",),
     "level_lines": ("Days",),
 }  # fmt: skip
-"""Questions that take places by `at=`, and what they ask before it."""
+"""Questions that take places by `at=`, and their arguments before it."""
 
 
-def test_no_question_with_places_is_forgotten():
+def test_every_question_with_places_is_listed():
     every = {name: inspect.signature(getattr(pp, name)).parameters for name in [*PARTNERS, *SUPPORT]}
     assert {name for name, parameters in every.items() if "at" in parameters} == set(HELD)
 

@@ -1,4 +1,4 @@
-"""The README's example runs, and prints what the README says it prints."""
+"""The README's example runs, and prints what the README shows."""
 
 import importlib.util
 import re
@@ -22,7 +22,7 @@ def test_the_example_prints_what_the_readme_shows(pictures):
     _, code, _, shown, _ = pictures.EXAMPLE.search((ROOT / "README.md").read_text()).groups()
     printed, _ = pictures.run_example(code)
     assert NUMBER.sub("#", printed).split() == NUMBER.sub("#", shown).split()
-    # The draws repeat on one machine; on another, rounding may part the chains, so numbers agree as estimates do.
+    # The draws repeat on one machine; on another, rounding may make the chains diverge, so estimates are compared.
     for ours, theirs in zip(table_rows(printed), table_rows(shown), strict=True):
         mean, sd = (float(v) for v in NUMBER.findall(ours)[:2])
         assert abs(mean - float(NUMBER.findall(theirs)[0])) < 0.2 * sd, (ours, theirs)
@@ -32,7 +32,7 @@ def table_rows(text):
     return [line for line in text.splitlines() if re.search(r"\s[01]\.\d{3}$", line)]
 
 
-def test_every_local_link_leads_somewhere():
+def test_every_local_link_has_a_target():
     for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "docs" / "formula.md"):
         for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), (page.name, target)

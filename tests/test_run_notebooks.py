@@ -1,4 +1,4 @@
-"""The tools behind the notebooks: what they tell, and what they let pass."""
+"""The tools for notebooks: which differences and faults they report, and which differences they ignore."""
 
 import copy
 import os
@@ -9,8 +9,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from folded_solutions import folded_code, with_printed
-from notebook_agreement import OTHER_SEEDS, Told, number_agrees, text_differences, told_differences
-from notebook_outputs import faults, keep_equal, tells, tidy
+from notebook_agreement import OTHER_SEEDS, CellOutput, number_agrees, output_differences, text_differences
+from notebook_outputs import cell_outputs, faults, keep_equal, tidy
 from run_notebooks import NotebookFault, execute, stale, write_pictures
 
 COMMITTED = """
@@ -34,17 +34,17 @@ SOLUTION = "<details><summary>Solution</summary>\n\n```python\nprint(6 * 7)\n```
         ("k-hat 0.06", "k-hat 0.41"),
     ],
 )
-def test_jitter_of_the_draws_is_not_told(old, new):
+def test_random_variation_of_draws_is_not_reported(old, new):
     assert text_differences(COMMITTED, COMMITTED.replace(old, new)) == []
 
 
-def test_a_column_that_moves_is_not_told():
+def test_a_moved_column_is_not_reported():
     assert text_differences(COMMITTED, COMMITTED.replace("  ", " ").replace("-0.39", "-0.4")) == []
     assert text_differences("mean\n-----\n 9.98", "mean\n------\n 10.02") == []
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "expected"),
     [
         ("26.9", "29.9", "26.9 committed, now 29.9, in: Subject Intercept 29.9 6.6 17.4 38.3 3607 1.000"),
         ("0.28", "0.38", "0.28 committed, now 0.38"),
@@ -56,12 +56,12 @@ def test_a_column_that_moves_is_not_told():
         ("sd ", "SD ", "committed: factor"),
     ],
 )
-def test_a_stale_number_or_word_is_told(old, new, told):
+def test_a_stale_number_or_word_is_reported(old, new, expected):
     (line, *_) = text_differences(COMMITTED, COMMITTED.replace(old, new))
-    assert told in " ".join(line.split())
+    assert expected in " ".join(line.split())
 
 
-def test_a_line_more_or_less_is_told():
+def test_an_added_line_is_reported():
     assert (
         "4 lines committed, now 5: the shorter one ends early" in text_differences(COMMITTED, COMMITTED + "\nmore")[0]
     )
@@ -75,16 +75,16 @@ OTHERS = ["43", "47", "45", "41", "44", "46"]
     ("committed", "agrees"), [("50", True), ("59", True), ("29", True), ("28", False), ("60", False)]
 )
 def test_a_number_that_disagrees_is_judged_by_runs_with_other_seeds(committed, agrees):
-    """Runs from 41 to 47: it may come from 29 to 59."""
+    """Runs give 41 to 47, so that numbers from 29 to 59 agree."""
     differences = text_differences(f"n {committed}", "n 43", [f"n {other}" for other in OTHERS])
     assert (differences == []) is agrees
 
 
-def test_words_agree_whatever_the_seed():
+def test_words_are_compared_exactly_under_other_seeds_too():
     assert text_differences("good", "doubtful", ["good", "good"]) == ["committed: good | now: doubtful"]
 
 
-def test_estimates_that_differ_by_chance_are_rarely_told():
+def test_estimates_that_differ_by_chance_are_rarely_reported():
     """Of 20,000 committed numbers and runs with nine seeds each, 2.6 are expected: 11 or more have a chance of 1e-4."""
     shape = (20_000, 1 + 1 + OTHER_SEEDS)
     estimates = np.random.default_rng(5).normal(500, 100, shape).round().astype(int).astype(str)
@@ -117,11 +117,11 @@ def test_the_seconds_of_a_fit_are_not_compared_but_a_unit_of_the_data_is():
 
 
 def test_pictures_are_compared_by_size_and_words():
-    told = [Told("cell [1]", "", ("<Figure size 700x400 with 1 Axes>: a line",))]
-    assert told_differences(told, told) == []
-    other = [Told("cell [1]", "", ("<Figure size 700x400 with 2 Axes>: a line",))]
-    assert "pictures committed" in told_differences(told, other)[0]
-    assert "cells have output" in told_differences(told, [])[0]
+    outputs = [CellOutput("cell [1]", "", ("<Figure size 700x400 with 1 Axes>: a line",))]
+    assert output_differences(outputs, outputs) == []
+    other = [CellOutput("cell [1]", "", ("<Figure size 700x400 with 2 Axes>: a line",))]
+    assert "pictures committed" in output_differences(outputs, other)[0]
+    assert "cells have output" in output_differences(outputs, [])[0]
 
 
 def notebook(*sources, text="1 row"):
@@ -138,7 +138,7 @@ def test_a_tidy_notebook_has_no_fault():
 
 
 @pytest.mark.parametrize(
-    ("output", "told"),
+    ("output", "expected"),
     [
         (new_output("stream", name="stderr", text="careful"), "writes to stderr: careful"),
         (new_output("error", ename="ValueError"), "raises ValueError"),
@@ -148,14 +148,14 @@ def test_a_tidy_notebook_has_no_fault():
         (new_output("stream", text="x" * 1_000_000), "at most 1 MB"),
     ],
 )
-def test_faults_of_outputs_are_told(output, told):
+def test_faults_of_outputs_are_reported(output, expected):
     made = notebook("a")
     made.cells[1].outputs = [output]
     (line,) = faults(made)
-    assert told in line
+    assert expected in line
 
 
-def test_faults_of_the_notebook_are_told():
+def test_faults_of_the_notebook_are_reported():
     made = notebook("a", "b")
     made.cells[2].execution_count = None
     del made.cells[0], made.cells[-1]
@@ -166,7 +166,7 @@ def test_faults_of_the_notebook_are_told():
     ]
 
 
-def test_tidying_keeps_the_words_of_a_picture_and_nothing_of_the_machine():
+def test_tidying_keeps_the_text_of_a_picture_and_removes_what_depends_on_the_machine():
     made = notebook("a")
     cell = made.cells[1]
     cell.metadata = {"execution": {"iopub.status.busy": "2026"}, "mystnb": {"image": {"alt": "a line"}}}
@@ -183,7 +183,7 @@ def test_tidying_keeps_the_words_of_a_picture_and_nothing_of_the_machine():
     assert sorted(cell.outputs[1].data) == ["image/png", "text/plain"]
     assert cell.outputs[1].metadata == {"image/png": {"alt": "a line"}}
     assert made.metadata["language_info"] == {"name": "python"}
-    assert tells(made)[0].pictures == ("<Figure size 1x1>: a line",)
+    assert cell_outputs(made)[0].pictures == ("<Figure size 1x1>: a line",)
 
 
 def test_a_cell_that_is_folded_in_the_pages_is_folded_in_jupyterlab():
@@ -195,7 +195,7 @@ def test_a_cell_that_is_folded_in_the_pages_is_folded_in_jupyterlab():
     assert made.cells[1].metadata == {"tags": ["hide-input"], "jupyter": {"source_hidden": True}}
 
 
-def test_an_output_that_differs_in_its_clock_alone_is_kept():
+def test_an_output_that_differs_only_in_times_is_kept():
     old, new = notebook("a", text="seed 1, 0.2 s"), notebook("a", text="seed 1, 0.9 s")
     keep_equal(old, new)
     assert new.cells[1].outputs[0].text == "seed 1, 0.2 s"
@@ -218,24 +218,24 @@ def test_cells_and_solutions_run_in_order_from_a_clean_kernel():
     ran = execute(made)
     tidy(ran)
     assert made == before
-    assert [told.text for told in tells(ran)] == ["5\n", "6", "35\n"]
+    assert [output.text for output in cell_outputs(ran)] == ["5\n", "6", "35\n"]
     assert faults(ran) == []
 
 
 @pytest.mark.parametrize(
-    ("source", "told"),
+    ("source", "expected"),
     [
         ("1 / 0", "ZeroDivisionError"),
         ("import warnings\nwarnings.warn('careful')", "UserWarning: careful\n$"),
         ("import urllib.request\nurllib.request.urlopen('http://example.org')", "notebooks run without a network"),
     ],
 )
-def test_exceptions_warnings_and_networks_stop_a_notebook(source, told):
-    with pytest.raises(NotebookFault, match=told):
+def test_exceptions_warnings_and_networks_stop_a_notebook(source, expected):
+    with pytest.raises(NotebookFault, match=expected):
         execute(notebook(source))
 
 
-def test_a_committed_output_that_a_run_does_not_repeat_is_told(tmp_path, two_others):
+def test_a_committed_output_that_a_run_does_not_repeat_is_reported(tmp_path, two_others):
     path = tmp_path / "01_trial.ipynb"
     ran = execute(notebook("x = 5\nprint('x is', x)"))
     tidy(ran)
@@ -255,33 +255,33 @@ def two_others(monkeypatch):
     monkeypatch.setattr("run_notebooks.OTHER_SEEDS", 2)
 
 
-def test_other_seeds_are_asked_where_a_run_disagrees(tmp_path, two_others):
+def test_other_seeds_are_run_if_a_number_disagrees(tmp_path, two_others):
     path = tmp_path / "01_trial.ipynb"
     source = "from partialpool.seeds import shifted\nprint(50 + shifted(0) // 1_000_003)"
     ran = execute(notebook(source))
     tidy(ran)
     base = int(ran.cells[1].outputs[0].text)
-    for committed, told in ((base + 6, ""), (base + 60, f"now {base} ({base + 1} to {base + 2} with other seeds)")):
+    for committed, expected in ((base + 6, ""), (base + 60, f"now {base} ({base + 1} to {base + 2} with other seeds)")):
         ran.cells[1].outputs[0].text = f"{committed}\n"
         nbformat.write(ran, path)
-        assert (told in " ".join(stale(path))) if told else stale(path) == []
+        assert (expected in " ".join(stale(path))) if expected else stale(path) == []
 
 
-def test_no_more_seeds_are_asked_once_a_run_agrees(tmp_path, monkeypatch):
-    path, asked = tmp_path / "01_trial.ipynb", []
+def test_no_more_seeds_are_run_once_a_number_agrees(tmp_path, monkeypatch):
+    path, shifts = tmp_path / "01_trial.ipynb", []
     committed, new = notebook("a", text="n 50"), ["n 43", "n 47", "n 45"]
     nbformat.write(committed, path)
 
     def run(_, *, shift=0):
-        asked.append(shift)
+        shifts.append(shift)
         return notebook("a", text=new[shift])
 
     monkeypatch.setattr("run_notebooks.execute", run)
     assert stale(path) == []
-    assert asked == [0, 1]
+    assert shifts == [0, 1]
 
 
-def test_a_notebook_that_fails_with_another_seed_is_told(tmp_path, two_others):
+def test_a_notebook_that_fails_with_another_seed_is_reported(tmp_path, two_others):
     path = tmp_path / "01_trial.ipynb"
     source = "from partialpool.seeds import shifted\nprint(7)\nshift = shifted(0) // 1_000_003\nassert shift < {}"
     base = int(os.environ.get("PARTIALPOOL_SEED_SHIFT") or 0)
@@ -293,7 +293,7 @@ def test_a_notebook_that_fails_with_another_seed_is_told(tmp_path, two_others):
     assert line.startswith("with PARTIALPOOL_SEED_SHIFT raised by 2: ")
 
 
-def test_pictures_are_written_to_be_looked_at(tmp_path):
+def test_pictures_are_written_as_files(tmp_path):
     made = notebook("a")
     picture = new_output("display_data", data={"image/png": "cGl4ZWxz"})
     made.cells[1].outputs = [picture, picture]

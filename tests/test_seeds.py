@@ -1,4 +1,4 @@
-"""Seeds of questions: repeatable, apart from those of engines, checked."""
+"""Seeds of questions: they repeat draws, differ from those of engines, and are checked."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ import partialpool as pp
 from partialpool.seeds import seed_sequence, shifted
 
 
-def test_a_seed_repeats_and_has_a_stream_of_its_own():
+def test_a_seed_repeats_and_differs_from_the_streams_of_engines():
     assert seed_sequence(3).generate_state(2).tolist() == seed_sequence(3).generate_state(2).tolist()
     engines = [tuple(child.generate_state(4)) for child in np.random.SeedSequence(3).spawn(64)]
     questions = [tuple(child.generate_state(4)) for child in seed_sequence(3).spawn(64)]
@@ -16,7 +16,7 @@ def test_a_seed_repeats_and_has_a_stream_of_its_own():
 
 
 @pytest.mark.parametrize("seed", [-1, 1.5, "a", True])
-def test_what_is_no_seed(seed):
+def test_an_invalid_seed_is_refused(seed):
     with pytest.raises(pp.SpecError, match="seed must be a non-negative integer"):
         seed_sequence(seed)
 
@@ -52,7 +52,7 @@ def test_a_shift_reaches_engines_and_questions_and_is_not_recorded(monkeypatch):
     assert not np.isin(plain[1], moved[1]).any()
 
 
-def test_what_is_no_shift(monkeypatch):
+def test_an_invalid_shift_is_refused(monkeypatch):
     monkeypatch.setenv("PARTIALPOOL_SEED_SHIFT", "-1")
     with pytest.raises(pp.SpecError, match="PARTIALPOOL_SEED_SHIFT must be a non-negative integer"):
         shifted(3)

@@ -137,13 +137,13 @@ def test_estimates_share_their_decimals(values, sd, cells):
         ((), False),
     ],
 )
-def test_one_rule_says_which_columns_are_numbers(cells, numeric):
+def test_one_rule_decides_which_columns_are_numbers(cells, numeric):
     table = TextTable(("name", "n"), tuple(("a", cell) for cell in cells))
     assert table.numeric == (False, numeric)
     assert ("text-align:right" in table._repr_html_()) == numeric
 
 
 def test_a_table_is_written_in_a_notebook_too(monkeypatch):
-    """rich shows instead of writing where it believes to be in a kernel."""
+    """rich displays output instead of writing it if it detects a notebook kernel."""
     monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
     assert "1.5" in str(TextTable(("x",), (("1.5",),)))

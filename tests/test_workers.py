@@ -1,4 +1,4 @@
-"""Threads that share pieces: all pieces once, the first error, and Ctrl-C at any instruction."""
+"""Threads that share pieces of work: each piece is done once, the first error is raised, Ctrl-C works at any time."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ from partialpool.workers import map_pieces, piece_size
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
-def test_every_piece_is_worked_once(workers):
+def test_every_piece_is_done_once(workers):
     seen, counts = [], []
     map_pieces(seen.append, list(range(300)), workers, done=counts.append)
     assert sorted(seen) == list(range(300))
@@ -62,18 +62,18 @@ print(slowest)
 """
 
 
-def test_ctrl_c_at_any_moment_hangs_nothing():
+def test_ctrl_c_at_any_moment_stops_all_threads():
     done = subprocess.run([sys.executable, "-c", INTERRUPTS], capture_output=True, text=True, timeout=120, check=True)
     assert float(done.stdout) < 1.0
 
 
-def test_pieces_keep_to_a_fraction_of_a_second():
+def test_pieces_take_a_fraction_of_a_second():
     assert piece_size(1.0) == 512
     assert piece_size(1e9) == 2
     assert piece_size(1e30) == 1
 
 
-def test_overlapping_callers_leave_the_libraries_as_they_were():
+def test_overlapping_calls_restore_the_thread_counts_of_libraries():
     def threads():
         return [library["num_threads"] for library in threadpool_info()]
 

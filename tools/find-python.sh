@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Print a Python >= 3.12: from PATH, pyenv or uv, in that order. Says what to do where there is none.
+# Print a Python >= 3.12: from PATH, pyenv or uv, in that order. If there is none, print what to do.
 set -u
 wanted='import sys; sys.exit(not ((3, 12) <= sys.version_info[:2] < (3, 15)))'
 fits() { "$1" -c "$wanted" >/dev/null 2>&1; }
 
 for name in python3.13 python3.14 python3.12 python3 python; do
     path=$(command -v "$name" 2>/dev/null) || continue
-    # A pyenv shim answers for the version in .python-version; ask it for the interpreter behind it.
+    # A pyenv shim runs the version in .python-version; print the interpreter that it runs.
     if fits "$path"; then "$path" -c 'import sys; print(sys.executable)'; exit 0; fi
 done
 for root in "${PYENV_ROOT:-$HOME/.pyenv}/versions"; do

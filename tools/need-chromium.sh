@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Print a Chromium, which the tests of the HTML report drive; installs it where apt-get can. Says what to do elsewhere.
+# Print the path of Chromium, which the tests of the HTML report use. Install it by apt-get if possible; otherwise
+# print what to do.
 set -u
 find_browser() {
     for name in "${PARTIALPOOL_CHROMIUM:-}" chromium chromium-browser google-chrome; do

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["OTHER_SEEDS", "Told", "number_agrees", "text_differences", "told_differences", "without_clock"]
+__all__ = ["OTHER_SEEDS", "CellOutput", "number_agrees", "output_differences", "text_differences", "without_clock"]
 
 _NUMBER: Final = re.compile(r"(?<![\w.])[-+\N{MINUS SIGN}]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e[-+]?\d+)?", re.I)
 _CLOCK: Final = re.compile(r"(seed \d+, )\d+\.\d s\b|(k-hat above 0\.7 in )[^:]+(?=:)|(k-hat )(?!above)-?\d+\.\d+")
@@ -33,7 +33,7 @@ OTHER_SEEDS: Final = 8
 
 
 @dataclass(frozen=True)
-class Told:
+class CellOutput:
     """The output of one cell.
 
     Attributes
@@ -51,7 +51,9 @@ class Told:
     pictures: tuple[str, ...] = ()
 
 
-def told_differences(committed: list[Told], rerun: list[Told], others: Sequence[list[Told]] = ()) -> list[str]:
+def output_differences(
+    committed: list[CellOutput], rerun: list[CellOutput], others: Sequence[list[CellOutput]] = ()
+) -> list[str]:
     """List, cell by cell, where a new run disagrees with the committed one; `others` are runs with other seeds."""
     if len(committed) != len(rerun):
         return [f"{len(committed)} cells have output, and {len(rerun)} when run again"]
@@ -59,7 +61,7 @@ def told_differences(committed: list[Told], rerun: list[Told], others: Sequence[
     return [line for old, new, *more in cells for line in _cell_differences(old, new, more)]
 
 
-def _cell_differences(old: Told, new: Told, others: list[Told]) -> Iterator[str]:
+def _cell_differences(old: CellOutput, new: CellOutput, others: list[CellOutput]) -> Iterator[str]:
     for line in text_differences(old.text, new.text, [other.text for other in others]):
         yield f"{old.where}: {line}"
     if old.pictures != new.pictures:

@@ -8,9 +8,9 @@ from typing import Any, Final
 from nbformat import NotebookNode
 
 from folded_solutions import folded_code
-from notebook_agreement import Told, without_clock
+from notebook_agreement import CellOutput, without_clock
 
-__all__ = ["faults", "keep_equal", "tells", "tidy"]
+__all__ = ["cell_outputs", "faults", "keep_equal", "tidy"]
 
 _KEPT: Final = ("text/plain", "text/html", "text/markdown", "text/latex", "image/png")
 """Types of output that every notebook viewer shows."""
@@ -79,19 +79,19 @@ def _clockless(outputs: list[NotebookNode]) -> str:
     return without_clock(json.dumps(outputs, sort_keys=True))
 
 
-def tells(notebook: NotebookNode) -> list[Told]:
+def cell_outputs(notebook: NotebookNode) -> list[CellOutput]:
     """List the output of the cells and of the folded solutions."""
-    told: list[Told] = []
+    outputs: list[CellOutput] = []
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            told.append(_cell_tells(cell))
+            outputs.append(_cell_output(cell))
         else:
             codes = folded_code(cell.source)
-            told += [Told(f"solution {code.source.splitlines()[0]!r}", code.printed) for code in codes]
-    return told
+            outputs += [CellOutput(f"solution {code.source.splitlines()[0]!r}", code.printed) for code in codes]
+    return outputs
 
 
-def _cell_tells(cell: NotebookNode) -> Told:
+def _cell_output(cell: NotebookNode) -> CellOutput:
     texts, pictures = [], []
     for output in cell.outputs:
         data = output.get("data", {})
@@ -99,7 +99,7 @@ def _cell_tells(cell: NotebookNode) -> Told:
             pictures.append(f"{data.get('text/plain', '')}: {_alternative(cell)}")
         else:
             texts.append(str(output.get("text", "") or data.get("text/plain", "") or data.get("text/markdown", "")))
-    return Told(f"cell [{cell.execution_count}]", "\n".join(texts), tuple(pictures))
+    return CellOutput(f"cell [{cell.execution_count}]", "\n".join(texts), tuple(pictures))
 
 
 def faults(notebook: NotebookNode) -> list[str]:

@@ -23,8 +23,8 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
 from folded_solutions import folded_code, with_printed
-from notebook_agreement import OTHER_SEEDS, told_differences
-from notebook_outputs import faults, keep_equal, tells, tidy
+from notebook_agreement import OTHER_SEEDS, output_differences
+from notebook_outputs import cell_outputs, faults, keep_equal, tidy
 
 __all__ = ["AT_ONCE", "FOLDER", "NotebookFault", "execute", "notebooks", "stale", "write_pictures"]
 
@@ -113,9 +113,9 @@ def stale(path: Path) -> list[str]:
         for shift in range(OTHER_SEEDS + 1):
             rerun = execute(committed, shift=shift)
             tidy(rerun)
-            runs.append(tells(rerun))
+            runs.append(cell_outputs(rerun))
             new = new if shift else [fault for fault in faults(rerun) if fault not in wrong]
-            apart = told_differences(tells(committed), runs[0], runs[1:])
+            apart = output_differences(cell_outputs(committed), runs[0], runs[1:])
             if not apart:
                 break
     except NotebookFault as fault:

@@ -1,8 +1,7 @@
 """Fits by Bambi; runs inside Bambi's own environment, and imports nothing of this project.
 
 The request: table (a CSV file), labels, formula, chains, draws, cores, seeds (a fit each, after one that warms the
-caches); family, where it is not gaussian. The clock runs from building the model to its draws. The answer: versions,
-sampler, runs.
+caches); family, where it is not gaussian. The time includes building the model. The answer: versions, sampler, runs.
 """
 
 import json

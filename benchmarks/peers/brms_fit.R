@@ -1,7 +1,7 @@
-# brms's side: a model is compiled once (reported apart), then fitted. The clock runs over update() of it alone.
+# Fits by brms: a model is compiled once (its time is reported separately), then fitted. Only update() is timed.
 # The request: table (a CSV file), labels, formula, chains, draws, cores, seeds. The answer: versions, compile, runs.
 suppressMessages({library(brms); library(jsonlite)})
-# Debian's BH package has no headers of its own: they are Boost's.
+# Debian's BH package contains no headers; those of Boost are used.
 if (!nzchar(system.file("include", package = "BH")) && dir.exists("/usr/include/boost")) {
   rstan::rstan_options(boost_lib = "/usr/include")
 }

@@ -14,7 +14,7 @@ def python_with(name: str, requirement: str) -> str:
     python, stamp = folder / "bin" / "python", folder / "installed"
     if stamp.exists() and stamp.read_text() == requirement and python.exists():
         return str(python)
-    say(f"making an environment with {requirement} (a minute or two, once)")
+    say(f"creating an environment with {requirement} (a minute or two, once)")
     shutil.rmtree(folder, ignore_errors=True)
     _run(sys.executable, "-m", "venv", str(folder))
     _run(str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", requirement)
@@ -26,4 +26,4 @@ def _run(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         print(done.stdout[-2000:], done.stderr[-2000:], sep="\n")
-        raise NotMeasured(f"its environment could not be made: `{' '.join(command[1:4])}` failed")
+        raise NotMeasured(f"its environment could not be created: `{' '.join(command[1:4])}` failed")

@@ -1,4 +1,4 @@
-# glmer's side: Laplace or quadrature estimates; the clock runs over glmer() alone.
+# Estimates by glmer, by Laplace's approximation or quadrature; only glmer() is timed.
 # The request: table (a CSV file), labels, formula, family, nodes, repeats. The answer: versions, seconds.
 suppressMessages({library(lme4); library(jsonlite)})
 paths <- commandArgs(trailingOnly = TRUE)

@@ -1,4 +1,4 @@
-# lme4's side: maximum-likelihood fits; the clock runs over lmer() alone.
+# Maximum-likelihood fits by lme4; only lmer() is timed.
 # The request: table (a CSV file), labels, formula, repeats. The answer: versions, seconds, log_likelihood.
 suppressMessages({library(lme4); library(jsonlite)})
 paths <- commandArgs(trailingOnly = TRUE)

@@ -1,4 +1,4 @@
-# rstanarm's side: its Stan models come compiled. The clock runs over stan_lmer() or stan_glmer() alone.
+# Fits by rstanarm, whose Stan models come compiled. Only stan_lmer() or stan_glmer() is timed.
 # The request: table (a CSV file), labels, formula, chains, draws, cores, seeds; family, where it is not gaussian. The
 # answer: versions, runs.
 suppressMessages({library(rstanarm); library(jsonlite)})
@@ -8,7 +8,7 @@ data <- read.csv(request$table)
 for (label in request$labels) data[[label]] <- factor(data[[label]])
 formula <- as.formula(request$formula)
 
-# Common effects, sigma, and the group covariance as sds and correlations; each chains x draws.
+# Fixed effects, sigma, and the group covariance as sds and correlations; each chains x draws.
 parameters <- function(fit) {
   draws <- as.array(fit)
   names <- dimnames(draws)[[3]]

@@ -1,4 +1,4 @@
-"""Comparison with Bambi and its default sampler: smallest bulk ESS per second of the same model."""
+"""Comparison with Bambi and its default sampler: smallest bulk ESS per second."""
 
 from benchmarks.cases import CASES, THREE
 from benchmarks.draws import rates
@@ -62,17 +62,18 @@ def lines(result: Result) -> list[str]:
     divergences = ", ".join(f"{n} {found['bambi']['divergences']}" for n, found in result["models"].items())
     return [
         *paragraph(
-            f"{CHAINS} chains of {DRAWS:,} draws on {result['cores']} cores, caches warm, call to answer (Bambi: model",
-            "built and fitted); smallest bulk ESS over fixed effects, group sds, correlations and sigma.",
+            f"{CHAINS} chains of {DRAWS:,} draws on {result['cores']} cores, caches warm, timed from call to result",
+            "(Bambi: building the model and fitting it); smallest bulk ESS over fixed effects, group sds, correlations",
+            "and sigma.",
             f"{versions}; Bambi's sampler: {result['sampler']}.",
         ),
         *paragraph(
-            "The formula is the same, the task is not: Bambi's `(x | g)` leaves out the correlation of intercept and",
-            "slope, ours estimates it. The last two columns are ours on Bambi's easier model, `(x || g)`.",
+            "The formula is the same, but the models differ: Bambi's `(x | g)` leaves out the correlation of intercept",
+            "and slope, which ours estimates. The last two columns are our fit of Bambi's simpler model, `(x || g)`.",
         ),
         *table(head, rows),
         "",
-        f"Divergences of Bambi's runs, all together: {divergences}.",
+        f"Divergences of Bambi, summed over its runs: {divergences}.",
     ]
 
 
@@ -88,4 +89,4 @@ def targets(result: Result) -> list[Target]:
     return found
 
 
-SECTION = Section("bambi", "Against Bambi", measure, lines, targets)
+SECTION = Section("bambi", "Comparison with Bambi", measure, lines, targets)

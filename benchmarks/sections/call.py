@@ -21,8 +21,8 @@ def measure(settings: Settings) -> Result:
         warm = ask_python("ours", {"case": name, "warm": name, "draws": DRAWS, "seeds": settings.seeds})["runs"]
         fresh = [ask_python("ours", {"case": name, "draws": DRAWS, "seeds": [seed]}) for seed in settings.seeds]
         with TemporaryDirectory(prefix="bench-kernels-") as empty:
-            asked = {"case": name, "draws": DRAWS, "seeds": settings.first_seeds(1)}
-            first = ask_python("ours", asked, env={"NUMBA_CACHE_DIR": empty})
+            request = {"case": name, "draws": DRAWS, "seeds": settings.first_seeds(1)}
+            first = ask_python("ours", request, env={"NUMBA_CACHE_DIR": empty})
         result["models"][name] = {
             "warm": median(run["seconds"] for run in warm),
             "fresh_call": median(answer["runs"][0]["seconds"] for answer in fresh),
@@ -45,8 +45,8 @@ def lines(result: Result) -> list[str]:
     return [
         *paragraph(
             f"4 chains of {DRAWS:,} draws. *Warm*: the process has fitted the model before. *Fresh process*:",
-            "kernels come from the disk; the whole process is Python's start, imports, reading the table and",
-            "the fit. *First ever*: no kernel is compiled yet (one run each).",
+            "kernels are loaded from the disk; the whole process includes the start of Python, imports, reading the",
+            "table and the fit. *First ever*: no kernel is compiled yet (one run each).",
         ),
         *table(head, rows),
     ]
@@ -62,4 +62,4 @@ def targets(result: Result) -> list[Target]:
     return found
 
 
-SECTION = Section("call", "From call to answer", measure, lines, targets)
+SECTION = Section("call", "Time of a call to fit()", measure, lines, targets)

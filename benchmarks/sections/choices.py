@@ -1,4 +1,4 @@
-"""Comparison with rstanarm and Bambi on counts and choices: smallest bulk ESS per second of the same model."""
+"""Comparison with rstanarm and Bambi on counts and choices: smallest bulk ESS per second."""
 
 from typing import Any
 
@@ -37,8 +37,8 @@ def measure(settings: Settings) -> Result:
 
 
 def _rstanarm(case: GeneralisedCase, request: dict[str, Any]) -> dict[str, Any]:
-    asked = request | {"formula": case.r_formula, "family": case.r_family}
-    return ask_r("rstanarm_fit.R", ["rstanarm", "jsonlite"], asked)
+    full_request = request | {"formula": case.r_formula, "family": case.r_family}
+    return ask_r("rstanarm_fit.R", ["rstanarm", "jsonlite"], full_request)
 
 
 def _bambi(case: GeneralisedCase, request: dict[str, Any]) -> dict[str, Any]:
@@ -98,4 +98,4 @@ def targets(result: Result) -> list[Target]:
     ]
 
 
-SECTION = Section("choices", "Counts and choices beside rstanarm and Bambi", measure, lines, targets)
+SECTION = Section("choices", "Counts and choices: comparison with rstanarm and Bambi", measure, lines, targets)

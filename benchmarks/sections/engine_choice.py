@@ -28,7 +28,7 @@ def ratios(result: Result) -> dict[str, float]:
 def lines(result: Result) -> list[str]:
     found, rows = ratios(result), []
     for name, runs in result["designs"].items():
-        auto, other = runs["auto"], next(run for asked, run in runs.items() if asked != "auto")
+        auto, other = runs["auto"], next(run for choice, run in runs.items() if choice != "auto")
         sampler = "NUTS on the collapsed density" if auto["sampler"].startswith("NUTS on") else auto["sampler"]
         rows.append(
             [
@@ -43,10 +43,10 @@ def lines(result: Result) -> list[str]:
             ]
         )
     head = [
-        "design, and what `auto` took",
+        "design, and the engine that `auto` chose",
         "auto",
-        "the other",
-        "auto, on the clock",
+        "other engine",
+        "auto, wall time",
         "auto / better",
         "ESS",
         "ESS, other",
@@ -54,11 +54,11 @@ def lines(result: Result) -> list[str]:
     ]
     return [
         *paragraph(
-            "4 chains of 1,000 draws on 2 cores, each fit in a process of its own, one run each. Processor seconds,",
-            "since neighbours disturb them least; the compilation of the PyMC model, which every new formula",
-            "needs, is included. Kernels of the collapsed engine, compiled once per machine, are loaded before. The",
-            "other engine is given up after twice the time of the one that was taken (30 s at least). The smallest",
-            "bulk ESS is over fixed effects, sds, correlations and sigma.",
+            "4 chains of 1,000 draws on 2 cores, each fit in its own process, one run each. Times are processor",
+            "seconds, which other programs on the machine affect least. They include the compilation of the PyMC",
+            "model, which every new formula needs. Kernels of the collapsed engine, compiled once per machine, are",
+            "loaded before the clock starts. The other engine is stopped after twice the time of the chosen one (at",
+            "least 30 s). The smallest bulk ESS is over fixed effects, sds, correlations and sigma.",
         ),
         *table(head, rows),
     ]
@@ -75,4 +75,4 @@ def targets(result: Result) -> list[Target]:
     ]
 
 
-SECTION = Section("engine_choice", "Which engine is taken", measure, lines, targets)
+SECTION = Section("engine_choice", "Choice of the engine", measure, lines, targets)

@@ -1,4 +1,4 @@
-"""Comparison with glmer: the posterior of counts and choices against the estimate, on small tables."""
+"""Comparison with glmer: time of the posterior of counts and choices against that of the estimate, on small tables."""
 
 from statistics import median
 
@@ -58,8 +58,9 @@ def lines(result: Result) -> list[str]:
     versions = ", ".join(f"{name} {value}" for name, value in result["versions"].items())
     return [
         *paragraph(
-            "`glmer` alone, by Laplace's approximation or the quadrature named; our `fit` (4 chains of 1,000 draws),",
-            f"call to answer in a warm process. ESS is that of parameters, the smallest of each fit. {versions}.",
+            "Times are of `glmer` alone, by Laplace's approximation or the quadrature named, and of our `fit` (4",
+            "chains of 1,000 draws) from call to result in a warm process. ESS is the smallest over the parameters of",
+            f"each fit. {versions}.",
         ),
         *table(head, rows),
     ]
@@ -86,4 +87,4 @@ def targets(result: Result) -> list[Target]:
     ]
 
 
-SECTION = Section("glmer", "Beside glmer", measure, lines, targets)
+SECTION = Section("glmer", "Comparison with glmer", measure, lines, targets)

@@ -28,8 +28,8 @@ def measure(settings: Settings) -> Result:
             except NotMeasured as reason:
                 result["missing"] = str(reason)
             say("insteval: ours")
-            asked = {"case": case.name, "warm": "penicillin", "draws": DRAWS, "seeds": [seed], "effects": EFFECTS}
-            runs += ask_python("ours", asked)["runs"]
+            own_request = {"case": case.name, "warm": "penicillin", "draws": DRAWS, "seeds": [seed], "effects": EFFECTS}
+            runs += ask_python("ours", own_request)["runs"]
     sizes = [smallest_bulk_ess(run["draws"]) for run in runs]
     data = case.table()
     return result | {
@@ -56,9 +56,9 @@ def lines(result: Result) -> list[str]:
     return [
         *paragraph(
             f"`{CASES['insteval'].formula}` on {result['rows']:,} rows; 4 chains of {DRAWS} draws of everything,",
-            f"{result['effects']:,} effects included. The two sides ran one after the other, {runs} times:",
-            "medians of the times, the worst ESS of any run, the highest peak of the whole process. Smallest",
-            f"bulk ESS over all parameters and {EFFECTS} effects taken at random.",
+            f"{result['effects']:,} effects included. The two programs ran one after the other, {runs} times. The",
+            "table gives medians of the times, the smallest ESS of any run and the highest memory peak of the whole",
+            f"process. ESS is the smallest bulk ESS over all parameters and {EFFECTS} effects chosen at random.",
             f"{versions}." if versions else "",
             note,
         ),

@@ -8,15 +8,15 @@ from benchmarks.tables import number, paragraph, seconds, table
 LEVELS = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
 ROWS_EACH = 5
 SLOPE = 1.1
-"""Exponent up to which time counts as linear; larger arrays no longer fit into the processor's caches."""
+"""Exponent up to which time counts as linear: above 1, since large arrays do not fit into the processor's caches."""
 
 
 def measure(settings: Settings) -> Result:
     found = []
     for levels in LEVELS:
         say(f"{levels:,} levels")
-        asked = {"rows": ROWS_EACH * levels, "levels": levels, "batches": settings.repeats, "fit": False}
-        found.append({"levels": levels} | ask_python("sizes", asked))
+        request = {"rows": ROWS_EACH * levels, "levels": levels, "batches": settings.repeats, "fit": False}
+        found.append({"levels": levels} | ask_python("sizes", request))
     return {"rows_each": ROWS_EACH, "sizes": found}
 
 
@@ -35,9 +35,9 @@ def lines(result: Result) -> list[str]:
     head = ["levels", "design", "moments", "mode", "one evaluation", "one draw", "evaluation per level", "peak memory"]
     return [
         *paragraph(
-            f"`y ~ x + (x | g)`, {result['rows_each']} rows a level on average, unevenly. Steps as in the",
-            f"section on rows. No whole fit: 4,000 draws of all effects of {most:,} levels would take",
-            f"{most * 2 * 4000 * 8 / 1e9:.0f} GB.",
+            f"`y ~ x + (x | g)`, {result['rows_each']} rows per level on average; levels differ in size. The steps",
+            "are those of the section on rows. A whole fit is not timed: 4,000 draws of all effects of",
+            f"{most:,} levels would take {most * 2 * 4000 * 8 / 1e9:.0f} GB.",
         ),
         *table(head, rows),
         "",

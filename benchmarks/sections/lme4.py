@@ -1,4 +1,4 @@
-"""Comparison with lme4: the posterior against the maximum-likelihood estimate, on small tables."""
+"""Comparison with lme4: time of the posterior against that of the maximum-likelihood estimate, on small tables."""
 
 from statistics import median
 
@@ -20,8 +20,14 @@ def measure(settings: Settings) -> Result:
         except NotMeasured as reason:
             return {"missing": str(reason)}
         say(f"{name}: ours")
-        asked = {"case": name, "warm": name, "draws": 1000, "seeds": settings.seeds, "likelihood": settings.repeats}
-        ours = ask_python("ours", asked)
+        own_request = {
+            "case": name,
+            "warm": name,
+            "draws": 1000,
+            "seeds": settings.seeds,
+            "likelihood": settings.repeats,
+        }
+        ours = ask_python("ours", own_request)
         result["versions"] = theirs["versions"]
         result["models"][name] = {
             "lme4": median(theirs["seconds"]),
@@ -48,8 +54,8 @@ def lines(result: Result) -> list[str]:
     versions = ", ".join(f"{name} {value}" for name, value in result["versions"].items())
     return [
         *paragraph(
-            "`lmer(..., REML = FALSE)` alone; our `maximum_likelihood` and `fit` (4 chains of 1,000 draws), call to",
-            f"answer. {versions}.",
+            "Times are of `lmer(..., REML = FALSE)` alone, and of our `maximum_likelihood` and `fit` (4 chains of",
+            f"1,000 draws) from call to result. {versions}.",
         ),
         *table(head, rows),
     ]
@@ -59,4 +65,4 @@ def targets(result: Result) -> list[Target]:
     return []
 
 
-SECTION = Section("lme4", "Beside lme4", measure, lines, targets)
+SECTION = Section("lme4", "Comparison with lme4", measure, lines, targets)

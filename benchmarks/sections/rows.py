@@ -15,8 +15,8 @@ def measure(settings: Settings) -> Result:
     found = []
     for rows in ROWS:
         say(f"{rows:,} rows")
-        asked = {"rows": rows, "levels": LEVELS, "batches": settings.repeats, "fit": True}
-        found.append({"rows": rows} | ask_python("sizes", asked))
+        request = {"rows": rows, "levels": LEVELS, "batches": settings.repeats, "fit": True}
+        found.append({"rows": rows} | ask_python("sizes", request))
     return {"levels": LEVELS, "sizes": found}
 
 
@@ -29,10 +29,10 @@ def lines(result: Result) -> list[str]:
     return [
         *paragraph(
             f"`y ~ x + (x | g)`, {result['levels']:,} levels. The design is built from a pandas table; moments",
-            "are the one pass over its rows; the mode is where adapting starts; an evaluation is the log density",
-            "of one theta, a draw is all effects given one theta, all on one thread; the whole",
-            "fit is 4 chains of 1,000 draws, from the pandas table. Peak memory is of a process that does it all,",
-            "and makes the table.",
+            "are computed in one pass over its rows; the mode is found before adaptation; an evaluation is that of the",
+            "log density at one theta; a draw is one draw of all effects given one theta; all run on one thread. The",
+            "whole fit is 4 chains of 1,000 draws, from the pandas table. Peak memory is that of a process that does",
+            "all of this and makes the table.",
         ),
         *table(["rows", "design", "moments", "mode", "one evaluation", "one draw", "whole fit", "peak memory"], rows),
         "",

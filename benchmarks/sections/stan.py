@@ -40,9 +40,9 @@ def _ask(program: str, name: str, seeds: list[int], settings: Settings) -> dict[
     case = CASES[name]
     request = {"labels": case.labels, "formula": case.formula, "chains": CHAINS, "draws": DRAWS, "seeds": seeds}
     with table_file(case) as path:
-        asked = request | {"cores": settings.cores, "table": path}
+        full_request = request | {"cores": settings.cores, "table": path}
         try:
-            return ask_r(f"{program}_fit.R", PROGRAMS[program], asked)
+            return ask_r(f"{program}_fit.R", PROGRAMS[program], full_request)
         except RuntimeError as error:
             print(error)
             raise NotMeasured("it is installed, but its run failed") from error
@@ -64,14 +64,15 @@ def lines(result: Result) -> list[str]:
                     str(found["repeats"]),
                 ]
             )
-    head = ["data, program", "compilation, apart", "time", "ESS", "ESS/s", "ours / theirs", "runs"]
+    head = ["data, program", "compilation (separate)", "time", "ESS", "ESS/s", "ours / theirs", "runs"]
     missing = [f"{program}: not measured, {reason}." for program, reason in result["missing"].items()]
     versions = ", ".join(f"{name} {value}" for name, value in result["versions"].items())
     return [
         *paragraph(
-            f"{CHAINS} chains of {DRAWS:,} draws after as many of warm-up, {result['cores']} cores, each with",
-            "its own default priors, all with the correlation. rstanarm comes compiled; brms compiles each",
-            "model once, which its time leaves out. Medians of the runs counted in the last column.",
+            f"{CHAINS} chains of {DRAWS:,} draws after as many warm-up draws, {result['cores']} cores, each with",
+            "its own default priors; all estimate the correlation. rstanarm's models come compiled; brms compiles each",
+            "model once, and its time does not include that. Times are medians of the runs, whose number is in the",
+            "last column.",
             f"{versions}." if versions else "",
             *missing,
         ),
@@ -83,4 +84,4 @@ def targets(result: Result) -> list[Target]:
     return []
 
 
-SECTION = Section("stan", "Beside rstanarm and brms", measure, lines, targets)
+SECTION = Section("stan", "Comparison with rstanarm and brms", measure, lines, targets)

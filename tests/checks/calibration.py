@@ -1,8 +1,9 @@
-"""Simulation-based calibration: the rank of the truth among posterior draws, judged by simultaneous bands of its ECDF.
+"""Simulation-based calibration: ranks of true values among posterior draws, judged by simultaneous bands of their ECDF.
 
-Where a truth is drawn from the prior, data given the truth and n independent draws given the data, the truth ranks
-uniformly on 0, ..., n (Talts, Betancourt, Simpson, Vehtari & Gelman 2020, arXiv:1804.06788). So does any function of
-parameters and data; the log likelihood notices a posterior that overlooks data (Modrák et al. 2023, arXiv:2211.02383).
+If a true value is drawn from the prior, data given the true value and n independent draws given the data, its rank
+among the draws is uniform on 0, ..., n (Talts, Betancourt, Simpson, Vehtari & Gelman 2020, arXiv:1804.06788). The same
+holds for any function of parameters and data; the rank of the log likelihood detects a posterior that ignores the data
+(Modrák et al. 2023, arXiv:2211.02383).
 """
 
 from typing import NamedTuple
@@ -14,7 +15,7 @@ _POINTS = 50
 
 
 class Departure(NamedTuple):
-    """Where an ECDF of ranks departs most from uniform, and how far the band lets it go there."""
+    """The largest departure of an ECDF of ranks from uniform, and the departure that the band allows at that rank."""
 
     deviation: float
     allowed: float
@@ -25,14 +26,15 @@ class Departure(NamedTuple):
 
 
 def departures(truth, draws, *, false_alarm):
-    """The departure of each quantity.
+    """Return the departure of each quantity.
 
     Parameters
     ----------
     truth, draws
-        By quantity, shapes (data sets,) and (data sets, draws); draws nearly independent.
+        True values and draws by quantity, of shapes (data sets,) and (data sets, draws); draws are nearly independent.
     false_alarm
-        Chance that exact draws leave the band of any quantity: a bound, by Bonferroni over quantities and points.
+        Upper bound of the chance that exact draws leave the band of any quantity, by Bonferroni over quantities and
+        points.
     """
     coverage = 1 - false_alarm / (len(truth) * _POINTS)
     return {
@@ -42,14 +44,14 @@ def departures(truth, draws, *, false_alarm):
 
 
 def _departure(ranks, n, coverage):
-    """At `_POINTS` of the ranks: the count of ranks below k is Binomial(data sets, k / (n + 1))."""
+    """Compare at `_POINTS` ranks: the count of ranks below k is Binomial(data sets, k / (n + 1))."""
     below = np.unique(np.linspace(1, n, _POINTS).round())
     uniform = below / (n + 1)
     deviation = compute_ecdf(ranks, below - 1) - uniform
     low, high = get_pointwise_confidence_band(coverage, len(ranks), uniform)
     allowed = np.where(deviation < 0, uniform - low, high - uniform)
-    leavable = np.where(deviation < 0, low > 0, high < 1)
-    worst = np.argmax(np.where(leavable, np.abs(deviation) / allowed, 0))
+    can_be_left = np.where(deviation < 0, low > 0, high < 1)
+    worst = np.argmax(np.where(can_be_left, np.abs(deviation) / allowed, 0))
     return Departure(deviation[worst], allowed[worst])
 
 

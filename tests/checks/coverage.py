@@ -1,9 +1,9 @@
-"""Coverage: how often intervals hold a truth that is known, judged by exact binomial bounds.
+"""Coverage: how often intervals contain a known true value, judged by exact binomial bounds.
 
-Where the truth is drawn from the prior and data given the truth, the truth is one more draw from the posterior. So the
-central 90 % interval of an exact posterior holds it with probability 0.9: on the average over priors, exactly, for
-parameters and for anything worked out from them or simulated by them. Over independent data sets the number held is
-Binomial(data sets, 0.9).
+If the true value is drawn from the prior and data are drawn given the true value, it is one more draw from the
+posterior. The central 90 % interval of an exact posterior then contains it with probability 0.9. This is exact on
+average over the prior, for parameters and for anything computed from them or simulated from them. Over independent data
+sets the number of intervals that contain the true value is Binomial(data sets, 0.9).
 """
 
 import json
@@ -23,25 +23,25 @@ import partialpool as pp
 from partialpool.sampling.settings import Settings
 
 type Numbers = Mapping[str, Any]
-"""By quantity."""
+"""Values by quantity."""
 
 MASSES = (0.9, 0.8)
-"""Of the intervals: those that are judged, and those that are too narrow on purpose."""
+"""Mass of the intervals that are judged, and of intervals that are too narrow on purpose."""
 NAIVE = "naive 90 % interval of x"
-"""Of least squares that takes every row for independent: wrong, for comparison."""
+"""Interval of least squares that treats all rows as independent: wrong, and included for comparison."""
 
 
 def central(draws, mass):
-    """Ends of the interval that holds the central mass of draws (draws, ...), (2, ...).
+    """Return the ends of the interval with the central mass of draws (draws, ...), (2, ...).
 
     The k-th smallest of n draws has k / (n + 1) of the posterior below it on average (`weibull`): intervals of
-    independent draws hold a truth with this probability exactly, however few they are.
+    independent draws contain a true value with exactly this probability, however few draws there are.
     """
     return np.quantile(draws, [(1 - mass) / 2, (1 + mass) / 2], axis=0, method="weibull")
 
 
 class Coverage(NamedTuple):
-    """How many truths lay below their intervals, inside and above, and how many may lie inside."""
+    """Numbers of true values below, inside and above their intervals, and the bounds of the number inside."""
 
     below: int
     inside: int
@@ -55,16 +55,17 @@ class Coverage(NamedTuple):
 
 
 def coverages(truth: Numbers, ends: Numbers, *, nominal: tuple[float, float], false_alarm: float):
-    """The coverage of each quantity.
+    """Return the coverage of each quantity.
 
     Parameters
     ----------
     truth, ends
-        By quantity, (data sets,) and (data sets, 2).
+        True values and interval ends by quantity, of shapes (data sets,) and (data sets, 2).
     nominal
-        The lowest and the highest true coverage that are right; equal where it is known.
+        The lowest and the highest true coverage that count as correct; equal if the coverage is known.
     false_alarm
-        Chance that right intervals leave the bounds of any quantity: a bound, by Bonferroni over quantities and sides.
+        Upper bound of the chance that correct intervals leave the bounds of any quantity, by Bonferroni over quantities
+        and sides.
     """
     tail = false_alarm / (2 * len(truth))
     found = {}
@@ -78,13 +79,13 @@ def coverages(truth: Numbers, ends: Numbers, *, nominal: tuple[float, float], fa
 
 
 def mean_coverage(truth: Numbers, ends: Numbers) -> tuple[float, float]:
-    """Coverage averaged over all quantities, and its standard error: data sets are independent, quantities are not."""
+    """Return the coverage averaged over all quantities and its standard error; only data sets are independent."""
     inside = np.mean([(ends[name][:, 0] <= truth[name]) & (truth[name] <= ends[name][:, 1]) for name in truth], axis=0)
     return float(inside.mean()), float(inside.std(ddof=1) / np.sqrt(len(inside)))
 
 
 def table(found: Mapping[str, Coverage], note: str = "") -> str:
-    """One line per quantity, the shares of its data sets in percent; those outside their bounds first."""
+    """Return one line per quantity, with shares of its data sets in percent; those outside their bounds come first."""
     lines = ["        covered  bounds        missed below/above"]
     for name, c in sorted(found.items(), key=lambda item: not item[1].outside):
         below, inside, above, low, high = (100 * count / (c.below + c.inside + c.above) for count in c)
@@ -97,24 +98,24 @@ def table(found: Mapping[str, Coverage], note: str = "") -> str:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """One study: how truths and data come about, what is asked of a fit, and what is true.
+    """One study: how true values and data are simulated, and the answers of a fit that are compared with true values.
 
     Attributes
     ----------
     seed
-        Of the whole study.
+        Seed of the whole study.
     formula, family, priors
-        As the package takes them.
+        Arguments of `fit`.
     frame
         The table without its response, the same for every data set.
     draw_truth
-        From (generator, table) to a truth with fields `beta` (intercept, x) and `sigma`.
+        Function from (generator, table) to a truth with fields `beta` (intercept, x) and `sigma`.
     predictor
-        From (truth, table) to the linear predictor, (rows,).
+        Function from (truth, table) to the linear predictor, (rows,).
     answers
-        From (fit, seed) to draws (draws,) by quantity.
+        Function from (fit, seed) to draws (draws,) by quantity.
     known
-        From (truth, table, generator) to the true value by quantity; what is yet to come is simulated.
+        Function from (truth, table, generator) to the true value by quantity; future observations are simulated.
     """
 
     seed: int
@@ -130,7 +131,7 @@ class Plan:
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """Truths (data sets,) by quantity, ends (data sets, 2) by mass and quantity; how many data sets went to NUTS."""
+    """True values (data sets,) by quantity, ends (data sets, 2) by mass and quantity, number of fits by NUTS."""
 
     truth: Numbers
     ends: Mapping[float, Numbers]
@@ -138,11 +139,11 @@ class Study:
 
 
 def run(plan: Plan, data_sets: int) -> Study:
-    """Simulate and fit data sets, several at once, each in one thread of a process of its own."""
+    """Simulate and fit data sets, several at once, each in one thread of its own process."""
     with ProcessPoolExecutor(Settings().threads, mp_context=get_context("spawn")) as pool:
-        truths, ends, by_nuts = zip(*pool.map(partial(_replicate, plan), range(data_sets), chunksize=10), strict=True)
+        known, ends, by_nuts = zip(*pool.map(partial(_replicate, plan), range(data_sets), chunksize=10), strict=True)
     return Study(
-        {name: np.array([truth[name] for truth in truths]) for name in truths[0]},
+        {name: np.array([truth[name] for truth in known]) for name in known[0]},
         {mass: {name: np.array([e[mass][name] for e in ends]) for name in ends[0][mass]} for mass in MASSES},
         sum(by_nuts),
     )
@@ -153,7 +154,7 @@ def _replicate(plan: Plan, number: int) -> tuple[Numbers, Mapping[float, Numbers
     truth = plan.draw_truth(rng, plan.frame)
     y = rng.normal(plan.predictor(truth, plan.frame), truth.sigma)
     with warnings.catch_warnings():
-        # Pytest's own filters end where the process does.
+        # Pytest's warning filters do not apply in this process.
         warnings.simplefilter("error", pp.PartialPoolWarning)
         warnings.simplefilter("error", RuntimeWarning)
         fit = pp.fit(
@@ -168,12 +169,12 @@ def _replicate(plan: Plan, number: int) -> tuple[Numbers, Mapping[float, Numbers
             seed=number,
             progressbar=False,
         )
-        # Another seed than the fit's, lest the two share their random numbers.
+        # The seed differs from that of the fit, so that the two do not share random numbers.
         answers, known = plan.answers(fit, 1_000_000 + number), plan.known(truth, plan.frame, rng)
-        alone = pp.naive_errors(fit).sel(coef="x")
+        naive = pp.naive_errors(fit).sel(coef="x")
     assert set(answers) == set(known), set(answers) ^ set(known)
     ends = {mass: {name: central(draws, mass) for name, draws in answers.items()} for mass in MASSES}
     for mass in MASSES:
-        reach = stats.norm.ppf((1 + mass) / 2) * float(alone["naive"])
-        ends[mass][NAIVE] = float(alone["naive_estimate"]) + np.array([-reach, reach])
+        reach = stats.norm.ppf((1 + mass) / 2) * float(naive["naive"])
+        ends[mass][NAIVE] = float(naive["naive_estimate"]) + np.array([-reach, reach])
     return known, ends, "NUTS" in json.loads(fit.tree.attrs["run"])["sampler"]

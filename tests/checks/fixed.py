@@ -12,9 +12,9 @@ from partialpool.spec.model import ModelSpec
 
 
 def fit_at(formula, data, *, draws=None, family="gaussian", link=None, se=None, **values):
-    """A fit of one chain at the values given, by variable; each the same in every draw, or (draws, ...) long.
+    """Return a fit of one chain at given values of its variables: constant over draws, or of shape (draws, ...).
 
-    `b_<f>` are 0 where they are not given. Names with a colon go into a dictionary: `**{"sd_batch:cask": [2.9]}`.
+    `b_<f>` are 0 unless given. Names with a colon are given by a dictionary: `**{"sd_batch:cask": [2.9]}`.
     """
     spec = ModelSpec.from_formula(formula, family=family, link=link, se=se)
     design = build_design(spec, data)

@@ -1,4 +1,4 @@
-"""Kernels compiled once, while the workers collect: workers that need the same one would all compile it."""
+"""Compile kernels once, while the workers collect tests: otherwise each worker would compile the same kernels."""
 
 import os
 import subprocess
@@ -35,7 +35,7 @@ LAST_OF_EACH = ("level_integrals.integrate_levels", "compiled_density._density")
 
 
 def are_kept() -> bool:
-    """Whether machine code as new as every source is on disk; a guess that costs no import of the package."""
+    """Return whether machine code on disk is newer than every source file: a guess, without importing the kernels."""
     package = Path(partialpool.__file__).parent
     kept = Path(os.environ.get("NUMBA_CACHE_DIR") or package)
     newest = max(path.stat().st_mtime for path in package.rglob("*.py"))
@@ -46,7 +46,7 @@ def are_kept() -> bool:
 
 
 def start() -> list[subprocess.Popen]:
-    """Start to compile what is not on disk."""
+    """Start to compile the kernels that are not on disk."""
     if are_kept():
         return []
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}

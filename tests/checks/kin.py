@@ -1,11 +1,11 @@
-"""Relatives to test with: half-sib families, and a table of traits in which K is at work."""
+"""Relatives for tests: half-sib families, and a table of traits with effects of covariance K."""
 
 import numpy as np
 import pandas as pd
 
 
 def sib_matrix(families=10, size=6, share=0.5):
-    """1 on the diagonal, `share` within a family, 0 elsewhere; levels a0, a1, ..."""
+    """Return a matrix with 1 on the diagonal, `share` within a family and 0 elsewhere; levels a0, a1, ..."""
     family = np.repeat(np.arange(families), size)
     matrix = np.where(family[:, None] == family[None, :], share, 0.0) + (1 - share) * np.eye(len(family))
     labels = [f"a{k}" for k in range(len(family))]
@@ -13,7 +13,7 @@ def sib_matrix(families=10, size=6, share=0.5):
 
 
 def traits(kinship, *, sd, sigma, rows, seed, absent=0):
-    """`rows` traits of all levels but the last `absent`: y = 3 + x + b + noise; also unrelated litters of sd 1."""
+    """Return `rows` traits of all levels except the last `absent`: y = 3 + x + b + litter (unrelated, sd 1) + noise."""
     rng = np.random.default_rng(seed)
     n = len(kinship)
     b = sd * np.linalg.cholesky(kinship.to_numpy()) @ rng.normal(size=n)

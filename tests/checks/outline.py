@@ -1,4 +1,4 @@
-"""A page as its elements."""
+"""The elements of an HTML page."""
 
 from html.parser import HTMLParser
 
@@ -6,7 +6,7 @@ VOID = {"meta", "img", "input", "br", "link"}
 
 
 class Outline(HTMLParser):
-    """Elements with their attributes, every one closed where it should be; and the texts between them."""
+    """Elements with their attributes, and the texts between them; every element must be closed where it should be."""
 
     def __init__(self, text):
         super().__init__()

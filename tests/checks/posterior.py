@@ -22,9 +22,9 @@ def _entries(file):
 
 
 REFERENCE = _entries("posteriors.json")
-"""Under priors that each entry states, sds and correlations at the predictors' zero."""
+"""Posteriors under the priors that each entry states; sds and correlations are at the predictors' zero."""
 DEFAULTS = _entries("posteriors_defaults.json")
-"""Under the default priors."""
+"""Posteriors under the default priors."""
 
 
 def table_of(entry):
@@ -34,7 +34,7 @@ def table_of(entry):
 
 
 def stated_spec(entry):
-    """The model of an entry of `REFERENCE` with the priors it was made with."""
+    """The model of an entry of `REFERENCE` with the priors that the entry states."""
     formula = entry["formula"].removesuffix(", known sd")
     formula = re.sub(r"^(\w+) of (\w+)", r"p(\1, \2)", formula)
     formula = re.sub(r"\[(\w+ [\w ]+)\]", r"['\1']", formula)  # a category's name with spaces
@@ -76,7 +76,7 @@ def draws_by_reference_name(fit, entry):
         for i, effect in enumerate(factor.names):
             out[f"{sd_name(name)}[{effect}]"] = posterior[sd_name(name)].to_numpy()[..., i]
             out[f"{sd_name(name)}[{effect}] at the means"] = effects_at_means(posterior, factor)[0][..., i]
-            # The reference counts levels in order of first appearance in the file.
+            # The reference numbers levels in order of first appearance in the file.
             seen = list(dict.fromkeys(factor.codes.tolist()))
             for k in range(min(4, factor.n_levels)):
                 out[f"b_{name}[{k},{effect}]"] = posterior[f"b_{name}"].to_numpy()[:, :, seen[k], i]
@@ -111,7 +111,7 @@ def check_against_reference(fit, entry, *, min_ess=400, max_rhat=1.01):
 def sd_error(draws, reference):
     """Combined Monte Carlo standard error of two sds, by the delta method on the squared deviations.
 
-    sd(s) = sd((x - m)^2) / (2 s sqrt(ESS)). The reference says its ESS for the mean only; a Gaussian's
+    sd(s) = sd((x - m)^2) / (2 s sqrt(ESS)). The reference states its ESS for the mean only; a Gaussian's
     sd((x - m)^2) = sqrt(2) s^2 is scaled by our own draws' excess, since both have the same posterior.
     """
     squared = (draws - draws.mean()) ** 2

@@ -1,4 +1,4 @@
-"""Means over a normal by adaptive quadrature: slow and obvious."""
+"""Means over a normal distribution by adaptive quadrature: slow, but simple."""
 
 import math
 

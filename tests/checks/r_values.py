@@ -1,4 +1,4 @@
-"""R's summaries of lme4 fits (`tests/reference/r_summaries.json`), and fits of ours at lme4's estimates."""
+"""R's summaries of lme4 fits (`tests/reference/r_summaries.json`), and our fits at lme4's estimates."""
 
 import json
 from pathlib import Path
@@ -34,7 +34,7 @@ _TEXT = (
 
 
 def fit_at_estimates(reference):
-    """One of `SUMMARIES`, as a fit whose only draw is lme4's estimate."""
+    """Return a fit of one of `SUMMARIES` whose only draw is lme4's estimate."""
     data = pp.load_dataset(reference["data"])
     data = data.assign(
         **{

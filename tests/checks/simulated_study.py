@@ -1,6 +1,6 @@
-"""Tables, truths and ranked quantities that calibration studies of mixed models share.
+"""Tables, true values and ranked quantities that calibration studies of mixed models share.
 
-Values are by a fit's variable, (draws, ...) each; a truth, drawn by hand, is one draw.
+Values are given by variable of a fit, (draws, ...) each; true values, drawn without the package, are one draw.
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ from scipy import stats
 
 
 def one_factor_table(repeated=1):
-    """15 levels of 4 to 10 rows, or several times as many; x has a part of its own per level, far from centred."""
+    """15 levels of 4 to 10 rows, or a multiple of them; the mean of x varies between levels and is far from 0."""
     rng = np.random.default_rng(11)
     rows = np.tile([4, 4, 5, 5, 6, 6, 7, 7, 7, 8, 8, 9, 9, 10, 10], repeated)
     g = np.repeat(np.arange(len(rows)), rng.permutation(rows))
@@ -17,14 +17,14 @@ def one_factor_table(repeated=1):
 
 
 def crossed_table():
-    """12 levels by 8, 57 of their 96 pairs seen 1 to 4 times; x has a part of its own per level of h."""
+    """12 levels by 8, 57 of their 96 pairs seen 1 to 4 times; the mean of x varies between levels of h."""
     rng = np.random.default_rng(12)
     g, h = np.append(np.arange(12), rng.integers(12, size=84)), np.append(np.arange(8), rng.integers(8, size=88))
     return pd.DataFrame({"g": g, "h": h, "x": -1 + 0.5 * rng.normal(size=8)[h] + rng.normal(size=len(g))})
 
 
 def at_zero(table, intercept, slope):
-    """beta of an intercept at the mean of x."""
+    """Return beta at x = 0 from an intercept at the mean of x and a slope."""
     return np.array([intercept - slope * table["x"].mean(), slope])
 
 
@@ -53,7 +53,7 @@ def level_of_row(table, factor):
 
 
 def predictor(table, values):
-    """Linear predictor (draws, rows); beside cutpoints it has no fixed intercept."""
+    """Linear predictor (draws, rows); it has no fixed intercept if there are cutpoints."""
     columns = np.stack([np.ones(len(table)), table["x"]])
     eta = values["beta"] @ columns[-values["beta"].shape[1] :]
     for factor in factors_of(values):
@@ -96,19 +96,19 @@ WRONG = {
     "sds 15 % too large": ("sd_", lambda draws: 1.15 * draws),
     "effects shrunk by 40 %": ("b_", lambda draws: 0.6 * draws),
 }
-"""Distortions of a posterior's draws (data sets, draws), and the quantities, by prefix, that must show them."""
+"""Distortions of posterior draws (data sets, draws), each with the prefix of the quantities that must reveal it."""
 
 
-def closed_form(data_sets, draws, *, spread=1.0, overlook=False):
-    """Truths and draws of mu ~ N(0, 1) and of the log likelihood of 5 rows y ~ N(mu, 1); or of something wrong.
+def closed_form(data_sets, draws, *, spread=1.0, ignore_data=False):
+    """Return true values and draws of mu ~ N(0, 1) and of the log likelihood of 5 rows y ~ N(mu, 1).
 
-    Given y, mu ~ N(sum(y) / 6, 1 / 6).
+    Given y, mu ~ N(sum(y) / 6, 1 / 6). Draws are wrong if `spread` is not 1 or if they ignore the data.
     """
     rng = np.random.default_rng(5)
     mu = rng.normal(size=(data_sets, 1))
     y = rng.normal(mu, size=(data_sets, 5))
     z = rng.normal(size=(data_sets, draws))
-    drawn = z if overlook else y.sum(axis=1, keepdims=True) / 6 + spread * z / 6**0.5
+    drawn = z if ignore_data else y.sum(axis=1, keepdims=True) / 6 + spread * z / 6**0.5
 
     def log_likelihood(mu):
         return stats.norm.logpdf(y[:, :, None], mu[:, None, :]).sum(axis=1)

@@ -1,4 +1,4 @@
-"""Correlated slopes of a normal or lognormal response: truths, answers about them, and closed formulas for both."""
+"""Correlated slopes of a normal or lognormal response: simulation, answers of fits, closed formulas of true answers."""
 
 from dataclasses import dataclass
 
@@ -12,14 +12,14 @@ LEVELS = 15
 PLACES = (0.0, 2.0, 3.5)
 HERE, CENTRE, THERE = PLACES
 OUTER = (0, 7)
-"""Levels whose effects are asked for: of most rows and of fewest."""
+"""Levels whose effects are compared: those with the most and the fewest rows."""
 NEW = 99
-"""A level that no table has."""
+"""A level that is in no table."""
 
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """What data are simulated from: beta (2,); by factor Sigma (effects, effects) and b (levels, effects); sigma."""
+    """Parameters of a simulation: beta (2,); by factor Sigma (effects, effects) and b (levels, effects); sigma."""
 
     beta: np.ndarray
     covariance: dict[str, np.ndarray]
@@ -45,14 +45,14 @@ def mean_inflation(noise, parts):
 
 
 def flat(answer, **where):
-    """All draws of one number, (draws,), in whatever order."""
+    """All draws of one number, (draws,), in any order."""
     chosen = answer.sel(**where)
     assert set(chosen.dims) == {"chain", "draw"}, chosen.dims
     return chosen.to_numpy().ravel()
 
 
 def slopes_table():
-    """15 levels of 3 to 12 rows; x has a part of its own per level, and 0 is at the edge of its values."""
+    """15 levels of 3 to 12 rows; the mean of x varies between levels, and 0 is at the edge of the values of x."""
     rng = np.random.default_rng(21)
     g = np.repeat(np.arange(LEVELS), [12, 4, 5, 9, 6, 10, 7, 3, 8, 6, 5, 7, 4, 8, 5])
     return pd.DataFrame({"g": g, "x": 2 + 0.6 * rng.normal(size=LEVELS)[g] + 0.8 * rng.normal(size=len(g))})
@@ -79,7 +79,7 @@ def lognormal_truth(rng, frame):
 
 
 def plausible_truth(rng, frame):
-    """The same parameters every time, plausible where default priors are stated: at the mean of x. Levels are new."""
+    """Return the same plausible parameters, stated at the mean of x as default priors are; effects are drawn anew."""
     return given_slopes(rng, [1.0, 0.5], at_zero(covariance_of([1.0, 0.5], 0.3), frame), 1.0)
 
 
@@ -109,19 +109,19 @@ def slopes_answers(fit, seed):
         for name in ("icc", "total"):
             out[f"icc: {name} at {x}"] = flat(places[name].squeeze(), x=x)
     out["icc: one here, one there"] = flat(between["icc"].squeeze())
-    fan = pp.variance_function(fit, {"x": PLACES}).squeeze()
+    variances = pp.variance_function(fit, {"x": PLACES}).squeeze()
     for x in PLACES:
-        out[f"variance_function: variance at {x}"] = flat(fan["variance"], x=x)
-        out[f"variance_function: part of g at {x}"] = flat(fan["parts"], part="g", x=x)
-        out[f"variance_function: mean at {x}"] = flat(fan["mean"], x=x)
-    out["variance_function: covariance"] = flat(fan["covariance"], x=HERE, x_bis=THERE)
-    pulled = pp.shrinkage(fit)
+        out[f"variance_function: variance at {x}"] = flat(variances["variance"], x=x)
+        out[f"variance_function: part of g at {x}"] = flat(variances["parts"], part="g", x=x)
+        out[f"variance_function: mean at {x}"] = flat(variances["mean"], x=x)
+    out["variance_function: covariance"] = flat(variances["covariance"], x=HERE, x_bis=THERE)
+    shrunk = pp.shrinkage(fit)
     for level in OUTER:
         for i in ("Intercept", "x"):
-            out[f"shrinkage: {i} of level {level}"] = flat(pulled["partial_pooling"], level=level, effect=i)
+            out[f"shrinkage: {i} of level {level}"] = flat(shrunk["partial_pooling"], level=level, effect=i)
             for j in ("Intercept", "x"):
                 out[f"shrinkage: weight of level {level}, {i}, {j}"] = flat(
-                    pulled["weight"], level=level, effect=i, effect_bis=j
+                    shrunk["weight"], level=level, effect=i, effect_bis=j
                 )
     out |= slopes_predictions(fit, seed)
     moved = pp.recenter(fit, x=CENTRE)
@@ -139,9 +139,9 @@ def slopes_answers(fit, seed):
     for effect in ("Intercept", "x"):
         out[f"variance_components: sd of {effect}"] = flat(parts["sd"], component=f"g: {effect}")
     out["variance_components: correlation"] = flat(parts["correlation"].squeeze())
-    responders = pp.level_effects(fit, "x")
-    out["level_effects: population"] = flat(responders["population"])
-    return out | {f"level_effects: level {level}": flat(responders["effect"], level=level) for level in OUTER}
+    by_level = pp.level_effects(fit, "x")
+    out["level_effects: population"] = flat(by_level["population"])
+    return out | {f"level_effects: level {level}": flat(by_level["effect"], level=level) for level in OUTER}
 
 
 def slopes_predictions(fit, seed):
@@ -162,7 +162,7 @@ def slopes_predictions(fit, seed):
 
 
 def slopes_known(truth, frame, rng, *, log=False):
-    """The truth by quantity. Responses and a level that is new are simulated from it."""
+    """Return the true value of each quantity; responses and the effects of a new level are simulated."""
     (b0, b1), sigma, noise, x_rows = truth.beta, truth.covariance["g"], truth.sigma**2, frame["x"].to_numpy()
     variance = {x: sigma[0, 0] + 2 * x * sigma[0, 1] + x**2 * sigma[1, 1] for x in PLACES}
     groups = np.mean(sigma[0, 0] + 2 * x_rows * sigma[0, 1] + x_rows**2 * sigma[1, 1])
@@ -208,7 +208,7 @@ def slopes_known(truth, frame, rng, *, log=False):
 
 
 def slopes_future(truth, variance, rng, *, log):
-    """What is predicted. Of a lognormal response, E exp(N(m, s^2)) = exp(m + s^2 / 2)."""
+    """Return true values of predictions; for a lognormal response, E exp(N(m, s^2)) = exp(m + s^2 / 2)."""
 
     def mean_of(eta, spread=0.0):
         return np.exp(eta + (spread + truth.sigma**2) / 2) if log else eta

@@ -1,24 +1,24 @@
-"""How much of a simulated truth the intervals of one fit hold."""
+"""How many simulated true values the intervals of one fit contain."""
 
 from scipy import stats
 
 from checks.coverage import central
 
 _SHARE_ALONE = 0.25
-"""Levels of one fit share its parameters, so that the number held varies more than that of independent intervals."""
+"""Share of intervals that count as independent: levels of one fit share its parameters, so that errors correlate."""
 
 
-def held(fit, truth, effects):
-    """How many truths the 90 % intervals hold, and of how many: parameters, and effects that levels were given.
+def contained(fit, truth, effects):
+    """Count the true values, of parameters and of simulated effects, inside their 90 % intervals, and all true values.
 
     Parameters
     ----------
     fit
         A fit.
     truth
-        Parameters, under the names of a fit.
+        True parameter values, under the names of a fit.
     effects
-        By variable (`b_patient`), a table with a row per level and a column per effect.
+        True effects by variable (`b_patient`): a table with a row per level and a column per effect.
     """
     frame = fit.digest.frame
     inside = [bool(frame.loc[name, "q5"] <= value <= frame.loc[name, "q95"]) for name, value in truth.items()]
@@ -32,8 +32,8 @@ def held(fit, truth, effects):
 
 
 def check_held(fit, truth, effects, *, false_alarm=1e-3):
-    """Assert that the intervals hold as many truths as they should, as if one in four told something of its own."""
-    found, count = held(fit, truth, effects)
+    """Assert that enough intervals contain the true value: a binomial bound, as if one in four were independent."""
+    found, count = contained(fit, truth, effects)
     alone = round(_SHARE_ALONE * count)
     lowest = stats.binom.ppf(false_alarm, alone, 0.9) / alone
     assert found / count >= lowest, (found, count, lowest)

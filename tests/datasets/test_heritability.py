@@ -1,4 +1,4 @@
-"""Heritability among relatives: intervals hold it as often as they say, and only with a term for what else lasts."""
+"""Heritability among relatives: intervals have nominal coverage only with a term for other permanent differences."""
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,7 @@ PRIORS = {
 
 
 def simulate(number):
-    """Draw a truth from the priors, and two samples of everybody from the truth."""
+    """Draw true values from the priors, and two samples of every person given the true values."""
     rng = np.random.default_rng([8, number])
     intercept, inherited, lasting = rng.normal(), abs(rng.normal()), abs(rng.normal())
     sigma = rng.gamma(4, 1 / 4)
@@ -42,7 +42,7 @@ def simulate(number):
 
 
 def fitted(data, number, *, environment):
-    """Draws of what `simulate` knows."""
+    """Posterior draws of the quantities whose true values `simulate` returns."""
     formula = "y ~ 1 + (1 | person)" + (" + (1 | environment)" if environment else "")
     priors = {name: prior for name, prior in PRIORS.items() if environment or name != "sd_environment"}
     settings = {"engine": "collapsed", "draws": 250, "cores": 1, "seed": number, "progressbar": False}
@@ -58,11 +58,11 @@ def fitted(data, number, *, environment):
     return {name: values.to_numpy().ravel() for name, values in draws.items()}
 
 
-def judged(truths, fits, name=None):
+def judged(known, fits, name=None):
     """The coverage of every quantity, or of one."""
     names = [name] if name else list(fits[0])
     return coverages(
-        {name: np.array([truth[name] for truth in truths]) for name in names},
+        {name: np.array([truth[name] for truth in known]) for name in names},
         {name: np.array([central(draws[name], 0.9) for draws in fits]) for name in names},
         nominal=(0.9, 0.9),
         false_alarm=FALSE_ALARM,
@@ -70,23 +70,23 @@ def judged(truths, fits, name=None):
 
 
 @pytest.mark.slow
-def test_heritability_is_recovered_whatever_it_is():
-    """Truths are drawn from the priors, so that 90 % intervals hold them in 90 % of all data sets, exactly."""
+def test_intervals_of_heritability_have_nominal_coverage():
+    """True values are drawn from the priors, so that the coverage of 90 % intervals is exactly 90 %."""
     made = [simulate(number) for number in range(DATA_SETS)]
-    truths = [truth for _, truth in made]
+    known = [truth for _, truth in made]
     fits = [fitted(data, number, environment=True) for number, (data, _) in enumerate(made)]
-    found = judged(truths, fits)
+    found = judged(known, fits)
     assert not any(one.outside for one in found.values()), table(found)
-    # The data tell it: it is known much better than before them.
-    true = np.array([truth["heritability"] for truth in truths])
+    # The data are informative: posterior means are closer to the true values than the mean of the prior is.
+    true = np.array([truth["heritability"] for truth in known])
     mean = np.array([draws["heritability"].mean() for draws in fits])
     assert np.sqrt(np.mean((mean - true) ** 2)) < 0.7 * true.std()
 
 
-def test_what_else_lasts_passes_for_inherited_where_it_has_no_term():
+def test_without_their_own_term_other_permanent_differences_count_as_inherited():
     made = [simulate(number) for number in range(DATA_SETS)]
-    truths = [truth for _, truth in made]
+    known = [truth for _, truth in made]
     fits = [fitted(data, number, environment=False) for number, (data, _) in enumerate(made)]
-    (found,) = judged(truths, fits, "heritability").values()
+    (found,) = judged(known, fits, "heritability").values()
     assert found.inside < found.low
-    assert found.below > 5 * found.above, "intervals lie above the truth"
+    assert found.below > 5 * found.above, "intervals lie above the true value"

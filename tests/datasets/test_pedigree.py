@@ -1,4 +1,4 @@
-"""The relationship matrix of a pedigree: against values worked out by hand, and against genes dropped down it."""
+"""The relationship matrix of a pedigree, compared with values computed by hand and with simulated inheritance."""
 
 from itertools import product
 
@@ -12,7 +12,8 @@ import partialpool as pp
 from partialpool import relationship_matrix
 from partialpool.datasets.simulate.gene_expression import CHILDREN, FAMILIES, kinship
 
-# Full sibs c and d have e; half sib f of theirs; c and g, a stranger, have h; e and f have i; c fertilises itself: k.
+# c and d are full sibs, f is their half sib. Children: e of c and d, h of c and the unrelated g, i of e and f, k of c
+# by selfing.
 ROWS = [
     ("k", "c", "c"),
     ("i", "e", "f"),
@@ -60,7 +61,7 @@ def test_order_of_rows_is_kept_and_does_not_matter():
 
 
 def test_it_is_twice_the_chance_that_two_genes_drawn_at_random_are_copies_of_one():
-    """Genes dropped down the pedigree (MacCluer et al. 1986, Zoo Biology 5:147): a parent passes on one of its two."""
+    """By gene dropping (MacCluer et al. 1986, Zoo Biology 5:147): a parent passes one of its two genes to a child."""
     rng = np.random.default_rng(3)
     drops, genes = 40_000, {}
     for name, father, mother in reversed(ROWS):
@@ -76,15 +77,15 @@ def test_it_is_twice_the_chance_that_two_genes_drawn_at_random_are_copies_of_one
         assert abs(2 * alike.mean() - matrix.loc[one, other]) <= 2 * 5 * error, (one, other)
 
 
-def test_missing_values_and_other_signs_stand_for_unknown_parents():
+def test_missing_values_and_other_marks_mean_unknown_parents():
     family = pd.DataFrame({"person": [1, 2, 3], "father": [None, None, 1], "mother": ["NA", None, "2"]})
     family["father"] = family["father"].astype("Int64")
     matrix = relationship_matrix(family, unknown="NA")
     assert matrix.loc["3"].tolist() == [0.5, 0.5, 1.0]
 
 
-def test_numbers_with_gaps_are_the_names_the_data_have():
-    """A column of numbers with a missing one holds 3 as 3.0; without gaps it holds 3."""
+def test_numbers_from_a_column_with_missing_values_match_the_levels():
+    """A column of integers with a missing value contains 3.0 instead of 3."""
     family = pd.DataFrame({"animal": [1, 2, 3], "sire": [np.nan, np.nan, 1], "dam": [0, 0, 2]})
     assert family["sire"].dtype == float
     matrix = relationship_matrix(family)
@@ -121,7 +122,7 @@ def test_families_of_the_genes_are_couples_with_children():
         ([("a", "a", "0")], "a person must not be their own ancestor", "a cycle among a"),
     ],
 )
-def test_a_pedigree_that_cannot_be_is_refused(rows, wrong, got):
+def test_an_impossible_pedigree_is_refused(rows, wrong, got):
     with pytest.raises(pp.DataError) as caught:
         relationship_matrix(pd.DataFrame(rows, columns=["person", "father", "mother"]))
     assert (caught.value.wrong, caught.value.got) == (wrong, got)
@@ -140,7 +141,7 @@ def test_a_pedigree_that_cannot_be_is_refused(rows, wrong, got):
         (pa.table([pa.array(["a"])] * 3, names=["p", "f", "f"]), "'f' 2 times"),
     ],
 )
-def test_what_is_no_pedigree_is_refused(table, got):
+def test_objects_that_are_no_pedigree_are_refused(table, got):
     with pytest.raises(pp.DataError, match=r"this is not a pedigree|two columns with the same name") as caught:
         relationship_matrix(table)
     assert caught.value.got == got

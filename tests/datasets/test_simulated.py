@@ -1,4 +1,4 @@
-"""Simulated data sets: as committed, as stated, and found again by their models."""
+"""Simulated data sets: files equal the simulation, effects have the stated sds, fits recover the true values."""
 
 import numpy as np
 import pandas as pd
@@ -23,8 +23,8 @@ def test_the_index_states_the_truth(name):
     data = pp.load_dataset(name)
     assert data.attrs["source"].startswith("simulated: ")
     assert f"datasets/simulate/{name}.py" in data.attrs["source"]
-    told, true = data.attrs["truth"], SIMULATIONS[name].truth
-    pairs = [(told[gene], true[gene]) for gene in true] if name == "gene_expression" else [(told, true)]
+    listed, true = data.attrs["truth"], SIMULATIONS[name].truth
+    pairs = [(listed[gene], true[gene]) for gene in true] if name == "gene_expression" else [(listed, true)]
     for stated, drawn_from in pairs:
         assert stated == pytest.approx(drawn_from, abs=5e-5)
 
@@ -56,7 +56,7 @@ def test_a_neighbourhood_has_one_deprivation_and_numbers_repeat_over_districts()
     assert len(places) == data["district"].nunique() * data["neighbourhood"].nunique() == 48
 
 
-def test_every_species_is_looked_for_at_every_site():
+def test_every_species_is_counted_at_every_site():
     data = pp.load_dataset("species")
     assert (pd.crosstab(data["site"], data["species"]) == 1).all(axis=None)
     assert (data.groupby("site", observed=True)["elevation"].nunique() == 1).all()
@@ -104,7 +104,7 @@ def test_effects_of_one_kind_have_the_sd_stated(simulate, name, sd):
 
 
 @pytest.mark.parametrize("gene", gene_expression.TRUTH)
-def test_what_is_inherited_covaries_as_the_pedigree_says(gene):
+def test_inherited_effects_covary_according_to_the_pedigree(gene):
     """Sums of squares of whitened effects are chi-square; two samples differ by the residual alone."""
     truth, root = gene_expression.TRUTH[gene], np.linalg.cholesky(gene_expression.kinship().to_numpy())
     draws = [gene_expression.simulate(seed) for seed in range(30)]
@@ -135,11 +135,11 @@ def test_counts_vary_as_a_negative_binomial_does():
     assert abs(np.mean(excess)) < 4 * np.std(excess, ddof=1) / np.sqrt(len(excess))
 
 
-def test_pain_trials_are_found_again_whatever_the_seed():
-    """Parameters, and the effects that patients were given, over 30 seeds.
+def test_fits_recover_the_true_values_of_pain_trials():
+    """Coverage of parameters and of patients' simulated effects, over 30 seeds.
 
-    Default priors are weak but not what the truth is drawn from, so that the coverage of a parameter is near 0.9, and
-    need not be equal to it; effects are drawn from the model.
+    True parameters are not drawn from the default priors, which are weak, so that their coverage is near 0.9 but need
+    not be equal to it. Effects are drawn from the model.
     """
     truth = dict(pain_trials.TRUTH.parameters)
     inside, known, ends = [], [], []

@@ -41,7 +41,7 @@ def table():
 
 @pytest.fixture
 def build():
-    """Build a design and hold that the table given was left alone."""
+    """Return a function that builds a design, and asserts that the given table is unchanged."""
 
     def run(formula, data, *, missing="drop", **options):
         before = copy.deepcopy(data)
@@ -55,22 +55,22 @@ def build():
 
 @pytest.fixture
 def refused(build):
-    """Hold that a table is refused, and what each of the error's four parts says."""
+    """Return a function that asserts that a table is refused, and what the four parts of the error contain."""
 
     def run(formula, data, *parts, kind=DataError, **options):
         with pytest.raises(kind) as caught:
             build(formula, data, **options)
-        says(caught.value, *parts)
+        check_parts(caught.value, *parts)
 
     return run
 
 
-def says(error, wrong, got, allowed, do):
+def check_parts(error, wrong, got, allowed, do):
     for part, text in (("wrong", wrong), ("got", got), ("allowed", allowed), ("do", do)):
-        assert text in getattr(error, part), f"{part}: {getattr(error, part)!r} does not say {text!r}"
+        assert text in getattr(error, part), f"{part}: {getattr(error, part)!r} does not contain {text!r}"
         assert getattr(error, part) in str(error)
 
 
-@pytest.fixture(name="says")
-def says_fixture():
-    return says
+@pytest.fixture(name="check_parts")
+def check_parts_fixture():
+    return check_parts

@@ -1,4 +1,4 @@
-"""Interactions with cells that have no rows: what is left out, what stays the same, and where it matters."""
+"""Interactions with empty cells: which columns are left out, what does not change, which predictions it affects."""
 
 import warnings
 
@@ -83,22 +83,22 @@ def test_the_likelihood_is_that_of_one_column_of_cells(formula):
     assert found.log_likelihood == pytest.approx(expected, abs=1e-4)
 
 
-def test_what_is_left_out_is_named():
+def test_the_warning_names_the_columns_left_out():
     with pytest.warns(DataWarning) as caught:
         build_design(ModelSpec.from_formula("y ~ covar*time + (1|site)"), SITES)
-    (said,) = (str(one.message) for one in caught)
-    assert "do not identify 2 of 10 fixed effects" in said
-    assert "left out covar:time[T2], covar:time[T5], as lme4 does" in said
+    (text,) = (str(one.message) for one in caught)
+    assert "do not identify 2 of 10 fixed effects" in text
+    assert "left out covar:time[T2], covar:time[T5], as lme4 does" in text
 
 
-def test_effects_of_empty_cells_are_left_out_over_a_factor_too():
+def test_group_effects_of_empty_cells_are_left_out():
     table = pd.concat([PLOTS, PLOTS.assign(y=PLOTS.y + 1)])
     with pytest.warns(DataWarning, match="7 of 28 effects over plot.*trt.T2.:camp.A."):
         design = build_design(ModelSpec.from_formula("y ~ 1 + (0 + trt:camp || plot)"), table)
     factor = design.factors[0]
     assert factor.values.shape == (len(table), 21)
     assert (factor.values.sum(axis=0) > 0).all()
-    # Effects that depend on each other have an sd each: none is left out but for being 0 throughout.
+    # Linearly dependent effects have an sd each: only an effect that is 0 in every row is left out.
     assert designed("y ~ x + (covar * time || site)", SITES.assign(x=1.0 * (SITES.site > 9))).factors[0].recipes[
         0
     ].dropped == ("covar:time[T2]",)
@@ -125,7 +125,7 @@ def test_a_row_is_estimable_where_rows_of_data_add_up_to_it(case):
     assert expression_rows(design, design.frame).unobserved is None
 
 
-def test_a_prediction_for_an_empty_cell_says_so():
+def test_a_prediction_for_an_empty_cell_gives_a_warning():
     fit = quiet(lambda: pp.fit("y ~ trt*camp + (1|plot)", PLOTS, seed=1, draws=60, chains=2, progressbar=False))
     new = pd.DataFrame({"trt": ["T1", "T2", "T3"], "camp": ["A", "B", "C"]})
     with pytest.warns(DataWarning, match=r"no row of the data informs the cells \(trt = T2, camp = B\): got 1 such"):
@@ -151,20 +151,20 @@ def test_the_model_in_pymc_has_the_same_coefficients():
         "y ~ x + z + (1|plot)",
     ],
 )
-def test_what_is_there_twice_is_a_slip_and_refused(formula):
+def test_terms_that_repeat_others_are_refused(formula):
     with pytest.raises(DataError, match="depend on each other"):
         designed(formula, NESTED.assign(z=lambda t: 1.8 * t.x + 32))
 
 
-def test_nothing_is_left_out_of_whole_designs():
+def test_nothing_is_left_out_of_designs_without_empty_cells():
     whole = PLOTS[(PLOTS.camp > "B") & (PLOTS.camp < "G")]
     assert designed("y ~ trt*camp*x + (1|plot)", whole).common.recipe.dropped == ()
-    # Far from zero, as clocks in seconds are, columns look alike and are not.
+    # Columns far from zero, such as times in seconds, are nearly but not exactly dependent.
     far = designed("y ~ trt*x + (1|plot)", whole.assign(x=whole.x * 1e5 + 1.7e9))
     assert far.common.recipe.dropped == ()
 
 
-def test_weights_are_those_of_the_columns_as_they_are():
+def test_weights_are_those_of_the_unscaled_columns():
     values = np.column_stack([np.ones(6), [0, 0, 1, 1, 2, 2.0], 1e6 * np.array([0, 0, 2, 2, 4, 4.0]) + 3])
     aliases = find_aliases(values, (-1, 0, 1), (0, 0, 2))
     assert aliases.dropped.tolist() == [2]

@@ -36,7 +36,7 @@ def round_trip(frame, path=None, **about):
 
 @pytest.mark.parametrize("kind", COLUMNS)
 @pytest.mark.parametrize("saved", [False, True], ids=["memory", "file"])
-def test_every_kind_of_column_comes_back(kind, saved, tmp_path):
+def test_every_kind_of_column_is_restored(kind, saved, tmp_path):
     frame = read_table({"v": COLUMNS[kind]}, ("v",)).frame
     path = tmp_path / "frame.nc" if saved else None
     dataset, back = round_trip(frame, path, rows=np.array([0, 2, 5, 9]), n_given=11)
@@ -54,7 +54,7 @@ def test_columns_may_have_any_name(saved, tmp_path):
 
 
 @pytest.mark.parametrize("name", dataset_names())
-def test_embedded_data_come_back(name, tmp_path):
+def test_embedded_data_are_restored(name, tmp_path):
     data = load_dataset(name)
     table = read_table(data, tuple(data.columns))
     _, back = round_trip(table.frame, tmp_path / "frame.nc", rows=table.rows, n_given=table.n_given)

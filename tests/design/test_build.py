@@ -91,7 +91,7 @@ def test_every_kind_of_table_drops_the_same_rows(convert, table, build):
 def test_a_refused_table_is_left_alone(formula, change, options, table, build):
     data = table.assign(**change)
     for given in (data, TABLES["polars"](data), TABLES["arrays"](data)):
-        with pytest.raises(PartialPoolError):  # the fixture compares before and after
+        with pytest.raises(PartialPoolError):  # the fixture asserts that the table is unchanged
             build(formula, given, **options)
 
 
@@ -104,7 +104,7 @@ def test_a_table_of_arrays_is_not_written_to(table, build):
     np.testing.assert_array_equal(data["y"], table["y"])
 
 
-def test_nesting():
+def test_nested_factors_have_a_level_for_each_combination():
     design = build_design(ModelSpec.from_formula("strength ~ 1 + (1 | batch/cask)"), load_dataset("pastes"))
     batch, cask = design.factors
     assert (batch.name, batch.n_levels, cask.name, cask.n_levels) == ("batch", 10, "batch:cask", 30)
@@ -126,7 +126,7 @@ def test_explicit_and_implicit_nesting_agree():
         np.testing.assert_array_equal(one[1].codes, other[1].codes)
 
 
-def test_crossed_factors():
+def test_crossed_factors_have_their_own_levels():
     data = load_dataset("penicillin")
     plate, sample = build_design(ModelSpec.from_formula("diameter ~ 1 + (1 | plate) + (1 | sample)"), data).factors
     assert (plate.n_levels, sample.n_levels) == (24, 6)
@@ -175,10 +175,10 @@ EFFECTS = {
 }
 
 
-# An intercept and every category without a contrast are not identified; their columns are still those asked for.
+# An intercept and every category without a contrast are not identified; the requested columns are still built.
 @pytest.mark.filterwarnings("ignore:.* not identified:partialpool.errors.DataWarning")
 @pytest.mark.parametrize("terms", EFFECTS)
-def test_effects_of_one_factor_stand_together_in_blocks(terms, table, build):
+def test_effects_of_one_factor_are_joined_in_blocks(terms, table, build):
     names, blocks, values = EFFECTS[terms]
     (factor,) = build(f"y ~ 1 + {terms}", table).factors
     z = np.column_stack([np.asarray(v, dtype=float) for v in values(table)])
@@ -269,7 +269,7 @@ def test_a_column_called_intercept_is_not_lost(table):
         build_design(ModelSpec.from_formula("y ~ Intercept + (1 | g)"), data)
 
 
-def test_offset_and_se_are_absent_unless_asked_for(table, build):
+def test_offset_and_se_are_absent_unless_specified(table, build):
     plain = build("y ~ x + (1 | g)", table)
     assert plain.offset is None
     assert plain.se is None
@@ -288,7 +288,7 @@ def test_offset_and_se_are_absent_unless_asked_for(table, build):
         ({"units": ["ms", "day"]}, {}),
     ],
 )
-def test_units_are_read_where_the_table_says_them_by_column(attrs, units, table, build):
+def test_units_are_read_if_the_table_states_them_by_column(attrs, units, table, build):
     table.attrs = attrs
     assert dict(build("y ~ x + (1 | g)", table).units) == units
 
@@ -301,7 +301,7 @@ def test_with_origin_renumbers_the_rows_only(table, build):
     assert design.rows[0] == 0
 
 
-def test_columns_that_are_not_read_may_be_anything(table, build):
+def test_columns_that_the_model_does_not_use_may_be_of_any_kind(table, build):
     data = table.assign(when=pd.date_range("2020", periods=48), note=[None] * 48, inf=np.inf)
     assert_same_design(build("y ~ x + (1 | g)", data), build("y ~ x + (1 | g)", table))
 
@@ -354,7 +354,7 @@ def test_millions_of_rows_work(kind):
     assert found["gigabytes"] < 2
 
 
-def test_unknown_columns_in_every_place_are_named(table, says):
+def test_unknown_columns_in_every_place_are_named(table, check_parts):
     for formula in (
         "Y ~ x + (1 | g)",
         "y ~ X + (1 | g)",
@@ -368,4 +368,4 @@ def test_unknown_columns_in_every_place_are_named(table, says):
         with pytest.raises(DataError) as caught:
             build_design(ModelSpec.from_formula(formula), table)
         name = next(c for c in formula if c in "YXGF")
-        says(caught.value, f"no column {name!r}", "9 columns", f"{name.lower()!r} (nearest)", "correct the name")
+        check_parts(caught.value, f"no column {name!r}", "9 columns", f"{name.lower()!r} (nearest)", "correct the name")

@@ -1,4 +1,4 @@
-"""Which columns are categories, in which order: by how the formula uses them, and nothing else."""
+"""Which columns are categories, and in which order: only the use in the formula and the declared order decide."""
 
 import numpy as np
 import pandas as pd
@@ -15,8 +15,8 @@ from partialpool.spec.model import ModelSpec
 RNG = np.random.default_rng(2)
 N = 200
 GROUP = np.repeat(np.arange(20), 10)
-TRUTH = RNG.random(N) > 0.5
-TABLE = pd.DataFrame({"x": RNG.normal(size=N), "g": GROUP, "b": TRUTH, "s": np.where(TRUTH, "yes", "no")}).assign(
+BOOLEAN = RNG.random(N) > 0.5
+TABLE = pd.DataFrame({"x": RNG.normal(size=N), "g": GROUP, "b": BOOLEAN, "s": np.where(BOOLEAN, "yes", "no")}).assign(
     y=lambda t: 2 + t.x + 3 * t.b + RNG.normal(size=20)[GROUP] + RNG.normal(size=N) * 0.7 + RNG.normal(size=20)[GROUP]
 )
 
@@ -30,17 +30,17 @@ def designed(formula, data, **options):
     ["y ~ 0 + V + (1|g)", "y ~ x:V + (1|g)", "y ~ x + V + (0+V|g)", "y ~ V + (0+V:x|g)", "y ~ V*x + (V:x|g)"],
 )
 def test_a_boolean_is_the_same_model_as_its_words(formula):
-    by_truth, by_text = (designed(formula.replace("V", name), TABLE) for name in "bs")
-    np.testing.assert_array_equal(by_truth.common.values, by_text.common.values)
-    np.testing.assert_array_equal(by_truth.factors[0].values, by_text.factors[0].values)
-    assert [n.replace("b[False]", "s[no]").replace("b[True]", "s[yes]") for n in by_truth.common.coefs] == list(
+    by_boolean, by_text = (designed(formula.replace("V", name), TABLE) for name in "bs")
+    np.testing.assert_array_equal(by_boolean.common.values, by_text.common.values)
+    np.testing.assert_array_equal(by_boolean.factors[0].values, by_text.factors[0].values)
+    assert [n.replace("b[False]", "s[no]").replace("b[True]", "s[yes]") for n in by_boolean.common.coefs] == list(
         by_text.common.coefs
     )
-    assert by_truth.common.intercept == by_text.common.intercept
+    assert by_boolean.common.intercept == by_text.common.intercept
 
 
 def test_likelihoods_of_a_boolean_are_lme4s():
-    # lme4 1.1-37 on the table of the issue: logLik of 0 + b, x:b, (0 + b | g) and (0 + b:x | g).
+    # lme4 1.1-37 on this table: logLik of 0 + b, x:b, (0 + b | g) and (0 + b:x | g).
     rng = np.random.default_rng(2)
     x, b = rng.normal(size=N), rng.random(N) > 0.5
     level, noise, slope = rng.normal(size=20)[GROUP], rng.normal(size=N) * 0.7, rng.normal(size=20)[GROUP]
@@ -67,11 +67,11 @@ def test_a_boolean_has_two_values_and_no_other(value, formula):
 
 def test_zero_and_one_are_the_truth_values():
     design = designed("y ~ b*x + I(b * x) + (b|g)".replace("b*x + ", ""), TABLE)
-    truths = new_rows(design, pd.DataFrame({"x": [2.0, 2.0], "b": [False, True], "g": [0, 0]}))
+    booleans = new_rows(design, pd.DataFrame({"x": [2.0, 2.0], "b": [False, True], "g": [0, 0]}))
     for kind in ("int64", "float64", object, "boolean", "category"):
         rows = new_rows(design, pd.DataFrame({"x": [2.0, 2.0], "b": pd.Series([0, 1]).astype(kind), "g": [0, 0]}))
-        np.testing.assert_array_equal(rows.common, truths.common)
-        np.testing.assert_array_equal(rows.groups[0].values, truths.groups[0].values)
+        np.testing.assert_array_equal(rows.common, booleans.common)
+        np.testing.assert_array_equal(rows.groups[0].values, booleans.groups[0].values)
 
 
 def test_a_boolean_response_counts_as_zero_and_one():
@@ -109,7 +109,7 @@ SORTED = {
 
 @pytest.mark.parametrize("kind", [*DECLARED, *SORTED])
 @pytest.mark.parametrize("term", ["arm", "C(arm)"])
-def test_categories_stand_in_the_order_that_was_declared(kind, term):
+def test_categories_have_their_declared_order(kind, term):
     order = ORDER if kind in DECLARED else sorted(ORDER)
     design = designed(f"y ~ {term} + (1 | g)", {**DECLARED, **SORTED}[kind])
     assert design.common.coefs == ("Intercept", f"{term}[{order[1]}]")

@@ -168,7 +168,7 @@ WEAK = {
 
 
 @pytest.mark.parametrize("term", WEAK)
-def test_a_slope_that_is_constant_within_every_level_is_warned_of(term, table, build):
+def test_a_slope_that_is_constant_within_every_level_gives_a_warning(term, table, build):
     with pytest.warns(DataWarning) as caught:
         build(f"y ~ x + {term}", changed(table, WEAK[term]))
     factor = term.rpartition("| ")[2].strip(")")
@@ -184,26 +184,26 @@ def test_a_slope_that_is_constant_within_every_level_is_warned_of(term, table, b
     [lambda t: 2000 + t.h, lambda t: t.g.map(ord) + 1e-6 * t.h, lambda t: t.g.map(ord) + (ROWS == 3)],
     ids=["everywhere", "slightly", "in one row"],
 )
-def test_a_slope_that_varies_within_some_level_is_not(year, table, build):
+def test_a_slope_that_varies_within_some_level_gives_no_warning(year, table, build):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert build("y ~ x + (year | g)", table.assign(year=year)).factors[0].names == ("Intercept", "year")
 
 
 @pytest.mark.filterwarnings("error")
-def test_an_effect_without_an_intercept_is_no_slope_that_does_not_vary(table, build):
+def test_a_constant_effect_without_an_intercept_gives_no_warning(table, build):
     build("y ~ x + (0 + year | g)", table.assign(year=table.g.map(ord) / 7))
 
 
 @pytest.mark.parametrize("k", [3.0, 0.0, "a"], ids=["constant", "zero", "one category"])
 @pytest.mark.filterwarnings("error")
-def test_a_constant_slope_is_not_taken_in_silence(k, table, build):
+def test_a_constant_slope_is_refused_or_gives_a_warning(k, table, build):
     with pytest.raises((DataError, DataWarning), match="'k'"):
         build("y ~ x + (k | g)", table.assign(k=k))
 
 
-def test_a_zero_too_far_away_is_refused_before_digits_are_lost():
-    """Seconds since 1970 within a minute: the intercept's variance at the data would be rounding."""
+def test_a_predictor_too_far_from_zero_is_refused_before_digits_are_lost():
+    """Seconds since 1970 within one minute: the intercept's variance at the data would be rounding error."""
     seconds = np.tile(np.arange(0.0, 60, 5), 12)
     table = {"ts": 1.7e9 + seconds, "y": np.random.default_rng(1).normal(size=144), "g": np.repeat(np.arange(12), 12)}
     with pytest.raises(DataError, match="'ts' is so far from zero") as error:

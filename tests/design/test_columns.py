@@ -1,4 +1,4 @@
-"""Dates, times, periods and mixed ids name groups as well as text does; as values they are refused."""
+"""Dates, times, periods and mixed ids are accepted as labels of groups, as text is; as values they are refused."""
 
 import datetime as dt
 import uuid
@@ -84,7 +84,7 @@ def test_a_number_is_a_level_among_mixed_ids():
     design = designed("y ~ x + (1 | g)", TABLE.assign(g=NAMED["ids 1, 2, '3b'"][0]))
     rows = new_rows(design, {"x": [0.0, 0.0], "g": [11, 1]})
     assert [design.factors[0].levels.labels[code] for code in rows.groups[0].codes] == ["11", "1"]
-    # pandas.read_csv reads one id as number and as text, piece by piece: it is one id.
+    # pandas.read_csv reads in chunks, and may read one id as a number and as text: both are the same level.
     both = designed("y ~ x + (1 | g)", TABLE.assign(g=[int(v) if i % 2 else f"{v}" for i, v in enumerate(GROUP)]))
     assert both.factors[0].levels.labels == tuple(str(v) for v in range(12))
 
@@ -102,7 +102,7 @@ def test_a_saved_fit_predicts_for_dates_and_mixed_ids(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:.* not identified:partialpool.DataWarning")  # g is made of whole days
-def test_dates_are_categories_where_the_formula_says_so():
+def test_dates_inside_a_call_of_c_are_categories():
     design = designed("y ~ C(day) + within(x, day) + (1 | g)", TABLE.assign(day=DAYS, g=np.tile(np.arange(6), 20)))
     assert design.categories["day"].values == tuple(DATES)
     assert design.common.names[0] == "C(day)[2024-05-02]"
@@ -119,7 +119,7 @@ def test_as_values_they_are_refused(kind):
 
 
 @pytest.mark.parametrize("value", [[1], {"a": 1}, b"bytes", 1j])
-def test_what_names_nothing_is_refused_as_a_group(value):
+def test_values_that_are_no_labels_are_refused_as_groups(value):
     with pytest.raises(DataError, match="neither numbers nor categories"):
         read_column("g", pd.Series([value, value, "a"], dtype=object), is_value=False)
 
@@ -132,8 +132,8 @@ def test_mixed_categories_keep_their_declared_order():
 
 @pytest.mark.parametrize("dtype", ["uint64", "UInt64", "uint64[pyarrow]", object])
 @pytest.mark.parametrize("is_value", [True, False])
-def test_whole_numbers_too_large_are_refused_whatever_their_type(dtype, is_value):
-    """Unsigned ones would wrap round: 2**63 would be labelled -2**63."""
+def test_integers_that_are_too_large_are_refused_for_every_type(dtype, is_value):
+    """Unsigned integers would overflow: 2**63 would be labelled -2**63."""
     column = pd.Series([1, 2**63], dtype=dtype)
     with pytest.raises(DataError, match="column 'id' has integers that are too large") as error:
         read_column("id", column, is_value)
@@ -152,11 +152,11 @@ TABLES = {
 
 
 @pytest.mark.parametrize("case", TABLES)
-def test_a_table_knows_the_declared_categories_that_have_no_row(case):
+def test_declared_categories_without_rows_are_recorded(case):
     assert dict(read_table(TABLES[case], ("r",)).unused) == {"r": ("z", "q")}
 
 
-def test_categories_whose_rows_are_dropped_have_none():
+def test_categories_whose_rows_are_dropped_count_as_without_rows():
     table = pd.DataFrame({"r": DECLARED, "x": [1.0, np.nan, 2.0, 3.0]})
     with pytest.warns(pp.DataWarning, match="dropped 1 of 4"):
         assert dict(read_table(table, ("r", "x")).unused) == {"r": ("z", "c", "q")}

@@ -173,7 +173,7 @@ NEW = {
 def test_new_rows_use_what_was_learned(term, frame):
     recipe, _ = learn_columns([term], frame, intercept=True)
     z = np.array([100.0, 200.0, 600.0])
-    for kind in (int, float):  # numbered groups stay themselves as floats
+    for kind in (int, float):  # a group number is the same group as a float
         new = frame[:3].assign(z=z, h=frame.h[:3].astype(kind))
         np.testing.assert_allclose(recipe.apply(new)[:, 1], NEW[term](frame, z), rtol=1e-12)
 
@@ -190,9 +190,11 @@ def test_a_new_level_has_the_mean_of_its_own_rows(frame):
     recipe, _ = learn_columns(["between(z, g)", "within(z, g)"], frame, intercept=False)
     new = pd.DataFrame({"z": [1.0, 5.0, 7.0], "g": pd.Categorical(["new", "new", "a"])})
     mean = frame.z[frame.g == "a"].mean()
-    with pytest.warns(DataWarning, match=r"means of 'z' over levels the fit has not seen \(new\) are those of") as said:
+    with pytest.warns(
+        DataWarning, match=r"means of 'z' over levels the fit has not seen \(new\) are those of"
+    ) as caught:
         np.testing.assert_allclose(recipe.apply(new), [[3, -2], [3, 2], [mean, 7 - mean]])
-    assert {one.filename for one in said} == {__file__}  # the warning points at who asked
+    assert {one.filename for one in caught} == {__file__}  # the warning refers to the calling file
 
 
 @pytest.mark.parametrize("kind", ["int8", "uint8", "int16", "int32", "int64", "float16", "float32"])
@@ -256,10 +258,10 @@ def test_one_expression(expression, expected, frame):
 
 
 @pytest.mark.parametrize(("expression", "got"), [("f", "categories such as"), ("poly(x, 2)", "poly(x, 2)[0]")])
-def test_an_expression_of_several_columns_is_refused(expression, got, frame, says):
+def test_an_expression_of_several_columns_is_refused(expression, got, frame, check_parts):
     with pytest.raises(DataError) as caught:
         evaluate(expression, frame)
-    says(caught.value, f"{expression!r} is not one column", got, "numbers", "check the column's type")
+    check_parts(caught.value, f"{expression!r} is not one column", got, "numbers", "check the column's type")
 
 
 @pytest.mark.parametrize("offsets", ["offset(z * 2) + offset(log(trials))", "offset(log(trials)) + offset(z * 2)"])
@@ -276,16 +278,16 @@ def test_offsets_add_up(offsets, table, build):
         ("log(x)", "'log(x)' is not finite", "nan in row"),
     ],
 )
-def test_an_offset_is_finite_numbers(offset, wrong, got, table, refused):
+def test_an_offset_must_be_finite_numbers(offset, wrong, got, table, refused):
     refused(f"y ~ offset({offset}) + (1 | g)", table, wrong, got, "numbers", "check the")
 
 
-def test_a_spline_says_where_it_is_asked_beyond_its_data():
+def test_a_spline_beyond_its_data_gives_a_warning():
     frame = pd.DataFrame({"x": np.linspace(0, 10, 40)})
     recipe, values = learn_columns(["bs(x, df=5)"], frame, intercept=False)
-    np.testing.assert_array_equal(recipe.apply(frame), values)  # no warning: those are errors here
+    np.testing.assert_array_equal(recipe.apply(frame), values)  # no warning: in tests a warning is an error
     with pytest.warns(
         DataWarning, match=r"the spline of 'x' was fitted to values from 0 to 10, and is evaluated at 15:"
-    ) as said:
+    ) as caught:
         recipe.apply(pd.DataFrame({"x": [3.0, 12.0, 15.0]}))
-    assert {one.filename for one in said} == {__file__}
+    assert {one.filename for one in caught} == {__file__}

@@ -55,7 +55,7 @@ def test_combinations_of_labels_with_a_colon_stay_apart():
     np.testing.assert_array_equal(levels.encode(frame)[0], codes)
 
 
-def test_new_labels_are_coded_behind_the_known_in_order_of_appearance():
+def test_new_labels_are_coded_after_the_known_in_order_of_appearance():
     codes, unseen = Levels("g", ("a", "b")).encode(pd.DataFrame({"g": list("bzaqz")}))
     assert codes.tolist() == [1, 2, 0, 3, 2]
     assert unseen == ("z", "q")

@@ -39,13 +39,13 @@ def test_a_grid_varies_its_first_column_slowest():
     assert points.effects[0].tolist() == [[1, 1]] * 3 + [[1, 2]] * 3
 
 
-def test_what_is_not_named_is_held_at_its_mean():
+def test_predictors_that_are_not_named_are_held_at_their_mean():
     points = covariate_points(design_of("y ~ x + I(w**2) + (x | school)"), {"x": [0.0]}, common=True)
     assert points.held == {"w": pytest.approx(TABLE["w"].mean())}
     assert points.common[0] == pytest.approx([0.0, TABLE["w"].mean() ** 2])
 
 
-def test_only_what_is_read_is_held():
+def test_only_columns_that_are_needed_are_held():
     points = covariate_points(design_of("y ~ x + c + w + (x | school)"), {"x": 2.0}, common=False)
     assert points.held == {}
     assert points.common is None
@@ -66,19 +66,19 @@ def test_categories_and_expressions_keep_their_coding():
         ({"x": [1.0], "c": ["z"]}, "has not seen"),
     ],
 )
-def test_places_that_are_none(at, text):
+def test_invalid_places_are_refused(at, text):
     with pytest.raises(DataError, match=text):
         covariate_points(design_of("y ~ x + c + (1 | school)"), at, common=True)
 
 
-def test_a_name_that_an_answer_has_itself_is_another_in_the_answer():
+def test_a_predictor_named_like_a_variable_of_the_answer_is_renamed_there():
     spec = ModelSpec.from_formula("y ~ variance + (1 | school)")
     points = covariate_points(build_design(spec, TABLE.assign(variance=TABLE["x"])), {"variance": [1.0]}, common=True)
     assert (points.columns, points.dims) == (("variance",), ("variance_column",))
     assert points.labels["variance_column"][2] == {"long_name": "variance"}
 
 
-def test_nesting_is_read_off_the_rows():
+def test_nesting_is_determined_from_the_rows():
     assert nesting(design_of("y ~ 1 + (1 | school) + (1 | pupil) + (1 | day)")) == {
         "school": (),
         "pupil": ("school",),

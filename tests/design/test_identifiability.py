@@ -1,4 +1,4 @@
-"""Variances that the data do not identify: the rank against dense matrices, words, and no false alarm."""
+"""Variances that the data do not identify: the rank by dense matrices, the text of warnings, no false warnings."""
 
 import time
 import warnings
@@ -20,7 +20,7 @@ N = 60
 
 @pytest.fixture
 def rows():
-    """12 subjects in 5 conditions, one row each; `pair` has 2 rows a level, `row` one; `twin` is ID by another name."""
+    """12 subjects in 5 conditions, one row each; `pair` has 2 rows per level, `row` 1; `twin` is ID relabelled."""
     rng = np.random.default_rng(1)
     subject = np.repeat(np.arange(12), 5)
     return pd.DataFrame(
@@ -51,7 +51,7 @@ def built(formula, data, **options):
 
 
 def dense_gram(design, parts):
-    """tr(P D_j P D_k) from rows by rows, the entries of every part in its own columns."""
+    """tr(P D_j P D_k) from dense matrices of rows by rows, one for each variance and covariance of every part."""
     basis = common_basis(design)
     project = np.eye(len(basis)) - basis @ basis.T
     columns = []
@@ -151,12 +151,12 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_is_not_identified_is_said(case, rows):
-    formula, says = CASES[case]
+def test_the_warning_names_what_is_not_identified(case, rows):
+    formula, expected = CASES[case]
     with pytest.warns(DataWarning) as caught:
         build_design(ModelSpec.from_formula(formula), rows)
     (text,) = [str(w.message) for w in caught]
-    assert says in text
+    assert expected in text
 
 
 USED_UP = {
@@ -169,7 +169,7 @@ USED_UP = {
 
 
 @pytest.mark.parametrize("rows", USED_UP)
-def test_common_effects_that_use_the_rows_up(rows):
+def test_as_many_fixed_effects_as_rows_leave_sigma_unidentified(rows):
     table = pd.DataFrame({"y": [1.0, 2, 4, 3], "x": [0.0, 1, 3, 1], "w": [1.0, 5, 2, 3], "g": [0, 0, 1, 1]}).head(rows)
     with pytest.warns(DataWarning) as caught:
         build_design(ModelSpec.from_formula("y ~ x + w + (1 | g)"), table)
@@ -187,7 +187,7 @@ def test_common_effects_that_use_the_rows_up(rows):
         ("yes ~ trt + (0 + trt | ID)", "bernoulli", "sd_ID[trt[d]] and 2 more are"),
     ],
 )
-def test_a_residual_of_other_families(formula, family, names, rows):
+def test_the_warning_names_the_residual_parameter_of_other_families(formula, family, names, rows):
     with pytest.warns(DataWarning, match="are not identified") as caught:
         build_design(ModelSpec.from_formula(formula, family=family), rows.assign(one=1))
     assert names in str(caught[0].message)
@@ -219,21 +219,21 @@ def test_a_residual_of_other_families(formula, family, names, rows):
     ],
 )
 @pytest.mark.filterwarnings("error", "ignore:.*is independent of the intercept where")
-def test_no_alarm(formula, options, rows):
+def test_identified_models_give_no_warning(formula, options, rows):
     data = rows.assign(kin=[f"a{k}" for k in range(N)])
     assert not_identified(build_design(ModelSpec.from_formula(formula, **options), data)) == ()
 
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("rare", [1, 2])
-def test_no_alarm_for_levels_of_very_different_sizes(rare):
+def test_levels_of_very_different_sizes_give_no_warning(rare):
     rng = np.random.default_rng(2)
     data = pd.DataFrame({"y": rng.normal(size=20_000), "g": np.where(np.arange(20_000) < rare, "rare", "usual")})
     build_design(ModelSpec.from_formula("y ~ (1 | g)"), data)
 
 
 def test_the_likelihood_is_flat_along_what_is_not_identified(rows):
-    """The rule against the likelihood itself: Sigma takes up sigma, for cells that have one row each."""
+    """The rule agrees with the likelihood: where every cell has one row, Sigma can include sigma^2."""
     with pytest.warns(DataWarning, match="not identified"):
         found = pp.maximum_likelihood("y ~ trt + (0 + trt | ID)", rows)
     best = found.maximum
@@ -254,4 +254,4 @@ def test_a_large_table_is_judged_in_little_time():
     design = built("y ~ x + (x | g) + (x | h)", data)
     start = time.process_time()
     assert not_identified(design) == ()
-    assert time.process_time() - start < 5  # 0.2 s where this was written
+    assert time.process_time() - start < 5  # 0.2 s when this was written

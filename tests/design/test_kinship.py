@@ -1,4 +1,4 @@
-"""Levels find their rows in a stated covariance, by name."""
+"""Levels are matched by name to the rows of a stated covariance."""
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,7 @@ def covariance(design):
     return root @ root.T
 
 
-def test_order_and_number_of_levels_are_the_datas():
+def test_order_and_number_of_levels_are_those_of_the_data():
     labels = ["a7", "a1", "a0", "a5", "a1"]
     design = design_of(labels)
     own = list(design.factors[0].levels.labels)
@@ -33,14 +33,14 @@ def test_order_and_number_of_levels_are_the_datas():
     np.testing.assert_allclose(covariance(design_of(labels, shuffled[shuffled.index])), KINSHIP.loc[own, own])
 
 
-def test_numbers_are_found_by_their_text():
+def test_numbers_are_matched_by_their_text():
     kinship = KINSHIP.set_axis([str(k) for k in range(12)]).set_axis(range(12), axis=1)
     design = design_of([0, 5, 11, 5], kinship)
     np.testing.assert_allclose(covariance(design), KINSHIP.iloc[[0, 5, 11], [0, 5, 11]])
 
 
-def test_the_matrix_is_taken_as_it_is_given():
-    """As in brms and MCMCglmm; default priors count its own entries over the rows."""
+def test_the_matrix_is_not_rescaled():
+    """As in brms and MCMCglmm; default priors use its diagonal entries, averaged over the rows."""
     labels = ["a0", "a1", "a5", "a5", "a7"]
     design, scaled = design_of(labels), design_of(labels, 6.25 * KINSHIP)
     np.testing.assert_allclose(covariance(scaled), 6.25 * covariance(design))
@@ -56,8 +56,8 @@ def test_the_matrix_is_taken_as_it_is_given():
 @pytest.mark.parametrize(
     ("formula", "size"), [("y ~ 1 + (1 | animal)", 1.0), ("y ~ 1 + (0 + x | animal)", np.sqrt(7 / 3))]
 )
-def test_default_priors_are_of_what_an_effect_adds_to_a_row(formula, size):
-    """s_y over the root mean square of the column and the root of the mean own entry; the reason says both."""
+def test_default_priors_are_scaled_by_the_contribution_of_an_effect_to_a_row(formula, size):
+    """s_y over the root mean square of the column and the root of the mean diagonal entry; the reason states both."""
     inbred = KINSHIP + np.diag([1.0 if label == "a1" else 0.0 for label in KINSHIP.index])
     table = pd.DataFrame({"animal": ["a0", "a1", "a2"] * 2, "y": [1.0, 2, 4, 3, 1, 7], "x": [1.0, 2, -1, 2, 0, 2]})
     priors = pp.priors(formula, table, cov={"animal": inbred})
@@ -68,7 +68,7 @@ def test_default_priors_are_of_what_an_effect_adds_to_a_row(formula, size):
     assert "/ sqrt(k)" in reason
 
 
-def test_one_row_a_level_is_enough_with_relatives():
+def test_one_row_per_level_is_enough_with_relatives():
     assert design_of(list(KINSHIP.index)).factors[0].n_levels == 12
     strangers = pd.DataFrame(np.eye(12), index=KINSHIP.index, columns=KINSHIP.index)
     with pytest.raises(pp.DataError, match="has one row"):
@@ -83,7 +83,7 @@ def test_fewer_rows_have_their_part_of_the_matrix():
     np.testing.assert_allclose(covariance(kept), KINSHIP.loc[["a0", "a2", "a8"], ["a0", "a2", "a8"]])
 
 
-def test_what_does_not_match_is_told():
+def test_the_error_names_levels_that_do_not_match():
     with pytest.raises(pp.DataError) as error:
         design_of(["a0", "b1", "b2", "a0"])
     assert error.value.got == "b1, b2"

@@ -81,7 +81,7 @@ def test_coordinates_are_the_names_and_labels(labelled):
     assert found == coords
 
 
-def test_every_dimension_has_a_coordinate_and_every_variable_a_sentence(labelled):
+def test_every_dimension_has_a_coordinate_and_every_variable_a_long_name(labelled):
     design, dims, _ = labelled
     assert {d for names in dims.values() for d in names} <= set(coordinates(design))
     attrs = variable_attrs(design)
@@ -91,7 +91,7 @@ def test_every_dimension_has_a_coordinate_and_every_variable_a_sentence(labelled
     assert all(fact["long_name"] for fact in attrs.values())
 
 
-def test_a_link_is_said_where_it_is_not_the_identity(table, build):
+def test_a_link_is_stated_unless_it_is_the_identity(table, build):
     counts = variable_attrs(build("count ~ x + (1 | g)", table, family="poisson"))
     assert "on the log scale" in counts["beta"]["long_name"]
     assert "on the log scale" in counts["sd_g"]["long_name"]

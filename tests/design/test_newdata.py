@@ -49,7 +49,7 @@ def assert_same_rows(left, right, order=slice(None)):
             np.testing.assert_allclose(mine, other[order], rtol=1e-12, atol=1e-12)
 
 
-# A factor that is a predictor, too, is warned of; its rows are still those asked for.
+# A factor that is also a predictor gives a warning; the requested rows are still built.
 pytestmark = pytest.mark.filterwarnings("ignore:.* not identified:partialpool.errors.DataWarning")
 
 
@@ -135,7 +135,7 @@ def test_booleans_with_a_missing_value_stay_booleans(table, build):
         assert rows.common[:, 0].tolist() == [1.0, 0.0, 1.0]
 
 
-def test_new_levels_are_coded_behind_the_known(table, build):
+def test_new_levels_are_coded_after_the_known(table, build):
     design = build("y ~ x + (1 | g) + (1 | g:f)", table)
     new = pd.DataFrame({"x": [0.0, 1, 2, 3], "g": ["new", "b", "other", "new"], "f": ["u", "q", "u", "u"]})
     for choice in ("sample", "population"):
@@ -149,12 +149,12 @@ def test_new_levels_are_coded_behind_the_known(table, build):
         np.testing.assert_array_equal(first.values, np.ones((4, 1)))
 
 
-def test_new_combinations_of_known_labels(says):
+def test_new_combinations_of_known_labels(check_parts):
     design = build_design(ModelSpec.from_formula("strength ~ 1 + (1 | batch/cask)"), load_dataset("pastes"))
     new = pd.DataFrame({"batch": ["A", "A"], "cask": ["b", "z"]})
     with pytest.raises(DataError) as caught:
         new_rows(design, new)
-    says(
+    check_parts(
         caught.value, "levels of 'batch:cask' that the model has not seen", "'A:z'", "30 levels", "new_levels='sample'"
     )
     batch, cask = new_rows(design, new, new_levels="sample").groups
@@ -257,22 +257,24 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_new_data_that_do_not_fit_are_refused(case, table, build, says):
+def test_new_data_that_do_not_fit_are_refused(case, table, build, check_parts):
     model, change, *parts = REFUSED[case]
     design = build("y ~ C(h) + (1 | g)", table) if model is None else modelled(model, table, build)[0]
     new = change(table)
     before = new.copy() if isinstance(new, pd.DataFrame) else new
     with pytest.raises(DataError) as caught:
         new_rows(design, new)
-    says(caught.value, *parts)
+    check_parts(caught.value, *parts)
     if isinstance(new, pd.DataFrame):
         pd.testing.assert_frame_equal(new, before)
 
 
-def test_new_levels_takes_three_words(table, build, says):
+def test_new_levels_takes_three_values(table, build, check_parts):
     with pytest.raises(DataError) as caught:
         new_rows(build("y ~ x + (1 | g)", table), table, new_levels="zero")
-    says(caught.value, "unknown treatment of new levels", "'zero'", "'error', 'sample', 'population'", "name one of")
+    check_parts(
+        caught.value, "unknown treatment of new levels", "'zero'", "'error', 'sample', 'population'", "name one of"
+    )
 
 
 COUNTED = {

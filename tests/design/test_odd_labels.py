@@ -1,4 +1,4 @@
-"""Labels that are likely slips are said when the model is built; what is in order says nothing."""
+"""Labels that are likely errors give a warning when the model is built; ordinary labels give none."""
 
 import warnings
 
@@ -28,7 +28,7 @@ def with_cell(column, row, value):
     return TABLE.assign(**{column: TABLE[column].where(TABLE.index != row, value)})
 
 
-def said(formula, data, **options):
+def warnings_of(formula, data, **options):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         build_design(ModelSpec.from_formula(formula, **options), data)
@@ -38,11 +38,11 @@ def said(formula, data, **options):
 
 @pytest.mark.parametrize("label", ["Forest ", " forest", "FOREST", "Forest\u00a0"])
 @pytest.mark.parametrize("kind", ["text", "categorical", "polars"])
-def test_labels_that_differ_by_case_or_space_alone(label, kind):
+def test_labels_that_differ_only_by_case_or_space_give_a_warning(label, kind):
     table = with_cell("habitat", 0, label)
     if kind == "categorical":
         table["habitat"] = table["habitat"].astype("category")
-    alike, alone = said("y ~ habitat + (1 | g)", pl.from_pandas(table) if kind == "polars" else table)
+    alike, alone = warnings_of("y ~ habitat + (1 | g)", pl.from_pandas(table) if kind == "polars" else table)
     assert alike.startswith("labels of 'habitat' differ only by case or space: got ")
     assert "'Forest' (15 rows)" in alike
     assert f"{label!r} (1 row)" in alike
@@ -52,14 +52,14 @@ def test_labels_that_differ_by_case_or_space_alone(label, kind):
     assert ("the reference of all others" in alone) == (min([*TABLE.habitat, label]) == label)
 
 
-def test_labels_of_a_grouping_factor_too():
-    (alike,) = said("y ~ x + (1 | g)", with_cell("g", 0, "S0"))
+def test_labels_of_a_grouping_factor_that_differ_only_by_case_give_a_warning():
+    (alike,) = warnings_of("y ~ x + (1 | g)", with_cell("g", 0, "S0"))
     assert "labels of 'g' differ only by case or space: got 'S0' (1 row) and 's0' (5 rows)" in alike
 
 
 @pytest.mark.parametrize("formula", ["y ~ b + (1|g)", "y ~ C(p) + (1|g)", "y ~ x + (0 + b | g)"])
-def test_a_category_of_one_row(formula):
-    (alone,) = said(formula, TABLE.assign(b=TABLE.index == 7, p=np.where(TABLE.index == 7, 3, TABLE.index % 2)))
+def test_a_category_of_one_row_gives_a_warning(formula):
+    (alone,) = warnings_of(formula, TABLE.assign(b=TABLE.index == 7, p=np.where(TABLE.index == 7, 3, TABLE.index % 2)))
     assert "have one row: got " in alone
     assert ("got 3;" in alone) == ("C(p)" in formula)
 
@@ -77,23 +77,23 @@ def test_a_category_of_one_row(formula):
         (["2024-05", "2024-06", "2024-07"], "dates"),
     ],
 )
-def test_numbers_and_dates_written_as_text(values, kind):
+def test_numbers_and_dates_written_as_text_give_a_warning(values, kind):
     table = TABLE.assign(v=np.resize(values, 48))
-    (found,) = said("y ~ v + (1 | g)", table)
+    (found,) = warnings_of("y ~ v + (1 | g)", table)
     assert found.startswith(f"'v' is {kind} written as text: got ")
     assert "read as 3 categories in the order of text" in found
     assert "C(v)" in found
     # A declared category, and a grouping factor, may look like anything.
-    assert said("y ~ C(v) + (1 | g)", table) == []
-    assert said("y ~ v + (1 | g)", table.assign(v=table.v.astype("category"))) == []
-    assert said("y ~ x + (1 | v)", table) == []
+    assert warnings_of("y ~ C(v) + (1 | g)", table) == []
+    assert warnings_of("y ~ v + (1 | g)", table.assign(v=table.v.astype("category"))) == []
+    assert warnings_of("y ~ x + (1 | v)", table) == []
 
 
-def test_what_is_in_order_says_nothing():
+def test_ordinary_labels_give_no_warning():
     table = TABLE.assign(dose=np.resize(["0", "1", "2+", "0", "1"], 48), arm=np.resize(["T1", "T2"], 48), b=TABLE.x > 0)
-    assert said("y ~ habitat * x + dose + arm + b + (arm | g)", table) == []
-    # A level of one row is as usual as a category of one row is odd.
-    assert said("y ~ x + (1 | g)", with_cell("g", 0, "alone")) == []
+    assert warnings_of("y ~ habitat * x + dose + arm + b + (arm | g)", table) == []
+    # A level with one row is common; a category with one row is unusual.
+    assert warnings_of("y ~ x + (1 | g)", with_cell("g", 0, "alone")) == []
 
 
 def test_the_reference_category_is_named_by_print_and_check_and_report(tmp_path):
@@ -109,7 +109,7 @@ def test_the_reference_category_is_named_by_print_and_check_and_report(tmp_path)
     assert expected in pp.report(fit, tmp_path / "page.html").read_text(encoding="utf-8")
 
 
-def test_check_asks_to_look_at_a_label_that_is_a_slip():
+def test_check_reports_a_label_that_is_a_likely_error():
     with pytest.warns(DataWarning, match="have one row"), pytest.warns(DataWarning, match="case or space"):
         fit = pp.fit("y ~ habitat + (1|g)", with_cell("habitat", 0, "Forest "), seed=1, draws=100, chains=2,
                      progressbar=False)  # fmt: skip
@@ -120,7 +120,7 @@ def test_check_asks_to_look_at_a_label_that_is_a_slip():
     assert "left out" not in str(fit)
 
 
-def test_what_is_left_out_is_printed():
+def test_columns_left_out_are_printed():
     table = TABLE.assign(arm=np.where(TABLE.habitat == "Bog", "A", np.resize(list("AB"), 48)))
     with pytest.warns(DataWarning, match="do not identify"):
         fit = pp.fit("y ~ habitat * arm + (1|g)", table, seed=1, draws=100, chains=2, progressbar=False)

@@ -179,7 +179,7 @@ def test_a_boolean_response_reads_the_same_with_and_without_a_missing_value(valu
 
 
 @pytest.mark.parametrize("trials", ["trials", "10"])
-def test_successes_carry_their_trials(trials, table, build):
+def test_successes_have_their_trials(trials, table, build):
     response = build(f"p(count, {trials}) ~ 1 + (1 | g)", table, family="binomial").response
     assert response.name == "count"
     np.testing.assert_array_equal(response.values, table["count"])
@@ -236,7 +236,7 @@ def test_the_row_in_an_error_is_counted_in_the_table_as_given(formula, options, 
     ("values", "success"),
     [(["Alive", "Dead"], "probability of s = Dead"), ([False, True], ""), ([0, 1], ""), (["False", "True"], "")],
 )
-def test_what_is_modelled_is_said_of_two_categories(values, success):
+def test_the_modelled_probability_is_stated_for_two_named_categories(values, success):
     design = build_design(
         ModelSpec.from_formula("s ~ 1 + (1 | g)", family="bernoulli"), {"s": values * 6, "g": list("abcd") * 3}
     )

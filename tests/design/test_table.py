@@ -109,11 +109,11 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_a_table_that_cannot_be_read_is_refused(case, says):
+def test_a_table_that_cannot_be_read_is_refused(case, check_parts):
     data, *parts = REFUSED[case]
     with pytest.raises(DataError) as caught:
         read_table(data, ("y", "x", "g"), predictors=("x",))
-    says(caught.value, *parts)
+    check_parts(caught.value, *parts)
 
 
 def test_complex_numbers_are_refused():
@@ -137,16 +137,18 @@ def test_incomplete_rows_are_dropped_and_counted_by_column():
     assert list(table.frame) == ["y", "x", "g"]
 
 
-def test_missing_values_are_refused_on_request(says):
+def test_missing_values_are_refused_on_request(check_parts):
     with pytest.raises(DataError) as caught:
         read_table(BASE.assign(x=[np.nan, *range(23)]), ("y", "x"), missing="error")
-    says(caught.value, "the table has missing values", "1 of 24 rows, in x (1)", "missing='error'", "missing='drop'")
+    check_parts(
+        caught.value, "the table has missing values", "1 of 24 rows, in x (1)", "missing='error'", "missing='drop'"
+    )
 
 
-def test_missing_takes_two_words(says):
+def test_missing_takes_two_values(check_parts):
     with pytest.raises(DataError) as caught:
         read_table(BASE, ("y",), missing="ignore")
-    says(caught.value, "unknown treatment of missing", "'ignore'", "'drop' or 'error'", "name one")
+    check_parts(caught.value, "unknown treatment of missing", "'ignore'", "'drop' or 'error'", "name one")
 
 
 def test_the_row_of_an_infinite_value_is_counted_in_the_table_as_given():
@@ -265,6 +267,6 @@ def test_every_kind_of_table_gives_the_same_frame(convert):
     )
 
 
-def test_the_index_of_a_pandas_table_means_nothing():
+def test_the_index_of_a_pandas_table_is_ignored():
     odd = BASE.set_index(pd.Index(np.zeros(N)))
     pd.testing.assert_frame_equal(read_table(odd, ("y", "g")).frame, read_table(BASE, ("y", "g")).frame)

@@ -8,7 +8,7 @@ __all__ = ["preliz", "raised", "refuses"]
 
 @pytest.fixture
 def preliz():
-    """PreliZ, whose import changes how figures are saved, in this process and for the tests behind it: put back."""
+    """PreliZ. Its import changes how matplotlib saves figures; the settings are restored for the tests that follow."""
     with matplotlib.rc_context():
         import preliz as module
     return module

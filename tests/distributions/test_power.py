@@ -1,4 +1,4 @@
-"""Priors to a power: log densities in proportion, and what has none."""
+"""Priors to a power: their log densities are proportional; some distributions have no power of the same family."""
 
 import numpy as np
 import pytest
@@ -21,14 +21,14 @@ SCALAR = [
 
 @pytest.mark.parametrize("alpha", [0.8, 1.0, 1.25, 3.0])
 @pytest.mark.parametrize("prior", SCALAR, ids=str)
-def test_log_densities_are_in_proportion(prior, alpha):
+def test_log_densities_are_proportional(prior, alpha):
     x = np.array([0.05, 0.4, 1.3, 2.2, 7.0])
     gap = frozen(power_prior(prior, alpha)).logpdf(x) - alpha * frozen(prior).logpdf(x)
     assert gap == pytest.approx(np.full(5, gap[0]), abs=1e-10)
 
 
 @pytest.mark.parametrize("alpha", [0.5, 2.0])
-def test_correlations_too(alpha):
+def test_log_densities_of_correlations_are_proportional(alpha):
     r = np.array([-0.8, -0.1, 0.3, 0.95])
     matrices = np.stack([np.stack([np.ones(4), r], -1), np.stack([r, np.ones(4)], -1)], -1)
     scaled = power_prior(Prior("LKJ", eta=2), alpha).arguments["eta"]
@@ -37,7 +37,7 @@ def test_correlations_too(alpha):
 
 
 @pytest.mark.parametrize("alpha", [0.8, 2.0])
-def test_shares_too(alpha):
+def test_log_densities_of_shares_are_proportional(alpha):
     x = np.array([0.05, 0.4, 0.77])
     prior = Prior("Beta", alpha=2, beta=3)
     gap = frozen(power_prior(prior, alpha)).logpdf(x) - alpha * frozen(prior).logpdf(x)
@@ -54,6 +54,6 @@ def test_shares_too(alpha):
      (Prior("Beta", alpha=0.2, beta=1), 2.0), (Prior("Normal", mu=0, sigma=1), -1.0),
      (Prior("Gamma", alpha=0.1, beta=1), 2.0)],
 )  # fmt: skip
-def test_what_has_no_power(prior, alpha):
+def test_a_power_outside_the_known_families_is_refused(prior, alpha):
     with pytest.raises(pp.PriorError, match="to this power is not a prior of a known family"):
         power_prior(prior, alpha)

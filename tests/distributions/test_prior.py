@@ -78,12 +78,12 @@ def test_a_change_of_units_is_a_change_of_variables(prior, unit):
 
 
 @pytest.mark.parametrize("prior", EXAMPLES[-2:], ids=str)
-def test_a_prior_without_units_stays(prior):
+def test_a_prior_without_units_does_not_change(prior):
     assert prior.in_units_of(7.0) == prior
 
 
 @pytest.mark.parametrize("prior", SCALAR, ids=str)
-def test_units_go_there_and_back(prior):
+def test_a_change_of_units_can_be_reversed(prior):
     back = prior.in_units_of(8.0).in_units_of(1 / 8.0)
     assert back.arguments == pytest.approx(prior.arguments)
 
@@ -156,7 +156,7 @@ def test_scales_rates_and_shapes_are_above_zero(distribution, name, value, refus
 
 
 @pytest.mark.parametrize(("lower", "upper"), [(1, 1), (2, 1), (0.0, -0.0)])
-def test_a_uniform_prior_has_an_inside(lower, upper, refuses):
+def test_a_uniform_prior_needs_lower_below_upper(lower, upper, refuses):
     refuses(PriorError, lambda: Prior("Uniform", lower=lower, upper=upper), "lower < upper")
 
 
@@ -203,7 +203,7 @@ def test_a_table_of_priors_is_an_immutable_mapping():
         table._items["sigma"] = a
 
 
-def test_a_table_does_not_follow_its_source():
+def test_later_changes_of_its_source_do_not_change_a_table():
     source = {"sigma": Prior("HalfNormal", sigma=1)}
     table = PriorTable(source)
     source["beta"] = Prior("Normal", mu=0, sigma=1)
@@ -247,7 +247,7 @@ def test_a_pymc_extras_prior_is_converted(prior):
     ],
     ids=["nested mu", "nested sigma", "array", "defaults", "tau", "VonMises", "transform", "Censored", "Scaled"],
 )
-def test_a_pymc_extras_prior_that_says_more_is_refused(build, refuses):
+def test_a_pymc_extras_prior_that_cannot_be_converted_is_refused(build, refuses):
     from pymc_extras import prior
 
     foreign = build(prior)
@@ -281,7 +281,7 @@ def test_an_elicited_preliz_distribution_is_converted(preliz):
     ],
     ids=["unset", "tau", "mu and sigma", "array", "VonMises", "Truncated", "Dirichlet", "class"],
 )
-def test_a_preliz_distribution_that_does_not_fit_is_refused(build, refuses, preliz):
+def test_a_preliz_distribution_that_cannot_be_converted_is_refused(build, refuses, preliz):
     foreign = build(preliz)
     refuses(PriorError, lambda: as_prior(foreign))
 
@@ -301,7 +301,7 @@ def test_a_prior_may_be_truncated():
         Prior("Normal", mu=0, sigma=1, lower=0)
 
 
-def test_a_truncated_prior_is_of_a_familys_own_shape():
+def test_only_priors_of_a_familys_own_shape_may_be_truncated():
     spec = ModelSpec.from_formula("y ~ 1 + (1 | g)", family="student_t", priors={"nu": NU})
     assert ModelSpec.from_toml_text(spec.to_toml()) == spec
     for name in ("sigma", "sd_g"):
@@ -311,7 +311,7 @@ def test_a_truncated_prior_is_of_a_familys_own_shape():
             )
 
 
-def test_the_density_of_a_truncated_prior():
+def test_the_density_of_a_truncated_prior_is_rescaled():
     whole, cut = stats.gamma(2, scale=10), frozen(NU)
     x = np.array([1.0, 2.5, 30.0])
     expected = np.where(x > 2, whole.pdf(x) / whole.sf(2), 0)
@@ -322,7 +322,7 @@ def test_the_density_of_a_truncated_prior():
     assert power_prior(NU, 0.5) == Prior("Gamma", alpha=1.5, beta=0.05, lower=2)
 
 
-def test_a_familys_own_shape_may_be_fixed():
+def test_only_a_familys_own_shape_may_be_fixed():
     four = Prior("DiracDelta", c=4)
     spec = ModelSpec.from_formula("y ~ 1 + (1 | g)", family="student_t", priors={"nu": four})
     assert ModelSpec.from_toml_text(spec.to_toml()) == spec

@@ -1,4 +1,4 @@
-"""Read the documentation's pages as text: prose without code, code in the prose, links and where they may lead."""
+"""Read the documentation's pages as text: prose without code, code in the prose, links and their possible targets."""
 
 import re
 from pathlib import Path
@@ -38,5 +38,5 @@ def places(text):
 
 
 def links(text):
-    """Addresses that lead to files or places of the repository."""
+    """Addresses of files in the repository, or of places in them."""
     return [target for target in LINK.findall(prose(text)) if not re.match(r"[a-z]+:", target)]

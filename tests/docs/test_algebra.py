@@ -1,4 +1,4 @@
-"""The formulas of docs/collapsed.md, in its letters, against dense matrices, densities and differences."""
+"""The formulas of docs/collapsed.md, in its notation, against dense matrices, densities and differences."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def whole(leaf):
 
 
 def log_density(rows, sd=SD, r=R, sigma=SIGMA):
-    """By a normal distribution of all rows."""
+    """Log density by a multivariate normal distribution of all rows."""
     z, rest, y = rows
     half = np.hstack([z, rest]) @ whole(root(sd, r)[0])
     return stats.multivariate_normal(np.zeros(N), half @ half.T + sigma**2 * np.eye(N)).logpdf(y)
@@ -50,13 +50,13 @@ def given(rows):
     return w, r, big, a, lower, c, np.linalg.solve(lower.T, c), np.linalg.inv(a)
 
 
-def test_the_density(rows, given):
+def test_the_log_density_is_that_of_a_normal_of_all_rows(rows, given):
     _, r, _, _, lower, c, _, _ = given
     found = -0.5 * (N * np.log(2 * np.pi * SIGMA**2) + 2 * np.log(np.diag(lower)).sum() + r @ r / SIGMA**2 - c @ c)
     assert found == pytest.approx(log_density(rows), rel=1e-10)
 
 
-def test_what_elimination_leaves(rows, given):
+def test_elimination_of_the_leaf_leaves_the_schur_complement(rows, given):
     z, rest, _ = rows
     a, (leaf, _) = given[3], root()
     left = rest.T @ rest
@@ -82,29 +82,29 @@ def excess(given):
     return sum(second[2 * j : 2 * j + 2, 2 * j : 2 * j + 2] for j in range(J)) - J * np.eye(2)
 
 
-def test_the_gradient_along_sds_and_correlation(rows, given):
+def test_the_gradient_along_sds_and_correlation_is_that_of_differences(rows, given):
     _, t = root()
     by_sd = np.diag(t @ excess(given) @ np.linalg.inv(t))
     for k in range(2):
         unit = np.eye(2)[k]
-        told = slope(lambda x, unit=unit: log_density(rows, sd=SD * np.exp(x * unit)), 0.0)
-        assert by_sd[k] == pytest.approx(told, rel=1e-6)
+        expected = slope(lambda x, unit=unit: log_density(rows, sd=SD * np.exp(x * unit)), 0.0)
+        assert by_sd[k] == pytest.approx(expected, rel=1e-6)
     dt = slope(lambda r: root(r=r)[1], R)
-    told = slope(lambda r: log_density(rows, r=r), R)
-    assert np.trace(excess(given) @ np.linalg.inv(t) @ dt) == pytest.approx(told, rel=1e-6)
+    expected = slope(lambda r: log_density(rows, r=r), R)
+    assert np.trace(excess(given) @ np.linalg.inv(t) @ dt) == pytest.approx(expected, rel=1e-6)
 
 
-def test_the_gradient_along_sigma(rows, given):
+def test_the_gradient_along_sigma_is_that_of_differences(rows, given):
     w, r, big, _, _, c, mean, cov = given
     residual = r - w @ big @ mean
     squared = residual @ residual + np.trace(big.T @ w.T @ w @ big @ cov)
-    told = slope(lambda x: log_density(rows, sigma=SIGMA * np.exp(x)), 0.0)
-    assert squared / SIGMA**2 - N == pytest.approx(told, rel=1e-6)
+    expected = slope(lambda x: log_density(rows, sigma=SIGMA * np.exp(x)), 0.0)
+    assert squared / SIGMA**2 - N == pytest.approx(expected, rel=1e-6)
     short = r @ r / SIGMA**2 - c @ c + len(mean) - (np.trace(cov) + mean @ mean) - N
-    assert short == pytest.approx(told, rel=1e-6)
+    assert short == pytest.approx(expected, rel=1e-6)
 
 
-def test_related_levels_and_their_copy():
+def test_the_rotation_of_related_levels_makes_them_and_their_copy_diagonal():
     rng = np.random.default_rng(3)
     h = np.linalg.cholesky(np.cov(rng.normal(size=(5, 9))))
     codes = np.repeat(np.arange(5), 3)

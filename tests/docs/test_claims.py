@@ -1,4 +1,4 @@
-"""What README and pages say of cost is what the benchmarks measured."""
+"""Times that the README and the pages state are those that the benchmarks measured."""
 
 import re
 
@@ -10,7 +10,7 @@ SECONDS = {"µs": 1e-6, "ms": 1e-3, "s": 1.0}
 
 
 def section(title):
-    """Rows of the table below a heading of the results, without its head and the line below that."""
+    """Rows of the table below a heading of the results, without its header."""
     text = text_of(ROOT / "benchmarks" / "results.md")
     found = re.search(rf"^## {re.escape(title)}.*?\n(.*?)(?=^## |\Z)", text, re.S | re.M)
     return table_rows(found[1])[2:]
@@ -26,8 +26,8 @@ def span(times):
 
 
 def measured():
-    """The claim, as pages word it."""
-    small = [row for row in section("Beside lme4") if row[0] in ("sleepstudy", "exam", "radon")]
+    """The statement in the words of the pages."""
+    small = [row for row in section("Comparison with lme4") if row[0] in ("sleepstudy", "exam", "radon")]
     lme4, ours = ([seconds(row[k]) for row in small] for k in (1, 3))
     large = {row[0]: seconds(row[1]) for row in section("insteval: 73,421 rows")}
     return (
@@ -38,12 +38,12 @@ def measured():
 
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", DOCS / "index.md", DOCS / "collapsed.md"], ids=lambda p: p.name)
-def test_cost_is_told_as_it_was_measured(page):
+def test_pages_state_the_measured_times(page):
     assert measured() in re.sub(r"\s+", " ", text_of(page))
 
 
-def test_the_first_fit_is_told_as_it_was_measured():
-    first = [seconds(row[4]) for row in section("From call to answer")]
+def test_pages_state_the_measured_time_of_the_first_fit():
+    first = [seconds(row[4]) for row in section("Time of a call to fit()")]
     assert len({f"{time:.0f} s" for time in first}) == 1
     for page in ("collapsed.md", "engines.md"):
         assert f"{first[0]:.0f} s in the benchmarks" in re.sub(r"\s+", " ", text_of(DOCS / page))

@@ -1,4 +1,4 @@
-"""Every relative link leads to a file and a place in it; the checker of the built site sees what is wrong."""
+"""Every relative link leads to an existing file and heading; the checker of the built site finds wrong links."""
 
 import pytest
 
@@ -17,7 +17,7 @@ PAGES = [*sorted(DOCS.rglob("*.md")), *(ROOT / name for name in ELSEWHERE if (RO
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_link_leads_somewhere(page):
+def test_every_link_has_a_target(page):
     text = text_of(page)
     for address in links(text):
         path, _, place = address.partition("#")
@@ -31,7 +31,7 @@ GOOD = '<h1 id="top">Top</h1><a href="b.html#there">b</a><a href="https://pymc.i
 
 
 @pytest.mark.parametrize(
-    ("extra", "told"),
+    ("extra", "expected"),
     [
         ("", []),
         ('<a href="c.html">c</a>', ["a.html: c.html: no such file"]),
@@ -42,7 +42,7 @@ GOOD = '<h1 id="top">Top</h1><a href="b.html#there">b</a><a href="https://pymc.i
         ('<link rel="stylesheet" href="//fonts.org/x.css">', ["a.html loads //fonts.org/x.css from outside"]),
     ],
 )
-def test_the_checker_of_the_site_sees_what_is_wrong(tmp_path, extra, told):
+def test_the_checker_of_the_site_finds_wrong_links(tmp_path, extra, expected):
     (tmp_path / "a.html").write_text(GOOD + extra)
     (tmp_path / "b.html").write_text('<p id="there"></p>')
-    assert list(problems(tmp_path)) == told
+    assert list(problems(tmp_path)) == expected

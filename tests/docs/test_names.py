@@ -1,4 +1,4 @@
-"""What the pages name exists: functions, keywords, attributes, files, thresholds; and nothing public is left out."""
+"""The functions, keywords, attributes and files that pages name exist, values agree, public names are documented."""
 
 import ast
 import inspect
@@ -26,13 +26,13 @@ PAGES = sorted(DOCS.rglob("*.md"))
 COMING = [DOCS / "coming" / f"{name}.md" for name in ("lme4", "brms", "bambi")]
 ROOTS = {"fit": pp.Fit, "m": pp.LikelihoodFit, "arviz": arviz, "numpy": numpy}
 COSTLY = {"fit", "load_fit", "report", "build_model", "prior_grid", "lrt"}
-"""Looked at, not called."""
+"""Functions whose calls are checked but not run."""
 STAND_INS = {"A", "pedigree", "full", "reduced", "other_table", "pymc"}
-"""What the reader has and we have not: a matrix, a pedigree, models, tables."""
+"""Objects that only the reader has: a matrix, a pedigree, models, tables."""
 
 
 def calls(page):
-    """Pieces of code on a page that name something of ours, parsed where they can be."""
+    """Pieces of code on a page that use the package, parsed where they can be."""
     for code in code_in(text_of(page)):
         if re.search(r"\b(pp|fit|m|arviz|numpy)\.\w", code) and not re.search(r"\.(nc|html|toml|csv)$", code):
             try:
@@ -42,7 +42,7 @@ def calls(page):
 
 
 def resolve(node):
-    """What a chain of names stands for: a module, a class, a function; None where only a run could tell."""
+    """What a chain of names refers to: a module, a class, a function; None if that is known only at run time."""
     if isinstance(node, ast.Name):
         return pp if node.id == "pp" else ROOTS.get(node.id)
     if isinstance(node, ast.Call):
@@ -104,14 +104,14 @@ def test_names_attributes_and_keywords_exist(page):
 @pytest.mark.parametrize(
     "code", ["pp.iccc(fit)", "fit.posteriors", "fit.spec.formula_of()", "pp.icc(fit, att=1)", "pp.compare(fits).frames"]
 )
-def test_a_wrong_name_is_noticed(code):
+def test_a_wrong_name_is_detected(code):
     with pytest.raises(AssertionError):
         check_names(ast.parse(code, mode="eval"))
 
 
 @pytest.fixture(scope="module")
 def names(sleepstudy):
-    """What the tables of the pages for newcomers take for granted."""
+    """The objects that the tables of the pages for newcomers use."""
     formula = "Reaction ~ Days + (Days | Subject)"
     fit = pp.fit(formula, sleepstudy, seed=1, draws=500, progressbar=False)
     other = pp.fit("Reaction ~ Days + (1 | Subject)", sleepstudy, seed=1, draws=200, progressbar=False)
@@ -137,7 +137,7 @@ def tree_of(fit, formula, data):
     "ignore:Estimated shape parameter of Pareto:UserWarning"
 )  # of a few rows of the sleep study
 @pytest.mark.parametrize("page", COMING, ids=lambda page: page.stem)
-def test_what_newcomers_are_told_to_call_can_be_called(page, names):
+def test_calls_on_the_pages_for_newcomers_run(page, names):
     done = 0
     for code, tree in calls(page):
         used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
@@ -155,7 +155,7 @@ def test_what_newcomers_are_told_to_call_can_be_called(page, names):
     assert done > 25
 
 
-def test_what_the_tables_say_of_a_call_is_so(names):
+def test_statements_of_the_tables_about_calls_are_true(names):
     fit, m = names["fit"], names["m"]
     with pytest.raises(ValueError, match="subplots"):
         arviz.plot_rank(names["fit"].tree)
@@ -218,7 +218,7 @@ def test_every_public_name_has_one_entry_in_the_reference():
     )
 
 
-def test_files_that_extend_names_exist():
+def test_files_named_on_the_page_extend_exist():
     found = 0
     for code in code_in(text_of(DOCS / "extend.md")):
         if re.fullmatch(r"[\w./]+(?:\.(?:py|pyi|md|json)|/)", code):
@@ -232,15 +232,15 @@ def test_files_that_extend_names_exist():
         assert re.search(rf"^(def )?{name}\b", text_of(ROOT / path), re.M), f"{name} in {path}"
 
 
-def test_families_are_told_as_they_are():
-    told = {row[0].strip("`"): row for row in table_rows(text_of(DOCS / "defaults.md")) if len(row) == 4}
-    assert set(told) - {"family"} == set(FAMILIES)
+def test_families_are_listed_with_their_links_and_parameters():
+    listed = {row[0].strip("`"): row for row in table_rows(text_of(DOCS / "defaults.md")) if len(row) == 4}
+    assert set(listed) - {"family"} == set(FAMILIES)
     for name, family in FAMILIES.items():
-        assert told[name][2].replace(" (of the logarithm)", "").split(", ") == list(family.links)
-        assert re.findall(r"`(\w+)`", told[name][3]) == [parameter for parameter, _ in family.parameters]
+        assert listed[name][2].replace(" (of the logarithm)", "").split(", ") == list(family.links)
+        assert re.findall(r"`(\w+)`", listed[name][3]) == [parameter for parameter, _ in family.parameters]
 
 
-def test_thresholds_are_told_as_they_are():
+def test_thresholds_are_listed_with_their_values():
     found = 0
     for cells in table_rows(text_of(DOCS / "defaults.md")):
         named = re.fullmatch(r"`([\w/]+)\.py` `(\w+)`", cells[-1])
@@ -251,12 +251,12 @@ def test_thresholds_are_told_as_they_are():
     assert found > 15
 
 
-def test_settings_are_told_as_they_are():
-    told = {row[0]: row[1] for row in table_rows(text_of(DOCS / "defaults.md")) if len(row) == 3}
+def test_settings_are_listed_with_their_defaults():
+    stated = {row[0]: row[1] for row in table_rows(text_of(DOCS / "defaults.md")) if len(row) == 3}
     settings = Settings()
-    assert told["`draws`, `tune`, `chains`"] == f"{settings.draws}, {settings.tune}, {settings.chains}"
-    assert told["`sampler`, `target_accept`"] == f"`{settings.sampler}`, {settings.acceptance}"
-    assert told["`missing`"] == f"`{inspect.signature(pp.fit).parameters['missing'].default}`"
+    assert stated["`draws`, `tune`, `chains`"] == f"{settings.draws}, {settings.tune}, {settings.chains}"
+    assert stated["`sampler`, `target_accept`"] == f"`{settings.sampler}`, {settings.acceptance}"
+    assert stated["`missing`"] == f"`{inspect.signature(pp.fit).parameters['missing'].default}`"
 
 
 def test_every_worked_model_is_listed():
@@ -275,6 +275,6 @@ def test_every_command_is_listed(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
     commands = re.findall(r"^    (\w+) ", capsys.readouterr().out, re.M)
-    told = [row[0] for row in table_rows(text_of(DOCS / "api" / "reports.md"))[1:]]
-    assert sorted(commands) == sorted(re.match(r"`partialpool (\w+)", cell)[1] for cell in told)
+    listed = [row[0] for row in table_rows(text_of(DOCS / "api" / "reports.md"))[1:]]
+    assert sorted(commands) == sorted(re.match(r"`partialpool (\w+)", cell)[1] for cell in listed)
     assert len(commands) > 5

@@ -1,4 +1,4 @@
-"""The pages' code runs, prints and draws what stands below it; numbers in the prose were printed."""
+"""The code on the pages runs and gives the output and pictures shown below it; numbers in the prose are printed."""
 
 import os
 import re
@@ -33,10 +33,10 @@ def test_a_page_prints_what_it_shows(name, monkeypatch):
     runs = [ran := run(page)]
     blocks = [one.block for one in ran]
     shift = int(os.environ.get("PARTIALPOOL_SEED_SHIFT") or 0)
-    while (wrong := disagreements(blocks, *runs)) and len(runs) <= OTHER_SEEDS:  # is it chance? other seeds say
+    while (wrong := disagreements(blocks, *runs)) and len(runs) <= OTHER_SEEDS:  # other seeds show whether it is chance
         monkeypatch.setenv("PARTIALPOOL_SEED_SHIFT", str(shift + len(runs)))
         runs.append(run(page))
-    assert not wrong, f"{name}: `docs/make_pages.py {page.stem}` writes what it prints now\n" + "\n".join(wrong)
+    assert not wrong, f"{name}: `docs/make_pages.py {page.stem}` writes its current output\n" + "\n".join(wrong)
     for one in ran:
         assert (one.figure is not None) == bool(one.block["picture"]), one.block["code"]
         if one.block["picture"]:
@@ -48,10 +48,10 @@ def test_numbers_in_the_prose_were_printed(name):
     text = text_of(PAGES[name])
     shown = [float(n) for block in FENCE.finditer(text) for n in NUMBER.findall(block[0])]
     for section in READ.findall(text):
-        for told in NUMBER.findall(re.sub(r"`[^`]*`", "", prose(section))):
-            digits = len(told.partition(".")[2])
+        for number in NUMBER.findall(re.sub(r"`[^`]*`", "", prose(section))):
+            digits = len(number.partition(".")[2])
             if digits:
-                assert any(round(abs(value), digits) == abs(float(told)) for value in shown), told
+                assert any(round(abs(value), digits) == abs(float(number)) for value in shown), number
 
 
 def test_every_question_has_its_page_with_the_same_parts():
@@ -67,10 +67,10 @@ def test_every_question_has_its_page_with_the_same_parts():
 
 
 def test_pictures_are_small_and_used():
-    told = "".join(text_of(page) for page in [*DOCS.rglob("*.md"), DOCS.parent / "README.md"])
+    text = "".join(text_of(page) for page in [*DOCS.rglob("*.md"), DOCS.parent / "README.md"])
     for picture in (DOCS / "pictures").iterdir():
         assert picture.stat().st_size < 160_000, picture.name
-        assert f"pictures/{picture.name}" in told, picture.name
+        assert f"pictures/{picture.name}" in text, picture.name
 
 
 PAGE = """\

@@ -1,4 +1,4 @@
-"""Log densities of every family in 100-digit decimal arithmetic, written from the textbook; derivatives by differences.
+"""Log densities of every family in 100-digit decimal arithmetic, by textbook formulas; derivatives by differences.
 
 With that many digits central differences of step 1e-20 are exact to more digits than a float has.
 """
@@ -67,7 +67,7 @@ def success_and_failure(link, x):
         h = x.exp()
         f = small_failure(h)
         return f.ln(), -h, f, (-h).exp()
-    # A probability near 1 has the logarithm of its complement's series.
+    # The logarithm of a probability near 1 is computed by the series in its complement.
     log_f = f.ln() if f < D("0.9") or g > D("1e-20") else -(g + g**2 / 2 + g**3 / 3 + g**4 / 4)
     log_g = g.ln() if g < D("0.9") or f > D("1e-20") else -(f + f**2 / 2 + f**3 / 3 + f**4 / 4)
     return log_f, log_g, f, g
@@ -142,7 +142,7 @@ def cumulative(link, y, known, x, own):
         return success_and_failure(link, own[k - 1] - x)[1]
     if k == 0:
         return success_and_failure(link, own[0] - x)[0]
-    if link == "cloglog":  # exp(-h) of huge h is no number even here
+    if link == "cloglog":  # exp(-h) of huge h underflows even here
         high, low = ((own[j] - x).exp() for j in (k, k - 1))
         return small_failure(high - low).ln() - low
     upper, lower = (success_and_failure(link, own[j] - x) for j in (k, k - 1))
@@ -182,7 +182,7 @@ def log_density(family, link, y, known, eta, own):
 
 
 def step(x):
-    """Absolute near 1, relative for tiny and huge numbers."""
+    """Step of a difference: absolute near 1, relative for tiny and huge numbers."""
     return STEP if x == 0 or D("1e-5") < abs(x) < 1000 else STEP * abs(x)
 
 

@@ -1,4 +1,4 @@
-"""Every family keeps the contract: density, tails, draws, mean and variance agree, and its words name what it has."""
+"""Every family is consistent: density, tails, draws, mean and variance agree; its description names its parameters."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def given(family, link, eta):
 
 
 def values(family):
-    """Whole numbers that carry all but 1e-9 of the mass, for the discrete families."""
+    """Whole numbers with all but 1e-9 of the mass, for the discrete families."""
     return np.arange({"binary": 2, "successes": 6, "ordinal": 4}.get(family.kind, 400), dtype=float)
 
 
@@ -49,7 +49,7 @@ def expect(family, here, function):
 
 
 @EVERY
-def test_the_density_is_one_and_has_the_mean_and_variance_it_says(family, link):
+def test_the_density_integrates_to_one_and_has_the_stated_mean_and_variance(family, link):
     here = given(family, link, [[0.6]])
     assert expect(family, here, np.ones_like) == pytest.approx(1, abs=1e-6)
     if not family.has_mean:
@@ -85,7 +85,7 @@ def test_tails_add_up(family, link):
 
 @EVERY
 def test_draws_have_the_mean_and_the_variance(family, link):
-    """Five standard errors of 40,000 draws."""
+    """Within five standard errors of 40,000 draws."""
     size = 40_000
     here = given(family, link, np.full((1, size), 0.6))
     y = family.draw(here, np.random.default_rng(2))
@@ -110,7 +110,7 @@ def test_claimed_concavity_holds(family, link):
     """Second differences of the log density along the linear predictor are not positive."""
     if link not in family.log_concave_links:
         return
-    eta = np.linspace(-2, 2, 81)[None]  # further out differences of the curves of categories round
+    eta = np.linspace(-2, 2, 81)[None]  # further out, differences of category densities are rounding error
     here = given(family, link, eta)
     for y in [0.3, 2.0] if family.is_continuous else values(family)[:4]:
         log_p = family.log_density(here, np.full(81, y))[0]
@@ -129,7 +129,7 @@ def test_the_pilot_is_a_positive_number_per_row(family, link):
 
 
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
-def test_words_name_what_the_family_has(family):
+def test_the_description_names_the_parameters(family):
     own = {name for name, _ in family.parameters}
     if family.notation is not None:
         named = {what for _, what in family.notation.arguments}

@@ -1,4 +1,4 @@
-"""Every link: its inverse, its slopes, its twin in PyTensor, and its means and covariances over normals."""
+"""Every link: its inverse, its slopes, its equivalent in PyTensor, and its means and covariances over normals."""
 
 import numpy as np
 import pytensor
@@ -19,7 +19,7 @@ OF_PROBABILITIES = pytest.mark.parametrize(
 
 
 @EVERY
-def test_forward_undoes_the_inverse(link):
+def test_forward_is_the_inverse_of_inverse(link):
     assert link.forward(link.inverse(ETA)) == pytest.approx(ETA)
 
 
@@ -32,7 +32,7 @@ def test_slopes_are_those_of_differences(link):
 
 
 @EVERY
-def test_pytensor_says_the_same(link):
+def test_pytensor_gives_the_same_values(link):
     eta = pt.dvector("eta")
     outputs = [link.tensor_inverse(eta, pt)]
     if isinstance(link, ProbabilityLink):
@@ -51,8 +51,8 @@ def test_log_probabilities_are_those_of_the_inverse(link):
 
 
 @EVERY
-def test_means_and_covariances_over_normals(link):
-    """Against adaptive quadrature, of a rule with 120 nodes for the square; the inverse link has neither."""
+def test_means_and_covariances_over_normals_are_those_of_quadrature(link):
+    """By adaptive quadrature, with a rule of 120 nodes inside for the square; the inverse link has no such means."""
     if link.name == "inverse":
         with pytest.raises(DataError, match="does not exist under the inverse link"):
             link.mean_over_normal(ETA, ETA)

@@ -14,7 +14,7 @@ def test_a_family_is_found_by_its_own_name_and_starts_with_its_default_link(name
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_family_parameters_are_words_of_the_vocabulary(name):
+def test_names_of_family_parameters_are_reserved(name):
     names = {parameter for parameter, _ in FAMILIES[name].parameters}
     assert names <= set(FAMILY_PARAMETERS) <= RESERVED
     assert FAMILIES[name].in_response_units <= names
@@ -44,7 +44,7 @@ def test_an_unknown_family_names_the_nearest(name, suggestion, refuses):
         ("unheard of", "one of these families"),
     ],
 )
-def test_names_of_other_packages_are_answered(name, instead, refuses):
+def test_names_of_other_packages_get_advice(name, instead, refuses):
     assert instead in refuses(SpecError, lambda: family_named(name), repr(name)).do
 
 

@@ -62,10 +62,11 @@ def exactly(what, family, link, y, eta, own, known=NONE):
     return np.array([what(family.name, link, *row, own) for row in zip(y, known, eta, strict=True)])
 
 
-def holds(family, link, y, eta, own=None, known=NONE, digits=1e-13, slack=1e-300):
-    """Hold one data set to exact arithmetic, row by row and in sum.
+def assert_exact(family, link, y, eta, own=None, known=NONE, digits=1e-13, slack=1e-300):
+    """Compare one data set with exact arithmetic, row by row and in sum.
 
-    `digits` is the error of the sum over the sum of absolute values; `slack` what slopes may miss that cancel to 0.
+    `digits` is the allowed error of the sum, relative to the sum of absolute values; `slack` is the allowed absolute
+    error of slopes, whose terms may cancel.
     """
     own = own_of(family) if own is None else own
     y, eta, known = np.asarray(y, float), np.asarray(eta, float), np.asarray(known, float)
@@ -115,14 +116,14 @@ def test_slopes_are_differences_of_the_family_s_log_density(family, link):
 @EVERY
 def test_value_slopes_and_information_are_those_of_exact_arithmetic(family, link):
     eta, known, y = simulated(family, link, rows=12)
-    holds(family, link, y, eta, known=known)
+    assert_exact(family, link, y, eta, known=known)
 
 
 @EVERY
 def test_known_standard_errors_take_the_place_of_sigma(family, link):
     if "sigma" in dict(family.parameters):
         eta, _, y = simulated(family, link, rows=8)
-        holds(family, link, y, eta, own_of(family)[1:], np.linspace(0.2, 3.0, 8))
+        assert_exact(family, link, y, eta, own_of(family)[1:], np.linspace(0.2, 3.0, 8))
 
 
 @pytest.mark.parametrize(
@@ -174,16 +175,16 @@ def test_families_import_no_compiler():
 
 
 FAR = np.array([-700.0, -300, -36, -30, -9, -1e-3, 0, 1e-9, 0.4, 8, 25, 36, 300, 700])
-"""Linear predictors of which one outcome or the other is certain."""
+"""Linear predictors; at the extremes one of the outcomes is certain."""
 
 
 @pytest.mark.parametrize("link", FAMILIES["bernoulli"].links)
 @pytest.mark.parametrize("y", [0.0, 1.0])
 def test_bernoulli_is_exact_far_out_and_where_an_outcome_is_certain(link, y):
-    likely = {"logit": 700, "probit": 36, "cloglog": 6}[link]  # beyond, 1 - P is no number of floating point
+    likely = {"logit": 700, "probit": 36, "cloglog": 6}[link]  # beyond, 1 - P is not representable
     for eta in FAR[(likely > FAR) if y else (FAR > -700)]:
         if not (link == "probit" and y == 0 and eta < -36):
-            holds(FAMILIES["bernoulli"], link, [y], [eta])
+            assert_exact(FAMILIES["bernoulli"], link, [y], [eta])
     assert Evaluated(FAMILIES["bernoulli"], link, [y], [700.0 if y else -700.0]).log_density == pytest.approx(0)
 
 
@@ -191,7 +192,7 @@ def test_bernoulli_is_exact_far_out_and_where_an_outcome_is_certain(link, y):
 def test_binomial_is_exact_from_no_trials_to_a_thousand_million(link):
     for y, trials in [(0, 0), (0, 10), (10, 10), (4e8, 1e9), (1e9, 1e9), (1.0, 1e9)]:
         eta = [-8.0, -2, 0, 0.5, 2, 3.2]
-        holds(FAMILIES["binomial"], link, [y] * 6, eta, known=[trials] * 6, slack=1e-15 * y)
+        assert_exact(FAMILIES["binomial"], link, [y] * 6, eta, known=[trials] * 6, slack=1e-15 * y)
 
 
 @pytest.mark.parametrize("name", ["poisson", "negative_binomial"])
@@ -201,11 +202,11 @@ def test_counts_are_exact_from_0_to_a_thousand_million(name, link):
         middle = np.log(max(y, 1)) + np.array([-3.0, -1e-4, 1e-7, 0.3])
         eta = np.array([*middle, -40, -5, 20] if y < 1e4 else middle)
         for own in [[]] if name == "poisson" else [[1e-3], [2.5], [1e4], [1e8]]:
-            # log Gamma(y + alpha) of two large numbers: 1e-16 of their sum is lost.
+            # log Gamma(y + alpha) of two large numbers loses 1e-16 of their sum.
             lost = y * own[0] / (y + own[0]) if own else 0.0
             digits = 1e-13 + 1e-16 * lost
             slack = 1e-14 * max(y, 1)
-            holds(
+            assert_exact(
                 FAMILIES[name],
                 link,
                 [y] * len(eta),
@@ -220,7 +221,7 @@ def test_counts_are_exact_from_0_to_a_thousand_million(name, link):
 
 
 @EVERY
-def test_what_cannot_be_is_impossible_and_never_not_a_number(family, link):
+def test_impossible_values_have_density_zero_and_never_nan(family, link):
     eta, known, y = simulated(family, link, rows=20)
     for bad in (np.nan, np.inf, -np.inf):
         beyond = eta.copy()
@@ -237,8 +238,8 @@ def test_what_cannot_be_is_impossible_and_never_not_a_number(family, link):
 
 
 @pytest.mark.parametrize("name", ["poisson", "negative_binomial"])
-def test_a_count_of_no_mean_is_impossible(name):
-    """Under the square root; no count of no mean is certain."""
+def test_a_positive_count_of_mean_zero_is_impossible(name):
+    """Under the square root link; with mean 0 a count of 0 is certain."""
     assert Evaluated(FAMILIES[name], "sqrt", [1.0], [0.0]).value == -np.inf
     none = Evaluated(FAMILIES[name], "sqrt", [0.0], [0.0])
     assert (none.log_density, none.slope[0]) == (0.0, 0.0)
@@ -260,7 +261,7 @@ def test_positive_responses_are_exact_from_tiny_to_huge_means_and_shapes(name, l
             for value in at:
                 # alpha (y / mean - 1) has the rounding errors of y / mean.
                 slack = 1e-13 * (own[0] if own else 1.0) * (1 / value if link == "inverse" else 1.0)
-                holds(family, link, [y], [value], own, digits=1e-12, slack=slack)
+                assert_exact(family, link, [y], [value], own, digits=1e-12, slack=slack)
     if link == "inverse":
         for impossible in (0.0, -1.0, 1e-200):
             assert Evaluated(family, link, [1.0], [impossible]).value == -np.inf
@@ -269,8 +270,8 @@ def test_positive_responses_are_exact_from_tiny_to_huge_means_and_shapes(name, l
 @pytest.mark.parametrize("nu", [1e-3, 1.0, 30.0, 1e8])
 def test_student_t_is_exact_from_no_moments_to_the_normal(nu):
     for eta in (-700.0, -3.0, 1.0 - 1e-9, 1.5, 700.0):
-        holds(FAMILIES["student_t"], "identity", [1.0], [eta], [0.7, nu], digits=1e-12)
-        holds(FAMILIES["student_t"], "log", [1.0], [eta], [0.7, nu], digits=1e-12)
+        assert_exact(FAMILIES["student_t"], "identity", [1.0], [eta], [0.7, nu], digits=1e-12)
+        assert_exact(FAMILIES["student_t"], "log", [1.0], [eta], [0.7, nu], digits=1e-12)
 
 
 @pytest.mark.parametrize("link", FAMILIES["beta"].links)
@@ -278,7 +279,7 @@ def test_beta_is_exact_for_every_precision_and_for_means_that_underflow(link):
     for phi in (1e-3, 1.0, 50.0, 1e8):
         for y in (1e-9, 0.3, 1 - 1e-9):
             for eta in (-700.0, -30.0, -2.0, 0.4, 1.5, 3.0) if link != "probit" else (-35.0, -8.0, -2.0, 0.4, 1.5, 8.0):
-                holds(FAMILIES["beta"], link, [y], [eta], [phi], digits=1e-12, slack=1e-14 * phi)
+                assert_exact(FAMILIES["beta"], link, [y], [eta], [phi], digits=1e-12, slack=1e-14 * phi)
 
 
 @pytest.mark.parametrize("link", FAMILIES["cumulative"].links)
@@ -287,12 +288,12 @@ def test_categories_are_exact_when_narrow_wide_or_far_out(link):
     for own in ([-1.0, 0.2, 1.1], [0.0, 1e-9, 1e-3, 0.02], [-20.0, 30.0], [0.4]):
         for k in range(len(own) + 1):
             for eta in [*far, -1.0, 0.5, 1.0]:
-                holds(FAMILIES["cumulative"], link, [k], [eta], own, digits=1e-12, slack=1e-11)
+                assert_exact(FAMILIES["cumulative"], link, [k], [eta], own, digits=1e-12, slack=1e-11)
 
 
 @pytest.mark.parametrize("link", FAMILIES["cumulative"].links)
-def test_outer_categories_have_no_end(link):
-    """Also where the linear predictor is as large as no sampler should make it."""
+def test_outer_categories_are_unbounded(link):
+    """Also at linear predictors larger than any sampler should propose."""
     for eta, category, log_p in [(2e5, 2, 0.0), (-2e5, 0, 0.0), (-2e5, 2, -np.inf if link == "cloglog" else None)]:
         found = Evaluated(FAMILIES["cumulative"], link, [category], [eta], [-1.0, 1.0])
         expected = {"logit": eta - 1.0, "probit": -0.5 * (eta - 1.0) ** 2}.get(link) if log_p is None else log_p

@@ -1,4 +1,4 @@
-"""Shares of replicates where no data of this kind can be, by counting."""
+"""The share of implausible replicates, by counting."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def share(family, y, replicates, formula="y ~ 1 + (1 | g)", **columns):
     return support.implausible_share(response.values, np.asarray(replicates, float), response.trials)[0]
 
 
-def test_each_kind():
+def test_implausible_replicates_are_counted_for_each_kind_of_response():
     y = [0.0, 1, 2, 3]
     far = 1.5 + 11 * np.std(y)
     assert share("gaussian", y, [[0, 1, far, -far], [1, 1, 1, 1]]) == pytest.approx(2 / 8)

@@ -1,4 +1,4 @@
-"""Exponentials, logarithms and log gammas in plain arithmetic, held to 60-digit decimals and to SciPy."""
+"""Exponentials, logarithms and log gammas in plain arithmetic, compared with 60-digit decimals and with SciPy."""
 
 from decimal import Decimal, localcontext
 

@@ -1,4 +1,4 @@
-"""Quick maxima for simulations against `maximise`, response by response."""
+"""The fast maximisation for simulated responses, compared with `maximise` response by response."""
 
 from dataclasses import replace
 
@@ -37,8 +37,8 @@ def table(name):
         ("pastes", "strength ~ 1 + (1 | batch/cask)", {}),
     ],
 )
-def test_deviances_are_maximises(name, formula, options, reml):
-    """Responses of a model without variances, where the boundary is, and of the data's own."""
+def test_deviances_are_those_of_maximise(name, formula, options, reml):
+    """For responses drawn from the fitted model, and from one with sds of 0, whose maximum is on the boundary."""
     design = build_design(ModelSpec.from_formula(formula, **options), table(name))
     fit, replicates, rng = likelihood_fit(design, reml=reml), Replicates(design, reml=reml), np.random.default_rng(4)
     start = replicates.start(
@@ -49,7 +49,7 @@ def test_deviances_are_maximises(name, formula, options, reml):
     noise = replace(fit, maximum=replace(fit.maximum, sd=tuple(0 * sd for sd in fit.maximum.sd)))
     for values in (fit.draw_response(rng), noise.draw_response(rng), noise.draw_response(rng)):
         other = replace(design, response=replace(design.response, values=values))
-        # What a change of variable adds does not depend on the model, and `Replicates` keeps the first response's.
+        # The Jacobian of the logarithm does not depend on the model; `Replicates` keeps that of the first response.
         jacobian = 0.0
         if design.spec.family == "lognormal":
             jacobian = 2 * (np.log(values).sum() - np.log(design.response.values).sum())

@@ -1,4 +1,4 @@
-"""Maximum likelihood and REML against lme4, and against what lme4's authors print."""
+"""Maximum likelihood and REML against lme4, and against numbers that lme4's authors publish."""
 
 import json
 from pathlib import Path
@@ -55,7 +55,7 @@ def lme4_name(coef):
 
 
 def components(reference):
-    """lme4's estimates as (factor, effect, effect) -> sd or correlation; its level names are ours turned round."""
+    """lme4's estimates as (factor, effect, effect) -> sd or correlation; lme4 writes cask:batch for batch:cask."""
     out = {}
     for row in reference["varcorr"]:
         factor = row["grp"].split(".")[0]
@@ -74,12 +74,12 @@ def ours(fit):
 def test_log_likelihood_is_lme4s(pair):
     fit, reference = pair
     assert fit.log_likelihood == pytest.approx(reference["logLik"], abs=1e-5)
-    assert fit.log_likelihood > reference["logLik"] - 1e-9  # as high a summit, or a higher one
+    assert fit.log_likelihood > reference["logLik"] - 1e-9  # as high a maximum, or a higher one
     assert fit.maximum.steepest < 1e-7
 
 
 def test_our_likelihood_at_lme4s_estimates_is_lme4s(pair):
-    """The same function, to ten digits: what is left between the estimates is where each optimiser stopped."""
+    """The likelihoods agree to ten digits: estimates differ only by where each optimiser stopped."""
     fit, reference = pair
     problem = _Problem(fit.design, reml=fit.reml)
     estimates, sigma = components(reference), reference["sigma"]
@@ -99,7 +99,7 @@ def test_our_likelihood_at_lme4s_estimates_is_lme4s(pair):
 
 
 def _relative(problem, fit, found):
-    """theta of relative sds and correlations at zero, per factor of the design: priors see them at the means."""
+    """theta of relative sds and correlations at zero, by factor of the design; theta states them at the means."""
     kept, sds, corrs = problem.kept, [], []
     for f in kept.arrangement.order:
         factor = fit.design.factors[f]
@@ -113,9 +113,9 @@ def _relative(problem, fit, found):
 
 
 def test_estimates_are_lme4s(pair):
-    """To 1e-6 where lme4's optimiser went as far; where it stopped earlier, to the width its own shortfall allows.
+    """To 1e-6 where lme4's optimiser reached the maximum; where it stopped earlier, within the error that this implies.
 
-    A shortfall of d in log likelihood leaves sqrt(2 d) standard errors: no more is asked of lme4.
+    A log likelihood that is d below the maximum allows an error of sqrt(2 d) standard errors.
     """
     fit, reference = pair
     short = max(fit.log_likelihood - reference["logLik"], 0.0)
@@ -132,15 +132,15 @@ def test_estimates_are_lme4s(pair):
         assert value == pytest.approx(estimates[key], rel=1e-6 + slack, abs=1e-8 + slack * bool(key[2]))
 
 
-def test_singular_fits_say_so(pair):
+def test_singular_fits_are_reported(pair):
     fit, reference = pair
     assert fit.singular == reference["singular"]
     assert ("singular" in str(fit)) == fit.singular
 
 
 @pytest.mark.parametrize("seed", [1, 3, 5])
-def test_relatives_may_leave_nothing_for_the_residual(seed):
-    """One row a level: the likelihood rises until sigma is 0, where y ~ N(mu, s^2 K) has a closed form."""
+def test_the_residual_sd_of_relatives_may_be_zero(seed):
+    """One row per level: the likelihood increases until sigma is 0, where y ~ N(mu, s^2 K) has a closed form."""
     kinship, rng = sib_matrix(30, 4), np.random.default_rng(seed)
     y = 3 + 2 * np.linalg.cholesky(kinship) @ rng.normal(size=120) + 0.3 * rng.normal(size=120)
     data = pd.DataFrame({"animal": kinship.index, "y": y})
@@ -157,7 +157,7 @@ def test_relatives_may_leave_nothing_for_the_residual(seed):
 
 
 def test_little_noise_is_no_singular_fit():
-    """Groups far apart and a residual that is known well: nothing is on the boundary, however small sigma is."""
+    """Groups far apart with a well-estimated residual: nothing is on the boundary, however small sigma is."""
     rng = np.random.default_rng(1)
     data = pd.DataFrame({"g": np.repeat(np.arange(8), 5), "y": np.repeat(rng.normal(size=8), 5)})
     for noise in (1e-2, 1e-4, 1e-5):
@@ -166,8 +166,8 @@ def test_little_noise_is_no_singular_fit():
         assert fit.maximum.sigma == pytest.approx(noise, rel=0.5)
 
 
-def test_dyestuff_at_fixed_and_best_relative_sd():
-    """Profiled ML deviance, as MixedModels.jl tests it."""
+def test_the_deviance_of_dyestuff_is_that_of_mixedmodels_jl():
+    """Profiled ML deviance at a fixed and at the best relative sd, as in the tests of MixedModels.jl."""
     design = build_design(ModelSpec.from_formula("Yield ~ 1 + (1 | Batch)"), pp.load_dataset("dyestuff"))
     problem = _Problem(design, reml=False)
     n, unit = design.n_rows, problem.kept.units.unit
@@ -203,11 +203,11 @@ def test_conditional_modes_have_labels():
     assert modes.loc["308"].to_numpy() == pytest.approx([2.258, 9.199], abs=2e-3)
 
 
-def test_known_errors_profile_no_sigma():
+def test_with_known_errors_there_is_no_sigma():
     fit = pp.maximum_likelihood("effect ~ 1 + (1 | school)", pp.load_dataset("eight_schools"), se="standard_error")
     assert fit.maximum.sigma is None
     data = pp.load_dataset("eight_schools")
-    w = 1 / data["standard_error"] ** 2  # the ML sd of the schools is 0: a weighted mean is left
+    w = 1 / data["standard_error"] ** 2  # the ML sd of the schools is 0, so that the estimate is a weighted mean
     assert fit.singular
     assert fit.coefficients.loc["Intercept", "estimate"] == pytest.approx((w * data["effect"]).sum() / w.sum())
     assert fit.coefficients.loc["Intercept", "std_error"] == pytest.approx(1 / np.sqrt(w.sum()))
@@ -221,7 +221,7 @@ def test_restricted_likelihoods_of_other_families_are_refused():
 @pytest.mark.parametrize("reml", [False, True])
 @pytest.mark.parametrize("shift", [5, 50, 300, 2000, 20_000])
 def test_the_maximum_does_not_depend_on_where_zero_is(shift, reml):
-    """A free covariance of intercept and slope takes up any shift; a search from one start in log sds did not."""
+    """A free covariance of intercept and slope allows any shift; a search from one start in log sds failed here."""
     data = pp.load_dataset("sleepstudy")
     here, there = (
         pp.maximum_likelihood("Reaction ~ Days + (Days | Subject)", d, reml=reml)
@@ -246,8 +246,8 @@ def dense_log_likelihood(fit, sds, corr, sigma):
 
 
 @pytest.mark.parametrize("seed", range(25))
-def test_no_start_of_a_dense_search_ends_higher(seed):
-    """Random data with predictors far from zero, in odd units, and true sds from nothing to large."""
+def test_no_start_of_a_dense_search_finds_a_higher_maximum(seed):
+    """Random data with predictors far from zero, in odd units, and true sds from near 0 to large."""
     rng = np.random.default_rng(seed)
     g = rng.integers(0, 7, 40)
     x = rng.choice([0, 50]) + rng.normal(size=40) * 10 ** rng.uniform(-1, 1)
@@ -268,8 +268,8 @@ def test_no_start_of_a_dense_search_ends_higher(seed):
         )
 
 
-def test_a_slope_alone_is_not_lost_at_zero():
-    """The deviance's slope at an sd of 0 is 0 whatever it does beyond: the search must look there."""
+def test_the_sd_of_a_slope_alone_is_not_estimated_as_zero():
+    """At an sd of 0 the slope of the deviance is always 0: the search must also try larger sds."""
     rng = np.random.default_rng(7)
     g, x = np.repeat(np.arange(7), 4), 1000 + rng.normal(size=28)
     y = 0.05 * rng.normal(size=7)[g] * x / 10 + rng.normal(size=28)
@@ -278,6 +278,6 @@ def test_a_slope_alone_is_not_lost_at_zero():
     assert fit.maximum.sd[0][0] == pytest.approx(0.005, rel=0.7)
 
 
-def test_rows_that_the_common_effects_use_up_are_refused():
+def test_as_many_fixed_effects_as_rows_are_refused():
     with pytest.raises(pp.EngineError, match="no degrees of freedom remain after fitting the fixed effects"):
         pp.maximum_likelihood("y ~ x", {"y": [1.0, 2.0], "x": [0.0, 1.0]}, reml=True)

@@ -1,4 +1,4 @@
-"""Maximum likelihood of counts and choices: against lme4, against the density written out, and its invariances."""
+"""Maximum likelihood of counts and choices: against lme4, against the explicit density, and invariances."""
 
 import json
 import warnings
@@ -24,7 +24,7 @@ from partialpool.spec.model import ModelSpec
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 ENTRIES = json.loads((REFERENCE / "lme4.json").read_text())["glmm"]
-FORMULAS = {  # lme4's, as this package writes them
+FORMULAS = {  # formulas of lme4, and those of this package
     "cbind(incidence, size - incidence) ~ period + (1 | herd)": "p(incidence, size) ~ period + (1 | herd)",
     "use ~ age + I(age^2) + livch + urban + (1 | district)": "use ~ age + I(age**2) + livch + urban + (1 | district)",
     "use ~ age + I(age^2) + livch + urban + (urban | district)": (
@@ -46,7 +46,7 @@ def data_of(name):
 
 
 def likelihood_of(entry):
-    """The likelihood of a reference's model, and its parameters as the coordinates have them."""
+    """The likelihood of a reference's model, and the reference's estimates in the coordinates of the likelihood."""
     formula = FORMULAS.get(entry["formula"], entry["formula"])
     family = "bernoulli" if entry["data"] in ("contraception", "toenail") else entry["family"]
     design = build_design(ModelSpec.from_formula(formula, family=family), data_of(entry["data"]))
@@ -79,7 +79,7 @@ def at_reference(likelihood, entry):
 
 
 def saturated(entry):
-    """What lme4 leaves out of the log likelihood of grouped successes under quadrature: that of the saturated model."""
+    """The saturated log likelihood, which lme4 leaves out for grouped successes under quadrature."""
     if entry["nAGQ"] == 1 or entry["data"] != "cbpp":
         return 0.0
     data = data_of("cbpp")
@@ -90,9 +90,9 @@ def saturated(entry):
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=[f"{e['data']}: {e['formula']}" for e in ENTRIES])
 def test_log_likelihoods_are_those_of_lme4(entry):
-    """At lme4's estimates, and not below at ours.
+    """At lme4's estimates; at ours the log likelihood is not lower.
 
-    lme4's 50 nodes about the mode are 1.7e-4 from the integral for toenail: there the value is held to its own rule.
+    For toenail lme4's rule with 50 nodes has an error of 1.7e-4, so that its value is compared with the same rule.
     """
     likelihood, t = likelihood_of(entry)
     theirs = entry["logLik"] + saturated(entry)
@@ -184,14 +184,14 @@ def written_out(likelihood, t):
     spec, step = design.spec, 1e-4
     if spec.link in spec.family_record.log_concave_links:  # W is the observed information
         information = (2 * density(eta) - density(eta + step) - density(eta - step)) / step**2
-    else:  # an expectation of the family's, which the tests of its row kernels hold to the family
+    else:  # the expected information, which the tests of the row kernels check
         _, information = likelihood.laplace.response.curvature(eta, parameters.point(t).own)
     hessian = np.eye(z.shape[1]) + z.T @ (information[:, None] * z)
     return -found.fun - 0.5 * np.linalg.slogdet(hessian)[1]
 
 
 @pytest.mark.parametrize(("family", "link"), [case for case in CASES if case[1] != "inverse"])
-def test_laplace_is_the_mode_and_a_dense_determinant(family, link):
+def test_laplace_agrees_with_the_mode_and_a_dense_determinant(family, link):
     with np.errstate(all="ignore"):
         likelihood = GeneralisedLikelihood.of(simulated(family, link, crossed=True), LAPLACE)
     check_laplace(likelihood, likelihood.start)
@@ -205,7 +205,7 @@ def check_laplace(likelihood, t):
 
 
 @pytest.mark.parametrize("formula", ["y ~ x + (1 | animal)", "y ~ x + (1 | animal) + (x | litter)"])
-def test_laplace_with_relatives(formula):
+def test_laplace_with_relatives_agrees_with_a_dense_determinant(formula):
     kinship = sib_matrix(4, 3)
     frame, _ = traits(kinship, sd=1, sigma=1, rows=30, seed=3)
     frame["y"] = (frame["y"] > frame["y"].median()).astype(int)
@@ -213,7 +213,7 @@ def test_laplace_with_relatives(formula):
     assert integration_of(design) == LAPLACE
     likelihood = GeneralisedLikelihood.of(design, LAPLACE)
     check_laplace(likelihood, likelihood.start)
-    # The modes are on the scale of the data: with them, the linear predictor comes back.
+    # The modes are on the scale of the data: they give the linear predictor.
     rows, point = own_rows(design), likelihood.parameters.point(likelihood.start)
     modes = likelihood.laplace.modes(likelihood.start)
     eta = likelihood.laplace._mode(point).eta
@@ -224,7 +224,7 @@ def test_laplace_with_relatives(formula):
 
 @pytest.mark.parametrize("method", [LAPLACE, QUADRATURE])
 @pytest.mark.parametrize(("family", "link"), [case for case in CASES if case[1] != "inverse"])
-def test_the_gradient_is_the_slope(family, link, method):
+def test_the_gradient_is_that_of_differences(family, link, method):
     with np.errstate(all="ignore"):
         likelihood = GeneralisedLikelihood.of(simulated(family, link, crossed=method == LAPLACE), method)
     rng = np.random.default_rng(1)
@@ -235,7 +235,7 @@ def test_the_gradient_is_the_slope(family, link, method):
         assert gradient[k] == pytest.approx((value(t + step) - value(t - step)) / (2 * h), rel=2e-4, abs=2e-4)
 
 
-def test_the_method_is_that_of_all_models_compared():
+def test_the_method_suits_all_models_compared():
     one = build_design(ModelSpec.from_formula("y ~ (1 | g)", family="poisson"), {"y": [1, 2, 3, 0], "g": [1, 1, 2, 2]})
     none = build_design(ModelSpec.from_formula("y ~ 1", family="poisson"), {"y": [1, 2, 3, 0]})
     crossed = simulated("poisson", "log", crossed=True)
@@ -285,7 +285,7 @@ def test_without_groups_it_is_the_generalised_linear_model():
 
 
 def test_no_variance_is_singular():
-    """Counts that vary less than Poisson: the sd is 0, exactly, and the rest is the model without levels."""
+    """Counts that vary less than Poisson: the sd is exactly 0, and the rest is the model without levels."""
     g = np.repeat(np.arange(8), 5)
     y = np.tile([1, 2, 3, 2, 2], 8)
     fit = pp.maximum_likelihood("y ~ 1 + (1 | g)", {"y": y, "g": g}, family="poisson")
@@ -296,7 +296,7 @@ def test_no_variance_is_singular():
     assert "The fit is singular" in str(fit)
 
 
-def test_separation_is_an_error_that_says_so():
+def test_separation_is_an_error():
     g = np.repeat(np.arange(6), 10)
     x = np.tile([0.0] * 5 + [1.0] * 5, 6)
     rng = np.random.default_rng(1)
@@ -306,7 +306,7 @@ def test_separation_is_an_error_that_says_so():
 
 
 def test_a_shape_without_a_maximum_does_not_stop_the_fit():
-    """Counts that are not overdispersed: the negative binomial's shape grows, and the rest is the Poisson model's."""
+    """Counts that are not overdispersed: the negative binomial's shape diverges, and the rest is the Poisson model."""
     g = np.repeat(np.arange(10), 6)
     rng = np.random.default_rng(8)
     y = rng.binomial(20, 0.2, 60)
@@ -320,8 +320,8 @@ def test_a_shape_without_a_maximum_does_not_stop_the_fit():
     assert fits[1].coefficients["std_error"].item() == pytest.approx(fits[0].coefficients["std_error"].item(), rel=1e-2)
 
 
-def test_conditional_modes_and_simulated_responses():
-    """Modes maximise each level's density; responses are drawn from the estimates."""
+def test_conditional_modes_maximise_and_simulated_responses_follow_the_estimates():
+    """The score of each level is 0 at its mode; the mean of simulated responses is that of the model."""
     data = poisson_table()
     fit = pp.maximum_likelihood("y ~ x + (1 | g)", data, family="poisson")
     modes, sd = fit.conditional_modes("g")["Intercept"], fit.maximum.sd[0][0]
@@ -337,7 +337,7 @@ def test_conditional_modes_and_simulated_responses():
 
 
 def test_ordered_categories_state_their_cutpoints():
-    """Cutpoints are counted and printed, and stated at zero; the tests above hold their likelihood to the model."""
+    """Cutpoints are counted and printed, and stated at zero; the tests above check their likelihood."""
     rng = np.random.default_rng(11)
     g = np.repeat(np.arange(12), 10)
     x = rng.normal(size=120)
@@ -367,7 +367,7 @@ def unit_table(family, seed=0):
 
 @pytest.mark.parametrize(("family", "link"), POSITIVE + REAL)
 def test_the_unit_of_the_response_does_not_matter(family, link):
-    """The density of y in another unit is divided by it; and a model is no worse than the one without its groups."""
+    """In another unit the density of y is divided by the unit; groups do not lower the maximum."""
     data = unit_table(family)
     options = {"family": family, "link": link}
     base = pp.maximum_likelihood("y ~ x + (1 | g)", data, **options)
@@ -378,7 +378,7 @@ def test_the_unit_of_the_response_does_not_matter(family, link):
     assert base.log_likelihood >= without.log_likelihood - 1e-4
 
 
-def test_negative_responses_under_a_log_link():
+def test_negative_responses_are_possible_under_a_log_link():
     rng = np.random.default_rng(1)
     g, x = np.repeat(np.arange(12), 10), rng.normal(size=120)
     y = np.exp(0.2 * x) + 2 * rng.normal(size=120)
@@ -388,8 +388,8 @@ def test_negative_responses_under_a_log_link():
     assert fit.maximum.own["sigma"].item() == pytest.approx(resid.std(), rel=0.1)
 
 
-def test_a_search_that_ends_elsewhere_is_an_error():
-    """An inverse link whose predictor comes near 0: the search stops at the edge of what has a density."""
+def test_a_search_that_does_not_reach_a_maximum_is_an_error():
+    """With an inverse link and predictors near 0 the search stops where the density ends."""
     rng = np.random.default_rng(0)
     g, x = np.repeat(np.arange(12), 10), rng.normal(size=120)
     rng.normal(size=12)
@@ -399,7 +399,7 @@ def test_a_search_that_ends_elsewhere_is_an_error():
 
 
 def test_large_counts_are_maximised():
-    """Rounding of a log likelihood of 1e12 hides its maximum; its slope does not."""
+    """Rounding of a log likelihood of 1e12 hides its maximum, but not the zero of its slope."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=120)
     fit = pp.maximum_likelihood("y ~ x", {"y": rng.poisson(np.exp(20 + 0.3 * x)), "x": x}, family="poisson")

@@ -1,3 +1,3 @@
-from design.conftest import build, refused, says_fixture, table
+from design.conftest import build, check_parts_fixture, refused, table
 
-__all__ = ["build", "refused", "says_fixture", "table"]
+__all__ = ["build", "check_parts_fixture", "refused", "table"]

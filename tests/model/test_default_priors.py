@@ -26,7 +26,7 @@ def close(prior, distribution, **arguments):
 
 @pytest.mark.parametrize("entry", REFERENCE.values(), ids=lambda e: f"{e['data']} {e['formula']}")
 def test_defaults_are_those_of_the_reference_posteriors_with_one_prior_for_all_slopes(entry):
-    """The references state a prior per coefficient: without correlation between columns it is the default's."""
+    """The references state a prior per coefficient; if columns are uncorrelated, it is that of the default."""
     stated = stated_spec(entry)
     defaults = resolve_priors(build_design(stated.with_terms(), table_of(entry)))
     slopes = {name for name in stated.priors if name.startswith("beta[") and name != "beta[Intercept]"}
@@ -42,7 +42,7 @@ def test_defaults_are_those_of_the_reference_posteriors_with_one_prior_for_all_s
 
 
 @pytest.mark.parametrize("name", ["sleepstudy", "cbpp", "eight_schools", "radon", "contraception", "pastes"])
-def test_the_reference_covers(name):
+def test_the_reference_has_an_entry_of_the_data_set(name):
     assert name in {entry["data"] for entry in REFERENCE.values()}
 
 
@@ -154,8 +154,8 @@ def test_an_offset_moves_the_intercept(table):
     )
 
 
-def test_without_an_intercept_the_coefficients_carry_the_mean(table):
-    """All categories add up to a constant: each has the mean of y, as an intercept would have it."""
+def test_without_an_intercept_the_prior_means_of_categories_are_the_mean_of_y(table):
+    """The columns of all categories add up to a constant, so that each has the prior mean of an intercept."""
     priors = priors_of("y ~ 0 + f + (1 | g)", table)
     close(priors["beta"], "UnitInformation", mu=table.y.mean(), sigma=2.5 * table.y.std(ddof=0))
     for f in "uvw":
@@ -174,8 +174,8 @@ def test_without_a_constant_the_coefficients_are_scaled_by_the_root_mean_square(
     )
 
 
-def test_the_joint_prior_is_one_of_the_centred_columns(table):
-    """Each coefficient's own part has the sd of (Xc'Xc / n)^-1; without correlation that is 1 / sd(x)."""
+def test_the_joint_prior_is_stated_for_the_centred_columns(table):
+    """The marginal prior of a coefficient has its sd from (Xc'Xc / n)^-1; without correlation that is 1 / sd(x)."""
     priors = priors_of("y ~ x * z + f + (1 | g)", table)
     names = ["x", "z", "x:z"]
     columns = np.column_stack([table.x, table.z, table.x * table.z, table.f == "v", table.f == "w"]).astype(float)
@@ -189,7 +189,7 @@ def test_the_joint_prior_is_one_of_the_centred_columns(table):
     assert f"sigma={sigma:.4g}" in str(priors)
 
 
-def test_a_stated_coefficient_leaves_the_joint_prior_to_the_others(table):
+def test_a_coefficient_with_a_stated_prior_is_not_in_the_joint_prior(table):
     own = Prior("Normal", mu=1, sigma=2)
     priors = priors_of("y ~ x + z + f + (1 | g)", table, priors={"beta[z]": own})
     assert priors["beta[z]"] == own
@@ -202,7 +202,7 @@ def test_a_stated_coefficient_leaves_the_joint_prior_to_the_others(table):
     assert (alike["beta[x]"], alike["beta[z]"], alike.together) == (own, own, ())
 
 
-def test_the_mean_of_a_joint_prior_needs_something_to_stand_for(table):
+def test_a_nonzero_mean_of_a_joint_prior_needs_a_constant_among_the_columns(table):
     prior = Prior("UnitInformation", mu=3, sigma=100)
     with pytest.raises(PriorError) as error:
         priors_of("y ~ x + z + (1 | g)", table, priors={"beta": prior})
@@ -249,7 +249,7 @@ OVERRIDES = {
 
 
 @pytest.mark.parametrize("case", OVERRIDES)
-def test_a_users_prior_replaces_what_it_names_and_no_more(case, sleepstudy):
+def test_a_users_prior_replaces_only_the_parameters_it_names(case, sleepstudy):
     name, prior, replaced = OVERRIDES[case]
     formula = "Reaction ~ Days + (Days | Subject)"
     defaults = priors_of(formula, sleepstudy)
@@ -261,7 +261,7 @@ def test_a_users_prior_replaces_what_it_names_and_no_more(case, sleepstudy):
         assert (entry.reason == f"given as {name}") == (entry.parameter in replaced)
 
 
-def test_an_element_goes_before_its_group(table):
+def test_a_prior_of_an_element_takes_precedence_over_that_of_its_group(table):
     priors = priors_of(
         "y ~ x + z + (x | g)",
         table,
@@ -302,12 +302,12 @@ UNKNOWN = {
 
 
 @pytest.mark.parametrize("name", UNKNOWN)
-def test_a_prior_for_a_parameter_that_does_not_exist_is_refused(name, sleepstudy, says):
+def test_a_prior_for_a_parameter_that_does_not_exist_is_refused(name, sleepstudy, check_parts):
     prior, allowed = UNKNOWN[name]
     spec = ModelSpec.from_formula("Reaction ~ Days + (Days | Subject)", priors={name: prior})
     with pytest.raises(PriorError) as caught:
         resolve_priors(build_design(spec, sleepstudy))
-    says(caught.value, "parameter that does not exist", repr(name), allowed, "name one of these parameters")
+    check_parts(caught.value, "parameter that does not exist", repr(name), allowed, "name one of these parameters")
 
 
 @pytest.mark.parametrize(
@@ -321,14 +321,14 @@ def test_a_prior_for_a_parameter_that_does_not_exist_is_refused(name, sleepstudy
         ("h ~ x + (1 | g)", {"family": "cumulative"}, ("beta[Intercept]", NORMAL)),
     ],
 )
-def test_a_prior_for_a_parameter_this_model_lacks_is_refused(formula, options, prior, table, says):
+def test_a_prior_for_a_parameter_this_model_lacks_is_refused(formula, options, prior, table, check_parts):
     name, prior = prior
     with pytest.raises(PriorError) as caught:
         priors_of(formula, table, priors={name: prior}, **options)
-    says(caught.value, "parameter that does not exist", repr(name), "'sd_g", "name one of these")
+    check_parts(caught.value, "parameter that does not exist", repr(name), "'sd_g", "name one of these")
 
 
-def test_the_set_of_priors_prints_with_scale_and_reason(sleepstudy):
+def test_a_set_of_priors_is_printed_with_scale_and_reason(sleepstudy):
     priors = priors_of(
         "Reaction ~ Days + (Days | Subject)", sleepstudy, priors={"beta[Days]": Prior("Normal", mu=0, sigma=20)}
     )

@@ -40,7 +40,7 @@ def model(family, link=None, formula="y ~ 1 + (1 | g)"):
     [("bernoulli", "logit"), ("bernoulli", "probit"), ("bernoulli", "cloglog"), ("poisson", "log"),
      ("poisson", "sqrt"), ("gaussian", "identity"), ("gaussian", "log")],
 )  # fmt: skip
-def test_every_link_against_adaptive_quadrature(family, link):
+def test_means_under_every_link_agree_with_adaptive_quadrature(family, link):
     design = model(family, link)
     eta, spread = np.array([[-1.0, 0.0, 0.4, 1.1]]), np.array([[0.0, 0.5, 1.0, 2.0]])
     found = expectation(design, eta, spread, {"sigma": np.array([0.7])})
@@ -51,7 +51,7 @@ def test_every_link_against_adaptive_quadrature(family, link):
 
 @pytest.mark.parametrize("family", ["lognormal", "gamma", "cumulative"])
 def test_means_are_those_of_replicates(family):
-    """Five standard errors of 200,000 replicates, effects drawn anew in each."""
+    """Within five standard errors of 200,000 replicates, each with its own draw of the effects."""
     size, rng = 200_000, np.random.default_rng(4)
     design = model(family)
     draws = {"sigma": np.array([0.4]), "alpha": np.array([2.0]), "cutpoints": np.array([[-0.5, 1.0]])}

@@ -18,12 +18,12 @@ def sigma_of(sd, corr):
 
 
 @pytest.mark.parametrize("family", ["gaussian", "lognormal"])
-def test_one_factor_with_a_slope(family):
+def test_the_density_of_one_factor_with_a_slope_is_that_of_a_dense_normal(family):
     data = pp.load_dataset("sleepstudy")
     values = {"beta": [250.0, 10.0], "sd_Subject": [20.0, 5.0], "corr_Subject": [[1, 0.4], [0.4, 1]], "sigma": 25.0}
     if family == "lognormal":
         values |= {"beta": [5.5, 0.03], "sd_Subject": [0.1, 0.02], "sigma": 0.1}
-    # The level's own effects play no part: they are integrated out.
+    # The drawn effects of the levels do not matter: they are integrated out.
     b = np.random.default_rng(0).normal(size=(18, 2))
     fit = fit_at("Reaction ~ Days + (Days | Subject)", data, family=family, b_Subject=b, **values)
     found = of(fit, fit.design.factors[0].codes)
@@ -37,7 +37,7 @@ def test_one_factor_with_a_slope(family):
     assert found == pytest.approx(expected[None], rel=1e-10)
 
 
-def test_nested_factors_go_with_their_level_and_outer_ones_stay():
+def test_nested_factors_are_integrated_out_with_their_level_and_outer_ones_are_given():
     data = pp.load_dataset("pastes")
     rng = np.random.default_rng(1)
     b = {"b_batch": rng.normal(size=(10, 1)), "b_batch:cask": rng.normal(size=(30, 1))}
@@ -59,7 +59,7 @@ def test_nested_factors_go_with_their_level_and_outer_ones_stay():
         assert inner[k] == pytest.approx(stats.multivariate_normal(centre, v).logpdf(y[rows]))
 
 
-def test_crossed_effects_are_given_unless_they_occur_in_the_set_alone():
+def test_crossed_effects_are_given_unless_they_occur_only_in_the_level():
     data = pp.load_dataset("penicillin").head(40).copy()
     data["sample"] = data["sample"].astype(str)
     data.loc[:3, "sample"] = "only here"
@@ -79,7 +79,7 @@ def test_crossed_effects_are_given_unless_they_occur_in_the_set_alone():
     assert of(fit, plate.codes)[0, plate.codes[0]] == pytest.approx(expected)
 
 
-def test_known_errors_and_no_groups():
+def test_the_density_with_known_errors_and_without_groups():
     schools = pp.load_dataset("eight_schools")
     fit = fit_at("effect ~ 1 + (1 | school)", schools, se="standard_error", beta=[8.0], sd_school=[6.0])
     y, se = fit.design.response.values, fit.design.se
@@ -91,7 +91,7 @@ def test_known_errors_and_no_groups():
 
 
 def on_a_grid(formula, sd, corr):
-    """The exact answer of each level on a fine grid of its effects, and a fit whose effects are draws given theta."""
+    """The exact density of each level on a fine grid of its effects, and a fit whose effects are drawn given theta."""
     data = pp.load_dataset("contraception")
     data = data[data["district"].isin(data["district"].unique()[:4])]
     q, n, rng = len(sd), 600, np.random.default_rng(2)
@@ -120,14 +120,14 @@ def on_a_grid(formula, sd, corr):
     [("use ~ urban + (1 | district)", [0.7], [[1]], 1e-6),
      ("use ~ urban + (urban | district)", [0.7, 0.6], [[1, -0.5], [-0.5, 1]], 1e-3)],
 )  # fmt: skip
-def test_effects_of_a_binary_response_on_a_fine_grid(formula, sd, corr, error):
+def test_the_density_of_a_binary_response_is_that_of_a_fine_grid(formula, sd, corr, error):
     exact, fit = on_a_grid(formula, sd, corr)
     found = of(fit, fit.design.factors[0].codes)
     assert found == pytest.approx(np.tile(exact, (600, 1)), abs=error)
 
 
 def test_few_large_levels_whose_effects_follow_the_intercept():
-    """Given the intercept an effect is told far better than on its own: nodes must follow each draw."""
+    """Given the intercept, an effect is known far more precisely: nodes must be placed for each draw."""
     rng = np.random.default_rng(2)
     levels, n, size = 4, 2000, 200
     g = np.repeat(np.arange(levels), n)

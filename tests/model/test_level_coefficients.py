@@ -1,4 +1,4 @@
-"""A level's coefficients are those of its own predictions, whichever way the columns are coded."""
+"""The coefficients of a level are those of its own predictions, for any coding of the columns."""
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,7 @@ def growth():
 
 
 def slopes_of(fit, table, columns, name="age"):
-    """By predictions at each child's own covariates."""
+    """Slopes from predictions at each child's own covariates."""
     first = table.groupby("child").first().reset_index()[["child", *columns]]
     here, there = (pp.predict(fit, first.assign(**{name: x}))["expectation"] for x in (8.0, 9.0))
     return (there - here).to_numpy()[0, 0]
@@ -78,7 +78,7 @@ def test_coding_and_the_order_of_categories_change_nothing():
             assert other == pytest.approx(first)
 
 
-def test_a_predictor_that_only_lifts_is_at_its_mean_for_all():
+def test_a_predictor_without_interactions_is_at_its_mean_for_all_levels():
     table = growth()
     fit = fit_at("y ~ birth + sex + (1 | child)", table, beta=[10.0, 2.0, 3.0], sd_child=[1.0], sigma=1.0)
     mean = 10 + 2 * table["birth"].mean() + 3 * (table["sex"] == "girl").mean()
@@ -98,7 +98,7 @@ def test_a_predictor_that_only_lifts_is_at_its_mean_for_all():
     )
 
 
-def test_cell_means_are_means_of_cells():
+def test_effects_of_cell_means_are_means_of_cells():
     rng = np.random.default_rng(13)
     table = pd.DataFrame(
         {"s": np.repeat(np.arange(8), 9), "cond": np.tile(list("abc"), 24), "y": rng.normal(10, 2, 72)}
@@ -118,12 +118,12 @@ def test_cell_means_are_means_of_cells():
     by_cell = table.groupby(["s", "cond"])["y"].mean().unstack().to_numpy()
     assert pulls["no_pooling"].to_numpy() == pytest.approx(by_cell)
     assert pulls["complete_pooling"].to_numpy() == pytest.approx(table.groupby("cond")["y"].mean().to_numpy())
-    # The same the other way: cell means in the population, differences that vary.
+    # The reverse: cell means as fixed effects, and differences that vary.
     cell = fit_at("y ~ 0 + cond + (cond | s)", table, b_s=apart, **(beta | {"beta": means}))
     assert pp.level_effects(cell, "cond[b]")["effect"].to_numpy()[0, 0] == pytest.approx(3 + apart[:, 1])
 
 
-def test_a_predictor_that_varies_within_levels_is_named_and_can_be_put_somewhere():
+def test_a_predictor_that_varies_within_levels_is_named_and_can_be_set():
     table = growth()
     fit = fit_at("y ~ age * weight + (age | child)", table, beta=[10.0, 0.9, 0.1, 0.02], **SLOPES)
     found = pp.level_effects(fit, "age")
@@ -133,7 +133,7 @@ def test_a_predictor_that_varies_within_levels_is_named_and_can_be_put_somewhere
     at_50 = pp.level_effects(fit, "age", at={"weight": 50})
     assert at_50["effect"].to_numpy()[0, 0] == pytest.approx(0.9 + 1 + OWN[:, 1])
     assert at_50.attrs["varies_within"] == "nothing"
-    # A category that switches in one child is that of all others, and averaged in this one.
+    # A category that changes within one child is averaged for this child; other children have their own.
     table.loc[0, "sex"] = "boy"
     switched = fit_at("y ~ age * sex + (age | child)", table, beta=[10.0, 0.9, 3.0, -0.4], **SLOPES)
     share = (table["sex"] == "girl").mean()
@@ -141,7 +141,7 @@ def test_a_predictor_that_varies_within_levels_is_named_and_can_be_put_somewhere
     assert pp.level_effects(switched, "age")["effect"].to_numpy()[0, 0] == pytest.approx(expected)
 
 
-def test_a_square_counts_on_average_wherever_zero_is():
+def test_a_square_contributes_its_average_slope_for_any_origin():
     table = growth()
     curve = fit_at("y ~ age + I(age**2) + (age | child)", table, beta=[10.0, 2.0, -0.05], **SLOPES)
     age = table["age"]
@@ -181,11 +181,11 @@ def test_an_offset_is_at_the_mean_of_its_columns():
     assert pp.level_effects(fit, "Intercept", at={"weight": 1})["population"].item() == pytest.approx(-3)
 
 
-def test_far_from_zero_levels_are_at_the_mean_of_what_varies():
+def test_if_zero_is_far_away_levels_are_stated_at_the_mean_of_the_predictor():
     table = growth()
     table["year"] = table["age"] + 2000
     mean = table["year"].mean()
-    # Effects at year 0 of lines that are moderate at the mean.
+    # Effects at year 0 of lines with moderate effects at the mean.
     b = np.column_stack([OWN[:, 0] - OWN[:, 1] * mean, OWN[:, 1]])
     corr = np.array([[1, -0.99], [-0.99, 1]])
     values = {"sd_child": [400.0, 0.2], "corr_child": corr, "sigma": 1.0, "b_child": b}
@@ -215,7 +215,7 @@ def test_far_from_zero_levels_are_at_the_mean_of_what_varies():
         ({"sex": "other"}, "has not seen"),
     ],
 )
-def test_places_that_are_none(at, text):
+def test_invalid_places_are_refused(at, text):
     fit = fit_at("y ~ age * sex + (age | child)", growth(), beta=[10.0, 0.9, 3.0, -0.4], **SLOPES)
     with pytest.raises(pp.DataError, match=text):
         pp.level_effects(fit, "age", at=at)

@@ -1,4 +1,4 @@
-"""Maximum likelihood without groups: R's glm and lm, closed forms, and likelihoods without a maximum."""
+"""Maximum likelihood without groups, against R's glm and lm and closed forms; likelihoods without a maximum."""
 
 import numpy as np
 import pytest
@@ -69,7 +69,7 @@ def glm(design):
 
 
 @pytest.mark.parametrize("case", FROM_R, ids=lambda case: "-".join(case))
-def test_it_is_glm(case):
+def test_estimates_and_errors_are_those_of_glm(case):
     formula, estimates, errors = FROM_R[case]
     data = pp.load_dataset(case[0])
     data = data.assign(**{c: data[c].astype(str).astype("category") for c in ("period", "YEAR", "urban") if c in data})
@@ -78,7 +78,7 @@ def test_it_is_glm(case):
     assert np.sqrt(np.diagonal(found.covariance)) == pytest.approx(errors, rel=1e-7)
 
 
-def test_closed_forms_of_one_mean():
+def test_estimates_of_one_mean_have_closed_forms():
     """Logit of a proportion: 1 / sqrt(n p (1 - p)); log of a mean count: 1 / sqrt(sum y)."""
     binary = glm(design_of("y ~ 1", {"y": [1, 1, 1, 0, 0, 0, 0, 0, 0, 0]}, family="bernoulli"))
     assert binary.estimate == pytest.approx([np.log(3 / 7)])
@@ -88,7 +88,7 @@ def test_closed_forms_of_one_mean():
     assert count.covariance == pytest.approx(np.array([[1 / 12]]))
 
 
-def test_least_squares_is_lm():
+def test_estimates_and_errors_of_least_squares_are_those_of_lm():
     """R: lm(Reaction ~ Days, sleepstudy)."""
     design = design_of("Reaction ~ Days", pp.load_dataset("sleepstudy"))
     found = least_squares(design, working_response(design))
@@ -112,8 +112,8 @@ def test_least_squares_without_intercept_and_far_from_zero():
     assert far.estimate[0] + 1e6 * far.estimate[1] == pytest.approx(near.estimate[0], abs=1e-6)
 
 
-def test_known_errors_are_weights_and_nothing_is_left_to_estimate():
-    """R's lm(effect ~ 1, weights = 1 / se^2) says 7.6856 and 3.3391 with s = 0.8200; ours has s = 1."""
+def test_known_errors_are_weights_and_sigma_is_not_estimated():
+    """R's lm(effect ~ 1, weights = 1 / se^2) gives 7.6856 and 3.3391 with s = 0.8200; ours has s = 1."""
     data = pp.load_dataset("eight_schools")
     design = design_of("effect ~ 1", data, se="standard_error")
     found = least_squares(design, working_response(design))

@@ -28,7 +28,7 @@ def table():
     )
 
 
-def test_equals_a_loop_over_rows(table):
+def test_the_predictor_equals_a_loop_over_rows(table):
     design = build_design(ModelSpec.from_formula("y ~ x * f + offset(n) + (x | g) + (0 + f | h)"), table)
     draws = draw_prior(design, resolve_priors(design), 3, seed=1)
     eta = linear_predictor(design, own_rows(design), draws)

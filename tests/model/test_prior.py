@@ -32,7 +32,7 @@ def test_density_equals_pymc(name):
     x = np.linspace(0.1, 0.9 if prior.support == "unit" else 2.9, 7)
     with pm.Model():
         pymc = pm.logp(scalar_random("v", prior), x).eval()
-    # PyMC 6.4 works out constants such as log(2) in single precision.
+    # PyMC 6.4 computes constants such as log(2) in single precision.
     np.testing.assert_allclose(frozen(prior).logpdf(x), pymc, rtol=1e-7)
 
 
@@ -117,7 +117,7 @@ def test_prior_density_by_hand(sleepstudy):
 
 @pytest.mark.parametrize("link", ["logit", "probit", "cloglog"])
 def test_cutpoint_density_is_the_dirichlet_of_the_categories(link):
-    """Of the probabilities at the predictors' means, whatever the link: what the prior is stated of."""
+    """The prior is stated for the probabilities at the predictors' means, under every link."""
     table = pd.DataFrame({"y": np.arange(30) % 3, "x": np.arange(30) % 7, "g": np.arange(30) % 5})
     prior = {"cutpoints": Prior("Dirichlet", a=2.5)}
     spec = ModelSpec.from_formula("y ~ x + (1 | g)", family="cumulative", link=link, priors=prior)

@@ -1,4 +1,4 @@
-"""Effects integrated out by adaptive quadrature, against a rule with very many nodes on the prior's own scale."""
+"""Effects integrated out by adaptive quadrature, against a rule with very many nodes on the scale of the prior."""
 
 import numpy as np
 import pytest
@@ -25,11 +25,11 @@ FAMILIES = {
     "student_t": ({"sigma": 1.0, "nu": 4.0}, [0.3, 1.1, -2.5, 0.9, 4.0, 1.7]),
 }
 ALIKE = {"bernoulli": 1, "binomial": 20, "poisson": 0, "gamma": 0.01, "cumulative": 2}
-"""Responses at an end of their range: with a large sd nothing about the integrand is normal."""
+"""Responses at an end of their range: with a large sd the integrand is far from normal."""
 
 
 def fit_of(family, formula, y, sd, **more):
-    """A fit whose draws have the sds given, and effects that say nothing; the last six rows are another level."""
+    """A fit whose draws have the given sds and effects that do not matter; the last six rows are another level."""
     own, spare = FAMILIES[family]
     n, draws = len(y), len(sd)
     data = {
@@ -71,7 +71,7 @@ def score(fit, factor="g"):
 
 
 def check(found, expected, usual=1e-5):
-    """Right to 5e-3 in every draw, and far better in most."""
+    """The error is below 5e-3 in every draw, and its median far smaller."""
     gap = np.abs(found - expected)
     assert gap.max() < 5e-3
     assert np.median(gap) < usual
@@ -80,14 +80,14 @@ def check(found, expected, usual=1e-5):
 @pytest.mark.parametrize(
     ("family", "y"), [(f, y) for f, (_, y) in FAMILIES.items()] + [(f, [end] * 8) for f, end in ALIKE.items()]
 )
-def test_one_effect_with_sds_from_nothing_to_30(family, y):
+def test_one_effect_with_sds_from_0_to_30(family, y):
     fit = fit_of(family, "y ~ x + (1 | g)", y, SDS, sd_g=SDS[:, None])
     check(score(fit), many_nodes(fit, np.ones((len(y), 1)), SDS[:, None, None], np.linspace(-9, 9, 12_001)))
 
 
 @pytest.mark.parametrize("family", ["bernoulli", "binomial", "poisson", "gamma", "cumulative"])
 @pytest.mark.parametrize("alike", [False, True])
-def test_a_slope_that_is_correlated(family, alike):
+def test_a_correlated_slope(family, alike):
     y = [ALIKE[family]] * 4 if alike else FAMILIES[family][1][:4]
     sd = np.array([[1.0, 0.5], [1e-12, 3.0], [3.0, 1e-9], [1e-12, 1e-12], [5.0, 8.0], [10.0, 3.0]])
     r = np.array([-0.9, 0.3, 0.999999, 0.0, 0.999999, 0.5])
@@ -107,7 +107,7 @@ def test_a_level_and_the_one_level_nested_in_it(family):
     check(score(fit), many_nodes(fit, np.ones((5, 2)), root, np.linspace(-7, 7, 401)), usual=1e-4)
 
 
-def test_three_effects():
+def test_three_correlated_effects():
     sd = np.array([[1.0, 0.7, 0.4], [1e-12, 2.0, 1.0]])
     corr = np.eye(3) + 0.6 * (1 - np.eye(3))
     fit = fit_of("bernoulli", "y ~ x + (x + w | g)", [1, 1, 0, 1], sd, sd_g=sd, corr_g=np.repeat([corr], 2, axis=0))
@@ -127,7 +127,7 @@ def test_two_modes_are_both_counted():
         check(score(fit), many_nodes(fit, np.ones((len(y), 1)), np.array([[[6.0]]]), np.linspace(-9, 9, 40_001)))
 
 
-def test_what_the_rows_do_not_allow_is_an_error(monkeypatch):
+def test_a_score_outside_its_bounds_is_an_error(monkeypatch):
     fit = fit_of("bernoulli", "y ~ x + (1 | g)", [0, 1, 1], SDS, sd_g=SDS[:, None])
     for value, message in (
         (-3e8, "the score of a whole level is outside its bounds"),

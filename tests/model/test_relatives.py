@@ -39,7 +39,7 @@ def new_rows(labels):
 
 
 def test_a_relative_is_the_conditional_normal(fit):
-    """The last family has no rows: nothing is known of it; a half-seen family tells its members."""
+    """In a family of which one member has rows, the others are predicted from that member."""
     half = pd.concat([DATA, DATA[DATA["animal"] == "a0"].assign(animal="a66")], ignore_index=True)
     made = pp.fit(FORMULA, half, cov={"animal": KINSHIP}, seed=2, progressbar=False)
     found = pp.predict(made, new_rows(["a67", "a71"]), new_levels="sample", seed=3)["expectation"]
@@ -57,7 +57,7 @@ def test_a_relative_is_the_conditional_normal(fit):
     np.testing.assert_allclose(known.isel(obs=0), intercept + 0.5 * sib, rtol=1e-9)
 
 
-def test_a_stranger_is_told(fit):
+def test_a_level_without_a_row_in_the_covariance_is_refused(fit):
     with pytest.raises(pp.DataError, match="no row in the covariance") as error:
         pp.predict(fit, new_rows(["zoe"]), new_levels="sample")
     assert error.value.got == "zoe"
@@ -65,7 +65,7 @@ def test_a_stranger_is_told(fit):
         pp.predict(fit, new_rows(ABSENT[:1]))
 
 
-def test_a_fit_comes_back_from_its_file(fit, tmp_path):
+def test_a_fit_is_restored_from_its_file(fit, tmp_path):
     again = pp.load_fit(fit.save(tmp_path / "fit.nc"))
     assert again.spec == fit.spec
     np.testing.assert_array_equal(again.design.factors[0].root, fit.design.factors[0].root)
@@ -79,7 +79,7 @@ def test_prior_draws_covary_as_stated(fit):
     assert np.abs(sample - root @ root.T).max() < 6 * np.sqrt(2 / 20_000)
 
 
-def test_what_asks_for_independent_levels_is_refused(fit):
+def test_questions_that_need_independent_levels_are_refused(fit):
     for ask in (
         lambda: pp.shrinkage(fit),
         lambda: pp.level_influence(fit, progressbar=False),
@@ -93,7 +93,7 @@ def test_what_asks_for_independent_levels_is_refused(fit):
 
 
 def test_the_design_effect_counts_relatives(fit):
-    """n Var(mean) / Var(y): rows of sibs count half as much as rows of one animal."""
+    """n Var(mean) / Var(y): the covariance of rows of sibs is half that of rows of one animal."""
     found = pp.design_effect(fit)["design_effect"].sel(factor="animal")
     z = (DATA["animal"].to_numpy()[:, None] == KINSHIP.index.to_numpy()[None, :]).astype(float)
     posterior = fit.posterior
@@ -103,18 +103,18 @@ def test_the_design_effect_counts_relatives(fit):
     np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
-def test_the_page_of_a_related_model_says_what_it_left_out(fit, tmp_path):
+def test_the_report_of_a_related_model_states_what_it_leaves_out(fit, tmp_path):
     page = pp.report(fit, tmp_path / "report.html").read_text(encoding="utf-8")
     assert "independent levels" in page
     assert "⊗" in page
 
 
-def test_an_sd_belongs_to_the_matrix_and_answers_do_not(fit):
-    """Four times the matrix has half the sd, with the same seed in every draw, and says the same of the rows."""
+def test_an_sd_depends_on_the_scale_of_the_matrix_and_answers_do_not(fit):
+    """With four times the matrix, every draw of the sd is half as large under the same seed; answers are equal."""
     scaled = pp.fit(FORMULA, DATA, cov={"animal": 4 * KINSHIP}, seed=1, progressbar=False)
     np.testing.assert_allclose(scaled.posterior["sd_animal"], fit.posterior["sd_animal"] / 2, rtol=1e-6)
     np.testing.assert_allclose(scaled.posterior["b_animal"], fit.posterior["b_animal"], rtol=1e-5, atol=1e-8)
-    asked = (
+    questions = (
         lambda f: pp.icc(f)["icc"],
         lambda f: pp.icc(f, scale="response")["icc"],
         lambda f: pp.icc(f, at={"x": [0.0, 1.0]})["icc"],
@@ -128,7 +128,7 @@ def test_an_sd_belongs_to_the_matrix_and_answers_do_not(fit):
         lambda f: pp.prior_predictive(f.spec, DATA, along={"x": [0.0, 1.0]}, draws=50, seed=1)["outlook"]["level_line"],
         lambda f: pp.prior_predictive(f.spec, DATA, draws=50, seed=1)["derived"]["icc"],
     )
-    for ask in asked:
+    for ask in questions:
         one, other = ask(scaled), ask(fit)
         for name in one.data_vars if hasattr(one, "data_vars") else [None]:
             a, b = (answer if name is None else answer[name] for answer in (one, other))
@@ -138,7 +138,7 @@ def test_an_sd_belongs_to_the_matrix_and_answers_do_not(fit):
     assert evidence[0] == pytest.approx(evidence[1], abs=1e-6)
 
 
-def test_shares_count_each_rows_own_entry():
+def test_shares_use_each_rows_diagonal_entry():
     """Var(row) = sd^2 K_jj + sigma^2; with slopes K_jj z' Sigma z: averaged over the rows, by hand."""
     inbred = KINSHIP + np.diag(np.linspace(0.0, 1.5, len(KINSHIP)))
     spec = pp.ModelSpec.from_formula("y ~ x + (x | animal)", cov={"animal": inbred})
@@ -169,8 +169,8 @@ def test_likelihoods_have_the_sd_of_the_matrix_too():
     np.testing.assert_allclose(one.conditional_modes("animal"), other.conditional_modes("animal"), rtol=1e-4, atol=1e-6)
 
 
-def test_a_saved_fit_holds_the_matrix_as_numbers(fit, tmp_path):
-    """As text 2,000 levels took 118 MB."""
+def test_a_saved_fit_stores_the_matrix_as_numbers(fit, tmp_path):
+    """As text, a matrix of 2,000 levels took 118 MB."""
     rng = np.random.default_rng(1)
     kinship = pd.DataFrame(np.cov(rng.normal(size=(300, 600))), index=list(range(300)), columns=list(range(300)))
     spec = pp.ModelSpec.from_formula(
@@ -187,12 +187,12 @@ def test_a_saved_fit_holds_the_matrix_as_numbers(fit, tmp_path):
     np.testing.assert_array_equal(again.design.factors[0].root, made.design.factors[0].root)
 
 
-def test_a_fit_whose_sds_belonged_to_a_divided_matrix_is_refused(fit, tmp_path):
+def test_a_saved_fit_with_sds_of_a_rescaled_matrix_is_refused(fit, tmp_path):
     older = fit.tree.copy()
     del older["model_covariances"]
     older.attrs = {**fit.tree.attrs, "spec": fit.spec.to_toml()}
     older.to_netcdf(tmp_path / "older.nc", engine="h5netcdf")
-    assert pp.load_fit(tmp_path / "older.nc").spec == fit.spec  # its mean own entry is 1
+    assert pp.load_fit(tmp_path / "older.nc").spec == fit.spec  # its mean diagonal entry is 1
     inbred = pp.ModelSpec.from_formula(FORMULA, cov={"animal": KINSHIP + np.eye(len(KINSHIP))})
     older.attrs = {**older.attrs, "spec": inbred.to_toml()}
     older.to_netcdf(tmp_path / "older.nc", engine="h5netcdf")
@@ -201,7 +201,7 @@ def test_a_fit_whose_sds_belonged_to_a_divided_matrix_is_refused(fit, tmp_path):
 
 
 def test_relatives_support_a_variance_that_single_rows_cannot():
-    """One row a level: what tells is the relatives, and `singularity` counts them."""
+    """One row per level: the information comes from relatives, and `singularity` takes it into account."""
     kinship = sib_matrix(60, 12)
     data, _ = traits(kinship, sd=0.4, sigma=1, rows=720, seed=5)
     made = pp.fit(FORMULA, data, cov={"animal": kinship}, seed=1, progressbar=False)
@@ -221,7 +221,7 @@ def test_another_covariance_is_another_model():
             pp.lrt(specs[0], reduced, DATA)
 
 
-def test_a_dense_problem_is_told_before_it_is_waited_for():
+def test_a_large_dense_problem_gives_a_warning():
     kinship = sib_matrix(120, 5)
     data, _ = traits(kinship, sd=1, sigma=1, rows=1300, seed=2)
     data["own"] = data["animal"]
@@ -233,7 +233,7 @@ def test_a_dense_problem_is_told_before_it_is_waited_for():
 
 @pytest.mark.slow
 def test_both_engines_have_one_posterior(fit):
-    """Means of everything within five standard errors of both engines' draws."""
+    """Means of all variables agree within five standard errors of both engines' draws."""
     other = pp.fit(FORMULA, DATA, cov={"animal": KINSHIP}, seed=2, engine="pymc", progressbar=False)
     for name in ("beta", "sd_animal", "sigma", "b_animal"):
         draws = [f.posterior[name].transpose("chain", "draw", ...).to_numpy() for f in (fit, other)]

@@ -1,4 +1,4 @@
-"""The variance as a whole and its parts, there and back."""
+"""The total variance and its parts: from parameters to parts and back."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def test_parameters_and_parts_are_inverses():
         np.testing.assert_allclose(got, want, rtol=1e-12)
 
 
-def test_the_icc_is_the_packages_own_where_effects_do_not_correlate():
+def test_the_icc_is_that_of_the_question_if_effects_are_uncorrelated():
     data = pp.load_dataset("sleepstudy")
     fit = pp.fit("Reaction ~ Days + (Days || Subject)", data, seed=1, progressbar=False)
     _, icc, _ = decompose(fit.design).parts(fit.stacked())
@@ -43,7 +43,7 @@ def test_a_latent_residual_is_known():
     assert sd**2 / (sd**2 + np.pi**2 / 3) == pytest.approx(0.25)
 
 
-def test_defaults_say_where_they_come_from():
+def test_defaults_are_marked_as_defaults():
     priors = resolve_priors(design_of("strength ~ 1 + (1 | batch/cask)", "pastes", priors={"icc": FLAT}))
     assert is_decomposed(priors)
     assert list(priors) == [
@@ -63,7 +63,7 @@ def test_shares_are_of_several_effects_only():
 
 
 @pytest.mark.parametrize("stated", ["icc", "total_sd"])
-def test_either_prior_brings_the_other(stated):
+def test_either_prior_adds_the_default_of_the_other(stated):
     prior = FLAT if stated == "icc" else pp.Prior("HalfNormal", sigma=100)
     priors = resolve_priors(design_of("Yield ~ 1 + (1 | Batch)", "dyestuff", priors={stated: prior}))
     assert {"icc", "total_sd"} <= set(priors)
@@ -71,7 +71,7 @@ def test_either_prior_brings_the_other(stated):
 
 
 def test_fewer_rows_keep_the_prior():
-    """What an sd weighs in the whole was learned from the whole table: a refit without a level has the same prior."""
+    """The mean squares of columns are those of the whole table: a refit without a level has the same prior."""
     design = design_of("Reaction ~ Days + (Days | Subject)", "sleepstudy", priors={"icc": FLAT})
     kept = keep_rows(design, (design.factors[0].codes != 3) & (design.factors[0].values[:, 1] > 2))
     np.testing.assert_array_equal(decompose(kept).mean_squares, decompose(design).mean_squares)

@@ -1,4 +1,4 @@
-"""The joint prior on arrays: draws of the ICC follow their Beta exactly, densities are of what was stated."""
+"""The joint prior on arrays: draws of the ICC follow their Beta exactly, densities are those stated."""
 
 import numpy as np
 import pytest
@@ -22,8 +22,8 @@ def problem(formula, name, **options):
     return design, resolve_priors(design)
 
 
-def told(draws, distribution):
-    """Kolmogorov-Smirnov: 1e-3 with a fixed seed; a wrong shape by a few percent is told (below)."""
+def follows(draws, distribution):
+    """Kolmogorov-Smirnov test at 1e-3, with a fixed seed; it detects a shape that is wrong by a few per cent."""
     return stats.kstest(draws, distribution.cdf).pvalue > 1e-3
 
 
@@ -32,8 +32,8 @@ def test_one_factor_follows_the_beta():
     draws = draw_parameters(design, priors, DRAWS, seed=1)
     sd, sigma = draws["sd_Batch"][:, 0], draws["sigma"]
     icc = sd**2 / (sd**2 + sigma**2)
-    assert told(icc, stats.beta(2, 5))
-    assert not told(icc, stats.beta(2.1, 5))
+    assert follows(icc, stats.beta(2, 5))
+    assert not follows(icc, stats.beta(2.1, 5))
     assert stats.kstest(np.sqrt(sd**2 + sigma**2), lambda x: 2 * stats.t(3, 0, 4).cdf(x) - 1).pvalue > 1e-3
 
 
@@ -44,21 +44,21 @@ def test_two_factors_follow_the_dirichlet():
     draws = draw_parameters(design, priors, DRAWS, seed=2)
     variances = np.stack([draws["sd_batch"][:, 0], draws["sd_batch:cask"][:, 0], draws["sigma"]]) ** 2
     batch, cask, _ = variances / variances.sum(axis=0)
-    assert told(batch + cask, stats.beta(2, 5))
-    assert told(batch, stats.beta(0.5, 6.5))
-    assert told(cask, stats.beta(1.5, 5.5))
-    assert not told(cask, stats.beta(1.6, 5.5))
+    assert follows(batch + cask, stats.beta(2, 5))
+    assert follows(batch, stats.beta(0.5, 6.5))
+    assert follows(cask, stats.beta(1.5, 5.5))
+    assert not follows(cask, stats.beta(1.6, 5.5))
 
 
-def test_a_latent_response_too():
+def test_the_icc_of_a_latent_response_follows_the_beta():
     design, priors = problem(
         "use ~ 1 + (1 | district)", "contraception", family="bernoulli", link="probit", priors={"icc": ICC}
     )
     sd = draw_parameters(design, priors, DRAWS, seed=3)["sd_district"][:, 0]
-    assert told(sd**2 / (sd**2 + 1), stats.beta(2, 5))
+    assert follows(sd**2 / (sd**2 + 1), stats.beta(2, 5))
 
 
-def test_densities_are_of_what_was_stated():
+def test_densities_are_those_stated():
     shares = {"share_batch": pp.Prior("Dirichlet", a=2)}
     design, priors = problem(
         "strength ~ 1 + (1 | batch/cask)", "pastes", priors={"icc": ICC, "total_sd": TOTAL, **shares}
@@ -72,7 +72,7 @@ def test_densities_are_of_what_was_stated():
     np.testing.assert_allclose(density["shares"], stats.dirichlet([2, 1]).logpdf(split.T))
 
 
-def test_no_variance_between_groups_is_no_error():
+def test_without_variance_between_groups_the_density_is_zero():
     design, priors = problem("strength ~ 1 + (1 | batch/cask)", "pastes", priors={"icc": ICC})
     nothing = {"beta": np.zeros((1, 1)), "sd_batch": np.zeros((1, 1)), "sd_batch:cask": np.zeros((1, 1))}
     density = log_prior_density(design, priors, nothing | {"sigma": np.ones(1)})
@@ -81,7 +81,7 @@ def test_no_variance_between_groups_is_no_error():
 
 
 @pytest.mark.parametrize("parameter", ["sd_Subject[Intercept]", "sd_Subject[Days]"])
-def test_what_is_implied_of_one_sd(parameter):
+def test_the_implied_prior_of_one_sd_is_that_of_draws(parameter):
     design, priors = problem("Reaction ~ Days + (Days | Subject)", "sleepstudy", priors={"icc": ICC})
     implied = implied_sd(design, priors, parameter)
     column = ["Intercept", "Days"].index(parameter[11:-1])

@@ -1,4 +1,4 @@
-"""The adapted parametrization changes coordinates and nothing else."""
+"""The adapted parametrization changes only the coordinates of the model."""
 
 import numpy as np
 import pandas as pd
@@ -70,9 +70,10 @@ def models(case, table):
     return design, build_pymc_model(design, priors), build_pymc_model(design, priors, default="adapted")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("case", CASES)
 def test_offsets_are_standard_normal_and_independent_given_any_sd(case, table):
-    """Forward draws: every z has mean 0, variance 1, no covariance with any other, whatever the sds."""
+    """Forward draws: every z has mean 0, variance 1, and no covariance with any other, for any sds."""
     design, _, adapted = models(case, table)
     size = 4000
     fixed = {f"sd_{f.name}": np.linspace(0.3, 4.0, len(f.names)) for f in design.factors}
@@ -137,7 +138,7 @@ def scaled_coefficients(adapted, plain):
         return None
     rng = np.random.default_rng(0)
     size = plain["beta"].type.shape[0] or plain["beta"].shape.eval()[0]
-    # beta is linear in beta_scaled: read the matrix off the plain model.
+    # beta is linear in beta_scaled: compute the matrix from the plain model.
     values = [v for v in plain.value_vars if v.name.startswith("beta_scaled")]
     if len(values) != 1:
         return None
@@ -148,7 +149,7 @@ def scaled_coefficients(adapted, plain):
     return np.linalg.inv(matrix) @ (adapted["beta"] - zero)
 
 
-def test_information_equals_a_dense_oracle(table):
+def test_information_equals_a_dense_computation(table):
     design = build_design(ModelSpec.from_formula("count ~ x + (x || g)", family="poisson"), table)
     factor, weights = design.factors[0], row_information(design)
     dense = np.zeros((design.n_rows, factor.n_levels))
@@ -163,13 +164,13 @@ def test_information_equals_a_dense_oracle(table):
     np.testing.assert_allclose(basis.rotation * basis.information @ basis.rotation.T, expected, atol=1e-6)
 
 
-def test_a_shift_of_all_levels_is_what_the_intercept_takes_up(table):
+def test_a_shift_of_all_levels_has_no_information_beside_the_intercept(table):
     design = build_design(ModelSpec.from_formula("y ~ x + (1 | g)"), table)
     information = information_matrix(design, row_information(design), design.factors[0], 0)
     np.testing.assert_allclose(information @ np.ones(6), 0, atol=1e-8)
 
 
-def test_pairs_are_found_where_one_factor_is_nested(table):
+def test_pairs_are_found_if_one_factor_is_nested_in_another(table):
     def pairs(formula):
         factors = build_design(ModelSpec.from_formula(formula), table).factors
         return [(p.parent.name, p.child.name) for p in nested_pairs(factors)]
@@ -180,7 +181,7 @@ def test_pairs_are_found_where_one_factor_is_nested(table):
     assert pairs("y ~ x + (x || g) + (1 | g:c)") == []
 
 
-def test_many_levels_stay_plain():
+def test_factors_with_many_levels_are_not_adapted():
     n = 3 * (MAX_LEVELS + 1)
     big = pd.DataFrame({"y": np.random.default_rng(0).normal(size=n), "g": np.arange(n) // 3})
     design = build_design(ModelSpec.from_formula("y ~ 1 + (1 | g)"), big)
@@ -216,8 +217,8 @@ def test_row_information_by_hand(table):
 
 
 @pytest.mark.parametrize("formula", ["y ~ x + (x | g)", "y ~ years + (years | g) + (1 | h)"])
-def test_the_common_effects_are_swept_of_what_the_groups_add(table, formula):
-    """The sweep is the weighted regression of the groups' predictor on the common columns, wherever zero is."""
+def test_the_sweep_is_the_regression_of_the_groups_on_the_fixed_effects(table, formula):
+    """The sweep is the weighted regression of the groups' predictor on the fixed-effect columns, for any origin."""
     design = build_design(ModelSpec.from_formula(formula), table.assign(years=table["x"] + 2010))
     coordinates, rng = coefficient_prior(design, resolve_priors(design)), np.random.default_rng(2)
     weights = rng.uniform(0.5, 2, design.n_rows)

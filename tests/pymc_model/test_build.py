@@ -80,7 +80,7 @@ def test_group_effects_have_the_stated_covariance(sleepstudy):
     np.testing.assert_allclose(there, np.sqrt(np.diagonal(moved)), rtol=1e-10)
 
 
-def test_with_its_origin_at_zero_a_group_has_its_priors_there(sleepstudy):
+def test_with_origin_zero_the_priors_of_a_group_are_stated_there(sleepstudy):
     spec = ModelSpec.from_formula(SLEEP, origin={"Subject": "zero"})
     model = pp.build_model(spec, sleepstudy)
     assert "sd_Subject" in {v.name for v in model.free_RVs}
@@ -148,7 +148,7 @@ def test_centred_and_noncentred_models_have_one_density(sleepstudy):
     assert at(two, ["z_Subject"], same)[0] == pytest.approx(point["z_Subject"], rel=1e-9)
 
 
-def test_user_priors_reach_the_model(sleepstudy):
+def test_user_priors_are_those_of_the_model(sleepstudy):
     priors = {"beta[Days]": pp.Prior("Laplace", mu=0, b=20), "sd_Subject[Days]": pp.Prior("Exponential", lam=0.1)}
     model = pp.build_model(SLEEP, sleepstudy, priors=priors)
     names = {v.name for v in model.free_RVs}
@@ -165,7 +165,7 @@ def test_user_priors_reach_the_model(sleepstudy):
     assert float(f(*[point[v.name] for v in model.value_vars])) == pytest.approx(expected)
 
 
-def test_parametrization_errors_say_what_is_allowed(sleepstudy):
+def test_parametrization_errors_state_what_is_allowed(sleepstudy):
     with pytest.raises(pp.SpecError) as error:
         pp.build_model(SLEEP, sleepstudy, parametrization={"Sbject": "centered"})
     assert (error.value.got, error.value.allowed) == ("'Sbject'", "'Subject' (nearest)")
@@ -174,7 +174,7 @@ def test_parametrization_errors_say_what_is_allowed(sleepstudy):
     assert error.value.allowed == "'noncentered' or 'adapted' or 'centered'"
 
 
-def test_nested_is_explicit():
+def test_nested_factors_equal_explicit_ones():
     pastes = pp.load_dataset("pastes")
     specs = [
         ModelSpec.from_formula(f"strength ~ 1 + {g}") for g in ("(1 | batch/cask)", "(1 | batch) + (1 | batch:cask)")

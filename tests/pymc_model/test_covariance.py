@@ -24,6 +24,7 @@ def sampled():
     return nutpie.sample(compiled, draws=2000, tune=500, chains=4, cores=2, seed=3, progress_bar=False).posterior
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("n", "eta"), SIZES)
 def test_marginal_variance_by_mcmc(sampled, n, eta):
     corr = sampled[f"corr_{n}"].to_numpy()

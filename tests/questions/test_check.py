@@ -40,6 +40,7 @@ def test_each_fault_is_found_with_its_cure(fault, finding, cure):
     assert found[finding].cure.startswith(cure)
 
 
+@pytest.mark.thorough
 def test_false_alarms_are_rare():
     """Seven checks at 1 % each on 20 good data sets: seven alarms or more have a chance below 1 in 1,000."""
     alarms = sum(len([c for c in looked_at(simulated(seed)) if c not in ("effects",)]) for seed in range(100, 120))

@@ -322,6 +322,7 @@ def test_slopes_of_relatives_in_counts_are_refused():
         quick("y ~ 1 + (1 | g)", "y ~ 1", data, family="poisson", reml=True)
 
 
+@pytest.mark.thorough
 def test_counts_and_choices_are_tested():
     """Both models are integrated in the same way: by quadrature with one factor, else by Laplace's approximation."""
     rng = np.random.default_rng(3)
@@ -401,6 +402,7 @@ def test_a_missed_maximum_is_not_clipped(monkeypatch):
 
 
 # An interrupt may strike inside a library that holds a file open.
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_ctrl_c_keeps_what_there_is(monkeypatch, sleepstudy):

@@ -43,6 +43,7 @@ def test_between_levels_naive_is_too_small_and_within_too_large():
     assert found["overconfidence"].to_numpy() == pytest.approx([np.sqrt(1 + 7 / 2), np.sqrt(1 / 2)], rel=0.08)
 
 
+@pytest.mark.thorough
 def test_naive_intervals_cover_too_seldom():
     """Coverage is that of +-1.96 / sqrt(1 + (m - 1) ICC): 64 %, not 95 %. Honest ones keep to theirs."""
     naive, honest = 0, 0

@@ -43,6 +43,7 @@ def cluster(request):
         yield client
 
 
+@pytest.mark.thorough
 def test_a_cluster_gives_the_same_study(schools, side_by_side, cluster, tmp_path, monkeypatch):
     counts = []
 

@@ -51,6 +51,7 @@ def _whole(folder):
     return {p: p.stat().st_mtime_ns for p in folder.glob("[!.]*.nc")} if folder.exists() else {}
 
 
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore:the diagnostics of 16 of 16 fits")  # of so few draws
 def test_a_killed_study_resumes(schools, tmp_path):
     """SIGKILL to the whole process group once some cells are there: they stay as they are and are not made again."""
@@ -70,6 +71,7 @@ def test_a_killed_study_resumes(schools, tmp_path):
         load_fit(path)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("everybody", [True, False], ids=["as a terminal does", "the study alone"])
 def test_ctrl_c_stops_a_study_at_once(tmp_path, everybody):
     running, folder = _started(tmp_path, 2000)
@@ -100,6 +102,7 @@ def test_an_interrupted_fit_stops_the_study_and_is_not_kept(schools, tmp_path, m
     assert len(list(tmp_path.iterdir())) == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore:A worker stopped while some jobs:UserWarning")  # joblib's, if it notices first
 def test_a_worker_that_dies_leaves_the_cells_that_came_back(schools, tmp_path):
     def dies_of_ten(fit):

@@ -32,6 +32,7 @@ def test_ranges_are_of_the_studys_medians(schools):
     assert row["moves"] == (np.ptp(medians) > 0.5 * row["sd"])
 
 
+@pytest.mark.thorough
 def test_many_levels_decide_for_themselves():
     rng = np.random.default_rng(1)
     g = np.repeat(np.arange(500), 4)
@@ -44,6 +45,7 @@ def test_many_levels_decide_for_themselves():
     )  # fmt: skip
 
 
+@pytest.mark.thorough
 def test_every_effect_keeps_its_own_scale(sleepstudy):
     fit = pp.fit("Reaction ~ Days + (Days | Subject)", sleepstudy, seed=1, progressbar=False)
     found = sensitivity_report(fit, jobs=1, seed=1, progressbar=False)
@@ -64,6 +66,7 @@ def test_nuts_fits_are_judged_by_power_scaling_alone(sleepstudy_fit):
     assert found.sentences[0].startswith(said)
 
 
+@pytest.mark.thorough
 def test_priors_that_the_study_does_not_vary_are_not_called_harmless(sleepstudy):
     tight = {"beta[Days]": pp.Prior("Normal", mu=0, sigma=0.1)}
     fit = pp.fit("Reaction ~ Days + (Days | Subject)", sleepstudy, priors=tight, seed=1, progressbar=False)

@@ -19,8 +19,8 @@ def sequence(seed=3):
 
 
 @pytest.mark.parametrize("head", [0, 2, 5])
-def test_a_normal_density_has_its_constant(head):
-    """q = 7 N(x; mean, covariance): if g is q up to its constant, the estimate is exact whatever the draws."""
+def test_the_constant_of_a_normal_density_is_estimated(head):
+    """q = 7 N(x; mean, covariance): if g is q up to its constant, the estimate is exact for any draws."""
     rng = np.random.default_rng(1)
     root = np.diag([1.0, 2.0, 0.5, 1.0, 3.0])
     root[1, 0] = 0.8 if head else 0.0
@@ -32,8 +32,8 @@ def test_a_normal_density_has_its_constant(head):
     assert error < 0.02
 
 
-def test_a_skewed_density_and_correlated_chains():
-    """q = a gamma density in log x, drawn by an autoregressive chain: five of its errors, over 30 repetitions."""
+def test_errors_are_correct_for_a_skewed_density_and_correlated_chains():
+    """q = a gamma density in log x, drawn by an autoregressive chain: within five errors, over 30 repetitions."""
     scores = []
     for seed in range(30):
         rng = np.random.default_rng(seed)
@@ -65,8 +65,8 @@ def test_a_chain_that_is_stuck_gives_none():
     assert bridge(lambda _: 0.0, x, np.zeros((4, 200)), 3, sequence()) is None
 
 
-def test_nothing_but_certain_regions_count():
-    """Draws of g where there is no density are zeros of the average."""
+def test_regions_without_density_count_as_zero():
+    """Draws of g in regions without density are zeros in the average."""
     rng = np.random.default_rng(2)
     x = np.abs(rng.standard_normal((4, 1000, 1)))
 

@@ -1,4 +1,4 @@
-"""The collapsed engine by simulation: truths drawn from the priors rank uniformly among its draws."""
+"""Simulation-based calibration of the collapsed engine: true values from the priors rank uniformly among draws."""
 
 import json
 from collections.abc import Callable
@@ -27,7 +27,7 @@ from checks.simulated_study import (
 
 DATA_SETS = 500
 FALSE_ALARM = 1e-3 / 5
-"""Of each of the five sets of ranks that must be uniform here: four designs, and one posterior in closed form."""
+"""Chance of a false alarm in each set of ranks that must be uniform: four designs, one posterior in closed form."""
 MAX_FALLBACK = 0.02
 
 
@@ -44,7 +44,7 @@ def one_icc_truth(rng, table):
 
 
 def two_icc_truth(rng, table):
-    """The variance's three parts are Dirichlet(1, 2, 3)."""
+    """The shares of the three parts of the variance are Dirichlet(1, 2, 3)."""
     total, shares = rng.gamma(3, 0.5), rng.dirichlet([1, 2, 3])
     g, h, sigma = total * np.sqrt(shares)
     return split_truth(rng, table, {"g": g, "h": h}, sigma)
@@ -65,7 +65,7 @@ def crossed_truth(rng, table):
 
 @dataclass(frozen=True)
 class Scheme:
-    """A formula and its table; priors as the package takes them, and a truth drawn from them by hand."""
+    """A formula and its table; priors as arguments of `fit`, and a function that draws true values from them."""
 
     seed: int
     formula: str
@@ -132,7 +132,7 @@ SCHEMES = {
 
 
 def ranked(table, y, values):
-    """All that is ranked, by name, (draws,) each."""
+    """All ranked quantities by name, (draws,) each."""
     variance = {factor: values[f"sd_{factor}"][:, 0] ** 2 for factor in factors_of(values)}
     total = sum(variance.values()) + values["sigma"] ** 2
     return quantities(table, values) | {
@@ -144,7 +144,7 @@ def ranked(table, y, values):
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """Truths (data sets,) and draws (data sets, draws) by quantity; the seeds of those that went to NUTS."""
+    """True values (data sets,) and draws (data sets, draws) by quantity; seeds of the data sets fitted by NUTS."""
 
     truth: dict[str, np.ndarray]
     draws: dict[str, np.ndarray]
@@ -152,8 +152,8 @@ class Study:
 
 
 def run_study(scheme):
-    """Fit every data set; every fifth draw of four chains is as good as independent."""
-    truths, draws, by_nuts = [], [], []
+    """Fit every data set, and keep every fifth draw of four chains: these are nearly independent."""
+    true_values, draws, by_nuts = [], [], []
     for seed in range(DATA_SETS):
         rng = np.random.default_rng([scheme.seed, seed])
         truth = one_draw(scheme.draw_truth(rng, scheme.table))
@@ -169,10 +169,10 @@ def run_study(scheme):
         )
         if "NUTS" in json.loads(fit.tree.attrs["run"])["sampler"]:
             by_nuts.append(seed)
-        truths.append(ranked(scheme.table, y, truth))
+        true_values.append(ranked(scheme.table, y, truth))
         draws.append(ranked(scheme.table, y, {name: values[::5] for name, values in fit.stacked().items()}))
     return Study(
-        {name: np.concatenate([t[name] for t in truths]) for name in truths[0]},
+        {name: np.concatenate([t[name] for t in true_values]) for name in true_values[0]},
         {name: np.stack([d[name] for d in draws]) for name in draws[0]},
         by_nuts,
     )
@@ -184,15 +184,15 @@ def study(request):
 
 
 @pytest.mark.slow
-def test_truths_rank_uniformly(study):
-    note = f"{len(study.by_nuts)} of {DATA_SETS} data sets went to NUTS, seeds {study.by_nuts}"
+def test_true_values_rank_uniformly(study):
+    note = f"{len(study.by_nuts)} of {DATA_SETS} data sets were fitted by NUTS, seeds {study.by_nuts}"
     assert len(study.by_nuts) <= MAX_FALLBACK * DATA_SETS, note
     check_uniform(study.truth, study.draws, false_alarm=FALSE_ALARM, note=note)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_wrong_posterior_would_be_told(study, wrong):
+def test_a_wrong_posterior_would_be_detected(study, wrong):
     prefix, distort = WRONG[wrong]
     draws = {name: distort(values) for name, values in study.draws.items() if name.startswith(prefix)}
     found = departures({name: study.truth[name] for name in draws}, draws, false_alarm=FALSE_ALARM)
@@ -204,12 +204,12 @@ def test_exact_draws_are_calibrated():
     check_uniform(*closed_form(DATA_SETS, 200), false_alarm=FALSE_ALARM)
 
 
-def test_draws_of_a_wrong_spread_are_not():
+def test_draws_of_a_wrong_spread_are_not_calibrated():
     with pytest.raises(AssertionError, match=r"ranks are not uniform\nOUTSIDE [+-]0\.\d+ of 0\.\d+  mu\n[\s\S]*a note"):
         check_uniform(*closed_form(DATA_SETS, 200, spread=0.7), false_alarm=FALSE_ALARM, note="a note")
 
 
-def test_the_log_likelihood_tells_draws_that_overlook_the_data():
-    found = departures(*closed_form(DATA_SETS, 200, overlook=True), false_alarm=FALSE_ALARM)
+def test_the_log_likelihood_detects_draws_that_ignore_the_data():
+    found = departures(*closed_form(DATA_SETS, 200, ignore_data=True), false_alarm=FALSE_ALARM)
     assert not found["mu"].outside
     assert found["log likelihood"].outside

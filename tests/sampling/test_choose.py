@@ -9,7 +9,7 @@ SPEC = ModelSpec.from_formula("y ~ x + (x | g)")
 
 
 @pytest.mark.parametrize("name", list(ENGINES))
-def test_every_engine_keeps_the_protocol(name):
+def test_every_engine_has_the_attributes_of_the_protocol(name):
     engine = load_engine(name)
     assert engine.merit
     assert engine.name == name
@@ -17,7 +17,7 @@ def test_every_engine_keeps_the_protocol(name):
     assert callable(engine.run)
 
 
-def test_auto_says_why():
+def test_auto_gives_its_reason():
     engine, reason = choose_engine(SPEC)
     assert (engine.name, reason) == ("collapsed", "group effects integrate out exactly")
     engine, reason = choose_engine(ModelSpec.from_formula("y ~ x + (x | g)", family="poisson"))

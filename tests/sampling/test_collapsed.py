@@ -1,4 +1,4 @@
-"""The collapsed engine as users meet it: the same posterior, vocabulary and verdicts as NUTS, at once."""
+"""The collapsed engine through `fit`: its posteriors, names and diagnostics are those of NUTS."""
 
 import json
 import os
@@ -29,7 +29,7 @@ GAUSSIAN = [key for key, entry in REFERENCE.items() if entry["family"] == "gauss
 
 
 @pytest.mark.parametrize(("data", "formula"), GAUSSIAN, ids=str)
-def test_posteriors_are_the_references(data, formula):
+def test_posteriors_are_those_of_the_references(data, formula):
     entry = REFERENCE[data, formula]
     fit = pp.fit(stated_spec(entry), pp.load_dataset(data), **QUIET)
     assert fit.tree.attrs["engine"] == "collapsed"
@@ -38,14 +38,14 @@ def test_posteriors_are_the_references(data, formula):
 
 
 @pytest.mark.parametrize("entry", [e for e in DEFAULTS.values() if e["family"] == "gaussian"], ids=lambda e: e["data"])
-def test_posteriors_under_default_priors_are_the_references(entry):
+def test_posteriors_under_default_priors_are_those_of_the_references(entry):
     fit = pp.fit(entry["formula"], pp.load_dataset(entry["data"]), **QUIET)
     assert fit.tree.attrs["engine"] == "collapsed"
     check_against_reference(fit, entry, min_ess=2500)
     assert fit.digest.verdict.good
 
 
-def test_the_draws_speak_the_language_of_nuts(sleepstudy, sleepstudy_fit):
+def test_draws_have_the_names_dimensions_and_labels_of_nuts(sleepstudy, sleepstudy_fit):
     ours = pp.fit("Reaction ~ Days + (Days | Subject)", sleepstudy, **QUIET).posterior
     nuts = sleepstudy_fit.posterior
     assert list(ours.data_vars) == list(nuts.data_vars)
@@ -69,7 +69,7 @@ def test_both_engines_draw_from_one_posterior(sleepstudy, sleepstudy_fit):
                 assert abs(a[..., i].mean() - b[..., i].mean()) < 5 * error, (name, i)
 
 
-def test_auto_takes_it_and_says_why(sleepstudy):
+def test_auto_chooses_the_collapsed_engine_with_its_reason(sleepstudy):
     fit = pp.fit("Reaction ~ Days + (1 | Subject)", sleepstudy, **QUIET)
     assert "engine collapsed (importance-weighted chains): 4 chains" in repr(fit)
     assert fit.run.reason == "group effects integrate out exactly"
@@ -95,7 +95,7 @@ def test_a_seed_repeats_on_any_number_of_threads(sleepstudy, monkeypatch):
     assert (first != draws(seed=4)).any()
 
 
-def test_offsets_on_request(sleepstudy):
+def test_offsets_are_kept_on_request(sleepstudy):
     fit = pp.fit("Reaction ~ Days + (Days | Subject)", sleepstudy, keep_z=True, **QUIET)
     z = fit.posterior["z_Subject"]
     assert z.dims == ("chain", "draw", "Subject", "Subject_effect")
@@ -107,14 +107,14 @@ def test_offsets_on_request(sleepstudy):
     assert "z_Subject" not in pp.fit("Reaction ~ Days + (Days | Subject)", sleepstudy, **QUIET).posterior
 
 
-def test_a_fit_survives_its_file(sleepstudy, tmp_path):
+def test_a_fit_is_restored_from_its_file(sleepstudy, tmp_path):
     fit = pp.fit("Reaction ~ Days + (Days | Subject)", sleepstudy, **QUIET)
     loaded = pp.load_fit(fit.save(tmp_path / "fit.nc"))
     assert repr(loaded) == repr(fit)
     assert pp.log_prior(loaded)["corr_Subject"].shape == (4, 1000)
 
 
-def test_a_fit_survives_pickling(sleepstudy):
+def test_a_fit_can_be_pickled(sleepstudy):
     fit = pp.fit("Reaction ~ Days + (Days | Subject)", sleepstudy, **QUIET)
     again = pickle.loads(pickle.dumps(fit))
     assert repr(again) == repr(fit)
@@ -144,7 +144,7 @@ PRIORS = {
 
 
 def check_slopes(marginal, theta):
-    """Under a posterior the slopes of its log density average to 0 (Stein), for every element of theta."""
+    """Assert that slopes of the log density average to 0 over the posterior (Stein), for every element of theta."""
     slopes = np.array([marginal.gradient(row)[1] for row in theta[:, ::4].reshape(-1, marginal.size)])
     assert np.abs(slopes.mean(axis=0) / slopes.std(axis=0) * np.sqrt(len(slopes))).max() < 5
 
@@ -213,7 +213,7 @@ def check_evidence(fit, integral, log_scale=0.0):
     assert abs(run["log_evidence"] - log_scale - np.log(integral)) < 4 * run["log_evidence_se"]
 
 
-def test_where_weights_fail_nuts_takes_over_and_says_so(sleepstudy, monkeypatch):
+def test_nuts_is_used_and_reported_if_importance_weights_fail(sleepstudy, monkeypatch):
     monkeypatch.setattr("partialpool.sampling.chains.MAX_KHAT", -10.0)
     monkeypatch.setattr("partialpool.sampling.chains.EVEN_WEIGHT", 0.0)
     fit = pp.fit("Reaction ~ Days + (Days | Subject)", sleepstudy, **QUIET)
@@ -223,8 +223,8 @@ def test_where_weights_fail_nuts_takes_over_and_says_so(sleepstudy, monkeypatch)
     assert fit.digest.verdict.good
 
 
-def test_a_proposal_just_short_of_even_is_fitted_again_before_nuts_takes_over(sleepstudy, monkeypatch):
-    """How evenly a first sample weighs is chance: here it is said to weigh at 40 %."""
+def test_a_proposal_with_slightly_uneven_weights_is_fitted_again_before_nuts_is_used(sleepstudy, monkeypatch):
+    """The importance efficiency of a first sample varies by chance: here it is set to 40 %."""
     whole, samples = collapsed._draw, []
 
     def uneven_at_first(*given):
@@ -239,7 +239,7 @@ def test_a_proposal_just_short_of_even_is_fitted_again_before_nuts_takes_over(sl
     assert fit.digest.verdict.good
 
 
-def test_an_uneven_proposal_is_not_good_enough():
+def test_uneven_importance_weights_are_reported_as_trouble():
     chains = Chains(np.zeros((1, 1)), np.zeros((1, 1)), khat=0.2, efficiency=0.4, log_evidence=0.0, log_evidence_se=0.0)
     assert "importance ESS is 40%" in chains.trouble
     even = Chains(np.zeros((1, 1)), np.zeros((1, 1)), 1.7, 0.97, 0.0, 0.0, largest=1.4)
@@ -248,8 +248,8 @@ def test_an_uneven_proposal_is_not_good_enough():
     assert "k-hat nan" in Chains(*(np.zeros((1, 1)),) * 2, float("nan"), 1.0, 0.0, 0.0).trouble
 
 
-def test_ctrl_c_is_heard_within_a_second(sleepstudy):
-    """Before: a handler of our own, so that the test holds where Ctrl-C was switched off."""
+def test_ctrl_c_stops_a_fit_within_a_second(sleepstudy):
+    """The handler is set first, so that the test also works in a process that ignores Ctrl-C."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     sent = []
 
@@ -271,7 +271,7 @@ def test_ctrl_c_is_heard_within_a_second(sleepstudy):
     assert again.digest.verdict.good
 
 
-def test_no_pymc_is_loaded():
+def test_pymc_is_not_loaded():
     code = (
         "import sys, partialpool as pp;"
         "pp.fit('Yield ~ 1 + (1 | Batch)', pp.load_dataset('dyestuff'), progressbar=False);"
@@ -320,7 +320,7 @@ WEAK = {
 
 @pytest.mark.filterwarnings("ignore::partialpool.DataWarning")
 @pytest.mark.parametrize("case", WEAK)
-def test_weak_data_never_give_a_silent_bad_answer(case):
+def test_draws_from_weak_data_are_correct_and_pass_the_diagnostics(case):
     formula, table = WEAK[case]
     fit = pp.fit(formula, table, **QUIET)
     assert fit.digest.verdict.good
@@ -336,7 +336,7 @@ def test_weak_data_never_give_a_silent_bad_answer(case):
 
 
 @pytest.mark.parametrize("noise", [0.0, 1e-6])
-def test_noise_beyond_the_digits_is_refused(noise):
+def test_noise_below_the_rounding_error_is_refused(noise):
     table = weak_table(10, 5).assign(y=lambda t: t["g"] + 1e-3 * t["x"] + noise * t["y"])
     with pytest.raises(pp.EngineError, match="too small, relative to the response, to be distinguished from rounding"):
         pp.fit("y ~ x + (1 | g)", table, **QUIET)
@@ -344,14 +344,14 @@ def test_noise_beyond_the_digits_is_refused(noise):
         pp.maximum_likelihood("y ~ x + (1 | g)", table)
 
 
-def test_known_errors_beyond_the_digits_are_refused():
+def test_known_errors_below_the_rounding_error_are_refused():
     table = weak_table(10, 5).assign(se=1e-7)
     with pytest.raises(pp.EngineError, match="a standard error of 1e-07"):
         pp.fit("y ~ x + (1 | g)", table, se="se", **QUIET)
 
 
-def test_an_sd_that_its_prior_pulls_to_zero_from_afar():
-    """The mode is narrow, 5 sds from where its curvature ends, and the density at zero still holds one draw in 3,000.
+def test_an_sd_with_a_prior_concentrated_far_below_it():
+    """The mode is narrow, its curvature is valid up to 5 sds from it, and one draw in 3,000 is near zero.
 
     240 schools with an sd of 6.6 and a half-normal prior of scale 2.5: importance weights of log sd failed in one of
     four seeds, and NUTS diverged.

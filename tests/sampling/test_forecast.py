@@ -1,4 +1,4 @@
-"""Predicted times: right in order, the same on every machine, and the reason for a choice."""
+"""Predicted times: proportional to measured times, equal on every machine; the stated reason for an engine."""
 
 import time
 
@@ -41,7 +41,7 @@ DESIGNS = {
 
 @pytest.mark.parametrize("name", DESIGNS)
 def test_the_workload_is_that_of_the_arrangement(name):
-    """Counted from codes alone, within a factor of two of what is arranged in the end."""
+    """The workload, counted from codes alone, is within a factor of two of that of the arrangement."""
     design = design_of(*DESIGNS[name])
     marginal, load = build_marginal(design, resolve_priors(design)), expect_workload(design)
     assert load.size == marginal.size
@@ -50,13 +50,13 @@ def test_the_workload_is_that_of_the_arrangement(name):
     assert 0.5 < load.multiplications / marginal.arrangement.work < 2
 
 
-def test_ordinary_models_are_not_worth_a_word():
+def test_for_ordinary_models_the_reason_names_no_other_engine():
     design = design_of(*DESIGNS["crossed"])
     engine, reason = choice(design)
     assert (engine.name, reason) == ("collapsed", "group effects integrate out exactly")
 
 
-def test_many_elements_over_a_large_dense_matrix_go_to_the_pymc_model_and_say_why():
+def test_many_elements_with_a_large_dense_matrix_use_the_pymc_model_with_a_reason():
     design = design_of("y ~ u + v + w + (u + v + w | g) + (u + v + w | h)", {"g": 60, "h": 60}, 4000)
     engine, reason = choice(design)
     assert engine.name == "pymc"
@@ -64,14 +64,14 @@ def test_many_elements_over_a_large_dense_matrix_go_to_the_pymc_model_and_say_wh
     assert "predicted to take about" in reason
 
 
-def test_few_elements_over_the_same_matrix_stay_and_say_what_else_there_is():
+def test_few_elements_with_a_large_matrix_use_collapsed_and_name_the_alternative():
     design = design_of("y ~ u + (u | g) + (u | h)", {"g": 300, "h": 200}, 10_000)
     engine, reason = choice(design)
     assert engine.name == "collapsed"
     assert reason.startswith("group effects integrate out exactly; nuts would take about ")
 
 
-def test_what_does_not_fit_into_memory_goes_to_the_pymc_model():
+def test_models_that_do_not_fit_into_memory_use_the_pymc_model():
     each = np.arange(300_000)
     table = pd.DataFrame({"y": np.tile(each % 7.0, 2), "g": np.repeat(each, 2), "h": np.tile(each, 2)})
     design = build_design(ModelSpec.from_formula("y ~ 1 + (1 | g) + (1 | h)"), table)
@@ -80,7 +80,7 @@ def test_what_does_not_fit_into_memory_goes_to_the_pymc_model():
     assert "collapsed more memory than there is: crossed factors make a dense matrix of 300000 columns" in reason
 
 
-def test_a_forecast_grows_with_what_is_asked():
+def test_a_forecast_grows_with_the_number_of_draws():
     design = design_of(*DESIGNS["large crossed"])
     for forecast in (card.forecast for card in ENGINES.values()):
         few, many = (forecast(design, Settings(draws=draws)).seconds for draws in (500, 5000))
@@ -88,7 +88,7 @@ def test_a_forecast_grows_with_what_is_asked():
         assert forecast(design, Settings(draws=500)) == forecast(design, Settings(draws=500))
 
 
-def test_other_families_are_not_weighed():
+def test_for_other_families_engines_are_not_compared():
     spec = ModelSpec.from_formula("y ~ 1 + (1 | g)", family="poisson")
     design = build_design(spec, {"y": [0, 1, 2, 1] * 5, "g": list("aabb") * 5})
     engine, reason = weigh_engines(*choose_engine(spec), design, Settings())
@@ -108,7 +108,7 @@ COUNTS = {
 
 
 def seconds_of_an_evaluation(design):
-    """The least processor time of one evaluation by this thread: what others on the machine do adds to the rest."""
+    """The least processor time of one evaluation in this thread; other programs on the machine only increase it."""
     with single_lapack():
         posterior, peak = find_mode(design, resolve_priors(design))
         density = posterior.along(axes_about(peak.theta, peak.covariance)).evaluator()
@@ -122,7 +122,7 @@ def seconds_of_an_evaluation(design):
 
 
 def test_the_nuts_forecast_is_proportional_to_measured_evaluations():
-    """Within a factor of three of the same multiple: the multiple is the machine's, and cancels in a choice."""
+    """Ratios agree within a factor of three; their size depends on the machine, and cancels in a choice."""
     ratios = {}
     for name, (formula, levels, rows) in COUNTS.items():
         rng = np.random.default_rng(1)

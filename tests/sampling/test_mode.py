@@ -1,4 +1,4 @@
-"""Modes: every one that has mass is found, and the proposal covers them."""
+"""Modes: every mode with posterior mass is found, and the proposal covers them all."""
 
 import json
 
@@ -20,7 +20,7 @@ def run(fit):
 @pytest.mark.parametrize(
     ("n", "seed", "nu", "mu", "scale"), [(5, 5, 3, 6, 0.02), (8, 2, 4, 5, 0.05), (5, 1, 3, 4, 0.02)]
 )
-def test_a_coefficient_may_believe_its_prior_or_the_data(n, seed, nu, mu, scale):
+def test_a_conflict_of_prior_and_data_gives_two_modes(n, seed, nu, mu, scale):
     """Two modes far apart: their masses and the evidence against quadrature over (beta, log sigma)."""
     x, y = np.linspace(-1, 1, n), np.random.default_rng(seed).normal(size=n) * 0.5
     prior = {"beta[x]": pp.Prior("StudentT", nu=nu, mu=mu, sigma=scale)}
@@ -47,8 +47,8 @@ def test_a_coefficient_may_believe_its_prior_or_the_data(n, seed, nu, mu, scale)
     assert fit.digest.verdict.good
 
 
-def test_two_ways_of_varying_far_from_zero():
-    """Days counted from -150, priors there: the lines fan out from Days = 0, or meet where the data are."""
+def test_priors_stated_far_from_the_data_give_two_modes():
+    """Days start at 150, and priors are stated at 0: the lines cross at Days = 0, or they cross near the data."""
     data = pp.load_dataset("sleepstudy")
     data = data.assign(Days=data["Days"] + 150)
     shares, evidence = [], []
@@ -64,7 +64,7 @@ def test_two_ways_of_varying_far_from_zero():
 
 
 @pytest.mark.filterwarnings("ignore:.* not identified:partialpool.DataWarning")
-def test_either_of_two_equal_factors_may_carry_the_variance():
+def test_either_of_two_equal_factors_may_have_the_variance():
     rng = np.random.default_rng(7)
     g = np.repeat(np.arange(20), 3)
     table = pd.DataFrame({"y": 3 * rng.normal(size=20)[g] + 0.3 * rng.normal(size=60), "g": g, "k": g})
@@ -83,7 +83,7 @@ def test_a_tight_prior_far_from_zero_keeps_its_digits(mu, sd):
     table["known"] = mu * x
     priors = {"beta[Intercept]": pp.Prior("Normal", mu=0, sigma=10), "sigma": pp.Prior("HalfNormal", sigma=100)}
     priors["sd_g"] = pp.Prior("HalfNormal", sigma=3)
-    # The intercept's prior is at the predictors' means, where the offset is mu * mean(x): it is taken off y.
+    # The intercept's prior is at the predictors' means, where the offset is mu * mean(x): it is subtracted from y.
     _, _, tight = problem("y ~ x + (1 | g)", table, priors=priors | {"beta[x]": pp.Prior("Normal", mu=mu, sigma=sd)})
     moved = table.assign(y=table["y"] - mu * (x - x.mean()))
     _, _, known = problem("y ~ 1 + (1 | g)", moved, priors=priors)
@@ -93,7 +93,7 @@ def test_a_tight_prior_far_from_zero_keeps_its_digits(mu, sd):
     assert tight.log_densities(theta + shifts) == pytest.approx(known.log_densities(theta), rel=1e-9)
 
 
-def test_nothing_left_in_theta():
+def test_a_model_with_empty_theta_is_drawn_exactly():
     """Known standard errors and no factor: exact draws, and the evidence is that of the normal."""
     rng = np.random.default_rng(0)
     table = {"y": rng.normal(size=20), "x": rng.normal(size=20), "se": 0.5 + rng.random(20)}
@@ -107,7 +107,7 @@ def test_nothing_left_in_theta():
 
 
 @pytest.mark.parametrize(("chains", "draws"), [(1, 1), (1, 2), (1, 5), (4, 1)])
-def test_few_draws_are_few_and_say_so(sleepstudy, chains, draws):
+def test_few_draws_fail_the_diagnostics(sleepstudy, chains, draws):
     fit = pp.fit("Reaction ~ Days + (Days | Subject)", sleepstudy, chains=chains, draws=draws, **QUIET)
     assert fit.posterior["b_Subject"].shape == (chains, draws, 18, 2)
     assert not fit.digest.verdict.good

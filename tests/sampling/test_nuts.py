@@ -1,4 +1,4 @@
-"""The nuts engine on real data: right, without divergences, repeatable, interruptible."""
+"""The nuts engine on real data: correct, without divergences, repeatable, and interruptible."""
 
 import os
 import signal
@@ -99,16 +99,17 @@ assert "pytensor" not in sys.modules and "pymc" not in sys.modules, "the PyMC mo
 """
 
 
+@pytest.mark.thorough
 def test_nothing_is_compiled_for_a_model():
-    """PyTensor compiles the PyMC model: it is not even loaded."""
+    """PyTensor, which compiles PyMC models, is not loaded."""
     subprocess.run([sys.executable, "-W", "ignore", "-c", NO_PYMC], check=True, timeout=300)
 
 
 def test_a_sampler_or_parametrization_of_the_pymc_model_chooses_it(monkeypatch):
-    asked = []
+    engines_run = []
 
     def stop(*_):
-        asked.append("pymc")
+        engines_run.append("pymc")
         raise KeyboardInterrupt
 
     monkeypatch.setattr("partialpool.sampling.pymc_nuts.PyMCEngine.run", stop)
@@ -116,11 +117,11 @@ def test_a_sampler_or_parametrization_of_the_pymc_model_chooses_it(monkeypatch):
     for setting in ({"sampler": "pymc"}, {"parametrization": {"herd": "centered"}}):
         with pytest.raises(KeyboardInterrupt):
             pp.fit("p(incidence, size) ~ period + (1 | herd)", data, family="binomial", **setting)
-    assert asked == ["pymc", "pymc"]
+    assert engines_run == ["pymc", "pymc"]
 
 
 @pytest.mark.parametrize("sd", [0.0, 5.0])
-def test_groups_that_are_alike_or_far_apart(sd):
+def test_groups_that_are_alike_or_far_apart_are_sampled_without_divergences(sd):
     """At sd 0 the map is the non-centred one, at sd 5 the centred one: no funnel either way."""
     rng = np.random.default_rng(11)
     g = np.repeat(np.arange(40), 8)
@@ -131,8 +132,8 @@ def test_groups_that_are_alike_or_far_apart(sd):
 
 
 @pytest.mark.filterwarnings("ignore:do not rely on these draws")
-def test_where_it_mixes_slowly_a_longer_warm_up_is_no_advice():
-    """At most 150 draws warm it up, whatever `tune` says: levels of all 0 or all 1 make the sd's tail long."""
+def test_a_longer_warm_up_is_not_advised_for_slow_mixing():
+    """Warm-up takes at most 150 draws, whatever `tune` is; levels of all 0 or all 1 make the sd's tail long."""
     rng = np.random.default_rng(11)
     g = np.repeat(np.arange(40), 8)
     y = (rng.random(320) < 1 / (1 + np.exp(-rng.normal(0, 30, 40)[g]))).astype(int)
@@ -142,7 +143,7 @@ def test_where_it_mixes_slowly_a_longer_warm_up_is_no_advice():
     assert "tune" not in str(fit.digest.verdict)
 
 
-def test_where_no_density_is_found_the_engine_says_so(monkeypatch):
+def test_a_model_without_a_starting_point_is_an_error(monkeypatch):
     monkeypatch.setattr(Posterior, "linear_predictor", lambda self, theta: np.full(len(self.rows.y), np.nan))
     with pytest.raises(pp.EngineError, match="no starting point was found for this model") as error:
         pp.fit("y ~ 1 + (1 | g)", {"y": [0, 1, 2, 1] * 5, "g": list("aabb") * 5}, family="poisson", progressbar=False)
@@ -170,7 +171,7 @@ def test_the_same_seed_repeats_the_draws_and_another_does_not(sleepstudy):
 
 @pytest.fixture
 def interrupt_after(monkeypatch):
-    """Press Ctrl-C once so many draws are made; the sampler reports them from a thread of its own."""
+    """Press Ctrl-C once a number of draws is made; the sampler reports draws from its own thread."""
 
     def arm(draws):
         pressed = []
@@ -182,7 +183,7 @@ def interrupt_after(monkeypatch):
 
         monkeypatch.setattr(ProgressLine, "count", count)
 
-    # A test run started in the background may have Ctrl-C switched off.
+    # A test run in the background may ignore Ctrl-C.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield arm
     signal.signal(signal.SIGINT, before)
@@ -191,26 +192,26 @@ def interrupt_after(monkeypatch):
 ENDLESS = {"engine": "nuts", "chains": 2, "cores": 2, "seed": 1, "progressbar": False}
 
 
-@pytest.mark.filterwarnings("ignore:do not rely on these draws")  # so few may disagree
+@pytest.mark.filterwarnings("ignore:do not rely on these draws")  # so few draws may fail the diagnostics
 def test_ctrl_c_keeps_the_draws_made_so_far(sleepstudy, interrupt_after):
     interrupt_after(2 * (50 + 100))
-    told = r"interrupted: got \d+ of 1000000 draws from each of [12] of 2 chains; they are kept"
-    with pytest.warns(pp.SamplingWarning, match=told):
+    message = r"interrupted: got \d+ of 1000000 draws from each of [12] of 2 chains; they are kept"
+    with pytest.warns(pp.SamplingWarning, match=message):
         fit = pp.fit("Reaction ~ Days + (1 | Subject)", sleepstudy, draws=1_000_000, tune=50, **ENDLESS)
     assert 0 < fit.posterior.sizes["draw"] < 1_000_000
     assert all(np.isfinite(v).all() for v in fit.posterior.data_vars.values())
     assert "(interrupted)" in repr(fit)
 
 
-@pytest.mark.filterwarnings("ignore:do not rely on these draws")  # so few may disagree
+@pytest.mark.filterwarnings("ignore:do not rely on these draws")  # so few draws may fail the diagnostics
 def test_ctrl_c_keeps_the_chains_that_ran_when_others_had_not_started(sleepstudy, interrupt_after):
     """Four chains on two cores: the last two wait for a free core when Ctrl-C comes.
 
     Where another process slows one of the two that ran, keeping the other alone keeps more draws.
     """
     interrupt_after(2 * (50 + 100))
-    told = r"interrupted: got \d+ of 1000000 draws from each of [12] of 4 chains; they are kept"
-    with pytest.warns(pp.SamplingWarning, match=told):
+    message = r"interrupted: got \d+ of 1000000 draws from each of [12] of 4 chains; they are kept"
+    with pytest.warns(pp.SamplingWarning, match=message):
         fit = pp.fit(
             "Reaction ~ Days + (1 | Subject)", sleepstudy, draws=1_000_000, tune=50, **(ENDLESS | {"chains": 4})
         )
@@ -223,7 +224,7 @@ def test_ctrl_c_keeps_the_chains_that_ran_when_others_had_not_started(sleepstudy
     ("counts", "chains", "draws"),
     [([5, 5, 5], [0, 1, 2], 5), ([90, 0, 100], [0, 2], 90), ([100, 2, 100], [0, 2], 100), ([0, 0], [], 0)],
 )
-def test_the_chains_kept_hold_the_most_draws(counts, chains, draws):
+def test_the_chains_kept_have_the_most_draws(counts, chains, draws):
     energy = np.full((len(counts), 100), np.nan)
     for chain, count in enumerate(counts):
         energy[chain, :count] = 1.0
@@ -255,7 +256,7 @@ def stopped():
 
 
 def again(monkeypatch, first, second, target_accept=None):
-    """Sample once more if needed: what is kept, how it is said, and what the second run was given."""
+    """Call `_again_if_needed`: return the run that is kept, its description, and the arguments of the second run."""
     given = []
     monkeypatch.setattr(nuts, "_sample", lambda posterior, settings, line: given.append(settings) or second())
 
@@ -270,7 +271,7 @@ INTERRUPTED = "nutpie, a second run was interrupted"
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "kept", "said"),
+    ("first", "second", "kept", "description"),
     [
         (drawn(0), stopped, 0, "nutpie"),
         (drawn(3), lambda: drawn(1), 1, "nutpie, second run at target_accept 0.98: 3 divergences in the first"),
@@ -286,12 +287,12 @@ INTERRUPTED = "nutpie, a second run was interrupted"
         (drawn(3), lambda: drawn(0, interrupted=True), 3, INTERRUPTED),
     ],
 )
-def test_a_run_that_went_badly_is_repeated_once(monkeypatch, first, second, kept, said):
+def test_a_run_with_problems_is_repeated_once(monkeypatch, first, second, kept, description):
     found, how, _ = again(monkeypatch, first, second)
-    assert (int(found.stats["diverging"].sum()), how) == (kept, said)
+    assert (int(found.stats["diverging"].sum()), how) == (kept, description)
 
 
-def test_a_second_run_is_about_the_draws_of_the_first(monkeypatch):
+def test_a_second_run_uses_axes_from_the_draws_of_the_first(monkeypatch):
     first = drawn(1)
     *_, ((center, spread, axes), _) = again(monkeypatch, first, lambda: drawn(0))
     elements = first.x.reshape(-1, 5)[:, :2]

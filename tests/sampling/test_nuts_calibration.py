@@ -1,4 +1,4 @@
-"""The nuts engine by simulation: truths drawn from the priors rank uniformly among its draws."""
+"""Simulation-based calibration of the nuts engine: true values from the priors rank uniformly among draws."""
 
 import warnings
 from collections.abc import Callable
@@ -26,15 +26,15 @@ from checks.simulated_study import (
 
 DATA_SETS = 600
 DRAWS, THIN = 500, 5
-"""Of one chain; the effective number of the 100 that are kept is 92 to 100 in the median data set, by quantity."""
+"""Draws of one chain; the ESS of the 100 that are kept is 92 to 100 in the median data set, by quantity."""
 MAX_DIVERGENT = 2e-4
-"""Of all draws of a scheme; at most 5e-5 were seen."""
+"""Allowed share of divergent draws in a scheme; at most 5e-5 was observed."""
 FALSE_ALARM = 1e-3 / 6
-"""Of each of the six sets of ranks that must be uniform here: five designs, and one posterior in closed form."""
+"""Chance of a false alarm in each set of ranks that must be uniform: five designs, one posterior in closed form."""
 
 
 def nested_table():
-    """8 levels of g with 2 to 6 levels of h each, of 1 to 5 rows; x has a part of its own per level of g."""
+    """8 levels of g with 2 to 6 levels of h each, of 1 to 5 rows; the mean of x varies between levels of g."""
     rng = np.random.default_rng(14)
     g = np.repeat(np.arange(8), rng.permutation([2, 3, 3, 4, 4, 5, 5, 6]))
     h = pd.Series(g).groupby(g).cumcount().to_numpy()
@@ -78,7 +78,7 @@ def overdispersed_truth(rng, table):
 
 
 def overdispersed(rng, eta, own):
-    """Counts whose mean varies as a gamma of shape alpha."""
+    """Counts whose mean has a gamma distribution of shape alpha."""
     return rng.poisson(np.exp(eta) * rng.gamma(own["alpha"], size=len(eta)) / own["alpha"])
 
 
@@ -123,7 +123,7 @@ def ratings_density(y, eta, own):
 
 @dataclass(frozen=True)
 class Scheme:
-    """A model as the package takes it; by hand, a truth of its priors, a response, and the rows' log density."""
+    """Arguments of `fit`, and functions that draw true values and a response, and compute the log density of rows."""
 
     seed: int
     formula: str
@@ -223,7 +223,7 @@ SCHEMES = {
 
 
 def ranked(scheme, y, values):
-    """All that is ranked, by name, (draws,) each."""
+    """All ranked quantities by name, (draws,) each."""
     own = {name: values[name] for name in scheme.own}
     log_likelihood = scheme.log_density(y, predictor(scheme.table, values), own).sum(axis=1)
     one_by_one = {
@@ -236,7 +236,7 @@ def ranked(scheme, y, values):
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """Truths (data sets,) and draws (data sets, draws) by quantity; divergences by seed."""
+    """True values (data sets,) and draws (data sets, draws) by quantity; divergences by seed."""
 
     truth: dict[str, np.ndarray]
     draws: dict[str, np.ndarray]
@@ -244,9 +244,9 @@ class Study:
 
 
 def draw_data(scheme, rng):
-    """A truth and its response; of ratings both are drawn again until every category has rows.
+    """Draw true values and a response; of ratings both are drawn again until every category has rows.
 
-    Posteriors given that event are the same: it is one of the response.
+    This condition does not change posteriors, because it is an event of the response.
     """
     while True:
         own_truth = scheme.draw_truth(rng, scheme.table)
@@ -258,7 +258,7 @@ def draw_data(scheme, rng):
 
 def run_study(scheme, data_sets=DATA_SETS):
     """Fit every data set by one chain; draws that diverge are kept and counted."""
-    truths, draws, divergences = [], [], {}
+    true_values, draws, divergences = [], [], {}
     for seed in range(data_sets):
         rng = np.random.default_rng([scheme.seed, seed])
         truth, y = draw_data(scheme, rng)
@@ -279,10 +279,10 @@ def run_study(scheme, data_sets=DATA_SETS):
         diverging = int(fit.tree["sample_stats"]["diverging"].sum())
         if diverging:
             divergences[seed] = diverging
-        truths.append(ranked(scheme, y, truth))
+        true_values.append(ranked(scheme, y, truth))
         draws.append(ranked(scheme, y, {name: values[::THIN] for name, values in fit.stacked().items()}))
     return Study(
-        {name: np.concatenate([t[name] for t in truths]) for name in truths[0]},
+        {name: np.concatenate([t[name] for t in true_values]) for name in true_values[0]},
         {name: np.stack([d[name] for d in draws]) for name in draws[0]},
         divergences,
     )
@@ -294,7 +294,7 @@ def study(request):
 
 
 @pytest.mark.slow
-def test_truths_rank_uniformly(study):
+def test_true_values_rank_uniformly(study):
     note = f"divergences by seed: {study.divergences}"
     assert sum(study.divergences.values()) <= MAX_DIVERGENT * DATA_SETS * DRAWS, note
     check_uniform(study.truth, study.draws, false_alarm=FALSE_ALARM, note=note)
@@ -302,7 +302,7 @@ def test_truths_rank_uniformly(study):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_wrong_posterior_would_be_told(study, wrong):
+def test_a_wrong_posterior_would_be_detected(study, wrong):
     prefix, distort = WRONG[wrong]
     draws = {name: distort(values) for name, values in study.draws.items() if name.startswith(prefix)}
     found = departures({name: study.truth[name] for name in draws}, draws, false_alarm=FALSE_ALARM)
@@ -310,7 +310,7 @@ def test_a_wrong_posterior_would_be_told(study, wrong):
     assert [name for name, departure in found.items() if not departure.outside] == []
 
 
-def test_so_many_data_sets_and_draws_tell_a_wrong_spread():
+def test_a_wrong_spread_is_detected_by_this_number_of_data_sets_and_draws():
     assert departures(*closed_form(DATA_SETS, DRAWS // THIN, spread=0.7), false_alarm=FALSE_ALARM)["mu"].outside
 
 

@@ -6,6 +6,7 @@ import partialpool as pp
 from checks.posterior import DEFAULTS, REFERENCE, check_against_reference
 
 
+@pytest.mark.thorough
 def test_counts_agree_with_the_reference():
     fit = pp.fit(
         "p(incidence, size) ~ period + (1 | herd)",
@@ -18,6 +19,7 @@ def test_counts_agree_with_the_reference():
     check_against_reference(fit, DEFAULTS["cbpp", "p(incidence, size) ~ period + (1 | herd)"])
 
 
+@pytest.mark.thorough
 def test_the_pymc_sampler_gives_the_same_variables():
     fit = pp.fit(
         "effect | se(standard_error) ~ 1 + (1 | school)",

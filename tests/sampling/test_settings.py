@@ -19,7 +19,7 @@ from partialpool.sampling.settings import Settings
         ("parametrization", "centered", "{'Subject': 'centered'}"),
     ],
 )
-def test_settings_are_checked_at_the_door(setting, value, allowed):
+def test_settings_are_checked_on_construction(setting, value, allowed):
     with pytest.raises(pp.SpecError) as error:
         Settings(**{setting: value})
     assert error.value.got == repr(value)
@@ -35,7 +35,7 @@ def test_threads_follow_the_environment(monkeypatch):
     assert Settings(chains=4, cores=2).workers == 2
 
 
-def test_without_a_wish_all_cores_allowed_are_used(monkeypatch):
+def test_by_default_all_allowed_cores_are_used(monkeypatch):
     monkeypatch.delenv("PARTIALPOOL_NUM_THREADS", raising=False)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 5}, raising=False)
     assert Settings().threads == 3
@@ -44,14 +44,14 @@ def test_without_a_wish_all_cores_allowed_are_used(monkeypatch):
     assert Settings().threads == 7
 
 
-@pytest.mark.parametrize("wish", ["0", "many", "-2", "1.5"])
-def test_a_wish_that_is_no_number_is_an_error(monkeypatch, wish):
-    monkeypatch.setenv("PARTIALPOOL_NUM_THREADS", wish)
+@pytest.mark.parametrize("value", ["0", "many", "-2", "1.5"])
+def test_an_invalid_number_of_threads_is_an_error(monkeypatch, value):
+    monkeypatch.setenv("PARTIALPOOL_NUM_THREADS", value)
     with pytest.raises(pp.EngineError, match="PARTIALPOOL_NUM_THREADS must be a positive integer"):
         _ = Settings().threads
 
 
-def test_steps_are_longer_where_there_is_no_funnel_unless_asked():
+def test_without_a_funnel_steps_are_longer_unless_settings_are_stated():
     settings = Settings()
     assert settings.acceptance == 0.9
     assert (settings.without_funnel().acceptance, settings.without_funnel().tune) == (0.8, 300)

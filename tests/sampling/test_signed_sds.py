@@ -21,7 +21,7 @@ def somewhere(signed, seed=1):
     return np.random.default_rng(seed).normal(0, 1, signed.target.size)
 
 
-def test_gradient_is_the_slope(signed):
+def test_gradient_is_that_of_differences(signed):
     x, h = somewhere(signed), 1e-4
     steps = h * np.eye(len(x))
     at = [np.array([signed.gradient(row)[0] for row in x + k * steps]) for k in (-2, -1, 1, 2)]
@@ -30,7 +30,7 @@ def test_gradient_is_the_slope(signed):
     assert signed.gradient(x)[1] == pytest.approx(slopes, rel=1e-5, abs=1e-5)
 
 
-def test_there_and_back(signed):
+def test_to_theta_is_the_inverse_of_from_theta(signed):
     theta = somewhere(signed, 2)
     assert signed.to_theta(signed.from_theta(theta)) == pytest.approx(theta, rel=1e-9)
 
@@ -43,7 +43,7 @@ def test_the_density_is_that_of_theta_times_the_jacobian(signed):
     assert signed.gradient(x)[0] == pytest.approx(expected, abs=1e-5)
 
 
-def test_a_sign_of_an_sd_is_one_of_its_correlations(signed):
+def test_the_sign_of_an_sd_is_equivalent_to_the_signs_of_its_correlations(signed):
     """diag(s) R diag(s) does not change when s_k and the correlations of effect k change sign; nor does the density."""
     x = somewhere(signed, 4)
     for at in signed.sds:
@@ -54,8 +54,8 @@ def test_a_sign_of_an_sd_is_one_of_its_correlations(signed):
         assert signed.gradient(mirrored)[0] == pytest.approx(signed.gradient(x)[0], rel=1e-12)
 
 
-def test_nothing_happens_at_zero(signed):
-    """The slope on one side is the slope on the other: no ridge, no kink, no cancellation."""
+def test_density_and_slope_are_continuous_at_zero(signed):
+    """The slopes on both sides of zero agree."""
     x = somewhere(signed, 5)
     for at in signed.sds:
         near = [x.copy() for _ in range(4)]
@@ -66,8 +66,8 @@ def test_nothing_happens_at_zero(signed):
         assert np.ptp([slope[at] for slope in slopes]) < 1e-2 * max(1.0, abs(slopes[0][at]))
 
 
-def test_whitened_by_the_gradients_differences(signed):
-    """Where the data say enough, the inverse of the negative Hessian, however it is found."""
+def test_the_covariance_is_the_inverse_of_the_negative_hessian(signed):
+    """In the three directions with the most curvature, where the data are informative."""
     peak = find_peaks(signed.target, starts(signed.target))[0]
     x, h = signed.from_theta(peak.theta), 1e-3
     covariance = signed.covariance(peak)

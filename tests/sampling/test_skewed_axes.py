@@ -1,4 +1,4 @@
-"""Axes fitted to slices of a posterior: along them it is nearly standard normal."""
+"""Axes fitted to slices of a posterior: along them the posterior is nearly standard normal."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def distance(slice_, z, h):
 
 @pytest.mark.parametrize("name", SKEWED)
 def test_quantiles_become_those_of_the_normal(name):
-    """To a fifth of what the mode and the curvature there give; the modes are at 0."""
+    """The error is less than a fifth of that of the mode and its curvature; the modes are at 0."""
     slice_ = SKEWED[name]
     places, z = np.linspace(*slice_.ppf([1e-7, 1 - 1e-7]), 40), np.linspace(-2.5, 2.5, 101)
     middle, scale, left, right = _shape(places, slice_.logpdf(places))
@@ -42,7 +42,7 @@ def test_a_normal_slice_has_a_straight_axis():
 
 
 def grouse_ticks():
-    """The posterior about its mode, and the peak; of the sd between locations little is known beside broods."""
+    """The posterior about its mode, and the peak; beside broods, the sd between locations is weakly identified."""
     formula = "TICKS ~ YEAR + scale(HEIGHT) + (1 | BROOD) + (1 | INDEX) + (1 | LOCATION)"
     design = build_design(ModelSpec.from_formula(formula, family="poisson"), pp.load_dataset("grouseticks"))
     return find_mode(design, resolve_priors(design))
@@ -65,7 +65,7 @@ def test_an_sd_that_may_be_0_is_stretched_on_the_left():
     assert departure(axes) < 0.5 * departure(straight)
 
 
-def test_slices_go_through_the_mode_and_end_where_nothing_is_left():
+def test_slices_include_the_mode_and_end_where_the_density_is_negligible():
     posterior, peak = grouse_ticks()
     along = posterior.along(axes_about(peak.theta, peak.covariance))
     for k in range(posterior.size):

@@ -1,4 +1,4 @@
-"""NUTS on the collapsed density: many elements of theta, at little cost, and interruptible."""
+"""NUTS on the collapsed density: it samples many elements of theta at little cost, and can be interrupted."""
 
 import json
 import os
@@ -34,8 +34,8 @@ def maximal():
     return pp.fit(MAXIMAL, crossed(24, 12), engine="collapsed", draws=500, **QUIET)
 
 
-def test_a_maximal_crossed_model_comes_back(maximal):
-    """21 elements of theta: importance sampling is left at once, and NUTS neither diverges nor dawdles."""
+def test_a_maximal_crossed_model_is_sampled_well(maximal):
+    """21 elements of theta: importance sampling is abandoned at once, and NUTS has no divergences and few steps."""
     run = json.loads(maximal.tree.attrs["run"])
     assert run["sampler"].startswith("NUTS on the collapsed density: importance ESS is")
     assert maximal.digest.verdict.good
@@ -56,7 +56,7 @@ def test_it_draws_from_the_posterior_of_the_other_engine(maximal):
                 assert abs(a[..., i].mean() - b[..., i].mean()) < 5 * error, (name, i)
 
 
-def test_seven_effects_over_four_levels():
+def test_seven_effects_over_four_levels_are_sampled_well():
     """More correlations than levels: most of theta is prior."""
     rng = np.random.default_rng(3)
     camp, trt = rng.integers(0, 7, 400), rng.integers(0, 4, 400)
@@ -74,7 +74,7 @@ def test_seven_effects_over_four_levels():
 
 @pytest.fixture
 def interrupt_after(monkeypatch):
-    """Press Ctrl-C once so many draws are counted while sampling; see tests/sampling/test_nuts.py."""
+    """Press Ctrl-C once a number of draws is counted while sampling; see tests/sampling/test_nuts.py."""
 
     def arm(draws):
         pressed, stage = [], []
@@ -96,14 +96,14 @@ ENDLESS = {"chains": 2, "cores": 2, "draws": 1_000_000, "engine": "collapsed", *
 
 
 @pytest.fixture
-def no_trust(monkeypatch):
+def rejected_weights(monkeypatch):
     monkeypatch.setattr("partialpool.sampling.chains.MAX_KHAT", -10.0)
     monkeypatch.setattr("partialpool.sampling.chains.EVEN_WEIGHT", 0.0)
     monkeypatch.setattr("partialpool.sampling.collapsed._MOST_READAPTATIONS", 0)
 
 
-@pytest.mark.filterwarnings("ignore:do not rely on these draws")  # so few may disagree
-def test_ctrl_c_keeps_the_draws_made_so_far(sleepstudy, interrupt_after, no_trust):
+@pytest.mark.filterwarnings("ignore:do not rely on these draws")  # so few draws may fail the diagnostics
+def test_ctrl_c_keeps_the_draws_made_so_far(sleepstudy, interrupt_after, rejected_weights):
     interrupt_after(2 * (300 + 100))
     with pytest.warns(pp.SamplingWarning, match=r"interrupted: got \d+ of 30000 draws from each of \d of 2 chains"):
         fit = pp.fit("Reaction ~ Days + (1 | Subject)", sleepstudy, **(ENDLESS | {"draws": 30_000}))
@@ -112,7 +112,7 @@ def test_ctrl_c_keeps_the_draws_made_so_far(sleepstudy, interrupt_after, no_trus
     assert "(interrupted)" in repr(fit)
 
 
-def test_ctrl_c_during_warm_up_is_a_keyboard_interrupt(sleepstudy, interrupt_after, no_trust, monkeypatch):
+def test_ctrl_c_during_warm_up_is_a_keyboard_interrupt(sleepstudy, interrupt_after, rejected_weights, monkeypatch):
     monkeypatch.setattr("partialpool.sampling.settings._SHORT_WARM_UP", 1_000_000)
     interrupt_after(10)
     with pytest.raises(KeyboardInterrupt):

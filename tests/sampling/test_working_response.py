@@ -1,6 +1,6 @@
-"""The normal model that stands in for the rows: taken at the mode, with weights that allow saturated levels to spread.
+"""The normal approximation of the rows at the mode, with weights that allow large effects of saturated levels.
 
-Seeds of `weak_table` under which the draws had R-hat up to 1.33 and 103 divergences with the weights of the mode.
+With the weights at the mode, draws under these seeds of `weak_table` had R-hat up to 1.33 and 103 divergences.
 """
 
 import arviz as az
@@ -15,7 +15,7 @@ from partialpool.spec.model import ModelSpec
 
 
 def weak_table(seed):
-    """A few levels with a few yes-or-no rows each, whose intercepts and slopes vary."""
+    """A few levels with a few binary rows each, whose intercepts and slopes vary."""
     rng = np.random.default_rng(seed)
     levels, rows = int(rng.integers(5, 31)), int(rng.integers(2, 13))
     g, x = np.repeat(np.arange(levels), rows), rng.normal(size=levels * rows)
@@ -26,6 +26,7 @@ def weak_table(seed):
     return {"y": (rng.random(len(g)) < 1 / (1 + np.exp(-eta))).astype(int), "x": x, "g": g}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", [38, 337, 454])
 def test_weakly_identified_choices_are_sampled_well(seed):
     fit = pp.fit("y ~ x + (x | g)", weak_table(seed), family="bernoulli", seed=1, progressbar=False)
@@ -37,13 +38,13 @@ def test_weakly_identified_choices_are_sampled_well(seed):
 
 
 def of_rows(posterior):
-    """The stand-in's precision of every level's only effect."""
+    """The precision of the only effect of every level in the normal approximation."""
     return posterior.stand_in.arrangement.moments.own[0][:, 0, 0]
 
 
 @pytest.mark.parametrize("family", ["bernoulli", "poisson"])
 def test_saturated_levels_lose_weight_and_others_keep_it(family):
-    """Levels of zeros, and levels with many rows that differ in their means; the mode is where it was."""
+    """Levels of zeros, and levels with many rows that differ in their means; the mode does not move."""
     rng = np.random.default_rng(1)
     saturated, mean = np.arange(16) < 6, np.linspace(0.2, 0.8, 16)
     g = np.concatenate([np.repeat(np.arange(6), 4), np.repeat(np.arange(6, 16), 200)])
@@ -62,7 +63,7 @@ def test_saturated_levels_lose_weight_and_others_keep_it(family):
 
 
 def test_the_mode_is_found_from_levels_of_zeros():
-    """Steps that lose density, as they must from the responses towards the prior, are taken whole."""
+    """Full steps are taken even if the density decreases, as it does from the responses towards the prior."""
     rng = np.random.default_rng(1)
     g = np.concatenate([np.repeat(np.arange(6), 4), np.repeat(np.arange(6, 16), 200)])
     y = np.where(g < 6, 0, rng.poisson(4, len(g)))

@@ -1,10 +1,10 @@
-"""What an error of a specification must look like."""
+"""Checks of the errors of specifications."""
 
 import pytest
 
 
 def raised_by(call):
-    """Return what a call raises, so that what is wrong is said after it: a long traceback takes pytest a minute."""
+    """Return what a call raises, so that assertions follow outside: pytest needs a minute for a long traceback."""
     try:
         call()
     except Exception as error:
@@ -14,7 +14,7 @@ def raised_by(call):
 
 @pytest.fixture
 def refuses():
-    """Call something that must raise a given error, whole in its four parts, naming what it refuses."""
+    """Return a function that asserts that a call raises a given error, with four complete parts and given mentions."""
 
     def check(kind, call, *mentions):
         error = raised_by(call)
@@ -30,5 +30,5 @@ def refuses():
 
 @pytest.fixture
 def raised():
-    """What a call raises, or None."""
+    """Return a function that returns what a call raises, or None."""
     return raised_by

@@ -1,4 +1,4 @@
-"""From statements to priors, and the mass that was stated."""
+"""Priors from statements have the stated mass."""
 
 import subprocess
 import sys
@@ -82,7 +82,7 @@ def test_a_statement_that_makes_no_prior_is_refused(arguments, what):
         pp.elicit(distribution, between=between, mass=mass)
 
 
-def test_arguments_that_nothing_would_read_are_refused():
+def test_unused_arguments_are_refused():
     with pytest.raises(pp.PriorError, match="unknown argument of a Beta prior"):
         pp.elicit("Beta", between=(0.1, 0.2), sigma=3)
     with pytest.raises(pp.PriorError, match="every argument of the prior is already given"):
@@ -93,19 +93,19 @@ def test_arguments_that_nothing_would_read_are_refused():
         as_prior({"distribution": "Beta", "between": [0.1, 0.2], "mas": 0.9})
 
 
-def test_numpys_numbers_will_do():
+def test_numbers_of_numpy_are_accepted():
     import numpy as np
 
     prior = pp.elicit("HalfNormal", between=np.array([0, 20]), mass=np.float64(0.9))
     assert prior == pp.elicit("HalfNormal", between=(0, 20), mass=0.9)
 
 
-def test_only_who_elicits_waits_for_preliz():
+def test_preliz_is_imported_only_to_elicit():
     code = "import partialpool as pp, sys; pp.Prior('PC', u=1, a=.1); assert 'preliz' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_the_users_figures_stay_as_they_were():
+def test_eliciting_does_not_change_settings_of_matplotlib():
     """PreliZ sets `savefig.bbox` as it is imported."""
     code = """
 import matplotlib as mpl, partialpool as pp

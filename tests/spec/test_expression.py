@@ -80,7 +80,7 @@ def canonical(text):
 
 
 @pytest.mark.parametrize(("text", "expected"), ARITHMETIC)
-def test_canonical_text_reads_as_itself(text, expected):
+def test_canonical_text_is_its_own_canonical_text(text, expected):
     assert canonical(canonical(text)) == canonical(text)
 
 
@@ -156,7 +156,7 @@ def test_an_offset_is_arithmetic_not_formula_algebra(offset, expected):
     np.testing.assert_allclose(evaluate(text, FRAME), expected, rtol=1e-12)
 
 
-def test_terms_that_formulae_names_alike_stay_apart():
+def test_terms_to_which_formulae_gives_equal_names_stay_separate():
     recipe, values = learn_columns(["I((x + z) * 2)", "I(x + z * 2)"], FRAME, intercept=False)
     assert recipe.names == ("I((x + z) * 2)", "I(x + z * 2)")
     np.testing.assert_allclose(values, np.column_stack([(X + Z) * 2, X + Z * 2]))
@@ -200,7 +200,7 @@ def test_terms_expand(text, terms):
     ("text", "intercept"),
     [("1", True), ("0", False), ("-1", False), ("x - 1", False), ("0 + x", False), ("x - x", True), ("1 + x", True)],
 )
-def test_the_intercept_comes_and_goes(text, intercept):
+def test_the_intercept_is_in_the_model_unless_removed(text, intercept):
     assert read_common([text]).intercept is intercept
 
 
@@ -208,8 +208,8 @@ def test_the_intercept_comes_and_goes(text, intercept):
     "text",
     ["(1 + x)*z", "(1 + x):z", "(0 + x)*z", "x*z*(1 + w)", "(x ~ z)", "(x + z)**1", "w + (x ~ z)", "x*z + (x + 1)*w"],
 )
-def test_no_term_is_dropped_in_silence(text):
-    with contextlib.suppress(FormulaError):  # refusing it is right, too
+def test_no_term_is_dropped_silently(text):
+    with contextlib.suppress(FormulaError):  # a refusal is correct, too
         kept = {c for term in read_common([text]).terms for c in columns_of(term)}
         assert kept == set(text) & set("xzw")
 

@@ -241,5 +241,5 @@ def test_a_formula_is_text(formula, refuses):
         ("y ~ (1 | a*b)", ["'a*b'", "(1 | a) + (1 | b)"]),
     ],
 )
-def test_a_refusal_says_what_to_write_instead(formula, mentions, refuses):
+def test_a_refusal_states_what_to_write_instead(formula, mentions, refuses):
     refuses(FormulaError, lambda: parse_formula(formula), *mentions)

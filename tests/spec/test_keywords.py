@@ -1,4 +1,4 @@
-"""Keywords of other packages: every function that takes a model says what to write instead."""
+"""Keywords of other packages: every function that takes a model states what to write instead."""
 
 import pytest
 
@@ -29,7 +29,7 @@ def test_an_unknown_keyword_is_refused_in_four_parts(function, refuses):
         ("na_action", "missing="),
     ],
 )
-def test_the_answer_says_what_to_write_here(keyword, instead, refuses):
+def test_the_error_states_what_to_write_instead(keyword, instead, refuses):
     error = refuses(pp.KeywordError, lambda: pp.fit("y ~ x + (1 | g)", {}, **{keyword: 1}), keyword)
     assert instead in error.do
 

@@ -161,7 +161,7 @@ def test_the_round_trips_cover_every_family():
 
 
 @pytest.mark.parametrize(("formula", "options"), ROUND_TRIPS, ids=ROUND_IDS)
-def test_a_spec_survives_every_way_of_writing_it(formula, options):
+def test_a_spec_is_unchanged_by_every_round_trip(formula, options):
     spec = ModelSpec.from_formula(formula, **options)
     options = {"family": spec.family, "link": spec.link, "priors": spec.priors}
     parts = {name: getattr(spec, name) for name in ("response", "groups", "intercept", "se", *options)}
@@ -228,7 +228,7 @@ def test_a_spec_cannot_be_changed():
     assert isinstance(spec.groups, tuple)
 
 
-def test_a_spec_does_not_follow_its_sources():
+def test_later_changes_of_its_sources_do_not_change_a_spec():
     common, groups, priors = ["x"], [Group("g")], {"sigma": HALF}
     spec = ModelSpec("y", common, groups, priors=priors)
     common.append("z")
@@ -269,7 +269,7 @@ def test_different_models_differ(a, b):
         ("y ~ within(x, g)", ("y", "x", "g")),
     ],
 )
-def test_columns_are_what_the_model_reads(formula, columns):
+def test_columns_are_those_that_the_model_uses(formula, columns):
     assert ModelSpec.from_formula(formula).columns == columns
 
 

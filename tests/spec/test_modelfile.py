@@ -20,7 +20,7 @@ def read(tmp_path):
     return from_text
 
 
-def test_a_model_file_says_everything(read, tmp_path):
+def test_all_entries_of_a_model_file_are_read(read, tmp_path):
     read_file = read(
         'title = "T"\nsource = "S"\nshows = "W"\n[sampling]\ndraws = 500\nseed = 1\n[data]\nfile = "a/b.csv"\n' + MODEL
     )
@@ -30,7 +30,7 @@ def test_a_model_file_says_everything(read, tmp_path):
     assert (read_file.title, read_file.source, read_file.shows) == ("T", "S", "W")
 
 
-def test_what_is_not_said_has_a_default(read):
+def test_missing_entries_have_defaults(read):
     read_file = read(DATA + MODEL)
     assert read_file.data == DataSource(dataset="sleepstudy")
     assert (read_file.title, read_file.source, read_file.shows) == ("pastes", "", "")
@@ -85,7 +85,7 @@ def test_a_path_that_no_system_has_is_a_file_error(refuses):
     refuses(FileError, lambda: read_model_file("a\0b.toml"))
 
 
-def test_the_gallery_reads():
+def test_model_files_of_the_gallery_are_read():
     gallery = sorted((Path(__file__).parents[2] / "models").glob("*.toml"))
     assert len(gallery) >= 8
     for path in gallery:

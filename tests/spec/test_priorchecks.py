@@ -1,4 +1,4 @@
-"""Stated priors that cannot be, told without data."""
+"""Impossible priors are refused without data."""
 
 import pytest
 
@@ -31,7 +31,7 @@ GAUSSIAN = "y ~ 1 + (1 | g) + (1 | h)"
         ("y ~ x", {"priors": {"icc": FLAT}}, "icc needs groups"),
     ],
 )
-def test_what_cannot_be_is_refused(formula, options, what):
+def test_an_impossible_prior_is_refused(formula, options, what):
     with pytest.raises(pp.PriorError, match=what):
         pp.ModelSpec.from_formula(formula, **options)
 
@@ -45,7 +45,7 @@ def test_a_prior_of_each_sd_is_no_prior_of_shares():
     assert not pp.ModelSpec.from_formula(GAUSSIAN, priors={"sd_g": HALF}).states_shares
 
 
-def test_one_kind_of_prior_takes_the_others_place():
+def test_priors_of_the_icc_and_of_sds_replace_each_other():
     flat = pp.Prior("Cauchy", alpha=0, beta=1)
     own = pp.ModelSpec.from_formula(GAUSSIAN, priors={"sd_g": HALF, "sigma": HALF, "beta": flat})
     whole = own.with_priors({"icc": FLAT})

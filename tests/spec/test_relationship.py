@@ -1,4 +1,4 @@
-"""A known covariance among levels, as it is stated."""
+"""The statement of a known covariance among levels."""
 
 import numpy as np
 import pandas as pd
@@ -55,7 +55,7 @@ def test_labels_may_be_numbers():
         ({"levels": LABELS, "lower": [*LOWER[:-1], "x"]}, "finite numbers"),
     ],
 )
-def test_what_is_no_covariance_is_refused(value, what):
+def test_objects_that_are_no_covariance_are_refused(value, what):
     with pytest.raises(pp.SpecError, match=what):
         pp.Group("animal", cov=value)
 
@@ -68,7 +68,7 @@ def test_a_file_that_is_no_matrix_is_refused(tmp_path, text):
         as_relationship(path)
 
 
-def test_a_file_that_is_not_there_is_told():
+def test_a_missing_file_is_an_error():
     with pytest.raises(pp.FileError, match="cannot read the covariance"):
         pp.Group("animal", cov="no such file.csv")
 
@@ -104,14 +104,14 @@ def test_a_covariance_belongs_to_the_factor():
         pp.Group("family/animal", cov=TABLE)
 
 
-def test_a_specification_says_the_covariance_once():
+def test_the_covariance_of_a_specification_cannot_be_given_again():
     data = pd.DataFrame({"animal": LABELS, "y": [1.0, 2.0, 3.0]})
     spec = pp.ModelSpec.from_formula("y ~ 1 + (1 | animal)", cov={"animal": TABLE})
     with pytest.raises(pp.SpecError, match="already has these options"):
         pp.priors(spec, data, cov={"animal": TABLE})
 
 
-def test_large_matrices_stay_cheap():
+def test_a_large_matrix_has_a_short_repr():
     spec = pp.ModelSpec.from_formula("y ~ x + (1 | animal)", cov={"animal": sib_matrix(60, 6)})
     assert repr(spec.groups[0]).endswith("cov=Relationship of 360 levels)")
     assert hash(spec) == hash(pp.ModelSpec.from_toml_text(spec.to_toml()))

@@ -24,14 +24,14 @@ from partialpool.spec.terms import Group, expand_nesting, factor_columns
         (Group("_private"), "(1 | `_private`)", ("Intercept",)),
     ],
 )
-def test_a_group_writes_itself_as_in_a_formula(group, text, terms):
+def test_a_group_is_written_as_in_a_formula(group, text, terms):
     assert str(group) == text
     assert group.terms == terms
     assert parse_formula(f"y ~ {text}").groups == (group,)
     assert pickle.loads(pickle.dumps(group)) == group
 
 
-def test_an_intercept_alone_has_nothing_to_correlate():
+def test_correlated_is_ignored_for_an_intercept_alone():
     assert Group("g", correlated=False) == Group("g")
     assert hash(Group("g", correlated=False)) == hash(Group("g"))
 

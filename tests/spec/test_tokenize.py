@@ -62,7 +62,7 @@ def test_a_sum_does_not_end_in_an_operator(text, refuses):
         ("I(x | g)", None),
     ],
 )
-def test_a_grouping_term_comes_apart(piece, expected):
+def test_a_grouping_term_is_split(piece, expected):
     assert split_group(piece) == expected
 
 

@@ -19,14 +19,14 @@ def test_what_a_formula_may_call_is_what_evaluation_provides():
 
 @pytest.fixture
 def path(tmp_path):
-    """A file that must not come into being."""
+    """A file that must not be created."""
     target = tmp_path / "executed"
     yield target
     assert not target.exists()
 
 
 def watched(do):
-    """Run it, and fail on anything that only code could do."""
+    """Run a call, and fail if it uses a function that only executed code would use."""
     touched = []
     with pytest.MonkeyPatch.context() as patch:
         for owner, name in [(os, "system"), (os, "popen"), (os, "getpid"), (os, "listdir"), (subprocess, "Popen")]:
@@ -40,7 +40,7 @@ def watched(do):
             assert touched == []
 
 
-# What is tried, and the name that its refusal must contain; {path} is `path`.
+# Attacks, each with the name that its refusal must contain; {path} is `path`.
 ATTACKS = [
     ("os.getpid()", "os.getpid"),
     ("os . getpid()", "getpid"),

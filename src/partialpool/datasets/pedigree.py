@@ -27,7 +27,7 @@ def relationship_matrix(pedigree: Any, *, unknown: str = "0") -> pd.DataFrame:
         A pandas, polars or pyarrow table with one row per person, in any order. The first three columns are the person,
         the father and the mother, under any names (animal, sire, dam).
     unknown
-        Text that marks an unknown parent; missing values do too.
+        Text that marks an unknown parent; a missing value does so too.
 
     Returns
     -------
@@ -96,7 +96,7 @@ def _columns(pedigree: Any) -> list[list[object]]:
 
 
 def _name(cell: object, unknown: str) -> str | None:
-    """Return a name as `str` writes the level in the data; numeric columns with gaps have 3.0 for 3."""
+    """Return a name as `str` writes the level in the data; 3.0, from a column with missing values, becomes 3."""
     if cell is None or cell is pd.NA or (isinstance(cell, float) and math.isnan(cell)):
         return None
     name = str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)

@@ -1,4 +1,4 @@
-"""The slow, obvious way: N(y; X m, X S X' + Z Sigma Z' + sigma^2 I) as dense matrices, on the scale of the data."""
+"""The slow, direct computation: N(y; X m, X S X' + Z Sigma Z' + sigma^2 I) by dense matrices, on the data's scale."""
 
 import itertools
 
@@ -83,7 +83,7 @@ def parameters(marginal, theta):
 
 
 def to_zero(factor):
-    """Effects at zero from those at the predictors' means, of columns none of which is a power or an interaction."""
+    """The map to effects at zero from those at the predictors' means, if no column is a power or an interaction."""
     turn = np.eye(len(factor.names))
     for block in (list(b) for b in factor.blocks if "Intercept" in [factor.names[i] for i in b]):
         first = factor.names.index("Intercept")
@@ -93,7 +93,7 @@ def to_zero(factor):
 
 
 def effect_units(marginal, f):
-    """What one of theta's sds is worth on the scale of the data, (effects,)."""
+    """The size of theta's unit of each sd on the scale of the data, (effects,)."""
     factor = marginal.design.factors[f]
     square = factor.values**2 if "Intercept" not in factor.names else (factor.values - factor.values.mean(axis=0)) ** 2
     size = np.where(np.ptp(factor.values, axis=0) == 0, 1.0, np.sqrt(square.mean(axis=0)))
@@ -101,12 +101,12 @@ def effect_units(marginal, f):
 
 
 def common_units(marginal):
-    """What a coordinate of theta is worth on the scale of the data, of coefficients that are kept there, (coefs,)."""
+    """The size of theta's unit of each coefficient on the scale of the data, (coefs,)."""
     scales = [*([1.0] if marginal.design.common.intercept else []), *marginal.design.common.scale]
     return [marginal.units.unit / s for s in scales]
 
 
-def prior_sd_matrix(design):
+def dense_effects(design):
     """Each factor's Z as a dense (rows, levels x effects) matrix."""
     out = []
     for factor in design.factors:
@@ -118,14 +118,14 @@ def prior_sd_matrix(design):
 
 
 def joint(design, priors, marginal, theta):
-    """W, prior mean and covariance of (b of every factor, beta centred), noise variance, and what is known of y."""
+    """W, prior mean and covariance of (b of every factor, beta centred), noise variance, y minus its known part."""
     sigmas, sigma, kept = parameters(marginal, theta)
     common, n = design.common, design.n_rows
     y = np.log(design.response.values) if design.spec.family == "lognormal" else design.response.values
     known = np.zeros(n) if design.offset is None else design.offset.copy()
     x = np.column_stack([*([np.ones(n)] if common.intercept else []), common.values - common.center]).reshape(n, -1)
     blocks = [np.kron(np.eye(f.n_levels), sigmas[i]) for i, f in enumerate(design.factors)]
-    columns, mean = prior_sd_matrix(design), [np.zeros(len(b)) for b in blocks]
+    columns, mean = dense_effects(design), [np.zeros(len(b)) for b in blocks]
     prior_mean, prior_cov = coefficient_prior_at(design, priors, x)
     for i, coef in enumerate(common.coefs):
         if not marginal.integrated[i]:
@@ -183,7 +183,7 @@ def stable_log_likelihood(design, priors, marginal, theta):
 
 
 def log_prior(design, priors, marginal, theta):
-    """Log density of theta on the real line, by SciPy, in the units theta is stated in."""
+    """Log prior density of theta on the real line, by SciPy, in the units of theta."""
     total = 0.0
     units = dict(zip(design.common.coefs, common_units(marginal), strict=True))
     for x, name in zip(theta, marginal.elements, strict=True):

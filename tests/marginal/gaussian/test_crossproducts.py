@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from marginal.gaussian.oracle import prior_sd_matrix, problem, table
+from marginal.gaussian.oracle import dense_effects, problem, table
 from partialpool.errors import SpecError
 from partialpool.marginal.gaussian.crossproducts import collect_moments
 from partialpool.marginal.gaussian.standardise import choose_units
@@ -22,7 +22,7 @@ def test_moments_are_the_cross_products(design):
     moments = collect_moments(design, units)
     z = [
         values.reshape(design.n_rows, f.n_levels, -1)
-        for values, f in zip(prior_sd_matrix(design), design.factors, strict=True)
+        for values, f in zip(dense_effects(design), design.factors, strict=True)
     ]
     standard = [
         u.of(values) * (values.sum(axis=2, keepdims=True) != 0) for values, u in zip(z, units.factors, strict=True)

@@ -33,7 +33,7 @@ def theta_of(marginal, size, seed=3):
 
 
 def ours(marginal, theta):
-    """log p(y | theta): the posterior density less the prior's, which at sd = 0 is all there is."""
+    """log p(y | theta), without the prior, whose density may be 0 or infinite at sd = 0."""
     value = evaluate_likelihood_gradient(
         marginal.arrangement.density, marginal.layout, marginal.normals, theta[None], np.zeros(marginal.size)
     )
@@ -92,7 +92,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("case", OTHERS)
-def test_log_posterior_density_of_other_models(case):
+def test_log_posterior_density_of_other_models_is_that_of_the_oracle(case):
     formula, options = OTHERS[case]
     design, priors, marginal = problem(formula, table("unbalanced"), **options)
     theta = theta_of(marginal, "moderate")
@@ -105,13 +105,13 @@ def test_log_posterior_density_of_other_models(case):
 @pytest.mark.parametrize("effects", EFFECTS)
 @pytest.mark.parametrize("factors", FACTORS)
 @pytest.mark.filterwarnings("ignore::partialpool.DataWarning")
-def test_gradient_is_the_slope(factors, effects, shape):
+def test_gradient_is_that_of_differences(factors, effects, shape):
     _, _, marginal = problem(formula_of(factors, effects), table(shape), branch_from=2)
     check_gradient(marginal)
 
 
 @pytest.mark.parametrize("case", OTHERS)
-def test_gradient_of_other_models(case):
+def test_gradient_of_other_models_is_that_of_differences(case):
     formula, options = OTHERS[case]
     check_gradient(problem(formula, table("unbalanced"), **options)[2])
 
@@ -127,7 +127,7 @@ def check_gradient(marginal):
     assert gradient == pytest.approx(slopes, rel=1e-6, abs=1e-6)
 
 
-def test_gradient_reaches_factors_too_large_for_loops():
+def test_density_and_gradient_with_factors_too_large_for_loops():
     frame = table("unbalanced")
     rng = np.random.default_rng(1)
     frame["many"], frame["more"] = rng.integers(0, 30, len(frame)), rng.integers(0, 35, len(frame))
@@ -140,7 +140,7 @@ def test_gradient_reaches_factors_too_large_for_loops():
 
 
 def test_levels_of_equal_information_are_merged():
-    """A balanced design costs the same for six levels as for six thousand."""
+    """So that a balanced design costs as much for six levels as for six thousand."""
     _, _, marginal = problem("y ~ x + (x | a)", table("balanced"))
     assert len(marginal.arrangement.density.leaf.multiplicity) == 1
     assert marginal.arrangement.density.leaf.multiplicity.sum() == 6
@@ -148,7 +148,7 @@ def test_levels_of_equal_information_are_merged():
 
 @pytest.mark.parametrize("scale", [1e-8, 1e8])
 @pytest.mark.parametrize("column", ["x", "y"])
-def test_units_change_nothing_but_units(column, scale):
+def test_units_change_the_density_by_a_constant(column, scale):
     frame = table("unbalanced")
     formula = "y ~ x + (x | a) + (1 | c)"
     _, _, marginal = problem(formula, frame)
@@ -161,10 +161,10 @@ def test_units_change_nothing_but_units(column, scale):
 
 @pytest.mark.parametrize("mean", [1e3, 1e6])
 def test_a_predictor_far_from_zero_keeps_its_digits(mean):
-    """x = mean + noise of sd 1, in the population and varying over a, with priors at zero: the same lines.
+    """x = mean + noise of sd 1, as a fixed effect and varying over a, with priors at zero: the lines are the same.
 
     Sigma_far = T^-1 Sigma T'^-1 with T = [[1, mean], [0, 1]]: intercepts at x = 0 then vary by
-    mean times the slopes, and correlate with them all but perfectly.
+    mean times the slopes, and their correlation with the slopes is almost perfect.
     """
     frame = table("unbalanced")
     noise = np.random.default_rng(5).normal(0, 1, len(frame))

@@ -1,4 +1,4 @@
-"""Levels with a known covariance, inside the collapsed engine: the dense normal, exactly."""
+"""Levels with a known covariance in the collapsed engine: the density is exactly that of the dense normal."""
 
 import numpy as np
 import pandas as pd
@@ -29,7 +29,7 @@ FORMULAS = {
 
 
 def records():
-    """140 traits; or, of `twice`, 120: two of every animal, which `lasting` repeats under names in another order."""
+    """140 traits; `twice` has 120, two per animal, and `lasting` has the same levels under names in another order."""
     data, _ = traits(KINSHIP, sd=2, sigma=1.5, rows=140, seed=3)
     twice = pd.DataFrame({"animal": np.repeat(KINSHIP.index, 2)})
     names = [f"c{k}" for k in np.random.default_rng(1).permutation(len(KINSHIP))]
@@ -70,7 +70,7 @@ def dense(design, priors, marginal, theta, kinship=KINSHIP):
 
 
 def check_density(design, priors, marginal, kinship):
-    """Differences from the model without K drop out the priors of theta: the same for K and for independent levels."""
+    """Compare with the dense normal; the prior of theta is that of the model without K, and is computed from it."""
     plain = ModelSpec.from_formula(design.spec.to_formula())
     unrelated = build_design(plain, design.frame)
     free = build_marginal(unrelated, priors)
@@ -104,13 +104,13 @@ def test_effects_are_those_of_the_dense_normal(case):
     expected = gain @ (design.response.values - mean)
     modes = np.concatenate([m.ravel() for m in conditional_modes(marginal, theta)])
     np.testing.assert_allclose(modes, expected, rtol=1e-7, atol=1e-9)
-    # And their spread: draws given one theta.
+    # Their spread is that of draws given one theta.
     draws = recover(marginal, np.tile(theta, (4000, 1)), np.random.SeedSequence(1), keep_z=True)
     b = np.concatenate([values.reshape(len(values), -1) for values in draws.b], axis=1)
     variance = np.diagonal(of_b - gain @ cross.T)
     assert np.abs((b.mean(axis=0) - expected) / np.sqrt(variance / len(b))).max() < 5
     assert np.abs(b.var(axis=0) / variance - 1).max() < 5 * np.sqrt(2 / len(b))
-    # Offsets and effects say the same: b = sd L z.
+    # Offsets and effects agree: b = sd L z.
     for f, factor in enumerate(design.factors):
         if len(factor.names) == 1:
             root = np.eye(factor.n_levels) if factor.root is None else factor.root
@@ -121,7 +121,7 @@ def test_effects_are_those_of_the_dense_normal(case):
 
 @pytest.mark.filterwarnings("ignore:.* not identified:partialpool.DataWarning")
 def test_rows_that_share_many_columns_are_multiplied_at_once():
-    """Uneven rows of 150 related levels and their copy: more columns than loops are for, more rows than a block."""
+    """Uneven rows of 150 related levels and their copy: too many columns for loops, and more rows than a block."""
     kinship = sib_matrix(families=25)
     data, _ = traits(kinship, sd=2, sigma=1.5, rows=300, seed=3)
     spec = ModelSpec.from_formula("y ~ x + (1 | animal) + (1 | copy)", cov={"animal": kinship})
@@ -134,7 +134,7 @@ def test_rows_that_share_many_columns_are_multiplied_at_once():
 
 
 def test_a_copy_of_related_levels_costs_no_dense_algebra():
-    """Repeated records: what is inherited, and what else lasts. Where rows are even, the two turn together."""
+    """Repeated records, with inherited and other permanent effects: with even rows one rotation serves both factors."""
     _, _, even = problem("y ~ x + (1 | animal) + (1 | lasting)")
     _, _, uneven = problem("y ~ x + (1 | animal) + (1 | uneven)")
     assert even.arrangement.has_branch
@@ -142,7 +142,7 @@ def test_a_copy_of_related_levels_costs_no_dense_algebra():
 
 
 def test_unrelated_levels_change_nothing():
-    """K = I is the model without K, to rounding, whatever the coordinates: likelihoods, evidence, posterior."""
+    """With K = I, likelihood, modes and posterior are those of the model without K."""
     data, _ = traits(KINSHIP, sd=2, sigma=1.5, rows=140, seed=3)
     identity = pd.DataFrame(np.eye(60), index=KINSHIP.index, columns=KINSHIP.index)
     formula = "y ~ x + (1 | animal) + (1 | litter)"
@@ -154,7 +154,7 @@ def test_unrelated_levels_change_nothing():
     with_k, without = (pp.fit(formula, data, cov=cov, **options) for cov in ({"animal": identity}, {}))
     for name in ("beta", "sd_animal", "sigma", "b_animal"):
         a, b = (f.posterior[name].stack(sample=("chain", "draw")) for f in (with_k, without))
-        error = np.hypot(a.std("sample"), b.std("sample")) / np.sqrt(1500)  # an ESS every draw of theta has
+        error = np.hypot(a.std("sample"), b.std("sample")) / np.sqrt(1500)  # a lower bound of the ESS
         assert (abs(a.mean("sample") - b.mean("sample")) < 5 * error).all()
 
 
@@ -177,15 +177,15 @@ def test_the_maximum_is_that_of_the_dense_likelihood():
         assert log_likelihood(sd, near * sigma) < found.log_likelihood
 
 
-def test_several_related_effects_go_to_nuts():
+def test_several_related_effects_are_refused_by_the_collapsed_engine():
     spec = ModelSpec.from_formula("y ~ x + (x | animal)", cov={"animal": KINSHIP})
     data, _ = traits(KINSHIP, sd=2, sigma=1.5, rows=140, seed=3)
     with pytest.raises(pp.EngineError, match="collapsed"):
         pp.fit(spec, data, engine="collapsed", progressbar=False)
 
 
-def test_a_residual_sd_of_zero_is_possible_and_never_a_peak_of_rounding():
-    """One row for every level: they can explain everything, so the density goes to a constant as sigma goes to 0."""
+def test_near_a_residual_sd_of_zero_rounding_makes_no_peak():
+    """One row per level: effects can explain all variation, so that the density is constant as sigma goes to 0."""
     labels = list(KINSHIP.index)
     data = pd.DataFrame(
         {"animal": labels, "y": np.linalg.cholesky(KINSHIP) @ np.random.default_rng(7).normal(size=len(labels))}
@@ -196,13 +196,13 @@ def test_a_residual_sd_of_zero_is_possible_and_never_a_peak_of_rounding():
     assert marginal.elements == ("sd_animal[Intercept]", "sigma")
     log_sigmas = np.log(10.0) * np.arange(-3, -17, -0.25)
     thetas = np.column_stack([np.full(len(log_sigmas), np.log(0.8)), log_sigmas])
-    # As a density of log sigma it has sigma for its Jacobian, and a prior that is flat so near to 0.
+    # The density of log sigma includes the Jacobian sigma; the prior is flat so near to 0.
     flat = marginal.log_densities(thetas) - log_sigmas
-    told = np.exp(log_sigmas) > smallest_noise(len(labels))
+    resolved = np.exp(log_sigmas) > smallest_noise(len(labels))
     known = np.isfinite(flat)
-    assert known[told].all()
+    assert known[resolved].all()
     assert not known[np.exp(log_sigmas) < 0.05 * smallest_noise(len(labels))].any()
-    assert flat[told] == pytest.approx(flat[told][0], abs=0.02)
-    assert flat[known] == pytest.approx(flat[told][0], abs=1)
+    assert flat[resolved] == pytest.approx(flat[resolved][0], abs=0.02)
+    assert flat[known] == pytest.approx(flat[resolved][0], abs=1)
     for theta, expected in zip(thetas, marginal.log_densities(thetas), strict=True):
         assert marginal.gradient(theta)[0] == pytest.approx(expected, abs=1e-6)

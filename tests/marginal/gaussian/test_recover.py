@@ -1,4 +1,4 @@
-"""Effects put back: their mean and covariance are those of the joint normal, by its closed form."""
+"""Recovered effects: their mean and covariance are those of the joint normal, by its closed form."""
 
 import numpy as np
 import pytest
@@ -71,7 +71,7 @@ def test_draws_do_not_depend_on_threads(case):
     assert (everything(marginal, one) == everything(marginal, two)).all()
 
 
-def test_densities_come_along(case):
+def test_log_densities_are_returned_too(case):
     marginal, theta, _, _ = case
     thetas = theta + np.random.default_rng(1).normal(0, 0.1, (5, marginal.size))
     found = recover(marginal, thetas, np.random.SeedSequence(9))

@@ -29,7 +29,7 @@ def of(case):
 
 
 def coordinates(parts, priors, log_sds):
-    """(log total, icc, shares but the last) of log sds and log sigma, and the density of what was stated there."""
+    """(log total, icc, shares but the last) of log sds and log sigma, and the stated density there."""
     sds = {name: np.exp(log_sds[None, :-1][:, part]) for name, part in parts.factors.items()}
     (total,), (icc,), (shares,) = parts.parts(sds | {"sigma": np.exp(log_sds[-1:])})
     density = frozen(priors["icc"]).logpdf(icc) + frozen(priors["total_sd"]).logpdf(total) + np.log(total)
@@ -63,12 +63,12 @@ def test_the_density_is_the_stated_one_times_the_jacobian(case):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_gradient_is_its_slope(case):
+def test_the_gradient_is_that_of_differences(case):
     check_gradient(of(case)[2])
 
 
 @pytest.mark.parametrize("size", [-300.0, 200.0])
-def test_sds_may_be_as_small_or_large_as_they_like(size):
+def test_density_and_gradient_are_finite_at_very_small_and_large_sds(size):
     marginal = of("two factors")[2]
     theta = theta_of(marginal, "moderate")
     theta[0] += size
@@ -76,7 +76,7 @@ def test_sds_may_be_as_small_or_large_as_they_like(size):
     assert np.isfinite(marginal.gradient(theta)[1]).all()
 
 
-def test_units_change_nothing_but_units():
+def test_sds_scale_with_the_unit_of_the_response():
     """The response in thousandths: the same posterior of the ICC, sds a thousand times as large."""
     data = pp.load_dataset("pastes")
     formula = "strength ~ 1 + (1 | batch/cask)"
@@ -88,8 +88,8 @@ def test_units_change_nothing_but_units():
     np.testing.assert_allclose(far.posterior["sd_batch"], 1000 * near.posterior["sd_batch"], rtol=1e-6)
 
 
-def test_the_posterior_is_that_of_the_sds_own_priors_where_those_say_the_same():
-    """icc ~ Beta(1, 1) and log total_sd flat are not flat on sds: reweighted to half-normals, they agree."""
+def test_the_posterior_reweighted_to_priors_of_sds_is_that_of_these_priors():
+    """A posterior under priors of icc and total_sd, reweighted to half-normal priors of the sds, by importance."""
     data, formula = pp.load_dataset("dyestuff"), "Yield ~ 1 + (1 | Batch)"
     half = pp.Prior("HalfNormal", sigma=60)
     joint = {"icc": pp.Prior("Beta", alpha=1, beta=1), "total_sd": pp.Prior("HalfNormal", sigma=80)}
@@ -106,7 +106,7 @@ def test_the_posterior_is_that_of_the_sds_own_priors_where_those_say_the_same():
     for name, values in (("sd_Batch", sd), ("sigma", sigma)):
         direct = own.posterior[name].to_numpy().ravel()
         mean = weights @ values
-        size = 1 / np.sum(weights**2) / 2  # half, as the chains are not quite independent
+        size = 1 / np.sum(weights**2) / 2  # half, since draws are not quite independent
         assert size > 1000
         error = np.sqrt((weights @ (values - mean) ** 2) / size + direct.var() / (len(direct) / 2))
         assert abs(mean - direct.mean()) < 5 * error

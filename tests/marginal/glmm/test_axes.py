@@ -1,4 +1,4 @@
-"""Axes of (theta, own): the density along them, its gradient, and what stretching an axis does to a tail."""
+"""Axes of (theta, own): the density along them, its gradient, and the effect of a stretched axis on a tail."""
 
 import numpy as np
 from scipy import integrate, stats
@@ -8,7 +8,7 @@ from partialpool.marginal.glmm.axes import Axes, axes_about, bend, places_along
 
 
 def stretched(center, covariance, rng):
-    """Axes about a center, each of another shape."""
+    """Axes about a center, each with a different shape."""
     size = len(center)
     shapes = rng.normal(size=size), rng.uniform(0.5, 2, size), rng.uniform(0, 2, size), rng.uniform(0, 2, size)
     return Axes(*axes_about(center, covariance)[:2], *shapes)
@@ -59,7 +59,7 @@ def test_straight_axes_are_those_of_the_covariance():
 
 
 def test_an_exponential_tail_becomes_that_of_a_normal():
-    """Of h with P(h < -t) = exp(-t) on the left, stretched by 1 there: log P(z < -t) grows like -t^2 / 2."""
+    """If P(h < -t) = exp(-t), and the axis of h is stretched by 1 on the left, log P(z < -t) is about -t^2 / 2."""
     axes = Axes(np.zeros(1), np.eye(1), np.zeros(1), np.zeros(1) + 0.1, np.ones(1), np.zeros(1))
     z = np.array([[-4.0], [-8.0], [-16.0]])
     log_tail = places_along(axes, z)[:, 0]

@@ -1,4 +1,4 @@
-"""The density in coordinates that follow theta, held to the model written out on the scale of the data."""
+"""The density in coordinates that depend on theta, compared with the explicit model on the scale of the data."""
 
 import ctypes
 
@@ -50,13 +50,13 @@ RESPONSES = {
 
 
 def problem(formula, frame, seed=0, **options):
-    """A design, its priors and its posterior about a linear predictor taken at random."""
+    """A design, its priors and its posterior, about a random linear predictor."""
     design = build_design(ModelSpec.from_formula(formula, **options), frame)
     return design, *posterior_of(design, seed)
 
 
 def posterior_of(design, seed=0):
-    """The priors of a design and its posterior about a linear predictor taken at random."""
+    """The priors of a design and its posterior, about a random linear predictor."""
     priors = resolve_priors(design)
     response, own = read_response(design), own_priors(design, priors)
     eta = response.start + np.random.default_rng(seed).normal(0, 0.1, len(response.start))
@@ -72,14 +72,14 @@ def posterior_of(design, seed=0):
 
 
 def spread(posterior, rng, scale=0.3):
-    """A point about the middle of the posterior's coordinates."""
+    """A random point near the middle of the posterior's coordinates."""
     theta = np.concatenate([rng.normal(-0.7, scale, posterior.stand_in.size), posterior.own.start])
     theta[posterior.stand_in.size :] += rng.normal(0, 0.1, len(posterior.own.start))
     return np.concatenate([theta, rng.normal(0, 1, posterior.noise_size)])
 
 
 def variables(posterior, x):
-    """Everything that rows of x say, as posteriors name it, draws first."""
+    """All variables at the rows of x, under their names in a posterior; draws are the first dimension."""
     elements, head = posterior.stand_in.size, posterior.size
     thetas = np.ascontiguousarray(x[:, :elements])
     recovered = posterior.recover(thetas, x[:, elements:head], x[:, head:])
@@ -92,13 +92,13 @@ def variables(posterior, x):
 
 
 def effects(design, draws):
-    """All that noise is mapped to, (draws, effects)."""
+    """All effects and coefficients to which noise is mapped, (draws, effects)."""
     parts = [draws[b_name(f.name)].reshape(len(draws[b_name(f.name)]), -1) for f in design.factors]
     return np.concatenate([*parts, draws[BETA]] if BETA in draws else parts, axis=1)
 
 
 def model_density(design, priors, posterior, x):
-    """log p(y | b, beta, own) + log p(b | sd, corr) + log p(beta), nothing rearranged."""
+    """log p(y | b, beta, own) + log p(b | sd, corr) + log p(beta), by definition."""
     draws = variables(posterior, x[None])
     total = log_density(design, own_rows(design), linear_predictor(design, own_rows(design), draws), draws).sum()
     for factor in design.factors:
@@ -166,7 +166,7 @@ def check_gradient(posterior, x):
 @pytest.mark.parametrize("effect", EFFECTS)
 @pytest.mark.parametrize("factors", FACTORS)
 @pytest.mark.filterwarnings("ignore::partialpool.errors.DataWarning")
-def test_it_is_the_density_of_the_model_and_its_gradient(factors, effect, shape):
+def test_density_and_gradient_are_those_of_the_model(factors, effect, shape):
     rng = np.random.default_rng(3)
     frame = table(shape)
     frame["y"] = rng.poisson(3, len(frame))
@@ -183,7 +183,7 @@ NESTS = {
     "two crossed": (["a", "outer:inner"], 1),
     "many levels that share little": (["half", "third"], 0),
 }
-"""Factors, and how many of them are eliminated side by side."""
+"""Factors, and the number of them that are eliminated side by side."""
 
 
 @pytest.mark.parametrize("effect", ["intercept", "correlated", "independent"])
@@ -234,7 +234,7 @@ def test_levels_with_a_known_covariance_are_rotated(case, family):
 
 
 def test_the_order_of_elimination_does_not_depend_on_the_weights():
-    """A factor with the same levels was rotated with the relatives where all rows had one weight, and not elsewhere."""
+    """Before, a factor with the same levels was rotated with the relatives only if all rows had the same weight."""
     design = related("y ~ x + (1 | animal) + (1 | lasting) + (1 | session)", "poisson")
     priors, response = resolve_priors(design), read_response(design)
     orders = set()
@@ -245,7 +245,7 @@ def test_the_order_of_elimination_does_not_depend_on_the_weights():
 
 
 @pytest.mark.parametrize(("family", "link"), CASES, ids="-".join)
-def test_every_family_has_it_under_every_link(family, link):
+def test_density_and_gradient_of_every_family_and_link(family, link):
     rng = np.random.default_rng(4)
     frame = table("unbalanced")
     frame["y"], frame["n"] = RESPONSES[family](rng, len(frame)), 7
@@ -265,7 +265,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("case", OTHERS)
-def test_other_models_have_it_too(case):
+def test_density_and_gradient_of_other_models(case):
     rng = np.random.default_rng(5)
     frame = table("unbalanced")
     frame["y"] = rng.poisson(3, len(frame))
@@ -275,7 +275,7 @@ def test_other_models_have_it_too(case):
 
 
 def test_coefficients_with_other_priors_are_part_of_theta():
-    """Their density is that of the model up to what depends on theta alone: the prior and the Jacobian."""
+    """The density is that of the model up to terms that depend on theta alone: the prior and the Jacobian."""
     rng = np.random.default_rng(7)
     frame = table("unbalanced")
     frame["y"] = rng.poisson(3, len(frame))
@@ -323,7 +323,7 @@ def test_every_family_is_sampled_in_these_coordinates(name):
     ("family", "slopes"), {"gamma": [1.0], "student_t": [-2.0, 0.2], "gaussian": [-2.0], "poisson": []}.items()
 )
 def test_the_growth_of_information_is_measured(family, slopes):
-    """It is proportional to a gamma's shape and to sigma^-2, and hardly depends on degrees of freedom."""
+    """Information is proportional to the shape of a gamma and to sigma^-2; degrees of freedom hardly change it."""
     frame = table("unbalanced")
     frame["y"] = RESPONSES[family](np.random.default_rng(3), len(frame))
     _, _, posterior = problem("y ~ x + (1 | a)", frame, family=family)

@@ -1,4 +1,4 @@
-"""Levels integrated out by quadrature, held to brute-force integration of the density written out."""
+"""Levels integrated out by quadrature, compared with brute-force integration of the explicit density."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ ROOTS = {1: np.array([[0.7]]), 2: np.array([[0.6, 0.0], [0.3, 0.5]])}
 
 
 class Case:
-    """Four levels of a family under a link, with one coefficient and q effects: arrays, and the density written out."""
+    """Four levels of a family under a link, with one coefficient and q effects: arrays, and the explicit density."""
 
     def __init__(self, family, link, q, *, seed=1, levels=4):
         rng = np.random.default_rng(seed)
@@ -120,7 +120,7 @@ def test_two_effects_equal_brute_force(family, link):
     assert total + case.response.constant == pytest.approx(expected, abs=2e-8)
 
 
-def test_three_effects_that_are_one_equal_one():
+def test_three_effects_with_equal_columns_equal_one_effect():
     """Effects whose columns and roots are equal have the sum of the variances."""
     case = Case("poisson", "log", 1)
     three = case.rows._replace(effects=np.ones((3, len(case.rows.y))))
@@ -134,7 +134,7 @@ SLOPES = [(*case, 1) for case in CASES if case[1] != "inverse"] + [("bernoulli",
 
 
 @pytest.mark.parametrize(("family", "link", "q"), SLOPES)
-def test_the_gradient_is_the_slope(family, link, q):
+def test_the_gradient_is_that_of_differences(family, link, q):
     case, root, beta, own = Case(family, link, q), ROOTS[q], np.array([0.4]), 1.0 * Case(family, link, q).values
     _, (of_root, of_beta, of_own), _ = case.integrate(root, beta, own)
 
@@ -155,7 +155,7 @@ def test_the_gradient_is_the_slope(family, link, q):
 
 @pytest.mark.parametrize("sd", [1e-8, 3.0, 30.0])
 @pytest.mark.parametrize("offset", [-20.0, 0.0, 20.0])
-def test_levels_of_one_kind_and_extreme_predictors(sd, offset):
+def test_levels_with_equal_outcomes_and_extreme_predictors(sd, offset):
     """All 0 or all 1, a sd near 0 or 30: the integrand is far from a normal density."""
     case = Case("bernoulli", "logit", 1)
     y = np.repeat([0.0, 1.0, 0.0, 1.0], np.diff(case.rows.first))
@@ -168,7 +168,7 @@ def test_levels_of_one_kind_and_extreme_predictors(sd, offset):
         assert values[j] == pytest.approx(brute_force(case, j, root, beta), abs=1e-7)
 
 
-def test_large_counts_and_one_row_per_level():
+def test_large_counts_with_one_row_per_level_have_the_normal_limit():
     case = Case("poisson", "log", 1)
     n = len(case.rows.y)
     y = np.round(10.0 ** np.linspace(0, 8, n))
@@ -185,7 +185,7 @@ def test_large_counts_and_one_row_per_level():
     assert values[large] + constants == pytest.approx(expected, abs=1e-5)
 
 
-def test_no_density_is_minus_infinity():
+def test_the_log_integral_is_minus_infinity_where_there_is_no_density():
     case = Case("exponential", "inverse", 1)
     case.rows.start[:] = -1.0
     assert case.integrate(np.array([[1e-6]]), np.array([0.0]), case.values)[2][0] == -np.inf

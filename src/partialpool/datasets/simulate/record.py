@@ -15,7 +15,7 @@ class Simulated:
     Attributes
     ----------
     table
-        The table as it is stored, with numbers rounded as in a record.
+        The table as it is stored; measured numbers are rounded.
     effects
         True effects of each level, by variable of the posterior (`b_patient`): a row per level, a column per effect.
     """
