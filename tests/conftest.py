@@ -2,7 +2,6 @@
 
 import os
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -12,7 +11,6 @@ from checks import kernels_first
 if "PYTEST_XDIST_WORKER" in os.environ:  # each worker has one core: threads of linear algebra would wait for each other
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-SHARED = Path(__file__).parent / "reference"
 BUDGET = 240
 """Seconds that the quick tests of one file may take, also on a busy machine; longer tests are marked slow."""
 TOGETHER = ("tests/explorer", "tests/reporting")

@@ -235,6 +235,7 @@ def test_exceptions_warnings_and_networks_stop_a_notebook(source, expected):
         execute(notebook(source))
 
 
+@pytest.mark.thorough
 def test_a_committed_output_that_a_run_does_not_repeat_is_reported(tmp_path, two_others):
     path = tmp_path / "01_trial.ipynb"
     ran = execute(notebook("x = 5\nprint('x is', x)"))
@@ -255,6 +256,7 @@ def two_others(monkeypatch):
     monkeypatch.setattr("run_notebooks.OTHER_SEEDS", 2)
 
 
+@pytest.mark.thorough
 def test_other_seeds_are_run_if_a_number_disagrees(tmp_path, two_others):
     path = tmp_path / "01_trial.ipynb"
     source = "from partialpool.seeds import shifted\nprint(50 + shifted(0) // 1_000_003)"
@@ -281,6 +283,7 @@ def test_no_more_seeds_are_run_once_a_number_agrees(tmp_path, monkeypatch):
     assert shifts == [0, 1]
 
 
+@pytest.mark.thorough
 def test_a_notebook_that_fails_with_another_seed_is_reported(tmp_path, two_others):
     path = tmp_path / "01_trial.ipynb"
     source = "from partialpool.seeds import shifted\nprint(7)\nshift = shifted(0) // 1_000_003\nassert shift < {}"

@@ -83,6 +83,7 @@ def test_intervals_of_heritability_have_nominal_coverage():
     assert np.sqrt(np.mean((mean - true) ** 2)) < 0.7 * true.std()
 
 
+@pytest.mark.thorough
 def test_without_their_own_term_other_permanent_differences_count_as_inherited():
     made = [simulate(number) for number in range(DATA_SETS)]
     known = [truth for _, truth in made]

@@ -66,8 +66,10 @@ def test_a_boolean_has_two_values_and_no_other(value, formula):
 
 
 def test_zero_and_one_are_the_truth_values():
-    design = designed("y ~ b*x + I(b * x) + (b|g)".replace("b*x + ", ""), TABLE)
+    design = designed("y ~ b + I(b * x) + (b|g)", TABLE)
     booleans = new_rows(design, pd.DataFrame({"x": [2.0, 2.0], "b": [False, True], "g": [0, 0]}))
+    assert booleans.common.tolist() == [[0, 0], [1, 2]]
+    assert booleans.groups[0].values.tolist() == [[1, 0], [1, 1]]
     for kind in ("int64", "float64", object, "boolean", "category"):
         rows = new_rows(design, pd.DataFrame({"x": [2.0, 2.0], "b": pd.Series([0, 1]).astype(kind), "g": [0, 0]}))
         np.testing.assert_array_equal(rows.common, booleans.common)
@@ -143,7 +145,7 @@ USED = {
     "sum": ("y ~ S(p) + (1|g)", "p", (1, 2, 3), 3, "sum"),
     "each": ("y ~ 0 + s + (1|g)", "s", ("no", "yes"), None, "each"),
     "numbers as categories": ("y ~ x + (C(p)|g)", "p", (1, 2, 3), 1, "treatment"),
-    "a number too": ("y ~ p + C(p) + (1|g)", "p", (1, 2, 3), 1, "treatment"),
+    "a number too": ("y ~ x + C(p) + (p|g)", "p", (1, 2, 3), 1, "treatment"),
     "compared somewhere": ("y ~ 0 + s + (s|g)", "s", ("no", "yes"), "no", "treatment"),
     "computed with": ("y ~ I(s == 'no') + (1|g)", "s", ("no", "yes"), None, "value"),
     "arithmetic of a boolean": ("y ~ I(b * x) + (1|g)", "b", (False, True), None, "value"),
@@ -154,15 +156,28 @@ USED = {
 @pytest.mark.parametrize("case", USED)
 def test_a_column_is_a_category_by_how_the_formula_uses_it(case):
     formula, column, values, reference, coding = USED[case]
-    if case == "a number too":
-        pytest.importorskip("formulae")
-        formula = "y ~ x + C(p) + (p|g)"
     design = designed(formula, TABLE.assign(p=np.resize([1, 2, 3], N), h=np.resize([4, 3, 2, 1], N)))
     assert list(design.categories) == [column]
     found = design.categories[column]
     assert (found.column, found.values, found.reference, found.coding) == (column, values, reference, coding)
     assert found.first == (values[0] if reference is None or coding == "sum" else reference)
-    assert design.common.recipe.numeric.get(column, False) in (False, case == "a number too")
+    as_number = {recipe.numeric[column] for recipe in design.recipes if column in recipe.numeric}
+    assert as_number == ({False, True} if case == "a number too" else {False})
+
+
+@pytest.mark.parametrize(
+    ("formula", "numbers", "codes"),
+    [("y ~ 0 + p + (0 + C(p)|g)", "common", "group"), ("y ~ 0 + C(p) + (0 + p|g)", "group", "common")],
+)
+def test_a_column_may_be_a_number_in_one_term_and_categories_in_another(formula, numbers, codes):
+    design = designed(formula, TABLE.assign(p=np.resize([1, 2, 3], N)))
+    rows = new_rows(design, pd.DataFrame({"p": [3, 1], "g": [0, 0]}))
+    recipes = {"common": design.common.recipe, "group": design.factors[0].recipes[0]}
+    values = {"common": rows.common, "group": rows.groups[0].values}
+    assert recipes[numbers].numeric == {"p": True}
+    assert values[numbers].tolist() == [[3], [1]]
+    assert recipes[codes].numeric == {"p": False}
+    assert values[codes].tolist() == [[0, 0, 1], [1, 0, 0]]
 
 
 def test_quantities_are_no_categories():

@@ -103,9 +103,18 @@ def test_an_unknown_distribution_names_the_nearest(name, suggestion, refuses):
     assert f"'{suggestion}' (nearest)" in error.allowed
 
 
-@pytest.mark.parametrize("name", ["", None, 3, ["Normal"], {"a": 1}, "Beta", "os.system"])
+@pytest.mark.parametrize("name", ["", None, 3, ["Normal"], {"a": 1}, "Poisson", "os.system"])
 def test_what_is_not_a_distribution_is_refused(name, refuses):
-    refuses(PriorError, lambda: Prior(name), repr(name))
+    error = refuses(PriorError, lambda: Prior(name))
+    assert error.wrong == "unknown distribution for a prior"
+    assert error.got == repr(name)
+
+
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
+def test_a_distribution_without_its_arguments_is_refused(name, refuses):
+    error = refuses(PriorError, lambda: Prior(name), *(f"{argument}=..." for argument in GOOD[name]))
+    assert error.wrong == f"wrong arguments for {name}"
+    assert error.got == "none"
 
 
 @pytest.mark.parametrize(

@@ -185,15 +185,32 @@ def test_a_boundary_sd_is_exactly_zero():
     assert fit.maximum.sigma == pytest.approx(fit.design.response.values.std(), rel=1e-12)
 
 
-def test_a_perfect_correlation_is_found():
-    """Slopes proportional to intercepts: the maximum lies at correlation 1."""
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_perfect_correlation_is_found(sign):
+    """Slopes proportional to intercepts: the maximum lies at correlation 1, or -1."""
     rng = np.random.default_rng(3)
-    g, x = np.repeat(np.arange(12), 8), np.tile(np.linspace(-1, 1, 8), 12)
+    g, x = np.repeat(np.arange(12), 8), sign * np.tile(np.linspace(-1, 1, 8), 12)
     u = rng.normal(size=12)
-    y = u[g] * (1 + 0.8 * x) + rng.normal(0, 0.3, len(g))
+    y = u[g] * (1 + sign * 0.8 * x) + rng.normal(0, 0.3, len(g))
     fit = pp.maximum_likelihood("y ~ x + (x | g)", {"y": y, "x": x, "g": g})
-    assert fit.singular == (abs(fit.maximum.corr[0][1, 0]) > 1 - 1e-8)
-    assert fit.maximum.corr[0][1, 0] > 0.99
+    found = fit.maximum
+    assert fit.singular
+    assert found.corr[0][1, 0] == pytest.approx(sign, abs=1e-10)
+    assert found.modes[0][:, 1] == pytest.approx(sign * found.sd[0][1] / found.sd[0][0] * found.modes[0][:, 0])
+    for corr in (0.9, 0.999):
+        less = np.array([[1, sign * corr], [sign * corr, 1]])
+        assert dense_log_likelihood(fit, found.sd[0], less, found.sigma) < fit.log_likelihood
+
+
+def test_a_high_correlation_is_not_singular():
+    """Slopes that differ a little from a multiple of the intercepts, and many rows that show it."""
+    rng = np.random.default_rng(3)
+    g, x = np.repeat(np.arange(12), 40), np.tile(np.linspace(-1, 1, 40), 12)
+    u, v = rng.normal(size=(2, 12))
+    y = u[g] * (1 + 0.8 * x) + 0.3 * v[g] * x + rng.normal(0, 0.1, len(g))
+    fit = pp.maximum_likelihood("y ~ x + (x | g)", {"y": y, "x": x, "g": g})
+    assert not fit.singular
+    assert 0.9 < fit.maximum.corr[0][1, 0] < 0.999
 
 
 def test_conditional_modes_have_labels():

@@ -38,7 +38,7 @@ def new_rows(labels):
     return pd.DataFrame({"animal": labels, "x": 0.0, "y": 0.0})
 
 
-def test_a_relative_is_the_conditional_normal(fit):
+def test_a_relative_is_the_conditional_normal():
     """In a family of which one member has rows, the others are predicted from that member."""
     half = pd.concat([DATA, DATA[DATA["animal"] == "a0"].assign(animal="a66")], ignore_index=True)
     made = pp.fit(FORMULA, half, cov={"animal": KINSHIP}, seed=2, progressbar=False)

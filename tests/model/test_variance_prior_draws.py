@@ -80,6 +80,7 @@ def test_without_variance_between_groups_the_density_is_zero():
     assert density["shares"][0] == -np.inf
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("parameter", ["sd_Subject[Intercept]", "sd_Subject[Days]"])
 def test_the_implied_prior_of_one_sd_is_that_of_draws(parameter):
     design, priors = problem("Reaction ~ Days + (Days | Subject)", "sleepstudy", priors={"icc": ICC})

@@ -34,6 +34,7 @@ def maximal():
     return pp.fit(MAXIMAL, crossed(24, 12), engine="collapsed", draws=500, **QUIET)
 
 
+@pytest.mark.thorough
 def test_a_maximal_crossed_model_is_sampled_well(maximal):
     """21 elements of theta: importance sampling is abandoned at once, and NUTS has no divergences and few steps."""
     run = json.loads(maximal.tree.attrs["run"])
@@ -56,6 +57,7 @@ def test_it_draws_from_the_posterior_of_the_other_engine(maximal):
                 assert abs(a[..., i].mean() - b[..., i].mean()) < 5 * error, (name, i)
 
 
+@pytest.mark.thorough
 def test_seven_effects_over_four_levels_are_sampled_well():
     """More correlations than levels: most of theta is prior."""
     rng = np.random.default_rng(3)
