@@ -74,7 +74,7 @@ def main() -> None:
     (HERE / "pictures").mkdir(exist_ok=True)
     pictures = HERE / "pictures"
     save_figure(pp.plot_group_effects(pp.group_effects(fit, "Subject"), units=UNITS), pictures / "sleepstudy.png")
-    lines = pp.plot_level_lines(pp.level_lines(fit, "Days"), unit="ms", xunit="days")
+    lines = pp.plot_level_lines(pp.level_lines(fit, "Days"))
     save_figure(lines, pictures / "level_lines.png")
     photograph_explorer(fit, pictures / "explorer.png")
 

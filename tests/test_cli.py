@@ -265,3 +265,27 @@ def test_it_is_run_as_a_module():
         [sys.executable, "-m", "partialpool", "--version"], capture_output=True, text=True, check=True
     )
     assert found.stdout == f"partialpool {pp.__version__}\n"
+
+
+def test_the_probability_of_intervals_is_an_option_or_in_the_model_file(tmp_path, capsys):
+    table = tmp_path / "t.csv"
+    pp.load_dataset("dyestuff").to_csv(table, index=False)
+    formula = "Yield ~ 1 + (1 | Batch)"
+    common = ["--seed", "1", "--draws", "100", "--quiet"]
+    model = tmp_path / "m.toml"
+    model.write_text(f'prob = 0.8\n[model]\nformula = "{formula}"\n[data]\nfile = "t.csv"\n', encoding="utf-8")
+    for arguments, ends in (
+        ([formula, str(table)], ("2.5%", "97.5%")),
+        ([formula, str(table), "--prob", "0.9"], ("5%", "95%")),
+        ([str(model)], ("10%", "90%")),
+        ([str(model), "--prob", "0.5"], ("25%", "75%")),
+    ):
+        main(["fit", *arguments, *common])
+        heads = next(line.split() for line in capsys.readouterr().out.splitlines() if "ESS" in line)
+        assert set(ends) <= set(heads)
+
+
+def test_a_wrong_probability_is_refused_before_sampling(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("partialpool.cli._fit_of_formula", lambda _: pytest.fail("sampled in vain"))
+    assert main(["fit", "y ~ 1", "t.csv", "--prob", "95"]) == 2
+    assert "prob must be a probability" in capsys.readouterr().err

@@ -51,6 +51,7 @@ from .questions.check import Checklist as Checklist
 from .questions.check import check as check
 from .questions.compare import Comparison as Comparison
 from .questions.compare import compare as compare
+from .questions.contrast import contrast as contrast
 from .questions.datagrid import datagrid as datagrid
 from .questions.design_effect import design_effect as design_effect
 from .questions.group_effects import group_effects as group_effects

@@ -13,6 +13,7 @@ from typing import Any
 
 from partialpool import __version__
 from partialpool.errors import FileError, PartialPoolError, PartialPoolWarning, SpecError
+from partialpool.intervals import DEFAULT_PROB, central_ends
 
 __all__ = ["main"]
 
@@ -47,12 +48,14 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
     demo = _command(commands, "demo", _demo, "fit a random-slope model of real data and show its posterior")
     _sampling_options(demo, out=Path("out/demo"))
+    _interval_option(demo)
     fit = _command(commands, "fit", _fit, "fit a formula to a table, or a model file, and print the fit")
     fit.add_argument("model", help="a formula, 'count ~ habitat + (1 | site)', or a TOML file, models/sleepstudy.toml")
     fit.add_argument("table", type=_path, nargs="?", help="with a formula: a CSV, TSV, Parquet, Feather or Excel file")
     fit.add_argument("--family", help="with a formula: the family of the response; default: gaussian")
     fit.add_argument("--link", help="with a formula: the link; default: the family's")
     _sampling_options(fit, out=None)
+    _interval_option(fit, more="; default: the model file's, or 0.95")
     check = _command(
         commands, "check", _check, "read a model file and its data, and show the model and its priors without sampling"
     )
@@ -70,6 +73,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     report.add_argument("fit", type=_path, help="a file written by fit.save(), for instance out/fit.nc")
     report.add_argument("--out", type=_path, help="the page to write; default: report.html beside the fit")
+    report.add_argument("--title", default="", help="heading of the page; default: the name of the response")
+    report.add_argument("--author", default="", help="who wrote the report")
+    report.add_argument("--sections", nargs="+", metavar="TITLE", help="sections to include; default: all")
+    _interval_option(report)
     explore = _command(commands, "explore", _explore, "write an interactive page on partial pooling in a saved fit")
     explore.add_argument("fit", type=_path, help="a file written by fit.save(), for instance out/fit.nc")
     explore.add_argument("--out", type=_path, help="the page to write; default: explorer.html beside the fit")
@@ -78,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     explore.add_argument("--levels", nargs="+", help="the levels to show; default: all, or 200 of many")
     explore.add_argument("--seed", type=int, help="seed of the fits under other priors; default: that of the fit")
     explore.add_argument("--quiet", action="store_true", help="no progress line")
+    _interval_option(explore)
     return parser
 
 
@@ -108,6 +116,10 @@ def _sampling_options(command: argparse.ArgumentParser, *, out: Path | None) -> 
     command.add_argument("--quiet", action="store_true", help="no progress line")
 
 
+def _interval_option(command: argparse.ArgumentParser, more: str = "; default: 0.95") -> None:
+    command.add_argument("--prob", type=float, help=f"probability of the intervals{more}")
+
+
 def _demo(options: argparse.Namespace) -> int:
     from partialpool.datasets.load import load_dataset  # noqa: PLC0415 - keeps `--help` fast
     from partialpool.fitting.fit import fit  # noqa: PLC0415
@@ -115,13 +127,15 @@ def _demo(options: argparse.Namespace) -> int:
     table = load_dataset("sleepstudy")
     _say(f"{table.attrs['about']}\n  ({table.attrs['source']})\n")
     overrides = {"seed": 1} | _overrides(options)
-    return _finish(fit("Reaction ~ Days + (Days | Subject)", table, **overrides), options.out)
+    return _finish(fit("Reaction ~ Days + (Days | Subject)", table, **overrides), options)
 
 
 def _fit(options: argparse.Namespace) -> int:
+    if options.prob is not None:
+        central_ends(options.prob)  # a wrong one is refused before sampling
     if "~" in options.model:
-        return _finish(_fit_of_formula(options), options.out)
-    return _finish(_fit_of_file(options), options.out)
+        return _finish(_fit_of_formula(options), options)
+    return _finish(_fit_of_file(options), options)
 
 
 def _fit_of_file(options: argparse.Namespace) -> Any:
@@ -189,7 +203,8 @@ def _report(options: argparse.Namespace) -> int:
     from partialpool.reporting.page import report  # noqa: PLC0415
 
     fit, out = _saved_fit(options, "report.html")
-    written = report(fit, out)
+    about = {name: getattr(options, name) for name in ("title", "author", "sections")}
+    written = report(fit, out, prob=_interval(options), **about)
     _say(f"{fit.digest.verdict}\n\nwrote {written}")
     return _ended(fit)
 
@@ -199,7 +214,7 @@ def _explore(options: argparse.Namespace) -> int:
 
     fit, out = _saved_fit(options, "explorer.html")
     chosen = {name: getattr(options, name) for name in ("factor", "effect", "levels", "seed")}
-    written = explore(fit, out, **chosen, progressbar=not options.quiet)
+    written = explore(fit, out, **chosen, prob=_interval(options), progressbar=not options.quiet)
     _say(f"{fit.digest.verdict}\n\nwrote {written}")
     return _ended(fit)
 
@@ -227,16 +242,29 @@ def _saved_fit(options: argparse.Namespace, page: str) -> tuple[Any, Path]:
     return fit, out
 
 
-def _finish(fit: Any, folder: Path | None) -> int:
+def _finish(fit: Any, options: argparse.Namespace) -> int:
     """Print the fit, write its output folder if there is one, and return the exit code."""
     from partialpool.reporting.bundle import write_bundle  # noqa: PLC0415
 
-    _say(str(fit))
-    if folder is None:
+    prob = _interval(options)
+    _say(str(fit.digest.with_prob(prob)))
+    if options.out is None:
         return _ended(fit)
-    written = write_bundle(fit, folder)
+    written = write_bundle(fit, options.out, prob=prob)
     _say("\nwrote " + "\n      ".join(str(path) for path in written))
     return _ended(fit)
+
+
+def _interval(options: argparse.Namespace) -> float:
+    """Return the probability of the intervals: the option's, the model file's, or the package's default."""
+    from partialpool.spec.modelfile import read_model_file  # noqa: PLC0415
+
+    given = options.prob
+    if given is None and "~" not in getattr(options, "model", "~"):
+        given = read_model_file(_path(options.model)).prob
+    prob = DEFAULT_PROB if given is None else given
+    central_ends(prob)
+    return prob
 
 
 def _ended(fit: Any) -> int:

@@ -20,8 +20,10 @@ def contained(fit, truth, effects):
     effects
         True effects by variable (`b_patient`): a table with a row per level and a column per effect.
     """
-    frame = fit.digest.frame
-    inside = [bool(frame.loc[name, "q5"] <= value <= frame.loc[name, "q95"]) for name, value in truth.items()]
+    frame = fit.digest.with_prob(0.9).frame
+    inside = [
+        bool(frame.loc[name, "conf_low"] <= value <= frame.loc[name, "conf_high"]) for name, value in truth.items()
+    ]
     for name, given in effects.items():
         b = fit.posterior[name].stack(sample=("chain", "draw")).transpose("sample", ...)
         low, high = central(b.to_numpy(), 0.9)

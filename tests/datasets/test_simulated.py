@@ -152,9 +152,9 @@ def test_fits_recover_the_true_values_of_pain_trials():
         low, high = central(b.to_numpy(), 0.9)
         given = made.effects["b_patient"].loc[b["patient"].to_numpy(), b["patient_effect"].to_numpy()].to_numpy()
         inside.append(((low <= given) & (given <= high)).mean())
-        frame = fit.digest.frame.loc[list(truth)]
+        frame = fit.digest.with_prob(0.9).frame.loc[list(truth)]
         known.append(list(truth.values()))
-        ends.append(frame[["q5", "q95"]].to_numpy())
+        ends.append(frame[["conf_low", "conf_high"]].to_numpy())
     known, ends = np.array(known), np.array(ends)
     by_parameter = {name: known[:, k] for k, name in enumerate(truth)}
     found = coverages(

@@ -316,14 +316,14 @@ def test_the_curves_drawn_are_those_of_the_prior_that_is_chosen(browser, files, 
     density = column(browser, "posterior", "icc-curve")
     below = np.trapezoid(density[:61], share[:61]) / np.trapezoid(density, share)
     assert below == pytest.approx(np.mean(icc <= share[60]), abs=0.02)
-    quantiles = [f"{q:.2f}" for q in np.quantile(icc, [0.5, 0.05, 0.95])]
-    low, high = np.quantile(sd, [0.05, 0.95])
+    quantiles = [f"{q:.2f}" for q in np.quantile(icc, [0.5, 0.025, 0.975])]
+    low, high = np.quantile(sd, [0.025, 0.975])
     text = text_of(browser, "#summary")
-    told = f"Posterior under this prior: sd {np.median(sd):.2f} SAT points, 90\xa0% interval {low:.2f} to {high:.2f}"
+    told = f"Posterior under this prior: sd {np.median(sd):.2f} SAT points, 95\xa0% interval {low:.2f} to {high:.2f}"
     assert text.startswith(told)
     assert "; ICC {}, {} to {}".format(*quantiles) in text
     marks = [column(browser, name, "icc-summary")[0] for name in ("middle", "low", "high")]
-    np.testing.assert_allclose(marks, np.quantile(icc, [0.5, 0.05, 0.95]))
+    np.testing.assert_allclose(marks, np.quantile(icc, [0.5, 0.025, 0.975]))
 
 
 def test_a_prior_that_leaves_the_picture_is_marked_where_it_does(sleeping):

@@ -4,6 +4,7 @@ import pytest
 
 import partialpool as pp
 from partialpool.cli import main
+from partialpool.intervals import DEFAULT_PROB
 
 
 @pytest.fixture
@@ -24,12 +25,15 @@ def test_its_options_are_those_of_explore(saved, monkeypatch):
     asked = {}
     monkeypatch.setattr("partialpool.explorer.page.explore", lambda fit, path, **options: asked.update(options) or path)
     options = ["--factor", "school", "--effect", "Intercept", "--levels", "A", "C", "--seed", "7", "--quiet"]
-    assert main(["explore", str(saved), *options]) == 0
+    assert main(["explore", str(saved), *options, "--prob", "0.8"]) == 0
     assert asked == {
-        "factor": "school", "effect": "Intercept", "levels": ["A", "C"], "seed": 7, "progressbar": False
+        "factor": "school", "effect": "Intercept", "levels": ["A", "C"], "prob": 0.8, "seed": 7,
+        "progressbar": False,
     }  # fmt: skip
     assert main(["explore", str(saved)]) == 0
-    assert asked == {"factor": None, "effect": None, "levels": None, "seed": None, "progressbar": True}
+    assert asked == {
+        "factor": None, "effect": None, "levels": None, "prob": DEFAULT_PROB, "seed": None, "progressbar": True
+    }  # fmt: skip
 
 
 def test_what_is_wrong_is_said_and_nothing_written(saved, capsys):

@@ -18,7 +18,9 @@ def test_a_density_is_found_again(truth):
     # Both curves are divided by one number, so that they can be compared.
     np.testing.assert_allclose(found.posterior, found.prior, atol=0.05)
     assert max(found.posterior.max(), found.prior.max()) == pytest.approx(1.0, abs=0.05)
-    assert (found.low, found.median, found.high) == pytest.approx(truth.ppf([0.05, 0.5, 0.95]), rel=0.02, abs=0.001)
+    assert (found.low, found.median, found.high) == pytest.approx(truth.ppf([0.025, 0.5, 0.975]), rel=0.02, abs=0.001)
+    half = outline(draws, truth.pdf, POINTS, np.inf, prob=0.5)
+    assert (half.low, half.high) == pytest.approx(truth.ppf([0.25, 0.75]), rel=0.02, abs=0.001)
     assert found.beyond == pytest.approx(truth.sf(3.0), abs=0.005)
 
 

@@ -214,6 +214,22 @@ def test_a_unit_with_brackets_gets_no_others(radon):
     assert "(log(pCi/L))" not in text
 
 
+@pytest.mark.usefixtures("quick")
+def test_intervals_have_the_probability_that_is_asked_for(schools, pages, monkeypatch):
+    text = render_explorer(schools, prob=0.8, progressbar=False)
+    numbers = numbers_of(text)
+    assert numbers["interval"] == "80\xa0% interval"
+    assert "median, 80\xa0% interval" in text
+    assert "95\xa0%" not in text
+    own = numbers["studies"][0]
+    for shown, draws in ((own["sd"], schools.posterior["sd_school"]), (own["icc"], pp.icc(schools)["icc"])):
+        assert [shown["low"], shown["high"]] == pytest.approx(np.quantile(draws, [0.1, 0.9]))
+    assert "median, 95\xa0% interval" in pages["schools"]
+    monkeypatch.setattr(page, "prior_studies", lambda *_, **__: pytest.fail("the refits were made"))
+    with pytest.raises(pp.SpecError, match="prob must be a probability"):
+        render_explorer(schools, prob=95, progressbar=False)
+
+
 def test_axes_have_units(pages):
     assert '"sd (ms)"' in pages["sleep"]
     assert '"Intercept at Days=4.5 (mean) (ms)"' in pages["sleep"]

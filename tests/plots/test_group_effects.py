@@ -35,7 +35,7 @@ def test_bars_are_the_central_intervals():
     figure = plot_group_effects(data)
     outer, inner = figure.axes[0].collections
     draws = data["effects"].to_numpy()[..., 2, 0].ravel()
-    np.testing.assert_allclose(outer.get_segments()[0][:, 0], np.quantile(draws, [0.05, 0.95]))
+    np.testing.assert_allclose(outer.get_segments()[0][:, 0], np.quantile(draws, [0.025, 0.975]))
     np.testing.assert_allclose(inner.get_segments()[0][:, 0], np.quantile(draws, [0.25, 0.75]))
 
 

@@ -40,13 +40,13 @@ def test_order_intervals_and_colours():
     assert [t.get_text() for t in axes.get_yticklabels()] == ["g3", "g2", "g1", "g0"]
     outer, inner, dots = axes.collections
     draws = data["effect"].to_numpy()[..., 3].ravel()
-    assert outer.get_segments()[0][:, 0] == pytest.approx(np.quantile(draws, [0.05, 0.95]))
+    assert outer.get_segments()[0][:, 0] == pytest.approx(np.quantile(draws, [0.025, 0.975]))
     assert inner.get_segments()[0][:, 0] == pytest.approx(np.quantile(draws, [0.25, 0.75]))
     assert np.asarray(dots.get_offsets())[:, 0] == pytest.approx([0, 1, 2, 3], abs=0.05)
     assert outer.get_colors()[[0, 1, 2, 3]] == pytest.approx(
         np.array([to_rgba(VERMILION)] * 2 + [to_rgba(BLUE)] * 2), abs=0.01
     )
-    assert axes.get_xlabel() == "x of each g (ms/day)"
+    assert axes.get_xlabel() == "x of each g (ms/day)\n50 % and 95 % intervals"
     assert bar.get_ylabel() == "probability that it exceeds 1.5"
 
 
@@ -56,13 +56,13 @@ def test_threshold_and_population():
     lines = {line.get_label(): line.get_xdata()[0] for line in axes.lines}
     population = data["population"].to_numpy().ravel()
     assert lines["threshold 0.25"] == 0.25
-    assert lines["population, 90 % interval"] == pytest.approx(population.mean())
+    assert lines["population, 95 % interval"] == pytest.approx(population.mean())
     band = axes.patches[0]
-    assert [band.get_x(), band.get_x() + band.get_width()] == pytest.approx(np.quantile(population, [0.05, 0.95]))
+    assert [band.get_x(), band.get_x() + band.get_width()] == pytest.approx(np.quantile(population, [0.025, 0.975]))
 
 
 def test_many_levels_lose_their_labels_and_other_scales_say_so():
     axes = plot_level_effects(effects(levels=80, scale="logit")).axes[0]
     assert axes.get_yticklabels() == []
     assert axes.get_ylabel() == "g (80 levels, sorted)"
-    assert axes.get_xlabel() == "x of each g (logit scale)"
+    assert axes.get_xlabel() == "x of each g (logit scale)\n50 % and 95 % intervals"

@@ -45,7 +45,7 @@ def test_lines_rows_and_axes():
     lines = level_lines(days, "Days")
     figure = plot_level_lines(lines, unit="ms", xunit="days")
     assert len(shown(figure)) == 18
-    assert (figure.get_supxlabel(), figure.get_supylabel()) == ("Days (days)", "Reaction (ms)")
+    assert (figure.get_supxlabel(), figure.get_supylabel()) == ("Days", "Reaction (ms)")
     assert figure.get_suptitle() == "Reaction over Days by Subject"
     panel = shown(figure)[0]
     label = next(v for v in lines["level"].to_numpy() if str(v) == panel.get_title(loc="left"))
@@ -56,7 +56,7 @@ def test_lines_rows_and_axes():
     dots = next(line for line in panel.lines if line.get_marker() == "o")
     assert len(dots.get_ydata()) == 10
     names = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert names == ["no pooling", "complete pooling", "partial pooling", "its 90 % interval"]
+    assert names == ["no pooling", "complete pooling", "partial pooling", "its 95 % interval"]
     assert len({axes.get_ylim() for axes in shown(figure)}) == 1
 
 

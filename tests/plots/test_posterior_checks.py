@@ -41,7 +41,7 @@ def rng():
 def test_counts_have_a_mark_each():
     y = rng().poisson(np.exp(1 + 0.3 * X)) * (rng().random(N) > 0.4)
     figure = drawn(y, "poisson", beta=[1.0, 0.3], unit="larvae")
-    assert titles(figure) == ["Frequency of each count", "dispersion", "zeros", "largest", "fitted"]
+    assert titles(figure) == ["Frequency of each count, 95 % intervals", "dispersion", "zeros", "largest", "fitted"]
     overlay, zeros = figure.axes[0], figure.axes[2]
     assert overlay.get_xlabel() == "y (larvae)"
     (data,) = [c for c in overlay.collections if to_hex(c.get_facecolor()[0]).upper() == VERMILION]
@@ -92,7 +92,7 @@ def test_few_draws_and_numbers_that_round_to_zero():
 def test_binary_responses_are_calibrated():
     y = np.where(rng().random(N) < 1 / (1 + np.exp(-X)), "yes", "no")
     figure = drawn(y, "bernoulli", beta=[0.0, 1.0])
-    assert titles(figure) == ["Calibration", "fitted"]
+    assert titles(figure) == ["Calibration, 95 % interval", "fitted"]
     assert figure.axes[0].get_xlabel() == "predicted probability of y = yes"
 
 
@@ -107,10 +107,10 @@ def test_categories_have_a_mark_each():
 
 def test_successes_and_few_rows():
     figure = drawn(rng().binomial(9, 0.4, N), "binomial", response="p(y, 9)", beta=[-0.4, 0.0])
-    assert titles(figure) == ["Frequency of each count", "dispersion", "none or all", "fitted"]
+    assert titles(figure) == ["Frequency of each count, 95 % intervals", "dispersion", "none or all", "fitted"]
     few = pd.DataFrame({"y": np.arange(20) % 2, "x": np.arange(20.0)})
     fit = fit_at("y ~ x", few, draws=DRAWS, family="bernoulli", beta=np.zeros((DRAWS, 2)))
-    assert titles(pp.plot_posterior_checks(pp.posterior_checks(fit, seed=1))) == ["Calibration"]
+    assert titles(pp.plot_posterior_checks(pp.posterior_checks(fit, seed=1))) == ["Calibration, 95 % interval"]
 
 
 def test_bins_keep_to_the_values_that_can_be():

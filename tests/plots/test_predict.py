@@ -65,7 +65,7 @@ def test_effects_side_by_side(logistic):
     assert [t.get_text() for t in axes.figure.legends[0].get_texts()] == ["population average", "subject specific"]
     assert axes.get_xscale() == "log"
     (axes,) = pp.plot_average_effect(pp.average_effect(logistic, "urban"), unit="probability").axes
-    assert axes.get_xlabel() == "average difference (probability), 50 % and 90 % intervals"
+    assert axes.get_xlabel() == "average difference (probability), 50 % and 95 % intervals"
 
 
 def test_counts_are_of_an_exposure_that_the_axis_names_and_coded_categories_are_points():

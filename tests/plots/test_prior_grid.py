@@ -51,7 +51,7 @@ def test_one_family_is_a_row_per_prior(study):
     assert axes.get_xlabel() == "sd_school[Intercept] (points)"
     assert rows(axes) == study["prior"].to_numpy().tolist()
     assert medians(axes) == pytest.approx(study["sd_school[Intercept]"].median(("chain", "draw")).to_numpy())
-    assert len(axes.collections) == 3  # 90 %, 50 %, prior
+    assert len(axes.collections) == 3  # 95 %, 50 %, prior
     assert -0.5 < axes.get_xlim()[0] <= 0  # an sd is never below 0
     (plain,) = pp.plot_prior_grid(study, "icc[school]").axes
     assert len(plain.collections) == 2

@@ -42,7 +42,7 @@ def test_along_a_predictor_there_are_two_more(slopes):
     figure = pp.plot_prior_predictive(slopes, unit="ms", xunit="days")
     assert titles(figure)[3:] == ["How far responses scatter along Days", "Lines of new levels of Subject"]
     scatter, lines = figure.axes[3:]
-    assert (scatter.get_xlabel(), lines.get_xlabel()) == ("Days (days)", "Days (days)")
+    assert (scatter.get_xlabel(), lines.get_xlabel()) == ("Days", "Days")
     assert (scatter.get_ylabel(), lines.get_ylabel()) == ("sd of a response (ms)", "Reaction (ms)")
     # The upper row has three panels of one height, the lower two.
     tops = [round(panel.get_subplotspec().get_position(figure).y0, 3) for panel in figure.axes]
@@ -65,11 +65,11 @@ def test_the_ribbon_is_quantiles_of_the_sd_with_that_of_the_data(slopes):
     assert median.get_ydata() == pytest.approx(np.median(sd, axis=0))
     assert data.get_ydata() == pytest.approx(2 * [np.std(pp.load_dataset("sleepstudy")["Reaction"])])
     wide = panel.collections[0].get_paths()[0].vertices
-    low, high = np.quantile(sd, [0.05, 0.95], axis=0)
+    low, high = np.quantile(sd, [0.025, 0.975], axis=0)
     for place, x in enumerate(slopes["outlook"]["Days"].to_numpy()):
         at = wide[np.isclose(wide[:, 0], x), 1]
         assert (at.min(), at.max()) == pytest.approx((low[place], high[place]))
-    assert legend(panel) == ["90 % of the prior", "50 % of the prior", "median", "the data, all rows"]
+    assert legend(panel) == ["95 % of the prior", "50 % of the prior", "median", "the data, all rows"]
 
 
 def test_so_many_lines_beside_the_range_of_the_data(slopes):
@@ -84,7 +84,7 @@ def test_so_many_lines_beside_the_range_of_the_data(slopes):
     bottom, top = panel.get_ylim()
     assert bottom < y.min()
     assert top > y.max()
-    assert legend(panel) == ["30 draws", "90 % of 200 draws", "the data: 194 to 466"]
+    assert legend(panel) == ["30 draws", "95 % of 200 draws", "the data: 194 to 466"]
     assert len(pp.plot_prior_predictive(slopes, lines=1000).axes[-1].get_lines()) == 200 + 2
     for wrong in (0, 2.5, True):
         with pytest.raises(
@@ -110,7 +110,7 @@ def test_yes_or_no_is_a_share_and_a_probability():
     assert tables.get_lines()[0].get_xdata() == pytest.approx([share, share])
     assert lines.get_ylabel() == "probability of use = Y"
     assert lines.get_ylim() == (-0.02, 1.02)
-    assert lines.get_xlabel() == "age\nheld: urban=N (first)"
+    assert lines.get_xlabel() == "age (years)\nheld: urban=N (first)"
     assert legend(lines)[-1] == f"the data: {share:.3g} on average"
     assert scatter.get_ylabel() == "sd of a response (logit scale)"
     assert legend(scatter)[-1] == "without any groups"

@@ -85,7 +85,7 @@ def test_levels_that_stand_apart_have_a_complete_pooling_each():
     effects = pp.level_effects(fit, "age")
     axes = pp.plot_level_effects(effects).axes[0]
     order = np.argsort(effects["effect"].to_numpy()[0, 0], kind="stable")
-    (lines,) = [c for c in axes.collections if c.get_label() == "population, 90 % interval"]
+    (lines,) = [c for c in axes.collections if c.get_label() == "population, 95 % interval"]
     drawn = [segment[0, 0] for segment in lines.get_segments()]
     assert drawn == pytest.approx(effects["population"].to_numpy()[0, 0, order])
     only = growth("y ~ age * sex + (0 + age | child)", beta=[20.0, 1, 2, -0.5], sd_child=[0.2], sigma=1.0)
@@ -95,10 +95,13 @@ def test_levels_that_stand_apart_have_a_complete_pooling_each():
 
 def test_arrows_of_shrinkage(slopes):
     (plane,) = pp.plot_shrinkage(pp.shrinkage(slopes)).axes
-    assert (plane.get_xlabel(), plane.get_ylabel()) == ("Intercept of each Subject", "Days of each Subject")
-    (plane,) = pp.plot_shrinkage(pp.shrinkage(slopes), unit="ms").axes
-    assert plane.get_xlabel() == "Intercept of each Subject (ms)"
-    assert plane.get_ylabel() == "Days of each Subject (ms per unit)"
+    assert (plane.get_xlabel(), plane.get_ylabel()) == (
+        "Intercept of each Subject (ms)",
+        "Days of each Subject (ms/day)",
+    )
+    (plane,) = pp.plot_shrinkage(pp.shrinkage(slopes), unit="s").axes
+    assert plane.get_xlabel() == "Intercept of each Subject (s)"
+    assert plane.get_ylabel() == "Days of each Subject (s/day)"
     single = fit_at("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff"), beta=[1527.0], sd_Batch=[37.0], sigma=49.0)
     (line,) = pp.plot_shrinkage(pp.shrinkage(single), unit="g").axes
     assert line.get_xlabel() == "Yield (g)"

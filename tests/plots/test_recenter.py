@@ -40,7 +40,7 @@ def test_curves_and_where_they_vanish(fit):
         dot = next(line for line in axes.lines if line.get_marker() == "o")
         assert dot.get_xdata() == pytest.approx([1.6])
         assert dot.get_label() == "uncorrelated at 1.6 (1.6 to 1.6)"
-        assert axes.get_xlabel() == "origin of Days (days)"
+        assert axes.get_xlabel() == "origin of Days"
         assert axes.get_xlim() == (-4, 10)
     assert left.get_ylim() == (-1, 1)
     assert (left.get_ylabel(), right.get_ylabel()) == ("correlation of Intercept and Days", "sd of Intercept (ms)")

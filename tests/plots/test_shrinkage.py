@@ -33,7 +33,7 @@ def test_free_throws_are_drawn_as_probabilities():
     drawn = {line.get_label(): line.get_xdata() for line in axes.lines}
     np.testing.assert_allclose(drawn["no pooling"], [np.nan, 11 / 40, 0.5, 0.75], rtol=1e-9)
     partial = special.expit(np.array([-0.9, -0.2, 0.0, 0.4]))
-    np.testing.assert_allclose(drawn["partial pooling, 90 % interval"], partial)
+    np.testing.assert_allclose(drawn["partial pooling, 95 % interval"], partial)
     np.testing.assert_allclose(drawn["complete pooling"], 28 / 69, rtol=1e-9)
 
 

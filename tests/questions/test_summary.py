@@ -116,9 +116,9 @@ def test_the_summary_of_a_fit_has_medians_only_in_the_table_that_needs_them():
         "b_g": np.zeros((4000, 3, 1)),
     }
     printed = str(pp.summary(fit_at("y ~ 1 + (1 | g)", data, draws=4000, **values)).tables[0])
-    low, middle, high = np.quantile(wild, [0.05, 0.5, 0.95])
+    low, middle, high = np.quantile(wild, [0.025, 0.5, 0.975])
     head, first, _, note = printed.splitlines()[1:]
-    assert head.split() == ["factor", "effect", "mean", "median", "sd", "5%", "95%", "ESS", "R-hat"]
+    assert head.split() == ["factor", "effect", "mean", "median", "sd", "2.5%", "97.5%", "ESS", "R-hat"]
     assert first.split()[3] == f"{middle:.1f}"
     assert first.split()[5:7] == [f"{low:.1f}", f"{high:.1f}"]
     assert note == "a few draws decide the mean and sd of g Intercept: read the median"

@@ -58,10 +58,10 @@ def test_terms_of_different_dimensions_share_a_table(sleepstudy_fit):
 
 
 def test_a_fit_has_the_rows_of_its_summary(sleepstudy_fit):
-    table, frame = pp.to_frame(sleepstudy_fit, prob=0.9), pp.summary(sleepstudy_fit).frame
+    table, frame = pp.to_frame(sleepstudy_fit, prob=0.9), pp.summary(sleepstudy_fit, prob=0.9).frame
     assert table["term"].tolist() == frame.index.tolist()
     np.testing.assert_allclose(table["estimate"], frame["mean"])
-    np.testing.assert_allclose(table[["conf_low", "conf_high"]], frame[["q5", "q95"]])
+    np.testing.assert_allclose(table[["conf_low", "conf_high"]], frame[["conf_low", "conf_high"]])
 
 
 def test_a_mean_that_a_few_draws_decide_is_a_median():

@@ -5,6 +5,7 @@ import pytest
 
 import partialpool as pp
 from partialpool.reporting.page import render
+from partialpool.reporting.reported import Reported
 
 HOSTILE = ("<script>boom()</script>", '" onerror="boom()', "a & b", "</style><b>", "{{ 7 * 7 }}", "'é'")
 
@@ -60,4 +61,4 @@ def pages(sleep, pastes, without_groups, hostile, doubtful, awkward):
     """The page of each fit, drawn once."""
     fits = {"sleep": sleep, "pastes": pastes, "plain": without_groups, "hostile": hostile, "doubtful": doubtful}
     fits["awkward"] = awkward
-    return {name: render(fit) for name, fit in fits.items()}
+    return {name: render(Reported(fit)) for name, fit in fits.items()}

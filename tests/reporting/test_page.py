@@ -13,6 +13,7 @@ from checks.outline import Outline
 from partialpool.reporting import page
 from partialpool.reporting.contents import CHAPTERS
 from partialpool.reporting.page import render, report
+from partialpool.reporting.reported import Reported
 from partialpool.reporting.section import Chapter, Section
 from partialpool.tabulate import TextTable
 from reporting.conftest import HOSTILE
@@ -71,7 +72,7 @@ def test_labels_are_text_whatever_they_hold(pages):
 
 
 def test_the_same_fit_gives_the_same_page(pastes, pages):
-    assert render(pastes) == pages["pastes"]
+    assert render(Reported(pastes)) == pages["pastes"]
 
 
 def test_a_page_without_groups_is_short(pages):
@@ -99,7 +100,7 @@ def test_the_file_appears_when_it_is_whole(without_groups, tmp_path, monkeypatch
 
 
 def test_a_folder_that_is_not_there_is_refused_before_any_work(sleep, tmp_path, monkeypatch):
-    monkeypatch.setattr(page, "render", lambda _: pytest.fail("drawn in vain"))
+    monkeypatch.setattr(page, "render", lambda *_, **__: pytest.fail("drawn in vain"))
     with pytest.raises(pp.FileError) as refused:
         report(sleep, tmp_path / "nowhere" / "report.html")
     assert str(refused.value) == (
@@ -112,9 +113,9 @@ def test_a_folder_that_is_not_there_is_refused_before_any_work(sleep, tmp_path, 
 
 def test_a_section_is_a_line_in_the_contents(without_groups, monkeypatch):
     table = TextTable(("a", "b"), (("x", "1.5"), ("y", "-2e-05"), ("z", "-"), ("w", "nan")), title="T")
-    new = Chapter("What <else>?", lambda fit: Section(prose=(f"{fit.design.n_rows} rows",), tables=(table,)))
+    new = Chapter("What <else>?", lambda of: Section(prose=(f"{of.fit.design.n_rows} rows",), tables=(table,)))
     monkeypatch.setattr(page, "CHAPTERS", (new,))
-    text = render(without_groups)
+    text = render(Reported(without_groups))
     assert '<section id="what-else" aria-labelledby="what-else-title">' in text
     assert "What &lt;else&gt;?" in text
     assert text.count('<td class="number">') == 4

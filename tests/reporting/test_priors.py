@@ -8,6 +8,7 @@ import pytest
 import partialpool as pp
 from checks.fixed import fit_at
 from partialpool.model.default_priors import PriorSet
+from partialpool.reporting.reported import SEED, Reported
 from partialpool.reporting.section import Note
 from partialpool.reporting.sections import priors as chapter
 from partialpool.reporting.sections.priors import priors_section
@@ -23,21 +24,21 @@ def fit():
 
 
 def test_the_picture_is_said_in_numbers(fit):
-    (picture,) = priors_section(fit).pictures
-    tree = pp.prior_predictive(FORMULA, pp.load_dataset("sleepstudy"), draws=200, seed=0)
-    low, middle, high = np.quantile(tree["derived"]["sd"], [0.05, 0.5, 0.95])
-    assert f"sd of a response median {number(middle)}, 90 % from {number(low)} to {number(high)};" in picture.alt
-    low, middle, high = np.quantile(tree["outlook"]["level_line"].sel(Days=9), [0.05, 0.5, 0.95])
-    said = f"at Days 9 median {number(middle)}, 90 % from {number(low)} to {number(high)}."
+    (picture,) = priors_section(Reported(fit)).pictures
+    tree = pp.prior_predictive(FORMULA, pp.load_dataset("sleepstudy"), draws=200, seed=SEED)
+    low, middle, high = np.quantile(tree["derived"]["sd"], [0.025, 0.5, 0.975])
+    assert f"sd of a response median {number(middle)}, 95 % from {number(low)} to {number(high)};" in picture.alt
+    low, middle, high = np.quantile(tree["outlook"]["level_line"].sel(Days=9), [0.025, 0.5, 0.975])
+    said = f"at Days 9 median {number(middle)}, 95 % from {number(low)} to {number(high)}."
     assert picture.alt.endswith(f"mean of the response of new levels {said}")
     assert picture.caption == "Data simulated from 200 draws of the priors, with the observed data."
-    assert priors_section(fit).pictures[0].image.data == picture.image.data
+    assert priors_section(Reported(fit)).pictures[0].image.data == picture.image.data
 
 
 def test_without_a_slope_there_are_tables_and_shares():
     values = {"beta": [60.0], "sd_batch": [1.3], "sd_batch:cask": [2.9], "sigma": 0.8}
     nested = fit_at("strength ~ 1 + (1 | batch/cask)", pp.load_dataset("pastes"), **values)
-    (picture,) = priors_section(nested).pictures
+    (picture,) = priors_section(Reported(nested)).pictures
     assert "ICC of batch:cask median" in picture.alt
     assert "new levels" not in picture.alt
 
@@ -45,16 +46,16 @@ def test_without_a_slope_there_are_tables_and_shares():
 def test_absurd_priors_are_called_so(fit):
     wild = pp.Prior("Normal", mu=0, sigma=1e6)
     entries = tuple(replace(e, prior=wild) if e.parameter == "beta[Intercept]" else e for e in fit.priors.entries)
-    (note,) = (p for p in priors_section(replace(fit, priors=PriorSet(entries))).prose if isinstance(p, Note))
+    (note,) = (p for p in priors_section(Reported(replace(fit, priors=PriorSet(entries)))).prose if isinstance(p, Note))
     assert note.tone == "bad"
     assert note.text == (
         "100 % of the data simulated from the priors are responses more than 10 observed sds from the observed mean: "
         "check the priors, and consider narrower ones."
     )
-    assert not any(isinstance(p, Note) for p in priors_section(fit).prose)
+    assert not any(isinstance(p, Note) for p in priors_section(Reported(fit)).prose)
 
 
 def test_a_large_table_has_no_picture(fit, monkeypatch):
     monkeypatch.setattr(chapter, "_MOST_ROWS", 179)
-    assert priors_section(fit).pictures == ()
-    assert priors_section(fit).tables == (fit.priors.table,)
+    assert priors_section(Reported(fit)).pictures == ()
+    assert priors_section(Reported(fit)).tables == (fit.priors.table,)

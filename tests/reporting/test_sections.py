@@ -10,9 +10,10 @@ import partialpool as pp
 from checks.fixed import fit_at
 from partialpool.errors import PartialPoolError
 from partialpool.fitting.convergence import Finding
-from partialpool.reporting import verdicts
+from partialpool.reporting import reported
 from partialpool.reporting.contents import CHAPTERS
 from partialpool.reporting.limits import MOST_LABELLED, MOST_LEVELS
+from partialpool.reporting.reported import Reported
 from partialpool.reporting.section import Chapter, Note, Section, which_can
 from partialpool.reporting.sections.design_effect import design_effect_section
 from partialpool.reporting.sections.diagnostics import diagnostics_section
@@ -23,6 +24,7 @@ from partialpool.reporting.sections.icc import icc_section
 from partialpool.reporting.sections.in_short import in_short
 from partialpool.reporting.sections.level_lines import level_lines_section
 from partialpool.reporting.sections.made_from import made_from
+from partialpool.reporting.sections.methods import methods_section
 from partialpool.reporting.sections.posterior_checks import posterior_checks_section
 from partialpool.reporting.sections.power_scale import power_scale_section
 from partialpool.reporting.sections.predict import predict_section
@@ -72,23 +74,23 @@ def fit_with_levels(levels):
 
 
 def test_the_icc_is_said_in_numbers(slopes, nested):
-    averaged, along = icc_section(slopes).pictures
+    averaged, along = icc_section(Reported(slopes)).pictures
     assert averaged.alt.startswith("ICC of Subject: posterior mean 0.")
     at_0, at_9 = 400 / (400 + 625), (400 - 80 * 9 + 25 * 81) / (400 - 80 * 9 + 25 * 81 + 625)
     assert f"ICC of Subject at Days 0: posterior mean {at_0:.3g}," in along.alt
     assert f"ICC of Subject at Days 9: posterior mean {at_9:.3g}," in along.alt
-    (intervals,) = icc_section(nested).pictures
+    (intervals,) = icc_section(Reported(nested)).pictures
     total = 1.3**2 + 2.9**2 + 0.8**2
-    assert f"ICC of batch:cask: posterior mean {2.9**2 / total:.3g}, 90 % interval" in intervals.alt
+    assert f"ICC of batch:cask: posterior mean {2.9**2 / total:.3g}, 95 % interval" in intervals.alt
     assert f"All factors together: posterior mean {1 - 0.64 / total:.3g}" in intervals.alt
 
 
 def test_the_spread_is_said_at_both_ends(slopes, nested, plain):
-    (fan,) = variance_function_section(slopes).pictures
+    (fan,) = variance_function_section(Reported(slopes)).pictures
     assert "at Days 0 posterior mean 32," in fan.alt  # sqrt(20^2 + 25^2)
     assert f"at Days 9 posterior mean {np.sqrt(400 - 720 + 2025 + 625):.3g}," in fan.alt
-    assert variance_function_section(nested) is None
-    assert variance_function_section(plain) is None
+    assert variance_function_section(Reported(nested)) is None
+    assert variance_function_section(Reported(plain)) is None
 
 
 @pytest.mark.filterwarnings("ignore::partialpool.DataWarning")
@@ -101,30 +103,30 @@ def test_a_spread_holds_categories_at_their_first():
         "g": list("ababab") * 2,
     }
     fit = fit_at("y ~ x + z + c + (x | g)", data, beta=[0, 1, 0, 5], sd_g=[1, 1], corr_g=np.eye(2), sigma=1.0)
-    (fan,) = variance_function_section(fit).pictures
+    (fan,) = variance_function_section(Reported(fit)).pictures
     assert fan.caption.endswith("Other predictors fixed at: c=u (first), z=3 (mean).")
 
 
 def test_shares_and_r2(nested, slopes):
-    section = variance_components_section(nested)
+    section = variance_components_section(Reported(nested))
     (share,) = (2.9**2 / (1.3**2 + 2.9**2 + 0.8**2),)
     assert f"batch:cask: posterior mean {share:.3g}," in section.pictures[0].alt
     assert [text.split(",")[0] for text in section.prose] == ["Conditional R²"]
-    assert [text.split(",")[0] for text in variance_components_section(slopes).prose] == [
+    assert [text.split(",")[0] for text in variance_components_section(Reported(slopes)).prose] == [
         "Marginal R²",
         "Conditional R²",
     ]
 
 
 def test_arrows_are_said_in_numbers(slopes, nested):
-    (plane,) = shrinkage_section(slopes).pictures
+    (plane,) = shrinkage_section(Reported(slopes)).pictures
     assert "Intercept: pooling factor 1 (0 none, 1 complete); 310 is pulled farthest, from 203 to 250" in plane.alt
     assert plane.caption.endswith("The cross is complete pooling, which ignores the grouping.")
-    assert [p.caption.split(":")[0] for p in shrinkage_section(nested).pictures] == ["batch", "batch"]
+    assert [p.caption.split(":")[0] for p in shrinkage_section(Reported(nested)).pictures] == ["batch", "batch"]
 
 
 def test_a_chapter_on_counts_is_on_the_scale_of_its_picture(counts):
-    (picture,) = shrinkage_section(counts).pictures
+    (picture,) = shrinkage_section(Reported(counts)).pictures
     assert ", as the probability of incidence. The dashed line is complete pooling" in picture.caption
     answer = pp.shrinkage(counts)
     own = scipy.special.expit(answer["no_pooling"].to_numpy()[:, 0])
@@ -138,7 +140,7 @@ def test_a_chapter_on_counts_is_on_the_scale_of_its_picture(counts):
 def test_a_chapter_names_levels_without_a_finite_estimate():
     table = {"hits": [2, 0, 5, 11], "throws": [4, 3, 5, 20], "pupil": list("abcd")}
     fit = fit_at("p(hits, throws) ~ 1 + (1 | pupil)", table, family="binomial", beta=[0.1], sd_pupil=[1.0])
-    (picture,) = shrinkage_section(fit).pictures
+    (picture,) = shrinkage_section(Reported(fit)).pictures
     assert picture.alt.endswith("No finite estimate without pooling: b, c (2 of 4).")
     assert "Levels without a circle have no finite estimate" in picture.caption
 
@@ -147,7 +149,7 @@ def test_curves_of_counts_are_on_the_scale_of_the_response():
     rng = np.random.default_rng(1)
     table = {"y": rng.poisson(3, 30), "x": np.tile(np.arange(5.0), 6), "g": np.repeat(list("abcdef"), 5)}
     values = {"beta": [1.0, 0.1], "sd_g": [0.2, 0.1], "corr_g": np.eye(2)}
-    (picture,) = level_lines_section(fit_at("y ~ x + (x | g)", table, family="poisson", **values)).pictures
+    (picture,) = level_lines_section(Reported(fit_at("y ~ x + (x | g)", table, family="poisson", **values))).pictures
     assert "along x, as the expected y, up to 12" in picture.caption
     rise = np.exp(1.4) - np.exp(1)
     assert picture.alt == f"From x 0 to 4 every line of g rises by {number(rise)}, as the expected y."
@@ -156,7 +158,7 @@ def test_curves_of_counts_are_on_the_scale_of_the_response():
 def test_a_question_that_has_no_answer_says_why_once():
     table = {"y": [1, 2, 3, 1, 2, 3], "g": list("aaabbb")}
     ordinal = fit_at("y ~ 1 + (1 | g)", table, family="cumulative", sd_g=[1.0], cutpoints=[-1.0, 1.0])
-    section = shrinkage_section(ordinal)
+    section = shrinkage_section(Reported(ordinal))
     (note,) = [paragraph for paragraph in section.prose if isinstance(paragraph, Note)]
     assert note.text.startswith("Not available for g: an ordinal model has cutpoints in place of an intercept")
     assert "(here: family 'cumulative'; needed: a family" in note.text
@@ -177,9 +179,11 @@ def test_only_the_packages_own_errors_become_lines(plain):
     def break_down(fit):
         raise ValueError("a bug")
 
-    assert Chapter("t", refuse).of(plain) == Section(prose=(Note("Not available: no (here: this; needed: that)."),))
+    assert Chapter("t", refuse).of(Reported(plain)) == Section(
+        prose=(Note("Not available: no (here: this; needed: that).", "refused"),)
+    )
     with pytest.raises(ValueError, match="a bug"):
-        Chapter("t", break_down).of(plain)
+        Chapter("t", break_down).of(Reported(plain))
     with pytest.raises(ValueError, match="a bug"):
         which_can([("a", lambda: break_down(plain))])
 
@@ -189,18 +193,18 @@ WITH_GROUPS = (icc_section, shrinkage_section, variance_function_section, group_
 
 
 def test_without_groups_what_is_about_groups_is_left_out(plain):
-    assert [write(plain) for write in WITH_GROUPS] == [None] * 4
-    assert "partial pooling" not in str(glossary_section(plain).tables[0])
-    assert [t.split(",")[0] for t in variance_components_section(plain).prose] == ["Marginal R²"]
+    assert [write(Reported(plain)) for write in WITH_GROUPS] == [None] * 4
+    assert "partial pooling" not in str(glossary_section(Reported(plain)).tables[0])
+    assert [t.split(",")[0] for t in variance_components_section(Reported(plain)).prose] == ["Marginal R²"]
 
 
 def test_a_forest_names_the_ends_and_thins_many_levels():
-    (picture,) = group_effects_section(fit_with_levels(9)).pictures
+    (picture,) = group_effects_section(Reported(fit_with_levels(9))).pictures
     assert picture.alt == (
-        "9 levels of g. Intercept: lowest L000 with posterior mean -1, 90 % interval -1 to -1; highest L008 with "
-        "posterior mean 1, 90 % interval 1 to 1; the 90 % interval excludes 0 for 8 of 9 levels."
+        "9 levels of g. Intercept: lowest L000 with posterior mean -1, 95 % interval -1 to -1; highest L008 with "
+        "posterior mean 1, 95 % interval 1 to 1; the 95 % interval excludes 0 for 8 of 9 levels."
     )
-    (thinned,) = group_effects_section(fit_with_levels(MOST_LABELLED + 1)).pictures
+    (thinned,) = group_effects_section(Reported(fit_with_levels(MOST_LABELLED + 1))).pictures
     assert thinned.caption.endswith("The 15 lowest and the 15 highest of 61 levels.")
     assert thinned.image.height == round(96 * (0.2 * 30 + 1.6))
     assert "lowest L000" in thinned.alt
@@ -208,8 +212,10 @@ def test_a_forest_names_the_ends_and_thins_many_levels():
 
 def test_arrows_of_very_many_levels_are_not_drawn():
     many = fit_with_levels(MOST_LEVELS + 1)
-    assert shrinkage_section(many).pictures == ()
-    assert [p.text for p in shrinkage_section(many).prose[1:]] == ["g has 201 levels: too many to draw one by one."]
+    assert shrinkage_section(Reported(many)).pictures == ()
+    assert [p.text for p in shrinkage_section(Reported(many)).prose[1:]] == [
+        "g has 201 levels: too many to draw one by one."
+    ]
 
 
 def test_three_factors_are_drawn_and_the_others_named():
@@ -218,37 +224,37 @@ def test_three_factors_are_drawn_and_the_others_named():
     data = {"y": rng.normal(size=60)} | {name: rng.integers(0, 5, 60) for name in names}
     formula = "y ~ 1 + " + " + ".join(f"(1 | {name})" for name in names)
     section = group_effects_section(
-        fit_at(formula, data, beta=[0.0], sigma=1.0, **{f"sd_{name}": [1.0] for name in names})
+        Reported(fit_at(formula, data, beta=[0.0], sigma=1.0, **{f"sd_{name}": [1.0] for name in names}))
     )
     assert len(section.pictures) == 3
     assert section.prose[1].text == "Not drawn, to keep the page short: d."
 
 
 def test_odds_ratios_stand_beside_a_logit_link(counts, sleep):
-    ratios = estimates(counts).tables[-1]
+    ratios = estimates(Reported(counts)).tables[-1]
     assert ratios.title == "Odds ratios per unit (exp of the coefficient)"
     assert ratios.rows[0][0] == "period[2]"
     assert float(ratios.rows[0][1]) == pytest.approx(np.exp(-1.0), rel=1e-4)
-    assert "on the logit scale" in estimates(counts).prose[0]
-    assert not any("ratio" in table.title.lower() for table in estimates(sleep).tables)
+    assert "on the logit scale" in estimates(Reported(counts)).prose[0]
+    assert not any("ratio" in table.title.lower() for table in estimates(Reported(sleep)).tables)
 
 
 def test_in_short_says_the_verdict_and_the_main_numbers(sleep, doubtful, without_groups):
-    draws, data, priors, coefs, correlation = in_short(sleep).prose
+    draws, data, priors, coefs, correlation = in_short(Reported(sleep)).prose
     assert draws == Note("Draws: the diagnostics are good.", "good")
     assert data.text.startswith("Fit to the data: ")
     assert priors.text.startswith("Priors: ")
     assert re.fullmatch(
-        r"Coefficients in the population, with 90 % intervals: Days 10\.\d ms/day \([\d.]+ to [\d.]+\)\.", coefs
+        r"Coefficients in the population, with 95 % intervals: Days 10\.\d ms/day \([\d.]+ to [\d.]+\)\.", coefs
     )
     assert re.search(r"Subject 0\.7\d+ \(0\.\d+ to 0\.\d+\)", correlation)
-    assert in_short(doubtful).prose[0].tone == "bad"
-    assert len(in_short(without_groups).prose) == 4
+    assert in_short(Reported(doubtful)).prose[0].tone == "bad"
+    assert len(in_short(Reported(without_groups)).prose) == 4
 
 
 def test_in_short_says_why_a_verdict_is_missing(monkeypatch):
     few = pp.fit("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff"), draws=20, chains=1, seed=1, progressbar=False)
-    _, data, priors, *_ = [part for part in in_short(few).prose if isinstance(part, Note)]
+    _, data, priors, *_ = [part for part in in_short(Reported(few)).prose if isinstance(part, Note)]
     assert data == Note("Fit to the data: not judged: p-values need 100 draws or more, here 20.")
     assert priors.text == (
         "Priors: not judged. importance weights cannot be judged from so few draws "
@@ -258,20 +264,20 @@ def test_in_short_says_why_a_verdict_is_missing(monkeypatch):
     def refuse(fit, seed):
         raise pp.DataError("no data can be made", got="this", allowed="that", do="the other")
 
-    monkeypatch.setattr(verdicts, "check", refuse)
+    monkeypatch.setattr(reported, "check", refuse)
     again = pp.fit("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff"), draws=500, seed=1, progressbar=False)
-    notes = [part for part in in_short(again).prose if isinstance(part, Note)]
+    notes = [part for part in in_short(Reported(again)).prose if isinstance(part, Note)]
     assert notes[1] == Note("Fit to the data: not judged. no data can be made (here: this; needed: that).")
     assert notes[2].text.startswith("Priors: ")
     assert len(notes) == 3
 
 
 def test_a_failed_check_shows_its_cure(sleep, doubtful):
-    assert diagnostics_section(sleep).prose[-1] == Note("Every check passed.", "good")
-    notes = [p.text for p in diagnostics_section(doubtful).prose if isinstance(p, Note)]
+    assert diagnostics_section(Reported(sleep)).prose[-1] == Note("Every check passed.", "good")
+    notes = [p.text for p in diagnostics_section(Reported(doubtful)).prose if isinstance(p, Note)]
     assert notes
     assert all("What to do: raise" in text for text in notes)
-    results = {row[0]: row[1] for row in diagnostics_section(doubtful).tables[0].rows}
+    results = {row[0]: row[1] for row in diagnostics_section(Reported(doubtful)).tables[0].rows}
     assert results["bulk ESS"] == "failed"
 
 
@@ -286,11 +292,11 @@ def test_priors_count_whose_they_are():
         seed=1,
         progressbar=False,
     )
-    assert priors_section(fit).prose[0].endswith("1 of 3 were set, the rest are defaults.")
+    assert priors_section(Reported(fit)).prose[0].endswith("1 of 3 were set, the rest are defaults.")
 
 
 def test_settings_are_those_that_mattered(sleep):
-    settings, versions = made_from(sleep).tables
+    settings, versions = made_from(Reported(sleep)).tables
     assert settings.rows == (
         ("engine", "collapsed (importance-weighted chains)"),
         ("chosen because", "group effects integrate out exactly"),
@@ -305,12 +311,13 @@ def test_every_picture_says_something_in_numbers(pastes, counts):
     for fit in (pastes, counts):
         without_draws_to_judge = (
             made_from,
+            methods_section,
             diagnostics_section,
             in_short,
             posterior_checks_section,
             power_scale_section,
         )
-        sections = [chapter.write(fit) for chapter in CHAPTERS if chapter.write not in without_draws_to_judge]
+        sections = [chapter.write(Reported(fit)) for chapter in CHAPTERS if chapter.write not in without_draws_to_judge]
         pictures = [picture for section in sections if section for picture in section.pictures]
         assert len(pictures) >= 3
         for picture in pictures:
@@ -319,14 +326,14 @@ def test_every_picture_says_something_in_numbers(pastes, counts):
 
 
 def test_predictions_are_said_at_both_ends_and_effects_tabulated(slopes, plain):
-    section = predict_section(slopes)
+    section = predict_section(Reported(slopes))
     (picture,) = section.pictures
     assert "at Days 0 posterior mean 250," in picture.alt
     assert "at Days 9 posterior mean 340," in picture.alt
     (table,) = section.tables
     assert [row[:3] for row in table.rows] == [("Days", "+1", "10")]
     assert len(section.prose) == 1  # with an identity link the two views agree
-    assert predict_section(plain).pictures
+    assert predict_section(Reported(plain)).pictures
 
 
 @pytest.fixture(scope="module")
@@ -342,7 +349,7 @@ def periods():
 
 
 def test_predictions_are_of_the_mean_exposure_and_of_a_category_that_there_is(periods):
-    section = predict_section(periods)
+    section = predict_section(Reported(periods))
     mean = periods.design.frame["w"].mean()
     along_x, along_period = section.pictures
     held = f"w={mean:.4g} (mean). Offset: log(w) = {np.log(mean):.4g}."
@@ -363,15 +370,15 @@ def test_means_that_a_few_draws_decide_are_said_as_medians():
     data = {"x": np.tile([0.0, 1, 2, 4], 6), "g": np.repeat(list("uvwxyz"), 4), "y": np.arange(24) % 7}
     values = {"beta": np.array([0.2, 0.1]) + 0.1 * rng.normal(size=(4000, 2)), "sd_g": sd}
     values["b_g"] = sd[:, None] * rng.normal(size=(4000, 6, 1))
-    section = predict_section(fit_at("y ~ x + (1 | g)", data, family="poisson", draws=4000, **values))
+    section = predict_section(Reported(fit_at("y ~ x + (1 | g)", data, family="poisson", draws=4000, **values)))
     (picture,), (table,) = section.pictures, section.tables
     why = "posterior median (a few draws decide the mean)"
-    assert f"Mean (line or circle: {why}) with its 90 % interval" in picture.caption
+    assert f"Mean (line or circle: {why}) with its 95 % interval" in picture.caption
     ends = np.array([0.0, 4.0])
     middle = np.median(np.exp(values["beta"] @ np.stack([np.ones(2), ends]) + sd**2 / 2), axis=0)
     said = [float(value) for value in re.findall(re.escape(why) + r" ([\d.]+),", picture.alt)]
     assert said == [round(middle[0], 1), round(middle[1])]
-    assert table.title.endswith(f"{why}, 90 % interval")
+    assert table.title.endswith(f"{why}, 95 % interval")
     average, low, high = (float(cell) for cell in table.rows[0][2:5])
     assert low < average < (low + high) / 2
 
@@ -382,9 +389,9 @@ def test_coefficients_in_short_are_medians_where_a_few_draws_decide_the_mean(mon
     wild, steady = np.exp(3 * rng.normal(size=4000)), 5 + 0.1 * rng.normal(size=4000)
     values = {"beta": np.stack([steady, wild], axis=1), "sigma": np.exp(0.1 * rng.normal(size=4000))}
     fit = fit_at("y ~ x", {"x": np.arange(8.0), "y": np.arange(8.0)}, draws=4000, **values)
-    low, middle, high = np.quantile(wild, [0.05, 0.5, 0.95])
-    (said,) = in_short(fit).prose
-    assert f"x {middle:.0f} (posterior median (a few draws decide the mean); {low:.0f} to {high:.0f})" in said
+    low, middle, high = np.quantile(wild, [0.025, 0.5, 0.975])
+    (said,) = in_short(Reported(fit)).prose
+    assert f"x {middle:.1f} (posterior median (a few draws decide the mean); {low:.1f} to {high:.1f})" in said
 
 
 def test_levels_are_drawn_where_the_covariates_are():
@@ -395,7 +402,7 @@ def test_levels_are_drawn_where_the_covariates_are():
     values = {"beta": [20.0, -1.0, 3.0, -2.0, 0.8], "sd_s": [5.0, 0.5], "corr_s": np.eye(2), "sigma": 6.0}
     fit = fit_at("bp ~ week * arm + base + (week | s)", data, **values)
     mean = data["base"].mean()
-    (arrows,) = shrinkage_section(fit).pictures
+    (arrows,) = shrinkage_section(Reported(fit)).pictures
     assert arrows.caption.endswith(
         "Crosses are complete pooling, which ignores the grouping. Other predictors fixed at: arm (each level's own), "
         f"base={mean:.4g} "
@@ -403,17 +410,17 @@ def test_levels_are_drawn_where_the_covariates_are():
     )
     shown = [float(n) for n in re.findall(r"pulled farthest, from ([\d.]+) to ([\d.]+)", arrows.alt)[0]]
     assert 100 < min(shown) < max(shown) < 180
-    (panels,) = level_lines_section(fit).pictures
+    (panels,) = level_lines_section(Reported(fit)).pictures
     assert panels.caption.endswith(f"Other predictors fixed at: arm (each level's own), base={mean:.4g} (mean).")
 
 
 def test_a_variance_holds_numbers_read_as_categories_at_their_first(periods):
-    (picture,) = variance_function_section(periods).pictures
+    (picture,) = variance_function_section(Reported(periods)).pictures
     assert "period=1 (first)" in picture.caption
 
 
 def test_both_views_are_explained_where_they_differ(counts):
-    section = predict_section(counts)
+    section = predict_section(Reported(counts))
     assert "the two differ" in section.prose[1]
     (table,) = section.tables
     assert [row[1] for row in table.rows] == ["2 against 1", "3 against 1", "4 against 1"]
@@ -425,39 +432,39 @@ def test_both_views_are_explained_where_they_differ(counts):
 
 
 def test_support_is_a_sentence_with_probabilities(slopes, plain):
-    section = singularity_section(slopes)
+    section = singularity_section(Reported(slopes))
     assert section.prose[0].text.startswith("The data support every effect")
     assert "Subject: Days: near zero with probability 0.00, under the prior 0.03" in section.pictures[0].alt
-    assert singularity_section(plain) is None
+    assert singularity_section(Reported(plain)) is None
 
 
 def test_priors_that_decide_are_named():
     sleep = pp.load_dataset("sleepstudy")
-    section = power_scale_section(pp.fit("Reaction ~ Days + (1 | Subject)", sleep, seed=1, progressbar=False))
+    section = power_scale_section(Reported(pp.fit("Reaction ~ Days + (1 | Subject)", sleep, seed=1, progressbar=False)))
     assert section.prose[1].text == "Every answer is robust to the priors."
     assert re.search(r"icc\[Subject\] 0\.\d+", section.pictures[0].alt)
     schools = pp.load_dataset("eight_schools")
     fit = pp.fit("effect ~ 1 + (1 | school)", schools, se="standard_error", seed=1, progressbar=False)
-    note = power_scale_section(fit).prose[1]
+    note = power_scale_section(Reported(fit)).prose[1]
     assert note.tone == "bad"
     assert "icc[school]: strong prior / weak likelihood" in note.text
 
 
 def test_costs_are_numbers(nested, slopes, plain):
-    worth, naive = design_effect_section(nested).pictures
+    worth, naive = design_effect_section(Reported(nested)).pictures
     assert "batch: design effect posterior mean" in worth.alt
     assert naive.alt.startswith("Standard errors. Intercept: naive")
-    assert design_effect_section(plain) is None
+    assert design_effect_section(Reported(plain)) is None
 
 
 def test_lines_name_who_changes_most(slopes, nested):
-    (picture,) = level_lines_section(slopes).pictures
+    (picture,) = level_lines_section(Reported(slopes)).pictures
     assert picture.alt == "From Days 0 to 9 every line of Subject rises by 90."
-    assert level_lines_section(nested) is None
+    assert level_lines_section(Reported(nested)) is None
 
 
 def test_checks_of_the_fit_say_what_to_do(sleep, without_groups):
-    section = posterior_checks_section(sleep)
+    section = posterior_checks_section(Reported(sleep))
     assert any(isinstance(part, Note) and part.tone == "bad" and "What to do" in part.text for part in section.prose)
     (table,) = section.tables
     of_rows = ["skewness", "tails", "spread", "fitted"]
@@ -467,21 +474,23 @@ def test_checks_of_the_fit_say_what_to_do(sleep, without_groups):
     for name, _, found in table.rows[:4]:  # the same numbers, from the same new data
         assert found in response.alt, name
     assert re.search(r"mean of \d+ % of levels inside", levels.alt)
-    assert len(posterior_checks_section(without_groups).pictures) == 1
-    assert [row[0] for row in posterior_checks_section(without_groups).tables[0].rows] == of_rows
+    assert len(posterior_checks_section(Reported(without_groups)).pictures) == 1
+    assert [row[0] for row in posterior_checks_section(Reported(without_groups)).tables[0].rows] == of_rows
 
 
 def test_in_short_does_not_praise_what_is_boxed_below(sleep):
     boxed = [
-        part.text for part in posterior_checks_section(sleep).prose if isinstance(part, Note) and part.tone == "bad"
+        part.text
+        for part in posterior_checks_section(Reported(sleep)).prose
+        if isinstance(part, Note) and part.tone == "bad"
     ]
-    data = in_short(sleep).prose[1]
+    data = in_short(Reported(sleep)).prose[1]
     assert (data.tone == "bad") == bool(boxed)
     for text in boxed:
         assert text.split(":")[0] in data.text
-    moved = next(part for part in power_scale_section(sleep).prose if isinstance(part, Note))
-    assert in_short(sleep).prose[2].tone == moved.tone
-    assert not any("relied on" in part.text for part in in_short(sleep).prose if isinstance(part, Note))
+    moved = next(part for part in power_scale_section(Reported(sleep)).prose if isinstance(part, Note))
+    assert in_short(Reported(sleep)).prose[2].tone == moved.tone
+    assert not any("relied on" in part.text for part in in_short(Reported(sleep)).prose if isinstance(part, Note))
 
 
 @pytest.mark.parametrize(
@@ -496,23 +505,23 @@ def test_who_rises_and_who_falls_is_said_by_sign(slope, said):
     data = {"y": np.arange(9.0), "x": [0.0, 1, 2] * 3, "g": list("aaabbbccc")}
     b = np.array([[0, -1.0], [0, 0.5], [0, 2.0]])
     fit = fit_at("y ~ x + (x | g)", data, beta=[0, slope], sd_g=[1, 1], corr_g=np.eye(2), sigma=1.0, b_g=b)
-    (picture,) = level_lines_section(fit).pictures
+    (picture,) = level_lines_section(Reported(fit)).pictures
     assert picture.alt == f"From x 0 to 2 {said}."
 
 
 def findings(monkeypatch, *found):
     judged = [not text.startswith("not judged") for _, text in found]
     listed = tuple(Finding(f"check {k}", *one, "c", judged=judged[k]) for k, one in enumerate(found))
-    monkeypatch.setattr("partialpool.reporting.sections.posterior_checks.fit_findings", lambda _: listed)
+    monkeypatch.setattr(Reported, "fit_findings", listed)
 
 
 def test_a_check_that_was_not_judged_has_not_passed(sleep, monkeypatch):
     findings(monkeypatch, (True, "p = 0.4"), (True, "not judged: no trend"))
-    section = posterior_checks_section(sleep)
+    section = posterior_checks_section(Reported(sleep))
     assert [row[1] for row in section.tables[0].rows] == ["passed", "not judged"]
     (note,) = [part for part in section.prose if isinstance(part, Note)]
     assert note.text == (LIKE_THESE + "check 0. Not judged: check 1.")
     findings(monkeypatch, (True, "not judged: no trend"))
-    assert not any(isinstance(part, Note) for part in posterior_checks_section(sleep).prose)
+    assert not any(isinstance(part, Note) for part in posterior_checks_section(Reported(sleep)).prose)
     findings(monkeypatch, (True, "p = 0.4"))
-    assert posterior_checks_section(sleep).prose[1].text == LIKE_THESE + "check 0."
+    assert posterior_checks_section(Reported(sleep)).prose[1].text == LIKE_THESE + "check 0."

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from checks.fixed import fit_at
-from partialpool.reporting.wording import effect_units, on_scale, response_unit
+from partialpool.reporting.wording import on_scale
 
 VALUES = {"beta": [0, 0], "sd_g": [1.0], "sigma": 1.0}
 
@@ -26,13 +26,13 @@ def fit_with_units(family="gaussian", link=None, **units):
     ],
 )
 def test_units_of_effects(units, expected):
-    assert effect_units(fit_with_units(**units), ("Intercept", "x")) == expected
+    assert fit_with_units(**units).design.axis_units.of_effects(("Intercept", "x")) == expected
 
 
 def test_another_scale_has_no_unit_and_says_which_it_is():
     for family, link in (("lognormal", None), ("gaussian", "log")):
         fit = fit_with_units(family, link, y="ms", x="days")
-        assert response_unit(fit) == ""
-        assert effect_units(fit, ("x",)) == {}
+        assert fit.design.axis_units.linear == ""
+        assert fit.design.axis_units.of_effects(("x",)) == {}
         assert on_scale(fit) == " on the log scale"
     assert on_scale(fit_with_units()) == ""

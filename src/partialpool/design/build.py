@@ -104,7 +104,7 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
         rows=table.rows,
         n_given=table.n_given,
         frame=frame,
-        units=_units_of(data),
+        units=MappingProxyType(_units_of(data) | dict(spec.units)),
     )
     warn_odd_labels(frame, design.categories, table.text.intersection(value_columns(spec)))
     # 6. Covariance parameters that the data do not identify.
@@ -112,9 +112,9 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
     return design
 
 
-def _units_of(data: Any) -> Mapping[str, str]:
+def _units_of(data: Any) -> dict[str, str]:
     units = data.attrs.get("units") if isinstance(data, pd.DataFrame) else None
-    return MappingProxyType({str(k): str(v) for k, v in units.items()} if isinstance(units, Mapping) else {})
+    return {str(k): str(v) for k, v in units.items()} if isinstance(units, Mapping) else {}
 
 
 def _has_free_sigma(spec: ModelSpec) -> bool:

@@ -2,9 +2,11 @@
 
 import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import combinations
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -12,14 +14,23 @@ import pandas as pd
 
 from partialpool.design.design import Design
 from partialpool.design.held import categories_of, columns_compared_by, is_number, spline_range
-from partialpool.errors import DataError, DataWarning, nearest, warn
+from partialpool.errors import DataError, DataWarning, SpecError, nearest, warn
 
-__all__ = ["Scenarios", "check_known_means", "slope_scenarios", "value_scenarios", "within_spline"]
+__all__ = ["PAIRS", "Scenarios", "check_known_means", "slope_scenarios", "value_scenarios", "within_spline"]
 
 _STEP: Final = 1e-4
 """Half the distance over which a slope is taken, in units of the predictor's sd in the model's rows."""
 _ONE_MORE: Final = "+1"
 _Change = Callable[[pd.Series], Any]
+PAIRS: Final[Mapping[str, Callable[[int], list[tuple[int, int]]]]] = MappingProxyType(
+    {
+        "reference": lambda count: [(0, after) for after in range(1, count)],
+        "sequential": lambda count: [(after - 1, after) for after in range(1, count)],
+        "pairwise": lambda count: list(combinations(range(count), 2)),
+    }
+)
+"""Pairs of positions that are compared, the one before and the one after: each with the first, or with the one before
+it, or with every other."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,8 +121,10 @@ def within_spline(design: Design, scenarios: Scenarios, frame: pd.DataFrame) -> 
         yield
 
 
-def value_scenarios(design: Design, predictor: str, values: Sequence[Any] | None) -> Scenarios:
-    """Set the predictor to a first value, and to each of the others.
+def value_scenarios(
+    design: Design, predictor: str, values: Sequence[Any] | None, contrasts: str = "reference"
+) -> Scenarios:
+    """Set the predictor to each of several values, and compare pairs of them.
 
     Parameters
     ----------
@@ -120,12 +133,20 @@ def value_scenarios(design: Design, predictor: str, values: Sequence[Any] | None
     values
         Default: all categories, or both values of a column with two; for other numbers each row's own value and one
         unit more.
+    contrasts
+        Which pairs: a name in `PAIRS`.
 
     Raises
     ------
+    SpecError
+        Unknown contrasts.
     DataError
         Fewer than two values, the same value twice, a value of another type, a category the model has not seen.
     """
+    if contrasts not in PAIRS:
+        raise SpecError(
+            "unknown contrasts", got=repr(contrasts), allowed=nearest(str(contrasts), PAIRS), do="name one of these"
+        )
     column = design.frame[predictor]
     if values is None:
         number = is_number(design, predictor)
@@ -141,8 +162,10 @@ def value_scenarios(design: Design, predictor: str, values: Sequence[Any] | None
             do="write for instance values=[0, 1]",
         )
     changes = tuple(_constant(column, predictor, value) for value in values)
-    contrasts = tuple((f"{value} against {values[0]}", 0, at) for at, value in enumerate(values[1:], start=1))
-    return Scenarios(predictor, changes, contrasts)
+    compared = tuple(
+        (f"{values[after]} against {values[before]}", before, after) for before, after in PAIRS[contrasts](len(values))
+    )
+    return Scenarios(predictor, changes, compared)
 
 
 def check_known_means(design: Design, frame: pd.DataFrame) -> None:

@@ -12,6 +12,7 @@ from partialpool.design.common_basis import CommonBasis
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.recipe import Recipe
 from partialpool.design.response import Response
+from partialpool.design.units import Units
 from partialpool.errors import DataError, nearest
 from partialpool.names import INTERCEPT
 from partialpool.spec.model import ModelSpec
@@ -84,7 +85,7 @@ class Design:
     frame
         The columns and rows the model read.
     units
-        Unit of each column, where the table's `attrs["units"]` has one.
+        Unit of each column, where the model or the table's `attrs["units"]` states one.
     """
 
     spec: ModelSpec
@@ -103,6 +104,13 @@ class Design:
     def n_rows(self) -> int:
         """Number of rows used."""
         return len(self.rows)
+
+    @property
+    def axis_units(self) -> Units:
+        """Units of the columns, of the response and of the linear predictor."""
+        response = self.units.get(self.spec.response, "")
+        own = self.spec.link_record.is_identity and not self.spec.family_record.on_log_scale
+        return Units(self.units, response, response if own else "")
 
     @property
     def recipes(self) -> tuple[Recipe, ...]:

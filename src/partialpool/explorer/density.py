@@ -2,14 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from arviz_stats.base import array_stats
 
-__all__ = ["Outline", "outline"]
+from partialpool.intervals import DEFAULT_PROB, central_ends
 
-_PROBS: Final = (0.05, 0.5, 0.95)
+__all__ = ["Outline", "outline"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +20,7 @@ class Outline:
     posterior, prior
         Densities at the axis' points, divided by a common number so that the larger of the two peaks is near 1.
     low, median, high
-        The 5, 50 and 95 % quantiles of the draws.
+        Lower end of the draws' central interval, their median, and the upper end.
     beyond
         Share of the draws beyond the axis.
     """
@@ -35,7 +34,12 @@ class Outline:
 
 
 def outline(
-    draws: np.ndarray, prior: np.ndarray | Callable[[np.ndarray], np.ndarray], points: np.ndarray, top: float
+    draws: np.ndarray,
+    prior: np.ndarray | Callable[[np.ndarray], np.ndarray],
+    points: np.ndarray,
+    top: float,
+    *,
+    prob: float = DEFAULT_PROB,
 ) -> Outline:
     """Estimate the density of draws of a positive quantity, beside its prior.
 
@@ -51,13 +55,16 @@ def outline(
         Points of the axis, from 0.
     top
         The largest value the quantity can have; infinity for an sd.
+    prob
+        Probability of the interval.
     """
     posterior = _smooth(draws, points, top)
     before = prior(points) if callable(prior) else _smooth(prior, points, top)
     # A prior with a spike at 0 may exceed the picture; the posterior never does.
     before = np.nan_to_num(before, nan=0.0, posinf=np.finfo(float).max)
     peak = max(float(posterior.max()), min(float(before.max()), 1.2 * float(posterior.max()))) or 1.0
-    low, median, high = (float(q) for q in np.quantile(draws, _PROBS))
+    lower, upper = central_ends(prob)
+    low, median, high = (float(q) for q in np.quantile(draws, [lower, 0.5, upper]))
     return Outline(
         posterior / peak, np.minimum(before / peak, 2.0), low, median, high, float((draws > points[-1]).mean())
     )

@@ -16,16 +16,17 @@ from partialpool.explorer.axis import LAST, SdAxis
 from partialpool.explorer.captions import Topic, is_balanced, readings, things_to_try
 from partialpool.explorer.curves import PoolingCurves, Pull, chosen_effect, pooling_curves
 from partialpool.explorer.pictures import THUMB, MeanAxis, bokeh_script, icc_picture, levels_picture, sd_picture
-from partialpool.explorer.script_data import drawn_edge, level_numbers, study_numbers
+from partialpool.explorer.script_data import drawn_edge, interval_name, level_numbers, study_numbers
 from partialpool.explorer.studies import FAMILIES, OWN, PriorScales, Study, prior_scales, prior_studies
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.pooling_ends import complete_pooling, refuse_cutpoints
+from partialpool.intervals import DEFAULT_PROB, central_ends
 from partialpool.names import FAMILY_PARAMETERS, INTERCEPT
 from partialpool.plots.axis_limits import robust_limits
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, printable, short
 from partialpool.reporting.limits import MOST_LEVELS
 from partialpool.reporting.pagemaker import page_environment, write_page
-from partialpool.reporting.wording import effect_units, response_name
+from partialpool.reporting.wording import response_name
 from partialpool.seeds import seed_sequence
 
 __all__ = ["explore", "render_explorer"]
@@ -38,6 +39,7 @@ def explore(
     factor: str | None = None,
     effect: str | None = None,
     levels: Sequence[Any] | None = None,
+    prob: float = DEFAULT_PROB,
     seed: int | None = None,
     progressbar: bool = True,
 ) -> Path:
@@ -76,6 +78,8 @@ def explore(
     levels
         Labels of the levels to show, or the labels as text; if left out, all of them, or 200 spread from the levels
         with fewest rows to those with most. Either way, the estimates are those of the whole model.
+    prob
+        Probability of the intervals of the sd and of the ICC.
     seed
         Seed of the refits; that of the fit if left out.
     progressbar
@@ -93,6 +97,8 @@ def explore(
         factor whose levels have a known covariance.
     EngineError
         The design columns of the other factors do not fit into memory.
+    SpecError
+        `prob` is not between 0 and 1.
     FileError
         The folder does not exist or cannot be written to, or the path is a folder, a device or a pipe.
 
@@ -105,9 +111,8 @@ def explore(
     >>> pp.explore(fit, Path(tempfile.mkdtemp()) / "explorer.html", progressbar=False).name
     'explorer.html'
     """
-    render = partial(
-        render_explorer, fit, factor=factor, effect=effect, levels=levels, seed=seed, progressbar=progressbar
-    )
+    chosen: dict[str, Any] = {"factor": factor, "effect": effect, "levels": levels, "prob": prob}
+    render = partial(render_explorer, fit, **chosen, seed=seed, progressbar=progressbar)
     return write_page(path, render, doing="write the explorer")
 
 
@@ -117,16 +122,18 @@ def render_explorer(
     factor: str | None = None,
     effect: str | None = None,
     levels: Sequence[Any] | None = None,
+    prob: float = DEFAULT_PROB,
     seed: int | None = None,
     progressbar: bool = True,
 ) -> str:
     """Return the page as text."""
-    found = _explored(fit, factor, effect, levels, seed=_seed(fit, seed), progressbar=progressbar)
+    central_ends(prob)  # an error, if any, comes before the refits
+    found = _explored(fit, factor, effect, levels, prob, seed=_seed(fit, seed), progressbar=progressbar)
     environment = page_environment("explorer/templates")
     # Bokeh must read a model before anything that refers to it, so the order of keys matters.
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False, "separators": (",", ":"), "allow_nan": False}
     text = environment.get_template("explorer.html").render(
-        **_content(fit, found),
+        **_content(fit, found, prob),
         bokeh=bokeh_script(),
         thumb=THUMB,
         last=LAST,
@@ -173,7 +180,14 @@ class _Explored:
 
 
 def _explored(
-    fit: Fit, factor: str | None, effect: str | None, levels: Sequence[Any] | None, *, seed: int, progressbar: bool
+    fit: Fit,
+    factor: str | None,
+    effect: str | None,
+    levels: Sequence[Any] | None,
+    prob: float,
+    *,
+    seed: int,
+    progressbar: bool,
 ) -> _Explored:
     """Compute the page's numbers."""
     refuse_cutpoints(fit)
@@ -182,15 +196,15 @@ def _explored(
     kept = _kept(chosen.levels.labels, chosen.counts, levels)
     scales = prior_scales(fit, chosen, effect)
     studies = prior_studies(fit, chosen, effect, scales, seed=seed, progressbar=progressbar)
-    axis = SdAxis(drawn_edge(studies))
+    axis = SdAxis(drawn_edge(studies, prob))
     curves = pooling_curves(fit, chosen, effect, axis.sds)
     at = round(axis.step_of(float(np.median(studies[0].sd))))
-    unit = effect_units(fit, chosen.names).get(effect, "")
+    unit = fit.design.axis_units.of_effects([effect]).get(effect, "")
     predictor = "" if fit.spec.link_record.is_identity else predictor_on_axis(fit.design)
     return _Explored(chosen, effect, unit, scales, studies, axis, curves, at, _order(curves, at, kept), predictor)
 
 
-def _content(fit: Fit, found: _Explored) -> dict[str, Any]:
+def _content(fit: Fit, found: _Explored, prob: float) -> dict[str, Any]:
     """Return the numbers, pictures and texts of the page."""
     design, chosen, curves, order = fit.design, found.factor, found.curves, found.order
     others = [name for name in chosen.names if name != found.effect]
@@ -228,6 +242,7 @@ def _content(fit: Fit, found: _Explored) -> dict[str, Any]:
         "families": [OWN] * (found.studies[0].family == OWN) + list(FAMILIES),
         "scales": found.scales.sizes,
         "has_icc": any(len(study.icc) for study in found.studies),
+        "interval": interval_name(prob),
         "start": found.at,
         "tries": things_to_try(curves, found.at, topic, found.studies),
         "numbers": {
@@ -237,7 +252,7 @@ def _content(fit: Fit, found: _Explored) -> dict[str, Any]:
             "decimals": found.decimals,
             "readings": readings(curves, topic),
             **level_numbers(curves, order),
-            **study_numbers(found.studies, found.scales, found.axis),
+            **study_numbers(found.studies, found.scales, found.axis, prob),
         },
         "pictures": [
             sd_picture(found.axis, _with_unit("sd", found.unit)),

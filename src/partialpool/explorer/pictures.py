@@ -213,7 +213,7 @@ def _add_means(plot: Any, means: MeanAxis, ticks: dict[float, str]) -> None:
 
 
 def _density(plot: Any, kind: str) -> None:
-    """Add the posterior, filled; the prior, dashed, marked where it exceeds the top; median and 90 % interval below."""
+    """Add the posterior, filled; the prior, dashed, marked where it exceeds the top; median and interval below."""
     curve = ColumnDataSource({"x": [], "posterior": [], "prior": []}, name=f"{kind}-curve")
     plot.varea("x", y1=0, y2="posterior", source=curve, fill_color=BLUE, fill_alpha=0.25)
     plot.line("x", "posterior", source=curve, line_color=BLUE, line_width=2)

@@ -9,23 +9,40 @@ from partialpool.explorer.axis import LAST, PLAIN, SdAxis
 from partialpool.explorer.curves import PoolingCurves, Pull
 from partialpool.explorer.density import Outline, outline
 from partialpool.explorer.studies import PriorScales, Study
+from partialpool.intervals import central_ends, percent
 from partialpool.tabulate import number
 
-__all__ = ["SHARE_DIGITS", "drawn_edge", "level_numbers", "study_numbers"]
+__all__ = ["SHARE_DIGITS", "drawn_edge", "interval_name", "level_numbers", "study_numbers"]
 
 _DIGITS: Final = 10
 """Significant digits of the curves on the page."""
 SHARE_DIGITS: Final = 5
 """Significant digits of the shares, which the page shows in whole percent."""
 _ICC_POINTS: Final = 201
+_SHOWN: Final = 0.95
+"""Least share of the posterior draws of the sd that are drawn to scale."""
 
 
-def drawn_edge(studies: Sequence[Study]) -> float:
-    """Return the largest sd drawn to scale: room for the posteriors, but not for long tails under vague priors."""
-    own = studies[0].sd
-    median, high = (float(q) for q in np.quantile(own, [0.5, 0.95]))
-    widest = max(float(np.quantile(study.sd, 0.95)) for study in studies if len(study.sd))
+def drawn_edge(studies: Sequence[Study], prob: float) -> float:
+    """Return the largest sd drawn to scale: room for the posteriors, but not for long tails under vague priors.
+
+    The fit's own interval of probability `prob` is drawn to scale.
+    """
+    own, upper = studies[0].sd, max(_SHOWN, central_ends(prob)[1])
+    median, high = (float(q) for q in np.quantile(own, [0.5, upper]))
+    widest = max(float(np.quantile(study.sd, upper)) for study in studies if len(study.sd))
     return max(1.15 * high, min(1.15 * widest, 6 * median), 2.2 * median)
+
+
+def interval_name(prob: float) -> str:
+    r"""Return the name of an interval on the page, where a line does not end before the sign.
+
+    Examples
+    --------
+    >>> interval_name(0.95)
+    '95\xa0% interval'
+    """
+    return f"{percent(prob).replace(' ', '\N{NO-BREAK SPACE}')} interval"
 
 
 def level_numbers(curves: PoolingCurves, order: np.ndarray) -> dict[str, Any]:
@@ -47,10 +64,11 @@ def level_numbers(curves: PoolingCurves, order: np.ndarray) -> dict[str, Any]:
     }
 
 
-def study_numbers(studies: Sequence[Study], scales: PriorScales, axis: SdAxis) -> dict[str, Any]:
-    """Return the curves of every prior."""
+def study_numbers(studies: Sequence[Study], scales: PriorScales, axis: SdAxis, prob: float) -> dict[str, Any]:
+    """Return the curves of every prior, and the name of the intervals of their posteriors."""
     return {
-        "studies": [_outlined(study, scales.sizes, axis) for study in studies],
+        "studies": [_outlined(study, scales.sizes, axis, prob) for study in studies],
+        "interval": interval_name(prob),
         "scales": [number(size) for size in scales.sizes],
         "own_scale": scales.start,
     }
@@ -64,17 +82,17 @@ def _ranks(curves: PoolingCurves, order: np.ndarray) -> dict[str, list[int]]:
     return {"estimate": list(range(len(order), 0, -1)), "information": by_error.tolist()}
 
 
-def _outlined(study: Study, sizes: Sequence[float], axis: SdAxis) -> dict[str, Any]:
+def _outlined(study: Study, sizes: Sequence[float], axis: SdAxis, prob: float) -> dict[str, Any]:
     """Return one prior's curves in the format of the page."""
     scale = [k for k, size in enumerate(sizes) if np.isclose(size, study.scale, rtol=1e-9)]
     out: dict[str, Any] = {"family": study.family, "scale": scale[0] if scale else None, "good": study.good}
     out["sd"] = out["icc"] = None
     if len(study.sd):
-        curve = outline(study.sd, study.prior, axis.sds[: PLAIN + 1], np.inf)
+        curve = outline(study.sd, study.prior, axis.sds[: PLAIN + 1], np.inf, prob=prob)
         steps = {name: axis.step_of(getattr(curve, name)) for name in ("low", "median", "high")}
         out["sd"] = _curve(curve) | {"steps": steps}
     if len(study.icc):
-        out["icc"] = _curve(outline(study.icc, study.prior_icc, np.linspace(0, 1, _ICC_POINTS), 1.0))
+        out["icc"] = _curve(outline(study.icc, study.prior_icc, np.linspace(0, 1, _ICC_POINTS), 1.0, prob=prob))
     return out
 
 

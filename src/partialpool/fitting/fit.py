@@ -127,6 +127,7 @@ def fit(
     priors: Mapping[str, object] = MappingProxyType({}),
     se: str | None = None,
     cov: Mapping[str, object] = MappingProxyType({}),
+    units: Mapping[str, str] = MappingProxyType({}),
     engine: str = "auto",
     draws: int = 1000,
     tune: int = 1000,
@@ -148,9 +149,10 @@ def fit(
         A `ModelSpec`, or a formula such as `"Reaction ~ Days + (Days | Subject)"`.
     data
         A pandas, polars or pyarrow table, or a dictionary of columns.
-    family, link, priors, se, cov
+    family, link, priors, se, cov, units
         Only with a formula; a `ModelSpec` has its own. `cov={"animal": kinship}` gives the covariance between the
-        levels of a factor as a labelled table (pedigree, phylogeny, kinship).
+        levels of a factor as a labelled table (pedigree, phylogeny, kinship); `units={"Reaction": "ms"}` are shown on
+        axes and in reports.
     engine
         `auto`: `collapsed` where the random effects can be integrated out exactly (a normal or lognormal response),
         else `nuts`, else `pymc`, which samples the model of `build_model`; or the name of an engine.
@@ -187,7 +189,7 @@ def fit(
         Draws diverged or are not finite, or chains do not agree on a parameter (R-hat of 1.05 or more); `print(fit)`
         applies stricter thresholds to every diagnostic.
     """
-    spec = as_spec(model, family=family, link=link, priors=priors, se=se, cov=cov)
+    spec = as_spec(model, family=family, link=link, priors=priors, se=se, cov=cov, units=units)
     settings = Settings(draws, tune, chains, seed, sampler, target_accept, parametrization, cores, progressbar, keep_z)
     chosen, reason = choose_engine(spec, engine)
     design = build_design(spec, data, missing=missing)

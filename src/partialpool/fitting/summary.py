@@ -1,6 +1,6 @@
 """Summary of a fit: tables of its parameters, its ICC, and the verdict of the diagnostics."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -13,13 +13,13 @@ from partialpool.fitting.chains import mcse_mean, mixing
 from partialpool.fitting.convergence import Verdict, judge
 from partialpool.fitting.point_estimate import MEDIAN, mean_is_known, quantiles
 from partialpool.fitting.variance import intraclass_correlation
+from partialpool.intervals import DEFAULT_PROB, central_ends, end_names
 from partialpool.names import BETA, corr_name, sd_name
 from partialpool.sampling.run_record import RunRecord
 from partialpool.tabulate import TextTable, estimate_cells, fixed
 
 __all__ = ["Digest"]
 
-_PROB = 0.9
 _CORRELATION_DIGIT = 0.1
 """Least sd of a correlation for the choice of digits."""
 _LINES = {
@@ -31,7 +31,6 @@ _LINES = {
 }
 """Printed form of the heading's lines; lines that are not listed print as they are."""
 _BOUNDED = ("corr_", "icc[")
-_HEADERS = ("mean", "median", "sd", "5%", "95%", "ESS", "R-hat")
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,23 +52,36 @@ class _Line:
         """Whether the mean is not decided by a few draws; always true of bounded quantities, which they hardly move."""
         return (self.key.startswith(_BOUNDED) and bool(np.isfinite(self.draws).all())) or mean_is_known(self.draws)
 
-    @cached_property
-    def cells(self) -> list[str]:
-        """Mean, median, sd, quantiles, ESS and R-hat, formatted for a table."""
-        s = self.statistics
+    def cells(self, prob: float) -> list[str]:
+        """Mean, median, sd, ends of the interval, ESS and R-hat, formatted for a table."""
+        s = self.statistics(prob)
         # A correlation that rounds to 1 needs no more digits than any other.
         scale = max(s["sd"], _CORRELATION_DIGIT) if self.key.startswith("corr_") else s["sd"]
-        mean, sd, low, high = estimate_cells([s[k] for k in ("mean", "sd", "q5", "q95")], scale)
+        mean, sd, low, high = estimate_cells([s[k] for k in ("mean", "sd", "conf_low", "conf_high")], scale)
         if not self.mean_is_known:  # nor is its sd, which must not determine the digits of the others
-            median, low, high = estimate_cells([s[k] for k in ("q50", "q5", "q95")], MEDIAN.spread(self.draws))
+            median, low, high = estimate_cells(
+                [s[k] for k in ("median", "conf_low", "conf_high")], MEDIAN.spread(self.draws)
+            )
         else:
-            (median,) = estimate_cells([s["q50"]], scale)
+            (median,) = estimate_cells([s["median"]], scale)
         return [mean, median, sd, low, high, f"{s['ess_bulk']:.0f}", f"{s['r_hat']:.3f}"]
 
+    def statistics(self, prob: float) -> dict[str, float]:
+        """Mean, sd, interval, median, MCSE, ESS and R-hat of the draws."""
+        ends = central_ends(prob)
+        low, middle, high = quantiles(self.draws, (ends[0], 0.5, ends[1]))
+        place = {"mean": self.draws.mean(), "sd": self.draws.std(ddof=1), "conf_low": low, "median": middle}
+        return {name: float(v) for name, v in (place | {"conf_high": high}).items()} | self._diagnostics
+
     @cached_property
-    def statistics(self) -> dict[str, float]:
-        """Statistics of the draws, computed once for the tables and the frame."""
-        return _statistics(self.draws)
+    def _diagnostics(self) -> dict[str, float]:
+        """Monte Carlo standard error, ESS and R-hat, computed once for the tables and the frame."""
+        found = dict.fromkeys(("mcse_mean", "ess_bulk", "ess_tail", "r_hat"), np.nan)
+        if self.draws.shape[1] >= 4 and np.ptp(self.draws) > 0:  # constants have no convergence to check
+            mixed = mixing([self.draws])
+            chains = (mcse_mean(self.draws), mixed.bulk_ess[0], mixed.tail_ess[0], mixed.rhat[0])
+            found = dict(zip(found, map(float, chains), strict=True))
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,10 +92,24 @@ class Digest:
     ----------
     design, tree
         Design and draws of the fit.
+    prob
+        Probability of the intervals.
     """
 
     design: Design
     tree: xr.DataTree
+    prob: float = DEFAULT_PROB
+
+    def with_prob(self, prob: float) -> "Digest":
+        """Return the same summary with intervals of another probability.
+
+        Raises
+        ------
+        SpecError
+            `prob` is not between 0 and 1.
+        """
+        central_ends(prob)
+        return self if prob == self.prob else replace(self, prob=prob)
 
     @cached_property
     def _posterior(self) -> xr.Dataset:
@@ -141,8 +167,8 @@ class Digest:
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        """One row for every parameter except group effects: mean, sd, quantiles, mcse, ESS, R-hat."""
-        return pd.DataFrame({line.key: line.statistics for line in self._lines}).T.rename_axis("parameter")
+        """One row for every parameter except group effects: mean, sd, median, interval, mcse, ESS, R-hat."""
+        return pd.DataFrame({line.key: line.statistics(self.prob) for line in self._lines}).T.rename_axis("parameter")
 
     @property
     def draws(self) -> dict[str, np.ndarray]:
@@ -165,16 +191,16 @@ class Digest:
         return f"<div><p>{heading}</p>{body}<pre>{_escape(str(self.verdict))}</pre></div>"
 
     def _table(self, title: str, heads: tuple[str, str], lines: list[_Line]) -> TextTable:
-        rows, above = [], ""
+        rows, above, names = [], "", ("mean", "median", "sd", *end_names(self.prob), "ESS", "R-hat")
         unknown = [" ".join(filter(None, line.labels)) for line in lines if not line.mean_is_known]
-        columns = [k for k, head in enumerate(_HEADERS) if unknown or head != "median"]
+        columns = [k for k, head in enumerate(names) if unknown or head != "median"]
         notes = (f"a few draws decide the mean and sd of {', '.join(unknown)}: read the median",) if unknown else ()
         for line in lines:
             first, second = line.labels
             shown = "" if first == above and first else first
             above = first
-            rows.append((shown, second, *(cell for k, cell in enumerate(line.cells) if k in columns)))
-        headers = tuple(_HEADERS[k] for k in columns)
+            rows.append((shown, second, *(cell for k, cell in enumerate(line.cells(self.prob)) if k in columns)))
+        headers = tuple(names[k] for k in columns)
         if not any(row[1] for row in rows):
             return TextTable((heads[0], *headers), tuple((r[0], *r[2:]) for r in rows), title=title, notes=notes)
         return TextTable((*heads, *headers), tuple(rows), title=title, notes=notes)
@@ -251,19 +277,6 @@ def _lines_at(factor: FactorEffects, sd: np.ndarray, corr: np.ndarray | None) ->
         )
         for i, j in pairs
     ]
-
-
-def _statistics(draws: np.ndarray) -> dict[str, float]:
-    """Mean, sd, quantiles, MCSE, ESS and R-hat of draws of shape (chains, draws)."""
-    tail = (1 - _PROB) / 2
-    low, middle, high = quantiles(draws, (tail, 0.5, 1 - tail))
-    values = {"mean": draws.mean(), "sd": draws.std(ddof=1), "q5": low, "q50": middle, "q95": high}
-    diagnostics = dict.fromkeys(("mcse_mean", "ess_bulk", "ess_tail", "r_hat"), np.nan)
-    if draws.shape[1] >= 4 and np.ptp(draws) > 0:  # constants have no convergence to check
-        found = mixing([draws])
-        chains = (mcse_mean(draws), found.bulk_ess[0], found.tail_ess[0], found.rhat[0])
-        diagnostics = dict(zip(diagnostics, map(float, chains), strict=True))
-    return {name: float(v) for name, v in values.items()} | diagnostics
 
 
 def _escape(text: str) -> str:

@@ -9,6 +9,7 @@ from partialpool.design.design import Design
 from partialpool.design.held import offset_in_words
 from partialpool.design.labels import mean_in_words
 from partialpool.design.path import Course
+from partialpool.design.units import UNITS
 from partialpool.errors import DataError
 from partialpool.model.distribution import check_finite_variance
 from partialpool.model.expectation import expectation
@@ -53,6 +54,7 @@ def outlook_along(design: Design, draws: xr.Dataset, course: Course, *, seed: Se
     attrs: dict[str, object] = {
         "along": course.column,
         "response": design.response.name,
+        UNITS: design.axis_units.as_text(),
         "family": design.spec.family,
         "scale": "log" if family.on_log_scale else design.spec.link,
         "held": course.held or "nothing",

@@ -1,14 +1,15 @@
-"""Check that a plot function gets the answer it draws; the error names the question to ask first."""
+"""What a plot function draws: the answer to its question, or a fit, for which it asks the question itself."""
 
 import inspect
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, Concatenate
 
 import xarray as xr
 
 from partialpool.errors import DataError
 from partialpool.fitting.fit import Fit
+from partialpool.intervals import central_ends
 
 __all__ = ["draws_answer_of"]
 
@@ -16,12 +17,17 @@ _RESPONSE = "response"
 """An attribute that all labelled answers have and all plots read."""
 
 
-def draws_answer_of[**P, R](
-    question: str, *names: str, attrs: tuple[str, ...] = ()
-) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Raise an error for anything that is not the answer that the plot draws.
+def draws_answer_of[Answer, **P, R](
+    question: str,
+    *names: str,
+    attrs: tuple[str, ...] = (),
+    ask: Callable[..., Any] | None = None,
+    needs: tuple[str, ...] = (),
+) -> Callable[[Callable[Concatenate[Answer, P], R]], Callable[Concatenate[Answer | Fit, P], R]]:
+    """Ask the plot's question where a fit is passed; refuse anything else that is not the answer that the plot draws.
 
-    The type of the answer is the annotation of the plot function's first parameter.
+    The type of the answer is the annotation of the plot function's first parameter. A keyword `prob` must be a
+    probability.
 
     Parameters
     ----------
@@ -32,22 +38,32 @@ def draws_answer_of[**P, R](
         groups of a DataTree or variables in them (`group/variable`).
     attrs
         Attributes that identify the answer, in addition to `response`.
+    ask
+        Answers the question for a fit; None where the question has to be asked first.
+    needs
+        Arguments of the plot that `ask` takes too, by name.
     """
 
-    def decorate(draw: Callable[P, R]) -> Callable[P, R]:
-        name = getattr(draw, "__name__", "plot")
-        first = next(iter(inspect.signature(draw).parameters.values()))
+    def decorate(draw: Callable[Concatenate[Answer, P], R]) -> Callable[Concatenate[Answer | Fit, P], R]:
+        name, signature = getattr(draw, "__name__", "plot"), inspect.signature(draw)
+        first = next(iter(signature.parameters.values()))
 
         @wraps(draw)
-        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-            if any(isinstance(value, Fit) for value in (*args, *kwargs.values())):
-                raise _refused(question, name, "a plot is drawn from an answer, not from a fit", "a fit")
-            if args or first.name in kwargs:  # otherwise Python names the missing argument
-                answer = args[0] if args else kwargs[first.name]
-                got = _no_such_answer(answer, first.annotation, names, (_RESPONSE, *attrs))
-                if got:
-                    raise _refused(question, name, f"this is not an answer of pp.{question}", got)
-            return draw(*args, **kwargs)
+        def checked(*args: Any, **kwargs: Any) -> R:
+            given = signature.bind_partial(*args, **kwargs)
+            if first.name not in given.arguments:
+                return draw(*args, **kwargs)  # which names the missing argument
+            if "prob" in given.arguments:
+                central_ends(given.arguments["prob"])  # which raises an error for anything else
+            answer = given.arguments[first.name]
+            if isinstance(answer, Fit) and ask is not None:
+                answer = ask(answer, **{one: given.arguments[one] for one in needs if one in given.arguments})
+            elif isinstance(answer, Fit):
+                raise _refused(question, name, "this plot is drawn from an answer, not from a fit", "a fit")
+            elif got := _no_such_answer(answer, first.annotation, names, (_RESPONSE, *attrs)):
+                raise _refused(question, name, f"this is not an answer of pp.{question}", got)
+            given.arguments[first.name] = answer
+            return draw(*given.args, **given.kwargs)
 
         return checked
 

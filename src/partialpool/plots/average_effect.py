@@ -1,21 +1,38 @@
 """Average effects of a predictor: for the population, and for one subject."""
 
+from dataclasses import replace
+from typing import Final
+
 import matplotlib.pyplot as plt
 import xarray as xr
 from matplotlib.figure import Figure
 
+from partialpool.design.units import Units
 from partialpool.fitting.point_estimate import common_point
+from partialpool.intervals import DEFAULT_PROB
 from partialpool.plots.answer import draws_answer_of
+from partialpool.plots.axis_units import stated_or
 from partialpool.plots.held import held_in_title
-from partialpool.plots.intervals import draw_interval
+from partialpool.plots.intervals import bars_in_words, draw_interval
 from partialpool.plots.style import BLUE, GREY, VERMILION, house_style, short
 from partialpool.plots.ticks import round_numbers
 
 __all__ = ["plot_average_effect"]
 
+_RATIOS: Final = ("ratio", "odds_ratio")
+
+
+def _unit_of(effects: xr.Dataset) -> str:
+    """Return the unit of a difference or slope of means, where the response has one."""
+    units, slope = Units.of_answer(effects.attrs), effects.attrs["measure"] == "slope"
+    if effects.attrs["measure"] in _RATIOS or "expectation" in effects.attrs or not units.response:
+        return ""
+    predictor = effects.attrs["predictor"]
+    return replace(units, linear=units.response).of_effects([predictor])[predictor] if slope else units.response
+
 
 @draws_answer_of("average_effect", "population_average", "subject_specific")
-def plot_average_effect(effects: xr.Dataset, *, unit: str = "") -> Figure:
+def plot_average_effect(effects: xr.Dataset, *, unit: str | None = None, prob: float = DEFAULT_PROB) -> Figure:
     """Draw the population-average and the subject-specific effect side by side.
 
     Parameters
@@ -23,16 +40,19 @@ def plot_average_effect(effects: xr.Dataset, *, unit: str = "") -> Figure:
     effects
         From `average_effect`.
     unit
-        Unit of differences and slopes, for the axis.
+        Unit of differences and slopes, for the axis; by default from the units that the model or the table states.
+    prob
+        Probability of the thin bars; the thick ones contain 50 %.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Posterior mean, 50 % and 90 % intervals of each contrast; a line marks no effect. Where a few draws
+        Posterior mean, 50 % and `prob` intervals of each contrast; a line marks no effect. Where a few draws
         decide a mean, all circles are medians, and the axis says so. The title says where the means of levels stay
         unchanged, so that the effect is a within-level effect.
     """
-    ratio = effects.attrs["measure"] in ("ratio", "odds_ratio")
+    unit = stated_or(unit, _unit_of(effects))
+    ratio = effects.attrs["measure"] in _RATIOS
     rows = [
         (contrast, category)
         for contrast in effects["contrast"].to_numpy()
@@ -49,8 +69,10 @@ def plot_average_effect(effects: xr.Dataset, *, unit: str = "") -> Figure:
             chosen = {"contrast": contrast} | ({} if category is None else {"category": category})
             for shift, (view, color, label) in zip((-0.12, 0.12), views, strict=True):
                 draws = effects[view].sel(chosen).to_numpy()
-                named = label if place == 0 else "_"
-                draw_interval(axes, place + shift, draws, point, color=color, edge=color, edge_width=1.4, label=named)
+                draw_interval(
+                    axes, place + shift, draws, point, prob=prob, color=color, edge=color, edge_width=1.4,
+                    label=label if place == 0 else "_",
+                )  # fmt: skip
         axes.axvline(1.0 if ratio else 0.0, color=GREY, lw=1, zorder=0)
         if ratio:
             axes.set_xscale("log")
@@ -63,7 +85,7 @@ def plot_average_effect(effects: xr.Dataset, *, unit: str = "") -> Figure:
         measure = effects.attrs["measure"].replace("_", " ")
         shown = unit or ("" if ratio else short(effects.attrs["response"]))
         which = "" if point.kind == "mean" else f"{point.name},\n"
-        axes.set_xlabel(f"average {measure}{f' ({shown})' if shown else ''}, {which}50 % and 90 % intervals")
+        axes.set_xlabel(f"average {measure}{f' ({shown})' if shown else ''}, {which}{bars_in_words(prob)}")
         title = f"{short(effects.attrs['response'], 24)} along {short(effects.attrs['predictor'], 24)}, on average"
         figure.suptitle(f"{title}{held_in_title(effects.attrs, 70)}", fontsize=11, x=0.01, ha="left")
         figure.legend(frameon=False, loc="outside lower center", ncols=2)

@@ -1,8 +1,28 @@
-"""The text in brackets after the name of an axis: a unit, or the scale of the linear predictor."""
+"""Names of axes: a quantity with its unit, or the scale of the linear predictor, in brackets."""
+
+import re
 
 from partialpool.families.links import LINKS
+from partialpool.plots.style import short
 
-__all__ = ["bracketed", "unit_or_scale"]
+__all__ = ["bracketed", "column_label", "stated_or", "unit_or_scale"]
+
+
+def stated_or(unit: str | None, known: str) -> str:
+    """Return the unit that was passed to a plot, or else the one that the answer carries."""
+    return known if unit is None else unit
+
+
+def column_label(name: object, unit: str, most: int = 30) -> str:
+    """Return the name of a column with its unit; a unit that the name states is not repeated.
+
+    Examples
+    --------
+    >>> column_label("Days", "days"), column_label("age_years", "years"), column_label("Reaction", "ms")
+    ('Days', 'age_years', 'Reaction (ms)')
+    """
+    words = re.split(r"[^\w%]+|_", str(name).casefold())
+    return f"{short(name, most)}{'' if unit.casefold() in words else bracketed(unit)}"
 
 
 def unit_or_scale(unit: str, scale: str) -> str:

@@ -7,28 +7,34 @@ from matplotlib.figure import Figure
 
 from partialpool.errors import DataError
 from partialpool.fitting.point_estimate import common_point
+from partialpool.intervals import DEFAULT_PROB
 from partialpool.model.partition import ONE_MEAN
 from partialpool.plots.answer import draws_answer_of
-from partialpool.plots.intervals import INNER, OUTER
+from partialpool.plots.intervals import interval_bars
 from partialpool.plots.shares import draw_shares, entitle_shares
 from partialpool.plots.style import PALETTE, house_style, short
+from partialpool.questions.icc import icc
 
 __all__ = ["plot_icc"]
 
 
-@draws_answer_of("icc", "icc", "same")
-def plot_icc(correlations: xr.Dataset) -> Figure:
+@draws_answer_of("icc", "icc", "same", ask=icc)
+def plot_icc(correlations: xr.Dataset, *, prob: float = DEFAULT_PROB) -> Figure:
     """Draw intraclass correlations: an interval per factor, or a curve along a predictor.
 
     Parameters
     ----------
     correlations
-        From `icc`, averaged over the rows or along one predictor.
+        From `icc`, averaged over the rows or along one predictor; or a fit, for which `icc` is then called without
+        other arguments.
+    prob
+        Probability of the thin bars, or along a number of the wide bands; the thick ones and the narrow ones contain
+        50 %.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Posterior mean, 50 % and 90 % intervals, on a scale from 0 to 1; where a few draws decide a mean, all points
+        Posterior mean, 50 % and `prob` intervals, on a scale from 0 to 1; where a few draws decide a mean, all points
         are medians, and the title says so. Where factors are nested, the correlation of two responses of one level
         (`same`) is larger than that level's share of the variance; the axis then says that shares are drawn.
 
@@ -36,6 +42,8 @@ def plot_icc(correlations: xr.Dataset) -> Figure:
     ------
     DataError
         More than one predictor.
+    SpecError
+        `prob` is not between 0 and 1.
     """
     dims = [d for d in correlations["icc"].dims if d not in ("chain", "draw", "factor")]
     if len(dims) > 1:
@@ -49,7 +57,7 @@ def plot_icc(correlations: xr.Dataset) -> Figure:
     title = f"ICC of {short(correlations.attrs['response'], 20)}"
     column = correlations[dims[0]].attrs.get("long_name", str(dims[0])) if dims else ""
     if dims and np.issubdtype(correlations[dims[0]].dtype, np.number):
-        return _curves(correlations, names, column, title)
+        return _curves(correlations, names, column, title, prob)
     rows = {}
     for name in names:
         for value in correlations[dims[0]].to_numpy() if dims else [None]:
@@ -58,7 +66,7 @@ def plot_icc(correlations: xr.Dataset) -> Figure:
     if not dims and len(names) > 1:
         rows["all of them"] = correlations["total"].to_numpy()
     averaged = f"\n{ONE_MEAN}" if ONE_MEAN in correlations.attrs["residual"] else ""
-    return draw_shares(rows, f"{_meaning(correlations)}{averaged}", title)
+    return draw_shares(rows, f"{_meaning(correlations)}{averaged}", title, prob=prob)
 
 
 def _meaning(correlations: xr.Dataset) -> str:
@@ -67,7 +75,7 @@ def _meaning(correlations: xr.Dataset) -> str:
     return "correlation of two responses\nthat share a level" if alone else "share of the variance"
 
 
-def _curves(correlations: xr.Dataset, names: list[str], column: str, title: str) -> Figure:
+def _curves(correlations: xr.Dataset, names: list[str], column: str, title: str, prob: float) -> Figure:
     along = correlations["icc"].dims[-1]
     x, point = correlations[along].to_numpy(), common_point(correlations["icc"])
     with house_style():
@@ -81,12 +89,12 @@ def _curves(correlations: xr.Dataset, names: list[str], column: str, title: str)
                 .to_numpy()
             )
             color = PALETTE[k % len(PALETTE)]
-            for low, high in (OUTER, INNER):
-                axes.fill_between(x, *np.quantile(draws, [low, high], axis=0), color=color, alpha=0.2, lw=0)
+            for ends in interval_bars(prob):
+                axes.fill_between(x, *np.quantile(draws, ends, axis=0), color=color, alpha=0.2, lw=0)
             axes.plot(x, point.of(draws, axis=0), color=color, lw=1.8, label=short(name))
         axes.set_ylim(0, 1)
         axes.set(xlabel=short(column), ylabel=_meaning(correlations))
-        entitle_shares(figure, f"{title} along {short(column, 20)}", point)
+        entitle_shares(figure, f"{title} along {short(column, 20)}", point, prob=prob)
         if len(names) > 1:
             axes.legend(frameon=False)
     return figure

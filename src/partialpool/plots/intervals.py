@@ -6,13 +6,43 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from partialpool.fitting.point_estimate import Point, quantiles
+from partialpool.intervals import DEFAULT_PROB, central_ends, percent
 from partialpool.plots.style import BLUE, INK
 
-__all__ = ["INNER", "OUTER", "draw_interval"]
+__all__ = ["bars_in_words", "draw_interval", "interval_bars"]
 
-INNER: Final = (0.25, 0.75)
-OUTER: Final = (0.05, 0.95)
-"""Quantile probabilities at the ends of the thick bar (50 % interval) and of the thin bar (90 %)."""
+_INNER: Final = 0.5
+"""Probability of the thick bar."""
+
+
+def interval_bars(prob: float) -> tuple[tuple[float, float], ...]:
+    """Return the ends, as quantile probabilities, of the thin bar and of the thick one within it.
+
+    A thin bar of 50 % or less has no thick one in it.
+
+    Raises
+    ------
+    SpecError
+        `prob` is not between 0 and 1.
+
+    Examples
+    --------
+    >>> interval_bars(0.75)
+    ((0.125, 0.875), (0.25, 0.75))
+    """
+    outer = central_ends(prob)
+    return (outer, central_ends(_INNER)) if prob > _INNER else (outer,)
+
+
+def bars_in_words(prob: float, what: str = "intervals") -> str:
+    """Return what the bars are, for titles and captions.
+
+    Examples
+    --------
+    >>> bars_in_words(0.95), bars_in_words(0.5, "bands")
+    ('50 % and 95 % intervals', '50 % bands')
+    """
+    return f"{f'{percent(_INNER)} and ' if prob > _INNER else ''}{percent(prob)} {what}"
 
 
 def draw_interval(
@@ -21,6 +51,7 @@ def draw_interval(
     draws: np.ndarray,
     point: Point,
     *,
+    prob: float = DEFAULT_PROB,
     color: str = BLUE,
     edge: str = INK,
     edge_width: float = 1.0,
@@ -35,6 +66,8 @@ def draw_interval(
         The panel, and the position on its vertical axis.
     draws, point
         Draws of the quantity, and whether the circle is their mean or median.
+    prob
+        Probability of the thin bar; the thick bar contains 50 %.
     color, edge, edge_width
         Color of the bars; edge color and width of the circle.
     clip_on
@@ -42,7 +75,7 @@ def draw_interval(
     label
         Label of the circle in a legend.
     """
-    for (low, high), width in ((OUTER, 1.2), (INNER, 4.0)):
-        axes.hlines(place, *quantiles(draws, (low, high)), lw=width, color=color)
+    for ends, width in zip(interval_bars(prob), (1.2, 4.0), strict=False):
+        axes.hlines(place, *quantiles(draws, ends), lw=width, color=color)
     value = point.of(draws)
     axes.plot(value, place, "o", ms=5, mfc="white", mec=edge, mew=edge_width, clip_on=clip_on, label=label)

@@ -7,13 +7,14 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from partialpool.design.units import Units
 from partialpool.errors import DataError
 from partialpool.families.links import LINKS
 from partialpool.fitting.point_estimate import Point, common_point
+from partialpool.intervals import DEFAULT_PROB, central_ends, percent
 from partialpool.plots.answer import draws_answer_of
-from partialpool.plots.axis_units import bracketed
+from partialpool.plots.axis_units import bracketed, column_label, stated_or
 from partialpool.plots.held import held_in_title
-from partialpool.plots.intervals import OUTER
 from partialpool.plots.style import BLUE, INK, VERMILION, house_style, short
 
 __all__ = ["plot_level_lines"]
@@ -21,11 +22,14 @@ __all__ = ["plot_level_lines"]
 _MOST_COLUMNS = 6
 _AREA = 10.0
 """Area of a point for the median number of trials, in square points."""
-_LEGEND = ("no pooling", "complete pooling", "partial pooling", "its 90 % interval")
+_LEGEND = ("no pooling", "complete pooling", "partial pooling")
+"""Order of the lines in the legend; the band is last."""
 
 
 @draws_answer_of("level_lines", "no_pooling", "complete_pooling", "partial_pooling", "adjusted")
-def plot_level_lines(lines: xr.Dataset, *, unit: str = "", xunit: str = "", most: int = 20) -> Figure:
+def plot_level_lines(
+    lines: xr.Dataset, *, unit: str | None = None, xunit: str | None = None, most: int = 20, prob: float = DEFAULT_PROB
+) -> Figure:
     """Draw one panel per level: its rows, and its lines without, with complete and with partial pooling.
 
     Parameters
@@ -33,11 +37,14 @@ def plot_level_lines(lines: xr.Dataset, *, unit: str = "", xunit: str = "", most
     lines
         From `level_lines`.
     unit, xunit
-        Units of the response and of the predictor, for the axes. Without one, the vertical axis names the mean of a
-        response that is not normal: a probability, an expected count.
+        Units of the response and of the predictor, for the axes; by default those that the model or the table states.
+        Without one, the vertical axis names the mean of a response that is not normal: a probability, an expected
+        count.
     most
         Greatest number of panels; of more levels, some are drawn, evenly spaced in the order of their heights, and the
         title says so.
+    prob
+        Probability of the band.
 
     Returns
     -------
@@ -46,14 +53,18 @@ def plot_level_lines(lines: xr.Dataset, *, unit: str = "", xunit: str = "", most
         may leave the axes. Dots: rows, adjusted for other predictors and factors, with an area that grows with a row's
         trials; dotted: no pooling, left out where a level's rows do not identify its line, or where its estimate is
         infinite (the panel says "no finite estimate");
-        vermilion, dashed: complete pooling; blue: partial pooling, mean and 90 % band
+        vermilion, dashed: complete pooling; blue: partial pooling, mean and its interval of probability `prob`
         (median where a few draws decide a mean: the title says so).
 
     Raises
     ------
     DataError
         `most` is not a positive integer.
+    SpecError
+        `prob` is not between 0 and 1.
     """
+    units = Units.of_answer(lines.attrs)
+    unit, xunit = stated_or(unit, units.linear), stated_or(xunit, units.of(lines.attrs["over"]))
     if not isinstance(most, int | np.integer) or most < 1:
         raise DataError("most must be a positive integer", got=f"most={most!r}", allowed="1, 2, ...", do="give most=20")
     pooled = lines["partial_pooling"]
@@ -73,33 +84,37 @@ def plot_level_lines(lines: xr.Dataset, *, unit: str = "", xunit: str = "", most
         panels = grid.ravel()
         spans = []
         for i, panel in enumerate(panels[:count]):
-            spans.append(_draw_level(panel, shown.isel(level=i), point, most=16 if count > 1 else 40))
+            spans.append(_draw_level(panel, shown.isel(level=i), point, prob, most=16 if count > 1 else 40))
             # The last panel of a column has the tick labels, also where the place below it is empty.
             panel.tick_params(labelbottom=i + columns >= count)
         for panel in panels[count:]:
             panel.set_axis_off()
         low, high = np.min(spans), np.max(spans)
         panels[0].set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
-        figure.supxlabel(f"{short(lines.attrs['over'])}{f' ({xunit})' if xunit else ''}", fontsize=10)
+        figure.supxlabel(f"{column_label(lines.attrs['over'], xunit)}", fontsize=10)
         figure.supylabel(f"{short(_vertical(lines), 40)}{bracketed(unit)}", fontsize=10)
         figure.suptitle(_title(lines, count, point), fontsize=11, x=0.01, ha="left")
         named: dict[str, Artist] = {}
         for panel in panels[:count]:
             named |= dict(zip(*reversed(panel.get_legend_handles_labels()), strict=True))
-        named = {label: named[label] for label in _LEGEND if label in named}
+        named = {label: named[label] for label in (*_LEGEND, _band(prob)) if label in named}
         figure.legend(named.values(), named.keys(), frameon=False, loc="outside right upper", fontsize=9)
     return figure
 
 
-def _draw_level(panel: Axes, level: xr.Dataset, point: Point, *, most: int) -> tuple[float, float]:
+def _band(prob: float) -> str:
+    return f"its {percent(prob)} interval"
+
+
+def _draw_level(panel: Axes, level: xr.Dataset, point: Point, prob: float, *, most: int) -> tuple[float, float]:
     """Draw one level, its name cut to `most` characters; return the range that must be visible."""
     label = level["level"].item()
     own = level["row_level"].to_numpy() == label
     x, y = level["x"].to_numpy()[own], level["adjusted"].to_numpy()[own]
     grid = level["grid"].to_numpy()
     draws = level["partial_pooling"].stack(sample=("chain", "draw")).transpose("sample", "grid").to_numpy()
-    low, high = np.quantile(draws, OUTER, axis=0)
-    panel.fill_between(grid, low, high, color=BLUE, alpha=0.22, lw=0, label="its 90 % interval")
+    low, high = np.quantile(draws, central_ends(prob), axis=0)
+    panel.fill_between(grid, low, high, color=BLUE, alpha=0.22, lw=0, label=_band(prob))
     panel.plot(grid, level["complete_pooling"], color=VERMILION, lw=1.3, ls="--", label="complete pooling")
     panel.plot(grid, point.of(draws, axis=0), color=BLUE, lw=1.8, label="partial pooling")
     if np.isfinite(level["no_pooling"]).all():

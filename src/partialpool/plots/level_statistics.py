@@ -8,34 +8,41 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from partialpool.design.units import Units
+from partialpool.intervals import DEFAULT_PROB, central_ends
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_limits import mark_beyond, robust_limits
-from partialpool.plots.axis_units import bracketed
+from partialpool.plots.axis_units import column_label, stated_or
+from partialpool.plots.intervals import bars_in_words, interval_bars
 from partialpool.plots.style import BLUE, VERMILION, house_style, short
+from partialpool.questions.level_statistics import level_statistics
 
 __all__ = ["plot_level_statistics"]
 
 _MOST_LABELS = 30
 
 
-@draws_answer_of("level_statistics", "observed_data/level", "posterior_predictive/level")
-def plot_level_statistics(statistics: xr.DataTree, *, unit: str = "") -> Figure:
+@draws_answer_of("level_statistics", "observed_data/level", "posterior_predictive/level", ask=level_statistics)
+def plot_level_statistics(statistics: xr.DataTree, *, unit: str | None = None, prob: float = DEFAULT_PROB) -> Figure:
     """Draw each level's mean, spread and trends against those of data simulated from the model.
 
     Parameters
     ----------
     statistics
-        From `level_statistics`.
+        From `level_statistics`; or a fit, for which `level_statistics` is then called without other arguments.
     unit
-        Unit of the response, for the axes.
+        Unit of the response, for the axes; by default the one that the model or the table states.
+    prob
+        Probability of the thin bars; the thick ones contain 50 %.
 
     Returns
     -------
     matplotlib.figure.Figure
-        A panel per statistic, levels sorted by their means. Vermilion: the data; blue: medians, 50 % and 90 % intervals
-        of new responses (`arviz_plots.plot_ppc_interval`). A level far from all others, such as a trend through two
-        rows with nearly equal predictor values, is an arrowhead at the edge with its value.
+        A panel per statistic, levels sorted by their means. Vermilion: the data; blue: medians, 50 % and `prob`
+        intervals of new responses (`arviz_plots.plot_ppc_interval`). A level far from all others, such as a trend
+        through two rows with nearly equal predictor values, is an arrowhead at the edge with its value.
     """
+    unit = stated_or(unit, Units.of_answer(statistics.attrs).response)
     order = np.argsort(statistics["observed_data"]["mean"].to_numpy())
     ordered = xr.DataTree.from_dict(
         {name: statistics[name].to_dataset().isel(level=order) for name in ("posterior_predictive", "observed_data")}
@@ -45,18 +52,19 @@ def plot_level_statistics(statistics: xr.DataTree, *, unit: str = "") -> Figure:
     shown = len(levels) <= _MOST_LABELS
     labels = [short(level, 14) for level in levels] if shown else []
     height = 3.2 + 0.07 * max((len(label) for label in labels), default=3)
+    bars = interval_bars(prob)
     with house_style(), warnings.catch_warnings():
         # A level without the statistic (the sd of one row) has no interval to draw.
         warnings.filterwarnings("ignore", "All-NaN slice encountered", RuntimeWarning)
         drawn = azp.plot_ppc_interval(
             ordered,
             backend="matplotlib",
-            ci_probs=(0.5, 0.9),
+            ci_probs=(bars[-1][1] - bars[-1][0], prob),  # ArviZ needs two, also where there is no thick bar
             ci_kind="eti",
             point_estimate="median",
             visuals={
                 "trunk": {"color": BLUE, "width": 1.2},
-                "twig": {"color": BLUE, "width": 4},
+                "twig": {"color": BLUE, "width": 4} if len(bars) > 1 else False,
                 "prediction_markers": {"facecolor": "white", "edgecolor": BLUE, "size": 18},
                 "observed_markers": {"color": VERMILION, "size": 26},
             },
@@ -73,30 +81,26 @@ def plot_level_statistics(statistics: xr.DataTree, *, unit: str = "") -> Figure:
                 short(statistics.attrs["factor"]) + ("" if shown else f" ({len(levels)} levels, by their means)")
             )
             axes.grid(visible=True, axis="y")
-            _limit(axes, ordered, str(name))
+            _limit(axes, ordered, str(name), prob)
         kind = (
             "new levels of the population" if statistics.attrs["levels"] == "new" else "new responses of these levels"
         )
-        figure.suptitle(
-            f"{short(statistics.attrs['response'], 20)}: the data (vermilion) and {kind}",
-            x=0.01,
-            ha="left",
-            fontsize=11,
-        )
+        title = f"{short(statistics.attrs['response'], 20)}: the data (vermilion) and {kind}"
+        figure.suptitle(f"{title}\nmedian, {bars_in_words(prob)}", x=0.01, ha="left", fontsize=11)
     return figure
 
 
-def _limit(axes: Axes, ordered: xr.DataTree, name: str) -> None:
+def _limit(axes: Axes, ordered: xr.DataTree, name: str, prob: float) -> None:
     """Set limits that do not depend on a single far level."""
     data = ordered["observed_data"].to_dataset()[name].to_numpy()
     new = ordered["posterior_predictive"].to_dataset()[name]
-    ends = new.quantile([0.05, 0.95], dim=("chain", "draw")).transpose("quantile", "level").to_numpy()
+    ends = new.quantile(central_ends(prob), dim=("chain", "draw")).transpose("quantile", "level").to_numpy()
     limits = robust_limits(np.empty(0), np.concatenate([data, *ends]))
     mark_beyond(axes, (np.arange(len(data), dtype=float), data), (None, limits), VERMILION)
 
 
 def _units(statistics: xr.DataTree, name: str, along: str | None, unit: str) -> str:
-    response = f"{short(statistics.attrs['response'], 16)}{bracketed(unit)}"
+    response = f"{column_label(statistics.attrs['response'], unit, 16)}"
     what = {"mean": f"mean {response}", "spread": f"sd of {response}"}
     over = f"per unit of {short(along, 14)}"
     return what.get(name, f"{response}{' ' if len(response + over) < 36 else '\n'}{over}")

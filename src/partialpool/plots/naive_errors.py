@@ -10,6 +10,7 @@ from matplotlib.ticker import NullLocator
 from partialpool.names import COEF
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, room, short
+from partialpool.questions.naive_errors import naive_errors
 
 __all__ = ["plot_naive_errors"]
 
@@ -41,14 +42,14 @@ _TICKS = (
 )
 
 
-@draws_answer_of("naive_errors", "naive", "honest", "overconfidence")
+@draws_answer_of("naive_errors", "naive", "honest", "overconfidence", ask=naive_errors)
 def plot_naive_errors(errors: xr.Dataset) -> Figure:
     """Draw each coefficient's honest standard error (accounting for the grouping) in units of the naive one.
 
     Parameters
     ----------
     errors
-        From `naive_errors`.
+        From `naive_errors`; or a fit, for which `naive_errors` is then called without other arguments.
 
     Returns
     -------

@@ -10,19 +10,21 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from partialpool.design.units import Units
 from partialpool.families.registry import family_named
+from partialpool.intervals import DEFAULT_PROB, central_ends, percent
 from partialpool.plots.answer import draws_answer_of
-from partialpool.plots.axis_units import bracketed
+from partialpool.plots.axis_units import column_label, stated_or
 from partialpool.plots.style import BLUE, GREY, VERMILION, house_style, room, short
 from partialpool.plots.ticks import round_numbers
 from partialpool.questions.check_advice import statistic_in_words
+from partialpool.questions.posterior_checks import posterior_checks
 from partialpool.tabulate import p_value
 
 __all__ = ["plot_posterior_checks"]
 
 _MOST_COUNTS = 100
 """The largest count up to which each count has its own mark."""
-_INTERVAL = 0.9
 _BINS = 30
 _FINEST = 1000
 """Number of possible values of a count or share above which bins are not aligned with them."""
@@ -39,32 +41,36 @@ _BEYOND = 0.5
 """How far beyond the data new responses are shown, as a share of the range of the data."""
 
 
-@draws_answer_of("posterior_checks", "checks", "posterior_predictive", "observed_data")
-def plot_posterior_checks(checks: xr.DataTree, *, unit: str = "") -> Figure:
+@draws_answer_of("posterior_checks", "checks", "posterior_predictive", "observed_data", ask=posterior_checks)
+def plot_posterior_checks(checks: xr.DataTree, *, unit: str | None = None, prob: float = DEFAULT_PROB) -> Figure:
     """Draw the response over responses simulated from the model, and the statistics that are compared.
 
     Parameters
     ----------
     checks
-        From `posterior_checks`.
+        From `posterior_checks`; or a fit, for which `posterior_checks` is then called without other arguments.
     unit
-        Unit of the response, for the axis.
+        Unit of the response, for the axis; by default the one that the model or the table states.
+    prob
+        Probability of the intervals of new responses; densities and distribution functions have none.
 
     Returns
     -------
     matplotlib.figure.Figure
         The data are vermilion, new responses of the model blue. Left, depending on the family: for counts, the
-        frequency of each with the 90 % interval of new responses, on a square-root scale
+        frequency of each with the interval of probability `prob` of new responses, on a square-root scale
         (`arviz_plots.plot_ppc_rootogram`); for binary responses, their share along the predicted probability,
-        calibrated by monotone regression (`plot_ppc_pava`); for ordered categories, the frequency of each; for other
-        numbers, densities of 50 new tables, or their distribution functions where the family has a long tail
-        (`plot_ppc_dist`). Right: each statistic in the data and in new responses, one value per draw, with its
-        two-sided p; a statistic that does not depend on parameters is a line.
+        calibrated by monotone regression, with an interval of probability `prob` (`plot_ppc_pava`); for ordered
+        categories, the frequency of each with the interval of new responses; for other numbers, densities of 50 new
+        tables, or their distribution functions where the family has a long tail (`plot_ppc_dist`). Right: each
+        statistic in the data and in new responses, one value per draw, with its two-sided p; a statistic that does not
+        depend on parameters is a line.
     """
+    unit = stated_or(unit, Units.of_answer(checks.attrs).response)
     of_categories = family_named(checks.attrs["family"]).picture == "categories"
     statistics = [] if of_categories else checks["checks"]["statistic"].to_numpy().tolist()
     with house_style():
-        figure, axes = _overlay(checks, unit)
+        figure, axes = _overlay(checks, unit, prob)
         columns = -(-len(statistics) // 2)
         figure.set_size_inches(max(_NARROWEST, 4.6 + 2.4 * columns), figure.get_size_inches()[1])
         grid = figure.add_gridspec(2, 1 + columns, width_ratios=(2.0, *[1.1] * columns))
@@ -82,16 +88,16 @@ def plot_posterior_checks(checks: xr.DataTree, *, unit: str = "") -> Figure:
     return figure
 
 
-def _overlay(checks: xr.DataTree, unit: str) -> tuple[Figure, Axes]:
+def _overlay(checks: xr.DataTree, unit: str, prob: float) -> tuple[Figure, Axes]:
     picture, response = family_named(checks.attrs["family"]).picture, short(checks.attrs["response"], 26)
     largest = _only(checks["observed_data"].to_dataset()).max()
     if picture == "categories":
-        return _categories(checks)
+        return _categories(checks, prob)
     if picture == "calibration":
-        return _calibration(checks, response)
-    label = f"{response}{bracketed(unit)}"
+        return _calibration(checks, response, prob)
+    label = column_label(checks.attrs["response"], unit, 26)
     if picture == "frequencies" and largest <= _MOST_COUNTS:
-        return _frequencies(checks, label)
+        return _frequencies(checks, label, prob)
     return _distributions(checks, label)
 
 
@@ -110,7 +116,7 @@ def _by_arviz(draw: Any, checks: xr.DataTree, **options: Any) -> tuple[Figure, A
     return drawn.viz["figure"].item(), axes
 
 
-def _frequencies(checks: xr.DataTree, label: str) -> tuple[Figure, Axes]:
+def _frequencies(checks: xr.DataTree, label: str, prob: float) -> tuple[Figure, Axes]:
     data, new = (checks[name].to_dataset() for name in ("observed_data", "posterior_predictive"))
     _, high = _shown(data, new)
     # Counts beyond the picture are set to one value, so that ArviZ has few distinct counts.
@@ -118,7 +124,7 @@ def _frequencies(checks: xr.DataTree, label: str) -> tuple[Figure, Axes]:
     figure, axes = _by_arviz(
         azp.plot_ppc_rootogram,
         xr.DataTree.from_dict(shown),
-        ci_prob=_INTERVAL,
+        ci_prob=prob,
         visuals={
             "predictive_markers": {"color": BLUE, "marker": "_", "size": 30, "width": 2},
             "credible_interval": {"color": BLUE},
@@ -128,17 +134,18 @@ def _frequencies(checks: xr.DataTree, label: str) -> tuple[Figure, Axes]:
         },
     )
     axes.set_xlim(-1, high + 1)
-    axes.set(xlabel=label, ylabel="rows (square-root scale)", title="Frequency of each count")
+    axes.set(xlabel=label, ylabel="rows (square-root scale)")
+    axes.set_title(f"Frequency of each count, {percent(prob)} intervals")
     axes.grid(visible=False)
     return figure, axes
 
 
-def _calibration(checks: xr.DataTree, response: str) -> tuple[Figure, Axes]:
+def _calibration(checks: xr.DataTree, response: str, prob: float) -> tuple[Figure, Axes]:
     figure, axes = _by_arviz(
         azp.plot_ppc_pava,
         checks,
         data_type="binary",
-        ci_prob=_INTERVAL,
+        ci_prob=prob,
         visuals={
             "lines": {"color": VERMILION, "width": 2},
             "credible_interval": {"color": BLUE},
@@ -147,7 +154,8 @@ def _calibration(checks: xr.DataTree, response: str) -> tuple[Figure, Axes]:
         },
     )
     success = short(checks.attrs["categories"][1], 14)
-    axes.set(xlabel=f"predicted probability of {response} = {success}", ylabel="share in the data", title="Calibration")
+    axes.set(xlabel=f"predicted probability of {response} = {success}", ylabel="share in the data")
+    axes.set_title(f"Calibration, {percent(prob)} interval")
     return figure, axes
 
 
@@ -197,13 +205,14 @@ def _shown(data: xr.Dataset, new: xr.Dataset) -> tuple[float, float]:
     return float(min(low, y.min()) - rim), float(max(high, y.max()) + rim)
 
 
-def _categories(checks: xr.DataTree) -> tuple[Figure, Axes]:
+def _categories(checks: xr.DataTree, prob: float) -> tuple[Figure, Axes]:
     labels = [short(label, 14) for label in checks.attrs["categories"]]
     new, data = (_only(checks[name].to_dataset()) for name in ("posterior_predictive", "observed_data"))
     codes = np.arange(len(labels))
     seen = (data[:, None] == codes).sum(axis=0)
     counts = np.array([(new == k).sum(axis=-1).ravel() for k in codes])
-    low, middle, high = np.quantile(counts, [(1 - _INTERVAL) / 2, 0.5, (1 + _INTERVAL) / 2], axis=1)
+    lower, upper = central_ends(prob)
+    low, middle, high = np.quantile(counts, [lower, 0.5, upper], axis=1)
     figure, axes = plt.subplots(figsize=(9.2, 4.2 + room(labels)))
     axes.vlines(codes, low, high, color=BLUE, alpha=0.4, lw=8)
     axes.plot(codes, middle, "_", color=BLUE, ms=14, mew=2)
@@ -215,7 +224,7 @@ def _categories(checks: xr.DataTree) -> tuple[Figure, Axes]:
         ylabel="rows",
         ylim=(0, 1.08 * max(high.max(), seen.max())),
         xlim=(-0.6, len(labels) - 0.4),
-        title="Frequency of each category",
+        title=f"Frequency of each category, {percent(prob)} intervals",
     )
     axes.grid(visible=True, axis="y")
     axes.grid(visible=False, axis="x")

@@ -6,21 +6,21 @@ from matplotlib.figure import Figure
 
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.style import GREY, INK, PALETTE, house_style, room, short
-from partialpool.questions.power_scale import THRESHOLD, PowerScaling
+from partialpool.questions.power_scale import THRESHOLD, PowerScaling, power_scale
 
 __all__ = ["plot_power_scale"]
 
 _MOST_ROWS = 60
 
 
-@draws_answer_of("power_scale")
+@draws_answer_of("power_scale", ask=power_scale)
 def plot_power_scale(scaling: PowerScaling) -> Figure:
     """Draw how much each prior, all priors and the likelihood move each answer.
 
     Parameters
     ----------
     scaling
-        From `power_scale`.
+        From `power_scale`; or a fit, for which `power_scale` is then called without other arguments.
 
     Returns
     -------

@@ -10,15 +10,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from partialpool.errors import DataError, nearest
+from partialpool.intervals import DEFAULT_PROB, central_ends, percent
 from partialpool.names import ICC, SIGMA, TOTAL_SD
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_units import bracketed
-from partialpool.plots.intervals import INNER, OUTER
+from partialpool.plots.intervals import bars_in_words, interval_bars
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, legend_below, room, short
 
 __all__ = ["plot_prior_grid"]
 
 _MOST_ROWS = 60
+_SHOWN = 0.96
+"""Least share of the draws under each prior that the axis shows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +47,7 @@ class _Panel:
 
 
 @draws_answer_of("prior_grid", "prior", "good")
-def plot_prior_grid(study: xr.Dataset, quantity: str, *, unit: str = "") -> Figure:
+def plot_prior_grid(study: xr.Dataset, quantity: str, *, unit: str = "", prob: float = DEFAULT_PROB) -> Figure:
     """Draw one answer under every prior, with the prior itself where the answer is a parameter that has one.
 
     Parameters
@@ -55,19 +58,24 @@ def plot_prior_grid(study: xr.Dataset, quantity: str, *, unit: str = "") -> Figu
         Name of the answer: `"sd_Subject[Intercept]"`, `"icc[Subject]"`.
     unit
         Unit of the answer, for the axis.
+    prob
+        Probability of the thin bars; the thick ones contain 50 %.
 
     Returns
     -------
     matplotlib.figure.Figure
-        A row per prior: posterior median, 50 % and 90 % intervals (blue); the prior's median and 90 % interval above it
-        (grey), cut off where it leaves the figure. Where families of priors were compared, there is a panel per family,
-        from the narrowest prior to the widest, with medians joined. Fits whose diagnostics are not good have an orange
-        mark; failed fits are labelled.
+        A row per prior: posterior median, 50 % and `prob` intervals (blue); the prior's median and interval above it
+        (grey), cut off where it leaves the figure. Of the quantiles of the prior that the study contains, the ends are
+        those nearest to `prob`; the legend states their probability. Where families of priors were compared, there is a
+        panel per family, from the narrowest prior to the widest, with medians joined. Fits whose diagnostics are not
+        good have an orange mark; failed fits are labelled.
 
     Raises
     ------
     DataError
         No such answer; more priors than rows fit.
+    SpecError
+        `prob` is not between 0 and 1.
     """
     answers = [str(name) for name, values in study.data_vars.items() if "chain" in values.dims]
     if quantity not in answers:
@@ -94,10 +102,10 @@ def plot_prior_grid(study: xr.Dataset, quantity: str, *, unit: str = "") -> Figu
             height_ratios=[len(panel.rows) + 0.2 for panel in panels],
         )  # fmt: skip
         for axes, panel in zip(grid[:, 0], panels, strict=True):
-            _draw_panel(axes, panel, study, quantity)
-        grid[0, 0].set_xlim(*_limits(study[quantity], quantity.partition("[")[0]))
+            _draw_panel(axes, panel, study, quantity, prob)
+        grid[0, 0].set_xlim(*_limits(study[quantity], quantity.partition("[")[0], prob))
         for axes, panel in zip(grid[:, 0], panels, strict=True):
-            _mark_cut_priors(axes, panel, study, quantity)
+            _mark_cut_priors(axes, panel, study, quantity, prob)
         grid[-1, 0].set_xlabel(f"{quantity}{bracketed(unit)}")
         figure.suptitle(_heading(study, quantity, panels), x=0.01, ha="left", fontsize=11)
         legend_below(figure, grid[:, 0], columns=3)
@@ -167,33 +175,51 @@ def _heading(study: xr.Dataset, quantity: str, panels: list[_Panel]) -> str:
     return f"{heading} of {first}" + (" and, in step, others" if len(stated) > 1 else "")
 
 
-def _limits(answer: xr.DataArray, kind: str) -> tuple[float, float]:
-    """Return axis limits for all but the outermost draws under any prior; sds start at 0, ICCs range from 0 to 1."""
+def _limits(answer: xr.DataArray, kind: str, prob: float) -> tuple[float, float]:
+    """Return axis limits for all but the outermost draws under any prior, and for the bars of all posteriors.
+
+    Sds start at 0, ICCs range from 0 to 1.
+    """
     if kind == ICC:
         return -0.005, 1.005
     draws = answer.stack(sample=("chain", "draw")).transpose("prior", "sample").to_numpy()
     draws = draws[np.isfinite(draws).all(axis=1)]
     if not draws.size:
         return 0.0, 1.0
-    low, high = np.quantile(draws, 0.02, axis=1).min(), np.quantile(draws, 0.98, axis=1).max()
+    lower, upper = central_ends(max(prob, _SHOWN))
+    low, high = np.quantile(draws, lower, axis=1).min(), np.quantile(draws, upper, axis=1).max()
     margin = 0.15 * (high - low) or 1.0
     if kind in (SIGMA, TOTAL_SD) or kind.startswith("sd_"):
         return -0.1 * margin, high + margin
     return max(low - margin, -0.1 * margin) if draws.min() >= 0 else low - margin, high + margin
 
 
-def _mark_cut_priors(axes: Axes, panel: _Panel, study: xr.Dataset, quantity: str) -> None:
+def _prior_levels(study: xr.Dataset, prob: float) -> tuple[float, float, float]:
+    """Return the levels at lower end, median and upper end of the priors' intervals, as near to `prob` as there are."""
+    levels = study["level"].to_numpy()
+    lower, upper = central_ends(prob)
+    low, high = levels[levels < 0.5], levels[levels > 0.5]
+    return float(low[np.abs(low - lower).argmin()]), 0.5, float(high[np.abs(high - upper).argmin()])
+
+
+def _prior_quantiles(study: xr.Dataset, quantity: str, rows: np.ndarray, prob: float) -> np.ndarray:
+    """Return lower end, median and upper end of the priors of some rows, (rows, 3)."""
+    own = study[f"prior_{quantity}"].sel(level=list(_prior_levels(study, prob)))
+    return np.asarray(own.transpose("prior", "level").to_numpy()[rows])
+
+
+def _mark_cut_priors(axes: Axes, panel: _Panel, study: xr.Dataset, quantity: str, prob: float) -> None:
     """Draw arrowheads where a prior's interval continues outside the figure."""
     if f"prior_{quantity}" not in study:
         return
-    own = study[f"prior_{quantity}"].transpose("prior", "level").to_numpy()[panel.rows]
+    own = _prior_quantiles(study, quantity, panel.rows, prob)
     places, ends = np.arange(len(panel.rows)) - 0.3, axes.get_xlim()
     for end, mark, cut in ((ends[0], "<", own[:, 0] < ends[0]), (ends[1], ">", own[:, 2] > ends[1])):
         if cut.any():  # an empty marker that is not clipped has no size and would break the layout
             axes.plot(np.full(cut.sum(), end), places[cut], mark, color=GREY, ms=5, clip_on=False)
 
 
-def _draw_panel(axes: Axes, panel: _Panel, study: xr.Dataset, quantity: str) -> None:
+def _draw_panel(axes: Axes, panel: _Panel, study: xr.Dataset, quantity: str, prob: float) -> None:
     draws = study[quantity].stack(sample=("chain", "draw")).transpose("prior", "sample").to_numpy()[panel.rows]
     places = np.arange(len(panel.rows))
     there = np.isfinite(draws).all(axis=1)
@@ -203,10 +229,9 @@ def _draw_panel(axes: Axes, panel: _Panel, study: xr.Dataset, quantity: str) -> 
         axes.plot(middles, places[there], color=BLUE, lw=1, alpha=0.5)
     if panel.title:
         axes.set_title(panel.title, fontsize=10)
-    for probabilities, width in ((OUTER, 1.2), (INNER, 4.0)):
-        lows, highs = np.quantile(draws[there], probabilities, axis=1)
-        name = "posterior, 50 % and 90 %" if probabilities is INNER else "_"
-        axes.hlines(places[there], lows, highs, color=BLUE, lw=width, label=name)
+    names = [f"posterior: {bars_in_words(prob)}", "_"]  # one entry in the legend for both bars
+    for ends, width, name in zip(interval_bars(prob), (1.2, 4.0), names, strict=False):
+        axes.hlines(places[there], *np.quantile(draws[there], ends, axis=1), color=BLUE, lw=width, label=name)
     axes.plot(middles, places[there], "o", ms=5, mfc="white", mec=INK, mew=1)
     if doubtful.any():
         axes.plot(
@@ -220,8 +245,10 @@ def _draw_panel(axes: Axes, panel: _Panel, study: xr.Dataset, quantity: str) -> 
     for place in places[~there]:
         axes.text(0.01, place, "no fit", transform=axes.get_yaxis_transform(), va="center", color=VERMILION, fontsize=9)
     if f"prior_{quantity}" in study:
-        own = study[f"prior_{quantity}"].transpose("prior", "level").to_numpy()[panel.rows]
-        axes.hlines(places - 0.3, own[:, 0], own[:, 2], color=GREY, lw=1.6, label="prior, 90 %")
+        own = _prior_quantiles(study, quantity, panel.rows, prob)
+        low, _, high = _prior_levels(study, prob)
+        name = f"prior: {percent(high - low)} interval"
+        axes.hlines(places - 0.3, own[:, 0], own[:, 2], color=GREY, lw=1.6, label=name)
         axes.plot(own[:, 1], places - 0.3, "|", color=GREY, ms=7, mew=1.6)
     axes.set_yticks(places, panel.labels)
     axes.set_ylim(len(places) - 0.5, -0.7)

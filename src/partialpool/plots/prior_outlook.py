@@ -9,8 +9,9 @@ from matplotlib.ticker import LogLocator, StrMethodFormatter
 
 from partialpool.families.links import LINKS
 from partialpool.families.registry import family_named
-from partialpool.plots.axis_units import bracketed, unit_or_scale
-from partialpool.plots.intervals import INNER, OUTER
+from partialpool.intervals import DEFAULT_PROB, central_ends, percent
+from partialpool.plots.axis_units import bracketed, column_label, unit_or_scale
+from partialpool.plots.intervals import interval_bars
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, short
 from partialpool.tabulate import number
 
@@ -34,8 +35,8 @@ def drawable(values: np.ndarray) -> np.ndarray:
     return np.clip(values, -_FARTHEST, _FARTHEST)
 
 
-def draw_scatter(panel: Axes, outlook: xr.Dataset, *, unit: str, xunit: str) -> None:
-    """Draw the prior's sd of a response along the predictor (median, 50 %, 90 %), and the sd of the data.
+def draw_scatter(panel: Axes, outlook: xr.Dataset, *, unit: str, xunit: str, prob: float = DEFAULT_PROB) -> None:
+    """Draw the prior's sd of a response along the predictor (median, 50 % and `prob`), and the sd of the data.
 
     Parameters
     ----------
@@ -45,6 +46,8 @@ def draw_scatter(panel: Axes, outlook: xr.Dataset, *, unit: str, xunit: str) -> 
         The group `outlook` of `prior_predictive`, with `variance`.
     unit, xunit
         Unit of the response, shown where the sd has that unit; unit of the predictor.
+    prob
+        Probability of the wide band; the narrow one contains 50 %.
     """
     x, variance = _sorted(outlook, "variance")
     panel.set(
@@ -54,8 +57,9 @@ def draw_scatter(panel: Axes, outlook: xr.Dataset, *, unit: str, xunit: str) -> 
     if not len(sd):
         _say_nothing(panel)
         return
-    for ends, alpha, label in ((OUTER, 0.18, "90 % of the prior"), (INNER, 0.3, "50 % of the prior")):
-        low, high = np.quantile(sd, ends, axis=0)
+    for (lower, upper), alpha in zip(interval_bars(prob), (0.18, 0.3), strict=False):
+        low, high = np.quantile(sd, [lower, upper], axis=0)
+        label = f"{percent(upper - lower)} of the prior"
         panel.fill_between(x, low, high, color=BLUE, alpha=alpha, lw=0, label=label)
     panel.plot(x, np.median(sd, axis=0), color=BLUE, lw=1.8, label="median")
     if "observed_sd" in data:
@@ -68,7 +72,9 @@ def draw_scatter(panel: Axes, outlook: xr.Dataset, *, unit: str, xunit: str) -> 
     _legend(panel)
 
 
-def draw_level_lines(panel: Axes, outlook: xr.Dataset, *, unit: str, xunit: str, lines: int) -> None:
+def draw_level_lines(
+    panel: Axes, outlook: xr.Dataset, *, unit: str, xunit: str, lines: int, prob: float = DEFAULT_PROB
+) -> None:
     """Draw lines of new levels, each from a separate draw, beside the range of the data.
 
     Parameters
@@ -81,6 +87,8 @@ def draw_level_lines(panel: Axes, outlook: xr.Dataset, *, unit: str, xunit: str,
         Unit of the response, shown where the lines have that unit; unit of the predictor.
     lines
         Greatest number of lines.
+    prob
+        Share of all draws between the dashed lines.
     """
     x, draws = _sorted(outlook, "level_line")
     data = outlook.attrs
@@ -92,29 +100,30 @@ def draw_level_lines(panel: Axes, outlook: xr.Dataset, *, unit: str, xunit: str,
     chosen = draws[np.linspace(0, len(draws) - 1, min(lines, len(draws))).round().astype(int)]
     for k, line in enumerate(chosen):
         panel.plot(x, line, color=GREY, lw=0.9, alpha=0.8, label=f"{len(chosen)} draws" if k == 0 else "_")
-    ends = [np.quantile(draws, q, axis=0, method="nearest") for q in OUTER]
-    for k, end in enumerate(ends):
-        panel.plot(x, end, color=INK, lw=1.4, ls="--", label=f"90 % of {len(draws)} draws" if k == 0 else "_")
+    ends = np.quantile(draws, central_ends(prob), axis=0, method="nearest")
+    for end, label in zip(ends, (f"{percent(prob)} of {len(draws)} draws", "_"), strict=True):
+        panel.plot(x, end, color=INK, lw=1.4, ls="--", label=label)
     if "observed_low" in data:
         low, high = data["observed_low"], data["observed_high"]
         panel.axhspan(low, high, color=VERMILION, alpha=0.25, lw=0, label=f"the data: {number(low)} to {number(high)}")
     if "observed_mean" in data:
         mean = data["observed_mean"]
         panel.axhline(mean, color=VERMILION, lw=1.8, label=f"the data: {number(mean)} on average")
-    _limit(panel, chosen, outlook)
-    named = f"{short(data['response'])}{bracketed(unit)}"
+    _limit(panel, chosen, ends, outlook)
+    named = f"{column_label(data['response'], unit)}"
     panel.set_ylabel(named if data["lines"] == "mean of the response" else short(data["lines"], 40))
     _legend(panel)
 
 
-def _limit(panel: Axes, lines: np.ndarray, outlook: xr.Dataset) -> None:
-    """Set the panel's limits, and a log scale under a log link, where lines differ by factors."""
+def _limit(panel: Axes, lines: np.ndarray, ends: np.ndarray, outlook: xr.Dataset) -> None:
+    """Set limits that show most lines and the whole of the dashed ones, on a log scale under a log link."""
     data = outlook.attrs
     family = family_named(data["family"])
     if family.has_mean and family.support.mean_is_probability:
         panel.set_ylim(-0.02, 1.02)
         return
-    seen = [*np.quantile(lines, _SEEN), *(data[end] for end in ("observed_low", "observed_high") if end in data)]
+    seen = [*np.quantile(lines, _SEEN), ends.min(), ends.max()]
+    seen += [data[end] for end in ("observed_low", "observed_high") if end in data]
     if data["scale"] == "log":
         positive = [value for value in seen if value > 0]
         if positive:
@@ -152,4 +161,4 @@ def _sorted(outlook: xr.Dataset, name: str) -> tuple[np.ndarray, np.ndarray]:
 def _named(outlook: xr.Dataset, xunit: str) -> str:
     held = "" if outlook.attrs["held"] == "nothing" else f"\nheld: {short(outlook.attrs['held'], 45)}"
     offset = "" if outlook.attrs["offset"] == "none" else f"\noffset: {short(outlook.attrs['offset'], 45)}"
-    return f"{short(outlook.attrs['along'])}{f' ({xunit})' if xunit else ''}{held}{offset}"
+    return f"{column_label(outlook.attrs['along'], xunit)}{held}{offset}"

@@ -9,12 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, StrMethodFormatter, SymmetricalLogLocator
 
+from partialpool.design.units import Units
 from partialpool.errors import DataError
 from partialpool.families.links import LINKS
 from partialpool.families.registry import family_named
 from partialpool.families.support import BINARY
+from partialpool.intervals import DEFAULT_PROB
 from partialpool.plots.answer import draws_answer_of
-from partialpool.plots.axis_units import bracketed
+from partialpool.plots.axis_units import bracketed, column_label, stated_or
 from partialpool.plots.prior_outlook import draw_level_lines, draw_scatter, drawable
 from partialpool.plots.style import GREY, INK, PALETTE, VERMILION, house_style, short
 from partialpool.plots.ticks import round_numbers
@@ -28,7 +30,9 @@ _STEPS = 400
 
 
 @draws_answer_of("prior_predictive", attrs=("implausible",))
-def plot_prior_predictive(tree: xr.DataTree, *, unit: str = "", xunit: str = "", lines: int = 40) -> Figure:
+def plot_prior_predictive(
+    tree: xr.DataTree, *, unit: str | None = None, xunit: str | None = None, lines: int = 40, prob: float = DEFAULT_PROB
+) -> Figure:
     """Draw tables simulated from the priors beside the observed one, and the priors' spread and ICC.
 
     Parameters
@@ -39,19 +43,24 @@ def plot_prior_predictive(tree: xr.DataTree, *, unit: str = "", xunit: str = "",
         Units of the response and of the predictor along which it is drawn, for the axes.
     lines
         Number of lines of new levels, each from a separate prior draw; at most the number of draws.
+    prob
+        Probability of the wide band of the sd, and share of the draws between the dashed lines; the narrow band
+        contains 50 %.
 
     Returns
     -------
     matplotlib.figure.Figure
         Distribution functions of 60 replicated tables (grey) and of the data (vermilion); for a response that is 0 or
         1, the share of ones in each table. Where they exist: the prior's sd of a response, its ICC; along a
-        predictor, the prior's sd of a response (median, 50 % and 90 %) with that of the data, and lines of new
-        levels beside the range of the data, on a log scale under a log link. Lines that leave the axes are cut.
+        predictor, the prior's sd of a response (median, 50 % and `prob` intervals) with that of the data, and lines of
+        new levels beside the range of the data, on a log scale under a log link. Lines that leave the axes are cut.
 
     Raises
     ------
     DataError
         `lines` is not a positive integer.
+    SpecError
+        `prob` is not between 0 and 1.
 
     Examples
     --------
@@ -67,7 +76,9 @@ def plot_prior_predictive(tree: xr.DataTree, *, unit: str = "", xunit: str = "",
             allowed="1, 2, ...",
             do="give lines=40",
         )
-    panels = _panels(tree, unit, xunit, int(lines))
+    units = Units.of_answer(tree.attrs)
+    along = tree["outlook"].attrs["along"] if "outlook" in tree.children else ""
+    panels = _panels(tree, stated_or(unit, units.linear), stated_or(xunit, units.of(along)), int(lines), prob)
     # Up to three panels in one row; more in two rows, the upper one at least as long.
     upper = len(panels) if len(panels) <= 3 else -(-len(panels) // 2)
     rows = [panels[:upper], panels[upper:]] if len(panels) > upper else [panels]
@@ -84,7 +95,7 @@ def plot_prior_predictive(tree: xr.DataTree, *, unit: str = "", xunit: str = "",
     return figure
 
 
-def _panels(tree: xr.DataTree, unit: str, xunit: str, lines: int) -> list[partial[None]]:
+def _panels(tree: xr.DataTree, unit: str, xunit: str, lines: int, prob: float) -> list[partial[None]]:
     """Return the functions that draw the panels, in order."""
     derived = tree["derived"].to_dataset() if "derived" in tree.children else xr.Dataset()
     outlook = tree["outlook"].to_dataset() if "outlook" in tree.children else xr.Dataset()
@@ -96,9 +107,9 @@ def _panels(tree: xr.DataTree, unit: str, xunit: str, lines: int) -> list[partia
     if "icc" in derived and np.isfinite(derived["icc"]).any():
         panels.append(partial(_alikeness, icc=derived["icc"]))
     if "variance" in outlook:
-        panels.append(partial(draw_scatter, outlook=outlook, unit=unit, xunit=xunit))
+        panels.append(partial(draw_scatter, outlook=outlook, unit=unit, xunit=xunit, prob=prob))
     if "level_line" in outlook:
-        panels.append(partial(draw_level_lines, outlook=outlook, unit=unit, xunit=xunit, lines=lines))
+        panels.append(partial(draw_level_lines, outlook=outlook, unit=unit, xunit=xunit, lines=lines, prob=prob))
     return panels
 
 
@@ -135,7 +146,7 @@ def _tables(panel: Axes, tree: xr.DataTree, unit: str) -> None:
     in_factors = family.on_log_scale or LINKS[tree.attrs["link"]].coefficients_are_log_ratios
     if observed.min() >= 0 and in_factors:
         _in_factors(panel, observed)
-    panel.set(xlabel=f"{short(name)}{bracketed(unit)}", ylabel="share of rows up to here")
+    panel.set(xlabel=f"{column_label(name, unit)}", ylabel="share of rows up to here")
     panel.legend(facecolor="white", edgecolor="none", framealpha=0.9, loc="lower right")
 
 

@@ -10,13 +10,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import special
 
+from partialpool.design.units import Units
 from partialpool.errors import DataError, nearest
 from partialpool.families.registry import family_named
 from partialpool.names import OBS
 from partialpool.plots.answer import draws_answer_of
+from partialpool.plots.axis_units import column_label, stated_or
 from partialpool.plots.bands import order_band, quantile_interval
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, legend_below, room, short
 from partialpool.plots.ticks import round_numbers
+from partialpool.questions.quantile_residuals import quantile_residuals
 
 __all__ = ["plot_quantile_residuals"]
 
@@ -59,21 +62,21 @@ class _Classes:
     labels: tuple[str, ...] = ()
 
 
-@draws_answer_of("quantile_residuals", "u", "z")
+@draws_answer_of("quantile_residuals", "u", "z", ask=quantile_residuals)
 def plot_quantile_residuals(
-    residuals: xr.Dataset, along: str | None = None, *, unit: str = "", xunit: str = ""
+    residuals: xr.Dataset, along: str | None = None, *, unit: str | None = None, xunit: str | None = None
 ) -> Figure:
     """Draw quantile residuals against a normal distribution, and along the expected response or a predictor.
 
     Parameters
     ----------
     residuals
-        From `quantile_residuals`.
+        From `quantile_residuals`; or a fit, for which `quantile_residuals` is then called without other arguments.
     along
         A predictor or grouping factor, or a column that was added; if left out, the expected response. Rows where it
         is missing are left out on the right.
     unit, xunit
-        Units of the response and of the predictor, for the axis.
+        Units of the response and of the predictor, for the axis; by default those that the model or the table states.
 
     Returns
     -------
@@ -89,7 +92,9 @@ def plot_quantile_residuals(
     DataError
         No such coordinate of the residuals.
     """
-    name, label, category = _axis(residuals, along, unit, xunit)
+    units = Units.of_answer(residuals.attrs)
+    xunit = stated_or(xunit, units.of(along or ""))
+    name, label, category = _axis(residuals, along, stated_or(unit, units.response), xunit)
     known = residuals.isel(obs=np.flatnonzero(residuals[name].notnull().to_numpy()))
     classes = _of_categories(known[name]) if category else _of_numbers(known[name].to_numpy().astype(float))
     wide = 0.15 * max(0, len(classes.labels) - 12) if len(classes.labels) <= _MOST_LABELS else 0.0
@@ -126,7 +131,7 @@ def _axis(residuals: xr.Dataset, along: str | None, unit: str, xunit: str) -> tu
         )
     values = residuals[names[along]]
     category = values.attrs.get("kind") == "category" or not pd.api.types.is_numeric_dtype(values.dtype)
-    return names[along], f"{short(along)}{f' ({xunit})' if xunit else ''}", category or values.dtype == bool
+    return names[along], column_label(along, xunit), category or values.dtype == bool
 
 
 def _of_categories(values: xr.DataArray) -> _Classes:

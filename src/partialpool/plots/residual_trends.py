@@ -6,8 +6,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from partialpool.design.units import Units
 from partialpool.plots.answer import draws_answer_of
-from partialpool.plots.axis_units import bracketed
+from partialpool.plots.axis_units import bracketed, column_label, stated_or
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, short
 from partialpool.tabulate import p_value
 
@@ -17,7 +18,7 @@ _BINS = 40
 
 
 @draws_answer_of("residual_trends", "trend", "discrepancy", "replicated")
-def plot_residual_trends(trends: xr.Dataset, *, unit: str = "", xunit: str = "") -> Figure:
+def plot_residual_trends(trends: xr.Dataset, *, unit: str | None = None, xunit: str | None = None) -> Figure:
     """Draw each level's trend in the residuals, and the check of all trends together.
 
     Parameters
@@ -25,7 +26,7 @@ def plot_residual_trends(trends: xr.Dataset, *, unit: str = "", xunit: str = "")
     trends
         From `residual_trends`.
     unit, xunit
-        Units of the response and of the predictor, for the axes.
+        Units of the response and of the predictor, for the axes; by default those that the model or the table states.
 
     Returns
     -------
@@ -34,12 +35,14 @@ def plot_residual_trends(trends: xr.Dataset, *, unit: str = "", xunit: str = "")
         the data and in new responses of the model, one value per draw; p is the share of draws in which the new one is
         larger.
     """
+    units = Units.of_answer(trends.attrs)
+    unit, xunit = stated_or(unit, units.response), stated_or(xunit, units.of(trends.attrs["over"]))
     attrs = trends.attrs
     with house_style():
         figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 3.9), width_ratios=(3, 2))
         _lines(left, trends)
         left.set(
-            xlabel=f"{short(attrs['over'])}{f' ({xunit})' if xunit else ''}",
+            xlabel=column_label(attrs["over"], xunit),
             ylabel=f"residual of {short(attrs['response'], 20)}{bracketed(unit)}",
             title=f"A line per level of {short(attrs['factor'])}",
         )

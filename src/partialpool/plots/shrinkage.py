@@ -1,5 +1,8 @@
 """Plot of shrinkage: arrows from each level's own estimate to its partially pooled estimate."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
@@ -7,14 +10,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from partialpool.design.psd_root import singular_root
+from partialpool.design.units import Units
 from partialpool.errors import DataError
 from partialpool.families.link import Link
 from partialpool.families.links import LINKS
+from partialpool.intervals import DEFAULT_PROB, central_ends, percent
 from partialpool.names import INTERCEPT
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_limits import AxisLimits, mark_beyond, robust_limits
+from partialpool.plots.axis_units import bracketed, stated_or
 from partialpool.plots.held import held_in_title, named_effect
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, room, short
+from partialpool.questions.shrinkage import shrinkage
 from partialpool.tabulate import number
 
 __all__ = ["as_drawn", "plot_shrinkage"]
@@ -24,25 +31,30 @@ _MOST_ELLIPSES = 6
 _MOST_NAMED = 4
 
 
-@draws_answer_of("shrinkage", "no_pooling", "no_pooling_se", "complete_pooling", "partial_pooling", "covariance", "n")
-def plot_shrinkage(pooling: xr.Dataset, *, unit: str = "") -> Figure:
+@draws_answer_of(
+    "shrinkage", "no_pooling", "no_pooling_se", "complete_pooling", "partial_pooling", "covariance", "n", ask=shrinkage
+)
+def plot_shrinkage(pooling: xr.Dataset, *, unit: str | None = None, prob: float = DEFAULT_PROB) -> Figure:
     """Draw how far each level is pulled: along one effect, or in the plane of two.
 
     Parameters
     ----------
     pooling
-        From `shrinkage`.
+        From `shrinkage`; or a fit, for which `shrinkage` is then called without other arguments.
     unit
-        Unit of the response, for the axes.
+        Unit of the response, for the axes; by default the one that the model or the table states.
+    prob
+        Probability of the intervals along one effect; in the plane of two, share of levels inside the ellipse.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Open circle: the level's own estimate; dot: partial pooling; arrow between them; dashed line or cross: complete
-        pooling, one per level where levels have different values of other predictors. With two or more effects the
-        first two span the plane, with the ellipse that contains 90 % of levels in the population. Own estimates far
-        from all others are arrowheads at the edge, with their value. Levels whose own estimate is infinite have no
-        circle; their names say "no finite estimate". The title says at which values other predictors are fixed.
+        Open circle: the level's own estimate; dot: partial pooling, with its interval of probability `prob` where there
+        is a single effect; arrow between them; dashed line or cross: complete pooling, one per level where levels have
+        different values of other predictors. With two or more effects the first two span the plane, with the ellipse
+        that contains a share `prob` of the levels in the population. Own estimates far from all others are arrowheads
+        at the edge, with their value. Levels whose own estimate is infinite have no circle; their names say "no finite
+        estimate". The title says at which values other predictors are fixed.
 
         A single varying intercept is drawn as the mean of the response: a probability, an expected count. Other effects
         are on the scale of the linear predictor.
@@ -51,7 +63,10 @@ def plot_shrinkage(pooling: xr.Dataset, *, unit: str = "") -> Figure:
     ------
     DataError
         No level has its own estimate.
+    SpecError
+        `prob` is not between 0 and 1.
     """
+    unit = stated_or(unit, Units.of_answer(pooling.attrs).linear)
     if not np.isfinite(pooling["no_pooling"]).any():
         raise DataError(
             "no level's own rows identify its effects, or all their estimates are infinite",
@@ -61,7 +76,7 @@ def plot_shrinkage(pooling: xr.Dataset, *, unit: str = "") -> Figure:
         )
     names = [str(e) for e in pooling["effect"].to_numpy()]
     with house_style():
-        return _line(pooling, unit) if len(names) == 1 else _plane(pooling, unit)
+        return _line(pooling, unit, prob) if len(names) == 1 else _plane(pooling, unit, prob)
 
 
 def as_drawn(pooling: xr.Dataset) -> tuple[xr.Dataset, bool]:
@@ -77,7 +92,7 @@ def _link(pooling: xr.Dataset) -> Link:
     return LINKS[pooling.attrs.get("scale", "identity")]
 
 
-def _line(pooling: xr.Dataset, unit: str) -> Figure:
+def _line(pooling: xr.Dataset, unit: str, prob: float) -> Figure:
     pooling, as_means = as_drawn(pooling)
     draws = pooling["partial_pooling"].isel(effect=0).stack(sample=("chain", "draw")).transpose("sample", "level")
     own, partial = pooling["no_pooling"].to_numpy()[:, 0], draws.mean("sample").to_numpy()
@@ -88,7 +103,7 @@ def _line(pooling: xr.Dataset, unit: str) -> Figure:
     size = (7.2 + (room(labels) if few else 0.0), float(np.clip(1.8 + 0.22 * len(order), 2.8, 12)))
     figure, axes = plt.subplots(figsize=size)
     places = np.arange(len(order))
-    ends = np.quantile(draws.to_numpy()[:, order], [0.05, 0.95], axis=0)
+    ends = np.quantile(draws.to_numpy()[:, order], central_ends(prob), axis=0)
     axes.hlines(places, *ends, color=BLUE, lw=1.2)
     complete = pooling["complete_pooling"].isel(effect=0).to_numpy()
     if complete.ndim:
@@ -97,7 +112,7 @@ def _line(pooling: xr.Dataset, unit: str) -> Figure:
         axes.axvline(float(complete), color=VERMILION, lw=1.2, ls="--", label="complete pooling")
     limits = robust_limits(np.concatenate([ends.ravel(), complete.ravel()]), own)
     _draw_own(axes, (own[order], places), (partial[order], places), (limits, None))
-    axes.plot(partial[order], places, "o", ms=5, color=BLUE, label="partial pooling, 90 % interval")
+    axes.plot(partial[order], places, "o", ms=5, color=BLUE, label=f"partial pooling, {percent(prob)} interval")
     axes.set_yticks(places if few else [], labels if few else [])
     axes.set_xlabel(_along(pooling, unit, as_means=as_means))
     axes.set_ylabel(short(pooling.attrs["factor"]))
@@ -138,7 +153,7 @@ def _known(pooling: xr.Dataset) -> list[str]:
     return [f"n {k}" for k in n]
 
 
-def _plane(pooling: xr.Dataset, unit: str) -> Figure:
+def _plane(pooling: xr.Dataset, unit: str, prob: float) -> Figure:
     own, partial = pooling["no_pooling"].to_numpy(), pooling["partial_pooling"].mean(("chain", "draw")).to_numpy()
     figure, axes = plt.subplots(figsize=(6.6, 5.4))
     complete = np.atleast_2d(pooling["complete_pooling"].transpose(..., "effect").to_numpy()[..., :2])
@@ -147,8 +162,8 @@ def _plane(pooling: xr.Dataset, unit: str) -> Figure:
     # Levels with different values of other predictors have different population means.
     for k in range(len(crosses)) if len(crosses) <= _MOST_ELLIPSES else ():
         here = partial if len(complete) == 1 else partial[place.ravel() == k]
-        center, outline = here.mean(axis=0)[:2], _ellipse(pooling)
-        label = "_" if k else "90 % of levels"
+        center, outline = here.mean(axis=0)[:2], _ellipse(pooling, prob)
+        label = "_" if k else f"{percent(prob)} of levels"
         axes.plot(center[0] + outline[0], center[1] + outline[1], color=GREY, lw=1.2, label=label)
         shown.append(center + outline.T)
     limits = [robust_limits(np.concatenate(shown)[:, k], own[:, k]) for k in (0, 1)]
@@ -160,16 +175,22 @@ def _plane(pooling: xr.Dataset, unit: str) -> Figure:
             axes.annotate(short(label, 18), (x, y), xytext=(4, 3), textcoords="offset points", fontsize=7, color=INK)
     factor = short(pooling.attrs["factor"], 22)
     names = [str(effect) for effect in pooling["effect"].to_numpy()[:2]]
-    units = [unit or (_predictor(pooling) if name == INTERCEPT else _link(pooling).unit_in_words) for name in names]
+    known = replace(Units.of_answer(pooling.attrs), linear=unit).of_effects(names)
     along, up = (
-        f"{named_effect(pooling.attrs, name, 22)} of each {factor}{_in_units(name, of)}"
-        for name, of in zip(names, units, strict=True)
+        f"{named_effect(pooling.attrs, name, 22)} of each {factor}{_of_effect(pooling, name, known)}" for name in names
     )
     axes.set(xlabel=along, ylabel=up)
     _entitle(figure, pooling, named=False)
     axes.grid(visible=True, axis="both")
     axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=4, fontsize=9)
     return figure
+
+
+def _of_effect(pooling: xr.Dataset, effect: str, known: Mapping[str, str]) -> str:
+    """Return the unit of an effect in brackets: the response's, or the scale of the linear predictor."""
+    if effect in known:
+        return bracketed(known[effect])
+    return _in_units(effect, _predictor(pooling) if effect == INTERCEPT else _link(pooling).unit_in_words)
 
 
 def _in_units(effect: str, unit: str) -> str:
@@ -205,8 +226,9 @@ def _draw_own(
     axes.plot(own[0][here], own[1][here], "o", ms=5, mfc="white", mec=GREY, label="no pooling")
 
 
-def _ellipse(pooling: xr.Dataset) -> np.ndarray:
-    """Return the outline that contains 90 % of a bivariate normal with the posterior mean of Sigma, (2, points)."""
+def _ellipse(pooling: xr.Dataset, prob: float) -> np.ndarray:
+    """Return the outline that contains `prob` of a bivariate normal with the posterior mean of Sigma, (2, points)."""
     sigma = pooling["covariance"].mean(("chain", "draw")).to_numpy()[:2, :2]
     angle = np.linspace(0, 2 * np.pi, 200)
-    return np.sqrt(-2 * np.log(0.1)) * singular_root(sigma) @ np.stack([np.cos(angle), np.sin(angle)])
+    radius = np.sqrt(-2 * np.log1p(-prob))  # the squared distance is chi-square with 2 degrees of freedom
+    return radius * singular_root(sigma) @ np.stack([np.cos(angle), np.sin(angle)])

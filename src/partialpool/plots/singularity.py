@@ -5,9 +5,11 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from partialpool.design.units import Units
 from partialpool.plots.answer import draws_answer_of
-from partialpool.plots.axis_units import bracketed
+from partialpool.plots.axis_units import bracketed, stated_or
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, legend_below, short
+from partialpool.questions.singularity import singularity
 
 __all__ = ["plot_singularity"]
 
@@ -16,16 +18,16 @@ _ROW = 3
 """Most panels in a row."""
 
 
-@draws_answer_of("singularity", "contribution", "near_zero", "prior_density")
-def plot_singularity(singular: xr.Dataset, *, unit: str = "") -> Figure:
+@draws_answer_of("singularity", "contribution", "near_zero", "prior_density", ask=singularity)
+def plot_singularity(singular: xr.Dataset, *, unit: str | None = None) -> Figure:
     """Draw posterior and prior of every varying effect's contribution, and the posterior of every correlation.
 
     Parameters
     ----------
     singular
-        From `singularity`.
+        From `singularity`; or a fit, for which `singularity` is then called without other arguments.
     unit
-        Unit of the linear predictor, for the axes.
+        Unit of the linear predictor, for the axes; by default the one that the model or the table states.
 
     Returns
     -------
@@ -33,6 +35,7 @@ def plot_singularity(singular: xr.Dataset, *, unit: str = "") -> Figure:
         A panel per effect: posterior of its contribution (histogram), prior (line), and the range that counts as near
         zero (shaded). A panel per correlation. Vermilion: effects and correlations that the data do not support.
     """
+    unit = stated_or(unit, Units.of_answer(singular.attrs).linear)
     terms, pairs = singular["term"].to_numpy(), singular["pair"].to_numpy()
     count = len(terms) + len(pairs)
     columns = min(count, _ROW)

@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from partialpool.plots.fonts import complete_fonts
+from partialpool.plots.shown_once import show_once
 
 __all__ = [
     "BLUE",
@@ -106,6 +107,7 @@ def house_style() -> Iterator[None]:
         for number in plt.get_fignums():
             if number not in opened:
                 complete_fonts(plt.figure(number))
+                show_once(plt.figure(number))
     finally:
         mpl.rcParams.update(before)
 

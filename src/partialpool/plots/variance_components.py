@@ -3,29 +3,32 @@
 import xarray as xr
 from matplotlib.figure import Figure
 
+from partialpool.intervals import DEFAULT_PROB
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.shares import draw_shares
 from partialpool.plots.style import short
+from partialpool.questions.variance_components import variance_components
 
 __all__ = ["plot_variance_components"]
 
 
-@draws_answer_of("variance_components", "share")
-def plot_variance_components(components: xr.Dataset) -> Figure:
+@draws_answer_of("variance_components", "share", ask=variance_components)
+def plot_variance_components(components: xr.Dataset, *, prob: float = DEFAULT_PROB) -> Figure:
     """Draw the shares of fixed effects, of each factor and of the residual in the variance.
 
     Parameters
     ----------
     components
-        From `variance_components`.
+        From `variance_components`; or a fit, for which `variance_components` is then called without other arguments.
+    prob
+        Probability of the thin bars; the thick ones contain 50 %.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Posterior mean, 50 % and 90 % intervals of each share; where a few draws decide a mean, all points are medians,
-        and the title says so.
+        Posterior mean, 50 % and `prob` intervals of each share; where a few draws decide a mean, all points are
+        medians, and the title says so.
     """
     rows = {str(part): components["share"].sel(part=part).to_numpy() for part in components["part"].to_numpy()}
-    return draw_shares(
-        rows, "share of the variance", f"Variance components of {short(components.attrs['response'], 20)}"
-    )
+    title = f"Variance components of {short(components.attrs['response'], 20)}"
+    return draw_shares(rows, "share of the variance", title, prob=prob)

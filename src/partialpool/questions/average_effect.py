@@ -18,9 +18,10 @@ from partialpool.design.counterfactuals import (
     within_spline,
 )
 from partialpool.design.design import Design
-from partialpool.design.held import means_held
+from partialpool.design.held import categories_of, is_number, means_held
 from partialpool.design.newdata import expression_rows
 from partialpool.design.table import read_table
+from partialpool.design.units import UNITS
 from partialpool.errors import DataError, SpecError, nearest
 from partialpool.fitting.fit import Fit
 from partialpool.model.expectation import expectation
@@ -30,6 +31,7 @@ from partialpool.model.predictor import Draws, linear_predictor
 __all__ = ["average_effect"]
 
 Measure = Literal["difference", "ratio", "odds_ratio", "slope"]
+Contrasts = Literal["reference", "sequential", "pairwise"]
 _Elementwise = Callable[[np.ndarray], np.ndarray]
 
 _EDGE: Final = 1.2e-16
@@ -52,6 +54,8 @@ def average_effect(
     *,
     measure: Measure = "difference",
     values: Sequence[Any] | None = None,
+    contrasts: Contrasts = "reference",
+    by: str | None = None,
     data: Any = None,
 ) -> xr.Dataset:
     """Compare the mean response at two values of a predictor, all else as observed, averaged over the rows.
@@ -84,10 +88,16 @@ def average_effect(
         `difference`, `ratio`, `odds_ratio` (of means that are probabilities), or `slope`, the derivative of the mean
         per unit of the predictor.
     values
-        The values to compare, the first with each of the others. By default, for categories, booleans and columns with
+        The values to compare. By default, for categories, booleans and columns with
         two values in the fit's rows, all of these; for other numbers, each row's own value and that value plus one
         unit. Not for slopes. For a predictor with a spline give values, or request a slope (at the ends of the range it
         is taken inwards): one unit more than the largest value is beyond the range of the spline.
+    contrasts
+        Which of the values are compared: each with the first (`reference`), each with the one before it
+        (`sequential`), or all pairs (`pairwise`).
+    by
+        A categorical column of the model: the average is then taken over the rows of each of its categories
+        separately. `contrast(effects, by)` compares these averages: a difference in differences.
     data
         The rows to average over, by default the fit's own. Only the columns that terms use are needed.
 
@@ -95,15 +105,17 @@ def average_effect(
     -------
     xarray.Dataset
         `population_average` and `subject_specific` (chain, draw, contrast); for an ordinal response
-        (chain, draw, contrast, category), effects on the probability of each category. Differences are in units of the
+        (chain, draw, contrast, category), effects on the probability of each category; with `by` also a dimension of
+        that name. Differences are in units of the
         response (binomial: of a probability), slopes in these units per unit of the predictor; ratios have no unit.
 
     Raises
     ------
     DataError
-        The model does not use the predictor; an unknown category; a slope of categories; the inverse link.
+        The model does not use the predictor or the column `by`; an unknown category; a slope of categories; the inverse
+        link.
     SpecError
-        An unknown measure; an odds ratio of means that are not probabilities.
+        An unknown measure; unknown contrasts; an odds ratio of means that are not probabilities.
 
     Warns
     -----
@@ -120,14 +132,45 @@ def average_effect(
     """
     design = fit.design
     _check(fit, predictor, measure, values)
-    scenarios = slope_scenarios(design, predictor) if measure == "slope" else value_scenarios(design, predictor, values)
-    scale, back = _SCALES[measure]
+    if measure == "slope":
+        scenarios = slope_scenarios(design, predictor)
+    else:
+        scenarios = value_scenarios(design, predictor, values, contrasts)
     frame = _base(design, data)
+    draws = fit.stacked()
     with within_spline(design, scenarios, frame):
-        means, insides = _averages(design, fit.stacked(), frame, scenarios, scale)
+        if by is None:
+            return _labelled(fit, scenarios, measure, _views(design, draws, frame, scenarios, measure))
+        found = [
+            _labelled(fit, scenarios, measure, _views(design, draws, rows, scenarios, measure))
+            for _, rows in _groups(design, frame, by)
+        ]
+    labels = xr.DataArray([label for label, _ in _groups(design, frame, by)], dims=by, name=by)
+    return xr.concat(found, dim=labels, combine_attrs="override").transpose("chain", "draw", ...)
+
+
+def _views(
+    design: Design, draws: Draws, frame: pd.DataFrame, scenarios: Scenarios, measure: str
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Return the population-average and the subject-specific effect over the rows of a table, one per contrast."""
+    scale, back = _SCALES[measure]
+    means, insides = _averages(design, draws, frame, scenarios, scale)
     population = [back((scale(means[b]) - scale(means[a])) / scenarios.step) for _, a, b in scenarios.contrasts]
-    subject = [back(inside / scenarios.step) for inside in insides]
-    return _labelled(fit, scenarios, measure, (population, subject))
+    return population, [back(inside / scenarios.step) for inside in insides]
+
+
+def _groups(design: Design, frame: pd.DataFrame, by: str) -> list[tuple[Any, pd.DataFrame]]:
+    """Return the rows of each category of a column, in the order of its categories."""
+    known = [name for name in design.spec.expression_columns if not is_number(design, name)]
+    if by not in known:
+        raise DataError(
+            "by= names no categorical predictor of the model",
+            got=repr(by),
+            allowed=nearest(str(by), known) if known else "a categorical predictor; the model has none",
+            do="name a categorical column that a term of the model uses",
+        )
+    rows = ((category, frame[frame[by] == category]) for category in categories_of(design, by))
+    return [(category, some) for category, some in rows if len(some)]
 
 
 def _averages(
@@ -234,6 +277,7 @@ def _labelled(
         "population_average": "compares means over rows and group effects",
         "subject_specific": "compares within a row at the typical level (b = 0), then averages over rows",
         "response": fit.spec.response,
+        UNITS: fit.design.axis_units.as_text(),
         "link": fit.spec.link,
     }
     if held := means_held(fit.design, scenarios.predictor):

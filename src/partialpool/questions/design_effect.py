@@ -4,6 +4,7 @@ import numpy as np
 import xarray as xr
 
 from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.units import UNITS
 from partialpool.errors import DataError
 from partialpool.fitting.fit import Fit
 from partialpool.model.covariance import effect_covariance
@@ -91,6 +92,7 @@ def design_effect(fit: Fit) -> xr.Dataset:
         "rows": observed,
         "counted": "rows" if design.response.trials is None else "trials",
         "response": fit.spec.response,
+        UNITS: fit.design.axis_units.as_text(),
     }
     return xr.Dataset(variables, coords=coords, attrs=attrs)
 

@@ -2,6 +2,7 @@
 
 import xarray as xr
 
+from partialpool.design.units import UNITS
 from partialpool.fitting.fit import Fit
 from partialpool.names import b_name, effect_dim
 
@@ -35,5 +36,6 @@ def group_effects(fit: Fit, factor: str | None = None) -> xr.Dataset:
         "definition": "b, the deviation of a level's effect from the fixed effect",
         "scale": fit.spec.link,
         "response": fit.spec.response,
+        UNITS: fit.design.axis_units.as_text(),
     }
     return xr.Dataset({"effects": effects.drop_attrs()}, attrs=attrs)

@@ -8,6 +8,7 @@ import xarray as xr
 from partialpool.design.grid import At, Points, check_places, covariate_points
 from partialpool.design.held import offset_in_words
 from partialpool.design.nesting import nesting
+from partialpool.design.units import UNITS
 from partialpool.errors import DataError
 from partialpool.fitting.fit import Fit
 from partialpool.model.covariance import level_covariance, row_covariance
@@ -160,6 +161,7 @@ def _labelled(fit: Fit, points: Points | None, shares: _Shares, residual: str) -
         "averaged": "over the rows (Johnson 2014)" if points is None else "no: at the points given",
         "residual": residual,
         "response": fit.spec.response,
+        UNITS: fit.design.axis_units.as_text(),
     }
     if points is not None and points.held:
         attrs["held"] = points.held_in_words

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from partialpool.design.units import UNITS
 from partialpool.errors import DataError, nearest
 from partialpool.fitting.fit import Fit
 from partialpool.model.level_coefficients import level_coefficients
@@ -105,6 +106,7 @@ def level_effects(
         "definition": "fixed effects at the level's predictor values, plus the level's own effect",
         "scale": fit.spec.link,
         "response": fit.spec.response,
+        UNITS: fit.design.axis_units.as_text(),
         **coefficients.in_words,
     }
     return xr.Dataset(variables, coords=coords, attrs=attrs)

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from arviz_stats.base import array_stats
 
+from partialpool.design.units import UNITS
 from partialpool.errors import EngineError, PartialPoolError, SpecError
 from partialpool.fitting.fit import Fit
 from partialpool.model.distribution import needs_mean
@@ -126,6 +127,7 @@ def level_influence(
         attrs={
             "factor": chosen.name,
             "response": fit.spec.response,
+            UNITS: fit.design.axis_units.as_text(),
             "definition": "shift = (mean without the level - mean) / sd, of the posterior",
             "averaged": "over the remaining rows",
         },

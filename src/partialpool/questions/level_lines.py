@@ -14,6 +14,7 @@ from partialpool.design.grid import check_places
 from partialpool.design.held import is_number, numbers_among, range_of, read_columns
 from partialpool.design.labels import mean_on_axis
 from partialpool.design.level_places import LevelPlaces, Values, level_places
+from partialpool.design.units import UNITS
 from partialpool.errors import DataError, nearest
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.pooling_ends import complete_pooling, no_pooling, refuse_cutpoints
@@ -154,6 +155,7 @@ def level_lines(
         "other_factors": f"effects of {', '.join(others)} at 0" if others else "none",
         "definition": f"{how} per level; {how} of all rows; fixed effects plus the level's own",
         "response": f"log {fit.spec.response}" if fit.spec.family_record.on_log_scale else fit.spec.response,
+        UNITS: fit.design.axis_units.as_text(),
         "scale": fit.spec.link,
         "mean": mean_on_axis(design),
     }

@@ -10,6 +10,7 @@ from partialpool.design.column_types import is_quantity
 from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.newdata import Rows, as_new_levels, own_rows
+from partialpool.design.units import UNITS
 from partialpool.errors import DataError
 from partialpool.fitting.fit import Fit
 from partialpool.model.chunks import pieces_of
@@ -81,7 +82,12 @@ def level_statistics(
         coords=coords | {"chain": fit.posterior["chain"], "draw": fit.posterior["draw"]},
     )
     tree = xr.DataTree.from_dict({"posterior_predictive": new, "observed_data": data})
-    tree.attrs = {"factor": chosen.name, "response": fit.spec.response, "levels": levels}
+    tree.attrs = {
+        "factor": chosen.name,
+        "response": fit.spec.response,
+        UNITS: fit.design.axis_units.as_text(),
+        "levels": levels,
+    }
     return tree
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import xarray as xr
 
+from partialpool.design.units import UNITS
 from partialpool.errors import DataError
 from partialpool.families.registry import FAMILIES
 from partialpool.fitting.fit import Fit
@@ -76,6 +77,7 @@ def naive_errors(fit: Fit) -> xr.Dataset:
         "definition": "overconfidence = honest / naive; below 1 where a predictor is compared within levels",
         "scale": fit.spec.link,
         "response": fit.spec.response,
+        UNITS: fit.design.axis_units.as_text(),
     }
     return xr.Dataset(variables, coords={COEF: list(fit.design.common.coefs)}, attrs=attrs)
 

@@ -9,6 +9,7 @@ import xarray as xr
 
 from partialpool.design.design import Design
 from partialpool.design.newdata import own_rows
+from partialpool.design.units import UNITS
 from partialpool.fitting.fit import Fit
 from partialpool.model.chunks import pieces_of
 from partialpool.model.predictor import linear_predictor
@@ -185,7 +186,11 @@ def posterior_checks(fit: Fit, *, seed: int | None = None) -> xr.DataTree:
     tree = xr.DataTree.from_dict(
         {"checks": _labelled_checks(fit, found), **_labelled_responses(fit, kept, np.concatenate(responses))}
     )
-    tree.attrs = {"family": design.spec.family, "response": design.response.name}
+    tree.attrs = {
+        "family": design.spec.family,
+        "response": design.response.name,
+        UNITS: design.axis_units.as_text(),
+    }
     if design.response.categories:
         tree.attrs["categories"] = [str(label) for label in design.response.categories]
     return tree

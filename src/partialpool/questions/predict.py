@@ -13,6 +13,7 @@ from partialpool.design.held import is_number, offset_in_words
 from partialpool.design.labels import mean_in_words
 from partialpool.design.newdata import NewLevels, Rows, check_new_levels, new_rows, own_rows
 from partialpool.design.table import column_names
+from partialpool.design.units import UNITS
 from partialpool.errors import SpecError, nearest
 from partialpool.fitting.fit import Fit
 from partialpool.memory import check_fits
@@ -246,6 +247,7 @@ def _labelled(fit: Fit, rows: Rows, found: Mapping[str, np.ndarray], kinds: Mapp
     attrs = {
         "kind": "; ".join(f"{name}: {_MEANING[how]}" for name, how in kinds.items()) or "no groups",
         "response": fit.spec.response,
+        UNITS: fit.design.axis_units.as_text(),
         "expectation": mean_in_words(fit.design),
     }
     lacking, offset = _lacking(fit.design, rows), offset_in_words(fit.design, rows.offset)

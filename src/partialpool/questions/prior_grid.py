@@ -37,7 +37,7 @@ from partialpool.spec.options import as_spec
 
 __all__ = ["prior_grid"]
 
-_LEVELS: Final = (0.05, 0.5, 0.95)
+_LEVELS: Final = (0.005, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.995)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from partialpool.design.design import Design
 from partialpool.design.newdata import own_rows
 from partialpool.design.path import Along, read_course
 from partialpool.design.table import Missing
+from partialpool.design.units import UNITS
 from partialpool.errors import DataError, DataWarning, SpecError, warn
 from partialpool.memory import check_fits
 from partialpool.model.chunks import pieces_of
@@ -44,6 +45,7 @@ def prior_predictive(
     priors: Mapping[str, object] = MappingProxyType({}),
     se: str | None = None,
     cov: Mapping[str, object] = MappingProxyType({}),
+    units: Mapping[str, str] = MappingProxyType({}),
     along: Along = None,
     draws: int = 1000,
     seed: int | None = None,
@@ -53,7 +55,7 @@ def prior_predictive(
 
     Parameters
     ----------
-    model, data, family, link, priors, se, cov, missing
+    model, data, family, link, priors, se, cov, units, missing
         As for `fit`.
     along
         The numeric predictor along which to compute the variance of a response and the lines of new levels: a column,
@@ -102,7 +104,7 @@ def prior_predictive(
     >>> sd.sel(Days=[0, 9]).round(-2).values
     array([100., 100.])
     """
-    spec = as_spec(model, family=family, link=link, priors=priors, se=se, cov=cov)
+    spec = as_spec(model, family=family, link=link, priors=priors, se=se, cov=cov, units=units)
     design = build_design(spec, data, missing=missing)
     tree = prior_predictive_of(design, resolve_priors(design), along=along, draws=draws, seed=seed)
     share, means = tree.attrs["implausible"], tree.attrs["implausible_means"]
@@ -140,6 +142,7 @@ def prior_predictive_of(
         "family": design.spec.family,
         "link": design.spec.link,
         "response": design.response.name,
+        UNITS: design.axis_units.as_text(),
         "implausible": share,
         "implausible_means": means,
     }

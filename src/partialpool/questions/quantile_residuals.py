@@ -12,6 +12,7 @@ from partialpool.design.design import Design
 from partialpool.design.held import is_number
 from partialpool.design.labels import mean_by_name
 from partialpool.design.newdata import as_new_levels, own_rows
+from partialpool.design.units import UNITS
 from partialpool.errors import DataError
 from partialpool.fitting.fit import Fit
 from partialpool.model.chunks import pieces_of
@@ -96,6 +97,7 @@ def quantile_residuals(fit: Fit, *, levels: Literal["same", "new"] = "same", see
     attrs = {
         "family": design.spec.family,
         "response": design.response.name,
+        UNITS: design.axis_units.as_text(),
         "levels": levels,
         "expected": mean_by_name(design),
     }

@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.units import UNITS
 from partialpool.errors import DataError, nearest
 from partialpool.fitting.fit import Fit
 from partialpool.model.covariance import effect_covariance, effects_at_means
@@ -106,6 +107,7 @@ def recenter(fit: Fit, /, factor: str | None = None, at: Mapping[str, Any] | Non
         "factor": chosen.name,
         "origin": ", ".join(f"{name}={_shown(values)}" for name, values in places.items()) or "as fitted",
         "response": fit.spec.response,
+        UNITS: fit.design.axis_units.as_text(),
         "scale": fit.spec.link,
     }
     if along is None:

@@ -13,6 +13,7 @@ from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.newdata import own_rows
 from partialpool.design.table import read_table
+from partialpool.design.units import UNITS
 from partialpool.errors import DataError, DataWarning, PartialPoolError, nearest
 from partialpool.fitting.fit import Fit
 from partialpool.model.chunks import pieces_of
@@ -220,6 +221,7 @@ def _labelled(
         "over": over,
         "factor": factor.name,
         "response": fit.spec.response,
+        UNITS: fit.design.axis_units.as_text(),
         "definition": "T = sum over levels of (x'e)^2 / x'x, x centred within the level, e standardised residuals",
         "suggestion": suggestion,
         "sentence": _sentence(fit, over, factor.name, p, suggestion),

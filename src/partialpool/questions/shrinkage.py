@@ -10,6 +10,7 @@ import xarray as xr
 from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.labels import mean_on_axis, predictor_on_axis
+from partialpool.design.units import UNITS
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.pooling_ends import complete_pooling, no_pooling, refuse_cutpoints
 from partialpool.model.level_coefficients import level_coefficients
@@ -127,6 +128,7 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
         "definition": _DEFINITION if fit.spec.is_normal else _APPROXIMATION,
         "pooling_factor": "Gelman & Pardoe (2006): 1 - Var_j(E b_j) / E(Var_j b_j)",
         "response": fit.spec.response,
+        UNITS: fit.design.axis_units.as_text(),
         "scale": fit.spec.link,
         "mean": mean_on_axis(design),
         "predictor": predictor_on_axis(design),

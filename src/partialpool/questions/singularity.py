@@ -15,6 +15,7 @@ from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.identifiability import not_identified
 from partialpool.design.simplify import without_effects
+from partialpool.design.units import UNITS
 from partialpool.distributions.frozen import frozen
 from partialpool.errors import DataError, DataWarning, EngineError, PartialPoolError
 from partialpool.fitting.fit import Fit
@@ -181,6 +182,7 @@ def singularity(fit: Fit) -> xr.Dataset:
         "definition": "contribution = sd of the effect x rms of its column, at the predictors' means; "
         "near zero: design effect below 1.1",
         "response": fit.spec.response,
+        UNITS: fit.design.axis_units.as_text(),
         "scale": fit.spec.link,
         "ml_singular": ml.singular,
         "simpler": simpler.to_formula() if simpler else "",

@@ -15,6 +15,7 @@ from partialpool.fitting.drawn_variables import drawn_variables
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.point_estimate import MEDIAN, mean_is_known
 from partialpool.fitting.summary import Digest
+from partialpool.intervals import DEFAULT_PROB, central_ends
 from partialpool.tabulate import estimate_cells, fixed
 
 __all__ = ["summary"]
@@ -25,13 +26,15 @@ _LARGEST: Final = 1e9
 """A row that needs more decimals, or has larger numbers, is written with exponents."""
 
 
-def summary(x: Fit | xr.Dataset | xr.DataArray) -> Digest | pd.DataFrame:
+def summary(x: Fit | xr.Dataset | xr.DataArray, *, prob: float = DEFAULT_PROB) -> Digest | pd.DataFrame:
     """Summarise a fit, or the draws that any function of a fit returns.
 
     Parameters
     ----------
     x
         A fit; or labelled draws with dims (chain, draw, ...).
+    prob
+        Probability of the equal-tailed intervals.
 
     Returns
     -------
@@ -47,12 +50,15 @@ def summary(x: Fit | xr.Dataset | xr.DataArray) -> Digest | pd.DataFrame:
     ------
     DataError
         The dataset contains no draws.
+    SpecError
+        `prob` is not between 0 and 1.
     """
+    central_ends(prob)
     if isinstance(x, Fit):
-        return x.digest
+        return x.digest.with_prob(prob)
     drawn = drawn_variables(x, doing="summarised", example="pp.summary(pp.icc(fit))")
     with np.errstate(invalid="ignore", divide="ignore"):  # a correlation with itself does not vary
-        frame = azs.summary(xr.DataTree.from_dict({"posterior": drawn}))
+        frame = azs.summary(xr.DataTree.from_dict({"posterior": drawn}), ci_prob=prob, ci_kind="eti")
     return _in_one_notation(_with_medians(frame, drawn))
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import xarray as xr
 
+from partialpool.design.units import UNITS
 from partialpool.fitting.fit import Fit
 from partialpool.model.covariance import effect_covariance
 from partialpool.model.partition import common_variance, partition_over_rows
@@ -83,6 +84,7 @@ def variance_components(fit: Fit) -> xr.Dataset:
         "definition": "variances of the linear predictor's parts, averaged over the rows",
         "residual": partition.residual_definition,
         "response": fit.spec.response,
+        UNITS: fit.design.axis_units.as_text(),
     }
     return xr.Dataset(variables, coords=coords, attrs=attrs)
 

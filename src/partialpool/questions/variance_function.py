@@ -5,6 +5,7 @@ import xarray as xr
 
 from partialpool.design.grid import At, covariate_points
 from partialpool.design.held import offset_in_words
+from partialpool.design.units import UNITS
 from partialpool.fitting.fit import Fit
 from partialpool.model.covariance import level_covariance
 from partialpool.model.partition import partition_at, typical_predictor
@@ -85,6 +86,7 @@ def variance_function(fit: Fit, at: At) -> xr.Dataset:
         "definition": "Var(y | x) = sum over factors of z(x)' Sigma z(x), plus the distribution's variance",
         "residual": partition.residual_definition,
         "response": fit.spec.response,
+        UNITS: fit.design.axis_units.as_text(),
         "scale": fit.spec.link,
     }
     if points.held:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from partialpool.files import made_folder
 from partialpool.fitting.fit import Fit
+from partialpool.intervals import DEFAULT_PROB
 from partialpool.plots.group_effects import plot_group_effects
 from partialpool.plots.power_scale import plot_power_scale
 from partialpool.plots.prior_grid import plot_prior_grid
 from partialpool.plots.style import save_figure
 from partialpool.questions.group_effects import group_effects
 from partialpool.questions.sensitivity_report import SensitivityVerdict
-from partialpool.reporting.wording import effect_units
 
 __all__ = ["write_bundle", "write_sensitivity"]
 
@@ -21,8 +21,15 @@ _LONGEST = 60
 """Characters of a name that are kept in a file name: file systems allow 255 bytes."""
 
 
-def write_bundle(fit: Fit, folder: str | Path) -> list[Path]:
+def write_bundle(fit: Fit, folder: str | Path, *, prob: float = DEFAULT_PROB) -> list[Path]:
     """Write `fit.nc`, `summary.csv` and a forest plot per factor (`effects_<factor>.png`).
+
+    Parameters
+    ----------
+    fit, folder
+        The fit, and the folder that is created where it does not exist.
+    prob
+        Probability of the intervals.
 
     Returns
     -------
@@ -36,12 +43,12 @@ def write_bundle(fit: Fit, folder: str | Path) -> list[Path]:
     """
     folder = _made(folder)
     table = folder / "summary.csv"
-    fit.digest.frame.to_csv(table, float_format="%.6g")
+    fit.digest.with_prob(prob).frame.to_csv(table, float_format="%.6g")
     written = [fit.save(folder / "fit.nc"), table]
     plain = _plain_names(factor.name for factor in fit.design.factors)
     for factor in fit.design.factors:
         picture = folder / f"effects_{plain[factor.name]}.png"
-        save_figure(plot_group_effects(group_effects(fit, factor.name), units=effect_units(fit, factor.names)), picture)
+        save_figure(plot_group_effects(group_effects(fit, factor.name), prob=prob), picture)
         written.append(picture)
     return written
 

@@ -1,7 +1,7 @@
 """The table of contents: the chapters of the page, in order.
 
-To add a section, write a file in `sections/` with a function that takes a `Fit` and returns a `Section` (None where it
-does not apply), import it here, and add its line below.
+To add a section, write a file in `sections/` with a function that takes a `Reported` fit and returns a `Section`
+(None where it does not apply), import it here, and add its line below.
 """
 
 from typing import Final
@@ -16,6 +16,7 @@ from partialpool.reporting.sections.icc import icc_section
 from partialpool.reporting.sections.in_short import in_short
 from partialpool.reporting.sections.level_lines import level_lines_section
 from partialpool.reporting.sections.made_from import made_from
+from partialpool.reporting.sections.methods import methods_section
 from partialpool.reporting.sections.posterior_checks import posterior_checks_section
 from partialpool.reporting.sections.power_scale import power_scale_section
 from partialpool.reporting.sections.predict import predict_section
@@ -30,6 +31,7 @@ __all__ = ["CHAPTERS"]
 
 CHAPTERS: Final = (
     Chapter("Summary", in_short),
+    Chapter("Statistical methods", methods_section),
     Chapter("The model", the_model),
     Chapter("Priors", priors_section),
     Chapter("Diagnostics of the draws", diagnostics_section),

@@ -3,25 +3,38 @@
 import base64
 import json
 import re
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from partialpool.errors import SpecError, nearest
 from partialpool.fitting.fit import Fit
+from partialpool.intervals import DEFAULT_PROB
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, Image, printable
 from partialpool.reporting.contents import CHAPTERS
 from partialpool.reporting.limits import PHONE
 from partialpool.reporting.pagemaker import page_environment, write_page
+from partialpool.reporting.reported import Reported
+from partialpool.reporting.section import Chapter
 from partialpool.reporting.wording import response_name
 from partialpool.tabulate import TextTable
 
 __all__ = ["render", "report"]
 
 
-def report(fit: Fit, path: str | Path) -> Path:
+def report(
+    fit: Fit,
+    path: str | Path,
+    *,
+    prob: float = DEFAULT_PROB,
+    title: str = "",
+    author: str = "",
+    sections: Sequence[str] | None = None,
+) -> Path:
     """Write a report of a fit as one HTML page: model, priors, diagnostics, estimates and their meaning, with figures.
 
     The page is self-contained: it includes its figures and styles, has no script and fetches nothing. It can be read
-    on a phone and printed. The file appears under its name only when it is complete.
+    on a phone, in the dark and on paper. The file appears under its name only when it is complete.
 
     Parameters
     ----------
@@ -29,6 +42,16 @@ def report(fit: Fit, path: str | Path) -> Path:
         A fit.
     path
         The file to write, for instance `report.html`.
+    prob
+        Probability of all intervals.
+    title, author
+        Heading of the page, and who wrote it; without a title, the name of the response.
+    sections
+        Titles of the sections to include, in the page's order; all of them if left out: "Summary", "Statistical
+        methods" (paragraphs for a paper), "The model", "Priors", "Diagnostics of the draws", "Model checks",
+        "Estimates", "Predictions", "Intraclass correlation", "Variance components", "Design effect", "Shrinkage",
+        "Fitted lines by level", "Variance along the predictors", "Group effects", "Support for the varying effects",
+        "Sensitivity to the priors", "Software and settings", "Glossary".
 
     Returns
     -------
@@ -39,22 +62,29 @@ def report(fit: Fit, path: str | Path) -> Path:
     ------
     FileError
         The folder does not exist or cannot be written to, or the path is a folder, a device or a pipe.
+    SpecError
+        `prob` is not between 0 and 1; no such section.
 
     Examples
     --------
     >>> import tempfile
     >>> import partialpool as pp
     >>> fit = pp.fit("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff"), seed=1, progressbar=False)
-    >>> report(fit, Path(tempfile.mkdtemp()) / "report.html").name
+    >>> report(fit, Path(tempfile.mkdtemp()) / "report.html", sections=["Summary", "Estimates"]).name
     'report.html'
     """
-    return write_page(path, partial(render, fit), doing="write the report")
+    chapters = _chosen(sections)
+    write = partial(render, Reported(fit, prob), title=title, author=author, chapters=chapters)
+    return write_page(path, write, doing="write the report")
 
 
-def render(fit: Fit) -> str:
-    """Return the page as text."""
-    written = [(chapter.title, chapter.of(fit)) for chapter in CHAPTERS]
-    sections = [(title, _anchor(title), section) for title, section in written if section is not None]
+def render(reported: Reported, *, title: str = "", author: str = "", chapters: Sequence[Chapter] | None = None) -> str:
+    """Return the page as text; sections that have no answer for this fit are only named, with the reason."""
+    fit = reported.fit
+    written = [(chapter.title, chapter.of(reported)) for chapter in (CHAPTERS if chapters is None else chapters)]
+    there = [(name, section) for name, section in written if section is not None]
+    shown = [(name, _anchor(name), section) for name, section in there if not section.refusals]
+    left_out = [(name, section.refusals) for name, section in there if section.refusals]
     environment = page_environment("reporting/templates")
     environment.filters |= {
         "data_uri": _data_uri,
@@ -65,14 +95,33 @@ def render(fit: Fit) -> str:
     page = environment.get_template("page.html")
     version = json.loads(fit.tree.attrs["versions"])["partialpool"]
     text = page.render(
-        response=response_name(fit),
+        title=title or response_name(fit),
+        author=author,
         heading=fit.digest.heading.items(),
-        sections=sections,
+        sections=shown,
+        left_out=left_out,
         colors=colors,
         phone=96 * PHONE,
         version=version,
     )
     return printable(text)
+
+
+def _chosen(sections: Sequence[str] | None) -> tuple[Chapter, ...]:
+    """Return the chapters with these titles, in the page's order."""
+    if sections is None:
+        return CHAPTERS
+    titles = [chapter.title for chapter in CHAPTERS]
+    wanted = [sections] if isinstance(sections, str) else list(sections)
+    for name in wanted:
+        if name not in titles:
+            raise SpecError(
+                "the report has no such section",
+                got=repr(name),
+                allowed=nearest(str(name), titles),
+                do="name one of these, or leave sections out to have all",
+            )
+    return tuple(chapter for chapter in CHAPTERS if chapter.title in wanted)
 
 
 def _anchor(title: str) -> str:

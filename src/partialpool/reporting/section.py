@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from partialpool.errors import PartialPoolError
-from partialpool.fitting.fit import Fit
 from partialpool.plots.style import Image
+from partialpool.reporting.reported import Reported
 from partialpool.tabulate import TextTable
 
 __all__ = ["Chapter", "Equations", "Note", "Picture", "Section", "refusal", "which_can"]
@@ -14,10 +14,10 @@ __all__ = ["Chapter", "Equations", "Note", "Picture", "Section", "refusal", "whi
 
 @dataclass(frozen=True)
 class Note:
-    """A highlighted paragraph: a good result, a bad result, or a remark."""
+    """A highlighted paragraph: a good result, a bad result, a remark, or why a question has no answer."""
 
     text: str
-    tone: Literal["good", "bad", "aside"] = "aside"
+    tone: Literal["good", "bad", "aside", "refused"] = "aside"
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,14 @@ class Section:
     pictures: tuple[Picture, ...] = ()
     tables: tuple[TextTable, ...] = ()
 
+    @property
+    def refusals(self) -> tuple[str, ...]:
+        """The reasons why the section has no answer; empty where it has any."""
+        notes = [part for part in self.prose if isinstance(part, Note)]
+        if self.equations or self.pictures or self.tables or any(note.tone != "refused" for note in notes):
+            return ()
+        return tuple(note.text for note in notes)
+
 
 @dataclass(frozen=True)
 class Chapter:
@@ -56,17 +64,17 @@ class Chapter:
     title
         The heading.
     write
-        Writes the section of a fit, or returns None where it does not apply. It may raise an error of the package,
+        Writes the section, or returns None where it does not apply. It may raise an error of the package,
         whose message then states why the question has no answer for this model.
     """
 
     title: str
-    write: Callable[[Fit], Section | None]
+    write: Callable[[Reported], Section | None]
 
-    def of(self, fit: Fit) -> Section | None:
+    def of(self, reported: Reported) -> Section | None:
         """Write the section, or a note that states why it is not available."""
         try:
-            return self.write(fit)
+            return self.write(reported)
         except PartialPoolError as error:
             return Section(prose=(refusal(error),))
 
@@ -81,7 +89,7 @@ def refusal(error: PartialPoolError, subject: str = "") -> Note:
     'Not available for sex: a band needs a numeric predictor (here: a category; needed: numbers).'
     """
     about = f" for {subject}" if subject else ""
-    return Note(f"Not available{about}: {error.wrong} (here: {error.got}; needed: {error.allowed}).")
+    return Note(f"Not available{about}: {error.wrong} (here: {error.got}; needed: {error.allowed}).", "refused")
 
 
 def which_can[Answer](

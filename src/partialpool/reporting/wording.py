@@ -1,28 +1,24 @@
 """Numbers and their units in sentences."""
 
-from collections.abc import Iterable
-
 import numpy as np
 import xarray as xr
 
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.point_estimate import MEAN, MEDIAN, Point, mean_is_known, quantiles
-from partialpool.names import INTERCEPT
+from partialpool.intervals import DEFAULT_PROB, central_ends, percent
 from partialpool.tabulate import estimate_cells, number
 
 __all__ = [
-    "effect_units",
     "estimate_in_words",
     "held_meanwhile",
     "on_scale",
     "others_held",
     "response_name",
-    "response_unit",
 ]
 
 
-def estimate_in_words(draws: np.ndarray, point: Point | None = None) -> str:
-    """Return the mean (or median) and the central 90 % interval of draws of one quantity, in words.
+def estimate_in_words(draws: np.ndarray, point: Point | None = None, *, prob: float = DEFAULT_PROB) -> str:
+    """Return the mean (or median) and a central interval of draws of one quantity, in words.
 
     Parameters
     ----------
@@ -30,37 +26,33 @@ def estimate_in_words(draws: np.ndarray, point: Point | None = None) -> str:
         An array of any shape.
     point
         Mean or median, as in the figure beside it; by default the median where a few draws decide the mean.
+    prob
+        Probability of the interval.
 
     Examples
     --------
-    >>> estimate_in_words(np.linspace(0, 1, 101))
+    >>> estimate_in_words(np.linspace(0, 1, 101), prob=0.9)
     'posterior mean 0.50, 90 % interval 0.05 to 0.95'
     >>> estimate_in_words(np.full(4, 0.25))
-    'posterior mean 0.25, 90 % interval 0.25 to 0.25'
-    >>> estimate_in_words(np.geomspace(0.01, 100, 101))
+    'posterior mean 0.25, 95 % interval 0.25 to 0.25'
+    >>> estimate_in_words(np.geomspace(0.01, 100, 101), prob=0.9)
     'posterior median (a few draws decide the mean) 1.0, 90 % interval 0.0 to 63.1'
     """
     if point is None:
         point = MEAN if mean_is_known(draws) else MEDIAN
-    low, high = quantiles(draws, (0.05, 0.95))
+    low, high = quantiles(draws, central_ends(prob))
     spread = point.spread(draws)
     # Differences by rounding error do not count as spread.
     middle = float(point.of(draws))
     constant = spread <= 1e-12 * abs(middle)
     values = (middle, float(low), float(high))
     shown, lower, upper = tuple(number(v) for v in values) if constant else estimate_cells(values, spread)
-    return f"{point.name} {shown}, 90 % interval {lower} to {upper}"
+    return f"{point.name} {shown}, {percent(prob)} interval {lower} to {upper}"
 
 
 def response_name(fit: Fit) -> str:
     """Return the response's name without the backquotes that a formula needs around unusual names."""
     return fit.spec.response.replace("`", "")
-
-
-def response_unit(fit: Fit) -> str:
-    """Return the unit of the linear predictor where it is the response's unit and the table states it, else ''."""
-    own = fit.spec.link_record.is_identity and not fit.spec.family_record.on_log_scale
-    return fit.design.units.get(fit.spec.response, "") if own else ""
 
 
 def on_scale(fit: Fit) -> str:
@@ -79,19 +71,3 @@ def held_meanwhile(answer: xr.Dataset) -> str:
 def others_held(places: str) -> str:
     """State the values of other predictors, as a sentence that follows another; empty where there are none."""
     return f" Other predictors fixed at: {places}." if places else ""
-
-
-def effect_units(fit: Fit, effects: Iterable[str]) -> dict[str, str]:
-    """Return the units of effects, by name, from the table's units; empty where the response has none."""
-    response, units = response_unit(fit), fit.design.units
-    if not response:
-        return {}
-
-    def unit_of(effect: str) -> str:
-        if effect == INTERCEPT:
-            return response
-        unit = units.get(effect, "")
-        # A unit of several words is the description of a code: "0 basement, 1 first floor".
-        return f"{response}/{unit.removesuffix('s')}" if len(unit.split()) == 1 else f"{response} per unit of {effect}"
-
-    return {effect: unit_of(effect) for effect in effects}

@@ -27,6 +27,8 @@ class EngineCard:
     ----------
     path
         Module in which its class is defined.
+    method
+        What it does, as the beginning of a sentence in the methods section of a paper, with the source.
     forecast
         Function that predicts the processor seconds of a run.
     patience
@@ -41,6 +43,7 @@ class EngineCard:
     """
 
     path: str
+    method: str
     forecast: Callable[[Design, Settings], Forecast] | None
     patience: float = 1.0
     refits_cheaply: bool = False
@@ -52,14 +55,28 @@ ENGINES: Final[Mapping[str, EngineCard]] = MappingProxyType(
     {
         "collapsed": EngineCard(
             "partialpool.sampling.collapsed:CollapsedEngine",
+            "The group effects were integrated out exactly, and the marginal posterior of the other parameters was "
+            "sampled; draws of the group effects were added from their exact conditional distribution",
             forecast_collapsed,
             patience=1.3,
             refits_cheaply=True,
             warms_up=False,
             takes_every_setting=False,
         ),
-        "nuts": EngineCard("partialpool.sampling.nuts:NutsEngine", forecast_nuts, patience=6.0, warms_up=False),
-        "pymc": EngineCard("partialpool.sampling.pymc_nuts:PyMCEngine", forecast_pymc),
+        "nuts": EngineCard(
+            "partialpool.sampling.nuts:NutsEngine",
+            "All parameters were sampled by the no-U-turn sampler (Hoffman & Gelman 2014, Journal of Machine Learning "
+            "Research 15:1593-1623), in coordinates in which the group effects are nearly independent of the variances",
+            forecast_nuts,
+            patience=6.0,
+            warms_up=False,
+        ),
+        "pymc": EngineCard(
+            "partialpool.sampling.pymc_nuts:PyMCEngine",
+            "All parameters were sampled by the no-U-turn sampler (Hoffman & Gelman 2014, Journal of Machine Learning "
+            "Research 15:1593-1623) of a PyMC model (Abril-Pla et al. 2023, PeerJ Computer Science 9:e1516)",
+            forecast_pymc,
+        ),
     }
 )
 """Every engine by name, the preferred first."""

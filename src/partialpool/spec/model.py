@@ -1,6 +1,7 @@
 """ModelSpec: the specification of a model, in one frozen, hashable object."""
 
 from collections.abc import Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -11,8 +12,9 @@ from partialpool.errors import SpecError
 from partialpool.families.family import Family
 from partialpool.families.link import Link, ProbabilityLink
 from partialpool.families.links import LINKS
-from partialpool.families.registry import FAMILIES, family_named
+from partialpool.families.registry import family_named
 from partialpool.spec.expression import columns_of, read_common
+from partialpool.spec.familychecks import checked_link, checked_se
 from partialpool.spec.formula import ResponseTerm, parse_formula, read_response
 from partialpool.spec.groupchecks import check_names_apart, check_no_effect_twice
 from partialpool.spec.groupcovs import with_covariances
@@ -21,6 +23,7 @@ from partialpool.spec.priorchecks import check_stated_priors, replaced_by, share
 from partialpool.spec.priortable import PriorTable
 from partialpool.spec.terms import Group, expand_nesting, factor_columns
 from partialpool.spec.toml import read_spec_tables, read_toml_file, write_spec_tables
+from partialpool.spec.unit_table import UnitTable
 from partialpool.spec.whitelist import quote_name
 
 __all__ = ["ModelSpec"]
@@ -57,12 +60,14 @@ class ModelSpec:
     cov
         Known covariances among the levels of factors, by factor, where they are not given in the groups: labelled
         tables or paths of CSV files, as for `Group`.
+    units
+        Units by column, `{"Reaction": "ms"}`, for axes and reports; they replace those in the table's `attrs["units"]`.
 
     Raises
     ------
     SpecError
         Unknown family or link; the same effect twice on one factor; `se` with a family that has no sigma; two different
-        covariances for one factor.
+        covariances for one factor; units of a column that the model does not use.
     FormulaError, PriorError
         A term, response or prior is not valid.
 
@@ -84,6 +89,7 @@ class ModelSpec:
     priors: PriorTable
     se: str | None
     offsets: tuple[str, ...]
+    units: UnitTable
 
     def __init__(
         self,
@@ -97,6 +103,7 @@ class ModelSpec:
         priors: Mapping[str, object] = MappingProxyType({}),
         se: str | None = None,
         cov: Mapping[str, object] = MappingProxyType({}),
+        units: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         if not isinstance(intercept, bool):
             raise SpecError(
@@ -112,16 +119,18 @@ class ModelSpec:
             ),
             "intercept": terms.intercept or known.has_cutpoints,
             "family": known.name,
-            "link": _checked_link(known, link),
+            "link": checked_link(known, link),
             "priors": PriorTable(priors),
-            "se": _checked_se(known, se),
+            "se": checked_se(known, se),
             "offsets": terms.offsets,
+            "units": UnitTable(units),
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
         check_no_effect_twice(self.groups)
         check_names_apart(self.factors, self.columns)
         check_stated_priors(self.priors, self.factors, self.family_record, link=self.link, se=self.se)
+        self.units.check_columns(self.columns)
 
     @classmethod
     def from_formula(
@@ -134,6 +143,7 @@ class ModelSpec:
         se: str | None = None,
         cov: Mapping[str, object] = MappingProxyType({}),
         origin: Mapping[str, object] = MappingProxyType({}),
+        units: Mapping[str, str] = MappingProxyType({}),
     ) -> "ModelSpec":
         """Read lme4's (and brms's) notation.
 
@@ -141,7 +151,7 @@ class ModelSpec:
         ----------
         formula
             For instance `"y ~ x + (x | g)"`; see `docs/formula.md` for the whole grammar.
-        family, link, priors, se, cov
+        family, link, priors, se, cov, units
             As for `ModelSpec`. `se` may also be written in the formula: `"y | se(s) ~ 1 + (1 | study)"`.
         origin
             By factor, the origin at which the priors of its correlated groups are stated, as for `Group`:
@@ -171,6 +181,7 @@ class ModelSpec:
             priors=priors,
             se=se or parsed.se,
             cov=cov,
+            units=units,
         )
 
     @classmethod
@@ -182,7 +193,7 @@ class ModelSpec:
     def from_toml_text(
         cls, text: str, *, folder: Path | None = None, cov: Mapping[str, object] = MappingProxyType({})
     ) -> "ModelSpec":
-        """Read the model from TOML text: `[model]`, `[[group]]`, `[cov]`, `[priors]`.
+        """Read the model from TOML text: `[model]`, `[[group]]`, `[cov]`, `[priors]`, `[units]`.
 
         Paths of covariances (`cov = "kinship.csv"`) are relative to `folder`; covariances that are not in the text may
         be given as `cov`.
@@ -199,7 +210,7 @@ class ModelSpec:
         return cls(**tables.parts, **tables.options)
 
     def to_toml(self, *, covariances: bool = True) -> str:
-        """Write `[model]`, `[[group]]` and `[priors]` as TOML text; known covariances may be left out."""
+        """Write `[model]`, `[[group]]`, `[priors]` and `[units]` as TOML text; known covariances may be left out."""
         return write_spec_tables(
             response=self.response,
             common=[*self.common, *(f"offset({o})" for o in self.offsets)],
@@ -209,6 +220,7 @@ class ModelSpec:
             se=self.se,
             groups=self.groups if covariances else [replace(group, cov=None) for group in self.groups],
             priors=self.priors,
+            units=self.units,
         )
 
     def to_formula(self) -> str:
@@ -258,7 +270,14 @@ class ModelSpec:
             link=self.link,
             priors=priors,
             se=self.se,
-        )
+        ).with_units(self.units)
+
+    def with_units(self, units: Mapping[str, str]) -> "ModelSpec":
+        """Return the same model with other units, of the columns that it uses; those of other columns are dropped."""
+        known = UnitTable({column: unit for column, unit in units.items() if column in self.columns})
+        changed = copy(self)
+        object.__setattr__(changed, "units", known)
+        return changed
 
     @property
     def is_normal(self) -> bool:
@@ -363,34 +382,3 @@ def _canonical_groups(groups: Iterable[Group]) -> Iterable[Group]:
             )
         for factor in expand_nesting(group.factor):
             yield replace(group, factor=factor, slopes=terms.terms, intercept=terms.intercept)
-
-
-def _checked_link(family: Family, link: str | None) -> str:
-    if link is None:
-        return family.default_link
-    if link not in family.links:
-        raise SpecError(
-            f"family {family.name!r} does not have this link",
-            got=repr(link),
-            allowed=", ".join(repr(name) for name in family.links),
-            do="name one of these, or leave link out for the default",
-        )
-    return link
-
-
-def _checked_se(family: Family, se: str | None) -> str | None:
-    if se is not None and (not isinstance(se, str) or not se.strip() or "`" in se):
-        raise SpecError(
-            "se must be the name of a column",
-            got=repr(se),
-            allowed="a column's name",
-            do="name the column of standard errors",
-        )
-    if se is not None and not family.takes_se:
-        raise SpecError(
-            "known standard errors need a family with a residual scale",
-            got=f"se={se!r} with family {family.name!r}",
-            allowed=" or ".join(repr(known.name) for known in FAMILIES.values() if known.takes_se),
-            do="remove se or change the family",
-        )
-    return se

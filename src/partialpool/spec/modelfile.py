@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from partialpool.errors import SpecError
+from partialpool.intervals import central_ends
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.toml import check_keys, parse_toml, read_toml_file, section
 
@@ -44,6 +45,8 @@ class ModelFile:
         Where its table is.
     sampling
         Keyword arguments for `fit`: draws, tune, chains, seed, engine, sampler, target_accept, parametrization.
+    prob
+        Probability of the intervals that are printed and drawn; None for the package's default.
     title, source, shows
         A heading, where the data come from, and one sentence on what the model shows.
     """
@@ -51,6 +54,7 @@ class ModelFile:
     spec: ModelSpec
     data: DataSource
     sampling: Mapping[str, Any]
+    prob: float | None
     title: str
     source: str
     shows: str
@@ -76,10 +80,14 @@ def read_model_file(path: str | Path) -> ModelFile:
         raise SpecError(
             "title, source and shows must be text", got=repr(about), allowed="text", do="put them in quotes"
         )
+    prob = document.get("prob")
+    if prob is not None:
+        central_ends(prob)
     return ModelFile(
         spec=ModelSpec.from_toml_text(text, folder=path.parent),
         data=_read_source(section(document, "data"), path.parent),
         sampling=MappingProxyType(sampling),
+        prob=prob,
         title=about["title"] or path.stem,
         source=about["source"],
         shows=about["shows"],

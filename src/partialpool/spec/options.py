@@ -17,10 +17,13 @@ def as_spec(
     priors: Mapping[str, object] = MappingProxyType({}),
     se: str | None = None,
     cov: Mapping[str, object] = MappingProxyType({}),
+    units: Mapping[str, str] = MappingProxyType({}),
 ) -> ModelSpec:
     """Return a specification unchanged, or read a formula with its options."""
     if isinstance(model, str):
-        return ModelSpec.from_formula(model, family=family or "gaussian", link=link, priors=priors, se=se, cov=cov)
+        return ModelSpec.from_formula(
+            model, family=family or "gaussian", link=link, priors=priors, se=se, cov=cov, units=units
+        )
     if not isinstance(model, ModelSpec):
         raise SpecError(
             "this is not a model",
@@ -28,7 +31,7 @@ def as_spec(
             allowed="a ModelSpec or a formula",
             do="for instance 'y ~ x + (1 | g)'",
         )
-    given = {"family": family, "link": link, "priors": priors, "se": se, "cov": cov}
+    given = {"family": family, "link": link, "priors": priors, "se": se, "cov": cov, "units": units}
     empty = [name for name, value in given.items() if value is None or (isinstance(value, Mapping) and not value)]
     extra = [name for name in given if name not in empty]
     if extra:

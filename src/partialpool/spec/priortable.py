@@ -1,12 +1,13 @@
 """The priors a user states: conversion of other objects to `Prior`, and a table of priors by parameter."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
 from partialpool.distributions.prior import Prior
 from partialpool.errors import PriorError
 from partialpool.spec.elicit import elicit
+from partialpool.spec.frozen_table import FrozenTable
 
 __all__ = ["PriorTable", "as_prior"]
 
@@ -48,7 +49,7 @@ def as_prior(value: object) -> Prior:
     )
 
 
-class PriorTable(Mapping[str, Prior]):
+class PriorTable(FrozenTable[Prior]):
     """The priors a user set, by parameter name: an immutable, hashable mapping.
 
     Examples
@@ -58,8 +59,7 @@ class PriorTable(Mapping[str, Prior]):
     (Prior('HalfNormal', sigma=1), 1, True)
     """
 
-    __slots__ = ("_items",)
-    _items: Mapping[str, Prior]
+    __slots__ = ()
 
     def __init__(self, priors: Mapping[str, object] = MappingProxyType({})) -> None:
         if not isinstance(priors, Mapping) or not all(isinstance(name, str) for name in priors):
@@ -69,29 +69,4 @@ class PriorTable(Mapping[str, Prior]):
                 allowed="{'sd_Subject': pp.Prior('HalfNormal', sigma=50)}",
                 do="write a dictionary from names to priors",
             )
-        items = {str(name): as_prior(prior) for name, prior in sorted(priors.items())}
-        object.__setattr__(self, "_items", MappingProxyType(items))
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"PriorTable is immutable; cannot set {name}")
-
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"PriorTable is immutable; cannot delete {name}")
-
-    def __getitem__(self, name: str) -> Prior:
-        return self._items[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._items)
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def __hash__(self) -> int:
-        return hash(tuple(self._items.items()))
-
-    def __repr__(self) -> str:
-        return repr(dict(self._items))
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return PriorTable, (dict(self._items),)
+        super().__init__({str(name): as_prior(prior) for name, prior in priors.items()})

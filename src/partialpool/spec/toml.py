@@ -24,7 +24,20 @@ __all__ = [
 ]
 
 MODEL_KEYS: Final = ("formula", "response", "common", "intercept", "family", "link", "se")
-SECTIONS: Final = ("title", "source", "shows", "data", "model", "group", "cov", "origin", "priors", "sampling")
+SECTIONS: Final = (
+    "title",
+    "source",
+    "shows",
+    "prob",
+    "data",
+    "model",
+    "group",
+    "cov",
+    "origin",
+    "priors",
+    "units",
+    "sampling",
+)
 NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 _GROUP_KEYS: Final = ("factor", "slopes", "intercept", "correlated", "cov", "origin")
 
@@ -52,7 +65,7 @@ def parse_toml(text: str) -> dict[str, Any]:
         raise SpecError(
             "this is not TOML",
             got=str(error) or type(error).__name__,
-            allowed="[data], [model], [[group]], [priors], [sampling]",
+            allowed="[data], [model], [[group]], [priors], [units], [sampling]",
             do="correct the text there",
         ) from error
     check_keys("file", document, SECTIONS)
@@ -79,7 +92,7 @@ def read_toml_file(path: str | Path) -> str:
 
 
 def read_spec_tables(text: str, folder: Path | None = None, cov: Mapping[str, object] = NOTHING) -> SpecTables:
-    """Read `[model]`, `[[group]]`, `[cov]`, `[origin]`, `[priors]`; paths of covariances are relative to a folder.
+    """Read `[model]`, `[[group]]`, `[cov]`, `[origin]`, `[priors]`, `[units]`; paths are relative to a folder.
 
     Covariances that are not in the text may be given as `cov`.
     """
@@ -88,6 +101,7 @@ def read_spec_tables(text: str, folder: Path | None = None, cov: Mapping[str, ob
     check_keys("[model]", model, MODEL_KEYS)
     options: dict[str, Any] = {key: model[key] for key in ("family", "link", "se") if key in model}
     options["priors"] = section(document, "priors")
+    options["units"] = section(document, "units")
     options["cov"] = {name: _covariance(value, folder) for name, value in section(document, "cov").items()}
     options["cov"] |= cov
     groups = document.get("group", [])
@@ -140,6 +154,7 @@ def write_spec_tables(
     se: str | None,
     groups: Iterable[Group],
     priors: Mapping[str, Prior],
+    units: Mapping[str, str],
 ) -> str:
     """Write a model as TOML text."""
     model: dict[str, Any] = {
@@ -162,6 +177,8 @@ def write_spec_tables(
         document["group"] = tables
     if priors:
         document["priors"] = {name: {"distribution": p.distribution, **p.stated} for name, p in priors.items()}
+    if units:
+        document["units"] = dict(units)
     return tomli_w.dumps(document)
 
 

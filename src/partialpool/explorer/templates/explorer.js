@@ -122,7 +122,7 @@
 
   function summary(sd, icc, good) {
     if (!sd) return "Under this prior the model could not be fitted.";
-    let text = `Posterior under this prior: sd ${withUnit(sd.median)}, 90\u00a0% interval ${written(sd.low)} to ${written(sd.high)}`;
+    let text = `Posterior under this prior: sd ${withUnit(sd.median)}, ${numbers.interval} ${written(sd.low)} to ${written(sd.high)}`;
     if (icc) text += `; ICC ${icc.median.toFixed(2)}, ${icc.low.toFixed(2)} to ${icc.high.toFixed(2)}`;
     if (sd.beyond >= 0.01) text += `. ${percent(sd.beyond)} is beyond the linear part of the axis`;
     return text + (good ? "." : ". The diagnostics of this fit are not good: do not rely on it.");

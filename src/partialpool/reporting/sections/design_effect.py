@@ -9,20 +9,21 @@ from partialpool.plots.naive_errors import plot_naive_errors
 from partialpool.plots.style import figure_image
 from partialpool.questions.design_effect import design_effect
 from partialpool.questions.naive_errors import naive_errors
+from partialpool.reporting.reported import Reported
 from partialpool.reporting.section import Picture, Section, which_can
-from partialpool.reporting.wording import estimate_in_words
 from partialpool.tabulate import number
 
 __all__ = ["design_effect_section"]
 
 
-def design_effect_section(fit: Fit) -> Section | None:
+def design_effect_section(reported: Reported) -> Section | None:
     """Draw design effects, and naive standard errors beside those that account for the grouping."""
+    fit = reported.fit
     if not fit.design.factors:
         return None
     pictures, refused = which_can(
         (
-            ("the design effect", partial(_worth, fit)),
+            ("the design effect", partial(_worth, reported)),
             ("standard errors that ignore the grouping", partial(_naive, fit)),
         )
     )
@@ -33,19 +34,19 @@ def design_effect_section(fit: Fit) -> Section | None:
     return Section(prose=(prose, *refused), pictures=pictures)
 
 
-def _worth(fit: Fit) -> Picture:
-    answer = design_effect(fit)
+def _worth(reported: Reported) -> Picture:
+    answer = design_effect(reported.fit)
     point = common_point(answer["design_effect"], answer["effective_sample_size"])
     said = []
     for factor in answer["factor"].to_numpy():
         effect = answer["design_effect"].sel(factor=factor).to_numpy()
         size = answer["effective_sample_size"].sel(factor=factor).to_numpy()
         worth = f"equivalent to {number(float(point.of(size)))} independent rows"
-        said.append(f"{factor}: design effect {estimate_in_words(effect, point)}; {worth}")
+        said.append(f"{factor}: design effect {reported.in_words(effect, point)}; {worth}")
     counted, scale = f"{answer.attrs['rows']:,.0f} {answer.attrs['counted']}", answer.attrs["scale"]
     whose = "the mean of the response" if scale == "response" else f"a mean on the {scale}"
     caption = f"Design effect of the {counted}, for {whose}, and the equivalent number of independent rows."
-    return Picture(figure_image(plot_design_effect(answer)), f"{'. '.join(said)}.", caption)
+    return Picture(figure_image(plot_design_effect(answer, prob=reported.prob)), f"{'. '.join(said)}.", caption)
 
 
 def _naive(fit: Fit) -> Picture:

@@ -1,14 +1,15 @@
 """Diagnostics of the draws: each check, its finding, and a remedy where it failed."""
 
-from partialpool.fitting.fit import Fit
+from partialpool.reporting.reported import Reported
 from partialpool.reporting.section import Note, Section
 from partialpool.tabulate import TextTable
 
 __all__ = ["diagnostics_section"]
 
 
-def diagnostics_section(fit: Fit) -> Section:
+def diagnostics_section(reported: Reported) -> Section:
     """Tabulate the findings of the diagnostics."""
+    fit = reported.fit
     verdict = fit.digest.verdict
     failed = [finding for finding in verdict.findings if not finding.good]
     notes = [Note(f"{finding.found}. What to do: {finding.cure}.", "bad") for finding in failed]

@@ -1,6 +1,6 @@
 """A glossary of the page's technical terms."""
 
-from partialpool.fitting.fit import Fit
+from partialpool.reporting.reported import Reported
 from partialpool.reporting.section import Section
 from partialpool.tabulate import TextTable
 
@@ -8,7 +8,7 @@ __all__ = ["glossary_section"]
 
 _WORDS = (
     ("posterior", "what is known about a quantity after seeing the data: a distribution, represented by draws", False),
-    ("90 % interval", "contains the quantity with probability 90 %, given model, priors and data", False),
+    ("{percent} interval", "contains the quantity with probability {percent}, given model, priors and data", False),
     ("fixed effect", "a coefficient that is the same for the whole population; also: population-level effect", False),
     ("factor, level", "a grouping variable, and one of its groups", True),
     (
@@ -18,7 +18,7 @@ _WORDS = (
     ),
     (
         "partial pooling",
-        "levels borrow strength from each other: each estimate combines the level's own rows with the population's",
+        "each estimate combines the level's own rows with the population's",
         True,
     ),
     ("ICC", "correlation of two responses that share a level", True),
@@ -32,7 +32,12 @@ _WORDS = (
 """Term, meaning, and whether it applies only to models with groups."""
 
 
-def glossary_section(fit: Fit) -> Section:
-    """List the terms that the page of this fit uses."""
-    rows = tuple((term, meaning) for term, meaning, of_groups in _WORDS if fit.design.factors or not of_groups)
+def glossary_section(reported: Reported) -> Section:
+    """List the terms that the page uses."""
+    groups = bool(reported.fit.design.factors)
+    rows = tuple(
+        (term.replace("{percent}", reported.percent), meaning.replace("{percent}", reported.percent))
+        for term, meaning, of_groups in _WORDS
+        if groups or not of_groups
+    )
     return Section(tables=(TextTable(("term", "meaning"), rows, title="Terms"),))

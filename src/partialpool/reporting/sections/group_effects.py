@@ -6,14 +6,15 @@ import numpy as np
 import xarray as xr
 
 from partialpool.design.factor_effects import FactorEffects
-from partialpool.fitting.fit import Fit
 from partialpool.fitting.point_estimate import Point, common_point
 from partialpool.plots.group_effects import plot_group_effects
+from partialpool.plots.intervals import bars_in_words
 from partialpool.plots.style import figure_image
 from partialpool.questions.group_effects import group_effects
 from partialpool.reporting.limits import MOST_LABELLED
+from partialpool.reporting.reported import Reported
 from partialpool.reporting.section import Note, Picture, Section, which_can
-from partialpool.reporting.wording import effect_units, estimate_in_words, on_scale
+from partialpool.reporting.wording import on_scale
 
 __all__ = ["group_effects_section"]
 
@@ -21,20 +22,21 @@ _MOST_FACTORS = 3
 _OF_EACH_END = 15
 
 
-def group_effects_section(fit: Fit) -> Section | None:
+def group_effects_section(reported: Reported) -> Section | None:
     """Draw a forest plot of each factor's effects; with many levels, only of the lowest and the highest."""
-    factors = fit.design.factors
+    factors = reported.fit.design.factors
     if not factors:
         return None
     drawn = factors[:_MOST_FACTORS]
     left_out = [factor.name for factor in factors[_MOST_FACTORS:]]
     more = [Note(f"Not drawn, to keep the page short: {', '.join(left_out)}.")] if left_out else []
-    pictures, refused = which_can((factor.name, partial(_picture, fit, factor)) for factor in drawn)
+    pictures, refused = which_can((factor.name, partial(_picture, reported, factor)) for factor in drawn)
     prose = "Deviation of each level from the population, in order of the first effect."
     return Section(prose=(prose, *more, *refused), pictures=pictures)
 
 
-def _picture(fit: Fit, factor: FactorEffects) -> Picture:
+def _picture(reported: Reported, factor: FactorEffects) -> Picture:
+    fit = reported.fit
     answer = group_effects(fit, factor.name)
     point = common_point(answer["effects"])
     first = answer["effects"].isel(effect=0).transpose("chain", "draw", "level").to_numpy()
@@ -45,21 +47,22 @@ def _picture(fit: Fit, factor: FactorEffects) -> Picture:
         shown = answer.isel(level=np.concatenate([order[:_OF_EACH_END], order[-_OF_EACH_END:]]))
         point = common_point(shown["effects"])
         thinned = f" The {_OF_EACH_END} lowest and the {_OF_EACH_END} highest of {len(order)} levels."
-    figure = plot_group_effects(shown, units=effect_units(fit, factor.names))
-    said = ". ".join(_in_numbers(answer, effect, point) for effect in factor.names)
-    bars = f"{point.name.capitalize()}, 50 % and 90 % intervals."
+    figure = plot_group_effects(shown, prob=reported.prob)
+    said = ". ".join(_in_numbers(reported, answer, effect, point) for effect in factor.names)
+    bars = f"{point.name.capitalize()}, {bars_in_words(reported.prob)}."
     caption = f"{factor.name}: deviation of each level from the population{on_scale(fit)}. {bars}{thinned}"
     return Picture(figure_image(figure), f"{len(order)} levels of {factor.name}. {said}.", caption)
 
 
-def _in_numbers(answer: xr.Dataset, effect: str, point: Point) -> str:
+def _in_numbers(reported: Reported, answer: xr.Dataset, effect: str, point: Point) -> str:
     """Describe the lowest and the highest level, and count the levels whose interval excludes 0."""
     draws = answer["effects"].sel(effect=effect).transpose("chain", "draw", "level").to_numpy()
     draws = draws.reshape(-1, draws.shape[2])
-    points, (low, high) = point.of(draws, axis=0), np.quantile(draws, [0.05, 0.95], axis=0)
+    points, (low, high) = point.of(draws, axis=0), np.quantile(draws, reported.ends, axis=0)
     apart = int(((low > 0) | (high < 0)).sum())
     ends = [
-        f"{name} {answer['level'].to_numpy()[k]} with {estimate_in_words(draws[:, k], point)}"
+        f"{name} {answer['level'].to_numpy()[k]} with {reported.in_words(draws[:, k], point)}"
         for name, k in (("lowest", int(points.argmin())), ("highest", int(points.argmax())))
     ]
-    return f"{effect}: {'; '.join(ends)}; the 90 % interval excludes 0 for {apart} of {len(points)} levels"
+    excluded = f"the {reported.percent} interval excludes 0 for {apart} of {len(points)} levels"
+    return f"{effect}: {'; '.join(ends)}; {excluded}"

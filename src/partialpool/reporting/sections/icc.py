@@ -3,50 +3,54 @@
 from functools import partial
 
 from partialpool.design.labels import coordinate_of
-from partialpool.fitting.fit import Fit
 from partialpool.fitting.point_estimate import common_point
 from partialpool.plots.icc import plot_icc
+from partialpool.plots.intervals import bars_in_words
 from partialpool.plots.style import figure_image
 from partialpool.questions.icc import icc
 from partialpool.reporting.grids import Grid, slope_grids
 from partialpool.reporting.limits import PHONE
+from partialpool.reporting.reported import Reported
 from partialpool.reporting.section import Picture, Section, which_can
-from partialpool.reporting.wording import estimate_in_words, on_scale
+from partialpool.reporting.wording import on_scale
 
 __all__ = ["icc_section"]
 
 
-def icc_section(fit: Fit) -> Section | None:
+def icc_section(reported: Reported) -> Section | None:
     """Draw the intraclass correlation of each factor, and along each predictor whose slope varies."""
+    fit = reported.fit
     if not fit.design.factors:
         return None
-    curves, refused = which_can((grid.column, partial(_along, fit, grid)) for grid in slope_grids(fit.design))
+    curves, refused = which_can((grid.column, partial(_along, reported, grid)) for grid in slope_grids(fit.design))
     prose = (
         "The intraclass correlation (ICC) is the correlation of two responses that share a level, and the share of the "
         "variance between levels: 0 means that levels do not differ, 1 that responses within a level do not differ."
     )
-    return Section(prose=(prose, *refused), pictures=(_averaged(fit), *curves))
+    return Section(prose=(prose, *refused), pictures=(_averaged(reported), *curves))
 
 
-def _averaged(fit: Fit) -> Picture:
+def _averaged(reported: Reported) -> Picture:
+    fit = reported.fit
     answer = icc(fit)
     point = common_point(answer["icc"], answer["total"])
     said = [
-        f"ICC of {factor}: {estimate_in_words(answer['icc'].sel(factor=factor).to_numpy(), point)}"
+        f"ICC of {factor}: {reported.in_words(answer['icc'].sel(factor=factor).to_numpy(), point)}"
         for factor in answer["factor"].to_numpy()
     ]
     if len(said) > 1:
-        said.append(f"All factors together: {estimate_in_words(answer['total'].to_numpy(), point)}")
+        said.append(f"All factors together: {reported.in_words(answer['total'].to_numpy(), point)}")
     varying = any(len(factor.names) > 1 for factor in fit.design.factors)
     averaged = ", averaged over the rows" if varying else ""
     scale = on_scale(fit)
     residual = f" Residual: {answer.attrs['residual']}." if scale else ""
-    bars = f"Circle: {point.name}; bars: 50 % and 90 % intervals."
+    bars = f"Circle: {point.name}; bars: {bars_in_words(reported.prob)}."
     caption = f"Intraclass correlation{scale}{averaged}. {bars}{residual}"
-    return Picture(figure_image(plot_icc(answer), widest=PHONE), ". ".join(said) + ".", caption)
+    return Picture(figure_image(plot_icc(answer, prob=reported.prob), widest=PHONE), ". ".join(said) + ".", caption)
 
 
-def _along(fit: Fit, grid: Grid) -> Picture:
+def _along(reported: Reported, grid: Grid) -> Picture:
+    fit = reported.fit
     answer = icc(fit, at=grid.at)
     held, answer = grid.held(answer), grid.along(answer)
     dim = coordinate_of(answer, grid.column)
@@ -54,9 +58,9 @@ def _along(fit: Fit, grid: Grid) -> Picture:
     ends = (answer[dim].to_numpy()[0], answer[dim].to_numpy()[-1])
     said = [
         f"ICC of {factor} at {grid.column} {place:.4g}: "
-        f"{estimate_in_words(answer['icc'].sel({'factor': factor, dim: place}).to_numpy(), point)}"
+        f"{reported.in_words(answer['icc'].sel({'factor': factor, dim: place}).to_numpy(), point)}"
         for factor in answer["factor"].to_numpy()
         for place in ends
     ]
     caption = f"Intraclass correlation of two responses at the same {grid.column}{on_scale(fit)}.{held}"
-    return Picture(figure_image(plot_icc(answer), widest=PHONE), ". ".join(said) + ".", caption)
+    return Picture(figure_image(plot_icc(answer, prob=reported.prob), widest=PHONE), ". ".join(said) + ".", caption)

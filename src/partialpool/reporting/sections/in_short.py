@@ -3,12 +3,11 @@
 from collections.abc import Callable
 
 from partialpool.errors import PartialPoolError
-from partialpool.fitting.fit import Fit
 from partialpool.fitting.point_estimate import MEDIAN
 from partialpool.names import BETA, INTERCEPT
+from partialpool.reporting.reported import Reported, is_predictive, listed
 from partialpool.reporting.section import Note, Section
-from partialpool.reporting.verdicts import fit_findings, is_predictive, listed, moved_answers
-from partialpool.reporting.wording import effect_units, on_scale
+from partialpool.reporting.wording import on_scale
 from partialpool.tabulate import estimate_cells
 
 __all__ = ["in_short"]
@@ -17,47 +16,48 @@ _MOST = 6
 """Most coefficients that are listed in the text; the rest are only in the table."""
 
 
-def in_short(fit: Fit) -> Section:
+def in_short(reported: Reported) -> Section:
     """State the verdicts on draws, fit and priors, the fixed effects, and the correlations within groups."""
-    frame = fit.digest.frame
+    fit, frame = reported.fit, reported.digest.frame
     slopes = [name for name in fit.design.common.coefs if name != INTERCEPT]
-    units = effect_units(fit, slopes)
+    units = fit.design.axis_units.of_effects(slopes)
     scale = on_scale(fit)
-    coefs = [f"{name} {_estimate(fit, f'{BETA}[{name}]', units.get(name, ''))}" for name in slopes[:_MOST]]
+    coefs = [f"{name} {_estimate(reported, f'{BETA}[{name}]', units.get(name, ''))}" for name in slopes[:_MOST]]
     more = f"; {len(slopes) - _MOST} more are in the table of fixed effects" if len(slopes) > _MOST else ""
     iccs = [f"icc[{factor.name}]" for factor in fit.design.factors]
-    alike = [f"{key[4:-1]} {_estimate(fit, key)}" for key in iccs if key in frame.index]
-    prose: list[str | Note] = [*_verdicts(fit)]
+    alike = [f"{key[4:-1]} {_estimate(reported, key)}" for key in iccs if key in frame.index]
+    prose: list[str | Note] = [*_verdicts(reported)]
     if coefs:
-        prose.append(f"Coefficients in the population{scale}, with 90 % intervals: {'; '.join(coefs)}{more}.")
-    if alike:
         prose.append(
-            f"Correlation of two responses that share a level{scale}, with 90 % intervals: {'; '.join(alike)}."
+            f"Coefficients in the population{scale}, with {reported.percent} intervals: {'; '.join(coefs)}{more}."
         )
+    if alike:
+        which = f"Correlation of two responses that share a level{scale}, with {reported.percent} intervals"
+        prose.append(f"{which}: {'; '.join(alike)}.")
     return Section(prose=tuple(prose))
 
 
-def _verdicts(fit: Fit) -> tuple[Note, ...]:
+def _verdicts(reported: Reported) -> tuple[Note, ...]:
     """State three separate verdicts: on the draws, on the fit to the data, and on the priors."""
     draws = (
         Note("Draws: the diagnostics are good.", "good")
-        if fit.digest.verdict.good
+        if reported.fit.digest.verdict.good
         else Note("Draws: do not rely on these numbers yet. The diagnostics below failed; see there what to do.", "bad")
     )
-    others = (_or_why("Fit to the data", _fit_to_data, fit), _or_why("Priors", _priors, fit))
-    return (draws, *others, *_of_the_table(fit))
+    others = (_or_why("Fit to the data", _fit_to_data, reported), _or_why("Priors", _priors, reported))
+    return (draws, *others, *_of_the_table(reported))
 
 
-def _or_why(subject: str, judge: Callable[[Fit], Note], fit: Fit) -> Note:
+def _or_why(subject: str, judge: Callable[[Reported], Note], reported: Reported) -> Note:
     """State a verdict, or why none can be given."""
     try:
-        return judge(fit)
+        return judge(reported)
     except PartialPoolError as error:
         return Note(f"{subject}: not judged. {error.wrong} (here: {error.got}; needed: {error.allowed}).")
 
 
-def _fit_to_data(fit: Fit) -> Note:
-    findings = [f for f in fit_findings(fit) if is_predictive(f)]
+def _fit_to_data(reported: Reported) -> Note:
+    findings = [f for f in reported.fit_findings if is_predictive(f)]
     failed = [f"{f.check} ({f.found})" for f in findings if not f.good]
     if failed:
         return Note(f"Fit to the data: {listed(failed)} differ from data simulated from the model; see below.", "bad")
@@ -68,29 +68,30 @@ def _fit_to_data(fit: Fit) -> Note:
     return Note(f"Fit to the data: good in what was checked ({listed(judged)}).", "good")
 
 
-def _of_the_table(fit: Fit) -> tuple[Note, ...]:
+def _of_the_table(reported: Reported) -> tuple[Note, ...]:
     """State the findings on the table and the design that need attention, if any."""
     try:
-        findings = fit_findings(fit)
+        findings = reported.fit_findings
     except PartialPoolError:  # the verdict on the fit has already stated it
         return ()
     failed = [f"{f.check} ({f.found})" for f in findings if not f.good and not is_predictive(f)]
     return (Note(f"Needs attention: {listed(failed)}; see below.", "bad"),) if failed else ()
 
 
-def _priors(fit: Fit) -> Note:
-    moved = moved_answers(fit)
+def _priors(reported: Reported) -> Note:
+    moved = reported.moved_answers
     if moved:
         depend = "depends" if len(moved) == 1 else "depend"
         return Note(f"Priors: {listed(list(moved))} {depend} on them; see below before you rely on these.", "bad")
     return Note("Priors: none of the estimates that were checked is sensitive to them.", "good")
 
 
-def _estimate(fit: Fit, parameter: str, unit: str = "") -> str:
-    known = parameter not in fit.digest.means_not_known
-    columns = ["mean" if known else "q50", "q5", "q95", "sd"]
-    value, low, high, sd = fit.digest.frame.loc[[parameter], columns].to_numpy(dtype=float)[0]
-    middle, lower, upper = estimate_cells((value, low, high), sd if known else (high - low) / 3.29)
+def _estimate(reported: Reported, parameter: str, unit: str = "") -> str:
+    digest = reported.digest
+    known = parameter not in digest.means_not_known
+    columns = ["mean" if known else "median", "conf_low", "conf_high", "sd"]
+    value, low, high, sd = digest.frame.loc[[parameter], columns].to_numpy(dtype=float)[0]
+    middle, lower, upper = estimate_cells((value, low, high), sd if known else MEDIAN.spread(digest.draws[parameter]))
     if not known:
         return f"{middle}{f' {unit}' if unit else ''} ({MEDIAN.name}; {lower} to {upper})"
     return f"{middle}{f' {unit}' if unit else ''} ({lower} to {upper})"

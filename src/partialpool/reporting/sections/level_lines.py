@@ -4,13 +4,13 @@ from functools import partial
 
 import numpy as np
 
-from partialpool.fitting.fit import Fit
 from partialpool.plots.level_lines import plot_level_lines
 from partialpool.plots.style import figure_image
 from partialpool.questions.level_lines import level_lines
 from partialpool.reporting.grids import Grid, slope_grids
+from partialpool.reporting.reported import Reported
 from partialpool.reporting.section import Picture, Section, which_can
-from partialpool.reporting.wording import held_meanwhile, on_scale, response_unit
+from partialpool.reporting.wording import held_meanwhile, on_scale
 from partialpool.tabulate import number
 
 __all__ = ["level_lines_section"]
@@ -18,8 +18,9 @@ __all__ = ["level_lines_section"]
 _PANELS = 12
 
 
-def level_lines_section(fit: Fit) -> Section | None:
+def level_lines_section(reported: Reported) -> Section | None:
     """Draw small multiples of levels along each predictor whose slope varies over them."""
+    fit = reported.fit
     asked = [
         (grid, factor.name)
         for grid in slope_grids(fit.design)
@@ -29,13 +30,14 @@ def level_lines_section(fit: Fit) -> Section | None:
     if not asked:
         return None
     pictures, refused = which_can(
-        (f"{grid.column} by {factor}", partial(_picture, fit, grid, factor)) for grid, factor in asked
+        (f"{grid.column} by {factor}", partial(_picture, reported, grid, factor)) for grid, factor in asked
     )
     prose = "One panel per level: the fit to its own rows alone, the fit to all rows, and the partially pooled fit."
     return Section(prose=(prose, *refused), pictures=pictures)
 
 
-def _picture(fit: Fit, grid: Grid, factor: str) -> Picture:
+def _picture(reported: Reported, grid: Grid, factor: str) -> Picture:
+    fit = reported.fit
     chosen = fit.design.factor_named(factor).levels.labels
     step = max(1, len(chosen) // 200)
     answer = level_lines(fit, grid.column, factor=factor, points=12, levels=chosen[::step])
@@ -49,9 +51,7 @@ def _picture(fit: Fit, grid: Grid, factor: str) -> Picture:
         f"From {grid.column} {number(first)} to {number(last)}{some} "
         f"{_changes(change, answer['level'].to_numpy(), factor)}{scale}."
     )
-    figure = plot_level_lines(
-        answer, unit=response_unit(fit), xunit=fit.design.units.get(grid.column, ""), most=_PANELS
-    )
+    figure = plot_level_lines(answer, most=_PANELS, prob=reported.prob)
     caption = (
         f"Levels of {factor} along {grid.column}{scale}, up to {_PANELS} of them, in order of their heights."
         f"{held_meanwhile(answer)}"

@@ -2,7 +2,7 @@
 
 import json
 
-from partialpool.fitting.fit import Fit
+from partialpool.reporting.reported import Reported
 from partialpool.reporting.section import Section
 from partialpool.tabulate import TextTable
 
@@ -12,8 +12,9 @@ _OF_EVERY_ENGINE = ("draws", "chains", "seed")
 """Settings that every engine uses; the others apply to the nuts engine only."""
 
 
-def made_from(fit: Fit) -> Section:
+def made_from(reported: Reported) -> Section:
     """Tabulate the software and the settings that produced the draws."""
+    fit = reported.fit
     run, versions = fit.run, tuple(json.loads(fit.tree.attrs["versions"]).items())
     settings = (
         ("engine", f"{run.engine}{f' ({run.sampler})' if run.sampler else ''}"),

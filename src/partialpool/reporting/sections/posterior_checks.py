@@ -6,14 +6,14 @@ import numpy as np
 import xarray as xr
 
 from partialpool.fitting.convergence import Finding
-from partialpool.fitting.fit import Fit
+from partialpool.plots.intervals import bars_in_words
 from partialpool.plots.level_statistics import plot_level_statistics
 from partialpool.plots.posterior_checks import plot_posterior_checks
 from partialpool.plots.style import figure_image
 from partialpool.questions.check import judge_response, response_checks
 from partialpool.questions.level_statistics import level_statistics
+from partialpool.reporting.reported import SEED, Reported, is_predictive, listed
 from partialpool.reporting.section import Note, Picture, Section, which_can
-from partialpool.reporting.verdicts import SEED, fit_findings, is_predictive, listed
 from partialpool.tabulate import TextTable
 
 __all__ = ["posterior_checks_section"]
@@ -22,16 +22,16 @@ _MOST_FACTORS = 2
 _NOT_JUDGED = "not judged"
 
 
-def posterior_checks_section(fit: Fit) -> Section:
+def posterior_checks_section(reported: Reported) -> Section:
     """Tabulate the predictive checks with remedies; draw the response, and the levels' means, spreads and trends."""
-    findings = fit_findings(fit)
+    findings = reported.fit_findings
     failed = [Note(f"{f.check}: {f.found}. What to do: {f.cure}.", "bad") for f in findings if not f.good]
     rows = tuple((f.check, _result(f), f.found) for f in findings)
     tables = (TextTable(("check", "result", "found"), rows, title="Checks of the fit to the data"),)
-    names = [factor.name for factor in fit.design.factors][:_MOST_FACTORS]
+    names = [factor.name for factor in reported.fit.design.factors][:_MOST_FACTORS]
     questions = [
-        ("the response", partial(_of_response, fit)),
-        *((name, partial(_picture, fit, name)) for name in names),
+        ("the response", partial(_of_response, reported)),
+        *((name, partial(_picture, reported, name)) for name in names),
     ]
     pictures, refused = which_can(questions)
     prose = (
@@ -68,9 +68,10 @@ def _in_words(data: xr.DataTree | xr.DataArray, name: str) -> str:
     return name if along is None else f"trend along {along}"
 
 
-def _of_response(fit: Fit) -> Picture:
+def _of_response(reported: Reported) -> Picture:
+    fit = reported.fit
     checks = response_checks(fit, seed=SEED)
-    figure = plot_posterior_checks(checks, unit=fit.design.units.get(fit.spec.response, ""))
+    figure = plot_posterior_checks(checks, prob=reported.prob)
     said = "; ".join(finding.found for finding in judge_response(checks))
     rows = checks["observed_data"].sizes["obs"]
     alt = f"Observed data and data simulated from the model, {rows} rows{': ' if said else ''}{said}."
@@ -81,18 +82,23 @@ def _of_response(fit: Fit) -> Picture:
     return Picture(figure_image(figure), alt, caption)
 
 
-def _picture(fit: Fit, factor: str) -> Picture:
+def _picture(reported: Reported, factor: str) -> Picture:
+    fit = reported.fit
     statistics = level_statistics(fit, factor, seed=SEED)
     data, new = statistics["observed_data"], statistics["posterior_predictive"]
     said = []
     for name in [str(variable) for variable in data.data_vars]:
         seen = data[name].to_numpy()
-        told = np.isfinite(seen)  # a single row has no sd
-        low, high = new[name].isel(level=np.flatnonzero(told)).quantile([0.05, 0.95], ("chain", "draw")).to_numpy()
-        inside = np.mean((seen[told] >= low) & (seen[told] <= high))
+        defined = np.isfinite(seen)  # a single row has no sd
+        drawn = new[name].isel(level=np.flatnonzero(defined))
+        low, high = drawn.quantile(reported.ends, ("chain", "draw")).to_numpy()
+        inside = np.mean((seen[defined] >= low) & (seen[defined] <= high))
         said.append(f"{_in_words(data, name)} of {100 * inside:.0f} % of levels inside")
-    figure = plot_level_statistics(statistics, unit=fit.design.units.get(fit.spec.response, ""))
+    figure = plot_level_statistics(statistics, prob=reported.prob)
     caption = (
-        f"Observed levels of {factor} (vermilion) against new levels simulated from the model: 50 % and 90 % intervals."
+        f"Observed levels of {factor} (vermilion) against new levels simulated from the model: "
+        f"{bars_in_words(reported.prob)}."
     )
-    return Picture(figure_image(figure), f"90 % intervals of new levels of {factor}: {'; '.join(said)}.", caption)
+    return Picture(
+        figure_image(figure), f"{reported.percent} intervals of new levels of {factor}: {'; '.join(said)}.", caption
+    )

@@ -1,20 +1,19 @@
 """Sensitivity of the answers to the priors, by power scaling with importance weights (no refits)."""
 
-from partialpool.fitting.fit import Fit
 from partialpool.plots.power_scale import plot_power_scale
 from partialpool.plots.style import figure_image
+from partialpool.reporting.reported import Reported
 from partialpool.reporting.section import Note, Picture, Section
-from partialpool.reporting.verdicts import moved_answers, prior_sensitivity
 from partialpool.tabulate import number
 
 __all__ = ["power_scale_section"]
 
 
-def power_scale_section(fit: Fit) -> Section:
+def power_scale_section(reported: Reported) -> Section:
     """Draw power-scaling sensitivities, and name the answers that are sensitive to the priors."""
-    found = prior_sensitivity(fit)
+    found = reported.prior_sensitivity
     frame = found.frame
-    moved = [f"{name}: {diagnosis}" for name, diagnosis in moved_answers(fit).items()]
+    moved = [f"{name}: {diagnosis}" for name, diagnosis in reported.moved_answers.items()]
     note = (
         Note(f"Not robust to the priors: {'; '.join(moved)}. Refit under other priors before you rely on them.", "bad")
         if moved

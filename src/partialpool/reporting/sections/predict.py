@@ -18,28 +18,34 @@ from partialpool.questions.datagrid import datagrid
 from partialpool.questions.predict import predict
 from partialpool.reporting.grids import Grid, predictor_grids
 from partialpool.reporting.limits import PHONE
+from partialpool.reporting.reported import SEED, Reported
 from partialpool.reporting.section import Picture, Section, which_can
-from partialpool.reporting.wording import estimate_in_words, others_held, response_name
+from partialpool.reporting.wording import others_held, response_name
 from partialpool.tabulate import TextTable, estimate_cells
 
 __all__ = ["predict_section"]
 
-_SEED = 1
-"""Seed of new responses: the page of a fit is always the same."""
 
-
-def predict_section(fit: Fit) -> Section | None:
+def predict_section(reported: Reported) -> Section | None:
     """Draw predictions for the population along each predictor, and tabulate average effects."""
+    fit = reported.fit
     grids = predictor_grids(fit.design)
     if not grids:
         return None
-    pictures, refused = which_can((grid.column, partial(_picture, fit, grid)) for grid in grids)
+    pictures, refused = which_can((grid.column, partial(_picture, reported, grid)) for grid in grids)
     effects, not_defined = which_can((grid.column, partial(_contrasts, fit, grid)) for grid in grids)
     contrasts = [contrast for found in effects for contrast in found]
     point = common_point(*(draws.ravel() for _, _, views in contrasts for draws in views))
-    rows = tuple(_row(contrast, point) for contrast in contrasts)
-    title = f"Average effects on the mean, other predictors as observed: {point.name}, 90 % interval"
-    heads = ("predictor", "contrast", "population average", "5%", "95%", "subject-specific", "5%", "95%")
+    rows = tuple(_row(reported, contrast, point) for contrast in contrasts)
+    title = f"Average effects on the mean, other predictors as observed: {point.name}, {reported.percent} interval"
+    heads = (
+        "predictor",
+        "contrast",
+        "population average",
+        *reported.end_names,
+        "subject-specific",
+        *reported.end_names,
+    )
     tables = (TextTable(heads, rows, title=title),) if rows else ()
     prose = [
         "Predictions for a member of a randomly drawn level (group effects integrated out); other predictors are fixed."
@@ -62,38 +68,36 @@ def predict_section(fit: Fit) -> Section | None:
     return Section(prose=(*prose, *refused, *not_defined), pictures=pictures, tables=tables)
 
 
-def _picture(fit: Fit, grid: Grid) -> Picture:
+def _picture(reported: Reported, grid: Grid) -> Picture:
+    fit = reported.fit
     rows = datagrid(fit, grid.at)
-    answer = predict(fit, rows, kind="marginal", seed=_SEED)
-    units = fit.design.units
-    figure = plot_predictions(
-        answer, grid.column, unit=units.get(fit.spec.response, ""), xunit=units.get(grid.column, "")
-    )
+    answer = predict(fit, rows, kind="marginal", seed=SEED)
+    figure = plot_predictions(answer, grid.column, prob=reported.prob)
     places = answer[coordinate_of(answer, grid.column)].to_numpy()
     ends = dict.fromkeys((0, len(places) - 1))
     point = common_point(answer["expectation"])
-    said = [_said(answer, grid.column, at, point) for at in ends]
+    said = [_said(reported, answer, grid.column, at, point) for at in ends]
     shown = "" if point.kind == "mean" else f": {point.name}"
-    bands = f"Mean (line or circle{shown}) with its 90 % interval{_responses(answer)}."
+    bands = f"Mean (line or circle{shown}) with its {reported.percent} interval{_responses(reported, answer)}."
     caption = f"{bands}{_held(fit, grid, rows)}{_offset(answer)}"
     meaning = answer.attrs["expectation"]
     what = response_name(fit) if meaning == "mean of the response" else meaning
     return Picture(figure_image(figure, widest=PHONE), f"{what}: {'; '.join(said)}.", caption)
 
 
-def _said(answer: xr.Dataset, column: str, at: int, point: Point) -> str:
+def _said(reported: Reported, answer: xr.Dataset, column: str, at: int, point: Point) -> str:
     draws = answer["expectation"].isel(obs=at)
     place = answer[coordinate_of(answer, column)].to_numpy()[at]
     where = f"at {column} {place:.4g}" if np.issubdtype(np.asarray(place).dtype, np.number) else f"at {column} {place}"
     if "category" not in draws.dims:
-        return f"{where} {estimate_in_words(draws.to_numpy(), point)}"
+        return f"{where} {reported.in_words(draws.to_numpy(), point)}"
     each = [f"{c} {float(point.of(draws.sel(category=c).to_numpy())):.2f}" for c in draws["category"].to_numpy()]
     return f"{where} {', '.join(each)}"
 
 
-def _responses(answer: xr.Dataset) -> str:
+def _responses(reported: Reported, answer: xr.Dataset) -> str:
     shown = answer.attrs["expectation"] == "mean of the response"
-    return "; lighter: 90 % of new responses" if shown else ""
+    return f"; lighter: {reported.percent} of new responses" if shown else ""
 
 
 def _held(fit: Fit, grid: Grid, rows: pd.DataFrame) -> str:
@@ -127,10 +131,10 @@ def _contrasts(fit: Fit, grid: Grid) -> list[_Contrast]:
     ]
 
 
-def _row(contrast: _Contrast, point: Point) -> tuple[str, ...]:
+def _row(reported: Reported, contrast: _Contrast, point: Point) -> tuple[str, ...]:
     column, name, views = contrast
     cells = [column, name]
     for draws in views:
-        low, high = quantiles(draws, (0.05, 0.95))
+        low, high = quantiles(draws, reported.ends)
         cells += estimate_cells((float(point.of(draws)), float(low), float(high)), point.spread(draws))
     return tuple(cells)

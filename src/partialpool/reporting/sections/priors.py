@@ -5,12 +5,13 @@ from typing import Final
 import numpy as np
 import xarray as xr
 
-from partialpool.fitting.fit import Fit
+from partialpool.intervals import central_ends, percent
 from partialpool.plots.prior_predictive import plot_prior_predictive
 from partialpool.plots.style import figure_image
 from partialpool.questions.prior_predictive import MOST, prior_predictive_of
+from partialpool.reporting.reported import SEED, Reported
 from partialpool.reporting.section import Note, Picture, Section, which_can
-from partialpool.reporting.wording import held_meanwhile, response_unit
+from partialpool.reporting.wording import held_meanwhile
 from partialpool.tabulate import number
 
 __all__ = ["priors_section"]
@@ -20,31 +21,32 @@ _MOST_ROWS: Final = 20_000
 """Most rows for which data are simulated from the priors; with more it would take too long."""
 
 
-def priors_section(fit: Fit) -> Section:
+def priors_section(reported: Reported) -> Section:
     """Tabulate every prior with its reason, and draw data simulated from the priors."""
+    fit = reported.fit
     yours = sum(not entry.is_default for entry in fit.priors.entries)
     total = len(fit.priors.entries)
     who = "All are defaults, scaled to the data" if not yours else f"{yours} of {total} were set, the rest are defaults"
     prose = f"What was assumed about each parameter before the data were seen. {who}."
     if fit.design.n_rows > _MOST_ROWS:
         return Section(prose=(prose,), tables=(fit.priors.table,))
-    answers, refused = which_can([("", lambda: _foreseen(fit))])
+    answers, refused = which_can([("", lambda: _foreseen(reported))])
     pictures = tuple(picture for picture, _ in answers)
     absurd = tuple(note for _, notes in answers for note in notes)
     return Section(prose=(prose, *absurd, *refused), pictures=pictures, tables=(fit.priors.table,))
 
 
-def _foreseen(fit: Fit) -> tuple[Picture, tuple[Note, ...]]:
+def _foreseen(reported: Reported) -> tuple[Picture, tuple[Note, ...]]:
     """Draw data simulated from the priors; add a note where too many of them are implausible."""
-    # A fixed seed: the same fit gives the same page.
-    tree = prior_predictive_of(fit.design, fit.priors, draws=_DRAWS, seed=0)
+    fit = reported.fit
+    tree = prior_predictive_of(fit.design, fit.priors, draws=_DRAWS, seed=SEED)
     share, means = number(100 * tree.attrs["implausible"], 2), tree.attrs["implausible_means"]
     said = f"{share} % of the data simulated from the priors are {means}"
-    parts = [said, *_averages(tree), *_course(tree)]
+    parts = [said, *_averages(tree, reported), *_course(tree, reported)]
     if "outlook" in tree.children:  # it shows the same along the predictor
         tree = tree.filter(lambda node: node.name not in ("prior_predictive", "derived"))
     along = tree["outlook"].attrs["along"] if "outlook" in tree.children else ""
-    figure = plot_prior_predictive(tree, unit=response_unit(fit), xunit=fit.design.units.get(along, ""), lines=20)
+    figure = plot_prior_predictive(tree, lines=20, prob=reported.prob)
     held = held_meanwhile(tree["outlook"].to_dataset()) if along else ""
     caption = f"Data simulated from {_DRAWS} draws of the priors, with the observed data.{held}"
     bad = Note(f"{said[0].upper()}{said[1:]}: check the priors, and consider narrower ones.", "bad")
@@ -53,17 +55,18 @@ def _foreseen(fit: Fit) -> tuple[Picture, tuple[Note, ...]]:
     )
 
 
-def _averages(tree: xr.DataTree) -> list[str]:
+def _averages(tree: xr.DataTree, reported: Reported) -> list[str]:
     if "derived" not in tree.children:
         return []
     derived = tree["derived"].to_dataset()
-    out = [f"sd of a response {_in_words(derived['sd'].to_numpy())}"]
+    out = [f"sd of a response {_in_words(derived['sd'].to_numpy(), reported.prob)}"]
     if "icc" in derived:
-        out += [f"ICC of {f} {_in_words(derived['icc'].sel(factor=f).to_numpy())}" for f in derived["factor"].values]
+        draws = {str(f): derived["icc"].sel(factor=f).to_numpy() for f in derived["factor"].values}
+        out += [f"ICC of {f} {_in_words(of_factor, reported.prob)}" for f, of_factor in draws.items()]
     return out
 
 
-def _course(tree: xr.DataTree) -> list[str]:
+def _course(tree: xr.DataTree, reported: Reported) -> list[str]:
     if "outlook" not in tree.children:
         return []
     outlook = tree["outlook"].to_dataset()
@@ -74,17 +77,18 @@ def _course(tree: xr.DataTree) -> list[str]:
     out = []
     for end in ends:
         line = lines.sel({places.name: end}).to_numpy()
-        out.append(f"{what} of new levels at {along} {number(float(end))} {_in_words(line)}")
+        out.append(f"{what} of new levels at {along} {number(float(end))} {_in_words(line, reported.prob)}")
     return out
 
 
-def _in_words(draws: np.ndarray) -> str:
-    """Return the median and the central 90 % of draws from a prior, in words.
+def _in_words(draws: np.ndarray, prob: float) -> str:
+    """Return the median and a central interval of draws from a prior, in words.
 
     Examples
     --------
-    >>> _in_words(np.linspace(0, 1, 101))
+    >>> _in_words(np.linspace(0, 1, 101), 0.9)
     'median 0.5, 90 % from 0.05 to 0.95'
     """
-    low, middle, high = (number(float(q)) for q in np.nanquantile(draws, [0.05, 0.5, 0.95]))
-    return f"median {middle}, 90 % from {low} to {high}"
+    below, above = central_ends(prob)
+    low, middle, high = (number(float(q)) for q in np.nanquantile(draws, [below, 0.5, above]))
+    return f"median {middle}, {percent(prob)} from {low} to {high}"

@@ -6,13 +6,13 @@ import numpy as np
 import xarray as xr
 
 from partialpool.design.factor_effects import FactorEffects
-from partialpool.fitting.fit import Fit
 from partialpool.plots.shrinkage import as_drawn, plot_shrinkage
 from partialpool.plots.style import figure_image
 from partialpool.questions.shrinkage import shrinkage
 from partialpool.reporting.limits import MOST_LEVELS
+from partialpool.reporting.reported import Reported
 from partialpool.reporting.section import Note, Picture, Section, which_can
-from partialpool.reporting.wording import held_meanwhile, on_scale, response_unit
+from partialpool.reporting.wording import held_meanwhile, on_scale
 from partialpool.tabulate import number
 
 __all__ = ["shrinkage_section"]
@@ -20,8 +20,9 @@ __all__ = ["shrinkage_section"]
 _MOST_NAMED = 5
 
 
-def shrinkage_section(fit: Fit) -> Section | None:
+def shrinkage_section(reported: Reported) -> Section | None:
     """Draw arrows from each level's own estimate to its partially pooled estimate."""
+    fit = reported.fit
     factors = fit.design.factors
     if not factors:
         return None
@@ -31,7 +32,7 @@ def shrinkage_section(fit: Fit) -> Section | None:
         for factor in factors
         if factor not in drawn
     ]
-    pictures, refused = which_can((factor.name, partial(_picture, fit, factor)) for factor in drawn)
+    pictures, refused = which_can((factor.name, partial(_picture, reported, factor)) for factor in drawn)
     prose = (
         "Partial pooling: each level's estimate is a compromise between its own rows and the population. The less "
         "information its own rows carry, the closer it is to the population."
@@ -39,9 +40,10 @@ def shrinkage_section(fit: Fit) -> Section | None:
     return Section(prose=(prose, *many, *refused), pictures=pictures)
 
 
-def _picture(fit: Fit, factor: FactorEffects) -> Picture:
+def _picture(reported: Reported, factor: FactorEffects) -> Picture:
+    fit = reported.fit
     answer = shrinkage(fit, factor.name)
-    figure = plot_shrinkage(answer, unit=response_unit(fit))
+    figure = plot_shrinkage(answer, prob=reported.prob)
     drawn, as_means = as_drawn(answer)
     said = ". ".join([*(_in_numbers(drawn, effect) for effect in factor.names), *_infinite_in_words(answer)])
     alone, one = len(factor.names) == 1, "level" not in answer["complete_pooling"].dims

@@ -1,17 +1,18 @@
 """Support in the data for the varying effects and their correlations."""
 
-from partialpool.fitting.fit import Fit
 from partialpool.plots.singularity import plot_singularity
 from partialpool.plots.style import figure_image
 from partialpool.questions.singularity import singularity
+from partialpool.reporting.reported import Reported
 from partialpool.reporting.section import Note, Picture, Section
-from partialpool.reporting.wording import on_scale, response_unit
+from partialpool.reporting.wording import on_scale
 
 __all__ = ["singularity_section"]
 
 
-def singularity_section(fit: Fit) -> Section | None:
+def singularity_section(reported: Reported) -> Section | None:
     """State which effects the data do not support, with the simpler model, and draw them."""
+    fit = reported.fit
     if not fit.design.factors:
         return None
     answer = singularity(fit)
@@ -29,7 +30,7 @@ def singularity_section(fit: Fit) -> Section | None:
         f"Contribution of each varying effect to the linear predictor{on_scale(fit)}, posterior (bars) against prior "
         "(line); near zero (grey) is too small to distinguish from the noise of a level's rows."
     )
-    picture = Picture(figure_image(plot_singularity(answer, unit=response_unit(fit))), "; ".join(said) + ".", caption)
+    picture = Picture(figure_image(plot_singularity(answer)), "; ".join(said) + ".", caption)
     sentence = answer.attrs["sentence"]
     note = Note(sentence, "good") if bool(answer["good"]) else Note(sentence, "bad")
     return Section(prose=(note,), pictures=(picture,))

@@ -1,15 +1,16 @@
 """The model in words and as equations, and its groups."""
 
-from partialpool.fitting.fit import Fit
 from partialpool.reporting.describe import describe_data, describe_words
 from partialpool.reporting.equations import write_equations
+from partialpool.reporting.reported import Reported
 from partialpool.reporting.section import Section
 
 __all__ = ["the_model"]
 
 
-def the_model(fit: Fit) -> Section:
+def the_model(reported: Reported) -> Section:
     """Describe the model in words, write its equations, and count the rows per level."""
+    fit = reported.fit
     groups, _ = describe_data(fit.design, fit.priors)
     legend = "i is a row of the table"
     if fit.design.factors:

@@ -1,0 +1,71 @@
+"""Units of a model's quantities, for axes and sentences: of columns, of the response, of effects."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from partialpool.names import INTERCEPT
+
+__all__ = ["UNITS", "Units"]
+
+UNITS = "units"
+"""Attribute under which an answer carries the units of its model."""
+
+
+@dataclass(frozen=True)
+class Units:
+    """Units as a table or a user states them. Empty texts where none is stated.
+
+    Attributes
+    ----------
+    columns
+        Unit of each column.
+    response
+        Unit of the response.
+    linear
+        Unit of the linear predictor and of all effects: the response's under an identity link, else none.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    response: str = ""
+    linear: str = ""
+
+    @classmethod
+    def of_answer(cls, attrs: Mapping[Any, Any]) -> "Units":
+        """Read the units that an answer carries in its attributes; none where it carries none."""
+        return cls(**json.loads(attrs.get(UNITS, "{}")))
+
+    def as_text(self) -> str:
+        """Return the units as text, which files of answers can store.
+
+        Examples
+        --------
+        >>> units = Units({"Days": "days"}, "ms", "ms")
+        >>> Units.of_answer({"units": units.as_text()}) == units
+        True
+        """
+        return json.dumps({"columns": dict(self.columns), "response": self.response, "linear": self.linear})
+
+    def of(self, column: str) -> str:
+        """Return the unit of a column."""
+        return self.columns.get(column, "")
+
+    def of_effects(self, effects: Iterable[str]) -> Mapping[str, str]:
+        """Return the unit of each effect; an empty mapping where the linear predictor has none.
+
+        Examples
+        --------
+        >>> dict(Units({"Days": "days"}, "ms", "ms").of_effects(["Intercept", "Days"]))
+        {'Intercept': 'ms', 'Days': 'ms/day'}
+        """
+        return MappingProxyType({effect: self._of_effect(effect) for effect in effects} if self.linear else {})
+
+    def _of_effect(self, effect: str) -> str:
+        if effect == INTERCEPT:
+            return self.linear
+        unit = self.of(effect)
+        # A unit of several words is the description of a code: "0 basement, 1 first floor".
+        one_word = len(unit.split()) == 1
+        return f"{self.linear}/{unit.removesuffix('s')}" if one_word else f"{self.linear} per unit of {effect}"

@@ -1,0 +1,94 @@
+"""A fit as a page reports it: the probability of its intervals, and the verdicts that several sections state."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+
+from partialpool.fitting.convergence import Finding
+from partialpool.fitting.fit import Fit
+from partialpool.fitting.point_estimate import Point
+from partialpool.fitting.summary import Digest
+from partialpool.intervals import DEFAULT_PROB, central_ends, end_names, percent
+from partialpool.questions.check import check
+from partialpool.questions.power_scale import ROBUST, PowerScaling, power_scale
+from partialpool.reporting.wording import estimate_in_words
+
+__all__ = ["SEED", "Reported", "is_predictive", "listed"]
+
+SEED: Final = 1
+"""Seed of all data that a report simulates: the page of a fit is always the same."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reported:
+    """What every section is written from.
+
+    Parameters
+    ----------
+    fit
+        The fit.
+    prob
+        Probability of all intervals on the page.
+    """
+
+    fit: Fit
+    prob: float = DEFAULT_PROB
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Probabilities below the two ends of an interval."""
+        return central_ends(self.prob)
+
+    @property
+    def end_names(self) -> tuple[str, str]:
+        """Headings of the columns with the two ends of an interval."""
+        return end_names(self.prob)
+
+    @property
+    def percent(self) -> str:
+        """The probability of the intervals in per cent."""
+        return percent(self.prob)
+
+    @cached_property
+    def digest(self) -> Digest:
+        """The tables of the fit's summary."""
+        return self.fit.digest.with_prob(self.prob)
+
+    def in_words(self, draws: np.ndarray, point: Point | None = None) -> str:
+        """Return an estimate with its interval, as `estimate_in_words`."""
+        return estimate_in_words(draws, point, prob=self.prob)
+
+    @cached_property
+    def fit_findings(self) -> tuple[Finding, ...]:
+        """Findings of `check`, except those on draws and effects, which have their own sections."""
+        others = {finding.check for finding in self.fit.digest.verdict.findings} | {"effects"}
+        return tuple(f for f in check(self.fit, seed=SEED).findings if f.check not in others)
+
+    @cached_property
+    def prior_sensitivity(self) -> PowerScaling:
+        """Power-scaling sensitivities, by importance weights only (no refits)."""
+        return power_scale(self.fit, alphas=())
+
+    @property
+    def moved_answers(self) -> dict[str, str]:
+        """Diagnosis of each answer that is not robust to the priors."""
+        frame = self.prior_sensitivity.frame
+        return {str(name): row["diagnosis"] for name, row in frame.iterrows() if row["diagnosis"] != ROBUST}
+
+
+def is_predictive(finding: Finding) -> bool:
+    """Whether a finding compares the data with simulated data, rather than only describing the table."""
+    return finding.check not in ("identified", "categories")
+
+
+def listed(names: list[str]) -> str:
+    """Write names as a list in a sentence.
+
+    Examples
+    --------
+    >>> listed(["a"]), listed(["a", "b", "c"])
+    ('a', 'a, b and c')
+    """
+    return " and ".join([part for part in (", ".join(names[:-1]), *names[-1:]) if part])

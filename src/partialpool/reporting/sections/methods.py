@@ -1,0 +1,112 @@
+"""Statistical methods: paragraphs for a paper, which state the model, its priors, the computation and the software."""
+
+import json
+from collections.abc import Iterator
+
+from partialpool.fitting.fit import Fit
+from partialpool.names import BETA, FAMILY_PARAMETERS, INTERCEPT
+from partialpool.reporting.reported import Reported, listed
+from partialpool.reporting.section import Section
+from partialpool.reporting.wording import response_name
+
+__all__ = ["methods_section"]
+
+
+def methods_section(reported: Reported) -> Section:
+    """Write the paragraphs; every number in them is from the fit."""
+    fit = reported.fit
+    paragraphs = (" ".join(part(reported)) for part in (_model, _priors, _computation))
+    return Section(
+        prose=(
+            "These paragraphs can be copied into a paper. They state what was done, not why: reasons for the model "
+            "and for the priors are the authors'.",
+            *paragraphs,
+            " ".join(_software(fit)),
+        )
+    )
+
+
+def _model(reported: Reported) -> Iterator[str]:
+    fit = reported.fit
+    spec, design = fit.spec, fit.design
+    kind = "hierarchical (mixed-effects) model" if design.factors else "regression model"
+    left_out = design.n_given - design.n_rows
+    missing = f"; {left_out} rows with missing values were left out" if left_out else ""
+    yield f"We fitted a Bayesian {kind} to {response_name(fit)} ({design.n_rows} rows{missing})."
+    family = spec.family.replace("_", " ")
+    yield f"The response has {_article(family)} {family} distribution with {_article(spec.link)} {spec.link} link."
+    if spec.se:
+        yield f"The standard errors of the responses are known ({spec.se})."
+    if spec.offsets:
+        yield f"The linear predictor has the offset {' + '.join(spec.offsets)}."
+    if design.response.success:
+        yield f"What is modelled is the {design.response.success}."
+    if design.common.coefs:
+        yield f"Fixed (population-level) effects: {', '.join(design.common.coefs)}."
+    if design.references:
+        yield f"Coefficients of categories compare with the reference: {design.references}."
+    for factor in design.factors:
+        effects = ", ".join(factor.names)
+        joined = ", with correlated effects" if factor.correlated else ""
+        related = ", with a known covariance between levels" if factor.kinship is not None else ""
+        yield f"Random (group-level) effects of {factor.name} ({factor.n_levels} levels): {effects}{joined}{related}."
+    yield f"In formula notation the model is {spec.to_formula()}."
+
+
+def _priors(reported: Reported) -> Iterator[str]:
+    entries = reported.fit.priors.entries
+    stated = "; ".join(f"{_of(entry.parameter)}: {entry.prior}" for entry in entries)
+    yield f"Priors: {stated}."
+    own = [_of(entry.parameter) for entry in entries if not entry.is_default]
+    if not own:
+        yield "All are the package's default priors, which are scaled to the data."
+    elif len(own) < len(entries):
+        yield f"The priors of {listed(own)} were set by us; the others are the package's defaults, scaled to the data."
+    if any(entry.shares for entry in entries):
+        yield (
+            "In the joint prior of the coefficients, sigma is the prior sd of the effect of one sd of any combination "
+            "of the predictors, so that it does not depend on their zero, unit or reference category."
+        )
+    if f"{BETA}[{INTERCEPT}]" in reported.fit.priors:
+        yield "The prior of the intercept is at the means of the predictors."
+    yield from reported.fit.priors.notes
+
+
+def _computation(reported: Reported) -> Iterator[str]:
+    fit = reported.fit
+    run, sizes = fit.run, fit.posterior.sizes
+    seed = run.settings.get("seed")
+    drawn = f"{sizes['chain']} chains of {sizes['draw']} draws each{'' if seed is None else f' (seed {seed})'}"
+    yield f"{run.card.method}. We used {drawn}."
+    verdict = fit.digest.verdict
+    if verdict.good:
+        yield f"The diagnostics of the draws are good: {'; '.join(f.found for f in verdict.findings)}."
+    else:
+        bad = "; ".join(f.found for f in verdict.findings if not f.good)
+        yield f"The diagnostics of the draws are not good ({bad}), so these results must not be published yet."
+    unknown = fit.digest.means_not_known
+    median = f" (medians for {listed(list(unknown))}, whose means a few draws decide)" if unknown else ""
+    yield f"Estimates are posterior means{median} with equal-tailed {reported.percent} intervals."
+
+
+def _software(fit: Fit) -> Iterator[str]:
+    versions = json.loads(fit.tree.attrs["versions"])
+    ours = versions.pop("partialpool")
+    others = listed([f"{_NAMES.get(name, name)} {version}" for name, version in versions.items()])
+    yield f"Software: partialpool {ours} for Python, with {others}."
+    yield (
+        "R-hat and the effective sample size are those of Vehtari et al. (2021, Bayesian Analysis 16:667-718), as "
+        "computed by ArviZ (Kumar et al. 2019, Journal of Open Source Software 4:1143)."
+    )
+
+
+_NAMES = {"pymc": "PyMC", "arviz": "ArviZ", "numpy": "NumPy"}
+
+
+def _of(parameter: str) -> str:
+    """Return a parameter's name for readers."""
+    return f"{parameter} ({FAMILY_PARAMETERS[parameter]})" if parameter in FAMILY_PARAMETERS else parameter
+
+
+def _article(name: str) -> str:
+    return "an" if name[0] in "aeiou" else "a"

@@ -1,0 +1,93 @@
+"""Units of a model's columns: stated in any form, carried by fits, files and answers, and shown on axes."""
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+
+import partialpool as pp
+from checks.fixed import fit_at
+
+UNITS = {"Reaction": "ms", "Days": "nights"}
+FORMULA = "Reaction ~ Days + (Days | Subject)"
+TOML = """
+[model]
+formula = "Reaction ~ Days + (Days | Subject)"
+
+[units]
+Reaction = "ms"
+Days = "nights"
+"""
+
+
+def test_the_three_forms_of_a_model_agree():
+    spec = pp.ModelSpec.from_formula(FORMULA, units=UNITS)
+    assert spec == pp.ModelSpec.from_toml_text(TOML) == pp.ModelSpec.from_toml_text(spec.to_toml())
+    assert dict(spec.units) == UNITS
+    assert hash(spec) == hash(pp.ModelSpec.from_formula(FORMULA, units=dict(reversed(UNITS.items()))))
+    assert spec != pp.ModelSpec.from_formula(FORMULA)
+
+
+def test_units_are_kept_where_the_model_is_changed():
+    spec = pp.ModelSpec.from_formula(FORMULA, units=UNITS)
+    assert dict(spec.with_priors({"sigma": pp.Prior("HalfNormal", sigma=1)}).units) == UNITS
+    assert dict(spec.with_terms(common=[], groups=[pp.Group("Subject")]).units) == {"Reaction": "ms"}
+
+
+@pytest.mark.parametrize(
+    ("units", "message"),
+    [({"Dais": "days"}, "a column that the model does not use"), ({"Days": 3}, "by column"), ("ms", "by column")],
+)
+def test_wrong_units_are_refused(units, message):
+    with pytest.raises(pp.SpecError, match=message):
+        pp.ModelSpec.from_formula(FORMULA, units=units)
+
+
+@pytest.fixture(scope="module")
+def fit():
+    return pp.fit(FORMULA, pp.load_dataset("sleepstudy"), units={"Days": "nights"}, seed=1, progressbar=False)
+
+
+def test_stated_units_replace_those_of_the_table(fit):
+    assert pp.load_dataset("sleepstudy").attrs["units"]["Days"] == "days"
+    assert fit.design.axis_units.of("Days") == "nights"
+    assert fit.design.axis_units.response == "ms"
+    assert dict(fit.design.axis_units.of_effects(["Days"])) == {"Days": "ms/night"}
+
+
+def test_a_saved_fit_keeps_its_units(fit, tmp_path):
+    again = pp.load_fit(fit.save(tmp_path / "fit.nc"))
+    assert again.design.units == fit.design.units
+    assert again.spec == fit.spec
+
+
+def test_every_answer_shows_units_without_being_told(fit):
+    grid = pp.datagrid(fit, Days=[0, 4, 9])
+    figures = {
+        "predict": pp.plot_predictions(pp.predict(fit, grid), "Days"),
+        "group_effects": pp.plot_group_effects(pp.group_effects(fit, "Subject")),
+        "level_lines": pp.plot_level_lines(pp.level_lines(fit, "Days")),
+        "variance_function": pp.plot_variance_function(pp.variance_function(fit, {"Days": [0, 4, 9]})),
+        "shrinkage": pp.plot_shrinkage(pp.shrinkage(fit)),
+        "slope": pp.plot_average_effect(pp.average_effect(fit, "Days", measure="slope")),
+        "checks": pp.plot_posterior_checks(pp.posterior_checks(fit, seed=1)),
+    }
+    for name, figure in figures.items():
+        texts = " ".join(text.get_text() for text in figure.findobj(plt.Text))
+        assert "(ms" in texts, name
+        plt.close(figure)
+
+
+def test_a_unit_that_the_name_states_is_not_repeated():
+    table = pd.DataFrame({"ms": [1.0, 2, 3, 4], "Days": [0.0, 1, 0, 1], "g": list("aabb")})
+    table.attrs["units"] = {"ms": "ms", "Days": "days"}
+    fit = fit_at("ms ~ Days + (1 | g)", table, beta=[1.0, 1.0], sd_g=[1.0], sigma=1.0)
+    figure = pp.plot_predictions(pp.predict(fit, pp.datagrid(fit, Days=[0, 1])), "Days")
+    axes = figure.axes[0]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("Days", "ms")
+    plt.close(figure)
+
+
+def test_an_empty_unit_switches_units_off(fit):
+    figure = pp.plot_predictions(pp.predict(fit, pp.datagrid(fit, Days=[0, 9])), "Days", unit="", xunit="")
+    assert "(ms)" not in figure.axes[0].get_ylabel()
+    plt.close(figure)
