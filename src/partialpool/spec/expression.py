@@ -206,7 +206,7 @@ def check_names(tree: Any, *, in_call: bool, context: str = "terms") -> None:
         case Unary(operator=operator, right=right):
             check_names(right, in_call=in_call, context=context)
         case Binary(left=left, operator=operator, right=right):
-            _check_operator(operator, left, in_call=in_call)
+            _check_operator(operator, left, right, in_call=in_call)
             check_names(left, in_call=in_call, context=context)
             check_names(right, in_call=in_call, context=context)
         case Variable(level=level) if level is not None:
@@ -225,7 +225,9 @@ def _check_literal(value: object, *, in_call: bool) -> None:
         raise _unreadable(str(value), "a number or text alone is not a term")
 
 
-def _check_operator(operator: Any, left: Any, *, in_call: bool) -> None:
+def _check_operator(operator: Any, left: Any, right: Any, *, in_call: bool) -> None:
+    if operator.kind in ("STAR", "COLON", "SLASH") and not in_call:
+        _check_interaction(operator, left, right)
     ambiguous = isinstance(left, Unary) or (isinstance(left, Binary) and left.operator.kind == "STAR_STAR")
     if operator.kind == "STAR_STAR" and ambiguous:
         raise FormulaError(
@@ -260,6 +262,28 @@ def _check_operator(operator: Any, left: Any, *, in_call: bool) -> None:
         raise _unreadable(operator.lexeme, "an interaction is not an argument; write it outside the call")
 
 
+def _check_interaction(operator: Any, left: Any, right: Any) -> None:
+    """Refuse a number inside an interaction: formulae fails on it with an internal error."""
+    if any(_has_number(side) for side in (left, right)):
+        raise FormulaError(
+            "a number (the intercept) cannot be part of an interaction",
+            got=f"a 0 or 1 beside {operator.lexeme}",
+            allowed="columns and calls, alone or in a sum: (a + b):c",
+            do="write the number as a separate term: 0 + a:b",
+        )
+
+
+def _has_number(tree: Any) -> bool:
+    match tree:
+        case Literal():
+            return True
+        case Grouping(expression=inner) | Unary(right=inner):
+            return _has_number(inner)
+        case Binary(left=left, operator=operator, right=right) if operator.kind != "STAR_STAR":
+            return _has_number(left) or _has_number(right)
+    return False
+
+
 def variables_of(tree: Any) -> Iterator[str]:
     """Yield every name in a syntax tree that is not the name of a function."""
     match tree:
@@ -289,14 +313,13 @@ def _check_size(tree: Any, text: str) -> None:
         match pending.pop():
             case Binary(left=left, operator=operator, right=right):
                 crossings += operator.kind == "STAR"
-                high = operator.kind == "STAR_STAR" and not (
-                    isinstance(right, Literal) and right.value in range(1, MAX_POWER + 1)
-                )
-                if high or crossings > MAX_CROSSINGS:
+                known = isinstance(right, Literal) and right.value in range(2, MAX_POWER + 1)
+                if (operator.kind == "STAR_STAR" and not known) or crossings > MAX_CROSSINGS:
+                    many = crossings > MAX_CROSSINGS
                     raise FormulaError(
-                        "a formula crosses too many terms",
+                        "a formula crosses too many terms" if many else "this power of terms is not available",
                         got=text if len(text) < 200 else text[:200] + "...",
-                        allowed=f"up to {MAX_CROSSINGS} crossings with *, powers **1 to **{MAX_POWER}",
+                        allowed=f"up to {MAX_CROSSINGS} crossings with *, powers **2 to **{MAX_POWER}",
                         do="name the interactions you mean: a:b",
                     )
                 pending += [left, right]
