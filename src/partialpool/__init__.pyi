@@ -87,6 +87,8 @@ from .questions.to_frame import to_frame as to_frame
 from .questions.variance_components import variance_components as variance_components
 from .questions.variance_function import variance_function as variance_function
 from .reporting.page import report as report
+from .reporting.table import table as table
+from .reporting.tables.model_table import ModelTable as ModelTable
 from .spec.elicit import elicit as elicit
 from .spec.model import ModelSpec as ModelSpec
 from .spec.modelfile import read_model_file as read_model_file

@@ -1,6 +1,7 @@
 """Recipes: how terms are evaluated as columns, learned once from a table, so that new data get the same columns."""
 
 import io
+import itertools
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
@@ -15,7 +16,7 @@ from partialpool.design.categories import Categories
 from partialpool.errors import DataError, DataWarning, warn
 from partialpool.names import INTERCEPT
 
-__all__ = ["Recipe", "check_finite", "quiet_evaluation"]
+__all__ = ["ColumnPart", "Recipe", "check_finite", "quiet_evaluation"]
 
 
 @contextmanager
@@ -24,6 +25,37 @@ def quiet_evaluation() -> Iterator[None]:
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()):  # it prints a line before it raises
         warnings.simplefilter("ignore", RuntimeWarning)
         yield
+
+
+@dataclass(frozen=True)
+class ColumnPart:
+    """One of the expressions whose product is a column: `x` and `C(period)` of `x:C(period)[2]`.
+
+    Attributes
+    ----------
+    expression
+        As in the formula.
+    category
+        Label of the category of which the column is a part; None for numbers.
+    position
+        Number of the column, from 0, where an expression such as `poly(x, 2)` has several; else None.
+    """
+
+    expression: str
+    category: str | None = None
+    position: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The part's name in a coefficient.
+
+        Examples
+        --------
+        >>> ColumnPart("period", category="2").name, ColumnPart("poly(x, 2)", position=1).name, ColumnPart("x").name
+        ('period[2]', 'poly(x, 2)[1]', 'x')
+        """
+        which = self.category if self.position is None else str(self.position)
+        return self.expression if which is None else f"{self.expression}[{which}]"
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +106,18 @@ class Recipe:
         terms = self._matrices.common.terms.values()
         counts = [len(term.components) if _has_categories(term) else 0 for term in terms]
         return tuple(count for count, term in zip(counts, terms, strict=True) for _ in term.labels)
+
+    @property
+    def parts(self) -> tuple[tuple[ColumnPart, ...], ...]:
+        """The expressions whose product is each column; none for the intercept."""
+        if self._matrices is None:
+            return ((),) * len(self.names)
+        every = [
+            columns
+            for term in self._matrices.common.terms.values()
+            for columns in itertools.product(*(_columns_of(part) for part in getattr(term, "components", ())))
+        ]
+        return tuple(every if self._aliases is None else (every[at] for at in self._aliases.kept))
 
     def without(self, aliases: Aliases | None, values: np.ndarray) -> tuple["Recipe", np.ndarray]:
         """Return the recipe for the columns that are kept, and their values, shape (rows, columns)."""
@@ -160,6 +204,15 @@ class Recipe:
                     do="convert the column",
                 )
         return frame.assign(**truths) if truths else frame
+
+
+def _columns_of(component: Any) -> list[ColumnPart]:
+    """Return the columns of one component of a term, in the order of its labels."""
+    name = str(component.name)
+    if component.kind == "categoric":
+        return [ColumnPart(name, category=str(label)) for label in component.contrast_matrix.labels]
+    count = len(component.labels)
+    return [ColumnPart(name, position=at if count > 1 else None) for at in range(count)]
 
 
 def _has_categories(term: Any) -> bool:

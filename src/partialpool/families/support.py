@@ -36,6 +36,8 @@ class Support:
         Descriptions of the mean; the second contains the response's name.
     mean_on_axis
         Name of the mean for an axis, with the response's name.
+    ratio_of_means, exponential_of_intercept
+        Names of exp(coefficient) and exp(intercept) under a log link, for tables.
     """
 
     name: str
@@ -47,6 +49,8 @@ class Support:
     mean_in_words: str = "mean of the response"
     mean_by_name: str = "mean of {}"
     mean_on_axis: str = "mean of {}"
+    ratio_of_means: str = "ratio of means"
+    exponential_of_intercept: str = "mean"
 
     def contains(self, values: np.ndarray) -> np.ndarray:
         """Whether each number can be a response, boolean of the same shape."""
@@ -101,7 +105,13 @@ SUCCESSES: Final = Support(
     mean_by_name="share of successes of {}",
     mean_on_axis="probability of {}",
 )
-COUNT: Final = Support("count", "counts: 0, 1, 2, ...", mean_on_axis="expected {}")
+COUNT: Final = Support(
+    "count",
+    "counts: 0, 1, 2, ...",
+    mean_on_axis="expected {}",
+    ratio_of_means="rate ratio",
+    exponential_of_intercept="rate (expected count)",
+)
 ORDINAL: Final = Support(
     "ordinal",
     "an ordered categorical, or whole numbers",

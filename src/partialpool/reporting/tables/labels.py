@@ -1,0 +1,189 @@
+"""Labels of a table's rows: names that people read, and those that the user gave instead."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from partialpool.design.design import Design
+from partialpool.design.recipe import ColumnPart
+from partialpool.errors import SpecError, nearest
+from partialpool.fitting.fit import Fit
+from partialpool.names import FAMILY_PARAMETERS, INTERCEPT, SIGMA
+from partialpool.plots.style import printable
+from partialpool.spec.expression import columns_of
+from partialpool.spec.terms import factor_columns
+from partialpool.spec.whitelist import CODING
+
+__all__ = ["Labels", "checked_labels", "one_line", "parts_by_name"]
+
+_SUPERSCRIPTS: Final = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+_TOKEN: Final = re.compile(r"`([^`]*)`|'[^']*'|\"[^\"]*\"|[^\W\d]\w*")
+"""Names of columns, which may be between backquotes, and text in an expression."""
+_POWER: Final = re.compile(r"\*\*(\d+)")
+_BY_LEVEL: Final = re.compile(r"(within|between)\((.+), (?:by=)?(`[^`]+`|\w+)\)")
+_Parts = tuple[ColumnPart, ...]
+
+
+@dataclass(frozen=True)
+class Labels:
+    """How the names of a model are written in a table.
+
+    Parameters
+    ----------
+    given
+        The user's labels, by the name of a coefficient, a part of it, a column, a factor or a parameter.
+
+    Examples
+    --------
+    >>> labels = Labels({"Days": "Days awake", "Subject": "Participant"})
+    >>> labels.coefficient("Days:C(arm)[b]", (ColumnPart("Days"), ColumnPart("C(arm)", category="b")))
+    'Days awake × arm: b'
+    >>> labels.coefficient("I(Days**2)", (ColumnPart("I(Days**2)"),)), labels.factor("Subject:day")
+    ('Days awake²', 'Participant:day')
+    """
+
+    given: Mapping[str, str]
+
+    def coefficient(self, name: str, parts: _Parts) -> str:
+        """Label a fixed effect, or an effect that varies: the labels of its parts, with × between them."""
+        if name in self.given or not parts:
+            return self.plain(name)
+        return " × ".join(self._part(part) for part in parts)
+
+    def plain(self, name: str) -> str:
+        """Label a name that has no parts."""
+        return one_line(self.given.get(name, name))
+
+    def factor(self, name: str) -> str:
+        """Label a grouping factor; for a combination of columns, the label of each."""
+        return self.plain(name) if name in self.given else ":".join(map(self.plain, factor_columns(name)))
+
+    def parameter(self, name: str) -> str:
+        """Label a parameter of the family.
+
+        Examples
+        --------
+        >>> Labels({}).parameter("sigma"), Labels({}).parameter("phi")
+        ('Residual sd', 'Precision (phi)')
+        """
+        if name in self.given:
+            return self.plain(name)
+        return "Residual sd" if name == SIGMA else f"{FAMILY_PARAMETERS[name].capitalize()} ({name})"
+
+    def reference(self, column: str, value: object) -> str:
+        """Name the reference category of a column, for a note: `period = 1`."""
+        whole = f"{column}[{value}]"
+        return self.plain(whole) if whole in self.given else f"{self.plain(column)} = {one_line(str(value))}"
+
+    def cutpoint(self, name: str, low: str, high: str) -> str:
+        """Label a threshold between two categories of the response."""
+        return self.plain(name) if name in self.given else f"{self.plain(low)} | {self.plain(high)}"
+
+    def _part(self, part: ColumnPart) -> str:
+        if part.name in self.given:
+            return self.plain(part.name)
+        base = self._expression(part.expression)
+        if part.position is not None:
+            return f"{base}, column {part.position + 1}"
+        return base if part.category is None else f"{base}: {one_line(part.category)}"
+
+    def _expression(self, text: str) -> str:
+        r"""Write an expression without the calls that only say how to read it.
+
+        Examples
+        --------
+        >>> [Labels({})._expression(text) for text in ("T(arm, ref='a')", "I(x**2)", "log(`my x`)", "within(x, g)")]
+        ['arm', 'x²', 'log(my x)', 'x, within g']
+        """
+        if text in self.given:
+            return self.plain(text)
+        call = text.partition("(")[0]
+        if not text.endswith(")") or not call.isidentifier():
+            return self.plain(text)
+        columns = columns_of(text)
+        if call in CODING and len(columns) == 1:
+            return self.plain(columns[0])
+        if by_level := _BY_LEVEL.fullmatch(text):
+            kind, inner, factor = by_level.groups()
+            return f"{self._written(inner)}, {kind} {self.factor(factor.strip('`'))}"
+        return self._written(text[2:-1] if call == "I" else text)
+
+    def _written(self, text: str) -> str:
+        """Replace the columns in an expression by their labels, and whole powers by superscripts."""
+
+        def renamed(found: re.Match[str]) -> str:
+            token, after = found[0], text[found.end() :].lstrip()
+            if token[0] in "'\"" or after.startswith("(") or re.match("=(?!=)", after):
+                return token
+            return self.plain(found[1] if found[1] is not None else token)
+
+        written = _TOKEN.sub(renamed, text)
+        return one_line(_POWER.sub(lambda found: found[1].translate(_SUPERSCRIPTS), written))
+
+
+def one_line(text: str) -> str:
+    r"""Return text on one line, without characters that a page cannot contain.
+
+    Examples
+    --------
+    >>> one_line(" two\nlines\t")
+    'two lines'
+    """
+    return printable(" ".join(text.split()))
+
+
+def parts_by_name(design: Design) -> dict[str, _Parts]:
+    """Return the parts of every fixed effect and of every effect that varies, by name."""
+    found: dict[str, _Parts] = {}
+    for recipe in (design.common.recipe, *(recipe for factor in design.factors for recipe in factor.recipes)):
+        found |= dict(zip(recipe.names, recipe.parts, strict=True))
+    return found
+
+
+def checked_labels(fits: Iterable[Fit], given: Mapping[str, str] | None) -> Labels:
+    """Return the labels of a table, if every name belongs to one of the models.
+
+    Raises
+    ------
+    SpecError
+        A label is not text, or no model has the name.
+    """
+    if given is None:
+        return Labels({})
+    if not isinstance(given, Mapping) or not all(isinstance(text, str) for pair in given.items() for text in pair):
+        raise SpecError(
+            "labels must be a dictionary of text",
+            got=repr(given),
+            allowed="what to write for each name: {'Days': 'Days awake'}",
+            do="write each name and its label as text",
+        )
+    known = tuple(dict.fromkeys(name for fit in fits for name in _names(fit.design)))
+    for name in given:
+        if name not in known:
+            raise SpecError(
+                "labels name something that no model has",
+                got=repr(name),
+                allowed=nearest(name, known),
+                do="name a coefficient, a column, a factor or a parameter, as print(fit) does",
+            )
+    return Labels(dict(given))
+
+
+def _names(design: Design) -> Iterator[str]:
+    """Yield every name of a model that may have a label."""
+    for name, parts in parts_by_name(design).items():
+        for part in parts:
+            columns = [part.expression] if part.expression in design.frame else columns_of(part.expression)
+            yield from (*columns, part.expression, part.name)
+        yield name
+    for factor in design.factors:
+        yield from (factor.name, *factor_columns(factor.name))
+    for column, categories in design.categories.items():
+        yield from (f"{column}[{value}]" for value in categories.values)
+    yield INTERCEPT
+    yield from (design.spec.response, design.response.name)
+    if design.spec.family_record.has_cutpoints:
+        categories = design.response.categories
+        yield from (*categories, *(f"{low}|{high}" for low, high in zip(categories, categories[1:], strict=False)))
+    yield from (name for name, _ in design.spec.family_record.parameters if name != "cutpoints")

@@ -1,0 +1,169 @@
+"""The lines above and below a table of models: warnings, the models, and what the numbers are."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from partialpool.fitting.fit import Fit
+from partialpool.intervals import percent
+from partialpool.names import INTERCEPT
+from partialpool.reporting.tables.labels import Labels, one_line
+from partialpool.reporting.tables.quantities import Shares
+from partialpool.reporting.tables.scales import Scale
+
+__all__ = ["MARK", "Model", "notes_of", "warnings_of"]
+
+MARK = "\N{DAGGER}"
+"""Stands behind a median where other estimates are means."""
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A fit with its name in the table (which may be empty), its scale, and its shares of the variance."""
+
+    name: str
+    fit: Fit
+    scale: Scale
+    shares: Shares
+
+    @property
+    def called(self) -> str:
+        """The name in a sentence."""
+        return self.name or "the model"
+
+
+def warnings_of(models: Sequence[Model]) -> tuple[str, ...]:
+    """Return a line for each model whose draws failed a diagnostic."""
+    failed = [(model, [f.found for f in model.fit.digest.verdict.findings if not f.good]) for model in models]
+    return tuple(
+        f"Warning: do not rely on {model.called}: its draws failed the diagnostics ({one_line('; '.join(found))})."
+        for model, found in failed
+        if found
+    )
+
+
+def notes_of(
+    models: Sequence[Model], labels: Labels, prob: float, *, exponentiate: bool, marked: bool, gaps: bool
+) -> tuple[str, ...]:
+    """Return the lines below the table.
+
+    Parameters
+    ----------
+    models, labels
+        The models and their labels.
+    prob
+        Probability of the intervals.
+    exponentiate
+        Whether fixed effects are exponentiated where that has a meaning.
+    marked
+        Whether some estimate is marked as a median.
+    gaps
+        Whether some model lacks a row.
+    """
+    lines = [_of_model(model) for model in models]
+    lines += _of_estimates(models, percent(prob), exponentiate=exponentiate)
+    if marked:
+        lines.append(f"{MARK} Posterior median: a few draws decide the mean.")
+    lines += _of_scales(models, exponentiate=exponentiate)
+    lines += _of_outcomes(models, exponentiate=exponentiate)
+    references = _each(
+        labels.reference(c.column, c.reference) + (" (minus the sum of the others)" if c.coding == "sum" else "")
+        for model in models
+        for c in model.fit.design.categories.values()
+        if c.reference is not None
+    )
+    if references:
+        lines.append(f"Reference categories: {references}.")
+    lines += _of_shares(models)
+    if gaps:
+        lines.append("Empty cells: not in this model.")
+    return tuple(lines)
+
+
+def _of_model(model: Model) -> str:
+    design, spec = model.fit.design, model.fit.spec
+    known = [factor.name for factor in design.factors if factor.kinship is not None]
+    missing = design.n_given - design.n_rows
+    facts = [
+        f"family {spec.family}, link {spec.link}",
+        *([f"known covariance between the levels of {', '.join(known)}"] if known else []),
+        *([f"{missing} of {design.n_given} rows left out, with missing values"] if missing else []),
+        *([f"left out, not identified by the rows: {', '.join(design.dropped)}"] if design.dropped else []),
+    ]
+    return one_line(f"{model.name or 'Model'}: {spec.to_formula()}; {'; '.join(facts)}.")
+
+
+def _of_estimates(models: Sequence[Model], interval: str, *, exponentiate: bool) -> Iterator[str]:
+    ratios = dict.fromkeys(model.scale for model in models if exponentiate and model.scale.ratio)
+    if not ratios:
+        yield f"Estimates are posterior means with equal-tailed {interval} intervals."
+        return
+    names = " and ".join(dict.fromkeys(_plural(scale.ratio) for scale in ratios))
+    yield (
+        f"{names.capitalize()} are posterior medians of exp(coefficient); other estimates are posterior means. "
+        f"Intervals are equal-tailed {interval} intervals."
+    )
+    baselines = _each(
+        f"the {model.scale.exponential_of_intercept}"
+        for model in models
+        if model.scale in ratios and INTERCEPT in model.fit.design.common.coefs
+    )
+    if baselines:
+        yield f"exp(Intercept) is not a ratio: it is {baselines} where predictors are 0 and categories at their reference."
+
+
+def _plural(ratio: str) -> str:
+    """Return the plural of a ratio's name.
+
+    Examples
+    --------
+    >>> _plural("odds ratio"), _plural("ratio of means")
+    ('odds ratios', 'ratios of means')
+    """
+    first, of, rest = ratio.partition(" of ")
+    return f"{first}s{of}{rest}"
+
+
+def _of_scales(models: Sequence[Model], *, exponentiate: bool) -> Iterator[str]:
+    kept = dict.fromkeys(model.scale.name for model in models if exponentiate and model.scale.ratio)
+    if kept:
+        cutpoints = any(model.fit.spec.family_record.has_cutpoints for model in models)
+        scales = " and ".join(f"the {name.removesuffix(' scale')} scale" for name in kept)
+        yield f"{'Cutpoints and random' if cutpoints else 'Random'} effects are not exponentiated: they are on {scales}."
+    measures = {(model.scale.response, model.scale.measure(exponentiate=exponentiate)) for model in models}
+    if len(measures) > 1:
+        told = "; ".join(
+            f"{model.name}, {model.scale.measure(exponentiate=exponentiate)} of {model.scale.response}"
+            for model in models
+        )
+        yield f"The models are not on one scale, and their estimates cannot be compared: {told}."
+
+
+def _of_outcomes(models: Sequence[Model], *, exponentiate: bool) -> Iterator[str]:
+    outcomes = _each(one_line(model.fit.design.response.success) for model in models)
+    if outcomes:
+        yield f"Modelled: {outcomes}."
+    if any(model.fit.spec.family_record.has_cutpoints for model in models):
+        above = "A ratio above 1" if exponentiate and all(model.scale.ratio for model in models) else "A positive effect"
+        yield f"{above} means that higher categories are more probable."
+
+
+def _of_shares(models: Sequence[Model]) -> Iterator[str]:
+    terms = {q.term for model in models for q in model.shares.quantities}
+    if any(term.startswith("icc[") for term in terms):
+        averaged = ", averaged over the rows" if any(model.shares.averaged for model in models) else ""
+        yield f"ICC: share of the variance between the levels of a factor, without the fixed effects' part{averaged}."
+    if any(term.startswith("r2_") for term in terms):
+        yield "R²: share of the variance that the effects explain (Nakagawa & Schielzeth 2013)."
+    residuals = {model.name: model.shares.residual for model in models if model.shares.residual}
+    for text in dict.fromkeys(residuals.values()):
+        named = [name for name, own in residuals.items() if own == text]
+        of = f" of {', '.join(named)}" if len(named) < len(models) else ""
+        yield f"Residual variance{of}: {one_line(text)}."
+    for model in models:
+        if model.shares.refusal:
+            yield f"No ICC and R² of {model.called}: {one_line(model.shares.refusal)}."
+
+
+def _each(texts: Iterable[str]) -> str:
+    """Join texts, each once, without empty ones."""
+    return ", ".join(dict.fromkeys(text for text in texts if text))

@@ -1,0 +1,162 @@
+"""The rows of a table of models: what each fit has to say, and where it stands."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Final, Literal
+
+import numpy as np
+import xarray as xr
+
+from partialpool.errors import PartialPoolError
+from partialpool.fitting.fit import Fit
+from partialpool.names import BETA, corr_name, sd_name
+from partialpool.questions.icc import icc
+from partialpool.questions.variance_components import variance_components
+from partialpool.reporting.tables.labels import Labels, parts_by_name
+
+__all__ = ["BLOCKS", "BlockName", "Quantity", "Shares", "in_common_order", "quantities_of", "shares_of"]
+
+BlockName = Literal["fixed", "cutpoints", "random", "shares", "sizes"]
+BLOCKS: Final[tuple[BlockName, ...]] = ("fixed", "cutpoints", "random", "shares", "sizes")
+"""The blocks of rows, in the order of the table."""
+
+
+@dataclass(frozen=True, eq=False)
+class Quantity:
+    """One row of one model.
+
+    Attributes
+    ----------
+    block, term
+        Its block, and its name there: that of `fit.digest.frame` where it has one.
+    label
+        Its name in the table.
+    draws
+        Draws (chains, draws); None for a count.
+    count
+        Number of levels, rows or trials; None for a quantity with draws.
+    is_share
+        Whether it is between -1 and 1, and is printed with as many decimals as any other such number.
+    is_ratio
+        Whether it is the exponential of a coefficient.
+    """
+
+    block: BlockName
+    term: str
+    label: str
+    draws: np.ndarray | None = None
+    count: int | None = None
+    is_share: bool = False
+    is_ratio: bool = False
+
+    @property
+    def exponential(self) -> "Quantity":
+        """The exponential of the quantity."""
+        assert self.draws is not None
+        with np.errstate(over="ignore"):  # an infinite draw is printed as such
+            return replace(self, draws=np.exp(self.draws), is_ratio=True)
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Shares of the variance of one model: ICC and R2.
+
+    Attributes
+    ----------
+    quantities
+        A row for each.
+    residual
+        Definition of the residual variance; empty where it is that of the response's own scale.
+    averaged
+        Whether they are averages over rows whose variances differ.
+    refusal
+        Why there are none; empty where there are.
+    """
+
+    quantities: tuple[Quantity, ...] = ()
+    residual: str = ""
+    averaged: bool = False
+    refusal: str = ""
+
+
+def quantities_of(fit: Fit, labels: Labels) -> Iterator[Quantity]:
+    """Yield the rows of a fit, without shares of the variance: fixed and random effects, numbers of levels and rows."""
+    design, draws, parts = fit.design, fit.digest.draws, parts_by_name(fit.design)
+    for name in design.common.coefs:
+        term = f"{BETA}[{name}]"
+        yield Quantity("fixed", term, labels.coefficient(name, parts.get(name, ())), draws[term])
+    if design.spec.family_record.has_cutpoints:
+        for low, high in pairwise(design.response.categories):
+            term = f"cutpoints[{low}|{high}]"
+            yield Quantity("cutpoints", term, labels.cutpoint(f"{low}|{high}", low, high), draws[term])
+    yield from _random(fit, labels)
+    for factor in design.factors:
+        yield Quantity("sizes", f"levels[{factor.name}]", labels.factor(factor.name), count=factor.n_levels)
+    yield Quantity("sizes", "rows", "Rows", count=design.n_rows)
+    if design.response.trials is not None:
+        yield Quantity("sizes", "trials", "Trials", count=int(design.response.trials.sum()))
+
+
+def shares_of(fit: Fit, labels: Labels) -> Shares:
+    """Return the ICC of every factor, averaged over the rows, and marginal and conditional R2."""
+    factors, found = [factor.name for factor in fit.design.factors], []
+    try:
+        parts = variance_components(fit)
+        shares = icc(fit)["icc"] if factors else None
+    except PartialPoolError as error:
+        return Shares(refusal=f"{error.wrong} ({error.got})")
+    for name in factors:
+        draws = _array(shares.sel(factor=name))
+        found.append(Quantity("shares", f"icc[{name}]", f"ICC, {labels.factor(name)}", draws, is_share=True))
+    for kind, explained, shown in (
+        ("marginal", "fixed effects", bool(fit.design.common.names)),
+        ("conditional", "fixed and random effects", bool(factors)),
+    ):
+        if shown:
+            term, draws = f"r2_{kind}", _array(parts[f"r2_{kind}"])
+            found.append(Quantity("shares", term, f"R², {kind} ({explained})", draws, is_share=True))
+    own = fit.spec.link_record.is_identity and not fit.spec.family_record.on_log_scale
+    averaged = any(len(factor.names) > 1 for factor in fit.design.factors)
+    return Shares(tuple(found), "" if own else parts.attrs["residual"], averaged)
+
+
+def in_common_order(orders: Sequence[Sequence[str]]) -> list[str]:
+    """Merge the orders of several models: a name that is new stands before the next one that is known.
+
+    Examples
+    --------
+    >>> in_common_order([["Intercept", "Days"], ["Intercept", "Age", "Days", "Sex"]])
+    ['Intercept', 'Age', 'Days', 'Sex']
+    """
+    merged: list[str] = []
+    for order in orders:
+        for at, name in enumerate(order):
+            if name not in merged:
+                known = next((merged.index(later) for later in order[at + 1 :] if later in merged), len(merged))
+                merged.insert(known, name)
+    return merged
+
+
+def _random(fit: Fit, labels: Labels) -> Iterator[Quantity]:
+    """Yield sds and correlations of each factor, at the predictors' means too where the summary has them."""
+    draws, parts = fit.digest.draws, parts_by_name(fit.design)
+    for factor in fit.design.factors:
+        of, sd, corr = labels.factor(factor.name), sd_name(factor.name), corr_name(factor.name)
+        named = {effect: labels.coefficient(effect, parts.get(effect, ())) for effect in factor.names}
+        pairs = [(i, j) for block in factor.blocks for n, j in enumerate(block) for i in block[:n]]
+        for place, told in (("", ""), ("_at_means", ", at the means")):
+            for effect in factor.names:
+                if (term := f"{sd}{place}[{effect}]") in draws:
+                    yield Quantity("random", term, f"{of}, sd of {named[effect]}{told}", draws[term])
+            for a, b in ((factor.names[i], factor.names[j]) for i, j in pairs):
+                if (term := f"{corr}{place}[{a}, {b}]") in draws:
+                    label = f"{of}, correlation of {named[a]} and {named[b]}{told}"
+                    yield Quantity("random", term, label, draws[term], is_share=True)
+    for name, _ in fit.spec.family_record.parameters:
+        if name in draws:
+            yield Quantity("random", name, labels.parameter(name), draws[name])
+
+
+def _array(values: xr.DataArray) -> np.ndarray:
+    return values.transpose("chain", "draw").to_numpy()
