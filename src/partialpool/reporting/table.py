@@ -55,7 +55,7 @@ def table(
     labels: Mapping[str, str] | None = None,
     title: str = "",
 ) -> ModelTable | Path:
-    """Make a table for a paper: fixed effects, random effects, ICC, R2 and numbers of levels, models side by side.
+    r"""Make a table for a paper: fixed effects, random effects, ICC, R2 and numbers of levels, models side by side.
 
     Rows are aligned by the names of the parameters; a cell is empty where a model does not have the row. Estimates are
     posterior means, or medians (marked) where a few draws decide the mean. The notes below the table state formula,
@@ -69,7 +69,7 @@ def table(
         fits may be of different tables, responses and families.
     path
         The file to write: `.docx` (needs python-docx, `pip install 'partialpool[table]'`), `.tex` (booktabs, to be read
-        by `\\input`), `.html`, `.md`, or `.csv` for the unrounded numbers. It appears only when it is complete.
+        by `\input`), `.html`, `.md`, or `.csv` for the unrounded numbers. It appears only when it is complete.
     prob
         Probability of the equal-tailed intervals.
     digits

@@ -6,7 +6,7 @@ from functools import cached_property
 
 __all__ = ["Block", "Cell", "Content", "Head", "Row", "typeset", "unbroken"]
 
-_MOST_BESIDE = 3
+_MOST_BESIDE = 2
 """Most models for which an interval stands beside its estimate; with more it stands below."""
 
 
@@ -59,10 +59,35 @@ class Block:
 
 @dataclass(frozen=True)
 class Head:
-    """The head of a model's column: its name, which may be empty, and what its cells are."""
+    """The head of a model's column.
+
+    Attributes
+    ----------
+    name
+        Name of the model; may be empty.
+    estimate, interval
+        What the cells are: `Odds ratio`, `95 % interval`.
+    """
 
     name: str
-    measure: str
+    estimate: str
+    interval: str
+
+    @property
+    def measure(self) -> str:
+        """What the cells are, on one line; in print a line ends only before the interval.
+
+        Examples
+        --------
+        >>> Head("", "Odds ratio", "95 % interval").measure
+        'Odds ratio (95 % interval)'
+        """
+        return f"{self.estimate} ({self.interval})"
+
+    @property
+    def measure_typeset(self) -> str:
+        """The same, without a place to end a line in the parentheses."""
+        return self.measure.replace(f"({self.interval})", f"({self.interval})".replace(" ", "\N{NO-BREAK SPACE}"))
 
 
 @dataclass(frozen=True)
@@ -133,11 +158,11 @@ def typeset(number: str) -> str:
 
 
 def unbroken(text: str) -> str:
-    """Keep a number and its per cent sign on one line.
+    r"""Keep a number and its per cent sign on one line.
 
     Examples
     --------
     >>> unbroken("95 % interval")
-    '95\\xa0% interval'
+    '95\xa0% interval'
     """
     return text.replace(" %", "\N{NO-BREAK SPACE}%")

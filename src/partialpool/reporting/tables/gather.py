@@ -64,9 +64,9 @@ class Gathered:
         """Return the table."""
         blocks = tuple(block for name in BLOCKS if (block := self._block(name)).rows)
         every = [cell for block in blocks for row in block.rows for cell in row.cells]
-        interval = percent(self.prob)
+        interval = f"{percent(self.prob)} interval"
         heads = tuple(
-            Head(model.name, f"{_capital(model.scale.measure(exponentiate=self.exponentiate))} ({interval} interval)")
+            Head(model.name, _capital(model.scale.measure(exponentiate=self.exponentiate)), interval)
             for model in self.models
         )
         notes = notes_of(

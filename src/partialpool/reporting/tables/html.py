@@ -20,12 +20,12 @@ def as_html_part(content: Content) -> str:
 
 
 def padded(cell: Cell, padding: tuple[int, int]) -> str:
-    """Return an estimate between spaces as wide as digits and points, which survive copying to a word processor.
+    r"""Return an estimate between spaces as wide as digits and points, which survive copying to a word processor.
 
     Examples
     --------
     >>> padded(Cell("-3.1"), (1, 1)).replace(_DIGIT, "0"), padded(Cell("18"), (2, 3)).replace(_POINT, ".")
-    ('0−3.10', '\\u2007\\u200718.\\u2007\\u2007')
+    ('0−3.10', '\u2007\u200718.\u2007\u2007')
     """
     left, right = padding
     after = _DIGIT * right if right == 0 or "." in cell.estimate else _POINT + _DIGIT * (right - 1)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from partialpool.design.design import Design
@@ -184,6 +185,6 @@ def _names(design: Design) -> Iterator[str]:
     yield INTERCEPT
     yield from (design.spec.response, design.response.name)
     if design.spec.family_record.has_cutpoints:
-        categories = design.response.categories
-        yield from (*categories, *(f"{low}|{high}" for low, high in zip(categories, categories[1:], strict=False)))
+        grades = design.response.categories
+        yield from (*grades, *(f"{low}|{high}" for low, high in pairwise(grades)))
     yield from (name for name, _ in design.spec.family_record.parameters if name != "cutpoints")

@@ -1,4 +1,4 @@
-"""A table of models in LaTeX: a `table` with the three rules of booktabs, to be read by `\\input`."""
+r"""A table of models in LaTeX: a `table` with the three rules of booktabs, to be read by `\input`."""
 
 import re
 import unicodedata
@@ -10,19 +10,27 @@ from partialpool.reporting.tables.notes import MARK
 
 __all__ = ["as_latex"]
 
-_WIDE_LABEL: Final = 46
-"""Characters of a label from which the first column breaks lines."""
+_FITTED: Final = (
+    (r"\small", 70, 0.6),
+    (r"\small", 38, 0.4),
+    (r"\small", 34, 0.4),
+    (r"\footnotesize", 24, 0.3),
+    (r"\scriptsize", 20, 0.24),
+)
+"""By the number of models (the last for all above): size of the text, characters of a label from which the first column
+breaks lines, and its width then, as a share of the line. On A4 with usual margins the table is then no wider than the
+text."""
 _SPECIAL: Final = {
     **{character: f"\\{character}" for character in "{}$&#_%"},
     "\\": r"\textbackslash{}",
     "^": r"\textasciicircum{}",
-    "~": r"\textasciitilde{}",
+    "~": r"$\sim$",
     # In the default encoding of fonts these print as other characters; babel makes quotes active.
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
     '"': r"\char34{}",
-    "`": r"\char96{}",
+    "`": r"\textasciigrave{}",
     "\N{NO-BREAK SPACE}": "~",
     "\N{MULTIPLICATION SIGN}": r"$\times$",
     "\N{MINUS SIGN}": "$-$",
@@ -45,35 +53,43 @@ _LIKE_ROMAN: Final = dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΧ", "ABEZHIKMNOPTX", str
 
 
 def as_latex(content: Content) -> str:
-    """Return the table as LaTeX."""
-    count = len(content.heads)
+    """Return the table as LaTeX: the notes below it are as wide as the table, which is put into box 0 to measure it."""
+    count, stacked = len(content.heads), content.is_stacked
+    columns = "c" * count if stacked else r"r@{\enspace}l" * count
     lines = [
         "% Written by partialpool. In the preamble: \\usepackage{booktabs}",
         r"\begin{table}[tbp]",
         r"\centering",
-        *([rf"\caption{{{_escaped(content.title)}}}"] if content.title else []),
+        *([rf"\caption{{{_escaped(content.title)}}}", r"\par\smallskip"] if content.title else []),
+        _fitted(content)[0],
+        *([r"\setlength{\tabcolsep}{4pt}"] if stacked else []),
         *(rf"\par\noindent\textbf{{{_escaped(warning)}}}\par\smallskip" for warning in content.warnings),
-        r"\small",
-        *([r"\setlength{\tabcolsep}{4pt}"] if count > 2 else []),
-        rf"\begin{{tabular}}{{{_first_column(content)}{('c' if content.is_stacked else 'r@{\\enspace}l') * count}}}",
+        rf"\sbox0{{\begin{{tabular}}{{{_first_column(content)}{columns}}}",
         r"\toprule",
         *_heads(content),
         r"\midrule",
     ]
     for at, block in enumerate(content.blocks):
         lines += [r"\addlinespace"] if at else []
-        columns = 1 + count * (1 if content.is_stacked else 2)
-        lines.append(rf"\multicolumn{{{columns}}}{{@{{}}l}}{{\textit{{{_escaped(block.heading)}}}}} \\")
+        span = 1 + count * (1 if stacked else 2)
+        lines.append(rf"\multicolumn{{{span}}}{{@{{}}l}}{{\textit{{{_escaped(block.heading)}}}}} \\")
         for row in block.rows:
-            lines += _row(content, row.label, row.cells)
-    lines += [r"\bottomrule", r"\end{tabular}", r"\par\smallskip", r"\begin{minipage}{\linewidth}", r"\footnotesize"]
+            lines.append(_row(content, row.label, row.cells))
+    lines += [r"\bottomrule", r"\end{tabular}}", r"\usebox0\par\smallskip", r"\begin{minipage}{\wd0}", r"\footnotesize"]
     lines += [rf"{_escaped(note)}\par" for note in content.notes]
     return "\n".join([*lines, r"\end{minipage}", r"\end{table}", ""])
 
 
+def _fitted(content: Content) -> tuple[str, int, float]:
+    return _FITTED[min(len(content.heads), len(_FITTED)) - 1]
+
+
+def _breaks_lines(content: Content) -> bool:
+    return max(len(row.label) for block in content.blocks for row in block.rows) >= _fitted(content)[1]
+
+
 def _first_column(content: Content) -> str:
-    longest = max(len(row.label) for block in content.blocks for row in block.rows)
-    return "@{}l" if longest < _WIDE_LABEL else r"@{}p{0.36\linewidth}"
+    return rf"@{{}}p{{{_fitted(content)[2]}\linewidth}}" if _breaks_lines(content) else "@{}l"
 
 
 def _heads(content: Content) -> Iterator[str]:
@@ -83,27 +99,25 @@ def _heads(content: Content) -> Iterator[str]:
         yield " & ".join(["", *names]) + r" \\"
         ends = [2 + span * at for at in range(len(names))]
         yield "".join(rf"\cmidrule(lr){{{start}-{start + span - 1}}}" for start in ends)
-    measures = [head.measure for head in content.heads]
-    if not content.is_stacked:
-        yield " & ".join(["", *(rf"\multicolumn{{2}}{{c}}{{{_escaped(text)}}}" for text in measures)]) + r" \\"
-        return
-    first, rest = zip(*(text.split(" (", 1) for text in measures), strict=True)
-    yield " & ".join(["", *map(_escaped, first)]) + r" \\"
-    yield " & ".join(["", *(_escaped(f"({text}") for text in rest)]) + r" \\"
+    if content.is_stacked:
+        measures = [_stack(_escaped(head.estimate), _escaped(f"({head.interval})")) for head in content.heads]
+    else:
+        measures = [rf"\multicolumn{{2}}{{c}}{{{_escaped(head.measure)}}}" for head in content.heads]
+    yield " & ".join(["", *measures]) + r" \\"
 
 
-def _row(content: Content, label: str, cells: tuple[Cell | None, ...]) -> Iterator[str]:
-    ragged = r"\raggedright " if "p{" in _first_column(content) else ""
-    estimates = [_estimate(content, at, cell) for at, cell in enumerate(cells)]
-    intervals = [_interval(cell) for cell in cells]
-    head = rf"{ragged}\hspace*{{1em}}{_escaped(label)}"
-    if not content.is_stacked:
-        pairs = (text for pair in zip(estimates, intervals, strict=True) for text in pair)
-        yield " & ".join([head, *pairs]) + r" \\"
-        return
-    yield " & ".join([head, *estimates]) + r" \\"
-    if any(intervals):
-        yield " & ".join(["", *intervals]) + r" \\"
+def _stack(above: str, below: str) -> str:
+    """Return two lines as one cell, so that a label of several lines stands beside both."""
+    return rf"\begin{{tabular}}[t]{{@{{}}c@{{}}}}{above}\\{below}\end{{tabular}}" if below else above
+
+
+def _row(content: Content, label: str, cells: tuple[Cell | None, ...]) -> str:
+    indent = r"\raggedright\leftskip1em\relax " if _breaks_lines(content) else r"\quad "
+    texts = [f"{indent}{_escaped(label)}"]
+    for at, cell in enumerate(cells):
+        estimate, interval = _estimate(content, at, cell), _interval(cell)
+        texts += [_stack(estimate, interval)] if content.is_stacked else [estimate, interval]
+    return " & ".join(texts) + (r" \\[2pt]" if content.is_stacked else r" \\")
 
 
 def _estimate(content: Content, at: int, cell: Cell | None) -> str:

@@ -10,8 +10,8 @@ __all__ = ["as_markdown"]
 
 _SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>&|~$#^@])")
 """Characters that mean something in Markdown, or in GitHub's or Pandoc's extension of it."""
-_LIST: Final = re.compile(r"^(\d*)([-+.)=])")
-"""What would begin a list or a heading at the start of a line."""
+_LIST: Final = re.compile(r"^(?:(\d+)(?=[.)](?:\s|$))|(?=[-+=]))")
+"""What would begin a list, or underline a heading, at the start of a line."""
 
 
 def as_markdown(content: Content) -> str:
@@ -51,4 +51,4 @@ def _escaped(text: str) -> str:
     >>> print(_escaped("a_b | <c> & 100%"), _escaped("1. x"), _escaped("+ y"))
     a\_b \| \<c\> \& 100% 1\. x \+ y
     """
-    return _LIST.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", text))
+    return _LIST.sub(lambda found: f"{found[1] or ''}\\", _SPECIAL.sub(r"\\\1", text))

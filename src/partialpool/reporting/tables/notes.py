@@ -108,7 +108,8 @@ def _of_estimates(models: Sequence[Model], interval: str, *, exponentiate: bool)
         if model.scale in ratios and INTERCEPT in model.fit.design.common.coefs
     )
     if baselines:
-        yield f"exp(Intercept) is not a ratio: it is {baselines} where predictors are 0 and categories at their reference."
+        where = "where predictors are 0 and categories at their reference"
+        yield f"exp(Intercept) is not a ratio: it is {baselines} {where}."
 
 
 def _plural(ratio: str) -> str:
@@ -128,7 +129,8 @@ def _of_scales(models: Sequence[Model], *, exponentiate: bool) -> Iterator[str]:
     if kept:
         cutpoints = any(model.fit.spec.family_record.has_cutpoints for model in models)
         scales = " and ".join(f"the {name.removesuffix(' scale')} scale" for name in kept)
-        yield f"{'Cutpoints and random' if cutpoints else 'Random'} effects are not exponentiated: they are on {scales}."
+        effects = "Cutpoints and random effects" if cutpoints else "Random effects"
+        yield f"{effects} are not exponentiated: they are on {scales}."
     measures = {(model.scale.response, model.scale.measure(exponentiate=exponentiate)) for model in models}
     if len(measures) > 1:
         told = "; ".join(
@@ -143,7 +145,9 @@ def _of_outcomes(models: Sequence[Model], *, exponentiate: bool) -> Iterator[str
     if outcomes:
         yield f"Modelled: {outcomes}."
     if any(model.fit.spec.family_record.has_cutpoints for model in models):
-        above = "A ratio above 1" if exponentiate and all(model.scale.ratio for model in models) else "A positive effect"
+        above = (
+            "A ratio above 1" if exponentiate and all(model.scale.ratio for model in models) else "A positive effect"
+        )
         yield f"{above} means that higher categories are more probable."
 
 

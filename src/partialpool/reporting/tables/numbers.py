@@ -54,9 +54,7 @@ def estimate_of(quantity: Quantity, ends: tuple[float, float]) -> Estimate | Non
     draws = quantity.draws
     if draws is None:
         return None
-    is_mean = not quantity.is_ratio and (
-        (quantity.is_share and bool(np.isfinite(draws).all())) or mean_is_known(draws)
-    )
+    is_mean = not quantity.is_ratio and ((quantity.is_share and bool(np.isfinite(draws).all())) or mean_is_known(draws))
     point = MEAN if is_mean else MEDIAN
     low, high = quantiles(draws, ends)
     spread = point.spread(draws)
@@ -69,9 +67,7 @@ def estimate_of(quantity: Quantity, ends: tuple[float, float]) -> Estimate | Non
     return Estimate(value, float(low), float(high), std_error, spread, point.kind, marked)
 
 
-def cells_of(
-    estimates: Sequence[Estimate | None], scales: Sequence[str], digits: int
-) -> tuple[Cell | None, ...]:
+def cells_of(estimates: Sequence[Estimate | None], scales: Sequence[str], digits: int) -> tuple[Cell | None, ...]:
     """Format one row: models on the same scale have the same decimals, those of the most precise one.
 
     Parameters

@@ -100,25 +100,20 @@ def quantities_of(fit: Fit, labels: Labels) -> Iterator[Quantity]:
 
 def shares_of(fit: Fit, labels: Labels) -> Shares:
     """Return the ICC of every factor, averaged over the rows, and marginal and conditional R2."""
-    factors, found = [factor.name for factor in fit.design.factors], []
     try:
-        parts = variance_components(fit)
-        shares = icc(fit)["icc"] if factors else None
+        parts, found = variance_components(fit), list(_iccs(fit, labels))
     except PartialPoolError as error:
         return Shares(refusal=f"{error.wrong} ({error.got})")
-    for name in factors:
-        draws = _array(shares.sel(factor=name))
-        found.append(Quantity("shares", f"icc[{name}]", f"ICC, {labels.factor(name)}", draws, is_share=True))
     for kind, explained, shown in (
         ("marginal", "fixed effects", bool(fit.design.common.names)),
-        ("conditional", "fixed and random effects", bool(factors)),
+        ("conditional", "fixed and random effects", bool(fit.design.factors)),
     ):
         if shown:
             term, draws = f"r2_{kind}", _array(parts[f"r2_{kind}"])
             found.append(Quantity("shares", term, f"R², {kind} ({explained})", draws, is_share=True))
-    own = fit.spec.link_record.is_identity and not fit.spec.family_record.on_log_scale
+    same_scale = fit.spec.link_record.is_identity and not fit.spec.family_record.on_log_scale
     averaged = any(len(factor.names) > 1 for factor in fit.design.factors)
-    return Shares(tuple(found), "" if own else parts.attrs["residual"], averaged)
+    return Shares(tuple(found), "" if same_scale else parts.attrs["residual"], averaged)
 
 
 def in_common_order(orders: Sequence[Sequence[str]]) -> list[str]:
@@ -156,6 +151,13 @@ def _random(fit: Fit, labels: Labels) -> Iterator[Quantity]:
     for name, _ in fit.spec.family_record.parameters:
         if name in draws:
             yield Quantity("random", name, labels.parameter(name), draws[name])
+
+
+def _iccs(fit: Fit, labels: Labels) -> Iterator[Quantity]:
+    if fit.design.factors:
+        for own in icc(fit)["icc"].transpose("factor", ...):
+            name = str(own["factor"].item())
+            yield Quantity("shares", f"icc[{name}]", f"ICC, {labels.factor(name)}", _array(own), is_share=True)
 
 
 def _array(values: xr.DataArray) -> np.ndarray:

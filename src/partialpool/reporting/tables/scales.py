@@ -52,5 +52,7 @@ def scale_of(fit: Fit, response: str) -> Scale:
     if family.on_log_scale:
         return Scale(response, "log scale", "ratio of medians", "median")
     if link.coefficients_are_log_ratios:
-        return Scale(response, link.unit_in_words, family.support.ratio_of_means, family.support.exponential_of_intercept)
+        return Scale(
+            response, link.unit_in_words, family.support.ratio_of_means, family.support.exponential_of_intercept
+        )
     return Scale(response, link.unit_in_words, link.coefficient_ratio.lower().replace("ratios", "ratio"), "odds")

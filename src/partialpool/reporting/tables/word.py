@@ -1,6 +1,7 @@
 """A table of models as a Word document: a real table with three rules, whose heads are repeated on every page."""
 
 import io
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from partialpool.errors import FileError
@@ -16,12 +17,12 @@ if TYPE_CHECKING:
 __all__ = ["as_word", "check_word"]
 
 _FONT: Final = "Times New Roman"
-_SIZE, _SMALL, _NARROW = 10, 9, 9
-"""Points of the text; of notes; of the text of a table with many columns."""
-_MOST_UPRIGHT: Final = 3
-"""Most models on an upright page."""
-_CHARACTER: Final = 0.52
-"""Width of a character, as a multiple of its size in points: digits have 0.5."""
+_SIZES: Final = ((10, False), (10, True), (8, True))
+"""Points of the text, and whether the page is on its side: the first that leaves room for the labels is taken."""
+_LABELS: Final = 2.2
+"""Inches that labels need."""
+_CHARACTER: Final = 0.48
+"""Width of a character, as a multiple of its size in points."""
 _MARGIN: Final = 0.08
 """Inches between columns, on each side."""
 _THICK, _THIN = 8, 4
@@ -54,60 +55,78 @@ def as_word(content: Content) -> bytes:
     import docx  # noqa: PLC0415
 
     document = docx.Document()
-    width = _set_page(document, content)
+    widths, size = _set_page(document, content)
     if content.title:
         _paragraph(document.add_paragraph(), content.title, bold=True, keep=True)
     for warning in content.warnings:
         _paragraph(document.add_paragraph(), warning, bold=True, color="B33C00", keep=True)
-    _add_table(document, content, width)
+    _add_table(document, content, widths)
     for note in content.notes:
-        _paragraph(document.add_paragraph(), note, size=_SMALL, before=3)
+        _paragraph(document.add_paragraph(), note, size=size - 1, before=3)
     stream = io.BytesIO()
     document.save(stream)
     return stream.getvalue()
 
 
-def _set_page(document: "Document", content: Content) -> float:
-    """Set font and page, on its side where there are many models; return the width of the text in inches."""
+def _set_page(document: "Document", content: Content) -> tuple[list[float], int]:
+    """Set font and page, such that the table fits; return the widths of its columns in inches, and the font's size."""
     from docx.enum.section import WD_ORIENT  # noqa: PLC0415
     from docx.oxml.ns import qn  # noqa: PLC0415
     from docx.shared import Inches, Pt  # noqa: PLC0415
 
-    style: Any = document.styles["Normal"]
-    style.font.name, style.font.size = _FONT, Pt(_SIZE)
+    page, style = document.sections[0], document.styles["Normal"]
+    page.left_margin = page.right_margin = Inches(1)
+    short, long = sorted((float(page.page_width or 0) / Inches(1), float(page.page_height or 0) / Inches(1)))
+    for size, sideways in _SIZES:
+        models = _model_widths(content, size)
+        room = (long if sideways else short) - 2 - sum(models)
+        if room >= _LABELS:
+            break
+    if sideways:
+        page.orientation = WD_ORIENT.LANDSCAPE
+        page.page_width, page.page_height = Inches(long), Inches(short)
+    style.font.name, style.font.size = _FONT, Pt(size)
     style.element.rPr.rFonts.set(qn("w:eastAsia"), _FONT)
     style.paragraph_format.space_before = style.paragraph_format.space_after = Pt(0)
     document.core_properties.author = document.core_properties.comments = ""
     document.core_properties.title = content.title
-    page = document.sections[0]
-    page.left_margin = page.right_margin = Inches(1)
-    if len(content.heads) > _MOST_UPRIGHT:
-        page.orientation = WD_ORIENT.LANDSCAPE
-        page.page_width, page.page_height = page.page_height, page.page_width
-    assert page.page_width is not None
-    return float(page.page_width) / Inches(1) - 2
+    longest = max(len(row.label) for block in content.blocks for row in block.rows)
+    needed = _CHARACTER * size / 72 * longest + _INDENT + 2 * _MARGIN
+    return [min(needed, max(room, 1.4)), *models], size
 
 
-def _add_table(document: "Document", content: Content, width: float) -> None:
+def _model_widths(content: Content, size: int) -> list[float]:
+    """Return the inches that each model's column needs; the words of its name may be on separate lines."""
+    widths = []
+    for at, head in enumerate(content.heads):
+        rows = (row for block in content.blocks for row in block.rows)
+        entries = [_entry(content, at, cell) for row in rows if (cell := row.cells[at]) is not None]
+        parts = [part for text in entries for part in text.split("\n")]
+        measure = [head.estimate, f"({head.interval})"] if content.is_stacked else [head.measure]
+        longest = max(map(len, [*parts, *head.name.split(), *measure]))
+        widths.append(_CHARACTER * size / 72 * longest + 2 * _MARGIN)
+    return widths
+
+
+def _add_table(document: "Document", content: Content, widths: list[float]) -> None:
     heads = 2 if content.is_named else 1
-    count = heads + sum(1 + len(block.rows) for block in content.blocks)
-    table = document.add_table(count, 1 + len(content.heads))
-    _set_widths(table, content, width)
+    table = document.add_table(heads + sum(1 + len(block.rows) for block in content.blocks), 1 + len(content.heads))
+    _set_widths(table, widths)
     for at, head in enumerate(content.heads, start=1):
         if content.is_named:
             _write(table.cell(0, at), head.name, bold=True)
-        _write(table.cell(heads - 1, at), head.measure)
-    line = heads
+        _write(table.cell(heads - 1, at), head.measure_typeset)
+    lines = count(heads)
     for block in content.blocks:
+        line = next(lines)
         cell = table.cell(line, 0).merge(table.cell(line, len(content.heads)))
         _write(cell, block.heading, italic=True, before=4, keep=True)
-        for line, row in enumerate(block.rows, start=line + 1):  # noqa: B020, PLW2901 - the next block goes on from here
+        for row, line in zip(block.rows, lines, strict=False):
             last = row is block.rows[-1]
             _write(table.cell(line, 0), row.label, indent=_INDENT, keep=not last)
             for at, entry in enumerate(row.cells):
                 if entry is not None:
                     _write(table.cell(line, 1 + at), _entry(content, at, entry), keep=not last)
-        line += 1
     _draw_rules(table, heads)
 
 
@@ -121,29 +140,14 @@ def _entry(content: Content, at: int, cell: Cell) -> str:
     return f"{shown}{between}({interval}){MARK if cell.marked else ''}"
 
 
-def _set_widths(table: "Table", content: Content, width: float) -> None:
-    """Give each model's column the width of its text, and the labels what they need of the rest."""
+def _set_widths(table: "Table", widths: list[float]) -> None:
     from docx.shared import Inches  # noqa: PLC0415
 
     table.autofit = False
-    inches = _CHARACTER * _SIZE / 72
-    needed = []
-    for at, head in enumerate(content.heads):
-        entries = [
-            part
-            for block in content.blocks
-            for row in block.rows
-            if (cell := row.cells[at]) is not None
-            for part in _entry(content, at, cell).split("\n")
-        ]
-        words = [word for text in (head.name, head.measure) for word in text.split()]
-        needed.append(inches * max(map(len, [*entries, *words])) + 2 * _MARGIN)
-    longest = max(len(row.label) for block in content.blocks for row in block.rows)
-    label = min(inches * longest + _INDENT + 2 * _MARGIN, max(width - sum(needed), 1.4))
-    for column, inches_of in zip(table.columns, [label, *needed], strict=True):
-        column.width = Inches(inches_of)
+    for column, inches in zip(table.columns, widths, strict=True):
+        column.width = Inches(inches)
         for cell in column.cells:
-            cell.width = Inches(inches_of)
+            cell.width = Inches(inches)
 
 
 def _write(cell: "_Cell", text: str, **options: Any) -> None:
@@ -156,7 +160,7 @@ def _paragraph(
     *,
     bold: bool = False,
     italic: bool = False,
-    size: int = _SIZE,
+    size: int | None = None,
     color: str = "",
     indent: float = 0.0,
     before: float = 1,
@@ -171,7 +175,7 @@ def _paragraph(
     if indent:
         layout.left_indent = Inches(indent)
     run = paragraph.add_run(unbroken(text))
-    run.bold, run.italic, run.font.size = bold, italic, Pt(size)
+    run.bold, run.italic, run.font.size = bold, italic, None if size is None else Pt(size)
     if color:
         run.font.color.rgb = RGBColor.from_string(color)
 
