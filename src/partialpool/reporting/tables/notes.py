@@ -163,9 +163,6 @@ def _of_shares(models: Sequence[Model]) -> Iterator[str]:
         named = [name for name, own in residuals.items() if own == text]
         of = f" of {', '.join(named)}" if len(named) < len(models) else ""
         yield f"Residual variance{of}: {one_line(text)}."
-    for model in models:
-        if model.shares.refusal:
-            yield f"No ICC and R² of {model.called}: {one_line(model.shares.refusal)}."
 
 
 def _each(texts: Iterable[str]) -> str:

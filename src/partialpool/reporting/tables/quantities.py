@@ -8,7 +8,6 @@ from typing import Final, Literal
 import numpy as np
 import xarray as xr
 
-from partialpool.errors import PartialPoolError
 from partialpool.fitting.fit import Fit
 from partialpool.names import BETA, corr_name, sd_name
 from partialpool.questions.icc import icc
@@ -67,17 +66,14 @@ class Shares:
     quantities
         A row for each.
     residual
-        Definition of the residual variance; empty where it is that of the response's own scale.
+        Definition of the residual variance; empty where it is sigma^2 on the response's scale.
     averaged
         Whether they are averages over rows whose variances differ.
-    refusal
-        Why there are none; empty where there are.
     """
 
-    quantities: tuple[Quantity, ...] = ()
-    residual: str = ""
-    averaged: bool = False
-    refusal: str = ""
+    quantities: tuple[Quantity, ...]
+    residual: str
+    averaged: bool
 
 
 def quantities_of(fit: Fit, labels: Labels) -> Iterator[Quantity]:
@@ -100,10 +96,7 @@ def quantities_of(fit: Fit, labels: Labels) -> Iterator[Quantity]:
 
 def shares_of(fit: Fit, labels: Labels) -> Shares:
     """Return the ICC of every factor, averaged over the rows, and marginal and conditional R2."""
-    try:
-        parts, found = variance_components(fit), list(_iccs(fit, labels))
-    except PartialPoolError as error:
-        return Shares(refusal=f"{error.wrong} ({error.got})")
+    parts, found = variance_components(fit), list(_iccs(fit, labels))
     for kind, explained, shown in (
         ("marginal", "fixed effects", bool(fit.design.common.names)),
         ("conditional", "fixed and random effects", bool(fit.design.factors)),
@@ -111,9 +104,11 @@ def shares_of(fit: Fit, labels: Labels) -> Shares:
         if shown:
             term, draws = f"r2_{kind}", _array(parts[f"r2_{kind}"])
             found.append(Quantity("shares", term, f"R², {kind} ({explained})", draws, is_share=True))
-    same_scale = fit.spec.link_record.is_identity and not fit.spec.family_record.on_log_scale
+    family = fit.spec.family_record
+    sigma_alone = family.is_normal and fit.spec.link_record.is_identity and not family.on_log_scale
+    is_plain = sigma_alone and fit.design.se is None
     averaged = any(len(factor.names) > 1 for factor in fit.design.factors)
-    return Shares(tuple(found), "" if same_scale else parts.attrs["residual"], averaged)
+    return Shares(tuple(found), "" if is_plain else parts.attrs["residual"], averaged)
 
 
 def in_common_order(orders: Sequence[Sequence[str]]) -> list[str]:
