@@ -24,6 +24,8 @@ UNITS = {"Intercept": "ms", "Days": "ms/day"}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 WINDOW = (1100, 890)
 """Width and height, in pixels, of the part of the explorer's page that the picture shows: all interactive elements."""
+TABLE = (790, 700)
+"""The same for the picture of a table."""
 COLORS = 128
 
 
@@ -36,29 +38,36 @@ def run_example(code: str) -> tuple[str, pp.Fit]:
     return printed.getvalue(), names["fit"]
 
 
+def photograph_table(fit: pp.Fit, picture: Path) -> None:
+    """Save a screenshot of a table of two models."""
+    other = pp.fit("Reaction ~ Days + (1 | Subject)", pp.load_dataset("sleepstudy"), seed=1)
+    labels, title = {"Days": "Days awake", "Subject": "Participant"}, "Reaction times (ms)"
+    with tempfile.TemporaryDirectory() as folder:
+        fits = {"Slopes": fit, "Intercepts": other}
+        page = pp.table(fits, Path(folder) / "table.html", labels=labels, title=title)
+        photograph(page, picture, TABLE)
+
+
 def photograph_explorer(fit: pp.Fit, picture: Path) -> None:
-    """Save a screenshot of the explorer's page from a browser; without a browser the picture is not changed."""
+    """Save a screenshot of the explorer's page."""
+    with tempfile.TemporaryDirectory() as folder:
+        page = pp.explore(fit, Path(folder) / "explorer.html", progressbar=False)
+        photograph(page, picture, WINDOW)
+
+
+def photograph(page: Path, picture: Path, window: tuple[int, int]) -> None:
+    """Save a screenshot of a page in a browser; without a browser the picture is not changed."""
     named = (os.environ.get("PARTIALPOOL_CHROMIUM"), *BROWSERS)
     browser = next((found for name in named if name and (found := shutil.which(name))), None)
     if browser is None:
         print(f"no Chromium: {picture.name} stays as it is")
         return
+    options = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--virtual-time-budget=5000")
+    size = "--window-size={},{}".format(*window)
     with tempfile.TemporaryDirectory() as folder:
-        page = pp.explore(fit, Path(folder) / "explorer.html", progressbar=False)
-        size = "--window-size={},{}".format(*WINDOW)
-        options = (
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--hide-scrollbars",
-            "--virtual-time-budget=5000",
-            size,
-        )
         shot = Path(folder) / picture.name
-        address = page.as_uri()
-        subprocess.run(
-            [browser, *options, f"--screenshot={shot}", address], check=True, capture_output=True, timeout=120
-        )
+        command = [browser, *options, size, f"--screenshot={shot}", page.as_uri()]
+        subprocess.run(command, check=True, capture_output=True, timeout=120)
         with Image.open(shot) as image:
             # Colours of few pixels, such as those of a legend, are kept too.
             few = image.convert("RGB").quantize(COLORS, method=Image.Quantize.MAXCOVERAGE)
@@ -77,6 +86,7 @@ def main() -> None:
     lines = pp.plot_level_lines(pp.level_lines(fit, "Days"))
     save_figure(lines, pictures / "level_lines.png")
     photograph_explorer(fit, pictures / "explorer.png")
+    photograph_table(fit, pictures / "table.png")
 
 
 if __name__ == "__main__":

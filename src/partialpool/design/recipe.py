@@ -34,7 +34,9 @@ class ColumnPart:
     Attributes
     ----------
     expression
-        As in the formula.
+        A column, or a call as in the formula.
+    is_call
+        Whether it is a call: a column may have a name that looks like one.
     category
         Label of the category of which the column is a part; None for numbers.
     position
@@ -42,6 +44,7 @@ class ColumnPart:
     """
 
     expression: str
+    is_call: bool = False
     category: str | None = None
     position: int | None = None
 
@@ -208,11 +211,11 @@ class Recipe:
 
 def _columns_of(component: Any) -> list[ColumnPart]:
     """Return the columns of one component of a term, in the order of its labels."""
-    name = str(component.name)
+    name, is_call = str(component.name), hasattr(component, "call")
     if component.kind == "categoric":
-        return [ColumnPart(name, category=str(label)) for label in component.contrast_matrix.labels]
+        return [ColumnPart(name, is_call, category=str(label)) for label in component.contrast_matrix.labels]
     count = len(component.labels)
-    return [ColumnPart(name, position=at if count > 1 else None) for at in range(count)]
+    return [ColumnPart(name, is_call, position=at if count > 1 else None) for at in range(count)]
 
 
 def _has_categories(term: Any) -> bool:

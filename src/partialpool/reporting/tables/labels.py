@@ -38,9 +38,9 @@ class Labels:
     Examples
     --------
     >>> labels = Labels({"Days": "Days awake", "Subject": "Participant"})
-    >>> labels.coefficient("Days:C(arm)[b]", (ColumnPart("Days"), ColumnPart("C(arm)", category="b")))
+    >>> labels.coefficient("Days:C(arm)[b]", (ColumnPart("Days"), ColumnPart("C(arm)", True, category="b")))
     'Days awake × arm: b'
-    >>> labels.coefficient("I(Days**2)", (ColumnPart("I(Days**2)"),)), labels.factor("Subject:day")
+    >>> labels.coefficient("I(Days**2)", (ColumnPart("I(Days**2)", True),)), labels.factor("Subject:day")
     ('Days awake²', 'Participant:day')
     """
 
@@ -84,25 +84,22 @@ class Labels:
     def _part(self, part: ColumnPart) -> str:
         if part.name in self.given:
             return self.plain(part.name)
-        base = self._expression(part.expression)
+        base = self._call(part.expression) if part.is_call else self.plain(part.expression)
         if part.position is not None:
             return f"{base}, column {part.position + 1}"
         return base if part.category is None else f"{base}: {one_line(part.category)}"
 
-    def _expression(self, text: str) -> str:
-        r"""Write an expression without the calls that only say how to read it.
+    def _call(self, text: str) -> str:
+        """Write a call, without its name where that only says how to read what is inside.
 
         Examples
         --------
-        >>> [Labels({})._expression(text) for text in ("T(arm, ref='a')", "I(x**2)", "log(`my x`)", "within(x, g)")]
+        >>> [Labels({})._call(text) for text in ("T(arm, ref='a')", "I(x**2)", "log(`my x`)", "within(x, g)")]
         ['arm', 'x²', 'log(my x)', 'x, within g']
         """
         if text in self.given:
             return self.plain(text)
-        call = text.partition("(")[0]
-        if not text.endswith(")") or not call.isidentifier():
-            return self.plain(text)
-        columns = columns_of(text)
+        call, columns = text.partition("(")[0], columns_of(text)
         if call in CODING and len(columns) == 1:
             return self.plain(columns[0])
         if by_level := _BY_LEVEL.fullmatch(text):
@@ -175,7 +172,7 @@ def _names(design: Design) -> Iterator[str]:
     """Yield every name of a model that may have a label."""
     for name, parts in parts_by_name(design).items():
         for part in parts:
-            columns = [part.expression] if part.expression in design.frame else columns_of(part.expression)
+            columns = columns_of(part.expression) if part.is_call else ()
             yield from (*columns, part.expression, part.name)
         yield name
     for factor in design.factors:
