@@ -75,7 +75,13 @@ def as_latex(content: Content) -> str:
         lines.append(rf"\multicolumn{{{span}}}{{@{{}}l}}{{\textit{{{_escaped(block.heading)}}}}} \\")
         for row in block.rows:
             lines.append(_row(content, row.label, row.cells))
-    lines += [r"\bottomrule", r"\end{tabular}}", r"\usebox0\par\smallskip", r"\begin{minipage}{\wd0}", r"\footnotesize"]
+    lines += [
+        r"\bottomrule",
+        r"\end{tabular}}",
+        r"\usebox0\par\smallskip",
+        r"\begin{minipage}{\wd0}",
+        r"\footnotesize\raggedright",
+    ]
     lines += [rf"{_escaped(note)}\par" for note in content.notes]
     return "\n".join([*lines, r"\end{minipage}", r"\end{table}", ""])
 
