@@ -208,7 +208,7 @@ def truths_table(name: str, fit: pp.Fit) -> str:
     frame, rows = fit.digest.frame, []
     truths = pp.load_dataset(name).attrs["truth"]
     for parameter, truth in truths.items():
-        rows.append((f"`{parameter}`", truth, *frame.loc[parameter, ["mean", "q5", "q95"]]))
+        rows.append((f"`{parameter}`", truth, *frame.loc[parameter, ["mean", "conf_low", "conf_high"]]))
     label, function, of = FOLLOWING[name]
     draws = function(*(draws_of(fit, parameter) for parameter in of))
     rows.append(

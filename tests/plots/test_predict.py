@@ -53,10 +53,38 @@ def test_what_cannot_be_drawn(slopes):
     predictions = pp.predict(slopes)
     with pytest.raises(pp.DataError, match="two rows have the same value"):
         pp.plot_predictions(predictions, "Days")
-    with pytest.raises(pp.DataError, match="too many colours"):
-        pp.plot_predictions(predictions, "Days", by="Subject")
     with pytest.raises(pp.DataError, match="no such column"):
         pp.plot_predictions(predictions, "Day")
+
+
+def test_more_than_six_values_have_a_panel_each(slopes):
+    predictions = pp.predict(slopes, kind="conditional")
+    panels = pp.plot_predictions(predictions, "Days", by="Subject").axes
+    drawn = [panel for panel in panels if panel.lines]
+    assert [panel.get_title(loc="left") for panel in drawn] == list(slopes.design.factors[0].levels.labels)
+    limits = {panel.get_ylim() for panel in drawn}
+    assert len(limits) == 1
+    assert all(len(panel.lines) == 1 for panel in drawn)
+
+
+def test_of_many_values_some_are_drawn_and_the_title_says_so():
+    table = {"y": np.arange(90.0), "x": np.tile([0.0, 1, 2], 30), "g": np.repeat([f"g{k:02d}" for k in range(30)], 3)}
+    fit = fit_at("y ~ x + (1 | g)", table, beta=[0.0, 1.0], sd_g=[1.0], sigma=1.0)
+    figure = pp.plot_predictions(fit, "x", by="g")
+    drawn = [panel.get_title(loc="left") for panel in figure.axes if panel.lines]
+    assert len(drawn) == 20
+    assert (drawn[0], drawn[-1]) == ("g00", "g29")
+    assert "20 of 30 values of g" in figure.get_suptitle()
+
+
+def test_a_fit_is_predicted_for_the_levels_of_a_named_factor(slopes):
+    b = slopes.posterior["b_Subject"].isel(chain=0, draw=0)
+    panels = [panel for panel in pp.plot_predictions(slopes, "Days", by="Subject").axes if panel.lines]
+    for panel in panels:
+        own = b.sel(Subject=panel.get_title(loc="left")).to_numpy()
+        assert panel.lines[0].get_ydata()[[0, -1]] == pytest.approx([250 + own[0], 250 + own[0] + 9 * (10 + own[1])])
+    with pytest.raises(pp.DataError, match="no such predictor"):
+        pp.plot_predictions(slopes, "Days", by="subject")
 
 
 def test_effects_side_by_side(logistic):
@@ -79,3 +107,14 @@ def test_counts_are_of_an_exposure_that_the_axis_names_and_coded_categories_are_
     assert not [line for line in axes.lines if len(line.get_xdata()) == 3 and line.get_linestyle() == "-"]
     (each,) = pp.plot_predictions(pp.predict(fit, grid.assign(w=1.0), kind="typical", seed=1), "period").axes
     assert each.get_ylabel() == "y\nat offset log(w) = 0"
+
+
+def test_effects_by_a_category_have_a_row_each(logistic):
+    effects = pp.average_effect(logistic, "urban", by="livch")
+    (axes,) = pp.plot_average_effect(effects).axes
+    assert [t.get_text() for t in axes.get_yticklabels()] == [f"Y against N: livch {k}" for k in ("0", "1", "2", "3+")]
+    circles = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "o"]
+    expected = effects["population_average"].mean(("chain", "draw")).to_numpy().ravel()
+    assert sorted(circles)[0] == pytest.approx(
+        min(expected.min(), float(effects["subject_specific"].mean(("chain", "draw")).min()))
+    )

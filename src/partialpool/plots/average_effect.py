@@ -1,7 +1,9 @@
 """Average effects of a predictor: for the population, and for one subject."""
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
+from itertools import product
+from typing import Any, Final
 
 import matplotlib.pyplot as plt
 import xarray as xr
@@ -31,6 +33,20 @@ def _unit_of(effects: xr.Dataset) -> str:
     return replace(units, linear=units.response).of_effects([predictor])[predictor] if slope else units.response
 
 
+def _rows(effects: xr.Dataset) -> list[dict[str, Any]]:
+    """Return the place of each comparison: the contrast, the category of the response, the category averaged over."""
+    others = [str(dim) for dim in effects["population_average"].dims if dim not in ("chain", "draw", "contrast")]
+    dims = ["contrast", *others]
+    return [dict(zip(dims, place, strict=True)) for place in product(*(effects[dim].to_numpy() for dim in dims))]
+
+
+def _label(chosen: Mapping[str, Any]) -> str:
+    """Name a comparison: `b against a`, followed by the response's category and by what it is averaged over."""
+    by = [f"{dim} {value}" for dim, value in chosen.items() if dim not in ("contrast", "category")]
+    named = [str(chosen["category"])] if "category" in chosen else []
+    return short(": ".join([str(chosen["contrast"]), *([", ".join([*named, *by])] if named or by else [])]), 40)
+
+
 @draws_answer_of("average_effect", "population_average", "subject_specific")
 def plot_average_effect(effects: xr.Dataset, *, unit: str | None = None, prob: float = DEFAULT_PROB) -> Figure:
     """Draw the population-average and the subject-specific effect side by side.
@@ -53,11 +69,7 @@ def plot_average_effect(effects: xr.Dataset, *, unit: str | None = None, prob: f
     """
     unit = stated_or(unit, _unit_of(effects))
     ratio = effects.attrs["measure"] in _RATIOS
-    rows = [
-        (contrast, category)
-        for contrast in effects["contrast"].to_numpy()
-        for category in (effects["category"].to_numpy() if "category" in effects.dims else [None])
-    ]
+    rows = _rows(effects)
     point = common_point(effects["population_average"], effects["subject_specific"])
     with house_style():
         figure, axes = plt.subplots(figsize=(6.8, 1.9 + 0.6 * len(rows)))
@@ -65,8 +77,7 @@ def plot_average_effect(effects: xr.Dataset, *, unit: str | None = None, prob: f
             ("population_average", BLUE, "population average"),
             ("subject_specific", VERMILION, "subject specific"),
         )
-        for place, (contrast, category) in enumerate(rows):
-            chosen = {"contrast": contrast} | ({} if category is None else {"category": category})
+        for place, chosen in enumerate(rows):
             for shift, (view, color, label) in zip((-0.12, 0.12), views, strict=True):
                 draws = effects[view].sel(chosen).to_numpy()
                 draw_interval(
@@ -79,7 +90,7 @@ def plot_average_effect(effects: xr.Dataset, *, unit: str | None = None, prob: f
             ticks = round_numbers(*axes.get_xlim())
             axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
             axes.minorticks_off()
-        axes.set_yticks(range(len(rows)), [short(c if k is None else f"{c}: {k}") for c, k in rows])
+        axes.set_yticks(range(len(rows)), [_label(chosen) for chosen in rows])
         axes.invert_yaxis()
         axes.margins(y=0.5 / len(rows))
         measure = effects.attrs["measure"].replace("_", " ")

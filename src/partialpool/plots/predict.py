@@ -1,5 +1,6 @@
 """Predictions along a predictor, with intervals of the mean and of new responses."""
 
+from dataclasses import dataclass
 from textwrap import fill
 from typing import Any
 
@@ -21,7 +22,7 @@ from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_units import column_label, stated_or
 from partialpool.plots.style import INK, PALETTE, house_style, short
 from partialpool.questions.datagrid import datagrid
-from partialpool.questions.predict import predict
+from partialpool.questions.predict import Kind, predict
 
 __all__ = ["plot_predictions"]
 
@@ -29,23 +30,37 @@ _WIDTH, _PER_PLACE = 6.8, 0.32
 """Width in inches of a figure, and of a category with a rotated name."""
 _LETTERS = 44
 """Most characters of category names that fit side by side under the axis."""
+_COLUMNS, _MOST_PANELS = 5, 20
+"""Most small multiples side by side, and in all."""
 
 
-def _along(fit: Fit, over: str) -> xr.Dataset:
-    """Predict for the population along a predictor, the others fixed as in `datagrid`."""
-    design, known = fit.design, fit.design.spec.predictor_columns_with(())
-    if over not in known:
-        raise DataError(
-            "the model has no such predictor",
-            got=repr(over),
-            allowed=nearest(str(over), known),
-            do="name one of these",
-        )
-    values = range_of(design, over) if is_number(design, over) else list(categories_of(design, over))
-    return predict(fit, datagrid(fit, {over: values}), kind="marginal")
+def _along(fit: Fit, over: str, by: str | None = None) -> xr.Dataset:
+    """Predict along a predictor, others fixed as in `datagrid`: for the population, or for the levels of a factor."""
+    design = fit.design
+    factors = [factor.name for factor in design.factors]
+    known = (*design.spec.predictor_columns_with(()), *factors)
+    for name in (over, *([] if by is None else [by])):
+        if name not in known:
+            raise DataError(
+                "the model has no such predictor",
+                got=repr(name),
+                allowed=nearest(str(name), known),
+                do="name one of these",
+            )
+
+    def values(name: str) -> list[Any]:
+        if name in factors:
+            return list(design.factor_named(name).levels.labels)
+        return range_of(design, name) if is_number(design, name) else list(categories_of(design, name))
+
+    grid = datagrid(fit, {name: values(name) for name in ((by, over) if by is not None else (over,))})
+    named = [factor for factor in factors if factor in (over, by)]
+    others: Kind = "marginal"
+    kind = {factor: "conditional" if factor in named else others for factor in factors} if named else others
+    return predict(fit, grid, kind=kind)
 
 
-@draws_answer_of("predict", "expectation", ask=_along, needs=("over",))
+@draws_answer_of("predict", "expectation", ask=_along, needs=("over", "by"))
 def plot_predictions(
     predictions: xr.Dataset,
     over: str,
@@ -60,12 +75,14 @@ def plot_predictions(
     Parameters
     ----------
     predictions
-        From `predict`; or a fit, which is then predicted for the population over the range (or the categories) of
-        `over`, other predictors fixed as in `datagrid`.
+        From `predict`; or a fit, which is then predicted over the range (or the categories) of `over` and for each
+        value of `by`, other predictors fixed as in `datagrid`: for the population, or for the levels of a factor that
+        is named.
     over
         The predictor on the horizontal axis: a curve for numbers, points for categories.
     by
-        A column with one colour per value, at most six values; an ordinal response has a colour per category instead.
+        A column with one colour per value; an ordinal response has a colour per category instead. More than six values
+        have a panel each, up to 20 of them, evenly spaced in their order.
     unit, xunit
         Units of the response and of the predictor, for the axes; by default those that the model or the table states.
     prob
@@ -81,51 +98,106 @@ def plot_predictions(
     Raises
     ------
     DataError
-        No such column; two rows with the same predictor value and colour; more than six colours.
+        No such column; two rows with the same predictor value and colour.
     SpecError
         `prob` is not between 0 and 1.
     """
     units = Units.of_answer(predictions.attrs)
     unit, xunit = stated_or(unit, units.response), stated_or(xunit, units.of(over))
     _check_columns(predictions, over, by)
-    series = _series(predictions, by)
-    if len(series) > len(PALETTE):
-        raise DataError(
-            "too many colours to distinguish",
-            got=f"{len(series)} values of {by!r}",
-            allowed=f"up to {len(PALETTE)}",
-            do="predict for fewer, or draw them one by one",
-        )
-    point, ends = common_point(predictions["expectation"]), central_ends(prob)
-    along = predictions[coordinate_of(predictions, over)]
-    values = along.to_numpy()
-    number = np.issubdtype(values.dtype, np.number) and along.attrs.get("kind") != "category"
-    places = None if number else list(dict.fromkeys(values.tolist()))
+    every = _series(predictions, by)
+    drawn = _Drawn.of(predictions, over, prob)
+    series = every if len(every) <= len(PALETTE) else _some(every)
+    groups = [series] if len(every) <= len(PALETTE) else [[one] for one in series]
     with house_style():
-        figure, axes = plt.subplots(figsize=(_width(places), 4.2))
+        figure, panels = _panels(len(groups), drawn.places)
+        for panel, group in zip(panels, groups, strict=True):
+            drawn.draw(panel, group)
+            panel.grid(visible=True, axis="both")
+        names = (column_label(over, xunit), _response_axis(predictions, unit))
+        if len(groups) == 1:
+            panels[0].set(xlabel=names[0], ylabel=names[1])
+        else:
+            for panel, (label, *_) in zip(panels, series, strict=True):
+                panel.set_title(short(label, 18), fontsize=9, pad=3)
+            figure.supxlabel(names[0], fontsize=10)
+            figure.supylabel(names[1], fontsize=10)
+        title = _title(predictions, drawn.point, prob, new_responses=any(new is not None for _, _, new, _ in series))
+        left_out = (
+            f"; {len(series)} of {len(every)} values of {short(by or predictions.attrs['response'], 18)}"
+            if len(series) < len(every)
+            else ""
+        )
+        figure.suptitle(f"{title}{left_out}", fontsize=10.5, x=0.01, ha="left")
+        if len(groups) == 1 and len(series) > 1:
+            title = by or predictions.attrs["response"]
+            panels[0].legend(frameon=False, title=short(title, 18), loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
+
+
+_Series = tuple[str, np.ndarray, np.ndarray | None, np.ndarray]
+"""Label, draws of the mean (draws, rows), of new responses where they are drawn, and the rows' positions."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """What all panels share: the values along the axis, its categories (None for numbers), the point, the interval."""
+
+    over: str
+    values: np.ndarray
+    places: list[object] | None
+    point: Point
+    ends: tuple[float, float]
+
+    @classmethod
+    def of(cls, predictions: xr.Dataset, over: str, prob: float) -> "_Drawn":
+        along = predictions[coordinate_of(predictions, over)]
+        values = along.to_numpy()
+        number = np.issubdtype(values.dtype, np.number) and along.attrs.get("kind") != "category"
+        places = None if number else list(dict.fromkeys(values.tolist()))
+        return cls(over, values, places, common_point(predictions["expectation"]), central_ends(prob))
+
+    def draw(self, axes: Axes, series: list[_Series]) -> None:
+        """Draw series in one panel, each in its colour."""
         for k, (label, draws, responses, rows) in enumerate(series):
-            x = values[rows]
-            _check_distinct(x, over)
-            if places is None:
-                _curve(axes, x, (draws, responses), (PALETTE[k], short(label, 18)), point, ends=ends)
+            x, style = self.values[rows], (PALETTE[k], short(label, 18))
+            _check_distinct(x, self.over)
+            if self.places is None:
+                _curve(axes, x, (draws, responses), style, self.point, ends=self.ends)
             else:
                 shift = (k - (len(series) - 1) / 2) * 0.12
-                at = np.array([places.index(value) for value in x.tolist()]) + shift
-                _points(axes, at, (draws, responses), (PALETTE[k], short(label, 18)), point, ends=ends)
-        if places is not None:
-            labels = [short(place, 18) for place in places]
+                at = np.array([self.places.index(value) for value in x.tolist()]) + shift
+                _points(axes, at, (draws, responses), style, self.point, ends=self.ends)
+        if self.places is not None:
+            labels = [short(place, 18) for place in self.places]
             crowded = sum(map(len, labels)) > _LETTERS
             turned: dict[str, Any] = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
-            axes.set_xticks(range(len(places)), labels, **turned)
-            axes.margins(x=0.6 / len(places))
-        axes.grid(visible=True, axis="both")
-        axes.set(xlabel=f"{column_label(over, xunit)}", ylabel=_response_axis(predictions, unit))
-        title = _title(predictions, point, prob, new_responses=any(drawn is not None for _, _, drawn, _ in series))
-        figure.suptitle(title, fontsize=10.5, x=0.01, ha="left")
-        if len(series) > 1:
-            title = by or predictions.attrs["response"]
-            axes.legend(frameon=False, title=short(title, 18), loc="upper left", bbox_to_anchor=(1, 1))
-    return figure
+            axes.set_xticks(range(len(self.places)), labels, **turned)
+            axes.margins(x=0.6 / len(self.places))
+
+
+def _some(series: list[_Series]) -> list[_Series]:
+    """Return up to the greatest number of panels, evenly spaced in their order."""
+    steps = np.linspace(0, len(series) - 1, min(_MOST_PANELS, len(series)))
+    return [series[k] for k in steps.round().astype(int)]
+
+
+def _panels(count: int, places: list[object] | None) -> tuple[Figure, list[Axes]]:
+    """Return a figure with a panel, or with small multiples on shared axes."""
+    if count == 1:
+        figure, axes = plt.subplots(figsize=(_width(places), 4.2))
+        return figure, [axes]
+    down = -(-count // _COLUMNS)
+    columns = -(-count // down)
+    size = (1.2 + 1.6 * columns, 1.4 + 1.5 * down)
+    figure, grid = plt.subplots(down, columns, figsize=size, sharex=True, sharey=True, squeeze=False)
+    panels = grid.ravel().tolist()
+    for k, panel in enumerate(panels):
+        # The last panel of a column has the tick labels, also where the place below it is empty.
+        panel.tick_params(labelbottom=k + columns >= count)
+    for panel in panels[count:]:
+        panel.set_axis_off()
+    return figure, panels[:count]
 
 
 def _title(predictions: xr.Dataset, point: Point, prob: float, *, new_responses: bool) -> str:
@@ -140,10 +212,6 @@ def _title(predictions: xr.Dataset, point: Point, prob: float, *, new_responses:
 def _width(places: list[object] | None) -> float:
     """Return the figure's width: many categories need more, or their names would overlap."""
     return _WIDTH if places is None else min(max(_WIDTH, 1.2 + _PER_PLACE * len(places)), 2 * _WIDTH)
-
-
-_Series = tuple[str, np.ndarray, np.ndarray | None, np.ndarray]
-"""Label, draws of the mean (draws, rows), of new responses where they are drawn, and the rows' positions."""
 
 
 def _check_columns(predictions: xr.Dataset, over: str, by: str | None) -> None:
