@@ -37,11 +37,23 @@ def test_a_fan_opens(slopes):
     assert total == pytest.approx(np.sqrt(400 - 80 * days + 25 * days**2 + 625))
 
 
-def test_a_fan_needs_one_numeric_predictor():
+def test_the_spread_at_categories_is_a_bar_each():
     data = {"y": np.arange(8.0), "c": list("uvuvuvuv"), "g": [0, 0, 1, 1, 2, 2, 3, 3]}
-    fit = fit_at("y ~ c + (1 | g)", data, beta=[0, 0], sd_g=[1.0], sigma=1.0)
-    with pytest.raises(pp.DataError, match="one numeric predictor"):
-        pp.plot_variance_function(pp.variance_function(fit, {"c": ["u", "v"]}))
+    fit = fit_at("y ~ c + (c | g)", data, beta=[1, 2], sd_g=[1.0, 2.0], corr_g=np.eye(2), sigma=1.0)
+    variances = pp.variance_function(fit, {"c": ["u", "v"]})
+    left, right = pp.plot_variance_function(variances, prob=0.9).axes
+    for panel in (left, right):
+        assert [tick.get_text() for tick in panel.get_xticklabels()] == ["u", "v"]
+    total = next(bars for bars in left.collections if bars.get_label() == "groups and residual")
+    expected = [(m - 1.644854 * s, m + 1.644854 * s) for m, s in ((1, np.sqrt(2)), (3, np.sqrt(6)))]
+    assert [segment[:, 1].tolist() for segment in total.get_segments()] == [pytest.approx(ends) for ends in expected]
+    assert right.lines[-1].get_ydata() == pytest.approx(np.sqrt([2, 6]))
+
+
+def test_a_fan_needs_one_predictor(slopes):
+    both = pp.variance_function(slopes, {"Days": [0, 1]}).expand_dims(other=2)
+    with pytest.raises(pp.DataError, match="along one predictor"):
+        pp.plot_variance_function(both)
 
 
 def test_an_icc_is_a_curve_or_intervals(slopes, nested):

@@ -92,3 +92,38 @@ def test_what_the_formula_reads_as_categories_has_no_mean():
     assert pp.predict(fit, found, kind="marginal")["expectation"].to_numpy()[0, 0] == pytest.approx(expected)
     slopes = fit_at("y ~ x + (x:C(period) | g)", data, beta=[1, 2], sd_g=np.ones(4), corr_g=np.eye(4), sigma=1.0)
     assert pp.datagrid(slopes).to_dict("list") == {"x": [2.0], "period": [1]}
+
+
+def test_a_grid_by_a_category_holds_numbers_at_the_means_of_its_rows():
+    fit = fit_of("math ~ ses * sector + sex + (1 | school)", SCHOOLS)
+    found = pp.datagrid(fit, sex=["Female", "Male"], by="sector")
+    means = SCHOOLS.groupby("sector", observed=True)["ses"].mean()
+    assert found["sector"].tolist() == [name for name in sorted(means.index) for _ in range(2)]
+    assert found["ses"].tolist() == pytest.approx([means[name] for name in found["sector"]])
+    assert found["sex"].tolist() == ["Female", "Male"] * 2
+    assert pp.predict(fit, found, kind="marginal")["expectation"].sizes["obs"] == 4
+
+
+def test_a_grid_by_a_factor_has_every_level_and_pairs_have_those_that_occur():
+    fit = fit_of("math ~ ses + sector + (1 | school)", SCHOOLS)
+    found = pp.datagrid(fit, by="school")
+    assert len(found) == SCHOOLS["school"].nunique()
+    own = SCHOOLS.groupby("school", observed=True)["ses"].mean()
+    assert found["ses"].tolist() == pytest.approx([own[name] for name in found["school"]])
+    both = pp.datagrid(fit, by=["sector", "school"])
+    assert len(both) == SCHOOLS["school"].nunique()  # each school has one sector
+
+
+def test_the_order_of_rows_does_not_change_a_grid_by_a_category():
+    shuffled = SCHOOLS.sample(frac=1, random_state=1)
+    grids = [pp.datagrid(fit_of("math ~ ses + sector + (1 | school)", t), by="sector") for t in (SCHOOLS, shuffled)]
+    pd.testing.assert_frame_equal(*grids)
+
+
+@pytest.mark.parametrize(
+    ("by", "message"), [("ses", "no category"), ("nothing", "no category"), ("sex", "named twice")]
+)
+def test_by_must_be_a_category_that_is_not_named_otherwise(by, message):
+    fit = fit_of("math ~ ses + sex + (1 | school)", SCHOOLS)
+    with pytest.raises(pp.DataError, match=message):
+        pp.datagrid(fit, sex=["Male"], by=by)

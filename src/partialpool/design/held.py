@@ -77,8 +77,15 @@ def numbers_among(design: Design, columns: Iterable[str]) -> list[str]:
     return [column for column in dict.fromkeys(columns) if is_number(design, column)]
 
 
-def hold(design: Design, column: str) -> Held:
+def hold(design: Design, column: str, rows: pd.DataFrame | None = None) -> Held:
     """Return the default value of a predictor that is not named.
+
+    Parameters
+    ----------
+    design, column
+        The model, and a column it reads.
+    rows
+        The rows of the model over which a number is averaged; all of them if left out.
 
     Raises
     ------
@@ -97,7 +104,7 @@ def hold(design: Design, column: str) -> Held:
             do=f"name levels, for instance {column}={design.frame[column].iloc[0]!r}",
         )
     if is_number(design, column):
-        return Held(column, float(design.frame[column].mean()), "mean")
+        return Held(column, float((design.frame if rows is None else rows)[column].mean()), "mean")
     return Held(column, categories_of(design, column)[0], "first")
 
 

@@ -1,6 +1,6 @@
 """A table of rows to predict for: some columns at given values, every other predictor at a typical one."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from types import MappingProxyType
 from typing import Any
@@ -8,15 +8,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from partialpool.design.design import Design
 from partialpool.design.grid import check_places
-from partialpool.design.held import hold
+from partialpool.design.held import hold, is_number
 from partialpool.errors import DataError, nearest
 from partialpool.fitting.fit import Fit
+from partialpool.spec.terms import factor_columns
 
 __all__ = ["datagrid"]
 
 
-def datagrid(fit: Fit, at: Mapping[str, Any] = MappingProxyType({}), /, **columns: Any) -> pd.DataFrame:
+def datagrid(
+    fit: Fit, at: Mapping[str, Any] = MappingProxyType({}), /, *, by: str | Sequence[str] = (), **columns: Any
+) -> pd.DataFrame:
     """Cross the values of some columns, with every other predictor fixed at its mean or first category.
 
     The reference grid of emmeans and of marginaleffects' `datagrid`, as a table for `predict`; brms fills in
@@ -29,20 +33,25 @@ def datagrid(fit: Fit, at: Mapping[str, Any] = MappingProxyType({}), /, **column
     at, columns
         A value or a list of values by column; in a dictionary if a column's name is not a valid Python name. Grouping
         factors have no typical level: name levels for predictions of `kind="conditional"`; the other kinds need none.
+    by
+        Categorical columns or grouping factors of the model: the grid is made for each of their combinations in the
+        fit's rows, and numbers that were not named are at their mean over the rows of that combination. A column named
+        `by` has to be in the dictionary.
 
     Returns
     -------
     pandas.DataFrame
-        One row per combination of the values, the column that was named first changing slowest. Numeric columns that
-        were not named are at their mean over the fit's rows, categorical ones at their first category (the formula
-        decides which columns are categorical: `C(period)` makes numbers categorical), and the number of trials is one.
-        An offset follows from its columns: `offset(log(days))` from the mean of `days`; for predictions per day write
-        `days=1`.
+        One row per combination of the values, `by` changing slowest, then the column that was named first.
+        Numeric columns that were not named are at their mean over the fit's rows, categorical ones at their first
+        category (the formula decides which columns are categorical: `C(period)` makes numbers categorical), and the
+        number of trials is one. An offset follows from its columns: `offset(log(days))` from the mean of `days`; for
+        predictions per day write `days=1`.
 
     Raises
     ------
     DataError
-        A column the model does not use; no value; `within` or `between` of a factor for which no level was named.
+        A column the model does not use; a numeric column in `by`; no value; `within` or `between` of a factor for which
+        no level was named.
 
     Examples
     --------
@@ -70,9 +79,33 @@ def datagrid(fit: Fit, at: Mapping[str, Any] = MappingProxyType({}), /, **column
             )
     values = {name: _listed(name, value) for name, value in asked.items()}
     read = design.spec.predictor_columns_with(())
-    held: dict[str, Any] = {name: hold(design, name).value for name in read if name not in asked}
-    rows = pd.DataFrame(list(product(*values.values())), columns=list(values)).assign(**held)
+    chosen = [by] if isinstance(by, str) else list(by)
+    pieces = []
+    for fixed, own in _groups(design, chosen, asked):
+        held = {name: hold(design, name, own).value for name in read if name not in asked and name not in fixed}
+        grid = pd.DataFrame(list(product(*values.values())), columns=list(values))
+        pieces.append(grid.assign(**fixed, **held))
+    rows = pd.concat(pieces, ignore_index=True)
     return rows[[name for name in known if name in rows]]
+
+
+def _groups(design: Design, by: list[str], asked: Mapping[str, Any]) -> list[tuple[dict[str, Any], pd.DataFrame]]:
+    """Return each combination of the columns in `by` in the rows, with its rows; without `by`, all rows."""
+    factors = [column for factor in design.factors for column in factor_columns(factor.name)]
+    known = list(dict.fromkeys([*(c for c in design.spec.expression_columns if not is_number(design, c)), *factors]))
+    for name in by:
+        if name not in known or name in asked:
+            raise DataError(
+                f"{name!r} is named twice" if name in asked else "by= names no category or factor of the model",
+                got=f"by={by!r}",
+                allowed=(nearest(str(name), known) if known else "nothing: the model has none")
+                + ", not named otherwise",
+                do="name a categorical column or a grouping factor",
+            )
+    if not by:
+        return [({}, design.frame)]
+    found = design.frame.groupby(by, observed=True, sort=True)
+    return [(dict(zip(by, key, strict=True)), rows) for key, rows in found]
 
 
 def _listed(name: str, value: Any) -> list[Any]:
