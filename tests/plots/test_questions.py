@@ -38,7 +38,7 @@ def test_a_fan_opens(slopes):
 
 
 def test_the_spread_at_categories_is_a_bar_each():
-    data = {"y": np.arange(8.0), "c": list("uvuvuvuv"), "g": [0, 0, 1, 1, 2, 2, 3, 3]}
+    data = {"y": np.arange(16.0), "c": list("uvuvuvuv" * 2), "g": [0, 0, 1, 1, 2, 2, 3, 3] * 2}
     fit = fit_at("y ~ c + (c | g)", data, beta=[1, 2], sd_g=[1.0, 2.0], corr_g=np.eye(2), sigma=1.0)
     variances = pp.variance_function(fit, {"c": ["u", "v"]})
     left, right = pp.plot_variance_function(variances, prob=0.9).axes
