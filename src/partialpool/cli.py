@@ -1,4 +1,4 @@
-"""The command line: `partialpool demo | fit | check | sensitivity | report | explore`.
+"""The command line: `partialpool demo | fit | check | sensitivity | report | explore | compile`.
 
 Exit codes: 0 good; 1 the fit's diagnostics failed; 2 bad input; 70 a bug, with its traceback; 130 interrupted.
 """
@@ -86,6 +86,10 @@ def _parser() -> argparse.ArgumentParser:
     explore.add_argument("--seed", type=int, help="seed of the fits under other priors; default: that of the fit")
     explore.add_argument("--quiet", action="store_true", help="no progress line")
     _interval_option(explore)
+    kernels = _command(
+        commands, "compile", _compile, "compile the numerical kernels, so that the first fit starts at once"
+    )
+    kernels.add_argument("--quiet", action="store_true", help="no progress line")
     return parser
 
 
@@ -217,6 +221,14 @@ def _explore(options: argparse.Namespace) -> int:
     written = explore(fit, out, **chosen, prob=_interval(options), progressbar=not options.quiet)
     _say(f"{fit.digest.verdict}\n\nwrote {written}")
     return _ended(fit)
+
+
+def _compile(options: argparse.Namespace) -> int:
+    from partialpool.fitting.compile_kernels import compile_kernels  # noqa: PLC0415
+
+    compile_kernels(progressbar=not options.quiet)
+    _say("the numerical kernels are compiled, for this user on this machine")
+    return GOOD
 
 
 def _saved_fit(options: argparse.Namespace, page: str) -> tuple[Any, Path]:

@@ -7,31 +7,8 @@ from pathlib import Path
 
 import partialpool
 
-HALVES = (
-    """
-import numpy as np
-import partialpool as pp
-from partialpool.design.build import build_design
-from partialpool.marginal.gaussian.marginal import build_marginal
-from partialpool.model.default_priors import resolve_priors
-
-formula, data = "Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff")
-design = build_design(pp.ModelSpec.from_formula(formula), data)
-marginal = build_marginal(design, resolve_priors(design))
-marginal.gradient(np.zeros(marginal.size))
-pp.maximum_likelihood(formula, data)
-pp.maximum_likelihood("y ~ 1 + (1 | g)", {"y": [1, 2, 0, 3], "g": [1, 1, 2, 2]}, family="poisson")
-""",
-    """
-import partialpool as pp
-
-few = {"draws": 2, "tune": 20, "chains": 1, "seed": 1, "progressbar": False}
-pp.fit("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff"), engine="nuts", **few)
-""",
-)
-"""Two programs, a minute each: the kernels of the Gaussian model and of likelihoods, and those of all other models."""
 LAST_OF_EACH = ("level_integrals.integrate_levels", "compiled_density._density")
-"""The kernels that these programs compile last."""
+"""The kernels that are compiled last."""
 
 
 def are_kept() -> bool:
@@ -50,4 +27,5 @@ def start() -> list[subprocess.Popen]:
     if are_kept():
         return []
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return [subprocess.Popen([sys.executable, "-W", "ignore", "-c", half], env=os.environ, **quiet) for half in HALVES]
+    command = [sys.executable, "-W", "ignore", "-m", "partialpool", "compile", "--quiet"]
+    return [subprocess.Popen(command, env=os.environ, **quiet)]

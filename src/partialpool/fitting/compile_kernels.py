@@ -1,0 +1,76 @@
+"""Compile the numerical kernels before the first fit, in several processes at once.
+
+The first fit on a machine compiles its kernels, which takes up to a minute, and keeps the machine code on disk.
+"""
+
+import multiprocessing
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from typing import Final
+
+import numpy as np
+
+from partialpool.datasets.load import load_dataset
+from partialpool.families.registry import FAMILIES
+from partialpool.progress import progress_line
+
+__all__ = ["compile_kernels"]
+
+_FORMULA: Final = "Yield ~ 1 + (1 | Batch)"
+
+
+def compile_kernels(*, progressbar: bool = True) -> int:
+    """Compile the kernels of all engines and families that are not on disk yet.
+
+    Parameters
+    ----------
+    progressbar
+        Whether to show progress in a terminal.
+
+    Returns
+    -------
+    int
+        Number of groups of kernels.
+    """
+    jobs: tuple[Callable[[], None], ...] = (_of_nuts, _of_collapsed, _of_likelihoods, _of_families)
+    with (
+        progress_line("compiling the numerical kernels, once per machine", shown=progressbar) as line,
+        ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool,
+    ):
+        running = [pool.submit(job) for job in jobs]
+        for done, job in enumerate(as_completed(running), start=1):
+            job.result()
+            line.count(done, len(jobs))
+    return len(jobs)
+
+
+def _of_nuts() -> None:
+    from partialpool.fitting.fit import fit  # noqa: PLC0415 - in the worker only
+
+    table = load_dataset("dyestuff")
+    fit(_FORMULA, table, engine="nuts", draws=2, tune=20, chains=1, seed=1, progressbar=False)
+
+
+def _of_collapsed() -> None:
+    from partialpool.fitting.fit import fit  # noqa: PLC0415 - in the worker only
+
+    fit(_FORMULA, load_dataset("dyestuff"), engine="collapsed", draws=10, seed=1, progressbar=False)
+
+
+def _of_likelihoods() -> None:
+    from partialpool.likelihood.maximum_likelihood import maximum_likelihood  # noqa: PLC0415 - in the worker only
+
+    maximum_likelihood(_FORMULA, load_dataset("dyestuff"))
+    maximum_likelihood("y ~ 1 + (1 | g)", {"y": [1, 2, 0, 3], "g": [1, 1, 2, 2]}, family="poisson")
+
+
+def _of_families() -> None:
+    from partialpool.families.row_kernels.load import load_row_kernels  # noqa: PLC0415 - in the worker only
+
+    ones, none = np.ones(2), np.empty(0)
+    for family in FAMILIES.values():
+        if not family.row_kernels:
+            continue
+        own = np.arange(1.0, 3.0) if family.has_cutpoints else np.ones(len(family.parameters))
+        rows = load_row_kernels(family, family.default_link).rows
+        rows(ones, none, ones / 2, own, np.empty(2), np.empty(2), np.empty(len(own)))
