@@ -46,6 +46,7 @@ from .plots.singularity import plot_singularity as plot_singularity
 from .plots.variance_components import plot_variance_components as plot_variance_components
 from .plots.variance_function import plot_variance_function as plot_variance_function
 from .pymc_model.api import build_model as build_model
+from .pymc_model.pymc_source import pymc_source as pymc_source
 from .questions.average_effect import average_effect as average_effect
 from .questions.check import Checklist as Checklist
 from .questions.check import check as check

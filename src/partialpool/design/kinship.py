@@ -42,6 +42,13 @@ class Kinship:
         return np.square(self.root).sum(axis=1)
 
     @property
+    def covariance(self) -> np.ndarray:
+        """K, the covariance of the data's levels, (levels, levels)."""
+        place = {label: k for k, label in enumerate(self.known.levels)}
+        chosen = [place[str(label)] for label in self.labels]
+        return _written_out(self.known)[np.ix_(chosen, chosen)]
+
+    @property
     def is_diagonal(self) -> bool:
         """Whether all levels are unrelated."""
         return not np.tril(self.root, -1).any()

@@ -1,7 +1,6 @@
 """Recipes: how terms are evaluated as columns, learned once from a table, so that new data get the same columns."""
 
 import io
-import itertools
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
@@ -13,10 +12,11 @@ import pandas as pd
 
 from partialpool.design.aliasing import Aliases
 from partialpool.design.categories import Categories
+from partialpool.design.column_parts import ColumnPart, parts_of_term
 from partialpool.errors import DataError, DataWarning, warn
 from partialpool.names import INTERCEPT
 
-__all__ = ["ColumnPart", "Recipe", "check_finite", "quiet_evaluation"]
+__all__ = ["Recipe", "check_finite", "quiet_evaluation"]
 
 
 @contextmanager
@@ -25,40 +25,6 @@ def quiet_evaluation() -> Iterator[None]:
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()):  # it prints a line before it raises
         warnings.simplefilter("ignore", RuntimeWarning)
         yield
-
-
-@dataclass(frozen=True)
-class ColumnPart:
-    """One of the expressions whose product is a column: `x` and `C(period)` of `x:C(period)[2]`.
-
-    Attributes
-    ----------
-    expression
-        A column, or a call as in the formula.
-    is_call
-        Whether it is a call: a column may have a name that looks like one.
-    category
-        Label of the category of which the column is a part; None for numbers.
-    position
-        Number of the column, from 0, where an expression such as `poly(x, 2)` has several; else None.
-    """
-
-    expression: str
-    is_call: bool = False
-    category: str | None = None
-    position: int | None = None
-
-    @property
-    def name(self) -> str:
-        """The part's name in a coefficient.
-
-        Examples
-        --------
-        >>> ColumnPart("period", category="2").name, ColumnPart("poly(x, 2)", position=1).name, ColumnPart("x").name
-        ('period[2]', 'poly(x, 2)[1]', 'x')
-        """
-        which = self.category if self.position is None else str(self.position)
-        return self.expression if which is None else f"{self.expression}[{which}]"
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,11 +81,7 @@ class Recipe:
         """The expressions whose product is each column; none for the intercept."""
         if self._matrices is None:
             return ((),) * len(self.names)
-        every = [
-            columns
-            for term in self._matrices.common.terms.values()
-            for columns in itertools.product(*(_columns_of(part) for part in getattr(term, "components", ())))
-        ]
+        every = [parts for term in self._matrices.common.terms.values() for parts in parts_of_term(term)]
         return tuple(every if self._aliases is None else (every[at] for at in self._aliases.kept))
 
     def without(self, aliases: Aliases | None, values: np.ndarray) -> tuple["Recipe", np.ndarray]:
@@ -207,15 +169,6 @@ class Recipe:
                     do="convert the column",
                 )
         return frame.assign(**truths) if truths else frame
-
-
-def _columns_of(component: Any) -> list[ColumnPart]:
-    """Return the columns of one component of a term, in the order of its labels."""
-    name, is_call = str(component.name), hasattr(component, "call")
-    if component.kind == "categoric":
-        return [ColumnPart(name, is_call, category=str(label)) for label in component.contrast_matrix.labels]
-    count = len(component.labels)
-    return [ColumnPart(name, is_call, position=at if count > 1 else None) for at in range(count)]
 
 
 def _has_categories(term: Any) -> bool:

@@ -65,10 +65,11 @@ class Cumulative(Family):
             return given.pm.OrderedLogistic(
                 given.name, eta=given.eta, cutpoints=cutpoints, compute_p=False, **given.counted
             )
-        below = given.link.tensor_inverse(cutpoints[None, :] - given.eta[:, None], given.pt)
+        distance = given.named("distance", cutpoints[None, :] - given.eta[:, None])
+        below = given.named("below", given.link.tensor_inverse(distance, given.pt))
         pt = given.pt
         edges = pt.concatenate([pt.zeros((below.shape[0], 1)), below, pt.ones((below.shape[0], 1))], axis=1)
-        p = pt.clip(pt.diff(edges, axis=1), 1e-15, 1.0)
+        p = given.named("p", pt.clip(pt.diff(edges, axis=1), 1e-15, 1.0))
         return given.pm.Categorical(given.name, p=p / p.sum(axis=1, keepdims=True), **given.counted)
 
     @override

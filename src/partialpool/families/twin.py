@@ -45,7 +45,11 @@ class TensorGiven:
     @property
     def mean(self) -> "pt.TensorVariable":
         """The inverse link of the linear predictor."""
-        return self.link.tensor_inverse(self.eta, self.pt)
+        return self.eta if self.link.is_identity else self.named("mu", self.link.tensor_inverse(self.eta, self.pt))
+
+    def named(self, name: str, tensor: "pt.TensorVariable") -> "pt.TensorVariable":
+        """Return a tensor that is used more than once; where a model is written as text, it becomes a variable."""
+        return tensor
 
     def observed(self, dtype: str = "float64") -> dict[str, Any]:
         """Return the arguments with which a PyMC distribution becomes the observed variable."""

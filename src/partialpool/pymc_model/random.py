@@ -1,15 +1,14 @@
 """Create PyMC random variables from priors."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from partialpool.distributions.distribution import Distribution
 from partialpool.distributions.prior import Prior
 from partialpool.distributions.table import DISTRIBUTIONS
+from partialpool.pymc_model.variable import variable
 
 __all__ = ["can_shift", "random_vector", "scalar_random"]
 
@@ -40,7 +39,7 @@ def random_vector(
         entry = DISTRIBUTIONS[priors[0].distribution]
         arguments = {a: np.array([prior.arguments[a] for prior in priors]) for a in entry.roles}
         moved = {a: v + shift if entry.roles[a] == "location" else v for a, v in arguments.items()}
-        return _variable(name, entry, moved, dims=dims)
+        return variable(pm, name, entry, moved, dims=dims)
     scalars = [scalar_random(f"{name}[{label}]", prior) for prior, label in zip(priors, labels, strict=True)]
     return pm.Deterministic(name, pt.stack(scalars), dims=dims)
 
@@ -56,18 +55,4 @@ def scalar_random(name: str, prior: Prior) -> pt.TensorVariable:
     standard = prior.standard
     if standard.support == "fixed":
         return pm.Deterministic(name, pt.constant(standard.arguments["c"]))
-    return _variable(name, DISTRIBUTIONS[standard.distribution], standard.arguments, lower=standard.lower)
-
-
-def _variable(
-    name: str, entry: Distribution, arguments: Mapping[str, Any], *, lower: float | None = None, dims: str | None = None
-) -> pt.TensorVariable:
-    """Create PyMC's variable; a distribution without a PyMC class is the upper half of one that has a class."""
-    pymc_name, stated = entry.name, arguments
-    if entry.half_of is not None:
-        pymc_name, stated = entry.half_of(**arguments)
-        lower = 0.0 if lower is None else lower
-    distribution = getattr(pm, pymc_name)
-    if lower is None:
-        return distribution(name, **stated, dims=dims)
-    return pm.Truncated(name, distribution.dist(**stated), lower=lower, dims=dims)
+    return variable(pm, name, DISTRIBUTIONS[standard.distribution], standard.arguments, lower=standard.lower)

@@ -1,0 +1,218 @@
+"""The effects of one factor as text: the level of each row, sds, correlations and effects, non-centred.
+
+The variables are those of `pymc_model/effects.py`, and so are their names.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from partialpool.design.design import Design
+from partialpool.design.factor_effects import FactorEffects
+from partialpool.model.default_priors import PriorSet
+from partialpool.names import INTERCEPT, at_means_name, b_name, corr_name, effect_bis_dim, effect_dim, sd_name, z_name
+from partialpool.pymc_model.source.code import Code, listed, named, number, written
+from partialpool.pymc_model.source.columns import Column
+from partialpool.pymc_model.source.fixed import columns_of_recipe
+from partialpool.pymc_model.source.layout import WIDTH, commented
+from partialpool.pymc_model.source.levels import level_code
+from partialpool.pymc_model.source.names import FactorNames
+from partialpool.pymc_model.source.piece import Piece, frame_of, let, prior_reasons, read_by, statement
+from partialpool.pymc_model.source.priors import PM, PT, stated, vector_variable
+from partialpool.pymc_model.source.table import matrix_text, opened
+
+__all__ = ["LKJ", "GroupEffects", "group_effects", "sds_of"]
+
+LKJ = '''\
+def lkj_cholesky(name, n, eta):
+    """Return the Cholesky factor of the correlations of n effects, with an LKJ(eta) prior.
+
+    Its partial correlations are independent, each 2 p - 1 with p ~ Beta(a, a) and
+    a = eta + (n - 2 - j) / 2 in column j (Lewandowski, Kurowicka & Joe 2009).
+    """
+    below = [(i, j) for i in range(n) for j in range(i)]
+    a = np.array([eta + (n - 2 - j) / 2 for _, j in below])
+    partial = 2 * pm.Beta(name, alpha=a, beta=a, shape=len(a)) - 1
+    cells = [[0.0] * n for _ in range(n)]
+    left = [pt.constant(1.0)] * n  # of each row's squared length, which is 1
+    for k, (i, j) in enumerate(below):
+        cells[i][j] = partial[k] * pt.sqrt(left[i])
+        left[i] = left[i] * (1 - partial[k] ** 2)
+    for i in range(n):
+        cells[i][i] = pt.sqrt(left[i])
+    return pt.stack([pt.stack(row) for row in cells])
+'''
+"""As `lkj_cholesky` of `pymc_model/covariance.py`."""
+
+
+@dataclass(frozen=True, eq=False)
+class GroupEffects:
+    """The text of one factor's effects.
+
+    Attributes
+    ----------
+    piece
+        The lines, but for the sds where these have a joint prior.
+    labels
+        Its dimensions with their labels.
+    eta
+        What the effects add to the linear predictor.
+    """
+
+    piece: Piece
+    labels: dict[str, Code]
+    eta: Code
+
+
+def group_effects(
+    design: Design, factor: FactorEffects, priors: PriorSet, names: FactorNames, *, has_sds: bool
+) -> GroupEffects:
+    """Write the effects of a factor.
+
+    Parameters
+    ----------
+    design, factor, priors, names
+        The factor, its priors, and names of local variables.
+    has_sds
+        Whether the sds exist, since they follow from a joint prior.
+    """
+    alone = bool(np.all(factor.values == 1.0))
+    columns = [] if alone else _columns(design, factor)
+    levels = level_code(factor, names, design.frame)
+    before = [*commented(_told(factor), indent=1), *levels.lines]
+    if not alone:
+        before += frame_of(names.of("Z"), columns)
+    before += _basis(factor, names)
+    texts = {}
+    if factor.kinship is not None:
+        text = matrix_text(factor.kinship.covariance)
+        texts[names.of("COV")] = text
+        before += _kinship(factor, names, text)
+    inside = [] if has_sds else _sds(factor, priors, names)
+    inside += _effects(factor, priors, names)
+    effects = listed(written(name) for name in factor.names) if alone else Code(names.of("Z")).columns
+    labels = {factor.name: Code(names.of("levels")), effect_dim(factor.name): effects}
+    if factor.correlated:
+        labels[effect_bis_dim(factor.name)] = effects
+    read = read_by([levels, *(column for _, column in columns)])
+    return GroupEffects(Piece(tuple(before), tuple(inside), *read, texts), labels, _rows(names, alone=alone))
+
+
+def sds_of(factor: FactorEffects, names: FactorNames) -> tuple[str, str]:
+    """Return local variable and variable of a factor's sds, as priors are stated for them."""
+    if factor.basis.is_plain:
+        return names.of("sd"), sd_name(factor.name)
+    return names.of("sds"), at_means_name(factor.name)
+
+
+def _columns(design: Design, factor: FactorEffects) -> list[tuple[str, Column]]:
+    found, start = [], 0
+    for recipe in factor.recipes:
+        end = start + len(recipe.names)
+        found += columns_of_recipe(recipe, factor.values[:, start:end], design)
+        start = end
+    return found
+
+
+def _told(factor: FactorEffects) -> str:
+    alone = f"the level of each row, of {factor.how_many}"
+    return f"{factor.name}: {alone}." if np.all(factor.values == 1.0) else f"{factor.name}: {alone}, and its columns."
+
+
+def _basis(factor: FactorEffects, names: FactorNames) -> list[str]:
+    """Return the lines that assign T^-1, from effects at the predictors' means to effects at zero."""
+    if factor.basis.is_plain:
+        return []
+    lines = commented("From effects at the predictors' means, which have the priors, to effects at zero.", indent=1)
+    columns, to_zero, size = factor.basis.columns, factor.basis.to_zero, len(factor.names)
+    T = names.of("T")
+    simple = np.eye(size)
+    simple[0] -= columns.center
+    moved = np.flatnonzero(columns.center)
+    if factor.names[0] == INTERCEPT and np.array_equal(to_zero, simple) and moved[-1] == len(moved):
+        Z, place = names.of("Z"), "1:" if len(moved) == size - 1 else f"1:{len(moved) + 1}"
+        return [*lines, f"    {T} = np.eye({size})", f"    {T}[0, {place}] = -{Z}.mean().to_numpy()[{place}]"]
+    rows = listed(listed(number(float(x)) for x in row) for row in to_zero)
+    return [*lines, *let(T, Code("np").array(rows), 1)]
+
+
+def _kinship(factor: FactorEffects, names: FactorNames, text: str) -> list[str]:
+    K, source = names.of("K"), opened(names.of("COV"), text)
+    return [
+        *commented(f"The known covariance among the levels of {factor.name}, and its root.", indent=1),
+        *let(K, Code("np").loadtxt(Code(source), ndmin=2), 1),
+        *let(names.of("root"), Code("np.linalg").cholesky(Code(K)), 1),
+    ]
+
+
+def _sds(factor: FactorEffects, priors: PriorSet, names: FactorNames) -> list[str]:
+    local, name = sds_of(factor, names)
+    parameters = [f"{sd_name(factor.name)}[{effect}]" for effect in factor.names]
+    where = "" if factor.basis.is_plain else ", for effects at the predictors' means"
+    lines = commented(f"{factor.name}: the sds of its effects{where}.", indent=2)
+    lines += prior_reasons(priors, parameters)
+    elements = stated(priors, parameters, factor.names)
+    return lines + let(local, vector_variable(name, elements, dims=effect_dim(factor.name)), 2)
+
+
+def _effects(factor: FactorEffects, priors: PriorSet, names: FactorNames) -> list[str]:
+    """Return the lines that create correlations, offsets and effects."""
+    dims = (factor.name, effect_dim(factor.name))
+    sds, L, z, T = Code(sds_of(factor, names)[0]), Code(names.of("L")), Code(names.of("z")), Code(names.of("T"))
+    lines = []
+    if factor.correlated:
+        lines += commented(f"Their correlations ~ {priors[corr_name(factor.name)]}.", indent=2)
+        lines += let(L.text, _cholesky(factor, priors), 2)
+        lines += _reported(factor, names, sds, L)
+    lines += commented("The effects of each level, non-centred: standard normal z times their sds.", indent=2)
+    lines += let(z.text, PM.Normal(z_name(factor.name), 0, 1, dims=dims), 2)
+    own = z if factor.root is None else Code(names.of("root")) @ z
+    own = _grouped(own @ L.T) * sds if factor.correlated else _grouped(own) * sds
+    at_zero = own if factor.basis.is_plain else _grouped(own) @ T.T
+    return lines + let(names.of("b"), PM.Deterministic(b_name(factor.name), at_zero, dims=dims), 2)
+
+
+def _grouped(code: Code) -> Code:
+    """Put an expression into parentheses, for readers: products and sums of matrices are told apart."""
+    return code if isinstance(code.node, str) and code.text.isidentifier() else Code(f"({code.text})")
+
+
+def _cholesky(factor: FactorEffects, priors: PriorSet) -> Code:
+    """Write the Cholesky factor of the correlations: LKJ within blocks of effects, 0 between them."""
+    prior = priors[corr_name(factor.name)]
+    eta = number(prior.arguments["eta"], exact=True)
+    several = sum(len(block) > 1 for block in factor.blocks) > 1
+    parts, at = [], 0
+    for block in factor.blocks:
+        if len(block) == 1:
+            parts.append(Code("np").eye(1))
+            continue
+        name = f"{corr_name(factor.name)}_partial" + (f"_{at}" if several else "")
+        parts.append(Code("lkj_cholesky")(name, n=len(block), eta=eta))
+        at += 1
+    return parts[0] if len(parts) == 1 else PT.linalg.block_diag(*parts)
+
+
+def _reported(factor: FactorEffects, names: FactorNames, sds: Code, L: Code) -> list[str]:
+    """Return the lines that report correlations at zero, and sds if they differ from those with priors."""
+    effect = effect_dim(factor.name)
+    dims = (effect, effect_bis_dim(factor.name))
+    if factor.basis.is_plain:
+        return statement(PM.Deterministic(corr_name(factor.name), L @ L.T, dims=dims), 2)
+    half, sd = Code(names.of("half")), Code(names.of("sd"))
+    root = PT.sqrt((half**2).sum(axis=1))
+    lines = commented("As reported: sds and correlations where every predictor is 0.", indent=2)
+    lines += let(half.text, Code(names.of("T")) @ Code(f"({(sds[:, None] * L).text})"), 2)
+    lines += let(sd.text, PM.Deterministic(sd_name(factor.name), root, dims=effect), 2)
+    lines += let(half.text, half / sd[:, None], 2)
+    return lines + statement(PM.Deterministic(corr_name(factor.name), half @ half.T, dims=dims), 2)
+
+
+def _rows(names: FactorNames, *, alone: bool) -> Code:
+    """Write what the effects add to the linear predictor of each row."""
+    b, level = Code(names.of("b")), Code(names.of("level"))
+    if alone:
+        return b[level, 0]
+    product = Code(names.of("Z")).to_numpy() * b[level]
+    short = len(product.text) <= WIDTH - len("        eta = eta + ().sum(axis=1)")
+    return (_grouped(product) if short else named(names.of("rows"), product)).sum(axis=1)

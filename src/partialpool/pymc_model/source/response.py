@@ -1,0 +1,168 @@
+"""The response as text: its values as expressions of the table, its family's parameters, and its distribution.
+
+The distribution is what `Family.register` does, with text in place of tensors: there is no second description of any
+family.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any, override
+
+import pandas as pd
+
+from partialpool.design.design import Design
+from partialpool.design.labels import observed_name
+from partialpool.design.response import Response
+from partialpool.families.twin import TensorGiven
+from partialpool.model.default_priors import PriorSet
+from partialpool.names import CUTPOINT, OBS, SIGMA
+from partialpool.pymc_model.source.code import Code, listed, named, number, written
+from partialpool.pymc_model.source.columns import Column, as_expression, chosen, stored_column, table_column
+from partialpool.pymc_model.source.layout import commented
+from partialpool.pymc_model.source.piece import Piece, let, prior_reasons, read_by, statement
+from partialpool.pymc_model.source.priors import PM, PT, scalar_variable, stated
+
+__all__ = ["WrittenGiven", "likelihood", "offset_piece"]
+
+_CUTPOINTS = "cutpoints"
+
+
+@dataclass(frozen=True, eq=False)
+class WrittenGiven(TensorGiven):
+    """What a response is conditional on, as text."""
+
+    @override
+    def named(self, name: str, tensor: Any) -> Any:
+        return named(name, tensor)
+
+    @override
+    def observed(self, dtype: str = "float64") -> dict[str, Any]:
+        return {"observed": Code("y"), "dims": self.dims}
+
+
+_given: Any = WrittenGiven
+"""With text for its tensors."""
+
+
+def offset_piece(design: Design) -> Piece:
+    """Write the offset, the known part of the linear predictor."""
+    if design.offset is None:
+        return Piece()
+    frame, values = design.frame, design.offset
+    parts = [as_expression(text, frame) for text in design.spec.offsets]
+    known = [part for part in parts if part is not None]
+    whole = [reduce(_sum, known)] if len(known) == len(parts) else []
+    column = chosen(whole, values) or stored_column("offset", values, frame)
+    lines = _array("offset", column, "float", "The offset: the known part of the linear predictor.")
+    return Piece(tuple(lines), (), *read_by([column]))
+
+
+def likelihood(design: Design, priors: PriorSet, eta: Code, shift: Code | None, *, has_sigma: bool) -> Piece:
+    """Write the response and its distribution.
+
+    Parameters
+    ----------
+    design, priors
+        The model.
+    eta
+        The linear predictor.
+    shift
+        What the predictors' means add to it; None where that is zero.
+    has_sigma
+        Whether sigma exists, since it follows from a joint prior.
+    """
+    family = design.spec.family_record
+    columns = {"y": _response(design)}
+    before = _array("y", columns["y"], "float" if family.is_continuous else "int", "The response.")
+    trials = None
+    if design.response.trials is not None:
+        trials = Code("trials")
+        columns["trials"] = _trials(design)
+        before += _array("trials", columns["trials"], "int", "The number of trials of each row.")
+    inside: list[str] = []
+    parameters: dict[str, Any] = {SIGMA: Code(SIGMA)} if has_sigma else {}
+    for name, _ in family.parameters:
+        if name == _CUTPOINTS:
+            inside += _cutpoints(design, priors, shift)
+            parameters[name] = Code("cutpoints_at_means")
+        elif name in priors:
+            inside += ["", *prior_reasons(priors, [name])]
+            inside += let(name, scalar_variable(name, stated(priors, [name], [name])[0]), 2)
+            parameters[name] = Code(name)
+    if design.se is not None:
+        columns["se"] = table_column(design.spec.se or "", design.frame)
+        before += _array("se", columns["se"], "float", "The known standard error of each response.")
+        parameters[SIGMA] = Code("se")
+    values, link = design.response.values, design.spec.link_record
+    written_out: Any = family.register(
+        _given(observed_name(design), OBS, values, link, eta, parameters, PM, PT, trials)
+    )
+    inside += ["", *commented("The response.", indent=2), *statement(written_out, 2)]
+    return Piece(tuple(before), tuple(inside), *read_by(columns.values()))
+
+
+def _array(name: str, column: Column, kind: str, told: str) -> list[str]:
+    return [*commented(told, indent=1), *let(name, Code("np").asarray(column.code, dtype=Code(kind)), 1)]
+
+
+def _sum(one: Column, two: Column) -> Column:
+    return Column(one.code + two.code, one.values + two.values, one.reads | two.reads)
+
+
+def _response(design: Design) -> Column:
+    response = design.response
+    column = chosen(_candidates(design), response.values)
+    return column or stored_column(response.name, response.values, design.frame)
+
+
+def _candidates(design: Design) -> Iterator[Column | None]:
+    """Yield expressions that may give the numbers of the response."""
+    term, frame, response = design.spec.response_term, design.frame, design.response
+    yield as_expression(term.expression, frame)
+    if not term.is_column:
+        return
+    column = table_column(term.name, frame)
+    values = pd.Series(column.values)
+    if response.is_binary:
+        for label in values.unique().tolist():
+            code = column.code.compared("==", written(label, exact=True))
+            yield Column(code, values == label, column.reads)
+    elif response.categories:
+        code = Code("pd").factorize(column.code, sort=True)[0]
+        yield Column(code, pd.factorize(values, sort=True)[0], column.reads)
+        yield _ordered(column, response, frame[term.name])
+
+
+def _ordered(column: Column, response: Response, categories: pd.Series) -> Column | None:
+    """Return the positions of the categories in their order."""
+    if not isinstance(categories.dtype, pd.CategoricalDtype):
+        return None
+    labels = categories.cat.remove_unused_categories().cat.categories.tolist()
+    order = listed(written(label, exact=True) for label in labels)
+    code = Code("pd").Index(order).get_indexer(column.code)
+    return Column(code, response.values, column.reads)
+
+
+def _trials(design: Design) -> Column:
+    trials, text = design.response.trials, design.spec.response_term.trials
+    assert trials is not None
+    assert text is not None
+    if text.isdigit():
+        return Column(Code("np").full(Code("len(table)"), int(text)), trials)
+    return chosen([as_expression(text, design.frame)], trials) or stored_column("trials", trials, design.frame)
+
+
+def _cutpoints(design: Design, priors: PriorSet, shift: Code | None) -> list[str]:
+    """Return the lines that create cutpoints from the probabilities of the categories at the predictors' means."""
+    count, prior = len(design.response.categories), priors[_CUTPOINTS]
+    link: Any = design.spec.probability_link
+    lines = commented(
+        "Cutpoints, from the probability of each category.", *prior_reasons(priors, [_CUTPOINTS]), indent=2
+    )
+    concentration = Code("np").full(count, number(prior.arguments["a"], exact=True))
+    lines += let("probability", PM.Dirichlet("cutpoints_probability", a=concentration), 2)
+    below = named("below", PT.cumsum(Code("probability"))[:-1])
+    lines += let("cutpoints_at_means", link.tensor_forward(below, PT), 2)
+    whole = Code("cutpoints_at_means") if shift is None else Code("cutpoints_at_means") + shift
+    return lines + statement(PM.Deterministic(_CUTPOINTS, whole, dims=CUTPOINT), 2)

@@ -1,0 +1,157 @@
+"""The whole script: heading, imports, the model as a function of the table, the table, and sampling."""
+
+import ast
+from collections.abc import Iterable
+from itertools import pairwise
+
+from partialpool import __version__
+from partialpool.design.design import Design
+from partialpool.design.labels import variable_dims
+from partialpool.model.default_priors import PriorSet
+from partialpool.model.variance_prior import is_decomposed
+from partialpool.names import COEF, CUTPOINT, OBS, b_name
+from partialpool.pymc_model.source.code import Code, listed, written
+from partialpool.pymc_model.source.fixed import fixed_effects
+from partialpool.pymc_model.source.groups import LKJ, GroupEffects, group_effects
+from partialpool.pymc_model.source.layout import Bracket, assigned, commented, laid_out, prefixed
+from partialpool.pymc_model.source.names import names_of_factors
+from partialpool.pymc_model.source.piece import Piece, let, read_by
+from partialpool.pymc_model.source.response import likelihood, offset_piece
+from partialpool.pymc_model.source.table import SourceTable, table_values, text_block
+from partialpool.pymc_model.source.variances import variance_parts
+
+__all__ = ["write_script"]
+
+_MODULES = (
+    ("base64", "import base64"),
+    ("io", "import io"),
+    ("zlib", "import zlib"),
+    ("", ""),
+    ("np", "import numpy as np"),
+    ("pd", "import pandas as pd"),
+    ("pm", "import pymc as pm"),
+    ("pt", "import pytensor.tensor as pt"),
+)
+"""What a script may import, by the name that its code uses."""
+
+
+def write_script(design: Design, priors: PriorSet) -> str:
+    """Write the PyMC script of a model.
+
+    Parameters
+    ----------
+    design, priors
+        From `build_design` and `resolve_priors`.
+    """
+    names = names_of_factors([factor.name for factor in design.factors])
+    whole = is_decomposed(priors)
+    fixed = fixed_effects(design, priors)
+    groups = [group_effects(design, f, priors, names[f.name], has_sds=whole) for f in design.factors]
+    offset = offset_piece(design)
+    has_sigma = whole and design.spec.family_record.latent_variance(design.spec.link_record) is None
+    response = likelihood(design, priors, Code("eta"), fixed.shift, has_sigma=has_sigma)
+    pieces = [fixed.piece, *(group.piece for group in groups), offset, response]
+    table = _table(design, pieces)
+    inside = [
+        *(variance_parts(design, priors, names) if whole else []),
+        *_separated(piece.inside for piece in pieces[:-2]),
+        *_predictor([fixed.eta, *(group.eta for group in groups)], has_offset=design.offset is not None),
+        *response.inside,
+    ]
+    before = _separated([*(piece.before for piece in pieces), _coordinates(design, fixed.labels, groups)])
+    texts = {"TABLE": table.text} | {name: text for piece in pieces for name, text in piece.texts.items()}
+    body = [
+        *(["", "", *LKJ.splitlines()] if any(factor.correlated for factor in design.factors) else []),
+        *_function(before, inside),
+        *["", "", *table.reader()],
+        *["", ""],
+        *_separated(text_block(name, text) for name, text in texts.items()),
+        *["", "model = make_model(read_table())", ""],
+        *_main(design),
+    ]
+    return "\n".join([*_heading(design), *_imports(body), *body]) + "\n"
+
+
+def _table(design: Design, pieces: Iterable[Piece]) -> SourceTable:
+    reads, stores = read_by(pieces)
+    columns = {name: table_values(design.frame[name]) for name in design.frame.columns if name in reads}
+    return SourceTable(columns | dict(stores), design.rows)
+
+
+def _heading(design: Design) -> list[str]:
+    spec = design.spec
+    rows = f"{design.n_rows} rows"
+    return commented(
+        spec.to_formula(),
+        f"Family {spec.family}, link {spec.link}; {rows}. Written by partialpool {__version__}.",
+        "This script has the model and its data, and needs PyMC 6, pandas and NumPy only.",
+        "Priors are in the units of the data; those of the intercept are at the predictors' means.",
+    )
+
+
+def _imports(body: Iterable[str]) -> list[str]:
+    """Return the imports that the code uses."""
+    used = {node.id for node in ast.walk(ast.parse("\n".join(body))) if isinstance(node, ast.Name)}
+    return ["", *(line for name, line in _MODULES if name in used or not name)]
+
+
+def _separated(parts: Iterable[Iterable[str]]) -> list[str]:
+    """Return the lines of all parts, an empty line between them."""
+    lines: list[str] = []
+    for part in map(list, parts):
+        lines += ["", *part] if lines and part else part
+    return lines
+
+
+def _coordinates(design: Design, coefs: Code, groups: Iterable[GroupEffects]) -> list[str]:
+    """Return the lines that assign the labels of every dimension."""
+    labels: dict[str, Code] = {OBS: Code("table").index}
+    if design.common.coefs:
+        labels[COEF] = coefs
+    for group in groups:
+        labels |= group.labels
+    if design.spec.family_record.has_cutpoints:
+        categories = design.response.categories
+        labels[CUTPOINT] = listed(written(f"{low}|{high}") for low, high in pairwise(categories))
+    items = tuple(prefixed(f"{written(name).text}: ", code.node) for name, code in labels.items())
+    return assigned("coords", Bracket("{", items, "}"), 1)
+
+
+def _predictor(parts: Iterable[Code | None], *, has_offset: bool) -> list[str]:
+    """Return the lines that add up the linear predictor."""
+    known = [part for part in parts if part is not None]
+    known += [Code("offset")] if has_offset else []
+    lines = ["", *commented("The linear predictor of each row.", indent=2)]
+    if not known:
+        return [*lines, "        eta = pt.zeros(len(table))"]
+    lines += let("eta", known[0], 2)
+    for part in known[1:]:
+        lines += let("eta", Code("eta") + part, 2)
+    return lines
+
+
+def _function(before: Iterable[str], inside: Iterable[str]) -> list[str]:
+    start = list(inside)
+    while start and not start[0]:
+        start.pop(0)
+    return [
+        *["", "", "def make_model(table):"],
+        '    """Return the model of the rows of a table."""',
+        *before,
+        "",
+        "    with pm.Model(coords=coords) as model:",
+        *start,
+        "    return model",
+    ]
+
+
+def _main(design: Design) -> list[str]:
+    shown = [name for name in variable_dims(design) if name not in [b_name(f.name) for f in design.factors]]
+    names = listed(map(written, shown)).node
+    call = Bracket("print(", (Bracket("pm.stats.summary(", ("idata", prefixed("var_names=", names)), ")"),), ")")
+    return [
+        'if __name__ == "__main__":',
+        "    with model:",
+        "        idata = pm.sample(target_accept=0.9, random_seed=1)",
+        *laid_out(call, 1),
+    ]
