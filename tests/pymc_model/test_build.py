@@ -165,6 +165,17 @@ def test_user_priors_are_those_of_the_model(sleepstudy):
     assert float(f(*[point[v.name] for v in model.value_vars])) == pytest.approx(expected)
 
 
+def test_a_half_distribution_starts_where_it_has_mass(sleepstudy):
+    """PyMC starts a truncated distribution at the whole one's mean, which is the end of the half: log sd = -inf."""
+    half = pp.Prior("HalfLogistic", s=20)
+    model = pp.build_model(SLEEP, sleepstudy, priors={"sd_Subject": half, "sigma": half})
+    point = model.initial_point()
+    assert all(np.isfinite(value).all() for value in point.values())
+    sds, sigma, density = at(model, ["sd_Subject_at_means", "sigma"], point)
+    np.testing.assert_allclose([*sds, sigma], 20)
+    assert np.isfinite(density)
+
+
 def test_parametrization_errors_state_what_is_allowed(sleepstudy):
     with pytest.raises(pp.SpecError) as error:
         pp.build_model(SLEEP, sleepstudy, parametrization={"Sbject": "centered"})

@@ -26,17 +26,20 @@ def variable(
     name
         Name of the variable.
     entry, arguments
-        The distribution, under PyMC's name, and its arguments.
+        The distribution, under PyMC's name, and its arguments: of a vector, arrays of its shape.
     lower
         Where it is truncated; None for no truncation.
     dims
         Its dimension, if it is a vector.
     """
-    pymc_name, stated = entry.name, arguments
+    labelled = {} if dims is None else {"dims": dims}
     if entry.half_of is not None:
-        pymc_name, stated = entry.half_of(**arguments)
-        lower = 0.0 if lower is None else lower
-    distribution, labelled = getattr(pm, pymc_name), {} if dims is None else {"dims": dims}
+        whole, stated = entry.half_of(**arguments)
+        # PyMC would start at the whole distribution's mean, which is the end of the half.
+        scale = next(arguments[name] for name, role in entry.roles.items() if role == "scale")
+        cut, start = (0.0, scale) if lower is None else (lower, lower + scale)
+        return pm.Truncated(name, getattr(pm, whole).dist(**stated), lower=cut, initval=start, **labelled)
+    distribution = getattr(pm, entry.name)
     if lower is None:
-        return distribution(name, **stated, **labelled)
-    return pm.Truncated(name, distribution.dist(**stated), lower=lower, **labelled)
+        return distribution(name, **arguments, **labelled)
+    return pm.Truncated(name, distribution.dist(**arguments), lower=lower, **labelled)

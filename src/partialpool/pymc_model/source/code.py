@@ -115,7 +115,7 @@ class Code:
         return _power(written(other), self)
 
     def __neg__(self) -> "Code":
-        return Code(f"-{_text(self, SIGN)}", SIGN, self.lets)
+        return Code(f"-{_text(self, ATOM)}", SIGN, self.lets)
 
     def __invert__(self) -> "Code":
         return Code(f"~{_text(self, SIGN)}", SIGN, self.lets)

@@ -26,7 +26,8 @@ __all__ = ["Column", "as_expression", "chosen", "product_of", "stored_column", "
 
 _MOST_CODES: Final = 12
 """Most categories whose codes are written out."""
-_QUOTED: Final = re.compile(r"`([^`]*)`")
+_NAME: Final = re.compile(r"`([^`]*)`|(?<![\w.])([^\W\d]\w*)\b(?!\s*\()")
+"""A name in backquotes, or a word that is not called."""
 _OPERATORS: Final[Mapping[type[ast.AST], Callable[[Any, Any], Any]]] = MappingProxyType(
     {
         ast.Add: operator.add,
@@ -105,20 +106,19 @@ def as_expression(text: str, frame: pd.DataFrame) -> Column | None:
     >>> as_expression("I((x + `my z`)**2)", frame).code
     (table["x"] + table["my z"]) ** 2
     """
-    quoted: dict[str, str] = {}
+    names: dict[str, str] = {}
 
-    def place(match: re.Match[str]) -> str:
-        return quoted.setdefault(match[1], f"column_{len(quoted)}_")
+    def placed(match: re.Match[str]) -> str:
+        name = match[1] or match[2]
+        return names.setdefault(name, f"column_{len(names)}") if name in frame.columns else match[0]
 
-    if "'" in text or '"' in text:
+    plain = _NAME.sub(placed, text)
+    if "'" in plain or '"' in plain:  # text is no number
         return None
-    plain = _QUOTED.sub(place, text)
-    names = {name: name for name in frame.columns if name not in quoted.values()}
-    names |= {placed: name for name, placed in quoted.items()}
     try:
         tree = ast.parse(plain, mode="eval")
         with np.errstate(all="ignore"):
-            return _translated(tree.body, names, frame)
+            return _translated(tree.body, {place: name for name, place in names.items()}, frame)
     except (SyntaxError, TypeError, ValueError, OverflowError, RecursionError, _NotPlainError):
         return None
 

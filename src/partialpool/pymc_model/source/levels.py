@@ -119,9 +119,10 @@ def _stored(factor: FactorEffects, numbers: np.ndarray, names: FactorNames, fram
         name = answer_name(f"level of {factor.name}", set(frame.columns))
         column = Column(Code(f"table[{written(name).text}]"), labels)
         stores[name] = labels
-    first = Code("np").unique(Code(level), return_index=True)[1]
-    number = Code("np").asarray(Code(f"table[{written(place).text}]"))
-    label = Code("np").asarray(column.code)[Code("first")]
-    steps = {level: number, "first": first, levels: label}
+    steps = {
+        level: Code("np").asarray(Code(f"table[{written(place).text}]")),
+        "labels": Code("np").asarray(column.code),
+        levels: Code("labels")[Code("np").unique(Code(level), return_index=True)[1]],
+    }
     lines = tuple(line for name, code in steps.items() for line in assigned(name, code.node, 1))
     return LevelCode(lines, column.reads, MappingProxyType(stores))

@@ -79,7 +79,8 @@ def vector_variable(name: str, elements: Sequence[Stated], *, dims: str, units: 
     arguments = {}
     for argument, role in entry.roles.items():
         numbers = [number(one.prior.arguments[argument], exact=one.exact) for one in elements]
-        arguments[argument] = _in_units(role, array_of(numbers), units.code)
+        short = array_of(numbers) if entry.half_of is None else Code("np").array(listed(numbers))
+        arguments[argument] = _in_units(role, short, units.code)
     return variable(PM, name, entry, arguments, dims=dims)
 
 

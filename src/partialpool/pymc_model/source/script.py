@@ -152,6 +152,6 @@ def _main(design: Design) -> list[str]:
     return [
         'if __name__ == "__main__":',
         "    with model:",
-        "        idata = pm.sample(target_accept=0.9, random_seed=1)",
+        "        idata = pm.sample(chains=4, target_accept=0.9, random_seed=1)",
         *laid_out(call, 1),
     ]
