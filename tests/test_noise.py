@@ -50,6 +50,7 @@ CALLS = {
     "maximum_likelihood": lambda t: pp.maximum_likelihood("y ~ x + (1 | g)", t),
     "priors": lambda t: pp.priors("y ~ x + (1 | g)", t),
     "build_model": lambda t: pp.build_model("y ~ x + (1 | g)", t),
+    "pymc_source": lambda t: pp.pymc_source("y ~ x + (1 | g)", t),
     "prior_predictive": lambda t: pp.prior_predictive("y ~ x + (1 | g)", t, draws=5, seed=1),
     "lrt": lambda t: pp.lrt("y ~ x + (1 | g)", "y ~ x", t),
     "a spec": lambda t: pp.maximum_likelihood(pp.ModelSpec.from_formula("y ~ x + (1 | g)"), t, reml=True),

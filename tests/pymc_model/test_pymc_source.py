@@ -20,6 +20,7 @@ import partialpool as pp
 from checks import without_package
 from checks.fixed import fit_at
 from checks.kin import sib_matrix, traits
+from partialpool.distributions.table import DISTRIBUTIONS
 from partialpool.families.links import LINKS
 from partialpool.families.registry import FAMILIES
 from partialpool.fitting.model_files import read_source
@@ -241,6 +242,11 @@ def test_a_script_has_the_model_of_build_model(name, folder, alone):
         for variable, values in theirs.items():
             size = np.abs(values).max(initial=0.0)
             np.testing.assert_allclose(mine[variable], values, rtol=1e-7, atol=1e-8 * size, err_msg=variable)
+
+
+def test_every_distribution_of_priors_is_among_the_cases():
+    stated = {prior.distribution for case in CASES.values() for prior in case.options.get("priors", {}).values()}
+    assert stated | {prior.distribution for prior in pp.priors("y ~ x + (1 | g)", TABLE).values()} == set(DISTRIBUTIONS)
 
 
 def test_scripts_are_formatted_and_clean(folder):

@@ -4,7 +4,7 @@ import pytest
 
 import partialpool as pp
 
-FUNCTIONS = [pp.fit, pp.priors, pp.build_model, pp.maximum_likelihood, pp.lrt, pp.prior_predictive]
+FUNCTIONS = [pp.fit, pp.priors, pp.build_model, pp.pymc_source, pp.maximum_likelihood, pp.lrt, pp.prior_predictive]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.__name__)

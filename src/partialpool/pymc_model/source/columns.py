@@ -125,7 +125,7 @@ def as_expression(text: str, frame: pd.DataFrame) -> Column | None:
 
 def product_of(parts: Sequence[Part], frame: pd.DataFrame) -> Column | None:
     """Return the product of a column's parts; None where one of them is not translated."""
-    factors = [_indicator(part, frame) if part.codes else as_expression(part.expression, frame) for part in parts]
+    factors = [_indicator(part, frame) if part.coding else as_expression(part.expression, frame) for part in parts]
     known = [one for one in factors if one is not None]
     if not known or len(known) < len(factors):
         return None
@@ -151,7 +151,7 @@ def _combined(apply: Callable[[Any, Any], Any], one: Column, two: Column) -> Col
 def _indicator(part: Part, frame: pd.DataFrame) -> Column | None:
     """Return an indicator of one category, or the codes of all."""
     column = table_column(part.expression, frame)
-    codes = dict(part.codes)
+    codes = dict(part.coding)
     given = [label for label, code in codes.items() if code]
     if len(given) == 1 and codes[given[0]] == 1:
         label = given[0]

@@ -148,7 +148,7 @@ def _kinship(factor: FactorEffects, names: FactorNames, text: str) -> list[str]:
 def _sds(factor: FactorEffects, priors: PriorSet, names: FactorNames) -> list[str]:
     local, name = sds_of(factor, names)
     parameters = [f"{sd_name(factor.name)}[{effect}]" for effect in factor.names]
-    where = "" if factor.basis.is_plain else ", for effects at the predictors' means"
+    where = "" if factor.basis.is_plain else " at the predictors' means"
     lines = commented(f"{factor.name}: the sds of its effects{where}.", indent=2)
     lines += prior_reasons(priors, parameters)
     elements = stated(priors, parameters, factor.names)
@@ -201,7 +201,7 @@ def _reported(factor: FactorEffects, names: FactorNames, sds: Code, L: Code) -> 
         return statement(PM.Deterministic(corr_name(factor.name), L @ L.T, dims=dims), 2)
     half, sd = Code(names.of("half")), Code(names.of("sd"))
     root = PT.sqrt((half**2).sum(axis=1))
-    lines = commented("As reported: sds and correlations where every predictor is 0.", indent=2)
+    lines = commented("As reported, where every predictor is 0: sds and correlations of T times the effects.", indent=2)
     lines += let(half.text, Code(names.of("T")) @ Code(f"({(sds[:, None] * L).text})"), 2)
     lines += let(sd.text, PM.Deterministic(sd_name(factor.name), root, dims=effect), 2)
     lines += let(half.text, half / sd[:, None], 2)
