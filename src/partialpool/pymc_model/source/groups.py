@@ -149,7 +149,7 @@ def _sds(factor: FactorEffects, priors: PriorSet, names: FactorNames) -> list[st
     local, name = sds_of(factor, names)
     parameters = [f"{sd_name(factor.name)}[{effect}]" for effect in factor.names]
     where = "" if factor.basis.is_plain else " at the predictors' means"
-    lines = commented(f"{factor.name}: the sds of its effects{where}.", indent=2)
+    lines = commented(f"{factor.name}: the sd of each effect{where}.", indent=2)
     lines += prior_reasons(priors, parameters)
     elements = stated(priors, parameters, factor.names)
     return lines + let(local, vector_variable(name, elements, dims=effect_dim(factor.name)), 2)

@@ -85,7 +85,7 @@ def _heading(design: Design) -> list[str]:
         spec.to_formula(),
         f"Family {spec.family}, link {spec.link}; {rows}. Written by partialpool {__version__}.",
         "This script has the model and its data, and needs PyMC 6, pandas and NumPy only.",
-        "Priors are in the units of the data; those of the intercept are at the predictors' means.",
+        "Priors are in the data's units; the intercept's is at the predictors' means.",
     )
 
 
