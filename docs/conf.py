@@ -76,7 +76,7 @@ logging.getLogger("sphinx.sphinx.directives.other").addFilter(
 # Names from other projects and non-public names have no page here, and no inventory is fetched.
 nitpick_ignore_regex = [
     ("py:.*", r"(collections|pathlib|types|typing|numpy|np|pandas|pd|xarray|xr|matplotlib|pymc)\..*"),
-    ("py:.*", r"(Path|Any|Literal|Mapping|Sequence|Iterable|Callable|Figure)"),
+    ("py:.*", r"(Path|Any|Literal|Mapping|Sequence|Iterable|Callable|Figure|Fitted|Missing)"),
     ("py:.*", r"partialpool\.(distributions|families|spec|design|model|marginal|tabulate)\..*"),
     ("py:.*", r"partialpool\.(likelihood|fitting|sampling|questions)\..*"),
 ]

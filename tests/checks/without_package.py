@@ -1,6 +1,7 @@
-"""Run scripts of models where partialpool cannot be imported: `python -I without_package.py folder`.
+"""Run scripts of models where partialpool cannot be imported: `python -I without_package.py folder names`.
 
-Each script of the folder is run, and its model is evaluated at the points of the file beside it.
+Each script of the folder is run, and its model is evaluated at the points of the file beside it; of those that are
+named, the point at which a sampler would start is kept too, which takes longer.
 """
 
 import pickle
@@ -38,9 +39,9 @@ def evaluate(model, points):
     }
 
 
-def run(folder):
+def run(folder, starts=()):
     """Run this file on a folder, alone; return what each script's model gave, by the name of the script."""
-    command = [sys.executable, "-I", __file__, str(folder)]
+    command = [sys.executable, "-I", __file__, str(folder), *starts]
     subprocess.run(command, check=True, cwd=folder, capture_output=True)
     return {path.stem: pickle.loads(path.read_bytes()) for path in Path(folder).glob("*.found")}
 
@@ -50,4 +51,7 @@ if __name__ == "__main__":
     for script in sorted(Path(sys.argv[1]).glob("*.py")):
         model = runpy.run_path(str(script))["model"]
         points = pickle.loads(script.with_suffix(".points").read_bytes())
-        script.with_suffix(".found").write_bytes(pickle.dumps(evaluate(model, points)))
+        found = evaluate(model, points)
+        if script.stem in sys.argv[2:]:
+            found["start"] = model.initial_point()
+        script.with_suffix(".found").write_bytes(pickle.dumps(found))

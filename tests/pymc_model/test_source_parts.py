@@ -58,6 +58,7 @@ def test_numbers_of_numpy_leave_the_operator_to_text():
     x = Code("x")
     assert (np.float64(2.5) * x).text == "2.5 * x"
     assert (-np.sqrt(2.0) * x).text == "-1.414213562 * x"
+    assert (3.0 * x**2).text == "3.0 * x**2"
     assert (x / np.sqrt(2.0)).text == "x / np.sqrt(2)"
     assert written(np.int64(3)).text == "3"
     with pytest.raises(TypeError, match="is not a number, a text or code"):

@@ -18,7 +18,6 @@ from partialpool.spec.options import as_spec
 
 __all__ = ["Fitted", "pymc_source"]
 
-_NONE: Mapping[str, object] = MappingProxyType({})
 _DOING = "write the PyMC script"
 
 
@@ -40,28 +39,28 @@ class Fitted(Protocol):
 @overload
 def pymc_source(
     model: Fitted | ModelSpec | str,
-    data: Any = None,
+    data: Any = ...,
     *,
-    path: None = None,
-    family: str | None = None,
-    link: str | None = None,
-    priors: Mapping[str, object] = _NONE,
-    se: str | None = None,
-    cov: Mapping[str, object] = _NONE,
-    missing: Missing = "drop",
+    path: None = ...,
+    family: str | None = ...,
+    link: str | None = ...,
+    priors: Mapping[str, object] = ...,
+    se: str | None = ...,
+    cov: Mapping[str, object] = ...,
+    missing: Missing = ...,
 ) -> str: ...
 @overload
 def pymc_source(
     model: Fitted | ModelSpec | str,
-    data: Any = None,
+    data: Any = ...,
     *,
     path: str | Path,
-    family: str | None = None,
-    link: str | None = None,
-    priors: Mapping[str, object] = _NONE,
-    se: str | None = None,
-    cov: Mapping[str, object] = _NONE,
-    missing: Missing = "drop",
+    family: str | None = ...,
+    link: str | None = ...,
+    priors: Mapping[str, object] = ...,
+    se: str | None = ...,
+    cov: Mapping[str, object] = ...,
+    missing: Missing = ...,
 ) -> Path: ...
 @explains_keywords
 def pymc_source(
@@ -71,9 +70,9 @@ def pymc_source(
     path: str | Path | None = None,
     family: str | None = None,
     link: str | None = None,
-    priors: Mapping[str, object] = _NONE,
+    priors: Mapping[str, object] = MappingProxyType({}),
     se: str | None = None,
-    cov: Mapping[str, object] = _NONE,
+    cov: Mapping[str, object] = MappingProxyType({}),
     missing: Missing = "drop",
 ) -> str | Path:
     """Write the PyMC script of a model: its data, its priors with their numbers, and its likelihood.
@@ -112,7 +111,7 @@ def pymc_source(
     >>> import partialpool as pp
     >>> text = pp.pymc_source("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff"))
     >>> [line.strip() for line in text.splitlines() if "pm.HalfStudentT" in line][-1]
-    'sigma = pm.HalfStudentT("sigma", nu=3, sigma=61.96437148)'
+    'sigma = pm.HalfStudentT("sigma", nu=3.0, sigma=61.96437148)'
     """
     if path is not None:
         check_place(path, doing=_DOING)

@@ -150,15 +150,16 @@ def written(value: Any, *, exact: bool = False) -> Code:
 def number(value: float, *, exact: bool = False) -> Code:
     """Write a number, rounded to ten digits unless it is exact.
 
+    Floats stay floats: as integers of one byte, in which PyTensor keeps small ones, 60**2 would overflow in a density.
+
     Examples
     --------
-    >>> number(20.0), number(1 / 3), number(1 / 3, exact=True), number(-0.5), number(2**0.5)
-    (20, 0.3333333333, 0.3333333333333333, -0.5, np.sqrt(2))
+    >>> number(20.0), number(20), number(1 / 3), number(1 / 3, exact=True), number(-0.5), number(2**0.5)
+    (20.0, 20, 0.3333333333, 0.3333333333333333, -0.5, np.sqrt(2))
     """
     if isinstance(value, float) and value in _KNOWN:
         return Code(*_KNOWN[value])
-    rounded = value if exact or isinstance(value, int) else float(f"{value:.{_DIGITS}g}")
-    text = str(int(rounded)) if rounded == int(rounded) and abs(rounded) < 1e15 else repr(rounded)
+    text = repr(value if exact or isinstance(value, int) else float(f"{value:.{_DIGITS}g}"))
     return Code(text, SIGN if text.startswith("-") else ATOM)
 
 

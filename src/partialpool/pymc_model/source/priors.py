@@ -88,7 +88,7 @@ def scalar_variable(name: str, element: Stated, *, units: Units = AS_IT_IS) -> C
     """Write one scalar variable, or a fixed number."""
     prior = element.prior
     if prior.support == "fixed":
-        return PM.Deterministic(name, PT.constant(number(prior.arguments["c"], exact=True)))
+        return PM.Deterministic(name, PT.constant(Code(repr(prior.arguments["c"]))))
     entry = DISTRIBUTIONS[prior.distribution]
     arguments = {
         argument: _in_units(role, number(prior.arguments[argument], exact=element.exact), units.code)
@@ -109,7 +109,7 @@ def array_of(numbers: Sequence[Code]) -> Code:
 
 def _in_units(role: Role, value: Code, units: Code | None) -> Code:
     """Write an argument of the prior of `parameter / units`, as `Prior.in_units_of` computes it."""
-    if units is None or role == "shape" or (role == "location" and value.text == "0"):
+    if units is None or role == "shape" or (role == "location" and value.text == "0.0"):
         return value
     if role == "rate":
         return value * units

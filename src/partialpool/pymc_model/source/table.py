@@ -8,10 +8,10 @@ that no label can end the text or be run. Long texts are compressed.
 import base64
 import csv
 import io
-import textwrap
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -42,7 +42,7 @@ class SourceTable:
     columns: Mapping[str, np.ndarray]
     rows: np.ndarray
 
-    @property
+    @cached_property
     def numbered(self) -> dict[str, list[str]]:
         """The labels of columns that are not plain text, in the order of their numbers."""
         odd = {name: values for name, values in self.columns.items() if _is_text(values)}
@@ -55,7 +55,7 @@ class SourceTable:
         own = [name if _is_plain(name) and name else f"column {at}" for at, name in enumerate(self.columns, start=1)]
         return own if self._is_whole else [answer_name("row", set(own)), *own]
 
-    @property
+    @cached_property
     def text(self) -> str:
         """The table as comma-separated values."""
         codes = {name: {label: at for at, label in enumerate(labels)} for name, labels in self.numbered.items()}
@@ -114,7 +114,8 @@ def opened(name: str, text: str) -> str:
 def text_block(name: str, text: str) -> list[str]:
     """Return the lines that assign a text which has no quotes and no backslashes of its own, or its compressed form."""
     if _is_large(text):
-        text = textwrap.fill(base64.b64encode(zlib.compress(text.encode(), 9)).decode(), WIDTH) + "\n"
+        packed = base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+        text = "\n".join(packed[at : at + WIDTH] for at in range(0, len(packed), WIDTH))
     return [f'{name} = """\\', *text.removesuffix("\n").split("\n"), '"""']
 
 

@@ -37,7 +37,7 @@ def variance_parts(design: Design, priors: PriorSet, names: Mapping[str, FactorN
         lines += let(SHARES, PM.Dirichlet(SHARES, a=a), 2)
         within = icc * shares
     squares = [number(float(m)) for m in parts.mean_squares]
-    if any(square.text != "1" for square in squares):
+    if any(square.text != "1.0" for square in squares):
         lines += commented("An effect's variance in a row is its own times the mean square of its column.", indent=2)
         within = within / array_of(squares)
     lines += let("sds", total * PT.sqrt(within), 2)
