@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from partialpool.design.column_parts import Part
+from partialpool.design.column_parts import ColumnPart
 from partialpool.names import answer_name
 from partialpool.pymc_model.source.code import Code, number, written
 from partialpool.pymc_model.source.layout import Bracket
@@ -123,9 +123,9 @@ def as_expression(text: str, frame: pd.DataFrame) -> Column | None:
         return None
 
 
-def product_of(parts: Sequence[Part], frame: pd.DataFrame) -> Column | None:
+def product_of(parts: Sequence[ColumnPart], frame: pd.DataFrame) -> Column | None:
     """Return the product of a column's parts; None where one of them is not translated."""
-    factors = [_indicator(part, frame) if part.coding else as_expression(part.expression, frame) for part in parts]
+    factors = [_factor(part, frame) for part in parts]
     known = [one for one in factors if one is not None]
     if not known or len(known) < len(factors):
         return None
@@ -133,6 +133,13 @@ def product_of(parts: Sequence[Part], frame: pd.DataFrame) -> Column | None:
         return known[0]
     both = operator.and_ if all(pd.api.types.is_bool_dtype(one.values) for one in known) else operator.mul
     return reduce(lambda one, two: _combined(both, one, two), known)
+
+
+def _factor(part: ColumnPart, frame: pd.DataFrame) -> Column | None:
+    """Return one part; None for a column of a basis, such as `poly(x, 2)`, and for text that is not translated."""
+    if part.position is not None:
+        return None
+    return _indicator(part, frame) if part.codes else as_expression(part.text, frame)
 
 
 def _is_same(found: Any, values: np.ndarray) -> bool:
@@ -148,10 +155,10 @@ def _combined(apply: Callable[[Any, Any], Any], one: Column, two: Column) -> Col
     return Column(apply(one.code, two.code), apply(one.values, two.values), one.reads | two.reads)
 
 
-def _indicator(part: Part, frame: pd.DataFrame) -> Column | None:
+def _indicator(part: ColumnPart, frame: pd.DataFrame) -> Column | None:
     """Return an indicator of one category, or the codes of all."""
-    column = table_column(part.expression, frame)
-    codes = dict(part.coding)
+    column = table_column(part.column, frame)
+    codes = dict(part.codes)
     given = [label for label, code in codes.items() if code]
     if len(given) == 1 and codes[given[0]] == 1:
         label = given[0]

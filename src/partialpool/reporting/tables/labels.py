@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from partialpool.design.design import Design
 from partialpool.design.column_parts import ColumnPart
+from partialpool.design.design import Design
 from partialpool.errors import SpecError, nearest
 from partialpool.fitting.fit import Fit
 from partialpool.names import FAMILY_PARAMETERS, INTERCEPT, SIGMA
