@@ -320,3 +320,35 @@ def test_related_levels_of_another_factor_count_and_of_this_one_are_refused():
     np.testing.assert_allclose(values, expected, rtol=1e-9)
     with pytest.raises(pp.DataError, match="those of sample covary"):
         chosen_effect(other.design, "sample", None)
+
+
+THROWS = {
+    "pupil": list("ABCDEFGH"),
+    "hits": [6, 5, 14, 11, 20, 4, 0, 9],
+    "throws": [10, 10, 18, 15, 20, 20, 6, 16],
+    "club": ["no", "no", "yes", "yes", "yes", "no", "no", "yes"],
+}
+
+
+@pytest.mark.parametrize("formula", ["p(hits, throws) ~ 1 + (1 | pupil)", "p(hits, throws) ~ club + (1 | pupil)"])
+def test_levels_without_a_finite_estimate_do_not_move_the_others_at_infinity(formula):
+    """E hit always and G never: the mean of all pupils has no limit, but every other pupil has an own estimate."""
+    beta = [0.2, 0.8] if "club" in formula else [0.4]
+    fit = fit_at(formula, THROWS, family="binomial", beta=beta, sd_pupil=[1.0])
+    factor, effect = chosen_effect(fit.design, None, None)
+    curves = pooling_curves(fit, factor, effect, np.array([0.0, 0.5, 1.0, 3.0, 10.0, np.inf]))
+    np.testing.assert_array_equal(curves.infinite, [k in "EG" for k in THROWS["pupil"]])
+    np.testing.assert_allclose(curves.population[-1], curves.population[-2])
+    assert np.abs(curves.population).max() < 5
+    hits, throws = np.array(THROWS["hits"]), np.array(THROWS["throws"])
+    with np.errstate(divide="ignore"):
+        own = np.log(hits / (throws - hits))
+    known = ~curves.infinite
+    # Values are at the average club: differences within a club do not depend on its coefficient.
+    for club in set(THROWS["club"]) if "club" in formula else [None]:
+        among = known & (np.array([c == club for c in THROWS["club"]]) if club else True)
+        found, expected = curves.values[-1][among], own[among]
+        np.testing.assert_allclose(found - found.mean(), expected - expected.mean(), atol=1e-6)
+    if "club" not in formula:
+        np.testing.assert_allclose(curves.values[-1][known], own[known], atol=1e-6)
+    assert np.abs(curves.values[-1][known]).max() < 5

@@ -166,9 +166,10 @@ def _given(curves: PoolingCurves, about: Topic) -> str:
 def _limits(curves: PoolingCurves) -> str:
     if not curves.untold:
         return ""
+    shown = "the value at the largest sd" if curves.infinite.any() else "the limit as the sd grows"
     return (
         f" Without pooling the rows do not identify the coefficient{'s' if len(curves.untold) > 1 else ''} of "
-        f"{_listed(curves.untold)}: the picture shows the limit as the sd grows."
+        f"{_listed(curves.untold)}: the picture shows {shown}."
     )
 
 

@@ -12,7 +12,7 @@ The maximum is the conditional mode given the sd, with flat priors of the fixed 
 mean.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -119,6 +119,24 @@ class Conditional:
             if found.diverging[rows].any():
                 out[level] = recession(z[rows], ~found.diverging[rows]).changes(np.eye(z.shape[1]))
         return out
+
+    def continued(self, found: GivenSd, before: GivenSd) -> GivenSd:
+        """Return estimates at infinity that continue those at the largest sd where some go to infinity.
+
+        The fixed effects that are not identified without pooling, such as the intercept, are means over levels. Where
+        a level's estimate goes to infinity they go with it, and have no limit: they stay as they are at the largest
+        sd. The effects of the levels change in return, so that every row keeps its linear predictor.
+        """
+        if not found.diverging.any():
+            return found
+        free = np.flatnonzero(self.untold())
+        rest = found.solution.rest.copy()
+        rest[free] = before.solution.rest[free]
+        moved = self.columns[:, free] @ (found.solution.rest - rest)[free]
+        effects = found.solution.effects.copy()
+        for level, rows in enumerate(self._rows_of_levels):
+            effects[level] += np.linalg.lstsq(self._z[rows], moved[rows])[0]
+        return replace(found, solution=Solution(rest, effects))
 
     @cached_property
     def _fixed(self) -> Halves:

@@ -138,7 +138,8 @@ def pooling_curves(fit: Fit, factor: FactorEffects, effect: str, sds: np.ndarray
 
     For a response that is not normal, estimates are the conditional modes of the effects given sd, the family's own
     parameters at their posterior means (`explorer.conditional`): at 0 and infinity maximum likelihood, as in
-    `shrinkage`.
+    `shrinkage`. Where a level's own estimate is infinite, fixed effects that are not identified without pooling have no
+    limit: at infinity they stay as they are at the largest finite sd.
 
     Parameters
     ----------
@@ -162,9 +163,11 @@ def pooling_curves(fit: Fit, factor: FactorEffects, effect: str, sds: np.ndarray
         return coefficients.by_level(coefficients.common(beta), 0)[:, at]
 
     found: list[GivenSd] = []
-    for sd in sds:
+    for sd in sds[np.isfinite(sds)]:
         found.append(model.at(float(sd) / median, found[-1] if found else None))
-    limit = found[-1] if np.isinf(sds[-1]) else model.at(np.inf, found[-1])
+    before = found[-1] if found else model.at(0.0)
+    limit = model.continued(model.at(np.inf, before), before)
+    found += [limit] * int(np.isinf(sds).sum())
     infinite = model.infinite(limit)[:, at]
     told = model.told()[:, at] & ~infinite
     means = np.stack([common(one.solution) for one in found])

@@ -236,6 +236,7 @@ def _content(fit: Fit, found: _Explored, prob: float) -> dict[str, Any]:
         "held": curves.held,
         "origin": curves.origin,
         "differ": curves.differ,
+        "endless": bool(curves.infinite.any()),
         "others": others,
         "other_factors": other_factors,
         "known": topic.known,
