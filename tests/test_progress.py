@@ -69,3 +69,17 @@ def test_a_notebook_needs_widgets(monkeypatch, widgets):
     with progress.progress_line("preparing", shown=True):
         pass
     assert shown == [widgets]
+
+
+def test_a_long_run_whose_output_is_a_file_writes_its_stage_once(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "Console", lambda **_: Console(file=io.StringIO()))
+    monkeypatch.setattr(progress, "LONG", 0.05)
+    with progress.progress_line("finding the mode", shown=True) as line:
+        line.say("compiling, once per machine")
+        time.sleep(0.3)
+    assert capsys.readouterr().err == "compiling, once per machine ...\n"
+    with progress.progress_line("finding the mode", shown=False):
+        time.sleep(0.2)
+    with progress.progress_line("finding the mode", shown=True):
+        pass  # a short run
+    assert capsys.readouterr().err == ""

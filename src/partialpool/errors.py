@@ -81,7 +81,7 @@ class FormulaError(SpecError):
 
 
 class KeywordError(SpecError, TypeError):
-    """A function was called with a keyword that it does not have."""
+    """A function was called with arguments that it does not have, or without one that it needs."""
 
 
 class PriorError(SpecError):

@@ -1,5 +1,6 @@
-"""A progress line for runs longer than a second, in a terminal or a notebook; none elsewhere."""
+"""A progress line for runs longer than a second in a terminal or a notebook; elsewhere a line of text for long runs."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ __all__ = ["ProgressLine", "progress_line"]
 
 PATIENCE: Final = 1.0
 """Seconds before the line appears."""
+LONG: Final = 8.0
+"""Seconds after which a run whose output is a file or a pipe states what it is doing, once."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ def progress_line(what: str, *, shown: bool) -> Iterator[ProgressLine]:
     what
         The first stage.
     shown
-        Whether to show anything; nothing is shown if the output is a file or a pipe.
+        Whether to show anything. If the output is a file or a pipe, the stage is written once, and only of a long run.
     """
     console = Console(stderr=True)
     # Without ipywidgets a notebook would show a warning instead of the line.
@@ -49,8 +52,13 @@ def progress_line(what: str, *, shown: bool) -> Iterator[ProgressLine]:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     bar = Progress(*columns, console=console, transient=True, disable=not visible)
     task = bar.add_task(what, total=None)
+
+    def write_stage() -> None:
+        sys.stderr.write(f"{bar.tasks[0].description} ...\n")
+
+    plain = shown and not console.is_jupyter and not console.is_terminal
     # A timer, because the first step of a run may take the longest.
-    appear = Timer(PATIENCE, bar.start)
+    appear = Timer(LONG, write_stage) if plain else Timer(PATIENCE, bar.start)
     appear.daemon = True
     appear.start()
     try:

@@ -110,6 +110,23 @@ def test_what_is_not_a_distribution_is_refused(name, refuses):
     assert error.got == repr(name)
 
 
+@pytest.mark.parametrize(
+    ("given", "instead"),
+    [
+        (("normal", 0, 1), "pp.Prior('Normal', mu=0, sigma=1)"),
+        (("Normal", 0, 1), "pp.Prior('Normal', mu=0, sigma=1)"),
+        (("Normal", 0), "pp.Prior('Normal', mu=..., sigma=...)"),
+        (("half_normal", 2.5), "pp.Prior('HalfNormal', sigma=2.5)"),
+        (("student_t(3, 0, 2.5)",), "pp.Prior('StudentT', nu=3, mu=0, sigma=2.5)"),
+        (("exponential(1)",), "pp.Prior('Exponential', lam=1)"),
+        (("halfnormal",), "write 'HalfNormal': names are case-sensitive"),
+    ],
+)
+def test_arguments_without_names_and_other_spellings_are_answered(given, instead, refuses):
+    error = refuses(PriorError, lambda: Prior(*given))
+    assert instead in error.do
+
+
 @pytest.mark.parametrize("name", DISTRIBUTIONS)
 def test_a_distribution_without_its_arguments_is_refused(name, refuses):
     error = refuses(PriorError, lambda: Prior(name), *(f"{argument}=..." for argument in GOOD[name]))

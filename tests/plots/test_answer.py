@@ -1,5 +1,7 @@
 """Pictures refuse whatever is not the answer they draw: numbers, tables, fits, and answers of other questions."""
 
+import inspect
+
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
@@ -23,7 +25,9 @@ def refused(picture, answer):
     with pytest.raises(pp.DataError, match=rf"this is not an answer of pp\.{question}") as error:
         getattr(pp, picture)(answer, *SECOND.get(picture, ()))
     assert error.value.allowed == f"what pp.{question} returns"
-    assert error.value.do == f"ask the question first: pp.{picture}(pp.{question}(fit))"
+    assert error.value.do.startswith(f"ask the question first: pp.{picture}(pp.{question}(")
+    for name in error.value.do.rpartition(f"{question}(")[2].rstrip(")").split(", "):
+        assert name in inspect.signature(getattr(pp, question)).parameters
     return error.value.got
 
 

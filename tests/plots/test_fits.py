@@ -72,7 +72,7 @@ def test_predictions_over_categories_show_each():
 def test_a_column_that_the_model_does_not_use_is_refused(fit):
     with pytest.raises(pp.DataError, match="no such predictor"):
         pp.plot_predictions(fit, "Dais")
-    with pytest.raises(TypeError, match="'over'"):
+    with pytest.raises(pp.DataError, match="needs over="):
         pp.plot_predictions(fit)
 
 
@@ -81,4 +81,4 @@ def test_a_question_that_needs_more_is_to_be_asked_first(question, fit):
     with pytest.raises(pp.DataError) as refused:
         NEED_MORE[question](fit)
     assert "drawn from an answer" in str(refused.value)
-    assert f"pp.{question}(fit" in refused.value.do
+    assert f"pp.{question}(fit, " in refused.value.do

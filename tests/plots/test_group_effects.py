@@ -26,7 +26,8 @@ def test_levels_are_sorted_by_the_first_effect_and_dots_are_means():
     assert [t.get_text() for t in first.get_yticklabels()] == ["g3", "g2", "g1", "g0"]
     dots = first.lines[-1].get_xdata()
     np.testing.assert_allclose(dots, [0, 1, 2, 3], atol=0.05)
-    assert first.get_xlabel() == "deviation from the population (ms)"
+    assert first.get_xlabel() == "ms"
+    assert "deviations from the population" in first.figure.get_suptitle()
     assert second.get_title(loc="left") == "x"
 
 

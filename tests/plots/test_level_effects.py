@@ -36,7 +36,7 @@ def test_order_intervals_and_colours():
     data = effects()
     figure = plot_level_effects(data, unit="ms/day")
     axes, bar = figure.axes
-    assert figure.get_suptitle().endswith("of 4 levels 2 are above and 2 below 1.5 with probability over 0.95")
+    assert figure.get_suptitle().endswith("with probability over 0.95, 2 of 4 levels are above 1.5 and 2 below")
     assert [t.get_text() for t in axes.get_yticklabels()] == ["g3", "g2", "g1", "g0"]
     outer, inner, dots = axes.collections
     draws = data["effect"].to_numpy()[..., 3].ravel()

@@ -134,3 +134,16 @@ def test_entries_with_the_same_value_are_refused(interacting):
 def test_by_must_be_a_categorical_predictor(interacting, by):
     with pytest.raises(pp.DataError, match="by= names no categorical predictor"):
         pp.average_effect(interacting, "arm", by=by)
+
+
+def test_a_ratio_and_its_inverse_have_inverse_estimates():
+    herds = pp.load_dataset("cbpp")
+    fit = pp.fit(
+        "p(incidence, size) ~ period + (1 | herd)", herds, family="binomial", draws=300, seed=1, progressbar=False
+    )
+    there = pp.average_effect(fit, "period", measure="odds_ratio", values=["1", "4"])
+    back = pp.average_effect(fit, "period", measure="odds_ratio", values=["4", "1"])
+    tables = [pp.to_frame(effects) for effects in (there, back)]
+    assert set(tables[0]["statistic"]) == {"median"}
+    np.testing.assert_allclose(tables[0]["estimate"] * tables[1]["estimate"], 1, rtol=1e-6)
+    assert "median" in pp.summary(there).columns

@@ -127,3 +127,10 @@ def test_by_must_be_a_category_that_is_not_named_otherwise(by, message):
     fit = fit_of("math ~ ses + sex + (1 | school)", SCHOOLS)
     with pytest.raises(pp.DataError, match=message):
         pp.datagrid(fit, sex=["Male"], by=by)
+
+
+def test_levels_keep_a_category_that_is_constant_in_them():
+    fit = fit_of("math ~ ses + sector + sex + (1 | school)", SCHOOLS)
+    found = pp.datagrid(fit, by="school").set_index("school")["sector"]
+    own = SCHOOLS.drop_duplicates("school").set_index("school")["sector"]
+    assert found.astype(str).to_dict() == {name: str(own[name]) for name in found.index}

@@ -101,3 +101,19 @@ def test_no_claim_is_refused(sleepstudy_fit):
     for claims in ((), (3,)):
         with pytest.raises(pp.SpecError, match="must be text"):
             pp.hypothesis(sleepstudy_fit, *claims)
+
+
+@pytest.mark.parametrize(
+    ("claim", "works"),
+    [
+        ("308 > Kai", "effects[308, Intercept] > Kai"),
+        ("b_Subject[308] > b_Subject[309]", "effects[308, Intercept] > effects[309, Intercept]"),
+        ("Subject[308, Days] - Subject[309, Days] < 2", "effects[308, Days] - effects[309, Days] < 2"),
+    ],
+)
+def test_effects_of_levels_are_compared_in_their_own_answer(sleepstudy_fit, claim, works):
+    with pytest.raises(pp.SpecError) as caught:
+        pp.hypothesis(sleepstudy_fit, claim)
+    assert f"pp.hypothesis(pp.group_effects(fit, 'Subject'), \"{works}\")" in caught.value.do
+    if "Kai" not in claim:
+        assert len(pp.hypothesis(pp.group_effects(sleepstudy_fit, "Subject"), works)) == 1

@@ -102,6 +102,13 @@ def test_a_level_that_does_not_tell_has_no_line_and_some_levels_can_be_named():
     assert lines["obs"].to_numpy().tolist() == [0, 1, 2, 6]
 
 
+def test_levels_are_named_as_in_the_table_or_as_text():
+    fit = fit_at("y ~ x + c + (1 | g)", crossed(), beta=[0, 1, 0], sd_g=[1.0], sigma=1.0)
+    by_number, by_text = (level_lines(fit, "x", levels=levels) for levels in ([2, 0], ["2", "0"]))
+    assert by_text["level"].to_numpy().tolist() == [0, 2]
+    assert by_text.equals(by_number)
+
+
 @pytest.mark.parametrize(
     ("options", "text"),
     [

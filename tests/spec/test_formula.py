@@ -239,6 +239,13 @@ def test_a_formula_is_text(formula, refuses):
         ("y ~ (1 | log(g))", ["compute log(g) as a column"]),
         ("y ~ s(x)", ["'s'", "does not have this special term"]),
         ("y ~ (1 | a*b)", ["'a*b'", "(1 | a) + (1 | b)"]),
+        ("Anzahl Vögel ~ x + (1 | g)", ["in backquotes: `Anzahl Vögel`"]),
+        ("y ~ x + Zahl der Eier 2 + (1 | g)", ["in backquotes: `Zahl der Eier 2`"]),
+        ("y ~ log(Zahl Eier) + (1 | g)", ["in backquotes: `Zahl Eier`"]),
+        ("y ~ (Zahl Eier | g)", ["in backquotes: `Zahl Eier`"]),
+        ("y ~ x + (1 | mein Ort)", ["in backquotes: (1 | `mein Ort`)"]),
+        ("y ~ x) 2", ["close or remove a bracket"]),
+        ("y ~ 2 x", ["check the spelling there"]),
     ],
 )
 def test_a_refusal_states_what_to_write_instead(formula, mentions, refuses):

@@ -1,5 +1,7 @@
 """Units of a model's columns: stated in any form, carried by fits, files and answers, and shown on axes."""
 
+import re
+
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
@@ -73,7 +75,7 @@ def test_every_answer_shows_units_without_being_told(fit):
     }
     for name, figure in figures.items():
         texts = " ".join(text.get_text() for text in figure.findobj(plt.Text))
-        assert "(ms" in texts, name
+        assert re.search(r"\bms\b", texts), name
         plt.close(figure)
 
 

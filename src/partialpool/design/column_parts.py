@@ -24,7 +24,7 @@ class ColumnPart:
         Label of the category of which the column is a part; None for numbers.
     position
         Number of the column, from 0, where an expression such as `poly(x, 2)` has several; else None.
-    codes
+    coding
         Of categories, each category with its number in the column; empty for numbers.
     column
         Of categories, the column of the table that they are in; empty for numbers.
@@ -34,7 +34,7 @@ class ColumnPart:
     is_call: bool = False
     category: str | None = None
     position: int | None = None
-    codes: tuple[tuple[str | int | float | bool, float], ...] = ()
+    coding: tuple[tuple[str | int | float | bool, float], ...] = ()
     column: str = ""
 
     @property
@@ -69,7 +69,7 @@ def _parts_of_component(component: Any) -> list[ColumnPart]:
                 name,
                 is_call,
                 category=str(label),
-                codes=tuple(zip(known.values, map(float, codes), strict=True)),
+                coding=tuple(zip(known.values, map(float, codes), strict=True)),
                 column=known.column,
             )
             for label, codes in zip(contrasts.labels, contrasts.matrix.T, strict=True)

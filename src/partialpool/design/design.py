@@ -108,7 +108,7 @@ class Design:
     @property
     def axis_units(self) -> Units:
         """Units of the columns, of the response and of the linear predictor."""
-        response = self.units.get(self.spec.response, "")
+        response = self.units.get(self.response.name, "")
         own = self.spec.link_record.is_identity and not self.spec.family_record.on_log_scale
         return Units(self.units, response, response if own else "")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -48,6 +49,17 @@ class Levels:
         extra, values = pd.factorize(labels[unseen])
         codes[unseen] = len(self.labels) + extra
         return codes, tuple(values.tolist())
+
+    def positions(self, wanted: Sequence[Any]) -> list[int | None]:
+        """Return the position of each wanted level, None where there is none; a level is identified by its text.
+
+        Examples
+        --------
+        >>> Levels("site", (101, 102)).positions(["102", 101.0, "x"])
+        [1, 0, None]
+        """
+        place = {label_text(label): position for position, label in enumerate(self.labels)}
+        return [place.get(label_text(level)) for level in wanted]
 
     @property
     def _has_mixed_ids(self) -> bool:

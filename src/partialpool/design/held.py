@@ -85,7 +85,8 @@ def hold(design: Design, column: str, rows: pd.DataFrame | None = None) -> Held:
     design, column
         The model, and a column it reads.
     rows
-        The rows of the model over which a number is averaged; all of them if left out.
+        The rows of the model over which a number is averaged, and whose category is taken if they have only one; if
+        left out, a number is averaged over all rows.
 
     Raises
     ------
@@ -105,6 +106,9 @@ def hold(design: Design, column: str, rows: pd.DataFrame | None = None) -> Held:
         )
     if is_number(design, column):
         return Held(column, float((design.frame if rows is None else rows)[column].mean()), "mean")
+    own = [] if rows is None else rows[column].unique().tolist()
+    if len(own) == 1:
+        return Held(column, own[0], "given")
     return Held(column, categories_of(design, column)[0], "first")
 
 

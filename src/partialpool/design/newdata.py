@@ -13,7 +13,7 @@ from partialpool.design.evaluate import evaluate_trials
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.response import check_trials, read_standard_errors
 from partialpool.design.table import Missing, read_table
-from partialpool.errors import DataError
+from partialpool.errors import DataError, nearest
 from partialpool.spec.expression import columns_of
 from partialpool.spec.terms import factor_columns
 
@@ -267,6 +267,6 @@ def _new_level(factor: FactorEffects, unseen: tuple[str | int | float | bool, ..
     return DataError(
         f"the new table has levels of {factor.name!r} that the model has not seen",
         got=shown,
-        allowed=f"the model's {factor.n_levels} levels, unless new_levels= is given",
+        allowed=f"{nearest(unseen[0], map(str, factor.levels.labels))}; others if new_levels= is given",
         do="pass new_levels='sample' to draw their effects from the population, or 'population' for its typical level",
     )

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import narwhals as nw
 import numpy as np
@@ -15,6 +15,8 @@ from partialpool.errors import DataError, DataWarning, nearest, warn
 __all__ = ["Missing", "Table", "column_names", "read_table"]
 
 Missing = Literal["drop", "error"]
+_SEPARATED: Final = MappingProxyType({";": 'sep=";", decimal=","', "\t": 'sep="\\t"', "|": 'sep="|"', ",": 'sep=","'})
+"""By separator in the name of the only column, the arguments that read such a file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,8 +159,16 @@ def _check_names(names: list[str], columns: tuple[str, ...]) -> None:
                 f"the table has no column {column!r}",
                 got=f"{len(names)} columns",
                 allowed=nearest(column, names),
-                do="correct the name in the model or in the table",
+                do=_advice_on_separator(names) or "correct the name in the model or in the table",
             )
+
+
+def _advice_on_separator(names: list[str]) -> str:
+    """Advise on a file whose whole lines became one column; empty where the table is another."""
+    if len(names) != 1:
+        return ""
+    found = next((how for separator, how in _SEPARATED.items() if separator in names[0]), "")
+    return found and f"the file was read with another separator: read it with pd.read_csv(path, {found})"
 
 
 def _duplicates(got: str) -> DataError:

@@ -59,11 +59,15 @@ class Units:
         --------
         >>> dict(Units({"Days": "days"}, "ms", "ms").of_effects(["Intercept", "Days"]))
         {'Intercept': 'ms', 'Days': 'ms/day'}
+        >>> dict(Units({}, "ms", "ms").of_effects(["arm[b]"]))
+        {'arm[b]': 'ms'}
         """
         return MappingProxyType({effect: self._of_effect(effect) for effect in effects} if self.linear else {})
 
     def _of_effect(self, effect: str) -> str:
         if effect == INTERCEPT:
+            return self.linear
+        if "[" in effect:  # of a category: a difference of responses
             return self.linear
         unit = self.of(effect)
         # A unit of several words is the description of a code: "0 basement, 1 first floor".

@@ -6,6 +6,7 @@ used by a sampler that works on a unit scale.
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -17,6 +18,8 @@ from partialpool.errors import PriorError, nearest
 
 __all__ = ["Prior"]
 
+_CALLED: Final = re.compile(r"(\w+)\s*(?:\(([^()]*)\))?")
+"""A name, or a call in R's notation."""
 _RESCALE: Final[Mapping[Role, Callable[[float, float], float]]] = MappingProxyType(
     {
         "location": lambda value, unit: value / unit,
@@ -64,13 +67,20 @@ class Prior:
     lower: float | None
     """Lower truncation; None for no truncation. The bound of a Uniform prior is an argument instead."""
 
-    def __init__(self, distribution: str, /, **arguments: float) -> None:
+    def __init__(self, distribution: str, /, *unnamed: object, **arguments: float) -> None:
         if not isinstance(distribution, str) or distribution not in DISTRIBUTIONS:
             raise PriorError(
                 "unknown distribution for a prior",
-                got=repr(distribution),
+                got=", ".join(map(_short, (distribution, *unnamed))),
                 allowed=nearest(str(distribution), DISTRIBUTIONS),
-                do="pick one of these, with PyMC's argument names",
+                do=_advice_on_name(distribution, unnamed),
+            )
+        if unnamed:
+            raise PriorError(
+                f"an argument of {distribution} has no name",
+                got=", ".join(map(_short, unnamed)),
+                allowed=", ".join(f"{name}=..." for name in DISTRIBUTIONS[distribution].roles),
+                do=f"write {_with_names(distribution, unnamed)}",
             )
         roles = DISTRIBUTIONS[distribution].roles
         can_truncate = DISTRIBUTIONS[distribution].support == "positive"
@@ -174,6 +184,32 @@ class Prior:
     def __str__(self) -> str:
         """Write as in a paper: `Normal(mu=0, sigma=20)`."""
         return f"{self.distribution}({', '.join(f'{a}={v:.4g}' for a, v in self.stated.items())})"
+
+
+def _advice_on_name(given: object, unnamed: tuple[object, ...]) -> str:
+    """Advise on a distribution that does not exist: other spellings, and R's notation `normal(0, 1)`."""
+    usual = "pick one of these, with PyMC's argument names"
+    called = _CALLED.fullmatch(given.strip()) if isinstance(given, str) else None
+    if called is None:
+        return usual
+    values = unnamed or tuple(value.strip() for value in (called[2] or "").split(",") if value.strip())
+    same = next((name for name in DISTRIBUTIONS if name.lower() == called[1].replace("_", "").lower()), "")
+    if same and not values:
+        return f"write {same!r}: names are case-sensitive"
+    if same:
+        return f"write {_with_names(same, values)}: names are case-sensitive, and arguments have names"
+    return usual
+
+
+def _with_names(distribution: str, values: tuple[object, ...]) -> str:
+    """Write a prior with the names of its arguments, and the given values where there are as many."""
+    names = DISTRIBUTIONS[distribution].roles
+    written = [_short(value).strip("'") for value in values] if len(values) == len(names) else ["..."] * len(names)
+    return f"pp.Prior({distribution!r}, {', '.join(f'{n}={v}' for n, v in zip(names, written, strict=True))})"
+
+
+def _short(value: object) -> str:
+    return repr(value)[:80]
 
 
 def _number(value: object) -> float:

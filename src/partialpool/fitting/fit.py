@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -16,6 +16,7 @@ from partialpool.design.archive import dataset_to_covariances, dataset_to_frame
 from partialpool.design.build import build_design
 from partialpool.design.design import Design
 from partialpool.design.table import Missing
+from partialpool.elsewhere import OF_FITS, sentence
 from partialpool.errors import DataError, DataWarning, FileError, SamplingWarning, warn
 from partialpool.files import whole_file
 from partialpool.fitting.convergence import alarm
@@ -94,6 +95,14 @@ class Fit:
         with whole_file(path, doing="save the fit") as temporary:
             self.tree.to_netcdf(temporary, engine="h5netcdf")
         return Path(path)
+
+    if not TYPE_CHECKING:  # a type checker would accept every attribute
+
+        def __getattr__(self, name: str) -> object:
+            """Say what an attribute of other packages' fits is called here."""
+            if said := sentence("a fit", name, OF_FITS):
+                raise AttributeError(said, name=name, obj=self)
+            return object.__getattribute__(self, name)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle only the tree, as a file does, so that a worker process can return a fit."""
@@ -238,6 +247,7 @@ def priors(
     return resolve_priors(build_design(spec, data, missing=missing))
 
 
+@explains_keywords
 def load_fit(path: str | Path) -> Fit:
     """Read a fit that `Fit.save` wrote.
 

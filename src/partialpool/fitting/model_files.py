@@ -8,6 +8,7 @@ import pandas as pd
 from partialpool.datasets.load import load_dataset
 from partialpool.fitting.fit import Fit, fit
 from partialpool.fitting.table_file import read_table_file
+from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.modelfile import DataSource, read_model_file
 from partialpool.spec.terms import factor_columns
@@ -15,6 +16,7 @@ from partialpool.spec.terms import factor_columns
 __all__ = ["columns_of_factors", "fit_file", "read_source"]
 
 
+@explains_keywords
 def fit_file(path: str | Path, **overrides: Any) -> Fit:
     """Fit the model of a model file.
 

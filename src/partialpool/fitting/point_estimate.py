@@ -23,10 +23,13 @@ from arviz_stats.base import array_stats
 from partialpool.fitting.convergence import MAX_KHAT
 
 __all__ = [
+    "ESTIMATE",
     "MEAN",
     "MEDIAN",
+    "OF_RATIOS",
     "Point",
     "common_point",
+    "has_median",
     "mean_is_known",
     "means_known",
     "point_estimate",
@@ -56,14 +59,17 @@ class Point:
     ----------
     kind
         `mean` or `median`.
+    reason
+        Why it is the median, where that is not the nature of the quantity.
     """
 
     kind: Literal["mean", "median"]
+    reason: str = ""
 
     @property
     def name(self) -> str:
         """Name of the point estimate and, for a median, the reason."""
-        return "posterior mean" if self.kind == "mean" else "posterior median (a few draws decide the mean)"
+        return f"posterior {self.kind}{f' ({self.reason})' if self.reason else ''}"
 
     def of(self, draws: np.ndarray, axis: int | None = None) -> np.ndarray:
         """Evaluate the point estimate along an axis, or over all draws.
@@ -88,7 +94,11 @@ class Point:
 
 
 MEAN: Final = Point("mean")
-MEDIAN: Final = Point("median")
+MEDIAN: Final = Point("median", "a few draws decide the mean")
+OF_RATIOS: Final = Point("median")
+"""Of ratios, whose inverse is as good a comparison: the median of the inverse is the inverse of the median."""
+ESTIMATE: Final = "estimate"
+"""Attribute of labelled draws whose point estimate is the median by their nature."""
 
 
 def mean_is_known(draws: np.ndarray) -> bool:
@@ -124,6 +134,8 @@ def common_point(*quantities: xr.DataArray | np.ndarray) -> Point:
         Labelled draws with dims (chain, draw, ...), or arrays whose first dimension is draws. A quantity that is NaN in
         some draws has neither mean nor median, and is ignored.
     """
+    if any(has_median(values) for values in quantities):
+        return OF_RATIOS
     for values in quantities:
         if isinstance(values, xr.DataArray):
             rest = [dim for dim in values.dims if dim not in ("chain", "draw")]
@@ -136,6 +148,11 @@ def common_point(*quantities: xr.DataArray | np.ndarray) -> Point:
             if not means_known(block[:, ~np.isnan(block).any(axis=0)]).all():
                 return MEDIAN
     return MEAN
+
+
+def has_median(values: xr.DataArray | np.ndarray) -> bool:
+    """Whether the point estimate of draws is their median by their nature, as of a ratio."""
+    return isinstance(values, xr.DataArray) and values.attrs.get(ESTIMATE) == "median"
 
 
 def quantiles(draws: np.ndarray, probs: tuple[float, ...], axis: int | None = None) -> np.ndarray:

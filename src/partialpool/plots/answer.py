@@ -1,8 +1,9 @@
 """What a plot function draws: the answer to its question, or a fit, for which it asks the question itself."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
+from pkgutil import resolve_name
 from typing import Any, Concatenate
 
 import xarray as xr
@@ -50,13 +51,17 @@ def draws_answer_of[Answer, **P, R](
 
         @wraps(draw)
         def checked(*args: Any, **kwargs: Any) -> R:
-            given = signature.bind_partial(*args, **kwargs)
+            try:
+                given = signature.bind_partial(*args, **kwargs)
+            except TypeError:
+                return draw(*args, **kwargs)  # which names the function and the argument
             if first.name not in given.arguments:
-                return draw(*args, **kwargs)  # which names the missing argument
+                return draw(*args, **kwargs)
             if "prob" in given.arguments:
                 central_ends(given.arguments["prob"])  # which raises an error for anything else
             answer = given.arguments[first.name]
             if isinstance(answer, Fit) and ask is not None:
+                _check_named(name, signature, given.arguments, needs)
                 answer = ask(answer, **{one: given.arguments[one] for one in needs if one in given.arguments})
             elif isinstance(answer, Fit):
                 raise _refused(question, name, "this plot is drawn from an answer, not from a fit", "a fit")
@@ -75,8 +80,27 @@ def _refused(question: str, name: str, wrong: str, got: str) -> DataError:
         wrong,
         got=got,
         allowed=f"what pp.{question} returns",
-        do=f"ask the question first: pp.{name}(pp.{question}(fit))",
+        do=f"ask the question first: pp.{name}(pp.{question}({', '.join(_required(question))}))",
     )
+
+
+def _required(question: str) -> list[str]:
+    """Return the arguments that a public function needs, `fit` first."""
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    parameters = inspect.signature(resolve_name(f"partialpool:{question}")).parameters.values()
+    return [one.name for one in parameters if one.default is one.empty and one.kind in kinds]
+
+
+def _check_named(name: str, signature: inspect.Signature, arguments: Mapping[str, Any], needs: tuple[str, ...]) -> None:
+    """Refuse a fit without what its question needs."""
+    for one in needs:
+        if one not in arguments and signature.parameters[one].default is inspect.Parameter.empty:
+            raise DataError(
+                f"the picture of a fit needs {one}=",
+                got=f"pp.{name}(fit)",
+                allowed="a column of the model",
+                do=f"name it: pp.{name}(fit, 'x')",
+            )
 
 
 def _no_such_answer(answer: Any, kind: type, names: tuple[str, ...], attrs: tuple[str, ...]) -> str:

@@ -64,21 +64,24 @@ def plot_average_effect(effects: xr.Dataset, *, unit: str | None = None, prob: f
     -------
     matplotlib.figure.Figure
         Posterior mean, 50 % and `prob` intervals of each contrast; a line marks no effect. Where a few draws
-        decide a mean, all circles are medians, and the axis says so. The title says where the means of levels stay
+        decide a mean, and of ratios, all circles are medians, and the axis says so. Where the two views are the same
+        numbers, as in a linear model, they are drawn once. The title says where the means of levels stay
         unchanged, so that the effect is a within-level effect.
     """
     unit = stated_or(unit, _unit_of(effects))
     ratio = effects.attrs["measure"] in _RATIOS
     rows = _rows(effects)
+    equal = bool((effects["population_average"] == effects["subject_specific"]).all())
     point = common_point(effects["population_average"], effects["subject_specific"])
     with house_style():
         figure, axes = plt.subplots(figsize=(6.8, 1.9 + 0.6 * len(rows)))
-        views = (
-            ("population_average", BLUE, "population average"),
+        views = [
+            ("population_average", BLUE, "population average and subject specific" if equal else "population average"),
             ("subject_specific", VERMILION, "subject specific"),
-        )
+        ][: 1 if equal else 2]
+        shifts = (0.0,) if equal else (-0.12, 0.12)
         for place, chosen in enumerate(rows):
-            for shift, (view, color, label) in zip((-0.12, 0.12), views, strict=True):
+            for shift, (view, color, label) in zip(shifts, views, strict=True):
                 draws = effects[view].sel(chosen).to_numpy()
                 draw_interval(
                     axes, place + shift, draws, point, prob=prob, color=color, edge=color, edge_width=1.4,

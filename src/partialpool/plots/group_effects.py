@@ -7,12 +7,13 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from partialpool.design.units import Units
 from partialpool.fitting.point_estimate import Point, common_point
 from partialpool.intervals import DEFAULT_PROB
 from partialpool.plots.answer import draws_answer_of
-from partialpool.plots.axis_units import bracketed, unit_or_scale
+from partialpool.plots.axis_units import unit_or_scale
 from partialpool.plots.intervals import bars_in_words, interval_bars
 from partialpool.plots.style import BLUE, GREY, INK, house_style, room, short
 from partialpool.questions.group_effects import group_effects
@@ -61,12 +62,13 @@ def plot_group_effects(
         for panel, name, column in zip(panels[0], names, np.moveaxis(values, 2, 0), strict=True):
             _draw_panel(panel, column[:, order], point, prob)
             unit = unit_or_scale(units.get(name, ""), effects.attrs["scale"])
-            panel.set_xlabel(f"deviation from the population{bracketed(unit)}")
+            panel.set_xlabel(unit)
+            panel.xaxis.set_major_locator(MaxNLocator(5))
             panel.set_title(short(name, 26))
         panels[0][0].set_yticks(range(len(names_shown)), names_shown)
         panels[0][0].set_ylabel(short(effects.attrs["factor"]) + ("" if shown else f" ({len(labels)} levels, sorted)"))
         response, factor = (short(effects.attrs[name], 18) for name in ("response", "factor"))
-        title = f"{response}: effects by {factor}"
+        title = f"{response}: effects by {factor}, deviations from the population"
         figure.suptitle(f"{title}\n{point.name}, {bars_in_words(prob)}", fontsize=11, x=0.01, ha="left")
     return figure
 

@@ -40,6 +40,9 @@ _SAMPLES = 50
 _BEYOND = 0.5
 """How far beyond the data new responses are shown, as a share of the range of the data."""
 
+_LEAST_DISTINCT = 0.5
+"""Share of distinct values below which numbers count as coarsely rounded."""
+
 
 @draws_answer_of("posterior_checks", "checks", "posterior_predictive", "observed_data", ask=posterior_checks)
 def plot_posterior_checks(checks: xr.DataTree, *, unit: str | None = None, prob: float = DEFAULT_PROB) -> Figure:
@@ -62,9 +65,9 @@ def plot_posterior_checks(checks: xr.DataTree, *, unit: str | None = None, prob:
         (`arviz_plots.plot_ppc_rootogram`); for binary responses, their share along the predicted probability,
         calibrated by monotone regression, with an interval of probability `prob` (`plot_ppc_pava`); for ordered
         categories, the frequency of each with the interval of new responses; for other numbers, densities of 50 new
-        tables, or their distribution functions where the family has a long tail (`plot_ppc_dist`). Right: each
-        statistic in the data and in new responses, one value per draw, with its two-sided p; a statistic that does not
-        depend on parameters is a line.
+        tables, or their distribution functions where the family has a long tail or the numbers are coarsely rounded
+        (`plot_ppc_dist`). Right: each statistic in the data and in new responses, one value per draw, with its
+        two-sided p; a statistic that does not depend on parameters is a line.
     """
     unit = stated_or(unit, Units.of_answer(checks.attrs).response)
     of_categories = family_named(checks.attrs["family"]).picture == "categories"
@@ -160,9 +163,15 @@ def _calibration(checks: xr.DataTree, response: str, prob: float) -> tuple[Figur
 
 
 def _distributions(checks: xr.DataTree, label: str) -> tuple[Figure, Axes]:
-    """Draw densities (log axis for positive responses), or distribution functions for long tails and large counts."""
+    """Draw densities (log axis for positive responses), or distribution functions.
+
+    Those of long tails, large counts and coarsely rounded numbers.
+    """
     family = family_named(checks.attrs["family"])
-    density, logarithmic = family.picture == "densities", family.logarithmic_axis
+    observed = _only(checks["observed_data"].to_dataset())
+    # Values that were rounded coarsely have spikes in a density, whose width depends on the rounding.
+    rounded = len(np.unique(observed)) < observed.size * _LEAST_DISTINCT
+    density, logarithmic = family.picture == "densities" and not rounded, family.logarithmic_axis
     names = ("posterior_predictive", "observed_data")
     values = {name: checks[name].to_dataset().astype(float) for name in names}
     values = {name: one.clip(min=_SMALLEST).map(np.log10) for name, one in values.items()} if logarithmic else values

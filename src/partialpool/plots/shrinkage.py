@@ -85,6 +85,10 @@ def as_drawn(pooling: xr.Dataset) -> tuple[xr.Dataset, bool]:
     if effects != [INTERCEPT] or link.is_identity or not link.is_increasing:
         return pooling, False
     estimates = {name: pooling[name] for name in ("no_pooling", "complete_pooling", "partial_pooling")}
+    if _infinite(pooling).any():  # all successes or none: the mean of the level's rows is finite
+        far = np.sign(estimates["partial_pooling"].mean(("chain", "draw")) - estimates["complete_pooling"]) * np.inf
+        own = estimates["no_pooling"].where(~xr.DataArray(_infinite(pooling), dims="level"), far)
+        estimates["no_pooling"] = own.transpose(*pooling["no_pooling"].dims)
     return pooling.assign({name: (v.dims, link.inverse(v.to_numpy())) for name, v in estimates.items()}), True
 
 
@@ -98,7 +102,8 @@ def _line(pooling: xr.Dataset, unit: str, prob: float) -> Figure:
     own, partial = pooling["no_pooling"].to_numpy()[:, 0], draws.mean("sample").to_numpy()
     order = np.argsort(partial)
     levels, known, infinite = pooling["level"].to_numpy(), _known(pooling), _infinite(pooling)
-    labels = [f"{short(levels[i])}  ({known[i]}{', no finite estimate' if infinite[i] else ''})" for i in order]
+    without = ["" if as_means or not far else ", no finite estimate" for far in infinite]
+    labels = [f"{short(levels[i])}  ({known[i]}{without[i]})" for i in order]
     few = len(order) <= _MOST_LABELS
     size = (7.2 + (room(labels) if few else 0.0), float(np.clip(1.8 + 0.22 * len(order), 2.8, 12)))
     figure, axes = plt.subplots(figsize=size)

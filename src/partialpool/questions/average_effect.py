@@ -24,9 +24,11 @@ from partialpool.design.table import read_table
 from partialpool.design.units import UNITS
 from partialpool.errors import DataError, SpecError, nearest
 from partialpool.fitting.fit import Fit
+from partialpool.fitting.point_estimate import ESTIMATE
 from partialpool.model.expectation import expectation
 from partialpool.model.group_variance import spread_of_rows
 from partialpool.model.predictor import Draws, linear_predictor
+from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["average_effect"]
 
@@ -48,6 +50,7 @@ _SCALES: Final[Mapping[str, tuple[_Elementwise, _Elementwise]]] = MappingProxyTy
 _AT_ONCE: Final = 4_000_000
 
 
+@explains_keywords
 def average_effect(
     fit: Fit,
     predictor: str,
@@ -106,8 +109,9 @@ def average_effect(
     xarray.Dataset
         `population_average` and `subject_specific` (chain, draw, contrast); for an ordinal response
         (chain, draw, contrast, category), effects on the probability of each category; with `by` also a dimension of
-        that name. Differences are in units of the
-        response (binomial: of a probability), slopes in these units per unit of the predictor; ratios have no unit.
+        that name. Differences are in units of the response (binomial: of a probability), slopes in these units per unit
+        of the predictor. Ratios have no unit, and their point estimate is the posterior median, so that the comparison
+        the other way round gives the inverse.
 
     Raises
     ------
@@ -267,7 +271,8 @@ def _labelled(
     variables = {}
     for name, view in zip(("population_average", "subject_specific"), views, strict=True):
         stacked = np.stack(view, axis=1)
-        variables[name] = (dims, stacked.reshape(*lead, *stacked.shape[1:]))
+        about = {ESTIMATE: "median"} if measure in ("ratio", "odds_ratio") else {}
+        variables[name] = (dims, stacked.reshape(*lead, *stacked.shape[1:]), about)
     labels = [label for label, _, _ in scenarios.contrasts]
     coords = {"chain": posterior["chain"], "draw": posterior["draw"], "contrast": labels}
     coords |= {"category": list(categories)} if categories else {}
@@ -276,7 +281,7 @@ def _labelled(
         "measure": measure,
         "population_average": "compares means over rows and group effects",
         "subject_specific": "compares within a row at the typical level (b = 0), then averages over rows",
-        "response": fit.spec.response,
+        "response": fit.design.response.name,
         UNITS: fit.design.axis_units.as_text(),
         "link": fit.spec.link,
     }

@@ -21,6 +21,7 @@ from partialpool.questions.posterior_checks import posterior_checks
 from partialpool.questions.residual_trends import residual_trends
 from partialpool.questions.singularity import singularity
 from partialpool.seeds import seed_sequence
+from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.whitelist import quote_name
 from partialpool.tabulate import TextTable, p_value
 
@@ -83,6 +84,7 @@ def _verdict(finding: Finding) -> str:
     return "-" if not finding.judged else "good" if finding.good else "LOOK"
 
 
+@explains_keywords
 def check(fit: Fit, *, seed: int | None = None) -> Checklist:
     """Check draws, effects and fit to the data, level by level.
 

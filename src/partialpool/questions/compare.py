@@ -11,6 +11,7 @@ from partialpool.errors import DataError, nearest
 from partialpool.fitting.fit import Fit
 from partialpool.questions.cross_validation import MAX_KHAT, Scores, score_levels, score_rows
 from partialpool.seeds import seed_sequence
+from partialpool.spec.keywords import explains_keywords
 from partialpool.tabulate import TextTable, fixed
 
 __all__ = ["Comparison", "compare"]
@@ -70,6 +71,7 @@ class Comparison:
         return self.table._repr_html_()
 
 
+@explains_keywords
 def compare(
     fits: Mapping[str, Fit] | Sequence[Fit],
     *,

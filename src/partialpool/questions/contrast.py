@@ -10,6 +10,7 @@ from partialpool.design.counterfactuals import PAIRS
 from partialpool.design.labels import coordinate_of
 from partialpool.errors import DataError, SpecError, nearest
 from partialpool.fitting.drawn_variables import drawn_variables
+from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["contrast"]
 
@@ -17,6 +18,7 @@ _MOST: Final = 2000
 """Most differences that are computed."""
 
 
+@explains_keywords
 def contrast(
     answer: xr.Dataset | xr.DataArray,
     along: str,

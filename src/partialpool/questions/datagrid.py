@@ -13,11 +13,13 @@ from partialpool.design.grid import check_places
 from partialpool.design.held import hold, is_number
 from partialpool.errors import DataError, nearest
 from partialpool.fitting.fit import Fit
+from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.terms import factor_columns
 
 __all__ = ["datagrid"]
 
 
+@explains_keywords
 def datagrid(
     fit: Fit, at: Mapping[str, Any] = MappingProxyType({}), /, *, by: str | Sequence[str] = (), **columns: Any
 ) -> pd.DataFrame:
@@ -35,7 +37,8 @@ def datagrid(
         factors have no typical level: name levels for predictions of `kind="conditional"`; the other kinds need none.
     by
         Categorical columns or grouping factors of the model: the grid is made for each of their combinations in the
-        fit's rows, and numbers that were not named are at their mean over the rows of that combination. A column named
+        fit's rows; numbers that were not named are at their mean over the rows of that combination, and categories at
+        its own where these rows have only one: a site keeps its habitat and its elevation. A column named
         `by` has to be in the dictionary.
 
     Returns
@@ -82,7 +85,11 @@ def datagrid(
     chosen = [by] if isinstance(by, str) else list(by)
     pieces = []
     for fixed, own in _groups(design, chosen, asked):
-        held = {name: hold(design, name, own).value for name in read if name not in asked and name not in fixed}
+        held = {
+            name: hold(design, name, own if chosen else None).value
+            for name in read
+            if name not in asked and name not in fixed
+        }
         grid = pd.DataFrame(list(product(*values.values())), columns=list(values))
         pieces.append(grid.assign(**fixed, **held))
     rows = pd.concat(pieces, ignore_index=True)

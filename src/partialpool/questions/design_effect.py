@@ -10,10 +10,12 @@ from partialpool.fitting.fit import Fit
 from partialpool.model.covariance import effect_covariance
 from partialpool.model.partition import partition_over_rows
 from partialpool.names import ALL_FACTORS
+from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["design_effect"]
 
 
+@explains_keywords
 def design_effect(fit: Fit) -> xr.Dataset:
     """Return the design effect of each factor on the mean of the response, and the effective sample size.
 
@@ -91,7 +93,7 @@ def design_effect(fit: Fit) -> xr.Dataset:
         "residual": partition.residual_definition,
         "rows": observed,
         "counted": "rows" if design.response.trials is None else "trials",
-        "response": fit.spec.response,
+        "response": fit.design.response.name,
         UNITS: fit.design.axis_units.as_text(),
     }
     return xr.Dataset(variables, coords=coords, attrs=attrs)

@@ -5,10 +5,12 @@ import xarray as xr
 from partialpool.design.units import UNITS
 from partialpool.fitting.fit import Fit
 from partialpool.names import b_name, effect_dim
+from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["group_effects"]
 
 
+@explains_keywords
 def group_effects(fit: Fit, factor: str | None = None) -> xr.Dataset:
     """Return the random (group-level) effects: the deviations b of each level from the fixed effects.
 
@@ -35,7 +37,7 @@ def group_effects(fit: Fit, factor: str | None = None) -> xr.Dataset:
         "factor": chosen,
         "definition": "b, the deviation of a level's effect from the fixed effect",
         "scale": fit.spec.link,
-        "response": fit.spec.response,
+        "response": fit.design.response.name,
         UNITS: fit.design.axis_units.as_text(),
     }
     return xr.Dataset({"effects": effects.drop_attrs()}, attrs=attrs)

@@ -4,6 +4,7 @@ import ast
 import operator
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -14,7 +15,9 @@ import xarray as xr
 from partialpool.errors import SpecError, nearest
 from partialpool.fitting.fit import Fit
 from partialpool.intervals import DEFAULT_PROB
+from partialpool.names import b_name
 from partialpool.questions.to_frame import draws_frame, to_frame
+from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["hypothesis"]
 
@@ -42,6 +45,7 @@ class _Unclear(Exception):
     """Why a claim is not understood."""
 
 
+@explains_keywords
 def hypothesis(answer: Fit | xr.Dataset | xr.DataArray, *claims: str, prob: float = DEFAULT_PROB) -> pd.DataFrame:
     """Return the posterior probability of each claim, which is an inequality.
 
@@ -84,7 +88,8 @@ def hypothesis(answer: Fit | xr.Dataset | xr.DataArray, *claims: str, prob: floa
         short = name.removeprefix("beta[").removesuffix("]")
         if name.startswith("beta[") and short not in known:
             known[short] = known[name]
-    return _judged([(claim, *_sides(claim, known)) for claim in _claims(claims)], prob)
+    advice = partial(_advice, answer)
+    return _judged([(claim, *_sides(claim, known, advice)) for claim in _claims(claims)], prob)
 
 
 def _claims(claims: tuple[str, ...]) -> tuple[str, ...]:
@@ -98,7 +103,7 @@ def _claims(claims: tuple[str, ...]) -> tuple[str, ...]:
     return claims
 
 
-def _sides(claim: str, known: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def _sides(claim: str, known: Mapping[str, np.ndarray], advice: Callable[[str], str]) -> tuple[np.ndarray, np.ndarray]:
     """Return the left side less the right side in every draw, and in which draws the claim is true; (draws,) each."""
     text, names = _with_placeholders(claim, known)
     try:
@@ -122,8 +127,30 @@ def _sides(claim: str, known: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.
         f"a hypothesis is not understood: {wrong}",
         got=claim if len(claim) <= _LONGEST else f"{claim[:60]}...",
         allowed=f"{_ALLOWED}; quantities: {nearest(claim, known)}",
-        do="write an inequality of quantities that draws_frame lists; for equality, abs(x) < what is negligible",
+        do=advice(claim[:_LONGEST]),
     )
+
+
+def _advice(answer: Fit | xr.Dataset | xr.DataArray, claim: str) -> str:
+    """Advise on a claim that is not understood: levels are compared in the answer of `group_effects`."""
+    for factor in answer.design.factors if isinstance(answer, Fit) else ():
+        labels = sorted(map(str, factor.levels.labels), key=len, reverse=True)
+        label, effects = "|".join(map(re.escape, labels)), "|".join(map(re.escape, factor.names))
+        variable = rf"(?:effects|{re.escape(factor.name)}|{re.escape(b_name(factor.name))})"
+        named = rf"{variable}\[\s*(?P<own>{label})\s*(?:,\s*(?P<effect>{effects})\s*)?\]"
+        pattern = rf"{named}|(?<![\w.\[])(?P<alone>{label})(?![\w.\]])"
+        rewritten, count = re.subn(pattern, partial(_as_effect, factor.names[0]), claim)
+        if count:
+            return (
+                "the effects of levels are compared in their own answer: "
+                f'pp.hypothesis(pp.group_effects(fit, {factor.name!r}), "{rewritten}")'
+            )
+    return "write an inequality of quantities that draws_frame lists; for equality, abs(x) < what is negligible"
+
+
+def _as_effect(first: str, found: re.Match[str]) -> str:
+    """Write a level as the quantity that `draws_frame` names."""
+    return f"effects[{found['own'] or found['alone']}, {found['effect'] or first}]"
 
 
 def _judged(sides: list[tuple[str, np.ndarray, np.ndarray]], prob: float) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from partialpool.model.covariance import level_covariance, row_covariance
 from partialpool.model.distribution import needs_mean
 from partialpool.model.partition import Partition, common_variance, partition_at, partition_over_rows
 from partialpool.model.response_variance import response_share
+from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["icc"]
 
@@ -23,6 +24,7 @@ _Shares = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Shares by factor, by shared level, and in total."""
 
 
+@explains_keywords
 def icc(fit: Fit, *, at: At | None = None, other: At | None = None, scale: Scale = "latent") -> xr.Dataset:
     """Return the intraclass correlation of every factor: the correlation of two responses that share a level.
 
@@ -160,7 +162,7 @@ def _labelled(fit: Fit, points: Points | None, shares: _Shares, residual: str) -
         "definition": "variance of a factor's effects over Var(y | x); fixed effects left out",
         "averaged": "over the rows (Johnson 2014)" if points is None else "no: at the points given",
         "residual": residual,
-        "response": fit.spec.response,
+        "response": fit.design.response.name,
         UNITS: fit.design.axis_units.as_text(),
     }
     if points is not None and points.held:

@@ -12,10 +12,12 @@ from partialpool.design.units import UNITS
 from partialpool.errors import DataError, nearest
 from partialpool.fitting.fit import Fit
 from partialpool.model.level_coefficients import level_coefficients
+from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["level_effects"]
 
 
+@explains_keywords
 def level_effects(
     fit: Fit,
     effect: str,
@@ -105,7 +107,7 @@ def level_effects(
         "threshold": float(threshold),
         "definition": "fixed effects at the level's predictor values, plus the level's own effect",
         "scale": fit.spec.link,
-        "response": fit.spec.response,
+        "response": fit.design.response.name,
         UNITS: fit.design.axis_units.as_text(),
         **coefficients.in_words,
     }

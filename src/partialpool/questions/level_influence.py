@@ -25,6 +25,7 @@ from partialpool.questions.quantities import (
     weighted_moments,
 )
 from partialpool.seeds import seed_sequence
+from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["level_influence"]
 
@@ -32,6 +33,7 @@ _REFITS: Final = "refit"
 _WEIGHTS: Final = "weights"
 
 
+@explains_keywords
 def level_influence(
     fit: Fit,
     quantities: Mapping[str, Quantity] = NOTHING_MORE,
@@ -126,7 +128,7 @@ def level_influence(
         coords={"level": list(chosen.levels.labels), "quantity": list(followed)},
         attrs={
             "factor": chosen.name,
-            "response": fit.spec.response,
+            "response": fit.design.response.name,
             UNITS: fit.design.axis_units.as_text(),
             "definition": "shift = (mean without the level - mean) / sd, of the posterior",
             "averaged": "over the remaining rows",

@@ -22,12 +22,14 @@ from partialpool.model.level_coefficients import level_coefficients
 from partialpool.model.no_pooling import mean_beta, mean_effects
 from partialpool.model.partition import linear_predictor_at
 from partialpool.names import OBS, b_name
+from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["level_lines"]
 
 _NOWHERE: Mapping[str, Any] = MappingProxyType({})
 
 
+@explains_keywords
 def level_lines(
     fit: Fit,
     over: str,
@@ -154,7 +156,7 @@ def level_lines(
         "rows": f"of {named}" if named else "all",
         "other_factors": f"effects of {', '.join(others)} at 0" if others else "none",
         "definition": f"{how} per level; {how} of all rows; fixed effects plus the level's own",
-        "response": f"log {fit.spec.response}" if fit.spec.family_record.on_log_scale else fit.spec.response,
+        "response": f"{'log ' if fit.spec.family_record.on_log_scale else ''}{fit.design.response.name}",
         UNITS: fit.design.axis_units.as_text(),
         "scale": fit.spec.link,
         "mean": mean_on_axis(design),
@@ -211,19 +213,19 @@ def _rows_shown(design: Design, at: Mapping[str, Any]) -> tuple[np.ndarray, str]
 
 def _positions(factor: FactorEffects, levels: Sequence[Any] | None, shown: np.ndarray) -> np.ndarray:
     """Return positions of the levels wanted, in the factor's order; by default those with rows that are shown."""
-    labels = list(factor.levels.labels)
     if levels is None:
         return factor.levels_in(shown)
     wanted = [levels] if isinstance(levels, str) else list(levels)
-    unknown = [level for level in wanted if level not in labels]
+    found = factor.levels.positions(wanted)
+    unknown = [level for level, position in zip(wanted, found, strict=True) if position is None]
     if unknown or not wanted:
         raise DataError(
             f"no such level of {factor.name!r}" if unknown else f"no level of {factor.name!r} is named",
             got=", ".join(map(repr, unknown)) or "an empty list",
-            allowed=nearest(str(unknown[0]) if unknown else "", map(str, labels)),
+            allowed=nearest(str(unknown[0]) if unknown else "", map(str, factor.levels.labels)),
             do="name some of these, or leave levels= out for all",
         )
-    return np.array(sorted({labels.index(level) for level in wanted}))
+    return np.array(sorted({position for position in found if position is not None}))
 
 
 def _check_line(design: Design, over: str, points: int, at: Mapping[str, Any]) -> None:

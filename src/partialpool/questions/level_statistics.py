@@ -17,6 +17,7 @@ from partialpool.model.chunks import pieces_of
 from partialpool.model.predictor import linear_predictor
 from partialpool.model.response import replicate
 from partialpool.names import tree_name
+from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.terms import factor_columns
 
 __all__ = ["level_statistics"]
@@ -24,6 +25,7 @@ __all__ = ["level_statistics"]
 Levels = Literal["new", "same"]
 
 
+@explains_keywords
 def level_statistics(
     fit: Fit, factor: str | None = None, *, levels: Levels = "new", seed: int | None = None
 ) -> xr.DataTree:
@@ -84,7 +86,7 @@ def level_statistics(
     tree = xr.DataTree.from_dict({"posterior_predictive": new, "observed_data": data})
     tree.attrs = {
         "factor": chosen.name,
-        "response": fit.spec.response,
+        "response": fit.design.response.name,
         UNITS: fit.design.axis_units.as_text(),
         "levels": levels,
     }

@@ -8,10 +8,12 @@ from partialpool.fitting.fit import Fit
 from partialpool.model.predictor import linear_predictor
 from partialpool.model.response import log_density
 from partialpool.sampling.pack import label_rows
+from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["log_likelihood"]
 
 
+@explains_keywords
 def log_likelihood(fit: Fit) -> xr.Dataset:
     """Evaluate log p(y_i | beta, b, ...) of every row, given each level's own effects.
 

@@ -7,12 +7,14 @@ import xarray as xr
 from partialpool.fitting.fit import Fit
 from partialpool.model.prior import log_prior_density
 from partialpool.names import BETA, effect_dim, sd_name
+from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["log_prior"]
 
 _BETA_PRIOR: Final = "beta_prior"
 
 
+@explains_keywords
 def log_prior(fit: Fit) -> xr.Dataset:
     """Evaluate the log density of every top-level prior at every draw.
 

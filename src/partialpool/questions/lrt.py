@@ -26,6 +26,7 @@ from partialpool.tabulate import TextTable, fixed, number
 __all__ = ["LikelihoodRatioTest", "lrt"]
 
 _FEWEST: Final = 20
+_LEVEL: Final = 0.05
 """Fewest simulations with which p can be below 0.05."""
 
 
@@ -110,7 +111,11 @@ class LikelihoodRatioTest:
         shown = f"p = {_written(p)}"
         if len(self.null) >= _FEWEST and not self._exceeding:
             shown = f"none of {len(self.null)} statistics is as large"
-        if p < 0.05:
+        error = 2 * self.p_simulated_error if len(self.null) >= _FEWEST else 0.0
+        if abs(p - _LEVEL) < error:
+            within = f"{shown}, Monte Carlo error {_written(self.p_simulated_error)}"
+            return f"{len(self.null)} simulations do not decide whether the data support {self.added} ({within})."
+        if p < _LEVEL:
             return f"By {source} the data support {self.added} ({shown})."
         return f"By {source} the data do not require {self.added} ({shown}); this does not show that it is absent."
 

@@ -10,10 +10,12 @@ from partialpool.fitting.fit import Fit
 from partialpool.fitting.pooling_ends import complete_pooling
 from partialpool.model.pooled_regression import Ungrouped
 from partialpool.names import BETA, COEF
+from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["naive_errors"]
 
 
+@explains_keywords
 def naive_errors(fit: Fit) -> xr.Dataset:
     """Return the standard error of each fixed effect without and with the grouping.
 
@@ -76,7 +78,7 @@ def naive_errors(fit: Fit) -> xr.Dataset:
         "honest": "posterior standard deviation",
         "definition": "overconfidence = honest / naive; below 1 where a predictor is compared within levels",
         "scale": fit.spec.link,
-        "response": fit.spec.response,
+        "response": fit.design.response.name,
         UNITS: fit.design.axis_units.as_text(),
     }
     return xr.Dataset(variables, coords={COEF: list(fit.design.common.coefs)}, attrs=attrs)

@@ -15,6 +15,7 @@ from partialpool.model.chunks import pieces_of
 from partialpool.model.predictor import linear_predictor
 from partialpool.model.response import given_of, replicate
 from partialpool.sampling.pack import label_observed, label_responses
+from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["posterior_checks"]
 
@@ -120,6 +121,7 @@ _STATISTICS: Final[Mapping[str, _Statistic]] = MappingProxyType(
 """Statistics by name; each family lists those that its models most often fail (`Family.checks`)."""
 
 
+@explains_keywords
 def posterior_checks(fit: Fit, *, seed: int | None = None) -> xr.DataTree:
     """Compare the response with new responses of the same rows, by statistics that models of its family often miss.
 

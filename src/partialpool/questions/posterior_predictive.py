@@ -13,10 +13,12 @@ from partialpool.model.predictor import linear_predictor
 from partialpool.model.response import replicate
 from partialpool.sampling.pack import label_responses
 from partialpool.seeds import seed_sequence
+from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["posterior_predictive"]
 
 
+@explains_keywords
 def posterior_predictive(
     fit: Fit, data: Any = None, *, new_levels: NewLevels = "error", seed: int | None = None
 ) -> xr.Dataset:

@@ -25,6 +25,7 @@ from partialpool.questions.asked_quantities import check_asked
 from partialpool.questions.quantities import NOTHING_MORE, Quantity, check_draws, follow, weighted_moments
 from partialpool.sampling.pack import label_draws
 from partialpool.seeds import seed_sequence
+from partialpool.spec.keywords import explains_keywords
 from partialpool.tabulate import TextTable, fixed
 
 __all__ = ["PowerScaling", "power_scale", "scaled_priors"]
@@ -89,6 +90,7 @@ class PowerScaling:
         return self.table._repr_html_()
 
 
+@explains_keywords
 def power_scale(
     fit: Fit,
     quantities: Mapping[str, Quantity] = NOTHING_MORE,

@@ -24,6 +24,7 @@ from partialpool.model.predictor import linear_predictor
 from partialpool.model.response import replicate
 from partialpool.names import OBS, answer_name
 from partialpool.seeds import seed_sequence
+from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.terms import factor_columns
 
 __all__ = ["predict"]
@@ -36,6 +37,7 @@ _MEANING = {
 }
 
 
+@explains_keywords
 def predict(
     fit: Fit,
     data: Any = None,
@@ -246,7 +248,7 @@ def _labelled(fit: Fit, rows: Rows, found: Mapping[str, np.ndarray], kinds: Mapp
         coords["unobserved_cell"] = (OBS, rows.unobserved)
     attrs = {
         "kind": "; ".join(f"{name}: {_MEANING[how]}" for name, how in kinds.items()) or "no groups",
-        "response": fit.spec.response,
+        "response": fit.design.response.name,
         UNITS: fit.design.axis_units.as_text(),
         "expectation": mean_in_words(fit.design),
     }

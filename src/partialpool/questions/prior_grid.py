@@ -32,6 +32,7 @@ from partialpool.questions.quantities import NOTHING_MORE, Quantity, check_quant
 from partialpool.sampling.choose import choose_engine, weigh_engines
 from partialpool.sampling.settings import Settings
 from partialpool.seeds import seed_sequence
+from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.options import as_spec
 
@@ -69,6 +70,7 @@ class _Answers:
     troubles: tuple[str, ...]
 
 
+@explains_keywords
 def prior_grid(
     model: ModelSpec | str,
     data: Any,

@@ -21,6 +21,7 @@ from partialpool.model.predictor import linear_predictor
 from partialpool.model.response import tail_probabilities
 from partialpool.names import OBS, answer_name
 from partialpool.seeds import seed_sequence
+from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.terms import factor_columns
 
 __all__ = ["quantile_residuals"]
@@ -29,6 +30,7 @@ _SMALLEST = np.finfo(float).tiny
 """Smallest tail probability: a response further out has a residual of 37.5 sds."""
 
 
+@explains_keywords
 def quantile_residuals(fit: Fit, *, levels: Literal["same", "new"] = "same", seed: int | None = None) -> xr.Dataset:
     """Compute each row's quantile in its own predictive distribution, uniform if the model is right.
 

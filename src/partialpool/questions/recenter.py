@@ -13,11 +13,13 @@ from partialpool.fitting.fit import Fit
 from partialpool.model.covariance import effect_covariance, effects_at_means
 from partialpool.names import INTERCEPT
 from partialpool.spec.expression import columns_of
+from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.model import ModelSpec
 
 __all__ = ["recenter"]
 
 
+@explains_keywords
 def recenter(fit: Fit, /, factor: str | None = None, at: Mapping[str, Any] | None = None, **origin: Any) -> xr.Dataset:
     """Return the covariance of a factor's effects with the origin of a predictor moved.
 
@@ -106,7 +108,7 @@ def recenter(fit: Fit, /, factor: str | None = None, at: Mapping[str, Any] | Non
         "definition": "T Sigma T', T = [[1, c], [0, 1]]",
         "factor": chosen.name,
         "origin": ", ".join(f"{name}={_shown(values)}" for name, values in places.items()) or "as fitted",
-        "response": fit.spec.response,
+        "response": fit.design.response.name,
         UNITS: fit.design.axis_units.as_text(),
         "scale": fit.spec.link,
     }

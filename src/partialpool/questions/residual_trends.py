@@ -21,6 +21,7 @@ from partialpool.model.predictor import linear_predictor
 from partialpool.model.response import given_of, replicate
 from partialpool.names import OBS
 from partialpool.spec.expression import columns_of
+from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.terms import Group
 from partialpool.spec.whitelist import quote_name
@@ -33,6 +34,7 @@ DOUBTFUL = 0.05
 """Below this posterior-predictive p-value a term is suggested."""
 
 
+@explains_keywords
 def residual_trends(
     fit: Fit, over: str, *, factor: str | None = None, data: Any = None, seed: int | None = None
 ) -> xr.Dataset:
@@ -220,7 +222,7 @@ def _labelled(
     attrs = {
         "over": over,
         "factor": factor.name,
-        "response": fit.spec.response,
+        "response": fit.design.response.name,
         UNITS: fit.design.axis_units.as_text(),
         "definition": "T = sum over levels of (x'e)^2 / x'x, x centred within the level, e standardised residuals",
         "suggestion": suggestion,

@@ -17,6 +17,7 @@ from partialpool.names import BETA, ICC, SIGMA, TOTAL_SD, sd_name
 from partialpool.questions.power_scale import ROBUST, STRONG_PRIOR, PowerScaling, power_scale
 from partialpool.questions.prior_grid import prior_grid
 from partialpool.questions.quantities import NOTHING_MORE, Quantity, follow
+from partialpool.spec.keywords import explains_keywords
 from partialpool.tabulate import TextTable, number
 
 __all__ = ["SensitivityVerdict", "sensitivity_report"]
@@ -70,6 +71,7 @@ class SensitivityVerdict:
     __repr__ = __str__
 
 
+@explains_keywords
 def sensitivity_report(
     fit: Fit,
     quantities: Mapping[str, Quantity] = NOTHING_MORE,
@@ -178,6 +180,12 @@ def _ranges(study: xr.Dataset, followed: Mapping[str, np.ndarray]) -> pd.DataFra
     return pd.DataFrame(rows).T.astype({"lowest": float, "highest": float, "sd": float, "moves": bool})
 
 
+def _levels_behind(fit: Fit, names: list[str]) -> str:
+    """Count the levels of the factors that quantities belong to; empty where they name none."""
+    named = [f for f in fit.design.factors if any(f"_{f.name}" in n or f"[{f.name}" in n for n in names)]
+    return ", ".join(f"{factor.n_levels} levels of {factor.name}" for factor in named)
+
+
 def _sentences(fit: Fit, power: PowerScaling, ranges: pd.DataFrame, moving: list[str]) -> tuple[str, str]:
     """State what moves, the ICC first, and with how many levels; then what does not, fixed effects first."""
     levels = ", ".join(f"{factor.n_levels} levels of {factor.name}" for factor in fit.design.factors)
@@ -197,7 +205,7 @@ def _sentences(fit: Fit, power: PowerScaling, ranges: pd.DataFrame, moving: list
     # If the data hardly inform what moves, the prior dominates; otherwise it is only influential.
     weak = power.frame["diagnosis"].reindex([moving[0]]).eq(STRONG_PRIOR).any()
     role = "the prior dominates" if weak else "the prior is influential"
-    first = f"{'; '.join(said)}{more}: with {levels} {role}."
+    first = f"{'; '.join(said)}{more}: with {_levels_behind(fit, moving[:3]) or levels} {role}."
     still = sorted((n for n in power.frame.index if n not in moving), key=lambda name: not name.startswith(BETA))
     if not still:
         return first, "Every answer moves."

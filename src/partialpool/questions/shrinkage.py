@@ -14,6 +14,7 @@ from partialpool.design.units import UNITS
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.pooling_ends import complete_pooling, no_pooling, refuse_cutpoints
 from partialpool.model.level_coefficients import level_coefficients
+from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["shrinkage"]
 
@@ -25,6 +26,7 @@ _APPROXIMATION: Final = (
 )
 
 
+@explains_keywords
 def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = MappingProxyType({})) -> xr.Dataset:
     """Return each level's estimates with no, complete and partial pooling, and the weights of the level's own data.
 
@@ -127,7 +129,7 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
         "factor": chosen.name,
         "definition": _DEFINITION if fit.spec.is_normal else _APPROXIMATION,
         "pooling_factor": "Gelman & Pardoe (2006): 1 - Var_j(E b_j) / E(Var_j b_j)",
-        "response": fit.spec.response,
+        "response": fit.design.response.name,
         UNITS: fit.design.axis_units.as_text(),
         "scale": fit.spec.link,
         "mean": mean_on_axis(design),

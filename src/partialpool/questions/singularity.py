@@ -27,6 +27,7 @@ from partialpool.model.variance_prior import is_decomposed
 from partialpool.model.variance_prior_draws import implied_sd
 from partialpool.names import INTERCEPT, corr_name, sd_name
 from partialpool.questions.singularity_in_words import finding_in_words, singularity_in_words
+from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.model import ModelSpec
 
 __all__ = ["singularity"]
@@ -64,6 +65,7 @@ class _Pair:
         return f"{self.factor.name}: {names[self.first]}, {names[self.second]}"
 
 
+@explains_keywords
 def singularity(fit: Fit) -> xr.Dataset:
     """Determine which varying effects and correlations the data support, and advise a simpler model if there is one.
 
@@ -181,7 +183,7 @@ def singularity(fit: Fit) -> xr.Dataset:
     found.attrs = {
         "definition": "contribution = sd of the effect x rms of its column, at the predictors' means; "
         "near zero: design effect below 1.1",
-        "response": fit.spec.response,
+        "response": fit.design.response.name,
         UNITS: fit.design.axis_units.as_text(),
         "scale": fit.spec.link,
         "ml_singular": ml.singular,

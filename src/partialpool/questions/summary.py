@@ -13,9 +13,10 @@ from arviz_base import dataset_to_dataframe
 from partialpool.errors import SamplingWarning, warn
 from partialpool.fitting.drawn_variables import drawn_variables
 from partialpool.fitting.fit import Fit
-from partialpool.fitting.point_estimate import MEDIAN, mean_is_known
+from partialpool.fitting.point_estimate import MEDIAN, has_median, mean_is_known
 from partialpool.fitting.summary import Digest
 from partialpool.intervals import DEFAULT_PROB, central_ends
+from partialpool.spec.keywords import explains_keywords
 from partialpool.tabulate import estimate_cells, fixed
 
 __all__ = ["summary"]
@@ -26,6 +27,7 @@ _LARGEST: Final = 1e9
 """A row that needs more decimals, or has larger numbers, is written with exponents."""
 
 
+@explains_keywords
 def summary(x: Fit | xr.Dataset | xr.DataArray, *, prob: float = DEFAULT_PROB) -> Digest | pd.DataFrame:
     """Summarise a fit, or the draws that any function of a fit returns.
 
@@ -100,13 +102,12 @@ def _with_medians(frame: pd.DataFrame, drawn: xr.Dataset) -> pd.DataFrame:
     stacked = stacked.assign_coords(summary=["median", "spread", "known"])
     found = dataset_to_dataframe(stacked, sample_dims=["summary"]).T  # rows in ArviZ's order
     decided = [str(row) for row, known in found["known"].items() if not known]
-    if not decided:
+    if not decided and not any(has_median(values) for values in drawn.data_vars.values()):
         return frame
     more = f" and {len(decided) - _MOST_NAMED} more" if len(decided) > _MOST_NAMED else ""
-    warn(
-        f"a few draws decide the mean and sd of {', '.join(decided[:_MOST_NAMED])}{more}: read the median",
-        SamplingWarning,
-    )
+    if decided:
+        named = ", ".join(decided[:_MOST_NAMED])
+        warn(f"a few draws decide the mean and sd of {named}{more}: read the median", SamplingWarning)
     wide = frame.copy()
     wide.insert(1, "median", found["median"].to_numpy())
     shown = getattr(frame, "_fmt_map", None)

@@ -8,10 +8,12 @@ from partialpool.fitting.summary import Digest
 from partialpool.questions.log_likelihood import log_likelihood as density_of_rows
 from partialpool.questions.posterior_predictive import posterior_predictive as new_responses
 from partialpool.questions.prior_predictive import prior_predictive_of
+from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["to_datatree"]
 
 
+@explains_keywords
 def to_datatree(
     fit: Fit,
     *,

@@ -9,8 +9,9 @@ import xarray as xr
 
 from partialpool.fitting.drawn_variables import drawn_variables
 from partialpool.fitting.fit import Fit
-from partialpool.fitting.point_estimate import MEAN, MEDIAN, means_known, quantiles
+from partialpool.fitting.point_estimate import MEAN, MEDIAN, has_median, means_known, quantiles
 from partialpool.intervals import DEFAULT_PROB, central_ends
+from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["draws_frame", "to_frame"]
 
@@ -18,6 +19,7 @@ _SAMPLE: Final = ("chain", "draw")
 _ESTIMATE: Final = ("estimate", "std_error", "conf_low", "conf_high")
 
 
+@explains_keywords
 def to_frame(answer: Fit | xr.Dataset | xr.DataArray, *, prob: float = DEFAULT_PROB) -> pd.DataFrame:
     """Tabulate a fit's parameters, or what any function of a fit returns: a row for each quantity.
 
@@ -37,7 +39,7 @@ def to_frame(answer: Fit | xr.Dataset | xr.DataArray, *, prob: float = DEFAULT_P
         `term`, the quantity; the columns that say which one it is, such as `factor`, `level`, or the covariates of
         `predict`; `estimate`, the posterior mean; `std_error`, the posterior sd; `conf_low` and `conf_high`, the ends
         of the interval. If a few draws determine a mean, the row's estimate is the posterior median, `std_error` is
-        missing, and `statistic` is "median" instead of "mean".
+        missing, and `statistic` is "median" instead of "mean"; of ratios the estimate is always the median.
 
     Raises
     ------
@@ -61,6 +63,7 @@ def to_frame(answer: Fit | xr.Dataset | xr.DataArray, *, prob: float = DEFAULT_P
     return together[["term", *where, *_ESTIMATE, "statistic"]]
 
 
+@explains_keywords
 def draws_frame(answer: Fit | xr.Dataset | xr.DataArray, *, long: bool = False) -> pd.DataFrame:
     """Return draws as a data frame: a row for each draw, or in long form for each draw and quantity.
 
@@ -148,13 +151,14 @@ def _rows(name: str, values: xr.DataArray, ends: tuple[float, float]) -> pd.Data
     """Estimate each quantity of a variable."""
     table, draws = _places(values), _flat(values)
     known = means_known(draws)
+    averaged = known & (not has_median(values))
     sd = draws.std(axis=0, ddof=1) if len(draws) > 1 else np.nan
     low, high = quantiles(draws, ends, axis=0)
     table.insert(0, "term", name)
-    table["estimate"] = np.where(known, MEAN.of(draws, axis=0), MEDIAN.of(draws, axis=0))
+    table["estimate"] = np.where(averaged, MEAN.of(draws, axis=0), MEDIAN.of(draws, axis=0))
     table["std_error"] = np.where(known, sd, np.nan)
     table["conf_low"], table["conf_high"] = low, high
-    table["statistic"] = np.where(known, MEAN.kind, MEDIAN.kind)
+    table["statistic"] = np.where(averaged, MEAN.kind, MEDIAN.kind)
     return table
 
 

@@ -8,10 +8,12 @@ from partialpool.fitting.fit import Fit
 from partialpool.model.covariance import effect_covariance
 from partialpool.model.partition import common_variance, partition_over_rows
 from partialpool.names import FIXED, RESIDUAL, part_names
+from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["variance_components"]
 
 
+@explains_keywords
 def variance_components(fit: Fit) -> xr.Dataset:
     """Return standard deviations, variances, shares, covariances, correlations and R2, per draw.
 
@@ -83,7 +85,7 @@ def variance_components(fit: Fit) -> xr.Dataset:
     attrs = {
         "definition": "variances of the linear predictor's parts, averaged over the rows",
         "residual": partition.residual_definition,
-        "response": fit.spec.response,
+        "response": fit.design.response.name,
         UNITS: fit.design.axis_units.as_text(),
     }
     return xr.Dataset(variables, coords=coords, attrs=attrs)

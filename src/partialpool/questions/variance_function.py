@@ -10,10 +10,12 @@ from partialpool.fitting.fit import Fit
 from partialpool.model.covariance import level_covariance
 from partialpool.model.partition import partition_at, typical_predictor
 from partialpool.names import RESIDUAL, part_names
+from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["variance_function"]
 
 
+@explains_keywords
 def variance_function(fit: Fit, at: At) -> xr.Dataset:
     """Return Var(y | x) over a grid, its parts, and the covariance of two responses of one group at two places.
 
@@ -85,7 +87,7 @@ def variance_function(fit: Fit, at: At) -> xr.Dataset:
     attrs = {
         "definition": "Var(y | x) = sum over factors of z(x)' Sigma z(x), plus the distribution's variance",
         "residual": partition.residual_definition,
-        "response": fit.spec.response,
+        "response": fit.design.response.name,
         UNITS: fit.design.axis_units.as_text(),
         "scale": fit.spec.link,
     }

@@ -17,11 +17,13 @@ from partialpool.reporting.pagemaker import page_environment, write_page
 from partialpool.reporting.reported import Reported
 from partialpool.reporting.section import Chapter
 from partialpool.reporting.wording import response_name
+from partialpool.spec.keywords import explains_keywords
 from partialpool.tabulate import TextTable
 
 __all__ = ["render", "report"]
 
 
+@explains_keywords
 def report(
     fit: Fit,
     path: str | Path,
@@ -73,7 +75,7 @@ def report(
     >>> report(fit, Path(tempfile.mkdtemp()) / "report.html", sections=["Summary", "Estimates"]).name
     'report.html'
     """
-    chapters = _chosen(sections)
+    chapters = None if sections is None else _chosen(sections)
     write = partial(render, Reported(fit, prob), title=title, author=author, chapters=chapters)
     return write_page(path, write, doing="write the report")
 
@@ -85,6 +87,8 @@ def render(reported: Reported, *, title: str = "", author: str = "", chapters: S
     there = [(name, section) for name, section in written if section is not None]
     shown = [(name, _anchor(name), section) for name, section in there if not section.refusals]
     left_out = [(name, section.refusals) for name, section in there if section.refusals]
+    if chapters is not None:  # a section that was asked for is not left out in silence
+        left_out += [(name, ("It does not apply to this model.",)) for name, section in written if section is None]
     environment = page_environment("reporting/templates")
     environment.filters |= {
         "data_uri": _data_uri,
@@ -107,10 +111,8 @@ def render(reported: Reported, *, title: str = "", author: str = "", chapters: S
     return printable(text)
 
 
-def _chosen(sections: Sequence[str] | None) -> tuple[Chapter, ...]:
+def _chosen(sections: Sequence[str]) -> tuple[Chapter, ...]:
     """Return the chapters with these titles, in the page's order."""
-    if sections is None:
-        return CHAPTERS
     titles = [chapter.title for chapter in CHAPTERS]
     wanted = [sections] if isinstance(sections, str) else list(sections)
     for name in wanted:

@@ -38,6 +38,8 @@ class EngineCard:
         Whether a fit takes so little time that other functions may repeat it dozens of times without a request.
     warms_up
         Whether its chains have a warm-up whose length is set by `tune`.
+    packages
+        The packages that it samples with.
     takes_every_setting
         Whether it uses all settings of the sampler; otherwise only draws, chains and seed.
     """
@@ -49,14 +51,15 @@ class EngineCard:
     refits_cheaply: bool = False
     warms_up: bool = True
     takes_every_setting: bool = True
+    packages: tuple[str, ...] = ()
 
 
 ENGINES: Final[Mapping[str, EngineCard]] = MappingProxyType(
     {
         "collapsed": EngineCard(
             "partialpool.sampling.collapsed:CollapsedEngine",
-            "The group effects were integrated out exactly, and the marginal posterior of the other parameters was "
-            "sampled; draws of the group effects were added from their exact conditional distribution",
+            "The group effects were integrated out exactly, and drawn from their exact conditional distribution; the "
+            "marginal posterior of the other parameters was sampled",
             forecast_collapsed,
             patience=1.3,
             refits_cheaply=True,
@@ -70,12 +73,14 @@ ENGINES: Final[Mapping[str, EngineCard]] = MappingProxyType(
             forecast_nuts,
             patience=6.0,
             warms_up=False,
+            packages=("nutpie",),
         ),
         "pymc": EngineCard(
             "partialpool.sampling.pymc_nuts:PyMCEngine",
             "All parameters were sampled by the no-U-turn sampler (Hoffman & Gelman 2014, Journal of Machine Learning "
             "Research 15:1593-1623) of a PyMC model (Abril-Pla et al. 2023, PeerJ Computer Science 9:e1516)",
             forecast_pymc,
+            packages=("pymc", "nutpie"),
         ),
     }
 )

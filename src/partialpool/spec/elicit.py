@@ -12,6 +12,7 @@ from partialpool.distributions.frozen import frozen
 from partialpool.distributions.prior import Prior
 from partialpool.distributions.table import DISTRIBUTIONS
 from partialpool.errors import PriorError
+from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["elicit"]
 
@@ -26,6 +27,7 @@ _FIXED: Final[Mapping[str, Mapping[str, float]]] = MappingProxyType(
 """Arguments that a statement about one interval does not determine: defaults of this package."""
 
 
+@explains_keywords
 def elicit(distribution: str, *, between: Sequence[float], mass: float = 0.9, **fixed: float) -> Prior:
     """Find the prior that puts a stated mass between two values.
 

@@ -27,7 +27,15 @@ from formulae.terms.call_resolver import (
 from formulae.terms.terms import Intercept, Model, NegatedIntercept, Term
 
 from partialpool.errors import FormulaError
-from partialpool.spec.whitelist import CODING, FUNCTIONS, check_text, quote_name, refuse_call
+from partialpool.spec.whitelist import (
+    CHECK_SPELLING,
+    CODING,
+    FUNCTIONS,
+    advice_on_stop,
+    check_text,
+    quote_name,
+    refuse_call,
+)
 
 __all__ = [
     "CommonTerms",
@@ -155,13 +163,16 @@ def is_single(expression: str) -> bool:
 def syntax_tree(text: str) -> Any:
     """Parse an expression with formulae, to its end, without checking its names."""
     check_text(text)
+    parser = Parser([])
     try:
-        parser = Parser(Scanner(text).scan(add_intercept=False))
+        parser.tokens = Scanner(text).scan(add_intercept=False)
         tree = parser.parse()
     except (ScanError, ParseError, IndexError, ValueError, RecursionError) as error:
-        raise _unreadable(text, str(error) or "too deep") from error
+        raise _unreadable(text, str(error) or "too deep", do=advice_on_stop(parser.tokens, parser.current)) from error
     if not parser.at_end():
-        raise _unreadable(text, f"stopped at {parser.peek().lexeme!r}")
+        raise _unreadable(
+            text, f"stopped at {parser.peek().lexeme!r}", do=advice_on_stop(parser.tokens, parser.current)
+        )
     if _depth(tree) > MAX_DEPTH:
         raise _unreadable(text[:200], f"more than {MAX_DEPTH} terms or operations in one sum")
     return tree
@@ -378,10 +389,10 @@ def _literal(value: object) -> str:
     return f"'{value}'" if isinstance(value, str) else repr(value)
 
 
-def _unreadable(text: str, reason: str) -> FormulaError:
+def _unreadable(text: str, reason: str, *, do: str = CHECK_SPELLING) -> FormulaError:
     return FormulaError(
         "cannot read the formula",
         got=f"{text!r}: {reason}",
         allowed="terms joined by +, interactions a:b and a*b, listed functions, (effects | factor)",
-        do="check the spelling there; compute anything unusual in the table first",
+        do=do,
     )

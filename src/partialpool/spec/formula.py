@@ -191,12 +191,15 @@ _FACTOR_PART: Final = r"\s*(?:[^\W\d_]\w*|`[^`:/]+`)\s*"
 _FACTOR: Final = re.compile(rf"{_FACTOR_PART}(?:[:/]{_FACTOR_PART})*")
 
 
+_WORDS: Final = re.compile(r"[^\W\d_]\w*(?:\s+\w+)+")
 _CALLED: Final = re.compile(r"([^\W\d]\w*)\s*\((.*)\)", re.DOTALL)
 
 
 def _advice_on(effects: str, factor: str) -> str:
     """Advise on a factor that is an expression: the values of a column are used as levels directly."""
     called = _CALLED.fullmatch(factor.strip())
+    if _WORDS.fullmatch(factor.strip()):
+        return f"put a name with spaces or other signs in backquotes: ({effects} | `{factor.strip()}`)"
     if not called:
         return "write crossed factors as separate terms: (1 | a) + (1 | b); put unusual names in `backquotes`"
     name, inside = called[1], called[2].strip()

@@ -4,18 +4,20 @@ A specification is data, never code. This module checks text only; it runs befor
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from partialpool.errors import FormulaError, nearest
 
 __all__ = [
     "CATEGORY_FUNCTIONS",
+    "CHECK_SPELLING",
     "FUNCTIONS",
     "REPLACED",
     "RESPONSE_FUNCTIONS",
+    "advice_on_stop",
     "check_text",
     "quote_name",
     "refuse_call",
@@ -35,6 +37,8 @@ FUNCTIONS: Final = ARITHMETIC | LEARNED | CODING | {"offset"}
 RESPONSE_FUNCTIONS: Final = frozenset({"p", "prop", "proportion"})
 """Functions allowed as the whole response: successes of trials."""
 
+CHECK_SPELLING: Final = "check the spelling there; compute anything unusual in the table first"
+"""Advice on text that is not understood."""
 REPLACED: Final = frozenset({"mm", "s", "gr", "mo", "me", "mi", "ar", "t2", "cor"})
 
 CATEGORY_FUNCTIONS: Final = ("factor", "ordered", "categorical", "as.factor", "as.ordered", "as.character")
@@ -151,6 +155,19 @@ def quote_name(name: str) -> str:
     """
     plain = name[:1].isalpha() and all(c.isalnum() or c == "_" for c in name)  # formulae's rule, not Python's
     return name if plain and name not in ("True", "False", "None") else f"`{name}`"
+
+
+def advice_on_stop(tokens: Sequence[Any], stop: int) -> str:
+    """Advise on the token of a parser that is not expected: after a name, it is the next word of a name with spaces."""
+    start, end = stop, stop
+    while start > 0 and tokens[start - 1].kind == "IDENTIFIER":
+        start -= 1
+    while end < len(tokens) and tokens[end].kind in ("IDENTIFIER", "NUMBER"):
+        end += 1
+    if stop in (start, end):
+        return CHECK_SPELLING
+    name = " ".join(token.lexeme for token in tokens[start:end])
+    return f"put a name with spaces or other signs in backquotes: `{name}`; join two terms by +"
 
 
 def refuse_call(name: str, context: str) -> FormulaError:

@@ -139,7 +139,7 @@ def _factor(part: ColumnPart, frame: pd.DataFrame) -> Column | None:
     """Return one part; None for a column of a basis, such as `poly(x, 2)`, and for text that is not translated."""
     if part.position is not None:
         return None
-    return _indicator(part, frame) if part.codes else as_expression(part.text, frame)
+    return _indicator(part, frame) if part.coding else as_expression(part.text, frame)
 
 
 def _is_same(found: Any, values: np.ndarray) -> bool:
@@ -158,7 +158,7 @@ def _combined(apply: Callable[[Any, Any], Any], one: Column, two: Column) -> Col
 def _indicator(part: ColumnPart, frame: pd.DataFrame) -> Column | None:
     """Return an indicator of one category, or the codes of all."""
     column = table_column(part.column, frame)
-    codes = dict(part.codes)
+    codes = dict(part.coding)
     given = [label for label, code in codes.items() if code]
     if len(given) == 1 and codes[given[0]] == 1:
         label = given[0]

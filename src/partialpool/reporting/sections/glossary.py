@@ -21,7 +21,7 @@ _WORDS = (
         "each estimate combines the level's own rows with the population's",
         True,
     ),
-    ("ICC", "correlation of two responses that share a level", True),
+    ("ICC", "share of the variance that is between levels; the correlation of two responses that share a level", True),
     (
         "ESS",
         "effective sample size: the number of independent draws of the same precision; several hundred are enough",

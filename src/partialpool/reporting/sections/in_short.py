@@ -32,7 +32,13 @@ def in_short(reported: Reported) -> Section:
             f"Coefficients in the population{scale}, with {reported.percent} intervals: {'; '.join(coefs)}{more}."
         )
     if alike:
-        which = f"Correlation of two responses that share a level{scale}, with {reported.percent} intervals"
+        varying = any(len(factor.names) > 1 for factor in fit.design.factors)
+        what = (
+            "Share of the variance that is between levels (ICC), averaged over the rows"
+            if varying
+            else "Correlation of two responses that share a level (ICC)"
+        )
+        which = f"{what}{scale}, with {reported.percent} intervals"
         prose.append(f"{which}: {'; '.join(alike)}.")
     return Section(prose=tuple(prose))
 
@@ -83,7 +89,7 @@ def _priors(reported: Reported) -> Note:
     if moved:
         depend = "depends" if len(moved) == 1 else "depend"
         return Note(f"Priors: {listed(list(moved))} {depend} on them; see below before you rely on these.", "bad")
-    return Note("Priors: none of the estimates that were checked is sensitive to them.", "good")
+    return Note("Priors: no estimate changes noticeably under slightly stronger or weaker priors.", "good")
 
 
 def _estimate(reported: Reported, parameter: str, unit: str = "") -> str:

@@ -34,7 +34,8 @@ def _model(reported: Reported) -> Iterator[str]:
     missing = f"; {left_out} rows with missing values were left out" if left_out else ""
     yield f"We fitted a Bayesian {kind} to {response_name(fit)} ({design.n_rows} rows{missing})."
     family = spec.family.replace("_", " ")
-    yield f"The response has {_article(family)} {family} distribution with {_article(spec.link)} {spec.link} link."
+    given = "Given all effects, the" if design.factors else "Given the predictors, the"
+    yield f"{given} response has {_article(family)} {family} distribution with {_article(spec.link)} {spec.link} link."
     if spec.se:
         yield f"The standard errors of the responses are known ({spec.se})."
     if spec.offsets:
@@ -59,9 +60,10 @@ def _priors(reported: Reported) -> Iterator[str]:
     yield f"Priors: {stated}."
     own = [_of(entry.parameter) for entry in entries if not entry.is_default]
     if not own:
-        yield "All are the package's default priors, which are scaled to the data."
+        yield f"All are the package's default priors{_scaled(reported.fit)}."
     elif len(own) < len(entries):
-        yield f"The priors of {listed(own)} were set by us; the others are the package's defaults, scaled to the data."
+        others = f"the package's defaults{_scaled(reported.fit)}"
+        yield f"The priors of {listed(own)} were set by us; the others are {others}."
     if any(entry.shares for entry in entries):
         yield (
             "In the joint prior of the coefficients, sigma is the prior sd of the effect of one sd of any combination "
@@ -77,7 +79,8 @@ def _computation(reported: Reported) -> Iterator[str]:
     run, sizes = fit.run, fit.posterior.sizes
     seed = run.settings.get("seed")
     drawn = f"{sizes['chain']} chains of {sizes['draw']} draws each{'' if seed is None else f' (seed {seed})'}"
-    yield f"{run.card.method}. We used {drawn}."
+    how = f" (sampler: {run.sampler})" if run.sampler else ""
+    yield f"{run.card.method}{how}. We used {drawn}."
     verdict = fit.digest.verdict
     if verdict.good:
         yield f"The diagnostics of the draws are good: {'; '.join(f.found for f in verdict.findings)}."
@@ -92,7 +95,8 @@ def _computation(reported: Reported) -> Iterator[str]:
 def _software(fit: Fit) -> Iterator[str]:
     versions = json.loads(fit.tree.attrs["versions"])
     ours = versions.pop("partialpool")
-    others = listed([f"{_NAMES.get(name, name)} {version}" for name, version in versions.items()])
+    used = {"arviz", "numpy", *fit.run.card.packages}
+    others = listed([f"{_NAMES.get(name, name)} {version}" for name, version in versions.items() if name in used])
     yield f"Software: partialpool {ours} for Python, with {others}."
     yield (
         "R-hat and the effective sample size are those of Vehtari et al. (2021, Bayesian Analysis 16:667-718), as "
@@ -101,6 +105,12 @@ def _software(fit: Fit) -> Iterator[str]:
 
 
 _NAMES = {"pymc": "PyMC", "arviz": "ArviZ", "numpy": "NumPy"}
+
+
+def _scaled(fit: Fit) -> str:
+    """Say what the default priors are scaled by, as the end of a clause."""
+    own = fit.spec.link_record.is_identity or fit.spec.family_record.on_log_scale
+    return ", which are scaled to the data" if own else f", which are wide on the {fit.spec.link} scale"
 
 
 def _of(parameter: str) -> str:

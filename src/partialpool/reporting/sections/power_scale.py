@@ -17,7 +17,11 @@ def power_scale_section(reported: Reported) -> Section:
     note = (
         Note(f"Not robust to the priors: {'; '.join(moved)}. Refit under other priors before you rely on them.", "bad")
         if moved
-        else Note("Every answer is robust to the priors.", "good")
+        else Note(
+            "No answer changes noticeably when the priors are made a little stronger or weaker (powers near 1). "
+            "Refits under other priors can show more: pp.sensitivity_report(fit).",
+            "good",
+        )
     )
     said = [f"{name} {number(float(row['prior']))}" for name, row in frame.iterrows() if "prior" in frame]
     alt = f"Sensitivity to all priors together (values above 0.05 count): {'; '.join(said)}."
