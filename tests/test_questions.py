@@ -23,7 +23,7 @@ PARTNERS = {
 }  # fmt: skip
 SUPPORT = {"contrast",
     "log_likelihood", "log_prior", "posterior_predictive", "prior_predictive", "summary", "group_effects",
-    "sensitivity_report", "datagrid", "check", "contrast", "to_frame", "draws_frame", "hypothesis", "to_datatree",
+    "sensitivity_report", "datagrid", "check", "to_frame", "draws_frame", "hypothesis", "to_datatree",
 }  # fmt: skip
 """Functions without a plot: densities, replicates and tables for other tools; reports of several questions."""
 

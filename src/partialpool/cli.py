@@ -80,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     explore = _command(commands, "explore", _explore, "write an interactive page on partial pooling in a saved fit")
     explore.add_argument("fit", type=_path, help="a file written by fit.save(), for instance out/fit.nc")
     explore.add_argument("--out", type=_path, help="the page to write; default: explorer.html beside the fit")
+    explore.add_argument("--title", default="", help="heading of the page; default: factor and response")
     explore.add_argument("--factor", help="the grouping factor; default: the first")
     explore.add_argument("--effect", help="the effect of the factor; default: the intercept")
     explore.add_argument("--levels", nargs="+", help="the levels to show; default: all, or 200 of many")
@@ -217,7 +218,7 @@ def _explore(options: argparse.Namespace) -> int:
     from partialpool.explorer.page import explore  # noqa: PLC0415
 
     fit, out = _saved_fit(options, "explorer.html")
-    chosen = {name: getattr(options, name) for name in ("factor", "effect", "levels", "seed")}
+    chosen = {name: getattr(options, name) for name in ("title", "factor", "effect", "levels", "seed")}
     written = explore(fit, out, **chosen, prob=_interval(options), progressbar=not options.quiet)
     _say(f"{fit.digest.verdict}\n\nwrote {written}")
     return _ended(fit)

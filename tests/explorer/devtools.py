@@ -68,8 +68,10 @@ class Page:
             self.complaints.append(" ".join(str(a.get("value", a)) for a in params["args"]))
         return event
 
-    def open(self, path, *, width=1280, height=900, phone=False):
+    def open(self, path, *, width=1280, height=900, phone=False, dark=False):
         """Open a file and wait until its script is done."""
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.call("Emulation.setEmulatedMedia", features=[scheme])
         # A mouse left over a picture would point at what scrolls under it.
         self.move_mouse(1, 1)
         self.complaints.clear()

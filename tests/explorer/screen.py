@@ -5,6 +5,8 @@ import re
 
 import numpy as np
 
+from partialpool.explorer.curves import chosen_effect, pooling_curves
+
 MODEL = "(name => Bokeh.documents.map(d => d.get_model_by_name(name)).find(m => m !== null))"
 PHONE = {"width": 390, "height": 844, "phone": True}
 ON_ITS_SIDE = {"width": 844, "height": 390, "phone": True}
@@ -50,6 +52,15 @@ def is_in_view(page, element):
     left, top, right, bottom = box_of(page, element)
     width, height = page.value("[document.documentElement.clientWidth, innerHeight]")
     return left >= 0 and top >= 0 and right <= width and bottom <= height and bottom > top
+
+
+def halfway(page, fit, step="80"):
+    """Move to a step of the slider; the curves there, in the order of the table."""
+    set_value(page, "sd", step)
+    sd = page.value("JSON.parse(document.getElementById('numbers').textContent).sds")[int(step)]
+    curves = pooling_curves(fit, *chosen_effect(fit.design, None, None), np.array([sd]))
+    names = page.value("JSON.parse(document.getElementById('numbers').textContent).names")
+    return curves, [curves.labels.index(name) for name in names]
 
 
 def point_of(page, level):

@@ -8,9 +8,9 @@ import pytest
 
 import partialpool as pp
 from explorer.conftest import HOSTILE
-from explorer.screen import MODEL, cells, column, levels_drawn, point_of, set_value, text_of
+from explorer.screen import MODEL, cells, column, halfway, levels_drawn, point_of, set_value, text_of
 from partialpool.distributions.frozen import frozen
-from partialpool.explorer.curves import chosen_effect, pooling_curves
+from partialpool.explorer.curves import chosen_effect
 from partialpool.explorer.script_data import SHARE_DIGITS
 from partialpool.explorer.studies import FAMILIES, prior_scales
 
@@ -56,40 +56,6 @@ def test_a_level_far_from_all_others_stands_at_the_edge(browser, files):
     assert row in column(browser, "y", "beyond-here")
 
 
-def test_log_odds_move_between_all_throws_and_each_pupils_own(browser, files, throws):
-    """The ends are shrinkage's; a pupil who never hit has no estimate of its own, and says so."""
-    browser.open(files["throws"])
-    pooling = pp.shrinkage(throws).sel(effect="Intercept")
-    names = levels_drawn(browser)
-    own = pooling["no_pooling"].sel(level=names).to_numpy()
-    curves, order = halfway(browser, throws)
-    here, expected = column(browser, "here"), curves.values[0][order]
-    drawn = np.isfinite(here)
-    np.testing.assert_allclose(here[drawn], expected[drawn], rtol=1e-7, atol=1e-9)
-    # The estimate without a finite end leaves the picture as the sd grows.
-    assert [name for name, inside in zip(names, drawn, strict=True) if not inside] in ([], ["b"])
-    set_value(browser, "sd", "0")
-    np.testing.assert_allclose(column(browser, "here"), float(pooling["complete_pooling"]), rtol=1e-7)
-    set_value(browser, "sd", "200")
-    np.testing.assert_allclose(column(browser, "own"), own, rtol=1e-7, atol=1e-9)
-    np.testing.assert_allclose(column(browser, "here"), own, rtol=1e-7, atol=1e-9)
-    assert np.isnan(own[names.index("b")])
-    assert cells(browser, "own")[names.index("b")] == "not finite"
-    assert "No finite estimate: \u2068b\u2069." in text_of(browser, "#reads")
-    browser.value(f"document.querySelectorAll('#levels tbody tr input')[{names.index('b')}].focus()")
-    browser.settle()
-    assert "b\u2069: 5 trials; no finite estimate without pooling;" in text_of(browser, "#told")
-    assert "on the scale of the log odds of hits" in text_of(browser, "header")
-    labels = browser.value(f"{MODEL}('levels-plot').above.map(axis => axis.axis_label.text)")
-    assert labels == ["probability of hits"]
-    ticks = browser.value(
-        f"[...{MODEL}('levels-plot').above[0].major_label_overrides].map(([at, label]) => [Number(at), label.text])"
-    )
-    assert len(ticks) >= 3
-    for at, text in ticks:
-        assert 1 / (1 + np.exp(-at)) == pytest.approx(float(text))
-
-
 def test_it_opens_at_the_posterior_median(sleeping, sleep_at_the_mean):
     median = float(sleep_at_the_mean["sd"].median())
     assert text_of(sleeping, "#sd-here") == f"{median:.1f} ms"
@@ -122,15 +88,6 @@ def test_the_ends_are_complete_and_no_pooling(sleeping, sleep_at_the_mean):
     errors = pooling["no_pooling_se"].sel(level=levels_drawn(sleeping)).to_numpy()
     np.testing.assert_allclose([float(text) for text in cells(sleeping, "error")], errors, rtol=0.01)
     assert text_of(sleeping, "#complete-here") == f"{float(pooling['complete_pooling']):.1f} ms"
-
-
-def halfway(page, fit, step="80"):
-    """Move to a step of the slider; the curves there, in the order of the table."""
-    set_value(page, "sd", step)
-    sd = page.value("JSON.parse(document.getElementById('numbers').textContent).sds")[int(step)]
-    curves = pooling_curves(fit, *chosen_effect(fit.design, None, None), np.array([sd]))
-    names = page.value("JSON.parse(document.getElementById('numbers').textContent).names")
-    return curves, [curves.labels.index(name) for name in names]
 
 
 @pytest.mark.parametrize("name", ["radon", "penicillin"])
@@ -371,12 +328,12 @@ def test_a_prior_of_another_family_has_no_scale_to_move(browser, files, gamma):
     assert browser.value("document.getElementById('family').value") == "as fitted"
     assert browser.value("document.getElementById('scale').disabled")
     median = float(gamma.posterior["sd_Batch"].median())
-    assert f"sd {median:.1f} g of standard colour, 90" in text_of(browser, "#summary")
+    assert f"sd {median:.1f} g of standard colour, 95" in text_of(browser, "#summary")
     set_value(browser, "family", "exponential", "change")
     assert not browser.value("document.getElementById('scale').disabled")
     assert text_of(browser, "#scale-here") == "62 g of standard colour"
     set_value(browser, "family", "as fitted", "change")
-    assert f"sd {median:.1f} g of standard colour, 90" in text_of(browser, "#summary")
+    assert f"sd {median:.1f} g of standard colour, 95" in text_of(browser, "#summary")
 
 
 def test_a_refit_that_failed_says_so(browser, files, tmp_path):

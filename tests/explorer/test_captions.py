@@ -220,3 +220,10 @@ def test_without_good_refits_nothing_is_claimed(balanced):
     *_, (_, about_median), (_, seen) = things_to_try(balanced, 1, topic(), only)
     assert seen.endswith("?")
     assert NOBODY not in about_median
+
+
+def test_the_estimates_have_their_means_where_the_page_has_them(balanced):
+    about = Topic("Batch", (), (), False, say, say_mean=lambda value: f"mean of {value:.0f}")
+    (_, left), (_, right), *_ = tried(balanced, about=about)
+    assert "the same estimate, mean of 1528: complete pooling" in left
+    assert "E is farthest out, at mean of 1600 from 5 rows" in right

@@ -159,6 +159,17 @@ def test_levels_can_be_chosen_and_thousands_are_thinned(schools):
 
 
 @pytest.mark.usefixtures("quick")
+def test_the_heading_can_be_chosen_and_is_only_text(schools, tmp_path):
+    path = explore(schools, tmp_path / "explorer.html", title=" Free throws of 7b <b>&</b> ", progressbar=False)
+    text = path.read_text(encoding="utf-8")
+    for element in ("h1", "title"):
+        assert f"<{element}>Free throws of 7b &lt;b&gt;&amp;&lt;/b&gt;</{element}>" in text
+    plain = render_explorer(schools, progressbar=False)
+    assert "<h1>Partial pooling over <bdi>school</bdi></h1>" in plain
+    assert render_explorer(schools, title="  ", progressbar=False) == plain
+
+
+@pytest.mark.usefixtures("quick")
 def test_levels_may_be_named_by_their_text():
     data = {"y": np.random.default_rng(1).normal(size=40) + np.repeat(np.arange(4.0), 10)}
     for labels, wanted in (

@@ -1,5 +1,7 @@
 """The page on screens of every size, under a finger, and without a mouse: nothing is out of reach or out of sight."""
 
+import re
+
 import pytest
 
 from explorer.screen import (
@@ -113,8 +115,11 @@ def test_the_tab_key_reaches_every_control_once_and_nothing_else(sleeping):
     assert seen == [*CONTROLS, "rows", *["checkbox"] * 18, "summary"]
 
 
-def test_the_focus_and_the_controls_are_seen(sleeping):
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_the_focus_and_the_controls_are_seen(browser, files, dark):
     """At least 3 to 1 against the page (WCAG 2.2, 1.4.11 and 2.4.13)."""
+    browser.open(files["sleep"], dark=dark)
+    sleeping, paper = browser, rgb(browser, "body")
     for name in CONTROLS:
         sleeping.press("Tab")
         style, width, color = sleeping.value(
@@ -122,12 +127,31 @@ def test_the_focus_and_the_controls_are_seen(sleeping):
         )
         assert style == "solid", name
         assert width >= 2
-        assert contrast(color) >= 3
+        assert contrast(color, paper) >= 3
     rules = sleeping.value(
         "[...document.styleSheets[0].cssRules].filter(r => /track/.test(r.selectorText)).map(r => r.style.background)"
     )
     assert rules == ["var(--track)"] * len(rules) != []
     track = sleeping.value("getComputedStyle(document.documentElement).getPropertyValue('--track').trim()")
-    assert contrast(track) >= 3
-    drawn = f"{MODEL}('levels-plot').renderers.map(r => r.glyph.line_color.value ?? r.glyph.line_color)"
+    assert contrast(track, paper) >= 3
+    drawn = f"{MODEL}('levels-plot').renderers.map(r => r.glyph.line_color?.value ?? r.glyph.line_color)"
     assert contrast(sleeping.value(drawn)[0]) >= 3
+
+
+def rgb(page, selector, what="backgroundColor"):
+    found = page.value(f"getComputedStyle(document.querySelector({selector!r})).{what}")
+    return tuple(float(part) for part in re.findall(r"[\d.]+", found)[:3])
+
+
+def test_in_the_dark_texts_are_light_and_pictures_keep_their_white_ground(browser, files):
+    browser.open(files["throws"], dark=True)
+    paper = rgb(browser, "body")
+    assert contrast(paper) > 10
+    for selector in ("h1", ".kind", "#reads", "#told", "#levels td", "#levels .under", "summary", "#to-complete"):
+        assert contrast(rgb(browser, selector, "color"), paper) >= 4.5, selector
+    pressed = "button[aria-pressed=true]"
+    assert contrast(rgb(browser, pressed, "color"), rgb(browser, pressed)) >= 4.5
+    for selector in (".plot", ".key"):
+        assert rgb(browser, selector) == (255, 255, 255)
+    assert contrast(rgb(browser, ".key", "color")) >= 4.5
+    assert browser.complaints == []

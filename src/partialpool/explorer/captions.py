@@ -44,6 +44,8 @@ class Topic:
         Writes a value of the effect with its unit.
     counted
         What a level has many of: rows, or trials where rows have several.
+    say_mean
+        Writes an estimate with the mean of the response there, where the page has means.
     """
 
     factor: str
@@ -52,6 +54,11 @@ class Topic:
     known: bool
     say: Callable[[float], str]
     counted: str = "row"
+    say_mean: Callable[[float], str] | None = None
+
+    def say_estimate(self, value: float) -> str:
+        """Write an estimate: with its mean where the page has means."""
+        return self.say(value) if self.say_mean is None else self.say_mean(value)
 
 
 class _Heard(Enum):
@@ -124,7 +131,7 @@ def things_to_try(
     if curves.differ:
         all_get = "differ only by the predictors of the model; levels with equal predictors get the same estimate"
     else:
-        all_get = f"do not differ, and all get the same estimate, {about.say(float(whole[0]))}"
+        all_get = f"do not differ, and all get the same estimate, {about.say_estimate(float(whole[0]))}"
     left = f"With an sd of 0 the levels of {isolated(about.factor)} {all_get}: complete pooling."
     out = [("Drag the slider to its left end.", left)]
     if len(told):
@@ -133,7 +140,7 @@ def things_to_try(
             (
                 "Drag it to the right end.",
                 f"Now each level has an estimate from its own rows{_given(curves, about)}, including their noise: "
-                f"{_named(curves, far)} is farthest out, at {about.say(float(curves.values[-1][far]))} from "
+                f"{_named(curves, far)} is farthest out, at {about.say_estimate(float(curves.values[-1][far]))} from "
                 f"{_many(curves.rows[far], about)}. Where would you expect its next {about.counted}s?{_limits(curves)}"
                 f"{_infinite(curves)}",
             )

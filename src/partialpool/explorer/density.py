@@ -43,7 +43,8 @@ def outline(
 ) -> Outline:
     """Estimate the density of draws of a positive quantity, beside its prior.
 
-    Kernel density estimates are ArviZ's, reflected at the bounds of the quantity.
+    Kernel density estimates are ArviZ's, reflected at the bounds of the quantity; that of a prior has Silverman's
+    bandwidth, which is wider: priors spread over the axis, and their sampling noise would look like modes.
 
     Parameters
     ----------
@@ -59,7 +60,7 @@ def outline(
         Probability of the interval.
     """
     posterior = _smooth(draws, points, top)
-    before = prior(points) if callable(prior) else _smooth(prior, points, top)
+    before = prior(points) if callable(prior) else _smooth(prior, points, top, bandwidth="silverman")
     # A prior with a spike at 0 may exceed the picture; the posterior never does.
     before = np.nan_to_num(before, nan=0.0, posinf=np.finfo(float).max)
     peak = max(float(posterior.max()), min(float(before.max()), 1.2 * float(posterior.max()))) or 1.0
@@ -70,11 +71,11 @@ def outline(
     )
 
 
-def _smooth(draws: np.ndarray, points: np.ndarray, top: float) -> np.ndarray:
+def _smooth(draws: np.ndarray, points: np.ndarray, top: float, bandwidth: str = "experimental") -> np.ndarray:
     """Return the density at the points; draws far beyond them count in the normalisation but not in the estimate."""
     end = min(top, 2 * float(points[-1]))
     near = draws[draws <= end]
     if len(near) < 2 or np.ptp(near) == 0:
         return np.zeros(len(points))
-    grid, density, _ = array_stats.kde(near, custom_lims=(0.0, end), grid_len=1024)
+    grid, density, _ = array_stats.kde(near, custom_lims=(0.0, end), grid_len=1024, bw=bandwidth)
     return np.interp(points, grid, density) * len(near) / len(draws)

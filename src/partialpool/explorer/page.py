@@ -12,10 +12,12 @@ import numpy as np
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.labels import mean_on_axis, predictor_on_axis
 from partialpool.errors import DataError, nearest
+from partialpool.explorer.amounts import amounts, brackets
 from partialpool.explorer.axis import LAST, SdAxis
 from partialpool.explorer.captions import Topic, is_balanced, readings, things_to_try
 from partialpool.explorer.curves import PoolingCurves, Pull, chosen_effect, pooling_curves
-from partialpool.explorer.pictures import THUMB, MeanAxis, bokeh_script, icc_picture, levels_picture, sd_picture
+from partialpool.explorer.means import MeanAxis, mean_numbers
+from partialpool.explorer.pictures import THUMB, bokeh_script, icc_picture, levels_picture, sd_picture
 from partialpool.explorer.script_data import drawn_edge, interval_name, level_numbers, study_numbers
 from partialpool.explorer.studies import FAMILIES, OWN, PriorScales, Study, prior_scales, prior_studies
 from partialpool.fitting.fit import Fit
@@ -28,10 +30,12 @@ from partialpool.reporting.limits import MOST_LEVELS
 from partialpool.reporting.pagemaker import page_environment, write_page
 from partialpool.reporting.wording import response_name
 from partialpool.seeds import seed_sequence
+from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["explore", "render_explorer"]
 
 
+@explains_keywords
 def explore(
     fit: Fit,
     path: str | Path,
@@ -40,6 +44,7 @@ def explore(
     effect: str | None = None,
     levels: Sequence[Any] | None = None,
     prob: float = DEFAULT_PROB,
+    title: str = "",
     seed: int | None = None,
     progressbar: bool = True,
 ) -> Path:
@@ -58,7 +63,7 @@ def explore(
     sds of the factor's other effects move in proportion, so that the two ends are one line for all levels and a
     separate line for each. The page interpolates between 201 sds. For a response that is not normal it is the most
     probable value given the sd, on the scale of the linear predictor (log odds, log counts), with the family's own
-    parameters at their posterior means; a second axis has the mean of the response.
+    parameters at their posterior means; a second axis and the table have the mean of the response.
 
     Posteriors under other priors of the sd are full refits, without reweighting, by the collapsed engine (random
     effects integrated out exactly), or by NUTS if the response is not normal: four families (half-normal, half-t with
@@ -80,6 +85,8 @@ def explore(
         with fewest rows to those with most. Either way, the estimates are those of the whole model.
     prob
         Probability of the intervals of the sd and of the ICC.
+    title
+        Heading of the page; if empty, "Partial pooling over" and the factor.
     seed
         Seed of the refits; that of the fit if left out.
     progressbar
@@ -111,7 +118,7 @@ def explore(
     >>> pp.explore(fit, Path(tempfile.mkdtemp()) / "explorer.html", progressbar=False).name
     'explorer.html'
     """
-    chosen: dict[str, Any] = {"factor": factor, "effect": effect, "levels": levels, "prob": prob}
+    chosen: dict[str, Any] = {"factor": factor, "effect": effect, "levels": levels, "prob": prob, "title": title}
     render = partial(render_explorer, fit, **chosen, seed=seed, progressbar=progressbar)
     return write_page(path, render, doing="write the explorer")
 
@@ -123,6 +130,7 @@ def render_explorer(
     effect: str | None = None,
     levels: Sequence[Any] | None = None,
     prob: float = DEFAULT_PROB,
+    title: str = "",
     seed: int | None = None,
     progressbar: bool = True,
 ) -> str:
@@ -134,6 +142,7 @@ def render_explorer(
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False, "separators": (",", ":"), "allow_nan": False}
     text = environment.get_template("explorer.html").render(
         **_content(fit, found, prob),
+        title=title.strip(),
         bokeh=bokeh_script(),
         thumb=THUMB,
         last=LAST,
@@ -210,9 +219,12 @@ def _content(fit: Fit, found: _Explored, prob: float) -> dict[str, Any]:
     others = [name for name in chosen.names if name != found.effect]
     other_factors = [factor.name for factor in design.factors if factor is not chosen]
     counted = "row" if design.response.trials is None else "trial"
-    topic = Topic(chosen.name, others, other_factors, design.se is not None, found.say, counted)
+    means = _means(fit, found)
+    say_mean = None if means is None else means.said(found.say, curves.values[found.at, order])
+    topic = Topic(chosen.name, others, other_factors, design.se is not None, found.say, counted, say_mean)
     ends = _ends(curves.values[:, order], found.at, curves.infinite[order])
     names = [short(curves.labels[k], 18) for k in order[::-1]]
+    counts, beside = amounts(design, chosen), brackets(design, chosen)
     return {
         "about": {
             "factor": chosen.name,
@@ -246,19 +258,22 @@ def _content(fit: Fit, found: _Explored, prob: float) -> dict[str, Any]:
         "interval": interval_name(prob),
         "start": found.at,
         "tries": things_to_try(curves, found.at, topic, found.studies),
+        "means": means,
         "numbers": {
             "unit": found.unit,
-            "counted": counted,
+            "amounts": [counts[k] for k in order],
+            "beside": [beside[k] for k in order],
             "pull": curves.pull,
             "decimals": found.decimals,
             "readings": readings(curves, topic),
             **level_numbers(curves, order),
+            **mean_numbers(curves, found.at, order, means),
             **study_numbers(found.studies, found.scales, found.axis, prob),
         },
         "pictures": [
             sd_picture(found.axis, _with_unit("sd", found.unit)),
             icc_picture(),
-            levels_picture(names, *ends, short(found.label, 60), _means(fit, found)),
+            levels_picture(names, *ends, short(found.label, 60), means),
         ],
     }
 
@@ -275,7 +290,7 @@ def _means(fit: Fit, found: _Explored) -> MeanAxis | None:
     link = fit.spec.link_record
     if found.effect != INTERCEPT or link.is_identity or not link.is_increasing:
         return None
-    return MeanAxis(link, short(mean_on_axis(fit.design), 60))
+    return MeanAxis(link, short(mean_on_axis(fit.design), 60), short(found.predictor, 60))
 
 
 def _ends(values: np.ndarray, at: int, infinite: np.ndarray) -> tuple[float, float]:

@@ -1,10 +1,10 @@
 """The page's three pictures as Bokeh models (density of the sd, density of the ICC, levels), filled by its script."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+from bokeh.core.properties import value
 from bokeh.embed import json_item
 from bokeh.models import ColumnDataSource, FixedTicker, LinearAxis, PlainText, Range1d
 from bokeh.models.annotations import BoxAnnotation, Span
@@ -12,11 +12,11 @@ from bokeh.plotting import figure
 from bokeh.resources import Resources
 
 from partialpool.explorer.axis import LAST, PLAIN, SdAxis
-from partialpool.families.link import Link, ProbabilityLink
+from partialpool.explorer.means import MeanAxis
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION
 from partialpool.tabulate import number
 
-__all__ = ["THUMB", "MeanAxis", "bokeh_script", "icc_picture", "levels_picture", "sd_picture"]
+__all__ = ["THUMB", "bokeh_script", "icc_picture", "levels_picture", "sd_picture"]
 
 THUMB: Final = 24
 """Width of the slider's thumb in pixels; half of it is the margin beside the density, so that the two align."""
@@ -27,12 +27,10 @@ _TOP: Final = 1.12
 _MOST_NAMED: Final = 60
 """Most levels whose names fit beside the rows."""
 
-_PROBABILITIES: Final = (0.5, 0.2, 0.8, 0.1, 0.9, 0.05, 0.95, 0.01, 0.99, 0.02, 0.98, 0.3, 0.7, 0.4, 0.6, 0.001, 0.999)
-"""Round probabilities, those that are ticks first where there is room for few."""
 _AXIS: Final[dict[str, Any]] = {
     "axis_line_color": GREY, "major_tick_line_color": GREY, "minor_tick_line_color": None,
-    "major_label_text_color": INK, "major_label_text_font": _FONT, "major_label_text_font_size": "12px",
-    "axis_label_text_color": INK, "axis_label_text_font": _FONT, "axis_label_text_font_size": "13px",
+    "major_label_text_color": INK, "major_label_text_font": _FONT, "major_label_text_font_size": "14px",
+    "axis_label_text_color": INK, "axis_label_text_font": _FONT, "axis_label_text_font_size": "15px",
     "axis_label_text_font_style": "normal",
 }  # fmt: skip
 
@@ -53,7 +51,7 @@ def sd_picture(axis: SdAxis, label: str) -> dict[str, Any]:
     label
         Label of the axis.
     """
-    plot = _bare("sd-plot", height=145, x_range=(0, LAST), y_range=(0, _TOP))
+    plot = _bare("sd-plot", height=155, x_range=(0, LAST), y_range=(0, _TOP))
     plot.min_border_left = plot.min_border_right = THUMB // 2
     plot.add_layout(BoxAnnotation(left=PLAIN, right=LAST, fill_color=_PALE, fill_alpha=0.6, line_color=None))
     _density(plot, "sd")
@@ -68,49 +66,11 @@ def sd_picture(axis: SdAxis, label: str) -> dict[str, Any]:
 
 def icc_picture() -> dict[str, Any]:
     """Draw an axis from 0 to 1, with empty sources `icc-curve` and `icc-summary`."""
-    plot = _bare("icc-plot", height=105, x_range=(0, 1), y_range=(0, _TOP))
+    plot = _bare("icc-plot", height=110, x_range=(0, 1), y_range=(0, _TOP))
     plot.min_border_left = plot.min_border_right = THUMB // 2
     plot.xaxis.ticker = FixedTicker(ticks=[0, 0.25, 0.5, 0.75, 1])
     _density(plot, "icc")
     return _item(plot)
-
-
-@dataclass(frozen=True)
-class MeanAxis:
-    """A second axis of estimates: the mean of the response under a link.
-
-    Attributes
-    ----------
-    link
-        The link, whose inverse increases.
-    label
-        Name of the mean.
-    """
-
-    link: Link
-    label: str
-
-    def ticks(self, low: float, high: float) -> dict[float, str]:
-        """Return round means between two linear predictors, by linear predictor, not closer than a tenth of the axis.
-
-        Examples
-        --------
-        >>> from partialpool.families.links import LINKS
-        >>> sorted(MeanAxis(LINKS["logit"], "probability").ticks(-2.0, 1.0).values())
-        ['0.2', '0.3', '0.4', '0.5', '0.6', '0.7']
-        """
-        ends = self.link.inverse(np.array([low, high]))
-        if isinstance(self.link, ProbabilityLink):
-            round_means = np.array(_PROBABILITIES)
-        else:
-            tens = 10.0 ** np.arange(np.floor(np.log10(ends[0])), np.ceil(np.log10(ends[1])) + 1)
-            round_means = np.sort(np.concatenate([m * tens for m in (1, 2, 5)]))
-        inside = round_means[(round_means >= ends[0]) & (round_means <= ends[1])]
-        kept: dict[float, str] = {}
-        for mean, at in zip(inside.tolist(), self.link.forward(inside).tolist(), strict=True):
-            if all(abs(at - other) >= (high - low) / 10 for other in kept):
-                kept[at] = number(mean)
-        return kept
 
 
 def levels_picture(
@@ -118,7 +78,8 @@ def levels_picture(
 ) -> dict[str, Any]:
     """Draw a row per level, with an empty source `levels`, lines `complete` and `population`, a band `pointed`.
 
-    Estimates beyond the axis are in sources `beyond-own` and `beyond-here`, drawn as arrowheads at its ends.
+    Estimates beyond the axis are in sources `beyond-own` and `beyond-here`, drawn as arrowheads at its ends; the latter
+    with their numbers.
 
     Parameters
     ----------
@@ -132,14 +93,16 @@ def levels_picture(
         A second axis above the picture.
     """
     rows = len(names)
-    pitch = 22 if rows <= 40 else 14 if rows <= _MOST_NAMED else 7
+    pitch = 22 if rows <= 40 else 18 if rows <= _MOST_NAMED else 7
     margin = 0.05 * (high - low) or 1.0
     plot = _bare(
         "levels-plot",
-        height=60 + (45 if means else 0) + max(pitch * rows, 120),
+        height=65 + (50 if means else 0) + max(pitch * rows, 120),
         x_range=(low - margin, high + margin),
         y_range=(0.4, rows + 0.6),
     )
+    # Labels of ticks at an end of an axis reach beyond it.
+    plot.min_border_right = THUMB
     source = ColumnDataSource(
         {name: [] for name in ("y", "own", "here", "from", "to", "complete", "population")}, name="levels"
     )
@@ -158,20 +121,7 @@ def levels_picture(
     )
     plot.add_layout(Span(name="complete", line_color=VERMILION, line_width=1.5, line_dash="dashed", **behind))
     plot.add_layout(Span(name="population", line_color=BLUE, line_width=1.2, **behind))
-    # Where levels have different values of other predictors, each has its own mark instead of the lines.
-    for name, color in (("complete", VERMILION), ("population", BLUE)):
-        plot.scatter(
-            name, "y", source=source, marker="dash", angle=np.pi / 2, size=0.8 * pitch, line_color=color, line_width=1.5
-        )
-    plot.segment("from", "y", "to", "y", source=source, line_color="#767676", line_width=1.2)
-    dot = 8 if pitch > 10 else 5
-    for name, fill in (("own", "white"), ("here", BLUE)):
-        edge = ColumnDataSource({"x": [], "y": [], "angle": []}, name=f"beyond-{name}")
-        plot.scatter(
-            "x", "y", source=edge, marker="triangle", angle="angle", size=dot + 2, fill_color=fill, line_color="#6f6f6f"
-        )
-    plot.scatter("own", "y", source=source, size=dot, fill_color="white", line_color="#6f6f6f", line_width=1.4)
-    plot.scatter("here", "y", source=source, size=dot + 1, fill_color=BLUE, line_color="white", line_width=0.8)
+    _add_marks(plot, source, pitch)
     plot.xaxis.axis_label = PlainText(text=label)
     plot.xgrid.visible = True
     if means:
@@ -205,6 +155,31 @@ def _bare(name: str, *, height: int, x_range: tuple[float, float], y_range: tupl
     return plot
 
 
+def _add_marks(plot: Any, source: Any, pitch: int) -> None:
+    """Draw the estimates in rows of a height in pixels, and arrowheads for those beyond the axis."""
+    # Where levels have different values of other predictors, each has its own mark instead of the lines.
+    for name, color in (("complete", VERMILION), ("population", BLUE)):
+        plot.scatter(
+            name, "y", source=source, marker="dash", angle=np.pi / 2, size=0.8 * pitch, line_color=color, line_width=1.5
+        )
+    plot.segment("from", "y", "to", "y", source=source, line_color="#767676", line_width=1.2)
+    dot = 8 if pitch > 10 else 5
+    for name, fill in (("own", "white"), ("here", BLUE)):
+        edge = ColumnDataSource(
+            {key: [] for key in ("x", "y", "angle", "text", "inwards", "align")}, name=f"beyond-{name}"
+        )
+        plot.scatter(
+            "x", "y", source=edge, marker="triangle", angle="angle", size=dot + 2, fill_color=fill, line_color="#6f6f6f"
+        )
+        if name == "here":
+            plot.text(
+                "x", "y", "text", source=edge, x_offset="inwards", text_align="align", text_baseline="middle",
+                text_font=value(_FONT), text_font_size="13px", text_color=INK,
+            )  # fmt: skip
+    plot.scatter("own", "y", source=source, size=dot, fill_color="white", line_color="#6f6f6f", line_width=1.4)
+    plot.scatter("here", "y", source=source, size=dot + 1, fill_color=BLUE, line_color="white", line_width=0.8)
+
+
 def _add_means(plot: Any, means: MeanAxis, ticks: dict[float, str]) -> None:
     axis = LinearAxis(axis_label=PlainText(text=means.label), **_AXIS)
     axis.update(ticker=FixedTicker(ticks=list(ticks)))
@@ -232,8 +207,8 @@ def _item(plot: Any) -> dict[str, Any]:
     def numbered(part: Any) -> Any:
         if isinstance(part, dict):
             own = {"id": ids.setdefault(part["id"], f"{plot.name}-{len(ids)}")} if "id" in part else {}
-            return {key: numbered(value) for key, value in part.items()} | own
-        return [numbered(value) for value in part] if isinstance(part, list | tuple) else part
+            return {key: numbered(inner) for key, inner in part.items()} | own
+        return [numbered(inner) for inner in part] if isinstance(part, list | tuple) else part
 
     item = dict(json_item(plot, plot.name))
     root = ids.setdefault(str(item["root_id"]), f"{plot.name}-0")

@@ -47,6 +47,8 @@ def interval_name(prob: float) -> str:
 
 def level_numbers(curves: PoolingCurves, order: np.ndarray) -> dict[str, Any]:
     """Return the numbers of every level, in the given order."""
+    # An infinite estimate is no weighted mean.
+    shares = np.where(np.isinf(curves.sds)[:, None] & curves.infinite, np.nan, curves.shares)
     return {
         "plain": PLAIN,
         "last": LAST,
@@ -55,7 +57,7 @@ def level_numbers(curves: PoolingCurves, order: np.ndarray) -> dict[str, Any]:
         "population": None if curves.differ else _listed(curves.population[:, 0]),
         "populations": [_listed(row[order]) for row in curves.population] if curves.differ else None,
         "values": [_listed(row[order]) for row in curves.values],
-        "shares": None if curves.pull is Pull.MATRIX else [_listed(row[order], SHARE_DIGITS) for row in curves.shares],
+        "shares": None if curves.pull is Pull.MATRIX else [_listed(row[order], SHARE_DIGITS) for row in shares],
         "errors": _listed(curves.own_errors[order]),
         "rows": curves.rows[order].tolist(),
         "infinite": curves.infinite[order].tolist(),

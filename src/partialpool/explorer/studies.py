@@ -47,7 +47,7 @@ _BELOW: Final = 64.0
 _ABOVE: Final = 4.0
 OWN: Final = "as fitted"
 """Name of the family of the fit's prior where it is none of `FAMILIES`."""
-_PRIOR_DRAWS: Final = 4000
+_PRIOR_DRAWS: Final = 16_000
 _NONE: Final = np.zeros(0)
 
 

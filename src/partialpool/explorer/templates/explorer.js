@@ -19,6 +19,11 @@
   const cell = (row, name) => row.querySelector(`[data-cell=${name}]`);
   const byPrior = new Map(numbers.studies.map(study => [`${study.family} ${study.scale}`, study]));
 
+  // Names beside the rows: width of a letter in pixels, and the share of the picture they may take.
+  const NAME_LETTER = 7.5, NAME_SHARE = 0.45;
+  // Half an arrowhead at an end of the axis, in pixels.
+  const ARROW = 7;
+
   // State of the page: the slider's step (may be fractional), the prior, the order, and the levels shown.
   const state = {
     step: 0,
@@ -34,6 +39,10 @@
   const percent = share => share === null ? "\u2013" : `${Math.round(100 * share)}\u00a0%`;
   // A right-to-left name must not reorder the numbers after it.
   const isolated = name => `\u2068${name}\u2069`;
+  // A mean of the response, where the picture has an axis of them: a probability, an expected count.
+  const means = numbers.means;
+  const meanText = value => value === null ? "" : value.toFixed(means.decimals);
+  const endText = k => numbers.endless[k] > 0 ? "\u221e" : "\u2212\u221e";
   const sdText = sd => sd === null ? "infinite" : withUnit(sd);
 
   // Linear interpolation between two columns; where the right one has a gap, the left value is kept.
@@ -53,33 +62,43 @@
 
   function drawLevels() {
     const here = every(numbers.values), own = numbers.values[last], y = numbers.ranks[state.order];
+    const hereMean = means && every(means.values);
     const shown = here.map((_, k) => k).filter(k => !state.hidden.has(k));
     const gaps = values => shown.map(k => values[k] === null ? NaN : values[k]);
     // Where levels have different values of other predictors, each has marks instead of the two lines.
     const marks = numbers.populations ? every(numbers.populations) : here.map(() => null);
     const ends = numbers.populations ? numbers.values[0] : marks;
     // An estimate beyond the axis is an arrowhead at its end; its number is in the table.
-    const {start, end} = model("levels-plot").x_range, room = 0.012 * (end - start);
+    const {start, end} = model("levels-plot").x_range;
+    const wide = Bokeh.index.get_by_id(model("levels-plot").id)?.frame.bbox.width || 600;
+    const room = Math.max(0.012, ARROW / wide) * (end - start);
     const outside = value => value !== null && (value < start + room || value > end - room);
     const inside = values => gaps(values.map(value => outside(value) ? null : value));
     const clipped = values => gaps(values.map(value => value === null ? null : Math.min(Math.max(value, start + room), end - room)));
-    for (const [name, values] of [["own", own], ["here", here]]) {
+    // An infinite one too: the mean has a limit there, 0 or 1 for a probability.
+    const reach = values => values.map((value, k) => value === null && numbers.endless[k] ? numbers.endless[k] * Infinity : value);
+    const numberAt = k => hereMean ? meanText(hereMean[k]) : here[k] === null ? endText(k) : written(here[k]);
+    for (const [name, values] of [["own", reach(own)], ["here", reach(here)]]) {
       const far = shown.filter(k => outside(values[k])), low = far.map(k => values[k] < start + room);
       model(`beyond-${name}`).data = {
         x: low.map(left => left ? start + room : end - room), y: far.map(k => y[k]), angle: low.map(left => (left ? 1 : -1) * Math.PI / 2),
+        text: far.map(numberAt), inwards: low.map(left => left ? 10 : -10), align: low.map(left => left ? "left" : "right"),
       };
     }
-    model("levels").data = {y: shown.map(k => y[k]), own: inside(own), here: inside(here), from: clipped(own), to: clipped(here), complete: gaps(ends), population: gaps(marks), level: shown};
+    model("levels").data = {y: shown.map(k => y[k]), own: inside(own), here: inside(here), from: clipped(reach(own)), to: clipped(reach(here)), complete: gaps(ends), population: gaps(marks), level: shown};
     if (numbers.population) model("population").location = single(numbers.population);
     model("sd-now").location = state.step;
     const shares = numbers.shares && every(numbers.shares), sd = single(numbers.sds);
     table.forEach((row, k) => {
-      cell(row, "here").textContent = written(here[k]);
+      cell(row, "here").textContent = here[k] === null && numbers.endless[k] ? endText(k) : written(here[k]);
+      if (means) cell(row, "here-mean").textContent = meanText(hereMean[k]);
       if (shares) cell(row, "share").textContent = percent(shares[k]);
     });
     element("sd-here").textContent = sdText(sd);
     element("sd").setAttribute("aria-valuetext", sdText(sd));
     element("reads").textContent = reading(sd, shares);
+    const pressed = {"to-complete": state.step === 0, "to-median": state.follows && state.study.sd !== null, "to-none": state.step === last};
+    Object.entries(pressed).forEach(([button, is]) => element(button).setAttribute("aria-pressed", String(is)));
     tell();
   }
 
@@ -142,14 +161,29 @@
       element("told").textContent = "Point at a level, or tap it, for its numbers; the table lists them all.";
       return;
     }
-    const own = numbers.values[last][k], error = numbers.errors[k];
-    const missing = numbers.infinite[k] ? "no finite estimate without pooling" : "not identified by its own rows";
-    const alone = own === null ? missing : `no pooling ${written(own)} (standard error ${written(error)})`;
-    const rows = `${numbers.rows[k]} ${numbers.counted}${numbers.rows[k] === 1 ? "" : "s"}`;
     const share = numbers.shares && every(numbers.shares)[k];
     const pull = share === null ? "" : `, ${numbers.pull} ${percent(share)}`;
-    element("told").textContent = `${isolated(numbers.names[k])}: ${rows}; ${alone}; complete pooling ${written(numbers.values[0][k])}; `
-      + `here ${withUnit(every(numbers.values)[k])}${pull}.`;
+    element("told").textContent = `${isolated(numbers.names[k])}: ${numbers.amounts[k]}; ${(means ? byMean : byValue)(k)}${pull}.`
+      + (means ? ` In brackets: ${means.predictor}.` : "");
+  }
+
+  const missing = k => numbers.infinite[k] ? "no finite estimate without pooling" : "not identified by its own rows";
+
+  function byValue(k) {
+    const own = numbers.values[last][k], here = every(numbers.values)[k];
+    const alone = own === null ? missing(k) : `no pooling ${written(own)} (standard error ${written(numbers.errors[k])})`;
+    return `${alone}; complete pooling ${written(numbers.values[0][k])}; here ${here === null && numbers.endless[k] ? endText(k) : withUnit(here)}`;
+  }
+
+  // The linear predictor is in brackets behind the mean.
+  function byMean(k) {
+    const own = numbers.values[last][k], here = every(numbers.values)[k];
+    const alone = numbers.endless[k] ? `no pooling ${meanText(means.values[last][k])} (no finite estimate)`
+      : own === null ? missing(k)
+      : `no pooling ${meanText(means.values[last][k])} (${written(own)}, standard error ${written(numbers.errors[k])})`;
+    const now = here === null ? numbers.endless[k] ? `${meanText(every(means.values)[k])} (${endText(k)})` : "\u2013"
+      : `${meanText(every(means.values)[k])} (${written(here)})`;
+    return `${alone}; complete pooling ${meanText(means.values[0][k])} (${written(numbers.values[0][k])}); here ${now}`;
   }
 
   // Many events may occur between two frames: each picture is redrawn only once.
@@ -194,13 +228,33 @@
 
   function reorder(order) {
     state.order = order;
+    nameRows();
+    redraw(drawLevels);
+  }
+
+  // On a phone the labels of the axes are smaller, and long ones have a line for the place of the predictors.
+  function labelAxes() {
+    const plot = model("levels-plot"), narrow = element("levels-plot").clientWidth < 500;
+    [...plot.below, ...plot.above].forEach(axis => {
+      const label = axis.axis_label, whole = label.text.replace("\nat ", " at ");
+      label.text = narrow && whole.length > 24 ? whole.replace(" at ", "\nat ") : whole;
+      axis.setv({axis_label: label, axis_label_text_font_size: narrow ? "13px" : "15px"});
+    });
+    redraw(drawLevels);
+  }
+
+  // The names beside the rows, with how much each level has where that leaves most of the width to the picture.
+  function nameRows() {
     const axis = model("levels-axis"), texts = axis.major_label_overrides;
     // Names are left out where there is no room for them.
-    if (texts.size > 0) {
-      state.labels ??= new Map(numbers.ranks.estimate.map((rank, k) => [k, texts.get(rank)]));
-      axis.major_label_overrides = new Map(numbers.ranks[order].map((rank, k) => [rank, state.labels.get(k)]));
-    }
-    redraw(drawLevels);
+    if (texts.size === 0) return;
+    state.labels ??= numbers.ranks.estimate.map(rank => texts.get(rank));
+    state.names ??= state.labels.map(label => label.text);
+    const full = state.names.map((name, k) => numbers.beside[k] ? `${isolated(name)} (${numbers.beside[k]})` : name);
+    const width = Math.max(...state.names.map((name, k) => name.length + numbers.beside[k].length + 3)) * NAME_LETTER;
+    const texted = width <= NAME_SHARE * element("levels-plot").clientWidth ? full : state.names;
+    state.labels.forEach((label, k) => { label.text = texted[k]; });
+    axis.major_label_overrides = new Map(numbers.ranks[state.order].map((rank, k) => [rank, state.labels[k]]));
   }
 
   element("sd").addEventListener("input", event => moveTo(Number(event.target.value), false));
@@ -225,11 +279,13 @@
   });
 
   table.forEach((row, k) => {
-    cell(row, "own").textContent = numbers.infinite[k] ? "not finite" : written(numbers.values[last][k]);
+    cell(row, "own").textContent = numbers.infinite[k] ? means && numbers.endless[k] ? endText(k) : "not finite" : written(numbers.values[last][k]);
+    if (means) cell(row, "own-mean").textContent = meanText(means.values[last][k]);
     cell(row, "error").textContent = written(numbers.errors[k]);
   });
   if (numbers.population) {
-    element("complete-here").textContent = withUnit(numbers.values[0][0]);
+    const complete = withUnit(numbers.values[0][0]);
+    element("complete-here").textContent = means ? `${meanText(means.values[0][0])} (${complete})` : complete;
     model("complete").location = numbers.values[0][0];
   } else ["complete", "population"].forEach(name => { model(name).visible = false; });
   // After a reload the browser may have kept the previous choices.
@@ -237,6 +293,9 @@
   element("scale").value = state.study.scale ?? numbers.own_scale;
   if (element("order")) element("order").value = state.order;
   table.forEach(row => { row.querySelector("input").checked = true; });
+  nameRows();
+  labelAxes();
+  addEventListener("resize", () => redraw(nameRows, labelAxes));
   drawPrior();
   toMedian();
   document.documentElement.dataset.ready = "yes";

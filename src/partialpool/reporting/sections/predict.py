@@ -38,14 +38,9 @@ def predict_section(reported: Reported) -> Section | None:
     point = common_point(*(draws.ravel() for _, _, views in contrasts for draws in views))
     rows = tuple(_row(reported, contrast, point) for contrast in contrasts)
     title = f"Average effects on the mean, other predictors as observed: {point.name}, {reported.percent} interval"
-    heads = (
-        "predictor",
-        "contrast",
-        "population average",
-        *reported.end_names,
-        "subject-specific",
-        *reported.end_names,
-    )
+    views = ("average effect",) if _agree(contrasts) else ("population average", "subject-specific")
+    heads = ("predictor", "contrast", *(head for view in views for head in (view, *reported.end_names)))
+    rows = tuple(row[: len(heads)] for row in rows)
     tables = (TextTable(heads, rows, title=title),) if rows else ()
     prose = [
         "Predictions for a member of a randomly drawn level (group effects integrated out); other predictors are fixed."
@@ -129,6 +124,11 @@ def _contrasts(fit: Fit, grid: Grid) -> list[_Contrast]:
         (grid.column, str(contrast), [effects[view].sel(contrast=contrast).to_numpy() for view in views])
         for contrast in effects["contrast"].to_numpy()
     ]
+
+
+def _agree(contrasts: list[_Contrast]) -> bool:
+    """Whether population averages and subject-specific effects are the same numbers, as in a linear model."""
+    return all(np.array_equal(views[0], views[1]) for _, _, views in contrasts)
 
 
 def _row(reported: Reported, contrast: _Contrast, point: Point) -> tuple[str, ...]:
