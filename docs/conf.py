@@ -78,5 +78,5 @@ nitpick_ignore_regex = [
     ("py:.*", r"(collections|pathlib|types|typing|numpy|np|pandas|pd|xarray|xr|matplotlib|pymc)\..*"),
     ("py:.*", r"(Path|Any|Literal|Mapping|Sequence|Iterable|Callable|Figure|Fitted|Missing)"),
     ("py:.*", r"partialpool\.(distributions|families|spec|design|model|marginal|tabulate)\..*"),
-    ("py:.*", r"partialpool\.(likelihood|fitting|sampling|questions)\..*"),
+    ("py:.*", r"partialpool\.(likelihood|fitting|sampling|questions|reporting)\..*"),
 ]
