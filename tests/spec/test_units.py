@@ -4,10 +4,13 @@ import re
 
 import matplotlib.pyplot as plt
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 
 import partialpool as pp
 from checks.fixed import fit_at
+from partialpool.design.build import build_design
 
 UNITS = {"Reaction": "ms", "Days": "nights"}
 FORMULA = "Reaction ~ Days + (Days | Subject)"
@@ -37,11 +40,34 @@ def test_units_are_kept_where_the_model_is_changed():
 
 @pytest.mark.parametrize(
     ("units", "message"),
-    [({"Dais": "days"}, "a column that the model does not use"), ({"Days": 3}, "by column"), ("ms", "by column")],
+    [({"Days": 3}, "by column"), ("ms", "by column")],
 )
 def test_wrong_units_are_refused(units, message):
     with pytest.raises(pp.SpecError, match=message):
         pp.ModelSpec.from_formula(FORMULA, units=units)
+
+
+def test_units_are_of_columns_of_the_table():
+    table = pp.load_dataset("sleepstudy")
+    with pytest.raises(pp.SpecError, match="a column that the table does not have"):
+        pp.fit(FORMULA, table, units={"Dais": "days"})
+    less = pp.fit("Reaction ~ 1 + (1 | Subject)", table, units=UNITS, draws=50, seed=1, progressbar=False)
+    assert less.design.axis_units.response == "ms"
+
+
+@pytest.mark.parametrize("make", [dict, pl.DataFrame, pa.table])
+def test_units_are_known_in_every_kind_of_table(make):
+    columns = {"y": [1.0, 2, 3, 5], "g": ["a", "a", "b", "b"], "z": [1, 2, 3, 4]}
+    spec = pp.ModelSpec.from_formula("y ~ 1 + (1 | g)", units={"y": "m", "z": "s"})
+    assert build_design(spec, make(columns)).axis_units.response == "m"
+    with pytest.raises(pp.SpecError, match="a column that the table does not have"):
+        build_design(spec.from_formula("y ~ 1 + (1 | g)", units={"w": "m"}), make(columns))
+
+
+def test_a_fit_with_units_of_unused_columns_can_be_read_again(tmp_path):
+    table = pp.load_dataset("sleepstudy")
+    fit = pp.fit("Reaction ~ 1 + (1 | Subject)", table, units=UNITS, draws=50, seed=1, progressbar=False)
+    assert pp.load_fit(fit.save(tmp_path / "fit.nc")).design.axis_units.response == "ms"
 
 
 @pytest.fixture(scope="module")

@@ -63,6 +63,9 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
     # 1. The columns the model reads, complete rows only.
     table = read_table(data, spec.columns, missing=missing, predictors=value_columns(spec))
     frame = table.frame
+    # A pyarrow table has its names in `column_names`, every other data frame in `columns`, a mapping in itself.
+    named = getattr(data, "column_names", getattr(data, "columns", data))
+    spec.units.check_columns([*spec.columns, *map(str, named)])
     # 2. Every expression, evaluated.
     columns = evaluate_model(spec, frame)
     # 3. Response, known standard errors, offset.

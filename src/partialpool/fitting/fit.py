@@ -284,6 +284,7 @@ def _fit_of(tree: xr.DataTree) -> Fit:
     """Rebuild a fit from its tree, which contains the rows and columns that the model used."""
     stored = tree[COVARIANCES].to_dataset() if COVARIANCES in tree.children else None
     spec = ModelSpec.from_toml_text(tree.attrs["spec"], cov={} if stored is None else dataset_to_covariances(stored))
+    spec = spec.with_units(spec.units)  # the stored table has the model's columns only
     table = tree["model_table"].to_dataset()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # already given when the model was fitted

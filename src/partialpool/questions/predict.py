@@ -246,8 +246,11 @@ def _labelled(fit: Fit, rows: Rows, found: Mapping[str, np.ndarray], kinds: Mapp
         coords[free] = (OBS, values.to_numpy() if number else values.astype(object).to_numpy(), about)
     if rows.unobserved is not None:
         coords["unobserved_cell"] = (OBS, rows.unobserved)
+    by_kind: dict[Kind, list[str]] = {}
+    for name, how in kinds.items():
+        by_kind.setdefault(how, []).append(name)
     attrs = {
-        "kind": "; ".join(f"{name}: {_MEANING[how]}" for name, how in kinds.items()) or "no groups",
+        "kind": "; ".join(f"{', '.join(names)}: {_MEANING[how]}" for how, names in by_kind.items()) or "no groups",
         "response": fit.design.response.name,
         UNITS: fit.design.axis_units.as_text(),
         "expectation": mean_in_words(fit.design),

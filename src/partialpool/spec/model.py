@@ -62,12 +62,13 @@ class ModelSpec:
         tables or paths of CSV files, as for `Group`.
     units
         Units by column, `{"Reaction": "ms"}`, for axes and reports; they replace those in the table's `attrs["units"]`.
+        Columns that the model does not use may be among them: one dictionary serves several models of a table.
 
     Raises
     ------
     SpecError
         Unknown family or link; the same effect twice on one factor; `se` with a family that has no sigma; two different
-        covariances for one factor; units of a column that the model does not use.
+        covariances for one factor.
     FormulaError, PriorError
         A term, response or prior is not valid.
 
@@ -130,7 +131,6 @@ class ModelSpec:
         check_no_effect_twice(self.groups)
         check_names_apart(self.factors, self.columns)
         check_stated_priors(self.priors, self.factors, self.family_record, link=self.link, se=self.se)
-        self.units.check_columns(self.columns)
 
     @classmethod
     def from_formula(

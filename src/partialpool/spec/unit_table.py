@@ -32,7 +32,7 @@ class UnitTable(FrozenTable[str]):
         super().__init__(units)
 
     def check_columns(self, columns: Iterable[str]) -> None:
-        """Refuse units of columns that the model does not use.
+        """Refuse units of columns that neither the table nor the model has.
 
         Raises
         ------
@@ -43,8 +43,8 @@ class UnitTable(FrozenTable[str]):
         for name in self:
             if name not in known:
                 raise SpecError(
-                    "units are stated for a column that the model does not use",
+                    "units are stated for a column that the table does not have",
                     got=f"{name!r}: {self[name]!r}",
                     allowed=nearest(name, known),
-                    do="name columns of the model",
+                    do="name columns of the table",
                 )
