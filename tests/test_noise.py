@@ -9,6 +9,7 @@ import pytest
 
 import partialpool as pp
 from partialpool.errors import PartialPoolWarning, warn
+from partialpool.reporting.reported import Reported
 from partialpool.reporting.sections.posterior_checks import posterior_checks_section
 
 ONE_ROW_A_LEVEL = [*range(12), 0, 0, 0]
@@ -22,7 +23,7 @@ def table(**more):
 def test_levels_of_one_row_give_no_warnings_and_are_not_counted():
     """Warnings are errors in tests. Only one level has an sd, so that the share of levels inside is 0 or 100 %."""
     fit = pp.fit("y ~ x + (1 | g)", table(), seed=1, progressbar=False, draws=50)
-    picture = posterior_checks_section(fit).pictures[-1]
+    picture = posterior_checks_section(Reported(fit)).pictures[-1]
     shares = [part.split("of levels")[0].strip() for part in picture.alt.partition(": ")[2].split(";")]
     assert [s.rpartition(" of ")[0] for s in shares] == ["mean", "spread", "trend along x"]
     assert shares[1].endswith(("of 100 %", "of 0 %"))

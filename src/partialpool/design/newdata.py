@@ -264,9 +264,16 @@ def _unobserved(design: Design, frame: pd.DataFrame) -> np.ndarray | None:
 
 def _new_level(factor: FactorEffects, unseen: tuple[str | int | float | bool, ...]) -> DataError:
     shown = ", ".join(repr(label) for label in unseen[:5]) + (f" and {len(unseen) - 5} more" if len(unseen) > 5 else "")
+    labels = factor.levels.labels
+    texts = all(isinstance(label, str) for label in labels)
+    known = (
+        nearest(unseen[0], map(str, labels))
+        if texts
+        else ", ".join([*map(repr, labels[:8]), *(["..."] * (len(labels) > 8))])
+    )
     return DataError(
         f"the new table has levels of {factor.name!r} that the model has not seen",
         got=shown,
-        allowed=f"{nearest(unseen[0], map(str, factor.levels.labels))}; others if new_levels= is given",
+        allowed=f"the model's {factor.n_levels} levels, {known}; others if new_levels= is given",
         do="pass new_levels='sample' to draw their effects from the population, or 'population' for its typical level",
     )
