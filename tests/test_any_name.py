@@ -196,6 +196,7 @@ def test_standard_errors_and_trials_may_have_any_name(shift, tmp_path):
         assert pp.build_model(fit.spec, table).observed_RVs[0].name == observed_name(fit.design)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("shift", quick(lambda shift: shift in REPORTED))
 def test_a_report_may_contain_any_name(shift, tmp_path):
     columns = rotated(shift)

@@ -14,6 +14,8 @@ from partialpool.explorer.curves import chosen_effect
 from partialpool.explorer.script_data import SHARE_DIGITS
 from partialpool.explorer.studies import FAMILIES, prior_scales
 
+pytestmark = pytest.mark.thorough
+
 _WHOLE = 0.5 + 50 * 10.0**-SHARE_DIGITS
 """By which a percentage may differ from its whole number: one at a half may round either way, and shares stand on the
 page with so many digits."""

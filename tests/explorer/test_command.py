@@ -27,12 +27,13 @@ def test_its_options_are_those_of_explore(saved, monkeypatch):
     options = ["--factor", "school", "--effect", "Intercept", "--levels", "A", "C", "--seed", "7", "--quiet"]
     assert main(["explore", str(saved), *options, "--prob", "0.8"]) == 0
     assert asked == {
-        "factor": "school", "effect": "Intercept", "levels": ["A", "C"], "prob": 0.8, "seed": 7,
+        "title": "", "factor": "school", "effect": "Intercept", "levels": ["A", "C"], "prob": 0.8, "seed": 7,
         "progressbar": False,
     }  # fmt: skip
     assert main(["explore", str(saved)]) == 0
     assert asked == {
-        "factor": None, "effect": None, "levels": None, "prob": DEFAULT_PROB, "seed": None, "progressbar": True
+        "title": "", "factor": None, "effect": None, "levels": None, "prob": DEFAULT_PROB, "seed": None,
+        "progressbar": True,
     }  # fmt: skip
 
 

@@ -18,6 +18,8 @@ from explorer.screen import (
     text_of,
 )
 
+pytestmark = pytest.mark.thorough
+
 CONTROLS = ["sd", "to-complete", "to-median", "to-none", "family", "scale", "show-all", "show-none"]
 
 

@@ -374,6 +374,8 @@ def test_sampling_a_script_gives_the_posterior_of_the_fit(sleepstudy, tmp_path):
 import runpy, sys
 sys.path.insert(0, {str(Path(without_package.__file__).parent)!r})
 import without_package
+
+pytestmark = pytest.mark.thorough
 sys.meta_path.insert(0, without_package.Blocked())
 draws = runpy.run_path({str(path)!r}, run_name="__main__")["idata"]["posterior"].to_dataset()
 draws.to_netcdf({str(tmp_path / "draws.nc")!r}, engine="h5netcdf")

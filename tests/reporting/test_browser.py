@@ -7,6 +7,8 @@ import pytest
 
 from reporting.browser import Browser, find_chromium
 
+pytestmark = pytest.mark.thorough
+
 PHONE, SCREEN = 390, 1100
 
 
