@@ -4,6 +4,7 @@ Every printed interval, picture and page takes `prob`, and its default is stated
 and JASP. All intervals are equal-tailed: their ends are quantiles, which follow every change of unit or scale.
 """
 
+from numbers import Real
 from typing import Final
 
 from partialpool.errors import SpecError
@@ -26,7 +27,7 @@ def central_ends(prob: float) -> tuple[float, float]:
     >>> central_ends(0.5)
     (0.25, 0.75)
     """
-    if not isinstance(prob, (int, float)) or isinstance(prob, bool) or not 0.0 < prob < 1.0:
+    if not isinstance(prob, Real) or isinstance(prob, bool) or not 0.0 < prob < 1.0:
         raise SpecError(
             "prob must be a probability",
             got=repr(prob),

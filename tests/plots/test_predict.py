@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 
 import partialpool as pp
@@ -118,3 +119,33 @@ def test_effects_by_a_category_have_a_row_each(logistic):
     assert sorted(circles)[0] == pytest.approx(
         min(expected.min(), float(effects["subject_specific"].mean(("chain", "draw")).min()))
     )
+
+
+def test_by_of_an_ordinal_response_is_refused_with_what_to_do():
+    data = {
+        "y": ["low", "mid", "high"] * 8,
+        "x": np.tile([0.0, 1, 2, 3], 6),
+        "arm": ["a", "b"] * 12,
+        "g": list("abcd") * 6,
+    }
+    frame = pd.DataFrame(data).assign(y=lambda t: pd.Categorical(t["y"], ["low", "mid", "high"], ordered=True))
+    spec = "y ~ x + arm + (1 | g)"
+    fit = pp.fit(spec, frame, family="cumulative", draws=50, chains=2, seed=1, progressbar=False)
+    with pytest.raises(pp.DataError, match="a colour per category"):
+        pp.plot_predictions(fit, "x", by="arm")
+
+
+def test_levels_within_levels_are_not_drawn_by_half_of_their_name():
+    table = {
+        "y": np.arange(12.0),
+        "x": np.tile([0.0, 1, 2], 4),
+        "site": list("aaaaaabbbbbb"),
+        "plot": list("pppqqq" * 2),
+    }
+    fit = fit_at("y ~ x + (1 | site/plot)", table, beta=[0.0, 1.0], sd_site=[1.0], **{"sd_site:plot": [1.0]}, sigma=1.0)
+    panels = pp.plot_predictions(fit, "x", by="site").axes
+    assert len(panels) == 1  # two colours
+    for name in ("plot", "site:plot"):
+        with pytest.raises(pp.DataError, match="no such predictor"):
+            pp.plot_predictions(fit, "x", by=name)
+    assert len(pp.datagrid(fit, by="site:plot")) == 4

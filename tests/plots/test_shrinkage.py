@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 
 import partialpool as pp
 from checks.fixed import fit_at
+from partialpool.plots.shrinkage import as_drawn
 
 
 @pytest.fixture(autouse=True)
@@ -68,3 +69,18 @@ def test_no_level_has_an_estimate():
     fit = fit_at("y ~ 1 + (1 | g)", table, family="bernoulli", beta=[0.0], sd_g=[1.0])
     with pytest.raises(pp.DataError, match=r"all their estimates are infinite(?s:.*)more than one outcome"):
         pp.plot_shrinkage(pp.shrinkage(fit))
+
+
+def test_levels_of_one_outcome_are_at_their_own_mean_whatever_the_population():
+    """Levels with a large predictor hit less often in truth than complete pooling says: the sign is the rows' own."""
+    rng = np.random.default_rng(5)
+    x = np.repeat(np.linspace(-4, 4, 30), 8)
+    eta = 1 + 2 * x + np.repeat(rng.normal(0, 1.5, 30), 8)
+    data = {"y": (rng.random(240) < 1 / (1 + np.exp(-eta))).astype(int), "x": x, "g": np.repeat(np.arange(30), 8)}
+    fit = fit_at("y ~ x + (1 | g)", data, family="bernoulli", beta=[1.0, 2.0], sd_g=[1.5])
+    drawn, as_means = as_drawn(pp.shrinkage(fit))
+    assert as_means
+    own = np.asarray(data["y"]).reshape(30, 8).mean(axis=1)
+    one_outcome = (own == 0) | (own == 1)
+    assert one_outcome.sum() > 10
+    np.testing.assert_array_equal(drawn["no_pooling"].to_numpy()[one_outcome, 0], own[one_outcome])

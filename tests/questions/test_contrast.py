@@ -147,3 +147,19 @@ def test_a_ratio_and_its_inverse_have_inverse_estimates():
     assert set(tables[0]["statistic"]) == {"median"}
     np.testing.assert_allclose(tables[0]["estimate"] * tables[1]["estimate"], 1, rtol=1e-6)
     assert "median" in pp.summary(there).columns
+
+
+def test_differences_of_ratios_are_not_called_ratios(interacting):
+    arms = pp.average_effect(interacting, "arm", values=["control", "high"], by="sex")
+    arms["population_average"].attrs["estimate"] = "median"
+    found = pp.contrast(arms.assign_attrs(measure="ratio"), "sex")
+    assert "measure" not in found.attrs
+    assert "estimate" not in found["population_average"].attrs
+    with pytest.raises(pp.DataError, match="not an answer of"):
+        pp.plot_average_effect(found)
+
+
+def test_rows_of_unseen_categories_are_not_left_out_in_silence(interacting):
+    rows = interacting.design.frame.assign(sex=["f", "m", "x"] * 8)
+    with pytest.raises(pp.DataError, match="'sex' has categories that the model has not seen"):
+        pp.average_effect(interacting, "arm", by="sex", data=rows)

@@ -65,7 +65,9 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
     frame = table.frame
     # A pyarrow table has its names in `column_names`, every other data frame in `columns`, a mapping in itself.
     named = getattr(data, "column_names", getattr(data, "columns", data))
-    spec.units.check_columns([*spec.columns, *map(str, named)])
+    spec.units.check_columns(dict.fromkeys([*spec.columns, *map(str, named)]))
+    stated = dict(spec.units)
+    spec = spec.with_units(spec.units)
     # 2. Every expression, evaluated.
     columns = evaluate_model(spec, frame)
     # 3. Response, known standard errors, offset.
@@ -107,7 +109,7 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
         rows=table.rows,
         n_given=table.n_given,
         frame=frame,
-        units=MappingProxyType(_units_of(data) | dict(spec.units)),
+        units=MappingProxyType(_units_of(data) | stated),
     )
     warn_odd_labels(frame, design.categories, table.text.intersection(value_columns(spec)))
     # 6. Covariance parameters that the data do not identify.
@@ -117,7 +119,8 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
 
 def _units_of(data: Any) -> dict[str, str]:
     units = data.attrs.get("units") if isinstance(data, pd.DataFrame) else None
-    return {str(k): str(v) for k, v in units.items()} if isinstance(units, Mapping) else {}
+    stated = units.items() if isinstance(units, Mapping) else ()
+    return {str(column): unit for column, unit in stated if isinstance(unit, str)}
 
 
 def _has_free_sigma(spec: ModelSpec) -> bool:

@@ -1,6 +1,7 @@
 """Units of a model's quantities, for axes and sentences: of columns, of the response, of effects."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -10,6 +11,8 @@ from partialpool.names import INTERCEPT
 
 __all__ = ["UNITS", "Units"]
 
+_COLON = re.compile(r":(?![^\[]*\])")
+"""A colon between the parts of an interaction, not inside the brackets of a category."""
 UNITS = "units"
 """Attribute under which an answer carries the units of its model."""
 
@@ -61,15 +64,30 @@ class Units:
         {'Intercept': 'ms', 'Days': 'ms/day'}
         >>> dict(Units({}, "ms", "ms").of_effects(["arm[b]"]))
         {'arm[b]': 'ms'}
+        >>> dict(Units({"Days": "days"}, "ms", "ms").of_effects(["Days:arm[b:c]"]))
+        {'Days:arm[b:c]': 'ms/day'}
         """
         return MappingProxyType({effect: self._of_effect(effect) for effect in effects} if self.linear else {})
 
     def _of_effect(self, effect: str) -> str:
         if effect == INTERCEPT:
             return self.linear
-        if "[" in effect:  # of a category: a difference of responses
+        # An indicator of a category has no unit: its effect is a difference of responses.
+        numbers = [part for part in _COLON.split(effect) if not part.endswith("]")]
+        if not numbers:
             return self.linear
-        unit = self.of(effect)
+        unit = self.of(numbers[0]) if len(numbers) == 1 else ""
         # A unit of several words is the description of a code: "0 basement, 1 first floor".
         one_word = len(unit.split()) == 1
-        return f"{self.linear}/{unit.removesuffix('s')}" if one_word else f"{self.linear} per unit of {effect}"
+        return f"{self.linear}/{_singular(unit)}" if one_word else f"{self.linear} per unit of {':'.join(numbers)}"
+
+
+def _singular(unit: str) -> str:
+    """Return one unit of a plural; symbols and other words stay as they are.
+
+    Examples
+    --------
+    >>> _singular("days"), _singular("s"), _singular("celsius"), _singular("kg")
+    ('day', 's', 'celsius', 'kg')
+    """
+    return unit[:-1] if len(unit) > 2 and unit.endswith("s") and not unit.endswith(("ss", "us", "is")) else unit

@@ -209,7 +209,7 @@ def fit(
     tree = pack(raw, design, resolved, settings, engine=chosen.name, reason=reason)
     if trouble := alarm(tree):
         warn(f"do not rely on these draws: {trouble}", SamplingWarning)
-    return Fit(spec, design, resolved, tree)
+    return Fit(design.spec, design, resolved, tree)
 
 
 @explains_keywords

@@ -47,7 +47,7 @@ def _label(chosen: Mapping[str, Any]) -> str:
     return short(": ".join([str(chosen["contrast"]), *([", ".join([*named, *by])] if named or by else [])]), 40)
 
 
-@draws_answer_of("average_effect", "population_average", "subject_specific")
+@draws_answer_of("average_effect", "population_average", "subject_specific", attrs=("measure", "predictor"))
 def plot_average_effect(effects: xr.Dataset, *, unit: str | None = None, prob: float = DEFAULT_PROB) -> Figure:
     """Draw the population-average and the subject-specific effect side by side.
 

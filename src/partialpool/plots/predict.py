@@ -23,6 +23,7 @@ from partialpool.plots.axis_units import column_label, stated_or
 from partialpool.plots.style import INK, PALETTE, house_style, short
 from partialpool.questions.datagrid import datagrid
 from partialpool.questions.predict import Kind, predict
+from partialpool.spec.terms import factor_columns
 
 __all__ = ["plot_predictions"]
 
@@ -37,7 +38,7 @@ _COLUMNS, _MOST_PANELS = 5, 20
 def _along(fit: Fit, over: str, by: str | None = None) -> xr.Dataset:
     """Predict along a predictor, others fixed as in `datagrid`: for the population, or for the levels of a factor."""
     design = fit.design
-    factors = [factor.name for factor in design.factors]
+    factors = [factor.name for factor in design.factors if factor_columns(factor.name) == (factor.name,)]
     known = (*design.spec.predictor_columns_with(()), *factors)
     for name in (over, *([] if by is None else [by])):
         if name not in known:
@@ -56,7 +57,7 @@ def _along(fit: Fit, over: str, by: str | None = None) -> xr.Dataset:
     grid = datagrid(fit, {name: values(name) for name in ((by, over) if by is not None else (over,))})
     named = [factor for factor in factors if factor in (over, by)]
     others: Kind = "marginal"
-    kind = {factor: "conditional" if factor in named else others for factor in factors} if named else others
+    kind = {f.name: "conditional" if f.name in named else others for f in design.factors} if named else others
     return predict(fit, grid, kind=kind)
 
 
@@ -215,6 +216,13 @@ def _width(places: list[object] | None) -> float:
 
 
 def _check_columns(predictions: xr.Dataset, over: str, by: str | None) -> None:
+    if by is not None and "category" in predictions.dims:
+        raise DataError(
+            "an ordinal response has a colour per category, so that by= does not apply",
+            got=f"by={by!r}",
+            allowed="one value of the other columns",
+            do=f"draw one at a time: predictions.sel(obs=predictions[{by!r}] == value)",
+        )
     own = {str(name): values for name, values in predictions.coords.items() if values.dims == (OBS,)}
     known = list(dict.fromkeys([*(str(v.attrs.get("long_name", name)) for name, v in own.items()), *own]))
     for name in (over, *([] if by is None else [by])):

@@ -85,11 +85,11 @@ def as_drawn(pooling: xr.Dataset) -> tuple[xr.Dataset, bool]:
     if effects != [INTERCEPT] or link.is_identity or not link.is_increasing:
         return pooling, False
     estimates = {name: pooling[name] for name in ("no_pooling", "complete_pooling", "partial_pooling")}
-    if _infinite(pooling).any():  # all successes or none: the mean of the level's rows is finite
-        far = np.sign(estimates["partial_pooling"].mean(("chain", "draw")) - estimates["complete_pooling"]) * np.inf
-        own = estimates["no_pooling"].where(~xr.DataArray(_infinite(pooling), dims="level"), far)
-        estimates["no_pooling"] = own.transpose(*pooling["no_pooling"].dims)
-    return pooling.assign({name: (v.dims, link.inverse(v.to_numpy())) for name, v in estimates.items()}), True
+    means = {name: v.copy(data=link.inverse(v.to_numpy())) for name, v in estimates.items()}
+    # All successes or none: the mean of the level's own rows is finite.
+    finite = ~xr.DataArray(_infinite(pooling), dims="level")
+    own = means["no_pooling"].where(finite, pooling["own_mean"]) if "own_mean" in pooling else means["no_pooling"]
+    return pooling.assign(means | {"no_pooling": own.transpose(*pooling["no_pooling"].dims)}), True
 
 
 def _link(pooling: xr.Dataset) -> Link:

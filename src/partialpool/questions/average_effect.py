@@ -48,6 +48,7 @@ _SCALES: Final[Mapping[str, tuple[_Elementwise, _Elementwise]]] = MappingProxyTy
 )
 """Per measure: the scale on which means are compared, and the function that transforms the difference back."""
 _AT_ONCE: Final = 4_000_000
+_DIMENSIONS: Final = ("chain", "draw", "contrast", "category")
 
 
 @explains_keywords
@@ -172,6 +173,21 @@ def _groups(design: Design, frame: pd.DataFrame, by: str) -> list[tuple[Any, pd.
             got=repr(by),
             allowed=nearest(str(by), known) if known else "a categorical predictor; the model has none",
             do="name a categorical column that a term of the model uses",
+        )
+    if by in _DIMENSIONS:
+        raise DataError(
+            f"by= names a dimension of the answer, {by!r}",
+            got=f"by={by!r}",
+            allowed="a column with another name",
+            do="rename the column and fit again",
+        )
+    unseen = sorted(set(frame[by].astype(str)) - {str(category) for category in categories_of(design, by)})
+    if unseen:
+        raise DataError(
+            f"{by!r} has categories that the model has not seen",
+            got=", ".join(map(repr, unseen[:5])),
+            allowed=nearest(unseen[0], map(str, categories_of(design, by))),
+            do="leave out these rows",
         )
     rows = ((category, frame[frame[by] == category]) for category in categories_of(design, by))
     return [(category, some) for category, some in rows if len(some)]

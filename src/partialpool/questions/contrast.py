@@ -8,6 +8,7 @@ import xarray as xr
 
 from partialpool.design.counterfactuals import PAIRS
 from partialpool.design.labels import coordinate_of
+from partialpool.design.units import UNITS
 from partialpool.errors import DataError, SpecError, nearest
 from partialpool.fitting.drawn_variables import drawn_variables
 from partialpool.spec.keywords import explains_keywords
@@ -85,7 +86,11 @@ def contrast(
     names = [f"{labels[b]} - {labels[a]}" for a, b in pairs]
     differences = xr.Dataset(found)
     differences = (differences if dim == along else differences.rename({dim: along})).assign_coords({along: names})
-    return differences.assign_attrs(drawn.attrs | {"contrast": f"differences along {along}"})
+    for values in differences.data_vars.values():
+        values.attrs.clear()  # what was said of the entries, such as that they are ratios, is not true of differences
+    kept = {name: drawn.attrs[name] for name in ("response", UNITS) if name in drawn.attrs}
+    differences.attrs = kept | {"contrast": f"differences along {along}"}
+    return differences
 
 
 def _chosen(values: xr.DataArray, dim: str, at: np.ndarray) -> xr.DataArray:

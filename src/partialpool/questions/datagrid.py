@@ -82,7 +82,8 @@ def datagrid(
             )
     values = {name: _listed(name, value) for name, value in asked.items()}
     read = design.spec.predictor_columns_with(())
-    chosen = [by] if isinstance(by, str) else list(by)
+    composed = {factor.name: factor_columns(factor.name) for factor in design.factors}
+    chosen = [column for name in ([by] if isinstance(by, str) else by) for column in composed.get(name, (name,))]
     pieces = []
     for fixed, own in _groups(design, chosen, asked):
         held = {

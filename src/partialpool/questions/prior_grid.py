@@ -123,7 +123,7 @@ def prior_grid(
     xarray.Dataset
         One variable per quantity, (prior, chain, draw), on the scale of the quantity. Coordinates along `prior`: its
         label, the prior of each parameter whose prior varies, and `good`, whether the fit's diagnostics are good (a
-        warning is given if some are not). `prior_<quantity>` (prior, level): the 5, 50 and 95 % quantiles of the prior,
+        warning is given if some are not). `prior_<quantity>` (prior, level): quantiles of the prior (0.5 to 99.5 %)
         for sds, coefficients and other quantities that have one. Fits that failed, and quantities that could not be
         computed, are missing values, with a warning; attrs: `failed`, JSON of the errors by label.
 

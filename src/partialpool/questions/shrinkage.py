@@ -62,7 +62,8 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
     xarray.Dataset
         On the scale of the linear predictor: the response's, its logarithm, or its log odds (`attrs["predictor"]`).
 
-        - by level: `n`, its rows; where rows have several trials, `trials`, their sum;
+        - by level: `n`, its rows; where rows have several trials, `trials`, their sum; `own_mean`, the mean of its
+          responses (of trials: the share of successes);
         - by level and effect: `no_pooling`, least squares of the level's own rows, or maximum likelihood if the
           response is not normal, everything else at its posterior mean, and `no_pooling_se`, its standard error
           (sigma^2 at its posterior mean; inverse information); NaN where there is no finite estimate, and
@@ -140,8 +141,10 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
 
 
 def _sizes(design: Design, factor: FactorEffects) -> dict[str, tuple[tuple[str], np.ndarray]]:
-    """Return the rows of each level, and its trials where rows have several."""
-    sizes = {"n": (("level",), factor.counts)}
+    """Return the rows of each level, its trials where rows have several, and the mean of its responses."""
+    totals = factor.sum(np.asarray(design.response.values, float))
+    own = totals / np.maximum(factor.sum(np.asarray(design.response.n_trials, float)), 1)
+    sizes = {"n": (("level",), factor.counts), "own_mean": (("level",), own)}
     if design.response.trials is not None:
         sizes["trials"] = (("level",), factor.sum(np.asarray(design.response.trials, float)).round().astype(int))
     return sizes
