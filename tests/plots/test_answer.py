@@ -42,7 +42,7 @@ def test_what_is_no_answer_of_the_question_is_refused(picture, answers):
             assert refused(picture, answer), other
     if isinstance(answer := answers.get(question), xr.Dataset):
         assert refused(picture, answer[next(iter(answer.data_vars))]).startswith("DataArray: ")
-        assert refused(picture, answer.drop_attrs()).endswith("without its attribute 'response'")
+        assert "without its attribute 'response'" in refused(picture, answer.drop_attrs())
         assert refused(picture, answer[[]])
 
 
