@@ -289,3 +289,9 @@ def test_a_wrong_probability_is_refused_before_sampling(tmp_path, capsys, monkey
     monkeypatch.setattr("partialpool.cli._fit_of_formula", lambda _: pytest.fail("sampled in vain"))
     assert main(["fit", "y ~ 1", "t.csv", "--prob", "95"]) == 2
     assert "prob must be a probability" in capsys.readouterr().err
+
+
+def test_a_demo_with_a_wrong_probability_is_refused_before_sampling(capsys, monkeypatch):
+    monkeypatch.setattr("partialpool.cli._demo", lambda _: pytest.fail("sampled in vain"))
+    assert main(["demo", "--prob", "95"]) == 2
+    assert "prob must be a probability" in capsys.readouterr().err

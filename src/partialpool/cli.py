@@ -103,6 +103,13 @@ def _path(text: str) -> Path:
     return Path(text)
 
 
+def probability(text: str) -> float:
+    """Return the probability of an interval; argparse shows this function's name where the text is no number."""
+    prob = float(text)
+    central_ends(prob)  # refused here, before sampling
+    return prob
+
+
 def _command(commands: Any, name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
     command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
     command.set_defaults(run=run)
@@ -122,7 +129,7 @@ def _sampling_options(command: argparse.ArgumentParser, *, out: Path | None) -> 
 
 
 def _interval_option(command: argparse.ArgumentParser, more: str = "; default: 0.95") -> None:
-    command.add_argument("--prob", type=float, help=f"probability of the intervals{more}")
+    command.add_argument("--prob", type=probability, help=f"probability of the intervals{more}")
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -136,8 +143,6 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _fit(options: argparse.Namespace) -> int:
-    if options.prob is not None:
-        central_ends(options.prob)  # a wrong one is refused before sampling
     if "~" in options.model:
         return _finish(_fit_of_formula(options), options)
     return _finish(_fit_of_file(options), options)
@@ -275,9 +280,7 @@ def _interval(options: argparse.Namespace) -> float:
     given = options.prob
     if given is None and "~" not in getattr(options, "model", "~"):
         given = read_model_file(_path(options.model)).prob
-    prob = DEFAULT_PROB if given is None else given
-    central_ends(prob)
-    return prob
+    return DEFAULT_PROB if given is None else given
 
 
 def _ended(fit: Any) -> int:

@@ -29,7 +29,7 @@ from partialpool.design.kinship import match_levels
 from partialpool.design.odd_labels import warn_odd_labels
 from partialpool.design.recipe import Recipe
 from partialpool.design.response import read_response_values, read_standard_errors
-from partialpool.design.table import Missing, read_table
+from partialpool.design.table import Missing, column_names, read_table
 from partialpool.errors import DataError
 from partialpool.spec.model import ModelSpec
 
@@ -63,9 +63,7 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
     # 1. The columns the model reads, complete rows only.
     table = read_table(data, spec.columns, missing=missing, predictors=value_columns(spec))
     frame = table.frame
-    # A pyarrow table has its names in `column_names`, every other data frame in `columns`, a mapping in itself.
-    named = getattr(data, "column_names", getattr(data, "columns", data))
-    spec.units.check_columns(dict.fromkeys([*spec.columns, *map(str, named)]))
+    spec.units.check_columns(dict.fromkeys([*spec.columns, *column_names(data)]))
     stated = dict(spec.units)
     spec = spec.with_units(spec.units)
     # 2. Every expression, evaluated.

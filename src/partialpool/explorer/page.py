@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.factors import Levels
 from partialpool.design.labels import mean_on_axis, predictor_on_axis
 from partialpool.errors import DataError, nearest
 from partialpool.explorer.amounts import amounts, brackets
@@ -202,7 +203,7 @@ def _explored(
     refuse_cutpoints(fit)
     chosen, effect = chosen_effect(fit.design, factor, effect)
     _check_complete(fit)
-    kept = _kept(chosen.levels.labels, chosen.counts, levels)
+    kept = _kept(chosen.levels, chosen.counts, levels)
     scales = prior_scales(fit, chosen, effect)
     studies = prior_studies(fit, chosen, effect, scales, seed=seed, progressbar=progressbar)
     axis = SdAxis(drawn_edge(studies, prob))
@@ -329,22 +330,22 @@ def _check_complete(fit: Fit) -> None:
         )
 
 
-def _kept(labels: Sequence[Any], rows: np.ndarray, levels: Sequence[Any] | None) -> np.ndarray:
+def _kept(known: Levels, rows: np.ndarray, levels: Sequence[Any] | None) -> np.ndarray:
     """Positions of the levels to show."""
+    n_levels = len(known.labels)
     if levels is None:
-        if len(labels) <= MOST_LEVELS:
-            return np.arange(len(labels))
+        if n_levels <= MOST_LEVELS:
+            return np.arange(n_levels)
         by_rows = np.argsort(rows, kind="stable")
-        return by_rows[np.linspace(0, len(labels) - 1, MOST_LEVELS).round().astype(int)]
+        return by_rows[np.linspace(0, n_levels - 1, MOST_LEVELS).round().astype(int)]
     wanted = [levels] if isinstance(levels, str) else list(levels)
-    texts, place = {str(label): k for k, label in enumerate(labels)}, list(labels)
-    found = [place.index(level) if level in place else texts.get(str(level)) for level in wanted]
+    found = known.positions(wanted)
     unknown = [level for level, at in zip(wanted, found, strict=True) if at is None]
     if unknown or not wanted:
         raise DataError(
             "no such level" if unknown else "no level is named",
             got=", ".join(map(repr, unknown)) or "an empty list",
-            allowed=nearest(str(unknown[0]) if unknown else "", map(str, labels)),
+            allowed=nearest(str(unknown[0]) if unknown else "", map(str, known.labels)),
             do="name some of these, or leave levels= out",
         )
     return np.array(sorted({at for at in found if at is not None}))

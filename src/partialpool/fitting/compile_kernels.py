@@ -19,18 +19,13 @@ __all__ = ["compile_kernels"]
 _FORMULA: Final = "Yield ~ 1 + (1 | Batch)"
 
 
-def compile_kernels(*, progressbar: bool = True) -> int:
+def compile_kernels(*, progressbar: bool = True) -> None:
     """Compile the kernels of all engines and families that are not on disk yet.
 
     Parameters
     ----------
     progressbar
         Whether to show progress in a terminal.
-
-    Returns
-    -------
-    int
-        Number of groups of kernels.
     """
     jobs: tuple[Callable[[], None], ...] = (_of_nuts, _of_collapsed, _of_likelihoods, _of_families)
     with (
@@ -41,7 +36,6 @@ def compile_kernels(*, progressbar: bool = True) -> int:
         for done, job in enumerate(as_completed(running), start=1):
             job.result()
             line.count(done, len(jobs))
-    return len(jobs)
 
 
 def _of_nuts() -> None:

@@ -146,11 +146,11 @@ def average_effect(
     with within_spline(design, scenarios, frame):
         if by is None:
             return _labelled(fit, scenarios, measure, _views(design, draws, frame, scenarios, measure))
+        groups = _groups(design, frame, by)
         found = [
-            _labelled(fit, scenarios, measure, _views(design, draws, rows, scenarios, measure))
-            for _, rows in _groups(design, frame, by)
+            _labelled(fit, scenarios, measure, _views(design, draws, rows, scenarios, measure)) for _, rows in groups
         ]
-    labels = xr.DataArray([label for label, _ in _groups(design, frame, by)], dims=by, name=by)
+    labels = xr.DataArray([label for label, _ in groups], dims=by, name=by)
     return xr.concat(found, dim=labels, combine_attrs="override").transpose("chain", "draw", ...)
 
 

@@ -26,8 +26,9 @@ from partialpool.tabulate import TextTable, fixed, number
 __all__ = ["LikelihoodRatioTest", "lrt"]
 
 _FEWEST: Final = 20
-_LEVEL: Final = 0.05
 """Fewest simulations with which p can be below 0.05."""
+_LEVEL: Final = 0.05
+"""The data support the added terms where p is below this."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
