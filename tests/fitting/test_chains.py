@@ -71,7 +71,7 @@ def test_too_few_draws_and_no_quantities():
 
 
 def test_many_quantities_take_less_time_than_one_by_one():
-    """The ratio depends on the machine and on the release of ArviZ: it was below 0.5 on some, 0.50 on another."""
+    """The ratio depends on the machine and on the release of ArviZ: 0.46 to 0.52 on the slowest tried."""
     x = np.random.default_rng(1).normal(size=(300, 4, 1000))
     columns = list(x)
 
@@ -87,4 +87,4 @@ def test_many_quantities_take_less_time_than_one_by_one():
             array_stats.ess(column, method="tail", prob=(0.05, 0.95), **AXES)
 
     mixing(columns[:2])
-    assert min(seconds(lambda: mixing(columns)) for _ in range(3)) < 0.75 * seconds(one_by_one)
+    assert min(seconds(lambda: mixing(columns)) for _ in range(3)) < 0.65 * seconds(one_by_one)

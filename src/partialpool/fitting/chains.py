@@ -26,7 +26,7 @@ _OFFSET: Final = 3 / 8
 _CONSTANT: Final = 1e-15
 """Range below which draws do not vary."""
 _FEWEST_DRAWS: Final = 4
-_AT_ONCE: Final = 64
+_AT_ONCE: Final = 32
 """Quantities of a piece of work: their arrays stay in the processor's cache."""
 
 
@@ -127,7 +127,7 @@ def _ess(x: np.ndarray) -> np.ndarray:
     """Compute the effective number of draws for the mean of x (quantities, chains, draws)."""
     _, chains, draws = x.shape
     total = chains * draws
-    covariance = _autocovariance(x).mean(axis=1)
+    covariance = _mean_autocovariance(x)
     within = covariance[:, 0] * draws / (draws - 1.0)
     overall = covariance[:, 0] + (x.mean(axis=2).var(axis=1, ddof=1) if chains > 1 else 0.0)
     rho = 1.0 - (within[:, None] - covariance) / overall[:, None]
@@ -146,10 +146,13 @@ def _ess(x: np.ndarray) -> np.ndarray:
     return np.where(constant, float(total), total / tau)
 
 
-def _autocovariance(x: np.ndarray) -> np.ndarray:
-    """Compute the autocovariance of every chain at every lag, by Fourier transform."""
+def _mean_autocovariance(x: np.ndarray) -> np.ndarray:
+    """Compute the autocovariance at every lag, averaged over chains, (quantities, draws), by Fourier transform.
+
+    The inverse transform is linear, so that one of the mean power serves all chains.
+    """
     draws = x.shape[2]
     size = fft.next_fast_len(2 * draws, real=True)
     spectrum = fft.rfft(x - x.mean(axis=2, keepdims=True), n=size, axis=2)
-    power = spectrum.real**2 + spectrum.imag**2
-    return np.asarray(fft.irfft(power, n=size, axis=2)[:, :, :draws] / draws)
+    power = (spectrum.real**2 + spectrum.imag**2).mean(axis=1)
+    return np.asarray(fft.irfft(power, n=size, axis=1)[:, :draws] / draws)
