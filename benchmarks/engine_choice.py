@@ -21,7 +21,7 @@ from benchmarks.ours import parameters
 from benchmarks.processes import RanOut, ask_python
 
 import partialpool as pp
-from partialpool.fitting.chains import bulk_ess
+from partialpool.sampling.mixing import bulk_ess
 
 __all__ = ["DESIGNS", "Grid", "compare"]
 

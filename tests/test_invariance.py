@@ -9,10 +9,10 @@ import pytest
 import partialpool as pp
 from partialpool.design.build import build_design
 from partialpool.families.registry import FAMILIES
-from partialpool.fitting.chains import bulk_ess, mcse_mean
 from partialpool.model.default_priors import resolve_priors
 from partialpool.model.prior import draw_parameters, log_prior_density
 from partialpool.names import BETA, corr_name, sd_name
+from partialpool.sampling.mixing import bulk_ess, mcse_mean
 from partialpool.spec.model import ModelSpec
 
 LEVELS, ROWS = 12, 12

@@ -9,9 +9,9 @@ import pandas as pd
 
 from partialpool.datasets.load import load_dataset
 from partialpool.design.build import build_design
-from partialpool.fitting.chains import bulk_ess, mcse_mean, rhat
 from partialpool.model.covariance import effects_at_means
 from partialpool.names import corr_name, sd_name
+from partialpool.sampling.mixing import bulk_ess, mcse_mean, rhat
 from partialpool.spec.model import ModelSpec
 
 FOLDER = Path(__file__).parents[1] / "reference"

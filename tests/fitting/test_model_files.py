@@ -11,8 +11,8 @@ from checks.posterior import DEFAULTS, REFERENCE, check_against_reference, state
 from checks.truths import check_held
 from partialpool.datasets.simulate.catalogue import SIMULATIONS
 from partialpool.design.build import build_design
-from partialpool.fitting.chains import bulk_ess, mcse_mean
 from partialpool.fitting.model_files import read_source
+from partialpool.sampling.mixing import bulk_ess, mcse_mean
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.modelfile import DataSource
 

@@ -11,7 +11,6 @@ import partialpool as pp
 from checks.kin import sib_matrix, traits
 from partialpool.design.build import build_design
 from partialpool.design.grid import covariate_points
-from partialpool.fitting.chains import bulk_ess, mcse_mean
 from partialpool.fitting.variance import intraclass_correlation
 from partialpool.marginal.gaussian.marginal import build_marginal
 from partialpool.model.covariance import effect_covariance
@@ -21,6 +20,7 @@ from partialpool.model.prior import draw_prior
 from partialpool.model.variance_prior import decompose
 from partialpool.reporting.describe import describe_mathematics, describe_words
 from partialpool.sampling.dense_levels import warn_if_dense
+from partialpool.sampling.mixing import bulk_ess, mcse_mean
 from partialpool.sampling.pack import label_draws
 
 KINSHIP = sib_matrix(12, 6)

@@ -6,9 +6,9 @@ import pymc as pm
 import pytensor.tensor as pt
 import pytest
 
-from partialpool.fitting.chains import bulk_ess, mcse_mean
 from partialpool.model.prior import lkj_log_density
 from partialpool.pymc_model.covariance import block_cholesky, lkj_cholesky, partial_concentrations
+from partialpool.sampling.mixing import bulk_ess, mcse_mean
 
 SIZES = [(2, 1.0), (3, 2.0), (4, 1.0)]
 

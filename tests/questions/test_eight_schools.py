@@ -14,7 +14,7 @@ import pytest
 from scipy import stats
 
 import partialpool as pp
-from partialpool.fitting.chains import bulk_ess, mcse_mean
+from partialpool.sampling.mixing import bulk_ess, mcse_mean
 
 SCALES = np.array([1.0, 2.5, 5.0, 10.0, 25.0])
 FAMILIES = {

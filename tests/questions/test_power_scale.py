@@ -6,11 +6,11 @@ from scipy import stats
 
 import partialpool as pp
 from checks.fixed import fit_at
-from partialpool.fitting.chains import mcse_mean
 from partialpool.fitting.refit import repeat_fit
 from partialpool.questions import power_scale as power
 from partialpool.questions.power_scale import power_scale, scaled_priors
 from partialpool.questions.quantities import follow
+from partialpool.sampling.mixing import mcse_mean
 
 MODELS = {
     "sleepstudy": ("Reaction ~ Days + (Days | Subject)", {}),

@@ -18,11 +18,11 @@ from scipy import integrate, stats
 import partialpool as pp
 from checks.posterior import DEFAULTS, REFERENCE, check_against_reference, stated_spec
 from partialpool.distributions.density_kernel import IDENTITY, LOG
-from partialpool.fitting.chains import bulk_ess
 from partialpool.marginal.gaussian.marginal import build_marginal
 from partialpool.model.covariance import effects_at_means
 from partialpool.sampling import collapsed
 from partialpool.sampling.chains import Chains
+from partialpool.sampling.mixing import bulk_ess
 
 QUIET = {"progressbar": False, "seed": 3}
 GAUSSIAN = [key for key, entry in REFERENCE.items() if entry["family"] == "gaussian"]

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import partialpool as pp
-from partialpool.fitting.chains import bulk_ess
 from partialpool.progress import ProgressLine
+from partialpool.sampling.mixing import bulk_ess
 
 QUIET = {"progressbar": False, "seed": 1}
 MAXIMAL = "y ~ a*b + (a*b | subj) + (a*b | item)"

@@ -28,7 +28,7 @@ from types import MappingProxyType
 from typing import Final
 
 import numpy as np
-from scipy import stats
+import scipy
 from scipy.special import gammaln
 
 from partialpool.distributions.distribution import (
@@ -74,36 +74,36 @@ DISTRIBUTIONS: Final[Mapping[str, Distribution]] = MappingProxyType(
         for entry in (
             Distribution(
                 "Normal", "real", {"mu": "location", "sigma": "scale"},
-                scipy=lambda mu, sigma: stats.norm(mu, sigma),
+                scipy=lambda mu, sigma: scipy.stats.norm(mu, sigma),
                 kernel=(NORMAL, lambda mu, sigma: (mu, sigma, 0, -_HALF_LOG_2PI - np.log(sigma))),
                 power=lambda p, /, mu, sigma: ("Normal", {"mu": mu, "sigma": sigma / math.sqrt(p)}),
             ),
             Distribution(
                 "StudentT", "real", {"nu": "shape", "mu": "location", "sigma": "scale"},
-                scipy=lambda nu, mu, sigma: stats.t(nu, mu, sigma),
+                scipy=lambda nu, mu, sigma: scipy.stats.t(nu, mu, sigma),
                 kernel=(STUDENT_T, lambda nu, mu, sigma: (mu, sigma, nu, _t_constant(nu, sigma))),
                 power=lambda p, /, nu, mu, sigma: ("StudentT", {"mu": mu, **_t_power(p, nu, sigma)}),
             ),
             Distribution(
                 "Cauchy", "real", {"alpha": "location", "beta": "scale"},
-                scipy=lambda alpha, beta: stats.cauchy(alpha, beta),
+                scipy=lambda alpha, beta: scipy.stats.cauchy(alpha, beta),
                 kernel=(CAUCHY, lambda alpha, beta: (alpha, beta, 0, -np.log(np.pi * beta))),
                 power=lambda p, /, alpha, beta: ("StudentT", {"mu": alpha, **_t_power(p, 1.0, beta)}),
             ),
             Distribution(
                 "Laplace", "real", {"mu": "location", "b": "scale"},
-                scipy=lambda mu, b: stats.laplace(mu, b),
+                scipy=lambda mu, b: scipy.stats.laplace(mu, b),
                 kernel=(LAPLACE, lambda mu, b: (mu, b, 0, -np.log(2 * b))),
                 power=lambda p, /, mu, b: ("Laplace", {"mu": mu, "b": b / p}),
             ),
             Distribution(
                 "Logistic", "real", {"mu": "location", "s": "scale"},
-                scipy=lambda mu, s: stats.logistic(mu, s),
+                scipy=lambda mu, s: scipy.stats.logistic(mu, s),
                 kernel=(LOGISTIC, lambda mu, s: (mu, s, 0, -np.log(s))),
             ),
             Distribution(
                 "Uniform", "real", {"lower": "location", "upper": "location"},
-                scipy=lambda lower, upper: stats.uniform(lower, upper - lower),
+                scipy=lambda lower, upper: scipy.stats.uniform(lower, upper - lower),
                 kernel=(UNIFORM, lambda lower, upper: (lower, upper - lower, 0, -np.log(upper - lower))),
                 power=lambda p, /, lower, upper: ("Uniform", {"lower": lower, "upper": upper}),
             ),
@@ -113,55 +113,55 @@ DISTRIBUTIONS: Final[Mapping[str, Distribution]] = MappingProxyType(
             ),
             Distribution(
                 "HalfNormal", "positive", {"sigma": "scale"},
-                scipy=lambda sigma: stats.halfnorm(0, sigma),
+                scipy=lambda sigma: scipy.stats.halfnorm(0, sigma),
                 kernel=(NORMAL, lambda sigma: (0, sigma, 0, _LOG_2 - _HALF_LOG_2PI - np.log(sigma))),
                 power=lambda p, /, sigma: ("HalfNormal", {"sigma": sigma / math.sqrt(p)}),
             ),
             Distribution(
                 "HalfStudentT", "positive", {"nu": "shape", "sigma": "scale"},
-                scipy=lambda nu, sigma: Folded(stats.t(nu, 0, sigma)),
+                scipy=lambda nu, sigma: Folded(scipy.stats.t(nu, 0, sigma)),
                 kernel=(STUDENT_T, lambda nu, sigma: (0, sigma, nu, _LOG_2 + _t_constant(nu, sigma))),
                 power=lambda p, /, nu, sigma: ("HalfStudentT", _t_power(p, nu, sigma)),
             ),
             Distribution(
                 "HalfCauchy", "positive", {"beta": "scale"},
-                scipy=lambda beta: stats.halfcauchy(0, beta),
+                scipy=lambda beta: scipy.stats.halfcauchy(0, beta),
                 kernel=(CAUCHY, lambda beta: (0, beta, 0, _LOG_2 - np.log(np.pi * beta))),
                 power=lambda p, /, beta: ("HalfStudentT", _t_power(p, 1.0, beta)),
             ),
             Distribution(
                 "HalfLogistic", "positive", {"s": "scale"},
-                scipy=lambda s: stats.halflogistic(0, s),
+                scipy=lambda s: scipy.stats.halflogistic(0, s),
                 kernel=(LOGISTIC, lambda s: (0, s, 0, _LOG_2 - np.log(s))),
                 half_of=lambda s: ("Logistic", {"mu": 0.0, "s": s}),
             ),
             Distribution(
                 "Exponential", "positive", {"lam": "rate"},
-                scipy=lambda lam: stats.expon(0, 1 / lam),
+                scipy=lambda lam: scipy.stats.expon(0, 1 / lam),
                 kernel=(EXPONENTIAL, lambda lam: (0, lam, 0, np.log(lam))),
                 power=lambda p, /, lam: ("Exponential", {"lam": p * lam}),
             ),
             Distribution(
                 "Gamma", "positive", {"alpha": "shape", "beta": "rate"},
-                scipy=lambda alpha, beta: stats.gamma(alpha, 0, 1 / beta),
+                scipy=lambda alpha, beta: scipy.stats.gamma(alpha, 0, 1 / beta),
                 kernel=(GAMMA, lambda alpha, beta: (0, beta, alpha, alpha * np.log(beta) - gammaln(alpha))),
                 power=lambda p, /, alpha, beta: ("Gamma", {"alpha": p * (alpha - 1) + 1, "beta": p * beta}),
             ),
             Distribution(
                 "InverseGamma", "positive", {"alpha": "shape", "beta": "scale"},
-                scipy=lambda alpha, beta: stats.invgamma(alpha, 0, beta),
+                scipy=lambda alpha, beta: scipy.stats.invgamma(alpha, 0, beta),
                 kernel=(INVERSE_GAMMA, lambda alpha, beta: (0, beta, alpha, alpha * np.log(beta) - gammaln(alpha))),
                 power=lambda p, /, alpha, beta: ("InverseGamma", {"alpha": p * (alpha + 1) - 1, "beta": p * beta}),
             ),
             Distribution(
                 "LogNormal", "positive", {"mu": "log_location", "sigma": "shape"},
-                scipy=lambda mu, sigma: stats.lognorm(sigma, 0, np.exp(mu)),
+                scipy=lambda mu, sigma: scipy.stats.lognorm(sigma, 0, np.exp(mu)),
                 kernel=(LOG_NORMAL, lambda mu, sigma: (mu, sigma, 0, -_HALF_LOG_2PI - np.log(sigma))),
                 power=_lognormal_power,
             ),
             Distribution(
                 "Weibull", "positive", {"alpha": "shape", "beta": "scale"},
-                scipy=lambda alpha, beta: stats.weibull_min(alpha, 0, beta),
+                scipy=lambda alpha, beta: scipy.stats.weibull_min(alpha, 0, beta),
                 kernel=(WEIBULL, lambda alpha, beta: (0, beta, alpha, np.log(alpha) - np.log(beta))),
             ),
             Distribution(
@@ -172,7 +172,7 @@ DISTRIBUTIONS: Final[Mapping[str, Distribution]] = MappingProxyType(
             ),
             Distribution(
                 "Beta", "unit", {"alpha": "shape", "beta": "shape"},
-                scipy=lambda alpha, beta: stats.beta(alpha, beta),
+                scipy=lambda alpha, beta: scipy.stats.beta(alpha, beta),
                 power=lambda p, /, alpha, beta: ("Beta", {"alpha": p * (alpha - 1) + 1, "beta": p * (beta - 1) + 1}),
             ),
             Distribution(

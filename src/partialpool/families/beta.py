@@ -5,7 +5,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, override
 
 import numpy as np
-from scipy import special, stats
+import scipy
+from scipy import special
 
 from partialpool.families.family import SHAPE_PRIOR, Family, Notation, Own
 from partialpool.families.given import Given
@@ -44,7 +45,7 @@ class Beta(Family):
 
     @override
     def log_density(self, given: Given, y: np.ndarray) -> np.ndarray:
-        return stats.beta.logpdf(y, given.inner_mean * given.phi, (1 - given.inner_mean) * given.phi)
+        return scipy.stats.beta.logpdf(y, given.inner_mean * given.phi, (1 - given.inner_mean) * given.phi)
 
     @override
     def tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

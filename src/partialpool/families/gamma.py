@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, override
 
 import numpy as np
-from scipy import special, stats
+import scipy
+from scipy import special
 
 from partialpool.families.family import SHAPE_PRIOR, Family, Notation, Own
 from partialpool.families.given import Given
@@ -37,7 +38,7 @@ class Gamma(Family):
 
     @override
     def log_density(self, given: Given, y: np.ndarray) -> np.ndarray:
-        return stats.gamma.logpdf(y, given.alpha, scale=given.mean / given.alpha)
+        return scipy.stats.gamma.logpdf(y, given.alpha, scale=given.mean / given.alpha)
 
     @override
     def tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

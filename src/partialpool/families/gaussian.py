@@ -4,7 +4,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, override
 
 import numpy as np
-from scipy import special, stats
+import scipy
+from scipy import special
 
 from partialpool.families.family import Notation, Own
 from partialpool.families.given import Given
@@ -52,7 +53,7 @@ class Gaussian(LocationScale):
 
     @override
     def log_density(self, given: Given, y: np.ndarray) -> np.ndarray:
-        return stats.norm.logpdf(y, given.mean, given.sigma)
+        return scipy.stats.norm.logpdf(y, given.mean, given.sigma)
 
     @override
     def tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -5,7 +5,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, override
 
 import numpy as np
-from scipy import special, stats
+import scipy
+from scipy import special
 
 from partialpool.errors import DataError
 from partialpool.families.link import IntegratedLink, Link, ProbabilityLink
@@ -263,11 +264,11 @@ class Probit(ProbabilityLink):
 
     @override
     def slope(self, eta: np.ndarray) -> np.ndarray:
-        return stats.norm.pdf(eta)
+        return scipy.stats.norm.pdf(eta)
 
     @override
     def forward_slope(self, mean: np.ndarray) -> np.ndarray:
-        return 1 / stats.norm.pdf(stats.norm.ppf(mean))
+        return 1 / scipy.stats.norm.pdf(scipy.stats.norm.ppf(mean))
 
     @override
     def tensor_inverse(self, eta: "pt.TensorVariable", pt: Any) -> "pt.TensorVariable":

@@ -5,7 +5,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, override
 
 import numpy as np
-from scipy import special, stats
+import scipy
+from scipy import special
 
 from partialpool.families.family import Notation, Own
 from partialpool.families.given import Given
@@ -48,7 +49,7 @@ class LogNormal(LocationScale):
 
     @override
     def log_density(self, given: Given, y: np.ndarray) -> np.ndarray:
-        return stats.norm.logpdf(np.log(y), given.eta, given.sigma) - np.log(y)
+        return scipy.stats.norm.logpdf(np.log(y), given.eta, given.sigma) - np.log(y)
 
     @override
     def tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

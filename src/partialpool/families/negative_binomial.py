@@ -5,7 +5,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, override
 
 import numpy as np
-from scipy import special, stats
+import scipy
+from scipy import special
 
 from partialpool.families.family import EFFECT_OF_EACH_ROW, SHAPE_PRIOR, Family, Notation, Own
 from partialpool.families.given import Given
@@ -50,7 +51,7 @@ class NegativeBinomial(Family):
 
     @override
     def log_density(self, given: Given, y: np.ndarray) -> np.ndarray:
-        return stats.nbinom.logpmf(y, given.alpha, given.alpha / (given.alpha + given.mean))
+        return scipy.stats.nbinom.logpmf(y, given.alpha, given.alpha / (given.alpha + given.mean))
 
     @override
     def tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING, override
 
 import numpy as np
-from scipy import special, stats
+import scipy
+from scipy import special
 
 from partialpool.distributions.prior import Prior
 from partialpool.families.family import Notation, Own
@@ -42,7 +43,7 @@ class StudentT(LocationScale):
 
     @override
     def log_density(self, given: Given, y: np.ndarray) -> np.ndarray:
-        return stats.t.logpdf(y, given.nu, given.mean, given.sigma)
+        return scipy.stats.t.logpdf(y, given.nu, given.mean, given.sigma)
 
     @override
     def tails(self, given: Given, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -10,8 +10,8 @@ from typing import Final
 import numpy as np
 import xarray as xr
 
-from partialpool.fitting.chains import mixing
 from partialpool.sampling.chains import EVEN_WEIGHT, MAX_KHAT
+from partialpool.sampling.mixing import mixing
 from partialpool.sampling.run_record import RunRecord
 from partialpool.sampling.settings import Settings
 

@@ -30,6 +30,7 @@ from partialpool.sampling.settings import Settings
 from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.options import as_spec
+from partialpool.workers import single_lapack
 
 __all__ = ["Fit", "fit", "load_fit", "priors"]
 
@@ -201,13 +202,15 @@ def fit(
     spec = as_spec(model, family=family, link=link, priors=priors, se=se, cov=cov, units=units)
     settings = Settings(draws, tune, chains, seed, sampler, target_accept, parametrization, cores, progressbar, keep_z)
     chosen, reason = choose_engine(spec, engine)
-    design = build_design(spec, data, missing=missing)
-    if engine == "auto":
-        chosen, reason = weigh_engines(chosen, reason, design, settings)
-    resolved = resolve_priors(design)
-    raw = chosen.run(design, resolved, settings)
-    tree = pack(raw, design, resolved, settings, engine=chosen.name, reason=reason)
-    if trouble := alarm(tree):
+    with single_lapack():
+        design = build_design(spec, data, missing=missing)
+        if engine == "auto":
+            chosen, reason = weigh_engines(chosen, reason, design, settings)
+        resolved = resolve_priors(design)
+        raw = chosen.run(design, resolved, settings)
+        tree = pack(raw, design, resolved, settings, engine=chosen.name, reason=reason)
+        trouble = alarm(tree)
+    if trouble:
         warn(f"do not rely on these draws: {trouble}", SamplingWarning)
     return Fit(design.spec, design, resolved, tree)
 

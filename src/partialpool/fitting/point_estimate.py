@@ -18,7 +18,6 @@ from typing import Final, Literal
 
 import numpy as np
 import xarray as xr
-from arviz_stats.base import array_stats
 
 from partialpool.fitting.convergence import MAX_KHAT
 
@@ -190,6 +189,8 @@ def means_known(columns: np.ndarray) -> np.ndarray:
 
 def _khat(draws: np.ndarray) -> float:
     """Pareto k-hat of the longer tail, independent of the order of the draws; NaN where no tail can be fitted."""
+    from arviz_stats.base import array_stats  # noqa: PLC0415 - takes 0.3 s, and few fits have such draws
+
     if len(draws) < _FEWEST:
         return float("nan")
     try:

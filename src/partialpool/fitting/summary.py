@@ -9,12 +9,12 @@ import xarray as xr
 
 from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
-from partialpool.fitting.chains import mcse_mean, mixing
 from partialpool.fitting.convergence import Verdict, judge
 from partialpool.fitting.point_estimate import MEDIAN, mean_is_known, quantiles
 from partialpool.fitting.variance import intraclass_correlation
 from partialpool.intervals import DEFAULT_PROB, central_ends, end_names
 from partialpool.names import BETA, corr_name, sd_name
+from partialpool.sampling.mixing import mcse_mean, mixing
 from partialpool.sampling.run_record import RunRecord
 from partialpool.tabulate import TextTable, estimate_cells, fixed
 

@@ -1,9 +1,10 @@
 """The joint prior of the ICC, the total sd and the shares, on arrays: draws, densities, and implied priors of sds."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from partialpool.design.design import Design
 from partialpool.distributions.frozen import frozen
@@ -11,6 +12,9 @@ from partialpool.model.default_priors import PriorSet
 from partialpool.model.predictor import Draws
 from partialpool.model.variance_prior import Decomposition, decompose
 from partialpool.names import ICC, SHARES, TOTAL_SD
+
+if TYPE_CHECKING:
+    from scipy import stats
 
 __all__ = ["ImpliedSd", "decomposed_density", "draw_decomposed", "implied_sd"]
 
@@ -46,7 +50,7 @@ def decomposed_density(design: Design, priors: PriorSet, draws: Draws) -> dict[s
 class ImpliedSd:
     """The implied prior of one sd: total_sd c, averaged over draws of c = sqrt(icc share / m)."""
 
-    total: stats.rv_continuous | None
+    total: "stats.rv_continuous | None"
     factors: np.ndarray
     """c of each draw, (draws,); where the residual is known, the sd itself."""
 

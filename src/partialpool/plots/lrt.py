@@ -4,9 +4,9 @@ from typing import Final
 
 import matplotlib.pyplot as plt
 import numpy as np
+import scipy
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy.stats import chi2
 
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.style import GREY, INK, PALETTE, house_style, short
@@ -37,7 +37,7 @@ def plot_lrt(test: LikelihoodRatioTest) -> Figure:
         Right: densities of statistics above 0, each with the area of that part. Left, where a null has one: the
         probability of a statistic of exactly 0, which has no density.
     """
-    reach = float(chi2.isf(1 - _SHOWN, test.naive_df))
+    reach = float(scipy.stats.chi2.isf(1 - _SHOWN, test.naive_df))
     if len(test.null):
         reach = max(reach, float(np.quantile(test.null, _SHOWN)))
     far = test.statistic > _FAR * reach
@@ -91,10 +91,10 @@ def _draw_masses(axes: Axes, masses: dict[str, tuple[float, str]]) -> None:
 def _draw_densities(axes: Axes, test: LikelihoodRatioTest, right: float) -> None:
     x = np.linspace(0, right, 600)[1:]
     edges = np.linspace(0, right, _BINS + 1)
-    naive = chi2.pdf(x, test.naive_df)
+    naive = scipy.stats.chi2.pdf(x, test.naive_df)
     mixed = np.zeros(0)
     if test.mixture is not None:
-        mixed = np.sum([weight * chi2.pdf(x, df) for df, weight in test.mixture if df > 0], axis=0)
+        mixed = np.sum([weight * scipy.stats.chi2.pdf(x, df) for df, weight in test.mixture if df > 0], axis=0)
     # chi2_1 has a pole at 0: the axis ends slightly above the histogram and the lines beyond the first half bin.
     heights = [float(line[x > edges[1] / 2].max(initial=0.0)) for line in (naive, mixed) if len(line)]
     if len(test.null):

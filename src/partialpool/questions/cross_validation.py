@@ -12,7 +12,6 @@ from partialpool.design.labels import variable_dims
 from partialpool.design.newdata import own_rows
 from partialpool.design.subset import keep_rows
 from partialpool.errors import DataError, EngineError
-from partialpool.fitting.chains import mcse_mean
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.refit import repeat_fit
 from partialpool.model.group_log_density import joint_log_density
@@ -20,6 +19,7 @@ from partialpool.model.predictor import linear_predictor
 from partialpool.model.response import log_density
 from partialpool.names import b_name
 from partialpool.progress import progress_line
+from partialpool.sampling.mixing import mcse_mean
 from partialpool.sampling.pack import label_rows
 from partialpool.seeds import seed_sequence
 

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
-from scipy.stats import chi2
+import scipy
 
 from partialpool.design.build import build_design
 from partialpool.design.design import Design
@@ -76,7 +76,7 @@ class LikelihoodRatioTest:
     @property
     def p_naive(self) -> float:
         """P-value from chi-square with `naive_df`: too large if a variance is tested."""
-        return float(chi2.sf(self.statistic, self.naive_df))
+        return float(scipy.stats.chi2.sf(self.statistic, self.naive_df))
 
     @property
     def p_mixture(self) -> float:
@@ -300,7 +300,7 @@ def _written(p: float) -> str:
 
 def _upper_tail(value: float, df: int) -> float:
     """P(chi2_df >= value); chi2_0 is 0."""
-    return float(chi2.sf(value, df)) if df else float(value <= 0)
+    return float(scipy.stats.chi2.sf(value, df)) if df else float(value <= 0)
 
 
 def _designs(

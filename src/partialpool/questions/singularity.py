@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import scipy
 import xarray as xr
-from scipy import stats
 
 from partialpool.design.build import build_design
 from partialpool.design.design import Design
@@ -313,7 +313,7 @@ def _correlations(fit: Fit, pairs: list[_Pair]) -> tuple[np.ndarray, np.ndarray,
         corr = effects_at_means(posterior, pair.factor)[1]
         draws[..., k] = corr[..., pair.first, pair.second]
         a = fit.priors[corr_name(pair.factor.name)].arguments["eta"] + pair.size / 2 - 1
-        prior[k] = 2 * stats.beta(a, a).cdf((1 - EXTREME) / 2)
+        prior[k] = 2 * scipy.stats.beta(a, a).cdf((1 - EXTREME) / 2)
     return draws, (np.abs(draws) > EXTREME).mean(axis=(0, 1)), prior
 
 

@@ -15,8 +15,9 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
-from arviz_stats.base import array_stats
 from scipy import linalg, special
+
+from partialpool.sampling.mixing import mean_ess
 
 __all__ = ["bridge"]
 
@@ -137,5 +138,5 @@ def _effective(values: np.ndarray) -> float:
     """Return the effective sample size of a mean, values (chains, draws); 1 where chains are too stuck to tell."""
     if values.std() == 0:
         return float(values.size)
-    found = float(array_stats.ess(values, method="mean"))
+    found = mean_ess(values)
     return min(found, values.size) if found > 0 else 1.0

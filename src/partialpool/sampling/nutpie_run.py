@@ -8,18 +8,21 @@ from typing import Any, Final
 
 import numba as nb
 import numpy as np
-import nutpie
 import pyarrow
 import xarray as xr
-from nutpie.compile_pymc import CompiledPyMCModel
-from nutpie.compiled_pyfunc import from_pyfunc
 
 from partialpool.errors import SamplingWarning, warn
+from partialpool.imported_later import imported_later
 from partialpool.kernel_address import CFunction
 from partialpool.kernels import callback
 from partialpool.progress import ProgressLine
 from partialpool.sampling.settings import Settings
 from partialpool.seeds import shifted
+
+with imported_later("arviz"):  # for a conversion that is not used here; it would import Matplotlib
+    import nutpie
+    from nutpie.compile_pymc import CompiledPyMCModel
+    from nutpie.compiled_pyfunc import from_pyfunc
 
 __all__ = [
     "ANY_SHAPE",

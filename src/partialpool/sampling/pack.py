@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import version
 
 import numpy as np
@@ -84,10 +85,16 @@ def pack(
         "priors": json.dumps(prior_texts(priors)),
         "prior_reasons": json.dumps({entry.parameter: entry.reason for entry in priors.entries}),
         "run": json.dumps(dict(raw.facts)),
-        "versions": json.dumps({name: version(name) for name in ("partialpool", "pymc", "arviz", "nutpie", "numpy")}),
+        "versions": json.dumps(_versions()),
         "inference_library": "partialpool",
     }
     return tree
+
+
+@cache
+def _versions() -> dict[str, str]:
+    """Versions of this package and of those that it computes with; cached, since metadata are read from files."""
+    return {name: version(name) for name in ("partialpool", "pymc", "arviz", "nutpie", "numpy")}
 
 
 def prior_texts(priors: PriorSet) -> dict[str, str]:

@@ -11,14 +11,12 @@ from functools import lru_cache
 from typing import Final
 
 import numpy as np
-from arviz_stats.base import array_stats
 from scipy import fft
 from scipy.special import ndtri
-from scipy.stats import rankdata
 
 from partialpool.workers import map_pieces
 
-__all__ = ["Mixing", "bulk_ess", "mcse_mean", "mixing", "rhat"]
+__all__ = ["Mixing", "bulk_ess", "mcse_mean", "mean_ess", "mixing", "rhat"]
 
 _TAILS: Final = (0.05, 0.95)
 _OFFSET: Final = 3 / 8
@@ -70,8 +68,17 @@ def rhat(draws: np.ndarray) -> float:
 
 
 def mcse_mean(draws: np.ndarray) -> float:
-    """Monte Carlo standard error of the mean."""
-    return float(array_stats.mcse(draws, method="mean", chain_axis=0, draw_axis=1))
+    """Monte Carlo standard error of the mean of draws of shape (chains, draws)."""
+    return float(np.std(draws, ddof=1) / np.sqrt(mean_ess(draws)))
+
+
+def mean_ess(draws: np.ndarray) -> float:
+    """Effective sample size for the mean of draws of shape (chains, draws); NaN as for `mixing`."""
+    x = np.asarray(draws, dtype=float)
+    if x.shape[1] < _FEWEST_DRAWS or not np.isfinite(x).all():
+        return float("nan")
+    with np.errstate(all="ignore"):
+        return float(_ess(_split(x[None]))[0])
 
 
 def _mixing(x: np.ndarray) -> np.ndarray:
@@ -112,8 +119,18 @@ def _scores_of_ranks(size: int) -> np.ndarray:
 def _normal_scores(x: np.ndarray) -> np.ndarray:
     """Replace every value by the normal score of its rank among all chains; ties share their average rank."""
     flat = x.reshape(len(x), -1)
-    ranks = rankdata(flat, method="average", axis=1)
-    return _scores_of_ranks(flat.shape[1])[np.rint(2 * (ranks - 1)).astype(np.int64)].reshape(x.shape)
+    order = flat.argsort(axis=1)
+    ordered = np.take_along_axis(flat, order, axis=1)
+    differs = ordered[:, 1:] != ordered[:, :-1]
+    edge = np.ones((len(flat), 1), dtype=bool)
+    places = np.arange(flat.shape[1], dtype=np.int32)
+    # Equal values have the places first, ..., last: twice their average rank is first + last + 2.
+    first = np.maximum.accumulate(np.where(np.hstack([edge, differs]), places, 0), axis=1)
+    last = np.where(np.hstack([differs, edge]), places, np.int32(flat.shape[1]))
+    last = np.minimum.accumulate(last[:, ::-1], axis=1)[:, ::-1]
+    scores = np.empty(flat.shape)
+    np.put_along_axis(scores, order, _scores_of_ranks(flat.shape[1])[first + last], axis=1)
+    return scores.reshape(x.shape)
 
 
 def _split_rhat(x: np.ndarray) -> np.ndarray:

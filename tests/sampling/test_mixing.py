@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from arviz_stats.base import array_stats
 
-from partialpool.fitting.chains import bulk_ess, mixing, rhat
+from partialpool.sampling.mixing import bulk_ess, mcse_mean, mean_ess, mixing, rhat
 
 AXES = {"chain_axis": 0, "draw_axis": 1}
 
@@ -53,6 +53,8 @@ def test_it_is_what_arviz_computes(chains, draws):
         if chains > 1:
             assert found.rhat[k] == pytest.approx(array_stats.rhat(x, **AXES), rel=1e-9, nan_ok=True)
         assert (rhat(x), bulk_ess(x)) == pytest.approx((found.rhat[k], found.bulk_ess[k]), rel=1e-12, nan_ok=True)
+        assert mean_ess(x) == pytest.approx(array_stats.ess(x, method="mean", **AXES), rel=1e-9, nan_ok=True)
+        assert mcse_mean(x) == pytest.approx(array_stats.mcse(x, method="mean", **AXES), rel=1e-9, nan_ok=True)
     assert np.isnan(found.rhat).all() == (chains == 1)
 
 
@@ -71,7 +73,7 @@ def test_too_few_draws_and_no_quantities():
 
 
 def test_many_quantities_take_less_time_than_one_by_one():
-    """The ratio depends on the machine and on the release of ArviZ: 0.46 to 0.52 on the slowest tried."""
+    """The ratio depends on the machine and on the release of ArviZ: 0.30 to 0.36 on the machines tried."""
     x = np.random.default_rng(1).normal(size=(300, 4, 1000))
     columns = list(x)
 
@@ -87,4 +89,4 @@ def test_many_quantities_take_less_time_than_one_by_one():
             array_stats.ess(column, method="tail", prob=(0.05, 0.95), **AXES)
 
     mixing(columns[:2])
-    assert min(seconds(lambda: mixing(columns)) for _ in range(3)) < 0.65 * seconds(one_by_one)
+    assert min(seconds(lambda: mixing(columns)) for _ in range(3)) < 0.5 * seconds(one_by_one)
