@@ -12,7 +12,7 @@ import numpy as np
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-__all__ = ["CFunction", "address_of", "as_pointer", "borrow", "by_address", "pointer_to"]
+__all__ = ["CFunction", "address_of", "as_pointer", "borrower", "by_address", "pointer_to"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,23 +95,35 @@ def _as_pointer(typing_context: Any, address: Any) -> Any:
 as_pointer: Any = intrinsic(_as_pointer)
 
 
-def _borrow(typing_context: Any, record: Any) -> Any:
-    """Return the field `given` of a record of `numba.experimental.structref`, its arrays as if they had no owner.
+def borrower(*path: str) -> Any:
+    """Return a function for kernels that gives a field of `record.given`, its arrays as if they had no owner.
+
+    A path of several names leads to a field of a field.
 
     References to them are then not counted. Counting takes an atomic instruction for each array and variable, and
-    threads that count the same arrays wait for one another. The record must outlive what is returned.
+    threads that count the same arrays wait for one another. The record, of `numba.experimental.structref` with a named
+    tuple `given`, must outlive what is returned.
     """
-    kind = record.field_dict["given"]
 
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        held = cgutils.create_struct_proxy(record)(context, builder, value=values[0])
-        data = context.nrt.meminfo_data(builder, held.meminfo)
-        fields = record.get_data_type()
-        at = builder.bitcast(data, context.get_data_type(fields).as_pointer())
-        whole = context.make_data_helper(builder, fields, ref=at)
-        return _disown(context, builder, kind, whole.given)
+    def borrow(typing_context: Any, record: Any) -> Any:
+        """Return the field without owners."""
+        kind, places = record.field_dict["given"], []
+        for field in path:
+            places.append(kind.fields.index(field))
+            kind = kind[places[-1]]
 
-    return kind(record), generate
+        def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            held = cgutils.create_struct_proxy(record)(context, builder, value=values[0])
+            data = context.nrt.meminfo_data(builder, held.meminfo)
+            fields = record.get_data_type()
+            start = builder.bitcast(data, context.get_data_type(fields).as_pointer())
+            given = cgutils.gep_inbounds(builder, start, 0, list(record.field_dict).index("given"))
+            stored = builder.load(cgutils.gep_inbounds(builder, given, 0, *places))
+            return _disown(context, builder, kind, context.data_model_manager[kind].from_data(builder, stored))
+
+        return kind(record), generate
+
+    return intrinsic(borrow)
 
 
 def _disown(context: Any, builder: Any, kind: Any, value: Any) -> Any:
@@ -127,6 +139,3 @@ def _disown(context: Any, builder: Any, kind: Any, value: Any) -> Any:
         array.meminfo, array.parent = (cgutils.get_null_value(v.type) for v in (array.meminfo, array.parent))
         return array._getvalue()
     return value
-
-
-borrow: Any = intrinsic(_borrow)

@@ -15,7 +15,7 @@ from numba.core.compiler import Compiler, DefaultPassBuilder
 from numba.core.compiler_machinery import AnalysisPass, register_pass
 from numba.core.typed_passes import AnnotateTypes
 
-__all__ = ["FUSED", "REORDERED", "awaits_compilation", "callback", "kernel", "part"]
+__all__ = ["FUSED", "REORDERED", "addressed", "awaits_compilation", "callback", "is_kept_on_disk", "kernel", "part"]
 
 FUSED: Final = frozenset({"contract"})
 """A product and a sum may be rounded once (fused multiply-add); the order of operations stays as written."""
@@ -54,6 +54,11 @@ def kernel(function: Callable[..., Any] | None = None, *, fastmath: frozenset[st
     return _compile(function, called_by_python=True, fastmath=fastmath)
 
 
+def addressed(function: Callable[..., Any]) -> Any:
+    """Compile a function that kernels call by its address, and Python not at all: it is machine code by itself."""
+    return _compile(function, called_by_python=False, fastmath=frozenset(), by_address=True)
+
+
 def part(
     function: Callable[..., Any] | None = None, *, fastmath: frozenset[str] = frozenset(), inlined: bool = False
 ) -> Any:
@@ -67,18 +72,35 @@ def part(
 
 
 def _compile(
-    function: Callable[..., Any], *, called_by_python: bool, fastmath: frozenset[str], inlined: bool = False
+    function: Callable[..., Any],
+    *,
+    called_by_python: bool,
+    fastmath: frozenset[str],
+    inlined: bool = False,
+    by_address: bool = False,
 ) -> Any:
     njit: Any = nb.njit  # its type hints do not know the wrappers' options
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
     options |= {"fastmath": set(fastmath) or False, "forceinline": inlined}
-    if not called_by_python:
-        return njit(pipeline_class=_PartCompiler, no_cpython_wrapper=True, **options)(function)
+    if not (called_by_python or by_address):
+        return _for_any_number(njit(pipeline_class=_PartCompiler, no_cpython_wrapper=True, **options)(function))
+    options["no_cpython_wrapper"] = by_address
     try:
         compiled = njit(cache=True, **options)(function)
     except RuntimeError:  # no folder numba may write to: every process compiles for itself
         return njit(**options)(function)
     _stamp(compiled._cache)
+    return compiled
+
+
+def _for_any_number(compiled: Any) -> Any:
+    """Make a part take numbers that are written out in its callers as it takes any: numba compiles it for each else."""
+    find = compiled.get_call_template
+
+    def find_for_any(arguments: Any, named: Any) -> Any:
+        return find(tuple(nb.types.unliteral(kind) for kind in arguments), named)
+
+    compiled.get_call_template = find_for_any
     return compiled
 
 
@@ -185,6 +207,15 @@ def _forgetting(load: Callable[[], Any]) -> Callable[[], Any]:
 
 def awaits_compilation(compiled: Any) -> bool:
     """Whether a kernel's next call compiles it: it has no version in this process, nor a current one on disk."""
+    return not (compiled.signatures or _on_disk(compiled))
+
+
+def is_kept_on_disk(compiled: Any) -> bool:
+    """Whether versions of a kernel are kept on disk, where other processes find them."""
+    return getattr(compiled._cache, "_cache_file", None) is not None
+
+
+def _on_disk(compiled: Any) -> Any:
+    """Return the index of a kernel's current versions on disk."""
     file: Any = getattr(compiled._cache, "_cache_file", None)
-    on_disk: Any = getattr(file, "_load_index", dict)()
-    return not (compiled.signatures or on_disk)
+    return getattr(file, "_load_index", dict)()

@@ -1,5 +1,6 @@
 """Pieces of work on several threads; kernels release the GIL, and Ctrl-C is handled between pieces."""
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -9,7 +10,7 @@ from typing import Any, Final
 
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["map_pieces", "piece_size", "single_lapack"]
+__all__ = ["cores_allowed", "map_pieces", "piece_size", "single_lapack"]
 
 _PIECE_WORK = 2e9
 """Multiplications in a piece: a fraction of a second, so that Ctrl-C is handled soon."""
@@ -17,6 +18,13 @@ _LISTEN = 0.1
 """Seconds between checks of the threads' progress."""
 _MOST_ITEMS = 512
 """Most items in a piece, so that threads share the work evenly."""
+
+
+def cores_allowed() -> int:
+    """Number of cores on which this process may run."""
+    if hasattr(os, "sched_getaffinity"):  # Linux; other systems do not bind a process to cores
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def piece_size(work: float) -> int:

@@ -112,7 +112,7 @@ def eliminated(system: System, layout: Layout, normals: Normals, thetas: np.ndar
     """Return log |V| and R at thetas[0], whose sigma is 1."""
     parameters = unpack(layout, thetas, 0)
     scales, common = scales_of(layout, parameters), common_of(normals, 1.0)
-    forward = eliminate(system, scales, common, make_workspace(system))
+    forward = eliminate(system, scales, common, make_workspace(system.tail))
     return forward.log_det, forward.remainder
 
 

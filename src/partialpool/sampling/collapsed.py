@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from partialpool.compile_side_by_side import compiled_elsewhere
 from partialpool.design.design import Design
 from partialpool.kernels import awaits_compilation
 from partialpool.marginal.gaussian.crossproducts import collect_moments
@@ -59,6 +60,8 @@ class CollapsedEngine:
             clock.lap("moments")
             warn_if_dense(marginal)
             line.say("compiling, once per machine" if awaits_compilation(evaluate) else "finding the mode")
+            with compiled_elsewhere([marginal.drawing_kernel]):
+                marginal.log_density(starts(marginal)[0])
             found = (
                 _draw_theta(marginal, settings, streams[:4], line, clock)
                 if marginal.size

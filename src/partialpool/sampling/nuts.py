@@ -70,7 +70,7 @@ class NutsEngine:
             drawn, sampler = _again_if_needed(drawn, about, settings, line)
             line.say("drawing group effects")
             recovered = drawn.posterior.recover(
-                drawn.theta, drawn.own, drawn.noise, workers=settings.threads, keep_z=settings.keep_z
+                drawn.x.reshape(-1, drawn.x.shape[2]), workers=settings.threads, keep_z=settings.keep_z
             )
         named = posterior_variables(drawn.posterior.stand_in, recovered, drawn.shape, keep_z=settings.keep_z)
         named |= _own_variables(drawn, named)

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from partialpool.errors import EngineError, SpecError
+from partialpool.workers import cores_allowed
 
 __all__ = ["Settings"]
 
@@ -145,7 +146,7 @@ class Settings:
     @property
     def threads(self) -> int:
         """Number of threads to use."""
-        return self.cores or _threads_wished() or _cores_allowed()
+        return self.cores or _threads_wished() or cores_allowed()
 
     @property
     def workers(self) -> int:
@@ -171,9 +172,3 @@ def _threads_wished() -> int | None:
             do="change the environment variable",
         )
     return int(wish)
-
-
-def _cores_allowed() -> int:
-    if hasattr(os, "sched_getaffinity"):  # Linux; other systems do not bind a process to cores
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

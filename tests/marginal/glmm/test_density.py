@@ -81,8 +81,7 @@ def spread(posterior, rng, scale=0.3):
 def variables(posterior, x):
     """All variables at the rows of x, under their names in a posterior; draws are the first dimension."""
     elements, head = posterior.stand_in.size, posterior.size
-    thetas = np.ascontiguousarray(x[:, :elements])
-    recovered = posterior.recover(thetas, x[:, elements:head], x[:, head:])
+    recovered = posterior.recover(np.ascontiguousarray(x))
     named = posterior_variables(posterior.stand_in, recovered, (1, len(x)), keep_z=False)
     own = posterior.own.named(x[:, elements:head])
     named = {name: values[0] for name, values in named.items()}

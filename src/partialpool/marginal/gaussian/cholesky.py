@@ -298,10 +298,10 @@ def unscale_both(tail: Tail, relative: np.ndarray, common: Common, x: np.ndarray
 
 
 @part
-def make_workspace(system: System) -> Workspace:
+def make_workspace(tail: Tail) -> Workspace:
     """Allocate the workspace of `eliminate`."""
-    size = system.tail.columns + system.tail.common
-    return Workspace(np.empty(system.tail.gram.shape), np.empty((size, size)))
+    size = tail.columns + tail.common
+    return Workspace(np.empty(tail.gram.shape), np.empty((size, size)))
 
 
 @part

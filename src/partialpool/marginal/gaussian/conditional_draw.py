@@ -10,50 +10,37 @@ from partialpool.kernels import part
 from partialpool.marginal.gaussian.cholesky import Common, Forward, Scales, unscale
 from partialpool.marginal.gaussian.dense import solve_lower, solve_upper
 from partialpool.marginal.gaussian.leaf_cholesky import leaf_factor
-from partialpool.marginal.gaussian.nest import Nest, NestRoom, depth, draw_nest, has_nest
+from partialpool.marginal.gaussian.nest import Nest, NestRoom, draw_nest, has_nest
 from partialpool.marginal.gaussian.ordering import Leaf, System, Tail
-from partialpool.marginal.gaussian.parameters import Layout, Parameters
 
-__all__ = ["draw_all", "put_back"]
+__all__ = ["draw_all", "draw_by_level", "draw_nested", "put_back"]
 
 
 @part
 def put_back(
-    leaf: Leaf,
-    system: System,
-    nest: Nest,
-    layout: Layout,
-    parameters: Parameters,
-    scales: Scales,
-    common: Common,
-    forward: Forward,
-    nest_room: NestRoom,
-    noise: np.ndarray,
-    effects: np.ndarray,
-    i: int,
+    widths: np.ndarray, levels: np.ndarray, scaling: np.ndarray, offsets: np.ndarray, effects: np.ndarray
 ) -> None:
-    """Overwrite row i of noise (draws, effects) with u, and of effects with diag(sd) L u, in order of elimination.
+    """Write S u of every level into effects, in elimination order; the common columns, which come last, are left out.
 
-    Integrated common columns come last in both. See `draw_all` for `leaf` and `nest`.
+    Parameters
+    ----------
+    widths, levels
+        Effects of each factor, and its levels.
+    scaling
+        S of each factor, (factors, most effects, most effects).
+    offsets, effects
+        u and S u, (effects,) each.
     """
-    draw_all(leaf, system, nest, scales, common, forward, nest_room, noise, i)
-    # b = diag(sd) L u, level by level.
-    tail, at = system.tail, 0
-    skip = depth(nest) if has_nest(nest) else 2 if layout.has_branch else 1
-    for f in range(len(layout.effects)):
-        if f >= skip:
-            levels = tail.levels[f - skip]
-        elif has_nest(nest):
-            levels = (nest.leaf if f == 0 else nest.branch if f == 1 else nest.top).gram.shape[2]
-        else:
-            levels = len(leaf.level) if f == 0 else len(system.branch.gram)
-        for _ in range(levels):
-            for a in range(layout.effects[f]):
+    at = 0
+    for f in range(len(widths)):
+        q = widths[f]
+        for _ in range(levels[f]):
+            for a in range(q):
                 s = 0.0
-                for c in range(a + 1):
-                    s += parameters.corr[f, a, c] * noise[i, at + c]
-                effects[i, at + a] = parameters.sd[f, a] * s
-            at += layout.effects[f]
+                for b in range(q):
+                    s += scaling[f, a, b] * offsets[at + b]
+                effects[at + a] = s
+            at += q
 
 
 @part
@@ -72,11 +59,35 @@ def draw_all(
 
     The leaf has every level by itself; where there is a nest, it comes instead of the system's leaf and branch.
     """
-    t = _draw_tail(system.tail, scales, common, forward, noise, i)
     if has_nest(nest):
-        draw_nest(nest, nest_room, scales, t, noise[i])
+        draw_nested(system.tail, nest, scales, common, forward, nest_room, noise, i)
     else:
-        _draw_levels(leaf, system, scales, forward, t, noise, i)
+        draw_by_level(leaf, system, scales, common, forward, noise, i)
+
+
+@part
+def draw_nested(
+    tail: Tail,
+    nest: Nest,
+    scales: Scales,
+    common: Common,
+    forward: Forward,
+    nest_room: NestRoom,
+    noise: np.ndarray,
+    i: int,
+) -> None:
+    """Overwrite row i of noise (draws, effects) with u, where there is a nest."""
+    t = _draw_tail(tail, scales, common, forward, noise, i)
+    draw_nest(nest, nest_room, scales, t, noise[i])
+
+
+@part
+def draw_by_level(
+    leaf: Leaf, system: System, scales: Scales, common: Common, forward: Forward, noise: np.ndarray, i: int
+) -> None:
+    """Overwrite row i of noise (draws, effects) with u, where there is no nest; the leaf has every level by itself."""
+    t = _draw_tail(system.tail, scales, common, forward, noise, i)
+    _draw_levels(leaf, system, scales, forward, t, noise, i)
 
 
 @part

@@ -21,32 +21,72 @@ import numpy as np
 
 from partialpool.kernels import part
 from partialpool.marginal.gaussian.cholesky import Common, Forward, Scales, Workspace, scale_both, unscale, unscale_both
-from partialpool.marginal.gaussian.dense import (
-    inverse_factor,
-    solve_lower,
-    solve_upper,
-)
+from partialpool.marginal.gaussian.dense import inverse_factor, solve_lower, solve_upper
 from partialpool.marginal.gaussian.elimination_gradient import (
+    BelowPulled,
     Pulled,
+    make_below_pulled,
     through_branch_elimination,
     through_leaf_elimination,
 )
 from partialpool.marginal.gaussian.leaf_cholesky import leaf_factor
 from partialpool.marginal.gaussian.nest import (
     Nest,
-    NestPulled,
     NestRoom,
-    has_nest,
+    make_nest_pulled,
     pull_nest_draws,
     pull_nest_elimination,
 )
 from partialpool.marginal.gaussian.ordering import Branch, Leaf, System, Tail
 
-__all__ = ["pull_back"]
+__all__ = ["pull_back_by_level", "pull_back_nested"]
 
 
 @part
-def pull_back(
+def pull_back_nested(
+    tail: Tail,
+    nest: Nest,
+    scales: Scales,
+    common: Common,
+    forward: Forward,
+    room: Workspace,
+    nest_room: NestRoom,
+    offsets: np.ndarray,
+    noise: np.ndarray,
+    pulled: Pulled,
+) -> None:
+    """Carry derivatives from the effects back to noise and Lambda where there is a nest; see the module's text.
+
+    Parameters
+    ----------
+    tail, nest
+        The system's tail, and the nest that comes instead of its leaf and branch.
+    forward, room, nest_room
+        Of `eliminate_nest` at the same scales, the rooms untouched since.
+    offsets, noise
+        u, and the noise it was made from, in elimination order, each (effects,).
+    pulled
+        From `make_pulled`, with the derivatives in `effects`, which are overwritten.
+    """
+    relative, combine = scales.relative, scales.combine
+    size = tail.columns + tail.common
+    before = len(offsets) - size
+    nest_pulled = make_nest_pulled(nest, len(room.left))
+    _start_tail(tail, scales, common, offsets, before, pulled)
+    pull_nest_draws(
+        nest, nest_room, relative, pulled.columns, combine, offsets, pulled.effects, pulled.products, nest_pulled
+    )
+    for c in range(size):
+        pulled.tail[c] -= nest_pulled.of_weights[c]
+    for m in range(len(combine)):
+        pulled.combine[m] += nest_pulled.of_weights[size + m]
+    _through_tail(tail, scales, common, forward, room.left, offsets, before, pulled)
+    pull_nest_elimination(nest, nest_room, relative, pulled.schur, pulled.products, nest_pulled)
+    _transpose(pulled.products)
+
+
+@part
+def pull_back_by_level(
     system: System,
     scales: Scales,
     common: Common,
@@ -55,62 +95,48 @@ def pull_back(
     offsets: np.ndarray,
     noise: np.ndarray,
     pulled: Pulled,
-    nest: Nest,
-    nest_room: NestRoom,
-    nest_pulled: NestPulled,
 ) -> None:
-    """Carry derivatives from the effects back to noise and Lambda; see the module's text.
+    """Carry derivatives back as `pull_back_nested` does, where there is no nest.
 
-    Parameters
-    ----------
-    system
-        Its leaf with every level by itself; without levels where there is a nest.
-    forward, room
-        Of `eliminate` at the same scales, `room` untouched since.
-    offsets, noise
-        u, and the noise it was made from, in elimination order, each (effects,).
-    pulled
-        From `make_pulled`, with the derivatives in `effects`, which are overwritten.
-    nest, nest_room, nest_pulled
-        The factors eliminated as a nest, what `eliminate_all` left of them, and room for their derivatives.
+    The leaf of the system has every level by itself; `forward` and `room` are of `eliminate` at the same scales.
     """
     leaf, branch, tail = system.leaf, system.branch, system.tail
+    below = make_below_pulled(leaf, branch)
     qb, size = branch.gram.shape[1], tail.columns + tail.common
     leaves, before = len(leaf.level) * leaf.up.shape[1], len(offsets) - size
-    columns = pulled.columns
-    for c in range(size):
-        columns[c] = offsets[before + c]
-        pulled.tail[c] = pulled.effects[before + c]
-    unscale(tail, scales, common, columns)
+    relative, combine, columns = scales.relative, scales.combine, pulled.columns
+    _start_tail(tail, scales, common, offsets, before, pulled)
     for k in range(branch.gram.shape[0]):
         for a in range(qb):
-            pulled.above[k, a] = pulled.effects[leaves + k * qb + a]
-    relative, combine = scales.relative, scales.combine
-    if has_nest(nest):
-        pull_nest_draws(
-            nest, nest_room, relative, columns, combine, offsets, pulled.effects, pulled.products, nest_pulled
-        )
-        for c in range(size):
-            pulled.tail[c] -= nest_pulled.of_weights[c]
-        for m in range(len(combine)):
-            pulled.combine[m] += nest_pulled.of_weights[size + m]
-    else:
-        _through_leaf_draws(leaf, tail.columns, tail.common, relative, offsets, noise, pulled)
-        _through_branch_draws(branch, tail.columns, tail.common, relative, forward, offsets, leaves, pulled)
+            below.above[k, a] = pulled.effects[leaves + k * qb + a]
+    _through_leaf_draws(leaf, tail.columns, tail.common, relative, offsets, noise, pulled, below)
+    _through_branch_draws(branch, tail.columns, tail.common, relative, forward, offsets, leaves, pulled, below)
     _through_tail(tail, scales, common, forward, room.left, offsets, before, pulled)
-    if has_nest(nest):
-        pull_nest_elimination(nest, nest_room, relative, pulled.schur, pulled.products, nest_pulled)
-    else:
-        through_branch_elimination(
-            branch, tail.columns, tail.common, relative, combine, forward, columns, leaves, pulled
-        )
-        through_leaf_elimination(leaf, branch.tail_start, tail.columns, relative, pulled)
-    for f in range(pulled.products.shape[0]):
-        for a in range(pulled.products.shape[1]):
+    through_branch_elimination(
+        branch, tail.columns, tail.common, relative, combine, forward, columns, leaves, pulled, below
+    )
+    through_leaf_elimination(leaf, branch.tail_start, tail.columns, relative, pulled, below)
+    _transpose(pulled.products)
+
+
+@part
+def _start_tail(tail: Tail, scales: Scales, common: Common, offsets: np.ndarray, before: int, pulled: Pulled) -> None:
+    """Write the tail's a, and the derivatives in it, where the way back begins."""
+    for c in range(len(pulled.columns)):
+        pulled.columns[c] = offsets[before + c]
+        pulled.tail[c] = pulled.effects[before + c]
+    unscale(tail, scales, common, pulled.columns)
+
+
+@part
+def _transpose(products: np.ndarray) -> None:
+    """Transpose the products of every factor."""
+    for f in range(products.shape[0]):
+        for a in range(products.shape[1]):
             for b in range(a):
-                kept = pulled.products[f, a, b]
-                pulled.products[f, a, b] = pulled.products[f, b, a]
-                pulled.products[f, b, a] = kept
+                kept = products[f, a, b]
+                products[f, a, b] = products[f, b, a]
+                products[f, b, a] = kept
 
 
 @part(inlined=True)
@@ -137,15 +163,16 @@ def _through_leaf_draws(
     offsets: np.ndarray,
     noise: np.ndarray,
     pulled: Pulled,
+    below: BelowPulled,
 ) -> None:
     """Undo the last step of the draw, level by level: u_j = U_j^-1 (U_j'^-1 Lambda' (r_j - E_j a) + e_j)."""
     q, qb = leaf.up.shape[1], leaf.up.shape[2]
     effects, products, of_leaf, of_tail, of_branch = (
         pulled.effects,
         pulled.products,
-        pulled.leaf,
+        below.leaf,
         pulled.tail,
-        pulled.above,
+        below.above,
     )
     combine, dense, up, tail_values, listed, start = (
         pulled.combine,
@@ -210,6 +237,7 @@ def _through_branch_draws(
     offsets: np.ndarray,
     leaves: int,
     pulled: Pulled,
+    below: BelowPulled,
 ) -> None:
     """Undo the branches' step: u_k = U_k^-1 (f_k - F_k a + e_k)."""
     q = branch.gram.shape[1]
@@ -220,14 +248,14 @@ def _through_branch_draws(
         for a in range(q):
             slope[a] = 0.0
             for b in range(q):
-                slope[a] += relative[1, b, a] * pulled.above[k, b]
+                slope[a] += relative[1, b, a] * below.above[k, b]
                 factor[a, b] = forward.branch_factor[k, a, b]
         for a in range(q):
             for b in range(q):
                 pulled.products[1, a, b] += slope[a] * offsets[at + b]
         for a in range(q):
             slope[a] -= offsets[at + a]
-        _own_draw(factor, offsets, at, slope, pulled.branch, k, drawn)
+        _own_draw(factor, offsets, at, slope, below.branch, k, drawn)
         for a in range(q):
             v = slope[a]
             pulled.effects[at + a] = v

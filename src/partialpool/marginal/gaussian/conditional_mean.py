@@ -35,7 +35,7 @@ def conditional_mean(
     parameters = unpack(layout, thetas, 0)
     scales, common = scales_of(layout, parameters), common_of(normals, parameters.sigma)
     nest_room = make_nest_room(nest)
-    forward = eliminate_all(system, nest, scales, common, make_workspace(system), nest_room)
+    forward = eliminate_all(system, nest, scales, common, make_workspace(system.tail), nest_room)
     if not forward.ok:
         return np.nan
     draw_all(levels, system, nest, scales, common, forward, nest_room, offsets, 0)

@@ -1,13 +1,11 @@
-"""The collapsed posterior density of theta, compiled: log p(y | theta) + log p(theta); optionally with effects."""
+"""The collapsed posterior density of theta, compiled: log p(y | theta) + log p(theta)."""
 
 import numpy as np
 
 from partialpool.distributions.density_kernel import log_density, place
 from partialpool.kernels import kernel, part
-from partialpool.marginal.gaussian.cholesky import Forward, make_workspace
-from partialpool.marginal.gaussian.conditional_draw import put_back
-from partialpool.marginal.gaussian.nest import Nest, eliminate_all, make_nest_room
-from partialpool.marginal.gaussian.ordering import Leaf, System
+from partialpool.marginal.gaussian.cholesky import Forward, eliminate, make_workspace
+from partialpool.marginal.gaussian.ordering import System
 from partialpool.marginal.gaussian.parameters import Layout, Normals, common_of, scales_of, unpack
 from partialpool.marginal.gaussian.precision import is_rounding
 from partialpool.marginal.gaussian.variance_prior import joint_log_prior
@@ -16,13 +14,13 @@ __all__ = ["evaluate", "log_likelihood", "log_prior"]
 
 
 @part
-def log_likelihood(system: System, normals: Normals, sigma: float, forward: Forward) -> float:
+def log_likelihood(rows: int, normals: Normals, sigma: float, forward: Forward) -> float:
     """Return log p(y* | theta); flat common columns are integrated against d beta."""
     flat = 0.0
     for i in range(len(normals.precision)):
         flat += 1.0 - normals.precision[i]
     return -0.5 * (
-        (system.rows - flat) * np.log(2.0 * np.pi * sigma**2)
+        (rows - flat) * np.log(2.0 * np.pi * sigma**2)
         + forward.log_det
         + forward.log_det_common
         + forward.quadratic / sigma**2
@@ -42,37 +40,19 @@ def log_prior(layout: Layout, thetas: np.ndarray, i: int) -> float:
 
 
 @kernel
-def evaluate(
-    system: System,
-    levels: Leaf,
-    nest: Nest,
-    layout: Layout,
-    normals: Normals,
-    thetas: np.ndarray,
-    noise: np.ndarray,
-    effects: np.ndarray,
-    out: np.ndarray,
-) -> None:
-    """Evaluate the log posterior density, up to p(y), of each row of thetas (n, elements) into out (n,).
-
-    The same factorisation also gives draws of the effects: if noise (n, effects) has columns of standard normals, it is
-    overwritten with u, and effects, same shape, with diag(sd) L u; without columns, only the density is evaluated.
-    `levels` has the leaf's levels one by one; where there is a nest, it comes instead of leaf and branch.
-    """
-    room, nest_room = make_workspace(system), make_nest_room(nest)
-    draws = noise.shape[1] > 0
+def evaluate(system: System, layout: Layout, normals: Normals, thetas: np.ndarray, out: np.ndarray) -> None:
+    """Evaluate the log posterior density, up to p(y), of each row of thetas (n, elements) into out (n,)."""
+    room = make_workspace(system.tail)
     for i in range(len(thetas)):
         out[i] = -np.inf
         prior = log_prior(layout, thetas, i)
         parameters = unpack(layout, thetas, i)
-        if (layout.sigma >= 0 and is_rounding(parameters.sigma, system.rows)) or not (draws or np.isfinite(prior)):
+        if (layout.sigma >= 0 and is_rounding(parameters.sigma, system.rows)) or not np.isfinite(prior):
             continue
         scales, common = scales_of(layout, parameters), common_of(normals, parameters.sigma)
-        forward = eliminate_all(system, nest, scales, common, room, nest_room)
+        forward = eliminate(system, scales, common, room)
         if not forward.ok:
             continue
-        total = prior + log_likelihood(system, normals, parameters.sigma, forward)
+        total = prior + log_likelihood(system.rows, normals, parameters.sigma, forward)
         if np.isfinite(total):
             out[i] = total
-        if draws:
-            put_back(levels, system, nest, layout, parameters, scales, common, forward, nest_room, noise, effects, i)

@@ -17,9 +17,18 @@ from partialpool.kernels import part
 from partialpool.marginal.gaussian.cholesky import Forward, Scales
 from partialpool.marginal.gaussian.dense import solve_upper_columns
 from partialpool.marginal.gaussian.leaf_cholesky import leaf_factor, leaf_row, widest
-from partialpool.marginal.gaussian.ordering import Branch, Leaf, System
+from partialpool.marginal.gaussian.ordering import Branch, Leaf, Tail
 
-__all__ = ["Pulled", "make_pulled", "through_branch_elimination", "through_leaf_elimination"]
+__all__ = [
+    "BelowPulled",
+    "Pulled",
+    "PulledScales",
+    "make_below_pulled",
+    "make_pulled",
+    "pulled_scales",
+    "through_branch_elimination",
+    "through_leaf_elimination",
+]
 
 
 class Pulled(NamedTuple):
@@ -36,53 +45,81 @@ class Pulled(NamedTuple):
         The same for the common columns, summed over them, (1,).
     combine
         Derivatives in the right-hand side's combination, (rhs,).
-    leaf, branch
-        Derivatives in the factors U of every leaf row and branch, (levels, q, q).
-    above
-        Derivatives in the branches' a, (branches, q).
     tail
         Derivatives in the tail's a, (columns + common,).
     columns
         The tail's a itself, (columns + common,).
     schur
         Twice the derivative in the Schur complement, and with right-hand sides, (columns + common + rhs, same).
-    branch_gram, branch_tail, branch_dense
-        Derivatives in what is left of the branches' own products when the leaf is gone; shapes as in `Branch`.
     """
 
     effects: np.ndarray
     products: np.ndarray
     common: np.ndarray
     combine: np.ndarray
-    leaf: np.ndarray
-    branch: np.ndarray
-    above: np.ndarray
     tail: np.ndarray
     columns: np.ndarray
     schur: np.ndarray
+
+
+class BelowPulled(NamedTuple):
+    """Derivatives on their way back through the levels below the tail, where there is no nest.
+
+    Attributes
+    ----------
+    leaf, branch
+        Derivatives in the factors U of every leaf row and branch, (levels, q, q).
+    above
+        Derivatives in the branches' a, (branches, q).
+    branch_gram, branch_tail, branch_dense
+        Derivatives in what is left of the branches' own products when the leaf is gone; shapes as in `Branch`.
+    """
+
+    leaf: np.ndarray
+    branch: np.ndarray
+    above: np.ndarray
     branch_gram: np.ndarray
     branch_tail: np.ndarray
     branch_dense: np.ndarray
 
 
+class PulledScales(NamedTuple):
+    """What is pulled back to the scales: P of every factor; the sum over common columns; derivatives in `combine`."""
+
+    products: np.ndarray
+    common: float
+    combine: np.ndarray
+
+
 @part
-def make_pulled(system: System, scales: Scales, effects: int) -> Pulled:
-    """Make room for `pull_back`, all 0; `effects` counts all that is integrated out."""
-    leaf, branch, tail = system.leaf, system.branch, system.tail
-    q, most = leaf.up.shape[1], scales.relative.shape[1]
-    size, rhs = tail.columns + tail.common, len(scales.combine)
-    levels, qb = branch.gram.shape[0], branch.gram.shape[1]
+def pulled_scales(pulled: Pulled) -> PulledScales:
+    """Return what has been pulled back to the scales."""
+    return PulledScales(pulled.products, pulled.common[0], pulled.combine)
+
+
+@part
+def make_pulled(tail: Tail, scales: Scales, effects: np.ndarray) -> Pulled:
+    """Make room for the way back, all 0 but the derivatives in everything integrated out, (effects,), kept as given."""
+    most, size, rhs = scales.relative.shape[1], tail.columns + tail.common, len(scales.combine)
     return Pulled(
-        np.zeros(effects),
+        effects,
         np.zeros((scales.relative.shape[0], most, most)),
         np.zeros(1),
         np.zeros(rhs),
-        np.zeros((len(leaf.level), q, q)),
-        np.zeros((levels, qb, qb)),
-        np.zeros((levels, qb)),
         np.zeros(size),
         np.empty(size),
         np.zeros((size + rhs, size + rhs)),
+    )
+
+
+@part
+def make_below_pulled(leaf: Leaf, branch: Branch) -> BelowPulled:
+    """Make room for the way back through leaf and branches, all 0."""
+    q, levels, qb = leaf.up.shape[1], branch.gram.shape[0], branch.gram.shape[1]
+    return BelowPulled(
+        np.zeros((len(leaf.level), q, q)),
+        np.zeros((levels, qb, qb)),
+        np.zeros((levels, qb)),
         np.zeros((levels, qb, qb)),
         np.zeros(branch.tail_values.shape),
         np.zeros(branch.dense.shape),
@@ -157,6 +194,7 @@ def through_branch_elimination(
     columns: np.ndarray,
     leaves: int,
     pulled: Pulled,
+    below: BelowPulled,
 ) -> None:
     """Undo the elimination of every branch: from dS to what the leaf left of its products."""
     q, width = branch.gram.shape[1], branch.dense.shape[2]
@@ -181,19 +219,19 @@ def through_branch_elimination(
                 slope[a, listed + c] -= v * columns[before + c]
             for m in range(width - common):
                 slope[a, listed + common + m] += v * combine[m]
-        _through_row(factor, row, slope, listed + width, pulled.branch, k, pulled.products, 1)
+        _through_row(factor, row, slope, listed + width, below.branch, k, pulled.products, 1)
         for a in range(q):
             for c in range(listed):
                 s = 0.0
                 for b in range(q):
                     s += relative[1, a, b] * slope[b, c]
-                pulled.branch_tail[begin + c, a] = s
+                below.branch_tail[begin + c, a] = s
             for c in range(width):
                 s = 0.0
                 for b in range(q):
                     s += relative[1, a, b] * slope[b, listed + c]
-                pulled.branch_dense[k, a, c] = s
-        _through_factor(factor, pulled.branch, k, pulled.products, 1, own)
+                below.branch_dense[k, a, c] = s
+        _through_factor(factor, below.branch, k, pulled.products, 1, own)
         for a in range(q):
             for b in range(q):
                 moved[a, b] = 0.0
@@ -204,7 +242,7 @@ def through_branch_elimination(
                 s = 0.0
                 for c in range(q):
                     s += relative[1, a, c] * moved[c, b]
-                pulled.branch_gram[k, a, b] = s
+                below.branch_gram[k, a, b] = s
 
 
 @part(inlined=True)
@@ -240,12 +278,12 @@ def _from_schur(
 
 @part
 def through_leaf_elimination(
-    leaf: Leaf, branch_start: np.ndarray, columns: int, relative: np.ndarray, pulled: Pulled
+    leaf: Leaf, branch_start: np.ndarray, columns: int, relative: np.ndarray, pulled: Pulled, below: BelowPulled
 ) -> None:
     """Undo the elimination of every level of the leaf; its data do not depend on theta."""
     q, above, width = leaf.up.shape[1], leaf.up.shape[2], leaf.dense.shape[2]
     factor, own = np.zeros((q, q)), np.zeros((q, q))
-    products, of_leaf, schur = pulled.products, pulled.leaf, pulled.schur
+    products, of_leaf, schur = pulled.products, below.leaf, pulled.schur
     listed_columns, start = leaf.tail, leaf.tail_start
     most = above + widest(leaf.tail_start) + width
     row, slope = np.zeros((q, most)), np.zeros((q, most))
@@ -256,7 +294,7 @@ def through_leaf_elimination(
             begin, listed = start[j], start[j + 1] - start[j]
             _from_schur(listed_columns, begin, listed, columns, width, row, above, schur, slope)
             if above > 0:
-                _from_branch(leaf, branch_start, j, row, listed, width, pulled, slope)
+                _from_branch(leaf, branch_start, j, row, listed, width, below, slope)
             _through_row(factor, row, slope, total, of_leaf, j, products, 0)
             _through_factor(factor, of_leaf, j, products, 0, own)
 
@@ -269,7 +307,7 @@ def _from_branch(
     row: np.ndarray,
     listed: int,
     width: int,
-    pulled: Pulled,
+    below: BelowPulled,
     slope: np.ndarray,
 ) -> None:
     """Add what the branch above row j passes on: its own products, and those with its columns."""
@@ -279,15 +317,15 @@ def _from_branch(
         for b in range(above):
             s = 0.0
             for c in range(above):
-                s -= 2.0 * row[a, c] * pulled.branch_gram[k, c, b]
+                s -= 2.0 * row[a, c] * below.branch_gram[k, c, b]
             for c in range(listed):
-                s -= row[a, above + c] * pulled.branch_tail[at + leaf.tail_at[begin + c], b]
+                s -= row[a, above + c] * below.branch_tail[at + leaf.tail_at[begin + c], b]
             for c in range(width):
-                s -= row[a, above + listed + c] * pulled.branch_dense[k, b, c]
+                s -= row[a, above + listed + c] * below.branch_dense[k, b, c]
             slope[a, b] = s
         for b in range(above):
             t = row[a, b]
             for c in range(listed):
-                slope[a, above + c] -= t * pulled.branch_tail[at + leaf.tail_at[begin + c], b]
+                slope[a, above + c] -= t * below.branch_tail[at + leaf.tail_at[begin + c], b]
             for c in range(width):
-                slope[a, above + listed + c] -= t * pulled.branch_dense[k, b, c]
+                slope[a, above + listed + c] -= t * below.branch_dense[k, b, c]

@@ -47,8 +47,8 @@ def evaluate_likelihood_gradient(
     if not parameters.sigma > 0.0:
         return -np.inf
     scales, common = scales_of(layout, parameters), common_of(normals, parameters.sigma)
-    forward = eliminate(system, scales, common, make_workspace(system))
-    total = log_likelihood(system, normals, parameters.sigma, forward)
+    forward = eliminate(system, scales, common, make_workspace(system.tail))
+    total = log_likelihood(system.rows, normals, parameters.sigma, forward)
     if not (forward.ok and np.isfinite(total)):
         return -np.inf
     _add_gradient(system, layout, scales, common, parameters, forward, thetas[0], out)

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
+import numba as nb
 import numpy as np
 
 from partialpool.design.design import Design
@@ -11,10 +12,11 @@ from partialpool.distributions.density_kernel import LOG, PART_OF_JOINT, encode,
 from partialpool.distributions.prior import Prior
 from partialpool.marginal.gaussian.crossproducts import Moments, collect_moments
 from partialpool.marginal.gaussian.density import evaluate
+from partialpool.marginal.gaussian.effects_given_theta import draw_effects_by_level, draw_effects_nested
 from partialpool.marginal.gaussian.gradient import evaluate_gradient
 from partialpool.marginal.gaussian.kinship_rotation import Rotation, find_rotations, rotate
 from partialpool.marginal.gaussian.nest import Nest
-from partialpool.marginal.gaussian.nested_order import arrange_by_level, no_nest
+from partialpool.marginal.gaussian.nested_order import arrange_by_level
 from partialpool.marginal.gaussian.ordering import BRANCH_FROM, Arrangement, Leaf, System, arrange
 from partialpool.marginal.gaussian.parameters import Layout, Normals, unpack_many
 from partialpool.marginal.gaussian.standardise import Units, choose_units
@@ -128,22 +130,6 @@ class Marginal:
             moments = moments.turned(self.turn)
         return replace(self, arrangement=arrange(rotate(moments, rotations), self.integrated), rotations=rotations)
 
-    def with_residual(self) -> "Marginal":
-        """Return the same model with one more element of theta: a log sd by which the known sds of rows are multiplied.
-
-        It is in the place of a residual sd, at `layout.sigma`, and has no prior.
-        """
-        layout, (kind, coordinate, arguments) = self.layout, PART_OF_JOINT
-        at, elements = layout.kept, self.elements
-        layout = layout._replace(
-            sigma=at,
-            kept=at + 1,
-            kinds=np.insert(layout.kinds, at, kind),
-            coordinates=np.insert(layout.coordinates, at, coordinate),
-            arguments=np.insert(layout.arguments, at, arguments, axis=0),
-        )
-        return replace(self, layout=layout, elements=(*elements[:at], SIGMA, *elements[at:]))
-
     @cached_property
     def for_draws(self) -> tuple[System, Leaf, Nest]:
         """What is eliminated where effects are drawn: nested factors with their levels side by side, if there are any.
@@ -167,25 +153,39 @@ class Marginal:
 
     def log_densities(self, thetas: np.ndarray, *, workers: int = 1) -> np.ndarray:
         """Evaluate the log density of each row of thetas (n, elements), on some threads; shape (n,)."""
-        out, none = np.empty(len(thetas)), np.empty((len(thetas), 0))
+        out = np.empty(len(thetas))
         thetas = np.ascontiguousarray(thetas)
         size = piece_size(self.arrangement.work)
         pieces = [slice(at, at + size) for at in range(0, len(thetas), size)]
 
         def work(piece: slice) -> None:
-            self.evaluate(thetas[piece], none[piece], none[piece], out[piece])
+            evaluate(self.arrangement.density, self.layout, self.normals, thetas[piece], out[piece])
 
         map_pieces(work, pieces, workers)
-        return out
+        return out + self.log_constant
 
-    def evaluate(self, thetas: np.ndarray, noise: np.ndarray, effects: np.ndarray, out: np.ndarray) -> None:
-        """Evaluate log densities into out, and effects if noise has columns; see `density.evaluate`."""
-        if noise.shape[1] > 0:
-            system, leaf, nest = self.for_draws
-        else:
-            system, leaf, nest = self.arrangement.density, self.arrangement.levels, no_nest(self.arrangement)
-        evaluate(system, leaf, nest, self.layout, self.normals, thetas, noise, effects, out)
+    def draw_effects(self, thetas: np.ndarray, noise: np.ndarray, effects: np.ndarray, out: np.ndarray) -> None:
+        """Draw effects given thetas, with log densities into out; see `effects_given_theta`."""
+        kernel, given = self._drawing
+        kernel(*given, thetas, noise, effects, out)
         out += self.log_constant
+
+    @property
+    def drawing_kernel(self) -> tuple[Any, tuple[Any, ...]]:
+        """The kernel of `draw_effects`, and numba's types of its arguments."""
+        kernel, given = self._drawing
+        rows = np.empty((0, 0))
+        return kernel, tuple(nb.typeof(argument) for argument in (*given, rows, rows, rows, np.empty(0)))
+
+    @cached_property
+    def _drawing(self) -> tuple[Any, tuple[Any, ...]]:
+        """The kernel of `draw_effects`, and those arguments of it that do not depend on theta."""
+        system, leaf, nest = self.for_draws
+        factors = self.design.factors
+        levels = np.array([factors[f].n_levels for f in self.arrangement.order], np.int64)
+        if nest.leaf.gram.shape[2] > 0:
+            return draw_effects_nested, (system.tail, nest, system.rows, levels, self.layout, self.normals)
+        return draw_effects_by_level, (system, leaf, levels, self.layout, self.normals)
 
 
 def build_marginal(

@@ -36,15 +36,15 @@ from partialpool.marginal.gaussian.cholesky import (
     eliminate_tail,
     start_tail,
 )
-from partialpool.marginal.gaussian.ordering import System
+from partialpool.marginal.gaussian.ordering import System, Tail
 
 __all__ = [
     "Nest",
     "NestPulled",
     "NestRoom",
-    "depth",
     "draw_nest",
     "eliminate_all",
+    "eliminate_nest",
     "has_nest",
     "make_nest_pulled",
     "make_nest_room",
@@ -90,12 +90,6 @@ def has_nest(nest: Nest) -> bool:
 
 
 @part
-def depth(nest: Nest) -> int:
-    """Return the number of factors to eliminate this way."""
-    return (nest.leaf.gram.shape[2] > 0) + (nest.branch.gram.shape[2] > 0) + (nest.top.gram.shape[2] > 0)
-
-
-@part
 def _make_worked(level: Abreast) -> Worked:
     return Worked(np.empty(level.gram.shape), np.empty(level.columns.shape))
 
@@ -126,16 +120,24 @@ def eliminate_all(
     system: System, nest: Nest, scales: Scales, common: Common, room: Workspace, nest_room: NestRoom
 ) -> Forward:
     """Factorise A, as `eliminate` does, with the nest's levels side by side if there is a nest."""
-    if not has_nest(nest):
-        return eliminate(system, scales, common, room)
-    start_tail(system.tail, room)
-    log_det = _eliminate_nest(nest, scales.relative, room.left, nest_room)
-    none = system.branch
-    return eliminate_tail(system.tail, scales, common, room, log_det, none.gram, none.tail_values, none.dense)
+    if has_nest(nest):
+        return eliminate_nest(system.tail, nest, scales, common, room, nest_room)
+    return eliminate(system, scales, common, room)
 
 
 @part
-def _eliminate_nest(nest: Nest, relative: np.ndarray, left: np.ndarray, room: NestRoom) -> float:
+def eliminate_nest(
+    tail: Tail, nest: Nest, scales: Scales, common: Common, room: Workspace, nest_room: NestRoom
+) -> Forward:
+    """Factorise A, with the nest's levels side by side."""
+    start_tail(tail, room)
+    log_det = _take_off_nest(nest, scales.relative, room.left, nest_room)
+    none = np.empty((0, 0, 0))
+    return eliminate_tail(tail, scales, common, room, log_det, none, np.empty((0, 0)), none)
+
+
+@part
+def _take_off_nest(nest: Nest, relative: np.ndarray, left: np.ndarray, room: NestRoom) -> float:
     """Subtract the factors from the upper triangle of `left`, the shared columns; return 2 sum log diag U.
 
     `relative` has Lambda of the leaf, the branch and the top, as far as they are there, first.

@@ -1,7 +1,7 @@
 """Exact draws of group effects and fixed effects given theta, in the units of the data."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,11 +13,11 @@ from partialpool.workers import map_pieces, piece_size
 __all__ = [
     "Recovered",
     "conditional_modes",
+    "in_units_of_data",
     "original_beta",
     "original_covariance",
     "posterior_variables",
     "recover",
-    "recover_from_noise",
 ]
 
 _WORK_PER_EFFECT = 40.0
@@ -93,28 +93,36 @@ def recover(
     starts = range(0, len(thetas), size)
     seeds = dict(zip(starts, seed.spawn(len(starts)), strict=True))
 
-    def noise(piece: slice) -> np.ndarray:
-        return np.random.default_rng(seeds[piece.start]).standard_normal((piece.stop - piece.start, _effects(marginal)))
+    thetas = np.ascontiguousarray(thetas)
+    log_density = np.empty(len(thetas))
 
-    return recover_from_noise(marginal, thetas, noise, workers=workers, keep_z=keep_z, done=done)
+    def draw(piece: slice) -> tuple[np.ndarray, np.ndarray]:
+        count = piece.stop - piece.start
+        offsets = np.random.default_rng(seeds[piece.start]).standard_normal((count, _effects(marginal)))
+        effects = np.empty_like(offsets)
+        marginal.draw_effects(thetas[piece], offsets, effects, log_density[piece])
+        return offsets, effects
+
+    found = in_units_of_data(marginal, thetas, draw, workers=workers, keep_z=keep_z, done=done)
+    return replace(found, log_density=log_density)
 
 
-def recover_from_noise(
+def in_units_of_data(
     marginal: Marginal,
     thetas: np.ndarray,
-    noise: Callable[[slice], np.ndarray],
+    draw: Callable[[slice], tuple[np.ndarray, np.ndarray]],
     *,
     workers: int = 1,
     keep_z: bool = False,
     done: Callable[[int], object] = lambda count: None,
 ) -> Recovered:
-    """Map noise to effects given each theta.
+    """Convert draws of everything to the units of the data; their log densities are NaN.
 
     Parameters
     ----------
-    noise
-        Gives the noise of some draws, (draws, effects), in elimination order, the integrated columns last; it is
-        overwritten.
+    draw
+        Gives u and diag(sd) L u of some draws, (draws, effects) each, in elimination order, the integrated columns
+        last.
     marginal, thetas, workers, keep_z, done
         As for `recover`.
     """
@@ -123,15 +131,11 @@ def recover_from_noise(
     b = [np.empty((draws, *shape)) for shape in shapes]
     z = [np.empty((draws, *shape)) for shape in shapes] if keep_z else []
     integrated = np.empty((draws, marginal.arrangement.density.tail.common))
-    log_density = np.empty(draws)
     size = piece_size(_work(marginal))
     pieces = [slice(at, min(at + size, draws)) for at in range(0, draws, size)]
-    thetas = np.ascontiguousarray(thetas)
 
     def work(piece: slice) -> None:
-        drawn = noise(piece)
-        effects = np.empty_like(drawn)
-        marginal.evaluate(thetas[piece], drawn, effects, log_density[piece])
+        drawn, effects = draw(piece)
         at = 0
         for f in order:
             width = shapes[f][0] * shapes[f][1]
@@ -147,7 +151,7 @@ def recover_from_noise(
 
     map_pieces(work, pieces, workers, done=lambda count: done(min(count * size, draws)))
     sd, corr, sigma, kept = _parameters(marginal, thetas)
-    return Recovered(_beta(marginal, integrated, kept), sd, corr, sigma, tuple(z), tuple(b), log_density)
+    return Recovered(_beta(marginal, integrated, kept), sd, corr, sigma, tuple(z), tuple(b), np.full(draws, np.nan))
 
 
 def posterior_variables(
@@ -183,7 +187,7 @@ def conditional_modes(marginal: Marginal, theta: np.ndarray) -> tuple[np.ndarray
     shapes = [(f.n_levels, len(f.names)) for f in marginal.design.factors]
     total = sum(j * q for j, q in shapes) + marginal.arrangement.density.tail.common
     effects, noise = np.zeros((1, total)), np.zeros((1, total))
-    marginal.evaluate(theta[None], noise, effects, np.empty(1))
+    marginal.draw_effects(theta[None], noise, effects, np.empty(1))
     at, modes = 0, {}
     for f in marginal.arrangement.order:
         width = shapes[f][0] * shapes[f][1]

@@ -8,14 +8,15 @@ import numpy as np
 
 from partialpool.kernel_address import CFunction, address_of, as_pointer, by_address, pointer_to
 from partialpool.kernels import callback, kernel
-from partialpool.marginal.glmm.density import VECTOR, Problem, evaluate
+from partialpool.marginal.glmm.density import EVALUATE_ARGUMENTS, evaluate
+from partialpool.marginal.glmm.problem import Problem
 
 __all__ = ["compiled_density"]
 
 _FINITE, _NOT_FINITE = 0, 4
 """What the function returns: nutpie counts a positive number as a divergence."""
 _DOUBLES: Final = nb.types.CPointer(nb.types.float64)
-_call_evaluate = by_address(nb.types.float64, (nb.types.voidptr, VECTOR, VECTOR, VECTOR))
+_call_evaluate = by_address(nb.types.float64, (nb.types.voidptr, *EVALUATE_ARGUMENTS))
 
 
 def compiled_density(problem: Problem, rows: int) -> CFunction:
@@ -24,7 +25,7 @@ def compiled_density(problem: Problem, rows: int) -> CFunction:
     It is `int64 f(uint64 size, double* x, double* gradient, double* value, void* data)`, and returns 0 where the value
     is finite.
     """
-    at = address_of(evaluate, (nb.typeof(problem), VECTOR, VECTOR, VECTOR))
+    at = address_of(evaluate, (nb.typeof(problem), *EVALUATE_ARGUMENTS))
     return CFunction(_c_function().address, np.array([at, _pointer(problem), rows]), problem)
 
 

@@ -10,59 +10,48 @@ A(theta) = U'U. It is exact whatever the working response is. Where the rows are
 N(0, I) for every theta: neither the funnel of small sds nor the trade-off of crossed or nested factors is left.
 """
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numba as nb
 import numpy as np
-from numba.experimental import structref
 
 from partialpool.distributions.density_kernel import log_density, place
-from partialpool.kernel_address import borrow, by_address
+from partialpool.kernel_address import as_pointer, borrower, by_address, pointer_to
 from partialpool.kernels import REORDERED, kernel, part
-from partialpool.marginal.gaussian.cholesky import Common, make_workspace
-from partialpool.marginal.gaussian.conditional_draw import draw_all
-from partialpool.marginal.gaussian.conditional_draw_gradient import pull_back
+from partialpool.marginal.gaussian.cholesky import Common
+from partialpool.marginal.gaussian.conditional_draw import put_back
 from partialpool.marginal.gaussian.density import log_prior
-from partialpool.marginal.gaussian.elimination_gradient import make_pulled
 from partialpool.marginal.gaussian.gradient import add_prior_gradient, add_scales_gradient
-from partialpool.marginal.gaussian.nest import Nest, eliminate_all, make_nest_pulled, make_nest_room
-from partialpool.marginal.gaussian.ordering import System
-from partialpool.marginal.gaussian.parameters import Layout, Normals, Parameters, common_of, scales_of, unpack
+from partialpool.marginal.gaussian.parameters import Layout, Parameters, common_of, scales_of, unpack
 from partialpool.marginal.glmm.axes import Axes, place_along, pull_along
-from partialpool.marginal.glmm.cutpoints import CutpointsPrior, place_cutpoints, pull_cutpoints
+from partialpool.marginal.glmm.cutpoints import place_cutpoints, pull_cutpoints
+from partialpool.marginal.glmm.given_theta import call_backward, call_forward
 from partialpool.marginal.glmm.information_scale import (
-    InformationScale,
     add_slopes_along_root,
     divide_by_root,
     log_root,
     slope_along_root,
     with_root,
 )
-from partialpool.marginal.glmm.kinship_turn import Turns, turn_effects, turn_slopes
+from partialpool.marginal.glmm.kinship_turn import turn_effects, turn_slopes
+from partialpool.marginal.glmm.problem import OwnPriors
 from partialpool.marginal.glmm.weighted_rows import Rows
 
-__all__ = ["ROWS_ARGUMENTS", "VECTOR", "Given", "OwnPriors", "Problem", "evaluate", "make_problem"]
+__all__ = ["EVALUATE_ARGUMENTS", "ROWS_ARGUMENTS", "VECTOR", "WRITE_ARGUMENTS", "evaluate", "write_effects"]
 
 
 VECTOR: Final = nb.types.Array(nb.types.float64, 1, "C")
 ROWS_ARGUMENTS: Final = (VECTOR,) * 7
 """numba's types of the arguments of `RowKernels.rows`."""
+EVALUATE_ARGUMENTS: Final = (VECTOR,) * 3
+WRITE_ARGUMENTS: Final = (nb.types.Array(nb.types.float64, 2, "C"),) * 3
+"""Those of `evaluate` and `write_effects` after the problem."""
 _call_rows = by_address(nb.types.float64, ROWS_ARGUMENTS)
-
-
-class OwnPriors(NamedTuple):
-    """Priors of the family's own parameters: distribution, coordinate and arguments of each; its value if it is fixed.
-
-    `fixed` is NaN for a parameter that is estimated. `estimated` counts those. A family has either such scalars, or
-    cutpoints.
-    """
-
-    kinds: np.ndarray
-    coordinates: np.ndarray
-    arguments: np.ndarray
-    fixed: np.ndarray
-    estimated: int
-    cutpoints: CutpointsPrior
+_layout, _normals, _known = borrower("layout"), borrower("normals"), borrower("known")
+_own, _rows, _turns = borrower("own"), borrower("rows"), borrower("turns")
+_information, _constant, _axes = borrower("information"), borrower("constant"), borrower("axes")
+_address, _forward, _backward = borrower("address"), borrower("forward"), borrower("backward")
+_estimated, _widths, _levels = borrower("own", "estimated"), borrower("rows", "widths"), borrower("rows", "levels")
 
 
 @part
@@ -104,23 +93,6 @@ def _add_slopes(rows: Rows, slope: np.ndarray, effects: np.ndarray, levels: int,
                     at, s = places[f, i], 0.0
                 s += values[f, a, i] * slope[i]
             effects[at + a] += s
-
-
-@part
-def _unscale_levels(
-    widths: np.ndarray, levels: np.ndarray, relative: np.ndarray, offsets: np.ndarray, out: np.ndarray
-) -> None:
-    """Write Lambda u of every level into out, in elimination order; the common columns are left out."""
-    at = 0
-    for f in range(len(widths)):
-        q = widths[f]
-        for _ in range(levels[f]):
-            for a in range(q):
-                s = 0.0
-                for b in range(q):
-                    s += relative[f, a, b] * offsets[at + b]
-                out[at + a] = s
-            at += q
 
 
 @part
@@ -188,61 +160,6 @@ def _coefficients(
     return total
 
 
-class Given(NamedTuple):
-    """All that `evaluate` needs beside x.
-
-    Attributes
-    ----------
-    system, nest
-        The stand-in's, from `arrange_by_level`.
-    layout, normals
-        The stand-in's.
-    known
-        What is taken off the response for each integrated column, (integrated,).
-    own, rows, turns
-        The family's own parameters, the rows, and the rotations of levels with a known covariance.
-    information
-        How the rows' information grows with the own parameters.
-    constant
-        What the family's row kernel leaves out of the log density.
-    address
-        Of the family's row kernel.
-    axes
-        The map from z, the first elements of x, to (theta, own).
-    """
-
-    system: System
-    nest: Nest
-    layout: Layout
-    normals: Normals
-    known: np.ndarray
-    own: OwnPriors
-    rows: Rows
-    turns: Turns
-    information: InformationScale
-    constant: float
-    address: int
-    axes: Axes
-
-
-@structref.register
-class ProblemType(nb.types.StructRef):
-    """numba's type of a `Problem`."""
-
-
-class Problem(structref.StructRefProxy):
-    """A `Given`, as one reference: unpacking dozens of arrays at each call takes longer than a small model does."""
-
-
-structref.define_proxy(Problem, ProblemType, ["given"])
-
-
-@kernel
-def make_problem(given: Given) -> Any:
-    """Keep what is given as one reference."""
-    return Problem(given)
-
-
 @part
 def _place_all(axes: Axes, x: np.ndarray, at: np.ndarray, theta: np.ndarray, noise: np.ndarray) -> float:
     """Write theta and the own parameters' places into `at`, theta alone into its row, and the noise.
@@ -269,60 +186,89 @@ def evaluate(problem: Any, x: np.ndarray, eta: np.ndarray, out: np.ndarray) -> f
     float
         -inf where a row or the prior has no density.
     """
-    given = borrow(problem)
-    system, nest, layout, own, rows = given.system, given.nest, given.layout, given.own, given.rows
+    layout, normals, own, rows = _layout(problem), _normals(problem), _own(problem), _rows(problem)
+    axes, growth, turns = _axes(problem), _information(problem), _turns(problem)
+    here = as_pointer(pointer_to(problem))
     rhs = len(layout.kept_shift)
     elements = layout.kept + rhs
     first = elements + own.estimated
-    size, integrated = len(x) - first, len(given.normals.sd)
+    size, integrated = len(x) - first, len(normals.sd)
     of_family = len(own.kinds) + own.cutpoints.number
     theta, values, own_slope = np.empty((1, elements)), np.empty(of_family), np.zeros(of_family)
     at, slopes, noise = np.empty(first), np.zeros(first), np.empty(size)
-    total = given.constant + _place_all(given.axes, x, at, theta, noise)
+    total = _constant(problem) + _place_all(axes, x, at, theta, noise)
     for i in range(len(x)):
         out[i] = 0.0
     total += log_prior(layout, theta, 0) + _own_parameters(own, at, elements, values)
     if not np.isfinite(total):
         return -np.inf
     parameters = unpack(layout, theta, 0)
-    stated, stated_common = scales_of(layout, parameters), common_of(given.normals, 1.0)
-    root = np.exp(log_root(given.information, at, elements))
+    stated, stated_common = scales_of(layout, parameters), common_of(normals, 1.0)
+    root = np.exp(log_root(growth, at, elements))
     scales, common = with_root(stated, stated_common, root)
-    room, nest_room = make_workspace(system), make_nest_room(nest)
-    forward = eliminate_all(system, nest, scales, common, room, nest_room)
+    offsets = noise.copy()
+    factorised = call_forward(_forward(problem), (here, scales, common, offsets.reshape((1, size))))
+    forward = factorised.forward
     if not forward.ok:
         return -np.inf
-    offsets = noise.copy()
-    draw_all(system.leaf, system, nest, scales, common, forward, nest_room, offsets.reshape((1, size)), 0)
     coefficients, slope, information = np.empty(integrated + rhs), np.empty(len(eta)), np.empty(len(eta))
-    pulled, nest_pulled = make_pulled(system, scales, size), make_nest_pulled(nest, len(room.left))
-    bar = pulled.effects
-    _unscale_levels(rows.widths, rows.levels, stated.relative, offsets, bar)
+    bar = np.empty(size)
+    put_back(rows.widths, rows.levels, stated.relative, offsets, bar)
     effects = bar.copy()
-    turn_effects(given.turns, bar)
-    total += _coefficients(offsets, size - integrated, stated_common, given.known, parameters, layout, coefficients)
+    turn_effects(turns, bar)
+    known = _known(problem)
+    total += _coefficients(offsets, size - integrated, stated_common, known, parameters, layout, coefficients)
     _predict(rows, coefficients, bar, eta)
-    total += _call_rows(given.address, (rows.y, rows.known, eta, values, slope, information, own_slope))
+    total += _call_rows(_address(problem), (rows.y, rows.known, eta, values, slope, information, own_slope))
     total -= 0.5 * (forward.log_det + forward.log_det_common + size * np.log(2.0 * np.pi))
     if not np.isfinite(total):
         return -np.inf
     _add_slopes(rows, slope, bar, size - integrated, coefficients)
-    turn_slopes(given.turns, bar)
+    turn_slopes(turns, bar)
     for c in range(integrated):
         bar[size - integrated + c] = coefficients[c]
         effects[size - integrated + c] = offsets[size - integrated + c] * stated_common.scale[c]
     along_root = divide_by_root(bar, effects, root)
-    pull_back(system, scales, common, forward, room, offsets, noise, pulled, nest, nest_room, nest_pulled)
+    pulled = call_backward(_backward(problem), (here, scales, common, factorised, offsets, noise, bar))
     add_prior_gradient(layout, theta, slopes)
     add_scales_gradient(layout, parameters, pulled.products, theta[0], slopes)
     for k in range(rhs):
-        here = layout.kept + k
-        by = place(layout.coordinates[here], layout.arguments, here, at[here])[1]
-        slopes[here] += by * (coefficients[integrated + k] - root * pulled.combine[k])
+        place_of = layout.kept + k
+        by = place(layout.coordinates[place_of], layout.arguments, place_of, at[place_of])[1]
+        slopes[place_of] += by * (coefficients[integrated + k] - root * pulled.combine[k])
     _own_gradient(own, at, elements, values, own_slope, slopes)
     along_root += slope_along_root(scales, pulled)
-    add_slopes_along_root(given.information, along_root, at, elements, slopes)
-    pull_along(given.axes, x, slopes, out)
+    add_slopes_along_root(growth, along_root, at, elements, slopes)
+    pull_along(axes, x, slopes, out)
     for j in range(size):
         out[first + j] = bar[j]
     return total
+
+
+@kernel
+def write_effects(problem: Any, x: np.ndarray, offsets: np.ndarray, effects: np.ndarray) -> None:
+    """Write u and diag(sd) L u of each row of x, (draws, size), in elimination order, as `evaluate` has them at x.
+
+    Both are (draws, effects); coefficients that are integrated out come last. NaN where there is no density.
+    """
+    layout, normals, axes, growth = _layout(problem), _normals(problem), _axes(problem), _information(problem)
+    widths, levels = _widths(problem), _levels(problem)
+    here = as_pointer(pointer_to(problem))
+    elements = layout.kept + len(layout.kept_shift)
+    size = effects.shape[1]
+    at, theta, noise = np.empty(elements + _estimated(problem)), np.empty((1, elements)), np.empty((1, size))
+    for i in range(len(x)):
+        _place_all(axes, x[i], at, theta, noise[0])
+        parameters = unpack(layout, theta, 0)
+        root = np.exp(log_root(growth, at, elements))
+        scales, common = with_root(scales_of(layout, parameters), common_of(normals, 1.0), root)
+        factorised = call_forward(_forward(problem), (here, scales, common, noise))
+        for j in range(size):
+            offsets[i, j] = noise[0, j] if factorised.forward.ok else np.nan
+            effects[i, j] = offsets[i, j]
+        scaled = parameters.corr
+        for f in range(scaled.shape[0]):
+            for a in range(scaled.shape[1]):
+                for b in range(scaled.shape[2]):
+                    scaled[f, a, b] *= parameters.sd[f, a]
+        put_back(widths, levels, scaled, offsets[i], effects[i])

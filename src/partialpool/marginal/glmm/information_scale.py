@@ -10,7 +10,8 @@ c = L^-1 (kappa Lambda'W'r + mu): the same elimination of Lambda, the scales of 
 side, all times sqrt(kappa). g_k is a table on a grid, between whose points it is a cubic with a continuous slope
 (Catmull-Rom), and a line beyond its ends.
 
-Of `pull_back`, the derivative along log sqrt(kappa) is the sum of those along all log scales and right-hand sides.
+The derivative along log sqrt(kappa) is the sum of those along all log scales and right-hand sides that are pulled
+back.
 """
 
 from collections.abc import Callable
@@ -20,7 +21,7 @@ import numpy as np
 
 from partialpool.kernels import kernel, part
 from partialpool.marginal.gaussian.cholesky import Common, Scales
-from partialpool.marginal.gaussian.elimination_gradient import Pulled
+from partialpool.marginal.gaussian.elimination_gradient import PulledScales
 
 __all__ = [
     "InformationScale",
@@ -152,13 +153,13 @@ def add_slopes_along_root(
 
 
 @part
-def slope_along_root(scales: Scales, pulled: Pulled) -> float:
-    """Return the derivative along log sqrt(kappa) of all that `pull_back` has pulled back to the scales.
+def slope_along_root(scales: Scales, pulled: PulledScales) -> float:
+    """Return the derivative along log sqrt(kappa) of all that is pulled back to the scales.
 
     `scales` are those after `with_root`.
     """
     products, combine, right = pulled.products, pulled.combine, scales.combine
-    total = pulled.common[0]
+    total = pulled.common
     for f in range(products.shape[0]):
         for a in range(products.shape[1]):
             total += products[f, a, a]

@@ -10,7 +10,7 @@ from partialpool.distributions.density_kernel import encode, placed, unplaced
 from partialpool.distributions.frozen import frozen
 from partialpool.distributions.prior import Prior
 from partialpool.marginal.glmm.cutpoints import CutpointsPrior, as_cutpoints, cutpoints_prior, starting_cutpoints
-from partialpool.marginal.glmm.density import OwnPriors
+from partialpool.marginal.glmm.problem import OwnPriors
 from partialpool.names import SIGMA
 
 __all__ = ["Own", "own_priors"]

@@ -4,21 +4,31 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numba as nb
 import numpy as np
 
+from partialpool.compile_side_by_side import compiled_elsewhere
 from partialpool.design.design import Design
 from partialpool.errors import EngineError
 from partialpool.families.row_kernels.load import RowKernels, load_row_kernels
 from partialpool.kernel_address import CFunction, address_of
 from partialpool.marginal.gaussian.marginal import Marginal
 from partialpool.marginal.gaussian.nested_order import arrange_by_level
-from partialpool.marginal.gaussian.recover import Recovered, recover_from_noise
+from partialpool.marginal.gaussian.recover import Recovered, in_units_of_data
 from partialpool.marginal.glmm.axes import Axes, axes_about, places_along
 from partialpool.marginal.glmm.compiled_density import compiled_density
-from partialpool.marginal.glmm.density import ROWS_ARGUMENTS, Given, Problem, evaluate, make_problem
-from partialpool.marginal.glmm.information_scale import InformationScale, log_roots
+from partialpool.marginal.glmm.density import (
+    EVALUATE_ARGUMENTS,
+    ROWS_ARGUMENTS,
+    WRITE_ARGUMENTS,
+    evaluate,
+    write_effects,
+)
+from partialpool.marginal.glmm.given_theta import kernels_given_theta
+from partialpool.marginal.glmm.information_scale import InformationScale
 from partialpool.marginal.glmm.kinship_turn import collect_turns
 from partialpool.marginal.glmm.own_parameters import Own
+from partialpool.marginal.glmm.problem import Given, Problem, make_problem, type_of_problem
 from partialpool.marginal.glmm.weighted_rows import Rows, collect_rows
 
 __all__ = ["Posterior", "Response", "read_response"]
@@ -178,21 +188,31 @@ class Posterior:
     def problem(self) -> Problem:
         """The same as the kernel reads it."""
         normal = self.stand_in
-        return make_problem(
-            Given(
-                *arrange_by_level(normal.arrangement),
-                normal.layout,
-                normal.normals,
-                normal.known,
-                self.own.priors,
-                self.rows,
-                collect_turns(self.stand_in),
-                self.information,
-                self.response.constant,
-                address_of(self.response.kernels.rows, ROWS_ARGUMENTS),
-                self.axes,
-            )
+        system, nest = arrange_by_level(normal.arrangement)
+        given = Given(
+            system,
+            nest,
+            normal.layout,
+            normal.normals,
+            normal.known,
+            self.own.priors,
+            self.rows,
+            collect_turns(self.stand_in),
+            self.information,
+            self.response.constant,
+            address_of(self.response.kernels.rows, ROWS_ARGUMENTS),
+            0,
+            0,
+            self.axes,
         )
+        kind = type_of_problem(given)
+        halves = kernels_given_theta(kind, nested=nest.leaf.gram.shape[2] > 0)
+        with compiled_elsewhere(halves):
+            make_problem.compile((nb.typeof(given),))
+            evaluate.compile((kind, *EVALUATE_ARGUMENTS))
+            write_effects.compile((kind, *WRITE_ARGUMENTS))
+        forward, backward = (address_of(*half) for half in halves)
+        return make_problem(given._replace(forward=forward, backward=backward))
 
     def evaluator(self) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
         """Return a function of x = (z, noise) that gives the log density and its gradient; one per thread."""
@@ -209,22 +229,25 @@ class Posterior:
         """The same function as `evaluator` returns, for compiled callers."""
         return compiled_density(self.problem, len(self.rows.y))
 
-    def recover(
-        self, theta: np.ndarray, own: np.ndarray, noise: np.ndarray, *, workers: int = 1, keep_z: bool = False
-    ) -> Recovered:
-        """Map noise to effects given theta and the own parameters' places, (draws, ...) each.
+    def recover(self, x: np.ndarray, *, workers: int = 1, keep_z: bool = False) -> Recovered:
+        """Map draws of x = (z, noise), (draws, size), to effects and coefficients.
 
         Raises
         ------
         EngineError
             The information of some draw is so large that digits are lost.
         """
-        # The stand-in's rows have variances 1 / (kappa W): kappa takes the place of a residual precision.
-        normal = self.stand_in.with_residual()
-        log_sigma = -log_roots(self.information, np.ascontiguousarray(own))
-        thetas = np.insert(theta, normal.layout.sigma, log_sigma, axis=1)
-        found = recover_from_noise(normal, thetas, lambda piece: noise[piece].copy(), workers=workers, keep_z=keep_z)
-        if not np.isfinite(found.log_density).all():
+        problem = self.problem
+
+        def draw(piece: slice) -> tuple[np.ndarray, np.ndarray]:
+            offsets = np.empty((piece.stop - piece.start, self.noise_size))
+            effects = np.empty_like(offsets)
+            write_effects(problem, x[piece], offsets, effects)
+            return offsets, effects
+
+        theta = self.from_axes(x[:, : self.size])[0]
+        found = in_units_of_data(self.stand_in, theta, draw, workers=workers, keep_z=keep_z)
+        if not all(np.isfinite(values).all() for values in (found.beta, *found.b)):
             raise EngineError(
                 "effects cannot be drawn",
                 got="draws under which the rows carry so much information that rounding errors dominate",

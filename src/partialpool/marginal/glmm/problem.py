@@ -1,0 +1,96 @@
+"""What the compiled density of a generalised model reads beside the point, kept as one record."""
+
+from typing import Any, NamedTuple
+
+import numba as nb
+import numpy as np
+from numba.experimental import structref
+
+from partialpool.kernels import kernel
+from partialpool.marginal.gaussian.nest import Nest
+from partialpool.marginal.gaussian.ordering import System
+from partialpool.marginal.gaussian.parameters import Layout, Normals
+from partialpool.marginal.glmm.axes import Axes
+from partialpool.marginal.glmm.cutpoints import CutpointsPrior
+from partialpool.marginal.glmm.information_scale import InformationScale
+from partialpool.marginal.glmm.kinship_turn import Turns
+from partialpool.marginal.glmm.weighted_rows import Rows
+
+__all__ = ["Given", "OwnPriors", "Problem", "make_problem", "type_of_problem"]
+
+
+class OwnPriors(NamedTuple):
+    """Priors of the family's own parameters: distribution, coordinate and arguments of each; its value if it is fixed.
+
+    `fixed` is NaN for a parameter that is estimated. `estimated` counts those. A family has either such scalars, or
+    cutpoints.
+    """
+
+    kinds: np.ndarray
+    coordinates: np.ndarray
+    arguments: np.ndarray
+    fixed: np.ndarray
+    estimated: int
+    cutpoints: CutpointsPrior
+
+
+class Given(NamedTuple):
+    """All that `evaluate` needs beside x.
+
+    Attributes
+    ----------
+    system, nest
+        The stand-in's, from `arrange_by_level`.
+    layout, normals
+        The stand-in's.
+    known
+        What is taken off the response for each integrated column, (integrated,).
+    own, rows, turns
+        The family's own parameters, the rows, and the rotations of levels with a known covariance.
+    information
+        How the rows' information grows with the own parameters.
+    constant
+        What the family's row kernel leaves out of the log density.
+    address, forward, backward
+        Of the family's row kernel, and of the kernels of `given_theta` for the system.
+    axes
+        The map from z, the first elements of x, to (theta, own).
+    """
+
+    system: System
+    nest: Nest
+    layout: Layout
+    normals: Normals
+    known: np.ndarray
+    own: OwnPriors
+    rows: Rows
+    turns: Turns
+    information: InformationScale
+    constant: float
+    address: int
+    forward: int
+    backward: int
+    axes: Axes
+
+
+@structref.register
+class ProblemType(nb.types.StructRef):
+    """numba's type of a `Problem`."""
+
+
+class Problem(structref.StructRefProxy):
+    """A `Given`, as one reference: unpacking dozens of arrays at each call takes longer than a small model does."""
+
+
+structref.define_proxy(Problem, ProblemType, ["given"])
+
+
+@kernel
+def make_problem(given: Given) -> Any:
+    """Keep what is given as one reference."""
+    return Problem(given)
+
+
+def type_of_problem(given: Given) -> Any:
+    """Return numba's type of the problem that `make_problem` would make."""
+    return ProblemType((("given", nb.typeof(given)),))
