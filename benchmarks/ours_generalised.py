@@ -1,7 +1,8 @@
 """partialpool's side of the comparison with glmer: fits of one generalised case in one process.
 
-Request: case, seeds (one fit each), draws (whether to return them; no by default). Answer: seconds (one each), ess (the
-smallest bulk ESS of each fit), divergences; runs (seconds and draws of each) where draws are requested.
+Request: case, seeds (one fit each), draws (whether to return them; no by default), cold (whether the first fit is timed
+too; no by default). Answer: seconds (one each), ess (the smallest bulk ESS of each fit), divergences; runs (seconds and
+draws of each) where draws are requested.
 """
 
 import json
@@ -23,18 +24,21 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
     case = next(case for case in GENERALISED if case.name == request["case"])
     table = case.table()
     warnings.simplefilter("ignore")
-    pp.fit(case.formula, table, family=case.family, seed=SEED, progressbar=False)  # a warm-up fit, as for glmer
+    if not request.get("cold"):
+        pp.fit(case.formula, table, family=case.family, seed=SEED, progressbar=False)  # a warm-up fit, as for glmer
     seconds, ess, divergences, runs = [], [], 0, []
     for seed in request["seeds"]:
         started = time.perf_counter()
         fit = pp.fit(case.formula, table, family=case.family, seed=seed, progressbar=False)
         seconds.append(time.perf_counter() - started)
+        divergences += int(fit.tree["sample_stats"]["diverging"].sum())
+        if request.get("cold"):
+            continue
         draws = parameters(fit)
         ess.append(smallest_bulk_ess(draws)[0])
         if request.get("draws"):
             plain = {name: values.tolist() for name, values in draws.items()}
             runs.append({"seconds": seconds[-1], "draws": plain})
-        divergences += int(fit.tree["sample_stats"]["diverging"].sum())
     return {"seconds": seconds, "ess": ess, "divergences": divergences, "runs": runs}
 
 

@@ -1,12 +1,16 @@
 """How kernels are compiled and cached."""
 
 import sys
+from typing import NamedTuple
 
+import numba as nb
 import numpy as np
 import pytest
 from numba.core.runtime import _nrt_python, rtsys
+from numba.experimental import structref
 
-from partialpool.kernels import _SOURCES, awaits_compilation, kernel, part
+from partialpool.kernel_address import address_of, borrower, by_address
+from partialpool.kernels import _SOURCES, addressed, awaits_compilation, kernel, part
 from partialpool.marginal.gaussian.density import evaluate
 
 
@@ -130,3 +134,84 @@ def test_an_index_that_cannot_be_read_is_compiled_anew(tmp_path, monkeypatch):
     again = kernel(double)
     assert awaits_compilation(again)
     assert again(np.pi) == 2 * np.pi
+
+
+@part
+def raised(x, power):
+    out = 1.0
+    for _ in range(power):
+        out *= x
+    return out
+
+
+def squares_and_cubes(x):
+    return raised(x, 2) + raised(x, power=3)
+
+
+def test_a_part_is_compiled_once_whatever_numbers_its_callers_write_out(tmp_path, monkeypatch):
+    monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path))
+    assert kernel(squares_and_cubes)(2.0) == 12.0
+    assert len(raised.signatures) == 1
+
+
+def tripled(x):
+    return 3.0 * x
+
+
+def test_an_addressed_kernel_is_called_by_its_address_and_kept_on_disk(tmp_path, monkeypatch):
+    monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path))
+    number = nb.types.float64
+    call = by_address(number, (number,))
+
+    @kernel
+    def caller(address, x):
+        return call(address, (x,))
+
+    address = address_of(addressed(tripled), (number,))
+    assert caller(address, 2.0) == 6.0
+    again = addressed(tripled)
+    address_of(again, (number,))
+    assert list(again.stats.cache_hits.values()) == [1]
+
+
+class Inner(NamedTuple):
+    x: np.ndarray
+    n: float
+
+
+class Outer(NamedTuple):
+    y: np.ndarray
+    inner: Inner
+
+
+@structref.register
+class RecordType(nb.types.StructRef):
+    pass
+
+
+class Record(structref.StructRefProxy):
+    pass
+
+
+structref.define_proxy(Record, RecordType, ["given"])
+
+
+def test_borrowed_fields_are_those_of_the_record_and_count_no_references():
+    y_of, inner_of, n_of = borrower("y"), borrower("inner"), borrower("inner", "n")
+
+    @nb.njit
+    def make(given):
+        return Record(given)
+
+    @nb.njit
+    def read(record):
+        y, inner = y_of(record), inner_of(record)
+        return y.sum() + 10.0 * inner.x.sum() + 100.0 * n_of(record)
+
+    x, y = np.ones(3), np.full(2, 0.5)
+    record = make(Outer(y, Inner(x, 2.0)))
+    held = sys.getrefcount(x), sys.getrefcount(y)
+    assert [read(record) for _ in range(5)] == [231.0] * 5
+    assert (sys.getrefcount(x), sys.getrefcount(y)) == held
+    x[:] = 2.0  # the record has the array itself
+    assert read(record) == 261.0

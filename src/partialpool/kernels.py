@@ -98,7 +98,8 @@ def _for_any_number(compiled: Any) -> Any:
     find = compiled.get_call_template
 
     def find_for_any(arguments: Any, named: Any) -> Any:
-        return find(tuple(nb.types.unliteral(kind) for kind in arguments), named)
+        any_number = nb.types.unliteral
+        return find(tuple(map(any_number, arguments)), {name: any_number(kind) for name, kind in named.items()})
 
     compiled.get_call_template = find_for_any
     return compiled

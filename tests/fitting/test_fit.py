@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from threadpoolctl import threadpool_info
 
 import partialpool as pp
 from checks.fixed import fit_at
@@ -264,3 +265,20 @@ def test_a_file_whose_columns_were_coded_otherwise_is_refused(tmp_path):
     assert "coded its columns differently" in caught.value.wrong
     assert (caught.value.got, caught.value.allowed) == ("draws of Intercept, b", "draws of Intercept, b[True]")
     assert "fit the model again" in caught.value.do
+
+
+@pytest.mark.parametrize("family", ["gaussian", "poisson"])
+def test_linear_algebra_keeps_to_one_thread_during_a_fit(family, monkeypatch):
+    """Threads of OpenBLAS that wait for work take the processor from the chains."""
+    threads = []
+
+    def alarm(tree):
+        threads.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+        return ""
+
+    monkeypatch.setattr("partialpool.fitting.fit.alarm", alarm)
+    table = {"y": [3, 1, 4, 1, 5, 9], "g": list("aabbcc")}
+    before = threadpool_info()
+    pp.fit("y ~ 1 + (1 | g)", table, family=family, draws=20, tune=20, chains=1, seed=1, progressbar=False)
+    assert set(threads) == {1}
+    assert threadpool_info() == before

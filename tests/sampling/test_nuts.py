@@ -96,6 +96,8 @@ fit = pp.fit("p(incidence, size) ~ period + (1 | herd)", pp.load_dataset("cbpp")
              draws=50, tune=50, progressbar=False)
 assert fit.run.engine == "nuts"
 assert "pytensor" not in sys.modules and "pymc" not in sys.modules, "the PyMC model was built"
+heavy = {"scipy.stats", "arviz", "arviz_stats", "matplotlib"} & set(sys.modules)
+assert not heavy, f"a fresh process waits for {heavy}"
 """
 
 
