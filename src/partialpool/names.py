@@ -160,8 +160,8 @@ def names_of_factor(factor: str) -> tuple[str, ...]:
     """
     variables = (sd_name, at_means_name, corr_name, b_name, z_name)
     own = [name(factor) for name in variables]
-    extra = [f"{b_name(factor)}_scaled", f"{z_name(factor)}_adapted", f"{z_name(factor)}_shared"]
-    return (factor, effect_dim(factor), effect_bis_dim(factor), *own, *extra, codes_name(factor), values_name(factor))
+    scaled = f"{b_name(factor)}_scaled"
+    return (factor, effect_dim(factor), effect_bis_dim(factor), *own, scaled, codes_name(factor), values_name(factor))
 
 
 def codes_name(factor: str) -> str:

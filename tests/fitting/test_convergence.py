@@ -60,7 +60,10 @@ def test_each_failure_is_named_with_its_cure(good, spoil, check, cure):
     ("settings", "cure"),
     [
         ({"target_accept": 0.9, "parametrization": {}}, "raise target_accept to 0.99; or use a tighter prior"),
-        ({"target_accept": 0.99, "parametrization": {"g": "adapted"}}, "use a tighter prior on the sds, or a simpler"),
+        (
+            {"target_accept": 0.99, "parametrization": {"g": "noncentered"}},
+            "use a tighter prior on the sds, or a simpler",
+        ),
         ({"target_accept": 0.9, "parametrization": {"g": "centered"}}, "leave out parametrization={'g': 'centered'}"),
     ],
 )

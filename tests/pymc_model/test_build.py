@@ -182,7 +182,7 @@ def test_parametrization_errors_state_what_is_allowed(sleepstudy):
     assert (error.value.got, error.value.allowed) == ("'Sbject'", "'Subject' (nearest)")
     with pytest.raises(pp.SpecError) as error:
         pp.build_model(SLEEP, sleepstudy, parametrization={"Subject": "centred"})
-    assert error.value.allowed == "'noncentered' or 'adapted' or 'centered'"
+    assert error.value.allowed == "'noncentered' or 'centered'"
 
 
 def test_nested_factors_equal_explicit_ones():

@@ -32,6 +32,7 @@ from partialpool.design.response import read_response_values, read_standard_erro
 from partialpool.design.table import Missing, column_names, read_table
 from partialpool.errors import DataError
 from partialpool.spec.model import ModelSpec
+from partialpool.workers import single_lapack
 
 __all__ = ["build_design"]
 
@@ -60,6 +61,11 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
     >>> [(f.name, f.n_levels) for f in design.factors]
     [('batch', 10), ('batch:cask', 30)]
     """
+    with single_lapack():  # a design does not depend on the number of threads, to the last digit
+        return _build(spec, data, missing)
+
+
+def _build(spec: ModelSpec, data: Any, missing: Missing) -> Design:
     # 1. The columns the model reads, complete rows only.
     table = read_table(data, spec.columns, missing=missing, predictors=value_columns(spec))
     frame = table.frame

@@ -89,8 +89,3 @@ class Distribution:
     def unbounded(self) -> frozenset[str]:
         """The location arguments, which may be negative; all other arguments must be positive."""
         return frozenset(name for name, role in self.roles.items() if role in ("location", "log_location"))
-
-    @property
-    def has_location(self) -> bool:
-        """Whether one of its arguments is a location."""
-        return "location" in self.roles.values()

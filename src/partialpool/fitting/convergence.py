@@ -180,9 +180,9 @@ def _divergences(stats: xr.Dataset, run: RunRecord) -> list[Finding]:
 def _cure_of_divergences(run: RunRecord) -> str:
     """Return a remedy that the run's settings have not tried yet."""
     settings = run.settings
-    chosen = {factor: choice for factor, choice in settings.get("parametrization", {}).items() if choice != "adapted"}
+    chosen = {factor: choice for factor, choice in settings.get("parametrization", {}).items() if choice == "centered"}
     if chosen and run.card.takes_every_setting:
-        return f"leave out parametrization={chosen}: by default coordinates adapt to the information in each level"
+        return f"leave out parametrization={chosen}: centred effects of levels with few data have a funnel"
     if (settings.get("target_accept") or 0.0) < _CAREFUL:
         return f"raise target_accept to {_CAREFUL}; or use a tighter prior on the sds, or a simpler model"
     return "use a tighter prior on the sds, or a simpler model"

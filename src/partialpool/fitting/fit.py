@@ -171,8 +171,8 @@ def fit(
         makes the draws exactly reproducible.
     sampler, target_accept, parametrization
         `nutpie` or `pymc`, for the pymc engine; the target acceptance of NUTS (pymc engine 0.9; nuts engine 0.75, and
-        0.98 in a second run if it needs one; on the collapsed density 0.8); `adapted` (the default), `centered` or
-        `noncentered` by factor, for the pymc engine.
+        0.98 in a second run if it needs one; on the collapsed density 0.8); `noncentered` (the
+        default) or `centered` by factor, for the pymc engine.
     cores
         Number of chains at once; default all cores, or `PARTIALPOOL_NUM_THREADS`.
     progressbar

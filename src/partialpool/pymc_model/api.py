@@ -36,7 +36,7 @@ def build_model(
     model, data, family, link, priors, se, cov, missing
         As for `fit`.
     parametrization
-        `noncentered` (the default), `adapted` or `centered` by factor.
+        `noncentered` (the default) or `centered` by factor.
 
     Returns
     -------

@@ -12,20 +12,17 @@ from partialpool.design.labels import coordinates
 from partialpool.errors import SpecError, nearest
 from partialpool.model.coefficient_prior import coefficient_prior
 from partialpool.model.default_priors import PriorSet, predictor_unit
-from partialpool.model.row_information import row_information
 from partialpool.model.variance_prior import is_decomposed
 from partialpool.names import BETA, COEF, CUTPOINT, OBS, sd_name
-from partialpool.pymc_model.adapted import can_adapt, make_sweep
 from partialpool.pymc_model.effects import (
     PARAMETRIZATIONS,
     Parametrization,
     effect_sds,
     group_effects,
     group_predictor,
-    offsets_adapted,
 )
 from partialpool.pymc_model.likelihood import likelihood
-from partialpool.pymc_model.random import can_shift, random_vector, scalar_random
+from partialpool.pymc_model.random import random_vector, scalar_random
 from partialpool.pymc_model.variance_prior import decomposed_parameters
 
 __all__ = ["build_pymc_model"]
@@ -36,7 +33,6 @@ def build_pymc_model(
     priors: PriorSet,
     *,
     parametrization: Mapping[str, Parametrization] = MappingProxyType({}),
-    default: Parametrization = "noncentered",
 ) -> pm.Model:
     """Build the PyMC model: eta = beta_0 + Xc beta + sum_f Z_f b_f, y ~ family(link^-1(eta), ...).
 
@@ -50,9 +46,7 @@ def build_pymc_model(
     design, priors
         From `build_design` and `resolve_priors`.
     parametrization
-        `noncentered`, `adapted` or `centered` by factor.
-    default
-        Parametrization of the factors not named.
+        `noncentered` (the default) or `centered` by factor.
 
     Raises
     ------
@@ -61,43 +55,29 @@ def build_pymc_model(
     """
     _check_parametrization(design, parametrization)
     unit = predictor_unit(design)
-    chosen = {factor.name: parametrization.get(factor.name, default) for factor in design.factors}
     with pm.Model(coords=coordinates(design)) as model:
         parts = decomposed_parameters(design, priors) if is_decomposed(priors) else {}
         sds = {f.name: parts[sd_name(f.name)] if parts else effect_sds(f, priors) for f in design.factors}
-        adapting = [f for f in design.factors if chosen[f.name] == "adapted" and can_adapt(f)]
-        weights = row_information(design) if "adapted" in chosen.values() else None
-        z = {} if weights is None else offsets_adapted(design, weights, adapting, sds)
-        b = {
-            f.name: group_effects(f, priors, sds[f.name], chosen[f.name], unit=unit, adapted=z.get(f.name))
-            for f in design.factors
-        }
-        sweep = None if weights is None else make_sweep(design, coefficient_prior(design, priors), weights)
-        eta, shift = _common_predictor(design, priors, unit, sweep.shift(b) if sweep else None)
+        eta, shift = _common_predictor(design, priors, unit)
         if design.offset is not None:
             eta = eta + pm.Data("offset_values", design.offset, dims=OBS)
         for factor in design.factors:
-            eta = eta + group_predictor(factor, b[factor.name])
+            centered = parametrization.get(factor.name) == "centered"
+            b = group_effects(factor, priors, sds[factor.name], unit=unit, centered=centered)
+            eta = eta + group_predictor(factor, b)
         likelihood(design, eta, parts | _family_parameters(design, priors, shift))
     return model
 
 
-def _common_predictor(
-    design: Design, priors: PriorSet, unit: float, swept: pt.TensorVariable | None
-) -> tuple[pt.TensorVariable, pt.TensorVariable]:
-    """Return the population part of eta, shape (rows,), and the shift from centred to original zero, X-bar beta.
-
-    `swept` are the coefficients that represent the group effects, shape (coefs,): `beta_scaled` is then sampled with
-    them added, and they are subtracted again.
-    """
+def _common_predictor(design: Design, priors: PriorSet, unit: float) -> tuple[pt.TensorVariable, pt.TensorVariable]:
+    """Return the population part of eta, shape (rows,), and the shift from centred to original zero, X-bar beta."""
     common = design.common
     if not common.coefs:
         return pt.zeros(design.n_rows), pt.constant(0.0)
     first = 1 if common.intercept else 0
     coordinates = coefficient_prior(design, priors)
     own = [prior.in_units_of(unit) for prior in coordinates.priors]
-    move = swept / unit if swept is not None and can_shift(own) else 0.0
-    scaled = random_vector(f"{BETA}_scaled", own, common.coefs, dims=COEF, shift=move) - move
+    scaled = random_vector(f"{BETA}_scaled", own, common.coefs, dims=COEF)
     eta = pt.zeros(design.n_rows) + (scaled[0] * unit if common.intercept else 0.0)
     if not common.names:
         pm.Deterministic(BETA, scaled * unit, dims=COEF)

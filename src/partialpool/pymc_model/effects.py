@@ -1,6 +1,5 @@
-"""Group effects of one factor: b = z (diag(sd) L)', non-centred, adapted to the data, or centred."""
+"""Group effects of one factor: b = z (diag(sd) L)', non-centred or centred."""
 
-from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
 import numpy as np
@@ -8,7 +7,6 @@ import pymc as pm
 import pytensor.tensor as pt
 from pytensor.tensor.linalg import solve_triangular
 
-from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.model.default_priors import PriorSet
 from partialpool.names import (
@@ -23,9 +21,7 @@ from partialpool.names import (
     values_name,
     z_name,
 )
-from partialpool.pymc_model.adapted import adapted_offsets, information_matrix, informed_basis
 from partialpool.pymc_model.covariance import block_cholesky
-from partialpool.pymc_model.nested import nested_offsets, nested_pairs
 from partialpool.pymc_model.random import random_vector
 
 __all__ = [
@@ -34,12 +30,11 @@ __all__ = [
     "effect_sds",
     "group_effects",
     "group_predictor",
-    "offsets_adapted",
     "sds_name",
 ]
 
-Parametrization = Literal["noncentered", "adapted", "centered"]
-PARAMETRIZATIONS: Final = ("noncentered", "adapted", "centered")
+Parametrization = Literal["noncentered", "centered"]
+PARAMETRIZATIONS: Final = ("noncentered", "centered")
 
 
 def sds_name(factor: FactorEffects) -> str:
@@ -53,31 +48,13 @@ def effect_sds(factor: FactorEffects, priors: PriorSet) -> pt.TensorVariable:
     return random_vector(sds_name(factor), chosen, factor.names, dims=effect_dim(factor.name))
 
 
-def offsets_adapted(
-    design: Design, weights: np.ndarray, factors: Sequence[FactorEffects], sds: Mapping[str, pt.TensorVariable]
-) -> dict[str, pt.TensorVariable]:
-    """Create the offsets z of every factor to be adapted, each of shape (levels, effects); nested pairs first."""
-    offsets: dict[str, pt.TensorVariable] = {}
-    for pair in nested_pairs(factors):
-        offsets |= nested_offsets(design, weights, pair, sds)
-    for factor in (f for f in factors if f.name not in offsets):
-        columns = []
-        for number, effect in enumerate(factor.names):
-            name = f"{z_name(factor.name)}_adapted" + ("" if len(factor.names) == 1 else f"[{effect}]")
-            basis = informed_basis(information_matrix(design, weights, factor, number))
-            columns.append(adapted_offsets(name, basis, sds[factor.name][number]))
-        offsets[factor.name] = pt.stack(columns, axis=1)
-    return offsets
-
-
 def group_effects(
     factor: FactorEffects,
     priors: PriorSet,
     sd: pt.TensorVariable,
-    parametrization: Parametrization,
     *,
     unit: float,
-    adapted: pt.TensorVariable | None,
+    centered: bool,
 ) -> pt.TensorVariable:
     """Create corr and b of one factor; return b*, shape (levels, effects), on the original scale.
 
@@ -85,21 +62,17 @@ def group_effects(
     them at zero (`design/effect_basis.py`). The two are the same if the columns are not shifted.
 
     Non-centred effects suit levels with little data, centred ones levels with much data (Papaspiliopoulos, Roberts &
-    Skold 2007); `adapted` finds the optimum between them, with the offsets of `offsets_adapted`, and is non-centred
-    without these. A centred effect is sampled in units of `unit / sd(z)`. Levels with a known covariance K = L L' have
+    Skold 2007). A centred effect is sampled in units of `unit / sd(z)`. Levels with a known covariance K = L L' have
     b = L z (diag(sd) L_corr)' and are always non-centred.
     """
     name, n = factor.name, len(factor.names)
     effect = effect_dim(name)
     dims = (name, effect)
-    if adapted is not None:
-        z = pm.Deterministic(z_name(name), adapted, dims=dims)
-        return pm.Deterministic(b_name(name), z * sd, dims=dims)
     cholesky = None
     if factor.correlated:
         cholesky = block_cholesky(name, factor.blocks, n, priors[corr_name(name)].arguments["eta"])
         _report_covariance(factor, sd, cholesky)
-    if parametrization != "centered" or factor.root is not None:
+    if not centered or factor.root is not None:
         z = pm.Normal(z_name(name), 0.0, 1.0, dims=dims)
         related = z if factor.root is None else pt.dot(factor.root, z)
         own = (related if cholesky is None else related @ cholesky.T) * sd

@@ -10,17 +10,10 @@ from partialpool.distributions.prior import Prior
 from partialpool.distributions.table import DISTRIBUTIONS
 from partialpool.pymc_model.variable import variable
 
-__all__ = ["can_shift", "random_vector", "scalar_random"]
+__all__ = ["random_vector", "scalar_random"]
 
 
-def random_vector(
-    name: str,
-    priors: Sequence[Prior],
-    labels: Sequence[str],
-    *,
-    dims: str,
-    shift: pt.TensorVariable | float = 0.0,
-) -> pt.TensorVariable:
+def random_vector(name: str, priors: Sequence[Prior], labels: Sequence[str], *, dims: str) -> pt.TensorVariable:
     """Create one vector variable, or one scalar per element if the distributions differ.
 
     Parameters
@@ -31,23 +24,14 @@ def random_vector(
         One per element, in the variable's units.
     dims
         The vector's dimension.
-    shift
-        Added to the location of every prior, shape (elements,) or 0; needs `can_shift(priors)`.
     """
     priors = [prior.standard for prior in priors]
     if len({prior.distribution for prior in priors}) == 1:
         entry = DISTRIBUTIONS[priors[0].distribution]
         arguments = {a: np.array([prior.arguments[a] for prior in priors]) for a in entry.roles}
-        moved = {a: v + shift if entry.roles[a] == "location" else v for a, v in arguments.items()}
-        return variable(pm, name, entry, moved, dims=dims)
+        return variable(pm, name, entry, arguments, dims=dims)
     scalars = [scalar_random(f"{name}[{label}]", prior) for prior, label in zip(priors, labels, strict=True)]
     return pm.Deterministic(name, pt.stack(scalars), dims=dims)
-
-
-def can_shift(priors: Sequence[Prior]) -> bool:
-    """Whether these priors are all of one distribution that has a location."""
-    kinds = {prior.distribution for prior in priors}
-    return len(kinds) == 1 and DISTRIBUTIONS[next(iter(kinds))].has_location
 
 
 def scalar_random(name: str, prior: Prior) -> pt.TensorVariable:

@@ -40,7 +40,7 @@ class PyMCEngine:
         """
         started = time.perf_counter()
         with progress_line("building the model", shown=settings.progressbar) as line:
-            model = build_pymc_model(design, priors, parametrization=settings.parametrization, default="adapted")
+            model = build_pymc_model(design, priors, parametrization=settings.parametrization)
             sample = _sample_nutpie if settings.sampler == "nutpie" else _sample_pymc
             tree, interrupted = sample(model, settings, line)
         groups = tree["posterior"].to_dataset(), tree["sample_stats"].to_dataset()

@@ -38,7 +38,7 @@ class Settings:
         NUTS's target acceptance probability; None for 0.9 on the PyMC model, 0.75 in the coordinates of the nuts
         engine (0.98 in a second run) and 0.8 on the collapsed density, which have no funnel.
     parametrization
-        `adapted`, `centered` or `noncentered` by factor, for the pymc engine.
+        `noncentered` (the default) or `centered` by factor, for the pymc engine.
     cores
         Number of chains run at once; None for all cores, or `PARTIALPOOL_NUM_THREADS`.
     progressbar
