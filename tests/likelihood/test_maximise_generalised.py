@@ -242,6 +242,31 @@ def test_the_method_suits_all_models_compared():
     assert integration_of(none) == EXACT
     assert integration_of(one) == integration_of(one, none) == QUADRATURE
     assert integration_of(one, crossed) == LAPLACE
+    nested = {"y": [1, 2, 3, 0, 4, 1], "a": [1, 1, 1, 2, 2, 2], "c": [1, 1, 2, 1, 2, 2]}
+    two = build_design(ModelSpec.from_formula("y ~ (1 | a/c)", family="poisson"), nested)
+    assert integration_of(two, one, none) == QUADRATURE
+    slopes = build_design(ModelSpec.from_formula("y ~ (y | a) + (1 | a:c)", family="poisson"), nested)
+    assert integration_of(slopes) == LAPLACE
+    many = build_design(
+        ModelSpec.from_formula("y ~ (1 | a/c)", family="poisson"), {k: np.tile(v, 400) for k, v in nested.items()}
+    )
+    assert integration_of(many) == LAPLACE
+
+
+def test_nested_factors_are_integrated_exactly():
+    """The maximum by quadrature has derivative 0 and is not that of Laplace, whose error is large here."""
+    rng = np.random.default_rng(1)
+    school, pupil = np.repeat(np.arange(12), 12), np.repeat(np.arange(36), 4)
+    eta = -0.3 + rng.normal(0, 1, 12)[school] + rng.normal(0, 1.5, 36)[pupil]
+    table = pd.DataFrame({"y": (rng.random(144) < 1 / (1 + np.exp(-eta))).astype(int), "s": school, "p": pupil})
+    fits = [
+        pp.maximum_likelihood("y ~ 1 + (1 | s/p)", table, family="bernoulli", laplace=laplace) for laplace in (0, 1)
+    ]
+    assert [fit.maximum.method for fit in fits] == [QUADRATURE, LAPLACE]
+    assert fits[0].log_likelihood > fits[1].log_likelihood + 0.1
+    swapped = table.sample(frac=1.0, random_state=3)
+    again = pp.maximum_likelihood("y ~ 1 + (1 | s:p) + (1 | s)", swapped, family="bernoulli")
+    assert again.log_likelihood == pytest.approx(fits[0].log_likelihood, abs=1e-6)
 
 
 def poisson_table(seed=4):

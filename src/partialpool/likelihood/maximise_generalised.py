@@ -20,6 +20,8 @@ from partialpool.likelihood.free_parameters import FreeParameters
 from partialpool.likelihood.laplace import Laplace
 from partialpool.likelihood.level_quadrature import LevelQuadrature
 from partialpool.likelihood.maximum import EXACT, LAPLACE, QUADRATURE, Maximum
+from partialpool.likelihood.nested_quadrature import NestedQuadrature
+from partialpool.likelihood.quadrature import Quadrature
 from partialpool.marginal.gaussian.marginal import Marginal, build_flat
 from partialpool.marginal.gaussian.recover import original_beta, original_covariance
 from partialpool.marginal.glmm.own_parameters import own_priors
@@ -96,7 +98,9 @@ class GeneralisedLikelihood:
     def deviance(self) -> Deviance:
         """The deviance, by the method."""
         if self.method == QUADRATURE and self.marginal.design.factors:
-            return LevelQuadrature.of(self.marginal, self.response, self.parameters)
+            rule = _rule(self.marginal.design)
+            assert rule is not None, "the method is from `integration_of`"
+            return rule.of(self.marginal, self.response, self.parameters)
         return self.laplace
 
     def maximised(self) -> Minimum:
@@ -111,7 +115,7 @@ class GeneralisedLikelihood:
         EngineError
             Its error may be large.
         """
-        error = self.deviance.error(t) if isinstance(self.deviance, LevelQuadrature) else 0.0
+        error = self.deviance.error(t) if isinstance(self.deviance, Quadrature) else 0.0
         if not error < _MOST_ERROR:
             raise EngineError(
                 "the effects of a level cannot be integrated out",
@@ -125,7 +129,12 @@ def integration_of(*designs: Design) -> str:
     """Return how group effects of these models are integrated out, so that their likelihoods can be compared."""
     if not any(design.factors for design in designs):
         return EXACT
-    return QUADRATURE if all(not d.factors or LevelQuadrature.applies(d) for d in designs) else LAPLACE
+    return QUADRATURE if all(not design.factors or _rule(design) for design in designs) else LAPLACE
+
+
+def _rule(design: Design) -> type[LevelQuadrature | NestedQuadrature] | None:
+    """Return the quadrature that applies to a design; None if there is none."""
+    return next((rule for rule in (LevelQuadrature, NestedQuadrature) if rule.applies(design)), None)
 
 
 def maximise_generalised(design: Design, method: str) -> Maximum:

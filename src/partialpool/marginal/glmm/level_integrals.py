@@ -30,7 +30,7 @@ from partialpool.kernels import REORDERED, kernel, part
 from partialpool.marginal.gaussian.dense import solve_factored
 from partialpool.marginal.glmm.level_rows import LevelRows
 
-__all__ = ["integrate_levels"]
+__all__ = ["COARSE", "FALL", "INTERVALS", "NEGLIGIBLE", "Level", "Sums", "integrate_level", "integrate_levels"]
 
 _VECTOR: Final = nb.types.Array(nb.types.float64, 1, "C")
 _call_rows = by_address(nb.types.float64, (_VECTOR,) * 7)
@@ -40,22 +40,22 @@ _NEAR: Final = 1e-6
 """Squared length of a step, in sds of the integrand, at which the mode is near enough: the rule needs no more."""
 _REACH: Final = 7.2
 """Sds to the ends of a range, for a normal integrand."""
-_FALL: Final = (24.0, 34.0)
+FALL: Final = (24.0, 34.0)
 """Range within which f must have fallen at the ends."""
 _SEARCH: Final = 60
 _PRIOR_REACH: Final = 7.0
 """Sds of the prior within which other modes are searched for."""
 _SCAN: Final = 48
-_INTERVALS: Final = 12
-_COARSE: Final = 3e-5
+INTERVALS: Final = 12
+COARSE: Final = 3e-5
 """Largest accepted change of the log integral when the step was halved last: its square bounds the error."""
 _HALVINGS: Final = (10, 5, 3)
 """Largest number of halvings, for one, two and three effects."""
-_NEGLIGIBLE: Final = 1e-18
+NEGLIGIBLE: Final = 1e-18
 """Nodes with less weight than this, relative to the mode, contribute nothing to the gradient."""
 
 
-class _Level(NamedTuple):
+class Level(NamedTuple):
     """The rows of one level, and room for what is computed of them."""
 
     address: int
@@ -83,7 +83,7 @@ class _Plan(NamedTuple):
     log_scale: float
 
 
-class _Sums(NamedTuple):
+class Sums(NamedTuple):
     """Sums over nodes, weighted by exp(f - top): weights; slopes of rows; s z v'; slopes in the own parameters."""
 
     weight: np.ndarray
@@ -93,7 +93,7 @@ class _Sums(NamedTuple):
 
 
 @part(fastmath=REORDERED)
-def _log_density(level: _Level, v: np.ndarray) -> float:
+def _log_density(level: Level, v: np.ndarray) -> float:
     """Evaluate log p(y | v), the rows' slopes and informations."""
     q, n = level.turned.shape
     for i in range(n):
@@ -115,7 +115,7 @@ def _penalty(v: np.ndarray) -> float:
 
 
 @part(fastmath=REORDERED)
-def _fill_newton(level: _Level, v: np.ndarray, gradient: np.ndarray, factor: np.ndarray) -> None:
+def _fill_newton(level: Level, v: np.ndarray, gradient: np.ndarray, factor: np.ndarray) -> None:
     """Write the gradient of f and the Cholesky factor of I + Lambda'Z'WZ Lambda, of what was evaluated last at v."""
     q, n = level.turned.shape
     for c in range(q):
@@ -133,7 +133,7 @@ def _fill_newton(level: _Level, v: np.ndarray, gradient: np.ndarray, factor: np.
 
 
 @part
-def _climb(level: _Level, mode: np.ndarray, factor: np.ndarray) -> float:
+def _climb(level: Level, mode: np.ndarray, factor: np.ndarray) -> float:
     """Move `mode` from 0 to the mode of f; write the factor of the curvature there; return f, -inf without density."""
     q = len(mode)
     step, trial = np.empty(q), np.empty(q)
@@ -166,16 +166,16 @@ def _climb(level: _Level, mode: np.ndarray, factor: np.ndarray) -> float:
 
 
 @part
-def _find_end(level: _Level, plan: _Plan, axis: int, sign: float, trial: np.ndarray) -> float:
+def _find_end(level: Level, plan: _Plan, axis: int, sign: float, trial: np.ndarray) -> float:
     """Search along an axis for the distance from the mode at which f has fallen enough."""
     near, far, end = 0.0, np.inf, _REACH
     for _ in range(_SEARCH):
         for c in range(len(trial)):
             trial[c] = plan.mode[c] + sign * end * plan.axes[c, axis]
         fall = plan.top - (_log_density(level, trial) - _penalty(trial))
-        if fall < _FALL[0]:
+        if fall < FALL[0]:
             near = end
-        elif fall <= _FALL[1]:
+        elif fall <= FALL[1]:
             break
         else:
             far = end
@@ -184,7 +184,7 @@ def _find_end(level: _Level, plan: _Plan, axis: int, sign: float, trial: np.ndar
 
 
 @part
-def _reach_other_modes(level: _Level, plan: _Plan, axis: int, sign: float, trial: np.ndarray) -> float:
+def _reach_other_modes(level: Level, plan: _Plan, axis: int, sign: float, trial: np.ndarray) -> float:
     """Return the end of an axis, moved to where f is large again within the range of the prior."""
     far, size = 0.0, 0.0
     for c in range(len(trial)):
@@ -197,13 +197,13 @@ def _reach_other_modes(level: _Level, plan: _Plan, axis: int, sign: float, trial
         if x > end:
             for c in range(len(trial)):
                 trial[c] = plan.mode[c] + sign * x * plan.axes[c, axis]
-            if plan.top - (_log_density(level, trial) - _penalty(trial)) < _FALL[0]:
+            if plan.top - (_log_density(level, trial) - _penalty(trial)) < FALL[0]:
                 end = x + step
     return end
 
 
 @part
-def _make_plan(level: _Level) -> _Plan:
+def _make_plan(level: Level) -> _Plan:
     """Find the mode, the axes and the ends of a level's integrand."""
     q = level.turned.shape[0]
     mode, factor, axes, trial = np.zeros(q), np.zeros((q, q)), np.zeros((q, q)), np.empty(q)
@@ -230,11 +230,11 @@ def _make_plan(level: _Level) -> _Plan:
 
 
 @part(fastmath=REORDERED)
-def _add_node(level: _Level, effects: np.ndarray, plan: _Plan, v: np.ndarray, sums: _Sums) -> None:
+def _add_node(level: Level, effects: np.ndarray, plan: _Plan, v: np.ndarray, sums: Sums) -> None:
     """Add one node."""
     weight = np.exp(_log_density(level, v) - _penalty(v) - plan.top)
     sums.weight[0] += weight
-    if weight < _NEGLIGIBLE:
+    if weight < NEGLIGIBLE:
         return
     q, n = level.turned.shape
     for i in range(n):
@@ -250,12 +250,12 @@ def _add_node(level: _Level, effects: np.ndarray, plan: _Plan, v: np.ndarray, su
 
 
 @part
-def _add_nodes(level: _Level, effects: np.ndarray, plan: _Plan, intervals: int, sums: _Sums) -> None:
+def _add_nodes(level: Level, effects: np.ndarray, plan: _Plan, intervals: int, sums: Sums) -> None:
     """Add the nodes of a product of trapezoidal rules; those of the rule with half as many are in already."""
     q = len(plan.mode)
     v, index = np.empty(q), np.zeros(q, np.int64)
     for _ in range((intervals + 1) ** q):
-        is_new, radius = intervals == _INTERVALS, 0.0
+        is_new, radius = intervals == INTERVALS, 0.0
         for c in range(q):
             v[c] = plan.mode[c]
             is_new = is_new or index[c] % 2 == 1
@@ -274,7 +274,7 @@ def _add_nodes(level: _Level, effects: np.ndarray, plan: _Plan, intervals: int, 
 
 
 @part
-def _integrate(level: _Level, effects: np.ndarray, sums: _Sums) -> tuple[float, float, int]:
+def integrate_level(level: Level, effects: np.ndarray, sums: Sums) -> tuple[float, float, int]:
     """Return the log integral of a level, the bound of its error, and the nodes along an axis."""
     q = level.turned.shape[0]
     plan = _make_plan(level)
@@ -283,7 +283,7 @@ def _integrate(level: _Level, effects: np.ndarray, sums: _Sums) -> tuple[float, 
     constant = plan.top + plan.log_scale - 0.5 * q * np.log(2.0 * np.pi)
     for k in range(q):
         constant += np.log(plan.below[k] + plan.above[k])
-    intervals = _INTERVALS
+    intervals = INTERVALS
     _add_nodes(level, effects, plan, intervals, sums)
     value, change = np.log(sums.weight[0]) - q * np.log(float(intervals)), np.inf
     for _ in range(_HALVINGS[q - 1]):
@@ -291,7 +291,7 @@ def _integrate(level: _Level, effects: np.ndarray, sums: _Sums) -> tuple[float, 
         _add_nodes(level, effects, plan, intervals, sums)
         finer = np.log(sums.weight[0]) - q * np.log(float(intervals))
         change, value = abs(finer - value), finer
-        if change < _COARSE:
+        if change < COARSE:
             break
     return constant + value, change * change, intervals + 1
 
@@ -341,7 +341,7 @@ def integrate_levels(
         np.empty(most),
     )
     turned, own_here = np.empty(q * most), np.zeros(len(own))
-    sums = _Sums(np.zeros(1), scores, np.zeros((q, q)), np.zeros(len(own)))
+    sums = Sums(np.zeros(1), scores, np.zeros((q, q)), np.zeros(len(own)))
     total, error, nodes = 0.0, 0.0, 0
     for j in range(levels):
         a, b = rows.first[j], rows.first[j + 1]
@@ -356,7 +356,7 @@ def integrate_levels(
                 here[c, i] = 0.0
                 for d in range(q):
                     here[c, i] += effects[d, i] * root[d, c]
-        level = _Level(
+        level = Level(
             address,
             rows.y[a:b],
             rows.known[a:b],
@@ -373,7 +373,7 @@ def integrate_levels(
         sums.scores[:n] = 0.0
         sums.root[:] = 0.0
         sums.own[:] = 0.0
-        values[j], bound, along = _integrate(level, effects, sums)
+        values[j], bound, along = integrate_level(level, effects, sums)
         if not np.isfinite(values[j]):
             return -np.inf, np.inf, along
         total += values[j]

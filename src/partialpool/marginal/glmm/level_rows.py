@@ -1,4 +1,4 @@
-"""Rows of a generalised model with one grouping factor, sorted by level."""
+"""Rows of a generalised model with one grouping factor, or two nested ones, sorted by level."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from partialpool.marginal.glmm.weighted_rows import Rows
 
-__all__ = ["LevelRows", "rows_by_level"]
+__all__ = ["LevelRows", "NestedRows", "rows_by_level", "rows_by_parent"]
 
 
 class LevelRows(NamedTuple):
@@ -35,6 +35,30 @@ class LevelRows(NamedTuple):
     is_concave: bool
 
 
+class NestedRows(NamedTuple):
+    """Rows sorted by parent, and by child within.
+
+    Attributes
+    ----------
+    y, known, start, columns, effects, first, is_concave
+        As in `LevelRows`; the levels are the children, with one effect.
+    above
+        Column of the parents' effect, (rows,).
+    parents
+        First child of every parent, and the number of children, (parents + 1,).
+    """
+
+    y: np.ndarray
+    known: np.ndarray
+    start: np.ndarray
+    columns: np.ndarray
+    effects: np.ndarray
+    first: np.ndarray
+    is_concave: bool
+    above: np.ndarray
+    parents: np.ndarray
+
+
 def rows_by_level(rows: Rows, *, is_concave: bool) -> LevelRows:
     """Sort the rows of a model with one grouping factor by level."""
     order = np.argsort(rows.places[0], kind="stable")
@@ -47,4 +71,23 @@ def rows_by_level(rows: Rows, *, is_concave: bool) -> LevelRows:
         np.ascontiguousarray(rows.effects[0, : rows.widths[0], order].T),
         np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         is_concave,
+    )
+
+
+def rows_by_parent(rows: Rows, *, is_concave: bool) -> NestedRows:
+    """Sort the rows of a model with two factors of one effect each; the first is nested in the second."""
+    children, parents = rows.places - rows.places.min(axis=1, keepdims=True)
+    order = np.lexsort((children, parents))
+    starts = np.flatnonzero(np.diff(children[order], prepend=-1))
+    of_child = parents[order][starts]
+    return NestedRows(
+        rows.y[order],
+        rows.known[order] if len(rows.known) else rows.known,
+        rows.start[order],
+        np.ascontiguousarray(rows.columns[:, order]),
+        np.ascontiguousarray(rows.effects[0, :1, order].T),
+        np.append(starts, len(order)).astype(np.int64),
+        is_concave,
+        np.ascontiguousarray(rows.effects[1, 0, order]),
+        np.append(np.flatnonzero(np.diff(of_child, prepend=-1)), len(of_child)).astype(np.int64),
     )

@@ -1,0 +1,336 @@
+"""Group effects of two nested factors integrated out, parent by parent, with the gradient.
+
+With one effect each, v of a child and u of its parent, both standard normal,
+
+    p(y_j | theta) = int exp F(u) du / (2 pi)^(1/2),    F(u) = sum_k g_k(u) - u^2 / 2,
+    g_k(u) = log int p(y_k | r_k + z'_k lambda' u + z_k lambda v) exp(-v^2 / 2) dv / (2 pi)^(1/2),
+
+sum over the children k of parent j, lambda' the sd of parents. g_k is that of `level_integrals`, with the slopes of its
+rows averaged over the child's effect: F'(u) = sum_i E[s_i] z'_i lambda' - u. F' locates the mode, and the outer rule is
+the trapezoidal one of `level_integrals`, refined in the same way. By Fisher's identity the gradient is the average of
+those of g_k over its nodes.
+"""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from partialpool.kernels import kernel, part
+from partialpool.marginal.glmm.level_integrals import (
+    COARSE,
+    FALL,
+    INTERVALS,
+    NEGLIGIBLE,
+    Level,
+    Sums,
+    integrate_level,
+)
+from partialpool.marginal.glmm.level_rows import NestedRows
+
+__all__ = ["integrate_parents"]
+
+_REACH: Final = 7.2
+"""Sds to the ends of a range, for a normal integrand."""
+_PRIOR_REACH: Final = 7.0
+"""Sds of the prior within which other modes are searched for."""
+_SCAN: Final = 48
+_SEARCH: Final = 60
+_CLOSE: Final = 0.1
+"""Width of the bracket of the mode, in sds of the prior, at which it is near enough: the rule needs no more."""
+_HALVINGS: Final = 8
+
+
+class _Parent(NamedTuple):
+    """The rows of one parent, and room for what is computed of them.
+
+    Attributes
+    ----------
+    rows
+        All rows.
+    children
+        First and last child.
+    address, own
+        Of the row kernel; the family's parameters.
+    base, turned, shifted, eta, slope, information
+        X beta and offset; z lambda; the predictor without the child's effect; as in `Level`, (rows of the parent,).
+    scale
+        lambda'.
+    own_room
+        Room for slopes in the own parameters, (own,).
+    sums
+        Those of a child.
+    scores
+        E[s_i], (rows of the parent,).
+    found
+        F'(u), sum E[s_i z_i v], sum E[s_i] z'_i; the bound of the error; nodes along an axis, (5,).
+    found_own
+        Slopes in the own parameters, (own,).
+    """
+
+    rows: NestedRows
+    children: tuple[int, int]
+    address: int
+    own: np.ndarray
+    base: np.ndarray
+    turned: np.ndarray
+    shifted: np.ndarray
+    eta: np.ndarray
+    slope: np.ndarray
+    information: np.ndarray
+    scale: float
+    own_room: np.ndarray
+    sums: Sums
+    scores: np.ndarray
+    found: np.ndarray
+    found_own: np.ndarray
+
+
+@part
+def _height(parent: _Parent, u: float) -> float:
+    """Evaluate F(u) without the row kernel's constant; fill scores, found and found_own."""
+    rows, sums, found = parent.rows, parent.sums, parent.found
+    first, last = parent.children
+    start = rows.first[first]
+    total = -0.5 * u * u
+    found[0], found[1], found[2], found[3] = -u, 0.0, 0.0, 0.0
+    for m in range(len(parent.found_own)):
+        parent.found_own[m] = 0.0
+    for k in range(first, last):
+        a, b = rows.first[k], rows.first[k + 1]
+        n, at = b - a, a - start
+        for i in range(n):
+            parent.shifted[at + i] = parent.base[at + i] + parent.scale * u * rows.above[a + i]
+        level = Level(
+            parent.address,
+            rows.y[a:b],
+            rows.known[a:b],
+            parent.shifted[at : at + n],
+            parent.turned[at : at + n].reshape((1, n)),
+            parent.own,
+            parent.eta[:n],
+            parent.slope[:n],
+            parent.information[:n],
+            parent.own_room,
+            rows.is_concave,
+        )
+        sums.weight[0], sums.root[0, 0] = 0.0, 0.0
+        for i in range(n):
+            sums.scores[i] = 0.0
+        for m in range(len(sums.own)):
+            sums.own[m] = 0.0
+        value, bound, along = integrate_level(level, rows.effects[:, a:b], sums)
+        if not np.isfinite(value):
+            return -np.inf
+        total += value
+        scale = 1.0 / sums.weight[0]
+        for i in range(n):
+            parent.scores[at + i] = scale * sums.scores[i]
+            found[2] += parent.scores[at + i] * rows.above[a + i]
+        found[1] += scale * sums.root[0, 0]
+        found[3] += bound
+        found[4] = max(found[4], float(along))
+        for m in range(len(sums.own)):
+            parent.found_own[m] += scale * sums.own[m]
+    found[0] += parent.scale * found[2]
+    return total
+
+
+@part
+def _find_mode(parent: _Parent) -> tuple[float, float, float]:
+    """Return a point near a mode, F there, and the sd of F's curvature; F is -inf where there is no density."""
+    near, top = 0.0, _height(parent, 0.0)
+    if not np.isfinite(top):
+        return 0.0, -np.inf, 1.0
+    near_slope = parent.found[0]
+    step = 1.0 if near_slope >= 0.0 else -1.0
+    far, far_slope = step, near_slope
+    for _ in range(_SEARCH):
+        height = _height(parent, far)
+        far_slope = parent.found[0]
+        if not np.isfinite(height):
+            far = 0.5 * (near + far)
+            continue
+        if far_slope * step <= 0.0:
+            break
+        near, near_slope, step = far, far_slope, 2.0 * step
+        far = near + step
+    for _ in range(_SEARCH):
+        if abs(far - near) < _CLOSE:
+            break
+        middle = 0.5 * (near + far)
+        _height(parent, middle)
+        if parent.found[0] * step > 0.0:
+            near, near_slope = middle, parent.found[0]
+        else:
+            far, far_slope = middle, parent.found[0]
+    fall = near_slope - far_slope
+    mode = near + (far - near) * near_slope / fall if fall != 0.0 else near
+    curvature = fall / (far - near) if far != near else 1.0
+    return mode, _height(parent, mode), 1.0 / np.sqrt(curvature) if curvature > 0.0 else 1.0
+
+
+@part
+def _find_end(parent: _Parent, mode: float, top: float, spread: float, sign: float) -> float:
+    """Return the distance from the mode at which F has fallen enough, beyond all other modes within the prior."""
+    near, far, end = 0.0, np.inf, _REACH * spread
+    for _ in range(_SEARCH):
+        fall = top - _height(parent, mode + sign * end)
+        if fall < FALL[0]:
+            near = end
+        elif fall <= FALL[1]:
+            break
+        else:
+            far = end
+        end = 2.0 * end if np.isinf(far) else 0.5 * (near + far)
+    if parent.rows.is_concave:
+        return end
+    step = (abs(mode) + _PRIOR_REACH) / _SCAN
+    for k in range(1, _SCAN + 1):
+        if k * step > end and top - _height(parent, mode + sign * k * step) < FALL[0]:
+            end = (k + 1) * step
+    return end
+
+
+class _Means(NamedTuple):
+    """Sums over a parent's nodes, weighted by exp(F - top).
+
+    `numbers` has those of 1, of E[s_i z_i v] and u E[s_i] z'_i over rows, and the largest bound of an error, (4,);
+    `scores` those of E[s_i], (rows,); `own` those of slopes in the own parameters, (own,).
+    """
+
+    numbers: np.ndarray
+    scores: np.ndarray
+    own: np.ndarray
+
+
+@part
+def _add_node(parent: _Parent, u: float, top: float, means: _Means) -> None:
+    """Add one node."""
+    weight = np.exp(_height(parent, u) - top)
+    numbers, found = means.numbers, parent.found
+    numbers[0] += weight
+    if weight < NEGLIGIBLE:
+        return
+    numbers[1] += weight * found[1]
+    numbers[2] += weight * found[2] * u
+    numbers[3] = max(numbers[3], found[3])
+    for i in range(len(means.scores)):
+        means.scores[i] += weight * parent.scores[i]
+    for m in range(len(means.own)):
+        means.own[m] += weight * parent.found_own[m]
+
+
+@part
+def _integrate(parent: _Parent, means: _Means) -> tuple[float, float, int]:
+    """Return the log integral of a parent, the bound of its error, and the largest number of nodes along an axis."""
+    mode, top, spread = _find_mode(parent)
+    if not np.isfinite(top):
+        return -np.inf, np.inf, 0
+    below, above = _find_end(parent, mode, top, spread, -1.0), _find_end(parent, mode, top, spread, 1.0)
+    change, value, intervals = np.inf, 0.0, INTERVALS
+    for halving in range(_HALVINGS + 1):
+        for step in range(intervals + 1):
+            if halving == 0 or step % 2 == 1:
+                _add_node(parent, mode - below + (below + above) * step / intervals, top, means)
+        finer = np.log(means.numbers[0]) - np.log(float(intervals))
+        change, value = abs(finer - value) if halving > 0 else np.inf, finer
+        if change < COARSE:
+            break
+        intervals *= 2
+    value += top + np.log(below + above) - 0.5 * np.log(2.0 * np.pi)
+    return value, means.numbers[3] + change * change, max(intervals + 1, int(parent.found[4]))
+
+
+@kernel
+def integrate_parents(
+    address: int,
+    rows: NestedRows,
+    roots: np.ndarray,
+    beta: np.ndarray,
+    own: np.ndarray,
+    values: np.ndarray,
+    roots_slope: np.ndarray,
+    beta_slope: np.ndarray,
+    own_slope: np.ndarray,
+) -> tuple[float, float, int]:
+    """Integrate the effects of every parent and its children out.
+
+    Parameters
+    ----------
+    address
+        Of the family's row kernel, `RowKernels.rows`.
+    rows
+        The rows by parent and child.
+    roots, beta, own
+        lambda and lambda' (2,), coefficients (coefs,), the family's parameters on their natural scale.
+    values
+        Overwritten with log p(y_j | beta, lambda, own) without the row kernel's constant, (parents,).
+    roots_slope, beta_slope, own_slope
+        Overwritten with the gradient of their sum, in the shapes of `roots`, `beta` and `own`.
+
+    Returns
+    -------
+    float, float, int
+        The sum, -inf where a parent has no density; a bound of its error; the largest number of nodes along an axis.
+    """
+    parents = len(rows.parents) - 1
+    roots_slope[:], beta_slope[:], own_slope[:] = 0.0, 0.0, 0.0
+    most = 0
+    for j in range(parents):
+        most = max(most, rows.first[rows.parents[j + 1]] - rows.first[rows.parents[j]])
+    base, turned, shifted, scores, mean = np.empty(most), np.empty(most), np.empty(most), np.empty(most), np.empty(most)
+    eta, slope, information = np.empty(most), np.empty(most), np.empty(most)
+    sums = Sums(np.zeros(1), np.empty(most), np.zeros((1, 1)), np.zeros(len(own)))
+    numbers, found, found_own, own_room, own_mean = (
+        np.zeros(4),
+        np.zeros(5),
+        np.zeros(len(own)),
+        np.zeros(len(own)),
+        np.zeros(len(own)),
+    )
+    total, error, nodes = 0.0, 0.0, 0
+    for j in range(parents):
+        first, last = rows.parents[j], rows.parents[j + 1]
+        start, stop = rows.first[first], rows.first[last]
+        for i in range(stop - start):
+            base[i] = rows.start[start + i]
+            for c in range(len(beta)):
+                base[i] += beta[c] * rows.columns[c, start + i]
+            turned[i] = roots[0] * rows.effects[0, start + i]
+        parent = _Parent(
+            rows,
+            (first, last),
+            address,
+            own,
+            base,
+            turned,
+            shifted,
+            eta,
+            slope,
+            information,
+            roots[1],
+            own_room,
+            sums,
+            scores,
+            found,
+            found_own,
+        )
+        means = _Means(numbers, mean[: stop - start], own_mean)
+        numbers[:], means.scores[:], own_mean[:] = 0.0, 0.0, 0.0
+        values[j], bound, along = _integrate(parent, means)
+        if not np.isfinite(values[j]):
+            return -np.inf, np.inf, along
+        total += values[j]
+        error += bound
+        nodes = max(nodes, along)
+        scale = 1.0 / numbers[0]
+        roots_slope[0] += scale * numbers[1]
+        roots_slope[1] += scale * numbers[2]
+        for m in range(len(own)):
+            own_slope[m] += scale * own_mean[m]
+        for c in range(len(beta)):
+            s = 0.0
+            for i in range(stop - start):
+                s += rows.columns[c, start + i] * means.scores[i]
+            beta_slope[c] += scale * s
+    return total, error, nodes
