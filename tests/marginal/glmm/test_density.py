@@ -13,6 +13,7 @@ from partialpool.design.build import build_design
 from partialpool.design.newdata import own_rows
 from partialpool.distributions.frozen import frozen
 from partialpool.families.registry import FAMILIES
+from partialpool.kernels import kernel
 from partialpool.marginal.gaussian.gradient import evaluate_gradient, evaluate_likelihood_gradient
 from partialpool.marginal.gaussian.nested_order import arrange_by_level
 from partialpool.marginal.gaussian.recover import posterior_variables
@@ -20,7 +21,7 @@ from partialpool.marginal.glmm.eligibility import why_not
 from partialpool.marginal.glmm.information_scale import (
     InformationScale,
     constant_information,
-    log_roots,
+    log_root,
     measure_information,
 )
 from partialpool.marginal.glmm.own_parameters import own_priors
@@ -30,7 +31,8 @@ from partialpool.model.default_priors import resolve_priors
 from partialpool.model.predictor import linear_predictor
 from partialpool.model.prior import log_prior_density
 from partialpool.model.response import log_density
-from partialpool.names import BETA, b_name, corr_name, sd_name
+from partialpool.model.variance_prior import decompose
+from partialpool.names import BETA, ICC, b_name, corr_name, sd_name
 from partialpool.spec.model import ModelSpec
 
 CASES = [(name, link) for name, f in FAMILIES.items() for link in f.links]
@@ -318,6 +320,11 @@ def test_every_family_is_sampled_in_these_coordinates(name):
     assert not why_not(spec)
 
 
+@kernel
+def log_root_at(scale, at):
+    return log_root(scale, at, 0)
+
+
 @pytest.mark.parametrize(
     ("family", "slopes"), {"gamma": [1.0], "student_t": [-2.0, 0.2], "gaussian": [-2.0], "poisson": []}.items()
 )
@@ -333,7 +340,7 @@ def test_the_growth_of_information_is_measured(family, slopes):
         for k, name in enumerate(own.names):
             at = np.array(own.start)
             at[k] += step
-            root = log_roots(found, at[None])[0]
+            root = log_root_at(found, at)
             assert 2 * root == pytest.approx(expected[name] * step, abs=1.0 if name == "nu" else 1e-6)
 
 
@@ -355,3 +362,58 @@ def test_a_compiled_caller_gets_the_same_density():
     assert value[0] == expected[0]
     np.testing.assert_array_equal(gradient, expected[1])
     assert answer(np.full(len(x), 1e300)) > 0
+
+
+def prior_of_shares(design, priors, log_sds):
+    """Log density of the log sds: Beta and Dirichlet, and log |d (icc, shares) / d log sds| by differences."""
+    parts = decompose(design)
+
+    def icc_and_shares(at):
+        between = np.exp(2 * at) * parts.mean_squares
+        return np.append(between.sum() / (between.sum() + parts.residual), (between / between.sum())[:-1])
+
+    h, steps = 1e-6, np.eye(len(log_sds))
+    slopes = [(icc_and_shares(log_sds + h * step) - icc_and_shares(log_sds - h * step)) / (2 * h) for step in steps]
+    icc, *shares = icc_and_shares(log_sds)
+    total = frozen(priors[ICC]).logpdf(icc) + np.linalg.slogdet(slopes)[1]
+    if shares:
+        concentration = [priors[name].arguments["a"] for name in parts.shares]
+        total += stats.dirichlet.logpdf([*shares, 1 - sum(shares)], concentration)
+    return total
+
+
+@pytest.mark.parametrize(
+    ("family", "link"), [("bernoulli", "logit"), ("binomial", "probit"), ("cumulative", "cloglog")]
+)
+@pytest.mark.parametrize("terms", ["(1 | a)", "(1 | a) + (1 | c)", "(1 + x || a) + (1 | c)"])
+def test_a_prior_of_the_icc_of_a_latent_response(family, link, terms):
+    """The residual variance is known, so that the ICC and the shares determine the sds."""
+    rng = np.random.default_rng(13)
+    frame = table("unbalanced")
+    frame["y"], frame["trials"] = RESPONSES[family](rng, len(frame)), 7
+    response = "p(y, trials)" if family == "binomial" else "y"
+    stated = {"icc": pp.Prior("Beta", alpha=2, beta=6)}
+    if terms.count("|") > 1 or "x" in terms:
+        stated["share_a"] = pp.Prior("Dirichlet", a=1.7)
+    spec = ModelSpec.from_formula(f"{response} ~ w + {terms}", family=family, link=link, priors=stated)
+    assert not why_not(spec)
+    design = build_design(spec, frame)
+    priors, posterior = posterior_of(design)
+    x = spread(posterior, rng)
+    draws = variables(posterior, x[None])
+    log_sds = np.log(np.concatenate([draws[sd_name(f.name)][0] for f in design.factors]))
+    expected = model_density(design, priors, posterior, x) + jacobian(design, posterior, x)
+    own = x[posterior.stand_in.size : posterior.size]
+    expected += cutpoints_prior(design, priors, own) if family == "cumulative" else 0.0
+    expected += prior_of_shares(design, priors, log_sds)
+    assert posterior.evaluator()(x)[0] == pytest.approx(expected, abs=2e-6)
+    check_gradient(posterior, x)
+
+
+def test_a_joint_prior_that_includes_sigma_is_left_to_the_pymc_engine():
+    spec = ModelSpec.from_formula(
+        "y ~ 1 + (1 | a)", family="student_t", priors={"icc": pp.Prior("Beta", alpha=2, beta=2)}
+    )
+    assert (
+        why_not(spec) == "a joint prior of the variances and of the sigma of 'student_t' is not among its coordinates"
+    )

@@ -389,11 +389,16 @@ def _joint(design: Design, priors: PriorSet, units: Units, elements: list[str]) 
     """Return the joint prior of the variances, in units of the algebra."""
     parts = decompose(design)
     scales = np.concatenate([unit.scale for unit in units.factors])
-    kind, _, arguments = encode(priors[TOTAL_SD].in_units_of(units.unit))
+    kind, arguments, log_residual = 0, np.zeros(4), 0.0
+    if parts.residual is None:
+        kind, _, arguments = encode(priors[TOTAL_SD].in_units_of(units.unit))
+    else:
+        log_residual = float(np.log(parts.residual / units.unit**2))
     return make_joint(
         np.array([elements.index(name) for name in parts.sds]),
         parts.mean_squares / scales**2,
         np.array([priors[name].arguments["a"] if parts.is_split else 1.0 for name in parts.shares]),
         priors[ICC],
         (kind, arguments),
+        log_residual=log_residual,
     )

@@ -12,7 +12,9 @@ where the last two terms apply only with several effects. With a_s = beta its sl
 
     (d log p_T / d log T + 1) p_j / 2 + (alpha - A) (p_j / icc - p_j  or, for sigma,  -p_s) + a_j - p_j (A + beta),
 
-and l = 2 log sd + constant. Everything is computed from logarithms, so that an sd may be arbitrarily small.
+and l = 2 log sd + constant. A latent response has a known residual variance sigma^2: T then follows from the sds, and
+the density of log sd_1, ..., log sd_K is the same without log p_T(T) + log T and its slope. Everything is computed from
+logarithms, so that an sd may be arbitrarily small.
 """
 
 from typing import NamedTuple
@@ -43,7 +45,9 @@ class Joint(NamedTuple):
     constant
         The sum of the terms without theta, except that of total_sd.
     total_kind, total_arguments
-        The prior of total_sd, in `Units`; see `scalar.log_density`.
+        The prior of total_sd, in `Units`; see `scalar.log_density`. Not used where the residual is known.
+    log_residual
+        log sigma^2, in `Units`, where it is known.
     """
 
     places: np.ndarray
@@ -53,16 +57,23 @@ class Joint(NamedTuple):
     constant: float
     total_kind: int
     total_arguments: np.ndarray
+    log_residual: float
 
 
 def no_joint() -> Joint:
     """Return an empty joint prior: every sd has a separate prior."""
     none = np.zeros(0)
-    return Joint(np.zeros(0, np.int64), none, none, np.ones(2), 0.0, 0, np.zeros((1, 4)))
+    return Joint(np.zeros(0, np.int64), none, none, np.ones(2), 0.0, 0, np.zeros((1, 4)), 0.0)
 
 
 def make_joint(
-    places: np.ndarray, mean_squares: np.ndarray, concentrations: np.ndarray, icc: Prior, total: tuple[int, np.ndarray]
+    places: np.ndarray,
+    mean_squares: np.ndarray,
+    concentrations: np.ndarray,
+    icc: Prior,
+    total: tuple[int, np.ndarray],
+    *,
+    log_residual: float,
 ) -> Joint:
     """Create the joint prior of effects with the given mean squares, in `Units`.
 
@@ -74,6 +85,8 @@ def make_joint(
         A Beta prior.
     total
         Kind and arguments of the prior of total_sd, in `Units`, from `scalar.encode`.
+    log_residual
+        log of the residual variance, in `Units`, where it is known.
     """
     alpha, beta = icc.arguments["alpha"], icc.arguments["beta"]
     if len(places) == 1:
@@ -88,17 +101,18 @@ def make_joint(
         float(constant),
         total[0],
         total[1][None].copy(),
+        log_residual,
     )
 
 
 @part
 def _log_parts(joint: Joint, sigma: int, thetas: np.ndarray, i: int) -> tuple[np.ndarray, float, float]:
-    """Return log p_k of every effect and, last, of sigma; log icc; log V."""
+    """Return log p_k of every effect and, last, of sigma, whose position is -1 if it is known; log icc; log V."""
     n = len(joint.places)
     logs = np.empty(n + 1)
     for k in range(n):
         logs[k] = 2.0 * thetas[i, joint.places[k]] + joint.log_squares[k]
-    logs[n] = 2.0 * thetas[i, sigma]
+    logs[n] = 2.0 * thetas[i, sigma] if sigma >= 0 else joint.log_residual
     top = logs.max()
     groups = 0.0
     for k in range(n):
@@ -115,14 +129,19 @@ def _log_parts(joint: Joint, sigma: int, thetas: np.ndarray, i: int) -> tuple[np
 
 @part
 def joint_log_prior(joint: Joint, sigma: int, thetas: np.ndarray, i: int) -> float:
-    """Return the log density of the sds and sigma of row i, not of their logs; `sigma` is a position in theta."""
+    """Return the log density of the sds and sigma of row i, not of their logs.
+
+    `sigma` is a position in theta, -1 if the residual is known.
+    """
     n = len(joint.places)
     logs, log_icc, log_whole = _log_parts(joint, sigma, thetas, i)
-    total = joint.constant + log_density(joint.total_kind, joint.total_arguments, 0, np.exp(0.5 * log_whole))[0]
-    total += 0.5 * log_whole + (joint.icc[0] - joint.concentrations.sum()) * log_icc + joint.icc[1] * logs[n]
+    total = joint.constant + (joint.icc[0] - joint.concentrations.sum()) * log_icc + joint.icc[1] * logs[n]
     for k in range(n):
         total += joint.concentrations[k] * logs[k] - thetas[i, joint.places[k]]
-    return total - thetas[i, sigma]
+    if sigma >= 0:
+        of_total = log_density(joint.total_kind, joint.total_arguments, 0, np.exp(0.5 * log_whole))[0]
+        total += of_total + 0.5 * log_whole - thetas[i, sigma]
+    return total
 
 
 @part
@@ -130,8 +149,10 @@ def add_joint_gradient(joint: Joint, sigma: int, thetas: np.ndarray, i: int, gra
     """Add its gradient with respect to theta, less 1 for each log sd, since it is a density of sds."""
     n = len(joint.places)
     logs, log_icc, log_whole = _log_parts(joint, sigma, thetas, i)
-    size = np.exp(0.5 * log_whole)
-    by_log = log_density(joint.total_kind, joint.total_arguments, 0, size)[1] * size + 1.0
+    by_log = 0.0
+    if sigma >= 0:
+        size = np.exp(0.5 * log_whole)
+        by_log = log_density(joint.total_kind, joint.total_arguments, 0, size)[1] * size + 1.0
     weight = joint.concentrations.sum()
     for k in range(n + 1):
         q = np.exp(logs[k])
@@ -140,6 +161,6 @@ def add_joint_gradient(joint: Joint, sigma: int, thetas: np.ndarray, i: int, gra
         if k < n:
             slope += excess * (np.exp(logs[k] - log_icc) - q) + joint.concentrations[k]
             gradient[joint.places[k]] += 2.0 * slope - 1.0
-        else:
+        elif sigma >= 0:
             slope += -excess * q + joint.icc[1]
             gradient[sigma] += 2.0 * slope - 1.0

@@ -16,6 +16,6 @@ def why_not(spec: ModelSpec) -> str:
     """
     if not spec.family_record.row_kernels:
         return f"the {spec.family!r} family has no compiled rows"
-    if spec.states_shares:
-        return "priors of the ICC, the total sd and shares are not among its coordinates yet"
+    if spec.states_shares and not spec.family_record.is_latent:
+        return f"a joint prior of the variances and of the sigma of {spec.family!r} is not among its coordinates"
     return why_not_rotated(spec)

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from partialpool.kernels import kernel, part
+from partialpool.kernels import part
 from partialpool.marginal.gaussian.cholesky import Common, Scales
 from partialpool.marginal.gaussian.elimination_gradient import PulledScales
 
@@ -29,7 +29,6 @@ __all__ = [
     "constant_information",
     "divide_by_root",
     "log_root",
-    "log_roots",
     "measure_information",
     "slope_along_root",
     "with_root",
@@ -110,15 +109,6 @@ def log_root(scale: InformationScale, at: np.ndarray, first: int) -> float:
     for k in range(len(scale.first)):
         total += 0.5 * _growth(scale, k, at[first + k])[0]
     return total
-
-
-@kernel
-def log_roots(scale: InformationScale, places: np.ndarray) -> np.ndarray:
-    """Return log sqrt(kappa) of each row of places (draws, estimated)."""
-    out = np.empty(len(places))
-    for i in range(len(places)):
-        out[i] = log_root(scale, places[i], 0)
-    return out
 
 
 @part
