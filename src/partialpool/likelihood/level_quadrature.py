@@ -1,20 +1,16 @@
 """The likelihood of a generalised model with one grouping factor, exact to the error of a quadrature rule."""
 
 from dataclasses import dataclass
-from typing import Self, override
+from typing import override
 
 import numpy as np
 
 from partialpool.design.design import Design
-from partialpool.kernel_address import address_of
-from partialpool.likelihood.free_parameters import FreeParameters, Point
+from partialpool.likelihood.free_parameters import Point
 from partialpool.likelihood.quadrature import Integrated, Quadrature
-from partialpool.marginal.gaussian.marginal import Marginal
-from partialpool.marginal.glmm.density import ROWS_ARGUMENTS
 from partialpool.marginal.glmm.level_integrals import integrate_levels
 from partialpool.marginal.glmm.level_rows import LevelRows, rows_by_level
-from partialpool.marginal.glmm.posterior import Response
-from partialpool.marginal.glmm.weighted_rows import collect_rows
+from partialpool.marginal.glmm.weighted_rows import Rows
 from partialpool.model.quadrature import MOST_EFFECTS
 
 __all__ = ["LevelQuadrature"]
@@ -22,15 +18,7 @@ __all__ = ["LevelQuadrature"]
 
 @dataclass(frozen=True, eq=False)
 class LevelQuadrature(Quadrature):
-    """-2 log p(y | parameters), every level's effects integrated out.
-
-    Attributes
-    ----------
-    rows
-        The rows by level.
-    """
-
-    rows: LevelRows
+    """-2 log p(y | parameters), every level's effects integrated out."""
 
     @staticmethod
     def applies(design: Design) -> bool:
@@ -38,15 +26,10 @@ class LevelQuadrature(Quadrature):
         factors = design.factors
         return len(factors) == 1 and factors[0].root is None and len(factors[0].names) <= MOST_EFFECTS
 
-    @classmethod
-    def of(cls, marginal: Marginal, response: Response, parameters: FreeParameters) -> Self:
-        """Sort the rows; `marginal` keeps all coefficients and determines the columns."""
-        spec = marginal.design.spec
-        rows = rows_by_level(
-            collect_rows(marginal, response.y, response.known),
-            is_concave=spec.family_record.is_log_concave(spec.link_record),
-        )
-        return cls(parameters, response, address_of(response.kernels.rows, ROWS_ARGUMENTS), rows)
+    @staticmethod
+    @override
+    def sort(rows: Rows, *, is_concave: bool) -> LevelRows:
+        return rows_by_level(rows, is_concave=is_concave)
 
     @override
     def integrate(self, point: Point) -> Integrated:

@@ -1,21 +1,17 @@
 """The likelihood of a generalised model with two nested factors, exact to the error of a quadrature rule."""
 
 from dataclasses import dataclass
-from typing import Final, Self, override
+from typing import Final, override
 
 import numpy as np
 
 from partialpool.design.design import Design
 from partialpool.design.nesting import nesting
-from partialpool.kernel_address import address_of
-from partialpool.likelihood.free_parameters import FreeParameters, Point
+from partialpool.likelihood.free_parameters import Point
 from partialpool.likelihood.quadrature import Integrated, Quadrature
-from partialpool.marginal.gaussian.marginal import Marginal
-from partialpool.marginal.glmm.density import ROWS_ARGUMENTS
 from partialpool.marginal.glmm.level_rows import NestedRows, rows_by_parent
 from partialpool.marginal.glmm.nested_integrals import integrate_parents
-from partialpool.marginal.glmm.posterior import Response
-from partialpool.marginal.glmm.weighted_rows import collect_rows
+from partialpool.marginal.glmm.weighted_rows import Rows
 
 __all__ = ["NestedQuadrature"]
 
@@ -25,15 +21,7 @@ _MOST_ROWS: Final = 2000
 
 @dataclass(frozen=True, eq=False)
 class NestedQuadrature(Quadrature):
-    """-2 log p(y | parameters), the effects of every parent and its children integrated out.
-
-    Attributes
-    ----------
-    rows
-        The rows by parent and child.
-    """
-
-    rows: NestedRows
+    """-2 log p(y | parameters), the effects of every parent and its children integrated out."""
 
     @staticmethod
     def applies(design: Design) -> bool:
@@ -45,15 +33,10 @@ class NestedQuadrature(Quadrature):
             return False
         return any(nesting(design).values())
 
-    @classmethod
-    def of(cls, marginal: Marginal, response: Response, parameters: FreeParameters) -> Self:
-        """Sort the rows; `marginal` keeps all coefficients and determines the columns."""
-        spec = marginal.design.spec
-        rows = rows_by_parent(
-            collect_rows(marginal, response.y, response.known),
-            is_concave=spec.family_record.is_log_concave(spec.link_record),
-        )
-        return cls(parameters, response, address_of(response.kernels.rows, ROWS_ARGUMENTS), rows)
+    @staticmethod
+    @override
+    def sort(rows: Rows, *, is_concave: bool) -> NestedRows:
+        return rows_by_parent(rows, is_concave=is_concave)
 
     @override
     def integrate(self, point: Point) -> Integrated:

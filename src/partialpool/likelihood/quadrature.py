@@ -2,12 +2,17 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 
+from partialpool.kernel_address import address_of
 from partialpool.likelihood.boundary_optimizer import NO_DENSITY, limited
 from partialpool.likelihood.free_parameters import FreeParameters, Point
+from partialpool.marginal.gaussian.marginal import Marginal
+from partialpool.marginal.glmm.density import ROWS_ARGUMENTS
 from partialpool.marginal.glmm.posterior import Response
+from partialpool.marginal.glmm.weighted_rows import Rows, collect_rows
 
 __all__ = ["Integrated", "Quadrature"]
 
@@ -35,11 +40,27 @@ class Quadrature(ABC):
         The response and its row kernels.
     address
         Of the family's row kernel.
+    rows
+        The rows as the rule reads them, from `sort`.
     """
 
     parameters: FreeParameters
     response: Response
     address: int
+    rows: Any
+
+    @classmethod
+    def of(cls, marginal: Marginal, response: Response, parameters: FreeParameters) -> Self:
+        """Sort the rows; `marginal` keeps all coefficients and determines the columns."""
+        spec = marginal.design.spec
+        is_concave = spec.family_record.is_log_concave(spec.link_record)
+        rows = cls.sort(collect_rows(marginal, response.y, response.known), is_concave=is_concave)
+        return cls(parameters, response, address_of(response.kernels.rows, ROWS_ARGUMENTS), rows)
+
+    @staticmethod
+    @abstractmethod
+    def sort(rows: Rows, *, is_concave: bool) -> Any:
+        """Sort the rows as the rule reads them."""
 
     @abstractmethod
     def integrate(self, point: Point) -> Integrated:

@@ -38,14 +38,17 @@ class Case:
         self.design = build_design(spec, frame)
         self.response, own = read_response(self.design), own_priors(self.design, resolve_priors(self.design))
         self.own = own.values(own.start)
-        self.rows = NestedRows(
+        children_rows = LevelRows(
             self.response.y,
             self.response.known,
-            np.full(n, 2.0 if link == "inverse" else float(np.mean(self.response.start))),
+            np.full(n, float(np.mean(self.response.start))),
             0.3 * frame["x"][None],
             1 + 0.2 * rng.normal(size=(1, n)),
             np.append(0, np.cumsum(sizes)).astype(np.int64),
             link in spec.family_record.log_concave_links,
+        )
+        self.rows = NestedRows(
+            children_rows,
             1 + 0.2 * rng.normal(size=n),
             np.append(0, np.cumsum(children)).astype(np.int64),
         )
@@ -65,12 +68,12 @@ class Case:
         own = {name: np.array([[value]]) for name, value in zip(names, self.own, strict=False)}
         if spec.family_record.has_cutpoints:
             own = {"cutpoints": self.own[None]}
-        total = np.zeros(len(NODES))
+        total, level = np.zeros(len(NODES)), rows.children
         for k in range(rows.parents[j], rows.parents[j + 1]):
-            here = slice(*rows.first[k : k + 2])
-            base = rows.start[here] + BETA @ rows.columns[:, here]
+            here = slice(*level.first[k : k + 2])
+            base = level.start[here] + BETA @ level.columns[:, here]
             of_parent = ROOTS[1] * NODES[:, None, None] * rows.above[here]
-            eta = base + of_parent + ROOTS[0] * NODES[:, None] * rows.effects[0, here]
+            eta = base + of_parent + ROOTS[0] * NODES[:, None] * level.effects[0, here]
             trials = None if response.trials is None else response.trials[here]
             with np.errstate(all="ignore"):
                 given = Given(spec.link_record, eta.reshape(len(NODES) ** 2, -1), own, trials)
@@ -108,9 +111,8 @@ def test_the_gradient_is_that_of_differences(family, link):
 
 def test_without_variance_among_parents_the_children_are_independent():
     case = Case("bernoulli", "logit")
-    rows = case.rows
-    alone = LevelRows(*rows[:7])
-    values, slopes = np.empty(len(rows.first) - 1), (np.empty((1, 1)), np.empty(1), np.empty(0))
+    alone = case.rows.children
+    values, slopes = np.empty(len(alone.first) - 1), (np.empty((1, 1)), np.empty(1), np.empty(0))
     expected, *_ = integrate_levels(case.address, alone, ROOTS[:1, None], BETA, case.own, values, *slopes)
     found = case.integrate(np.array([ROOTS[0], 0.0]))
     assert found[2][0] == pytest.approx(expected, abs=1e-9)
@@ -122,7 +124,9 @@ def test_without_variance_among_parents_the_children_are_independent():
 def test_parents_with_equal_outcomes_and_extreme_sds(sd, outcome):
     """Children and parents whose rows are all alike."""
     case = Case("bernoulli", "logit")
-    rows = case.rows._replace(y=np.full(len(case.rows.y), outcome), start=np.zeros(len(case.rows.y)))
+    level = case.rows.children
+    alike = level._replace(y=np.full(len(level.y), outcome), start=np.zeros(len(level.y)))
+    rows = case.rows._replace(children=alike)
     values, _, (_, error, _) = case.integrate(np.array([sd, sd]), rows=rows)
     assert np.all(values < 0)
     assert np.isfinite(error)
@@ -147,15 +151,16 @@ def test_rows_are_sorted_by_parent_and_child_in_any_order():
         np.array([7, 3]),
     )
     found = rows_by_parent(rows, is_concave=True)
-    assert found.first.tolist() == list(range(0, n + 1, 3))
+    level = found.children
+    assert level.first.tolist() == list(range(0, n + 1, 3))
     assert found.parents.tolist() == [0, 2, 5, 7]
     for j in range(3):
-        here = slice(found.first[found.parents[j]], found.first[found.parents[j + 1]])
+        here = slice(level.first[found.parents[j]], level.first[found.parents[j + 1]])
         assert set(found.above[here]) == {float(j)}
     for k in range(7):
-        here = slice(*found.first[k : k + 2])
-        assert len(set(found.effects[0, here])) == 1
-    at = found.y.astype(int)
+        here = slice(*level.first[k : k + 2])
+        assert len(set(level.effects[0, here])) == 1
+    at = level.y.astype(int)
     assert sorted(at.tolist()) == list(range(n))
-    np.testing.assert_array_equal(found.start, at + 0.5)
-    np.testing.assert_array_equal(found.effects[0], child[at])
+    np.testing.assert_array_equal(level.start, at + 0.5)
+    np.testing.assert_array_equal(level.effects[0], child[at])

@@ -40,21 +40,15 @@ class NestedRows(NamedTuple):
 
     Attributes
     ----------
-    y, known, start, columns, effects, first, is_concave
-        As in `LevelRows`; the levels are the children, with one effect.
+    children
+        The rows, levels being the children, which have one effect.
     above
         Column of the parents' effect, (rows,).
     parents
         First child of every parent, and the number of children, (parents + 1,).
     """
 
-    y: np.ndarray
-    known: np.ndarray
-    start: np.ndarray
-    columns: np.ndarray
-    effects: np.ndarray
-    first: np.ndarray
-    is_concave: bool
+    children: LevelRows
     above: np.ndarray
     parents: np.ndarray
 
@@ -63,31 +57,30 @@ def rows_by_level(rows: Rows, *, is_concave: bool) -> LevelRows:
     """Sort the rows of a model with one grouping factor by level."""
     order = np.argsort(rows.places[0], kind="stable")
     counts = np.bincount(rows.places[0] // rows.widths[0], minlength=int(rows.levels[0]))
+    return _in_order(rows, order, np.append(0, np.cumsum(counts)), is_concave=is_concave)
+
+
+def rows_by_parent(rows: Rows, *, is_concave: bool) -> NestedRows:
+    """Sort the rows of a model with two factors of one effect each; the first is nested in the second."""
+    children, parents = rows.places
+    order = np.lexsort((children, parents))
+    starts = np.flatnonzero(np.diff(children[order], prepend=-1))
+    of_child = parents[order][starts]
+    return NestedRows(
+        _in_order(rows, order, np.append(starts, len(order)), is_concave=is_concave),
+        np.ascontiguousarray(rows.effects[1, 0, order]),
+        np.append(np.flatnonzero(np.diff(of_child, prepend=-1)), len(of_child)).astype(np.int64),
+    )
+
+
+def _in_order(rows: Rows, order: np.ndarray, first: np.ndarray, *, is_concave: bool) -> LevelRows:
+    """Sort rows in an order in which those of each level of the first factor follow each other."""
     return LevelRows(
         rows.y[order],
         rows.known[order] if len(rows.known) else rows.known,
         rows.start[order],
         np.ascontiguousarray(rows.columns[:, order]),
         np.ascontiguousarray(rows.effects[0, : rows.widths[0], order].T),
-        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        first.astype(np.int64),
         is_concave,
-    )
-
-
-def rows_by_parent(rows: Rows, *, is_concave: bool) -> NestedRows:
-    """Sort the rows of a model with two factors of one effect each; the first is nested in the second."""
-    children, parents = rows.places - rows.places.min(axis=1, keepdims=True)
-    order = np.lexsort((children, parents))
-    starts = np.flatnonzero(np.diff(children[order], prepend=-1))
-    of_child = parents[order][starts]
-    return NestedRows(
-        rows.y[order],
-        rows.known[order] if len(rows.known) else rows.known,
-        rows.start[order],
-        np.ascontiguousarray(rows.columns[:, order]),
-        np.ascontiguousarray(rows.effects[0, :1, order].T),
-        np.append(starts, len(order)).astype(np.int64),
-        is_concave,
-        np.ascontiguousarray(rows.effects[1, 0, order]),
-        np.append(np.flatnonzero(np.diff(of_child, prepend=-1)), len(of_child)).astype(np.int64),
     )

@@ -25,7 +25,7 @@ from partialpool.marginal.glmm.level_integrals import (
     Sums,
     integrate_level,
 )
-from partialpool.marginal.glmm.level_rows import NestedRows
+from partialpool.marginal.glmm.level_rows import LevelRows, NestedRows
 
 __all__ = ["integrate_parents"]
 
@@ -45,8 +45,8 @@ class _Parent(NamedTuple):
 
     Attributes
     ----------
-    rows
-        All rows.
+    rows, above
+        All rows, by child, and the column of the parents' effect.
     children
         First and last child.
     address, own
@@ -67,7 +67,8 @@ class _Parent(NamedTuple):
         Slopes in the own parameters, (own,).
     """
 
-    rows: NestedRows
+    rows: LevelRows
+    above: np.ndarray
     children: tuple[int, int]
     address: int
     own: np.ndarray
@@ -99,7 +100,7 @@ def _height(parent: _Parent, u: float) -> float:
         a, b = rows.first[k], rows.first[k + 1]
         n, at = b - a, a - start
         for i in range(n):
-            parent.shifted[at + i] = parent.base[at + i] + parent.scale * u * rows.above[a + i]
+            parent.shifted[at + i] = parent.base[at + i] + parent.scale * u * parent.above[a + i]
         level = Level(
             parent.address,
             rows.y[a:b],
@@ -125,7 +126,7 @@ def _height(parent: _Parent, u: float) -> float:
         scale = 1.0 / sums.weight[0]
         for i in range(n):
             parent.scores[at + i] = scale * sums.scores[i]
-            found[2] += parent.scores[at + i] * rows.above[a + i]
+            found[2] += parent.scores[at + i] * parent.above[a + i]
         found[1] += scale * sums.root[0, 0]
         found[3] += bound
         found[4] = max(found[4], float(along))
@@ -273,11 +274,11 @@ def integrate_parents(
     float, float, int
         The sum, -inf where a parent has no density; a bound of its error; the largest number of nodes along an axis.
     """
-    parents = len(rows.parents) - 1
+    parents, level_rows = len(rows.parents) - 1, rows.children
     roots_slope[:], beta_slope[:], own_slope[:] = 0.0, 0.0, 0.0
     most = 0
     for j in range(parents):
-        most = max(most, rows.first[rows.parents[j + 1]] - rows.first[rows.parents[j]])
+        most = max(most, level_rows.first[rows.parents[j + 1]] - level_rows.first[rows.parents[j]])
     base, turned, shifted, scores, mean = np.empty(most), np.empty(most), np.empty(most), np.empty(most), np.empty(most)
     eta, slope, information = np.empty(most), np.empty(most), np.empty(most)
     sums = Sums(np.zeros(1), np.empty(most), np.zeros((1, 1)), np.zeros(len(own)))
@@ -291,14 +292,15 @@ def integrate_parents(
     total, error, nodes = 0.0, 0.0, 0
     for j in range(parents):
         first, last = rows.parents[j], rows.parents[j + 1]
-        start, stop = rows.first[first], rows.first[last]
+        start, stop = level_rows.first[first], level_rows.first[last]
         for i in range(stop - start):
-            base[i] = rows.start[start + i]
+            base[i] = level_rows.start[start + i]
             for c in range(len(beta)):
-                base[i] += beta[c] * rows.columns[c, start + i]
-            turned[i] = roots[0] * rows.effects[0, start + i]
+                base[i] += beta[c] * level_rows.columns[c, start + i]
+            turned[i] = roots[0] * level_rows.effects[0, start + i]
         parent = _Parent(
-            rows,
+            level_rows,
+            rows.above,
             (first, last),
             address,
             own,
@@ -331,6 +333,6 @@ def integrate_parents(
         for c in range(len(beta)):
             s = 0.0
             for i in range(stop - start):
-                s += rows.columns[c, start + i] * means.scores[i]
+                s += level_rows.columns[c, start + i] * means.scores[i]
             beta_slope[c] += scale * s
     return total, error, nodes
