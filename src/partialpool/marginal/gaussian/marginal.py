@@ -20,11 +20,11 @@ from partialpool.marginal.gaussian.nested_order import arrange_by_level
 from partialpool.marginal.gaussian.ordering import BRANCH_FROM, Arrangement, Leaf, System, arrange
 from partialpool.marginal.gaussian.parameters import Layout, Normals, unpack_many
 from partialpool.marginal.gaussian.standardise import Units, choose_units
-from partialpool.marginal.gaussian.variance_prior import Joint, make_joint, no_joint
+from partialpool.marginal.gaussian.variance_prior import joint_of, no_joint
 from partialpool.model.coefficient_prior import CoefficientPrior, coefficient_prior
 from partialpool.model.default_priors import PriorSet
-from partialpool.model.variance_prior import decompose, is_decomposed
-from partialpool.names import BETA, ICC, SIGMA, TOTAL_SD, corr_name, sd_name
+from partialpool.model.variance_prior import is_decomposed
+from partialpool.names import BETA, SIGMA, corr_name, sd_name
 from partialpool.workers import map_pieces, piece_size
 
 __all__ = ["Marginal", "build_flat", "build_marginal", "build_weighted"]
@@ -380,25 +380,6 @@ def _layout(
         kinds=np.array([c[0] for c in codes], np.int64),
         coordinates=np.array([c[1] for c in codes], np.int64),
         arguments=np.array([c[2] for c in codes], float).reshape(-1, 4),
-        joint=_joint(design, priors, units, elements) if whole else no_joint(),
+        joint=joint_of(design, priors, units, elements) if whole else no_joint(),
     )
     return layout, tuple(elements)
-
-
-def _joint(design: Design, priors: PriorSet, units: Units, elements: list[str]) -> Joint:
-    """Return the joint prior of the variances, in units of the algebra."""
-    parts = decompose(design)
-    scales = np.concatenate([unit.scale for unit in units.factors])
-    kind, arguments, log_residual = 0, np.zeros(4), 0.0
-    if parts.residual is None:
-        kind, _, arguments = encode(priors[TOTAL_SD].in_units_of(units.unit))
-    else:
-        log_residual = float(np.log(parts.residual / units.unit**2))
-    return make_joint(
-        np.array([elements.index(name) for name in parts.sds]),
-        parts.mean_squares / scales**2,
-        np.array([priors[name].arguments["a"] if parts.is_split else 1.0 for name in parts.shares]),
-        priors[ICC],
-        (kind, arguments),
-        log_residual=log_residual,
-    )

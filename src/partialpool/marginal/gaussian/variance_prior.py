@@ -22,11 +22,16 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import betaln, gammaln
 
-from partialpool.distributions.density_kernel import log_density
+from partialpool.design.design import Design
+from partialpool.distributions.density_kernel import encode, log_density
 from partialpool.distributions.prior import Prior
 from partialpool.kernels import part
+from partialpool.marginal.gaussian.standardise import Units
+from partialpool.model.default_priors import PriorSet
+from partialpool.model.variance_prior import decompose
+from partialpool.names import ICC, TOTAL_SD
 
-__all__ = ["Joint", "add_joint_gradient", "joint_log_prior", "make_joint", "no_joint"]
+__all__ = ["Joint", "add_joint_gradient", "joint_log_prior", "joint_of", "no_joint"]
 
 
 class Joint(NamedTuple):
@@ -66,7 +71,7 @@ def no_joint() -> Joint:
     return Joint(np.zeros(0, np.int64), none, none, np.ones(2), 0.0, 0, np.zeros((1, 4)), 0.0)
 
 
-def make_joint(
+def _make_joint(
     places: np.ndarray,
     mean_squares: np.ndarray,
     concentrations: np.ndarray,
@@ -102,6 +107,25 @@ def make_joint(
         total[0],
         total[1][None].copy(),
         log_residual,
+    )
+
+
+def joint_of(design: Design, priors: PriorSet, units: Units, elements: list[str]) -> Joint:
+    """Return the joint prior of the variances of a design, in units of the algebra; `elements` are those of theta."""
+    parts = decompose(design)
+    scales = np.concatenate([unit.scale for unit in units.factors])
+    kind, arguments, log_residual = 0, np.zeros(4), 0.0
+    if parts.residual is None:
+        kind, _, arguments = encode(priors[TOTAL_SD].in_units_of(units.unit))
+    else:
+        log_residual = float(np.log(parts.residual / units.unit**2))
+    return _make_joint(
+        np.array([elements.index(name) for name in parts.sds]),
+        parts.mean_squares / scales**2,
+        np.array([priors[name].arguments["a"] if parts.is_split else 1.0 for name in parts.shares]),
+        priors[ICC],
+        (kind, arguments),
+        log_residual=log_residual,
     )
 
 
