@@ -8,16 +8,18 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from partialpool.kernels import awaits_compilation, is_kept_on_disk
 from partialpool.workers import cores_allowed
 
 __all__ = ["compiled_elsewhere"]
 
+_PATIENCE: Final = 300.0
+"""Seconds to wait for a process once this one needs what it compiles."""
 Job = tuple[Any, tuple[Any, ...]]
 """A kernel, and numba's types of its arguments."""
 
@@ -33,8 +35,9 @@ def compiled_elsewhere(jobs: Sequence[Job]) -> Iterator[None]:
         if _can_help():
             running.extend(_start(*job) for job in jobs if is_kept_on_disk(job[0]) and awaits_compilation(job[0]))
         yield
-        for process in running:
-            process.wait()
+        with suppress(subprocess.TimeoutExpired):  # the rest is compiled here
+            for process in running:
+                process.wait(timeout=_PATIENCE)
     finally:
         for process in running:
             process.kill()
