@@ -41,14 +41,45 @@ def started(monkeypatch):
     """Processes in place of those that compile: what they run can be chosen by `program`."""
     found, program = [], ["pass"]
 
-    def start(kernel, arguments):
+    def start(kernel, arguments, running):
         found.append(subprocess.Popen([sys.executable, "-c", program[0]]))
-        return found[-1]
+        running.append(found[-1])
 
     monkeypatch.setattr(compile_side_by_side, "_can_help", lambda: True)
     monkeypatch.setattr(compile_side_by_side, "awaits_compilation", lambda kernel: True)
     monkeypatch.setattr(compile_side_by_side, "_start", start)
     return found, program
+
+
+@pytest.fixture
+def helpful(monkeypatch):
+    """Processes are started for kernels whether or not they are on disk."""
+    monkeypatch.setattr(compile_side_by_side, "_can_help", lambda: True)
+    monkeypatch.setattr(compile_side_by_side, "awaits_compilation", lambda kernel: True)
+
+
+@pytest.mark.parametrize("executable", ["/no/such/python", "/bin/false"])
+def test_a_process_that_cannot_start_or_ends_at_once_is_no_error(executable, helpful, monkeypatch):
+    monkeypatch.setattr(compile_side_by_side.sys, "executable", executable)
+    for _ in range(5):
+        with compiled_elsewhere([JOB, JOB]):
+            pass
+
+
+def test_files_of_the_working_directory_are_not_run(helpful, tmp_path, monkeypatch):
+    """Python looks for modules there first, unless it is told not to."""
+    for name in ("numba", "queue", "pickle"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'run')!r}, 'w')\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(compile_side_by_side.sys, "path", [p for p in sys.path if p])
+    with compiled_elsewhere([JOB]):
+        pass
+    assert not (tmp_path / "run").exists()
+
+
+def test_one_thread_means_one_process(monkeypatch):
+    monkeypatch.setenv("PARTIALPOOL_NUM_THREADS", "1")
+    assert not compile_side_by_side._can_help()
 
 
 def test_what_another_process_cannot_compile_is_left_to_this_one(started):
@@ -91,5 +122,6 @@ def test_nothing_is_started_for_kernels_on_disk_or_where_processes_cannot_help(s
 def test_only_python_on_several_processors_helps(executable, cores, helps, monkeypatch):
     """A program that has Python inside would start itself once more."""
     monkeypatch.setattr(compile_side_by_side.sys, "executable", executable)
+    monkeypatch.delenv("PARTIALPOOL_NUM_THREADS", raising=False)
     monkeypatch.setattr(compile_side_by_side, "cores_allowed", lambda: cores)
     assert compile_side_by_side._can_help() == helps

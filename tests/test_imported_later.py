@@ -53,3 +53,13 @@ def test_an_error_inside_the_block_leaves_no_trace():
     with pytest.raises(RuntimeError, match="inside"):
         failing()
     assert "heavy_module" not in sys.modules
+
+
+def test_a_module_that_is_used_inside_the_block_is_imported(packages):
+    with imported_later("heavy_module"):
+        import light_module
+
+        assert light_module.ask() == 42
+        from heavy_module import answer
+    assert answer == 42
+    assert sys.modules["heavy_module"].__file__.endswith("heavy_module.py")

@@ -167,11 +167,13 @@ def test_an_addressed_kernel_is_called_by_its_address_and_kept_on_disk(tmp_path,
     def caller(address, x):
         return call(address, (x,))
 
-    address = address_of(addressed(tripled), (number,))
+    address = address_of(addressed(tripled), (number,), number)
     assert caller(address, 2.0) == 6.0
     again = addressed(tripled)
-    address_of(again, (number,))
+    address_of(again, (number,), number)
     assert list(again.stats.cache_hits.values()) == [1]
+    with pytest.raises(TypeError, match="tripled returns float64, not int64"):
+        address_of(again, (number,), nb.types.int64)
 
 
 class Inner(NamedTuple):

@@ -13,13 +13,23 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
+import numba.core.config
+
 from partialpool.kernels import awaits_compilation, is_kept_on_disk
-from partialpool.workers import cores_allowed
+from partialpool.workers import cores_allowed, threads_wished
 
-__all__ = ["compiled_elsewhere"]
+__all__ = ["compile_from", "compiled_elsewhere"]
 
+_numba: Any = numba.core.config
 _PATIENCE: Final = 300.0
 """Seconds to wait for a process once this one needs what it compiles."""
+_PROGRAM: Final = """
+import pickle, sys
+sys.path[:], rest = pickle.load(sys.stdin.buffer)
+from partialpool.compile_side_by_side import compile_from
+compile_from(rest)
+"""
+"""What a process runs: it imports from where this process does, and from nowhere else."""
 Job = tuple[Any, tuple[Any, ...]]
 """A kernel, and numba's types of its arguments."""
 
@@ -33,7 +43,10 @@ def compiled_elsewhere(jobs: Sequence[Job]) -> Iterator[None]:
     running: list[subprocess.Popen[bytes]] = []
     try:
         if _can_help():
-            running.extend(_start(*job) for job in jobs if is_kept_on_disk(job[0]) and awaits_compilation(job[0]))
+            for kernel, arguments in jobs:
+                if is_kept_on_disk(kernel) and awaits_compilation(kernel):
+                    with suppress(OSError):  # it cannot start, or has ended already
+                        _start(kernel, arguments, running)
         yield
         with suppress(subprocess.TimeoutExpired):  # the rest is compiled here
             for process in running:
@@ -45,29 +58,28 @@ def compiled_elsewhere(jobs: Sequence[Job]) -> Iterator[None]:
 
 
 def _can_help() -> bool:
-    """Whether other processes of Python can be started, and have a processor to run on."""
-    return cores_allowed() > 1 and Path(sys.executable or "").stem.startswith("python")
+    """Whether other processes of Python can be started, and may use a processor of their own."""
+    cores = threads_wished() or cores_allowed()
+    return cores > 1 and Path(sys.executable or "").stem.startswith("python")
 
 
-def _start(kernel: Any, arguments: tuple[Any, ...]) -> subprocess.Popen[bytes]:
+def _start(kernel: Any, arguments: tuple[Any, ...], running: list[subprocess.Popen[bytes]]) -> None:
     """Start the compilation of a kernel."""
+    job = (_numba.CACHE_DIR, kernel.py_func.__module__, kernel.py_func.__name__, pickle.dumps(arguments))
+    sent = pickle.dumps((sys.path, job))
     process = subprocess.Popen(
-        [sys.executable, "-m", __name__],
+        [sys.executable, "-P", "-c", _PROGRAM],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+    running.append(process)
     assert process.stdin is not None
     with process.stdin as pipe:
-        pipe.write(pickle.dumps((kernel.py_func.__module__, kernel.py_func.__name__, arguments)))
-    return process
+        pipe.write(sent)
 
 
-def _compile() -> None:
-    """Compile the kernel that the parent process names."""
-    module, name, arguments = pickle.load(sys.stdin.buffer)
-    getattr(import_module(module), name).compile(arguments)
-
-
-if __name__ == "__main__":
-    _compile()
+def compile_from(job: tuple[str, str, str, bytes]) -> None:
+    """Compile the kernel that the parent process names: numba's folder, module, name and types of the arguments."""
+    _numba.CACHE_DIR, module, name, types = job
+    getattr(import_module(module), name).compile(pickle.loads(types))

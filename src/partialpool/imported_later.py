@@ -18,11 +18,12 @@ def imported_later(name: str) -> Iterator[None]:
     if name in sys.modules:
         yield
         return
-    sys.modules[name] = _Later(name)
+    sys.modules[name] = placeholder = _Later(name)
     try:
         yield
     finally:
-        del sys.modules[name]
+        if sys.modules.get(name) is placeholder:
+            del sys.modules[name]
 
 
 class _Later(ModuleType):
@@ -30,4 +31,8 @@ class _Later(ModuleType):
 
     def __getattr__(self, name: str) -> object:
         """Import the module, and return an attribute of it."""
+        if name.startswith("__"):  # the import system asks for some, which must not import
+            raise AttributeError(name)
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
         return getattr(import_module(self.__name__), name)

@@ -34,10 +34,18 @@ class CFunction:
     kept: Any
 
 
-def address_of(kernel: Any, arguments: tuple[Any, ...]) -> int:
-    """Return the address of a kernel's version for numba's types of its arguments, compiled if it is not yet."""
+def address_of(kernel: Any, arguments: tuple[Any, ...], result: Any) -> int:
+    """Return the address of a kernel's version for numba's types of its arguments, compiled if it is not yet.
+
+    Raises
+    ------
+    TypeError
+        The kernel returns another type than `result`, which those that call it by its address expect.
+    """
     kernel.compile(arguments)
     compiled = kernel.overloads[arguments]
+    if compiled.signature.return_type != result:
+        raise TypeError(f"{kernel.__name__} returns {compiled.signature.return_type}, not {result}")
     return int(compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name))
 
 

@@ -10,7 +10,9 @@ from typing import Any, Final
 
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["cores_allowed", "map_pieces", "piece_size", "single_lapack"]
+from partialpool.errors import EngineError
+
+__all__ = ["cores_allowed", "map_pieces", "piece_size", "single_lapack", "threads_wished"]
 
 _PIECE_WORK = 2e9
 """Multiplications in a piece: a fraction of a second, so that Ctrl-C is handled soon."""
@@ -25,6 +27,21 @@ def cores_allowed() -> int:
     if hasattr(os, "sched_getaffinity"):  # Linux; other systems do not bind a process to cores
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def threads_wished() -> int | None:
+    """Number of threads that the environment variable PARTIALPOOL_NUM_THREADS sets; None without it."""
+    wish = os.environ.get("PARTIALPOOL_NUM_THREADS", "")
+    if not wish:
+        return None
+    if not (wish.isdecimal() and int(wish) > 0):
+        raise EngineError(
+            "PARTIALPOOL_NUM_THREADS must be a positive integer",
+            got=repr(wish),
+            allowed="1, 2, ..., or unset for all cores",
+            do="change the environment variable",
+        )
+    return int(wish)
 
 
 def piece_size(work: float) -> int:
@@ -143,11 +160,11 @@ class _Lapack:
     @contextmanager
     def single(self) -> Iterator[None]:
         """Limit to one thread inside the block."""
+        with self._lock:
+            if self._callers == 0:
+                self._limit = _libraries().limit(limits=1)
+            self._callers += 1
         try:
-            with self._lock:
-                self._callers += 1
-                if self._callers == 1:
-                    self._limit = _libraries().limit(limits=1)
             yield
         finally:
             with self._lock:

@@ -251,6 +251,8 @@ def test_the_method_suits_all_models_compared():
         ModelSpec.from_formula("y ~ (1 | a/c)", family="poisson"), {k: np.tile(v, 400) for k, v in nested.items()}
     )
     assert integration_of(many) == LAPLACE
+    several_modes = build_design(ModelSpec.from_formula("y ~ (1 | a/c)", family="student_t"), nested)
+    assert integration_of(several_modes) == LAPLACE
 
 
 def test_nested_factors_are_integrated_exactly():

@@ -17,6 +17,8 @@ from partialpool.progress import progress_line
 __all__ = ["compile_kernels"]
 
 _FORMULA: Final = "Yield ~ 1 + (1 | Batch)"
+_WITHOUT_GROUPS: Final = "Yield ~ 1"
+"""It has no nest: its levels are eliminated one by one, by other kernels."""
 
 
 def compile_kernels(*, progressbar: bool = True) -> None:
@@ -42,20 +44,24 @@ def _of_nuts() -> None:
     from partialpool.fitting.fit import fit  # noqa: PLC0415 - in the worker only
 
     table = load_dataset("dyestuff")
-    fit(_FORMULA, table, engine="nuts", draws=2, tune=20, chains=1, seed=1, progressbar=False)
+    for formula in (_FORMULA, _WITHOUT_GROUPS):
+        fit(formula, table, engine="nuts", draws=2, tune=20, chains=1, seed=1, progressbar=False)
 
 
 def _of_collapsed() -> None:
     from partialpool.fitting.fit import fit  # noqa: PLC0415 - in the worker only
 
-    fit(_FORMULA, load_dataset("dyestuff"), engine="collapsed", draws=10, seed=1, progressbar=False)
+    for formula in (_FORMULA, _WITHOUT_GROUPS):
+        fit(formula, load_dataset("dyestuff"), engine="collapsed", draws=10, seed=1, progressbar=False)
 
 
 def _of_likelihoods() -> None:
     from partialpool.likelihood.maximum_likelihood import maximum_likelihood  # noqa: PLC0415 - in the worker only
 
     maximum_likelihood(_FORMULA, load_dataset("dyestuff"))
-    maximum_likelihood("y ~ 1 + (1 | g)", {"y": [1, 2, 0, 3], "g": [1, 1, 2, 2]}, family="poisson")
+    counts = {"y": [1, 2, 0, 3, 1, 2, 5, 1], "g": [1, 1, 1, 1, 2, 2, 2, 2], "h": [1, 1, 2, 2, 3, 3, 4, 4]}
+    for formula in ("y ~ 1 + (1 | g)", "y ~ 1 + (1 | g) + (1 | h)"):
+        maximum_likelihood(formula, counts, family="poisson")
 
 
 def _of_families() -> None:

@@ -15,7 +15,7 @@ from partialpool.marginal.glmm.weighted_rows import Rows
 
 __all__ = ["NestedQuadrature"]
 
-_MOST_ROWS: Final = 2000
+_MOST_ROWS: Final = 1000
 """Rows up to which an evaluation takes less than about 0.1 s: every row is visited some 2,000 times."""
 
 
@@ -25,9 +25,14 @@ class NestedQuadrature(Quadrature):
 
     @staticmethod
     def applies(design: Design) -> bool:
-        """Whether there are two factors, one nested in the other, with one effect each, and few enough rows."""
-        factors = design.factors
+        """Whether there are two factors, one nested in the other, with one effect each, and few enough rows.
+
+        The log density of a row must be concave in the linear predictor, so that the integrands have one mode.
+        """
+        factors, spec = design.factors, design.spec
         if len(factors) != 2 or design.n_rows > _MOST_ROWS:
+            return False
+        if not spec.family_record.is_log_concave(spec.link_record):
             return False
         if any(factor.root is not None or len(factor.names) > 1 for factor in factors):
             return False

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, Self
 
+import numba as nb
 import numpy as np
 
 from partialpool.kernel_address import address_of
@@ -55,7 +56,8 @@ class Quadrature(ABC):
         spec = marginal.design.spec
         is_concave = spec.family_record.is_log_concave(spec.link_record)
         rows = cls.sort(collect_rows(marginal, response.y, response.known), is_concave=is_concave)
-        return cls(parameters, response, address_of(response.kernels.rows, ROWS_ARGUMENTS), rows)
+        address = address_of(response.kernels.rows, ROWS_ARGUMENTS, nb.types.float64)
+        return cls(parameters, response, address, rows)
 
     @staticmethod
     @abstractmethod

@@ -1,13 +1,12 @@
 """Sampling settings, checked once here and then passed on unchanged."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any, Final
 
-from partialpool.errors import EngineError, SpecError
-from partialpool.workers import cores_allowed
+from partialpool.errors import SpecError
+from partialpool.workers import cores_allowed, threads_wished
 
 __all__ = ["Settings"]
 
@@ -146,7 +145,7 @@ class Settings:
     @property
     def threads(self) -> int:
         """Number of threads to use."""
-        return self.cores or _threads_wished() or cores_allowed()
+        return self.cores or threads_wished() or cores_allowed()
 
     @property
     def workers(self) -> int:
@@ -158,17 +157,3 @@ class Settings:
         skip = ("progressbar", "cores")
         record = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in skip}
         return record | {"parametrization": dict(self.parametrization)}
-
-
-def _threads_wished() -> int | None:
-    wish = os.environ.get("PARTIALPOOL_NUM_THREADS", "")
-    if not wish:
-        return None
-    if not (wish.isdecimal() and int(wish) > 0):
-        raise EngineError(
-            "PARTIALPOOL_NUM_THREADS must be a positive integer",
-            got=repr(wish),
-            allowed="1, 2, ..., or unset for all cores",
-            do="change the environment variable",
-        )
-    return int(wish)

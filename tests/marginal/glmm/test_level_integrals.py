@@ -1,5 +1,6 @@
 """Levels integrated out by quadrature, compared with brute-force integration of the explicit density."""
 
+import numba as nb
 import numpy as np
 import pytest
 from scipy import integrate
@@ -51,7 +52,7 @@ class Case:
         rows = self.rows if rows is None else rows
         values = np.empty(len(rows.first) - 1)
         slopes = np.full(root.shape, 9.0), np.full(beta.shape, 9.0), np.full(own.shape, 9.0)
-        address = address_of(self.response.kernels.rows, ROWS_ARGUMENTS)
+        address = address_of(self.response.kernels.rows, ROWS_ARGUMENTS, nb.types.float64)
         return values, slopes, integrate_levels(address, rows, root, beta, own, values, *slopes)
 
     def log_density(self, j, v, root, beta):

@@ -25,7 +25,7 @@ def compiled_density(problem: Problem, rows: int) -> CFunction:
     It is `int64 f(uint64 size, double* x, double* gradient, double* value, void* data)`, and returns 0 where the value
     is finite.
     """
-    at = address_of(evaluate, (nb.typeof(problem), *EVALUATE_ARGUMENTS))
+    at = address_of(evaluate, (nb.typeof(problem), *EVALUATE_ARGUMENTS), nb.types.float64)
     return CFunction(_c_function().address, np.array([at, _pointer(problem), rows]), problem)
 
 

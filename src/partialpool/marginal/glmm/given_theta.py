@@ -20,7 +20,7 @@ from partialpool.marginal.gaussian.conditional_draw_gradient import pull_back_by
 from partialpool.marginal.gaussian.elimination_gradient import PulledScales, make_pulled, pulled_scales
 from partialpool.marginal.gaussian.nest import NestRoom, eliminate_nest, make_nest_room
 
-__all__ = ["Factorised", "call_backward", "call_forward", "kernels_given_theta"]
+__all__ = ["FACTORISED", "PULLED", "Factorised", "call_backward", "call_forward", "kernels_given_theta"]
 
 _system, _tail, _nest = borrower("system"), borrower("system", "tail"), borrower("nest")
 
@@ -100,12 +100,12 @@ def _types() -> tuple[Any, ...]:
     return tuple(nb.typeof(example) for example in examples)
 
 
-_SCALES, _COMMON, _FACTORISED, _PULLED = _types()
+_SCALES, _COMMON, FACTORISED, PULLED = _types()
 _ROW, _ROWS = nb.types.Array(nb.types.float64, 1, "C"), nb.types.Array(nb.types.float64, 2, "C")
 _FORWARD: Final = (_SCALES, _COMMON, _ROWS)
-_BACKWARD: Final = (_SCALES, _COMMON, _FACTORISED, _ROW, _ROW, _ROW)
-call_forward: Any = by_address(_FACTORISED, (nb.types.voidptr, *_FORWARD))
-call_backward: Any = by_address(_PULLED, (nb.types.voidptr, *_BACKWARD))
+_BACKWARD: Final = (_SCALES, _COMMON, FACTORISED, _ROW, _ROW, _ROW)
+call_forward: Any = by_address(FACTORISED, (nb.types.voidptr, *_FORWARD))
+call_backward: Any = by_address(PULLED, (nb.types.voidptr, *_BACKWARD))
 
 
 def kernels_given_theta(problem: Any, *, nested: bool) -> tuple[tuple[Any, tuple[Any, ...]], ...]:

@@ -293,7 +293,7 @@ def integrate_level(level: Level, effects: np.ndarray, sums: Sums) -> tuple[floa
         change, value = abs(finer - value), finer
         if change < COARSE:
             break
-    return constant + value, change * change, intervals + 1
+    return constant + value, change * change if change < COARSE else change, intervals + 1
 
 
 @kernel

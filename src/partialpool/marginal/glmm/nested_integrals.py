@@ -6,9 +6,10 @@ With one effect each, v of a child and u of its parent, both standard normal,
     g_k(u) = log int p(y_k | r_k + z'_k lambda' u + z_k lambda v) exp(-v^2 / 2) dv / (2 pi)^(1/2),
 
 sum over the children k of parent j, lambda' the sd of parents. g_k is that of `level_integrals`, with the slopes of its
-rows averaged over the child's effect: F'(u) = sum_i E[s_i] z'_i lambda' - u. F' locates the mode, and the outer rule is
-the trapezoidal one of `level_integrals`, refined in the same way. By Fisher's identity the gradient is the average of
-those of g_k over its nodes.
+rows averaged over the child's effect: F'(u) = sum_i E[s_i] z'_i lambda' - u. F' locates the mode: log p must be concave
+in the linear predictor, so that F has no other (Prekopa 1973, Acta Sci. Math. 34:335). The outer rule is the
+trapezoidal one of `level_integrals`, refined in the same way. By Fisher's identity the gradient is the average of those
+of g_k over its nodes.
 """
 
 from typing import Final, NamedTuple
@@ -31,12 +32,9 @@ __all__ = ["integrate_parents"]
 
 _REACH: Final = 7.2
 """Sds to the ends of a range, for a normal integrand."""
-_PRIOR_REACH: Final = 7.0
-"""Sds of the prior within which other modes are searched for."""
-_SCAN: Final = 48
 _SEARCH: Final = 60
-_CLOSE: Final = 0.1
-"""Width of the bracket of the mode, in sds of the prior, at which it is near enough: the rule needs no more."""
+_CLOSE: Final = 0.5
+"""Width of the bracket of the mode, in sds of the integrand, at which it is near enough: the rule needs no more."""
 _HALVINGS: Final = 8
 
 
@@ -155,8 +153,12 @@ def _find_mode(parent: _Parent) -> tuple[float, float, float]:
             break
         near, near_slope, step = far, far_slope, 2.0 * step
         far = near + step
+    spread = 1.0
     for _ in range(_SEARCH):
-        if abs(far - near) < _CLOSE:
+        # F' is nearly linear between the ends of a narrow bracket, as wide as its fall says F is.
+        fall = abs(near_slope - far_slope)
+        spread = np.sqrt(abs(far - near) / fall) if fall > 0.0 else 1.0
+        if abs(far - near) < _CLOSE * spread:
             break
         middle = 0.5 * (near + far)
         _height(parent, middle)
@@ -166,13 +168,12 @@ def _find_mode(parent: _Parent) -> tuple[float, float, float]:
             far, far_slope = middle, parent.found[0]
     fall = near_slope - far_slope
     mode = near + (far - near) * near_slope / fall if fall != 0.0 else near
-    curvature = fall / (far - near) if far != near else 1.0
-    return mode, _height(parent, mode), 1.0 / np.sqrt(curvature) if curvature > 0.0 else 1.0
+    return mode, _height(parent, mode), spread
 
 
 @part
 def _find_end(parent: _Parent, mode: float, top: float, spread: float, sign: float) -> float:
-    """Return the distance from the mode at which F has fallen enough, beyond all other modes within the prior."""
+    """Return the distance from the mode at which F has fallen enough."""
     near, far, end = 0.0, np.inf, _REACH * spread
     for _ in range(_SEARCH):
         fall = top - _height(parent, mode + sign * end)
@@ -183,12 +184,6 @@ def _find_end(parent: _Parent, mode: float, top: float, spread: float, sign: flo
         else:
             far = end
         end = 2.0 * end if np.isinf(far) else 0.5 * (near + far)
-    if parent.rows.is_concave:
-        return end
-    step = (abs(mode) + _PRIOR_REACH) / _SCAN
-    for k in range(1, _SCAN + 1):
-        if k * step > end and top - _height(parent, mode + sign * k * step) < FALL[0]:
-            end = (k + 1) * step
     return end
 
 
@@ -239,7 +234,8 @@ def _integrate(parent: _Parent, means: _Means) -> tuple[float, float, int]:
             break
         intervals *= 2
     value += top + np.log(below + above) - 0.5 * np.log(2.0 * np.pi)
-    return value, means.numbers[3] + change * change, max(intervals + 1, int(parent.found[4]))
+    bound = change * change if change < COARSE else change
+    return value, means.numbers[3] + bound, max(intervals + 1, int(parent.found[4]))
 
 
 @kernel

@@ -24,7 +24,7 @@ from partialpool.marginal.glmm.density import (
     evaluate,
     write_effects,
 )
-from partialpool.marginal.glmm.given_theta import kernels_given_theta
+from partialpool.marginal.glmm.given_theta import FACTORISED, PULLED, kernels_given_theta
 from partialpool.marginal.glmm.information_scale import InformationScale
 from partialpool.marginal.glmm.kinship_turn import collect_turns
 from partialpool.marginal.glmm.own_parameters import Own
@@ -77,10 +77,10 @@ def read_response(design: Design) -> Response:
     response, family, link = design.response, design.spec.family_record, design.spec.link_record
     known = np.zeros(0)
     if response.trials is not None:
-        known = np.asarray(response.trials, float)
+        known = np.array(response.trials, float)
     elif design.se is not None:
-        known = np.asarray(design.se, float)
-    y = np.ascontiguousarray(response.values, dtype=float)
+        known = np.array(design.se, float)
+    y = np.array(response.values, dtype=float, order="C")  # kernels take arrays that can be written to
     if family.has_cutpoints:
         start = np.zeros(y.shape)
     elif family.on_log_scale:
@@ -200,7 +200,7 @@ class Posterior:
             collect_turns(self.stand_in),
             self.information,
             self.response.constant,
-            address_of(self.response.kernels.rows, ROWS_ARGUMENTS),
+            address_of(self.response.kernels.rows, ROWS_ARGUMENTS, nb.types.float64),
             0,
             0,
             self.axes,
@@ -211,7 +211,7 @@ class Posterior:
             make_problem.compile((nb.typeof(given),))
             evaluate.compile((kind, *EVALUATE_ARGUMENTS))
             write_effects.compile((kind, *WRITE_ARGUMENTS))
-        forward, backward = (address_of(*half) for half in halves)
+        forward, backward = address_of(*halves[0], FACTORISED), address_of(*halves[1], PULLED)
         return make_problem(given._replace(forward=forward, backward=backward))
 
     def evaluator(self) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
