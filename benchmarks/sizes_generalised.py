@@ -25,7 +25,7 @@ from partialpool.sampling.working_response import find_mode
 
 
 def choices(rows: int, levels: int) -> pd.DataFrame:
-    """Simulate yes or no with log odds that vary as the normal responses of `make_table` do, without their errors."""
+    """Simulate yes or no: whether a response of `make_table`, less 1 and with logistic noise added, is positive."""
     table = make_table(rows, levels)
     noise = np.random.default_rng(SEED + 1).logistic(size=rows)
     return table.assign(y=(table["y"] - 1 + noise > 0).astype(int))

@@ -1,6 +1,6 @@
 """Compile the numerical kernels before the first fit, in several processes at once.
 
-The first fit on a machine compiles its kernels, which takes up to a minute, and keeps the machine code on disk.
+The first fit on a machine compiles its kernels, which takes about half a minute, and keeps the machine code on disk.
 """
 
 import multiprocessing
