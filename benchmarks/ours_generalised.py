@@ -13,9 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.cases import SEED
-from benchmarks.draws import smallest_bulk_ess
 from benchmarks.generalised_cases import GENERALISED
-from benchmarks.ours import parameters
 
 import partialpool as pp
 
@@ -34,6 +32,9 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
         divergences += int(fit.tree["sample_stats"]["diverging"].sum())
         if request.get("cold"):
             continue
+        from benchmarks.draws import smallest_bulk_ess  # noqa: PLC0415 - ArviZ's imports are not timed
+        from benchmarks.ours import parameters  # noqa: PLC0415
+
         draws = parameters(fit)
         ess.append(smallest_bulk_ess(draws)[0])
         if request.get("draws"):
