@@ -61,7 +61,7 @@ class CollapsedEngine:
             warn_if_dense(marginal)
             line.say("compiling, once per machine" if awaits_compilation(evaluate) else "finding the mode")
             with compiled_elsewhere([marginal.drawing_kernel]):
-                marginal.log_density(starts(marginal)[0])
+                marginal.log_density(np.zeros(marginal.size))
             found = (
                 _draw_theta(marginal, settings, streams[:4], line, clock)
                 if marginal.size

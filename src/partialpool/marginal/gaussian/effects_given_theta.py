@@ -11,7 +11,7 @@ from partialpool.marginal.gaussian.conditional_draw import draw_by_level, draw_n
 from partialpool.marginal.gaussian.density import log_likelihood, log_prior
 from partialpool.marginal.gaussian.nest import Nest, eliminate_nest, make_nest_room
 from partialpool.marginal.gaussian.ordering import Leaf, System, Tail
-from partialpool.marginal.gaussian.parameters import Layout, Normals, Parameters, common_of, scales_of, unpack
+from partialpool.marginal.gaussian.parameters import Layout, Normals, common_of, scaled_factors, scales_of, unpack
 from partialpool.marginal.gaussian.precision import is_rounding
 
 __all__ = ["draw_effects_by_level", "draw_effects_nested"]
@@ -56,7 +56,7 @@ def draw_effects_nested(
         if forward.ok:
             out[i] = _log_density(rows, layout, normals, parameters.sigma, forward, thetas, i)
             draw_nested(tail, nest, scales, common, forward, nest_room, noise, i)
-            _put_back(layout, levels, parameters, noise, effects, i)
+            put_back(layout.effects, levels, scaled_factors(parameters), noise[i], effects[i])
 
 
 @kernel
@@ -83,7 +83,7 @@ def draw_effects_by_level(
         if forward.ok:
             out[i] = _log_density(system.rows, layout, normals, parameters.sigma, forward, thetas, i)
             draw_by_level(leaf, system, scales, common, forward, noise, i)
-            _put_back(layout, levels, parameters, noise, effects, i)
+            put_back(layout.effects, levels, scaled_factors(parameters), noise[i], effects[i])
 
 
 @part
@@ -93,16 +93,3 @@ def _log_density(
     """Return the log density of row i of thetas; -inf where it is not finite."""
     total = log_prior(layout, thetas, i) + log_likelihood(rows, normals, sigma, forward)
     return total if np.isfinite(total) else -np.inf
-
-
-@part
-def _put_back(
-    layout: Layout, levels: np.ndarray, parameters: Parameters, noise: np.ndarray, effects: np.ndarray, i: int
-) -> None:
-    """Write diag(sd) L u into row i of effects."""
-    scaling = parameters.corr
-    for f in range(scaling.shape[0]):
-        for a in range(scaling.shape[1]):
-            for b in range(scaling.shape[2]):
-                scaling[f, a, b] *= parameters.sd[f, a]
-    put_back(layout.effects, levels, scaling, noise[i], effects[i])

@@ -14,7 +14,7 @@ from partialpool.kernels import kernel, part
 from partialpool.marginal.gaussian.cholesky import Common, Scales
 from partialpool.marginal.gaussian.variance_prior import Joint
 
-__all__ = ["Layout", "Normals", "Parameters", "common_of", "scales_of", "unpack", "unpack_many"]
+__all__ = ["Layout", "Normals", "Parameters", "common_of", "scaled_factors", "scales_of", "unpack", "unpack_many"]
 
 
 class Layout(NamedTuple):
@@ -119,6 +119,17 @@ def unpack(layout: Layout, thetas: np.ndarray, i: int) -> Parameters:
         x = layout.kept + k
         kept[k] = place(layout.coordinates[x], layout.arguments, x, thetas[i, x])[0]
     return Parameters(sd, corr, sigma, kept)
+
+
+@part
+def scaled_factors(parameters: Parameters) -> np.ndarray:
+    """Return diag(sd) L of every factor, (factors, most effects, most effects)."""
+    out = np.empty(parameters.corr.shape)
+    for f in range(out.shape[0]):
+        for a in range(out.shape[1]):
+            for b in range(out.shape[2]):
+                out[f, a, b] = parameters.sd[f, a] * parameters.corr[f, a, b]
+    return out
 
 
 @part

@@ -22,7 +22,7 @@ from partialpool.marginal.gaussian.cholesky import Common
 from partialpool.marginal.gaussian.conditional_draw import put_back
 from partialpool.marginal.gaussian.density import log_prior
 from partialpool.marginal.gaussian.gradient import add_prior_gradient, add_scales_gradient
-from partialpool.marginal.gaussian.parameters import Layout, Parameters, common_of, scales_of, unpack
+from partialpool.marginal.gaussian.parameters import Layout, Parameters, common_of, scaled_factors, scales_of, unpack
 from partialpool.marginal.glmm.axes import Axes, place_along, pull_along
 from partialpool.marginal.glmm.cutpoints import place_cutpoints, pull_cutpoints
 from partialpool.marginal.glmm.given_theta import call_backward, call_forward
@@ -266,9 +266,4 @@ def write_effects(problem: Any, x: np.ndarray, offsets: np.ndarray, effects: np.
         for j in range(size):
             offsets[i, j] = noise[0, j] if factorised.forward.ok else np.nan
             effects[i, j] = offsets[i, j]
-        scaled = parameters.corr
-        for f in range(scaled.shape[0]):
-            for a in range(scaled.shape[1]):
-                for b in range(scaled.shape[2]):
-                    scaled[f, a, b] *= parameters.sd[f, a]
-        put_back(widths, levels, scaled, offsets[i], effects[i])
+        put_back(widths, levels, scaled_factors(parameters), offsets[i], effects[i])

@@ -205,10 +205,11 @@ class Posterior:
             0,
             self.axes,
         )
-        kind = type_of_problem(given)
+        kind_of_given = nb.typeof(given)  # takes a millisecond
+        kind = type_of_problem(kind_of_given)
         halves = kernels_given_theta(kind, nested=nest.leaf.gram.shape[2] > 0)
         with compiled_elsewhere(halves):
-            make_problem.compile((nb.typeof(given),))
+            make_problem.compile((kind_of_given,))
             evaluate.compile((kind, *EVALUATE_ARGUMENTS))
             write_effects.compile((kind, *WRITE_ARGUMENTS))
         forward, backward = address_of(*halves[0], FACTORISED), address_of(*halves[1], PULLED)

@@ -91,6 +91,6 @@ def make_problem(given: Given) -> Any:
     return Problem(given)
 
 
-def type_of_problem(given: Given) -> Any:
-    """Return numba's type of the problem that `make_problem` would make."""
-    return ProblemType((("given", nb.typeof(given)),))
+def type_of_problem(given: Any) -> Any:
+    """Return numba's type of the problem that `make_problem` would make, given that of a `Given`."""
+    return ProblemType((("given", given),))
