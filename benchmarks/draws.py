@@ -18,6 +18,13 @@ def smallest_bulk_ess(draws: Mapping[str, Any]) -> tuple[float, str]:
     return sizes[worst], worst
 
 
+def best_rate(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Summarise runs of one program on one model by the run with the most effective draws per second."""
+    each = [rates([run]) for run in runs]
+    together = {key: [number for found in each for number in found["each"][key]] for key in ("seconds", "ess")}
+    return max(each, key=lambda found: found["ess_per_second"]) | {"each": together}
+
+
 def rates(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Summarise runs of one program on one model: medians, and each run's numbers; the draws are discarded."""
     sizes = [smallest_bulk_ess(run["draws"]) for run in runs]

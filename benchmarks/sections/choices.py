@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from benchmarks.draws import rates
+from benchmarks.draws import best_rate, rates
 from benchmarks.generalised_cases import GENERALISED, GeneralisedCase
 from benchmarks.peers.environment import python_with
 from benchmarks.processes import HERE, NotMeasured, ask, ask_python, ask_r, say
@@ -10,7 +10,7 @@ from benchmarks.section import Result, Section, Settings, Target, table_file
 from benchmarks.sections.bambi import REQUIREMENT
 from benchmarks.tables import number, paragraph, seconds, table, times
 
-CHAINS, DRAWS = 4, 1000
+CHAINS, DRAWS, RUNS = 4, 1000, 3
 _CASES = [case for case in GENERALISED if case.name in ("cbpp", "contraception")]
 _WANTED = {"rstanarm": 20.0, "bambi": 100.0}
 
@@ -24,11 +24,11 @@ def measure(settings: Settings) -> Result:
             say(f"{case.name}: {program} (minutes)")
             try:
                 with table_file(case) as path:
-                    answer = run(case, request | {"table": path, "seeds": settings.first_seeds(1)})
+                    answer = run(case, request | {"table": path, "seeds": settings.first_seeds(RUNS)})
             except NotMeasured as reason:
                 result["missing"][program] = str(reason)
                 continue
-            found[program] = rates(answer["runs"]) | {"repeats": 1}
+            found[program] = best_rate(answer["runs"]) | {"repeats": len(answer["runs"])}
             result["versions"] |= answer["versions"]
         say(f"{case.name}: ours")
         ours = ask_python("ours_generalised", {"case": case.name, "seeds": settings.seeds, "draws": True})
@@ -78,8 +78,9 @@ def lines(result: Result) -> list[str]:
     return [
         *paragraph(
             f"{CHAINS} chains of {DRAWS:,} draws, {result['cores']} cores, each with its own default priors; smallest",
-            "bulk ESS over fixed effects, group sds and correlations (Bambi has none). Bambi's time includes building",
-            f"the model; caches are warm. {versions}." if versions else "",
+            f"bulk ESS over fixed effects, group sds and correlations (Bambi has none). Of {RUNS} runs of each peer,",
+            "that with the most effective draws per second (a median says little where chains get stuck); of ours, the",
+            f"median. Bambi's time includes building the model; caches are warm. {versions}." if versions else "",
             *missing,
         ),
         *table(["data, program", "time", "ESS", "ESS/s", "ours / theirs", "runs"], rows),

@@ -118,17 +118,6 @@ def test_claimed_concavity_holds(family, link):
         assert np.diff(log_p, 2).max() < 1e-9
 
 
-@EVERY
-def test_the_pilot_is_a_positive_number_per_row(family, link):
-    y = {"positive": [0.3, 2.0, 0.9], "proportion": [0.2, 0.5, 0.9], "binary": [0, 1, 1], "real": [1.0, 2.0, 4.0]}
-    response = np.array(y.get(family.kind, [0, 2, 1]), float)
-    trials = np.full(3, 5.0 if family.kind == "successes" else 1.0)
-    found = family.pilot_information(LINKS[link], response, trials, lambda: np.asarray(0.5))
-    found = np.broadcast_to(found, 3)
-    assert (found > 0).all()
-    assert np.isfinite(found).all()
-
-
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 def test_the_description_names_the_parameters(family):
     own = {name for name, _ in family.parameters}

@@ -161,12 +161,16 @@ def _check_support(term: ResponseTerm, family: Family, column: pd.Series) -> Non
             do="check the data or choose another family",
         )
     if len(values) > 1 and np.ptp(values) == 0:
-        raise DataError(
-            f"the response {term.text!r} does not vary",
-            got=f"{values[0]:g} in every row",
-            allowed="two values or more",
-            do="check the column",
-        )
+        raise _constant(term, f"{values[0]:g}")
+
+
+def _constant(term: ResponseTerm, value: str) -> DataError:
+    return DataError(
+        f"the response {term.text!r} does not vary",
+        got=f"{value} in every row",
+        allowed="two values or more",
+        do="check the column",
+    )
 
 
 def _read_successes(term: ResponseTerm, family: Family, column: pd.Series, trials: pd.Series | None) -> Response:
@@ -188,6 +192,13 @@ def _read_successes(term: ResponseTerm, family: Family, column: pd.Series, trial
             "more successes than trials",
             got=f"{successes[at]:g} of {of[at]:g} in row {column.index[at]}, {int(over.sum())} such rows",
             allowed="successes from 0 to trials",
+            do="check which column is which: p(successes, trials)",
+        )
+    if not of.any():
+        raise DataError(
+            f"the response {term.text!r} has no trials",
+            got="0 trials in every row",
+            allowed="at least one row with trials",
             do="check which column is which: p(successes, trials)",
         )
     return Response(term.name, successes, trials=of)
@@ -253,10 +264,12 @@ def _read_binary(term: ResponseTerm, column: pd.Series) -> Response:
         found = [f"{v:g}" for v in sorted(column.astype(float).unique())]
         labels = column.astype(float).map(lambda v: f"{v:g}")
     numeric = not isinstance(column.dtype, pd.CategoricalDtype)
+    if len(found) == 1 and (not numeric or found[0] in ("0", "1")):
+        raise _constant(term, found[0])
     if len(found) != 2 or (numeric and term.level is None and found != ["0", "1"]):
         raise DataError(
             f"family 'bernoulli' cannot have made the response {term.text!r}",
-            got=f"{len(found)} values: " + ", ".join(found[:5]),
+            got=("one value: " if len(found) == 1 else f"{len(found)} values: ") + ", ".join(found[:5]),
             allowed="0 and 1, false and true, or two categories",
             do="recode the column; for counts of successes use family 'binomial'",
         )

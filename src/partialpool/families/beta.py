@@ -1,6 +1,5 @@
 """A proportion strictly between 0 and 1."""
 
-from collections.abc import Callable
 from types import MappingProxyType
 from typing import TYPE_CHECKING, override
 
@@ -66,13 +65,6 @@ class Beta(Family):
     @override
     def expected_variance(self, mean: np.ndarray, square: np.ndarray, own: Own) -> np.ndarray:
         return (mean - square) / (1 + own["phi"])
-
-    @override
-    def pilot(
-        self, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the overall mean, moved away from 0 and 1, and the variance of all rows."""
-        return np.asarray((y.sum() + 0.5) / (trials.sum() + 1)), np.asarray(np.var(y))
 
     @override
     def starting_mean(self, link: Link, y: np.ndarray, trials: np.ndarray) -> np.ndarray:

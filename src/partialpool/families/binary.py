@@ -1,6 +1,5 @@
 """Families of successes and failures: Bernoulli and binomial."""
 
-from collections.abc import Callable
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, override
 
@@ -31,14 +30,6 @@ class _Successes(Family):
     @override
     def expected_variance(self, mean: np.ndarray, square: np.ndarray, own: Own) -> np.ndarray:
         return mean - square
-
-    @override
-    def pilot(
-        self, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the overall probability, moved away from 0 and 1, and the variance of one trial."""
-        p = np.asarray((y.sum() + 0.5) / (trials.sum() + 1))
-        return p, p * (1 - p)
 
 
 def _probability(given: "TensorGiven") -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Ordered categories."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, override
 
 import numpy as np
@@ -8,7 +7,7 @@ import numpy as np
 from partialpool.distributions.prior import Prior
 from partialpool.families.family import Family, Own
 from partialpool.families.given import Given
-from partialpool.families.link import Link, ProbabilityLink
+from partialpool.families.link import Link
 from partialpool.families.links import PROBABILITY_LINKS
 from partialpool.families.support import ORDINAL
 
@@ -86,21 +85,6 @@ class Cumulative(Family):
     def residual_moments(self, given: Given) -> tuple[np.ndarray, np.ndarray]:
         """Return placeholders: categories have neither mean nor variance, and their checks use neither."""
         return given.eta, np.ones_like(given.eta)
-
-    @override
-    def pilot(
-        self, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Raise an error: categories have neither mean nor variance."""
-        raise NotImplementedError
-
-    @override
-    def pilot_information(
-        self, link: Link, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
-    ) -> np.ndarray:
-        """Return 1 / variance of the latent variable."""
-        variance = link.latent_variance if isinstance(link, ProbabilityLink) else np.nan
-        return np.full(len(y), 1 / variance)
 
 
 def _distances(given: Given) -> np.ndarray:

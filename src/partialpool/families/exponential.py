@@ -1,6 +1,5 @@
 """The exponential family: positive, memoryless waiting times whose sd equals their mean."""
 
-from collections.abc import Callable
 from types import MappingProxyType
 from typing import TYPE_CHECKING, override
 
@@ -64,14 +63,6 @@ class Exponential(Family):
     def variance_needs_mean(self, link: Link) -> bool:
         """Whether the link is not the log, under which the variance is ln 2 at every mean."""
         return link.name != "log"
-
-    @override
-    def pilot(
-        self, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the mean of all rows, and its square."""
-        mean = np.full(len(y), np.mean(y))
-        return mean, mean**2
 
     @override
     def starting_mean(self, link: Link, y: np.ndarray, trials: np.ndarray) -> np.ndarray:

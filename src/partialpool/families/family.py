@@ -5,7 +5,7 @@ Each family is a subclass in a separate file. To add one whose link exists: writ
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Final, Literal, NoReturn
@@ -234,27 +234,6 @@ class Family(ABC):
     def observed_sd(self, link: Link, y: np.ndarray, shift: np.ndarray) -> float | None:
         """Return the sd of the data minus the offset, on the scale of `predictor_variance`; None if not defined."""
         return None if self.support.mean_is_probability else link.observed_sd(y, shift)
-
-    @abstractmethod
-    def pilot(
-        self, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return rough means and variances of the rows' responses, before any fit.
-
-        Parameters
-        ----------
-        y, trials
-            The response, its logarithm where `on_log_scale`, and trials (1 where there are none), (rows,).
-        residual
-            Computes the residual variance around level means, for families that have one.
-        """
-
-    def pilot_information(
-        self, link: Link, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
-    ) -> np.ndarray:
-        """Estimate each row's Fisher information about its linear predictor, (d mu / d eta)^2 / Var(y), (rows,)."""
-        mean, variance = self.pilot(y, trials, residual)
-        return trials * link.slope(link.forward(mean)) ** 2 / variance
 
     def starting_mean(self, link: Link, y: np.ndarray, trials: np.ndarray) -> np.ndarray:
         """Return the responses, moved into the link's domain, as the means at which Newton's steps start.

@@ -1,6 +1,5 @@
 """A positive response whose sd is proportional to its mean."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, override
 
 import numpy as np
@@ -62,13 +61,6 @@ class Gamma(Family):
     def variance_needs_mean(self, link: Link) -> bool:
         """Whether the link is not the log, under which the variance is ln(1 + 1 / alpha) at every mean."""
         return link.name != "log"
-
-    @override
-    def pilot(
-        self, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the mean and variance of all rows."""
-        return np.full(len(y), np.mean(y)), np.asarray(np.var(y))
 
     @override
     def starting_mean(self, link: Link, y: np.ndarray, trials: np.ndarray) -> np.ndarray:

@@ -1,6 +1,5 @@
 """Families with a location and a scale sigma that does not depend on the mean: gaussian, Student t, lognormal."""
 
-from collections.abc import Callable
 from typing import ClassVar, Final, override
 
 import numpy as np
@@ -52,19 +51,3 @@ class LocationScale(Family):
     def starting_mean(self, link: Link, y: np.ndarray, trials: np.ndarray) -> np.ndarray:
         """Return the responses; under a link for means above 0, none below a tenth of their mean size."""
         return y if link.is_identity else np.maximum(y, 0.1 * np.abs(y).mean())
-
-    @override
-    def pilot(
-        self, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the mean of all rows, and the residual variance or the known ones."""
-        return np.full(len(y), np.mean(y)), np.broadcast_to(residual(), len(y))
-
-    @override
-    def pilot_information(
-        self, link: Link, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
-    ) -> np.ndarray:
-        """Return slope^2 / Var(y); under the identity link the mean may have any sign."""
-        mean, variance = self.pilot(y, trials, residual)
-        slope = 1.0 if link.is_identity else 1 / link.forward_slope(mean)
-        return slope**2 / variance

@@ -1,6 +1,5 @@
 """A positive response whose logarithm is normal."""
 
-from collections.abc import Callable
 from types import MappingProxyType
 from typing import TYPE_CHECKING, override
 
@@ -87,10 +86,3 @@ class LogNormal(LocationScale):
     def observed_sd(self, link: Link, y: np.ndarray, shift: np.ndarray) -> float | None:
         """Return the sd of log y minus the offset."""
         return link.observed_sd(np.log(y), shift)
-
-    @override
-    def pilot(
-        self, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the mean and the residual variance of log y."""
-        return super().pilot(np.log(y), trials, residual)

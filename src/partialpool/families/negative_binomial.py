@@ -1,8 +1,7 @@
 """Counts whose variance exceeds their mean."""
 
-from collections.abc import Callable
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, override
+from typing import TYPE_CHECKING, override
 
 import numpy as np
 import scipy
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
     from partialpool.families.twin import TensorGiven
 
 __all__ = ["NegativeBinomial"]
-
-_PILOT_SHAPE: Final = 2.0
-"""Shape that `pilot` assumes."""
 
 
 class NegativeBinomial(Family):
@@ -72,14 +68,6 @@ class NegativeBinomial(Family):
     @override
     def expected_variance(self, mean: np.ndarray, square: np.ndarray, own: Own) -> np.ndarray:
         return mean + square / own["alpha"]
-
-    @override
-    def pilot(
-        self, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return means and variances based on each row's count."""
-        mean = y + 0.5
-        return mean, mean + mean**2 / _PILOT_SHAPE
 
     @override
     def starting_mean(self, link: Link, y: np.ndarray, trials: np.ndarray) -> np.ndarray:

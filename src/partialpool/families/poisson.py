@@ -1,6 +1,5 @@
 """Counts whose variance is their mean."""
 
-from collections.abc import Callable
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, override
 
@@ -81,13 +80,6 @@ class Poisson(Family):
     def variance_needs_mean(self, link: Link) -> bool:
         """Whether the link is not the square root, under which the variance is 1/4 at every mean."""
         return link.name != "sqrt"
-
-    @override
-    def pilot(
-        self, y: np.ndarray, trials: np.ndarray, residual: Callable[[], np.ndarray]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return means and variances equal to each row's count plus 1/2."""
-        return y + 0.5, y + 0.5
 
     @override
     def starting_mean(self, link: Link, y: np.ndarray, trials: np.ndarray) -> np.ndarray:

@@ -128,10 +128,12 @@ def check_peak(function: Deviance, parameters: FreeParameters, found: Minimum) -
         if (moved[parameters.diagonal] < 0).any() or not has_density(function.value(moved)):
             break
         t, local = moved, _Local.of(function, parameters, moved)
-    if local.is_bent_up or not local.distance < _FARTHEST:
+    if local.is_bent_up:
         raise _not_maximised(
-            f"a search that ended {local.distance:.2g} standard errors from the maximum, or at a saddle"
+            "a search that ended at a saddle: in some direction the likelihood rises faster and faster"
         )
+    if not local.distance < _FARTHEST:
+        raise _not_maximised(f"a search that ended {local.distance:.2g} standard errors from the maximum")
     is_beta = (local.kept >= parameters.of_beta.start) & (local.kept < parameters.of_beta.stop)
     of_beta = np.ix_(is_beta, is_beta)
     _check_finite(local.information[of_beta])

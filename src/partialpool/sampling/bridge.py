@@ -30,7 +30,7 @@ _FEWEST: Final = 20
 
 
 def bridge(
-    density: Callable[[np.ndarray], float],
+    densities: Callable[[np.ndarray], np.ndarray],
     draws: np.ndarray,
     values: np.ndarray,
     head: int,
@@ -40,8 +40,8 @@ def bridge(
 
     Parameters
     ----------
-    density
-        Log density of parameters and data at x (size,); minus infinity where there is none.
+    densities
+        Log density of parameters and data at each row of x (n, size), shape (n,); minus infinity where there is none.
     draws, values
         Draws of x, (chains, draws, size), and the density of each, (chains, draws).
     head
@@ -66,7 +66,7 @@ def bridge(
     kept = draws[:, half:]
     ratios = (values[:, half:].ravel() - normal.log_density(kept.reshape(-1, size))).reshape(kept.shape[:2])
     proposals = normal.draw(_PROPOSALS, np.random.default_rng(seed))
-    there = np.array([density(x) for x in proposals]) - normal.log_density(proposals)
+    there = densities(proposals) - normal.log_density(proposals)
     there = np.where(np.isnan(there), -np.inf, there)
     return _fixed_point(ratios, there)
 

@@ -4,6 +4,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -82,9 +83,8 @@ class NutsEngine:
 def _evidence(drawn: "_Drawn", settings: Settings) -> dict[str, float]:
     """Estimate log p(y) and its error, as the record of the run names them; nothing where there are too few draws."""
     posterior = drawn.posterior
-    evaluate_at = posterior.evaluator()
     found = bridge(
-        lambda x: evaluate_at(x)[0],
+        partial(posterior.densities, workers=settings.threads),
         drawn.x,
         drawn.stats["lp"],
         posterior.size,

@@ -28,8 +28,9 @@ from partialpool.marginal.glmm.given_theta import FACTORISED, PULLED, kernels_gi
 from partialpool.marginal.glmm.information_scale import InformationScale
 from partialpool.marginal.glmm.kinship_turn import collect_turns
 from partialpool.marginal.glmm.own_parameters import Own
-from partialpool.marginal.glmm.problem import Given, Problem, make_problem, type_of_problem
+from partialpool.marginal.glmm.problem import Given, Problem, make_problem, type_of_given, type_of_problem
 from partialpool.marginal.glmm.weighted_rows import Rows, collect_rows
+from partialpool.workers import map_pieces, piece_size
 
 __all__ = ["Posterior", "Response", "read_response"]
 
@@ -205,7 +206,7 @@ class Posterior:
             0,
             self.axes,
         )
-        kind_of_given = nb.typeof(given)  # takes a millisecond
+        kind_of_given = type_of_given(given)
         kind = type_of_problem(kind_of_given)
         halves = kernels_given_theta(kind, nested=nest.leaf.gram.shape[2] > 0)
         with compiled_elsewhere(halves):
@@ -214,6 +215,18 @@ class Posterior:
             write_effects.compile((kind, *WRITE_ARGUMENTS))
         forward, backward = address_of(*halves[0], FACTORISED), address_of(*halves[1], PULLED)
         return make_problem(given._replace(forward=forward, backward=backward))
+
+    def densities(self, x: np.ndarray, *, workers: int) -> np.ndarray:
+        """Evaluate the log density at each row of x = (z, noise), (n, size); shape (n,)."""
+        values, problem, size = np.empty(len(x)), self.problem, piece_size(self.work)
+
+        def work(start: int) -> None:
+            eta, slope = np.empty(len(self.rows.y)), np.empty(x.shape[1])
+            for i in range(start, min(start + size, len(x))):
+                values[i] = evaluate(problem, x[i], eta, slope)
+
+        map_pieces(work, range(0, len(x), size), workers)
+        return values
 
     def evaluator(self) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
         """Return a function of x = (z, noise) that gives the log density and its gradient; one per thread."""
