@@ -6,7 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["TextTable", "estimate_cells", "fixed", "number", "p_value"]
+__all__ = ["TextTable", "estimate_cells", "fixed", "number", "p_value", "with_key"]
+
+_LONGEST_NAME = 48
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,24 @@ def p_value(p: float) -> str:
     ('p = 0.042', 'p < 0.001')
     """
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def with_key(names: Sequence[str], word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return names that fit into a table, and the lines of the key below it: long ones are numbered.
+
+    Examples
+    --------
+    >>> with_key(["null", "full"], "model")
+    (('null', 'full'), ())
+    >>> with_key(["null", "y ~ " + "x" * 50], "model")[0]
+    ('null', 'model 2')
+    """
+    long = [len(name) > _LONGEST_NAME for name in names]
+    shown = tuple(
+        f"{word} {k}" if numbered else name for k, (name, numbered) in enumerate(zip(names, long, strict=True), 1)
+    )
+    key = zip(shown, names, long, strict=True)
+    return shown, tuple(f"{label}: {name}" for label, name, numbered in key if numbered)
 
 
 def estimate_cells(values: Sequence[float], sd: float, digits: int = 2) -> tuple[str, ...]:

@@ -97,6 +97,18 @@ def test_the_text_says_what_answers_what(fits, comparison):
     assert "<table" in comparison._repr_html_()
 
 
+def test_long_formulas_are_numbered_and_spelled_out_once(fits):
+    """As in a list of fits, which are named by their formulas, one of them the beginning of another."""
+    short, long, longer = "a", "y ~ " + "x" * 50, "y ~ " + "x" * 50 + " + z"
+    text = str(compare(dict(zip((longer, short, long), fits.values(), strict=True)), seed=1, progressbar=False))
+    lines = text.splitlines()
+    names = [line.split("  ")[0].strip() for line in lines[2:5]]
+    key = {name: line.removeprefix(f"{name}: ") for name in names for line in lines if line.startswith(f"{name}: ")}
+    assert sorted([*key.values(), short]) == sorted([short, long, longer])
+    assert text.count(long) == 2
+    assert "model" in text.splitlines()[-1]
+
+
 def test_a_close_race_is_called_one(fits, sleepstudy):
     again = pp.fit(MODELS["no groups"], sleepstudy, seed=2, progressbar=False)
     found = compare({"a": fits["no groups"], "b": again}, progressbar=False)

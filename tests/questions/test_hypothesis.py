@@ -81,6 +81,7 @@ def test_predictions_are_compared(sleepstudy_fit):
         "Hours > 0",
         "Days >",
         "Days > '0'",
+        "2 > 1",
         "__import__('os').getcwd() > 0",
         "Days.__class__ > 0",
         "(lambda: 1)() > 0",
@@ -106,6 +107,7 @@ def test_no_claim_is_refused(sleepstudy_fit):
 @pytest.mark.parametrize(
     ("claim", "works"),
     [
+        ("308 > 309", "effects[308, Intercept] > effects[309, Intercept]"),
         ("308 > Kai", "effects[308, Intercept] > Kai"),
         ("b_Subject[308] > b_Subject[309]", "effects[308, Intercept] > effects[309, Intercept]"),
         ("Subject[308, Days] - Subject[309, Days] < 2", "effects[308, Days] - effects[309, Days] < 2"),

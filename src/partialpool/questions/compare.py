@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import arviz_stats as azs
 import numpy as np
@@ -12,7 +13,7 @@ from partialpool.fitting.fit import Fit
 from partialpool.questions.cross_validation import MAX_KHAT, Scores, score_levels, score_rows
 from partialpool.seeds import seed_sequence
 from partialpool.spec.keywords import explains_keywords
-from partialpool.tabulate import TextTable, fixed
+from partialpool.tabulate import TextTable, fixed, with_key
 
 __all__ = ["Comparison", "compare"]
 
@@ -53,14 +54,17 @@ class Comparison:
         """The frame, rounded as its errors permit."""
         titles = {"rows": "elpd, rows", "levels": f"elpd, {self.factor}", "evidence": "log evidence"}
         heads = ["model"] + [h for c in self.criteria for h in (titles[c], "diff", "se")]
-        rows = []
-        for name, row in self.frame.iterrows():
-            cells = [str(name)]
+        rows, names = [], [str(name) for name in self.frame.index]
+        shown, key = with_key(names, "model")
+        for name, (_, row) in zip(shown, self.frame.iterrows(), strict=True):
+            cells = [name]
             for c in self.criteria:
                 decimals = (1, 1, 2 if c == "evidence" else 1)
                 cells += [fixed(row[k], d) for k, d in zip((c, f"{c}_diff", f"{c}_se"), decimals, strict=True)]
             rows.append(tuple(cells))
-        return TextTable(tuple(heads), tuple(rows), title="Models, the best first", notes=self.notes)
+        longest_first = sorted(zip(names, shown, strict=True), key=lambda pair: -len(pair[0]))
+        notes = [reduce(lambda note, pair: note.replace(*pair), longest_first, note) for note in self.notes]
+        return TextTable(tuple(heads), tuple(rows), title="Models, the best first", notes=(*key, *notes))
 
     def __str__(self) -> str:
         return str(self.table)

@@ -112,6 +112,8 @@ def _sides(claim: str, known: Mapping[str, np.ndarray], advice: Callable[[str], 
         compared = ast.parse(text.strip(), mode="eval").body
         if not isinstance(compared, ast.Compare) or len(compared.ops) != 1 or type(compared.ops[0]) not in _COMPARISONS:
             raise _Unclear("it is not an inequality of two sides")
+        if not names:
+            raise _Unclear("it names no quantity")
         values = {place: known[name] for place, name in names.items()}
         with np.errstate(invalid="ignore", divide="ignore"):
             left, right = (_evaluate(side, values) for side in (compared.left, compared.comparators[0]))

@@ -75,7 +75,8 @@ class NutsEngine:
             )
         named = posterior_variables(drawn.posterior.stand_in, recovered, drawn.shape, keep_z=settings.keep_z)
         named |= _own_variables(drawn, named)
-        evidence = _evidence(drawn, settings)
+        with single_lapack():
+            evidence = _evidence(drawn, settings)
         facts = {"sampler": sampler, "seconds": time.perf_counter() - started, "interrupted": drawn.interrupted}
         return RawDraws(named, drawn.stats, facts | evidence)
 
