@@ -323,6 +323,14 @@ def test_no_variance_is_singular():
     assert "The fit is singular" in str(fit)
 
 
+def test_without_variance_there_is_no_correlation():
+    """A balanced table in which every level has the same counts: sds are 0 and the correlation is not a number."""
+    table = {"y": np.tile([1, 3, 2, 3, 4, 4], 10), "x": np.tile(np.arange(6), 10), "g": np.repeat(np.arange(10), 6)}
+    fit = pp.maximum_likelihood("y ~ x + (x | g)", table, family="poisson")
+    assert fit.singular
+    np.testing.assert_array_equal(fit.variance_components["estimate"], [0, 0, np.nan])
+
+
 def test_separation_is_an_error():
     g = np.repeat(np.arange(6), 10)
     x = np.tile([0.0] * 5 + [1.0] * 5, 6)

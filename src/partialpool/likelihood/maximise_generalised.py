@@ -33,6 +33,8 @@ from partialpool.names import BETA
 
 __all__ = ["GeneralisedLikelihood", "integration_of", "maximise_generalised"]
 
+_TRACE: Final = 1e-7
+"""Relative sd below which an estimate is 0: its square is below the rounding errors of the likelihood."""
 _START: Final = 0.5
 """Group sds at the start, relative to the spread of the linear predictor."""
 _MOST_ERROR: Final = 1e-4
@@ -160,6 +162,11 @@ def maximise_generalised(design: Design, method: str) -> Maximum:
         return _describe(likelihood, peak)
 
 
+def _without_traces(root: np.ndarray) -> np.ndarray:
+    """Return a relative Cholesky factor with 0 for elements that no digit of the likelihood depends on."""
+    return np.where(np.abs(root) < _TRACE, 0.0, root)
+
+
 def _describe(likelihood: GeneralisedLikelihood, peak: Peak) -> Maximum:
     marginal, parameters, t = likelihood.marginal, likelihood.parameters, peak.t
     design, units = marginal.design, marginal.units
@@ -167,7 +174,7 @@ def _describe(likelihood: GeneralisedLikelihood, peak: Peak) -> Maximum:
     sd, corr, relative = {}, {}, {}
     for place, f in enumerate(marginal.arrangement.order):
         q = len(design.factors[f].names)
-        root, own = point.roots[place, :q, :q], units.factors[f]
+        root, own = _without_traces(point.roots[place, :q, :q]), units.factors[f]
         stated = own.to_data @ np.linalg.solve(own.shift, root) * units.unit
         sd[f], corr[f] = covariance_parts(stated @ stated.T)
         relative[f] = relative_diagonal(root)

@@ -79,17 +79,21 @@ class LikelihoodFit:
 
     @property
     def variance_components(self) -> pd.DataFrame:
-        """Standard deviations and correlations, and the family's own parameters: factor, effects, estimate."""
+        """Standard deviations and correlations, and the family's own parameters: factor, effects, estimate.
+
+        The correlation of an effect whose sd is 0 is NaN.
+        """
         return pd.DataFrame(self._components, columns=["factor", "effect", "with", "estimate"])
 
     @property
     def _components(self) -> list[tuple[str, str, str, float]]:
         rows: list[tuple[str, str, str, float]] = []
         for factor, sd, corr in zip(self.design.factors, self.maximum.sd, self.maximum.corr, strict=True):
+            known = np.where(np.outer(sd, sd) > 0, corr, np.nan)
             rows += [(factor.name, e, "", float(s)) for e, s in zip(factor.names, sd, strict=True)]
             for block in factor.blocks:
                 rows += [
-                    (factor.name, factor.names[i], factor.names[j], float(corr[i, j]))
+                    (factor.name, factor.names[i], factor.names[j], float(known[i, j]))
                     for n, j in enumerate(block)
                     for i in block[:n]
                 ]
