@@ -42,6 +42,17 @@ def test_pages_state_the_measured_times(page):
     assert measured() in re.sub(r"\s+", " ", text_of(page))
 
 
+@pytest.mark.parametrize("page", [ROOT / "README.md", DOCS / "index.md"], ids=lambda p: p.name)
+def test_pages_state_the_measured_times_of_counts_and_choices(page):
+    results = text_of(ROOT / "benchmarks" / "results.md")
+    times = [float(t) for t in re.findall(r"posterior / glmer's estimate \| at most 3.00× \| ([\d.]+)×", results)]
+    assert len(times) == 5
+    stated = (
+        f"posterior takes {min(times):.2f} to {max(times):.2f} times as long as the point estimate of lme4's `glmer`"
+    )
+    assert stated in re.sub(r"\s+", " ", text_of(page))
+
+
 def test_pages_state_the_measured_time_of_the_first_fit():
     first = [seconds(row[4]) for row in section("Time of a call to fit()")]
     assert len({f"{time:.0f} s" for time in first}) == 1
