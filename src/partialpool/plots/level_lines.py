@@ -1,5 +1,7 @@
 """Small multiples: each level's rows with its lines without, with complete and with partial pooling."""
 
+from typing import Unpack
+
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
@@ -15,6 +17,7 @@ from partialpool.intervals import DEFAULT_PROB, central_ends, percent
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_units import bracketed, column_label, stated_or
 from partialpool.plots.held import held_in_title
+from partialpool.plots.own_labels import OwnLabels
 from partialpool.plots.style import BLUE, INK, VERMILION, house_style, short
 
 __all__ = ["plot_level_lines"]
@@ -28,7 +31,13 @@ _LEGEND = ("no pooling", "complete pooling", "partial pooling")
 
 @draws_answer_of("level_lines", "no_pooling", "complete_pooling", "partial_pooling", "adjusted")
 def plot_level_lines(
-    lines: xr.Dataset, *, unit: str | None = None, xunit: str | None = None, most: int = 20, prob: float = DEFAULT_PROB
+    lines: xr.Dataset,
+    *,
+    unit: str | None = None,
+    xunit: str | None = None,
+    most: int = 20,
+    prob: float = DEFAULT_PROB,
+    **own: Unpack[OwnLabels],
 ) -> Figure:
     """Draw one panel per level: its rows, and its lines without, with complete and with partial pooling.
 
@@ -45,6 +54,10 @@ def plot_level_lines(
         title says so.
     prob
         Probability of the band.
+    title
+        Text in place of the figure's title; `""` for none.
+    xlabel, ylabel
+        Texts in place of the labels of the axes.
 
     Returns
     -------

@@ -1,5 +1,7 @@
 """Plot of level ranks: levels in order of their expected rank, with intervals."""
 
+from typing import Unpack
+
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
@@ -11,6 +13,7 @@ from partialpool.intervals import DEFAULT_PROB
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.held import held_in_title, named_effect
 from partialpool.plots.intervals import bars_in_words, interval_bars
+from partialpool.plots.own_labels import OwnLabels
 from partialpool.plots.style import BLUE, GREY, INK, house_style, room, short
 
 __all__ = ["plot_level_ranks"]
@@ -19,7 +22,7 @@ _MOST_LABELS = 60
 
 
 @draws_answer_of("level_ranks", "rank", "expected", "best", attrs=("best",))
-def plot_level_ranks(ranks: xr.Dataset, *, prob: float = DEFAULT_PROB) -> Figure:
+def plot_level_ranks(ranks: xr.Dataset, *, prob: float = DEFAULT_PROB, **own: Unpack[OwnLabels]) -> Figure:
     """Draw the rank of each level with intervals, levels in order of their expected ranks.
 
     Ranks are much less certain than the order of the levels suggests: the picture shows by how much.
@@ -30,6 +33,10 @@ def plot_level_ranks(ranks: xr.Dataset, *, prob: float = DEFAULT_PROB) -> Figure
         From `level_ranks`.
     prob
         Probability of the thin bars; the thick bars contain 50 %.
+    title
+        Text in place of the figure's title; `""` for none.
+    xlabel, ylabel
+        Texts in place of the labels of the axes.
 
     Returns
     -------
