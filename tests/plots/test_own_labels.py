@@ -113,6 +113,21 @@ def test_an_unknown_keyword_is_refused_in_four_parts(every_answer):
         pp.plot_icc(title="x")
 
 
+@pytest.mark.parametrize(
+    ("keyword", "instead"),
+    [
+        ("ax", "figure.axes are its panels"),
+        ("figsize", "figure.set_size_inches(8, 5)"),
+        ("suptitle", "write title="),
+        ("hdi_prob", "write prob=0.9"),
+    ],
+)
+def test_keywords_of_other_packages_are_answered(keyword, instead, every_answer):
+    with pytest.raises(pp.KeywordError, match=f"does not have the keyword '{keyword}'") as error:
+        drawn("plot_icc", every_answer, **{keyword: 1})
+    assert instead in error.value.do
+
+
 def test_mathematics_follows_the_users_settings_and_names_do_not(every_answer):
     figure = drawn("plot_icc", every_answer, title=r"$\rho$", xlabel="a\x07b")
     assert figure._suptitle.get_parse_math()

@@ -6,7 +6,6 @@ from typing import Any, Final, Literal
 
 import numpy as np
 import xarray as xr
-from scipy.stats import rankdata
 
 from partialpool.design.units import UNITS
 from partialpool.errors import DataError
@@ -79,8 +78,7 @@ def level_ranks(
     """
     found = varying_effect(fit.design, effect, factor, at)
     _check(best, top, len(found.levels))
-    signed = _SIGN[best] * found.draws(fit.posterior)
-    first, last = rankdata(signed, "min", axis=-1), rankdata(signed, "max", axis=-1)
+    first, last = _places(_SIGN[best] * found.draws(fit.posterior))
     rank = (first + last) / 2
     variables = {
         "rank": (("chain", "draw", "level"), rank, {ESTIMATE: "mean"}),
@@ -102,6 +100,28 @@ def level_ranks(
         attrs["top"] = int(top)
     coords = {"chain": fit.posterior["chain"], "draw": fit.posterior["draw"], "level": found.levels}
     return xr.Dataset(variables, coords=coords, attrs=attrs)
+
+
+def _places(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first and the last place that each value occupies along the last dimension: equal values share places.
+
+    Examples
+    --------
+    >>> _places(np.array([4.0, 3.0, 4.0]))
+    (array([2, 1, 2], dtype=int32), array([3, 1, 3], dtype=int32))
+    """
+    order = np.argsort(values, axis=-1)
+    ranked = np.take_along_axis(values, order, axis=-1)
+    count = values.shape[-1]
+    place = np.arange(1, count + 1, dtype=np.int32)
+    differs = ranked[..., 1:] != ranked[..., :-1]
+    edge = np.ones((*values.shape[:-1], 1), bool)
+    starts, ends = np.concatenate([edge, differs], axis=-1), np.concatenate([differs, edge], axis=-1)
+    first, last = np.empty(values.shape, np.int32), np.empty(values.shape, np.int32)
+    np.put_along_axis(first, order, np.maximum.accumulate(np.where(starts, place, 1), axis=-1), axis=-1)
+    backwards = np.where(ends, place, count)[..., ::-1]
+    np.put_along_axis(last, order, np.minimum.accumulate(backwards, axis=-1)[..., ::-1], axis=-1)
+    return first, last
 
 
 def _share_of_top(first: np.ndarray, last: np.ndarray, top: int) -> np.ndarray:
