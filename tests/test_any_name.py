@@ -177,6 +177,8 @@ def test_any_role_may_have_any_name(shift, tmp_path):
     assert pp.shrinkage(fit, columns.factor)["weight"].sizes["level"] == 8
     assert pp.level_statistics(fit, columns.factor, seed=1)["observed_data"].sizes["level"] == 8
     assert pp.level_lines(fit, columns.slope, factor=columns.factor, at={columns.category: "v"})
+    assert pp.level_lines(fit, columns.category, factor=columns.factor)["grid"].to_numpy().tolist() == ["u", "v", "w"]
+    assert pp.level_ranks(fit, columns.slope, factor=columns.factor, top=2).sizes["level"] == 8
     before = pp.prior_predictive(formula, columns.table, draws=5, seed=1)
     assert before["outlook"]["variance"].attrs == {}
     assert before["outlook"].attrs["along"] == columns.slope

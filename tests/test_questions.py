@@ -15,7 +15,7 @@ PARTNERS = {
     "icc": "plot_icc", "variance_components": "plot_variance_components", "variance_function": "plot_variance_function",
     "recenter": "plot_recenter", "shrinkage": "plot_shrinkage", "level_lines": "plot_level_lines",
     "design_effect": "plot_design_effect", "naive_errors": "plot_naive_errors", "level_effects": "plot_level_effects",
-    "predict": "plot_predictions", "average_effect": "plot_average_effect",
+    "level_ranks": "plot_level_ranks", "predict": "plot_predictions", "average_effect": "plot_average_effect",
     "posterior_checks": "plot_posterior_checks", "quantile_residuals": "plot_quantile_residuals",
     "residual_trends": "plot_residual_trends", "singularity": "plot_singularity", "lrt": "plot_lrt",
     "compare": "plot_compare", "level_statistics": "plot_level_statistics", "power_scale": "plot_power_scale",
@@ -54,6 +54,7 @@ def test_answers_with_plots_have_a_summary(sleepstudy):
     answers = {
         "icc": (), "variance_components": (), "variance_function": ({"Days": [0, 9]},), "shrinkage": (), "recenter": (),
         "level_lines": ("Days",), "design_effect": (), "level_effects": ("Days",), "predict": (),
+        "level_ranks": ("Days",),
         "average_effect": ("Days",), "residual_trends": ("Days",), "singularity": (),
     }  # fmt: skip
     for question, arguments in answers.items():
@@ -90,7 +91,7 @@ def test_a_picture_of_a_fit_is_drawn_or_refused_with_the_question_to_ask(questio
 
 HELD = {
     "shrinkage": (), "recenter": (), "icc": (), "variance_function": (), "datagrid": (), "level_effects": ("Days",),
-    "level_lines": ("Days",),
+    "level_ranks": ("Days",), "level_lines": ("Days",),
 }  # fmt: skip
 """Questions that take places by `at=`, and their arguments before it."""
 

@@ -30,6 +30,7 @@ from .plots.icc import plot_icc as plot_icc
 from .plots.level_effects import plot_level_effects as plot_level_effects
 from .plots.level_influence import plot_level_influence as plot_level_influence
 from .plots.level_lines import plot_level_lines as plot_level_lines
+from .plots.level_ranks import plot_level_ranks as plot_level_ranks
 from .plots.level_statistics import plot_level_statistics as plot_level_statistics
 from .plots.lrt import plot_lrt as plot_lrt
 from .plots.naive_errors import plot_naive_errors as plot_naive_errors
@@ -61,6 +62,7 @@ from .questions.icc import icc as icc
 from .questions.level_effects import level_effects as level_effects
 from .questions.level_influence import level_influence as level_influence
 from .questions.level_lines import level_lines as level_lines
+from .questions.level_ranks import level_ranks as level_ranks
 from .questions.level_statistics import level_statistics as level_statistics
 from .questions.log_likelihood import log_likelihood as log_likelihood
 from .questions.log_prior import log_prior as log_prior

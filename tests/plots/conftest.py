@@ -16,7 +16,7 @@ SLOPES = "Reaction ~ Days + (Days | Subject)"
 MORE = {
     "variance_function": ({"Days": [0, 9]},), "recenter": (None, {"Days": [0, 5]}), "level_lines": ("Days",),
     "predict": ({"Days": [0, 9] * 2, "Subject": ["308"] * 2 + ["309"] * 2},),
-    "level_effects": ("Days",), "average_effect": ("Days",), "residual_trends": ("Days",),
+    "level_effects": ("Days",), "level_ranks": ("Days",), "average_effect": ("Days",), "residual_trends": ("Days",),
 }  # fmt: skip
 """What a question asks beside the fit."""
 OF_SEVERAL_FITS = {"compare", "lrt", "prior_predictive", "prior_grid"}

@@ -82,6 +82,7 @@ PICTURES = {
     "line": lambda f, i, x, g: pp.plot_shrinkage(pp.shrinkage(i)),
     "panels": lambda f, i, x, g: panels(f, x),
     "responders": lambda f, i, x, g: pp.plot_level_effects(pp.level_effects(f, x)),
+    "ranks": lambda f, i, x, g: pp.plot_level_ranks(pp.level_ranks(f, x)),
     "checks": lambda f, i, x, g: pp.plot_level_statistics(pp.level_statistics(f, seed=1)),
     "posterior checks": lambda f, i, x, g: pp.plot_posterior_checks(pp.posterior_checks(f, seed=1)),
     "quantile residuals": lambda f, i, x, g: pp.plot_quantile_residuals(pp.quantile_residuals(f, seed=1), x),

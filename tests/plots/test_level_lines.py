@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 import partialpool as pp
 from checks.fixed import fit_at
 from partialpool.plots.level_lines import plot_level_lines
+from partialpool.plots.style import short
 from partialpool.questions.level_lines import level_lines
 
 
@@ -111,3 +112,38 @@ def test_curves_of_shares_name_the_mean_and_the_levels_without_an_estimate():
     assert "no pooling" not in [line.get_label() for line in second.lines]
     areas = next(c for c in first.collections if len(c.get_offsets()) == 3).get_sizes()
     assert areas[2] == pytest.approx(4 * areas[0])
+
+
+@pytest.mark.parametrize(("names", "turned"), [("uvw", 0), (["first condition"] + list("vw"), 90)])
+def test_means_by_category_are_joined_and_rows_stand_beside_them(names, turned):
+    rng = np.random.default_rng(2)
+    data = {"y": rng.normal(size=36), "c": [names[k % 3] for k in range(36)], "g": np.repeat(list("abcdef"), 6)}
+    draws = {"beta": rng.normal(size=(50, 3)), "b_g": rng.normal(size=(50, 6, 1)), "sd_g": np.ones((50, 1))}
+    lines = level_lines(fit_at("y ~ c + (1 | g)", data, draws=50, sigma=np.ones(50), **draws), "c")
+    figure = plot_level_lines(lines, prob=0.8)
+    panels = shown(figure)
+    assert len(panels) == 6
+    for panel in panels:
+        label = panel.get_title(loc="left")
+        one = lines.sel(level=label)
+        drawn = {line.get_label(): line for line in panel.lines}
+        for name in ("no pooling", "complete pooling"):
+            values = one if name == "no pooling" else lines
+            assert drawn[name].get_xdata().tolist() == [0, 1, 2]
+            assert drawn[name].get_ydata() == pytest.approx(values[name.replace(" ", "_")].to_numpy())
+        pooled = one["partial_pooling"].to_numpy()[0]
+        assert drawn["partial pooling"].get_ydata() == pytest.approx(pooled.mean(axis=0))
+        (bars,) = [c for c in panel.collections if c.get_label() == "its 80 % interval"]
+        ends = np.array([segment[:, 1] for segment in bars.get_segments()])
+        assert ends == pytest.approx(np.quantile(pooled, [0.1, 0.9], axis=0).T)
+        rows = next(line for line in panel.lines if line.get_markerfacecolor() == "white")
+        own = lines["row_level"].to_numpy() == label
+        places = [lines["grid"].to_numpy().tolist().index(c) for c in lines["x"].to_numpy()[own]]
+        assert rows.get_xdata() == pytest.approx(np.array(places) - 0.25)
+        assert rows.get_ydata() == pytest.approx(lines["adjusted"].to_numpy()[own])
+        assert {tick.get_rotation() for tick in panel.get_xticklabels()} == {turned}
+        assert panel.get_xlim() == (-0.6, 2.6)
+    assert [tick.get_text() for tick in panels[0].get_xticklabels()] == [
+        short(category, 12) for category in lines["grid"].to_numpy()
+    ]
+    assert figure.get_supxlabel() == "c"

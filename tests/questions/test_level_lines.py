@@ -1,6 +1,7 @@
 """Three lines per level: least squares by hand, the posterior's own, and rows brought to them."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import special
 
@@ -112,8 +113,9 @@ def test_levels_are_named_as_in_the_table_or_as_text():
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"over": "Reaction"}, "a numeric column that the model reads"),
-        ({"over": "c"}, "a numeric column that the model reads"),
+        ({"over": "Reaction"}, "a line needs a predictor that the model reads"),
+        ({"over": "g"}, "a line needs a predictor that the model reads"),
+        ({"over": "c"}, "cannot be both fixed and the predictor of the line"),
         ({"factor": "k"}, "no such grouping factor"),
         ({"points": 1}, "a line needs two points"),
         ({"points": 2.5}, "a line needs two points"),
@@ -245,3 +247,86 @@ def test_an_ordinal_response_is_refused():
     fit = fit_at("y ~ x + (1 | g)", data, family="cumulative", beta=[0.0], sd_g=[1.0], cutpoints=[-1.0, 1.0])
     with pytest.raises(pp.DataError, match="cutpoints in place of an intercept"):
         level_lines(fit, "x")
+
+
+def by_condition(seed=8):
+    """Five levels, three conditions, of which level 4 lacks one; a number that varies too."""
+    rng = np.random.default_rng(seed)
+    table = pd.DataFrame({"g": np.repeat(np.arange(5), 12), "c": np.tile(list("uvw"), 20), "x": rng.normal(2, 1, 60)})
+    table = table.assign(y=rng.normal(5, 1, 60))
+    return table[(table["g"] != 4) | (table["c"] != "w")].reset_index(drop=True)
+
+
+def test_along_categories_lines_are_the_means_of_cells():
+    data, b = by_condition(), np.random.default_rng(1).normal(size=(5, 3))
+    values = {"beta": [1.0, 2.0, 4.0], "sd_g": [1.0] * 3, "corr_g": np.eye(3), "sigma": 1.0}
+    lines = level_lines(fit_at("y ~ c + (0 + c | g)", data, b_g=b, **values), "c")
+    assert lines["grid"].to_numpy().tolist() == ["u", "v", "w"]
+    assert lines["grid"].attrs == {"kind": "category"}
+    cells = data.pivot_table("y", "g", "c").to_numpy()
+    assert lines["no_pooling"].to_numpy()[:4] == pytest.approx(cells[:4])
+    assert np.isnan(lines["no_pooling"].to_numpy()[4]).all()
+    assert lines["complete_pooling"].to_numpy() == pytest.approx(data.groupby("c")["y"].mean().to_numpy())
+    assert lines["partial_pooling"].to_numpy()[0, 0] == pytest.approx(np.array([1.0, 3, 5]) + b)
+    assert lines["x"].to_numpy().tolist() == data["c"].tolist()
+    assert lines["adjusted"].to_numpy() == pytest.approx(data["y"].to_numpy())
+
+
+def test_categories_without_a_varying_effect_shift_with_the_level():
+    data, b = by_condition(), np.random.default_rng(1).normal(size=(5, 1))
+    fit = fit_at("y ~ c + x + (1 | g)", data, b_g=b, beta=[1.0, 2.0, 4.0, 0.5], sd_g=[1.0], sigma=1.0)
+    lines = level_lines(fit, "c")
+    mean = data["x"].mean()
+    fixed = np.array([1.0, 3, 5]) + 0.5 * mean
+    assert lines["partial_pooling"].to_numpy()[0, 0] == pytest.approx(fixed + b)
+    rest = data["y"] - data["c"].map({"u": 1.0, "v": 3.0, "w": 5.0}) - 0.5 * data["x"]
+    assert lines["no_pooling"].to_numpy() == pytest.approx(fixed + rest.groupby(data["g"]).mean().to_numpy()[:, None])
+    assert lines["adjusted"].to_numpy() == pytest.approx((data["y"] - 0.5 * (data["x"] - mean)).to_numpy())
+    assert lines.attrs["held"] == f"x={mean:.4g} (mean)"
+
+
+CODINGS = {
+    "C(c)": [1.0, 2.0, 4.0],
+    'T(c, "v")': [3.0, -2.0, 2.0],
+    "0 + c": [1.0, 3.0, 5.0],
+}
+
+
+@pytest.mark.parametrize("term", CODINGS)
+def test_neither_coding_nor_reference_changes_lines_or_their_order(term):
+    data, b = by_condition(), np.random.default_rng(1).normal(size=(5, 1))
+    values = {"b_g": b, "sd_g": [1.0], "sigma": 1.0}
+    plain = level_lines(fit_at("y ~ c + (1 | g)", data, beta=[1.0, 2.0, 4.0], **values), "c")
+    other = level_lines(fit_at(f"y ~ {term} + (1 | g)", data, beta=CODINGS[term], **values), "c")
+    assert other["grid"].to_numpy().tolist() == ["u", "v", "w"]
+    for name in ("no_pooling", "complete_pooling", "partial_pooling", "adjusted"):
+        np.testing.assert_allclose(other[name], plain[name], rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("column", "term", "expected"),
+    [
+        ([3, 1, 2], "C(c)", [1, 2, 3]),
+        ([False, True, True], "c", [False, True]),
+        (pd.Categorical(list("abc"), ["c", "a", "b"]), "c", ["c", "a", "b"]),
+    ],
+)
+def test_categories_are_numbers_booleans_or_declared(column, term, expected):
+    data = pd.DataFrame({"y": np.arange(12.0), "g": np.repeat([0, 1], 6)}).assign(
+        c=pd.Series(column)[np.arange(12) % 3].values
+    )
+    fit = fit_at(f"y ~ {term} + (1 | g)", data, beta=np.zeros(len(expected)), sd_g=[1.0], sigma=1.0)
+    lines = level_lines(fit, "c")
+    assert lines["grid"].to_numpy().tolist() == expected
+    assert lines["x"].to_numpy().tolist() == data["c"].tolist()
+    assert lines["complete_pooling"].to_numpy() == pytest.approx(
+        [data["y"][(data["c"] == one).to_numpy()].mean() for one in expected]
+    )
+
+
+def test_groups_of_within_are_no_categories_to_move_along():
+    data = by_condition().assign(h=lambda t: t["g"].map(str))
+    fit = fit_at("y ~ within(x, h) + (1 | g)", data, beta=[1.0, 2.0], sd_g=[1.0], sigma=1.0)
+    with pytest.raises(pp.DataError, match="a line needs a predictor that the model reads") as error:
+        level_lines(fit, "h")
+    assert error.value.allowed == "'x'"

@@ -149,8 +149,9 @@ def test_wrong_arguments():
     fit = fit_at("Reaction ~ Days + (1 | Subject)", sleep, **PLAIN)
     with pytest.raises(pp.DataError, match="no such grouping factor"):
         residual_trends(fit, "Days", factor="Day")
-    with pytest.raises(pp.DataError, match="has categories"):
+    with pytest.raises(pp.DataError, match="has categories") as error:
         residual_trends(fit, "kind", data=sleep.assign(kind=["a", "b"] * 90))
+    assert "pp.plot_quantile_residuals draws residuals by the categories of a predictor" in error.value.do
     with pytest.raises(pp.DataError, match="does not vary within any level"):
         residual_trends(fit, "size", data=sleep.assign(size=sleep.groupby("Subject")["Reaction"].transform("mean")))
     ordinal = fit_at(

@@ -7,8 +7,16 @@ from partialpool.spec.keywords import explains_keywords
 
 OTHERS = [
     *(pp.check, pp.compare, pp.contrast, pp.design_effect, pp.elicit, pp.fit_file, pp.group_effects, pp.hypothesis),
-    *(pp.level_effects, pp.level_influence, pp.level_lines, pp.level_statistics, pp.load_fit, pp.log_likelihood),
-    *(pp.log_prior, pp.naive_errors, pp.posterior_checks, pp.posterior_predictive, pp.power_scale, pp.predict),
+    *(pp.level_effects, pp.level_influence, pp.level_lines, pp.level_ranks, pp.level_statistics, pp.load_fit),
+    *(
+        pp.log_likelihood,
+        pp.log_prior,
+        pp.naive_errors,
+        pp.posterior_checks,
+        pp.posterior_predictive,
+        pp.power_scale,
+        pp.predict,
+    ),
     *(pp.prior_grid, pp.quantile_residuals, pp.recenter, pp.residual_trends, pp.shrinkage, pp.summary),
     *(pp.to_datatree, pp.variance_components, pp.variance_function),
 ]

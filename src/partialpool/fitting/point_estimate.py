@@ -28,6 +28,7 @@ __all__ = [
     "OF_RATIOS",
     "Point",
     "common_point",
+    "has_mean",
     "has_median",
     "mean_is_known",
     "means_known",
@@ -97,7 +98,9 @@ MEDIAN: Final = Point("median", "a few draws decide the mean")
 OF_RATIOS: Final = Point("median")
 """Of ratios, whose inverse is as good a comparison: the median of the inverse is the inverse of the median."""
 ESTIMATE: Final = "estimate"
-"""Attribute of labelled draws whose point estimate is the median by their nature."""
+"""Attribute of labelled draws whose point estimate is of one kind by their nature: `median` of ratios, `mean` of ranks.
+
+No few draws can decide the mean of ranks, which have ends; but most draws of a level may be the same rank."""
 
 
 def mean_is_known(draws: np.ndarray) -> bool:
@@ -136,6 +139,8 @@ def common_point(*quantities: xr.DataArray | np.ndarray) -> Point:
     if any(has_median(values) for values in quantities):
         return OF_RATIOS
     for values in quantities:
+        if has_mean(values):
+            continue
         if isinstance(values, xr.DataArray):
             rest = [dim for dim in values.dims if dim not in ("chain", "draw")]
             array = values.transpose("chain", "draw", *rest).to_numpy()
@@ -152,6 +157,11 @@ def common_point(*quantities: xr.DataArray | np.ndarray) -> Point:
 def has_median(values: xr.DataArray | np.ndarray) -> bool:
     """Whether the point estimate of draws is their median by their nature, as of a ratio."""
     return isinstance(values, xr.DataArray) and values.attrs.get(ESTIMATE) == "median"
+
+
+def has_mean(values: xr.DataArray | np.ndarray) -> bool:
+    """Whether the point estimate of draws is their mean by their nature, as of a rank."""
+    return isinstance(values, xr.DataArray) and values.attrs.get(ESTIMATE) == "mean"
 
 
 def quantiles(draws: np.ndarray, probs: tuple[float, ...], axis: int | None = None) -> np.ndarray:

@@ -7,10 +7,13 @@ from pkgutil import resolve_name
 from typing import Any, Concatenate
 
 import xarray as xr
+from matplotlib.figure import Figure
 
 from partialpool.errors import DataError
 from partialpool.fitting.fit import Fit
 from partialpool.intervals import central_ends
+from partialpool.plots.own_labels import check_labels, put_labels, with_labels
+from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["draws_answer_of"]
 
@@ -18,17 +21,17 @@ _RESPONSE = "response"
 """An attribute that all labelled answers have and all plots read."""
 
 
-def draws_answer_of[Answer, **P, R](
+def draws_answer_of[Answer, **P](
     question: str,
     *names: str,
     attrs: tuple[str, ...] = (),
     ask: Callable[..., Any] | None = None,
     needs: tuple[str, ...] = (),
-) -> Callable[[Callable[Concatenate[Answer, P], R]], Callable[Concatenate[Answer | Fit, P], R]]:
+) -> Callable[[Callable[Concatenate[Answer, P], Figure]], Callable[Concatenate[Answer | Fit, P], Figure]]:
     """Ask the plot's question where a fit is passed; refuse anything else that is not the answer that the plot draws.
 
     The type of the answer is the annotation of the plot function's first parameter. A keyword `prob` must be a
-    probability.
+    probability. The keywords of `**own` do not reach the plot function: they are put on the figure that it returns.
 
     Parameters
     ----------
@@ -45,18 +48,21 @@ def draws_answer_of[Answer, **P, R](
         Arguments of the plot that `ask` takes too, by name.
     """
 
-    def decorate(draw: Callable[Concatenate[Answer, P], R]) -> Callable[Concatenate[Answer | Fit, P], R]:
-        name, signature = getattr(draw, "__name__", "plot"), inspect.signature(draw)
+    def decorate(draw: Callable[Concatenate[Answer, P], Figure]) -> Callable[Concatenate[Answer | Fit, P], Figure]:
+        name, signature = getattr(draw, "__name__", "plot"), with_labels(inspect.signature(draw))
+        labelled = [one for one in signature.parameters if one not in inspect.signature(draw).parameters]
         first = next(iter(signature.parameters.values()))
 
         @wraps(draw)
-        def checked(*args: Any, **kwargs: Any) -> R:
+        def checked(*args: Any, **kwargs: Any) -> Figure:
             try:
                 given = signature.bind_partial(*args, **kwargs)
             except TypeError:
-                return draw(*args, **kwargs)  # which names the function and the argument
+                return refused(*args, **kwargs)
             if first.name not in given.arguments:
-                return draw(*args, **kwargs)
+                return refused(*args, **kwargs)
+            labels = {one: given.arguments.pop(one) for one in labelled if one in given.arguments}
+            check_labels(labels)
             if "prob" in given.arguments:
                 central_ends(given.arguments["prob"])  # which raises an error for anything else
             answer = given.arguments[first.name]
@@ -68,8 +74,12 @@ def draws_answer_of[Answer, **P, R](
             elif got := _no_such_answer(answer, first.annotation, names, (_RESPONSE, *attrs)):
                 raise _refused(question, name, f"this is not an answer of pp.{question}", got)
             given.arguments[first.name] = answer
-            return draw(*given.args, **given.kwargs)
+            figure = draw(*given.args, **given.kwargs)
+            put_labels(figure, labels)
+            return figure
 
+        checked.__signature__ = signature  # type: ignore[attr-defined]
+        refused = explains_keywords(checked)  # which names the argument that does not fit
         return checked
 
     return decorate

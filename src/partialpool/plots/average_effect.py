@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import product
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 import matplotlib.pyplot as plt
 import xarray as xr
@@ -16,6 +16,7 @@ from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_units import stated_or
 from partialpool.plots.held import held_in_title
 from partialpool.plots.intervals import bars_in_words, draw_interval
+from partialpool.plots.own_labels import OwnLabels
 from partialpool.plots.style import BLUE, GREY, VERMILION, house_style, short
 from partialpool.plots.ticks import round_numbers
 
@@ -48,7 +49,9 @@ def _label(chosen: Mapping[str, Any]) -> str:
 
 
 @draws_answer_of("average_effect", "population_average", "subject_specific", attrs=("measure", "predictor"))
-def plot_average_effect(effects: xr.Dataset, *, unit: str | None = None, prob: float = DEFAULT_PROB) -> Figure:
+def plot_average_effect(
+    effects: xr.Dataset, *, unit: str | None = None, prob: float = DEFAULT_PROB, **own: Unpack[OwnLabels]
+) -> Figure:
     """Draw the population-average and the subject-specific effect side by side.
 
     Parameters
@@ -59,6 +62,10 @@ def plot_average_effect(effects: xr.Dataset, *, unit: str | None = None, prob: f
         Unit of differences and slopes, for the axis; by default from the units that the model or the table states.
     prob
         Probability of the thin bars; the thick ones contain 50 %.
+    title
+        Text in place of the figure's title; `""` for none.
+    xlabel, ylabel
+        Texts in place of the labels of the axes.
 
     Returns
     -------

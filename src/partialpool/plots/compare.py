@@ -1,10 +1,13 @@
 """Plot of a model comparison."""
 
+from typing import Unpack
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
 from partialpool.plots.answer import draws_answer_of
+from partialpool.plots.own_labels import OwnTitle
 from partialpool.plots.style import BLUE, GREY, INK, house_style, room, short
 from partialpool.questions.compare import Comparison
 
@@ -12,13 +15,15 @@ __all__ = ["plot_compare"]
 
 
 @draws_answer_of("compare")
-def plot_compare(comparison: Comparison) -> Figure:
+def plot_compare(comparison: Comparison, **own: Unpack[OwnTitle]) -> Figure:
     """Draw each model's difference from the best model, by every criterion.
 
     Parameters
     ----------
     comparison
         From `compare`.
+    title
+        Text in place of the figure's title; `""` for none.
 
     Returns
     -------

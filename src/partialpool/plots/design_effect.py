@@ -1,5 +1,7 @@
 """Plot of design effects and effective sample sizes."""
 
+from typing import Unpack
+
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
@@ -10,6 +12,7 @@ from partialpool.fitting.point_estimate import Point, common_point
 from partialpool.intervals import DEFAULT_PROB, central_ends
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.intervals import bars_in_words, draw_interval
+from partialpool.plots.own_labels import OwnTitle
 from partialpool.plots.style import GREY, INK, house_style, room, short
 from partialpool.questions.design_effect import design_effect
 
@@ -17,7 +20,7 @@ __all__ = ["plot_design_effect"]
 
 
 @draws_answer_of("design_effect", "design_effect", ask=design_effect)
-def plot_design_effect(effects: xr.Dataset, *, prob: float = DEFAULT_PROB) -> Figure:
+def plot_design_effect(effects: xr.Dataset, *, prob: float = DEFAULT_PROB, **own: Unpack[OwnTitle]) -> Figure:
     """Draw the design effect of each factor, and the number of independent rows that the table is equivalent to.
 
     Parameters
@@ -26,6 +29,8 @@ def plot_design_effect(effects: xr.Dataset, *, prob: float = DEFAULT_PROB) -> Fi
         From `design_effect`; or a fit, for which `design_effect` is then called without other arguments.
     prob
         Probability of the thin bars, and of the intervals in numbers; the thick bars contain 50 %.
+    title
+        Text in place of the figure's title; `""` for none.
 
     Returns
     -------

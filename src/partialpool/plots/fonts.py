@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from matplotlib import font_manager
-from matplotlib.figure import Figure
+from matplotlib.artist import Artist
 from matplotlib.font_manager import FontEntry, FontProperties
 from matplotlib.ft2font import FT2Font
 from matplotlib.text import Text
@@ -22,15 +22,15 @@ _BOXES: Final = "Last Resort"
 _MOST_SHOWN: Final = 12
 
 
-def complete_fonts(figure: Figure) -> None:
+def complete_fonts(artist: Artist) -> None:
     """Add fallback fonts to texts whose fonts lack some of their characters, such as names in Chinese.
 
     Matplotlib draws each character with the first font of a text that has it.
 
     Parameters
     ----------
-    figure
-        A figure with its texts, which keep their fonts.
+    artist
+        A text, or a figure with its texts, which keep their fonts.
 
     Warns
     -----
@@ -38,7 +38,7 @@ def complete_fonts(figure: Figure) -> None:
         No installed font has a character, which is then drawn as a box.
     """
     unknown: set[str] = set()
-    for text in figure.findobj(Text):
+    for text in artist.findobj(Text):
         missing = _missing(text)
         if missing:
             families, left = _families_with(missing)

@@ -1,6 +1,7 @@
 """Forest (caterpillar) plots of group effects."""
 
 from collections.abc import Mapping
+from typing import Unpack
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -15,6 +16,7 @@ from partialpool.intervals import DEFAULT_PROB
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_units import unit_or_scale
 from partialpool.plots.intervals import bars_in_words, interval_bars
+from partialpool.plots.own_labels import OwnTitle
 from partialpool.plots.style import BLUE, GREY, INK, house_style, room, short
 from partialpool.questions.group_effects import group_effects
 
@@ -25,7 +27,11 @@ _MAX_LABELS = 60
 
 @draws_answer_of("group_effects", "effects", "level", "effect", ask=group_effects)
 def plot_group_effects(
-    effects: xr.Dataset, *, units: Mapping[str, str] | None = None, prob: float = DEFAULT_PROB
+    effects: xr.Dataset,
+    *,
+    units: Mapping[str, str] | None = None,
+    prob: float = DEFAULT_PROB,
+    **own: Unpack[OwnTitle],
 ) -> Figure:
     """Draw each level's effects with intervals: one panel per effect, levels sorted by the first effect.
 
@@ -38,6 +44,8 @@ def plot_group_effects(
         model or the table states.
     prob
         Probability of the thin bars; the thick ones contain 50 %.
+    title
+        Text in place of the figure's title; `""` for none.
 
     Returns
     -------

@@ -1,5 +1,7 @@
 """Plot of intraclass correlations."""
 
+from typing import Unpack
+
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
@@ -11,6 +13,7 @@ from partialpool.intervals import DEFAULT_PROB
 from partialpool.model.partition import ONE_MEAN
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.intervals import interval_bars
+from partialpool.plots.own_labels import OwnLabels
 from partialpool.plots.shares import draw_shares, entitle_shares
 from partialpool.plots.style import PALETTE, house_style, short
 from partialpool.questions.icc import icc
@@ -19,7 +22,7 @@ __all__ = ["plot_icc"]
 
 
 @draws_answer_of("icc", "icc", "same", ask=icc)
-def plot_icc(correlations: xr.Dataset, *, prob: float = DEFAULT_PROB) -> Figure:
+def plot_icc(correlations: xr.Dataset, *, prob: float = DEFAULT_PROB, **own: Unpack[OwnLabels]) -> Figure:
     """Draw intraclass correlations: an interval per factor, or a curve along a predictor.
 
     Parameters
@@ -30,6 +33,10 @@ def plot_icc(correlations: xr.Dataset, *, prob: float = DEFAULT_PROB) -> Figure:
     prob
         Probability of the thin bars, or along a number of the wide bands; the thick ones and the narrow ones contain
         50 %.
+    title
+        Text in place of the figure's title; `""` for none.
+    xlabel, ylabel
+        Texts in place of the labels of the axes.
 
     Returns
     -------

@@ -1,5 +1,7 @@
 """Plot of level effects: levels in order of their effect, coloured by the probability that it is large."""
 
+from typing import Unpack
+
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
@@ -15,6 +17,7 @@ from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_units import bracketed, stated_or, unit_or_scale
 from partialpool.plots.held import held_in_title, named_effect
 from partialpool.plots.intervals import bars_in_words, interval_bars
+from partialpool.plots.own_labels import OwnLabels
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, room, short
 
 __all__ = ["plot_level_effects"]
@@ -26,7 +29,9 @@ _CHANCE = LinearSegmentedColormap.from_list("chance", [VERMILION, "#B5A79B", BLU
 
 
 @draws_answer_of("level_effects", "effect", "population", "above")
-def plot_level_effects(effects: xr.Dataset, *, unit: str | None = None, prob: float = DEFAULT_PROB) -> Figure:
+def plot_level_effects(
+    effects: xr.Dataset, *, unit: str | None = None, prob: float = DEFAULT_PROB, **own: Unpack[OwnLabels]
+) -> Figure:
     """Draw each level's coefficient with intervals, in order, coloured by the probability of exceeding the threshold.
 
     Parameters
@@ -37,6 +42,10 @@ def plot_level_effects(effects: xr.Dataset, *, unit: str | None = None, prob: fl
         Unit of the coefficient, for the axis: `ms/day`; by default from the units that the model or the table states.
     prob
         Probability of the thin bars, and of the population's interval; the thick bars contain 50 %.
+    title
+        Text in place of the figure's title; `""` for none.
+    xlabel, ylabel
+        Texts in place of the labels of the axes.
 
     Returns
     -------

@@ -1,5 +1,7 @@
 """Plot of the influence of each level on an answer."""
 
+from typing import Unpack
+
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
@@ -7,6 +9,7 @@ from matplotlib.figure import Figure
 
 from partialpool.errors import DataError, nearest
 from partialpool.plots.answer import draws_answer_of
+from partialpool.plots.own_labels import OwnLabels
 from partialpool.plots.style import BLUE, GREY, VERMILION, house_style, room, short
 
 __all__ = ["plot_level_influence"]
@@ -16,7 +19,7 @@ _LARGE = 0.5
 
 
 @draws_answer_of("level_influence", "quantity", "shift", "khat")
-def plot_level_influence(influence: xr.Dataset, quantity: str) -> Figure:
+def plot_level_influence(influence: xr.Dataset, quantity: str, **own: Unpack[OwnLabels]) -> Figure:
     """Draw how far an answer moves when a level is left out, for each level.
 
     Parameters
@@ -25,6 +28,10 @@ def plot_level_influence(influence: xr.Dataset, quantity: str) -> Figure:
         From `level_influence`.
     quantity
         Name of the answer.
+    title
+        Text in place of the figure's title; `""` for none.
+    xlabel, ylabel
+        Texts in place of the labels of the axes.
 
     Returns
     -------

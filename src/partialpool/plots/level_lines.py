@@ -1,4 +1,7 @@
-"""Small multiples: each level's rows with its lines without, with complete and with partial pooling."""
+"""Small multiples: each level's rows with its lines, or means by category, by no, complete and partial pooling."""
+
+from collections.abc import Iterable
+from typing import Any, Unpack
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -15,20 +18,31 @@ from partialpool.intervals import DEFAULT_PROB, central_ends, percent
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_units import bracketed, column_label, stated_or
 from partialpool.plots.held import held_in_title
+from partialpool.plots.own_labels import OwnLabels
 from partialpool.plots.style import BLUE, INK, VERMILION, house_style, short
 
 __all__ = ["plot_level_lines"]
 
 _MOST_COLUMNS = 6
+_LETTERS = 44
+"""Most characters of names of categories that fit side by side under a row of panels."""
 _AREA = 10.0
 """Area of a point for the median number of trials, in square points."""
+_BESIDE = 0.25
+"""Distance of rows from the means of their category, in categories."""
 _LEGEND = ("no pooling", "complete pooling", "partial pooling")
 """Order of the lines in the legend; the band is last."""
 
 
 @draws_answer_of("level_lines", "no_pooling", "complete_pooling", "partial_pooling", "adjusted")
 def plot_level_lines(
-    lines: xr.Dataset, *, unit: str | None = None, xunit: str | None = None, most: int = 20, prob: float = DEFAULT_PROB
+    lines: xr.Dataset,
+    *,
+    unit: str | None = None,
+    xunit: str | None = None,
+    most: int = 20,
+    prob: float = DEFAULT_PROB,
+    **own: Unpack[OwnLabels],
 ) -> Figure:
     """Draw one panel per level: its rows, and its lines without, with complete and with partial pooling.
 
@@ -45,6 +59,10 @@ def plot_level_lines(
         title says so.
     prob
         Probability of the band.
+    title
+        Text in place of the figure's title; `""` for none.
+    xlabel, ylabel
+        Texts in place of the labels of the axes.
 
     Returns
     -------
@@ -54,7 +72,8 @@ def plot_level_lines(
         trials; dotted: no pooling, left out where a level's rows do not identify its line, or where its estimate is
         infinite (the panel says "no finite estimate");
         vermilion, dashed: complete pooling; blue: partial pooling, mean and its interval of probability `prob`
-        (median where a few draws decide a mean: the title says so).
+        (median where a few draws decide a mean: the title says so). Along categories the lines join the means in each
+        category, and the interval is a bar; rows are to the left of their category.
 
     Raises
     ------
@@ -74,7 +93,7 @@ def plot_level_lines(
     )
     order = np.argsort(height, kind="stable")
     steps = np.linspace(0, len(order) - 1, min(most, len(order)))
-    shown = lines.isel(level=order[steps.round().astype(int)])
+    shown, categories = _on_places(lines.isel(level=order[steps.round().astype(int)]))
     count = shown.sizes["level"]
     down = -(-count // _MOST_COLUMNS)
     columns = -(-count // down)
@@ -84,11 +103,16 @@ def plot_level_lines(
         panels = grid.ravel()
         spans = []
         for i, panel in enumerate(panels[:count]):
-            spans.append(_draw_level(panel, shown.isel(level=i), point, prob, most=16 if count > 1 else 40))
+            most_letters = 16 if count > 1 else 40
+            spans.append(
+                _draw_level(panel, shown.isel(level=i), point, prob, most=most_letters, joined=bool(categories))
+            )
             # The last panel of a column has the tick labels, also where the place below it is empty.
             panel.tick_params(labelbottom=i + columns >= count)
         for panel in panels[count:]:
             panel.set_axis_off()
+        if categories:
+            _name_categories(panels[:count], categories, most=_LETTERS // columns)
         low, high = np.min(spans), np.max(spans)
         panels[0].set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
         figure.supxlabel(f"{column_label(lines.attrs['over'], xunit)}", fontsize=10)
@@ -106,20 +130,55 @@ def _band(prob: float) -> str:
     return f"its {percent(prob)} interval"
 
 
-def _draw_level(panel: Axes, level: xr.Dataset, point: Point, prob: float, *, most: int) -> tuple[float, float]:
-    """Draw one level, its name cut to `most` characters; return the range that must be visible."""
+def _on_places(lines: xr.Dataset) -> tuple[xr.Dataset, list[str]]:
+    """Return lines along categories with these at 0, 1, 2, ..., and their names; lines along numbers as they are."""
+    if lines["grid"].attrs.get("kind") != "category":
+        return lines, []
+    place = {category: k for k, category in enumerate(lines["grid"].to_numpy().tolist())}
+    x = [place[category] - _BESIDE for category in lines["x"].to_numpy().tolist()]
+    return lines.assign_coords(grid=range(len(place))).assign(x=(lines["x"].dims, x)), [short(c, 12) for c in place]
+
+
+def _name_categories(panels: Iterable[Axes], names: list[str], *, most: int) -> None:
+    """Write names of categories below panels; upright if they are more than `most` characters."""
+    turned = 90 if sum(map(len, names)) > most else 0
+    for panel in panels:
+        panel.set_xticks(range(len(names)), names, rotation=turned, fontsize=8.5)
+        panel.set_xlim(-0.6, len(names) - 0.4)
+
+
+def _draw_level(
+    panel: Axes, level: xr.Dataset, point: Point, prob: float, *, most: int, joined: bool
+) -> tuple[float, float]:
+    """Draw one level; return the range that must be visible.
+
+    Parameters
+    ----------
+    panel, level, point, prob
+        Where and what to draw.
+    most
+        Most characters of the level's name.
+    joined
+        Whether the lines join the means of categories.
+    """
     label = level["level"].item()
     own = level["row_level"].to_numpy() == label
     x, y = level["x"].to_numpy()[own], level["adjusted"].to_numpy()[own]
     grid = level["grid"].to_numpy()
     draws = level["partial_pooling"].stack(sample=("chain", "draw")).transpose("sample", "grid").to_numpy()
     low, high = np.quantile(draws, central_ends(prob), axis=0)
-    panel.fill_between(grid, low, high, color=BLUE, alpha=0.22, lw=0, label=_band(prob))
-    panel.plot(grid, level["complete_pooling"], color=VERMILION, lw=1.3, ls="--", label="complete pooling")
-    panel.plot(grid, point.of(draws, axis=0), color=BLUE, lw=1.8, label="partial pooling")
+    if joined:
+        panel.vlines(grid, low, high, color=BLUE, alpha=0.35, lw=4, label=_band(prob))
+    else:
+        panel.fill_between(grid, low, high, color=BLUE, alpha=0.22, lw=0, label=_band(prob))
+    thin: dict[str, Any] = {"lw": 0.8, "marker": "o", "ms": 3} if joined else {}
+    panel.plot(
+        grid, level["complete_pooling"], color=VERMILION, ls="--", label="complete pooling", **{"lw": 1.3} | thin
+    )
+    panel.plot(grid, point.of(draws, axis=0), color=BLUE, label="partial pooling", **{"lw": 1.8} | thin)
     if np.isfinite(level["no_pooling"]).all():
         # On top and dotted: with much information in the rows it coincides with the partially pooled line.
-        panel.plot(grid, level["no_pooling"], color=INK, lw=1.5, ls=":", label="no pooling")
+        panel.plot(grid, level["no_pooling"], color=INK, ls=":", label="no pooling", **{"lw": 1.5} | thin)
     _draw_rows(panel, x, y, level, own)
     infinite = level.get("no_estimate", xr.DataArray("")).item() == "infinite"
     panel.set_title(f"{short(label, most)}{'\nno finite estimate' if infinite else ''}", fontsize=9, pad=3)

@@ -1,6 +1,7 @@
 """Posterior-predictive checks by level, drawn by ArviZ."""
 
 import warnings
+from typing import Unpack
 
 import arviz_plots as azp
 import numpy as np
@@ -14,6 +15,7 @@ from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_limits import mark_beyond, robust_limits
 from partialpool.plots.axis_units import column_label, stated_or
 from partialpool.plots.intervals import bars_in_words, interval_bars
+from partialpool.plots.own_labels import OwnTitle
 from partialpool.plots.style import BLUE, VERMILION, house_style, short
 from partialpool.questions.level_statistics import level_statistics
 
@@ -23,7 +25,9 @@ _MOST_LABELS = 30
 
 
 @draws_answer_of("level_statistics", "observed_data/level", "posterior_predictive/level", ask=level_statistics)
-def plot_level_statistics(statistics: xr.DataTree, *, unit: str | None = None, prob: float = DEFAULT_PROB) -> Figure:
+def plot_level_statistics(
+    statistics: xr.DataTree, *, unit: str | None = None, prob: float = DEFAULT_PROB, **own: Unpack[OwnTitle]
+) -> Figure:
     """Draw each level's mean, spread and trends against those of data simulated from the model.
 
     Parameters
@@ -34,6 +38,8 @@ def plot_level_statistics(statistics: xr.DataTree, *, unit: str | None = None, p
         Unit of the response, for the axes; by default the one that the model or the table states.
     prob
         Probability of the thin bars; the thick ones contain 50 %.
+    title
+        Text in place of the figure's title; `""` for none.
 
     Returns
     -------

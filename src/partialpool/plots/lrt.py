@@ -1,6 +1,6 @@
 """Plot of the null distributions and the observed statistic of a likelihood-ratio test."""
 
-from typing import Final
+from typing import Final, Unpack
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from partialpool.plots.answer import draws_answer_of
+from partialpool.plots.own_labels import OwnTitle
 from partialpool.plots.style import GREY, INK, PALETTE, house_style, short
 from partialpool.questions.lrt import LikelihoodRatioTest, write_mixture
 
@@ -23,13 +24,15 @@ _SIMULATED, _MIXTURE, _NAIVE = GREY, PALETTE[0], PALETTE[1]
 
 
 @draws_answer_of("lrt")
-def plot_lrt(test: LikelihoodRatioTest) -> Figure:
+def plot_lrt(test: LikelihoodRatioTest, **own: Unpack[OwnTitle]) -> Figure:
     """Draw the simulated null as a histogram, the chi-square nulls as lines, and the observed statistic.
 
     Parameters
     ----------
     test
         From `lrt`.
+    title
+        Text in place of the figure's title; `""` for none.
 
     Returns
     -------

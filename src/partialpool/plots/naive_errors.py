@@ -1,5 +1,7 @@
 """Plot of standard errors that ignore the grouping beside those that account for it."""
 
+from typing import Unpack
+
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
@@ -9,6 +11,7 @@ from matplotlib.ticker import NullLocator
 
 from partialpool.names import COEF
 from partialpool.plots.answer import draws_answer_of
+from partialpool.plots.own_labels import OwnLabels
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, room, short
 from partialpool.questions.naive_errors import naive_errors
 
@@ -43,13 +46,17 @@ _TICKS = (
 
 
 @draws_answer_of("naive_errors", "naive", "honest", "overconfidence", ask=naive_errors)
-def plot_naive_errors(errors: xr.Dataset) -> Figure:
+def plot_naive_errors(errors: xr.Dataset, **own: Unpack[OwnLabels]) -> Figure:
     """Draw each coefficient's honest standard error (accounting for the grouping) in units of the naive one.
 
     Parameters
     ----------
     errors
         From `naive_errors`; or a fit, for which `naive_errors` is then called without other arguments.
+    title
+        Text in place of the figure's title; `""` for none.
+    xlabel, ylabel
+        Texts in place of the labels of the axes.
 
     Returns
     -------

@@ -1,7 +1,7 @@
 """Plot of observed and simulated responses, drawn by ArviZ, and of their statistics."""
 
 import warnings
-from typing import Any
+from typing import Any, Unpack
 
 import arviz_plots as azp
 import matplotlib.pyplot as plt
@@ -15,6 +15,7 @@ from partialpool.families.registry import family_named
 from partialpool.intervals import DEFAULT_PROB, central_ends, percent
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_units import column_label, stated_or
+from partialpool.plots.own_labels import OwnTitle
 from partialpool.plots.style import BLUE, GREY, VERMILION, house_style, room, short
 from partialpool.plots.ticks import round_numbers
 from partialpool.questions.check_advice import statistic_in_words
@@ -45,7 +46,9 @@ _LEAST_DISTINCT = 0.5
 
 
 @draws_answer_of("posterior_checks", "checks", "posterior_predictive", "observed_data", ask=posterior_checks)
-def plot_posterior_checks(checks: xr.DataTree, *, unit: str | None = None, prob: float = DEFAULT_PROB) -> Figure:
+def plot_posterior_checks(
+    checks: xr.DataTree, *, unit: str | None = None, prob: float = DEFAULT_PROB, **own: Unpack[OwnTitle]
+) -> Figure:
     """Draw the response over responses simulated from the model, and the statistics that are compared.
 
     Parameters
@@ -56,6 +59,8 @@ def plot_posterior_checks(checks: xr.DataTree, *, unit: str | None = None, prob:
         Unit of the response, for the axis; by default the one that the model or the table states.
     prob
         Probability of the intervals of new responses; densities and distribution functions have none.
+    title
+        Text in place of the figure's title; `""` for none.
 
     Returns
     -------

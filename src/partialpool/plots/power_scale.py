@@ -1,10 +1,13 @@
 """Plot of power-scaling sensitivities to the priors and the likelihood."""
 
+from typing import Unpack
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
 from partialpool.plots.answer import draws_answer_of
+from partialpool.plots.own_labels import OwnLabels
 from partialpool.plots.style import GREY, INK, PALETTE, house_style, room, short
 from partialpool.questions.power_scale import THRESHOLD, PowerScaling, power_scale
 
@@ -14,13 +17,17 @@ _MOST_ROWS = 60
 
 
 @draws_answer_of("power_scale", ask=power_scale)
-def plot_power_scale(scaling: PowerScaling) -> Figure:
+def plot_power_scale(scaling: PowerScaling, **own: Unpack[OwnLabels]) -> Figure:
     """Draw how much each prior, all priors and the likelihood move each answer.
 
     Parameters
     ----------
     scaling
         From `power_scale`; or a fit, for which `power_scale` is then called without other arguments.
+    title
+        Text in place of the figure's title; `""` for none.
+    xlabel, ylabel
+        Texts in place of the labels of the axes.
 
     Returns
     -------

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from textwrap import fill
-from typing import Any
+from typing import Any, Unpack
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -20,6 +20,7 @@ from partialpool.intervals import DEFAULT_PROB, central_ends, percent
 from partialpool.names import OBS
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_units import column_label, stated_or
+from partialpool.plots.own_labels import OwnLabels
 from partialpool.plots.style import INK, PALETTE, house_style, short
 from partialpool.questions.datagrid import datagrid
 from partialpool.questions.predict import Kind, predict
@@ -70,6 +71,7 @@ def plot_predictions(
     unit: str | None = None,
     xunit: str | None = None,
     prob: float = DEFAULT_PROB,
+    **own: Unpack[OwnLabels],
 ) -> Figure:
     """Draw predictions along a predictor, with intervals of the mean and of new responses.
 
@@ -88,6 +90,10 @@ def plot_predictions(
         Units of the response and of the predictor, for the axes; by default those that the model or the table states.
     prob
         Probability of the intervals of the expectation, and of those of new responses.
+    title
+        Text in place of the figure's title; `""` for none.
+    xlabel, ylabel
+        Texts in place of the labels of the axes.
 
     Returns
     -------

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Unpack
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -15,6 +16,7 @@ from partialpool.names import ICC, SIGMA, TOTAL_SD
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_units import bracketed
 from partialpool.plots.intervals import bars_in_words, interval_bars
+from partialpool.plots.own_labels import OwnTitle
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, legend_below, room, short
 
 __all__ = ["plot_prior_grid"]
@@ -47,7 +49,9 @@ class _Panel:
 
 
 @draws_answer_of("prior_grid", "prior", "good")
-def plot_prior_grid(study: xr.Dataset, quantity: str, *, unit: str = "", prob: float = DEFAULT_PROB) -> Figure:
+def plot_prior_grid(
+    study: xr.Dataset, quantity: str, *, unit: str = "", prob: float = DEFAULT_PROB, **own: Unpack[OwnTitle]
+) -> Figure:
     """Draw one answer under every prior, with the prior itself where the answer is a parameter that has one.
 
     Parameters
@@ -60,6 +64,8 @@ def plot_prior_grid(study: xr.Dataset, quantity: str, *, unit: str = "", prob: f
         Unit of the answer, for the axis.
     prob
         Probability of the thin bars; the thick ones contain 50 %.
+    title
+        Text in place of the figure's title; `""` for none.
 
     Returns
     -------

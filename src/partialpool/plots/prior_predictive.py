@@ -1,6 +1,7 @@
 """Plot of the prior predictive distribution."""
 
 from functools import partial
+from typing import Unpack
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,6 +18,7 @@ from partialpool.families.support import BINARY
 from partialpool.intervals import DEFAULT_PROB
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_units import bracketed, column_label, stated_or
+from partialpool.plots.own_labels import OwnTitle
 from partialpool.plots.prior_outlook import draw_level_lines, draw_scatter, drawable
 from partialpool.plots.style import GREY, INK, PALETTE, VERMILION, house_style, short
 from partialpool.plots.ticks import round_numbers
@@ -31,7 +33,13 @@ _STEPS = 400
 
 @draws_answer_of("prior_predictive", attrs=("implausible",))
 def plot_prior_predictive(
-    tree: xr.DataTree, *, unit: str | None = None, xunit: str | None = None, lines: int = 40, prob: float = DEFAULT_PROB
+    tree: xr.DataTree,
+    *,
+    unit: str | None = None,
+    xunit: str | None = None,
+    lines: int = 40,
+    prob: float = DEFAULT_PROB,
+    **own: Unpack[OwnTitle],
 ) -> Figure:
     """Draw tables simulated from the priors beside the observed one, and the priors' spread and ICC.
 
@@ -46,6 +54,8 @@ def plot_prior_predictive(
     prob
         Probability of the wide band of the sd, and share of the draws between the dashed lines; the narrow band
         contains 50 %.
+    title
+        Text in place of the figure's title; `""` for none.
 
     Returns
     -------

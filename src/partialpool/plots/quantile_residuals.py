@@ -1,6 +1,7 @@
 """Plot of quantile residuals: against their expected distribution, and along a predictor."""
 
 from dataclasses import dataclass
+from typing import Unpack
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,6 +18,7 @@ from partialpool.names import OBS
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_units import column_label, stated_or
 from partialpool.plots.bands import order_band, quantile_interval
+from partialpool.plots.own_labels import OwnTitle
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, legend_below, room, short
 from partialpool.plots.ticks import round_numbers
 from partialpool.questions.quantile_residuals import quantile_residuals
@@ -64,7 +66,12 @@ class _Classes:
 
 @draws_answer_of("quantile_residuals", "u", "z", ask=quantile_residuals)
 def plot_quantile_residuals(
-    residuals: xr.Dataset, along: str | None = None, *, unit: str | None = None, xunit: str | None = None
+    residuals: xr.Dataset,
+    along: str | None = None,
+    *,
+    unit: str | None = None,
+    xunit: str | None = None,
+    **own: Unpack[OwnTitle],
 ) -> Figure:
     """Draw quantile residuals against a normal distribution, and along the expected response or a predictor.
 
@@ -77,6 +84,8 @@ def plot_quantile_residuals(
         is missing are left out on the right.
     unit, xunit
         Units of the response and of the predictor, for the axis; by default those that the model or the table states.
+    title
+        Text in place of the figure's title; `""` for none.
 
     Returns
     -------

@@ -1,5 +1,7 @@
 """Plot of the correlation of intercepts and slopes along the origin of a predictor."""
 
+from typing import Unpack
+
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
@@ -14,6 +16,7 @@ from partialpool.names import INTERCEPT
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_units import bracketed, column_label, stated_or, unit_or_scale
 from partialpool.plots.intervals import bars_in_words, interval_bars
+from partialpool.plots.own_labels import OwnTitle
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, short
 
 __all__ = ["plot_recenter"]
@@ -21,7 +24,12 @@ __all__ = ["plot_recenter"]
 
 @draws_answer_of("recenter", "correlation", "sd", "uncorrelated_at", "lowest", "highest")
 def plot_recenter(
-    moved: xr.Dataset, *, unit: str | None = None, xunit: str | None = None, prob: float = DEFAULT_PROB
+    moved: xr.Dataset,
+    *,
+    unit: str | None = None,
+    xunit: str | None = None,
+    prob: float = DEFAULT_PROB,
+    **own: Unpack[OwnTitle],
 ) -> Figure:
     """Draw the correlation of intercept and slope, and the spread of intercepts, as the origin moves.
 
@@ -33,6 +41,8 @@ def plot_recenter(
         Units of the response and of the predictor, for the axes; by default those that the model or the table states.
     prob
         Probability of the wide bands, and of the interval of the origin; the narrow bands contain 50 %.
+    title
+        Text in place of the figure's title; `""` for none.
 
     Returns
     -------

@@ -1,5 +1,7 @@
 """Plot of residuals along a predictor by level, and of the check of their trends."""
 
+from typing import Unpack
+
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
@@ -9,6 +11,7 @@ from matplotlib.figure import Figure
 from partialpool.design.units import Units
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_units import bracketed, column_label, stated_or
+from partialpool.plots.own_labels import OwnTitle
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, short
 from partialpool.tabulate import p_value
 
@@ -18,7 +21,9 @@ _BINS = 40
 
 
 @draws_answer_of("residual_trends", "trend", "discrepancy", "replicated")
-def plot_residual_trends(trends: xr.Dataset, *, unit: str | None = None, xunit: str | None = None) -> Figure:
+def plot_residual_trends(
+    trends: xr.Dataset, *, unit: str | None = None, xunit: str | None = None, **own: Unpack[OwnTitle]
+) -> Figure:
     """Draw each level's trend in the residuals, and the check of all trends together.
 
     Parameters
@@ -27,6 +32,8 @@ def plot_residual_trends(trends: xr.Dataset, *, unit: str | None = None, xunit: 
         From `residual_trends`.
     unit, xunit
         Units of the response and of the predictor, for the axes; by default those that the model or the table states.
+    title
+        Text in place of the figure's title; `""` for none.
 
     Returns
     -------

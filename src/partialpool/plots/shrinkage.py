@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Unpack
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -20,6 +21,7 @@ from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_limits import AxisLimits, mark_beyond, robust_limits
 from partialpool.plots.axis_units import bracketed, stated_or
 from partialpool.plots.held import held_in_title, named_effect
+from partialpool.plots.own_labels import OwnLabels
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, room, short
 from partialpool.questions.shrinkage import shrinkage
 from partialpool.tabulate import number
@@ -34,7 +36,9 @@ _MOST_NAMED = 4
 @draws_answer_of(
     "shrinkage", "no_pooling", "no_pooling_se", "complete_pooling", "partial_pooling", "covariance", "n", ask=shrinkage
 )
-def plot_shrinkage(pooling: xr.Dataset, *, unit: str | None = None, prob: float = DEFAULT_PROB) -> Figure:
+def plot_shrinkage(
+    pooling: xr.Dataset, *, unit: str | None = None, prob: float = DEFAULT_PROB, **own: Unpack[OwnLabels]
+) -> Figure:
     """Draw how far each level is pulled: along one effect, or in the plane of two.
 
     Parameters
@@ -45,6 +49,10 @@ def plot_shrinkage(pooling: xr.Dataset, *, unit: str | None = None, prob: float 
         Unit of the response, for the axes; by default the one that the model or the table states.
     prob
         Probability of the intervals along one effect; in the plane of two, share of levels inside the ellipse.
+    title
+        Text in place of the figure's title; `""` for none.
+    xlabel, ylabel
+        Texts in place of the labels of the axes.
 
     Returns
     -------

@@ -1,5 +1,7 @@
 """Plot of standard deviations near zero and correlations near one, the signs of a singular fit."""
 
+from typing import Unpack
+
 import matplotlib.pyplot as plt
 import xarray as xr
 from matplotlib.axes import Axes
@@ -8,6 +10,7 @@ from matplotlib.figure import Figure
 from partialpool.design.units import Units
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_units import bracketed, stated_or
+from partialpool.plots.own_labels import OwnTitle
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, legend_below, short
 from partialpool.questions.singularity import singularity
 
@@ -19,7 +22,7 @@ _ROW = 3
 
 
 @draws_answer_of("singularity", "contribution", "near_zero", "prior_density", ask=singularity)
-def plot_singularity(singular: xr.Dataset, *, unit: str | None = None) -> Figure:
+def plot_singularity(singular: xr.Dataset, *, unit: str | None = None, **own: Unpack[OwnTitle]) -> Figure:
     """Draw posterior and prior of every varying effect's contribution, and the posterior of every correlation.
 
     Parameters
@@ -28,6 +31,8 @@ def plot_singularity(singular: xr.Dataset, *, unit: str | None = None) -> Figure
         From `singularity`; or a fit, for which `singularity` is then called without other arguments.
     unit
         Unit of the linear predictor, for the axes; by default the one that the model or the table states.
+    title
+        Text in place of the figure's title; `""` for none.
 
     Returns
     -------

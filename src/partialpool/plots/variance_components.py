@@ -1,10 +1,13 @@
 """Plot of variance components as shares."""
 
+from typing import Unpack
+
 import xarray as xr
 from matplotlib.figure import Figure
 
 from partialpool.intervals import DEFAULT_PROB
 from partialpool.plots.answer import draws_answer_of
+from partialpool.plots.own_labels import OwnLabels
 from partialpool.plots.shares import draw_shares
 from partialpool.plots.style import short
 from partialpool.questions.variance_components import variance_components
@@ -13,7 +16,7 @@ __all__ = ["plot_variance_components"]
 
 
 @draws_answer_of("variance_components", "share", ask=variance_components)
-def plot_variance_components(components: xr.Dataset, *, prob: float = DEFAULT_PROB) -> Figure:
+def plot_variance_components(components: xr.Dataset, *, prob: float = DEFAULT_PROB, **own: Unpack[OwnLabels]) -> Figure:
     """Draw the shares of fixed effects, of each factor and of the residual in the variance.
 
     Parameters
@@ -22,6 +25,10 @@ def plot_variance_components(components: xr.Dataset, *, prob: float = DEFAULT_PR
         From `variance_components`; or a fit, for which `variance_components` is then called without other arguments.
     prob
         Probability of the thin bars; the thick ones contain 50 %.
+    title
+        Text in place of the figure's title; `""` for none.
+    xlabel, ylabel
+        Texts in place of the labels of the axes.
 
     Returns
     -------

@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,6 +17,7 @@ from partialpool.fitting.point_estimate import Point, common_point, quantiles
 from partialpool.intervals import DEFAULT_PROB, central_ends, percent
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_units import bracketed, column_label, stated_or, unit_or_scale
+from partialpool.plots.own_labels import OwnTitle
 from partialpool.plots.style import GREY, INK, PALETTE, house_style, short
 
 __all__ = ["common_point_of_fan", "plot_variance_function"]
@@ -24,7 +25,12 @@ __all__ = ["common_point_of_fan", "plot_variance_function"]
 
 @draws_answer_of("variance_function", "variance", "parts", "mean")
 def plot_variance_function(
-    variances: xr.Dataset, *, unit: str | None = None, xunit: str | None = None, prob: float = DEFAULT_PROB
+    variances: xr.Dataset,
+    *,
+    unit: str | None = None,
+    xunit: str | None = None,
+    prob: float = DEFAULT_PROB,
+    **own: Unpack[OwnTitle],
 ) -> Figure:
     """Draw the population's line with the spread of responses around it, and the variance by source.
 
@@ -36,6 +42,8 @@ def plot_variance_function(
         Units of the response and of the predictor, for the axes; by default those that the model or the table states.
     prob
         Share of responses inside the bands on the left, and probability of the bands on the right.
+    title
+        Text in place of the figure's title; `""` for none.
 
     Returns
     -------

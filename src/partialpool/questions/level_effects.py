@@ -9,9 +9,9 @@ import numpy as np
 import xarray as xr
 
 from partialpool.design.units import UNITS
-from partialpool.errors import DataError, nearest
+from partialpool.errors import DataError
 from partialpool.fitting.fit import Fit
-from partialpool.model.level_coefficients import level_coefficients
+from partialpool.model.varying_effect import varying_effect
 from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["level_effects"]
@@ -70,15 +70,7 @@ def level_effects(
     >>> float(slopes["above"].sel(level="308")) > 0.99, float(slopes["above"].sel(level="335")) < 0.7
     (True, True)
     """
-    owners = [f for f in fit.design.factors if effect in f.names and factor in (None, f.name)]
-    if len(owners) != 1:
-        varying = [f"{e} over {f.name}" for f in fit.design.factors for e in f.names]
-        raise DataError(
-            "name one coefficient that varies" if not owners else f"{effect!r} varies over several factors",
-            got=f"{effect!r}" + (f" over {factor!r}" if factor else ""),
-            allowed=nearest(effect, varying),
-            do="name the effect, and the factor by factor=",
-        )
+    found = varying_effect(fit.design, effect, factor, at)
     if not isinstance(threshold, Real) or not np.isfinite(float(threshold)):
         raise DataError(
             "a threshold must be a number",
@@ -86,24 +78,19 @@ def level_effects(
             allowed=f"a finite number, in units of {effect!r}",
             do="write for instance threshold=10",
         )
-    owner, posterior = owners[0], fit.posterior
-    coefficients = level_coefficients(fit.design, owner, at)
-    which = owner.names.index(effect)
-    own = coefficients.own_draws(posterior)[..., which]
-    common = coefficients.common_draws(posterior)[..., which]
-    total = own + coefficients.by_level(common, 2)
+    posterior, coefficients = fit.posterior, found.coefficients
+    total, common = found.draws(posterior), found.population_draws(posterior)
     every = ("chain", "draw", "level")
-    differ = coefficients.places.differ
-    population = (every, coefficients.by_level(common, 2)) if differ else (every[:2], common[:, :, 0])
+    population = (every, common) if coefficients.places.differ else (every[:2], common[:, :, 0])
     variables = {
         "effect": (every, total),
         "population": population,
         "above": (("level",), (total > threshold).mean(axis=(0, 1))),
     }
-    coords = {"chain": posterior["chain"], "draw": posterior["draw"], "level": list(owner.levels.labels)}
+    coords = {"chain": posterior["chain"], "draw": posterior["draw"], "level": found.levels}
     attrs = {
         "effect": effect,
-        "factor": owner.name,
+        "factor": coefficients.factor.name,
         "threshold": float(threshold),
         "definition": "fixed effects at the level's predictor values, plus the level's own effect",
         "scale": fit.spec.link,

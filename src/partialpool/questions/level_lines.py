@@ -1,4 +1,4 @@
-"""Each level's line along a predictor, without pooling, with complete and with partial pooling."""
+"""Each level's line along a predictor, or means by category, without pooling, with complete and partial pooling."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from partialpool.design.categories import find_categories
 from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.grid import check_places
-from partialpool.design.held import is_number, numbers_among, range_of, read_columns
+from partialpool.design.held import is_number, range_of, read_columns
 from partialpool.design.labels import mean_on_axis
 from partialpool.design.level_places import LevelPlaces, Values, level_places
 from partialpool.design.units import UNITS
@@ -45,7 +46,7 @@ def level_lines(
     that vary over the factor; the rest of the model (including slopes that do not vary) is at its posterior mean.
     Complete pooling: the same of all rows, ignoring the grouping. Partial pooling: fixed effects plus the level's group
     effects, draw by draw. Under a link other than the identity the lines are curves of the mean: probabilities,
-    expected counts.
+    expected counts. Along a categorical predictor the line is the level's mean in each category.
 
     Predictors that change the slope along `over` (a treatment, in `week * treatment`) are at the level's own value,
     unless they vary within levels. All others are at one value for all lines: numbers and the offset at their means,
@@ -57,11 +58,11 @@ def level_lines(
     fit
         A fit of any family but `cumulative`.
     over
-        A numeric column that the model uses.
+        A predictor: a column of numbers or categories that the model uses.
     factor
         The grouping factor; optional if there is only one.
     points
-        Number of values of the predictor, evenly spaced from its lowest to its highest in the rows.
+        Number of values of a numeric predictor, evenly spaced from its lowest to its highest in the rows.
     at
         One value for each other predictor that is to be fixed at another value: `at={"recipe": "A"}`.
     levels
@@ -72,7 +73,7 @@ def level_lines(
     -------
     xarray.Dataset
         On the scale of the response (lognormal: of its logarithm; several trials: of the share of successes). `grid`:
-        values of the predictor.
+        values of the predictor, or its categories in their order (its attribute `kind` is then `category`).
 
         - `no_pooling` (level, grid), NaN where a level has no finite estimate, and `no_estimate` (level), the reason:
           its rows do not identify its effects, or they are infinite;
@@ -90,7 +91,7 @@ def level_lines(
     Raises
     ------
     DataError
-        Ordered categories; no such factor, column, category or level; fewer than two points.
+        A response of ordered categories; no such factor, column, category or level; fewer than two points.
 
     Examples
     --------
@@ -109,10 +110,13 @@ def level_lines(
     places = level_places(design, chosen, [over], at)
     shown, named = _rows_shown(design, at)
     kept = _positions(chosen, levels, shown)
-    grid = range_of(design, over, points)
+    numeric = is_number(design, over)
+    grid = np.array(
+        range_of(design, over, points) if numeric else _categories(design, over), float if numeric else object
+    )
     beta, link = mean_beta(posterior, design), design.spec.link_record
     # 1. The three lines, at the levels' predictor values.
-    count = len(places.places)
+    count, points = len(places.places), len(grid)
     there = places.values(pd.DataFrame({over: np.tile(grid, count)}), np.repeat(np.arange(count), points))
     x, offset = _columns(design, there), there.offset
     z = there.effects.reshape(count, points, -1)[places.place_of_level[kept]]
@@ -144,7 +148,7 @@ def level_lines(
         "chain": posterior["chain"],
         "draw": posterior["draw"],
         "level": labels[kept].tolist(),
-        "grid": grid,
+        "grid": ("grid", grid.tolist(), {} if numeric else {"kind": "category"}),
         OBS: design.rows[rows],
     }
     others = [f.name for f in design.factors if f is not chosen]
@@ -179,11 +183,23 @@ def _points(fit: Fit, places: LevelPlaces, over: str, rows: np.ndarray) -> dict[
     with np.errstate(all="ignore"):  # the link of 0 is infinite, and 0 again after the move
         adjusted = np.where(moved == 0, y, link.inverse(link.forward(y) + moved))
     points = {
-        "x": ((OBS,), design.frame[over].to_numpy(dtype=float)[rows]),
+        "x": ((OBS,), _labels_or_numbers(design, over)[rows]),
         "y": ((OBS,), y),
         "adjusted": ((OBS,), adjusted),
     }
     return points if trials is None else points | {"trials": ((OBS,), np.asarray(trials, float)[rows])}
+
+
+def _labels_or_numbers(design: Design, over: str) -> np.ndarray:
+    column = design.frame[over]
+    if is_number(design, over):
+        return column.to_numpy(dtype=float)
+    return np.array(column.astype(object).tolist())
+
+
+def _categories(design: Design, over: str) -> tuple[Any, ...]:
+    """Return the categories of a predictor in their order, whichever is the reference."""
+    return (design.categories.get(over) or find_categories(design.frame[over], over)).values
 
 
 def _distance(fit: Fit, places: LevelPlaces, over: str, rows: np.ndarray) -> np.ndarray:
@@ -230,13 +246,14 @@ def _positions(factor: FactorEffects, levels: Sequence[Any] | None, shown: np.nd
 
 def _check_line(design: Design, over: str, points: int, at: Mapping[str, Any]) -> None:
     check_places(at)
-    numeric = numbers_among(design, read_columns(design))
-    if over not in numeric:
+    of_groups = {column for column, found in design.categories.items() if found.coding == "label"}
+    predictors = [column for column in read_columns(design) if column not in of_groups]
+    if over not in predictors:
         raise DataError(
-            "a line needs a numeric column that the model reads",
+            "a line needs a predictor that the model reads",
             got=repr(over),
-            allowed=nearest(str(over), numeric),
-            do="name one of these" if numeric else "use pp.shrinkage for a model without a predictor",
+            allowed=nearest(str(over), predictors),
+            do="name one of these" if predictors else "use pp.shrinkage for a model without a predictor",
         )
     if not isinstance(points, int | np.integer) or points < 2:
         raise DataError(

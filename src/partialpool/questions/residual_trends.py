@@ -132,7 +132,7 @@ def _values(design: Design, over: str, data: Any) -> np.ndarray:
             f"{over!r} has categories: a trend needs a numeric predictor",
             got=f"values such as {column.iloc[0]!r}",
             allowed="a numeric column",
-            do="name a numeric predictor",
+            do="name a numeric predictor; pp.plot_quantile_residuals draws residuals by the categories of a predictor",
         )
     return column.to_numpy(dtype=float)
 

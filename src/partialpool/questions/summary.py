@@ -13,7 +13,7 @@ from arviz_base import dataset_to_dataframe
 from partialpool.errors import SamplingWarning, warn
 from partialpool.fitting.drawn_variables import drawn_variables
 from partialpool.fitting.fit import Fit
-from partialpool.fitting.point_estimate import MEDIAN, has_median, mean_is_known
+from partialpool.fitting.point_estimate import MEDIAN, has_mean, has_median, mean_is_known
 from partialpool.fitting.summary import Digest
 from partialpool.intervals import DEFAULT_PROB, central_ends
 from partialpool.spec.keywords import explains_keywords
@@ -98,7 +98,9 @@ def _row(values: Mapping[str, float], cells: Mapping[str, str]) -> dict[str, str
 
 def _with_medians(frame: pd.DataFrame, drawn: xr.Dataset) -> pd.DataFrame:
     """Put medians beside means, if a few draws determine any of these, and name the rows."""
-    stacked = xr.concat([_each(ask, drawn) for ask in (MEDIAN.of, MEDIAN.spread, _is_known)], dim="summary")
+    known = _each(_is_known, drawn)
+    known = known.assign({name: xr.ones_like(known[name]) for name in drawn.data_vars if has_mean(drawn[name])})
+    stacked = xr.concat([_each(MEDIAN.of, drawn), _each(MEDIAN.spread, drawn), known], dim="summary")
     stacked = stacked.assign_coords(summary=["median", "spread", "known"])
     found = dataset_to_dataframe(stacked, sample_dims=["summary"]).T  # rows in ArviZ's order
     decided = [str(row) for row, known in found["known"].items() if not known]

@@ -9,7 +9,7 @@ import xarray as xr
 
 from partialpool.fitting.drawn_variables import drawn_variables
 from partialpool.fitting.fit import Fit
-from partialpool.fitting.point_estimate import MEAN, MEDIAN, has_median, means_known, quantiles
+from partialpool.fitting.point_estimate import MEAN, MEDIAN, has_mean, has_median, means_known, quantiles
 from partialpool.intervals import DEFAULT_PROB, central_ends
 from partialpool.spec.keywords import explains_keywords
 
@@ -150,7 +150,7 @@ def _labels(name: str, values: xr.DataArray) -> list[str]:
 def _rows(name: str, values: xr.DataArray, ends: tuple[float, float]) -> pd.DataFrame:
     """Estimate each quantity of a variable."""
     table, draws = _places(values), _flat(values)
-    known = means_known(draws)
+    known = means_known(draws) | has_mean(values)
     averaged = known & (not has_median(values))
     sd = draws.std(axis=0, ddof=1) if len(draws) > 1 else np.nan
     low, high = quantiles(draws, ends, axis=0)

@@ -50,6 +50,13 @@ _ELSEWHERE: Final[tuple[tuple[str, str, str], ...]] = (
     ("draws", "ndraws n_draws nsamples num_draws", "write draws=100, for a part of the draws"),
     ("prob", "ci ci_prob hdi_prob level conf_level alpha probs interval", "write prob=0.9"),
     ("factor", "group groups by grouping", "write factor='g', the name of the grouping factor"),
+    ("title", "main suptitle plot_title", "write title='...'"),
+    (
+        "title",
+        "ax axes axis fig figure",
+        "leave it out: the picture is a figure of its own, and figure.axes are its panels",
+    ),
+    ("title", "figsize size width height", "leave it out, and call figure.set_size_inches(8, 5) of the figure"),
     ("fit", "ci ci_prob hdi_prob conf_level prob probs", _INTERVALS),
 )
 """Another argument by which to recognise the function, keywords of other packages, and what to write there."""
