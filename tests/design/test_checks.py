@@ -213,3 +213,33 @@ def test_a_predictor_too_far_from_zero_is_refused_before_digits_are_lost():
     assert centred.factors[0].names == ("Intercept", "I(ts - 1700000028)")
     for formula in ("y ~ ts + (1 | g)", "y ~ ts + (0 + ts | g)"):  # no correlation, no digits lost
         build_design(ModelSpec.from_formula(formula), table)
+
+
+def offset_model(offset, values, link="log"):
+    data = {"y": ROWS % 5, "g": ROWS % 6, "traps": values, "log_traps": values, "lnt": values}
+    return build_design(
+        ModelSpec.from_formula(f"y ~ 1 + (1 | g) + offset({offset})", family="poisson", link=link), data
+    )
+
+
+def test_an_exposure_without_its_log_is_warned_about():
+    """Means with 10 traps would be exp(5) times those with 5."""
+    with pytest.warns(DataWarning, match=r"'traps' makes some means 148 times .* write offset\(log\(traps\)\)"):
+        offset_model("traps", np.where(ROWS % 2, 5.0, 10.0))
+
+
+@pytest.mark.parametrize(
+    ("offset", "values", "link"),
+    [
+        ("log(traps)", np.where(ROWS % 2, 5.0, 10.0), "log"),
+        ("log_traps", np.where(ROWS % 2, 5.0, 10.0), "log"),
+        ("lnt", np.where(ROWS % 2, 5.0, 10.0), "log"),
+        ("traps", np.where(ROWS % 2, -5.0, 10.0), "log"),
+        ("traps", np.where(ROWS % 2, 5.0, 6.0), "log"),
+        ("traps", np.where(ROWS % 2, 5.0, 10.0), "sqrt"),
+    ],
+)
+def test_other_offsets_are_not_warned_about(offset, values, link):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        offset_model(offset, values, link)

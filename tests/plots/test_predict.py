@@ -103,11 +103,31 @@ def test_counts_are_of_an_exposure_that_the_axis_names_and_coded_categories_are_
     fit = fit_at(formula, data, family="poisson", beta=[0.1, 0.2, -0.3], sd_g=[0.5])
     grid = pp.datagrid(fit, period=[1, 2, 3])
     (axes,) = pp.plot_predictions(pp.predict(fit, grid, kind="typical", seed=1), "period").axes
-    assert axes.get_ylabel() == "y\nat offset log(w) = 1.386"
+    assert axes.get_ylabel() == "y\nat w=4"
     assert [text.get_text() for text in axes.get_xticklabels()] == ["1", "2", "3"]
     assert not [line for line in axes.lines if len(line.get_xdata()) == 3 and line.get_linestyle() == "-"]
     (each,) = pp.plot_predictions(pp.predict(fit, grid.assign(w=1.0), kind="typical", seed=1), "period").axes
-    assert each.get_ylabel() == "y\nat offset log(w) = 0"
+    assert each.get_ylabel() == "y\nat w=1"
+    different = pp.predict(fit, grid.assign(w=[1.0, 2.0, 4.0]), kind="typical", seed=1)
+    (both,) = pp.plot_predictions(different, "period").axes
+    assert both.get_ylabel() == "y\nat offset log(w) = 0 to 1.386"
+
+
+def test_the_title_states_the_values_of_predictors_that_are_not_drawn():
+    data = {"y": [1, 3, 2, 5, 0, 4], "x": [2.0, 4, 6] * 2, "z": ["v", "u", "u"] * 2, "g": [0, 0, 0, 1, 1, 1]}
+    fit = fit_at("y ~ x + z + (1 | g)", data, family="poisson", beta=[0.1, 0.2, -0.3], sd_g=[0.5])
+    titles = [pp.plot_predictions(fit, name).get_suptitle() for name in ("x", "z")]
+    assert titles[0].endswith("\nheld: z=u")
+    assert titles[1].endswith("\nheld: x=4")
+    assert "held" not in pp.plot_predictions(fit, "x", by="z").get_suptitle()
+
+
+def test_without_new_responses_only_the_mean_is_drawn():
+    data = {"y": [1, 3, 2, 5, 0, 4], "x": [2.0, 4, 6] * 2, "g": [0, 0, 0, 1, 1, 1]}
+    fit = fit_at("y ~ x + (1 | g)", data, family="poisson", beta=[0.1, 0.2], sd_g=[0.5])
+    with_them, without = (pp.plot_predictions(fit, "x", responses=wanted) for wanted in (True, False))
+    assert len(with_them.axes[0].collections) == 1 + len(without.axes[0].collections)
+    assert "new responses" not in without.get_suptitle()
 
 
 def test_effects_by_a_category_have_a_row_each(logistic):

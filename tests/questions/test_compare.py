@@ -12,7 +12,7 @@ from scipy import special
 
 import partialpool as pp
 from checks.fixed import fit_at
-from partialpool.questions.compare import _sentence, compare
+from partialpool.questions.compare import _disagreements, _sentence, compare
 from partialpool.questions.cross_validation import leave_one_out, score_levels, score_rows
 from partialpool.seeds import seed_sequence
 
@@ -107,6 +107,14 @@ def test_long_formulas_are_numbered_and_spelled_out_once(fits):
     assert sorted([*key.values(), short]) == sorted([short, long, longer])
     assert text.count(long) == 2
     assert "model" in text.splitlines()[-1]
+
+
+def test_criteria_that_disagree_are_named(comparison):
+    frame = comparison.frame[["levels", "rows", "evidence"]].copy()
+    assert not _disagreements(frame, "levels", "Subject")
+    frame.loc["no groups", "rows"] = frame["rows"].max() + 1.5
+    assert _disagreements(frame, "levels", "Subject") == ["By elpd, rows the best is no groups, 1.5 before slopes."]
+    assert "Models, the best first by elpd, Subject" in str(comparison)
 
 
 def test_a_close_race_is_called_one(fits, sleepstudy):

@@ -15,6 +15,7 @@ from partialpool.design.checks import (
     check_factor,
     warn_dropped,
     warn_independent_far_from_zero,
+    warn_unlogged_offset,
     warn_weak_slopes,
 )
 from partialpool.design.column_types import value_columns
@@ -80,6 +81,9 @@ def _build(spec: ModelSpec, data: Any, missing: Missing) -> Design:
     )
     se = read_standard_errors(frame[spec.se]) if spec.se else None
     offset = np.sum([values for _, values in columns.offsets], axis=0) if columns.offsets else None
+    if spec.link == "log":
+        for expression, (_, values) in zip(spec.offsets, columns.offsets, strict=True):
+            warn_unlogged_offset(expression, values)
     # 4. Fixed effects.
     common = _common_effects(spec, *columns.common)
     warn_dropped("fixed effects", (common.recipe,))

@@ -16,12 +16,15 @@ __all__ = [
     "check_factor",
     "warn_dropped",
     "warn_independent_far_from_zero",
+    "warn_unlogged_offset",
     "warn_weak_slopes",
     "weak_slopes",
 ]
 
 _FARTHEST = 2e6
 """Sds from zero to the data up to which a correlation at zero determines the variance at the data to three digits."""
+_RATIO = 50.0
+"""Ratio of means, among rows that are otherwise alike, beyond which an offset is taken for an exposure without log."""
 _RANK_TOLERANCE = 1e-12
 """Smallest eigenvalue of the predictors' correlation matrix that counts as above zero."""
 
@@ -200,3 +203,24 @@ def warn_dropped(where: str, recipes: Iterable[Recipe]) -> None:
         f"such cells are not estimates of them",
         DataWarning,
     )
+
+
+def warn_unlogged_offset(expression: str, values: np.ndarray) -> None:
+    """Warn about an exposure that is an offset of a log of the mean without being a log itself.
+
+    Parameters
+    ----------
+    expression, values
+        One offset under a log link, (rows,). A column that is named after a log, or has values of 0 or less, is none.
+    """
+    if not expression.isidentifier() or "log" in expression.lower() or expression.lower().startswith("ln"):
+        return
+    with np.errstate(over="ignore"):
+        ratio = float(np.exp(np.ptp(values)))
+    if values.min() > 0 and ratio > _RATIO:
+        warn(
+            f"the offset {expression!r} makes some means {ratio:.3g} times as large as others: got values from "
+            f"{values.min():g} to {values.max():g}; allowed, but if it is an exposure (traps, days, area), write "
+            f"offset(log({expression}))",
+            DataWarning,
+        )

@@ -1,13 +1,16 @@
 """Values at which other predictors are fixed, for the titles and axes of figures."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from textwrap import fill
 from typing import Any
 
-from partialpool.names import INTERCEPT
-from partialpool.plots.style import short
+import xarray as xr
 
-__all__ = ["held_in_title", "named_effect"]
+from partialpool.names import INTERCEPT, OBS
+from partialpool.plots.style import short
+from partialpool.spec.expression import columns_of
+
+__all__ = ["exposure_on_axis", "held_in_rows", "held_in_title", "named_effect"]
 
 _LETTERS, _PLACE = 150, 50
 """Most characters of the whole text, and of one predictor with its value."""
@@ -28,6 +31,52 @@ def held_in_title(attrs: Mapping[str, Any], width: int) -> str:
         return ""
     places = ", ".join(short(place, _PLACE) for place in held.split(", "))
     return f"\n{fill(f'held: {short(places, _LETTERS)}', width)}"
+
+
+def held_in_rows(predictions: xr.Dataset, drawn: Sequence[str]) -> str:
+    """Return the predictors that have one value in all rows, as `held_in_title` takes them; `nothing` if none has.
+
+    Parameters
+    ----------
+    predictions
+        From `predict`.
+    drawn
+        Columns that the figure draws, which are left out, as are the trials and what the axis states.
+    """
+    stated = {*drawn, *_exposure(predictions)}
+    return ", ".join(text for name, text in _single_values(predictions).items() if name not in stated) or "nothing"
+
+
+def exposure_on_axis(predictions: xr.Dataset) -> str:
+    """Return the offset of predictions as a further line of an axis label; empty where the model has none.
+
+    Expected counts depend on the exposure. Where it has one value, the columns that it is made of are named.
+    """
+    if "offset" not in predictions.attrs:
+        return ""
+    values, columns = _single_values(predictions), _exposure(predictions)
+    stated = ", ".join(values[column] for column in columns)
+    return f"\nat {short(stated or 'offset ' + predictions.attrs['offset'], 47)}"
+
+
+def _single_values(predictions: xr.Dataset) -> dict[str, str]:
+    """Return the columns of the rows, without trials, that have the same value in all: `{"days": "days=7"}`."""
+    found = {}
+    for column in predictions.coords.values():
+        about = column.attrs
+        if column.dims == (OBS,) and "long_name" in about and about.get("kind") != "trials":
+            value, *others = dict.fromkeys(column.to_numpy().tolist())
+            if not others:
+                name = about["long_name"]
+                found[name] = f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
+    return found
+
+
+def _exposure(predictions: xr.Dataset) -> tuple[str, ...]:
+    """Return the columns of the offset if each has one value in all rows; else none."""
+    formula = predictions.attrs.get("offset", "").rpartition(" = ")[0]
+    columns = columns_of(formula) if formula else ()
+    return columns if set(columns) <= set(_single_values(predictions)) else ()
 
 
 def named_effect(attrs: Mapping[str, Any], effect: str, most: int) -> str:

@@ -20,6 +20,7 @@ from partialpool.intervals import DEFAULT_PROB, central_ends, percent
 from partialpool.names import OBS
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_units import column_label, stated_or
+from partialpool.plots.held import exposure_on_axis, held_in_rows, held_in_title
 from partialpool.plots.own_labels import OwnLabels
 from partialpool.plots.style import INK, PALETTE, house_style, short
 from partialpool.questions.datagrid import datagrid
@@ -70,6 +71,7 @@ def plot_predictions(
     by: str | None = None,
     unit: str | None = None,
     xunit: str | None = None,
+    responses: bool = True,
     prob: float = DEFAULT_PROB,
     **own: Unpack[OwnLabels],
 ) -> Figure:
@@ -88,6 +90,8 @@ def plot_predictions(
         have a panel each, up to 20 of them, evenly spaced in their order.
     unit, xunit
         Units of the response and of the predictor, for the axes; by default those that the model or the table states.
+    responses
+        Whether to draw intervals of new responses too, which are wider than those of the mean.
     prob
         Probability of the intervals of the expectation, and of those of new responses.
     title
@@ -112,7 +116,7 @@ def plot_predictions(
     units = Units.of_answer(predictions.attrs)
     unit, xunit = stated_or(unit, units.response), stated_or(xunit, units.of(over))
     _check_columns(predictions, over, by)
-    every = _series(predictions, by)
+    every = _series(predictions if responses else predictions.drop_vars("response", errors="ignore"), by)
     drawn = _Drawn.of(predictions, over, prob)
     series = every if len(every) <= len(PALETTE) else _some(every)
     groups = [series] if len(every) <= len(PALETTE) else [[one] for one in series]
@@ -135,7 +139,8 @@ def plot_predictions(
             if len(series) < len(every)
             else ""
         )
-        figure.suptitle(f"{title}{left_out}", fontsize=10.5, x=0.01, ha="left")
+        held = held_in_title({"held": held_in_rows(predictions, [name for name in (over, by) if name is not None])}, 80)
+        figure.suptitle(f"{title}{left_out}{held}", fontsize=10.5, x=0.01, ha="left")
         if len(groups) == 1 and len(series) > 1:
             title = by or predictions.attrs["response"]
             panels[0].legend(frameon=False, title=short(title, 18), loc="upper left", bbox_to_anchor=(1, 1))
@@ -307,8 +312,7 @@ def _points(
 def _response_axis(predictions: xr.Dataset, unit: str) -> str:
     what = predictions.attrs["expectation"]
     name = predictions.attrs["response"]
-    # Expected counts depend on the exposure, so the axis must state it.
-    offset = f"\nat offset {short(predictions.attrs['offset'], 40)}" if "offset" in predictions.attrs else ""
+    offset = exposure_on_axis(predictions)
     if what == "mean of the response":
         return f"{column_label(name, unit)}{offset}"
     return (short(what, 50) if name in what else f"{short(name, 20)}: {short(what, 40)}") + offset

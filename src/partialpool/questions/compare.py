@@ -19,6 +19,8 @@ __all__ = ["Comparison", "compare"]
 
 SMALL_GAP = 4.0
 """Differences below this are too small to trust their standard error."""
+_SHOWN = 0.05
+"""Differences below this are 0.0 where they are printed."""
 _LEAST_ERROR = 0.05
 """Scores are printed to one decimal, which smaller Monte Carlo errors do not change."""
 
@@ -52,7 +54,7 @@ class Comparison:
     @property
     def table(self) -> TextTable:
         """The frame, rounded as its errors permit."""
-        titles = {"rows": "elpd, rows", "levels": f"elpd, {self.factor}", "evidence": "log evidence"}
+        titles = _titles(self.factor)
         heads = ["model"] + [h for c in self.criteria for h in (titles[c], "diff", "se")]
         rows, names = [], [str(name) for name in self.frame.index]
         shown, key = with_key(names, "model")
@@ -64,7 +66,12 @@ class Comparison:
             rows.append(tuple(cells))
         longest_first = sorted(zip(names, shown, strict=True), key=lambda pair: -len(pair[0]))
         notes = [reduce(lambda note, pair: note.replace(*pair), longest_first, note) for note in self.notes]
-        return TextTable(tuple(heads), tuple(rows), title="Models, the best first", notes=(*key, *notes))
+        return TextTable(
+            tuple(heads),
+            tuple(rows),
+            title=f"Models, the best first by {titles[_leading(self.frame)]}",
+            notes=(*key, *notes),
+        )
 
     def __str__(self) -> str:
         return str(self.table)
@@ -148,9 +155,9 @@ def compare(
         frames.append(_evidence(evidence))
         notes.append("evidence: how probable all the data were before any was seen; it depends on the priors")
     whole = pd.concat(frames, axis=1)
-    leading = "levels" if "levels" in whole else "rows"
+    leading = _leading(whole)
     whole = whole.sort_values(leading, ascending=False)
-    notes.append(_sentence(whole, leading, chosen))
+    notes += [*_disagreements(whole, leading, chosen), _sentence(whole, leading, chosen)]
     return Comparison(whole.rename_axis("model"), tuple(notes), chosen)
 
 
@@ -295,6 +302,27 @@ def _evidence(found: Mapping[str, tuple[float, float]]) -> pd.DataFrame:
     both = np.where(np.arange(len(value)) == best, 0.0, np.hypot(error, error[best]))
     columns = {"evidence": value, "evidence_diff": value - value[best], "evidence_se": both}
     return pd.DataFrame(columns, index=pd.Index(list(found)))
+
+
+def _titles(factor: str) -> dict[str, str]:
+    """Return the heads of the criteria's columns."""
+    return {"rows": "elpd, rows", "levels": f"elpd, {factor}", "evidence": "log evidence"}
+
+
+def _leading(whole: pd.DataFrame) -> str:
+    """Return the criterion by which models are ordered."""
+    return "levels" if "levels" in whole else "rows"
+
+
+def _disagreements(whole: pd.DataFrame, leading: str, factor: str) -> list[str]:
+    """Say which criteria put another model first than the leading one does, and by how much."""
+    first, titles = whole.index[0], _titles(factor)
+    gaps = {c: whole[c].max() - whole.loc[first, c] for c in ("rows", "evidence") if c in whole and c != leading}
+    return [
+        f"By {titles[c]} the best is {whole[c].idxmax()}, {fixed(gap, 1)} before {first}."
+        for c, gap in gaps.items()
+        if gap >= _SHOWN
+    ]
 
 
 def _sentence(whole: pd.DataFrame, leading: str, factor: str) -> str:

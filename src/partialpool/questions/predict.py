@@ -243,6 +243,7 @@ def _labelled(fit: Fit, rows: Rows, found: Mapping[str, np.ndarray], kinds: Mapp
         free = answer_name(name, {*coords, *variables, "category", "unobserved_cell"})
         # Numbers that the formula treats as categories are not drawn as a curve.
         about = {"long_name": name} | ({} if is_number(fit.design, name) else {"kind": "category"})
+        about |= {"kind": "trials"} if name == fit.spec.response_term.trials else {}
         coords[free] = (OBS, values.to_numpy() if number else values.astype(object).to_numpy(), about)
     if rows.unobserved is not None:
         coords["unobserved_cell"] = (OBS, rows.unobserved)
