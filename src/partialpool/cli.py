@@ -1,4 +1,4 @@
-"""The command line: `partialpool demo | fit | check | sensitivity | report | explore | compile`.
+"""The command line: `partialpool demo | fit | check | sensitivity | report | explore | classroom | compile`.
 
 Exit codes: 0 good; 1 the fit's diagnostics failed; 2 bad input; 70 a bug, with its traceback; 130 interrupted.
 """
@@ -87,6 +87,11 @@ def _parser() -> argparse.ArgumentParser:
     explore.add_argument("--seed", type=int, help="seed of the fits under other priors; default: that of the fit")
     explore.add_argument("--quiet", action="store_true", help="no progress line")
     _interval_option(explore)
+    classroom = _command(
+        commands, "classroom", _classroom, "serve a form for a table, which shows the explorer's page of its fit"
+    )
+    classroom.add_argument("--host", default="127.0.0.1", help="the address; 0.0.0.0 lets devices in the network in")
+    classroom.add_argument("--port", type=int, default=8000, help="the port; 0 for a free one; default: 8000")
     kernels = _command(
         commands, "compile", _compile, "compile the numerical kernels, so that the first fit starts at once"
     )
@@ -229,6 +234,13 @@ def _explore(options: argparse.Namespace) -> int:
     return _ended(fit)
 
 
+def _classroom(options: argparse.Namespace) -> int:
+    from partialpool.explorer.classroom.server import serve_classroom  # noqa: PLC0415
+
+    serve_classroom(options.host, options.port, _say)
+    return GOOD
+
+
 def _compile(options: argparse.Namespace) -> int:
     from partialpool.fitting.compile_kernels import compile_kernels  # noqa: PLC0415
 
@@ -299,4 +311,6 @@ def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__
 
 
 def _say(text: str, stream: Any = None) -> None:
-    (stream or sys.stdout).write(text + "\n")
+    stream = stream or sys.stdout
+    stream.write(text + "\n")
+    stream.flush()  # a line about a server must not wait for its end

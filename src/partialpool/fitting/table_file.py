@@ -1,16 +1,18 @@
-"""Read a table from a file as people save them: CSV with commas, semicolons or tabs, Parquet, Feather, Excel."""
+"""Read a table as people save it: CSV with commas, semicolons or tabs, Parquet, Feather, Excel; or CSV as text."""
 
 import csv
 from collections.abc import Callable, Mapping
+from functools import partial
+from io import StringIO
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TextIO
 
 import pandas as pd
 
-from partialpool.errors import FileError
+from partialpool.errors import DataError, FileError
 
-__all__ = ["read_table_file"]
+__all__ = ["read_table_file", "read_table_text"]
 
 _SEPARATORS: Final = (",", ";", "\t", "|")
 """Tried in this order; the first of those that give the most columns is taken."""
@@ -62,7 +64,9 @@ def read_table_file(path: Path, factors: set[str]) -> pd.DataFrame:
     """
     try:
         read = _BINARY.get(path.suffix.lower())
-        return _read_text(path, factors) if read is None else read(path)
+        if read is not None:
+            return read(path)
+        return _read_text(partial(path.open, encoding=_ENCODING, newline=""), factors)
     except ImportError as error:
         raise FileError(
             "this kind of file needs another package",
@@ -70,7 +74,7 @@ def read_table_file(path: Path, factors: set[str]) -> pd.DataFrame:
             allowed=_READABLE,
             do="pip install openpyxl, or save the table as CSV",
         ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise FileError(
             "cannot read the data file",
             got=f"{path}: {error}",
@@ -79,16 +83,50 @@ def read_table_file(path: Path, factors: set[str]) -> pd.DataFrame:
         ) from error
 
 
-def _read_text(path: Path, factors: set[str]) -> pd.DataFrame:
-    with path.open(encoding=_ENCODING, newline="") as file:
+def read_table_text(text: str, factors: set[str]) -> pd.DataFrame:
+    r"""Read a table that was pasted, as `read_table_file` reads a text file.
+
+    Parameters
+    ----------
+    text
+        The lines, the column names first.
+    factors
+        As for `read_table_file`.
+
+    Raises
+    ------
+    DataError
+        The text is not a table.
+
+    Examples
+    --------
+    >>> read_table_text("who;hits\n01;3\n02;5", {"who"}).to_dict("list")
+    {'who': ['01', '02'], 'hits': [3, 5]}
+    """
+    try:
+        return _read_text(partial(StringIO, text, newline=""), factors)
+    except (ValueError, csv.Error) as error:
+        raise DataError(
+            "cannot read the table",
+            got=str(error).strip(),
+            allowed="a line of column names, then a line per row; commas, semicolons, tabs or | between the columns",
+            do="check the lines, and the quotation marks in them",
+        ) from error
+
+
+def _read_text(opened: Callable[[], TextIO], factors: set[str]) -> pd.DataFrame:
+    """Read a table of text, which is opened anew for each of three readings."""
+    with opened() as file:
         lines = [line for _, line in zip(range(_LINES), file, strict=False)]
     separator = _separator(lines)
-    text = pd.read_csv(path, sep=separator, encoding=_ENCODING, dtype=str)
+    with opened() as file:
+        text = pd.read_csv(file, sep=separator, dtype=str)
     decimal = "," if separator != "," and any(_has_decimal_commas(text[c]) for c in text) else "."
     kept = [
         c for c in text if text[c].str.fullmatch(_LEADING_ZERO).any() or (c in factors and not _are_numbers(text[c]))
     ]
-    return pd.read_csv(path, sep=separator, encoding=_ENCODING, decimal=decimal, dtype=dict.fromkeys(kept, str))
+    with opened() as file:
+        return pd.read_csv(file, sep=separator, decimal=decimal, dtype=dict.fromkeys(kept, str))
 
 
 def _separator(lines: list[str]) -> str:
