@@ -54,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("table", type=_path, nargs="?", help="with a formula: a CSV, TSV, Parquet, Feather or Excel file")
     fit.add_argument("--family", help="with a formula: the family of the response; default: gaussian")
     fit.add_argument("--link", help="with a formula: the link; default: the family's")
+    fit.add_argument(
+        "--encoding", help="with a formula: the encoding of a text file, cp1252 for instance; default: utf-8"
+    )
     _sampling_options(fit, out=None)
     _interval_option(fit, more="; default: the model file's, or 0.95")
     check = _command(
@@ -156,7 +159,7 @@ def _fit(options: argparse.Namespace) -> int:
 def _fit_of_file(options: argparse.Namespace) -> Any:
     from partialpool.fitting.model_files import fit_file  # noqa: PLC0415
 
-    given = [f"--{name}" for name in ("family", "link") if getattr(options, name)]
+    given = [f"--{name}" for name in ("family", "link", "encoding") if getattr(options, name)]
     if options.table is not None or given:
         raise SpecError(
             "a model file names its own table, family and link",
@@ -181,7 +184,8 @@ def _fit_of_formula(options: argparse.Namespace) -> Any:
             do=f"for instance: partialpool fit {options.model!r} table.csv",
         )
     spec = as_spec(options.model, family=options.family, link=options.link)
-    return fit(spec, read_table_file(options.table, columns_of_factors(spec)), **_overrides(options))
+    table = read_table_file(options.table, columns_of_factors(spec), encoding=options.encoding)
+    return fit(spec, table, **_overrides(options))
 
 
 def _check(options: argparse.Namespace) -> int:
