@@ -236,10 +236,13 @@ BAD = {
     "a line that is too long": ("name,hits,shots\nAda,2,3\nBen,2,3,4\n", {}, "do not have the same number of columns"),
     "an open quotation mark": ('name,hits,shots\n"Ada,2,3\n', {}, "cannot read the table"),
     "a very long value": (f"name,hits,shots\n{'a' * 200_000},2,3\n", {}, "cannot read the table"),
-    "more hits than shots": ("name,hits,shots\nAda,4,3\nBen,2,3\n", {}, "more successes than trials"),
+    "more hits than shots": ("name,hits,shots\nAda,4,3\nBen,2,3\n", {}, "more hits than attempts"),
     "one name": ("name,hits,shots\nAda,2,3\nAda,1,3\n", {}, "'name' has too few different values"),
-    "words as hits": ("name,hits,shots\nAda,two,3\nBen,2,3\n", {}, "is text where numbers are needed"),
-    "halves as counts": ("name,hits\nAda,2.5\nBen,1\n", {"kind": "a count"}, "cannot have made the response"),
+    "words as hits": ("name,hits,shots\nAda,two,3\nBen,2,3\n", {}, "has values that are not whole numbers from 0"),
+    "words as a measurement": ("name,hits\nAda,2.5\nBen,tall\n", {"kind": "a measurement"}, "are not numbers"),
+    "a negative count": ("name,hits\nAda,-2\nBen,3\n", {"kind": "a count"}, "not whole numbers from 0"),
+    "half a shot": ("name,hits,shots\nAda,2,2.5\nBen,3,4\n", {}, "'shots' has values that are not whole"),
+    "halves as counts": ("name,hits\nAda,2.5\nBen,1\n", {"kind": "a count"}, "not whole numbers from 0"),
     "an unknown column": (EXAMPLE.text, {"who": "pupil"}, "the table has no such column"),
     "no column": (EXAMPLE.text, {"attempts": ""}, "no column is chosen"),
     "one column twice": (EXAMPLE.text, {"attempts": "hits"}, "one column is chosen twice"),
@@ -273,6 +276,11 @@ def test_what_is_wrong_is_said_on_the_form_with_the_table_as_typed(serve, name):
     assert wrong in found[0]
     assert [part.split(":")[0] for part in found[1:]] == ["Found", "Allowed", "What to do"]
     assert typed(page) == text
+
+
+def test_a_wrong_row_is_named(serve):
+    text = "name,hits,shots\nAda,2,3\nBen,9,4\nCem,5,4\n"
+    assert parts(explore(serve(checked), {"table": text, **CHOICES})[1])[1] == "Found: 9 of 4, of 'Ben'; 2 such rows"
 
 
 def test_a_table_that_is_too_large_is_refused_before_it_is_read(url):
@@ -350,7 +358,7 @@ def test_rows_that_are_left_out_are_named_above_the_page(serve, monkeypatch):
     chosen_ = {"who": "who", "response": "height", "kind": "a measurement"}
     status, page, _ = explore(serve(make_page), {"table": text, **chosen_})
     assert status == 200, parts(page)
-    note = re.search(r'<div class="panel" role="note">.*?</div>', page, re.S)[0]
+    note = re.search(r'<div class="panel" role="note".*?</div>', page, re.S)[0]
     assert "dropped 1 of 18 rows with missing values, in height (1)" in note
 
 
@@ -501,10 +509,10 @@ def test_the_command_serves_until_ctrl_c(host):
         assert process.stdout.readline() == "Ctrl-C ends the server.\n"
         if host == "0.0.0.0":
             assert "Every device in this network can open this address" in process.stdout.readline()
-        bad = {"table": "name,hits,shots\nAda,4,3\nBen,2,3\n", **CHOICES}
+        bad = {"table": "name,hits\nAda,3\nBen,3\n", **CHOICES, "kind": "a count"}
         status, page, _ = explore(url, bad)  # by the process that fits
         assert status == 400
-        assert "more successes than trials" in parts(page)[0]
+        assert "does not vary" in parts(page)[0]
 
         assert ask(f"{url}explore", {"table": EXAMPLE.text, **CHOICES})[0] == 202
         time.sleep(0.5)  # in the middle of a fit

@@ -94,7 +94,7 @@ def test_what_is_wrong_is_shown_above_the_table(browser, classroom):
     browser.click("#go")
     browser.wait("document.querySelector('[role=alert]') !== null")
     browser.wait_until_ready()
-    assert text_of(browser, "[role=alert] b") == "more successes than trials"
+    assert text_of(browser, "[role=alert] b") == "more hits than attempts"
     assert browser.value("document.getElementById('table').value") == EXAMPLE.text
     assert browser.value("document.getElementById('response').value") == "shots"
     assert browser.value(WIDTHS) == [390, 390]

@@ -1,8 +1,9 @@
 """A table that was pasted, and what its columns mean: the question of the classroom's form, as a model and a table."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Final
 
@@ -29,22 +30,26 @@ _JOINING: Final = ":/"
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of response: its family, and whether it needs a column of attempts or a value that counts as yes."""
+    """A kind of response: its family, and whether it needs a column of attempts or a value that counts as yes.
+
+    `is_whole` says whether its values, and the attempts, are whole numbers from 0.
+    """
 
     name: str
     family: str
     example: str
     has_attempts: bool = False
     has_success: bool = False
+    is_whole: bool = False
 
 
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
     {
         kind.name: kind
         for kind in (
-            Kind("hits out of attempts", "binomial", "7 of 12 throws", has_attempts=True),
+            Kind("hits out of attempts", "binomial", "7 of 12 throws", has_attempts=True, is_whole=True),
             Kind("yes or no", "bernoulli", "one row per throw: hit or miss", has_success=True),
-            Kind("a count", "poisson", "the goals of a match"),
+            Kind("a count", "poisson", "the goals of a match", is_whole=True),
             Kind("a measurement", "gaussian", "a height in cm, a time in s"),
         )
     }
@@ -122,6 +127,8 @@ class Question:
             response = f"p({response}, {quote_name(self.attempts)})"
         if kind.has_success:
             table[self.response] = _as_yes(table[self.response], self.success)
+        else:
+            _check_numbers(table, self.who, [*used.values()][1:], is_whole=kind.is_whole)
         return ModelSpec(response, groups=[Group(self.who)], family=kind.family), table
 
 
@@ -210,6 +217,37 @@ def _check_levels(who: str, table: pd.DataFrame) -> None:
             allowed=f"2 to {MOST_LEVELS}",
             do="choose the column that says whose row it is" + (", or use pp.fit and pp.explore" if many else ""),
         )
+
+
+def _check_numbers(table: pd.DataFrame, who: str, columns: Sequence[str], *, is_whole: bool) -> None:
+    """Refuse values that are no numbers, or not whole; of two columns, hits that are more than the attempts."""
+    for name in columns:
+        numbers = pd.to_numeric(table[name], errors="coerce")
+        wrong = table[name].notna() & numbers.isna()
+        if is_whole:
+            wrong |= (numbers < 0) | (numbers != numbers.round()) & numbers.notna()
+        if wrong.any():
+            raise DataError(
+                f"{name!r} has values that are not {'whole numbers from 0' if is_whole else 'numbers'}",
+                got=f"{str(table[name][wrong].iloc[0])[:_MOST_SHOWN]!r}, {_of(table, who, wrong)}",
+                allowed="0, 1, 2, ..." if is_whole else "numbers such as 12.5",
+                do="correct these rows, or choose another column or another kind",
+            )
+    for hits, attempts in pairwise(columns):
+        wrong = table[hits] > table[attempts]
+        if wrong.any():
+            raise DataError(
+                "more hits than attempts",
+                got=f"{table[hits][wrong].iloc[0]:g} of {table[attempts][wrong].iloc[0]:g}, {_of(table, who, wrong)}",
+                allowed="hits from 0 to the attempts",
+                do="correct these rows, or choose the columns the other way round",
+            )
+
+
+def _of(table: pd.DataFrame, who: str, wrong: pd.Series) -> str:
+    """Name the first of the wrong rows, and count them."""
+    count = int(wrong.sum())
+    return f"of {str(table[who][wrong].iloc[0])[:_MOST_SHOWN]!r}; {count} such row{'s' if count > 1 else ''}"
 
 
 def _as_yes(values: pd.Series, success: str) -> pd.Series:
