@@ -459,6 +459,26 @@ def test_every_kind_is_a_family_with_the_formula_of_varying_intercepts():
         assert table["y"].tolist() == [1, 0, 0]
 
 
+def test_numbers_that_begin_with_0_are_numbers():
+    spec, table = Question(
+        "name,hits,shots\nAda,01,03\nBen,2,10\n", "name", "hits", "hits out of attempts", "shots"
+    ).model()
+    response = build_design(spec, table).response
+    assert (response.values.tolist(), response.n_trials.tolist()) == ([1, 2], [3, 10])
+
+
+def test_a_fault_of_the_program_is_said_and_printed(url, monkeypatch, capsys):
+    monkeypatch.setattr(Question, "model", lambda self: 1 / 0)
+    status, page, _ = ask(f"{url}explore", {"table": EXAMPLE.text, **CHOICES})
+    assert status == 500
+    assert "fault of the program" in parts(page)[0]
+    deadline = time.monotonic() + 10
+    printed = ""
+    while "ZeroDivisionError" not in printed:
+        assert time.monotonic() < deadline
+        printed += capsys.readouterr().err
+
+
 def test_labels_are_kept_as_they_are_written():
     table = Question("who,y\n01,1\n1,2\n", "who", "y", "a measurement").model()[1]
     assert table["who"].tolist() == ["01", "1"]

@@ -128,7 +128,7 @@ class Question:
         if kind.has_success:
             table[self.response] = _as_yes(table[self.response], self.success)
         else:
-            _check_numbers(table, self.who, [*used.values()][1:], is_whole=kind.is_whole)
+            _make_numbers(table, self.who, [*used.values()][1:], is_whole=kind.is_whole)
         return ModelSpec(response, groups=[Group(self.who)], family=kind.family), table
 
 
@@ -219,8 +219,8 @@ def _check_levels(who: str, table: pd.DataFrame) -> None:
         )
 
 
-def _check_numbers(table: pd.DataFrame, who: str, columns: Sequence[str], *, is_whole: bool) -> None:
-    """Refuse values that are no numbers, or not whole; of two columns, hits that are more than the attempts."""
+def _make_numbers(table: pd.DataFrame, who: str, columns: Sequence[str], *, is_whole: bool) -> None:
+    """Make columns numeric; refuse values that are not, or not whole, and of two columns hits above the attempts."""
     for name in columns:
         numbers = pd.to_numeric(table[name], errors="coerce")
         wrong = table[name].notna() & numbers.isna()
@@ -233,6 +233,7 @@ def _check_numbers(table: pd.DataFrame, who: str, columns: Sequence[str], *, is_
                 allowed="0, 1, 2, ..." if is_whole else "numbers such as 12.5",
                 do="correct these rows, or choose another column or another kind",
             )
+        table[name] = numbers  # 05 is kept as text by the reader, because a label could be so
     for hits, attempts in pairwise(columns):
         wrong = table[hits] > table[attempts]
         if wrong.any():

@@ -10,7 +10,7 @@ from socketserver import TCPServer
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-from partialpool.errors import PartialPoolError, SpecError
+from partialpool.errors import EngineError, PartialPoolError, SpecError
 from partialpool.explorer.classroom.fit_process import FitProcess
 from partialpool.explorer.classroom.form import EXAMPLE, render_form, render_refusal, render_waiting
 from partialpool.explorer.classroom.pages import AskedQuestions
@@ -128,6 +128,14 @@ def _own_address() -> str:
         return str(probe.getsockname()[0])
 
 
+_FAULT: Final = EngineError(
+    "the server could not answer because of a fault of the program",
+    got="an unexpected error",
+    allowed="a page, or a message about the table",
+    do="try another table; the terminal of the server shows the traceback, for a report of the fault",
+)
+
+
 def _unknown(path: str) -> RefusedError:
     return RefusedError(
         404,
@@ -167,6 +175,12 @@ class _Handler(BaseHTTPRequestHandler):
         except RefusedError as refused:
             self.close_connection = True
             self._send(refused.status, render_refusal(refused.error))
+        except ConnectionError:
+            raise  # there is nobody to tell
+        except Exception:
+            self.close_connection = True
+            self._send(500, render_refusal(_FAULT))
+            raise  # the server prints the traceback
 
     def _get(self, path: str) -> None:
         if path == "/":
