@@ -230,6 +230,15 @@ def test_a_formula_and_a_table_are_fitted_and_printed(birds, capsys):
     assert [p.name for p in birds.parent.iterdir()] == ["birds.csv"]
 
 
+def test_a_table_of_windows_is_fitted_with_its_encoding(birds, capsys):
+    birds.write_bytes(birds.read_text().replace("wood", "Wäldchen").encode("cp1252"))
+    arguments = ["fit", "count ~ habitat + (1 | site)", str(birds), "--seed", "1", "--quiet"]
+    assert main(arguments) == 2
+    assert "--encoding cp1252" in capsys.readouterr().err
+    assert main([*arguments, "--encoding", "cp1252"]) == 0
+    assert "habitat = Wäldchen" in capsys.readouterr().out
+
+
 def test_out_saves_the_fit_of_a_formula(birds, capsys):
     folder = birds.parent / "out"
     assert main(["fit", "count ~ 1 + (1 | site)", str(birds), "--out", str(folder), "--seed", "1", "--quiet"]) == 0
@@ -244,6 +253,9 @@ def test_out_saves_the_fit_of_a_formula(birds, capsys):
         (["count ~ 1 + (1 | site)", "none.csv"], "cannot read the data file"),
         (["m.toml", "birds.csv"], "a model file names its own table"),
         (["m.toml", "--family", "poisson"], "a model file names its own table"),
+        (["m.toml", "--encoding", "cp1252"], "a model file names its own table"),
+        (["count ~ 1 + (1 | site)", "birds.csv", "--encoding", "cp-1"], "this encoding does not exist"),
+        (["count ~ 1 + (1 | site)", "birds.xlsx", "--encoding", "cp1252"], "only a text file has an encoding"),
         (["count ~ 1 + (1 | site)", "birds.csv", "--family", "negbinomial"], "write family='negative_binomial'"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The command line: `partialpool demo | fit | check | sensitivity | report | explore | compile`.
+"""The command line: `partialpool demo | fit | check | sensitivity | report | explore | classroom | compile`.
 
 Exit codes: 0 good; 1 the fit's diagnostics failed; 2 bad input; 70 a bug, with its traceback; 130 interrupted.
 """
@@ -54,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("table", type=_path, nargs="?", help="with a formula: a CSV, TSV, Parquet, Feather or Excel file")
     fit.add_argument("--family", help="with a formula: the family of the response; default: gaussian")
     fit.add_argument("--link", help="with a formula: the link; default: the family's")
+    fit.add_argument(
+        "--encoding", help="with a formula: the encoding of a text file, cp1252 for instance; default: utf-8"
+    )
     _sampling_options(fit, out=None)
     _interval_option(fit, more="; default: the model file's, or 0.95")
     check = _command(
@@ -87,6 +90,11 @@ def _parser() -> argparse.ArgumentParser:
     explore.add_argument("--seed", type=int, help="seed of the fits under other priors; default: that of the fit")
     explore.add_argument("--quiet", action="store_true", help="no progress line")
     _interval_option(explore)
+    classroom = _command(
+        commands, "classroom", _classroom, "serve a form for a table, which shows the explorer's page of its fit"
+    )
+    classroom.add_argument("--host", default="127.0.0.1", help="the address; 0.0.0.0 lets devices in the network in")
+    classroom.add_argument("--port", type=int, default=8000, help="the port; 0 for a free one; default: 8000")
     kernels = _command(
         commands, "compile", _compile, "compile the numerical kernels, so that the first fit starts at once"
     )
@@ -151,7 +159,7 @@ def _fit(options: argparse.Namespace) -> int:
 def _fit_of_file(options: argparse.Namespace) -> Any:
     from partialpool.fitting.model_files import fit_file  # noqa: PLC0415
 
-    given = [f"--{name}" for name in ("family", "link") if getattr(options, name)]
+    given = [f"--{name}" for name in ("family", "link", "encoding") if getattr(options, name)]
     if options.table is not None or given:
         raise SpecError(
             "a model file names its own table, family and link",
@@ -176,7 +184,8 @@ def _fit_of_formula(options: argparse.Namespace) -> Any:
             do=f"for instance: partialpool fit {options.model!r} table.csv",
         )
     spec = as_spec(options.model, family=options.family, link=options.link)
-    return fit(spec, read_table_file(options.table, columns_of_factors(spec)), **_overrides(options))
+    table = read_table_file(options.table, columns_of_factors(spec), encoding=options.encoding)
+    return fit(spec, table, **_overrides(options))
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -227,6 +236,13 @@ def _explore(options: argparse.Namespace) -> int:
     written = explore(fit, out, **chosen, prob=_interval(options), progressbar=not options.quiet)
     _say(f"{fit.digest.verdict}\n\nwrote {written}")
     return _ended(fit)
+
+
+def _classroom(options: argparse.Namespace) -> int:
+    from partialpool.explorer.classroom.server import serve_classroom  # noqa: PLC0415
+
+    serve_classroom(options.host, options.port, _say)
+    return GOOD
 
 
 def _compile(options: argparse.Namespace) -> int:
@@ -299,4 +315,6 @@ def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__
 
 
 def _say(text: str, stream: Any = None) -> None:
-    (stream or sys.stdout).write(text + "\n")
+    stream = stream or sys.stdout
+    stream.write(text + "\n")
+    stream.flush()  # a line about a server must not wait for its end

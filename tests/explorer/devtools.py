@@ -69,7 +69,7 @@ class Page:
         return event
 
     def open(self, path, *, width=1280, height=900, phone=False, dark=False):
-        """Open a file and wait until its script is done."""
+        """Open a file, or an address, and wait until its script is done."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
         # A mouse left over a picture would point at what scrolls under it.
@@ -82,7 +82,11 @@ class Page:
         self.call("Emulation.setTouchEmulationEnabled", enabled=phone)
         # A window that another has taken the focus from tells nobody what is focused in it.
         self.call("Emulation.setFocusEmulationEnabled", enabled=True)
-        self.call("Page.navigate", url=path.as_uri())
+        self.call("Page.navigate", url=path if isinstance(path, str) else path.as_uri())
+        self.wait_until_ready()
+
+    def wait_until_ready(self):
+        """Wait until the script of the page that is being loaded is done."""
         self.wait("document.documentElement?.dataset.ready === 'yes'")
         self.settle()
 

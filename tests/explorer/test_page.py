@@ -288,4 +288,8 @@ def test_it_is_documented_and_its_templates_are_in_the_package():
     for section in ("Parameters", "Returns", "Raises", "Examples"):
         assert re.search(rf"^{section}\n-+$", text, re.M), section
     folder = importlib.resources.files("partialpool") / "explorer" / "templates"
-    assert {item.name for item in folder.iterdir()} == {"explorer.html", "explorer.css", "explorer.js"}
+    own = {"explorer.html", "explorer.css", "explorer.js"}
+    classroom = {
+        f"classroom{name}" for name in (".html", ".css", "_above.html", "_error.html", "_refusal.html", "_waiting.html")
+    }
+    assert {item.name for item in folder.iterdir()} == own | classroom

@@ -207,3 +207,23 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path):
     with pytest.raises(pp.FileError, match="cannot read the data file") as error:
         read_source(DataSource(None, tmp_path / "latin.csv"), spec)
     assert "save it as UTF-8" in error.value.do
+
+
+def test_a_model_file_names_the_encoding_of_its_table(tmp_path):
+    (tmp_path / "latin.csv").write_bytes("g,y\nZürich,1\n".encode("cp1252"))
+    (tmp_path / "m.toml").write_text(
+        '[data]\nfile = "latin.csv"\nencoding = "cp1252"\n[model]\nformula = "y ~ 1 + (1 | g)"\n'
+    )
+    model = pp.read_model_file(tmp_path / "m.toml")
+    assert model.data == DataSource(file=tmp_path / "latin.csv", encoding="cp1252")
+    assert read_source(model.data, model.spec)["g"].tolist() == ["Zürich"]
+
+
+@pytest.mark.parametrize(
+    "data", ['dataset = "sleepstudy"\nencoding = "cp1252"', 'encoding = "cp1252"', 'file = "t.csv"\nencoding = 3']
+)
+def test_an_encoding_is_that_of_a_file(tmp_path, data):
+    (tmp_path / "m.toml").write_text(f'[data]\n{data}\n[model]\nformula = "y ~ 1 + (1 | g)"\n')
+    with pytest.raises(pp.SpecError, match=r"\[data\] must name one table") as raised:
+        pp.read_model_file(tmp_path / "m.toml")
+    assert "encoding = 'cp1252' if its text is not UTF-8" in raised.value.allowed

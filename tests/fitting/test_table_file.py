@@ -5,8 +5,8 @@ import sys
 import pandas as pd
 import pytest
 
-from partialpool.errors import FileError
-from partialpool.fitting.table_file import read_table_file
+from partialpool.errors import DataError, FileError
+from partialpool.fitting.table_file import read_table_file, read_table_text
 
 TABLE = pd.DataFrame({"plot": ["01", "02", "10"], "dose": [0.5, 1.0, 2.25], "n": [3, 4, 5]})
 
@@ -72,7 +72,10 @@ def test_labels_of_factors_are_kept_as_written_unless_they_are_numbers(tmp_path,
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("none.csv", None), ("empty.csv", b""), ("latin.csv", "größe\n1\n".encode("latin-1")), ("t.parquet", b"no")],
+    [
+        *(("none.csv", None), ("empty.csv", b""), ("latin.csv", "größe\n1\n".encode("latin-1")), ("t.parquet", b"no")),
+        ("long.csv", b"y\n" + b"a" * 200_000 + b"\n"),
+    ],
 )
 def test_what_cannot_be_read_is_an_error_in_four_parts(tmp_path, name, content):
     if content is not None:
@@ -88,3 +91,81 @@ def test_without_its_package_an_excel_file_says_what_to_install(tmp_path, monkey
     monkeypatch.setitem(sys.modules, "openpyxl", None)
     with pytest.raises(FileError, match="pip install openpyxl"):
         read_table_file(tmp_path / "t.xlsx", set())
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_pasted_text_is_read_like_a_file(tmp_path, way):
+    text = WAYS[way].removeprefix("\ufeff")
+    pd.testing.assert_frame_equal(read_table_text(text, {"plot"}), TABLE)
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", 'a,b\n"1,2\n', "a,b\n" + "1" * 200_000 + ",2\n"])
+def test_a_text_that_is_no_table_is_an_error_in_four_parts(text):
+    with pytest.raises(DataError, match="cannot read the table") as raised:
+        read_table_text(text, set())
+    assert all((raised.value.got, raised.value.allowed, raised.value.do))
+
+
+PLACES = pd.DataFrame({"Größe": [1.5, 2.0, 3.25], "Ort": ["Zürich", "Orléans", "Málaga"]})
+
+
+@pytest.mark.parametrize(
+    "encoding", ["cp1252", "latin-1", "utf-16", "utf-16-le", "UTF8", "utf-8-sig", "mac-roman", "cp850"]
+)
+@pytest.mark.parametrize("separator", [";", ",", "\t"])
+def test_a_text_file_in_a_named_encoding_is_read(tmp_path, encoding, separator):
+    path = tmp_path / "t.csv"
+    path.write_bytes(PLACES.to_csv(sep=separator, index=False).encode(encoding))
+    pd.testing.assert_frame_equal(read_table_file(path, {"Ort"}, encoding=encoding), PLACES)
+
+
+@pytest.mark.parametrize("far", [0, 100_000])
+def test_a_file_that_is_not_utf_8_names_the_remedy(tmp_path, far):
+    """Also where the first such letter is far beyond the lines that show the separator."""
+    path = tmp_path / "t.csv"
+    path.write_bytes(("y;place\n" + "1;Bern\n" * far + "2;Zürich\n").encode("cp1252"))
+    with pytest.raises(FileError, match="its text has another encoding") as raised:
+        read_table_file(path, set())
+    assert str(path) in raised.value.got
+    assert "0xfc" in raised.value.got
+    assert "--encoding cp1252 on the command line" in raised.value.do
+    assert 'encoding = "cp1252" in [data] of a model file; or save it as UTF-8' in raised.value.do
+    assert read_table_file(path, set(), encoding="cp1252")["place"].iloc[-1] == "Zürich"
+
+
+def test_the_unicode_text_of_excel_names_its_encoding(tmp_path):
+    (tmp_path / "t.txt").write_bytes(PLACES.to_csv(sep="\t", index=False).encode("utf-16"))
+    with pytest.raises(FileError) as raised:
+        read_table_file(tmp_path / "t.txt", set())
+    assert "--encoding utf-16" in raised.value.do
+    with pytest.raises(FileError, match="its text has another encoding") as raised:
+        read_table_file(tmp_path / "t.txt", set(), encoding="ascii")
+    assert raised.value.do == "name another encoding, or save the table as UTF-8"
+
+
+@pytest.mark.parametrize("encoding", ["cp1253x", "", "rot13", "base64", "a\0b"])
+def test_an_encoding_that_does_not_exist_is_refused(tmp_path, encoding):
+    (tmp_path / "t.csv").write_text("y\n1\n")
+    with pytest.raises(FileError, match="this encoding does not exist") as raised:
+        read_table_file(tmp_path / "t.csv", set(), encoding=encoding)
+    assert raised.value.got == repr(encoding)
+    assert "cp1252" in raised.value.allowed
+    assert raised.value.do == "check the spelling"
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".feather", ".arrow", ".xlsx", ".XLSX"])
+def test_a_file_that_is_not_text_has_no_encoding(tmp_path, ending):
+    path = tmp_path / f"t{ending}"
+    with pytest.raises(FileError, match="only a text file has an encoding") as raised:
+        read_table_file(path, set(), encoding="cp1252")
+    assert raised.value.got == f"encoding 'cp1252' with {path}"
+    assert ".csv" in raised.value.allowed
+    assert raised.value.do == "leave the encoding out: the file states its own"
+
+
+def test_a_mark_of_utf_8_contradicts_another_encoding(tmp_path):
+    (tmp_path / "t.csv").write_text("größe\n1\n", encoding="utf-8-sig")
+    with pytest.raises(FileError, match="states that it is in UTF-8") as raised:
+        read_table_file(tmp_path / "t.csv", set(), encoding="cp1252")
+    assert raised.value.do == "leave the encoding out"
+    assert list(read_table_file(tmp_path / "t.csv", set(), encoding="utf-8")) == ["größe"]

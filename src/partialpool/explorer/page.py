@@ -134,8 +134,9 @@ def render_explorer(
     title: str = "",
     seed: int | None = None,
     progressbar: bool = True,
+    above: str = "",
 ) -> str:
-    """Return the page as text."""
+    """Return the page as text; `above` is HTML for the top of its body."""
     central_ends(prob)  # an error, if any, comes before the refits
     found = _explored(fit, factor, effect, levels, prob, seed=_seed(fit, seed), progressbar=progressbar)
     environment = page_environment("explorer/templates")
@@ -144,6 +145,7 @@ def render_explorer(
     text = environment.get_template("explorer.html").render(
         **_content(fit, found, prob),
         title=title.strip(),
+        above=above,
         bokeh=bokeh_script(),
         thumb=THUMB,
         last=LAST,

@@ -56,7 +56,7 @@ def read_source(source: DataSource, spec: ModelSpec) -> pd.DataFrame:
     """
     if source.dataset is not None:
         return load_dataset(source.dataset)
-    return read_table_file(source.file or Path(), columns_of_factors(spec))
+    return read_table_file(source.file or Path(), columns_of_factors(spec), encoding=source.encoding)
 
 
 def columns_of_factors(spec: ModelSpec) -> set[str]:

@@ -1,16 +1,19 @@
-"""Read a table from a file as people save them: CSV with commas, semicolons or tabs, Parquet, Feather, Excel."""
+"""Read a table as people save it: CSV with commas, semicolons or tabs, Parquet, Feather, Excel; or CSV as text."""
 
+import codecs
 import csv
 from collections.abc import Callable, Mapping
+from functools import partial
+from io import StringIO
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TextIO
 
 import pandas as pd
 
-from partialpool.errors import FileError
+from partialpool.errors import DataError, FileError
 
-__all__ = ["read_table_file"]
+__all__ = ["read_table_file", "read_table_text"]
 
 _SEPARATORS: Final = (",", ";", "\t", "|")
 """Tried in this order; the first of those that give the most columns is taken."""
@@ -38,9 +41,11 @@ _BINARY: Final[Mapping[str, Callable[[Path], pd.DataFrame]]] = MappingProxyType(
     }
 )
 _READABLE: Final = "a text file in UTF-8 (columns between commas, semicolons, tabs or |), .parquet, .feather or .xlsx"
+_WESTERN: Final = "cp1252"
+"""Of Windows and Excel in Western Europe; Latin-1 has the same letters."""
 
 
-def read_table_file(path: Path, factors: set[str]) -> pd.DataFrame:
+def read_table_file(path: Path, factors: set[str], *, encoding: str | None = None) -> pd.DataFrame:
     """Read a table from a file.
 
     The separator of a text file, and whether decimals have a comma, are found from its content. Labels are kept as they
@@ -54,15 +59,20 @@ def read_table_file(path: Path, factors: set[str]) -> pd.DataFrame:
         The file; the first sheet of an Excel file is read.
     factors
         Names of the columns of grouping factors.
+    encoding
+        Encoding of a text file, for instance "cp1252"; UTF-8 if left out.
 
     Raises
     ------
     FileError
-        The file cannot be read.
+        The file cannot be read; no such encoding; an encoding of a file that is not text.
     """
+    read = _BINARY.get(path.suffix.lower())
+    known = _known_encoding(path, encoding, is_text=read is None)
     try:
-        read = _BINARY.get(path.suffix.lower())
-        return _read_text(path, factors) if read is None else read(path)
+        if read is not None:
+            return read(path)
+        return _read_text(partial(path.open, encoding=known, newline=""), factors)
     except ImportError as error:
         raise FileError(
             "this kind of file needs another package",
@@ -70,25 +80,117 @@ def read_table_file(path: Path, factors: set[str]) -> pd.DataFrame:
             allowed=_READABLE,
             do="pip install openpyxl, or save the table as CSV",
         ) from error
-    except (OSError, ValueError) as error:
+    except UnicodeError as error:
+        raise FileError(
+            "cannot read the data file: its text has another encoding",
+            got=f"{path}: {error}",
+            allowed="text in UTF-8, or in the encoding that is named",
+            do=_advice_on_encoding(path, known),
+        ) from error
+    except (OSError, ValueError, csv.Error) as error:
         raise FileError(
             "cannot read the data file",
             got=f"{path}: {error}",
             allowed=_READABLE,
-            do="check the file's name; a table in another encoding: save it as UTF-8",
+            do="check the file's name and its first lines",
         ) from error
 
 
-def _read_text(path: Path, factors: set[str]) -> pd.DataFrame:
-    with path.open(encoding=_ENCODING, newline="") as file:
+def _known_encoding(path: Path, encoding: str | None, *, is_text: bool) -> str:
+    """Return the encoding to read a file with; refuse one that does not exist, or that the file cannot have."""
+    if encoding is None:
+        return _ENCODING
+    if not is_text:
+        raise FileError(
+            "only a text file has an encoding",
+            got=f"encoding {encoding!r} with {path}",
+            allowed="an encoding of .csv, .tsv, .txt and other text files",
+            do="leave the encoding out: the file states its own",
+        )
+    try:
+        "".encode(encoding)
+    except (LookupError, ValueError) as error:
+        raise FileError(
+            "this encoding does not exist",
+            got=repr(encoding),
+            allowed="utf-8, cp1252 (Windows, Western Europe), cp1250 (Windows, Central Europe), latin-1, mac-roman, "
+            "utf-16, or another text encoding of Python",
+            do="check the spelling",
+        ) from error
+    is_utf8 = codecs.lookup(encoding).name.startswith("utf-8")
+    if not is_utf8 and _begins(path, codecs.BOM_UTF8):
+        raise FileError(
+            "the file states that it is in UTF-8",
+            got=f"encoding {encoding!r} with {path}, which begins with the mark of UTF-8",
+            allowed="utf-8",
+            do="leave the encoding out",
+        )
+    return _ENCODING if is_utf8 else encoding
+
+
+def _advice_on_encoding(path: Path, tried: str) -> str:
+    likely = "utf-16" if _begins(path, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else _WESTERN
+    if tried != _ENCODING:
+        return "name another encoding, or save the table as UTF-8"
+    return (
+        f"name its encoding, for a file of {'Excel (Unicode text)' if likely == 'utf-16' else 'Windows'} "
+        f'--encoding {likely} on the command line, encoding = "{likely}" in [data] of a model file; or save it as UTF-8'
+    )
+
+
+def _begins(path: Path, *marks: bytes) -> bool:
+    """Whether a file begins with one of these bytes; a file that cannot be read does not."""
+    try:
+        with path.open("rb") as file:
+            return file.read(4).startswith(marks)
+    except OSError:
+        return False
+
+
+def read_table_text(text: str, factors: set[str]) -> pd.DataFrame:
+    r"""Read a table that was pasted, as `read_table_file` reads a text file.
+
+    Parameters
+    ----------
+    text
+        The lines, the column names first.
+    factors
+        As for `read_table_file`.
+
+    Raises
+    ------
+    DataError
+        The text is not a table.
+
+    Examples
+    --------
+    >>> read_table_text("who;hits\n01;3\n02;5", {"who"}).to_dict("list")
+    {'who': ['01', '02'], 'hits': [3, 5]}
+    """
+    try:
+        return _read_text(partial(StringIO, text, newline=""), factors)
+    except (ValueError, csv.Error) as error:
+        raise DataError(
+            "cannot read the table",
+            got=str(error).strip(),
+            allowed="a line of column names, then a line per row; commas, semicolons, tabs or | between the columns",
+            do="check the lines, and the quotation marks in them",
+        ) from error
+
+
+def _read_text(opened: Callable[[], TextIO], factors: set[str]) -> pd.DataFrame:
+    """Read a table of text, which is opened anew for each of three readings."""
+    with opened() as file:
         lines = [line for _, line in zip(range(_LINES), file, strict=False)]
     separator = _separator(lines)
-    text = pd.read_csv(path, sep=separator, encoding=_ENCODING, dtype=str)
+    with opened() as file:
+        text = pd.read_csv(file, sep=separator, dtype=str)
     decimal = "," if separator != "," and any(_has_decimal_commas(text[c]) for c in text) else "."
     kept = [
         c for c in text if text[c].str.fullmatch(_LEADING_ZERO).any() or (c in factors and not _are_numbers(text[c]))
     ]
-    return pd.read_csv(path, sep=separator, encoding=_ENCODING, decimal=decimal, dtype=dict.fromkeys(kept, str))
+    with opened() as file:
+        return pd.read_csv(file, sep=separator, decimal=decimal, dtype=dict.fromkeys(kept, str))
 
 
 def _separator(lines: list[str]) -> str:

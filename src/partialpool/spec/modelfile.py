@@ -27,10 +27,11 @@ SAMPLING_KEYS: Final = (
 
 @dataclass(frozen=True)
 class DataSource:
-    """Where the table comes from: a data set of the package, or a CSV file next to the TOML file."""
+    """Where the table comes from: a data set of the package, or a file next to the TOML file, and its encoding."""
 
     dataset: str | None = None
     file: Path | None = None
+    encoding: str | None = None
 
 
 @dataclass(frozen=True)
@@ -95,15 +96,18 @@ def read_model_file(path: str | Path) -> ModelFile:
 
 
 def _read_source(table: Mapping[str, Any], folder: Path) -> DataSource:
-    check_keys("[data]", table, ("dataset", "file"))
+    check_keys("[data]", table, ("dataset", "file", "encoding"))
     match dict(table):
         case {"dataset": str(name)} if len(table) == 1:
             return DataSource(dataset=name)
         case {"file": str(name)} if len(table) == 1:
             return DataSource(file=folder / name)
+        case {"file": str(name), "encoding": str(encoding)} if len(table) == 2:
+            return DataSource(file=folder / name, encoding=encoding)
     raise SpecError(
         "[data] must name one table",
         got=repr(dict(table)),
-        allowed="dataset = 'sleepstudy' or file = 'table.csv' (next to the TOML file)",
+        allowed="dataset = 'sleepstudy' or file = 'table.csv' (next to the TOML file), with encoding = 'cp1252' if its "
+        "text is not UTF-8",
         do="give one of the two",
     )

@@ -1,0 +1,34 @@
+"""The page of one question: the model is fitted, and what the fit has to say stands above the explorer."""
+
+import warnings
+
+from partialpool.errors import PartialPoolWarning
+from partialpool.explorer.classroom.question import Question
+from partialpool.explorer.page import render_explorer
+from partialpool.fitting.fit import fit
+from partialpool.reporting.pagemaker import page_environment
+
+__all__ = ["make_page"]
+
+_SEED = 1
+"""Equal tables have equal pages."""
+
+
+def make_page(question: Question) -> str:
+    """Fit the model of a question and return its page, with a link back to the form.
+
+    Raises
+    ------
+    PartialPoolError
+        The table, the model or the fit is not valid.
+    """
+    spec, table = question.model()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", PartialPoolWarning)
+        found = fit(spec, table, seed=_SEED, progressbar=False)
+        notes = [str(warning.message) for warning in caught if issubclass(warning.category, PartialPoolWarning)]
+        verdict = found.digest.verdict
+        if not verdict.good:
+            notes.append(str(verdict))
+        above = page_environment("explorer/templates").get_template("classroom_above.html")
+        return render_explorer(found, seed=_SEED, progressbar=False, above=above.render(key=question.key, notes=notes))

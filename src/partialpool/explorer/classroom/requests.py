@@ -1,0 +1,143 @@
+"""What a browser may send to the classroom's server: checks before anything is read or fitted."""
+
+from collections.abc import Mapping
+from email.message import Message
+from io import BufferedIOBase
+from ipaddress import ip_address
+from socket import gethostname
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
+from partialpool.errors import PartialPoolError, SpecError
+from partialpool.explorer.classroom.question import Question
+
+__all__ = ["MOST_BYTES", "RefusedError", "check_origin", "read_question"]
+
+MOST_BYTES: Final = 1_000_000
+_READ_AWAY: Final = 20 * MOST_BYTES
+"""So much of a body that is too large is read and dropped: a browser shows the answer only after it has sent all."""
+_FORM: Final = "application/x-www-form-urlencoded"
+_FIELDS: Final[Mapping[str, str]] = {
+    "table": "text", "who": "who", "response": "response", "kind": "kind", "attempts": "attempts", "success": "success",
+}  # fmt: skip
+"""Fields of a question, by the names of the form's elements."""
+
+
+class RefusedError(Exception):
+    """A request that is refused, with its HTTP status."""
+
+    def __init__(self, status: int, error: PartialPoolError) -> None:
+        self.status, self.error = status, error
+        super().__init__(str(error))
+
+
+def check_origin(headers: Message) -> None:
+    """Refuse requests that a page of another site made in a visitor's browser.
+
+    Such a page could otherwise start fits here, or read tables by a name that it points at this machine (DNS
+    rebinding).
+
+    Raises
+    ------
+    RefusedError
+        The address is a name of another machine, or another site sent the form.
+    """
+    host = headers.get("Host", "")
+    name = _machine(f"//{host}")
+    ours = {"localhost", gethostname().lower(), f"{gethostname().lower()}.local"}
+    if name not in ours and not _is_number(name):
+        raise RefusedError(
+            403,
+            SpecError(
+                "the server does not answer under this name",
+                got=repr(host[:80]),
+                allowed="its IP address, the name of its machine, or localhost",
+                do="open the address that the server has printed",
+            ),
+        )
+    origin = headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc != host:
+        raise RefusedError(
+            403,
+            SpecError(
+                "the form was sent by a page of another site",
+                got=repr(origin[:80]),
+                allowed="the form of this server",
+                do="open the address that the server has printed",
+            ),
+        )
+
+
+def read_question(headers: Message, body: BufferedIOBase) -> Question:
+    """Read a submitted form.
+
+    Raises
+    ------
+    RefusedError
+        No length, too large, or not a form.
+    """
+    length = headers.get("Content-Length", "")
+    if not (length.isascii() and length.isdecimal()):
+        raise RefusedError(
+            411,
+            SpecError(
+                "the request does not state its length",
+                got=repr(length[:80]),
+                allowed="a number of bytes",
+                do="send the form of this server",
+            ),
+        )
+    if int(length) > MOST_BYTES:
+        _read_away(body, min(int(length), _READ_AWAY))
+        raise RefusedError(
+            413,
+            SpecError(
+                "the table is too large for this page",
+                got=f"{int(length):,} bytes",
+                allowed=f"up to {MOST_BYTES:,}",
+                do="paste only the columns that are needed, or fewer rows; pp.fit and pp.explore have no such limit",
+            ),
+        )
+    if headers.get_content_type() != _FORM:
+        raise RefusedError(
+            415,
+            SpecError(
+                "this is not a submitted form",
+                got=repr(headers.get_content_type()[:80]),
+                allowed=_FORM,
+                do="send the form of this server",
+            ),
+        )
+    text = body.read(int(length)).decode("utf-8", "replace")
+    try:
+        found = parse_qs(text, keep_blank_values=True, max_num_fields=20)
+    except ValueError as error:
+        raise RefusedError(
+            400,
+            SpecError(
+                "the form has too many fields", got=str(error), allowed="up to 20", do="send the form of this server"
+            ),
+        ) from error
+    return Question(**{field: found[name][0] if name in found else "" for name, field in _FIELDS.items()})
+
+
+def _read_away(body: BufferedIOBase, length: int) -> None:
+    while length > 0 and (piece := body.read(min(length, 1 << 16))):
+        length -= len(piece)
+
+
+def _machine(address: str) -> str:
+    """Return the name or number of the machine in an address, empty where it cannot be read."""
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _is_number(name: str) -> bool:
+    """Whether a machine is named by its IP address."""
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,543 @@
+"""The classroom's server: a table goes in by a form, the explorer's page or a message comes out."""
+
+import html
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from http.client import HTTPConnection
+from threading import Barrier, Event, Thread
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
+
+import pandas as pd
+import pytest
+
+import partialpool as pp
+from partialpool.cli import main
+from partialpool.design.build import build_design
+from partialpool.explorer.classroom.answer import make_page
+from partialpool.explorer.classroom.form import EXAMPLE
+from partialpool.explorer.classroom.guess import guessed
+from partialpool.explorer.classroom.question import KINDS, MOST_LEVELS, MOST_ROWS, Question, read_pasted
+from partialpool.explorer.classroom.requests import MOST_BYTES
+from partialpool.explorer.classroom.server import ClassroomServer
+from partialpool.explorer.page import render_explorer
+
+CHOICES = {"who": "name", "response": "hits", "kind": "hits out of attempts", "attempts": "shots"}
+
+
+@pytest.fixture
+def serve():
+    """Start servers on free ports, each in a thread."""
+    started = []
+
+    def start(make):
+        server = ClassroomServer("127.0.0.1", 0, make)
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        started.append((server, thread))
+        return server.url
+
+    yield start
+    for server, thread in started:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture
+def url(serve):
+    """A server that checks the model of a question, and fits nothing."""
+    return serve(lambda question: f"<p>{html.escape(question.model()[0].to_formula())}</p>")
+
+
+def ask(address, data=None, *, method=None, headers=()):
+    """Status, page and headers; `data` is a form."""
+    body = None if data is None else urlencode(data).encode()
+    request = Request(address, body, dict(headers), method=method)
+    try:
+        with urlopen(request) as answer:
+            return answer.status, answer.read().decode(), answer
+    except HTTPError as error:
+        with error:
+            return error.code, error.read().decode(), error
+
+
+def explore(url, form, **options):
+    """Send a form, and wait for its page or its error as a browser does."""
+    status, page, answer = ask(f"{url}explore", form, **options)
+    deadline = time.monotonic() + 60
+    while status == 202:
+        assert '<meta http-equiv="refresh" content="2">' in page
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+        status, page, answer = ask(answer.url)
+    return status, page, answer
+
+
+def typed(page):
+    """The table in the form, as a browser reads it: the first line break does not count."""
+    return html.unescape(re.search(r"<textarea[^>]*>\n(.*?)</textarea>", page, re.S)[1])
+
+
+def chosen(page, name):
+    select = re.search(rf'<select id="{name}".*?</select>', page, re.S)[0]
+    return [html.unescape(value) for value in re.findall(r'<option value="([^"]*)" selected>', select)]
+
+
+def parts(page):
+    """The four parts of the message on a page."""
+    found = re.search(r'<div class="wrong".*?</div>', page, re.S)
+    return re.findall(r"<p>(.*?)</p>", html.unescape(found[0]), re.S) if found else []
+
+
+def test_the_form_has_an_example_with_its_choices(url):
+    status, page, _ = ask(url)
+    assert status == 200
+    assert typed(page) == EXAMPLE.text
+    assert [chosen(page, name) for name in ("who", "response", "attempts")] == [["name"], ["hits"], ["shots"]]
+    assert re.findall(r'value="([^"]*)"[^>]* checked', page) == ["hits out of attempts"]
+    assert parts(page) == []
+    pupils = read_pasted(EXAMPLE.text, {"name"})
+    assert len(pupils) == 13
+    assert (pupils["hits"] <= pupils["shots"]).all()
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", " ; "])
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_a_table_is_read_however_it_is_separated(url, separator, ending):
+    text = EXAMPLE.text.replace(",", separator).replace("\n", ending)
+    status, page, _ = ask(f"{url}table", {"table": ending + text})
+    assert status == 200
+    assert parts(page) == []
+    assert [chosen(page, name) for name in ("who", "response", "attempts")] == [["name"], ["hits"], ["shots"]]
+    status, page, answer = explore(url, {"table": text, **CHOICES})
+    assert (status, page) == (200, "<p>p(hits, shots) ~ 1 + (1 | name)</p>")
+    assert re.fullmatch(rf"{url}page/\w{{12}}", answer.url)
+
+
+def test_a_good_table_becomes_the_explorers_page(serve, monkeypatch):
+    monkeypatch.setattr("partialpool.explorer.studies.PLACES", 1)  # 4 refits in place of 36
+    url = serve(make_page)
+    status, page, answer = explore(url, {"table": EXAMPLE.text, **CHOICES})
+    assert status == 200
+    assert "p(hits, shots) ~ 1 + (1 | name)" in page
+    assert re.findall(r"<bdi>(\w+)</bdi></label></th><td class=\"number\">(\d+)</td>", page).count(("Mia", "50")) == 1
+    # It is the page that pp.explore writes of this fit, with a link above it.
+    table = pd.DataFrame({name: read_pasted(EXAMPLE.text, {"name"})[name] for name in ("name", "hits", "shots")})
+    fit = pp.fit("p(hits, shots) ~ 1 + (1 | name)", table, family="binomial", seed=1, progressbar=False)
+    numbers = re.compile(r'<script type="application/json" id="numbers">(.*?)</script>')
+    assert numbers.search(page)[1] == numbers.search(render_explorer(fit, progressbar=False))[1]
+    # The link leads back to the table as it was typed, and the form lists the page.
+    (back,) = re.findall(r'<a href="(/\?page=\w+)">Back to the table</a>', page)
+    _, form, _ = ask(url + back[1:])
+    assert typed(form) == EXAMPLE.text
+    (listed,) = re.findall(r'<a href="/(page/\w+)"', form)
+    assert url + listed == answer.url
+    assert ask(answer.url)[1] == page
+
+
+def test_a_question_is_fitted_once_and_one_at_a_time(serve):
+    running, most, calls = [0], [0], []
+
+    def make(question):
+        running[0] += 1
+        most[0] = max(most[0], running[0])
+        time.sleep(0.05)
+        running[0] -= 1
+        calls.append(question.text)
+        return "<p>done</p>"
+
+    url, start = serve(make), Barrier(6)
+    tables = [f"name,hits,shots\nAda,{k},9\nBen,2,3\n" for k in range(3)]
+
+    def send(table):
+        start.wait()
+        assert explore(url, {"table": table, **CHOICES})[0] == 200
+
+    threads = [Thread(target=send, args=(table,)) for table in tables * 2]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1]
+    assert sorted(calls) == tables
+    assert len(re.findall('href="/page/', ask(url)[1])) == 3
+
+
+def test_who_waits_is_told_what_for(serve):
+    may_fit = Event()
+
+    def make(question):
+        assert may_fit.wait(60)
+        return "<p>done</p>"
+
+    url, pages = serve(make), []
+    for k in range(3):
+        status, page, answer = ask(f"{url}explore", {"table": f"name,hits,shots\nAda,{k},9\nBen,2,3\n", **CHOICES})
+        assert status == 202
+        said = re.search(r'role="status".*?</div>', page, re.S)[0]
+        assert ["The model is being fitted", "1 table is before yours", "2 tables are before yours"][k] in said
+        pages.append(answer.url)
+    assert 'href="/page/' not in ask(url)[1]
+    may_fit.set()
+    assert [explore(url, {"table": f"name,hits,shots\nAda,{k},9\nBen,2,3\n", **CHOICES})[0] for k in range(3)] == [
+        200
+    ] * 3
+    assert [ask(address)[:2] for address in pages] == [(200, "<p>done</p>")] * 3
+
+
+def test_only_so_many_wait_and_are_kept(serve, monkeypatch):
+    monkeypatch.setattr("partialpool.explorer.classroom.pages.MOST", 3)
+    may_fit = Event()
+
+    def make(question):
+        assert may_fit.wait(60)
+        return "<p>done</p>"
+
+    url = serve(make)
+    forms = [{"table": f"name,hits,shots\nAda,{k},9\nBen,2,3\n", **CHOICES} for k in range(5)]
+    assert [ask(f"{url}explore", form)[0] for form in forms[:3]] == [202] * 3
+    status, page, _ = ask(f"{url}explore", forms[3])
+    assert status == 400
+    assert parts(page)[0] == "<b>too many tables wait for their fit</b>"
+    may_fit.set()
+    addresses = [explore(url, form)[2].url for form in forms]
+    assert [ask(address)[0] for address in addresses] == [404, 404, 200, 200, 200]
+    assert re.findall('href="/(page/\\w+)"', ask(url)[1]) == [a.removeprefix(url) for a in addresses[:1:-1]]
+
+
+def test_a_fit_that_failed_can_be_asked_for_again(serve):
+    calls = []
+
+    def make(question):
+        calls.append(question)
+        if len(calls) == 1:
+            raise pp.EngineError("no memory", got="a", allowed="b", do="c")
+        return "<p>done</p>"
+
+    url, form = serve(make), {"table": EXAMPLE.text, **CHOICES}
+    status, page, _ = explore(url, form)
+    assert (status, parts(page)) == (400, ["<b>no memory</b>", "Found: a", "Allowed: b", "What to do: c"])
+    assert typed(page) == EXAMPLE.text
+    assert explore(url, form)[:2] == (200, "<p>done</p>")
+    assert explore(url, form)[:2] == (200, "<p>done</p>")
+    assert len(calls) == 2
+
+
+BAD = {
+    "nothing": ("", {}, "cannot read the table"),
+    "names only": ("name,hits,shots\n", {}, "the table has no rows"),
+    "one column": ("name hits shots\nAda 2 3\n", {}, "do not have the same number of columns"),
+    "a line that is too long": ("name,hits,shots\nAda,2,3\nBen,2,3,4\n", {}, "do not have the same number of columns"),
+    "an open quotation mark": ('name,hits,shots\n"Ada,2,3\n', {}, "cannot read the table"),
+    "a very long value": (f"name,hits,shots\n{'a' * 200_000},2,3\n", {}, "cannot read the table"),
+    "more hits than shots": ("name,hits,shots\nAda,4,3\nBen,2,3\n", {}, "more hits than attempts"),
+    "one name": ("name,hits,shots\nAda,2,3\nAda,1,3\n", {}, "'name' has too few different values"),
+    "words as hits": ("name,hits,shots\nAda,two,3\nBen,2,3\n", {}, "has values that are not whole numbers from 0"),
+    "words as a measurement": ("name,hits\nAda,2.5\nBen,tall\n", {"kind": "a measurement"}, "are not numbers"),
+    "a negative count": ("name,hits\nAda,-2\nBen,3\n", {"kind": "a count"}, "not whole numbers from 0"),
+    "half a shot": ("name,hits,shots\nAda,2,2.5\nBen,3,4\n", {}, "'shots' has values that are not whole"),
+    "halves as counts": ("name,hits\nAda,2.5\nBen,1\n", {"kind": "a count"}, "not whole numbers from 0"),
+    "an unknown column": (EXAMPLE.text, {"who": "pupil"}, "the table has no such column"),
+    "no column": (EXAMPLE.text, {"attempts": ""}, "no column is chosen"),
+    "one column twice": (EXAMPLE.text, {"attempts": "hits"}, "one column is chosen twice"),
+    "an unknown kind": (EXAMPLE.text, {"kind": "gamma"}, "this kind of response does not exist"),
+    "three values as yes or no": (
+        "name,hits\nAda,yes\nBen,no\nCem,?\n", {"kind": "yes or no", "success": "yes"}, "cannot be read as yes or no",
+    ),
+    "a yes that no row has": (
+        "name,hits\nAda,yes\nBen,no\n", {"kind": "yes or no", "success": "oui"}, "cannot be read as yes or no",
+    ),
+    "too many rows": ("name,hits,shots\n" + "Ada,2,3\n" * (MOST_ROWS + 1), {}, "the table has too many rows"),
+    "too many levels": (
+        "name,hits,shots\n" + "".join(f"p{k},2,3\n" for k in range(MOST_LEVELS + 1)), {}, "too many different values",
+    ),
+}  # fmt: skip
+
+
+def checked(question):
+    """What a fit checks first."""
+    build_design(*question.model())
+    return "<p>this was not refused</p>"
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_is_wrong_is_said_on_the_form_with_the_table_as_typed(serve, name):
+    text, changed, wrong = BAD[name]
+    status, page, _ = explore(serve(checked), {"table": text, **CHOICES, **changed})
+    assert status == 400
+    found = parts(page)
+    assert len(found) == 4
+    assert wrong in found[0]
+    assert [part.split(":")[0] for part in found[1:]] == ["Found", "Allowed", "What to do"]
+    assert typed(page) == text
+
+
+def test_a_wrong_row_is_named(serve):
+    text = "name,hits,shots\nAda,2,3\nBen,9,4\nCem,5,4\n"
+    assert parts(explore(serve(checked), {"table": text, **CHOICES})[1])[1] == "Found: 9 of 4, of 'Ben'; 2 such rows"
+
+
+def test_a_table_that_is_too_large_is_refused_before_it_is_read(url):
+    status, page, _ = explore(url, {"table": "x" * MOST_BYTES, **CHOICES})
+    assert status == 413
+    assert "the table is too large for this page" in parts(page)[0]
+    assert f"up to {MOST_BYTES:,}" in parts(page)[2]
+    assert ask(url)[0] == 200
+
+
+STRANGE = [
+    *("speed m/s", "a'b", 'a"b', "<script>boom()</script>", "身長", "x[u]", "100%", "a\\b", "{{ 7 * 7 }}"),
+    *("__import__('os')", "beta", "2010", "a, b", "p(1)"),
+]
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_strange_names_of_columns_and_levels_are_names(serve, name):
+    """As a response, as attempts and as a level; as a factor unless its name would name two columns."""
+    seen = []
+
+    def make(question):
+        spec, table = question.model()
+        build_design(spec, table)
+        seen.append((spec, table))
+        return "<p>done</p>"
+
+    url = serve(make)
+    quoted = '"' + name.replace('"', '""') + '"'
+    for column, role in (("hits", "response"), ("shots", "attempts"), ("name", "who")):
+        text = f"name,hits,shots\n{quoted},2,3\nBen,5,9\nCem,1,3\n".replace(column, quoted, 1)
+        status, page, _ = ask(f"{url}table", {"table": text, **CHOICES, role: name})
+        assert status == 200
+        assert chosen(page, role) == [name]
+        assert typed(page) == text
+        assert "<script>boom" not in page
+        status, page, _ = explore(url, {"table": text, **CHOICES, role: name})
+        if role == "who" and (set(name) & set(":/[]") or name == "beta"):
+            assert status == 400
+            assert len(parts(page)) == 4
+            continue
+        assert status == 200, parts(page)
+        spec, table = seen[-1]
+        wanted = {**CHOICES, role: name}
+        assert spec.factors == (wanted["who"],)
+        assert spec.response_term.name == wanted["response"]
+        assert spec.columns == (wanted["response"], wanted["attempts"], wanted["who"])
+        assert table[wanted["who"]].tolist() == [name, "Ben", "Cem"]
+        assert "<script>boom" not in ask(url)[1]
+
+
+def test_a_name_that_ends_its_own_quotation_is_refused(url):
+    text = "name,a` + b,shots\nAda,2,3\nBen,3,4\n"
+    status, page, _ = explore(url, {"table": text, **CHOICES, "response": "a` + b"})
+    assert status == 400
+    assert parts(page)[0].startswith("<b>a model cannot have a column of this name here")
+    assert typed(page) == text
+
+
+def test_labels_are_escaped_on_the_page(serve, monkeypatch):
+    monkeypatch.setattr("partialpool.explorer.studies.PLACES", 1)
+    text = EXAMPLE.text.replace("Ada", "<script>boom()</script>").replace("name", "<i>who")
+    status, page, _ = explore(serve(make_page), {"table": text, **CHOICES, "who": "<i>who"})
+    assert status == 200, parts(page)
+    assert "<script>boom" not in page
+    assert "&lt;script&gt;boom()&lt;/script&gt;" in page
+    assert "<i>who" not in page
+    assert "&lt;i&gt;who" in page
+
+
+def test_rows_that_are_left_out_are_named_above_the_page(serve, monkeypatch):
+    monkeypatch.setattr("partialpool.explorer.studies.PLACES", 1)
+    text = "who;height\n" + "".join(f"{name};{cm}\n" for name in "abcdef" for cm in ("150,5", "161", "158,25"))
+    text = text.replace("150,5", "", 1).replace("161", "171", 4)
+    chosen_ = {"who": "who", "response": "height", "kind": "a measurement"}
+    status, page, _ = explore(serve(make_page), {"table": text, **chosen_})
+    assert status == 200, parts(page)
+    note = re.search(r'<div class="panel" role="note".*?</div>', page, re.S)[0]
+    assert "dropped 1 of 18 rows with missing values, in height (1)" in note
+
+
+def test_unknown_addresses_and_wrong_methods(url):
+    for address in ("nothing", "page/0123456789ab", "page/", "explore/../etc", "%3Cscript%3E", "table/x"):
+        status, page, _ = ask(url + address)
+        assert status == 404
+        assert "there is no such page" in parts(page)[0]
+    assert ask(f"{url}nothing", {"table": ""})[0] == 404
+    for address, method, allowed in (
+        ("", "POST", "GET, HEAD"), ("", "PUT", "GET, HEAD"), ("explore", "GET", "POST"), ("table", "DELETE", "POST"),
+    ):  # fmt: skip
+        status, page, answer = ask(url + address, {"table": "a"} if method == "POST" else None, method=method)
+        assert status == 405
+        assert answer.headers["Allow"] == allowed
+        assert "does not take such a request" in parts(page)[0]
+    with urlopen(Request(url, method="HEAD")) as answer:
+        assert answer.status == 200
+        assert answer.read() == b""
+
+
+def test_only_its_own_form_is_read(url):
+    """Neither a page of another site in a visitor's browser, nor a name that points at this machine."""
+    host = url.removeprefix("http://").removesuffix("/")
+    form = {"table": EXAMPLE.text, **CHOICES}
+    assert explore(url, form, headers={"Origin": f"http://{host}"}.items())[0] == 200
+    for headers in ({"Origin": "http://elsewhere.org"}, {"Origin": "null"}, {"Host": "elsewhere.org"}, {"Host": "[:"}):
+        status, page, _ = explore(url, form, headers=headers.items())
+        assert status == 403
+        assert len(parts(page)) == 4
+    for name in ("localhost", "192.168.1.5:8000", "[::1]:8000"):
+        assert ask(url, headers={"Host": name}.items())[0] == 200
+    assert explore(url, form, headers={"Content-Type": "text/plain"}.items())[0] == 415
+    assert explore(url, {f"f{k}": "" for k in range(30)})[0] == 400
+    connection = HTTPConnection(host)
+    connection.putrequest("POST", "/explore")
+    connection.endheaders()
+    assert connection.getresponse().status == 411
+    connection.close()
+
+
+def test_pages_load_nothing_from_elsewhere(url):
+    policy = ask(url)[2].headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'")
+    assert "http" not in policy
+
+
+@pytest.mark.parametrize(
+    ("text", "who", "response", "kind", "attempts", "success"),
+    [
+        (EXAMPLE.text, "name", "hits", "hits out of attempts", "shots", ""),
+        ("shots,hits,name\n3,2,Ada\n9,5,Ben\n", "name", "shots", "a count", "", ""),
+        ("pupil,hit\nAda,yes\nAda,no\n", "pupil", "hit", "yes or no", "", "yes"),
+        ("pupil,hit\nAda,0\nAda,1\n", "pupil", "hit", "yes or no", "", ""),
+        ("pupil,hit\nAda,true\nAda,false\n", "pupil", "hit", "yes or no", "", "True"),
+        ("team;goals\n1;3\n2;0\n", "team", "goals", "a count", "", ""),
+        ("team;height\na;1,5\nb;2,25\n", "team", "height", "a measurement", "", ""),
+        ("a,b\n,\n,\n", "a", "b", "yes or no", "", ""),
+    ],
+)
+def test_the_choices_shown_first_fit_the_table(text, who, response, kind, attempts, success):
+    found = guessed(Question(text), read_pasted(text, set()))
+    assert (found.who, found.response, found.kind) == (who, response, kind)
+    assert (found.attempts, found.success) == (attempts, success)
+    # A choice that was made stays.
+    table = read_pasted(text, set())
+    made = Question(text, table.columns[1], table.columns[0], "a count")
+    kept = guessed(made, table)
+    assert (kept.who, kept.response, kept.kind) == (made.who, made.response, made.kind)
+
+
+def test_the_kind_of_another_table_is_not_kept():
+    example = guessed(EXAMPLE, read_pasted(EXAMPLE.text, set()))
+    assert example.kind == "hits out of attempts"
+    for text, kind in (
+        ("pupil,hit\nAda,yes\nAda,no\n", "yes or no"),
+        ("name,hits\nAda,7\nBen,9\n", "a count"),
+        ("name,hits,tries\nAda,7,9\nBen,9,9\n", "hits out of attempts"),
+    ):
+        assert guessed(replace(example, text=text), read_pasted(text, set())).kind == kind
+
+
+@pytest.mark.parametrize("success", ["yes", "no"])
+def test_the_value_that_counts_as_yes_is_the_success(success):
+    text = "pupil,hit\n" + "Ada,yes\nAda,no\nBen,no\nBen,no\n"
+    spec, table = Question(text, "pupil", "hit", "yes or no", success=success).model()
+    response = build_design(spec, table).response
+    assert response.values.tolist() == [float(hit == success) for hit in ("yes", "no", "no", "no")]
+    assert response.success == f"probability of hit = {success}"
+
+
+def test_every_kind_is_a_family_with_the_formula_of_varying_intercepts():
+    text = "name,y,n\nAda,1,3\nBen,0,4\nAda,0,5\n"
+    for kind in KINDS.values():
+        spec, table = Question(text, "name", "y", kind.name, "n").model()
+        assert spec.family == kind.family
+        assert spec.to_formula() == ("p(y, n)" if kind.has_attempts else "y") + " ~ 1 + (1 | name)"
+        assert table["y"].tolist() == [1, 0, 0]
+
+
+def test_numbers_that_begin_with_0_are_numbers():
+    spec, table = Question(
+        "name,hits,shots\nAda,01,03\nBen,2,10\n", "name", "hits", "hits out of attempts", "shots"
+    ).model()
+    response = build_design(spec, table).response
+    assert (response.values.tolist(), response.n_trials.tolist()) == ([1, 2], [3, 10])
+
+
+def test_a_fault_of_the_program_is_said_and_printed(url, monkeypatch, capsys):
+    monkeypatch.setattr(Question, "model", lambda self: 1 / 0)
+    status, page, _ = ask(f"{url}explore", {"table": EXAMPLE.text, **CHOICES})
+    assert status == 500
+    assert "fault of the program" in parts(page)[0]
+    deadline = time.monotonic() + 10
+    printed = ""
+    while "ZeroDivisionError" not in printed:
+        assert time.monotonic() < deadline
+        printed += capsys.readouterr().err
+
+
+def test_labels_are_kept_as_they_are_written():
+    table = Question("who,y\n01,1\n1,2\n", "who", "y", "a measurement").model()[1]
+    assert table["who"].tolist() == ["01", "1"]
+
+
+def test_nothing_is_written(serve, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("partialpool.explorer.studies.PLACES", 1)
+    assert explore(serve(make_page), {"table": EXAMPLE.text, **CHOICES})[0] == 200
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_its_options(monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr("partialpool.explorer.classroom.server.serve_classroom", lambda *a: asked.append(a[:2]))
+    assert main(["classroom"]) == 0
+    assert main(["classroom", "--host", "0.0.0.0", "--port", "0"]) == 0
+    assert asked == [("127.0.0.1", 8000), ("0.0.0.0", 0)]
+
+
+@pytest.mark.parametrize(("host", "port"), [(None, None), ("not.an.address.invalid", 0), ("127.0.0.1", 70_000)])
+def test_an_address_that_cannot_be_used_is_refused(serve, host, port):
+    if host is None:  # the port of another server
+        host, port = "127.0.0.1", int(serve(lambda question: "").rsplit(":")[-1].strip("/"))
+    with pytest.raises(pp.SpecError, match="the server cannot listen on this address") as raised:
+        ClassroomServer(host, port, lambda question: "")
+    assert f"{host}, port {port}" in raised.value.got
+    assert "--port" in raised.value.do
+
+
+def test_who_can_open_it():
+    with ClassroomServer("127.0.0.1", 0, lambda question: "") as server:
+        assert server.is_private
+        assert server.url == f"http://127.0.0.1:{server.server_port}/"
+    with ClassroomServer("0.0.0.0", 0, lambda question: "") as server:
+        assert not server.is_private
+        assert re.fullmatch(rf"http://(\d+\.){{3}}\d+:{server.server_port}/", server.url)
+        assert "0.0.0.0" not in server.url
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_the_command_serves_until_ctrl_c(host):
+    """Whose exit code is 0, and which ends the process that fits."""
+    command = [sys.executable, "-m", "partialpool", "classroom", "--host", host, "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        url = process.stdout.readline().removeprefix("The form is at ").strip()
+        assert process.stdout.readline() == "Ctrl-C ends the server.\n"
+        if host == "0.0.0.0":
+            assert "Every device in this network can open this address" in process.stdout.readline()
+        bad = {"table": "name,hits\nAda,3\nBen,3\n", **CHOICES, "kind": "a count"}
+        status, page, _ = explore(url, bad)  # by the process that fits
+        assert status == 400
+        assert "does not vary" in parts(page)[0]
+
+        assert ask(f"{url}explore", {"table": EXAMPLE.text, **CHOICES})[0] == 202
+        time.sleep(0.5)  # in the middle of a fit
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert out == "the server has ended; nothing was written\n"
+    assert err == ""
