@@ -89,6 +89,7 @@ from .questions.to_frame import draws_frame as draws_frame
 from .questions.to_frame import to_frame as to_frame
 from .questions.variance_components import variance_components as variance_components
 from .questions.variance_function import variance_function as variance_function
+from .reporting.methods import methods as methods
 from .reporting.page import report as report
 from .reporting.table import table as table
 from .reporting.tables.model_table import ModelTable as ModelTable

@@ -5,9 +5,12 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from partialpool.errors import FileError
 from partialpool.files import check_place, whole_file
 
 __all__ = ["page_environment", "write_page"]
+
+_ENDINGS = (".html", ".htm")
 
 
 def page_environment(folder: str) -> Environment:
@@ -23,7 +26,7 @@ def page_environment(folder: str) -> Environment:
 
 
 def write_page(path: str | Path, render: Callable[[], str], *, doing: str) -> Path:
-    """Write a page that takes long to render; a path that cannot be written to is refused before rendering starts.
+    """Write an HTML page that takes long to render; a path that is no place for it is refused before rendering starts.
 
     Parameters
     ----------
@@ -35,8 +38,16 @@ def write_page(path: str | Path, render: Callable[[], str], *, doing: str) -> Pa
     Raises
     ------
     FileError
-        As `whole_file`.
+        As `whole_file`; or the name ends like that of another kind of file.
     """
+    kind = Path(path).suffix.lower()
+    if kind not in _ENDINGS:
+        raise FileError(
+            f"cannot {doing}: it is an HTML page",
+            got=f"a name that ends in {kind}" if kind else "a name without an ending",
+            allowed=" or ".join(_ENDINGS),
+            do="name it so; a browser prints the page to PDF, and pp.table writes tables for Word and LaTeX",
+        )
     check_place(path, doing=doing)
     text = render()
     with whole_file(path, doing=doing) as temporary:

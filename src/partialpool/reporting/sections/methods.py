@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterator
+from types import MappingProxyType
+from typing import Final
 
 from partialpool.fitting.fit import Fit
 from partialpool.names import BETA, FAMILY_PARAMETERS, INTERCEPT
@@ -9,21 +11,29 @@ from partialpool.reporting.reported import Reported, listed
 from partialpool.reporting.section import Section
 from partialpool.reporting.wording import response_name
 
-__all__ = ["methods_section"]
+__all__ = ["methods_section", "write_methods"]
+
+_PROPER: Final = MappingProxyType(
+    {"bernoulli": "Bernoulli", "poisson": "Poisson", "student_t": "Student's t", "gaussian": "normal"}
+)
+"""Families whose name in a sentence is not that in a model."""
 
 
 def methods_section(reported: Reported) -> Section:
     """Write the paragraphs; every number in them is from the fit."""
-    fit = reported.fit
-    paragraphs = (" ".join(part(reported)) for part in (_model, _priors, _computation))
     return Section(
         prose=(
             "These paragraphs can be copied into a paper. They state what was done, not why: reasons for the model "
             "and for the priors are the authors'.",
-            *paragraphs,
-            " ".join(_software(fit)),
+            *write_methods(reported),
         )
     )
+
+
+def write_methods(reported: Reported) -> tuple[str, ...]:
+    """Return the paragraphs: the model, its priors, the computation, the software."""
+    parts = (_model(reported), _priors(reported), _computation(reported), _software(reported.fit))
+    return tuple(" ".join(part) for part in parts)
 
 
 def _model(reported: Reported) -> Iterator[str]:
@@ -33,7 +43,7 @@ def _model(reported: Reported) -> Iterator[str]:
     left_out = design.n_given - design.n_rows
     missing = f"; {left_out} rows with missing values were left out" if left_out else ""
     yield f"We fitted a Bayesian {kind} to {response_name(fit)} ({design.n_rows} rows{missing})."
-    family = spec.family.replace("_", " ")
+    family = _PROPER.get(spec.family, spec.family.replace("_", " "))
     given = "Given all effects, the" if design.factors else "Given the predictors, the"
     yield f"{given} response has {_article(family)} {family} distribution with {_article(spec.link)} {spec.link} link."
     if spec.se:
@@ -47,10 +57,13 @@ def _model(reported: Reported) -> Iterator[str]:
     if design.references:
         yield f"Coefficients of categories compare with the reference: {design.references}."
     for factor in design.factors:
-        effects = ", ".join(factor.names)
+        random = "Random (group-level)"
+        only = factor.names == (INTERCEPT,)
+        effects = "" if only else f": {', '.join(factor.names)}"
         joined = ", with correlated effects" if factor.correlated else ""
         related = ", with a known covariance between levels" if factor.kinship is not None else ""
-        yield f"Random (group-level) effects of {factor.name} ({factor.n_levels} levels): {effects}{joined}{related}."
+        what = "intercepts" if only else "effects"
+        yield f"{random} {what} of {factor.name} ({factor.n_levels} levels){effects}{joined}{related}."
     yield f"In formula notation the model is {spec.to_formula()}."
 
 
@@ -119,4 +132,4 @@ def _of(parameter: str) -> str:
 
 
 def _article(name: str) -> str:
-    return "an" if name[0] in "aeiou" else "a"
+    return "an" if name[0].lower() in "aeiou" else "a"
