@@ -3,15 +3,8 @@
 import pytest
 
 import partialpool as pp
-from checks.fixed import fit_at
 from partialpool.reporting.reported import Reported
 from partialpool.reporting.sections.methods import methods_section
-
-COUNTS = {"y": [1, 3, 2, 5, 0, 4], "x": [2.0, 4, 6] * 2, "g": [0, 0, 0, 1, 1, 1], "w": [1.0, 2, 3] * 2}
-
-
-def counts(formula, **values):
-    return fit_at(formula, COUNTS, family="poisson", **values)
 
 
 def test_they_are_the_reports_paragraphs(sleepstudy_fit):
@@ -23,14 +16,16 @@ def test_they_are_the_reports_paragraphs(sleepstudy_fit):
 
 
 def test_families_have_their_names_and_intercepts_are_called_so():
-    text = pp.methods(counts("y ~ x + offset(log(w)) + (1 | g)", beta=[0.1, 0.2], sd_g=[0.5]))
+    table = {"y": [1, 3, 2, 5, 0, 4] * 4, "x": [2.0, 4, 6] * 8, "g": [0, 0, 1, 1, 2, 2] * 4, "w": [1.0, 2] * 12}
+    formula = "y ~ x + offset(log(w)) + (1 | g)"
+    text = pp.methods(pp.fit(formula, table, family="poisson", seed=1, draws=100, progressbar=False))
     assert "the response has a Poisson distribution with a log link" in text
-    assert "Random (group-level) intercepts of g (2 levels)." in text
+    assert "Random (group-level) intercepts of g (3 levels)." in text
     assert "The linear predictor has the offset log(w)." in text
 
 
 def test_an_interval_must_be_one(sleepstudy_fit):
-    with pytest.raises(pp.SpecError, match="between 0 and 1"):
+    with pytest.raises(pp.SpecError, match="prob must be a probability"):
         pp.methods(sleepstudy_fit, prob=95)
 
 

@@ -81,7 +81,7 @@ def _build(spec: ModelSpec, data: Any, missing: Missing) -> Design:
     )
     se = read_standard_errors(frame[spec.se]) if spec.se else None
     offset = np.sum([values for _, values in columns.offsets], axis=0) if columns.offsets else None
-    if spec.link == "log":
+    if spec.link_record.coefficients_are_log_ratios:
         for expression, (_, values) in zip(spec.offsets, columns.offsets, strict=True):
             warn_unlogged_offset(expression, values)
     # 4. Fixed effects.

@@ -40,6 +40,7 @@ def write_page(path: str | Path, render: Callable[[], str], *, doing: str) -> Pa
     FileError
         As `whole_file`; or the name ends like that of another kind of file.
     """
+    check_place(path, doing=doing)
     kind = Path(path).suffix.lower()
     if kind not in _ENDINGS:
         raise FileError(
@@ -48,7 +49,6 @@ def write_page(path: str | Path, render: Callable[[], str], *, doing: str) -> Pa
             allowed=" or ".join(_ENDINGS),
             do="name it so; a browser prints the page to PDF, and pp.table writes tables for Word and LaTeX",
         )
-    check_place(path, doing=doing)
     text = render()
     with whole_file(path, doing=doing) as temporary:
         temporary.write_text(text, encoding="utf-8")
