@@ -11,9 +11,10 @@ from partialpool.fitting.fit import Fit
 from partialpool.fitting.point_estimate import Point
 from partialpool.fitting.summary import Digest
 from partialpool.intervals import DEFAULT_PROB, central_ends, end_names, percent
+from partialpool.plots.axis_units import bracketed
 from partialpool.questions.check import check
 from partialpool.questions.power_scale import ROBUST, PowerScaling, power_scale
-from partialpool.reporting.wording import estimate_in_words
+from partialpool.reporting.wording import estimate_in_words, predicted_quantity
 
 __all__ = ["SEED", "Reported", "is_predictive", "listed"]
 
@@ -50,6 +51,29 @@ class Reported:
     def percent(self) -> str:
         """The probability of the intervals in per cent."""
         return percent(self.prob)
+
+    @property
+    def response(self) -> str:
+        """What the response is called."""
+        return self.fit.design.response.name
+
+    @property
+    def quantity(self) -> str:
+        """Name of what predictions are: `mean of Yield`, `probability of hits`."""
+        return predicted_quantity(self.fit, self.response)
+
+    @property
+    def quantity_with_unit(self) -> str:
+        """The same with the unit of the response, where the mean has it and the unit is known."""
+        unit = "" if self.fit.spec.family_record.support.mean_is_probability else self.fit.design.axis_units.response
+        return f"{self.quantity}{bracketed(unit)}"
+
+    @property
+    def anyone(self) -> str:
+        """Whom predictions for the population are for; empty where the model has no factors."""
+        names = [factor.name for factor in self.fit.design.factors]
+        whom = f"{'a randomly drawn level' if len(names) == 1 else 'randomly drawn levels'} of {listed(names)}"
+        return f"a member of {whom} (group effects integrated out)" if names else ""
 
     @cached_property
     def digest(self) -> Digest:

@@ -11,8 +11,11 @@ from partialpool.tabulate import estimate_cells, number
 __all__ = [
     "estimate_in_words",
     "held_meanwhile",
+    "offset_held",
     "on_scale",
     "others_held",
+    "predicted_quantity",
+    "predictors_held",
     "response_name",
 ]
 
@@ -71,3 +74,31 @@ def held_meanwhile(answer: xr.Dataset) -> str:
 def others_held(places: str) -> str:
     """State the values of other predictors, as a sentence that follows another; empty where there are none."""
     return f" Other predictors fixed at: {places}." if places else ""
+
+
+def predictors_held(places: str) -> str:
+    """State the values of all predictors, as a sentence that follows another; empty where there are none."""
+    return f" Predictors fixed at: {places}." if places else ""
+
+
+def offset_held(answer: xr.Dataset) -> str:
+    """State the offset of an answer's rows, as a sentence that follows another; empty where there is none."""
+    return f" Offset: {answer.attrs['offset']}." if "offset" in answer.attrs else ""
+
+
+def predicted_quantity(fit: Fit, response: str) -> str:
+    """Name what a prediction is: `mean of Yield`, `expected visits`, `probability of hits`.
+
+    Parameters
+    ----------
+    fit
+        The fit.
+    response
+        What the response is called.
+    """
+    family, outcome = fit.spec.family_record, fit.design.response
+    if not family.has_mean:
+        return f"probability of each category of {response}"
+    if outcome.is_binary:
+        return f"probability of {response} = {outcome.categories[1]}"
+    return family.support.mean_on_axis.format(response)
