@@ -430,7 +430,7 @@ def test_both_views_are_explained_where_they_differ(counts):
     assert subject == pytest.approx(1 / (1 + np.exp(2.4)) - 1 / (1 + np.exp(1.4)), abs=2e-3)
     assert population != subject
     picture, _ = section.pictures
-    assert picture.alt.startswith("probability of success in one trial: at period 1 posterior mean 0.2")
+    assert picture.alt.startswith("probability of incidence: at period 1 posterior mean 0.2")
 
 
 def test_support_is_a_sentence_with_probabilities(slopes, plain):

@@ -1,7 +1,7 @@
 """Predictors along which the report draws figures, and the values at which the other predictors are fixed."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -10,6 +10,7 @@ import xarray as xr
 from partialpool.design.design import Design
 from partialpool.design.held import Held, categories_of, hold, is_number, numbers_among, range_of, read_columns
 from partialpool.design.labels import coordinate_of
+from partialpool.reporting.names_shown import NamesShown
 from partialpool.reporting.wording import offset_held, others_held
 
 __all__ = ["Grid", "held_in", "predictor_grids", "slope_grids"]
@@ -41,18 +42,21 @@ class Grid:
         return others_held(", ".join(others)) + offset_held(answer)
 
 
-def held_in(design: Design, rows: pd.DataFrame, *, leave_out: Collection[str] = ()) -> str:
+def held_in(names: NamesShown, rows: pd.DataFrame, *, leave_out: Collection[str] = ()) -> str:
     """List the values of the predictors that `datagrid` fixed in a table of rows; empty where there are none.
 
     Parameters
     ----------
-    design, rows
-        The model, and rows from `datagrid`. The number of trials is no predictor: a probability does not depend on it.
+    names, rows
+        Names of the model, and rows from `datagrid`. The number of trials is no predictor: a probability does not
+        depend on it.
     leave_out
         Columns that are not fixed, or do not matter.
     """
+    design = names.design
     fixed = [*design.spec.expression_columns, *([design.spec.se] if design.spec.se else [])]
-    return ", ".join(str(hold(design, name)) for name in rows.columns if name in fixed and name not in leave_out)
+    held = [hold(design, name) for name in rows.columns if name in fixed and name not in leave_out]
+    return ", ".join(str(replace(one, column=names.column(one.column))) for one in held)
 
 
 def slope_grids(design: Design) -> list[Grid]:

@@ -3,7 +3,7 @@
 import base64
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from partialpool.reporting.limits import PHONE
 from partialpool.reporting.pagemaker import page_environment, write_page
 from partialpool.reporting.reported import Reported
 from partialpool.reporting.section import Chapter
+from partialpool.reporting.tables.labels import checked_labels
 from partialpool.reporting.wording import response_name
 from partialpool.spec.keywords import explains_keywords
 from partialpool.tabulate import TextTable
@@ -32,6 +33,7 @@ def report(
     title: str = "",
     author: str = "",
     sections: Sequence[str] | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> Path:
     """Write a report of a fit as one HTML page: model, priors, diagnostics, estimates and their meaning, with figures.
 
@@ -54,6 +56,11 @@ def report(
         "Estimates", "Predictions", "Intraclass correlation", "Variance components", "Design effect", "Shrinkage",
         "Fitted lines by level", "Variance along the predictors", "Group effects", "Support for the varying effects",
         "Sensitivity to the priors", "Software and settings", "Glossary".
+    labels
+        What to write for a column, a coefficient, a factor, a parameter or a category, as in `table`: `{"Days": "Days
+        awake", "Subject": "Participant", "Reaction": "Reaction time"}`. The labels are in the summary, the estimates,
+        the predictions, the intraclass correlations, the variance components and the group effects; the formula, the
+        priors and the other sections have the names of the model, and "The model" lists the labels.
 
     Returns
     -------
@@ -65,7 +72,7 @@ def report(
     FileError
         The folder does not exist or cannot be written to, or the path is a folder, a device or a pipe.
     SpecError
-        `prob` is not between 0 and 1; no such section.
+        `prob` is not between 0 and 1; no such section; a label for a name that the model does not have.
 
     Examples
     --------
@@ -76,7 +83,8 @@ def report(
     'report.html'
     """
     chapters = None if sections is None else _chosen(sections)
-    write = partial(render, Reported(fit, prob), title=title, author=author, chapters=chapters)
+    shown = None if labels is None else checked_labels([fit], labels)
+    write = partial(render, Reported(fit, prob, shown), title=title, author=author, chapters=chapters)
     return write_page(path, write, doing="write the report")
 
 
@@ -99,7 +107,7 @@ def render(reported: Reported, *, title: str = "", author: str = "", chapters: S
     page = environment.get_template("page.html")
     version = json.loads(fit.tree.attrs["versions"])["partialpool"]
     text = page.render(
-        title=title or response_name(fit),
+        title=title or (response_name(fit) if reported.labels is None else reported.names.response),
         author=author,
         heading=fit.digest.heading.items(),
         sections=shown,

@@ -3,6 +3,7 @@
 import numpy as np
 import xarray as xr
 
+from partialpool.design.design import Design
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.point_estimate import MEAN, MEDIAN, Point, mean_is_known, quantiles
 from partialpool.intervals import DEFAULT_PROB, central_ends, percent
@@ -86,17 +87,15 @@ def offset_held(answer: xr.Dataset) -> str:
     return f" Offset: {answer.attrs['offset']}." if "offset" in answer.attrs else ""
 
 
-def predicted_quantity(fit: Fit, response: str) -> str:
+def predicted_quantity(design: Design, response: str) -> str:
     """Name what a prediction is: `mean of Yield`, `expected visits`, `probability of hits`.
 
     Parameters
     ----------
-    fit
-        The fit.
-    response
-        What the response is called.
+    design, response
+        The model, and what its response is called.
     """
-    family, outcome = fit.spec.family_record, fit.design.response
+    family, outcome = design.spec.family_record, design.response
     if not family.has_mean:
         return f"probability of each category of {response}"
     if outcome.is_binary:

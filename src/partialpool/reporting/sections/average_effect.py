@@ -24,7 +24,7 @@ def average_effect_section(reported: Reported, grids: list[Grid]) -> Section:
     found, refused = which_can((grid.column, partial(_contrasts, fit, grid)) for grid in grids)
     contrasts = [contrast for some in found for contrast in some]
     tables = _tables(reported, contrasts) if contrasts else ()
-    shown = list(dict.fromkeys(contrast.column for contrast in contrasts))
+    shown = {contrast.column: reported.names.column(contrast.column) for contrast in contrasts}
     prose = []
     if tables and not fit.spec.link_record.is_identity and fit.design.factors:
         changed = "mean" if fit.spec.family_record.has_mean else "probability of each category"
@@ -34,12 +34,14 @@ def average_effect_section(reported: Reported, grids: list[Grid]) -> Section:
             f"population. Under a {fit.spec.link} link the two differ."
         )
     prose += [
-        f"{column} has a spline: the table lists its slope, per unit, inside the range of the rows."
-        for column in shown
+        f"{name} has a spline: the table lists its slope, per unit, inside the range of the rows."
+        for column, name in shown.items()
         if spline_range(fit.design, column) is not None
     ]
     prose += [
-        f"The table's effect of {c} leaves {held} unchanged." for c in shown if (held := means_held(fit.design, c))
+        f"The table's effect of {name} leaves {held} unchanged."
+        for column, name in shown.items()
+        if (held := means_held(fit.design, column))
     ]
     return Section(prose=(*prose, *refused), tables=tables)
 
@@ -85,7 +87,7 @@ def _tables(reported: Reported, contrasts: list[_Contrast]) -> tuple[TextTable, 
         views = [(", population average", [c.population for c in contrasts])]
         views += [(", subject-specific", [c.subject for c in contrasts])]
         views = [("", views[0][1])] if agree else views
-        title = f"Average effects on the {reported.quantity}"
+        title = f"Average effects on the {reported.names.quantity}"
         return tuple(
             _by_category(reported, contrasts, draws, point, title=f"{title}{name}, {how}") for name, draws in views
         )
@@ -95,8 +97,8 @@ def _tables(reported: Reported, contrasts: list[_Contrast]) -> tuple[TextTable, 
     for c in contrasts:
         cells = interval_cells(reported, c.population, point)
         cells += () if agree else interval_cells(reported, c.subject, point)
-        rows.append((c.column, c.name, *cells))
-    return (TextTable(heads, tuple(rows), title=f"Average effects on the {reported.quantity}, {how}"),)
+        rows.append((reported.names.column(c.column), c.name, *cells))
+    return (TextTable(heads, tuple(rows), title=f"Average effects on the {reported.names.quantity}, {how}"),)
 
 
 def _by_category(
@@ -104,8 +106,9 @@ def _by_category(
 ) -> TextTable:
     """Tabulate effects (draws, categories): a row for each contrast, a column for each category."""
     spread = common_spread([draws for effect in effects for draws in effect.T], point)
-    rows = tuple(
-        (c.column, c.name, *(cell_with_interval(reported, draws, point, spread=spread) for draws in effect.T))
-        for c, effect in zip(contrasts, effects, strict=True)
-    )
-    return TextTable(("predictor", "contrast", *reported.fit.design.response.categories), rows, title=title)
+    rows = []
+    for c, effect in zip(contrasts, effects, strict=True):
+        cells = [cell_with_interval(reported, draws, point, spread=spread) for draws in effect.T]
+        rows.append((reported.names.column(c.column), c.name, *cells))
+    heads = [reported.names.category(category) for category in reported.fit.design.response.categories]
+    return TextTable(("predictor", "contrast", *heads), tuple(rows), title=title)

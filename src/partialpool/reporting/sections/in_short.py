@@ -22,10 +22,13 @@ def in_short(reported: Reported) -> Section:
     slopes = [name for name in fit.design.common.coefs if name != INTERCEPT]
     units = fit.design.axis_units.of_effects(slopes)
     scale = on_scale(fit)
-    coefs = [f"{name} {_estimate(reported, f'{BETA}[{name}]', units.get(name, ''))}" for name in slopes[:_MOST]]
+    coefs = [
+        f"{reported.names.coefficient(name)} {_estimate(reported, f'{BETA}[{name}]', units.get(name, ''))}"
+        for name in slopes[:_MOST]
+    ]
     more = f"; {len(slopes) - _MOST} more are in the table of fixed effects" if len(slopes) > _MOST else ""
-    iccs = [f"icc[{factor.name}]" for factor in fit.design.factors]
-    alike = [f"{key[4:-1]} {_estimate(reported, key)}" for key in iccs if key in frame.index]
+    iccs = {f"icc[{factor.name}]": reported.names.factor(factor.name) for factor in fit.design.factors}
+    alike = [f"{name} {_estimate(reported, key)}" for key, name in iccs.items() if key in frame.index]
     prose: list[str | Note] = [*_verdicts(reported)]
     if coefs:
         prose.append(

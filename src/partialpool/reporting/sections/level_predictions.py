@@ -35,12 +35,12 @@ def level_predictions_section(reported: Reported) -> Section:
     factors = reported.fit.design.factors
     if not factors:
         return Section()
-    drawn, left_out = factors[:MOST_FACTORS], [factor.name for factor in factors[MOST_FACTORS:]]
+    drawn, left_out = factors[:MOST_FACTORS], _named(reported, [f.name for f in factors[MOST_FACTORS:]])
     more = [Note(f"Levels not shown, to keep the page short: {', '.join(left_out)}.")] if left_out else []
     found, refused = which_can((factor.name, partial(_of_factor, reported, factor)) for factor in drawn)
     prose = (
-        f"The prediction of each level of {listed([factor.name for factor in drawn])} follows, with the level's own "
-        "group effects."
+        f"The prediction of each level of {listed(_named(reported, [f.name for f in drawn]))} follows, with the "
+        "level's own group effects."
     )
     return Section(
         prose=(*([prose] if found else []), *more, *refused),
@@ -63,11 +63,12 @@ def _of_factor(reported: Reported, factor: FactorEffects) -> tuple[Picture, Text
     answer = predict(fit, rows, kind=kind, seed=SEED)
     point = common_point(answer["expectation"])
     fixed = held_in(
-        fit.design, rows, leave_out=[*_columns(fit.design, factor), *([fit.spec.se] if fit.spec.se else [])]
+        reported.names, rows, leave_out=[*_columns(fit.design, factor), *([fit.spec.se] if fit.spec.se else [])]
     )
-    told = f"{_others(factor, kind)}{predictors_held(fixed)}{offset_held(answer)}"
-    title = f"Predicted {reported.quantity_with_unit} for each {factor.name}: {point.name}, {reported.percent} interval"
-    table = _table(reported, answer, (factor.name, levels), point, title)
+    told = f"{_others(reported, factor, kind)}{predictors_held(fixed)}{offset_held(answer)}"
+    named = reported.names.factor(factor.name)
+    title = f"Predicted {reported.quantity_with_unit} for each {named}: {point.name}, {reported.percent} interval"
+    table = _table(reported, answer, (named, levels), point, title)
     picture = _picture(reported, factor, answer.assign_coords(obs=levels), thinned + told)
     notes = (f"{thinned}{told}".strip(),) if thinned or told else ()
     return picture, replace(table, notes=notes)
@@ -94,11 +95,15 @@ def _kinds(design: Design, factor: FactorEffects) -> dict[str, Kind]:
     return {other.name: "conditional" if other.name in known else "marginal" for other in design.factors}
 
 
-def _others(factor: FactorEffects, kind: dict[str, Kind]) -> str:
+def _named(reported: Reported, factors: list[str]) -> list[str]:
+    return [reported.names.factor(name) for name in factors]
+
+
+def _others(reported: Reported, factor: FactorEffects, kind: dict[str, Kind]) -> str:
     """State what the predictions do with other factors, as sentences that follow others."""
-    same = [name for name, how in kind.items() if how == "conditional" and name != factor.name]
-    drawn = [name for name, how in kind.items() if how == "marginal"]
-    said = f" Each {factor.name} is in its own {listed(same)}." if same else ""
+    same = _named(reported, [name for name, how in kind.items() if how == "conditional" and name != factor.name])
+    drawn = _named(reported, [name for name, how in kind.items() if how == "marginal"])
+    said = f" Each {reported.names.factor(factor.name)} is in its own {listed(same)}." if same else ""
     verb = "is" if len(drawn) == 1 else "are"
     return said + (f" {listed(drawn)} {verb} drawn at random (group effects integrated out)." if drawn else "")
 
@@ -121,7 +126,7 @@ def _table(
     factor, levels = named
     draws = answer["expectation"].stack(sample=("chain", "draw"))
     if "category" in answer.dims:
-        heads = tuple(str(category) for category in answer["category"].to_numpy())
+        heads = tuple(reported.names.category(str(category)) for category in answer["category"].to_numpy())
         each = draws.transpose("obs", "category", "sample").to_numpy()
         spread = common_spread(each.reshape(-1, each.shape[2]), point)
         cells = [[cell_with_interval(reported, one, point, spread=spread) for one in own] for own in each]
@@ -144,17 +149,18 @@ def _picture(reported: Reported, factor: FactorEffects, answer: xr.Dataset, told
     ordered = answer.isel(obs=np.argsort(height, kind="stable"))
     labels = ordered["obs"].to_numpy().tolist()
     anyone = _anyone(fit, factor, point)
-    names = LevelNames(labels, factor.name, reported.quantity_with_unit)
-    figure = draw_level_predictions(ordered, names, anyone=anyone, prob=reported.prob)
+    named = reported.names.factor(factor.name)
+    names = LevelNames(labels, named, reported.quantity_with_unit)
+    figure = draw_level_predictions(reported.names.relabelled(ordered), names, anyone=anyone, prob=reported.prob)
     line = "" if anyone is None else f" Grey line: {reported.anyone}."
     caption = (
-        f"{factor.name}: {reported.quantity} for each level, from the {order} to the highest. "
+        f"{named}: {reported.names.quantity} for each level, from the {order} to the highest. "
         f"{point.name.capitalize()}, {bars_in_words(reported.prob)}.{line}{told}"
     )
     ends = [
         f"{word} {labels[k]} with {_said(reported, ordered, k, point)}" for word, k in (("lowest", 0), ("highest", -1))
     ]
-    alt = f"{len(labels)} levels of {factor.name}. {reported.quantity}: {'; '.join(ends)}."
+    alt = f"{len(labels)} levels of {named}. {reported.names.quantity}: {'; '.join(ends)}."
     return Picture(figure_image(figure), alt, caption)
 
 

@@ -18,7 +18,7 @@ from partialpool.reporting.reported import SEED, Reported
 from partialpool.reporting.section import Picture, Section, which_can
 from partialpool.reporting.sections.average_effect import average_effect_section
 from partialpool.reporting.sections.level_predictions import level_predictions_section
-from partialpool.reporting.wording import offset_held, others_held, predictors_held, response_name
+from partialpool.reporting.wording import offset_held, others_held, predictors_held
 from partialpool.tabulate import TextTable
 
 __all__ = ["predict_section"]
@@ -63,14 +63,17 @@ def _table(reported: Reported) -> TextTable:
     mean = answer["expectation"].stack(sample=("chain", "draw")).isel(obs=0)
     point = common_point(answer["expectation"])
     if "category" in mean.dims:
-        head, each = "category", {str(c): mean.sel(category=c).to_numpy() for c in mean["category"].to_numpy()}
+        head, each = (
+            "category",
+            {reported.names.category(str(c)): mean.sel(category=c).to_numpy() for c in mean["category"].to_numpy()},
+        )
     else:
-        head, each = "", {reported.quantity: mean.to_numpy()}
+        head, each = "", {reported.names.quantity: mean.to_numpy()}
     cells = [(name, *interval_cells(reported, draws, point)) for name, draws in each.items()]
     if _has_responses(answer):
         _, *ends = interval_cells(reported, answer["response"].to_numpy(), point)
-        cells.append((f"new {reported.response}", "-", *ends))
-    held = f"{predictors_held(held_in(fit.design, rows))}{offset_held(answer)}".strip()
+        cells.append((f"new {reported.names.response}", "-", *ends))
+    held = f"{predictors_held(held_in(reported.names, rows))}{offset_held(answer)}".strip()
     title = f"Predicted {reported.quantity_with_unit}: {point.name}, {reported.percent} interval"
     return TextTable((head, point.kind, *reported.end_names), tuple(cells), title=title, notes=(held,) if held else ())
 
@@ -79,23 +82,32 @@ def _picture(reported: Reported, grid: Grid) -> Picture:
     fit = reported.fit
     rows = datagrid(fit, grid.at)
     answer = predict(fit, rows, kind="marginal", seed=SEED)
-    figure = plot_predictions(answer, grid.column, prob=reported.prob)
+    column, units = reported.names.column(grid.column), fit.design.axis_units
+    figure = plot_predictions(
+        reported.names.relabelled(answer),
+        column,
+        unit=units.response,
+        xunit=units.of(grid.column),
+        prob=reported.prob,
+    )
     places = answer[coordinate_of(answer, grid.column)].to_numpy()
     ends = dict.fromkeys((0, len(places) - 1))
     point = common_point(answer["expectation"])
-    said = [_said(reported, answer, grid.column, at, point) for at in ends]
+    said = [
+        _said(reported, answer.isel(obs=at)["expectation"], f"at {column} {_place(places[at])}", point) for at in ends
+    ]
     shown = "" if point.kind == "mean" else f": {point.name}"
     bands = f"Mean (line or circle{shown}) with its {reported.percent} interval{_responses(reported, answer)}."
-    caption = f"{bands}{others_held(held_in(fit.design, rows, leave_out=[grid.column]))}{offset_held(answer)}"
-    meaning = answer.attrs["expectation"]
-    what = response_name(fit) if meaning == "mean of the response" else meaning
-    return Picture(figure_image(figure, widest=PHONE), f"{what}: {'; '.join(said)}.", caption)
+    caption = f"{bands}{others_held(held_in(reported.names, rows, leave_out=[grid.column]))}{offset_held(answer)}"
+    alt = f"{reported.names.quantity}: {'; '.join(said)}."
+    return Picture(figure_image(figure, widest=PHONE), alt, caption)
 
 
-def _said(reported: Reported, answer: xr.Dataset, column: str, at: int, point: Point) -> str:
-    draws = answer["expectation"].isel(obs=at)
-    place = answer[coordinate_of(answer, column)].to_numpy()[at]
-    where = f"at {column} {place:.4g}" if np.issubdtype(np.asarray(place).dtype, np.number) else f"at {column} {place}"
+def _place(value: object) -> str:
+    return f"{value:.4g}" if np.issubdtype(np.asarray(value).dtype, np.number) else str(value)
+
+
+def _said(reported: Reported, draws: xr.DataArray, where: str, point: Point) -> str:
     if "category" not in draws.dims:
         return f"{where} {reported.in_words(draws.to_numpy(), point)}"
     each = [f"{c} {float(point.of(draws.sel(category=c).to_numpy())):.2f}" for c in draws["category"].to_numpy()]
