@@ -127,7 +127,7 @@ def test_a_page_has_the_labels_and_keeps_the_formula(sleep, tmp_path):
 @pytest.mark.parametrize(
     ("labels", "told"),
     [
-        ({"Dyas": "Days awake"}, "labels name something that no model has\n  got:     'Dyas'\n  allowed: 'Days' (nearest), "),
+        ({"Dyas": "Day"}, "labels name something that no model has\n  got:     'Dyas'\n  allowed: 'Days' (nearest), "),
         ({"Days": 3}, "labels must be a dictionary of text\n  got:     {'Days': 3}\n"),
     ],
 )

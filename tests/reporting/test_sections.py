@@ -232,7 +232,7 @@ def test_three_factors_are_drawn_and_the_others_named():
 
 def test_odds_ratios_stand_beside_a_logit_link(counts, sleep):
     ratios = estimates(Reported(counts)).tables[-1]
-    assert ratios.title == "Odds ratios per unit (exp of the coefficient)"
+    assert ratios.title == "Odds ratios per unit, or against the reference (exp of the coefficient)"
     assert ratios.rows[0][0] == "period[2]"
     assert float(ratios.rows[0][1]) == pytest.approx(np.exp(-1.0), rel=1e-4)
     assert "on the logit scale" in estimates(Reported(counts)).prose[0]

@@ -6,6 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Final
+
+from markupsafe import Markup, escape
 
 from partialpool.errors import SpecError, nearest
 from partialpool.fitting.fit import Fit
@@ -17,11 +20,14 @@ from partialpool.reporting.pagemaker import page_environment, write_page
 from partialpool.reporting.reported import Reported
 from partialpool.reporting.section import Chapter
 from partialpool.reporting.tables.labels import checked_labels
-from partialpool.reporting.wording import response_name
 from partialpool.spec.keywords import explains_keywords
 from partialpool.tabulate import TextTable
 
 __all__ = ["render", "report"]
+
+_TOGETHER: Final = re.compile(r" %|\bp [=<] (?=\d)")
+"""Text that would be hard to read with the end of a line in it."""
+_INTERVAL: Final = re.compile(r"\([-\d.]+ to [-\d.]+\)")
 
 
 @explains_keywords
@@ -101,13 +107,14 @@ def render(reported: Reported, *, title: str = "", author: str = "", chapters: S
     environment.filters |= {
         "data_uri": _data_uri,
         "filled": _filled,
-        "unbroken": lambda text: text.replace(" %", "\N{NO-BREAK SPACE}%"),
+        "unbroken": _unbroken,
+        "cell": _cell,
     }
     colors = {"blue": BLUE, "vermilion": VERMILION, "ink": INK, "grey": GREY}
     page = environment.get_template("page.html")
     version = json.loads(fit.tree.attrs["versions"])["partialpool"]
     text = page.render(
-        title=title or (response_name(fit) if reported.labels is None else reported.names.response),
+        title=title or reported.names.response,
         author=author,
         heading=fit.digest.heading.items(),
         sections=shown,
@@ -143,6 +150,28 @@ def _anchor(title: str) -> str:
     'diagnostics-of-the-draws'
     """
     return "-".join(re.findall(r"[a-z0-9]+", title.lower()))
+
+
+def _unbroken(text: str) -> str:
+    r"""Keep a number and its per cent sign, and a p-value, on one line.
+
+    Examples
+    --------
+    >>> _unbroken("95 % interval: p = 0.2")
+    '95\xa0% interval: p\xa0=\xa00.2'
+    """
+    return _TOGETHER.sub(lambda found: found[0].replace(" ", "\N{NO-BREAK SPACE}"), text)
+
+
+def _cell(text: str) -> Markup:
+    r"""Return a cell of a table: its interval is on one line on a screen, and broken on paper where there is no room.
+
+    Examples
+    --------
+    >>> _cell("0.31 (0.25 to 0.37)"), _cell("<b>")
+    (Markup('0.31 <span class="kept">(0.25 to 0.37)</span>'), Markup('&lt;b&gt;'))
+    """
+    return Markup(_INTERVAL.sub(r'<span class="kept">\g<0></span>', escape(_unbroken(text))))
 
 
 def _data_uri(image: Image) -> str:

@@ -12,6 +12,7 @@ from partialpool.tabulate import estimate_cells, number
 __all__ = [
     "estimate_in_words",
     "held_meanwhile",
+    "how_wide",
     "offset_held",
     "on_scale",
     "others_held",
@@ -64,6 +65,12 @@ def on_scale(fit: Fit) -> str:
     if fit.spec.family_record.on_log_scale:
         return " on the log scale"
     return fit.spec.link_record.scale_in_words
+
+
+def how_wide(fit: Fit) -> str:
+    """Say what the default priors are scaled by, as the end of a clause."""
+    own = fit.spec.link_record.is_identity or fit.spec.family_record.on_log_scale
+    return ", which are scaled to the data" if own else f", which are wide on the {fit.spec.link} scale"
 
 
 def held_meanwhile(answer: xr.Dataset) -> str:

@@ -31,9 +31,12 @@ def in_short(reported: Reported) -> Section:
     alike = [f"{name} {_estimate(reported, key)}" for key, name in iccs.items() if key in frame.index]
     prose: list[str | Note] = [*_verdicts(reported)]
     if coefs:
-        prose.append(
-            f"Coefficients in the population{scale}, with {reported.percent} intervals: {'; '.join(coefs)}{more}."
+        ratios = fit.spec.link_record.coefficient_ratio
+        where = (
+            f" {ratios} are in Estimates, effects on the {reported.names.quantity} in Predictions." if ratios else ""
         )
+        which = f"Coefficients in the population{scale}, with {reported.percent} intervals"
+        prose.append(f"{which}: {'; '.join(coefs)}{more}.{where}")
     if alike:
         varying = any(len(factor.names) > 1 for factor in fit.design.factors)
         what = (
@@ -90,8 +93,8 @@ def _of_the_table(reported: Reported) -> tuple[Note, ...]:
 def _priors(reported: Reported) -> Note:
     moved = reported.moved_answers
     if moved:
-        depend = "depends" if len(moved) == 1 else "depend"
-        return Note(f"Priors: {listed(list(moved))} {depend} on them; see below before you rely on these.", "bad")
+        depend, these = ("depends", "it") if len(moved) == 1 else ("depend", "these")
+        return Note(f"Priors: {listed(list(moved))} {depend} on them; see below before you rely on {these}.", "bad")
     return Note("Priors: no estimate changes noticeably under slightly stronger or weaker priors.", "good")
 
 
