@@ -206,3 +206,26 @@ def test_of_many_factors_three_are_shown_and_the_others_named():
     assert len(section.pictures) == 3
     assert section.prose[-1].text == "Levels not shown, to keep the page short: d."
     assert section.tables[-1].notes == ("a, b and d are drawn at random (group effects integrated out).",)
+
+
+@pytest.mark.parametrize(("factor", "predictor"), [("self", "sample"), ("sample", "category"), ("category", "factor")])
+def test_columns_may_have_any_name(factor, predictor):
+    table = {"y": [1, 2, 3, 1, 2, 3], factor: list("aaabbb"), predictor: [0.0, 1, 2, 0, 1, 2]}
+    values = {f"sd_{factor}": [1.0], f"b_{factor}": [[0.5], [-0.5]]}
+    fit = fit_at(f"y ~ {predictor} + (1 | {factor})", table, beta=[1.0, 0.1], sigma=1.0, **values)
+    section = predict_section(Reported(fit))
+    assert [row[:2] for row in section.tables[-1].rows] == [("a", "1.6"), ("b", "0.6")]
+    ordered = fit_at(f"y ~ 1 + (1 | {factor})", table, family="cumulative", cutpoints=[-1.0, 1.0], **values)
+    assert len(predict_section(Reported(ordered)).tables[-1].rows) == 2
+
+
+def test_levels_have_means_where_the_population_has_none():
+    """Under an inverse link the mean over a normal distribution of levels does not exist."""
+    table = {"y": [1.0, 2.0, 3.0, 4.0], "g": list("aabb")}
+    values = {"beta": [0.5], "sd_g": [0.01], "b_g": [[0.1], [-0.1]], "alpha": 2.0}
+    section = predict_section(Reported(fit_at("y ~ 1 + (1 | g)", table, family="gamma", link="inverse", **values)))
+    (each,) = section.tables
+    assert [float(row[1]) for row in each.rows] == pytest.approx([1 / 0.6, 1 / 0.4], rel=0.005)
+    (picture,) = section.pictures
+    assert "Grey line" not in picture.caption
+    assert any("inverse" in str(text) for text in section.prose)

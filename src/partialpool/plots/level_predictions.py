@@ -58,10 +58,10 @@ def draw_level_predictions(
     matplotlib.figure.Figure
         Circle: posterior mean, or median where a few draws decide a mean, as the title then says.
     """
-    mean = predictions["expectation"].stack(sample=("chain", "draw"))
+    mean = predictions["expectation"]
     by_category = "category" in mean.dims
-    draws = mean.transpose("sample", OBS, *(("category",) if by_category else ())).to_numpy()
-    panels_of = np.moveaxis(draws, 2, 0) if by_category else draws[None]
+    draws = mean.transpose(*(("category",) if by_category else ()), "chain", "draw", OBS).to_numpy()
+    panels_of = draws.reshape(len(mean["category"]) if by_category else 1, -1, mean.sizes[OBS])
     point = common_point(predictions["expectation"])
     labels = [short(label) for label in names.levels]
     height = float(np.clip(0.2 * len(labels) + 1.6, 2.6, 14))

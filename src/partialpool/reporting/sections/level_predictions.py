@@ -13,6 +13,7 @@ from partialpool.design.nesting import nesting
 from partialpool.errors import DataError
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.point_estimate import Point, common_point
+from partialpool.names import OBS
 from partialpool.plots.intervals import bars_in_words
 from partialpool.plots.level_predictions import LevelNames, draw_level_predictions
 from partialpool.plots.style import figure_image
@@ -86,7 +87,9 @@ def _rows(fit: Fit, factor: FactorEffects) -> tuple[np.ndarray, pd.DataFrame]:
     codes, first = np.unique(factor.codes, return_index=True)
     own = {c: design.frame[c].iloc[first].reset_index(drop=True) for c in _columns(design, factor)}
     held = datagrid(fit, {column: [values.iloc[0]] for column, values in own.items()})
-    rows = held.loc[np.zeros(len(first), int)].reset_index(drop=True).assign(**own)
+    rows = held.loc[np.zeros(len(first), int)].reset_index(drop=True)
+    for column, values in own.items():
+        rows[column] = values
     return np.array([str(factor.levels.labels[code]) for code in codes], object), rows
 
 
@@ -124,14 +127,15 @@ def _table(
     reported: Reported, answer: xr.Dataset, named: tuple[str, np.ndarray], point: Point, title: str
 ) -> TextTable:
     factor, levels = named
-    draws = answer["expectation"].stack(sample=("chain", "draw"))
     if "category" in answer.dims:
         heads = tuple(reported.names.category(str(category)) for category in answer["category"].to_numpy())
-        each = draws.transpose("obs", "category", "sample").to_numpy()
+        draws = answer["expectation"].transpose(OBS, "category", "chain", "draw").to_numpy()
+        each = draws.reshape(*draws.shape[:2], -1)
         spread = common_spread(each.reshape(-1, each.shape[2]), point)
         cells = [[cell_with_interval(reported, one, point, spread=spread) for one in own] for own in each]
     else:
-        heads, each = (point.kind, *reported.end_names), draws.transpose("obs", "sample").to_numpy()
+        heads = (point.kind, *reported.end_names)
+        each = answer["expectation"].transpose(OBS, "chain", "draw").to_numpy().reshape(len(levels), -1)
         spread = common_spread(each, point)
         cells = [list(interval_cells(reported, own, point, spread=spread)) for own in each]
     rows = tuple((level, *row) for level, row in zip(levels, cells, strict=True))

@@ -61,16 +61,13 @@ def _table(reported: Reported) -> TextTable:
     fit = reported.fit
     rows = datagrid(fit)
     answer = predict(fit, rows, kind="marginal", seed=SEED)
-    mean = answer["expectation"].stack(sample=("chain", "draw")).isel(obs=0)
+    mean = answer["expectation"].isel(obs=0)
     point = common_point(answer["expectation"])
+    head, each = "", {reported.names.quantity: mean}
     if "category" in mean.dims:
-        head, each = (
-            "category",
-            {reported.names.category(str(c)): mean.sel(category=c).to_numpy() for c in mean["category"].to_numpy()},
-        )
-    else:
-        head, each = "", {reported.names.quantity: mean.to_numpy()}
-    cells = [(name, *interval_cells(reported, draws, point)) for name, draws in each.items()]
+        head = "category"
+        each = {reported.names.category(str(c)): mean.sel(category=c) for c in mean["category"].to_numpy()}
+    cells = [(name, *interval_cells(reported, draws.to_numpy(), point)) for name, draws in each.items()]
     if _has_responses(answer):
         _, *ends = interval_cells(reported, answer["response"].to_numpy(), point)
         cells.append((f"new {reported.names.response}", "-", *ends))
