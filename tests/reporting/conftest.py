@@ -1,6 +1,7 @@
 """Fits whose pages are looked at."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import partialpool as pp
@@ -50,6 +51,18 @@ def awkward():
 
 
 @pytest.fixture(scope="session")
+def ordered():
+    """Many ordered categories with long names: tables with a wide column for each."""
+    grades = ["strongly disagree", "disagree", "rather disagree", "undecided", "rather agree", "strongly agree"]
+    rng = np.random.default_rng(4)
+    latent = np.repeat(rng.normal(size=12), 20) + np.tile([0.0, 1.0], 120) + rng.logistic(size=240)
+    rating = pd.Categorical.from_codes(np.digitize(latent, [-2, -1, 0, 1, 2]), grades, ordered=True)
+    data = {"rating": rating, "arm": np.tile(["old", "new"], 120), "judge": np.repeat(np.arange(12), 20)}
+    formula = "rating ~ arm + (1 | judge)"
+    return pp.fit(formula, pd.DataFrame(data), family="cumulative", draws=250, seed=1, progressbar=False)
+
+
+@pytest.fixture(scope="session")
 def doubtful():
     """Too few draws: the diagnostics say so."""
     data = pp.load_dataset("dyestuff")
@@ -57,8 +70,8 @@ def doubtful():
 
 
 @pytest.fixture(scope="session")
-def pages(sleep, pastes, without_groups, hostile, doubtful, awkward):
+def pages(sleep, pastes, without_groups, hostile, doubtful, awkward, ordered):
     """The page of each fit, drawn once."""
     fits = {"sleep": sleep, "pastes": pastes, "plain": without_groups, "hostile": hostile, "doubtful": doubtful}
-    fits["awkward"] = awkward
+    fits |= {"awkward": awkward, "ordered": ordered}
     return {name: render(Reported(fit)) for name, fit in fits.items()}

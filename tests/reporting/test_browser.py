@@ -58,6 +58,15 @@ def test_nothing_overflows_a_phone(measured):
     # Wide tables and pictures scroll in containers of their own.
     assert any(measured[0]["sleep", PHONE]["scrollers"])
     assert not any(measured[0]["sleep", SCREEN]["scrollers"])
+    assert any(measured[0]["ordered", PHONE]["tables"])
+
+
+def test_what_scrolls_can_be_reached_by_keyboard(pages):
+    for page in pages.values():
+        boxes = re.findall(r'<div class="wide[^"]*"([^>]*)>\s*<(\w+)', page)
+        assert len(boxes) >= 8
+        for attributes, inside in boxes:
+            assert inside == "img" or 'tabindex="0"' in attributes
 
 
 def test_long_names_do_not_run_over_the_numbers_nor_push_them_away(measured):
@@ -102,10 +111,27 @@ def test_a_broken_page_is_noticed(browser, pages, what, extra):
     assert noticed[what]
 
 
-def test_it_prints(browser, pages):
+@pytest.mark.parametrize("name", ["pastes", "ordered"])
+def test_it_prints(browser, pages, name):
     path = browser.folder / "print.html"
-    path.write_text(pages["pastes"], encoding="utf-8")
+    path.write_text(pages[name], encoding="utf-8")
     browser.run(path, "--no-pdf-header-footer", f"--print-to-pdf={browser.folder / 'page.pdf'}")
-    printed = (browser.folder / "page.pdf").read_bytes()
+    sizes = sizes_of_pages((browser.folder / "page.pdf").read_bytes())
+    assert 3 <= len(sizes) <= 24
+    assert min(sizes) > 500  # an empty page has 0, a page with a short line some 160
+
+
+def test_an_empty_page_is_noticed(browser):
+    path = browser.folder / "print.html"
+    apart = '<div style="break-before: page">'
+    path.write_text(f"<p>a line</p>{apart}</div>{apart}a line</div>", encoding="utf-8")
+    browser.run(path, "--no-pdf-header-footer", f"--print-to-pdf={browser.folder / 'page.pdf'}")
+    assert min(sizes_of_pages((browser.folder / "page.pdf").read_bytes())) < 100
+
+
+def sizes_of_pages(printed):
+    """Bytes of the compressed content of each page of a PDF."""
     assert printed.startswith(b"%PDF")
-    assert 3 <= len(re.findall(rb"/Type\s*/Page\b", printed)) <= 16
+    contents = re.findall(rb"/Type\s*/Page\b.*?/Contents (\d+) 0 R", printed, re.DOTALL)
+    found = [re.search(rb"\n" + number + rb" 0 obj\s*<<(.*?)>>", printed, re.DOTALL) for number in contents]
+    return [int(re.search(rb"/Length (\d+)", one[1])[1]) for one in found]

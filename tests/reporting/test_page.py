@@ -52,7 +52,7 @@ def test_its_structure_is_semantic(sleep_outline):
     assert {attrs["scope"] for attrs in sleep_outline.all("th")} == {"row", "col"}
     for img in sleep_outline.all("img"):
         assert re.search(r"\d", img["alt"])
-    assert len(sleep_outline.all("img")) == len(sleep_outline.all("figcaption")) == 15
+    assert len(sleep_outline.all("img")) == len(sleep_outline.all("figcaption")) == 16
     assert len(sleep_outline.all("math")) == 1
 
 

@@ -232,7 +232,7 @@ def test_three_factors_are_drawn_and_the_others_named():
 
 def test_odds_ratios_stand_beside_a_logit_link(counts, sleep):
     ratios = estimates(Reported(counts)).tables[-1]
-    assert ratios.title == "Odds ratios per unit (exp of the coefficient)"
+    assert ratios.title == "Odds ratios per unit, or against the reference (exp of the coefficient)"
     assert ratios.rows[0][0] == "period[2]"
     assert float(ratios.rows[0][1]) == pytest.approx(np.exp(-1.0), rel=1e-4)
     assert "on the logit scale" in estimates(Reported(counts)).prose[0]
@@ -327,12 +327,13 @@ def test_every_picture_says_something_in_numbers(pastes, counts):
 
 def test_predictions_are_said_at_both_ends_and_effects_tabulated(slopes, plain):
     section = predict_section(Reported(slopes))
-    (picture,) = section.pictures
+    picture, _ = section.pictures
     assert "at Days 0 posterior mean 250," in picture.alt
     assert "at Days 9 posterior mean 340," in picture.alt
-    (table,) = section.tables
+    table, _ = section.tables
     assert [row[:3] for row in table.rows] == [("Days", "+1", "10")]
-    assert len(section.prose) == 1  # with an identity link the two views agree
+    assert table.headers[2] == "average effect"  # with an identity link the two views agree
+    assert not any("the two differ" in text for text in section.prose)
     assert predict_section(Reported(plain)).pictures
 
 
@@ -351,7 +352,7 @@ def periods():
 def test_predictions_are_of_the_mean_exposure_and_of_a_category_that_there_is(periods):
     section = predict_section(Reported(periods))
     mean = periods.design.frame["w"].mean()
-    along_x, along_period = section.pictures
+    along_x, along_period, _ = section.pictures
     held = f"w={mean:.4g} (mean). Offset: log(w) = {np.log(mean):.4g}."
     assert f"Other predictors fixed at: period=1 (first), {held}" in along_x.caption
     ends = np.array([periods.design.frame["x"].min(), periods.design.frame["x"].max()])
@@ -371,7 +372,7 @@ def test_means_that_a_few_draws_decide_are_said_as_medians():
     values = {"beta": np.array([0.2, 0.1]) + 0.1 * rng.normal(size=(4000, 2)), "sd_g": sd}
     values["b_g"] = sd[:, None] * rng.normal(size=(4000, 6, 1))
     section = predict_section(Reported(fit_at("y ~ x + (1 | g)", data, family="poisson", draws=4000, **values)))
-    (picture,), (table,) = section.pictures, section.tables
+    (picture, _), (table, _) = section.pictures, section.tables
     why = "posterior median (a few draws decide the mean)"
     assert f"Mean (line or circle: {why}) with its 95 % interval" in picture.caption
     ends = np.array([0.0, 4.0])
@@ -422,13 +423,14 @@ def test_a_variance_holds_numbers_read_as_categories_at_their_first(periods):
 def test_both_views_are_explained_where_they_differ(counts):
     section = predict_section(Reported(counts))
     assert "the two differ" in section.prose[1]
-    (table,) = section.tables
+    table, _ = section.tables
+    assert table.title.startswith("Average effects on the probability of incidence, other predictors as observed")
     assert [row[1] for row in table.rows] == ["2 against 1", "3 against 1", "4 against 1"]
     population, subject = float(table.rows[0][2]), float(table.rows[0][5])
     assert subject == pytest.approx(1 / (1 + np.exp(2.4)) - 1 / (1 + np.exp(1.4)), abs=2e-3)
     assert population != subject
-    (picture,) = section.pictures
-    assert picture.alt.startswith("probability of success in one trial: at period 1 posterior mean 0.2")
+    picture, _ = section.pictures
+    assert picture.alt.startswith("probability of incidence: at period 1 posterior mean 0.2")
 
 
 def test_support_is_a_sentence_with_probabilities(slopes, plain):

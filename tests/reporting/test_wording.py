@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from checks.fixed import fit_at
+from partialpool.reporting.describe import describe_words
 from partialpool.reporting.wording import on_scale
 
 VALUES = {"beta": [0, 0], "sd_g": [1.0], "sigma": 1.0}
@@ -36,3 +37,11 @@ def test_another_scale_has_no_unit_and_says_which_it_is():
         assert fit.design.axis_units.of_effects(("x",)) == {}
         assert on_scale(fit) == " on the log scale"
     assert on_scale(fit_with_units()) == ""
+
+
+def test_a_model_without_fixed_effects_is_described():
+    table = {"y": [1, 2, 3, 1], "g": list("aabb")}
+    plain = fit_at("y ~ 0 + (1 | g)", table, sd_g=[1.0], sigma=1.0)
+    assert describe_words(plain.design).startswith("y (family gaussian, link identity) has no fixed effects.\n")
+    ordinal = fit_at("y ~ 1 + (1 | g)", table, family="cumulative", sd_g=[1.0], cutpoints=[-1.0, 1.0])
+    assert "depends on its cutpoints only in the population." in describe_words(ordinal.design)

@@ -1,7 +1,9 @@
 """Summary of a fit: tables of its parameters, its ICC, and the verdict of the diagnostics."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -94,11 +96,14 @@ class Digest:
         Design and draws of the fit.
     prob
         Probability of the intervals.
+    shown
+        What the tables write in their first two columns, by the row's name in the frame; other rows have their own.
     """
 
     design: Design
     tree: xr.DataTree
     prob: float = DEFAULT_PROB
+    shown: Mapping[str, tuple[str, str]] = MappingProxyType({})
 
     def with_prob(self, prob: float) -> "Digest":
         """Return the same summary with intervals of another probability.
@@ -110,6 +115,10 @@ class Digest:
         """
         central_ends(prob)
         return self if prob == self.prob else replace(self, prob=prob)
+
+    def with_names(self, shown: Mapping[str, tuple[str, str]]) -> "Digest":
+        """Return the same summary, whose tables write other names for some rows."""
+        return replace(self, shown=shown) if shown else self
 
     @cached_property
     def _posterior(self) -> xr.Dataset:
@@ -192,6 +201,7 @@ class Digest:
 
     def _table(self, title: str, heads: tuple[str, str], lines: list[_Line]) -> TextTable:
         rows, above, names = [], "", ("mean", "median", "sd", *end_names(self.prob), "ESS", "R-hat")
+        lines = [replace(line, labels=self.shown.get(line.key, line.labels)) for line in lines]
         unknown = [" ".join(filter(None, line.labels)) for line in lines if not line.mean_is_known]
         columns = [k for k, head in enumerate(names) if unknown or head != "median"]
         notes = (f"a few draws decide the mean and sd of {', '.join(unknown)}: read the median",) if unknown else ()

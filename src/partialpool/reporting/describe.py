@@ -26,8 +26,9 @@ def describe_words(design: Design) -> str:
     Intercept and Days vary over the 18 levels of Subject, correlated.
     """
     spec = design.spec
-    coefs = ", ".join(design.common.coefs) or "its cutpoints only"
-    lines = [f"{spec.response} (family {spec.family}, link {spec.link}) depends on {coefs} in the population."]
+    coefs = ", ".join(design.common.coefs) or ("its cutpoints only" if spec.family_record.has_cutpoints else "")
+    depends = f"depends on {coefs} in the population" if coefs else "has no fixed effects"
+    lines = [f"{spec.response} (family {spec.family}, link {spec.link}) {depends}."]
     if design.response.success:
         lines.append(f"What is modelled is the {design.response.success}.")
     if spec.offsets:

@@ -1,17 +1,19 @@
 """Predictors along which the report draws figures, and the values at which the other predictors are fixed."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+import pandas as pd
 import xarray as xr
 
 from partialpool.design.design import Design
-from partialpool.design.held import Held, categories_of, is_number, numbers_among, range_of, read_columns
+from partialpool.design.held import Held, categories_of, hold, is_number, numbers_among, range_of, read_columns
 from partialpool.design.labels import coordinate_of
-from partialpool.reporting.wording import others_held
+from partialpool.reporting.names_shown import NamesShown
+from partialpool.reporting.wording import offset_held, others_held
 
-__all__ = ["Grid", "predictor_grids", "slope_grids"]
+__all__ = ["Grid", "held_in", "predictor_grids", "slope_grids"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +39,24 @@ class Grid:
         """State the values of the other predictors and of the offset, in sentences; empty where there are none."""
         chosen = [str(Held(name, values[0], "first")) for name, values in self.at.items() if name != self.column]
         others = chosen + ([answer.attrs["held"]] if "held" in answer.attrs else [])
-        offset = f" Offset: {answer.attrs['offset']}." if "offset" in answer.attrs else ""
-        return others_held(", ".join(others)) + offset
+        return others_held(", ".join(others)) + offset_held(answer)
+
+
+def held_in(names: NamesShown, rows: pd.DataFrame, *, leave_out: Collection[str] = ()) -> str:
+    """List the values of the predictors that `datagrid` fixed in a table of rows; empty where there are none.
+
+    Parameters
+    ----------
+    names, rows
+        Names of the model, and rows from `datagrid`. The number of trials is no predictor: a probability does not
+        depend on it.
+    leave_out
+        Columns that are not fixed, or do not matter.
+    """
+    design = names.design
+    fixed = [*design.spec.expression_columns, *([design.spec.se] if design.spec.se else [])]
+    held = [hold(design, name) for name in rows.columns if name in fixed and name not in leave_out]
+    return ", ".join(str(replace(one, column=names.column(one.column))) for one in held)
 
 
 def slope_grids(design: Design) -> list[Grid]:

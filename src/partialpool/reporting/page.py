@@ -3,9 +3,12 @@
 import base64
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Final
+
+from markupsafe import Markup, escape
 
 from partialpool.errors import SpecError, nearest
 from partialpool.fitting.fit import Fit
@@ -16,11 +19,15 @@ from partialpool.reporting.limits import PHONE
 from partialpool.reporting.pagemaker import page_environment, write_page
 from partialpool.reporting.reported import Reported
 from partialpool.reporting.section import Chapter
-from partialpool.reporting.wording import response_name
+from partialpool.reporting.tables.labels import checked_labels
 from partialpool.spec.keywords import explains_keywords
 from partialpool.tabulate import TextTable
 
 __all__ = ["render", "report"]
+
+_TOGETHER: Final = re.compile(r" %|\bp [=<] (?=\d)")
+"""Text that would be hard to read with the end of a line in it."""
+_INTERVAL: Final = re.compile(r"\([-\d.]+ to [-\d.]+\)")
 
 
 @explains_keywords
@@ -32,6 +39,7 @@ def report(
     title: str = "",
     author: str = "",
     sections: Sequence[str] | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> Path:
     """Write a report of a fit as one HTML page: model, priors, diagnostics, estimates and their meaning, with figures.
 
@@ -54,6 +62,11 @@ def report(
         "Estimates", "Predictions", "Intraclass correlation", "Variance components", "Design effect", "Shrinkage",
         "Fitted lines by level", "Variance along the predictors", "Group effects", "Support for the varying effects",
         "Sensitivity to the priors", "Software and settings", "Glossary".
+    labels
+        What to write for a column, a coefficient, a factor, a parameter or a category, as in `table`: `{"Days": "Days
+        awake", "Subject": "Participant", "Reaction": "Reaction time"}`. The labels are in the summary, the estimates,
+        the predictions, the intraclass correlations, the variance components and the group effects; the formula, the
+        priors and the other sections have the names of the model, and "The model" lists the labels.
 
     Returns
     -------
@@ -65,7 +78,7 @@ def report(
     FileError
         The folder does not exist or cannot be written to, or the path is a folder, a device or a pipe.
     SpecError
-        `prob` is not between 0 and 1; no such section.
+        `prob` is not between 0 and 1; no such section; a label for a name that the model does not have.
 
     Examples
     --------
@@ -76,7 +89,8 @@ def report(
     'report.html'
     """
     chapters = None if sections is None else _chosen(sections)
-    write = partial(render, Reported(fit, prob), title=title, author=author, chapters=chapters)
+    shown = None if labels is None else checked_labels([fit], labels)
+    write = partial(render, Reported(fit, prob, shown), title=title, author=author, chapters=chapters)
     return write_page(path, write, doing="write the report")
 
 
@@ -93,13 +107,14 @@ def render(reported: Reported, *, title: str = "", author: str = "", chapters: S
     environment.filters |= {
         "data_uri": _data_uri,
         "filled": _filled,
-        "unbroken": lambda text: text.replace(" %", "\N{NO-BREAK SPACE}%"),
+        "unbroken": _unbroken,
+        "cell": _cell,
     }
     colors = {"blue": BLUE, "vermilion": VERMILION, "ink": INK, "grey": GREY}
     page = environment.get_template("page.html")
     version = json.loads(fit.tree.attrs["versions"])["partialpool"]
     text = page.render(
-        title=title or response_name(fit),
+        title=title or reported.names.response,
         author=author,
         heading=fit.digest.heading.items(),
         sections=shown,
@@ -135,6 +150,28 @@ def _anchor(title: str) -> str:
     'diagnostics-of-the-draws'
     """
     return "-".join(re.findall(r"[a-z0-9]+", title.lower()))
+
+
+def _unbroken(text: str) -> str:
+    r"""Keep a number and its per cent sign, and a p-value, on one line.
+
+    Examples
+    --------
+    >>> _unbroken("95 % interval: p = 0.2")
+    '95\xa0% interval: p\xa0=\xa00.2'
+    """
+    return _TOGETHER.sub(lambda found: found[0].replace(" ", "\N{NO-BREAK SPACE}"), text)
+
+
+def _cell(text: str) -> Markup:
+    r"""Return a cell of a table: its interval is on one line on a screen, and broken on paper where there is no room.
+
+    Examples
+    --------
+    >>> _cell("0.31 (0.25 to 0.37)"), _cell("<b>")
+    (Markup('0.31 <span class="kept">(0.25 to 0.37)</span>'), Markup('&lt;b&gt;'))
+    """
+    return Markup(_INTERVAL.sub(r'<span class="kept">\g<0></span>', escape(_unbroken(text))))
 
 
 def _data_uri(image: Image) -> str:

@@ -11,8 +11,11 @@ from partialpool.fitting.fit import Fit
 from partialpool.fitting.point_estimate import Point
 from partialpool.fitting.summary import Digest
 from partialpool.intervals import DEFAULT_PROB, central_ends, end_names, percent
+from partialpool.plots.axis_units import bracketed
 from partialpool.questions.check import check
 from partialpool.questions.power_scale import ROBUST, PowerScaling, power_scale
+from partialpool.reporting.names_shown import NamesShown
+from partialpool.reporting.tables.labels import Labels
 from partialpool.reporting.wording import estimate_in_words
 
 __all__ = ["SEED", "Reported", "is_predictive", "listed"]
@@ -31,10 +34,18 @@ class Reported:
         The fit.
     prob
         Probability of all intervals on the page.
+    labels
+        What to write for names of the model, as in `table`; None writes every name as in the formula.
     """
 
     fit: Fit
     prob: float = DEFAULT_PROB
+    labels: Labels | None = None
+
+    @cached_property
+    def names(self) -> NamesShown:
+        """Names of the model as the page writes them."""
+        return NamesShown(self.fit.design, self.labels)
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -51,10 +62,23 @@ class Reported:
         """The probability of the intervals in per cent."""
         return percent(self.prob)
 
+    @property
+    def quantity_with_unit(self) -> str:
+        """What predictions are, with the unit of the response where the mean has it and the unit is known."""
+        unit = "" if self.fit.spec.family_record.support.mean_is_probability else self.fit.design.axis_units.response
+        return f"{self.names.quantity}{bracketed(unit)}"
+
+    @property
+    def anyone(self) -> str:
+        """Whom predictions for the population are for; empty where the model has no factors."""
+        names = [self.names.factor(factor.name) for factor in self.fit.design.factors]
+        whom = f"{'a randomly drawn level' if len(names) == 1 else 'randomly drawn levels'} of {listed(names)}"
+        return f"a member of {whom} (group effects integrated out)" if names else ""
+
     @cached_property
     def digest(self) -> Digest:
         """The tables of the fit's summary."""
-        return self.fit.digest.with_prob(self.prob)
+        return self.fit.digest.with_prob(self.prob).with_names(self.names.rows)
 
     def in_words(self, draws: np.ndarray, point: Point | None = None) -> str:
         """Return an estimate with its interval, as `estimate_in_words`."""

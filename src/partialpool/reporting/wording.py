@@ -3,6 +3,7 @@
 import numpy as np
 import xarray as xr
 
+from partialpool.design.design import Design
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.point_estimate import MEAN, MEDIAN, Point, mean_is_known, quantiles
 from partialpool.intervals import DEFAULT_PROB, central_ends, percent
@@ -11,8 +12,12 @@ from partialpool.tabulate import estimate_cells, number
 __all__ = [
     "estimate_in_words",
     "held_meanwhile",
+    "how_wide",
+    "offset_held",
     "on_scale",
     "others_held",
+    "predicted_quantity",
+    "predictors_held",
     "response_name",
 ]
 
@@ -62,6 +67,12 @@ def on_scale(fit: Fit) -> str:
     return fit.spec.link_record.scale_in_words
 
 
+def how_wide(fit: Fit) -> str:
+    """Say what the default priors are scaled by, as the end of a clause."""
+    own = fit.spec.link_record.is_identity or fit.spec.family_record.on_log_scale
+    return ", which are scaled to the data" if own else f", which are wide on the {fit.spec.link} scale"
+
+
 def held_meanwhile(answer: xr.Dataset) -> str:
     """State the values at which an answer fixes other predictors, as a sentence; empty where there are none."""
     held = answer.attrs.get("held", "nothing")
@@ -71,3 +82,29 @@ def held_meanwhile(answer: xr.Dataset) -> str:
 def others_held(places: str) -> str:
     """State the values of other predictors, as a sentence that follows another; empty where there are none."""
     return f" Other predictors fixed at: {places}." if places else ""
+
+
+def predictors_held(places: str) -> str:
+    """State the values of all predictors, as a sentence that follows another; empty where there are none."""
+    return f" Predictors fixed at: {places}." if places else ""
+
+
+def offset_held(answer: xr.Dataset) -> str:
+    """State the offset of an answer's rows, as a sentence that follows another; empty where there is none."""
+    return f" Offset: {answer.attrs['offset']}." if "offset" in answer.attrs else ""
+
+
+def predicted_quantity(design: Design, response: str) -> str:
+    """Name what a prediction is: `mean of Yield`, `expected visits`, `probability of hits`.
+
+    Parameters
+    ----------
+    design, response
+        The model, and what its response is called.
+    """
+    family, outcome = design.spec.family_record, design.response
+    if not family.has_mean:
+        return f"probability of each category of {response}"
+    if outcome.is_binary:
+        return f"probability of {response} = {outcome.categories[1]}"
+    return family.support.mean_on_axis.format(response)

@@ -32,6 +32,7 @@ def _ratios(reported: Reported) -> tuple[TextTable, ...]:
         draws = np.exp(fit.posterior[BETA].sel(coef=name).to_numpy())
         low, high = np.quantile(draws, reported.ends)
         # The draws may be skewed: a few large ones would inflate the sd, which sets the digits.
-        rows.append((name, *estimate_cells((float(np.median(draws)), low, high), MEDIAN.spread(draws))))
-    title = f"{fit.spec.link_record.coefficient_ratio} per unit (exp of the coefficient)"
+        cells = estimate_cells((float(np.median(draws)), low, high), MEDIAN.spread(draws))
+        rows.append((reported.names.coefficient(name), *cells))
+    title = f"{fit.spec.link_record.coefficient_ratio} per unit, or against the reference (exp of the coefficient)"
     return (TextTable(("", "median", *reported.end_names), tuple(rows), title=title),)

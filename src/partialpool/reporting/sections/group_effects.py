@@ -11,15 +11,12 @@ from partialpool.plots.group_effects import plot_group_effects
 from partialpool.plots.intervals import bars_in_words
 from partialpool.plots.style import figure_image
 from partialpool.questions.group_effects import group_effects
-from partialpool.reporting.limits import MOST_LABELLED
+from partialpool.reporting.limits import MOST_FACTORS, MOST_LABELLED, OF_EACH_END
 from partialpool.reporting.reported import Reported
 from partialpool.reporting.section import Note, Picture, Section, which_can
 from partialpool.reporting.wording import on_scale
 
 __all__ = ["group_effects_section"]
-
-_MOST_FACTORS = 3
-_OF_EACH_END = 15
 
 
 def group_effects_section(reported: Reported) -> Section | None:
@@ -27,8 +24,8 @@ def group_effects_section(reported: Reported) -> Section | None:
     factors = reported.fit.design.factors
     if not factors:
         return None
-    drawn = factors[:_MOST_FACTORS]
-    left_out = [factor.name for factor in factors[_MOST_FACTORS:]]
+    drawn = factors[:MOST_FACTORS]
+    left_out = [reported.names.factor(factor.name) for factor in factors[MOST_FACTORS:]]
     more = [Note(f"Not drawn, to keep the page short: {', '.join(left_out)}.")] if left_out else []
     pictures, refused = which_can((factor.name, partial(_picture, reported, factor)) for factor in drawn)
     prose = "Deviation of each level from the population, in order of the first effect."
@@ -44,14 +41,17 @@ def _picture(reported: Reported, factor: FactorEffects) -> Picture:
     thinned = ""
     shown = answer
     if len(order) > MOST_LABELLED:
-        shown = answer.isel(level=np.concatenate([order[:_OF_EACH_END], order[-_OF_EACH_END:]]))
+        shown = answer.isel(level=np.concatenate([order[:OF_EACH_END], order[-OF_EACH_END:]]))
         point = common_point(shown["effects"])
-        thinned = f" The {_OF_EACH_END} lowest and the {_OF_EACH_END} highest of {len(order)} levels."
-    figure = plot_group_effects(shown, prob=reported.prob)
+        thinned = f" The {OF_EACH_END} lowest and the {OF_EACH_END} highest of {len(order)} levels."
+    names, named = reported.names, reported.names.factor(factor.name)
+    known = fit.design.axis_units.of_effects(factor.names)
+    units = {names.coefficient(effect): unit for effect, unit in known.items()}
+    figure = plot_group_effects(names.relabelled(shown), units=units, prob=reported.prob)
     said = ". ".join(_in_numbers(reported, answer, effect, point) for effect in factor.names)
     bars = f"{point.name.capitalize()}, {bars_in_words(reported.prob)}."
-    caption = f"{factor.name}: deviation of each level from the population{on_scale(fit)}. {bars}{thinned}"
-    return Picture(figure_image(figure), f"{len(order)} levels of {factor.name}. {said}.", caption)
+    caption = f"{named}: deviation of each level from the population{on_scale(fit)}. {bars}{thinned}"
+    return Picture(figure_image(figure), f"{len(order)} levels of {named}. {said}.", caption)
 
 
 def _in_numbers(reported: Reported, answer: xr.Dataset, effect: str, point: Point) -> str:
@@ -65,4 +65,4 @@ def _in_numbers(reported: Reported, answer: xr.Dataset, effect: str, point: Poin
         for name, k in (("lowest", int(points.argmin())), ("highest", int(points.argmax())))
     ]
     excluded = f"the {reported.percent} interval excludes 0 for {apart} of {len(points)} levels"
-    return f"{effect}: {'; '.join(ends)}; {excluded}"
+    return f"{reported.names.coefficient(effect)}: {'; '.join(ends)}; {excluded}"

@@ -32,7 +32,7 @@ def icc_section(reported: Reported) -> Section | None:
 
 def _averaged(reported: Reported) -> Picture:
     fit = reported.fit
-    answer = icc(fit)
+    answer = reported.names.relabelled(icc(fit))
     point = common_point(answer["icc"], answer["total"])
     said = [
         f"ICC of {factor}: {reported.in_words(answer['icc'].sel(factor=factor).to_numpy(), point)}"
@@ -53,14 +53,15 @@ def _along(reported: Reported, grid: Grid) -> Picture:
     fit = reported.fit
     answer = icc(fit, at=grid.at)
     held, answer = grid.held(answer), grid.along(answer)
-    dim = coordinate_of(answer, grid.column)
+    dim, column = coordinate_of(answer, grid.column), reported.names.column(grid.column)
+    answer = reported.names.relabelled(answer)
     point = common_point(answer["icc"])
     ends = (answer[dim].to_numpy()[0], answer[dim].to_numpy()[-1])
     said = [
-        f"ICC of {factor} at {grid.column} {place:.4g}: "
+        f"ICC of {factor} at {column} {place:.4g}: "
         f"{reported.in_words(answer['icc'].sel({'factor': factor, dim: place}).to_numpy(), point)}"
         for factor in answer["factor"].to_numpy()
         for place in ends
     ]
-    caption = f"Intraclass correlation of two responses at the same {grid.column}{on_scale(fit)}.{held}"
+    caption = f"Intraclass correlation of two responses at the same {column}{on_scale(fit)}.{held}"
     return Picture(figure_image(plot_icc(answer, prob=reported.prob), widest=PHONE), ". ".join(said) + ".", caption)

@@ -22,15 +22,21 @@ def in_short(reported: Reported) -> Section:
     slopes = [name for name in fit.design.common.coefs if name != INTERCEPT]
     units = fit.design.axis_units.of_effects(slopes)
     scale = on_scale(fit)
-    coefs = [f"{name} {_estimate(reported, f'{BETA}[{name}]', units.get(name, ''))}" for name in slopes[:_MOST]]
+    coefs = [
+        f"{reported.names.coefficient(name)} {_estimate(reported, f'{BETA}[{name}]', units.get(name, ''))}"
+        for name in slopes[:_MOST]
+    ]
     more = f"; {len(slopes) - _MOST} more are in the table of fixed effects" if len(slopes) > _MOST else ""
-    iccs = [f"icc[{factor.name}]" for factor in fit.design.factors]
-    alike = [f"{key[4:-1]} {_estimate(reported, key)}" for key in iccs if key in frame.index]
+    iccs = {f"icc[{factor.name}]": reported.names.factor(factor.name) for factor in fit.design.factors}
+    alike = [f"{name} {_estimate(reported, key)}" for key, name in iccs.items() if key in frame.index]
     prose: list[str | Note] = [*_verdicts(reported)]
     if coefs:
-        prose.append(
-            f"Coefficients in the population{scale}, with {reported.percent} intervals: {'; '.join(coefs)}{more}."
+        ratios = fit.spec.link_record.coefficient_ratio
+        where = (
+            f" {ratios} are in Estimates, effects on the {reported.names.quantity} in Predictions." if ratios else ""
         )
+        which = f"Coefficients in the population{scale}, with {reported.percent} intervals"
+        prose.append(f"{which}: {'; '.join(coefs)}{more}.{where}")
     if alike:
         varying = any(len(factor.names) > 1 for factor in fit.design.factors)
         what = (
@@ -87,8 +93,8 @@ def _of_the_table(reported: Reported) -> tuple[Note, ...]:
 def _priors(reported: Reported) -> Note:
     moved = reported.moved_answers
     if moved:
-        depend = "depends" if len(moved) == 1 else "depend"
-        return Note(f"Priors: {listed(list(moved))} {depend} on them; see below before you rely on these.", "bad")
+        depend, these = ("depends", "it") if len(moved) == 1 else ("depend", "these")
+        return Note(f"Priors: {listed(list(moved))} {depend} on them; see below before you rely on {these}.", "bad")
     return Note("Priors: no estimate changes noticeably under slightly stronger or weaker priors.", "good")
 
 

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Final
 
+from partialpool.design.design import Design
 from partialpool.fitting.fit import Fit
 from partialpool.names import BETA, FAMILY_PARAMETERS, INTERCEPT
 from partialpool.reporting.reported import Reported, listed
 from partialpool.reporting.section import Section
-from partialpool.reporting.wording import response_name
+from partialpool.reporting.wording import how_wide
 
 __all__ = ["methods_section", "write_methods"]
 
@@ -42,10 +43,14 @@ def _model(reported: Reported) -> Iterator[str]:
     kind = "hierarchical (mixed-effects) model" if design.factors else "regression model"
     left_out = design.n_given - design.n_rows
     missing = f"; {left_out} rows with missing values were left out" if left_out else ""
-    yield f"We fitted a Bayesian {kind} to {response_name(fit)} ({design.n_rows} rows{missing})."
+    yield f"We fitted a Bayesian {kind} to {_modelled(design)} ({design.n_rows} rows{missing})."
     family = _PROPER.get(spec.family, spec.family.replace("_", " "))
     given = "Given all effects, the" if design.factors else "Given the predictors, the"
-    yield f"{given} response has {_article(family)} {family} distribution with {_article(spec.link)} {spec.link} link."
+    link = f"{_article(spec.link)} {spec.link} link"
+    if spec.family_record.has_mean:
+        yield f"{given} response has {_article(family)} {family} distribution with {link}."
+    else:
+        yield f"{given} response follows {_article(family)} {family} model of ordered categories with {link}."
     if spec.se:
         yield f"The standard errors of the responses are known ({spec.se})."
     if spec.offsets:
@@ -67,15 +72,20 @@ def _model(reported: Reported) -> Iterator[str]:
     yield f"In formula notation the model is {spec.to_formula()}."
 
 
+def _modelled(design: Design) -> str:
+    trials = design.spec.response_term.trials
+    return f"{design.response.name} out of {trials}" if trials else design.response.name
+
+
 def _priors(reported: Reported) -> Iterator[str]:
     entries = reported.fit.priors.entries
     stated = "; ".join(f"{_of(entry.parameter)}: {entry.prior}" for entry in entries)
     yield f"Priors: {stated}."
     own = [_of(entry.parameter) for entry in entries if not entry.is_default]
     if not own:
-        yield f"All are the package's default priors{_scaled(reported.fit)}."
+        yield f"All are the package's default priors{how_wide(reported.fit)}."
     elif len(own) < len(entries):
-        others = f"the package's defaults{_scaled(reported.fit)}"
+        others = f"the package's defaults{how_wide(reported.fit)}"
         yield f"The priors of {listed(own)} were set by us; the others are {others}."
     if any(entry.shares for entry in entries):
         yield (
@@ -118,12 +128,6 @@ def _software(fit: Fit) -> Iterator[str]:
 
 
 _NAMES = {"pymc": "PyMC", "arviz": "ArviZ", "numpy": "NumPy"}
-
-
-def _scaled(fit: Fit) -> str:
-    """Say what the default priors are scaled by, as the end of a clause."""
-    own = fit.spec.link_record.is_identity or fit.spec.family_record.on_log_scale
-    return ", which are scaled to the data" if own else f", which are wide on the {fit.spec.link} scale"
 
 
 def _of(parameter: str) -> str:

@@ -11,7 +11,7 @@ from partialpool.plots.style import figure_image
 from partialpool.questions.prior_predictive import MOST, prior_predictive_of
 from partialpool.reporting.reported import SEED, Reported
 from partialpool.reporting.section import Note, Picture, Section, which_can
-from partialpool.reporting.wording import held_meanwhile
+from partialpool.reporting.wording import held_meanwhile, how_wide
 from partialpool.tabulate import number
 
 __all__ = ["priors_section"]
@@ -26,7 +26,7 @@ def priors_section(reported: Reported) -> Section:
     fit = reported.fit
     yours = sum(not entry.is_default for entry in fit.priors.entries)
     total = len(fit.priors.entries)
-    who = "All are defaults, scaled to the data" if not yours else f"{yours} of {total} were set, the rest are defaults"
+    who = f"All are defaults{how_wide(fit)}" if not yours else f"{yours} of {total} were set, the rest are defaults"
     prose = f"What was assumed about each parameter before the data were seen. {who}."
     if fit.design.n_rows > _MOST_ROWS:
         return Section(prose=(prose,), tables=(fit.priors.table,))

@@ -21,7 +21,15 @@ def the_model(reported: Reported) -> Section:
         centred = " minus their means (c)" if fit.design.spec.intercept else ""
         legend += f", X the columns of the n rows{centred}"
     return Section(
-        prose=(*describe_words(fit.design).splitlines(), f"In the equations {legend}."),
+        prose=(*describe_words(fit.design).splitlines(), f"In the equations {legend}.", *_labels(reported)),
         equations=(write_equations(fit.design, fit.priors),),
         tables=(groups,) if fit.design.factors else (),
     )
+
+
+def _labels(reported: Reported) -> tuple[str, ...]:
+    """State which names of the model have labels in other sections."""
+    if reported.labels is None or not reported.labels.given:
+        return ()
+    said = "; ".join(f"{name}: {reported.labels.plain(name)}" for name in reported.labels.given)
+    return (f"Labels of names, in summary, estimates, predictions and pictures of the variance and of levels: {said}.",)

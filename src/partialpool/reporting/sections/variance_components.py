@@ -8,7 +8,7 @@ from partialpool.questions.variance_components import variance_components
 from partialpool.reporting.limits import PHONE
 from partialpool.reporting.reported import Reported
 from partialpool.reporting.section import Picture, Section
-from partialpool.reporting.wording import on_scale, response_name
+from partialpool.reporting.wording import on_scale
 
 __all__ = ["variance_components_section"]
 
@@ -16,7 +16,7 @@ __all__ = ["variance_components_section"]
 def variance_components_section(reported: Reported) -> Section:
     """Draw the shares of fixed effects, factors and residual, and state marginal and conditional R2."""
     fit = reported.fit
-    answer = variance_components(fit)
+    answer = reported.names.relabelled(variance_components(fit))
     point = common_point(answer["share"])
     shares = [
         f"{part}: {reported.in_words(answer['share'].sel(part=part).to_numpy(), point)}"
@@ -31,8 +31,8 @@ def variance_components_section(reported: Reported) -> Section:
         explained.append(f"Conditional R², of fixed and group effects together: {conditional}.")
     picture = Picture(
         figure_image(plot_variance_components(answer, prob=reported.prob), widest=PHONE),
-        f"Shares of the variance of {response_name(fit)}. {'; '.join(shares)}.",
-        f"Shares of the variance of {response_name(fit)}{on_scale(fit)}. Fixed: what the fixed effects explain; "
+        f"Shares of the variance of {reported.names.response}. {'; '.join(shares)}.",
+        f"Shares of the variance of {reported.names.response}{on_scale(fit)}. Fixed: what the fixed effects explain; "
         f"residual: {answer.attrs['residual']}. Circle: {point.name}; bars: {bars_in_words(reported.prob)}.",
     )
     return Section(prose=tuple(explained), pictures=(picture,))

@@ -9,7 +9,7 @@ from partialpool.questions.variance_function import variance_function
 from partialpool.reporting.grids import Grid, slope_grids
 from partialpool.reporting.reported import Reported
 from partialpool.reporting.section import Picture, Section, which_can
-from partialpool.reporting.wording import on_scale, response_name
+from partialpool.reporting.wording import on_scale
 
 __all__ = ["variance_function_section"]
 
@@ -41,5 +41,5 @@ def _picture(reported: Reported, grid: Grid) -> Picture:
         f"Left: the population's mean and {reported.percent} of responses{scale} around it. Right: the sources of the "
         f"spread.{held}"
     )
-    alt = f"Standard deviation of {response_name(fit)}{scale}: {'; '.join(said)}."
+    alt = f"Standard deviation of {reported.names.response}{scale}: {'; '.join(said)}."
     return Picture(figure_image(figure), alt, caption)

@@ -1,0 +1,140 @@
+"""Labels of a report: they rename estimates, predictions, shares of the variance and group effects, not the formula."""
+
+import re
+
+import numpy as np
+import pytest
+
+import partialpool as pp
+from checks.fixed import fit_at
+from partialpool.fitting.point_estimate import MEDIAN
+from partialpool.reporting.names_shown import NamesShown
+from partialpool.reporting.reported import Reported
+from partialpool.reporting.sections.estimates import estimates
+from partialpool.reporting.sections.group_effects import group_effects_section
+from partialpool.reporting.sections.icc import icc_section
+from partialpool.reporting.sections.in_short import in_short
+from partialpool.reporting.sections.predict import predict_section
+from partialpool.reporting.sections.the_model import the_model
+from partialpool.reporting.sections.variance_components import variance_components_section
+from partialpool.reporting.tables.labels import Labels
+
+GIVEN = {"Days": "Days awake", "Subject": "Participant", "Reaction": "Reaction time", "sigma": "Noise"}
+
+
+@pytest.fixture(scope="module")
+def labelled(sleep):
+    return Reported(sleep, labels=Labels(GIVEN))
+
+
+def column(table, k):
+    return [row[k] for row in table.rows]
+
+
+def words(section):
+    return " ".join(text for picture in section.pictures for text in (picture.alt, picture.caption))
+
+
+def test_estimates_have_labels(labelled, sleep):
+    components, fixed, icc = estimates(labelled).tables
+    assert column(components, 0) == ["Participant", "", "", "residual"]
+    assert column(components, 1) == ["Intercept", "Days awake", "corr(Intercept, Days awake)", "Noise"]
+    assert column(fixed, 0) == ["Intercept", "Days awake"]
+    assert column(icc, 0) == ["Participant"]
+    plain = estimates(Reported(sleep)).tables
+    for table, other in zip((components, fixed, icc), plain, strict=True):  # the numbers are the same
+        assert [row[-6:] for row in table.rows] == [row[-6:] for row in other.rows]
+
+
+def test_predictions_have_labels(labelled):
+    section = predict_section(labelled)
+    effects, each = section.tables
+    assert effects.title.startswith("Average effects on the mean of Reaction time, ")
+    assert column(effects, 0) == ["Days awake"]
+    assert each.title.startswith("Predicted mean of Reaction time (ms) for each Participant: ")
+    assert each.headers[0] == "Participant"
+    assert each.notes == ("Predictors fixed at: Days awake=4.5 (mean).",)
+    assert section.pictures[0].alt.startswith("mean of Reaction time: at Days awake 0 posterior mean 25")
+    assert "a randomly drawn level of Participant" in section.prose[0]
+
+
+@pytest.mark.parametrize("write", [predict_section, icc_section, variance_components_section, group_effects_section])
+def test_the_names_of_the_model_do_not_appear_beside_labels(labelled, write):
+    section = write(labelled)
+    said = f"{words(section)} {' '.join(map(str, section.prose))} {' '.join(map(str, section.tables))}"
+    assert "Participant" in said
+    assert not re.search(r"Subject\b|Days\b(?! awake)|Reaction\b(?! time)", said)
+
+
+def test_pictures_have_the_labels(labelled, sleep, monkeypatch):
+    """The plots are handed an answer with labels, and the units of the names of the model."""
+    seen = {}
+
+    def look(answer, *args, **kwargs):
+        seen["answer"], seen["units"] = answer, kwargs["units"]
+        raise pp.DataError("seen", got="an answer", allowed="a look", do="stop")
+
+    monkeypatch.setattr("partialpool.reporting.sections.group_effects.plot_group_effects", look)
+    group_effects_section(labelled)
+    assert seen["answer"].attrs["factor"] == "Participant"
+    assert seen["answer"].attrs["response"] == "Reaction time"
+    assert seen["answer"]["effect"].to_numpy().tolist() == ["Intercept", "Days awake"]
+    assert seen["units"] == {"Intercept": "ms", "Days awake": "ms/day"}
+    assert pp.group_effects(sleep)["effect"].to_numpy().tolist() == ["Intercept", "Days"]
+
+
+def test_the_summary_and_the_model_say_what_is_what(labelled, sleep):
+    said = " ".join(text for text in in_short(labelled).prose if isinstance(text, str))
+    assert re.search(r"Days awake 10\.\d ms/day", said)
+    assert re.search(r"Participant 0\.\d", said)
+    listed = the_model(labelled).prose[-1]
+    assert "Days: Days awake; Subject: Participant; Reaction: Reaction time; sigma: Noise." in listed
+    assert len(the_model(Reported(sleep)).prose) == len(the_model(labelled).prose) - 1
+
+
+def test_categories_and_cutpoints_have_labels():
+    table = {"y": [1, 2, 3] * 4, "arm": ["a", "b"] * 6, "g": list("uuuuvvvvwwww")}
+    values = {"beta": [0.5], "sd_g": [1.0], "cutpoints": [-1.0, 1.0]}
+    fit = fit_at("y ~ arm + (1 | g)", table, family="cumulative", **values)
+    labels = Labels({"1": "poor", "3": "good", "arm": "Treatment", "arm[b]": "New drug", "g": "Clinic", "y": "Grade"})
+    effects, _, each = predict_section(Reported(fit, labels=labels)).tables
+    assert effects.headers == ("predictor", "contrast", "poor", "2", "good")
+    assert column(effects, 0) == ["Treatment"]
+    assert each.headers == ("Clinic", "poor", "2", "good")
+    assert each.notes == ("Predictors fixed at: Treatment=a (first).",)
+    shown = NamesShown(fit.design, labels)
+    assert shown.rows["cutpoints[1|2]"] == ("poor | 2", "")
+    assert shown.rows["beta[arm[b]]"] == ("New drug", "")
+    assert shown.quantity == "probability of each category of Grade"
+
+
+def test_the_note_on_medians_has_labels():
+    draws = np.exp(3 * np.random.default_rng(1).normal(size=(4000, 1)))
+    values = {"beta": draws, "sigma": np.ones(4000)}
+    fit = fit_at("y ~ 0 + x", {"x": np.arange(8.0), "y": np.arange(8.0)}, draws=4000, **values)
+    (table, *_) = [t for t in Reported(fit, labels=Labels({"x": "Dose"})).digest.tables if "Fixed" in t.title]
+    assert table.notes == (f"{MEDIAN.reason} and sd of Dose: read the median",)
+
+
+def test_a_page_has_the_labels_and_keeps_the_formula(sleep, tmp_path):
+    path = pp.report(sleep, tmp_path / "report.html", labels=GIVEN, sections=["Estimates", "Predictions"])
+    page = path.read_text(encoding="utf-8")
+    assert "<h1>Reaction time</h1>" in page
+    assert "Reaction ~ Days + (Days | Subject)" in page
+    assert '<th scope="row">Days awake</th>' in page
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        ({"Dyas": "Day"}, "labels name something that no model has\n  got:     'Dyas'\n  allowed: 'Days' (nearest), "),
+        ({"Days": 3}, "labels must be a dictionary of text\n  got:     {'Days': 3}\n"),
+    ],
+)
+def test_a_label_that_names_nothing_is_refused_before_any_work(sleep, tmp_path, monkeypatch, labels, told):
+    monkeypatch.setattr("partialpool.reporting.page.render", lambda *_, **__: pytest.fail("drawn in vain"))
+    with pytest.raises(pp.SpecError) as refused:
+        pp.report(sleep, tmp_path / "report.html", labels=labels)
+    assert str(refused.value).startswith(told)
+    assert "\n  do:      " in str(refused.value)
+    assert list(tmp_path.iterdir()) == []
