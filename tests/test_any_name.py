@@ -37,7 +37,22 @@ OF_THE_PACKAGE = [
     *("effect", "factor", "part", "coef", "obs", "chain", "draw", "beta", "sigma", "alpha", "cutpoints", "all factors"),
     *("sd_g", "b_g", "corr_g", "g_effect", "codes_g", "response", "expectation", "level_line", "offset"),
 ]
-OF_LANGUAGES = ["Intercept", "log", "I", "C", "p", "trials", "True", "None", "if", "np.log", "_hidden", "2010", "1"]
+OF_LANGUAGES = [
+    "self",
+    "Intercept",
+    "log",
+    "I",
+    "C",
+    "p",
+    "trials",
+    "True",
+    "None",
+    "if",
+    "np.log",
+    "_hidden",
+    "2010",
+    "1",
+]
 ODD = ["speed m/s", "a:b", "a|b", "a b", "a'b", 'a"b', "a\\b", "x[u]", "$x_1^2$", "<b>", "100%", ".", "身長", "(-"]
 ODD += ["x²", "a,b", "\N{SNOWMAN}"]
 NAMES = [*OF_THE_PACKAGE, *OF_LANGUAGES, *ODD]

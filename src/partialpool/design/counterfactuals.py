@@ -14,6 +14,7 @@ import pandas as pd
 
 from partialpool.design.design import Design
 from partialpool.design.held import categories_of, columns_compared_by, is_number, spline_range
+from partialpool.design.with_columns import with_columns
 from partialpool.errors import DataError, DataWarning, SpecError, nearest, warn
 
 __all__ = ["PAIRS", "Scenarios", "check_known_means", "slope_scenarios", "value_scenarios", "within_spline"]
@@ -56,7 +57,7 @@ class Scenarios:
 
     def tables(self, frame: pd.DataFrame) -> list[pd.DataFrame]:
         """Return the table under each change."""
-        return [frame.assign(**{self.predictor: change(frame[self.predictor])}) for change in self.changes]
+        return [with_columns(frame, {self.predictor: change(frame[self.predictor])}) for change in self.changes]
 
 
 def slope_scenarios(design: Design, predictor: str) -> Scenarios:

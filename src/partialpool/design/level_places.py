@@ -21,6 +21,7 @@ from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.grid import check_places
 from partialpool.design.held import Held, categories_of, hold, is_number
 from partialpool.design.recipe import Recipe
+from partialpool.design.with_columns import with_columns
 from partialpool.errors import DataError, DataWarning, nearest
 from partialpool.spec.expression import columns_of
 
@@ -169,7 +170,7 @@ class LevelPlaces:
                 mean = np.zeros(out.shape)
                 for values, share in shares.items():
                     one = values if isinstance(values, tuple) else (values,)
-                    mean += share * recipe.apply(frame.assign(**dict(zip(names, one, strict=True))))
+                    mean += share * recipe.apply(with_columns(frame, dict(zip(names, one, strict=True))))
                 columns = np.array([found == read for found in reads])
                 out[:, columns] = mean[:, columns]
         return out

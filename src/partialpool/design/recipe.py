@@ -13,6 +13,7 @@ import pandas as pd
 from partialpool.design.aliasing import Aliases
 from partialpool.design.categories import Categories
 from partialpool.design.column_parts import ColumnPart, parts_of_term
+from partialpool.design.with_columns import with_columns
 from partialpool.errors import DataError, DataWarning, warn
 from partialpool.names import INTERCEPT
 
@@ -168,7 +169,7 @@ class Recipe:
                     allowed="numbers" if numeric else "categories",
                     do="convert the column",
                 )
-        return frame.assign(**truths) if truths else frame
+        return with_columns(frame, truths)
 
 
 def _has_categories(term: Any) -> bool:

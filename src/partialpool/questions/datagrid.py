@@ -11,6 +11,7 @@ import pandas as pd
 from partialpool.design.design import Design
 from partialpool.design.grid import check_places
 from partialpool.design.held import hold, is_number
+from partialpool.design.with_columns import with_columns
 from partialpool.errors import DataError, nearest
 from partialpool.fitting.fit import Fit
 from partialpool.spec.keywords import explains_keywords
@@ -92,7 +93,7 @@ def datagrid(
             if name not in asked and name not in fixed
         }
         grid = pd.DataFrame(list(product(*values.values())), columns=list(values))
-        pieces.append(grid.assign(**fixed, **held))
+        pieces.append(with_columns(grid, {**fixed, **held}))
     rows = pd.concat(pieces, ignore_index=True)
     return rows[[name for name in known if name in rows]]
 

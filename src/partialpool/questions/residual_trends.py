@@ -14,6 +14,7 @@ from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.newdata import own_rows
 from partialpool.design.table import read_table
 from partialpool.design.units import UNITS
+from partialpool.design.with_columns import with_columns
 from partialpool.errors import DataError, DataWarning, PartialPoolError, nearest
 from partialpool.fitting.fit import Fit
 from partialpool.model.chunks import pieces_of
@@ -185,7 +186,7 @@ def _suggestion(design: Design, over: str, factor: str, x: np.ndarray) -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DataWarning)
-            build_design(suggested, design.frame.assign(**{over: x}))
+            build_design(suggested, with_columns(design.frame, {over: x}))
     except PartialPoolError:
         return ""
     return suggested.to_formula()
