@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import partialpool as pp
 from checks.posterior import REFERENCE, stated_spec, table_of
 from partialpool.datasets.load import load_dataset
 from partialpool.design.build import build_design
@@ -352,3 +353,18 @@ def test_dropped_rows_do_not_count_in_the_scales(table):
     with pytest.warns(DataWarning):
         priors = priors_of("y ~ x + (1 | g)", data)
     assert priors["sigma"] == priors_of("y ~ x + (1 | g)", table)["sigma"]
+
+
+@pytest.mark.parametrize(
+    ("family", "y", "said"),
+    [
+        ("gaussian", [1, 2, 4], "Priors are on the original scale of the data; beta[Intercept] is at the predictors'"),
+        ("lognormal", [1, 2, 4], "are on the scale of log(y); beta[Intercept] is"),
+        ("poisson", [1, 2, 4], "Priors of coefficients and of sds are on the log scale; beta[Intercept] is"),
+        ("bernoulli", [0, 1, 0], "are on the logit scale; beta[Intercept] is"),
+        ("cumulative", ["1", "2", "3"], "Priors of coefficients and of sds are on the logit scale.\n"),
+    ],
+)
+def test_the_scale_of_the_priors_is_said(family, y, said):
+    table = {"y": y * 8, "x": list(range(24)), "g": [k % 4 for k in range(24)]}
+    assert said in f"{pp.priors('y ~ x + (1 | g)', table, family=family)}\n"

@@ -94,6 +94,8 @@ class PriorSet(Mapping[str, Prior]):
 
     entries: tuple[ResolvedPrior, ...]
     notes: tuple[str, ...] = ()
+    scale: str = ""
+    """Scale of coefficients and of sds of group effects, in words; empty where it is that of the data."""
 
     def __getitem__(self, parameter: str) -> Prior:
         for entry in self.entries:
@@ -126,7 +128,12 @@ class PriorSet(Mapping[str, Prior]):
         for e in self.entries:
             rows.append((e.parameter, str(e.prior), "default" if e.is_default else "yours", e.reason))
             rows += [(f"  {name}", str(own), "", "by itself") for name, own in e.marginals.items()]
-        notes = ["Priors are on the original scale of the data; beta[Intercept] is at the predictors' means."]
+        scale = (
+            f"of coefficients and of sds are on {self.scale}" if self.scale else "are on the original scale of the data"
+        )
+        intercept = f"{BETA}[{INTERCEPT}]"
+        where = f"; {intercept} is at the predictors' means" if intercept in self else ""
+        notes = [f"Priors {scale}{where}."]
         if self.together:
             notes.append(
                 "beta is one prior of the coefficients below it, whatever their predictors' zero, unit or reference "
@@ -192,12 +199,12 @@ def resolve_priors(design: Design) -> PriorSet:
                 do="name one of these parameters",
             )
     others = (_chosen(entry, groups.get(entry.parameter), user) for entry in entries if entry.parameter in single)
-    return PriorSet((*_coefficient_priors(design, user), *others), _notes(design))
+    return PriorSet((*_coefficient_priors(design, user), *others), _notes(design), _scale(design))
 
 
 def default_priors(design: Design) -> PriorSet:
     """Return the default priors of a design, regardless of the user's priors."""
-    return PriorSet(tuple(_defaults(design, decomposed=False)), _notes(design))
+    return PriorSet(tuple(_defaults(design, decomposed=False)), _notes(design), _scale(design))
 
 
 def _chosen(entry: ResolvedPrior, group: str | None, user: Mapping[str, Prior]) -> ResolvedPrior:
@@ -309,6 +316,14 @@ def _sd_defaults(factor: FactorEffects, scales: _Scales) -> Iterator[ResolvedPri
             reason,
             True,
         )
+
+
+def _scale(design: Design) -> str:
+    """Name the scale of coefficients and of sds of group effects; empty where it is that of the data."""
+    link = design.spec.link_record
+    if design.spec.family_record.on_log_scale:
+        return f"the scale of log({design.response.name})"
+    return "" if link.is_identity else f"the {link.name} scale"
 
 
 def _notes(design: Design) -> tuple[str, ...]:

@@ -285,7 +285,7 @@ def scaled_priors(priors: PriorSet, component: str, alpha: float) -> PriorSet:
         else entry
         for entry in priors.entries
     )
-    return PriorSet(entries, priors.notes)
+    return replace(priors, entries=entries)
 
 
 def _component_of(parameter: str) -> str:
