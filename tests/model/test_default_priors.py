@@ -362,9 +362,11 @@ def test_dropped_rows_do_not_count_in_the_scales(table):
         ("lognormal", [1, 2, 4], "are on the scale of log(y); beta[Intercept] is"),
         ("poisson", [1, 2, 4], "Priors of coefficients and of sds are on the log scale; beta[Intercept] is"),
         ("bernoulli", [0, 1, 0], "are on the logit scale; beta[Intercept] is"),
-        ("cumulative", ["1", "2", "3"], "Priors of coefficients and of sds are on the logit scale.\n"),
+        ("cumulative", [1, 2, 3], "Priors of coefficients and of sds are on the logit scale.\n"),
     ],
 )
 def test_the_scale_of_the_priors_is_said(family, y, said):
-    table = {"y": y * 8, "x": list(range(24)), "g": [k % 4 for k in range(24)]}
+    table = pd.DataFrame({"y": y * 8, "x": range(24), "g": np.arange(24) % 4})
+    if family == "cumulative":
+        table["y"] = pd.Categorical(table["y"], ordered=True)
     assert said in f"{pp.priors('y ~ x + (1 | g)', table, family=family)}\n"

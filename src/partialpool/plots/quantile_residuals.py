@@ -21,7 +21,7 @@ from partialpool.plots.bands import order_band, quantile_interval
 from partialpool.plots.own_labels import OwnTitle
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, legend_below, room, short
 from partialpool.plots.ticks import round_numbers
-from partialpool.questions.quantile_residuals import quantile_residuals
+from partialpool.questions.quantile_residuals import ESTIMATED_EFFECTS, quantile_residuals
 
 __all__ = ["plot_quantile_residuals"]
 
@@ -93,8 +93,9 @@ def plot_quantile_residuals(
         Left: z, sorted, against normal quantiles, with a band that includes all of them with probability 0.95 if the
         model is correct. Right: u of each row (grey), and its quartiles in classes of rows (dots), over intervals that
         include all quartiles with probability 0.95 or more if the model is correct. Values outside are vermilion.
-        Both panels treat rows as independent. Residuals given effects that were estimated with the row are closer to
-        the middle, and are inside more often.
+        Both panels treat rows as independent. Residuals given effects that were estimated from the rows themselves are
+        closer to the middle, the more the fewer rows a level has: of these, only those too far from the middle count as
+        outside.
 
     Raises
     ------
@@ -110,9 +111,10 @@ def plot_quantile_residuals(
     with house_style():
         size = (9.2 + wide, 4.3 + room(classes.labels))
         figure, (left, right) = plt.subplots(1, 2, figsize=size, width_ratios=(2, 3))
-        _against_normal(left, residuals["z"].to_numpy())
+        inwards = residuals.attrs.get("given") != ESTIMATED_EFFECTS
+        _against_normal(left, residuals["z"].to_numpy(), inwards=inwards)
         logarithmic = name == "expected" and _is_wide(classes.x)
-        _along(right, known["u"].to_numpy(), classes, logarithmic=logarithmic)
+        _along(right, known["u"].to_numpy(), classes, logarithmic=logarithmic, inwards=inwards)
         if logarithmic:
             right.set_xscale("log")
             ticks = round_numbers(classes.x.min(), classes.x.max())
@@ -175,12 +177,15 @@ def _is_wide(x: np.ndarray) -> bool:
     return bool(x.min() > 0 and x.max() > _WIDE * x.min())
 
 
-def _against_normal(axes: Axes, z: np.ndarray) -> None:
+def _against_normal(axes: Axes, z: np.ndarray, *, inwards: bool) -> None:
+    """Draw sorted residuals over their band; those nearer to 0 than it count as outside only with `inwards`."""
     n, ordered = len(z), np.sort(z)
     ranks, low, high = order_band(n, _COVERAGE)
     middle = special.ndtri(ranks / (n + 1))
     low, high, shown = special.ndtri(low), special.ndtri(high), ordered[ranks - 1]
     outside = (shown < low) | (shown > high)
+    nearer = outside & (np.abs(shown) < np.abs(middle)) & (shown * middle > 0)
+    outside &= ~nearer | inwards
     limit = _FURTHEST * max(high[-1], -low[0])
     axes.fill_between(middle, low, high, color=GREY, alpha=0.25, lw=0, label="where a right model lies, 95 % together")
     axes.plot(middle[[0, -1]], middle[[0, -1]], color=INK, lw=1)
@@ -195,11 +200,13 @@ def _against_normal(axes: Axes, z: np.ndarray) -> None:
     if beyond.any():
         axes.set_ylim(-limit, limit)
     far = f"; up to {np.abs(z).max():.3g} sd at the edge" if beyond.any() else ""
-    axes.set_title(f"Distribution: {'leaves' if outside.any() else 'inside'} the band{far}")
+    where = "leaves the band" if outside.any() else "inside the band"
+    where = "nearer 0, as with few rows a level" if nearer.any() and not outside.any() else where
+    axes.set_title(f"Distribution: {where}{far}")
     axes.grid(visible=True, axis="both")
 
 
-def _along(axes: Axes, u: np.ndarray, classes: _Classes, *, logarithmic: bool) -> None:
+def _along(axes: Axes, u: np.ndarray, classes: _Classes, *, logarithmic: bool, inwards: bool) -> None:
     dots = np.linspace(0, len(u) - 1, min(len(u), _MOST_DOTS)).round().astype(int)
     axes.plot(classes.x[dots], u[dots], "o", ms=2.5, color=GREY, alpha=0.4, mew=0, zorder=1, label="rows")
     size = np.bincount(classes.member)
@@ -208,6 +215,8 @@ def _along(axes: Axes, u: np.ndarray, classes: _Classes, *, logarithmic: bool) -
     each = 1 - (1 - _COVERAGE) / max(found.size, 1)
     low, high = quantile_interval(size[big, None], _QUARTILES, each)
     outside = (found < low) | (found > high)
+    if not inwards:  # of the outer quartiles, only those farther from the middle count
+        outside[:, 0], outside[:, 2] = found[:, 0] < low[:, 0], found[:, 2] > high[:, 2]
     left, right = np.log(classes.edges[:, big]) if logarithmic else classes.edges[:, big]
     for q in range(3):  # side by side, since their intervals overlap
         place = left + (right - left) * (0.2 + 0.3 * q)

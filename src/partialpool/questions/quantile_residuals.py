@@ -1,7 +1,7 @@
 """Randomised quantile residuals: the position of each response in its predictive distribution."""
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,8 @@ from partialpool.spec.terms import factor_columns
 
 __all__ = ["quantile_residuals"]
 
+ESTIMATED_EFFECTS: Final = "effects estimated from the rows themselves"
+"""What residuals are given where they are nearer to the middle than those of new rows would be."""
 _SMALLEST = np.finfo(float).tiny
 """Smallest tail probability: a response further out has a residual of 37.5 sds."""
 
@@ -66,7 +68,8 @@ def quantile_residuals(fit: Fit, *, levels: Literal["same", "new"] = "same", see
         Predictors and levels are coordinates along obs; one that has the name of a variable here has `_column` added
         to its name. Another column of the table can be added for a plot:
         `residuals.assign_coords(age=("obs", data["age"].loc[residuals["obs"]]))`.
-        attrs: `family`, `response`, `levels`; `expected`, which states what `expected` is the mean of.
+        attrs: `family`, `response`, `levels`; `given`, empty unless effects were estimated from the rows; `expected`,
+        which states what `expected` is the mean of.
 
     Raises
     ------
@@ -101,6 +104,7 @@ def quantile_residuals(fit: Fit, *, levels: Literal["same", "new"] = "same", see
         "response": design.response.name,
         UNITS: design.axis_units.as_text(),
         "levels": levels,
+        "given": ESTIMATED_EFFECTS if design.factors and levels == "same" else "",
         "expected": mean_by_name(design),
     }
     variables = {"u": (OBS, np.clip(u, 0, 1)), "z": (OBS, z), "expected": (OBS, expected)}
