@@ -10,11 +10,14 @@ import numpy as np
 import pandas as pd
 
 from partialpool.design.categories import Categories
+from partialpool.design.numbers_as_text import numbers_as_text
 from partialpool.errors import DataWarning, warn
 
 __all__ = ["OddLabels", "find_odd_labels", "warn_odd_labels"]
 
 _SHOWN: Final = 3
+_FEW: Final = 0.1
+"""Most cells, as a share, that may be taken for errors in a column of numbers."""
 _NUMBER: Final = re.compile(r"[-+]?\d[\d.,' ]*(e[-+]?\d+)?\s*%?", re.IGNORECASE)
 _DATE: Final = re.compile(
     r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T]\d{1,2}:\d{2}.*)?|\d{1,2}[- ][A-Za-z]{3,9}[- ]\d{2,4}|\d{4}-\d{2}"
@@ -112,9 +115,28 @@ def _not_text(column: pd.Series) -> Iterator[OddLabels]:
                 str(column.name),
                 f"{column.name!r} is {kind} written as text: got {shown}{', ...' if len(labels) > _SHOWN else ''}, "
                 f"read as {len(labels)} categories in the order of text",
-                f"{instead}, or declare it a category: C({column.name}), or a categorical",
+                f"{instead}, or {_declare(column)}",
             )
             return
+    yield from _odd_cells(column)
+
+
+def _odd_cells(column: pd.Series) -> Iterator[OddLabels]:
+    """Find cells that turn a column of numbers into categories; a class such as `2+` or `>10` is an ordinary label."""
+    numbers = numbers_as_text(column)
+    if numbers is None or numbers.n_odd > _FEW * len(column):
+        return
+    if not any(re.search(r"\d", label) for label, _ in numbers.odd):
+        yield OddLabels(
+            str(column.name),
+            f"{column.name!r} is numbers written as text, except for {numbers.odd_in_words}; read as "
+            f"{len(column.cat.categories)} categories in the order of text",
+            f"{numbers.do}; or {_declare(column)}",
+        )
+
+
+def _declare(column: pd.Series) -> str:
+    return f"declare it a category: C({column.name}), or a categorical"
 
 
 def _rows(count: int | np.integer) -> str:
