@@ -59,9 +59,7 @@ class Additions:
     def __str__(self) -> str:
         parts = [str(block) for block in self.blocks]
         parts += [f"a correlation of {a} and {b} over {factor}" for factor, a, b in self.correlations]
-        fixed = [
-            coefs[0] if len(coefs) == 1 else f"{term} ({len(coefs)} coefficients)" for term, coefs in self.terms
-        ]
+        fixed = [coefs[0] if len(coefs) == 1 else f"{term} ({len(coefs)} coefficients)" for term, coefs in self.terms]
         if fixed:
             parts.append(f"the fixed effect{'s' if len(fixed) > 1 else ''} {_listed(fixed)}")
         return "; ".join(parts)

@@ -83,7 +83,8 @@ def datagrid(
             )
     values = {name: _listed(name, value) for name, value in asked.items()}
     for name in _predictors(design, values):
-        check_values(design, name, np.array([*values[name], None], dtype=object)[:-1])  # never taken for a nested list
+        # With None at the end the list is never taken for a nested one.
+        check_values(design, name, np.array([*values[name], None], dtype=object)[:-1])
     read = design.spec.predictor_columns_with(())
     composed = {factor.name: factor_columns(factor.name) for factor in design.factors}
     chosen = [column for name in ([by] if isinstance(by, str) else by) for column in composed.get(name, (name,))]
