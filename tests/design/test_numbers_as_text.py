@@ -130,7 +130,7 @@ def test_few_numbers_with_a_cell_that_is_not_a_number_give_a_warning():
         build_design(ModelSpec.from_formula("x ~ traps + (1|g)"), written("traps", {44: "k.A.", 45: "k.A."}))
     (warning,) = [str(one.message) for one in caught]
     assert warning == (
-        "'traps' is numbers written as text, except for 'k.A.' in rows 44, 45; read as 3 categories in the order of "
+        "'traps' has numbers written as text, except for 'k.A.' in rows 44, 45, read as 3 categories in the order of "
         "text; allowed, but pd.read_csv(..., na_values=['k.A.']), or correct the cells; or declare it a category: "
         "C(traps), or a categorical"
     )

@@ -1,13 +1,14 @@
 """Numbers that a table has as text, because some cells are not numbers: which cells, and how to read the file."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
-__all__ = ["NumbersAsText", "numbers_as_text"]
+__all__ = ["NumbersAsText", "cells_in_words", "numbers_as_text"]
 
 _SHOWN: Final = 3
 """Most labels, and most rows of each, that a message names."""
@@ -55,9 +56,7 @@ class NumbersAsText:
         >>> numbers_as_text(pd.Series(["3", "k.A.", "5"], name="count")).odd_in_words
         "'k.A.' in row 1"
         """
-        shown = ", ".join(f"{label!r} in {_rows(rows)}" for label, rows in self.odd[:_SHOWN])
-        more = len(self.odd) - _SHOWN
-        return shown + (f" and {more} more label{'s' if more > 1 else ''}" if more > 0 else "")
+        return cells_in_words(self.odd)
 
     @property
     def got(self) -> str:
@@ -110,6 +109,19 @@ def numbers_as_text(column: pd.Series) -> NumbersAsText | None:
     odd = tuple((str(labels[code]), tuple(map(int, column.index[codes == code]))) for code in np.flatnonzero(~number))
     example = str(labels[np.flatnonzero(comma if comma.any() else number)[0]])
     return NumbersAsText(str(column.name), int(cells.sum()), int(number.sum()), odd, example, bool(comma.any()))
+
+
+def cells_in_words(cells: Sequence[tuple[str, tuple[int, ...]]]) -> str:
+    """Name some cells by their labels, each with its rows.
+
+    Examples
+    --------
+    >>> cells_in_words([("?", (3,)), ("k.A.", (1, 4, 6, 7))])
+    "'?' in row 3, 'k.A.' in rows 1, 4, 6 and 1 more"
+    """
+    shown = ", ".join(f"{label!r} in {_rows(rows)}" for label, rows in cells[:_SHOWN])
+    more = len(cells) - _SHOWN
+    return shown + (f" and {more} more label{'s' if more > 1 else ''}" if more > 0 else "")
 
 
 def _rows(rows: tuple[int, ...]) -> str:

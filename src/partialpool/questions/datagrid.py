@@ -54,8 +54,8 @@ def datagrid(
     ------
     DataError
         A column the model does not use; a numeric column in `by`; no value; a category that the model has not seen, or
-        a missing value of a predictor (levels of grouping factors may be new); `within` or `between` of a factor for which
-        no level was named.
+        a missing value of a predictor (levels of grouping factors may be new); `within` or `between` of a factor for
+        which no level was named.
 
     Examples
     --------
