@@ -96,5 +96,7 @@ def dates_as_text(column: pd.Series) -> DatesAsText | None:
         return None
     dates = pd.Series([text for text, is_date in zip(texts, date, strict=True) if is_date])
     formats = tuple(form for form in _FORMATS if pd.to_datetime(dates, format=form, errors="coerce").notna().all())
-    odd = tuple((str(labels[code]), tuple(map(int, column.index[codes == code]))) for code in np.flatnonzero(~date))
+    odd = tuple(
+        (str(labels[int(code)]), tuple(map(int, column.index[codes == code]))) for code in np.flatnonzero(~date)
+    )
     return DatesAsText(str(column.name), tuple(str(label) for label in labels[date]), formats, odd)

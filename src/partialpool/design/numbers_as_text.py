@@ -106,7 +106,9 @@ def numbers_as_text(column: pd.Series) -> NumbersAsText | None:
     cells = number[codes]
     if 2 * cells.sum() <= len(cells):
         return None
-    odd = tuple((str(labels[code]), tuple(map(int, column.index[codes == code]))) for code in np.flatnonzero(~number))
+    odd = tuple(
+        (str(labels[int(code)]), tuple(map(int, column.index[codes == code]))) for code in np.flatnonzero(~number)
+    )
     example = str(labels[np.flatnonzero(comma if comma.any() else number)[0]])
     return NumbersAsText(str(column.name), int(cells.sum()), int(number.sum()), odd, example, bool(comma.any()))
 
