@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from partialpool.design.numbers_as_text import cells_in_words
+from partialpool.design.numbers_as_text import cells_by_label, cells_in_words
 
 __all__ = ["DatesAsText", "dates_as_text"]
 
@@ -96,7 +96,5 @@ def dates_as_text(column: pd.Series) -> DatesAsText | None:
         return None
     dates = pd.Series([text for text, is_date in zip(texts, date, strict=True) if is_date])
     formats = tuple(form for form in _FORMATS if pd.to_datetime(dates, format=form, errors="coerce").notna().all())
-    odd = tuple(
-        (str(labels[int(code)]), tuple(map(int, column.index[codes == code]))) for code in np.flatnonzero(~date)
-    )
+    odd = cells_by_label(column, codes, labels, ~date)
     return DatesAsText(str(column.name), tuple(str(label) for label in labels[date]), formats, odd)

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-__all__ = ["NumbersAsText", "cells_in_words", "numbers_as_text"]
+__all__ = ["NumbersAsText", "cells_by_label", "cells_in_words", "numbers_as_text"]
 
 _SHOWN: Final = 3
 """Most labels, and most rows of each, that a message names."""
@@ -106,11 +106,28 @@ def numbers_as_text(column: pd.Series) -> NumbersAsText | None:
     cells = number[codes]
     if 2 * cells.sum() <= len(cells):
         return None
-    odd = tuple(
-        (str(labels[int(code)]), tuple(map(int, column.index[codes == code]))) for code in np.flatnonzero(~number)
-    )
+    odd = cells_by_label(column, codes, labels, ~number)
     example = str(labels[np.flatnonzero(comma if comma.any() else number)[0]])
     return NumbersAsText(str(column.name), int(cells.sum()), int(number.sum()), odd, example, bool(comma.any()))
+
+
+def cells_by_label(
+    column: pd.Series, codes: np.ndarray, labels: pd.Index, chosen: np.ndarray
+) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """Return some labels of a column, each with its rows, in the order of their first rows.
+
+    Parameters
+    ----------
+    column
+        Text; its index has the row numbers.
+    codes, labels
+        From `pandas.factorize`, (rows,) and (labels,).
+    chosen
+        The labels that are meant, (labels,).
+    """
+    order = np.argsort(codes, kind="stable")
+    rows = np.split(column.index.to_numpy()[order], np.cumsum(np.bincount(codes, minlength=len(labels)))[:-1])
+    return tuple((str(labels[int(code)]), tuple(rows[code].tolist())) for code in np.flatnonzero(chosen))
 
 
 def cells_in_words(cells: Sequence[tuple[str, tuple[int, ...]]]) -> str:
