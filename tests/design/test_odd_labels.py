@@ -49,7 +49,8 @@ def test_labels_that_differ_only_by_case_or_space_give_a_warning(label, kind):
     assert "allowed, but each is a separate category: make them equal" in alike
     assert alone.startswith(f"categories of 'habitat' have one row: got {label!r}")
     # It is the reference where it is first in the order of text.
-    assert ("the reference of all others" in alone) == (min([*TABLE.habitat, label]) == label)
+    mark = " (the reference of all others)" if min([*TABLE.habitat, label]) == label else ""
+    assert f"have one row: got {label!r}{mark}; allowed, but its coefficient depends on that row alone" in alone
 
 
 def test_labels_of_a_grouping_factor_that_differ_only_by_case_give_a_warning():
@@ -80,13 +81,59 @@ def test_a_category_of_one_row_gives_a_warning(formula):
 def test_numbers_and_dates_written_as_text_give_a_warning(values, kind):
     table = TABLE.assign(v=np.resize(values, 48))
     (found,) = warnings_of("y ~ v + (1 | g)", table)
-    assert found.startswith(f"'v' is {kind} written as text: got ")
+    verb = "looks like" if kind == "dates" else "has"
+    assert found.startswith(f"'v' {verb} {kind} written as text: got ")
     assert "read as 3 categories in the order of text" in found
     assert "C(v)" in found
     # A declared category, and a grouping factor, may look like anything.
     assert warnings_of("y ~ C(v) + (1 | g)", table) == []
     assert warnings_of("y ~ v + (1 | g)", table.assign(v=table.v.astype("category"))) == []
     assert warnings_of("y ~ x + (1 | v)", table) == []
+
+
+def test_the_reference_is_named_first_among_categories_of_one_row():
+    table = TABLE.assign(v=["b", "c", "d", "e", *["f"] * 44])
+    for formula, got in (
+        ("y ~ v + (1 | g)", "'b' (the reference of all others), 'c', 'd' and 1 more"),
+        ("y ~ T(v, ref='c') + (1 | g)", "'c' (the reference of all others), 'b', 'd' and 1 more"),
+        ("y ~ T(v, ref='f') + (1 | g)", "'b', 'c', 'd' and 1 more"),
+    ):
+        (alone,) = warnings_of(formula, table)
+        assert alone == (
+            f"categories of 'v' have one row: got {got}; allowed, but each coefficient depends on that row alone: "
+            "check the labels, or merge them with other categories"
+        )
+
+
+@pytest.mark.parametrize(
+    ("dates", "form"),
+    [
+        (["1.5.2025", "12.7.2025", "13.5.2025"], "format='%d.%m.%Y'"),
+        (["2025-05-01", "2025-07-12", "2025-05-13"], "format='%Y-%m-%d'"),
+        (["5/13/2025", "7/12/2025", "5/1/2025"], "format='%m/%d/%Y'"),
+        (["5/1/2025", "7/12/2025", "5/2/2025"], "format='%d/%m/%Y' or format='%m/%d/%Y'"),
+        (["1 May 2025", "12 Jul 2025", "13 May 2025"], "format='%d %b %Y'"),
+    ],
+)
+def test_the_warning_says_how_to_convert_dates(dates, form):
+    table = TABLE.assign(day=np.resize(dates, 48))
+    (found,) = warnings_of("y ~ day + (1 | g)", table)
+    shown = ", ".join(map(repr, dates))
+    assert found.startswith(f"'day' looks like dates written as text: got {shown}, read as 3 categories in the order")
+    assert f"to days since the first: day = pd.to_datetime(data['day'], {form}); (day - day.min()).dt.days; or" in found
+    day = pd.to_datetime(table["day"], format=form.split("'")[1])
+    assert warnings_of("y ~ day + (1 | g)", table.assign(day=(day - day.min()).dt.days)) == []
+
+
+def test_dates_of_one_row_give_one_warning_that_names_the_cell_that_is_no_date():
+    days = pd.date_range("2025-05-01", periods=48).strftime("%d.%m.%Y").to_numpy(dtype=object)
+    days[7] = "Mai"
+    # Of the other warnings, that 48 categories leave no residual, none is about labels.
+    (found,) = (found for found in warnings_of("y ~ day + (1 | g)", TABLE.assign(day=days)) if "'day'" in found)
+    assert "got '01.05.2025', '02.05.2025', '03.05.2025', ..., except for 'Mai' in row 7, read as 48 categ" in found
+    assert "allowed, but correct these cells, and convert the column to days since the first" in found
+    days[:20] = "Mai"
+    assert all("dates" not in found for found in warnings_of("y ~ day + (1 | g)", TABLE.assign(day=days)))
 
 
 def test_ordinary_labels_give_no_warning():

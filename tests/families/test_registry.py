@@ -22,7 +22,7 @@ def test_names_of_family_parameters_are_reserved(name):
 
 @pytest.mark.parametrize(
     ("name", "suggestion"),
-    [("Gaussian", "gaussian"), ("poison", "poisson"), ("negbinomial", "negative_binomial"), ("student", "student_t")],
+    [("Gaussian", "gaussian"), ("poison", "poisson"), ("negative_binom", "negative_binomial"), ("studen", "student_t")],
 )
 def test_an_unknown_family_names_the_nearest(name, suggestion, refuses):
     error = refuses(SpecError, lambda: family_named(name), repr(name))
@@ -41,11 +41,19 @@ def test_an_unknown_family_names_the_nearest(name, suggestion, refuses):
         ("logistic", "'bernoulli'"),
         ("zip", "posterior_checks"),
         ("beta_binomial", "(1 | row)"),
+        ("nbinom1", "variance is proportional to the mean is not available; write family='negative_binomial'"),
+        ("quasipoisson", "pp.plot_quantile_residuals(pp.quantile_residuals(fit))"),
         ("unheard of", "one of these families"),
     ],
 )
 def test_names_of_other_packages_get_advice(name, instead, refuses):
     assert instead in refuses(SpecError, lambda: family_named(name), repr(name)).do
+
+
+@pytest.mark.parametrize("name", sorted({*_ELSEWHERE, *_ADVICE}))
+def test_a_name_of_another_package_marks_no_nearest_spelling(name, refuses):
+    error = refuses(SpecError, lambda: family_named(name), repr(name))
+    assert error.allowed == ", ".join(map(repr, FAMILIES))
 
 
 def test_what_is_recommended_exists():

@@ -77,6 +77,38 @@ def test_what_cannot_be_is_refused(columns, wrong):
     assert caught.value.wrong == wrong
 
 
+@pytest.mark.parametrize(
+    ("columns", "got"),
+    [
+        ({"sector": ["Public", "Privat"]}, "'Privat'"),
+        ({"sector": None}, "None"),
+        ({"sector": [np.nan, "Public"]}, "nan"),
+        ({"sector": 1}, "1"),
+    ],
+)
+def test_a_category_that_the_model_has_not_seen_is_refused(columns, got):
+    fit = fit_of("math ~ ses + sector + (1 | school)", SCHOOLS)
+    with pytest.raises(pp.DataError) as caught:
+        pp.datagrid(fit, **columns)
+    error = caught.value
+    assert error.wrong == "values of 'sector' include categories that the model has not seen"
+    assert error.got == got
+    assert "'Catholic'" in error.allowed
+    assert "'Public'" in error.allowed
+    assert error.do == "name categories that the model has seen"
+    for name in ("new", None):  # a level may be new, and some kinds of predictions need none
+        assert pp.datagrid(fit, school=name)["school"].tolist() == [name]
+
+
+@pytest.mark.parametrize("value", [None, np.nan, np.inf, "high"])
+def test_a_predictor_that_is_a_number_takes_finite_numbers(value):
+    fit = fit_of("math ~ ses + sector + (1 | school)", SCHOOLS)
+    with pytest.raises(pp.DataError) as caught:
+        pp.datagrid(fit, ses=[0, value])
+    assert caught.value.wrong == "values of 'ses' must be finite numbers"
+    assert caught.value.got == repr(value)
+
+
 def test_what_the_formula_reads_as_categories_has_no_mean():
     data = {
         "y": np.arange(12.0),

@@ -206,7 +206,7 @@ def test_drawn_responses_have_the_models_mean_and_covariance():
         ("(x | g)", "(x || g)", "chi2_1", 1, "a correlation of Intercept and x over g"),
         ("(x + z | g)", "(x || g)", "0.5 chi2_3 + 0.5 chi2_4", 4, None),
         ("x + z + (1 | g)", "x", "0.5 chi2_1 + 0.5 chi2_2", 2, "Intercept varying over g; the fixed effect z"),
-        ("x + z + (1 | g)", "(1 | g)", "chi2_2", 2, "the fixed effect x; the fixed effect z"),
+        ("x + z + (1 | g)", "(1 | g)", "chi2_2", 2, "the fixed effects x and z"),
     ],
 )
 def test_mixtures(full, reduced, mixture, naive, words):
@@ -219,6 +219,28 @@ def test_mixtures(full, reduced, mixture, naive, words):
         assert test.added == words
     tail = {df: stats.chi2.sf(test.statistic, df) if df else float(test.statistic == 0) for df, _ in test.mixture}
     assert test.p_mixture == pytest.approx(sum(w * tail[df] for df, w in test.mixture))
+
+
+@pytest.mark.parametrize(
+    ("dropped", "words"),
+    [
+        ("habitat", "the fixed effect habitat (2 coefficients)"),
+        ("habitat + x", "the fixed effects habitat (2 coefficients) and x"),
+        ("x + C(k) + two", "the fixed effects x, C(k) (3 coefficients) and two[b]"),
+        ("x + habitat + x:habitat", "the fixed effects x, habitat (2 coefficients) and x:habitat (2 coefficients)"),
+        ("poly(x, 2)", "the fixed effect poly(x, 2) (2 coefficients)"),
+    ],
+)
+def test_a_term_of_several_coefficients_is_named_once(dropped, words):
+    data = unbalanced() | {
+        "habitat": np.resize(["arable", "forest", "meadow"], 60),
+        "k": np.resize([1, 2, 3, 4], 60),
+        "two": np.resize(list("aabbb"), 60),
+    }
+    test = quick(f"y ~ {dropped} + (1 | g)", "y ~ (1 | g)", data)
+    assert test.added == words
+    assert str(test).startswith(f"Likelihood-ratio test of {words}\n")
+    assert test.naive_df == test.full.n_parameters - test.reduced.n_parameters
 
 
 def test_several_effects_of_one_block_have_no_known_mixture(sleepstudy):

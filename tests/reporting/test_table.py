@@ -89,6 +89,12 @@ def block(table, heading):
     return [row.label for row in found.rows]
 
 
+def fixed(table):
+    """The labels of the coefficients; reference categories, which stand among them, have tests of their own."""
+    found = next(block for block in table.content.blocks if block.heading.startswith("Fixed effects"))
+    return [row.label for row in found.rows if not row.label.endswith(" (reference)")]
+
+
 # The numbers.
 
 
@@ -193,7 +199,7 @@ def test_a_median_is_marked_where_a_few_draws_decide_the_mean(rows):
 def test_rows_are_aligned_by_name(slopes_and_intercepts):
     table = pp.table(slopes_and_intercepts)
     assert [head.name for head in table.content.heads] == ["Slopes", "Intercepts"]
-    assert block(table, "Fixed effects") == ["Intercept", "Days"]
+    assert fixed(table) == ["Intercept", "Days"]
     assert block(table, "Random effects") == [
         "Subject, sd of Intercept", "Subject, sd of Days", "Subject, correlation of Intercept and Days", "Residual sd",
     ]  # fmt: skip
@@ -219,14 +225,15 @@ def test_what_a_later_model_adds_stands_before_what_follows_it_there(rows):
     first = drawn("y ~ x + (1 | site)", rows)
     second = drawn("y ~ arm + x + C(period) + (1 | site) + (1 | day)", rows)
     table = pp.table({"a": first, "b": second})
-    assert block(table, "Fixed effects") == ["Intercept", "arm: b", "x", "period: 2", "period: 3"]
+    assert fixed(table) == ["Intercept", "arm: b", "x", "period: 2", "period: 3"]
     assert block(table, "Random effects") == ["site, sd of Intercept", "day, sd of Intercept", "Residual sd"]
     assert block(table, "Numbers of levels and rows") == ["site", "day", "Rows"]
 
 
 def test_models_on_different_scales_are_told_apart(sleep, cbpp):
     table = pp.table({"Sleep": sleep, "Cattle": cbpp})
-    assert [head.estimate for head in table.content.heads] == ["Estimate", "Log odds"]
+    assert [head.estimate for head in table.content.heads] == ["Estimate", "Estimate"]
+    assert table.content.blocks[0].heading == "Fixed effects: Sleep, estimates; Cattle, log odds"
     (note,) = [note for note in table.content.notes if "not on one scale" in note]
     assert note == (
         "The models are not on one scale, and their estimates cannot be compared: "
@@ -250,7 +257,6 @@ def test_the_notes_say_what_the_numbers_are(cbpp):
     assert pp.table({"Herds": cbpp}, labels={"period": "Quarter"}).content.notes == (
         "Herds: p(incidence, size) ~ period + (1 | herd); family binomial, link logit.",
         "Estimates are posterior means with equal-tailed 95 % intervals.",
-        "Reference categories: Quarter = 1.",
         "ICC: share of the variance between the levels of a factor, without the fixed effects' part.",
         "R²: share of the variance that the effects explain (Nakagawa & Schielzeth 2013).",
         "Residual variance: latent variance of the logit link.",
@@ -283,7 +289,9 @@ def test_draws_that_failed_are_warned_of_in_every_format(doubtful, sleep, tmp_pa
 
 def test_ratios_are_medians_of_exponentials(cbpp):
     table = pp.table(cbpp, exponentiate=True)
-    assert table.content.heads[0].measure == "Odds ratio (95 % interval)"
+    assert table.content.heads[0].measure == "Estimate (95 % interval)"
+    assert table.content.blocks[0].heading == "Fixed effects: odds ratios"
+    assert pp.table(cbpp).content.blocks[0].heading == "Fixed effects: log odds"
     frame, plain = (one.frame.set_index("term") for one in (table, pp.table(cbpp)))
     for name in cbpp.design.common.coefs:
         draws = np.exp(cbpp.digest.draws[f"beta[{name}]"])
@@ -304,15 +312,16 @@ def test_ratios_are_medians_of_exponentials(cbpp):
 @pytest.mark.parametrize(
     ("formula", "family", "link", "head", "intercept"),
     [
-        ("count ~ x + (1 | site)", "poisson", None, "Rate ratio", "the rate (expected count)"),
-        ("y ~ x + (1 | site)", "gamma", "log", "Ratio of means", "the mean"),
-        ("y ~ x + (1 | site)", "lognormal", None, "Ratio of medians", "the median"),
-        ("yes ~ x + (1 | site)", "bernoulli", None, "Odds ratio", "the odds"),
+        ("count ~ x + (1 | site)", "poisson", None, "rate ratios", "the rate (expected count)"),
+        ("y ~ x + (1 | site)", "gamma", "log", "ratios of means", "the mean"),
+        ("y ~ x + (1 | site)", "lognormal", None, "ratios of medians", "the median"),
+        ("yes ~ x + (1 | site)", "bernoulli", None, "odds ratios", "the odds"),
     ],
 )
 def test_a_ratio_has_the_name_of_its_scale(rows, formula, family, link, head, intercept):
     table = pp.table(drawn(formula, rows, family=family, link=link), exponentiate=True)
-    assert table.content.heads[0].estimate == head
+    assert table.content.blocks[0].heading == f"Fixed effects: {head}"
+    assert table.content.heads[0].estimate == "Estimate"
     (note,) = [note for note in table.content.notes if note.startswith("exp(Intercept)")]
     assert f"it is {intercept} where" in note
 
@@ -320,7 +329,7 @@ def test_a_ratio_has_the_name_of_its_scale(rows, formula, family, link, head, in
 def test_an_ordinal_model_has_its_cutpoints_in_a_block_of_their_own(rows):
     fit = drawn("grade ~ x + (1 | site)", rows, family="cumulative", cutpoints=np.tile([-1.0, 1.0], (200, 1)))
     table = pp.table(fit, exponentiate=True, labels={"mid": "middling"})
-    assert block(table, "Fixed effects") == ["x"]
+    assert fixed(table) == ["x"]
     assert block(table, "Cutpoints between categories") == ["low | middling", "middling | high"]
     assert cell(table, "low | middling").estimate == "-1"
     assert "Cutpoints and random effects are not exponentiated: they are on the log odds scale." in table.content.notes
@@ -331,7 +340,7 @@ def test_an_ordinal_model_has_its_cutpoints_in_a_block_of_their_own(rows):
 
 def test_models_without_ratios_stay_as_they_are_beside_others(sleep, cbpp):
     table = pp.table({"Sleep": sleep, "Cattle": cbpp}, exponentiate=True)
-    assert [head.estimate for head in table.content.heads] == ["Estimate", "Odds ratio"]
+    assert table.content.blocks[0].heading == "Fixed effects: Sleep, estimates; Cattle, odds ratios"
     assert cell(table, "Intercept") == cell(pp.table(sleep), "Intercept")
     assert not any(row.cells[1].marked for b in table.content.blocks for row in b.rows if row.cells[1])
     with pytest.raises(pp.SpecError) as refused:
@@ -351,6 +360,88 @@ def test_a_small_ratio_keeps_its_digits_and_a_huge_one_is_not_an_error(rows):
     assert cell(table, "x").interval.endswith("inf")
 
 
+# Reference categories.
+
+
+def all_fixed(table):
+    return [row.label for row in table.content.blocks[0].rows]
+
+
+def test_a_reference_category_has_a_row_before_its_first_contrast(cbpp, tmp_path):
+    for options, value in (({}, "0"), ({"exponentiate": True}, "1")):
+        table = pp.table(cbpp, **options)
+        assert all_fixed(table) == ["Intercept", "period: 1 (reference)", *(f"period: {k}" for k in (2, 3, 4))]
+        found = cell(table, "period: 1 (reference)")
+        assert (found.estimate, found.interval, found.marked) == (value, "", False)
+        assert not any(note.startswith("Reference categories") for note in table.content.notes)
+        assert re.search(rf"period: 1 \(reference\) +{value}\n", str(table))
+        for suffix in (".tex", ".html", ".md"):
+            assert "period: 1 (reference)" in table.write(tmp_path / f"table{suffix}").read_text("utf-8")
+    # The frame has estimates, and so no such row.
+    assert "beta[period[1]]" not in pp.table(cbpp).frame["term"].tolist()
+
+
+def test_reference_categories_of_every_way_to_write_treatment_coding(rows):
+    data = rows.assign(b=rows["x"] > 0)
+    fit = drawn("y ~ x + arm + C(period) + T(day, ref='3') + b + x:arm + (1 | site)", data)
+    assert all_fixed(pp.table(fit, labels={"day": "Day", "arm[a]": "placebo"})) == [
+        "Intercept", "x", "placebo (reference)", "arm: b", "period: 1 (reference)", "period: 2", "period: 3",
+        "Day: 3 (reference)", "Day: 1", "Day: 2", "Day: 4", "b: False (reference)", "b: True", "x × arm: b",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("formula", "note"),
+    [
+        ("y ~ x + S(day) + (1 | site)", "Reference categories: day = 4 (minus the sum of the others)."),
+        ("y ~ 0 + arm + (1 | site)", None),
+        ("y ~ x + x:arm + (1 | site)", "Reference categories: arm = a."),
+        ("y ~ x + (arm | site)", "Reference categories: arm = a."),
+    ],
+)
+def test_other_codings_have_no_such_row(rows, formula, note):
+    content = pp.table(drawn(formula, rows)).content
+    assert not any(row.label.endswith("(reference)") for row in content.blocks[0].rows)
+    assert [one for one in content.notes if one.startswith("Reference")] == ([note] if note else [])
+
+
+def test_models_with_other_references_share_a_row(rows):
+    first = drawn("count ~ arm + (1 | site)", rows, family="poisson")
+    second = drawn("count ~ arm + (1 | site)", rows.assign(arm=pd.Categorical(rows["arm"], ["b", "a"])),
+                   family="poisson")  # fmt: skip
+    table = pp.table({"one": first, "two": second}, exponentiate=True)
+    assert sorted(all_fixed(table)) == ["Intercept", "arm: a", "arm: b"]
+    for at, reference, other in ((0, "arm: a", "arm: b"), (1, "arm: b", "arm: a")):
+        assert (cell(table, reference, at).estimate, cell(table, reference, at).interval) == ("1", "reference")
+        assert " to " in cell(table, other, at).interval
+    without = pp.table({"one": first, "three": drawn("count ~ x + (1 | site)", rows, family="poisson")})
+    assert cell(without, "arm: a (reference)").estimate == "0"
+    assert cell(without, "arm: a (reference)", 1) is None
+
+
+@pytest.mark.parametrize(
+    ("formula", "family", "what"),
+    [
+        ("count ~ x + (1 | site)", "poisson", "the rate (expected count) where"),
+        ("count ~ x + offset(log(area)) + (1 | site)", "poisson",
+         "the rate (expected count) per unit of Area (ha) where"),
+        ("count ~ x + offset(log(area * `my z`)) + (1 | site)", "negative_binomial",
+         "the rate (expected count) per unit of Area (ha) * my z where"),
+        ("count ~ x + offset(x / 2) + (1 | site)", "poisson",
+         "the rate (expected count) for an offset of 0 (x / 2) where"),
+        ("count ~ x + offset(log(area)) + offset(x) + (1 | site)", "poisson",
+         "the rate (expected count) for an offset of 0 (log(Area (ha)) + x) where"),
+        ("yes ~ x + offset(log(area)) + (1 | site)", "bernoulli", "the odds for an offset of 0 (log(Area (ha))) where"),
+    ],
+)  # fmt: skip
+def test_the_exponential_of_the_intercept_is_per_unit_of_the_exposure(rows, formula, family, what):
+    data = rows.assign(area=rows["y"], **{"my z": rows["my z"].abs()})
+    labels = {"area": "Area (ha)"} if "area" in formula else {}
+    table = pp.table(drawn(formula, data, family=family), exponentiate=True, labels=labels)
+    (note,) = [note for note in table.content.notes if note.startswith("exp(Intercept)")]
+    assert f"it is {what} predictors are 0" in note
+
+
 # Labels.
 
 
@@ -360,7 +451,7 @@ def test_default_labels_are_for_reading(rows):
         "+ (1 | site:day)",
         rows,
     )
-    assert block(pp.table(fit), "Fixed effects") == [
+    assert fixed(pp.table(fit)) == [
         "Intercept", "x", "period: 2", "period: 3", "x × period: 2", "x × period: 3", "arm: b × x", "x²",
         "log(count + 1)", "poly(my z, 2), column 1", "poly(my z, 2), column 2", "x, within site",
     ]  # fmt: skip
@@ -376,7 +467,7 @@ def test_a_label_is_used_wherever_the_name_appears(rows):
     labels = {"x": "Dose (mg)", "period": "Quarter", "site": "Clinic", "my z": "Weight", "C(period)[3]": "Last quarter",
               "Intercept": "Constant", "sigma": "Noise", "I(x**2)": "Dose, squared"}  # fmt: skip
     table = pp.table(fit, labels=labels)
-    assert block(table, "Fixed effects") == [
+    assert fixed(table) == [
         "Constant", "Dose (mg)", "Quarter: 2", "Last quarter", "Dose (mg) × Quarter: 2", "Dose (mg) × Last quarter",
         "Dose, squared", "log(Weight + 9)", "Dose (mg), within Clinic",
     ]  # fmt: skip
@@ -385,12 +476,12 @@ def test_a_label_is_used_wherever_the_name_appears(rows):
         "Clinic:day, sd of Constant", "Noise",
     ]  # fmt: skip
     assert block(table, "Numbers of levels and rows") == ["Clinic", "Clinic:day", "Rows"]
-    assert "Reference categories: Quarter = 1." in table.content.notes
+    assert cell(table, "Quarter: 1 (reference)").estimate == "0"
     assert "ICC, Clinic:day" in block(table, "Shares of the variance")
     whole = pp.table(fit, labels={"x:C(period)[2]": "Both", "site:day": "Clinic day", "period[1]": "spring"})
-    assert "Both" in block(whole, "Fixed effects")
+    assert "Both" in fixed(whole)
     assert "Clinic day" in block(whole, "Numbers of levels and rows")
-    assert "Reference categories: spring." in whole.content.notes
+    assert cell(whole, "spring (reference)").estimate == "0"
 
 
 def test_levels_with_colons_and_brackets_are_not_taken_apart(rows):
@@ -402,10 +493,10 @@ def test_a_column_may_be_called_like_a_call(rows):
     odd = rows.rename(columns={"x": "I(x)", "my z": "an (odd) name)", "arm": "log", "site": "C"})
     fit = drawn("y ~ `I(x)` * log + log(`an (odd) name)` + 9) + C(period) + (1 | C)", odd)
     labels = {"I(x)": "Dose", "an (odd) name)": "Weight", "log": "Arm", "C": "Clinic"}
-    assert block(pp.table(fit, labels=labels), "Fixed effects") == [
+    assert fixed(pp.table(fit, labels=labels)) == [
         "Intercept", "Dose", "Arm: b", "Dose × Arm: b", "log(Weight + 9)", "period: 2", "period: 3",
     ]  # fmt: skip
-    assert block(pp.table(fit), "Fixed effects")[1:5] == [
+    assert fixed(pp.table(fit))[1:5] == [
         "I(x)", "log: b", "I(x) × log: b", "log(an (odd) name) + 9)",
     ]  # fmt: skip
     assert labels_of(fit, labels=labels)[7] == "Clinic, sd of Intercept"

@@ -43,6 +43,8 @@ def test_an_unknown_keyword_is_refused_in_four_parts(function, refuses):
         ("weights", "se(s)"),
         ("REML", "maximum_likelihood"),
         ("na_action", "missing="),
+        ("ziformula", "zero-inflated and hurdle models are not available; pp.posterior_checks(fit) says"),
+        ("dispformula", "models of the dispersion are not available"),
     ],
 )
 def test_the_error_states_what_to_write_instead(keyword, instead, refuses):

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from partialpool.design.numbers_as_text import numbers_as_text
 from partialpool.errors import DataError
 
 __all__ = ["label_text", "read_column", "sort_undeclared", "unused_categories"]
@@ -27,6 +28,10 @@ _LABELS: Final = (
 )
 """Types of values that may name a group."""
 _LARGEST: Final = 2**63 - 1
+_FEW: Final = 10
+"""Most labels that are accepted as categories although they are numbers."""
+_ODD: Final = 0.2
+"""Share of the cells, or of the labels, from which on text that is not a number is taken for a label."""
 _TIMES: Final = frozenset({"datetime64", "datetime", "date", "timedelta64", "timedelta", "time", "period"})
 
 
@@ -175,13 +180,13 @@ def _whole(name: str, column: pd.Series) -> pd.Series:
 
 def _check_not_broken_numbers(name: str, column: pd.Series) -> None:
     """Refuse numbers read as text because of a few unusual cells: they would become hundreds of categories."""
-    labels = pd.Series(column.unique()).astype(str)
-    numeric = pd.to_numeric(labels, errors="coerce").notna()
-    if len(labels) > 10 and numeric.mean() > 0.8:
-        odd = ", ".join(repr(v) for v in labels[~numeric].head(3))
+    numbers = numbers_as_text(column)
+    if numbers is None or numbers.distinct + len(numbers.odd) <= _FEW:
+        return
+    if numbers.n_odd < _ODD * len(column) or len(numbers.odd) < _ODD * (numbers.distinct + len(numbers.odd)):
         raise DataError(
             f"column {name!r} has text where numbers are needed",
-            got=f"{odd + ' among ' if odd else ''}{int(numeric.sum())} numbers written as text",
+            got=numbers.got,
             allowed="numbers; or categories, declared as such",
-            do="convert the column to numbers (mark unusual cells as missing), or make it a categorical",
+            do=f"{numbers.do}; or make it a categorical",
         )

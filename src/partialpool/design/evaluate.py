@@ -17,6 +17,7 @@ from formulae.terms.variable import Variable
 from partialpool.design.categories import Categories, find_categories, merge_categories
 from partialpool.design.category_columns import CategoryColumn, CodedColumn, categories_coded
 from partialpool.design.column_types import is_quantity
+from partialpool.design.numbers_as_text import numbers_as_text
 from partialpool.design.recipe import Recipe, check_finite, quiet_evaluation
 from partialpool.design.transforms import ALLOWED, use_ours
 from partialpool.errors import DataError
@@ -132,6 +133,9 @@ def learn_columns(terms: Iterable[str], frame: pd.DataFrame, *, intercept: bool)
         if len(labels) != values.shape[1]:
             raise ValueError(f"{values.shape[1]} columns for {len(labels)} names")
     except Exception as error:
+        for column in used:
+            if not is_quantity(frame[column]):
+                _check_not_numbers_as_text(column, frame)
         raise DataError(
             "cannot evaluate the terms on this table",
             got=f"{' + '.join(terms)}: {error}",
@@ -149,11 +153,21 @@ def _learn_expression(expression: str, frame: pd.DataFrame) -> tuple[Recipe, np.
     category = frame.get(expression)
     text = expression if is_single(expression) else f"I({expression})"
     if category is not None and not is_quantity(category):
+        _check_not_numbers_as_text(expression, frame)
         raise _not_one_column(expression, f"categories such as {category.iloc[0]!r}")
     recipe, values = learn_columns([text], frame, intercept=False)
     if len(recipe.names) != 1 or not recipe.is_number:
         raise _not_one_column(expression, ", ".join(recipe.names[:3]))
     return recipe, values[:, 0]
+
+
+def _check_not_numbers_as_text(column: str, frame: pd.DataFrame) -> None:
+    """Name the cells that are not numbers in a column of text that is computed with, if most of its cells are."""
+    numbers = numbers_as_text(frame[column])
+    if numbers is not None:
+        raise DataError(
+            f"column {column!r} has text where numbers are needed", got=numbers.got, allowed="numbers", do=numbers.do
+        )
 
 
 def _not_one_column(expression: str, got: str) -> DataError:

@@ -13,7 +13,7 @@ from partialpool.design.held import Held, categories_of, evaluated_offset, hold,
 from partialpool.errors import DataError, nearest
 from partialpool.names import answer_name
 
-__all__ = ["At", "Points", "check_places", "covariate_points"]
+__all__ = ["At", "Points", "check_places", "check_values", "covariate_points"]
 
 At = Mapping[str, Sequence[Any] | float | str]
 """Values of predictors, by column of the table; several columns define a grid."""
@@ -103,7 +103,7 @@ def covariate_points(design: Design, at: At, *, common: bool) -> Points:
     chosen = {name: np.atleast_1d(np.asarray(_listed(at[name]))) for name in at}
     for name, values in chosen.items():
         _check_column(name, values, known)
-        _check_values(design, name, values)
+        check_values(design, name, values)
     read = read_columns(design, common=common, offset=common)
     grid = pd.DataFrame(list(product(*chosen.values())), columns=list(chosen))
     held = {}
@@ -164,8 +164,21 @@ def _check_column(name: str, values: np.ndarray, known: tuple[str, ...]) -> None
         )
 
 
-def _check_values(design: Design, name: str, values: np.ndarray) -> None:
-    """Refuse values that the column cannot have, whether or not the result depends on them."""
+def check_values(design: Design, name: str, values: np.ndarray) -> None:
+    """Refuse values that the column cannot have, whether or not the result depends on them.
+
+    Parameters
+    ----------
+    design, name
+        The model, and a column of the table.
+    values
+        Shape (values,).
+
+    Raises
+    ------
+    DataError
+        A category that the model has not seen; for a number, text or a value that is missing or infinite.
+    """
     if name not in design.frame:
         return
     if not is_number(design, name):

@@ -42,22 +42,32 @@ class Additions:
     Attributes
     ----------
     common
-        Fixed effects.
+        Coefficients of fixed effects.
     blocks
         New group effects, block by block.
     correlations
         Factor and two effects that both models have: correlated in the larger one only.
+    terms
+        The terms of `common`, each with its coefficients among them.
     """
 
     common: tuple[str, ...]
     blocks: tuple[AddedEffects, ...]
     correlations: tuple[tuple[str, str, str], ...]
+    terms: tuple[tuple[str, tuple[str, ...]], ...]
 
     def __str__(self) -> str:
         parts = [str(block) for block in self.blocks]
         parts += [f"a correlation of {a} and {b} over {factor}" for factor, a, b in self.correlations]
-        parts += [f"the fixed effect {coef}" for coef in self.common]
+        fixed = [coefs[0] if len(coefs) == 1 else f"{term} ({len(coefs)} coefficients)" for term, coefs in self.terms]
+        if fixed:
+            parts.append(f"the fixed effect{'s' if len(fixed) > 1 else ''} {_listed(fixed)}")
         return "; ".join(parts)
+
+
+def _listed(texts: list[str]) -> str:
+    """Join texts: `a, b and c`."""
+    return " and ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
 
 
 def find_additions(full: Design, reduced: Design) -> Additions:
@@ -96,7 +106,20 @@ def find_additions(full: Design, reduced: Design) -> Additions:
             allowed="a full model with an effect or correlation that the reduced one does not have",
             do="leave the tested effects out of the reduced model",
         )
-    return Additions(common, blocks, pairs)
+    return Additions(common, blocks, pairs, _terms(full, common))
+
+
+def _terms(design: Design, coefs: tuple[str, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Group coefficients by their term."""
+    recipe = design.common.recipe
+    written = {
+        name: ":".join(part.expression for part in parts) or name
+        for name, parts in zip(recipe.names, recipe.parts, strict=True)
+    }
+    found: dict[str, tuple[str, ...]] = {}
+    for coef in coefs:
+        found[written[coef]] = (*found.get(written[coef], ()), coef)
+    return tuple(found.items())
 
 
 def _known(factor: FactorEffects) -> Relationship | None:

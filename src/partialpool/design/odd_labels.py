@@ -10,15 +10,17 @@ import numpy as np
 import pandas as pd
 
 from partialpool.design.categories import Categories
+from partialpool.design.dates_as_text import dates_as_text
+from partialpool.design.numbers_as_text import numbers_as_text
 from partialpool.errors import DataWarning, warn
+from partialpool.spec.whitelist import quote_name
 
 __all__ = ["OddLabels", "find_odd_labels", "warn_odd_labels"]
 
 _SHOWN: Final = 3
+_FEW: Final = 0.1
+"""Most cells, as a share, that may be taken for errors in a column of numbers."""
 _NUMBER: Final = re.compile(r"[-+]?\d[\d.,' ]*(e[-+]?\d+)?\s*%?", re.IGNORECASE)
-_DATE: Final = re.compile(
-    r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T]\d{1,2}:\d{2}.*)?|\d{1,2}[- ][A-Za-z]{3,9}[- ]\d{2,4}|\d{4}-\d{2}"
-)
 
 
 @dataclass(frozen=True)
@@ -54,10 +56,12 @@ def find_odd_labels(
         Predictors that were text in the table, not declared as categories: numbers and dates are unexpected there.
     """
     found = [odd for column in frame.columns for odd in _alike(frame[column])]
+    unexpected = [odd for column in text for odd in _not_text(frame[column])]
+    mistaken = {odd.column for odd in unexpected}  # no need to say of dates that each has one row
     for column, known in categories.items():
-        if known.coding != "label":
+        if known.coding != "label" and column not in mistaken:
             found += _alone(frame[column], known.reference)
-    return (*found, *(odd for column in text for odd in _not_text(frame[column])))
+    return (*found, *unexpected)
 
 
 def warn_odd_labels(frame: pd.DataFrame, categories: Mapping[str, Categories], text: Collection[str]) -> None:
@@ -90,31 +94,56 @@ def _alone(column: pd.Series, reference: Hashable) -> Iterator[OddLabels]:
     counts = column.value_counts(sort=False)
     alone = [label for label, count in counts.items() if count == 1]
     if alone:
-        shown = ", ".join(repr(label) for label in alone[:_SHOWN])
+        alone.sort(key=lambda label: label != reference)
+        marks = {reference: " (the reference of all others)"}
+        shown = ", ".join(f"{label!r}{marks.get(label, '')}" for label in alone[:_SHOWN])
         more = f" and {len(alone) - _SHOWN} more" if len(alone) > _SHOWN else ""
-        first = " (the reference of all others)" if reference in alone else ""
         yield OddLabels(
             str(column.name),
-            f"categories of {column.name!r} have one row: got {shown}{more}{first}",
-            "its coefficient depends on that row alone: check the label, or merge it with another category",
+            f"categories of {column.name!r} have one row: got {shown}{more}",
+            "its coefficient depends on that row alone: check the label, or merge it with another category"
+            if len(alone) == 1
+            else "each coefficient depends on that row alone: check the labels, or merge them with other categories",
         )
 
 
 def _not_text(column: pd.Series) -> Iterator[OddLabels]:
-    labels = [str(label).strip() for label in column.cat.categories]
-    for kind, pattern, instead in (
-        ("dates", _DATE, "convert the column to numbers (for instance days since the first)"),
-        ("numbers", _NUMBER, "convert the column to numbers"),
-    ):
-        if all(pattern.fullmatch(label) for label in labels):
-            shown = ", ".join(repr(str(label)) for label in column.cat.categories[:_SHOWN])
-            yield OddLabels(
-                str(column.name),
-                f"{column.name!r} is {kind} written as text: got {shown}{', ...' if len(labels) > _SHOWN else ''}, "
-                f"read as {len(labels)} categories in the order of text",
-                f"{instead}, or declare it a category: C({column.name}), or a categorical",
-            )
-            return
+    if dates := dates_as_text(column):
+        yield OddLabels(str(column.name), f"{dates.what}{_read_as(column)}", f"{dates.do}; or {_declare(column)}")
+    elif all(_NUMBER.fullmatch(str(label).strip()) for label in column.cat.categories):
+        yield OddLabels(
+            str(column.name),
+            f"{column.name!r} has numbers written as text: got {_first_labels(column)}{_read_as(column)}",
+            f"convert the column to numbers, or {_declare(column)}",
+        )
+    else:
+        yield from _odd_cells(column)
+
+
+def _odd_cells(column: pd.Series) -> Iterator[OddLabels]:
+    """Find cells that turn a column of numbers into categories; a class such as `2+` or `>10` is an ordinary label."""
+    numbers = numbers_as_text(column)
+    if numbers is None or numbers.n_odd > _FEW * len(column):
+        return
+    if not any(re.search(r"\d", label) for label, _ in numbers.odd):
+        yield OddLabels(
+            str(column.name),
+            f"{column.name!r} has numbers written as text, except for {numbers.odd_in_words}{_read_as(column)}",
+            f"{numbers.do}; or {_declare(column)}",
+        )
+
+
+def _first_labels(column: pd.Series) -> str:
+    labels = [repr(str(label)) for label in column.cat.categories]
+    return ", ".join([*labels[:_SHOWN], *["..."] * (len(labels) > _SHOWN)])
+
+
+def _read_as(column: pd.Series) -> str:
+    return f", read as {len(column.cat.categories)} categories in the order of text"
+
+
+def _declare(column: pd.Series) -> str:
+    return f"declare it a category: C({quote_name(str(column.name))}), or a categorical"
 
 
 def _rows(count: int | np.integer) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from partialpool.design.column_types import is_quantity
+from partialpool.design.numbers_as_text import numbers_as_text
 from partialpool.errors import DataError, DataWarning, warn
 from partialpool.families.family import Family
 from partialpool.families.support import BINARY, COUNT, ORDINAL, SUCCESSES
@@ -140,11 +141,12 @@ def read_response_values(
 
 def _check_numbers(term: ResponseTerm, column: pd.Series) -> None:
     if not pd.api.types.is_numeric_dtype(column):
+        numbers = numbers_as_text(column)
         raise DataError(
             f"the response {term.name!r} is text where numbers are needed",
-            got=f"categories such as {column.iloc[0]!r}",
+            got=numbers.got if numbers else f"categories such as {column.iloc[0]!r}",
             allowed="numbers; categories under families 'bernoulli' and 'cumulative'",
-            do="convert the column, or name the family that takes categories",
+            do=numbers.do if numbers else "convert the column, or name the family that takes categories",
         )
 
 
@@ -225,11 +227,12 @@ def read_standard_errors(column: pd.Series) -> np.ndarray:
         Text, or a value that is not above 0.
     """
     if not is_quantity(column):
+        numbers = numbers_as_text(column)
         raise DataError(
             f"the standard errors {column.name!r} are text where numbers are needed",
-            got=f"{column.iloc[0]!r}",
+            got=numbers.got if numbers else f"{column.iloc[0]!r}",
             allowed="numbers above 0",
-            do="name the column of standard errors",
+            do=numbers.do if numbers else "name the column of standard errors",
         )
     se = column.to_numpy(dtype=float)
     if not (se > 0).all():

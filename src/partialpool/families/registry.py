@@ -47,7 +47,7 @@ _ELSEWHERE: Final[Mapping[str, str]] = MappingProxyType(
         "binom": "binomial",
         **dict.fromkeys(("pois", "count"), "poisson"),
         **dict.fromkeys(
-            ("negbinomial", "negbin", "nbinom", "nbinom1", "nbinom2", "neg_binomial_2", "nb", "quasipoisson"),
+            ("negbinomial", "negbin", "nbinom", "nbinom2", "neg_binomial_2", "nb"),
             "negative_binomial",
         ),
         **dict.fromkeys(("ordinal", "ordered", "polr", "clm", "cumulative_logit"), "cumulative"),
@@ -59,12 +59,18 @@ _BINARY: Final = "write family='bernoulli' for a column of 0 and 1, or 'binomial
 _ZEROS: Final = (
     "fit family='poisson' or 'negative_binomial': posterior_checks says whether there are more zeros than they predict"
 )
+_PROPORTIONAL: Final = (
+    "a family whose variance is proportional to the mean is not available; write family='negative_binomial', whose "
+    "variance is mean + mean^2 / alpha, and compare the spread at small and at large means: "
+    "pp.plot_quantile_residuals(pp.quantile_residuals(fit))"
+)
 _ADVICE: Final[Mapping[str, str]] = MappingProxyType(
     {
         **dict.fromkeys(("logistic", "logit", "probit", "cloglog"), _BINARY),
         **dict.fromkeys(("zip", "zero_inflated_poisson", "hurdle_poisson"), _ZEROS),
         **dict.fromkeys(("zinb", "zero_inflated_negbinomial", "zero_inflated_negative_binomial"), _ZEROS),
         **dict.fromkeys(("hurdle_negbinomial", "hurdle_negative_binomial", "ziplss"), _ZEROS),
+        **dict.fromkeys(("nbinom1", "nb1", "negbinomial1", "quasipoisson"), _PROPORTIONAL),
         **dict.fromkeys(
             ("beta_binomial", "betabinomial", "quasibinomial"),
             "write family='binomial' and a group effect of every row: + (1 | row), where row numbers the rows",
@@ -74,9 +80,20 @@ _ADVICE: Final[Mapping[str, str]] = MappingProxyType(
 """What to do instead of families that are not available, or where the name alone does not determine the family."""
 
 
+def _plain(name: object) -> str:
+    return str(name).lower().replace("-", "_").replace(" ", "_").replace(".", "")
+
+
+def _families_for(name: object) -> str:
+    """List the families; the nearest spelling is marked only where the name is not known from another package."""
+    if _plain(name) in {*_ELSEWHERE, *_ADVICE}:
+        return ", ".join(map(repr, FAMILIES))
+    return nearest(name, FAMILIES)
+
+
 def _what_to_write(name: object) -> str:
     """Advise on a name that is no family's."""
-    plain = str(name).lower().replace("-", "_").replace(" ", "_").replace(".", "")
+    plain = _plain(name)
     if plain in _ADVICE:
         return _ADVICE[plain]
     meant = _ELSEWHERE.get(plain, plain if plain in FAMILIES else "")
@@ -100,7 +117,7 @@ def family_named(name: str) -> Family:
         raise SpecError(
             "unknown family",
             got=repr(name),
-            allowed=nearest(str(name), FAMILIES),
+            allowed=_families_for(name),
             do=_what_to_write(name),
         )
     return FAMILIES[name]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from partialpool.design.design import Design
-from partialpool.design.grid import check_places
+from partialpool.design.grid import check_places, check_values
 from partialpool.design.held import hold, is_number
 from partialpool.design.with_columns import with_columns
 from partialpool.errors import DataError, nearest
@@ -54,8 +54,9 @@ def datagrid(
     Raises
     ------
     DataError
-        A column the model does not use; a numeric column in `by`; no value; `within` or `between` of a factor for which
-        no level was named.
+        A column the model does not use; a numeric column in `by`; no value; a category that the model has not seen, or
+        a missing value of a predictor (levels of grouping factors may be new); `within` or `between` of a factor for
+        which no level was named.
 
     Examples
     --------
@@ -82,6 +83,9 @@ def datagrid(
                 do="name columns that the model reads",
             )
     values = {name: _listed(name, value) for name, value in asked.items()}
+    for name in _predictors(design, values):
+        # With None at the end the list is never taken for a nested one.
+        check_values(design, name, np.array([*values[name], None], dtype=object)[:-1])
     read = design.spec.predictor_columns_with(())
     composed = {factor.name: factor_columns(factor.name) for factor in design.factors}
     chosen = [column for name in ([by] if isinstance(by, str) else by) for column in composed.get(name, (name,))]
@@ -96,6 +100,16 @@ def datagrid(
         pieces.append(with_columns(grid, {**fixed, **held}))
     rows = pd.concat(pieces, ignore_index=True)
     return rows[[name for name in known if name in rows]]
+
+
+def _predictors(design: Design, columns: Iterable[str]) -> list[str]:
+    """Return those of the columns whose values terms read; the others only name levels, which may be new."""
+    known = design.categories
+    return [
+        name
+        for name in columns
+        if name in design.spec.expression_columns and not (name in known and known[name].coding == "label")
+    ]
 
 
 def _groups(design: Design, by: list[str], asked: Mapping[str, Any]) -> list[tuple[dict[str, Any], pd.DataFrame]]:

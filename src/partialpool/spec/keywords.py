@@ -20,6 +20,16 @@ _SCALE: Final = (
     "['response'], new responses"
 )
 _INTERVALS: Final = "leave it out, and pass the answer on: pp.summary(answer, prob=0.9)"
+_ZEROS: Final = (
+    "leave it out: zero-inflated and hurdle models are not available; pp.posterior_checks(fit) says whether there are "
+    "more zeros than family='negative_binomial' predicts; if so, model zero or not (family='bernoulli') and the counts "
+    "above zero separately"
+)
+_DISPERSION: Final = (
+    "leave it out: models of the dispersion are not available, and sigma, alpha or phi is one number for all rows; "
+    "pp.plot_quantile_residuals(pp.quantile_residuals(fit), 'x') shows whether the spread changes with x; if so, fit "
+    "the parts of the table separately, or take a family whose variance grows with its mean"
+)
 _ELSEWHERE: Final[tuple[tuple[str, str, str], ...]] = (
     ("tune", "iter n_samples samples ndraws num_samples", "write draws=1000, the kept draws per chain"),
     ("tune", "warmup burn burnin num_warmup n_tune", "write tune=1000, the warm-up draws per chain"),
@@ -33,6 +43,8 @@ _ELSEWHERE: Final[tuple[tuple[str, str, str], ...]] = (
     ("family", "weights", _WEIGHTS),
     ("family", "nAGQ", "leave it out: draws need no quadrature, and maximum_likelihood chooses its own"),
     ("reml", "REML", "write reml=True for restricted maximum likelihood"),
+    ("family", "ziformula zi hu zi_formula", _ZEROS),
+    ("family", "dispformula disp_formula dispersion sigma_formula", _DISPERSION),
     ("family", "REML reml", "call maximum_likelihood(formula, data, reml=True) for the point estimate"),
     ("missing", "na_action dropna", "write missing='drop' or missing='error'"),
     ("family", "subset", "pass the rows that are meant, for instance data[data['x'] > 0]"),

@@ -19,7 +19,7 @@ class Cell:
     estimate
         The estimate, or a number of levels or rows.
     interval
-        `7.3 to 13.7`; empty where there is none.
+        `7.3 to 13.7`; `reference` where a category is the reference in some models only; empty where there is none.
     marked
         Whether the estimate is a median where others are means.
     """
@@ -66,7 +66,7 @@ class Head:
     name
         Name of the model; may be empty.
     estimate, interval
-        What the cells are: `Odds ratio`, `95 % interval`.
+        What the cells are: `Estimate`, `95 % interval`.
     """
 
     name: str
@@ -79,8 +79,8 @@ class Head:
 
         Examples
         --------
-        >>> Head("", "Odds ratio", "95 % interval").measure
-        'Odds ratio (95 % interval)'
+        >>> Head("", "Estimate", "95 % interval").measure
+        'Estimate (95 % interval)'
         """
         return f"{self.estimate} ({self.interval})"
 

@@ -65,10 +65,7 @@ class Gathered:
         blocks = tuple(block for name in BLOCKS if (block := self._block(name)).rows)
         every = [cell for block in blocks for row in block.rows for cell in row.cells]
         interval = f"{percent(self.prob)} interval"
-        heads = tuple(
-            Head(model.name, _capital(model.scale.measure(exponentiate=self.exponentiate)), interval)
-            for model in self.models
-        )
+        heads = tuple(Head(model.name, "Estimate", interval) for model in self.models)
         notes = notes_of(
             self.models,
             self.labels,
@@ -80,11 +77,11 @@ class Gathered:
         return Content(one_line(title), warnings_of(self.models), heads, blocks, notes)
 
     def frame(self) -> pd.DataFrame:
-        """Return the numbers: a row for each quantity and model."""
+        """Return the numbers: a row for each quantity and model, none for reference categories."""
         rows = []
         for block, term in self._rows():
             for model, found in zip(self.models, self._found, strict=True):
-                if (block, term) in found:
+                if (block, term) in found and not found[block, term][0].is_reference:
                     rows.append((block, term, model.name, *_numbers(*found[block, term])))
         names = ("block", "term", "model", "label", "estimate", "std_error", "conf_low", "conf_high", "statistic")
         return pd.DataFrame(rows, columns=list(names))
@@ -105,11 +102,26 @@ class Gathered:
         heading = _HEADINGS[name]
         if name == "random" and not any(model.fit.design.factors for model in self.models):
             heading = "Distribution of the response"
+        if name == "fixed":
+            heading += self._measures()
         return Block(heading, tuple(self._row(name, term) for _, term in self._rows([name])))
+
+    def _measures(self) -> str:
+        """Say in the heading what fixed effects are: `: odds ratios`, with the models' names if they differ."""
+        found: dict[str, list[str]] = {}
+        for model in self.models:
+            found.setdefault(model.scale.measures(exponentiate=self.exponentiate), []).append(model.name)
+        if len(found) == 1:
+            return "".join(f": {measure}" for measure in found if measure)
+        return ": " + "; ".join(f"{', '.join(names)}, {measure or 'estimates'}" for measure, names in found.items())
 
     def _row(self, block: BlockName, term: str) -> Row:
         found = [one.get((block, term)) for one in self._found]
-        label = next(quantity.label for quantity, _ in filter(None, found))
+        there = [quantity for quantity, _ in filter(None, found)]
+        references = [quantity.is_reference for quantity in there]
+        label = there[references.index(False) if False in references else 0].label
+        if all(references):
+            label += " (reference)"
         counts = [None if one is None else one[0].count for one in found]
         if any(count is not None for count in counts):
             return Row(label, tuple(None if count is None else Cell(str(count)) for count in counts))
@@ -118,7 +130,15 @@ class Gathered:
             for m in self.models
         ]
         estimates = [None if one is None else one[1] for one in found]
-        return Row(label, cells_of(estimates, scales, self.digits))
+        cells = cells_of(estimates, scales, self.digits)
+        beside = "" if all(references) else "reference"
+        return Row(
+            label,
+            tuple(
+                Cell("1" if one[0].is_ratio else "0", beside) if one is not None and one[0].is_reference else cell
+                for one, cell in zip(found, cells, strict=True)
+            ),
+        )
 
 
 def _numbers(quantity: Quantity, estimate: Estimate | None) -> tuple[str, float, float, float, float, str]:
@@ -126,10 +146,6 @@ def _numbers(quantity: Quantity, estimate: Estimate | None) -> tuple[str, float,
         return quantity.label, float(quantity.count or 0), np.nan, np.nan, np.nan, "count"
     ends = (estimate.low, estimate.high)
     return quantity.label, estimate.value, estimate.std_error, *ends, estimate.statistic
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _response(fit: Fit, labels: Labels) -> str:

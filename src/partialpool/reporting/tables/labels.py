@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
@@ -76,6 +76,23 @@ class Labels:
         """Name the reference category of a column, for a note: `period = 1`."""
         whole = f"{column}[{value}]"
         return self.plain(whole) if whole in self.given else f"{self.plain(column)} = {one_line(str(value))}"
+
+    def reference_row(self, part: ColumnPart, value: object) -> str:
+        """Label the row of a reference category, as those of the other categories: `arm: a`.
+
+        Parameters
+        ----------
+        part
+            The part of another category's coefficient.
+        value
+            The reference category.
+        """
+        whole = f"{part.column}[{value}]"
+        return self.plain(whole) if whole in self.given else self._part(replace(part, category=str(value)))
+
+    def expression(self, text: str) -> str:
+        """Write an expression with the labels of its columns."""
+        return self._written(text)
 
     def cutpoint(self, name: str, low: str, high: str) -> str:
         """Label a threshold between two categories of the response."""
@@ -179,6 +196,8 @@ def _names(design: Design) -> Iterator[str]:
         yield from (factor.name, *factor_columns(factor.name))
     for column, categories in design.categories.items():
         yield from (f"{column}[{value}]" for value in categories.values)
+    for offset in design.spec.offsets:
+        yield from columns_of(offset)
     yield INTERCEPT
     yield from (design.spec.response, design.response.name)
     if design.spec.family_record.has_cutpoints:

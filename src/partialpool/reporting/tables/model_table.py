@@ -33,7 +33,7 @@ class ModelTable:
     frame
         The same numbers, unrounded: a row for each quantity and model, with columns `block`, `term` (the name in
         `fit.digest.frame`), `model`, `label`, `estimate`, `std_error` (the posterior sd; missing with a median),
-        `conf_low`, `conf_high`, and `statistic`: `mean`, `median` or `count`.
+        `conf_low`, `conf_high`, and `statistic`: `mean`, `median` or `count`. Reference categories have no row.
     """
 
     content: Content

@@ -7,8 +7,9 @@ from partialpool.fitting.fit import Fit
 from partialpool.intervals import percent
 from partialpool.names import INTERCEPT
 from partialpool.reporting.tables.labels import Labels, one_line
-from partialpool.reporting.tables.quantities import Shares
-from partialpool.reporting.tables.scales import Scale
+from partialpool.reporting.tables.quantities import Shares, columns_with_reference
+from partialpool.reporting.tables.scales import Scale, plural
+from partialpool.spec.expression import is_single
 
 __all__ = ["MARK", "Model", "notes_of", "warnings_of"]
 
@@ -60,7 +61,7 @@ def notes_of(
         Whether some model lacks a row.
     """
     lines = [_of_model(model) for model in models]
-    lines += _of_estimates(models, percent(prob), exponentiate=exponentiate)
+    lines += _of_estimates(models, labels, percent(prob), exponentiate=exponentiate)
     if marked:
         lines.append(f"{MARK} Posterior median: a few draws decide the mean.")
     lines += _of_scales(models, exponentiate=exponentiate)
@@ -69,7 +70,7 @@ def notes_of(
         labels.reference(c.column, c.reference) + (" (minus the sum of the others)" if c.coding == "sum" else "")
         for model in models
         for c in model.fit.design.categories.values()
-        if c.reference is not None
+        if c.reference is not None and c.column not in columns_with_reference(model.fit)
     )
     if references:
         lines.append(f"Reference categories: {references}.")
@@ -92,18 +93,18 @@ def _of_model(model: Model) -> str:
     return one_line(f"{model.name or 'Model'}: {spec.to_formula()}; {'; '.join(facts)}.")
 
 
-def _of_estimates(models: Sequence[Model], interval: str, *, exponentiate: bool) -> Iterator[str]:
+def _of_estimates(models: Sequence[Model], labels: Labels, interval: str, *, exponentiate: bool) -> Iterator[str]:
     ratios = dict.fromkeys(model.scale for model in models if exponentiate and model.scale.ratio)
     if not ratios:
         yield f"Estimates are posterior means with equal-tailed {interval} intervals."
         return
-    names = " and ".join(dict.fromkeys(_plural(scale.ratio) for scale in ratios))
+    names = " and ".join(dict.fromkeys(plural(scale.ratio) for scale in ratios))
     yield (
         f"{names.capitalize()} are posterior medians of exp(coefficient); other estimates are posterior means. "
         f"Intervals are equal-tailed {interval} intervals."
     )
     baselines = _each(
-        f"the {model.scale.exponential_of_intercept}"
+        f"the {model.scale.exponential_of_intercept}{_at_offset(model.fit, labels)}"
         for model in models
         if model.scale in ratios and INTERCEPT in model.fit.design.common.coefs
     )
@@ -112,16 +113,16 @@ def _of_estimates(models: Sequence[Model], interval: str, *, exponentiate: bool)
         yield f"exp(Intercept) is not a ratio: it is {baselines} {where}."
 
 
-def _plural(ratio: str) -> str:
-    """Return the plural of a ratio's name.
-
-    Examples
-    --------
-    >>> _plural("odds ratio"), _plural("ratio of means")
-    ('odds ratios', 'ratios of means')
-    """
-    first, of, rest = ratio.partition(" of ")
-    return f"{first}s{of}{rest}"
+def _at_offset(fit: Fit, labels: Labels) -> str:
+    """Say for which offset exp(Intercept) is: per unit of n, where the offset is log(n) and so is the link's scale."""
+    offsets = fit.spec.offsets
+    if not offsets:
+        return ""
+    alone = offsets[0] if len(offsets) == 1 else ""
+    is_log = fit.spec.link == "log" or fit.spec.family_record.on_log_scale
+    if is_log and alone.startswith("log(") and is_single(alone):
+        return f" per unit of {labels.expression(alone[4:-1])}"
+    return f" for an offset of 0 ({' + '.join(map(labels.expression, offsets))})"
 
 
 def _of_scales(models: Sequence[Model], *, exponentiate: bool) -> Iterator[str]:

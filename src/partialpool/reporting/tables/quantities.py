@@ -8,13 +8,23 @@ from typing import Final, Literal
 import numpy as np
 import xarray as xr
 
+from partialpool.design.design import Design
 from partialpool.fitting.fit import Fit
 from partialpool.names import BETA, corr_name, sd_name
 from partialpool.questions.icc import icc
 from partialpool.questions.variance_components import variance_components
 from partialpool.reporting.tables.labels import Labels, parts_by_name
 
-__all__ = ["BLOCKS", "BlockName", "Quantity", "Shares", "in_common_order", "quantities_of", "shares_of"]
+__all__ = [
+    "BLOCKS",
+    "BlockName",
+    "Quantity",
+    "Shares",
+    "columns_with_reference",
+    "in_common_order",
+    "quantities_of",
+    "shares_of",
+]
 
 BlockName = Literal["fixed", "cutpoints", "random", "shares", "sizes"]
 BLOCKS: Final[tuple[BlockName, ...]] = ("fixed", "cutpoints", "random", "shares", "sizes")
@@ -39,6 +49,8 @@ class Quantity:
         Whether it is between -1 and 1, and is printed with as many decimals as any other such number.
     is_ratio
         Whether it is the exponential of a coefficient.
+    is_reference
+        Whether it is the reference category of a predictor: 0, or 1 as a ratio, without draws.
     """
 
     block: BlockName
@@ -48,10 +60,13 @@ class Quantity:
     count: int | None = None
     is_share: bool = False
     is_ratio: bool = False
+    is_reference: bool = False
 
     @property
     def exponential(self) -> "Quantity":
         """The exponential of the quantity."""
+        if self.is_reference:
+            return replace(self, is_ratio=True)
         assert self.draws is not None
         with np.errstate(over="ignore"):  # an infinite draw is printed as such
             return replace(self, draws=np.exp(self.draws), is_ratio=True)
@@ -79,7 +94,12 @@ class Shares:
 def quantities_of(fit: Fit, labels: Labels) -> Iterator[Quantity]:
     """Yield the rows of a fit, without shares of the variance: fixed and random effects, numbers of levels and rows."""
     design, draws, parts = fit.design, fit.digest.draws, parts_by_name(fit.design)
+    before = {name: (column, reference) for column, (name, reference) in _references(design).items()}
     for name in design.common.coefs:
+        if name in before:
+            (part,), (_, reference) = parts[name], before[name]
+            term = f"{BETA}[{replace(part, category=str(reference)).name}]"
+            yield Quantity("fixed", term, labels.reference_row(part, reference), is_reference=True)
         term = f"{BETA}[{name}]"
         yield Quantity("fixed", term, labels.coefficient(name, parts.get(name, ())), draws[term])
     if design.spec.family_record.has_cutpoints:
@@ -109,6 +129,29 @@ def shares_of(fit: Fit, labels: Labels) -> Shares:
     is_plain = sigma_alone and fit.design.se is None
     averaged = any(len(factor.names) > 1 for factor in fit.design.factors)
     return Shares(tuple(found), "" if is_plain else parts.attrs["residual"], averaged)
+
+
+def columns_with_reference(fit: Fit) -> frozenset[str]:
+    """Return the columns whose reference category has a row."""
+    return frozenset(_references(fit.design))
+
+
+def _references(design: Design) -> dict[str, tuple[str, str | int | float | bool]]:
+    """Return, by column, the first coefficient of its categories by themselves, and their reference category.
+
+    Only of treatment coding: other codings do not compare with one category.
+    """
+    found: dict[str, tuple[str, str | int | float | bool]] = {}
+    known = design.common.recipe.categories
+    for name, parts in parts_by_name(design).items():
+        if name not in design.common.coefs or len(parts) != 1 or parts[0].column not in known:
+            continue
+        part, categories = parts[0], known[parts[0].column]
+        codes = dict(part.coding)
+        is_contrast = sorted(codes.values()) == [0.0] * (len(codes) - 1) + [1.0]
+        if categories.coding == "treatment" and categories.reference is not None and is_contrast:
+            found.setdefault(part.column, (name, categories.reference))
+    return found
 
 
 def in_common_order(orders: Sequence[Sequence[str]]) -> list[str]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from partialpool.fitting.fit import Fit
 
-__all__ = ["Scale", "scale_of"]
+__all__ = ["Scale", "plural", "scale_of"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,29 @@ class Scale:
         ('odds ratio', 'log odds')
         """
         return (self.ratio if exponentiate else "") or self.name or "estimate"
+
+    def measures(self, *, exponentiate: bool) -> str:
+        """Name them for a heading: in the plural; empty where they are on the response's own scale.
+
+        Examples
+        --------
+        >>> scale = Scale("y", "log odds", "odds ratio", "odds")
+        >>> scale.measures(exponentiate=True), scale.measures(exponentiate=False)
+        ('odds ratios', 'log odds')
+        """
+        return plural(self.ratio) if exponentiate and self.ratio else self.name
+
+
+def plural(ratio: str) -> str:
+    """Return the plural of a ratio's name.
+
+    Examples
+    --------
+    >>> plural("odds ratio"), plural("ratio of means")
+    ('odds ratios', 'ratios of means')
+    """
+    first, of, rest = ratio.partition(" of ")
+    return f"{first}s{of}{rest}"
 
 
 def scale_of(fit: Fit, response: str) -> Scale:
