@@ -21,7 +21,7 @@ PARTNERS = {
     "compare": "plot_compare", "level_statistics": "plot_level_statistics", "power_scale": "plot_power_scale",
     "prior_grid": "plot_prior_grid", "level_influence": "plot_level_influence",
 }  # fmt: skip
-SUPPORT = {"contrast",
+SUPPORT = {"contrast", "adjusted_means",
     "log_likelihood", "log_prior", "posterior_predictive", "prior_predictive", "summary", "group_effects",
     "sensitivity_report", "datagrid", "check", "to_frame", "draws_frame", "hypothesis", "to_datatree",
 }  # fmt: skip

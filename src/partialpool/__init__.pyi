@@ -48,6 +48,7 @@ from .plots.variance_components import plot_variance_components as plot_variance
 from .plots.variance_function import plot_variance_function as plot_variance_function
 from .pymc_model.api import build_model as build_model
 from .pymc_model.pymc_source import pymc_source as pymc_source
+from .questions.adjusted_means import adjusted_means as adjusted_means
 from .questions.average_effect import average_effect as average_effect
 from .questions.check import Checklist as Checklist
 from .questions.check import check as check

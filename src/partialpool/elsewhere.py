@@ -27,6 +27,7 @@ _CHECKS: Final = "pp.plot_posterior_checks(pp.posterior_checks(fit)); pp.check(f
 _LOO: Final = "pp.compare(fits) leaves out rows and whole levels; arviz.loo(pp.to_datatree(fit)) is for one fit"
 _RESIDUALS: Final = "pp.quantile_residuals(fit), and pp.plot_quantile_residuals of it"
 _DRAWS: Final = "fit.posterior has the draws by name; pp.draws_frame(fit) is a table of them"
+_MEANS_AT: Final = "pp.adjusted_means(fit, 'x') averages over the other predictors"
 _SPEC: Final = "pp.ModelSpec.from_formula(formula) is a model without data; " + _FIT
 _LIKELIHOOD: Final = "pp.maximum_likelihood(formula, data) has the estimates of lme4"
 _SCRIPT: Final = "pp.pymc_source(fit) is the model's code; pp.build_model(formula, data) is its PyMC model"
@@ -54,7 +55,8 @@ _OF_BOTH: Final[Mapping[str, str]] = MappingProxyType(
         **_each("posterior_predict add_predicted_draws", _RESPONSES + "; pp.posterior_predictive(fit, data)"),
         **_each("posterior_linpred", _LINEAR),
         **_each("conditional_effects marginal_effects plot_conditional ggpredict plot_model", _CURVE),
-        **_each("emmeans predictions", _GRID),
+        **_each("emmeans lsmeans marginal_means", _MEANS_AT),
+        **_each("predictions", _GRID),
         **_each("comparisons slopes avg_comparisons avg_slopes marginaleffects", _AVERAGE),
         **_each("pp_check ppc plot_ppc check_model", _CHECKS),
         **_each("loo waic add_criterion", _LOO),

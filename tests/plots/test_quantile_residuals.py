@@ -64,6 +64,34 @@ def test_a_right_model_stays_inside():
     assert colours(left).count(BLUE) == len(order_band(N)[0])
 
 
+@pytest.mark.parametrize(
+    ("scale", "given", "title"),
+    [
+        (0.6, True, "Distribution: nearer 0, as with few rows a level"),
+        (0.6, False, "Distribution: leaves the band"),
+        (1.6, True, "Distribution: leaves the band"),
+        (1.0, True, "Distribution: inside the band"),
+    ],
+)
+def test_residuals_given_estimated_effects_may_be_nearer_the_middle(scale, given, title):
+    """As where levels have two rows each; a spread that is too large is a fault all the same."""
+    found = residuals()
+    found["z"] = found["z"] * scale
+    found["u"] = ("obs", stats.norm.cdf(found["z"]))
+    assert found.attrs["given"] == "effects estimated from the rows themselves"
+    left, right = pp.plot_quantile_residuals(found if given else found.assign_attrs(given="")).axes
+    assert left.get_title(loc="left") == title
+    assert (VERMILION in colours(right)) == ("leaves" in title)
+
+
+def test_new_levels_are_not_estimated_from_the_rows():
+    data = pd.DataFrame({"y": np.arange(24.0) % 5, "g": np.repeat(range(6), 4)})
+    fit = fit_at("y ~ 1 + (1 | g)", data, beta=[2.0], sd_g=[1.0], sigma=1.0)
+    assert pp.quantile_residuals(fit, levels="new", seed=1).attrs["given"] == ""
+    alone = fit_at("y ~ 1", data, beta=[2.0], sigma=1.0)
+    assert pp.quantile_residuals(alone, seed=1).attrs["given"] == ""
+
+
 def test_a_bend_leaves_the_intervals_along_its_predictor():
     bent = residuals(0.8)
     right = pp.plot_quantile_residuals(bent, "x", xunit="m").axes[1]
