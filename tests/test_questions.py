@@ -91,7 +91,7 @@ def test_a_picture_of_a_fit_is_drawn_or_refused_with_the_question_to_ask(questio
 
 HELD = {
     "shrinkage": (), "recenter": (), "icc": (), "variance_function": (), "datagrid": (), "level_effects": ("Days",),
-    "level_ranks": ("Days",), "level_lines": ("Days",),
+    "level_ranks": ("Days",), "level_lines": ("Days",), "adjusted_means": ("Days",),
 }  # fmt: skip
 """Questions that take places by `at=`, and their arguments before it."""
 

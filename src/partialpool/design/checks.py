@@ -1,5 +1,6 @@
 """Checks of what the data cannot identify: collinear predictors, factors that do not group, slopes that do not vary."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -25,6 +26,7 @@ _FARTHEST = 2e6
 """Sds from zero to the data up to which a correlation at zero determines the variance at the data to three digits."""
 _RATIO = 50.0
 """Ratio of means, among rows that are otherwise alike, beyond which an offset is taken for an exposure without log."""
+_NAMED_LOG = re.compile(r"log|^ln", re.IGNORECASE)
 _RANK_TOLERANCE = 1e-12
 """Smallest eigenvalue of the predictors' correlation matrix that counts as above zero."""
 
@@ -213,7 +215,7 @@ def warn_unlogged_offset(expression: str, values: np.ndarray) -> None:
     expression, values
         One offset under a log link, (rows,). A column that is named after a log, or has values of 0 or less, is none.
     """
-    if not expression.isidentifier() or "log" in expression.lower() or expression.lower().startswith("ln"):
+    if not expression.isidentifier() or _NAMED_LOG.search(expression):
         return
     with np.errstate(over="ignore"):
         ratio = float(np.exp(np.ptp(values)))
