@@ -76,7 +76,7 @@ def level_lines(
         values of the predictor, or its categories in their order (its attribute `kind` is then `category`).
 
         - `no_pooling` (level, grid), NaN where a level has no finite estimate, and `no_estimate` (level), the reason:
-          its rows do not identify its effects, or they are infinite;
+          its rows do not identify its effects, or they are infinite, or the level has no trials;
         - `complete_pooling` (grid), or (level, grid) if levels have their own predictor values;
         - `partial_pooling` (chain, draw, level, grid);
         - by row that is shown (`obs`): `x`, its predictor; `y`, its response; `row_level`, its level; `adjusted`, its

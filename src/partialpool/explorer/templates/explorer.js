@@ -34,7 +34,8 @@
     pointed: null,
   };
 
-  const written = value => value === null ? "\u2013" : value.toFixed(numbers.decimals).replace("-", "\u2212");
+  // Zero has no sign.
+  const written = value => value === null ? "\u2013" : value.toFixed(numbers.decimals).replace(/^-(?=[0.]*$)/, "").replace("-", "\u2212");
   const withUnit = value => written(value) + (numbers.unit ? ` ${numbers.unit}` : "");
   const percent = share => share === null ? "\u2013" : `${Math.round(100 * share)}\u00a0%`;
   // A right-to-left name must not reorder the numbers after it.
@@ -167,7 +168,7 @@
       + (means ? ` In brackets: ${means.predictor}.` : "");
   }
 
-  const missing = k => numbers.infinite[k] ? "no finite estimate without pooling" : "not identified by its own rows";
+  const missing = k => numbers.empty[k] ? "no estimate without pooling" : numbers.infinite[k] ? "no finite estimate without pooling" : "not identified by its own rows";
 
   function byValue(k) {
     const own = numbers.values[last][k], here = every(numbers.values)[k];
