@@ -79,7 +79,7 @@ def class_page():
 
 @pytest.fixture(scope="module")
 def alike_page():
-    pupils = {name: (5, 10) for name in "abcdefgh"}
+    pupils = dict.fromkeys("abcdefgh", (5, 10))
     return explored(pp.fit(FORMULA, table(pupils), family="binomial", seed=1, progressbar=False))
 
 

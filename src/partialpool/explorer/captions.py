@@ -216,16 +216,14 @@ def _on_the_way(curves: PoolingCurves, at: int, about: Topic) -> str:
         )
     shares, errors, balanced = curves.shares[at], curves.own_errors, is_balanced(curves.own_errors)
     clear = np.flatnonzero(np.isfinite(shares) & np.isfinite(errors))
-    if not len(clear):
-        return "Which levels move most, and which hardly at all?"
+    if len(clear) < 2:
+        return _by_weight(curves, shares)
     low, high = float(shares[clear].min()), float(shares[clear].max())
     if balanced and high - low < _ONE_SHARE:
         return (
             "All levels carry the same information here, so all are pulled by the same share of their distance: "
             "levels farther out move farther."
         )
-    if not balanced and len(clear) == 1:
-        return _by_weight(curves, shares)
     least, most = int(clear[np.argmax(errors[clear])]), int(clear[np.argmin(errors[clear])])
     if not balanced and shares[least] < shares[most]:
         long = "long " if errors[least] >= _LONG * errors[most] else ""
@@ -250,8 +248,9 @@ def _by_weight(curves: PoolingCurves, shares: np.ndarray) -> str:
     low, high = (f"{100 * share:.0f}" for share in (np.nanmin(shares), np.nanmax(shares)))
     size = f"is {high}" if low == high else f"is between {low} and {high}"
     return (
-        f"At the posterior median the weight of a level\N{RIGHT SINGLE QUOTATION MARK}s own rows {size}\N{NO-BREAK SPACE}%: "
-        "the less information they carry, the smaller it is, and the more the estimate is drawn to the other levels."
+        f"At the posterior median the weight of a level\N{RIGHT SINGLE QUOTATION MARK}s own rows {size}"
+        "\N{NO-BREAK SPACE}%: the less information they carry, the smaller it is, and the more the estimate is drawn "
+        "to the other levels."
     )
 
 

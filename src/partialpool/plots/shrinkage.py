@@ -62,7 +62,8 @@ def plot_shrinkage(
         different values of other predictors. With two or more effects the first two span the plane, with the ellipse
         that contains a share `prob` of the levels in the population. Own estimates far from all others are arrowheads
         at the edge, with their value. Levels whose own estimate is infinite have no circle; their names say "no finite
-        estimate", and those of levels without trials "no trials". The title says at which values other predictors are fixed.
+        estimate", and those of levels without trials "no trials". The title says at which values other predictors are
+        fixed.
 
         A single varying intercept is drawn as the mean of the response: a probability, an expected count. Other effects
         are on the scale of the linear predictor.

@@ -241,6 +241,12 @@
       label.text = narrow && whole.length > 24 ? whole.replace(" at ", "\nat ") : whole;
       axis.setv({axis_label: label, axis_label_text_font_size: narrow ? "13px" : "15px"});
     });
+    // The picture stays in view on a phone: it is lower, and the heading above it is its label.
+    const low = matchMedia("(max-width: 40rem)").matches, sd = model("sd-plot"), along = sd.below[0];
+    state.sdLabel ??= along.axis_label;
+    along.axis_label = low ? null : state.sdLabel;
+    sd.height = low ? 90 : 155;
+    plot.below[0].ticker.desired_num_ticks = narrow ? 4 : 6;
     redraw(drawLevels);
   }
 
