@@ -8,6 +8,7 @@ import pytest
 
 import partialpool as pp
 from checks.fixed import fit_at
+from explorer.screen import MODEL, PHONE, box_of, cells, column, levels_drawn, set_value, text_of
 from partialpool.explorer import page
 from partialpool.explorer.amounts import amounts, brackets
 from partialpool.explorer.axis import LAST
@@ -169,3 +170,68 @@ def test_one_level_with_a_finite_estimate_gets_a_true_sentence():
     assert "since effects of" not in said
     # The level with most information has the largest weight.
     assert np.argmax(curves.shares[1]) == 2
+
+
+@pytest.fixture(scope="module")
+def path(class_page, tmp_path_factory):
+    file = tmp_path_factory.mktemp("throws") / "class.html"
+    # A long name in the table; the picture shortens names.
+    text = class_page[0].replace("<bdi>Nora</bdi>", "<bdi>Nora Alexandra von und zu Hohenlohe-Langenburg</bdi>")
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_a_level_without_throws_has_no_mark_without_pooling(browser, path):
+    browser.open(path)
+    names, y = levels_drawn(browser), column(browser, "y")
+    at_row = names.index("Olga")
+    for step in ("0", "80", "200"):
+        set_value(browser, "sd", step)
+        assert np.isnan(column(browser, "own")[at_row])
+        assert y[at_row] not in column(browser, "y", "beyond-own")
+        assert np.isnan(column(browser, "here")[at_row]) == (step == "200")
+        assert cells(browser, "own")[at_row] == "\u2013"
+        assert cells(browser, "own-mean")[at_row] == ""
+        assert cells(browser, "share")[at_row] == "0\xa0%"
+    assert y[at_row] not in column(browser, "y", "beyond-here")
+    browser.value(f"document.querySelectorAll('#levels tbody tr input')[{at_row}].focus()")
+    browser.settle()
+    told = plain(text_of(browser, "#told"))
+    assert told.startswith("Olga: no trials; no estimate without pooling; complete pooling 0.")
+    assert browser.complaints == []
+
+
+def test_zero_has_no_sign(alike_page, browser, tmp_path):
+    file = tmp_path / "alike.html"
+    file.write_text(re.sub(r'"decimals":\d+,"readings"', '"decimals":3,"readings"', alike_page[0]), encoding="utf-8")
+    browser.open(file)
+    for step in ("0", "80", "200"):
+        set_value(browser, "sd", step)
+        assert cells(browser, "here") == cells(browser, "own") == ["0.000"] * 8
+    assert browser.complaints == []
+
+
+def test_on_a_phone_names_are_beside_their_boxes_and_the_mean_is_enough(browser, path):
+    browser.open(path, **PHONE)
+    assert browser.value("document.documentElement.scrollWidth") <= 390
+    boxes = browser.value(
+        "[...document.querySelectorAll('#levels tbody label')]"
+        ".map(l => [l.querySelector('input'), l.querySelector('bdi')]"
+        ".flatMap(e => (b => [b.left, b.right, b.top, b.bottom])(e.getBoundingClientRect())))"
+    )
+    assert len(boxes) == len(CLASS)
+    for _, right, top, bottom, left, _, name_top, _ in boxes:
+        assert left >= right
+        assert name_top < (top + bottom) / 2
+    # The longest name has several lines, all of them beside its box.
+    assert max(b[7] - b[6] for b in boxes) > 1.8 * min(b[7] - b[6] for b in boxes)
+    shown = (
+        "[...document.querySelectorAll('#levels .under, #levels .wide')].filter(e => e.offsetParent !== null).length"
+    )
+    assert browser.value(shown) == 0
+    assert "0." in cells(browser, "here-mean")[0]
+    _, top, _, bottom = box_of(browser, "mover")
+    assert bottom - top < 270
+    browser.open(path)
+    assert browser.value(shown) > 0
+    assert browser.value(f"{MODEL}('sd-plot').height") == 155

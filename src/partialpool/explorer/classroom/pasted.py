@@ -13,7 +13,8 @@ from partialpool.fitting.table_file import read_table_text
 __all__ = ["MOST_ROWS", "read_pasted"]
 
 MOST_ROWS: Final = 5_000
-SEPARATORS: Final = ",;\t|"
+_SEPARATORS: Final = "\t;|,"
+"""The comma is the last one: it may stand within numbers."""
 _MOST_SHOWN: Final = 60
 _NUMBER: Final = r"\s*[-+]?\d+([.,]\d+)*\s*"
 _NO_NAME: Final = rf"{_NUMBER}|Unnamed: \d+"
@@ -60,7 +61,7 @@ def _check_names(first: str, table: pd.DataFrame) -> None:
     named = [name for name in numeric if not re.fullmatch(_NO_NAME, name)]
     if named or not any(re.fullmatch(_NUMBER, name) for name in numeric):
         return
-    parts = {sign: len(next(csv.reader([first], delimiter=sign), [])) for sign in SEPARATORS}
+    parts = {sign: len(next(csv.reader([first], delimiter=sign), [])) for sign in _SEPARATORS}
     separator = next((sign for sign, count in parts.items() if count == table.shape[1]), ",")
     raise DataError(
         "Does the first line have the names of the columns?",
@@ -97,7 +98,7 @@ def _without_spaces(names: str) -> str:
     >>> _without_spaces(" name ; my hits;shots ")
     'name;my hits;shots'
     """
-    for separator in SEPARATORS:
+    for separator in ",;\t|":
         if separator in names and '"' not in names:
             names = separator.join(name.strip(" ") for name in names.split(separator))
     return names.strip(" ")
