@@ -16,6 +16,7 @@ from partialpool.explorer.classroom.responses import (
     check_both_outcomes,
     check_percentages,
     check_repeats,
+    check_yes_and_no,
     make_numbers,
 )
 from partialpool.spec.model import ModelSpec
@@ -39,7 +40,8 @@ _JOINING: Final = ":/"
 class Kind:
     """A kind of response: its family, and whether it needs a column of attempts or a value that counts as yes.
 
-    `is_whole` says whether its values, and the attempts, are whole numbers from 0.
+    `is_whole` says whether its values, and the attempts, are whole numbers from 0; `needs_repeats` whether some names
+    must have several rows.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Kind:
     has_attempts: bool = False
     has_success: bool = False
     is_whole: bool = False
+    needs_repeats: bool = False
 
 
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
@@ -57,7 +60,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             Kind("hits out of attempts", "binomial", "7 of 12 throws", has_attempts=True, is_whole=True),
             Kind("yes or no", "bernoulli", "one row per throw: hit or miss", has_success=True),
             Kind("a count", "poisson", "the goals of a match", is_whole=True),
-            Kind("a measurement", "gaussian", "a height in cm, a time in s"),
+            Kind("a measurement", "gaussian", "a height in cm, a time in s", needs_repeats=True),
         )
     }
 )
@@ -163,7 +166,7 @@ class Question:
             response = f"p({response}, {quote_name(self.attempts)})"
         if kind.has_success:
             table[self.response] = as_yes(table[self.response], self.success)
-            _check_yes_and_no(table[self.response])
+            check_yes_and_no(table[self.response])
         else:
             make_numbers(table, self.who, [*used.values()][1:], is_whole=kind.is_whole)
         if kind.has_attempts:
@@ -172,7 +175,7 @@ class Question:
             complete = table[[*used.values()]].dropna()
             check_both_outcomes(float(complete[self.response].sum()), float(complete[self.attempts].sum()))
             remarks += added_up(complete, self.who)
-        if kind.family == "gaussian":
+        if kind.needs_repeats:
             check_repeats(table, self.who, self.response)
         return ModelSpec(response, groups=[Group(self.who)], family=kind.family), table, remarks
 
@@ -208,13 +211,6 @@ def _check_apart(used: Mapping[str, str]) -> None:
                 allowed="another column for each",
                 do="choose another column for one of them",
             )
-
-
-def _check_yes_and_no(values: pd.Series) -> None:
-    found = values.dropna()
-    yes = found.cat.codes if isinstance(found.dtype, pd.CategoricalDtype) else found.astype(float)
-    last = len(found.cat.categories) - 1 if isinstance(found.dtype, pd.CategoricalDtype) else 1
-    check_both_outcomes(float((yes == last).sum()), float(len(found)))
 
 
 def _check_levels(who: str, table: pd.DataFrame) -> None:

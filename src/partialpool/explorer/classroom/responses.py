@@ -8,7 +8,15 @@ import pandas as pd
 
 from partialpool.errors import DataError, nearest
 
-__all__ = ["PERCENTAGE", "as_yes", "check_both_outcomes", "check_percentages", "check_repeats", "make_numbers"]
+__all__ = [
+    "PERCENTAGE",
+    "as_yes",
+    "check_both_outcomes",
+    "check_percentages",
+    "check_repeats",
+    "check_yes_and_no",
+    "make_numbers",
+]
 
 PERCENTAGE: Final = r"\s*\d+([.,]\d+)?\s*%\s*"
 _MOST_SHOWN: Final = 60
@@ -39,6 +47,13 @@ def check_both_outcomes(hits: float, attempts: float) -> None:
             allowed="at least one hit and at least one miss in the whole table",
             do="add rows with misses" if all_hits else "add rows with hits",
         )  # fmt: skip
+
+
+def check_yes_and_no(values: pd.Series) -> None:
+    """Refuse values of `as_yes` that are all alike."""
+    found = values.dropna()
+    yes = found.cat.categories[-1] if isinstance(found.dtype, pd.CategoricalDtype) else 1
+    check_both_outcomes(float((found == yes).sum()), float(len(found)))
 
 
 def check_repeats(table: pd.DataFrame, who: str, response: str) -> None:
