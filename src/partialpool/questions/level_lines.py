@@ -176,7 +176,8 @@ def _columns(design: Design, values: Values) -> np.ndarray:
 def _points(fit: Fit, places: LevelPlaces, over: str, rows: np.ndarray) -> dict[str, tuple[tuple[str], np.ndarray]]:
     """Return the rows as points: the predictor, the response, the response adjusted to the lines, and trials."""
     design, trials, link = fit.design, fit.design.response.trials, fit.design.spec.link_record
-    y = design.response.values[rows] / design.response.n_trials[rows]
+    hits, counts = design.response.values[rows].astype(float), design.response.n_trials[rows]
+    y = np.divide(hits, counts, out=np.full(len(hits), np.nan), where=counts > 0)  # no point without trials
     if fit.spec.family_record.on_log_scale:
         y = np.log(y)
     moved = _distance(fit, places, over, rows)
