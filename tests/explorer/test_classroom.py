@@ -22,7 +22,8 @@ from partialpool.design.build import build_design
 from partialpool.explorer.classroom.answer import make_page
 from partialpool.explorer.classroom.form import EXAMPLE
 from partialpool.explorer.classroom.guess import guessed
-from partialpool.explorer.classroom.question import KINDS, MOST_LEVELS, MOST_ROWS, Question, read_pasted
+from partialpool.explorer.classroom.pasted import MOST_ROWS, read_pasted
+from partialpool.explorer.classroom.question import KINDS, MOST_LEVELS, MOST_TITLE, Question
 from partialpool.explorer.classroom.requests import MOST_BYTES
 from partialpool.explorer.classroom.server import ClassroomServer
 from partialpool.explorer.page import render_explorer
@@ -232,6 +233,20 @@ def test_a_fit_that_failed_can_be_asked_for_again(serve):
 BAD = {
     "nothing": ("", {}, "cannot read the table"),
     "names only": ("name,hits,shots\n", {}, "the table has no rows"),
+    "a comma in a name": ("name,hits,shots\nSchmidt, Anna,3,3\n", {}, "do not have the same number of columns"),
+    "no names of columns": ("Anna,3,3\nBilal,0,4\n", {}, "Does the first line have the names of the columns?"),
+    "hits only": ("name,hits,shots\nAda,3,3\nBen,2,2\n", {}, "every attempt was a hit; at least one miss is needed"),
+    "no hits": ("name,hits,shots\nAda,0,3\nBen,0,2\n", {}, "no attempt was a hit; at least one hit is needed"),
+    "yes only": ("name,hits\nAda,1\nBen,1\n", {"kind": "yes or no"}, "every attempt was a hit"),
+    "one number per name": (
+        "name,hits\nAda,2.5\nBen,3.5\n", {"kind": "a measurement"}, "one number per name is not enough",
+    ),
+    "percentages": (
+        "name,hits,shots\nAda,70%,10\nBen,50 %,4\n", {},
+        "a percentage does not tell how many attempts: give hits and attempts",
+    ),
+    "attempts of one name only": ("name,hits,shots\nAda,1,3\nBen,0,0\n", {}, "'name' has too few different values"),
+    "a long title": (EXAMPLE.text, {"title": "x" * (MOST_TITLE + 1)}, "the title is too long"),
     "one column": ("name hits shots\nAda 2 3\n", {}, "do not have the same number of columns"),
     "a line that is too long": ("name,hits,shots\nAda,2,3\nBen,2,3,4\n", {}, "do not have the same number of columns"),
     "an open quotation mark": ('name,hits,shots\n"Ada,2,3\n', {}, "cannot read the table"),
@@ -480,8 +495,8 @@ def test_a_fault_of_the_program_is_said_and_printed(url, monkeypatch, capsys):
 
 
 def test_labels_are_kept_as_they_are_written():
-    table = Question("who,y\n01,1\n1,2\n", "who", "y", "a measurement").model()[1]
-    assert table["who"].tolist() == ["01", "1"]
+    table = Question("who,y\n01,1\n1,2\n1,3\n", "who", "y", "a measurement").model()[1]
+    assert table["who"].tolist() == ["01", "1", "1"]
 
 
 def test_nothing_is_written(serve, tmp_path, monkeypatch):
@@ -541,3 +556,83 @@ def test_the_command_serves_until_ctrl_c(host):
     assert process.returncode == 0
     assert out == "the server has ended; nothing was written\n"
     assert err == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "shown", "added"),
+    [
+        ("Anna,3,3\nBilal,0,4\n", "Anna,3,3", "name,hits,attempts"),
+        ("3;3;Anna\n0;4;Bilal\n", "3;3;Anna", "hits;attempts;name"),
+        ("Anna\t161,5\nBilal\t158\n", "Anna\t161,5", "name\tvalue"),
+        ("Anna,10b,3\nBilal,10c,0\n", "Anna,10b,3", "name,name2,value"),
+        ("1,3,5,7\n2,0,4,8\n", "1,3,5,7", "value,value2,value3,value4"),
+    ],
+)
+def test_a_table_without_names_of_columns_does_not_lose_its_first_row(text, shown, added):
+    with pytest.raises(pp.DataError, match="Does the first line have the names of the columns") as raised:
+        read_pasted(text, set())
+    assert raised.value.got == f"{shown!r}, with numbers where the lines below have numbers too"
+    assert raised.value.allowed == "a first line with the name of each column"
+    assert raised.value.do.splitlines()[0] == f"add a line above it, such as {added}"
+    assert len(read_pasted(f"{added}\n{text}", set())) == 2
+
+
+@pytest.mark.parametrize("text", ["name,2010,shots\nAda,2,3\n", "2010,name\nyes,Ada\n", "name,hit\nAda,yes\n"])
+def test_some_names_may_be_numbers(text):
+    assert len(read_pasted(text, set())) == 1
+
+
+def test_spaces_at_the_ends_of_cells_are_no_part_of_them():
+    text = "name ; hits;shots\n Anna ;3 ; 4\nAnna;2;3\n\u00a0Ben;1;  3\n  ;1;3\n"
+    table = Question(text, "name", "hits", "hits out of attempts", "shots").model()[1]
+    assert table["name"].tolist()[:3] == ["Anna", "Anna", "Ben"]
+    assert table["name"].isna().tolist() == [False, False, False, True]
+    assert (table["hits"].tolist(), table["shots"].tolist()) == ([3, 2, 1, 1], [4, 3, 3, 3])
+
+
+def test_names_without_attempts_and_with_several_rows_are_told(serve, monkeypatch):
+    monkeypatch.setattr("partialpool.explorer.studies.PLACES", 1)
+    text = EXAMPLE.text + "Ada,1,4\n<Zoe>,0,0\nBen,0,0\n"
+    question = Question(text, "name", "hits", "hits out of attempts", "shots", title="Class <10b>")
+    assert question.remarks == [
+        "No trials: <Zoe>, Ben. Rows with 0 attempts tell nothing, and are left out.",
+        "Ada has 2 rows; they are added up.",
+    ]
+    assert question.model()[1]["name"].tolist() == [*read_pasted(EXAMPLE.text, set())["name"], "Ada"]
+    url = serve(make_page)
+    status, page, _ = explore(url, {"table": text, **CHOICES, "title": "Class <10b>"})
+    assert status == 200, parts(page)
+    note = html.unescape(re.search(r'<div class="panel" role="note".*?</div>', page, re.S)[0])
+    assert all(said in note for said in question.remarks)
+    assert "<h1>Class &lt;10b&gt;</h1>" in page
+    # The list of pages has the title, the number of levels and the time.
+    form = ask(url)[1]
+    listed = re.search(r'<a href="/page/\w+"><bdi>Class &lt;10b&gt;</bdi></a> <span class="small">(.*?)</span>', form)[
+        1
+    ]
+    assert re.fullmatch(r'13 levels, hits out of attempts, made at <time datetime="[-+:\dT]+">\d\d:\d\d</time>', listed)
+
+
+def test_many_names_with_several_rows_are_counted():
+    rows = "".join(f"p{k},1,2\n" * 2 for k in range(6))
+    question = Question(f"name,hits,shots\n{rows}", "name", "hits", "hits out of attempts", "shots")
+    assert question.remarks == ["6 names have several rows; those of each name are added up."]
+    counts = Question("name,goals\nAda,1\nAda,2\nBen,0\n", "name", "goals", "a count")
+    assert counts.remarks == []
+
+
+def test_what_a_fit_cannot_answer_is_refused_before_it_is_queued(serve):
+    def make(question):
+        raise AssertionError
+
+    for name in ("hits only", "no hits", "yes only", "one number per name", "percentages", "no names of columns"):
+        text, changed, wrong = BAD[name]
+        status, page, _ = ask(f"{serve(make)}explore", {"table": text, **CHOICES, **changed})
+        assert status == 400
+        assert wrong in parts(page)[0]
+
+
+def test_percentages_are_guessed_to_be_hits():
+    text = "name,rate,shots\nAda,70%,10\nBen,50 %,4\n"
+    found = guessed(Question(text), read_pasted(text, set()))
+    assert (found.who, found.response, found.kind) == ("name", "rate", "hits out of attempts")

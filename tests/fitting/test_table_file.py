@@ -169,3 +169,41 @@ def test_a_mark_of_utf_8_contradicts_another_encoding(tmp_path):
         read_table_file(tmp_path / "t.csv", set(), encoding="cp1252")
     assert raised.value.do == "leave the encoding out"
     assert list(read_table_file(tmp_path / "t.csv", set(), encoding="utf-8")) == ["größe"]
+
+
+UNEVEN = {
+    "a name with a comma": ("name,hits,shots\nSchmidt, Anna,3,3\nBen,2,3\n",
+                            "line 2 'Schmidt, Anna,3,3' has 4 parts, the first line has 3"),
+    "a value is missing": ("name,hits,shots\nBen,2,3\n\nAnna,3\n", "line 4 'Anna,3' has 2 parts, the first line has 3"),
+    "commas at the ends": ("name;hits\nAnna;3;\nBen;2;\n", "line 2 'Anna;3;' has 3 parts, the first line has 2"),
+    "one part": ("name\thits\nAnna\t3\nBen\n", "line 3 'Ben' has 1 part, the first line has 2"),
+    "far below": ("a,b\n" + "1,2\n" * 80 + "3\n", "line 82 '3' has 1 part, the first line has 2"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNEVEN)
+def test_a_line_of_another_length_is_named_with_both_counts(tmp_path, name):
+    """pandas would fill it with missing values, or take the first values of all lines as row names."""
+    text, told = UNEVEN[name]
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(FileError, match="the lines of the data file do not have the same number of columns") as raised:
+        read_table_file(tmp_path / "t.csv", set())
+    assert raised.value.got == f"{tmp_path / 't.csv'}: {told}"
+    with pytest.raises(DataError, match="the lines of the table do not have the same number of columns") as raised:
+        read_table_text(text, set())
+    assert raised.value.got == told
+    assert raised.value.allowed == "as many parts in every line as in the first one, which has the names of the columns"
+    assert "put quotation marks around a value that has a separator in it" in raised.value.do
+
+
+@pytest.mark.parametrize(
+    ("text", "shape"),
+    [
+        ("y\n3,4\n5\n", (2, 1)),
+        ("note\na; b\nc\n", (2, 1)),
+        ('"a, b",y\n"1\n2",3\n', (1, 2)),
+        ("\na,b\n\n1,2\n  \n3,\n", (2, 2)),
+    ],
+)
+def test_even_lines_are_read(text, shape):
+    assert read_table_text(text, set()).shape == shape

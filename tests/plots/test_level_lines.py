@@ -147,3 +147,13 @@ def test_means_by_category_are_joined_and_rows_stand_beside_them(names, turned):
         short(category, 12) for category in lines["grid"].to_numpy()
     ]
     assert figure.get_supxlabel() == "c"
+
+
+def test_levels_without_trials_say_so():
+    table = {"hits": [1, 2, 3, 0, 0, 0], "n": [4, 4, 4, 0, 0, 0], "x": [0.0, 1, 2] * 2, "g": list("aaabbb")}
+    values = {"beta": [0.0, 0.1], "sd_g": [1.0, 1.0], "corr_g": np.eye(2)}
+    fit = fit_at("p(hits, n) ~ x + (x | g)", table, family="binomial", **values)
+    lines = pp.level_lines(fit, "x")
+    assert lines["no_estimate"].to_numpy().tolist() == ["", "no trials"]
+    figure = pp.plot_level_lines(lines)
+    assert [axes.get_title(loc="left") for axes in shown(figure)] == ["a", "b\nno trials"]

@@ -84,3 +84,15 @@ def test_levels_of_one_outcome_are_at_their_own_mean_whatever_the_population():
     one_outcome = (own == 0) | (own == 1)
     assert one_outcome.sum() > 10
     np.testing.assert_array_equal(drawn["no_pooling"].to_numpy()[one_outcome, 0], own[one_outcome])
+
+
+def test_a_level_without_trials_has_no_circle():
+    table = {"hits": [2, 0, 5, 3], "throws": [4, 0, 6, 3], "pupil": list("abcd")}
+    fit = fit_at("p(hits, throws) ~ 1 + (1 | pupil)", table, family="binomial", beta=[0.1], sd_pupil=[1.0])
+    (axes,) = pp.plot_shrinkage(pp.shrinkage(fit)).axes
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    own = next(line for line in axes.lines if line.get_label() == "no pooling")
+    drawn = dict(zip(own.get_ydata(), own.get_xdata(), strict=True))
+    at = labels.index("b  (no trials)")
+    assert np.isnan(drawn.get(at, np.nan))
+    assert sorted(x for x in drawn.values() if np.isfinite(x)) == pytest.approx([0.5, 5 / 6, 1.0])

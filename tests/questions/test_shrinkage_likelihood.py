@@ -274,3 +274,18 @@ def test_an_ordinal_response_is_refused():
     fit = fit_at("y ~ 1 + (1 | g)", data, family="cumulative", sd_g=[1.0], cutpoints=[-1.0, 1.0])
     with pytest.raises(pp.DataError, match="cutpoints in place of an intercept"):
         pp.shrinkage(fit)
+
+
+def test_a_level_without_trials_has_no_estimate_and_says_so():
+    """0 of 0: the likelihood is flat, not rising to infinity; the others are as without the level."""
+    table = {"hits": [2, 0, 5, 0], "throws": [4, 0, 6, 3], "pupil": list("abcd")}
+    values = {"family": "binomial", "beta": [0.1], "sd_pupil": [1.0]}
+    found = pp.shrinkage(fit_at("p(hits, throws) ~ 1 + (1 | pupil)", table, **values))
+    assert found["no_estimate"].to_numpy().ravel().tolist() == ["", "no trials", "", "infinite"]
+    assert np.isnan(found["no_pooling"].to_numpy()[1, 0])
+    assert np.isnan(found["own_mean"].to_numpy()[1])
+    kept = {name: [v for k, v in enumerate(column) if k != 1] for name, column in table.items()}
+    without = pp.shrinkage(fit_at("p(hits, throws) ~ 1 + (1 | pupil)", kept, **values))
+    for name in ("no_pooling", "no_pooling_se", "own_mean"):
+        np.testing.assert_allclose(found[name].sel(level=list("acd")), without[name], rtol=1e-9)
+    np.testing.assert_allclose(found["weight"].sel(level="b"), 0, atol=1e-9)

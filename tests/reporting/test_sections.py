@@ -141,8 +141,31 @@ def test_a_chapter_names_levels_without_a_finite_estimate():
     table = {"hits": [2, 0, 5, 11], "throws": [4, 3, 5, 20], "pupil": list("abcd")}
     fit = fit_at("p(hits, throws) ~ 1 + (1 | pupil)", table, family="binomial", beta=[0.1], sd_pupil=[1.0])
     (picture,) = shrinkage_section(Reported(fit)).pictures
-    assert picture.alt.endswith("No finite estimate without pooling: b, c (2 of 4).")
+    # The axis is a probability, where these levels have circles at 0 and 1.
+    assert picture.alt.endswith("Own estimate at an end of the axis: b, c (2 of 4).")
+    assert "Levels without a circle" not in picture.caption
+    assert (
+        "Levels with only one outcome have their circle at the mean of their rows, an end of the axis; their log odds "
+        "of hits without pooling would be infinite." in picture.caption
+    )
+
+
+def test_a_chapter_names_levels_without_a_circle():
+    table = {"y": [0, 1, 0, 1, 0, 0, 1, 1], "x": [1.0, 2, 3, 4, 1, 2, 3, 4], "g": list("ooooSSSS")}
+    values = {"beta": [0, 0.1], "sd_g": [1, 1], "corr_g": np.eye(2)}
+    fit = fit_at("y ~ x + (x | g)", table, family="bernoulli", **values)
+    (picture,) = shrinkage_section(Reported(fit)).pictures
+    assert picture.alt.endswith("No finite estimate without pooling: S (1 of 2).")
     assert "Levels without a circle have no finite estimate" in picture.caption
+
+
+def test_a_chapter_names_levels_without_trials():
+    table = {"hits": [2, 0, 5, 11], "throws": [4, 0, 6, 20], "pupil": list("abcd")}
+    fit = fit_at("p(hits, throws) ~ 1 + (1 | pupil)", table, family="binomial", beta=[0.1], sd_pupil=[1.0])
+    (picture,) = shrinkage_section(Reported(fit)).pictures
+    assert picture.alt.endswith("No trials: b (1 of 4).")
+    assert picture.caption.count("Levels with no trials have no circle.") == 1
+    assert "only one outcome" not in picture.caption
 
 
 def test_curves_of_counts_are_on_the_scale_of_the_response():

@@ -11,7 +11,7 @@ __all__ = ["amounts", "brackets"]
 def amounts(design: Design, factor: FactorEffects) -> list[str]:
     """Return the successes of each level, `14 of 18`, or for other responses its number of rows.
 
-    A response of 0 and 1, or of two categories, counts successes too.
+    A response of 0 and 1, or of two categories, counts successes too. A level may have no trials.
     """
     response = design.response
     if response.trials is None and not response.is_binary:
@@ -20,7 +20,7 @@ def amounts(design: Design, factor: FactorEffects) -> list[str]:
         factor.sum(np.asarray(values, float)).round().astype(int).tolist()
         for values in (response.values, response.n_trials)
     )
-    return [f"{hit} of {count}" for hit, count in zip(hits, trials, strict=True)]
+    return [f"{hit} of {count}" if count else "no trials" for hit, count in zip(hits, trials, strict=True)]
 
 
 def brackets(design: Design, factor: FactorEffects) -> list[str]:

@@ -109,7 +109,11 @@ def readings(curves: PoolingCurves, about: Topic) -> dict[str, str]:
         Pull.MATRIX: "No single weight describes how far an estimate is pulled: the "
         f"level\N{RIGHT SINGLE QUOTATION MARK}s {' and '.join(map(isolated, about.others))} moves along.",
     }
-    return {"complete": complete, "none": none + _limits(curves) + _infinite(curves), "between": between[curves.pull]}
+    return {
+        "complete": complete,
+        "none": none + _limits(curves) + _without_estimate(curves),
+        "between": between[curves.pull],
+    }
 
 
 def things_to_try(
@@ -142,7 +146,7 @@ def things_to_try(
                 f"Now each level has an estimate from its own rows{_given(curves, about)}, including their noise: "
                 f"{_named(curves, far)} is farthest out, at {about.say_estimate(float(curves.values[-1][far]))} from "
                 f"{_many(curves.rows[far], about)}. Where would you expect its next {about.counted}s?{_limits(curves)}"
-                f"{_infinite(curves)}",
+                f"{_without_estimate(curves)}",
             )
         )
     out.append(("Go slowly from one end to the other.", _on_the_way(curves, at, about)))
@@ -180,16 +184,24 @@ def _limits(curves: PoolingCurves) -> str:
     )
 
 
-def _infinite(curves: PoolingCurves) -> str:
-    """Name the levels whose own estimate is infinite."""
-    levels = [label for label, infinite in zip(curves.labels, curves.infinite, strict=True) if infinite]
-    if not levels:
-        return ""
-    shown = f"{_listed(levels[:_MOST_NAMED])}{f' and {len(levels) - _MOST_NAMED} more' if levels[_MOST_NAMED:] else ''}"
-    return (
-        f" No finite estimate: {shown}. Rows with only one outcome, or outcomes that a predictor separates, fit better "
-        "the farther out the estimate is."
-    )
+def _without_estimate(curves: PoolingCurves) -> str:
+    """Name the levels whose own estimate is infinite, and those that have no trials."""
+    said = ""
+    if curves.infinite.any():
+        said += (
+            f" No finite estimate: {_some(curves, curves.infinite)}. Rows with only one outcome, or outcomes that a "
+            "predictor separates, fit better the farther out the estimate is."
+        )
+    if curves.empty.any():
+        said += f" No trials, and so no estimate without pooling: {_some(curves, curves.empty)}."
+    return said
+
+
+def _some(curves: PoolingCurves, chosen: np.ndarray) -> str:
+    """List the first of the chosen levels, and count the others."""
+    levels = [label for label, is_one in zip(curves.labels, chosen, strict=True) if is_one]
+    more = len(levels) - _MOST_NAMED
+    return f"{_listed(levels[:_MOST_NAMED])}{f' and {more} more' if more > 0 else ''}"
 
 
 def _on_the_way(curves: PoolingCurves, at: int, about: Topic) -> str:
@@ -204,8 +216,8 @@ def _on_the_way(curves: PoolingCurves, at: int, about: Topic) -> str:
         )
     shares, errors, balanced = curves.shares[at], curves.own_errors, is_balanced(curves.own_errors)
     clear = np.flatnonzero(np.isfinite(shares) & np.isfinite(errors))
-    if not len(clear):
-        return "Which levels move most, and which hardly at all?"
+    if len(clear) < 2:
+        return _by_weight(curves, shares)
     low, high = float(shares[clear].min()), float(shares[clear].max())
     if balanced and high - low < _ONE_SHARE:
         return (
@@ -220,10 +232,25 @@ def _on_the_way(curves: PoolingCurves, at: int, about: Topic) -> str:
             f"{_named(curves, most)} ({_strength(curves, most, about)}): "
             "the less information a level's own rows carry, the more its estimate is drawn to the other levels."
         )
+    if not about.other_factors or f"{100 * low:.0f}" == f"{100 * high:.0f}":
+        return _by_weight(curves, shares)
     return (
         "The share of the distance from the population mean differs between levels: at the posterior median it is "
         f"between {100 * low:.0f} and {100 * high:.0f}\N{NO-BREAK SPACE}%, since effects of "
         f"{_listed(about.other_factors)} move along."
+    )
+
+
+def _by_weight(curves: PoolingCurves, shares: np.ndarray) -> str:
+    """State the weights of all levels' own rows, also of levels whose own estimate is infinite."""
+    if curves.pull is not Pull.WEIGHT or not np.isfinite(shares).any():
+        return "Which levels move most, and which hardly at all?"
+    low, high = (f"{100 * share:.0f}" for share in (np.nanmin(shares), np.nanmax(shares)))
+    size = f"is {high}" if low == high else f"is between {low} and {high}"
+    return (
+        f"At the posterior median the weight of a level\N{RIGHT SINGLE QUOTATION MARK}s own rows {size}"
+        "\N{NO-BREAK SPACE}%: the less information they carry, the smaller it is, and the more the estimate is drawn "
+        "to the other levels."
     )
 
 

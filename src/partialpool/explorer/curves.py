@@ -13,6 +13,7 @@ from partialpool.explorer.conditional import GivenSd, conditional_of, medians
 from partialpool.explorer.within_between import Solution
 from partialpool.fitting.fit import Fit
 from partialpool.model.level_coefficients import level_coefficients
+from partialpool.model.no_pooling import without_trials
 from partialpool.names import INTERCEPT
 
 __all__ = ["PoolingCurves", "Pull", "chosen_effect", "pooling_curves"]
@@ -63,6 +64,8 @@ class PoolingCurves:
     held, origin
         Values of other predictors, and of the varying ones for an intercept, in words; empty where there are none, or
         where they are zero.
+    empty
+        Whether a level has no trials, boolean (levels,). It has no estimate of its own, and its rows have no weight.
     infinite
         Whether a level's own estimate is infinite, boolean (levels,): only successes, only zeros, or a predictor that
         separates the outcomes. Its value at infinity is NaN.
@@ -81,6 +84,7 @@ class PoolingCurves:
     shares: np.ndarray
     population: np.ndarray
     own_errors: np.ndarray
+    empty: np.ndarray
     infinite: np.ndarray
     held: str
     origin: str
@@ -168,14 +172,16 @@ def pooling_curves(fit: Fit, factor: FactorEffects, effect: str, sds: np.ndarray
     before = found[-1] if found else model.at(0.0)
     limit = model.continued(model.at(np.inf, before), before)
     found += [limit] * int(np.isinf(sds).sum())
-    infinite = model.infinite(limit)[:, at]
-    told = model.told()[:, at] & ~infinite
+    empty = without_trials(design, factor)
+    infinite = model.infinite(limit)[:, at] & ~empty
+    told = model.told()[:, at] & ~infinite & ~empty
     means = np.stack([common(one.solution) for one in found])
     curves = means + np.stack([one.solution.effects[:, at] for one in found])
     curves[np.ix_(np.isinf(sds), ~told)] = np.nan
     pull = Pull.MATRIX if len(factor.names) > 1 else Pull.SHARE if len(design.factors) > 1 else Pull.WEIGHT
     if pull is Pull.WEIGHT:
         shares = np.stack([one.halves.weights(float(sd) / median)[:, at] for one, sd in zip(found, sds, strict=True)])
+        shares[:, empty] = 0.0
     elif pull is Pull.SHARE:
         own = np.where(told, limit.solution.effects[:, at] + common(limit.solution), np.nan)
         shares = _shares(curves, means, own)
@@ -191,6 +197,7 @@ def pooling_curves(fit: Fit, factor: FactorEffects, effect: str, sds: np.ndarray
         shares=shares,
         population=means,
         own_errors=np.where(told, limit.halves.own_errors()[:, at], np.nan),
+        empty=empty,
         infinite=infinite,
         held=coefficients.places.in_words,
         origin=coefficients.origin if effect == INTERCEPT else "",

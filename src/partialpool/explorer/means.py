@@ -10,7 +10,7 @@ from partialpool.explorer.curves import PoolingCurves
 from partialpool.families.link import Link, ProbabilityLink
 from partialpool.tabulate import number
 
-__all__ = ["MeanAxis", "mean_numbers"]
+__all__ = ["MeanAxis", "infinite_ways", "mean_numbers"]
 
 _PROBABILITIES: Final = (0.5, 0.2, 0.8, 0.1, 0.9, 0.05, 0.95, 0.01, 0.99, 0.02, 0.98, 0.3, 0.7, 0.4, 0.6, 0.001, 0.999)
 """Round probabilities, those that are ticks first where there is room for few."""
@@ -89,6 +89,15 @@ class MeanAxis:
         return int(np.clip(first, 2, _MOST_DECIMALS)) if probable else int(np.clip(first + 1, 0, _MOST_DECIMALS))
 
 
+def infinite_ways(curves: PoolingCurves) -> np.ndarray:
+    """Return which way the infinite estimates go, (levels,): 1 up, -1 down, 0 where it is finite or not known."""
+    finite = np.flatnonzero(np.isfinite(curves.sds))[-1]
+    outward = curves.values[finite] - curves.population[finite]
+    moved = curves.values[finite] - curves.values[max(finite - 1, 0)]
+    # Where a predictor separates the outcomes, an estimate may move about the population mean: then neither is said.
+    return np.where(curves.infinite & (outward * moved >= 0), np.where(outward >= 0, 1, -1), 0)
+
+
 def mean_numbers(curves: PoolingCurves, at: int, order: np.ndarray, means: MeanAxis | None) -> dict[str, Any]:
     """Return the means at every estimate, in the given order, and which way infinite estimates go: 1 up, -1 down.
 
@@ -101,11 +110,7 @@ def mean_numbers(curves: PoolingCurves, at: int, order: np.ndarray, means: MeanA
     means
         The axis of means; None where there is none.
     """
-    finite = np.flatnonzero(np.isfinite(curves.sds))[-1]
-    outward = curves.values[finite] - curves.population[finite]
-    moved = curves.values[finite] - curves.values[max(finite - 1, 0)]
-    # Where a predictor separates the outcomes, an estimate may move about the population mean: then neither is said.
-    endless = np.where(curves.infinite & (outward * moved >= 0), np.where(outward >= 0, 1, -1), 0)[order]
+    endless = infinite_ways(curves)[order]
     out: dict[str, Any] = {"endless": endless.tolist(), "means": None}
     if means is not None:
         values = curves.values[:, order].copy()

@@ -17,7 +17,7 @@ from partialpool.explorer.amounts import amounts, brackets
 from partialpool.explorer.axis import LAST, SdAxis
 from partialpool.explorer.captions import Topic, is_balanced, readings, things_to_try
 from partialpool.explorer.curves import PoolingCurves, Pull, chosen_effect, pooling_curves
-from partialpool.explorer.means import MeanAxis, mean_numbers
+from partialpool.explorer.means import MeanAxis, infinite_ways, mean_numbers
 from partialpool.explorer.pictures import THUMB, bokeh_script, icc_picture, levels_picture, sd_picture
 from partialpool.explorer.script_data import drawn_edge, interval_name, level_numbers, study_numbers
 from partialpool.explorer.studies import FAMILIES, OWN, PriorScales, Study, prior_scales, prior_studies
@@ -187,7 +187,7 @@ class _Explored:
         return f"{self.predictor}{at}" if self.effect == INTERCEPT else f"{self.effect} ({self.predictor}, per unit)"
 
     def say(self, value: float) -> str:
-        text = f"{value:.{self.decimals}f}{f' {self.unit}' if self.unit else ''}"
+        text = f"{value:z.{self.decimals}f}{f' {self.unit}' if self.unit else ''}"
         return text.replace("-", "\N{MINUS SIGN}", 1) if text.startswith("-") else text
 
 
@@ -225,7 +225,7 @@ def _content(fit: Fit, found: _Explored, prob: float) -> dict[str, Any]:
     means = _means(fit, found)
     say_mean = None if means is None else means.said(found.say, curves.values[found.at, order])
     topic = Topic(chosen.name, others, other_factors, design.se is not None, found.say, counted, say_mean)
-    ends = _ends(curves.values[:, order], found.at, curves.infinite[order])
+    ends = _ends(curves.values[:, order], found.at, curves.infinite[order], _least_width(found))
     names = [short(curves.labels[k], 18) for k in order[::-1]]
     counts, beside = amounts(design, chosen), brackets(design, chosen)
     return {
@@ -296,16 +296,29 @@ def _means(fit: Fit, found: _Explored) -> MeanAxis | None:
     return MeanAxis(link, short(mean_on_axis(fit.design), 60), short(found.predictor, 60))
 
 
-def _ends(values: np.ndarray, at: int, infinite: np.ndarray) -> tuple[float, float]:
+def _least_width(found: _Explored) -> float:
+    """Return the least width of the axis of estimates: one standard error of an own estimate to each side.
+
+    Levels that are alike would otherwise have an axis as wide as rounding errors. Without a standard error the
+    posterior median of the sd replaces it. Both have the unit of the estimates.
+    """
+    errors = found.curves.own_errors[np.isfinite(found.curves.own_errors)]
+    return 2 * float(np.median(errors if len(errors) else found.studies[0].sd))
+
+
+def _ends(values: np.ndarray, at: int, infinite: np.ndarray, least: float) -> tuple[float, float]:
     """Ends of the axis of estimates: it holds all those up to the starting sd, and own estimates unless far off.
 
-    Estimates of levels whose own one is infinite leave it as the sd grows.
+    Estimates of levels whose own one is infinite leave it as the sd grows. The axis has at least the width `least`.
     """
     limits = robust_limits(values[: at + 1], values[-1])
     if limits is not None:
-        return limits.low, limits.high
-    drawn = np.concatenate([values[: at + 1].ravel(), values[:, ~infinite].ravel()])
-    return float(np.nanmin(drawn)), float(np.nanmax(drawn))
+        low, high = limits.low, limits.high
+    else:
+        drawn = np.concatenate([values[: at + 1].ravel(), values[:, ~infinite].ravel()])
+        low, high = float(np.nanmin(drawn)), float(np.nanmax(drawn))
+    more = max(0.0, least - (high - low)) / 2
+    return low - more, high + more
 
 
 def _with_unit(name: str, unit: str) -> str:
@@ -363,6 +376,11 @@ def _seed(fit: Fit, seed: int | None) -> int:
 
 
 def _order(curves: PoolingCurves, at: int, kept: np.ndarray) -> np.ndarray:
-    """Positions of the levels from the highest own estimate to the lowest; without one, the pooled estimate counts."""
-    own = np.where(np.isfinite(curves.values[-1]), curves.values[-1], curves.values[at])
-    return kept[np.argsort(-own[kept], kind="stable")]
+    """Positions of the levels from the highest own estimate to the lowest; without one, the pooled estimate counts.
+
+    Infinite estimates are at the two ends. The pooled estimate is decisive among equal ones.
+    """
+    pooled, ways = curves.values[at], infinite_ways(curves)
+    own = np.where(np.isfinite(curves.values[-1]), curves.values[-1], pooled)
+    own = np.select([ways > 0, ways < 0], [np.inf, -np.inf], own)
+    return kept[np.lexsort((-pooled[kept], -own[kept]))]

@@ -61,6 +61,7 @@ def level_numbers(curves: PoolingCurves, order: np.ndarray) -> dict[str, Any]:
         "errors": _listed(curves.own_errors[order]),
         "rows": curves.rows[order].tolist(),
         "infinite": curves.infinite[order].tolist(),
+        "empty": curves.empty[order].tolist(),
         "names": [curves.labels[k] for k in order],
         "ranks": _ranks(curves, order),
     }

@@ -12,6 +12,7 @@ from typing import Final, TextIO
 import pandas as pd
 
 from partialpool.errors import DataError, FileError
+from partialpool.fitting.uneven_lines import UnevenLinesError, check_even_lines, is_empty
 
 __all__ = ["read_table_file", "read_table_text"]
 
@@ -41,6 +42,11 @@ _BINARY: Final[Mapping[str, Callable[[Path], pd.DataFrame]]] = MappingProxyType(
     }
 )
 _READABLE: Final = "a text file in UTF-8 (columns between commas, semicolons, tabs or |), .parquet, .feather or .xlsx"
+_EVEN: Final = "as many parts in every line as in the first one, which has the names of the columns"
+_MEND_LINES: Final = (
+    "correct this line and those like it: put quotation marks around a value that has a separator in it, add a value "
+    "that is missing, or drop a separator at the end"
+)
 _WESTERN: Final = "cp1252"
 """Of Windows and Excel in Western Europe; Latin-1 has the same letters."""
 
@@ -86,6 +92,13 @@ def read_table_file(path: Path, factors: set[str], *, encoding: str | None = Non
             got=f"{path}: {error}",
             allowed="text in UTF-8, or in the encoding that is named",
             do=_advice_on_encoding(path, known),
+        ) from error
+    except UnevenLinesError as error:
+        raise FileError(
+            "the lines of the data file do not have the same number of columns",
+            got=f"{path}: {error}",
+            allowed=_EVEN,
+            do=_MEND_LINES,
         ) from error
     except (OSError, ValueError, csv.Error) as error:
         raise FileError(
@@ -169,6 +182,13 @@ def read_table_text(text: str, factors: set[str]) -> pd.DataFrame:
     """
     try:
         return _read_text(partial(StringIO, text, newline=""), factors)
+    except UnevenLinesError as error:
+        raise DataError(
+            "the lines of the table do not have the same number of columns",
+            got=str(error),
+            allowed=_EVEN,
+            do=_MEND_LINES,
+        ) from error
     except (ValueError, csv.Error) as error:
         raise DataError(
             "cannot read the table",
@@ -179,10 +199,12 @@ def read_table_text(text: str, factors: set[str]) -> pd.DataFrame:
 
 
 def _read_text(opened: Callable[[], TextIO], factors: set[str]) -> pd.DataFrame:
-    """Read a table of text, which is opened anew for each of three readings."""
+    """Read a table of text, which is opened anew for each of four readings."""
     with opened() as file:
         lines = [line for _, line in zip(range(_LINES), file, strict=False)]
     separator = _separator(lines)
+    with opened() as file:
+        check_even_lines(file, separator, _SEPARATORS)
     with opened() as file:
         text = pd.read_csv(file, sep=separator, dtype=str)
     decimal = "," if separator != "," and any(_has_decimal_commas(text[c]) for c in text) else "."
@@ -203,7 +225,7 @@ def _separator(lines: list[str]) -> str:
     """
     counts = {}
     for separator in _SEPARATORS:
-        widths = {len(row) for row in csv.reader(lines, delimiter=separator) if row}
+        widths = {len(row) for row in csv.reader(lines, delimiter=separator) if not is_empty(row)}
         counts[separator] = min(widths, default=0) if len(widths) == 1 else 0
     return max(_SEPARATORS, key=lambda separator: counts[separator])
 

@@ -16,11 +16,12 @@ from partialpool.model.newton import maximise_by_group, unit_grams
 from partialpool.model.response_density import ResponseDensity
 from partialpool.names import BETA, SIGMA, b_name
 
-__all__ = ["INFINITE", "NOT_IDENTIFIED", "Unpooled", "least_squares_by_level", "likelihood_by_level", "mean_beta",
-           "mean_effects"]  # fmt: skip
+__all__ = ["INFINITE", "NOT_IDENTIFIED", "NO_TRIALS", "Unpooled", "least_squares_by_level", "likelihood_by_level",
+           "mean_beta", "mean_effects", "without_trials"]  # fmt: skip
 
 NOT_IDENTIFIED: Final = "not identified by the level's rows"
 INFINITE: Final = "infinite"
+NO_TRIALS: Final = "no trials"
 """Reasons why a level has no estimate."""
 
 
@@ -37,7 +38,7 @@ class Unpooled:
     estimate, error
         Effects, including the fixed effects, and their standard errors, (levels, effects); NaN where there is none.
     no_estimate
-        Why there is none, (levels, effects): `NOT_IDENTIFIED`, `INFINITE`, or an empty text.
+        Why there is none, (levels, effects): `NOT_IDENTIFIED`, `INFINITE`, `NO_TRIALS`, or an empty text.
     sigma2
         Residual variance per draw that divides `gram`, (chains, draws); 1, (1, 1), where `gram` is the information.
     """
@@ -51,8 +52,8 @@ class Unpooled:
     @property
     def reasons(self) -> np.ndarray:
         """Why each level has no line, (levels,): the reason of any of its effects, or an empty text."""
-        infinite, unknown = ((self.no_estimate == reason).any(axis=1) for reason in (INFINITE, NOT_IDENTIFIED))
-        return np.where(infinite, INFINITE, np.where(unknown, NOT_IDENTIFIED, ""))
+        reasons = (NO_TRIALS, INFINITE, NOT_IDENTIFIED)
+        return np.select([(self.no_estimate == reason).any(axis=1) for reason in reasons], reasons, "")
 
 
 def least_squares_by_level(posterior: xr.Dataset, coefficients: LevelCoefficients, y: np.ndarray) -> Unpooled:
@@ -86,7 +87,8 @@ def likelihood_by_level(posterior: xr.Dataset, coefficients: LevelCoefficients, 
     """Maximise the likelihood of each level's rows over its effects, other effects at their posterior means.
 
     Standard errors are from the inverse information Z_j'W_j Z_j at the estimate. A level with only successes, only
-    zeros under a log link, or a predictor that separates its outcomes has an infinite estimate.
+    zeros under a log link, or a predictor that separates its outcomes has an infinite estimate; one whose rows have
+    no trials has none.
 
     Parameters
     ----------
@@ -108,6 +110,7 @@ def likelihood_by_level(posterior: xr.Dataset, coefficients: LevelCoefficients, 
     _, information = density.curvature(rest + (z * factor.of_rows(start)).sum(axis=1))
     gram = factor.sum(information[:, None, None] * z[:, :, None] * z[:, None, :], axis=0)
     reason = np.where(found.identified[:, None], np.where(found.is_infinite, INFINITE, ""), NOT_IDENTIFIED)
+    reason = np.where(without_trials(design, factor)[:, None], NO_TRIALS, reason)
     error = np.sqrt(np.diagonal(found.covariance, axis1=1, axis2=2))
     known = reason == ""
     return Unpooled(
@@ -123,6 +126,11 @@ def _rest(posterior: xr.Dataset, coefficients: LevelCoefficients) -> np.ndarray:
         if other is not factor:
             rest += other.apply(mean_effects(posterior, other))
     return rest
+
+
+def without_trials(design: Design, factor: FactorEffects) -> np.ndarray:
+    """Whether no row of a level has a trial, 0 successes of 0, boolean (levels,)."""
+    return np.asarray(factor.sum(np.asarray(design.response.n_trials, float)) == 0)
 
 
 def mean_beta(posterior: xr.Dataset, design: Design) -> np.ndarray:

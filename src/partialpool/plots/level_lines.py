@@ -180,8 +180,9 @@ def _draw_level(
         # On top and dotted: with much information in the rows it coincides with the partially pooled line.
         panel.plot(grid, level["no_pooling"], color=INK, ls=":", label="no pooling", **{"lw": 1.5} | thin)
     _draw_rows(panel, x, y, level, own)
-    infinite = level.get("no_estimate", xr.DataArray("")).item() == "infinite"
-    panel.set_title(f"{short(label, most)}{'\nno finite estimate' if infinite else ''}", fontsize=9, pad=3)
+    reason = level.get("no_estimate", xr.DataArray("")).item()
+    without = {"infinite": "\nno finite estimate", "no trials": "\nno trials"}.get(reason, "")
+    panel.set_title(f"{short(label, most)}{without}", fontsize=9, pad=3)
     panel.grid(visible=True, axis="both")
     drawn = np.concatenate([y, low, high, level["complete_pooling"].to_numpy()])
     return np.nanmin(drawn), np.nanmax(drawn)

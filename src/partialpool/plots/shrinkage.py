@@ -62,7 +62,8 @@ def plot_shrinkage(
         different values of other predictors. With two or more effects the first two span the plane, with the ellipse
         that contains a share `prob` of the levels in the population. Own estimates far from all others are arrowheads
         at the edge, with their value. Levels whose own estimate is infinite have no circle; their names say "no finite
-        estimate". The title says at which values other predictors are fixed.
+        estimate", and those of levels without trials "no trials". The title says at which values other predictors are
+        fixed.
 
         A single varying intercept is drawn as the mean of the response: a probability, an expected count. Other effects
         are on the scale of the linear predictor.
@@ -160,7 +161,7 @@ def _known(pooling: xr.Dataset) -> list[str]:
     """Return the information in each level: rows or trials, or in a table of estimates the standard error."""
     n, errors = pooling["n"].to_numpy(), pooling["no_pooling_se"].isel(effect=0).to_numpy()
     if "trials" in pooling:
-        return [f"n {k}" for k in pooling["trials"].to_numpy()]
+        return [f"n {k}" if k else "no trials" for k in pooling["trials"].to_numpy()]
     if _link(pooling).is_identity and (n == 1).all() and np.ptp(errors) > 0:
         return [f"se {number(error, 2)}" for error in errors]
     return [f"n {k}" for k in n]

@@ -76,7 +76,7 @@ def level_lines(
         values of the predictor, or its categories in their order (its attribute `kind` is then `category`).
 
         - `no_pooling` (level, grid), NaN where a level has no finite estimate, and `no_estimate` (level), the reason:
-          its rows do not identify its effects, or they are infinite;
+          its rows do not identify its effects, or they are infinite, or the level has no trials;
         - `complete_pooling` (grid), or (level, grid) if levels have their own predictor values;
         - `partial_pooling` (chain, draw, level, grid);
         - by row that is shown (`obs`): `x`, its predictor; `y`, its response; `row_level`, its level; `adjusted`, its
@@ -176,7 +176,8 @@ def _columns(design: Design, values: Values) -> np.ndarray:
 def _points(fit: Fit, places: LevelPlaces, over: str, rows: np.ndarray) -> dict[str, tuple[tuple[str], np.ndarray]]:
     """Return the rows as points: the predictor, the response, the response adjusted to the lines, and trials."""
     design, trials, link = fit.design, fit.design.response.trials, fit.design.spec.link_record
-    y = design.response.values[rows] / design.response.n_trials[rows]
+    hits, counts = design.response.values[rows].astype(float), design.response.n_trials[rows]
+    y = np.divide(hits, counts, out=np.full(len(hits), np.nan), where=counts > 0)  # no point without trials
     if fit.spec.family_record.on_log_scale:
         y = np.log(y)
     moved = _distance(fit, places, over, rows)

@@ -63,12 +63,12 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
         On the scale of the linear predictor: the response's, its logarithm, or its log odds (`attrs["predictor"]`).
 
         - by level: `n`, its rows; where rows have several trials, `trials`, their sum; `own_mean`, the mean of its
-          responses (of trials: the share of successes);
+          responses (of trials: the share of successes; NaN without trials);
         - by level and effect: `no_pooling`, least squares of the level's own rows, or maximum likelihood if the
           response is not normal, everything else at its posterior mean, and `no_pooling_se`, its standard error
           (sigma^2 at its posterior mean; inverse information); NaN where there is no finite estimate, and
           `no_estimate`, the reason: the rows do not identify it, or it is infinite (a level with only successes, with
-          counts of 0 only under a log link, with outcomes that a predictor separates);
+          counts of 0 only under a log link, with outcomes that a predictor separates), or the level has no trials;
         - by effect, or by level and effect if levels have their own predictor values: `complete_pooling`, least squares
           or maximum likelihood of all rows, ignoring the grouping (0 for an effect that is not among the fixed effects,
           NaN where the estimate is infinite), and `complete_pooling_se`, which is too small since it ignores the
@@ -143,7 +143,8 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
 def _sizes(design: Design, factor: FactorEffects) -> dict[str, tuple[tuple[str], np.ndarray]]:
     """Return the rows of each level, its trials where rows have several, and the mean of its responses."""
     totals = factor.sum(np.asarray(design.response.values, float))
-    own = totals / np.maximum(factor.sum(np.asarray(design.response.n_trials, float)), 1)
+    trials = factor.sum(np.asarray(design.response.n_trials, float))
+    own = np.divide(totals, trials, out=np.full(len(trials), np.nan), where=trials > 0)
     sizes = {"n": (("level",), factor.counts), "own_mean": (("level",), own)}
     if design.response.trials is not None:
         sizes["trials"] = (("level",), factor.sum(np.asarray(design.response.trials, float)).round().astype(int))

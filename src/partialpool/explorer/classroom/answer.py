@@ -31,4 +31,10 @@ def make_page(question: Question) -> str:
         if not verdict.good:
             notes.append(str(verdict))
         above = page_environment("explorer/templates").get_template("classroom_above.html")
-        return render_explorer(found, seed=_SEED, progressbar=False, above=above.render(key=question.key, notes=notes))
+        return render_explorer(
+            found,
+            title=question.title,
+            seed=_SEED,
+            progressbar=False,
+            above=above.render(key=question.key, notes=[*question.remarks, *notes]),
+        )

@@ -6,6 +6,7 @@ from typing import Final
 import pandas as pd
 
 from partialpool.explorer.classroom.question import KINDS, Kind, Question
+from partialpool.explorer.classroom.responses import PERCENTAGE
 
 __all__ = ["guessed"]
 
@@ -32,11 +33,11 @@ def guessed(question: Question, table: pd.DataFrame) -> Question:
     columns = list(table.columns)
     who = question.who
     if who not in columns:
-        who = next((name for name in columns if not _is_number(table[name])), columns[0])
+        who = next((name for name in columns if not _is_counted(table[name])), columns[0])
     others = [name for name in columns if name != who]
     response = question.response
     if response not in others:
-        response = next((name for name in others if _is_number(table[name])), others[0])
+        response = next((name for name in others if _is_counted(table[name])), others[0])
     attempts = question.attempts
     if attempts not in others or attempts == response:
         attempts = _attempts(table, response, others)
@@ -47,13 +48,15 @@ def guessed(question: Question, table: pd.DataFrame) -> Question:
     labels = sorted({str(value) for value in table[response].dropna().unique()})
     if success not in labels:
         is_yes = [label for label in labels if label.casefold() in _YES]
-        success = "" if _is_number(table[response]) or not labels else (is_yes or labels)[0]
+        success = "" if _is_counted(table[response]) or not labels else (is_yes or labels)[0]
     return replace(question, who=who, response=response, kind=kind, attempts=attempts, success=success)
 
 
 def _kind(values: pd.Series, attempts: str) -> Kind:
     """Return the kind that the values of a response look like."""
     found = values.dropna()
+    if _is_counted(values) and not _is_number(values):  # percentages, which are refused with a message about hits
+        return next(kind for kind in KINDS.values() if kind.has_attempts)
     if not _is_number(values) or set(found.unique()) <= {0, 1}:
         return next(kind for kind in KINDS.values() if kind.has_success)
     if attempts:
@@ -74,6 +77,12 @@ def _attempts(table: pd.DataFrame, response: str, others: list[str]) -> str:
             if whole and (both[response] >= 0).all() and (both[name] >= both[response]).all():
                 return name
     return ""
+
+
+def _is_counted(values: pd.Series) -> bool:
+    """Whether a column has numbers or percentages."""
+    found = values.dropna().astype(str)
+    return _is_number(values) or bool(len(found) and found.str.fullmatch(PERCENTAGE).all())
 
 
 def _is_number(values: pd.Series) -> bool:

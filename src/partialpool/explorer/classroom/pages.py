@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import Final
@@ -17,11 +18,16 @@ MOST: Final = 30
 
 @dataclass(frozen=True)
 class Asked:
-    """A question with its page or the error of its fit; with neither as long as it waits."""
+    """A question with its page or the error of its fit; with neither as long as it waits.
+
+    `levels` is the number of levels, `made` the local time at which the page was ready.
+    """
 
     question: Question
+    levels: int = 0
     page: str | None = None
     error: PartialPoolError | None = None
+    made: datetime | None = None
 
     @property
     def is_waiting(self) -> bool:
@@ -42,10 +48,10 @@ class AskedQuestions:
         self._make = make
         self._kept: dict[str, Asked] = {}
         self._reading = Lock()
-        self._queue: SimpleQueue[Question] = SimpleQueue()
+        self._queue: SimpleQueue[tuple[Question, int]] = SimpleQueue()
         Thread(target=self._answer, daemon=True).start()
 
-    def ask(self, question: Question) -> str:
+    def ask(self, question: Question, levels: int) -> str:
         """Let a question wait for its fit, unless it is kept with its page, and return its key.
 
         Raises
@@ -66,11 +72,11 @@ class AskedQuestions:
                     do="wait for some of them, then send the table again",
                 )
             self._kept.pop(key, None)  # a question that is asked again is the newest
-            self._kept[key] = Asked(question)
+            self._kept[key] = Asked(question, levels)
             answered = [name for name, asked in self._kept.items() if not asked.is_waiting]
             for name in answered[: max(0, len(self._kept) - MOST)]:
                 del self._kept[name]
-        self._queue.put(question)
+        self._queue.put((question, levels))
         return key
 
     def get(self, key: str) -> Asked | None:
@@ -94,10 +100,11 @@ class AskedQuestions:
     def _answer(self) -> None:
         """Answer questions for ever; the thread ends with the program."""
         while True:
-            question = self._queue.get()
+            question, levels = self._queue.get()
             try:
-                answered = Asked(question, page=self._make(question))
+                page = self._make(question)
+                answered = Asked(question, levels, page=page, made=datetime.now().astimezone())
             except PartialPoolError as error:
-                answered = Asked(question, error=error)
+                answered = Asked(question, levels, error=error)
             with self._reading:
                 self._kept[question.key] = answered

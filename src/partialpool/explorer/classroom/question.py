@@ -1,27 +1,35 @@
 """A table that was pasted, and what its columns mean: the question of the classroom's form, as a model and a table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import pairwise
 from types import MappingProxyType
 from typing import Final
 
 import pandas as pd
 
 from partialpool.errors import DataError, SpecError, nearest
-from partialpool.fitting.table_file import read_table_text
+from partialpool.explorer.classroom.pasted import read_pasted
+from partialpool.explorer.classroom.remarks import added_up, without_attempts
+from partialpool.explorer.classroom.responses import (
+    as_yes,
+    check_both_outcomes,
+    check_percentages,
+    check_repeats,
+    check_yes_and_no,
+    make_numbers,
+)
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.terms import Group
 from partialpool.spec.whitelist import quote_name
 
-__all__ = ["KINDS", "MOST_LEVELS", "MOST_ROWS", "Kind", "Question", "read_pasted"]
+__all__ = ["KINDS", "MOST_LEVELS", "MOST_TITLE", "Kind", "Question"]
 
-MOST_ROWS: Final = 5_000
 MOST_LEVELS: Final = 200
 """So many levels the explorer shows at once; a fit of more would keep the others waiting."""
 _MOST_SHOWN: Final = 60
 """Characters of a name or value that an error repeats."""
+MOST_TITLE: Final = 80
 _UNQUOTABLE: Final = "`"
 """It ends a name in backquotes."""
 _JOINING: Final = ":/"
@@ -32,7 +40,8 @@ _JOINING: Final = ":/"
 class Kind:
     """A kind of response: its family, and whether it needs a column of attempts or a value that counts as yes.
 
-    `is_whole` says whether its values, and the attempts, are whole numbers from 0.
+    `is_whole` says whether its values, and the attempts, are whole numbers from 0; `needs_repeats` whether some names
+    must have several rows.
     """
 
     name: str
@@ -41,6 +50,7 @@ class Kind:
     has_attempts: bool = False
     has_success: bool = False
     is_whole: bool = False
+    needs_repeats: bool = False
 
 
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
@@ -50,7 +60,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             Kind("hits out of attempts", "binomial", "7 of 12 throws", has_attempts=True, is_whole=True),
             Kind("yes or no", "bernoulli", "one row per throw: hit or miss", has_success=True),
             Kind("a count", "poisson", "the goals of a match", is_whole=True),
-            Kind("a measurement", "gaussian", "a height in cm, a time in s"),
+            Kind("a measurement", "gaussian", "a height in cm, a time in s", needs_repeats=True),
         )
     }
 )
@@ -73,6 +83,8 @@ class Question:
         Column of the attempts, for hits out of attempts.
     success
         The value that counts as yes; empty for numbers 0 and 1, and for true and false.
+    title
+        Title of the page; may be empty.
     """
 
     text: str
@@ -81,15 +93,16 @@ class Question:
     kind: str = ""
     attempts: str = ""
     success: str = ""
+    title: str = ""
 
     @property
     def key(self) -> str:
         """A short name that equal questions share."""
-        fields = "\x1f".join((self.text, self.who, self.response, self.kind, self.attempts, self.success))
+        fields = "\x1f".join((self.text, self.who, self.response, self.kind, self.attempts, self.success, self.title))
         return sha256(fields.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
     def model(self) -> tuple[ModelSpec, pd.DataFrame]:
-        r"""Return the model `response ~ 1 + (1 | who)` and its table.
+        r"""Return the model `response ~ 1 + (1 | who)` and its table, without rows of 0 attempts.
 
         Names become part of a model only as columns of the table that was read, and in backquotes.
 
@@ -105,6 +118,28 @@ class Question:
         >>> print(Question(table, "name", "hits", "hits out of attempts", "shots").model()[0].to_formula())
         p(hits, shots) ~ 1 + (1 | name)
         """
+        return self._read()[:2]
+
+    @property
+    def remarks(self) -> list[str]:
+        r"""What was done with the rows, as sentences for above the page; raises as `model`.
+
+        Examples
+        --------
+        >>> table = "name,hits,shots\nAda,2,3\nAda,1,4\nBen,5,9\nCem,0,0"
+        >>> Question(table, "name", "hits", "hits out of attempts", "shots").remarks
+        ['No trials: Cem. Rows with 0 attempts tell nothing, and are left out.', 'Ada has 2 rows; they are added up.']
+        """
+        return self._read()[2]
+
+    def _read(self) -> tuple[ModelSpec, pd.DataFrame, list[str]]:
+        if len(self.title) > MOST_TITLE:
+            raise SpecError(
+                "the title is too long",
+                got=f"{len(self.title)} characters",
+                allowed=f"up to {MOST_TITLE}",
+                do="shorten it",
+            )
         if self.kind not in KINDS:
             raise SpecError(
                 "this kind of response does not exist",
@@ -114,6 +149,9 @@ class Question:
             )
         kind = KINDS[self.kind]
         table = read_pasted(self.text, {self.who})
+        for name in (self.who, self.response):
+            _check_column(name, table)
+        check_percentages(table, self.who, self.response)
         used = {"who": self.who, "what was measured": self.response}
         if kind.has_attempts:
             used["the attempts"] = self.attempts
@@ -123,55 +161,23 @@ class Question:
         _check_apart(used)
         _check_levels(self.who, table)
         response = quote_name(self.response)
+        remarks: list[str] = []
         if kind.has_attempts:
             response = f"p({response}, {quote_name(self.attempts)})"
         if kind.has_success:
-            table[self.response] = _as_yes(table[self.response], self.success)
+            table[self.response] = as_yes(table[self.response], self.success)
+            check_yes_and_no(table[self.response])
         else:
-            _make_numbers(table, self.who, [*used.values()][1:], is_whole=kind.is_whole)
-        return ModelSpec(response, groups=[Group(self.who)], family=kind.family), table
-
-
-def read_pasted(text: str, factors: set[str]) -> pd.DataFrame:
-    """Read a pasted table of at most `MOST_ROWS` rows; spaces around column names are dropped.
-
-    Raises
-    ------
-    DataError
-        It is not a table of two columns and a row, or has too many rows.
-    """
-    names, _, rows = text.replace("\r\n", "\n").strip("\n\ufeff").partition("\n")
-    # The reader takes names as they are written; spaces after the separators are not meant as parts of them.
-    table = read_table_text(f"{_without_spaces(names)}\n{rows}\n", factors).rename(columns=str)
-    if table.shape[1] < 2:
-        raise DataError(
-            "the lines of the table do not have the same number of columns, or only one",
-            got=f"read as one column, {str(table.columns[0])[:_MOST_SHOWN]!r}",
-            allowed="two columns or more in every line, between commas, semicolons or tabs",
-            do="compare the lines with the first one; put quotation marks around a name that has a comma",
-        )
-    if not 0 < len(table) <= MOST_ROWS:
-        raise DataError(
-            "the table has no rows" if table.empty else "the table has too many rows",
-            got=f"{len(table)} rows",
-            allowed=f"1 to {MOST_ROWS} rows below the line of column names",
-            do="paste the rows too" if table.empty else "paste a part of the rows, or use pp.fit and pp.explore",
-        )
-    return table
-
-
-def _without_spaces(names: str) -> str:
-    """Drop the spaces beside separators in the line of column names.
-
-    Examples
-    --------
-    >>> _without_spaces(" name ; my hits;shots ")
-    'name;my hits;shots'
-    """
-    for separator in ",;\t|":
-        if separator in names and '"' not in names:
-            names = separator.join(name.strip(" ") for name in names.split(separator))
-    return names.strip(" ")
+            make_numbers(table, self.who, [*used.values()][1:], is_whole=kind.is_whole)
+        if kind.has_attempts:
+            table, remarks = without_attempts(table, self.who, self.attempts)
+            _check_levels(self.who, table)
+            complete = table[[*used.values()]].dropna()
+            check_both_outcomes(float(complete[self.response].sum()), float(complete[self.attempts].sum()))
+            remarks += added_up(complete, self.who)
+        if kind.needs_repeats:
+            check_repeats(table, self.who, self.response)
+        return ModelSpec(response, groups=[Group(self.who)], family=kind.family), table, remarks
 
 
 def _check_column(name: str, table: pd.DataFrame, refused: str = _UNQUOTABLE) -> None:
@@ -217,52 +223,3 @@ def _check_levels(who: str, table: pd.DataFrame) -> None:
             allowed=f"2 to {MOST_LEVELS}",
             do="choose the column that says whose row it is" + (", or use pp.fit and pp.explore" if many else ""),
         )
-
-
-def _make_numbers(table: pd.DataFrame, who: str, columns: Sequence[str], *, is_whole: bool) -> None:
-    """Make columns numeric; refuse values that are not, or not whole, and of two columns hits above the attempts."""
-    for name in columns:
-        numbers = pd.to_numeric(table[name], errors="coerce")
-        wrong = table[name].notna() & numbers.isna()
-        if is_whole:
-            wrong |= (numbers < 0) | (numbers != numbers.round()) & numbers.notna()
-        if wrong.any():
-            raise DataError(
-                f"{name!r} has values that are not {'whole numbers from 0' if is_whole else 'numbers'}",
-                got=f"{str(table[name][wrong].iloc[0])[:_MOST_SHOWN]!r}, {_of(table, who, wrong)}",
-                allowed="0, 1, 2, ..." if is_whole else "numbers such as 12.5",
-                do="correct these rows, or choose another column or another kind",
-            )
-        table[name] = numbers  # 05 is kept as text by the reader, because a label could be so
-    for hits, attempts in pairwise(columns):
-        wrong = table[hits] > table[attempts]
-        if wrong.any():
-            raise DataError(
-                "more hits than attempts",
-                got=f"{table[hits][wrong].iloc[0]:g} of {table[attempts][wrong].iloc[0]:g}, {_of(table, who, wrong)}",
-                allowed="hits from 0 to the attempts",
-                do="correct these rows, or choose the columns the other way round",
-            )
-
-
-def _of(table: pd.DataFrame, who: str, wrong: pd.Series) -> str:
-    """Name the first of the wrong rows, and count them."""
-    count = int(wrong.sum())
-    return f"of {str(table[who][wrong].iloc[0])[:_MOST_SHOWN]!r}; {count} such row{'s' if count > 1 else ''}"
-
-
-def _as_yes(values: pd.Series, success: str) -> pd.Series:
-    """Return the values as two categories, the second of which counts as yes; numbers 0 and 1 stay as they are."""
-    labels = values.map(str, na_action="ignore")
-    shown = sorted(labels.dropna().unique())
-    if not success and set(values.dropna().unique()) <= {0, 1}:
-        return values
-    if success not in shown or len(shown) > 2:
-        raise DataError(
-            f"{values.name!r} cannot be read as yes or no",
-            got=f"{len(shown)} different values" + (f", and none is {success[:_MOST_SHOWN]!r}" if success else ""),
-            allowed="two values, one of which counts as yes; or 0 and 1",
-            do=f"name the value that counts as yes: {nearest(success, shown)}",
-        )
-    others = [label for label in shown if label != success]
-    return labels.astype(pd.CategoricalDtype([*others, success]))

@@ -19,6 +19,7 @@ _READ_AWAY: Final = 20 * MOST_BYTES
 _FORM: Final = "application/x-www-form-urlencoded"
 _FIELDS: Final[Mapping[str, str]] = {
     "table": "text", "who": "who", "response": "response", "kind": "kind", "attempts": "attempts", "success": "success",
+    "title": "title",
 }  # fmt: skip
 """Fields of a question, by the names of the form's elements."""
 

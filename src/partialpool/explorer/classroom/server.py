@@ -218,8 +218,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_form(200, question)
             return
         try:
-            question.model()  # what is wrong with the table is said at once, and not after the fits of others
-            key = self.server.asked.ask(question)
+            # What is wrong with the table is said at once, and not after the fits of others.
+            levels = question.model()[1][question.who].nunique()
+            key = self.server.asked.ask(question, levels)
         except PartialPoolError as error:
             self._send_form(400, question, error)
             return

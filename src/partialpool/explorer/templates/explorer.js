@@ -34,7 +34,8 @@
     pointed: null,
   };
 
-  const written = value => value === null ? "\u2013" : value.toFixed(numbers.decimals).replace("-", "\u2212");
+  // Zero has no sign.
+  const written = value => value === null ? "\u2013" : value.toFixed(numbers.decimals).replace(/^-(?=[0.]*$)/, "").replace("-", "\u2212");
   const withUnit = value => written(value) + (numbers.unit ? ` ${numbers.unit}` : "");
   const percent = share => share === null ? "\u2013" : `${Math.round(100 * share)}\u00a0%`;
   // A right-to-left name must not reorder the numbers after it.
@@ -167,7 +168,7 @@
       + (means ? ` In brackets: ${means.predictor}.` : "");
   }
 
-  const missing = k => numbers.infinite[k] ? "no finite estimate without pooling" : "not identified by its own rows";
+  const missing = k => numbers.empty[k] ? "no estimate without pooling" : numbers.infinite[k] ? "no finite estimate without pooling" : "not identified by its own rows";
 
   function byValue(k) {
     const own = numbers.values[last][k], here = every(numbers.values)[k];
@@ -240,6 +241,12 @@
       label.text = narrow && whole.length > 24 ? whole.replace(" at ", "\nat ") : whole;
       axis.setv({axis_label: label, axis_label_text_font_size: narrow ? "13px" : "15px"});
     });
+    // The picture stays in view on a phone: it is lower, and the heading above it is its label.
+    const low = matchMedia("(max-width: 40rem)").matches, sd = model("sd-plot"), along = sd.below[0];
+    state.sdLabel ??= along.axis_label;
+    along.axis_label = low ? null : state.sdLabel;
+    sd.height = low ? 90 : 155;
+    plot.below[0].ticker.desired_num_ticks = narrow ? 4 : 6;
     redraw(drawLevels);
   }
 

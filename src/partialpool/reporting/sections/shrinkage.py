@@ -45,7 +45,9 @@ def _picture(reported: Reported, factor: FactorEffects) -> Picture:
     answer = shrinkage(fit, factor.name)
     figure = plot_shrinkage(answer, prob=reported.prob)
     drawn, as_means = as_drawn(answer)
-    said = ". ".join([*(_in_numbers(drawn, effect) for effect in factor.names), *_infinite_in_words(answer)])
+    said = ". ".join(
+        [*(_in_numbers(drawn, effect) for effect in factor.names), *_without_in_words(answer, as_means=as_means)]
+    )
     alone, one = len(factor.names) == 1, "level" not in answer["complete_pooling"].dims
     mark = ("The dashed line is" if one else "Marks are") if alone else "The cross is" if one else "Crosses are"
     origin = answer.attrs["origin"]
@@ -53,34 +55,44 @@ def _picture(reported: Reported, factor: FactorEffects) -> Picture:
     scale = f", as the {answer.attrs['mean']}" if as_means else on_scale(fit)
     caption = (
         f"{factor.name}: from each level's own estimate (open circle) to partial pooling (dot){scale}. "
-        f"{mark} complete pooling, which ignores the grouping.{_infinite_explained(answer)}{moved}"
+        f"{mark} complete pooling, which ignores the grouping.{_without_explained(answer, as_means=as_means)}{moved}"
         f"{held_meanwhile(answer)}"
     )
     return Picture(figure_image(figure), f"{said}.", caption)
 
 
-def _without(answer: xr.Dataset) -> list[str]:
-    """Return the levels whose own estimate is infinite."""
-    return [str(level) for level in answer["level"].to_numpy()[(answer["no_estimate"] == "infinite").any("effect")]]
+def _without(answer: xr.Dataset, reason: str) -> list[str]:
+    """Return the levels that have no estimate of their own for this reason."""
+    return [str(level) for level in answer["level"].to_numpy()[(answer["no_estimate"] == reason).any("effect")]]
 
 
-def _infinite_in_words(answer: xr.Dataset) -> list[str]:
-    """State the levels without a finite estimate; an empty list where there are none."""
-    levels = _without(answer)
-    if not levels:
-        return []
-    named = ", ".join(levels[:_MOST_NAMED]) + (", ..." if len(levels) > _MOST_NAMED else "")
-    return [f"No finite estimate without pooling: {named} ({len(levels)} of {answer.sizes['level']})"]
+def _without_in_words(answer: xr.Dataset, *, as_means: bool) -> list[str]:
+    """Name the levels without a finite estimate, and those without trials; an empty list where there are none."""
+    infinite = "Own estimate at an end of the axis" if as_means else "No finite estimate without pooling"
+    said = []
+    for words, levels in ((infinite, _without(answer, "infinite")), ("No trials", _without(answer, "no trials"))):
+        if levels:
+            named = ", ".join(levels[:_MOST_NAMED]) + (", ..." if len(levels) > _MOST_NAMED else "")
+            said.append(f"{words}: {named} ({len(levels)} of {answer.sizes['level']})")
+    return said
 
 
-def _infinite_explained(answer: xr.Dataset) -> str:
-    """Say why a level may have no circle, as a sentence that follows another; empty where all have one."""
-    if not _without(answer):
-        return ""
-    return (
-        " Levels without a circle have no finite estimate from their own rows: these have only one outcome, or a "
-        "predictor separates their outcomes."
-    )
+def _without_explained(answer: xr.Dataset, *, as_means: bool) -> str:
+    """Say where the circles of these levels are, as sentences that follow another; empty where all have a circle."""
+    said = ""
+    if _without(answer, "infinite") and as_means:
+        said += (
+            " Levels with only one outcome have their circle at the mean of their rows, an end of the axis; their "
+            f"{answer.attrs['predictor']} without pooling would be infinite."
+        )
+    elif _without(answer, "infinite"):
+        said += (
+            " Levels without a circle have no finite estimate from their own rows: these have only one outcome, or a "
+            "predictor separates their outcomes."
+        )
+    if _without(answer, "no trials"):
+        said += " Levels with no trials have no circle."
+    return said
 
 
 def _in_numbers(answer: xr.Dataset, effect: str) -> str:

@@ -1,0 +1,56 @@
+"""What was done with the rows of a pasted table, in sentences that stand above the page."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import pandas as pd
+
+__all__ = ["added_up", "without_attempts"]
+
+_MOST_NAMED: Final = 5
+_MOST_SHOWN: Final = 40
+"""Characters of a name."""
+
+
+def without_attempts(table: pd.DataFrame, who: str, attempts: str) -> tuple[pd.DataFrame, list[str]]:
+    """Drop rows with 0 attempts, and return the sentence that names them.
+
+    Names that have other rows too keep those.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"name": ["Ada", "Ben"], "shots": [3, 0]})
+    >>> without_attempts(table, "name", "shots")[1]
+    ['No trials: Ben. Rows with 0 attempts tell nothing, and are left out.']
+    """
+    empty = table[attempts].eq(0)
+    if not empty.any():
+        return table, []
+    names = list(dict.fromkeys(table[who][empty].dropna().astype(str)))
+    said = f"No trials: {_listed(names)}. Rows with 0 attempts tell nothing, and are left out."
+    return table[~empty].reset_index(drop=True), [said]
+
+
+def added_up(table: pd.DataFrame, who: str) -> list[str]:
+    """Say which names have several rows of hits and attempts.
+
+    Examples
+    --------
+    >>> added_up(pd.DataFrame({"name": ["Ada", "Ben", "Ada"]}), "name")
+    ['Ada has 2 rows; they are added up.']
+    """
+    counts = table[who].astype(str).value_counts(sort=False)
+    several = counts[counts > 1]
+    if len(several) > _MOST_NAMED:
+        return [f"{len(several)} names have several rows; those of each name are added up."]
+    return [f"{_short(name)} has {count} rows; they are added up." for name, count in several.items()]
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMED
+    return ", ".join(map(_short, names[:_MOST_NAMED])) + (f" and {more} more" if more > 0 else "")
+
+
+def _short(name: object) -> str:
+    text = str(name)
+    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 1]}\N{HORIZONTAL ELLIPSIS}"
