@@ -10,7 +10,7 @@ if sys.version_info < OLDEST:
         "partialpool does not run on this Python\n"
         f"  got:     Python {platform.python_version()}\n"
         f"  allowed: Python {'.'.join(map(str, OLDEST))} or newer\n"
-        "  do:      install a newer Python (python.org, conda, uv or pyenv), make an environment with it, for instance\n"
+        "  do:      install a newer Python (python.org, conda, uv or pyenv), make an environment with it, such as\n"
         "           python3.13 -m venv .venv, and install with its pip"
     )
 
