@@ -140,3 +140,10 @@ def test_few_numbers_with_a_cell_that_is_not_a_number_give_a_warning():
 def test_a_class_of_numbers_is_an_ordinary_label(recwarn, label):
     build_design(ModelSpec.from_formula("x ~ traps + (1|g)"), written("traps", {44: label, 45: label}))
     assert [str(one.message) for one in recwarn] == []
+
+
+def test_commas_that_may_separate_thousands_are_not_called_decimal():
+    found = numbers_as_text(pd.Series(["1,234", "980", "12,500"], name="km"))
+    assert found.got == "numbers with a comma, such as '1,234'"
+    assert found.do == "pd.read_csv(..., decimal=',' or thousands=',')"
+    assert "decimal comma" in numbers_as_text(pd.Series(["1,234", "980", "0,5"], name="km")).got

@@ -9,6 +9,7 @@ import pytest
 
 import partialpool as pp
 from partialpool.design.build import build_design
+from partialpool.design.dates_as_text import dates_as_text
 from partialpool.errors import DataWarning
 from partialpool.reporting.describe import describe_words
 from partialpool.spec.model import ModelSpec
@@ -174,3 +175,8 @@ def test_columns_left_out_are_printed():
     assert "left out, not identified by the rows: habitat[Meadow]:arm[B]" in str(fit)
     assert "Left out, because the rows do not identify them: habitat[Meadow]:arm[B]." in describe_words(fit.design)
     assert "reference categories: habitat = Bog, arm = A" in str(fit)
+
+
+@pytest.mark.parametrize("labels", [["2018-19", "2019-20", "2020-21"], ["1.2.1", "1.2.2", "1.13.1"]])
+def test_school_years_and_sections_are_no_dates(labels):
+    assert dates_as_text(pd.Series(labels * 3, name="k")) is None

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 import pandas as pd
+import psutil
 import pytest
 
 import partialpool as pp
@@ -636,3 +637,53 @@ def test_percentages_are_guessed_to_be_hits():
     text = "name,rate,shots\nAda,70%,10\nBen,50 %,4\n"
     found = guessed(Question(text), read_pasted(text, set()))
     assert (found.who, found.response, found.kind) == ("name", "rate", "hits out of attempts")
+
+
+def test_a_fault_of_the_program_does_not_stop_later_questions(serve, capsys):
+    def make(question):
+        if question.title == "bad":
+            raise MemoryError
+        return "<p>made</p>"
+
+    url = serve(make)
+    form = {"table": EXAMPLE.text, **CHOICES}
+    status, page, _ = explore(url, form | {"title": "bad"})
+    assert status >= 400
+    assert "for lack of memory" in page
+    assert explore(url, form | {"title": "good"})[0] == 200
+    assert "MemoryError" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [(("Origin", "http://[x"), 403), (("Content-Length", "9" * 5000), 413)],
+    ids=["origin", "length"],
+)
+def test_headers_that_make_no_sense_are_refused(url, header, status):
+    connection = HTTPConnection(*url.removeprefix("http://").strip("/").split(":"), timeout=20)
+    connection.putrequest("POST", "/table")
+    for name, value in dict(
+        [("Content-Length", "0"), ("Content-Type", "application/x-www-form-urlencoded"), header]
+    ).items():
+        connection.putheader(name, value)
+    connection.endheaders(b"")
+    if status == 413:
+        connection.sock.shutdown(1)
+    assert connection.getresponse().status == status
+    connection.close()
+
+
+@pytest.mark.thorough
+def test_the_process_that_fits_ends_with_the_server_however_that_ends():
+    command = [sys.executable, "-m", "partialpool", "classroom", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        url = process.stdout.readline().removeprefix("The form is at ").strip()
+        table = "name,y\n" + "\n".join(f"a{k % 150},{k % 7}" for k in range(4500))
+        form = {"table": table, "who": "name", "response": "y", "kind": "a count"}
+        assert ask(f"{url}explore", form)[0] == 202
+        time.sleep(2)  # in the middle of a fit of a minute
+        children = psutil.Process(process.pid).children()
+        process.kill()
+        process.communicate(timeout=20)
+    assert children
+    assert not psutil.wait_procs(children, timeout=5)[1]

@@ -207,3 +207,20 @@ def test_a_line_of_another_length_is_named_with_both_counts(tmp_path, name):
 )
 def test_even_lines_are_read(text, shape):
     assert read_table_text(text, set()).shape == shape
+
+
+@pytest.mark.parametrize("rows", [["1,250", "980", "1,100"], ["12,500", "-7,125"]])
+def test_commas_that_may_separate_thousands_are_refused(tmp_path, rows):
+    path = tmp_path / "t.csv"
+    path.write_text("name;km\n" + "\n".join(f"a{k};{row}" for k, row in enumerate(rows)), encoding="utf-8")
+    with pytest.raises(DataError, match="before decimals or between thousands") as raised:
+        read_table_file(path, ())
+    assert repr(rows[0]) in raised.value.got
+    assert rows[0].replace(",", "") in raised.value.do
+
+
+@pytest.mark.parametrize("deciding", ["0,250", "1,25", "1250,125"])
+def test_one_certain_decimal_comma_decides_for_the_table(tmp_path, deciding):
+    path = tmp_path / "t.csv"
+    path.write_text(f"km;kg\n1,250;{deciding}\n980;1\n", encoding="utf-8")
+    assert read_table_file(path, ())["km"].tolist() == [1.25, 980.0]

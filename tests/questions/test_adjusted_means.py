@@ -136,3 +136,8 @@ def test_too_many_combinations_are_refused():
     fit = pp.fit("y ~ arm + f0 + f1 + f2 + (1 | g)", table, seed=1, draws=50, progressbar=False)
     with pytest.raises(pp.DataError, match="too many combinations"):
         pp.adjusted_means(fit, "arm")
+
+
+def test_too_many_values_are_refused():
+    with pytest.raises(pp.DataError, match="too many combinations of values"):
+        pp.adjusted_means(trial(), "x", at={"x": np.linspace(0, 1, 3000)})

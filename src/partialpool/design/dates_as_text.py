@@ -15,6 +15,8 @@ _SHOWN: Final = 3
 """Most dates that a message names."""
 _FEW: Final = 0.1
 """Most cells, as a share, that may be something else in a column of dates."""
+_HALF: Final = 0.5
+"""More than this share of the labels must be dates by some format."""
 _DATE: Final = re.compile(
     r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T]\d{1,2}:\d{2}.*)?|\d{1,2}[- ][A-Za-z]{3,9}[- ]\d{2,4}|\d{4}-\d{2}"
 )
@@ -96,5 +98,8 @@ def dates_as_text(column: pd.Series) -> DatesAsText | None:
         return None
     dates = pd.Series([text for text, is_date in zip(texts, date, strict=True) if is_date])
     formats = tuple(form for form in _FORMATS if pd.to_datetime(dates, format=form, errors="coerce").notna().all())
+    some = np.logical_or.reduce([pd.to_datetime(dates, format=form, errors="coerce").notna() for form in _FORMATS])
+    if some.mean() <= _HALF:  # section numbers, school years
+        return None
     odd = cells_by_label(column, codes, labels, ~date)
     return DatesAsText(str(column.name), tuple(str(label) for label in labels[date]), formats, odd)

@@ -14,6 +14,7 @@ _SHOWN: Final = 3
 """Most labels, and most rows of each, that a message names."""
 _LISTED: Final = 6
 """Most labels that the advice lists."""
+_THOUSANDS: Final = re.compile(r"\s*[-+]?[1-9]\d{0,2},\d{3}\s*")
 _COMMA: Final = re.compile(r"\s*[-+]?\d+,\d+\s*")
 
 
@@ -32,7 +33,9 @@ class NumbersAsText:
     example
         A number; one with a decimal comma where there are such.
     has_comma
-        Whether some numbers have a decimal comma.
+        Whether some numbers have a comma.
+    may_be_thousands
+        Whether each of their commas may as well separate thousands.
     """
 
     column: str
@@ -41,6 +44,7 @@ class NumbersAsText:
     odd: tuple[tuple[str, tuple[int, ...]], ...]
     example: str
     has_comma: bool
+    may_be_thousands: bool
 
     @property
     def n_odd(self) -> int:
@@ -67,7 +71,8 @@ class NumbersAsText:
         >>> numbers_as_text(pd.Series(["3", "k.A.", "5"], name="count")).got
         "'k.A.' in row 1; the other 2 are numbers"
         """
-        comma = f"numbers with a decimal comma, such as {self.example!r}"
+        kind = "comma" if self.may_be_thousands else "decimal comma"
+        comma = f"numbers with a {kind}, such as {self.example!r}"
         if not self.odd:
             return comma if self.has_comma else f"numbers written as text, such as {self.example!r}"
         return f"{self.odd_in_words}; the other {self.n_numbers} are {comma if self.has_comma else 'numbers'}"
@@ -81,7 +86,8 @@ class NumbersAsText:
         >>> numbers_as_text(pd.Series(["3", "k.A.", "5"], name="count")).do
         "pd.read_csv(..., na_values=['k.A.']), or correct the cells"
         """
-        options = ["decimal=','"] if self.has_comma else []
+        comma = "decimal=',' or thousands=','" if self.may_be_thousands else "decimal=','"
+        options = [comma] if self.has_comma else []
         if not self.odd:
             read = f"pd.read_csv(..., {', '.join(options)})"
             return read if options else f"convert the column: pd.to_numeric(data[{self.column!r}])"
@@ -108,7 +114,9 @@ def numbers_as_text(column: pd.Series) -> NumbersAsText | None:
         return None
     odd = cells_by_label(column, codes, labels, ~number)
     example = str(labels[np.flatnonzero(comma if comma.any() else number)[0]])
-    return NumbersAsText(str(column.name), int(cells.sum()), int(number.sum()), odd, example, bool(comma.any()))
+    counts, has_comma = (int(cells.sum()), int(number.sum())), bool(comma.any())
+    thousands = has_comma and all(_THOUSANDS.fullmatch(label) for label in labels[comma])
+    return NumbersAsText(str(column.name), *counts, odd, example, has_comma, thousands)
 
 
 def cells_by_label(

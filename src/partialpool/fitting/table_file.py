@@ -25,6 +25,7 @@ _LINES: Final = 50
 _LEADING_ZERO: Final = r"0\d+"
 _NUMBER: Final = r"-?(0|[1-9]\d{0,17})(\.\d+)?"
 _DECIMAL_COMMA: Final = r"\s*[-+]?\d+,\d+([eE][-+]?\d+)?\s*"
+_THOUSANDS: Final = r"\s*[-+]?[1-9]\d{0,2}(,\d{3})+\s*"
 _OTHER_NUMBER: Final = r"\s*[-+]?\d+\s*"
 
 
@@ -207,7 +208,10 @@ def _read_text(opened: Callable[[], TextIO], factors: set[str]) -> pd.DataFrame:
         check_even_lines(file, separator, _SEPARATORS)
     with opened() as file:
         text = pd.read_csv(file, sep=separator, dtype=str)
-    decimal = "," if separator != "," and any(_has_decimal_commas(text[c]) for c in text) else "."
+    commas = [c for c in text if _has_decimal_commas(text[c])] if separator != "," else []
+    if commas and all(_may_be_thousands(text[c]) for c in commas):
+        raise _ambiguous(text[commas[0]])
+    decimal = "," if commas else "."
     kept = [
         c for c in text if text[c].str.fullmatch(_LEADING_ZERO).any() or (c in factors and not _are_numbers(text[c]))
     ]
@@ -235,6 +239,22 @@ def _has_decimal_commas(column: pd.Series) -> bool:
     values = column.dropna()
     with_comma = values.str.fullmatch(_DECIMAL_COMMA)
     return bool(with_comma.any() and (with_comma | values.str.fullmatch(_OTHER_NUMBER)).all())
+
+
+def _may_be_thousands(column: pd.Series) -> bool:
+    """Whether every comma of a column may as well separate thousands: `1,250`, but neither `0,250` nor `1,25`."""
+    values = column.dropna()
+    return bool(values[values.str.contains(",")].str.fullmatch(_THOUSANDS).all())
+
+
+def _ambiguous(column: pd.Series) -> DataError:
+    example = column[column.str.contains(",", na=False)].iloc[0].strip()
+    return DataError(
+        "the commas in numbers may stand before decimals or between thousands",
+        got=f"{example!r} in column {column.name!r}, and no number that decides it",
+        allowed="decimal commas, if one has another number of digits after it; thousands without a separator",
+        do=f"write {example.replace(',', '')} for thousands, or {example.replace(',', '.')} for decimals",
+    )
 
 
 def _are_numbers(labels: pd.Series) -> bool:

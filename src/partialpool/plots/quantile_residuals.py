@@ -201,7 +201,7 @@ def _against_normal(axes: Axes, z: np.ndarray, *, inwards: bool) -> None:
         axes.set_ylim(-limit, limit)
     far = f"; up to {np.abs(z).max():.3g} sd at the edge" if beyond.any() else ""
     where = "leaves the band" if outside.any() else "inside the band"
-    where = "nearer 0, as with few rows a level" if nearer.any() and not outside.any() else where
+    where = "nearer 0: few rows a level, or little spread" if nearer.any() and not outside.any() else where
     axes.set_title(f"Distribution: {where}{far}")
     axes.grid(visible=True, axis="both")
 

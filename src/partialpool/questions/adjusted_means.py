@@ -26,8 +26,8 @@ from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["adjusted_means"]
 
-_MOST: Final = 2000
-"""Most combinations of categories that are averaged."""
+_MOST: Final = 5000
+"""Most combinations of values for which means are computed, all at once."""
 _TAKEN: Final = ("chain", "draw", "category", "population_average", "subject_specific")
 
 
@@ -79,10 +79,10 @@ def adjusted_means(fit: Fit, *predictors: str, at: Mapping[str, Any] = MappingPr
     values = _values(design, predictors, at)
     sizes = [len(values[name]) for name in predictors]
     others = {name: listed for name, listed in values.items() if name not in predictors}
-    if prod(map(len, others.values())) > _MOST:
+    if prod(map(len, values.values())) > _MOST:
         raise DataError(
-            "there are too many combinations of categories to average over",
-            got=", ".join(f"{len(listed)} of {name}" for name, listed in others.items() if len(listed) > 1),
+            "there are too many combinations of values",
+            got=", ".join(f"{len(listed)} of {name}" for name, listed in values.items() if len(listed) > 1),
             allowed=f"{_MOST:,} combinations",
             do="fix some of the categories by at=, or average over the rows: pp.average_effect",
         )

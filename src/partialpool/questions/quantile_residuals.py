@@ -28,6 +28,8 @@ __all__ = ["quantile_residuals"]
 
 ESTIMATED_EFFECTS: Final = "effects estimated from the rows themselves"
 """What residuals are given where they are nearer to the middle than those of new rows would be."""
+_FEW_EFFECTS: Final = 0.1
+"""Group effects per row up to which residuals are hardly nearer to the middle for being estimated from the rows."""
 _SMALLEST = np.finfo(float).tiny
 """Smallest tail probability: a response further out has a residual of 37.5 sds."""
 
@@ -104,11 +106,16 @@ def quantile_residuals(fit: Fit, *, levels: Literal["same", "new"] = "same", see
         "response": design.response.name,
         UNITS: design.axis_units.as_text(),
         "levels": levels,
-        "given": ESTIMATED_EFFECTS if design.factors and levels == "same" else "",
+        "given": ESTIMATED_EFFECTS if levels == "same" and _effects_of_a_row(design) > _FEW_EFFECTS else "",
         "expected": mean_by_name(design),
     }
     variables = {"u": (OBS, np.clip(u, 0, 1)), "z": (OBS, z), "expected": (OBS, expected)}
     return xr.Dataset(variables, coords=_coordinates(design, variables), attrs=attrs)
+
+
+def _effects_of_a_row(design: Design) -> float:
+    """Return the number of group effects divided by that of rows."""
+    return sum(factor.n_levels * len(factor.names) for factor in design.factors) / design.n_rows
 
 
 def _number_of_category(mean: np.ndarray) -> np.ndarray:

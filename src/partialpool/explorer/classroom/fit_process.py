@@ -1,12 +1,14 @@
 """One process that answers questions, one after another: a fit neither blocks the server nor outlives it."""
 
+import os
 import signal
 import sys
 import traceback
 from collections.abc import Callable
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from threading import Thread
 
 from partialpool.errors import EngineError, PartialPoolError
 from partialpool.explorer.classroom.question import Question
@@ -69,6 +71,7 @@ class FitProcess:
 
 def _answer_all(pipe: Connection) -> None:
     """Answer questions until the other end closes."""
+    Thread(target=_end_with_the_server, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to every process of a terminal: the server ends this one
     from partialpool.explorer.classroom.answer import make_page  # noqa: PLC0415 - the server itself needs no fit
 
@@ -78,6 +81,14 @@ def _answer_all(pipe: Connection) -> None:
         except EOFError:
             return
         pipe.send(_answered(make_page, question))
+
+
+def _end_with_the_server() -> None:
+    """End this process when that of the server has ended, however it did."""
+    server = parent_process()
+    if server is not None:
+        server.join()
+        os._exit(0)
 
 
 def _answered(make: Callable[[Question], str], question: Question) -> str | PartialPoolError:

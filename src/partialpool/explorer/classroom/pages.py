@@ -1,5 +1,6 @@
 """The questions that were asked and their pages, in memory: no file is written, and equal questions are fitted once."""
 
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,6 +34,15 @@ class Asked:
     def is_waiting(self) -> bool:
         """Whether it is being fitted, or waits for others."""
         return self.page is None and self.error is None
+
+
+def _fault(fault: Exception) -> EngineError:
+    return EngineError(
+        "the page could not be made, by a fault of the program or for lack of memory",
+        got=type(fault).__name__,
+        allowed="a page, or a message about the table",
+        do="try again, with fewer rows; the terminal of the server shows the traceback",
+    )
 
 
 class AskedQuestions:
@@ -106,5 +116,8 @@ class AskedQuestions:
                 answered = Asked(question, levels, page=page, made=datetime.now().astimezone())
             except PartialPoolError as error:
                 answered = Asked(question, levels, error=error)
+            except Exception as fault:  # the thread must live: all later questions wait for it
+                traceback.print_exc()
+                answered = Asked(question, levels, error=_fault(fault))
             with self._reading:
                 self._kept[question.key] = answered

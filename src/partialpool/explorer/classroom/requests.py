@@ -14,6 +14,8 @@ from partialpool.explorer.classroom.question import Question
 __all__ = ["MOST_BYTES", "RefusedError", "check_origin", "read_question"]
 
 MOST_BYTES: Final = 1_000_000
+_DIGITS: Final = 12
+"""Most digits of a length that is believed."""
 _READ_AWAY: Final = 20 * MOST_BYTES
 """So much of a body that is too large is read and dropped: a browser shows the answer only after it has sent all."""
 _FORM: Final = "application/x-www-form-urlencoded"
@@ -57,7 +59,7 @@ def check_origin(headers: Message) -> None:
             ),
         )
     origin = headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != host:
+    if origin is not None and _place_of(origin) != host:
         raise RefusedError(
             403,
             SpecError(
@@ -67,6 +69,14 @@ def check_origin(headers: Message) -> None:
                 do="open the address that the server has printed",
             ),
         )
+
+
+def _place_of(origin: str) -> str | None:
+    """Return host and port of an address; None where it is none."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def read_question(headers: Message, body: BufferedIOBase) -> Question:
@@ -88,13 +98,13 @@ def read_question(headers: Message, body: BufferedIOBase) -> Question:
                 do="send the form of this server",
             ),
         )
-    if int(length) > MOST_BYTES:
-        _read_away(body, min(int(length), _READ_AWAY))
+    if len(length) > _DIGITS or int(length) > MOST_BYTES:
+        _read_away(body, _READ_AWAY if len(length) > _DIGITS else min(int(length), _READ_AWAY))
         raise RefusedError(
             413,
             SpecError(
                 "the table is too large for this page",
-                got=f"{int(length):,} bytes",
+                got=f"{int(length[:_DIGITS]):,} bytes" + (" or more" if len(length) > _DIGITS else ""),
                 allowed=f"up to {MOST_BYTES:,}",
                 do="paste only the columns that are needed, or fewer rows; pp.fit and pp.explore have no such limit",
             ),
