@@ -1,4 +1,4 @@
-"""Tables of text, written as plain text or as HTML in a notebook, and numbers formatted for them."""
+"""Tables of text, written as plain text or as HTML in a notebook, and numbers and names as text."""
 
 import html
 import io
@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["TextTable", "estimate_cells", "fixed", "number", "p_value", "with_key"]
+__all__ = ["TextTable", "estimate_cells", "fixed", "listed", "number", "p_value", "with_key"]
 
 _LONGEST_NAME = 48
 
@@ -119,6 +119,17 @@ def p_value(p: float) -> str:
     ('p = 0.042', 'p < 0.001')
     """
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Write names as a list in a sentence.
+
+    Examples
+    --------
+    >>> listed(["a"]), listed(["a", "b", "c"])
+    ('a', 'a, b and c')
+    """
+    return " and ".join([part for part in (", ".join(names[:-1]), *names[-1:]) if part])
 
 
 def with_key(names: Sequence[str], word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -97,9 +97,9 @@ def dates_as_text(column: pd.Series) -> DatesAsText | None:
     if not date.any() or (~date[codes]).sum() > _FEW * len(codes):
         return None
     dates = pd.Series([text for text, is_date in zip(texts, date, strict=True) if is_date])
-    formats = tuple(form for form in _FORMATS if pd.to_datetime(dates, format=form, errors="coerce").notna().all())
-    some = np.logical_or.reduce([pd.to_datetime(dates, format=form, errors="coerce").notna() for form in _FORMATS])
-    if some.mean() <= _HALF:  # section numbers, school years
+    fits = {form: pd.to_datetime(dates, format=form, errors="coerce").notna() for form in _FORMATS}
+    if np.logical_or.reduce([*fits.values()]).mean() <= _HALF:  # section numbers, school years
         return None
+    formats = tuple(form for form, those in fits.items() if those.all())
     odd = cells_by_label(column, codes, labels, ~date)
     return DatesAsText(str(column.name), tuple(str(label) for label in labels[date]), formats, odd)

@@ -14,6 +14,7 @@ from partialpool.design.covariance_gram import Part, common_basis, gram_matrices
 from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.errors import DataWarning, warn
+from partialpool.tabulate import listed
 
 __all__ = ["Dependency", "not_identified", "warn_not_identified"]
 
@@ -47,7 +48,7 @@ class Dependency:
         """The parameters that are not identified, at most four by name."""
         more = len(self.parameters) - _SHOWN
         shown = [*self.parameters[:_SHOWN], *([f"{more} more"] if more > 0 else [])]
-        return f"{_listed(shown)} {'are' if len(self.parameters) > 1 else 'is'} not identified"
+        return f"{listed(shown)} {'are' if len(self.parameters) > 1 else 'is'} not identified"
 
     def __str__(self) -> str:
         return f"{self.wrong}: got {self.got}; allowed, but consider {self.do}"
@@ -161,7 +162,7 @@ def _dependency(design: Design, entries: list[tuple[Part, int, int]], *, absorbe
             correlations.append(f"corr_{name}[{names[first]}, {names[second]}]")
     factors = [factor for factor in design.factors if factor.name in effects]
     written = [term for factor in factors for term in _terms(design, factor, effects[factor.name])]
-    terms = _listed(written) if written else ""
+    terms = listed(written) if written else ""
     parameters = (*sds, *([_residual_name(design)] if residual else []), *correlations)
     if residual:
         return _beside_residual(design, factors, effects, (terms, len(sds), parameters))
@@ -207,7 +208,3 @@ def _one_partition(factors: "list[FactorEffects]") -> bool:
     """Whether the levels of all factors are the same groups of rows."""
     cells = len(np.unique(np.column_stack([factor.codes for factor in factors]), axis=0))
     return all(factor.n_levels == cells for factor in factors)
-
-
-def _listed(words: list[str]) -> str:
-    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else words[0]

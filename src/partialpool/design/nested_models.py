@@ -9,6 +9,7 @@ from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.errors import DataError, SpecError
 from partialpool.spec.relationship import Relationship
+from partialpool.tabulate import listed
 
 __all__ = ["AddedEffects", "Additions", "find_additions"]
 
@@ -61,13 +62,8 @@ class Additions:
         parts += [f"a correlation of {a} and {b} over {factor}" for factor, a, b in self.correlations]
         fixed = [coefs[0] if len(coefs) == 1 else f"{term} ({len(coefs)} coefficients)" for term, coefs in self.terms]
         if fixed:
-            parts.append(f"the fixed effect{'s' if len(fixed) > 1 else ''} {_listed(fixed)}")
+            parts.append(f"the fixed effect{'s' if len(fixed) > 1 else ''} {listed(fixed)}")
         return "; ".join(parts)
-
-
-def _listed(texts: list[str]) -> str:
-    """Join texts: `a, b and c`."""
-    return " and ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
 
 
 def find_additions(full: Design, reduced: Design) -> Additions:

@@ -1,14 +1,14 @@
 """Numbers that a table has as text, because some cells are not numbers: which cells, and how to read the file."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
-__all__ = ["NumbersAsText", "cells_by_label", "cells_in_words", "numbers_as_text"]
+__all__ = ["NumbersAsText", "cells_by_label", "cells_in_words", "may_be_thousands", "numbers_as_text"]
 
 _SHOWN: Final = 3
 """Most labels, and most rows of each, that a message names."""
@@ -115,8 +115,19 @@ def numbers_as_text(column: pd.Series) -> NumbersAsText | None:
     odd = cells_by_label(column, codes, labels, ~number)
     example = str(labels[np.flatnonzero(comma if comma.any() else number)[0]])
     counts, has_comma = (int(cells.sum()), int(number.sum())), bool(comma.any())
-    thousands = has_comma and all(_THOUSANDS.fullmatch(label) for label in labels[comma])
+    thousands = has_comma and may_be_thousands(labels[comma])
     return NumbersAsText(str(column.name), *counts, odd, example, has_comma, thousands)
+
+
+def may_be_thousands(numbers: Iterable[str]) -> bool:
+    """Whether the comma of every number may as well separate thousands as decimals.
+
+    Examples
+    --------
+    >>> may_be_thousands(["1,250", "-12,500"]), may_be_thousands(["1,250", "0,250"]), may_be_thousands(["1,25"])
+    (True, False, False)
+    """
+    return all(_THOUSANDS.fullmatch(number) for number in numbers)
 
 
 def cells_by_label(

@@ -169,7 +169,7 @@ class Recipe:
                     allowed="numbers" if numeric else "categories",
                     do="convert the column",
                 )
-        return with_columns(frame, truths)
+        return with_columns(frame, truths) if truths else frame
 
 
 def _has_categories(term: Any) -> bool:

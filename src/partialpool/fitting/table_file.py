@@ -11,6 +11,7 @@ from typing import Final, TextIO
 
 import pandas as pd
 
+from partialpool.design.numbers_as_text import may_be_thousands
 from partialpool.errors import DataError, FileError
 from partialpool.fitting.uneven_lines import UnevenLinesError, check_even_lines, is_empty
 
@@ -25,7 +26,6 @@ _LINES: Final = 50
 _LEADING_ZERO: Final = r"0\d+"
 _NUMBER: Final = r"-?(0|[1-9]\d{0,17})(\.\d+)?"
 _DECIMAL_COMMA: Final = r"\s*[-+]?\d+,\d+([eE][-+]?\d+)?\s*"
-_THOUSANDS: Final = r"\s*[-+]?[1-9]\d{0,2}(,\d{3})+\s*"
 _OTHER_NUMBER: Final = r"\s*[-+]?\d+\s*"
 
 
@@ -209,8 +209,9 @@ def _read_text(opened: Callable[[], TextIO], factors: set[str]) -> pd.DataFrame:
     with opened() as file:
         text = pd.read_csv(file, sep=separator, dtype=str)
     commas = [c for c in text if _has_decimal_commas(text[c])] if separator != "," else []
-    if commas and all(_may_be_thousands(text[c]) for c in commas):
-        raise _ambiguous(text[commas[0]])
+    with_comma = [text[c][text[c].str.contains(",", na=False)] for c in commas]
+    if commas and all(map(may_be_thousands, with_comma)):
+        raise _ambiguous(with_comma[0])
     decimal = "," if commas else "."
     kept = [
         c for c in text if text[c].str.fullmatch(_LEADING_ZERO).any() or (c in factors and not _are_numbers(text[c]))
@@ -241,17 +242,11 @@ def _has_decimal_commas(column: pd.Series) -> bool:
     return bool(with_comma.any() and (with_comma | values.str.fullmatch(_OTHER_NUMBER)).all())
 
 
-def _may_be_thousands(column: pd.Series) -> bool:
-    """Whether every comma of a column may as well separate thousands: `1,250`, but neither `0,250` nor `1,25`."""
-    values = column.dropna()
-    return bool(values[values.str.contains(",")].str.fullmatch(_THOUSANDS).all())
-
-
-def _ambiguous(column: pd.Series) -> DataError:
-    example = column[column.str.contains(",", na=False)].iloc[0].strip()
+def _ambiguous(with_comma: pd.Series) -> DataError:
+    example = with_comma.iloc[0].strip()
     return DataError(
         "the commas in numbers may stand before decimals or between thousands",
-        got=f"{example!r} in column {column.name!r}, and no number that decides it",
+        got=f"{example!r} in column {with_comma.name!r}, and no number that decides it",
         allowed="decimal commas, if one has another number of digits after it; thousands without a separator",
         do=f"write {example.replace(',', '')} for thousands, or {example.replace(',', '.')} for decimals",
     )

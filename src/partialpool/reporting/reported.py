@@ -17,8 +17,9 @@ from partialpool.questions.power_scale import ROBUST, PowerScaling, power_scale
 from partialpool.reporting.names_shown import NamesShown
 from partialpool.reporting.tables.labels import Labels
 from partialpool.reporting.wording import estimate_in_words
+from partialpool.tabulate import listed
 
-__all__ = ["SEED", "Reported", "is_predictive", "listed"]
+__all__ = ["SEED", "Reported", "is_predictive"]
 
 SEED: Final = 1
 """Seed of all data that a report simulates: the page of a fit is always the same."""
@@ -105,14 +106,3 @@ class Reported:
 def is_predictive(finding: Finding) -> bool:
     """Whether a finding compares the data with simulated data, rather than only describing the table."""
     return finding.check not in ("identified", "categories")
-
-
-def listed(names: list[str]) -> str:
-    """Write names as a list in a sentence.
-
-    Examples
-    --------
-    >>> listed(["a"]), listed(["a", "b", "c"])
-    ('a', 'a, b and c')
-    """
-    return " and ".join([part for part in (", ".join(names[:-1]), *names[-1:]) if part])

@@ -22,7 +22,7 @@ def make_page(question: Question) -> str:
     PartialPoolError
         The table, the model or the fit is not valid.
     """
-    spec, table = question.model()
+    spec, table, remarks = question.read()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", PartialPoolWarning)
         found = fit(spec, table, seed=_SEED, progressbar=False)
@@ -36,5 +36,5 @@ def make_page(question: Question) -> str:
             title=question.title,
             seed=_SEED,
             progressbar=False,
-            above=above.render(key=question.key, notes=[*question.remarks, *notes]),
+            above=above.render(key=question.key, notes=[*remarks, *notes]),
         )

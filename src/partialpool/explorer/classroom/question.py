@@ -118,7 +118,7 @@ class Question:
         >>> print(Question(table, "name", "hits", "hits out of attempts", "shots").model()[0].to_formula())
         p(hits, shots) ~ 1 + (1 | name)
         """
-        return self._read()[:2]
+        return self.read()[:2]
 
     @property
     def remarks(self) -> list[str]:
@@ -130,9 +130,10 @@ class Question:
         >>> Question(table, "name", "hits", "hits out of attempts", "shots").remarks
         ['No trials: Cem. Rows with 0 attempts tell nothing, and are left out.', 'Ada has 2 rows; they are added up.']
         """
-        return self._read()[2]
+        return self.read()[2]
 
-    def _read(self) -> tuple[ModelSpec, pd.DataFrame, list[str]]:
+    def read(self) -> tuple[ModelSpec, pd.DataFrame, list[str]]:
+        """Return `model` and `remarks` from one reading of the table; raises as `model`."""
         if len(self.title) > MOST_TITLE:
             raise SpecError(
                 "the title is too long",

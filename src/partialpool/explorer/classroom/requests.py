@@ -6,7 +6,7 @@ from io import BufferedIOBase
 from ipaddress import ip_address
 from socket import gethostname
 from typing import Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from partialpool.errors import PartialPoolError, SpecError
 from partialpool.explorer.classroom.question import Question
@@ -46,7 +46,7 @@ def check_origin(headers: Message) -> None:
         The address is a name of another machine, or another site sent the form.
     """
     host = headers.get("Host", "")
-    name = _machine(f"//{host}")
+    name = _parts(f"//{host}").hostname or ""
     ours = {"localhost", gethostname().lower(), f"{gethostname().lower()}.local"}
     if name not in ours and not _is_number(name):
         raise RefusedError(
@@ -59,7 +59,7 @@ def check_origin(headers: Message) -> None:
             ),
         )
     origin = headers.get("Origin")
-    if origin is not None and _place_of(origin) != host:
+    if origin is not None and _parts(origin).netloc != host:
         raise RefusedError(
             403,
             SpecError(
@@ -69,14 +69,6 @@ def check_origin(headers: Message) -> None:
                 do="open the address that the server has printed",
             ),
         )
-
-
-def _place_of(origin: str) -> str | None:
-    """Return host and port of an address; None where it is none."""
-    try:
-        return urlsplit(origin).netloc
-    except ValueError:
-        return None
 
 
 def read_question(headers: Message, body: BufferedIOBase) -> Question:
@@ -137,12 +129,12 @@ def _read_away(body: BufferedIOBase, length: int) -> None:
         length -= len(piece)
 
 
-def _machine(address: str) -> str:
-    """Return the name or number of the machine in an address, empty where it cannot be read."""
+def _parts(address: str) -> SplitResult:
+    """Return the parts of an address, empty where it cannot be read."""
     try:
-        return urlsplit(address).hostname or ""
+        return urlsplit(address)
     except ValueError:
-        return ""
+        return urlsplit("")
 
 
 def _is_number(name: str) -> bool:

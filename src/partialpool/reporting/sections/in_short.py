@@ -5,10 +5,10 @@ from collections.abc import Callable
 from partialpool.errors import PartialPoolError
 from partialpool.fitting.point_estimate import MEDIAN
 from partialpool.names import BETA, INTERCEPT
-from partialpool.reporting.reported import Reported, is_predictive, listed
+from partialpool.reporting.reported import Reported, is_predictive
 from partialpool.reporting.section import Note, Section
 from partialpool.reporting.wording import on_scale
-from partialpool.tabulate import estimate_cells
+from partialpool.tabulate import estimate_cells, listed
 
 __all__ = ["in_short"]
 

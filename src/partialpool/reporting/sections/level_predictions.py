@@ -22,11 +22,11 @@ from partialpool.questions.predict import Kind, predict
 from partialpool.reporting.grids import held_in
 from partialpool.reporting.interval_cells import cell_with_interval, common_spread, interval_cells
 from partialpool.reporting.limits import MOST_FACTORS, MOST_LABELLED, OF_EACH_END
-from partialpool.reporting.reported import SEED, Reported, listed
+from partialpool.reporting.reported import SEED, Reported
 from partialpool.reporting.section import Note, Picture, Section, which_can
 from partialpool.reporting.wording import offset_held, predictors_held
 from partialpool.spec.terms import factor_columns
-from partialpool.tabulate import TextTable
+from partialpool.tabulate import TextTable, listed
 
 __all__ = ["level_predictions_section"]
 

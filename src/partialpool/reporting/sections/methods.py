@@ -8,9 +8,10 @@ from typing import Final
 from partialpool.design.design import Design
 from partialpool.fitting.fit import Fit
 from partialpool.names import BETA, FAMILY_PARAMETERS, INTERCEPT
-from partialpool.reporting.reported import Reported, listed
+from partialpool.reporting.reported import Reported
 from partialpool.reporting.section import Section
 from partialpool.reporting.wording import how_wide
+from partialpool.tabulate import listed
 
 __all__ = ["methods_section", "write_methods"]
 

@@ -12,9 +12,9 @@ from partialpool.plots.posterior_checks import plot_posterior_checks
 from partialpool.plots.style import figure_image
 from partialpool.questions.check import judge_response, response_checks
 from partialpool.questions.level_statistics import level_statistics
-from partialpool.reporting.reported import SEED, Reported, is_predictive, listed
+from partialpool.reporting.reported import SEED, Reported, is_predictive
 from partialpool.reporting.section import Note, Picture, Section, which_can
-from partialpool.tabulate import TextTable
+from partialpool.tabulate import TextTable, listed
 
 __all__ = ["posterior_checks_section"]
 
