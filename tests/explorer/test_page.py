@@ -288,8 +288,12 @@ def test_it_is_documented_and_its_templates_are_in_the_package():
     for section in ("Parameters", "Returns", "Raises", "Examples"):
         assert re.search(rf"^{section}\n-+$", text, re.M), section
     folder = importlib.resources.files("partialpool") / "explorer" / "templates"
-    own = {"explorer.html", "explorer.css", "explorer.js"}
-    classroom = {
-        f"classroom{name}" for name in (".html", ".css", "_above.html", "_error.html", "_refusal.html", "_waiting.html")
-    }
-    assert {item.name for item in folder.iterdir()} == own | classroom
+    templates = {item.name: item.read_text(encoding="utf-8") for item in folder.iterdir()}
+    package = Path(pp.__file__).parent / "explorer"
+    code = "".join(file.read_text(encoding="utf-8") for file in package.rglob("*.py"))
+    for name in templates:
+        users = code + "".join(text for other, text in templates.items() if other != name)
+        assert f'"{name}"' in users, f"{name} is in the package and nothing uses it"
+    named = set(re.findall(r'"(\w+\.(?:html|css|js))"', code + "".join(templates.values())))
+    assert named <= set(templates)
+    assert {"explorer.html", "classroom.html"} <= named
