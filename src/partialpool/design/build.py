@@ -24,12 +24,13 @@ from partialpool.design.design import CommonEffects, Design
 from partialpool.design.effect_basis import make_effect_basis
 from partialpool.design.evaluate import evaluate_model
 from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.frequencies import repeat_rows
 from partialpool.design.factors import Levels, learn_levels
 from partialpool.design.identifiability import warn_not_identified
 from partialpool.design.kinship import match_levels
 from partialpool.design.odd_labels import warn_odd_labels
 from partialpool.design.recipe import Recipe
-from partialpool.design.response import read_response_values, read_standard_errors
+from partialpool.design.response import read_positive, read_response_values
 from partialpool.design.table import Missing, column_names, read_table
 from partialpool.errors import DataError
 from partialpool.spec.model import ModelSpec
@@ -69,6 +70,8 @@ def build_design(spec: ModelSpec, data: Any, *, missing: Missing = "drop") -> De
 def _build(spec: ModelSpec, data: Any, missing: Missing) -> Design:
     # 1. The columns the model reads, complete rows only.
     table = read_table(data, spec.columns, missing=missing, predictors=value_columns(spec))
+    if spec.frequency is not None:
+        table = repeat_rows(table, spec.frequency)
     frame = table.frame
     spec.units.check_columns(dict.fromkeys([*spec.columns, *column_names(data)]))
     stated = dict(spec.units)
@@ -79,7 +82,8 @@ def _build(spec: ModelSpec, data: Any, missing: Missing) -> Design:
     response = read_response_values(
         spec.response_term, spec.family_record, columns.response, columns.trials, table.unused
     )
-    se = read_standard_errors(frame[spec.se]) if spec.se else None
+    se = read_positive("standard errors", frame[spec.se]) if spec.se else None
+    precision = read_positive("precisions", frame[spec.precision]) if spec.precision else None
     offset = np.sum([values for _, values in columns.offsets], axis=0) if columns.offsets else None
     if spec.link_record.coefficients_are_log_ratios:
         for expression, (_, values) in zip(spec.offsets, columns.offsets, strict=True):
@@ -114,6 +118,7 @@ def _build(spec: ModelSpec, data: Any, missing: Missing) -> Design:
         offset=offset,
         offset_recipes=tuple(recipe for recipe, _ in columns.offsets),
         se=se,
+        precision=precision,
         rows=table.rows,
         n_given=table.n_given,
         frame=frame,

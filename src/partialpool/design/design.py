@@ -78,6 +78,8 @@ class Design:
         How each part of the offset is computed from a table.
     se
         Known standard errors of the response, shape (rows,), or None.
+    precision
+        Weights w of the residual variance sigma^2 / w, shape (rows,), or None.
     rows
         Row numbers in the table as given, shape (rows,).
     n_given
@@ -95,6 +97,7 @@ class Design:
     offset: np.ndarray | None
     offset_recipes: tuple[Recipe, ...]
     se: np.ndarray | None
+    precision: np.ndarray | None
     rows: np.ndarray
     n_given: int
     frame: pd.DataFrame
@@ -104,6 +107,18 @@ class Design:
     def n_rows(self) -> int:
         """Number of rows used."""
         return len(self.rows)
+
+    @property
+    def row_weights(self) -> np.ndarray:
+        """Weights of least squares, shape (rows,): 1 / se^2, or the precision, or 1."""
+        if self.se is not None:
+            return 1 / self.se**2
+        return np.ones(self.n_rows) if self.precision is None else self.precision
+
+    @property
+    def mean_inverse_precision(self) -> float:
+        """What the mean of the rows' residual variances is a multiple of sigma^2 by: the mean of 1 / w, or 1."""
+        return 1.0 if self.precision is None else float(np.mean(1 / self.precision))
 
     @property
     def axis_units(self) -> Units:

@@ -11,7 +11,7 @@ from partialpool.design.column_types import value_columns
 from partialpool.design.design import Design
 from partialpool.design.evaluate import evaluate_trials
 from partialpool.design.factor_effects import FactorEffects
-from partialpool.design.response import check_trials, read_standard_errors
+from partialpool.design.response import check_trials, read_positive
 from partialpool.design.table import Missing, read_table
 from partialpool.errors import DataError, nearest
 from partialpool.spec.expression import columns_of
@@ -82,7 +82,7 @@ class Rows:
         X without the intercept, original scale, shape (rows, columns).
     groups
         One entry per factor, in the design's order.
-    offset, se, trials
+    offset, se, precision, trials
         Shape (rows,), or None where the model has none.
     index
         Row numbers in the table as given, shape (rows,).
@@ -99,6 +99,7 @@ class Rows:
     groups: tuple[GroupRows, ...]
     offset: np.ndarray | None
     se: np.ndarray | None
+    precision: np.ndarray | None
     trials: np.ndarray | None
     index: np.ndarray
     frame: pd.DataFrame
@@ -118,6 +119,7 @@ class Rows:
             frame=self.frame.iloc[index],
             offset=None if self.offset is None else self.offset[index],
             se=None if self.se is None else self.se[index],
+            precision=None if self.precision is None else self.precision[index],
             trials=None if self.trials is None else self.trials[index],
             unobserved=None if self.unobserved is None else self.unobserved[index],
         )
@@ -132,7 +134,9 @@ def own_rows(design: Design) -> Rows:
     """Return the rows the model was built on."""
     groups = tuple(GroupRows(f.name, f.codes, f.values) for f in design.factors)
     trials = design.response.trials
-    return Rows(design.common.values, groups, design.offset, design.se, trials, design.rows, design.frame)
+    return Rows(
+        design.common.values, groups, design.offset, design.se, design.precision, trials, design.rows, design.frame
+    )
 
 
 def check_new_levels(new_levels: str) -> None:
@@ -183,7 +187,7 @@ def expression_rows(design: Design, frame: pd.DataFrame) -> Rows:
     common = design.common.recipe.apply(frame)[:, 1 if spec.intercept else 0 :]
     groups = tuple(GroupRows(f.name, None, _effect_values(f, frame)) for f in design.factors)
     index, unobserved = np.arange(len(frame)), _unobserved(design, frame)
-    return Rows(common, groups, _offset(design, frame), None, None, index, frame, unobserved=unobserved)
+    return Rows(common, groups, _offset(design, frame), None, None, None, index, frame, unobserved=unobserved)
 
 
 def _effect_values(factor: FactorEffects, frame: pd.DataFrame) -> np.ndarray:
@@ -249,12 +253,17 @@ def new_rows(
             raise _new_level(factor, unseen)
         groups.append(GroupRows(factor.name, codes, _effect_values(factor, frame), unseen))
     offset = _offset(design, frame)
-    se = read_standard_errors(frame[spec.se]) if spec.se and spec.se in frame else None
+    se = read_positive("standard errors", frame[spec.se]) if spec.se and spec.se in frame else None
+    weighted = spec.precision is not None and spec.precision in frame
+    precision = read_positive("precisions", frame[spec.precision]) if weighted else None
     trials = spec.response_term.trials
     counted = trials is not None and (trials.isdigit() or set(columns_of(trials)) <= set(frame))
     counts = evaluate_trials(spec.response_term, frame) if counted else None
     checked = None if counts is None else check_trials(counts)
-    return Rows(common, tuple(groups), offset, se, checked, table.rows, frame, new_levels, _unobserved(design, frame))
+    unobserved = _unobserved(design, frame)
+    return Rows(
+        common, tuple(groups), offset, se, precision, checked, table.rows, frame, new_levels, unobserved
+    )
 
 
 def _unobserved(design: Design, frame: pd.DataFrame) -> np.ndarray | None:

@@ -16,7 +16,7 @@ from partialpool.families.family import Family
 from partialpool.families.support import BINARY, COUNT, ORDINAL, SUCCESSES
 from partialpool.spec.formula import ResponseTerm
 
-__all__ = ["Response", "check_trials", "read_response_values", "read_standard_errors"]
+__all__ = ["Response", "check_trials", "read_response_values", "read_positive"]
 
 
 _PLAIN: Final = frozenset({"0", "1", "False", "True", "0.0", "1.0"})
@@ -218,8 +218,15 @@ def check_trials(trials: pd.Series) -> np.ndarray:
     return trials.to_numpy(copy=True)
 
 
-def read_standard_errors(column: pd.Series) -> np.ndarray:
-    """Read known standard errors of the response, shape (rows,).
+def read_positive(what: str, column: pd.Series) -> np.ndarray:
+    """Read a number above 0 of each row's response, a standard error or a precision, shape (rows,).
+
+    Parameters
+    ----------
+    what
+        What the numbers are, in the plural.
+    column
+        The numbers.
 
     Raises
     ------
@@ -229,21 +236,21 @@ def read_standard_errors(column: pd.Series) -> np.ndarray:
     if not is_quantity(column):
         numbers = numbers_as_text(column)
         raise DataError(
-            f"the standard errors {column.name!r} are text where numbers are needed",
+            f"the {what} {column.name!r} are text where numbers are needed",
             got=numbers.got if numbers else f"{column.iloc[0]!r}",
             allowed="numbers above 0",
-            do=numbers.do if numbers else "name the column of standard errors",
+            do=numbers.do if numbers else f"name the column of {what}",
         )
-    se = column.to_numpy(dtype=float)
-    if not (se > 0).all():
-        at = int(np.flatnonzero(~(se > 0))[0])
+    values = column.to_numpy(dtype=float)
+    if not (values > 0).all():
+        at = int(np.flatnonzero(~(values > 0))[0])
         raise DataError(
-            "standard errors must be above 0",
-            got=f"{se[at]:g} in row {column.index[at]}",
+            f"{what} must be above 0",
+            got=f"{values[at]:g} in row {column.index[at]}",
             allowed="numbers above 0",
-            do="check the column",
+            do="check the column, and remove rows that tell nothing",
         )
-    return se
+    return values
 
 
 def _check_whole(what: str, column: pd.Series) -> None:

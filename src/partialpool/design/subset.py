@@ -36,6 +36,7 @@ def keep_rows(design: Design, keep: np.ndarray) -> Design:
         factors=tuple(_kept_factor(factor, keep) for factor in design.factors),
         offset=None if design.offset is None else design.offset[keep],
         se=None if design.se is None else design.se[keep],
+        precision=None if design.precision is None else design.precision[keep],
         rows=design.rows[keep],
         frame=design.frame.iloc[np.flatnonzero(keep)],
     )

@@ -238,8 +238,9 @@ def conditional_of(fit: Fit, factor: FactorEffects) -> Conditional:
     y, weight, density, start = None, np.ones(design.n_rows), None, np.zeros(design.n_rows)
     if fit.spec.is_normal:
         y = working_response(design)
-        noise = design.se if design.se is not None else np.full(design.n_rows, float(posterior[SIGMA].median()))
-        weight = 1 / noise**2
+        weight = design.row_weights
+        if design.se is None:
+            weight = weight / float(posterior[SIGMA].median()) ** 2
     else:
         density, start = density_of(fit), _mean_predictor(posterior, design)
         weight = density.curvature(start)[1]

@@ -205,7 +205,7 @@ class Family(ABC):
         """
         mean = self.mean(given.link, given.eta, None, given.parameters)
         trials = 1.0 if given.trials is None else given.trials
-        return trials * mean, trials * np.broadcast_to(self.variance(mean, given.scaled), given.eta.shape)
+        return trials * mean, trials * np.broadcast_to(self.variance(mean, given.parameters), given.eta.shape)
 
     def variance_needs_mean(self, link: Link) -> bool:
         """Whether `predictor_variance` depends on the mean."""

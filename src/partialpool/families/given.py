@@ -22,16 +22,15 @@ class Given:
     eta
         Linear predictor, (draws, rows).
     parameters
-        By name, (draws, 1); cutpoints (draws, K - 1).
-    trials, se
-        Trials and known standard error of each row, (rows,), or None.
+        By name, (draws, 1); cutpoints (draws, K - 1); sigma (draws, rows) or (1, rows) where it differs between rows.
+    trials
+        Trials of each row, (rows,), or None.
     """
 
     link: Link
     eta: np.ndarray
     parameters: Mapping[str, np.ndarray]
     trials: np.ndarray | None = None
-    se: np.ndarray | None = None
 
     @property
     def mean(self) -> np.ndarray:
@@ -51,14 +50,9 @@ class Given:
         return self.link
 
     @property
-    def scaled(self) -> Mapping[str, np.ndarray]:
-        """The parameters, with known standard errors in place of sigma."""
-        return self.parameters if self.se is None else {**self.parameters, SIGMA: self.se}
-
-    @property
     def sigma(self) -> np.ndarray:
         """The scale, or the known standard errors."""
-        return self.scaled[SIGMA]
+        return self.parameters[SIGMA]
 
     @property
     def nu(self) -> np.ndarray:

@@ -76,7 +76,7 @@ class Replicates:
 
     def start(self, sd: list[np.ndarray], corr: list[np.ndarray], sigma: float | None) -> np.ndarray:
         """Return the elements of T, (size,), near these sds and correlations per factor, but away from 0."""
-        residual = self._units.unit if sigma is None else sigma
+        residual = self._units.unit * (1.0 if sigma is None else sigma / self._units.residual)
         factors = self._roots.padding.copy()
         for place, f in enumerate(self._kept.arrangement.order):
             units, basis = self._units.factors[f], self._design.factors[f].basis

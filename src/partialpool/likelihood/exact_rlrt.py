@@ -98,7 +98,7 @@ def find_spectrum(full: Design, reduced: Design, *, reml: bool) -> Spectrum | No
     factor, n = full.factors[0], full.n_rows
     if factor.n_levels > _MOST_LEVELS:
         return None
-    weight = np.ones(n) if full.se is None else full.se.min() / full.se
+    weight = np.sqrt(full.row_weights / full.row_weights.max())
     intercept = [np.ones((n, 1))] if full.common.intercept else []
     x = np.concatenate([*intercept, full.common.standardised], axis=1) * weight[:, None]
     z = factor.values[:, 0] / factor.basis.scale[0] * weight

@@ -217,7 +217,7 @@ def _describe(problem: _Problem, relative: np.ndarray, steepest: float, *, no_re
         -0.5 * at.deviance + log_constant,
         original_beta(kept, at.beta[None])[0],
         covariance,
-        None if problem.known_sigma else at.sigma * units.unit,
+        None if problem.known_sigma else at.sigma * units.residual,
         tuple(sd[f] for f in range(len(sd))),
         tuple(corr[f] for f in range(len(corr))),
         conditional_modes(kept, theta),

@@ -229,12 +229,20 @@ def _defaults(design: Design, *, decomposed: bool) -> Iterator[ResolvedPrior]:
         if name == SIGMA and (decomposed or design.se is not None):
             continue
         if name in family.in_response_units:
-            yield ResolvedPrior(name, prior.in_units_of(1 / scales.residual), scales.residual_reason, True)
+            yield _residual_default(design, name, prior, scales)
         else:
             reason = (
                 "every category equally likely at the predictors' means" if name == "cutpoints" else "weak, unit-free"
             )
             yield ResolvedPrior(name, prior, reason, True)
+
+
+def _residual_default(design: Design, name: str, prior: Prior, scales: _Scales) -> ResolvedPrior:
+    """Return the default prior of a parameter in the response's units, whatever the unit of the rows' precisions."""
+    inverse, reason = design.mean_inverse_precision, scales.residual_reason
+    if design.precision is not None:
+        reason += f" / sqrt(m), m = mean(1 / {design.spec.precision}) = {inverse:.4g}"
+    return ResolvedPrior(name, prior.in_units_of(math.sqrt(inverse) / scales.residual), reason, True)
 
 
 def _coefficient_priors(design: Design, user: Mapping[str, Prior]) -> Iterator[ResolvedPrior]:

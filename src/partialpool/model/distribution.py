@@ -39,7 +39,11 @@ def distribution_variance(design: Design, posterior: xr.Dataset, mean: np.ndarra
         definition gives their number.
     """
     known = None if design.se is None else float(np.mean(design.se**2))
-    return design.spec.family_record.predictor_variance(design.spec.link_record, mean, own_parameters(posterior), known)
+    family, link = design.spec.family_record, design.spec.link_record
+    variance, text = family.predictor_variance(link, mean, own_parameters(posterior), known)
+    if design.precision is None:
+        return variance, text
+    return variance * design.mean_inverse_precision, f"{text} / {design.spec.precision}, averaged over the rows"
 
 
 def own_parameters(posterior: xr.Dataset) -> dict[str, np.ndarray]:

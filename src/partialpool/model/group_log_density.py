@@ -173,7 +173,9 @@ def _normal(given: _Conditional, own: list[_Own]) -> np.ndarray:
     if given.design.spec.family_record.on_log_scale:
         y = np.log(y)
         jacobian = -y.sum()
-    noise = given.draws["sigma"][:, None] ** 2 if given.rows.se is None else given.rows.se**2
+    noise = given.draws[SIGMA][:, None] ** 2 if given.rows.se is None else given.rows.se**2
+    if given.rows.precision is not None:
+        noise = noise / given.rows.precision
     noise = np.broadcast_to(noise, given.eta.shape)
     residual = y - given.eta
     log_p = -0.5 * (np.log(2 * np.pi * noise) + residual**2 / noise).sum(axis=1) + jacobian

@@ -11,11 +11,13 @@ __all__ = ["information_alike", "row_information_of"]
 def row_information_of(design: Design, residual: float) -> np.ndarray:
     """Return each row's information about its linear predictor, (rows,): 1 / residual variance on that scale.
 
-    `residual` is the variance of one observation; a row of n trials counts as n observations. Known standard errors
-    replace it.
+    `residual` is the mean variance of one observation; a row of n trials counts as n observations. Known standard
+    errors replace it, and a stated precision w distributes it among the rows as 1 / w.
     """
     if design.se is not None:
         return 1 / design.se**2
+    if design.precision is not None:
+        return design.precision * design.mean_inverse_precision / residual
     return design.response.n_trials / residual
 
 

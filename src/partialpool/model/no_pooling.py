@@ -72,7 +72,7 @@ def least_squares_by_level(posterior: xr.Dataset, coefficients: LevelCoefficient
     """
     design, factor = coefficients.design, coefficients.factor
     z = coefficients.columns
-    weight = np.ones(design.n_rows) if design.se is None else 1 / design.se**2
+    weight = design.row_weights
     gram = factor.sum(weight[:, None, None] * z[:, :, None] * z[:, None, :], axis=0)
     sigma2 = np.ones((1, 1))
     if design.se is None:

@@ -40,9 +40,9 @@ class Ungrouped:
 
 
 def least_squares(design: Design, y: np.ndarray) -> Ungrouped:
-    """Regress y on the fixed effects: (X'WX)^-1 X'Wy.
+    """Regress y on the fixed effects: (X'WX)^-1 X'Wy, W of the stated precisions, or 1.
 
-    The covariance is s^2 (X'X)^-1, s^2 the residual sum of squares divided by rows minus coefficients (NaN where that
+    The covariance is s^2 (X'WX)^-1, s^2 the weighted residual sum of squares divided by rows minus coefficients (NaN where that
     is not positive); with known standard errors W = diag(1 / se^2) and the covariance is (X'WX)^-1, as the residual
     variance is known.
 
@@ -54,12 +54,12 @@ def least_squares(design: Design, y: np.ndarray) -> Ungrouped:
         The response minus its offset, (rows,).
     """
     x, back = standard_columns(design)
-    weight = np.ones(design.n_rows) if design.se is None else 1 / design.se**2
+    weight = design.row_weights
     beta, inverse = _weighted(x, y, weight)
     freedom = design.n_rows - len(beta)
     scale = 1.0
     if design.se is None:
-        scale = float(np.sum((y - x @ beta) ** 2)) / freedom if freedom > 0 else np.nan
+        scale = float(np.sum(weight * (y - x @ beta) ** 2)) / freedom if freedom > 0 else np.nan
     return Ungrouped(back @ beta, scale * (back @ inverse @ back.T), freedom)
 
 

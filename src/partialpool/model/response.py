@@ -6,6 +6,7 @@ from partialpool.design.design import Design
 from partialpool.design.newdata import Rows
 from partialpool.families.given import Given
 from partialpool.model.predictor import Draws, Seed
+from partialpool.names import SIGMA
 
 __all__ = ["family_parameters", "given_of", "log_density", "log_density_of", "replicate", "tail_probabilities"]
 
@@ -22,7 +23,12 @@ def given_of(design: Design, rows: Rows, eta: np.ndarray, draws: Draws) -> Given
     draws
         Posterior variables, chains stacked.
     """
-    return Given(design.spec.link_record, eta, family_parameters(design, eta, draws), rows.trials, rows.se)
+    own = family_parameters(design, eta, draws)
+    if rows.se is not None:
+        own[SIGMA] = rows.se[None]
+    elif rows.precision is not None:
+        own[SIGMA] = own[SIGMA] / np.sqrt(rows.precision)
+    return Given(design.spec.link_record, eta, own, rows.trials)
 
 
 def family_parameters(design: Design, eta: np.ndarray, draws: Draws) -> dict[str, np.ndarray]:

@@ -17,6 +17,7 @@ from partialpool.design.grid import Points
 from partialpool.errors import DataError
 from partialpool.model.covariance import level_covariance, row_covariance
 from partialpool.model.distribution import own_parameters
+from partialpool.names import SIGMA
 from partialpool.model.partition import typical_predictor
 
 __all__ = ["response_share"]
@@ -73,7 +74,9 @@ def response_share(
     first = link.mean_over_normal(fixed, spread)
     between = covariance(tuple(variances))
     if design.se is not None:
-        own["sigma"] = np.sqrt(np.mean(design.se**2))
+        own[SIGMA] = np.sqrt(np.mean(design.se**2))
+    elif design.precision is not None:
+        own[SIGMA] = own[SIGMA] * np.sqrt(design.mean_inverse_precision)
     total = between + family.expected_variance(first, between + first**2, own)
 
     def share(names: tuple[str, ...]) -> np.ndarray:

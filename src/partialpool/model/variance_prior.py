@@ -43,6 +43,8 @@ class Decomposition:
         m of each component, (components,).
     residual
         Residual variance where it is known; None where `sigma` is a parameter.
+    inverse_precision
+        Mean over the rows of 1 / w, where the residual variance is sigma^2 / w; else 1.
     """
 
     sds: tuple[str, ...]
@@ -50,6 +52,7 @@ class Decomposition:
     factors: Mapping[str, slice]
     mean_squares: np.ndarray
     residual: float | None
+    inverse_precision: float = 1.0
 
     @property
     def is_split(self) -> bool:
@@ -72,13 +75,13 @@ class Decomposition:
         """
         sds = total * (icc * shares / self.mean_squares) ** 0.5
         found = {name: sds[..., part] for name, part in self.factors.items()}
-        return found if self.residual is not None else found | {SIGMA: (total * (1 - icc) ** 0.5)[..., 0]}
+        return found if self.residual is not None else found | {SIGMA: (total * ((1 - icc) / self.inverse_precision) ** 0.5)[..., 0]}
 
     def parts(self, draws: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Convert draws of sds and sigma to total_sd and icc, each (draws,), and shares (draws, components)."""
         sds = np.concatenate([draws[name] for name in self.factors], axis=1)
         between = sds**2 * self.mean_squares
-        residual = draws[SIGMA] ** 2 if self.residual is None else self.residual
+        residual = draws[SIGMA] ** 2 * self.inverse_precision if self.residual is None else self.residual
         groups = between.sum(axis=1)
         with np.errstate(invalid="ignore"):  # without any variance between groups the shares are undefined
             return np.sqrt(groups + residual), groups / (groups + residual), between / groups[:, None]
@@ -95,7 +98,7 @@ def decompose(design: Design) -> Decomposition:
         shares += [f"{share_name(factor.name)}[{effect}]" for effect in factor.names]
     squares = np.concatenate([factor.basis.mean_square for factor in design.factors])
     known = design.spec.family_record.latent_variance(design.spec.link_record)
-    return Decomposition(tuple(sds), tuple(shares), factors, squares, known)
+    return Decomposition(tuple(sds), tuple(shares), factors, squares, known, design.mean_inverse_precision)
 
 
 def is_decomposed(priors: Mapping[str, Prior]) -> bool:

@@ -21,6 +21,9 @@ def likelihood(
     response, trials = design.response, None
     if design.se is not None:
         parameters = {**parameters, SIGMA: pm.Data("se_values", design.se, dims=OBS)}
+    if design.precision is not None:
+        precision = pm.Data("precision_values", design.precision, dims=OBS)
+        parameters = {**parameters, SIGMA: parameters[SIGMA] / pt.sqrt(precision)}
     if response.trials is not None:
         trials = pm.Data("trials_values", np.asarray(response.trials, dtype="int64"), dims=OBS)
     given = TensorGiven(

@@ -189,6 +189,8 @@ def _lacking(design: Design, rows: Rows) -> str:
     """Return what the rows lack that a new response needs; empty if nothing."""
     if design.spec.se and rows.se is None:
         return f"known standard errors, column {design.spec.se!r}"
+    if design.spec.precision and rows.precision is None:
+        return f"precisions of the residual variance, column {design.spec.precision!r}"
     if design.spec.response_term.trials and rows.trials is None:
         return f"numbers of trials, {design.spec.response_term.trials}"
     return ""

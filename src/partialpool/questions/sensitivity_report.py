@@ -156,7 +156,7 @@ def _joint_combinations(fit: Fit) -> list[dict[str, Prior]]:
     alike = [Prior("Beta", alpha=a, beta=b) for a, b in ((1, 1), (0.5, 0.5), (2, 2), (1, 3), (3, 1))]
     totals: list[dict[str, Prior]] = [{}]
     if TOTAL_SD in fit.priors:
-        scale = float(default_priors(fit.design)[SIGMA].arguments["sigma"])
+        scale = float(default_priors(fit.design)[SIGMA].arguments["sigma"]) * fit.design.mean_inverse_precision**0.5
         totals = [{TOTAL_SD: Prior("HalfStudentT", nu=3, sigma=times * scale)} for times in (1, 0.5, 2)]
     parts = decompose(fit.design)
 

@@ -35,6 +35,10 @@ def describe_words(design: Design) -> str:
         lines.append(f"{' + '.join(spec.offsets)} is added with coefficient 1 (offset).")
     if spec.se:
         lines.append(f"Its standard errors are known: {spec.se}.")
+    if spec.precision:
+        lines.append(f"Its residual variance is sigma^2 / {spec.precision}.")
+    if spec.frequency:
+        lines.append(f"Each row of the table stands for {spec.frequency} equal rows.")
     if design.references:
         lines.append(f"Coefficients of categories compare with the reference: {design.references}.")
     if design.dropped:
@@ -96,6 +100,7 @@ def _distribution(spec: ModelSpec) -> str:
         "trials": "trials[i]",
     }
     known |= {} if spec.se is None else {SIGMA: f"{spec.se}[i]"}
+    known |= {} if spec.precision is None else {SIGMA: f"sigma / sqrt({spec.precision}[i])"}
     arguments = (f"{label} {known.get(what, what)}".strip() for label, what in notation.arguments)
     return f"{notation.distribution}({', '.join(arguments)})"
 

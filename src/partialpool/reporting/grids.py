@@ -54,7 +54,7 @@ def held_in(names: NamesShown, rows: pd.DataFrame, *, leave_out: Collection[str]
         Columns that are not fixed, or do not matter.
     """
     design = names.design
-    fixed = [*design.spec.expression_columns, *([design.spec.se] if design.spec.se else [])]
+    fixed = [*design.spec.expression_columns, *design.spec.columns_of_rows.values()]
     held = [hold(design, name) for name in rows.columns if name in fixed and name not in leave_out]
     return ", ".join(str(replace(one, column=names.column(one.column))) for one in held)
 

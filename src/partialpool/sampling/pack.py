@@ -103,7 +103,7 @@ def prior_texts(priors: PriorSet) -> dict[str, str]:
 
 
 def _constant_data(design: Design) -> xr.Dataset:
-    known = {"offset": design.offset, "se": design.se, "trials": design.response.trials}
+    known = {"offset": design.offset, "se": design.se, "precision": design.precision, "trials": design.response.trials}
     variables = {name: (OBS, values) for name, values in known.items() if values is not None}
     for factor in design.factors:
         variables[f"{factor.name}_level"] = (

@@ -1,10 +1,11 @@
-"""Checks of a model's options against its family: the link, and known standard errors."""
+"""Checks of a model's options against its family: the link, and what columns say of each row's response."""
 
 from partialpool.errors import SpecError
 from partialpool.families.family import Family
+from partialpool.families.links import LINKS
 from partialpool.families.registry import FAMILIES
 
-__all__ = ["checked_link", "checked_se"]
+__all__ = ["checked_frequency", "checked_link", "checked_precision", "checked_se"]
 
 
 def checked_link(family: Family, link: str | None) -> str:
@@ -35,13 +36,7 @@ def checked_se(family: Family, se: str | None) -> str | None:
     SpecError
         It is not a name, or the family has no residual scale that they replace.
     """
-    if se is not None and (not isinstance(se, str) or not se.strip() or "`" in se):
-        raise SpecError(
-            "se must be the name of a column",
-            got=repr(se),
-            allowed="a column's name",
-            do="name the column of standard errors",
-        )
+    _check_name("se", se, "standard errors")
     if se is not None and not family.takes_se:
         raise SpecError(
             "known standard errors need a family with a residual scale",
@@ -50,3 +45,52 @@ def checked_se(family: Family, se: str | None) -> str | None:
             do="remove se or change the family",
         )
     return se
+
+
+def checked_precision(family: Family, precision: str | None, *, link: str, se: str | None) -> str | None:
+    """Return the column of weights of the residual variance.
+
+    Raises
+    ------
+    SpecError
+        It is not a name, the response is not normal, or its standard errors are known.
+    """
+    _check_name("precision", precision, "weights")
+    if precision is not None and not (family.is_normal and LINKS[link].is_identity):
+        raise SpecError(
+            "weights of the residual variance need a normal response",
+            got=f"precision={precision!r} with family {family.name!r}, link {link!r}",
+            allowed=" or ".join(repr(known.name) for known in FAMILIES.values() if known.is_normal)
+            + " with the identity link",
+            do="remove precision; trials of a proportion are p(successes, n), equal rows are frequency(n)",
+        )
+    if precision is not None and se is not None:
+        raise SpecError(
+            "the residual variance is stated twice",
+            got=f"se={se!r} and precision={precision!r}",
+            allowed="se, the known standard error of each row, or precision, weights w of a variance sigma^2 / w",
+            do="remove one of them",
+        )
+    return precision
+
+
+def checked_frequency(frequency: str | None) -> str | None:
+    """Return the column of how many equal rows each row stands for.
+
+    Raises
+    ------
+    SpecError
+        It is not a name.
+    """
+    _check_name("frequency", frequency, "numbers of equal rows")
+    return frequency
+
+
+def _check_name(option: str, column: object, contents: str) -> None:
+    if column is not None and (not isinstance(column, str) or not column.strip() or "`" in column):
+        raise SpecError(
+            f"{option} must be the name of a column",
+            got=repr(column),
+            allowed="a column's name",
+            do=f"name the column of {contents}",
+        )

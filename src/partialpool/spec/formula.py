@@ -4,13 +4,15 @@ The grouping terms are read here; the effects inside them and the fixed terms ar
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
-from formulae.expr import Call, Literal, QuotedName, Variable
+from formulae.expr import Call, QuotedName, Variable
 
 from partialpool.errors import FormulaError
+from partialpool.spec.additions import read_additions, trials_text
 from partialpool.spec.expression import CommonTerms, check_names, columns_of, read_common, syntax_tree, variables_of
 from partialpool.spec.terms import Group, expand_nesting
 from partialpool.spec.tokenize import outer_split, split_group, split_sum
@@ -51,10 +53,10 @@ class ResponseTerm:
 
 @dataclass(frozen=True)
 class ParsedFormula:
-    """The parts of a formula, each in canonical text."""
+    """The parts of a formula, each in canonical text; `additions` are columns by what they say of the response."""
 
     response: ResponseTerm
-    se: str | None
+    additions: Mapping[str, str]
     common: CommonTerms
     groups: tuple[Group, ...]
 
@@ -66,7 +68,8 @@ def parse_formula(text: str) -> ParsedFormula:
     ----------
     text
         lme4's notation: `y ~ x + (x | g)`, `||`, `0 +`, `a/b`, `a:b`, crossed terms, interactions,
-        `p(successes, trials) ~`, `offset(x)`, `I(...)`; and brms's `y | se(s) ~`, `y | trials(n) ~`.
+        `p(successes, trials) ~`, `offset(x)`, `I(...)`; brms's `y | se(s) ~`, `y | trials(n) ~`; `y | precision(w) ~`,
+        `y | frequency(n) ~`.
 
     Raises
     ------
@@ -87,7 +90,7 @@ def parse_formula(text: str) -> ParsedFormula:
             allowed="for instance 'y ~ x + (1 | g)'",
             do="write the response to the left of ~ and the predictors to the right (1 for none)",
         )
-    response, se = _read_left(sides[0])
+    response, additions = _read_left(sides[0])
     groups: list[Group] = []
     common: list[str] = []
     for sign, piece in split_sum(sides[1]):
@@ -103,7 +106,7 @@ def parse_formula(text: str) -> ParsedFormula:
             )
         else:
             groups.extend(_read_group(*grouping))
-    return ParsedFormula(response, se, read_common([" ".join(common).removeprefix("+ ") or "1"]), tuple(groups))
+    return ParsedFormula(response, additions, read_common([" ".join(common).removeprefix("+ ") or "1"]), tuple(groups))
 
 
 def read_response(text: str) -> ResponseTerm:
@@ -144,7 +147,7 @@ def read_response(text: str) -> ResponseTerm:
 
 def _read_proportion(tree: Any, text: str) -> ResponseTerm:
     match tree.args:
-        case [Variable(level=None) | QuotedName() as successes, trials] if (n := _trials_text(trials)) is not None:
+        case [Variable(level=None) | QuotedName() as successes, trials] if (n := trials_text(trials)) is not None:
             name = next(variables_of(successes))
             return ResponseTerm(f"p({quote_name(name)}, {n})", name, quote_name(name), trials=n)
     raise FormulaError(
@@ -155,36 +158,12 @@ def _read_proportion(tree: Any, text: str) -> ResponseTerm:
     )
 
 
-def _trials_text(tree: Any) -> str | None:
-    """Write the trials, or None where they are neither a column nor a positive integer."""
-    match tree:
-        case Variable(level=None) | QuotedName():
-            return quote_name(next(variables_of(tree)))
-        case Literal(value=bool()):
-            return None
-        case Literal(value=int(value)) if value >= 1:
-            return str(value)
-    return None
-
-
-def _read_left(text: str) -> tuple[ResponseTerm, str | None]:
-    """Read `y`, `y | se(s)`, `y | trials(n)`."""
-    response, *additions = outer_split(text, "|")
-    if not additions:
-        return read_response(response), None
-    tree = syntax_tree(additions[0]) if len(additions) == 1 else None
-    match tree:
-        case Call(callee=Variable(name=token), args=[argument]):
-            if token.lexeme == "se" and isinstance(argument, (Variable, QuotedName)):
-                return read_response(response), next(variables_of(argument))
-            if token.lexeme == "trials" and (n := _trials_text(argument)) is not None:
-                return read_response(f"p({response.strip()}, {n})"), None
-    raise FormulaError(
-        "cannot read what follows | in the response",
-        got=repr(text.strip()),
-        allowed="'y | se(standard_error)' or 'successes | trials(n)'",
-        do="name one column inside se() or trials()",
-    )
+def _read_left(text: str) -> tuple[ResponseTerm, Mapping[str, str]]:
+    """Read `y`, `y | se(s)`, `y | trials(n)`: the response, and columns by what they say of it."""
+    response, *rest = outer_split(text, "|")
+    said = dict(read_additions("|".join(rest))) if rest else {}
+    trials = said.pop("trials", None)
+    return read_response(response if trials is None else f"p({response.strip()}, {trials})"), MappingProxyType(said)
 
 
 _FACTOR_PART: Final = r"\s*(?:[^\W\d_]\w*|`[^`:/]+`)\s*"

@@ -7,13 +7,10 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from partialpool.errors import KeywordError, nearest
+from partialpool.spec.whitelist import WEIGHTS
 
 __all__ = ["explains_keywords"]
 
-_WEIGHTS: Final = (
-    "state what the weights mean: y | se(s) for known standard errors, p(successes, n) for trials, offset(log(n)) for "
-    "exposure; repeat rows that stand for several equal ones"
-)
 _ROWS: Final = "pass the table as the second argument: pp.{function}(fit, newdata)"
 _SCALE: Final = (
     "leave it out: the answer has ['expectation'] on the response's scale, ['linear_predictor'] on the link's, and "
@@ -40,7 +37,7 @@ _ELSEWHERE: Final[tuple[tuple[str, str, str], ...]] = (
     ("engine", "method algorithm backend inference_method", "write engine='auto', or an engine's name"),
     ("priors", "prior", "write priors={'sd_g': pp.Prior('HalfNormal', sigma=1)}"),
     ("family", "offset", "write offset(log(n)) as a term of the formula"),
-    ("family", "weights", _WEIGHTS),
+    ("family", "weights", WEIGHTS),
     ("family", "nAGQ", "leave it out: draws need no quadrature, and maximum_likelihood chooses its own"),
     ("reml", "REML", "write reml=True for restricted maximum likelihood"),
     ("family", "ziformula zi hu zi_formula", _ZEROS),

@@ -13,8 +13,9 @@ from partialpool.families.family import Family
 from partialpool.families.link import Link, ProbabilityLink
 from partialpool.families.links import LINKS
 from partialpool.families.registry import family_named
+from partialpool.spec.additions import COLUMNS_OF_ROWS, said_once
 from partialpool.spec.expression import columns_of, read_common
-from partialpool.spec.familychecks import checked_link, checked_se
+from partialpool.spec.familychecks import checked_frequency, checked_link, checked_precision, checked_se
 from partialpool.spec.formula import ResponseTerm, parse_formula, read_response
 from partialpool.spec.groupchecks import check_names_apart, check_no_effect_twice
 from partialpool.spec.groupcovs import with_covariances
@@ -57,6 +58,10 @@ class ModelSpec:
         between-group variance is split.
     se
         Column of known standard errors of the response (meta-analysis); sigma is then absent.
+    precision
+        Column of weights w of a normal response: the residual variance of a row is sigma^2 / w, as with lme4's weights.
+    frequency
+        Column of positive integers n: a row stands for n equal rows.
     cov
         Known covariances among the levels of factors, by factor, where they are not given in the groups: labelled
         tables or paths of CSV files, as for `Group`.
@@ -67,8 +72,8 @@ class ModelSpec:
     Raises
     ------
     SpecError
-        Unknown family or link; the same effect twice on one factor; `se` with a family that has no sigma; two different
-        covariances for one factor.
+        Unknown family or link; the same effect twice on one factor; `se` with a family that has no sigma; `precision`
+        with a response that is not normal, or with `se`; two different covariances for one factor.
     FormulaError, PriorError
         A term, response or prior is not valid.
 
@@ -89,6 +94,8 @@ class ModelSpec:
     link: str
     priors: PriorTable
     se: str | None
+    precision: str | None
+    frequency: str | None
     offsets: tuple[str, ...]
     units: UnitTable
 
@@ -103,6 +110,8 @@ class ModelSpec:
         link: str | None = None,
         priors: Mapping[str, object] = MappingProxyType({}),
         se: str | None = None,
+        precision: str | None = None,
+        frequency: str | None = None,
         cov: Mapping[str, object] = MappingProxyType({}),
         units: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
@@ -123,6 +132,8 @@ class ModelSpec:
             "link": checked_link(known, link),
             "priors": PriorTable(priors),
             "se": checked_se(known, se),
+            "precision": checked_precision(known, precision, link=checked_link(known, link), se=se),
+            "frequency": checked_frequency(frequency),
             "offsets": terms.offsets,
             "units": UnitTable(units),
         }
@@ -141,6 +152,8 @@ class ModelSpec:
         link: str | None = None,
         priors: Mapping[str, object] = MappingProxyType({}),
         se: str | None = None,
+        precision: str | None = None,
+        frequency: str | None = None,
         cov: Mapping[str, object] = MappingProxyType({}),
         origin: Mapping[str, object] = MappingProxyType({}),
         units: Mapping[str, str] = MappingProxyType({}),
@@ -151,8 +164,9 @@ class ModelSpec:
         ----------
         formula
             For instance `"y ~ x + (x | g)"`; see `docs/formula.md` for the whole grammar.
-        family, link, priors, se, cov, units
-            As for `ModelSpec`. `se` may also be written in the formula: `"y | se(s) ~ 1 + (1 | study)"`.
+        family, link, priors, se, precision, frequency, cov, units
+            As for `ModelSpec`. `se`, `precision` and `frequency` may also be written in the formula:
+            `"y | precision(w) + frequency(n) ~ 1 + (1 | study)"`.
         origin
             By factor, the origin at which the priors of its correlated groups are stated, as for `Group`:
             `{"g": "zero"}`.
@@ -163,13 +177,7 @@ class ModelSpec:
         'batch:cask'
         """
         parsed = parse_formula(formula)
-        if se is not None and parsed.se is not None and se != parsed.se:
-            raise SpecError(
-                "known standard errors are given twice",
-                got=f"se({parsed.se}) in the formula and se={se!r}",
-                allowed="one of the two",
-                do="remove one",
-            )
+        of_rows = said_once(parsed.additions, {"se": se, "precision": precision, "frequency": frequency})
         common = parsed.common
         return cls(
             parsed.response.text,
@@ -179,7 +187,7 @@ class ModelSpec:
             family=family,
             link=link,
             priors=priors,
-            se=se or parsed.se,
+            **of_rows,
             cov=cov,
             units=units,
         )
@@ -217,7 +225,7 @@ class ModelSpec:
             intercept=self.intercept,
             family=self.family,
             link=self.link,
-            se=self.se,
+            of_rows=self.columns_of_rows,
             groups=self.groups if covariances else [replace(group, cov=None) for group in self.groups],
             priors=self.priors,
             units=self.units,
@@ -225,7 +233,8 @@ class ModelSpec:
 
     def to_formula(self) -> str:
         """Write the formula, without family, link, priors, covariances and origins."""
-        left = self.response if self.se is None else f"{self.response} | se({quote_name(self.se)})"
+        said = " + ".join(f"{name}({quote_name(column)})" for name, column in self.columns_of_rows.items())
+        left = f"{self.response} | {said}" if said else self.response
         right = ([] if self.intercept else ["0"]) + [*self.common]
         right += [f"offset({o})" for o in self.offsets]
         if not right or (self.offsets and not self.common and self.intercept):
@@ -269,7 +278,7 @@ class ModelSpec:
             family=self.family,
             link=self.link,
             priors=priors,
-            se=self.se,
+            **self.columns_of_rows,
         ).with_units(self.units)
 
     def with_units(self, units: Mapping[str, str]) -> "ModelSpec":
@@ -298,6 +307,11 @@ class ModelSpec:
     def beside_formula(self) -> str:
         """Text to add to a formula in advice: `, with the same cov` where a covariance must be kept; usually empty."""
         return ", with the same cov" if any(group.cov for group in self.groups) else ""
+
+    @property
+    def columns_of_rows(self) -> dict[str, str]:
+        """The columns that say something of each row's response, by what they say: se, precision, frequency."""
+        return {name: column for name in COLUMNS_OF_ROWS if (column := getattr(self, name)) is not None}
 
     @property
     def response_term(self) -> ResponseTerm:
@@ -336,7 +350,8 @@ class ModelSpec:
     @property
     def columns(self) -> tuple[str, ...]:
         """Every column of the table that the model reads, each once."""
-        return tuple(dict.fromkeys([*columns_of(self.response_term.expression), *self.predictor_columns]))
+        counted = [self.frequency] if self.frequency else []
+        return tuple(dict.fromkeys([*columns_of(self.response_term.expression), *counted, *self.predictor_columns]))
 
     @property
     def predictor_columns(self) -> tuple[str, ...]:
@@ -347,7 +362,7 @@ class ModelSpec:
         """Columns that new data must have where only the levels of these factors are used."""
         trials = self.response_term.trials
         names = [*self.expression_columns, *(columns_of(trials) if trials and not trials.isdigit() else ())]
-        names += [self.se] if self.se else []
+        names += [column for name, column in self.columns_of_rows.items() if name != "frequency"]
         return tuple(dict.fromkeys([*names, *(c for f in factors for c in factor_columns(f))]))
 
     def __str__(self) -> str:

@@ -11,6 +11,7 @@ import tomli_w
 
 from partialpool.distributions.prior import Prior
 from partialpool.errors import FileError, SpecError, nearest
+from partialpool.spec.additions import COLUMNS_OF_ROWS
 from partialpool.spec.terms import Group
 
 __all__ = [
@@ -23,7 +24,7 @@ __all__ = [
     "write_spec_tables",
 ]
 
-MODEL_KEYS: Final = ("formula", "response", "common", "intercept", "family", "link", "se")
+MODEL_KEYS: Final = ("formula", "response", "common", "intercept", "family", "link", *COLUMNS_OF_ROWS)
 SECTIONS: Final = (
     "title",
     "source",
@@ -99,7 +100,7 @@ def read_spec_tables(text: str, folder: Path | None = None, cov: Mapping[str, ob
     document = parse_toml(text)
     model = section(document, "model")
     check_keys("[model]", model, MODEL_KEYS)
-    options: dict[str, Any] = {key: model[key] for key in ("family", "link", "se") if key in model}
+    options: dict[str, Any] = {key: model[key] for key in ("family", "link", *COLUMNS_OF_ROWS) if key in model}
     options["priors"] = section(document, "priors")
     options["units"] = section(document, "units")
     options["cov"] = {name: _covariance(value, folder) for name, value in section(document, "cov").items()}
@@ -151,7 +152,7 @@ def write_spec_tables(
     intercept: bool,
     family: str,
     link: str,
-    se: str | None,
+    of_rows: Mapping[str, str],
     groups: Iterable[Group],
     priors: Mapping[str, Prior],
     units: Mapping[str, str],
@@ -163,9 +164,8 @@ def write_spec_tables(
         "intercept": intercept,
         "family": family,
         "link": link,
+        **of_rows,
     }
-    if se is not None:
-        model["se"] = se
     document: dict[str, Any] = {"model": model}
     tables = [
         {"factor": g.factor, "slopes": list(g.slopes), "intercept": g.intercept, "correlated": g.correlated}

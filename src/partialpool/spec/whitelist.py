@@ -41,6 +41,13 @@ CHECK_SPELLING: Final = "check the spelling there; compute anything unusual in t
 """Advice on text that is not understood."""
 REPLACED: Final = frozenset({"mm", "s", "gr", "mo", "me", "mi", "ar", "t2", "cor"})
 
+WEIGHTS: Final = (
+    "say what the weights mean: y | precision(w), the residual variance is sigma^2 / w (lme4's weights); "
+    "y | frequency(n), a row stands for n equal rows; y | se(s), known standard errors; p(successes, n), trials; "
+    "offset(log(n)), exposure. Sampling weights of a survey are none of these: they alone do not make a survey analysis "
+    "right; put the variables that the sampling depended on into the model"
+)
+"""Advice on weights, which may mean several things."""
 CATEGORY_FUNCTIONS: Final = ("factor", "ordered", "categorical", "as.factor", "as.ordered", "as.character")
 """Functions of other languages that turn numbers into categories."""
 _CATEGORY: Final = (
@@ -52,7 +59,7 @@ _FOREIGN: Final[Mapping[str, str]] = MappingProxyType(
         "relevel": "make the column a pandas categorical whose first category is the reference",
         "interaction": "write a:b",
         "cbind": "write p(successes, trials) ~ ...: the second is the number of trials, not of failures",
-        "weights": "write y | se(s) for known standard errors, p(y, n) for trials, offset(log(n)) for exposure",
+        "weights": WEIGHTS,
         **dict.fromkeys(("s", "t2", "te", "ti", "ns", "gp"), "write bs(x, df=4) for a smooth curve, or poly(x, 2)"),
         "mm": "write (1 | first) + (1 | second), which takes the two memberships as factors of their own",
         "gr": "write (1 | g), and pass cov={'g': matrix} for related levels",

@@ -131,7 +131,7 @@ def collect_moments(design: Design, units: Units, rows: slice = slice(None)) -> 
         Which rows; all of them by default.
     """
     y = (working_response(design)[rows] - units.location) / units.unit
-    weight = np.ones(len(y)) if design.se is None else units.unit / design.se[rows]
+    weight = np.sqrt(design.row_weights[rows]) * (units.unit if design.se is not None else units.unit / units.residual)
     moments = weighted_moments(design, units, y, weight, rows)
     if not design.spec.family_record.on_log_scale:
         return moments

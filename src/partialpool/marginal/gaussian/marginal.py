@@ -358,7 +358,7 @@ def _layout(
     if residual:
         sigma = len(elements)
         elements.append(SIGMA)
-        codes.append(PART_OF_JOINT if whole else encode(priors[SIGMA].in_units_of(units.unit)))
+        codes.append(PART_OF_JOINT if whole else encode(priors[SIGMA].in_units_of(units.residual)))
     kept = len(elements)
     for coef, prior, inside in zip(design.common.coefs, columns.priors, integrated, strict=True):
         if not inside:

@@ -211,7 +211,7 @@ def _parameters(
         own_sd, own_corr = own.covariance(scaled_sd[:, place[f], :q], cholesky[:, place[f], :q, :q])
         sd.append(own_sd * units.unit)
         corr.append(own_corr)
-    return tuple(sd), tuple(corr), scaled_sigma * units.unit if design.se is None else None, kept
+    return tuple(sd), tuple(corr), scaled_sigma * units.residual if design.se is None else None, kept
 
 
 def _beta(marginal: Marginal, integrated: np.ndarray, kept: np.ndarray) -> np.ndarray:

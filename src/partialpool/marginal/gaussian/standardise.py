@@ -66,6 +66,8 @@ class Units:
     ----------
     location, unit
         Of the response less its offset.
+    residual
+        Unit of sigma: with it, sigma^2 is the mean of the rows' residual variances, whatever the unit of their weights.
     common
         The common columns.
     factors
@@ -74,6 +76,7 @@ class Units:
 
     location: float
     unit: float
+    residual: float
     common: CommonEffects
     factors: tuple[EffectUnits, ...]
 
@@ -118,7 +121,9 @@ def choose_units(design: Design) -> Units:
     """Choose the units of a design; the location is the mean of y if a constant column can absorb it."""
     y, common = working_response(design), design.common
     location = float(y.mean()) if common.intercept or common.basis.constant is not None else 0.0
-    return Units(location, predictor_unit(design), common, tuple(map(_effects, design.factors)))
+    unit = predictor_unit(design)
+    residual = unit / np.sqrt(design.mean_inverse_precision)
+    return Units(location, unit, residual, common, tuple(map(_effects, design.factors)))
 
 
 def working_response(design: Design) -> np.ndarray:

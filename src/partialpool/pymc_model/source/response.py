@@ -94,6 +94,10 @@ def likelihood(design: Design, priors: PriorSet, eta: Code, shift: Code | None, 
         columns["se"] = table_column(design.spec.se or "", design.frame)
         before += _array("se", columns["se"], "float", "The known standard error of each response.")
         parameters[SIGMA] = Code("se")
+    if design.precision is not None:
+        columns["precision"] = table_column(design.spec.precision or "", design.frame)
+        before += _array("precision", columns["precision"], "float", "Weights w of the residual variance sigma^2 / w.")
+        parameters[SIGMA] = parameters[SIGMA] / PT.sqrt(Code("precision"))
     values, link = design.response.values, design.spec.link_record
     written_out: Any = family.register(
         _given(observed_name(design), OBS, values, link, eta, parameters, PM, PT, trials)

@@ -64,7 +64,7 @@ def _of_factor(reported: Reported, factor: FactorEffects) -> tuple[Picture, Text
     answer = predict(fit, rows, kind=kind, seed=SEED)
     point = common_point(answer["expectation"])
     fixed = held_in(
-        reported.names, rows, leave_out=[*_columns(fit.design, factor), *([fit.spec.se] if fit.spec.se else [])]
+        reported.names, rows, leave_out=[*_columns(fit.design, factor), *fit.spec.columns_of_rows.values()]
     )
     told = f"{_others(reported, factor, kind)}{predictors_held(fixed)}{offset_held(answer)}"
     named = reported.names.factor(factor.name)

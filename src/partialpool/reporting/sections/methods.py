@@ -54,6 +54,10 @@ def _model(reported: Reported) -> Iterator[str]:
         yield f"{given} response follows {_article(family)} {family} model of ordered categories with {link}."
     if spec.se:
         yield f"The standard errors of the responses are known ({spec.se})."
+    if spec.precision:
+        yield f"The residual variance of a row is sigma squared divided by {spec.precision}."
+    if spec.frequency:
+        yield f"Each row of the table stands for as many equal rows as {spec.frequency} says."
     if spec.offsets:
         yield f"The linear predictor has the offset {' + '.join(spec.offsets)}."
     if design.response.success:

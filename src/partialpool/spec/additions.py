@@ -1,0 +1,86 @@
+"""What a formula says of its response after the bar: `y | se(s)`, `y | precision(w) + frequency(n)`."""
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from formulae.expr import Call, Literal, QuotedName, Variable
+
+from partialpool.errors import FormulaError, SpecError
+from partialpool.spec.expression import syntax_tree, variables_of
+from partialpool.spec.tokenize import split_sum
+from partialpool.spec.whitelist import WEIGHTS, quote_name
+
+__all__ = ["COLUMNS_OF_ROWS", "read_additions", "said_once", "trials_text"]
+
+COLUMNS_OF_ROWS: Final = ("se", "precision", "frequency")
+"""What a column may say of every row's response; `trials` may also be a number, and becomes part of the response."""
+
+
+def read_additions(text: str) -> Mapping[str, str]:
+    """Read a sum of calls: by name, the column (for `trials` the text of a column or a positive integer).
+
+    Raises
+    ------
+    FormulaError
+        Another function, something that is not one column, or one of them twice.
+
+    Examples
+    --------
+    >>> dict(read_additions("precision(w) + frequency(n)"))
+    {'precision': 'w', 'frequency': 'n'}
+    """
+    found: dict[str, str] = {}
+    for sign, piece in split_sum(text):
+        said = dict(_read(syntax_tree(piece)))
+        if sign == "-" or not said or said.keys() & found.keys():
+            raise FormulaError(
+                "cannot read what follows | in the response",
+                got=repr(text.strip()),
+                allowed="'y | se(standard_error)', 'successes | trials(n)', 'y | precision(w)', 'y | frequency(n)', "
+                "or several of them, each once, joined by +",
+                do=WEIGHTS if piece.startswith("weights") else "name one column inside each of them",
+            )
+        found |= said
+    return MappingProxyType(found)
+
+
+def said_once(in_formula: Mapping[str, str], beside: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Join what a formula and the keywords beside it say; both may say the same.
+
+    Raises
+    ------
+    SpecError
+        They name different columns.
+    """
+    for name, column in beside.items():
+        if column is not None and in_formula.get(name, column) != column:
+            raise SpecError(
+                "the columns in the formula and in the keyword differ",
+                got=f"{name}({in_formula[name]}) in the formula and {name}={column!r}",
+                allowed="one of the two",
+                do="remove one",
+            )
+    return {**beside, **in_formula}
+
+
+def trials_text(tree: Any) -> str | None:
+    """Write the trials, or None where they are neither a column nor a positive integer."""
+    match tree:
+        case Variable(level=None) | QuotedName():
+            return quote_name(next(variables_of(tree)))
+        case Literal(value=bool()):
+            return None
+        case Literal(value=int(value)) if value >= 1:
+            return str(value)
+    return None
+
+
+def _read(tree: Any) -> Iterator[tuple[str, str]]:
+    """Yield the name of a call and its column; nothing where it cannot be read."""
+    match tree:
+        case Call(callee=Variable(name=token), args=[argument]):
+            if token.lexeme == "trials" and (n := trials_text(argument)) is not None:
+                yield "trials", n
+            elif token.lexeme in COLUMNS_OF_ROWS and isinstance(argument, (Variable, QuotedName)):
+                yield token.lexeme, next(variables_of(argument))
