@@ -20,9 +20,13 @@ __all__ = [
     "OF_POSTERIORS",
     "RESERVED",
     "RESIDUAL",
+    "RESIDUAL_CORRELATION",
     "SHARES",
     "SIGMA",
+    "STRATUM",
     "TOTAL_SD",
+    "VISIT",
+    "VISIT_BIS",
     "answer_name",
     "at_means_name",
     "b_name",
@@ -48,6 +52,13 @@ OBS: Final = "obs"
 """Dimension of the table's rows; its coordinate is the row number in the given table, from 0."""
 SIGMA: Final = "sigma"
 """Residual standard deviation."""
+RESIDUAL_CORRELATION: Final = "corr_residual"
+"""Correlation matrix of the residuals of a series' visits."""
+STRATUM: Final = "stratum"
+"""Dimension of residual standard deviations, where there are several."""
+VISIT: Final = "visit"
+VISIT_BIS: Final = "visit_bis"
+"""Dimensions of the residuals' correlation matrix."""
 ICC: Final = "icc"
 """In a prior: the share of the variance between groups."""
 TOTAL_SD: Final = "total_sd"

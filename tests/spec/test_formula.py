@@ -96,7 +96,7 @@ def test_common_terms(right, intercept, terms, offsets):
 )
 def test_responses(left, expected, se):
     parsed = parse_formula(f"{left} ~ 1")
-    assert (parsed.response, parsed.se) == (expected, se)
+    assert (parsed.response, parsed.additions.get("se")) == (expected, se)
     assert read_response(parsed.response.text) == expected
 
 
@@ -196,6 +196,11 @@ def test_the_success_of_a_response_may_be_any_text(level):
         "y | se(x=z) ~ x",
         "y | se ~ x",
         "y | weights(w) ~ x",
+        "y | precision(w) + precision(v) ~ x",
+        "y | se(s) - precision(w) ~ x",
+        "y | precision(2) ~ x",
+        "y | frequency(log(n)) ~ x",
+        "y | ~ x",
         "y | cens(w) ~ x",
         "y | se(a) | trials(b) ~ x",
         "log(y) | trials(n) ~ x",

@@ -30,6 +30,7 @@ from partialpool.design.identifiability import warn_not_identified
 from partialpool.design.kinship import match_levels
 from partialpool.design.odd_labels import warn_odd_labels
 from partialpool.design.recipe import Recipe
+from partialpool.design.residual_rows import read_residual_rows
 from partialpool.design.response import read_positive, read_response_values
 from partialpool.design.table import Missing, column_names, read_table
 from partialpool.errors import DataError
@@ -119,6 +120,7 @@ def _build(spec: ModelSpec, data: Any, missing: Missing) -> Design:
         offset_recipes=tuple(recipe for recipe, _ in columns.offsets),
         se=se,
         precision=precision,
+        residual=read_residual_rows(frame, spec.residual, spec.sigma),
         rows=table.rows,
         n_given=table.n_given,
         frame=frame,

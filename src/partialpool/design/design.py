@@ -11,6 +11,7 @@ from partialpool.design.categories import Categories, merge_categories
 from partialpool.design.common_basis import CommonBasis
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.recipe import Recipe
+from partialpool.design.residual_rows import ResidualRows
 from partialpool.design.response import Response
 from partialpool.design.units import Units
 from partialpool.errors import DataError, nearest
@@ -80,6 +81,9 @@ class Design:
         Known standard errors of the response, shape (rows,), or None.
     precision
         Weights w of the residual variance sigma^2 / w, shape (rows,), or None.
+    residual
+        Strata and series of the rows' residuals; None where all rows share one sd and are independent given the
+        effects.
     rows
         Row numbers in the table as given, shape (rows,).
     n_given
@@ -98,6 +102,7 @@ class Design:
     offset_recipes: tuple[Recipe, ...]
     se: np.ndarray | None
     precision: np.ndarray | None
+    residual: ResidualRows | None
     rows: np.ndarray
     n_given: int
     frame: pd.DataFrame

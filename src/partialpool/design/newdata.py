@@ -261,9 +261,7 @@ def new_rows(
     counts = evaluate_trials(spec.response_term, frame) if counted else None
     checked = None if counts is None else check_trials(counts)
     unobserved = _unobserved(design, frame)
-    return Rows(
-        common, tuple(groups), offset, se, precision, checked, table.rows, frame, new_levels, unobserved
-    )
+    return Rows(common, tuple(groups), offset, se, precision, checked, table.rows, frame, new_levels, unobserved)
 
 
 def _unobserved(design: Design, frame: pd.DataFrame) -> np.ndarray | None:

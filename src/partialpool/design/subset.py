@@ -37,6 +37,7 @@ def keep_rows(design: Design, keep: np.ndarray) -> Design:
         offset=None if design.offset is None else design.offset[keep],
         se=None if design.se is None else design.se[keep],
         precision=None if design.precision is None else design.precision[keep],
+        residual=None if design.residual is None else design.residual.take(np.flatnonzero(keep)),
         rows=design.rows[keep],
         frame=design.frame.iloc[np.flatnonzero(keep)],
     )

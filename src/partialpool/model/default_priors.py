@@ -41,10 +41,11 @@ import numpy as np
 from partialpool.design.common_basis import triangular_root
 from partialpool.design.design import CommonEffects, Design
 from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.residual_rows import Series
 from partialpool.distributions.prior import Prior
 from partialpool.errors import PriorError, nearest
 from partialpool.model.variance_prior import decompose
-from partialpool.names import BETA, ICC, INTERCEPT, SIGMA, TOTAL_SD, corr_name, sd_name
+from partialpool.names import BETA, ICC, INTERCEPT, RESIDUAL_CORRELATION, SIGMA, TOTAL_SD, corr_name, sd_name
 from partialpool.tabulate import TextTable
 
 __all__ = ["CoefficientShare", "PriorSet", "ResolvedPrior", "default_priors", "predictor_unit", "resolve_priors"]
@@ -229,7 +230,7 @@ def _defaults(design: Design, *, decomposed: bool) -> Iterator[ResolvedPrior]:
         if name == SIGMA and (decomposed or design.se is not None):
             continue
         if name in family.in_response_units:
-            yield _residual_default(design, name, prior, scales)
+            yield from _residual_defaults(design, name, prior, scales)
         else:
             reason = (
                 "every category equally likely at the predictors' means" if name == "cutpoints" else "weak, unit-free"
@@ -237,12 +238,35 @@ def _defaults(design: Design, *, decomposed: bool) -> Iterator[ResolvedPrior]:
             yield ResolvedPrior(name, prior, reason, True)
 
 
-def _residual_default(design: Design, name: str, prior: Prior, scales: _Scales) -> ResolvedPrior:
-    """Return the default prior of a parameter in the response's units, whatever the unit of the rows' precisions."""
+def _residual_defaults(design: Design, name: str, prior: Prior, scales: _Scales) -> Iterator[ResolvedPrior]:
+    """Yield default priors of a parameter in the response's units, whatever the unit of the rows' precisions.
+
+    Standard deviations of strata have the same prior each; correlations are uniform, or LKJ among visits.
+    """
     inverse, reason = design.mean_inverse_precision, scales.residual_reason
     if design.precision is not None:
         reason += f" / sqrt(m), m = mean(1 / {design.spec.precision}) = {inverse:.4g}"
-    return ResolvedPrior(name, prior.in_units_of(math.sqrt(inverse) / scales.residual), reason, True)
+    scaled = prior.in_units_of(math.sqrt(inverse) / scales.residual)
+    residual = design.residual if name == SIGMA else None
+    for own in (name,) if residual is None else residual.sigma_names:
+        yield ResolvedPrior(own, scaled, reason, True)
+    series = None if residual is None else residual.series
+    if series is not None and series.kind == "unstr":
+        yield ResolvedPrior(RESIDUAL_CORRELATION, Prior("LKJ", eta=2), "mild pull to no correlation", True)
+    elif series is not None:
+        low, high = series.bounds
+        uniform = Prior("Uniform", lower=low, upper=high)
+        yield ResolvedPrior(series.kind, uniform, _correlation_reason(series), True)
+
+
+def _correlation_reason(series: Series) -> str:
+    """Say between which rows the correlation is, and what bounds it."""
+    if series.kind == "cosy":
+        return f"every possible correlation of two rows of a {series.stated.gr} equally likely"
+    return (
+        f"every possible correlation equally likely, of two rows of a {series.stated.gr} at a distance of "
+        f"{series.step:.4g} in {series.stated.order}"
+    )
 
 
 def _coefficient_priors(design: Design, user: Mapping[str, Prior]) -> Iterator[ResolvedPrior]:

@@ -26,7 +26,7 @@ from partialpool.errors import DataError, EngineError
 from partialpool.model.predictor import Draws, linear_predictor
 from partialpool.model.quadrature import MOST_EFFECTS, log_integral
 from partialpool.model.response import log_density_of
-from partialpool.names import b_name, corr_name, sd_name
+from partialpool.names import SIGMA, b_name, corr_name, sd_name
 
 __all__ = ["joint_log_density"]
 

@@ -75,7 +75,11 @@ class Decomposition:
         """
         sds = total * (icc * shares / self.mean_squares) ** 0.5
         found = {name: sds[..., part] for name, part in self.factors.items()}
-        return found if self.residual is not None else found | {SIGMA: (total * ((1 - icc) / self.inverse_precision) ** 0.5)[..., 0]}
+        return (
+            found
+            if self.residual is not None
+            else found | {SIGMA: (total * ((1 - icc) / self.inverse_precision) ** 0.5)[..., 0]}
+        )
 
     def parts(self, draws: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Convert draws of sds and sigma to total_sd and icc, each (draws,), and shares (draws, components)."""

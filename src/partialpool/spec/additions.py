@@ -56,7 +56,7 @@ def said_once(in_formula: Mapping[str, str], beside: Mapping[str, str | None]) -
     for name, column in beside.items():
         if column is not None and in_formula.get(name, column) != column:
             raise SpecError(
-                "the columns in the formula and in the keyword differ",
+                f"{name} is given twice",
                 got=f"{name}({in_formula[name]}) in the formula and {name}={column!r}",
                 allowed="one of the two",
                 do="remove one",

@@ -1,11 +1,18 @@
 """Checks of a model's options against its family: the link, and what columns say of each row's response."""
 
+from collections.abc import Iterable
+
 from partialpool.errors import SpecError
 from partialpool.families.family import Family
 from partialpool.families.links import LINKS
 from partialpool.families.registry import FAMILIES
+from partialpool.spec.residual import Residual
 
-__all__ = ["checked_frequency", "checked_link", "checked_precision", "checked_se"]
+__all__ = ["checked_frequency", "checked_link", "checked_precision",
+    "checked_residual",
+    "checked_se",
+    "checked_strata",
+]
 
 
 def checked_link(family: Family, link: str | None) -> str:
@@ -56,12 +63,12 @@ def checked_precision(family: Family, precision: str | None, *, link: str, se: s
         It is not a name, the response is not normal, or its standard errors are known.
     """
     _check_name("precision", precision, "weights")
-    if precision is not None and not (family.is_normal and LINKS[link].is_identity):
+    plain = [known.name for known in FAMILIES.values() if known.is_normal and not known.on_log_scale]
+    if precision is not None and not (family.name in plain and LINKS[link].is_identity):
         raise SpecError(
             "weights of the residual variance need a normal response",
             got=f"precision={precision!r} with family {family.name!r}, link {link!r}",
-            allowed=" or ".join(repr(known.name) for known in FAMILIES.values() if known.is_normal)
-            + " with the identity link",
+            allowed=f"{' or '.join(map(repr, plain))} with the identity link",
             do="remove precision; trials of a proportion are p(successes, n), equal rows are frequency(n)",
         )
     if precision is not None and se is not None:
@@ -84,6 +91,62 @@ def checked_frequency(frequency: str | None) -> str | None:
     """
     _check_name("frequency", frequency, "numbers of equal rows")
     return frequency
+
+
+def checked_residual(family: Family, residual: Residual | None, *, link: str, se: str | None) -> Residual | None:
+    """Return the correlation of residuals.
+
+    Raises
+    ------
+    SpecError
+        It is no `Residual`, the response is not normal, or its standard errors are known.
+    """
+    if residual is None:
+        return None
+    if not isinstance(residual, Residual):
+        raise SpecError(
+            "residual must be a Residual object",
+            got=repr(residual),
+            allowed="pp.Residual('ar', order='time', gr='subject')",
+            do="write the correlation in a formula, ar(time, gr=subject), or as such an object",
+        )
+    _check_plain("correlated residuals", str(residual), family, link=link, se=se)
+    return residual
+
+
+def checked_strata(family: Family, sigma: Iterable[str] | str, *, link: str, se: str | None) -> tuple[str, ...]:
+    """Return the columns whose combinations have residual standard deviations of their own.
+
+    Raises
+    ------
+    SpecError
+        Not names, or one of them twice; the response is not normal, or its standard errors are known.
+    """
+    columns = (sigma,) if isinstance(sigma, str) else tuple(sigma)
+    for column in columns:
+        _check_name("sigma", column, "strata")
+    if len(set(columns)) < len(columns):
+        raise SpecError(
+            "a column of strata is named twice",
+            got=f"sigma={columns!r}",
+            allowed="each column once",
+            do="remove one",
+        )
+    if columns:
+        _check_plain("residual standard deviations by stratum", f"sigma={columns!r}", family, link=link, se=se)
+    return columns
+
+
+def _check_plain(what: str, got: str, family: Family, *, link: str, se: str | None) -> None:
+    """Refuse a response that is not normal, or whose standard errors are known."""
+    if family.is_normal and not family.on_log_scale and LINKS[link].is_identity and se is None:
+        return
+    raise SpecError(
+        f"{what} need a normal response with a free residual",
+        got=f"{got} with family {family.name!r}, link {link!r}" + (f", se={se!r}" if se else ""),
+        allowed="family 'gaussian' with the identity link, without se",
+        do="leave it out, or change the family",
+    )
 
 
 def _check_name(option: str, column: object, contents: str) -> None:

@@ -14,6 +14,7 @@ from formulae.expr import Call, QuotedName, Variable
 from partialpool.errors import FormulaError
 from partialpool.spec.additions import read_additions, trials_text
 from partialpool.spec.expression import CommonTerms, check_names, columns_of, read_common, syntax_tree, variables_of
+from partialpool.spec.residual import Residual, read_residual
 from partialpool.spec.terms import Group, expand_nesting
 from partialpool.spec.tokenize import outer_split, split_group, split_sum
 from partialpool.spec.whitelist import CATEGORY_FUNCTIONS, RESPONSE_FUNCTIONS, check_text, quote_name
@@ -59,6 +60,8 @@ class ParsedFormula:
     additions: Mapping[str, str]
     common: CommonTerms
     groups: tuple[Group, ...]
+    residual: Residual | None = None
+    sigma: tuple[str, ...] = ()
 
 
 def parse_formula(text: str) -> ParsedFormula:
@@ -82,6 +85,7 @@ def parse_formula(text: str) -> ParsedFormula:
     (Group(factor='Subject', slopes=('Days',), intercept=True, correlated=True),)
     """
     check_text(text)
+    text, *others = outer_split(text, ",")
     sides = outer_split(text, "~")
     if len(sides) != 2 or not sides[0].strip() or not sides[1].strip():
         raise FormulaError(
@@ -93,9 +97,12 @@ def parse_formula(text: str) -> ParsedFormula:
     response, additions = _read_left(sides[0])
     groups: list[Group] = []
     common: list[str] = []
+    residuals: list[Residual] = []
     for sign, piece in split_sum(sides[1]):
-        grouping = split_group(piece)
-        if grouping is None:
+        grouping, residual = split_group(piece), read_residual(piece)
+        if residual is not None and sign == "+":
+            residuals.append(residual)
+        elif grouping is None:
             common.append(f"{sign} {piece}")
         elif sign == "-":
             raise FormulaError(
@@ -106,7 +113,39 @@ def parse_formula(text: str) -> ParsedFormula:
             )
         else:
             groups.extend(_read_group(*grouping))
-    return ParsedFormula(response, additions, read_common([" ".join(common).removeprefix("+ ") or "1"]), tuple(groups))
+    if len(residuals) > 1:
+        raise FormulaError(
+            "the correlation of residuals is stated twice",
+            got=" and ".join(map(str, residuals)),
+            allowed="one of ar, cosy and unstr",
+            do="remove one; group effects may be added: (1 | g) + ar(time, gr=g)",
+        )
+    return ParsedFormula(
+        response,
+        additions,
+        read_common([" ".join(common).removeprefix("+ ") or "1"]),
+        tuple(groups),
+        residuals[0] if residuals else None,
+        _read_sigma(others),
+    )
+
+
+def _read_sigma(formulas: list[str]) -> tuple[str, ...]:
+    """Read `sigma ~ 0 + arm` or `sigma ~ 0 + arm:visit`: the columns of the strata; empty without a formula."""
+    if not formulas:
+        return ()
+    sides = [side.strip() for side in outer_split(formulas[0], "~")]
+    pieces = [piece.strip() for _, piece in split_sum(sides[1])] if len(sides) == 2 and sides[1] else []
+    if len(formulas) == 1 and sides[0] == "sigma" and len(pieces) == 2 and pieces[0] == "0":
+        trees = [syntax_tree(part) for part in outer_split(pieces[1], ":")]
+        if all(isinstance(tree, QuotedName) or (isinstance(tree, Variable) and tree.level is None) for tree in trees):
+            return tuple(next(variables_of(tree)) for tree in trees)
+    raise FormulaError(
+        "cannot read the formula of a parameter",
+        got=", ".join(text.strip() for text in formulas),
+        allowed="'y ~ ..., sigma ~ 0 + arm': a residual sd for each category; sigma ~ 0 + arm:visit, for each combination",
+        do="write 0 + one column, or 0 + columns joined by :; other predictors of sigma are not available",
+    )
 
 
 def read_response(text: str) -> ResponseTerm:

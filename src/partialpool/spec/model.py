@@ -15,13 +15,21 @@ from partialpool.families.links import LINKS
 from partialpool.families.registry import family_named
 from partialpool.spec.additions import COLUMNS_OF_ROWS, said_once
 from partialpool.spec.expression import columns_of, read_common
-from partialpool.spec.familychecks import checked_frequency, checked_link, checked_precision, checked_se
+from partialpool.spec.familychecks import (
+    checked_frequency,
+    checked_link,
+    checked_precision,
+    checked_residual,
+    checked_se,
+    checked_strata,
+)
 from partialpool.spec.formula import ResponseTerm, parse_formula, read_response
 from partialpool.spec.groupchecks import check_names_apart, check_no_effect_twice
 from partialpool.spec.groupcovs import with_covariances
 from partialpool.spec.grouporigins import with_origins
 from partialpool.spec.priorchecks import check_stated_priors, replaced_by, share_parameters
 from partialpool.spec.priortable import PriorTable
+from partialpool.spec.residual import Residual
 from partialpool.spec.terms import Group, expand_nesting, factor_columns
 from partialpool.spec.toml import read_spec_tables, read_toml_file, write_spec_tables
 from partialpool.spec.unit_table import UnitTable
@@ -62,6 +70,10 @@ class ModelSpec:
         Column of weights w of a normal response: the residual variance of a row is sigma^2 / w, as with lme4's weights.
     frequency
         Column of positive integers n: a row stands for n equal rows.
+    residual
+        Correlation of the residuals of a normal response within groups of rows: a `Residual`.
+    sigma
+        Columns whose combinations of categories have residual standard deviations of their own, for a normal response.
     cov
         Known covariances among the levels of factors, by factor, where they are not given in the groups: labelled
         tables or paths of CSV files, as for `Group`.
@@ -96,6 +108,8 @@ class ModelSpec:
     se: str | None
     precision: str | None
     frequency: str | None
+    residual: Residual | None
+    sigma: tuple[str, ...]
     offsets: tuple[str, ...]
     units: UnitTable
 
@@ -112,6 +126,8 @@ class ModelSpec:
         se: str | None = None,
         precision: str | None = None,
         frequency: str | None = None,
+        residual: Residual | None = None,
+        sigma: Iterable[str] | str = (),
         cov: Mapping[str, object] = MappingProxyType({}),
         units: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
@@ -134,6 +150,8 @@ class ModelSpec:
             "se": checked_se(known, se),
             "precision": checked_precision(known, precision, link=checked_link(known, link), se=se),
             "frequency": checked_frequency(frequency),
+            "residual": checked_residual(known, residual, link=checked_link(known, link), se=se),
+            "sigma": checked_strata(known, sigma, link=checked_link(known, link), se=se),
             "offsets": terms.offsets,
             "units": UnitTable(units),
         }
@@ -188,6 +206,8 @@ class ModelSpec:
             link=link,
             priors=priors,
             **of_rows,
+            residual=parsed.residual,
+            sigma=parsed.sigma,
             cov=cov,
             units=units,
         )
@@ -226,6 +246,8 @@ class ModelSpec:
             family=self.family,
             link=self.link,
             of_rows=self.columns_of_rows,
+            residual=self.residual,
+            sigma=self.sigma,
             groups=self.groups if covariances else [replace(group, cov=None) for group in self.groups],
             priors=self.priors,
             units=self.units,
@@ -239,7 +261,9 @@ class ModelSpec:
         right += [f"offset({o})" for o in self.offsets]
         if not right or (self.offsets and not self.common and self.intercept):
             right.insert(0, "1")
-        return f"{left} ~ {' + '.join([*right, *(str(g) for g in self.groups)])}"
+        right += [str(g) for g in self.groups] + ([str(self.residual)] if self.residual else [])
+        strata = f", sigma ~ 0 + {':'.join(map(quote_name, self.sigma))}" if self.sigma else ""
+        return f"{left} ~ {' + '.join(right)}{strata}"
 
     def with_terms(self, *, common: Iterable[str] | None = None, groups: Iterable[Group] | None = None) -> "ModelSpec":
         """Return a model of the same response with other fixed terms or groups, and default priors.
@@ -278,7 +302,11 @@ class ModelSpec:
             family=self.family,
             link=self.link,
             priors=priors,
-            **self.columns_of_rows,
+            se=self.se,
+            precision=self.precision,
+            frequency=self.frequency,
+            residual=self.residual,
+            sigma=self.sigma,
         ).with_units(self.units)
 
     def with_units(self, units: Mapping[str, str]) -> "ModelSpec":
@@ -363,6 +391,7 @@ class ModelSpec:
         trials = self.response_term.trials
         names = [*self.expression_columns, *(columns_of(trials) if trials and not trials.isdigit() else ())]
         names += [column for name, column in self.columns_of_rows.items() if name != "frequency"]
+        names += [*self.sigma, *(self.residual.columns if self.residual else ())]
         return tuple(dict.fromkeys([*names, *(c for f in factors for c in factor_columns(f))]))
 
     def __str__(self) -> str:

@@ -12,6 +12,7 @@ import tomli_w
 from partialpool.distributions.prior import Prior
 from partialpool.errors import FileError, SpecError, nearest
 from partialpool.spec.additions import COLUMNS_OF_ROWS
+from partialpool.spec.residual import Residual, read_residual
 from partialpool.spec.terms import Group
 
 __all__ = [
@@ -24,7 +25,7 @@ __all__ = [
     "write_spec_tables",
 ]
 
-MODEL_KEYS: Final = ("formula", "response", "common", "intercept", "family", "link", *COLUMNS_OF_ROWS)
+MODEL_KEYS: Final = ("formula", "response", "common", "intercept", "family", "link", *COLUMNS_OF_ROWS, "residual", "sigma")
 SECTIONS: Final = (
     "title",
     "source",
@@ -116,7 +117,7 @@ def read_spec_tables(text: str, folder: Path | None = None, cov: Mapping[str, ob
     for key, value in model.items():
         _check_type(key, value)
     if "formula" in model:
-        both = [key for key in ("response", "common", "intercept") if key in model] + (["[[group]]"] if groups else [])
+        both = [key for key in ("response", "common", "intercept", "residual", "sigma") if key in model] + (["[[group]]"] if groups else [])
         options["origin"] = section(document, "origin")
         if both:
             raise SpecError(
@@ -140,7 +141,9 @@ def read_spec_tables(text: str, folder: Path | None = None, cov: Mapping[str, ob
             allowed="origin = 'zero' in the [[group]] it applies to",
             do="move it there",
         )
-    parts: dict[str, Any] = {key: model[key] for key in ("response", "common", "intercept") if key in model}
+    parts: dict[str, Any] = {key: model[key] for key in ("response", "common", "intercept", "sigma") if key in model}
+    if "residual" in model:
+        parts["residual"] = _residual(model["residual"])
     parts["groups"] = [_read_group(table, folder) for table in groups]
     return SpecTables(None, parts, options)
 
@@ -153,6 +156,8 @@ def write_spec_tables(
     family: str,
     link: str,
     of_rows: Mapping[str, str],
+    residual: Residual | None,
+    sigma: Iterable[str],
     groups: Iterable[Group],
     priors: Mapping[str, Prior],
     units: Mapping[str, str],
@@ -167,6 +172,10 @@ def write_spec_tables(
         **of_rows,
     }
     document: dict[str, Any] = {"model": model}
+    if sigma:
+        model["sigma"] = list(sigma)
+    if residual is not None:
+        model["residual"] = str(residual)
     tables = [
         {"factor": g.factor, "slopes": list(g.slopes), "intercept": g.intercept, "correlated": g.correlated}
         | ({} if g.cov is None else {"cov": {"levels": list(g.cov.levels), "lower": list(g.cov.lower)}})
@@ -210,16 +219,28 @@ def check_keys(where: str, table: Mapping[str, Any], allowed: Iterable[str]) -> 
 
 def _check_type(key: str, value: object) -> None:
     listed = isinstance(value, list) and all(isinstance(v, str) for v in value)
-    fits = {"common": listed or isinstance(value, str), "intercept": isinstance(value, bool)}.get(
+    fits = {"common": listed or isinstance(value, str), "sigma": listed or isinstance(value, str), "intercept": isinstance(value, bool)}.get(
         key, isinstance(value, str)
     )
     if not fits:
         raise SpecError(
             f"{key} in [model] has the wrong type",
             got=repr(value),
-            allowed={"common": "a list of terms", "intercept": "true or false"}.get(key, "text"),
+            allowed={"common": "a list of terms", "sigma": "a list of columns", "intercept": "true or false"}.get(key, "text"),
             do="correct it",
         )
+
+
+def _residual(text: str) -> Residual:
+    found = read_residual(text)
+    if found is None:
+        raise SpecError(
+            "cannot read the correlation of residuals",
+            got=repr(text),
+            allowed="residual = 'ar(time, gr=subject)', 'cosy(gr=subject)' or 'unstr(visit, gr=subject)'",
+            do="write one of these",
+        )
+    return found
 
 
 def _covariance(value: object, folder: Path | None) -> object:

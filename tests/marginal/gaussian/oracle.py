@@ -79,7 +79,7 @@ def parameters(marginal, theta):
         sigma[f] = half @ half.T
     names = [c for c, inside in zip(marginal.design.common.coefs, marginal.integrated, strict=True) if not inside]
     scales = dict(zip(marginal.design.common.coefs, common_units(marginal), strict=True))
-    return sigma, residual * units.unit, {c: v * scales[c] for c, v in zip(names, kept[0], strict=True)}
+    return sigma, residual * units.residual, {c: v * scales[c] for c, v in zip(names, kept[0], strict=True)}
 
 
 def to_zero(factor):
@@ -134,7 +134,8 @@ def joint(design, priors, marginal, theta):
     columns.append(x[:, inside])
     mean.append(prior_mean[inside])
     blocks.append(prior_cov[np.ix_(inside, inside)])
-    noise = np.full(n, sigma**2) if design.se is None else design.se**2
+    noise = sigma**2 / (1 if design.precision is None else design.precision) if design.se is None else design.se**2
+    noise = np.broadcast_to(noise, n)
     w = np.concatenate([np.zeros((n, 0)), *columns], axis=1)
     return w, np.concatenate([np.zeros(0), *mean]), linalg.block_diag(*blocks), noise, y - known
 
@@ -199,7 +200,7 @@ def log_prior(design, priors, marginal, theta):
             assert factor.correlated
             continue
         if kind == "sigma":
-            unit = marginal.units.unit
+            unit = marginal.units.residual
         elif kind == "beta":
             unit = units[label[:-1]]
         else:

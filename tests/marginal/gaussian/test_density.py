@@ -75,6 +75,7 @@ OTHERS = {
     "no fixed effects": ("y ~ 0 + (x | a)", {}),
     "no intercept": ("y ~ 0 + x + (0 + w | a)", {}),
     "known errors": ("y ~ x + (1 | a)", {"se": "s"}),
+    "precisions": ("y | precision(s) ~ x + (x | a) + (1 | c)", {}),
     "lognormal": ("y ~ x + (x | a) + (1 | c)", {"family": "lognormal"}),
     "offset": ("y ~ x + offset(v) + (1 | a)", {}),
     "kept coefficients": (

@@ -13,6 +13,7 @@ from partialpool.model.variance_prior import decompose
 CASES = {
     "one factor": "y ~ x + (1 | a)",
     "two factors": "y ~ x + (1 | outer/inner)",
+    "precisions": "y | precision(s) ~ x + (1 | outer/inner)",
     "independent slopes": "y ~ x + (x + w || a)",
     "slopes and a crossed factor": "y ~ x + (x || a) + (1 | c)",
 }
@@ -23,7 +24,7 @@ PRIORS = {
 
 
 def of(case):
-    factor = "outer" if case == "two factors" else "a"
+    factor = "outer" if "outer" in CASES[case] else "a"
     shares = {} if case == "one factor" else {f"share_{factor}": pp.Prior("Dirichlet", a=1.7)}
     return problem(CASES[case], table("unbalanced"), priors=PRIORS | shares)
 

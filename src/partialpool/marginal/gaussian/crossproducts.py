@@ -15,7 +15,7 @@ from partialpool.errors import SpecError
 from partialpool.kernels import kernel
 from partialpool.marginal.gaussian.standardise import EffectUnits, Units, working_response
 
-__all__ = ["Coupling", "Moments", "collect_moments", "weighted_moments"]
+__all__ = ["Coupling", "Moments", "collect_moments", "moments_of", "weighted_columns", "weighted_moments"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,8 +130,7 @@ def collect_moments(design: Design, units: Units, rows: slice = slice(None)) -> 
     rows
         Which rows; all of them by default.
     """
-    y = (working_response(design)[rows] - units.location) / units.unit
-    weight = np.sqrt(design.row_weights[rows]) * (units.unit if design.se is not None else units.unit / units.residual)
+    y, weight = _standard_response(design, units, rows)
     moments = weighted_moments(design, units, y, weight, rows)
     if not design.spec.family_record.on_log_scale:
         return moments
@@ -143,17 +142,50 @@ def weighted_moments(
     design: Design, units: Units, y: np.ndarray, weight: np.ndarray, rows: slice = slice(None)
 ) -> Moments:
     """Collect the moments of a response in `Units`, (rows,), every row multiplied by a weight, 1 / its sd, (rows,)."""
-    xy = np.column_stack([units.whole_columns(design.common.values[rows]), y]) * weight[:, None]
-    z = [_standard_effects(f, u, rows, weight) for f, u in zip(design.factors, units.factors, strict=True)]
+    z, xy = _weighted(design, units, y, weight, rows)
     codes = [f.codes[rows] for f in design.factors]
-    sizes = [f.n_levels for f in design.factors]
+    found = moments_of(codes, z, xy, [f.n_levels for f in design.factors])
+    return replace(found, log_jacobian=float(np.log(weight).sum()))
+
+
+def weighted_columns(design: Design, units: Units) -> tuple[list[np.ndarray], np.ndarray]:
+    """Return Z of every factor, (rows, effects), and [X y], (rows, columns + 1), in `Units`, as `collect_moments` has them."""
+    return _weighted(design, units, *_standard_response(design, units, slice(None)), slice(None))
+
+
+def moments_of(codes: list[np.ndarray], z: list[np.ndarray], xy: np.ndarray, sizes: list[int]) -> Moments:
+    """Collect the moments of rows that are in `Units` and weighted already.
+
+    Parameters
+    ----------
+    codes, z
+        Level and effects of each row, by factor: (rows,), (rows, effects).
+    xy
+        [X y], (rows, columns + 1).
+    sizes
+        Number of levels, by factor.
+    """
     blocks = [_level_products(c, v, xy, n) for c, v, n in zip(codes, z, sizes, strict=True)]
     couplings = tuple(
         tuple(Coupling(*_pair_products(codes[f], codes[g], z[f], z[g], sizes[f], sizes[g])) for g in _after(f, z))
         for f in range(len(z))
     )
     own, dense = tuple(o for o, _ in blocks), tuple(d for _, d in blocks)
-    return Moments(len(y), float(np.log(weight).sum()), own, dense, couplings, xy.T @ xy)
+    return Moments(len(xy), 0.0, own, dense, couplings, xy.T @ xy)
+
+
+def _standard_response(design: Design, units: Units, rows: slice) -> tuple[np.ndarray, np.ndarray]:
+    """Return the response in `Units`, and the weight of each row: 1 / its sd, relative to sigma where that is free."""
+    y = (working_response(design)[rows] - units.location) / units.unit
+    unit = units.unit if design.se is not None else units.unit / units.residual
+    return y, np.sqrt(design.row_weights[rows]) * unit
+
+
+def _weighted(
+    design: Design, units: Units, y: np.ndarray, weight: np.ndarray, rows: slice
+) -> tuple[list[np.ndarray], np.ndarray]:
+    xy = np.column_stack([units.whole_columns(design.common.values[rows]), y]) * weight[:, None]
+    return [_standard_effects(f, u, rows, weight) for f, u in zip(design.factors, units.factors, strict=True)], xy
 
 
 def _after(f: int, z: list[np.ndarray]) -> range:

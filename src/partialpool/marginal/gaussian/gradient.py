@@ -12,7 +12,7 @@ from partialpool.marginal.gaussian.parameters import Layout, Normals, Parameters
 from partialpool.marginal.gaussian.precision import is_rounding
 from partialpool.marginal.gaussian.variance_prior import add_joint_gradient
 
-__all__ = ["add_prior_gradient", "add_scales_gradient", "evaluate_gradient", "evaluate_likelihood_gradient"]
+__all__ = ["add_likelihood_gradient", "add_prior_gradient", "add_scales_gradient", "evaluate_gradient", "evaluate_likelihood_gradient"]
 
 
 @kernel
@@ -51,12 +51,12 @@ def evaluate_likelihood_gradient(
     total = log_likelihood(system.rows, normals, parameters.sigma, forward)
     if not (forward.ok and np.isfinite(total)):
         return -np.inf
-    _add_gradient(system, layout, scales, common, parameters, forward, thetas[0], out)
+    add_likelihood_gradient(system, layout, scales, common, parameters, forward, thetas[0], out)
     return total
 
 
 @part
-def _add_gradient(
+def add_likelihood_gradient(
     system: System,
     layout: Layout,
     scales: Scales,

@@ -154,7 +154,9 @@ class Arrangement:
         return float(rows + branch.gram.shape[1] * (above**2).sum() + size**3 / 3)
 
 
-def arrange(moments: Moments, integrated: np.ndarray, *, branch_from: int = BRANCH_FROM) -> Arrangement:
+def arrange(
+    moments: Moments, integrated: np.ndarray, *, branch_from: int = BRANCH_FROM, merged: bool = True
+) -> Arrangement:
     """Arrange moments for elimination.
 
     Parameters
@@ -165,6 +167,8 @@ def arrange(moments: Moments, integrated: np.ndarray, *, branch_from: int = BRAN
         Which common columns are integrated out, boolean (columns,); the others become right-hand sides, as y is.
     branch_from
         Fewest columns for which a nesting factor is eliminated level by level.
+    merged
+        Whether levels of equal information are merged.
     """
     columns = np.concatenate([np.flatnonzero(integrated), np.flatnonzero(~integrated), [len(integrated)]])
     order = _order(moments)
@@ -173,6 +177,8 @@ def arrange(moments: Moments, integrated: np.ndarray, *, branch_from: int = BRAN
     tail = make_tail(moments, tail_factors, columns, int(integrated.sum()))
     branch = _branch(moments, order, has_branch, tail_factors, tail, columns)
     leaf = _leaf(moments, order, has_branch, tail_factors, tail, branch, columns)
+    if merged and not has_branch and order and _tail_full(leaf, tail):
+        leaf = _by_pattern(leaf, tail)
     system = System(_merged(leaf, tail), branch, tail, moments.rows)
     return Arrangement(system, leaf, order, has_branch, moments, columns)
 
@@ -304,11 +310,10 @@ def _leaf(
         )
     dense = np.ascontiguousarray(moments.dense[order[0]][:, :, columns])
     one_each = np.arange(levels + 1)
-    by_level = Leaf(
+    return Leaf(
         moments.own[order[0]], np.ones(levels), one_each, np.arange(levels), above, np.ascontiguousarray(up),
         start, column, place, value, dense, _NO_PRODUCTS,
     )  # fmt: skip
-    return by_level if has_branch or not _tail_full(by_level, tail) else _by_pattern(by_level, tail)
 
 
 def _tail_full(leaf: Leaf, tail: Tail) -> bool:

@@ -63,9 +63,7 @@ def _of_factor(reported: Reported, factor: FactorEffects) -> tuple[Picture, Text
         thinned = f" The {OF_EACH_END} lowest and the {OF_EACH_END} highest of {known} levels."
     answer = predict(fit, rows, kind=kind, seed=SEED)
     point = common_point(answer["expectation"])
-    fixed = held_in(
-        reported.names, rows, leave_out=[*_columns(fit.design, factor), *fit.spec.columns_of_rows.values()]
-    )
+    fixed = held_in(reported.names, rows, leave_out=[*_columns(fit.design, factor), *fit.spec.columns_of_rows.values()])
     told = f"{_others(reported, factor, kind)}{predictors_held(fixed)}{offset_held(answer)}"
     named = reported.names.factor(factor.name)
     title = f"Predicted {reported.quantity_with_unit} for each {named}: {point.name}, {reported.percent} interval"

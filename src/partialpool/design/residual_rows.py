@@ -1,0 +1,222 @@
+"""Rows whose residuals share a standard deviation or are correlated, as the specification states."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from partialpool.design.column_types import is_quantity
+from partialpool.errors import DataError
+from partialpool.names import SIGMA
+from partialpool.spec.residual import Residual
+
+__all__ = ["ResidualRows", "Series", "read_residual_rows"]
+
+MOST_GAPS: Final = 40
+"""Most distances in time that an autoregressive correlation may have."""
+_WHOLE: Final = 1e-6
+"""Largest distance from an integer, as a share of the smallest gap, of a time that counts as a whole number of gaps."""
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """Rows in series, whose residuals are correlated within a series and in the order of time.
+
+    Attributes
+    ----------
+    stated
+        As specified.
+    labels
+        Names of the series.
+    codes
+        Series of each row, (rows,).
+    time
+        Time of each row in units of the smallest gap (`ar`), or code of its visit (`unstr`), else 0, (rows,).
+    visits
+        Names of the visits (`unstr`), else empty.
+    step
+        The smallest gap between two rows of a series (`ar`), else 1.
+    is_discrete
+        Whether all gaps are whole multiples of the smallest (`ar`): only then the correlation may be negative.
+    """
+
+    stated: Residual
+    labels: tuple[Any, ...]
+    codes: np.ndarray
+    time: np.ndarray
+    visits: tuple[Any, ...] = ()
+    step: float = 1.0
+    is_discrete: bool = True
+
+    @property
+    def kind(self) -> str:
+        """Kind of correlation, which is also the name of its parameter, but for `unstr`."""
+        return self.stated.correlation
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Bounds of the correlation of `ar` and `cosy`: those of positive definite matrices."""
+        if self.kind == "cosy":
+            return -1.0 / (int(self.sizes.max()) - 1), 1.0
+        return (-1.0 if self.is_discrete else 0.0), 1.0
+
+    @property
+    def order(self) -> np.ndarray:
+        """Rows sorted by series, then time, (rows,)."""
+        return np.lexsort((self.time, self.codes))
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """Number of rows of each series, (series,)."""
+        return np.bincount(self.codes, minlength=len(self.labels))
+
+    def take(self, index: np.ndarray) -> "Series":
+        """Return some of the rows, by position; the series keep their labels."""
+        return replace(self, codes=self.codes[index], time=self.time[index])
+
+
+@dataclass(frozen=True, eq=False)
+class ResidualRows:
+    """What is stated of the rows' residuals beyond one standard deviation.
+
+    Attributes
+    ----------
+    strata
+        Names of the strata that have a standard deviation of their own; one empty name where all rows share one.
+    stratum
+        Stratum of each row, (rows,).
+    series
+        Correlated rows, or None.
+    """
+
+    strata: tuple[str, ...]
+    stratum: np.ndarray
+    series: Series | None
+
+    @property
+    def sigma_names(self) -> tuple[str, ...]:
+        """Names of the standard deviations: `sigma[placebo]`, or `sigma`."""
+        return tuple(f"{SIGMA}[{name}]" if name else SIGMA for name in self.strata)
+
+    @property
+    def is_stratified(self) -> bool:
+        """Whether there are several standard deviations."""
+        return bool(self.strata[0])
+
+    def take(self, index: np.ndarray) -> "ResidualRows":
+        """Return some of the rows, by position."""
+        series = None if self.series is None else self.series.take(index)
+        return replace(self, stratum=self.stratum[index], series=series)
+
+
+def read_residual_rows(
+    frame: pd.DataFrame, residual: Residual | None, sigma: Sequence[str]
+) -> ResidualRows | None:
+    """Read the strata and series of a table's rows; None where nothing is stated.
+
+    Parameters
+    ----------
+    frame
+        The rows.
+    residual
+        The correlation, or None.
+    sigma
+        Columns whose combinations have standard deviations of their own; empty for one standard deviation, or for
+        one per visit where the correlation is unstructured.
+
+    Raises
+    ------
+    DataError
+        Times that are not numbers, or twice in a series; too many distances; series of one row only.
+    """
+    if residual is None and not sigma:
+        return None
+    series = None if residual is None else _read_series(frame, residual)
+    by = list(sigma)
+    if residual is not None and residual.correlation == "unstr" and not by:
+        by = [residual.order or ""]
+    names, stratum = _combinations(frame, by)
+    return ResidualRows(names, stratum, series)
+
+
+def _combinations(frame: pd.DataFrame, columns: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
+    """Return the names of the combinations of categories that occur, and that of each row."""
+    if not columns:
+        return ("",), np.zeros(len(frame), np.int64)
+    parts = [_codes(frame[column]) for column in columns]
+    joined = np.stack([codes for _, codes in parts], axis=1)
+    found, stratum = np.unique(joined, axis=0, return_inverse=True)
+    names = tuple(":".join(str(labels[k]) for (labels, _), k in zip(parts, row, strict=True)) for row in found)
+    return names, stratum.reshape(-1).astype(np.int64)
+
+
+def _codes(column: pd.Series) -> tuple[list[Any], np.ndarray]:
+    """Return the values that occur, in the order of the categories or sorted, and the code of each row's."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        used = column.cat.remove_unused_categories()
+        return list(used.cat.categories), used.cat.codes.to_numpy(np.int64)
+    values, codes = np.unique(column.to_numpy(), return_inverse=True)
+    return values.tolist(), codes.reshape(-1).astype(np.int64)
+
+
+def _read_series(frame: pd.DataFrame, residual: Residual) -> Series:
+    labels, codes = _codes(frame[residual.gr])
+    if np.bincount(codes).max() < 2:
+        raise DataError(
+            f"no {residual.gr} has two rows: residuals cannot be correlated within it",
+            got=f"{len(labels)} values of {residual.gr!r} in {len(codes)} rows",
+            allowed="two rows or more in some of them",
+            do=f"name by gr= the column of what was observed repeatedly, or leave {residual} out",
+        )
+    if residual.order is None:
+        return Series(residual, tuple(labels), codes, np.zeros(len(codes)))
+    column = frame[residual.order]
+    if residual.correlation == "unstr":
+        visits, time = _codes(column)
+        _check_once(residual, labels, codes, time.astype(float), column)
+        return Series(residual, tuple(labels), codes, time.astype(float), tuple(visits))
+    if not is_quantity(column):
+        raise DataError(
+            f"the times {residual.order!r} of ar must be numbers",
+            got=f"{column.iloc[0]!r}",
+            allowed="numbers whose differences are distances in time",
+            do="compute them as a column; for visits without distances use unstr(visit, gr=...)",
+        )
+    time = column.to_numpy(float)
+    _check_once(residual, labels, codes, time, column)
+    order = np.lexsort((time, codes))
+    gaps = np.diff(time[order])[np.diff(codes[order]) == 0]
+    step = float(gaps.min())
+    multiples = np.abs(gaps / step - np.round(gaps / step)) <= _WHOLE * np.maximum(1, gaps / step)
+    is_discrete = bool(multiples.all())
+    relative = gaps / step
+    distinct = np.unique(np.round(relative, 0 if is_discrete else 6))
+    if len(distinct) > MOST_GAPS:
+        raise DataError(
+            "the times of ar have too many different distances",
+            got=f"{len(distinct)} distances between successive rows, from {gaps.min():.4g} to {gaps.max():.4g}",
+            allowed=f"up to {MOST_GAPS}",
+            do=f"round {residual.order!r} to a coarser unit of time",
+        )
+    scaled = (time - time.min()) / step
+    if is_discrete:
+        first = np.full(len(labels), np.inf)
+        np.minimum.at(first, codes, scaled)
+        scaled = np.round(scaled - first[codes])
+    return Series(residual, tuple(labels), codes, scaled, step=step, is_discrete=is_discrete)
+
+
+def _check_once(residual: Residual, labels: Sequence[Any], codes: np.ndarray, time: np.ndarray, column: Any) -> None:
+    """Refuse two rows of one series at one time."""
+    order = np.lexsort((time, codes))
+    same = np.flatnonzero((np.diff(codes[order]) == 0) & (np.diff(time[order]) == 0))
+    if len(same):
+        at = order[same[0]]
+        raise DataError(
+            f"two rows of one {residual.gr} have the same {residual.order}",
+            got=f"{residual.order} {column.iloc[at]} twice for {residual.gr} {labels[codes[at]]}",
+            allowed="each time once in a series",
+            do="correct or average these rows, or name by gr= what distinguishes them",
+        )

@@ -1,0 +1,233 @@
+"""The marginal of a model whose residuals have several standard deviations or are correlated."""
+
+import sys
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import Any, Final, override
+
+import numba as nb
+import numpy as np
+
+from partialpool.design.design import Design
+from partialpool.distributions.density_kernel import placed
+from partialpool.marginal.gaussian.blend import Sets, stack_sets
+from partialpool.marginal.gaussian.blended_density import (
+    draw_effects_blended,
+    evaluate_blended,
+    evaluate_blended_gradient,
+)
+from partialpool.marginal.gaussian.crossproducts import Moments
+from partialpool.marginal.gaussian.marginal import Marginal, build_marginal
+from partialpool.marginal.gaussian.ordering import arrange
+from partialpool.marginal.gaussian.residual_sets import Parameters, ResidualSets, collect_sets, find_sets
+from partialpool.model.default_priors import PriorSet
+from partialpool.workers import map_pieces, piece_size
+
+__all__ = ["ResidualMarginal", "build_residual_marginal", "correlation_of"]
+
+_STEP: Final = 1e-4
+"""Step of the differences by which coefficients are differentiated; their error is of its fourth power."""
+
+
+@dataclass(frozen=True, eq=False)
+class ResidualMarginal(Marginal):
+    """A `Marginal` in whose moments R^-1 depends on theta; sigma is 1 in its algebra.
+
+    Attributes
+    ----------
+    sets
+        Moments by set.
+    residual_sets
+        Their coefficients.
+    first
+        Position in theta of the first parameter of the residuals: standard deviations, then correlations.
+    strata, visits
+        Number of standard deviations, and of visits whose correlations are unstructured.
+    """
+
+    sets: Sets
+    residual_sets: ResidualSets
+    first: int
+    strata: int
+    visits: int
+
+    @property
+    @override
+    def work(self) -> float:
+        """Number of multiplications of one evaluation."""
+        sets = self.sets
+        return self.arrangement.work + float(sum(a.size for a in (sets.gram, sets.tail_values, sets.dense, sets.tail)))
+
+    @property
+    @override
+    def is_cheap(self) -> bool:
+        return self.work < 1e5
+
+    @property
+    @override
+    def has_cheap_gradient(self) -> bool:
+        return self.size >= 6
+
+    def residual_parameters(self, thetas: np.ndarray) -> Parameters:
+        """Return the residuals' parameters of each row of thetas (n, elements), sds in `Units.residual`."""
+        layout, at = self.layout, self.first
+        found = [
+            placed(int(layout.coordinates[x]), layout.arguments[x], thetas[:, x]) for x in range(at, at + self.strata)
+        ]
+        sigma = np.stack(found, axis=1)
+        at += self.strata
+        n, none = len(thetas), np.zeros((len(thetas), 0, 0))
+        if self.visits:
+            count = self.visits * (self.visits - 1) // 2
+            half = correlation_of(np.tanh(thetas[:, at : at + count]), self.visits)
+            return Parameters(sigma, np.zeros(n), half @ half.transpose(0, 2, 1))
+        if at < layout.kept:
+            return Parameters(sigma, placed(int(layout.coordinates[at]), layout.arguments[at], thetas[:, at]), none)
+        return Parameters(sigma, np.zeros(n), none)
+
+    @override
+    def sigma(self, theta: np.ndarray) -> float:
+        """Return the smallest residual sd of one theta in the units of the algebra."""
+        return float(self.residual_parameters(theta[None]).sigma.min())
+
+    @override
+    def log_densities(self, thetas: np.ndarray, *, workers: int = 1) -> np.ndarray:
+        out = np.empty(len(thetas))
+        thetas = np.ascontiguousarray(thetas)
+        size = piece_size(self.work)
+        pieces = [slice(at, at + size) for at in range(0, len(thetas), size)]
+
+        def work(piece: slice) -> None:
+            some = thetas[piece]
+            evaluate_blended(self.sets, self.layout, self.normals, some, *self._coefficients(some), out[piece])
+
+        map_pieces(work, pieces, workers)
+        return out + self.log_constant
+
+    @override
+    def gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
+        out, by_weight = np.zeros(self.size), np.zeros(len(self.residual_sets))
+        weights, log_det = self._coefficients(theta[None])
+        value = evaluate_blended_gradient(
+            self.sets, self.layout, self.normals, theta[None].copy(), weights, out, by_weight
+        )
+        if np.isfinite(value):
+            out[self._own] += self._pulled_back(theta, by_weight)
+        return float(value - 0.5 * log_det[0] + self.log_constant), out
+
+    @override
+    def draw_effects(self, thetas: np.ndarray, noise: np.ndarray, effects: np.ndarray, out: np.ndarray) -> None:
+        thetas = np.ascontiguousarray(thetas)
+        weights, log_dets = self._coefficients(thetas)
+        draw_effects_blended(
+            self.sets, self._levels, self.layout, self.normals, thetas, weights, log_dets, noise, effects, out
+        )
+        out += self.log_constant
+
+    @property
+    @override
+    def drawing_kernel(self) -> tuple[Any, tuple[Any, ...]]:
+        rows, line = np.empty((0, 0)), np.empty(0)
+        given = (self.sets, self._levels, self.layout, self.normals, rows, rows, line, rows, rows, line)
+        return draw_effects_blended, tuple(nb.typeof(argument) for argument in given)
+
+    @cached_property
+    def _levels(self) -> np.ndarray:
+        return np.array([self.design.factors[f].n_levels for f in self.arrangement.order], np.int64)
+
+    @property
+    def _own(self) -> slice:
+        """The residuals' parameters in theta."""
+        return slice(self.first, self.layout.kept)
+
+    def _coefficients(self, thetas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the coefficients of the sets (n, sets), and log |R| (n,); NaN where R is singular."""
+        with np.errstate(all="ignore"):
+            try:
+                weights, log_dets = self.residual_sets.coefficients(self.residual_parameters(thetas))
+            except np.linalg.LinAlgError:  # one of many is singular: one at a time
+                return self._one_by_one(thetas)
+        bad = ~np.isfinite(weights).all(axis=1)
+        return np.ascontiguousarray(np.where(bad[:, None], 0.0, weights)), np.where(bad, np.nan, log_dets)
+
+    def _one_by_one(self, thetas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        weights, log_dets = np.zeros((len(thetas), len(self.residual_sets))), np.full(len(thetas), np.nan)
+        for i in range(len(thetas)):
+            try:
+                found = self.residual_sets.coefficients(self.residual_parameters(thetas[i : i + 1]))
+            except np.linalg.LinAlgError:
+                continue
+            weights[i], log_dets[i] = found[0][0], found[1][0]
+        return weights, log_dets
+
+    def _pulled_back(self, theta: np.ndarray, by_weight: np.ndarray) -> np.ndarray:
+        """Return the derivatives in the residuals' parameters, by differences of the coefficients of fourth order."""
+        own = np.arange(self.first, self.layout.kept)
+        steps = np.zeros((len(own), len(theta)))
+        steps[np.arange(len(own)), own] = _STEP
+        points = np.concatenate([theta + s * steps for s in (1, -1, 2, -2)])
+        weights, log_dets = self._coefficients(points)
+        value = (weights @ by_weight - 0.5 * log_dets).reshape(4, len(own))
+        slope: np.ndarray = (8 * (value[0] - value[1]) - (value[2] - value[3])) / (12 * _STEP)
+        return slope
+
+
+def correlation_of(partials: np.ndarray, size: int) -> np.ndarray:
+    """Return Cholesky factors (n, size, size) of the correlations with these partial ones, (n, pairs), row by row.
+
+    L_ij = z_ij prod_(k<j) sqrt(1 - z_ik^2), as in `parameters.py`.
+    """
+    half = np.zeros((len(partials), size, size))
+    half[:, 0, 0] = 1.0
+    at = 0
+    for i in range(1, size):
+        left = np.ones(len(partials))
+        for j in range(i):
+            half[:, i, j] = partials[:, at] * left
+            left = left * np.sqrt(1 - partials[:, at] ** 2)
+            at += 1
+        half[:, i, i] = left
+    return half
+
+
+def build_residual_marginal(design: Design, priors: PriorSet) -> ResidualMarginal:
+    """Build the marginal of a design whose residuals have several standard deviations or are correlated.
+
+    Raises
+    ------
+    EngineError
+        The series cross a grouping factor; its levels have a known covariance; too many patterns.
+    """
+    if design.residual is None:
+        raise TypeError("the residuals of this design have one sd and are independent")
+    plain = build_marginal(design, priors)
+    found = find_sets(design.residual)
+    moments = [_as_in(plain, one) for one in collect_sets(design, plain.units, found)]
+    whole = moments[0]
+    for one in moments[1:]:
+        whole = whole + one
+    arranged = [
+        arrange(one, plain.integrated, branch_from=sys.maxsize, merged=False)
+        for one in (replace(whole, rows=design.n_rows), *moments)
+    ]
+    series = design.residual.series
+    given = {field.name: getattr(plain, field.name) for field in fields(Marginal)}
+    given["arrangement"] = arranged[0]
+    given["layout"] = plain.layout._replace(has_branch=False)
+    return ResidualMarginal(
+        **given,
+        sets=stack_sets(arranged[0].density, [one.density for one in arranged[1:]]),
+        residual_sets=found,
+        first=plain.elements.index(design.residual.sigma_names[0]),
+        strata=len(design.residual.strata),
+        visits=0 if series is None else len(series.visits),
+    )
+
+
+def _as_in(plain: Marginal, moments: Moments) -> Moments:
+    """Return moments of the common columns that the algebra uses, less what is known of the response."""
+    known = np.zeros(len(plain.integrated))
+    known[plain.integrated] = plain.known
+    if not np.array_equal(plain.turn, np.eye(len(plain.turn))):
+        moments = moments.turned(plain.turn)
+    return moments.less(known)
