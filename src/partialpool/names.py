@@ -52,12 +52,12 @@ OBS: Final = "obs"
 """Dimension of the table's rows; its coordinate is the row number in the given table, from 0."""
 SIGMA: Final = "sigma"
 """Residual standard deviation."""
-RESIDUAL_CORRELATION: Final = "corr_residual"
-"""Correlation matrix of the residuals of a series' visits."""
-STRATUM: Final = "stratum"
+RESIDUAL_CORRELATION: Final = "residual_corr"
+"""Correlation of the residuals of two rows of a series; a matrix, where each pair of visits has its own."""
+STRATUM: Final = "sigma_stratum"
 """Dimension of residual standard deviations, where there are several."""
-VISIT: Final = "visit"
-VISIT_BIS: Final = "visit_bis"
+VISIT: Final = "residual_visit"
+VISIT_BIS: Final = "residual_visit_bis"
 """Dimensions of the residuals' correlation matrix."""
 ICC: Final = "icc"
 """In a prior: the share of the variance between groups."""
@@ -95,6 +95,7 @@ RESERVED: Final = frozenset(
     {
         *OF_POSTERIORS,
         *FAMILY_PARAMETERS,
+        *(RESIDUAL_CORRELATION, STRATUM, VISIT, VISIT_BIS),
         *(ICC, TOTAL_SD, SHARES, ALL_FACTORS, ".", ".."),
     }
 )

@@ -121,6 +121,17 @@ class Design:
         return np.ones(self.n_rows) if self.precision is None else self.precision
 
     @property
+    def stratum_shares(self) -> np.ndarray:
+        """By stratum, what the mean of the rows' residual variances takes of sigma^2: the mean of its rows' 1 / w.
+
+        Shape (strata,): 1 for a single stratum without precisions.
+        """
+        inverse = np.ones(self.n_rows) if self.precision is None else 1 / self.precision
+        if self.residual is None:
+            return np.array([inverse.mean()])
+        return np.bincount(self.residual.stratum, inverse, len(self.residual.strata)) / self.n_rows
+
+    @property
     def mean_inverse_precision(self) -> float:
         """What the mean of the rows' residual variances is a multiple of sigma^2 by: the mean of 1 / w, or 1."""
         return 1.0 if self.precision is None else float(np.mean(1 / self.precision))

@@ -13,8 +13,13 @@ from partialpool.names import (
     ICC,
     OBS,
     OF_POSTERIORS,
+    RESIDUAL_CORRELATION,
     SHARES,
+    SIGMA,
+    STRATUM,
     TOTAL_SD,
+    VISIT,
+    VISIT_BIS,
     b_name,
     corr_name,
     effect_bis_dim,
@@ -52,6 +57,10 @@ def coordinates(design: Design) -> dict[str, list]:
     if design.spec.family_record.has_cutpoints:
         categories = design.response.categories
         coords[CUTPOINT] = [f"{low}|{high}" for low, high in pairwise(categories)]
+    if design.residual is not None:
+        coords[STRATUM] = list(design.residual.strata)
+        visits = () if design.residual.series is None else design.residual.series.visits
+        coords[VISIT] = coords[VISIT_BIS] = [str(visit) for visit in visits]
     return coords
 
 
@@ -67,6 +76,7 @@ def observed_name(design: Design) -> str:
     """Return the name of the response variable: its column, without `/` and distinct from the model's own names."""
     spec = design.spec
     shared = {ICC, TOTAL_SD, SHARES} if spec.states_shares else set()
+    shared |= {RESIDUAL_CORRELATION} if spec.residual else set()
     own = shared.union(name for name, _ in spec.family_record.parameters)
     factors = (names_of_factor(factor.name) for factor in design.factors)
     return tree_name(design.response.name, OF_POSTERIORS.union(own, *factors))
@@ -111,14 +121,37 @@ def variable_dims(design: Design) -> dict[str, tuple[str, ...]]:
     for name, _ in design.spec.family_record.parameters:
         if name != "sigma" or design.se is None:
             dims[name] = (CUTPOINT,) if name == "cutpoints" else ()
+    dims |= _residual_dims(design)
     for factor in design.factors:
         dims[b_name(factor.name)] = (factor.name, effect_dim(factor.name))
+    return dims
+
+
+def _residual_dims(design: Design) -> dict[str, tuple[str, ...]]:
+    """Return the dimensions of several residual standard deviations, and of correlations of residuals."""
+    residual = design.residual
+    dims: dict[str, tuple[str, ...]] = {}
+    if residual is not None and residual.is_stratified:
+        dims[SIGMA] = (STRATUM,)
+    if residual is not None and residual.series is not None:
+        dims[RESIDUAL_CORRELATION] = (VISIT, VISIT_BIS) if residual.series.visits else ()
     return dims
 
 
 def offset_dims(design: Design) -> dict[str, tuple[str, ...]]:
     """Return the dimensions of the non-centred offsets, which are kept on request."""
     return {z_name(factor.name): (factor.name, effect_dim(factor.name)) for factor in design.factors}
+
+
+def _residual_correlation(design: Design) -> str:
+    """Say between which rows the correlation of residuals is."""
+    series = None if design.residual is None else design.residual.series
+    if series is None:
+        return ""
+    within = f"of two rows of a {series.stated.gr}"
+    if series.kind == "ar":
+        within += f" at a distance of {series.step:.4g} in {series.stated.order}"
+    return f"correlation of the residuals {within}"
 
 
 def variable_attrs(design: Design) -> dict[str, dict[str, str]]:
@@ -131,6 +164,7 @@ def variable_attrs(design: Design) -> dict[str, dict[str, str]]:
         attrs[b_name(factor.name)] = {"long_name": f"deviations of each {factor.name} from the fixed effects{scale}"}
     for name, words in FAMILY_PARAMETERS.items():
         attrs[name] = {"long_name": f"{words}{scale if name == 'cutpoints' else ''}"}
+    attrs[RESIDUAL_CORRELATION] = {"long_name": _residual_correlation(design)}
     for factor in design.factors:
         attrs[z_name(factor.name)] = {"long_name": f"standard-normal offsets over {factor.name}"}
     return {name: attrs[name] for name in (*variable_dims(design), *offset_dims(design))}

@@ -11,6 +11,7 @@ from partialpool.design.column_types import value_columns
 from partialpool.design.design import Design
 from partialpool.design.evaluate import evaluate_trials
 from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.residual_rows import ResidualRows
 from partialpool.design.response import check_trials, read_positive
 from partialpool.design.table import Missing, read_table
 from partialpool.errors import DataError, nearest
@@ -84,6 +85,8 @@ class Rows:
         One entry per factor, in the design's order.
     offset, se, precision, trials
         Shape (rows,), or None where the model has none.
+    residual
+        Strata and series, or None where the model has none, or rows lack their columns.
     index
         Row numbers in the table as given, shape (rows,).
     frame
@@ -100,6 +103,7 @@ class Rows:
     offset: np.ndarray | None
     se: np.ndarray | None
     precision: np.ndarray | None
+    residual: ResidualRows | None
     trials: np.ndarray | None
     index: np.ndarray
     frame: pd.DataFrame
@@ -120,6 +124,7 @@ class Rows:
             offset=None if self.offset is None else self.offset[index],
             se=None if self.se is None else self.se[index],
             precision=None if self.precision is None else self.precision[index],
+            residual=None if self.residual is None else self.residual.take(index),
             trials=None if self.trials is None else self.trials[index],
             unobserved=None if self.unobserved is None else self.unobserved[index],
         )
@@ -135,7 +140,15 @@ def own_rows(design: Design) -> Rows:
     groups = tuple(GroupRows(f.name, f.codes, f.values) for f in design.factors)
     trials = design.response.trials
     return Rows(
-        design.common.values, groups, design.offset, design.se, design.precision, trials, design.rows, design.frame
+        common=design.common.values,
+        groups=groups,
+        offset=design.offset,
+        se=design.se,
+        precision=design.precision,
+        residual=design.residual,
+        trials=trials,
+        index=design.rows,
+        frame=design.frame,
     )
 
 
@@ -187,7 +200,7 @@ def expression_rows(design: Design, frame: pd.DataFrame) -> Rows:
     common = design.common.recipe.apply(frame)[:, 1 if spec.intercept else 0 :]
     groups = tuple(GroupRows(f.name, None, _effect_values(f, frame)) for f in design.factors)
     index, unobserved = np.arange(len(frame)), _unobserved(design, frame)
-    return Rows(common, groups, _offset(design, frame), None, None, None, index, frame, unobserved=unobserved)
+    return Rows(common, groups, _offset(design, frame), None, None, None, None, index, frame, unobserved=unobserved)
 
 
 def _effect_values(factor: FactorEffects, frame: pd.DataFrame) -> np.ndarray:
@@ -261,7 +274,10 @@ def new_rows(
     counts = evaluate_trials(spec.response_term, frame) if counted else None
     checked = None if counts is None else check_trials(counts)
     unobserved = _unobserved(design, frame)
-    return Rows(common, tuple(groups), offset, se, precision, checked, table.rows, frame, new_levels, unobserved)
+    residual = None if design.residual is None else design.residual.of(frame)
+    return Rows(
+        common, tuple(groups), offset, se, precision, residual, checked, table.rows, frame, new_levels, unobserved
+    )
 
 
 def _unobserved(design: Design, frame: pd.DataFrame) -> np.ndarray | None:

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from partialpool.design.column_types import is_quantity
-from partialpool.errors import DataError
+from partialpool.errors import DataError, nearest
 from partialpool.names import SIGMA
 from partialpool.spec.residual import Residual
 
-__all__ = ["ResidualRows", "Series", "read_residual_rows"]
+__all__ = ["ResidualRows", "Series", "autoregressive", "read_residual_rows"]
 
 MOST_GAPS: Final = 40
 """Most distances in time that an autoregressive correlation may have."""
@@ -33,11 +33,11 @@ class Series:
     codes
         Series of each row, (rows,).
     time
-        Time of each row in units of the smallest gap (`ar`), or code of its visit (`unstr`), else 0, (rows,).
+        Time of each row since the first, in units of the smallest gap (`ar`), or code of its visit (`unstr`), else 0, (rows,).
     visits
         Names of the visits (`unstr`), else empty.
-    step
-        The smallest gap between two rows of a series (`ar`), else 1.
+    step, origin
+        The smallest gap between two rows of a series, and the first time (`ar`); else 1 and 0.
     is_discrete
         Whether all gaps are whole multiples of the smallest (`ar`): only then the correlation may be negative.
     """
@@ -48,11 +48,12 @@ class Series:
     time: np.ndarray
     visits: tuple[Any, ...] = ()
     step: float = 1.0
+    origin: float = 0.0
     is_discrete: bool = True
 
     @property
     def kind(self) -> str:
-        """Kind of correlation, which is also the name of its parameter, but for `unstr`."""
+        """Kind of correlation."""
         return self.stated.correlation
 
     @property
@@ -61,6 +62,37 @@ class Series:
         if self.kind == "cosy":
             return -1.0 / (int(self.sizes.max()) - 1), 1.0
         return (-1.0 if self.is_discrete else 0.0), 1.0
+
+    def relative_time(self, rows: np.ndarray) -> np.ndarray:
+        """Return what the correlations of some rows of one series depend on: times since the first, or visits."""
+        if self.kind != "ar":
+            return self.time[rows]
+        since = self.time[rows] - self.time[rows[0]]
+        return np.round(since, 0 if self.is_discrete else 6) + 0.0
+
+    def correlation(self, first: np.ndarray, second: np.ndarray, parameter: np.ndarray) -> np.ndarray:
+        """Return the correlations of rows of one series under draws of the parameter.
+
+        Parameters
+        ----------
+        first, second
+            Row numbers, (m,) and (k,).
+        parameter
+            (draws,), or the correlations of the visits, (draws, visits, visits).
+
+        Returns
+        -------
+        numpy.ndarray
+            (draws, m, k); 1 for a row and itself.
+        """
+        if self.kind == "unstr":
+            visits = self.time.astype(np.int64)
+            return parameter[:, visits[first][:, None], visits[second]]
+        same = first[:, None] == second
+        if self.kind == "cosy":
+            return np.where(same, 1.0, parameter[:, None, None])
+        gap = np.abs(self.time[first][:, None] - self.time[second])
+        return autoregressive(parameter[:, None, None], np.round(gap) if self.is_discrete else gap)
 
     @property
     def order(self) -> np.ndarray:
@@ -71,6 +103,18 @@ class Series:
     def sizes(self) -> np.ndarray:
         """Number of rows of each series, (series,)."""
         return np.bincount(self.codes, minlength=len(self.labels))
+
+    def of(self, frame: pd.DataFrame) -> "Series":
+        """Read new rows, whose series may be new."""
+        labels, codes = _codes(frame[self.stated.gr])
+        time = np.zeros(len(frame))
+        if self.kind == "ar":
+            time = (frame[self.stated.order].to_numpy(float) - self.origin) / self.step
+        elif self.kind == "unstr":
+            names, visit = _codes(frame[self.stated.order])
+            shown = tuple(map(str, self.visits))
+            time = np.array([_place((self.stated.order or "",), str(name), shown) for name in names], float)[visit]
+        return replace(self, labels=tuple(labels), codes=codes, time=time)
 
     def take(self, index: np.ndarray) -> "Series":
         """Return some of the rows, by position; the series keep their labels."""
@@ -89,11 +133,14 @@ class ResidualRows:
         Stratum of each row, (rows,).
     series
         Correlated rows, or None.
+    by
+        Columns whose combinations are the strata.
     """
 
     strata: tuple[str, ...]
     stratum: np.ndarray
     series: Series | None
+    by: tuple[str, ...] = ()
 
     @property
     def sigma_names(self) -> tuple[str, ...]:
@@ -104,6 +151,24 @@ class ResidualRows:
     def is_stratified(self) -> bool:
         """Whether there are several standard deviations."""
         return bool(self.strata[0])
+
+    def of(self, frame: pd.DataFrame) -> "ResidualRows | None":
+        """Read new rows with the same strata, visits and unit of time; None where columns are lacking.
+
+        Raises
+        ------
+        DataError
+            A stratum or visit that the model has not seen.
+        """
+        lacking = set(self.by) - set(frame)
+        if self.series is not None:
+            lacking |= set(self.series.stated.columns) - set(frame)
+        if lacking:
+            return None
+        names, codes = _combinations(frame, self.by)
+        places = np.array([_place(self.by, name, self.strata) for name in names], np.int64)
+        series = None if self.series is None else self.series.of(frame)
+        return replace(self, stratum=places[codes], series=series)
 
     def take(self, index: np.ndarray) -> "ResidualRows":
         """Return some of the rows, by position."""
@@ -138,7 +203,7 @@ def read_residual_rows(
     if residual is not None and residual.correlation == "unstr" and not by:
         by = [residual.order or ""]
     names, stratum = _combinations(frame, by)
-    return ResidualRows(names, stratum, series)
+    return ResidualRows(names, stratum, series, tuple(by))
 
 
 def _combinations(frame: pd.DataFrame, columns: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
@@ -150,6 +215,18 @@ def _combinations(frame: pd.DataFrame, columns: Sequence[str]) -> tuple[tuple[st
     found, stratum = np.unique(joined, axis=0, return_inverse=True)
     names = tuple(":".join(str(labels[k]) for (labels, _), k in zip(parts, row, strict=True)) for row in found)
     return names, stratum.reshape(-1).astype(np.int64)
+
+
+def _place(columns: Sequence[str], name: str, known: Sequence[str]) -> int:
+    """Return the place of a stratum or visit among the known ones."""
+    if name not in known:
+        raise DataError(
+            f"the residuals of this category of {':'.join(columns)} are not known",
+            got=repr(name),
+            allowed=nearest(name, known),
+            do="predict for categories that the fitted data have",
+        )
+    return list(known).index(name)
 
 
 def _codes(column: pd.Series) -> tuple[list[Any], np.ndarray]:
@@ -200,12 +277,15 @@ def _read_series(frame: pd.DataFrame, residual: Residual) -> Series:
             allowed=f"up to {MOST_GAPS}",
             do=f"round {residual.order!r} to a coarser unit of time",
         )
-    scaled = (time - time.min()) / step
-    if is_discrete:
-        first = np.full(len(labels), np.inf)
-        np.minimum.at(first, codes, scaled)
-        scaled = np.round(scaled - first[codes])
-    return Series(residual, tuple(labels), codes, scaled, step=step, is_discrete=is_discrete)
+    origin = float(time.min())
+    return Series(
+        residual, tuple(labels), codes, (time - origin) / step, step=step, origin=origin, is_discrete=is_discrete
+    )
+
+
+def autoregressive(rho: np.ndarray, gap: np.ndarray) -> np.ndarray:
+    """Return rho^gap; a negative rho needs whole gaps."""
+    return np.where(rho < 0, (-1.0) ** np.round(gap), 1.0) * np.abs(rho) ** gap
 
 
 def _check_once(residual: Residual, labels: Sequence[Any], codes: np.ndarray, time: np.ndarray, column: Any) -> None:

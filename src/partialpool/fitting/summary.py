@@ -11,11 +11,12 @@ import xarray as xr
 
 from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.residual_rows import ResidualRows
 from partialpool.fitting.convergence import Verdict, judge
 from partialpool.fitting.point_estimate import MEDIAN, mean_is_known, quantiles
 from partialpool.fitting.variance import intraclass_correlation
 from partialpool.intervals import DEFAULT_PROB, central_ends, end_names
-from partialpool.names import BETA, corr_name, sd_name
+from partialpool.names import BETA, RESIDUAL_CORRELATION, SIGMA, corr_name, sd_name
 from partialpool.sampling.mixing import mcse_mean, mixing
 from partialpool.sampling.run_record import RunRecord
 from partialpool.tabulate import TextTable, estimate_cells, fixed
@@ -32,7 +33,7 @@ _LINES = {
     "Log evidence": "log evidence {}",
 }
 """Printed form of the heading's lines; lines that are not listed print as they are."""
-_BOUNDED = ("corr_", "icc[")
+_BOUNDED = ("corr_", RESIDUAL_CORRELATION, "icc[")
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,7 +222,9 @@ class Digest:
         for name, _ in self.design.spec.family_record.parameters:
             if name == "cutpoints":
                 continue
-            if name in self._posterior:
+            if name == SIGMA and self.design.residual is not None:
+                lines += _residual_lines(self.design.residual, self._posterior)
+            elif name in self._posterior:
                 label = "residual" if name == "sigma" else "family"
                 lines.append(_Line((label, name), name, self._posterior[name].to_numpy()))
         return lines
@@ -270,6 +273,28 @@ class Digest:
             if self._icc is None
             else [_Line((name, ""), f"icc[{name}]", draws) for name, draws in self._icc[0].items()]
         )
+
+
+def _residual_lines(residual: ResidualRows, posterior: xr.Dataset) -> list[_Line]:
+    """Return a line for each residual sd, and for each correlation of residuals."""
+    sigma = posterior[SIGMA].to_numpy()
+    sigma = sigma.reshape(*sigma.shape[:2], -1)
+    lines = [_Line(("residual", name), name, sigma[..., k]) for k, name in enumerate(residual.sigma_names)]
+    if residual.series is None:
+        return lines
+    corr = posterior[RESIDUAL_CORRELATION].to_numpy()
+    visits = residual.series.visits
+    if not visits:
+        return [*lines, _Line(("residual", f"corr ({residual.series.kind})"), RESIDUAL_CORRELATION, corr)]
+    pairs = [(i, j) for i in range(1, len(visits)) for j in range(i)]
+    return lines + [
+        _Line(
+            ("residual", f"corr({visits[j]}, {visits[i]})"),
+            f"{RESIDUAL_CORRELATION}[{visits[j]}, {visits[i]}]",
+            corr[..., i, j],
+        )
+        for i, j in pairs
+    ]
 
 
 def _lines_at(factor: FactorEffects, sd: np.ndarray, corr: np.ndarray | None) -> list[_Line]:

@@ -256,7 +256,7 @@ def _residual_defaults(design: Design, name: str, prior: Prior, scales: _Scales)
     elif series is not None:
         low, high = series.bounds
         uniform = Prior("Uniform", lower=low, upper=high)
-        yield ResolvedPrior(series.kind, uniform, _correlation_reason(series), True)
+        yield ResolvedPrior(RESIDUAL_CORRELATION, uniform, _correlation_reason(series), True)
 
 
 def _correlation_reason(series: Series) -> str:

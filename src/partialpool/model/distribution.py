@@ -11,7 +11,7 @@ import xarray as xr
 
 from partialpool.design.design import Design
 from partialpool.errors import DataError
-from partialpool.names import FAMILY_PARAMETERS
+from partialpool.names import FAMILY_PARAMETERS, SIGMA
 
 __all__ = ["check_finite_variance", "distribution_variance", "needs_mean", "own_parameters"]
 
@@ -40,16 +40,25 @@ def distribution_variance(design: Design, posterior: xr.Dataset, mean: np.ndarra
     """
     known = None if design.se is None else float(np.mean(design.se**2))
     family, link = design.spec.family_record, design.spec.link_record
-    variance, text = family.predictor_variance(link, mean, own_parameters(posterior), known)
-    if design.precision is None:
+    variance, text = family.predictor_variance(link, mean, own_parameters(posterior, design), known)
+    if design.precision is None and (design.residual is None or not design.residual.is_stratified):
         return variance, text
-    return variance * design.mean_inverse_precision, f"{text} / {design.spec.precision}, averaged over the rows"
+    by = "" if design.precision is None else f" / {design.spec.precision}"
+    return variance, f"{text}{by}, averaged over the rows"
 
 
-def own_parameters(posterior: xr.Dataset) -> dict[str, np.ndarray]:
-    """Return the family's own parameters that are scalars in each draw, (chains, draws, 1) each."""
-    names = (name for name in FAMILY_PARAMETERS if name in posterior and posterior[name].ndim == 2)
-    return {name: posterior[name].transpose("chain", "draw").to_numpy()[..., None] for name in names}
+def own_parameters(posterior: xr.Dataset, design: Design) -> dict[str, np.ndarray]:
+    """Return the family's own parameters that are scalars in each draw, (chains, draws, 1) each.
+
+    sigma^2 is the mean of the rows' residual variances, where these differ.
+    """
+    names = [name for name in FAMILY_PARAMETERS if name in posterior and posterior[name].ndim == 2]
+    found = {name: posterior[name].transpose("chain", "draw").to_numpy()[..., None] for name in names}
+    if SIGMA in posterior and design.spec.family_record.is_normal:
+        sigma = posterior[SIGMA].transpose("chain", "draw", ...).to_numpy()
+        squares = sigma.reshape(*sigma.shape[:2], -1) ** 2
+        found[SIGMA] = np.sqrt(squares @ design.stratum_shares)[..., None]
+    return found
 
 
 def check_finite_variance(design: Design, posterior: xr.Dataset) -> None:

@@ -5,6 +5,7 @@ from scipy import special
 
 from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.residual_rows import ResidualRows
 from partialpool.distributions.frozen import frozen
 from partialpool.distributions.prior import Prior
 from partialpool.model.coefficient_prior import coefficient_prior
@@ -12,7 +13,7 @@ from partialpool.model.default_priors import PriorSet
 from partialpool.model.predictor import Draws, Seed, sample_all_levels
 from partialpool.model.variance_prior import is_decomposed
 from partialpool.model.variance_prior_draws import decomposed_density, draw_decomposed
-from partialpool.names import BETA, b_name, corr_name, sd_name
+from partialpool.names import BETA, RESIDUAL_CORRELATION, SIGMA, b_name, corr_name, sd_name
 
 __all__ = ["draw_parameters", "draw_prior", "lkj_log_density", "log_prior_density", "sample_lkj"]
 
@@ -81,9 +82,23 @@ def log_prior_density(design: Design, priors: PriorSet, draws: Draws) -> dict[st
     for name, _ in design.spec.family_record.parameters:
         if name == "cutpoints":
             out[name] = _cutpoints_density(design, priors[name], draws)
+        elif name == SIGMA and design.residual is not None:
+            out |= _residual_density(design.residual, priors, draws)
         elif name in priors:
             out[name] = frozen(priors[name]).logpdf(draws[name])
     return out
+
+
+def _residual_density(residual: ResidualRows, priors: PriorSet, draws: Draws) -> dict[str, np.ndarray]:
+    """Return the log densities of the residuals' sds, summed over strata, and of their correlations, (draws,) each."""
+    sigma = draws[SIGMA].reshape(len(draws[SIGMA]), -1)
+    found = {SIGMA: sum(frozen(priors[name]).logpdf(sigma[:, k]) for k, name in enumerate(residual.sigma_names))}
+    if residual.series is not None:
+        prior, drawn = priors[RESIDUAL_CORRELATION], draws[RESIDUAL_CORRELATION]
+        by_lkj = residual.series.kind == "unstr"
+        density = lkj_log_density(drawn, prior.arguments["eta"]) if by_lkj else frozen(prior).logpdf(drawn)
+        found[RESIDUAL_CORRELATION] = np.asarray(density)
+    return {name: np.asarray(values) for name, values in found.items()}
 
 
 def draw_prior(design: Design, priors: PriorSet, size: int, *, seed: Seed) -> dict[str, np.ndarray]:
@@ -118,9 +133,26 @@ def draw_parameters(design: Design, priors: PriorSet, size: int, *, seed: Seed) 
             below = np.cumsum(rng.dirichlet(concentration, size), axis=1)[:, :-1]
             centred = design.spec.probability_link.forward(np.clip(below, 1e-15, 1 - 1e-15))
             out[name] = centred + mean_shift(design, out)[:, None]
+        elif name == SIGMA and design.residual is not None:
+            out |= _draw_residual(design.residual, priors, size, rng)
         elif name in priors:
             out[name] = _rvs(priors[name], size, rng)
     return out
+
+
+def _draw_residual(
+    residual: ResidualRows, priors: PriorSet, size: int, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    sigma = np.stack([_rvs(priors[name], size, rng) for name in residual.sigma_names], axis=1)
+    found = {SIGMA: sigma if residual.is_stratified else sigma[:, 0]}
+    if residual.series is not None:
+        prior = priors[RESIDUAL_CORRELATION]
+        if residual.series.kind == "unstr":
+            half = sample_lkj(len(residual.series.visits), prior.arguments["eta"], size, rng)
+            found[RESIDUAL_CORRELATION] = half @ half.transpose(0, 2, 1)
+        else:
+            found[RESIDUAL_CORRELATION] = _rvs(prior, size, rng)
+    return found
 
 
 def _draw_correlations(

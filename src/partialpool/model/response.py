@@ -6,6 +6,7 @@ from partialpool.design.design import Design
 from partialpool.design.newdata import Rows
 from partialpool.families.given import Given
 from partialpool.model.predictor import Draws, Seed
+from partialpool.model.residual_covariance import correlated_noise, given_the_others, residual_sds
 from partialpool.names import SIGMA
 
 __all__ = ["family_parameters", "given_of", "log_density", "log_density_of", "replicate", "tail_probabilities"]
@@ -24,10 +25,8 @@ def given_of(design: Design, rows: Rows, eta: np.ndarray, draws: Draws) -> Given
         Posterior variables, chains stacked.
     """
     own = family_parameters(design, eta, draws)
-    if rows.se is not None:
-        own[SIGMA] = rows.se[None]
-    elif rows.precision is not None:
-        own[SIGMA] = own[SIGMA] / np.sqrt(rows.precision)
+    if SIGMA in own or rows.se is not None:
+        own[SIGMA] = residual_sds(rows, draws)
     return Given(design.spec.link_record, eta, own, rows.trials)
 
 
@@ -43,7 +42,16 @@ def log_density(design: Design, rows: Rows, eta: np.ndarray, draws: Draws) -> np
 
 
 def log_density_of(y: np.ndarray, design: Design, rows: Rows, eta: np.ndarray, draws: Draws) -> np.ndarray:
-    """Evaluate log p(y | eta, parameters) of given responses y, (rows,), shape (draws, rows)."""
+    """Evaluate log p(y | eta, parameters) of given responses y, (rows,), shape (draws, rows).
+
+    Where residuals are correlated, each row's density is given the other rows of its series.
+    """
+    series = None if rows.residual is None else rows.residual.series
+    if series is not None:
+        sd = residual_sds(rows, draws)
+        mean, own = given_the_others(series, draws, (y - eta) / sd)
+        away = ((y - eta) / sd - mean) / own
+        return np.asarray(-0.5 * (away**2 + np.log(2 * np.pi)) - np.log(own * sd))
     return design.spec.family_record.log_density(given_of(design, rows, eta, draws), y)
 
 
@@ -65,5 +73,9 @@ def tail_probabilities(
 
 
 def replicate(design: Design, rows: Rows, eta: np.ndarray, draws: Draws, *, seed: Seed) -> np.ndarray:
-    """Draw new responses, shape (draws, rows)."""
-    return design.spec.family_record.draw(given_of(design, rows, eta, draws), np.random.default_rng(seed))
+    """Draw new responses, shape (draws, rows); residuals of a series are correlated as stated."""
+    rng = np.random.default_rng(seed)
+    series = None if rows.residual is None else rows.residual.series
+    if series is not None:
+        return eta + residual_sds(rows, draws) * correlated_noise(series, draws, rng.standard_normal(eta.shape))
+    return design.spec.family_record.draw(given_of(design, rows, eta, draws), rng)

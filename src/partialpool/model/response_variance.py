@@ -54,7 +54,7 @@ def response_share(
             allowed="scale='latent'",
             do="use the latent scale",
         )
-    own = own_parameters(posterior)
+    own = own_parameters(posterior, design)
     link, fixed = family.on_mean_scale(design.spec.link_record, typical_predictor(posterior, design, points), own)
     variances = {
         f.name: row_covariance(level_covariance(posterior, f), z, z)
@@ -75,8 +75,6 @@ def response_share(
     between = covariance(tuple(variances))
     if design.se is not None:
         own[SIGMA] = np.sqrt(np.mean(design.se**2))
-    elif design.precision is not None:
-        own[SIGMA] = own[SIGMA] * np.sqrt(design.mean_inverse_precision)
     total = between + family.expected_variance(first, between + first**2, own)
 
     def share(names: tuple[str, ...]) -> np.ndarray:

@@ -71,6 +71,8 @@ class Chains:
         log p(y), and its Monte Carlo standard error.
     largest
         The largest importance weight, as a multiple of the mean weight.
+    least
+        Least efficiency: an importance ESS of one per kept draw where there are several candidates for each.
     """
 
     index: np.ndarray
@@ -80,14 +82,15 @@ class Chains:
     log_evidence: float
     log_evidence_se: float
     largest: float = np.inf
+    least: float = MIN_EFFICIENCY
 
     @property
     def trouble(self) -> str:
         """Reason not to use these draws; empty if there is none."""
         if not has_no_tail(self.khat, self.largest):
             return f"Pareto k-hat {self.khat:.2f} of the importance weights is not below {MAX_KHAT}"
-        if self.efficiency < MIN_EFFICIENCY:
-            return f"importance ESS is {self.efficiency:.0%} of the candidates, below {MIN_EFFICIENCY:.0%}"
+        if self.efficiency < self.least:
+            return f"importance ESS is {self.efficiency:.0%} of the candidates, below {self.least:.0%}"
         return ""
 
 
@@ -132,6 +135,7 @@ def run_chains(candidates: Candidates, values: np.ndarray, rng: np.random.Genera
         log_evidence=float(top + np.log(weights.mean())),
         log_evidence_se=float(weights.std() / weights.mean() / np.sqrt(n)),
         largest=float(1 / weights.mean()),  # the largest of them is 1
+        least=min(MIN_EFFICIENCY, 1 / thin),
     )
 
 

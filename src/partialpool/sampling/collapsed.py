@@ -11,13 +11,12 @@ import numpy as np
 from partialpool.compile_side_by_side import compiled_elsewhere
 from partialpool.design.design import Design
 from partialpool.kernels import awaits_compilation
-from partialpool.marginal.gaussian.crossproducts import collect_moments
 from partialpool.marginal.gaussian.density import evaluate
 from partialpool.marginal.gaussian.eligibility import why_not
 from partialpool.marginal.gaussian.marginal import Marginal, build_marginal
 from partialpool.marginal.gaussian.precision import check_digits
+from partialpool.marginal.gaussian.residual_marginal import build_residual_marginal
 from partialpool.marginal.gaussian.recover import Recovered, posterior_variables, recover
-from partialpool.marginal.gaussian.standardise import choose_units
 from partialpool.model.default_priors import PriorSet
 from partialpool.progress import ProgressLine, progress_line
 from partialpool.sampling.chains import Candidates, Chains, propose, run_chains
@@ -34,6 +33,8 @@ __all__ = ["CollapsedEngine"]
 
 _MOST_READAPTATIONS: Final = 3
 """Fits of the proposal to a whole sample before NUTS is used, which costs tens of times as much as a sample."""
+_MOST_CANDIDATES: Final = 8
+"""Most candidates of a cheap density for each kept draw; with so many, NUTS is still dearer."""
 _FEWEST_CANDIDATES: Final = 1000
 """Fewest candidates, however few draws are kept: the diagnostics of importance weights need a sample."""
 
@@ -55,8 +56,7 @@ class CollapsedEngine:
         streams = np.random.SeedSequence(shifted(settings.seed)).spawn(5)
         with progress_line("preparing", shown=settings.progressbar) as line:
             line.say("collecting moments")
-            moments = collect_moments(design, choose_units(design))
-            marginal = build_marginal(design, priors, moments)
+            marginal = build_marginal(design, priors) if design.residual is None else build_residual_marginal(design, priors)
             clock.lap("moments")
             warn_if_dense(marginal)
             line.say("compiling, once per machine" if awaits_compilation(evaluate) else "finding the mode")
@@ -154,7 +154,7 @@ def _draw(
     factorisation: a joint proposal of theta and b, whose weight is that of theta.
     """
     candidate_stream, accept_stream, effect_stream = stream.spawn(3)
-    thin = max(2 if marginal.is_cheap else 1, math.ceil(_FEWEST_CANDIDATES / (settings.chains * settings.draws)))
+    thin = max(_thin(proposal) if marginal.is_cheap else 1, math.ceil(_FEWEST_CANDIDATES / (settings.chains * settings.draws)))
     rng = np.random.default_rng(candidate_stream)
     candidates = propose(proposal, settings.chains, settings.draws, thin, rng)
     line.say("drawing from the proposal")
@@ -167,6 +167,11 @@ def _draw(
     best = candidates.sample.theta[np.nanargmax(values)]
     check_digits(marginal.design, marginal.units.unit, marginal.sigma(best))
     return _Drawn(candidates, values, recovered, run_chains(candidates, values, np.random.default_rng(accept_stream)))
+
+
+def _thin(proposal: Proposal) -> int:
+    """Return how many candidates of a cheap density there are for each kept draw: more where weights are uneven."""
+    return int(np.clip(math.ceil(1.2 / max(proposal.efficiency, 0.1)), 2, _MOST_CANDIDATES))
 
 
 def _recover(

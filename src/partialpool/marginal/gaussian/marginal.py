@@ -118,6 +118,12 @@ class Marginal:
         """Return the residual sd of one theta in the units of the algebra; 1 if standard errors are known."""
         return float(unpack_many(self.layout, theta[None])[2][0])
 
+    def residual_draws(self, thetas: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the residuals' parameters of each row of thetas by name, in the units of the data; none are known."""
+        if self.design.se is not None or self.layout.sigma < 0:
+            return {}
+        return {SIGMA: unpack_many(self.layout, thetas)[2] * self.units.residual}
+
     def least_squares(self) -> np.ndarray:
         """Return ordinary least-squares estimates of the columns that are kept in theta, (kept,)."""
         tail, kept = self.arrangement.density.tail, len(self.layout.kept_shift)
@@ -204,7 +210,7 @@ def residual_elements(
                 name = f"{RESIDUAL_CORRELATION}[{visits[j]}, {visits[i]}]"
                 yield name, encode_partial(eta + (len(visits) - 2 - j) / 2)
     elif series is not None:
-        yield series.kind, encode(priors[series.kind])
+        yield RESIDUAL_CORRELATION, encode(priors[RESIDUAL_CORRELATION])
 
 
 def build_marginal(

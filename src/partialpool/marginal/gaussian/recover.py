@@ -1,13 +1,13 @@
 """Exact draws of group effects and fixed effects given theta, in the units of the data."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from partialpool.marginal.gaussian.marginal import Marginal
 from partialpool.marginal.gaussian.parameters import unpack_many
-from partialpool.names import BETA, SIGMA, b_name, corr_name, sd_name, z_name
+from partialpool.names import BETA, b_name, corr_name, sd_name, z_name
 from partialpool.workers import map_pieces, piece_size
 
 __all__ = [
@@ -34,8 +34,9 @@ class Recovered:
         (draws, coefs), at the predictors' original zero.
     sd, corr
         Per factor of the design: (draws, effects), (draws, effects, effects).
-    sigma
-        (draws,); None if it is known.
+    residual
+        By name, `sigma` (draws,) or (draws, strata), unless it is known, and the correlation of residuals, if there is
+        one.
     z, b
         Per factor of the design: (draws, levels, effects); z is empty if it was not requested.
     log_density
@@ -45,7 +46,7 @@ class Recovered:
     beta: np.ndarray
     sd: tuple[np.ndarray, ...]
     corr: tuple[np.ndarray, ...]
-    sigma: np.ndarray | None
+    residual: Mapping[str, np.ndarray]
     z: tuple[np.ndarray, ...]
     b: tuple[np.ndarray, ...]
     log_density: np.ndarray
@@ -56,7 +57,7 @@ class Recovered:
             self.beta[index],
             tuple(values[index] for values in self.sd),
             tuple(values[index] for values in self.corr),
-            None if self.sigma is None else self.sigma[index],
+            {name: values[index] for name, values in self.residual.items()},
             tuple(values[index] for values in self.z),
             tuple(values[index] for values in self.b),
             self.log_density[index],
@@ -150,8 +151,9 @@ def in_units_of_data(
         integrated[piece] = drawn[:, at:]
 
     map_pieces(work, pieces, workers, done=lambda count: done(min(count * size, draws)))
-    sd, corr, sigma, kept = _parameters(marginal, thetas)
-    return Recovered(_beta(marginal, integrated, kept), sd, corr, sigma, tuple(z), tuple(b), np.full(draws, np.nan))
+    sd, corr, kept = _parameters(marginal, thetas)
+    residual = marginal.residual_draws(thetas)
+    return Recovered(_beta(marginal, integrated, kept), sd, corr, residual, tuple(z), tuple(b), np.full(draws, np.nan))
 
 
 def posterior_variables(
@@ -167,8 +169,7 @@ def posterior_variables(
         flat[b_name(factor.name)] = recovered.b[f]
         if keep_z:
             flat[z_name(factor.name)] = recovered.z[f]
-    if recovered.sigma is not None:
-        flat[SIGMA] = recovered.sigma
+    flat |= recovered.residual
     return {name: values.reshape(*shape, *values.shape[1:]) for name, values in flat.items()}
 
 
@@ -200,10 +201,10 @@ def conditional_modes(marginal: Marginal, theta: np.ndarray) -> tuple[np.ndarray
 
 def _parameters(
     marginal: Marginal, thetas: np.ndarray
-) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...], np.ndarray | None, np.ndarray]:
-    """Translate theta to sds, correlations and sigma in the units of the data, and kept coefficients in `Units`."""
+) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...], np.ndarray]:
+    """Translate theta to sds and correlations in the units of the data, and kept coefficients in `Units`."""
     units, design = marginal.units, marginal.design
-    scaled_sd, cholesky, scaled_sigma, kept = unpack_many(marginal.layout, thetas)
+    scaled_sd, cholesky, _, kept = unpack_many(marginal.layout, thetas)
     place = {f: at for at, f in enumerate(marginal.arrangement.order)}
     sd, corr = [], []
     for f, (factor, own) in enumerate(zip(design.factors, units.factors, strict=True)):
@@ -211,7 +212,7 @@ def _parameters(
         own_sd, own_corr = own.covariance(scaled_sd[:, place[f], :q], cholesky[:, place[f], :q, :q])
         sd.append(own_sd * units.unit)
         corr.append(own_corr)
-    return tuple(sd), tuple(corr), scaled_sigma * units.residual if design.se is None else None, kept
+    return tuple(sd), tuple(corr), kept
 
 
 def _beta(marginal: Marginal, integrated: np.ndarray, kept: np.ndarray) -> np.ndarray:

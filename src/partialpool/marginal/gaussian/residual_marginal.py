@@ -21,6 +21,7 @@ from partialpool.marginal.gaussian.marginal import Marginal, build_marginal
 from partialpool.marginal.gaussian.ordering import arrange
 from partialpool.marginal.gaussian.residual_sets import Parameters, ResidualSets, collect_sets, find_sets
 from partialpool.model.default_priors import PriorSet
+from partialpool.names import RESIDUAL_CORRELATION, SIGMA
 from partialpool.workers import map_pieces, piece_size
 
 __all__ = ["ResidualMarginal", "build_residual_marginal", "correlation_of"]
@@ -89,6 +90,15 @@ class ResidualMarginal(Marginal):
     def sigma(self, theta: np.ndarray) -> float:
         """Return the smallest residual sd of one theta in the units of the algebra."""
         return float(self.residual_parameters(theta[None]).sigma.min())
+
+    @override
+    def residual_draws(self, thetas: np.ndarray) -> dict[str, np.ndarray]:
+        given, residual = self.residual_parameters(thetas), self.design.residual
+        sigma = given.sigma * self.units.residual
+        found = {SIGMA: sigma if residual is not None and residual.is_stratified else sigma[:, 0]}
+        if residual is not None and residual.series is not None:
+            found[RESIDUAL_CORRELATION] = given.correlation if self.visits else given.rho
+        return found
 
     @override
     def log_densities(self, thetas: np.ndarray, *, workers: int = 1) -> np.ndarray:

@@ -23,7 +23,7 @@ import numpy as np
 from scipy import sparse
 
 from partialpool.design.design import Design
-from partialpool.design.residual_rows import ResidualRows, Series
+from partialpool.design.residual_rows import ResidualRows, Series, autoregressive
 from partialpool.errors import EngineError
 from partialpool.marginal.gaussian.crossproducts import Coupling, Moments, moments_of, weighted_columns
 from partialpool.marginal.gaussian.standardise import Units
@@ -161,6 +161,7 @@ def _autoregressive(residual: ResidualRows, series: Series) -> ResidualSets:
     n, stratum = len(order), residual.stratum[order]
     inside = np.diff(series.codes[order]) == 0
     gaps = np.where(inside, np.diff(series.time[order]), 0.0)
+    gaps = np.round(gaps, 0 if series.is_discrete else 6)
     before, after = np.concatenate([[0.0], gaps]), np.concatenate([gaps, [0.0]])
     previous = np.where(before > 0, np.concatenate([[0], stratum[:-1]]), -1)
     following = np.where(after > 0, np.concatenate([stratum[1:], [0]]), -1)
@@ -179,21 +180,18 @@ def _autoregressive(residual: ResidualRows, series: Series) -> ResidualSets:
     def coefficients(given: Parameters) -> tuple[np.ndarray, np.ndarray]:
         sigma, rho = given.sigma, given.rho[:, None]
 
-        def power(gap: np.ndarray) -> np.ndarray:
-            return np.sign(rho) ** np.round(gap) * np.abs(rho) ** gap
-
         def off(gap: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
             """P_ij / (sigma_i sigma_j) of successive rows; 0 where there is none."""
-            r = power(np.where(gap > 0, gap, 1.0))
+            r = autoregressive(rho, np.where(gap > 0, gap, 1.0))
             whole = -r / (1 - r**2) / (sigma[:, one.astype(int)] * sigma[:, other.astype(int)])
             return np.where(gap > 0, whole, 0.0)
 
         gb, ga, own, prev, foll = singles.T
-        rb, ra = power(np.where(gb > 0, gb, 1.0)), power(np.where(ga > 0, ga, 1.0))
+        rb, ra = (autoregressive(rho, np.where(gap > 0, gap, 1.0)) for gap in (gb, ga))
         diagonal = np.where(gb > 0, 1 / (1 - rb**2), 1.0) + np.where(ga > 0, ra**2 / (1 - ra**2), 0.0)
         c_single = diagonal / sigma[:, own.astype(int)] ** 2 + off(gb, prev, own) + off(ga, own, foll)
         c_pair = -off(*pairs.T)
-        log_det = 2 * np.log(sigma) @ of_stratum + np.log1p(-power(pairs[:, 0]) ** 2) @ counts
+        log_det = 2 * np.log(sigma) @ of_stratum + np.log1p(-(autoregressive(rho, pairs[:, 0]) ** 2)) @ counts
         return np.concatenate([c_single, c_pair], axis=1), log_det
 
     return ResidualSets(tuple(rows), coefficients)
