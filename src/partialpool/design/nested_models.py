@@ -123,7 +123,7 @@ def _known(factor: FactorEffects) -> Relationship | None:
 
 
 def _check_same_kind(full: Design, reduced: Design) -> None:
-    for what in ("response", "family", "link", "se", "precision", "frequency"):
+    for what in ("response", "family", "link", "se", "precision", "frequency", "residual", "sigma"):
         values = getattr(full.spec, what), getattr(reduced.spec, what)
         if values[0] != values[1]:
             raise SpecError(

@@ -48,7 +48,7 @@ def simulate_null(
         return "", np.zeros(0), 0
     source = seed_sequence(seed)
     normal = full.design.spec.is_normal
-    spectrum = find_spectrum(full.design, reduced.design, reml=full.reml) if normal else None
+    spectrum = find_spectrum(full.design, reduced.design, reml=full.reml) if normal and full.design.residual is None else None
     if spectrum is not None:
         return "exact", spectrum.simulate(max(simulations, _EXACT), source), 0
     with progress_line("simulating the null", shown=progressbar) as line:
@@ -86,11 +86,17 @@ def _bootstrap(
 def _refits(full: LikelihoodFit, reduced: LikelihoodFit) -> list[Callable[[Design], float]]:
     """Return functions of a design with a simulated response: the least deviance of each model."""
     fits = full, reduced
+    if full.design.residual is not None:
+        return [partial(_residual_deviance, reml=fit.reml) for fit in fits]
     if not full.design.spec.is_normal:
         return [GeneralisedReplicates(fit.design, full.maximum.method).deviance for fit in fits]
     models = [Replicates(fit.design, reml=fit.reml) for fit in fits]
     starts = [model.start(*_null_scales(fit.design, reduced)) for model, fit in zip(models, fits, strict=True)]
     return [partial(model.deviance, start=start) for model, start in zip(models, starts, strict=True)]
+
+
+def _residual_deviance(design: Design, *, reml: bool) -> float:
+    return likelihood_fit(design, reml=reml).deviance
 
 
 def _searched(designs: list[Design], like: LikelihoodFit) -> tuple[float, float]:

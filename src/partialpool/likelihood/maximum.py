@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -49,6 +50,9 @@ class Maximum:
         Names of the family's own parameters that are estimated; the model may fix others.
     at_end
         Names of those about which the data say nothing: their estimate is at the end of their range.
+    residual
+        Where residuals have several sds or are correlated, in place of sigma: `sigma`, () or (strata,), and
+        `residual_corr`, () or (visits, visits).
     """
 
     log_likelihood: float
@@ -65,6 +69,7 @@ class Maximum:
     method: str
     estimated: tuple[str, ...] = ()
     at_end: tuple[str, ...] = ()
+    residual: Mapping[str, np.ndarray] = MappingProxyType({})
 
     @property
     def singular(self) -> bool:

@@ -16,11 +16,12 @@ from partialpool.design.table import Missing
 from partialpool.errors import EngineError
 from partialpool.likelihood.maximise import maximise
 from partialpool.likelihood.maximise_generalised import integration_of, maximise_generalised
+from partialpool.likelihood.maximise_residual import maximise_residual
 from partialpool.likelihood.maximum import EXACT, LAPLACE, Maximum
 from partialpool.marginal.gaussian import eligibility as normal
 from partialpool.marginal.glmm import eligibility as generalised
-from partialpool.model.response import given_of
-from partialpool.names import SIGMA
+from partialpool.model.response import replicate
+from partialpool.names import RESIDUAL_CORRELATION, SIGMA
 from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.options import as_spec
@@ -63,7 +64,8 @@ class LikelihoodFit:
         pairs = sum(len(b) * (len(b) - 1) // 2 for f in self.design.factors for b in f.blocks)
         sds = sum(len(f.names) for f in self.design.factors)
         own = sum(self.maximum.own[name].size for name in self.maximum.estimated)
-        return len(self.design.common.coefs) + sds + pairs + own + (self.maximum.sigma is not None)
+        residual = len(self._residual) + (self.maximum.sigma is not None)
+        return len(self.design.common.coefs) + sds + pairs + own + residual
 
     @property
     def singular(self) -> bool:
@@ -99,10 +101,27 @@ class LikelihoodFit:
                 ]
         if self.maximum.sigma is not None:
             rows.append(("residual", "sigma", "", self.maximum.sigma))
+        rows += self._residual
         for name, values in self.maximum.own.items():
             names = [name] if values.size == 1 else [f"{name}[{k}]" for k in range(1, values.size + 1)]
             rows += [("family", n, "", float(v)) for n, v in zip(names, values.ravel(), strict=True)]
         return rows
+
+    @property
+    def _residual(self) -> list[tuple[str, str, str, float]]:
+        """Rows of several residual sds, and of correlations of residuals."""
+        residual, found = self.design.residual, self.maximum.residual
+        if residual is None:
+            return []
+        sigma = np.atleast_1d(found[SIGMA])
+        rows = [("residual", name, "", float(s)) for name, s in zip(residual.sigma_names, sigma, strict=True)]
+        if residual.series is None:
+            return rows
+        visits, corr = residual.series.visits, found[RESIDUAL_CORRELATION]
+        if not visits:
+            return [*rows, ("residual", f"corr ({residual.series.kind})", "", float(corr))]
+        pairs = [(i, j) for i in range(1, len(visits)) for j in range(i)]
+        return rows + [("residual", str(visits[j]), str(visits[i]), float(corr[i, j])) for i, j in pairs]
 
     def conditional_modes(self, factor: str) -> pd.DataFrame:
         """Return the group effects' conditional modes (BLUPs) of one factor: levels by effects."""
@@ -124,7 +143,8 @@ class LikelihoodFit:
                 effects = factor.root @ effects
             eta += factor.apply(effects)
         own = maximum.own if maximum.sigma is None else {SIGMA: np.array([maximum.sigma])}
-        return design.spec.family_record.draw(given_of(design, own_rows(design), eta[None], own), rng)[0]
+        own = {**own, **{name: values[None] for name, values in maximum.residual.items()}}
+        return replicate(design, own_rows(design), eta[None], own, seed=rng)[0]
 
     def __str__(self) -> str:
         how = "REML" if self.reml else "maximum likelihood"
@@ -277,6 +297,8 @@ def likelihood_fit(design: Design, *, reml: bool = False, method: str | None = N
         How group effects of a response that is not normal are integrated out, from `integration_of`; None for the
         design's own method.
     """
+    if design.residual is not None:
+        return LikelihoodFit(design, maximise_residual(design, reml=reml), reml)
     if design.spec.is_normal:
         return LikelihoodFit(design, maximise(design, reml=reml), reml)
     return LikelihoodFit(design, maximise_generalised(design, method or integration_of(design)), reml)

@@ -5,7 +5,7 @@ Here sigma is 1 in the algebra: R^-1 is in the moments, and log |R| is taken off
 
 import numpy as np
 
-from partialpool.kernels import kernel
+from partialpool.kernels import kernel, part
 from partialpool.marginal.gaussian.blend import Sets, add_expected_products, blend
 from partialpool.marginal.gaussian.cholesky import eliminate, make_workspace
 from partialpool.marginal.gaussian.conditional_draw import draw_by_level, put_back
@@ -13,7 +13,13 @@ from partialpool.marginal.gaussian.density import log_likelihood, log_prior
 from partialpool.marginal.gaussian.gradient import add_likelihood_gradient, add_prior_gradient
 from partialpool.marginal.gaussian.parameters import Layout, Normals, common_of, scaled_factors, scales_of, unpack
 
-__all__ = ["draw_effects_blended", "evaluate_blended", "evaluate_blended_gradient"]
+__all__ = [
+    "draw_effects_blended",
+    "eliminate_blended",
+    "evaluate_blended",
+    "evaluate_blended_gradient",
+    "evaluate_blended_likelihood_gradient",
+]
 
 
 @kernel
@@ -65,24 +71,64 @@ def evaluate_blended_gradient(
     by_weight
         Gradient in those coefficients, (sets,).
     """
+    prior = log_prior(layout, thetas, 0)
+    if not np.isfinite(prior):
+        return -np.inf
+    total = prior + _likelihood_gradient(sets, layout, normals, thetas, weights, out, by_weight)
+    add_prior_gradient(layout, thetas, out)
+    return total
+
+
+@kernel
+def evaluate_blended_likelihood_gradient(
+    sets: Sets,
+    layout: Layout,
+    normals: Normals,
+    thetas: np.ndarray,
+    weights: np.ndarray,
+    out: np.ndarray,
+    by_weight: np.ndarray,
+) -> float:
+    """Do the same for the log likelihood."""
+    return _likelihood_gradient(sets, layout, normals, thetas, weights, out, by_weight)
+
+
+@part
+def _likelihood_gradient(
+    sets: Sets,
+    layout: Layout,
+    normals: Normals,
+    thetas: np.ndarray,
+    weights: np.ndarray,
+    out: np.ndarray,
+    by_weight: np.ndarray,
+) -> float:
     for x in range(thetas.shape[1]):
         out[x] = 0.0
     for k in range(len(by_weight)):
         by_weight[k] = 0.0
-    prior = log_prior(layout, thetas, 0)
-    if not np.isfinite(prior):
-        return -np.inf
     parameters = unpack(layout, thetas, 0)
     scales, common = scales_of(layout, parameters), common_of(normals, parameters.sigma)
     system = blend(sets, weights, 0)
     forward = eliminate(system, scales, common, make_workspace(system.tail))
-    total = prior + log_likelihood(system.rows, normals, parameters.sigma, forward)
+    total = log_likelihood(system.rows, normals, parameters.sigma, forward)
     if not (forward.ok and np.isfinite(total)):
         return -np.inf
     add_likelihood_gradient(system, layout, scales, common, parameters, forward, thetas[0], out)
     add_expected_products(sets, system, scales, common, forward, by_weight)
-    add_prior_gradient(layout, thetas, out)
     return total
+
+
+@kernel
+def eliminate_blended(
+    sets: Sets, layout: Layout, normals: Normals, thetas: np.ndarray, weights: np.ndarray
+) -> tuple[float, np.ndarray]:
+    """Return log |I + Lambda' Z'R^-1 Z Lambda| and [X y]' V^-1 [X y] at thetas[0]."""
+    parameters = unpack(layout, thetas, 0)
+    scales, common = scales_of(layout, parameters), common_of(normals, 1.0)
+    system = blend(sets, weights, 0)
+    forward = eliminate(system, scales, common, make_workspace(system.tail))
+    return forward.log_det, forward.remainder
 
 
 @kernel

@@ -24,7 +24,7 @@ from partialpool.model.default_priors import PriorSet
 from partialpool.names import RESIDUAL_CORRELATION, SIGMA
 from partialpool.workers import map_pieces, piece_size
 
-__all__ = ["ResidualMarginal", "build_residual_marginal", "correlation_of"]
+__all__ = ["ResidualMarginal", "build_residual_marginal", "correlation_of", "with_sets"]
 
 _STEP: Final = 1e-4
 """Step of the differences by which coefficients are differentiated; their error is of its fourth power."""
@@ -109,7 +109,7 @@ class ResidualMarginal(Marginal):
 
         def work(piece: slice) -> None:
             some = thetas[piece]
-            evaluate_blended(self.sets, self.layout, self.normals, some, *self._coefficients(some), out[piece])
+            evaluate_blended(self.sets, self.layout, self.normals, some, *self.coefficients(some), out[piece])
 
         map_pieces(work, pieces, workers)
         return out + self.log_constant
@@ -117,18 +117,18 @@ class ResidualMarginal(Marginal):
     @override
     def gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         out, by_weight = np.zeros(self.size), np.zeros(len(self.residual_sets))
-        weights, log_det = self._coefficients(theta[None])
+        weights, log_det = self.coefficients(theta[None])
         value = evaluate_blended_gradient(
             self.sets, self.layout, self.normals, theta[None].copy(), weights, out, by_weight
         )
         if np.isfinite(value):
-            out[self._own] += self._pulled_back(theta, by_weight)
+            out[self.own] += self.pulled_back(theta, by_weight)
         return float(value - 0.5 * log_det[0] + self.log_constant), out
 
     @override
     def draw_effects(self, thetas: np.ndarray, noise: np.ndarray, effects: np.ndarray, out: np.ndarray) -> None:
         thetas = np.ascontiguousarray(thetas)
-        weights, log_dets = self._coefficients(thetas)
+        weights, log_dets = self.coefficients(thetas)
         draw_effects_blended(
             self.sets, self._levels, self.layout, self.normals, thetas, weights, log_dets, noise, effects, out
         )
@@ -146,11 +146,11 @@ class ResidualMarginal(Marginal):
         return np.array([self.design.factors[f].n_levels for f in self.arrangement.order], np.int64)
 
     @property
-    def _own(self) -> slice:
+    def own(self) -> slice:
         """The residuals' parameters in theta."""
         return slice(self.first, self.layout.kept)
 
-    def _coefficients(self, thetas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def coefficients(self, thetas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the coefficients of the sets (n, sets), and log |R| (n,); NaN where R is singular."""
         with np.errstate(all="ignore"):
             try:
@@ -170,13 +170,13 @@ class ResidualMarginal(Marginal):
             weights[i], log_dets[i] = found[0][0], found[1][0]
         return weights, log_dets
 
-    def _pulled_back(self, theta: np.ndarray, by_weight: np.ndarray) -> np.ndarray:
+    def pulled_back(self, theta: np.ndarray, by_weight: np.ndarray) -> np.ndarray:
         """Return the derivatives in the residuals' parameters, by differences of the coefficients of fourth order."""
         own = np.arange(self.first, self.layout.kept)
         steps = np.zeros((len(own), len(theta)))
         steps[np.arange(len(own)), own] = _STEP
         points = np.concatenate([theta + s * steps for s in (1, -1, 2, -2)])
-        weights, log_dets = self._coefficients(points)
+        weights, log_dets = self.coefficients(points)
         value = (weights @ by_weight - 0.5 * log_dets).reshape(4, len(own))
         slope: np.ndarray = (8 * (value[0] - value[1]) - (value[2] - value[3])) / (12 * _STEP)
         return slope
@@ -206,11 +206,22 @@ def build_residual_marginal(design: Design, priors: PriorSet) -> ResidualMargina
     Raises
     ------
     EngineError
-        The series cross a grouping factor; its levels have a known covariance; too many patterns.
+        The series cross a grouping factor; too many patterns.
     """
+    return with_sets(build_marginal(design, priors))
+
+
+def with_sets(plain: Marginal) -> ResidualMarginal:
+    """Replace the moments of a marginal by those of each set.
+
+    Raises
+    ------
+    EngineError
+        The series cross a grouping factor; too many patterns.
+    """
+    design = plain.design
     if design.residual is None:
         raise TypeError("the residuals of this design have one sd and are independent")
-    plain = build_marginal(design, priors)
     found = find_sets(design.residual)
     moments = [_as_in(plain, one) for one in collect_sets(design, plain.units, found)]
     whole = moments[0]
