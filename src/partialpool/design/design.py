@@ -166,6 +166,23 @@ class Design:
         """Columns of fixed and group effects that are left out because the rows do not identify them."""
         return tuple(dict.fromkeys(name for recipe in self.recipes for name in recipe.dropped))
 
+    def check_one_sd(self, question: str) -> None:
+        """Refuse a question that is answered only for residuals of one sd that are independent given the effects.
+
+        Raises
+        ------
+        DataError
+            There are several sds, or correlated residuals.
+        """
+        if self.residual is not None:
+            raise DataError(
+                f"{question} is not available for residuals with several sds or correlations",
+                got=f"{self.spec}",
+                allowed="a model with one residual sd, and residuals that are independent given the effects",
+                do="ask this of the model without ar, cosy, unstr and sigma ~ ...; pp.predict and pp.group_effects take "
+                "this model",
+            )
+
     def factor_named(self, factor: str | None) -> FactorEffects:
         """Return a grouping factor by name; the only one, where there is only one and none is named.
 

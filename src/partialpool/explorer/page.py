@@ -203,6 +203,7 @@ def _explored(
 ) -> _Explored:
     """Compute the page's numbers."""
     refuse_cutpoints(fit)
+    fit.design.check_one_sd("the explorer")
     chosen, effect = chosen_effect(fit.design, factor, effect)
     _check_complete(fit)
     kept = _kept(chosen.levels, chosen.counts, levels)

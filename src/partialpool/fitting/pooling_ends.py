@@ -39,7 +39,13 @@ def no_pooling(fit: Fit, coefficients: LevelCoefficients) -> Unpooled:
     """Estimate each level's effects from its own rows, the rest of the model at its posterior means.
 
     Least squares for normal responses, maximum likelihood for others.
+
+    Raises
+    ------
+    DataError
+        Residuals with several sds, or correlated.
     """
+    fit.design.check_one_sd("an estimate from a level's own rows")
     if fit.spec.is_normal:
         return least_squares_by_level(fit.posterior, coefficients, working_response(fit.design))
     return likelihood_by_level(fit.posterior, coefficients, density_of(fit))

@@ -22,11 +22,13 @@ import numpy as np
 
 from partialpool.design.design import Design
 from partialpool.design.newdata import Rows, own_rows
+from partialpool.design.residual_rows import Series
 from partialpool.errors import DataError, EngineError
 from partialpool.model.predictor import Draws, linear_predictor
 from partialpool.model.quadrature import MOST_EFFECTS, log_integral
+from partialpool.model.residual_covariance import residual_sds
 from partialpool.model.response import log_density_of
-from partialpool.names import SIGMA, b_name, corr_name, sd_name
+from partialpool.names import RESIDUAL_CORRELATION, b_name, corr_name, sd_name
 
 __all__ = ["joint_log_density"]
 
@@ -173,11 +175,10 @@ def _normal(given: _Conditional, own: list[_Own]) -> np.ndarray:
     if given.design.spec.family_record.on_log_scale:
         y = np.log(y)
         jacobian = -y.sum()
-    noise = given.draws[SIGMA][:, None] ** 2 if given.rows.se is None else given.rows.se**2
-    if given.rows.precision is not None:
-        noise = noise / given.rows.precision
-    noise = np.broadcast_to(noise, given.eta.shape)
+    noise = np.broadcast_to(residual_sds(given.rows, given.draws) ** 2, given.eta.shape)
     residual = y - given.eta
+    if given.rows.residual is not None and given.rows.residual.series is not None:
+        return _correlated(given, given.rows.residual.series, noise, residual, own) + jacobian
     log_p = -0.5 * (np.log(2 * np.pi * noise) + residual**2 / noise).sum(axis=1) + jacobian
     if not own:
         return log_p
@@ -187,6 +188,23 @@ def _normal(given: _Conditional, own: list[_Own]) -> np.ndarray:
     v = np.einsum("dre,dr->de", scaled, residual)
     solved = np.linalg.solve(half, v[:, :, None])[:, :, 0]
     return log_p - np.log(np.diagonal(half, axis1=1, axis2=2)).sum(axis=1) + 0.5 * (solved**2).sum(axis=1)
+
+
+def _correlated(
+    given: _Conditional, series: Series, noise: np.ndarray, residual: np.ndarray, own: list[_Own]
+) -> np.ndarray:
+    """Evaluate the log density of normal rows whose residuals are correlated within series, (draws,)."""
+    every = np.arange(residual.shape[1])
+    corr = series.correlation(every, every, given.draws[RESIDUAL_CORRELATION])
+    sd = np.sqrt(noise)
+    cov = np.where(series.codes[:, None] == series.codes, corr, 0.0) * (sd[:, :, None] * sd[:, None, :])
+    if own:
+        turned = _columns(own) @ _covariance_root(given.design, own, given.draws)
+        cov = cov + turned @ turned.transpose(0, 2, 1)
+    half = np.linalg.cholesky(cov)
+    away = np.linalg.solve(half, residual[:, :, None])[:, :, 0]
+    log_det = np.log(np.diagonal(half, axis1=1, axis2=2)).sum(axis=1)
+    return np.asarray(-0.5 * (away**2).sum(axis=1) - log_det - 0.5 * len(every) * np.log(2 * np.pi))
 
 
 def _columns(own: list[_Own]) -> np.ndarray:

@@ -6,19 +6,18 @@ C their correlations (`design/residual_rows.py`). With P = C^-1 and standardised
     s_i | all others ~ N(s_i - (P s)_i / P_ii, 1 / P_ii).
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from partialpool.design.newdata import Rows
+from partialpool.design.design import Design
+from partialpool.design.newdata import Rows, own_rows
 from partialpool.design.residual_rows import Series
+from partialpool.model.predictor import Draws, linear_predictor
 from partialpool.names import RESIDUAL_CORRELATION, SIGMA
 
-__all__ = ["Pattern", "correlated_noise", "given_the_others", "patterns", "residual_sds"]
-
-Draws = Mapping[str, np.ndarray]
-
+__all__ = ["Pattern", "correlated_noise", "given_observed", "given_the_others", "patterns", "residual_sds"]
 
 @dataclass(frozen=True, eq=False)
 class Pattern:
@@ -80,3 +79,52 @@ def given_the_others(series: Series, draws: Draws, standardised: np.ndarray) -> 
         mean[:, pattern.rows] = s - np.einsum("dij,dsj->dsi", precision, s) / own
         sd[:, pattern.rows] = 1 / np.sqrt(own)
     return mean, sd
+
+
+def given_observed(design: Design, rows: Rows, draws: Draws) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and sd of each new row's standardised residual given the observed rows of its series.
+
+    Rows of series that were not observed, and rows at a time that was observed (replicates of that row), have mean 0
+    and sd 1. Each row is by itself: the residuals of two new rows are not jointly drawn from these.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        (draws, rows) each.
+    """
+    shape = (len(draws[RESIDUAL_CORRELATION]), len(rows.index))
+    mean, sd = np.zeros(shape), np.ones(shape)
+    if design.residual is None or design.residual.series is None or rows.residual is None:
+        return mean, sd
+    old, new = design.residual.series, rows.residual.series
+    if new is None:
+        return mean, sd
+    places = {label: k for k, label in enumerate(old.labels)}
+    known = np.array([places.get(label, -1) for label in new.labels])[new.codes]
+    for code in np.unique(known[known >= 0]):
+        seen, wanted = np.flatnonzero(old.codes == code), np.flatnonzero(known == code)
+        times = old.relative_time(seen), _times(old, new, wanted, seen)
+        wanted = wanted[~np.isin(times[1], times[0])] if old.kind != "cosy" else wanted
+        if not len(wanted):
+            continue
+        some = own_rows(design).take(seen)
+        residuals = (design.response.values[seen] - linear_predictor(design, some, draws)) / residual_sds(some, draws)
+        both = _joined(old, new, seen, wanted)
+        first, later = np.arange(len(seen)), len(seen) + np.arange(len(wanted))
+        parameter = draws[RESIDUAL_CORRELATION]
+        cross = both.correlation(later, first, parameter)
+        weights = np.linalg.solve(both.correlation(first, first, parameter), cross.transpose(0, 2, 1))
+        mean[:, wanted] = np.einsum("dmk,dm->dk", weights, residuals)
+        sd[:, wanted] = np.sqrt(np.maximum(1 - np.einsum("dmk,dkm->dk", weights, cross), 0.0))
+    return mean, sd
+
+
+def _times(old: Series, new: Series, wanted: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Return the times of new rows as `relative_time` gives those of the observed rows."""
+    return _joined(old, new, seen, wanted).relative_time(np.arange(len(seen) + len(wanted)))[len(seen) :]
+
+
+def _joined(old: Series, new: Series, seen: np.ndarray, wanted: np.ndarray) -> Series:
+    """Return observed and new rows of one series as one."""
+    time = np.concatenate([old.time[seen], new.time[wanted]])
+    return replace(old, codes=np.zeros(len(time), np.int64), time=time)

@@ -6,10 +6,10 @@ from partialpool.design.design import Design
 from partialpool.design.newdata import Rows
 from partialpool.families.given import Given
 from partialpool.model.predictor import Draws, Seed
-from partialpool.model.residual_covariance import correlated_noise, given_the_others, residual_sds
+from partialpool.model.residual_covariance import correlated_noise, given_observed, given_the_others, residual_sds
 from partialpool.names import SIGMA
 
-__all__ = ["family_parameters", "given_of", "log_density", "log_density_of", "replicate", "tail_probabilities"]
+__all__ = ["draw_each", "family_parameters", "given_of", "log_density", "log_density_of", "replicate", "tail_probabilities"]
 
 
 def given_of(design: Design, rows: Rows, eta: np.ndarray, draws: Draws) -> Given:
@@ -70,6 +70,27 @@ def tail_probabilities(
     if family.is_continuous:
         return below, np.zeros_like(below), above
     return below, np.exp(family.log_density(given, y)), above
+
+
+def draw_each(
+    design: Design, rows: Rows, eta: np.ndarray, draws: Draws, *, seed: Seed, conditional: bool
+) -> np.ndarray:
+    """Draw a new response of each row by itself, shape (draws, rows).
+
+    Parameters
+    ----------
+    conditional
+        Whether correlated residuals are given those observed in the row's series.
+    """
+    rng = np.random.default_rng(seed)
+    series = None if rows.residual is None else rows.residual.series
+    if series is None:
+        return replicate(design, rows, eta, draws, seed=rng)
+    noise = rng.standard_normal(eta.shape)
+    if conditional:
+        mean, sd = given_observed(design, rows, draws)
+        noise = mean + sd * noise
+    return eta + residual_sds(rows, draws) * noise
 
 
 def replicate(design: Design, rows: Rows, eta: np.ndarray, draws: Draws, *, seed: Seed) -> np.ndarray:

@@ -13,7 +13,7 @@ from partialpool.errors import SpecError, nearest
 from partialpool.model.coefficient_prior import coefficient_prior
 from partialpool.model.default_priors import PriorSet, predictor_unit
 from partialpool.model.variance_prior import is_decomposed
-from partialpool.names import BETA, COEF, CUTPOINT, OBS, sd_name
+from partialpool.names import BETA, COEF, CUTPOINT, OBS, SIGMA, sd_name
 from partialpool.pymc_model.effects import (
     PARAMETRIZATIONS,
     Parametrization,
@@ -23,6 +23,7 @@ from partialpool.pymc_model.effects import (
 )
 from partialpool.pymc_model.likelihood import likelihood
 from partialpool.pymc_model.random import random_vector, scalar_random
+from partialpool.pymc_model.residual import residual_parameters
 from partialpool.pymc_model.variance_prior import decomposed_parameters
 
 __all__ = ["build_pymc_model"]
@@ -96,6 +97,8 @@ def _family_parameters(design: Design, priors: PriorSet, shift: pt.TensorVariabl
     for name, _ in design.spec.family_record.parameters:
         if name == "cutpoints":
             parameters[name] = _cutpoints(design, priors, shift)
+        elif name == SIGMA and design.residual is not None:
+            parameters |= residual_parameters(design.residual, priors)
         elif name in priors:
             parameters[name] = scalar_random(name, priors[name])
     return parameters

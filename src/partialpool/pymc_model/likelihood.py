@@ -10,6 +10,7 @@ from partialpool.design.design import Design
 from partialpool.design.labels import observed_name
 from partialpool.families.twin import TensorGiven
 from partialpool.names import OBS, SIGMA
+from partialpool.pymc_model.residual import given_earlier
 
 __all__ = ["likelihood"]
 
@@ -21,9 +22,14 @@ def likelihood(
     response, trials = design.response, None
     if design.se is not None:
         parameters = {**parameters, SIGMA: pm.Data("se_values", design.se, dims=OBS)}
+    if design.residual is not None and design.residual.is_stratified:
+        parameters = {**parameters, SIGMA: parameters[SIGMA][design.residual.stratum]}
     if design.precision is not None:
         precision = pm.Data("precision_values", design.precision, dims=OBS)
         parameters = {**parameters, SIGMA: parameters[SIGMA] / pt.sqrt(precision)}
+    if design.residual is not None:
+        located = given_earlier(design, eta, parameters[SIGMA], parameters)
+        eta, parameters = located.mean, {**parameters, SIGMA: located.sd}
     if response.trials is not None:
         trials = pm.Data("trials_values", np.asarray(response.trials, dtype="int64"), dims=OBS)
     given = TensorGiven(

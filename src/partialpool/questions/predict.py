@@ -21,7 +21,7 @@ from partialpool.model.chunks import pieces_of
 from partialpool.model.expectation import expectation
 from partialpool.model.group_variance import spread_of_rows
 from partialpool.model.predictor import linear_predictor
-from partialpool.model.response import replicate
+from partialpool.model.response import draw_each
 from partialpool.names import OBS, answer_name
 from partialpool.seeds import seed_sequence
 from partialpool.spec.keywords import explains_keywords
@@ -151,6 +151,8 @@ def _predicted(fit: Fit, rows: Rows, marginal: Collection[str], seed: int | None
     shapes = {"expectation": (total, n, categories) if categories > 1 else (total, n), "linear_predictor": (total, n)}
     shapes |= {} if lacking else {"response": (total, n)}
     found = {name: np.empty(shape) for name, shape in shapes.items()}
+    # Residuals are known where all group effects are those of the rows' own levels.
+    conditional = not marginal and all(group.play_a_part for group in rows.groups)
     # One stream for all pieces, and independent streams for effects and responses.
     effects, integrated, responses = (np.random.default_rng(child) for child in seed_sequence(seed).spawn(3))
     at = 0
@@ -164,7 +166,7 @@ def _predicted(fit: Fit, rows: Rows, marginal: Collection[str], seed: int | None
             continue
         if spread is not None:
             eta = eta + np.sqrt(spread) * integrated.standard_normal(eta.shape)
-        found["response"][place] = replicate(design, rows, eta, some, seed=responses)
+        found["response"][place] = draw_each(design, rows, eta, some, seed=responses, conditional=conditional)
     return found
 
 
@@ -191,9 +193,15 @@ def _lacking(design: Design, rows: Rows) -> str:
         return f"known standard errors, column {design.spec.se!r}"
     if design.spec.precision and rows.precision is None:
         return f"precisions of the residual variance, column {design.spec.precision!r}"
+    if design.residual is not None and rows.residual is None:
+        return f"columns of the residuals, {', '.join([*design.residual.by, *_of_series(design)])}"
     if design.spec.response_term.trials and rows.trials is None:
         return f"numbers of trials, {design.spec.response_term.trials}"
     return ""
+
+
+def _of_series(design: Design) -> tuple[str, ...]:
+    return () if design.spec.residual is None else design.spec.residual.columns
 
 
 def _kinds_of_table(design: Design, data: Any) -> dict[str, Kind]:
