@@ -24,8 +24,8 @@ from partialpool.design.design import CommonEffects, Design
 from partialpool.design.effect_basis import make_effect_basis
 from partialpool.design.evaluate import evaluate_model
 from partialpool.design.factor_effects import FactorEffects
-from partialpool.design.frequencies import repeat_rows
 from partialpool.design.factors import Levels, learn_levels
+from partialpool.design.frequencies import repeat_rows
 from partialpool.design.identifiability import warn_not_identified
 from partialpool.design.kinship import match_levels
 from partialpool.design.odd_labels import warn_odd_labels

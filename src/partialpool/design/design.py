@@ -166,6 +166,16 @@ class Design:
         """Columns of fixed and group effects that are left out because the rows do not identify them."""
         return tuple(dict.fromkeys(name for recipe in self.recipes for name in recipe.dropped))
 
+    @property
+    def crossing_factor(self) -> str:
+        """The first grouping factor of which one series of residuals has several levels; empty if there is none."""
+        series = None if self.residual is None else self.residual.series
+        if series is None:
+            return ""
+        groups = len(np.unique(series.codes))
+        pairs = {f.name: series.codes.astype(np.int64) * f.n_levels + f.codes for f in self.factors}
+        return next((name for name, codes in pairs.items() if len(np.unique(codes)) > groups), "")
+
     def check_one_sd(self, question: str) -> None:
         """Refuse a question that is answered only for residuals of one sd that are independent given the effects.
 

@@ -1,6 +1,6 @@
 """Rows whose residuals share a standard deviation or are correlated, as the specification states."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -176,9 +176,7 @@ class ResidualRows:
         return replace(self, stratum=self.stratum[index], series=series)
 
 
-def read_residual_rows(
-    frame: pd.DataFrame, residual: Residual | None, sigma: Sequence[str]
-) -> ResidualRows | None:
+def read_residual_rows(frame: pd.DataFrame, residual: Residual | None, sigma: Sequence[str]) -> ResidualRows | None:
     """Read the strata and series of a table's rows; None where nothing is stated.
 
     Parameters

@@ -16,7 +16,7 @@ from partialpool.families.family import Family
 from partialpool.families.support import BINARY, COUNT, ORDINAL, SUCCESSES
 from partialpool.spec.formula import ResponseTerm
 
-__all__ = ["Response", "check_trials", "read_response_values", "read_positive"]
+__all__ = ["Response", "check_trials", "read_positive", "read_response_values"]
 
 
 _PLAIN: Final = frozenset({"0", "1", "False", "True", "0.0", "1.0"})

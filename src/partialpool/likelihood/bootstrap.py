@@ -48,7 +48,9 @@ def simulate_null(
         return "", np.zeros(0), 0
     source = seed_sequence(seed)
     normal = full.design.spec.is_normal
-    spectrum = find_spectrum(full.design, reduced.design, reml=full.reml) if normal and full.design.residual is None else None
+    spectrum = (
+        find_spectrum(full.design, reduced.design, reml=full.reml) if normal and full.design.residual is None else None
+    )
     if spectrum is not None:
         return "exact", spectrum.simulate(max(simulations, _EXACT), source), 0
     with progress_line("simulating the null", shown=progressbar) as line:

@@ -19,6 +19,7 @@ from partialpool.names import RESIDUAL_CORRELATION, SIGMA
 
 __all__ = ["Pattern", "correlated_noise", "given_observed", "given_the_others", "patterns", "residual_sds"]
 
+
 @dataclass(frozen=True, eq=False)
 class Pattern:
     """Series whose rows have the same correlations.

@@ -9,7 +9,15 @@ from partialpool.model.predictor import Draws, Seed
 from partialpool.model.residual_covariance import correlated_noise, given_observed, given_the_others, residual_sds
 from partialpool.names import SIGMA
 
-__all__ = ["draw_each", "family_parameters", "given_of", "log_density", "log_density_of", "replicate", "tail_probabilities"]
+__all__ = [
+    "draw_each",
+    "family_parameters",
+    "given_of",
+    "log_density",
+    "log_density_of",
+    "replicate",
+    "tail_probabilities",
+]
 
 
 def given_of(design: Design, rows: Rows, eta: np.ndarray, draws: Draws) -> Given:

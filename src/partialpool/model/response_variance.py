@@ -17,8 +17,8 @@ from partialpool.design.grid import Points
 from partialpool.errors import DataError
 from partialpool.model.covariance import level_covariance, row_covariance
 from partialpool.model.distribution import own_parameters
-from partialpool.names import SIGMA
 from partialpool.model.partition import typical_predictor
+from partialpool.names import SIGMA
 
 __all__ = ["response_share"]
 

@@ -37,6 +37,7 @@ def describe_words(design: Design) -> str:
         lines.append(f"Its standard errors are known: {spec.se}.")
     if spec.precision:
         lines.append(f"Its residual variance is sigma^2 / {spec.precision}.")
+    lines += spec.residual_in_words
     if spec.frequency:
         lines.append(f"Each row of the table stands for {spec.frequency} equal rows.")
     if design.references:
@@ -100,7 +101,10 @@ def _distribution(spec: ModelSpec) -> str:
         "trials": "trials[i]",
     }
     known |= {} if spec.se is None else {SIGMA: f"{spec.se}[i]"}
-    known |= {} if spec.precision is None else {SIGMA: f"sigma / sqrt({spec.precision}[i])"}
+    if spec.sigma or (spec.residual is not None and spec.residual.correlation == "unstr"):
+        known[SIGMA] = "sigma[i]"
+    if spec.precision is not None:
+        known[SIGMA] = f"{known.get(SIGMA, 'sigma')} / sqrt({spec.precision}[i])"
     arguments = (f"{label} {known.get(what, what)}".strip() for label, what in notation.arguments)
     return f"{notation.distribution}({', '.join(arguments)})"
 

@@ -76,6 +76,8 @@ def _argument(spec: ModelSpec, label: str, what: str) -> Element:
         value = word(trials) if trials.isdigit() else _of_row(word(trials))
     elif what == SIGMA and spec.se:
         value = _of_row(word(spec.se))
+    elif what == SIGMA and (spec.sigma or spec.precision or spec.residual):
+        value = _of_row(identifier(_LETTERS[SIGMA]))
     else:
         value = identifier(_LETTERS.get(what, what))
     return row(word(f"{label} "), value) if label else value

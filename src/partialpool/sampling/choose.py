@@ -151,6 +151,9 @@ def weigh_engines(preferred: Engine, reason: str, design: Design, settings: Sett
     Engine, str
         The engine, and the reason in words.
     """
+    crossed = "" if design.residual is None else design.crossing_factor
+    if crossed and preferred.name == "collapsed":
+        return load_engine("pymc"), f"collapsed: series of residuals cross the levels of {crossed}"
     if settings.is_for_pymc and preferred.name == "nuts":
         return load_engine("pymc"), "sampler and parametrization are those of the PyMC model"
     ours = _forecast(preferred.name, design, settings)

@@ -15,8 +15,8 @@ from partialpool.marginal.gaussian.density import evaluate
 from partialpool.marginal.gaussian.eligibility import why_not
 from partialpool.marginal.gaussian.marginal import Marginal, build_marginal
 from partialpool.marginal.gaussian.precision import check_digits
-from partialpool.marginal.gaussian.residual_marginal import build_residual_marginal
 from partialpool.marginal.gaussian.recover import Recovered, posterior_variables, recover
+from partialpool.marginal.gaussian.residual_marginal import build_residual_marginal
 from partialpool.model.default_priors import PriorSet
 from partialpool.progress import ProgressLine, progress_line
 from partialpool.sampling.chains import Candidates, Chains, propose, run_chains
@@ -56,7 +56,9 @@ class CollapsedEngine:
         streams = np.random.SeedSequence(shifted(settings.seed)).spawn(5)
         with progress_line("preparing", shown=settings.progressbar) as line:
             line.say("collecting moments")
-            marginal = build_marginal(design, priors) if design.residual is None else build_residual_marginal(design, priors)
+            marginal = (
+                build_marginal(design, priors) if design.residual is None else build_residual_marginal(design, priors)
+            )
             clock.lap("moments")
             warn_if_dense(marginal)
             line.say("compiling, once per machine" if awaits_compilation(evaluate) else "finding the mode")
@@ -154,7 +156,9 @@ def _draw(
     factorisation: a joint proposal of theta and b, whose weight is that of theta.
     """
     candidate_stream, accept_stream, effect_stream = stream.spawn(3)
-    thin = max(_thin(proposal) if marginal.is_cheap else 1, math.ceil(_FEWEST_CANDIDATES / (settings.chains * settings.draws)))
+    thin = max(
+        _thin(proposal) if marginal.is_cheap else 1, math.ceil(_FEWEST_CANDIDATES / (settings.chains * settings.draws))
+    )
     rng = np.random.default_rng(candidate_stream)
     candidates = propose(proposal, settings.chains, settings.draws, thin, rng)
     line.say("drawing from the proposal")

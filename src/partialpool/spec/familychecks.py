@@ -8,7 +8,10 @@ from partialpool.families.links import LINKS
 from partialpool.families.registry import FAMILIES
 from partialpool.spec.residual import Residual
 
-__all__ = ["checked_frequency", "checked_link", "checked_precision",
+__all__ = [
+    "checked_frequency",
+    "checked_link",
+    "checked_precision",
     "checked_residual",
     "checked_se",
     "checked_strata",

@@ -342,6 +342,15 @@ class ModelSpec:
         return {name: column for name in COLUMNS_OF_ROWS if (column := getattr(self, name)) is not None}
 
     @property
+    def residual_in_words(self) -> tuple[str, ...]:
+        """Sentences on residual sds and correlations, where they are not one sd and independent."""
+        by = self.sigma
+        if self.residual is not None and self.residual.correlation == "unstr" and not by:
+            by = (self.residual.order or "",)
+        strata = (f"The residual sd has a value for each {' and '.join(by)}.",) if by else ()
+        return strata + ((self.residual.in_words,) if self.residual else ())
+
+    @property
     def response_term(self) -> ResponseTerm:
         """The parts of the response."""
         return read_response(self.response)

@@ -70,6 +70,18 @@ class Residual:
         return f"{self.correlation}({order}gr={quote_name(self.gr)})"
 
     @property
+    def in_words(self) -> str:
+        """Describe the correlation in a sentence."""
+        if self.correlation == "ar":
+            return (
+                f"Residuals of one {self.gr} are correlated, rho to the power of the distance in {self.order} "
+                "(first-order autoregressive)."
+            )
+        if self.correlation == "cosy":
+            return f"Any two residuals of one {self.gr} have the same correlation (compound symmetry)."
+        return f"Residuals of one {self.gr} have a correlation for each pair of values of {self.order} (unstructured)."
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """The columns that it reads."""
         return (self.gr,) if self.order is None else (self.order, self.gr)

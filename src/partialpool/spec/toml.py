@@ -25,7 +25,17 @@ __all__ = [
     "write_spec_tables",
 ]
 
-MODEL_KEYS: Final = ("formula", "response", "common", "intercept", "family", "link", *COLUMNS_OF_ROWS, "residual", "sigma")
+MODEL_KEYS: Final = (
+    "formula",
+    "response",
+    "common",
+    "intercept",
+    "family",
+    "link",
+    *COLUMNS_OF_ROWS,
+    "residual",
+    "sigma",
+)
 SECTIONS: Final = (
     "title",
     "source",
@@ -117,7 +127,9 @@ def read_spec_tables(text: str, folder: Path | None = None, cov: Mapping[str, ob
     for key, value in model.items():
         _check_type(key, value)
     if "formula" in model:
-        both = [key for key in ("response", "common", "intercept", "residual", "sigma") if key in model] + (["[[group]]"] if groups else [])
+        both = [key for key in ("response", "common", "intercept", "residual", "sigma") if key in model] + (
+            ["[[group]]"] if groups else []
+        )
         options["origin"] = section(document, "origin")
         if both:
             raise SpecError(
@@ -219,14 +231,18 @@ def check_keys(where: str, table: Mapping[str, Any], allowed: Iterable[str]) -> 
 
 def _check_type(key: str, value: object) -> None:
     listed = isinstance(value, list) and all(isinstance(v, str) for v in value)
-    fits = {"common": listed or isinstance(value, str), "sigma": listed or isinstance(value, str), "intercept": isinstance(value, bool)}.get(
-        key, isinstance(value, str)
-    )
+    fits = {
+        "common": listed or isinstance(value, str),
+        "sigma": listed or isinstance(value, str),
+        "intercept": isinstance(value, bool),
+    }.get(key, isinstance(value, str))
     if not fits:
         raise SpecError(
             f"{key} in [model] has the wrong type",
             got=repr(value),
-            allowed={"common": "a list of terms", "sigma": "a list of columns", "intercept": "true or false"}.get(key, "text"),
+            allowed={"common": "a list of terms", "sigma": "a list of columns", "intercept": "true or false"}.get(
+                key, "text"
+            ),
             do="correct it",
         )
 

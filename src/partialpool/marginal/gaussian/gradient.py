@@ -12,7 +12,13 @@ from partialpool.marginal.gaussian.parameters import Layout, Normals, Parameters
 from partialpool.marginal.gaussian.precision import is_rounding
 from partialpool.marginal.gaussian.variance_prior import add_joint_gradient
 
-__all__ = ["add_likelihood_gradient", "add_prior_gradient", "add_scales_gradient", "evaluate_gradient", "evaluate_likelihood_gradient"]
+__all__ = [
+    "add_likelihood_gradient",
+    "add_prior_gradient",
+    "add_scales_gradient",
+    "evaluate_gradient",
+    "evaluate_likelihood_gradient",
+]
 
 
 @kernel

@@ -116,18 +116,15 @@ def collect_sets(design: Design, units: Units, sets: ResidualSets) -> tuple[Mome
 
 
 def _check_nested(design: Design) -> None:
-    series = None if design.residual is None else design.residual.series
-    if series is None:
-        return
-    for factor in design.factors:
-        pairs = len(np.unique(series.codes.astype(np.int64) * factor.n_levels + factor.codes))
-        if pairs > len(np.unique(series.codes)):
-            raise EngineError(
-                f"the series of {series.stated.gr} cross the levels of {factor.name}",
-                got=f"a {series.stated.gr} with rows of several levels of {factor.name}",
-                allowed=f"each {series.stated.gr} within one level of every grouping factor",
-                do="use engine='pymc', or leave one of the two out",
-            )
+    crossed = design.crossing_factor
+    if crossed:
+        of = "series" if design.spec.residual is None else design.spec.residual.gr
+        raise EngineError(
+            f"the series of {of} cross the levels of {crossed}",
+            got=f"a {of} with rows of several levels of {crossed}",
+            allowed=f"each {of} within one level of every grouping factor",
+            do="use engine='pymc', or leave one of the two out",
+        )
 
 
 def _filled(found: Sequence[Moments], rows: int) -> tuple[Moments, ...]:

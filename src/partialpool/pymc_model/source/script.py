@@ -7,6 +7,7 @@ from itertools import pairwise
 from partialpool import __version__
 from partialpool.design.design import Design
 from partialpool.design.labels import variable_dims
+from partialpool.errors import EngineError
 from partialpool.model.default_priors import PriorSet
 from partialpool.model.variance_prior import is_decomposed
 from partialpool.names import COEF, CUTPOINT, OBS, b_name
@@ -42,7 +43,19 @@ def write_script(design: Design, priors: PriorSet) -> str:
     ----------
     design, priors
         From `build_design` and `resolve_priors`.
+
+    Raises
+    ------
+    EngineError
+        Residuals with several sds, or correlated.
     """
+    if design.residual is not None:
+        raise EngineError(
+            "there is no script of a model whose residuals have several sds or correlations",
+            got=f"{design.spec}",
+            allowed="a model with one residual sd, and residuals that are independent given the effects",
+            do="use pp.build_model, which returns the PyMC model itself",
+        )
     names = names_of_factors([factor.name for factor in design.factors])
     whole = is_decomposed(priors)
     fixed = fixed_effects(design, priors)

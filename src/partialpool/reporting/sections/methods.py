@@ -56,6 +56,7 @@ def _model(reported: Reported) -> Iterator[str]:
         yield f"The standard errors of the responses are known ({spec.se})."
     if spec.precision:
         yield f"The residual variance of a row is sigma squared divided by {spec.precision}."
+    yield from spec.residual_in_words
     if spec.frequency:
         yield f"Each row of the table stands for as many equal rows as {spec.frequency} says."
     if spec.offsets:
