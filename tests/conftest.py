@@ -96,7 +96,7 @@ def sleepstudy_fit(sleepstudy):
 
 @pytest.fixture
 def heeds_interrupts():
-    """Let an interrupt raise KeyboardInterrupt, also where the tests were started in the background, which ignores it."""
+    """Let an interrupt raise KeyboardInterrupt, also where tests run in the background, which ignores it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
