@@ -64,9 +64,8 @@ def report(
         "Sensitivity to the priors", "Software and settings", "Glossary".
     labels
         What to write for a column, a coefficient, a factor, a parameter or a category, as in `table`: `{"Days": "Days
-        awake", "Subject": "Participant", "Reaction": "Reaction time"}`. The labels are in the summary, the estimates,
-        the predictions, the intraclass correlations, the variance components and the group effects; the formula, the
-        priors and the other sections have the names of the model, and "The model" lists the labels.
+        awake", "Subject": "Participant", "Reaction": "Reaction time"}`. All sections have the labels, except the
+        formula, the equations and advice in code; "The model" lists them beside the names of the model.
 
     Returns
     -------

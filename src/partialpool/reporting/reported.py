@@ -1,6 +1,6 @@
 """A fit as a page reports it: the probability of its intervals, and the verdicts that several sections state."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -89,12 +89,19 @@ class Reported:
     def fit_findings(self) -> tuple[Finding, ...]:
         """Findings of `check`, except those on draws and effects, which have their own sections."""
         others = {finding.check for finding in self.fit.digest.verdict.findings} | {"effects"}
-        return tuple(f for f in check(self.fit, seed=SEED).findings if f.check not in others)
+        return tuple(self.names.finding(f) for f in check(self.fit, seed=SEED).findings if f.check not in others)
+
+    @cached_property
+    def draws_findings(self) -> tuple[Finding, ...]:
+        """Findings of the diagnostics of the draws."""
+        return tuple(map(self.names.finding, self.fit.digest.verdict.findings))
 
     @cached_property
     def prior_sensitivity(self) -> PowerScaling:
         """Power-scaling sensitivities, by importance weights only (no refits)."""
-        return power_scale(self.fit, alphas=())
+        found, names = power_scale(self.fit, alphas=()), self.names
+        frame = found.frame.rename(index=names.parameter, columns=names.parameter)
+        return replace(found, frame=frame.assign(diagnosis=frame["diagnosis"].map(names.told)))
 
     @property
     def moved_answers(self) -> dict[str, str]:

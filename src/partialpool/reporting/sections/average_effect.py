@@ -21,7 +21,7 @@ __all__ = ["average_effect_section"]
 def average_effect_section(reported: Reported, grids: list[Grid]) -> Section:
     """Tabulate the average effect of each predictor on the mean, or on the probability of each ordered category."""
     fit = reported.fit
-    found, refused = which_can((grid.column, partial(_contrasts, fit, grid)) for grid in grids)
+    found, refused = which_can((reported.names.column(grid.column), partial(_contrasts, fit, grid)) for grid in grids)
     contrasts = [contrast for some in found for contrast in some]
     tables = _tables(reported, contrasts) if contrasts else ()
     shown = {contrast.column: reported.names.column(contrast.column) for contrast in contrasts}

@@ -27,7 +27,9 @@ def group_effects_section(reported: Reported) -> Section | None:
     drawn = factors[:MOST_FACTORS]
     left_out = [reported.names.factor(factor.name) for factor in factors[MOST_FACTORS:]]
     more = [Note(f"Not drawn, to keep the page short: {', '.join(left_out)}.")] if left_out else []
-    pictures, refused = which_can((factor.name, partial(_picture, reported, factor)) for factor in drawn)
+    pictures, refused = which_can(
+        (reported.names.factor(factor.name), partial(_picture, reported, factor)) for factor in drawn
+    )
     prose = "Deviation of each level from the population, in order of the first effect."
     return Section(prose=(prose, *more, *refused), pictures=pictures)
 

@@ -38,7 +38,9 @@ def level_predictions_section(reported: Reported) -> Section:
         return Section()
     drawn, left_out = factors[:MOST_FACTORS], _named(reported, [f.name for f in factors[MOST_FACTORS:]])
     more = [Note(f"Levels not shown, to keep the page short: {', '.join(left_out)}.")] if left_out else []
-    found, refused = which_can((factor.name, partial(_of_factor, reported, factor)) for factor in drawn)
+    found, refused = which_can(
+        (reported.names.factor(factor.name), partial(_of_factor, reported, factor)) for factor in drawn
+    )
     prose = (
         f"The prediction of each level of {listed(_named(reported, [f.name for f in drawn]))} follows, with the "
         "level's own group effects."

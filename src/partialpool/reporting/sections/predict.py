@@ -40,7 +40,9 @@ def predict_section(reported: Reported) -> Section:
 
 def _along_predictors(reported: Reported, grids: list[Grid]) -> Section:
     """Draw the prediction along each predictor."""
-    pictures, refused = which_can((grid.column, partial(_picture, reported, grid)) for grid in grids)
+    pictures, refused = which_can(
+        (reported.names.column(grid.column), partial(_picture, reported, grid)) for grid in grids
+    )
     whom = f" for {reported.anyone}" if reported.anyone else ""
     others = "; other predictors are fixed" if len(reported.fit.spec.expression_columns) > 1 else ""
     prose = f"Predictions along each predictor{whom}{others}."

@@ -15,7 +15,7 @@ def singularity_section(reported: Reported) -> Section | None:
     fit = reported.fit
     if not fit.design.factors:
         return None
-    answer = singularity(fit)
+    answer = reported.names.relabelled(singularity(fit))
     said = [
         f"{term}: near zero with probability {float(near):.2f}, under the prior {float(prior):.2f}"
         for term, near, prior in zip(
