@@ -59,6 +59,18 @@ class Units:
         """Return the unit of a column."""
         return self.columns.get(column, "")
 
+    def per(self, column: str) -> str:
+        """Return one unit of a column, for slopes per that unit; empty where none is known.
+
+        Examples
+        --------
+        >>> Units({"Days": "days"}).per("Days"), Units({"floor": "0 basement, 1 first floor"}).per("floor")
+        ('day', '')
+        """
+        unit = self.of(column)
+        # A unit of several words is the description of a code.
+        return _singular(unit) if len(unit.split()) == 1 else ""
+
     def of_effects(self, effects: Sequence[str]) -> Mapping[str, str]:
         """Return the unit of each effect; of none where the linear predictor has no unit.
 
@@ -82,10 +94,8 @@ class Units:
         numbers = [part for part in _COLON.split(effect) if not part.endswith("]")]
         if not numbers:
             return self.linear
-        unit = self.of(numbers[0]) if len(numbers) == 1 else ""
-        # A unit of several words is the description of a code: "0 basement, 1 first floor".
-        one_word = len(unit.split()) == 1
-        return f"{self.linear}/{_singular(unit)}" if one_word else f"{self.linear} per unit of {':'.join(numbers)}"
+        one = self.per(numbers[0]) if len(numbers) == 1 else ""
+        return f"{self.linear}/{one}" if one else f"{self.linear} per unit of {':'.join(numbers)}"
 
 
 def _singular(unit: str) -> str:

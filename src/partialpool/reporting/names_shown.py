@@ -80,6 +80,10 @@ class NamesShown:
         """Name a grouping factor."""
         return name if self.labels is None else self.labels.factor(name)
 
+    def expression(self, text: str) -> str:
+        """Write an expression of columns, such as an offset."""
+        return text if self.labels is None else self.labels.expression(text)
+
     def category(self, name: str) -> str:
         """Name a category of an ordered response."""
         return name if self.labels is None else self.labels.plain(name)

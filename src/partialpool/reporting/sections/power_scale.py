@@ -6,23 +6,14 @@ from partialpool.reporting.reported import Reported
 from partialpool.reporting.section import Note, Picture, Section
 from partialpool.tabulate import number
 
-__all__ = ["power_scale_section"]
+__all__ = ["power_scale_section", "verdict_on_priors"]
 
 
 def power_scale_section(reported: Reported) -> Section:
     """Draw power-scaling sensitivities, and name the answers that are sensitive to the priors."""
     found = reported.prior_sensitivity
     frame = found.frame
-    moved = [f"{name}: {diagnosis}" for name, diagnosis in reported.moved_answers.items()]
-    note = (
-        Note(f"Not robust to the priors: {'; '.join(moved)}. Refit under other priors before you rely on them.", "bad")
-        if moved
-        else Note(
-            "No answer changes noticeably when the priors are made a little stronger or weaker (powers near 1). "
-            "Refits under other priors can show more: pp.sensitivity_report(fit).",
-            "good",
-        )
-    )
+    note = verdict_on_priors(reported)
     said = [f"{name} {number(float(row['prior']))}" for name, row in frame.iterrows() if "prior" in frame]
     alt = f"Sensitivity to all priors together (values above 0.05 count): {'; '.join(said)}."
     caption = (
@@ -35,3 +26,16 @@ def power_scale_section(reported: Reported) -> Section:
         "this section shows how much."
     )
     return Section(prose=(prose, note), pictures=(Picture(figure_image(plot_power_scale(found)), alt, caption),))
+
+
+def verdict_on_priors(reported: Reported) -> Note:
+    """Say which answers are sensitive to the priors."""
+    moved = [f"{name}: {diagnosis}" for name, diagnosis in reported.moved_answers.items()]
+    if moved:
+        text = f"Not robust to the priors: {'; '.join(moved)}. Refit under other priors before you rely on them."
+        return Note(text, "bad")
+    return Note(
+        "No answer changes noticeably when the priors are made a little stronger or weaker (powers near 1). "
+        "Refits under other priors can show more: pp.sensitivity_report(fit).",
+        "good",
+    )
