@@ -17,6 +17,7 @@ from partialpool.reporting.reported import Reported
 from partialpool.reporting.sections.estimates import estimates
 from partialpool.reporting.sections.group_effects import group_effects_section
 from partialpool.reporting.sections.in_short import in_short
+from partialpool.reporting.sections.level_predictions import level_predictions_section
 from partialpool.reporting.sections.predict import predict_section
 from partialpool.reporting.sections.the_model import the_model
 from partialpool.reporting.tables.labels import Labels
@@ -50,7 +51,8 @@ def test_estimates_have_labels(labelled, sleep):
 
 def test_predictions_have_labels(labelled):
     section = predict_section(labelled)
-    effects, each = section.tables
+    (effects,) = section.tables
+    (each,) = level_predictions_section(labelled).tables
     assert effects.title.startswith("Average effects on the mean of Reaction time, ")
     assert column(effects, 0) == ["Days awake"]
     assert each.title.startswith("Predicted mean of Reaction time (ms) for each Participant: ")
@@ -167,7 +169,9 @@ def test_categories_and_cutpoints_have_labels():
     values = {"beta": [0.5], "sd_g": [1.0], "cutpoints": [-1.0, 1.0]}
     fit = fit_at("y ~ arm + (1 | g)", table, family="cumulative", **values)
     labels = Labels({"1": "poor", "3": "good", "arm": "Treatment", "arm[b]": "New drug", "g": "Clinic", "y": "Grade"})
-    effects, _, each = predict_section(Reported(fit, labels=labels)).tables
+    reported = Reported(fit, labels=labels)
+    effects, _ = predict_section(reported).tables
+    (each,) = level_predictions_section(reported).tables
     assert effects.headers == ("predictor", "contrast", "poor", "2", "good")
     assert column(effects, 0) == ["Treatment"]
     assert each.headers == ("Clinic", "poor", "2", "good")
