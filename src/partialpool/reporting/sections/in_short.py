@@ -105,6 +105,11 @@ def _priors(reported: Reported) -> Note:
     if moved:
         depend, these = ("depends", "it") if len(moved) == 1 else ("depend", "these")
         return Note(f"Priors: {listed(list(moved))} {depend} on them; see below before you rely on {these}.", "bad")
+    if near := reported.doubtful_answers:
+        are = "is" if len(near) == 1 else "are"
+        return Note(
+            f"Priors: {listed(list(near))} {are} near the threshold at which they count as sensitive; see below."
+        )
     return Note("Priors: no estimate changes noticeably under slightly stronger or weaker priors.", "good")
 
 
