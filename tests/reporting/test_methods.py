@@ -76,6 +76,15 @@ def test_nothing_is_said_of_missing_values_where_none_are(sleepstudy_fit):
     assert "missing" not in pp.methods(sleepstudy_fit)
 
 
+def test_priors_that_are_all_stated_are_called_so():
+    table, priors = {"y": [1.0, 3, 2, 5, 0, 4] * 4}, {"beta[Intercept]": pp.Prior("Normal", mu=2, sigma=3)}
+    some = pp.methods(pp.fit("y ~ 1", table, priors=priors, seed=1, draws=100, progressbar=False))
+    assert "The priors of Intercept were set by us; the others are the package's defaults" in some
+    priors["sigma"] = pp.Prior("HalfNormal", sigma=3)
+    every = pp.methods(pp.fit("y ~ 1", table, priors=priors, seed=1, draws=100, progressbar=False))
+    assert "residual sd: HalfNormal(sigma=3). All were set by us; none is a default" in every
+
+
 def test_a_label_for_nothing_is_refused(sleepstudy_fit):
     with pytest.raises(pp.SpecError, match="labels name something that no model has"):
         pp.methods(sleepstudy_fit, labels={"Dyas": "Day"})

@@ -117,6 +117,8 @@ def _priors(reported: Reported) -> Iterator[str]:
     elif len(own) < len(entries):
         others = f"the package's defaults{how_wide(reported.fit)}"
         yield f"The priors of {listed(own)} were set by us; the others are {others}."
+    else:
+        yield "All were set by us; none is a default that is scaled to the data."
     if any(entry.shares for entry in entries):
         yield (
             "In the joint prior of the coefficients, sigma is the prior sd of the effect of one sd of any combination "
