@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -129,6 +130,16 @@ def test_columns_with_the_names_of_ordinary_words_do_no_harm():
     assert names.told("means of means: the means of new data") == "means of Clinic: the means of new data"
     assert names.told("trend of of in means") == "trend of Dose in Clinic"
     assert names.told("of=2.3 (mean)") == "Dose=2.3 (mean)"
+
+
+def test_a_unit_per_unit_of_a_predictor_has_its_label():
+    table = {"y": np.arange(24.0) % 7, "x": np.tile([1.0, 2, 4], 8), "z": np.tile([1.0, 0], 12)}
+    data = pd.DataFrame(table)
+    data.attrs["units"] = {"y": "cm"}
+    fit = fit_at("y ~ x * z", data, beta=[1.0, 0.5, 0.1, 0.2], sigma=1.0)
+    names = NamesShown(fit.design, Labels({"x": "Dose"}))
+    units = fit.design.axis_units.of_effects(["x", "x:z"])
+    assert [names.told(unit) for unit in units.values()] == ["cm per unit of Dose", "cm per unit of Dose × z"]
 
 
 def test_units_are_found_under_labels(labelled, sleep):

@@ -533,6 +533,22 @@ def test_checks_of_the_fit_say_what_to_do(sleep, without_groups):
     assert [row[0] for row in posterior_checks_section(Reported(without_groups)).tables[0].rows] == of_rows
 
 
+def test_an_answer_near_the_threshold_is_neither_praised_nor_condemned(sleep, monkeypatch):
+    plain = Reported(sleep).prior_sensitivity.frame["prior"].drop(["corr_Subject[Intercept, Days]"])
+    name, value = plain.idxmax(), plain.max()
+    monkeypatch.setattr("partialpool.questions.power_scale.THRESHOLD", value)
+    near = Reported(sleep)
+    assert name in near.doubtful_answers
+    assert name not in near.moved_answers
+    monkeypatch.setattr(Reported, "moved_answers", {})
+    note = next(part for part in power_scale_section(near).prose if isinstance(part, Note))
+    assert (note.tone, name in note.text) == ("aside", True)
+    assert note.text.startswith("No answer is clearly sensitive to the priors. Near the threshold, so that more draws")
+    priors = in_short(near).prose[-1]
+    assert (priors.tone, name in priors.text) == ("aside", True)
+    assert "near the threshold at which they count as sensitive" in priors.text
+
+
 def test_in_short_does_not_praise_what_is_boxed_below(sleep):
     boxed = [
         part.text

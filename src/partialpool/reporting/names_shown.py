@@ -238,7 +238,7 @@ class NamesShown:
         known, scale = units.of_effects(names), self.design.spec.link_record.unit_in_words
         if scale and not known:  # a category's effect is a difference, a predictor's is one per unit
             known = {name: scale if name.endswith("]") else f"{scale} per unit" for name in names if name != INTERCEPT}
-        effects = {self.coefficient(name): unit for name, unit in known.items()}
+        effects = {self.coefficient(name): self.told(unit) for name, unit in known.items()}
         columns = {**units.columns} | {self.column(name): unit for name, unit in units.columns.items()}
         return replace(units, columns=columns, effects=effects).as_text()
 
@@ -309,6 +309,11 @@ class NamesShown:
             reference = design.categories[name].in_words if name in design.categories else ""
             if reference:
                 found[reference] = self.reference(name)
+        for parts in parts_by_name(design).values():
+            numbers = [part for part in parts if not part.name.endswith("]")]
+            if numbers:
+                names = " × ".join(self.coefficient(part.name) for part in numbers)
+                found[f"per unit of {':'.join(part.name for part in numbers)}"] = f"per unit of {names}"
         for factor in design.factors:
             name, of = factor.name, self.factor(factor.name)
             for phrase in (LEVELS_OF, MEANS_OF, SPREADS_WITHIN):

@@ -48,7 +48,7 @@ def _picture(reported: Reported, factor: FactorEffects) -> Picture:
         thinned = f" The {OF_EACH_END} lowest and the {OF_EACH_END} highest of {len(order)} levels."
     names, named = reported.names, reported.names.factor(factor.name)
     known = fit.design.axis_units.of_effects(factor.names)
-    units = {names.coefficient(effect): unit for effect, unit in known.items()}
+    units = {names.coefficient(effect): names.told(unit) for effect, unit in known.items()}
     figure = plot_group_effects(names.relabelled(shown), units=units, prob=reported.prob)
     said = ". ".join(_in_numbers(reported, answer, effect, point) for effect in factor.names)
     bars = f"{point.name.capitalize()}, {bars_in_words(reported.prob)}."

@@ -29,10 +29,11 @@ def in_short(reported: Reported) -> Section:
     """
     fit, frame = reported.fit, reported.digest.frame
     slopes = [name for name in fit.design.common.coefs if name != INTERCEPT]
-    units = fit.design.axis_units.of_effects(slopes)
+    names = reported.names
+    units = {name: names.told(unit) for name, unit in fit.design.axis_units.of_effects(slopes).items()}
     scale = on_scale(fit)
     coefs = [
-        f"{reported.names.coefficient(name)} {_estimate(reported, f'{BETA}[{name}]', units.get(name, ''))}"
+        f"{names.coefficient(name)} {_estimate(reported, f'{BETA}[{name}]', units.get(name, ''))}"
         f"{_ratio(reported, name)}"
         for name in slopes[:_MOST]
     ]
