@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--out", type=_path, help="the page to write; default: report.html beside the fit")
     report.add_argument("--title", default="", help="heading of the page; default: the name of the response")
     report.add_argument("--author", default="", help="who wrote the report")
-    report.add_argument("--sections", nargs="+", metavar="TITLE", help="sections to include; default: all")
+    report.add_argument("--sections", nargs="+", metavar="TITLE", help="sections to include, or short; default: all")
     _interval_option(report)
     explore = _command(commands, "explore", _explore, "write an interactive page on partial pooling in a saved fit")
     explore.add_argument("fit", type=_path, help="a file written by fit.save(), for instance out/fit.nc")

@@ -6,7 +6,6 @@ from itertools import product
 from typing import Any, Final, Unpack
 
 import matplotlib.pyplot as plt
-import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
@@ -79,7 +78,7 @@ def plot_average_effect(
     unit = stated_or(unit, _unit_of(effects))
     ratio = effects.attrs["measure"] in _RATIOS
     rows = _rows(effects)
-    equal = bool(np.allclose(effects["population_average"], effects["subject_specific"], rtol=1e-9, atol=0))
+    equal = effects.attrs.get("agree") == "yes"
     point = common_point(effects["population_average"], effects["subject_specific"])
     with house_style():
         figure, axes = plt.subplots(figsize=(6.8, 1.9 + 0.6 * len(rows)))

@@ -6,6 +6,7 @@ from typing import Any
 
 import xarray as xr
 
+from partialpool.design.held import place_in_words
 from partialpool.names import INTERCEPT, OBS
 from partialpool.plots.style import short
 from partialpool.spec.expression import columns_of
@@ -68,7 +69,7 @@ def _single_values(predictions: xr.Dataset) -> dict[str, str]:
             value, *others = dict.fromkeys(column.to_numpy().tolist())
             if not others:
                 name = about["long_name"]
-                found[name] = f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
+                found[name] = place_in_words(name, value)
     return found
 
 

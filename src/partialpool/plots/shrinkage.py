@@ -142,7 +142,8 @@ def _along(pooling: xr.Dataset, unit: str, *, as_means: bool) -> str:
         return f"{short(pooling.attrs['mean'], 60)}{_in_units(effect, unit)}"
     if effect == INTERCEPT:
         return f"{short(pooling.attrs.get('predictor', pooling.attrs['response']), 60)}{_in_units(effect, unit)}"
-    return f"{short(effect)}{_in_units(effect, unit or _link(pooling).unit_in_words)}"
+    known = replace(Units.of_answer(pooling.attrs), linear=unit).of_effects([effect])
+    return f"{short(effect)}{_of_effect(pooling, effect, known)}"
 
 
 def _predictor(pooling: xr.Dataset) -> str:
