@@ -194,7 +194,7 @@ def test_a_bug_is_not_mistaken_for_failed_diagnostics(spec_file, capsys, monkeyp
     def break_down(_):
         raise ValueError("a bug")
 
-    monkeypatch.setattr("partialpool.cli._check", break_down)
+    monkeypatch.setattr("partialpool.commands.check.run", break_down)
     assert main(["check", str(spec_file)]) == 70
     err = capsys.readouterr().err
     assert err.startswith("Traceback")
@@ -298,12 +298,12 @@ def test_the_probability_of_intervals_is_an_option_or_in_the_model_file(tmp_path
 
 
 def test_a_wrong_probability_is_refused_before_sampling(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("partialpool.cli._fit_of_formula", lambda _: pytest.fail("sampled in vain"))
+    monkeypatch.setattr("partialpool.commands.fit.fit_of_formula", lambda _: pytest.fail("sampled in vain"))
     assert main(["fit", "y ~ 1", "t.csv", "--prob", "95"]) == 2
     assert "prob must be a probability" in capsys.readouterr().err
 
 
 def test_a_demo_with_a_wrong_probability_is_refused_before_sampling(capsys, monkeypatch):
-    monkeypatch.setattr("partialpool.cli._demo", lambda _: pytest.fail("sampled in vain"))
+    monkeypatch.setattr("partialpool.commands.demo.run", lambda _: pytest.fail("sampled in vain"))
     assert main(["demo", "--prob", "95"]) == 2
     assert "prob must be a probability" in capsys.readouterr().err
