@@ -157,9 +157,10 @@ def posterior_checks(fit: Fit, *, seed: int | None = None) -> xr.DataTree:
           above 0.98, `spread`, `fitted`;
         - cumulative: `category_<k>`, the share of each category.
 
-        `fitted`: rows in ten classes by their posterior mean of E(y | b); the mean over classes of the squared sum of
-        residuals over its variance. Curvature that the model does not include shows here (as in Hosmer & Lemeshow 1980,
-        Communications in Statistics A9:1043, here as a discrepancy).
+        `fitted`: rows in ten classes by their posterior mean of the linear predictor, without factors that have fewer
+        than two rows per level; the mean over classes of the squared sum of residuals over its variance. Curvature that
+        the model does not include shows here (as in Hosmer & Lemeshow 1980, Communications in Statistics A9:1043, here
+        as a discrepancy).
 
         attrs: `family`, `response`; `categories` of a binary or ordinal one.
 
@@ -249,10 +250,16 @@ def _two_sided(real: np.ndarray, new: np.ndarray) -> float:
 
 
 def _classes(fit: Fit) -> np.ndarray:
-    """Return the class of each row by its expected response, (rows,); rows of equal value are in one class."""
+    """Return the class of each row by its expected response, (rows,); rows of equal value are in one class.
+
+    An effect of a single row follows this row's own response: high responses would be in high classes, above their
+    expectations, although the model is right. Factors with fewer than two rows per level are left out.
+    """
     total = np.zeros(fit.design.n_rows)
+    shared = [factor.name for factor in fit.design.factors if factor.n_levels <= fit.design.n_rows / 2]
+    rows = own_rows(fit.design).with_levels_of(shared)
     for some, _ in pieces_of(fit.stacked(), fit.design.n_rows, 0):
-        total += linear_predictor(fit.design, own_rows(fit.design), some).sum(axis=0)
+        total += linear_predictor(fit.design, rows, some).sum(axis=0)
     edges = np.unique(np.quantile(total, np.arange(1, _BINS) / _BINS))
     return np.unique(np.searchsorted(edges, total), return_inverse=True)[1]
 
