@@ -13,6 +13,7 @@ from partialpool.errors import DataError
 from partialpool.fitting.fit import Fit
 from partialpool.intervals import central_ends
 from partialpool.plots.own_labels import check_labels, put_labels, with_labels
+from partialpool.plots.wrapped_texts import wrap_texts
 from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["draws_answer_of"]
@@ -76,6 +77,7 @@ def draws_answer_of[Answer, **P](
             given.arguments[first.name] = answer
             figure = draw(*given.args, **given.kwargs)
             put_labels(figure, labels)
+            wrap_texts(figure)
             return figure
 
         checked.__signature__ = signature  # type: ignore[attr-defined]
