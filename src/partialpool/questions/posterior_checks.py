@@ -10,12 +10,14 @@ import xarray as xr
 from partialpool.design.design import Design
 from partialpool.design.newdata import own_rows
 from partialpool.design.units import UNITS
+from partialpool.fitting.answer import AnswerTree
 from partialpool.fitting.fit import Fit
 from partialpool.model.chunks import pieces_of
 from partialpool.model.predictor import linear_predictor
 from partialpool.model.response import given_of, replicate
 from partialpool.sampling.pack import label_observed, label_responses
 from partialpool.spec.keywords import explains_keywords
+from partialpool.tabulate import TextTable, number, p_value
 
 __all__ = ["posterior_checks"]
 
@@ -121,6 +123,25 @@ _STATISTICS: Final[Mapping[str, _Statistic]] = MappingProxyType(
 """Statistics by name; each family lists those that its models most often fail (`Family.checks`)."""
 
 
+class ResponseChecks(AnswerTree):
+    """The answer of `posterior_checks`, which prints as a table of its statistics."""
+
+    def table(self) -> TextTable | None:
+        """Return each statistic: its mean over draws in the data and in new responses, and its two-sided p."""
+        if not {"data", "new", "p_value"} <= set(self["checks"].data_vars if "checks" in self.children else ()):
+            return None
+        found = self["checks"].to_dataset()
+        means = {name: found[name].mean([dim for dim in found[name].dims if dim != "statistic"]) for name in found}
+        rows = tuple(
+            (str(name).replace("_", " "), *(number(float(means[v].sel(statistic=name))) for v in ("data", "new")),
+             p_value(float(found["p_value"].sel(statistic=name))).removeprefix("p ").removeprefix("= "))
+            for name in found["statistic"].to_numpy()
+        )  # fmt: skip
+        family, response = self.attrs.get("family"), self.attrs.get("response")
+        title = f"{response}, {family}: statistics of the data and of new responses" if family else ""
+        return TextTable(("statistic", "data", "new", "p"), rows, title=title)
+
+
 @explains_keywords
 def posterior_checks(fit: Fit, *, seed: int | None = None) -> xr.DataTree:
     """Compare the response with new responses of the same rows, by statistics that models of its family often miss.
@@ -186,7 +207,7 @@ def posterior_checks(fit: Fit, *, seed: int | None = None) -> xr.DataTree:
         responses.append(y[np.flatnonzero(kept[at : at + len(y)])])
         at += len(y)
     found = {name: (np.concatenate(real[name]), np.concatenate(new[name])) for name in statistics}
-    tree = xr.DataTree.from_dict(
+    tree = ResponseChecks.from_dict(
         {"checks": _labelled_checks(fit, found), **_labelled_responses(fit, kept, np.concatenate(responses))}
     )
     tree.attrs = {
