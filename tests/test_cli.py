@@ -115,6 +115,16 @@ def test_report_writes_a_page_beside_the_fit(tmp_path, capsys):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["fit.nc", "other.html", "report.html"]
 
 
+def test_report_writes_labels(tmp_path, capsys):
+    fit = pp.fit("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff"), seed=1, progressbar=False)
+    fit.save(tmp_path / "fit.nc")
+    assert main(["report", str(tmp_path / "fit.nc"), "--labels", "Batch=Production batch"]) == 0
+    assert "Production batch" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    capsys.readouterr()
+    assert main(["report", str(tmp_path / "fit.nc"), "--labels", "Batch"]) == 2
+    assert capsys.readouterr().err.startswith("error: --labels takes pairs of a name and what belongs to it")
+
+
 def test_report_of_a_fit_that_failed_its_diagnostics_is_written_and_exits_with_1(tmp_path, capsys):
     data = pp.load_dataset("dyestuff")
     fit = pp.fit("Yield ~ 1 + (1 | Batch)", data, draws=20, chains=2, seed=1, progressbar=False)

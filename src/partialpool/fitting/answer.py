@@ -69,7 +69,7 @@ class AnswerTree(xr.DataTree):
         """Return what to print; None for a branch, or if the tree lacks something that the table shows."""
         return None
 
-    def __repr__(self) -> str:
+    def __repr__(self) -> str:  # type: ignore[override]  # as DataTree's own
         table = self.table()
         return super().__repr__() if table is None else f"{table}\nxarray.DataTree of {', '.join(self.children)}"
 

@@ -15,6 +15,7 @@ _AFTER: Final = (re.compile(r"(?<=\s)(?=\S)"), re.compile(r"(?<=[_./:,;&+-])(?=.
 """Where a line may end: after a space; if that does not suffice, within a word, after a mark between its parts."""
 _MARGIN: Final = 0.95
 """Share of the width that a line of a panel may fill; the panels are narrower when others have more lines."""
+_TITLES: Final = ("title", "_left_title", "_right_title")
 _FEWEST: Final = 9
 """Letters that are kept of every line."""
 _FULL: Final = 0.98
@@ -67,7 +68,7 @@ def _places(figure: Figure) -> Iterator[tuple[Text, float]]:
     for axes in figure.axes:
         if not axes.axison or axes.get_label() == "<colorbar>":
             continue
-        for own in (axes.title, axes._left_title, axes._right_title):
+        for own in (getattr(axes, name) for name in _TITLES):
             if own.get_text():
                 yield own, _MARGIN * _free_width(figure, axes)
         if axes.get_xlabel():
