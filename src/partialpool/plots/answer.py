@@ -121,12 +121,13 @@ def _no_such_answer(answer: Any, kind: type, names: tuple[str, ...], attrs: tupl
         return f"{type(answer).__name__}: {' '.join(repr(answer).split())[:60]}"
     if not isinstance(answer, xr.Dataset | xr.DataTree):
         return ""
+    known = "Dataset" if isinstance(answer, xr.Dataset) else "DataTree"
     lacking = [repr(name) for name in names if not _has(answer, name)]
     if lacking:
         there = list(answer.children) if isinstance(answer, xr.DataTree) else list(answer.data_vars)
-        return f"a {type(answer).__name__} of {', '.join(map(str, there)) or 'nothing'}, without {', '.join(lacking)}"
+        return f"a {known} of {', '.join(map(str, there)) or 'nothing'}, without {', '.join(lacking)}"
     lost = [repr(name) for name in attrs if name not in answer.attrs]
-    return f"a {type(answer).__name__} without its attribute {', '.join(lost)}" if lost else ""
+    return f"a {known} without its attribute {', '.join(lost)}" if lost else ""
 
 
 def _has(answer: xr.Dataset | xr.DataTree, name: str) -> bool:

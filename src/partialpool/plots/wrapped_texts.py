@@ -1,6 +1,7 @@
 """Titles and labels of axes on two lines where they are longer than the figure, or the panel, is wide."""
 
 import re
+import warnings
 from collections.abc import Iterator
 from typing import Final
 
@@ -32,6 +33,13 @@ def wrap_texts(figure: Figure) -> None:
     figure
         A figure with everything drawn on it.
     """
+    with warnings.catch_warnings():
+        # `complete_fonts` has warned of characters that no font has.
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font", UserWarning)
+        _wrap(figure)
+
+
+def _wrap(figure: Figure) -> None:
     renderer = figure.canvas.get_renderer() if hasattr(figure.canvas, "get_renderer") else None
     if not isinstance(renderer, RendererAgg):
         width, height = (int(size) for size in figure.get_size_inches() * figure.dpi)
