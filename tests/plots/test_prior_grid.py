@@ -82,7 +82,7 @@ def test_priors_that_vary_together_are_told_by_one(sleepstudy):
     figure = pp.plot_prior_grid(found, "sd_Subject[Days]", unit="ms/day")
     assert [rows(axes) for axes in figure.axes] == [["sigma=5", "sigma=20"], ["beta=5", "beta=20"]]
     heading = "Reaction: sd_Subject[Days] under 4 priors of sd_Subject[Days] and, in step, others"
-    assert figure.get_suptitle() == heading
+    assert figure.get_suptitle().replace("\n", " ") == heading
     other = pp.plot_prior_grid(found, "icc[Subject]").axes
     assert rows(other[0]) == ["sigma=20", "sigma=80"]
 

@@ -161,6 +161,10 @@ class Design:
             )
         return self.factors[names.index(chosen)]
 
+    def with_units(self, spec: ModelSpec, units: Mapping[str, str]) -> "Design":
+        """Return the same design with the model that states these units; other columns keep theirs."""
+        return replace(self, spec=spec, units=MappingProxyType({**self.units, **units}))
+
     def with_origin(self, rows: np.ndarray, n_given: int, units: Mapping[str, str]) -> "Design":
         """Return the same design with its rows numbered as in the original table, and with that table's units."""
         return replace(

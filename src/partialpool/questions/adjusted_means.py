@@ -17,6 +17,7 @@ from partialpool.design.labels import mean_in_words
 from partialpool.design.newdata import expression_rows
 from partialpool.design.units import UNITS
 from partialpool.errors import DataError, nearest
+from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.model.expectation import expectation
 from partialpool.model.group_variance import spread_of_rows
@@ -105,7 +106,7 @@ def adjusted_means(fit: Fit, *predictors: str, at: Mapping[str, Any] = MappingPr
     coords |= {"category": list(categories)} if categories else {}
     for dim, name in zip(_dims(predictors), predictors, strict=True):
         coords[dim] = (dim, np.array(values[name]), {"long_name": name})
-    return xr.Dataset(variables, coords=coords, attrs=_attrs(design, others, table))
+    return Answer(variables, coords=coords, attrs=_attrs(design, others, table))
 
 
 def _dims(predictors: Sequence[str]) -> list[str]:

@@ -23,6 +23,7 @@ from partialpool.design.newdata import expression_rows
 from partialpool.design.table import read_table
 from partialpool.design.units import UNITS
 from partialpool.errors import DataError, SpecError, nearest
+from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.point_estimate import ESTIMATE
 from partialpool.model.expectation import expectation
@@ -323,4 +324,4 @@ def _labelled(
         attrs["held"] = held
     if fit.design.response.success:
         attrs["expectation"] = fit.design.response.success
-    return xr.Dataset(variables, coords=coords, attrs=attrs)
+    return Answer(variables, coords=coords, attrs=attrs)

@@ -18,6 +18,7 @@ from partialpool.design.simplify import without_effects
 from partialpool.design.units import UNITS
 from partialpool.distributions.frozen import frozen
 from partialpool.errors import DataError, DataWarning, EngineError, PartialPoolError
+from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.likelihood.maximum_likelihood import LikelihoodFit, likelihood_fit, why_no_likelihood
 from partialpool.model.covariance import effects_at_means
@@ -179,7 +180,7 @@ def singularity(fit: Fit) -> xr.Dataset:
         "factor": [f.name for f in design.factors],
         "grid": grid,
     }
-    found = xr.Dataset(variables, coords=coords)
+    found = Answer(variables, coords=coords)
     weak = {(f.name, e) for (f, e), fine in zip(terms, supported | ~is_slope, strict=True) if not fine}
     tied = [pair for pair, one in zip(pairs, piled, strict=True) if one]
     simpler = _advised(fit, ml, weak, tied)
