@@ -23,11 +23,13 @@ from partialpool.design.build import build_design
 from partialpool.explorer.classroom.answer import make_page
 from partialpool.explorer.classroom.form import EXAMPLE
 from partialpool.explorer.classroom.guess import guessed
+from partialpool.explorer.classroom.missing import MISSING_WORDS
 from partialpool.explorer.classroom.pasted import MOST_ROWS, read_pasted
 from partialpool.explorer.classroom.question import KINDS, MOST_LEVELS, MOST_TITLE, Question
 from partialpool.explorer.classroom.requests import MOST_BYTES
 from partialpool.explorer.classroom.server import ClassroomServer
 from partialpool.explorer.page import render_explorer
+from partialpool.fitting.table_file import read_table_file
 
 CHOICES = {"who": "name", "response": "hits", "kind": "hits out of attempts", "attempts": "shots"}
 
@@ -631,6 +633,76 @@ def test_what_a_fit_cannot_answer_is_refused_before_it_is_queued(serve):
         status, page, _ = ask(f"{serve(make)}explore", {"table": text, **CHOICES, **changed})
         assert status == 400
         assert wrong in parts(page)[0]
+
+
+@pytest.mark.parametrize("word", ["NA", "None", "null", "nan", " NA "])
+def test_a_pupil_may_be_called_none(word):
+    """Such a word is missing in a column of numbers, as in a file, and a name among names; both are said."""
+    text = f"name;hits;shots\n{word};2;3\nBen;1;4\nCem;NA;5\n ;1;3\nDora;3; NA\n"
+    table, remarks = Question(text, "name", "hits", "hits out of attempts", "shots").read()[1:]
+    assert table["name"].tolist()[:3] == [word.strip(), "Ben", "Cem"]
+    assert table["name"].isna().tolist() == [False, False, False, True, False]
+    assert table["hits"].isna().tolist() == [False, False, True, False, False]
+    assert table["shots"].isna().tolist() == [False, False, False, False, True]
+    assert remarks == [
+        f"{word.strip()!r} in name is read as a name. If it means that the name is not known, leave the cell empty.",
+        "'NA' in hits is read as a missing value, in 1 row.",
+        "'NA' in shots is read as a missing value, in 1 row.",
+    ]
+
+
+def test_among_numbers_that_are_labels_na_is_missing():
+    table, remarks = Question("who,y\n1,2\n1,3\n2,5\nNA,3\n", "who", "y", "a measurement").read()[1:]
+    assert table["who"].isna().tolist() == [False, False, False, True]
+    assert remarks == ["'NA' in who is read as a missing value, in 1 row."]
+
+
+def test_among_yes_and_no_na_is_missing():
+    text = "who,hit\nAda,yes\nBen,no\nCem,NA\nDora,n/a\n"
+    table, remarks = Question(text, "who", "hit", "yes or no", success="yes").read()[1:]
+    assert table["hit"].tolist()[:2] == ["yes", "no"]
+    assert table["hit"].isna().sum() == 2
+    assert remarks == ["'NA', 'n/a' in hit are each read as a missing value, in 2 rows."]
+
+
+def test_the_words_that_are_missing_are_those_of_a_file(tmp_path):
+    """Which `read_table_file` takes from pandas."""
+    words = [*MISSING_WORDS, "Na", "none", "missing", "-"]
+    path = tmp_path / "words.csv"
+    path.write_text("word,k\n" + "".join(f"{word},{k}\n" for k, word in enumerate(words)))
+    assert read_table_file(path, set())["word"].isna().tolist() == [word in MISSING_WORDS for word in words]
+
+
+@pytest.mark.parametrize("success", ["", "1"])
+def test_a_blank_among_0_and_1_changes_no_name(success):
+    text = "pupil,hit\nAda,1\nAda,0\nBen,\nBen,1\n"
+    found = guessed(Question(text), read_pasted(text, set()))
+    assert (found.kind, found.success) == ("yes or no", "")
+    spec, table = Question(text, "pupil", "hit", "yes or no", success=success).model()
+    assert build_design(spec, table.dropna()).response.values.tolist() == [1, 0, 1]
+
+
+def test_a_blank_among_1_and_2_changes_no_name():
+    question = Question("pupil,hit\nAda,1\nAda,2\nBen,\nBen,1\n", "pupil", "hit", "yes or no", success="2")
+    assert question.model()[1]["hit"].tolist()[:2] == ["1", "2"]
+    with pytest.raises(pp.DataError, match="cannot be read as yes or no") as raised:
+        replace(question, success="3").model()
+    assert ".0" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("first", "names"),
+    [
+        ("name\thits, of 10\tshots ; all", ["name", "hits, of 10", "shots ; all"]),
+        ("name ; hits, at | home;shots", ["name", "hits, at | home", "shots"]),
+        ('name ,"hits, of 10",shots ', ["name", "hits, of 10", "shots"]),
+        (" name, my  hits ,my  hits", ["name", "my  hits", "my  hits.1"]),
+    ],
+)
+def test_names_of_columns_keep_the_spaces_within_them(first, names):
+    sign = next(sign for sign in "\t;," if sign in first)
+    table = read_pasted(f"{first}\nAda{sign}2{sign}3\n", set())
+    assert table.columns.tolist() == names
 
 
 def test_percentages_are_guessed_to_be_hits():
