@@ -1,6 +1,7 @@
 """The classroom's server: a table goes in by a form, the explorer's page or a message comes out."""
 
 import html
+import json
 import re
 import signal
 import subprocess
@@ -20,8 +21,9 @@ import pytest
 import partialpool as pp
 from partialpool.cli import main
 from partialpool.design.build import build_design
+from partialpool.explorer import studies
 from partialpool.explorer.classroom.answer import make_page
-from partialpool.explorer.classroom.form import EXAMPLE
+from partialpool.explorer.classroom.form import EXAMPLE, render_waiting
 from partialpool.explorer.classroom.guess import guessed
 from partialpool.explorer.classroom.missing import MISSING_WORDS
 from partialpool.explorer.classroom.pasted import MOST_ROWS, read_pasted
@@ -29,8 +31,11 @@ from partialpool.explorer.classroom.question import KINDS, MOST_LEVELS, MOST_TIT
 from partialpool.explorer.classroom.requests import MOST_BYTES
 from partialpool.explorer.classroom.server import ClassroomServer
 from partialpool.explorer.page import render_explorer
+from partialpool.explorer.studies import PriorChoice
 from partialpool.fitting.table_file import read_table_file
 
+ONE = PriorChoice(("half-t(3)",), 1)
+"""The prior of the fit alone, without refits."""
 CHOICES = {"who": "name", "response": "hits", "kind": "hits out of attempts", "attempts": "shots"}
 
 
@@ -125,7 +130,7 @@ def test_a_table_is_read_however_it_is_separated(url, separator, ending):
 
 
 def test_a_good_table_becomes_the_explorers_page(serve, monkeypatch):
-    monkeypatch.setattr("partialpool.explorer.studies.PLACES", 1)  # 4 refits in place of 36
+    monkeypatch.setattr("partialpool.explorer.classroom.answer.PRIORS", ONE)
     url = serve(make_page)
     status, page, answer = explore(url, {"table": EXAMPLE.text, **CHOICES})
     assert status == 200
@@ -135,7 +140,7 @@ def test_a_good_table_becomes_the_explorers_page(serve, monkeypatch):
     table = pd.DataFrame({name: read_pasted(EXAMPLE.text, {"name"})[name] for name in ("name", "hits", "shots")})
     fit = pp.fit("p(hits, shots) ~ 1 + (1 | name)", table, family="binomial", seed=1, progressbar=False)
     numbers = re.compile(r'<script type="application/json" id="numbers">(.*?)</script>')
-    assert numbers.search(page)[1] == numbers.search(render_explorer(fit, progressbar=False))[1]
+    assert numbers.search(page)[1] == numbers.search(render_explorer(fit, progressbar=False, choice=ONE))[1]
     # The link leads back to the table as it was typed, and the form lists the page.
     (back,) = re.findall(r'<a href="(/\?page=\w+)">Back to the table</a>', page)
     _, form, _ = ask(url + back[1:])
@@ -143,6 +148,23 @@ def test_a_good_table_becomes_the_explorers_page(serve, monkeypatch):
     (listed,) = re.findall(r'<a href="/(page/\w+)"', form)
     assert url + listed == answer.url
     assert ask(answer.url)[1] == page
+
+
+def test_the_page_of_a_class_has_a_narrow_and_a_wide_prior_of_two_families(monkeypatch):
+    """So many fits as the waiting page says."""
+    fitted = []
+    monkeypatch.setattr(studies, "_refitted", lambda design, seed: fitted.append(design) or found)
+    question = Question(EXAMPLE.text, "name", "hits", "hits out of attempts", "shots")
+    spec, table = question.model()
+    found = pp.fit(spec, table, seed=1, progressbar=False)
+    page = make_page(question)
+    (numbers,) = re.findall(r'id="numbers">(.*?)</script>', page)
+    tried = [(study["family"], study["scale"]) for study in json.loads(numbers)["studies"]]
+    assert sorted(tried) == sorted((family, k) for family in ("half-normal", "half-t(3)") for k in range(5))
+    assert len(fitted) == 9
+    assert f"{len(fitted)} other priors" in render_waiting(question, 0)
+    assert json.loads(numbers)["scales"] == ["0.0156", "0.0625", "0.25", "1", "4"]
+    assert re.findall(r'<option value="([^"]*)">half', page) == ["half-normal", "half-t(3)"]
 
 
 def test_a_question_is_fitted_once_and_one_at_a_time(serve):
@@ -359,7 +381,7 @@ def test_a_name_that_ends_its_own_quotation_is_refused(url):
 
 
 def test_labels_are_escaped_on_the_page(serve, monkeypatch):
-    monkeypatch.setattr("partialpool.explorer.studies.PLACES", 1)
+    monkeypatch.setattr("partialpool.explorer.classroom.answer.PRIORS", ONE)
     text = EXAMPLE.text.replace("Ada", "<script>boom()</script>").replace("name", "<i>who")
     status, page, _ = explore(serve(make_page), {"table": text, **CHOICES, "who": "<i>who"})
     assert status == 200, parts(page)
@@ -370,7 +392,7 @@ def test_labels_are_escaped_on_the_page(serve, monkeypatch):
 
 
 def test_rows_that_are_left_out_are_named_above_the_page(serve, monkeypatch):
-    monkeypatch.setattr("partialpool.explorer.studies.PLACES", 1)
+    monkeypatch.setattr("partialpool.explorer.classroom.answer.PRIORS", ONE)
     text = "who;height\n" + "".join(f"{name};{cm}\n" for name in "abcdef" for cm in ("150,5", "161", "158,25"))
     text = text.replace("150,5", "", 1).replace("161", "171", 4)
     chosen_ = {"who": "who", "response": "height", "kind": "a measurement"}
@@ -504,7 +526,7 @@ def test_labels_are_kept_as_they_are_written():
 
 def test_nothing_is_written(serve, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("partialpool.explorer.studies.PLACES", 1)
+    monkeypatch.setattr("partialpool.explorer.classroom.answer.PRIORS", ONE)
     assert explore(serve(make_page), {"table": EXAMPLE.text, **CHOICES})[0] == 200
     assert list(tmp_path.iterdir()) == []
 
@@ -594,7 +616,7 @@ def test_spaces_at_the_ends_of_cells_are_no_part_of_them():
 
 
 def test_names_without_attempts_and_with_several_rows_are_told(serve, monkeypatch):
-    monkeypatch.setattr("partialpool.explorer.studies.PLACES", 1)
+    monkeypatch.setattr("partialpool.explorer.classroom.answer.PRIORS", ONE)
     text = EXAMPLE.text + "Ada,1,4\n<Zoe>,0,0\nBen,0,0\n"
     question = Question(text, "name", "hits", "hits out of attempts", "shots", title="Class <10b>")
     assert question.remarks == [

@@ -7,7 +7,7 @@ from partialpool.explorer.classroom.guess import guessed
 from partialpool.explorer.classroom.pages import Asked
 from partialpool.explorer.classroom.pasted import MOST_ROWS, read_pasted
 from partialpool.explorer.classroom.question import KINDS, MOST_LEVELS, MOST_TITLE, Question
-from partialpool.plots.style import BLUE, INK, VERMILION
+from partialpool.plots.style import BLUE, INK, PALETTE, VERMILION
 from partialpool.reporting.pagemaker import page_environment
 
 __all__ = ["EXAMPLE", "render_form", "render_refusal", "render_waiting"]
@@ -64,5 +64,5 @@ def render_refusal(error: PartialPoolError) -> str:
 
 
 def _rendered(template: str, **content: object) -> str:
-    colors = {"blue": BLUE, "vermilion": VERMILION, "ink": INK}
+    colors = {"blue": BLUE, "vermilion": VERMILION, "ink": INK, "green": PALETTE[2]}
     return page_environment("explorer/templates").get_template(template).render(**content, colors=colors, thumb=24)
