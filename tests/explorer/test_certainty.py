@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import norm
 
 import partialpool as pp
-from explorer.screen import MODEL, cells, column, levels_drawn, set_value, text_of
+from explorer.screen import MODEL, PHONE, cells, column, levels_drawn, set_value, text_of
 from partialpool.explorer import page
 from partialpool.explorer.captions import Topic, things_to_try
 from partialpool.explorer.certainty import certainty
@@ -221,7 +221,7 @@ def test_intervals_and_the_new_level_are_drawn_and_said(browser, files, throws):
         np.testing.assert_allclose(column(browser, name), own[name])
     decimals = numbers["means"]["decimals"]
     ends = [[f"{own['means'][name][k]:.{decimals}f}" for name in ("low", "high")] for k in range(8)]
-    assert cells(browser, "interval") == [" to ".join(pair) for pair in ends]
+    assert cells(browser, "interval") == [" to\u00a0".join(pair) for pair in ends]
     best = dict(zip("abcdefgh", pp.level_ranks(throws, "Intercept")["best"].to_numpy(), strict=True))
     for name, written in zip(levels_drawn(browser), cells(browser, "highest"), strict=True):
         if "<" in written:
@@ -252,6 +252,18 @@ def test_intervals_and_the_new_level_are_drawn_and_said(browser, files, throws):
     told = text_of(browser, "#told").replace("\xa0", " ")
     assert re.search(r"95 % interval 0\.\d\d to 0\.\d\d\. P\(highest of 8\) = \d+ %: we cannot be sure\.", told)
     assert browser.complaints == []
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", ["throws", "schools", "penicillin"])
+def test_on_a_phone_no_column_of_the_table_is_out_of_sight(browser, files, name):
+    browser.open(files[name], **PHONE)
+    widths = browser.value("(e => [e.scrollWidth, e.clientWidth])(document.querySelector('.rows'))")
+    assert widths[0] <= widths[1]
+    shown = browser.value(
+        "[...document.querySelectorAll('thead th')].filter(e => e.offsetParent).map(e => e.innerText)"
+    )
+    assert shown[1:] == ["alone", "here", "95\u00a0% interval", "highest?"]
 
 
 @pytest.mark.thorough

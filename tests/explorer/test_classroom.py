@@ -135,7 +135,9 @@ def test_a_good_table_becomes_the_explorers_page(serve, monkeypatch):
     status, page, answer = explore(url, {"table": EXAMPLE.text, **CHOICES})
     assert status == 200
     assert "p(hits, shots) ~ 1 + (1 | name)" in page
-    assert re.findall(r"<bdi>(\w+)</bdi></label></th><td class=\"number\">(\d+)</td>", page).count(("Mia", "50")) == 1
+    assert (
+        re.findall(r"<bdi>(\w+)</bdi></label></th><td class=\"number wide\">(\d+)</td>", page).count(("Mia", "50")) == 1
+    )
     # It is the page that pp.explore writes of this fit, with a link above it.
     table = pd.DataFrame({name: read_pasted(EXAMPLE.text, {"name"})[name] for name in ("name", "hits", "shots")})
     fit = pp.fit("p(hits, shots) ~ 1 + (1 | name)", table, family="binomial", seed=1, progressbar=False)

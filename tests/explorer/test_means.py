@@ -161,7 +161,7 @@ def test_log_odds_move_between_all_throws_and_each_pupils_own(browser, files, th
     browser.value(f"document.querySelectorAll('#levels tbody tr input')[{names.index('b')}].focus()")
     browser.settle()
     assert "b\u2069: 0 of 5; alone 0.00 (no finite estimate);" in text_of(browser, "#told")
-    assert "on the scale of the log odds of hits" in text_of(browser, "header")
+    assert "on the scale of the log odds of hits" in text_of(browser, "details")
 
 
 def test_the_mean_is_beside_the_log_odds(browser, files, throws):

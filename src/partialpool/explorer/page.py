@@ -80,6 +80,11 @@ def explore(
     3 degrees of freedom, half-Cauchy, exponential) at nine scales, from 1/64 of the default prior's scale to four times
     it, or a wider range where the scale of the fit's prior requires it. This takes about 36 times as long as the fit.
 
+    Under each of these priors the page also has the interval of every level, with the sd as uncertain as it is; the
+    probability that a level is the highest of all (`best` of `level_ranks`); and what is expected of a new level:
+    beta + b, b ~ N(0, sd^2), in every draw. These do not depend on the slider. Where levels have different values of
+    other predictors, nothing is said of a new one.
+
     Parameters
     ----------
     fit
@@ -94,7 +99,7 @@ def explore(
         Labels of the levels to show, or the labels as text; if left out, all of them, or 200 spread from the levels
         with fewest rows to those with most. Either way, the estimates are those of the whole model.
     prob
-        Probability of the intervals of the sd and of the ICC.
+        Probability of the intervals of the levels, of the sd and of the ICC.
     title
         Heading of the page; if empty, "Partial pooling over" and the factor.
     seed

@@ -5,7 +5,7 @@ from typing import Final
 from partialpool.errors import PartialPoolError
 from partialpool.explorer.classroom.guess import guessed
 from partialpool.explorer.classroom.pages import Asked
-from partialpool.explorer.classroom.pasted import MOST_ROWS, read_pasted
+from partialpool.explorer.classroom.pasted import MOST_COLUMNS, MOST_ROWS, read_pasted
 from partialpool.explorer.classroom.question import KINDS, MOST_LEVELS, MOST_TITLE, Question
 from partialpool.plots.style import BLUE, INK, PALETTE, VERMILION
 from partialpool.reporting.pagemaker import page_environment
@@ -48,6 +48,7 @@ def render_form(question: Question, *, made: list[Asked], error: PartialPoolErro
         made=made,
         error=error,
         most_rows=MOST_ROWS,
+        most_columns=MOST_COLUMNS,
         most_levels=MOST_LEVELS,
         most_title=MOST_TITLE,
     )

@@ -51,7 +51,7 @@
   const shownEnds = k => {
     const found = certain();
     if (!found) return "\u2013";
-    return means ? `${meanText(found.means.low[k])} to ${meanText(found.means.high[k])}` : `${written(found.low[k])} to ${written(found.high[k])}`;
+    return means ? `${meanText(found.means.low[k])} to\u00a0${meanText(found.means.high[k])}` : `${written(found.low[k])} to\u00a0${written(found.high[k])}`;
   };
   const chance = share => share < 0.005 ? "<\u00a01\u00a0%" : share >= 0.995 ? ">\u00a099\u00a0%" : percent(share);
   const equals = share => share < 0.005 || share >= 0.995 ? chance(share) : `=\u00a0${chance(share)}`;
