@@ -15,7 +15,7 @@ from partialpool.design.numbers_as_text import may_be_thousands
 from partialpool.errors import DataError, FileError
 from partialpool.fitting.uneven_lines import UnevenLinesError, check_even_lines, is_empty
 
-__all__ = ["read_table_file", "read_table_text"]
+__all__ = ["read_table_file", "read_table_text", "separator_of"]
 
 _SEPARATORS: Final = (",", ";", "\t", "|")
 """Tried in this order; the first of those that give the most columns is taken."""
@@ -197,6 +197,22 @@ def read_table_text(text: str, factors: set[str]) -> pd.DataFrame:
             allowed="a line of column names, then a line per row; commas, semicolons, tabs or | between the columns",
             do="check the lines, and the quotation marks in them",
         ) from error
+
+
+def separator_of(text: str) -> str:
+    r"""Return the separator with which `read_table_text` reads a text.
+
+    Raises
+    ------
+    csv.Error
+        A value is longer than the reader takes.
+
+    Examples
+    --------
+    >>> separator_of("who;hits, of 10\n01;3\n")
+    ';'
+    """
+    return _separator(list(islice(StringIO(text, newline=""), _LINES)))
 
 
 def _read_text(content: bytes, encoding: str, factors: set[str]) -> pd.DataFrame:
