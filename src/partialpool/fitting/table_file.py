@@ -3,7 +3,7 @@
 import codecs
 import csv
 from collections.abc import Callable, Mapping
-from io import BytesIO, TextIOWrapper
+from io import BytesIO, StringIO, TextIOWrapper
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
