@@ -1,6 +1,7 @@
 """Fixtures shared by all tests, the distribution of tests to workers, and the rule that no test is skipped silently."""
 
 import os
+import signal
 from collections import Counter
 
 import pytest
@@ -91,3 +92,11 @@ def sleepstudy():
 @pytest.fixture(scope="session")
 def sleepstudy_fit(sleepstudy):
     return pp.fit("Reaction ~ Days + (Days | Subject)", sleepstudy, seed=20, engine="nuts", progressbar=False)
+
+
+@pytest.fixture
+def heeds_interrupts():
+    """Let an interrupt raise KeyboardInterrupt, also where tests run in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

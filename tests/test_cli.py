@@ -115,6 +115,16 @@ def test_report_writes_a_page_beside_the_fit(tmp_path, capsys):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["fit.nc", "other.html", "report.html"]
 
 
+def test_report_writes_labels(tmp_path, capsys):
+    fit = pp.fit("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff"), seed=1, progressbar=False)
+    fit.save(tmp_path / "fit.nc")
+    assert main(["report", str(tmp_path / "fit.nc"), "--labels", "Batch=Production batch"]) == 0
+    assert "Production batch" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    capsys.readouterr()
+    assert main(["report", str(tmp_path / "fit.nc"), "--labels", "Batch"]) == 2
+    assert capsys.readouterr().err.startswith("error: --labels takes pairs of a name and what belongs to it")
+
+
 def test_report_of_a_fit_that_failed_its_diagnostics_is_written_and_exits_with_1(tmp_path, capsys):
     data = pp.load_dataset("dyestuff")
     fit = pp.fit("Yield ~ 1 + (1 | Batch)", data, draws=20, chains=2, seed=1, progressbar=False)
@@ -194,7 +204,7 @@ def test_a_bug_is_not_mistaken_for_failed_diagnostics(spec_file, capsys, monkeyp
     def break_down(_):
         raise ValueError("a bug")
 
-    monkeypatch.setattr("partialpool.cli._check", break_down)
+    monkeypatch.setattr("partialpool.commands.check.run", break_down)
     assert main(["check", str(spec_file)]) == 70
     err = capsys.readouterr().err
     assert err.startswith("Traceback")
@@ -298,12 +308,12 @@ def test_the_probability_of_intervals_is_an_option_or_in_the_model_file(tmp_path
 
 
 def test_a_wrong_probability_is_refused_before_sampling(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("partialpool.cli._fit_of_formula", lambda _: pytest.fail("sampled in vain"))
+    monkeypatch.setattr("partialpool.commands.fit.fit_of_formula", lambda _: pytest.fail("sampled in vain"))
     assert main(["fit", "y ~ 1", "t.csv", "--prob", "95"]) == 2
     assert "prob must be a probability" in capsys.readouterr().err
 
 
 def test_a_demo_with_a_wrong_probability_is_refused_before_sampling(capsys, monkeypatch):
-    monkeypatch.setattr("partialpool.cli._demo", lambda _: pytest.fail("sampled in vain"))
+    monkeypatch.setattr("partialpool.commands.demo.run", lambda _: pytest.fail("sampled in vain"))
     assert main(["demo", "--prob", "95"]) == 2
     assert "prob must be a probability" in capsys.readouterr().err

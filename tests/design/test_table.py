@@ -280,3 +280,14 @@ def test_every_kind_of_table_gives_the_same_frame(convert):
 def test_the_index_of_a_pandas_table_is_ignored():
     odd = BASE.set_index(pd.Index(np.zeros(N)))
     pd.testing.assert_frame_equal(read_table(odd, ("y", "g")).frame, read_table(BASE, ("y", "g")).frame)
+
+
+@pytest.mark.parametrize("name", ["row", "olre", "ID"])
+def test_a_column_that_would_number_the_rows_is_explained(name):
+    with pytest.raises(DataError) as error:
+        read_table(BASE, ("y", "x", name))
+    assert error.value.wrong == f"the table has no column {name!r}"
+    assert error.value.do == (
+        "correct the name in the model or in the table; for an effect of each row add a column that numbers the rows: "
+        "table['row'] = range(len(table))"
+    )

@@ -79,12 +79,12 @@ def test_the_ends_are_complete_and_no_pooling(sleeping, sleep_at_the_mean):
     assert sleeping.value(f"{MODEL}('complete').location") == pytest.approx(
         float(pooling["complete_pooling"]), abs=1e-6
     )
-    assert text_of(sleeping, "#reads").startswith("Complete pooling")
+    assert text_of(sleeping, "#reads").startswith("All together (complete pooling)")
     set_value(sleeping, "sd", "200")
     np.testing.assert_allclose(column(sleeping, "here"), own, rtol=0, atol=1e-6)
     np.testing.assert_allclose(column(sleeping, "own"), own, rtol=0, atol=1e-6)
     assert text_of(sleeping, "#sd-here") == "infinite"
-    assert text_of(sleeping, "#reads").startswith("No pooling")
+    assert text_of(sleeping, "#reads").startswith("Each alone (no pooling)")
     assert cells(sleeping, "here") == [f"{value:.1f}" for value in own]
     assert cells(sleeping, "own") == [f"{value:.1f}" for value in own]
     errors = pooling["no_pooling_se"].sel(level=levels_drawn(sleeping)).to_numpy()
@@ -130,7 +130,7 @@ def test_a_balanced_crossing_moves_as_its_share_says(browser, files, penicillin)
     assert set(cells(browser, "error")) == {f"{sigma / 6**0.5:.3f}"}
     browser.value("document.querySelector('#levels tbody tr input').focus()")
     browser.settle()
-    assert text_of(browser, "#told").endswith(f"mm, share {100 * share:.0f}\xa0%.")
+    assert f"mm, share {100 * share:.0f}\xa0%. 95" in text_of(browser, "#told")
 
 
 def test_the_sd_is_read_aloud_with_its_unit(sleeping, sleep_at_the_mean):
@@ -222,7 +222,7 @@ def test_a_level_tells_its_numbers(sleeping, sleep_at_the_mean):
     (error,) = re.findall(r"standard error ([\d.]+)", told)
     assert float(error) == pytest.approx(float(pooling["no_pooling_se"]), rel=0.01)
     # With a slope that moves along no one weight says how far it is pulled.
-    assert re.search(r"here 3\d\d\.\d ms\.$", told)
+    assert re.search(r"here 3\d\d\.\d ms\. 95", told)
     assert sleeping.value(f"{MODEL}('pointed').visible")
     # By keyboard too: the focus on a row of the table is as good as a pointer on its mark.
     sleeping.value("document.querySelector('#levels tbody tr:nth-child(2) input').focus()")

@@ -78,11 +78,15 @@ def tried(of: PoolingCurves, medians=(30.0,) * 9, about=None):
 def test_the_ends_have_this_fits_numbers(balanced):
     (_, left), (_, right), *_ = tried(balanced)
     assert "1527.5 ms: complete pooling" in left
-    assert "each level has an estimate from its own rows, including their noise" in right
+    assert "each level has an estimate from its own rows, including their noise, which is luck" in right
     assert "E is farthest out, at 1600.0 ms from 5 rows" in right
     said = readings(balanced, topic())
-    assert said["complete"] == "Complete pooling: levels do not differ, and all rows together give one estimate."
-    assert said["none"] == "No pooling: levels may differ without limit, and each estimate is from its own rows."
+    assert said["complete"] == (
+        "All together (complete pooling): levels do not differ, and all rows together give one estimate."
+    )
+    assert said["none"] == (
+        "Each alone (no pooling): levels may differ without limit, and each estimate is from its own rows."
+    )
     assert "gives {share} of its weight to the level\u2019s own rows" in said["between"]
 
 
@@ -199,7 +203,7 @@ NOBODY, BOTH = "The sd need not be chosen", "Here both matter"
 )
 def test_whether_the_prior_is_heard(balanced, medians, expected, median):
     *_, (press, about_median), (do, seen) = tried(balanced, medians)
-    assert press == "Press \u201cPosterior median\u201d."
+    assert press == "Press \u201cCompromise\u201d."
     assert median in about_median
     assert do.startswith("Choose the half-normal prior")
     assert expected in seen

@@ -1,6 +1,7 @@
 """The classroom's server: a table goes in by a form, the explorer's page or a message comes out."""
 
 import html
+import json
 import re
 import signal
 import subprocess
@@ -20,15 +21,21 @@ import pytest
 import partialpool as pp
 from partialpool.cli import main
 from partialpool.design.build import build_design
+from partialpool.explorer import studies
 from partialpool.explorer.classroom.answer import make_page
-from partialpool.explorer.classroom.form import EXAMPLE
+from partialpool.explorer.classroom.form import EXAMPLE, render_waiting
 from partialpool.explorer.classroom.guess import guessed
+from partialpool.explorer.classroom.missing import MISSING_WORDS
 from partialpool.explorer.classroom.pasted import MOST_ROWS, read_pasted
 from partialpool.explorer.classroom.question import KINDS, MOST_LEVELS, MOST_TITLE, Question
 from partialpool.explorer.classroom.requests import MOST_BYTES
 from partialpool.explorer.classroom.server import ClassroomServer
 from partialpool.explorer.page import render_explorer
+from partialpool.explorer.studies import PriorChoice
+from partialpool.fitting.table_file import read_table_file
 
+ONE = PriorChoice(("half-t(3)",), 1)
+"""The prior of the fit alone, without refits."""
 CHOICES = {"who": "name", "response": "hits", "kind": "hits out of attempts", "attempts": "shots"}
 
 
@@ -123,17 +130,19 @@ def test_a_table_is_read_however_it_is_separated(url, separator, ending):
 
 
 def test_a_good_table_becomes_the_explorers_page(serve, monkeypatch):
-    monkeypatch.setattr("partialpool.explorer.studies.PLACES", 1)  # 4 refits in place of 36
+    monkeypatch.setattr("partialpool.explorer.classroom.answer.PRIORS", ONE)
     url = serve(make_page)
     status, page, answer = explore(url, {"table": EXAMPLE.text, **CHOICES})
     assert status == 200
     assert "p(hits, shots) ~ 1 + (1 | name)" in page
-    assert re.findall(r"<bdi>(\w+)</bdi></label></th><td class=\"number\">(\d+)</td>", page).count(("Mia", "50")) == 1
+    assert (
+        re.findall(r"<bdi>(\w+)</bdi></label></th><td class=\"number wide\">(\d+)</td>", page).count(("Mia", "50")) == 1
+    )
     # It is the page that pp.explore writes of this fit, with a link above it.
     table = pd.DataFrame({name: read_pasted(EXAMPLE.text, {"name"})[name] for name in ("name", "hits", "shots")})
     fit = pp.fit("p(hits, shots) ~ 1 + (1 | name)", table, family="binomial", seed=1, progressbar=False)
     numbers = re.compile(r'<script type="application/json" id="numbers">(.*?)</script>')
-    assert numbers.search(page)[1] == numbers.search(render_explorer(fit, progressbar=False))[1]
+    assert numbers.search(page)[1] == numbers.search(render_explorer(fit, progressbar=False, choice=ONE))[1]
     # The link leads back to the table as it was typed, and the form lists the page.
     (back,) = re.findall(r'<a href="(/\?page=\w+)">Back to the table</a>', page)
     _, form, _ = ask(url + back[1:])
@@ -141,6 +150,23 @@ def test_a_good_table_becomes_the_explorers_page(serve, monkeypatch):
     (listed,) = re.findall(r'<a href="/(page/\w+)"', form)
     assert url + listed == answer.url
     assert ask(answer.url)[1] == page
+
+
+def test_the_page_of_a_class_has_a_narrow_and_a_wide_prior_of_two_families(monkeypatch):
+    """So many fits as the waiting page says."""
+    fitted = []
+    monkeypatch.setattr(studies, "_refitted", lambda design, seed: fitted.append(design) or found)
+    question = Question(EXAMPLE.text, "name", "hits", "hits out of attempts", "shots")
+    spec, table = question.model()
+    found = pp.fit(spec, table, seed=1, progressbar=False)
+    page = make_page(question)
+    (numbers,) = re.findall(r'id="numbers">(.*?)</script>', page)
+    tried = [(study["family"], study["scale"]) for study in json.loads(numbers)["studies"]]
+    assert sorted(tried) == sorted((family, k) for family in ("half-normal", "half-t(3)") for k in range(5))
+    assert len(fitted) == 9
+    assert f"{len(fitted)} other priors" in render_waiting(question, 0)
+    assert json.loads(numbers)["scales"] == ["0.0156", "0.0625", "0.25", "1", "4"]
+    assert re.findall(r'<option value="([^"]*)">half', page) == ["half-normal", "half-t(3)"]
 
 
 def test_a_question_is_fitted_once_and_one_at_a_time(serve):
@@ -357,7 +383,7 @@ def test_a_name_that_ends_its_own_quotation_is_refused(url):
 
 
 def test_labels_are_escaped_on_the_page(serve, monkeypatch):
-    monkeypatch.setattr("partialpool.explorer.studies.PLACES", 1)
+    monkeypatch.setattr("partialpool.explorer.classroom.answer.PRIORS", ONE)
     text = EXAMPLE.text.replace("Ada", "<script>boom()</script>").replace("name", "<i>who")
     status, page, _ = explore(serve(make_page), {"table": text, **CHOICES, "who": "<i>who"})
     assert status == 200, parts(page)
@@ -368,7 +394,7 @@ def test_labels_are_escaped_on_the_page(serve, monkeypatch):
 
 
 def test_rows_that_are_left_out_are_named_above_the_page(serve, monkeypatch):
-    monkeypatch.setattr("partialpool.explorer.studies.PLACES", 1)
+    monkeypatch.setattr("partialpool.explorer.classroom.answer.PRIORS", ONE)
     text = "who;height\n" + "".join(f"{name};{cm}\n" for name in "abcdef" for cm in ("150,5", "161", "158,25"))
     text = text.replace("150,5", "", 1).replace("161", "171", 4)
     chosen_ = {"who": "who", "response": "height", "kind": "a measurement"}
@@ -502,7 +528,7 @@ def test_labels_are_kept_as_they_are_written():
 
 def test_nothing_is_written(serve, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("partialpool.explorer.studies.PLACES", 1)
+    monkeypatch.setattr("partialpool.explorer.classroom.answer.PRIORS", ONE)
     assert explore(serve(make_page), {"table": EXAMPLE.text, **CHOICES})[0] == 200
     assert list(tmp_path.iterdir()) == []
 
@@ -592,7 +618,7 @@ def test_spaces_at_the_ends_of_cells_are_no_part_of_them():
 
 
 def test_names_without_attempts_and_with_several_rows_are_told(serve, monkeypatch):
-    monkeypatch.setattr("partialpool.explorer.studies.PLACES", 1)
+    monkeypatch.setattr("partialpool.explorer.classroom.answer.PRIORS", ONE)
     text = EXAMPLE.text + "Ada,1,4\n<Zoe>,0,0\nBen,0,0\n"
     question = Question(text, "name", "hits", "hits out of attempts", "shots", title="Class <10b>")
     assert question.remarks == [
@@ -631,6 +657,76 @@ def test_what_a_fit_cannot_answer_is_refused_before_it_is_queued(serve):
         status, page, _ = ask(f"{serve(make)}explore", {"table": text, **CHOICES, **changed})
         assert status == 400
         assert wrong in parts(page)[0]
+
+
+@pytest.mark.parametrize("word", ["NA", "None", "null", "nan", " NA "])
+def test_a_pupil_may_be_called_none(word):
+    """Such a word is missing in a column of numbers, as in a file, and a name among names; both are said."""
+    text = f"name;hits;shots\n{word};2;3\nBen;1;4\nCem;NA;5\n ;1;3\nDora;3; NA\n"
+    table, remarks = Question(text, "name", "hits", "hits out of attempts", "shots").read()[1:]
+    assert table["name"].tolist()[:3] == [word.strip(), "Ben", "Cem"]
+    assert table["name"].isna().tolist() == [False, False, False, True, False]
+    assert table["hits"].isna().tolist() == [False, False, True, False, False]
+    assert table["shots"].isna().tolist() == [False, False, False, False, True]
+    assert remarks == [
+        f"{word.strip()!r} in name is read as a name. If it means that the name is not known, leave the cell empty.",
+        "'NA' in hits is read as a missing value, in 1 row.",
+        "'NA' in shots is read as a missing value, in 1 row.",
+    ]
+
+
+def test_among_numbers_that_are_labels_na_is_missing():
+    table, remarks = Question("who,y\n1,2\n1,3\n2,5\nNA,3\n", "who", "y", "a measurement").read()[1:]
+    assert table["who"].isna().tolist() == [False, False, False, True]
+    assert remarks == ["'NA' in who is read as a missing value, in 1 row."]
+
+
+def test_among_yes_and_no_na_is_missing():
+    text = "who,hit\nAda,yes\nBen,no\nCem,NA\nDora,n/a\n"
+    table, remarks = Question(text, "who", "hit", "yes or no", success="yes").read()[1:]
+    assert table["hit"].tolist()[:2] == ["yes", "no"]
+    assert table["hit"].isna().sum() == 2
+    assert remarks == ["'NA', 'n/a' in hit are each read as a missing value, in 2 rows."]
+
+
+def test_the_words_that_are_missing_are_those_of_a_file(tmp_path):
+    """Which `read_table_file` takes from pandas."""
+    words = [*MISSING_WORDS, "Na", "none", "missing", "-"]
+    path = tmp_path / "words.csv"
+    path.write_text("word,k\n" + "".join(f"{word},{k}\n" for k, word in enumerate(words)))
+    assert read_table_file(path, set())["word"].isna().tolist() == [word in MISSING_WORDS for word in words]
+
+
+@pytest.mark.parametrize("success", ["", "1"])
+def test_a_blank_among_0_and_1_changes_no_name(success):
+    text = "pupil,hit\nAda,1\nAda,0\nBen,\nBen,1\n"
+    found = guessed(Question(text), read_pasted(text, set()))
+    assert (found.kind, found.success) == ("yes or no", "")
+    spec, table = Question(text, "pupil", "hit", "yes or no", success=success).model()
+    assert build_design(spec, table.dropna()).response.values.tolist() == [1, 0, 1]
+
+
+def test_a_blank_among_1_and_2_changes_no_name():
+    question = Question("pupil,hit\nAda,1\nAda,2\nBen,\nBen,1\n", "pupil", "hit", "yes or no", success="2")
+    assert question.model()[1]["hit"].tolist()[:2] == ["1", "2"]
+    with pytest.raises(pp.DataError, match="cannot be read as yes or no") as raised:
+        replace(question, success="3").model()
+    assert ".0" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("first", "names"),
+    [
+        ("name\thits, of 10\tshots ; all", ["name", "hits, of 10", "shots ; all"]),
+        ("name ; hits, at | home;shots", ["name", "hits, at | home", "shots"]),
+        ('name ,"hits, of 10",shots ', ["name", "hits, of 10", "shots"]),
+        (" name, my  hits ,my  hits", ["name", "my  hits", "my  hits.1"]),
+    ],
+)
+def test_names_of_columns_keep_the_spaces_within_them(first, names):
+    sign = next(sign for sign in "\t;," if sign in first)
+    table = read_pasted(f"{first}\nAda{sign}2{sign}3\n", set())
+    assert table.columns.tolist() == names
 
 
 def test_percentages_are_guessed_to_be_hits():

@@ -9,6 +9,7 @@ from explorer.screen import PHONE, contrast, is_in_view, text_of
 from partialpool.explorer.classroom.answer import make_page
 from partialpool.explorer.classroom.form import EXAMPLE
 from partialpool.explorer.classroom.server import ClassroomServer
+from partialpool.explorer.studies import PriorChoice
 
 pytestmark = pytest.mark.thorough
 
@@ -20,7 +21,7 @@ WIDTHS = "[document.documentElement.scrollWidth, innerWidth]"
 @pytest.fixture
 def classroom(monkeypatch):
     """A server, and an event without which no page is made."""
-    monkeypatch.setattr("partialpool.explorer.studies.PLACES", 1)
+    monkeypatch.setattr("partialpool.explorer.classroom.answer.PRIORS", PriorChoice(("half-t(3)",), 1))
     may_fit = Event()
 
     def make(question):

@@ -117,7 +117,9 @@ def test_names_that_leave_no_room_stand_alone(browser, files):
     browser.call(
         "Emulation.setDeviceMetricsOverride", width=1280, height=900, deviceScaleFactor=1, mobile=False
     )  # turned
-    browser.wait(f"[...{MODEL}('levels-axis').major_label_overrides.values()].every(t => t.text.includes(' of '))")
+    browser.wait(
+        f"[...{MODEL}('levels-axis').major_label_overrides.values()].slice(0, 8).every(t => t.text.includes(' of '))"
+    )
     browser.open(files["sleep"])
     assert names_beside(browser) == levels_drawn(browser)
 
@@ -158,8 +160,8 @@ def test_log_odds_move_between_all_throws_and_each_pupils_own(browser, files, th
     assert "No finite estimate: \u2068b\u2069." in text_of(browser, "#reads")
     browser.value(f"document.querySelectorAll('#levels tbody tr input')[{names.index('b')}].focus()")
     browser.settle()
-    assert "b\u2069: 0 of 5; no pooling 0.00 (no finite estimate);" in text_of(browser, "#told")
-    assert "on the scale of the log odds of hits" in text_of(browser, "header")
+    assert "b\u2069: 0 of 5; alone 0.00 (no finite estimate);" in text_of(browser, "#told")
+    assert "on the scale of the log odds of hits" in text_of(browser, "details")
 
 
 def test_the_mean_is_beside_the_log_odds(browser, files, throws):
@@ -173,7 +175,7 @@ def test_the_mean_is_beside_the_log_odds(browser, files, throws):
     at = names.index("e")  # 9 of 40
     assert cells(browser, "own-mean")[at] == "0.23"
     told = look_at(browser, at)
-    assert re.search(r"no pooling 0\.23 \(\u22121\.237, standard error 0\.379\); complete pooling 0\.\d\d", told), told
+    assert re.search(r"alone 0\.23 \(\u22121\.237, standard error 0\.379\); all together 0\.\d\d", told), told
     assert told.endswith("In brackets: log odds of hits.")
     whole = pp.shrinkage(throws)["complete_pooling"].item()
     assert text_of(browser, "#complete-here").startswith(f"{1 / (1 + np.exp(-whole)):.2f} (")
@@ -198,9 +200,9 @@ def test_no_row_is_empty_without_pooling(browser, files, size):
                        ("share", "\u2013"), ("error", "\u2013")):  # fmt: skip
         assert cells(browser, name)[at] == text, name
     told = look_at(browser, at)
-    assert told.startswith("b: 0 of 5; no pooling 0.00 (no finite estimate); complete pooling 0.")
+    assert told.startswith("b: 0 of 5; alone 0.00 (no finite estimate); all together 0.")
     assert "here 0.00 (\u2212\u221e)." in told
-    assert "%" not in told
+    assert "weight" not in told
     assert browser.complaints == []
 
 

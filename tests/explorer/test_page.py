@@ -52,7 +52,7 @@ def test_everything_that_can_be_moved_has_a_name(pages):
     assert "sd" in labelled
     text = pages["radon"]
     for element in ("scale", "family", "order"):  # inside their labels
-        assert re.search(rf'<label>[^<]*(?:<output[^>]*></output>\s*)?<(?:input|select)[^>]* id="{element}"', text)
+        assert re.search(rf'<label[^>]*>[^<]*(?:<output[^>]*></output>\s*)?<(?:input|select)[^>]* id="{element}"', text)
     assert len(outline.all("input")) == 2 + 85
     assert outline.all("html")[0]["lang"] == "en"
     assert {"name": "viewport", "content": "width=device-width, initial-scale=1"} in outline.all("meta")
@@ -213,7 +213,7 @@ def test_where_other_predictors_are_is_said(radon):
     numbers = numbers_of(both)
     assert numbers["population"] is None
     assert len(set(numbers["populations"][0])) == 2
-    assert "Complete pooling: one value for all levels with the same values of these." in both
+    assert "All together (complete pooling): one value for all levels with the same values of these." in both
     assert "levels with equal predictors get the same estimate" in both
 
 

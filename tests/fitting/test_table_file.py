@@ -1,6 +1,7 @@
 """Tables as people save them: the separator and the decimal mark are found, labels stay as they are written."""
 
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -224,3 +225,26 @@ def test_one_certain_decimal_comma_decides_for_the_table(tmp_path, deciding):
     path = tmp_path / "t.csv"
     path.write_text(f"km;kg\n1,250;{deciding}\n980;1\n", encoding="utf-8")
     assert read_table_file(path, ())["km"].tolist() == [1.25, 980.0]
+
+
+def test_a_text_file_is_read_from_disk_once(tmp_path, monkeypatch):
+    path = tmp_path / "t.csv"
+    path.write_text("code;y\n01;0,5\n02;1,25\n")
+    opened, read = [], Path.open
+    monkeypatch.setattr(Path, "open", lambda self, *args, **kwargs: opened.append(self) or read(self, *args, **kwargs))
+    table = read_table_file(path, set())
+    assert opened == [path]
+    assert table.to_dict("list") == {"code": ["01", "02"], "y": [0.5, 1.25]}
+
+
+def test_small_numbers_with_exponents_stand_among_decimal_commas(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("y;n\n0,5;1\n3e-06;2\n-1,5E+2;3\n")
+    assert read_table_file(path, set()).to_dict("list") == {"y": [0.5, 3e-06, -150.0], "n": [1, 2, 3]}
+
+
+def test_columns_of_one_name_are_told_apart_as_before(tmp_path):
+    """The design refuses such a table; until then both columns are there."""
+    path = tmp_path / "t.csv"
+    path.write_text("x,g,x\n1,01,a\n2,02,b\n")
+    assert read_table_file(path, {"g"}).to_dict("list") == {"x": [1, 2], "g": ["01", "02"], "x.1": ["a", "b"]}

@@ -82,7 +82,7 @@ def test_priors_that_vary_together_are_told_by_one(sleepstudy):
     figure = pp.plot_prior_grid(found, "sd_Subject[Days]", unit="ms/day")
     assert [rows(axes) for axes in figure.axes] == [["sigma=5", "sigma=20"], ["beta=5", "beta=20"]]
     heading = "Reaction: sd_Subject[Days] under 4 priors of sd_Subject[Days] and, in step, others"
-    assert figure.get_suptitle() == heading
+    assert figure.get_suptitle().replace("\n", " ") == heading
     other = pp.plot_prior_grid(found, "icc[Subject]").axes
     assert rows(other[0]) == ["sigma=20", "sigma=80"]
 
@@ -130,8 +130,15 @@ def test_an_answer_that_is_one_number_has_an_axis_all_the_same(study):
 
 def test_the_power_scaling_picture(schools):
     fit = pp.fit(SCHOOLS, schools, se="standard_error", seed=1, progressbar=False)
-    (axes,) = pp.plot_power_scale(pp.power_scale(fit)).axes
+    scaling = pp.power_scale(fit)
+    (axes,) = pp.plot_power_scale(scaling).axes
     assert rows(axes) == ["beta[Intercept]", "sd_school[Intercept]", "icc[school]"]
+    # Bars of two Monte Carlo standard errors to each side, of all priors and of the likelihood.
+    bars = [container.lines[2][0].get_segments() for container in axes.containers]
+    assert len(bars) == 2
+    for name, segments in zip(("prior", "likelihood"), bars, strict=True):
+        widths = [end[0] - start[0] for start, end in segments]
+        assert widths == pytest.approx(4 * scaling.errors[name].to_numpy())
 
 
 def test_what_cannot_be_drawn_is_refused(study):

@@ -275,3 +275,30 @@ def test_one_unit_more_than_a_spline_knows_warns_once_with_the_remedy():
         pp.DataWarning, match=r"the spline of 'x' was fitted to values from 0 to 9, and is evaluated at 12"
     ):
         pp.average_effect(fit, "x", values=[2.0, 12.0])
+
+
+def test_each_row_keeps_its_own_exposure_and_other_predictors():
+    """Against a loop over the rows; the answer says what each row keeps."""
+    table = {"y": [1, 2, 3, 4, 0, 2], "w": [1.0, 2, 3, 10, 5, 4], "x": [0.0, 1, 2, 0, 1, 2], "arm": list("abbaab")}
+    formula = "y ~ x + arm + offset(log(w))"
+    fit = fit_at(formula, table, family="poisson", beta=[0.3, 0.2, -0.5])
+    effect = pp.average_effect(fit, "x")
+    changes = [
+        w * (np.exp(0.3 + 0.2 * (x + 1) - 0.5 * (arm == "b")) - np.exp(0.3 + 0.2 * x - 0.5 * (arm == "b")))
+        for w, x, arm in zip(table["w"], table["x"], table["arm"], strict=True)
+    ]
+    assert effect["population_average"].item() == pytest.approx(np.mean(changes))
+    assert effect.attrs["others"] == "each row keeps its own values of arm and its own offset log(w)"
+    assert "each row keeps" in str(effect)
+    alone = fit_at("y ~ x", table, family="poisson", beta=[0.3, 0.2])
+    assert pp.average_effect(alone, "x").attrs["others"] == "none"
+
+
+def test_the_answer_says_whether_both_forms_are_the_same_numbers():
+    table = {"y": [1, 2, 3, 4, 0, 2], "x": [0.0, 1, 2, 0, 1, 2], "arm": list("ababab"), "g": list("uuvvww")}
+    values = {"beta": [0.3, 0.2, 0.1], "sd_g": [0.5]}
+    linear = fit_at("y ~ x + arm + (1 | g)", table, sigma=1.0, **values)
+    counts = fit_at("y ~ x + arm + (1 | g)", table, family="poisson", **values)
+    for by in (None, "arm"):
+        assert pp.average_effect(linear, "x", by=by).attrs["agree"] == "yes"
+        assert pp.average_effect(counts, "x", by=by).attrs["agree"] == "no"

@@ -31,8 +31,8 @@ def test_a_good_model_of_good_data_passes():
 @pytest.mark.parametrize(
     ("fault", "finding", "cure"),
     [({"slope": 1.5}, "trend of x in g", "fit y ~ x + (x | g)"),
-     ({"far": 25.0}, "means of g", "see which level of g it is"),
-     ({"uneven": 0.8}, "spreads within g", "levels of g differ in variance")],
+     ({"far": 25.0}, "means of g", "see which level it is"),
+     ({"uneven": 0.8}, "spreads within g", "the levels differ in variance")],
 )  # fmt: skip
 def test_each_fault_is_found_with_its_cure(fault, finding, cure):
     found = looked_at(simulated(2, **fault))

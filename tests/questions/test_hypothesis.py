@@ -1,6 +1,7 @@
 """Inequalities between quantities: their probability is the share of draws in which they are true."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -119,3 +120,27 @@ def test_effects_of_levels_are_compared_in_their_own_answer(sleepstudy_fit, clai
     assert f"pp.hypothesis(pp.group_effects(fit, 'Subject'), \"{works}\")" in caught.value.do
     if "Kai" not in claim:
         assert len(pp.hypothesis(pp.group_effects(sleepstudy_fit, "Subject"), works)) == 1
+
+
+def test_a_study_has_the_probability_under_each_prior():
+    """Each row is that of the fit under its prior; a fit that failed has no probability."""
+    data, model = pp.load_dataset("sleepstudy"), "Reaction ~ Days + (Days | Subject)"
+    priors = [pp.Prior("Normal", mu=0, sigma=sd) for sd in (1, 5, 50)]
+    options = {"seed": 1, "progressbar": False}
+    study = pp.prior_grid(model, data, {"beta[Days]": priors}, jobs=1, **options)
+    claims = ("Days > 7", "sd_Subject[Days] > 5", "beta[Days] * 9 > beta[Intercept] / 3")
+    found = pp.hypothesis(study, *claims, prob=0.9)
+    assert found["hypothesis"].tolist() == [claim for claim in claims for _ in priors]
+    assert found["prior"].tolist() == study["prior"].to_numpy().tolist() * 3
+    for k, prior in enumerate(priors):
+        alone = pp.hypothesis(pp.fit(model, data, priors={"beta[Days]": prior}, **options), *claims, prob=0.9)
+        own = found[found["prior"] == found["prior"][k]].drop(columns="prior").reset_index(drop=True)
+        pd.testing.assert_frame_equal(own, alone)
+    assert found["probability"][0] < found["probability"][1] < found["probability"][2]
+    broken = study.where(study["prior"] != study["prior"][1])
+    missing = pp.hypothesis(broken, "Days > 7")["probability"].isna().tolist()
+    assert missing == [False, True, False]
+    one = pp.hypothesis(study.isel(prior=2), "beta[Days] > 7")
+    assert one["probability"].item() == found["probability"][2]
+    with pytest.raises(pp.SpecError, match="a hypothesis is not understood"):
+        pp.hypothesis(study, "Dyas > 0")

@@ -303,3 +303,19 @@ def test_places_are_checked_also_where_the_answer_does_not_depend_on_them(at, wr
     assert pp.icc(fit, at={"x": [0, 1], "arm": ["b"]})["icc"].sizes["x"] == 2
     with pytest.raises(pp.DataError, match="unknown treatment of new levels"):
         pp.predict(fit, new_levels="zero")
+
+
+def test_ordered_categories_have_no_icc_of_the_response():
+    """It would depend on the scores of the categories; the error says what answers such questions."""
+    data = pd.DataFrame({"y": pd.Categorical(list("abcabcab"), ordered=True), "g": list("ppqqrrss")})
+    fit = fit_at("y ~ 1 + (1 | g)", data, family="cumulative", cutpoints=[-1.0, 1.0], sd_g=[1.0])
+    with pytest.raises(pp.DataError) as error:
+        pp.icc(fit, scale="response")
+    assert str(error.value) == (
+        "ordered categories have no variance on the scale of the response\n"
+        "  got:     family 'cumulative', scale='response'\n"
+        "  allowed: scale='latent': the correlation of the variables that the cutpoints divide into categories\n"
+        "  do:      leave scale= out; how levels differ in the probability of each category is in "
+        "pp.predict(fit)['expectation']; for a correlation of observed responses, fit whether a response is above one "
+        "of the cutpoints, yes or no, with family 'bernoulli'"
+    )

@@ -427,7 +427,7 @@ def test_a_missed_maximum_is_not_clipped(monkeypatch):
 @pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_ctrl_c_keeps_what_there_is(monkeypatch, sleepstudy):
+def test_ctrl_c_keeps_what_there_is(monkeypatch, sleepstudy, heeds_interrupts):
     """A real interrupt, several times, some time after the third simulation: it may strike inside a kernel."""
     models = f"{SLEEP} + (Days || Subject)", f"{SLEEP} + (1 | Subject)"
     whole = bootstrap.map_pieces

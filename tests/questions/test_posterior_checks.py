@@ -146,3 +146,35 @@ def test_memory_is_that_of_what_is_kept(monkeypatch):
     tracemalloc.stop()
     assert tree["posterior_predictive"]["y"].nbytes == 8 * 2000 * 400
     assert peak < 3 * 8 * 2000 * 400 + 15e6
+
+
+def counts_with_an_effect_of_each_row(n=200):
+    """Poisson counts whose rate has a lognormal factor of its own in each row; the model `(1 | row)` holds."""
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=n)
+    return pd.DataFrame(
+        {"y": rng.poisson(np.exp(0.5 + 0.5 * x + 0.7 * rng.normal(size=n))), "x": x, "row": np.arange(n)}
+    )
+
+
+@pytest.mark.parametrize("response", ["y", "y | trials(n)"])
+def test_effects_of_single_rows_do_not_order_the_rows_by_their_own_responses(response):
+    """Their expectations follow the responses: in such an order every right model would fail."""
+    data = counts_with_an_effect_of_each_row()
+    data["n"] = data["y"].max() + 5
+    family = "poisson" if response == "y" else "binomial"
+    fit = pp.fit(f"{response} ~ x + (1 | row)", data, family=family, seed=1, progressbar=False)
+    order = np.argsort(data["x"].to_numpy())
+    classes = module._classes(fit)
+    assert (np.diff(classes[order]) >= 0).all()
+    np.testing.assert_array_equal(np.bincount(classes), np.full(10, 20))
+    if family == "poisson":
+        assert p_values(fit)["fitted"] > 0.01
+
+
+def test_effects_of_levels_with_several_rows_order_the_rows():
+    data = pp.load_dataset("sleepstudy")
+    fit = pp.fit("Reaction ~ 1 + (1 | Subject)", data, seed=1, progressbar=False)
+    found = pd.DataFrame({"class": module._classes(fit), "subject": data["Subject"]})
+    assert (found.groupby("subject")["class"].nunique() == 1).all()
+    assert found["class"].nunique() == 10

@@ -188,3 +188,19 @@ def test_dispersions_are_variances_of_replicates(family):
     y = replicate(fit.design, rows, eta, draws, seed=3)
     squares = (y - mean) ** 2
     assert abs(squares.mean() - family_named(family).variance(mean, own).item()) < 5 * squares.std() / np.sqrt(size)
+
+
+def test_a_number_that_the_formula_reads_as_a_category_has_no_trend():
+    """Means of four periods that no line follows: the model has them, and a trend would be no part of it."""
+    rng = np.random.default_rng(1)
+    data = pd.DataFrame({"period": np.tile([1, 2, 3, 4], 30), "site": np.repeat([f"s{i}" for i in range(20)], 6)})
+    data["y"] = np.array([0, 3, 1, 5])[data["period"] - 1] + rng.normal(size=120)
+    fit = pp.fit("y ~ C(period) + (1 | site)", data, seed=1, draws=300, progressbar=False)
+    with pytest.raises(pp.DataError) as error:
+        pp.residual_trends(fit, "period", seed=1)
+    assert error.value.wrong == "'period' has categories: a trend needs a numeric predictor"
+    assert error.value.got == "values such as 1, which the formula reads as a category"
+    with pytest.raises(pp.DataError, match="has categories"):
+        pp.residual_trends(fit, "period", data=data, seed=1)
+    assert list(pp.level_statistics(fit, seed=1)["observed_data"].data_vars) == ["mean", "spread"]
+    assert not any(finding.check.startswith("trend of") for finding in pp.check(fit, seed=1).findings)

@@ -1,12 +1,13 @@
 """The verdict: what moves, over which priors, and the two sentences."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import partialpool as pp
 from checks.fixed import fit_at
 from partialpool.questions import prior_grid as grid
-from partialpool.questions.sensitivity_report import sensitivity_report
+from partialpool.questions.sensitivity_report import _sentences, sensitivity_report
 
 
 @pytest.fixture(scope="module")
@@ -107,3 +108,14 @@ def test_a_failed_fit_of_the_study_is_left_out_of_the_ranges(monkeypatch):
     assert medians.size == 10
     row = found.ranges.loc["icc[school]"]
     assert (row["lowest"], row["highest"]) == pytest.approx((medians.min(), medians.max()))
+
+
+def test_an_answer_near_the_threshold_is_named(monkeypatch):
+    fit = pp.fit("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff"), seed=1, progressbar=False)
+    power = pp.power_scale(fit, alphas=())
+    monkeypatch.setattr("partialpool.questions.power_scale.THRESHOLD", power.frame.loc["icc[Batch]", "prior"])
+    found = pp.power_scale(fit, alphas=())
+    assert found.frame.loc["icc[Batch]", "diagnosis"] == "near the threshold"
+    _, second = _sentences(fit, found, pd.DataFrame(), [])
+    assert "icc[Batch]" in second
+    assert second.endswith("near the threshold of power scaling: more draws have to decide.")

@@ -10,6 +10,8 @@ from checks.fixed import fit_at
 from partialpool.design.build import build_design
 from partialpool.model.level_information import information_alike
 from partialpool.questions.singularity import singularity
+from partialpool.reporting.reported import Reported
+from partialpool.reporting.sections.singularity import singularity_section
 
 SLEEP = "Reaction ~ Days + (Days | Subject)"
 
@@ -129,12 +131,29 @@ def test_the_ml_fit_is_judged_as_lme4_does():
     assert fine["ml_relative"].to_numpy() == pytest.approx([first, second])
     fit = pp.fit("Yield ~ 1 + (1 | Batch)", pp.load_dataset("dyestuff2"), seed=1, progressbar=False)
     singular = singularity(fit)
-    assert singular.attrs["ml_singular"] == "yes"
+    assert singular.attrs["ml_singular"] == singular.attrs["reml_singular"] == "yes"
     assert float(singular["ml_relative"][0]) < 1e-4
     # The batches structure the data: their intercept is small, and stays.
     assert not singular["supported"].item()
     assert singular.attrs["simpler"] == ""
     assert singular.attrs["sentence"].endswith("Keep it if the design has it.")
+
+
+def test_ml_and_reml_may_differ_and_the_sentence_says_which():
+    """Three balanced groups: Var_ML = ((1 - 1/3) MSB - MSW) / 4 is negative, Var_REML = (MSB - MSW) / 4 is not."""
+    within, means = np.array([-1.0, 1, -1, 1]), 0.632 * np.array([-1.0, 0, 1])
+    msb, msw = 4 * (means**2).sum() / 2, 3 * (within**2).sum() / 9
+    assert (1 - 1 / 3) * msb < msw < msb
+    data = {"y": np.add.outer(means, within).ravel(), "g": np.repeat(list("abc"), 4)}
+    fit = fit_at("y ~ 1 + (1 | g)", data, beta=[0.0], sd_g=[0.2], sigma=1.0)
+    found = singularity(fit)
+    assert (found.attrs["ml_singular"], found.attrs["reml_singular"]) == ("yes", "no")
+    assert "the fit by maximum likelihood (ML) is singular, that by REML is not" in found.attrs["finding"]
+    (note, why) = singularity_section(Reported(fit)).prose
+    assert note.text == found.attrs["sentence"]
+    assert why.endswith(
+        "REML, the default of lme4, estimates variances a little larger: with few levels it may differ."
+    )
 
 
 def test_the_subjects_of_a_trial_are_never_advised_away():
@@ -231,6 +250,11 @@ def test_other_families_have_a_likelihood_too():
     fit = fit_at("use ~ urban + (1 | district)", data, family="bernoulli", beta=[-0.7, 0.7], sd_district=[0.5])
     found = singularity(fit)
     assert found.attrs["ml_singular"] == "no"
+    assert found.attrs["reml_singular"] == "no REML: it is for normal responses"
+    (_, why) = singularity_section(Reported(fit)).prose
+    assert (
+        "by maximum likelihood (ML), because AIC is defined by the maximum of the likelihood. REML is for normal" in why
+    )
     ml = pp.maximum_likelihood("use ~ urban + (1 | district)", data, family="bernoulli")
     assert found["ml_relative"].item() == pytest.approx(ml.maximum.sd[0][0], rel=1e-6)
     assert found["small"].item() == pytest.approx(
@@ -318,7 +342,9 @@ def test_two_levels_that_do_not_differ_support_nothing():
     assert found.attrs["sentence"].startswith(
         "The data do not determine whether Intercept varies over g (near zero with pro"
     )
-    assert found.attrs["sentence"].endswith("the maximum-likelihood fit is singular. Keep it if the design has it.")
+    assert found.attrs["sentence"].endswith(
+        "the fits by maximum likelihood (ML) and by REML are singular. Keep it if the design has it."
+    )
 
 
 def test_two_levels_that_differ_support_it():

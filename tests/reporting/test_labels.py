@@ -1,22 +1,26 @@
-"""Labels of a report: they rename estimates, predictions, shares of the variance and group effects, not the formula."""
+"""Labels of a report: they are in every section, its pictures included, but not in the formula and the equations."""
 
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 import partialpool as pp
 from checks.fixed import fit_at
+from partialpool.design.units import Units
 from partialpool.fitting.point_estimate import MEDIAN
+from partialpool.reporting.contents import CHAPTERS
 from partialpool.reporting.names_shown import NamesShown
 from partialpool.reporting.reported import Reported
 from partialpool.reporting.sections.estimates import estimates
 from partialpool.reporting.sections.group_effects import group_effects_section
-from partialpool.reporting.sections.icc import icc_section
 from partialpool.reporting.sections.in_short import in_short
+from partialpool.reporting.sections.level_predictions import level_predictions_section
 from partialpool.reporting.sections.predict import predict_section
 from partialpool.reporting.sections.the_model import the_model
-from partialpool.reporting.sections.variance_components import variance_components_section
 from partialpool.reporting.tables.labels import Labels
 
 GIVEN = {"Days": "Days awake", "Subject": "Participant", "Reaction": "Reaction time", "sigma": "Noise"}
@@ -48,7 +52,8 @@ def test_estimates_have_labels(labelled, sleep):
 
 def test_predictions_have_labels(labelled):
     section = predict_section(labelled)
-    effects, each = section.tables
+    (effects,) = section.tables
+    (each,) = level_predictions_section(labelled).tables
     assert effects.title.startswith("Average effects on the mean of Reaction time, ")
     assert column(effects, 0) == ["Days awake"]
     assert each.title.startswith("Predicted mean of Reaction time (ms) for each Participant: ")
@@ -58,12 +63,90 @@ def test_predictions_have_labels(labelled):
     assert "a randomly drawn level of Participant" in section.prose[0]
 
 
-@pytest.mark.parametrize("write", [predict_section, icc_section, variance_components_section, group_effects_section])
-def test_the_names_of_the_model_do_not_appear_beside_labels(labelled, write):
-    section = write(labelled)
-    said = f"{words(section)} {' '.join(map(str, section.prose))} {' '.join(map(str, section.tables))}"
-    assert "Participant" in said
-    assert not re.search(r"Subject\b|Days\b(?! awake)|Reaction\b(?! time)", said)
+@pytest.fixture
+def drawn(monkeypatch):
+    """Texts in all figures that are written."""
+    texts = []
+    write = Figure.savefig
+
+    def look(figure, *args, **kwargs):
+        texts.extend(text.get_text() for text in figure.findobj(Text))
+        return write(figure, *args, **kwargs)
+
+    monkeypatch.setattr(Figure, "savefig", look)
+    return texts
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=[chapter.title for chapter in CHAPTERS])
+def test_the_names_of_the_model_do_not_appear_beside_labels(labelled, drawn, chapter):
+    section = chapter.of(labelled)
+    said = " ".join([words(section), *map(str, section.prose), *map(str, section.tables), *drawn])
+    said = said.replace("Reaction ~ Days + (Days | Subject)", "")
+    assert bool(section.pictures) == bool(drawn)
+    if chapter.title not in ("Diagnostics of the draws", "Software and settings", "Glossary"):
+        assert re.search("Participant|Days awake|Reaction time", said)
+    if chapter.title != "The model":
+        assert not re.search(r"Subject\b|Days\b(?! awake)|Reaction\b(?! time)", said)
+
+
+def test_a_prior_a_check_and_a_diagnosis_have_labels(labelled):
+    priors, effects, names = (
+        labelled.names.prior_table(labelled.fit.priors),
+        labelled.prior_sensitivity.frame,
+        labelled.names,
+    )
+    assert column(priors, 0) == [
+        "Intercept",
+        "coefficient of Days awake",
+        "sd of Intercept over Participant",
+        "sd of Days awake over Participant",
+        "correlations over Participant",
+        "Noise",
+    ]
+    assert (
+        priors.notes[1]
+        == "sds over Participant and correlations over Participant have priors at the predictors' means."
+    )
+    assert effects.columns[:4].tolist() == [
+        "coefficients (beta)",
+        "sds over Participant",
+        "correlations over Participant",
+        "Noise",
+    ]
+    assert effects.index[1] == "coefficient of Days awake"
+    assert "trend of Days awake in Participant" in [finding.check for finding in labelled.fit_findings]
+    assert (
+        names.told("R-hat up to 1.1 (b_Subject[308, Days]): more")
+        == "R-hat up to 1.1 (Days awake of Participant 308): more"
+    )
+    # Words that happen to be names stay as they are where no name is expected.
+    assert names.told("Days differ, Subject too") == "Days differ, Subject too"
+
+
+def test_columns_with_the_names_of_ordinary_words_do_no_harm():
+    table = {"y": np.arange(24.0) % 7, "of": np.tile([1.0, 2, 4], 8), "means": list("aabbccdd") * 3}
+    fit = fit_at("y ~ of + (of | means)", table, beta=[1.0, 0.5], sd_means=[1.0, 0.5], corr_means=np.eye(2), sigma=1.0)
+    names = NamesShown(fit.design, Labels({"of": "Dose", "means": "Clinic"}))
+    assert names.told("means of means: the means of new data") == "means of Clinic: the means of new data"
+    assert names.told("trend of of in means") == "trend of Dose in Clinic"
+    assert names.told("of=2.3 (mean)") == "Dose=2.3 (mean)"
+
+
+def test_a_unit_per_unit_of_a_predictor_has_its_label():
+    table = {"y": np.arange(24.0) % 7, "x": np.tile([1.0, 2, 4], 8), "z": np.tile([1.0, 0], 12)}
+    data = pd.DataFrame(table)
+    data.attrs["units"] = {"y": "cm"}
+    fit = fit_at("y ~ x * z", data, beta=[1.0, 0.5, 0.1, 0.2], sigma=1.0)
+    names = NamesShown(fit.design, Labels({"x": "Dose"}))
+    units = fit.design.axis_units.of_effects(["x", "x:z"])
+    assert [names.told(unit) for unit in units.values()] == ["cm per unit of Dose", "cm per unit of Dose × z"]
+
+
+def test_units_are_found_under_labels(labelled, sleep):
+    answer = labelled.names.relabelled(pp.shrinkage(sleep))
+    units = Units.of_answer(answer.attrs)
+    assert dict(units.of_effects(["Intercept", "Days awake"])) == {"Intercept": "ms", "Days awake": "ms/day"}
+    assert units.of("Days awake") == "days"
 
 
 def test_pictures_have_the_labels(labelled, sleep, monkeypatch):
@@ -97,7 +180,9 @@ def test_categories_and_cutpoints_have_labels():
     values = {"beta": [0.5], "sd_g": [1.0], "cutpoints": [-1.0, 1.0]}
     fit = fit_at("y ~ arm + (1 | g)", table, family="cumulative", **values)
     labels = Labels({"1": "poor", "3": "good", "arm": "Treatment", "arm[b]": "New drug", "g": "Clinic", "y": "Grade"})
-    effects, _, each = predict_section(Reported(fit, labels=labels)).tables
+    reported = Reported(fit, labels=labels)
+    effects, _ = predict_section(reported).tables
+    (each,) = level_predictions_section(reported).tables
     assert effects.headers == ("predictor", "contrast", "poor", "2", "good")
     assert column(effects, 0) == ["Treatment"]
     assert each.headers == ("Clinic", "poor", "2", "good")

@@ -1,5 +1,8 @@
 """The methods as text: those of the report, with the fit's own numbers."""
 
+import re
+
+import numpy as np
 import pytest
 
 import partialpool as pp
@@ -22,6 +25,69 @@ def test_families_have_their_names_and_intercepts_are_called_so():
     assert "the response has a Poisson distribution with a log link" in text
     assert "Random (group-level) intercepts of g (3 levels)." in text
     assert "The linear predictor has the offset log(w)." in text
+
+
+def test_quantities_have_names_for_readers(sleepstudy_fit):
+    text = pp.methods(sleepstudy_fit, labels={"Days": "Days awake", "Subject": "Participant", "Reaction": "Time"})
+    model, priors, _, _ = text.split("\n\n")
+    assert model.startswith("We fitted a Bayesian hierarchical (mixed-effects) model to Time (180 rows). Given")
+    assert (
+        "Fixed (population-level) effects: Intercept, Days awake. Units: Time in ms; slopes of Days awake per day."
+        in model
+    )
+    assert "effects of Participant (18 levels): Intercept, Days awake, with correlated effects." in model
+    assert model.endswith("In formula notation the model is Reaction ~ Days + (Days | Subject).")
+    for words in (
+        "Priors: Intercept: Normal(mu=298.5",
+        "; coefficient of Days awake: Normal(mu=0",
+        "; sd of Days awake over Participant: HalfStudentT",
+        "; correlations over Participant: LKJ(eta=2); residual sd: HalfStudentT",
+        " Sds over Participant and correlations over Participant have priors at the predictors' means.",
+    ):
+        assert words in priors
+    assert not re.search(r"beta\[|sd_|corr_|sigma:", text)
+
+
+def test_without_labels_too_there_are_no_names_of_coefficients():
+    table = {"y": [1.0, 3, 2, 5, 0, 4] * 4, "arm": ["a", "b", "b"] * 8, "x": [0.0, 1, 2, 3] * 6}
+    fit = pp.fit("y ~ arm * x + I(x**2)", table, seed=1, draws=100, progressbar=False)
+    text = pp.methods(fit)
+    assert "effects: Intercept, arm: b, x, arm: b × x, x². Coefficients of categories compare" in text
+    assert "Units" not in text  # none is known
+    assert "arm[b]" not in text.replace(fit.spec.to_formula(), "")
+
+
+@pytest.mark.parametrize(("missing", "told"), [(1, "1 (4.2 %)"), (3, "3 (12 %)")])
+def test_rows_with_missing_values_are_counted(missing, told):
+    x = np.tile([2.0, 4, 6, 7], 6)
+    x[:missing] = np.nan
+    table = {"y": np.arange(24.0) % 7, "x": x}
+    with pytest.warns(pp.DataWarning, match="rows with missing values"):
+        fit = pp.fit("y ~ x", table, missing="drop", seed=1, draws=100, progressbar=False)
+    were = "was" if missing == 1 else "were"
+    assert (
+        f"to y ({24 - missing} rows). Of 24 rows, {told} with missing values in a variable of the model "
+        f"{were} left out. Estimates from the other rows are unbiased only if values are missing at random given the "
+        "predictors in the model. Given"
+    ) in pp.methods(fit)
+
+
+def test_nothing_is_said_of_missing_values_where_none_are(sleepstudy_fit):
+    assert "missing" not in pp.methods(sleepstudy_fit)
+
+
+def test_priors_that_are_all_stated_are_called_so():
+    table, priors = {"y": [1.0, 3, 2, 5, 0, 4] * 4}, {"beta[Intercept]": pp.Prior("Normal", mu=2, sigma=3)}
+    some = pp.methods(pp.fit("y ~ 1", table, priors=priors, seed=1, draws=100, progressbar=False))
+    assert "The priors of Intercept were set by us; the others are the package's defaults" in some
+    priors["sigma"] = pp.Prior("HalfNormal", sigma=3)
+    every = pp.methods(pp.fit("y ~ 1", table, priors=priors, seed=1, draws=100, progressbar=False))
+    assert "residual sd: HalfNormal(sigma=3). All were set by us; none is a default" in every
+
+
+def test_a_label_for_nothing_is_refused(sleepstudy_fit):
+    with pytest.raises(pp.SpecError, match="labels name something that no model has"):
+        pp.methods(sleepstudy_fit, labels={"Dyas": "Day"})
 
 
 def test_an_interval_must_be_one(sleepstudy_fit):

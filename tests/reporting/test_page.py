@@ -11,7 +11,7 @@ import pytest
 import partialpool as pp
 from checks.outline import Outline
 from partialpool.reporting import page
-from partialpool.reporting.contents import CHAPTERS
+from partialpool.reporting.contents import BRIEF, CHAPTERS, SHORT
 from partialpool.reporting.page import render, report
 from partialpool.reporting.reported import Reported
 from partialpool.reporting.section import Chapter, Section
@@ -119,6 +119,29 @@ def test_a_section_is_a_line_in_the_contents(without_groups, monkeypatch):
     assert '<section id="what-else" aria-labelledby="what-else-title">' in text
     assert "What &lt;else&gt;?" in text
     assert text.count('<td class="number">') == 4
+
+
+def test_a_short_report_and_more_sections(without_groups, tmp_path):
+    def titles(sections):
+        page = report(without_groups, tmp_path / "short.html", sections=sections).read_text(encoding="utf-8")
+        return re.findall("<h2 id=[^>]*>(.*?)</h2>", page)
+
+    short = ["Summary", "Predictions", "Statistical methods", "Checks in brief"]
+    assert titles("short") == short == titles(["short"])
+    assert titles("Priors") == ["Priors"]
+    assert titles(["Glossary", "short", "Priors"]) == [*short[:3], "Priors", "Glossary", short[3]]
+    with pytest.raises(pp.SpecError, match="the report has no such section") as refused:
+        titles("shrt")
+    assert refused.value.allowed.startswith("'short' (nearest), ")
+    assert "'short' for a short report" in refused.value.do
+
+
+def test_the_report_begins_with_results():
+    order = [chapter.title for chapter in CHAPTERS]
+    results = ["Summary", "Predictions", "Variance components", "Group effects", "The model", "Statistical methods"]
+    assert [title for title in order if title in results] == results
+    assert order[-2:] == ["Software and settings", "Glossary"]
+    assert set(SHORT) - {BRIEF.title} < set(order)
 
 
 def test_no_exported_name_is_a_module():

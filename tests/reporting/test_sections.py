@@ -15,6 +15,7 @@ from partialpool.reporting.contents import CHAPTERS
 from partialpool.reporting.limits import MOST_LABELLED, MOST_LEVELS
 from partialpool.reporting.reported import Reported
 from partialpool.reporting.section import Chapter, Note, Section, which_can
+from partialpool.reporting.sections.checks_in_brief import checks_in_brief
 from partialpool.reporting.sections.design_effect import design_effect_section
 from partialpool.reporting.sections.diagnostics import diagnostics_section
 from partialpool.reporting.sections.estimates import estimates
@@ -263,16 +264,45 @@ def test_odds_ratios_stand_beside_a_logit_link(counts, sleep):
 
 
 def test_in_short_says_the_verdict_and_the_main_numbers(sleep, doubtful, without_groups):
-    draws, data, priors, coefs, correlation = in_short(Reported(sleep)).prose
+    coefs, correlation, draws, data, priors = in_short(Reported(sleep)).prose
     assert draws == Note("Draws: the diagnostics are good.", "good")
     assert data.text.startswith("Fit to the data: ")
     assert priors.text.startswith("Priors: ")
     assert re.fullmatch(
-        r"Coefficients in the population, with 95 % intervals: Days 10\.\d ms/day \([\d.]+ to [\d.]+\)\.", coefs
+        r"Effects of the predictors \(coefficients in the population\), with 95 % intervals: "
+        r"Days 10\.\d ms/day \([\d.]+ to [\d.]+\)\.",
+        coefs,
     )
     assert re.search(r"Subject 0\.7\d+ \(0\.\d+ to 0\.\d+\)", correlation)
-    assert in_short(Reported(doubtful)).prose[0].tone == "bad"
+    warning, *others = in_short(Reported(doubtful)).prose
+    assert warning.text.startswith("Draws: do not rely on these numbers yet.")
+    assert isinstance(others[0], str)
+    assert warning not in others
     assert len(in_short(Reported(without_groups)).prose) == 4
+
+
+def test_effects_on_log_odds_have_their_ratios(counts, monkeypatch):
+    monkeypatch.setattr("partialpool.reporting.sections.in_short._verdicts", lambda fit: ())  # of no sampler's draws
+    effects = in_short(Reported(counts)).prose[0]
+    assert "on the logit scale, with 95 % intervals: period[2] -1.0000 (-1.0010 to -0.9990), odds ratio 0.36" in effects
+    ratios = [float(ratio) for ratio in re.findall(r"odds ratio ([\d.]+) ", effects)]
+    assert ratios == pytest.approx(np.exp([-1.0, -1.1, -1.6]), rel=0.002)
+    assert effects.endswith("Effects on the probability of incidence are in Predictions.")
+
+
+def test_checks_in_brief_have_the_findings_of_three_chapters(sleep, doubtful):
+    section = checks_in_brief(Reported(sleep))
+    (table,) = section.tables
+    long = [
+        *diagnostics_section(Reported(sleep)).tables[0].rows,
+        *posterior_checks_section(Reported(sleep)).tables[0].rows,
+    ]
+    assert list(table.rows) == long
+    assert power_scale_section(Reported(sleep)).prose[1] in section.prose
+    assert section.pictures == ()
+    brief = " ".join(part.text for part in checks_in_brief(Reported(doubtful)).prose if isinstance(part, Note))
+    for part in diagnostics_section(Reported(doubtful)).prose[1:]:
+        assert part.text in brief  # what failed, and what to do
 
 
 def test_in_short_says_why_a_verdict_is_missing(monkeypatch):
@@ -350,10 +380,10 @@ def test_every_picture_says_something_in_numbers(pastes, counts):
 
 def test_predictions_are_said_at_both_ends_and_effects_tabulated(slopes, plain):
     section = predict_section(Reported(slopes))
-    picture, _ = section.pictures
+    (picture,) = section.pictures
     assert "at Days 0 posterior mean 250," in picture.alt
     assert "at Days 9 posterior mean 340," in picture.alt
-    table, _ = section.tables
+    (table,) = section.tables
     assert [row[:3] for row in table.rows] == [("Days", "+1", "10")]
     assert table.headers[2] == "average effect"  # with an identity link the two views agree
     assert not any("the two differ" in text for text in section.prose)
@@ -375,7 +405,7 @@ def periods():
 def test_predictions_are_of_the_mean_exposure_and_of_a_category_that_there_is(periods):
     section = predict_section(Reported(periods))
     mean = periods.design.frame["w"].mean()
-    along_x, along_period, _ = section.pictures
+    along_x, along_period = section.pictures
     held = f"w={mean:.4g} (mean). Offset: log(w) = {np.log(mean):.4g}."
     assert f"Other predictors fixed at: period=1 (first), {held}" in along_x.caption
     ends = np.array([periods.design.frame["x"].min(), periods.design.frame["x"].max()])
@@ -395,7 +425,7 @@ def test_means_that_a_few_draws_decide_are_said_as_medians():
     values = {"beta": np.array([0.2, 0.1]) + 0.1 * rng.normal(size=(4000, 2)), "sd_g": sd}
     values["b_g"] = sd[:, None] * rng.normal(size=(4000, 6, 1))
     section = predict_section(Reported(fit_at("y ~ x + (1 | g)", data, family="poisson", draws=4000, **values)))
-    (picture, _), (table, _) = section.pictures, section.tables
+    (picture,), (table,) = section.pictures, section.tables
     why = "posterior median (a few draws decide the mean)"
     assert f"Mean (line or circle: {why}) with its 95 % interval" in picture.caption
     ends = np.array([0.0, 4.0])
@@ -446,13 +476,13 @@ def test_a_variance_holds_numbers_read_as_categories_at_their_first(periods):
 def test_both_views_are_explained_where_they_differ(counts):
     section = predict_section(Reported(counts))
     assert "the two differ" in section.prose[1]
-    table, _ = section.tables
+    (table,) = section.tables
     assert table.title.startswith("Average effects on the probability of incidence, other predictors as observed")
     assert [row[1] for row in table.rows] == ["2 against 1", "3 against 1", "4 against 1"]
     population, subject = float(table.rows[0][2]), float(table.rows[0][5])
     assert subject == pytest.approx(1 / (1 + np.exp(2.4)) - 1 / (1 + np.exp(1.4)), abs=2e-3)
     assert population != subject
-    picture, _ = section.pictures
+    (picture,) = section.pictures
     assert picture.alt.startswith("probability of incidence: at period 1 posterior mean 0.2")
 
 
@@ -503,18 +533,34 @@ def test_checks_of_the_fit_say_what_to_do(sleep, without_groups):
     assert [row[0] for row in posterior_checks_section(Reported(without_groups)).tables[0].rows] == of_rows
 
 
+def test_an_answer_near_the_threshold_is_neither_praised_nor_condemned(sleep, monkeypatch):
+    plain = Reported(sleep).prior_sensitivity.frame["prior"].drop(["corr_Subject[Intercept, Days]"])
+    name, value = plain.idxmax(), plain.max()
+    monkeypatch.setattr("partialpool.questions.power_scale.THRESHOLD", value)
+    near = Reported(sleep)
+    assert name in near.doubtful_answers
+    assert name not in near.moved_answers
+    monkeypatch.setattr(Reported, "moved_answers", {})
+    note = next(part for part in power_scale_section(near).prose if isinstance(part, Note))
+    assert (note.tone, name in note.text) == ("aside", True)
+    assert note.text.startswith("No answer is clearly sensitive to the priors. Near the threshold, so that more draws")
+    priors = in_short(near).prose[-1]
+    assert (priors.tone, name in priors.text) == ("aside", True)
+    assert "near the threshold at which they count as sensitive" in priors.text
+
+
 def test_in_short_does_not_praise_what_is_boxed_below(sleep):
     boxed = [
         part.text
         for part in posterior_checks_section(Reported(sleep)).prose
         if isinstance(part, Note) and part.tone == "bad"
     ]
-    data = in_short(Reported(sleep)).prose[1]
+    _, _, _, data, priors = in_short(Reported(sleep)).prose
     assert (data.tone == "bad") == bool(boxed)
     for text in boxed:
         assert text.split(":")[0] in data.text
     moved = next(part for part in power_scale_section(Reported(sleep)).prose if isinstance(part, Note))
-    assert in_short(Reported(sleep)).prose[2].tone == moved.tone
+    assert priors.tone == moved.tone
     assert not any("relied on" in part.text for part in in_short(Reported(sleep)).prose if isinstance(part, Note))
 
 

@@ -85,3 +85,18 @@ def test_slopes_that_are_not_terms_are_refused(slopes, refuses):
 @pytest.mark.parametrize("factor", ["a:b", "a/b"])
 def test_a_column_named_like_a_combination_is_refused(factor, refuses):
     refuses(FormulaError, lambda: parse_formula(f"y ~ (1 | `{factor}`)"), "no ':' or '/' in a name")
+
+
+def test_an_effect_of_each_row_is_told_how_to_be_written():
+    """`(1 | obs)` is how many write it, but answers have a dimension of this name."""
+    with pytest.raises(SpecError) as error:
+        parse_formula("y ~ x + (1 | obs)")
+    assert error.value.wrong == "a grouping factor may not be named like a variable of the posterior or of a result"
+    assert error.value.got == "'obs'"
+    assert error.value.do == (
+        "for an effect of each row add a column that numbers the rows, table['row'] = range(len(table)), and write "
+        "(1 | row); another column needs another name"
+    )
+    with pytest.raises(SpecError) as error:
+        parse_formula("y ~ x + (1 | sigma)")
+    assert error.value.do == "rename the column"

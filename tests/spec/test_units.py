@@ -3,6 +3,7 @@
 import re
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -119,3 +120,68 @@ def test_an_empty_unit_switches_units_off(fit):
     figure = pp.plot_predictions(pp.predict(fit, pp.datagrid(fit, Days=[0, 9])), "Days", unit="", xunit="")
     assert "(ms)" not in figure.axes[0].get_ylabel()
     plt.close(figure)
+
+
+TIME = {"Reaction": "seconds", "Days": "nights"}
+
+
+def test_units_are_stated_after_a_fit_and_shown_on_every_axis(fit):
+    before = {name: values.to_numpy().copy() for name, values in fit.posterior.data_vars.items()}
+    stated = fit.with_units({"Reaction": "seconds"})
+    assert dict(stated.design.axis_units.of_effects(["Intercept", "Days"])) == {
+        "Intercept": "seconds", "Days": "seconds/night",
+    }  # fmt: skip
+    assert (fit.design.axis_units.response, fit.spec.units.get("Reaction")) == ("ms", None)
+    for name, values in stated.posterior.data_vars.items():
+        np.testing.assert_array_equal(values, before[name])
+    assert str(stated.priors) == str(fit.priors)
+    grid = pp.datagrid(stated, Days=[0, 4, 9])
+    figures = [
+        pp.plot_predictions(pp.predict(stated, grid), "Days"),
+        pp.plot_group_effects(pp.group_effects(stated, "Subject")),
+        pp.plot_level_lines(pp.level_lines(stated, "Days")),
+        pp.plot_shrinkage(pp.shrinkage(stated)),
+        pp.plot_level_effects(pp.level_effects(stated, "Days")),
+        pp.plot_posterior_checks(pp.posterior_checks(stated, seed=1)),
+        pp.plot_residual_trends(pp.residual_trends(stated, "Days", seed=1)),
+        pp.plot_recenter(pp.recenter(stated, Days=[0, 4, 9])),
+    ]
+    for figure in figures:
+        texts = " ".join(text.get_text() for text in figure.findobj(plt.Text))
+        assert "second" in texts
+        assert not re.search(r"\bms\b", texts)
+        plt.close(figure)
+
+
+def test_units_stated_after_a_fit_are_saved_with_it(fit, tmp_path):
+    stated = fit.with_units(TIME)
+    again = pp.load_fit(stated.save(tmp_path / "fit.nc"))
+    assert dict(again.design.units) == dict(stated.design.units)
+    assert again.design.axis_units.response == "seconds"
+    assert again.spec == stated.spec
+    assert dict(again.spec.units) == TIME
+
+
+def test_units_stated_after_a_fit_equal_those_stated_before():
+    table = pp.load_dataset("sleepstudy")
+    options = {"seed": 1, "draws": 50, "chains": 2, "progressbar": False}
+    before, after = (
+        pp.fit(FORMULA, table, units=TIME, **options),
+        pp.fit(FORMULA, table, **options).with_units(TIME),
+    )
+    assert before.tree.attrs["spec"] == after.tree.attrs["spec"]
+    assert before.tree.attrs["units"] == after.tree.attrs["units"]
+    assert before.spec == after.spec
+
+
+def test_units_of_columns_that_the_model_does_not_use_are_refused_after_a_fit(fit):
+    with pytest.raises(pp.SpecError) as error:
+        fit.with_units({"Dayz": "days"})
+    assert str(error.value) == (
+        "units are stated for a column that the table does not have\n"
+        "  got:     'Dayz': 'days'\n"
+        "  allowed: 'Days' (nearest), 'Reaction', 'Subject'\n"
+        "  do:      name columns of the table"
+    )
+    with pytest.raises(pp.SpecError, match="units must be given by column"):
+        fit.with_units({"Days": ""})

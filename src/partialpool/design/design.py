@@ -189,8 +189,8 @@ class Design:
                 f"{question} is not available for residuals with several sds or correlations",
                 got=f"{self.spec}",
                 allowed="a model with one residual sd, and residuals that are independent given the effects",
-                do="ask this of the model without ar, cosy, unstr and sigma ~ ...; pp.predict and pp.group_effects take "
-                "this model",
+                do="ask this of the model without ar, cosy, unstr and sigma ~ ...; pp.predict and pp.group_effects "
+                "take this model",
             )
 
     def factor_named(self, factor: str | None) -> FactorEffects:
@@ -218,6 +218,10 @@ class Design:
                 do="name one of these",
             )
         return self.factors[names.index(chosen)]
+
+    def with_units(self, spec: ModelSpec, units: Mapping[str, str]) -> "Design":
+        """Return the same design with the model that states these units; other columns keep theirs."""
+        return replace(self, spec=spec, units=MappingProxyType({**self.units, **units}))
 
     def with_origin(self, rows: np.ndarray, n_given: int, units: Mapping[str, str]) -> "Design":
         """Return the same design with its rows numbered as in the original table, and with that table's units."""

@@ -14,7 +14,7 @@ __all__ = ["repeat_rows"]
 
 
 def repeat_rows(table: Table, frequency: str) -> Table:
-    """Repeat each row as often as a column says; in the result that column is 1, since a repeated row stands for itself.
+    """Repeat each row as often as a column says; in the result that column is 1.
 
     Repeating the result changes nothing, so that a design can be built again from the rows of another.
 

@@ -30,6 +30,7 @@ __all__ = [
     "means_held",
     "numbers_among",
     "offset_in_words",
+    "place_in_words",
     "range_of",
     "read_columns",
     "spline_range",
@@ -58,7 +59,19 @@ class Held:
 
     def __str__(self) -> str:
         """Write it as in the `held` of a result."""
-        return f"{self.column}={format(self.value, '.4g') if self.how == 'mean' else self.value} ({self.how})"
+        place = place_in_words(self.column, self.value) if self.how == "mean" else f"{self.column}={self.value}"
+        return f"{place} ({self.how})"
+
+
+def place_in_words(column: str, value: Any) -> str:
+    """Write a column's value on a figure or in the attributes of an answer; a float with four digits.
+
+    Examples
+    --------
+    >>> place_in_words("weight", 40.1234), place_in_words("year", 1999), place_in_words("sex", "f")
+    ('weight=40.12', 'year=1999', 'sex=f')
+    """
+    return f"{column}={value:.4g}" if isinstance(value, float) else f"{column}={value}"
 
 
 def is_number(design: Design, column: str) -> bool:

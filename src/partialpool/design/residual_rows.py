@@ -33,7 +33,8 @@ class Series:
     codes
         Series of each row, (rows,).
     time
-        Time of each row since the first, in units of the smallest gap (`ar`), or code of its visit (`unstr`), else 0, (rows,).
+        Time of each row since the first, in units of the smallest gap (`ar`), or code of its visit (`unstr`), else 0,
+        (rows,).
     visits
         Names of the visits (`unstr`), else empty.
     step, origin

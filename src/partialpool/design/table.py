@@ -17,6 +17,9 @@ __all__ = ["Missing", "Table", "column_names", "read_table"]
 Missing = Literal["drop", "error"]
 _SEPARATED: Final = MappingProxyType({";": 'sep=";", decimal=","', "\t": 'sep="\\t"', "|": 'sep="|"', ",": 'sep=","'})
 """By separator in the name of the only column, the arguments that read such a file."""
+_CORRECT: Final = "correct the name in the model or in the table"
+_NUMBERS_ROWS: Final = frozenset({"case", "id", "index", "obs", "observation", "olre", "row", "row_id", "rowid"})
+"""Names of grouping factors with a level for each row, in lower case, in papers and in other packages' manuals."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,8 +162,15 @@ def _check_names(names: list[str], columns: tuple[str, ...]) -> None:
                 f"the table has no column {column!r}",
                 got=f"{len(names)} columns",
                 allowed=nearest(column, names),
-                do=_advice_on_separator(names) or "correct the name in the model or in the table",
+                do=_advice_on_separator(names) or _advice_on_rows(column, names) or _CORRECT,
             )
+
+
+def _advice_on_rows(column: str, names: list[str]) -> str:
+    """Say how to make a column that numbers the rows, for a name that such columns have; empty for other names."""
+    if column.lower() not in _NUMBERS_ROWS:
+        return ""
+    return f"{_CORRECT}; for an effect of each row add a column that numbers the rows: table['row'] = range(len(table))"
 
 
 def _advice_on_separator(names: list[str]) -> str:

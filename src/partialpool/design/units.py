@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -29,11 +29,14 @@ class Units:
         Unit of the response.
     linear
         Unit of the linear predictor and of all effects: the response's under an identity link, else none.
+    effects
+        Units of effects under other names than the model's, such as a report's labels.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
     response: str = ""
     linear: str = ""
+    effects: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of_answer(cls, attrs: Mapping[Any, Any]) -> "Units":
@@ -49,14 +52,27 @@ class Units:
         >>> Units.of_answer({"units": units.as_text()}) == units
         True
         """
-        return json.dumps({"columns": dict(self.columns), "response": self.response, "linear": self.linear})
+        known = {"columns": dict(self.columns), "response": self.response, "linear": self.linear}
+        return json.dumps(known | ({"effects": dict(self.effects)} if self.effects else {}))
 
     def of(self, column: str) -> str:
         """Return the unit of a column."""
         return self.columns.get(column, "")
 
-    def of_effects(self, effects: Iterable[str]) -> Mapping[str, str]:
-        """Return the unit of each effect; an empty mapping where the linear predictor has none.
+    def per(self, column: str) -> str:
+        """Return one unit of a column, for slopes per that unit; empty where none is known.
+
+        Examples
+        --------
+        >>> Units({"Days": "days"}).per("Days"), Units({"floor": "0 basement, 1 first floor"}).per("floor")
+        ('day', '')
+        """
+        unit = self.of(column)
+        # A unit of several words is the description of a code.
+        return _singular(unit) if len(unit.split()) == 1 else ""
+
+    def of_effects(self, effects: Sequence[str]) -> Mapping[str, str]:
+        """Return the unit of each effect; of none where the linear predictor has no unit.
 
         Examples
         --------
@@ -67,7 +83,9 @@ class Units:
         >>> dict(Units({"Days": "days"}, "ms", "ms").of_effects(["Days:arm[b:c]"]))
         {'Days:arm[b:c]': 'ms/day'}
         """
-        return MappingProxyType({effect: self._of_effect(effect) for effect in effects} if self.linear else {})
+        named = {effect: self.effects[effect] for effect in effects if effect in self.effects}
+        others = {effect: self._of_effect(effect) for effect in effects} if self.linear else {}
+        return MappingProxyType(others | named)
 
     def _of_effect(self, effect: str) -> str:
         if effect == INTERCEPT:
@@ -76,10 +94,8 @@ class Units:
         numbers = [part for part in _COLON.split(effect) if not part.endswith("]")]
         if not numbers:
             return self.linear
-        unit = self.of(numbers[0]) if len(numbers) == 1 else ""
-        # A unit of several words is the description of a code: "0 basement, 1 first floor".
-        one_word = len(unit.split()) == 1
-        return f"{self.linear}/{_singular(unit)}" if one_word else f"{self.linear} per unit of {':'.join(numbers)}"
+        one = self.per(numbers[0]) if len(numbers) == 1 else ""
+        return f"{self.linear}/{one}" if one else f"{self.linear} per unit of {':'.join(numbers)}"
 
 
 def _singular(unit: str) -> str:

@@ -21,6 +21,11 @@ _LONG: Final = 2.0
 """Ratio of two levels' standard errors from which the text says that one gives way long before the other."""
 _STAYS: Final = 0.1
 """Relative difference to the median under the widest prior below which a median counts as unchanged."""
+_ALL: Final = 0.995
+"""Probability that would be rounded to 100 %, which draws cannot show."""
+_SURE: Final = 0.95
+_LIKELY: Final = 0.5
+"""Probabilities from which being the highest is called almost certain, and likely; the page's script has the same."""
 _MOST_NAMED: Final = 5
 _NARROW: Final = 2.0
 """Ratio to the posterior median: the prior is influential if one with a larger scale still moves the median."""
@@ -98,9 +103,10 @@ def readings(curves: PoolingCurves, about: Topic) -> dict[str, str]:
     one = "one line" if about.others else "one estimate"
     if curves.differ:
         one += " for all levels with the same values of the other predictors"
-    complete = f"Complete pooling: levels do not differ, and all rows together give {one}{weighing}."
+    complete = f"All together (complete pooling): levels do not differ, and all rows together give {one}{weighing}."
     none = (
-        f"No pooling: levels may differ without limit, and each estimate is from its own rows{_given(curves, about)}."
+        "Each alone (no pooling): levels may differ without limit, and each estimate is from its own rows"
+        f"{_given(curves, about)}."
     )
     between = {
         Pull.WEIGHT: f"{'Given the fixed effects, an' if curves.given else 'An'} estimate gives {{share}} of its "
@@ -143,7 +149,8 @@ def things_to_try(
         out.append(
             (
                 "Drag it to the right end.",
-                f"Now each level has an estimate from its own rows{_given(curves, about)}, including their noise: "
+                f"Now each level has an estimate from its own rows{_given(curves, about)}, including their noise, "
+                f"which is luck: "
                 f"{_named(curves, far)} is farthest out, at {about.say_estimate(float(curves.values[-1][far]))} from "
                 f"{_many(curves.rows[far], about)}. Where would you expect its next {about.counted}s?{_limits(curves)}"
                 f"{_without_estimate(curves)}",
@@ -151,8 +158,28 @@ def things_to_try(
         )
     out.append(("Go slowly from one end to the other.", _on_the_way(curves, at, about)))
     heard, seen = _about_priors(studies, len(curves.labels), about)
-    out.append(("Press \N{LEFT DOUBLE QUOTATION MARK}Posterior median\N{RIGHT DOUBLE QUOTATION MARK}.", _MEDIAN[heard]))
+    out += _about_the_highest(curves, studies[0])
+    out.append(("Press \N{LEFT DOUBLE QUOTATION MARK}Compromise\N{RIGHT DOUBLE QUOTATION MARK}.", _MEDIAN[heard]))
     return (*out, ("Choose the half-normal prior and move its scale.", seen))
+
+
+def _about_the_highest(curves: PoolingCurves, own: Study) -> list[tuple[str, str]]:
+    """Say which level is the highest with the largest probability, and whether that is certain."""
+    if own.levels is None:
+        return []
+    first, highest = int(np.argmax(own.levels.highest)), float(own.levels.highest.max())
+    verdict = (
+        "it is almost certain" if highest >= _SURE else
+        "that is likely, but we cannot be sure" if highest >= _LIKELY else
+        "we cannot be sure who is the highest"
+    )  # fmt: skip
+    return [
+        (
+            "Point at the level that you think is the highest, or tap it.",
+            f"Of all {len(curves.labels)} levels, {_named(curves, first)} is the highest with the largest probability, "
+            f"{'above 99' if highest >= _ALL else f'{100 * highest:.0f}'}\N{NO-BREAK SPACE}%: {verdict}.",
+        )
+    ]
 
 
 _QUESTION: Final = "Does the curve follow the prior, or does it stay where the data are?"
@@ -302,4 +329,5 @@ def _strength(curves: PoolingCurves, at: int, about: Topic) -> str:
     told = np.isfinite(curves.own_errors)
     if is_balanced((curves.own_errors * np.sqrt(curves.rows))[told]):
         return _many(int(curves.rows[at]), about)
-    return f"standard error {about.say(float(curves.own_errors[at]))}"
+    error = f"standard error {about.say(float(curves.own_errors[at]))}"
+    return f"{_many(int(curves.rows[at]), about)}, {error}" if about.counted != "row" else error

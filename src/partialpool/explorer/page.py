@@ -2,38 +2,47 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from partialpool.design.factor_effects import FactorEffects
-from partialpool.design.factors import Levels
 from partialpool.design.labels import mean_on_axis, predictor_on_axis
-from partialpool.errors import DataError, nearest
+from partialpool.errors import DataError
 from partialpool.explorer.amounts import amounts, brackets
 from partialpool.explorer.axis import LAST, SdAxis
 from partialpool.explorer.captions import Topic, is_balanced, readings, things_to_try
+from partialpool.explorer.certainty_numbers import certainty_numbers, own_intervals
 from partialpool.explorer.curves import PoolingCurves, Pull, chosen_effect, pooling_curves
-from partialpool.explorer.means import MeanAxis, infinite_ways, mean_numbers
-from partialpool.explorer.pictures import THUMB, bokeh_script, icc_picture, levels_picture, sd_picture
+from partialpool.explorer.means import MeanAxis, mean_numbers
+from partialpool.explorer.pictures import (
+    NEW_COLOR,
+    THUMB,
+    bokeh_script,
+    icc_picture,
+    levels_picture,
+    newcomer_rows,
+    sd_picture,
+)
 from partialpool.explorer.script_data import drawn_edge, interval_name, level_numbers, study_numbers
-from partialpool.explorer.studies import FAMILIES, OWN, PriorScales, Study, prior_scales, prior_studies
+from partialpool.explorer.shown import axis_ends, levels_in_order, levels_to_show
+from partialpool.explorer.studies import FAMILIES, OWN, PriorChoice, PriorScales, Study, prior_scales, prior_studies
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.pooling_ends import complete_pooling, refuse_cutpoints
 from partialpool.intervals import DEFAULT_PROB, central_ends
 from partialpool.names import FAMILY_PARAMETERS, INTERCEPT
-from partialpool.plots.axis_limits import robust_limits
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, printable, short
-from partialpool.reporting.limits import MOST_LEVELS
 from partialpool.reporting.pagemaker import page_environment, write_page
 from partialpool.reporting.wording import response_name
 from partialpool.seeds import seed_sequence
 from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["explore", "render_explorer"]
+
+_EVERY: Final = PriorChoice()
 
 
 @explains_keywords
@@ -71,6 +80,11 @@ def explore(
     3 degrees of freedom, half-Cauchy, exponential) at nine scales, from 1/64 of the default prior's scale to four times
     it, or a wider range where the scale of the fit's prior requires it. This takes about 36 times as long as the fit.
 
+    Under each of these priors the page also has the interval of every level, with the sd as uncertain as it is; the
+    probability that a level is the highest of all (`best` of `level_ranks`); and what is expected of a new level:
+    beta + b, b ~ N(0, sd^2), in every draw. These do not depend on the slider. Where levels have different values of
+    other predictors, nothing is said of a new one.
+
     Parameters
     ----------
     fit
@@ -85,7 +99,7 @@ def explore(
         Labels of the levels to show, or the labels as text; if left out, all of them, or 200 spread from the levels
         with fewest rows to those with most. Either way, the estimates are those of the whole model.
     prob
-        Probability of the intervals of the sd and of the ICC.
+        Probability of the intervals of the levels, of the sd and of the ICC.
     title
         Heading of the page; if empty, "Partial pooling over" and the factor.
     seed
@@ -135,10 +149,12 @@ def render_explorer(
     seed: int | None = None,
     progressbar: bool = True,
     above: str = "",
+    choice: PriorChoice = _EVERY,
 ) -> str:
-    """Return the page as text; `above` is HTML for the top of its body."""
+    """Return the page as text; `above` is HTML for the top of its body, `choice` the priors that it offers."""
     central_ends(prob)  # an error, if any, comes before the refits
-    found = _explored(fit, factor, effect, levels, prob, seed=_seed(fit, seed), progressbar=progressbar)
+    asked: dict[str, Any] = {"levels": levels, "prob": prob, "choice": choice}
+    found = _explored(fit, factor, effect, **asked, seed=_seed(fit, seed), progressbar=progressbar)
     environment = page_environment("explorer/templates")
     # Bokeh must read a model before anything that refers to it, so the order of keys matters.
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False, "separators": (",", ":"), "allow_nan": False}
@@ -149,7 +165,7 @@ def render_explorer(
         bokeh=bokeh_script(),
         thumb=THUMB,
         last=LAST,
-        colors={"blue": BLUE, "vermilion": VERMILION, "ink": INK, "grey": GREY},
+        colors={"blue": BLUE, "vermilion": VERMILION, "ink": INK, "grey": GREY, "green": NEW_COLOR},
         version=json.loads(fit.tree.attrs["versions"])["partialpool"],
     )
     return printable(text)
@@ -195,9 +211,10 @@ def _explored(
     fit: Fit,
     factor: str | None,
     effect: str | None,
+    *,
     levels: Sequence[Any] | None,
     prob: float,
-    *,
+    choice: PriorChoice,
     seed: int,
     progressbar: bool,
 ) -> _Explored:
@@ -206,15 +223,17 @@ def _explored(
     fit.design.check_one_sd("the explorer")
     chosen, effect = chosen_effect(fit.design, factor, effect)
     _check_complete(fit)
-    kept = _kept(chosen.levels, chosen.counts, levels)
-    scales = prior_scales(fit, chosen, effect)
-    studies = prior_studies(fit, chosen, effect, scales, seed=seed, progressbar=progressbar)
+    kept = levels_to_show(chosen.levels, chosen.counts, levels)
+    scales = prior_scales(fit, chosen, effect, choice.places)
+    options: dict[str, Any] = {"families": choice.families, "shown": kept, "prob": prob}
+    studies = prior_studies(fit, chosen, effect, scales, seed=seed, progressbar=progressbar, **options)
     axis = SdAxis(drawn_edge(studies, prob))
     curves = pooling_curves(fit, chosen, effect, axis.sds)
     at = round(axis.step_of(float(np.median(studies[0].sd))))
     unit = fit.design.axis_units.of_effects([effect]).get(effect, "")
     predictor = "" if fit.spec.link_record.is_identity else predictor_on_axis(fit.design)
-    return _Explored(chosen, effect, unit, scales, studies, axis, curves, at, _order(curves, at, kept), predictor)
+    order = levels_in_order(curves, at, kept)
+    return _Explored(chosen, effect, unit, scales, studies, axis, curves, at, order, predictor)
 
 
 def _content(fit: Fit, found: _Explored, prob: float) -> dict[str, Any]:
@@ -226,7 +245,9 @@ def _content(fit: Fit, found: _Explored, prob: float) -> dict[str, Any]:
     means = _means(fit, found)
     say_mean = None if means is None else means.said(found.say, curves.values[found.at, order])
     topic = Topic(chosen.name, others, other_factors, design.se is not None, found.say, counted, say_mean)
-    ends = _ends(curves.values[:, order], found.at, curves.infinite[order], _least_width(found))
+    own = found.studies[0]
+    reach = own_intervals(own, order, prob)
+    ends = axis_ends(curves.values[:, order], found.at, curves.infinite[order], _least_width(found), reach)
     names = [short(curves.labels[k], 18) for k in order[::-1]]
     counts, beside = amounts(design, chosen), brackets(design, chosen)
     return {
@@ -256,11 +277,12 @@ def _content(fit: Fit, found: _Explored, prob: float) -> dict[str, Any]:
         "others": others,
         "other_factors": other_factors,
         "known": topic.known,
-        "families": [OWN] * (found.studies[0].family == OWN) + list(FAMILIES),
+        "families": [name for name in (OWN, *FAMILIES) if name in {study.family for study in found.studies}],
         "scales": found.scales.sizes,
         "has_icc": any(len(study.icc) for study in found.studies),
         "interval": interval_name(prob),
         "start": found.at,
+        "newcomer": own.newcomer is not None,
         "tries": things_to_try(curves, found.at, topic, found.studies),
         "means": means,
         "numbers": {
@@ -273,11 +295,14 @@ def _content(fit: Fit, found: _Explored, prob: float) -> dict[str, Any]:
             **level_numbers(curves, order),
             **mean_numbers(curves, found.at, order, means),
             **study_numbers(found.studies, found.scales, found.axis, prob),
+            "newcomer_rows": asdict(newcomer_rows(len(order))),
+            "n_levels": chosen.n_levels,
+            **certainty_numbers(found.studies, order, ends, prob, means),
         },
         "pictures": [
             sd_picture(found.axis, _with_unit("sd", found.unit)),
             icc_picture(),
-            levels_picture(names, *ends, short(found.label, 60), means),
+            levels_picture(names, *ends, short(found.label, 60), means, has_newcomer=own.newcomer is not None),
         ],
     }
 
@@ -307,21 +332,6 @@ def _least_width(found: _Explored) -> float:
     return 2 * float(np.median(errors if len(errors) else found.studies[0].sd))
 
 
-def _ends(values: np.ndarray, at: int, infinite: np.ndarray, least: float) -> tuple[float, float]:
-    """Ends of the axis of estimates: it holds all those up to the starting sd, and own estimates unless far off.
-
-    Estimates of levels whose own one is infinite leave it as the sd grows. The axis has at least the width `least`.
-    """
-    limits = robust_limits(values[: at + 1], values[-1])
-    if limits is not None:
-        low, high = limits.low, limits.high
-    else:
-        drawn = np.concatenate([values[: at + 1].ravel(), values[:, ~infinite].ravel()])
-        low, high = float(np.nanmin(drawn)), float(np.nanmax(drawn))
-    more = max(0.0, least - (high - low)) / 2
-    return low - more, high + more
-
-
 def _with_unit(name: str, unit: str) -> str:
     """Return a label with its unit, in brackets unless the unit has brackets itself.
 
@@ -346,27 +356,6 @@ def _check_complete(fit: Fit) -> None:
         )
 
 
-def _kept(known: Levels, rows: np.ndarray, levels: Sequence[Any] | None) -> np.ndarray:
-    """Positions of the levels to show."""
-    n_levels = len(known.labels)
-    if levels is None:
-        if n_levels <= MOST_LEVELS:
-            return np.arange(n_levels)
-        by_rows = np.argsort(rows, kind="stable")
-        return by_rows[np.linspace(0, n_levels - 1, MOST_LEVELS).round().astype(int)]
-    wanted = [levels] if isinstance(levels, str) else list(levels)
-    found = known.positions(wanted)
-    unknown = [level for level, at in zip(wanted, found, strict=True) if at is None]
-    if unknown or not wanted:
-        raise DataError(
-            "no such level" if unknown else "no level is named",
-            got=", ".join(map(repr, unknown)) or "an empty list",
-            allowed=nearest(str(unknown[0]) if unknown else "", map(str, known.labels)),
-            do="name some of these, or leave levels= out",
-        )
-    return np.array(sorted({at for at in found if at is not None}))
-
-
 def _seed(fit: Fit, seed: int | None) -> int:
     """Return the seed of the refits: the given one, else the fit's, else a new one."""
     stored = int(fit.tree.attrs.get("seed", -1))
@@ -374,14 +363,3 @@ def _seed(fit: Fit, seed: int | None) -> int:
         return stored
     source = seed_sequence(seed)
     return int(source.generate_state(1)[0]) if seed is None else int(seed)
-
-
-def _order(curves: PoolingCurves, at: int, kept: np.ndarray) -> np.ndarray:
-    """Positions of the levels from the highest own estimate to the lowest; without one, the pooled estimate counts.
-
-    Infinite estimates are at the two ends. The pooled estimate is decisive among equal ones.
-    """
-    pooled, ways = curves.values[at], infinite_ways(curves)
-    own = np.where(np.isfinite(curves.values[-1]), curves.values[-1], pooled)
-    own = np.select([ways > 0, ways < 0], [np.inf, -np.inf], own)
-    return kept[np.lexsort((-pooled[kept], -own[kept]))]

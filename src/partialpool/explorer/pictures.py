@@ -1,6 +1,7 @@
 """The page's three pictures as Bokeh models (density of the sd, density of the ICC, levels), filled by its script."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -13,10 +14,20 @@ from bokeh.resources import Resources
 
 from partialpool.explorer.axis import LAST, PLAIN, SdAxis
 from partialpool.explorer.means import MeanAxis
-from partialpool.plots.style import BLUE, GREY, INK, VERMILION
+from partialpool.plots.style import BLUE, GREY, INK, PALETTE, VERMILION
 from partialpool.tabulate import number
 
-__all__ = ["THUMB", "bokeh_script", "icc_picture", "levels_picture", "sd_picture"]
+__all__ = [
+    "MARGIN",
+    "NEW_COLOR",
+    "THUMB",
+    "NewcomerRows",
+    "bokeh_script",
+    "icc_picture",
+    "levels_picture",
+    "newcomer_rows",
+    "sd_picture",
+]
 
 THUMB: Final = 24
 """Width of the slider's thumb in pixels; half of it is the margin beside the density, so that the two align."""
@@ -24,8 +35,17 @@ _FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 
 _PALE: Final = "#E6E6E6"
 _TOP: Final = 1.12
 """Top of a picture of densities, which are drawn to a height of 1."""
+_BOTTOM: Final = 0.4
+"""Lower end of the lowest row, whose middle is at 1."""
+NEWCOMER: Final = "a new one"
+NEW_COLOR: Final = PALETTE[2]
 _MOST_NAMED: Final = 60
 """Most levels whose names fit beside the rows."""
+
+MARGIN: Final = 0.05
+"""Width beside the ends of the axis of estimates, relative to that between them."""
+_NEWCOMER_HEIGHT: Final = 52
+"""Pixels below the rows for a level that was never seen."""
 
 _AXIS: Final[dict[str, Any]] = {
     "axis_line_color": GREY, "major_tick_line_color": GREY, "minor_tick_line_color": None,
@@ -73,13 +93,51 @@ def icc_picture() -> dict[str, Any]:
     return _item(plot)
 
 
+@dataclass(frozen=True)
+class NewcomerRows:
+    """Where a level that was never seen is drawn, on the axis of rows.
+
+    Attributes
+    ----------
+    bottom
+        Lower end of the picture.
+    summary
+        Of its interval.
+    base, top
+        Of its density.
+    """
+
+    bottom: float
+    summary: float
+    base: float
+    top: float
+
+
+def newcomer_rows(rows: int) -> NewcomerRows:
+    """Return the place for a level that was never seen, below the rows of the others."""
+    height = _NEWCOMER_HEIGHT / _pitch(rows)
+    bottom = _BOTTOM - height
+    return NewcomerRows(bottom, bottom + 0.2 * height, bottom + 0.35 * height, bottom + 0.92 * height)
+
+
+def _pitch(rows: int) -> int:
+    """Return the height of a row in pixels."""
+    return 22 if rows <= 40 else 18 if rows <= _MOST_NAMED else 7
+
+
 def levels_picture(
-    names: Sequence[str], low: float, high: float, label: str, means: MeanAxis | None = None
+    names: Sequence[str],
+    low: float,
+    high: float,
+    label: str,
+    means: MeanAxis | None = None,
+    *,
+    has_newcomer: bool = False,
 ) -> dict[str, Any]:
     """Draw a row per level, with an empty source `levels`, lines `complete` and `population`, a band `pointed`.
 
     Estimates beyond the axis are in sources `beyond-own` and `beyond-here`, drawn as arrowheads at its ends; the latter
-    with their numbers.
+    with their numbers. Below the rows a level that was never seen has the sources `newcomer` and `newcomer-summary`.
 
     Parameters
     ----------
@@ -91,20 +149,23 @@ def levels_picture(
         Label of that axis.
     means
         A second axis above the picture.
+    has_newcomer
+        Whether there is something to draw of a level that was never seen.
     """
     rows = len(names)
-    pitch = 22 if rows <= 40 else 18 if rows <= _MOST_NAMED else 7
-    margin = 0.05 * (high - low) or 1.0
+    pitch, new = _pitch(rows), newcomer_rows(rows)
+    margin = MARGIN * (high - low) or 1.0
     plot = _bare(
         "levels-plot",
-        height=65 + (50 if means else 0) + max(pitch * rows, 120),
+        height=65 + (50 if means else 0) + max(pitch * rows, 120) + (_NEWCOMER_HEIGHT if has_newcomer else 0),
         x_range=(low - margin, high + margin),
-        y_range=(0.4, rows + 0.6),
+        y_range=(new.bottom if has_newcomer else _BOTTOM, rows + 0.6),
     )
     # Labels of ticks at an end of an axis reach beyond it.
     plot.min_border_right = THUMB
     source = ColumnDataSource(
-        {name: [] for name in ("y", "own", "here", "from", "to", "complete", "population")}, name="levels"
+        {name: [] for name in ("y", "own", "here", "from", "to", "low", "high", "complete", "population")},
+        name="levels",
     )
     behind: dict[str, Any] = {"level": "underlay", "dimension": "height", "location": low}
     plot.add_layout(
@@ -122,14 +183,18 @@ def levels_picture(
     plot.add_layout(Span(name="complete", line_color=VERMILION, line_width=1.5, line_dash="dashed", **behind))
     plot.add_layout(Span(name="population", line_color=BLUE, line_width=1.2, **behind))
     _add_marks(plot, source, pitch)
+    ticks = {float(k + 1): name for k, name in enumerate(names)}
+    if has_newcomer:
+        _add_newcomer(plot)
+        ticks[(new.summary + new.base) / 2] = NEWCOMER
     plot.xaxis.axis_label = PlainText(text=label)
     plot.xgrid.visible = True
     if means:
         _add_means(plot, means, means.ticks(low - margin, high + margin))
     if rows <= _MOST_NAMED:
         plot.yaxis.visible = plot.ygrid.visible = True
-        plot.yaxis.ticker = FixedTicker(ticks=list(range(1, rows + 1)))
-        plot.yaxis.major_label_overrides = {k + 1: PlainText(text=name) for k, name in enumerate(names)}
+        plot.yaxis.ticker = FixedTicker(ticks=list(ticks))
+        plot.yaxis.major_label_overrides = {row: PlainText(text=name) for row, name in ticks.items()}
     plot.yaxis.name = "levels-axis"
     plot.ygrid.grid_line_color = "#F2F2F2"
     return _item(plot)
@@ -162,6 +227,9 @@ def _add_marks(plot: Any, source: Any, pitch: int) -> None:
         plot.scatter(
             name, "y", source=source, marker="dash", angle=np.pi / 2, size=0.8 * pitch, line_color=color, line_width=1.5
         )
+    plot.segment(
+        "low", "y", "high", "y", source=source, line_color=BLUE, line_alpha=0.22, line_width=max(3, 0.45 * pitch)
+    )
     plot.segment("from", "y", "to", "y", source=source, line_color="#767676", line_width=1.2)
     dot = 8 if pitch > 10 else 5
     for name, fill in (("own", "white"), ("here", BLUE)):
@@ -178,6 +246,17 @@ def _add_marks(plot: Any, source: Any, pitch: int) -> None:
             )  # fmt: skip
     plot.scatter("own", "y", source=source, size=dot, fill_color="white", line_color="#6f6f6f", line_width=1.4)
     plot.scatter("here", "y", source=source, size=dot + 1, fill_color=BLUE, line_color="white", line_width=0.8)
+
+
+def _add_newcomer(plot: Any) -> None:
+    """Draw a level that was never seen, below a line: its density, and its median with its interval."""
+    plot.add_layout(Span(location=_BOTTOM, dimension="width", line_color=GREY, line_width=1))
+    density = ColumnDataSource({"x": [], "base": [], "top": []}, name="newcomer")
+    plot.varea("x", y1="base", y2="top", source=density, fill_color=NEW_COLOR, fill_alpha=0.25)
+    plot.line("x", "top", source=density, line_color=NEW_COLOR, line_width=1.5)
+    summary = ColumnDataSource({"low": [], "middle": [], "high": [], "y": []}, name="newcomer-summary")
+    plot.segment("low", "y", "high", "y", source=summary, line_color=NEW_COLOR, line_width=4)
+    plot.scatter("middle", "y", source=summary, size=9, fill_color="white", line_color=NEW_COLOR, line_width=2.5)
 
 
 def _add_means(plot: Any, means: MeanAxis, ticks: dict[float, str]) -> None:

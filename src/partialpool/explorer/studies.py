@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final
@@ -15,22 +15,26 @@ from partialpool.design.factor_effects import FactorEffects
 from partialpool.distributions.frozen import frozen
 from partialpool.distributions.prior import Prior
 from partialpool.errors import EngineError, PartialPoolError
+from partialpool.explorer.certainty import Certainty, certainty
+from partialpool.explorer.newcomer import Newcomer, newcomer
 from partialpool.fitting.convergence import judge
 from partialpool.fitting.fit import Fit
+from partialpool.intervals import DEFAULT_PROB
 from partialpool.model.covariance import effects_at_means
 from partialpool.model.default_priors import PriorSet, default_priors, resolve_priors
+from partialpool.model.level_coefficients import LevelCoefficients, level_coefficients
 from partialpool.model.partition import partition_over_rows
 from partialpool.model.prior import draw_parameters
 from partialpool.model.variance_prior import is_decomposed
 from partialpool.model.variance_prior_draws import implied_sd
-from partialpool.names import b_name, sd_name
+from partialpool.names import sd_name
 from partialpool.progress import progress_line
 from partialpool.questions.icc import icc
 from partialpool.sampling.choose import choose_engine
 from partialpool.sampling.pack import label_draws
 from partialpool.sampling.settings import Settings
 
-__all__ = ["FAMILIES", "OWN", "PLACES", "PriorScales", "Study", "prior_scales", "prior_studies"]
+__all__ = ["FAMILIES", "OWN", "PLACES", "PriorChoice", "PriorScales", "Study", "prior_scales", "prior_studies"]
 
 FAMILIES: Final[Mapping[str, Callable[[float], Prior]]] = MappingProxyType(
     {
@@ -49,6 +53,22 @@ OWN: Final = "as fitted"
 """Name of the family of the fit's prior where it is none of `FAMILIES`."""
 _PRIOR_DRAWS: Final = 16_000
 _NONE: Final = np.zeros(0)
+
+
+@dataclass(frozen=True)
+class PriorChoice:
+    """Which priors the page offers: each is a fit.
+
+    Attributes
+    ----------
+    families
+        Names in `FAMILIES`; all of them where it is empty.
+    places
+        Number of scales of each; `PLACES` where it is 0.
+    """
+
+    families: tuple[str, ...] = ()
+    places: int = 0
 
 
 @dataclass(frozen=True)
@@ -83,6 +103,10 @@ class Study:
         Draws of the factor's ICC from the posterior and from the prior; empty where the model has none.
     good
         Whether the diagnostics of this fit are good.
+    levels
+        Intervals of the levels, and probabilities of being the highest; None where the fit failed.
+    newcomer
+        What is expected of a new level; None where the fit failed, or levels have different values of other predictors.
     """
 
     family: str
@@ -92,13 +116,15 @@ class Study:
     icc: np.ndarray
     prior_icc: np.ndarray
     good: bool
+    levels: Certainty | None = None
+    newcomer: Newcomer | None = None
 
 
-def prior_scales(fit: Fit, factor: FactorEffects, effect: str) -> PriorScales:
+def prior_scales(fit: Fit, factor: FactorEffects, effect: str, places: int = 0) -> PriorScales:
     """Return scales from 1/64 of the default prior's to four times it, or a wider range, with the fit's among them.
 
     The scale of a user's prior may be far from the data. The default's scale, which is of the size of the response,
-    ensures that a narrow and a wide prior can still be chosen.
+    ensures that a narrow and a wide prior can still be chosen. There are `places` of them, or `PLACES`.
 
     Examples
     --------
@@ -112,7 +138,7 @@ def prior_scales(fit: Fit, factor: FactorEffects, effect: str) -> PriorScales:
     default = float(default_priors(fit.design)[parameter].arguments["sigma"])
     own = scale if family in FAMILIES else default
     low, high = min(own, default) / _BELOW, max(own, default) * _ABOVE
-    steps = PLACES - 1
+    steps = (places or PLACES) - 1
     # Steps below and above the scale of the fit are as even on the log scale as integer numbers of steps allow.
     below = min(max(round(steps * np.log(own / low) / np.log(high / low)), 1), steps - 1) if steps else 0
     sizes = [*np.geomspace(low, own, below + 1)[:-1], own, *np.geomspace(own, high, steps - below + 1)[1:]]
@@ -120,7 +146,16 @@ def prior_scales(fit: Fit, factor: FactorEffects, effect: str) -> PriorScales:
 
 
 def prior_studies(
-    fit: Fit, factor: FactorEffects, effect: str, scales: PriorScales, *, seed: int, progressbar: bool
+    fit: Fit,
+    factor: FactorEffects,
+    effect: str,
+    scales: PriorScales,
+    *,
+    seed: int,
+    progressbar: bool,
+    families: Sequence[str] = (),
+    shown: np.ndarray | None = None,
+    prob: float = DEFAULT_PROB,
 ) -> tuple[Study, ...]:
     """Refit the model under every family of prior at every scale; the fit itself serves for its own prior.
 
@@ -139,6 +174,10 @@ def prior_studies(
         The same for every fit, so that fits differ only by their priors.
     progressbar
         Whether to show the number of refits done.
+    families
+        Names in `FAMILIES`; all of them if left out.
+    shown, prob
+        Positions of the levels whose intervals are wanted, all if left out, and their probability.
 
     Returns
     -------
@@ -147,16 +186,18 @@ def prior_studies(
     """
     parameter = f"{sd_name(factor.name)}[{effect}]"
     family, scale = _recognised(fit, parameter)
-    wanted = [(name, size) for name in FAMILIES for size in scales.sizes]
+    wanted = [(name, size) for name in families or FAMILIES for size in scales.sizes]
     wanted = [(name, size) for name, size in wanted if (name, size) != (family, scale)]
-    out = [Study(family, scale, _own_density(fit, parameter), **_answers(fit, factor, effect, seed))]
+    coefficients = level_coefficients(fit.design, factor, {}, at_means=True)
+    about = _Asked(coefficients, effect, np.arange(factor.n_levels) if shown is None else shown, prob, seed)
+    out = [Study(family, scale, _own_density(fit, parameter), **_answers(fit, about))]
     with progress_line("fitting under other priors", shown=progressbar) as line:
         for done, (name, size) in enumerate(wanted):
             line.count(done, len(wanted))
             prior = FAMILIES[name](size)
             design = replace(fit.design, spec=fit.spec.with_priors({parameter: prior}))
             try:
-                answers = _answers(_refitted(design, seed), factor, effect, seed)
+                answers = _answers(_refitted(design, seed), about)
             except EngineError:
                 answers = {"sd": _NONE, "icc": _NONE, "prior_icc": _NONE, "good": False}
             out.append(Study(name, size, frozen(prior).pdf, **answers))
@@ -164,24 +205,38 @@ def prior_studies(
 
 
 def _refitted(design: Design, seed: int) -> Fit:
-    """Refit, and keep only what the page needs: the group effects would take most of the memory."""
+    """Refit; its answers are taken at once, because the group effects of all refits would take most of the memory."""
     priors = resolve_priors(design)
     raw = choose_engine(design.spec)[0].run(design, priors, Settings(seed=seed, progressbar=False))
-    effects = {b_name(factor.name) for factor in design.factors}
-    kept = {name: values for name, values in raw.posterior.items() if name not in effects}
     stats = xr.Dataset({name: (("chain", "draw"), values) for name, values in raw.sample_stats.items()})
-    tree = xr.DataTree.from_dict({"posterior": label_draws(design, kept), "sample_stats": stats})
+    posterior = label_draws(design, dict(raw.posterior))
+    tree = xr.DataTree.from_dict({"posterior": posterior, "sample_stats": stats})
     tree.attrs["run"] = json.dumps(dict(raw.facts))
     return Fit(design.spec, design, priors, tree)
 
 
-def _answers(fit: Fit, factor: FactorEffects, effect: str, seed: int) -> dict[str, Any]:
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """What is asked of every fit."""
+
+    coefficients: LevelCoefficients
+    effect: str
+    shown: np.ndarray
+    prob: float
+    seed: int
+
+
+def _answers(fit: Fit, about: _Asked) -> dict[str, Any]:
     """Return the quantities of a fit that the page shows."""
-    sd = effects_at_means(fit.posterior, factor)[0][:, :, factor.names.index(effect)].ravel()
+    factor = about.coefficients.factor
+    which = factor.names.index(about.effect)
+    sd = effects_at_means(fit.posterior, factor)[0][:, :, which].ravel()
     out = {"sd": sd, "icc": _NONE, "prior_icc": _NONE, "good": judge(fit.tree).good}
+    out["levels"] = certainty(fit.posterior, about.coefficients, which, about.shown, prob=about.prob)
+    out["newcomer"] = newcomer(fit.posterior, about.coefficients, which)
     with contextlib.suppress(PartialPoolError):  # a response without a variance has no ICC
         out["icc"] = icc(fit)["icc"].sel(factor=factor.name).to_numpy().ravel()
-        out["prior_icc"] = _prior_icc(fit.design, fit.priors, factor, seed)
+        out["prior_icc"] = _prior_icc(fit.design, fit.priors, factor, about.seed)
     return out
 
 

@@ -24,12 +24,13 @@ from partialpool.fitting.summary import Digest
 from partialpool.model.default_priors import PriorSet, resolve_priors
 from partialpool.names import COEF, OBS
 from partialpool.sampling.choose import choose_engine, weigh_engines
-from partialpool.sampling.pack import COVARIANCES, FORMAT, pack, prior_texts
+from partialpool.sampling.pack import COVARIANCES, FORMAT, pack, prior_texts, unit_attrs
 from partialpool.sampling.run_record import RunRecord
 from partialpool.sampling.settings import Settings
 from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.options import as_spec
+from partialpool.spec.unit_table import UnitTable
 from partialpool.workers import single_lapack
 
 __all__ = ["Fit", "fit", "load_fit", "priors"]
@@ -84,6 +85,41 @@ class Fit:
         """Return the draws as plain arrays, chains stacked: (chains * draws, ...)."""
         arrays = {str(n): v.transpose("chain", "draw", ...).to_numpy() for n, v in self.posterior.data_vars.items()}
         return {name: values.reshape(-1, *values.shape[2:]) for name, values in arrays.items()}
+
+    def with_units(self, units: Mapping[str, str]) -> "Fit":
+        """Return the same fit with other units of its columns, for axes, tables and reports.
+
+        Draws and priors are those of this fit, and numbers stay as they are: a unit is a name, nothing is converted.
+
+        Parameters
+        ----------
+        units
+            Units by column, `{"Reaction": "ms"}`; columns that are not named keep theirs.
+
+        Returns
+        -------
+        Fit
+            A fit that shares its draws with this one. `save` writes its units too.
+
+        Raises
+        ------
+        SpecError
+            A column that the model does not use; a unit that is no text, or an empty one.
+
+        Examples
+        --------
+        >>> import partialpool as pp
+        >>> table = {"y": [1.0, 2, 4, 3, 5, 6], "g": list("aabbcc")}
+        >>> fit = pp.fit("y ~ 1 + (1 | g)", table, seed=1, progressbar=False).with_units({"y": "mm"})
+        >>> fit.design.axis_units.response
+        'mm'
+        """
+        UnitTable(units).check_columns(self.spec.columns)
+        spec = self.spec.with_units({**self.spec.units, **units})
+        design = self.design.with_units(spec, units)
+        tree = self.tree.copy(deep=False)
+        tree.attrs = {**self.tree.attrs, **unit_attrs(design)}
+        return Fit(spec, design, self.priors, tree)
 
     def save(self, path: str | Path) -> Path:
         """Write the fit to a netCDF file; the file appears under its name only when it is complete.
@@ -162,7 +198,7 @@ def fit(
     family, link, priors, se, cov, units
         Only with a formula; a `ModelSpec` has its own. `cov={"animal": kinship}` gives the covariance between the
         levels of a factor as a labelled table (pedigree, phylogeny, kinship); `units={"Reaction": "ms"}` are shown on
-        axes and in reports.
+        axes and in reports (`Fit.with_units` states them afterwards).
     engine
         `auto`: `collapsed` where the random effects can be integrated out exactly (a normal or lognormal response),
         else `nuts`, else `pymc`, which samples the model of `build_model`; or the name of an engine.

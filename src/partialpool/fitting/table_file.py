@@ -3,8 +3,8 @@
 import codecs
 import csv
 from collections.abc import Callable, Mapping
-from functools import partial
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, TextIO
@@ -15,7 +15,7 @@ from partialpool.design.numbers_as_text import may_be_thousands
 from partialpool.errors import DataError, FileError
 from partialpool.fitting.uneven_lines import UnevenLinesError, check_even_lines, is_empty
 
-__all__ = ["read_table_file", "read_table_text"]
+__all__ = ["read_table_file", "read_table_text", "separator_of"]
 
 _SEPARATORS: Final = (",", ";", "\t", "|")
 """Tried in this order; the first of those that give the most columns is taken."""
@@ -26,7 +26,7 @@ _LINES: Final = 50
 _LEADING_ZERO: Final = r"0\d+"
 _NUMBER: Final = r"-?(0|[1-9]\d{0,17})(\.\d+)?"
 _DECIMAL_COMMA: Final = r"\s*[-+]?\d+,\d+([eE][-+]?\d+)?\s*"
-_OTHER_NUMBER: Final = r"\s*[-+]?\d+\s*"
+_OTHER_NUMBER: Final = r"\s*[-+]?\d+([eE][-+]?\d+)?\s*"
 
 
 def _read_excel(path: Path) -> pd.DataFrame:
@@ -79,7 +79,7 @@ def read_table_file(path: Path, factors: set[str], *, encoding: str | None = Non
     try:
         if read is not None:
             return read(path)
-        return _read_text(partial(path.open, encoding=known, newline=""), factors)
+        return _read_text(path.read_bytes(), known, factors)
     except ImportError as error:
         raise FileError(
             "this kind of file needs another package",
@@ -182,7 +182,7 @@ def read_table_text(text: str, factors: set[str]) -> pd.DataFrame:
     {'who': ['01', '02'], 'hits': [3, 5]}
     """
     try:
-        return _read_text(partial(StringIO, text, newline=""), factors)
+        return _read_text(text.encode(), "utf-8", factors)
     except UnevenLinesError as error:
         raise DataError(
             "the lines of the table do not have the same number of columns",
@@ -199,25 +199,46 @@ def read_table_text(text: str, factors: set[str]) -> pd.DataFrame:
         ) from error
 
 
-def _read_text(opened: Callable[[], TextIO], factors: set[str]) -> pd.DataFrame:
-    """Read a table of text, which is opened anew for each of four readings."""
-    with opened() as file:
-        lines = [line for _, line in zip(range(_LINES), file, strict=False)]
-    separator = _separator(lines)
-    with opened() as file:
-        check_even_lines(file, separator, _SEPARATORS)
-    with opened() as file:
-        text = pd.read_csv(file, sep=separator, dtype=str)
+def separator_of(text: str) -> str:
+    r"""Return the separator with which `read_table_text` reads a text.
+
+    Raises
+    ------
+    csv.Error
+        A value is longer than the reader takes.
+
+    Examples
+    --------
+    >>> separator_of("who;hits, of 10\n01;3\n")
+    ';'
+    """
+    return _separator(list(islice(StringIO(text, newline=""), _LINES)))
+
+
+def _read_text(content: bytes, encoding: str, factors: set[str]) -> pd.DataFrame:
+    """Read a table of text, as text first, and then the columns of numbers among it."""
+    separator = _separator(list(islice(_lines(content, encoding), _LINES)))
+    check_even_lines(_lines(content, encoding), separator, _SEPARATORS)
+    text = pd.read_csv(BytesIO(content), sep=separator, encoding=encoding, dtype=str)
     commas = [c for c in text if _has_decimal_commas(text[c])] if separator != "," else []
     with_comma = [text[c][text[c].str.contains(",", na=False)] for c in commas]
     if commas and all(map(may_be_thousands, with_comma)):
         raise _ambiguous(with_comma[0])
-    decimal = "," if commas else "."
     kept = [
         c for c in text if text[c].str.fullmatch(_LEADING_ZERO).any() or (c in factors and not _are_numbers(text[c]))
     ]
-    with opened() as file:
-        return pd.read_csv(file, sep=separator, decimal=decimal, dtype=dict.fromkeys(kept, str))
+    others = [k for k, c in enumerate(text) if c not in kept]
+    if not others:
+        return text
+    # By their places: pandas renames columns of the same name.
+    decimal = "," if commas else "."
+    typed = pd.read_csv(BytesIO(content), sep=separator, encoding=encoding, decimal=decimal, usecols=others)
+    return pd.DataFrame({c: text[c] if c in kept else typed[c] for c in text})
+
+
+def _lines(content: bytes, encoding: str) -> TextIO:
+    """Return the lines of a table, which has been read from its file once; the bytes are not copied."""
+    return TextIOWrapper(BytesIO(content), encoding=encoding, newline="")
 
 
 def _separator(lines: list[str]) -> str:
@@ -236,10 +257,15 @@ def _separator(lines: list[str]) -> str:
 
 
 def _has_decimal_commas(column: pd.Series) -> bool:
-    """Whether all values are numbers, some with a comma before the decimals."""
+    """Whether all values are numbers, some with a comma before the decimals (`1e-05` has none)."""
     values = column.dropna()
-    with_comma = values.str.fullmatch(_DECIMAL_COMMA)
-    return bool(with_comma.any() and (with_comma | values.str.fullmatch(_OTHER_NUMBER)).all())
+    if not values.str.contains(",", regex=False).any():
+        return False
+    return all(_are_decimals(some) for some in (values.head(_LINES), values))  # words are found out in the first rows
+
+
+def _are_decimals(values: pd.Series) -> bool:
+    return bool((values.str.fullmatch(_DECIMAL_COMMA) | values.str.fullmatch(_OTHER_NUMBER)).all())
 
 
 def _ambiguous(with_comma: pd.Series) -> DataError:

@@ -47,10 +47,8 @@ def simulate_null(
     if not simulations:
         return "", np.zeros(0), 0
     source = seed_sequence(seed)
-    normal = full.design.spec.is_normal
-    spectrum = (
-        find_spectrum(full.design, reduced.design, reml=full.reml) if normal and full.design.residual is None else None
-    )
+    plain = full.design.spec.is_normal and full.design.residual is None
+    spectrum = find_spectrum(full.design, reduced.design, reml=full.reml) if plain else None
     if spectrum is not None:
         return "exact", spectrum.simulate(max(simulations, _EXACT), source), 0
     with progress_line("simulating the null", shown=progressbar) as line:

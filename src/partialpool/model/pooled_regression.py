@@ -42,9 +42,9 @@ class Ungrouped:
 def least_squares(design: Design, y: np.ndarray) -> Ungrouped:
     """Regress y on the fixed effects: (X'WX)^-1 X'Wy, W of the stated precisions, or 1.
 
-    The covariance is s^2 (X'WX)^-1, s^2 the weighted residual sum of squares divided by rows minus coefficients (NaN where that
-    is not positive); with known standard errors W = diag(1 / se^2) and the covariance is (X'WX)^-1, as the residual
-    variance is known.
+    The covariance is s^2 (X'WX)^-1, s^2 the weighted residual sum of squares divided by rows minus coefficients (NaN
+    where that is not positive); with known standard errors W = diag(1 / se^2) and the covariance is (X'WX)^-1, as the
+    residual variance is known.
 
     Parameters
     ----------

@@ -51,8 +51,10 @@ def response_share(
         raise DataError(
             "ordered categories have no variance on the scale of the response",
             got=f"family {family.name!r}, scale='response'",
-            allowed="scale='latent'",
-            do="use the latent scale",
+            allowed="scale='latent': the correlation of the variables that the cutpoints divide into categories",
+            do="leave scale= out; how levels differ in the probability of each category is in "
+            "pp.predict(fit)['expectation']; for a correlation of observed responses, fit whether a response is above "
+            "one of the cutpoints, yes or no, with family 'bernoulli'",
         )
     own = own_parameters(posterior, design)
     link, fixed = family.on_mean_scale(design.spec.link_record, typical_predictor(posterior, design, points), own)

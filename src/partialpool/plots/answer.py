@@ -13,6 +13,7 @@ from partialpool.errors import DataError
 from partialpool.fitting.fit import Fit
 from partialpool.intervals import central_ends
 from partialpool.plots.own_labels import check_labels, put_labels, with_labels
+from partialpool.plots.wrapped_texts import wrap_texts
 from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["draws_answer_of"]
@@ -76,6 +77,7 @@ def draws_answer_of[Answer, **P](
             given.arguments[first.name] = answer
             figure = draw(*given.args, **given.kwargs)
             put_labels(figure, labels)
+            wrap_texts(figure)
             return figure
 
         checked.__signature__ = signature  # type: ignore[attr-defined]
@@ -119,12 +121,13 @@ def _no_such_answer(answer: Any, kind: type, names: tuple[str, ...], attrs: tupl
         return f"{type(answer).__name__}: {' '.join(repr(answer).split())[:60]}"
     if not isinstance(answer, xr.Dataset | xr.DataTree):
         return ""
+    known = "Dataset" if isinstance(answer, xr.Dataset) else "DataTree"
     lacking = [repr(name) for name in names if not _has(answer, name)]
     if lacking:
         there = list(answer.children) if isinstance(answer, xr.DataTree) else list(answer.data_vars)
-        return f"a {type(answer).__name__} of {', '.join(map(str, there)) or 'nothing'}, without {', '.join(lacking)}"
+        return f"a {known} of {', '.join(map(str, there)) or 'nothing'}, without {', '.join(lacking)}"
     lost = [repr(name) for name in attrs if name not in answer.attrs]
-    return f"a {type(answer).__name__} without its attribute {', '.join(lost)}" if lost else ""
+    return f"a {known} without its attribute {', '.join(lost)}" if lost else ""
 
 
 def _has(answer: xr.Dataset | xr.DataTree, name: str) -> bool:

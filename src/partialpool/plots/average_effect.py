@@ -6,7 +6,6 @@ from itertools import product
 from typing import Any, Final, Unpack
 
 import matplotlib.pyplot as plt
-import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
@@ -18,7 +17,7 @@ from partialpool.plots.axis_units import stated_or
 from partialpool.plots.held import held_in_title
 from partialpool.plots.intervals import bars_in_words, draw_interval
 from partialpool.plots.own_labels import OwnLabels
-from partialpool.plots.style import BLUE, GREY, VERMILION, house_style, short
+from partialpool.plots.style import BLUE, GREY, VERMILION, house_style, short, titled
 from partialpool.plots.ticks import round_numbers
 
 __all__ = ["plot_average_effect"]
@@ -79,7 +78,7 @@ def plot_average_effect(
     unit = stated_or(unit, _unit_of(effects))
     ratio = effects.attrs["measure"] in _RATIOS
     rows = _rows(effects)
-    equal = bool(np.allclose(effects["population_average"], effects["subject_specific"], rtol=1e-9, atol=0))
+    equal = effects.attrs.get("agree") == "yes"
     point = common_point(effects["population_average"], effects["subject_specific"])
     with house_style():
         figure, axes = plt.subplots(figsize=(6.8, 1.9 + 0.6 * len(rows)))
@@ -105,10 +104,10 @@ def plot_average_effect(
         axes.invert_yaxis()
         axes.margins(y=0.5 / len(rows))
         measure = effects.attrs["measure"].replace("_", " ")
-        shown = unit or ("" if ratio else short(effects.attrs["response"]))
+        shown = unit or ("" if ratio else titled(effects.attrs["response"]))
         which = "" if point.kind == "mean" else f"{point.name},\n"
         axes.set_xlabel(f"average {measure}{f' ({shown})' if shown else ''}, {which}{bars_in_words(prob)}")
-        title = f"{short(effects.attrs['response'], 24)} along {short(effects.attrs['predictor'], 24)}, on average"
+        title = f"{titled(effects.attrs['response'])} along {titled(effects.attrs['predictor'])}, on average"
         figure.suptitle(f"{title}{held_in_title(effects.attrs, 70)}", fontsize=11, x=0.01, ha="left")
         figure.legend(frameon=False, loc="outside lower center", ncols=2)
     return figure

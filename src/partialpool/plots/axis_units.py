@@ -13,7 +13,7 @@ def stated_or(unit: str | None, known: str) -> str:
     return known if unit is None else unit
 
 
-def column_label(name: object, unit: str, most: int = 30) -> str:
+def column_label(name: object, unit: str, most: int = 56) -> str:
     """Return the name of a column with its unit; a unit that the name states is not repeated.
 
     Examples

@@ -13,7 +13,7 @@ from partialpool.intervals import DEFAULT_PROB, central_ends
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.intervals import bars_in_words, draw_interval
 from partialpool.plots.own_labels import OwnTitle
-from partialpool.plots.style import GREY, INK, house_style, room, short
+from partialpool.plots.style import GREY, INK, house_style, room, short, titled
 from partialpool.questions.design_effect import design_effect
 
 __all__ = ["plot_design_effect"]
@@ -66,7 +66,7 @@ def plot_design_effect(effects: xr.Dataset, *, prob: float = DEFAULT_PROB, **own
         _write_numbers(right, effects["effective_sample_size"], point, prob)
         counted = effects.attrs["counted"]
         right.set_xlabel(f"independent {counted} that {rows} {counted} are worth")
-        title = f"The mean of {short(effects.attrs['response'])}: design effect of the groups"
+        title = f"The mean of {titled(effects.attrs['response'])}: design effect of the groups"
         figure.suptitle(f"{title}\n{point.name}, {bars_in_words(prob)}", fontsize=11, x=0.01, ha="left")
     return figure
 

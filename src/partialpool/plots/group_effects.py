@@ -17,7 +17,7 @@ from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_units import unit_or_scale
 from partialpool.plots.intervals import bars_in_words, interval_bars
 from partialpool.plots.own_labels import OwnTitle
-from partialpool.plots.style import BLUE, GREY, INK, house_style, room, short
+from partialpool.plots.style import BLUE, GREY, INK, house_style, room, short, titled
 from partialpool.questions.group_effects import group_effects
 
 __all__ = ["plot_group_effects"]
@@ -72,10 +72,10 @@ def plot_group_effects(
             unit = unit_or_scale(units.get(name, ""), effects.attrs["scale"])
             panel.set_xlabel(unit)
             panel.xaxis.set_major_locator(MaxNLocator(5))
-            panel.set_title(short(name, 26))
+            panel.set_title(titled(name))
         panels[0][0].set_yticks(range(len(names_shown)), names_shown)
-        panels[0][0].set_ylabel(short(effects.attrs["factor"]) + ("" if shown else f" ({len(labels)} levels, sorted)"))
-        response, factor = (short(effects.attrs[name], 18) for name in ("response", "factor"))
+        panels[0][0].set_ylabel(titled(effects.attrs["factor"]) + ("" if shown else f" ({len(labels)} levels, sorted)"))
+        response, factor = (titled(effects.attrs[name]) for name in ("response", "factor"))
         title = f"{response}: effects by {factor}, deviations from the population"
         figure.suptitle(f"{title}\n{point.name}, {bars_in_words(prob)}", fontsize=11, x=0.01, ha="left")
     return figure

@@ -6,8 +6,9 @@ from typing import Any
 
 import xarray as xr
 
+from partialpool.design.held import place_in_words
 from partialpool.names import INTERCEPT, OBS
-from partialpool.plots.style import short
+from partialpool.plots.style import short, titled
 from partialpool.spec.expression import columns_of
 
 __all__ = ["exposure_on_axis", "held_in_rows", "held_in_title", "named_effect"]
@@ -68,7 +69,7 @@ def _single_values(predictions: xr.Dataset) -> dict[str, str]:
             value, *others = dict.fromkeys(column.to_numpy().tolist())
             if not others:
                 name = about["long_name"]
-                found[name] = f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
+                found[name] = place_in_words(name, value)
     return found
 
 
@@ -79,16 +80,16 @@ def _exposure(predictions: xr.Dataset) -> tuple[str, ...]:
     return columns if set(columns) <= set(_single_values(predictions)) else ()
 
 
-def named_effect(attrs: Mapping[str, Any], effect: str, most: int) -> str:
+def named_effect(attrs: Mapping[str, Any], effect: str) -> str:
     """Return the name of an effect for an axis; an intercept has its origin added where that is not zero.
 
     Examples
     --------
-    >>> named_effect({"origin": "year=2012 (mean)"}, "Intercept", 20)
+    >>> named_effect({"origin": "year=2012 (mean)"}, "Intercept")
     'Intercept at year=2012 (mean)'
-    >>> named_effect({"origin": "year=2012 (mean)"}, "year", 20)
+    >>> named_effect({"origin": "year=2012 (mean)"}, "year")
     'year'
     """
     origin = attrs.get("origin", "zero")
     moved = f" at {short(origin, 30)}" if effect == INTERCEPT and origin != "zero" else ""
-    return f"{short(effect, most)}{moved}"
+    return f"{titled(effect)}{moved}"

@@ -15,7 +15,7 @@ from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.intervals import interval_bars
 from partialpool.plots.own_labels import OwnLabels
 from partialpool.plots.shares import draw_shares, entitle_shares
-from partialpool.plots.style import PALETTE, house_style, short
+from partialpool.plots.style import PALETTE, house_style, short, titled
 from partialpool.questions.icc import icc
 
 __all__ = ["plot_icc"]
@@ -61,7 +61,7 @@ def plot_icc(correlations: xr.Dataset, *, prob: float = DEFAULT_PROB, **own: Unp
             do="select the others first: correlations.sel(...)",
         )
     names = [str(f) for f in correlations["factor"].to_numpy()]
-    title = f"ICC of {short(correlations.attrs['response'], 20)}"
+    title = f"ICC of {titled(correlations.attrs['response'])}"
     column = correlations[dims[0]].attrs.get("long_name", str(dims[0])) if dims else ""
     if dims and np.issubdtype(correlations[dims[0]].dtype, np.number):
         return _curves(correlations, names, column, title, prob)
@@ -100,8 +100,8 @@ def _curves(correlations: xr.Dataset, names: list[str], column: str, title: str,
                 axes.fill_between(x, *np.quantile(draws, ends, axis=0), color=color, alpha=0.2, lw=0)
             axes.plot(x, point.of(draws, axis=0), color=color, lw=1.8, label=short(name))
         axes.set_ylim(0, 1)
-        axes.set(xlabel=short(column), ylabel=_meaning(correlations))
-        entitle_shares(figure, f"{title} along {short(column, 20)}", point, prob=prob)
+        axes.set(xlabel=titled(column), ylabel=_meaning(correlations))
+        entitle_shares(figure, f"{title} along {titled(column)}", point, prob=prob)
         if len(names) > 1:
             axes.legend(frameon=False)
     return figure

@@ -18,7 +18,7 @@ from partialpool.plots.axis_units import bracketed, stated_or, unit_or_scale
 from partialpool.plots.held import held_in_title, named_effect
 from partialpool.plots.intervals import bars_in_words, interval_bars
 from partialpool.plots.own_labels import OwnLabels
-from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, room, short
+from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, room, short, titled
 
 __all__ = ["plot_level_effects"]
 
@@ -64,7 +64,7 @@ def plot_level_effects(
     labels = [short(level) for level in effects["level"].to_numpy()[order]]
     threshold = float(effects.attrs["threshold"])
     places, colors = np.arange(len(labels)), _CHANCE(above)
-    name, factor, response = (short(effects.attrs[key], 18) for key in ("effect", "factor", "response"))
+    name, factor, response = (titled(effects.attrs[key]) for key in ("effect", "factor", "response"))
     with house_style():
         height = float(np.clip(0.2 * len(labels) + 2.0, 3.0, 11))
         few = len(labels) <= _MOST_LABELS
@@ -78,7 +78,7 @@ def plot_level_effects(
         axes.set_ylim(-0.7, len(labels) - 0.3)
         axes.set_ylabel(factor + ("" if few else f" ({len(labels)} levels, sorted)"))
         scale = unit_or_scale(unit, effects.attrs["scale"])
-        what = named_effect(effects.attrs, effects.attrs["effect"], 18)
+        what = named_effect(effects.attrs, effects.attrs["effect"])
         which = "" if point.kind == "mean" else f"{point.name},\n"
         axes.set_xlabel(f"{what} of each {factor}{bracketed(scale)}\n{which}{bars_in_words(prob)}")
         bar = figure.colorbar(ScalarMappable(Normalize(0, 1), _CHANCE), ax=axes, shrink=min(1.0, 3 / height), pad=0.02)

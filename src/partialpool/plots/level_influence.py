@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from partialpool.errors import DataError, nearest
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.own_labels import OwnLabels
-from partialpool.plots.style import BLUE, GREY, VERMILION, house_style, room, short
+from partialpool.plots.style import BLUE, GREY, VERMILION, house_style, room, short, titled
 
 __all__ = ["plot_level_influence"]
 
@@ -68,10 +68,10 @@ def plot_level_influence(influence: xr.Dataset, quantity: str, **own: Unpack[Own
                 axes.plot(shift[some], places[some], "o", ms=5, color=color, mfc=fill)
         shown = len(labels) <= _MOST_LABELS
         axes.set_yticks(places if shown else [], labels if shown else [])
-        axes.set_ylabel(short(influence.attrs["factor"]) + ("" if shown else f" ({len(labels)} levels, in order)"))
+        axes.set_ylabel(titled(influence.attrs["factor"]) + ("" if shown else f" ({len(labels)} levels, in order)"))
         axes.set_xlabel("shift of the mean without the level, in posterior sds (open: by a refit)")
         axes.margins(y=0.5 / len(order))
         whole = f"{float(one['whole_mean']):.4g} (sd {float(one['whole_sd']):.3g})"
-        title = f"{short(influence.attrs['response'])}: which levels move {short(quantity)}?\nall levels: {whole}"
+        title = f"{titled(influence.attrs['response'])}: which levels move {titled(quantity)}?\nall levels: {whole}"
         figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     return figure

@@ -19,7 +19,7 @@ from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_units import bracketed, column_label, stated_or
 from partialpool.plots.held import held_in_title
 from partialpool.plots.own_labels import OwnLabels
-from partialpool.plots.style import BLUE, INK, VERMILION, house_style, short
+from partialpool.plots.style import BLUE, INK, VERMILION, house_style, short, titled
 
 __all__ = ["plot_level_lines"]
 
@@ -103,10 +103,7 @@ def plot_level_lines(
         panels = grid.ravel()
         spans = []
         for i, panel in enumerate(panels[:count]):
-            most_letters = 16 if count > 1 else 40
-            spans.append(
-                _draw_level(panel, shown.isel(level=i), point, prob, most=most_letters, joined=bool(categories))
-            )
+            spans.append(_draw_level(panel, shown.isel(level=i), point, prob, joined=bool(categories)))
             # The last panel of a column has the tick labels, also where the place below it is empty.
             panel.tick_params(labelbottom=i + columns >= count)
         for panel in panels[count:]:
@@ -116,7 +113,7 @@ def plot_level_lines(
         low, high = np.min(spans), np.max(spans)
         panels[0].set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
         figure.supxlabel(f"{column_label(lines.attrs['over'], xunit)}", fontsize=10)
-        figure.supylabel(f"{short(_vertical(lines), 40)}{bracketed(unit)}", fontsize=10)
+        figure.supylabel(f"{titled(_vertical(lines))}{bracketed(unit)}", fontsize=10)
         figure.suptitle(_title(lines, count, point), fontsize=11, x=0.01, ha="left")
         named: dict[str, Artist] = {}
         for panel in panels[:count]:
@@ -147,17 +144,13 @@ def _name_categories(panels: Iterable[Axes], names: list[str], *, most: int) -> 
         panel.set_xlim(-0.6, len(names) - 0.4)
 
 
-def _draw_level(
-    panel: Axes, level: xr.Dataset, point: Point, prob: float, *, most: int, joined: bool
-) -> tuple[float, float]:
+def _draw_level(panel: Axes, level: xr.Dataset, point: Point, prob: float, *, joined: bool) -> tuple[float, float]:
     """Draw one level; return the range that must be visible.
 
     Parameters
     ----------
     panel, level, point, prob
         Where and what to draw.
-    most
-        Most characters of the level's name.
     joined
         Whether the lines join the means of categories.
     """
@@ -182,7 +175,7 @@ def _draw_level(
     _draw_rows(panel, x, y, level, own)
     reason = level.get("no_estimate", xr.DataArray("")).item()
     without = {"infinite": "\nno finite estimate", "no trials": "\nno trials"}.get(reason, "")
-    panel.set_title(f"{short(label, most)}{without}", fontsize=9, pad=3)
+    panel.set_title(f"{titled(label)}{without}", fontsize=9, pad=3)
     panel.grid(visible=True, axis="both")
     drawn = np.concatenate([y, low, high, level["complete_pooling"].to_numpy()])
     return np.nanmin(drawn), np.nanmax(drawn)
@@ -210,5 +203,5 @@ def _title(lines: xr.Dataset, count: int, point: Point) -> str:
     held = held_in_title(lines.attrs, 80)
     held += "" if lines.attrs["rows"] == "all" else f"\nrows {short(lines.attrs['rows'], 60)} alone"
     held += "" if point.kind == "mean" else f"\npartial pooling: {point.name}"
-    response, over, by = (short(name, 20) for name in (lines.attrs["response"], lines.attrs["over"], factor))
+    response, over, by = (titled(name) for name in (lines.attrs["response"], lines.attrs["over"], factor))
     return f"{response} over {over} by {by}{some}{held}"

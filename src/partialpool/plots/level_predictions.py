@@ -13,7 +13,7 @@ from partialpool.fitting.point_estimate import Point, common_point
 from partialpool.intervals import DEFAULT_PROB
 from partialpool.names import OBS
 from partialpool.plots.intervals import bars_in_words, interval_bars
-from partialpool.plots.style import BLUE, GREY, INK, house_style, room, short
+from partialpool.plots.style import BLUE, GREY, INK, house_style, room, short, titled
 
 __all__ = ["LevelNames", "draw_level_predictions"]
 
@@ -76,11 +76,11 @@ def draw_level_predictions(
                 panel.axvline(float(anyone[k]), color=GREY, lw=1.4, zorder=0)
             panel.xaxis.set_major_locator(MaxNLocator(3 if by_category else 5))
             if by_category:
-                panel.set_title(short(predictions["category"].to_numpy()[k], 18), fontsize=10)
+                panel.set_title(titled(predictions["category"].to_numpy()[k]), fontsize=10)
         panels[0][0].set_yticks(range(len(labels)), labels)
-        panels[0][0].set_ylabel(short(names.factor))
-        figure.supxlabel(short(names.what, 46), fontsize=10)
-        title = f"Predicted for each {short(names.factor, 24)}"
+        panels[0][0].set_ylabel(titled(names.factor))
+        figure.supxlabel(titled(names.what), fontsize=10)
+        title = f"Predicted for each {titled(names.factor)}"
         figure.suptitle(f"{title}\n{point.name}, {bars_in_words(prob)}", fontsize=10.5, x=0.01, ha="left")
     return figure
 

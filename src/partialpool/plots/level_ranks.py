@@ -14,7 +14,7 @@ from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.held import held_in_title, named_effect
 from partialpool.plots.intervals import bars_in_words, interval_bars
 from partialpool.plots.own_labels import OwnLabels
-from partialpool.plots.style import BLUE, GREY, INK, house_style, room, short
+from partialpool.plots.style import BLUE, GREY, INK, house_style, room, short, titled
 
 __all__ = ["plot_level_ranks"]
 
@@ -50,7 +50,7 @@ def plot_level_ranks(ranks: xr.Dataset, *, prob: float = DEFAULT_PROB, **own: Un
     labels = [short(level) for level in ranks["level"].to_numpy()[order]]
     count, few = len(labels), len(labels) <= _MOST_LABELS
     places = np.arange(1, count + 1)
-    name, factor, response = (short(ranks.attrs[key], 18) for key in ("effect", "factor", "response"))
+    name, factor, response = (titled(ranks.attrs[key]) for key in ("effect", "factor", "response"))
     with house_style():
         size = 7.4 + (room(labels) if few else 0.0), float(np.clip(0.2 * count + 2.0, 3.0, 11))
         figure, axes = plt.subplots(figsize=size)
@@ -64,7 +64,7 @@ def plot_level_ranks(ranks: xr.Dataset, *, prob: float = DEFAULT_PROB, **own: Un
         axes.set_xlim(0.5, count + 0.5)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=12, integer=True, min_n_ticks=1))
         axes.set_ylabel(factor + ("" if few else f" ({count} levels, sorted)"))
-        what = named_effect(ranks.attrs, ranks.attrs["effect"], 18)
+        what = named_effect(ranks.attrs, ranks.attrs["effect"])
         axes.set_xlabel(f"rank of each {factor} by {what}, 1 the {ranks.attrs['best']}\n{bars_in_words(prob)}")
         if few:
             _write_probabilities(axes, ranks, order, places)

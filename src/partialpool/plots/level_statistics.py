@@ -16,7 +16,7 @@ from partialpool.plots.axis_limits import mark_beyond, robust_limits
 from partialpool.plots.axis_units import column_label, stated_or
 from partialpool.plots.intervals import bars_in_words, interval_bars
 from partialpool.plots.own_labels import OwnTitle
-from partialpool.plots.style import BLUE, VERMILION, house_style, short
+from partialpool.plots.style import BLUE, VERMILION, house_style, short, titled
 from partialpool.questions.level_statistics import level_statistics
 
 __all__ = ["plot_level_statistics"]
@@ -80,18 +80,18 @@ def plot_level_statistics(
         for name in names:
             axes: Axes = drawn.viz["plot"][name].item()
             along = ordered["observed_data"][name].attrs.get("along")
-            axes.set_title(str(name) if along is None else f"trend along {short(along, 20)}")
+            axes.set_title(str(name) if along is None else f"trend along {titled(along)}")
             axes.set_ylabel(_units(statistics, str(name), along, unit))
             axes.set_xticks(range(len(labels)), labels, rotation=90, fontsize=7.5)
             axes.set_xlabel(
-                short(statistics.attrs["factor"]) + ("" if shown else f" ({len(levels)} levels, by their means)")
+                titled(statistics.attrs["factor"]) + ("" if shown else f" ({len(levels)} levels, by their means)")
             )
             axes.grid(visible=True, axis="y")
             _limit(axes, ordered, str(name), prob)
         kind = (
             "new levels of the population" if statistics.attrs["levels"] == "new" else "new responses of these levels"
         )
-        title = f"{short(statistics.attrs['response'], 20)}: the data (vermilion) and {kind}"
+        title = f"{titled(statistics.attrs['response'])}: the data (vermilion) and {kind}"
         figure.suptitle(f"{title}\nmedian, {bars_in_words(prob)}", x=0.01, ha="left", fontsize=11)
     return figure
 
@@ -106,7 +106,7 @@ def _limit(axes: Axes, ordered: xr.DataTree, name: str, prob: float) -> None:
 
 
 def _units(statistics: xr.DataTree, name: str, along: str | None, unit: str) -> str:
-    response = f"{column_label(statistics.attrs['response'], unit, 16)}"
+    response = f"{column_label(statistics.attrs['response'], unit, 30)}"
     what = {"mean": f"mean {response}", "spread": f"sd of {response}"}
-    over = f"per unit of {short(along, 14)}"
+    over = f"per unit of {short(along)}"
     return what.get(name, f"{response}{' ' if len(response + over) < 36 else '\n'}{over}")

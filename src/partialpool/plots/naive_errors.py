@@ -12,7 +12,7 @@ from matplotlib.ticker import NullLocator
 from partialpool.names import COEF
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.own_labels import OwnLabels
-from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, room, short
+from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, room, short, titled
 from partialpool.questions.naive_errors import naive_errors
 
 __all__ = ["plot_naive_errors"]
@@ -98,7 +98,7 @@ def plot_naive_errors(errors: xr.Dataset, **own: Unpack[OwnLabels]) -> Figure:
         header = "naive  \N{RIGHTWARDS ARROW}  honest"
         axes.text(1.02, 1.02, header, transform=axes.transAxes, va="bottom", fontsize=9, color=INK)
         axes.set_xlabel("standard error, in units of the naive one")
-        title = f"Standard errors for {short(errors.attrs['response'], 20)}: naive, and honest about groups"
+        title = f"Standard errors for {titled(errors.attrs['response'])}: naive, and honest about groups"
         figure.suptitle(title, fontsize=11, x=0.01, ha="left")
         if told.any():
             figure.legend(frameon=False, loc="outside lower center", ncols=3)

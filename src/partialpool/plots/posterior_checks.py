@@ -16,7 +16,7 @@ from partialpool.intervals import DEFAULT_PROB, central_ends, percent
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_units import column_label, stated_or
 from partialpool.plots.own_labels import OwnTitle
-from partialpool.plots.style import BLUE, GREY, VERMILION, house_style, room, short
+from partialpool.plots.style import BLUE, GREY, VERMILION, house_style, room, short, titled
 from partialpool.plots.ticks import round_numbers
 from partialpool.questions.check_advice import statistic_in_words
 from partialpool.questions.posterior_checks import posterior_checks
@@ -88,7 +88,7 @@ def plot_posterior_checks(
             place = grid[:, 1] if alone else grid[k // columns, 1 + k % columns]
             _statistic(figure.add_subplot(place), checks["checks"].to_dataset().sel(statistic=name), name)
         figure.suptitle(
-            f"{short(checks.attrs['response'], 20)}: the data (vermilion) and new responses of the model (blue)",
+            f"{titled(checks.attrs['response'])}: the data (vermilion) and new responses of the model (blue)",
             x=0.01,
             ha="left",
             fontsize=11,
@@ -97,13 +97,13 @@ def plot_posterior_checks(
 
 
 def _overlay(checks: xr.DataTree, unit: str, prob: float) -> tuple[Figure, Axes]:
-    picture, response = family_named(checks.attrs["family"]).picture, short(checks.attrs["response"], 26)
+    picture, response = family_named(checks.attrs["family"]).picture, titled(checks.attrs["response"])
     largest = _only(checks["observed_data"].to_dataset()).max()
     if picture == "categories":
         return _categories(checks, prob)
     if picture == "calibration":
         return _calibration(checks, response, prob)
-    label = column_label(checks.attrs["response"], unit, 26)
+    label = column_label(checks.attrs["response"], unit)
     if picture == "frequencies" and largest <= _MOST_COUNTS:
         return _frequencies(checks, label, prob)
     return _distributions(checks, label)
@@ -234,7 +234,7 @@ def _categories(checks: xr.DataTree, prob: float) -> tuple[Figure, Axes]:
     crowded = sum(map(len, labels)) > 40
     axes.set_xticks(codes, labels, rotation=90 if crowded else 0)
     axes.set(
-        xlabel=short(checks.attrs["response"], 26),
+        xlabel=titled(checks.attrs["response"]),
         ylabel="rows",
         ylim=(0, 1.08 * max(high.max(), seen.max())),
         xlim=(-0.6, len(labels) - 0.4),

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.own_labels import OwnLabels
 from partialpool.plots.style import GREY, INK, PALETTE, house_style, room, short
-from partialpool.questions.power_scale import THRESHOLD, PowerScaling, power_scale
+from partialpool.questions.power_scale import ERRORS, LIKELIHOOD, THRESHOLD, PowerScaling, power_scale
 
 __all__ = ["plot_power_scale"]
 
@@ -32,7 +32,9 @@ def plot_power_scale(scaling: PowerScaling, **own: Unpack[OwnLabels]) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        A row per answer, a mark per component, and the line above which a sensitivity counts.
+        A row per answer, a mark per component, and the line above which a sensitivity counts. Bars of all priors
+        together and of the likelihood: two Monte Carlo standard errors; where a bar crosses the line, the answer is
+        near the threshold.
     """
     frame = scaling.frame
     components = [c for c in frame.columns if c != "diagnosis"]
@@ -42,13 +44,18 @@ def plot_power_scale(scaling: PowerScaling, **own: Unpack[OwnLabels]) -> Figure:
     with house_style():
         figure, axes = plt.subplots(figsize=(6.6 + room(labels), 1.7 + 0.34 * len(frame)))
         for k, component in enumerate(components):
+            if component in scaling.errors:
+                bars = ERRORS * scaling.errors[component]
+                axes.errorbar(
+                    frame[component], places, xerr=bars, fmt="none", ecolor=_color(component, k), lw=1.2, zorder=1
+                )
             axes.plot(
                 frame[component],
                 places,
                 marks[k % len(marks)],
                 ms=6,
-                color=INK if component == "likelihood" else PALETTE[k % len(PALETTE)],
-                mfc="white" if component == "likelihood" else None,
+                color=_color(component, k),
+                mfc="white" if component == LIKELIHOOD else None,
                 label=short(component),
             )
         axes.axvline(THRESHOLD, color=GREY, lw=1, ls="--")
@@ -58,7 +65,11 @@ def plot_power_scale(scaling: PowerScaling, **own: Unpack[OwnLabels]) -> Figure:
         axes.set_yticks(places, labels)
         axes.invert_yaxis()
         axes.margins(y=0.6 / len(frame))
-        axes.set_xlabel("power-scaling sensitivity (dashed: 0.05, above which it counts)")
+        axes.set_xlabel("power-scaling sensitivity (dashed: 0.05, above which it counts; bars: 2 Monte Carlo errors)")
         figure.suptitle("What moves the answers", x=0.01, ha="left", fontsize=11)
         figure.legend(frameon=False, loc="outside right upper", fontsize=9)
     return figure
+
+
+def _color(component: str, k: int) -> str:
+    return INK if component == LIKELIHOOD else PALETTE[k % len(PALETTE)]

@@ -22,7 +22,7 @@ from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_units import column_label, stated_or
 from partialpool.plots.held import exposure_on_axis, held_in_rows, held_in_title
 from partialpool.plots.own_labels import OwnLabels
-from partialpool.plots.style import INK, PALETTE, house_style, short
+from partialpool.plots.style import INK, PALETTE, house_style, short, titled
 from partialpool.questions.datagrid import datagrid
 from partialpool.questions.predict import Kind, predict
 from partialpool.spec.terms import factor_columns
@@ -130,12 +130,12 @@ def plot_predictions(
             panels[0].set(xlabel=names[0], ylabel=names[1])
         else:
             for panel, (label, *_) in zip(panels, series, strict=True):
-                panel.set_title(short(label, 18), fontsize=9, pad=3)
+                panel.set_title(titled(label), fontsize=9, pad=3)
             figure.supxlabel(names[0], fontsize=10)
             figure.supylabel(names[1], fontsize=10)
         title = _title(predictions, drawn.point, prob, new_responses=any(new is not None for _, _, new, _ in series))
         left_out = (
-            f"; {len(series)} of {len(every)} values of {short(by or predictions.attrs['response'], 18)}"
+            f"; {len(series)} of {len(every)} values of {titled(by or predictions.attrs['response'])}"
             if len(series) < len(every)
             else ""
         )
@@ -214,7 +214,7 @@ def _panels(count: int, places: list[object] | None) -> tuple[Figure, list[Axes]
 
 def _title(predictions: xr.Dataset, point: Point, prob: float, *, new_responses: bool) -> str:
     """Return the title: what is predicted, for which level, and the meaning of line and bands."""
-    what, kind = short(predictions.attrs["response"]), predictions.attrs["kind"]
+    what, kind = titled(predictions.attrs["response"]), predictions.attrs["kind"]
     whom = "\n".join(fill(kind, 72).splitlines()[:3])
     line = "mean and its " if point.kind == "mean" else f"mean: {point.name},\n"
     light = f"; lighter: {percent(prob)} of new responses" if new_responses else ""
@@ -315,4 +315,4 @@ def _response_axis(predictions: xr.Dataset, unit: str) -> str:
     offset = exposure_on_axis(predictions)
     if what == "mean of the response":
         return f"{column_label(name, unit)}{offset}"
-    return (short(what, 50) if name in what else f"{short(name, 20)}: {short(what, 40)}") + offset
+    return (titled(what) if name in what else f"{titled(name)}: {titled(what)}") + offset

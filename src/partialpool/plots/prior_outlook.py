@@ -12,7 +12,7 @@ from partialpool.families.registry import family_named
 from partialpool.intervals import DEFAULT_PROB, central_ends, percent
 from partialpool.plots.axis_units import bracketed, column_label, unit_or_scale
 from partialpool.plots.intervals import interval_bars
-from partialpool.plots.style import BLUE, GREY, INK, VERMILION, short
+from partialpool.plots.style import BLUE, GREY, INK, VERMILION, short, titled
 from partialpool.tabulate import number
 
 __all__ = ["draw_level_lines", "draw_scatter", "drawable"]
@@ -50,9 +50,7 @@ def draw_scatter(panel: Axes, outlook: xr.Dataset, *, unit: str, xunit: str, pro
         Probability of the wide band; the narrow one contains 50 %.
     """
     x, variance = _sorted(outlook, "variance")
-    panel.set(
-        xlabel=_named(outlook, xunit), title=f"How far responses scatter along {short(outlook.attrs['along'], 20)}"
-    )
+    panel.set(xlabel=_named(outlook, xunit), title=f"How far responses scatter along {titled(outlook.attrs['along'])}")
     sd, data = np.sqrt(variance), outlook.attrs
     if not len(sd):
         _say_nothing(panel)
@@ -92,7 +90,7 @@ def draw_level_lines(
     """
     x, draws = _sorted(outlook, "level_line")
     data = outlook.attrs
-    title = "Lines" if data["levels"] == "none" else f"Lines of new levels of {short(data['levels'])}"
+    title = "Lines" if data["levels"] == "none" else f"Lines of new levels of {titled(data['levels'])}"
     panel.set(xlabel=_named(outlook, xunit), title=title)
     if not len(draws):
         _say_nothing(panel)
@@ -111,7 +109,7 @@ def draw_level_lines(
         panel.axhline(mean, color=VERMILION, lw=1.8, label=f"the data: {number(mean)} on average")
     _limit(panel, chosen, ends, outlook)
     named = f"{column_label(data['response'], unit)}"
-    panel.set_ylabel(named if data["lines"] == "mean of the response" else short(data["lines"], 40))
+    panel.set_ylabel(named if data["lines"] == "mean of the response" else titled(data["lines"]))
     _legend(panel)
 
 

@@ -20,7 +20,7 @@ from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_units import bracketed, column_label, stated_or
 from partialpool.plots.own_labels import OwnTitle
 from partialpool.plots.prior_outlook import draw_level_lines, draw_scatter, drawable
-from partialpool.plots.style import GREY, INK, PALETTE, VERMILION, house_style, short
+from partialpool.plots.style import GREY, INK, PALETTE, VERMILION, house_style, short, titled
 from partialpool.plots.ticks import round_numbers
 from partialpool.tabulate import number
 
@@ -137,7 +137,7 @@ def _tables(panel: Axes, tree: xr.DataTree, unit: str) -> None:
     if family.support is BINARY:
         panel.hist(values.to_numpy().mean(axis=1), _BINS, range=(0, 1), color=GREY, alpha=0.6, label="prior")
         panel.axvline(observed.mean(), color=VERMILION, lw=2, label="the data")
-        panel.set(xlabel=f"{short(name)}: share of ones in a table", yticks=[], xlim=(0, 1))
+        panel.set(xlabel=f"{titled(name)}: share of ones in a table", yticks=[], xlim=(0, 1))
         panel.legend(frameon=False)
         return
     places = np.linspace(0, len(values) - 1, min(_SHOWN, len(values))).round().astype(int)

@@ -19,7 +19,7 @@ from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_units import column_label, stated_or
 from partialpool.plots.bands import order_band, quantile_interval
 from partialpool.plots.own_labels import OwnTitle
-from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, legend_below, room, short
+from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, legend_below, room, short, titled
 from partialpool.plots.ticks import round_numbers
 from partialpool.questions.quantile_residuals import ESTIMATED_EFFECTS, quantile_residuals
 
@@ -121,7 +121,7 @@ def plot_quantile_residuals(
             right.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
             right.minorticks_off()
         right.set(xlabel=label, ylabel="quantile residual, u", ylim=(-0.02, 1.02))
-        figure.suptitle(f"{short(residuals.attrs['response'], 20)}: quantile residuals", x=0.01, ha="left", fontsize=11)
+        figure.suptitle(f"{titled(residuals.attrs['response'])}: quantile residuals", x=0.01, ha="left", fontsize=11)
         legend_below(figure, (left, right), columns=4)
     return figure
 
@@ -130,7 +130,7 @@ def _axis(residuals: xr.Dataset, along: str | None, unit: str, xunit: str) -> tu
     """Return the variable along the axis, the axis label, and whether the variable is categorical."""
     if along is None:
         share = family_named(residuals.attrs["family"]).support.mean_is_probability
-        said = f"expected response: {short(residuals.attrs['expected'], 40)}"
+        said = f"expected response: {titled(residuals.attrs['expected'])}"
         return "expected", f"{said} ({unit})" if unit and not share else said, False
     names = {str(values.attrs.get("long_name", name)): str(name) for name, values in residuals.coords.items()}
     if along not in names:

@@ -17,7 +17,7 @@ from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_units import bracketed, column_label, stated_or, unit_or_scale
 from partialpool.plots.intervals import bars_in_words, interval_bars
 from partialpool.plots.own_labels import OwnTitle
-from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, short
+from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, short, titled
 
 __all__ = ["plot_recenter"]
 
@@ -86,12 +86,12 @@ def plot_recenter(
             panel.set_xlabel(f"origin of {column_label(slope, xunit)}")
         left.axhline(0, color=INK, lw=0.8)
         left.set_ylim(-1, 1)
-        left.set_ylabel(f"correlation of {INTERCEPT} and {short(slope, 14)}")
+        left.set_ylabel(f"correlation of {INTERCEPT} and {titled(slope)}")
         right.set_ylim(bottom=0)
         right.set_ylabel(f"sd of {INTERCEPT}{bracketed(unit_or_scale(unit, moved.attrs['scale']))}")
         for panel, height in ((left, 0.0), (right, 0.04 * right.get_ylim()[1])):
             _uncorrelated(panel, uncorrelated, height, prob)
-        response, factor, along = (short(name, 20) for name in (moved.attrs["response"], moved.attrs["factor"], slope))
+        response, factor, along = (titled(name) for name in (moved.attrs["response"], moved.attrs["factor"], slope))
         title = f"{response}: effects of {factor} with zero of {along} moved"
         figure.suptitle(f"{title}\n{point.name}, {bars_in_words(prob, 'bands')}", fontsize=11, x=0.01, ha="left")
         handles, labels = left.get_legend_handles_labels()

@@ -12,7 +12,7 @@ from partialpool.design.units import Units
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_units import bracketed, column_label, stated_or
 from partialpool.plots.own_labels import OwnTitle
-from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, short
+from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, titled
 from partialpool.tabulate import p_value
 
 __all__ = ["plot_residual_trends"]
@@ -50,8 +50,8 @@ def plot_residual_trends(
         _lines(left, trends)
         left.set(
             xlabel=column_label(attrs["over"], xunit),
-            ylabel=f"residual of {short(attrs['response'], 20)}{bracketed(unit)}",
-            title=f"A line per level of {short(attrs['factor'])}",
+            ylabel=f"residual of {titled(attrs['response'])}{bracketed(unit)}",
+            title=f"A line per level of {titled(attrs['factor'])}",
         )
         left.grid(visible=True, axis="both")
         real, new = trends["discrepancy"].to_numpy().ravel(), trends["replicated"].to_numpy().ravel()

@@ -22,7 +22,7 @@ from partialpool.plots.axis_limits import AxisLimits, mark_beyond, robust_limits
 from partialpool.plots.axis_units import bracketed, stated_or
 from partialpool.plots.held import held_in_title, named_effect
 from partialpool.plots.own_labels import OwnLabels
-from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, room, short
+from partialpool.plots.style import BLUE, GREY, INK, VERMILION, house_style, legend_below, room, short, titled
 from partialpool.questions.shrinkage import shrinkage
 from partialpool.tabulate import number
 
@@ -129,7 +129,7 @@ def _line(pooling: xr.Dataset, unit: str, prob: float) -> Figure:
     axes.plot(partial[order], places, "o", ms=5, color=BLUE, label=f"partial pooling, {percent(prob)} interval")
     axes.set_yticks(places if few else [], labels if few else [])
     axes.set_xlabel(_along(pooling, unit, as_means=as_means))
-    axes.set_ylabel(short(pooling.attrs["factor"]))
+    axes.set_ylabel(titled(pooling.attrs["factor"]))
     _entitle(figure, pooling, named=few)
     figure.legend(frameon=False, loc="outside lower center", ncols=3)
     return figure
@@ -142,7 +142,8 @@ def _along(pooling: xr.Dataset, unit: str, *, as_means: bool) -> str:
         return f"{short(pooling.attrs['mean'], 60)}{_in_units(effect, unit)}"
     if effect == INTERCEPT:
         return f"{short(pooling.attrs.get('predictor', pooling.attrs['response']), 60)}{_in_units(effect, unit)}"
-    return f"{short(effect)}{_in_units(effect, unit or _link(pooling).unit_in_words)}"
+    known = replace(Units.of_answer(pooling.attrs), linear=unit).of_effects([effect])
+    return f"{titled(effect)}{_of_effect(pooling, effect, known)}"
 
 
 def _predictor(pooling: xr.Dataset) -> str:
@@ -187,16 +188,16 @@ def _plane(pooling: xr.Dataset, unit: str, prob: float) -> Figure:
     if len(own) <= _MOST_LABELS:
         for label, x, y in zip(pooling["level"].to_numpy(), partial[:, 0], partial[:, 1], strict=True):
             axes.annotate(short(label, 18), (x, y), xytext=(4, 3), textcoords="offset points", fontsize=7, color=INK)
-    factor = short(pooling.attrs["factor"], 22)
+    factor = titled(pooling.attrs["factor"])
     names = [str(effect) for effect in pooling["effect"].to_numpy()[:2]]
     known = replace(Units.of_answer(pooling.attrs), linear=unit).of_effects(names)
     along, up = (
-        f"{named_effect(pooling.attrs, name, 22)} of each {factor}{_of_effect(pooling, name, known)}" for name in names
+        f"{named_effect(pooling.attrs, name)} of each {factor}{_of_effect(pooling, name, known)}" for name in names
     )
     axes.set(xlabel=along, ylabel=up)
     _entitle(figure, pooling, named=False)
     axes.grid(visible=True, axis="both")
-    axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=4, fontsize=9)
+    legend_below(figure, [axes], columns=4)
     return figure
 
 
@@ -215,7 +216,7 @@ def _in_units(effect: str, unit: str) -> str:
 
 
 def _entitle(figure: Figure, pooling: xr.Dataset, *, named: bool) -> None:
-    title = f"{short(pooling.attrs['response'])}: pulled towards the population"
+    title = f"{titled(pooling.attrs['response'])}: pulled towards the population"
     below = held_in_title(pooling.attrs, 80)
     infinite = pooling["level"].to_numpy()[_infinite(pooling)]
     if len(infinite) and not named:

@@ -66,7 +66,7 @@ def _contribution(panel: Axes, term: xr.Dataset, unit: str) -> None:
     panel.axvspan(0, small, color=GREY, alpha=0.3, lw=0, label="near zero")
     panel.set(xlim=(0, grid[-1]), yticks=[], ylabel="density", xlabel=f"sd it contributes{bracketed(unit)}")
     near, before = float(term["near_zero"]), float(term["near_zero_prior"])
-    panel.set_title(f"{short(term['term'].item(), 34)}\nnear zero {near:.2f}, prior {before:.2f}", fontsize=9.5)
+    panel.set_title(f"{short(term['term'].item(), 90)}\nnear zero {near:.2f}, prior {before:.2f}", fontsize=9.5)
 
 
 def _correlation(panel: Axes, pair: xr.Dataset) -> None:
@@ -75,7 +75,7 @@ def _correlation(panel: Axes, pair: xr.Dataset) -> None:
     panel.hist(draws, _BINS, range=(-1, 1), density=True, alpha=0.6, color=color, label=name)
     panel.set(xlim=(-1, 1), yticks=[], ylabel="density", xlabel="correlation")
     panel.set_title(
-        f"{short(pair['pair'].item(), 34)}\nbeyond 0.95 either way {float(pair['extreme']):.2f}", fontsize=9.5
+        f"{short(pair['pair'].item(), 90)}\nbeyond 0.95 either way {float(pair['extreme']):.2f}", fontsize=9.5
     )
 
 

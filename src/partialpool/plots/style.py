@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 from partialpool.plots.fonts import complete_fonts
 from partialpool.plots.shown_once import show_once
+from partialpool.plots.wrapped_texts import wrap_texts
 
 __all__ = [
     "BLUE",
@@ -32,6 +33,7 @@ __all__ = [
     "room",
     "save_figure",
     "short",
+    "titled",
 ]
 
 # Okabe & Ito (2008), colours distinguishable under every common kind of colour blindness.
@@ -65,6 +67,7 @@ _STYLE: Final[dict[Any, Any]] = {
     "grid.color": "#E6E6E6",
     "axes.axisbelow": True,
 }
+_MOST_IN_TITLES: Final = 56
 _LARGEST_SVG: Final = 400_000
 """Bytes above which a figure is written as a bitmap."""
 _CLIP: Final = re.compile(r'(?<=["#])p[0-9a-f]{10}(?=[")])')
@@ -147,6 +150,17 @@ def short(label: object, most: int = 30) -> str:
     return f"{text[: most - 1 - end].rstrip()}\N{HORIZONTAL ELLIPSIS}{text[len(text) - end :].lstrip()}"
 
 
+def titled(label: object) -> str:
+    """Return a name for a title or beside an axis, where it may take two lines (`wrap_texts`).
+
+    Examples
+    --------
+    >>> titled("Systolic blood pressure at the first visit")
+    'Systolic blood pressure at the first visit'
+    """
+    return short(label, _MOST_IN_TITLES)
+
+
 def room(labels: Iterable[str]) -> float:
     """Return the inches by which long labels beside an axis should widen a figure, so that its panels keep their width.
 
@@ -208,6 +222,7 @@ def figure_image(figure: Figure, *, widest: float | None = None, largest_svg: in
     """
     if widest is not None:
         figure.set_size_inches(min(widest, figure.get_size_inches()[0]), figure.get_size_inches()[1])
+        wrap_texts(figure)
     width, height = (round(96 * inches) for inches in figure.get_size_inches())
     stream = io.BytesIO()
     # By default ids are hashed with a random salt and a date is written, so that equal figures would differ.

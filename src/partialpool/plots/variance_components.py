@@ -9,7 +9,7 @@ from partialpool.intervals import DEFAULT_PROB
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.own_labels import OwnLabels
 from partialpool.plots.shares import draw_shares
-from partialpool.plots.style import short
+from partialpool.plots.style import titled
 from partialpool.questions.variance_components import variance_components
 
 __all__ = ["plot_variance_components"]
@@ -37,5 +37,5 @@ def plot_variance_components(components: xr.Dataset, *, prob: float = DEFAULT_PR
         medians, and the title says so.
     """
     rows = {str(part): components["share"].sel(part=part).to_numpy() for part in components["part"].to_numpy()}
-    title = f"Variance components of {short(components.attrs['response'], 20)}"
+    title = f"Variance components of {titled(components.attrs['response'])}"
     return draw_shares(rows, "share of the variance", title, prob=prob)

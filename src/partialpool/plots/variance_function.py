@@ -18,7 +18,7 @@ from partialpool.intervals import DEFAULT_PROB, central_ends, percent
 from partialpool.plots.answer import draws_answer_of
 from partialpool.plots.axis_units import bracketed, column_label, stated_or, unit_or_scale
 from partialpool.plots.own_labels import OwnTitle
-from partialpool.plots.style import GREY, INK, PALETTE, house_style, short
+from partialpool.plots.style import GREY, INK, PALETTE, house_style, short, titled
 
 __all__ = ["common_point_of_fan", "plot_variance_function"]
 
@@ -191,4 +191,4 @@ def _stacked(values: xr.DataArray, along: Hashable) -> np.ndarray:
 
 
 def _named(variances: xr.Dataset, unit: str) -> str:
-    return f"{short(variances.attrs['response'])}{bracketed(unit_or_scale(unit, variances.attrs['scale']))}"
+    return f"{titled(variances.attrs['response'])}{bracketed(unit_or_scale(unit, variances.attrs['scale']))}"

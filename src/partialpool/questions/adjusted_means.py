@@ -12,11 +12,12 @@ import xarray as xr
 
 from partialpool.design.design import Design
 from partialpool.design.grid import check_places, check_values
-from partialpool.design.held import categories_of, evaluated_offset, hold, is_number, offset_in_words
+from partialpool.design.held import categories_of, evaluated_offset, hold, is_number, offset_in_words, place_in_words
 from partialpool.design.labels import mean_in_words
 from partialpool.design.newdata import expression_rows
 from partialpool.design.units import UNITS
 from partialpool.errors import DataError, nearest
+from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.model.expectation import expectation
 from partialpool.model.group_variance import spread_of_rows
@@ -105,7 +106,7 @@ def adjusted_means(fit: Fit, *predictors: str, at: Mapping[str, Any] = MappingPr
     coords |= {"category": list(categories)} if categories else {}
     for dim, name in zip(_dims(predictors), predictors, strict=True):
         coords[dim] = (dim, np.array(values[name]), {"long_name": name})
-    return xr.Dataset(variables, coords=coords, attrs=_attrs(design, others, table))
+    return Answer(variables, coords=coords, attrs=_attrs(design, others, table))
 
 
 def _dims(predictors: Sequence[str]) -> list[str]:
@@ -155,7 +156,7 @@ def _values(design: Design, predictors: Sequence[str], at: Mapping[str, Any]) ->
 
 def _attrs(design: Design, others: Mapping[str, Sequence[Any]], table: pd.DataFrame) -> dict[str, Any]:
     averaged = [f"{name} ({len(listed)} values)" for name, listed in others.items() if len(listed) > 1]
-    one = [f"{n}={v[0]:.4g}" if isinstance(v[0], float) else f"{n}={v[0]}" for n, v in others.items() if len(v) == 1]
+    one = [place_in_words(name, listed[0]) for name, listed in others.items() if len(listed) == 1]
     offset = offset_in_words(design, evaluated_offset(design, table))
     attrs = {
         "response": design.response.name,

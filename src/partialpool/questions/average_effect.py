@@ -18,11 +18,12 @@ from partialpool.design.counterfactuals import (
     within_spline,
 )
 from partialpool.design.design import Design
-from partialpool.design.held import categories_of, is_number, means_held
+from partialpool.design.held import categories_of, is_number, means_held, read_columns
 from partialpool.design.newdata import expression_rows
 from partialpool.design.table import read_table
 from partialpool.design.units import UNITS
 from partialpool.errors import DataError, SpecError, nearest
+from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.point_estimate import ESTIMATE
 from partialpool.model.expectation import expectation
@@ -64,8 +65,10 @@ def average_effect(
 ) -> xr.Dataset:
     """Compare the mean response at two values of a predictor, all else as observed, averaged over the rows.
 
-    The comparison is returned in two forms. With m_i(x) the mean of row i with the predictor at x, and h the scale of
-    the measure (difference: m, ratio: log m, odds ratio: logit m), they are:
+    Each row keeps its own values of the other predictors and, in a model with an offset, its own exposure, as
+    `attrs["others"]` states: only the predictor named changes. The comparison is returned in two forms. With m_i(x) the
+    mean of row i with the predictor at x, and h the scale of the measure (difference: m, ratio: log m, odds ratio:
+    logit m), they are:
 
     - population average: h(mean_i E_b m_i(b, m)) compared between the two values: how the average over the whole
       population changes when the predictor changes for every member. Group effects are integrated out.
@@ -112,7 +115,8 @@ def average_effect(
         (chain, draw, contrast, category), effects on the probability of each category; with `by` also a dimension of
         that name. Differences are in units of the response (binomial: of a probability), slopes in these units per unit
         of the predictor. Ratios have no unit, and their point estimate is the posterior median, so that the comparison
-        the other way round gives the inverse.
+        the other way round gives the inverse. attrs: `others`, what each row keeps; `agree`, "yes" where the two forms
+        are the same numbers, else "no"; `held`, level means that stay fixed.
 
     Raises
     ------
@@ -145,13 +149,27 @@ def average_effect(
     draws = fit.stacked()
     with within_spline(design, scenarios, frame):
         if by is None:
-            return _labelled(fit, scenarios, measure, _views(design, draws, frame, scenarios, measure))
+            return _compared(_labelled(fit, scenarios, measure, _views(design, draws, frame, scenarios, measure)))
         groups = _groups(design, frame, by)
         found = [
             _labelled(fit, scenarios, measure, _views(design, draws, rows, scenarios, measure)) for _, rows in groups
         ]
     labels = xr.DataArray([label for label, _ in groups], dims=by, name=by)
-    return xr.concat(found, dim=labels, combine_attrs="override").transpose("chain", "draw", ...)
+    return _compared(xr.concat(found, dim=labels, combine_attrs="override").transpose("chain", "draw", ...))
+
+
+def _compared(effects: xr.Dataset) -> xr.Dataset:
+    """State whether the two forms are the same numbers, but for rounding, as in a linear model."""
+    agree = np.allclose(effects["population_average"], effects["subject_specific"], rtol=1e-9, atol=0)
+    return effects.assign_attrs(agree="yes" if agree else "no")
+
+
+def _kept(design: Design, predictor: str) -> str:
+    """Describe what each row keeps: its own values of other predictors, and its own offset."""
+    others = [name for name in read_columns(design) if name != predictor]
+    kept = [f"its own values of {', '.join(others)}"] if others else []
+    kept += [f"its own offset {' + '.join(design.spec.offsets)}"] if design.spec.offsets else []
+    return f"each row keeps {' and '.join(kept)}" if kept else "none"
 
 
 def _views(
@@ -297,6 +315,7 @@ def _labelled(
         "measure": measure,
         "population_average": "compares means over rows and group effects",
         "subject_specific": "compares within a row at the typical level (b = 0), then averages over rows",
+        "others": _kept(fit.design, scenarios.predictor),
         "response": fit.design.response.name,
         UNITS: fit.design.axis_units.as_text(),
         "link": fit.spec.link,
@@ -305,4 +324,4 @@ def _labelled(
         attrs["held"] = held
     if fit.design.response.success:
         attrs["expectation"] = fit.design.response.success
-    return xr.Dataset(variables, coords=coords, attrs=attrs)
+    return Answer(variables, coords=coords, attrs=attrs)

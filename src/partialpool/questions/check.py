@@ -31,6 +31,11 @@ DOUBTFUL = 0.01
 """Posterior-predictive p-values below this are reported: with several of them, each may be low by chance."""
 FEWEST = 100
 """Fewest draws for judging: with fewer, a share of new data is too imprecise to compare with `DOUBTFUL`."""
+LEVELS_OF: Final = "levels of {}"
+MEANS_OF: Final = "means of {}"
+SPREADS_WITHIN: Final = "spreads within {}"
+TREND_OF: Final = "trend of {} in {}"
+"""Names of the checks of a factor, and of a column and a factor."""
 _STANDARDISED: Final = ("spreads within ", "trend of ")
 _DISPERSION_FIRST: Final = "first the dispersion's remedy: this check assumes that the family's variance is right"
 ENOUGH = 1000
@@ -197,20 +202,20 @@ def _of_levels(fit: Fit, factor: FactorEffects, seeds: list[int]) -> Iterator[Fi
     try:
         new = level_statistics(fit, name, seed=seeds[0])
     except PartialPoolError as error:
-        yield Finding(f"levels of {name}", True, f"not judged: {error.wrong}", judged=False)
+        yield Finding(LEVELS_OF.format(name), True, f"not judged: {error.wrong}", judged=False)
         return
     told = _told(new, "mean")
     if told.sum() > 2:
         p = _tail(new, "mean", told, lambda s: np.abs(s - s.mean(-1, keepdims=True)).max(-1) / s.std(-1))
-        cure = f"see which level of {name} it is: pp.plot_level_statistics(pp.level_statistics(fit, {name!r}))"
-        yield _judged(f"means of {name}", "the most extreme level", p, cure)
+        cure = f"see which level it is: pp.plot_level_statistics(pp.level_statistics(fit, {name!r}))"
+        yield _judged(MEANS_OF.format(name), "the most extreme level", p, cure)
     same = level_statistics(fit, name, levels="same", seed=seeds[1])
     told = _told(same, "spread")
     if told.sum() > 2:
         p = _tail(same, "spread", told, lambda s: s.std(-1) / s.mean(-1))
-        cure = f"levels of {name} differ in variance: try {advice_for_spreads(fit.spec.family)}"
+        cure = f"the levels differ in variance: try {advice_for_spreads(fit.spec.family)}"
         some = "" if told.all() else f" ({told.sum()} levels of two rows or more)"
-        yield _judged(f"spreads within {name}", f"how they differ between levels{some}", p, cure)
+        yield _judged(SPREADS_WITHIN.format(name), f"how they differ between levels{some}", p, cure)
     for column in [v.attrs["along"] for v in new["observed_data"].data_vars.values() if "along" in v.attrs]:
         yield _trend(fit, column, name, seeds[2])
 
@@ -245,11 +250,9 @@ def _trend(fit: Fit, over: str, factor: str, seed: int) -> Finding:
     try:
         found = residual_trends(fit, over, factor=factor, seed=seed)
     except PartialPoolError as error:
-        return Finding(f"trend of {over} in {factor}", True, f"not judged: {error.wrong}", judged=False)
+        return Finding(TREND_OF.format(over, factor), True, f"not judged: {error.wrong}", judged=False)
     suggestion = found.attrs["suggestion"]
     cure = (
-        f"fit {suggestion}{fit.spec.beside_formula}"
-        if suggestion
-        else f"try a curve along {over}, such as I({quote_name(over)}**2)"
+        f"fit {suggestion}{fit.spec.beside_formula}" if suggestion else f"try a curve, such as I({quote_name(over)}**2)"
     )
-    return _judged(f"trend of {over} in {factor}", "left in the residuals", float(found["p_value"]), cure)
+    return _judged(TREND_OF.format(over, factor), "left in the residuals", float(found["p_value"]), cure)

@@ -10,6 +10,7 @@ from partialpool.design.counterfactuals import PAIRS
 from partialpool.design.labels import coordinate_of
 from partialpool.design.units import UNITS
 from partialpool.errors import DataError, SpecError, nearest
+from partialpool.fitting.answer import Answer
 from partialpool.fitting.drawn_variables import drawn_variables
 from partialpool.spec.keywords import explains_keywords
 
@@ -84,7 +85,7 @@ def contrast(
         if dim in values.dims
     }
     names = [f"{labels[b]} - {labels[a]}" for a, b in pairs]
-    differences = xr.Dataset(found)
+    differences = Answer(found)
     differences = (differences if dim == along else differences.rename({dim: along})).assign_coords({along: names})
     for values in differences.data_vars.values():
         values.attrs.clear()  # what was said of the entries, such as that they are ratios, is not true of differences

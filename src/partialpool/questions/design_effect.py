@@ -6,6 +6,7 @@ import xarray as xr
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.units import UNITS
 from partialpool.errors import DataError
+from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.model.covariance import effect_covariance
 from partialpool.model.partition import partition_over_rows
@@ -96,7 +97,7 @@ def design_effect(fit: Fit) -> xr.Dataset:
         "response": fit.design.response.name,
         UNITS: fit.design.axis_units.as_text(),
     }
-    return xr.Dataset(variables, coords=coords, attrs=attrs)
+    return Answer(variables, coords=coords, attrs=attrs)
 
 
 def _scale(fit: Fit) -> str:

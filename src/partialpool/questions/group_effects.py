@@ -3,6 +3,7 @@
 import xarray as xr
 
 from partialpool.design.units import UNITS
+from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.names import b_name, effect_dim
 from partialpool.spec.keywords import explains_keywords
@@ -40,4 +41,4 @@ def group_effects(fit: Fit, factor: str | None = None) -> xr.Dataset:
         "response": fit.design.response.name,
         UNITS: fit.design.axis_units.as_text(),
     }
-    return xr.Dataset({"effects": effects.drop_attrs()}, attrs=attrs)
+    return Answer({"effects": effects.drop_attrs()}, attrs=attrs)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -52,11 +52,12 @@ def hypothesis(answer: Fit | xr.Dataset | xr.DataArray, *claims: str, prob: floa
     Parameters
     ----------
     answer
-        A fit, or draws that a function of a fit returns.
+        A fit, or draws that a function of a fit returns; or a study from `prior_grid`, for the probability of each
+        claim under each of its priors.
     claims
         Inequalities between expressions of quantities, named as in `draws_frame`: `"sd_Subject[Days] > 5"`,
         `"abs(beta[Days]) < 0.5"` for a region of practical equivalence. Of a fit, a fixed effect may be written without
-        `beta[...]`: `"Days > 0"`.
+        `beta[...]`: `"Days > 0"`; so of a study.
     prob
         Probability of the central interval of the difference.
 
@@ -65,7 +66,8 @@ def hypothesis(answer: Fit | xr.Dataset | xr.DataArray, *claims: str, prob: floa
     pandas.DataFrame
         A row for each claim: `hypothesis`; `estimate`, `std_error`, `conf_low` and `conf_high` of the left side less
         the right side, as in `to_frame`; `probability` of the claim, the share of draws for which it is true;
-        `evidence_ratio`, that over the probability of the opposite, infinite if no draw contradicts the claim.
+        `evidence_ratio`, that over the probability of the opposite, infinite if no draw contradicts the claim. Of a
+        study a row for each claim and prior, with the column `prior`; numbers are missing where the fit failed.
 
     Raises
     ------
@@ -82,14 +84,44 @@ def hypothesis(answer: Fit | xr.Dataset | xr.DataArray, *claims: str, prob: floa
     >>> found["probability"].round(1).tolist()
     [1.0, 0.0]
     """
-    draws = draws_frame(answer).drop(columns=["chain", "draw"])
-    known = {name: draws[name].to_numpy() for name in draws.columns}
-    for name in draws.columns if isinstance(answer, Fit) else ():
-        short = name.removeprefix("beta[").removesuffix("]")
-        if name.startswith("beta[") and short not in known:
-            known[short] = known[name]
+    if _is_study(answer):
+        return _under_each_prior(answer, _claims(claims), prob)
+    known = _quantities(answer, short=isinstance(answer, Fit))
     advice = partial(_advice, answer)
     return _judged([(claim, *_sides(claim, known, advice)) for claim in _claims(claims)], prob)
+
+
+def _is_study(answer: Fit | xr.Dataset | xr.DataArray) -> TypeGuard[xr.Dataset]:
+    """Whether an answer is a study of `prior_grid`, not yet reduced to one prior."""
+    if not isinstance(answer, xr.Dataset) or "prior" not in answer.dims:
+        return False
+    return any(str(name).startswith("prior_of_") for name in answer.coords)
+
+
+def _under_each_prior(study: xr.Dataset, claims: tuple[str, ...], prob: float) -> pd.DataFrame:
+    """Judge claims under each prior of a study; rows in the order of the claims, then of the priors."""
+    followed = study[[name for name, values in study.data_vars.items() if {"chain", "draw"} <= set(values.dims)]]
+    tables = []
+    for place, label in enumerate(study["prior"].to_numpy()):
+        known = _quantities(followed.isel(prior=place).reset_coords(drop=True), short=True)
+        sides = [(claim, *_sides(claim, known, partial(_advice, study))) for claim in claims]
+        table = _judged(sides, prob)
+        unknown = [not np.isfinite(difference).any() for _, difference, _ in sides]
+        table.loc[unknown, table.columns != "hypothesis"] = np.nan  # the fit under this prior failed
+        table.insert(1, "prior", str(label))
+        tables.append(table)
+    return pd.concat(tables).sort_index(kind="stable", ignore_index=True)
+
+
+def _quantities(answer: Fit | xr.Dataset | xr.DataArray, *, short: bool) -> dict[str, np.ndarray]:
+    """Return the draws of each quantity, (draws,); fixed effects also without `beta[...]`, if they may be short."""
+    draws = draws_frame(answer).drop(columns=["chain", "draw"])
+    known = {name: draws[name].to_numpy() for name in draws.columns}
+    for name in draws.columns if short else ():
+        bare = name.removeprefix("beta[").removesuffix("]")
+        if name.startswith("beta[") and bare not in known:
+            known[bare] = known[name]
+    return known
 
 
 def _claims(claims: tuple[str, ...]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from partialpool.design.held import offset_in_words
 from partialpool.design.nesting import nesting
 from partialpool.design.units import UNITS
 from partialpool.errors import DataError
+from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.model.covariance import level_covariance, row_covariance
 from partialpool.model.distribution import needs_mean
@@ -47,7 +48,8 @@ def icc(fit: Fit, *, at: At | None = None, other: At | None = None, scale: Scale
     scale
         `latent`: the ICC of the linear predictor, with the distribution's variance of Nakagawa et al. (2017).
         `response`: that of the observed response, group effects integrated out by quadrature (de Villemereuil et al.
-        2016), at the predictors' means unless `at` gives other values.
+        2016), at the predictors' means unless `at` gives other values. Not for ordered categories: their correlation
+        would depend on the scores that one gives them.
 
     Returns
     -------
@@ -169,4 +171,4 @@ def _labelled(fit: Fit, points: Points | None, shares: _Shares, residual: str) -
         attrs["held"] = points.held_in_words
     if points is not None and points.offset is not None:
         attrs["offset"] = offset_in_words(fit.design, points.offset)
-    return xr.Dataset(variables, coords=coords | (points.labels if points else {}), attrs=attrs)
+    return Answer(variables, coords=coords | (points.labels if points else {}), attrs=attrs)

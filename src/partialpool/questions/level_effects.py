@@ -10,6 +10,7 @@ import xarray as xr
 
 from partialpool.design.units import UNITS
 from partialpool.errors import DataError
+from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.model.varying_effect import varying_effect
 from partialpool.spec.keywords import explains_keywords
@@ -98,4 +99,4 @@ def level_effects(
         UNITS: fit.design.axis_units.as_text(),
         **coefficients.in_words,
     }
-    return xr.Dataset(variables, coords=coords, attrs=attrs)
+    return Answer(variables, coords=coords, attrs=attrs)

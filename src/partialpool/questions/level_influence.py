@@ -10,6 +10,7 @@ from arviz_stats.base import array_stats
 
 from partialpool.design.units import UNITS
 from partialpool.errors import EngineError, PartialPoolError, SpecError
+from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.model.distribution import needs_mean
 from partialpool.model.group_log_density import joint_log_density
@@ -115,7 +116,7 @@ def level_influence(
                 sample = _answers(partial(other_rows, fit, rows), wanted)
             mean[level], sd[level] = weighted_moments(sample, weights)
     by_level = ("level", "quantity")
-    return xr.Dataset(
+    return Answer(
         {
             "mean": (by_level, mean),
             "sd": (by_level, sd),

@@ -17,6 +17,7 @@ from partialpool.design.labels import mean_on_axis
 from partialpool.design.level_places import LevelPlaces, Values, level_places
 from partialpool.design.units import UNITS
 from partialpool.errors import DataError, nearest
+from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.pooling_ends import complete_pooling, no_pooling, refuse_cutpoints
 from partialpool.model.level_coefficients import level_coefficients
@@ -165,7 +166,7 @@ def level_lines(
         "scale": fit.spec.link,
         "mean": mean_on_axis(design),
     }
-    return xr.Dataset(variables, coords=coords, attrs=attrs)
+    return Answer(variables, coords=coords, attrs=attrs)
 
 
 def _columns(design: Design, values: Values) -> np.ndarray:

@@ -9,6 +9,7 @@ import xarray as xr
 
 from partialpool.design.units import UNITS
 from partialpool.errors import DataError
+from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.point_estimate import ESTIMATE
 from partialpool.model.varying_effect import varying_effect
@@ -99,7 +100,7 @@ def level_ranks(
         variables["among_top"] = (("level",), _share_of_top(first, last, top))
         attrs["top"] = int(top)
     coords = {"chain": fit.posterior["chain"], "draw": fit.posterior["draw"], "level": found.levels}
-    return xr.Dataset(variables, coords=coords, attrs=attrs)
+    return Answer(variables, coords=coords, attrs=attrs)
 
 
 def _places(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,28 +1,60 @@
 """Posterior-predictive checks by level: means, spreads and trends of each level, in the data and in new data."""
 
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 import xarray as xr
 
-from partialpool.design.column_types import is_quantity
 from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
+from partialpool.design.held import is_number
 from partialpool.design.newdata import Rows, as_new_levels, own_rows
 from partialpool.design.units import UNITS
 from partialpool.errors import DataError
+from partialpool.fitting.answer import AnswerTree
 from partialpool.fitting.fit import Fit
+from partialpool.intervals import DEFAULT_PROB, central_ends, end_names
 from partialpool.model.chunks import pieces_of
 from partialpool.model.predictor import linear_predictor
 from partialpool.model.response import replicate
 from partialpool.names import tree_name
 from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.terms import factor_columns
+from partialpool.tabulate import TextTable, number
 
 __all__ = ["level_statistics"]
 
 Levels = Literal["new", "same"]
+
+
+_MOST_ROWS: Final = 20
+"""Rows that are printed."""
+
+
+class LevelStatistics(AnswerTree):
+    """The answer of `level_statistics`, which prints as a table of the levels' statistics."""
+
+    def table(self) -> TextTable | None:
+        """Return each level's statistics in the data, and intervals of those of new responses."""
+        if not {"posterior_predictive", "observed_data"} <= set(self.children):
+            return None
+        new, data = (self[name].to_dataset() for name in ("posterior_predictive", "observed_data"))
+        if "level" not in data.dims or not {"chain", "draw"} <= set(new.dims):
+            return None
+        ends = new.quantile(central_ends(DEFAULT_PROB), ("chain", "draw"))
+        every = [(level, str(name)) for name in data.data_vars for level in data["level"].to_numpy()]
+        rows = []
+        for level, name in every[:_MOST_ROWS]:
+            values = (data[name].sel(level=level), *ends[name].sel(level=level))
+            rows.append((name, str(level), *(number(float(value)) for value in values)))
+        more = len(every) - len(rows)
+        title = f"{self.attrs.get('response', '')} by level of {self.attrs.get('factor', 'the factor')}: the data, and "
+        title += f"intervals of new responses of {self.attrs.get('levels', 'new')} levels"
+        notes = (f"{more} more: pp.plot_level_statistics draws all of them",) if more else ()
+        return TextTable(
+            ("statistic", "level", "data", *end_names(DEFAULT_PROB)), tuple(rows), title=title, notes=notes
+        )
 
 
 @explains_keywords
@@ -49,9 +81,10 @@ def level_statistics(
     xarray.DataTree
         In the form that ArviZ's posterior-predictive plots take. `observed_data` (level) and `posterior_predictive`
         (chain, draw, level): `mean` of the level's responses; `spread`, their sd (ddof 1), NaN for a single row; for
-        each numeric predictor x that varies within levels `trend_x`, the least-squares slope within the level, NaN
-        where x does not vary (a `/` in the column's name becomes `_`; attrs `along` has the name unchanged). In units
-        of the response (binomial: share of successes; ordinal: code of the category); trends per unit of x.
+        each predictor x that is a number in the model (`C(x)` is a category) and varies within levels `trend_x`, the
+        least-squares slope within the level, NaN where x does not vary (a `/` in the column's name becomes `_`; attrs
+        `along` has the name unchanged). In units of the response (binomial: share of successes; ordinal: code of the
+        category); trends per unit of x.
 
     Raises
     ------
@@ -83,7 +116,7 @@ def level_statistics(
         {n: (("chain", "draw", "level"), values, about.get(n)) for n, values in drawn.items()},
         coords=coords | {"chain": fit.posterior["chain"], "draw": fit.posterior["draw"]},
     )
-    tree = xr.DataTree.from_dict({"posterior_predictive": new, "observed_data": data})
+    tree = LevelStatistics.from_dict({"posterior_predictive": new, "observed_data": data})
     tree.attrs = {
         "factor": chosen.name,
         "response": fit.design.response.name,
@@ -94,14 +127,11 @@ def level_statistics(
 
 
 def _numbers(design: Design) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield numeric predictors that the model uses, by column; labels of levels do not count as numbers."""
+    """Yield predictors that the model uses as numbers, by column; labels of levels do not count as numbers."""
     labels = {column for factor in design.spec.factors for column in factor_columns(factor)}
     for name in design.spec.expression_columns:
-        column = design.frame[name]
-        if name in labels:
-            continue
-        if is_quantity(column):
-            yield name, column.to_numpy(dtype=float)
+        if name not in labels and is_number(design, name):
+            yield name, design.frame[name].to_numpy(dtype=float)
 
 
 def _trend_names(predictors: Iterable[str]) -> dict[str, str]:

@@ -4,6 +4,7 @@ import xarray as xr
 
 from partialpool.design.labels import observed_name
 from partialpool.design.newdata import own_rows
+from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.model.predictor import linear_predictor
 from partialpool.model.response import log_density
@@ -26,4 +27,4 @@ def log_likelihood(fit: Fit) -> xr.Dataset:
     draws, rows = fit.stacked(), own_rows(fit.design)
     values = log_density(fit.design, rows, linear_predictor(fit.design, rows, draws), draws)
     shape = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"], -1)
-    return label_rows(observed_name(fit.design), values.reshape(shape), rows.index)
+    return Answer.of(label_rows(observed_name(fit.design), values.reshape(shape), rows.index))

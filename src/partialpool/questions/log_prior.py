@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import xarray as xr
 
+from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.model.prior import log_prior_density
 from partialpool.names import BETA, effect_dim, sd_name
@@ -43,4 +44,4 @@ def log_prior(fit: Fit) -> xr.Dataset:
         joint = fit.priors.together
         alone = [coef for coef in fit.design.common.coefs if coef not in joint]
         coords[_BETA_PRIOR] = [*alone, *(["together"] if joint else [])]
-    return xr.Dataset(variables, coords=coords)
+    return Answer(variables, coords=coords)

@@ -6,6 +6,7 @@ import xarray as xr
 from partialpool.design.units import UNITS
 from partialpool.errors import DataError
 from partialpool.families.registry import FAMILIES
+from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.pooling_ends import complete_pooling
 from partialpool.model.pooled_regression import Ungrouped
@@ -81,7 +82,7 @@ def naive_errors(fit: Fit) -> xr.Dataset:
         "response": fit.design.response.name,
         UNITS: fit.design.axis_units.as_text(),
     }
-    return xr.Dataset(variables, coords={COEF: list(fit.design.common.coefs)}, attrs=attrs)
+    return Answer(variables, coords={COEF: list(fit.design.common.coefs)}, attrs=attrs)
 
 
 def _scored() -> str:

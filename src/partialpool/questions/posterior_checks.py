@@ -10,12 +10,14 @@ import xarray as xr
 from partialpool.design.design import Design
 from partialpool.design.newdata import own_rows
 from partialpool.design.units import UNITS
+from partialpool.fitting.answer import AnswerTree
 from partialpool.fitting.fit import Fit
 from partialpool.model.chunks import pieces_of
 from partialpool.model.predictor import linear_predictor
 from partialpool.model.response import given_of, replicate
 from partialpool.sampling.pack import label_observed, label_responses
 from partialpool.spec.keywords import explains_keywords
+from partialpool.tabulate import TextTable, number, p_value
 
 __all__ = ["posterior_checks"]
 
@@ -121,6 +123,25 @@ _STATISTICS: Final[Mapping[str, _Statistic]] = MappingProxyType(
 """Statistics by name; each family lists those that its models most often fail (`Family.checks`)."""
 
 
+class ResponseChecks(AnswerTree):
+    """The answer of `posterior_checks`, which prints as a table of its statistics."""
+
+    def table(self) -> TextTable | None:
+        """Return each statistic: its mean over draws in the data and in new responses, and its two-sided p."""
+        if not {"data", "new", "p_value"} <= set(self["checks"].data_vars if "checks" in self.children else ()):
+            return None
+        found = self["checks"].to_dataset()
+        means = {name: found[name].mean([dim for dim in found[name].dims if dim != "statistic"]) for name in found}
+        rows = tuple(
+            (str(name).replace("_", " "), *(number(float(means[v].sel(statistic=name))) for v in ("data", "new")),
+             p_value(float(found["p_value"].sel(statistic=name))).removeprefix("p ").removeprefix("= "))
+            for name in found["statistic"].to_numpy()
+        )  # fmt: skip
+        family, response = self.attrs.get("family"), self.attrs.get("response")
+        title = f"{response}, {family}: statistics of the data and of new responses" if family else ""
+        return TextTable(("statistic", "data", "new", "p"), rows, title=title)
+
+
 @explains_keywords
 def posterior_checks(fit: Fit, *, seed: int | None = None) -> xr.DataTree:
     """Compare the response with new responses of the same rows, by statistics that models of its family often miss.
@@ -157,9 +178,10 @@ def posterior_checks(fit: Fit, *, seed: int | None = None) -> xr.DataTree:
           above 0.98, `spread`, `fitted`;
         - cumulative: `category_<k>`, the share of each category.
 
-        `fitted`: rows in ten classes by their posterior mean of E(y | b); the mean over classes of the squared sum of
-        residuals over its variance. Curvature that the model does not include shows here (as in Hosmer & Lemeshow 1980,
-        Communications in Statistics A9:1043, here as a discrepancy).
+        `fitted`: rows in ten classes by their posterior mean of the linear predictor, without factors that have fewer
+        than two rows per level; the mean over classes of the squared sum of residuals over its variance. Curvature that
+        the model does not include shows here (as in Hosmer & Lemeshow 1980, Communications in Statistics A9:1043, here
+        as a discrepancy).
 
         attrs: `family`, `response`; `categories` of a binary or ordinal one.
 
@@ -185,7 +207,7 @@ def posterior_checks(fit: Fit, *, seed: int | None = None) -> xr.DataTree:
         responses.append(y[np.flatnonzero(kept[at : at + len(y)])])
         at += len(y)
     found = {name: (np.concatenate(real[name]), np.concatenate(new[name])) for name in statistics}
-    tree = xr.DataTree.from_dict(
+    tree = ResponseChecks.from_dict(
         {"checks": _labelled_checks(fit, found), **_labelled_responses(fit, kept, np.concatenate(responses))}
     )
     tree.attrs = {
@@ -249,10 +271,16 @@ def _two_sided(real: np.ndarray, new: np.ndarray) -> float:
 
 
 def _classes(fit: Fit) -> np.ndarray:
-    """Return the class of each row by its expected response, (rows,); rows of equal value are in one class."""
+    """Return the class of each row by its expected response, (rows,); rows of equal value are in one class.
+
+    An effect of a single row follows this row's own response: high responses would be in high classes, above their
+    expectations, although the model is right. Factors with fewer than two rows per level are left out.
+    """
     total = np.zeros(fit.design.n_rows)
+    shared = [factor.name for factor in fit.design.factors if factor.n_levels <= fit.design.n_rows / 2]
+    rows = own_rows(fit.design).with_levels_of(shared)
     for some, _ in pieces_of(fit.stacked(), fit.design.n_rows, 0):
-        total += linear_predictor(fit.design, own_rows(fit.design), some).sum(axis=0)
+        total += linear_predictor(fit.design, rows, some).sum(axis=0)
     edges = np.unique(np.quantile(total, np.arange(1, _BINS) / _BINS))
     return np.unique(np.searchsorted(edges, total), return_inverse=True)[1]
 

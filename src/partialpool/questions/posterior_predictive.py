@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from partialpool.design.newdata import NewLevels, check_new_levels, new_rows, own_rows
+from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.memory import check_fits
 from partialpool.model.chunks import pieces_of
@@ -66,4 +67,4 @@ def posterior_predictive(
         values[at : at + len(eta)] = replicate(fit.design, rows, eta, some, seed=responses)
         at += len(eta)
     shape = (fit.posterior.sizes["chain"], fit.posterior.sizes["draw"], -1)
-    return label_responses(fit.design, values.reshape(shape), rows.index)
+    return Answer.of(label_responses(fit.design, values.reshape(shape), rows.index))

@@ -23,6 +23,7 @@ from partialpool.model.response import log_density
 from partialpool.names import BETA, SHARES, corr_name, sd_name
 from partialpool.questions.asked_quantities import check_asked
 from partialpool.questions.quantities import NOTHING_MORE, Quantity, check_draws, follow, weighted_moments
+from partialpool.questions.sensitivity_error import blocks_of, jackknifed_error
 from partialpool.sampling.pack import label_draws
 from partialpool.seeds import seed_sequence
 from partialpool.spec.keywords import explains_keywords
@@ -38,6 +39,11 @@ EVERY_PRIOR: Final = "prior"
 ROBUST, STRONG_PRIOR, CONFLICT = "robust", "strong prior / weak likelihood", "prior-data conflict"
 BOTH: Final = "prior and likelihood both move it"
 """Diagnoses."""
+NEAR: Final = "near the threshold"
+"""Diagnosis of a quantity of which the draws do not say whether it is sensitive to the priors."""
+NEAR_LIKELIHOOD: Final = "prior moves it, likelihood near the threshold"
+ERRORS: Final = 2.0
+"""A sensitivity is near the threshold if it is within so many Monte Carlo standard errors of it."""
 FEW_LEVELS: Final = 10
 """Number of levels that determine an sd well enough for a prior on the data's scale to matter little."""
 _CENTRAL: Final = (0.025, 0.975)
@@ -55,13 +61,22 @@ class PowerScaling:
         One row per quantity; one column per top-level prior (`sd_Subject`, `corr_Subject`, `sigma`, `beta`), `prior`
         for all of them together, `likelihood`, and `diagnosis`. Values are the gradient of the cumulative
         Jensen-Shannon distance of Kallioinen et al., per doubling of the power.
+    errors
+        Monte Carlo standard errors of the columns that decide the diagnosis, `prior` and `likelihood`, by a jackknife
+        over blocks of draws; one row per quantity.
     shifts
         `mean` and `sd` (component, alpha, quantity) of each quantity under each component raised to the power alpha,
         including 1; by component and alpha `khat`, Pareto k of the weights, and `refitted`.
     """
 
     frame: pd.DataFrame
+    errors: pd.DataFrame
     shifts: xr.Dataset
+
+    @property
+    def near(self) -> tuple[str, ...]:
+        """Quantities near the threshold: other draws could give them another diagnosis."""
+        return tuple(str(name) for name in self.frame.index[self.frame["diagnosis"].isin((NEAR, NEAR_LIKELIHOOD))])
 
     @property
     def table(self) -> TextTable:
@@ -78,8 +93,23 @@ class PowerScaling:
             if bool(self.shifts["refitted"].sel(component=component, alpha=alpha))
         ]
         notes: tuple[str, ...] = ("A sensitivity above 0.05 counts (Kallioinen et al. 2024).",)
+        notes += self._near_in_words
         notes += (f"Importance weights failed, fitted again: {'; '.join(refits)}.",) if refits else ()
         return TextTable(("", *columns, "diagnosis"), rows, title="Power-scaling sensitivity", notes=notes)
+
+    @property
+    def _near_in_words(self) -> tuple[str, ...]:
+        """State the sensitivities near the threshold, with their errors, and what to do."""
+        said = []
+        for name in self.near:
+            of = EVERY_PRIOR if self.frame.loc[name, "diagnosis"] == NEAR else LIKELIHOOD
+            value, error = float(self.frame[of][name]), float(self.errors[of][name])
+            said.append(f"{name}, {of} {fixed(value, 3)} +- {fixed(error, 3)}")
+        if not said:
+            return ()
+        return (
+            f"Near the threshold, within {ERRORS:g} Monte Carlo standard errors: {'; '.join(said)}. More draws decide.",
+        )
 
     def __str__(self) -> str:
         return str(self.table)
@@ -121,10 +151,13 @@ def power_scale(
     Returns
     -------
     PowerScaling
-        Prints as a table; numbers in `.frame` and `.shifts`. Diagnoses: `robust`, the prior is not influential; `strong
-        prior / weak likelihood`, the prior is influential and the likelihood is not; `prior and likelihood both move
-        it`, with the number of levels if they are few and the quantity is an sd, a correlation or an ICC; `prior-data
-        conflict`, both are influential and the posterior median is outside the central 95 % of the quantity's prior.
+        Prints as a table; numbers in `.frame`, `.errors` and `.shifts`. A component is influential if its sensitivity
+        is above 0.05. Diagnoses: `robust`, the prior is not influential; `strong prior / weak likelihood`, the prior is
+        influential and the likelihood is not; `prior and likelihood both move it`, with the number of levels if they
+        are few and the quantity is an sd, a correlation or an ICC; `prior-data conflict`, both are influential and the
+        posterior median is outside the central 95 % of the quantity's prior; `near the threshold`, the sensitivity to
+        the priors is within two Monte Carlo standard errors of 0.05, so that other draws could give another diagnosis;
+        `prior moves it, likelihood near the threshold`, the same of the likelihood.
 
     Raises
     ------
@@ -151,9 +184,10 @@ def power_scale(
     asked = dict(quantities)
     followed = follow(fit, asked)
     components = _components(fit)
-    frame = _sensitivities(fit, followed, components)
+    errors = _errors(followed, components)
+    frame = _sensitivities(fit, followed, components, errors)
     shifts = _shifts(fit, asked, followed, (components, tuple(sorted({*alphas, 1.0})), seed))
-    return PowerScaling(frame, shifts)
+    return PowerScaling(frame, errors, shifts)
 
 
 def _components(fit: Fit) -> dict[str, np.ndarray]:
@@ -173,7 +207,23 @@ def _components(fit: Fit) -> dict[str, np.ndarray]:
     return {name: density for name, density in every.items() if np.ptp(density) > 0}
 
 
-def _sensitivities(fit: Fit, followed: Mapping[str, np.ndarray], components: Mapping[str, np.ndarray]) -> pd.DataFrame:
+def _errors(followed: Mapping[str, np.ndarray], components: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Return Monte Carlo standard errors of the sensitivities to all priors and to the likelihood."""
+    decisive = {name: components[name].ravel() for name in (EVERY_PRIOR, LIKELIHOOD) if name in components}
+    # ArviZ takes the negative logarithm: weights are proportional to exp(-ary).
+    logs = [[array_stats.psislw((1 - alpha) * density)[0] for alpha in _GRADIENT] for density in decisive.values()]
+    weights, first = np.exp(logs), next(iter(components.values()))
+    blocks = blocks_of(*first.shape)
+    rows = {
+        name: np.zeros(len(decisive)) if np.ptp(own) == 0 else jackknifed_error(own.ravel(), weights, _GRADIENT, blocks)
+        for name, own in followed.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index", columns=list(decisive)).rename_axis("quantity")
+
+
+def _sensitivities(
+    fit: Fit, followed: Mapping[str, np.ndarray], components: Mapping[str, np.ndarray], errors: pd.DataFrame
+) -> pd.DataFrame:
     """Return ArviZ's power-scaling sensitivity of each quantity to each component, and a diagnosis."""
     dims = ("chain", "draw")
     # Names are a coordinate: as the name of a variable, one with a slash would be a path in a tree.
@@ -190,6 +240,10 @@ def _sensitivities(fit: Fit, followed: Mapping[str, np.ndarray], components: Map
     words = np.where(counts, STRONG_PRIOR, ROBUST).astype(object)
     both = [str(name) for name in frame.index[counts & informed]]
     words[(counts & informed).to_numpy()] = _of_both(fit, {name: followed[name] for name in both}) if both else []
+    unsure = {c: (frame[c] - THRESHOLD).abs() <= ERRORS * errors[c] for c in errors.columns}
+    words[(counts & unsure[LIKELIHOOD]).to_numpy()] = NEAR_LIKELIHOOD
+    if EVERY_PRIOR in unsure:
+        words[unsure[EVERY_PRIOR].to_numpy()] = NEAR
     return frame.assign(diagnosis=words)
 
 

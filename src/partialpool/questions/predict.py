@@ -15,6 +15,7 @@ from partialpool.design.newdata import NewLevels, Rows, check_new_levels, new_ro
 from partialpool.design.table import column_names
 from partialpool.design.units import UNITS
 from partialpool.errors import SpecError, nearest
+from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.memory import check_fits
 from partialpool.model.chunks import pieces_of
@@ -269,7 +270,7 @@ def _labelled(fit: Fit, rows: Rows, found: Mapping[str, np.ndarray], kinds: Mapp
     lacking, offset = _lacking(fit.design, rows), offset_in_words(fit.design, rows.offset)
     attrs |= {"no_response": f"no {lacking}"} if lacking else {}
     attrs |= {"offset": offset} if offset else {}
-    answer = xr.Dataset(variables, coords=coords, attrs=attrs)
+    answer = Answer(variables, coords=coords, attrs=attrs)
     if "response" in answer:
         answer["response"].attrs |= fit.design.response.attrs
     return answer

@@ -22,6 +22,7 @@ from partialpool.design.table import Missing
 from partialpool.distributions.frozen import frozen
 from partialpool.errors import EngineError, FileError, PartialPoolWarning, SamplingWarning, SpecError, nearest, warn
 from partialpool.files import made_folder
+from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit, fit
 from partialpool.names import BETA, ICC, INTERCEPT
 from partialpool.progress import progress_line
@@ -301,7 +302,7 @@ def _collected(cells: list[Cell], found: list[_Answers], design: Design, asked: 
     for parameter in dict(cells[0].changed):
         coords[f"prior_of_{parameter}"] = ("prior", [dict(cell.changed)[parameter] for cell in cells])
     attrs = {"formula": cells[0].spec.to_formula(), "failed": json.dumps(troubles), "response": cells[0].spec.response}
-    return xr.Dataset(variables, coords=coords, attrs=attrs)
+    return Answer(variables, coords=coords, attrs=attrs)
 
 
 def _warn(cells: list[Cell], found: list[_Answers]) -> None:

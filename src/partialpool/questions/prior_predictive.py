@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import xarray as xr
@@ -14,6 +14,7 @@ from partialpool.design.path import Along, read_course
 from partialpool.design.table import Missing
 from partialpool.design.units import UNITS
 from partialpool.errors import DataError, DataWarning, SpecError, warn
+from partialpool.fitting.answer import AnswerTree, table_of_draws
 from partialpool.memory import check_fits
 from partialpool.model.chunks import pieces_of
 from partialpool.model.default_priors import PriorSet, resolve_priors
@@ -28,11 +29,31 @@ from partialpool.seeds import seed_sequence
 from partialpool.spec.keywords import explains_keywords
 from partialpool.spec.model import ModelSpec
 from partialpool.spec.options import as_spec
+from partialpool.tabulate import TextTable
 
 __all__ = ["MOST", "prior_predictive", "prior_predictive_of"]
 
 MOST = 0.5
 """Share of implausible replicates above which a warning is given."""
+_OF_LEVELS: Final = ("b_", "z_")
+"""How the names of group effects begin, which are too many to print."""
+
+
+class PriorPredictive(AnswerTree):
+    """The answer of `prior_predictive`, which prints as a table of what the prior implies."""
+
+    def table(self) -> TextTable | None:
+        """Return the parameters under the prior, with sd and ICC of a response, and the share that is implausible."""
+        if "prior" not in self.children or "implausible" not in self.attrs:
+            return None
+        prior = self["prior"].to_dataset()
+        few = prior[[name for name in prior.data_vars if not str(name).startswith(_OF_LEVELS)]]
+        if "derived" in self.children:
+            derived = self["derived"].to_dataset()
+            few = few.assign({f"{name} of a response" if name == "sd" else name: v for name, v in derived.items()})
+        share, means = self.attrs["implausible"], self.attrs["implausible_means"]
+        note = f"{100 * share:.0f} % of new responses are implausible: {means}"
+        return table_of_draws(few, title=f"{self.attrs['formula']}: draws from the prior", notes=(note,))
 
 
 @explains_keywords
@@ -136,7 +157,7 @@ def prior_predictive_of(
         groups["derived"] = derived
     if course is not None:
         groups["outlook"] = outlook_along(design, prior, course, seed=level_seed)
-    tree = xr.DataTree.from_dict(groups)
+    tree = PriorPredictive.from_dict(groups)
     tree.attrs = {
         "formula": design.spec.to_formula(),
         "family": design.spec.family,

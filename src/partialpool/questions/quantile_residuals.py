@@ -14,6 +14,7 @@ from partialpool.design.labels import mean_by_name
 from partialpool.design.newdata import as_new_levels, own_rows
 from partialpool.design.units import UNITS
 from partialpool.errors import DataError
+from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.model.chunks import pieces_of
 from partialpool.model.expectation import expectation
@@ -110,7 +111,7 @@ def quantile_residuals(fit: Fit, *, levels: Literal["same", "new"] = "same", see
         "expected": mean_by_name(design),
     }
     variables = {"u": (OBS, np.clip(u, 0, 1)), "z": (OBS, z), "expected": (OBS, expected)}
-    return xr.Dataset(variables, coords=_coordinates(design, variables), attrs=attrs)
+    return Answer(variables, coords=_coordinates(design, variables), attrs=attrs)
 
 
 def _effects_of_a_row(design: Design) -> float:

@@ -9,6 +9,7 @@ import xarray as xr
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.units import UNITS
 from partialpool.errors import DataError, nearest
+from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.model.covariance import effect_covariance, effects_at_means
 from partialpool.names import INTERCEPT
@@ -113,8 +114,8 @@ def recenter(fit: Fit, /, factor: str | None = None, at: Mapping[str, Any] | Non
         "scale": fit.spec.link,
     }
     if along is None:
-        return xr.Dataset(moved_to, attrs=attrs).isel(origin=0).assign(others).assign_coords(coords)
-    return xr.Dataset(moved_to | others, coords=coords | {"origin": places[along]}, attrs=attrs | {"along": along})
+        return Answer(moved_to, attrs=attrs).isel(origin=0).assign(others).assign_coords(coords)
+    return Answer(moved_to | others, coords=coords | {"origin": places[along]}, attrs=attrs | {"along": along})
 
 
 def _check_slopes(factor: str, origin: Mapping[str, Any], effects: list[str], tangled: Mapping[str, set[str]]) -> None:

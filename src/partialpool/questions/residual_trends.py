@@ -16,6 +16,7 @@ from partialpool.design.table import read_table
 from partialpool.design.units import UNITS
 from partialpool.design.with_columns import with_columns
 from partialpool.errors import DataError, DataWarning, PartialPoolError, nearest
+from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.model.chunks import pieces_of
 from partialpool.model.predictor import linear_predictor
@@ -52,7 +53,7 @@ def residual_trends(
     fit
         A fit by any engine.
     over
-        A numeric predictor: a column that the model uses; or any column of `data`.
+        A numeric predictor: a column that the model uses as a number; or any column of `data`.
     factor
         Its grouping factor; optional if there is only one.
     data
@@ -128,10 +129,11 @@ def _values(design: Design, over: str, data: Any) -> np.ndarray:
             do="pass the table that was fitted as data=",
         )
     column = design.frame[over] if data is None else _from_table(design, over, data)
-    if not pd.api.types.is_numeric_dtype(column):
+    if over in design.categories or not pd.api.types.is_numeric_dtype(column):
+        number = ", which the formula reads as a category" if pd.api.types.is_numeric_dtype(column) else ""
         raise DataError(
             f"{over!r} has categories: a trend needs a numeric predictor",
-            got=f"values such as {column.iloc[0]!r}",
+            got=f"values such as {column.iloc[0]}{number}" if number else f"values such as {column.iloc[0]!r}",
             allowed="a numeric column",
             do="name a numeric predictor; pp.plot_quantile_residuals draws residuals by the categories of a predictor",
         )
@@ -229,7 +231,7 @@ def _labelled(
         "suggestion": suggestion,
         "sentence": _sentence(fit, over, factor.name, p, suggestion),
     }
-    return xr.Dataset(variables, coords=coords, attrs=attrs)
+    return Answer(variables, coords=coords, attrs=attrs)
 
 
 def _sentence(fit: Fit, over: str, factor: str, p: float, suggestion: str) -> str:

@@ -14,11 +14,11 @@ from partialpool.fitting.fit import Fit
 from partialpool.model.default_priors import default_priors
 from partialpool.model.variance_prior import decompose, is_decomposed
 from partialpool.names import BETA, ICC, SIGMA, TOTAL_SD, sd_name
-from partialpool.questions.power_scale import ROBUST, STRONG_PRIOR, PowerScaling, power_scale
+from partialpool.questions.power_scale import NEAR, ROBUST, STRONG_PRIOR, PowerScaling, power_scale
 from partialpool.questions.prior_grid import prior_grid
 from partialpool.questions.quantities import NOTHING_MORE, Quantity, follow
 from partialpool.spec.keywords import explains_keywords
-from partialpool.tabulate import TextTable, number
+from partialpool.tabulate import TextTable, listed, number
 
 __all__ = ["SensitivityVerdict", "sensitivity_report"]
 
@@ -122,7 +122,7 @@ def sensitivity_report(
             "priors of group sds need groups", got=f"{fit.spec}", allowed="a model with a grouping term", do="add one"
         )
     power = power_scale(fit, quantities, seed=seed)
-    sensitive = [str(name) for name in power.frame.index[power.frame["diagnosis"] != ROBUST]]
+    sensitive = [str(name) for name in power.frame.index[~power.frame["diagnosis"].isin((ROBUST, NEAR))]]
     if not fit.run.card.refits_cheaply:
         return SensitivityVerdict(power, None, pd.DataFrame(), _sentences(fit, power, pd.DataFrame(), sensitive))
     study = prior_grid(
@@ -192,7 +192,8 @@ def _sentences(fit: Fit, power: PowerScaling, ranges: pd.DataFrame, moving: list
     studied = len(ranges) > 0
     if not moving:
         tried = "with the priors that were tried, nor with" if studied else "with"
-        return f"No answer moves {tried} powers of its priors near 1.", f"With {levels} the data determine the answers."
+        second = _near(power, moving) or f"With {levels} the data determine the answers."
+        return f"No answer moves {tried} powers of its priors near 1.", second.strip()
     moving = sorted(moving, key=lambda name: not name.startswith("icc"))
     span = {str(n): (float(r["lowest"]), float(r["highest"])) for n, r in ranges.iterrows() if bool(r["moves"])}
     said = [
@@ -206,8 +207,16 @@ def _sentences(fit: Fit, power: PowerScaling, ranges: pd.DataFrame, moving: list
     weak = power.frame["diagnosis"].reindex([moving[0]]).eq(STRONG_PRIOR).any()
     role = "the prior dominates" if weak else "the prior is influential"
     first = f"{'; '.join(said)}{more}: with {_levels_behind(fit, moving[:3]) or levels} {role}."
+    near = _near(power, moving)
     still = sorted((n for n in power.frame.index if n not in moving), key=lambda name: not name.startswith(BETA))
     if not still:
         return first, "Every answer moves."
     shown = ", ".join(still[:4]) + (f" and {len(still) - 4} more" if len(still) > 4 else "")
-    return first, f"{shown} {'does' if len(still) == 1 else 'do'} not move."
+    return first, f"{shown} {'does' if len(still) == 1 else 'do'} not move.{near}"
+
+
+def _near(power: PowerScaling, moving: list[str]) -> str:
+    """Name the answers near the threshold of power scaling, as a sentence that follows another; empty where none is."""
+    near = [str(name) for name in power.frame.index[power.frame["diagnosis"] == NEAR] if name not in moving]
+    verb = "is" if len(near) == 1 else "are"
+    return f" {listed(near)} {verb} near the threshold of power scaling: more draws have to decide." if near else ""

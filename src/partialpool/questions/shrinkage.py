@@ -11,6 +11,7 @@ from partialpool.design.design import Design
 from partialpool.design.factor_effects import FactorEffects
 from partialpool.design.labels import mean_on_axis, predictor_on_axis
 from partialpool.design.units import UNITS
+from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.pooling_ends import complete_pooling, no_pooling, refuse_cutpoints
 from partialpool.model.level_coefficients import level_coefficients
@@ -137,7 +138,7 @@ def shrinkage(fit: Fit, factor: str | None = None, *, at: Mapping[str, Any] = Ma
         "predictor": predictor_on_axis(design),
         **coefficients.in_words,
     }
-    return xr.Dataset(variables, coords=coords, attrs=attrs)
+    return Answer(variables, coords=coords, attrs=attrs)
 
 
 def _sizes(design: Design, factor: FactorEffects) -> dict[str, tuple[tuple[str], np.ndarray]]:

@@ -18,6 +18,7 @@ from partialpool.design.simplify import without_effects
 from partialpool.design.units import UNITS
 from partialpool.distributions.frozen import frozen
 from partialpool.errors import DataError, DataWarning, EngineError, PartialPoolError
+from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.likelihood.maximum_likelihood import LikelihoodFit, likelihood_fit, why_no_likelihood
 from partialpool.model.covariance import effects_at_means
@@ -87,9 +88,12 @@ def singularity(fit: Fit) -> xr.Dataset:
     If a hundredth or more of the mass is near zero, and the model without the effect is no worse, the data support
     neither conclusion: `undecided`. Without a likelihood this holds from a tenth on, if it exceeds the prior's mass.
 
-    For normal responses the maximum-likelihood fit is judged as in lme4 (`isSingular`): a diagonal element of the
-    relative Cholesky factor below 1e-4, here of effects at the predictors' means; and a simpler model is advised only
-    if its AIC is no worse, since a correlation that is truly near 1 should be kept. Removing a varying intercept is
+    The classical fit is judged as in lme4 (`isSingular`): a diagonal element of the relative Cholesky factor below
+    1e-4, here of effects at the predictors' means. It is judged by maximum likelihood (ML) and, for normal responses,
+    also by REML, lme4's default, whose variances are a little larger: with few levels the two may differ. Simpler
+    models are compared by ML, not by REML, because AIC is defined by the maximum of the likelihood, which responses of
+    every family have. A simpler model is advised only if its AIC is no worse, since a correlation that is truly near 1
+    should be kept. Removing a varying intercept is
     never advised: if levels structure the data (subjects of a trial, sites of a survey), a model without them treats
     dependent rows as independent, however small the estimated sd.
 
@@ -112,7 +116,7 @@ def singularity(fit: Fit) -> xr.Dataset:
         `good`: whether every slope is supported, no two effects are nearly one, and data of this design identify all
         variances and correlations. attrs: `finding`, in words; `sentence`, with the advice; `simpler`, a formula
         without the slopes and correlations that are not supported, to pass to `fit`, empty if there is none;
-        `ml_singular`, "yes", "no" or why there is no maximum.
+        `ml_singular` and `reml_singular`, "yes", "no" or why there is no maximum of the likelihood, or no REML.
 
     Raises
     ------
@@ -176,7 +180,7 @@ def singularity(fit: Fit) -> xr.Dataset:
         "factor": [f.name for f in design.factors],
         "grid": grid,
     }
-    found = xr.Dataset(variables, coords=coords)
+    found = Answer(variables, coords=coords)
     weak = {(f.name, e) for (f, e), fine in zip(terms, supported | ~is_slope, strict=True) if not fine}
     tied = [pair for pair, one in zip(pairs, piled, strict=True) if one]
     simpler = _advised(fit, ml, weak, tied)
@@ -187,6 +191,7 @@ def singularity(fit: Fit) -> xr.Dataset:
         UNITS: fit.design.axis_units.as_text(),
         "scale": fit.spec.link,
         "ml_singular": ml.singular,
+        "reml_singular": ml.reml_singular,
         "simpler": simpler.to_formula() if simpler else "",
     }
     found.attrs["finding"] = finding_in_words(found, confounded)
@@ -342,6 +347,8 @@ class _Likelihood:
     fit: LikelihoodFit | None
     singular: str
     """`yes`, `no`, or why there is no maximum."""
+    reml_singular: str
+    """The same of the fit by REML."""
     relative: np.ndarray
     """Diagonal of the relative Cholesky factor by term; NaN if there is none."""
 
@@ -350,12 +357,23 @@ class _Likelihood:
         nothing = np.full(sum(len(f.names) for f in fit.design.factors), np.nan)
         reason = why_no_likelihood(fit.spec)
         if reason:
-            return cls(None, f"no likelihood: {reason}", nothing)
+            return cls(None, f"no likelihood: {reason}", f"no REML: {reason}", nothing)
         try:
             found = likelihood_fit(fit.design)
         except EngineError as error:
-            return cls(None, error.wrong, nothing)
-        return cls(found, "yes" if found.singular else "no", np.concatenate(found.maximum.relative))
+            return cls(None, error.wrong, error.wrong, nothing)
+        singular = "yes" if found.singular else "no"
+        return cls(found, singular, _singular_by_reml(fit.design), np.concatenate(found.maximum.relative))
+
+
+def _singular_by_reml(design: Design) -> str:
+    """Say whether the fit by REML is singular: `yes`, `no`, or why there is none."""
+    if not design.spec.is_normal:
+        return "no REML: it is for normal responses"
+    try:
+        return "yes" if likelihood_fit(design, reml=True).singular else "no"
+    except EngineError as error:
+        return error.wrong
 
 
 def _advised(fit: Fit, ml: _Likelihood, weak: set[tuple[str, int]], tied: list[_Pair]) -> ModelSpec | None:

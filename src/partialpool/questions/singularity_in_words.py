@@ -30,7 +30,7 @@ def _other_advice(confounded: tuple[Dependency, ...]) -> str:
 
 
 def finding_in_words(found: xr.Dataset, confounded: tuple[Dependency, ...]) -> str:
-    """State which effects are not supported, which correlations are extreme, and whether the ML fit is singular."""
+    """State which effects lack support, which correlations are extreme, and whether the classical fit is singular."""
     parts = [f"with this design {one.wrong}: {one.got}" for one in confounded]
     for k in np.flatnonzero(~found["supported"].to_numpy()):
         factor, _, effect = str(found["term"].to_numpy()[k]).partition(": ")
@@ -51,10 +51,31 @@ def finding_in_words(found: xr.Dataset, confounded: tuple[Dependency, ...]) -> s
         parts.append(
             f"the data do not determine whether {effect} varies over {factor} (near zero with probability {mass:.2f})"
         )
-    ml = found.attrs["ml_singular"]
+    said = _classical(found.attrs["ml_singular"], found.attrs["reml_singular"])
     if not parts:
-        beside = {"yes": ", although the maximum-likelihood fit is singular", "no": ""}.get(ml, "")
+        beside = f", although {said}" if "yes" in (found.attrs["ml_singular"], found.attrs["reml_singular"]) else ""
         return f"The data support every effect that varies{beside}"
-    said = {"yes": "the maximum-likelihood fit is singular", "no": "the maximum-likelihood fit is not singular"}.get(ml)
     text = "; ".join([*parts, *([said] if said else [])])
     return f"{text[0].upper()}{text[1:]}"
+
+
+def _classical(ml: str, reml: str) -> str:
+    """Say whether the fits by maximum likelihood and by REML are singular; empty where there is neither.
+
+    Examples
+    --------
+    >>> print(_classical("yes", "no"))
+    the fit by maximum likelihood (ML) is singular, that by REML is not
+    >>> print(_classical("no", "no"))
+    the fits by maximum likelihood (ML) and by REML are not singular
+    >>> print(_classical("yes", "no REML: a reason"))
+    the fit by maximum likelihood (ML) is singular
+    """
+    words = {"yes": "singular", "no": "not singular"}
+    if ml not in words:
+        return ""
+    if reml not in words:
+        return f"the fit by maximum likelihood (ML) is {words[ml]}"
+    if ml == reml:
+        return f"the fits by maximum likelihood (ML) and by REML are {words[ml]}"
+    return f"the fit by maximum likelihood (ML) is {words[ml]}, that by REML is{' not' if reml == 'no' else ''}"

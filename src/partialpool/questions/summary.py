@@ -15,6 +15,7 @@ from partialpool.fitting.drawn_variables import drawn_variables
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.point_estimate import MEDIAN, has_mean, has_median, mean_is_known
 from partialpool.fitting.summary import Digest
+from partialpool.fitting.tidy_rows import with_row_names
 from partialpool.intervals import DEFAULT_PROB, central_ends
 from partialpool.spec.keywords import explains_keywords
 from partialpool.tabulate import estimate_cells, fixed
@@ -43,10 +44,11 @@ def summary(x: Fit | xr.Dataset | xr.DataArray, *, prob: float = DEFAULT_PROB) -
     Digest or pandas.DataFrame
         For a fit its variance components with correlations, fixed effects, ICC and diagnostics, which print
         as tables (HTML in a notebook) and are numbers in `.frame`; for draws ArviZ's summary table of the variables
-        that have draws, with the ends of intervals printed to at least as many decimals as the mean, and a row's mean,
-        sd and ends all with an exponent or all without (in text, HTML and LaTeX; the numbers in the table keep their
-        precision). If a few draws determine the mean of a row, as of an expectation over new levels under a log link,
-        the table has a `median` beside it, and a `SamplingWarning` names the rows.
+        that have draws, in which predicted rows are called by their predictors, `expectation[Days=9]`. The ends of
+        intervals are printed to at least as many decimals as the mean, and a row's mean, sd and ends all with an
+        exponent or all without (in text, HTML and LaTeX; the numbers in the table keep their precision). If a few draws
+        determine the mean of a row, as of an expectation over new levels under a log link, the table has a `median`
+        beside it, and a `SamplingWarning` names the rows.
 
     Raises
     ------
@@ -58,7 +60,7 @@ def summary(x: Fit | xr.Dataset | xr.DataArray, *, prob: float = DEFAULT_PROB) -
     central_ends(prob)
     if isinstance(x, Fit):
         return x.digest.with_prob(prob)
-    drawn = drawn_variables(x, doing="summarised", example="pp.summary(pp.icc(fit))")
+    drawn = with_row_names(drawn_variables(x, doing="summarised", example="pp.summary(pp.icc(fit))"))
     with np.errstate(invalid="ignore", divide="ignore"):  # a correlation with itself does not vary
         frame = azs.summary(xr.DataTree.from_dict({"posterior": drawn}), ci_prob=prob, ci_kind="eti")
     return _in_one_notation(_with_medians(frame, drawn))

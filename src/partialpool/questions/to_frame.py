@@ -1,6 +1,6 @@
 """Answers and draws as data frames: a row for each quantity, or for each draw."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -9,13 +9,12 @@ import xarray as xr
 
 from partialpool.fitting.drawn_variables import drawn_variables
 from partialpool.fitting.fit import Fit
-from partialpool.fitting.point_estimate import MEAN, MEDIAN, has_mean, has_median, means_known, quantiles
+from partialpool.fitting.tidy_rows import SAMPLE, flat_draws, places_of, tidy_rows
 from partialpool.intervals import DEFAULT_PROB, central_ends
 from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["draws_frame", "to_frame"]
 
-_SAMPLE: Final = ("chain", "draw")
 _ESTIMATE: Final = ("estimate", "std_error", "conf_low", "conf_high")
 
 
@@ -57,7 +56,7 @@ def to_frame(answer: Fit | xr.Dataset | xr.DataArray, *, prob: float = DEFAULT_P
     ['term', 'obs', 'Days', 'estimate', 'std_error', 'conf_low', 'conf_high', 'statistic']
     """
     ends = central_ends(prob)
-    tables = [_rows(name, values, ends) for name, values in _drawn(answer)]
+    tables = [tidy_rows(name, values, ends) for name, values in _drawn(answer)]
     together = pd.concat(tables, ignore_index=True)
     where = [c for c in together.columns if c not in ("term", "statistic", *_ESTIMATE)]
     return together[["term", *where, *_ESTIMATE, "statistic"]]
@@ -99,9 +98,9 @@ def draws_frame(answer: Fit | xr.Dataset | xr.DataArray, *, long: bool = False) 
     pieces = list(_drawn(answer))
     if long:
         return pd.concat([_long(name, values) for name, values in pieces], ignore_index=True)
-    columns = dict(zip(_SAMPLE, _counts(pieces[0][1]), strict=True))
+    columns = dict(zip(SAMPLE, _counts(pieces[0][1]), strict=True))
     for name, values in pieces:
-        flat = _flat(values)
+        flat = flat_draws(values)
         for label, column in zip(_labels(name, values), flat.T, strict=True):
             columns[label] = column
     return pd.DataFrame(columns)
@@ -110,61 +109,29 @@ def draws_frame(answer: Fit | xr.Dataset | xr.DataArray, *, long: bool = False) 
 def _drawn(answer: Fit | xr.Dataset | xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
     """Yield every variable that has draws, dimensions chain and draw first, with its name."""
     if isinstance(answer, Fit):
-        yield from ((name, xr.DataArray(draws, dims=_SAMPLE)) for name, draws in answer.digest.draws.items())
+        yield from ((name, xr.DataArray(draws, dims=SAMPLE)) for name, draws in answer.digest.draws.items())
         return
     found = drawn_variables(answer, doing="tabulated", example="pp.to_frame(pp.icc(fit))")
-    yield from ((str(name), values.transpose(*_SAMPLE, ...)) for name, values in found.data_vars.items())
-
-
-def _flat(values: xr.DataArray) -> np.ndarray:
-    """Return the draws of each quantity as a column, (draws, quantities)."""
-    return np.asarray(values.to_numpy(), float).reshape(values.sizes["chain"] * values.sizes["draw"], -1)
-
-
-def _places(values: xr.DataArray) -> pd.DataFrame:
-    """Say which quantity each column of `_flat` is: coordinates of its dimensions, and those along one of them."""
-    dims = values.dims[2:]
-    index = pd.MultiIndex.from_product([range(values.sizes[d]) for d in dims], names=dims) if dims else pd.RangeIndex(1)
-    at = index.to_frame(index=False) if dims else pd.DataFrame(index=index)
-    found: dict[Hashable, np.ndarray] = {d: values[d].to_numpy()[at[d]] for d in dims}
-    for name, along in values.coords.items():
-        if len(along.dims) == 1 and along.dims[0] in dims and name not in dims:
-            found[name] = along.to_numpy()[at[along.dims[0]]]
-    return pd.DataFrame(found, index=at.index)
+    yield from ((str(name), values.transpose(*SAMPLE, ...)) for name, values in found.data_vars.items())
 
 
 def _counts(values: xr.DataArray) -> tuple[np.ndarray, np.ndarray]:
     """Return the chain and the number in it of every draw, (draws,) each."""
-    chain, draw = (values[dim].to_numpy() if dim in values.coords else np.arange(values.sizes[dim]) for dim in _SAMPLE)
+    chain, draw = (values[dim].to_numpy() if dim in values.coords else np.arange(values.sizes[dim]) for dim in SAMPLE)
     return np.repeat(chain, len(draw)), np.tile(draw, len(chain))
 
 
 def _labels(name: str, values: xr.DataArray) -> list[str]:
     """Name each quantity as ArviZ does: the variable, and the places along its dimensions in brackets."""
-    places = _places(values)[list(values.dims[2:])]
+    places = places_of(values)[list(values.dims[2:])]
     if not len(places.columns):
         return [name]
     return [f"{name}[{', '.join(map(str, row))}]" for row in places.itertuples(index=False)]
 
 
-def _rows(name: str, values: xr.DataArray, ends: tuple[float, float]) -> pd.DataFrame:
-    """Estimate each quantity of a variable."""
-    table, draws = _places(values), _flat(values)
-    known = means_known(draws) | has_mean(values)
-    averaged = known & (not has_median(values))
-    sd = draws.std(axis=0, ddof=1) if len(draws) > 1 else np.nan
-    low, high = quantiles(draws, ends, axis=0)
-    table.insert(0, "term", name)
-    table["estimate"] = np.where(averaged, MEAN.of(draws, axis=0), MEDIAN.of(draws, axis=0))
-    table["std_error"] = np.where(known, sd, np.nan)
-    table["conf_low"], table["conf_high"] = low, high
-    table["statistic"] = np.where(averaged, MEAN.kind, MEDIAN.kind)
-    return table
-
-
 def _long(name: str, values: xr.DataArray) -> pd.DataFrame:
     """Return a row for each draw of each quantity."""
-    places, draws = _places(values), _flat(values)
+    places, draws = places_of(values), flat_draws(values)
     table = places.loc[np.tile(places.index, len(draws))].reset_index(drop=True)
     chain, draw = _counts(values)
     table.insert(0, "chain", np.repeat(chain, draws.shape[1]))

@@ -4,6 +4,7 @@ import numpy as np
 import xarray as xr
 
 from partialpool.design.units import UNITS
+from partialpool.fitting.answer import Answer
 from partialpool.fitting.fit import Fit
 from partialpool.model.covariance import effect_covariance
 from partialpool.model.partition import common_variance, partition_over_rows
@@ -88,7 +89,7 @@ def variance_components(fit: Fit) -> xr.Dataset:
         "response": fit.design.response.name,
         UNITS: fit.design.axis_units.as_text(),
     }
-    return xr.Dataset(variables, coords=coords, attrs=attrs)
+    return Answer(variables, coords=coords, attrs=attrs)
 
 
 def _stacked(arrays: list[np.ndarray], posterior: xr.Dataset) -> np.ndarray:

@@ -35,10 +35,10 @@ class Grid:
         """Drop the dimensions of the other categorical predictors, which have one value each, from an answer."""
         return answer.isel({coordinate_of(answer, name): 0 for name in self.at if name != self.column}, drop=True)
 
-    def held(self, answer: xr.Dataset) -> str:
+    def held(self, answer: xr.Dataset, names: NamesShown) -> str:
         """State the values of the other predictors and of the offset, in sentences; empty where there are none."""
-        chosen = [str(Held(name, values[0], "first")) for name, values in self.at.items() if name != self.column]
-        others = chosen + ([answer.attrs["held"]] if "held" in answer.attrs else [])
+        chosen = [Held(names.column(c), values[0], "first") for c, values in self.at.items() if c != self.column]
+        others = [*map(str, chosen), *([names.told(answer.attrs["held"])] if "held" in answer.attrs else [])]
         return others_held(", ".join(others)) + offset_held(answer)
 
 

@@ -1,20 +1,25 @@
 """The statistical methods of a fit as text for a paper."""
 
+from collections.abc import Mapping
+
 from partialpool.fitting.fit import Fit
 from partialpool.intervals import DEFAULT_PROB, central_ends
 from partialpool.reporting.reported import Reported
 from partialpool.reporting.sections.methods import write_methods
+from partialpool.reporting.tables.labels import checked_labels
 from partialpool.spec.keywords import explains_keywords
 
 __all__ = ["methods"]
 
 
 @explains_keywords
-def methods(fit: Fit, *, prob: float = DEFAULT_PROB) -> str:
+def methods(fit: Fit, *, prob: float = DEFAULT_PROB, labels: Mapping[str, str] | None = None) -> str:
     """Return paragraphs for the methods section of a paper: model, priors, computation with diagnostics, software.
 
-    They are those of the report. They state what was done, not why: reasons for the model and the priors are the
-    authors', as is what was compared or checked beside this fit.
+    They are those of the report. They name quantities in words (`sd of Days over Subject`), give units where the table
+    or the model states them, and say how many rows were left out because of missing values, if any were. They state
+    what was done, not why: reasons for the model and the priors are the authors', as is what was compared or checked
+    beside this fit.
 
     Parameters
     ----------
@@ -22,6 +27,9 @@ def methods(fit: Fit, *, prob: float = DEFAULT_PROB) -> str:
         A fit by any engine.
     prob
         Probability of the intervals that the paper reports.
+    labels
+        What to write for a column, a coefficient, a factor, a parameter or a category, as in `table` and `report`:
+        `{"Days": "Days awake", "Subject": "Participant"}`. The formula keeps the names of the model.
 
     Returns
     -------
@@ -31,7 +39,7 @@ def methods(fit: Fit, *, prob: float = DEFAULT_PROB) -> str:
     Raises
     ------
     SpecError
-        `prob` is not between 0 and 1.
+        `prob` is not between 0 and 1; a label for a name that the model does not have.
 
     Examples
     --------
@@ -41,4 +49,5 @@ def methods(fit: Fit, *, prob: float = DEFAULT_PROB) -> str:
     'We fitted a Bayesian hierarchical (mixed-effects) model to Yield (30 rows)'
     """
     central_ends(prob)
-    return "\n\n".join(write_methods(Reported(fit, prob)))
+    known = None if labels is None else checked_labels([fit], labels)
+    return "\n\n".join(write_methods(Reported(fit, prob, known)))

@@ -1,17 +1,46 @@
-"""Names of a model as a report writes them: as in the formula, or with the labels that the user gave."""
+"""Names of a model as a report writes them: as in the formula, or with the labels that the user gave.
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+Every section writes names by a `NamesShown`: names of columns, factors and parameters by its methods, sentences that a
+question wrote by `told`, and answers, before they are drawn, by `relabelled`.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
+from typing import Final
 
 import xarray as xr
 
 from partialpool.design.design import Design
-from partialpool.names import BETA, ICC, corr_name, sd_name
+from partialpool.design.labels import mean_on_axis, predictor_on_axis
+from partialpool.design.units import UNITS, Units
+from partialpool.fitting.convergence import Finding
+from partialpool.model.default_priors import PriorSet
+from partialpool.names import (
+    BETA,
+    COEF,
+    FAMILY_PARAMETERS,
+    ICC,
+    INTERCEPT,
+    SIGMA,
+    TOTAL_SD,
+    b_name,
+    corr_name,
+    sd_name,
+    share_name,
+)
+from partialpool.questions.check import LEVELS_OF, MEANS_OF, SPREADS_WITHIN, TREND_OF
 from partialpool.reporting.tables.labels import Labels, parts_by_name
 from partialpool.reporting.wording import predicted_quantity
+from partialpool.tabulate import TextTable
 
 __all__ = ["NamesShown"]
+
+_HELD: Final = ("=", " (each level's own)", " (averaged over the rows)")
+"""What follows a column's name where an answer states the values at which it holds other predictors."""
+_END: Final = r"(?!\w)"
 
 
 @dataclass(frozen=True)
@@ -51,6 +80,10 @@ class NamesShown:
         """Name a grouping factor."""
         return name if self.labels is None else self.labels.factor(name)
 
+    def expression(self, text: str) -> str:
+        """Write an expression of columns, such as an offset."""
+        return text if self.labels is None else self.labels.expression(text)
+
     def category(self, name: str) -> str:
         """Name a category of an ordered response."""
         return name if self.labels is None else self.labels.plain(name)
@@ -76,38 +109,246 @@ class NamesShown:
         """What to write in the first two columns of the summary's tables, by the row's name; empty without labels."""
         return {} if self.labels is None else dict(self._rows(self.labels))
 
-    def relabelled(self, answer: xr.Dataset) -> xr.Dataset:
-        """Return an answer whose plot has the labels: of response, factor, effects, parts and columns.
+    @property
+    def in_words(self) -> "NamesShown":
+        """The same names as a paper writes them, where there are no labels too: `period: 2` for `period[2]`."""
+        return self if self.labels is not None else replace(self, labels=Labels({}))
 
-        Units, which are found by the names of the model, have to be looked up before.
+    @property
+    def references(self) -> str:
+        """The reference category of each column, as text; empty where there is none."""
+        return ", ".join(filter(None, map(self.reference, self.design.categories)))
+
+    def reference(self, column: str) -> str:
+        """Write the reference category of a column: `Treatment = placebo`; empty where it has none."""
+        known = self.design.categories[column]
+        if self.labels is None or known.reference is None:
+            return known.in_words
+        return known.in_words.replace(
+            f"{column} = {known.reference}", self.labels.reference(column, known.reference), 1
+        )
+
+    def finding(self, finding: Finding) -> Finding:
+        """Return a finding with the labels; its remedy, which is advice in code, keeps the names of the model."""
+        return replace(finding, check=self.told(finding.check), found=self.told(finding.found))
+
+    def parameter(self, name: str) -> str:
+        """Name a parameter, or all parameters of one kind: `sd of Days awake over Participant` for `sd_Subject[Days]`.
+
+        Examples
+        --------
+        >>> from partialpool.datasets.load import load_dataset
+        >>> from partialpool.design.build import build_design
+        >>> from partialpool.spec.model import ModelSpec
+        >>> spec = ModelSpec.from_formula("Reaction ~ Days + (Days | Subject)")
+        >>> names = NamesShown(build_design(spec, load_dataset("sleepstudy")), Labels({"Days": "Days awake"}))
+        >>> [names.parameter(name) for name in ("beta[Days]", "sd_Subject[Days]", "corr_Subject", "sigma")]
+        ['coefficient of Days awake', 'sd of Days awake over Subject', 'correlations over Subject', 'residual sd']
+        """
+        return self._parameters.get(name, name)
+
+    def prior_table(self, priors: PriorSet) -> TextTable:
+        """Return the table of the priors; its indented rows are marginals of a joint prior."""
+        table = priors.table
+        rows = tuple(
+            (f"{' ' * (len(name) - len(name.strip()))}{self.parameter(name.strip())}", *others)
+            for name, *others in table.rows
+        )
+        return replace(table, rows=rows, notes=tuple(map(self.told, table.notes)))
+
+    def told(self, text: str) -> str:
+        """Write the labels into text that a question wrote: a finding, a sentence, the values of other predictors.
+
+        Names are replaced only where the package writes them in a known phrase (`means of Subject`, `Days=4.5`), so
+        that a column called `of` does no harm. Formulas and code keep the names of the model.
+        """
+        if self.labels is None or not text:
+            return text
+        return self._pattern.sub(lambda found: self._phrase(found[0]), text)
+
+    def relabelled[Answer: (xr.Dataset, xr.DataTree)](self, answer: Answer) -> Answer:
+        """Return an answer with the labels, as its plot and its caption write them.
+
+        Units, which are found by the names of the model, are stated for the labels too.
         """
         if self.labels is None:
             return answer
+        if isinstance(answer, xr.DataTree):
+            nodes = {node.path: self._dataset(node.to_dataset(inherit=False)) for node in answer.subtree}
+            return xr.DataTree.from_dict(nodes)
+        return self._dataset(answer)
+
+    def _dataset(self, answer: xr.Dataset) -> xr.Dataset:
         shown = answer.copy()
-        for name, naming in (
-            ("effect", self.coefficient),
-            ("factor", self.factor),
-            ("part", self._part),
-            ("category", self.category),
-        ):
+        for name, naming in self._namings.items():
             if name in shown.coords and shown[name].dims == (name,):
-                shown = shown.assign_coords({name: (name, [naming(str(v)) for v in shown[name].to_numpy()])})
-        for coordinate in map(str, shown.coords):
-            column = str(shown[coordinate].attrs.get("long_name", ""))
-            if column:
-                shown[coordinate].attrs["long_name"] = self.column(column)
-        shown.attrs["response"] = self.response
-        if "factor" in shown.attrs:
-            shown.attrs["factor"] = self.factor(shown.attrs["factor"])
-        if self.design.response.is_binary and "expectation" in shown.attrs:
-            shown.attrs["expectation"] = self.quantity
-        if self.design.factors and ": " in str(shown.attrs.get("kind", "")):
-            names = ", ".join(self.factor(factor.name) for factor in self.design.factors)
-            shown.attrs["kind"] = f"{names}: {str(shown.attrs['kind']).rsplit(': ', 1)[1]}"
+                attrs = shown[name].attrs
+                values = [naming(str(v)) for v in shown[name].to_numpy()]
+                shown = shown.assign_coords({name: xr.Variable(name, values, attrs)})
+        for variable in shown.variables.values():
+            for attr in ("long_name", "along"):
+                if variable.attrs.get(attr) in self._columns:
+                    variable.attrs = variable.attrs | {attr: self.column(variable.attrs[attr])}
+        for name, write in self._writers.items():
+            if isinstance(shown.attrs.get(name), str):
+                shown.attrs[name] = write(shown.attrs[name])
         return shown
 
-    def _part(self, name: str) -> str:
-        return self.factor(name) if name in {factor.name for factor in self.design.factors} else name
+    @property
+    def _namings(self) -> Mapping[str, Callable[[str], str]]:
+        """How the values of an answer's coordinates are written."""
+        return {
+            "effect": self.coefficient,
+            COEF: self.coefficient,
+            "factor": self._one_factor,
+            "part": self._one_factor,
+            "category": self.category,
+            "term": self._of_factor,
+            "pair": self._of_factor,
+        }
+
+    def _one_factor(self, name: str) -> str:
+        return self.factor(name) if name in self._factors else name
+
+    def _of_factor(self, name: str) -> str:
+        """Name an effect or two of a factor: `Participant: Intercept, Days awake` for `Subject: Intercept, Days`."""
+        return self._terms.get(name, name)
+
+    @property
+    def _writers(self) -> Mapping[str, Callable[[str], str]]:
+        """How the attributes of an answer are written."""
+        means = {of(self.design): of(self._named_design) for of in (predictor_on_axis, mean_on_axis)}
+        factors, binary = self._factors, self.design.response.is_binary
+        whole = {"response": lambda _: self.response, UNITS: self._units}
+        names = {
+            **dict.fromkeys(("factor", "levels"), lambda v: ", ".join(map(self._one_factor, v.split(", ")))),
+            **dict.fromkeys(("over", "along", "long_name"), self.column),
+            **dict.fromkeys(("mean", "predictor", "lines"), lambda v: means.get(v, v)),
+            **dict.fromkeys(("held", "origin", "rows", "finding", "sentence"), self.told),
+        }
+        kinds = {
+            "kind": lambda v: f"{', '.join(map(self.factor, factors))}: {v.rsplit(': ', 1)[1]}" if ": " in v else v
+        }
+        return whole | names | kinds | ({"expectation": lambda _: self.quantity} if binary else {})
+
+    def _units(self, value: str) -> str:
+        """State the units of columns and effects under their labels."""
+        units = Units.of_answer({UNITS: value})
+        names = [*self.design.common.coefs, *(effect for factor in self.design.factors for effect in factor.names)]
+        known, scale = units.of_effects(names), self.design.spec.link_record.unit_in_words
+        if scale and not known:  # a category's effect is a difference, a predictor's is one per unit
+            known = {name: scale if name.endswith("]") else f"{scale} per unit" for name in names if name != INTERCEPT}
+        effects = {self.coefficient(name): self.told(unit) for name, unit in known.items()}
+        columns = {**units.columns} | {self.column(name): unit for name, unit in units.columns.items()}
+        return replace(units, columns=columns, effects=effects).as_text()
+
+    @cached_property
+    def _named_design(self) -> Design:
+        return replace(self.design, response=replace(self.design.response, name=self.response))
+
+    @property
+    def _factors(self) -> tuple[str, ...]:
+        return tuple(factor.name for factor in self.design.factors)
+
+    @cached_property
+    def _columns(self) -> tuple[str, ...]:
+        """Columns of predictors."""
+        return tuple(dict.fromkeys(map(str, self.design.frame.columns)))
+
+    @cached_property
+    def _parameters(self) -> Mapping[str, str]:
+        """Parameters in words, by name; empty without labels."""
+        return {} if self.labels is None else dict(self._in_words(self.labels))
+
+    def _in_words(self, labels: Labels) -> Iterator[tuple[str, str]]:
+        design = self.design
+        for name in design.common.coefs:
+            label = self.coefficient(name)
+            yield f"{BETA}[{name}]", label if name == INTERCEPT else f"coefficient of {label}"
+        yield BETA, "coefficients (beta)"
+        grades = design.response.categories if design.spec.family_record.has_cutpoints else ()
+        for low, high in pairwise(grades):
+            yield f"cutpoints[{low}|{high}]", f"threshold {labels.cutpoint(f'{low}|{high}', low, high)}"
+        for factor in design.factors:
+            name, of = factor.name, self.factor(factor.name)
+            yield sd_name(name), f"sds over {of}"
+            yield corr_name(name), f"correlations over {of}"
+            yield share_name(name), f"share of {of}"
+            yield f"{ICC}[{name}]", f"ICC of {of}"
+            for a in factor.names:
+                yield f"{sd_name(name)}[{a}]", f"sd of {self.coefficient(a)} over {of}"
+                yield f"{share_name(name)}[{a}]", f"share of {self.coefficient(a)} over {of}"
+                for b in factor.names:
+                    both = f"{self.coefficient(a)} and {self.coefficient(b)}"
+                    yield f"{corr_name(name)}[{a}, {b}]", f"correlation of {both} over {of}"
+        yield ICC, "ICC"
+        yield TOTAL_SD, "total sd"
+        for name, _ in design.spec.family_record.parameters:
+            whole = "residual sd" if name == SIGMA else FAMILY_PARAMETERS[name]
+            yield name, labels.plain(name) if name in labels.given else whole
+
+    @cached_property
+    def _terms(self) -> Mapping[str, str]:
+        """Effects and pairs of effects of each factor, as `singularity` names them, with labels."""
+        found = {}
+        for factor in self.design.factors:
+            of = self.factor(factor.name)
+            for a in factor.names:
+                found[f"{factor.name}: {a}"] = f"{of}: {self.coefficient(a)}"
+                for b in factor.names:
+                    found[f"{factor.name}: {a}, {b}"] = f"{of}: {self.coefficient(a)}, {self.coefficient(b)}"
+        return found
+
+    @cached_property
+    def _phrases(self) -> Mapping[str, str]:
+        """Phrases with names in what questions write, and the same phrases with labels."""
+        design, column = self.design, self.column
+        found = {name: word for name, word in self._parameters.items() if name.endswith("]") or "_" in name}
+        for name in self._columns:
+            found |= {f"{name}{end}": f"{column(name)}{end}" for end in _HELD}
+            reference = design.categories[name].in_words if name in design.categories else ""
+            if reference:
+                found[reference] = self.reference(name)
+        for parts in parts_by_name(design).values():
+            numbers = [part for part in parts if not part.name.endswith("]")]
+            if numbers:
+                names = " × ".join(self.coefficient(part.name) for part in numbers)
+                found[f"per unit of {':'.join(part.name for part in numbers)}"] = f"per unit of {names}"
+        for factor in design.factors:
+            name, of = factor.name, self.factor(factor.name)
+            for phrase in (LEVELS_OF, MEANS_OF, SPREADS_WITHIN):
+                found[phrase.format(name)] = phrase.format(of)
+            found[f"{factor.n_levels} of {name}"] = f"{factor.n_levels} of {of}"
+            found |= {TREND_OF.format(c, name): TREND_OF.format(column(c), of) for c in self._columns}
+            for a in factor.names:
+                label = self.coefficient(a)
+                found[f"{a} varies over {name}"] = f"{label} varies over {of}"
+                found[f"{a} over {name}"] = f"{label} over {of}"
+                for b in factor.names:
+                    found[f"{a}, {b} over {name}"] = f"{label}, {self.coefficient(b)} over {of}"
+        grades = design.response.categories if design.spec.family_record.has_cutpoints else ()
+        return found | {f"category {grade}": f"category {self.category(grade)}" for grade in grades}
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        """Any of the phrases, the longest first, as whole words; and group effects of levels."""
+        longest = sorted(self._phrases, key=len, reverse=True)
+        known = [f"{re.escape(phrase)}{_END if phrase[-1].isalnum() else ''}" for phrase in longest]
+        effects = [
+            rf"{re.escape(b_name(f.name))}\[[^\n]+?, {re.escape(e)}\]" for f in self.design.factors for e in f.names
+        ]
+        return re.compile(rf"(?<!\w)(?:{'|'.join([*known, *effects])})")
+
+    def _phrase(self, found: str) -> str:
+        if found in self._phrases:
+            return self._phrases[found]
+        for factor in self.design.factors:
+            start = f"{b_name(factor.name)}["
+            for effect in factor.names:
+                if found.startswith(start) and found.endswith(f", {effect}]"):
+                    level = found.removeprefix(start).removesuffix(f", {effect}]")
+                    return f"{self.coefficient(effect)} of {self.factor(factor.name)} {level}"
+        return found
 
     def _rows(self, labels: Labels) -> Iterator[tuple[str, tuple[str, str]]]:
         for name in self.design.common.coefs:

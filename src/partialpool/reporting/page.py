@@ -14,7 +14,7 @@ from partialpool.errors import SpecError, nearest
 from partialpool.fitting.fit import Fit
 from partialpool.intervals import DEFAULT_PROB
 from partialpool.plots.style import BLUE, GREY, INK, VERMILION, Image, printable
-from partialpool.reporting.contents import CHAPTERS
+from partialpool.reporting.contents import BRIEF, CHAPTERS, SHORT
 from partialpool.reporting.limits import PHONE
 from partialpool.reporting.pagemaker import page_environment, write_page
 from partialpool.reporting.reported import Reported
@@ -38,10 +38,10 @@ def report(
     prob: float = DEFAULT_PROB,
     title: str = "",
     author: str = "",
-    sections: Sequence[str] | None = None,
+    sections: str | Sequence[str] | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> Path:
-    """Write a report of a fit as one HTML page: model, priors, diagnostics, estimates and their meaning, with figures.
+    """Write a report of a fit as one HTML page: effects, predictions, variances, model, priors, checks, with figures.
 
     The page is self-contained: it includes its figures and styles, has no script and fetches nothing. It can be read
     on a phone, in the dark and on paper. The file appears under its name only when it is complete.
@@ -57,16 +57,17 @@ def report(
     title, author
         Heading of the page, and who wrote it; without a title, the name of the response.
     sections
-        Titles of the sections to include, in the page's order; all of them if left out: "Summary", "Statistical
-        methods" (paragraphs for a paper), "The model", "Priors", "Diagnostics of the draws", "Model checks",
-        "Estimates", "Predictions", "Intraclass correlation", "Variance components", "Design effect", "Shrinkage",
-        "Fitted lines by level", "Variance along the predictors", "Group effects", "Support for the varying effects",
-        "Sensitivity to the priors", "Software and settings", "Glossary".
+        Titles of the sections to include, in the page's order; all of them if left out: "Summary", "Predictions" (with
+        average effects), "Estimates", "Intraclass correlation", "Variance components", "Design effect", "Variance along
+        the predictors", "Predictions by level", "Group effects", "Shrinkage", "Fitted lines by level", "Support for the
+        varying effects", "The model", "Statistical methods" (paragraphs for a paper), "Priors", "Sensitivity to the
+        priors", "Diagnostics of the draws", "Model checks", "Software and settings", "Glossary". `"short"` stands for
+        "Summary", "Predictions", "Statistical methods" and "Checks in brief", which has the findings of the three
+        chapters on draws, checks and sensitivity in one table; it can be combined with titles: `["short", "Priors"]`.
     labels
         What to write for a column, a coefficient, a factor, a parameter or a category, as in `table`: `{"Days": "Days
-        awake", "Subject": "Participant", "Reaction": "Reaction time"}`. The labels are in the summary, the estimates,
-        the predictions, the intraclass correlations, the variance components and the group effects; the formula, the
-        priors and the other sections have the names of the model, and "The model" lists the labels.
+        awake", "Subject": "Participant", "Reaction": "Reaction time"}`. All sections have the labels, except the
+        formula, the equations and advice in code; "The model" lists them beside the names of the model.
 
     Returns
     -------
@@ -126,19 +127,21 @@ def render(reported: Reported, *, title: str = "", author: str = "", chapters: S
     return printable(text)
 
 
-def _chosen(sections: Sequence[str]) -> tuple[Chapter, ...]:
-    """Return the chapters with these titles, in the page's order."""
-    titles = [chapter.title for chapter in CHAPTERS]
-    wanted = [sections] if isinstance(sections, str) else list(sections)
+def _chosen(sections: str | Sequence[str]) -> tuple[Chapter, ...]:
+    """Return the chapters with these titles, in the page's order; `short` stands for several."""
+    chapters = (*CHAPTERS, BRIEF)
+    titles = [chapter.title for chapter in chapters]
+    asked = [sections] if isinstance(sections, str) else list(sections)
+    wanted = [title for name in asked for title in (SHORT if name == "short" else [name])]
     for name in wanted:
         if name not in titles:
             raise SpecError(
                 "the report has no such section",
                 got=repr(name),
-                allowed=nearest(str(name), titles),
-                do="name one of these, or leave sections out to have all",
+                allowed=nearest(str(name), ["short", *titles]),
+                do="name one of these, 'short' for a short report, or leave sections out to have all",
             )
-    return tuple(chapter for chapter in CHAPTERS if chapter.title in wanted)
+    return tuple(chapter for chapter in chapters if chapter.title in wanted)
 
 
 def _anchor(title: str) -> str:

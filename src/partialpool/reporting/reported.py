@@ -1,6 +1,6 @@
 """A fit as a page reports it: the probability of its intervals, and the verdicts that several sections state."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -13,7 +13,7 @@ from partialpool.fitting.summary import Digest
 from partialpool.intervals import DEFAULT_PROB, central_ends, end_names, percent
 from partialpool.plots.axis_units import bracketed
 from partialpool.questions.check import check
-from partialpool.questions.power_scale import ROBUST, PowerScaling, power_scale
+from partialpool.questions.power_scale import NEAR, ROBUST, PowerScaling, power_scale
 from partialpool.reporting.names_shown import NamesShown
 from partialpool.reporting.tables.labels import Labels
 from partialpool.reporting.wording import estimate_in_words
@@ -89,18 +89,32 @@ class Reported:
     def fit_findings(self) -> tuple[Finding, ...]:
         """Findings of `check`, except those on draws and effects, which have their own sections."""
         others = {finding.check for finding in self.fit.digest.verdict.findings} | {"effects"}
-        return tuple(f for f in check(self.fit, seed=SEED).findings if f.check not in others)
+        return tuple(self.names.finding(f) for f in check(self.fit, seed=SEED).findings if f.check not in others)
+
+    @cached_property
+    def draws_findings(self) -> tuple[Finding, ...]:
+        """Findings of the diagnostics of the draws."""
+        return tuple(map(self.names.finding, self.fit.digest.verdict.findings))
 
     @cached_property
     def prior_sensitivity(self) -> PowerScaling:
         """Power-scaling sensitivities, by importance weights only (no refits)."""
-        return power_scale(self.fit, alphas=())
+        found, names = power_scale(self.fit, alphas=()), self.names
+        frame = found.frame.rename(index=names.parameter, columns=names.parameter)
+        errors = found.errors.rename(index=names.parameter)
+        return replace(found, frame=frame.assign(diagnosis=frame["diagnosis"].map(names.told)), errors=errors)
 
     @property
     def moved_answers(self) -> dict[str, str]:
-        """Diagnosis of each answer that is not robust to the priors."""
+        """Diagnosis of each answer that is not robust to the priors, without those near the threshold."""
         frame = self.prior_sensitivity.frame
-        return {str(name): row["diagnosis"] for name, row in frame.iterrows() if row["diagnosis"] != ROBUST}
+        return {str(name): row["diagnosis"] for name, row in frame.iterrows() if row["diagnosis"] not in (ROBUST, NEAR)}
+
+    @property
+    def doubtful_answers(self) -> tuple[str, ...]:
+        """Answers of which the draws do not say whether they are sensitive to the priors."""
+        frame = self.prior_sensitivity.frame
+        return tuple(str(name) for name in frame.index[frame["diagnosis"] == NEAR])
 
 
 def is_predictive(finding: Finding) -> bool:

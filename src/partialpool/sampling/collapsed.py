@@ -56,9 +56,8 @@ class CollapsedEngine:
         streams = np.random.SeedSequence(shifted(settings.seed)).spawn(5)
         with progress_line("preparing", shown=settings.progressbar) as line:
             line.say("collecting moments")
-            marginal = (
-                build_marginal(design, priors) if design.residual is None else build_residual_marginal(design, priors)
-            )
+            build = build_marginal if design.residual is None else build_residual_marginal
+            marginal = build(design, priors)
             clock.lap("moments")
             warn_if_dense(marginal)
             line.say("compiling, once per machine" if awaits_compilation(evaluate) else "finding the mode")
@@ -156,9 +155,8 @@ def _draw(
     factorisation: a joint proposal of theta and b, whose weight is that of theta.
     """
     candidate_stream, accept_stream, effect_stream = stream.spawn(3)
-    thin = max(
-        _thin(proposal) if marginal.is_cheap else 1, math.ceil(_FEWEST_CANDIDATES / (settings.chains * settings.draws))
-    )
+    fewest = math.ceil(_FEWEST_CANDIDATES / (settings.chains * settings.draws))
+    thin = max(_thin(proposal) if marginal.is_cheap else 1, fewest)
     rng = np.random.default_rng(candidate_stream)
     candidates = propose(proposal, settings.chains, settings.draws, thin, rng)
     line.say("drawing from the proposal")

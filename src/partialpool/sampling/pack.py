@@ -16,7 +16,7 @@ from partialpool.names import OBS
 from partialpool.sampling.engine import RawDraws
 from partialpool.sampling.settings import Settings
 
-__all__ = ["label_draws", "label_observed", "label_responses", "label_rows", "pack", "prior_texts"]
+__all__ = ["label_draws", "label_observed", "label_responses", "label_rows", "pack", "prior_texts", "unit_attrs"]
 
 FORMAT = "partialpool-fit-1"
 COVARIANCES = "model_covariances"
@@ -76,12 +76,11 @@ def pack(
         "format": FORMAT,
         "formula": design.spec.to_formula(),
         "family": design.spec.family,
-        "spec": design.spec.to_toml(covariances=False),
         "engine": engine,
         "engine_reason": reason,
         "seed": -1 if settings.seed is None else settings.seed,
         "settings": json.dumps(settings.as_record()),
-        "units": json.dumps(dict(design.units)),
+        **unit_attrs(design),
         "priors": json.dumps(prior_texts(priors)),
         "prior_reasons": json.dumps({entry.parameter: entry.reason for entry in priors.entries}),
         "run": json.dumps(dict(raw.facts)),
@@ -89,6 +88,11 @@ def pack(
         "inference_library": "partialpool",
     }
     return tree
+
+
+def unit_attrs(design: Design) -> dict[str, str]:
+    """Write what a saved fit says of units: the model as TOML, which states them, and those of all columns."""
+    return {"spec": design.spec.to_toml(covariances=False), "units": json.dumps(dict(design.units))}
 
 
 @cache

@@ -143,7 +143,7 @@ def _read_sigma(formulas: list[str]) -> tuple[str, ...]:
     raise FormulaError(
         "cannot read the formula of a parameter",
         got=", ".join(text.strip() for text in formulas),
-        allowed="'y ~ ..., sigma ~ 0 + arm': a residual sd for each category; sigma ~ 0 + arm:visit, for each combination",
+        allowed="'y ~ ..., sigma ~ 0 + arm': an sd for each category; sigma ~ 0 + arm:visit: for each combination",
         do="write 0 + one column, or 0 + columns joined by :; other predictors of sigma are not available",
     )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from partialpool.errors import SpecError
-from partialpool.names import INTERCEPT, RESERVED
+from partialpool.names import INTERCEPT, OBS, RESERVED
 from partialpool.spec.relationship import Relationship, as_relationship
 from partialpool.spec.whitelist import quote_name
 
@@ -13,6 +13,11 @@ __all__ = ["ORIGINS", "Group", "expand_nesting", "factor_columns"]
 
 ORIGINS: Final = ("means", "zero")
 """Origins at which the priors of a correlated group may be stated."""
+_LEVEL_PER_ROW: Final = (
+    "for an effect of each row add a column that numbers the rows, table['row'] = range(len(table)), and write "
+    "(1 | row); another column needs another name"
+)
+"""What to do about `(1 | obs)`, as models of overdispersed counts are often written."""
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -193,7 +198,7 @@ def _canonical_factor(factor: str) -> str:
             "a grouping factor may not be named like a variable of the posterior or of a result",
             got=repr(canonical),
             allowed=f"any name but {', '.join(sorted(RESERVED))}",
-            do="rename the column",
+            do=_LEVEL_PER_ROW if canonical == OBS else "rename the column",
         )
     return canonical
 

@@ -25,17 +25,8 @@ __all__ = [
     "write_spec_tables",
 ]
 
-MODEL_KEYS: Final = (
-    "formula",
-    "response",
-    "common",
-    "intercept",
-    "family",
-    "link",
-    *COLUMNS_OF_ROWS,
-    "residual",
-    "sigma",
-)
+_PARTS: Final = ("response", "common", "intercept", "residual", "sigma")
+MODEL_KEYS: Final = ("formula", "family", "link", *COLUMNS_OF_ROWS, *_PARTS)
 SECTIONS: Final = (
     "title",
     "source",
@@ -127,9 +118,7 @@ def read_spec_tables(text: str, folder: Path | None = None, cov: Mapping[str, ob
     for key, value in model.items():
         _check_type(key, value)
     if "formula" in model:
-        both = [key for key in ("response", "common", "intercept", "residual", "sigma") if key in model] + (
-            ["[[group]]"] if groups else []
-        )
+        both = [key for key in _PARTS if key in model] + (["[[group]]"] if groups else [])
         options["origin"] = section(document, "origin")
         if both:
             raise SpecError(
@@ -230,20 +219,12 @@ def check_keys(where: str, table: Mapping[str, Any], allowed: Iterable[str]) -> 
 
 
 def _check_type(key: str, value: object) -> None:
-    listed = isinstance(value, list) and all(isinstance(v, str) for v in value)
-    fits = {
-        "common": listed or isinstance(value, str),
-        "sigma": listed or isinstance(value, str),
-        "intercept": isinstance(value, bool),
-    }.get(key, isinstance(value, str))
+    listed = isinstance(value, str) or (isinstance(value, list) and all(isinstance(v, str) for v in value))
+    fits = {"common": listed, "sigma": listed, "intercept": isinstance(value, bool)}.get(key, isinstance(value, str))
     if not fits:
+        lists = {"common": "a list of terms", "sigma": "a list of columns", "intercept": "true or false"}
         raise SpecError(
-            f"{key} in [model] has the wrong type",
-            got=repr(value),
-            allowed={"common": "a list of terms", "sigma": "a list of columns", "intercept": "true or false"}.get(
-                key, "text"
-            ),
-            do="correct it",
+            f"{key} in [model] has the wrong type", got=repr(value), allowed=lists.get(key, "text"), do="correct it"
         )
 
 

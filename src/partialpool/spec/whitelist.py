@@ -44,8 +44,8 @@ REPLACED: Final = frozenset({"mm", "s", "gr", "mo", "me", "mi", "ar", "t2", "cor
 WEIGHTS: Final = (
     "say what the weights mean: y | precision(w), the residual variance is sigma^2 / w (lme4's weights); "
     "y | frequency(n), a row stands for n equal rows; y | se(s), known standard errors; p(successes, n), trials; "
-    "offset(log(n)), exposure. Sampling weights of a survey are none of these: they alone do not make a survey analysis "
-    "right; put the variables that the sampling depended on into the model"
+    "offset(log(n)), exposure. Sampling weights of a survey are none of these: they alone do not make a survey "
+    "analysis right; put the variables that the sampling depended on into the model"
 )
 """Advice on weights, which may mean several things."""
 CATEGORY_FUNCTIONS: Final = ("factor", "ordered", "categorical", "as.factor", "as.ordered", "as.character")

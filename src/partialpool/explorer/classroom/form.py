@@ -5,9 +5,9 @@ from typing import Final
 from partialpool.errors import PartialPoolError
 from partialpool.explorer.classroom.guess import guessed
 from partialpool.explorer.classroom.pages import Asked
-from partialpool.explorer.classroom.pasted import MOST_ROWS, read_pasted
+from partialpool.explorer.classroom.pasted import MOST_COLUMNS, MOST_ROWS, read_pasted
 from partialpool.explorer.classroom.question import KINDS, MOST_LEVELS, MOST_TITLE, Question
-from partialpool.plots.style import BLUE, INK, VERMILION
+from partialpool.plots.style import BLUE, INK, PALETTE, VERMILION
 from partialpool.reporting.pagemaker import page_environment
 
 __all__ = ["EXAMPLE", "render_form", "render_refusal", "render_waiting"]
@@ -48,6 +48,7 @@ def render_form(question: Question, *, made: list[Asked], error: PartialPoolErro
         made=made,
         error=error,
         most_rows=MOST_ROWS,
+        most_columns=MOST_COLUMNS,
         most_levels=MOST_LEVELS,
         most_title=MOST_TITLE,
     )
@@ -64,5 +65,5 @@ def render_refusal(error: PartialPoolError) -> str:
 
 
 def _rendered(template: str, **content: object) -> str:
-    colors = {"blue": BLUE, "vermilion": VERMILION, "ink": INK}
+    colors = {"blue": BLUE, "vermilion": VERMILION, "ink": INK, "green": PALETTE[2]}
     return page_environment("explorer/templates").get_template(template).render(**content, colors=colors, thumb=24)

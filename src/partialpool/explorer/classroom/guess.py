@@ -6,7 +6,7 @@ from typing import Final
 import pandas as pd
 
 from partialpool.explorer.classroom.question import KINDS, Kind, Question
-from partialpool.explorer.classroom.responses import PERCENTAGE
+from partialpool.explorer.classroom.responses import PERCENTAGE, written
 
 __all__ = ["guessed"]
 
@@ -45,7 +45,7 @@ def guessed(question: Question, table: pd.DataFrame) -> Question:
     changed = response != question.response or (stated and stated.has_attempts and attempts != question.attempts)
     kind = (_kind(table[response], attempts) if stated is None or changed else stated).name
     success = question.success
-    labels = sorted({str(value) for value in table[response].dropna().unique()})
+    labels = sorted({written(value) for value in table[response].dropna().unique()})
     if success not in labels:
         is_yes = [label for label in labels if label.casefold() in _YES]
         success = "" if _is_counted(table[response]) or not labels else (is_yes or labels)[0]

@@ -3,16 +3,20 @@
 import csv
 import re
 from collections.abc import Sequence
+from io import StringIO
 from typing import Final
 
 import pandas as pd
 
 from partialpool.errors import DataError
-from partialpool.fitting.table_file import read_table_text
+from partialpool.explorer.classroom.missing import MISSING_WORDS
+from partialpool.fitting.table_file import read_table_text, separator_of
 
-__all__ = ["MOST_ROWS", "read_pasted"]
+__all__ = ["MOST_COLUMNS", "MOST_ROWS", "read_cells", "read_pasted"]
 
 MOST_ROWS: Final = 5_000
+MOST_COLUMNS: Final = 100
+"""The form offers each column in three lists."""
 _SEPARATORS: Final = "\t;|,"
 """The comma is the last one: it may stand within numbers."""
 _MOST_SHOWN: Final = 60
@@ -24,15 +28,25 @@ _NO_NAME: Final = rf"{_NUMBER}|Unnamed: \d+"
 def read_pasted(text: str, factors: set[str]) -> pd.DataFrame:
     """Read a pasted table of at most `MOST_ROWS` rows; spaces around column names and around cells are dropped.
 
+    Empty cells are missing, and words such as `NA` in columns that are not labels, as in a file. In a column of labels
+    that is not of numbers, such a word is a label: a pupil may be called so.
+
+    Parameters
+    ----------
+    text
+        The table.
+    factors
+        Names of the columns of labels.
+
     Raises
     ------
     DataError
-        It is not a table of two columns and a row, or has too many rows; or the first line does not seem to have the
-        names of the columns.
+        It is not a table of two columns and a row, or has too many rows or columns; or the first line does not seem to
+        have the names of the columns.
     """
-    names, _, rows = text.replace("\r\n", "\n").strip("\n\ufeff").partition("\n")
-    # The reader takes names as they are written; spaces after the separators are not meant as parts of them.
-    table = read_table_text(f"{_without_spaces(names)}\n{rows}\n", factors).rename(columns=str)
+    lines, names = _lines(text), _first_line(text)
+    _check_columns(lines)
+    table = read_table_text(lines, factors).rename(columns=str)
     if table.shape[1] < 2:
         raise DataError(
             "the lines of the table do not have the same number of columns, or only one",
@@ -48,11 +62,59 @@ def read_pasted(text: str, factors: set[str]) -> pd.DataFrame:
             do="paste the rows too" if table.empty else "paste a part of the rows, or use pp.fit and pp.explore",
         )
     _check_names(names, table)
+    labels = read_cells(text, factors) if factors & {*table.columns} else pd.DataFrame()
     for name in table.columns:
         if not pd.api.types.is_numeric_dtype(table[name]):
-            cells = table[name].map(lambda cell: cell.strip() if isinstance(cell, str) else cell)
-            table[name] = cells.where(cells.ne(""))
+            cells = labels[name] if name in labels and not _is_numeric(table[name]) else table[name]
+            cells = cells.map(lambda cell: cell.strip() if isinstance(cell, str) else cell)
+            table[name] = cells.where(~cells.isin(["", *(() if name in labels else MISSING_WORDS)]))
     return table
+
+
+def read_cells(text: str, columns: set[str]) -> pd.DataFrame:
+    r"""Return every cell of some columns as it is written, whatever it is; columns that do not exist are left out.
+
+    Examples
+    --------
+    >>> read_cells("who, hits\nNone, 3\nAda,NA\n", {"who", "hits"}).to_dict("list")
+    {'who': ['None', 'Ada'], 'hits': [' 3', 'NA']}
+    """
+    lines = _lines(text)
+    every = pd.read_csv(StringIO(lines), sep=separator_of(lines), dtype=str, keep_default_na=False).rename(columns=str)
+    return every[[name for name in every if name in columns]]
+
+
+def _lines(text: str) -> str:
+    """Return the lines of a table, with the spaces around the names of its columns dropped.
+
+    The reader takes names as they are written; spaces after the separators are not meant as parts of them.
+    """
+    lines = text.replace("\r\n", "\n").strip("\n\ufeff")
+    names, _, rows = lines.partition("\n")
+    try:
+        return f"{_without_spaces(names, separator_of(lines))}\n{rows}\n"
+    except csv.Error:
+        return f"{lines}\n"  # the reader says what is wrong
+
+
+def _first_line(text: str) -> str:
+    return text.replace("\r\n", "\n").strip("\n\ufeff").partition("\n")[0]
+
+
+def _check_columns(lines: str) -> None:
+    """Refuse too many columns before the table is read, which takes long with many of them."""
+    try:
+        first = next(csv.reader(StringIO(lines, newline=""), delimiter=separator_of(lines)), [])
+    except csv.Error:
+        return  # the reader says what is wrong
+    if len(first) > MOST_COLUMNS:
+        raise DataError(
+            "the table has too many columns",
+            got=f"{len(first):,} columns",
+            allowed=f"2 to {MOST_COLUMNS}",
+            do="paste only the columns that are needed: whose row it is, and what was counted or measured; or write "
+            "the numbers of one name below each other, in rows of their own",
+        )
 
 
 def _check_names(first: str, table: pd.DataFrame) -> None:
@@ -90,15 +152,19 @@ def _is_numeric(values: pd.Series) -> bool:
     )
 
 
-def _without_spaces(names: str) -> str:
-    """Drop the spaces beside separators in the line of column names.
+def _without_spaces(names: str, separator: str) -> str:
+    r"""Drop the spaces around each name in the line of column names, and none within a name.
 
     Examples
     --------
-    >>> _without_spaces(" name ; my hits;shots ")
-    'name;my hits;shots'
+    >>> _without_spaces(" name ; my hits, of 10;shots ", ";")
+    'name;my hits, of 10;shots'
+    >>> _without_spaces('name , "hits, of 10"', ",")
+    'name,"hits, of 10"'
     """
-    for separator in ",;\t|":
-        if separator in names and '"' not in names:
-            names = separator.join(name.strip(" ") for name in names.split(separator))
-    return names.strip(" ")
+    if names.count('"') % 2:
+        return names  # a name of several lines
+    parts = next(csv.reader([names], delimiter=separator, skipinitialspace=True), [])
+    line = StringIO()
+    csv.writer(line, delimiter=separator, lineterminator="").writerow([part.strip() for part in parts])
+    return line.getvalue()

@@ -9,7 +9,8 @@ from typing import Final
 import pandas as pd
 
 from partialpool.errors import DataError, SpecError, nearest
-from partialpool.explorer.classroom.pasted import read_pasted
+from partialpool.explorer.classroom.missing import said_of_words
+from partialpool.explorer.classroom.pasted import read_cells, read_pasted
 from partialpool.explorer.classroom.remarks import added_up, without_attempts
 from partialpool.explorer.classroom.responses import (
     as_yes,
@@ -162,7 +163,7 @@ class Question:
         _check_apart(used)
         _check_levels(self.who, table)
         response = quote_name(self.response)
-        remarks: list[str] = []
+        remarks = said_of_words(read_cells(self.text, {*used.values()}), table, self.who)
         if kind.has_attempts:
             response = f"p({response}, {quote_name(self.attempts)})"
         if kind.has_success:
@@ -171,7 +172,8 @@ class Question:
         else:
             make_numbers(table, self.who, [*used.values()][1:], is_whole=kind.is_whole)
         if kind.has_attempts:
-            table, remarks = without_attempts(table, self.who, self.attempts)
+            table, empty = without_attempts(table, self.who, self.attempts)
+            remarks += empty
             _check_levels(self.who, table)
             complete = table[[*used.values()]].dropna()
             check_both_outcomes(float(complete[self.response].sum()), float(complete[self.attempts].sum()))

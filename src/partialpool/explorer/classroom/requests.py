@@ -77,7 +77,7 @@ def read_question(headers: Message, body: BufferedIOBase) -> Question:
     Raises
     ------
     RefusedError
-        No length, too large, or not a form.
+        No length, too large, not a form, or sent too slowly.
     """
     length = headers.get("Content-Length", "")
     if not (length.isascii() and length.isdecimal()):
@@ -111,7 +111,7 @@ def read_question(headers: Message, body: BufferedIOBase) -> Question:
                 do="send the form of this server",
             ),
         )
-    text = body.read(int(length)).decode("utf-8", "replace")
+    text = _read(body, int(length)).decode("utf-8", "replace")
     try:
         found = parse_qs(text, keep_blank_values=True, max_num_fields=20)
     except ValueError as error:
@@ -122,6 +122,21 @@ def read_question(headers: Message, body: BufferedIOBase) -> Question:
             ),
         ) from error
     return Question(**{field: found[name][0] if name in found else "" for name, field in _FIELDS.items()})
+
+
+def _read(body: BufferedIOBase, length: int) -> bytes:
+    try:
+        return body.read(length)
+    except TimeoutError as error:
+        raise RefusedError(
+            408,
+            SpecError(
+                "the table did not arrive in time",
+                got="a request that is not complete",
+                allowed="the whole table within half a minute",
+                do="send it again, from a place with a better connection, or with fewer rows",
+            ),
+        ) from error
 
 
 def _read_away(body: BufferedIOBase, length: int) -> None:

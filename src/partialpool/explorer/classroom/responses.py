@@ -16,6 +16,7 @@ __all__ = [
     "check_repeats",
     "check_yes_and_no",
     "make_numbers",
+    "written",
 ]
 
 PERCENTAGE: Final = r"\s*\d+([.,]\d+)?\s*%\s*"
@@ -101,9 +102,20 @@ def _of(table: pd.DataFrame, who: str, wrong: pd.Series) -> str:
     return f"of {str(table[who][wrong].iloc[0])[:_MOST_SHOWN]!r}; {count} such row{'s' if count > 1 else ''}"
 
 
+def written(value: object) -> str:
+    """Return a value as it is written in the table: a blank cell makes whole numbers of its column decimal ones.
+
+    Examples
+    --------
+    >>> written(1.0), written(0.5), written("yes"), written(True)
+    ('1', '0.5', 'yes', 'True')
+    """
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
 def as_yes(values: pd.Series, success: str) -> pd.Series:
     """Return the values as two categories, the second of which counts as yes; numbers 0 and 1 stay as they are."""
-    labels = values.map(str, na_action="ignore")
+    labels = values.map(written, na_action="ignore")
     shown = sorted(labels.dropna().unique())
     if not success and set(values.dropna().unique()) <= {0, 1}:
         return values

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedReader
 from ipaddress import ip_address
 from socket import AF_INET, SOCK_DGRAM, socket
 from socketserver import TCPServer
@@ -11,6 +12,7 @@ from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 from partialpool.errors import EngineError, PartialPoolError, SpecError
+from partialpool.explorer.classroom.deadline import DeadlineReader
 from partialpool.explorer.classroom.fit_process import FitProcess
 from partialpool.explorer.classroom.form import EXAMPLE, render_form, render_refusal, render_waiting
 from partialpool.explorer.classroom.pages import AskedQuestions
@@ -25,6 +27,10 @@ _DOCUMENTATION: Final = ("192.0.2.1", 9)
 """An address that no machine has (RFC 5737): no packet is sent to it."""
 _POSTED: Final = ("/table", "/explore")
 """Addresses of the form's two buttons."""
+READING: Final = 30.0
+"""Seconds in which a whole request must arrive."""
+WRITING: Final = 60.0
+"""Seconds in which a browser must take a whole page."""
 _POLICY: Final = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
@@ -70,7 +76,7 @@ class ClassroomServer(ThreadingHTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Print the traceback of a request, unless its browser has gone or the server ends."""
-        if self._is_open and not isinstance(sys.exception(), ConnectionError):
+        if self._is_open and not isinstance(sys.exception(), ConnectionError | TimeoutError):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
 
     def server_close(self) -> None:
@@ -154,7 +160,12 @@ class _Handler(BaseHTTPRequestHandler):
     server: ClassroomServer
     server_version = "partialpool"
     sys_version = ""
-    timeout = 60
+
+    def setup(self) -> None:
+        """Give the request a time limit: a slow client must not hold a thread."""
+        super().setup()
+        self.rfile.close()
+        self.rfile = BufferedReader(DeadlineReader(self.connection, READING))
 
     def do_GET(self) -> None:
         self._answer(self._get)
@@ -175,7 +186,7 @@ class _Handler(BaseHTTPRequestHandler):
         except RefusedError as refused:
             self.close_connection = True
             self._send(refused.status, render_refusal(refused.error))
-        except ConnectionError:
+        except (ConnectionError, TimeoutError):
             raise  # there is nobody to tell
         except Exception:
             self.close_connection = True
@@ -243,6 +254,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, status: int, page: str, *, location: str = "") -> None:
         body = page.encode("utf-8", "replace")
+        self.connection.settimeout(WRITING)
         self.send_response(status)
         headers = {
             "Content-Type": "text/html; charset=utf-8",

@@ -46,6 +46,17 @@
   const endText = k => numbers.endless[k] > 0 ? "\u221e" : "\u2212\u221e";
   const sdText = sd => sd === null ? "infinite" : withUnit(sd);
 
+  // Intervals, and who is the highest, under the prior that is chosen; null where it could not be fitted.
+  const certain = () => numbers.certain[numbers.studies.indexOf(state.study)];
+  const shownEnds = k => {
+    const found = certain();
+    if (!found) return "\u2013";
+    return means ? `${meanText(found.means.low[k])} to\u00a0${meanText(found.means.high[k])}` : `${written(found.low[k])} to\u00a0${written(found.high[k])}`;
+  };
+  const chance = share => share < 0.005 ? "<\u00a01\u00a0%" : share >= 0.995 ? ">\u00a099\u00a0%" : percent(share);
+  const equals = share => share < 0.005 || share >= 0.995 ? chance(share) : `=\u00a0${chance(share)}`;
+  const verdict = share => share >= 0.95 ? "almost certain" : share >= 0.5 ? "likely, but we cannot be sure" : share >= 0.05 ? "we cannot be sure" : "hardly";
+
   // Linear interpolation between two columns; where the right one has a gap, the left value is kept.
   const between = (left, right, share) => left === null || right === null ? left : left + share * (right - left);
   const place = () => {
@@ -86,7 +97,9 @@
         text: far.map(numberAt), inwards: low.map(left => left ? 10 : -10), align: low.map(left => left ? "left" : "right"),
       };
     }
-    model("levels").data = {y: shown.map(k => y[k]), own: inside(own), here: inside(here), from: clipped(reach(own)), to: clipped(reach(here)), complete: gaps(ends), population: gaps(marks), level: shown};
+    const bars = certain();
+    const ended = name => shown.map(k => bars ? bars[name][k] : NaN);
+    model("levels").data = {y: shown.map(k => y[k]), own: inside(own), here: inside(here), low: ended("low"), high: ended("high"), from: clipped(reach(own)), to: clipped(reach(here)), complete: gaps(ends), population: gaps(marks), level: shown};
     if (numbers.population) model("population").location = single(numbers.population);
     model("sd-now").location = state.step;
     const shares = numbers.shares && every(numbers.shares), sd = single(numbers.sds);
@@ -124,6 +137,23 @@
     ];
     element("above").hidden = !above.includes(true);
     element("summary").textContent = summary(sd, icc, good);
+    table.forEach((row, k) => {
+      cell(row, "interval").textContent = shownEnds(k);
+      cell(row, "highest").textContent = certain() ? chance(certain().highest[k]) : "\u2013";
+    });
+    drawNewcomer();
+    redraw(drawLevels);
+  }
+
+  // A level without rows: its density and interval below the others, and a sentence.
+  function drawNewcomer() {
+    if (!model("newcomer")) return;
+    const found = certain()?.newcomer, {summary, base, top} = numbers.newcomer_rows, x = numbers.newcomer_points;
+    model("newcomer").data = found ? {x, base: x.map(() => base), top: found.density.map(height => base + height * (top - base))} : {x: [], base: [], top: []};
+    model("newcomer-summary").data = found ? {low: [found.low], middle: [found.median], high: [found.high], y: [summary]} : {low: [], middle: [], high: [], y: []};
+    const text = found && (means ? name => meanText(found.means[name]) : name => written(found[name]));
+    element("newcomer").textContent = !found ? "Under this prior nothing can be said of a new one."
+      : `A new one that we have never seen: as likely above as below ${text("median")}${means || !numbers.unit ? "" : ` ${numbers.unit}`}, and with ${numbers.interval.replace(" interval", "")} probability between ${text("low")} and ${text("high")} (posterior prediction of its own value).`;
   }
 
   function curve(kind, outline, x, marks) {
@@ -159,32 +189,33 @@
       band.setv({bottom: y - 0.5, top: y + 0.5, visible: true});
     }
     if (k === null) {
-      element("told").textContent = "Point at a level, or tap it, for its numbers; the table lists them all.";
+      element("told").textContent = "Point at a level, or tap it, for its numbers, and for whether it is the highest; the table lists them all.";
       return;
     }
     const share = numbers.shares && every(numbers.shares)[k];
     const pull = share === null ? "" : `, ${numbers.pull} ${percent(share)}`;
     element("told").textContent = `${isolated(numbers.names[k])}: ${numbers.amounts[k]}; ${(means ? byMean : byValue)(k)}${pull}.`
+      + (certain() ? ` ${numbers.interval} ${shownEnds(k)}. P(highest of ${numbers.n_levels})\u00a0${equals(certain().highest[k])}: ${verdict(certain().highest[k])}.` : "")
       + (means ? ` In brackets: ${means.predictor}.` : "");
   }
 
-  const missing = k => numbers.empty[k] ? "no estimate without pooling" : numbers.infinite[k] ? "no finite estimate without pooling" : "not identified by its own rows";
+  const missing = k => numbers.empty[k] ? "no estimate alone" : numbers.infinite[k] ? "no finite estimate alone" : "not identified by its own rows";
 
   function byValue(k) {
     const own = numbers.values[last][k], here = every(numbers.values)[k];
-    const alone = own === null ? missing(k) : `no pooling ${written(own)} (standard error ${written(numbers.errors[k])})`;
-    return `${alone}; complete pooling ${written(numbers.values[0][k])}; here ${here === null && numbers.endless[k] ? endText(k) : withUnit(here)}`;
+    const alone = own === null ? missing(k) : `alone ${written(own)} (standard error ${written(numbers.errors[k])})`;
+    return `${alone}; all together ${written(numbers.values[0][k])}; here ${here === null && numbers.endless[k] ? endText(k) : withUnit(here)}`;
   }
 
   // The linear predictor is in brackets behind the mean.
   function byMean(k) {
     const own = numbers.values[last][k], here = every(numbers.values)[k];
-    const alone = numbers.endless[k] ? `no pooling ${meanText(means.values[last][k])} (no finite estimate)`
+    const alone = numbers.endless[k] ? `alone ${meanText(means.values[last][k])} (no finite estimate)`
       : own === null ? missing(k)
-      : `no pooling ${meanText(means.values[last][k])} (${written(own)}, standard error ${written(numbers.errors[k])})`;
+      : `alone ${meanText(means.values[last][k])} (${written(own)}, standard error ${written(numbers.errors[k])})`;
     const now = here === null ? numbers.endless[k] ? `${meanText(every(means.values)[k])} (${endText(k)})` : "\u2013"
       : `${meanText(every(means.values)[k])} (${written(here)})`;
-    return `${alone}; complete pooling ${meanText(means.values[0][k])} (${written(numbers.values[0][k])}); here ${now}`;
+    return `${alone}; all together ${meanText(means.values[0][k])} (${written(numbers.values[0][k])}); here ${now}`;
   }
 
   // Many events may occur between two frames: each picture is redrawn only once.
@@ -261,7 +292,8 @@
     const width = Math.max(...state.names.map((name, k) => name.length + numbers.beside[k].length + 3)) * NAME_LETTER;
     const texted = width <= NAME_SHARE * element("levels-plot").clientWidth ? full : state.names;
     state.labels.forEach((label, k) => { label.text = texted[k]; });
-    axis.major_label_overrides = new Map(numbers.ranks[state.order].map((rank, k) => [rank, state.labels[k]]));
+    state.others ??= [...texts].filter(([row]) => !numbers.ranks.estimate.includes(row));
+    axis.major_label_overrides = new Map([...numbers.ranks[state.order].map((rank, k) => [rank, state.labels[k]]), ...state.others]);
   }
 
   element("sd").addEventListener("input", event => moveTo(Number(event.target.value), false));

@@ -149,7 +149,7 @@ def weighted_moments(
 
 
 def weighted_columns(design: Design, units: Units) -> tuple[list[np.ndarray], np.ndarray]:
-    """Return Z of every factor, (rows, effects), and [X y], (rows, columns + 1), in `Units`, as `collect_moments` has them."""
+    """Return what `collect_moments` multiplies: Z of every factor, (rows, effects), and [X y], (rows, columns + 1)."""
     return _weighted(design, units, *_standard_response(design, units, slice(None)), slice(None))
 
 

@@ -384,7 +384,7 @@ def _layout(
         sigma = len(elements)
         elements.append(SIGMA)
         codes.append(PART_OF_JOINT if whole else encode(priors[SIGMA].in_units_of(units.residual)))
-    elif residual:
+    elif residual and design.residual is not None:
         for name, code in residual_elements(design.residual, priors, units):
             elements.append(name)
             codes.append(code)

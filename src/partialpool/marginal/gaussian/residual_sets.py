@@ -5,8 +5,9 @@ depend on the residuals' parameters phi alone:
 
     W'R^-1 W = sum_k C_k(phi) M_k,     M_k = sum of v v' over "virtual rows" v,
 
-where a virtual row is a row of W, the difference of two rows, or the sum of a series' rows. So the cost of an evaluation
-depends on the number of sets k, and not on the number of rows. With sigma_i the sd of row i and P = (correlation)^-1:
+where a virtual row is a row of W, the difference of two rows, or the sum of a series' rows. So the cost of an
+evaluation depends on the number of sets k, and not on the number of rows. With sigma_i the sd of row i and P the
+inverse of the correlations:
 
 - off the diagonal, w_i w_j' + w_j w_i' = w_i w_i' + w_j w_j' - (w_i - w_j)(w_i - w_j)';
 - `ar`: P is tridiagonal, since the series is a Markov chain: with gaps g before and h after row i,

@@ -268,7 +268,7 @@ class Posterior:
                 allowed="a response whose dispersion is identified",
                 do="use a tighter prior on the family's own parameters",
             )
-        return replace(found, sigma=None)
+        return found
 
     def gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         """Evaluate the log density at e = 0 and its gradient, (elements,); `theta` is z."""

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from partialpool.design.held import means_held, spline_range
+from partialpool.design.held import means_held, read_columns, spline_range
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.point_estimate import Point, common_point
 from partialpool.questions.average_effect import average_effect
@@ -21,7 +21,7 @@ __all__ = ["average_effect_section"]
 def average_effect_section(reported: Reported, grids: list[Grid]) -> Section:
     """Tabulate the average effect of each predictor on the mean, or on the probability of each ordered category."""
     fit = reported.fit
-    found, refused = which_can((grid.column, partial(_contrasts, fit, grid)) for grid in grids)
+    found, refused = which_can((reported.names.column(grid.column), partial(_contrasts, fit, grid)) for grid in grids)
     contrasts = [contrast for some in found for contrast in some]
     tables = _tables(reported, contrasts) if contrasts else ()
     shown = {contrast.column: reported.names.column(contrast.column) for contrast in contrasts}
@@ -33,6 +33,8 @@ def average_effect_section(reported: Reported, grids: list[Grid]) -> Section:
             "changes for all its members; the subject-specific effect is that of a subject in the middle of the "
             f"population. Under a {fit.spec.link} link the two differ."
         )
+    if tables and (kept := _kept(fit, reported)):
+        prose.append(f"In average effects each row keeps {kept}.")
     prose += [
         f"{name} has a spline: the table lists its slope, per unit, inside the range of the rows."
         for column, name in shown.items()
@@ -46,6 +48,13 @@ def average_effect_section(reported: Reported, grids: list[Grid]) -> Section:
     return Section(prose=(*prose, *refused), tables=tables)
 
 
+def _kept(fit: Fit, reported: Reported) -> str:
+    """Say what each row keeps while a predictor changes: other predictors, the offset; empty where there are none."""
+    kept = ["its own values of the other predictors"] if len(read_columns(fit.design)) > 1 else []
+    kept += [f"its own offset, {reported.names.expression(' + '.join(fit.spec.offsets))}"] if fit.spec.offsets else []
+    return " and ".join(kept)
+
+
 @dataclass(frozen=True, eq=False)
 class _Contrast:
     """Two values of a predictor, and how the mean differs between them.
@@ -56,32 +65,36 @@ class _Contrast:
         Predictor and contrast.
     population, subject
         Draws of the population average and of the subject-specific effect: (draws,), or (draws, categories).
+    agree
+        Whether they are the same numbers, as in a linear model.
     """
 
     column: str
     name: str
     population: np.ndarray
     subject: np.ndarray
+    agree: bool
 
 
 def _contrasts(fit: Fit, grid: Grid) -> list[_Contrast]:
     splined = spline_range(fit.design, grid.column) is not None
     effects = average_effect(fit, grid.column, measure="slope" if splined else "difference")
 
+    agree = effects.attrs["agree"] == "yes"
+
     def draws(view: str, contrast: object) -> np.ndarray:
         values = effects[view].sel(contrast=contrast).transpose("chain", "draw", ...).to_numpy()
         return values.reshape(-1, *values.shape[2:])
 
     return [
-        _Contrast(grid.column, str(name), draws("population_average", name), draws("subject_specific", name))
+        _Contrast(grid.column, str(name), draws("population_average", name), draws("subject_specific", name), agree)
         for name in effects["contrast"].to_numpy()
     ]
 
 
 def _tables(reported: Reported, contrasts: list[_Contrast]) -> tuple[TextTable, ...]:
     point = common_point(*(draws for c in contrasts for draws in (c.population, c.subject)))
-    # As in a linear model, where both are the same numbers.
-    agree = all(np.allclose(c.population, c.subject, rtol=1e-9, atol=0) for c in contrasts)
+    agree = all(c.agree for c in contrasts)
     how = f"other predictors as observed: {point.name}, {reported.percent} interval"
     if contrasts[0].population.ndim == 2:
         views = [(", population average", [c.population for c in contrasts])]

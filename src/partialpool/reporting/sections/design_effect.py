@@ -2,7 +2,6 @@
 
 from functools import partial
 
-from partialpool.fitting.fit import Fit
 from partialpool.fitting.point_estimate import common_point
 from partialpool.plots.design_effect import plot_design_effect
 from partialpool.plots.naive_errors import plot_naive_errors
@@ -18,13 +17,12 @@ __all__ = ["design_effect_section"]
 
 def design_effect_section(reported: Reported) -> Section | None:
     """Draw design effects, and naive standard errors beside those that account for the grouping."""
-    fit = reported.fit
-    if not fit.design.factors:
+    if not reported.fit.design.factors:
         return None
     pictures, refused = which_can(
         (
             ("the design effect", partial(_worth, reported)),
-            ("standard errors that ignore the grouping", partial(_naive, fit)),
+            ("standard errors that ignore the grouping", partial(_naive, reported)),
         )
     )
     prose = (
@@ -35,7 +33,7 @@ def design_effect_section(reported: Reported) -> Section | None:
 
 
 def _worth(reported: Reported) -> Picture:
-    answer = design_effect(reported.fit)
+    answer = reported.names.relabelled(design_effect(reported.fit))
     point = common_point(answer["design_effect"], answer["effective_sample_size"])
     said = []
     for factor in answer["factor"].to_numpy():
@@ -49,8 +47,8 @@ def _worth(reported: Reported) -> Picture:
     return Picture(figure_image(plot_design_effect(answer, prob=reported.prob)), f"{'. '.join(said)}.", caption)
 
 
-def _naive(fit: Fit) -> Picture:
-    answer = naive_errors(fit)
+def _naive(reported: Reported) -> Picture:
+    answer = reported.names.relabelled(naive_errors(reported.fit))
     said = [
         f"{coef}: naive {number(float(naive))}, honest {number(float(honest))}"
         for coef, naive, honest in zip(answer["coef"].to_numpy(), answer["naive"], answer["honest"], strict=True)

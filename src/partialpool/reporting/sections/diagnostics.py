@@ -9,12 +9,11 @@ __all__ = ["diagnostics_section"]
 
 def diagnostics_section(reported: Reported) -> Section:
     """Tabulate the findings of the diagnostics."""
-    fit = reported.fit
-    verdict = fit.digest.verdict
-    failed = [finding for finding in verdict.findings if not finding.good]
+    findings = reported.draws_findings
+    failed = [finding for finding in findings if not finding.good]
     notes = [Note(f"{finding.found}. What to do: {finding.cure}.", "bad") for finding in failed]
-    good = [Note("Every check passed.", "good")] if verdict.good else []
-    rows = tuple((f.check, "passed" if f.good else "failed", f.found) for f in verdict.findings)
+    good = [Note("Every check passed.", "good")] if not failed else []
+    rows = tuple((f.check, "passed" if f.good else "failed", f.found) for f in findings)
     prose = "Checks of the computation: whether the draws describe the posterior, not whether the model is right."
     return Section(
         prose=(prose, *good, *notes), tables=(TextTable(("check", "result", "found"), rows, title="Diagnostics"),)

@@ -9,7 +9,7 @@ from partialpool.reporting.section import Section
 from partialpool.reporting.wording import on_scale
 from partialpool.tabulate import TextTable, estimate_cells
 
-__all__ = ["estimates"]
+__all__ = ["estimates", "ratio_cells"]
 
 
 def estimates(reported: Reported) -> Section:
@@ -27,12 +27,14 @@ def _ratios(reported: Reported) -> tuple[TextTable, ...]:
     slopes = [name for name in fit.design.common.coefs if name != INTERCEPT]
     if not fit.spec.link_record.coefficient_ratio or not slopes:
         return ()
-    rows = []
-    for name in slopes:
-        draws = np.exp(fit.posterior[BETA].sel(coef=name).to_numpy())
-        low, high = np.quantile(draws, reported.ends)
-        # The draws may be skewed: a few large ones would inflate the sd, which sets the digits.
-        cells = estimate_cells((float(np.median(draws)), low, high), MEDIAN.spread(draws))
-        rows.append((reported.names.coefficient(name), *cells))
+    rows = [(reported.names.coefficient(name), *ratio_cells(reported, name)) for name in slopes]
     title = f"{fit.spec.link_record.coefficient_ratio} per unit, or against the reference (exp of the coefficient)"
     return (TextTable(("", "median", *reported.end_names), tuple(rows), title=title),)
+
+
+def ratio_cells(reported: Reported, name: str) -> tuple[str, ...]:
+    """Return median and interval of the exponential of a coefficient, with the same decimals."""
+    draws = np.exp(reported.fit.posterior[BETA].sel(coef=name).to_numpy())
+    low, high = np.quantile(draws, reported.ends)
+    # The draws may be skewed: a few large ones would inflate the sd, which sets the digits.
+    return tuple(estimate_cells((float(np.median(draws)), low, high), MEDIAN.spread(draws)))

@@ -27,7 +27,9 @@ def group_effects_section(reported: Reported) -> Section | None:
     drawn = factors[:MOST_FACTORS]
     left_out = [reported.names.factor(factor.name) for factor in factors[MOST_FACTORS:]]
     more = [Note(f"Not drawn, to keep the page short: {', '.join(left_out)}.")] if left_out else []
-    pictures, refused = which_can((factor.name, partial(_picture, reported, factor)) for factor in drawn)
+    pictures, refused = which_can(
+        (reported.names.factor(factor.name), partial(_picture, reported, factor)) for factor in drawn
+    )
     prose = "Deviation of each level from the population, in order of the first effect."
     return Section(prose=(prose, *more, *refused), pictures=pictures)
 
@@ -46,7 +48,7 @@ def _picture(reported: Reported, factor: FactorEffects) -> Picture:
         thinned = f" The {OF_EACH_END} lowest and the {OF_EACH_END} highest of {len(order)} levels."
     names, named = reported.names, reported.names.factor(factor.name)
     known = fit.design.axis_units.of_effects(factor.names)
-    units = {names.coefficient(effect): unit for effect, unit in known.items()}
+    units = {names.coefficient(effect): names.told(unit) for effect, unit in known.items()}
     figure = plot_group_effects(names.relabelled(shown), units=units, prob=reported.prob)
     said = ". ".join(_in_numbers(reported, answer, effect, point) for effect in factor.names)
     bars = f"{point.name.capitalize()}, {bars_in_words(reported.prob)}."

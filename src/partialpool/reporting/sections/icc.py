@@ -22,7 +22,9 @@ def icc_section(reported: Reported) -> Section | None:
     fit = reported.fit
     if not fit.design.factors:
         return None
-    curves, refused = which_can((grid.column, partial(_along, reported, grid)) for grid in slope_grids(fit.design))
+    curves, refused = which_can(
+        (reported.names.column(grid.column), partial(_along, reported, grid)) for grid in slope_grids(fit.design)
+    )
     prose = (
         "The intraclass correlation (ICC) is the correlation of two responses that share a level, and the share of the "
         "variance between levels: 0 means that levels do not differ, 1 that responses within a level do not differ."
@@ -52,7 +54,7 @@ def _averaged(reported: Reported) -> Picture:
 def _along(reported: Reported, grid: Grid) -> Picture:
     fit = reported.fit
     answer = icc(fit, at=grid.at)
-    held, answer = grid.held(answer), grid.along(answer)
+    held, answer = grid.held(answer, reported.names), grid.along(answer)
     dim, column = coordinate_of(answer, grid.column), reported.names.column(grid.column)
     answer = reported.names.relabelled(answer)
     point = common_point(answer["icc"])

@@ -1,12 +1,15 @@
-"""Summary of the page: verdicts on the fit, coefficients in the population, correlations within groups."""
+"""Summary of the page: effects of the predictors, correlations within groups, verdicts on the fit."""
 
 from collections.abc import Callable
+from typing import Final
 
 from partialpool.errors import PartialPoolError
 from partialpool.fitting.point_estimate import MEDIAN
 from partialpool.names import BETA, INTERCEPT
 from partialpool.reporting.reported import Reported, is_predictive
 from partialpool.reporting.section import Note, Section
+from partialpool.reporting.sections.estimates import ratio_cells
+from partialpool.reporting.tables.scales import scale_of
 from partialpool.reporting.wording import on_scale
 from partialpool.tabulate import estimate_cells, listed
 
@@ -16,26 +19,34 @@ _MOST = 6
 """Most coefficients that are listed in the text; the rest are only in the table."""
 
 
+_UNRELIABLE: Final = "Draws: do not rely on these numbers yet. The diagnostics below failed; see there what to do."
+
+
 def in_short(reported: Reported) -> Section:
-    """State the verdicts on draws, fit and priors, the fixed effects, and the correlations within groups."""
+    """State the fixed effects, the correlations within groups, and the verdicts on draws, fit and priors.
+
+    Where the draws failed their diagnostics, that is the first sentence: the numbers below it must not be used.
+    """
     fit, frame = reported.fit, reported.digest.frame
     slopes = [name for name in fit.design.common.coefs if name != INTERCEPT]
-    units = fit.design.axis_units.of_effects(slopes)
+    names = reported.names
+    units = {name: names.told(unit) for name, unit in fit.design.axis_units.of_effects(slopes).items()}
     scale = on_scale(fit)
     coefs = [
-        f"{reported.names.coefficient(name)} {_estimate(reported, f'{BETA}[{name}]', units.get(name, ''))}"
+        f"{names.coefficient(name)} {_estimate(reported, f'{BETA}[{name}]', units.get(name, ''))}"
+        f"{_ratio(reported, name)}"
         for name in slopes[:_MOST]
     ]
     more = f"; {len(slopes) - _MOST} more are in the table of fixed effects" if len(slopes) > _MOST else ""
     iccs = {f"icc[{factor.name}]": reported.names.factor(factor.name) for factor in fit.design.factors}
     alike = [f"{name} {_estimate(reported, key)}" for key, name in iccs.items() if key in frame.index]
-    prose: list[str | Note] = [*_verdicts(reported)]
+    verdicts = _verdicts(reported)
+    warning = [note for note in verdicts if note.text == _UNRELIABLE]
+    prose: list[str | Note] = [*warning]
     if coefs:
         ratios = fit.spec.link_record.coefficient_ratio
-        where = (
-            f" {ratios} are in Estimates, effects on the {reported.names.quantity} in Predictions." if ratios else ""
-        )
-        which = f"Coefficients in the population{scale}, with {reported.percent} intervals"
+        where = f" Effects on the {reported.names.quantity} are in Predictions." if ratios else ""
+        which = f"Effects of the predictors (coefficients in the population){scale}, with {reported.percent} intervals"
         prose.append(f"{which}: {'; '.join(coefs)}{more}.{where}")
     if alike:
         varying = any(len(factor.names) > 1 for factor in fit.design.factors)
@@ -46,7 +57,7 @@ def in_short(reported: Reported) -> Section:
         )
         which = f"{what}{scale}, with {reported.percent} intervals"
         prose.append(f"{which}: {'; '.join(alike)}.")
-    return Section(prose=tuple(prose))
+    return Section(prose=(*prose, *(note for note in verdicts if note not in warning)))
 
 
 def _verdicts(reported: Reported) -> tuple[Note, ...]:
@@ -54,7 +65,7 @@ def _verdicts(reported: Reported) -> tuple[Note, ...]:
     draws = (
         Note("Draws: the diagnostics are good.", "good")
         if reported.fit.digest.verdict.good
-        else Note("Draws: do not rely on these numbers yet. The diagnostics below failed; see there what to do.", "bad")
+        else Note(_UNRELIABLE, "bad")
     )
     others = (_or_why("Fit to the data", _fit_to_data, reported), _or_why("Priors", _priors, reported))
     return (draws, *others, *_of_the_table(reported))
@@ -95,7 +106,21 @@ def _priors(reported: Reported) -> Note:
     if moved:
         depend, these = ("depends", "it") if len(moved) == 1 else ("depend", "these")
         return Note(f"Priors: {listed(list(moved))} {depend} on them; see below before you rely on {these}.", "bad")
+    if near := reported.doubtful_answers:
+        are = "is" if len(near) == 1 else "are"
+        return Note(
+            f"Priors: {listed(list(near))} {are} near the threshold at which they count as sensitive; see below."
+        )
     return Note("Priors: no estimate changes noticeably under slightly stronger or weaker priors.", "good")
+
+
+def _ratio(reported: Reported, name: str) -> str:
+    """Return the exponential of a coefficient with its name, `, odds ratio 0.61 (0.41 to 0.90)`; empty without one."""
+    ratio = scale_of(reported.fit, "").ratio
+    if not ratio or not reported.fit.spec.link_record.coefficient_ratio:
+        return ""
+    middle, low, high = ratio_cells(reported, name)
+    return f", {ratio} {middle} ({low} to {high})"
 
 
 def _estimate(reported: Reported, parameter: str, unit: str = "") -> str:

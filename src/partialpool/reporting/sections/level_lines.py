@@ -29,18 +29,21 @@ def level_lines_section(reported: Reported) -> Section | None:
     ]
     if not asked:
         return None
+    names = reported.names
     pictures, refused = which_can(
-        (f"{grid.column} by {factor}", partial(_picture, reported, grid, factor)) for grid, factor in asked
+        (f"{names.column(grid.column)} by {names.factor(factor)}", partial(_picture, reported, grid, factor))
+        for grid, factor in asked
     )
     prose = "One panel per level: the fit to its own rows alone, the fit to all rows, and the partially pooled fit."
     return Section(prose=(prose, *refused), pictures=pictures)
 
 
 def _picture(reported: Reported, grid: Grid, factor: str) -> Picture:
-    fit = reported.fit
+    fit, names = reported.fit, reported.names
     chosen = fit.design.factor_named(factor).levels.labels
     step = max(1, len(chosen) // 200)
     answer = level_lines(fit, grid.column, factor=factor, points=12, levels=chosen[::step])
+    answer, column, named = names.relabelled(answer), names.column(grid.column), names.factor(factor)
     rise = answer["partial_pooling"].mean(("chain", "draw"))
     change = (rise.isel(grid=-1) - rise.isel(grid=0)).to_numpy()
     first, last = float(answer["grid"][0]), float(answer["grid"][-1])
@@ -48,12 +51,12 @@ def _picture(reported: Reported, grid: Grid, factor: str) -> Picture:
     curved = not fit.spec.link_record.is_identity
     scale = f", as the {answer.attrs['mean']}" if curved else on_scale(fit)
     alt = (
-        f"From {grid.column} {number(first)} to {number(last)}{some} "
-        f"{_changes(change, answer['level'].to_numpy(), factor)}{scale}."
+        f"From {column} {number(first)} to {number(last)}{some} "
+        f"{_changes(change, answer['level'].to_numpy(), named)}{scale}."
     )
     figure = plot_level_lines(answer, most=_PANELS, prob=reported.prob)
     caption = (
-        f"Levels of {factor} along {grid.column}{scale}, up to {_PANELS} of them, in order of their heights."
+        f"Levels of {named} along {column}{scale}, up to {_PANELS} of them, in order of their heights."
         f"{held_meanwhile(answer)}"
     )
     return Picture(figure_image(figure), alt, caption)

@@ -1,4 +1,4 @@
-"""The prediction of each level, with its own group effects: part of the chapter of predictions."""
+"""The prediction of each level, with its own group effects."""
 
 from dataclasses import replace
 from functools import partial
@@ -31,16 +31,18 @@ from partialpool.tabulate import TextTable, listed
 __all__ = ["level_predictions_section"]
 
 
-def level_predictions_section(reported: Reported) -> Section:
+def level_predictions_section(reported: Reported) -> Section | None:
     """Draw and tabulate the predicted mean of each level, all of them at the same values of the predictors."""
     factors = reported.fit.design.factors
     if not factors:
-        return Section()
+        return None
     drawn, left_out = factors[:MOST_FACTORS], _named(reported, [f.name for f in factors[MOST_FACTORS:]])
     more = [Note(f"Levels not shown, to keep the page short: {', '.join(left_out)}.")] if left_out else []
-    found, refused = which_can((factor.name, partial(_of_factor, reported, factor)) for factor in drawn)
+    found, refused = which_can(
+        (reported.names.factor(factor.name), partial(_of_factor, reported, factor)) for factor in drawn
+    )
     prose = (
-        f"The prediction of each level of {listed(_named(reported, [f.name for f in drawn]))} follows, with the "
+        f"The prediction of each level of {listed(_named(reported, [f.name for f in drawn]))}, with the "
         "level's own group effects."
     )
     return Section(

@@ -7,11 +7,13 @@ from typing import Final
 
 from partialpool.design.design import Design
 from partialpool.fitting.fit import Fit
-from partialpool.names import BETA, FAMILY_PARAMETERS, INTERCEPT
+from partialpool.names import BETA, INTERCEPT
+from partialpool.reporting.names_shown import NamesShown
 from partialpool.reporting.reported import Reported
 from partialpool.reporting.section import Section
+from partialpool.reporting.tables.labels import parts_by_name
 from partialpool.reporting.wording import how_wide
-from partialpool.tabulate import listed
+from partialpool.tabulate import listed, number
 
 __all__ = ["methods_section", "write_methods"]
 
@@ -40,11 +42,10 @@ def write_methods(reported: Reported) -> tuple[str, ...]:
 
 def _model(reported: Reported) -> Iterator[str]:
     fit = reported.fit
-    spec, design = fit.spec, fit.design
+    spec, design, names = fit.spec, fit.design, reported.names.in_words
     kind = "hierarchical (mixed-effects) model" if design.factors else "regression model"
-    left_out = design.n_given - design.n_rows
-    missing = f"; {left_out} rows with missing values were left out" if left_out else ""
-    yield f"We fitted a Bayesian {kind} to {_modelled(design)} ({design.n_rows} rows{missing})."
+    yield f"We fitted a Bayesian {kind} to {_modelled(names)} ({design.n_rows} rows)."
+    yield from _missing(design.n_given, design.n_given - design.n_rows)
     family = _PROPER.get(spec.family, spec.family.replace("_", " "))
     given = "Given all effects, the" if design.factors else "Given the predictors, the"
     link = f"{_article(spec.link)} {spec.link} link"
@@ -53,46 +54,76 @@ def _model(reported: Reported) -> Iterator[str]:
     else:
         yield f"{given} response follows {_article(family)} {family} model of ordered categories with {link}."
     if spec.se:
-        yield f"The standard errors of the responses are known ({spec.se})."
+        yield f"The standard errors of the responses are known ({names.expression(spec.se)})."
     if spec.precision:
-        yield f"The residual variance of a row is sigma squared divided by {spec.precision}."
+        yield f"The residual variance of a row is sigma squared divided by {names.expression(spec.precision)}."
     yield from spec.residual_in_words
     if spec.frequency:
-        yield f"Each row of the table stands for as many equal rows as {spec.frequency} says."
+        yield f"Each row of the table stands for as many equal rows as {names.expression(spec.frequency)} says."
     if spec.offsets:
-        yield f"The linear predictor has the offset {' + '.join(spec.offsets)}."
+        yield f"The linear predictor has the offset {' + '.join(map(names.expression, spec.offsets))}."
     if design.response.success:
         yield f"What is modelled is the {design.response.success}."
     if design.common.coefs:
-        yield f"Fixed (population-level) effects: {', '.join(design.common.coefs)}."
-    if design.references:
-        yield f"Coefficients of categories compare with the reference: {design.references}."
+        yield f"Fixed (population-level) effects: {', '.join(map(names.coefficient, design.common.coefs))}."
+    yield from _units(names)
+    if names.references:
+        yield f"Coefficients of categories compare with the reference: {names.references}."
     for factor in design.factors:
         random = "Random (group-level)"
         only = factor.names == (INTERCEPT,)
-        effects = "" if only else f": {', '.join(factor.names)}"
+        effects = "" if only else f": {', '.join(map(names.coefficient, factor.names))}"
         joined = ", with correlated effects" if factor.correlated else ""
         related = ", with a known covariance between levels" if factor.kinship is not None else ""
         what = "intercepts" if only else "effects"
-        yield f"{random} {what} of {factor.name} ({factor.n_levels} levels){effects}{joined}{related}."
+        yield f"{random} {what} of {names.factor(factor.name)} ({factor.n_levels} levels){effects}{joined}{related}."
     yield f"In formula notation the model is {spec.to_formula()}."
 
 
-def _modelled(design: Design) -> str:
-    trials = design.spec.response_term.trials
-    return f"{design.response.name} out of {trials}" if trials else design.response.name
+def _modelled(names: NamesShown) -> str:
+    trials = names.design.spec.response_term.trials
+    return f"{names.response} out of {names.expression(trials)}" if trials else names.response
+
+
+def _missing(given: int, left_out: int) -> Iterator[str]:
+    """Say how many rows were left out because of missing values, and what that assumes; nothing where none was."""
+    if not left_out:
+        return
+    were = "was" if left_out == 1 else "were"
+    yield (
+        f"Of {given} rows, {left_out} ({number(100 * left_out / given, 2)} %) with missing values in a variable of the "
+        f"model {were} left out. Estimates from the other rows are unbiased only if values are missing at random given "
+        "the predictors in the model."
+    )
+
+
+def _units(names: NamesShown) -> Iterator[str]:
+    """State the unit of the response, and the units of predictors per which slopes are, where they are known."""
+    design, units = names.design, names.design.axis_units
+    said = [f"{names.response} in {units.response}"] if units.response else []
+    said += [f"slopes of {names.column(c)} per {units.per(c)}" for c in _slopes(design) if units.per(c)]
+    if said:
+        yield f"Units: {'; '.join(said)}."
+
+
+def _slopes(design: Design) -> tuple[str, ...]:
+    """Return the columns that enter the model as they are, so that their coefficients are per unit."""
+    parts = (part for own in parts_by_name(design).values() for part in own)
+    return tuple(dict.fromkeys(p.expression.strip("`") for p in parts if not p.is_call and p.category is None))
 
 
 def _priors(reported: Reported) -> Iterator[str]:
-    entries = reported.fit.priors.entries
-    stated = "; ".join(f"{_of(entry.parameter)}: {entry.prior}" for entry in entries)
+    entries, names = reported.fit.priors.entries, reported.names.in_words
+    stated = "; ".join(f"{names.parameter(entry.parameter)}: {entry.prior}" for entry in entries)
     yield f"Priors: {stated}."
-    own = [_of(entry.parameter) for entry in entries if not entry.is_default]
+    own = [names.parameter(entry.parameter) for entry in entries if not entry.is_default]
     if not own:
         yield f"All are the package's default priors{how_wide(reported.fit)}."
     elif len(own) < len(entries):
         others = f"the package's defaults{how_wide(reported.fit)}"
         yield f"The priors of {listed(own)} were set by us; the others are {others}."
+    else:
+        yield "All were set by us; none is a default that is scaled to the data."
     if any(entry.shares for entry in entries):
         yield (
             "In the joint prior of the coefficients, sigma is the prior sd of the effect of one sd of any combination "
@@ -100,24 +131,25 @@ def _priors(reported: Reported) -> Iterator[str]:
         )
     if f"{BETA}[{INTERCEPT}]" in reported.fit.priors:
         yield "The prior of the intercept is at the means of the predictors."
-    yield from reported.fit.priors.notes
+    for note in map(names.told, reported.fit.priors.notes):
+        yield f"{note[0].upper()}{note[1:]}"
 
 
 def _computation(reported: Reported) -> Iterator[str]:
-    fit = reported.fit
+    fit, names = reported.fit, reported.names.in_words
     run, sizes = fit.run, fit.posterior.sizes
     seed = run.settings.get("seed")
     drawn = f"{sizes['chain']} chains of {sizes['draw']} draws each{'' if seed is None else f' (seed {seed})'}"
     how = f" (sampler: {run.sampler})" if run.sampler else ""
     yield f"{run.card.method}{how}. We used {drawn}."
-    verdict = fit.digest.verdict
-    if verdict.good:
-        yield f"The diagnostics of the draws are good: {'; '.join(f.found for f in verdict.findings)}."
+    findings = [names.finding(finding) for finding in fit.digest.verdict.findings]
+    if fit.digest.verdict.good:
+        yield f"The diagnostics of the draws are good: {'; '.join(f.found for f in findings)}."
     else:
-        bad = "; ".join(f.found for f in verdict.findings if not f.good)
+        bad = "; ".join(f.found for f in findings if not f.good)
         yield f"The diagnostics of the draws are not good ({bad}), so these results must not be published yet."
-    unknown = fit.digest.means_not_known
-    median = f" (medians for {listed(list(unknown))}, whose means a few draws decide)" if unknown else ""
+    unknown = [names.parameter(name) for name in fit.digest.means_not_known]
+    median = f" (medians for {listed(unknown)}, whose means a few draws decide)" if unknown else ""
     yield f"Estimates are posterior means{median} with equal-tailed {reported.percent} intervals."
 
 
@@ -134,11 +166,6 @@ def _software(fit: Fit) -> Iterator[str]:
 
 
 _NAMES = {"pymc": "PyMC", "arviz": "ArviZ", "numpy": "NumPy"}
-
-
-def _of(parameter: str) -> str:
-    """Return a parameter's name for readers."""
-    return f"{parameter} ({FAMILY_PARAMETERS[parameter]})" if parameter in FAMILY_PARAMETERS else parameter
 
 
 def _article(name: str) -> str:

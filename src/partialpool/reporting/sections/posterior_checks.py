@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import xarray as xr
 
+from partialpool.design.factor_effects import FactorEffects
 from partialpool.fitting.convergence import Finding
 from partialpool.plots.intervals import bars_in_words
 from partialpool.plots.level_statistics import plot_level_statistics
@@ -28,10 +29,10 @@ def posterior_checks_section(reported: Reported) -> Section:
     failed = [Note(f"{f.check}: {f.found}. What to do: {f.cure}.", "bad") for f in findings if not f.good]
     rows = tuple((f.check, _result(f), f.found) for f in findings)
     tables = (TextTable(("check", "result", "found"), rows, title="Checks of the fit to the data"),)
-    names = [factor.name for factor in reported.fit.design.factors][:_MOST_FACTORS]
+    factors = reported.fit.design.factors[:_MOST_FACTORS]
     questions = [
         ("the response", partial(_of_response, reported)),
-        *((name, partial(_picture, reported, name)) for name in names),
+        *((reported.names.factor(f.name), partial(_picture, reported, f)) for f in factors),
     ]
     pictures, refused = which_can(questions)
     prose = (
@@ -71,8 +72,10 @@ def _in_words(data: xr.DataTree | xr.DataArray, name: str) -> str:
 def _of_response(reported: Reported) -> Picture:
     fit = reported.fit
     checks = response_checks(fit, seed=SEED)
+    judged = [reported.names.finding(finding) for finding in judge_response(checks)]
+    checks = reported.names.relabelled(checks)
     figure = plot_posterior_checks(checks, prob=reported.prob)
-    said = "; ".join(finding.found for finding in judge_response(checks))
+    said = "; ".join(finding.found for finding in judged)
     rows = checks["observed_data"].sizes["obs"]
     alt = f"Observed data and data simulated from the model, {rows} rows{': ' if said else ''}{said}."
     caption = (
@@ -82,9 +85,12 @@ def _of_response(reported: Reported) -> Picture:
     return Picture(figure_image(figure), alt, caption)
 
 
-def _picture(reported: Reported, factor: str) -> Picture:
-    fit = reported.fit
-    statistics = level_statistics(fit, factor, seed=SEED)
+def _picture(reported: Reported, factor: FactorEffects) -> Picture:
+    names = reported.names
+    statistics, named = (
+        names.relabelled(level_statistics(reported.fit, factor.name, seed=SEED)),
+        names.factor(factor.name),
+    )
     data, new = statistics["observed_data"], statistics["posterior_predictive"]
     said = []
     for name in [str(variable) for variable in data.data_vars]:
@@ -96,9 +102,9 @@ def _picture(reported: Reported, factor: str) -> Picture:
         said.append(f"{_in_words(data, name)} of {100 * inside:.0f} % of levels inside")
     figure = plot_level_statistics(statistics, prob=reported.prob)
     caption = (
-        f"Observed levels of {factor} (vermilion) against new levels simulated from the model: "
+        f"Observed levels of {named} (vermilion) against new levels simulated from the model: "
         f"{bars_in_words(reported.prob)}."
     )
     return Picture(
-        figure_image(figure), f"{reported.percent} intervals of new levels of {factor}: {'; '.join(said)}.", caption
+        figure_image(figure), f"{reported.percent} intervals of new levels of {named}: {'; '.join(said)}.", caption
     )

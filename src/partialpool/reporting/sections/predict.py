@@ -1,4 +1,4 @@
-"""Predictions along each predictor, or of the mean where there is none; average effects; each level's prediction."""
+"""Predictions along each predictor, or of the mean where there is none; average effects."""
 
 from functools import partial
 
@@ -17,7 +17,6 @@ from partialpool.reporting.limits import PHONE
 from partialpool.reporting.reported import SEED, Reported
 from partialpool.reporting.section import Picture, Section, which_can
 from partialpool.reporting.sections.average_effect import average_effect_section
-from partialpool.reporting.sections.level_predictions import level_predictions_section
 from partialpool.reporting.wording import offset_held, others_held, predictors_held
 from partialpool.tabulate import TextTable
 
@@ -25,12 +24,10 @@ __all__ = ["predict_section"]
 
 
 def predict_section(reported: Reported) -> Section:
-    """Show predictions for the population, average effects of predictors, and the prediction of each level."""
+    """Show predictions for the population, and average effects of predictors."""
     grids = predictor_grids(reported.fit.design)
     anyone = _along_predictors(reported, grids) if grids else _without_predictors(reported)
-    effects = average_effect_section(reported, grids)
-    levels = level_predictions_section(reported)
-    parts = (anyone, effects, levels)
+    parts = (anyone, average_effect_section(reported, grids))
     return Section(
         prose=tuple(paragraph for part in parts for paragraph in part.prose),
         pictures=tuple(picture for part in parts for picture in part.pictures),
@@ -40,7 +37,9 @@ def predict_section(reported: Reported) -> Section:
 
 def _along_predictors(reported: Reported, grids: list[Grid]) -> Section:
     """Draw the prediction along each predictor."""
-    pictures, refused = which_can((grid.column, partial(_picture, reported, grid)) for grid in grids)
+    pictures, refused = which_can(
+        (reported.names.column(grid.column), partial(_picture, reported, grid)) for grid in grids
+    )
     whom = f" for {reported.anyone}" if reported.anyone else ""
     others = "; other predictors are fixed" if len(reported.fit.spec.expression_columns) > 1 else ""
     prose = f"Predictions along each predictor{whom}{others}."
@@ -52,7 +51,7 @@ def _without_predictors(reported: Reported) -> Section:
     reads = reported.fit.spec.expression_columns
     lead = "No predictor has a fixed effect." if reads else "The model has no predictors."
     whom = f" for {reported.anyone}" if reported.anyone else ", the same for every row"
-    prose = f"{lead} The first table is the prediction{whom}."
+    prose = f"{lead} The table is the prediction{whom}."
     found, refused = which_can([("", partial(_table, reported))])
     return Section(prose=(*([prose] if found else []), *refused), tables=found)
 

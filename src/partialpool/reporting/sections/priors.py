@@ -24,22 +24,23 @@ _MOST_ROWS: Final = 20_000
 def priors_section(reported: Reported) -> Section:
     """Tabulate every prior with its reason, and draw data simulated from the priors."""
     fit = reported.fit
+    table = reported.names.prior_table(fit.priors)
     yours = sum(not entry.is_default for entry in fit.priors.entries)
     total = len(fit.priors.entries)
     who = f"All are defaults{how_wide(fit)}" if not yours else f"{yours} of {total} were set, the rest are defaults"
     prose = f"What was assumed about each parameter before the data were seen. {who}."
     if fit.design.n_rows > _MOST_ROWS:
-        return Section(prose=(prose,), tables=(fit.priors.table,))
+        return Section(prose=(prose,), tables=(table,))
     answers, refused = which_can([("", lambda: _foreseen(reported))])
     pictures = tuple(picture for picture, _ in answers)
     absurd = tuple(note for _, notes in answers for note in notes)
-    return Section(prose=(prose, *absurd, *refused), pictures=pictures, tables=(fit.priors.table,))
+    return Section(prose=(prose, *absurd, *refused), pictures=pictures, tables=(table,))
 
 
 def _foreseen(reported: Reported) -> tuple[Picture, tuple[Note, ...]]:
     """Draw data simulated from the priors; add a note where too many of them are implausible."""
     fit = reported.fit
-    tree = prior_predictive_of(fit.design, fit.priors, draws=_DRAWS, seed=SEED)
+    tree = reported.names.relabelled(prior_predictive_of(fit.design, fit.priors, draws=_DRAWS, seed=SEED))
     share, means = number(100 * tree.attrs["implausible"], 2), tree.attrs["implausible_means"]
     said = f"{share} % of the data simulated from the priors are {means}"
     parts = [said, *_averages(tree, reported), *_course(tree, reported)]

@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from partialpool.design.factor_effects import FactorEffects
+from partialpool.names import INTERCEPT
 from partialpool.plots.shrinkage import as_drawn, plot_shrinkage
 from partialpool.plots.style import figure_image
 from partialpool.questions.shrinkage import shrinkage
@@ -28,7 +29,7 @@ def shrinkage_section(reported: Reported) -> Section | None:
         return None
     drawn = [factor for factor in factors if factor.n_levels <= MOST_LEVELS]
     many = [
-        Note(f"{factor.name} has {factor.n_levels} levels: too many to draw one by one.")
+        Note(f"{reported.names.factor(factor.name)} has {factor.n_levels} levels: too many to draw one by one.")
         for factor in factors
         if factor not in drawn
     ]
@@ -41,20 +42,22 @@ def shrinkage_section(reported: Reported) -> Section | None:
 
 
 def _picture(reported: Reported, factor: FactorEffects) -> Picture:
-    fit = reported.fit
-    answer = shrinkage(fit, factor.name)
+    fit, names = reported.fit, reported.names
+    found = shrinkage(fit, factor.name)
+    answer = names.relabelled(found)
+    if factor.names == (INTERCEPT,):  # it is drawn as a mean, and known by its name
+        answer = answer.assign_coords(effect=found["effect"])
     figure = plot_shrinkage(answer, prob=reported.prob)
     drawn, as_means = as_drawn(answer)
-    said = ". ".join(
-        [*(_in_numbers(drawn, effect) for effect in factor.names), *_without_in_words(answer, as_means=as_means)]
-    )
+    effects = [_in_numbers(drawn, str(effect)) for effect in drawn["effect"].to_numpy()]
+    said = ". ".join([*effects, *_without_in_words(answer, as_means=as_means)])
     alone, one = len(factor.names) == 1, "level" not in answer["complete_pooling"].dims
     mark = ("The dashed line is" if one else "Marks are") if alone else "The cross is" if one else "Crosses are"
     origin = answer.attrs["origin"]
     moved = "" if origin == "zero" else f" Intercepts are at {origin}."
     scale = f", as the {answer.attrs['mean']}" if as_means else on_scale(fit)
     caption = (
-        f"{factor.name}: from each level's own estimate (open circle) to partial pooling (dot){scale}. "
+        f"{names.factor(factor.name)}: from each level's own estimate (open circle) to partial pooling (dot){scale}. "
         f"{mark} complete pooling, which ignores the grouping.{_without_explained(answer, as_means=as_means)}{moved}"
         f"{held_meanwhile(answer)}"
     )

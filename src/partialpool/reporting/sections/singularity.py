@@ -1,5 +1,7 @@
 """Support in the data for the varying effects and their correlations."""
 
+import xarray as xr
+
 from partialpool.plots.singularity import plot_singularity
 from partialpool.plots.style import figure_image
 from partialpool.questions.singularity import singularity
@@ -15,7 +17,7 @@ def singularity_section(reported: Reported) -> Section | None:
     fit = reported.fit
     if not fit.design.factors:
         return None
-    answer = singularity(fit)
+    answer = reported.names.relabelled(singularity(fit))
     said = [
         f"{term}: near zero with probability {float(near):.2f}, under the prior {float(prior):.2f}"
         for term, near, prior in zip(
@@ -33,4 +35,17 @@ def singularity_section(reported: Reported) -> Section | None:
     picture = Picture(figure_image(plot_singularity(answer)), "; ".join(said) + ".", caption)
     sentence = answer.attrs["sentence"]
     note = Note(sentence, "good") if bool(answer["good"]) else Note(sentence, "bad")
-    return Section(prose=(note,), pictures=(picture,))
+    return Section(prose=(note, *_classical(answer)), pictures=(picture,))
+
+
+def _classical(answer: xr.Dataset) -> tuple[str, ...]:
+    """Say by which method the classical fit is judged, and why; nothing where there is none."""
+    if answer.attrs["ml_singular"] not in ("yes", "no"):
+        return ()
+    why = (
+        "A fit is singular if an estimated variance is 0, or an estimated correlation 1 or -1. Models with and without "
+        "an effect are compared by maximum likelihood (ML), because AIC is defined by the maximum of the likelihood."
+    )
+    if answer.attrs["reml_singular"] not in ("yes", "no"):
+        return (f"{why} REML is for normal responses only.",)
+    return (f"{why} REML, the default of lme4, estimates variances a little larger: with few levels it may differ.",)

@@ -32,4 +32,4 @@ def _labels(reported: Reported) -> tuple[str, ...]:
     if reported.labels is None or not reported.labels.given:
         return ()
     said = "; ".join(f"{name}: {reported.labels.plain(name)}" for name in reported.labels.given)
-    return (f"Labels of names, in summary, estimates, predictions and pictures of the variance and of levels: {said}.",)
+    return (f"This section has the names of the model. The other sections have labels for them: {said}.",)

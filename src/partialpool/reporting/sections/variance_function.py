@@ -19,7 +19,9 @@ def variance_function_section(reported: Reported) -> Section | None:
     grids = slope_grids(reported.fit.design)
     if not grids:
         return None
-    pictures, refused = which_can((grid.column, partial(_picture, reported, grid)) for grid in grids)
+    pictures, refused = which_can(
+        (reported.names.column(grid.column), partial(_picture, reported, grid)) for grid in grids
+    )
     prose = "Where slopes vary over levels, the spread of the responses changes along the predictor."
     return Section(prose=(prose, *refused), pictures=pictures)
 
@@ -27,12 +29,13 @@ def variance_function_section(reported: Reported) -> Section | None:
 def _picture(reported: Reported, grid: Grid) -> Picture:
     fit = reported.fit
     answer = variance_function(fit, grid.at)
-    held, answer = grid.held(answer), grid.along(answer)
-    dim = coordinate_of(answer, grid.column)
+    held, answer = grid.held(answer, reported.names), grid.along(answer)
+    dim, column = coordinate_of(answer, grid.column), reported.names.column(grid.column)
+    answer = reported.names.relabelled(answer)
     places, sd = answer[dim].to_numpy(), answer["variance"] ** 0.5
     point = common_point_of_fan(answer)
     said = [
-        f"at {grid.column} {place:.4g} {reported.in_words(sd.sel({dim: place}).to_numpy(), point)}"
+        f"at {column} {place:.4g} {reported.in_words(sd.sel({dim: place}).to_numpy(), point)}"
         for place in (places[0], places[len(places) // 2], places[-1])
     ]
     scale = on_scale(fit)

@@ -1,0 +1,57 @@
+"""Fit a formula to a table's file, as `fit` and `check` do."""
+
+import argparse
+from typing import Any
+
+from partialpool.commands.options import sampling_overrides
+from partialpool.errors import SpecError
+
+__all__ = ["fit_of_formula", "is_formula", "refuse_options_of_formula"]
+
+
+def is_formula(text: str) -> bool:
+    """Whether a command was given a formula; a model file's name has no ~."""
+    return "~" in text
+
+
+def fit_of_formula(options: argparse.Namespace) -> Any:
+    """Fit the formula of a command to the table beside it.
+
+    Raises
+    ------
+    SpecError
+        There is no table.
+    """
+    from partialpool.fitting.fit import fit  # noqa: PLC0415 - keeps `--help` fast
+    from partialpool.fitting.model_files import columns_of_factors  # noqa: PLC0415
+    from partialpool.fitting.table_file import read_table_file  # noqa: PLC0415
+    from partialpool.spec.options import as_spec  # noqa: PLC0415
+
+    if options.table is None:
+        raise SpecError(
+            "a formula needs a table",
+            got=f"{options.command} {options.model!r} and no file",
+            allowed="a formula and the file of its table",
+            do=f"for instance: partialpool {options.command} {options.model!r} table.csv",
+        )
+    spec = as_spec(options.model, family=options.family, link=options.link)
+    table = read_table_file(options.table, columns_of_factors(spec), encoding=options.encoding)
+    return fit(spec, table, **sampling_overrides(options))
+
+
+def refuse_options_of_formula(options: argparse.Namespace, *, wrong: str, do: str) -> None:
+    """Refuse a table, a family, a link or an encoding beside a file that has its own.
+
+    Raises
+    ------
+    SpecError
+        One of them was given.
+    """
+    given = [f"--{name}" for name in ("family", "link", "encoding") if getattr(options, name)]
+    if options.table is not None or given:
+        raise SpecError(
+            wrong,
+            got=", ".join([*([str(options.table)] if options.table else []), *given]) + f" with {options.model}",
+            allowed="these with a formula, which has a ~",
+            do=do,
+        )

@@ -1,0 +1,33 @@
+"""`partialpool sensitivity`: fit a model file and check its sensitivity to the priors."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from partialpool.commands.exit_codes import ended
+from partialpool.commands.fit import add_output_folder
+from partialpool.commands.options import a_path, add_command, add_sampling_options, sampling_overrides
+from partialpool.commands.output import say
+
+__all__ = ["add"]
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    sensitivity = add_command(commands, "sensitivity", run, "fit a model file and check its sensitivity to the priors")
+    sensitivity.add_argument("spec", type=a_path, help="a TOML file, for instance models/eight_schools.toml")
+    add_output_folder(sensitivity, Path("out/sensitivity"))
+    add_sampling_options(sensitivity)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Fit, rescale the priors, and write tables and pictures."""
+    from partialpool.fitting.model_files import fit_file  # noqa: PLC0415 - keeps `--help` fast
+    from partialpool.questions.sensitivity_report import sensitivity_report  # noqa: PLC0415
+    from partialpool.reporting.bundle import write_sensitivity  # noqa: PLC0415
+
+    fit = fit_file(options.spec, **sampling_overrides(options))
+    verdict = sensitivity_report(fit, seed=options.seed, progressbar=not options.quiet)
+    written = write_sensitivity(verdict, options.out)
+    say("wrote " + "\n      ".join(str(path) for path in written) + f"\n\n{fit.spec}\n\n{verdict}")
+    return ended(fit)
