@@ -41,9 +41,9 @@ import numpy as np
 from partialpool.design.common_basis import triangular_root
 from partialpool.design.design import CommonEffects, Design
 from partialpool.design.factor_effects import FactorEffects
-from partialpool.design.residual_rows import Series
 from partialpool.distributions.prior import Prior
 from partialpool.errors import PriorError, nearest
+from partialpool.model.residual_prior import default_correlation
 from partialpool.model.variance_prior import decompose
 from partialpool.names import BETA, ICC, INTERCEPT, RESIDUAL_CORRELATION, SIGMA, TOTAL_SD, corr_name, sd_name
 from partialpool.tabulate import TextTable
@@ -239,34 +239,19 @@ def _defaults(design: Design, *, decomposed: bool) -> Iterator[ResolvedPrior]:
 
 
 def _residual_defaults(design: Design, name: str, prior: Prior, scales: _Scales) -> Iterator[ResolvedPrior]:
-    """Yield default priors of a parameter in the response's units, whatever the unit of the rows' precisions.
-
-    Standard deviations of strata have the same prior each; correlations are uniform, or LKJ among visits.
-    """
+    """Yield default priors of a parameter in the response's units, whatever the unit of the rows' precisions."""
     inverse, reason = design.mean_inverse_precision, scales.residual_reason
     if design.precision is not None:
         reason += f" / sqrt(m), m = mean(1 / {design.spec.precision}) = {inverse:.4g}"
     scaled = prior.in_units_of(math.sqrt(inverse) / scales.residual)
-    residual = design.residual if name == SIGMA else None
-    for own in (name,) if residual is None else residual.sigma_names:
+    if name != SIGMA or design.residual is None:
+        yield ResolvedPrior(name, scaled, reason, True)
+        return
+    for own in design.residual.sigma_names:
         yield ResolvedPrior(own, scaled, reason, True)
-    series = None if residual is None else residual.series
-    if series is not None and series.kind == "unstr":
-        yield ResolvedPrior(RESIDUAL_CORRELATION, Prior("LKJ", eta=2), "mild pull to no correlation", True)
-    elif series is not None:
-        low, high = series.bounds
-        uniform = Prior("Uniform", lower=low, upper=high)
-        yield ResolvedPrior(RESIDUAL_CORRELATION, uniform, _correlation_reason(series), True)
-
-
-def _correlation_reason(series: Series) -> str:
-    """Say between which rows the correlation is, and what bounds it."""
-    if series.kind == "cosy":
-        return f"every possible correlation of two rows of a {series.stated.gr} equally likely"
-    return (
-        f"every possible correlation equally likely, of two rows of a {series.stated.gr} at a distance of "
-        f"{series.step:.4g} in {series.stated.order}"
-    )
+    if design.residual.series is not None:
+        correlation = default_correlation(design.residual.series)
+        yield ResolvedPrior(RESIDUAL_CORRELATION, *correlation, True)
 
 
 def _coefficient_priors(design: Design, user: Mapping[str, Prior]) -> Iterator[ResolvedPrior]:

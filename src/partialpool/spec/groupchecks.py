@@ -1,12 +1,16 @@
-"""Checks that the groups of a model share no effect and no name."""
+"""Groups in canonical form, and checks that they share no effect and no name."""
 
 from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
 
 from partialpool.errors import SpecError
 from partialpool.names import INTERCEPT, names_of_factor
-from partialpool.spec.terms import Group
+from partialpool.spec.expression import read_common
+from partialpool.spec.terms import Group, expand_nesting
 
-__all__ = ["check_names_apart", "check_no_effect_twice"]
+__all__ = ["canonical_groups", "check_flag", "check_names_apart", "check_no_effect_twice", "listed_option"]
 
 
 def check_no_effect_twice(groups: tuple[Group, ...]) -> None:
@@ -42,3 +46,41 @@ def check_names_apart(factors: tuple[str, ...], columns: tuple[str, ...]) -> Non
             allowed="any other name; the intercept itself is written 1",
             do="rename the column",
         )
+
+
+def check_flag(name: str, value: object) -> None:
+    """Refuse an option that is neither True nor False."""
+    if not isinstance(value, bool):
+        raise SpecError(f"{name} must be True or False", got=repr(value), allowed="True or False", do="correct it")
+
+
+def listed_option(name: str, value: Any) -> list[Any]:
+    """Return an option that is a list of terms or of groups, or a single one of them."""
+    if isinstance(value, str if name == "common" else Group):
+        return [value]
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+        what, allowed = ("Group objects", "[pp.Group('g')]") if name == "groups" else ("terms", "['x', 'z']")
+        raise SpecError(f"{name} must be a list of {what}", got=repr(value), allowed=allowed, do="put them in [ ]")
+    return list(value)
+
+
+def canonical_groups(groups: Iterable[Group]) -> Iterable[Group]:
+    """Yield groups with canonical terms; nesting becomes several groups."""
+    for group in groups:
+        if not isinstance(group, Group):
+            raise SpecError(
+                "groups must be Group objects",
+                got=repr(group),
+                allowed="pp.Group('Subject', slopes=['Days'])",
+                do="wrap the factor in pp.Group, or use a formula",
+            )
+        terms = read_common(group.slopes, intercept=group.intercept)
+        if terms.offsets:
+            raise SpecError(
+                "an offset cannot vary over the levels of a factor",
+                got=f"slopes of {group.factor!r}: " + ", ".join(group.slopes),
+                allowed="effects only",
+                do="put the offset into common",
+            )
+        for factor in expand_nesting(group.factor):
+            yield replace(group, factor=factor, slopes=terms.terms, intercept=terms.intercept)

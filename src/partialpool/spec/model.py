@@ -5,7 +5,6 @@ from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 from partialpool.distributions.prior import Prior
 from partialpool.errors import SpecError
@@ -17,20 +16,24 @@ from partialpool.spec.additions import COLUMNS_OF_ROWS, said_once
 from partialpool.spec.expression import columns_of, read_common
 from partialpool.spec.familychecks import (
     checked_frequency,
-    checked_link,
     checked_precision,
     checked_residual,
     checked_se,
     checked_strata,
 )
 from partialpool.spec.formula import ResponseTerm, parse_formula, read_response
-from partialpool.spec.groupchecks import check_names_apart, check_no_effect_twice
+from partialpool.spec.groupchecks import (
+    canonical_groups,
+    check_names_apart,
+    check_no_effect_twice,
+    listed_option,
+)
 from partialpool.spec.groupcovs import with_covariances
 from partialpool.spec.grouporigins import with_origins
 from partialpool.spec.priorchecks import check_stated_priors, replaced_by, share_parameters
 from partialpool.spec.priortable import PriorTable
-from partialpool.spec.residual import Residual
-from partialpool.spec.terms import Group, expand_nesting, factor_columns
+from partialpool.spec.residual import Residual, residual_sentences
+from partialpool.spec.terms import Group, factor_columns
 from partialpool.spec.toml import read_spec_tables, read_toml_file, write_spec_tables
 from partialpool.spec.unit_table import UnitTable
 from partialpool.spec.whitelist import quote_name
@@ -135,23 +138,23 @@ class ModelSpec:
             raise SpecError(
                 "intercept must be True or False", got=repr(intercept), allowed="True or False", do="correct it"
             )
-        terms = read_common([common] if isinstance(common, str) else _listed("common", common), intercept=intercept)
+        terms = read_common(
+            [common] if isinstance(common, str) else listed_option("common", common), intercept=intercept
+        )
         known = family_named(family)
         values = {
             "response": read_response(response).text,
             "common": terms.terms,
-            "groups": with_covariances(
-                _canonical_groups([groups] if isinstance(groups, Group) else _listed("groups", groups)), cov
-            ),
+            "groups": with_covariances(canonical_groups(listed_option("groups", groups)), cov),
             "intercept": terms.intercept or known.has_cutpoints,
             "family": known.name,
-            "link": checked_link(known, link),
+            "link": chosen,
             "priors": PriorTable(priors),
             "se": checked_se(known, se),
-            "precision": checked_precision(known, precision, link=checked_link(known, link), se=se),
+            "precision": checked_precision(known, precision, link=chosen, se=se),
             "frequency": checked_frequency(frequency),
-            "residual": checked_residual(known, residual, link=checked_link(known, link), se=se),
-            "sigma": checked_strata(known, sigma, link=checked_link(known, link), se=se),
+            "residual": checked_residual(known, residual, link=chosen, se=se),
+            "sigma": checked_strata(known, sigma, link=chosen, se=se),
             "offsets": terms.offsets,
             "units": UnitTable(units),
         }
@@ -344,11 +347,7 @@ class ModelSpec:
     @property
     def residual_in_words(self) -> tuple[str, ...]:
         """Sentences on residual sds and correlations, where they are not one sd and independent."""
-        by = self.sigma
-        if self.residual is not None and self.residual.correlation == "unstr" and not by:
-            by = (self.residual.order or "",)
-        strata = (f"The residual sd has a value for each {' and '.join(by)}.",) if by else ()
-        return strata + ((self.residual.in_words,) if self.residual else ())
+        return residual_sentences(self.residual, self.sigma)
 
     @property
     def response_term(self) -> ResponseTerm:
@@ -407,31 +406,3 @@ class ModelSpec:
         """Write the formula with its family."""
         link = "" if self.link == self.family_record.default_link else f", link {self.link}"
         return f"{self.to_formula()}   [{self.family}{link}]"
-
-
-def _listed(name: str, value: Iterable[Any]) -> list[Any]:
-    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
-        what, allowed = ("Group objects", "[pp.Group('g')]") if name == "groups" else ("terms", "['x', 'z']")
-        raise SpecError(f"{name} must be a list of {what}", got=repr(value), allowed=allowed, do="put them in [ ]")
-    return list(value)
-
-
-def _canonical_groups(groups: Iterable[Group]) -> Iterable[Group]:
-    for group in groups:
-        if not isinstance(group, Group):
-            raise SpecError(
-                "groups must be Group objects",
-                got=repr(group),
-                allowed="pp.Group('Subject', slopes=['Days'])",
-                do="wrap the factor in pp.Group, or use a formula",
-            )
-        terms = read_common(group.slopes, intercept=group.intercept)
-        if terms.offsets:
-            raise SpecError(
-                "an offset cannot vary over the levels of a factor",
-                got=f"slopes of {group.factor!r}: " + ", ".join(group.slopes),
-                allowed="effects only",
-                do="put the offset into common",
-            )
-        for factor in expand_nesting(group.factor):
-            yield replace(group, factor=factor, slopes=terms.terms, intercept=terms.intercept)

@@ -9,7 +9,7 @@ from partialpool.errors import FormulaError, SpecError
 from partialpool.spec.expression import syntax_tree, variables_of
 from partialpool.spec.whitelist import quote_name
 
-__all__ = ["CORRELATIONS", "Residual", "read_residual"]
+__all__ = ["CORRELATIONS", "Residual", "read_residual", "residual_sentences"]
 
 CORRELATIONS: Final = ("ar", "cosy", "unstr")
 """Kinds of correlation, under their names in brms."""
@@ -120,6 +120,15 @@ def read_residual(text: str) -> Residual | None:
                 )
             return Residual(token.lexeme, gr, order)
     return None
+
+
+def residual_sentences(residual: Residual | None, sigma: tuple[str, ...]) -> tuple[str, ...]:
+    """Say which residual sds there are, and how residuals are correlated; empty for one sd and none."""
+    by = sigma
+    if residual is not None and residual.correlation == "unstr" and not by:
+        by = (residual.order or "",)
+    strata = (f"The residual sd has a value for each {' and '.join(by)}.",) if by else ()
+    return strata + ((residual.in_words,) if residual else ())
 
 
 def _arguments(args: Any) -> tuple[dict[str, str], list[str]]:

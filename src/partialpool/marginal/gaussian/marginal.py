@@ -1,6 +1,5 @@
 """The marginal density of a design and its priors, with everything but theta integrated out."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
@@ -9,7 +8,6 @@ import numba as nb
 import numpy as np
 
 from partialpool.design.design import Design
-from partialpool.design.residual_rows import ResidualRows
 from partialpool.distributions.density_kernel import LOG, PART_OF_JOINT, encode, encode_partial
 from partialpool.distributions.prior import Prior
 from partialpool.marginal.gaussian.crossproducts import Moments, collect_moments
@@ -21,12 +19,13 @@ from partialpool.marginal.gaussian.nest import Nest
 from partialpool.marginal.gaussian.nested_order import arrange_by_level
 from partialpool.marginal.gaussian.ordering import BRANCH_FROM, Arrangement, Leaf, System, arrange
 from partialpool.marginal.gaussian.parameters import Layout, Normals, unpack_many
+from partialpool.marginal.gaussian.residual_elements import residual_elements
 from partialpool.marginal.gaussian.standardise import Units, choose_units
 from partialpool.marginal.gaussian.variance_prior import joint_of, no_joint
 from partialpool.model.coefficient_prior import CoefficientPrior, coefficient_prior
 from partialpool.model.default_priors import PriorSet
 from partialpool.model.variance_prior import is_decomposed
-from partialpool.names import BETA, RESIDUAL_CORRELATION, SIGMA, corr_name, sd_name
+from partialpool.names import BETA, SIGMA, corr_name, sd_name
 from partialpool.workers import map_pieces, piece_size
 
 __all__ = ["Marginal", "build_flat", "build_marginal", "build_weighted"]
@@ -194,23 +193,6 @@ class Marginal:
         if nest.leaf.gram.shape[2] > 0:
             return draw_effects_nested, (system.tail, nest, system.rows, levels, self.layout, self.normals)
         return draw_effects_by_level, (system, leaf, levels, self.layout, self.normals)
-
-
-def residual_elements(
-    residual: ResidualRows, priors: PriorSet, units: Units
-) -> Iterator[tuple[str, tuple[int, int, np.ndarray]]]:
-    """Yield the names of the residuals' parameters in theta, and the codes of their priors."""
-    for name in residual.sigma_names:
-        yield name, encode(priors[name].in_units_of(units.residual))
-    series = residual.series
-    if series is not None and series.kind == "unstr":
-        eta, visits = priors[RESIDUAL_CORRELATION].arguments["eta"], series.visits
-        for i in range(1, len(visits)):
-            for j in range(i):
-                name = f"{RESIDUAL_CORRELATION}[{visits[j]}, {visits[i]}]"
-                yield name, encode_partial(eta + (len(visits) - 2 - j) / 2)
-    elif series is not None:
-        yield RESIDUAL_CORRELATION, encode(priors[RESIDUAL_CORRELATION])
 
 
 def build_marginal(
