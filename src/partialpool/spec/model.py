@@ -134,14 +134,10 @@ class ModelSpec:
         cov: Mapping[str, object] = MappingProxyType({}),
         units: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        if not isinstance(intercept, bool):
-            raise SpecError(
-                "intercept must be True or False", got=repr(intercept), allowed="True or False", do="correct it"
-            )
-        terms = read_common(
-            [common] if isinstance(common, str) else listed_option("common", common), intercept=intercept
-        )
+        check_flag("intercept", intercept)
+        terms = read_common(listed_option("common", common), intercept=intercept)
         known = family_named(family)
+        chosen = checked_link(known, link)
         values = {
             "response": read_response(response).text,
             "common": terms.terms,
