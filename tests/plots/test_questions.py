@@ -122,7 +122,7 @@ def test_arrows_of_shrinkage(slopes):
     slope = {"beta": [250.0, 10.0], "sd_Subject": [5.0], "sigma": 25.0}
     alone = fit_at("Reaction ~ Days + (0 + Days | Subject)", pp.load_dataset("sleepstudy"), **slope)
     (line,) = pp.plot_shrinkage(pp.shrinkage(alone), unit="ms").axes
-    assert line.get_xlabel() == "Days (ms per unit)"
+    assert line.get_xlabel() == "Days (ms/day)"
     schools = pp.load_dataset("eight_schools")
     known = fit_at("effect ~ 1 + (1 | school)", schools, se="standard_error", beta=[8.0], sd_school=[5.0])
     (line,) = pp.plot_shrinkage(pp.shrinkage(known)).axes

@@ -16,6 +16,8 @@ __all__ = ["Answer", "AnswerTree", "table_of_draws"]
 
 _MOST_ROWS: Final = 20
 """Rows of a table that are printed; the others are counted."""
+_SAID: Final = ("sentence", "others")
+"""Attributes that are lines below the tables."""
 _NUMBERS: Final = ("estimate", "std_error", "conf_low", "conf_high")
 
 
@@ -46,7 +48,7 @@ class Answer(xr.Dataset):
             else:
                 tables.append(_of_numbers(some))
         sizes = ", ".join(f"{name} {size}" for name, size in self.sizes.items())
-        said = [str(self.attrs["sentence"])] if self.attrs.get("sentence") else []
+        said = [str(self.attrs[name]) for name in _SAID if self.attrs.get(name)]
         return tables, [*lines, *said, f"xarray.Dataset of {sizes}" if sizes else "xarray.Dataset"]
 
     def __repr__(self) -> str:

@@ -335,8 +335,7 @@ def _ranks(fit: Fit) -> np.ndarray:
         values = np.maximum(np.linalg.eigvalsh(sigma), 0)
         total = values.sum(axis=-1, keepdims=True)
         share = np.divide(values, total, out=np.full(values.shape, 1 / values.shape[-1]), where=total > 0)
-        entropy = -np.where(share > 0, share * np.log(np.maximum(share, np.finfo(float).tiny)), 0.0).sum(axis=-1)
-        ranks.append(np.exp(entropy))
+        ranks.append(np.exp(-scipy.special.xlogy(share, share).sum(axis=-1)))
     return np.stack(ranks, axis=-1)
 
 
