@@ -7,7 +7,6 @@ from pathlib import Path
 from types import MappingProxyType
 
 from partialpool.distributions.prior import Prior
-from partialpool.errors import SpecError
 from partialpool.families.family import Family
 from partialpool.families.link import Link, ProbabilityLink
 from partialpool.families.links import LINKS
@@ -16,6 +15,7 @@ from partialpool.spec.additions import COLUMNS_OF_ROWS, said_once
 from partialpool.spec.expression import columns_of, read_common
 from partialpool.spec.familychecks import (
     checked_frequency,
+    checked_link,
     checked_precision,
     checked_residual,
     checked_se,
@@ -24,6 +24,7 @@ from partialpool.spec.familychecks import (
 from partialpool.spec.formula import ResponseTerm, parse_formula, read_response
 from partialpool.spec.groupchecks import (
     canonical_groups,
+    check_flag,
     check_names_apart,
     check_no_effect_twice,
     listed_option,
