@@ -12,8 +12,10 @@ from partialpool.errors import DataError, nearest
 from partialpool.names import SIGMA
 from partialpool.spec.residual import Residual
 
-__all__ = ["ResidualRows", "Series", "autoregressive", "read_residual_rows"]
+__all__ = ["DIGITS", "ResidualRows", "Series", "autoregressive", "read_residual_rows"]
 
+DIGITS: Final = 9
+"""Digits, in units of the smallest gap, to which distances in time are equal."""
 MOST_GAPS: Final = 40
 """Most distances in time that an autoregressive correlation may have."""
 _WHOLE: Final = 1e-6
@@ -69,7 +71,7 @@ class Series:
         if self.kind != "ar":
             return self.time[rows]
         since = self.time[rows] - self.time[rows[0]]
-        return np.round(since, 0 if self.is_discrete else 6) + 0.0
+        return np.round(since, 0 if self.is_discrete else DIGITS) + 0.0
 
     def correlation(self, first: np.ndarray, second: np.ndarray, parameter: np.ndarray) -> np.ndarray:
         """Return the correlations of rows of one series under draws of the parameter.
@@ -268,7 +270,7 @@ def _read_series(frame: pd.DataFrame, residual: Residual) -> Series:
     multiples = np.abs(gaps / step - np.round(gaps / step)) <= _WHOLE * np.maximum(1, gaps / step)
     is_discrete = bool(multiples.all())
     relative = gaps / step
-    distinct = np.unique(np.round(relative, 0 if is_discrete else 6))
+    distinct = np.unique(np.round(relative, 0 if is_discrete else DIGITS))
     if len(distinct) > MOST_GAPS:
         raise DataError(
             "the times of ar have too many different distances",

@@ -24,7 +24,7 @@ import numpy as np
 from scipy import sparse
 
 from partialpool.design.design import Design
-from partialpool.design.residual_rows import ResidualRows, Series, autoregressive
+from partialpool.design.residual_rows import DIGITS, ResidualRows, Series, autoregressive
 from partialpool.errors import EngineError
 from partialpool.marginal.gaussian.crossproducts import Coupling, Moments, moments_of, weighted_columns
 from partialpool.marginal.gaussian.standardise import Units
@@ -159,7 +159,7 @@ def _autoregressive(residual: ResidualRows, series: Series) -> ResidualSets:
     n, stratum = len(order), residual.stratum[order]
     inside = np.diff(series.codes[order]) == 0
     gaps = np.where(inside, np.diff(series.time[order]), 0.0)
-    gaps = np.round(gaps, 0 if series.is_discrete else 6)
+    gaps = np.round(gaps, 0 if series.is_discrete else DIGITS)
     before, after = np.concatenate([[0.0], gaps]), np.concatenate([gaps, [0.0]])
     previous = np.where(before > 0, np.concatenate([[0], stratum[:-1]]), -1)
     following = np.where(after > 0, np.concatenate([stratum[1:], [0]]), -1)
