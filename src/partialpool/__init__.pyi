@@ -96,8 +96,8 @@ from .reporting.table import table as table
 from .reporting.tables.model_table import ModelTable as ModelTable
 from .spec.elicit import elicit as elicit
 from .spec.model import ModelSpec as ModelSpec
-from .spec.residual import Residual as Residual
 from .spec.modelfile import read_model_file as read_model_file
+from .spec.residual import Residual as Residual
 from .spec.terms import Group as Group
 
 __version__: str

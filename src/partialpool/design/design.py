@@ -172,8 +172,8 @@ class Design:
         series = None if self.residual is None else self.residual.series
         if series is None:
             return ""
-        groups = len(np.unique(series.codes))
-        pairs = {f.name: series.codes.astype(np.int64) * f.n_levels + f.codes for f in self.factors}
+        groups = len(np.unique(series.of_row))
+        pairs = {f.name: series.of_row.astype(np.int64) * f.n_levels + f.codes for f in self.factors}
         return next((name for name, codes in pairs.items() if len(np.unique(codes)) > groups), "")
 
     def check_one_sd(self, question: str) -> None:

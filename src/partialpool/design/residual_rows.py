@@ -32,7 +32,7 @@ class Series:
         As specified.
     labels
         Names of the series.
-    codes
+    of_row
         Series of each row, (rows,).
     time
         Time of each row since the first, in units of the smallest gap (`ar`), or code of its visit (`unstr`), else 0,
@@ -47,7 +47,7 @@ class Series:
 
     stated: Residual
     labels: tuple[Any, ...]
-    codes: np.ndarray
+    of_row: np.ndarray
     time: np.ndarray
     visits: tuple[Any, ...] = ()
     step: float = 1.0
@@ -100,12 +100,12 @@ class Series:
     @property
     def order(self) -> np.ndarray:
         """Rows sorted by series, then time, (rows,)."""
-        return np.lexsort((self.time, self.codes))
+        return np.lexsort((self.time, self.of_row))
 
     @property
     def sizes(self) -> np.ndarray:
         """Number of rows of each series, (series,)."""
-        return np.bincount(self.codes, minlength=len(self.labels))
+        return np.bincount(self.of_row, minlength=len(self.labels))
 
     def of(self, frame: pd.DataFrame) -> "Series":
         """Read new rows, whose series may be new."""
@@ -117,11 +117,11 @@ class Series:
             names, visit = _codes(frame[self.stated.order])
             shown = tuple(map(str, self.visits))
             time = np.array([_place((self.stated.order or "",), str(name), shown) for name in names], float)[visit]
-        return replace(self, labels=tuple(labels), codes=codes, time=time)
+        return replace(self, labels=tuple(labels), of_row=codes, time=time)
 
     def take(self, index: np.ndarray) -> "Series":
         """Return some of the rows, by position; the series keep their labels."""
-        return replace(self, codes=self.codes[index], time=self.time[index])
+        return replace(self, of_row=self.of_row[index], time=self.time[index])
 
 
 @dataclass(frozen=True, eq=False)

@@ -197,7 +197,7 @@ def _correlated(
     every = np.arange(residual.shape[1])
     corr = series.correlation(every, every, given.draws[RESIDUAL_CORRELATION])
     sd = np.sqrt(noise)
-    cov = np.where(series.codes[:, None] == series.codes, corr, 0.0) * (sd[:, :, None] * sd[:, None, :])
+    cov = np.where(series.of_row[:, None] == series.of_row, corr, 0.0) * (sd[:, :, None] * sd[:, None, :])
     if own:
         turned = _columns(own) @ _covariance_root(given.design, own, given.draws)
         cov = cov + turned @ turned.transpose(0, 2, 1)

@@ -43,7 +43,7 @@ class Pattern:
 def patterns(series: Series) -> Iterator[Pattern]:
     """Yield the series in groups of equal correlations."""
     order = series.order
-    starts = np.flatnonzero(np.concatenate([[True], np.diff(series.codes[order]) != 0]))
+    starts = np.flatnonzero(np.concatenate([[True], np.diff(series.of_row[order]) != 0]))
     groups: dict[bytes, list[np.ndarray]] = {}
     for members in np.split(order, starts[1:]):
         key = series.relative_time(members).tobytes() + bytes([len(members) % 251])
@@ -101,9 +101,9 @@ def given_observed(design: Design, rows: Rows, draws: Draws) -> tuple[np.ndarray
     if new is None:
         return mean, sd
     places = {label: k for k, label in enumerate(old.labels)}
-    known = np.array([places.get(label, -1) for label in new.labels])[new.codes]
+    known = np.array([places.get(label, -1) for label in new.labels])[new.of_row]
     for code in np.unique(known[known >= 0]):
-        seen, wanted = np.flatnonzero(old.codes == code), np.flatnonzero(known == code)
+        seen, wanted = np.flatnonzero(old.of_row == code), np.flatnonzero(known == code)
         times = old.relative_time(seen), _times(old, new, wanted, seen)
         wanted = wanted[~np.isin(times[1], times[0])] if old.kind != "cosy" else wanted
         if not len(wanted):
@@ -128,4 +128,4 @@ def _times(old: Series, new: Series, wanted: np.ndarray, seen: np.ndarray) -> np
 def _joined(old: Series, new: Series, seen: np.ndarray, wanted: np.ndarray) -> Series:
     """Return observed and new rows of one series as one."""
     time = np.concatenate([old.time[seen], new.time[wanted]])
-    return replace(old, codes=np.zeros(len(time), np.int64), time=time)
+    return replace(old, of_row=np.zeros(len(time), np.int64), time=time)

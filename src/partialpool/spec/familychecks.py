@@ -1,6 +1,7 @@
 """Checks of a model's options against its family: the link, and what columns say of each row's response."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from partialpool.errors import SpecError
 from partialpool.families.family import Family
@@ -8,14 +9,7 @@ from partialpool.families.links import LINKS
 from partialpool.families.registry import FAMILIES
 from partialpool.spec.residual import Residual
 
-__all__ = [
-    "checked_frequency",
-    "checked_link",
-    "checked_precision",
-    "checked_residual",
-    "checked_se",
-    "checked_strata",
-]
+__all__ = ["checked_link", "checked_rows"]
 
 
 def checked_link(family: Family, link: str | None) -> str:
@@ -38,7 +32,33 @@ def checked_link(family: Family, link: str | None) -> str:
     return link
 
 
-def checked_se(family: Family, se: str | None) -> str | None:
+def checked_rows(
+    family: Family,
+    link: str,
+    *,
+    se: str | None,
+    precision: str | None,
+    frequency: str | None,
+    residual: Residual | None,
+    sigma: Iterable[str] | str,
+) -> dict[str, Any]:
+    """Return what is stated of each row's response and its residual, by option.
+
+    Raises
+    ------
+    SpecError
+        Not a name, not a `Residual`, or an option that does not suit the family, or another option.
+    """
+    return {
+        "se": _checked_se(family, se),
+        "precision": _checked_precision(family, precision, link=link, se=se),
+        "frequency": _checked_frequency(frequency),
+        "residual": _checked_residual(family, residual, link=link, se=se),
+        "sigma": _checked_strata(family, sigma, link=link, se=se),
+    }
+
+
+def _checked_se(family: Family, se: str | None) -> str | None:
     """Return the column of known standard errors.
 
     Raises
@@ -57,7 +77,7 @@ def checked_se(family: Family, se: str | None) -> str | None:
     return se
 
 
-def checked_precision(family: Family, precision: str | None, *, link: str, se: str | None) -> str | None:
+def _checked_precision(family: Family, precision: str | None, *, link: str, se: str | None) -> str | None:
     """Return the column of weights of the residual variance.
 
     Raises
@@ -84,7 +104,7 @@ def checked_precision(family: Family, precision: str | None, *, link: str, se: s
     return precision
 
 
-def checked_frequency(frequency: str | None) -> str | None:
+def _checked_frequency(frequency: str | None) -> str | None:
     """Return the column of how many equal rows each row stands for.
 
     Raises
@@ -96,7 +116,7 @@ def checked_frequency(frequency: str | None) -> str | None:
     return frequency
 
 
-def checked_residual(family: Family, residual: Residual | None, *, link: str, se: str | None) -> Residual | None:
+def _checked_residual(family: Family, residual: Residual | None, *, link: str, se: str | None) -> Residual | None:
     """Return the correlation of residuals.
 
     Raises
@@ -117,7 +137,7 @@ def checked_residual(family: Family, residual: Residual | None, *, link: str, se
     return residual
 
 
-def checked_strata(family: Family, sigma: Iterable[str] | str, *, link: str, se: str | None) -> tuple[str, ...]:
+def _checked_strata(family: Family, sigma: Iterable[str] | str, *, link: str, se: str | None) -> tuple[str, ...]:
     """Return the columns whose combinations have residual standard deviations of their own.
 
     Raises

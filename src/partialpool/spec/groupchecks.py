@@ -10,7 +10,7 @@ from partialpool.names import INTERCEPT, names_of_factor
 from partialpool.spec.expression import read_common
 from partialpool.spec.terms import Group, expand_nesting
 
-__all__ = ["canonical_groups", "check_flag", "check_names_apart", "check_no_effect_twice", "listed_option"]
+__all__ = ["canonical_groups", "check_flag", "check_names_apart", "check_no_effect_twice", "listed"]
 
 
 def check_no_effect_twice(groups: tuple[Group, ...]) -> None:
@@ -54,7 +54,7 @@ def check_flag(name: str, value: object) -> None:
         raise SpecError(f"{name} must be True or False", got=repr(value), allowed="True or False", do="correct it")
 
 
-def listed_option(name: str, value: Any) -> list[Any]:
+def listed(name: str, value: Any) -> list[Any]:
     """Return an option that is a list of terms or of groups, or a single one of them."""
     if isinstance(value, str if name == "common" else Group):
         return [value]

@@ -13,22 +13,9 @@ from partialpool.families.links import LINKS
 from partialpool.families.registry import family_named
 from partialpool.spec.additions import COLUMNS_OF_ROWS, said_once
 from partialpool.spec.expression import columns_of, read_common
-from partialpool.spec.familychecks import (
-    checked_frequency,
-    checked_link,
-    checked_precision,
-    checked_residual,
-    checked_se,
-    checked_strata,
-)
+from partialpool.spec.familychecks import checked_link, checked_rows
 from partialpool.spec.formula import ResponseTerm, parse_formula, read_response
-from partialpool.spec.groupchecks import (
-    canonical_groups,
-    check_flag,
-    check_names_apart,
-    check_no_effect_twice,
-    listed_option,
-)
+from partialpool.spec.groupchecks import canonical_groups, check_flag, check_names_apart, check_no_effect_twice, listed
 from partialpool.spec.groupcovs import with_covariances
 from partialpool.spec.grouporigins import with_origins
 from partialpool.spec.priorchecks import check_stated_priors, replaced_by, share_parameters
@@ -136,22 +123,26 @@ class ModelSpec:
         units: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         check_flag("intercept", intercept)
-        terms = read_common(listed_option("common", common), intercept=intercept)
+        terms = read_common(listed("common", common), intercept=intercept)
         known = family_named(family)
         chosen = checked_link(known, link)
         values = {
             "response": read_response(response).text,
             "common": terms.terms,
-            "groups": with_covariances(canonical_groups(listed_option("groups", groups)), cov),
+            "groups": with_covariances(canonical_groups(listed("groups", groups)), cov),
             "intercept": terms.intercept or known.has_cutpoints,
             "family": known.name,
             "link": chosen,
             "priors": PriorTable(priors),
-            "se": checked_se(known, se),
-            "precision": checked_precision(known, precision, link=chosen, se=se),
-            "frequency": checked_frequency(frequency),
-            "residual": checked_residual(known, residual, link=chosen, se=se),
-            "sigma": checked_strata(known, sigma, link=chosen, se=se),
+            **checked_rows(
+                known,
+                chosen,
+                se=se,
+                precision=precision,
+                frequency=frequency,
+                residual=residual,
+                sigma=sigma,
+            ),
             "offsets": terms.offsets,
             "units": UnitTable(units),
         }

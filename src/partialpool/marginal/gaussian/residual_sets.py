@@ -106,7 +106,7 @@ def collect_sets(design: Design, units: Units, sets: ResidualSets) -> tuple[Mome
         A series has rows of several levels of a grouping factor.
     """
     z, xy = weighted_columns(design, units)
-    codes, sizes = [f.codes for f in design.factors], [f.n_levels for f in design.factors]
+    codes, sizes = [f.of_rows(np.arange(f.n_levels)) for f in design.factors], [f.n_levels for f in design.factors]
     _check_nested(design)
     found = []
     for rows in sets.rows:
@@ -157,7 +157,7 @@ def _independent(residual: ResidualRows) -> ResidualSets:
 def _autoregressive(residual: ResidualRows, series: Series) -> ResidualSets:
     order = series.order
     n, stratum = len(order), residual.stratum[order]
-    inside = np.diff(series.codes[order]) == 0
+    inside = np.diff(series.of_row[order]) == 0
     gaps = np.where(inside, np.diff(series.time[order]), 0.0)
     gaps = np.round(gaps, 0 if series.is_discrete else DIGITS)
     before, after = np.concatenate([[0.0], gaps]), np.concatenate([gaps, [0.0]])
@@ -200,13 +200,13 @@ def _symmetric(residual: ResidualRows, series: Series) -> ResidualSets:
     sizes, size_of = np.unique(series.sizes[series.sizes > 0], return_inverse=True)
     size_of_series = np.full(len(series.labels), -1)
     size_of_series[series.sizes > 0] = size_of
-    size_of_row = size_of_series[series.codes]
+    size_of_row = size_of_series[series.of_row]
     rows = [_single(np.flatnonzero(residual.stratum == k), n) for k in range(strata)]
     pairs = [(k, m) for k in range(strata) for m in range(k)]
     for s in range(len(sizes)):
         sums = []
         chosen = np.flatnonzero(size_of_row == s)
-        names, place = np.unique(series.codes[chosen], return_inverse=True)
+        names, place = np.unique(series.of_row[chosen], return_inverse=True)
         for k in range(strata):
             inside = residual.stratum[chosen] == k
             entries = (np.ones(inside.sum()), (place.reshape(-1)[inside], chosen[inside]))
@@ -257,7 +257,7 @@ def _unstructured(residual: ResidualRows, series: Series) -> ResidualSets:
 def _patterns(residual: ResidualRows, series: Series) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Group the series by what is observed: visits and strata (m,), and the rows of every such series (series, m)."""
     order = series.order
-    starts = np.flatnonzero(np.concatenate([[True], np.diff(series.codes[order]) != 0]))
+    starts = np.flatnonzero(np.concatenate([[True], np.diff(series.of_row[order]) != 0]))
     groups: dict[bytes, tuple[np.ndarray, np.ndarray, list[np.ndarray]]] = {}
     for members in np.split(order, starts[1:]):
         visits, stratum = series.time[members].astype(np.int64), residual.stratum[members]
