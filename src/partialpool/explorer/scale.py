@@ -1,0 +1,50 @@
+"""The scale of an sd that has no unit, in words: log odds, with what they mean."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from partialpool.families.link import Link
+from partialpool.names import INTERCEPT
+
+__all__ = ["SdScale", "sd_scale_of"]
+
+
+@dataclass(frozen=True)
+class SdScale:
+    """A scale on which an sd is stated.
+
+    Attributes
+    ----------
+    name
+        Its name, empty where the sd has the unit of the response.
+    meaning
+        What its numbers mean, as a sentence.
+    """
+
+    name: str = ""
+    meaning: str = ""
+
+
+def sd_scale_of(link: Link, effect: str) -> SdScale:
+    """Return the scale of the sd of an effect under a link.
+
+    Examples
+    --------
+    >>> from partialpool.families.links import LINKS
+    >>> sd_scale_of(LINKS["logit"], "Intercept").meaning
+    'Log odds: 0 is one half; +1 is 73 %; +2 is 88 %; \N{MINUS SIGN}1 is 27 %.'
+    >>> sd_scale_of(LINKS["log"], "Intercept").meaning
+    'Logarithms: +1 is 2.7 times as much; +2 is 7.4 times as much; \N{MINUS SIGN}1 is 0.37 times as much.'
+    """
+    name = {"logit": "log odds", "log": "logarithms", "identity": ""}.get(link.name, f"{link.name} units")
+    if effect != INTERCEPT:
+        return SdScale(f"{name} per unit of {effect}" if name else "")
+    at = [float(value) for value in link.inverse(np.array([1.0, 2.0, -1.0]))]
+    if link.name == "logit":
+        one, two, below = (f"{100 * value:.0f}\N{NO-BREAK SPACE}%" for value in at)
+        return SdScale(name, f"Log odds: 0 is one half; +1 is {one}; +2 is {two}; \N{MINUS SIGN}1 is {below}.")
+    if link.name == "log":
+        one, two, below = (f"{value:.2g} times as much" for value in at)
+        return SdScale(name, f"Logarithms: +1 is {one}; +2 is {two}; \N{MINUS SIGN}1 is {below}.")
+    return SdScale(name)
