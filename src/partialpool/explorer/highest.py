@@ -38,8 +38,8 @@ def verdict(share: float, levels: int, draws: float) -> str:
     Examples
     --------
     >>> verdict(0.55, 2, 4000), verdict(0.55, 14, 4000), verdict(0.98, 14, 4000)
-    ('no clearer than chance (50 %)', 'likely, but we cannot be sure', 'almost certain')
-    >>> verdict(0.14, 14, 4000), verdict(0.01, 14, 4000)
+    ('not clearly different from chance (50 %)', 'likely, but we cannot be sure', 'almost certain')
+    >>> verdict(0.18, 14, 4000), verdict(0.01, 14, 4000)
     ('more likely than by chance (7 %), but we cannot be sure', 'hardly')
     """
     share = round(100 * share) / 100
@@ -53,7 +53,7 @@ def verdict(share: float, levels: int, draws: float) -> str:
         return f"more likely than by chance ({percent_of(chance)}), but we cannot be sure"
     if _odds(share + error) <= _odds(chance) / _CLEARLY:
         return "hardly" if share < _HARDLY else f"less likely than by chance ({percent_of(chance)})"
-    return f"no clearer than chance ({percent_of(chance)})"
+    return f"not clearly different from chance ({percent_of(chance)})"
 
 
 def verdicts(found: Certainty, order: np.ndarray) -> list[str]:

@@ -61,7 +61,10 @@ def prior_influence(
             Influence.NARROW,
             f"{told} With {of_levels} a wider prior hardly changes it: only a narrower prior is influential.",
         )
-    return Influence.NEITHER, f"{told} With {of_levels} the data determine it: none of these priors is influential."
+    return (
+        Influence.NEITHER,
+        f"{told} With {of_levels} the data determine it: none of these three priors is influential.",
+    )
 
 
 def _median(studies: Sequence[Study], scale: float) -> float | None:

@@ -129,7 +129,7 @@ class Question:
         --------
         >>> table = "name,hits,shots\nAda,2,3\nAda,1,4\nBen,5,9\nCem,0,0"
         >>> Question(table, "name", "hits", "hits out of attempts", "shots").remarks
-        ['No trials: Cem. Rows with 0 attempts tell nothing, and are left out.', 'Ada has 2 rows; they are added up.']
+        ['No attempts: Cem. Rows with 0 attempts tell nothing, and are left out.', 'Ada has 2 rows; they are added up.']
         """
         return self.read()[2]
 

@@ -21,13 +21,13 @@ def without_attempts(table: pd.DataFrame, who: str, attempts: str) -> tuple[pd.D
     --------
     >>> table = pd.DataFrame({"name": ["Ada", "Ben"], "shots": [3, 0]})
     >>> without_attempts(table, "name", "shots")[1]
-    ['No trials: Ben. Rows with 0 attempts tell nothing, and are left out.']
+    ['No attempts: Ben. Rows with 0 attempts tell nothing, and are left out.']
     """
     empty = table[attempts].eq(0)
     if not empty.any():
         return table, []
     names = list(dict.fromkeys(table[who][empty].dropna().astype(str)))
-    said = f"No trials: {_listed(names)}. Rows with 0 attempts tell nothing, and are left out."
+    said = f"No attempts: {_listed(names)}. Rows with 0 attempts tell nothing, and are left out."
     return table[~empty].reset_index(drop=True), [said]
 
 
