@@ -32,10 +32,10 @@ def sd_scale_of(link: Link, effect: str) -> SdScale:
     Examples
     --------
     >>> from partialpool.families.links import LINKS
-    >>> sd_scale_of(LINKS["logit"], "Intercept").meaning
-    'Log odds: 0 is one half; +1 is 73 %; +2 is 88 %; \N{MINUS SIGN}1 is 27 %.'
-    >>> sd_scale_of(LINKS["log"], "Intercept").meaning
-    'Logarithms: +1 is 2.7 times as much; +2 is 7.4 times as much; \N{MINUS SIGN}1 is 0.37 times as much.'
+    >>> sd_scale_of(LINKS["logit"], "Intercept").name, sd_scale_of(LINKS["logit"], "dose").name
+    ('log odds', 'log odds per unit of dose')
+    >>> sd_scale_of(LINKS["log"], "Intercept").meaning[:51]
+    'Logarithms: +1 is 2.7 times as much; +2 is 7.4 time'
     """
     name = {"logit": "log odds", "log": "logarithms", "identity": ""}.get(link.name, f"{link.name} units")
     if effect != INTERCEPT:
