@@ -224,7 +224,9 @@ def test_a_level_tells_its_numbers(sleeping, sleep_at_the_mean):
     # With a slope that moves along no one weight says how far it is pulled.
     assert re.search(r"here 3\d\d\.\d ms\. The compromise: 95", told)
     assert sleeping.value(f"{MODEL}('pointed').visible")
-    # By keyboard too: the focus on a row of the table is as good as a pointer on its mark.
+    # By keyboard too: the focus on a row of the table is as good as a pointer on its mark. The focus scrolls the page,
+    # so that the table could come to be below a pointer that rests.
+    sleeping.move_mouse(2, 2)
     sleeping.value("document.querySelector('#levels tbody tr:nth-child(2) input').focus()")
     sleeping.settle()
     assert text_of(sleeping, "#told").startswith(f"\u2068{levels_drawn(sleeping)[1]}\u2069: 10 rows")
