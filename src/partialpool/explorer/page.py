@@ -32,7 +32,7 @@ from partialpool.explorer.scale import SdScale, sd_scale_of
 from partialpool.explorer.script_data import drawn_edge, interval_name, level_numbers, study_numbers
 from partialpool.explorer.shown import axis_ends, levels_in_order, levels_to_show
 from partialpool.explorer.studies import FAMILIES, OWN, PriorChoice, PriorScales, Study, prior_scales, prior_studies
-from partialpool.explorer.words import words_of
+from partialpool.explorer.words import Words, words_of
 from partialpool.families.link import ProbabilityLink
 from partialpool.fitting.fit import Fit
 from partialpool.fitting.pooling_ends import complete_pooling, refuse_cutpoints
@@ -261,20 +261,7 @@ def _content(fit: Fit, found: _Explored, prob: float, called: str) -> dict[str, 
     ends = axis_ends(curves.values[:, order], found.at, curves.infinite[order], _least_width(found), reach, new=new)
     names = [short(curves.labels[k], 18) for k in order[::-1]]
     return {
-        "about": {
-            "factor": chosen.name,
-            "effect": found.effect,
-            "unit": found.unit,
-            "response": response_name(fit),
-            "formula": str(fit.spec),
-            "rows": design.n_rows,
-            "scale": _scale_in_words(fit, found.predictor),
-            "words": words,
-            "sd_scale": sd_scale,
-            "icc_scale": sd_scale_of(fit.spec.link_record, INTERCEPT).name,
-            "normal": fit.spec.is_normal,
-            "own": " and ".join(FAMILY_PARAMETERS[name] for name, _ in fit.spec.family_record.parameters),
-        },
+        "about": _about(fit, found, words, sd_scale),
         "levels": [(curves.labels[k], int(curves.rows[k])) for k in order],
         "left_out": chosen.n_levels - len(order),
         "n_levels": chosen.n_levels,
@@ -322,6 +309,24 @@ def _content(fit: Fit, found: _Explored, prob: float, called: str) -> dict[str, 
             icc_picture(),
             levels_picture(names, *ends, short(found.label, 60), means, has_newcomer=own.newcomer is not None),
         ],
+    }
+
+
+def _about(fit: Fit, found: _Explored, words: Words, sd_scale: SdScale) -> dict[str, Any]:
+    """Return what the template's texts are about."""
+    return {
+        "factor": found.factor.name,
+        "effect": found.effect,
+        "unit": found.unit,
+        "response": response_name(fit),
+        "formula": str(fit.spec),
+        "rows": fit.design.n_rows,
+        "scale": _scale_in_words(fit, found.predictor),
+        "words": words,
+        "sd_scale": sd_scale,
+        "icc_scale": sd_scale_of(fit.spec.link_record, INTERCEPT).name,
+        "normal": fit.spec.is_normal,
+        "own": " and ".join(FAMILY_PARAMETERS[name] for name, _ in fit.spec.family_record.parameters),
     }
 
 

@@ -1,6 +1,7 @@
 """The scale of an sd that has no unit, in words: log odds, with what they mean."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -8,6 +9,11 @@ from partialpool.families.link import Link
 from partialpool.names import INTERCEPT
 
 __all__ = ["SdScale", "sd_scale_of"]
+
+_ODDS: Final = "log odds"
+_LOGARITHMS: Final = "logarithms"
+_NAMES: Final = {"logit": _ODDS, "log": _LOGARITHMS, "identity": ""}
+"""The scale of a linear predictor, by the name of its link."""
 
 
 @dataclass(frozen=True)
@@ -37,14 +43,14 @@ def sd_scale_of(link: Link, effect: str) -> SdScale:
     >>> sd_scale_of(LINKS["log"], "Intercept").meaning[:51]
     'Logarithms: +1 is 2.7 times as much; +2 is 7.4 time'
     """
-    name = {"logit": "log odds", "log": "logarithms", "identity": ""}.get(link.name, f"{link.name} units")
+    name = _NAMES.get(link.name, f"{link.name} units")
     if effect != INTERCEPT:
         return SdScale(f"{name} per unit of {effect}" if name else "")
     at = [float(value) for value in link.inverse(np.array([1.0, 2.0, -1.0]))]
-    if link.name == "logit":
+    if name == _ODDS:
         one, two, below = (f"{100 * value:.0f}\N{NO-BREAK SPACE}%" for value in at)
         return SdScale(name, f"Log odds: 0 is one half; +1 is {one}; +2 is {two}; \N{MINUS SIGN}1 is {below}.")
-    if link.name == "log":
+    if name == _LOGARITHMS:
         one, two, below = (f"{value:.2g} times as much" for value in at)
         return SdScale(name, f"Logarithms: +1 is {one}; +2 is {two}; \N{MINUS SIGN}1 is {below}.")
     return SdScale(name)
