@@ -12,8 +12,6 @@ __all__ = ["SdScale", "sd_scale_of"]
 
 _ODDS: Final = "log odds"
 _LOGARITHMS: Final = "logarithms"
-_NAMES: Final = {"logit": _ODDS, "log": _LOGARITHMS, "identity": ""}
-"""The scale of a linear predictor, by the name of its link."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ def sd_scale_of(link: Link, effect: str) -> SdScale:
     >>> sd_scale_of(LINKS["log"], "Intercept").meaning[:51]
     'Logarithms: +1 is 2.7 times as much; +2 is 7.4 time'
     """
-    name = _NAMES.get(link.name, f"{link.name} units")
+    name = link.units_in_words
     if effect != INTERCEPT:
         return SdScale(f"{name} per unit of {effect}" if name else "")
     at = [float(value) for value in link.inverse(np.array([1.0, 2.0, -1.0]))]
